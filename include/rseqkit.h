@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rseqkit.h - everything, in the order in which the concepts build on each other.
+ *
+ * Each header below stands alone as well; its comments are the reference of what it declares.
+ */
+#ifndef RSEQKIT_H
+#define RSEQKIT_H
+
+#include <rseqkit/abi.h>
+#include <rseqkit/thread.h>
+#include <rseqkit/ops.h>
+#include <rseqkit/percpu.h>
+#include <rseqkit/counter.h>
+
+#endif /* RSEQKIT_H */

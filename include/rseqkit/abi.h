@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * abi.h - what the modules of one process, and the kernel, agree on: the area, where it is, who may write what.
+ *
+ * The invariant: there is one offset from the thread pointer per process. It is decided once, before first use, and
+ * it is always an offset at which every thread has memory that reads cpu_id < 0 until that very thread is registered
+ * there. The fast path adds it and is done.
+ */
+#ifndef RSEQKIT_ABI_H
+#define RSEQKIT_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <rseqkit/api.h>
+
+/*
+ * The area: `struct rseq` of the kernel, the one structure per thread that the kernel and the thread share.
+ * Source: the kernel's include/uapi/linux/rseq.h. Declared here so that no particular kernel header is needed.
+ *
+ * Fields marked K are the kernel's to write and nobody else's: in optimised mode (kernel 7.0 and later, registered
+ * length above 32) a user store to one of them kills the process. Every access from C goes through a volatile
+ * lvalue; aligned words don't tear, and the kernel writes only on behalf of the thread itself, so no atomic
+ * instruction is needed.
+ */
+struct rk_area {
+	uint32_t cpu_id_start; /* K: a possible CPU number always; 0 when unregistered */
+	uint32_t cpu_id;       /* K: the current CPU; negative as int32_t when unregistered */
+	uint64_t rseq_cs;      /* the active section's descriptor; the kernel clears it, lazily */
+	uint32_t flags;        /* K: slice extension available and enabled */
+	uint32_t node_id;      /* K: NUMA node; valid from feature size 24 on */
+	uint32_t mm_cid;       /* K: concurrency id; valid from feature size 28 on */
+	uint32_t slice_ctrl;   /* slice extension: request and grant; valid from feature size 32 + 1 on */
+};
+
+/* cpu_id, read as int32_t, of a thread that isn't registered. Source: include/uapi/linux/rseq.h. */
+#define RK_CPU_ID_UNINITIALIZED (-1)
+#define RK_CPU_ID_REGISTRATION_FAILED (-2)
+
+/*
+ * The signature: the word before every abort handler, equal to the one registered. Source: the C library's bits/rseq.h.
+ * Not defined for architectures that this library has no port for.
+ */
+#if defined(__x86_64__) || defined(__i386__)
+#define RK_SIGNATURE 0x53053053
+#endif
+
+/* Bytes: the length every kernel with rseq accepts, and the fields it covered when rseq was new. */
+#define RK_AREA_LENGTH_ORIGINAL 32
+#define RK_FEATURE_SIZE_ORIGINAL 20
+
+/* Byte offsets behind the last byte of a field: the field is valid if rk_area_valid is at least this. */
+#define RK_FIELD_END_RSEQ_CS 16
+#define RK_FIELD_END_FLAGS 20
+#define RK_FIELD_END_NODE_ID 24
+#define RK_FIELD_END_MM_CID 28
+#define RK_FIELD_END_SLICE_CTRL 32
+
+/*
+ * The thread block: what a copy of this library keeps per thread in static TLS. Where the libc has no area, `room` is
+ * the area. The rest is this library's alone. It is one cache line, because a module that is loaded late gets at most
+ * 64-byte alignment and little room in the static TLS surplus.
+ *
+ * Before a thread's registration it reads cpu_id -1; that is its initial content (src/area.c).
+ */
+struct rk_thread_block {
+	union {
+		struct rk_area area;
+		unsigned char room[48]; /* the kernel's feature size may grow into it */
+	} u;
+	uint32_t version;   /* of this structure: RK_THREAD_BLOCK_VERSION */
+	uint32_t users;     /* explicit registrations, see rk_thread_register() */
+	uint8_t lazy;       /* sticky: this thread was registered by an operation, for its life */
+	uint8_t reason;     /* enum rk_reason: why this thread has no rseq; looked at before any system call */
+	uint8_t vfork;      /* depth of rk_vfork_begin(); while above 0 nothing registers this thread */
+	uint8_t registered; /* this library made this thread's registration */
+	uint8_t restore;    /* rk_vfork_begin() unregistered this thread */
+	uint8_t reserved[3];
+} __attribute__((__aligned__(64)));
+
+#define RK_THREAD_BLOCK_VERSION 1
+
+RK_BEGIN_DECLS
+
+/*
+ * The offset in bytes from the thread pointer to the area, the same in every thread; see the invariant above. Constant
+ * from this library's constructor on, which is why it is declared so: the compiler may keep it in a register. Code that can run
+ * before any constructor (a preloaded allocator, say) calls rk_process_init() first; creating a structure does so too.
+ */
+RK_API const ptrdiff_t rk_area_offset;
+
+/*
+ * How many bytes of the area hold valid fields in a registered thread: compare with RK_FIELD_END_*. 0 where there is
+ * no rseq at all. Never derived from a kernel version: it is the smaller of the auxiliary vector's feature size and what the
+ * registered length covers, and at most 28 when that length is 32. Constant once the process has started.
+ */
+RK_API const uint32_t rk_area_valid;
+
+RK_END_DECLS
+
+#endif /* RSEQKIT_ABI_H */

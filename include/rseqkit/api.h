@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * api.h - how this library's functions are declared, and its version.
+ *
+ * RK_API marks an exported function. RK_INLINE marks a fast path that lives in a header and has an out-of-line
+ * twin of the same name in the library, for other languages and for debuggers: src/twins.c includes the same headers with
+ * RK_INLINE defined as RK_API, so there is one source for both.
+ *
+ * Contexts. Every function says from where it may be called, in these words:
+ *   any thread      at any time in a thread's life, constructors and thread-exit destructors included
+ *   signal handler  async-signal-safe: takes no lock, allocates nothing, leaves errno alone
+ *   after fork      in the child of fork(), also of a multi-threaded parent
+ *   vfork child     between vfork() and exec or _exit; see rk_vfork_begin() in thread.h
+ */
+#ifndef RSEQKIT_API_H
+#define RSEQKIT_API_H
+
+#define RK_VERSION_MAJOR 0
+#define RK_VERSION_MINOR 1
+#define RK_VERSION_PATCH 0
+
+#ifdef __cplusplus
+#define RK_BEGIN_DECLS extern "C" {
+#define RK_END_DECLS }
+#else
+#define RK_BEGIN_DECLS
+#define RK_END_DECLS
+#endif
+
+#define RK_API extern __attribute__((__visibility__("default")))
+
+#ifndef RK_INLINE
+#define RK_INLINE static inline __attribute__((__unused__))
+#endif
+
+#define RK_LIKELY(x) __builtin_expect(!!(x), 1)
+#define RK_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+RK_BEGIN_DECLS
+
+/*
+ * The version of the library that is running, "MAJOR.MINOR.PATCH"; RK_VERSION_* is that of the header.
+ *
+ * Context: any thread, signal handler, after fork, vfork child. Cost: none.
+ */
+RK_API const char *rk_version(void);
+
+RK_END_DECLS
+
+#endif /* RSEQKIT_API_H */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * portable.h - the port without critical sections: everything compiles, every operation leaves with RK_NO_RSEQ.
+ *
+ * The statement of an operation keeps its operands and labels, so that compilers check them here as everywhere, and
+ * holds no instruction.
+ */
+#ifndef RSEQKIT_ARCH_PORTABLE_H
+#define RSEQKIT_ARCH_PORTABLE_H
+
+#include <rseqkit/abi.h>
+
+#define RK_HAVE_SECTIONS 0
+
+#define RK_SECTION(exits, body, outputs, inputs, ...)                                                                  \
+	do {                                                                                                           \
+		__asm__ __volatile__ goto("" : outputs : inputs : "memory" : aborted, __VA_ARGS__);                    \
+		goto leave;                                                                                            \
+	} while (0)
+
+#define RK_IN(name) [name] "r"(name)
+#define RK_IN_WORD(name) [name] "r"(name)
+#define RK_OUT(name) [name] "=&r"(name)
+
+/* Reads like the area of a thread that isn't registered. */
+#define RK_AREA_READ(result, field) ((result) = (uint32_t)RK_CPU_ID_UNINITIALIZED)
+
+#endif /* RSEQKIT_ARCH_PORTABLE_H */

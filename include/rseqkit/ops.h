@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ops.h - single operations on per-CPU memory, each one restartable sequence.
+ *
+ * The memory is an item of rk_percpu (percpu.h) or laid out like one: the slot of index i is at base + i * RK_STRIDE. Three
+ * kinds of index, and so three names for each operation:
+ *
+ *   rk_cpu_VERB(base, ...)        the slot of the CPU it runs on
+ *   rk_cid_VERB(base, ...)        the slot of the thread's concurrency id; never in memory shared between processes
+ *   rk_at_VERB(base, ..., cpu)    the slot of `cpu`, done only if that is the CPU it runs on
+ *
+ * The index is loaded inside the section, so a migration in between aborts it instead of failing a comparison.
+ *
+ * Common to all of them:
+ *   Parameters: base is the address of slot 0, word-aligned. cpu is a CPU number.
+ *   Returns: one outcome of enum rk_result. Anything but RK_DONE means that nothing was stored.
+ *   Context: any thread; signal handler; after fork; not in a vfork child outside rk_vfork_begin().
+ *   Cost: 0.3 to 0.5 ns; the first operation of a thread that the libc did not register makes two system calls.
+ *   Memory order: relaxed; a thread on the same CPU sees the effects in order.
+ *
+ * RK_ABORTED asks for a repetition. It is also the answer when the operation has just registered its thread. Bound
+ * the repetitions: a debugger that single-steps aborts for ever. Structures (counter.h) do all this for you.
+ */
+#ifndef RSEQKIT_OPS_H
+#define RSEQKIT_OPS_H
+
+#include <rseqkit/abi.h>
+#include <rseqkit/arch/arch.h>
+
+/* Outcomes; never one code for two. Numbers are ABI. */
+enum rk_result {
+	RK_DONE = 0,      /* committed */
+	RK_UNEQUAL = 1,   /* the condition of the operation didn't hold */
+	RK_ABORTED = 2,   /* interrupted before the commit, or the thread has just been registered: try again */
+	RK_WRONG_CPU = 3, /* not running on the CPU asked for */
+	RK_NO_RSEQ = 4    /* this thread has no rseq: use the fallback */
+};
+
+/* Bytes from one index's slot to the next: 2^18, a constant so that an index is scaled by one shift. */
+#define RK_STRIDE_SHIFT 18
+#define RK_STRIDE ((size_t)1 << RK_STRIDE_SHIFT)
+
+/* A structure gives up on a sequence that was aborted this many times in a row, and takes its overflow slot. */
+#define RK_ABORTS_MAX 64
+
+RK_BEGIN_DECLS
+
+/*
+ * The ways out of a section that found no valid index, shared by all operations.
+ * rk_leave(): RK_ABORTED if the thread could be registered now, else RK_NO_RSEQ. rk_leave_at(): RK_WRONG_CPU if it is
+ * registered, else as rk_leave(). Context: as the operations.
+ */
+RK_API enum rk_result rk_leave(void);
+RK_API enum rk_result rk_leave_at(void);
+
+#define RK_OP_INDEX_CPU 1
+#define RK_OP_INDEX_CID 2
+#define RK_OP_INDEX_AT 3
+
+#define RK_OP_INDEX RK_OP_INDEX_CPU
+#include <rseqkit/ops_body.h>
+#undef RK_OP_INDEX
+
+#define RK_OP_INDEX RK_OP_INDEX_CID
+#include <rseqkit/ops_body.h>
+#undef RK_OP_INDEX
+
+#define RK_OP_INDEX RK_OP_INDEX_AT
+#include <rseqkit/ops_body.h>
+#undef RK_OP_INDEX
+
+RK_END_DECLS
+
+#endif /* RSEQKIT_OPS_H */

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ops_body.h - the operations, written once. ops.h includes this three times, with RK_OP_INDEX saying what selects the
+ * slot; nothing else includes it, which is why it has no include guard.
+ *
+ * Every operation is: its inputs, one RK_SECTION over the port's primitives, and the ways out. See ops.h for what is
+ * common to all of them.
+ */
+#if RK_OP_INDEX == RK_OP_INDEX_CPU
+#define RK_OP(verb) rk_cpu_##verb
+#define RK_OP_PARAMS(...) (__VA_ARGS__)
+#define RK_OP_CHECK
+#define RK_OP_INPUTS RK_IN(base)
+#define RK_OP_SLOT RK_ASM_INDEX_CPU
+#define RK_OP_LEAVE rk_leave()
+#elif RK_OP_INDEX == RK_OP_INDEX_CID
+#define RK_OP(verb) rk_cid_##verb
+#define RK_OP_PARAMS(...) (__VA_ARGS__)
+#define RK_OP_CHECK                                                                                                    \
+	if (RK_UNLIKELY(rk_area_valid < RK_FIELD_END_MM_CID))                                                          \
+		return RK_NO_RSEQ;
+#define RK_OP_INPUTS RK_IN(base)
+#define RK_OP_SLOT RK_ASM_INDEX_CID
+#define RK_OP_LEAVE rk_leave()
+#else
+#define RK_OP(verb) rk_at_##verb
+#define RK_OP_PARAMS(...) (__VA_ARGS__, int cpu)
+/* cpu_id of an unregistered thread is negative and would compare equal to a negative cpu. */
+#define RK_OP_CHECK                                                                                                    \
+	if (RK_UNLIKELY(cpu < 0))                                                                                      \
+		return RK_WRONG_CPU;
+#define RK_OP_INPUTS RK_IN(base), RK_IN(cpu)
+#define RK_OP_SLOT RK_ASM_INDEX_AT
+#define RK_OP_LEAVE rk_leave_at()
+#endif
+
+#if !RK_HAVE_SECTIONS
+#undef RK_OP_LEAVE
+#define RK_OP_LEAVE RK_NO_RSEQ
+#endif
+
+/* Loads the slot's word into *value. */
+RK_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *value)
+{
+	intptr_t loaded;
+
+	RK_OP_CHECK
+	RK_SECTION(RK_ASM_EXIT(leave),
+		   RK_OP_SLOT RK_ASM_COMMIT_LOAD(loaded),
+		   RK_OUT(loaded), RK_OP_INPUTS, leave);
+	*value = loaded;
+	return RK_DONE;
+aborted:
+	return RK_ABORTED;
+leave:
+	return RK_OP_LEAVE;
+}
+
+/* Adds `value` to the slot's word, wrapping. */
+RK_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
+{
+	RK_OP_CHECK
+	RK_SECTION(RK_ASM_EXIT(leave),
+		   RK_OP_SLOT RK_ASM_COMMIT_ADD(value),
+		   RK_NO_OUTPUT, RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), leave);
+	return RK_DONE;
+aborted:
+	return RK_ABORTED;
+leave:
+	return RK_OP_LEAVE;
+}
+
+/* Stores `value` into the slot's word if that equals `expected`, else RK_UNEQUAL. */
+RK_INLINE enum rk_result RK_OP(store_if_equal) RK_OP_PARAMS(void *base, intptr_t expected, intptr_t value)
+{
+	RK_OP_CHECK
+	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(expected, unequal) RK_ASM_COMMIT_STORE(value),
+		   RK_NO_OUTPUT, RK_LIST(RK_OP_INPUTS, RK_IN_WORD(expected), RK_IN_WORD(value)), leave, unequal);
+	return RK_DONE;
+unequal:
+	return RK_UNEQUAL;
+aborted:
+	return RK_ABORTED;
+leave:
+	return RK_OP_LEAVE;
+}
+
+#undef RK_OP
+#undef RK_OP_PARAMS
+#undef RK_OP_CHECK
+#undef RK_OP_INPUTS
+#undef RK_OP_SLOT
+#undef RK_OP_LEAVE

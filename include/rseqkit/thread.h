@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.h - registration: who owns the calling thread's area, and making sure that somebody does.
+ *
+ * Nobody needs to call anything here: the initial thread is registered at process start and any other thread by its
+ * first operation. Explicit calls are for those who want to know, to count, to prepare for a sandbox, or to vfork.
+ *
+ * Failure is a state. A thread that can't have rseq (no kernel support, a seccomp filter, an emulator, another
+ * component with a private area) keeps the reason in a byte that is looked at before any system call, and everything
+ * built on operations works there through its fallback.
+ */
+#ifndef RSEQKIT_THREAD_H
+#define RSEQKIT_THREAD_H
+
+#include <rseqkit/abi.h>
+#include <rseqkit/arch/arch.h>
+
+/* Who made, and alone may undo, the registration of a thread's area. Numbers are ABI. */
+enum rk_owner {
+	RK_OWNER_NONE = 0,   /* nobody; rk_thread_reason() says why */
+	RK_OWNER_LIBC = 1,   /* the C library */
+	RK_OWNER_SELF = 2,   /* this library, in the libc's unused area or in its own */
+	RK_OWNER_FOREIGN = 4 /* a component with a private area, or with another signature; not usable by others */
+};
+
+/* Why a thread has no rseq. Numbers are ABI. */
+enum rk_reason {
+	RK_REASON_NONE = 0,         /* it has */
+	RK_REASON_NOT_YET = 1,      /* not asked for yet: its first operation will register it */
+	RK_REASON_NO_KERNEL = 2,    /* the system call doesn't exist: old kernel, emulator, seccomp answering ENOSYS */
+	RK_REASON_BLOCKED = 3,      /* the system call is refused: a seccomp filter */
+	RK_REASON_FOREIGN = 4,      /* this or another thread is registered on a private area of somebody else */
+	RK_REASON_SIGNATURE = 5,    /* the area is registered with another signature: our first abort would be fatal */
+	RK_REASON_VFORK = 6,        /* a vfork child, or inside rk_vfork_begin() and rk_vfork_end() */
+	RK_REASON_AREA = 7,         /* the kernel doesn't accept the area */
+	RK_REASON_LIBC_GAVE_UP = 8, /* the libc registers threads, and this one is registered no more, or not by it */
+	RK_REASON_NO_PORT = 9       /* this library has no critical sections for this architecture */
+};
+
+/* Facts of the process, for display; see rk_process_query(). */
+struct rk_process_info {
+	enum rk_owner owner;    /* who owns the areas of registered threads */
+	enum rk_reason reason;  /* why nobody can have rseq in this process; RK_REASON_NONE otherwise */
+	ptrdiff_t offset;       /* bytes from the thread pointer to the area */
+	uint32_t length;        /* bytes that areas are registered with; 0 if unknown */
+	uint32_t valid;         /* bytes of valid fields, rk_area_valid */
+	uint32_t feature_size;  /* bytes, as the kernel announces; 20 where it announces nothing */
+	uint32_t alignment;     /* bytes, as the kernel announces; 32 where it announces nothing */
+	int libc_area;          /* 1 if the libc has an area, registered or not */
+	int libc_registers;     /* 1 if the libc registers it */
+};
+
+RK_BEGIN_DECLS
+
+/*
+ * Decides where the area is, reads which CPUs are possible, and prepares the calling thread. Runs by itself at process
+ * start, but for the list of CPUs; to be called by a program that installs a seccomp filter, before it does. With it and
+ * rk_thread_prepare() done, operations make no system call; creating and destroying structures makes mmap, munmap, madvise.
+ *
+ * System calls: rseq (at most 4), get_robust_list; for the list of CPUs openat, read, close or, where /sys isn't
+ * there, sched_getaffinity. Idempotent.
+ * Returns 0, or the negative errno of rk_thread_prepare().
+ * Context: any thread; after fork; not a vfork child; not a signal handler. Cost: microseconds once, then nanoseconds.
+ */
+RK_API int rk_process_init(void);
+
+/*
+ * Makes sure that the calling thread is registered, for its whole life. Operations do this by themselves.
+ *
+ * System calls, once per thread and only where the libc doesn't register: get_robust_list and rseq.
+ * Returns 0, or a negative errno, the same one until something changes: -ENOSYS (RK_REASON_NO_KERNEL, RK_REASON_NO_PORT), -EPERM
+ * (RK_REASON_BLOCKED), -EBUSY (RK_REASON_FOREIGN), -EACCES (RK_REASON_SIGNATURE), -EAGAIN (RK_REASON_VFORK), -EINVAL (RK_REASON_AREA),
+ * -ESRCH (RK_REASON_LIBC_GAVE_UP).
+ * Context: any thread; signal handler; after fork; vfork child, which it refuses. Cost: a nanosecond when done before, failed or
+ * not; else two system calls.
+ */
+RK_API int rk_thread_prepare(void);
+
+/*
+ * Registers one more explicit user of the calling thread's area. Calls nest and are counted per thread.
+ *
+ * Returns 0; -EOVERFLOW at 2^32 - 1 users; or the negative errno of rk_thread_prepare(), and then nothing is counted.
+ * Context: any thread; signal handler; after fork (the child continues with the parent's count); vfork child, which it refuses.
+ * Cost: a few ns, and no system call, once the thread is registered.
+ */
+RK_API int rk_thread_register(void);
+
+/*
+ * Takes one explicit user of the calling thread back. The registration itself stays until the thread ends: the
+ * area lives as long as the thread, and undoing it would only cost the next user two system calls.
+ *
+ * Returns 0, or -EINVAL when no explicit user is left.
+ * Context and cost: as rk_thread_register().
+ */
+RK_API int rk_thread_unregister(void);
+
+/*
+ * Queries of the calling thread; none of them registers it. In a vfork child that isn't bracketed they answer for
+ * the parent, whose TLS it runs on.
+ *
+ * Context: any thread, signal handler, after fork. Cost: nanoseconds, no system call.
+ */
+RK_API enum rk_owner rk_thread_owner(void);
+RK_API enum rk_reason rk_thread_reason(void);
+RK_API uint32_t rk_thread_users(void);                    /* explicit users now */
+RK_API const volatile struct rk_area *rk_thread_area(void); /* NULL when not registered */
+
+/*
+ * Fills `info`, of which `size` bytes (sizeof *info as the caller knows it) are written, the rest of a larger one zeroed.
+ *
+ * Returns 0, or -EINVAL when info is NULL or size is 0.
+ * Context: any thread, signal handler, after fork. Cost: nanoseconds after process start.
+ */
+RK_API int rk_process_query(struct rk_process_info *info, size_t size);
+
+/*
+ * Brackets a vfork (or clone with CLONE_VM and without own TLS) whose child does more than exec or _exit.
+ *
+ * Such a child runs unregistered on its parent's TLS, whose area still claims the parent's CPU: an operation there
+ * would run unprotected. Inside the bracket the thread is unregistered, so operations, of the child and of signal
+ * handlers alike, take their fallback. Only the parent calls rk_vfork_end(). Calls nest. Without the bracket operations in the child are
+ * forbidden; a child of a thread that isn't registered is recognised and refused.
+ *
+ *	rk_vfork_begin();
+ *	pid = vfork();
+ *	if (pid == 0) { ...; execv(...); _exit(127); }
+ *	rk_vfork_end();
+ *
+ * Returns 0; rk_vfork_begin(): -ENOTSUP when the registration can't be undone because its length isn't known, -EOVERFLOW
+ * at 255 nested brackets; rk_vfork_end(): -EINVAL without a begin, or the negative errno of the registration.
+ * Context: any thread; signal handler; after fork. Cost: one rseq system call each, about 0.12 us.
+ */
+RK_API int rk_vfork_begin(void);
+RK_API int rk_vfork_end(void);
+
+/* Names for people, static storage; "unknown" for other values. Context: any. */
+RK_API const char *rk_owner_name(enum rk_owner owner);
+RK_API const char *rk_reason_text(enum rk_reason reason);
+
+/* The way out of rk_cpu() for a thread that isn't registered: registers it, or asks the libc. Context: as rk_cpu(). */
+RK_API int rk_cpu_slow(void);
+
+/*
+ * The CPU the calling thread runs on; it may be another by the time the caller looks at it.
+ *
+ * Returns a CPU number, from the area or, in a thread without rseq, from the libc's sched_getcpu(); 0 should that fail.
+ * Context: any thread; signal handler; after fork; in a vfork child it may answer with the parent's. Cost: one load.
+ */
+RK_INLINE int rk_cpu(void)
+{
+	uint32_t cpu;
+
+	RK_AREA_READ(cpu, 4);
+	if (RK_UNLIKELY((int32_t)cpu < 0))
+		return rk_cpu_slow();
+	return (int)cpu;
+}
+
+/*
+ * The concurrency id of the calling thread: below the number of the process's threads and of its CPUs, and no two running
+ * threads of a process share one.
+ *
+ * Returns it, or -1 in a thread without rseq or on a kernel without the field (feature size below 28).
+ * Context: as rk_cpu(). Cost: three loads.
+ */
+RK_INLINE int rk_cid(void)
+{
+	uint32_t cpu, cid;
+
+	RK_AREA_READ(cpu, 4);
+	if (RK_UNLIKELY((int32_t)cpu < 0 || rk_area_valid < RK_FIELD_END_MM_CID))
+		return -1;
+	RK_AREA_READ(cid, 24);
+	return (int)cid;
+}
+
+RK_END_DECLS
+
+#endif /* RSEQKIT_THREAD_H */

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * counter.c - what isn't the fast path of a counter: its memory, the overflow slot, sums.
+ *
+ * All counters are items of one pool of the process. Slot -1 is the overflow slot, slot -2 holds the baseline that sums are
+ * taken against; both are accessed atomically, the CPUs' slots by sections and, here, by aligned loads.
+ */
+#include <rseqkit/counter.h>
+#include <rseqkit/percpu.h>
+
+#include <errno.h>
+
+static struct rk_percpu *pool;
+
+static int64_t *slot(const struct rk_counter *counter, int index)
+{
+	return (int64_t *)rk_percpu_slot(counter, index);
+}
+
+/* The process's pool of counters, made on the first call. */
+static int get_pool(struct rk_percpu **out)
+{
+	static const struct rk_percpu_options options = {.item_size = sizeof(int64_t)};
+	struct rk_percpu *expected = NULL, *made;
+	int r;
+
+	*out = __atomic_load_n(&pool, __ATOMIC_ACQUIRE);
+	if (*out != NULL)
+		return 0;
+	r = rk_percpu_create(&made, &options);
+	if (r < 0)
+		return r;
+	if (__atomic_compare_exchange_n(&pool, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		*out = made;
+		return 0;
+	}
+	(void)rk_percpu_destroy(made); /* another thread was faster */
+	*out = expected;
+	return 0;
+}
+
+int rk_counter_create(struct rk_counter **counter)
+{
+	struct rk_percpu *from;
+	void *item;
+	int r;
+
+	if (counter == NULL)
+		return -EINVAL;
+	r = get_pool(&from);
+	if (r == 0)
+		r = rk_percpu_alloc(from, &item);
+	*counter = r == 0 ? (struct rk_counter *)item : NULL;
+	return r;
+}
+
+int rk_counter_destroy(struct rk_counter *counter)
+{
+	struct rk_percpu *from = __atomic_load_n(&pool, __ATOMIC_ACQUIRE);
+
+	if (counter == NULL)
+		return 0;
+	return from == NULL ? -EINVAL : rk_percpu_free(from, counter);
+}
+
+void rk_counter_add_slow(struct rk_counter *counter, int64_t value)
+{
+#if INTPTR_MAX == INT64_MAX
+	for (int i = 0; i < RK_ABORTS_MAX; i++) {
+		enum rk_result r = rk_cpu_add(counter, value);
+
+		if (r == RK_DONE)
+			return;
+		if (r != RK_ABORTED)
+			break;
+	}
+#endif
+	__atomic_fetch_add(slot(counter, RK_INDEX_OVERFLOW), value, __ATOMIC_RELAXED);
+}
+
+/* Sums wrap, as adds do: in unsigned arithmetic, where that is defined. */
+static int64_t total(const struct rk_counter *counter)
+{
+	uint64_t sum = (uint64_t)__atomic_load_n(slot(counter, RK_INDEX_OVERFLOW), __ATOMIC_RELAXED);
+
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+		sum += (uint64_t)__atomic_load_n(slot(counter, cpu), __ATOMIC_RELAXED);
+	return (int64_t)sum;
+}
+
+int64_t rk_counter_sum(const struct rk_counter *counter)
+{
+	uint64_t baseline = (uint64_t)__atomic_load_n(slot(counter, RK_INDEX_RESERVE), __ATOMIC_RELAXED);
+
+	return (int64_t)((uint64_t)total(counter) - baseline);
+}
+
+int64_t rk_counter_reset(struct rk_counter *counter)
+{
+	int64_t *baseline = slot(counter, RK_INDEX_RESERVE);
+	int64_t old = __atomic_load_n(baseline, __ATOMIC_ACQUIRE);
+	int64_t sum;
+
+	/* Whoever set the baseline first has taken what came before: look again. Each failure is somebody else's success. */
+	do
+		sum = total(counter);
+	while (!__atomic_compare_exchange_n(baseline, &old, sum, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	return (int64_t)((uint64_t)sum - (uint64_t)old);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel.h - the system calls of the slow path, and the questions they can answer.
+ *
+ * Every call returns a negative errno and leaves errno as it was, so all of this may run in a signal handler.
+ */
+#ifndef RK_SRC_KERNEL_H
+#define RK_SRC_KERNEL_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <rseqkit/abi.h>
+
+#ifndef SYS_rseq
+#define SYS_rseq __NR_rseq
+#endif
+
+#define RK_RSEQ_UNREGISTER 1 /* RSEQ_FLAG_UNREGISTER of include/uapi/linux/rseq.h */
+
+#ifndef RK_SIGNATURE
+#define RK_SIGNATURE 0 /* no port: never registered, see process.c */
+#endif
+
+/* The libc's syscall(), as a negative errno. */
+#define RK_SYSCALL(...)                                                                                                \
+	__extension__({                                                                                                \
+		int rk_errno_ = errno;                                                                                 \
+		long rk_result_ = syscall(__VA_ARGS__);                                                                \
+		if (rk_result_ < 0)                                                                                    \
+			rk_result_ = -errno;                                                                           \
+		errno = rk_errno_;                                                                                     \
+		rk_result_;                                                                                            \
+	})
+
+static inline int rk_sys_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
+{
+	return (int)RK_SYSCALL(SYS_rseq, area, length, flags, signature);
+}
+
+/*
+ * Is anything registered in the calling thread, at whatever address? 1 yes, 0 no, negative errno if the kernel doesn't say.
+ * The kernel looks at "already registered" before it looks at the address, and this address is never user memory.
+ */
+static inline int rk_kernel_has_registration(void)
+{
+	volatile void *kernel_space = (volatile void *)-(uintptr_t)4096;
+	int r = rk_sys_rseq(kernel_space, RK_AREA_LENGTH_ORIGINAL, 0, RK_SIGNATURE);
+
+	return r == -EINVAL ? 1 : r == -EFAULT ? 0 : r;
+}
+
+/* Is the calling thread registered at exactly this area and length? An unregistration with a wrong signature never succeeds. */
+static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
+{
+	return rk_sys_rseq(area, length, RK_RSEQ_UNREGISTER, ~(uint32_t)RK_SIGNATURE) == -EPERM;
+}
+
+/*
+ * Does the calling thread run on another thread's TLS, as a vfork child does? The C library gives every thread of its
+ * own a robust list, in the child of fork() too, and the kernel passes it on to nobody. 1 yes, 0 no, negative errno if
+ * the kernel doesn't say.
+ */
+static inline int rk_kernel_is_vfork_child(void)
+{
+	void *head = NULL;
+	size_t length = 0;
+	int r = (int)RK_SYSCALL(SYS_get_robust_list, 0, &head, &length);
+
+	return r < 0 ? r : head == NULL;
+}
+
+#endif /* RK_SRC_KERNEL_H */

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.c - decides once per process where the areas are, and registers the initial thread at process start.
+ *
+ * The invariant: what is published is an offset at which every thread reads cpu_id < 0 until it is registered there.
+ * The libc's area is so by construction (a libc that leaves it alone writes -2 at every thread's start), ours by its
+ * initial content.
+ */
+#include "process.h"
+
+#include <string.h>
+#include <sys/auxv.h>
+#include <rseqkit/percpu.h>
+#include "area.h"
+#include "kernel.h"
+#include "libc.h"
+#include "thread_pointer.h"
+
+/* Auxiliary vector entries of include/uapi/linux/auxvec.h; absent, so 0, before kernel 6.3. */
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27
+#define AT_RSEQ_ALIGN 28
+#endif
+
+static struct rk_process process;
+
+/* Fields are valid within the feature size and the registered length; a length of 32 never covers more than the first 28 bytes. */
+static uint32_t valid_bytes(uint32_t feature_size, uint32_t length)
+{
+	uint32_t covered = length == RK_AREA_LENGTH_ORIGINAL ? RK_FIELD_END_MM_CID : length;
+
+	return feature_size < covered ? feature_size : covered;
+}
+
+/* The full feature size where our block has the room and the alignment for it, else what every kernel takes. */
+static uint32_t own_length(const struct rk_process *p)
+{
+	if (p->feature_size > RK_AREA_LENGTH_ORIGINAL && p->feature_size <= sizeof(rk_block.u.room) &&
+	    p->alignment <= __alignof__(struct rk_thread_block))
+		return p->feature_size;
+	return RK_AREA_LENGTH_ORIGINAL;
+}
+
+/* Which length did the libc register the calling thread with? 0 if it can't be told, as in a thread that isn't. */
+static uint32_t libc_length(const struct rk_process *p)
+{
+	volatile struct rk_area *area = rk_area_at(p->offset);
+
+	if (rk_kernel_registered_at(area, RK_AREA_LENGTH_ORIGINAL))
+		return RK_AREA_LENGTH_ORIGINAL;
+	if (p->feature_size > RK_AREA_LENGTH_ORIGINAL && rk_kernel_registered_at(area, p->feature_size))
+		return p->feature_size;
+	return 0;
+}
+
+static void decide_libc(struct rk_process *p)
+{
+	volatile struct rk_area *area = rk_area_at(p->offset);
+
+	p->where = RK_WHERE_LIBC;
+	p->length = libc_length(p);
+	/* Answers EBUSY, and changes nothing, where this very registration exists with our signature. */
+	if (p->length != 0 && rk_sys_rseq(area, p->length, 0, RK_SIGNATURE) == -EPERM) {
+		p->where = RK_WHERE_NOWHERE;
+		p->reason = RK_REASON_SIGNATURE;
+	}
+}
+
+/* An area that its libc leaves alone reads -2 (or -1, should the kernel have unregistered it), or was registered by one like us. */
+static bool is_spare(ptrdiff_t offset)
+{
+	volatile struct rk_area *area = rk_area_at(offset);
+	int32_t cpu = (int32_t)area->cpu_id;
+
+	if (cpu == RK_CPU_ID_UNINITIALIZED || cpu == RK_CPU_ID_REGISTRATION_FAILED)
+		return true;
+	return cpu >= 0 && rk_kernel_registered_at(area, RK_AREA_LENGTH_ORIGINAL);
+}
+
+static struct rk_process decide(void)
+{
+	struct rk_process p = {0};
+	bool registers;
+
+	p.feature_size = (uint32_t)getauxval(AT_RSEQ_FEATURE_SIZE);
+	if (p.feature_size == 0)
+		p.feature_size = RK_FEATURE_SIZE_ORIGINAL;
+	p.alignment = (uint32_t)getauxval(AT_RSEQ_ALIGN);
+	if (p.alignment == 0)
+		p.alignment = RK_AREA_LENGTH_ORIGINAL;
+
+	p.libc_area = rk_libc_area(&p.offset, &registers);
+	p.libc_registers = registers;
+#if RK_SIGNATURE == 0
+	p.where = RK_WHERE_NOWHERE;
+	p.reason = RK_REASON_NO_PORT;
+#else
+	if (p.libc_area && p.libc_registers) {
+		decide_libc(&p);
+	} else if (p.libc_area && is_spare(p.offset)) {
+		p.where = RK_WHERE_LIBC_SPARE;
+		p.length = RK_AREA_LENGTH_ORIGINAL;
+	} else {
+		p.where = RK_WHERE_OWN;
+		p.length = own_length(&p);
+	}
+#endif
+	if (p.where == RK_WHERE_OWN || p.where == RK_WHERE_NOWHERE)
+		p.offset = rk_block_offset();
+	p.valid = p.where == RK_WHERE_NOWHERE ? 0 : valid_bytes(p.feature_size, p.length ? p.length : RK_AREA_LENGTH_ORIGINAL);
+	return p;
+}
+
+const struct rk_process *rk_process_get(void)
+{
+	struct rk_process p;
+
+	if (RK_LIKELY(__atomic_load_n(&process.where, __ATOMIC_ACQUIRE) != RK_WHERE_UNDECIDED))
+		return &process;
+	p = decide();
+	__atomic_store_n(&process.offset, p.offset, __ATOMIC_RELAXED);
+	__atomic_store_n(&process.length, p.length, __ATOMIC_RELAXED);
+	__atomic_store_n(&process.valid, p.valid, __ATOMIC_RELAXED);
+	__atomic_store_n(&process.feature_size, p.feature_size, __ATOMIC_RELAXED);
+	__atomic_store_n(&process.alignment, p.alignment, __ATOMIC_RELAXED);
+	__atomic_store_n(&process.libc_area, p.libc_area, __ATOMIC_RELAXED);
+	__atomic_store_n(&process.libc_registers, p.libc_registers, __ATOMIC_RELAXED);
+	if (p.reason != RK_REASON_NONE)
+		__atomic_store_n(&process.reason, p.reason, __ATOMIC_RELAXED);
+	rk_area_publish(p.offset, p.valid);
+	__atomic_store_n(&process.where, p.where, __ATOMIC_RELEASE);
+	return &process;
+}
+
+void rk_process_give_up(enum rk_reason reason)
+{
+	__atomic_store_n(&process.reason, (uint8_t)reason, __ATOMIC_RELAXED);
+}
+
+int rk_process_init(void)
+{
+	(void)rk_cpus_count();
+	return rk_thread_prepare();
+}
+
+int rk_process_query(struct rk_process_info *info, size_t size)
+{
+	const struct rk_process *p = rk_process_get();
+	struct rk_process_info full = {0};
+
+	if (info == NULL || size == 0)
+		return -EINVAL;
+	full.reason = (enum rk_reason)__atomic_load_n(&p->reason, __ATOMIC_RELAXED);
+	if (p->where == RK_WHERE_LIBC)
+		full.owner = RK_OWNER_LIBC;
+	else if (full.reason == RK_REASON_FOREIGN || full.reason == RK_REASON_SIGNATURE)
+		full.owner = RK_OWNER_FOREIGN;
+	else if (full.reason == RK_REASON_NONE)
+		full.owner = RK_OWNER_SELF;
+	full.offset = p->offset;
+	full.length = p->length;
+	full.valid = full.reason == RK_REASON_NONE ? p->valid : 0;
+	full.feature_size = p->feature_size;
+	full.alignment = p->alignment;
+	full.libc_area = p->libc_area;
+	full.libc_registers = p->libc_registers;
+	if (size > sizeof(full)) {
+		memset((char *)info + sizeof(full), 0, size - sizeof(full));
+		size = sizeof(full);
+	}
+	memcpy(info, &full, size);
+	return 0;
+}
+
+/*
+ * The initial thread, at process start: before anybody can have kept a copy of the published words, and so that a
+ * component with a private area that comes later sees at its first attempt that it can't have rseq.
+ */
+__attribute__((__constructor__(101))) static void at_process_start(void)
+{
+	(void)rk_thread_prepare();
+}

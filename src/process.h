@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.h - the decision that is made once per process: whose memory is the area, where, how long.
+ */
+#ifndef RK_SRC_PROCESS_H
+#define RK_SRC_PROCESS_H
+
+#include <rseqkit/thread.h>
+
+/* Where the areas are and who registers them; design: "Whose memory". */
+enum rk_where {
+	RK_WHERE_UNDECIDED = 0,
+	RK_WHERE_LIBC,       /* the libc's area, registered by the libc */
+	RK_WHERE_LIBC_SPARE, /* the libc's area, which it leaves alone: registered by us */
+	RK_WHERE_OWN,        /* this copy's thread block */
+	RK_WHERE_NOWHERE     /* nobody can have rseq here; the offset is that of this copy's block, never registered */
+};
+
+struct rk_process {
+	ptrdiff_t offset;
+	uint32_t length; /* to register with, or that the libc registered with; 0 if unknown */
+	uint32_t valid;
+	uint32_t feature_size;
+	uint32_t alignment;
+	uint8_t where;   /* enum rk_where; written last */
+	uint8_t reason;  /* enum rk_reason that holds for every thread */
+	uint8_t libc_area;
+	uint8_t libc_registers;
+};
+
+/*
+ * The decision, made on the first call. Async-signal-safe and lock-free: whoever races makes the same decision from the same
+ * inputs, and publishes the same words.
+ */
+const struct rk_process *rk_process_get(void);
+
+/* A fact that a thread's attempt brought to light and that holds for all threads: a foreign owner. */
+void rk_process_give_up(enum rk_reason reason);
+
+#endif /* RK_SRC_PROCESS_H */

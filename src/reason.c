@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* reason.c - the names and numbers of owners and reasons, and of this library's version. */
+#include "reason.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <rseqkit/api.h>
+
+static const struct {
+	int error;
+	const char *text;
+} reasons[] = {
+	[RK_REASON_NONE] = {0, "registered"},
+	[RK_REASON_NOT_YET] = {EAGAIN, "not asked for yet; the thread's first operation registers it"},
+	[RK_REASON_NO_KERNEL] = {ENOSYS, "the rseq system call doesn't exist here (kernel, emulator, or a filter answering ENOSYS)"},
+	[RK_REASON_BLOCKED] = {EPERM, "a system call filter refuses rseq"},
+	[RK_REASON_FOREIGN] = {EBUSY, "another component of the process has registered a private area"},
+	[RK_REASON_SIGNATURE] = {EACCES, "the area is registered with a signature that isn't the C library's"},
+	[RK_REASON_VFORK] = {EAGAIN, "in a vfork child, or between rk_vfork_begin() and rk_vfork_end()"},
+	[RK_REASON_AREA] = {EINVAL, "the kernel doesn't accept the area"},
+	[RK_REASON_LIBC_GAVE_UP] = {ESRCH, "the C library registers threads, but this one is not registered"},
+	[RK_REASON_NO_PORT] = {ENOSYS, "no critical sections for this architecture"},
+};
+
+int rk_reason_errno(enum rk_reason reason)
+{
+	return (size_t)reason < sizeof(reasons) / sizeof(reasons[0]) ? reasons[reason].error : EINVAL;
+}
+
+const char *rk_reason_text(enum rk_reason reason)
+{
+	return (size_t)reason < sizeof(reasons) / sizeof(reasons[0]) ? reasons[reason].text : "unknown";
+}
+
+const char *rk_owner_name(enum rk_owner owner)
+{
+	switch (owner) {
+	case RK_OWNER_NONE:
+		return "none";
+	case RK_OWNER_LIBC:
+		return "libc";
+	case RK_OWNER_SELF:
+		return "self";
+	case RK_OWNER_FOREIGN:
+		return "foreign";
+	}
+	return "unknown";
+}
+
+#define STR_(x) #x
+#define STR(x) STR_(x)
+
+const char *rk_version(void)
+{
+	return STR(RK_VERSION_MAJOR) "." STR(RK_VERSION_MINOR) "." STR(RK_VERSION_PATCH);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.c - registration of the calling thread, and the ways out of the fast paths that lead to it.
+ *
+ * The slow path is async-signal-safe: raw system calls, no lock, nothing allocated. A handler that nests over a
+ * thread's very first instruction registers, and the thread below is told EBUSY, which means that someone was faster.
+ */
+#define _GNU_SOURCE
+#include <rseqkit/ops.h>
+#include <rseqkit/thread.h>
+
+#include <sched.h>
+#include "area.h"
+#include "kernel.h"
+#include "process.h"
+#include "reason.h"
+#include "thread_pointer.h"
+
+/* Single bytes and words of the thread block, shared with signal handlers of the same thread only. */
+#define READ(field) (*(volatile __typeof__(field) *)&(field))
+#define WRITE(field, value) (*(volatile __typeof__(field) *)&(field) = (value))
+
+/*
+ * Compare and swap against signal handlers of the same thread. Other threads never look, so on x86 one instruction without the
+ * lock prefix will do: a fifth of the price.
+ */
+static bool replace(uint32_t *word, uint32_t expected, uint32_t desired)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	bool done;
+
+	__asm__ __volatile__("cmpxchgl %[desired], %[word]"
+			     : "=@ccz"(done), [word] "+m"(*word), "+a"(expected)
+			     : [desired] "r"(desired)
+			     : "memory");
+	return done;
+#else
+	return __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+#endif
+}
+
+static bool is_registered(volatile struct rk_area *area)
+{
+	return (int32_t)area->cpu_id >= 0;
+}
+
+/* What a refusal means. EPERM and EINVAL have two meanings each; whether any registration exists tells them apart. */
+static enum rk_reason reason_of(int error)
+{
+	switch (error) {
+	case -ENOSYS:
+		return RK_REASON_NO_KERNEL;
+	case -EPERM:
+		return rk_kernel_has_registration() == 1 ? RK_REASON_SIGNATURE : RK_REASON_BLOCKED;
+	case -EINVAL:
+		return rk_kernel_has_registration() == 1 ? RK_REASON_FOREIGN : RK_REASON_AREA;
+	case -EFAULT:
+		return RK_REASON_AREA;
+	default:
+		return RK_REASON_BLOCKED;
+	}
+}
+
+/* Registers the calling thread where this library does that. Returns 0 or a negative errno; failures that last are kept. */
+static int attach(const struct rk_process *p, volatile struct rk_area *area)
+{
+	enum rk_reason reason = RK_REASON_NONE;
+	int vfork_child = rk_kernel_is_vfork_child();
+	int r;
+
+	if (vfork_child == 1)
+		return -rk_reason_errno(RK_REASON_VFORK); /* not kept: the block is the parent's */
+	if (vfork_child < 0) {
+		/* Can't tell, so don't: a registration in a vfork child would poison the parent. */
+		r = rk_kernel_has_registration();
+		reason = r == -ENOSYS ? RK_REASON_NO_KERNEL : RK_REASON_BLOCKED;
+	} else {
+		r = rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
+		if (r == 0) {
+			WRITE(rk_block.registered, 1);
+			return 0;
+		}
+		if (r == -EBUSY)
+			return 0;
+		reason = reason_of(r);
+	}
+	WRITE(rk_block.reason, (uint8_t)reason);
+	/* A private registration is a fact of the process: its owner expects every thread. Filters are each thread's own. */
+	if (reason == RK_REASON_FOREIGN)
+		rk_process_give_up(reason);
+	return -rk_reason_errno(reason);
+}
+
+/* The slow path's order: is it there already; is a reason known; and only then the kernel. */
+static int prepare(void)
+{
+	const struct rk_process *p = rk_process_get();
+	volatile struct rk_area *area = rk_area_at(p->offset);
+	uint8_t reason;
+
+	if (is_registered(area))
+		return 0;
+	if (READ(rk_block.vfork) > 0)
+		return -rk_reason_errno(RK_REASON_VFORK);
+	reason = READ(rk_block.reason);
+	if (reason == RK_REASON_NONE)
+		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
+	if (reason == RK_REASON_NONE && p->where == RK_WHERE_LIBC)
+		reason = RK_REASON_LIBC_GAVE_UP;
+	if (reason != RK_REASON_NONE)
+		return -rk_reason_errno((enum rk_reason)reason);
+	return attach(p, area);
+}
+
+int rk_thread_prepare(void)
+{
+	int r = prepare();
+
+	if (r == 0)
+		WRITE(rk_block.lazy, 1);
+	return r;
+}
+
+int rk_thread_register(void)
+{
+	uint32_t users;
+	int r = prepare();
+
+	if (r < 0)
+		return r;
+	do {
+		users = READ(rk_block.users);
+		if (users == UINT32_MAX)
+			return -EOVERFLOW;
+	} while (!replace(&rk_block.users, users, users + 1));
+	return 0;
+}
+
+int rk_thread_unregister(void)
+{
+	uint32_t users;
+
+	do {
+		users = READ(rk_block.users);
+		if (users == 0)
+			return -EINVAL;
+	} while (!replace(&rk_block.users, users, users - 1));
+	return 0;
+}
+
+uint32_t rk_thread_users(void)
+{
+	return READ(rk_block.users);
+}
+
+const volatile struct rk_area *rk_thread_area(void)
+{
+	volatile struct rk_area *area = rk_area_at(rk_process_get()->offset);
+
+	return is_registered(area) ? area : NULL;
+}
+
+enum rk_reason rk_thread_reason(void)
+{
+	const struct rk_process *p = rk_process_get();
+	uint8_t reason;
+
+	if (is_registered(rk_area_at(p->offset)))
+		return RK_REASON_NONE;
+	if (READ(rk_block.vfork) > 0)
+		return RK_REASON_VFORK;
+	reason = READ(rk_block.reason);
+	if (reason == RK_REASON_NONE)
+		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
+	if (reason != RK_REASON_NONE)
+		return (enum rk_reason)reason;
+	return p->where == RK_WHERE_LIBC ? RK_REASON_LIBC_GAVE_UP : RK_REASON_NOT_YET;
+}
+
+enum rk_owner rk_thread_owner(void)
+{
+	const struct rk_process *p = rk_process_get();
+
+	switch (rk_thread_reason()) {
+	case RK_REASON_NONE:
+		return p->where == RK_WHERE_LIBC ? RK_OWNER_LIBC : RK_OWNER_SELF;
+	case RK_REASON_FOREIGN:
+	case RK_REASON_SIGNATURE:
+		return RK_OWNER_FOREIGN;
+	default:
+		return RK_OWNER_NONE;
+	}
+}
+
+enum rk_result rk_leave(void)
+{
+	return rk_thread_prepare() == 0 ? RK_ABORTED : RK_NO_RSEQ;
+}
+
+enum rk_result rk_leave_at(void)
+{
+	return is_registered(rk_area_at(rk_process_get()->offset)) ? RK_WRONG_CPU : rk_leave();
+}
+
+int rk_cpu_slow(void)
+{
+	const struct rk_process *p = rk_process_get();
+	int cpu = rk_thread_prepare() == 0 ? (int)rk_area_at(p->offset)->cpu_id : -1;
+
+	if (cpu < 0)
+		cpu = sched_getcpu();
+	return cpu < 0 ? 0 : cpu;
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * twins.c - the out-of-line twin of every inline function, from the same headers: for other languages, for old compilers, and
+ * to set a breakpoint on.
+ */
+#include <rseqkit/api.h>
+#undef RK_INLINE
+#define RK_INLINE RK_API
+#include <rseqkit.h>

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test.h - what the unit tests share: cmocka with TAP output, the world a test was started in, and the kernel's own word on
+ * registrations.
+ *
+ * Worlds: the same program runs with the libc registering (WORLD=libc), with the libc's tunable off (WORLD=self), in the build
+ * that ignores the libc's area while the libc registers it (WORLD=foreign), and where there is no rseq (WORLD=none). The meson file sets WORLD beside what makes it so.
+ */
+#ifndef RK_TEST_H
+#define RK_TEST_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <rseqkit.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+/* Rounds of a stress: a tenth with sanitizers, and what TEST_DIVISOR says on top (valgrind, emulators). */
+static inline int64_t ROUNDS(int64_t n)
+{
+	const char *divisor = getenv("TEST_DIVISOR");
+
+	n /= SANITIZED ? 10 : 1;
+	return divisor == NULL ? n : n / atoll(divisor);
+}
+
+static inline enum rk_owner world_owner(void)
+{
+	const char *world = getenv("WORLD");
+
+	if (world == NULL || strcmp(world, "libc") == 0)
+		return RK_OWNER_LIBC;
+	if (strcmp(world, "self") == 0)
+		return RK_OWNER_SELF;
+	if (strcmp(world, "foreign") == 0)
+		return RK_OWNER_FOREIGN;
+	if (strcmp(world, "none") == 0)
+		return RK_OWNER_NONE;
+	fprintf(stderr, "WORLD=%s is not known\n", world);
+	abort();
+}
+
+/* Does this world have rseq for us? */
+static inline bool world_has_rseq(void)
+{
+	return world_owner() == RK_OWNER_LIBC || world_owner() == RK_OWNER_SELF;
+}
+
+/* The kernel's word: is the calling thread registered at this area with this length? A wrong signature undoes nothing. */
+static inline bool kernel_says_registered(const volatile void *area, uint32_t length)
+{
+	int saved = errno;
+	bool yes = syscall(SYS_rseq, area, length, 1, 0x12345678) == -1 && errno == EPERM;
+
+	errno = saved;
+	return yes;
+}
+
+/* The kernel's word: is anything registered in the calling thread? */
+static inline bool kernel_says_any(void)
+{
+	return syscall(SYS_rseq, (void *)-4096UL, 32, 0, RK_SIGNATURE) == -1 && errno == EINVAL;
+}
+
+static inline struct rk_process_info process_info(void)
+{
+	struct rk_process_info info;
+
+	if (rk_process_query(&info, sizeof(info)) != 0)
+		abort();
+	return info;
+}
+
+/* The calling thread's area, whether registered or not. */
+static inline const volatile struct rk_area *area_here(void)
+{
+	char *tp;
+
+	__asm__("mov %%fs:0, %0" : "=r"(tp));
+	return (const volatile struct rk_area *)(tp + process_info().offset);
+}
+
+/*
+ * Starts a thread that nobody has registered. Where the libc leaves its area alone, it still registers the threads that
+ * a registered thread creates (it looks at its creator's cpu_id); so the creator isn't, for that moment.
+ */
+static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), void *arg)
+{
+	int r = rk_vfork_begin();
+
+	if (r == 0) {
+		r = pthread_create(thread, NULL, run, arg);
+		if (rk_vfork_end() != 0)
+			abort();
+	}
+	return r;
+}
+
+/* Skips a test, with its reason for the report: see tests/tap. */
+#define SKIP(reason)                                                                                                   \
+	do {                                                                                                           \
+		printf("# reason: %s\n", reason);                                                                      \
+		fflush(stdout);                                                                                        \
+		skip();                                                                                                \
+	} while (0)
+
+/* Runs `body` in a child and returns its exit status, or 128 + the signal that ended it. */
+static inline int in_child(int (*body)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(body());
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+#define RUN(tests)                                                                                                     \
+	int main(void)                                                                                                 \
+	{                                                                                                              \
+		cmocka_set_message_output(CM_OUTPUT_TAP);                                                              \
+		alarm(240);                                                                                            \
+		return cmocka_run_group_tests(tests, NULL, NULL);                                                      \
+	}
+
+#endif /* RK_TEST_H */

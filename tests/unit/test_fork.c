@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* fork and vfork: registrations and counts that carry over, a vfork child that is refused, a parent that isn't poisoned. */
+#include "test.h"
+
+static struct rk_counter *counter;
+
+static int fork_child(void)
+{
+	int64_t before = rk_counter_sum(counter);
+
+	if (rk_thread_owner() != world_owner())
+		return 1;
+	if (world_has_rseq() && !kernel_says_registered(rk_thread_area(), process_info().length))
+		return 2;
+	for (int i = 0; i < 1000; i++)
+		rk_counter_add(counter, 1);
+	if (rk_counter_sum(counter) != before + 1000)
+		return 3;
+	/* The explicit users of the parent are the child's. */
+	if (rk_thread_users() != (world_has_rseq() ? 2 : 0))
+		return 4;
+	return 0;
+}
+
+static void fork_keeps_everything(void **state)
+{
+	(void)state;
+	assert_int_equal(rk_counter_create(&counter), 0);
+	rk_counter_add(counter, 5);
+	(void)rk_thread_register();
+	(void)rk_thread_register();
+	assert_int_equal(in_child(fork_child), 0);
+	/* The child's adds are the child's alone. */
+	assert_int_equal(rk_counter_sum(counter), 5);
+	(void)rk_thread_unregister();
+	(void)rk_thread_unregister();
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+static int stop;
+
+static void *create_and_destroy(void *arg)
+{
+	struct rk_counter *c;
+
+	(void)arg;
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		if (rk_counter_create(&c) != 0 || rk_counter_destroy(c) != 0)
+			abort();
+	}
+	return NULL;
+}
+
+static int create_in_child(void)
+{
+	struct rk_counter *c;
+
+	alarm(20);
+	if (rk_counter_create(&c) != 0)
+		return 1;
+	rk_counter_add(c, 3);
+	return rk_counter_sum(c) == 3 && rk_counter_destroy(c) == 0 ? 0 : 2;
+}
+
+/* Another thread is nearly always inside the lock when this one forks; the child must find it free. */
+static void fork_while_others_allocate(void **state)
+{
+	pthread_t threads[2];
+
+	(void)state;
+	__atomic_store_n(&stop, 0, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, create_and_destroy, NULL), 0);
+	for (int i = 0; i < ROUNDS(300); i++)
+		assert_int_equal(in_child(create_in_child), 0);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
+/* What a vfork child found; it shares our memory. Volatile: two returns from vfork. */
+static volatile int child_prepare, child_adds;
+static volatile bool child_kernel_any;
+
+static void vfork_and_operate(void)
+{
+	pid_t pid;
+	int status;
+
+	child_prepare = 1;
+	pid = vfork();
+	if (pid == 0) {
+		child_prepare = rk_thread_prepare();
+		for (child_adds = 0; child_adds < 100; child_adds++)
+			rk_counter_add_slow(counter, 1);
+		child_kernel_any = kernel_says_any();
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void *vfork_unregistered(void *arg)
+{
+	(void)arg;
+	/* Nothing of ours has run here: this thread isn't registered, and its vfork child must not be either. */
+	vfork_and_operate();
+	assert_int_equal(child_adds, 100);
+	assert_int_equal(child_prepare, -EAGAIN);
+	assert_false(child_kernel_any);
+	assert_false(kernel_says_any());
+	assert_int_equal(rk_thread_reason(), RK_REASON_NOT_YET);
+	/* Nothing was kept against the parent. */
+	assert_int_equal(rk_thread_prepare(), 0);
+	assert_true(kernel_says_registered(rk_thread_area(), process_info().length));
+	return NULL;
+}
+
+static void vfork_child_is_refused(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	if (world_owner() != RK_OWNER_SELF)
+		SKIP("only where this library registers threads is there an unregistered parent to poison");
+	assert_int_equal(rk_counter_create(&counter), 0);
+	assert_int_equal(create_unregistered(&thread, vfork_unregistered, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(rk_counter_sum(counter), 100);
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+static void bracket_makes_vfork_safe(void **state)
+{
+	struct rk_process_info info = process_info();
+
+	(void)state;
+	assert_int_equal(rk_counter_create(&counter), 0);
+	assert_int_equal(rk_vfork_end(), -EINVAL);
+	assert_int_equal(rk_vfork_begin(), 0);
+	assert_int_equal(rk_vfork_begin(), 0);
+	assert_int_equal(rk_vfork_end(), 0); /* nested: still inside */
+	if (world_has_rseq()) {
+		assert_false(kernel_says_any());
+		assert_int_equal(rk_thread_reason(), RK_REASON_VFORK);
+		assert_int_equal(rk_thread_owner(), RK_OWNER_NONE);
+	}
+	vfork_and_operate();
+	if (world_has_rseq()) {
+		assert_int_equal(child_prepare, -EAGAIN);
+		assert_false(child_kernel_any);
+		assert_int_equal(*(int64_t *)rk_percpu_slot(counter, RK_INDEX_OVERFLOW), 100);
+	}
+	assert_int_equal(rk_vfork_end(), 0);
+	assert_int_equal(rk_vfork_end(), -EINVAL);
+	if (world_has_rseq())
+		assert_true(kernel_says_registered(rk_thread_area(), info.length));
+	assert_int_equal(rk_thread_owner(), world_owner());
+	assert_int_equal(rk_counter_sum(counter), 100);
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+static void bracket_depth_is_bounded(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 255; i++)
+		assert_int_equal(rk_vfork_begin(), 0);
+	assert_int_equal(rk_vfork_begin(), -EOVERFLOW);
+	for (int i = 0; i < 255; i++)
+		assert_int_equal(rk_vfork_end(), 0);
+	assert_int_equal(rk_vfork_end(), -EINVAL);
+	assert_int_equal(rk_thread_owner(), world_owner());
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(fork_keeps_everything),    cmocka_unit_test(fork_while_others_allocate),
+	cmocka_unit_test(vfork_child_is_refused),   cmocka_unit_test(bracket_makes_vfork_safe),
+	cmocka_unit_test(bracket_depth_is_bounded),
+};
+
+RUN(tests)

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * No rseq to be had: seccomp answering ENOSYS, EPERM or something odd, from process start or later; and seccomp that kills,
+ * after everything was prepared. Everything works, nothing asks twice.
+ *
+ * The cases run in this program started once more, under the filter: "test_norseq CASE".
+ */
+#include "test.h"
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+
+/* For the calling thread, or with SECCOMP_FILTER_FLAG_TSYNC for all. */
+static void install(const struct sock_filter *code, size_t length, unsigned flags)
+{
+	struct sock_fprog program = {(unsigned short)length, (struct sock_filter *)(uintptr_t)code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) != 0) {
+		perror("seccomp");
+		_exit(99);
+	}
+}
+
+/* rseq fails with `error`; everything else is allowed. */
+static void refuse_rseq(int error, unsigned flags)
+{
+	const struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rseq, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	install(code, sizeof(code) / sizeof(code[0]), flags);
+}
+
+/* Every system call kills but those that end a thread or wait for one. */
+static void kill_most(unsigned flags)
+{
+	static const int allowed[] = {SYS_exit, SYS_exit_group, SYS_futex, SYS_madvise, SYS_munmap, SYS_write,
+				      SYS_rt_sigprocmask, SYS_rt_sigreturn};
+	struct sock_filter code[2 * sizeof(allowed) / sizeof(allowed[0]) + 2];
+	size_t n = 0;
+
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)allowed[i], 0, 1);
+		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	}
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	install(code, n, flags);
+}
+
+static struct rk_counter *counter;
+static pthread_barrier_t barrier;
+
+static void *add_many(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 20000; i++)
+		rk_counter_add(counter, 1);
+	return NULL;
+}
+
+static void add_in_threads(int threads)
+{
+	pthread_t thread[8];
+
+	for (int i = 0; i < threads; i++)
+		if (pthread_create(&thread[i], NULL, add_many, NULL) != 0)
+			_exit(98);
+	for (int i = 0; i < threads; i++)
+		pthread_join(thread[i], NULL);
+}
+
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "# line %d: %s\n", __LINE__, #condition);                                      \
+			_exit(1);                                                                                      \
+		}                                                                                                      \
+	} while (0)
+
+/* Started under a filter: nobody could register, and the reason is known. */
+static void without_from_the_start(enum rk_reason reason, int error)
+{
+	long value = 7;
+
+	CHECK(rk_thread_owner() == RK_OWNER_NONE);
+	CHECK(rk_thread_reason() == reason);
+	CHECK(rk_thread_prepare() == -error);
+	CHECK(rk_thread_register() == -error);
+	CHECK(rk_thread_users() == 0);
+	CHECK(rk_thread_area() == NULL);
+	CHECK(rk_counter_create(&counter) == 0);
+	add_in_threads(4);
+	CHECK(rk_counter_sum(counter) == 80000);
+	CHECK(rk_cpu() >= 0);
+	CHECK(rk_cid() == -1);
+	CHECK(rk_cpu_add(counter, 1) == RK_NO_RSEQ);
+	CHECK(rk_cid_add(counter, 1) == RK_NO_RSEQ);
+	CHECK(rk_at_add(counter, 1, 0) == RK_NO_RSEQ);
+	CHECK(rk_cpu_load(counter, &value) == RK_NO_RSEQ && value == 7);
+	CHECK(rk_counter_sum(counter) == 80000);
+	_exit(0);
+}
+
+static void start_enosys(void)
+{
+	without_from_the_start(RK_REASON_NO_KERNEL, ENOSYS);
+}
+
+static void start_eperm(void)
+{
+	without_from_the_start(RK_REASON_BLOCKED, EPERM);
+}
+
+static void start_odd(void)
+{
+	without_from_the_start(RK_REASON_BLOCKED, EPERM);
+}
+
+/* A new thread asks once; from then on a filter that kills for any system call is no danger to its operations. */
+static void *ask_once(void *arg)
+{
+	(void)arg;
+	rk_counter_add(counter, 1);
+	kill_most(0);
+	for (int i = 0; i < 1000; i++) {
+		rk_counter_add(counter, 1);
+		(void)rk_thread_prepare();
+		(void)rk_thread_register();
+		(void)rk_thread_owner();
+	}
+	return NULL;
+}
+
+static void asks_once(void)
+{
+	pthread_t thread;
+
+	CHECK(rk_counter_create(&counter) == 0);
+	CHECK(pthread_create(&thread, NULL, ask_once, NULL) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(rk_counter_sum(counter) == 1001);
+	_exit(0);
+}
+
+/* The filter comes later: threads that are registered stay so, new ones of world self do without. */
+static void *check_later(void *arg)
+{
+	(void)arg;
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	CHECK(rk_thread_prepare() == -EPERM);
+	CHECK(rk_thread_reason() == RK_REASON_BLOCKED);
+	return add_many(NULL);
+}
+
+static void without_later(void)
+{
+	pthread_t thread;
+
+	CHECK(rk_counter_create(&counter) == 0);
+	CHECK(rk_thread_owner() == RK_OWNER_SELF);
+	pthread_barrier_init(&barrier, NULL, 2);
+	CHECK(create_unregistered(&thread, check_later, NULL) == 0);
+	pthread_barrier_wait(&barrier);
+	refuse_rseq(EPERM, SECCOMP_FILTER_FLAG_TSYNC);
+	pthread_barrier_wait(&barrier);
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(rk_thread_owner() == RK_OWNER_SELF);
+	add_many(NULL);
+	CHECK(rk_counter_sum(counter) == 40000);
+	CHECK(*(int64_t *)rk_percpu_slot(counter, RK_INDEX_OVERFLOW) == 20000);
+	_exit(0);
+}
+
+static void *prepare_then_add(void *arg)
+{
+	(void)arg;
+	(void)rk_thread_prepare();
+	pthread_barrier_wait(&barrier); /* prepared */
+	pthread_barrier_wait(&barrier); /* sandboxed */
+	return add_many(NULL);
+}
+
+static void *wait_then_add(void *arg)
+{
+	(void)arg;
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	return add_many(NULL);
+}
+
+/* Prepared, then sandboxed with a filter that kills, all threads at once: thread.h's list of system calls is complete. */
+static void killed_if_it_asks(void)
+{
+	pthread_t thread[3];
+
+	CHECK(rk_counter_create(&counter) == 0);
+	CHECK(rk_process_init() == 0);
+	pthread_barrier_init(&barrier, NULL, 4);
+	for (int i = 0; i < 3; i++)
+		CHECK(pthread_create(&thread[i], NULL, prepare_then_add, NULL) == 0);
+	pthread_barrier_wait(&barrier);
+	kill_most(SECCOMP_FILTER_FLAG_TSYNC);
+	pthread_barrier_wait(&barrier);
+	for (int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	add_many(NULL);
+	(void)rk_cpu();
+	CHECK(rk_counter_reset(counter) == 80000);
+	CHECK(rk_counter_sum(counter) == 0);
+	_exit(0);
+}
+
+/* What happens to a thread that wasn't prepared, so that the case above means something. */
+static void killed_unprepared(void)
+{
+	pthread_t thread;
+
+	CHECK(rk_counter_create(&counter) == 0);
+	pthread_barrier_init(&barrier, NULL, 2);
+	CHECK(create_unregistered(&thread, wait_then_add, NULL) == 0);
+	pthread_barrier_wait(&barrier);
+	kill_most(SECCOMP_FILTER_FLAG_TSYNC);
+	pthread_barrier_wait(&barrier);
+	pthread_join(thread, NULL);
+	_exit(0);
+}
+
+static const struct {
+	const char *name;
+	int refusal; /* errno of rseq from the program's start on, or 0 */
+	void (*run)(void);
+} cases[] = {
+	{"start-enosys", ENOSYS, start_enosys}, {"start-eperm", EPERM, start_eperm},
+	{"start-odd", EACCES, start_odd},       {"asks-once", ENOSYS, asks_once},
+	{"later", 0, without_later},            {"prepared", 0, killed_if_it_asks},
+	{"unprepared", 0, killed_unprepared},
+};
+
+/* Starts this program again for one case, under its filter. Returns its exit status, or 128 + the signal that ended it. */
+static int run_case(const char *name)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+			if (strcmp(cases[i].name, name) == 0 && cases[i].refusal != 0)
+				refuse_rseq(cases[i].refusal, 0);
+		execl("/proc/self/exe", "test_norseq", name, (char *)NULL);
+		_exit(96);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void enosys_from_the_start(void **state)
+{
+	(void)state;
+	assert_int_equal(run_case("start-enosys"), 0);
+}
+
+static void eperm_from_the_start(void **state)
+{
+	(void)state;
+	assert_int_equal(run_case("start-eperm"), 0);
+}
+
+static void another_errno_from_the_start(void **state)
+{
+	(void)state;
+	assert_int_equal(run_case("start-odd"), 0);
+}
+
+static void eperm_later(void **state)
+{
+	(void)state;
+	if (world_owner() != RK_OWNER_SELF)
+		SKIP("the libc ends the process when it can't register a thread after the first");
+	assert_int_equal(run_case("later"), 0);
+}
+
+static void no_system_call_after_the_first(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer makes system calls of its own");
+	assert_int_equal(run_case("asks-once"), 0);
+}
+
+static void prepared_for_a_filter_that_kills(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer makes system calls of its own");
+	if (!world_has_rseq())
+		SKIP("nothing to prepare without rseq");
+	assert_int_equal(run_case("prepared"), 0);
+	/* Only where the library itself would have to register is the unprepared thread lost. */
+	assert_int_equal(run_case("unprepared"), world_owner() == RK_OWNER_SELF ? 128 + SIGSYS : 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(enosys_from_the_start),          cmocka_unit_test(eperm_from_the_start),
+	cmocka_unit_test(another_errno_from_the_start),   cmocka_unit_test(eperm_later),
+	cmocka_unit_test(no_system_call_after_the_first), cmocka_unit_test(prepared_for_a_filter_that_kills),
+};
+
+int main(int argc, char **argv)
+{
+	alarm(120);
+	for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (strcmp(argv[1], cases[i].name) == 0)
+			cases[i].run();
+	if (argc > 1)
+		return 95;
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

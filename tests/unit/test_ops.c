@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Operations: every outcome of every operation by every kind of index, and sums that stay exact while threads are migrated and
+ * interrupted in the middle of them.
+ */
+#include "test.h"
+#include <sched.h>
+#include <sys/time.h>
+
+static struct rk_percpu *pool;
+static void *item;
+
+static int make_item(void **state)
+{
+	struct rk_percpu_options options = {.item_size = sizeof(intptr_t)};
+
+	(void)state;
+	return rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0;
+}
+
+static int drop_item(void **state)
+{
+	(void)state;
+	return rk_percpu_free(pool, item) != 0 || rk_percpu_destroy(pool) != 0;
+}
+
+/* Do operations work in this build and world? */
+static bool operational(void)
+{
+	return RK_HAVE_SECTIONS && world_has_rseq();
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
+/* The highest CPU this thread may run on, so that an index of 0 by mistake is not right by luck. */
+static int highest_allowed(cpu_set_t *saved)
+{
+	int highest = -1;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(*saved), saved), 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, saved))
+			highest = cpu;
+	return highest;
+}
+
+/* A preemption in the middle of a section aborts it: try again, as every caller must. */
+#define UNTIL_NOT_ABORTED(result, operation)                                                                           \
+	do                                                                                                             \
+		(result) = (operation);                                                                                \
+	while ((result) == RK_ABORTED)
+
+#define EXPECT(outcome, operation)                                                                                     \
+	do {                                                                                                           \
+		enum rk_result expect_result_;                                                                         \
+		UNTIL_NOT_ABORTED(expect_result_, operation);                                                          \
+		assert_int_equal(expect_result_, outcome);                                                             \
+	} while (0)
+
+static void outcomes_by_cpu(void **state)
+{
+	cpu_set_t saved;
+	int cpu = highest_allowed(&saved);
+	intptr_t value = -1;
+	intptr_t *slot = rk_percpu_slot(item, cpu);
+
+	(void)state;
+	if (!operational()) {
+		assert_int_equal(rk_cpu_add(item, 1), RK_NO_RSEQ);
+		assert_int_equal(rk_cpu_load(item, &value), RK_NO_RSEQ);
+		assert_int_equal(rk_cpu_store_if_equal(item, 0, 1), RK_NO_RSEQ);
+		assert_int_equal(rk_at_add(item, 1, cpu), RK_NO_RSEQ);
+		assert_int_equal(value, -1);
+		return;
+	}
+	pin(cpu);
+	*slot = 0;
+	EXPECT(RK_DONE, rk_cpu_add(item, 40));
+	EXPECT(RK_DONE, rk_cpu_add(item, -1));
+	EXPECT(RK_DONE, rk_cpu_add(item, INTPTR_MAX)); /* wider than an immediate */
+	EXPECT(RK_DONE, rk_cpu_add(item, INTPTR_MIN));
+	assert_int_equal(*slot, 38);
+	EXPECT(RK_DONE, rk_cpu_load(item, &value));
+	assert_int_equal(value, 38);
+	EXPECT(RK_UNEQUAL, rk_cpu_store_if_equal(item, 39, 5));
+	assert_int_equal(*slot, 38);
+	EXPECT(RK_DONE, rk_cpu_store_if_equal(item, 38, INTPTR_MIN));
+	assert_int_equal(*slot, INTPTR_MIN);
+	assert_int_equal(rk_cpu(), cpu);
+	sched_setaffinity(0, sizeof(saved), &saved);
+}
+
+static void outcomes_by_explicit_cpu(void **state)
+{
+	cpu_set_t saved;
+	int cpu = highest_allowed(&saved);
+	intptr_t value = -1;
+	intptr_t *slot = rk_percpu_slot(item, cpu);
+
+	(void)state;
+	if (!operational())
+		SKIP("no rseq, or a build without critical sections");
+	pin(cpu);
+	*slot = 7;
+	EXPECT(RK_DONE, rk_at_add(item, 3, cpu));
+	EXPECT(RK_WRONG_CPU, rk_at_add(item, 3, cpu + 1));
+	EXPECT(RK_WRONG_CPU, rk_at_add(item, 3, -1));
+	EXPECT(RK_WRONG_CPU, rk_at_add(item, 3, -2));
+	EXPECT(RK_DONE, rk_at_load(item, &value, cpu));
+	assert_int_equal(value, 10);
+	EXPECT(RK_WRONG_CPU, rk_at_load(item, &value, cpu + 1));
+	EXPECT(RK_UNEQUAL, rk_at_store_if_equal(item, 9, 1, cpu));
+	EXPECT(RK_WRONG_CPU, rk_at_store_if_equal(item, 10, 1, cpu + 1));
+	EXPECT(RK_DONE, rk_at_store_if_equal(item, 10, 1, cpu));
+	assert_int_equal(*slot, 1);
+	sched_setaffinity(0, sizeof(saved), &saved);
+}
+
+static void outcomes_by_concurrency_id(void **state)
+{
+	intptr_t value = -1;
+	intptr_t *slot;
+
+	(void)state;
+	if (!operational() || rk_area_valid < RK_FIELD_END_MM_CID) {
+		assert_int_equal(rk_cid_add(item, 1), RK_NO_RSEQ);
+		return;
+	}
+	/* The only thread: the lowest id, whatever the CPU. */
+	assert_int_equal(rk_cid(), 0);
+	slot = rk_percpu_slot(item, 0);
+	*slot = 1;
+	EXPECT(RK_DONE, rk_cid_add(item, 2));
+	EXPECT(RK_DONE, rk_cid_load(item, &value));
+	assert_int_equal(value, 3);
+	EXPECT(RK_UNEQUAL, rk_cid_store_if_equal(item, 4, 0));
+	EXPECT(RK_DONE, rk_cid_store_if_equal(item, 3, 0));
+	assert_int_equal(*slot, 0);
+}
+
+/* Not registered: every operation says so, and nothing is stored; a concurrency id that reads 0 deceives nobody. */
+static void outcomes_without_registration(void **state)
+{
+	int64_t before[2] = {*(int64_t *)rk_percpu_slot(item, 0), *(int64_t *)rk_percpu_slot(item, -1)};
+	intptr_t value = 5;
+
+	(void)state;
+	assert_int_equal(rk_vfork_begin(), 0);
+	assert_int_equal(rk_cpu_add(item, 1), RK_NO_RSEQ);
+	assert_int_equal(rk_cpu_load(item, &value), RK_NO_RSEQ);
+	assert_int_equal(rk_cpu_store_if_equal(item, 0, 1), RK_NO_RSEQ);
+	assert_int_equal(rk_cid_add(item, 1), RK_NO_RSEQ);
+	assert_int_equal(rk_cid_load(item, &value), RK_NO_RSEQ);
+	assert_int_equal(rk_cid_store_if_equal(item, 0, 1), RK_NO_RSEQ);
+	assert_int_equal(rk_at_add(item, 1, 0), RK_NO_RSEQ);
+	assert_int_equal(rk_at_load(item, &value, 0), RK_NO_RSEQ);
+	assert_int_equal(rk_at_store_if_equal(item, 0, 1, 0), RK_NO_RSEQ);
+	assert_int_equal(rk_cid(), -1);
+	assert_true(rk_cpu() >= 0);
+	assert_int_equal(rk_vfork_end(), 0);
+	assert_int_equal(value, 5);
+	assert_int_equal(*(int64_t *)rk_percpu_slot(item, 0), before[0]);
+	assert_int_equal(*(int64_t *)rk_percpu_slot(item, -1), before[1]);
+}
+
+/* rk_cpu() agrees with the kernel while the thread is moved about. */
+static void current_cpu(void **state)
+{
+	cpu_set_t saved;
+
+	(void)state;
+	(void)highest_allowed(&saved);
+	for (int round = 0; round < 100; round++) {
+		for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+			if (cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &saved))
+				continue;
+			pin(cpu);
+			assert_int_equal(rk_cpu(), cpu);
+		}
+	}
+	sched_setaffinity(0, sizeof(saved), &saved);
+}
+
+enum kind { ADD_CPU, ADD_CID, ADD_AT, SWAP_CPU, KINDS };
+
+static int64_t per_thread;
+static int stop, finished;
+
+static enum rk_result once(enum kind kind, intptr_t expected, int cpu)
+{
+	switch (kind) {
+	case ADD_CPU:
+		return rk_cpu_add(item, 1);
+	case ADD_CID:
+		return rk_cid_add(item, 1);
+	case ADD_AT:
+		return rk_at_add(item, 1, cpu);
+	default:
+		return rk_at_store_if_equal(item, expected, expected + 1, cpu);
+	}
+}
+
+/* Increments by one kind of operation until `per_thread` of them are done. */
+static void *increment(void *arg)
+{
+	enum kind kind = *(enum kind *)arg;
+
+	for (int64_t done = 0; done < per_thread;) {
+		int cpu = rk_cpu();
+		intptr_t seen = *(volatile intptr_t *)rk_percpu_slot(item, cpu);
+
+		if (once(kind, seen, cpu) == RK_DONE)
+			done++;
+	}
+	__atomic_fetch_add(&finished, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void *churn(void *arg)
+{
+	pthread_t *threads = arg;
+	unsigned round = 0;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		CPU_SET((int)(round % 2), &set);
+		(void)pthread_setaffinity_np(threads[round % 4], sizeof(set), &set);
+		round += 1 + (round % 5 == 0);
+		if (round % 16 == 0)
+			usleep(50);
+	}
+	return NULL;
+}
+
+static void on_alarm(int signo)
+{
+	(void)signo;
+}
+
+/* Four threads, moved between CPUs and interrupted all the time: nothing is lost, by any kind. */
+static void exact_under_stress(void **state)
+{
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+	struct itimerval storm = {{0, 40}, {0, 40}}, calm = {{0, 0}, {0, 0}};
+
+	(void)state;
+	if (!operational())
+		SKIP("no rseq, or a build without critical sections");
+	per_thread = ROUNDS(10000000);
+	sigaction(SIGALRM, &action, NULL);
+	for (enum kind kind = 0; kind < KINDS; kind++) {
+		pthread_t threads[4], churner;
+		int64_t sum = 0;
+
+		if (kind == ADD_CID && rk_area_valid < RK_FIELD_END_MM_CID)
+			continue;
+		for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+			*(int64_t *)rk_percpu_slot(item, cpu) = 0;
+		__atomic_store_n(&stop, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&finished, 0, __ATOMIC_RELAXED);
+		setitimer(ITIMER_REAL, &storm, NULL);
+		for (int i = 0; i < 4; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, increment, &kind), 0);
+		assert_int_equal(pthread_create(&churner, NULL, churn, threads), 0);
+		/* The churner stops before any thread is joined: until then their ids are valid. */
+		while (__atomic_load_n(&finished, __ATOMIC_ACQUIRE) == 0)
+			usleep(1000);
+		__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+		assert_int_equal(pthread_join(churner, NULL), 0);
+		for (int i = 0; i < 4; i++)
+			assert_int_equal(pthread_join(threads[i], NULL), 0);
+		setitimer(ITIMER_REAL, &calm, NULL);
+		for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+			sum += *(int64_t *)rk_percpu_slot(item, cpu);
+		assert_int_equal(sum, 4 * per_thread);
+	}
+	signal(SIGALRM, SIG_DFL);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(outcomes_by_cpu),
+	cmocka_unit_test(outcomes_by_explicit_cpu),
+	cmocka_unit_test(outcomes_by_concurrency_id),
+	cmocka_unit_test(outcomes_without_registration),
+	cmocka_unit_test(current_cpu),
+	cmocka_unit_test(exact_under_stress),
+};
+
+int main(void)
+{
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, make_item, drop_item);
+}

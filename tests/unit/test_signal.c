@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signals that interrupt registration itself: a timer storm over thousands of thread starts, with handlers that
+ * register, operate and unregister on the thread they interrupted, at whatever instruction that was.
+ */
+#include "test.h"
+#include <sys/time.h>
+
+static struct rk_counter *counter;
+static int64_t handled; /* adds made by handlers */
+static int failures;    /* anything that must not happen, counted where assertions can't be */
+
+static void expect(bool condition)
+{
+	if (!condition)
+		__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
+}
+
+static void handler(int signo)
+{
+	uint32_t users = rk_thread_users();
+	int r = rk_thread_register();
+
+	(void)signo;
+	expect(world_has_rseq() ? r == 0 : r < 0);
+	rk_counter_add(counter, 1);
+	__atomic_fetch_add(&handled, 1, __ATOMIC_RELAXED);
+	if (r == 0)
+		expect(rk_thread_unregister() == 0);
+	expect(rk_thread_users() == users);
+}
+
+static void *live_shortly(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 20; i++) {
+		int r = rk_thread_register();
+
+		expect(world_has_rseq() ? r == 0 : r < 0);
+		rk_counter_add(counter, 1);
+		if (r == 0)
+			expect(rk_thread_unregister() == 0);
+	}
+	expect(rk_thread_users() == 0);
+	if (world_has_rseq())
+		expect(kernel_says_registered(rk_thread_area(), process_info().length));
+	return NULL;
+}
+
+static void set_timer(long microseconds)
+{
+	struct itimerval interval = {{0, microseconds}, {0, microseconds}};
+
+	setitimer(ITIMER_REAL, &interval, NULL);
+}
+
+/* Threads start while the storm blows: the handler is often what registers them. */
+static void storm_over_thread_starts(void **state)
+{
+	const int threads = (int)ROUNDS(6000);
+	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+	sigset_t alarm_only;
+
+	(void)state;
+	failures = 0;
+	assert_int_equal(rk_counter_create(&counter), 0);
+	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+	set_timer(50);
+	for (int i = 0; i < threads; i += 4) {
+		pthread_t batch[4];
+
+		for (int k = 0; k < 4; k++)
+			assert_int_equal(pthread_create(&batch[k], NULL, live_shortly, NULL), 0);
+		for (int k = 0; k < 4; k++)
+			assert_int_equal(pthread_join(batch[k], NULL), 0);
+	}
+	set_timer(0);
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &alarm_only, NULL);
+	assert_int_equal(failures, 0);
+	assert_true(handled > 100);
+	assert_int_equal(rk_counter_sum(counter), 20 * (int64_t)threads + handled);
+	assert_int_equal(rk_thread_users(), 0);
+	pthread_sigmask(SIG_UNBLOCK, &alarm_only, NULL);
+	signal(SIGALRM, SIG_DFL);
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+/* One thread, interrupted thousands of times a second right in its adds and in its own registering and unregistering. */
+static void storm_over_one_thread(void **state)
+{
+	const int64_t adds = ROUNDS(40000000);
+	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+
+	(void)state;
+	failures = 0;
+	handled = 0;
+	assert_int_equal(rk_counter_create(&counter), 0);
+	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+	set_timer(20);
+	for (int64_t i = 0; i < adds; i++)
+		rk_counter_add(counter, 1);
+	set_timer(0);
+	assert_int_equal(failures, 0);
+	assert_true(handled > 10);
+	assert_int_equal(rk_counter_sum(counter), adds + handled);
+	signal(SIGALRM, SIG_DFL);
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+/* The handler runs first in a thread's life: blocked at creation, pending, delivered before any operation. */
+static void *first_is_a_handler(void *arg)
+{
+	sigset_t usr1;
+
+	(void)arg;
+	pthread_kill(pthread_self(), SIGUSR1);
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	pthread_sigmask(SIG_UNBLOCK, &usr1, NULL);
+	expect(rk_thread_owner() == world_owner());
+	return NULL;
+}
+
+static void handler_comes_first(void **state)
+{
+	struct sigaction action = {.sa_handler = handler};
+	sigset_t usr1;
+
+	(void)state;
+	failures = 0;
+	handled = 0;
+	assert_int_equal(rk_counter_create(&counter), 0);
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &usr1, NULL);
+	for (int i = 0; i < 500; i++) {
+		pthread_t thread;
+
+		assert_int_equal(pthread_create(&thread, NULL, first_is_a_handler, NULL), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+	}
+	assert_int_equal(handled, 500);
+	assert_int_equal(failures, 0);
+	assert_int_equal(rk_counter_sum(counter), 500);
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(storm_over_thread_starts),
+	cmocka_unit_test(storm_over_one_thread),
+	cmocka_unit_test(handler_comes_first),
+};
+
+RUN(tests)
