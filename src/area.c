@@ -2,8 +2,9 @@
 /*
  * area.c - the thread block in static TLS, and the two published words that the fast path reads.
  *
- * Headers declare the words const, so that compilers keep them in registers. Here they are variables under the same symbols,
- * writable, because executables may hold the linker's copy of them: a store goes to wherever the symbol is bound.
+ * Headers declare the words const, so that compilers keep them in registers. Here they are variables under the same
+ * symbols, writable, because executables may hold the linker's copy of them: a store goes to wherever the symbol is
+ * bound.
  */
 #include "area.h"
 #include "thread_pointer.h"

@@ -5,7 +5,8 @@
 
 #include <rseqkit/abi.h>
 
-extern __thread struct rk_thread_block rk_block __attribute__((__tls_model__("initial-exec"), __visibility__("hidden")));
+extern __thread struct rk_thread_block rk_block
+	__attribute__((__tls_model__("initial-exec"), __visibility__("hidden")));
 
 /* Offset of this copy's own block from the thread pointer. */
 ptrdiff_t rk_block_offset(void);

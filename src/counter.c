@@ -2,8 +2,8 @@
 /*
  * counter.c - what isn't the fast path of a counter: its memory, the overflow slot, sums.
  *
- * All counters are items of one pool of the process. Slot -1 is the overflow slot, slot -2 holds the baseline that sums are
- * taken against; both are accessed atomically, the CPUs' slots by sections and, here, by aligned loads.
+ * All counters are items of one pool of the process. Slot -1 is the overflow slot, slot -2 holds the baseline that
+ * sums are taken against; both are accessed atomically, the CPUs' slots by sections and, here, by aligned loads.
  */
 #include <rseqkit/counter.h>
 #include <rseqkit/percpu.h>
@@ -63,19 +63,14 @@ int rk_counter_destroy(struct rk_counter *counter)
 	return from == NULL ? -EINVAL : rk_percpu_free(from, counter);
 }
 
-void rk_counter_add_slow(struct rk_counter *counter, int64_t value)
+void rk_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome)
 {
 #if INTPTR_MAX == INT64_MAX
-	for (int i = 0; i < RK_ABORTS_MAX; i++) {
-		enum rk_result r = rk_cpu_add(counter, value);
-
-		if (r == RK_DONE)
-			return;
-		if (r != RK_ABORTED)
-			break;
-	}
+	for (int i = 0; outcome == RK_ABORTED && i < RK_ABORTS_MAX; i++)
+		outcome = rk_cpu_add(counter, value);
 #endif
-	__atomic_fetch_add(slot(counter, RK_INDEX_OVERFLOW), value, __ATOMIC_RELAXED);
+	if (outcome != RK_DONE)
+		__atomic_fetch_add(slot(counter, RK_INDEX_OVERFLOW), value, __ATOMIC_RELAXED);
 }
 
 /* Sums wrap, as adds do: in unsigned arithmetic, where that is defined. */
@@ -101,7 +96,10 @@ int64_t rk_counter_reset(struct rk_counter *counter)
 	int64_t old = __atomic_load_n(baseline, __ATOMIC_ACQUIRE);
 	int64_t sum;
 
-	/* Whoever set the baseline first has taken what came before: look again. Each failure is somebody else's success. */
+	/*
+	 * Whoever set the baseline first has taken what came before: look again. Each failure is somebody else's
+	 * success.
+	 */
 	do
 		sum = total(counter);
 	while (!__atomic_compare_exchange_n(baseline, &old, sum, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));

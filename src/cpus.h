@@ -15,8 +15,8 @@ struct rk_cpus {
 const struct rk_cpus *rk_cpus_get(void);
 
 /*
- * Parses the kernel's list format, "0-3,8,10-11\n". Returns 0, or -EINVAL for anything else, or -ERANGE for a number of RK_CPUS_MAX
- * or more; *cpus is then undefined.
+ * Parses the kernel's list format, "0-3,8,10-11\n". Returns 0, or -EINVAL for anything else, or -ERANGE for a number
+ * of RK_CPUS_MAX or more; *cpus is then undefined.
  */
 int rk_cpus_parse(const char *text, struct rk_cpus *cpus);
 

@@ -41,8 +41,9 @@ static inline int rk_sys_rseq(volatile void *area, uint32_t length, int flags, u
 }
 
 /*
- * Is anything registered in the calling thread, at whatever address? 1 yes, 0 no, negative errno if the kernel doesn't say.
- * The kernel looks at "already registered" before it looks at the address, and this address is never user memory.
+ * Is anything registered in the calling thread, at whatever address? 1 yes, 0 no, negative errno if the kernel
+ * doesn't say. The kernel looks at "already registered" before it looks at the address, and this address is never
+ * user memory.
  */
 static inline int rk_kernel_has_registration(void)
 {
@@ -52,7 +53,10 @@ static inline int rk_kernel_has_registration(void)
 	return r == -EINVAL ? 1 : r == -EFAULT ? 0 : r;
 }
 
-/* Is the calling thread registered at exactly this area and length? An unregistration with a wrong signature never succeeds. */
+/*
+ * Is the calling thread registered at exactly this area and length? An unregistration with a wrong signature never
+ * succeeds.
+ */
 static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 {
 	return rk_sys_rseq(area, length, RK_RSEQ_UNREGISTER, ~(uint32_t)RK_SIGNATURE) == -EPERM;
@@ -60,8 +64,8 @@ static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 
 /*
  * Does the calling thread run on another thread's TLS, as a vfork child does? The C library gives every thread of its
- * own a robust list, in the child of fork() too, and the kernel passes it on to nobody. 1 yes, 0 no, negative errno if
- * the kernel doesn't say.
+ * own a robust list, in the child of fork() too, and the kernel passes it on to nobody. 1 yes, 0 no, negative errno
+ * if the kernel doesn't say.
  */
 static inline int rk_kernel_is_vfork_child(void)
 {

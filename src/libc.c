@@ -27,7 +27,8 @@ bool rk_libc_area(ptrdiff_t *offset, bool *registers)
 
 /*
  * Built against a libc that has them, the references are strong: with clang, lld, -flto and -fno-pie a weak one
- * resolves to null although the symbol is there. Otherwise the libc at run time may still be newer than the one at build time.
+ * resolves to null although the symbol is there. Otherwise the libc at run time may still be newer than the one at
+ * build time.
  */
 #ifdef LIBC_HAS_SYMBOLS
 #include <sys/rseq.h>

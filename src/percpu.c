@@ -2,9 +2,10 @@
 /*
  * percpu.c - pools of per-CPU items over ranges of address space (the picture is in percpu.h).
  *
- * The invariant: a fresh item's slots are never touched before their first use, so a page is committed by, and near, the
- * CPU that first writes to it. Zeros come with anonymous memory. Other initial contents come from a memory file
- * that holds one stride of items and is mapped privately over every stride: read, it is shared; written, it is copied.
+ * The invariant: a fresh item's slots are never touched before their first use, so a page is committed by, and near,
+ * the CPU that first writes to it. Zeros come with anonymous memory. Other initial contents come from a memory file
+ * that holds one stride of items and is mapped privately over every stride: read, it is shared; written, it is
+ * copied.
  *
  * One lock serves all pools: creating and freeing are rare, and one lock is what fork handlers can hold, so that a
  * child never inherits it taken.

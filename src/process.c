@@ -24,7 +24,10 @@
 
 static struct rk_process process;
 
-/* Fields are valid within the feature size and the registered length; a length of 32 never covers more than the first 28 bytes. */
+/*
+ * Fields are valid within the feature size and the registered length; a length of 32 never covers more than the first
+ * 28 bytes.
+ */
 static uint32_t valid_bytes(uint32_t feature_size, uint32_t length)
 {
 	uint32_t covered = length == RK_AREA_LENGTH_ORIGINAL ? RK_FIELD_END_MM_CID : length;
@@ -66,7 +69,10 @@ static void decide_libc(struct rk_process *p)
 	}
 }
 
-/* An area that its libc leaves alone reads -2 (or -1, should the kernel have unregistered it), or was registered by one like us. */
+/*
+ * An area that its libc leaves alone reads -2 (or -1, should the kernel have unregistered it), or was registered by
+ * one like us.
+ */
 static bool is_spare(ptrdiff_t offset)
 {
 	volatile struct rk_area *area = rk_area_at(offset);

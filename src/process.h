@@ -29,8 +29,8 @@ struct rk_process {
 };
 
 /*
- * The decision, made on the first call. Async-signal-safe and lock-free: whoever races makes the same decision from the same
- * inputs, and publishes the same words.
+ * The decision, made on the first call. Async-signal-safe and lock-free: whoever races makes the same decision from
+ * the same inputs, and publishes the same words.
  */
 const struct rk_process *rk_process_get(void);
 

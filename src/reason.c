@@ -12,7 +12,8 @@ static const struct {
 } reasons[] = {
 	[RK_REASON_NONE] = {0, "registered"},
 	[RK_REASON_NOT_YET] = {EAGAIN, "not asked for yet; the thread's first operation registers it"},
-	[RK_REASON_NO_KERNEL] = {ENOSYS, "the rseq system call doesn't exist here (kernel, emulator, or a filter answering ENOSYS)"},
+	[RK_REASON_NO_KERNEL] = {ENOSYS,
+				 "the rseq system call doesn't exist here (kernel, emulator, or a filter answering ENOSYS)"},
 	[RK_REASON_BLOCKED] = {EPERM, "a system call filter refuses rseq"},
 	[RK_REASON_FOREIGN] = {EBUSY, "another component of the process has registered a private area"},
 	[RK_REASON_SIGNATURE] = {EACCES, "the area is registered with a signature that isn't the C library's"},

@@ -21,8 +21,8 @@
 #define WRITE(field, value) (*(volatile __typeof__(field) *)&(field) = (value))
 
 /*
- * Compare and swap against signal handlers of the same thread. Other threads never look, so on x86 one instruction without the
- * lock prefix will do: a fifth of the price.
+ * Compare and swap against signal handlers of the same thread. Other threads never look, so on x86 one instruction
+ * without the lock prefix will do: a fifth of the price.
  */
 static bool replace(uint32_t *word, uint32_t expected, uint32_t desired)
 {
@@ -61,7 +61,10 @@ static enum rk_reason reason_of(int error)
 	}
 }
 
-/* Registers the calling thread where this library does that. Returns 0 or a negative errno; failures that last are kept. */
+/*
+ * Registers the calling thread where this library does that. Returns 0 or a negative errno; failures that last are
+ * kept.
+ */
 static int attach(const struct rk_process *p, volatile struct rk_area *area)
 {
 	enum rk_reason reason = RK_REASON_NONE;
@@ -85,7 +88,10 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 		reason = reason_of(r);
 	}
 	WRITE(rk_block.reason, (uint8_t)reason);
-	/* A private registration is a fact of the process: its owner expects every thread. Filters are each thread's own. */
+	/*
+	 * A private registration is a fact of the process: its owner expects every thread. Filters are each thread's
+	 * own.
+	 */
 	if (reason == RK_REASON_FOREIGN)
 		rk_process_give_up(reason);
 	return -rk_reason_errno(reason);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * twins.c - the out-of-line twin of every inline function, from the same headers: for other languages, for old compilers, and
- * to set a breakpoint on.
+ * twins.c - the out-of-line twin of every inline function, from the same headers: for other languages, for old
+ * compilers, and to set a breakpoint on.
  */
 #include <rseqkit/api.h>
 #undef RK_INLINE

@@ -2,8 +2,8 @@
 /*
  * vfork.c - the bracket around a vfork whose child computes: unregister, vfork, register.
  *
- * The child runs on the parent's TLS but has no registration of its own. With the parent's undone first, the area reads
- * cpu_id -1 for both, and the block's depth keeps the slow path from registering either.
+ * The child runs on the parent's TLS but has no registration of its own. With the parent's undone first, the area
+ * reads cpu_id -1 for both, and the block's depth keeps the slow path from registering either.
  */
 #include <rseqkit/thread.h>
 

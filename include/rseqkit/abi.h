@@ -37,8 +37,8 @@ struct rk_area {
 #define RK_CPU_ID_REGISTRATION_FAILED (-2)
 
 /*
- * The signature: the word before every abort handler, equal to the one registered. Source: the C library's bits/rseq.h.
- * Not defined for architectures that this library has no port for.
+ * The signature: the word before every abort handler, equal to the one registered. Source: the C library's
+ * bits/rseq.h. Not defined for architectures that this library has no port for.
  */
 #if defined(__x86_64__) || defined(__i386__)
 #define RK_SIGNATURE 0x53053053
@@ -82,16 +82,17 @@ struct rk_thread_block {
 RK_BEGIN_DECLS
 
 /*
- * The offset in bytes from the thread pointer to the area, the same in every thread; see the invariant above. Constant
- * from this library's constructor on, which is why it is declared so: the compiler may keep it in a register. Code that can run
- * before any constructor (a preloaded allocator, say) calls rk_process_init() first; creating a structure does so too.
+ * The offset in bytes from the thread pointer to the area, the same in every thread; see the invariant above.
+ * Constant from this library's constructor on, which is why it is declared so: the compiler may keep it in a
+ * register. Code that can run before any constructor (a preloaded allocator, say) calls rk_process_init() first;
+ * creating a structure does so too.
  */
 RK_API const ptrdiff_t rk_area_offset;
 
 /*
  * How many bytes of the area hold valid fields in a registered thread: compare with RK_FIELD_END_*. 0 where there is
- * no rseq at all. Never derived from a kernel version: it is the smaller of the auxiliary vector's feature size and what the
- * registered length covers, and at most 28 when that length is 32. Constant once the process has started.
+ * no rseq at all. Never derived from a kernel version: it is the smaller of the auxiliary vector's feature size and
+ * what the registered length covers, and at most 28 when that length is 32. Constant once the process has started.
  */
 RK_API const uint32_t rk_area_valid;
 

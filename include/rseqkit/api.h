@@ -2,8 +2,8 @@
 /*
  * api.h - how this library's functions are declared, and its version.
  *
- * RK_API marks an exported function. RK_INLINE marks a fast path that lives in a header and has an out-of-line
- * twin of the same name in the library, for other languages and for debuggers: src/twins.c includes the same headers with
+ * RK_API marks an exported function. RK_INLINE marks a fast path that lives in a header and has an out-of-line twin
+ * of the same name in the library, for other languages and for debuggers: src/twins.c includes the same headers with
  * RK_INLINE defined as RK_API, so there is one source for both.
  *
  * Contexts. Every function says from where it may be called, in these words:

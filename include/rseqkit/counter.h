@@ -2,8 +2,9 @@
 /*
  * counter.h - a 64-bit counter: added to on the CPU one runs on, summed over all CPUs when read.
  *
- * Total: an add never fails. A thread with rseq adds in its CPU's slot by one restartable sequence; one without, or one whose
- * sequence was aborted RK_ABORTS_MAX times in a row, adds atomically to the overflow slot, which sums include.
+ * Total: an add never fails. A thread with rseq adds in its CPU's slot by one restartable sequence; one without, or
+ * one whose sequence was aborted RK_ABORTS_MAX times in a row, adds atomically to the overflow slot, which sums
+ * include.
  *
  * fork: the child has its own copy of every counter, with the values of the moment of the fork.
  */
@@ -34,22 +35,29 @@ RK_API int rk_counter_create(struct rk_counter **counter);
  */
 RK_API int rk_counter_destroy(struct rk_counter *counter);
 
-/* The way out of rk_counter_add(): registers the thread, repeats, and at last adds to the overflow slot. Context: as rk_counter_add(). */
-RK_API void rk_counter_add_slow(struct rk_counter *counter, int64_t value);
+/*
+ * The way out of rk_counter_add(), with the outcome of the attempt it made: repeats it, and at last adds to the
+ * overflow slot.
+ * Context: as rk_counter_add().
+ */
+RK_API void rk_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome);
 
 /*
  * Adds `value`, which may be negative; the sum wraps at 64 bits.
  *
- * Context: any thread; signal handler, also one that interrupts an add to the same counter; after fork; not in a vfork child outside
- * rk_vfork_begin(). Cost: 0.3 ns with rseq; 5 to 20 ns without.
+ * Context: any thread; signal handler, also one that interrupts an add to the same counter; after fork; not in a
+ * vfork child outside rk_vfork_begin(). Cost: 0.3 ns with rseq; 5 to 20 ns without.
  */
 RK_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value)
 {
 #if INTPTR_MAX == INT64_MAX
-	if (RK_LIKELY(rk_cpu_add(counter, value) == RK_DONE))
-		return;
+	enum rk_result outcome = rk_cpu_add(counter, value);
+#else
+	enum rk_result outcome = RK_NO_RSEQ; /* 64 bits are more than one store */
 #endif
-	rk_counter_add_slow(counter, value);
+
+	if (RK_UNLIKELY(outcome != RK_DONE))
+		rk_counter_add_slow(counter, value, outcome);
 }
 
 /*

@@ -2,8 +2,8 @@
 /*
  * ops.h - single operations on per-CPU memory, each one restartable sequence.
  *
- * The memory is an item of rk_percpu (percpu.h) or laid out like one: the slot of index i is at base + i * RK_STRIDE. Three
- * kinds of index, and so three names for each operation:
+ * The memory is an item of rk_percpu (percpu.h) or laid out like one: the slot of index i is at base + i * RK_STRIDE.
+ * Three kinds of index, and so three names for each operation:
  *
  *   rk_cpu_VERB(base, ...)        the slot of the CPU it runs on
  *   rk_cid_VERB(base, ...)        the slot of the thread's concurrency id; never in memory shared between processes

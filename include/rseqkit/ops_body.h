@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ops_body.h - the operations, written once. ops.h includes this three times, with RK_OP_INDEX saying what selects the
- * slot; nothing else includes it, which is why it has no include guard.
+ * ops_body.h - the operations, written once. ops.h includes this three times, with RK_OP_INDEX saying what selects
+ * the slot; nothing else includes it, which is why it has no include guard.
  *
  * Every operation is: its inputs, one RK_SECTION over the port's primitives, and the ways out. See ops.h for what is
  * common to all of them.

@@ -9,10 +9,10 @@
  *          +-----------+-----------+-----------+-----------+-----+-----------+     first written
  *                                   ^ the item's address
  *
- * An item's address is that of its slot 0, so that base + (index << shift) is the slot of any index, and the slot at index
- * -1 is shared by all threads that have no rseq. Index -2 is the structure's own, for what isn't per CPU (a counter's
- * baseline). Only address space is reserved; a CPU's page is committed by the first write that runs on it, hence on
- * its NUMA node, and huge pages are kept away because one would span several CPUs.
+ * An item's address is that of its slot 0, so that base + (index << shift) is the slot of any index, and the slot at
+ * index -1 is shared by all threads that have no rseq. Index -2 is the structure's own, for what isn't per CPU (a
+ * counter's baseline). Only address space is reserved; a CPU's page is committed by the first write that runs on it,
+ * hence on its NUMA node, and huge pages are kept away because one would span several CPUs.
  *
  * Possible CPUs are the kernel's list, not those online: ids may be sparse and CPUs may come and go.
  */
@@ -44,8 +44,8 @@ struct rk_percpu_options {
 RK_BEGIN_DECLS
 
 /*
- * How many CPUs are possible, and the first possible CPU above `after` (-1 to begin; returns -1 at the end). Where the kernel's
- * list can't be read, every CPU number that the kernel has room for counts as possible.
+ * How many CPUs are possible, and the first possible CPU above `after` (-1 to begin; returns -1 at the end). Where
+ * the kernel's list can't be read, every CPU number that the kernel has room for counts as possible.
  *
  *	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) ...
  *
@@ -76,8 +76,8 @@ RK_API int rk_percpu_destroy(struct rk_percpu *pool);
  *
  * Returns 0 and the address of slot 0 in *item; -ENOMEM; -EUCLEAN with RK_PERCPU_DEBUG when the item that would be
  * handed out was written to after it was freed: it stays out of use.
- * Context: as rk_percpu_create(). Cost: about 0.1 us for a fresh item, which touches no CPU's page; a reused one is rewritten where
- * it differs.
+ * Context: as rk_percpu_create(). Cost: about 0.1 us for a fresh item, which touches no CPU's page; a reused one is
+ * rewritten where it differs.
  */
 RK_API int rk_percpu_alloc(struct rk_percpu *pool, void **item);
 

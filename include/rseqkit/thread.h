@@ -53,14 +53,16 @@ struct rk_process_info {
 RK_BEGIN_DECLS
 
 /*
- * Decides where the area is, reads which CPUs are possible, and prepares the calling thread. Runs by itself at process
- * start, but for the list of CPUs; to be called by a program that installs a seccomp filter, before it does. With it and
- * rk_thread_prepare() done, operations make no system call; creating and destroying structures makes mmap, munmap, madvise.
+ * Decides where the area is, reads which CPUs are possible, and prepares the calling thread. Runs by itself at
+ * process start, but for the list of CPUs; to be called by a program that installs a seccomp filter, before it does.
+ * With it and rk_thread_prepare() done, operations make no system call; creating and destroying structures makes
+ * mmap, munmap, madvise.
  *
  * System calls: rseq (at most 4), get_robust_list; for the list of CPUs openat, read, close or, where /sys isn't
  * there, sched_getaffinity. Idempotent.
  * Returns 0, or the negative errno of rk_thread_prepare().
- * Context: any thread; after fork; not a vfork child; not a signal handler. Cost: microseconds once, then nanoseconds.
+ * Context: any thread; after fork; not a vfork child; not a signal handler. Cost: microseconds once, then
+ * nanoseconds.
  */
 RK_API int rk_process_init(void);
 
@@ -68,11 +70,11 @@ RK_API int rk_process_init(void);
  * Makes sure that the calling thread is registered, for its whole life. Operations do this by themselves.
  *
  * System calls, once per thread and only where the libc doesn't register: get_robust_list and rseq.
- * Returns 0, or a negative errno, the same one until something changes: -ENOSYS (RK_REASON_NO_KERNEL, RK_REASON_NO_PORT), -EPERM
- * (RK_REASON_BLOCKED), -EBUSY (RK_REASON_FOREIGN), -EACCES (RK_REASON_SIGNATURE), -EAGAIN (RK_REASON_VFORK), -EINVAL (RK_REASON_AREA),
- * -ESRCH (RK_REASON_LIBC_GAVE_UP).
- * Context: any thread; signal handler; after fork; vfork child, which it refuses. Cost: a nanosecond when done before, failed or
- * not; else two system calls.
+ * Returns 0, or a negative errno, the same one until something changes: -ENOSYS (RK_REASON_NO_KERNEL,
+ * RK_REASON_NO_PORT), -EPERM (RK_REASON_BLOCKED), -EBUSY (RK_REASON_FOREIGN), -EACCES (RK_REASON_SIGNATURE), -EAGAIN
+ * (RK_REASON_VFORK), -EINVAL (RK_REASON_AREA), -ESRCH (RK_REASON_LIBC_GAVE_UP).
+ * Context: any thread; signal handler; after fork; vfork child, which it refuses. Cost: a nanosecond when done
+ * before, failed or not; else two system calls.
  */
 RK_API int rk_thread_prepare(void);
 
@@ -80,7 +82,8 @@ RK_API int rk_thread_prepare(void);
  * Registers one more explicit user of the calling thread's area. Calls nest and are counted per thread.
  *
  * Returns 0; -EOVERFLOW at 2^32 - 1 users; or the negative errno of rk_thread_prepare(), and then nothing is counted.
- * Context: any thread; signal handler; after fork (the child continues with the parent's count); vfork child, which it refuses.
+ * Context: any thread; signal handler; after fork (the child continues with the parent's count); vfork child, which
+ * it refuses.
  * Cost: a few ns, and no system call, once the thread is registered.
  */
 RK_API int rk_thread_register(void);
@@ -106,7 +109,8 @@ RK_API uint32_t rk_thread_users(void);                    /* explicit users now 
 RK_API const volatile struct rk_area *rk_thread_area(void); /* NULL when not registered */
 
 /*
- * Fills `info`, of which `size` bytes (sizeof *info as the caller knows it) are written, the rest of a larger one zeroed.
+ * Fills `info`, of which `size` bytes (sizeof *info as the caller knows it) are written, the rest of a larger one
+ * zeroed.
  *
  * Returns 0, or -EINVAL when info is NULL or size is 0.
  * Context: any thread, signal handler, after fork. Cost: nanoseconds after process start.
@@ -118,16 +122,18 @@ RK_API int rk_process_query(struct rk_process_info *info, size_t size);
  *
  * Such a child runs unregistered on its parent's TLS, whose area still claims the parent's CPU: an operation there
  * would run unprotected. Inside the bracket the thread is unregistered, so operations, of the child and of signal
- * handlers alike, take their fallback. Only the parent calls rk_vfork_end(). Calls nest. Without the bracket operations in the child are
- * forbidden; a child of a thread that isn't registered is recognised and refused.
+ * handlers alike, take their fallback. Only the parent calls rk_vfork_end(). Calls nest. Without the bracket
+ * operations in the child are forbidden; a child of a thread that isn't registered is recognised and refused. Create
+ * no threads inside: a libc that registers threads does so only if their creator is registered.
  *
  *	rk_vfork_begin();
  *	pid = vfork();
  *	if (pid == 0) { ...; execv(...); _exit(127); }
  *	rk_vfork_end();
  *
- * Returns 0; rk_vfork_begin(): -ENOTSUP when the registration can't be undone because its length isn't known, -EOVERFLOW
- * at 255 nested brackets; rk_vfork_end(): -EINVAL without a begin, or the negative errno of the registration.
+ * Returns 0; rk_vfork_begin(): -ENOTSUP when the registration can't be undone because its length isn't known,
+ * -EOVERFLOW at 255 nested brackets; rk_vfork_end(): -EINVAL without a begin, or the negative errno of the
+ * registration.
  * Context: any thread; signal handler; after fork. Cost: one rseq system call each, about 0.12 us.
  */
 RK_API int rk_vfork_begin(void);
@@ -137,13 +143,16 @@ RK_API int rk_vfork_end(void);
 RK_API const char *rk_owner_name(enum rk_owner owner);
 RK_API const char *rk_reason_text(enum rk_reason reason);
 
-/* The way out of rk_cpu() for a thread that isn't registered: registers it, or asks the libc. Context: as rk_cpu(). */
+/*
+ * The way out of rk_cpu() for a thread that isn't registered: registers it, or asks the libc. Context: as rk_cpu().
+ */
 RK_API int rk_cpu_slow(void);
 
 /*
  * The CPU the calling thread runs on; it may be another by the time the caller looks at it.
  *
- * Returns a CPU number, from the area or, in a thread without rseq, from the libc's sched_getcpu(); 0 should that fail.
+ * Returns a CPU number, from the area or, in a thread without rseq, from the libc's sched_getcpu(); 0 should that
+ * fail.
  * Context: any thread; signal handler; after fork; in a vfork child it may answer with the parent's. Cost: one load.
  */
 RK_INLINE int rk_cpu(void)
@@ -157,8 +166,8 @@ RK_INLINE int rk_cpu(void)
 }
 
 /*
- * The concurrency id of the calling thread: below the number of the process's threads and of its CPUs, and no two running
- * threads of a process share one.
+ * The concurrency id of the calling thread: below the number of the process's threads and of its CPUs, and no two
+ * running threads of a process share one.
  *
  * Returns it, or -1 in a thread without rseq or on a kernel without the field (feature size below 28).
  * Context: as rk_cpu(). Cost: three loads.

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test.h - what the unit tests share: cmocka with TAP output, the world a test was started in, and the kernel's own word on
- * registrations.
+ * test.h - what the unit tests share: cmocka with TAP output, the world a test was started in, and the kernel's own
+ * word on registrations.
  *
- * Worlds: the same program runs with the libc registering (WORLD=libc), with the libc's tunable off (WORLD=self), in the build
- * that ignores the libc's area while the libc registers it (WORLD=foreign), and where there is no rseq (WORLD=none). The meson file sets WORLD beside what makes it so.
+ * Worlds: the same program runs with the libc registering (WORLD=libc), with the libc's tunable off (WORLD=self), in
+ * the build that ignores the libc's area while the libc registers it (WORLD=foreign), and where there is no rseq
+ * (WORLD=none). The meson file sets WORLD beside what makes it so.
  */
 #ifndef RK_TEST_H
 #define RK_TEST_H
@@ -66,7 +67,10 @@ static inline bool world_has_rseq(void)
 	return world_owner() == RK_OWNER_LIBC || world_owner() == RK_OWNER_SELF;
 }
 
-/* The kernel's word: is the calling thread registered at this area with this length? A wrong signature undoes nothing. */
+/*
+ * The kernel's word: is the calling thread registered at this area with this length? A wrong signature undoes
+ * nothing.
+ */
 static inline bool kernel_says_registered(const volatile void *area, uint32_t length)
 {
 	int saved = errno;
@@ -101,8 +105,8 @@ static inline const volatile struct rk_area *area_here(void)
 }
 
 /*
- * Starts a thread that nobody has registered. Where the libc leaves its area alone, it still registers the threads that
- * a registered thread creates (it looks at its creator's cpu_id); so the creator isn't, for that moment.
+ * Starts a thread that nobody has registered. Where the libc leaves its area alone, it still registers the threads
+ * that a registered thread creates (it looks at its creator's cpu_id); so the creator isn't, for that moment.
  */
 static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), void *arg)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's list of possible CPUs: its format, and agreement with the machine. Linked statically to reach the parser. */
+/*
+ * The kernel's list of possible CPUs: its format, and agreement with the machine. Linked statically to reach the
+ * parser.
+ */
 #include "test.h"
 #include "cpus.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Per-CPU memory: layout, initial contents, reuse, the debug mode, errors; and that nobody's page is touched early. */
+/*
+ * Per-CPU memory: layout, initial contents, reuse, the debug mode, errors; and that nobody's page is touched early.
+ */
 #include "test.h"
 #include <sys/mman.h>
 #include <sys/resource.h>

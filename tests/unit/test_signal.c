@@ -87,10 +87,12 @@ static void storm_over_thread_starts(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
-/* One thread, interrupted thousands of times a second right in its adds and in its own registering and unregistering. */
+/*
+ * One thread, interrupted thousands of times a second right in its adds and in its own registering and unregistering.
+ */
 static void storm_over_one_thread(void **state)
 {
-	const int64_t adds = ROUNDS(40000000);
+	const int64_t adds = ROUNDS(world_has_rseq() && RK_HAVE_SECTIONS ? 100000000 : 20000000);
 	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 
 	(void)state;

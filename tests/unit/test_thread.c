@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Registration of real threads: owners, queries, counts, ten thousand short lives; the kernel is asked, not only us. */
+/*
+ * Registration of real threads: owners, queries, counts, ten thousand short lives; the kernel is asked, not only us.
+ */
 #include "test.h"
 
 static int64_t overflow_of(const struct rk_counter *counter)
@@ -101,7 +103,7 @@ static void *look_then_operate(void *arg)
 	seen->reason_before = rk_thread_reason();
 	seen->kernel_before = kernel_says_any();
 	errno = 4711;
-	rk_counter_add_slow(counter, 1); /* the way every first operation takes, in every build */
+	rk_counter_add_slow(counter, 1, RK_ABORTED); /* the way every first operation takes, in every build */
 	(void)rk_thread_prepare();
 	seen->errno_kept = errno == 4711;
 	seen->after = rk_thread_owner();

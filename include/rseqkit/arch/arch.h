@@ -3,8 +3,8 @@
  * arch.h - picks the primitives for what is being compiled.
  *
  * A port is one file beside this one, of primitives only; operations are written once over them (ops_body.h). The
- * portable port has no critical sections: every operation in it says RK_NO_RSEQ, and what is built on operations takes
- * its fallback. It serves machines without a port, ThreadSanitizer (which can't see into assembly), and whoever
+ * portable port has no critical sections: every operation in it says RK_NO_RSEQ, and what is built on operations
+ * takes its fallback. It serves machines without a port, ThreadSanitizer (which can't see into assembly), and whoever
  * defines RK_NO_SECTIONS.
  */
 #ifndef RSEQKIT_ARCH_H

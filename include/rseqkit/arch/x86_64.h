@@ -16,11 +16,15 @@
  * or enter the kernel. The temporary is rax; %fs is applied inside the section, so a fiber that moved to another
  * thread between two operations keeps no stale area.
  *
- * The fastest of the forms that were tried (hot loop, medians over placements; bench/METHOD.md says how to repeat it):
+ * The form of each primitive is the fastest of those that were tried (bench/METHOD.md says how). What a section costs
+ * at least are its two stores, to the area and to the slot. AMD's Zen 4 commits stores to two cache lines in two
+ * cycles, and there all forms take just that; on a processor that commits them in one:
  *   - the descriptor's address as an immediate where the code model allows it, else lea: one instruction fewer;
  *   - `add` to memory in place against load, add, store: a fifth faster;
- *   - `movl; testl; js; shl` against `movslq; shl; js`: the longer one is faster, the load's extension costs a cycle;
+ *   - `movl; testl; js; shl` against `movslq; shl; js`: the longer one is faster, the sign extension costs a cycle;
  *   - %fs:offset(register) against a pointer to the area kept in a register: the segment wins or ties.
+ * Storing the descriptor only if the area doesn't hold it already gains a fifth in a loop of one section, and costs
+ * three quarters more as soon as two sections alternate.
  */
 #ifndef RSEQKIT_ARCH_X86_64_H
 #define RSEQKIT_ARCH_X86_64_H
@@ -32,7 +36,10 @@
 #define RK_ASM_STR_(x) #x
 #define RK_ASM_STR(x) RK_ASM_STR_(x)
 
-/* Numbered by %=, which is unique in every emitted copy of an asm statement: 0 operation, 1 start, 2 end, 3 descriptor, 4 abort. */
+/*
+ * Numbered by %=, which is unique in every emitted copy of an asm statement: 0 operation, 1 start, 2 end, 3
+ * descriptor, 4 abort.
+ */
 #define RK_ASM_L(n) ".Lrk" #n "_%="
 
 /*
@@ -58,7 +65,10 @@
 	".quad " RK_ASM_L(1) ", %l[" #label "]\n\t"                                                                    \
 	".popsection\n\t"
 
-/* The store of the descriptor activates the section; the start label follows at once, or a preemption in between would be missed. */
+/*
+ * The store of the descriptor activates the section; the start label follows at once, or a preemption in between
+ * would be missed.
+ */
 #if !defined(__PIC__) && !defined(__PIE__) && defined(__code_model_small__)
 #define RK_ASM_BEGIN                                                                                                   \
 	"movq $" RK_ASM_L(3) ", %%fs:8(%[area])\n\t"                                                                   \

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A debugger that single-steps aborts every section for ever. Operations of structures must end all the same, and
+ * count: in the overflow slot, after RK_ABORTS_MAX attempts.
+ */
+#include "test.h"
+#include <sys/ptrace.h>
+
+#define ADDS 20
+
+static struct rk_counter *counter;
+
+/* The child counts between two stops; its exit status says where the counts went. */
+static int count_while_stepped(void)
+{
+	int64_t overflow;
+
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+		return 99;
+	raise(SIGSTOP);
+	for (int i = 0; i < ADDS; i++)
+		rk_counter_add(counter, 1);
+	overflow = *(int64_t *)rk_percpu_slot(counter, RK_INDEX_OVERFLOW);
+	return rk_counter_sum(counter) != ADDS ? 98 : (int)overflow;
+}
+
+/* Steps the child until it exits; its exit status, or -1 after too many steps. */
+static int step_to_the_end(pid_t pid, long *steps)
+{
+	int status;
+
+	for (*steps = 0; *steps < 2000000; ++*steps) {
+		if (waitpid(pid, &status, 0) != pid)
+			return -1;
+		if (WIFEXITED(status))
+			return WEXITSTATUS(status);
+		if (WIFSIGNALED(status))
+			return 128 + WTERMSIG(status);
+		ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	return -1;
+}
+
+static void ends_under_single_steps(void **state)
+{
+	long steps;
+	pid_t pid;
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime takes too many steps");
+	assert_int_equal(rk_counter_create(&counter), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(count_while_stepped());
+	assert_true(pid > 0);
+	/* Every step into a section aborts it, so every add ends up in the overflow slot. */
+	assert_int_equal(step_to_the_end(pid, &steps), ADDS);
+	assert_true(steps > 100);
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(ends_under_single_steps),
+};
+
+RUN(tests)
