@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench.h - what the loops of the benches, their data and the worker's main program agree on.
+ *
+ * A bench is a set of contenders that do the same job. To add one: an entry in benches[] (data.c), a LOOP() per
+ * contender and an entry for each in the table (loops.h). Everything else - placements, PIE and not, threads,
+ * interleaving, statistics, output - follows from these.
+ */
+#ifndef RK_BENCH_H
+#define RK_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <rseqkit.h>
+
+/* What a contender needs to be true of its threads; how to make it true is the tool's business. */
+enum bench_condition {
+	BENCH_ANY,  /* works in any thread */
+	BENCH_RSEQ, /* has no fallback: needs a thread with rseq, whoever owns it */
+	BENCH_SELF, /* this library registers threads, the libc doesn't */
+	BENCH_NONE  /* threads can't have rseq */
+};
+
+/* What a loop returns when it measured nothing usable. */
+#define BENCH_FAILED UINT64_MAX
+
+struct bench_loop {
+	const char *bench;
+	const char *contender;
+	enum bench_condition condition;
+	/*
+	 * Does the operation n times. Returns 0 if the time is the caller's to take, the nanoseconds if the loop
+	 * takes it itself, or BENCH_FAILED.
+	 */
+	uint64_t (*run)(uint64_t n);
+	/* What all runs so far have added up to, to be compared with how often they ran; NULL if it can't be told. */
+	uint64_t (*sum)(void);
+	uint64_t iterations; /* of a slice; 0: as many as fit */
+};
+
+struct bench {
+	const char *name;
+	unsigned seconds; /* measuring time by default */
+	bool one_thread;  /* not measured with several */
+	const char *what;
+};
+
+#define BENCH_PLACEMENTS 8
+
+#define BENCH_GLUE_(a, b) a##b
+#define BENCH_GLUE(a, b) BENCH_GLUE_(a, b)
+
+extern const struct bench benches[];
+extern const unsigned bench_count;
+
+extern const struct bench_loop *const bench_loops[BENCH_PLACEMENTS];
+extern const unsigned bench_loop_count;
+
+/*
+ * The memory of the contenders, each its own, of the same layout: per CPU as rk_percpu lays it out, or one shared
+ * word.
+ */
+extern struct rk_counter *bench_counter;
+extern void *bench_slots_classic;
+extern void *bench_slots_percpu;
+extern void *bench_slots_getcpu;
+extern uint64_t *bench_shared;
+extern __thread uint64_t bench_thread_local;
+
+uint64_t bench_sum_counter(void);
+uint64_t bench_sum_classic(void);
+uint64_t bench_sum_percpu(void);
+uint64_t bench_sum_getcpu(void);
+uint64_t bench_sum_shared(void);
+
+/* Allocates the above. Returns 0 or a negative errno. */
+int bench_data_create(void);
+
+/*
+ * Bare registration of the calling thread, beside the library: 0 or a negative errno. Not for threads that use
+ * operations.
+ */
+int bench_bare_register(void);
+int bench_bare_unregister(void);
+
+/* Nanoseconds spent in `operation`, called once in each of n fresh threads, less what the clock itself takes. */
+uint64_t bench_in_fresh_threads(uint64_t n, bool (*operation)(void));
+
+uint64_t bench_now(void); /* nanoseconds of CLOCK_MONOTONIC */
+
+#endif /* RK_BENCH_H */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loops.c - the loops of all contenders (loops.h), once for every placement.
+ *
+ * Same order in all tables: the loop of a contender has the same index at every placement.
+ */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "bench.h"
+#include "classic.h"
+
+/* A value that is computed is also used. */
+#define USE(value) __asm__ __volatile__("" : : "r"(value))
+
+/* One `lock xadd`: compilers choose it when the old value is used. */
+#define ATOMIC_ADD(word) USE(__atomic_fetch_add((uint64_t *)(word), 1, __ATOMIC_RELAXED))
+
+static bool first_use(void)
+{
+	return rk_thread_register() == 0;
+}
+
+static bool bare_use(void)
+{
+	return bench_bare_register() == 0 && bench_bare_unregister() == 0;
+}
+
+static uint64_t register_first(uint64_t n)
+{
+	return bench_in_fresh_threads(n, first_use);
+}
+
+static uint64_t register_bare_first(uint64_t n)
+{
+	return bench_in_fresh_threads(n, bare_use);
+}
+
+#define PLACEMENT 0
+#include "loops.h"
+#undef PLACEMENT
+
+#define PLACEMENT 1
+#include "loops.h"
+#undef PLACEMENT
+
+#define PLACEMENT 2
+#include "loops.h"
+#undef PLACEMENT
+
+#define PLACEMENT 3
+#include "loops.h"
+#undef PLACEMENT
+
+#define PLACEMENT 4
+#include "loops.h"
+#undef PLACEMENT
+
+#define PLACEMENT 5
+#include "loops.h"
+#undef PLACEMENT
+
+#define PLACEMENT 6
+#include "loops.h"
+#undef PLACEMENT
+
+#define PLACEMENT 7
+#include "loops.h"
+#undef PLACEMENT
+
+const struct bench_loop *const bench_loops[BENCH_PLACEMENTS] = {
+	loops_at_0, loops_at_1, loops_at_2, loops_at_3, loops_at_4, loops_at_5, loops_at_6, loops_at_7,
+};
+
+const unsigned bench_loop_count = sizeof(loops_at_0) / sizeof(loops_at_0[0]);

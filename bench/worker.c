@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.c - a process that runs slices of loops on request; `rseqkit bench` starts it, asks, and compares.
+ *
+ * Requests on standard input, answers on standard output, a line each:
+ *
+ *   list                                        see answer_list(); ends with "end"
+ *   owner                                       owner of this process's threads: "libc", "self", "none", ...
+ *   run BENCH CONTENDER PLACEMENT THREADS N     N operations in each of THREADS fresh threads: nanoseconds from the
+ *                                               common start to the last finish
+ *
+ * or "unavailable WHY" when the contender can't run in this process, or "error WHAT". End of input ends the process.
+ *
+ * The invariant: an answer in nanoseconds is that of operations that were all done, which is checked by their sum
+ * where they have one. Thread creation and warming up are not in it. A slice in which one thread ran alone for a
+ * while is repeated: threads that contend are faster then, and the fastest slice is what is kept.
+ */
+#define _GNU_SOURCE
+#include "bench.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define THREADS_MAX 1024
+#define SPINS_BEFORE_YIELD 1000
+#define TRIES 4
+
+static const char *const conditions[] = {
+	[BENCH_ANY] = "any", [BENCH_RSEQ] = "rseq", [BENCH_SELF] = "self", [BENCH_NONE] = "none"};
+
+/* One slice: what its threads share. */
+struct slice {
+	const struct bench_loop *loop;
+	uint64_t iterations;
+	unsigned threads;
+	unsigned arrived;
+	uint64_t ns;
+	bool together; /* all threads ran for nearly all of the time */
+};
+
+struct slice_thread {
+	struct slice *slice;
+	pthread_t id;
+	uint64_t start, end;
+	uint64_t own_ns; /* as the loop returned it */
+};
+
+static uint64_t warm_up_iterations(uint64_t n)
+{
+	return n / 8 + 1;
+}
+
+/* Returns when all threads have come here. More threads than CPUs: those who wait give way. */
+static void wait_for_all(struct slice *slice)
+{
+	unsigned spins = 0;
+
+	__atomic_fetch_add(&slice->arrived, 1, __ATOMIC_ACQ_REL);
+	while (__atomic_load_n(&slice->arrived, __ATOMIC_ACQUIRE) < slice->threads)
+		if (++spins > SPINS_BEFORE_YIELD)
+			(void)sched_yield();
+}
+
+static void *slice_thread(void *arg)
+{
+	struct slice_thread *t = arg;
+	uint64_t warm_up = t->slice->loop->run(warm_up_iterations(t->slice->iterations));
+
+	wait_for_all(t->slice);
+	t->start = bench_now();
+	t->own_ns = t->slice->loop->run(t->slice->iterations);
+	t->end = bench_now();
+	if (warm_up == BENCH_FAILED)
+		t->own_ns = BENCH_FAILED;
+	return NULL;
+}
+
+/* Several threads are spread evenly over the CPUs that the process may use; one runs wherever the scheduler puts it. */
+static void place_thread(pthread_attr_t *attr, const cpu_set_t *allowed, unsigned thread, unsigned threads)
+{
+	unsigned skip = thread % (unsigned)CPU_COUNT(allowed);
+	cpu_set_t one;
+
+	if (threads == 1)
+		return;
+	CPU_ZERO(&one);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, allowed) && skip-- == 0) {
+			CPU_SET(cpu, &one);
+			(void)pthread_attr_setaffinity_np(attr, sizeof(one), &one);
+			return;
+		}
+}
+
+/* Starts all threads or none. Those who started before one failed are let through the gate by its count. */
+static bool run_threads(struct slice *slice, struct slice_thread *threads)
+{
+	cpu_set_t allowed;
+	unsigned created = 0;
+	bool pin = sched_getaffinity(0, sizeof(allowed), &allowed) == 0;
+
+	for (; created < slice->threads; created++) {
+		pthread_attr_t attr;
+		int r;
+
+		threads[created].slice = slice;
+		(void)pthread_attr_init(&attr);
+		if (pin)
+			place_thread(&attr, &allowed, created, slice->threads);
+		r = pthread_create(&threads[created].id, &attr, slice_thread, &threads[created]);
+		(void)pthread_attr_destroy(&attr);
+		if (r != 0)
+			break;
+	}
+	if (created < slice->threads)
+		__atomic_fetch_add(&slice->arrived, slice->threads - created, __ATOMIC_ACQ_REL);
+	for (unsigned i = 0; i < created; i++)
+		(void)pthread_join(threads[i].id, NULL);
+	return created == slice->threads;
+}
+
+/* Takes the time: what the loops say if they do, else from the common start to the last finish. */
+static void take_time(struct slice *slice, const struct slice_thread *threads)
+{
+	uint64_t start = UINT64_MAX, last_start = 0, end = 0, first_end = UINT64_MAX, own = 0;
+
+	for (unsigned i = 0; i < slice->threads; i++) {
+		own = threads[i].own_ns > own ? threads[i].own_ns : own;
+		start = threads[i].start < start ? threads[i].start : start;
+		last_start = threads[i].start > last_start ? threads[i].start : last_start;
+		end = threads[i].end > end ? threads[i].end : end;
+		first_end = threads[i].end < first_end ? threads[i].end : first_end;
+	}
+	slice->ns = own > 0 ? own : end - start;
+	/* 1/100: more than it takes to pass the gate, less than a share of the time that would matter. */
+	slice->together = first_end > last_start && (first_end - last_start) >= (end - start) / 100 * 99;
+}
+
+static const char *why_unavailable(enum bench_condition condition)
+{
+	enum rk_owner owner = rk_thread_owner();
+
+	if (condition == BENCH_RSEQ && owner != RK_OWNER_LIBC && owner != RK_OWNER_SELF)
+		return "needs rseq, which threads don't have here";
+	if (condition == BENCH_SELF && owner != RK_OWNER_SELF)
+		return "needs threads that this library registers, which it doesn't here";
+	if (condition == BENCH_NONE && owner != RK_OWNER_NONE)
+		return "needs threads without rseq, which they have here";
+	return NULL;
+}
+
+/* Runs a slice and checks its operations. Returns false if it has printed what is wrong. */
+static bool run_slice(struct slice *slice, struct slice_thread *threads)
+{
+	const struct bench_loop *loop = slice->loop;
+	uint64_t expected = slice->threads * (slice->iterations + warm_up_iterations(slice->iterations));
+	uint64_t before = loop->sum ? loop->sum() : 0, counted;
+
+	slice->arrived = 0;
+	if (!run_threads(slice, threads)) {
+		printf("error cannot start %u threads\n", slice->threads);
+		return false;
+	}
+	take_time(slice, threads);
+	counted = loop->sum ? loop->sum() - before : expected;
+	if (slice->ns == BENCH_FAILED)
+		printf("error an operation of %s %s failed\n", loop->bench, loop->contender);
+	else if (counted != expected)
+		printf("error %s %s counted %llu instead of %llu\n", loop->bench, loop->contender,
+		       (unsigned long long)counted, (unsigned long long)expected);
+	return slice->ns != BENCH_FAILED && counted == expected;
+}
+
+/* More threads than CPUs can't all run all the time. On a busy machine the last try has to do. */
+static void measure(const struct bench_loop *loop, unsigned count, uint64_t iterations)
+{
+	struct slice slice = {.loop = loop, .iterations = iterations, .threads = count};
+	struct slice_thread *threads = calloc(count, sizeof(*threads));
+	cpu_set_t allowed;
+	bool crowded = sched_getaffinity(0, sizeof(allowed), &allowed) != 0 || count > (unsigned)CPU_COUNT(&allowed);
+	bool good = threads != NULL;
+
+	if (!good)
+		printf("error out of memory\n");
+	for (int i = 0; good && i < (crowded ? 1 : TRIES) && !slice.together; i++)
+		good = run_slice(&slice, threads);
+	if (good)
+		printf("%llu\n", (unsigned long long)slice.ns);
+	free(threads);
+}
+
+static void answer_run(const char *request)
+{
+	char bench[32], contender[32];
+	unsigned placement, threads;
+	unsigned long long iterations;
+
+	if (sscanf(request, "run %31s %31s %u %u %llu", bench, contender, &placement, &threads, &iterations) != 5 ||
+	    placement >= BENCH_PLACEMENTS || threads == 0 || threads > THREADS_MAX || iterations == 0) {
+		printf("error bad request\n");
+		return;
+	}
+	for (unsigned i = 0; i < bench_loop_count; i++) {
+		const struct bench_loop *loop = &bench_loops[placement][i];
+		const char *why = why_unavailable(loop->condition);
+
+		if (strcmp(loop->bench, bench) != 0 || strcmp(loop->contender, contender) != 0)
+			continue;
+		if (why)
+			printf("unavailable %s\n", why);
+		else
+			measure(loop, threads, iterations);
+		return;
+	}
+	printf("error no such contender\n");
+}
+
+/*
+ *   placements COUNT
+ *   bench NAME SECONDS THREADS WHAT...        THREADS: 1, or 0 for any number
+ *   contender NAME CONDITION ITERATIONS       of the bench above; 0 for as many as fit into a slice
+ */
+static void answer_list(void)
+{
+	const struct bench_loop *loops = bench_loops[0];
+
+	printf("placements %d\n", BENCH_PLACEMENTS);
+	for (unsigned i = 0; i < bench_count; i++) {
+		printf("bench %s %u %d %s\n", benches[i].name, benches[i].seconds, benches[i].one_thread,
+		       benches[i].what);
+		for (unsigned j = 0; j < bench_loop_count; j++)
+			if (strcmp(loops[j].bench, benches[i].name) == 0)
+				printf("contender %s %s %llu\n", loops[j].contender,
+				       conditions[loops[j].condition],
+				       (unsigned long long)loops[j].iterations);
+	}
+	printf("end\n");
+}
+
+int main(void)
+{
+	char request[256];
+	int r = bench_data_create();
+
+	while (fgets(request, sizeof(request), stdin)) {
+		if (r < 0)
+			printf("error cannot allocate: %s\n", strerror(-r));
+		else if (strcmp(request, "list\n") == 0)
+			answer_list();
+		else if (strcmp(request, "owner\n") == 0)
+			printf("%s\n", rk_owner_name(rk_thread_owner()));
+		else
+			answer_run(request);
+		if (fflush(stdout) != 0)
+			return 2;
+	}
+	return 0;
+}

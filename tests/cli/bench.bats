@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: MIT
+# bench.bats - `rseqkit bench`: what it measures and how it fails. No figure is compared with another's: timings are
+# not tests.
+
+load helper
+
+# Enough for one round of each.
+quickly="--time 0.01"
+
+check_bars=$BATS_TEST_DIRNAME/../../bench/check_bars
+
+# The schema, and expressions over the results r of $json.
+assert_bench() {
+	assert_json 'j["schema"] == "rseqkit.bench/1"' 'j["machine"]["cpus"] > 0' 'j["placements"] >= 16' \
+		'all(0 < ns["min"] <= ns[m] <= ns["max"] for r in j["results"] for ns in [r["ns_per_op"]]
+			for m in ["median", "pie", "non_pie"])' \
+		'all(r["rounds"] > 0 for r in j["results"])' "$@"
+}
+
+# A copy of the program in a build tree of its own, whose workers are the shell script given.
+with_worker() {
+	local library
+	library=$(ldd "$RSEQKIT" | awk '/librseqkit/ { print $3 }')
+	tree=$BATS_TEST_TMPDIR/tree
+	mkdir -p "$tree/tool" "$tree/bench"
+	cp "$RSEQKIT" "$tree/tool/rseqkit"
+	for name in pie nopie; do
+		printf '#!/bin/sh\n%s\n' "$1" >"$tree/bench/rseqkit-bench-$name"
+		chmod +x "$tree/bench/rseqkit-bench-$name"
+	done
+	export LD_LIBRARY_PATH=${library%/*}
+}
+
+# The program with the tree's workers must say this, exit with 2, and leave no process.
+assert_worker_fault() {
+	expect 2 timeout 60 "$tree/tool/rseqkit" bench counter $quickly
+	assert_says "$1"
+	! pgrep -f "$tree/" || { echo "a worker is left"; return 1; }
+}
+
+# Answers to all requests before "run", for a bench with one contender.
+list_answers='while read -r request; do case $request in owner) echo libc ;;
+list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" ;; *) %s ;; esac; done'
+
+@test "--help goes to stdout, exit 0, and names every option" {
+	expect 0 sh -c '"$0" bench --help 2>/dev/null' "$RSEQKIT"
+	for option in --time --threads --list --json --output --help; do
+		assert_says " $option"
+	done
+}
+
+@test "--list names the benches and their contenders" {
+	expect 0 "$RSEQKIT" bench --list
+	for bench in counter fallback cpu register register-self; do
+		[[ "$output" =~ (^|$'\n')$bench\  ]]
+	done
+	assert_says "percpu-atomic, getcpu-atomic, shared-atomic, thread-local"
+}
+
+@test "wrong usage: said on stderr, nothing on stdout, exit 2" {
+	for arguments in frobnicate "counter frobnicate" "--time 0" "--time x" "--time 1e9" "--threads 0" \
+		"--threads 1,x" "--threads ," "--threads 1025" --frobnicate \
+		"--threads 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"; do
+		expect 2 sh -c '"$0" bench $1 2>&1 >/dev/null' "$RSEQKIT" "$arguments"
+		[ -n "$output" ]
+		expect 2 sh -c '"$0" bench $1 2>/dev/null' "$RSEQKIT" "$arguments"
+		[ -z "$output" ]
+	done
+}
+
+@test "counter: every contender with 1, 2 and twice as many threads as CPUs" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" bench counter --json $quickly
+	assert_bench 'all(r["bench"] == "counter" for r in j["results"])' \
+		'{r["threads"] for r in j["results"]} == {1, 2, 2 * j["machine"]["cpus"]}' \
+		'len({(r["contender"], r["threads"]) for r in j["results"]}) == len(j["results"])' \
+		'{"percpu-atomic", "getcpu-atomic", "shared-atomic"} < {r["contender"] for r in j["results"]}' \
+		'{"rseqkit", "thread-local"} < {r["contender"] for r in j["results"]}'
+	if [ "$(uname -m)" = x86_64 ] && ! is_sanitized; then
+		assert_json '"classic" in {r["contender"] for r in j["results"]}' 'j["unavailable"] == []'
+	fi
+}
+
+@test "--threads chooses the numbers of threads, once each, in the order given" {
+	expect_json 0 "$RSEQKIT" bench counter cpu --json $quickly --threads 3,1,3
+	assert_bench '[r["threads"] for r in j["results"] if r["contender"] == "shared-atomic"] == [3, 1]' \
+		'{r["threads"] for r in j["results"] if r["bench"] == "cpu"} == {1}'
+}
+
+@test "text: a table for each number of threads, no escape sequences in a pipe, nothing on stderr" {
+	expect 0 sh -c '"$0" bench counter cpu --time 0.01 --threads 1,2 2>&1' "$RSEQKIT"
+	assert_says "counter: add 1 to a counter, 1 thread"
+	assert_says "counter: add 1 to a counter, 2 threads"
+	assert_says "cpu: read the number of the current CPU, 1 thread"
+	assert_says "  shared-atomic  "
+	assert_says "CPUs: "
+	[[ "$output" != *$'\033'* && "$output" != *$'\r'* ]]
+}
+
+@test "register-self: threads of its worker are registered by the library" {
+	need_libc_registration
+	expect_json 0 "$RSEQKIT" bench register-self register --json $quickly
+	assert_bench '{r["owner"] for r in j["results"] if r["bench"] == "register-self"} == {"self"}' \
+		'{r["owner"] for r in j["results"] if r["bench"] == "register"} == {"libc"}' \
+		'{r["contender"] for r in j["results"] if r["bench"] == "register-self"} == {"rseqkit", "rseqkit-first",
+			"rseqkit-vfork-bracket", "bare-syscalls", "bare-syscalls-first"}'
+}
+
+@test "other tunables are passed on to that worker" {
+	need_libc_registration
+	expect_json 0 env GLIBC_TUNABLES=glibc.malloc.check=0 "$RSEQKIT" bench register-self --json $quickly
+	assert_bench '{r["owner"] for r in j["results"]} == {"self"}'
+}
+
+@test "fallback: threads of its worker have no rseq" {
+	need_filter
+	expect_json 0 "$RSEQKIT" bench fallback --json $quickly
+	assert_bench '{r["owner"] for r in j["results"]} == {"none"}' \
+		'{r["contender"] for r in j["results"]} == {"rseqkit-no-rseq", "shared-atomic"}'
+}
+
+@test "with the tunable off every bench runs, and the library owns rseq" {
+	need_libc_registration
+	expect_json 0 env GLIBC_TUNABLES=$tunable_off "$RSEQKIT" bench --json $quickly --threads 2
+	assert_bench '{r["owner"] for r in j["results"] if r["bench"] != "fallback"} == {"self"}' \
+		'j["unavailable"] == []'
+}
+
+@test "without rseq: what needs it is unavailable with a reason, the rest is measured" {
+	need_filter
+	expect_json 0 "$HELPERS/with_filter" enosys rseq -- "$RSEQKIT" bench counter register --json $quickly \
+		--threads 1
+	assert_bench '{r["owner"] for r in j["results"]} == {"none"}' \
+		'("counter", "rseqkit") in {(r["bench"], r["contender"]) for r in j["results"]}' \
+		'{u["contender"] for u in j["unavailable"]} <= {"classic", "rseqkit"}' \
+		'all(u["reason"] for u in j["unavailable"])'
+}
+
+@test "nothing could be measured: exit 3, with the reason" {
+	need_filter
+	expect_json 3 "$HELPERS/with_filter" enosys rseq -- "$RSEQKIT" bench register-self --json $quickly
+	assert_json 'j["results"] == []' 'all("library registers" in u["reason"] for u in j["unavailable"])'
+	expect 3 "$HELPERS/with_filter" enosys rseq -- "$RSEQKIT" bench register-self $quickly
+	assert_says "needs threads that this library registers"
+}
+
+@test "output that can't be written: exit 2" {
+	[ -w /dev/full ] || skip "no /dev/full"
+	expect 2 sh -c '"$0" bench cpu --time 0.01 >/dev/full' "$RSEQKIT"
+}
+
+@test "--output writes the JSON into a file, beside the text; a file that can't be written: exit 2" {
+	expect 0 "$RSEQKIT" bench cpu $quickly --output "$BATS_TEST_TMPDIR/json"
+	assert_says "cpu: read the number"
+	json=$BATS_TEST_TMPDIR/json
+	assert_bench 'len(j["results"]) == 3'
+	expect 2 "$RSEQKIT" bench cpu $quickly --output "$BATS_TEST_TMPDIR/none/json"
+	assert_says "cannot write $BATS_TEST_TMPDIR/none/json: No such file"
+	[[ "$output" != *"cpu: read"* ]]
+	[ ! -w /dev/full ] || expect 2 "$RSEQKIT" bench cpu $quickly --output /dev/full
+}
+
+@test "a missing worker: named with the folders looked at, exit 2" {
+	with_worker "$(printf "$list_answers" 'echo 100000000')"
+	rm "$tree/bench/rseqkit-bench-nopie"
+	assert_worker_fault "cannot find rseqkit-bench-nopie in $tree/tool/../bench or $tree/tool/../libexec/rseqkit"
+}
+
+@test "an installed tool finds its workers in libexec" {
+	with_worker "$(printf "$list_answers" 'echo 1000')"
+	mkdir -p "$tree/bin" "$tree/libexec"
+	mv "$tree/tool/rseqkit" "$tree/bin/rseqkit"
+	mv "$tree/bench" "$tree/libexec/rseqkit"
+	expect 0 "$tree/bin/rseqkit" bench --list
+	assert_says "counter "
+}
+
+@test "a worker that isn't one: exit 2" {
+	with_worker 'exit 7'
+	assert_worker_fault "rseqkit-bench-pie exited with status 7"
+}
+
+@test "a worker that dies of a signal: exit 2" {
+	with_worker "$(printf "$list_answers" 'kill -SEGV $$')"
+	assert_worker_fault "was killed by signal 11"
+}
+
+@test "a worker that answers nonsense: it is shown, exit 2" {
+	with_worker 'while read -r request; do echo frobnicate; done'
+	assert_worker_fault "unexpected answer 'frobnicate'"
+	with_worker "$(printf "$list_answers" 'echo 12monkeys')"
+	assert_worker_fault "unexpected answer '12monkeys'"
+	with_worker "$(printf "$list_answers" 'echo error counted 1 instead of 2')"
+	assert_worker_fault "unexpected answer 'error counted 1 instead of 2'"
+	with_worker "$(printf "$list_answers" 'echo -5')"
+	assert_worker_fault "unexpected answer '-5'"
+}
+
+@test "a worker whose time doesn't pass: exit 2" {
+	with_worker "$(printf "$list_answers" 'echo 1')"
+	assert_worker_fault "counter one takes no time"
+}
+
+@test "a worker that says nothing is given up and ended: exit 2" {
+	with_worker 'exec sleep 1000'
+	assert_worker_fault "doesn't answer"
+}
+
+@test "a worker that never stops talking is given up: exit 2" {
+	with_worker "trap '' PIPE; exec tr '\\0' x </dev/zero"
+	assert_worker_fault "answers without end"
+}
+
+@test "no worker outlives the tool, even if that is killed" {
+	with_worker "$(printf "$list_answers" 'sleep 1000')"
+	"$tree/tool/rseqkit" bench counter 3>&- &
+	local tool=$!
+	for _ in $(seq 100); do
+		pgrep -P $tool >/dev/null && break
+		sleep 0.05
+	done
+	kill -KILL $tool
+	wait $tool || true
+	for _ in $(seq 100); do
+		pgrep -f "$tree/bench/" >/dev/null || return 0
+		sleep 0.05
+	done
+	echo "a worker is left"
+	return 1
+}
+
+# JSON whose ratios are all at their bars, with the figures given changed: CONTENDER@THREADS=NS...
+figures() {
+	python3 - "$@" <<-'EOF'
+		import json, sys
+		ns = {("counter", "rseqkit", 1): 1, ("counter", "classic", 1): 1, ("counter", "percpu-atomic", 1): 8,
+		      ("counter", "rseqkit", 2): 1, ("counter", "shared-atomic", 2): 15, ("cpu", "rseqkit", 1): 1,
+		      ("cpu", "sched_getcpu", 1): 4, ("register-self", "rseqkit", 1): 1,
+		      ("register-self", "rseqkit-first", 1): 1, ("register-self", "rseqkit-vfork-bracket", 1): 1,
+		      ("register-self", "bare-syscalls", 1): 1}
+		for change in sys.argv[1:]:
+		    name, value = change.split("=")
+		    bench, contender, threads = name.split("@")
+		    ns[bench, contender, int(threads)] = float(value)
+		print(json.dumps({"schema": "rseqkit.bench/1", "results": [
+		    {"bench": b, "contender": c, "threads": t, "ns_per_op": {"median": n}}
+		    for (b, c, t), n in ns.items() if n]}))
+	EOF
+}
+
+@test "check_bars: all bars hold, exit 0; each of them can fail, exit 1; a figure is missing, exit 3" {
+	figures >"$BATS_TEST_TMPDIR/json"
+	expect 0 "$check_bars" "$BATS_TEST_TMPDIR/json"
+	[ "$(grep -c '^holds' <<<"$output")" -eq 7 ]
+	for change in counter@classic@1=0.95 counter@percpu-atomic@1=7.9 counter@shared-atomic@2=14.9 \
+		counter@rseqkit@2=1.16 cpu@sched_getcpu@1=3.9 register-self@rseqkit@1=1.3 \
+		register-self@rseqkit-vfork-bracket@1=1.3; do
+		figures $change >"$BATS_TEST_TMPDIR/json"
+		expect 1 "$check_bars" "$BATS_TEST_TMPDIR/json"
+		assert_says "FAILS"
+	done
+	figures counter@classic@1=0 >"$BATS_TEST_TMPDIR/json"
+	expect 3 "$check_bars" "$BATS_TEST_TMPDIR/json"
+	assert_says "no figure of counter classic, 1 thread"
+}
+
+@test "check_bars: what isn't a report is refused, exit 2" {
+	for text in '' x '[]' '{}' '{"schema": "rseqkit.bench/1"}' '{"schema": "rseqkit.bench/1", "results": [1]}'; do
+		echo "$text" >"$BATS_TEST_TMPDIR/json"
+		expect 2 "$check_bars" "$BATS_TEST_TMPDIR/json"
+	done
+	expect 2 "$check_bars" "$BATS_TEST_TMPDIR/none"
+}

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+# doctor.bats - `rseqkit doctor` in the environments that it is there to tell apart.
+
+load helper
+
+# Fields and types that the schema promises, whatever is found.
+assert_schema() {
+	assert_json 'j["schema"] == "rseqkit.doctor/1" and type(j["rseq"]) is bool' \
+		'j["mode"] in ("legacy", "optimised", None)' \
+		'j["owner"] in ("libc", "self", "foreign", "none")' \
+		'all(type(j[k]) is int or j[k] is None for k in ("feature_size", "alignment", "length", "seccomp"))' \
+		'all(j[k] in (True, False, None) for k in ("mm_cid", "node_id", "slice_extension"))' \
+		'set(j["membarrier"]) == {"rseq", "rseq_one_cpu"}' \
+		'set(j["libc"]) >= {"name", "version", "registers"}' \
+		'all(f["severity"] in ("info", "warning", "error") and f["message"] for f in j["findings"])' \
+		'all(f["advice"] for f in j["findings"] if f["severity"] != "info" and j["reason"] != "no-port")' \
+		'len(set(ids)) == len(ids) > 0' \
+		'j["rseq"] == (j["reason"] is None) and (j["rseq"] or j["mode"] is None)' \
+		'1 <= j["possible_cpus"] <= j["highest_cpu"] + 1' "$@"
+}
+
+@test "plain: the C library owns the area, nothing to act on, exit 0" {
+	need_libc_registration
+	expect_json 0 "$RSEQKIT" doctor --json
+	assert_schema 'j["rseq"] and j["owner"] == j["fresh_owner"] == "libc" and j["libc"]["registers"]'
+	assert_json '"owner-libc" in ids and j["length"] >= 32'
+	expect 0 "$RSEQKIT" doctor
+	assert_says "usable"
+	assert_says "[owner-libc]"
+}
+
+@test "feature size and alignment are those of the auxiliary vector" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" doctor --json
+	announced=$(python3 -c 'import struct
+vector = dict(struct.iter_unpack("@LL", open("/proc/self/auxv", "rb").read()))
+print(vector.get(27, 20), vector.get(28, 32))')
+	assert_json "[j['feature_size'], j['alignment']] == list(map(int, '$announced'.split()))"
+}
+
+@test "the mode is found by what the kernel does, and legacy mode where areas have 32 bytes" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" doctor --json
+	assert_json 'j["mode"] == "legacy" or j["length"] > 32'
+	[ "$(nproc)" -lt 2 ] || assert_json 'j["mode"] is not None'
+	assert_json 'j["mm_cid"] == (j["feature_size"] >= 28) and j["node_id"] == (j["feature_size"] >= 24)'
+}
+
+@test "optimised mode is told by its kills" {
+	need_libc_registration
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	expect_json 0 env LD_PRELOAD="$HELPERS/optimised.so" "$RSEQKIT" doctor --json
+	assert_schema 'j["mode"] == "optimised" and j["mm_cid"] and j["node_id"] and "mode-optimised" in ids'
+}
+
+@test "one CPU: the mode is told where the kernel shows it, and nothing else changes" {
+	need_libc_registration
+	command -v taskset >/dev/null || skip "no taskset here"
+	cpu=$(python3 -c 'import os; print(min(os.sched_getaffinity(0)))')
+	expect_json 0 taskset -c "$cpu" "$RSEQKIT" doctor --json
+	assert_schema 'j["rseq"] and (j["mode"] is not None or "mode-unknown" in ids)'
+}
+
+@test "tunable off: we own the area, that is fine, exit 0, and it is explained" {
+	need_libc_registration
+	expect_json 0 env GLIBC_TUNABLES=$tunable_off "$RSEQKIT" doctor --json
+	assert_schema 'j["rseq"] and j["owner"] == j["fresh_owner"] == "self" and not j["libc"]["registers"]'
+	assert_json '"owner-self-tunable" in ids and j["mode"] is not None'
+}
+
+@test "seccomp answers ENOSYS: no rseq, the filter is named, exit 1" {
+	need_rseq
+	need_filter
+	expect_json 1 "$HELPERS/with_filter" enosys rseq -- "$RSEQKIT" doctor --json
+	assert_schema 'not j["rseq"] and j["owner"] == j["fresh_owner"] == "none" and j["seccomp"] == 2'
+	# Where the kernel announces nothing the call may be missing as well.
+	assert_json 'j["reason"] == ("seccomp" if j["announced"] else "unknown")'
+	assert_json '[f["severity"] for f in j["findings"] if f["id"] == "no-rseq"] == ["error"]'
+	expect 1 "$HELPERS/with_filter" enosys rseq -- "$RSEQKIT" doctor
+	assert_says "not usable"
+}
+
+@test "seccomp answers EPERM: no rseq, the filter is named, exit 1; with the tunable off, too" {
+	need_rseq
+	need_filter
+	for tunables in "" $tunable_off; do
+		expect_json 1 env GLIBC_TUNABLES=$tunables "$HELPERS/with_filter" eperm rseq -- "$RSEQKIT" doctor --json
+		assert_schema 'not j["rseq"] and j["reason"] == "seccomp" and j["owner"] == "none"'
+	done
+}
+
+@test "a filter that has nothing against rseq changes nothing" {
+	need_libc_registration
+	need_filter
+	expect_json 0 "$HELPERS/with_filter" eperm clone3 -- "$RSEQKIT" doctor --json
+	assert_json 'j["rseq"] and j["reason"] is None and j["seccomp"] == 2'
+}
+
+@test "valgrind: no rseq, valgrind is named, exit 1" {
+	need_valgrind
+	expect_json 1 valgrind -q --error-exitcode=99 "$RSEQKIT" doctor --json
+	assert_schema 'not j["rseq"] and j["reason"] == "valgrind" and j["owner"] == "none"'
+}
+
+@test "a component with a private area: foreign, exit 1" {
+	need_rseq
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	expect_json 1 env LD_PRELOAD="$HELPERS/foreign.so" GLIBC_TUNABLES=$tunable_off "$RSEQKIT" doctor --json
+	assert_schema 'j["owner"] == j["fresh_owner"] == "foreign" and j["reason"] == "foreign" and not j["rseq"]'
+}
+
+@test "a fresh process that fares otherwise is a finding, exit 1" {
+	need_rseq
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	expect_json 1 env LD_PRELOAD="$HELPERS/foreign.so" FOREIGN_ONCE=1 GLIBC_TUNABLES=$tunable_off \
+		"$RSEQKIT" doctor --json
+	assert_schema 'j["owner"] == "foreign" and j["fresh_owner"] == "self" and "fresh-process-differs" in ids'
+}
+
+@test "membarrier refused: a warning, exit 1" {
+	need_rseq
+	need_filter
+	expect_json 1 "$HELPERS/with_filter" enosys membarrier -- "$RSEQKIT" doctor --json
+	assert_schema 'j["rseq"] and j["membarrier"] == {"rseq": False, "rseq_one_cpu": False}'
+	assert_json '[f["severity"] for f in j["findings"] if f["id"] == "no-membarrier"] == ["warning"]'
+}
+
+@test "a probe that is killed: the rest is told, exit 3" {
+	need_rseq
+	need_filter
+	expect_json 3 "$HELPERS/with_filter" kill membarrier -- "$RSEQKIT" doctor --json
+	assert_schema 'j["rseq"] and j["membarrier"] == {"rseq": None, "rseq_one_cpu": None} and "probe-failed" in ids'
+}
+
+@test "a probe that hangs is given up, exit 3" {
+	need_rseq
+	need_filter
+	"$HELPERS/with_filter" hang clone3 -- true 2>/dev/null || skip "no seccomp notifications here"
+	expect_json 3 timeout 15 "$HELPERS/with_filter" hang membarrier -- "$RSEQKIT" doctor --json
+	assert_json 'j["rseq"] and j["mode"] is not None and j["membarrier"]["rseq"] is None and "probe-failed" in ids'
+}
+
+@test "no fork: what needs none is told, the mode is unknown, exit 3" {
+	need_rseq
+	need_filter
+	expect_json 3 env ASAN_OPTIONS=detect_leaks=0 "$HELPERS/with_filter" eperm clone clone3 -- \
+		"$RSEQKIT" doctor --json
+	assert_schema 'j["rseq"] and j["mode"] is None and j["mm_cid"] is None and j["fresh_owner"] is None' \
+		'all(what in j["findings"][-1]["message"] for what in ("mode", "membarrier"))'
+}
+
+@test "how a probe ended is known also when the parent ignores SIGCHLD" {
+	need_rseq
+	need_filter
+	ignoring='import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])'
+	expect_json 3 python3 -c "$ignoring" "$HELPERS/with_filter" kill membarrier -- "$RSEQKIT" doctor --json
+	assert_json '"probe-failed" in ids and j["mode"] is not None'
+}
+
+@test "a probe that is killed leaves no core file" {
+	need_filter
+	cd "$BATS_TEST_TMPDIR"
+	ulimit -c unlimited 2>/dev/null || skip "core files are forbidden here"
+	run "$HELPERS/with_filter" kill membarrier -- "$RSEQKIT" doctor
+	assert_says "probe-failed"
+	[ -z "$(find . -name '*core*')" ]
+}
+
+@test "wrong usage: exit 2, on stderr" {
+	for arguments in "--frobnicate" "surplus" "--json=1" "-x"; do
+		expect 2 sh -c "\"\$0\" doctor $arguments 2>&1 >/dev/null" "$RSEQKIT"
+		assert_says "rseqkit doctor --help"
+	done
+}

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+# helper.bash - what the test files share. RSEQKIT and HELPERS come from meson.
+
+: "${RSEQKIT:?path of the program under test}" "${HELPERS:?folder of the helper programs}"
+
+tunable_off=glibc.pthread.rseq=0
+
+# Runs the program given and expects an exit status; $output is what it wrote on stdout and stderr.
+expect() {
+	local expected=$1
+	shift
+	run "$@"
+	if [ "$status" -ne "$expected" ]; then
+		echo "exit status $status, not $expected: $*"
+		echo "$output"
+		return 1
+	fi
+}
+
+# Runs the program given, expects an exit status, and keeps stdout in $json, for assert_json to read.
+expect_json() {
+	local expected=$1 got=0
+	shift
+	"$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || got=$?
+	json=$BATS_TEST_TMPDIR/out
+	if [ "$got" -ne "$expected" ]; then
+		echo "exit status $got, not $expected: $*"
+		cat "$json" "$BATS_TEST_TMPDIR/err"
+		return 1
+	fi
+}
+
+# Python expressions over the object j of $json, which must all be true.
+assert_json() {
+	python3 - "$json" "$@" <<-'EOF'
+		import json, sys
+		j = json.load(open(sys.argv[1]))
+		ids = [f["id"] for f in j.get("findings", [])]
+		for expression in sys.argv[2:]:
+		    if not eval(expression):
+		        sys.exit("not true: %s\n%s" % (expression, json.dumps(j, indent=1)))
+	EOF
+}
+
+# The text must be somewhere in $output.
+assert_says() {
+	if [[ "$output" != *"$1"* ]]; then
+		echo "no '$1' in:"
+		echo "$output"
+		return 1
+	fi
+}
+
+# Skips where the C library of this machine doesn't register rseq, or the kernel has none.
+need_libc_registration() {
+	[ "$("$HELPERS/rseq_state")" = libc ] || skip "the C library doesn't register rseq here"
+}
+
+# Skips where rseq can't be had at all.
+need_rseq() {
+	[ "$("$HELPERS/rseq_state")" != none ] || skip "no rseq here"
+}
+
+need_valgrind() {
+	command -v valgrind >/dev/null || skip "no valgrind here"
+	is_sanitized && skip "valgrind doesn't run sanitized programs"
+	! valgrind -q "$RSEQKIT" --version 2>&1 | grep -qE 'Fatal error at startup|debuginfo reader' ||
+		skip "this valgrind can't run this program: it can't read its debug information, or the libc's"
+}
+
+# Is the program under test built with a sanitizer?
+is_sanitized() {
+	grep -qaE '__asan_init|__tsan_init' "$RSEQKIT"
+}
+
+need_filter() {
+	"$HELPERS/with_filter" enosys membarrier -- true 2>/dev/null || skip "seccomp filters can't be installed here"
+}

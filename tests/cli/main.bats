@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+# main.bats - the command line itself: help, version, unknown commands, errors of output.
+
+load helper
+
+@test "--help, -h and help go to stdout, exit 0, and name every command" {
+	for option in --help -h help; do
+		expect 0 sh -c '"$0" "$1" 2>/dev/null' "$RSEQKIT" "$option"
+		for command in doctor demo bench; do
+			assert_says "  $command"
+		done
+	done
+}
+
+@test "--version and -V print the version, exit 0" {
+	for option in --version -V; do
+		expect 0 sh -c '"$0" "$1" 2>/dev/null' "$RSEQKIT" "$option"
+		[[ "$output" =~ ^rseqkit\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+	done
+}
+
+@test "without a command: usage on stderr, nothing on stdout, exit 2" {
+	expect 2 sh -c '"$0" 2>&1 >/dev/null' "$RSEQKIT"
+	assert_says "Usage: rseqkit"
+	expect 2 sh -c '"$0" 2>/dev/null' "$RSEQKIT"
+	[ -z "$output" ]
+}
+
+@test "an unknown command is named on stderr, exit 2" {
+	expect 2 sh -c '"$0" frobnicate 2>&1 >/dev/null' "$RSEQKIT"
+	assert_says "'frobnicate'"
+	expect 2 "$RSEQKIT" help frobnicate
+	assert_says "'frobnicate'"
+	expect 2 "$RSEQKIT" --frobnicate
+}
+
+@test "COMMAND --help, COMMAND -h and help COMMAND say the same on stdout, exit 0" {
+	for command in doctor demo; do
+		expect 0 sh -c '"$0" "$1" --help 2>/dev/null' "$RSEQKIT" "$command"
+		assert_says "Usage: rseqkit $command"
+		assert_says "Exit status:"
+		long=$output
+		expect 0 sh -c '"$0" "$1" -h 2>/dev/null' "$RSEQKIT" "$command"
+		[ "$output" = "$long" ]
+		expect 0 sh -c '"$0" help "$1" 2>/dev/null' "$RSEQKIT" "$command"
+		[ "$output" = "$long" ]
+	done
+}
+
+@test "output that can't be written is an error, exit 2" {
+	[ -c /dev/full ] || skip "no /dev/full here"
+	for arguments in "--help" "--version" "doctor" "doctor --json" "demo --help" \
+		"demo --seconds 0 $BATS_TEST_FILENAME"; do
+		expect 2 sh -c "exec \"\$0\" $arguments >/dev/full" "$RSEQKIT"
+		assert_says "cannot write to standard output"
+	done
+}
+
+@test "closed standard streams: output fails, exit 2, and nothing else gets confused" {
+	expect 2 sh -c 'exec "$0" doctor <&- >&-' "$RSEQKIT"
+	[ "$output" = "rseqkit: cannot write to standard output" ]
+	expect 2 sh -c 'exec "$0" demo --seconds 0 "$1" <&- >&-' "$RSEQKIT" "$BATS_TEST_FILENAME"
+	[ "$output" = "rseqkit: cannot write to standard output" ]
+	expect_json 0 sh -c 'exec "$0" demo --json --seconds 0 "$1" <&- 2>&-' "$RSEQKIT" "$BATS_TEST_FILENAME"
+	assert_json 'j["verified"] is True and j["wc"] is not None'
+}
+
+@test "no colour and no progress where there is no terminal" {
+	for arguments in "doctor" "demo --seconds 0 $BATS_TEST_FILENAME"; do
+		run sh -c "\"\$0\" $arguments 2>&1" "$RSEQKIT"
+		[[ "$output" != *$'\033'* ]]
+		[[ "$output" != *$'\r'* ]]
+	done
+}
+
+@test "colour and progress on a terminal; NO_COLOR takes the colour away" {
+	python3 -c 'import pty' 2>/dev/null || skip "python3 has no pty here"
+	on_terminal='import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))'
+	run env -u NO_COLOR TERM=xterm python3 -c "$on_terminal" \
+		"$RSEQKIT" demo --seconds 0 "$BATS_TEST_FILENAME" </dev/null
+	[ "$status" -eq 0 ]
+	assert_says $'\033[32m'
+	assert_says "counting with mutex"
+	run env NO_COLOR=1 TERM=xterm python3 -c "$on_terminal" \
+		"$RSEQKIT" demo --seconds 0 "$BATS_TEST_FILENAME" </dev/null
+	[ "$status" -eq 0 ]
+	[[ "$output" != *$'\033[32m'* ]]
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rseq_state.c - says what to expect here, without any code of the project: "libc" registers rseq, the "kernel" has it
+ * but the libc doesn't register, or there is "none".
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+extern const unsigned int __rseq_size __attribute__((__weak__));
+
+int main(void)
+{
+	uintptr_t kernel_space = -(uintptr_t)4096;
+
+	if (&__rseq_size != NULL && __rseq_size != 0)
+		puts("libc");
+	else if (syscall(SYS_rseq, kernel_space, 32, 0, 0) < 0 && errno == EFAULT)
+		puts("kernel");
+	else
+		puts("none");
+	return 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * with_filter.c - runs a program under a seccomp filter, as a container or a sandbox would.
+ *
+ *	with_filter ANSWER SYSCALL... -- PROGRAM [ARGUMENT...]
+ *
+ * ANSWER is what the filter does with the named system calls: enosys, eperm, kill (the process), or hang (they never
+ * return). Exit status 125 when the filter can't be installed, 126 when the program can't be run.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define CALLS_MAX 32
+
+static const struct {
+	const char *name;
+	uint32_t action;
+} answers[] = {
+	{"enosys", SECCOMP_RET_ERRNO | ENOSYS},
+	{"eperm", SECCOMP_RET_ERRNO | EPERM},
+	{"kill", SECCOMP_RET_KILL_PROCESS},
+	{"hang", SECCOMP_RET_USER_NOTIF},
+};
+
+static const struct {
+	const char *name;
+	uint32_t number;
+} calls[] = {
+	{"rseq", SYS_rseq},     {"membarrier", SYS_membarrier}, {"clone", SYS_clone},
+	{"clone3", SYS_clone3}, {"prctl", SYS_prctl},           {"read", SYS_read},
+};
+
+static int fail(const char *what, const char *which)
+{
+	fprintf(stderr, "with_filter: %s %s\n", what, which);
+	return 125;
+}
+
+/* Nobody answers a notification, but the listener must stay open: it goes on to the program. */
+static int install(const struct sock_fprog *program, uint32_t action)
+{
+	unsigned flags = action == SECCOMP_RET_USER_NOTIF ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+	long r;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -1;
+	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
+	if (r < 0 || (flags != 0 && fcntl((int)r, F_SETFD, 0) != 0))
+		return -1;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct sock_filter code[2 * CALLS_MAX + 2];
+	struct sock_fprog program = {.filter = code};
+	uint32_t action = 0;
+	int at = 2;
+
+	for (size_t i = 0; argc > 1 && i < sizeof(answers) / sizeof(answers[0]); i++)
+		if (strcmp(argv[1], answers[i].name) == 0)
+			action = answers[i].action;
+	if (action == 0)
+		return fail("unknown answer", argc > 1 ? argv[1] : "");
+	code[program.len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	for (; at < argc && at < CALLS_MAX && strcmp(argv[at], "--") != 0; at++) {
+		size_t i = 0;
+
+		while (i < sizeof(calls) / sizeof(calls[0]) && strcmp(argv[at], calls[i].name) != 0)
+			i++;
+		if (i == sizeof(calls) / sizeof(calls[0]))
+			return fail("unknown system call", argv[at]);
+		code[program.len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i].number, 0, 1);
+		code[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action);
+	}
+	code[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	if (at + 1 >= argc)
+		return fail("no program", "");
+	if (install(&program, action) != 0)
+		return fail("cannot install the filter:", strerror(errno));
+	execvp(argv[at + 1], argv + at + 1);
+	fprintf(stderr, "with_filter: %s: %s\n", argv[at + 1], strerror(errno));
+	return 126;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * child.c - does something in a child process, within a time limit.
+ *
+ * The limit holds whatever the child does: it is killed at the deadline, whether it still writes, hangs in a system
+ * call, or has closed its end of the pipe and lives on.
+ */
+#define _GNU_SOURCE
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define GRACE_MS 1000 /* for a killed child to go */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int left_ms(int64_t deadline)
+{
+	int64_t left = deadline - now_ms();
+
+	return left > 0 ? (int)left : 0;
+}
+
+static _Noreturn void become_child(child_function *function, const void *argument, int out)
+{
+	/* A death is an answer here: no handler of a sanitizer may talk about it, and no core file be left. */
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	prctl(PR_SET_DUMPABLE, 0);
+	_exit(function(out, argument));
+}
+
+/* Reads until the end of file. Returns false at the deadline. */
+static bool read_all(int fd, int64_t deadline, struct child_result *result)
+{
+	char dropped[256];
+
+	for (;;) {
+		size_t room = sizeof(result->output) - 1 - result->size;
+		struct pollfd poller = {.fd = fd, .events = POLLIN};
+		int ready = poll(&poller, 1, left_ms(deadline));
+		ssize_t n;
+
+		if (ready == 0)
+			return false;
+		if (ready < 0)
+			continue;
+		n = read(fd, room ? result->output + result->size : dropped, room ? room : sizeof(dropped));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		if (room)
+			result->size += (size_t)n;
+	}
+	result->output[result->size] = '\0';
+	return true;
+}
+
+/* Waits for the child's end. Returns false at the deadline. */
+static bool reap(pid_t pid, int64_t deadline, int *status)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	while (waitpid(pid, status, WNOHANG) == 0) {
+		if (left_ms(deadline) == 0)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+void child_run(child_function *function, const void *argument, int limit_ms, struct child_result *result)
+{
+	int64_t deadline = now_ms() + limit_ms;
+	int ends[2], status = 0;
+	pid_t pid;
+
+	*result = (struct child_result){.end = CHILD_NOT_RUN};
+	signal(SIGCHLD, SIG_DFL); /* ignored by whoever started us, it would lose the exit status */
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		result->number = errno;
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		close(ends[0]);
+		become_child(function, argument, ends[1]);
+	}
+	result->number = errno;
+	close(ends[1]);
+	if (pid > 0) {
+		if (read_all(ends[0], deadline, result) && reap(pid, deadline, &status)) {
+			result->end = WIFSIGNALED(status) ? CHILD_KILLED : CHILD_EXITED;
+			result->number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+		} else {
+			result->end = CHILD_TIMED_OUT;
+			kill(pid, SIGKILL);
+			/* One that hangs in the kernel for good is left to init. */
+			(void)reap(pid, now_ms() + GRACE_MS, &status);
+		}
+	}
+	close(ends[0]);
+}
+
+int child_exec(int out, char *const *arguments)
+{
+	if (dup2(out, STDOUT_FILENO) < 0)
+		return CHILD_NO_EXEC;
+	execvp(arguments[0], arguments);
+	return errno == ENOENT ? CHILD_NO_PROGRAM : CHILD_NO_EXEC;
+}
+
+bool child_succeeded(const struct child_result *result)
+{
+	return result->end == CHILD_EXITED && result->number == 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * doctor.h - what the doctor found out: facts (by probing), and the findings that follow from them.
+ *
+ * A fact is known by what the kernel did when asked, never by a version; what can't be told is said to be unknown,
+ * never guessed.
+ */
+#ifndef RK_TOOL_DOCTOR_H
+#define RK_TOOL_DOCTOR_H
+
+#include <rseqkit/thread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The argument with which the doctor starts itself to look at a fresh process: prints the owner's name, and ends. */
+#define DOCTOR_FRESH_OPTION "--print-owner"
+
+enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
+
+enum doctor_mode { MODE_UNKNOWN, MODE_LEGACY, MODE_OPTIMISED };
+
+/* Why there is no rseq. */
+enum doctor_cause {
+	CAUSE_NONE, /* there is */
+	CAUSE_UNKNOWN,
+	CAUSE_KERNEL,
+	CAUSE_SECCOMP,
+	CAUSE_VALGRIND,
+	CAUSE_QEMU,
+	CAUSE_EMULATOR, /* something between us and the kernel that isn't a filter */
+	CAUSE_FOREIGN,
+	CAUSE_SIGNATURE,
+	CAUSE_NO_PORT,
+	CAUSES
+};
+
+struct doctor_facts {
+	struct rk_process_info process;
+	enum rk_owner owner;
+	enum rk_reason reason;
+	enum doctor_cause cause;
+	int rseq_error;              /* errno that the system call gives here; 0 if it works, -1 unknown */
+	bool announced;              /* the auxiliary vector has a feature size */
+	int seccomp;                 /* of /proc/self/status: 0, 1 strict, 2 filter; -1 unknown */
+	bool tunable;                /* GLIBC_TUNABLES tells the libc to leave rseq alone */
+	enum doctor_mode mode;       /* of the registration in force */
+	enum answer optimised;       /* would a registration with all that the kernel has be in optimised mode? */
+	enum answer mm_cid, node_id; /* does the kernel keep the field up to date? */
+	enum answer membarrier;      /* does the command for critical sections work, for all CPUs? */
+	enum answer membarrier_cpu;  /* for one CPU? */
+	enum answer slice;           /* slice extension, in the registration in force */
+	enum answer slice_full;      /* in a registration with all that the kernel has */
+	char fresh_owner[16];        /* in a fresh process; empty if unknown */
+	const char *libc_name;       /* NULL if unknown */
+	const char *libc_version;
+	int possible_cpus, highest_cpu;
+	char failed_probes[160]; /* those that could not be made, for the finding */
+};
+
+enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
+
+struct finding {
+	const char *id; /* stable, for programs */
+	enum severity severity;
+	char message[256];
+	const char *advice; /* NULL: nothing to do */
+};
+
+#define DOCTOR_FINDINGS_MAX 16
+
+struct doctor_findings {
+	struct finding list[DOCTOR_FINDINGS_MAX];
+	size_t count;
+};
+
+/* doctor_probes.c: all facts. */
+void doctor_examine(struct doctor_facts *facts);
+
+/* doctor_environment.c: why there is no rseq, by what surrounds the process; and the facts that this needs. */
+void doctor_look_around(struct doctor_facts *facts);
+
+/* doctor_findings.c */
+void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *findings);
+const char *doctor_severity_name(enum severity severity);
+const char *doctor_mode_name(enum doctor_mode mode);    /* NULL if unknown */
+const char *doctor_cause_name(enum doctor_cause cause); /* NULL if none */
+
+#endif /* RK_TOOL_DOCTOR_H */
