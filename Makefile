@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# The front door. Meson builds underneath, in build/.
+
+BUILD := build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.DEFAULT_GOAL := all
+.PHONY: all demo check bench install clean help deps deps-check mutants
+
+all: deps  ## build the library and the tool (build/tool/rseqkit)
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) --prefix "$(abspath $(PREFIX))" >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+	@ninja -C $(BUILD) --quiet
+
+demo: all  ## count real files with per-CPU counters, check and time the result
+	@$(BUILD)/tool/rseqkit demo
+
+check: deps-check  ## build every way and run every test; ends with a line of counts
+	@scripts/check
+
+bench: all  ## measure beside what else one would use, and compare with the bars
+	@bench/run $(BUILD)
+
+install: all  ## install below PREFIX (default /usr/local), staged into DESTDIR
+	@meson configure $(BUILD) -Dprefix="$(abspath $(PREFIX))"
+	@ninja -C $(BUILD) --quiet
+	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild --quiet
+
+mutants: deps-check  ## break the code in known ways and see that a test fails each time
+	@tests/mutants/run
+
+clean:  ## remove everything that was built
+	@rm -rf $(BUILD)
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*##/\1 ##/p' $(MAKEFILE_LIST) | awk -F ' *##  *' '{ printf "make %-9s %s\n", $$1, $$2 }'
+
+deps:
+	@scripts/deps build
+
+deps-check:
+	@scripts/deps check
