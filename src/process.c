@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process.c - decides once per process where the areas are, and registers the initial thread at process start.
+ * process.c - decides once per process where the areas are.
  *
  * The invariant: what is published is an offset at which every thread reads cpu_id < 0 until it is registered there.
  * The libc's area is so by construction (a libc that leaves it alone writes -2 at every thread's start), ours by its
@@ -10,7 +10,6 @@
 
 #include <string.h>
 #include <sys/auxv.h>
-#include <rseqkit/percpu.h>
 #include "area.h"
 #include "kernel.h"
 #include "libc.h"
@@ -143,12 +142,6 @@ void rk_process_give_up(enum rk_reason reason)
 	__atomic_store_n(&process.reason, (uint8_t)reason, __ATOMIC_RELAXED);
 }
 
-int rk_process_init(void)
-{
-	(void)rk_cpus_count();
-	return rk_thread_prepare();
-}
-
 int rk_process_query(struct rk_process_info *info, size_t size)
 {
 	const struct rk_process *p = rk_process_get();
@@ -176,13 +169,4 @@ int rk_process_query(struct rk_process_info *info, size_t size)
 	}
 	memcpy(info, &full, size);
 	return 0;
-}
-
-/*
- * The initial thread, at process start: before anybody can have kept a copy of the published words, and so that a
- * component with a private area that comes later sees at its first attempt that it can't have rseq.
- */
-__attribute__((__constructor__(101))) static void at_process_start(void)
-{
-	(void)rk_thread_prepare();
 }

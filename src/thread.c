@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread.c - registration of the calling thread, and the ways out of the fast paths that lead to it.
+ * thread.c - registration of the calling thread, of the initial one at process start, and the ways out of the fast
+ * paths that lead to it.
  *
  * The slow path is async-signal-safe: raw system calls, no lock, nothing allocated. A handler that nests over a
  * thread's very first instruction registers, and the thread below is told EBUSY, which means that someone was faster.
  */
 #define _GNU_SOURCE
 #include <rseqkit/ops.h>
+#include <rseqkit/percpu.h>
 #include <rseqkit/thread.h>
 
 #include <sched.h>
@@ -216,4 +218,19 @@ int rk_cpu_slow(void)
 	if (cpu < 0)
 		cpu = sched_getcpu();
 	return cpu < 0 ? 0 : cpu;
+}
+
+int rk_process_init(void)
+{
+	(void)rk_cpus_count();
+	return rk_thread_prepare();
+}
+
+/*
+ * The initial thread, at process start: before anybody can have kept a copy of the published words, and so that a
+ * component with a private area that comes later sees at its first attempt that it can't have rseq.
+ */
+__attribute__((__constructor__(101))) static void at_process_start(void)
+{
+	(void)rk_thread_prepare();
 }

@@ -2,7 +2,6 @@
 /* main.c - the table of subcommands, and what is common before one of them runs. */
 #include <fcntl.h>
 #include <rseqkit/api.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,18 +16,6 @@ static const struct command commands[] = {
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-void complain(const char *format, ...)
-{
-	va_list args;
-
-	print_progress(NULL);
-	va_start(args, format);
-	fputs("rseqkit: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-}
 
 static void print_help(FILE *to)
 {

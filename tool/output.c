@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* output.c - how results look: JSON for programs, bars and colour for people. */
+/* output.c - how results look, JSON for programs, bars and colour for people, and how complaints do. */
 #include "output.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tool.h"
+
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	print_progress(NULL);
+	va_start(args, format);
+	fputs("rseqkit: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
 
 static bool has_colour(void)
 {
