@@ -3,13 +3,14 @@
 
 BUILD := build
 PREFIX ?= /usr/local
+LIBDIR ?= lib
 DESTDIR ?=
 
 .DEFAULT_GOAL := all
 .PHONY: all demo check bench install clean help deps deps-check mutants
 
 all: deps  ## build the library and the tool (build/tool/rseqkit)
-	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) --prefix "$(abspath $(PREFIX))" >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) --prefix "$(abspath $(PREFIX))" --libdir "$(LIBDIR)" >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 	@rm -f $(BUILD).log
 	@ninja -C $(BUILD) --quiet
 
@@ -22,8 +23,8 @@ check: deps-check  ## build every way and run every test; ends with a line of co
 bench: all  ## measure beside what else one would use, and compare with the bars
 	@bench/run $(BUILD)
 
-install: all  ## install below PREFIX (default /usr/local), staged into DESTDIR
-	@meson configure $(BUILD) -Dprefix="$(abspath $(PREFIX))"
+install: all  ## install below PREFIX (default /usr/local, LIBDIR lib), staged into DESTDIR
+	@meson configure $(BUILD) -Dprefix="$(abspath $(PREFIX))" -Dlibdir="$(LIBDIR)"
 	@ninja -C $(BUILD) --quiet
 	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild --quiet
 

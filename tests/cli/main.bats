@@ -74,7 +74,7 @@ load helper
 }
 
 @test "colour and progress on a terminal; NO_COLOR takes the colour away" {
-	python3 -c 'import pty' 2>/dev/null || skip "python3 has no pty here"
+	python3 -c 'import pty; pty.openpty()' 2>/dev/null || skip "no pseudo-terminal can be had here"
 	on_terminal='import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))'
 	run env -u NO_COLOR TERM=xterm python3 -c "$on_terminal" \
 		"$RSEQKIT" demo --seconds 0 "$BATS_TEST_FILENAME" </dev/null
