@@ -3,10 +3,21 @@
 #ifndef RK_SRC_AREA_H
 #define RK_SRC_AREA_H
 
-#include <rseqkit/abi.h>
+#include "process.h"
+#include "thread_pointer.h"
 
 extern __thread struct rk_thread_block rk_block
 	__attribute__((__tls_model__("initial-exec"), __visibility__("hidden")));
+
+/*
+ * The calling thread's block that this process uses: that of the copy whose block is the area, and each copy's own
+ * where the area is the libc's.
+ */
+static inline struct rk_thread_block *rk_block_in_use(const struct rk_process *process)
+{
+	return process->where == RK_WHERE_OWN ? (struct rk_thread_block *)(rk_thread_pointer() + process->offset) :
+						&rk_block;
+}
 
 /* Offset of this copy's own block from the thread pointer. */
 ptrdiff_t rk_block_offset(void);

@@ -13,6 +13,7 @@
 #include "area.h"
 #include "kernel.h"
 #include "libc.h"
+#include "rendezvous.h"
 #include "thread_pointer.h"
 
 /* Auxiliary vector entries of include/uapi/linux/auxvec.h; absent, so 0, before kernel 6.3. */
@@ -82,6 +83,30 @@ static bool is_spare(ptrdiff_t offset)
 	return cpu >= 0 && rk_kernel_registered_at(area, RK_AREA_LENGTH_ORIGINAL);
 }
 
+/* The block that all copies of this library in the process agree on: ours if we are the first. */
+static void decide_own(struct rk_process *p)
+{
+	struct rk_rendezvous meeting = {
+		.magic = RK_RENDEZVOUS_MAGIC,
+		.version = RK_RENDEZVOUS_VERSION,
+		.size = sizeof(meeting),
+		.offset = rk_block_offset(),
+		.length = own_length(p),
+		.signature = RK_SIGNATURE,
+		.block_version = RK_THREAD_BLOCK_VERSION,
+		.block_size = sizeof(struct rk_thread_block),
+	};
+
+	p->where = RK_WHERE_OWN;
+	/* Without the system call there is nothing to agree on; each thread will find that out for itself. */
+	if (rk_kernel_has_registration() >= 0 && rk_rendezvous(&meeting) < 0) {
+		p->where = RK_WHERE_NOWHERE;
+		p->reason = RK_REASON_RENDEZVOUS;
+	}
+	p->offset = (ptrdiff_t)meeting.offset;
+	p->length = meeting.length;
+}
+
 static struct rk_process decide(void)
 {
 	struct rk_process p = {0};
@@ -106,11 +131,10 @@ static struct rk_process decide(void)
 		p.where = RK_WHERE_LIBC_SPARE;
 		p.length = RK_AREA_LENGTH_ORIGINAL;
 	} else {
-		p.where = RK_WHERE_OWN;
-		p.length = own_length(&p);
+		decide_own(&p);
 	}
 #endif
-	if (p.where == RK_WHERE_OWN || p.where == RK_WHERE_NOWHERE)
+	if (p.where == RK_WHERE_NOWHERE)
 		p.offset = rk_block_offset();
 	p.valid = p.where == RK_WHERE_NOWHERE ? 0 : valid_bytes(p.feature_size, p.length ? p.length : RK_AREA_LENGTH_ORIGINAL);
 	return p;

@@ -20,6 +20,7 @@ static const struct {
 	[RK_REASON_VFORK] = {EAGAIN, "in a vfork child, or between rk_vfork_begin() and rk_vfork_end()"},
 	[RK_REASON_AREA] = {EINVAL, "the kernel doesn't accept the area"},
 	[RK_REASON_LIBC_GAVE_UP] = {ESRCH, "the C library registers threads, but this one is not registered"},
+	[RK_REASON_RENDEZVOUS] = {EADDRINUSE, "the copies of rseqkit in this process can't agree on an area"},
 	[RK_REASON_NO_PORT] = {ENOSYS, "no critical sections for this architecture"},
 };
 

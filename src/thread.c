@@ -69,6 +69,7 @@ static enum rk_reason reason_of(int error)
  */
 static int attach(const struct rk_process *p, volatile struct rk_area *area)
 {
+	struct rk_thread_block *block = rk_block_in_use(p);
 	enum rk_reason reason = RK_REASON_NONE;
 	int vfork_child = rk_kernel_is_vfork_child();
 	int r;
@@ -82,14 +83,14 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 	} else {
 		r = rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
 		if (r == 0) {
-			WRITE(rk_block.registered, 1);
+			WRITE(block->registered, 1);
 			return 0;
 		}
 		if (r == -EBUSY)
 			return 0;
 		reason = reason_of(r);
 	}
-	WRITE(rk_block.reason, (uint8_t)reason);
+	WRITE(block->reason, (uint8_t)reason);
 	/*
 	 * A private registration is a fact of the process: its owner expects every thread. Filters are each thread's
 	 * own.
@@ -103,14 +104,15 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 static int prepare(void)
 {
 	const struct rk_process *p = rk_process_get();
+	struct rk_thread_block *block = rk_block_in_use(p);
 	volatile struct rk_area *area = rk_area_at(p->offset);
 	uint8_t reason;
 
 	if (is_registered(area))
 		return 0;
-	if (READ(rk_block.vfork) > 0)
+	if (READ(block->vfork) > 0)
 		return -rk_reason_errno(RK_REASON_VFORK);
-	reason = READ(rk_block.reason);
+	reason = READ(block->reason);
 	if (reason == RK_REASON_NONE)
 		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
 	if (reason == RK_REASON_NONE && p->where == RK_WHERE_LIBC)
@@ -125,40 +127,42 @@ int rk_thread_prepare(void)
 	int r = prepare();
 
 	if (r == 0)
-		WRITE(rk_block.lazy, 1);
+		WRITE(rk_block_in_use(rk_process_get())->lazy, 1);
 	return r;
 }
 
 int rk_thread_register(void)
 {
+	struct rk_thread_block *block = rk_block_in_use(rk_process_get());
 	uint32_t users;
 	int r = prepare();
 
 	if (r < 0)
 		return r;
 	do {
-		users = READ(rk_block.users);
+		users = READ(block->users);
 		if (users == UINT32_MAX)
 			return -EOVERFLOW;
-	} while (!replace(&rk_block.users, users, users + 1));
+	} while (!replace(&block->users, users, users + 1));
 	return 0;
 }
 
 int rk_thread_unregister(void)
 {
+	struct rk_thread_block *block = rk_block_in_use(rk_process_get());
 	uint32_t users;
 
 	do {
-		users = READ(rk_block.users);
+		users = READ(block->users);
 		if (users == 0)
 			return -EINVAL;
-	} while (!replace(&rk_block.users, users, users - 1));
+	} while (!replace(&block->users, users, users - 1));
 	return 0;
 }
 
 uint32_t rk_thread_users(void)
 {
-	return READ(rk_block.users);
+	return READ(rk_block_in_use(rk_process_get())->users);
 }
 
 const volatile struct rk_area *rk_thread_area(void)
@@ -171,13 +175,14 @@ const volatile struct rk_area *rk_thread_area(void)
 enum rk_reason rk_thread_reason(void)
 {
 	const struct rk_process *p = rk_process_get();
+	struct rk_thread_block *block = rk_block_in_use(p);
 	uint8_t reason;
 
 	if (is_registered(rk_area_at(p->offset)))
 		return RK_REASON_NONE;
-	if (READ(rk_block.vfork) > 0)
+	if (READ(block->vfork) > 0)
 		return RK_REASON_VFORK;
-	reason = READ(rk_block.reason);
+	reason = READ(block->reason);
 	if (reason == RK_REASON_NONE)
 		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
 	if (reason != RK_REASON_NONE)

@@ -15,40 +15,42 @@
 int rk_vfork_begin(void)
 {
 	const struct rk_process *p = rk_process_get();
+	struct rk_thread_block *block = rk_block_in_use(p);
 	volatile struct rk_area *area = rk_area_at(p->offset);
 	int r;
 
-	if (rk_block.vfork == UINT8_MAX)
+	if (block->vfork == UINT8_MAX)
 		return -EOVERFLOW;
 	/* The depth first: from here on a signal handler's operation registers nothing. */
-	rk_block.vfork++;
+	block->vfork++;
 	__asm__ __volatile__("" ::: "memory");
-	if (rk_block.vfork > 1 || (int32_t)area->cpu_id < 0)
+	if (block->vfork > 1 || (int32_t)area->cpu_id < 0)
 		return 0;
 	r = p->length == 0 ? -ENOTSUP : rk_sys_rseq(area, p->length, RK_RSEQ_UNREGISTER, RK_SIGNATURE);
 	if (r < 0) {
-		rk_block.vfork--;
+		block->vfork--;
 		return r == -ENOTSUP ? r : -ENOTSUP;
 	}
-	rk_block.restore = 1;
+	block->restore = 1;
 	return 0;
 }
 
 int rk_vfork_end(void)
 {
 	const struct rk_process *p = rk_process_get();
+	struct rk_thread_block *block = rk_block_in_use(p);
 	int r = 0;
 
-	if (rk_block.vfork == 0)
+	if (block->vfork == 0)
 		return -EINVAL;
-	if (rk_block.vfork == 1 && rk_block.restore) {
+	if (block->vfork == 1 && block->restore) {
 		r = rk_sys_rseq(rk_area_at(p->offset), p->length, 0, RK_SIGNATURE);
 		if (r == 0 || r == -EBUSY) {
-			rk_block.restore = 0;
+			block->restore = 0;
 			r = 0;
 		}
 	}
 	__asm__ __volatile__("" ::: "memory");
-	rk_block.vfork--;
+	block->vfork--;
 	return r;
 }

@@ -60,7 +60,9 @@ struct rk_area {
  * the area. The rest is this library's alone. It is one cache line, because a module that is loaded late gets at most
  * 64-byte alignment and little room in the static TLS surplus.
  *
- * Before a thread's registration it reads cpu_id -1; that is its initial content (src/area.c).
+ * Before a thread's registration it reads cpu_id -1; that is its initial content (src/area.c). Every copy of the
+ * library may read and write it on behalf of its own thread, with code that signal handlers of that thread can't
+ * split.
  */
 struct rk_thread_block {
 	union {
@@ -78,6 +80,28 @@ struct rk_thread_block {
 } __attribute__((__aligned__(64)));
 
 #define RK_THREAD_BLOCK_VERSION 1
+
+/*
+ * The rendezvous: on a C library without an area, all copies of this library in a process use one copy's thread
+ * block. Which one is written on a page at a well-known address. The page is complete before it is visible (a file,
+ * written and then mapped), read-only from then on, and whoever maps it first has decided; it is never unmapped.
+ */
+struct rk_rendezvous {
+	char magic[8];          /* RK_RENDEZVOUS_MAGIC */
+	uint32_t version;       /* RK_RENDEZVOUS_VERSION; later ones only append */
+	uint32_t size;          /* bytes of this structure as its writer knew it */
+	int64_t offset;         /* bytes from the thread pointer to the thread block that all use */
+	uint32_t length;        /* bytes that areas are registered with */
+	uint32_t signature;     /* RK_SIGNATURE */
+	uint32_t block_version; /* RK_THREAD_BLOCK_VERSION of the block's module; later ones only append */
+	uint32_t block_size;    /* bytes of the block */
+};
+
+#define RK_RENDEZVOUS_MAGIC "rseqkit"
+#define RK_RENDEZVOUS_VERSION 1
+
+/* Below 2 MiB, where no executable is linked and no allocator looks; above the lowest address that may be mapped. */
+#define RK_RENDEZVOUS_ADDRESS 0x1ec000UL
 
 RK_BEGIN_DECLS
 

@@ -34,7 +34,8 @@ enum rk_reason {
 	RK_REASON_VFORK = 6,        /* a vfork child, or inside rk_vfork_begin() and rk_vfork_end() */
 	RK_REASON_AREA = 7,         /* the kernel doesn't accept the area */
 	RK_REASON_LIBC_GAVE_UP = 8, /* the libc registers threads, and this one is registered no more, or not by it */
-	RK_REASON_NO_PORT = 9       /* this library has no critical sections for this architecture */
+	RK_REASON_NO_PORT = 9,      /* this library has no critical sections for this architecture */
+	RK_REASON_RENDEZVOUS = 10   /* the copies of this library can't agree: no memory file, or their address is taken */
 };
 
 /* Facts of the process, for display; see rk_process_query(). */
@@ -58,7 +59,8 @@ RK_BEGIN_DECLS
  * With it and rk_thread_prepare() done, operations make no system call; creating and destroying structures makes
  * mmap, munmap, madvise.
  *
- * System calls: rseq (at most 4), get_robust_list; for the list of CPUs openat, read, close or, where /sys isn't
+ * System calls: rseq (at most 5), get_robust_list; where the libc has no area rt_sigprocmask, memfd_create, write,
+ * mmap, close; for the list of CPUs openat, read, close or, where /sys isn't
  * there, sched_getaffinity. Idempotent.
  * Returns 0, or the negative errno of rk_thread_prepare().
  * Context: any thread; after fork; not a vfork child; not a signal handler. Cost: microseconds once, then
@@ -72,7 +74,8 @@ RK_API int rk_process_init(void);
  * System calls, once per thread and only where the libc doesn't register: get_robust_list and rseq.
  * Returns 0, or a negative errno, the same one until something changes: -ENOSYS (RK_REASON_NO_KERNEL,
  * RK_REASON_NO_PORT), -EPERM (RK_REASON_BLOCKED), -EBUSY (RK_REASON_FOREIGN), -EACCES (RK_REASON_SIGNATURE), -EAGAIN
- * (RK_REASON_VFORK), -EINVAL (RK_REASON_AREA), -ESRCH (RK_REASON_LIBC_GAVE_UP).
+ * (RK_REASON_VFORK), -EINVAL (RK_REASON_AREA), -ESRCH (RK_REASON_LIBC_GAVE_UP), -EADDRINUSE
+ * (RK_REASON_RENDEZVOUS).
  * Context: any thread; signal handler; after fork; vfork child, which it refuses. Cost: a nanosecond when done
  * before, failed or not; else two system calls.
  */

@@ -204,7 +204,7 @@ static void ten_thousand_threads(void **state)
 static void texts_cover_everything(void **state)
 {
 	(void)state;
-	for (int reason = RK_REASON_NONE; reason <= RK_REASON_NO_PORT; reason++)
+	for (int reason = RK_REASON_NONE; reason <= RK_REASON_RENDEZVOUS; reason++)
 		assert_string_not_equal(rk_reason_text((enum rk_reason)reason), "unknown");
 	assert_string_equal(rk_reason_text((enum rk_reason)99), "unknown");
 	assert_string_equal(rk_owner_name(RK_OWNER_NONE), "none");

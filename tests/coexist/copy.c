@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* copy.c - a module with a copy of the library inside, or linked to the shared one; see copy.h. */
+#include "copy.h"
+
+static void add(struct rk_counter *counter, int64_t value)
+{
+	rk_counter_add(counter, value);
+}
+
+__attribute__((__visibility__("default"))) const struct copy *copy_of_rseqkit(void);
+
+const struct copy *copy_of_rseqkit(void)
+{
+	static struct copy copy = {
+		.prepare = rk_thread_prepare,
+		.reg = rk_thread_register,
+		.unreg = rk_thread_unregister,
+		.users = rk_thread_users,
+		.owner = rk_thread_owner,
+		.reason = rk_thread_reason,
+		.area = rk_thread_area,
+		.query = rk_process_query,
+		.vfork_begin = rk_vfork_begin,
+		.vfork_end = rk_vfork_end,
+		.create = rk_counter_create,
+		.add = add,
+		.sum = rk_counter_sum,
+		.destroy = rk_counter_destroy,
+	};
+
+	copy.version = rk_version();
+	return &copy;
+}

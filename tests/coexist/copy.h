@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * copy.h - what a module that holds, or uses, a copy of the library shows of it. The modules are built from copy.c
+ * and know nothing of each other.
+ */
+#ifndef COPY_H
+#define COPY_H
+
+#include <rseqkit.h>
+
+struct copy {
+	const char *version;
+	int (*prepare)(void);
+	int (*reg)(void);
+	int (*unreg)(void);
+	uint32_t (*users)(void);
+	enum rk_owner (*owner)(void);
+	enum rk_reason (*reason)(void);
+	const volatile struct rk_area *(*area)(void);
+	int (*query)(struct rk_process_info *info, size_t size);
+	int (*vfork_begin)(void);
+	int (*vfork_end)(void);
+	int (*create)(struct rk_counter **counter);
+	void (*add)(struct rk_counter *counter, int64_t value); /* inlined in the module */
+	int64_t (*sum)(const struct rk_counter *counter);
+	int (*destroy)(struct rk_counter *counter);
+};
+
+/* Each module's only export. */
+typedef const struct copy *copy_function(void);
+
+#endif /* COPY_H */

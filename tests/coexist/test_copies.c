@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Several copies of the library in one process: static and hidden in two modules, shared, loaded late, with
+ * RTLD_LOCAL, in another namespace. One registration per thread, the kernel's word; one area, one count; every copy's
+ * counters exact.
+ *
+ * The program itself has none: the order in which copies come is the test's to choose.
+ */
+#define _GNU_SOURCE
+#include "../unit/test.h"
+#include <dlfcn.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include "copy.h"
+
+/* How a copy comes into the process. */
+enum way { LOCAL, GLOBAL, NAMESPACE };
+
+static const char *const modules[] = {"copy-static-a.so", "copy-static-b.so", "copy-shared.so"};
+
+static const struct copy *load(const char *module, enum way way, void **handle)
+{
+	char path[4096];
+	copy_function *function;
+
+	snprintf(path, sizeof(path), "%s/%s", getenv("MODULES"), module);
+	*handle = way == NAMESPACE ? dlmopen(LM_ID_NEWLM, path, RTLD_NOW | RTLD_LOCAL) :
+				     dlopen(path, RTLD_NOW | (way == GLOBAL ? RTLD_GLOBAL : RTLD_LOCAL));
+	if (*handle == NULL) {
+		fprintf(stderr, "# %s\n", dlerror());
+		return NULL;
+	}
+	*(void **)&function = dlsym(*handle, "copy_of_rseqkit");
+	return function == NULL ? NULL : function();
+}
+
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "# line %d: %s\n", __LINE__, #condition);                                      \
+			_exit(1);                                                                                      \
+		}                                                                                                      \
+	} while (0)
+
+static bool has_rseq(void)
+{
+	const char *world = getenv("WORLD");
+
+	return strcmp(world, "libc") == 0 || strcmp(world, "self") == 0;
+}
+
+static const struct copy *copies[8];
+static struct rk_counter *counters[8];
+static int ncopies;
+static int64_t handled;
+
+/*
+ * In every thread: all copies see one area, and the kernel agrees; users of one are users of all where the block is
+ * shared.
+ */
+static void check_thread(void)
+{
+	const volatile struct rk_area *area = NULL;
+	struct rk_process_info info;
+
+	for (int i = 0; i < ncopies; i++) {
+		int r = copies[i]->prepare();
+
+		CHECK(has_rseq() ? r == 0 : r < 0);
+		if (i == 0)
+			area = copies[i]->area();
+		CHECK(copies[i]->area() == area);
+		CHECK(copies[i]->query(&info, sizeof(info)) == 0);
+		if (has_rseq())
+			CHECK(kernel_says_registered(area, info.length));
+	}
+}
+
+static void *work(void *arg)
+{
+	(void)arg;
+	for (int round = 0; round < 200; round++)
+		for (int i = 0; i < ncopies; i++)
+			copies[i]->add(counters[i], 1);
+	check_thread();
+	return NULL;
+}
+
+static void on_alarm(int signo)
+{
+	int which = (int)(__atomic_fetch_add(&handled, 1, __ATOMIC_RELAXED) % ncopies);
+
+	(void)signo;
+	CHECK(copies[which]->reg() == 0 || !has_rseq());
+	copies[which]->add(counters[which], 1000000);
+	(void)copies[which]->unreg();
+}
+
+static void storm(long microseconds)
+{
+	struct itimerval interval = {{0, microseconds}, {0, microseconds}};
+
+	setitimer(ITIMER_REAL, &interval, NULL);
+}
+
+/* Thousands of threads, a few at a time, under a signal storm: each copy's counter is exact. */
+static void thousands_of_threads(int threads)
+{
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+	int64_t sum = 0;
+
+	sigaction(SIGALRM, &action, NULL);
+	storm(200);
+	for (int i = 0; i < threads; i += 8) {
+		pthread_t batch[8];
+
+		for (int k = 0; k < 8; k++)
+			CHECK(pthread_create(&batch[k], NULL, work, NULL) == 0);
+		for (int k = 0; k < 8; k++)
+			pthread_join(batch[k], NULL);
+	}
+	storm(0);
+	signal(SIGALRM, SIG_IGN);
+	for (int i = 0; i < ncopies; i++) {
+		CHECK(copies[i]->sum(counters[i]) % 1000000 == 200 * (threads / 8 * 8) % 1000000);
+		sum += copies[i]->sum(counters[i]);
+	}
+	CHECK(sum == 1000000 * handled + (int64_t)ncopies * 200 * (threads / 8 * 8));
+}
+
+static void load_copy(const char *module, enum way way)
+{
+	void *handle;
+
+	copies[ncopies] = load(module, way, &handle);
+	CHECK(copies[ncopies] != NULL);
+	CHECK(copies[ncopies]->create(&counters[ncopies]) == 0);
+	ncopies++;
+}
+
+static int some_order(int order)
+{
+	alarm(0);
+	/* The six orders of three modules; the way rotates too. */
+	static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+
+	for (int i = 0; i < 3; i++)
+		load_copy(modules[orders[order][i]], (enum way)((order + i) % 2));
+	check_thread();
+	/* A namespace has copies of the library, and of the libc, of its own. */
+	load_copy(modules[order % 2], NAMESPACE);
+	thousands_of_threads((int)ROUNDS(1600));
+	return 0;
+}
+
+static int run_child(int (*body)(int), int argument)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(body(argument));
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void any_order(void **state)
+{
+	(void)state;
+	for (int order = 0; order < 6; order++)
+		assert_int_equal(run_child(some_order, order), 0);
+}
+
+/* Counts are common to all copies where they share the block, and each copy's own where the area is the libc's. */
+static int counts(int unused)
+{
+	struct rk_process_info info;
+	uint32_t shared;
+
+	(void)unused;
+	load_copy(modules[0], LOCAL);
+	load_copy(modules[1], LOCAL);
+	CHECK(copies[0]->query(&info, sizeof(info)) == 0);
+	shared = info.libc_area ? 0 : 1;
+	CHECK(copies[0]->reg() == 0);
+	CHECK(copies[0]->users() == 1);
+	CHECK(copies[1]->users() == shared);
+	CHECK(copies[1]->reg() == 0);
+	CHECK(copies[0]->users() == 1 + shared);
+	CHECK(copies[0]->unreg() == 0);
+	CHECK(copies[1]->unreg() == 0);
+	CHECK(copies[0]->users() == 0 && copies[1]->users() == 0);
+	CHECK(copies[0]->unreg() == -EINVAL && copies[1]->unreg() == -EINVAL);
+	/* One copy's vfork bracket is respected by the others where they share the block. */
+	CHECK(copies[0]->vfork_begin() == 0);
+	CHECK(copies[0]->owner() == RK_OWNER_NONE && copies[1]->owner() == RK_OWNER_NONE);
+	if (shared)
+		CHECK(copies[1]->prepare() == -EAGAIN && !kernel_says_any());
+	CHECK(copies[0]->vfork_end() == 0);
+	check_thread();
+	return 0;
+}
+
+static void explicit_users(void **state)
+{
+	(void)state;
+	if (!has_rseq())
+		SKIP("nothing to count without rseq");
+	assert_int_equal(run_child(counts, 0), 0);
+}
+
+static pthread_barrier_t barrier;
+
+static void *load_at_once(void *arg)
+{
+	size_t which = (size_t)(uintptr_t)arg;
+	void *handle;
+	const struct copy *copy;
+
+	pthread_barrier_wait(&barrier);
+	copy = load(modules[which % 2], LOCAL, &handle);
+	CHECK(copy != NULL);
+	CHECK(has_rseq() ? copy->prepare() == 0 : copy->prepare() < 0);
+	__atomic_store_n(&copies[which], copy, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static int all_at_once(int unused)
+{
+	pthread_t thread[8];
+
+	(void)unused;
+	pthread_barrier_init(&barrier, NULL, 8);
+	for (size_t i = 0; i < 8; i++)
+		CHECK(pthread_create(&thread[i], NULL, load_at_once, (void *)i) == 0);
+	for (int i = 0; i < 8; i++)
+		pthread_join(thread[i], NULL);
+	ncopies = 2;
+	check_thread();
+	return 0;
+}
+
+static void eight_threads_load_copies(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(run_child(all_at_once, 0), 0);
+}
+
+/* A plugin that holds a copy goes; threads that it registered, and one that sleeps with its rseq_cs set, live on. */
+static void *sleeper(void *arg)
+{
+	copies[0]->add(counters[0], 1);
+	pthread_barrier_wait(arg);
+	pthread_barrier_wait(arg);
+	usleep(1000);
+	return NULL;
+}
+
+static int unloaded(int unused)
+{
+	pthread_barrier_t b;
+	pthread_t thread[4];
+	void *handle;
+
+	(void)unused;
+	pthread_barrier_init(&b, NULL, 5);
+	copies[0] = load(modules[0], LOCAL, &handle);
+	CHECK(copies[0] != NULL && copies[0]->create(&counters[0]) == 0);
+	for (int i = 0; i < 4; i++)
+		CHECK(pthread_create(&thread[i], NULL, sleeper, &b) == 0);
+	pthread_barrier_wait(&b);
+	for (int i = 0; i < 1000; i++)
+		copies[0]->add(counters[0], 1);
+	CHECK(dlclose(handle) == 0);
+	pthread_barrier_wait(&b);
+	for (int i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	usleep(2000);
+	ncopies = 0;
+	load_copy(modules[1], LOCAL);
+	check_thread();
+	return 0;
+}
+
+static void unloading_is_harmless(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(run_child(unloaded, 0), 0);
+}
+
+/* Somebody else's page at the rendezvous, readable or not: said, and the fallback at work. */
+static int address_taken(int protection)
+{
+	void *page = mmap((void *)RK_RENDEZVOUS_ADDRESS, 4096, protection,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	CHECK(page == (void *)RK_RENDEZVOUS_ADDRESS);
+	load_copy(modules[0], LOCAL);
+	CHECK(copies[0]->prepare() == -EADDRINUSE);
+	CHECK(copies[0]->reason() == RK_REASON_RENDEZVOUS);
+	CHECK(!kernel_says_any());
+	copies[0]->add(counters[0], 7);
+	CHECK(copies[0]->sum(counters[0]) == 7);
+	return 0;
+}
+
+static void rendezvous_taken(void **state)
+{
+	(void)state;
+	if (strcmp(getenv("WORLD"), "self") != 0 || strcmp(getenv("LIBC_AREA"), "false") != 0)
+		SKIP("no rendezvous where the libc has an area");
+	assert_int_equal(run_child(address_taken, PROT_READ), 0);
+	assert_int_equal(run_child(address_taken, PROT_NONE), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(any_order),
+	cmocka_unit_test(explicit_users),
+	cmocka_unit_test(eight_threads_load_copies),
+	cmocka_unit_test(unloading_is_harmless),
+	cmocka_unit_test(rendezvous_taken),
+};
+
+RUN(tests)
