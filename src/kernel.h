@@ -62,6 +62,12 @@ static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 	return rk_sys_rseq(area, length, RK_RSEQ_UNREGISTER, ~(uint32_t)RK_SIGNATURE) == -EPERM;
 }
 
+/* May memory be read? The kernel reads a new signal mask before it looks at what to do with it: no effect, no fault. */
+static inline bool rk_kernel_can_read(const void *address)
+{
+	return RK_SYSCALL(SYS_rt_sigprocmask, -1, address, NULL, 8) == -EINVAL;
+}
+
 /*
  * Does the calling thread run on another thread's TLS, as a vfork child does? The C library gives every thread of its
  * own a robust list, in the child of fork() too, and the kernel passes it on to nobody. 1 yes, 0 no, negative errno

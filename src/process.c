@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include "area.h"
+#include "early.h"
 #include "kernel.h"
 #include "libc.h"
 #include "rendezvous.h"
@@ -83,28 +84,64 @@ static bool is_spare(ptrdiff_t offset)
 	return cpu >= 0 && rk_kernel_registered_at(area, RK_AREA_LENGTH_ORIGINAL);
 }
 
-/* The block that all copies of this library in the process agree on: ours if we are the first. */
-static void decide_own(struct rk_process *p)
+/* Without the system call there is nothing to agree on; each thread will find that out for itself. */
+static bool kernel_has_rseq(void)
+{
+	return rk_kernel_has_registration() >= 0;
+}
+
+/* Takes over what copies of this library have agreed on. */
+static void adopt(struct rk_process *p, const struct rk_rendezvous *meeting)
+{
+	p->where = meeting->kind == RK_RENDEZVOUS_EARLY ? RK_WHERE_EARLY : RK_WHERE_OWN;
+	p->offset = (ptrdiff_t)meeting->offset;
+	p->length = meeting->length;
+}
+
+/* Where not all copies can see what this one sees: offers it, or takes what another one offered. */
+static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offset, uint32_t length)
 {
 	struct rk_rendezvous meeting = {
 		.magic = RK_RENDEZVOUS_MAGIC,
 		.version = RK_RENDEZVOUS_VERSION,
 		.size = sizeof(meeting),
-		.offset = rk_block_offset(),
-		.length = own_length(p),
+		.kind = kind,
+		.offset = offset,
+		.length = length,
 		.signature = RK_SIGNATURE,
 		.block_version = RK_THREAD_BLOCK_VERSION,
 		.block_size = sizeof(struct rk_thread_block),
 	};
+	int r = kernel_has_rseq() ? rk_rendezvous(&meeting) : 0;
 
-	p->where = RK_WHERE_OWN;
-	/* Without the system call there is nothing to agree on; each thread will find that out for itself. */
-	if (rk_kernel_has_registration() >= 0 && rk_rendezvous(&meeting) < 0) {
+	adopt(p, &meeting);
+	/* Copies without the libc's area depend on the page; an adopter's area is right for whoever sees it. */
+	if (r < 0 && kind == RK_RENDEZVOUS_BLOCK) {
 		p->where = RK_WHERE_NOWHERE;
 		p->reason = RK_REASON_RENDEZVOUS;
 	}
-	p->offset = (ptrdiff_t)meeting.offset;
-	p->length = meeting.length;
+}
+
+/* The libc registers nobody. Whose area: an early adopter's, the libc's spare one, a block of ours. */
+static void decide_without_libc(struct rk_process *p, ptrdiff_t spare)
+{
+	struct rk_rendezvous meeting;
+	ptrdiff_t early;
+
+	if (rk_early_area(&early)) {
+		decide_together(p, RK_RENDEZVOUS_EARLY, early, RK_AREA_LENGTH_ORIGINAL);
+	} else if (p->libc_area && is_spare(spare)) {
+		/* All copies see this one, but one may have seen an adopter's that is hidden from us. */
+		if (kernel_has_rseq() && rk_rendezvous_look(&meeting) == 0) {
+			adopt(p, &meeting);
+		} else {
+			p->where = RK_WHERE_LIBC_SPARE;
+			p->offset = spare;
+			p->length = RK_AREA_LENGTH_ORIGINAL;
+		}
+	} else {
+		decide_together(p, RK_RENDEZVOUS_BLOCK, rk_block_offset(), own_length(p));
+	}
 }
 
 static struct rk_process decide(void)
@@ -125,14 +162,10 @@ static struct rk_process decide(void)
 	p.where = RK_WHERE_NOWHERE;
 	p.reason = RK_REASON_NO_PORT;
 #else
-	if (p.libc_area && p.libc_registers) {
+	if (p.libc_area && p.libc_registers)
 		decide_libc(&p);
-	} else if (p.libc_area && is_spare(p.offset)) {
-		p.where = RK_WHERE_LIBC_SPARE;
-		p.length = RK_AREA_LENGTH_ORIGINAL;
-	} else {
-		decide_own(&p);
-	}
+	else
+		decide_without_libc(&p, p.offset);
 #endif
 	if (p.where == RK_WHERE_NOWHERE)
 		p.offset = rk_block_offset();
@@ -176,6 +209,8 @@ int rk_process_query(struct rk_process_info *info, size_t size)
 	full.reason = (enum rk_reason)__atomic_load_n(&p->reason, __ATOMIC_RELAXED);
 	if (p->where == RK_WHERE_LIBC)
 		full.owner = RK_OWNER_LIBC;
+	else if (p->where == RK_WHERE_EARLY && full.reason == RK_REASON_NONE)
+		full.owner = RK_OWNER_EARLY;
 	else if (full.reason == RK_REASON_FOREIGN || full.reason == RK_REASON_SIGNATURE)
 		full.owner = RK_OWNER_FOREIGN;
 	else if (full.reason == RK_REASON_NONE)

@@ -43,6 +43,8 @@ const char *rk_owner_name(enum rk_owner owner)
 		return "libc";
 	case RK_OWNER_SELF:
 		return "self";
+	case RK_OWNER_EARLY:
+		return "early";
 	case RK_OWNER_FOREIGN:
 		return "foreign";
 	}

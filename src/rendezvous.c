@@ -21,12 +21,6 @@
 
 static void *const page = (void *)RK_RENDEZVOUS_ADDRESS;
 
-/* May the page be read? The kernel reads the new mask before it looks at what to do with it: no effect, no fault. */
-static bool is_readable(void)
-{
-	return RK_SYSCALL(SYS_rt_sigprocmask, -1, page, NULL, 8) == -EINVAL;
-}
-
 /* Reads what is on the page. It may be anything, if somebody else's. */
 static int read_page(struct rk_rendezvous *meeting)
 {
@@ -64,14 +58,17 @@ static int publish(const struct rk_rendezvous *offer)
 	return -EEXIST;
 }
 
+int rk_rendezvous_look(struct rk_rendezvous *meeting)
+{
+	return rk_kernel_can_read(page) ? read_page(meeting) : -EADDRINUSE;
+}
+
 int rk_rendezvous(struct rk_rendezvous *meeting)
 {
 	int r;
 
-	if (is_readable())
+	if (rk_kernel_can_read(page))
 		return read_page(meeting);
 	r = publish(meeting);
-	if (r != -EEXIST)
-		return r;
-	return is_readable() ? read_page(meeting) : -EADDRINUSE;
+	return r == -EEXIST ? rk_rendezvous_look(meeting) : r;
 }

@@ -14,4 +14,7 @@
  */
 int rk_rendezvous(struct rk_rendezvous *meeting);
 
+/* Only looks. Returns 0 with *meeting filled, or -EADDRINUSE if nobody has offered anything. */
+int rk_rendezvous_look(struct rk_rendezvous *meeting);
+
 #endif /* RK_SRC_RENDEZVOUS_H */

@@ -13,6 +13,7 @@
 
 #include <sched.h>
 #include "area.h"
+#include "early.h"
 #include "kernel.h"
 #include "process.h"
 #include "reason.h"
@@ -41,6 +42,15 @@ static bool replace(uint32_t *word, uint32_t expected, uint32_t desired)
 #endif
 }
 
+static void add(volatile uint32_t *word, uint32_t value)
+{
+	uint32_t seen;
+
+	do
+		seen = *word;
+	while (!replace((uint32_t *)(uintptr_t)word, seen, seen + value));
+}
+
 static bool is_registered(volatile struct rk_area *area)
 {
 	return (int32_t)area->cpu_id >= 0;
@@ -64,6 +74,27 @@ static enum rk_reason reason_of(int error)
 }
 
 /*
+ * The system call, and before it what an early adopter's protocol asks for: one user more, so that the adopter's last
+ * one doesn't unregister the thread under us. That user stays, as a libc's would.
+ */
+static int register_area(const struct rk_process *p, volatile struct rk_area *area)
+{
+	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users() : NULL;
+	int r;
+
+	if (adopters != NULL && !READ(rk_block.counted)) {
+		WRITE(rk_block.counted, 1);
+		add(adopters, 1);
+	}
+	r = rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
+	if (r < 0 && r != -EBUSY && adopters != NULL && READ(rk_block.counted)) {
+		WRITE(rk_block.counted, 0);
+		add(adopters, (uint32_t)-1);
+	}
+	return r;
+}
+
+/*
  * Registers the calling thread where this library does that. Returns 0 or a negative errno; failures that last are
  * kept.
  */
@@ -81,7 +112,7 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 		r = rk_kernel_has_registration();
 		reason = r == -ENOSYS ? RK_REASON_NO_KERNEL : RK_REASON_BLOCKED;
 	} else {
-		r = rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
+		r = register_area(p, area);
 		if (r == 0) {
 			WRITE(block->registered, 1);
 			return 0;
@@ -196,7 +227,9 @@ enum rk_owner rk_thread_owner(void)
 
 	switch (rk_thread_reason()) {
 	case RK_REASON_NONE:
-		return p->where == RK_WHERE_LIBC ? RK_OWNER_LIBC : RK_OWNER_SELF;
+		return p->where == RK_WHERE_LIBC  ? RK_OWNER_LIBC :
+		       p->where == RK_WHERE_EARLY ? RK_OWNER_EARLY :
+						    RK_OWNER_SELF;
 	case RK_REASON_FOREIGN:
 	case RK_REASON_SIGNATURE:
 		return RK_OWNER_FOREIGN;

@@ -15,6 +15,8 @@ static const char *owner_sentence(enum rk_owner owner)
 		return "the C library registered every thread; the counters use its areas";
 	case RK_OWNER_SELF:
 		return "the C library leaves rseq alone; rseqkit registers every thread";
+	case RK_OWNER_EARLY:
+		return "another component shares its areas; the counters use them";
 	case RK_OWNER_FOREIGN:
 		return "another component has a private area; the counters use their fallback";
 	case RK_OWNER_NONE:

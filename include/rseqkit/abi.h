@@ -76,21 +76,25 @@ struct rk_thread_block {
 	uint8_t vfork;      /* depth of rk_vfork_begin(); while above 0 nothing registers this thread */
 	uint8_t registered; /* this library made this thread's registration */
 	uint8_t restore;    /* rk_vfork_begin() unregistered this thread */
-	uint8_t reserved[3];
+	uint8_t counted;    /* a user of an early adopter's count is ours */
+	uint8_t reserved[2];
 } __attribute__((__aligned__(64)));
 
 #define RK_THREAD_BLOCK_VERSION 1
 
 /*
- * The rendezvous: on a C library without an area, all copies of this library in a process use one copy's thread
- * block. Which one is written on a page at a well-known address. The page is complete before it is visible (a file,
- * written and then mapped), read-only from then on, and whoever maps it first has decided; it is never unmapped.
+ * The rendezvous: where copies of this library in a process can't all see whose area to use (one copy's thread block,
+ * on a C library without an area; an executable's __rseq_abi), the first one writes it on a page at a well-known
+ * address. The page is complete before it is visible (a file, written and then mapped), read-only from then on, and
+ * whoever maps it first has decided; it is never unmapped.
  */
 struct rk_rendezvous {
 	char magic[8];          /* RK_RENDEZVOUS_MAGIC */
 	uint32_t version;       /* RK_RENDEZVOUS_VERSION; later ones only append */
 	uint32_t size;          /* bytes of this structure as its writer knew it */
-	int64_t offset;         /* bytes from the thread pointer to the thread block that all use */
+	uint32_t kind;          /* RK_RENDEZVOUS_BLOCK or RK_RENDEZVOUS_EARLY */
+	uint32_t reserved;
+	int64_t offset;         /* bytes from the thread pointer to the area that all use */
 	uint32_t length;        /* bytes that areas are registered with */
 	uint32_t signature;     /* RK_SIGNATURE */
 	uint32_t block_version; /* RK_THREAD_BLOCK_VERSION of the block's module; later ones only append */
@@ -99,6 +103,8 @@ struct rk_rendezvous {
 
 #define RK_RENDEZVOUS_MAGIC "rseqkit"
 #define RK_RENDEZVOUS_VERSION 1
+#define RK_RENDEZVOUS_BLOCK 1 /* the area is that of a thread block */
+#define RK_RENDEZVOUS_EARLY 2 /* the area is a component's __rseq_abi */
 
 /* Below 2 MiB, where no executable is linked and no allocator looks; above the lowest address that may be mapped. */
 #define RK_RENDEZVOUS_ADDRESS 0x1ec000UL

@@ -20,6 +20,7 @@ enum rk_owner {
 	RK_OWNER_NONE = 0,   /* nobody; rk_thread_reason() says why */
 	RK_OWNER_LIBC = 1,   /* the C library */
 	RK_OWNER_SELF = 2,   /* this library, in the libc's unused area or in its own */
+	RK_OWNER_EARLY = 3,  /* a component that follows the public TLS protocol, __rseq_abi; shared with it */
 	RK_OWNER_FOREIGN = 4 /* a component with a private area, or with another signature; not usable by others */
 };
 

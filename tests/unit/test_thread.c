@@ -210,6 +210,7 @@ static void texts_cover_everything(void **state)
 	assert_string_equal(rk_owner_name(RK_OWNER_NONE), "none");
 	assert_string_equal(rk_owner_name(RK_OWNER_LIBC), "libc");
 	assert_string_equal(rk_owner_name(RK_OWNER_SELF), "self");
+	assert_string_equal(rk_owner_name(RK_OWNER_EARLY), "early");
 	assert_string_equal(rk_owner_name(RK_OWNER_FOREIGN), "foreign");
 	assert_string_equal(rk_owner_name((enum rk_owner)99), "unknown");
 	assert_string_equal(rk_version(), "0.1.0");
