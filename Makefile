@@ -6,12 +6,15 @@ PREFIX ?= /usr/local
 LIBDIR ?= lib
 DESTDIR ?=
 
+# Made absolute by the shell: make's own function splits at blanks.
+override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
+
 .DEFAULT_GOAL := all
 .PHONY: all demo check bench install clean help deps deps-check mutants
 
 all: deps  ## build the library and the tool (build/tool/rseqkit)
-	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) --prefix "$(abspath $(PREFIX))" --libdir "$(LIBDIR)" >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
-	@rm -f $(BUILD).log
+	@[ -f $(BUILD)/build.ninja ] || \
+		out=$$(meson setup $(BUILD) --prefix "$(PREFIX)" --libdir "$(LIBDIR)" 2>&1) || { echo "$$out"; exit 1; }
 	@ninja -C $(BUILD) --quiet
 
 demo: all  ## count real files with per-CPU counters, check and time the result
@@ -24,7 +27,7 @@ bench: all  ## measure beside what else one would use, and compare with the bars
 	@bench/run $(BUILD)
 
 install: all  ## install below PREFIX (default /usr/local, LIBDIR lib), staged into DESTDIR
-	@meson configure $(BUILD) -Dprefix="$(abspath $(PREFIX))" -Dlibdir="$(LIBDIR)"
+	@meson configure $(BUILD) -Dprefix="$(PREFIX)" -Dlibdir="$(LIBDIR)"
 	@ninja -C $(BUILD) --quiet
 	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild --quiet
 

@@ -19,6 +19,10 @@ static inline struct rk_thread_block *rk_block_in_use(const struct rk_process *p
 						&rk_block;
 }
 
+/* Single bytes and words of the thread block, shared with signal handlers of the same thread only. */
+#define READ(field) (*(volatile __typeof__(field) *)&(field))
+#define WRITE(field, value) (*(volatile __typeof__(field) *)&(field) = (value))
+
 /* Offset of this copy's own block from the thread pointer. */
 ptrdiff_t rk_block_offset(void);
 

@@ -28,68 +28,91 @@ static void set_add(struct rk_cpus *cpus, int cpu)
 		cpus->highest = cpu;
 }
 
-/* A decimal number; advances *text. Negative errno if there is none or it is too large. */
-static int parse_number(const char **text)
-{
-	int n = 0;
+/* The list is parsed as it is read: it may be long, and a signal handler's stack is short. */
+struct parser {
+	struct rk_cpus *cpus;
+	int first;  /* of a range, or -1 */
+	int number; /* being read, or -1 before its first digit */
+	bool ended; /* by the line's end */
+	int error;
+};
 
-	if (**text < '0' || **text > '9')
-		return -EINVAL;
-	for (; **text >= '0' && **text <= '9'; (*text)++) {
-		n = n * 10 + (**text - '0');
-		if (n >= RK_CPUS_MAX)
-			return -ERANGE;
+/* A number is complete: alone, or as the end of a range. */
+static void parse_range_end(struct parser *p)
+{
+	int first = p->first >= 0 ? p->first : p->number;
+
+	if (p->number < 0 || p->number < first)
+		p->error = -EINVAL;
+	for (int cpu = first; p->error == 0 && cpu <= p->number; cpu++)
+		set_add(p->cpus, cpu);
+	p->first = -1;
+	p->number = -1;
+}
+
+static void parse_character(struct parser *p, char c)
+{
+	if (p->ended) {
+		p->error = -EINVAL;
+	} else if (c >= '0' && c <= '9') {
+		p->number = (p->number < 0 ? 0 : p->number * 10) + (c - '0');
+		if (p->number >= RK_CPUS_MAX)
+			p->error = -ERANGE;
+	} else if (c == '-' && p->number >= 0 && p->first < 0) {
+		p->first = p->number;
+		p->number = -1;
+	} else if (c == ',' || c == '\n') {
+		parse_range_end(p);
+		p->ended = c == '\n';
+	} else {
+		p->error = -EINVAL;
 	}
-	return n;
+}
+
+static void parse_begin(struct parser *p, struct rk_cpus *cpus)
+{
+	*p = (struct parser){.cpus = cpus, .first = -1, .number = -1};
+	memset(cpus, 0, sizeof(*cpus));
+	cpus->highest = -1;
+}
+
+static int parse_end(struct parser *p)
+{
+	if (p->error == 0 && !p->ended)
+		parse_range_end(p);
+	return p->error;
 }
 
 int rk_cpus_parse(const char *text, struct rk_cpus *cpus)
 {
-	memset(cpus, 0, sizeof(*cpus));
-	cpus->highest = -1;
-	for (;;) {
-		int first = parse_number(&text);
-		int last = first;
+	struct parser p;
 
-		if (first < 0)
-			return first;
-		if (*text == '-') {
-			text++;
-			last = parse_number(&text);
-			if (last < first)
-				return last < 0 ? last : -EINVAL;
-		}
-		for (int cpu = first; cpu <= last; cpu++)
-			set_add(cpus, cpu);
-		if (*text == '\n')
-			text++;
-		if (*text == '\0')
-			return 0;
-		if (*text++ != ',')
-			return -EINVAL;
-	}
+	parse_begin(&p, cpus);
+	for (; *text != '\0' && p.error == 0; text++)
+		parse_character(&p, *text);
+	return parse_end(&p);
 }
 
 static int read_list(struct rk_cpus *cpus)
 {
-	char text[4096];
-	size_t length = 0;
+	struct parser p;
+	char text[128];
 	long r, fd = RK_SYSCALL(SYS_openat, AT_FDCWD, "/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return (int)fd;
+	parse_begin(&p, cpus);
 	do {
-		r = RK_SYSCALL(SYS_read, (int)fd, text + length, sizeof(text) - 1 - length);
-		if (r > 0)
-			length += (size_t)r;
+		r = RK_SYSCALL(SYS_read, (int)fd, text, sizeof(text));
+		for (long i = 0; i < r && p.error == 0; i++)
+			parse_character(&p, text[i]);
 	} while (r > 0 || r == -EINTR);
 	(void)RK_SYSCALL(SYS_close, (int)fd);
-	text[length] = '\0';
-	return r < 0 ? (int)r : rk_cpus_parse(text, cpus);
+	return r < 0 ? (int)r : parse_end(&p);
 }
 
 /* Without /sys: every number the kernel has room for. sched_getaffinity returns the bytes of its own mask. */
-static void assume_mask(struct rk_cpus *cpus)
+__attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 {
 	unsigned long mask[RK_CPUS_MAX / (8 * sizeof(unsigned long))];
 	long bytes = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(mask), mask);
@@ -129,6 +152,8 @@ int rk_cpus_next(int after)
 {
 	const struct rk_cpus *cpus = rk_cpus_get();
 
+	if (after >= cpus->highest)
+		return -1;
 	for (int cpu = after < 0 ? 0 : after + 1; cpu <= cpus->highest; cpu++)
 		if (cpus->set[cpu / BITS] & (1UL << (cpu % BITS)))
 			return cpu;

@@ -16,7 +16,10 @@
 extern __thread struct rk_area __rseq_abi __attribute__((__weak__, __tls_model__("initial-exec")));
 extern __thread uint32_t __rseq_refcount __attribute__((__weak__, __tls_model__("initial-exec")));
 
-/* A pointer's distance from the thread pointer; hidden from the compiler, which takes the address of an object for not null. */
+/*
+ * A pointer's distance from the thread pointer; hidden from the compiler, which takes the address of an object for
+ * not null.
+ */
 static ptrdiff_t offset_of(volatile void *object)
 {
 	__asm__("" : "+r"(object));
@@ -24,9 +27,9 @@ static ptrdiff_t offset_of(volatile void *object)
 }
 
 /*
- * What a reference to a symbol that isn't there becomes. The dynamic linker makes it the thread pointer; so does lld in
- * executables. There GNU ld takes the undefined symbol's value for 0 and computes the offset of address 0 from the end
- * of the executable's TLS segment.
+ * What a reference to a symbol that isn't there becomes. The dynamic linker makes it the thread pointer; so does lld
+ * in executables. There GNU ld takes the undefined symbol's value for 0 and computes the offset of address 0 from the
+ * end of the executable's TLS segment.
  */
 static bool is_undefined(ptrdiff_t offset)
 {

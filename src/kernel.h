@@ -62,7 +62,9 @@ static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 	return rk_sys_rseq(area, length, RK_RSEQ_UNREGISTER, ~(uint32_t)RK_SIGNATURE) == -EPERM;
 }
 
-/* May memory be read? The kernel reads a new signal mask before it looks at what to do with it: no effect, no fault. */
+/*
+ * May memory be read? The kernel reads a new signal mask before it looks at what to do with it: no effect, no fault.
+ */
 static inline bool rk_kernel_can_read(const void *address)
 {
 	return RK_SYSCALL(SYS_rt_sigprocmask, -1, address, NULL, 8) == -EINVAL;

@@ -8,6 +8,8 @@
  * sees to it itself.
  */
 #define _GNU_SOURCE
+#include "pin.h"
+
 #include <dlfcn.h>
 #include <stddef.h>
 
@@ -18,7 +20,7 @@
 #pragma weak dlopen
 #pragma weak dladdr
 
-__attribute__((__constructor__)) static void pin_this_module(void)
+void rk_pin_this_module(void)
 {
 	static const char here; /* something of this very module, whatever symbols are bound to */
 	Dl_info info;

@@ -57,31 +57,21 @@ static uint32_t libc_length(const struct rk_process *p)
 	return 0;
 }
 
-static void decide_libc(struct rk_process *p)
+/* Is the calling thread's registration there with our signature? Answers EBUSY, and changes nothing, if so. */
+static bool signature_is_ours(ptrdiff_t offset, uint32_t length)
 {
-	volatile struct rk_area *area = rk_area_at(p->offset);
-
-	p->where = RK_WHERE_LIBC;
-	p->length = libc_length(p);
-	/* Answers EBUSY, and changes nothing, where this very registration exists with our signature. */
-	if (p->length != 0 && rk_sys_rseq(area, p->length, 0, RK_SIGNATURE) == -EPERM) {
-		p->where = RK_WHERE_NOWHERE;
-		p->reason = RK_REASON_SIGNATURE;
-	}
+	return rk_sys_rseq(rk_area_at(offset), length, 0, RK_SIGNATURE) != -EPERM;
 }
 
 /*
- * An area that its libc leaves alone reads -2 (or -1, should the kernel have unregistered it), or was registered by
- * one like us.
+ * An area that its libc leaves alone reads -2 (-1, should the kernel have unregistered it), or is registered by now.
  */
 static bool is_spare(ptrdiff_t offset)
 {
-	volatile struct rk_area *area = rk_area_at(offset);
-	int32_t cpu = (int32_t)area->cpu_id;
+	int32_t cpu = (int32_t)rk_area_at(offset)->cpu_id;
 
-	if (cpu == RK_CPU_ID_UNINITIALIZED || cpu == RK_CPU_ID_REGISTRATION_FAILED)
-		return true;
-	return cpu >= 0 && rk_kernel_registered_at(area, RK_AREA_LENGTH_ORIGINAL);
+	return cpu == RK_CPU_ID_UNINITIALIZED || cpu == RK_CPU_ID_REGISTRATION_FAILED ||
+	       (cpu >= 0 && rk_kernel_registered_at(rk_area_at(offset), RK_AREA_LENGTH_ORIGINAL));
 }
 
 /* Without the system call there is nothing to agree on; each thread will find that out for itself. */
@@ -162,10 +152,17 @@ static struct rk_process decide(void)
 	p.where = RK_WHERE_NOWHERE;
 	p.reason = RK_REASON_NO_PORT;
 #else
-	if (p.libc_area && p.libc_registers)
-		decide_libc(&p);
-	else
+	if (p.libc_area && p.libc_registers) {
+		p.where = RK_WHERE_LIBC;
+		p.length = libc_length(&p);
+	} else {
 		decide_without_libc(&p, p.offset);
+	}
+	/* Registered already, and with another signature: our first abort would be fatal. */
+	if ((int32_t)rk_area_at(p.offset)->cpu_id >= 0 && p.length != 0 && !signature_is_ours(p.offset, p.length)) {
+		p.where = RK_WHERE_NOWHERE;
+		p.reason = RK_REASON_SIGNATURE;
+	}
 #endif
 	if (p.where == RK_WHERE_NOWHERE)
 		p.offset = rk_block_offset();

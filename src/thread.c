@@ -15,13 +15,10 @@
 #include "area.h"
 #include "early.h"
 #include "kernel.h"
+#include "pin.h"
 #include "process.h"
 #include "reason.h"
 #include "thread_pointer.h"
-
-/* Single bytes and words of the thread block, shared with signal handlers of the same thread only. */
-#define READ(field) (*(volatile __typeof__(field) *)&(field))
-#define WRITE(field, value) (*(volatile __typeof__(field) *)&(field) = (value))
 
 /*
  * Compare and swap against signal handlers of the same thread. Other threads never look, so on x86 one instruction
@@ -264,11 +261,21 @@ int rk_process_init(void)
 	return rk_thread_prepare();
 }
 
+int rk_cid_slow(void)
+{
+	const struct rk_process *p = rk_process_get();
+
+	if (p->valid < RK_FIELD_END_MM_CID || rk_thread_prepare() != 0)
+		return -1;
+	return (int)rk_area_at(p->offset)->mm_cid;
+}
+
 /*
  * The initial thread, at process start: before anybody can have kept a copy of the published words, and so that a
  * component with a private area that comes later sees at its first attempt that it can't have rseq.
  */
-__attribute__((__constructor__(101))) static void at_process_start(void)
+__attribute__((__constructor__(RK_FIRST_OF_ALL))) static void at_process_start(void)
 {
+	rk_pin_this_module();
 	(void)rk_thread_prepare();
 }

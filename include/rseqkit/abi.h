@@ -77,7 +77,8 @@ struct rk_thread_block {
 	uint8_t registered; /* this library made this thread's registration */
 	uint8_t restore;    /* rk_vfork_begin() unregistered this thread */
 	uint8_t counted;    /* a user of an early adopter's count is ours */
-	uint8_t reserved[2];
+	uint8_t locked;     /* inside the lock of per-CPU memory, for a fork in a signal handler */
+	uint8_t reserved;
 } __attribute__((__aligned__(64)));
 
 #define RK_THREAD_BLOCK_VERSION 1
@@ -114,15 +115,17 @@ RK_BEGIN_DECLS
 /*
  * The offset in bytes from the thread pointer to the area, the same in every thread; see the invariant above.
  * Constant from this library's constructor on, which is why it is declared so: the compiler may keep it in a
- * register. Code that can run before any constructor (a preloaded allocator, say) calls rk_process_init() first;
- * creating a structure does so too.
+ * register. Code that can run before any constructor (a preloaded allocator, say) calls rk_process_init() or creates
+ * a structure first, in another function than the one that has the operations, and not inlined into it: a compiler
+ * that takes the word for constant may read it before that call.
  */
 RK_API const ptrdiff_t rk_area_offset;
 
 /*
- * How many bytes of the area hold valid fields in a registered thread: compare with RK_FIELD_END_*. 0 where there is
- * no rseq at all. Never derived from a kernel version: it is the smaller of the auxiliary vector's feature size and
- * what the registered length covers, and at most 28 when that length is 32. Constant once the process has started.
+ * How many bytes of a registered thread's area hold valid fields: compare with RK_FIELD_END_*. Whether a thread is
+ * registered is another matter, told by the sign of its cpu_id. Never derived from a kernel version: it is the
+ * smaller of the auxiliary vector's feature size and what the registered length covers, and at most 28 when that
+ * length is 32. Constant from the constructor on.
  */
 RK_API const uint32_t rk_area_valid;
 

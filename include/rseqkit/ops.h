@@ -18,6 +18,9 @@
  *   Cost: 0.3 to 0.5 ns; the first operation of a thread that the libc did not register makes two system calls.
  *   Memory order: relaxed; a thread on the same CPU sees the effects in order.
  *
+ * A module with inlined operations must not be unloaded while threads that ran them live: a thread's area may go on
+ * naming a section until its next preemption. Link such a plugin with -Wl,-z,nodelete; pkg-config's flags do that.
+ *
  * RK_ABORTED asks for a repetition. It is also the answer when the operation has just registered its thread. Bound
  * the repetitions: a debugger that single-steps aborts for ever. Structures (counter.h) do all this for you.
  */

@@ -42,13 +42,10 @@
 /* Loads the slot's word into *value. */
 RK_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *value)
 {
-	intptr_t loaded;
-
 	RK_OP_CHECK
 	RK_SECTION(RK_ASM_EXIT(leave),
-		   RK_OP_SLOT RK_ASM_COMMIT_LOAD(loaded),
-		   RK_OUT(loaded), RK_OP_INPUTS, leave);
-	*value = loaded;
+		   RK_OP_SLOT RK_ASM_COMMIT_LOAD(value),
+		   RK_LIST(RK_OP_INPUTS, RK_IN(value)), leave);
 	return RK_DONE;
 aborted:
 	return RK_ABORTED;
@@ -62,7 +59,7 @@ RK_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
 	RK_OP_CHECK
 	RK_SECTION(RK_ASM_EXIT(leave),
 		   RK_OP_SLOT RK_ASM_COMMIT_ADD(value),
-		   RK_NO_OUTPUT, RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), leave);
+		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), leave);
 	return RK_DONE;
 aborted:
 	return RK_ABORTED;
@@ -76,7 +73,7 @@ RK_INLINE enum rk_result RK_OP(store_if_equal) RK_OP_PARAMS(void *base, intptr_t
 	RK_OP_CHECK
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
 		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(expected, unequal) RK_ASM_COMMIT_STORE(value),
-		   RK_NO_OUTPUT, RK_LIST(RK_OP_INPUTS, RK_IN_WORD(expected), RK_IN_WORD(value)), leave, unequal);
+		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(expected), RK_IN_WORD(value)), leave, unequal);
 	return RK_DONE;
 unequal:
 	return RK_UNEQUAL;

@@ -74,8 +74,8 @@ RK_API int rk_percpu_destroy(struct rk_percpu *pool);
 /*
  * Allocates an item: every slot of it, the shared ones too, holds the initial contents.
  *
- * Returns 0 and the address of slot 0 in *item; -ENOMEM; -EUCLEAN with RK_PERCPU_DEBUG when the item that would be
- * handed out was written to after it was freed: it stays out of use.
+ * Returns 0 and the address of slot 0 in *item; -EINVAL when pool or item is NULL; -ENOMEM; -EUCLEAN with
+ * RK_PERCPU_DEBUG when the item that would be handed out was written to after it was freed: it stays out of use.
  * Context: as rk_percpu_create(). Cost: about 0.1 us for a fresh item, which touches no CPU's page; a reused one is
  * rewritten where it differs.
  */

@@ -57,8 +57,9 @@ RK_BEGIN_DECLS
 /*
  * Decides where the area is, reads which CPUs are possible, and prepares the calling thread. Runs by itself at
  * process start, but for the list of CPUs; to be called by a program that installs a seccomp filter, before it does.
- * With it and rk_thread_prepare() done, operations make no system call; creating and destroying structures makes
- * mmap, munmap, madvise.
+ * With it and rk_thread_prepare() done, operations make no system call. Creating and destroying structures makes
+ * mmap, mprotect, munlock, munmap and madvise, for pools with initial contents getrlimit, memfd_create, ftruncate and
+ * close too, and futex where threads contend.
  *
  * System calls: rseq (at most 5), get_robust_list; where the libc has no area rt_sigprocmask, memfd_create, write,
  * mmap, close; for the list of CPUs openat, read, close or, where /sys isn't
@@ -77,8 +78,8 @@ RK_API int rk_process_init(void);
  * RK_REASON_NO_PORT), -EPERM (RK_REASON_BLOCKED), -EBUSY (RK_REASON_FOREIGN), -EACCES (RK_REASON_SIGNATURE), -EAGAIN
  * (RK_REASON_VFORK), -EINVAL (RK_REASON_AREA), -ESRCH (RK_REASON_LIBC_GAVE_UP), -EADDRINUSE
  * (RK_REASON_RENDEZVOUS).
- * Context: any thread; signal handler; after fork; vfork child, which it refuses. Cost: a nanosecond when done
- * before, failed or not; else two system calls.
+ * Context: any thread; signal handler; after fork; vfork child: refused, unless the parent is registered: then it
+ * answers for the parent. Cost: a nanosecond when done before, failed or not; else two system calls.
  */
 RK_API int rk_thread_prepare(void);
 
@@ -86,8 +87,8 @@ RK_API int rk_thread_prepare(void);
  * Registers one more explicit user of the calling thread's area. Calls nest and are counted per thread.
  *
  * Returns 0; -EOVERFLOW at 2^32 - 1 users; or the negative errno of rk_thread_prepare(), and then nothing is counted.
- * Context: any thread; signal handler; after fork (the child continues with the parent's count); vfork child, which
- * it refuses.
+ * Context: any thread; signal handler; after fork (the child continues with the parent's count); not in a vfork
+ * child outside the bracket, where it would count for the parent.
  * Cost: a few ns, and no system call, once the thread is registered.
  */
 RK_API int rk_thread_register(void);
@@ -148,9 +149,11 @@ RK_API const char *rk_owner_name(enum rk_owner owner);
 RK_API const char *rk_reason_text(enum rk_reason reason);
 
 /*
- * The way out of rk_cpu() for a thread that isn't registered: registers it, or asks the libc. Context: as rk_cpu().
+ * The ways out of rk_cpu() and rk_cid() for a thread that isn't registered: register it, or do without.
+ * Context: as rk_cpu().
  */
 RK_API int rk_cpu_slow(void);
+RK_API int rk_cid_slow(void);
 
 /*
  * The CPU the calling thread runs on; it may be another by the time the caller looks at it.
@@ -182,7 +185,7 @@ RK_INLINE int rk_cid(void)
 
 	RK_AREA_READ(cpu, 4);
 	if (RK_UNLIKELY((int32_t)cpu < 0 || rk_area_valid < RK_FIELD_END_MM_CID))
-		return -1;
+		return rk_cid_slow();
 	RK_AREA_READ(cid, 24);
 	return (int)cid;
 }

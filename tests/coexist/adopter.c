@@ -100,7 +100,10 @@ bool adopter_enter(void)
 	return true;
 }
 
-/* Caches a tagged pointer over cpu_id_start; sees it overwritten after it was preempted, and cpu_id_start a CPU again. */
+/*
+ * Caches a tagged pointer over cpu_id_start; sees it overwritten after it was preempted, and cpu_id_start a CPU
+ * again.
+ */
 bool adopter_work(void)
 {
 	volatile uint32_t *start = &tagged.abi.cpu_id_start;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Early adopters of the public TLS protocol in the executable, and copies of this library linked, loaded late, or hidden in a module:
- * who comes first differs, thread by thread. Where ours can see theirs, both work in one area; where it can't, nobody
- * aborts; everyone stays exact.
+ * Early adopters of the public TLS protocol in the executable, and copies of this library linked, loaded late, or
+ * hidden in a module: who comes first differs, thread by thread. Where ours can see theirs, both work in one area;
+ * where it can't, nobody aborts; everyone stays exact.
  */
 #include "../unit/test.h"
 #include <dlfcn.h>

@@ -10,6 +10,7 @@
 #include "../unit/test.h"
 #include <dlfcn.h>
 #include <sys/mman.h>
+#include <sys/rseq.h>
 #include <sys/time.h>
 #include "copy.h"
 
@@ -42,11 +43,13 @@ static const struct copy *load(const char *module, enum way way, void **handle)
 		}                                                                                                      \
 	} while (0)
 
+static bool refused; /* a foreign registration came first */
+
 static bool has_rseq(void)
 {
 	const char *world = getenv("WORLD");
 
-	return strcmp(world, "libc") == 0 || strcmp(world, "self") == 0;
+	return !refused && (strcmp(world, "libc") == 0 || strcmp(world, "self") == 0);
 }
 
 static const struct copy *copies[8];
@@ -316,12 +319,64 @@ static void rendezvous_taken(void **state)
 	assert_int_equal(run_child(address_taken, PROT_NONE), 0);
 }
 
+static char *thread_pointer(void)
+{
+	char *tp;
+
+	__asm__("mov %%fs:0, %0" : "=r"(tp));
+	return tp;
+}
+
+static __thread char private_area[32] __attribute__((__aligned__(32)));
+
+/*
+ * Somebody registered this thread first: on a private area, or on the libc's with another signature. Nothing of ours
+ * runs there.
+ */
+static int foreign_first(int signature_only)
+{
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+	void *area = signature_only ? (void *)(thread_pointer() + __rseq_offset) : private_area;
+	uint32_t signature = signature_only ? 0x12345678 : RK_SIGNATURE;
+
+	refused = true;
+	CHECK(syscall(SYS_rseq, area, 32, 0, signature) == 0);
+	load_copy(modules[0], LOCAL);
+	load_copy(modules[2], LOCAL);
+	for (int i = 0; i < ncopies; i++) {
+		CHECK(copies[i]->prepare() < 0);
+		CHECK(copies[i]->owner() == RK_OWNER_FOREIGN);
+		CHECK(copies[i]->reason() == (signature_only ? RK_REASON_SIGNATURE : RK_REASON_FOREIGN));
+	}
+	sigaction(SIGALRM, &action, NULL);
+	handled = 0;
+	storm(50);
+	for (int i = 0; i < 3000000; i++)
+		copies[i % 2]->add(counters[i % 2], 1);
+	storm(0);
+	CHECK(copies[0]->sum(counters[0]) + copies[1]->sum(counters[1]) == 3000000 + 1000000 * handled);
+	/* The foreign registration is untouched. */
+	CHECK(syscall(SYS_rseq, area, 32, 0, signature) == -1 && errno == EBUSY);
+	return 0;
+}
+
+static void foreign_registrations(void **state)
+{
+	(void)state;
+	if (strcmp(getenv("WORLD"), "self") != 0)
+		SKIP("the libc has registered this thread");
+	assert_int_equal(run_child(foreign_first, 0), 0);
+	if (strcmp(getenv("LIBC_AREA"), "true") == 0)
+		assert_int_equal(run_child(foreign_first, 1), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(any_order),
 	cmocka_unit_test(explicit_users),
 	cmocka_unit_test(eight_threads_load_copies),
 	cmocka_unit_test(unloading_is_harmless),
 	cmocka_unit_test(rendezvous_taken),
+	cmocka_unit_test(foreign_registrations),
 };
 
 RUN(tests)

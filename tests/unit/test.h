@@ -83,7 +83,11 @@ static inline bool kernel_says_registered(const volatile void *area, uint32_t le
 /* The kernel's word: is anything registered in the calling thread? */
 static inline bool kernel_says_any(void)
 {
-	return syscall(SYS_rseq, (void *)-4096UL, 32, 0, RK_SIGNATURE) == -1 && errno == EINVAL;
+	int saved = errno;
+	bool yes = syscall(SYS_rseq, (void *)-4096UL, 32, 0, RK_SIGNATURE) == -1 && errno == EINVAL;
+
+	errno = saved;
+	return yes;
 }
 
 static inline struct rk_process_info process_info(void)

@@ -4,6 +4,7 @@
  * parser.
  */
 #include "test.h"
+#include <sys/mman.h>
 #include "cpus.h"
 
 static void parses(void **state)
@@ -57,10 +58,42 @@ static void agrees_with_the_machine(void **state)
 	assert_true(walked >= sysconf(_SC_NPROCESSORS_ONLN));
 	assert_int_equal(rk_cpus_next(last), -1);
 	assert_int_equal(rk_cpus_next(RK_CPUS_MAX), -1);
+	assert_int_equal(rk_cpus_next(INT32_MAX), -1);
+	assert_int_equal(rk_cpus_next(INT32_MIN), rk_cpus_next(-1));
 	assert_int_equal(rk_cpus_next(-100), rk_cpus_next(-1));
 }
 
+static void count_in_handler(int signo)
+{
+	(void)signo;
+	(void)rk_cpus_count();
+}
+
+/* The very first look at the list, in a handler on a stack with little more room than the kernel itself needs. */
+static int first_look_on_a_small_stack(void)
+{
+	size_t size = ((size_t)sysconf(_SC_MINSIGSTKSZ) + 4096 + 4095) / 4096 * 4096;
+	char *memory = mmap(NULL, size + 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct sigaction action = {.sa_handler = count_in_handler, .sa_flags = SA_ONSTACK};
+	stack_t stack = {.ss_sp = memory + 4096, .ss_size = size};
+
+	if (memory == MAP_FAILED || mprotect(memory + 4096, size, PROT_READ | PROT_WRITE) != 0 ||
+	    sigaltstack(&stack, NULL) != 0 || sigaction(SIGUSR1, &action, NULL) != 0)
+		return 1;
+	raise(SIGUSR1);
+	return rk_cpus_count() > 0 ? 0 : 2;
+}
+
+static void small_stack(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's stack frames are larger");
+	assert_int_equal(in_child(first_look_on_a_small_stack), 0);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(small_stack), /* first: nobody has looked yet */
 	cmocka_unit_test(parses),
 	cmocka_unit_test(agrees_with_the_machine),
 };

@@ -4,6 +4,7 @@
  * poisoned.
  */
 #include "test.h"
+#include <sys/time.h>
 
 #ifdef __SANITIZE_THREAD__
 #define VFORK_IS_FORK 1
@@ -174,6 +175,85 @@ static void bracket_makes_vfork_safe(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
+static int brackets_in_handlers, registered_inside;
+
+static void bracket_in_handler(int signo)
+{
+	(void)signo;
+	if (rk_vfork_begin() != 0)
+		return;
+	brackets_in_handlers++;
+	registered_inside += kernel_says_any();
+	(void)rk_vfork_end();
+}
+
+static void set_timer(int which, long microseconds)
+{
+	struct itimerval interval = {{0, microseconds}, {0, microseconds}};
+
+	setitimer(which, &interval, NULL);
+}
+
+/* A handler's bracket keeps its promise wherever it interrupts the thread's own, and leaves that one whole. */
+static void brackets_nest_in_handlers(void **state)
+{
+	struct sigaction action = {.sa_handler = bracket_in_handler, .sa_flags = SA_RESTART};
+
+	(void)state;
+	if (!world_has_rseq())
+		SKIP("nothing to bracket without rseq");
+	sigaction(SIGALRM, &action, NULL);
+	set_timer(ITIMER_REAL, 20);
+	for (int64_t i = 0; i < ROUNDS(200000); i++) {
+		assert_int_equal(rk_vfork_begin(), 0);
+		assert_false(kernel_says_any());
+		assert_int_equal(rk_vfork_end(), 0);
+		assert_true(kernel_says_registered(area_here(), process_info().length));
+	}
+	set_timer(ITIMER_REAL, 0);
+	assert_true(brackets_in_handlers > 100);
+	assert_int_equal(registered_inside, 0);
+	assert_int_equal(rk_thread_owner(), world_owner());
+	alarm(240);
+	signal(SIGALRM, SIG_DFL);
+}
+
+static int forks_in_handlers, bad_forks;
+
+static void fork_in_handler(int signo)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	(void)signo;
+	if (pid == 0)
+		_exit(0);
+	bad_forks += pid < 0 || waitpid(pid, &status, 0) != pid || status != 0;
+	forks_in_handlers++;
+}
+
+/* As crash reporters do: whatever the thread was doing, its own lock included. */
+static void fork_in_a_handler(void **state)
+{
+	struct sigaction action = {.sa_handler = fork_in_handler, .sa_flags = SA_RESTART};
+	struct rk_counter *c;
+
+	(void)state;
+	if (VFORK_IS_FORK)
+		SKIP("ThreadSanitizer's fork isn't async-signal-safe");
+	alarm(20);
+	sigaction(SIGPROF, &action, NULL);
+	set_timer(ITIMER_PROF, 1000);
+	for (int i = 0; forks_in_handlers < ROUNDS(200) && i < 100000000; i++) {
+		assert_int_equal(rk_counter_create(&c), 0);
+		assert_int_equal(rk_counter_destroy(c), 0);
+	}
+	set_timer(ITIMER_PROF, 0);
+	alarm(240);
+	assert_int_equal(bad_forks, 0);
+	assert_int_equal(forks_in_handlers >= ROUNDS(200), 1);
+}
+
 static void bracket_depth_is_bounded(void **state)
 {
 	(void)state;
@@ -189,7 +269,8 @@ static void bracket_depth_is_bounded(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fork_keeps_everything),    cmocka_unit_test(fork_while_others_allocate),
 	cmocka_unit_test(vfork_child_is_refused),   cmocka_unit_test(bracket_makes_vfork_safe),
-	cmocka_unit_test(bracket_depth_is_bounded),
+	cmocka_unit_test(bracket_depth_is_bounded), cmocka_unit_test(brackets_nest_in_handlers),
+	cmocka_unit_test(fork_in_a_handler),
 };
 
 RUN(tests)

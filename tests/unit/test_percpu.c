@@ -3,6 +3,7 @@
  * Per-CPU memory: layout, initial contents, reuse, the debug mode, errors; and that nobody's page is touched early.
  */
 #include "test.h"
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -199,11 +200,57 @@ static void out_of_memory(void **state)
 	assert_int_equal(in_child(without_address_space), 0);
 }
 
+/* A program may close every descriptor it didn't open, and open files that get the same numbers. */
+static int closes_descriptors(void)
+{
+	static const int64_t initial = 42;
+	struct rk_percpu_options options = {.item_size = sizeof(initial), .initial = &initial};
+	struct rk_percpu *pool;
+	void *item, *more;
+	int fd;
+
+	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+		return 1;
+	for (fd = 3; fd < 100; fd++)
+		close(fd);
+	fd = open("/proc/self/exe", O_RDONLY);
+	if (rk_percpu_alloc(pool, &more) != 0 || *(int64_t *)more != 42 || *(int64_t *)item != 42)
+		return 2;
+	if (rk_percpu_free(pool, item) != 0 || rk_percpu_free(pool, more) != 0 || rk_percpu_destroy(pool) != 0)
+		return 3;
+	return fcntl(fd, F_GETFD) < 0 ? 4 : 0;
+}
+
+/* No memory file to be had: contents come at allocation, and no signal ends the process. */
+static int without_files(void)
+{
+	static const int64_t initial = 42;
+	struct rk_percpu_options options = {.item_size = sizeof(initial), .initial = &initial};
+	struct rlimit small = {1000, 1000};
+	struct rk_percpu *pool;
+	void *item;
+
+	setrlimit(RLIMIT_FSIZE, &small);
+	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+		return 1;
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+		if (*(int64_t *)rk_percpu_slot(item, cpu) != 42)
+			return 2;
+	return rk_percpu_free(pool, item) == 0 && rk_percpu_destroy(pool) == 0 ? 0 : 3;
+}
+
+static void holds_no_descriptor(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(closes_descriptors), 0);
+	assert_int_equal(in_child(without_files), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(refuses_bad_options),  cmocka_unit_test(items_do_not_overlap),
 	cmocka_unit_test(initial_contents),     cmocka_unit_test(frees_only_its_items),
 	cmocka_unit_test(debug_mode_finds_late_writes), cmocka_unit_test(untouched_until_written),
-	cmocka_unit_test(out_of_memory),
+	cmocka_unit_test(out_of_memory),        cmocka_unit_test(holds_no_descriptor),
 };
 
 RUN(tests)

@@ -138,6 +138,26 @@ static void first_operation_registers(void **state)
 	assert_int_equal(seen.kernel_after, world_has_rseq());
 }
 
+static void *ask_for_the_id(void *arg)
+{
+	*(int *)arg = rk_cid();
+	return NULL;
+}
+
+/* Asking for the concurrency id is an operation like any other. */
+static void concurrency_id_registers(void **state)
+{
+	pthread_t thread;
+	int id = -2;
+
+	(void)state;
+	if (world_owner() != RK_OWNER_SELF || !RK_HAVE_SECTIONS || rk_area_valid < RK_FIELD_END_MM_CID)
+		SKIP("only where this library registers threads, on a kernel with the field");
+	assert_int_equal(create_unregistered(&thread, ask_for_the_id, &id), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(id >= 0);
+}
+
 static struct rk_counter *shared;
 
 static void *add_ten(void *arg)
@@ -219,7 +239,8 @@ static void texts_cover_everything(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(initial_thread_is_registered), cmocka_unit_test(facts_of_the_process),
 	cmocka_unit_test(counts_nest),                  cmocka_unit_test(first_operation_registers),
-	cmocka_unit_test(ten_thousand_threads),         cmocka_unit_test(texts_cover_everything),
+	cmocka_unit_test(concurrency_id_registers), cmocka_unit_test(ten_thousand_threads),
+        cmocka_unit_test(texts_cover_everything),
 };
 
 RUN(tests)

@@ -28,7 +28,4 @@
 /* One macro argument with commas in it, for the lists of RK_SECTION. */
 #define RK_LIST(...) __VA_ARGS__
 
-/* The list of outputs of an operation that has none. */
-#define RK_NO_OUTPUT
-
 #endif /* RSEQKIT_ARCH_H */

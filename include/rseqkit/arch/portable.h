@@ -12,15 +12,14 @@
 
 #define RK_HAVE_SECTIONS 0
 
-#define RK_SECTION(exits, body, outputs, inputs, ...)                                                                  \
+#define RK_SECTION(exits, body, inputs, ...)                                                                           \
 	do {                                                                                                           \
-		__asm__ __volatile__ goto("" : outputs : inputs : "memory" : aborted, __VA_ARGS__);                    \
+		__asm__ __volatile__ goto("" : : inputs : "memory" : aborted, __VA_ARGS__);                    \
 		goto leave;                                                                                            \
 	} while (0)
 
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD(name) [name] "r"(name)
-#define RK_OUT(name) [name] "=&r"(name)
 
 /* Reads like the area of a thread that isn't registered. */
 #define RK_AREA_READ(result, field) ((result) = (uint32_t)RK_CPU_ID_UNINITIALIZED)

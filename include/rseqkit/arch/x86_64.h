@@ -114,8 +114,10 @@
 /* Commits: one instruction, the end label right behind it. */
 #define RK_ASM_COMMIT_ADD(operand) "addq %[" #operand "], " RK_ASM_SLOT "\n" RK_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE(operand) "movq %[" #operand "], " RK_ASM_SLOT "\n" RK_ASM_L(2) ":\n\t"
-/* Nothing to store: the section's result is what it read. */
-#define RK_ASM_COMMIT_LOAD(operand) "movq " RK_ASM_SLOT ", %[" #operand "]\n" RK_ASM_L(2) ":\n\t"
+/* Nothing to store for others: what was read goes to the caller's own memory, and that store is the last. */
+#define RK_ASM_COMMIT_LOAD(pointer)                                                                                    \
+	"movq " RK_ASM_SLOT ", %%rax\n\t"                                                                              \
+	"movq %%rax, (%[" #pointer "])\n" RK_ASM_L(2) ":\n\t"
 
 /* ud1 with the signature as its displacement, so that disassemblers stay in step. */
 #define RK_ASM_ABORT                                                                                                   \
@@ -127,20 +129,20 @@
 	".subsection 0\n\t"
 
 /*
- * The statement. `exits` are RK_ASM_EXIT entries, `body` runs from the index to the commit, the lists are those of an
- * asm goto; outputs are early-clobber and valid only behind the statement, never at a label.
+ * The statement. `exits` are RK_ASM_EXIT entries, `body` runs from the index to the commit, `inputs` is a list of
+ * operands, and the rest are the labels besides `aborted`. There are no outputs: gcc before 11.5, 12.4, 13.3 and 14.1
+ * takes wrong values for the outputs of an asm goto, so results go through pointers.
  */
-#define RK_SECTION(exits, body, outputs, inputs, ...)                                                                  \
+#define RK_SECTION(exits, body, inputs, ...)                                                                           \
 	__asm__ __volatile__ goto(RK_ASM_TABLE exits RK_ASM_BEGIN body RK_ASM_ABORT                                    \
-				  : outputs                                                                            \
+				  :                                                                                    \
 				  : [area] "r"(rk_area_offset), inputs                                                 \
 				  : "memory", "cc", "rax"                                                              \
 				  : aborted, __VA_ARGS__)
 
-/* Operands: a pointer or number in a register, a word also as an immediate where it fits, a result. */
+/* Operands: a pointer or number in a register, a word also as an immediate where it fits. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD(name) [name] "er"(name)
-#define RK_OUT(name) [name] "=&r"(name)
 
 /* Reads one 32-bit field of the calling thread's area, given by its byte offset as a literal. */
 #define RK_AREA_READ(result, field)                                                                                    \

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The first constructor a program may have creates a counter and adds to it, in one loop, so that a compiler may read
+ * the published offset before the counter is created. Exits with 0 if the count is right.
+ */
+#include <rseqkit.h>
+
+static struct rk_counter *counter;
+static int ready;
+
+__attribute__((__constructor__(101))) static void early(void)
+{
+	for (int i = 0; i < 3; i++) {
+		if (!ready) {
+			if (rk_counter_create(&counter) != 0)
+				return;
+			ready = 1;
+		}
+		rk_counter_add(counter, 1);
+	}
+}
+
+int main(void)
+{
+	return ready && rk_counter_sum(counter) == 3 ? 0 : 1;
+}
