@@ -109,7 +109,7 @@ bool adopter_work(void)
 	volatile uint32_t *start = &tagged.abi.cpu_id_start;
 	const uint32_t tag = 0x80000000u;
 
-	if (mode != 1)
+	if (__atomic_load_n(&mode, __ATOMIC_RELAXED) != 1)
 		return true;
 	*start = tag | 0x1234;
 	for (int i = 0; i < 1000000 && (*start & tag) != 0; i++)
@@ -124,6 +124,6 @@ bool adopter_leave(void)
 
 bool adopter_is_fast(void)
 {
-	return mode == 1;
+	return __atomic_load_n(&mode, __ATOMIC_RELAXED) == 1;
 }
 #endif

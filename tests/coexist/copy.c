@@ -11,7 +11,8 @@ __attribute__((__visibility__("default"))) const struct copy *copy_of_rseqkit(vo
 
 const struct copy *copy_of_rseqkit(void)
 {
-	static struct copy copy = {
+	static const struct copy copy = {
+		.version = rk_version,
 		.prepare = rk_thread_prepare,
 		.reg = rk_thread_register,
 		.unreg = rk_thread_unregister,
@@ -28,6 +29,5 @@ const struct copy *copy_of_rseqkit(void)
 		.destroy = rk_counter_destroy,
 	};
 
-	copy.version = rk_version();
 	return &copy;
 }

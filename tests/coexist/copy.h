@@ -9,7 +9,7 @@
 #include <rseqkit.h>
 
 struct copy {
-	const char *version;
+	const char *(*version)(void);
 	int (*prepare)(void);
 	int (*reg)(void);
 	int (*unreg)(void);
