@@ -10,7 +10,7 @@ DESTDIR ?=
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check bench install clean help deps deps-check mutants
+.PHONY: all demo check bench install clean help deps deps-check mutants check-programs
 
 all: deps  ## build the library and the tool (build/tool/rseqkit)
 	@[ -f $(BUILD)/build.ninja ] || \
@@ -34,11 +34,14 @@ install: all  ## install below PREFIX (default /usr/local, LIBDIR lib), staged i
 mutants: deps-check  ## break the code in known ways and see that a test fails each time
 	@tests/mutants/run
 
+check-programs: all  ## run servers and runtimes that are installed under rseqkit exec, and see every thread registered
+	@tests/preload/programs "$(CURDIR)" "$(abspath $(BUILD))"
+
 clean:  ## remove everything that was built
 	@rm -rf $(BUILD)
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*##/\1 ##/p' $(MAKEFILE_LIST) | awk -F ' *##  *' '{ printf "make %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*##/\1 ##/p' $(MAKEFILE_LIST) | awk -F ' *##  *' '{ printf "make %-14s %s\n", $$1, $$2 }'
 
 deps:
 	@scripts/deps build

@@ -14,19 +14,22 @@
 #include <stddef.h>
 
 /*
- * Weak: a static program that doesn't use dlopen has none, and nothing to unload either; a strong reference would
- * make every static link warn.
+ * Weak, and dlopen by name: a static program has nothing to unload, and a reference to dlopen would make every static
+ * link warn.
  */
-#pragma weak dlopen
+#pragma weak dlsym
 #pragma weak dladdr
 
 void rk_pin_this_module(void)
 {
 	static const char here; /* something of this very module, whatever symbols are bound to */
+	void *(*open_module)(const char *, int);
 	Dl_info info;
 
-	if (dlopen == NULL || dladdr == NULL || dladdr(&here, &info) == 0 || info.dli_fname == NULL)
+	if (dlsym == NULL || dladdr == NULL || dladdr(&here, &info) == 0 || info.dli_fname == NULL)
 		return;
+	*(void **)&open_module = dlsym(RTLD_DEFAULT, "dlopen");
 	/* By its own name, as it is loaded already; for the program itself that fails, and doesn't matter. */
-	(void)dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+	if (open_module != NULL)
+		(void)open_module(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }

@@ -13,6 +13,8 @@ static const struct command commands[] = {
 	{"doctor", "can rseq be used here, who owns it, what is missing, what to do about it", cmd_doctor},
 	{"demo", "count real files with per-CPU counters, and check and time the result", cmd_demo},
 	{"bench", "measure operations beside what else one would use", cmd_bench},
+	{"exec", "run a program with every thread registered", cmd_exec},
+	{"inspect", "who owns the registrations of a running process's threads, and where they are", cmd_inspect},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -78,7 +80,7 @@ static void occupy_standard_streams(void)
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDONLY);
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);

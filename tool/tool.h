@@ -24,6 +24,8 @@ struct command {
 int cmd_bench(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_exec(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
 
 /* "rseqkit: MESSAGE\n" on stderr. */
 void complain(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));

@@ -87,16 +87,36 @@ static int stop_signal(pid_t pid, bool go_on)
 	return WSTOPSIG(status);
 }
 
-/*
- * One run with a migration at the instruction at `address`. 1 if that was executed, 0 if not, negative if something
- * went wrong.
- */
-static int migrate_at(size_t operation, uintptr_t address, const char **problem)
+/* Runs the child to a breakpoint at `address` and takes that away again. 1 if it got there, 0 if not, -1 if it's gone. */
+static int run_to(pid_t pid, uintptr_t address)
 {
-	int64_t first, first_then;
-	int signal;
-	long text;
 	struct user_regs_struct registers;
+	long text = ptrace(PTRACE_PEEKTEXT, pid, address, NULL);
+	int signal;
+
+	ptrace(PTRACE_POKETEXT, pid, address, (text & ~0xffL) | 0xcc);
+	signal = stop_signal(pid, true);
+	if (signal != SIGTRAP)
+		return signal == SIGSTOP ? 0 : -1;
+	ptrace(PTRACE_POKETEXT, pid, address, text);
+	ptrace(PTRACE_GETREGS, pid, NULL, &registers);
+	/* Unless the stop aborted a section: then ip is that of the abort handler. */
+	if (registers.rip == address + 1) {
+		registers.rip = address;
+		ptrace(PTRACE_SETREGS, pid, NULL, &registers);
+	}
+	return 1;
+}
+
+/*
+ * One run with a migration at the instruction at `address`, and before that an interruption at `before`, unless 0: it
+ * makes the kernel forget a section that hasn't begun yet. Returns 1 if the thread was migrated, 0 if it didn't come
+ * by, or a negative number and the problem.
+ */
+static int migrate_at(size_t operation, uintptr_t before, uintptr_t address, const char **problem)
+{
+	int64_t first;
+	int there = 1;
 	pid_t pid = fork();
 
 	if (pid == 0)
@@ -104,38 +124,28 @@ static int migrate_at(size_t operation, uintptr_t address, const char **problem)
 	*problem = "the child didn't stop";
 	if (pid < 0 || stop_signal(pid, false) != SIGSTOP)
 		return -1;
-	text = ptrace(PTRACE_PEEKTEXT, pid, address, NULL);
-	ptrace(PTRACE_POKETEXT, pid, address, (text & ~0xffL) | 0xcc);
-	signal = stop_signal(pid, true);
-	if (signal == SIGTRAP) {
-		ptrace(PTRACE_POKETEXT, pid, address, text);
-		ptrace(PTRACE_GETREGS, pid, NULL, &registers);
-		/*
-		 * The signal's delivery is suppressed; a section was aborted by the stop itself, and then ip is the
-		 * handler's.
-		 */
-		if (registers.rip == address + 1) {
-			registers.rip = address;
-			ptrace(PTRACE_SETREGS, pid, NULL, &registers);
-		}
+	if (before != 0)
+		there = run_to(pid, before);
+	if (there > 0)
+		there = run_to(pid, address);
+	if (there < 0)
+		return -1;
+	if (there > 0) {
 		first = peek(pid, cpus[0]);
 		pin(pid, cpus[1]);
 		*problem = "the child didn't finish";
 		if (stop_signal(pid, true) != SIGSTOP)
 			return -1;
-		first_then = peek(pid, cpus[0]);
 		*problem = "a store to the slot of a CPU that the thread had left";
-		if (first_then != first)
+		if (peek(pid, cpus[0]) != first)
 			return -2;
 		*problem = "not done exactly once";
-		if (first_then + peek(pid, cpus[1]) != 1)
+		if (first + peek(pid, cpus[1]) != 1)
 			return -3;
-	} else if (signal != SIGSTOP) {
-		return -1;
 	}
 	kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
-	return signal == SIGTRAP;
+	return there;
 }
 
 /* Where this program was loaded: 0 unless position-independent. */
@@ -146,40 +156,50 @@ static int load_address(struct dl_phdr_info *info, size_t size, void *address)
 	return 1; /* the program itself comes first */
 }
 
-/* Runs the operation once per instruction; the number of instructions that were executed. */
-static int at_every_instruction(size_t operation)
+/* The addresses of the operation's instructions; how many there are. */
+static int instructions_of(size_t operation, uintptr_t *addresses, int most)
 {
-	char command[160], line[256], path[64], header[64];
+	char command[160], line[256], header[64];
 	uintptr_t base = 0;
-	int executed = 0;
 	bool inside = false;
 	FILE *listing;
+	int count = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)getpid());
 	snprintf(header, sizeof(header), "<%s>:", operations[operation].name);
-	snprintf(command, sizeof(command), "objdump -d --no-show-raw-insn -j .text %s", path);
+	snprintf(command, sizeof(command), "objdump -d --no-show-raw-insn -j .text /proc/%d/exe", (int)getpid());
 	dl_iterate_phdr(load_address, &base);
 	listing = popen(command, "r");
 	assert_non_null(listing);
 	while (fgets(line, sizeof(line), listing) != NULL) {
-		const char *problem;
 		char *end;
-		uintptr_t address;
-		int r;
+		uintptr_t address = (uintptr_t)strtoul(line, &end, 16);
 
 		if (strchr(line, '<') != NULL && strstr(line, ">:") != NULL)
 			inside = strstr(line, header) != NULL;
-		address = (uintptr_t)strtoul(line, &end, 16);
-		if (!inside || end == line || *end != ':')
-			continue;
-		r = migrate_at(operation, base + address, &problem);
-		if (r < 0) {
-			pclose(listing);
-			fail_msg("%s, at: %s", problem, line);
-		}
-		executed += r;
+		if (inside && end != line && *end == ':' && count < most)
+			addresses[count++] = base + address;
 	}
 	assert_int_equal(pclose(listing), 0);
+	return count;
+}
+
+/* The operation, migrated at each instruction, after an interruption at none and at each of those before it. */
+static int at_every_instruction(size_t operation)
+{
+	uintptr_t addresses[64];
+	int count = instructions_of(operation, addresses, 64), executed = 0;
+
+	for (int i = 0; i < count; i++) {
+		for (int before = -1; before < i; before++) {
+			const char *problem;
+			int r = migrate_at(operation, before < 0 ? 0 : addresses[before], addresses[i], &problem);
+
+			if (r < 0)
+				fail_msg("%s: at instruction %d, interrupted at %d: %s", operations[operation].name, i, before,
+					 problem);
+			executed += before < 0 ? r : 0;
+		}
+	}
 	return executed;
 }
 

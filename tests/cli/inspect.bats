@@ -1,0 +1,432 @@
+# SPDX-License-Identifier: MIT
+# inspect.bats - `rseqkit inspect`: every kind of process explained, with the kernel's own answers; and none disturbed.
+
+load helper
+
+setup() {
+	target=
+	[ "$(uname -m)" = x86_64 ] || skip "reads the registers of x86-64 only"
+	! "$RSEQKIT" inspect $$ 2>&1 | grep -q "not permitted" || skip "processes can't be traced here"
+}
+
+teardown() {
+	[ -z "$target" ] || kill -KILL "$target" 2>/dev/null || true
+	wait 2>/dev/null || true
+}
+
+# Starts a program, the process to look at: $target. One that says "ready" is waited for, others until they sleep.
+start() {
+	local shell program
+	shell=$(readlink /proc/$$/exe)
+	"$@" >"$BATS_TEST_TMPDIR/target" 2>&1 3>&- &
+	target=$!
+	for _ in $(seq 500); do
+		grep -q ready "$BATS_TEST_TMPDIR/target" && return
+		program=$(readlink "/proc/$target/exe") || program=$shell
+		[[ " $* " = *" $HELPERS/"* ]] || [ "$program" = "$shell" ] ||
+			! grep -q '^State:.S' "/proc/$target/status" || return 0
+		sleep 0.01
+	done
+	echo "it didn't start: $*"
+	cat "$BATS_TEST_TMPDIR/target"
+	return 1
+}
+
+# Is any thread of the target traced? Threads come and go.
+is_traced() {
+	cat /proc/"$target"/task/*/status 2>/dev/null | grep -q '^TracerPid:.[1-9]'
+}
+
+# Waits for the program that notices when it is disturbed, and believes it.
+assert_undisturbed() {
+	local got=0
+	kill -TERM "$target"
+	wait "$target" || got=$?
+	target=
+	cat "$BATS_TEST_TMPDIR/target"
+	[ "$got" -eq 0 ]
+	[ "$(cat "$BATS_TEST_TMPDIR/target")" = $'ready\nundisturbed' ]
+}
+
+look_fields='set(j) == {"schema", "pid", "name", "feature_size", "threads", "findings"}'
+thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size", "signature", "mode", "cpu_id",
+	"cpu_id_start", "node_id", "mm_cid", "flags", "section", "stopped_seconds"} for t in j["threads"])'
+
+@test "a program of the C library's: libc, everything told, exit 0" {
+	need_libc_registration
+	start sleep 60
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json "$look_fields" "$thread_fields" 'j["schema"] == "rseqkit.inspect/1" and j["name"] == "sleep"' \
+		"j['pid'] == j['threads'][0]['tid'] == $target" 'len(j["threads"]) == 1 and j["findings"] == []'
+	t='t["owner"] == "libc" and t["signature"] == "0x53053053" and t["cpu_id"] == t["cpu_id_start"] >= 0'
+	assert_json "[t for t in j['threads'] if $t]" 'j["threads"][0]["mode"] == "legacy" or j["threads"][0]["size"] > 32'
+	expect 0 "$RSEQKIT" inspect "$target"
+	assert_says "process $target (sleep): 1 thread"
+	assert_says " libc "
+}
+
+@test "the area and the CPU are the kernel's" {
+	need_libc_registration
+	start taskset -c 0 sleep 60
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json 'j["threads"][0]["cpu_id"] == 0'
+	area=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["threads"][0]["address"])' "$json")
+	python3 - "$target" "$area" <<-'EOF2'
+		import struct, sys
+		with open("/proc/%s/mem" % sys.argv[1], "rb") as memory:
+		    memory.seek(int(sys.argv[2], 16))
+		    assert struct.unpack("II", memory.read(8)) == (0, 0)
+	EOF2
+}
+
+@test "a field that lies beyond what is valid is null" {
+	need_rseq
+	start sleep 60
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json 'all((t["mm_cid"] is not None) == (t["address"] is not None and (j["feature_size"] or 20) >= 28)
+		for t in j["threads"])'
+}
+
+@test "nobody registers: none, exit 0" {
+	start env GLIBC_TUNABLES=$tunable_off sleep 60
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json "$thread_fields" 'j["threads"][0]["owner"] == "none" and j["threads"][0]["address"] is None'
+}
+
+@test "a program that uses the library: libc's, or its own where the libc leaves it alone" {
+	need_libc_registration
+	start "$HELPERS/inspected"
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json 'len(j["threads"]) >= 17 and {t["owner"] for t in j["threads"]} == {"libc"}'
+	assert_undisturbed
+	start env GLIBC_TUNABLES=$tunable_off "$HELPERS/inspected"
+	sleep 0.2
+	run "$RSEQKIT" inspect --json "$target"
+	# The threads that never count are registered only where the libc passes on its creator's registration.
+	[ "$status" -le 1 ]
+	json=$BATS_TEST_TMPDIR/out
+	echo "$output" >"$json"
+	assert_json '{t["owner"] for t in j["threads"]} <= {"self", "none"}' \
+		'sum(t["owner"] == "self" for t in j["threads"]) >= 3' 'set(ids) <= {"thread-without-rseq"}'
+	assert_undisturbed
+}
+
+@test "a static program: as any other; stripped, its owner can't be told, exit 3" {
+	need_rseq
+	[ -x "$HELPERS/inspected_static" ] || skip "no static programs with a sanitizer"
+	for tunable in 0 1; do
+		start env GLIBC_TUNABLES=glibc.pthread.rseq=$tunable "$HELPERS/inspected_static"
+		run "$RSEQKIT" inspect --json "$target"
+		[ "$status" -le 1 ]
+		assert_says "\"owner\": \"$([ $tunable = 0 ] && echo self || echo libc)\""
+		assert_undisturbed
+	done
+	strip -o "$BATS_TEST_TMPDIR/stripped" "$HELPERS/inspected_static"
+	start "$BATS_TEST_TMPDIR/stripped"
+	expect_json 3 "$RSEQKIT" inspect --json "$target"
+	assert_json '"owner-unknown" in ids and {t["owner"] for t in j["threads"]} == {"unknown"}'
+}
+
+@test "files that are deleted or replaced since are read as they were" {
+	need_libc_registration
+	cp "$(command -v sleep)" "$BATS_TEST_TMPDIR/program"
+	start "$BATS_TEST_TMPDIR/program" 60
+	rm "$BATS_TEST_TMPDIR/program"
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json '[t["owner"] for t in j["threads"]] == ["libc"]'
+}
+
+@test "python: libc" {
+	need_libc_registration
+	start python3 -c 'import time; time.sleep(60)'
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json '{t["owner"] for t in j["threads"]} == {"libc"}'
+}
+
+@test "a component with a private area: foreign, exit 1" {
+	need_rseq
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	start env LD_PRELOAD="$HELPERS/foreign.so" GLIBC_TUNABLES=$tunable_off sleep 60
+	expect_json 1 "$RSEQKIT" inspect --json "$target"
+	assert_json 'j["threads"][0]["owner"] == "foreign" and ids == ["foreign-owner"]' \
+		"j['findings'][0]['threads'] == [$target] and j['findings'][0]['severity'] == 'warning'"
+	expect 1 "$RSEQKIT" inspect "$target"
+	assert_says "[foreign-owner]"
+}
+
+@test "a program with __rseq_abi: early; in a library it can't be told from a private area" {
+	need_rseq
+	start env GLIBC_TUNABLES=$tunable_off "$HELPERS/early"
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json 'j["threads"][0]["owner"] == "early"'
+	kill "$target"
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	start env LD_PRELOAD="$HELPERS/early.so" GLIBC_TUNABLES=$tunable_off sleep 60
+	expect_json 1 "$RSEQKIT" inspect --json "$target"
+	assert_json 'ids == ["foreign-owner", "early-symbol-in-library"]'
+}
+
+@test "another signature is a finding, exit 1" {
+	need_rseq
+	start env GLIBC_TUNABLES=$tunable_off "$HELPERS/registrant" signature
+	expect_json 1 "$RSEQKIT" inspect --json "$target"
+	assert_json 'ids == ["other-signature"] and j["threads"][0]["signature"] == "0x12345678"'
+}
+
+@test "a thread without rseq among others that have it is a finding, exit 1" {
+	need_rseq
+	start env GLIBC_TUNABLES=$tunable_off "$HELPERS/registrant" partly
+	expect_json 1 "$RSEQKIT" inspect --json "$target"
+	assert_json '"thread-without-rseq" in ids' '[t["owner"] for t in j["threads"] if t["tid"] == j["pid"]] == ["self"]' \
+		"all($target not in f['threads'] for f in j['findings'])"
+}
+
+@test "inside a critical section: active, its symbol, its line" {
+	need_rseq
+	start env GLIBC_TUNABLES=$tunable_off "$HELPERS/registrant" section
+	# At an unlucky moment it hasn't begun, or begins anew.
+	for _ in $(seq 50); do
+		expect_json 0 "$RSEQKIT" inspect --json "$target"
+		! grep -q '"active"' "$json" || break
+	done
+	assert_json '[t["section"]["state"] for t in j["threads"] if t["section"]] == ["active"]' \
+		'[t["section"]["start"]["symbol"] for t in j["threads"] if t["section"]] == ["spin_in_section"]' \
+		'all(t["section"]["start"]["file"].endswith("registrant.c") for t in j["threads"] if t["section"])' \
+		'all(t["section"]["length"] == 2 for t in j["threads"] if t["section"])'
+	for _ in $(seq 50); do
+		expect 0 "$RSEQKIT" inspect "$target"
+		[[ "$output" != *"active section at spin_in_section+"* ]] || break
+	done
+	assert_says "active section at spin_in_section+"
+}
+
+@test "a section of the library that is left over, or active, has the name of its function" {
+	need_rseq
+	is_sanitized && skip "a sanitized program is hardly ever inside a section"
+	start "$HELPERS/inspected"
+	for _ in $(seq 50); do
+		"$RSEQKIT" inspect "$target" >"$BATS_TEST_TMPDIR/out" || [ $? -ne 2 ]
+		grep -q 'section at' "$BATS_TEST_TMPDIR/out" && break
+	done
+	cat "$BATS_TEST_TMPDIR/out"
+	grep -qE '(active|left-over) section at (count|rk_)[a-z_]*\+0x' "$BATS_TEST_TMPDIR/out"
+	assert_undisturbed
+}
+
+@test "under valgrind nobody is registered" {
+	need_valgrind
+	start valgrind -q sleep 60
+	sleep 1
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json '{t["owner"] for t in j["threads"]} == {"none"}'
+}
+
+@test "runs under valgrind itself" {
+	need_valgrind
+	start sleep 60
+	expect 0 valgrind -q --error-exitcode=99 "$RSEQKIT" inspect "$target"
+	assert_says "process $target (sleep)"
+}
+
+@test "nothing is disturbed: counts, signals, waits, threads that come and go" {
+	start "$HELPERS/inspected"
+	for _ in $(seq 40); do
+		expect_json 0 "$RSEQKIT" inspect --json "$target"
+		assert_json 'ids == []'
+	done
+	assert_undisturbed
+}
+
+@test "nothing is disturbed when the tool is killed half-way" {
+	start "$HELPERS/inspected"
+	for i in $(seq 100); do
+		"$RSEQKIT" inspect --watch=0.01 --json "$target" >/dev/null 2>&1 3>&- &
+		inspector=$!
+		sleep "0.$(printf %03d $((i % 50 + 5)))"
+		# It has ended where the child of the one before still traced a thread.
+		kill -KILL "$inspector" 2>/dev/null || true
+		wait "$inspector" 2>/dev/null || true
+	done
+	# A child of the last one may be at work still, for as long as it waits for a thread at most.
+	for _ in $(seq 300); do
+		is_traced || break
+		sleep 0.01
+	done
+	if is_traced; then
+		grep -h '^TracerPid:.[1-9]' /proc/"$target"/task/*/status
+		ps -eo pid,ppid,stat,wchan:20,args | grep 'rseqkit inspect'
+		return 1
+	fi
+	assert_undisturbed
+}
+
+@test "a stopped process stays stopped, and goes on" {
+	start "$HELPERS/inspected"
+	kill -STOP "$target"
+	sleep 0.1
+	# A thread that was stopped at its very beginning isn't registered.
+	run timeout 60 "$RSEQKIT" inspect "$target"
+	[ "$status" -le 1 ]
+	grep -q '^State:.T' "/proc/$target/status"
+	kill -CONT "$target"
+	sleep 0.1
+	run grep -q '^State:.T' "/proc/$target/status"
+	[ "$status" -ne 0 ]
+	assert_undisturbed
+}
+
+@test "a thread that doesn't stop: unknown, exit 3, and let go" {
+	is_sanitized && skip "a sanitizer may put fork in the place of vfork"
+	start "$HELPERS/registrant" vfork
+	expect_json 3 "$RSEQKIT" inspect --json "$target"
+	assert_json 'ids == ["not-stopped"] and j["threads"][0]["owner"] == "unknown"'
+	grep -q '^TracerPid:.0' "/proc/$target/status"
+	wait "$target"
+	grep -q resumed "$BATS_TEST_TMPDIR/target"
+	target=
+}
+
+@test "--watch: one line of JSON for each look; a thread that sleeps on isn't stopped again" {
+	start sleep 60
+	expect 0 "$RSEQKIT" inspect --json --watch=0.1 --count=4 "$target"
+	[ "$(echo "$output" | wc -l)" -eq 4 ]
+	echo "$output" | python3 -c '
+import json, sys
+looks = [json.loads(line)["threads"][0] for line in sys.stdin]
+assert looks[0]["stopped_seconds"] > 0, looks
+assert [look["stopped_seconds"] for look in looks[1:]] == [None] * 3, looks
+assert len({look["address"] for look in looks}) == 1, looks'
+	expect 0 "$RSEQKIT" inspect -w0.05 -n 2 "$target"
+	[ "$(echo "$output" | grep -c '^process')" -eq 2 ]
+	[[ "$output" != *$'\033'* ]]
+}
+
+@test "--watch doesn't put a timeout off for ever, and ends with the process, exit 0" {
+	start python3 -c 'import select; select.epoll().poll(1.5)'
+	expect 0 timeout 20 "$RSEQKIT" inspect --watch=0.2 --json "$target"
+	target=
+}
+
+@test "--watch sees a thread that ran in between anew" {
+	need_libc_registration
+	start "$HELPERS/inspected"
+	expect 0 "$RSEQKIT" inspect --json --watch=0.1 --count=3 "$target"
+	echo "$output" | python3 -c '
+import json, sys
+for line in sys.stdin:
+    assert sum(t["stopped_seconds"] is not None for t in json.loads(line)["threads"]) >= 10, line'
+	assert_undisturbed
+}
+
+@test "the id of a thread stands for its process" {
+	start "$HELPERS/inspected"
+	tid=$(ls "/proc/$target/task" | sed -n 2p)
+	expect_json 0 "$RSEQKIT" inspect --json "$tid"
+	assert_json "j['pid'] == $target and len(j['threads']) > 10"
+}
+
+@test "a name that isn't plain text reaches neither terminal nor JSON" {
+	cp "$(command -v sleep)" "$BATS_TEST_TMPDIR/"$'a\033[1m\xff'
+	start "$BATS_TEST_TMPDIR/"$'a\033[1m\xff' 60
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json 'j["name"].startswith("a") and j["name"].isprintable() and j["name"].isascii()'
+	expect 0 "$RSEQKIT" inspect "$target"
+	[[ "$output" != *$'\033'* ]]
+}
+
+@test "a process that isn't there, has ended, is the kernel's, or the tool itself: exit 2" {
+	expect 2 "$RSEQKIT" inspect "$(($(cat /proc/sys/kernel/pid_max) + 1))"
+	assert_says "there is no process"
+	expect 2 sh -c 'exec "$0" inspect $$' "$RSEQKIT"
+	assert_says "is this one"
+	start python3 -c 'import os, time
+pid = os.fork()
+pid or os._exit(0)
+print("ready", pid, flush=True)
+time.sleep(60)'
+	sleep 0.3
+	expect 2 "$RSEQKIT" inspect "$(sed -n 's/ready //p' "$BATS_TEST_TMPDIR/target")"
+	assert_says "has ended"
+	kernel_thread=$(awk '/^Name:.kthreadd$/ {print FILENAME}' /proc/[0-9]*/status 2>/dev/null | tr -dc 0-9)
+	[ -n "$kernel_thread" ] || skip "no kernel threads to be seen here"
+	expect 2 "$RSEQKIT" inspect "$kernel_thread"
+	assert_says "a thread of the kernel"
+}
+
+@test "a process that is being traced: exit 2, and the tracer is named" {
+	command -v strace >/dev/null || skip "no strace here"
+	strace -o /dev/null sleep 60 3>&- &
+	tracer=$!
+	for _ in $(seq 100); do
+		target=$(cat "/proc/$tracer/task/$tracer/children")
+		[ -z "$target" ] || [ "$(cat "/proc/$((target))/comm")" != sleep ] || break
+		sleep 0.02
+	done
+	target=$((target))
+	expect 2 "$RSEQKIT" inspect "$target"
+	assert_says "being traced by process $tracer"
+}
+
+@test "somebody else's process: exit 2, and what it takes is said" {
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	setpriv --reuid=65534 --clear-groups "$RSEQKIT" --version >/dev/null 2>&1 || skip "nobody else can run the program"
+	start sleep 60
+	expect 2 setpriv --reuid=65534 --clear-groups "$RSEQKIT" inspect "$target"
+	assert_says "CAP_SYS_PTRACE"
+}
+
+@test "one's own process without privileges" {
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	need_libc_registration
+	setpriv --reuid=65534 --clear-groups "$RSEQKIT" --version >/dev/null 2>&1 || skip "nobody else can run the program"
+	[ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" = 0 ] || skip "ptrace is restricted here"
+	cp "$(command -v sleep)" "$BATS_TEST_TMPDIR/program"
+	start setpriv --reuid=65534 --clear-groups "$BATS_TEST_TMPDIR/program" 60
+	rm "$BATS_TEST_TMPDIR/program"
+	expect_json 0 setpriv --reuid=65534 --clear-groups "$RSEQKIT" inspect --json "$target"
+	assert_json 'j["threads"][0]["owner"] == "libc"'
+}
+
+@test "a 32-bit program: cannot tell, exit 3" {
+	cd "$BATS_TEST_TMPDIR"
+	echo 'void _start(void) { for (;;) __asm__ volatile("int $0x80" : : "a"(29)); }' >small.c # pause
+	cc -m32 -nostdlib -static -fno-pie -no-pie small.c -o small 2>/dev/null || skip "no 32-bit compiler here"
+	start ./small
+	expect 3 "$RSEQKIT" inspect "$target"
+	assert_says "32-bit"
+}
+
+@test "a kernel that doesn't say how threads are registered: cannot tell, exit 3" {
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	start sleep 60
+	expect 3 env LD_PRELOAD="$HELPERS/no_configuration.so" "$RSEQKIT" inspect "$target"
+	assert_says "PTRACE_GET_RSEQ_CONFIGURATION"
+	grep -q '^TracerPid:.0' "/proc/$target/status"
+}
+
+@test "help: the same by --help, -h and help inspect, exit 0" {
+	expect 0 "$RSEQKIT" inspect --help
+	assert_says "Usage: rseqkit inspect"
+	long=$output
+	expect 0 "$RSEQKIT" inspect -h
+	[ "$output" = "$long" ]
+	expect 0 "$RSEQKIT" help inspect
+	[ "$output" = "$long" ]
+}
+
+@test "output that can't be written is an error, exit 2" {
+	[ -c /dev/full ] || skip "no /dev/full here"
+	start sleep 60
+	for arguments in "" "--json" "--watch=0.01"; do
+		expect 2 timeout 20 sh -c "exec \"\$0\" inspect $arguments \$1 >/dev/full" "$RSEQKIT" "$target"
+		assert_says "cannot write to standard output"
+	done
+}
+
+@test "wrong usage: exit 2, on stderr" {
+	for arguments in "" "--frobnicate 1" "1 2" "x" "0" "-1" "99999999999" "--watch=0 1" "--watch=x 1" \
+		"--count=0 --watch 1" "--count=2 1"; do
+		expect 2 sh -c "\"\$0\" inspect $arguments 2>&1 >/dev/null" "$RSEQKIT"
+		assert_says "rseqkit inspect --help"
+	done
+}

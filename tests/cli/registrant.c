@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * registrant.c - threads in a state that is rarely seen. To be run with the libc's own registration off.
+ *
+ *	registrant signature   the initial thread is registered on the libc's area, with another signature
+ *	registrant partly      the initial thread is registered, one that was there before isn't
+ *	registrant section     the initial thread spins inside a critical section, in a function spin_in_section()
+ *	registrant vfork       the initial thread waits for a vfork child, and says "resumed" when that has ended
+ *
+ * Prints "ready" first, and lasts until it is killed, but for vfork, which lasts a second after the child.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SIGNATURE 0x53053053
+#define OTHER_SIGNATURE 0x12345678
+
+extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
+
+static char *libc_area(void)
+{
+	char *pointer;
+
+	__asm__("mov %%fs:0, %0" : "=r"(pointer));
+	return pointer + __rseq_offset;
+}
+
+static int register_with(uint32_t signature)
+{
+	return (int)syscall(SYS_rseq, libc_area(), 32, 0, signature);
+}
+
+static void *sleep_long(void *argument)
+{
+	sleep(60);
+	return argument;
+}
+
+/* Each abort begins the section anew. */
+__attribute__((__noinline__)) static void spin_in_section(void)
+{
+	__asm__ volatile(
+		".pushsection __rseq_cs, \"aw\"\n\t"
+		".balign 32\n"
+		"1: .long 0, 0\n\t"
+		".quad 2f, 3f - 2f, 4f\n\t"
+		".popsection\n\t"
+		"jmp 4f\n\t"
+		".byte 0x0f, 0xb9, 0x3d\n\t" /* ud1, never run: makes an instruction of the signature */
+		".long 0x53053053\n"
+		"4: leaq 1b(%%rip), %%rax\n\t"
+		"movq %%rax, 8(%0)\n"
+		"2: jmp 2b\n"
+		"3:\n\t"
+		:
+		: "r"(libc_area())
+		: "rax", "memory");
+}
+
+static int wait_for_vfork_child(void)
+{
+	pid_t pid;
+
+	puts("ready");
+	fflush(stdout);
+	pid = vfork();
+	if (pid == 0) {
+		sleep(3);
+		_exit(0);
+	}
+	puts("resumed");
+	fflush(stdout);
+	sleep(1);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	pthread_t thread;
+
+	if (strcmp(what, "vfork") == 0)
+		return wait_for_vfork_child();
+	if (strcmp(what, "partly") == 0)
+		pthread_create(&thread, NULL, sleep_long, NULL);
+	if (register_with(strcmp(what, "signature") == 0 ? OTHER_SIGNATURE : SIGNATURE) != 0)
+		return 2;
+	puts("ready");
+	fflush(stdout);
+	if (strcmp(what, "section") == 0)
+		spin_in_section();
+	sleep(60);
+	return 0;
+}

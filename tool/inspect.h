@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inspect.h - what `rseqkit inspect` knows of a process after one look, and the parts that find it out.
+ *
+ * The invariant: a thread of the process is stopped only by inspect_ask(), for the few system calls that need it.
+ * Everything else, symbols above all, is worked out afterwards, with nothing stopped.
+ */
+#ifndef RK_TOOL_INSPECT_H
+#define RK_TOOL_INSPECT_H
+
+#include <rseqkit/abi.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#define SIGNATURE_OF_US 0x53053053 /* x86, the only architecture that inspect_ask() can do */
+
+enum inspect_outcome {
+	ASK_NOT_YET,
+	ASK_ANSWERED,
+	ASK_GONE,         /* the thread ended */
+	ASK_REFUSED,      /* no permission, or traced by somebody else */
+	ASK_NOT_STOPPED,  /* it didn't stop in time, as in an uninterruptible wait */
+	ASK_NO_REQUEST,   /* the kernel has no PTRACE_GET_RSEQ_CONFIGURATION */
+	ASK_NO_PORT,      /* this program can't read registers on this architecture */
+	ASK_NO_CHILD      /* no process of our own to ask with */
+};
+
+/* `struct rseq_cs` of include/uapi/linux/rseq.h. */
+struct inspect_descriptor {
+	uint32_t version, flags;
+	uint64_t start_ip, post_commit_offset, abort_ip;
+};
+
+/* What a stopped thread tells. */
+struct inspect_answer {
+	uint64_t address;        /* of the area; 0 when not registered */
+	uint32_t size, signature;
+	uint64_t thread_pointer, ip;
+	struct rk_area area;
+	struct inspect_descriptor descriptor;
+	bool has_area;           /* `area` could be read */
+	bool has_descriptor;     /* `descriptor` could be read */
+	double stopped;          /* seconds from the request to stop until it was let go: an upper bound */
+};
+
+/* Reads memory of another process; all of it, or false. */
+bool inspect_read(pid_t pid, uint64_t address, void *to, size_t size);
+
+/* Of /proc/PID/task/TID/. */
+struct inspect_status {
+	char name[64];
+	char state;             /* as proc(5) has it: R, S, D, T, Z, ... */
+	pid_t process, tracer;  /* tracer is 0 without one */
+	uint64_t threads;       /* of the process */
+	uint64_t switches;      /* how often it gave up its CPU or was preempted */
+	bool kernel;            /* a kernel thread, or a worker that the kernel runs for the process */
+};
+
+/* false if there is no such thread. */
+bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status);
+
+/* Is it there only for its parent to ask how it ended? */
+bool inspect_has_ended(const struct inspect_status *status);
+
+/* The first line of a text that may be anything, without what mustn't get to a terminal, or into JSON. */
+void inspect_copy_text(char *to, size_t size, const char *from);
+
+enum inspect_owner { OWNER_NONE, OWNER_LIBC, OWNER_SELF, OWNER_EARLY, OWNER_FOREIGN, OWNER_UNKNOWN };
+
+struct inspect_thread {
+	pid_t tid;
+	struct inspect_status status; /* before it was asked */
+	enum inspect_outcome outcome; /* after a look: ASK_ANSWERED or ASK_NOT_STOPPED */
+	struct inspect_answer answer;
+	enum inspect_owner owner;
+	bool kept;                    /* the answer is from an earlier look: it has not run since */
+};
+
+/*
+ * Asks each thread whose outcome is ASK_NOT_YET, one after the other. Each is stopped for as long as that takes, and
+ * never left so.
+ */
+void inspect_ask(pid_t pid, struct inspect_thread *threads, size_t count);
+
+/* Offsets from the thread pointer at which known owners have their areas. */
+struct inspect_places {
+	bool complete;       /* every program and library that is mapped has symbols */
+	bool libc;
+	int64_t libc_offset; /* __rseq_offset */
+	uint32_t libc_size;  /* __rseq_size: zero or not */
+	int64_t self[16];    /* rk_area_offset, of every copy */
+	size_t selves;
+	bool early;          /* the executable defines __rseq_abi */
+	int64_t early_offset;
+	bool early_elsewhere; /* a library defines it, so its place can't be told */
+};
+
+struct inspect_look {
+	pid_t pid;
+	char name[64];
+	bool announced;        /* the auxiliary vector has a feature size */
+	uint32_t feature_size; /* bytes; the original size where nothing is announced */
+	struct inspect_thread *threads;
+	size_t count;
+	struct inspect_places places;
+};
+
+/*
+ * Looks at all threads of a process. What `look` has from the look before is used: threads that have not run since are
+ * not stopped again. Returns EXIT_CLEAN, or complains, leaves no threads in `look`, and returns another exit code.
+ */
+int inspect_look(struct inspect_look *look);
+
+/* Symbols of a process. NULL when there are none to be had. */
+struct inspect_symbols;
+struct inspect_symbols *inspect_symbols_open(pid_t pid);
+void inspect_symbols_close(struct inspect_symbols *symbols);
+void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_places *places);
+
+/* Where an address is. Empty texts and line 0 for what isn't known. */
+struct inspect_place {
+	char symbol[256];
+	uint64_t offset;
+	char module[256];
+	char file[256];
+	int line;
+};
+
+void inspect_symbols_locate(struct inspect_symbols *symbols, uint64_t address, struct inspect_place *place);
+
+/* Works out the owners. */
+void inspect_conclude(struct inspect_look *look);
+
+/* How many bytes of a thread's area hold valid fields: compare with RK_FIELD_END_*. 0 where it couldn't be read. */
+uint32_t inspect_valid_bytes(const struct inspect_look *look, const struct inspect_thread *thread);
+
+/* Was the thread inside the section that its area names? */
+bool inspect_is_active(const struct inspect_answer *answer);
+
+/* Findings: each is true of some threads. */
+struct inspect_finding {
+	const char *id, *severity, *message;
+	int exit_status;
+	bool (*applies)(const struct inspect_look *look, const struct inspect_thread *thread);
+};
+
+extern const struct inspect_finding inspect_findings[];
+extern const size_t inspect_findings_count;
+
+/* How many threads it is true of; *first is the first of them. */
+size_t inspect_finding_threads(const struct inspect_look *look, const struct inspect_finding *finding, pid_t *first);
+
+/* Something to act on outweighs something that can't be told. */
+int inspect_worse(int status, int other);
+int inspect_exit_status(const struct inspect_look *look);
+
+/* One look, as text or as JSON; `line` puts the JSON on one line. */
+void inspect_print_text(const struct inspect_look *look, struct inspect_symbols *symbols);
+void inspect_print_json(const struct inspect_look *look, struct inspect_symbols *symbols, bool line);
+
+#endif /* RK_TOOL_INSPECT_H */

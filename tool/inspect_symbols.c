@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inspect_symbols.c - the symbols of a running process, from the files that it has mapped: where known owners have
+ * their areas, and what an address is called.
+ *
+ * The files are those of the process, not of the same name here: it may run in a container, and its files may have been
+ * replaced or deleted since.
+ */
+#define _GNU_SOURCE
+#include "inspect.h"
+
+#include <elfutils/libdwfl.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct inspect_symbols {
+	Dwfl *dwfl;
+	pid_t pid;
+	char executable[4096]; /* as in /proc/PID/maps */
+	struct inspect_places *places;
+};
+
+/* The file that is mapped at `base`, or, where that isn't permitted, what the process finds under its name. */
+static int open_mapped(pid_t pid, const char *name, Dwarf_Addr base)
+{
+	char line[4400], path[4400];
+	FILE *maps;
+	int fd = -1;
+	struct stat status;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	maps = fopen(path, "re");
+	while (maps != NULL && fd < 0 && fgets(line, sizeof(line), maps) != NULL) {
+		uint64_t start, end;
+
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) != 2 || start != base)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, start, end);
+		/* A device may not like being opened. */
+		if (stat(path, &status) == 0 && S_ISREG(status.st_mode))
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (maps != NULL)
+		fclose(maps);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, name);
+	if (name[0] == '/' && stat(path, &status) == 0 && S_ISREG(status.st_mode))
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd;
+}
+
+static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, char **file_name, Elf **elf)
+{
+	int fd = open_mapped((pid_t)(intptr_t)*data, name, base);
+
+	if (fd >= 0) {
+		*file_name = strdup(name);
+		return fd;
+	}
+	return dwfl_linux_proc_find_elf(module, data, name, base, file_name, elf);
+}
+
+static int remember_process(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr start, void *argument)
+{
+	(void)module;
+	(void)name;
+	(void)start;
+	*data = argument;
+	return DWARF_CB_OK;
+}
+
+struct inspect_symbols *inspect_symbols_open(pid_t pid)
+{
+	static char *no_path = NULL;
+	static const Dwfl_Callbacks callbacks = {
+		.find_elf = find_elf,
+		.find_debuginfo = dwfl_standard_find_debuginfo,
+		.debuginfo_path = &no_path,
+	};
+	struct inspect_symbols *symbols = (struct inspect_symbols *)calloc(1, sizeof(*symbols));
+	char path[64];
+
+	if (symbols == NULL)
+		return NULL;
+	symbols->pid = pid;
+	symbols->dwfl = dwfl_begin(&callbacks);
+	if (symbols->dwfl == NULL || dwfl_linux_proc_report(symbols->dwfl, pid) != 0 ||
+	    dwfl_report_end(symbols->dwfl, NULL, NULL) != 0) {
+		inspect_symbols_close(symbols);
+		return NULL;
+	}
+	(void)dwfl_getmodules(symbols->dwfl, remember_process, (void *)(intptr_t)pid, 0);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	if (readlink(path, symbols->executable, sizeof(symbols->executable) - 1) < 0)
+		symbols->executable[0] = '\0';
+	return symbols;
+}
+
+void inspect_symbols_close(struct inspect_symbols *symbols)
+{
+	if (symbols == NULL)
+		return;
+	if (symbols->dwfl != NULL)
+		dwfl_end(symbols->dwfl);
+	free(symbols);
+}
+
+/* In the executable's TLS, on architectures that put it below the thread pointer; false where that isn't so. */
+static bool executable_tls_offset(Elf *elf, uint64_t value, int64_t *offset)
+{
+	size_t count;
+	GElf_Ehdr header;
+
+	if (gelf_getehdr(elf, &header) == NULL || header.e_machine != EM_X86_64 || elf_getphdrnum(elf, &count) != 0)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		GElf_Phdr segment;
+
+		if (gelf_getphdr(elf, (int)i, &segment) == NULL || segment.p_type != PT_TLS)
+			continue;
+		if (segment.p_align == 0 || segment.p_vaddr % segment.p_align != 0)
+			return false;
+		/* The block ends at the thread pointer, once its size is rounded up to its alignment. */
+		*offset = (int64_t)(value - (segment.p_memsz + segment.p_align - 1) / segment.p_align * segment.p_align);
+		return true;
+	}
+	return false;
+}
+
+/* One symbol that is defined in a file; `address` is where in the process, but for those of TLS. */
+static void consider(struct inspect_symbols *symbols, Elf *elf, bool in_executable, const char *name, uint64_t address,
+		     const GElf_Sym *symbol)
+{
+	struct inspect_places *places = symbols->places;
+	int64_t offset;
+	uint32_t size;
+
+	if (name == NULL || symbol->st_shndx == SHN_UNDEF)
+		return;
+	if (strcmp(name, "__rseq_offset") == 0) {
+		if (inspect_read(symbols->pid, address, &offset, sizeof(offset)) && offset != 0) {
+			places->libc = true;
+			places->libc_offset = offset;
+		}
+	} else if (strcmp(name, "__rseq_size") == 0) {
+		if (inspect_read(symbols->pid, address, &size, sizeof(size)) && size != 0)
+			places->libc_size = size;
+	} else if (strcmp(name, "rk_area_offset") == 0) {
+		if (places->selves < sizeof(places->self) / sizeof(places->self[0]) &&
+		    inspect_read(symbols->pid, address, &offset, sizeof(offset)) && offset != 0)
+			places->self[places->selves++] = offset;
+	} else if (strcmp(name, "__rseq_abi") == 0 && GELF_ST_TYPE(symbol->st_info) == STT_TLS) {
+		if (in_executable && executable_tls_offset(elf, symbol->st_value, &places->early_offset))
+			places->early = true;
+		else
+			places->early_elsewhere = true;
+	}
+}
+
+/* By the section headers of a file; false if it has no symbols there. */
+static bool search_sections(struct inspect_symbols *symbols, Elf *elf, GElf_Addr bias, bool in_executable)
+{
+	Elf_Scn *section = NULL;
+	bool found = false;
+
+	while ((section = elf_nextscn(elf, section)) != NULL) {
+		GElf_Shdr header;
+		GElf_Sym symbol;
+		Elf_Data *table;
+
+		if (gelf_getshdr(section, &header) == NULL ||
+		    (header.sh_type != SHT_DYNSYM && header.sh_type != SHT_SYMTAB))
+			continue;
+		table = elf_getdata(section, NULL);
+		/* The first symbol of a table is none. */
+		for (int i = 1; table != NULL && gelf_getsym(table, i, &symbol) != NULL; i++) {
+			consider(symbols, elf, in_executable, elf_strptr(elf, header.sh_link, symbol.st_name),
+				 bias + symbol.st_value, &symbol);
+			found = true;
+		}
+	}
+	return found;
+}
+
+/* What the dynamic linker reads, where there is no file any more, but what is mapped of it; false without any. */
+static bool search_dynamic(struct inspect_symbols *symbols, Dwfl_Module *module, Elf *elf, bool in_executable)
+{
+	int count = dwfl_module_getsymtab(module);
+	GElf_Addr address;
+	GElf_Sym symbol;
+
+	for (int i = 1; i < count; i++) {
+		const char *name = dwfl_module_getsym_info(module, i, &symbol, &address, NULL, NULL, NULL);
+
+		consider(symbols, elf, in_executable, name, address, &symbol);
+	}
+	return count > 1;
+}
+
+static int search_module(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr start, void *argument)
+{
+	struct inspect_symbols *symbols = (struct inspect_symbols *)argument;
+	bool in_executable = strcmp(name, symbols->executable) == 0;
+	char magic[SELFMAG];
+	GElf_Addr bias;
+	Elf *elf;
+
+	(void)data;
+	if (!inspect_read(symbols->pid, start, magic, sizeof(magic)) || memcmp(magic, ELFMAG, SELFMAG) != 0)
+		return DWARF_CB_OK;
+	elf = dwfl_module_getelf(module, &bias);
+	if (elf == NULL || (!search_sections(symbols, elf, bias, in_executable) &&
+			    !search_dynamic(symbols, module, elf, in_executable)))
+		symbols->places->complete = false;
+	return DWARF_CB_OK;
+}
+
+void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_places *places)
+{
+	memset(places, 0, sizeof(*places));
+	if (symbols == NULL)
+		return;
+	places->complete = true;
+	symbols->places = places;
+	(void)dwfl_getmodules(symbols->dwfl, search_module, symbols, 0);
+	symbols->places = NULL;
+}
+
+/*
+ * The line of an address, from its compilation unit. The index of those (.debug_aranges) isn't written by every
+ * compiler: without it each is looked at.
+ */
+static Dwarf_Line *find_line(Dwfl_Module *module, uint64_t address)
+{
+	Dwarf_Addr bias = 0;
+	Dwarf_Die *unit = dwfl_module_addrdie(module, address, &bias);
+
+	if (unit == NULL)
+		do
+			unit = dwfl_module_nextcu(module, unit, &bias);
+		while (unit != NULL && dwarf_haspc(unit, address - bias) != 1);
+	return unit != NULL ? dwarf_getsrc_die(unit, address - bias) : NULL;
+}
+
+void inspect_symbols_locate(struct inspect_symbols *symbols, uint64_t address, struct inspect_place *place)
+{
+	Dwfl_Module *module = symbols != NULL ? dwfl_addrmodule(symbols->dwfl, address) : NULL;
+	Dwarf_Line *line;
+	GElf_Sym symbol;
+
+	memset(place, 0, sizeof(*place));
+	if (module == NULL)
+		return;
+	inspect_copy_text(place->module, sizeof(place->module),
+		  dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
+	inspect_copy_text(place->symbol, sizeof(place->symbol),
+		  dwfl_module_addrinfo(module, address, &place->offset, &symbol, NULL, NULL, NULL));
+	line = find_line(module, address);
+	if (line != NULL && dwarf_lineno(line, &place->line) == 0)
+		inspect_copy_text(place->file, sizeof(place->file), dwarf_linesrc(line, NULL, NULL));
+}
