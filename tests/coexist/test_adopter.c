@@ -9,14 +9,6 @@
 #include "adopter.h"
 #include "copy.h"
 
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			fprintf(stderr, "# line %d: %s\n", __LINE__, #condition);                                      \
-			_exit(1);                                                                                      \
-		}                                                                                                      \
-	} while (0)
-
 static const struct copy *copy;
 static struct rk_counter *counter;
 static bool tagged_form, visible;
@@ -109,18 +101,6 @@ static int we_first(int threads)
 		CHECK(adopter_is_fast() == visible);
 	many_lives(threads);
 	return 0;
-}
-
-static int in_child_with(int (*body)(int), int argument)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(body(argument));
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static void adopter_comes_first(void **state)

@@ -35,14 +35,6 @@ static const struct copy *load(const char *module, enum way way, void **handle)
 	return function == NULL ? NULL : function();
 }
 
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			fprintf(stderr, "# line %d: %s\n", __LINE__, #condition);                                      \
-			_exit(1);                                                                                      \
-		}                                                                                                      \
-	} while (0)
-
 static bool refused; /* a foreign registration came first */
 
 static bool has_rseq(void)
@@ -157,23 +149,11 @@ static int some_order(int order)
 	return 0;
 }
 
-static int run_child(int (*body)(int), int argument)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(body(argument));
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 static void any_order(void **state)
 {
 	(void)state;
 	for (int order = 0; order < 6; order++)
-		assert_int_equal(run_child(some_order, order), 0);
+		assert_int_equal(in_child_with(some_order, order), 0);
 }
 
 /* Counts are common to all copies where they share the block, and each copy's own where the area is the libc's. */
@@ -211,7 +191,7 @@ static void explicit_users(void **state)
 	(void)state;
 	if (!has_rseq())
 		SKIP("nothing to count without rseq");
-	assert_int_equal(run_child(counts, 0), 0);
+	assert_int_equal(in_child_with(counts, 0), 0);
 }
 
 static pthread_barrier_t barrier;
@@ -249,7 +229,7 @@ static void eight_threads_load_copies(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 20; i++)
-		assert_int_equal(run_child(all_at_once, 0), 0);
+		assert_int_equal(in_child_with(all_at_once, 0), 0);
 }
 
 /* A plugin that holds a copy goes; threads that it registered, and one that sleeps with its rseq_cs set, live on. */
@@ -292,7 +272,7 @@ static void unloading_is_harmless(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 20; i++)
-		assert_int_equal(run_child(unloaded, 0), 0);
+		assert_int_equal(in_child_with(unloaded, 0), 0);
 }
 
 /* Somebody else's page at the rendezvous, readable or not: said, and the fallback at work. */
@@ -316,8 +296,8 @@ static void rendezvous_taken(void **state)
 	(void)state;
 	if (strcmp(getenv("WORLD"), "self") != 0 || strcmp(getenv("LIBC_AREA"), "false") != 0)
 		SKIP("no rendezvous where the libc has an area");
-	assert_int_equal(run_child(address_taken, PROT_READ), 0);
-	assert_int_equal(run_child(address_taken, PROT_NONE), 0);
+	assert_int_equal(in_child_with(address_taken, PROT_READ), 0);
+	assert_int_equal(in_child_with(address_taken, PROT_NONE), 0);
 }
 
 static char *thread_pointer(void)
@@ -366,9 +346,9 @@ static void foreign_registrations(void **state)
 	(void)state;
 	if (strcmp(getenv("WORLD"), "self") != 0)
 		SKIP("the libc has registered this thread");
-	assert_int_equal(run_child(foreign_first, 0), 0);
+	assert_int_equal(in_child_with(foreign_first, 0), 0);
 	if (strcmp(getenv("LIBC_AREA"), "true") == 0)
-		assert_int_equal(run_child(foreign_first, 1), 0);
+		assert_int_equal(in_child_with(foreign_first, 1), 0);
 }
 
 static const struct CMUnitTest tests[] = {

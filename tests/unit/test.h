@@ -132,17 +132,42 @@ static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), v
 		skip();                                                                                                \
 	} while (0)
 
-/* Runs `body` in a child and returns its exit status, or 128 + the signal that ended it. */
-static inline int in_child(int (*body)(void))
+/* An assertion in a child process: says what failed, and ends the child. */
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "# line %d: %s\n", __LINE__, #condition);                                      \
+			_exit(1);                                                                                      \
+		}                                                                                                      \
+	} while (0)
+
+/* Waits for a child that fork() returned. Its exit status, or 128 + the signal that ended it. */
+static inline int exit_status_of(pid_t pid)
 {
 	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Runs `body` in a child; returns as exit_status_of(). */
+static inline int in_child(int (*body)(void))
+{
 	pid_t pid = fork();
 
 	if (pid == 0)
 		_exit(body());
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return exit_status_of(pid);
+}
+
+static inline int in_child_with(int (*body)(int), int argument)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(body(argument));
+	return exit_status_of(pid);
 }
 
 #define RUN(tests)                                                                                                     \

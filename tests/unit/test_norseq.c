@@ -78,14 +78,6 @@ static void add_in_threads(int threads)
 		pthread_join(thread[i], NULL);
 }
 
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			fprintf(stderr, "# line %d: %s\n", __LINE__, #condition);                                      \
-			_exit(1);                                                                                      \
-		}                                                                                                      \
-	} while (0)
-
 /* Started under a filter: nobody could register, and the reason is known. */
 static void without_from_the_start(enum rk_reason reason, int error)
 {
@@ -255,7 +247,6 @@ static const struct {
  */
 static int run_case(const char *name)
 {
-	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -265,9 +256,7 @@ static int run_case(const char *name)
 		execl("/proc/self/exe", "test_norseq", name, (char *)NULL);
 		_exit(96);
 	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return exit_status_of(pid);
 }
 
 static void enosys_from_the_start(void **state)
