@@ -34,7 +34,9 @@ install: all  ## install below PREFIX (default /usr/local, LIBDIR lib), staged i
 mutants: deps-check  ## break the code in known ways and see that a test fails each time
 	@tests/mutants/run
 
-check-programs: all  ## run servers and runtimes that are installed under rseqkit exec, and see every thread registered
+check-programs: deps-check all  ## run servers and runtimes that are installed under rseqkit exec, and see every thread registered
+	@meson configure $(BUILD) -Dtests=true
+	@ninja -C $(BUILD) --quiet
 	@tests/preload/programs "$(CURDIR)" "$(abspath $(BUILD))"
 
 clean:  ## remove everything that was built

@@ -251,9 +251,10 @@ figures() {
 @test "check_bars: all bars hold, exit 0; each of them can fail, exit 1; a figure is missing, exit 3" {
 	figures >"$BATS_TEST_TMPDIR/json"
 	expect 0 "$check_bars" "$BATS_TEST_TMPDIR/json"
-	[ "$(grep -c '^holds' <<<"$output")" -eq 7 ]
+	[ "$(grep -c '^holds' <<<"$output")" -eq 8 ]
 	for change in counter@classic@1=0.95 counter@percpu-atomic@1=7.9 counter@shared-atomic@2=14.9 \
 		counter@rseqkit@2=1.16 cpu@sched_getcpu@1=3.9 register-self@rseqkit@1=1.3 \
+		register-self@rseqkit-first@1=1.3 \
 		register-self@rseqkit-vfork-bracket@1=1.3; do
 		figures $change >"$BATS_TEST_TMPDIR/json"
 		expect 1 "$check_bars" "$BATS_TEST_TMPDIR/json"
