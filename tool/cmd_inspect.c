@@ -35,6 +35,31 @@ struct settings {
 	uint64_t count;
 };
 
+/* A process that is ending has no memory any more, long before it is gone; then no owner can be told. */
+static bool has_no_memory(pid_t pid)
+{
+	char path[64];
+	FILE *maps;
+	bool empty;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	maps = fopen(path, "re");
+	if (maps == NULL)
+		return false; /* not ours to read */
+	empty = fgetc(maps) == EOF;
+	fclose(maps);
+	return empty;
+}
+
+/* The initial thread may end long before the others. */
+static bool has_ended(pid_t pid)
+{
+	struct inspect_status status;
+
+	return !inspect_status(pid, pid, &status) || (inspect_has_ended(&status) && status.threads <= 1) ||
+	       (!inspect_has_ended(&status) && has_no_memory(pid));
+}
+
 static int look_once(struct inspect_look *look, const struct settings *settings)
 {
 	struct inspect_symbols *symbols;
@@ -44,6 +69,13 @@ static int look_once(struct inspect_look *look, const struct settings *settings)
 		return status;
 	symbols = inspect_symbols_open(look->pid);
 	inspect_symbols_places(symbols, &look->places);
+	if (has_ended(look->pid)) {
+		inspect_symbols_close(symbols);
+		look->count = 0;
+		if (!settings->watch)
+			complain("process %d has ended meanwhile", (int)look->pid);
+		return EXIT_USAGE;
+	}
 	inspect_conclude(look);
 	if (settings->watch && !settings->json && isatty(STDOUT_FILENO))
 		fputs("\033[H\033[2J", stdout);
@@ -53,14 +85,6 @@ static int look_once(struct inspect_look *look, const struct settings *settings)
 		inspect_print_text(look, symbols);
 	inspect_symbols_close(symbols);
 	return inspect_exit_status(look);
-}
-
-/* The initial thread may end long before the others. */
-static bool has_ended(pid_t pid)
-{
-	struct inspect_status status;
-
-	return !inspect_status(pid, pid, &status) || (inspect_has_ended(&status) && status.threads <= 1);
 }
 
 /* The end of the process ends a watch, too. */
