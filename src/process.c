@@ -6,6 +6,7 @@
  * The libc's area is so by construction (a libc that leaves it alone writes -2 at every thread's start), ours by its
  * initial content.
  */
+#define _GNU_SOURCE
 #include "process.h"
 
 #include <string.h>
@@ -102,13 +103,15 @@ static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offse
 		.block_version = RK_THREAD_BLOCK_VERSION,
 		.block_size = sizeof(struct rk_thread_block),
 	};
-	int r = kernel_has_rseq() ? rk_rendezvous(&meeting) : 0;
+	/* A block that isn't in static TLS is nothing to offer. */
+	bool late = kind == RK_RENDEZVOUS_BLOCK && !rk_block_is_static();
+	int r = late ? rk_rendezvous_look(&meeting) : kernel_has_rseq() ? rk_rendezvous(&meeting) : 0;
 
 	adopt(p, &meeting);
 	/* Copies without the libc's area depend on the page; an adopter's area is right for whoever sees it. */
 	if (r < 0 && kind == RK_RENDEZVOUS_BLOCK) {
 		p->where = RK_WHERE_NOWHERE;
-		p->reason = RK_REASON_RENDEZVOUS;
+		p->reason = late ? RK_REASON_LATE : RK_REASON_RENDEZVOUS;
 	}
 }
 
@@ -159,13 +162,13 @@ static struct rk_process decide(void)
 		decide_without_libc(&p, p.offset);
 	}
 	/* Registered already, and with another signature: our first abort would be fatal. */
-	if ((int32_t)rk_area_at(p.offset)->cpu_id >= 0 && p.length != 0 && !signature_is_ours(p.offset, p.length)) {
+	if (p.where != RK_WHERE_NOWHERE && (int32_t)rk_area_at(p.offset)->cpu_id >= 0 && p.length != 0 && !signature_is_ours(p.offset, p.length)) {
 		p.where = RK_WHERE_NOWHERE;
 		p.reason = RK_REASON_SIGNATURE;
 	}
 #endif
 	if (p.where == RK_WHERE_NOWHERE)
-		p.offset = rk_block_offset();
+		p.offset = rk_block_is_static() ? rk_block_offset() : 0;
 	p.valid = p.where == RK_WHERE_NOWHERE ? 0 : valid_bytes(p.feature_size, p.length ? p.length : RK_AREA_LENGTH_ORIGINAL);
 	return p;
 }

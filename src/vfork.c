@@ -9,18 +9,18 @@
  * while the depth is above 0, the thread is unregistered, and `restore` says that the outermost end has to register
  * it.
  */
+#define _GNU_SOURCE
 #include <rseqkit/thread.h>
 
 #include "area.h"
 #include "kernel.h"
 #include "process.h"
-#include "thread_pointer.h"
 
 int rk_vfork_begin(void)
 {
 	const struct rk_process *p = rk_process_get();
 	struct rk_thread_block *block = rk_block_in_use(p);
-	volatile struct rk_area *area = rk_area_at(p->offset);
+	volatile struct rk_area *area = rk_area_of(p);
 	int r;
 
 	if (READ(block->vfork) == UINT8_MAX)
@@ -53,7 +53,7 @@ int rk_vfork_end(void)
 	WRITE(block->vfork, (uint8_t)(READ(block->vfork) - 1));
 	if (READ(block->vfork) > 0 || !READ(block->restore))
 		return 0;
-	r = rk_sys_rseq(rk_area_at(p->offset), p->length, 0, RK_SIGNATURE);
+	r = rk_sys_rseq(rk_area_of(p), p->length, 0, RK_SIGNATURE);
 	if (r < 0 && r != -EBUSY)
 		return r;
 	WRITE(block->restore, 0);

@@ -78,7 +78,7 @@ struct rk_thread_block {
 	uint8_t restore;    /* rk_vfork_begin() unregistered this thread */
 	uint8_t counted;    /* a user of an early adopter's count is ours */
 	uint8_t locked;     /* inside the lock of per-CPU memory, for a fork in a signal handler */
-	uint8_t reserved;
+	uint8_t armed;      /* the thread's end will undo its registration, where the libc needs that */
 } __attribute__((__aligned__(64)));
 
 #define RK_THREAD_BLOCK_VERSION 1
@@ -128,6 +128,16 @@ RK_API const ptrdiff_t rk_area_offset;
  * length is 32. Constant from the constructor on.
  */
 RK_API const uint32_t rk_area_valid;
+
+/*
+ * True where there is no such offset at all: rk_area_offset is 0, which is no area's, and operations leave for their
+ * fallback. This happens on C libraries that have no static TLS for modules that are loaded late (musl); glibc has it.
+ */
+#ifdef __GLIBC__
+#define RK_NO_AREA 0
+#else
+#define RK_NO_AREA RK_UNLIKELY(rk_area_offset == 0)
+#endif
 
 RK_END_DECLS
 
