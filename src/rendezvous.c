@@ -60,8 +60,9 @@ static int publish(const struct rk_rendezvous *offer)
 	if (fd < 0)
 		return (int)fd;
 	mapped = RK_SYSCALL(SYS_write, (int)fd, offer, sizeof(*offer));
+	/* The last argument is on the stack, where syscall() reads a long: of an int, half would be whatever was there. */
 	if (mapped == (long)sizeof(*offer))
-		mapped = RK_SYSCALL(SYS_mmap, page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0);
+		mapped = RK_SYSCALL(SYS_mmap, page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0L);
 	else if (mapped >= 0)
 		mapped = -ENOSPC;
 	(void)RK_SYSCALL(SYS_close, (int)fd);
