@@ -10,7 +10,7 @@ DESTDIR ?=
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check bench install clean help deps deps-check mutants check-matrix check-programs
+.PHONY: all demo check bench install clean help deps deps-check mutants check-matrix check-programs abi
 
 all: deps  ## build the library and the tool (build/tool/rseqkit)
 	@[ -f $(BUILD)/build.ninja ] || \
@@ -41,6 +41,9 @@ check-programs: deps-check all  ## run servers and runtimes that are installed u
 	@meson configure $(BUILD) -Dtests=true
 	@ninja -C $(BUILD) --quiet
 	@tests/preload/programs "$(CURDIR)" "$(abspath $(BUILD))"
+
+abi: deps-check all  ## describe the ABI anew in tests/abi, after a change that is meant
+	@tests/abi/run "$(CURDIR)" "$(abspath $(BUILD))" update
 
 clean:  ## remove everything that was built
 	@rm -rf $(BUILD)

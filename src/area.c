@@ -13,7 +13,7 @@
 
 __thread struct rk_thread_block rk_block = {
 	.u.area.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED,
-	.version = RK_THREAD_BLOCK_VERSION,
+	.state.version = RK_THREAD_STATE_VERSION,
 };
 
 _Static_assert(sizeof(struct rk_thread_block) == 64, "one cache line of static TLS");

@@ -16,13 +16,13 @@
 extern __thread struct rk_thread_block rk_block __attribute__((RK_BLOCK_MODEL __visibility__("hidden")));
 
 /*
- * The calling thread's block that this process uses: that of the copy whose block is the area, and each copy's own
- * where the area is the libc's.
+ * The calling thread's state that this process uses: that of the copy whose block is the area, which may be of another
+ * version, and each copy's own where the area is the libc's.
  */
-static inline struct rk_thread_block *rk_block_in_use(const struct rk_process *process)
+static inline struct rk_thread_state *rk_state_in_use(const struct rk_process *process)
 {
-	return process->where == RK_WHERE_OWN ? (struct rk_thread_block *)(rk_thread_pointer() + process->offset) :
-						&rk_block;
+	return process->where == RK_WHERE_OWN ? (struct rk_thread_state *)(rk_thread_pointer() + process->state) :
+						&rk_block.state;
 }
 
 /* The calling thread's area; where the process has none, what is never registered: this copy's own block. */
@@ -31,7 +31,7 @@ static inline volatile struct rk_area *rk_area_of(const struct rk_process *proce
 	return RK_LIKELY(process->offset != 0) ? rk_area_at(process->offset) : &rk_block.u.area;
 }
 
-/* Single bytes and words of the thread block, shared with signal handlers of the same thread only. */
+/* Single bytes and words of the thread state, shared with signal handlers of the same thread only. */
 #define READ(field) (*(volatile __typeof__(field) *)&(field))
 #define WRITE(field, value) (*(volatile __typeof__(field) *)&(field) = (value))
 

@@ -20,9 +20,9 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool have_key, started;
 
-static void at_thread_end(void *block)
+static void at_thread_end(void *state)
 {
-	(void)block;
+	(void)state;
 	rk_thread_detach(RK_REASON_EXITING);
 }
 
@@ -43,26 +43,26 @@ void rk_exit_prepare(void)
 
 void rk_exit_watch(void)
 {
-	struct rk_thread_block *block = rk_block_in_use(rk_process_get());
+	struct rk_thread_state *state = rk_state_in_use(rk_process_get());
 
-	if (!have_key || READ(block->armed) || pthread_setspecific(key, block) != 0)
+	if (!have_key || READ(state->armed) || pthread_setspecific(key, state) != 0)
 		return;
-	WRITE(block->armed, 1);
+	WRITE(state->armed, 1);
 	/* A signal handler was faster, and was refused. */
-	if (READ(block->reason) == RK_REASON_UNWATCHED)
-		WRITE(block->reason, RK_REASON_NONE);
+	if (READ(state->reason) == RK_REASON_UNWATCHED)
+		WRITE(state->reason, RK_REASON_NONE);
 }
 
 void rk_exit_process_started(void)
 {
 	if (is_initial_thread())
-		WRITE(rk_block_in_use(rk_process_get())->armed, 1);
+		WRITE(rk_state_in_use(rk_process_get())->armed, 1);
 	started = true;
 }
 
-bool rk_exit_is_watched(struct rk_thread_block *block)
+bool rk_exit_is_watched(struct rk_thread_state *state)
 {
 	/* Before the constructor only the initial thread is known for what it is. */
-	return READ(block->armed) || (!__atomic_load_n(&started, __ATOMIC_RELAXED) && is_initial_thread());
+	return READ(state->armed) || (!__atomic_load_n(&started, __ATOMIC_RELAXED) && is_initial_thread());
 }
 #endif

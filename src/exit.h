@@ -28,14 +28,14 @@ void rk_exit_watch(void);
 void rk_exit_process_started(void);
 
 /* Will the calling thread's end be seen, if it has to be? Async-signal-safe. */
-bool rk_exit_is_watched(struct rk_thread_block *block);
+bool rk_exit_is_watched(struct rk_thread_state *state);
 #else
 static inline void rk_exit_prepare(void) {}
 static inline void rk_exit_watch(void) {}
 static inline void rk_exit_process_started(void) {}
-static inline bool rk_exit_is_watched(struct rk_thread_block *block)
+static inline bool rk_exit_is_watched(struct rk_thread_state *state)
 {
-	(void)block;
+	(void)state;
 	return true;
 }
 #endif

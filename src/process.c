@@ -86,6 +86,7 @@ static void adopt(struct rk_process *p, const struct rk_rendezvous *meeting)
 {
 	p->where = meeting->kind == RK_RENDEZVOUS_EARLY ? RK_WHERE_EARLY : RK_WHERE_OWN;
 	p->offset = (ptrdiff_t)meeting->offset;
+	p->state = (ptrdiff_t)(meeting->offset + meeting->state);
 	p->length = meeting->length;
 }
 
@@ -97,11 +98,12 @@ static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offse
 		.version = RK_RENDEZVOUS_VERSION,
 		.size = sizeof(meeting),
 		.kind = kind,
+		.state = offsetof(struct rk_thread_block, state),
 		.offset = offset,
 		.length = length,
 		.signature = RK_SIGNATURE,
-		.block_version = RK_THREAD_BLOCK_VERSION,
-		.block_size = sizeof(struct rk_thread_block),
+		.state_version = RK_THREAD_STATE_VERSION,
+		.state_size = sizeof(struct rk_thread_state),
 	};
 	/* A block that isn't in static TLS is nothing to offer. */
 	bool late = kind == RK_RENDEZVOUS_BLOCK && !rk_block_is_static();
@@ -181,6 +183,7 @@ const struct rk_process *rk_process_get(void)
 		return &process;
 	p = decide();
 	__atomic_store_n(&process.offset, p.offset, __ATOMIC_RELAXED);
+	__atomic_store_n(&process.state, p.state, __ATOMIC_RELAXED);
 	__atomic_store_n(&process.length, p.length, __ATOMIC_RELAXED);
 	__atomic_store_n(&process.valid, p.valid, __ATOMIC_RELAXED);
 	__atomic_store_n(&process.feature_size, p.feature_size, __ATOMIC_RELAXED);

@@ -83,13 +83,13 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
 	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users() : NULL;
 	int r;
 
-	if (adopters != NULL && !READ(rk_block.counted)) {
-		WRITE(rk_block.counted, 1);
+	if (adopters != NULL && !READ(rk_block.state.counted)) {
+		WRITE(rk_block.state.counted, 1);
 		(void)add(adopters, 1);
 	}
 	r = rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
-	if (r < 0 && r != -EBUSY && adopters != NULL && READ(rk_block.counted)) {
-		WRITE(rk_block.counted, 0);
+	if (r < 0 && r != -EBUSY && adopters != NULL && READ(rk_block.state.counted)) {
+		WRITE(rk_block.state.counted, 0);
 		(void)add(adopters, (uint32_t)-1);
 	}
 	return r;
@@ -101,30 +101,30 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
  */
 static int attach(const struct rk_process *p, volatile struct rk_area *area)
 {
-	struct rk_thread_block *block = rk_block_in_use(p);
+	struct rk_thread_state *state = rk_state_in_use(p);
 	enum rk_reason reason = RK_REASON_NONE;
 	int vfork_child = rk_kernel_is_vfork_child();
 	int r;
 
 	if (vfork_child == 1)
-		return -rk_reason_errno(RK_REASON_VFORK); /* not kept: the block is the parent's */
+		return -rk_reason_errno(RK_REASON_VFORK); /* not kept: the state is the parent's */
 	if (vfork_child < 0) {
 		/* Can't tell, so don't: a registration in a vfork child would poison the parent. */
 		r = rk_kernel_has_registration();
 		reason = r == -ENOSYS ? RK_REASON_NO_KERNEL : RK_REASON_BLOCKED;
-	} else if (!rk_exit_is_watched(block)) {
+	} else if (!rk_exit_is_watched(state)) {
 		reason = RK_REASON_UNWATCHED;
 	} else {
 		r = register_area(p, area);
 		if (r == 0) {
-			WRITE(block->registered, 1);
+			WRITE(state->registered, 1);
 			return 0;
 		}
 		if (r == -EBUSY)
 			return 0;
 		reason = reason_of(r);
 	}
-	WRITE(block->reason, (uint8_t)reason);
+	WRITE(state->reason, (uint8_t)reason);
 	/*
 	 * A private registration is a fact of the process: its owner expects every thread. Filters are each thread's
 	 * own.
@@ -141,22 +141,22 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 void rk_thread_detach(enum rk_reason reason)
 {
 	const struct rk_process *p = rk_process_get();
-	struct rk_thread_block *block = rk_block_in_use(p);
+	struct rk_thread_state *state = rk_state_in_use(p);
 	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users() : NULL;
 	uint64_t all = UINT64_MAX, saved;
 	bool last;
 
-	if (READ(block->reason) == RK_REASON_NONE)
-		WRITE(block->reason, (uint8_t)reason);
-	WRITE(block->restore, 0);
+	if (READ(state->reason) == RK_REASON_NONE)
+		WRITE(state->reason, (uint8_t)reason);
+	WRITE(state->restore, 0);
 	(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved, sizeof(all));
-	last = READ(block->registered);
+	last = READ(state->registered);
 	if (adopters != NULL)
-		last = READ(block->counted) && add(adopters, (uint32_t)-1) == 0;
+		last = READ(state->counted) && add(adopters, (uint32_t)-1) == 0;
 	if (last)
 		(void)rk_sys_rseq(rk_area_of(p), p->length, RK_RSEQ_UNREGISTER, RK_SIGNATURE);
-	WRITE(block->counted, 0);
-	WRITE(block->registered, 0);
+	WRITE(state->counted, 0);
+	WRITE(state->registered, 0);
 	(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
 }
 
@@ -164,15 +164,15 @@ void rk_thread_detach(enum rk_reason reason)
 static int prepare(void)
 {
 	const struct rk_process *p = rk_process_get();
-	struct rk_thread_block *block = rk_block_in_use(p);
+	struct rk_thread_state *state = rk_state_in_use(p);
 	volatile struct rk_area *area = rk_area_of(p);
 	uint8_t reason;
 
 	if (is_registered(area))
 		return 0;
-	if (READ(block->vfork) > 0)
+	if (READ(state->vfork) > 0)
 		return -rk_reason_errno(RK_REASON_VFORK);
-	reason = READ(block->reason);
+	reason = READ(state->reason);
 	if (reason == RK_REASON_NONE)
 		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
 	if (reason == RK_REASON_NONE && p->where == RK_WHERE_LIBC)
@@ -187,42 +187,42 @@ int rk_thread_prepare(void)
 	int r = prepare();
 
 	if (r == 0)
-		WRITE(rk_block_in_use(rk_process_get())->lazy, 1);
+		WRITE(rk_state_in_use(rk_process_get())->lazy, 1);
 	return r;
 }
 
 int rk_thread_register(void)
 {
-	struct rk_thread_block *block = rk_block_in_use(rk_process_get());
+	struct rk_thread_state *state = rk_state_in_use(rk_process_get());
 	uint32_t users;
 	int r = prepare();
 
 	if (r < 0)
 		return r;
 	do {
-		users = READ(block->users);
+		users = READ(state->users);
 		if (users == UINT32_MAX)
 			return -EOVERFLOW;
-	} while (!replace(&block->users, users, users + 1));
+	} while (!replace(&state->users, users, users + 1));
 	return 0;
 }
 
 int rk_thread_unregister(void)
 {
-	struct rk_thread_block *block = rk_block_in_use(rk_process_get());
+	struct rk_thread_state *state = rk_state_in_use(rk_process_get());
 	uint32_t users;
 
 	do {
-		users = READ(block->users);
+		users = READ(state->users);
 		if (users == 0)
 			return -EINVAL;
-	} while (!replace(&block->users, users, users - 1));
+	} while (!replace(&state->users, users, users - 1));
 	return 0;
 }
 
 uint32_t rk_thread_users(void)
 {
-	return READ(rk_block_in_use(rk_process_get())->users);
+	return READ(rk_state_in_use(rk_process_get())->users);
 }
 
 const volatile struct rk_area *rk_thread_area(void)
@@ -235,14 +235,14 @@ const volatile struct rk_area *rk_thread_area(void)
 enum rk_reason rk_thread_reason(void)
 {
 	const struct rk_process *p = rk_process_get();
-	struct rk_thread_block *block = rk_block_in_use(p);
+	struct rk_thread_state *state = rk_state_in_use(p);
 	uint8_t reason;
 
 	if (is_registered(rk_area_of(p)))
 		return RK_REASON_NONE;
-	if (READ(block->vfork) > 0)
+	if (READ(state->vfork) > 0)
 		return RK_REASON_VFORK;
-	reason = READ(block->reason);
+	reason = READ(state->reason);
 	if (reason == RK_REASON_NONE)
 		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
 	if (reason != RK_REASON_NONE)
