@@ -53,6 +53,9 @@ int rk_vfork_end(void)
 	WRITE(block->vfork, (uint8_t)(READ(block->vfork) - 1));
 	if (READ(block->vfork) > 0 || !READ(block->restore))
 		return 0;
+	/* The bracket of a handler in a vfork child, whose parent has yet to come this far: the parent's to restore. */
+	if (rk_kernel_is_vfork_child() == 1)
+		return 0;
 	r = rk_sys_rseq(rk_area_at(p->offset), p->length, 0, RK_SIGNATURE);
 	if (r < 0 && r != -EBUSY)
 		return r;

@@ -175,6 +175,36 @@ static void bracket_makes_vfork_safe(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
+static volatile bool child_may_end;
+
+/* A child that ends its parent's bracket, against the rules, registers nobody: the area is the parent's. */
+static void end_in_a_child(void **state)
+{
+	pid_t pid;
+	int status;
+
+	(void)state;
+	if (VFORK_IS_FORK)
+		SKIP("ThreadSanitizer turns vfork into fork");
+	if (!world_has_rseq())
+		SKIP("nothing to bracket without rseq");
+	assert_int_equal(rk_vfork_begin(), 0);
+	pid = vfork();
+	if (pid == 0) {
+		child_may_end = rk_vfork_end() == 0;
+		child_kernel_any = kernel_says_any();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(child_may_end);
+	assert_false(child_kernel_any);
+	assert_false(kernel_says_any());
+	/* The parent's next bracket restores what this one has left undone. */
+	assert_int_equal(rk_vfork_begin(), 0);
+	assert_int_equal(rk_vfork_end(), 0);
+	assert_true(kernel_says_registered(rk_thread_area(), process_info().length));
+}
+
 static int brackets_in_handlers, registered_inside;
 
 static void bracket_in_handler(int signo)
@@ -203,7 +233,7 @@ static void brackets_nest_in_handlers(void **state)
 	if (!world_has_rseq())
 		SKIP("nothing to bracket without rseq");
 	sigaction(SIGALRM, &action, NULL);
-	set_timer(ITIMER_REAL, 20);
+	set_timer(ITIMER_REAL, 50);
 	for (int64_t i = 0; i < ROUNDS(200000); i++) {
 		assert_int_equal(rk_vfork_begin(), 0);
 		assert_false(kernel_says_any());
@@ -270,7 +300,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fork_keeps_everything),    cmocka_unit_test(fork_while_others_allocate),
 	cmocka_unit_test(vfork_child_is_refused),   cmocka_unit_test(bracket_makes_vfork_safe),
 	cmocka_unit_test(bracket_depth_is_bounded), cmocka_unit_test(brackets_nest_in_handlers),
-	cmocka_unit_test(fork_in_a_handler),
+	cmocka_unit_test(fork_in_a_handler),        cmocka_unit_test(end_in_a_child),
 };
 
 RUN(tests)
