@@ -3,6 +3,7 @@
 #ifndef RK_SRC_AREA_H
 #define RK_SRC_AREA_H
 
+#include <stdbool.h>
 #include "process.h"
 #include "thread_pointer.h"
 
@@ -22,6 +23,18 @@ static inline struct rk_thread_block *rk_block_in_use(const struct rk_process *p
 /* Single bytes and words of the thread block, shared with signal handlers of the same thread only. */
 #define READ(field) (*(volatile __typeof__(field) *)&(field))
 #define WRITE(field, value) (*(volatile __typeof__(field) *)&(field) = (value))
+
+/*
+ * Words of the process are zero until they are decided on, and are never written to after that: whoever has seen the
+ * decision reads them plainly, while others that made the same one may still be at it.
+ */
+#define SET_ONCE(word, value)                                                                                          \
+	do {                                                                                                           \
+		__typeof__(word) zero_ = 0, value_ = (value);                                                          \
+		if (value_ != 0)                                                                                       \
+			__atomic_compare_exchange_n(&(word), &zero_, value_, false, __ATOMIC_ACQ_REL,                  \
+						    __ATOMIC_ACQUIRE);                                                 \
+	} while (0)
 
 /* Offset of this copy's own block from the thread pointer. */
 ptrdiff_t rk_block_offset(void);
