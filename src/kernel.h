@@ -18,6 +18,13 @@
 #define SYS_rseq __NR_rseq
 #endif
 
+/* Of 32-bit machines the one that takes its arguments in registers; offsets are 0 here, in whatever unit. */
+#ifdef SYS_mmap2
+#define RK_SYS_MMAP SYS_mmap2
+#else
+#define RK_SYS_MMAP SYS_mmap
+#endif
+
 #define RK_RSEQ_UNREGISTER 1 /* RSEQ_FLAG_UNREGISTER of include/uapi/linux/rseq.h */
 
 #ifndef RK_SIGNATURE
@@ -29,7 +36,7 @@
 	__extension__({                                                                                                \
 		int rk_errno_ = errno;                                                                                 \
 		long rk_result_ = syscall(__VA_ARGS__);                                                                \
-		if (rk_result_ < 0)                                                                                    \
+		if (rk_result_ == -1)                                                                                  \
 			rk_result_ = -errno;                                                                           \
 		errno = rk_errno_;                                                                                     \
 		rk_result_;                                                                                            \
