@@ -12,6 +12,7 @@
 #include <rseqkit/thread.h>
 
 #include <sched.h>
+#include <signal.h>
 #include "area.h"
 #include "early.h"
 #include "kernel.h"
@@ -72,23 +73,37 @@ static enum rk_reason reason_of(int error)
 
 /*
  * The system call, and before it what an early adopter's protocol asks for: one user more, so that the adopter's last
- * one doesn't unregister the thread under us. That user stays, as a libc's would.
+ * one doesn't unregister the thread under us. That user stays, as a libc's would. By the protocol signals are blocked
+ * meanwhile: a handler finds the count and the registration both done, or neither.
  */
 static int register_area(const struct rk_process *p, volatile struct rk_area *area)
 {
 	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users() : NULL;
+	uint64_t all = UINT64_MAX, saved;
+	bool blocked;
 	int r;
 
-	if (adopters != NULL && !READ(rk_block.counted)) {
+	if (adopters == NULL)
+		return rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
+	blocked = RK_SYSCALL(SYS_rt_sigprocmask, SIG_BLOCK, &all, &saved, sizeof(all)) == 0;
+	if (!READ(rk_block.counted)) {
 		WRITE(rk_block.counted, 1);
 		add(adopters, 1);
 	}
 	r = rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
-	if (r < 0 && r != -EBUSY && adopters != NULL && READ(rk_block.counted)) {
+	if (r < 0 && r != -EBUSY) {
 		WRITE(rk_block.counted, 0);
 		add(adopters, (uint32_t)-1);
 	}
+	if (blocked)
+		(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
 	return r;
+}
+
+/* A thread that an early adopter registered, and we aren't among those it counts: its last user would undo that. */
+static bool owes_a_count(const struct rk_process *p)
+{
+	return p->where == RK_WHERE_EARLY && !READ(rk_block.counted) && rk_early_users() != NULL;
 }
 
 /*
@@ -136,6 +151,8 @@ static int prepare(void)
 	volatile struct rk_area *area = rk_area_at(p->offset);
 	uint8_t reason;
 
+	if (is_registered(area) && owes_a_count(p) && READ(block->vfork) == 0 && rk_kernel_is_vfork_child() == 0)
+		(void)register_area(p, area);
 	if (is_registered(area))
 		return 0;
 	if (READ(block->vfork) > 0)

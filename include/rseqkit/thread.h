@@ -73,7 +73,8 @@ RK_API int rk_process_init(void);
 /*
  * Makes sure that the calling thread is registered, for its whole life. Operations do this by themselves.
  *
- * System calls, once per thread and only where the libc doesn't register: get_robust_list and rseq.
+ * System calls, once per thread and only where the libc doesn't register: get_robust_list and rseq; rt_sigprocmask
+ * where an early adopter counts its users.
  * Returns 0, or a negative errno, the same one until something changes: -ENOSYS (RK_REASON_NO_KERNEL,
  * RK_REASON_NO_PORT), -EPERM (RK_REASON_BLOCKED), -EBUSY (RK_REASON_FOREIGN), -EACCES (RK_REASON_SIGNATURE), -EAGAIN
  * (RK_REASON_VFORK), -EINVAL (RK_REASON_AREA), -ESRCH (RK_REASON_LIBC_GAVE_UP), -EADDRINUSE
@@ -139,7 +140,8 @@ RK_API int rk_process_query(struct rk_process_info *info, size_t size);
  * Returns 0; rk_vfork_begin(): -ENOTSUP when the registration can't be undone because its length isn't known,
  * -EOVERFLOW at 255 nested brackets; rk_vfork_end(): -EINVAL without a begin, or the negative errno of the
  * registration.
- * Context: any thread; signal handler; after fork. Cost: one rseq system call each, about 0.12 us.
+ * Context: any thread; signal handler; after fork. Cost: one rseq system call each, about 0.12 us, and
+ * get_robust_list at the end.
  */
 RK_API int rk_vfork_begin(void);
 RK_API int rk_vfork_end(void);
