@@ -143,6 +143,17 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 	return -rk_reason_errno(reason);
 }
 
+/*
+ * That there is a foreign owner one copy may have seen, in one thread. Where copies share blocks it is passed on both
+ * ways: to the process as this copy knows it, and to the other copies in this thread.
+ */
+static void pass_on_foreign(const struct rk_process *p, struct rk_thread_block *block)
+{
+	WRITE(block->reason, RK_REASON_FOREIGN);
+	if (__atomic_load_n(&p->reason, __ATOMIC_RELAXED) != RK_REASON_FOREIGN)
+		rk_process_give_up(RK_REASON_FOREIGN);
+}
+
 /* The slow path's order: is it there already; is a reason known; and only then the kernel. */
 static int prepare(void)
 {
@@ -162,6 +173,8 @@ static int prepare(void)
 		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
 	if (reason == RK_REASON_NONE && p->where == RK_WHERE_LIBC)
 		reason = RK_REASON_LIBC_GAVE_UP;
+	if (reason == RK_REASON_FOREIGN)
+		pass_on_foreign(p, block);
 	if (reason != RK_REASON_NONE)
 		return -rk_reason_errno((enum rk_reason)reason);
 	return attach(p, area);
