@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exit.pml - the end of a thread whose libc frees its memory while it still runs (musl): a destructor of each copy undoes
- * the registration, after which the thread takes the fallback. With MEMORY_STAYS, a libc whose memory outlives the
- * thread's last instruction (glibc): nothing is undone.
+ * exit.pml - the end of a thread whose libc frees its memory while it still runs (musl): a destructor of each copy
+ * undoes the registration, after which the thread takes the fallback. With MEMORY_STAYS, a libc whose memory outlives
+ * the thread's last instruction (glibc): nothing is undone.
  *
  * Claims: the kernel never writes to an area whose memory is gone; before the end, what thread.pml claims.
  *

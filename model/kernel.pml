@@ -4,8 +4,9 @@
  * and signal handlers.
  *
  * An activation is the thread itself (level 0), a handler (1), or a handler that nests over a handler (2). Only the
- * topmost runs, and the ones below wait until it is through: a proctype's `provided` clause says so (level <= its own). Between any two
- * steps of the one below, a handler may come; steps within `atomic` are one instruction or one system call.
+ * topmost runs, and the ones below wait until it is through: a proctype's `provided` clause says so (level <= its
+ * own). Between any two steps of the one below, a handler may come; steps within `atomic` are one instruction or one
+ * system call.
  */
 
 /* Areas: none, and the two that the models know. */
@@ -19,7 +20,7 @@
 #define EINVAL 2
 #define EAGAIN 3
 
-/* Whose registration and area: the thread's or its vfork child's, on one TLS; a model of more threads says otherwise. */
+/* Whose registration and area: the thread's, or its vfork child's on the same TLS; meeting.pml has more threads. */
 #ifndef SELF
 #define SELF child
 #define CLAIMS(area) claims[area]

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * library.pml - the slow path of src/thread.c, and the bracket of src/vfork.c, step by step; the comments quote the code.
- * Included after kernel.pml. The area is A, decided before: meeting.pml is about that.
+ * library.pml - the slow path of src/thread.c, and the bracket of src/vfork.c, step by step; the comments quote the
+ * code. Included after kernel.pml. The area is A, decided before: meeting.pml is about that.
  *
  * A model defines BLOCKS: 1 where all copies share a thread block (RK_WHERE_OWN), 2 where each of two copies has its
- * own (RK_WHERE_LIBC_SPARE, RK_WHERE_EARLY). NO_BRACKETS is for those that never vfork; COUNTED adds an early adopter's count, EXITING the end of a thread whose libc
- * frees its memory while it still runs.
+ * own (RK_WHERE_LIBC_SPARE, RK_WHERE_EARLY). NO_BRACKETS is for those that never vfork; COUNTED adds an early
+ * adopter's count, EXITING the end of a thread whose libc frees its memory while it still runs.
  *
  * The ghosts are no part of the code: they say what callers rely on.
  */
@@ -169,7 +169,7 @@ inline thread_unregister()
 	od
 }
 
-/* include/rseqkit/ops_body.h and src/thread.c, rk_leave(): a section, which a signal aborts as a whole; or the slow path. */
+/* include/rseqkit/ops_body.h; src/thread.c, rk_leave(): a section, which a signal aborts whole, or the slow path. */
 inline operation()
 {
 	do

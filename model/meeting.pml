@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * meeting.pml - two copies of the library decide whose block is the area: src/process.c and src/rendezvous.c, step by step,
- * where the libc has no area. Copy 0's block is A, copy 1's is B. A thread and its handler use one copy each, whichever;
- * another thread uses both, in either order. A stranger may take the address at any time. With FAILURES, memfd_create
- * may fail any one time (descriptors run short, and come back).
+ * meeting.pml - two copies of the library decide whose block is the area: src/process.c and src/rendezvous.c, step by
+ * step, where the libc has no area. Copy 0's block is A, copy 1's is B. A thread and its handler use one copy each,
+ * whichever; another thread uses both, in either order. A stranger may take the address at any time. With FAILURES,
+ * memfd_create may fail any one time (descriptors run short, and come back).
  *
  * Claims: one area for all, whoever is first, and nobody is refused by the kernel because of the other copy; with a
  * stranger on the page, or failures, a copy may do without, but copies that agreed agree; a copy's decision never

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread.pml - a thread, copies of the library that share a thread block (or, with BLOCKS=2, have one each), and handlers
- * that nest two deep: operations, explicit users, brackets around vfork children that compute.
+ * thread.pml - a thread, copies of the library that share a thread block (or, with BLOCKS=2, have one each), and
+ * handlers that nest two deep: operations, explicit users, brackets around vfork children that compute.
  *
- * Claims: an area that claims a CPU is registered, in the thread and in a vfork child; inside a bracket it isn't; nobody
- * is refused outside brackets and children; explicit users find the area registered until they leave; a bracket leaves
- * the thread as it was; in the end the counts are zero.
+ * Claims: an area that claims a CPU is registered, in the thread and in a vfork child; inside a bracket it isn't;
+ * nobody is refused outside brackets and children; explicit users find the area registered until they leave; a
+ * bracket leaves the thread as it was; in the end the counts are zero.
  */
 #ifndef BLOCKS
 #define BLOCKS 1

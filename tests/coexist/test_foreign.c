@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A library that follows no protocol and registers a private area, in every combination: before us or after us, with our
- * signature or another, zero-initialised or not, in all threads or in some. It is recognised where it holds a
+ * A library that follows no protocol and registers a private area, in every combination: before us or after us, with
+ * our signature or another, zero-initialised or not, in all threads or in some. It is recognised where it holds a
  * thread, never adopted, and left alone; once it was seen, no further thread is registered by us; counters are exact.
  *
- * Only where the libc leaves rseq alone. Threads start unregistered, for glibc registers the children of registered ones.
+ * Only where the libc leaves rseq alone. Threads start unregistered, for glibc registers the children of registered
+ * ones.
  */
 #include "../unit/test.h"
 #include <dlfcn.h>

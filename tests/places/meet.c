@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * meet.c - hidden copies of the library meet in a process that nobody has decided for: eight threads start at once under a
- * signal storm, and the first operation of each, or of a handler over it, is the copies' first. Each meeting is a
- * process of its own.
+ * meet.c - hidden copies of the library meet in a process that nobody has decided for: eight threads start at once
+ * under a signal storm, and the first operation of each, or of a handler over it, is the copies' first. Each meeting
+ * is a process of its own.
  *
  * usage: meet registered|no-kernel MODULE...    what the place gives; copies whose constructor doesn't run
  */
