@@ -60,6 +60,7 @@ static void check_copy(const struct copy *copy)
 __attribute__((__force_align_arg_pointer__)) static void on_alarm(int signo)
 {
 	int64_t which = __atomic_fetch_add(&handled, 1, __ATOMIC_RELAXED) % ncopies;
+	int before = errno;
 
 	(void)signo;
 	CHECK(copies[which]->reg() == (registered ? 0 : -ENOSYS));
@@ -69,6 +70,7 @@ __attribute__((__force_align_arg_pointer__)) static void on_alarm(int signo)
 		copies[which]->add(counters[which], 1000000);
 	else
 		__atomic_fetch_sub(&handled, 1, __ATOMIC_RELAXED);
+	CHECK(errno == before);
 }
 
 static void *meet(void *arg)
