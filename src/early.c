@@ -9,7 +9,6 @@
 
 #include <elf.h>
 #include <link.h>
-#include <sys/auxv.h>
 #include "kernel.h"
 #include "thread_pointer.h"
 
@@ -33,8 +32,8 @@ static ptrdiff_t offset_of(volatile void *object)
  */
 static bool is_undefined(ptrdiff_t offset)
 {
-	const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR);
-	unsigned long count = getauxval(AT_PHNUM);
+	const ElfW(Phdr) *header = (const ElfW(Phdr) *)rk_auxiliary(AT_PHDR);
+	unsigned long count = rk_auxiliary(AT_PHNUM);
 
 	if (offset == 0)
 		return true;

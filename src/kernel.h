@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <rseqkit/abi.h>
@@ -41,6 +42,16 @@
 		errno = rk_errno_;                                                                                     \
 		rk_result_;                                                                                            \
 	})
+
+/* An entry of the auxiliary vector, 0 if there is none; the libc's getauxval() says that in errno too. */
+static inline unsigned long rk_auxiliary(unsigned long type)
+{
+	int saved = errno;
+	unsigned long value = getauxval(type);
+
+	errno = saved;
+	return value;
+}
 
 static inline int rk_sys_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
 {

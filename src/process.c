@@ -9,7 +9,6 @@
 #include "process.h"
 
 #include <string.h>
-#include <sys/auxv.h>
 #include "area.h"
 #include "early.h"
 #include "kernel.h"
@@ -157,10 +156,10 @@ static struct rk_process decide(void)
 	struct rk_process p = {0};
 	bool registers;
 
-	p.feature_size = (uint32_t)getauxval(AT_RSEQ_FEATURE_SIZE);
+	p.feature_size = (uint32_t)rk_auxiliary(AT_RSEQ_FEATURE_SIZE);
 	if (p.feature_size == 0)
 		p.feature_size = RK_FEATURE_SIZE_ORIGINAL;
-	p.alignment = (uint32_t)getauxval(AT_RSEQ_ALIGN);
+	p.alignment = (uint32_t)rk_auxiliary(AT_RSEQ_ALIGN);
 	if (p.alignment == 0)
 		p.alignment = RK_AREA_LENGTH_ORIGINAL;
 
