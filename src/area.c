@@ -74,6 +74,6 @@ ptrdiff_t rk_block_offset(void)
 
 void rk_area_publish(ptrdiff_t offset, uint32_t valid)
 {
-	__atomic_store_n(&area_valid, valid, __ATOMIC_RELAXED);
-	__atomic_store_n(&area_offset, offset, __ATOMIC_RELEASE);
+	SET_ONCE(area_valid, valid);
+	SET_ONCE(area_offset, offset);
 }

@@ -35,6 +35,18 @@ static inline volatile struct rk_area *rk_area_of(const struct rk_process *proce
 #define READ(field) (*(volatile __typeof__(field) *)&(field))
 #define WRITE(field, value) (*(volatile __typeof__(field) *)&(field) = (value))
 
+/*
+ * Words of the process are zero until they are decided on, and are never written to after that: whoever has seen the
+ * decision reads them plainly, while others that made the same one may still be at it.
+ */
+#define SET_ONCE(word, value)                                                                                          \
+	do {                                                                                                           \
+		__typeof__(word) zero_ = 0, value_ = (value);                                                          \
+		if (value_ != 0)                                                                                       \
+			__atomic_compare_exchange_n(&(word), &zero_, value_, false, __ATOMIC_ACQ_REL,                  \
+						    __ATOMIC_ACQUIRE);                                                 \
+	} while (0)
+
 /* Is this copy's block at one offset from the thread pointer in every thread? Not for signal handlers. */
 bool rk_block_is_static(void);
 

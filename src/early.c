@@ -13,7 +13,6 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
-#include <sys/auxv.h>
 #include "area.h"
 #include "kernel.h"
 #include "thread_pointer.h"
@@ -41,8 +40,8 @@ static ptrdiff_t offset_of(volatile void *object)
  */
 static bool is_undefined(ptrdiff_t offset)
 {
-	const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR);
-	unsigned long count = getauxval(AT_PHNUM);
+	const ElfW(Phdr) *header = (const ElfW(Phdr) *)rk_auxiliary(AT_PHDR);
+	unsigned long count = rk_auxiliary(AT_PHNUM);
 
 	if (offset == 0)
 		return true;

@@ -10,12 +10,20 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <rseqkit/abi.h>
 
 #ifndef SYS_rseq
 #define SYS_rseq __NR_rseq
+#endif
+
+/* Of 32-bit machines the one that takes its arguments in registers; offsets are 0 here, in whatever unit. */
+#ifdef SYS_mmap2
+#define RK_SYS_MMAP SYS_mmap2
+#else
+#define RK_SYS_MMAP SYS_mmap
 #endif
 
 #define RK_RSEQ_UNREGISTER 1 /* RSEQ_FLAG_UNREGISTER of include/uapi/linux/rseq.h */
@@ -29,11 +37,21 @@
 	__extension__({                                                                                                \
 		int rk_errno_ = errno;                                                                                 \
 		long rk_result_ = syscall(__VA_ARGS__);                                                                \
-		if (rk_result_ < 0)                                                                                    \
+		if (rk_result_ == -1)                                                                                  \
 			rk_result_ = -errno;                                                                           \
 		errno = rk_errno_;                                                                                     \
 		rk_result_;                                                                                            \
 	})
+
+/* An entry of the auxiliary vector, 0 if there is none; the libc's getauxval() says that in errno too. */
+static inline unsigned long rk_auxiliary(unsigned long type)
+{
+	int saved = errno;
+	unsigned long value = getauxval(type);
+
+	errno = saved;
+	return value;
+}
 
 static inline int rk_sys_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
 {

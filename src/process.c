@@ -10,7 +10,6 @@
 #include "process.h"
 
 #include <string.h>
-#include <sys/auxv.h>
 #include "area.h"
 #include "early.h"
 #include "kernel.h"
@@ -90,6 +89,20 @@ static void adopt(struct rk_process *p, const struct rk_rendezvous *meeting)
 	p->length = meeting->length;
 }
 
+/*
+ * Threads that race to decide may find descriptors or memory short, each by itself, and a decision must not change: the
+ * first one's outcome is this copy's.
+ */
+static bool first_word(bool agreed)
+{
+	static uint8_t word;
+	uint8_t first = 0, mine = agreed ? 1 : 2;
+
+	if (__atomic_compare_exchange_n(&word, &first, mine, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return agreed;
+	return first == 1;
+}
+
 /* Where not all copies can see what this one sees: offers it, or takes what another one offered. */
 static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offset, uint32_t length)
 {
@@ -109,12 +122,16 @@ static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offse
 	bool late = kind == RK_RENDEZVOUS_BLOCK && !rk_block_is_static();
 	int r = late ? rk_rendezvous_look(&meeting) : kernel_has_rseq() ? rk_rendezvous(&meeting) : 0;
 
-	adopt(p, &meeting);
 	/* Copies without the libc's area depend on the page; an adopter's area is right for whoever sees it. */
-	if (r < 0 && kind == RK_RENDEZVOUS_BLOCK) {
+	if (kind == RK_RENDEZVOUS_BLOCK && !first_word(r == 0)) {
 		p->where = RK_WHERE_NOWHERE;
 		p->reason = late ? RK_REASON_LATE : RK_REASON_RENDEZVOUS;
+		return;
 	}
+	/* Whoever was first has agreed, so the page is there. */
+	if (kind == RK_RENDEZVOUS_BLOCK && r < 0)
+		(void)rk_rendezvous_look(&meeting);
+	adopt(p, &meeting);
 }
 
 /* The libc registers nobody. Whose area: an early adopter's, the libc's spare one, a block of ours. */
@@ -144,10 +161,10 @@ static struct rk_process decide(void)
 	struct rk_process p = {0};
 	bool registers;
 
-	p.feature_size = (uint32_t)getauxval(AT_RSEQ_FEATURE_SIZE);
+	p.feature_size = (uint32_t)rk_auxiliary(AT_RSEQ_FEATURE_SIZE);
 	if (p.feature_size == 0)
 		p.feature_size = RK_FEATURE_SIZE_ORIGINAL;
-	p.alignment = (uint32_t)getauxval(AT_RSEQ_ALIGN);
+	p.alignment = (uint32_t)rk_auxiliary(AT_RSEQ_ALIGN);
 	if (p.alignment == 0)
 		p.alignment = RK_AREA_LENGTH_ORIGINAL;
 
@@ -182,18 +199,17 @@ const struct rk_process *rk_process_get(void)
 	if (RK_LIKELY(__atomic_load_n(&process.where, __ATOMIC_ACQUIRE) != RK_WHERE_UNDECIDED))
 		return &process;
 	p = decide();
-	__atomic_store_n(&process.offset, p.offset, __ATOMIC_RELAXED);
-	__atomic_store_n(&process.state, p.state, __ATOMIC_RELAXED);
-	__atomic_store_n(&process.length, p.length, __ATOMIC_RELAXED);
-	__atomic_store_n(&process.valid, p.valid, __ATOMIC_RELAXED);
-	__atomic_store_n(&process.feature_size, p.feature_size, __ATOMIC_RELAXED);
-	__atomic_store_n(&process.alignment, p.alignment, __ATOMIC_RELAXED);
-	__atomic_store_n(&process.libc_area, p.libc_area, __ATOMIC_RELAXED);
-	__atomic_store_n(&process.libc_registers, p.libc_registers, __ATOMIC_RELAXED);
-	if (p.reason != RK_REASON_NONE)
-		__atomic_store_n(&process.reason, p.reason, __ATOMIC_RELAXED);
+	SET_ONCE(process.offset, p.offset);
+	SET_ONCE(process.state, p.state);
+	SET_ONCE(process.length, p.length);
+	SET_ONCE(process.valid, p.valid);
+	SET_ONCE(process.feature_size, p.feature_size);
+	SET_ONCE(process.alignment, p.alignment);
+	SET_ONCE(process.libc_area, p.libc_area);
+	SET_ONCE(process.libc_registers, p.libc_registers);
+	SET_ONCE(process.reason, p.reason);
 	rk_area_publish(p.offset, p.valid);
-	__atomic_store_n(&process.where, p.where, __ATOMIC_RELEASE);
+	SET_ONCE(process.where, p.where);
 	return &process;
 }
 

@@ -62,13 +62,13 @@ static int publish(const struct rk_rendezvous *offer)
 	mapped = RK_SYSCALL(SYS_write, (int)fd, offer, sizeof(*offer));
 	/* The last argument is on the stack, where syscall() reads a long: of an int, half would be whatever was there. */
 	if (mapped == (long)sizeof(*offer))
-		mapped = RK_SYSCALL(SYS_mmap, page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0L);
+		mapped = RK_SYSCALL(RK_SYS_MMAP, page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0L);
 	else if (mapped >= 0)
 		mapped = -ENOSPC;
 	(void)RK_SYSCALL(SYS_close, (int)fd);
 	if (mapped == (long)RK_RENDEZVOUS_ADDRESS)
 		return 0;
-	if (mapped < 0)
+	if (mapped < 0 && mapped >= -4095) /* other negative ones are high addresses of 32-bit machines */
 		return (int)mapped;
 	/* Mapped elsewhere: whoever emulates the kernel took the address for a hint. */
 	(void)RK_SYSCALL(SYS_munmap, mapped, PAGE);

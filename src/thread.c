@@ -76,23 +76,43 @@ static enum rk_reason reason_of(int error)
 
 /*
  * The system call, and before it what an early adopter's protocol asks for: one user more, so that the adopter's last
- * one doesn't unregister the thread under us. That user stays, as a libc's would.
+ * one doesn't unregister the thread under us. That user stays, as a libc's would. By the protocol signals are blocked
+ * meanwhile: a handler finds the count and the registration both done, or neither.
  */
 static int register_area(const struct rk_process *p, volatile struct rk_area *area)
 {
 	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users() : NULL;
+	uint64_t all = UINT64_MAX, saved;
+	bool blocked;
 	int r;
 
-	if (adopters != NULL && !READ(rk_block.state.counted)) {
+	if (adopters == NULL)
+		return rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
+	blocked = RK_SYSCALL(SYS_rt_sigprocmask, SIG_BLOCK, &all, &saved, sizeof(all)) == 0;
+	if (!READ(rk_block.state.counted)) {
 		WRITE(rk_block.state.counted, 1);
 		(void)add(adopters, 1);
 	}
 	r = rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
-	if (r < 0 && r != -EBUSY && adopters != NULL && READ(rk_block.state.counted)) {
+	if (r < 0 && r != -EBUSY) {
 		WRITE(rk_block.state.counted, 0);
 		(void)add(adopters, (uint32_t)-1);
 	}
+	if (blocked)
+		(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
 	return r;
+}
+
+/*
+ * A thread that an early adopter registered, and we aren't among those it counts: its last user would undo that. At
+ * the thread's end we are none any more, and where nobody sees that end we never were.
+ */
+static bool owes_a_count(const struct rk_process *p)
+{
+	struct rk_thread_state *state = &rk_block.state;
+
+	return p->where == RK_WHERE_EARLY && !READ(state->counted) && READ(state->reason) != RK_REASON_EXITING &&
+	       rk_exit_is_watched(state) && rk_early_users() != NULL;
 }
 
 /*
@@ -160,6 +180,17 @@ void rk_thread_detach(enum rk_reason reason)
 	(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
 }
 
+/*
+ * That there is a foreign owner one copy may have seen, in one thread. Where copies share blocks it is passed on both
+ * ways: to the process as this copy knows it, and to the other copies in this thread.
+ */
+static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *state)
+{
+	WRITE(state->reason, RK_REASON_FOREIGN);
+	if (__atomic_load_n(&p->reason, __ATOMIC_RELAXED) != RK_REASON_FOREIGN)
+		rk_process_give_up(RK_REASON_FOREIGN);
+}
+
 /* The slow path's order: is it there already; is a reason known; and only then the kernel. */
 static int prepare(void)
 {
@@ -168,6 +199,8 @@ static int prepare(void)
 	volatile struct rk_area *area = rk_area_of(p);
 	uint8_t reason;
 
+	if (is_registered(area) && owes_a_count(p) && READ(state->vfork) == 0 && rk_kernel_is_vfork_child() == 0)
+		(void)register_area(p, area);
 	if (is_registered(area))
 		return 0;
 	if (READ(state->vfork) > 0)
@@ -177,6 +210,8 @@ static int prepare(void)
 		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
 	if (reason == RK_REASON_NONE && p->where == RK_WHERE_LIBC)
 		reason = RK_REASON_LIBC_GAVE_UP;
+	if (reason == RK_REASON_FOREIGN)
+		pass_on_foreign(p, state);
 	if (reason != RK_REASON_NONE)
 		return -rk_reason_errno((enum rk_reason)reason);
 	return attach(p, area);

@@ -29,12 +29,12 @@ int rk_vfork_begin(void)
 	WRITE(state->vfork, (uint8_t)(READ(state->vfork) + 1));
 	if ((int32_t)area->cpu_id < 0)
 		return 0;
-	WRITE(state->restore, 1);
 	r = p->length == 0 ? -ENOTSUP : rk_sys_rseq(area, p->length, RK_RSEQ_UNREGISTER, RK_SIGNATURE);
+	if (r == 0)
+		WRITE(state->restore, 1);
 	/* A handler's bracket may have unregistered the thread since we looked; it leaves the rest to us. */
 	if (r == 0 || (int32_t)area->cpu_id < 0)
 		return 0;
-	WRITE(state->restore, 0);
 	WRITE(state->vfork, (uint8_t)(READ(state->vfork) - 1));
 	return -ENOTSUP;
 }
@@ -43,19 +43,24 @@ int rk_vfork_end(void)
 {
 	const struct rk_process *p = rk_process_get();
 	struct rk_thread_state *state = rk_state_in_use(p);
+	bool owed;
 	int r;
 
 	if (READ(state->vfork) == 0)
 		return -EINVAL;
+	owed = READ(state->vfork) == 1 && READ(state->restore);
 	/*
-	 * The depth first here too: a handler's bracket behind the registration must find itself the outermost one.
+	 * What is owed is this call's from here on: the bracket of a handler, or of a handler in a vfork child that a
+	 * handler made, owes nothing. Then the depth, before the system call: a handler's bracket behind that must
+	 * find itself the outermost one.
 	 */
+	if (owed)
+		WRITE(state->restore, 0);
 	WRITE(state->vfork, (uint8_t)(READ(state->vfork) - 1));
-	if (READ(state->vfork) > 0 || !READ(state->restore))
+	if (!owed)
 		return 0;
 	r = rk_sys_rseq(rk_area_of(p), p->length, 0, RK_SIGNATURE);
 	if (r < 0 && r != -EBUSY)
 		return r;
-	WRITE(state->restore, 0);
 	return 0;
 }

@@ -77,7 +77,7 @@ RK_API int rk_process_init(void);
  * Makes sure that the calling thread is registered, for its whole life. Operations do this by themselves.
  *
  * System calls, once per thread and only where the libc doesn't register: get_robust_list (with musl gettid, and
- * getpid) and rseq.
+ * getpid) and rseq; rt_sigprocmask where an early adopter counts its users.
  * Returns 0, or a negative errno, the same one until something changes: -ENOSYS (RK_REASON_NO_KERNEL,
  * RK_REASON_NO_PORT), -EPERM (RK_REASON_BLOCKED), -EBUSY (RK_REASON_FOREIGN), -EACCES (RK_REASON_SIGNATURE), -EAGAIN
  * (RK_REASON_VFORK), -EINVAL (RK_REASON_AREA), -ESRCH (RK_REASON_LIBC_GAVE_UP), -EADDRINUSE

@@ -44,12 +44,13 @@ static void *live(void *arg)
 		CHECK(adopter_enter());
 	fast_before = adopter_is_fast();
 	CHECK(!fast_before || adopter_work());
+	if (visible)
+		CHECK(copy->reg() == 0);
 	for (int i = 0; i < 500; i++)
 		copy->add(counter, 1);
 	if (order >= 2) {
 		CHECK(adopter_leave());
-		/* We were there first, and count: the adopter's last user hasn't taken the thread from us. */
-		CHECK(!RK_HAVE_SECTIONS || !visible || order != 2 || copy->area() != NULL);
+		CHECK(!visible || copy->area() != NULL);
 		for (int i = 0; i < 1000; i++)
 			copy->add(counter, 1);
 	} else {
@@ -59,6 +60,9 @@ static void *live(void *arg)
 		CHECK(adopter_leave());
 	}
 	if (visible) {
+		/* We count, whoever was first: the adopter's last user hasn't taken the thread from an explicit user. */
+		CHECK(copy->area() != NULL);
+		CHECK(copy->unreg() == 0);
 		/* One registration, theirs and ours; still there now that the adopter has left. */
 		CHECK(copy->prepare() == 0);
 		CHECK(copy->owner() == RK_OWNER_EARLY);

@@ -175,6 +175,68 @@ static void bracket_makes_vfork_safe(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
+static volatile int steps, registered_in_child;
+
+/*
+ * At an instruction of a bracket: a vfork child that brackets as well. It registers nobody, whatever the parent was
+ * about to do.
+ */
+static void bracket_in_child(int signo)
+{
+	pid_t pid = vfork();
+
+	(void)signo;
+	if (pid == 0) {
+		if (rk_vfork_begin() == 0)
+			(void)rk_vfork_end();
+		if (kernel_says_any())
+			registered_in_child++;
+		_exit(0);
+	}
+	if (pid > 0)
+		(void)waitpid(pid, NULL, 0);
+	steps++;
+}
+
+/* The processor's trap flag: a SIGTRAP behind each instruction from here on, but in handlers. */
+static inline void single_step(bool on)
+{
+	if (on)
+		__asm__ __volatile__("pushfq; orq $0x100, (%%rsp); popfq" : : : "memory", "cc");
+	else
+		__asm__ __volatile__("pushfq; andq $~0x100, (%%rsp); popfq" : : : "memory", "cc");
+}
+
+static int bracket_step_by_step(void)
+{
+	struct sigaction action = {.sa_handler = bracket_in_child};
+
+	sigaction(SIGTRAP, &action, NULL);
+	for (int round = 0; round < 3; round++) {
+		single_step(true);
+		CHECK(rk_vfork_begin() == 0);
+		single_step(false);
+		CHECK(!kernel_says_any());
+		single_step(true);
+		CHECK(rk_vfork_end() == 0);
+		single_step(false);
+		CHECK(kernel_says_registered(rk_thread_area(), process_info().length));
+	}
+	CHECK(steps > 100);
+	CHECK(registered_in_child == 0);
+	return 0;
+}
+
+static void a_bracket_in_a_child_is_its_own(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's code would be stepped through as well");
+	if (!world_has_rseq())
+		SKIP("nothing to bracket without rseq");
+	assert_int_equal(in_child(bracket_step_by_step), 0);
+}
+
 static int brackets_in_handlers, registered_inside;
 
 static void bracket_in_handler(int signo)
@@ -270,7 +332,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fork_keeps_everything),    cmocka_unit_test(fork_while_others_allocate),
 	cmocka_unit_test(vfork_child_is_refused),   cmocka_unit_test(bracket_makes_vfork_safe),
 	cmocka_unit_test(bracket_depth_is_bounded), cmocka_unit_test(brackets_nest_in_handlers),
-	cmocka_unit_test(fork_in_a_handler),
+	cmocka_unit_test(fork_in_a_handler),        cmocka_unit_test(a_bracket_in_a_child_is_its_own),
 };
 
 RUN(tests)

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * adopter.pml - a component that follows the public TLS protocol and two copies of the library share its area: the
+ * component counts its users, and registers and unregisters by the count; each copy raises the count once, for the
+ * thread's life.
+ *
+ * Claims: the component never unregisters the thread while an explicit user of ours has it; whoever of the component's
+ * is told that it has the area finds it registered; nobody is refused; in the end the count is ours alone.
+ *
+ * The component doesn't know of brackets around vfork, so there are none here: it must not enter or leave inside one.
+ */
+#define BLOCKS 2
+#define COUNTED
+#define NO_BRACKETS
+#include "kernel.pml"
+#include "library.pml"
+
+byte theirs; /* ghost: the component's users */
+
+/* tests/coexist/adopter.c, change(): signals blocked, then the count, then by the count the kernel. */
+inline adopter_enters()
+{
+	blocked_before = blocked;
+	blocked = true;
+	adopters++;
+	if
+	:: adopters == 1 -> rseq_register(A); assert(r == OK)
+	:: else
+	fi;
+	theirs++;
+	blocked = blocked_before
+}
+
+inline adopter_leaves()
+{
+	atomic { theirs > 0 -> theirs-- }
+	blocked_before = blocked;
+	blocked = true;
+	adopters--;
+	if
+	:: adopters == 0 ->
+		rseq_unregister(A);
+		assert(r == OK);
+		/* Never while anybody uses the area. */
+		assert(held[0] == 0 && held[1] == 0)
+	:: else
+	fi;
+	blocked = blocked_before
+}
+
+inline act()
+{
+	ANY_COPY;
+	if
+	:: operation()
+	:: held[b] < 1 -> thread_register()
+	:: use()
+	:: leave()
+	:: theirs < 2 -> adopter_enters()
+	:: adopter_leaves()
+	:: atomic { theirs > 0 -> assert(claims[A] && kernel[0] == A) }
+	fi
+}
+
+active proctype thread() provided (level == 0)
+{
+	LOCALS;
+
+	do
+	:: actions < 2 -> actions++; act()
+	:: break
+	od;
+	do
+	:: atomic { held[0] > 0 -> b = 0; held[b]-- } thread_unregister()
+	:: atomic { held[1] > 0 -> b = 1; held[b]-- } thread_unregister()
+	:: adopter_leaves()
+	:: atomic { held[0] == 0 && held[1] == 0 && theirs == 0 ->
+		assert(block[0].users == 0 && block[1].users == 0);
+		/* Ours stay in it for life, one a copy; without them nobody has the area. */
+		assert(adopters == block[0].counted + block[1].counted);
+		assert(claims[A] == (adopters > 0) && claims[A] == (kernel[0] == A)); break }
+	od
+}
+
+active proctype handler() provided (level <= 1)
+{
+	LOCALS;
+
+	do
+	:: HANDLER_ENTERS(0, actions < 2); actions++; act(); HANDLER_RETURNS(0)
+	:: break
+	od
+}
+
+active proctype handler_over_handler() provided (level <= 2)
+{
+	LOCALS;
+
+	do
+	:: HANDLER_ENTERS(1, actions < 1); actions++; act(); HANDLER_RETURNS(1)
+	:: break
+	od
+}

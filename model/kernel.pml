@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel.pml - what the models share: one thread's registration as the kernel sees it, its area as user space sees it,
+ * and signal handlers.
+ *
+ * An activation is the thread itself (level 0), a handler (1), or a handler that nests over a handler (2). Only the
+ * topmost runs, and the ones below wait until it is through: a proctype's `provided` clause says so (level <= its
+ * own). Between any two steps of the one below, a handler may come; steps within `atomic` are one instruction or one
+ * system call.
+ */
+
+/* Areas: none, and the two that the models know. */
+#define NONE 0
+#define A 1
+#define B 2
+
+/* Results of calls. */
+#define OK 0
+#define EBUSY 1
+#define EINVAL 2
+#define EAGAIN 3
+
+/* Whose registration and area: the thread's, or its vfork child's on the same TLS; meeting.pml has more threads. */
+#ifndef SELF
+#define SELF child
+#define CLAIMS(area) claims[area]
+#endif
+
+byte level;     /* the activation that runs */
+bool blocked;   /* signals are */
+bit child;      /* a vfork child runs on this thread's TLS; the thread itself sleeps until it is gone */
+byte kernel[2]; /* the area that is registered */
+bool claims[6]; /* the area's cpu_id isn't negative */
+
+/* rseq(area, length, 0, RK_SIGNATURE) */
+inline rseq_register(area)
+{
+	atomic {
+		r = (kernel[SELF] == NONE -> OK : (kernel[SELF] == area -> EBUSY : EINVAL));
+		if
+		:: r == OK -> kernel[SELF] = area; CLAIMS(area) = true
+		:: else
+		fi
+	}
+}
+
+/* rseq(area, length, RK_RSEQ_UNREGISTER, RK_SIGNATURE) */
+inline rseq_unregister(area)
+{
+	atomic {
+		r = (kernel[SELF] == area -> OK : EINVAL);
+		if
+		:: r == OK -> kernel[SELF] = NONE; CLAIMS(area) = false
+		:: else
+		fi
+	}
+}
+
+/* The entry and the end of a handler that nests over level `below`. */
+#define HANDLER_ENTERS(below, more) atomic { level == below && !blocked && more -> level = below + 1 }
+#define HANDLER_RETURNS(below) level = below

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * library.pml - the slow path of src/thread.c, and the bracket of src/vfork.c, step by step; the comments quote the
+ * code. Included after kernel.pml. The area is A, decided before: meeting.pml is about that.
+ *
+ * A model defines BLOCKS: 1 where all copies share a thread block (RK_WHERE_OWN), 2 where each of two copies has its
+ * own (RK_WHERE_LIBC_SPARE, RK_WHERE_EARLY). NO_BRACKETS is for those that never vfork; COUNTED adds an early
+ * adopter's count, EXITING the end of a thread whose libc frees its memory while it still runs.
+ *
+ * The ghosts are no part of the code: they say what callers rely on.
+ */
+
+typedef thread_block {
+	byte users;
+	byte vfork;
+	bool restore;
+#ifdef SEED_CHILD_REASON_KEPT
+	bool kept;    /* a reason */
+#endif
+#ifdef COUNTED
+	bool counted;
+#endif
+#ifdef EXITING
+	bool exiting;
+#endif
+}
+
+thread_block block[BLOCKS];
+
+byte held[BLOCKS]; /* ghost: explicit users that were told 0, and haven't left */
+byte open;         /* ghost: brackets between the call of begin and the return of end */
+
+#ifdef COUNTED
+byte adopters;     /* __rseq_refcount */
+#endif
+
+/* The thread is ending: from now on it takes the fallback. */
+#ifdef EXITING
+#define ENDS_MEANWHILE block[b].exiting
+#else
+#define ENDS_MEANWHILE false
+#endif
+
+/* The locals of an activation. */
+#ifdef COUNTED
+#define LOCALS byte r, seen, b, actions; bool was, owed, blocked_before
+#else
+#define LOCALS byte r, seen, b, actions; bool was, owed
+#endif
+
+/* src/thread.c, add() and replace(): a read, then one cmpxchg; again if a handler came between. */
+#ifdef SEED_COUNT_SPLIT
+#define REPLACE(word, new) word = new; break
+#else
+#define REPLACE(word, new) atomic { if :: word == seen -> word = new; break :: else fi }
+#endif
+
+/* src/thread.c, register_area() */
+inline register_area()
+{
+#ifdef COUNTED
+#ifndef SEED_SIGNALS_OPEN
+	blocked_before = blocked;
+	blocked = true;                   /* rt_sigprocmask(SIG_BLOCK, &all, &saved) */
+#endif
+	if
+	:: !block[b].counted ->           /* if (!READ(rk_block.counted)) */
+		block[b].counted = true;  /* WRITE(rk_block.counted, 1) */
+#ifndef SEED_COUNT_NOT_RAISED
+		adopters++                /* add(adopters, 1) */
+#endif
+	:: else
+	fi;
+#endif
+	rseq_register(A);                 /* rk_sys_rseq(area, p->length, 0, RK_SIGNATURE) */
+	/* No thread is ever refused because of our own copies. */
+	assert(r == OK || r == EBUSY);
+#if defined(COUNTED) && !defined(SEED_SIGNALS_OPEN)
+	blocked = blocked_before          /* rt_sigprocmask(SIG_SETMASK, &saved) */
+#endif
+}
+
+/* src/thread.c, attach() */
+inline attach()
+{
+	if
+#if !defined(SEED_CHILD_REGISTERS) && !defined(NO_BRACKETS)
+	:: child ->                       /* if (rk_kernel_is_vfork_child() == 1) */
+#ifdef SEED_CHILD_REASON_KEPT
+		block[b].kept = true;
+#endif
+		r = EAGAIN                /* not kept */
+#endif
+	:: else ->
+		register_area();
+#ifndef SEED_EBUSY_FAILS
+		if
+		:: r == EBUSY -> r = OK   /* if (r == -EBUSY) return 0 */
+		:: else
+		fi
+#endif
+	fi
+}
+
+#if defined(COUNTED) && !defined(SEED_NOT_OWED)
+#define IS_DONE (claims[A] && block[b].counted)
+#else
+#define IS_DONE claims[A]
+#endif
+
+#ifdef EXITING
+#define REFUSES (block[b].vfork > 0 || block[b].exiting)
+#else
+#define REFUSES (block[b].vfork > 0)
+#endif
+
+/* src/thread.c, prepare() */
+inline prepare()
+{
+	if
+	:: IS_DONE -> r = OK              /* if (is_registered(area)) return 0, unless owes_a_count(p): register_area() */
+	:: else ->
+		if
+#ifndef NO_BRACKETS
+		:: REFUSES -> r = EAGAIN  /* if (READ(block->vfork) > 0) */
+#endif
+#ifdef SEED_CHILD_REASON_KEPT
+		:: !REFUSES && block[b].kept -> r = EAGAIN
+		:: !REFUSES && !block[b].kept -> attach()
+#else
+		:: else -> attach()
+#endif
+		fi
+	fi
+}
+
+/* src/thread.c, rk_thread_register() */
+inline thread_register()
+{
+	was = open == 0 && !child;
+#ifdef EXITING
+	was = was && !block[b].exiting;
+#endif
+	prepare();
+	/* Nothing but a bracket or a vfork child is a reason to be refused. */
+	assert(r == OK || !was || ENDS_MEANWHILE);
+	if
+	:: r == OK ->
+		do
+		:: seen = block[b].users;                 /* users = READ(block->users) */
+		   REPLACE(block[b].users, seen + 1)      /* replace(&block->users, users, users + 1) */
+		od;
+		/* A user, from here on, of an area that was there outside brackets. */
+		if
+		:: was -> held[b]++
+		:: else -> thread_unregister()
+		fi
+	:: else
+	fi
+}
+
+/* src/thread.c, rk_thread_unregister() */
+inline thread_unregister()
+{
+	do
+	:: seen = block[b].users;                 /* users = READ(block->users) */
+	   assert(seen > 0);                      /* if (users == 0) return -EINVAL */
+	   REPLACE(block[b].users, seen - 1)      /* replace(&block->users, users, users - 1) */
+	od
+}
+
+/* include/rseqkit/ops_body.h; src/thread.c, rk_leave(): a section, which a signal aborts whole, or the slow path. */
+inline operation()
+{
+	do
+	:: atomic { claims[A] -> assert(kernel[child] == A); break }
+	:: atomic { !claims[A] -> skip };
+	   prepare();
+	   if
+	   :: r == OK
+	   :: else -> break               /* the fallback */
+	   fi
+	od
+}
+
+/* src/vfork.c, rk_vfork_begin() */
+inline vfork_begin()
+{
+	seen = block[b].vfork;
+	block[b].vfork = seen + 1;        /* WRITE(block->vfork, READ(block->vfork) + 1) */
+	if
+#ifdef SEED_TRUSTS_OUTER
+	:: block[b].vfork > 1
+	:: block[b].vfork == 1 && !claims[A]
+	:: block[b].vfork == 1 && claims[A] ->
+#else
+	:: !claims[A]                     /* if ((int32_t)area->cpu_id < 0) return 0 */
+	:: else ->
+#endif
+		rseq_unregister(A);
+		if
+		:: r == OK -> block[b].restore = true /* if (r == 0) WRITE(state->restore, 1) */
+		:: else
+		fi;
+		/* if (r == 0 || (int32_t)area->cpu_id < 0) return 0: the rest, -ENOTSUP, never comes */
+		assert(r == OK || !claims[A])
+	fi
+}
+
+/* src/vfork.c, rk_vfork_end() */
+inline vfork_end()
+{
+#ifdef SEED_END_INSIDE
+	if
+	:: block[b].vfork == 1 && block[b].restore -> rseq_register(A); block[b].restore = false
+	:: else
+	fi;
+#endif
+	seen = block[b].vfork;
+#ifdef SEED_END_IN_CHILD
+	block[b].vfork = seen - 1;
+	owed = block[b].vfork == 0 && block[b].restore;
+	if
+	:: owed -> rseq_register(A); block[b].restore = false
+	:: else
+	fi
+#else
+	owed = seen == 1 && block[b].restore;
+	if
+	:: owed -> block[b].restore = false /* WRITE(state->restore, 0) */
+	:: else
+	fi;
+	block[b].vfork = seen - 1;        /* WRITE(state->vfork, READ(state->vfork) - 1) */
+	if
+	:: owed ->
+		rseq_register(A);
+		assert(r == OK || r == EBUSY)
+	:: else
+	fi
+#endif
+}
+
+/*
+ * A program's bracket, whose child computes, by the copy that brackets or by the other. Who finds the thread
+ * registered leaves it so.
+ */
+inline bracket()
+{
+	was = open == 0 && claims[A];
+	open++;
+	vfork_begin();
+	assert(!claims[A] && kernel[child] == NONE);
+	vfork_child();
+	vfork_end();
+	open--;
+	assert(!was || claims[A] || ENDS_MEANWHILE)
+}
+
+/* A child that operates; nobody vforks in it. */
+inline vfork_child()
+{
+	if
+	:: atomic { !child && !claims[A] -> child = 1; kernel[1] = NONE }
+	   operation();
+	   child = 0
+	:: skip
+	fi
+}
+
+/* An explicit user at work finds the area registered, outside brackets. */
+inline use()
+{
+	atomic {
+		held[b] > 0 && open == 0 && !child ->
+		assert((claims[A] && kernel[0] == A) || ENDS_MEANWHILE)
+	}
+}
+
+/* A user leaves; perhaps one that another activation became. */
+inline leave()
+{
+	atomic { held[b] > 0 -> held[b]-- }
+	thread_unregister()
+}
+
+#if BLOCKS == 1
+#define ANY_COPY b = 0
+#else
+#define ANY_COPY if :: b = 0 :: b = 1 fi
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.pml - a thread, copies of the library that share a thread block (or, with BLOCKS=2, have one each), and
+ * handlers that nest two deep: operations, explicit users, brackets around vfork children that compute.
+ *
+ * Claims: an area that claims a CPU is registered, in the thread and in a vfork child; inside a bracket it isn't;
+ * nobody is refused outside brackets and children; explicit users find the area registered until they leave; a
+ * bracket leaves the thread as it was; in the end the counts are zero.
+ */
+#ifndef BLOCKS
+#define BLOCKS 1
+#endif
+#include "kernel.pml"
+#include "library.pml"
+
+inline act()
+{
+	ANY_COPY;
+	if
+	:: operation()
+	:: held[b] < 2 -> thread_register()
+	:: use()
+	:: leave()
+#ifndef NO_BRACKETS
+	:: bracket()
+	:: vfork_child()
+#endif
+	fi
+}
+
+active proctype thread() provided (level == 0)
+{
+	LOCALS;
+
+	do
+	:: actions < 2 -> actions++; act()
+	:: break
+	od;
+	/* What is held is given back; handlers may still come between. */
+	do
+	:: atomic { held[0] > 0 -> b = 0; held[b]-- } thread_unregister()
+#if BLOCKS == 2
+	:: atomic { held[1] > 0 -> b = 1; held[b]-- } thread_unregister()
+#endif
+	:: atomic { held[0] == 0 && held[BLOCKS - 1] == 0 ->
+		assert(block[0].users == 0 && block[0].vfork == 0 && !block[0].restore);
+		assert(block[BLOCKS - 1].users == 0 && block[BLOCKS - 1].vfork == 0 && !block[BLOCKS - 1].restore);
+		assert(claims[A] == (kernel[0] == A)); break }
+	od
+}
+
+active proctype handler() provided (level <= 1)
+{
+	LOCALS;
+
+	do
+	:: HANDLER_ENTERS(0, actions < 2); actions++; act(); HANDLER_RETURNS(0)
+	:: break
+	od
+}
+
+active proctype handler_over_handler() provided (level <= 2)
+{
+	LOCALS;
+
+	do
+	:: HANDLER_ENTERS(1, actions < 1); actions++; act(); HANDLER_RETURNS(1)
+	:: break
+	od
+}

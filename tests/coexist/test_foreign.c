@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A library that follows no protocol and registers a private area, in every combination: before us or after us, with
+ * our signature or another, zero-initialised or not, in all threads or in some. It is recognised where it holds a
+ * thread, never adopted, and left alone; once it was seen, no further thread is registered by us; counters are exact.
+ *
+ * Only where the libc leaves rseq alone. Threads start unregistered, for glibc registers the children of registered
+ * ones.
+ */
+#include "../unit/test.h"
+#include <dlfcn.h>
+#include <sys/time.h>
+#include "copy.h"
+#include "stranger.h"
+
+#define THREADS 8
+#define OTHER_SIGNATURE 0x12345678
+
+/* A case is a number below 16; its bits. */
+enum { AFTER_US = 1, OTHER = 2, MARKED = 4, SOME = 8 };
+
+static const char *const modules[] = {"copy-static-a.so", "copy-shared.so"};
+
+static const struct copy *copies[2];
+static struct rk_counter *counters[2];
+static int64_t handled;
+static int bits;
+
+static int (*registers)(enum stranger_form form, uint32_t signature);
+static const volatile void *(*its_area)(enum stranger_form form);
+
+static enum stranger_form form(void)
+{
+	return bits & MARKED ? STRANGER_MARKED : STRANGER_ZEROED;
+}
+
+static int stranger_here(void)
+{
+	return registers(form(), bits & OTHER ? OTHER_SIGNATURE : RK_SIGNATURE);
+}
+
+static void *load(const char *module)
+{
+	char path[4096];
+	void *handle;
+
+	snprintf(path, sizeof(path), "%s/%s", getenv("MODULES"), module);
+	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (handle == NULL)
+		fprintf(stderr, "# %s\n", dlerror());
+	CHECK(handle != NULL);
+	return handle;
+}
+
+static void load_copies(void)
+{
+	for (int i = 0; i < 2; i++) {
+		copy_function *function;
+
+		*(void **)&function = dlsym(load(modules[i]), "copy_of_rseqkit");
+		CHECK(function != NULL);
+		copies[i] = function();
+		CHECK(copies[i]->create(&counters[i]) == 0);
+	}
+}
+
+static void load_stranger(void)
+{
+	void *handle = load("stranger.so");
+
+	*(void **)&registers = dlsym(handle, "stranger_registers");
+	*(void **)&its_area = dlsym(handle, "stranger_area");
+	CHECK(registers != NULL && its_area != NULL);
+}
+
+/* Both copies know that a stranger is about, in this thread; none uses its area; its registration is as it was. */
+static void check_refused(bool its)
+{
+	for (int i = 0; i < 2; i++) {
+		CHECK(copies[i]->prepare() == -EBUSY);
+		CHECK(copies[i]->reg() == -EBUSY);
+		CHECK(copies[i]->owner() == RK_OWNER_FOREIGN);
+		CHECK(copies[i]->reason() == RK_REASON_FOREIGN);
+		CHECK(copies[i]->area() == NULL);
+		CHECK(copies[i]->users() == 0);
+	}
+	CHECK(kernel_says_any() == its);
+	if (its)
+		CHECK(stranger_here() == -EBUSY);
+}
+
+static void add_everywhere(int times)
+{
+	for (int i = 0; i < times; i++)
+		copies[i % 2]->add(counters[i % 2], 1);
+}
+
+static void mask_alarm(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	pthread_sigmask(how, &set, NULL);
+}
+
+/* A thread of the stranger's, or one that nobody registers any more. */
+static void *live(void *arg)
+{
+	bool its = arg != NULL;
+
+	CHECK(!kernel_says_any());
+	if (its)
+		CHECK(stranger_here() == 0);
+	mask_alarm(SIG_UNBLOCK);
+	add_everywhere((int)ROUNDS(200000));
+	check_refused(its);
+	return NULL;
+}
+
+/*
+ * As create_unregistered() of test.h, by a copy's bracket. No handler of ours comes before the thread's own first step.
+ */
+static pthread_t start(void *(*run)(void *), bool its)
+{
+	pthread_t thread;
+
+	mask_alarm(SIG_BLOCK);
+	CHECK(copies[0]->vfork_begin() == 0);
+	CHECK(pthread_create(&thread, NULL, run, its ? &bits : NULL) == 0);
+	CHECK(copies[0]->vfork_end() == 0);
+	mask_alarm(SIG_UNBLOCK);
+	return thread;
+}
+
+static void on_alarm(int signo)
+{
+	int which = (int)(__atomic_fetch_add(&handled, 1, __ATOMIC_RELAXED) % 2);
+
+	(void)signo;
+	copies[which]->add(counters[which], 1000000);
+}
+
+static void storm(long microseconds)
+{
+	struct itimerval interval = {{0, microseconds}, {0, microseconds}};
+
+	setitimer(ITIMER_REAL, &interval, NULL);
+}
+
+/* The stranger takes the initial thread, or finds that it can't have it. */
+static void first_contact(void)
+{
+	load_stranger();
+	if (!(bits & AFTER_US)) {
+		CHECK(stranger_here() == 0);
+		load_copies();
+		check_refused(true);
+		return;
+	}
+	load_copies();
+	for (int i = 0; i < 2; i++)
+		CHECK(copies[i]->prepare() == 0 && copies[i]->owner() == RK_OWNER_SELF);
+	CHECK(stranger_here() == -EINVAL);
+}
+
+/* The initial thread stays what it was, whatever came. */
+static void last_look(void)
+{
+	if (!(bits & AFTER_US)) {
+		check_refused(true);
+		return;
+	}
+	for (int i = 0; i < 2; i++)
+		CHECK(copies[i]->prepare() == 0 && copies[i]->owner() == RK_OWNER_SELF &&
+		      (const volatile void *)copies[i]->area() != its_area(form()));
+	CHECK(stranger_here() == -EINVAL);
+}
+
+static int one_case(int number)
+{
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+	pthread_t thread[THREADS];
+	int64_t adds = (2 + THREADS) * ROUNDS(200000);
+
+	bits = number;
+	first_contact();
+	sigaction(SIGALRM, &action, NULL);
+	storm(200);
+	/* A stranger that won't take no for an answer gets a new thread first; from then on we register nobody. */
+	pthread_join(start(live, true), NULL);
+	pthread_join(start(live, false), NULL);
+	for (int i = 0; i < THREADS; i++)
+		thread[i] = start(live, !(bits & SOME) || i % 2 == 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	storm(0);
+	signal(SIGALRM, SIG_IGN);
+	last_look();
+	CHECK(handled > 0);
+	CHECK(copies[0]->sum(counters[0]) + copies[1]->sum(counters[1]) == adds + 1000000 * handled);
+	return 0;
+}
+
+static void foreign(void **state)
+{
+	assert_int_equal(in_child_with(one_case, (int)(intptr_t)*state), 0);
+}
+
+int main(void)
+{
+	static char names[16][100];
+	struct CMUnitTest tests[16];
+
+	for (int i = 0; i < 16; i++) {
+		snprintf(names[i], sizeof(names[i]), "%s us, %s signature, %s, in %s threads", i & AFTER_US ? "after" : "before",
+			 i & OTHER ? "another" : "our", i & MARKED ? "marked unregistered" : "zero-initialised",
+			 i & SOME ? "some" : "all");
+		tests[i] = (struct CMUnitTest){.name = names[i], .test_func = foreign, .initial_state = (void *)(intptr_t)i};
+	}
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	alarm(240);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
