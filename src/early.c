@@ -2,73 +2,45 @@
 /*
  * early.c - finds the symbols of the public TLS protocol, which this library never defines.
  *
- * The references are weak. In a shared library that has one more effect that is wanted: it makes linkers export an
+ * The look is that of rseqkit/embed.h, so that embedded copies of that header see what this library sees. Its
+ * references are weak. In a shared library that has one more effect that is wanted: it makes linkers export an
  * executable's own definition, so that it can be found at all.
  */
 #include "early.h"
 
-#include <elf.h>
-#include <link.h>
-#include <sys/auxv.h>
-#include "kernel.h"
-#include "thread_pointer.h"
+#include <rseqkit/embed.h>
+#include <rseqkit/thread.h>
 
-extern __thread struct rk_area __rseq_abi __attribute__((__weak__, __tls_model__("initial-exec")));
-extern __thread uint32_t __rseq_refcount __attribute__((__weak__, __tls_model__("initial-exec")));
-
-/*
- * A pointer's distance from the thread pointer; hidden from the compiler, which takes the address of an object for
- * not null.
- */
-static ptrdiff_t offset_of(volatile void *object)
-{
-	__asm__("" : "+r"(object));
-	return (char *)(uintptr_t)object - rk_thread_pointer();
-}
-
-/*
- * What a reference to a symbol that isn't there becomes. The dynamic linker makes it the thread pointer; so does lld
- * in executables. There GNU ld takes the undefined symbol's value for 0 and computes the offset of address 0 from the
- * end of the executable's TLS segment.
- */
-static bool is_undefined(ptrdiff_t offset)
-{
-	const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR);
-	unsigned long count = getauxval(AT_PHNUM);
-
-	if (offset == 0)
-		return true;
-	for (unsigned long i = 0; header != NULL && i < count; i++) {
-		if (header[i].p_type == PT_TLS) {
-			uintptr_t mask = header[i].p_align > 0 ? header[i].p_align - 1 : 0;
-			uintptr_t size = (header[i].p_memsz + mask) & ~mask;
-
-			if (offset == -(ptrdiff_t)(header[i].p_vaddr + size))
-				return true;
-		}
-	}
-	return false;
-}
+/* What the header says once more, because it includes no other. */
+#define SAME(theirs, ours) _Static_assert((int)(theirs) == (int)(ours), #theirs " is " #ours)
+SAME(sizeof(struct rke_area), sizeof(struct rk_area));
+SAME(offsetof(struct rke_area, cpu_id), offsetof(struct rk_area, cpu_id));
+SAME(offsetof(struct rke_area, mm_cid), offsetof(struct rk_area, mm_cid));
+SAME(offsetof(struct rke_meeting, magic), offsetof(struct rk_rendezvous, magic));
+SAME(offsetof(struct rke_meeting, version), offsetof(struct rk_rendezvous, version));
+SAME(offsetof(struct rke_meeting, size), offsetof(struct rk_rendezvous, size));
+SAME(offsetof(struct rke_meeting, kind), offsetof(struct rk_rendezvous, kind));
+SAME(offsetof(struct rke_meeting, offset), offsetof(struct rk_rendezvous, offset));
+SAME(offsetof(struct rke_meeting, length), offsetof(struct rk_rendezvous, length));
+SAME(offsetof(struct rke_meeting, signature), offsetof(struct rk_rendezvous, signature));
+SAME(RKE_MEETING_ADDRESS, RK_RENDEZVOUS_ADDRESS);
+SAME(RKE_MEETING_EARLY, RK_RENDEZVOUS_EARLY);
+SAME(RKE_AREA_LENGTH, RK_AREA_LENGTH_ORIGINAL);
+SAME(RKE_OWNER_NONE, RK_OWNER_NONE);
+SAME(RKE_OWNER_LIBC, RK_OWNER_LIBC);
+SAME(RKE_OWNER_SELF, RK_OWNER_SELF);
+SAME(RKE_OWNER_EARLY, RK_OWNER_EARLY);
+SAME(RKE_OWNER_FOREIGN, RK_OWNER_FOREIGN);
+#ifdef RK_SIGNATURE
+SAME(RKE_SIGNATURE, RK_SIGNATURE);
+#endif
 
 bool rk_early_area(ptrdiff_t *offset)
 {
-	volatile struct rk_area *area;
-	int32_t cpu;
-
-	*offset = offset_of(&__rseq_abi);
-	if (is_undefined(*offset))
-		return false;
-	area = rk_area_at(*offset);
-	if ((uintptr_t)area % RK_AREA_LENGTH_ORIGINAL != 0 || !rk_kernel_can_read((const void *)(uintptr_t)area))
-		return false;
-	/* Initially -1 by the protocol; registered only if the kernel says so. */
-	cpu = (int32_t)area->cpu_id;
-	return cpu < 0 || rk_kernel_registered_at(area, RK_AREA_LENGTH_ORIGINAL);
+	return rke_early_area(offset);
 }
 
 volatile uint32_t *rk_early_users(void)
 {
-	ptrdiff_t offset = offset_of(&__rseq_refcount);
-
-	return is_undefined(offset) ? NULL : (volatile uint32_t *)(rk_thread_pointer() + offset);
+	return rke_early_users();
 }
