@@ -8,32 +8,12 @@
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"
-#include <dlfcn.h>
 #include <sys/mman.h>
 #include <sys/rseq.h>
 #include <sys/time.h>
-#include "copy.h"
-
-/* How a copy comes into the process. */
-enum way { LOCAL, GLOBAL, NAMESPACE };
+#include "load.h"
 
 static const char *const modules[] = {"copy-static-a.so", "copy-static-b.so", "copy-shared.so"};
-
-static const struct copy *load(const char *module, enum way way, void **handle)
-{
-	char path[4096];
-	copy_function *function;
-
-	snprintf(path, sizeof(path), "%s/%s", getenv("MODULES"), module);
-	*handle = way == NAMESPACE ? dlmopen(LM_ID_NEWLM, path, RTLD_NOW | RTLD_LOCAL) :
-				     dlopen(path, RTLD_NOW | (way == GLOBAL ? RTLD_GLOBAL : RTLD_LOCAL));
-	if (*handle == NULL) {
-		fprintf(stderr, "# %s\n", dlerror());
-		return NULL;
-	}
-	*(void **)&function = dlsym(*handle, "copy_of_rseqkit");
-	return function == NULL ? NULL : function();
-}
 
 static bool refused; /* a foreign registration came first */
 
@@ -127,7 +107,7 @@ static void load_copy(const char *module, enum way way)
 {
 	void *handle;
 
-	copies[ncopies] = load(module, way, &handle);
+	copies[ncopies] = load_copy_of_rseqkit(module, way, &handle);
 	CHECK(copies[ncopies] != NULL);
 	CHECK(copies[ncopies]->create(&counters[ncopies]) == 0);
 	ncopies++;
@@ -203,7 +183,7 @@ static void *load_at_once(void *arg)
 	const struct copy *copy;
 
 	pthread_barrier_wait(&barrier);
-	copy = load(modules[which % 2], LOCAL, &handle);
+	copy = load_copy_of_rseqkit(modules[which % 2], LOCAL, &handle);
 	CHECK(copy != NULL);
 	CHECK(has_rseq() ? copy->prepare() == 0 : copy->prepare() < 0);
 	__atomic_store_n(&copies[which], copy, __ATOMIC_RELEASE);
@@ -250,7 +230,7 @@ static int unloaded(int unused)
 
 	(void)unused;
 	pthread_barrier_init(&b, NULL, 5);
-	copies[0] = load(modules[0], LOCAL, &handle);
+	copies[0] = load_copy_of_rseqkit(modules[0], LOCAL, &handle);
 	CHECK(copies[0] != NULL && copies[0]->create(&counters[0]) == 0);
 	for (int i = 0; i < 4; i++)
 		CHECK(pthread_create(&thread[i], NULL, sleeper, &b) == 0);
