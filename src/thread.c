@@ -71,22 +71,31 @@ static enum rk_reason reason_of(int error)
 }
 
 /*
- * The system call, and before it what an early adopter's protocol asks for: one user more, so that the adopter's last
- * one doesn't unregister the thread under us. That user stays, as a libc's would.
+ * An early adopter's protocol asks for one user more, so that the adopter's last one doesn't unregister the thread
+ * under us, whoever registered it. That user stays, as a libc's would.
  */
-static int register_area(const struct rk_process *p, volatile struct rk_area *area)
+static void count_us(const struct rk_process *p)
 {
-	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users() : NULL;
-	int r;
+	volatile uint32_t *adopters;
 
-	if (adopters != NULL && !READ(rk_block.counted)) {
+	if (p->where != RK_WHERE_EARLY || READ(rk_block.counted))
+		return;
+	adopters = rk_early_users();
+	if (adopters != NULL) {
 		WRITE(rk_block.counted, 1);
 		add(adopters, 1);
 	}
+}
+
+static int register_area(const struct rk_process *p, volatile struct rk_area *area)
+{
+	int r;
+
+	count_us(p);
 	r = rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
-	if (r < 0 && r != -EBUSY && adopters != NULL && READ(rk_block.counted)) {
+	if (r < 0 && r != -EBUSY && READ(rk_block.counted)) {
 		WRITE(rk_block.counted, 0);
-		add(adopters, (uint32_t)-1);
+		add(rk_early_users(), (uint32_t)-1);
 	}
 	return r;
 }
@@ -136,8 +145,10 @@ static int prepare(void)
 	volatile struct rk_area *area = rk_area_at(p->offset);
 	uint8_t reason;
 
-	if (is_registered(area))
+	if (is_registered(area)) {
+		count_us(p);
 		return 0;
+	}
 	if (READ(block->vfork) > 0)
 		return -rk_reason_errno(RK_REASON_VFORK);
 	reason = READ(block->reason);
