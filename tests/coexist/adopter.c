@@ -74,7 +74,7 @@ extern __thread struct abi __rseq_abi __attribute__((weak, alias("hidden_abi"), 
 #define AREA __rseq_abi
 #define COUNT __rseq_refcount
 #elif defined(INSIDE)
-static __thread struct abi abi PRIVATE = {.cpu_id = UINT32_MAX};
+static __thread struct abi abi __attribute__((tls_model("initial-exec"))) = {.cpu_id = UINT32_MAX};
 #define AREA abi
 #define COUNT (*(volatile uint32_t *)&abi.inside)
 #else /* TAGGED */

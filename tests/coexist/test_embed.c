@@ -40,7 +40,7 @@ static bool counted(void)
 
 static void load_party(int which)
 {
-	static const char *const modules[PARTIES] = {"late-embedded.so", "late-embedded-2.so", "copy-static-a.so",
+	static const char *const modules[PARTIES] = {"embedded-1.so", "embedded-2.so", "copy-static-a.so",
 						     "copy-shared.so"};
 	void *handle;
 
