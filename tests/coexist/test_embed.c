@@ -177,9 +177,12 @@ static void every_order(void **state)
 
 static void on_signal(int signo)
 {
+	int saved = errno;
+
 	(void)signo;
 	(void)use(0);
 	CHECK(embedded[0]->leave());
+	errno = saved;
 }
 
 /* A handler enters and leaves between any two instructions of a thread that does so itself. */
