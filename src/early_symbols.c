@@ -13,5 +13,7 @@
 extern __thread struct rk_area __rseq_abi;
 extern __thread uint32_t __rseq_refcount;
 
-__thread struct rk_area __rseq_abi PROTOCOL __attribute__((__aligned__(32))) = {.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED};
+__thread struct rk_area __rseq_abi PROTOCOL __attribute__((__aligned__(32))) = {
+	.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED,
+};
 __thread uint32_t __rseq_refcount PROTOCOL;

@@ -329,8 +329,8 @@ RKE_FUNCTION int rke_look_for_meeting(struct rke_meeting *meeting)
 	if (!rke_kernel_can_read(address))
 		return 0;
 	memcpy(meeting, (const void *)address, sizeof(*meeting));
-	return memcmp(meeting->magic, "rseqkit", 8) == 0 && meeting->version >= 1 && meeting->size >= sizeof(*meeting) &&
-	       meeting->signature == RKE_SIGNATURE;
+	return memcmp(meeting->magic, "rseqkit", 8) == 0 && meeting->version >= 1 &&
+	       meeting->size >= sizeof(*meeting) && meeting->signature == RKE_SIGNATURE;
 }
 
 RKE_FUNCTION intptr_t rke_decide(void)
@@ -479,9 +479,14 @@ RKE_FUNCTION int rke_thread_register(void)
 	r = rke_block_signals(saved);
 	if (r < 0)
 		return r;
-	r = *users == UINT32_MAX ? -EOVERFLOW : rke_attach(area, RKE_AREA_LENGTH);
-	if (r == 0)
+	r = -EOVERFLOW;
+	if (*users != UINT32_MAX) {
+		/* The count first: ThreadSanitizer runs handlers at atomic accesses, blocked or not. */
 		*users = *users + 1;
+		r = rke_attach(area, RKE_AREA_LENGTH);
+		if (r < 0)
+			*users = *users - 1;
+	}
 	rke_restore_signals(saved);
 	return r;
 }

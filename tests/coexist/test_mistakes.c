@@ -22,7 +22,7 @@ static void load_two(const char *kind, const struct adopter *parties[2])
 	}
 }
 
-/* embed.h finds an area of its own accord, but for builds that ignore the libc's: there a copy of the library has one. */
+/* embed.h finds an area, but for builds that ignore the libc's: there a copy of the library has one. */
 static void load_embedded(const struct adopter *parties[2])
 {
 	void *handle;
