@@ -10,7 +10,7 @@ DESTDIR ?=
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check bench install clean help deps deps-check mutants check-programs
+.PHONY: all demo check bench install clean help deps deps-check mutants check-matrix check-programs abi
 
 all: deps  ## build the library and the tool (build/tool/rseqkit)
 	@[ -f $(BUILD)/build.ninja ] || \
@@ -34,10 +34,16 @@ install: all  ## install below PREFIX (default /usr/local, LIBDIR lib), staged i
 mutants: deps-check  ## break the code in known ways and see that a test fails each time
 	@tests/mutants/run
 
+check-matrix: deps-check  ## run the matrix of what coexists three times: plainly, beside full load, with odd tunables of the libc
+	@tests/matrix/variants
+
 check-programs: deps-check all  ## run servers and runtimes that are installed under rseqkit exec, and see every thread registered
 	@meson configure $(BUILD) -Dtests=true
 	@ninja -C $(BUILD) --quiet
 	@tests/preload/programs "$(CURDIR)" "$(abspath $(BUILD))"
+
+abi: deps-check all  ## describe the ABI anew in tests/abi, after a change that is meant
+	@tests/abi/run "$(CURDIR)" "$(abspath $(BUILD))" update
 
 clean:  ## remove everything that was built
 	@rm -rf $(BUILD)

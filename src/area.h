@@ -3,27 +3,42 @@
 #ifndef RK_SRC_AREA_H
 #define RK_SRC_AREA_H
 
+#include <stdbool.h>
 #include "process.h"
 #include "thread_pointer.h"
 
-extern __thread struct rk_thread_block rk_block
-	__attribute__((__tls_model__("initial-exec"), __visibility__("hidden")));
+/* Static TLS where every module has it; musl has none for modules that are loaded late, see rk_block_is_static(). */
+#ifdef __GLIBC__
+#define RK_BLOCK_MODEL __tls_model__("initial-exec"),
+#else
+#define RK_BLOCK_MODEL
+#endif
+extern __thread struct rk_thread_block rk_block __attribute__((RK_BLOCK_MODEL __visibility__("hidden")));
 
 /*
- * The calling thread's block that this process uses: that of the copy whose block is the area, and each copy's own
- * where the area is the libc's.
+ * The calling thread's state that this process uses: that of the copy whose block is the area, which may be of another
+ * version, and each copy's own where the area is the libc's.
  */
-static inline struct rk_thread_block *rk_block_in_use(const struct rk_process *process)
+static inline struct rk_thread_state *rk_state_in_use(const struct rk_process *process)
 {
-	return process->where == RK_WHERE_OWN ? (struct rk_thread_block *)(rk_thread_pointer() + process->offset) :
-						&rk_block;
+	return process->where == RK_WHERE_OWN ? (struct rk_thread_state *)(rk_thread_pointer() + process->state) :
+						&rk_block.state;
 }
 
-/* Single bytes and words of the thread block, shared with signal handlers of the same thread only. */
+/* The calling thread's area; where the process has none, what is never registered: this copy's own block. */
+static inline volatile struct rk_area *rk_area_of(const struct rk_process *process)
+{
+	return RK_LIKELY(process->offset != 0) ? rk_area_at(process->offset) : &rk_block.u.area;
+}
+
+/* Single bytes and words of the thread state, shared with signal handlers of the same thread only. */
 #define READ(field) (*(volatile __typeof__(field) *)&(field))
 #define WRITE(field, value) (*(volatile __typeof__(field) *)&(field) = (value))
 
-/* Offset of this copy's own block from the thread pointer. */
+/* Is this copy's block at one offset from the thread pointer in every thread? Not for signal handlers. */
+bool rk_block_is_static(void);
+
+/* That offset. */
 ptrdiff_t rk_block_offset(void);
 
 /* Publishes the process's decision; called with the same values however often. */

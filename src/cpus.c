@@ -5,6 +5,7 @@
  * Never the number online, nor what sysconf() makes of it: ids may be sparse, and CPUs come and go. Read once, by raw
  * means, so that a first use in a signal handler works too.
  */
+#define _GNU_SOURCE
 #include "cpus.h"
 
 #include <fcntl.h>

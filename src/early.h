@@ -16,4 +16,7 @@ bool rk_early_area(ptrdiff_t *offset);
 /* The calling thread's __rseq_refcount, or NULL where there is none, as in the protocol's present-day form. */
 volatile uint32_t *rk_early_users(void);
 
+/* For the constructor, once: looks the symbols up where they have to be looked up by name. */
+void rk_early_look_up(void);
+
 #endif /* RK_SRC_EARLY_H */

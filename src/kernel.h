@@ -71,17 +71,21 @@ static inline bool rk_kernel_can_read(const void *address)
 }
 
 /*
- * Does the calling thread run on another thread's TLS, as a vfork child does? The C library gives every thread of its
- * own a robust list, in the child of fork() too, and the kernel passes it on to nobody. 1 yes, 0 no, negative errno
- * if the kernel doesn't say.
+ * Does the calling thread run on another thread's TLS, as a vfork child does? 1 yes, 0 no, negative errno if the
+ * kernel doesn't say. glibc gives every thread of its own a robust list, in the child of fork() too, and the kernel
+ * passes it on to nobody. musl keeps the thread's number in TLS, and its gettid() returns that.
  */
 static inline int rk_kernel_is_vfork_child(void)
 {
+#ifndef __GLIBC__
+	return RK_SYSCALL(SYS_gettid) != gettid();
+#else
 	void *head = NULL;
 	size_t length = 0;
 	int r = (int)RK_SYSCALL(SYS_get_robust_list, 0, &head, &length);
 
 	return r < 0 ? r : head == NULL;
+#endif
 }
 
 #endif /* RK_SRC_KERNEL_H */

@@ -8,6 +8,7 @@
 #include "libc.h"
 
 #include <features.h>
+#include "rendezvous.h"
 
 #ifdef RK_IGNORE_LIBC_AREA
 /* A stand-in for C libraries without an area, so that our own is exercised on every machine. */
@@ -39,10 +40,17 @@ extern const unsigned int __rseq_size __attribute__((__weak__));
 
 bool rk_libc_area(ptrdiff_t *offset, bool *registers)
 {
+#ifndef LIBC_HAS_SYMBOLS
+	struct rk_rendezvous meeting;
+#endif
+
 	*offset = 0;
 	*registers = false;
 #ifndef LIBC_HAS_SYMBOLS
 	if (&__rseq_offset == NULL || &__rseq_size == NULL)
+		return false;
+	/* They may be our own preloaded object's, see symbols.c: then copies of this library have agreed on the area. */
+	if (rk_rendezvous_look(&meeting) == 0 && meeting.offset == __rseq_offset)
 		return false;
 #endif
 	/* Zero would be the thread pointer itself, which is never an area. */

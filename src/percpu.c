@@ -24,14 +24,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* `locked` is set for longer than the lock is held, so that a signal handler that forks never finds the reverse. */
 static void take_lock(void)
 {
-	WRITE(rk_block.locked, 1);
+	WRITE(rk_block.state.locked, 1);
 	(void)pthread_mutex_lock(&lock);
 }
 
 static void drop_lock(void)
 {
 	(void)pthread_mutex_unlock(&lock);
-	WRITE(rk_block.locked, 0);
+	WRITE(rk_block.state.locked, 0);
 }
 
 #define FORKED_INSIDE 2
@@ -39,16 +39,16 @@ static void drop_lock(void)
 /* A fork in a signal handler that interrupted the holder of the lock must not wait for it. */
 static void before_fork(void)
 {
-	if (READ(rk_block.locked))
-		WRITE(rk_block.locked, READ(rk_block.locked) | FORKED_INSIDE);
+	if (READ(rk_block.state.locked))
+		WRITE(rk_block.state.locked, READ(rk_block.state.locked) | FORKED_INSIDE);
 	else
 		take_lock();
 }
 
 static void after_fork(void)
 {
-	if (READ(rk_block.locked) & FORKED_INSIDE)
-		WRITE(rk_block.locked, READ(rk_block.locked) & ~FORKED_INSIDE);
+	if (READ(rk_block.state.locked) & FORKED_INSIDE)
+		WRITE(rk_block.state.locked, READ(rk_block.state.locked) & ~FORKED_INSIDE);
 	else
 		drop_lock();
 }

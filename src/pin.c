@@ -5,7 +5,8 @@
  * A module's memory is still used by the kernel after the module's last instruction: its TLS holds the registered
  * area where the libc has none, and a thread's rseq_cs may go on pointing to a descriptor in it until that thread is
  * preempted the next time, when the kernel reads it. A copy may sit in a plugin that its program unloads, so the copy
- * sees to it itself.
+ * sees to it itself. On musl nothing is ever unloaded, and a dlopen here would hide from rk_block_is_static() that other
+ * modules were loaded at start.
  */
 #define _GNU_SOURCE
 #include "pin.h"
@@ -20,6 +21,9 @@
 #pragma weak dlsym
 #pragma weak dladdr
 
+#ifndef __GLIBC__
+void rk_pin_this_module(void) {}
+#else
 void rk_pin_this_module(void)
 {
 	static const char here; /* something of this very module, whatever symbols are bound to */
@@ -33,3 +37,4 @@ void rk_pin_this_module(void)
 	if (open_module != NULL)
 		(void)open_module(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
+#endif

@@ -6,6 +6,7 @@
  * The libc's area is so by construction (a libc that leaves it alone writes -2 at every thread's start), ours by its
  * initial content.
  */
+#define _GNU_SOURCE
 #include "process.h"
 
 #include <string.h>
@@ -85,6 +86,7 @@ static void adopt(struct rk_process *p, const struct rk_rendezvous *meeting)
 {
 	p->where = meeting->kind == RK_RENDEZVOUS_EARLY ? RK_WHERE_EARLY : RK_WHERE_OWN;
 	p->offset = (ptrdiff_t)meeting->offset;
+	p->state = (ptrdiff_t)(meeting->offset + meeting->state);
 	p->length = meeting->length;
 }
 
@@ -96,19 +98,22 @@ static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offse
 		.version = RK_RENDEZVOUS_VERSION,
 		.size = sizeof(meeting),
 		.kind = kind,
+		.state = offsetof(struct rk_thread_block, state),
 		.offset = offset,
 		.length = length,
 		.signature = RK_SIGNATURE,
-		.block_version = RK_THREAD_BLOCK_VERSION,
-		.block_size = sizeof(struct rk_thread_block),
+		.state_version = RK_THREAD_STATE_VERSION,
+		.state_size = sizeof(struct rk_thread_state),
 	};
-	int r = kernel_has_rseq() ? rk_rendezvous(&meeting) : 0;
+	/* A block that isn't in static TLS is nothing to offer. */
+	bool late = kind == RK_RENDEZVOUS_BLOCK && !rk_block_is_static();
+	int r = late ? rk_rendezvous_look(&meeting) : kernel_has_rseq() ? rk_rendezvous(&meeting) : 0;
 
 	adopt(p, &meeting);
 	/* Copies without the libc's area depend on the page; an adopter's area is right for whoever sees it. */
 	if (r < 0 && kind == RK_RENDEZVOUS_BLOCK) {
 		p->where = RK_WHERE_NOWHERE;
-		p->reason = RK_REASON_RENDEZVOUS;
+		p->reason = late ? RK_REASON_LATE : RK_REASON_RENDEZVOUS;
 	}
 }
 
@@ -159,13 +164,13 @@ static struct rk_process decide(void)
 		decide_without_libc(&p, p.offset);
 	}
 	/* Registered already, and with another signature: our first abort would be fatal. */
-	if ((int32_t)rk_area_at(p.offset)->cpu_id >= 0 && p.length != 0 && !signature_is_ours(p.offset, p.length)) {
+	if (p.where != RK_WHERE_NOWHERE && (int32_t)rk_area_at(p.offset)->cpu_id >= 0 && p.length != 0 && !signature_is_ours(p.offset, p.length)) {
 		p.where = RK_WHERE_NOWHERE;
 		p.reason = RK_REASON_SIGNATURE;
 	}
 #endif
 	if (p.where == RK_WHERE_NOWHERE)
-		p.offset = rk_block_offset();
+		p.offset = rk_block_is_static() ? rk_block_offset() : 0;
 	p.valid = p.where == RK_WHERE_NOWHERE ? 0 : valid_bytes(p.feature_size, p.length ? p.length : RK_AREA_LENGTH_ORIGINAL);
 	return p;
 }
@@ -178,6 +183,7 @@ const struct rk_process *rk_process_get(void)
 		return &process;
 	p = decide();
 	__atomic_store_n(&process.offset, p.offset, __ATOMIC_RELAXED);
+	__atomic_store_n(&process.state, p.state, __ATOMIC_RELAXED);
 	__atomic_store_n(&process.length, p.length, __ATOMIC_RELAXED);
 	__atomic_store_n(&process.valid, p.valid, __ATOMIC_RELAXED);
 	__atomic_store_n(&process.feature_size, p.feature_size, __ATOMIC_RELAXED);

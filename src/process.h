@@ -19,6 +19,7 @@ enum rk_where {
 
 struct rk_process {
 	ptrdiff_t offset;
+	ptrdiff_t state; /* from the thread pointer to the shared thread state, where the area is a thread block's */
 	uint32_t length; /* to register with, or that the libc registered with; 0 if unknown */
 	uint32_t valid;
 	uint32_t feature_size;

@@ -21,6 +21,10 @@ static const struct {
 	[RK_REASON_AREA] = {EINVAL, "the kernel doesn't accept the area"},
 	[RK_REASON_LIBC_GAVE_UP] = {ESRCH, "the C library registers threads, but this one is not registered"},
 	[RK_REASON_RENDEZVOUS] = {EADDRINUSE, "the copies of rseqkit in this process can't agree on an area"},
+	[RK_REASON_EXITING] = {ESHUTDOWN, "the thread is ending, and its memory will be reused before it is gone"},
+	[RK_REASON_LATE] = {ENOTSUP,
+			    "rseqkit was loaded late, and this C library has no static TLS then; link or preload it"},
+	[RK_REASON_UNWATCHED] = {ENOTSUP, "the thread's end can't be seen; link the program with rseqkit, or preload it"},
 	[RK_REASON_NO_PORT] = {ENOSYS, "no critical sections for this architecture"},
 };
 

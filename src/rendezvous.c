@@ -21,16 +21,32 @@
 
 static void *const page = (void *)RK_RENDEZVOUS_ADDRESS;
 
-/* Reads what is on the page. It may be anything, if somebody else's. */
+/* What the first version wrote, hence what every version can rely on. Later ones append to both structures. */
+#define FIRST_PAGE (offsetof(struct rk_rendezvous, state_size) + sizeof(uint32_t))
+#define FIRST_STATE (offsetof(struct rk_thread_state, armed) + sizeof(uint8_t))
+
+/* A state that all can use: behind the area, whole, and aligned. */
+static bool has_state(const struct rk_rendezvous *found)
+{
+	return found->state >= found->length && found->state <= PAGE && found->state % sizeof(uint32_t) == 0 &&
+	       found->state_size >= FIRST_STATE;
+}
+
+/*
+ * Reads what is on the page. It may be anything, if somebody else's. Another version's is as good as ours; what an
+ * older one didn't write reads 0.
+ */
 static int read_page(struct rk_rendezvous *meeting)
 {
-	struct rk_rendezvous found;
+	struct rk_rendezvous found = {0};
 
-	memcpy(&found, page, sizeof(found));
-	if (memcmp(found.magic, RK_RENDEZVOUS_MAGIC, sizeof(found.magic)) != 0 || found.size < sizeof(found) ||
-	    found.version < RK_RENDEZVOUS_VERSION || found.signature != RK_SIGNATURE ||
-	    found.block_version < RK_THREAD_BLOCK_VERSION || found.block_size < sizeof(struct rk_thread_block))
+	memcpy(&found, page, FIRST_PAGE);
+	if (memcmp(found.magic, RK_RENDEZVOUS_MAGIC, sizeof(found.magic)) != 0 || found.size < FIRST_PAGE ||
+	    found.signature != RK_SIGNATURE || found.length < RK_AREA_LENGTH_ORIGINAL)
 		return -EADDRINUSE;
+	if (found.kind != RK_RENDEZVOUS_EARLY && (found.kind != RK_RENDEZVOUS_BLOCK || !has_state(&found)))
+		return -EADDRINUSE;
+	memcpy(&found, page, found.size < sizeof(found) ? found.size : sizeof(found));
 	*meeting = found;
 	return 0;
 }
@@ -44,8 +60,9 @@ static int publish(const struct rk_rendezvous *offer)
 	if (fd < 0)
 		return (int)fd;
 	mapped = RK_SYSCALL(SYS_write, (int)fd, offer, sizeof(*offer));
+	/* The last argument is on the stack, where syscall() reads a long: of an int, half would be whatever was there. */
 	if (mapped == (long)sizeof(*offer))
-		mapped = RK_SYSCALL(SYS_mmap, page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0);
+		mapped = RK_SYSCALL(SYS_mmap, page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0L);
 	else if (mapped >= 0)
 		mapped = -ENOSPC;
 	(void)RK_SYSCALL(SYS_close, (int)fd);

@@ -12,13 +12,15 @@
 #include <rseqkit/thread.h>
 
 #include <sched.h>
+#include <signal.h>
 #include "area.h"
 #include "early.h"
+#include "exit.h"
 #include "kernel.h"
 #include "pin.h"
 #include "process.h"
 #include "reason.h"
-#include "thread_pointer.h"
+#include "thread.h"
 
 /*
  * Compare and swap against signal handlers of the same thread. Other threads never look, so on x86 one instruction
@@ -39,13 +41,15 @@ static bool replace(uint32_t *word, uint32_t expected, uint32_t desired)
 #endif
 }
 
-static void add(volatile uint32_t *word, uint32_t value)
+/* Returns the sum. */
+static uint32_t add(volatile uint32_t *word, uint32_t value)
 {
 	uint32_t seen;
 
 	do
 		seen = *word;
 	while (!replace((uint32_t *)(uintptr_t)word, seen, seen + value));
+	return seen + value;
 }
 
 static bool is_registered(volatile struct rk_area *area)
@@ -78,12 +82,12 @@ static void count_us(const struct rk_process *p)
 {
 	volatile uint32_t *adopters;
 
-	if (p->where != RK_WHERE_EARLY || READ(rk_block.counted))
+	if (p->where != RK_WHERE_EARLY || READ(rk_block.state.counted))
 		return;
 	adopters = rk_early_users();
 	if (adopters != NULL) {
-		WRITE(rk_block.counted, 1);
-		add(adopters, 1);
+		WRITE(rk_block.state.counted, 1);
+		(void)add(adopters, 1);
 	}
 }
 
@@ -93,9 +97,9 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
 
 	count_us(p);
 	r = rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
-	if (r < 0 && r != -EBUSY && READ(rk_block.counted)) {
-		WRITE(rk_block.counted, 0);
-		add(rk_early_users(), (uint32_t)-1);
+	if (r < 0 && r != -EBUSY && READ(rk_block.state.counted)) {
+		WRITE(rk_block.state.counted, 0);
+		(void)add(rk_early_users(), (uint32_t)-1);
 	}
 	return r;
 }
@@ -106,28 +110,30 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
  */
 static int attach(const struct rk_process *p, volatile struct rk_area *area)
 {
-	struct rk_thread_block *block = rk_block_in_use(p);
+	struct rk_thread_state *state = rk_state_in_use(p);
 	enum rk_reason reason = RK_REASON_NONE;
 	int vfork_child = rk_kernel_is_vfork_child();
 	int r;
 
 	if (vfork_child == 1)
-		return -rk_reason_errno(RK_REASON_VFORK); /* not kept: the block is the parent's */
+		return -rk_reason_errno(RK_REASON_VFORK); /* not kept: the state is the parent's */
 	if (vfork_child < 0) {
 		/* Can't tell, so don't: a registration in a vfork child would poison the parent. */
 		r = rk_kernel_has_registration();
 		reason = r == -ENOSYS ? RK_REASON_NO_KERNEL : RK_REASON_BLOCKED;
+	} else if (!rk_exit_is_watched(state)) {
+		reason = RK_REASON_UNWATCHED;
 	} else {
 		r = register_area(p, area);
 		if (r == 0) {
-			WRITE(block->registered, 1);
+			WRITE(state->registered, 1);
 			return 0;
 		}
 		if (r == -EBUSY)
 			return 0;
 		reason = reason_of(r);
 	}
-	WRITE(block->reason, (uint8_t)reason);
+	WRITE(state->reason, (uint8_t)reason);
 	/*
 	 * A private registration is a fact of the process: its owner expects every thread. Filters are each thread's
 	 * own.
@@ -137,21 +143,47 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 	return -rk_reason_errno(reason);
 }
 
+/*
+ * The reason first: a signal handler behind the system call must not register the thread again. An early adopter's
+ * protocol wants signals blocked between its count's fall to 0 and what follows from it.
+ */
+void rk_thread_detach(enum rk_reason reason)
+{
+	const struct rk_process *p = rk_process_get();
+	struct rk_thread_state *state = rk_state_in_use(p);
+	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users() : NULL;
+	uint64_t all = UINT64_MAX, saved;
+	bool last;
+
+	if (READ(state->reason) == RK_REASON_NONE)
+		WRITE(state->reason, (uint8_t)reason);
+	WRITE(state->restore, 0);
+	(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved, sizeof(all));
+	last = READ(state->registered);
+	if (adopters != NULL)
+		last = READ(state->counted) && add(adopters, (uint32_t)-1) == 0;
+	if (last)
+		(void)rk_sys_rseq(rk_area_of(p), p->length, RK_RSEQ_UNREGISTER, RK_SIGNATURE);
+	WRITE(state->counted, 0);
+	WRITE(state->registered, 0);
+	(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
+}
+
 /* The slow path's order: is it there already; is a reason known; and only then the kernel. */
 static int prepare(void)
 {
 	const struct rk_process *p = rk_process_get();
-	struct rk_thread_block *block = rk_block_in_use(p);
-	volatile struct rk_area *area = rk_area_at(p->offset);
+	struct rk_thread_state *state = rk_state_in_use(p);
+	volatile struct rk_area *area = rk_area_of(p);
 	uint8_t reason;
 
 	if (is_registered(area)) {
 		count_us(p);
 		return 0;
 	}
-	if (READ(block->vfork) > 0)
+	if (READ(state->vfork) > 0)
 		return -rk_reason_errno(RK_REASON_VFORK);
-	reason = READ(block->reason);
+	reason = READ(state->reason);
 	if (reason == RK_REASON_NONE)
 		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
 	if (reason == RK_REASON_NONE && p->where == RK_WHERE_LIBC)
@@ -166,47 +198,47 @@ int rk_thread_prepare(void)
 	int r = prepare();
 
 	if (r == 0)
-		WRITE(rk_block_in_use(rk_process_get())->lazy, 1);
+		WRITE(rk_state_in_use(rk_process_get())->lazy, 1);
 	return r;
 }
 
 int rk_thread_register(void)
 {
-	struct rk_thread_block *block = rk_block_in_use(rk_process_get());
+	struct rk_thread_state *state = rk_state_in_use(rk_process_get());
 	uint32_t users;
 	int r = prepare();
 
 	if (r < 0)
 		return r;
 	do {
-		users = READ(block->users);
+		users = READ(state->users);
 		if (users == UINT32_MAX)
 			return -EOVERFLOW;
-	} while (!replace(&block->users, users, users + 1));
+	} while (!replace(&state->users, users, users + 1));
 	return 0;
 }
 
 int rk_thread_unregister(void)
 {
-	struct rk_thread_block *block = rk_block_in_use(rk_process_get());
+	struct rk_thread_state *state = rk_state_in_use(rk_process_get());
 	uint32_t users;
 
 	do {
-		users = READ(block->users);
+		users = READ(state->users);
 		if (users == 0)
 			return -EINVAL;
-	} while (!replace(&block->users, users, users - 1));
+	} while (!replace(&state->users, users, users - 1));
 	return 0;
 }
 
 uint32_t rk_thread_users(void)
 {
-	return READ(rk_block_in_use(rk_process_get())->users);
+	return READ(rk_state_in_use(rk_process_get())->users);
 }
 
 const volatile struct rk_area *rk_thread_area(void)
 {
-	volatile struct rk_area *area = rk_area_at(rk_process_get()->offset);
+	volatile struct rk_area *area = rk_area_of(rk_process_get());
 
 	return is_registered(area) ? area : NULL;
 }
@@ -214,14 +246,14 @@ const volatile struct rk_area *rk_thread_area(void)
 enum rk_reason rk_thread_reason(void)
 {
 	const struct rk_process *p = rk_process_get();
-	struct rk_thread_block *block = rk_block_in_use(p);
+	struct rk_thread_state *state = rk_state_in_use(p);
 	uint8_t reason;
 
-	if (is_registered(rk_area_at(p->offset)))
+	if (is_registered(rk_area_of(p)))
 		return RK_REASON_NONE;
-	if (READ(block->vfork) > 0)
+	if (READ(state->vfork) > 0)
 		return RK_REASON_VFORK;
-	reason = READ(block->reason);
+	reason = READ(state->reason);
 	if (reason == RK_REASON_NONE)
 		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
 	if (reason != RK_REASON_NONE)
@@ -253,13 +285,13 @@ enum rk_result rk_leave(void)
 
 enum rk_result rk_leave_at(void)
 {
-	return is_registered(rk_area_at(rk_process_get()->offset)) ? RK_WRONG_CPU : rk_leave();
+	return is_registered(rk_area_of(rk_process_get())) ? RK_WRONG_CPU : rk_leave();
 }
 
 int rk_cpu_slow(void)
 {
 	const struct rk_process *p = rk_process_get();
-	int cpu = rk_thread_prepare() == 0 ? (int)rk_area_at(p->offset)->cpu_id : -1;
+	int cpu = rk_thread_prepare() == 0 ? (int)rk_area_of(p)->cpu_id : -1;
 
 	if (cpu < 0)
 		cpu = sched_getcpu();
@@ -278,7 +310,7 @@ int rk_cid_slow(void)
 
 	if (p->valid < RK_FIELD_END_MM_CID || rk_thread_prepare() != 0)
 		return -1;
-	return (int)rk_area_at(p->offset)->mm_cid;
+	return (int)rk_area_of(p)->mm_cid;
 }
 
 /*
@@ -288,5 +320,7 @@ int rk_cid_slow(void)
 __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void at_process_start(void)
 {
 	rk_pin_this_module();
+	rk_early_look_up();
+	rk_exit_process_started();
 	(void)rk_thread_prepare();
 }

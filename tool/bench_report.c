@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "json.h"
 #include "output.h"
 #include "tool.h"
 

@@ -6,6 +6,7 @@
 
 #include "doctor.h"
 #include "options.h"
+#include "json.h"
 #include "output.h"
 #include "tool.h"
 

@@ -197,7 +197,7 @@ static const char *elf_objection(int fd, const ElfW(Ehdr) *header)
 	const char *own = "";
 
 	(void)dl_iterate_phdr(find_own_linker, &own);
-	if (header->e_ident[EI_CLASS] != (__ELF_NATIVE_CLASS == 64 ? ELFCLASS64 : ELFCLASS32))
+	if (header->e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
 		return "it is of another architecture than " PRELOAD;
 	if (!read_linker(fd, header, linker))
 		return NULL; /* a broken file: the kernel says so */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "demo.h"
+#include "json.h"
 #include "output.h"
 
 #define BAR_WIDTH 40

@@ -87,6 +87,8 @@ void inspect_ask(pid_t pid, struct inspect_thread *threads, size_t count);
 /* Offsets from the thread pointer at which known owners have their areas. */
 struct inspect_places {
 	bool complete;       /* every program and library that is mapped has symbols */
+	uint32_t agreed;     /* kind of the copies' rendezvous, RK_RENDEZVOUS_*; 0 without one */
+	int64_t agreed_offset;
 	bool libc;
 	int64_t libc_offset; /* __rseq_offset */
 	uint32_t libc_size;  /* __rseq_size: zero or not */

@@ -10,6 +10,9 @@ static enum inspect_owner owner_of(const struct inspect_places *places, const st
 
 	if (answer->address == 0)
 		return OWNER_NONE;
+	/* The word of this library's copies counts most: they may work in an area that has other names too. */
+	if (places->agreed != 0 && offset == places->agreed_offset)
+		return places->agreed == RK_RENDEZVOUS_EARLY ? OWNER_EARLY : OWNER_SELF;
 	if (places->libc && offset == places->libc_offset)
 		return places->libc_size != 0 ? OWNER_LIBC : OWNER_SELF;
 	for (size_t i = 0; i < places->selves; i++)

@@ -221,6 +221,18 @@ static int search_module(Dwfl_Module *module, void **data, const char *name, Dwa
 	return DWARF_CB_OK;
 }
 
+/* What the copies of this library in the process have agreed on, if they had to. */
+static void read_rendezvous(pid_t pid, struct inspect_places *places)
+{
+	struct rk_rendezvous meeting;
+
+	if (!inspect_read(pid, RK_RENDEZVOUS_ADDRESS, &meeting, sizeof(meeting)) ||
+	    memcmp(meeting.magic, RK_RENDEZVOUS_MAGIC, sizeof(meeting.magic)) != 0)
+		return;
+	places->agreed = meeting.kind;
+	places->agreed_offset = meeting.offset;
+}
+
 void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_places *places)
 {
 	memset(places, 0, sizeof(*places));
@@ -230,6 +242,7 @@ void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_plac
 	symbols->places = places;
 	(void)dwfl_getmodules(symbols->dwfl, search_module, symbols, 0);
 	symbols->places = NULL;
+	read_rendezvous(symbols->pid, places);
 }
 
 /*

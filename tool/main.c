@@ -10,11 +10,13 @@
 #include "tool.h"
 
 static const struct command commands[] = {
+#ifndef RK_EXEC_ONLY
 	{"doctor", "can rseq be used here, who owns it, what is missing, what to do about it", cmd_doctor},
 	{"demo", "count real files with per-CPU counters, and check and time the result", cmd_demo},
 	{"bench", "measure operations beside what else one would use", cmd_bench},
-	{"exec", "run a program with every thread registered", cmd_exec},
 	{"inspect", "who owns the registrations of a running process's threads, and where they are", cmd_inspect},
+#endif
+	{"exec", "run a program with every thread registered", cmd_exec},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

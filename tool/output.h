@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * output.h - how results look: JSON for programs, bars and colour for people.
+ * output.h - how results look to people: bars and colour.
  *
- * Colour only on a terminal, never with NO_COLOR (https://no-color.org) or a dumb terminal. Programs get JSON with
- * numbers as numbers, and null for what isn't known.
+ * Colour only on a terminal, never with NO_COLOR (https://no-color.org) or a dumb terminal.
  */
 #ifndef RK_TOOL_OUTPUT_H
 #define RK_TOOL_OUTPUT_H
 
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,15 +24,5 @@ void print_bar(double value, double greatest, int width);
  * must follow a clear.
  */
 void print_progress(const char *text);
-
-/* Adds to an object; out of memory ends the program with EXIT_USAGE, as there is nothing left to say. */
-void json_put(json_object *object, const char *key, json_object *value);
-void json_put_string(json_object *object, const char *key, const char *text); /* NULL becomes null */
-void json_put_number(json_object *object, const char *key, uint64_t number);
-void json_put_seconds(json_object *object, const char *key, double seconds);
-json_object *json_new(void);
-
-/* Prints an object, and releases it. */
-void json_print(json_object *object);
 
 #endif /* RK_TOOL_OUTPUT_H */

@@ -56,20 +56,13 @@ struct rk_area {
 #define RK_FIELD_END_SLICE_CTRL 32
 
 /*
- * The thread block: what a copy of this library keeps per thread in static TLS. Where the libc has no area, `room` is
- * the area. The rest is this library's alone. It is one cache line, because a module that is loaded late gets at most
- * 64-byte alignment and little room in the static TLS surplus.
- *
- * Before a thread's registration it reads cpu_id -1; that is its initial content (src/area.c). Every copy of the
- * library may read and write it on behalf of its own thread, with code that signal handlers of that thread can't
- * split.
+ * The thread state: what this library knows of a thread beside its area. Copies that share a thread block share its
+ * state, whatever their versions, so this form is never changed; a later version may append to it, and relies on
+ * what it appended only in states whose copy knew it (state_version, state_size below). Every copy may read and write
+ * it on behalf of its own thread, with code that signal handlers of that thread can't split.
  */
-struct rk_thread_block {
-	union {
-		struct rk_area area;
-		unsigned char room[48]; /* the kernel's feature size may grow into it */
-	} u;
-	uint32_t version;   /* of this structure: RK_THREAD_BLOCK_VERSION */
+struct rk_thread_state {
+	uint32_t version;   /* of this structure: RK_THREAD_STATE_VERSION */
 	uint32_t users;     /* explicit registrations, see rk_thread_register() */
 	uint8_t lazy;       /* sticky: this thread was registered by an operation, for its life */
 	uint8_t reason;     /* enum rk_reason: why this thread has no rseq; looked at before any system call */
@@ -78,28 +71,47 @@ struct rk_thread_block {
 	uint8_t restore;    /* rk_vfork_begin() unregistered this thread */
 	uint8_t counted;    /* a user of an early adopter's count is ours */
 	uint8_t locked;     /* inside the lock of per-CPU memory, for a fork in a signal handler */
-	uint8_t reserved;
-} __attribute__((__aligned__(64)));
+	uint8_t armed;      /* the thread's end will undo its registration, where the libc needs that */
+};
 
-#define RK_THREAD_BLOCK_VERSION 1
+#define RK_THREAD_STATE_VERSION 1
+
+/*
+ * The thread block: what a copy of this library keeps per thread in static TLS. Where the libc has no area, `room` is
+ * the area. It is one cache line, because a module that is loaded late gets at most 64-byte alignment and little room
+ * in the static TLS surplus. Before a thread's registration it reads cpu_id -1; that is its initial content
+ * (src/area.c). A later version may enlarge the room: the state is found by what the page below says.
+ */
+struct rk_thread_block {
+	union {
+		struct rk_area area;
+		unsigned char room[48]; /* the kernel's feature size may grow into it */
+	} u;
+	struct rk_thread_state state;
+} __attribute__((__aligned__(64)));
 
 /*
  * The rendezvous: where copies of this library in a process can't all see whose area to use (one copy's thread block,
  * on a C library without an area; an executable's __rseq_abi), the first one writes it on a page at a well-known
  * address. The page is complete before it is visible (a file, written and then mapped), read-only from then on, and
  * whoever maps it first has decided; it is never unmapped.
+ *
+ * Versions of the library meet here, so the fields below keep their place and meaning in all of them. A later version
+ * raises `version` and appends. Behind `size` bytes the page is zero, and that means for an appended field that its
+ * writer knew nothing of it: a newer reader does without. An older reader takes what it knows, and refuses only a
+ * kind that it doesn't know.
  */
 struct rk_rendezvous {
 	char magic[8];          /* RK_RENDEZVOUS_MAGIC */
-	uint32_t version;       /* RK_RENDEZVOUS_VERSION; later ones only append */
+	uint32_t version;       /* RK_RENDEZVOUS_VERSION of the writer, for display */
 	uint32_t size;          /* bytes of this structure as its writer knew it */
 	uint32_t kind;          /* RK_RENDEZVOUS_BLOCK or RK_RENDEZVOUS_EARLY */
-	uint32_t reserved;
+	uint32_t state;         /* bytes from the area to the block's struct rk_thread_state */
 	int64_t offset;         /* bytes from the thread pointer to the area that all use */
 	uint32_t length;        /* bytes that areas are registered with */
 	uint32_t signature;     /* RK_SIGNATURE */
-	uint32_t block_version; /* RK_THREAD_BLOCK_VERSION of the block's module; later ones only append */
-	uint32_t block_size;    /* bytes of the block */
+	uint32_t state_version; /* RK_THREAD_STATE_VERSION of the writer */
+	uint32_t state_size;    /* bytes of the state as its writer knew it */
 };
 
 #define RK_RENDEZVOUS_MAGIC "rseqkit"
@@ -128,6 +140,16 @@ RK_API const ptrdiff_t rk_area_offset;
  * length is 32. Constant from the constructor on.
  */
 RK_API const uint32_t rk_area_valid;
+
+/*
+ * True where there is no such offset at all: rk_area_offset is 0, which is no area's, and operations leave for their
+ * fallback. This happens on C libraries that have no static TLS for modules that are loaded late (musl); glibc has it.
+ */
+#ifdef __GLIBC__
+#define RK_NO_AREA 0
+#else
+#define RK_NO_AREA RK_UNLIKELY(rk_area_offset == 0)
+#endif
 
 RK_END_DECLS
 

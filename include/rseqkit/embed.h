@@ -22,7 +22,8 @@
  * includes it finds the area for itself.
  *
  * Where the C library isn't glibc it may reuse a thread's memory while the thread still runs its last instructions.
- * There a thread is registered only under a count, and has to be unregistered before it ends.
+ * There a thread is registered only under a count, and has to be unregistered before it ends; and code compiled for
+ * shared libraries doesn't see the symbols of the public TLS protocol.
  *
  * Functions say from where they may be called, in the words of rseqkit/api.h.
  * Sources: the kernel's include/uapi/linux/rseq.h and kernel/rseq.c; the C library's sys/rseq.h.
@@ -68,6 +69,11 @@
 #define RKE_SIGSET_SIZE 8
 #endif
 
+/* The dynamic linker of musl dies of a weak reference to TLS that isn't there; in executables it sees none. */
+#if defined(__GLIBC__) || !defined(__PIC__) || defined(__PIE__)
+#define RKE_EARLY_SYMBOLS 1
+#endif
+
 #define RKE_FUNCTION static inline __attribute__((__unused__))
 
 /* struct rseq of the kernel. All but rseq_cs is the kernel's to write. */
@@ -86,14 +92,15 @@ struct rke_meeting {
 	char magic[8];
 	uint32_t version;
 	uint32_t size;
-	uint32_t kind; /* RKE_MEETING_EARLY, or the thread block of one of them */
-	uint32_t reserved;
+	uint32_t kind;  /* whose area: the thread block of one of them, or __rseq_abi */
+	uint32_t state; /* not looked at here */
 	int64_t offset;
 	uint32_t length;
 	uint32_t signature;
 };
 
 #define RKE_MEETING_ADDRESS 0x1ec000UL
+#define RKE_MEETING_BLOCK 1
 #define RKE_MEETING_EARLY 2
 
 /* Who made, and alone may undo, the calling thread's registration. Numbers as in enum rk_owner. */
@@ -132,10 +139,12 @@ extern "C" {
  */
 extern long rke_libc_syscall(long number, ...) __asm__("syscall");
 extern int rke_libc_getcpu(void) __asm__("sched_getcpu");
+#ifdef RKE_EARLY_SYMBOLS
 extern __thread struct rke_area rke_symbol_area __asm__("__rseq_abi")
 	__attribute__((__weak__, __tls_model__("initial-exec")));
 extern __thread uint32_t rke_symbol_count __asm__("__rseq_refcount")
 	__attribute__((__weak__, __tls_model__("initial-exec")));
+#endif
 
 /*
  * Built against a libc that has them, its symbols are referenced strongly, by its own declarations: with clang, lld,
@@ -265,6 +274,18 @@ RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 	return offset == 0;
 }
 
+/* The distance of __rseq_abi from the thread pointer; 0 if this module can't see one. */
+RKE_FUNCTION ptrdiff_t rke_offset_of_area(void)
+{
+#ifdef RKE_EARLY_SYMBOLS
+	ptrdiff_t offset = rke_offset_of(&rke_symbol_area);
+
+	return rke_is_undefined(offset) ? 0 : offset;
+#else
+	return 0;
+#endif
+}
+
 /*
  * Is __rseq_abi defined where this module can see it, and usable? Initial-exec, so it is at one offset in every
  * thread. By the protocol it reads -1 at first; it is registered only if the kernel says so.
@@ -273,8 +294,8 @@ RKE_FUNCTION int rke_early_area(ptrdiff_t *offset)
 {
 	volatile struct rke_area *area;
 
-	*offset = rke_offset_of(&rke_symbol_area);
-	if (rke_is_undefined(*offset))
+	*offset = rke_offset_of_area();
+	if (*offset == 0)
 		return 0;
 	area = rke_area_at(*offset);
 	if ((uintptr_t)area % RKE_AREA_LENGTH != 0 || !rke_kernel_can_read((uintptr_t)area))
@@ -285,9 +306,13 @@ RKE_FUNCTION int rke_early_area(ptrdiff_t *offset)
 /* The calling thread's __rseq_refcount, or NULL where there is none. */
 RKE_FUNCTION volatile uint32_t *rke_early_users(void)
 {
+#ifdef RKE_EARLY_SYMBOLS
 	ptrdiff_t offset = rke_offset_of(&rke_symbol_count);
 
 	return rke_is_undefined(offset) ? NULL : (volatile uint32_t *)(void *)(rke_thread_pointer() + offset);
+#else
+	return NULL;
+#endif
 }
 
 /*
@@ -330,7 +355,8 @@ RKE_FUNCTION int rke_look_for_meeting(struct rke_meeting *meeting)
 		return 0;
 	memcpy(meeting, (const void *)address, sizeof(*meeting));
 	return memcmp(meeting->magic, "rseqkit", 8) == 0 && meeting->version >= 1 &&
-	       meeting->size >= sizeof(*meeting) && meeting->signature == RKE_SIGNATURE;
+	       meeting->size >= sizeof(*meeting) && meeting->signature == RKE_SIGNATURE &&
+	       (meeting->kind == RKE_MEETING_BLOCK || meeting->kind == RKE_MEETING_EARLY);
 }
 
 RKE_FUNCTION intptr_t rke_decide(void)
@@ -377,7 +403,7 @@ RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
 RKE_FUNCTION volatile uint32_t *rke_users(enum rke_place place, ptrdiff_t offset)
 {
 	/* A copy of librseqkit may have seen another __rseq_abi than this module does. */
-	return place == RKE_EARLY && offset == rke_offset_of(&rke_symbol_area) ? rke_early_users() : NULL;
+	return place == RKE_EARLY && offset == rke_offset_of_area() ? rke_early_users() : NULL;
 }
 
 /*

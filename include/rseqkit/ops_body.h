@@ -9,7 +9,7 @@
 #if RK_OP_INDEX == RK_OP_INDEX_CPU
 #define RK_OP(verb) rk_cpu_##verb
 #define RK_OP_PARAMS(...) (__VA_ARGS__)
-#define RK_OP_CHECK
+#define RK_OP_CHECK RK_OP_CHECK_AREA
 #define RK_OP_INPUTS RK_IN(base)
 #define RK_OP_SLOT RK_ASM_INDEX_CPU
 #define RK_OP_LEAVE rk_leave()
@@ -18,7 +18,8 @@
 #define RK_OP_PARAMS(...) (__VA_ARGS__)
 #define RK_OP_CHECK                                                                                                    \
 	if (RK_UNLIKELY(rk_area_valid < RK_FIELD_END_MM_CID))                                                          \
-		return RK_NO_RSEQ;
+		return RK_NO_RSEQ;                                                                                     \
+	RK_OP_CHECK_AREA
 #define RK_OP_INPUTS RK_IN(base)
 #define RK_OP_SLOT RK_ASM_INDEX_CID
 #define RK_OP_LEAVE rk_leave()
@@ -28,11 +29,16 @@
 /* cpu_id of an unregistered thread is negative and would compare equal to a negative cpu. */
 #define RK_OP_CHECK                                                                                                    \
 	if (RK_UNLIKELY(cpu < 0))                                                                                      \
-		return RK_WRONG_CPU;
+		return RK_WRONG_CPU;                                                                                   \
+	RK_OP_CHECK_AREA
 #define RK_OP_INPUTS RK_IN(base), RK_IN(cpu)
 #define RK_OP_SLOT RK_ASM_INDEX_AT
 #define RK_OP_LEAVE rk_leave_at()
 #endif
+
+#define RK_OP_CHECK_AREA                                                                                               \
+	if (RK_NO_AREA)                                                                                                \
+		return RK_OP_LEAVE;
 
 #if !RK_HAVE_SECTIONS
 #undef RK_OP_LEAVE
@@ -86,6 +92,7 @@ leave:
 #undef RK_OP
 #undef RK_OP_PARAMS
 #undef RK_OP_CHECK
+#undef RK_OP_CHECK_AREA
 #undef RK_OP_INPUTS
 #undef RK_OP_SLOT
 #undef RK_OP_LEAVE

@@ -36,7 +36,10 @@ enum rk_reason {
 	RK_REASON_AREA = 7,         /* the kernel doesn't accept the area */
 	RK_REASON_LIBC_GAVE_UP = 8, /* the libc registers threads, and this one is registered no more, or not by it */
 	RK_REASON_NO_PORT = 9,      /* this library has no critical sections for this architecture */
-	RK_REASON_RENDEZVOUS = 10   /* the copies of this library can't agree: no memory file, or their address is taken */
+	RK_REASON_RENDEZVOUS = 10,  /* the copies of this library can't agree: no memory file, or their address is taken */
+	RK_REASON_EXITING = 11,     /* this thread is about to end, on a C library that reuses its memory early (musl) */
+	RK_REASON_LATE = 12,        /* this library came by a late dlopen, on a C library without static TLS for such (musl) */
+	RK_REASON_UNWATCHED = 13    /* this thread's end can't be seen, on a C library that reuses its memory early (musl) */
 };
 
 /* Facts of the process, for display; see rk_process_query(). */
@@ -59,9 +62,9 @@ RK_BEGIN_DECLS
  * process start, but for the list of CPUs; to be called by a program that installs a seccomp filter, before it does.
  * With it and rk_thread_prepare() done, operations make no system call. Creating and destroying structures makes
  * mmap, mprotect, munlock, munmap and madvise, for pools with initial contents getrlimit, memfd_create, ftruncate and
- * close too, and futex where threads contend.
+ * close too, and futex where threads contend. With musl a registered thread's end makes rseq and rt_sigprocmask.
  *
- * System calls: rseq (at most 5), get_robust_list; where the libc has no area rt_sigprocmask, memfd_create, write,
+ * System calls: rseq (at most 5), get_robust_list (with musl gettid, getpid); where the libc has no area rt_sigprocmask, memfd_create, write,
  * mmap, close; for the list of CPUs openat, read, close or, where /sys isn't
  * there, sched_getaffinity. Idempotent.
  * Returns 0, or the negative errno of rk_thread_prepare().
@@ -73,11 +76,12 @@ RK_API int rk_process_init(void);
 /*
  * Makes sure that the calling thread is registered, for its whole life. Operations do this by themselves.
  *
- * System calls, once per thread and only where the libc doesn't register: get_robust_list and rseq.
+ * System calls, once per thread and only where the libc doesn't register: get_robust_list (with musl gettid, and
+ * getpid) and rseq.
  * Returns 0, or a negative errno, the same one until something changes: -ENOSYS (RK_REASON_NO_KERNEL,
  * RK_REASON_NO_PORT), -EPERM (RK_REASON_BLOCKED), -EBUSY (RK_REASON_FOREIGN), -EACCES (RK_REASON_SIGNATURE), -EAGAIN
  * (RK_REASON_VFORK), -EINVAL (RK_REASON_AREA), -ESRCH (RK_REASON_LIBC_GAVE_UP), -EADDRINUSE
- * (RK_REASON_RENDEZVOUS).
+ * (RK_REASON_RENDEZVOUS), -ESHUTDOWN (RK_REASON_EXITING), -ENOTSUP (RK_REASON_LATE, RK_REASON_UNWATCHED).
  * Context: any thread; signal handler; after fork; vfork child: refused, unless the parent is registered: then it
  * answers for the parent. Cost: a nanosecond when done before, failed or not; else two system calls.
  */
@@ -166,6 +170,8 @@ RK_INLINE int rk_cpu(void)
 {
 	uint32_t cpu;
 
+	if (RK_NO_AREA)
+		return rk_cpu_slow();
 	RK_AREA_READ(cpu, 4);
 	if (RK_UNLIKELY((int32_t)cpu < 0))
 		return rk_cpu_slow();
@@ -183,6 +189,8 @@ RK_INLINE int rk_cid(void)
 {
 	uint32_t cpu, cid;
 
+	if (RK_NO_AREA)
+		return -1;
 	RK_AREA_READ(cpu, 4);
 	if (RK_UNLIKELY((int32_t)cpu < 0 || rk_area_valid < RK_FIELD_END_MM_CID))
 		return rk_cid_slow();

@@ -25,6 +25,7 @@ const struct copy *copy_of_rseqkit(void)
 		.add = add,
 		.sum = rk_counter_sum,
 		.destroy = rk_counter_destroy,
+		.create_thread = pthread_create,
 	};
 
 	return &copy;

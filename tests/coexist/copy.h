@@ -6,6 +6,7 @@
 #ifndef COPY_H
 #define COPY_H
 
+#include <pthread.h>
 #include <rseqkit.h>
 
 struct copy {
@@ -24,6 +25,8 @@ struct copy {
 	void (*add)(struct rk_counter *counter, int64_t value); /* inlined in the module */
 	int64_t (*sum)(const struct rk_counter *counter);
 	int (*destroy)(struct rk_counter *counter);
+	/* a thread of the module's own */
+	int (*create_thread)(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg);
 };
 
 /* Each module's only export. */

@@ -13,7 +13,13 @@
 #include <sys/time.h>
 #include "load.h"
 
-static const char *const modules[] = {"copy-static-a.so", "copy-static-b.so", "copy-shared.so"};
+/* The modules' names: two with a hidden copy each, one linked to a shared library; perhaps of different releases. */
+static const char *module(int which)
+{
+	static const char *const variables[] = {"COPY_A", "COPY_B", "COPY_SHARED"};
+
+	return getenv(variables[which]);
+}
 
 static bool refused; /* a foreign registration came first */
 
@@ -120,11 +126,11 @@ static int some_order(int order)
 	static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
 
 	for (int i = 0; i < 3; i++)
-		load_copy(modules[orders[order][i]], (enum way)((order + i) % 2));
+		load_copy(module(orders[order][i]), (enum way)((order + i) % 2));
 	check_thread();
 	/* A namespace has copies of the library, and of the libc, of its own; but not of a sanitizer's runtime. */
 	if (!SANITIZED)
-		load_copy(modules[order % 2], NAMESPACE);
+		load_copy(module(order % 2), NAMESPACE);
 	thousands_of_threads((int)ROUNDS(1600));
 	return 0;
 }
@@ -143,8 +149,8 @@ static int counts(int unused)
 	uint32_t shared;
 
 	(void)unused;
-	load_copy(modules[0], LOCAL);
-	load_copy(modules[1], LOCAL);
+	load_copy(module(0), LOCAL);
+	load_copy(module(1), LOCAL);
 	CHECK(copies[0]->query(&info, sizeof(info)) == 0);
 	shared = info.libc_area ? 0 : 1;
 	CHECK(copies[0]->reg() == 0);
@@ -183,7 +189,7 @@ static void *load_at_once(void *arg)
 	const struct copy *copy;
 
 	pthread_barrier_wait(&barrier);
-	copy = load_copy_of_rseqkit(modules[which % 2], LOCAL, &handle);
+	copy = load_copy_of_rseqkit(module((int)(which % 2)), LOCAL, &handle);
 	CHECK(copy != NULL);
 	CHECK(has_rseq() ? copy->prepare() == 0 : copy->prepare() < 0);
 	__atomic_store_n(&copies[which], copy, __ATOMIC_RELEASE);
@@ -230,7 +236,7 @@ static int unloaded(int unused)
 
 	(void)unused;
 	pthread_barrier_init(&b, NULL, 5);
-	copies[0] = load_copy_of_rseqkit(modules[0], LOCAL, &handle);
+	copies[0] = load_copy_of_rseqkit(module(0), LOCAL, &handle);
 	CHECK(copies[0] != NULL && copies[0]->create(&counters[0]) == 0);
 	for (int i = 0; i < 4; i++)
 		CHECK(pthread_create(&thread[i], NULL, sleeper, &b) == 0);
@@ -243,7 +249,7 @@ static int unloaded(int unused)
 		pthread_join(thread[i], NULL);
 	usleep(2000);
 	ncopies = 0;
-	load_copy(modules[1], LOCAL);
+	load_copy(module(1), LOCAL);
 	check_thread();
 	return 0;
 }
@@ -262,7 +268,7 @@ static int address_taken(int protection)
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	CHECK(page == (void *)RK_RENDEZVOUS_ADDRESS);
-	load_copy(modules[0], LOCAL);
+	load_copy(module(0), LOCAL);
 	CHECK(copies[0]->prepare() == -EADDRINUSE);
 	CHECK(copies[0]->reason() == RK_REASON_RENDEZVOUS);
 	CHECK(!kernel_says_any());
@@ -302,8 +308,8 @@ static int foreign_first(int signature_only)
 
 	refused = true;
 	CHECK(syscall(SYS_rseq, area, 32, 0, signature) == 0);
-	load_copy(modules[0], LOCAL);
-	load_copy(modules[2], LOCAL);
+	load_copy(module(0), LOCAL);
+	load_copy(module(2), LOCAL);
 	for (int i = 0; i < ncopies; i++) {
 		CHECK(copies[i]->prepare() < 0);
 		CHECK(copies[i]->owner() == RK_OWNER_FOREIGN);

@@ -19,7 +19,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
 #include <sys/rseq.h>
+#else
+#define RSEQ_SIG 0x53053053
+#endif
 #include <sys/syscall.h>
 #include <threads.h>
 #include <unistd.h>
@@ -189,7 +193,7 @@ static void attributes_and_failure(void)
 		check(pthread_create(&thread, &attributes, count_detached, NULL) == 0, "detached");
 	while (detached_left > 0)
 		sched_yield();
-	pthread_attr_setstacksize(&attributes, SIZE_MAX / 2 + 1);
+	pthread_attr_setstacksize(&attributes, SIZE_MAX / 8);
 	check(pthread_create(&thread, &attributes, give_back, NULL) != 0, "a failure is passed on");
 	pthread_attr_destroy(&attributes);
 }
@@ -210,6 +214,7 @@ static void c11_threads(void)
 		sched_yield();
 }
 
+#ifdef __GLIBC__
 /*
  * The libc leaves the child of an unregistered thread unregistered: here the library alone makes the difference. Only
  * where the libc doesn't register; where it does, what it leaves out is left to it.
@@ -226,6 +231,7 @@ static void *create_unregistered(void *argument)
 	syscall(SYS_rseq, area, 32, 0, RSEQ_SIG);
 	return result;
 }
+#endif
 
 static long memory_pages(void)
 {
@@ -248,7 +254,7 @@ static void no_leak(void)
 	long before;
 
 	pthread_attr_init(&impossible);
-	pthread_attr_setstacksize(&impossible, SIZE_MAX / 2 + 1);
+	pthread_attr_setstacksize(&impossible, SIZE_MAX / 8);
 	result_of(NULL, give_back, NULL, false);
 	before = memory_pages();
 	for (int i = 0; i < THREADS; i++) {
@@ -327,9 +333,11 @@ int main(int argc, char **argv)
 	crowd();
 	if (must_be_registered) {
 		no_leak();
+#ifdef __GLIBC__
 		if (__rseq_size == 0)
 			check(result_of(NULL, create_unregistered, &failures, false) == &failures,
 			      "the child of an unregistered thread");
+#endif
 	}
 	many(argc > 2 ? atol(argv[2]) : 0);
 	return failures ? 1 : 0;

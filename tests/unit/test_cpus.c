@@ -4,6 +4,7 @@
  * parser.
  */
 #include "test.h"
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include "cpus.h"
 
@@ -72,7 +73,8 @@ static void count_in_handler(int signo)
 /* The very first look at the list, in a handler on a stack with little more room than the kernel itself needs. */
 static int first_look_on_a_small_stack(void)
 {
-	size_t size = ((size_t)sysconf(_SC_MINSIGSTKSZ) + 4096 + 4095) / 4096 * 4096;
+	size_t announced = getauxval(AT_MINSIGSTKSZ), least = announced > 2048 ? announced : 2048;
+	size_t size = (least + 4096 + 4095) / 4096 * 4096;
 	char *memory = mmap(NULL, size + 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct sigaction action = {.sa_handler = count_in_handler, .sa_flags = SA_ONSTACK};
 	stack_t stack = {.ss_sp = memory + 4096, .ss_size = size};

@@ -40,7 +40,11 @@ static void refuse_rseq(int error, unsigned flags)
 static void kill_most(unsigned flags)
 {
 	static const int allowed[] = {SYS_exit, SYS_exit_group, SYS_futex, SYS_madvise, SYS_munmap, SYS_write,
-				      SYS_rt_sigprocmask, SYS_rt_sigreturn};
+				      SYS_rt_sigprocmask, SYS_rt_sigreturn,
+#ifndef __GLIBC__
+				      SYS_rseq, /* undoes a registration when the thread ends; see thread.h */
+#endif
+	};
 	struct sock_filter code[2 * sizeof(allowed) / sizeof(allowed[0]) + 2];
 	size_t n = 0;
 

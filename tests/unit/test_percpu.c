@@ -148,12 +148,11 @@ static void debug_mode_finds_late_writes(void **state)
 static bool committed(void *address)
 {
 	uint64_t entry = 0;
-	FILE *pagemap = fopen("/proc/self/pagemap", "rb");
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 
-	assert_non_null(pagemap);
-	assert_int_equal(fseek(pagemap, (long)((uintptr_t)address / 4096 * 8), SEEK_SET), 0);
-	assert_int_equal(fread(&entry, sizeof(entry), 1, pagemap), 1);
-	fclose(pagemap);
+	assert_true(pagemap >= 0);
+	assert_int_equal(pread(pagemap, &entry, sizeof(entry), (off_t)((uintptr_t)address / 4096 * 8)), sizeof(entry));
+	close(pagemap);
 	/* bit 63 present, bit 62 swapped, bit 61 file or shared: Documentation/admin-guide/mm/pagemap.rst */
 	return entry >> 62 & 3;
 }

@@ -16,13 +16,20 @@ static void expect(bool condition)
 		__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
 }
 
+/* musl: before a thread's start routine, and behind it, there is nothing but the fallback. */
+#ifdef __GLIBC__
+#define ENDS_EARLY false
+#else
+#define ENDS_EARLY true
+#endif
+
 static void handler(int signo)
 {
 	uint32_t users = rk_thread_users();
 	int r = rk_thread_register();
 
 	(void)signo;
-	expect(world_has_rseq() ? r == 0 : r < 0);
+	expect(world_has_rseq() ? r == 0 || (ENDS_EARLY && (r == -ESHUTDOWN || r == -ENOTSUP)) : r < 0);
 	rk_counter_add(counter, 1);
 	__atomic_fetch_add(&handled, 1, __ATOMIC_RELAXED);
 	if (r == 0)

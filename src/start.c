@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * preload.c - librseqkit-preload.so: registers every thread of a program that knows nothing of this library.
+ * start.c - the starts of threads: registers every thread before its start routine. pthread_create() and thrd_create()
+ * are interposed; where the libc registers, both pass the call on untouched.
  *
- * The initial thread is registered by the library's constructor, which is linked into this object, every other thread
- * before its start routine: pthread_create() and thrd_create() are interposed. Where the libc registers, both pass
- * the call on untouched.
+ * With glibc this is part of librseqkit-preload.so only, for programs that know nothing of this library. On C
+ * libraries where threads' ends have to be watched (exit.h) it is part of the library itself.
  *
- * The invariant: a program sees nothing but the registration. No symbol but those two is exported, so a copy of the
- * library that the program brings itself, of whatever version, keeps its own symbols; copies agree on the libc's area
- * without knowing of each other. Nothing is allocated on the program's heap: a malloc() before the start routine, or
- * a free() in it, would give every thread a heap arena that it may never have asked for.
+ * The invariant: a program sees nothing but the registration. Of the preloaded object nothing else is exported, so a
+ * copy of the library that the program brings itself, of whatever version, keeps its own symbols; copies agree on the
+ * area without knowing of each other. Nothing is allocated on the program's heap: a malloc() before the start
+ * routine, or a free() in it, would give every thread a heap arena that it may never have asked for.
  */
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>
@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <threads.h>
+#include "exit.h"
 
 #define EXPORTED __attribute__((__visibility__("default")))
 
@@ -98,6 +99,7 @@ static struct slot arrive(void *argument)
 	struct slot copy = *(struct slot *)argument;
 
 	release_slot(argument);
+	rk_exit_watch();
 	(void)rk_thread_prepare();
 	return copy;
 }
@@ -116,11 +118,32 @@ static int start_c11(void *argument)
 	return slot.routine.c11(slot.argument);
 }
 
+#ifdef __GLIBC__
+static create_posix *const in_this_program = NULL;
+#else
+/*
+ * In a static program of musl there is no next one to look up, but pthread_create() there is an alias of this one, in
+ * the object that pthread_exit() brings in. In libc.so it is hidden.
+ */
+extern create_posix __pthread_create __attribute__((__weak__));
+static void (*volatile const bring_in)(void *) __attribute__((__used__)) = pthread_exit;
+#define in_this_program __pthread_create
+#endif
+
+/* To musl there is nothing behind a module that was loaded late; what is global then is another's, or the libc's. */
+static void *next_of(const char *name)
+{
+	void *next = dlsym(RTLD_NEXT, name);
+
+	return next != NULL ? next : dlsym(RTLD_DEFAULT, name);
+}
+
 /* The libc's functions: looked up before main(), or by the first call of a constructor that runs before this one. */
 __attribute__((__constructor__)) static void find_next(void)
 {
-	void *posix = dlsym(RTLD_NEXT, "pthread_create");
-	void *c11 = dlsym(RTLD_NEXT, "thrd_create");
+	bool is_static = in_this_program != NULL;
+	void *posix = is_static ? (void *)(uintptr_t)in_this_program : next_of("pthread_create");
+	void *c11 = is_static ? NULL : next_of("thrd_create");
 
 	__atomic_store_n(&next_posix, (create_posix *)(uintptr_t)posix, __ATOMIC_RELAXED);
 	__atomic_store_n(&next_c11, (create_c11 *)(uintptr_t)c11, __ATOMIC_RELAXED);
@@ -132,17 +155,26 @@ static bool libc_will_register(void)
 	return rk_thread_owner() == RK_OWNER_LIBC;
 }
 
-EXPORTED int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes,
-			    void *(*routine)(void *), void *restrict argument)
+/* The libc's pthread_create(), and what is to be done before the first thread. */
+static create_posix *get_ready(void)
 {
 	create_posix *next = __atomic_load_n(&next_posix, __ATOMIC_RELAXED);
-	struct slot *slot;
-	int r;
 
 	if (next == NULL) {
 		find_next();
 		next = next_posix;
 	}
+	rk_exit_prepare();
+	return next;
+}
+
+EXPORTED int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes,
+			    void *(*routine)(void *), void *restrict argument)
+{
+	create_posix *next = get_ready();
+	struct slot *slot;
+	int r;
+
 	if (libc_will_register())
 		return next(thread, attributes, routine, argument);
 	slot = take_slot(argument);
@@ -155,17 +187,41 @@ EXPORTED int pthread_create(pthread_t *restrict thread, const pthread_attr_t *re
 	return r;
 }
 
-/* Not by way of pthread_create(): the libc tells the threads of the two apart, by how they return. */
+#ifdef __GLIBC__
+/* Never needed: there always is a next thrd_create(). */
+#define create_c11_as_posix NULL
+#else
+/* To musl the two kinds of threads are one; a thread of C11 returns its number as a pointer. */
+static void *start_c11_as_posix(void *argument)
+{
+	struct slot slot = arrive(argument);
+
+	return (void *)(intptr_t)slot.routine.c11(slot.argument);
+}
+
+static int create_c11_as_posix(thrd_t *thread, thrd_start_t routine, void *slot)
+{
+	int r;
+
+	(void)routine;
+	r = next_posix(thread, NULL, start_c11_as_posix, slot);
+	return r == 0 ? thrd_success : r == EAGAIN ? thrd_nomem : thrd_error;
+}
+#endif
+
+/*
+ * Not by way of pthread_create() where there are both: glibc tells the threads of the two apart, by how they return.
+ */
 EXPORTED int thrd_create(thrd_t *thread, thrd_start_t routine, void *argument)
 {
-	create_c11 *next = __atomic_load_n(&next_c11, __ATOMIC_RELAXED);
+	create_c11 *next;
 	struct slot *slot;
 	int r;
 
-	if (next == NULL) {
-		find_next();
-		next = next_c11;
-	}
+	(void)get_ready();
+	next = __atomic_load_n(&next_c11, __ATOMIC_RELAXED);
+	if (next == NULL)
+		next = create_c11_as_posix;
 	if (libc_will_register())
 		return next(thread, routine, argument);
 	slot = take_slot(argument);

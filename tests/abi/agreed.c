@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What no exported function mentions and programs, or other copies of the library in their process, have compiled in
+ * all the same: structures that copies share, and constants. In a form that the tools for ABIs understand.
+ */
+#include <rseqkit.h>
+
+#define EXPORT __attribute__((__visibility__("default")))
+
+enum agreed {
+	AGREED_AREA_LENGTH_ORIGINAL = RK_AREA_LENGTH_ORIGINAL,
+	AGREED_FIELD_END_RSEQ_CS = RK_FIELD_END_RSEQ_CS,
+	AGREED_FIELD_END_FLAGS = RK_FIELD_END_FLAGS,
+	AGREED_FIELD_END_NODE_ID = RK_FIELD_END_NODE_ID,
+	AGREED_FIELD_END_MM_CID = RK_FIELD_END_MM_CID,
+	AGREED_FIELD_END_SLICE_CTRL = RK_FIELD_END_SLICE_CTRL,
+	AGREED_INDEX_OVERFLOW = RK_INDEX_OVERFLOW,
+	AGREED_INDEX_RESERVE = RK_INDEX_RESERVE,
+	AGREED_PERCPU_DEBUG = RK_PERCPU_DEBUG,
+	/* Tools compare sizes and offsets, but not this. */
+	AGREED_BLOCK_ALIGNMENT = __alignof__(struct rk_thread_block),
+	AGREED_STRIDE_SHIFT = RK_STRIDE_SHIFT,
+	AGREED_RENDEZVOUS_ADDRESS = RK_RENDEZVOUS_ADDRESS,
+	AGREED_RENDEZVOUS_BLOCK = RK_RENDEZVOUS_BLOCK,
+	AGREED_RENDEZVOUS_EARLY = RK_RENDEZVOUS_EARLY,
+	AGREED_SIGNATURE = RK_SIGNATURE,
+};
+
+EXPORT void agreed(enum agreed constant, const struct rk_thread_block *block, const struct rk_rendezvous *page);
+
+void agreed(enum agreed constant, const struct rk_thread_block *block, const struct rk_rendezvous *page)
+{
+	(void)constant;
+	(void)block;
+	(void)page;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kernels that announce other feature sizes and alignments than this one: the library is linked with a getauxval, and
+ * a syscall, that say so. What it registers with, what it says is valid, and that all works where the kernel doesn't
+ * keep to its word.
+ *
+ * AREA (in the environment) says whose area the library uses: own or libc.
+ */
+#define _GNU_SOURCE
+#include "../unit/test.h"
+#include <stdarg.h>
+
+#define FEATURE_SIZE 27 /* AT_RSEQ_FEATURE_SIZE of include/uapi/linux/auxvec.h */
+#define ALIGNMENT 28
+
+unsigned long __real_getauxval(unsigned long type);
+unsigned long __wrap_getauxval(unsigned long type);
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+/* Set in the environment, as the library asks before main(). */
+unsigned long __wrap_getauxval(unsigned long type)
+{
+	const char *value = type == FEATURE_SIZE ? getenv("FEATURE_SIZE") : type == ALIGNMENT ? getenv("ALIGNMENT") : NULL;
+
+	return value == NULL ? __real_getauxval(type) : strtoul(value, NULL, 10);
+}
+
+/* A kernel that takes no length but 32, whatever was announced to the process. */
+long __wrap_syscall(long number, ...)
+{
+	long a[6];
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	if (number == SYS_rseq && (uint32_t)a[1] != RK_AREA_LENGTH_ORIGINAL && getenv("ONLY_ORIGINAL") != NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+struct kernel {
+	const char *name;
+	uint32_t feature_size, alignment; /* as announced */
+	bool only_original;
+	uint32_t length, valid; /* as is right for an area of our own */
+};
+
+static const struct kernel kernels[] = {
+	{"before 6.3, nothing announced", 0, 0, false, 32, 20},
+	{"with the node id", 24, 32, false, 32, 24},
+	{"with the concurrency id", 28, 32, false, 32, 28},
+	{"with the slice extension", 33, 64, false, 33, 33},
+	{"that needs no more alignment for it", 33, 32, false, 33, 33},
+	{"that needs more alignment than a block has", 33, 128, false, 32, 28},
+	{"whose area just fits", 48, 64, false, 48, 48},
+	{"whose area doesn't fit", 49, 64, false, 32, 28},
+	{"that doesn't take what it announced", 33, 64, true, 33, 0},
+};
+
+#define KERNELS ((int)(sizeof(kernels) / sizeof(kernels[0])))
+
+static struct rk_counter *counter;
+
+static void *count(void *arg)
+{
+	for (int i = 0; i < 1000; i++)
+		rk_counter_add(counter, 1);
+	return arg;
+}
+
+/* Does the kernel underneath take this length? Asked with an area that is nobody's, while the thread has none. */
+static bool kernel_takes(uint32_t length)
+{
+	static unsigned char area[4096] __attribute__((__aligned__(4096)));
+	bool takes;
+
+	CHECK(rk_vfork_begin() == 0);
+	takes = syscall(SYS_rseq, area, length, 0, RK_SIGNATURE) == 0;
+	CHECK(!takes || syscall(SYS_rseq, area, length, 1, RK_SIGNATURE) == 0);
+	CHECK(rk_vfork_end() == 0);
+	return takes;
+}
+
+/* Runs as a program of its own, whose kernel was made up before it started. */
+static int check(const struct kernel *kernel)
+{
+	bool own = strcmp(getenv("AREA"), "own") == 0, refused = own && !kernel_takes(kernel->length);
+	uint32_t length = own ? kernel->length : 32, valid = own ? kernel->valid : kernel->feature_size;
+	struct rk_process_info info = process_info();
+	pthread_t threads[4];
+
+	CHECK(!own || !kernel->only_original || refused);
+	if (!own)
+		valid = valid == 0 ? 20 : valid > 28 ? 28 : valid;
+	CHECK(info.feature_size == (kernel->feature_size ? kernel->feature_size : 20));
+	CHECK(info.alignment == (kernel->alignment ? kernel->alignment : 32));
+	CHECK(info.length == length);
+	if (refused) {
+		CHECK(rk_thread_prepare() == -EINVAL && rk_thread_reason() == RK_REASON_AREA);
+		CHECK(rk_thread_area() == NULL && !kernel_says_any());
+	} else {
+		CHECK(info.valid == valid && rk_area_valid == valid);
+		CHECK(rk_thread_prepare() == 0 && kernel_says_registered(rk_thread_area(), length));
+		CHECK(!own || (uintptr_t)rk_thread_area() % (kernel->alignment == 64 ? 64 : 32) == 0);
+		CHECK((rk_cid() >= 0) == (valid >= RK_FIELD_END_MM_CID));
+	}
+	CHECK(rk_counter_create(&counter) == 0);
+	for (int i = 0; i < 4; i++)
+		CHECK(pthread_create(&threads[i], NULL, count, NULL) == 0);
+	for (int i = 0; i < 4; i++)
+		CHECK(pthread_join(threads[i], NULL) == 0);
+	CHECK(rk_counter_sum(counter) == 4000);
+	return 0;
+}
+
+static void set(const char *name, uint32_t value)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", value);
+	setenv(name, text, 1);
+}
+
+static void on_kernel(void **state)
+{
+	const struct kernel *kernel = *state;
+	char number[16];
+	pid_t pid;
+
+	snprintf(number, sizeof(number), "%d", (int)(kernel - kernels));
+	pid = fork();
+	if (pid == 0) {
+		set("FEATURE_SIZE", kernel->feature_size);
+		set("ALIGNMENT", kernel->alignment);
+		if (kernel->only_original)
+			setenv("ONLY_ORIGINAL", "1", 1);
+		execl("/proc/self/exe", "test_auxv", number, NULL);
+		_exit(126);
+	}
+	assert_int_equal(exit_status_of(pid), 0);
+}
+
+int main(int argc, char **argv)
+{
+	struct CMUnitTest tests[KERNELS];
+
+	if (argc > 1)
+		return check(&kernels[atoi(argv[1])]);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	alarm(240);
+	for (int i = 0; i < KERNELS; i++)
+		tests[i] = (struct CMUnitTest){
+			.name = kernels[i].name,
+			.test_func = on_kernel,
+			.initial_state = (void *)(uintptr_t)&kernels[i],
+		};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch.c - runs a program and counts its rseq system calls from outside, thread by thread, as the kernel answers them.
+ *
+ *	watch REPORT PROGRAM [ARGUMENT...]
+ *
+ * A filter in the program stops it at each rseq call; every other system call runs at full speed. At a thread's end the
+ * kernel is asked whether it is still registered, and must agree with what was counted. REPORT gets one line:
+ *
+ *	threads N registered N twice N refused N left N left-initial N disagree N
+ *
+ * `registered` are threads with at least one registration, `twice` are registrations while one was alive, `refused` are
+ * registrations at an address of user space that the kernel refused, `left` are threads other than the initial one that
+ * ended registered. The exit status is the program's.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define GET_RSEQ_CONFIGURATION 0x420f /* include/uapi/linux/ptrace.h */
+#define IDS 4194305                   /* the kernel's PID_MAX_LIMIT and one */
+
+static uint8_t registrations[IDS]; /* of a thread, so far; at most 255 */
+static bool is_registered[IDS], in_call[IDS];
+static unsigned threads, registered, twice, refused, left, left_initial, disagree;
+
+static void run(char **program)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rseq, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0 || raise(SIGSTOP) != 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+		_exit(125);
+	execv(program[0], program);
+	_exit(127);
+}
+
+/* An rseq call has returned. */
+static void count(pid_t tid)
+{
+	struct user_regs_struct regs;
+	bool user_space, unregister;
+
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) != 0)
+		return;
+	user_space = (int64_t)regs.rdi > 0;
+	unregister = regs.rdx == 1;
+	if (regs.rax == 0 && unregister) {
+		is_registered[tid] = false;
+	} else if (regs.rax == 0) {
+		twice += is_registered[tid];
+		registered += registrations[tid] == 0;
+		registrations[tid] += registrations[tid] < UINT8_MAX;
+		is_registered[tid] = true;
+	} else if (!unregister && user_space && (int64_t)regs.rax != -EBUSY) {
+		refused++;
+	}
+}
+
+static void at_exit_of(pid_t tid, pid_t initial)
+{
+	struct {
+		uint64_t pointer;
+		uint32_t size, signature, flags, pad;
+	} configuration = {0};
+
+	threads++;
+	if (is_registered[tid]) {
+		if (tid == initial)
+			left_initial++;
+		else
+			left++;
+	}
+	if (syscall(SYS_ptrace, GET_RSEQ_CONFIGURATION, tid, sizeof(configuration), &configuration) >= 0 &&
+	    (configuration.pointer != 0) != is_registered[tid])
+		disagree++;
+}
+
+/* Returns how to go on: to the end of the system call, or freely. */
+static int on_event(pid_t tid, int event, pid_t initial)
+{
+	unsigned long creator = 0;
+
+	switch (event) {
+	case PTRACE_EVENT_SECCOMP:
+		in_call[tid] = true;
+		return PTRACE_SYSCALL;
+	case PTRACE_EVENT_EXIT:
+		at_exit_of(tid, initial);
+		break;
+	case PTRACE_EVENT_EXEC:
+		is_registered[tid] = false;
+		registered -= registrations[tid] > 0;
+		registrations[tid] = 0;
+		break;
+	case PTRACE_EVENT_FORK:
+		/* The child keeps the registration. */
+		if (ptrace(PTRACE_GETEVENTMSG, tid, NULL, &creator) == 0 && creator < IDS)
+			is_registered[creator] = is_registered[tid];
+		break;
+	default:
+		break;
+	}
+	return PTRACE_CONT;
+}
+
+static int watch(pid_t initial)
+{
+	int status, result = 125;
+	pid_t tid;
+
+	while ((tid = waitpid(-1, &status, __WALL)) > 0) {
+		int signal = 0, how = PTRACE_CONT;
+
+		if (WIFEXITED(status) || WIFSIGNALED(status)) {
+			if (tid == initial)
+				result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+			continue;
+		}
+		if (status >> 16) {
+			how = on_event(tid, status >> 16, initial);
+		} else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+			if (in_call[tid])
+				count(tid);
+			in_call[tid] = false;
+		} else if (WSTOPSIG(status) != SIGSTOP) {
+			signal = WSTOPSIG(status);
+		}
+		syscall(SYS_ptrace, how, tid, NULL, signal);
+	}
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+			     PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL;
+	FILE *report;
+	pid_t initial;
+	int status;
+
+	if (argc < 3 || (report = fopen(argv[1], "w")) == NULL)
+		return 125;
+	initial = fork();
+	if (initial == 0)
+		run(argv + 2);
+	if (initial < 0 || waitpid(initial, &status, 0) != initial || !WIFSTOPPED(status) ||
+	    ptrace(PTRACE_SETOPTIONS, initial, NULL, options) != 0 || ptrace(PTRACE_CONT, initial, NULL, NULL) != 0)
+		return 125;
+	status = watch(initial);
+	fprintf(report, "threads %u registered %u twice %u refused %u left %u left-initial %u disagree %u\n", threads,
+		registered, twice, refused, left, left_initial, disagree);
+	return fclose(report) == 0 ? status : 125;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads' ends: first use in a destructor, of any round; signals while threads end; detached threads by the thousand.
+ * Where the libc keeps a thread's memory to the last (glibc), everything works as in the middle of a life. Where it
+ * doesn't (musl), the first of our destructors is the end of the registration, and what follows takes the fallback.
+ */
+#include "test.h"
+#include <limits.h>
+#include <sched.h>
+#include <sys/time.h>
+
+static struct rk_counter *counter;
+static pthread_key_t key;
+static int64_t alive, failures, handled;
+
+static void expect(bool condition)
+{
+	if (!condition)
+		__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
+}
+
+/* In whatever state the thread is, our word is the kernel's, and adds are exact. */
+static void use_it(void)
+{
+	int r = rk_thread_prepare();
+
+	for (int i = 0; i < 10; i++)
+		rk_counter_add(counter, 1);
+#ifdef __GLIBC__
+	expect(world_has_rseq() ? r == 0 : r < 0);
+#else
+	expect(world_has_rseq() ? r == 0 || r == -ESHUTDOWN : r < 0);
+#endif
+	expect((rk_thread_area() != NULL) == (r == 0));
+	expect(r != 0 || kernel_says_registered(rk_thread_area(), process_info().length));
+	expect(r == 0 || world_owner() == RK_OWNER_FOREIGN || !kernel_says_any());
+}
+
+/* A thread's plan: in which rounds of destructors it uses what it has never used before. */
+struct plan {
+	int round, first, last;
+};
+
+static void in_destructor(void *arg)
+{
+	struct plan *plan = arg;
+
+	plan->round++;
+	if (plan->round >= plan->first && plan->round <= plan->last)
+		use_it();
+	if (plan->round < PTHREAD_DESTRUCTOR_ITERATIONS) {
+		expect(pthread_setspecific(key, plan) == 0);
+		return;
+	}
+	free(plan);
+	__atomic_fetch_sub(&alive, 1, __ATOMIC_RELEASE);
+}
+
+static void *live(void *plan)
+{
+	expect(pthread_setspecific(key, plan) == 0);
+	return NULL;
+}
+
+static void *use_and_live(void *plan)
+{
+	use_it();
+	return live(plan);
+}
+
+static void wait_for(int64_t most)
+{
+	while (__atomic_load_n(&alive, __ATOMIC_ACQUIRE) > most)
+		sched_yield();
+}
+
+/* `count` detached threads, at most 16 at a time, whose first use is in round `first` of destructors. */
+static void many_ends(int64_t count, void *(*run)(void *), int first, int last)
+{
+	pthread_attr_t detached;
+
+	assert_int_equal(pthread_attr_init(&detached), 0);
+	assert_int_equal(pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED), 0);
+	for (int64_t i = 0; i < count; i++) {
+		struct plan *plan = malloc(sizeof(*plan));
+		pthread_t thread;
+
+		assert_non_null(plan);
+		*plan = (struct plan){0, first, last};
+		wait_for(15);
+		__atomic_fetch_add(&alive, 1, __ATOMIC_RELAXED);
+		while (pthread_create(&thread, &detached, run, plan) == EAGAIN)
+			sched_yield();
+	}
+	wait_for(0);
+	pthread_attr_destroy(&detached);
+}
+
+static void begin(void)
+{
+	failures = 0;
+	handled = 0;
+	assert_int_equal(rk_counter_create(&counter), 0);
+	assert_int_equal(pthread_key_create(&key, in_destructor), 0);
+}
+
+static void end(int64_t sum)
+{
+	assert_int_equal(failures, 0);
+	assert_int_equal(rk_counter_sum(counter), sum);
+	assert_int_equal(pthread_key_delete(key), 0);
+	usleep(10000); /* the last threads' last instructions */
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+static void first_use_in_any_round(void **state)
+{
+	const int64_t threads = ROUNDS(2500);
+
+	(void)state;
+	begin();
+	for (int round = 1; round <= PTHREAD_DESTRUCTOR_ITERATIONS; round++)
+		many_ends(threads, live, round, round);
+	end(PTHREAD_DESTRUCTOR_ITERATIONS * threads * 10);
+}
+
+static void use_in_life_and_in_every_round(void **state)
+{
+	const int64_t threads = ROUNDS(10000);
+
+	(void)state;
+	begin();
+	many_ends(threads, use_and_live, 1, PTHREAD_DESTRUCTOR_ITERATIONS);
+	end((PTHREAD_DESTRUCTOR_ITERATIONS + 1) * threads * 10);
+}
+
+static void handler(int signo)
+{
+	int saved = errno;
+
+	(void)signo;
+	rk_counter_add(counter, 1);
+	__atomic_fetch_add(&handled, 1, __ATOMIC_RELAXED);
+	errno = saved;
+}
+
+/* Signals hit threads in their first instructions, in their destructors, and behind those. */
+static void signals_while_threads_end(void **state)
+{
+	const int64_t threads = ROUNDS(10000);
+	struct itimerval on = {{0, 30}, {0, 30}}, off = {{0, 0}, {0, 0}};
+	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+	sigset_t set, alarm_only;
+
+	(void)state;
+	begin();
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+	/* This thread takes none, so they go to those that come and go. */
+	pthread_sigmask(SIG_BLOCK, &alarm_only, &set);
+	setitimer(ITIMER_REAL, &on, NULL);
+	pthread_sigmask(SIG_SETMASK, &set, NULL);
+	many_ends(threads, use_and_live, PTHREAD_DESTRUCTOR_ITERATIONS, PTHREAD_DESTRUCTOR_ITERATIONS);
+	setitimer(ITIMER_REAL, &off, NULL);
+	signal(SIGALRM, SIG_IGN);
+	usleep(10000);
+	assert_true(handled > 100);
+	end(2 * threads * 10 + handled);
+	alarm(240);
+}
+
+/* An explicit user that never leaves keeps nothing alive, and harms nothing. */
+static void *keep_a_user(void *arg)
+{
+	int r = rk_thread_register();
+
+	(void)arg;
+	expect(world_has_rseq() ? r == 0 : r < 0);
+	rk_counter_add(counter, 1);
+	return live(arg);
+}
+
+static void users_left_at_the_end(void **state)
+{
+	const int64_t threads = ROUNDS(2000);
+
+	(void)state;
+	begin();
+	many_ends(threads, keep_a_user, 0, 0);
+	end(threads);
+}
+
+/* Cancelled, and ended by pthread_exit() from a nested call. */
+static void *be_cancelled(void *arg)
+{
+	use_it();
+	(void)arg;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void *exit_at_once(void *arg)
+{
+	use_it();
+	pthread_exit(arg);
+}
+
+static void other_ways_to_end(void **state)
+{
+	const int64_t rounds = ROUNDS(1000);
+
+	(void)state;
+	begin();
+	for (int64_t i = 0; i < rounds; i++) {
+		pthread_t cancelled, exiting;
+		void *result;
+
+		assert_int_equal(pthread_create(&cancelled, NULL, be_cancelled, NULL), 0);
+		assert_int_equal(pthread_create(&exiting, NULL, exit_at_once, &result), 0);
+		assert_int_equal(pthread_join(exiting, &result), 0);
+		assert_ptr_equal(result, &result);
+		assert_int_equal(pthread_cancel(cancelled), 0);
+		assert_int_equal(pthread_join(cancelled, &result), 0);
+		assert_ptr_equal(result, PTHREAD_CANCELED);
+	}
+	/* A thread that was cancelled before its first instruction has added nothing. */
+	assert_true(rk_counter_sum(counter) >= rounds * 10);
+	assert_int_equal(rk_counter_sum(counter) % 10, 0);
+	end(rk_counter_sum(counter));
+}
+
+#ifdef __GLIBC__
+/* The destructors of C++'s thread_local objects, which run before all others. */
+extern int __cxa_thread_atexit_impl(void (*run)(void *), void *object, void *module);
+
+static void in_tls_destructor(void *arg)
+{
+	(void)arg;
+	use_it();
+}
+
+static void *arm_tls_destructor(void *arg)
+{
+	static char here;
+
+	expect(__cxa_thread_atexit_impl(in_tls_destructor, NULL, &here) == 0);
+	return arg;
+}
+
+static void first_use_in_a_tls_destructor(void **state)
+{
+	const int64_t threads = ROUNDS(2000);
+
+	(void)state;
+	begin();
+	for (int64_t i = 0; i < threads; i++) {
+		pthread_t thread;
+
+		assert_int_equal(pthread_create(&thread, NULL, arm_tls_destructor, NULL), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+	}
+	end(threads * 10);
+}
+#endif
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(first_use_in_any_round),
+	cmocka_unit_test(use_in_life_and_in_every_round),
+	cmocka_unit_test(signals_while_threads_end),
+	cmocka_unit_test(users_left_at_the_end),
+	cmocka_unit_test(other_ways_to_end),
+#ifdef __GLIBC__
+	cmocka_unit_test(first_use_in_a_tls_destructor),
+#endif
+};
+
+RUN(tests)

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* json.c - results for programs. */
+#include "json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "output.h"
+#include "tool.h"
+
+static void *must(void *allocated)
+{
+	if (allocated == NULL) {
+		complain("out of memory");
+		exit(EXIT_USAGE);
+	}
+	return allocated;
+}
+
+json_object *json_new(void)
+{
+	return (json_object *)must(json_object_new_object());
+}
+
+void json_put(json_object *object, const char *key, json_object *value)
+{
+	if (json_object_object_add(object, key, value) != 0)
+		(void)must(NULL);
+}
+
+void json_put_string(json_object *object, const char *key, const char *text)
+{
+	json_put(object, key, text == NULL ? NULL : (json_object *)must(json_object_new_string(text)));
+}
+
+void json_put_number(json_object *object, const char *key, uint64_t number)
+{
+	json_put(object, key, (json_object *)must(json_object_new_uint64(number)));
+}
+
+/* Nine digits: more than any clock has, and none of the noise of a binary fraction. */
+void json_put_seconds(json_object *object, const char *key, double seconds)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.9g", seconds);
+	json_put(object, key, (json_object *)must(json_object_new_double_s(seconds, text)));
+}
+
+void json_print(json_object *object)
+{
+	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+									  JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	puts((const char *)must((void *)(uintptr_t)text));
+	json_object_put(object);
+}
