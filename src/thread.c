@@ -76,17 +76,20 @@ static enum rk_reason reason_of(int error)
 
 /*
  * An early adopter's protocol asks for one user more, so that the adopter's last one doesn't unregister the thread
- * under us, whoever registered it. That user stays, as a libc's would.
+ * under us, whoever registered it. That user stays, as a libc's would; where threads' ends matter, until the end, so
+ * there only if this copy sees it come.
  */
 static void count_us(const struct rk_process *p)
 {
+	struct rk_thread_state *state = &rk_block.state;
 	volatile uint32_t *adopters;
 
-	if (p->where != RK_WHERE_EARLY || READ(rk_block.state.counted))
+	if (p->where != RK_WHERE_EARLY || READ(state->counted) || READ(state->reason) != RK_REASON_NONE ||
+	    !rk_exit_is_watched(state))
 		return;
 	adopters = rk_early_users();
 	if (adopters != NULL) {
-		WRITE(rk_block.state.counted, 1);
+		WRITE(state->counted, 1);
 		(void)add(adopters, 1);
 	}
 }
