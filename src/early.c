@@ -11,8 +11,6 @@
 #include "early.h"
 
 #include <dlfcn.h>
-#include <elf.h>
-#include <link.h>
 #include "area.h"
 #include "kernel.h"
 #include "thread_pointer.h"
@@ -20,48 +18,39 @@
 enum symbol { ABI, REFCOUNT };
 
 #ifdef __GLIBC__
-extern __thread struct rk_area __rseq_abi __attribute__((__weak__, __tls_model__("initial-exec")));
-extern __thread uint32_t __rseq_refcount __attribute__((__weak__, __tls_model__("initial-exec")));
+/* The look is that of rseqkit/embed.h, so that copies of that header see what this library sees. */
+#include <rseqkit/embed.h>
 
-/*
- * A pointer's distance from the thread pointer; hidden from the compiler, which takes the address of an object for
- * not null.
- */
-static ptrdiff_t offset_of(volatile void *object)
-{
-	__asm__("" : "+r"(object));
-	return (char *)(uintptr_t)object - rk_thread_pointer();
-}
-
-/*
- * What a reference to a symbol that isn't there becomes. The dynamic linker makes it the thread pointer; so does lld
- * in executables. There GNU ld takes the undefined symbol's value for 0 and computes the offset of address 0 from the
- * end of the executable's TLS segment.
- */
-static bool is_undefined(ptrdiff_t offset)
-{
-	const ElfW(Phdr) *header = (const ElfW(Phdr) *)rk_auxiliary(AT_PHDR);
-	unsigned long count = rk_auxiliary(AT_PHNUM);
-
-	if (offset == 0)
-		return true;
-	for (unsigned long i = 0; header != NULL && i < count; i++) {
-		if (header[i].p_type == PT_TLS) {
-			uintptr_t mask = header[i].p_align > 0 ? header[i].p_align - 1 : 0;
-			uintptr_t size = (header[i].p_memsz + mask) & ~mask;
-
-			if (offset == -(ptrdiff_t)(header[i].p_vaddr + size))
-				return true;
-		}
-	}
-	return false;
-}
+/* What the header says once more, because it includes no other. */
+#define SAME(theirs, ours) _Static_assert((int)(theirs) == (int)(ours), #theirs " is " #ours)
+SAME(sizeof(struct rke_area), RK_AREA_LENGTH_ORIGINAL);
+SAME(offsetof(struct rke_area, cpu_id), offsetof(struct rk_area, cpu_id));
+SAME(offsetof(struct rke_area, mm_cid), offsetof(struct rk_area, mm_cid));
+SAME(offsetof(struct rke_meeting, magic), offsetof(struct rk_rendezvous, magic));
+SAME(offsetof(struct rke_meeting, version), offsetof(struct rk_rendezvous, version));
+SAME(offsetof(struct rke_meeting, size), offsetof(struct rk_rendezvous, size));
+SAME(offsetof(struct rke_meeting, kind), offsetof(struct rk_rendezvous, kind));
+SAME(offsetof(struct rke_meeting, offset), offsetof(struct rk_rendezvous, offset));
+SAME(offsetof(struct rke_meeting, length), offsetof(struct rk_rendezvous, length));
+SAME(offsetof(struct rke_meeting, signature), offsetof(struct rk_rendezvous, signature));
+SAME(RKE_MEETING_ADDRESS, RK_RENDEZVOUS_ADDRESS);
+SAME(RKE_MEETING_BLOCK, RK_RENDEZVOUS_BLOCK);
+SAME(RKE_MEETING_EARLY, RK_RENDEZVOUS_EARLY);
+SAME(RKE_AREA_LENGTH, RK_AREA_LENGTH_ORIGINAL);
+SAME(RKE_OWNER_NONE, RK_OWNER_NONE);
+SAME(RKE_OWNER_LIBC, RK_OWNER_LIBC);
+SAME(RKE_OWNER_SELF, RK_OWNER_SELF);
+SAME(RKE_OWNER_EARLY, RK_OWNER_EARLY);
+SAME(RKE_OWNER_FOREIGN, RK_OWNER_FOREIGN);
+#if RK_SIGNATURE
+SAME(RKE_SIGNATURE, RK_SIGNATURE);
+#endif
 
 /* The symbol's offset from the thread pointer; false if there is no such symbol. */
 static bool find(enum symbol symbol, ptrdiff_t *offset)
 {
-	*offset = symbol == ABI ? offset_of(&__rseq_abi) : offset_of(&__rseq_refcount);
-	return !is_undefined(*offset);
+	*offset = symbol == ABI ? rke_offset_of(&rke_symbol_area) : rke_offset_of(&rke_symbol_count);
+	return !rke_is_undefined(*offset);
 }
 
 void rk_early_look_up(void) {}

@@ -111,7 +111,7 @@ static bool owes_a_count(const struct rk_process *p)
 {
 	struct rk_thread_state *state = &rk_block.state;
 
-	return p->where == RK_WHERE_EARLY && !READ(state->counted) && READ(state->reason) != RK_REASON_EXITING &&
+	return p->where == RK_WHERE_EARLY && !READ(state->counted) && READ(state->reason) == RK_REASON_NONE &&
 	       rk_exit_is_watched(state) && rk_early_users() != NULL;
 }
 

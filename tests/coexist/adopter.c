@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* adopter.c - see adopter.h; compiled with -DCOUNTED or -DTAGGED. */
+/* adopter.c - see adopter.h. */
 #define _GNU_SOURCE
 #include "adopter.h"
 
@@ -11,32 +11,91 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifdef EMBEDDED
+#include <rseqkit/embed.h>
+
+static bool is_fast(void)
+{
+	return rke_thread_area() != NULL;
+}
+
+static int enter(void)
+{
+	return rke_thread_register();
+}
+
+static bool work(void)
+{
+	return is_fast();
+}
+
+static bool leave(void)
+{
+	return rke_thread_unregister() == 0;
+}
+
+static uint32_t users(void)
+{
+	volatile uint32_t *count = rke_early_users();
+
+	return count == NULL ? 0 : *count;
+}
+
+static volatile void *area(void)
+{
+	return rke_thread_area();
+}
+
+#else
 #define SIGNATURE 0x53053053
 
 struct abi {
 	uint32_t cpu_id_start, cpu_id;
 	uint64_t rseq_cs;
-	uint32_t flags, padding[3];
+	uint32_t flags, inside, padding[2];
 } __attribute__((aligned(32)));
 
-#ifdef COUNTED
-__thread struct abi __rseq_abi __attribute__((tls_model("initial-exec"))) = {.cpu_id = UINT32_MAX};
-__thread uint32_t __rseq_refcount __attribute__((tls_model("initial-exec")));
-#define AREA __rseq_abi
+#define PRIVATE __attribute__((tls_model("initial-exec"), visibility("hidden")))
+#ifdef HIDDEN
+#define PUBLIC PRIVATE
 #else
+#define PUBLIC __attribute__((tls_model("initial-exec"), visibility("default")))
+#endif
+
+#if defined(COUNTED)
+__thread struct abi __rseq_abi PUBLIC = {.cpu_id = UINT32_MAX};
+__thread uint32_t __rseq_refcount PUBLIC;
+#define AREA __rseq_abi
+#define COUNT __rseq_refcount
+#elif defined(ALIAS)
+__thread struct abi hidden_abi PRIVATE = {.cpu_id = UINT32_MAX};
+__thread uint32_t __rseq_refcount PRIVATE;
+extern __thread struct abi __rseq_abi __attribute__((weak, alias("hidden_abi"), tls_model("initial-exec")));
+#define AREA __rseq_abi
+#define COUNT __rseq_refcount
+#elif defined(INSIDE)
+static __thread struct abi abi __attribute__((tls_model("initial-exec"))) = {.cpu_id = UINT32_MAX};
+#define AREA abi
+#define COUNT (*(volatile uint32_t *)&abi.inside)
+#else /* TAGGED */
 /* The word below the area and the area itself lie together; the pointer's upper half is cpu_id_start. */
 static __thread struct {
 	char unused[28];
 	uint32_t below;
 	struct abi abi;
 } tagged __attribute__((aligned(32), tls_model("initial-exec"))) = {.abi = {.cpu_id = UINT32_MAX}};
+#ifndef HIDDEN
 __asm__(".globl __rseq_abi\n.type __rseq_abi, @tls_object\n.size __rseq_abi, 32\n.set __rseq_abi, tagged + 32\n");
+#endif
 #define AREA tagged.abi
 #endif
 
 static int call(int flags)
 {
-	return syscall(SYS_rseq, &AREA, 32, flags, SIGNATURE) == 0 ? 0 : -errno;
+	int saved = errno, r = syscall(SYS_rseq, &AREA, 32, flags, SIGNATURE) == 0 ? 0 : -errno;
+
+	errno = saved;
+	return r;
 }
 
 static int32_t cpu_now(void)
@@ -44,67 +103,74 @@ static int32_t cpu_now(void)
 	return *(volatile int32_t *)&AREA.cpu_id;
 }
 
-#ifdef COUNTED
-static void change(int by, int when, int flags, int *result)
+static volatile void *area(void)
+{
+	return &AREA;
+}
+
+#ifdef COUNT
+static int change(int by, int when, int flags)
 {
 	sigset_t all, saved;
+	int r = 0;
 
-	*result = 0;
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &saved);
-	__rseq_refcount += (uint32_t)by;
-	if ((int)__rseq_refcount == when)
-		*result = call(flags);
+	COUNT += (uint32_t)by;
+	if ((int)COUNT == when)
+		r = call(flags);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	return r;
 }
 
-bool adopter_enter(void)
+static int enter(void)
 {
-	int r;
+	int r = change(1, 1, 0);
 
-	change(1, 1, 0, &r);
 	/* Somebody was faster and hasn't counted: not in the protocol, but harmless. */
-	return r == 0 || r == -EBUSY;
+	return r == -EBUSY ? 0 : r;
 }
 
-bool adopter_work(void)
+static bool work(void)
 {
 	return cpu_now() >= 0;
 }
 
-bool adopter_leave(void)
+static bool leave(void)
 {
-	int r;
-
-	change(-1, 0, 1, &r);
-	return r == 0;
+	return change(-1, 0, 1) == 0;
 }
 
-bool adopter_is_fast(void)
+static bool is_fast(void)
 {
 	return cpu_now() >= 0;
+}
+
+static uint32_t users(void)
+{
+	return COUNT;
 }
 #else
 /* 0 not chosen, 1 per-CPU, 2 given up. */
 static int mode;
 
-bool adopter_enter(void)
+static int enter(void)
 {
 	bool have = cpu_now() >= 0 || call(0) == 0 || cpu_now() >= 0;
 	int expected = 0;
 
 	if (__atomic_compare_exchange_n(&mode, &expected, have ? 1 : 2, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		return true;
+		return 0;
 	if (expected == 1 && !have)
 		abort();
-	return true;
+	return 0;
 }
 
 /*
  * Caches a tagged pointer over cpu_id_start; sees it overwritten after it was preempted, and cpu_id_start a CPU
  * again.
  */
-bool adopter_work(void)
+static bool work(void)
 {
 	volatile uint32_t *start = &tagged.abi.cpu_id_start;
 	const uint32_t tag = 0x80000000u;
@@ -117,13 +183,26 @@ bool adopter_work(void)
 	return (*start & tag) == 0 && cpu_now() >= 0;
 }
 
-bool adopter_leave(void)
+static bool leave(void)
 {
 	return true;
 }
 
-bool adopter_is_fast(void)
+static bool is_fast(void)
 {
 	return __atomic_load_n(&mode, __ATOMIC_RELAXED) == 1;
 }
+
+static uint32_t users(void)
+{
+	return 0;
+}
 #endif
+#endif
+
+const struct adopter *adopter_calls(void)
+{
+	static const struct adopter calls = {enter, work, leave, is_fast, users, area};
+
+	return &calls;
+}

@@ -7,8 +7,6 @@ static void add(struct rk_counter *counter, int64_t value)
 	rk_counter_add(counter, value);
 }
 
-__attribute__((__visibility__("default"))) const struct copy *copy_of_rseqkit(void);
-
 const struct copy *copy_of_rseqkit(void)
 {
 	static const struct copy copy = {

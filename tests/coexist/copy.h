@@ -32,4 +32,6 @@ struct copy {
 /* Each module's only export. */
 typedef const struct copy *copy_function(void);
 
+__attribute__((__visibility__("default"))) const struct copy *copy_of_rseqkit(void);
+
 #endif /* COPY_H */

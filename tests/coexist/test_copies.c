@@ -8,14 +8,10 @@
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"
-#include <dlfcn.h>
 #include <sys/mman.h>
 #include <sys/rseq.h>
 #include <sys/time.h>
-#include "copy.h"
-
-/* How a copy comes into the process. */
-enum way { LOCAL, GLOBAL, NAMESPACE };
+#include "load.h"
 
 /* The modules' names: two with a hidden copy each, one linked to a shared library; perhaps of different releases. */
 static const char *module(int which)
@@ -23,22 +19,6 @@ static const char *module(int which)
 	static const char *const variables[] = {"COPY_A", "COPY_B", "COPY_SHARED"};
 
 	return getenv(variables[which]);
-}
-
-static const struct copy *load(const char *module, enum way way, void **handle)
-{
-	char path[4096];
-	copy_function *function;
-
-	snprintf(path, sizeof(path), "%s/%s", getenv("MODULES"), module);
-	*handle = way == NAMESPACE ? dlmopen(LM_ID_NEWLM, path, RTLD_NOW | RTLD_LOCAL) :
-				     dlopen(path, RTLD_NOW | (way == GLOBAL ? RTLD_GLOBAL : RTLD_LOCAL));
-	if (*handle == NULL) {
-		fprintf(stderr, "# %s\n", dlerror());
-		return NULL;
-	}
-	*(void **)&function = dlsym(*handle, "copy_of_rseqkit");
-	return function == NULL ? NULL : function();
 }
 
 static bool refused; /* a foreign registration came first */
@@ -133,7 +113,7 @@ static void load_copy(const char *module, enum way way)
 {
 	void *handle;
 
-	copies[ncopies] = load(module, way, &handle);
+	copies[ncopies] = load_copy_of_rseqkit(module, way, &handle);
 	CHECK(copies[ncopies] != NULL);
 	CHECK(copies[ncopies]->create(&counters[ncopies]) == 0);
 	ncopies++;
@@ -209,7 +189,7 @@ static void *load_at_once(void *arg)
 	const struct copy *copy;
 
 	pthread_barrier_wait(&barrier);
-	copy = load(module((int)(which % 2)), LOCAL, &handle);
+	copy = load_copy_of_rseqkit(module((int)(which % 2)), LOCAL, &handle);
 	CHECK(copy != NULL);
 	CHECK(has_rseq() ? copy->prepare() == 0 : copy->prepare() < 0);
 	__atomic_store_n(&copies[which], copy, __ATOMIC_RELEASE);
@@ -256,7 +236,7 @@ static int unloaded(int unused)
 
 	(void)unused;
 	pthread_barrier_init(&b, NULL, 5);
-	copies[0] = load(module(0), LOCAL, &handle);
+	copies[0] = load_copy_of_rseqkit(module(0), LOCAL, &handle);
 	CHECK(copies[0] != NULL && copies[0]->create(&counters[0]) == 0);
 	for (int i = 0; i < 4; i++)
 		CHECK(pthread_create(&thread[i], NULL, sleeper, &b) == 0);

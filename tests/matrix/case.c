@@ -28,10 +28,7 @@ enum { THREADS = 4, ADDS = 300000, PARTS_MAX = 2 };
 #pragma weak matrix_part
 #endif
 #if defined(MATRIX_NONE)
-#pragma weak adopter_enter
-#pragma weak adopter_work
-#pragma weak adopter_leave
-#pragma weak adopter_is_fast
+#pragma weak adopter_calls
 #endif
 extern part_function matrix_part;
 
@@ -88,14 +85,14 @@ struct found {
 static void enter_other(void)
 {
 	if (other != NULL)
-		(void)adopter_enter();
+		(void)adopter_calls()->enter();
 }
 
 static void look(struct found *found)
 {
 	found->owner = parts[0]->copy->owner();
 	found->reason = parts[0]->copy->reason();
-	found->other_is_fast = other != NULL && adopter_is_fast();
+	found->other_is_fast = other != NULL && adopter_calls()->is_fast();
 	for (int i = 1; i < nparts; i++) {
 		EXPECT(parts[i]->copy->owner() == found->owner);
 		EXPECT(parts[i]->copy->area() == parts[0]->copy->area());
@@ -113,7 +110,7 @@ static void live(struct found *found)
 		use_all(10);
 	if (other != NULL && strcmp(other, "after") == 0)
 		enter_other();
-	EXPECT(other == NULL || !adopter_is_fast() || adopter_work());
+	EXPECT(other == NULL || !adopter_calls()->is_fast() || adopter_calls()->work());
 	look(found);
 }
 
@@ -121,7 +118,7 @@ static void leave(void)
 {
 	for (int i = 0; i < nparts; i++)
 		EXPECT(parts[i]->copy->users() == 0);
-	EXPECT(other == NULL || !adopter_is_fast() || adopter_leave());
+	EXPECT(other == NULL || !adopter_calls()->is_fast() || adopter_calls()->leave());
 }
 
 static void in_destructor(void *found)

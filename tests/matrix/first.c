@@ -6,5 +6,5 @@
 __attribute__((__constructor__(101))) static void come_first(void)
 {
 	if (getenv("MATRIX_FIRST") != NULL)
-		(void)adopter_enter();
+		(void)adopter_calls()->enter();
 }

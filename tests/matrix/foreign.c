@@ -22,19 +22,19 @@ static bool call(int flags)
 	return syscall(SYS_rseq, &area, sizeof(area), flags, SIGNATURE) == 0;
 }
 
-bool adopter_enter(void)
+static int enter(void)
 {
 	registered = registered || call(0);
-	return true;
+	return 0;
 }
 
-bool adopter_work(void)
+static bool work(void)
 {
 	return true;
 }
 
 /* Its own thread's end is its own to see to. */
-bool adopter_leave(void)
+static bool leave(void)
 {
 	bool right = !registered || call(1);
 
@@ -42,7 +42,24 @@ bool adopter_leave(void)
 	return right;
 }
 
-bool adopter_is_fast(void)
+static bool is_fast(void)
 {
 	return registered;
+}
+
+static uint32_t users(void)
+{
+	return 0;
+}
+
+static volatile void *where(void)
+{
+	return &area;
+}
+
+const struct adopter *adopter_calls(void)
+{
+	static const struct adopter calls = {enter, work, leave, is_fast, users, where};
+
+	return &calls;
 }

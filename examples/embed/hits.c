@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hits.c - a library that counts hits by CPU, and shares rseq with the rest of its process without linking anything.
+ * C99 and C++11.
+ *
+ * The number of the CPU is a hint here: it spreads threads over cache lines, and the add is atomic, so the sum is
+ * exact wherever a thread is registered, and wherever it isn't. A library of your own has a copy of embed.h beside
+ * its sources, and includes that.
+ */
+#include "hits.h"
+
+#include <rseqkit/embed.h>
+
+#define SLOTS 64
+
+static struct slot {
+	unsigned long hits;
+	char padding[64 - sizeof(unsigned long)];
+} slots[SLOTS];
+
+int hits_enter(void)
+{
+	return rke_thread_register();
+}
+
+void hits_leave(void)
+{
+	(void)rke_thread_unregister();
+}
+
+void hits_add(void)
+{
+	__atomic_fetch_add(&slots[rke_cpu() % SLOTS].hits, 1, __ATOMIC_RELAXED);
+}
+
+unsigned long hits_sum(void)
+{
+	unsigned long sum = 0;
+	int i;
+
+	for (i = 0; i < SLOTS; i++)
+		sum += __atomic_load_n(&slots[i].hits, __ATOMIC_RELAXED);
+	return sum;
+}
+
+const char *hits_owner(void)
+{
+	static const char *const names[] = {"nobody", "libc", "rseqkit", "early adopter", "foreign"};
+
+	return names[rke_thread_owner()];
+}

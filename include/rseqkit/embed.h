@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * embed.h - one header that a library copies into its own tree to share the rseq area of each thread with everybody
+ * else in the process. Nothing to link, no other header of rseqkit needed; C99 and C++11, gcc and clang, Linux.
+ *
+ * A thread has one registration. This header finds the area that the others use, and makes none of its own, so it
+ * can't be in anybody's way. librseqkit looks in the same places in the same order, so both come to the same area,
+ * whichever is first:
+ *
+ *   1. the C library registers threads (glibc 2.35 and later): its area
+ *   2. copies of librseqkit have agreed on an area (RK_RENDEZVOUS_ADDRESS in rseqkit/abi.h): that one
+ *   3. __rseq_abi is defined in the process: that, with the count __rseq_refcount if there is one. This is the public
+ *      TLS protocol; whoever takes the count from 0 to 1 registers, whoever takes it from 1 to 0 unregisters. This
+ *      header never defines these symbols; librseqkit-early.a does, for programs that ask for it
+ *   4. the C library has an area but leaves it alone (glibc.pthread.rseq=0): that one
+ *   5. otherwise there is none for us, and every register says -ENOTSUP
+ *
+ * The invariant: a thread is registered at an offset from the thread pointer at which every thread of the process has
+ * memory that reads cpu_id < 0 until that very thread is registered there.
+ *
+ * Include it in source files, not in public headers, and in none that defines __rseq_abi. Each source file that
+ * includes it finds the area for itself.
+ *
+ * Where the C library isn't glibc it may reuse a thread's memory while the thread still runs its last instructions.
+ * There a thread is registered only under a count, and has to be unregistered before it ends; and code compiled for
+ * shared libraries doesn't see the symbols of the public TLS protocol.
+ *
+ * Functions say from where they may be called, in the words of rseqkit/api.h.
+ * Sources: the kernel's include/uapi/linux/rseq.h and kernel/rseq.c; the C library's sys/rseq.h.
+ */
+#ifndef RSEQKIT_EMBED_H
+#define RSEQKIT_EMBED_H
+
+#include <elf.h>
+#include <errno.h>
+#include <features.h>
+#include <link.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+
+#if defined(__GLIBC__) && defined(__GLIBC_PREREQ)
+#if __GLIBC_PREREQ(2, 35)
+#define RKE_LIBC_HAS_SYMBOLS 1
+#include <sys/rseq.h>
+#endif
+#endif
+
+/* The word before every abort handler, equal to the one registered. 0: not known for this architecture. */
+#if defined(__x86_64__) || defined(__i386__)
+#define RKE_SIGNATURE 0x53053053U
+#elif defined(RSEQ_SIG)
+#define RKE_SIGNATURE ((uint32_t)RSEQ_SIG)
+#else
+#define RKE_SIGNATURE 0U
+#endif
+
+#define RKE_AREA_LENGTH 32     /* bytes; the length that every kernel with rseq accepts */
+#define RKE_RSEQ_UNREGISTER 1  /* RSEQ_FLAG_UNREGISTER */
+#define RKE_AT_FEATURE_SIZE 27 /* AT_RSEQ_FEATURE_SIZE of include/uapi/linux/auxvec.h */
+
+#if defined(__mips__)
+#define RKE_SIG_SETMASK 3
+#define RKE_SIGSET_SIZE 16
+#else
+#define RKE_SIG_SETMASK 2 /* include/uapi/asm-generic/signal-defs.h */
+#define RKE_SIGSET_SIZE 8
+#endif
+
+/* The dynamic linker of musl dies of a weak reference to TLS that isn't there; in executables it sees none. */
+#if defined(__GLIBC__) || !defined(__PIC__) || defined(__PIE__)
+#define RKE_EARLY_SYMBOLS 1
+#endif
+
+#define RKE_FUNCTION static inline __attribute__((__unused__))
+
+/* struct rseq of the kernel. All but rseq_cs is the kernel's to write. */
+struct rke_area {
+	uint32_t cpu_id_start; /* a possible CPU number always */
+	uint32_t cpu_id;       /* the current CPU; negative as int32_t when unregistered */
+	uint64_t rseq_cs;      /* the active section's descriptor */
+	uint32_t flags;
+	uint32_t node_id; /* valid from feature size 24 on */
+	uint32_t mm_cid;  /* valid from feature size 28 on */
+	uint32_t reserved;
+} __attribute__((__aligned__(32)));
+
+/* What copies of librseqkit have agreed on: the beginning of struct rk_rendezvous in rseqkit/abi.h. */
+struct rke_meeting {
+	char magic[8];
+	uint32_t version;
+	uint32_t size;
+	uint32_t kind;  /* whose area: the thread block of one of them, or __rseq_abi */
+	uint32_t state; /* not looked at here */
+	int64_t offset;
+	uint32_t length;
+	uint32_t signature;
+};
+
+#define RKE_MEETING_ADDRESS 0x1ec000UL
+#define RKE_MEETING_BLOCK 1
+#define RKE_MEETING_EARLY 2
+
+/* Who made, and alone may undo, the calling thread's registration. Numbers as in enum rk_owner. */
+enum rke_owner {
+	RKE_OWNER_NONE = 0,   /* nobody */
+	RKE_OWNER_LIBC = 1,   /* the C library */
+	RKE_OWNER_SELF = 2,   /* this header or librseqkit, in the libc's unused area or in librseqkit's */
+	RKE_OWNER_EARLY = 3,  /* whoever was first by the public TLS protocol, in __rseq_abi */
+	RKE_OWNER_FOREIGN = 4 /* somebody with a private area or another signature; not usable by others */
+};
+
+/* Where the area is. */
+enum rke_place {
+	RKE_UNDECIDED = 0,
+	RKE_LIBC = 1,    /* the libc's, registered by it */
+	RKE_EARLY = 2,   /* __rseq_abi */
+	RKE_SPARE = 3,   /* the libc's, left alone by it */
+	RKE_RSEQKIT = 4, /* librseqkit's thread block */
+	RKE_NOWHERE = 5
+};
+
+/* What holds for the process. */
+struct rke_process {
+	intptr_t where;      /* offset * 8 + enum rke_place, so that both change at once */
+	int error;           /* a foreign owner or signature was seen: no thread is registered any more */
+	int signature_known; /* a registration there was seen to have our signature */
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Other names for the symbols, so that nobody's declarations of them clash with these. The libc's functions aren't
+ * declared in strict C99.
+ */
+extern long rke_libc_syscall(long number, ...) __asm__("syscall");
+extern int rke_libc_getcpu(void) __asm__("sched_getcpu");
+#ifdef RKE_EARLY_SYMBOLS
+extern __thread struct rke_area rke_symbol_area __asm__("__rseq_abi")
+	__attribute__((__weak__, __tls_model__("initial-exec")));
+extern __thread uint32_t rke_symbol_count __asm__("__rseq_refcount")
+	__attribute__((__weak__, __tls_model__("initial-exec")));
+#endif
+
+/*
+ * Built against a libc that has them, its symbols are referenced strongly, by its own declarations: with clang, lld,
+ * -flto and -fno-pie a weak reference resolves to null although the symbol is there.
+ */
+#ifndef RKE_LIBC_HAS_SYMBOLS
+extern const ptrdiff_t rke_symbol_offset __asm__("__rseq_offset") __attribute__((__weak__));
+extern const unsigned int rke_symbol_size __asm__("__rseq_size") __attribute__((__weak__));
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+/* A system call. Returns its result or a negative errno; errno stays. Context: any. */
+RKE_FUNCTION long rke_syscall(long number, long a, long b, long c, long d)
+{
+	int saved = errno;
+	long r = rke_libc_syscall(number, a, b, c, d);
+
+	if (r < 0)
+		r = -(long)errno;
+	errno = saved;
+	return r;
+}
+
+RKE_FUNCTION int rke_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
+{
+	return (int)rke_syscall(SYS_rseq, (long)(intptr_t)area, (long)length, flags, (long)signature);
+}
+
+/* An entry of the auxiliary vector, 0 if there is none; the libc's getauxval() says that in errno too. */
+RKE_FUNCTION unsigned long rke_auxiliary(unsigned long type)
+{
+	int saved = errno;
+	unsigned long value = getauxval(type);
+
+	errno = saved;
+	return value;
+}
+
+/*
+ * Is anything registered in the calling thread, at whatever address? 1, 0 or a negative errno. The kernel looks at
+ * that before it looks at the address, which is never user memory.
+ */
+RKE_FUNCTION int rke_kernel_has_registration(void)
+{
+	int r = rke_rseq((volatile void *)(intptr_t)-4096, RKE_AREA_LENGTH, 0, RKE_SIGNATURE);
+
+	return r == -EINVAL ? 1 : r == -EFAULT ? 0 : r;
+}
+
+/* Is the calling thread registered here, at this length? Unregistering with a wrong signature never succeeds. */
+RKE_FUNCTION int rke_kernel_registered_at(volatile struct rke_area *area, uint32_t length)
+{
+	return rke_rseq(area, length, RKE_RSEQ_UNREGISTER, ~RKE_SIGNATURE) == -EPERM;
+}
+
+/* May memory be read? The kernel reads a new signal mask before it looks at what to do with it: no effect, no fault. */
+RKE_FUNCTION int rke_kernel_can_read(uintptr_t address)
+{
+	return rke_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, RKE_SIGSET_SIZE) == -EINVAL;
+}
+
+/*
+ * Does the calling thread run on another one's TLS, as a vfork child does? glibc gives each thread of its own a robust
+ * list, which the kernel passes on to nobody. Other libcs don't, so there it can't be told. 1, 0 or a negative errno.
+ */
+RKE_FUNCTION int rke_kernel_is_vfork_child(void)
+{
+#ifdef __GLIBC__
+	void *head = NULL;
+	size_t length = 0;
+	int r = (int)rke_syscall(SYS_get_robust_list, 0, (long)(intptr_t)&head, (long)(intptr_t)&length, 0);
+
+	return r < 0 ? r : head == NULL;
+#else
+	return 0;
+#endif
+}
+
+/* What offsets are relative to. Read each time: a fiber may go on in another thread. */
+RKE_FUNCTION char *rke_thread_pointer(void)
+{
+#if defined(__x86_64__)
+	char *pointer;
+
+	__asm__ __volatile__("mov %%fs:0, %0" : "=r"(pointer));
+	return pointer;
+#elif defined(__i386__)
+	char *pointer;
+
+	__asm__ __volatile__("mov %%gs:0, %0" : "=r"(pointer));
+	return pointer;
+#else
+	return (char *)__builtin_thread_pointer();
+#endif
+}
+
+/* The calling thread's area at an offset of the process. */
+RKE_FUNCTION volatile struct rke_area *rke_area_at(ptrdiff_t offset)
+{
+	return (volatile struct rke_area *)(void *)(rke_thread_pointer() + offset);
+}
+
+RKE_FUNCTION int rke_is_registered(volatile struct rke_area *area)
+{
+	return (int32_t)area->cpu_id >= 0;
+}
+
+/* Hidden from the compiler, which takes the address of an object for not null. */
+RKE_FUNCTION ptrdiff_t rke_offset_of(volatile void *object)
+{
+	__asm__("" : "+r"(object));
+	return (char *)(uintptr_t)object - rke_thread_pointer();
+}
+
+/*
+ * Is this what a reference to a TLS symbol that isn't there becomes? The dynamic linker makes it the thread pointer;
+ * so does lld in executables. There GNU ld takes the undefined symbol's value for 0 and computes the offset of
+ * address 0 from the end of the executable's TLS segment.
+ */
+RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
+{
+	const ElfW(Phdr) *header = (const ElfW(Phdr) *)rke_auxiliary(AT_PHDR);
+	unsigned long i, count = rke_auxiliary(AT_PHNUM);
+
+	for (i = 0; header != NULL && i < count; i++) {
+		if (header[i].p_type == PT_TLS) {
+			uintptr_t mask = header[i].p_align > 0 ? header[i].p_align - 1 : 0;
+			uintptr_t size = (header[i].p_memsz + mask) & ~mask;
+
+			if (offset == -(ptrdiff_t)(header[i].p_vaddr + size))
+				return 1;
+		}
+	}
+	return offset == 0;
+}
+
+/* The distance of __rseq_abi from the thread pointer; 0 if this module can't see one. */
+RKE_FUNCTION ptrdiff_t rke_offset_of_area(void)
+{
+#ifdef RKE_EARLY_SYMBOLS
+	ptrdiff_t offset = rke_offset_of(&rke_symbol_area);
+
+	return rke_is_undefined(offset) ? 0 : offset;
+#else
+	return 0;
+#endif
+}
+
+/*
+ * Is __rseq_abi defined where this module can see it, and usable? Initial-exec, so it is at one offset in every
+ * thread. By the protocol it reads -1 at first; it is registered only if the kernel says so.
+ */
+RKE_FUNCTION int rke_early_area(ptrdiff_t *offset)
+{
+	volatile struct rke_area *area;
+
+	*offset = rke_offset_of_area();
+	if (*offset == 0)
+		return 0;
+	area = rke_area_at(*offset);
+	if ((uintptr_t)area % RKE_AREA_LENGTH != 0 || !rke_kernel_can_read((uintptr_t)area))
+		return 0;
+	return !rke_is_registered(area) || rke_kernel_registered_at(area, RKE_AREA_LENGTH);
+}
+
+/* The calling thread's __rseq_refcount, or NULL where there is none. */
+RKE_FUNCTION volatile uint32_t *rke_early_users(void)
+{
+#ifdef RKE_EARLY_SYMBOLS
+	ptrdiff_t offset = rke_offset_of(&rke_symbol_count);
+
+	return rke_is_undefined(offset) ? NULL : (volatile uint32_t *)(void *)(rke_thread_pointer() + offset);
+#else
+	return NULL;
+#endif
+}
+
+/*
+ * Does the libc have an area, and does it register it? __rseq_size is used for zero or not: its meaning changed.
+ * RKE_NO_LIBC_AREA, for tests, makes it a libc without one.
+ */
+RKE_FUNCTION int rke_libc_area(ptrdiff_t *offset, int *registers)
+{
+	*offset = 0;
+	*registers = 0;
+#ifdef RKE_NO_LIBC_AREA
+	return 0;
+#elif defined(RKE_LIBC_HAS_SYMBOLS)
+	*offset = __rseq_offset;
+	*registers = __rseq_size != 0;
+#else
+	if (&rke_symbol_offset != NULL && &rke_symbol_size != NULL) {
+		*offset = rke_symbol_offset;
+		*registers = rke_symbol_size != 0;
+	}
+#endif
+	return *offset != 0;
+}
+
+/* An area that the libc leaves alone reads -2 or -1, or is registered by now. */
+RKE_FUNCTION int rke_is_spare(volatile struct rke_area *area)
+{
+	int32_t cpu = (int32_t)area->cpu_id;
+
+	return cpu == -1 || cpu == -2 || (cpu >= 0 && rke_kernel_registered_at(area, RKE_AREA_LENGTH));
+}
+
+/* What copies of librseqkit have agreed on. The page is complete before it is visible, and never changes. */
+RKE_FUNCTION int rke_look_for_meeting(struct rke_meeting *meeting)
+{
+	uintptr_t address = RKE_MEETING_ADDRESS;
+
+	__asm__("" : "+r"(address)); /* compilers warn of constants as addresses */
+	if (!rke_kernel_can_read(address))
+		return 0;
+	memcpy(meeting, (const void *)address, sizeof(*meeting));
+	return memcmp(meeting->magic, "rseqkit", 8) == 0 && meeting->version >= 1 &&
+	       meeting->size >= sizeof(*meeting) && meeting->signature == RKE_SIGNATURE &&
+	       (meeting->kind == RKE_MEETING_BLOCK || meeting->kind == RKE_MEETING_EARLY);
+}
+
+RKE_FUNCTION intptr_t rke_decide(void)
+{
+	struct rke_meeting meeting;
+	ptrdiff_t libc, early;
+	int registers, has_area = rke_libc_area(&libc, &registers);
+
+	if (RKE_SIGNATURE == 0)
+		return RKE_NOWHERE;
+	if (has_area && registers)
+		return libc * 8 + RKE_LIBC;
+	if (rke_look_for_meeting(&meeting))
+		return (ptrdiff_t)meeting.offset * 8 + (meeting.kind == RKE_MEETING_EARLY ? RKE_EARLY : RKE_RSEQKIT);
+	if (rke_early_area(&early))
+		return early * 8 + RKE_EARLY;
+	return has_area && rke_is_spare(rke_area_at(libc)) ? libc * 8 + RKE_SPARE : (intptr_t)RKE_NOWHERE;
+}
+
+/* The process's word, of which each source file has one. */
+RKE_FUNCTION struct rke_process *rke_facts(void)
+{
+	static struct rke_process process;
+
+	return &process;
+}
+
+/* Where the area is. Decided once, but that nowhere may be looked at again. Lock-free: one word, the first one wins. */
+RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
+{
+	intptr_t *word = &rke_facts()->where;
+	intptr_t where = __atomic_load_n(word, __ATOMIC_RELAXED), found;
+
+	if (where == RKE_UNDECIDED || (look_again && where == RKE_NOWHERE)) {
+		found = rke_decide();
+		if (__atomic_compare_exchange_n(word, &where, found, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			where = found;
+	}
+	*offset = (ptrdiff_t)((where - (where & 7)) / 8);
+	return (enum rke_place)(where & 7);
+}
+
+/* The count of the area at this place, or NULL: then nobody ever unregisters it. */
+RKE_FUNCTION volatile uint32_t *rke_users(enum rke_place place, ptrdiff_t offset)
+{
+	/* A copy of librseqkit may have seen another __rseq_abi than this module does. */
+	return place == RKE_EARLY && offset == rke_offset_of_area() ? rke_early_users() : NULL;
+}
+
+/*
+ * Asks the kernel to register the calling thread. EBUSY means that it is, at this place with our signature: someone
+ * was faster. What else is registered is a fact of the process: its owner expects every thread.
+ */
+RKE_FUNCTION int rke_attach(volatile struct rke_area *area, uint32_t length)
+{
+	struct rke_process *process = rke_facts();
+	int r = rke_rseq(area, length, 0, RKE_SIGNATURE);
+
+	if (r == 0 || r == -EBUSY) {
+		__atomic_store_n(&process->signature_known, 1, __ATOMIC_RELAXED);
+		return 0;
+	}
+	if ((r == -EINVAL || r == -EPERM) && rke_kernel_has_registration() == 1) {
+		r = r == -EINVAL ? -EBUSY : -EACCES;
+		__atomic_store_n(&process->error, r, __ATOMIC_RELAXED);
+	}
+	return r;
+}
+
+/* The length to register with. The libc's own length is known to it alone: either of two. */
+RKE_FUNCTION uint32_t rke_length(enum rke_place place, volatile struct rke_area *area)
+{
+	struct rke_meeting meeting;
+	uint32_t feature_size = (uint32_t)rke_auxiliary(RKE_AT_FEATURE_SIZE);
+
+	if (place == RKE_RSEQKIT && rke_look_for_meeting(&meeting))
+		return meeting.length;
+	if (place == RKE_LIBC && feature_size > RKE_AREA_LENGTH && rke_kernel_registered_at(area, feature_size))
+		return feature_size;
+	return RKE_AREA_LENGTH;
+}
+
+/*
+ * Blocks all signals, for what handlers of this thread mustn't split. Raw, because the libc's leaves two of its own
+ * unblocked, and because it isn't declared in strict C99. Returns 0 or a negative errno.
+ */
+RKE_FUNCTION int rke_block_signals(unsigned char saved[RKE_SIGSET_SIZE])
+{
+	unsigned char all[RKE_SIGSET_SIZE];
+
+	memset(all, 0xff, sizeof(all));
+	return (int)rke_syscall(SYS_rt_sigprocmask, RKE_SIG_SETMASK, (long)(intptr_t)all, (long)(intptr_t)saved,
+				RKE_SIGSET_SIZE);
+}
+
+RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE])
+{
+	(void)rke_syscall(SYS_rt_sigprocmask, RKE_SIG_SETMASK, (long)(intptr_t)saved, 0, RKE_SIGSET_SIZE);
+}
+
+/*
+ * Makes the calling thread registered and, where there is a count, the caller one user more of it. To be called once
+ * by each thread that wants rseq, and each time after an unregister; the answer is worth keeping where it is an error.
+ *
+ * Returns 0, or a negative errno, and then nothing has changed:
+ *   -ENOTSUP    there is no area to share in this process, or none that could be unregistered in time (see above);
+ *               looked for again each time
+ *   -ENOSYS     no such system call: old kernel, emulator, seccomp
+ *   -EPERM      the system call is refused: seccomp
+ *   -EBUSY      this or another thread was registered on somebody's private area; stays so
+ *   -EACCES     the area was registered with another signature, so an abort would be fatal; stays so
+ *   -EAGAIN     a vfork child, which runs on its parent's area
+ *   -ESRCH      the libc registers threads, and this one isn't
+ *   -EINVAL     the kernel doesn't accept the area
+ *   -EOVERFLOW  2^32 - 1 users
+ *   or what rt_sigprocmask or get_robust_list say, if a filter refuses them
+ * Context: any thread; signal handler; after fork (the child goes on with what its parent had); a vfork child is
+ * refused. Not between rk_vfork_begin() and rk_vfork_end().
+ * Cost: a few ns in a thread that is registered, where there is no count; else two to five system calls, about 1 us.
+ */
+RKE_FUNCTION int rke_thread_register(void)
+{
+	struct rke_process *process = rke_facts();
+	unsigned char saved[RKE_SIGSET_SIZE];
+	ptrdiff_t offset;
+	enum rke_place place = rke_find(&offset, 1);
+	volatile struct rke_area *area = rke_area_at(offset);
+	volatile uint32_t *users = rke_users(place, offset);
+	int r = __atomic_load_n(&process->error, __ATOMIC_RELAXED);
+
+	if (place == RKE_NOWHERE || r < 0)
+		return place == RKE_NOWHERE ? -ENOTSUP : r;
+	if (users == NULL && rke_is_registered(area) && __atomic_load_n(&process->signature_known, __ATOMIC_RELAXED))
+		return 0;
+	r = rke_kernel_is_vfork_child();
+	if (r != 0)
+		return r < 0 ? r : -EAGAIN;
+	if (place == RKE_LIBC && !rke_is_registered(area))
+		return -ESRCH;
+#ifndef __GLIBC__
+	if (users == NULL && !rke_is_registered(area))
+		return -ENOTSUP;
+#endif
+	if (users == NULL)
+		return rke_attach(area, rke_length(place, area));
+	r = rke_block_signals(saved);
+	if (r < 0)
+		return r;
+	r = -EOVERFLOW;
+	if (*users != UINT32_MAX) {
+		/* The count first: ThreadSanitizer runs handlers at atomic accesses, blocked or not. */
+		*users = *users + 1;
+		r = rke_attach(area, RKE_AREA_LENGTH);
+		if (r < 0)
+			*users = *users - 1;
+	}
+	rke_restore_signals(saved);
+	return r;
+}
+
+/*
+ * Takes back one successful rke_thread_register() of the calling thread. The last user of a count unregisters the
+ * thread. Where there is no count the thread stays registered until it ends: others may be using it.
+ *
+ * Returns 0, or a negative errno, and then nothing has changed: -EINVAL where the count is 0; -EAGAIN in a vfork
+ * child; or what rt_sigprocmask, get_robust_list or rseq say, if a filter refuses them.
+ * Context: as rke_thread_register(). Cost: a few ns without a count; else three or four system calls.
+ */
+RKE_FUNCTION int rke_thread_unregister(void)
+{
+	unsigned char saved[RKE_SIGSET_SIZE];
+	ptrdiff_t offset;
+	enum rke_place place = rke_find(&offset, 0);
+	volatile struct rke_area *area = rke_area_at(offset);
+	volatile uint32_t *users = rke_users(place, offset);
+	int r;
+
+	if (users == NULL)
+		return 0;
+	r = rke_kernel_is_vfork_child();
+	if (r != 0)
+		return r < 0 ? r : -EAGAIN;
+	r = rke_block_signals(saved);
+	if (r < 0)
+		return r;
+	if (*users == 0)
+		r = -EINVAL;
+	else if (*users == 1 && rke_is_registered(area))
+		r = rke_rseq(area, RKE_AREA_LENGTH, RKE_RSEQ_UNREGISTER, RKE_SIGNATURE);
+	if (r == 0)
+		*users = *users - 1;
+	rke_restore_signals(saved);
+	return r;
+}
+
+/*
+ * The calling thread's area, or NULL if the thread isn't registered or its area isn't usable. Fields are read through
+ * the volatile lvalue; only rseq_cs may be written to. Registers nothing.
+ *
+ * Context: any thread; signal handler; after fork; in a vfork child it is the parent's. Cost: a few ns; system calls
+ * on the process's first use, and none later.
+ */
+RKE_FUNCTION volatile struct rke_area *rke_thread_area(void)
+{
+	ptrdiff_t offset;
+	enum rke_place place = rke_find(&offset, 0);
+
+	if (place == RKE_NOWHERE || __atomic_load_n(&rke_facts()->error, __ATOMIC_RELAXED) == -EACCES)
+		return NULL;
+	return rke_is_registered(rke_area_at(offset)) ? rke_area_at(offset) : NULL;
+}
+
+/*
+ * The CPU the calling thread runs on; it may be another by the time the caller looks at it. From the area or, in a
+ * thread that isn't registered, from the libc's sched_getcpu(); 0 should that fail. Registers nothing.
+ *
+ * Context: as rke_thread_area(). Cost: a nanosecond; about 80 ns without rseq where the libc has no vDSO to ask.
+ */
+RKE_FUNCTION int rke_cpu(void)
+{
+	volatile struct rke_area *area = rke_thread_area();
+	int cpu = area != NULL ? (int)area->cpu_id : -1, saved = errno;
+
+	if (cpu < 0) {
+		cpu = rke_libc_getcpu();
+		errno = saved;
+	}
+	return cpu < 0 ? 0 : cpu;
+}
+
+/* Who owns the calling thread's registration, as far as known. Context and cost: as rke_thread_area(). */
+RKE_FUNCTION enum rke_owner rke_thread_owner(void)
+{
+	ptrdiff_t offset;
+	enum rke_place place = rke_find(&offset, 0);
+
+	if (rke_thread_area() == NULL)
+		return __atomic_load_n(&rke_facts()->error, __ATOMIC_RELAXED) < 0 ? RKE_OWNER_FOREIGN : RKE_OWNER_NONE;
+	return place == RKE_LIBC ? RKE_OWNER_LIBC : place == RKE_EARLY ? RKE_OWNER_EARLY : RKE_OWNER_SELF;
+}
+
+#endif /* RSEQKIT_EMBED_H */

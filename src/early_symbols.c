@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * early_symbols.c - librseqkit-early.a: the definitions of the public TLS protocol, for programs that ask for them.
+ *
+ * Not part of librseqkit: who defines __rseq_abi may rely on where it lies, and a definition from elsewhere would
+ * take its place. Strong and visible, because both are an ABI between the modules of a process; the count apart from
+ * the area, because the kernel writes all over that.
+ */
+#include <rseqkit/abi.h>
+
+#define PROTOCOL __attribute__((__tls_model__("initial-exec"), __visibility__("default"), __used__))
+
+extern __thread struct rk_area __rseq_abi;
+extern __thread uint32_t __rseq_refcount;
+
+__thread struct rk_area __rseq_abi PROTOCOL __attribute__((__aligned__(32))) = {
+	.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED,
+};
+__thread uint32_t __rseq_refcount PROTOCOL;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* load.h - modules that the tests of coexistence open: copies of the library (copy.h), and adopters (adopter.h). */
+#ifndef LOAD_H
+#define LOAD_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "adopter.h"
+#include "copy.h"
+
+/* How a module comes into the process. */
+enum way { LOCAL, GLOBAL, NAMESPACE };
+
+/* A function of a module in the folder that the environment names. NULL, and the reason printed, if there is none. */
+static inline void *load_function(const char *module, enum way way, const char *function, void **handle)
+{
+	char path[4096];
+	void *found;
+
+	snprintf(path, sizeof(path), "%s/%s", getenv("MODULES"), module);
+	*handle = way == NAMESPACE ? dlmopen(LM_ID_NEWLM, path, RTLD_NOW | RTLD_LOCAL) :
+				     dlopen(path, RTLD_NOW | (way == GLOBAL ? RTLD_GLOBAL : RTLD_LOCAL));
+	found = *handle == NULL ? NULL : dlsym(*handle, function);
+	if (found == NULL)
+		fprintf(stderr, "# %s\n", dlerror());
+	return found;
+}
+
+static inline const struct copy *load_copy_of_rseqkit(const char *module, enum way way, void **handle)
+{
+	copy_function *function;
+
+	*(void **)&function = load_function(module, way, "copy_of_rseqkit", handle);
+	return function == NULL ? NULL : function();
+}
+
+static inline const struct adopter *load_adopter(const char *module, enum way way)
+{
+	adopter_function *function;
+	void *handle;
+
+	*(void **)&function = load_function(module, way, "adopter_calls", &handle);
+	return function == NULL ? NULL : function();
+}
+
+#endif /* LOAD_H */

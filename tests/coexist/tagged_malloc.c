@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tagged_malloc.c - an allocator to preload that uses rseq as allocators do today: adopter.c with -DTAGGED is its
+ * per-CPU mode, chosen at the first allocation, which comes before any other module's constructor.
+ *
+ * Size classes are powers of two. Free blocks are on lists by CPU, or on one list once the mode is given up; a list
+ * that is in use by somebody else is passed over, never waited for, so handlers and children of fork can't hang.
+ * Every block says in front of itself what it is; whatever isn't as it should be ends the process.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdalign.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "adopter.h"
+
+#define EXPORTED __attribute__((__visibility__("default")))
+#define LISTS 64
+#define SMALLEST 5 /* log2, the header included */
+#define LARGEST 17 /* larger ones have a mapping of their own */
+#define CHUNK (4UL << 20)
+#define IN_USE 0x6d616c6cu
+#define FREE 0x66726565u
+
+/* In front of every block, which is 16-aligned as this is 16 bytes. */
+struct header {
+	uint32_t state;
+	uint32_t class; /* log2 of the size; 0 for a mapping of its own */
+	size_t size;    /* bytes from the beginning of the block on; of an aligned one, of what is left of it */
+};
+
+struct block {
+	struct header header;
+	struct block *next; /* while it is free */
+};
+
+static struct list {
+	bool taken;
+	struct block *first[LARGEST + 1];
+} lists[LISTS] __attribute__((__aligned__(64)));
+
+static char *chunk_next, *chunk_end;
+static bool chunk_taken;
+static uint64_t allocations, threads_seen;
+static __thread uint32_t calls __attribute__((__tls_model__("initial-exec")));
+
+static bool take(bool *taken)
+{
+	return !__atomic_exchange_n(taken, true, __ATOMIC_ACQUIRE);
+}
+
+static void give(bool *taken)
+{
+	__atomic_store_n(taken, false, __ATOMIC_RELEASE);
+}
+
+static void *map(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* New memory: from the chunk if nobody is at it, else a mapping. */
+static struct block *fresh(size_t size)
+{
+	char *memory = NULL;
+
+	if (take(&chunk_taken)) {
+		if ((size_t)(chunk_end - chunk_next) < size) {
+			chunk_next = map(CHUNK);
+			chunk_end = chunk_next == NULL ? NULL : chunk_next + CHUNK;
+		}
+		memory = chunk_next;
+		if (memory != NULL)
+			chunk_next += size;
+		give(&chunk_taken);
+	}
+	return memory != NULL ? (struct block *)memory : map(size);
+}
+
+/* The list of the CPU we are on, whose number is the area's; a thread's first call chooses or joins the mode. */
+static struct list *list_here(void)
+{
+	const struct adopter *adopter = adopter_calls();
+	uint32_t cpu;
+
+	if (calls++ == 0) {
+		__atomic_fetch_add(&threads_seen, 1, __ATOMIC_RELAXED);
+		(void)adopter->enter();
+	}
+	if (!adopter->is_fast())
+		return &lists[0];
+	if (calls == 100 && !adopter->work())
+		abort();
+	cpu = ((volatile uint32_t *)adopter->area())[1];
+	/* The fast mode has every thread registered. Inside a bracket around vfork it isn't; it is small anyway. */
+	return &lists[(int32_t)cpu < 0 ? 0 : cpu % LISTS];
+}
+
+static void *allocate(size_t size)
+{
+	struct list *list = list_here();
+	struct block *block = NULL;
+	uint32_t class = SMALLEST;
+
+	__atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
+	if (size > PTRDIFF_MAX - 8192)
+		return NULL;
+	size += sizeof(struct header);
+	while (class <= LARGEST && (1UL << class) < size)
+		class++;
+	if (class > LARGEST) {
+		size = (size + 4095) & ~4095UL;
+		block = map(size);
+		class = 0;
+	} else {
+		size = 1UL << class;
+		if (take(&list->taken)) {
+			block = list->first[class];
+			if (block != NULL) {
+				if (block->header.state != FREE || block->header.class != class)
+					abort();
+				list->first[class] = block->next;
+			}
+			give(&list->taken);
+		}
+		if (block == NULL)
+			block = fresh(size);
+	}
+	if (block == NULL)
+		return NULL;
+	block->header = (struct header){.state = IN_USE, .class = class, .size = size - sizeof(struct header)};
+	return &block->header + 1;
+}
+
+static struct header *header_of(void *memory)
+{
+	struct header *header = (struct header *)memory - 1;
+
+	if (header->state != IN_USE)
+		abort();
+	return header;
+}
+
+EXPORTED void free(void *memory)
+{
+	struct header *header;
+	struct block *block;
+	struct list *list;
+
+	if (memory == NULL)
+		return;
+	header = header_of(memory);
+	header->state = FREE;
+	if (header->class == 0)
+		return; /* few, and small in sum: a mapping of its own isn't given back */
+	/* An aligned block begins inside another one, and isn't used again. */
+	if (header->size != (1UL << header->class) - sizeof(struct header))
+		return;
+	block = (struct block *)header;
+	list = list_here();
+	if (!take(&list->taken))
+		return; /* lost, not waited for */
+	block->next = list->first[header->class];
+	list->first[header->class] = block;
+	give(&list->taken);
+}
+
+EXPORTED void *malloc(size_t size)
+{
+	void *memory = allocate(size);
+
+	if (memory == NULL)
+		errno = ENOMEM;
+	return memory;
+}
+
+EXPORTED void *calloc(size_t count, size_t size)
+{
+	size_t bytes;
+	void *memory = __builtin_mul_overflow(count, size, &bytes) ? NULL : allocate(bytes);
+
+	if (memory == NULL)
+		errno = ENOMEM;
+	else
+		memset(memory, 0, bytes);
+	return memory;
+}
+
+EXPORTED void *realloc(void *memory, size_t size)
+{
+	size_t old = memory == NULL ? 0 : header_of(memory)->size;
+	void *moved;
+
+	if (memory != NULL && size <= old)
+		return memory;
+	moved = malloc(size);
+	if (moved == NULL || memory == NULL)
+		return moved;
+	memcpy(moved, memory, old);
+	free(memory);
+	return moved;
+}
+
+EXPORTED int posix_memalign(void **memory, size_t alignment, size_t size)
+{
+	size_t total;
+	char *begin, *aligned;
+
+	if (alignment < sizeof(void *) || (alignment & (alignment - 1)) != 0)
+		return EINVAL;
+	if (__builtin_add_overflow(size, alignment, &total))
+		return ENOMEM;
+	begin = allocate(total);
+	if (begin == NULL)
+		return ENOMEM;
+	aligned = (char *)(((uintptr_t)begin + alignment - 1) & ~(alignment - 1));
+	if (aligned != begin) {
+		struct header *outer = header_of(begin), *inner = (struct header *)aligned - 1;
+		struct header copy = *outer;
+
+		copy.size -= (size_t)(aligned - begin);
+		*inner = copy;
+	}
+	*memory = aligned;
+	return 0;
+}
+
+EXPORTED void *aligned_alloc(size_t alignment, size_t size)
+{
+	void *memory = NULL;
+	int r = posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size);
+
+	if (r != 0)
+		errno = r;
+	return memory;
+}
+
+EXPORTED void *memalign(size_t alignment, size_t size)
+{
+	return aligned_alloc(alignment, size);
+}
+
+EXPORTED void *valloc(size_t size)
+{
+	return aligned_alloc(4096, size);
+}
+
+EXPORTED size_t malloc_usable_size(void *memory)
+{
+	return memory == NULL ? 0 : header_of(memory)->size;
+}
+
+/* For the test: how many allocations there were, and how many threads made them. */
+EXPORTED void tagged_malloc_report(uint64_t *made, uint64_t *threads);
+
+void tagged_malloc_report(uint64_t *made, uint64_t *threads)
+{
+	*made = __atomic_load_n(&allocations, __ATOMIC_RELAXED);
+	*threads = __atomic_load_n(&threads_seen, __ATOMIC_RELAXED);
+}
+
+/* Initialised first of all (-z initfirst): the mode is chosen now. */
+__attribute__((__constructor__)) static void first_allocation(void)
+{
+	free(malloc(1));
+}

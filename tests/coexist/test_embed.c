@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two libraries that embed embed.h and two copies of this library, loaded in every order into a program that has
+ * neither, with the symbols of the public TLS protocol in the program (EARLY) and without: one area, thread by
+ * thread; the count of the protocol kept; errno and signal masks as they were.
+ */
+#include "../unit/test.h"
+#include <sys/time.h>
+#include "load.h"
+
+#define PARTIES 4 /* the first two embed, the others are copies */
+
+static const struct adopter *embedded[2];
+static const struct copy *copies[2];
+static struct rk_counter *counters[2];
+
+static bool own_area(void)
+{
+	return strcmp(getenv("LIBC_AREA"), "false") == 0;
+}
+
+#if EARLY
+static const struct adopter *program; /* the program's own, to look at the count */
+#endif
+
+static uint32_t count(void)
+{
+#if EARLY
+	return program->users();
+#else
+	return 0;
+#endif
+}
+
+/* The protocol's count rules here, and a thread that nobody uses is unregistered. */
+static bool counted(void)
+{
+	return EARLY && world_owner() == RK_OWNER_SELF;
+}
+
+static void load_party(int which)
+{
+	static const char *const modules[PARTIES] = {"embedded-1.so", "embedded-2.so", "copy-static-a.so",
+						     "copy-shared.so"};
+	void *handle;
+
+	if (which < 2) {
+		embedded[which] = load_adopter(modules[which], LOCAL);
+		CHECK(embedded[which] != NULL);
+		return;
+	}
+	copies[which - 2] = load_copy_of_rseqkit(modules[which], LOCAL, &handle);
+	CHECK(copies[which - 2] != NULL && copies[which - 2]->create(&counters[which - 2]) == 0);
+}
+
+/* The party uses rseq in this thread; embedded ones enter. Returns the area that it uses. */
+static volatile void *use(int which)
+{
+	if (which < 2) {
+		errno = 12345;
+		CHECK(embedded[which]->enter() == 0 && embedded[which]->is_fast());
+		CHECK(errno == 12345);
+		return embedded[which]->area();
+	}
+	copies[which - 2]->add(counters[which - 2], 1);
+	CHECK(copies[which - 2]->prepare() == 0);
+	return (volatile void *)(uintptr_t)copies[which - 2]->area();
+}
+
+static bool signals_open(void)
+{
+	sigset_t now;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &now);
+	for (int i = 1; i < 32; i++)
+		if (sigismember(&now, i))
+			return false;
+	return true;
+}
+
+/* Every party, beginning with another one in each thread: one area, and the kernel agrees. */
+static void *everybody(void *arg)
+{
+	int first = (int)((uintptr_t)arg % PARTIES);
+	volatile void *area = NULL;
+	struct rk_process_info info;
+
+	for (int i = 0; i < PARTIES; i++) {
+		volatile void *here = use((first + i) % PARTIES);
+
+		CHECK(here != NULL && (i == 0 || here == area));
+		area = here;
+	}
+	CHECK(copies[0]->query(&info, sizeof(info)) == 0);
+	CHECK(kernel_says_registered(area, info.length));
+	CHECK(copies[0]->owner() == (counted() ? RK_OWNER_EARLY : world_owner()));
+	CHECK(embedded[0]->leave() && embedded[1]->leave() && signals_open());
+	/* Only users of copies of the library are left, and it keeps its threads. */
+	CHECK(kernel_says_registered(area, info.length));
+	CHECK(!counted() || count() > 0);
+	return NULL;
+}
+
+/* Only those who embed: who leaves last unregisters, by the count; without one nobody does. */
+static void *embedders_alone(void *arg)
+{
+	int first = (int)((uintptr_t)arg % 2);
+
+	for (int round = 0; round < 100; round++) {
+		uint32_t before = count();
+
+		CHECK(use(first) == use(1 - first));
+		CHECK(!counted() || count() == before + 2);
+		CHECK(embedded[first]->leave());
+		CHECK(embedded[1 - first]->is_fast() && kernel_says_any());
+		CHECK(embedded[1 - first]->leave());
+		CHECK(count() == before && kernel_says_any() == (!counted() || before > 0));
+	}
+	if (counted()) {
+		CHECK(count() == 0);
+		CHECK(!embedded[0]->leave()); /* one too many: -EINVAL, and the count isn't -1 */
+		CHECK(count() == 0);
+	}
+	return NULL;
+}
+
+/*
+ * Where the libc leaves that to us, threads begin unregistered: their creator isn't registered, so the libc doesn't
+ * register them either.
+ */
+static void threads(void *(*run)(void *), int n)
+{
+	bool libc = world_owner() == RK_OWNER_LIBC;
+	pthread_t batch[8];
+
+	for (int i = 0; i < n; i += 8) {
+		CHECK(libc || copies[0]->vfork_begin() == 0);
+		for (int k = 0; k < 8; k++)
+			CHECK(pthread_create(&batch[k], NULL, run, (void *)(uintptr_t)(i / 8 + k)) == 0);
+		CHECK(libc || copies[0]->vfork_end() == 0);
+		for (int k = 0; k < 8; k++)
+			pthread_join(batch[k], NULL);
+	}
+}
+
+static int in_order(int order)
+{
+	int left[PARTIES] = {0, 1, 2, 3}, n = (int)ROUNDS(160) / 8 * 8;
+
+	/* The order's digits choose among those that are left; each one used at once, as far as it has an area yet. */
+	for (int i = PARTIES; i > 0; i--) {
+		int chosen = order % i, party = left[chosen];
+
+		order /= i;
+		left[chosen] = left[i - 1];
+		load_party(party);
+		if (party < 2 && own_area() && !EARLY && copies[0] == NULL && copies[1] == NULL) {
+			CHECK(embedded[party]->enter() == -ENOTSUP && !embedded[party]->is_fast());
+			continue;
+		}
+		(void)use(party);
+	}
+	threads(everybody, n);
+	threads(embedders_alone, 8);
+	CHECK(copies[0]->sum(counters[0]) >= n && copies[1]->sum(counters[1]) >= n);
+	return 0;
+}
+
+static void every_order(void **state)
+{
+	(void)state;
+	if (!world_has_rseq())
+		SKIP("the libc's registration is foreign to this build");
+	for (int order = 0; order < 24; order++)
+		assert_int_equal(in_child_with(in_order, order), 0);
+}
+
+static void on_signal(int signo)
+{
+	int saved = errno;
+
+	(void)signo;
+	(void)use(0);
+	CHECK(embedded[0]->leave());
+	errno = saved;
+}
+
+/* A handler enters and leaves between any two instructions of a thread that does so itself. */
+static int storm(int rounds)
+{
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+	struct itimerval interval = {{0, 50}, {0, 50}}, never = {{0, 0}, {0, 0}};
+
+	load_party(0);
+	load_party(1);
+	if (own_area() && !EARLY)
+		load_party(2);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &interval, NULL);
+	for (int i = 0; i < rounds; i++) {
+		(void)use(1);
+		CHECK(embedded[1]->is_fast());
+		CHECK(embedded[1]->leave());
+		CHECK(!counted() || (count() == 0 && !kernel_says_any()));
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	return 0;
+}
+
+static void signal_storm(void **state)
+{
+	(void)state;
+	if (!world_has_rseq())
+		SKIP("the libc's registration is foreign to this build");
+	assert_int_equal(in_child_with(storm, (int)ROUNDS(300000)), 0);
+}
+
+/* A vfork child is refused, and its parent's registration stays. */
+static int vfork_child(void)
+{
+	pid_t pid;
+	int r;
+
+	load_party(0);
+	load_party(2);
+	CHECK(copies[0]->vfork_begin() == 0);
+	pid = vfork();
+	if (pid == 0)
+		_exit(embedded[0]->enter() == -EAGAIN && !kernel_says_any() ? 0 : 1);
+	r = exit_status_of(pid);
+	CHECK(copies[0]->vfork_end() == 0);
+	CHECK(r == 0);
+	(void)use(0);
+	return 0;
+}
+
+static void vfork_child_is_refused(void **state)
+{
+	(void)state;
+	if (!world_has_rseq())
+		SKIP("the libc's registration is foreign to this build");
+	if (SANITIZED)
+		SKIP("a sanitizer may make a fork of vfork");
+	if (world_owner() == RK_OWNER_LIBC)
+		SKIP("the libc's registration leaves nothing to register");
+	assert_int_equal(in_child(vfork_child), 0);
+}
+
+static __thread char private_area[32] __attribute__((__aligned__(32)));
+
+/*
+ * Somebody's private area came first, or the shared one with another signature: said, in other threads too, and
+ * nothing registered or undone.
+ */
+static int foreign_first(int signature_only)
+{
+	volatile void *area = private_area;
+	uint32_t signature = RK_SIGNATURE;
+
+	load_party(0);
+	if (signature_only) {
+		CHECK(embedded[0]->enter() == 0);
+		area = embedded[0]->area();
+		CHECK(syscall(SYS_rseq, area, 32, 1, RK_SIGNATURE) == 0);
+		signature = 0x12345678;
+	}
+	CHECK(syscall(SYS_rseq, area, 32, 0, signature) == 0);
+	load_party(1);
+	CHECK(embedded[1]->enter() == (signature_only ? -EACCES : -EBUSY));
+	CHECK(!embedded[1]->is_fast() && count() == (EARLY && signature_only ? 1 : 0));
+	CHECK(syscall(SYS_rseq, area, 32, 1, signature) == 0);
+	/* Free again, but what was seen holds for the process. */
+	CHECK(embedded[1]->enter() == (signature_only ? -EACCES : -EBUSY) && !kernel_says_any());
+	return 0;
+}
+
+static void foreign_registrations(void **state)
+{
+	(void)state;
+	if (world_owner() != RK_OWNER_SELF)
+		SKIP("the libc has registered this thread");
+	if (own_area() && !EARLY)
+		SKIP("no area to share without the library");
+	assert_int_equal(in_child_with(foreign_first, 0), 0);
+	assert_int_equal(in_child_with(foreign_first, 1), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(every_order),
+	cmocka_unit_test(signal_storm),
+	cmocka_unit_test(vfork_child_is_refused),
+	cmocka_unit_test(foreign_registrations),
+};
+
+int main(void)
+{
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	alarm(240);
+#if EARLY
+	program = adopter_calls();
+#endif
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

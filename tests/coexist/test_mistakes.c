@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Three classic mistakes with the public TLS protocol, each seen to misbehave; and embed.h and this library in the
+ * same arrangement, seen not to. Modules make them (adopter.h); with EARLY the program defines the protocol's symbols.
+ *
+ * What the wrong ones do is undone by nobody, so each arrangement has a process of its own.
+ */
+#include "../unit/test.h"
+#include <sched.h>
+#include <sys/auxv.h>
+#include "load.h"
+
+/* Two modules of one kind: two parties. */
+static void load_two(const char *kind, const struct adopter *parties[2])
+{
+	char name[64];
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(name, sizeof(name), "%s-%d.so", kind, i + 1);
+		parties[i] = load_adopter(name, GLOBAL);
+		CHECK(parties[i] != NULL);
+	}
+}
+
+/* embed.h finds an area, but for builds that ignore the libc's: there a copy of the library has one. */
+static void load_embedded(const struct adopter *parties[2])
+{
+	void *handle;
+
+	if (!EARLY && strcmp(getenv("LIBC_AREA"), "false") == 0)
+		CHECK(load_copy_of_rseqkit("copy-static-a.so", LOCAL, &handle) != NULL);
+	load_two("embedded", parties);
+}
+
+static void load_copies(const struct copy *copies[2])
+{
+	void *handle;
+
+	copies[0] = load_copy_of_rseqkit("copy-static-a.so", LOCAL, &handle);
+	copies[1] = load_copy_of_rseqkit("copy-static-b.so", LOCAL, &handle);
+	CHECK(copies[0] != NULL && copies[1] != NULL);
+}
+
+/*
+ * A weak alias to a hidden object: the alias binds to whichever object comes first, the hidden count is each module's
+ * own. The last user of one unregisters the thread under the users of the other.
+ */
+static int alias_unregisters(void)
+{
+	const struct adopter *parties[2];
+
+	load_two("alias", parties);
+	CHECK(parties[0]->area() == parties[1]->area());
+	CHECK(parties[0]->enter() == 0 && parties[1]->enter() == 0);
+	CHECK(parties[0]->users() == 1 && parties[1]->users() == 1);
+	CHECK(parties[1]->work());
+	CHECK(parties[0]->leave());
+	CHECK(parties[1]->users() == 1 && !parties[1]->work() && !kernel_says_any());
+	return 0;
+}
+
+static int embedded_stay(void)
+{
+	const struct adopter *parties[2];
+
+	load_embedded(parties);
+	CHECK(parties[0]->enter() == 0 && parties[1]->enter() == 0);
+	CHECK(parties[0]->area() == parties[1]->area());
+	CHECK(parties[0]->leave());
+	CHECK(parties[1]->work() && kernel_says_any());
+	return 0;
+}
+
+static int copies_stay(void)
+{
+	const struct copy *copies[2];
+
+	load_copies(copies);
+	CHECK(copies[0]->reg() == 0 && copies[1]->reg() == 0);
+	CHECK(copies[0]->area() == copies[1]->area());
+	CHECK(copies[0]->unreg() == 0);
+	CHECK(copies[1]->area() != NULL && kernel_says_any());
+	return 0;
+}
+
+static void weak_alias(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(alias_unregisters), 0);
+	assert_int_equal(in_child(embedded_stay), 0);
+	assert_int_equal(in_child(copies_stay), 0);
+}
+
+/* A private copy of the area each: the kernel takes one registration, and refuses the second one. */
+static int private_is_refused(void)
+{
+	const struct adopter *parties[2];
+
+	load_two("hidden", parties);
+	CHECK(parties[0]->area() != parties[1]->area());
+	CHECK(parties[0]->enter() == 0 && parties[0]->work());
+	CHECK(parties[1]->enter() == -EINVAL && !parties[1]->work());
+	return 0;
+}
+
+static int embedded_share(void)
+{
+	const struct adopter *parties[2];
+
+	load_embedded(parties);
+	CHECK(parties[0]->enter() == 0 && parties[0]->work());
+	CHECK(parties[1]->enter() == 0 && parties[1]->work());
+	return 0;
+}
+
+static int copies_share(void)
+{
+	const struct copy *copies[2];
+
+	load_copies(copies);
+	CHECK(copies[0]->reg() == 0 && copies[0]->area() != NULL);
+	CHECK(copies[1]->reg() == 0 && copies[1]->area() != NULL);
+	return 0;
+}
+
+static void hidden_objects(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(private_is_refused), 0);
+	assert_int_equal(in_child(embedded_share), 0);
+	assert_int_equal(in_child(copies_share), 0);
+}
+
+/* After this the kernel has written the area's fields. */
+static void be_preempted(void)
+{
+	usleep(1000);
+	sched_yield();
+}
+
+/* The node of the CPU that this process stays on from now on. */
+static unsigned node_here(void)
+{
+	unsigned cpu, node;
+	cpu_set_t set;
+
+	CHECK(syscall(SYS_getcpu, &cpu, NULL, NULL) == 0);
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	CHECK(sched_setaffinity(0, sizeof(set), &set) == 0);
+	CHECK(syscall(SYS_getcpu, &cpu, &node, NULL) == 0);
+	return node;
+}
+
+/* The count at offset 20, where the kernel keeps the node: it changes under its owner. */
+static int count_is_overwritten(void)
+{
+	const struct adopter *party = load_adopter("inside-1.so", GLOBAL);
+	unsigned node = node_here();
+
+	CHECK(party != NULL);
+	/* Two more than the node: the right count and the node differ, whatever the node. */
+	for (unsigned i = 0; i < node + 2; i++)
+		CHECK(party->enter() == 0);
+	be_preempted();
+	CHECK(party->users() == node);
+	/* On node 0 the next user to come and go takes the count from 0 to 1 and back, and unregisters all others. */
+	for (int i = 0; node == 0 && i < 1000 && party->work(); i++) {
+		be_preempted();
+		CHECK(party->enter() == 0);
+		(void)party->leave();
+	}
+	CHECK(node != 0 || (!party->work() && !kernel_says_any()));
+	return 0;
+}
+
+static int count_stays(void)
+{
+	const struct adopter *parties[2];
+	unsigned users = node_here() + 2;
+
+	load_embedded(parties);
+	for (unsigned i = 0; i < users; i++)
+		CHECK(parties[0]->enter() == 0);
+	for (int i = 0; i < 100; i++) {
+		be_preempted();
+		CHECK(parties[1]->enter() == 0);
+		CHECK(!EARLY || parties[0]->users() == users + 1);
+		CHECK(parties[1]->leave());
+		CHECK(parties[0]->work());
+	}
+	CHECK(!EARLY || parties[0]->users() == users);
+	return 0;
+}
+
+static int copies_count_stays(void)
+{
+	const struct copy *copies[2];
+
+	load_copies(copies);
+	CHECK(copies[0]->reg() == 0 && copies[0]->reg() == 0);
+	be_preempted();
+	CHECK(copies[0]->users() == 2);
+	return 0;
+}
+
+static void count_inside_the_area(void **state)
+{
+	(void)state;
+	if (getauxval(27) < RK_FIELD_END_NODE_ID)
+		SKIP("this kernel doesn't write the node");
+	assert_int_equal(in_child(count_is_overwritten), 0);
+	assert_int_equal(in_child(count_stays), 0);
+	assert_int_equal(in_child(copies_count_stays), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(weak_alias),
+	cmocka_unit_test(hidden_objects),
+	cmocka_unit_test(count_inside_the_area),
+};
+
+RUN(tests)

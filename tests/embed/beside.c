@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * beside.c - the example library and librseqkit in one program, either one first in each thread; fails unless both
+ * count exactly, and a thread's area, where both use one, is the same.
+ *
+ * usage: beside hits | rseqkit    who is first
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <rseqkit.h>
+#include <rseqkit/embed.h>
+#include "../../examples/embed/hits.h"
+
+#define THREADS 4
+#define ROUNDS 100000
+
+static struct rk_counter *counter;
+static int hits_first;
+
+static void *work(void *arg)
+{
+	const char **trouble = (const char **)arg;
+	int i, entered = -1;
+
+	if (hits_first)
+		entered = hits_enter();
+	for (i = 0; i < ROUNDS; i++) {
+		hits_add();
+		rk_counter_add(counter, 1);
+	}
+	if (!hits_first)
+		entered = hits_enter();
+	if (entered != 0)
+		*trouble = "the example can't enter";
+	if (rk_thread_prepare() != 0)
+		*trouble = "rseqkit can't register";
+	if (rke_thread_register() != 0)
+		*trouble = "the program can't register";
+	else if ((const volatile void *)rk_thread_area() != (const volatile void *)rke_thread_area())
+		*trouble = "two areas";
+	else if ((int)rk_thread_owner() != (int)rke_thread_owner())
+		*trouble = "two owners";
+	else if (rke_thread_unregister() != 0)
+		*trouble = "the program can't unregister";
+	hits_leave();
+	if (rk_thread_area() == NULL)
+		*trouble = "the example took rseqkit's registration with it";
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t threads[THREADS];
+	const char *trouble = NULL;
+	int i;
+
+	hits_first = argc > 1 && strcmp(argv[1], "hits") == 0;
+	if (rk_counter_create(&counter) != 0)
+		return 2;
+	for (i = 0; i < THREADS; i++) {
+		if (pthread_create(&threads[i], NULL, work, &trouble) != 0)
+			return 2;
+		pthread_join(threads[i], NULL);
+	}
+	printf("%s: %lu hits, %ld counted, %s\n", rk_owner_name(rk_thread_owner()), hits_sum(),
+	       (long)rk_counter_sum(counter), trouble == NULL ? "no trouble" : trouble);
+	return trouble == NULL && hits_sum() == THREADS * ROUNDS && rk_counter_sum(counter) == THREADS * ROUNDS ? 0 : 1;
+}
