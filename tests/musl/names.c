@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * names.c - a program that looks for the area by the C library's names, as programs for glibc 2.35 do: strongly (then
- * it may hold copies of them), weakly, and by dlsym() in a module's way.
+ * it may hold copies of them), weakly, and by dlsym() in a module's way. With -DMODULE it is a module that looks.
  *
- * Fails unless all ways find the same area, and the kernel says that it is registered, in every thread.
+ *	names [MODULE...]
+ *
+ * Fails unless all ways find the same area, and the kernel says that it is registered, in every thread; also as seen
+ * from the MODULEs that it loads, and from one that it is linked to.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,7 +26,13 @@
 extern const ptrdiff_t __rseq_offset KIND;
 extern const unsigned int __rseq_size KIND, __rseq_flags KIND;
 
-static void *look(void *arg)
+/* What is wrong in this thread, or NULL. */
+#ifdef MODULE
+#define look look_from_start
+#endif
+void *look(void *unused);
+
+void *look(void *arg)
 {
 	const ptrdiff_t *offset = dlsym(RTLD_DEFAULT, "__rseq_offset");
 	const unsigned int *size = dlsym(RTLD_DEFAULT, "__rseq_size");
@@ -40,18 +49,41 @@ static void *look(void *arg)
 	return syscall(SYS_rseq, tp + __rseq_offset, 32, 1, 0x12345678) == -1 && errno == EPERM ? NULL : "not registered";
 }
 
-int main(void)
+#ifndef MODULE
+#pragma weak look_from_start
+extern void *look_from_start(void *unused);
+
+static void *look_everywhere(void *(*from)(void *))
 {
-	void *wrong = look(NULL);
+	void *wrong = from(NULL);
 
 	for (int i = 0; i < 100 && wrong == NULL; i++) {
 		pthread_t thread;
 
-		if (pthread_create(&thread, NULL, look, NULL) != 0)
-			return 2;
+		if (pthread_create(&thread, NULL, from, NULL) != 0)
+			return "no thread";
 		pthread_join(thread, &wrong);
+	}
+	return wrong;
+}
+
+int main(int argc, char **argv)
+{
+	void *wrong = look_everywhere(look);
+
+	if (wrong == NULL && look_from_start != NULL)
+		wrong = look_everywhere(look_from_start);
+	for (int i = 1; i < argc && wrong == NULL; i++) {
+		void *(*late)(void *);
+		void *module = dlopen(argv[i], RTLD_NOW | RTLD_LOCAL);
+
+		if (module == NULL)
+			return 2;
+		*(void **)&late = dlsym(module, "look_from_start");
+		wrong = late == NULL ? "nothing to look with" : look_everywhere(late);
 	}
 	if (wrong != NULL)
 		fprintf(stderr, "names: %s\n", (char *)wrong);
 	return wrong != NULL;
 }
+#endif
