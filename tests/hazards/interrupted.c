@@ -7,8 +7,8 @@
  *
  * Linked with the library, and run in every world that registers.
  */
-#include "interrupt.h"
-#include <sys/time.h>
+#include "../unit/interrupt.h"
+#include "naive.h"
 
 static struct naive_area own; /* a thread's area that nobody registered, as a TLS object with the right contents */
 static struct rk_counter *counter;

@@ -5,7 +5,7 @@
  *
  *	modules CASE [MODULE...]
  */
-#include "interrupt.h"
+#include "../unit/interrupt.h"
 #include <dlfcn.h>
 #include <sys/rseq.h>
 #include <sys/time.h>

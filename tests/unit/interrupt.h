@@ -2,25 +2,26 @@
 /*
  * interrupt.h - a signal at every instruction: an operation is run in a fresh child for each of its instructions,
  * single-stepped up to there, and let go with a signal. What a storm of signals finds once in a while is found every
- * time, in whatever state of registration the child has put itself.
+ * time, in whatever state of registration the child has put itself. To be linked with -z now: the dynamic linker's
+ * instructions are none of the operation's.
  */
 #ifndef INTERRUPT_H
 #define INTERRUPT_H
 
-#include "naive.h"
+#include "test.h"
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/time.h>
 
 struct interrupted {
-	void (*prepare)(void);   /* before the first step; NULL for nothing */
+	void (*prepare)(void);   /* before the first step */
 	void (*operate)(void);   /* what is interrupted */
 	void (*interrupt)(void); /* what the signal handler does */
-	int (*judge)(void);      /* afterwards: an enum ending */
+	int (*judge)(void);      /* afterwards: 0 if all is well */
 };
 
-#define INSTRUCTIONS_MAX 300 /* what is behind are repetitions: a section that is stepped through aborts */
-#define DEADLOCK_AFTER 500000 /* us of a processor's time, spent with waiting for a lock that nobody will release */
+#define INSTRUCTIONS_MAX 300  /* what is behind are repetitions: a section that is stepped through aborts */
+#define DEADLOCK_AFTER 500000 /* us of a processor's time, for a lock that nobody will release */
 
 static const struct interrupted *the_interrupted;
 
@@ -40,10 +41,10 @@ static void run_stepped(void)
 	struct sigaction action = {.sa_handler = on_interrupt};
 	struct itimerval patience = {.it_value = {0, DEADLOCK_AFTER}};
 
-	if (the_interrupted->prepare != NULL)
-		the_interrupted->prepare();
+	the_interrupted->prepare();
 	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
 	CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
+	alarm(60);
 	CHECK(setitimer(ITIMER_PROF, &patience, NULL) == 0);
 	raise(SIGSTOP);
 	progress->inside = true;
@@ -73,19 +74,19 @@ static int interrupt_after(int count, bool *last)
 	return exit_status_of(pid);
 }
 
-/* The first end that isn't right, or RIGHT if none of the operation's instructions minds a signal. */
+/* The first end that isn't 0, or 0 if none of the operation's instructions minds a signal. */
 static inline int interrupt_everywhere(const struct interrupted *interrupted)
 {
-	int instructions = 0, status = RIGHT;
+	int instructions = 0, status = 0;
 	bool last = false;
 
 	the_interrupted = interrupted;
 	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(progress != MAP_FAILED);
-	while (!last && status == RIGHT && instructions < INSTRUCTIONS_MAX)
+	while (!last && status == 0 && instructions < INSTRUCTIONS_MAX)
 		status = interrupt_after(instructions++, &last);
-	printf("%d instructions, then %d\n", instructions, status);
-	CHECK(status != RIGHT || last || instructions == INSTRUCTIONS_MAX);
+	printf("# %d instructions, then %d\n", instructions, status);
+	CHECK(status != 0 || last || instructions == INSTRUCTIONS_MAX);
 	return status;
 }
 
