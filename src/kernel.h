@@ -96,7 +96,15 @@ static inline bool rk_kernel_can_read(const void *address)
 static inline int rk_kernel_is_vfork_child(void)
 {
 #ifndef __GLIBC__
-	return RK_SYSCALL(SYS_gettid) != gettid();
+	pid_t kept;
+	bool differs;
+
+	/* Both are others if a signal handler forked in between, and this is its child. */
+	do {
+		kept = gettid();
+		differs = RK_SYSCALL(SYS_gettid) != kept;
+	} while (kept != gettid());
+	return differs;
 #else
 	void *head = NULL;
 	size_t length = 0;

@@ -132,8 +132,9 @@ RK_API int rk_process_query(struct rk_process_info *info, size_t size);
  * Such a child runs unregistered on its parent's TLS, whose area still claims the parent's CPU: an operation there
  * would run unprotected. Inside the bracket the thread is unregistered, so operations, of the child and of signal
  * handlers alike, take their fallback. Only the parent calls rk_vfork_end(). Calls nest. Without the bracket
- * operations in the child are forbidden; a child of a thread that isn't registered is recognised and refused. Create
- * no threads inside: a libc that registers threads does so only if their creator is registered.
+ * operations in the child are forbidden; a child of a thread that isn't registered is recognised and refused. The
+ * same holds for a thread of clone(2) that was given no TLS of its own. Create no threads inside: a libc that
+ * registers threads does so only if their creator is registered.
  *
  *	rk_vfork_begin();
  *	pid = vfork();

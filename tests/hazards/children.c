@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * children.c - a vfork child on its parent's area, and a child that shares memory: without the cure, and with it.
+ *
+ *	children CASE [cure]
+ *
+ * `cpu` asks which CPU a vfork child is on, `lost` counts there while another thread counts where the parent was; the
+ * cure is the bracket. `register` has the child register its parent's area again, as a component would that looks for
+ * no such child: with the original length, and as `register-full` with the kernel's whole feature size, which is the
+ * optimised mode where there is one. `shared` counts in two processes, by concurrency id; the cure is to do it by CPU.
+ */
+#include "naive.h"
+#include <sys/auxv.h>
+#include <sys/mman.h>
+
+#define ADDS 1000000
+#define ROUNDS_MAX 100
+
+static bool cure;
+static int cpus[2];
+static struct rk_counter *counter;
+static volatile int child_stage; /* 1 once the child counts */
+
+static void begin_bracket(void)
+{
+	if (cure)
+		CHECK(rk_vfork_begin() == 0);
+}
+
+static void end_bracket(void)
+{
+	if (cure)
+		CHECK(rk_vfork_end() == 0);
+}
+
+/* The parent, on the first CPU, makes a child that `body` runs in; its exit status. */
+static int vforked(int (*body)(void))
+{
+	pid_t pid;
+
+	stay_on(cpus[0]);
+	begin_bracket();
+	pid = vfork();
+	if (pid == 0)
+		_exit(body());
+	end_bracket();
+	return exit_status_of(pid);
+}
+
+/* The libc's sched_getcpu() may read the area too; the system call knows. */
+static int compare_cpus(void)
+{
+	unsigned cpu;
+
+	stay_on(cpus[1]);
+	CHECK(syscall(SYS_getcpu, &cpu, NULL, NULL) == 0 && (int)cpu == cpus[1]);
+	return rk_cpu() == cpus[1] ? RIGHT : WRONG;
+}
+
+static void count(void)
+{
+	for (int i = 0; i < ADDS; i++)
+		rk_counter_add(counter, 1);
+}
+
+static void *count_beside(void *arg)
+{
+	stay_on(cpus[0]);
+	CHECK(rk_thread_prepare() == 0);
+	while (child_stage == 0)
+		sched_yield();
+	count();
+	return arg;
+}
+
+static int count_in_child(void)
+{
+	stay_on(cpus[1]);
+	child_stage = 1;
+	count();
+	return RIGHT;
+}
+
+/* Two at work on one slot, on two CPUs, lose something sooner or later; those that exclude each other never. */
+static int lost(void)
+{
+	for (int64_t round = 1; round <= (cure ? 3 : ROUNDS_MAX); round++) {
+		pthread_t thread;
+
+		child_stage = 0;
+		CHECK(pthread_create(&thread, NULL, count_beside, NULL) == 0);
+		CHECK(vforked(count_in_child) == RIGHT);
+		CHECK(pthread_join(thread, NULL) == 0);
+		if (rk_counter_sum(counter) != round * 2 * ADDS) {
+			printf("%lld of %lld\n", (long long)rk_counter_sum(counter), (long long)round * 2 * ADDS);
+			return LOST;
+		}
+	}
+	return RIGHT;
+}
+
+static struct {
+	struct rk_area area;
+	char room[224];
+} shared __attribute__((__aligned__(256)));
+static uint32_t shared_length;
+
+static int register_in_child(void)
+{
+	return naive_rseq(&shared, shared_length, 0, RK_SIGNATURE) == 0 ? RIGHT : REFUSED;
+}
+
+/* The parent goes on as registered, and on the CPU it is on. */
+static int parent_survives(uint32_t length)
+{
+	shared_length = length;
+	if (kernel_says_any())
+		CHECK(naive_rseq((volatile void *)(uintptr_t)rk_thread_area(), process_info().length, 1, RK_SIGNATURE) == 0);
+	CHECK(naive_rseq(&shared, length, 0, RK_SIGNATURE) == 0);
+	CHECK(vforked(register_in_child) == RIGHT);
+	for (int i = 0; i < 20; i++) {
+		stay_on(cpus[i % 2]);
+		if ((int)*(volatile uint32_t *)&shared.area.cpu_id != cpus[i % 2])
+			return WRONG;
+	}
+	return kernel_says_registered(&shared, length) ? RIGHT : WRONG;
+}
+
+/* Two processes with one thread each: both have concurrency id 0. */
+static void count_shared(void *base, volatile int *stage)
+{
+	int mine = __atomic_add_fetch(stage, 1, __ATOMIC_RELAXED);
+
+	stay_on(cpus[mine % 2]);
+	while (*stage < 2)
+		sched_yield();
+	for (int i = 0; i < ADDS;)
+		i += (cure ? rk_cpu_add(base, 1) : rk_cid_add(base, 1)) == RK_DONE;
+}
+
+static int lost_between_processes(void)
+{
+	const size_t size = (size_t)rk_cpus_count() * RK_STRIDE;
+	char *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	volatile int *stage = mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(base != MAP_FAILED && stage != MAP_FAILED);
+	if (rk_cid() < 0) {
+		printf("this kernel has no concurrency ids\n");
+		return CANNOT;
+	}
+	for (int round = 1; round <= (cure ? 3 : ROUNDS_MAX); round++) {
+		int64_t sum = 0;
+		pid_t pid;
+
+		*stage = 0;
+		pid = fork();
+		count_shared(base, stage);
+		if (pid == 0)
+			_exit(RIGHT);
+		CHECK(exit_status_of(pid) == RIGHT);
+		for (size_t at = 0; at < size; at += RK_STRIDE)
+			sum += *(int64_t *)(void *)(base + at);
+		if (sum != (int64_t)round * 2 * ADDS) {
+			printf("%lld of %lld\n", (long long)sum, (long long)round * 2 * ADDS);
+			return LOST;
+		}
+	}
+	return RIGHT;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long feature_size = getauxval(27 /* AT_RSEQ_FEATURE_SIZE */);
+
+	cure = argc == 3 && strcmp(argv[2], "cure") == 0;
+	if (argc < 2)
+		return USAGE;
+	if (!two_cpus(cpus)) {
+		printf("needs two CPUs\n");
+		return CANNOT;
+	}
+	CHECK(rk_counter_create(&counter) == 0);
+	if (strcmp(argv[1], "cpu") == 0)
+		return vforked(compare_cpus);
+	if (strcmp(argv[1], "lost") == 0)
+		return lost();
+	if (strcmp(argv[1], "shared") == 0)
+		return lost_between_processes();
+	if (strcmp(argv[1], "register") == 0)
+		return parent_survives(RK_AREA_LENGTH_ORIGINAL);
+	if (strcmp(argv[1], "register-full") != 0)
+		return USAGE;
+	if (feature_size <= RK_AREA_LENGTH_ORIGINAL || feature_size > sizeof(shared)) {
+		printf("this kernel's areas have %lu bytes of fields: it has no optimised mode\n", feature_size);
+		return CANNOT;
+	}
+	return parent_survives((uint32_t)feature_size);
+}

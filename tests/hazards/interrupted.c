@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * interrupted.c - hazards that a signal on the thread itself brings to light: one at each instruction of a naive
+ * component's operation, and of ours.
+ *
+ *	interrupted CASE
+ *
+ * Linked with the library, and run in every world that registers.
+ */
+#include "../unit/interrupt.h"
+#include "naive.h"
+
+static struct naive_area own; /* a thread's area that nobody registered, as a TLS object with the right contents */
+static struct rk_counter *counter;
+static int64_t words[CPU_SETSIZE + 1], *const slots = words + 1; /* whatever index a section takes */
+static char held;
+
+/* The area that is registered, whoever did it, as any component could know it. */
+static volatile struct rk_area *process_area(void)
+{
+	return (volatile struct rk_area *)(uintptr_t)area_here();
+}
+
+static int change_registration(int flags)
+{
+	return naive_rseq(process_area(), process_info().length, flags, RK_SIGNATURE);
+}
+
+/* Somebody unregisters the thread, and tells nobody. */
+static void unregister(void)
+{
+	CHECK(kernel_says_registered(process_area(), process_info().length));
+	CHECK(change_registration(1) == 0);
+}
+
+static void toggle(void)
+{
+	CHECK(change_registration(kernel_says_any()) == 0);
+}
+
+/* Two increments, the operation's and the handler's. */
+static int judge_words(void)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		sum += words[i];
+	return sum == 2 ? RIGHT : LOST;
+}
+
+static int judge_counter(void)
+{
+	return rk_counter_sum(counter) == 2 ? RIGHT : LOST;
+}
+
+static void add_to_counter(void)
+{
+	rk_counter_add(counter, 1);
+}
+
+/* Nobody can register this thread; `own` is what it reads. */
+static void without_rseq(void)
+{
+	own.area.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED;
+	CHECK(rk_vfork_begin() == 0);
+	CHECK(!kernel_says_any());
+}
+
+/* mm_cid: compared with itself at most, it reads 0. */
+static void naive_by_id(void)
+{
+	static const uint32_t untested = 0;
+
+	CHECK(naive_add(&own.area, &untested, &own.area.mm_cid, slots));
+}
+
+static void ours_by_id(void)
+{
+	CHECK(rk_cid_add(counter, 1) == RK_NO_RSEQ);
+	(void)__atomic_fetch_add((int64_t *)rk_percpu_slot(counter, RK_INDEX_OVERFLOW), 1, __ATOMIC_RELAXED);
+}
+
+/* "Am I registered?", asked once. */
+static bool known_registered;
+
+static void ask_once_then_unregister(void)
+{
+	known_registered = (int32_t)process_area()->cpu_id >= 0;
+	CHECK(known_registered);
+	unregister();
+}
+
+static void naive_known(void)
+{
+	static const uint32_t untested = 0;
+	volatile struct rk_area *area = process_area();
+
+	if (known_registered)
+		CHECK(naive_add(area, &untested, &area->cpu_id, slots));
+}
+
+static void add_and_toggle(void)
+{
+	rk_counter_add(counter, 1);
+	toggle();
+}
+
+/* Locks that a handler on the same thread can't get past. */
+static void take(void)
+{
+	while (__atomic_test_and_set(&held, __ATOMIC_ACQUIRE))
+		sched_yield();
+}
+
+static void release(void)
+{
+	__atomic_clear(&held, __ATOMIC_RELEASE);
+}
+
+static void naive_overflow(void)
+{
+	take();
+	slots[0]++;
+	release();
+}
+
+static void naive_lazy_locked(void)
+{
+	if ((int32_t)process_area()->cpu_id >= 0)
+		return;
+	take();
+	if ((int32_t)process_area()->cpu_id < 0)
+		CHECK(change_registration(0) == 0);
+	release();
+}
+
+static void naive_lazy_strict(void)
+{
+	if ((int32_t)process_area()->cpu_id < 0 && change_registration(0) != 0)
+		abort();
+}
+
+static void ours_lazy(void)
+{
+	CHECK(rk_thread_prepare() == 0);
+}
+
+static int judge_registered(void)
+{
+	return kernel_says_registered(process_area(), process_info().length) && rk_thread_prepare() == 0 ? RIGHT : WRONG;
+}
+
+/* At full speed: the registration comes and goes under an operation that goes on. */
+static volatile int64_t handled;
+
+static void on_timer(int signo)
+{
+	(void)signo;
+	handled++;
+	add_and_toggle();
+}
+
+static int toggled_at_full_speed(void)
+{
+	int64_t adds = 0;
+	struct itimerval on = {{0, 20}, {0, 20}}, off = {{0, 0}, {0, 0}};
+	struct sigaction action = {.sa_handler = on_timer};
+
+	CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+	setitimer(ITIMER_REAL, &on, NULL);
+	for (; adds < 20000000 || handled < 100; adds++)
+		rk_counter_add(counter, 1);
+	setitimer(ITIMER_REAL, &off, NULL);
+	printf("%lld adds, %lld times toggled, sum %lld\n", (long long)adds, (long long)handled,
+	       (long long)rk_counter_sum(counter));
+	return rk_counter_sum(counter) == adds + handled ? RIGHT : LOST;
+}
+
+static const struct {
+	const char *name;
+	struct interrupted interrupted;
+} cases[] = {
+	{"id-naive", {without_rseq, naive_by_id, naive_by_id, judge_words}},
+	{"id-ours", {without_rseq, ours_by_id, ours_by_id, judge_counter}},
+	{"unregistered-naive", {ask_once_then_unregister, naive_known, naive_known, judge_words}},
+	{"unregistered-ours", {unregister, add_to_counter, add_and_toggle, judge_counter}},
+	{"overflow-naive", {without_rseq, naive_overflow, naive_overflow, judge_words}},
+	{"overflow-ours", {without_rseq, add_to_counter, add_to_counter, judge_counter}},
+	{"lazy-locked", {unregister, naive_lazy_locked, naive_lazy_locked, judge_registered}},
+	{"lazy-strict", {unregister, naive_lazy_strict, naive_lazy_strict, judge_registered}},
+	{"lazy-ours", {unregister, ours_lazy, ours_lazy, judge_registered}},
+};
+
+int main(int argc, char **argv)
+{
+	CHECK(rk_counter_create(&counter) == 0);
+	if (argc == 2 && strcmp(argv[1], "toggled") == 0)
+		return toggled_at_full_speed();
+	for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (strcmp(argv[1], cases[i].name) == 0)
+			return interrupt_everywhere(&cases[i].interrupted);
+	return USAGE;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * linked.c - a program that is linked with a library that publishes words, and opens other copies of it. With -DNAIVE
+ * that is words.c, otherwise ours.
+ *
+ *	linked [COPY...]
+ */
+#ifdef NAIVE
+#include "words.h"
+#endif
+#include "naive.h"
+#include <dlfcn.h>
+
+#ifdef NAIVE
+/* Uses the words as every user of them does: where it isn't position-independent, the program has copies of them. */
+static void begin(void)
+{
+	printf("%td, %u\n", naive_offset, naive_size);
+}
+
+static bool works(void)
+{
+	return naive_works();
+}
+#else
+static struct rk_counter *counter;
+
+static void begin(void)
+{
+	CHECK(rk_counter_create(&counter) == 0);
+}
+
+/* By the words, and by what the library knows. */
+static bool works(void)
+{
+	struct rk_process_info info = process_info();
+	int64_t before = rk_counter_sum(counter);
+
+	for (int i = 0; i < 1000; i++)
+		rk_counter_add(counter, 1);
+	return info.offset == rk_area_offset && info.valid == rk_area_valid && rk_thread_area() == area_here() &&
+	       kernel_says_registered(area_here(), info.length) && rk_counter_sum(counter) == before + 1000;
+}
+#endif
+
+int main(int argc, char **argv)
+{
+	begin();
+	CHECK(works());
+	for (int i = 1; i < argc; i++) {
+		if (dlopen(argv[i], RTLD_NOW | RTLD_LOCAL) == NULL) {
+			printf("%s\n", dlerror());
+			return USAGE;
+		}
+		if (!works())
+			return WRONG;
+	}
+	return RIGHT;
+}

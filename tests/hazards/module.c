@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * module.c - a naive component as a module: an area of its own in TLS, registered for itself alone, and a section.
+ * Compiled with -DMODEL (how its TLS is found), -DALIGNMENT and -DSIZE (how its TLS is laid out).
+ */
+#include "module.h"
+
+static __thread union {
+	struct rk_area area;
+	char room[SIZE];
+} tls __attribute__((__aligned__(ALIGNMENT), __tls_model__(MODEL))) = {.area = {.cpu_id = UINT32_MAX}};
+
+static int enter(void)
+{
+	return naive_rseq(&tls.area, sizeof(tls.area), 0, RK_SIGNATURE);
+}
+
+static volatile struct rk_area *area(void)
+{
+	return &tls.area;
+}
+
+__attribute__((__visibility__("default"))) const struct naive_module *naive_module(void);
+
+const struct naive_module *naive_module(void)
+{
+	static const struct naive_module module = {enter, area, sizeof(tls), naive_add};
+
+	return &module;
+}

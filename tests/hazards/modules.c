@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * modules.c - hazards of what comes and goes in modules, and of areas that somebody else registered. The program
+ * itself has nothing of the library; modules are naive (module.c) or hold a copy of it (../coexist/copy.c).
+ *
+ *	modules CASE [MODULE...]
+ */
+#include "../unit/interrupt.h"
+#include <dlfcn.h>
+#include <sys/rseq.h>
+#include <sys/time.h>
+#include "../coexist/copy.h"
+#include "module.h"
+
+static const struct naive_module *naive;
+static const struct copy *ours;
+static struct rk_counter *counter;
+static struct naive_area private; /* of the initial thread alone: it reads "CPU 0" before it is registered */
+static int64_t words[CPU_SETSIZE];
+
+/* Loads a module of either kind, and sets `naive` or `ours`. */
+static void *load(const char *path)
+{
+	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	naive_function *its_naive;
+	copy_function *its_copy;
+
+	if (handle == NULL) {
+		printf("%s\n", dlerror());
+		exit(REFUSED);
+	}
+	*(void **)&its_naive = dlsym(handle, "naive_module");
+	*(void **)&its_copy = dlsym(handle, "copy_of_rseqkit");
+	naive = its_naive != NULL ? its_naive() : NULL;
+	ours = its_copy != NULL ? its_copy() : NULL;
+	CHECK((naive == NULL) != (ours == NULL));
+	return handle;
+}
+
+/* Sleeps: the kernel looks at the thread's area when it comes back. */
+static void be_preempted(void)
+{
+	for (int i = 0; i < 10; i++)
+		usleep(100);
+}
+
+static int just_load(char **modules)
+{
+	load(modules[0]);
+	return RIGHT;
+}
+
+/* Two components in one thread; the order that differs from thread to thread is the argument's. */
+static char **both;
+static int first_said[2], second_said[2];
+
+static int enter(const char *module)
+{
+	load(module);
+	if (naive != NULL)
+		return naive->enter();
+	if (ours->prepare() != 0)
+		return -EINVAL;
+	CHECK(ours->owner() == RK_OWNER_SELF);
+	return 0;
+}
+
+static void *enter_both(void *arg)
+{
+	int reversed = arg != NULL;
+
+	first_said[reversed] = enter(both[reversed]);
+	second_said[reversed] = enter(both[!reversed]);
+	return NULL;
+}
+
+static int two_in_a_thread(char **modules)
+{
+	pthread_t thread;
+
+	both = modules;
+	enter_both(NULL);
+	CHECK(pthread_create(&thread, NULL, enter_both, both) == 0 && pthread_join(thread, NULL) == 0);
+	printf("main: %d, then %d; a thread in the other order: %d, then %d\n", first_said[0], second_said[0],
+	       first_said[1], second_said[1]);
+	CHECK(first_said[0] == 0 && first_said[1] == 0);
+	if (second_said[0] == 0 && second_said[1] == 0)
+		return RIGHT;
+	return second_said[0] == -EINVAL && second_said[1] == -EINVAL ? REFUSED : WRONG;
+}
+
+/* Is there a block of the heap, among what comes of asking often, that covers `address`? It reads zero. */
+static char *heap_over(volatile struct rk_area *address, size_t size)
+{
+	for (int i = 0; i < 10000; i++) {
+		char *block = calloc(1, size);
+
+		if ((char *)(uintptr_t)address >= block && (char *)(uintptr_t)(address + 1) <= block + size)
+			return block;
+	}
+	return NULL;
+}
+
+/*
+ * The first module goes, and its TLS is the heap's once the libc looks what has changed: for the next module's TLS.
+ */
+static int unloaded_with_its_tls(char **modules)
+{
+	void *handle = load(modules[0]);
+	volatile struct rk_area *area;
+	uint32_t length = RK_AREA_LENGTH_ORIGINAL;
+	size_t size = 64;
+	struct rk_process_info info;
+
+	if (naive != NULL) {
+		CHECK(naive->enter() == 0);
+		area = naive->area();
+		size = naive->tls;
+	} else {
+		CHECK(ours->prepare() == 0 && ours->query(&info, sizeof(info)) == 0);
+		area = (volatile struct rk_area *)(uintptr_t)ours->area();
+		length = info.length;
+	}
+	CHECK(dlclose(handle) == 0);
+	load(modules[1]);
+	(void)naive->area();
+	CHECK(kernel_says_registered(area, length));
+	if (heap_over(area, size) == NULL)
+		return RIGHT;
+	area->cpu_id = 0x55555555; /* the block's owner writes what it likes */
+	be_preempted();
+	printf("0x55555555 became 0x%x in a block that the heap gave out\n", (unsigned)area->cpu_id);
+	return area->cpu_id == 0x55555555 ? RIGHT : WRITTEN;
+}
+
+/* The area of this thread that sections work with: the libc's, or one of the program's. */
+static volatile struct rk_area *usual_area(void)
+{
+	static __thread struct naive_area area;
+
+	if (__rseq_size != 0)
+		return (volatile struct rk_area *)((char *)__builtin_thread_pointer() + __rseq_offset);
+	CHECK(naive_rseq(&area, 32, 0, RK_SIGNATURE) == 0);
+	return &area.area;
+}
+
+/* The module goes while the thread's rseq_cs points to a descriptor in it. */
+static int unloaded_with_its_sections(char **modules)
+{
+	void *handle = load(modules[0]);
+
+	if (naive != NULL) {
+		volatile struct rk_area *area = usual_area();
+
+		CHECK(naive->add(area, &area->cpu_id, &area->cpu_id, words));
+		/* The kernel clears rseq_cs lazily: this thread may have been preempted since, so again. */
+		while (area->rseq_cs == 0)
+			CHECK(naive->add(area, &area->cpu_id, &area->cpu_id, words));
+	} else {
+		CHECK(ours->create(&counter) == 0);
+		CHECK(ours->prepare() == 0);
+		ours->add(counter, 1);
+	}
+	CHECK(dlclose(handle) == 0);
+	be_preempted();
+	return RIGHT;
+}
+
+static int64_t handled;
+
+static void on_timer(int signo)
+{
+	(void)signo;
+	handled++;
+	if (ours != NULL)
+		ours->add(counter, 1);
+}
+
+static void storm(long microseconds)
+{
+	struct itimerval interval = {{0, microseconds}, {0, microseconds}};
+	struct sigaction action = {.sa_handler = on_timer};
+
+	CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+	setitimer(ITIMER_REAL, &interval, NULL);
+}
+
+/* The libc's spare area, registered with somebody else's signature. The first abort is the last. */
+static int other_signature(char **modules)
+{
+	volatile struct rk_area *area =
+		(volatile struct rk_area *)((char *)__builtin_thread_pointer() + __rseq_offset);
+	const int64_t adds = 1000000;
+
+	CHECK(naive_rseq(area, 32, 0, 0x12345678) == 0);
+	load(modules[0]);
+	if (ours != NULL) {
+		CHECK(ours->create(&counter) == 0);
+		CHECK(ours->reason() == RK_REASON_SIGNATURE);
+	}
+	storm(50);
+	for (int64_t i = 0; i < adds || handled < 100; i++) {
+		if (ours == NULL)
+			CHECK(naive->add(area, &area->cpu_id, &area->cpu_id, words));
+		else if (i < adds)
+			ours->add(counter, 1);
+	}
+	storm(0);
+	return ours != NULL && ours->sum(counter) == adds + handled ? RIGHT : LOST;
+}
+
+/*
+ * An area that is zero before it is registered, found in one thread and taken for everybody's. The child is a thread
+ * that never registered: its area is as every thread's is at first.
+ */
+static void as_a_new_thread(void)
+{
+	CHECK(naive_rseq(&private.area, 32, 1, RK_SIGNATURE) == 0);
+	private.area = (struct rk_area){0};
+}
+
+static void adopt_and_add(void)
+{
+	CHECK(naive_add(&private.area, &private.area.cpu_id, &private.area.cpu_id, words));
+}
+
+static int judge_words(void)
+{
+	return words[0] == 2 ? RIGHT : LOST;
+}
+
+static void add_with_ours(void)
+{
+	ours->add(counter, 1);
+}
+
+static int judge_counter(void)
+{
+	return !kernel_says_any() && ours->sum(counter) == 2 ? RIGHT : LOST;
+}
+
+static int zero_area(char **modules)
+{
+	static const struct interrupted by_adoption = {as_a_new_thread, adopt_and_add, adopt_and_add, judge_words};
+	static const struct interrupted by_copy = {as_a_new_thread, add_with_ours, add_with_ours, judge_counter};
+
+	CHECK(naive_rseq(&private.area, 32, 0, RK_SIGNATURE) == 0);
+	if (modules[0] == NULL)
+		return interrupt_everywhere(&by_adoption);
+	load(modules[0]);
+	CHECK(ours->prepare() == -EBUSY && ours->owner() == RK_OWNER_FOREIGN);
+	CHECK(ours->create(&counter) == 0);
+	return interrupt_everywhere(&by_copy);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(char **modules);
+} cases[] = {
+	{"load", just_load},
+	{"two", two_in_a_thread},
+	{"tls", unloaded_with_its_tls},
+	{"sections", unloaded_with_its_sections},
+	{"signature", other_signature},
+	{"zero", zero_area},
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc >= 2 && i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (strcmp(argv[1], cases[i].name) == 0)
+			return cases[i].run(argv + 2);
+	return USAGE;
+}

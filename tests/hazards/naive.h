@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * naive.h - what a component does that knows nothing of this library and guards against nothing: its own system calls,
+ * its own section, no protocol.
+ */
+#ifndef NAIVE_H
+#define NAIVE_H
+
+#include "../unit/test.h"
+#include <sched.h>
+
+/* How the programs of this folder end, besides by a signal; see run. */
+enum ending {
+	RIGHT = 0,
+	/* 1 is CHECK's: the program's own expectations failed. */
+	USAGE = 2,
+	LOST = 3,    /* increments are missing */
+	REFUSED = 4, /* the kernel, or the dynamic linker, said no */
+	WRONG = 5,   /* a value that isn't so */
+	WRITTEN = 6, /* memory changed that nobody writes to */
+	CANNOT = 77  /* not on this kernel or machine */
+};
+
+struct naive_area {
+	struct rk_area area;
+} __attribute__((__aligned__(32)));
+
+static inline int naive_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
+{
+	return syscall(SYS_rseq, area, length, flags, signature) == 0 ? 0 : -errno;
+}
+
+/*
+ * One increment of slots[*index] by a section of three steps, load, increment, store, for as long as it takes. Returns
+ * false, and does nothing, if *sign is negative there.
+ */
+__attribute__((__noinline__, __unused__)) static bool naive_add(volatile struct rk_area *area,
+								const volatile uint32_t *sign,
+								const volatile uint32_t *index, int64_t *slots)
+{
+again:
+	__asm__ __volatile__ goto(".pushsection naive_cs, \"aw\"\n\t"
+				  ".balign 32\n"
+				  "3:\t.long 0, 0\n\t"
+				  ".quad 1f, 2f - 1f, 4f\n\t"
+				  ".popsection\n\t"
+				  "leaq 3b(%%rip), %%rax\n\t"
+				  "movq %%rax, 8(%[area])\n"
+				  "1:\tcmpl $0, (%[sign])\n\t"
+				  "js %l[none]\n\t"
+				  "movslq (%[index]), %%rax\n\t"
+				  "movq (%[slots], %%rax, 8), %%rcx\n\t"
+				  "incq %%rcx\n\t"
+				  "movq %%rcx, (%[slots], %%rax, 8)\n"
+				  "2:\n\t"
+				  ".subsection 1\n\t"
+				  ".byte 0x0f, 0xb9, 0x3d\n\t"
+				  ".long 0x53053053\n"
+				  "4:\tjmp %l[again]\n\t"
+				  ".subsection 0\n\t"
+				  :
+				  : [area] "r"(area), [sign] "r"(sign), [index] "r"(index), [slots] "r"(slots)
+				  : "memory", "cc", "rax", "rcx"
+				  : again, none);
+	return true;
+none:
+	return false;
+}
+
+/* Stays on one CPU. */
+static inline void stay_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	CHECK(sched_setaffinity(0, sizeof(set), &set) == 0);
+}
+
+/* Two CPUs that this process may use; false if there are none. */
+static inline bool two_cpus(int cpus[2])
+{
+	cpu_set_t allowed;
+	int found = 0;
+
+	CHECK(sched_getaffinity(0, sizeof(allowed), &allowed) == 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
+		if (CPU_ISSET(cpu, &allowed))
+			cpus[found++] = cpu;
+	return found == 2;
+}
+
+#endif /* NAIVE_H */

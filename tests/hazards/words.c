@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * words.c - a naive library that publishes where its area is, in exported words that its constructor sets. With
+ * -DCONSTANT they are declared as the libc declares its own, const, and the constructor first makes its page writable.
+ */
+#include "words.h"
+#include "naive.h"
+#include <sys/mman.h>
+
+static __thread struct naive_area tls __attribute__((__tls_model__("initial-exec"))) = {
+	.area = {.cpu_id = UINT32_MAX},
+};
+
+WORD ptrdiff_t naive_offset = 0;
+WORD unsigned naive_size = 0;
+
+#ifdef CONSTANT
+/* The words as this library has them, wherever the exported symbols are bound. */
+extern const unsigned here __attribute__((__alias__("naive_size"), __visibility__("hidden")));
+
+static void make_writable(void)
+{
+	uintptr_t page = (uintptr_t)&here & -4096UL;
+
+	CHECK(mprotect((void *)page, 8192, PROT_READ | PROT_WRITE) == 0);
+}
+#else
+static void make_writable(void) {}
+#endif
+
+__attribute__((__constructor__)) static void publish(void)
+{
+	make_writable();
+	*(volatile ptrdiff_t *)(uintptr_t)&naive_offset = (char *)&tls - (char *)__builtin_thread_pointer();
+	*(volatile unsigned *)(uintptr_t)&naive_size = naive_rseq(&tls, 32, 0, RK_SIGNATURE) == 0 ? 32 : 0;
+}
+
+bool naive_works(void)
+{
+	const volatile struct rk_area *area =
+		(const volatile struct rk_area *)((char *)__builtin_thread_pointer() +
+						  *(volatile WORD ptrdiff_t *)&naive_offset);
+
+	return *(volatile WORD unsigned *)&naive_size != 0 && (int32_t)area->cpu_id >= 0;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * interrupt.h - a signal at every instruction: an operation is run in a fresh child for each of its instructions,
+ * single-stepped up to there, and let go with a signal. What a storm of signals finds once in a while is found every
+ * time, in whatever state of registration the child has put itself. To be linked with -z now: the dynamic linker's
+ * instructions are none of the operation's.
+ */
+#ifndef INTERRUPT_H
+#define INTERRUPT_H
+
+#include "test.h"
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/time.h>
+
+struct interrupted {
+	void (*prepare)(void);   /* before the first step */
+	void (*operate)(void);   /* what is interrupted */
+	void (*interrupt)(void); /* what the signal handler does */
+	int (*judge)(void);      /* afterwards: 0 if all is well */
+};
+
+#define INSTRUCTIONS_MAX 300  /* what is behind are repetitions: a section that is stepped through aborts */
+#define DEADLOCK_AFTER 500000 /* us of a processor's time, for a lock that nobody will release */
+
+static const struct interrupted *the_interrupted;
+
+/* Shared with the child: where it is. */
+static volatile struct {
+	bool inside, done;
+} *progress;
+
+static void on_interrupt(int signo)
+{
+	(void)signo;
+	the_interrupted->interrupt();
+}
+
+static void run_stepped(void)
+{
+	struct sigaction action = {.sa_handler = on_interrupt};
+	struct itimerval patience = {.it_value = {0, DEADLOCK_AFTER}};
+
+	the_interrupted->prepare();
+	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+	CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
+	alarm(60);
+	CHECK(setitimer(ITIMER_PROF, &patience, NULL) == 0);
+	raise(SIGSTOP);
+	progress->inside = true;
+	the_interrupted->operate();
+	progress->done = true;
+	_exit(the_interrupted->judge());
+}
+
+/* Lets the child go with a signal after `count` instructions. Its end; *last is set if the operation has no more. */
+static int interrupt_after(int count, bool *last)
+{
+	pid_t pid;
+	int status;
+
+	progress->inside = progress->done = false;
+	pid = fork();
+	if (pid == 0)
+		run_stepped();
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
+	while (!progress->done && (!progress->inside || count-- > 0)) {
+		CHECK(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == 0);
+		CHECK(waitpid(pid, &status, 0) == pid);
+		CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
+	}
+	*last = progress->done;
+	CHECK(ptrace(PTRACE_DETACH, pid, NULL, SIGUSR1) == 0);
+	return exit_status_of(pid);
+}
+
+/* The first end that isn't 0, or 0 if none of the operation's instructions minds a signal. */
+static inline int interrupt_everywhere(const struct interrupted *interrupted)
+{
+	int instructions = 0, status = 0;
+	bool last = false;
+
+	the_interrupted = interrupted;
+	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(progress != MAP_FAILED);
+	while (!last && status == 0 && instructions < INSTRUCTIONS_MAX)
+		status = interrupt_after(instructions++, &last);
+	printf("# %d instructions, then %d\n", instructions, status);
+	CHECK(status != 0 || last || instructions == INSTRUCTIONS_MAX);
+	return status;
+}
+
+#endif /* INTERRUPT_H */

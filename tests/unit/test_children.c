@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Children of a process at work: fork while other threads come and go, fork in a handler that interrupted anything,
+ * spawned programs, and signals in the window of a vfork, on either side of it.
+ */
+#include "interrupt.h"
+#include <sched.h>
+#include <spawn.h>
+
+#ifdef __SANITIZE_THREAD__
+#define VFORK_IS_FORK 1
+#else
+#define VFORK_IS_FORK 0
+#endif
+
+static struct rk_counter *counter;
+static int stop;
+static int64_t added;
+
+static bool registered_here(void)
+{
+	return kernel_says_registered(area_here(), process_info().length);
+}
+
+static void *live_shortly(void *arg)
+{
+	CHECK(world_has_rseq() ? rk_thread_prepare() == 0 : rk_thread_prepare() < 0);
+	CHECK(!world_has_rseq() || registered_here());
+	for (int i = 0; i < 50; i++)
+		rk_counter_add(counter, 1);
+	__atomic_fetch_add(&added, 50, __ATOMIC_RELAXED);
+	return arg;
+}
+
+/* Threads that register, operate and end, all the time. */
+static void *come_and_go(void *arg)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		pthread_t thread;
+
+		CHECK(pthread_create(&thread, NULL, live_shortly, NULL) == 0);
+		CHECK(pthread_join(thread, NULL) == 0);
+	}
+	return arg;
+}
+
+static pthread_t others[2];
+
+static void start_others(void)
+{
+	__atomic_store_n(&stop, 0, __ATOMIC_RELAXED);
+	added = 0;
+	assert_int_equal(rk_counter_create(&counter), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&others[i], NULL, come_and_go, NULL), 0);
+}
+
+static void stop_others(int64_t more)
+{
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(others[i], NULL), 0);
+	assert_true(added > 0);
+	assert_int_equal(rk_counter_sum(counter), added + more);
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+/* The child is alone: its counters are exact, and so are its own threads'. */
+static int child_of_many(void)
+{
+	int64_t before = rk_counter_sum(counter);
+	pthread_t thread[2];
+
+	alarm(60);
+	CHECK(rk_thread_owner() == world_owner());
+	CHECK(!world_has_rseq() || registered_here());
+	for (int i = 0; i < 100; i++)
+		rk_counter_add(counter, 1);
+	for (int i = 0; i < 2; i++)
+		CHECK(pthread_create(&thread[i], NULL, live_shortly, NULL) == 0);
+	for (int i = 0; i < 2; i++)
+		CHECK(pthread_join(thread[i], NULL) == 0);
+	CHECK(rk_counter_sum(counter) == before + 200);
+	return 0;
+}
+
+static void fork_while_others_come_and_go(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime starts no threads in the child of a process with threads");
+	start_others();
+	for (int64_t i = 0; i < ROUNDS(300); i++)
+		assert_int_equal(in_child(child_of_many), 0);
+	stop_others(0);
+	assert_int_equal(rk_thread_owner(), world_owner());
+}
+
+/* The thread isn't registered, as before its first operation; where the libc registers, that can't be. */
+static void before_first_operation(void)
+{
+	if (world_owner() == RK_OWNER_SELF)
+		CHECK(syscall(SYS_rseq, area_here(), process_info().length, 1, RK_SIGNATURE) == 0);
+}
+
+static bool has_rseq; /* known before, for few instructions */
+
+static void operate(void)
+{
+	CHECK((rk_thread_prepare() == 0) == has_rseq);
+	rk_counter_add(counter, 1);
+}
+
+/* Both go on with what was interrupted. */
+static pid_t forked = -1;
+
+static void fork_and_operate(void)
+{
+	forked = fork();
+	CHECK(forked >= 0);
+	operate();
+}
+
+static int judge_both(void)
+{
+	CHECK(forked >= 0 && rk_counter_sum(counter) == 2);
+	CHECK(!world_has_rseq() || registered_here());
+	CHECK(rk_thread_owner() == world_owner());
+	return forked == 0 ? 0 : exit_status_of(forked);
+}
+
+static void fork_at_every_instruction(void **state)
+{
+	static const struct interrupted first = {before_first_operation, operate, fork_and_operate, judge_both};
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime takes too many steps");
+	has_rseq = world_has_rseq();
+	assert_int_equal(rk_counter_create(&counter), 0);
+	assert_int_equal(interrupt_everywhere(&first), 0);
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+extern char **environ;
+
+/* The libc's own vfork children, which do nothing of ours, on our thread's area. */
+static void spawn_while_others_come_and_go(void **state)
+{
+	char *const arguments[] = {(char *)(uintptr_t)"true", NULL};
+	const int64_t rounds = ROUNDS(200);
+
+	(void)state;
+	start_others();
+	for (int64_t i = 0; i < rounds; i++) {
+		pid_t pid;
+
+		rk_counter_add(counter, 1);
+		assert_int_equal(posix_spawnp(&pid, "true", NULL, NULL, arguments, environ), 0);
+		rk_counter_add(counter, 1);
+		assert_int_equal(exit_status_of(pid), 0);
+		assert_int_equal(system("exit 0"), 0);
+		assert_int_equal(rk_thread_owner(), world_owner());
+		assert_true(!world_has_rseq() || registered_here());
+	}
+	stop_others(2 * rounds);
+}
+
+/*
+ * The window of a vfork. Volatile: shared by a child that runs on our memory, and two returns from vfork. A child that
+ * is in there waits for the other thread to say that its signal was sent.
+ */
+static volatile struct {
+	pid_t child; /* in the window */
+	bool sent, left;
+	int in_child, in_parent; /* runs of the handler */
+	bool too_early;          /* the parent's ran before the child had left */
+	bool registers;          /* the handler found a registration in the child, or made one */
+} window;
+
+static pthread_t parent;
+
+static void in_window(int signo)
+{
+	(void)signo;
+	rk_counter_add(counter, 1);
+	if (syscall(SYS_getpid) == window.child) {
+		window.registers |= rk_thread_prepare() == 0 || kernel_says_any();
+		window.in_child++;
+	} else {
+		window.too_early |= !window.left;
+		window.in_parent++;
+	}
+}
+
+/* Sends a signal to the parent, and to the child where `arg` says so, once the child is there. */
+static void *send_signals(void *arg)
+{
+	while (window.child == 0)
+		sched_yield();
+	CHECK(pthread_kill(parent, SIGUSR1) == 0);
+	if (arg != NULL)
+		CHECK(kill(window.child, SIGUSR1) == 0);
+	window.sent = true;
+	return NULL;
+}
+
+static void be_in_window(bool expect_handler)
+{
+	window.child = (pid_t)syscall(SYS_getpid);
+	while (!window.sent || (expect_handler && window.in_child == 0))
+		sched_yield();
+	for (int i = 0; i < 100; i++)
+		sched_yield(); /* a handler of the parent would have its chance */
+	window.left = true;
+}
+
+static void vfork_with_signals(bool to_child)
+{
+	struct sigaction action = {.sa_handler = in_window, .sa_flags = SA_RESTART};
+	pthread_t sender;
+	pid_t pid;
+
+	memset((void *)(uintptr_t)&window, 0, sizeof(window));
+	parent = pthread_self();
+	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+	CHECK(pthread_create(&sender, NULL, send_signals, to_child ? &sender : NULL) == 0);
+	pid = vfork();
+	if (pid == 0) {
+		be_in_window(to_child);
+		_exit(0);
+	}
+	CHECK(exit_status_of(pid) == 0);
+	CHECK(pthread_join(sender, NULL) == 0);
+	CHECK(window.in_parent == 1 && !window.too_early);
+	CHECK(window.in_child == to_child && !window.registers);
+}
+
+/* A child that does nothing: the parent's handler is delayed until it is registered, and alone, again. */
+static void signal_to_the_parent_of_a_vfork(void **state)
+{
+	const int rounds = 200;
+
+	(void)state;
+	if (VFORK_IS_FORK)
+		SKIP("ThreadSanitizer turns vfork into fork");
+	assert_int_equal(rk_counter_create(&counter), 0);
+	for (int i = 0; i < rounds; i++) {
+		vfork_with_signals(false);
+		assert_true(!world_has_rseq() || registered_here());
+	}
+	assert_int_equal(rk_counter_sum(counter), rounds);
+	assert_int_equal(rk_thread_owner(), world_owner());
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+/* In the bracket, handlers operate on both sides, by the fallback. The sender was created by an unregistered thread. */
+static void signals_in_the_bracket(void **state)
+{
+	const int rounds = 200;
+
+	(void)state;
+	if (VFORK_IS_FORK)
+		SKIP("ThreadSanitizer turns vfork into fork");
+	if (!world_has_rseq())
+		SKIP("nothing to bracket without rseq");
+	assert_int_equal(rk_counter_create(&counter), 0);
+	for (int i = 0; i < rounds; i++) {
+		assert_int_equal(rk_vfork_begin(), 0);
+		vfork_with_signals(true);
+		assert_false(kernel_says_any());
+		assert_int_equal(rk_vfork_end(), 0);
+		assert_true(registered_here());
+	}
+	assert_int_equal(rk_counter_sum(counter), 2 * rounds);
+	assert_int_equal(*(int64_t *)rk_percpu_slot(counter, RK_INDEX_OVERFLOW), 2 * rounds);
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+/* Without it, where the parent isn't registered: the child's handler is refused, and nothing is kept against us. */
+static void *signals_unregistered(void *arg)
+{
+	vfork_with_signals(true);
+	CHECK(rk_thread_prepare() == 0 && registered_here());
+	return arg;
+}
+
+static void signals_without_the_bracket(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	if (VFORK_IS_FORK)
+		SKIP("ThreadSanitizer turns vfork into fork");
+	if (world_owner() != RK_OWNER_SELF)
+		SKIP("only where this library registers threads is there an unregistered parent to poison");
+	assert_int_equal(rk_counter_create(&counter), 0);
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(create_unregistered(&thread, signals_unregistered, NULL), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+	}
+	assert_int_equal(rk_counter_sum(counter), 400);
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(fork_while_others_come_and_go),   cmocka_unit_test(fork_at_every_instruction),
+	cmocka_unit_test(spawn_while_others_come_and_go),  cmocka_unit_test(signal_to_the_parent_of_a_vfork),
+	cmocka_unit_test(signals_in_the_bracket),          cmocka_unit_test(signals_without_the_bracket),
+};
+
+RUN(tests)

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads that no C library made, by clone: on their creator's TLS, and on TLS of their own. Whatever they ask of us,
+ * their creator's registration stays as it was, and counts are exact: they are refused, or they get an area of their
+ * own.
+ *
+ * What can't be helped is stated here too: on TLS whose area reads a CPU without being registered (the creator's, if
+ * that is registered; a copy of it; zeroes) operations run unprotected, and are forbidden as in a vfork child.
+ */
+#include "test.h"
+#include <sched.h>
+#include <sys/mman.h>
+
+static struct rk_counter *counter;
+
+/* What a thread found. */
+static volatile struct {
+	int prepared;    /* rk_thread_prepare() */
+	bool registered; /* does the kernel say that anything is? */
+	bool at_area;    /* ... and at the area that it would use? */
+	const volatile struct rk_area *area;
+} found;
+
+static int ask(void *arg)
+{
+	found.area = area_here();
+	found.prepared = rk_thread_prepare();
+	if (arg != NULL)
+		for (int i = 0; i < 100; i++)
+			rk_counter_add(counter, 1);
+	found.registered = kernel_says_any();
+	found.at_area = kernel_says_registered(area_here(), process_info().length);
+	return 0;
+}
+
+/* As a runtime with threads of its own may do: with a robust list, by which a thread of glibc is told from a child. */
+static int ask_with_robust_list(void *arg)
+{
+	static struct {
+		void *next;
+		long offset;
+		void *pending;
+	} head = {&head, 0, NULL};
+
+	if (syscall(SYS_set_robust_list, &head, sizeof(head)) != 0)
+		return 1;
+	return ask(arg);
+}
+
+/* Runs a thread to its end, with operations or without, on `thread_pointer` if that isn't NULL. */
+static void run_thread(int (*run)(void *), bool operate, char *thread_pointer)
+{
+	const int sharing = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+	const int flags = sharing | CLONE_CHILD_CLEARTID | (thread_pointer != NULL ? CLONE_SETTLS : 0);
+	const size_t size = 1 << 18;
+	volatile pid_t alive = 1;
+	char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	found.prepared = 1;
+	CHECK(stack != MAP_FAILED);
+	CHECK(clone(run, stack + size, flags, operate ? stack : NULL, NULL, thread_pointer, &alive) > 0);
+	while (alive != 0)
+		sched_yield();
+	CHECK(found.prepared != 1);
+	CHECK(munmap(stack, size) == 0);
+}
+
+enum contents { COPIED, ZERO };
+
+/*
+ * TLS by hand: what lies around the thread pointer, with the words that point to itself. The area is what it is in any
+ * thread before its registration, unless that is what is asked for.
+ */
+#define TLS_BELOW 4096
+
+static char *make_tls(enum contents contents, bool area_is_right)
+{
+	char *here = (char *)(uintptr_t)area_here() - process_info().offset, *memory, *there;
+	ptrdiff_t offset = process_info().offset;
+	size_t above = offset > 0 ? (size_t)offset + 64 : 512;
+	struct rk_thread_block fresh = {.u.area.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED,
+					.state.version = RK_THREAD_STATE_VERSION};
+
+	memory = mmap(NULL, 4 * TLS_BELOW, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(memory != MAP_FAILED && above < 2 * TLS_BELOW);
+	there = memory + TLS_BELOW + (uintptr_t)here % 64;
+	if (contents == COPIED)
+		memcpy(there - TLS_BELOW, here - TLS_BELOW, TLS_BELOW + above);
+	*(char **)(void *)there = there;
+	*(char **)(void *)(there + 16) = there;
+	if (area_is_right)
+		memcpy(there + offset, &fresh, offset > 0 ? sizeof(struct rk_area) : sizeof(fresh));
+	return there;
+}
+
+/* Each case runs in a child, in a thread of the libc's: its TLS has its stack below. */
+static void (*the_case)(void);
+
+static void *run_case(void *arg)
+{
+	the_case();
+	return arg;
+}
+
+static int in_creator(int registered)
+{
+	pthread_t thread;
+
+	CHECK((registered ? pthread_create(&thread, NULL, run_case, NULL) :
+			    create_unregistered(&thread, run_case, NULL)) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+	return 0;
+}
+
+static void begin(void)
+{
+	CHECK(rk_counter_create(&counter) == 0);
+}
+
+/* The creator is registered, where it can be, and its count goes on. */
+static void unharmed(int64_t sum)
+{
+	if (world_has_rseq()) {
+		CHECK(rk_thread_prepare() == 0);
+		CHECK(kernel_says_registered(area_here(), process_info().length));
+		CHECK(rk_thread_reason() == RK_REASON_NONE);
+	}
+	for (int i = 0; i < 1000; i++)
+		rk_counter_add(counter, 1);
+	CHECK(rk_counter_sum(counter) == sum + 1000);
+}
+
+static void refused_beside(const volatile struct rk_area *area)
+{
+	CHECK(found.area == area && found.prepared < 0 && !found.registered);
+}
+
+static void shares_unregistered(void)
+{
+	begin();
+	CHECK(!kernel_says_any());
+	run_thread(ask, true, NULL);
+	refused_beside(area_here());
+	CHECK(found.prepared == -EAGAIN && !kernel_says_any());
+	CHECK(rk_thread_reason() == RK_REASON_NOT_YET);
+	unharmed(100);
+}
+
+static void shares_in_bracket(void)
+{
+	begin();
+	CHECK(rk_vfork_begin() == 0);
+	run_thread(ask, true, NULL);
+	CHECK(!world_has_rseq() || found.prepared == -EAGAIN);
+	CHECK(!found.registered);
+	CHECK(rk_vfork_end() == 0);
+	unharmed(100);
+}
+
+/* It is told its creator's state; nothing of the creator's changes by that. */
+static void shares_registered(void)
+{
+	begin();
+	CHECK(!world_has_rseq() || rk_thread_prepare() == 0);
+	run_thread(ask, false, NULL);
+	CHECK(!found.registered);
+	unharmed(0);
+}
+
+static void has_its_own(void)
+{
+	begin();
+	run_thread(ask, true, make_tls(COPIED, true));
+	CHECK(found.area != area_here() && found.prepared < 0 && !found.registered);
+	unharmed(100);
+}
+
+static void has_its_own_and_a_list(void)
+{
+	begin();
+	run_thread(ask_with_robust_list, true, make_tls(COPIED, true));
+	CHECK(found.area != area_here());
+	CHECK((found.prepared == 0) == found.at_area && found.at_area == found.registered);
+#ifdef __GLIBC__
+	/* Then it is a thread like others, where we register threads. */
+	CHECK(found.at_area == (world_owner() == RK_OWNER_SELF));
+#else
+	CHECK(!found.registered);
+#endif
+	unharmed(100);
+}
+
+static void has_zeroes_but_the_area(void)
+{
+	begin();
+	run_thread(ask, true, make_tls(ZERO, true));
+	CHECK(found.area != area_here() && found.prepared < 0 && !found.registered);
+	unharmed(100);
+}
+
+/* They claim a CPU, and we can't know better: no operations there, but nothing is poisoned either. */
+static void has_zeroes(void)
+{
+	begin();
+	run_thread(ask, false, make_tls(ZERO, false));
+	CHECK(found.area != area_here() && !found.registered);
+	unharmed(0);
+}
+
+static void run(void (*body)(void), bool registered)
+{
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime doesn't take such threads");
+	the_case = body;
+	assert_int_equal(in_child_with(in_creator, registered), 0);
+}
+
+static void on_an_unregistered_creators_tls(void **state)
+{
+	(void)state;
+	if (world_owner() != RK_OWNER_SELF)
+		SKIP("only where this library registers threads is there an unregistered creator to poison");
+	run(shares_unregistered, false);
+}
+
+static void on_its_creators_tls_in_the_bracket(void **state)
+{
+	(void)state;
+	run(shares_in_bracket, true);
+}
+
+static void on_a_registered_creators_tls(void **state)
+{
+	(void)state;
+	run(shares_registered, true);
+}
+
+static void on_tls_of_its_own(void **state)
+{
+	(void)state;
+	run(has_its_own, true);
+}
+
+static void on_tls_of_its_own_with_a_robust_list(void **state)
+{
+	(void)state;
+	run(has_its_own_and_a_list, true);
+}
+
+static void on_zeroed_tls_with_an_area(void **state)
+{
+	(void)state;
+	run(has_zeroes_but_the_area, true);
+}
+
+static void on_zeroed_tls(void **state)
+{
+	(void)state;
+	run(has_zeroes, true);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(on_an_unregistered_creators_tls),      cmocka_unit_test(on_its_creators_tls_in_the_bracket),
+	cmocka_unit_test(on_a_registered_creators_tls),         cmocka_unit_test(on_tls_of_its_own),
+	cmocka_unit_test(on_tls_of_its_own_with_a_robust_list), cmocka_unit_test(on_zeroed_tls_with_an_area),
+	cmocka_unit_test(on_zeroed_tls),
+};
+
+RUN(tests)
