@@ -93,9 +93,12 @@ bool rk_early_area(ptrdiff_t *offset)
 	return cpu < 0 || rk_kernel_registered_at(area, RK_AREA_LENGTH_ORIGINAL);
 }
 
-volatile uint32_t *rk_early_users(void)
+volatile uint32_t *rk_early_users(ptrdiff_t area)
 {
 	ptrdiff_t offset;
 
-	return find(REFCOUNT, &offset) ? (volatile uint32_t *)(rk_thread_pointer() + offset) : NULL;
+	/* In another namespace there may be another adopter, whose area is not the one that was agreed on. */
+	if (!find(ABI, &offset) || offset != area || !find(REFCOUNT, &offset))
+		return NULL;
+	return (volatile uint32_t *)(rk_thread_pointer() + offset);
 }

@@ -13,8 +13,11 @@
  */
 bool rk_early_area(ptrdiff_t *offset);
 
-/* The calling thread's __rseq_refcount, or NULL where there is none, as in the protocol's present-day form. */
-volatile uint32_t *rk_early_users(void);
+/*
+ * The calling thread's __rseq_refcount for the area at this offset, or NULL where there is none, as in the protocol's
+ * present-day form, or where it can't be seen from here.
+ */
+volatile uint32_t *rk_early_users(ptrdiff_t area);
 
 /* For the constructor, once: looks the symbols up where they have to be looked up by name. */
 void rk_early_look_up(void);

@@ -73,11 +73,12 @@ static inline int rk_kernel_has_registration(void)
 
 /*
  * Is the calling thread registered at exactly this area and length? An unregistration with a wrong signature never
- * succeeds.
+ * succeeds. A filter may say EPERM to everything, and then nothing is known.
  */
 static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 {
-	return rk_sys_rseq(area, length, RK_RSEQ_UNREGISTER, ~(uint32_t)RK_SIGNATURE) == -EPERM;
+	return rk_sys_rseq(area, length, RK_RSEQ_UNREGISTER, ~(uint32_t)RK_SIGNATURE) == -EPERM &&
+	       rk_kernel_has_registration() == 1;
 }
 
 /*

@@ -57,27 +57,35 @@ static uint32_t libc_length(const struct rk_process *p)
 	return 0;
 }
 
-/* Is the calling thread's registration there with our signature? Answers EBUSY, and changes nothing, if so. */
+/*
+ * Is the calling thread's registration there with our signature? Answers EBUSY, and changes nothing, if so. A filter's
+ * EPERM says nothing of it.
+ */
 static bool signature_is_ours(ptrdiff_t offset, uint32_t length)
 {
-	return rk_sys_rseq(rk_area_at(offset), length, 0, RK_SIGNATURE) != -EPERM;
+	return rk_sys_rseq(rk_area_at(offset), length, 0, RK_SIGNATURE) != -EPERM || rk_kernel_has_registration() != 1;
 }
 
 /*
- * An area that its libc leaves alone reads -2 (-1, should the kernel have unregistered it), or is registered by now.
+ * Does the system call exist, refused to the calling thread or not? Where it doesn't (valgrind, emulators) there is
+ * nothing to agree on; each thread will find that out for itself.
+ */
+static bool kernel_has_rseq(void)
+{
+	return rk_kernel_has_registration() != -ENOSYS;
+}
+
+/*
+ * An area that its libc leaves alone reads -2 (-1, should the kernel have unregistered it), or is registered by now. A
+ * filter may keep us from asking; but nobody else has any business in it.
  */
 static bool is_spare(ptrdiff_t offset)
 {
 	int32_t cpu = (int32_t)rk_area_at(offset)->cpu_id;
 
 	return cpu == RK_CPU_ID_UNINITIALIZED || cpu == RK_CPU_ID_REGISTRATION_FAILED ||
-	       (cpu >= 0 && rk_kernel_registered_at(rk_area_at(offset), RK_AREA_LENGTH_ORIGINAL));
-}
-
-/* Without the system call there is nothing to agree on; each thread will find that out for itself. */
-static bool kernel_has_rseq(void)
-{
-	return rk_kernel_has_registration() >= 0;
+	       (cpu >= 0 && (rk_kernel_registered_at(rk_area_at(offset), RK_AREA_LENGTH_ORIGINAL) ||
+			     rk_kernel_has_registration() < 0));
 }
 
 /* Takes over what copies of this library have agreed on. */
@@ -181,7 +189,8 @@ static struct rk_process decide(void)
 		decide_without_libc(&p, p.offset);
 	}
 	/* Registered already, and with another signature: our first abort would be fatal. */
-	if (p.where != RK_WHERE_NOWHERE && (int32_t)rk_area_at(p.offset)->cpu_id >= 0 && p.length != 0 && !signature_is_ours(p.offset, p.length)) {
+	if (p.where != RK_WHERE_NOWHERE && (int32_t)rk_area_at(p.offset)->cpu_id >= 0 && p.length != 0 &&
+	    !signature_is_ours(p.offset, p.length)) {
 		p.where = RK_WHERE_NOWHERE;
 		p.reason = RK_REASON_SIGNATURE;
 	}

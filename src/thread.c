@@ -81,7 +81,7 @@ static enum rk_reason reason_of(int error)
  */
 static int register_area(const struct rk_process *p, volatile struct rk_area *area)
 {
-	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users() : NULL;
+	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users(p->offset) : NULL;
 	uint64_t all = UINT64_MAX, saved;
 	bool blocked;
 	int r;
@@ -112,7 +112,7 @@ static bool owes_a_count(const struct rk_process *p)
 	struct rk_thread_state *state = &rk_block.state;
 
 	return p->where == RK_WHERE_EARLY && !READ(state->counted) && READ(state->reason) == RK_REASON_NONE &&
-	       rk_exit_is_watched(state) && rk_early_users() != NULL;
+	       rk_exit_is_watched(state) && rk_early_users(p->offset) != NULL;
 }
 
 /*
@@ -162,7 +162,7 @@ void rk_thread_detach(enum rk_reason reason)
 {
 	const struct rk_process *p = rk_process_get();
 	struct rk_thread_state *state = rk_state_in_use(p);
-	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users() : NULL;
+	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users(p->offset) : NULL;
 	uint64_t all = UINT64_MAX, saved;
 	bool last;
 

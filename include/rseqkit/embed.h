@@ -197,10 +197,14 @@ RKE_FUNCTION int rke_kernel_has_registration(void)
 	return r == -EINVAL ? 1 : r == -EFAULT ? 0 : r;
 }
 
-/* Is the calling thread registered here, at this length? Unregistering with a wrong signature never succeeds. */
+/*
+ * Is the calling thread registered here, at this length? Unregistering with a wrong signature never succeeds. A filter
+ * may say EPERM to everything, and then nothing is known.
+ */
 RKE_FUNCTION int rke_kernel_registered_at(volatile struct rke_area *area, uint32_t length)
 {
-	return rke_rseq(area, length, RKE_RSEQ_UNREGISTER, ~RKE_SIGNATURE) == -EPERM;
+	return rke_rseq(area, length, RKE_RSEQ_UNREGISTER, ~RKE_SIGNATURE) == -EPERM &&
+	       rke_kernel_has_registration() == 1;
 }
 
 /* May memory be read? The kernel reads a new signal mask before it looks at what to do with it: no effect, no fault. */
@@ -347,12 +351,13 @@ RKE_FUNCTION int rke_libc_area(ptrdiff_t *offset, int *registers)
 	return *offset != 0;
 }
 
-/* An area that the libc leaves alone reads -2 or -1, or is registered by now. */
+/* An area that the libc leaves alone reads -2 or -1, or is registered by now, as far as a filter lets us ask. */
 RKE_FUNCTION int rke_is_spare(volatile struct rke_area *area)
 {
 	int32_t cpu = (int32_t)area->cpu_id;
 
-	return cpu == -1 || cpu == -2 || (cpu >= 0 && rke_kernel_registered_at(area, RKE_AREA_LENGTH));
+	return cpu == -1 || cpu == -2 ||
+	       (cpu >= 0 && (rke_kernel_registered_at(area, RKE_AREA_LENGTH) || rke_kernel_has_registration() < 0));
 }
 
 /* What copies of librseqkit have agreed on. The page is complete before it is visible, and never changes. */
@@ -373,13 +378,15 @@ RKE_FUNCTION intptr_t rke_decide(void)
 {
 	struct rke_meeting meeting;
 	ptrdiff_t libc, early;
-	int registers, has_area = rke_libc_area(&libc, &registers);
+	int registers, has_area = rke_libc_area(&libc, &registers), meets;
 
 	if (RKE_SIGNATURE == 0)
 		return RKE_NOWHERE;
-	if (has_area && registers)
+	/* Where the libc has no such names, librseqkit-preload.so offers the area under them that was agreed on. */
+	meets = rke_look_for_meeting(&meeting);
+	if (has_area && registers && !(meets && meeting.offset == libc))
 		return libc * 8 + RKE_LIBC;
-	if (rke_look_for_meeting(&meeting))
+	if (meets)
 		return (ptrdiff_t)meeting.offset * 8 + (meeting.kind == RKE_MEETING_EARLY ? RKE_EARLY : RKE_RSEQKIT);
 	if (rke_early_area(&early))
 		return early * 8 + RKE_EARLY;

@@ -64,9 +64,9 @@ RK_BEGIN_DECLS
  * mmap, mprotect, munlock, munmap and madvise, for pools with initial contents getrlimit, memfd_create, ftruncate and
  * close too, and futex where threads contend. With musl a registered thread's end makes rseq and rt_sigprocmask.
  *
- * System calls: rseq (at most 5), get_robust_list (with musl gettid, getpid); where the libc has no area rt_sigprocmask, memfd_create, write,
- * mmap, close; for the list of CPUs openat, read, close or, where /sys isn't
- * there, sched_getaffinity. Idempotent.
+ * System calls: rseq (at most 8), get_robust_list (with musl gettid, getpid); where the libc doesn't register
+ * rt_sigprocmask, and where it has no area or there is an early adopter memfd_create, write, mmap, close; for the list
+ * of CPUs openat, read, close or, where /sys isn't there, sched_getaffinity. Idempotent.
  * Returns 0, or the negative errno of rk_thread_prepare().
  * Context: any thread; after fork; not a vfork child; not a signal handler. Cost: microseconds once, then
  * nanoseconds.

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A module with a copy of the library comes to a thread that a filter has sandboxed: rseq answers EPERM there, while
+ * other threads go on. What the filter answers is taken for no fact of the process: the copy comes to the same area as
+ * one that was decided without a filter, before or after, and both are fast outside. Nor is it taken for the
+ * kernel's word on who is registered: an area that isn't by the protocol (zeroed, which reads CPU 0) isn't adopted.
+ */
+#include "../unit/test.h"
+#include <dlfcn.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <rseqkit/embed.h>
+#include "copy.h"
+
+#ifdef ZEROED
+/* Of somebody who never looked at the protocol. */
+extern __thread struct rk_area __rseq_abi;
+__thread struct rk_area __rseq_abi
+	__attribute__((__tls_model__("initial-exec"), __visibility__("default"), __aligned__(32)));
+#endif
+
+/* A case: which error, and whether another copy was there before. */
+struct sandbox {
+	int error;
+	bool second;
+};
+
+static const struct copy *copies[2];
+
+static void refuse_rseq(int error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rseq, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static const struct copy *load(const char *variable)
+{
+	char path[4096];
+	copy_function *function;
+	void *handle;
+
+	snprintf(path, sizeof(path), "%s/%s", getenv("MODULES"), getenv(variable));
+	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (handle == NULL)
+		fprintf(stderr, "# %s\n", dlerror());
+	CHECK(handle != NULL);
+	*(void **)&function = dlsym(handle, "copy_of_rseqkit");
+	return function();
+}
+
+#ifndef ZEROED
+static void *load_sandboxed(void *arg)
+{
+	const struct sandbox *sandbox = arg;
+
+	refuse_rseq(sandbox->error);
+	copies[1] = load("COPY_B");
+	return NULL;
+}
+
+static int decided_in_a_sandbox(int number)
+{
+	struct sandbox sandbox = {EPERM, number == 1};
+	pthread_t thread;
+
+	if (sandbox.second)
+		copies[0] = load("COPY_A");
+	CHECK(pthread_create(&thread, NULL, load_sandboxed, &sandbox) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+	if (!sandbox.second)
+		copies[0] = load("COPY_A");
+	for (int i = 0; i < 2; i++) {
+		CHECK(copies[i]->prepare() == 0);
+		CHECK(copies[i]->owner() == world_owner());
+	}
+	CHECK(copies[0]->area() == copies[1]->area());
+	return 0;
+}
+
+static void copies_agree_all_the_same(void **state)
+{
+	(void)state;
+	if (!world_has_rseq())
+		SKIP("somebody else has rseq");
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(in_child_with(decided_in_a_sandbox, i), 0);
+}
+#endif
+
+/* The whole process is sandboxed, and only then a copy comes. */
+static int sandboxed_before(int error)
+{
+	enum rk_reason reason = error == EPERM ? RK_REASON_BLOCKED : RK_REASON_NO_KERNEL;
+	struct rk_counter *counter;
+
+	refuse_rseq(error);
+	copies[0] = load("COPY_A");
+	if (world_owner() == RK_OWNER_LIBC) {
+		CHECK(copies[0]->prepare() == 0 && copies[0]->owner() == RK_OWNER_LIBC);
+	} else {
+		CHECK(copies[0]->prepare() < 0 && copies[0]->owner() == RK_OWNER_NONE);
+		CHECK(copies[0]->reason() == reason);
+		CHECK(rke_thread_area() == NULL);
+	}
+	CHECK(copies[0]->create(&counter) == 0);
+	copies[0]->add(counter, 7);
+	CHECK(copies[0]->sum(counter) == 7);
+	return 0;
+}
+
+static void the_reason_is_the_filter(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child_with(sandboxed_before, ENOSYS), 0);
+	assert_int_equal(in_child_with(sandboxed_before, EPERM), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+#ifndef ZEROED
+	cmocka_unit_test(copies_agree_all_the_same),
+#endif
+	cmocka_unit_test(the_reason_is_the_filter),
+};
+
+RUN(tests)
