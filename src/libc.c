@@ -49,7 +49,7 @@ bool rk_libc_area(ptrdiff_t *offset, bool *registers)
 #ifndef LIBC_HAS_SYMBOLS
 	if (&__rseq_offset == NULL || &__rseq_size == NULL)
 		return false;
-	/* They may be our own preloaded object's, see symbols.c: then copies of this library have agreed on the area. */
+	/* They may be our own preloaded object's, see symbols.c: then copies have agreed on the area. */
 	if (rk_rendezvous_look(&meeting) == 0 && meeting.offset == __rseq_offset)
 		return false;
 #endif

@@ -197,7 +197,8 @@ static struct rk_process decide(void)
 #endif
 	if (p.where == RK_WHERE_NOWHERE)
 		p.offset = rk_block_is_static() ? rk_block_offset() : 0;
-	p.valid = p.where == RK_WHERE_NOWHERE ? 0 : valid_bytes(p.feature_size, p.length ? p.length : RK_AREA_LENGTH_ORIGINAL);
+	if (p.where != RK_WHERE_NOWHERE)
+		p.valid = valid_bytes(p.feature_size, p.length ? p.length : RK_AREA_LENGTH_ORIGINAL);
 	return p;
 }
 

@@ -24,7 +24,7 @@ static const struct {
 	[RK_REASON_EXITING] = {ESHUTDOWN, "the thread is ending, and its memory will be reused before it is gone"},
 	[RK_REASON_LATE] = {ENOTSUP,
 			    "rseqkit was loaded late, and this C library has no static TLS then; link or preload it"},
-	[RK_REASON_UNWATCHED] = {ENOTSUP, "the thread's end can't be seen; link the program with rseqkit, or preload it"},
+	[RK_REASON_UNWATCHED] = {ENOTSUP, "the thread's end can't be seen; link rseqkit to the program, or preload it"},
 	[RK_REASON_NO_PORT] = {ENOSYS, "no critical sections for this architecture"},
 };
 

@@ -60,7 +60,7 @@ static int publish(const struct rk_rendezvous *offer)
 	if (fd < 0)
 		return (int)fd;
 	mapped = RK_SYSCALL(SYS_write, (int)fd, offer, sizeof(*offer));
-	/* The last argument is on the stack, where syscall() reads a long: of an int, half would be whatever was there. */
+	/* The last argument is on the stack, where syscall() reads a long: half of it would be whatever was there. */
 	if (mapped == (long)sizeof(*offer))
 		mapped = RK_SYSCALL(RK_SYS_MMAP, page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0L);
 	else if (mapped >= 0)

@@ -5,8 +5,8 @@
  * registered in every thread.
  *
  * Their users declare them const; here they are variables under the same symbols, in writable memory, for the reason
- * that area.c gives. Until the constructor they say "not registered": size 0. It follows the library's own, which has to
- * look for an early adopter before anything is decided, and is ahead of the program's, which see nothing else.
+ * that area.c gives. Until the constructor they say "not registered": size 0. It follows the library's own, which has
+ * to look for an early adopter before anything is decided, and is ahead of the program's, which see nothing else.
  */
 #include <rseqkit/thread.h>
 

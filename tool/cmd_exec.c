@@ -231,7 +231,7 @@ static bool can_preload(const char *program)
 			ElfW(Ehdr) elf;
 		} start = {{0}};
 		const char *objection = NULL;
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		ssize_t size = fd < 0 ? 0 : pread(fd, &start, sizeof(start.text) - 1, 0);
 
 		if (size >= (ssize_t)sizeof(start.elf) && memcmp(start.elf.e_ident, ELFMAG, SELFMAG) == 0)

@@ -227,7 +227,8 @@ static void read_rendezvous(pid_t pid, struct inspect_places *places)
 	struct rk_rendezvous meeting;
 
 	if (!inspect_read(pid, RK_RENDEZVOUS_ADDRESS, &meeting, sizeof(meeting)) ||
-	    memcmp(meeting.magic, RK_RENDEZVOUS_MAGIC, sizeof(meeting.magic)) != 0)
+	    memcmp(meeting.magic, RK_RENDEZVOUS_MAGIC, sizeof(meeting.magic)) != 0 || meeting.signature != SIGNATURE_OF_US ||
+	    (meeting.kind != RK_RENDEZVOUS_BLOCK && meeting.kind != RK_RENDEZVOUS_EARLY))
 		return;
 	places->agreed = meeting.kind;
 	places->agreed_offset = meeting.offset;

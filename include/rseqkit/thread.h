@@ -36,10 +36,10 @@ enum rk_reason {
 	RK_REASON_AREA = 7,         /* the kernel doesn't accept the area */
 	RK_REASON_LIBC_GAVE_UP = 8, /* the libc registers threads, and this one is registered no more, or not by it */
 	RK_REASON_NO_PORT = 9,      /* this library has no critical sections for this architecture */
-	RK_REASON_RENDEZVOUS = 10,  /* the copies of this library can't agree: no memory file, or their address is taken */
-	RK_REASON_EXITING = 11,     /* this thread is about to end, on a C library that reuses its memory early (musl) */
-	RK_REASON_LATE = 12,        /* this library came by a late dlopen, on a C library without static TLS for such (musl) */
-	RK_REASON_UNWATCHED = 13    /* this thread's end can't be seen, on a C library that reuses its memory early (musl) */
+	RK_REASON_RENDEZVOUS = 10,  /* copies of this library can't agree: no memory file, or their address is taken */
+	RK_REASON_EXITING = 11,     /* this thread is about to end, and the C library reuses its memory early (musl) */
+	RK_REASON_LATE = 12,        /* a late dlopen brought this library, and the C library has no static TLS then (musl) */
+	RK_REASON_UNWATCHED = 13    /* its end can't be seen, and the C library reuses a thread's memory early (musl) */
 };
 
 /* Facts of the process, for display; see rk_process_query(). */
