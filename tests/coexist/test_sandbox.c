@@ -6,12 +6,11 @@
  * kernel's word on who is registered: an area that isn't by the protocol (zeroed, which reads CPU 0) isn't adopted.
  */
 #include "../unit/test.h"
-#include <dlfcn.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <rseqkit/embed.h>
-#include "copy.h"
+#include "load.h"
 
 #ifdef ZEROED
 /* Of somebody who never looked at the protocol. */
@@ -44,17 +43,11 @@ static void refuse_rseq(int error)
 
 static const struct copy *load(const char *variable)
 {
-	char path[4096];
-	copy_function *function;
 	void *handle;
+	const struct copy *copy = load_copy_of_rseqkit(getenv(variable), LOCAL, &handle);
 
-	snprintf(path, sizeof(path), "%s/%s", getenv("MODULES"), getenv(variable));
-	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (handle == NULL)
-		fprintf(stderr, "# %s\n", dlerror());
-	CHECK(handle != NULL);
-	*(void **)&function = dlsym(handle, "copy_of_rseqkit");
-	return function();
+	CHECK(copy != NULL);
+	return copy;
 }
 
 #ifndef ZEROED

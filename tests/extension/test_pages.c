@@ -7,9 +7,8 @@
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"
-#include <dlfcn.h>
 #include <sys/mman.h>
-#include "../coexist/copy.h"
+#include "../coexist/load.h"
 
 /* The test's block: the area, and further behind it than anybody's room, the state. */
 struct block {
@@ -27,20 +26,13 @@ struct later_info {
 	uint64_t later;
 };
 
-static const struct copy *load(const char *which)
+static const struct copy *load(const char *variable)
 {
-	char path[4096];
-	copy_function *function;
 	void *handle;
+	const struct copy *copy = load_copy_of_rseqkit(getenv(variable), LOCAL, &handle);
 
-	snprintf(path, sizeof(path), "%s/%s", getenv("MODULES"), getenv(which));
-	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (handle == NULL)
-		fprintf(stderr, "# %s\n", dlerror());
-	CHECK(handle != NULL);
-	*(void **)&function = dlsym(handle, "copy_of_rseqkit");
-	CHECK(function != NULL);
-	return function();
+	CHECK(copy != NULL);
+	return copy;
 }
 
 static ptrdiff_t offset_of_block(void)
