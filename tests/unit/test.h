@@ -36,6 +36,12 @@
 #define SANITIZED 0
 #endif
 
+#ifdef __SANITIZE_THREAD__
+#define THREAD_SANITIZED 1
+#else
+#define THREAD_SANITIZED 0
+#endif
+
 /* Rounds of a stress: a tenth with sanitizers, and what TEST_DIVISOR says on top (valgrind, emulators). */
 static inline int64_t ROUNDS(int64_t n)
 {
@@ -157,6 +163,23 @@ static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), v
 		printf("# reason: %s\n", reason);                                                                      \
 		fflush(stdout);                                                                                        \
 		skip();                                                                                                \
+	} while (0)
+
+/* What tests of vfork need, or are skipped. */
+#define NEEDS_VFORK()                                                                                                  \
+	do {                                                                                                           \
+		if (THREAD_SANITIZED)                                                                                  \
+			SKIP("ThreadSanitizer turns vfork into fork");                                                 \
+	} while (0)
+#define NEEDS_RSEQ()                                                                                                   \
+	do {                                                                                                           \
+		if (!world_has_rseq())                                                                                 \
+			SKIP("nothing to bracket without rseq");                                                       \
+	} while (0)
+#define NEEDS_UNREGISTERED_THREADS()                                                                                   \
+	do {                                                                                                           \
+		if (world_owner() != RK_OWNER_SELF)                                                                    \
+			SKIP("only where this library registers threads is there an unregistered one to poison");      \
 	} while (0)
 
 /* An assertion in a child process: says what failed, and ends the child. */

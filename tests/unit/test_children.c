@@ -7,12 +7,6 @@
 #include <sched.h>
 #include <spawn.h>
 
-#ifdef __SANITIZE_THREAD__
-#define VFORK_IS_FORK 1
-#else
-#define VFORK_IS_FORK 0
-#endif
-
 static struct rk_counter *counter;
 static int stop;
 static int64_t added;
@@ -242,8 +236,7 @@ static void signal_to_the_parent_of_a_vfork(void **state)
 	const int rounds = 200;
 
 	(void)state;
-	if (VFORK_IS_FORK)
-		SKIP("ThreadSanitizer turns vfork into fork");
+	NEEDS_VFORK();
 	assert_int_equal(rk_counter_create(&counter), 0);
 	for (int i = 0; i < rounds; i++) {
 		vfork_with_signals(false);
@@ -260,10 +253,8 @@ static void signals_in_the_bracket(void **state)
 	const int rounds = 200;
 
 	(void)state;
-	if (VFORK_IS_FORK)
-		SKIP("ThreadSanitizer turns vfork into fork");
-	if (!world_has_rseq())
-		SKIP("nothing to bracket without rseq");
+	NEEDS_VFORK();
+	NEEDS_RSEQ();
 	assert_int_equal(rk_counter_create(&counter), 0);
 	for (int i = 0; i < rounds; i++) {
 		assert_int_equal(rk_vfork_begin(), 0);
@@ -290,10 +281,8 @@ static void signals_without_the_bracket(void **state)
 	pthread_t thread;
 
 	(void)state;
-	if (VFORK_IS_FORK)
-		SKIP("ThreadSanitizer turns vfork into fork");
-	if (world_owner() != RK_OWNER_SELF)
-		SKIP("only where this library registers threads is there an unregistered parent to poison");
+	NEEDS_VFORK();
+	NEEDS_UNREGISTERED_THREADS();
 	assert_int_equal(rk_counter_create(&counter), 0);
 	for (int i = 0; i < 200; i++) {
 		assert_int_equal(create_unregistered(&thread, signals_unregistered, NULL), 0);

@@ -218,8 +218,7 @@ static void run(void (*body)(void), bool registered)
 static void on_an_unregistered_creators_tls(void **state)
 {
 	(void)state;
-	if (world_owner() != RK_OWNER_SELF)
-		SKIP("only where this library registers threads is there an unregistered creator to poison");
+	NEEDS_UNREGISTERED_THREADS();
 	run(shares_unregistered, false);
 }
 

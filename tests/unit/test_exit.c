@@ -10,11 +10,7 @@
 #include <sys/time.h>
 
 /* ThreadSanitizer's own part of a thread ends in the last round: nothing that it has compiled may run there. */
-#ifdef __SANITIZE_THREAD__
-#define LAST_ROUND (PTHREAD_DESTRUCTOR_ITERATIONS - 1)
-#else
-#define LAST_ROUND PTHREAD_DESTRUCTOR_ITERATIONS
-#endif
+#define LAST_ROUND (PTHREAD_DESTRUCTOR_ITERATIONS - THREAD_SANITIZED)
 
 static struct rk_counter *counter;
 static pthread_key_t key;

@@ -6,12 +6,6 @@
 #include "test.h"
 #include <sys/time.h>
 
-#ifdef __SANITIZE_THREAD__
-#define VFORK_IS_FORK 1
-#else
-#define VFORK_IS_FORK 0
-#endif
-
 static struct rk_counter *counter;
 
 static int fork_child(void)
@@ -132,10 +126,8 @@ static void vfork_child_is_refused(void **state)
 	pthread_t thread;
 
 	(void)state;
-	if (VFORK_IS_FORK)
-		SKIP("ThreadSanitizer turns vfork into fork");
-	if (world_owner() != RK_OWNER_SELF)
-		SKIP("only where this library registers threads is there an unregistered parent to poison");
+	NEEDS_VFORK();
+	NEEDS_UNREGISTERED_THREADS();
 	assert_int_equal(rk_counter_create(&counter), 0);
 	assert_int_equal(create_unregistered(&thread, vfork_unregistered, NULL), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
@@ -148,8 +140,7 @@ static void bracket_makes_vfork_safe(void **state)
 	struct rk_process_info info = process_info();
 
 	(void)state;
-	if (VFORK_IS_FORK)
-		SKIP("ThreadSanitizer turns vfork into fork");
+	NEEDS_VFORK();
 	assert_int_equal(rk_counter_create(&counter), 0);
 	assert_int_equal(rk_vfork_end(), -EINVAL);
 	assert_int_equal(rk_vfork_begin(), 0);
@@ -232,8 +223,7 @@ static void a_bracket_in_a_child_is_its_own(void **state)
 	(void)state;
 	if (SANITIZED)
 		SKIP("a sanitizer's code would be stepped through as well");
-	if (!world_has_rseq())
-		SKIP("nothing to bracket without rseq");
+	NEEDS_RSEQ();
 	assert_int_equal(in_child(bracket_step_by_step), 0);
 }
 
@@ -262,8 +252,7 @@ static void brackets_nest_in_handlers(void **state)
 	struct sigaction action = {.sa_handler = bracket_in_handler, .sa_flags = SA_RESTART};
 
 	(void)state;
-	if (!world_has_rseq())
-		SKIP("nothing to bracket without rseq");
+	NEEDS_RSEQ();
 	sigaction(SIGALRM, &action, NULL);
 	set_timer(ITIMER_REAL, 20);
 	for (int64_t i = 0; i < ROUNDS(200000); i++) {
@@ -301,7 +290,7 @@ static void fork_in_a_handler(void **state)
 	struct rk_counter *c;
 
 	(void)state;
-	if (VFORK_IS_FORK)
+	if (THREAD_SANITIZED)
 		SKIP("ThreadSanitizer's fork isn't async-signal-safe");
 	alarm(100);
 	sigaction(SIGPROF, &action, NULL);
