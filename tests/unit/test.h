@@ -42,13 +42,18 @@
 #define THREAD_SANITIZED 0
 #endif
 
-/* Rounds of a stress: a tenth with sanitizers, and what TEST_DIVISOR says on top (valgrind, emulators). */
-static inline int64_t ROUNDS(int64_t n)
+/* How much slower than a processor this is: valgrind and emulators say so. */
+static inline int64_t slowness(void)
 {
 	const char *divisor = getenv("TEST_DIVISOR");
 
-	n /= SANITIZED ? 10 : 1;
-	return divisor == NULL ? n : n / atoll(divisor);
+	return divisor == NULL ? 1 : atoll(divisor);
+}
+
+/* Rounds of a stress: a tenth with sanitizers, fewer where it is slow. */
+static inline int64_t ROUNDS(int64_t n)
+{
+	return n / (SANITIZED ? 10 : 1) / slowness();
 }
 
 static inline enum rk_owner world_owner(void)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""One boot of a guest, and what its console says of each program (init.c says how).
+
+A boot that dies before the first process has spoken is tried again, twice at most: emulators do that now and then. What
+happens after that is a result, and is never repeated.
+"""
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+BOOT_SECONDS = 60     # for the first process to speak; a few are usual
+SILENCE_SECONDS = 90  # beyond what a program may take
+ATTEMPTS = 3
+
+# `-cpu max,-cx16`: QEMU 7.2 now and then panics guests right after a cmpxchg16b.
+MACHINES = {
+    'x86_64': ['qemu-system-x86_64', '-M', 'q35', '-cpu', 'max,-cx16', 'console=ttyS0'],
+    'aarch64': ['qemu-system-aarch64', '-M', 'virt,gic-version=3', '-cpu', 'max,pauth-impdef=on', 'console=ttyAMA0'],
+}
+
+
+@dataclass
+class Booted:
+    kernel: str = None                        # its release
+    problem: str = None                       # None if the list was worked off
+    tail: list = field(default_factory=list)  # last lines, for a problem
+
+
+def command_of(row, kernel, initramfs):
+    *machine, console = MACHINES[row.machine]
+    return [*machine, '-accel', 'tcg,thread=multi', '-smp', row.cpus, '-m', '1G', '-nodefaults', '-no-user-config',
+            '-display', 'none', '-serial', 'stdio', '-no-reboot', '-kernel', kernel, '-initrd', initramfs, '-append',
+            f'{console} panic=-1 quiet {row.arguments}'.strip()]
+
+
+class Console:
+    """The guest's console, a line at a time, all of it kept in a file."""
+
+    def __init__(self, command, path):
+        self.file = open(path, 'wb')
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+        self.rest = b''
+
+    def line(self, seconds):
+        """The next line; None at the end of the console, TimeoutError if there is none in time."""
+        deadline = time.monotonic() + seconds
+        while b'\n' not in self.rest:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                raise TimeoutError
+            data = os.read(self.process.stdout.fileno(), 65536)
+            if not data:
+                return None
+            self.file.write(data)
+            self.rest += data
+        line, self.rest = self.rest.split(b'\n', 1)
+        return line.decode('utf-8', 'replace').strip('\r')
+
+    def close(self):
+        """Ends the emulator, if it hasn't ended by itself in a moment."""
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        self.process.stdout.close()
+        self.file.close()
+
+
+def wait_for_init(console):
+    """The kernel's release, or None if the boot died."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            line = console.line(left)
+        except TimeoutError:
+            return None
+        if line is None:
+            return None
+        if found := re.match(r'@guest kernel (\S+),', line):
+            return found[1]
+    return None
+
+
+def follow(console, programs):
+    """Fills in what became of the programs. The problem that ended the guest early, or None, and its last lines."""
+    waiting, current, output = list(programs), None, []
+    while True:
+        try:
+            line = console.line(SILENCE_SECONDS + (current.seconds_allowed if current else 0))
+        except TimeoutError:
+            return f'the guest said nothing any more{" during " + current.name if current else ""}', output[-20:]
+        if line is None:
+            return f'the guest ended{" during " + current.name if current else ""}', output[-20:]
+        if found := re.match(r'@guest begin (.*)$', line):
+            current, output = waiting.pop(0), []
+            if current.name != found[1]:
+                return f'the guest began {found[1]} instead of {current.name}', output
+        elif current and (found := re.match(r'@guest end (\w+) (\d+), (\d+) ms', line)):
+            current.end, current.seconds = (found[1], int(found[2])), int(found[3]) / 1000
+            current.output = '\n'.join(output)
+        elif current and (found := re.match(r'@guest unplugged (\d+) times', line)):
+            current.unplugged = int(found[1])
+        elif line == '@guest done':
+            return (f'{waiting[0].name} was not run' if waiting else None), []
+        else:
+            output.append(line)
+
+
+def boot(folder, row, kernel, initramfs, programs):
+    """Boots the row's machine and runs its programs."""
+    for attempt in range(ATTEMPTS):
+        console = Console(command_of(row, kernel, initramfs), os.path.join(folder, 'console'))
+        try:
+            release = wait_for_init(console)
+            if release is not None:
+                problem, tail = follow(console, programs)
+                return Booted(release, problem, tail)
+        finally:
+            console.process.poll() is None and release is None and console.process.kill()
+            console.close()
+    with open(os.path.join(folder, 'console'), encoding='utf-8', errors='replace') as file:
+        return Booted(None, f'the boot died {ATTEMPTS} times before the first process spoke',
+                      file.read().splitlines()[-20:])

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+"""What goes into a guest: which tests of which builds, the C library of the row, and the initramfs made of them.
+
+Programs keep the path that they have on the host, so that what `meson test` would run runs here with the same
+environment. Shared libraries come from the row's C library first, then from where the programs were linked.
+"""
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from tables import Unavailable
+
+# Per machine: Debian's name of it, its folder of libraries, and its folder of builds' cross libraries if it isn't ours.
+MACHINES = {
+    'x86_64': {'debian': 'amd64', 'triplet': 'x86_64-linux-gnu', 'builds': {'gcc': '.'}},
+    'aarch64': {'debian': 'arm64', 'triplet': 'aarch64-linux-gnu', 'builds': {}},
+}
+STRESS_DIVISOR = '20'  # emulated, programs take ten times as long, and some have many rounds
+STRESS_MS = '3000'
+
+
+@dataclass
+class Program:
+    """One test in a guest, and afterwards what became of it."""
+    name: str
+    arguments: list
+    environment: dict
+    seconds_allowed: int
+    unplug: bool
+    files: set                  # that it needs besides what it is linked with
+    end: tuple = None           # ('exit' | 'signal' | 'timeout', number), None if it wasn't reached
+    output: str = ''
+    seconds: float = 0
+    unplugged: int = None
+
+
+class Packages:
+    """What is fetched for a row: its kernel and its C library, unpacked."""
+
+    def __init__(self, source, build, row):
+        self.source, self.build, self.row = source, build, row
+        self.machine = MACHINES[row.machine]
+        self.triplet = self.machine['triplet']
+        self.libc_root = self.fetch(row.libc, 'libc6', 'libgcc-s1')[0]
+
+    def fetch(self, suite, *patterns):
+        folder = os.path.join(self.build, 'packages', f'{suite}-{self.machine["debian"]}')
+        result = subprocess.run([os.path.join(self.source, 'scripts', 'fetch'), suite, self.machine['debian'], folder,
+                                 *patterns], capture_output=True, text=True)
+        if result.returncode != 0:
+            raise Unavailable(result.stderr.strip() or f'{suite}: fetching failed')
+        return os.path.join(folder, 'root'), result.stdout.split()
+
+    def kernel(self):
+        """The path of the kernel's image."""
+        words = self.row.kernel.split()
+        if len(words) == 1:
+            result = subprocess.run([os.path.join(self.source, words[0]), self.build], capture_output=True, text=True)
+            if result.returncode != 0:
+                raise Unavailable(result.stderr.strip().splitlines()[-1])
+            return result.stdout.strip()
+        root, names = self.fetch(*words)
+        release = re.sub(r'^linux-(image|binary)-', '', names[0])
+        for path in (f'boot/vmlinuz-{release}', f'usr/lib/modules/{release}/vmlinuz', f'lib/modules/{release}/vmlinuz'):
+            if os.path.exists(os.path.join(root, path)):
+                return os.path.join(root, path)
+        raise Unavailable(f'{names[0]} holds no kernel')
+
+    def library(self, name):
+        """The path of a shared library, or None."""
+        roots = [self.libc_root, os.path.join(self.build, 'packages', 'bookworm-' + self.machine['debian'], 'root'), '/']
+        for root in roots:
+            for folder in ('usr/lib/' + self.triplet, 'lib/' + self.triplet, 'usr/lib64', 'lib64', 'lib'):
+                path = os.path.join(root, folder, name)
+                if os.path.exists(path):
+                    return path
+        return None
+
+
+def read_elf(path):
+    """(interpreter or None, names of needed libraries, folders to look into first) of a program or library."""
+    text = subprocess.run(['readelf', '-ld', '--wide', path], capture_output=True, text=True).stdout
+    interpreter = re.search(r'program interpreter: (\S+)\]', text)
+    folders = re.search(r'\(RU?N?PATH\).*\[(.*)\]', text)
+    origin = os.path.dirname(path)
+    return (interpreter and interpreter[1], re.findall(r'\(NEEDED\).*\[(.*)\]', text),
+            [os.path.normpath(folder.replace('$ORIGIN', origin)) for folder in folders[1].split(':')] if folders else [])
+
+
+def tests_of(folder):
+    """What meson would run in a build: (SUITE/NAME, test), and the files of each of its targets."""
+    def introspect(what):
+        return json.loads(subprocess.run(['meson', 'introspect', what, folder], capture_output=True, check=True).stdout)
+    files = {target['id']: target['filename'] for target in introspect('--targets')}
+    return [(f'{suite.split(":")[1]}/{test["name"]}', test) for test in introspect('--tests')
+            for suite in test['suite']], files
+
+
+def program_of(name, test, files, folder, line):
+    """The program behind a test that runs one by tests/tap; a script needs more than a guest has."""
+    command = test['cmd']
+    if os.path.basename(command[0]) != 'tap':
+        raise SystemExit(f'selection: {name} is a script: it can\'t be run in a guest')
+    arguments = [os.path.join(folder, word) if os.path.exists(os.path.join(folder, word)) else word
+                 for word in command[1:]]
+    needed = {path for target in test['depends'] for path in files.get(target, [])}
+    needed |= {path for value in test['env'].values() for path in value.split(':') if os.path.isfile(path)}
+    return Program(name, arguments, dict(test['env']), int(line.seconds), line.cpus == 'unplug', needed)
+
+
+def select(row, selection, build, packages):
+    """The row's programs, in the order of the selection."""
+    programs = []
+    for line in selection:
+        if line.programs != row.programs:
+            continue
+        folder = os.path.realpath(os.path.join(build, packages.machine['builds'].get(line.build, line.build)))
+        if not os.path.exists(os.path.join(folder, 'build.ninja')):
+            raise Unavailable(f'there is no build {line.build}: scripts/check --build {line.build}')
+        found = []
+        if line.tests == 'doctor':
+            found.append(Program('doctor', [os.path.join(folder, 'tool', 'rseqkit'), 'doctor', '--json'], {},
+                                 int(line.seconds), False, set()))
+        else:
+            tests, files = tests_of(folder)
+            found += [program_of(f'{line.build}: {name}', test, files, folder, line) for name, test in tests
+                      if re.fullmatch(line.tests, name)]
+        if not found:
+            raise SystemExit(f'selection: no test of {line.build} matches {line.tests}')
+        for program in found:
+            program.environment.update({'TEST_DIVISOR': STRESS_DIVISOR, 'STRESS_MS': STRESS_MS, 'PATH': '/bin'})
+            program.environment.update(word.split('=', 1) for word in line.environment.split())
+        programs += found
+    return programs
+
+
+def place(path, root, target=None):
+    """Copies a file to the place in the guest that it has on the host, or to another one."""
+    target = os.path.join(root, (target or path).lstrip('/'))
+    if not os.path.exists(target):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copy(path, target)
+
+
+def place_linked(path, root, packages, target=None):
+    """Places a program or library with all that it needs: the project's own libraries where they are on the host."""
+    if os.path.exists(os.path.join(root, (target or path).lstrip('/'))):
+        return
+    place(path, root, target)
+    interpreter, needed, folders = read_elf(path)
+    if interpreter:
+        place(packages.library(os.path.basename(interpreter)) or interpreter, root, interpreter)
+    for name in needed:
+        own = next((folder for folder in folders if os.path.exists(os.path.join(folder, name))), None)
+        if own:
+            place_linked(os.path.join(own, name), root, packages)
+        elif library := packages.library(name):
+            place_linked(os.path.realpath(library), root, packages, f'/usr/lib/{packages.triplet}/{name}')
+
+
+def pack(folder, build, programs, packages):
+    """Makes the initramfs; its path."""
+    root = os.path.join(folder, 'root')
+    os.makedirs(os.path.join(root, 'usr', 'lib64'))
+    for link in ('lib', 'lib64'):
+        os.symlink('usr/' + link, os.path.join(root, link))
+    own = os.path.join(build, packages.machine['builds'].get('gcc', 'arm64'))
+    place(os.path.join(own, 'tests', 'system', 'init'), root, '/init')
+    for program in programs:
+        files = {program.arguments[0]} | program.files
+        for path in files:
+            if os.path.isfile(path):
+                place_linked(path, root, packages)
+    # Whatever ends a thread early loads it.
+    place_linked(os.path.realpath(packages.library('libgcc_s.so.1')), root, packages,
+                 f'/usr/lib/{packages.triplet}/libgcc_s.so.1')
+    with open(os.path.join(root, 'programs'), 'w', encoding='utf-8') as listing:
+        for program in programs:
+            listing.write('\t'.join([str(program.seconds_allowed), 'unplug' if program.unplug else 'plug', program.name,
+                                     *(f'{key}={value}' for key, value in program.environment.items()), '--',
+                                     *program.arguments]) + '\n')
+    path = os.path.join(folder, 'initramfs')
+    with open(path, 'wb') as archive:
+        names = subprocess.run(['find', '.'], cwd=root, capture_output=True, check=True).stdout
+        subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet'], cwd=root, input=names, stdout=archive, check=True)
+    shutil.rmtree(root)
+    return path

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * init.c - the first process of a guest: runs the programs that /programs lists, one after the other, passes on what
+ * they print, and powers the machine off.
+ *
+ * What it says itself begins with "@guest ", at the beginning of a line:
+ *
+ *	@guest kernel RELEASE, N of M CPUs online
+ *	@guest begin NAME
+ *	...                          the program's standard output and error
+ *	@guest end exit|signal|timeout NUMBER, MS ms
+ *	@guest unplugged N times     CPUs taken away and brought back while it ran, if that was asked for
+ *	@guest done                  the list's end; what follows is only the kernel's
+ *
+ * /programs has a line per program, of fields between tabs: seconds it may take; "plug", or "unplug" for taking CPUs
+ * away and bringing them back meanwhile; its name; NAME=VALUE for its environment, as many as there are; "--"; its
+ * path and arguments.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FIELDS_MAX 64
+#define TOGGLE_MS 50 /* between two changes of the CPUs that are there */
+
+static const struct {
+	const char *type, *path;
+} mounts[] = {
+	{"proc", "/proc"},     {"sysfs", "/sys"},	      {"devtmpfs", "/dev"},
+	{"tmpfs", "/dev/shm"}, {"debugfs", "/sys/kernel/debug"}, {"tracefs", "/sys/kernel/tracing"},
+};
+
+struct program {
+	int limit; /* s */
+	bool unplug;
+	char *name;
+	char **environment, **arguments;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Takes the line apart in place; false if it isn't one. */
+static bool parse(char *line, char **fields, struct program *program)
+{
+	int count = 0, first = 3, end;
+
+	for (char *at = line; count < FIELDS_MAX - 1; at = NULL) {
+		char *field = strtok(at, "\t\n");
+
+		if (field == NULL)
+			break;
+		fields[count++] = field;
+	}
+	fields[count] = NULL;
+	for (end = first; end < count && strcmp(fields[end], "--") != 0; end++)
+		;
+	if (end + 1 >= count)
+		return false;
+	fields[end] = NULL;
+	*program = (struct program){
+		.limit = atoi(fields[0]),
+		.unplug = strcmp(fields[1], "unplug") == 0,
+		.name = fields[2],
+		.environment = &fields[first],
+		.arguments = &fields[end + 1],
+	};
+	return true;
+}
+
+/* The online switch of a CPU, for writing; -1 if it has none, as CPU 0 of many machines. */
+static int cpu_switch(int cpu)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	return open(path, O_WRONLY | O_CLOEXEC);
+}
+
+static bool set_online(int cpu, bool online)
+{
+	int fd = cpu_switch(cpu);
+	bool done = fd >= 0 && write(fd, online ? "1" : "0", 1) == 1;
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* Changes one CPU after the other, from on to off, and in the next round back. True if one was brought back. */
+static bool toggle_next(int *turn)
+{
+	int cpus = (int)sysconf(_SC_NPROCESSORS_CONF), cpu = *turn % cpus;
+	bool online = *turn / cpus % 2 == 1;
+
+	++*turn;
+	return set_online(cpu, online) && online;
+}
+
+static void all_online(void)
+{
+	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++)
+		(void)set_online(cpu, true);
+}
+
+static _Noreturn void become(const struct program *program, int out)
+{
+	setsid();
+	dup2(out, STDOUT_FILENO);
+	dup2(out, STDERR_FILENO);
+	execve(program->arguments[0], program->arguments, program->environment);
+	printf("%s: %s\n", program->arguments[0], strerror(errno));
+	fflush(stdout);
+	_exit(127);
+}
+
+/*
+ * Passes on what the program prints, until it has ended, or its time has. Returns its status as of waitpid(), or -1 for
+ * a timeout.
+ */
+static int watch(pid_t pid, int in, const struct program *program, int *plugged)
+{
+	int64_t deadline = now_ms() + program->limit * INT64_C(1000);
+	int status, turn = 0;
+
+	for (;;) {
+		struct pollfd poller = {.fd = in, .events = POLLIN};
+		char text[4096];
+		ssize_t size;
+
+		(void)poll(&poller, 1, TOGGLE_MS);
+		size = poller.revents != 0 ? read(in, text, sizeof(text)) : 0;
+		if (size > 0)
+			(void)!write(STDOUT_FILENO, text, (size_t)size);
+		else if (waitpid(pid, &status, WNOHANG) == pid)
+			return status;
+		if (now_ms() > deadline)
+			return -1;
+		if (program->unplug)
+			*plugged += toggle_next(&turn);
+		if (size == 0 && poller.revents != 0) /* closed, but alive */
+			usleep(TOGGLE_MS * 1000);
+	}
+}
+
+static void run(const struct program *program)
+{
+	int64_t start = now_ms();
+	int ends[2], status, plugged = 0;
+	pid_t pid;
+
+	printf("@guest begin %s\n", program->name);
+	fflush(stdout);
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return;
+	pid = fork();
+	if (pid == 0)
+		become(program, ends[1]);
+	close(ends[1]);
+	status = watch(pid, ends[0], program, &plugged);
+	/* Whatever it left behind, too. */
+	(void)kill(-1, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	close(ends[0]);
+	all_online();
+	printf("\n@guest end %s %d, %lld ms\n", status == -1 ? "timeout" : WIFSIGNALED(status) ? "signal" : "exit",
+	       status == -1	   ? program->limit :
+	       WIFSIGNALED(status) ? WTERMSIG(status) :
+				     WEXITSTATUS(status),
+	       (long long)(now_ms() - start));
+	if (program->unplug)
+		printf("@guest unplugged %d times\n", plugged);
+	fflush(stdout);
+}
+
+static void run_all(const char *list)
+{
+	FILE *file = fopen(list, "re");
+	char *line = NULL, *fields[FIELDS_MAX];
+	size_t room = 0;
+	struct program program;
+
+	if (file == NULL) {
+		printf("%s: %s\n", list, strerror(errno));
+		return;
+	}
+	while (getline(&line, &room, file) > 0)
+		if (parse(line, fields, &program))
+			run(&program);
+	fclose(file);
+}
+
+int main(void)
+{
+	struct utsname system;
+
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+		mkdir(mounts[i].path, 0755);
+		(void)mount(mounts[i].type, mounts[i].path, mounts[i].type, 0, NULL);
+	}
+	mkdir("/tmp", 0777); /* not mounted: builds may lie there */
+	uname(&system);
+	printf("\n@guest kernel %s, %ld of %ld CPUs online\n", system.release, sysconf(_SC_NPROCESSORS_ONLN),
+	       sysconf(_SC_NPROCESSORS_CONF));
+	fflush(stdout);
+	run_all("/programs");
+	printf("@guest done\n");
+	fflush(stdout);
+	sync();
+	reboot(RB_POWER_OFF);
+	return 1;
+}

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""The tables of the system test: a line per entry, fields between bars that stand alone, and what one entry is."""
+import re
+from dataclasses import dataclass, fields
+
+
+class Unavailable(Exception):
+    """Something that a row needs can't be had here: the row is skipped, for this reason."""
+
+
+@dataclass
+class Row:
+    name: str
+    when: str       # quick, normal, asked
+    machine: str    # as guest.MACHINES names it
+    kernel: str     # "SUITE PATTERN", or the script that builds it
+    libc: str       # Debian suite
+    cpus: str       # as QEMU's -smp takes them
+    arguments: str  # of the kernel
+    programs: str   # those of the selection
+
+
+@dataclass
+class Selected:
+    programs: str
+    build: str        # below the folder of builds; gcc is that folder itself
+    tests: str        # a regular expression for SUITE/NAME
+    seconds: str
+    cpus: str         # plug, or unplug: CPUs are taken away and brought back meanwhile
+    environment: str
+
+
+def read_table(path, kind):
+    entries = []
+    with open(path, encoding='utf-8') as file:
+        for line in file:
+            if line.strip() and not line.startswith('#'):
+                values = [value.strip() for value in re.split(r'\s\|(?=\s|$)', line.rstrip())]
+                if len(values) != len(fields(kind)):
+                    raise SystemExit(f'{path}: {len(values)} fields instead of {len(fields(kind))}: {line}')
+                entries.append(kind(*values))
+    return entries
