@@ -10,7 +10,7 @@ DESTDIR ?=
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check bench install clean help deps deps-check mutants check-matrix check-programs abi
+.PHONY: all demo check bench install clean help deps deps-check mutants system check-matrix check-programs abi
 
 all: deps  ## build the library and the tool (build/tool/rseqkit)
 	@[ -f $(BUILD)/build.ninja ] || \
@@ -21,6 +21,7 @@ demo: all  ## count real files with per-CPU counters, check and time the result
 	@$(BUILD)/tool/rseqkit demo
 
 check: deps-check  ## build every way and run every test; ends with a line of counts
+	@-scripts/deps system
 	@scripts/check
 
 bench: all  ## measure beside what else one would use, and compare with the bars
@@ -30,6 +31,11 @@ install: all  ## install below PREFIX (default /usr/local, LIBDIR lib), staged i
 	@meson configure $(BUILD) -Dprefix="$(PREFIX)" -Dlibdir="$(LIBDIR)"
 	@ninja -C $(BUILD) --quiet
 	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild --quiet
+
+system: deps-check  ## run the tests on other kernels, libcs and machines, emulated [ROWS="6.1 7.x ..."], see tests/system/rows
+	@-scripts/deps system
+	@scripts/check --build gcc own musl
+	@tests/system/run $(BUILD) $(ROWS)
 
 mutants: deps-check  ## break the code in known ways and see that a test fails each time
 	@tests/mutants/run

@@ -7,10 +7,13 @@ happens after that is a result, and is never repeated.
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
+
+from tables import Unavailable
 
 BOOT_SECONDS = 60     # for the first process to speak; a few are usual
 SILENCE_SECONDS = 90  # beyond what a program may take
@@ -28,6 +31,13 @@ class Booted:
     kernel: str = None                        # its release
     problem: str = None                       # None if the list was worked off
     tail: list = field(default_factory=list)  # last lines, for a problem
+
+
+def need(row):
+    """Raises Unavailable where the row's machine can't be emulated."""
+    for program in (MACHINES[row.machine][0], 'cpio', 'readelf'):
+        if shutil.which(program) is None:
+            raise Unavailable(f'{program} is not installed')
 
 
 def command_of(row, kernel, initramfs):

@@ -44,7 +44,7 @@ class Packages:
         self.source, self.build, self.row = source, build, row
         self.machine = MACHINES[row.machine]
         self.triplet = self.machine['triplet']
-        self.libc_root = self.fetch(row.libc, 'libc6', 'libgcc-s1')[0]
+        self.libc_root = self.fetch(row.libc, 'libc6', 'libgcc-s1', 'busybox-static')[0]
 
     def fetch(self, suite, *patterns):
         folder = os.path.join(self.build, 'packages', f'{suite}-{self.machine["debian"]}')
@@ -177,6 +177,11 @@ def pack(folder, build, programs, packages):
     # Whatever ends a thread early loads it.
     place_linked(os.path.realpath(packages.library('libgcc_s.so.1')), root, packages,
                  f'/usr/lib/{packages.triplet}/libgcc_s.so.1')
+    # For system() and who looks for a program to run.
+    place(next(path for path in (os.path.join(packages.libc_root, where) for where in ('bin/busybox', 'usr/bin/busybox'))
+               if os.path.exists(path)), root, '/bin/busybox')
+    for name in ('sh', 'true'):
+        os.symlink('busybox', os.path.join(root, 'bin', name))
     with open(os.path.join(root, 'programs'), 'w', encoding='utf-8') as listing:
         for program in programs:
             listing.write('\t'.join([str(program.seconds_allowed), 'unplug' if program.unplug else 'plug', program.name,

@@ -39,7 +39,7 @@ static void on_interrupt(int signo)
 static void run_stepped(void)
 {
 	struct sigaction action = {.sa_handler = on_interrupt};
-	struct itimerval patience = {.it_value = {0, DEADLOCK_AFTER}};
+	struct itimerval patience = {.it_value = {slowness() / 2, DEADLOCK_AFTER}};
 
 	the_interrupted->prepare();
 	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
@@ -78,7 +78,7 @@ static int interrupt_after(int count, bool *last)
 /* The first end that isn't 0, or 0 if none of the operation's instructions minds a signal. */
 static inline int interrupt_everywhere(const struct interrupted *interrupted)
 {
-	const int stride = 1 + (int)slowness() / 4; /* not at every one where that would take minutes */
+	const int stride = 1 + (int)slowness() / 2; /* not at every one where that would take minutes */
 	int instructions = 0, status = 0;
 	bool last = false;
 

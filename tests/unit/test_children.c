@@ -233,7 +233,7 @@ static void vfork_with_signals(bool to_child)
 /* A child that does nothing: the parent's handler is delayed until it is registered, and alone, again. */
 static void signal_to_the_parent_of_a_vfork(void **state)
 {
-	const int rounds = 200;
+	const int rounds = (int)(200 / slowness());
 
 	(void)state;
 	NEEDS_VFORK();
@@ -250,7 +250,7 @@ static void signal_to_the_parent_of_a_vfork(void **state)
 /* In the bracket, handlers operate on both sides, by the fallback. The sender was created by an unregistered thread. */
 static void signals_in_the_bracket(void **state)
 {
-	const int rounds = 200;
+	const int rounds = (int)(200 / slowness());
 
 	(void)state;
 	NEEDS_VFORK();
@@ -278,17 +278,18 @@ static void *signals_unregistered(void *arg)
 
 static void signals_without_the_bracket(void **state)
 {
+	const int rounds = (int)(200 / slowness());
 	pthread_t thread;
 
 	(void)state;
 	NEEDS_VFORK();
 	NEEDS_UNREGISTERED_THREADS();
 	assert_int_equal(rk_counter_create(&counter), 0);
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < rounds; i++) {
 		assert_int_equal(create_unregistered(&thread, signals_unregistered, NULL), 0);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 	}
-	assert_int_equal(rk_counter_sum(counter), 400);
+	assert_int_equal(rk_counter_sum(counter), 2 * rounds);
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
