@@ -28,10 +28,6 @@
 
 #define RK_RSEQ_UNREGISTER 1 /* RSEQ_FLAG_UNREGISTER of include/uapi/linux/rseq.h */
 
-#ifndef RK_SIGNATURE
-#define RK_SIGNATURE 0 /* no port: never registered, see process.c */
-#endif
-
 /* The libc's syscall(), as a negative errno. */
 #define RK_SYSCALL(...)                                                                                                \
 	__extension__({                                                                                                \

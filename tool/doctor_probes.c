@@ -38,10 +38,6 @@
 #define MEMBARRIER_REGISTER_RSEQ (1 << 8)
 #define MEMBARRIER_ONE_CPU 1
 
-#ifndef RK_SIGNATURE
-#define RK_SIGNATURE 0 /* no port: nothing of ours is registered, so no probe needs it */
-#endif
-
 /* What a child says, one letter after the other. */
 enum {
 	SAID_READY = 'r',

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <rseqkit/api.h>
+#include <rseqkit/arch/arch.h>
 
 /*
  * The area: `struct rseq` of the kernel, the one structure per thread that the kernel and the thread share.
@@ -35,14 +36,6 @@ struct rk_area {
 /* cpu_id, read as int32_t, of a thread that isn't registered. Source: include/uapi/linux/rseq.h. */
 #define RK_CPU_ID_UNINITIALIZED (-1)
 #define RK_CPU_ID_REGISTRATION_FAILED (-2)
-
-/*
- * The signature: the word before every abort handler, equal to the one registered. Source: the C library's
- * bits/rseq.h. Not defined for architectures that this library has no port for.
- */
-#if defined(__x86_64__) || defined(__i386__)
-#define RK_SIGNATURE 0x53053053
-#endif
 
 /* Bytes: the length every kernel with rseq accepts, and the fields it covered when rseq was new. */
 #define RK_AREA_LENGTH_ORIGINAL 32

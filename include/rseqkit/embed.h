@@ -51,6 +51,10 @@
 /* The word before every abort handler, equal to the one registered. 0: not known for this architecture. */
 #if defined(__x86_64__) || defined(__i386__)
 #define RKE_SIGNATURE 0x53053053U
+#elif defined(__AARCH64EB__)
+#define RKE_SIGNATURE 0x00bc28d4U /* 0xd428bc00 as an instruction, whose bytes are always little-endian */
+#elif defined(__aarch64__)
+#define RKE_SIGNATURE 0xd428bc00U
 #elif defined(RSEQ_SIG)
 #define RKE_SIGNATURE ((uint32_t)RSEQ_SIG)
 #else
@@ -242,6 +246,11 @@ RKE_FUNCTION char *rke_thread_pointer(void)
 	char *pointer;
 
 	__asm__ __volatile__("mov %%gs:0, %0" : "=r"(pointer));
+	return pointer;
+#elif defined(__aarch64__)
+	char *pointer;
+
+	__asm__ __volatile__("mrs %x0, tpidr_el0" : "=r"(pointer));
 	return pointer;
 #else
 	return (char *)__builtin_thread_pointer();

@@ -89,6 +89,25 @@ leave:
 	return RK_OP_LEAVE;
 }
 
+/*
+ * The same with release order: who reads the slot from another CPU with acquire and finds `value` also finds what was
+ * stored before. For publishing a pointer.
+ */
+RK_INLINE enum rk_result RK_OP(store_if_equal_release) RK_OP_PARAMS(void *base, intptr_t expected, intptr_t value)
+{
+	RK_OP_CHECK
+	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(expected, unequal) RK_ASM_COMMIT_STORE_RELEASE(value),
+		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(expected), RK_IN_WORD(value)), leave, unequal);
+	return RK_DONE;
+unequal:
+	return RK_UNEQUAL;
+aborted:
+	return RK_ABORTED;
+leave:
+	return RK_OP_LEAVE;
+}
+
 #undef RK_OP
 #undef RK_OP_PARAMS
 #undef RK_OP_CHECK

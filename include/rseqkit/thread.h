@@ -13,7 +13,6 @@
 #define RSEQKIT_THREAD_H
 
 #include <rseqkit/abi.h>
-#include <rseqkit/arch/arch.h>
 
 /* Who made, and alone may undo, the registration of a thread's area. Numbers are ABI. */
 enum rk_owner {

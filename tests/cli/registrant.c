@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "../../src/thread_pointer.h"
 
 #define SIGNATURE 0x53053053
 #define OTHER_SIGNATURE 0x12345678
@@ -25,10 +26,7 @@ extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 
 static char *libc_area(void)
 {
-	char *pointer;
-
-	__asm__("mov %%fs:0, %0" : "=r"(pointer));
-	return pointer + __rseq_offset;
+	return rk_thread_pointer() + __rseq_offset;
 }
 
 static int register_with(uint32_t signature)

@@ -47,7 +47,7 @@ static volatile void *area(void)
 }
 
 #else
-#define SIGNATURE 0x53053053
+#include <rseqkit/arch/arch.h>
 
 struct abi {
 	uint32_t cpu_id_start, cpu_id;
@@ -92,7 +92,7 @@ __asm__(".globl __rseq_abi\n.type __rseq_abi, @tls_object\n.size __rseq_abi, 32\
 
 static int call(int flags)
 {
-	int saved = errno, r = syscall(SYS_rseq, &AREA, 32, flags, SIGNATURE) == 0 ? 0 : -errno;
+	int saved = errno, r = syscall(SYS_rseq, &AREA, 32, flags, RK_SIGNATURE) == 0 ? 0 : -errno;
 
 	errno = saved;
 	return r;

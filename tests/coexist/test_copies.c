@@ -286,14 +286,6 @@ static void rendezvous_taken(void **state)
 	assert_int_equal(in_child_with(address_taken, PROT_NONE), 0);
 }
 
-static char *thread_pointer(void)
-{
-	char *tp;
-
-	__asm__("mov %%fs:0, %0" : "=r"(tp));
-	return tp;
-}
-
 static __thread char private_area[32] __attribute__((__aligned__(32)));
 
 /*
@@ -303,7 +295,7 @@ static __thread char private_area[32] __attribute__((__aligned__(32)));
 static int foreign_first(int signature_only)
 {
 	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
-	void *area = signature_only ? (void *)(thread_pointer() + __rseq_offset) : private_area;
+	void *area = signature_only ? (void *)(rk_thread_pointer() + __rseq_offset) : private_area;
 	uint32_t signature = signature_only ? 0x12345678 : RK_SIGNATURE;
 
 	refused = true;

@@ -37,10 +37,7 @@ static const struct copy *load(const char *variable)
 
 static ptrdiff_t offset_of_block(void)
 {
-	char *tp;
-
-	__asm__("mov %%fs:0, %0" : "=r"(tp));
-	return (char *)&block - tp;
+	return (char *)&block - rk_thread_pointer();
 }
 
 static struct rk_rendezvous good_page(void)

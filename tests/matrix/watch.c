@@ -26,15 +26,17 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define GET_RSEQ_CONFIGURATION 0x420f /* include/uapi/linux/ptrace.h */
 #define IDS 4194305                   /* the kernel's PID_MAX_LIMIT and one */
 
+enum { IN_CALL = 1, USER_SPACE = 2, UNREGISTER = 4 };
+
 static uint8_t registrations[IDS]; /* of a thread, so far; at most 255 */
-static bool is_registered[IDS], in_call[IDS];
+static bool is_registered[IDS];
+static uint8_t calls[IDS]; /* what is known of the rseq call that a thread is in; 0 if in none */
 static unsigned threads, registered, twice, refused, left, left_initial, disagree;
 
 static void run(char **program)
@@ -54,24 +56,32 @@ static void run(char **program)
 	_exit(127);
 }
 
+/* An rseq call begins. */
+static void note(pid_t tid)
+{
+	struct __ptrace_syscall_info info;
+
+	if (syscall(SYS_ptrace, PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) <= 0)
+		return;
+	calls[tid] = (uint8_t)(IN_CALL | ((int64_t)info.seccomp.args[0] > 0 ? USER_SPACE : 0) |
+			       (info.seccomp.args[2] == 1 ? UNREGISTER : 0));
+}
+
 /* An rseq call has returned. */
 static void count(pid_t tid)
 {
-	struct user_regs_struct regs;
-	bool user_space, unregister;
+	struct __ptrace_syscall_info info;
 
-	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) != 0)
+	if (syscall(SYS_ptrace, PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) <= 0)
 		return;
-	user_space = (int64_t)regs.rdi > 0;
-	unregister = regs.rdx == 1;
-	if (regs.rax == 0 && unregister) {
+	if (info.exit.rval == 0 && (calls[tid] & UNREGISTER)) {
 		is_registered[tid] = false;
-	} else if (regs.rax == 0) {
+	} else if (info.exit.rval == 0) {
 		twice += is_registered[tid];
 		registered += registrations[tid] == 0;
 		registrations[tid] += registrations[tid] < UINT8_MAX;
 		is_registered[tid] = true;
-	} else if (!unregister && user_space && (int64_t)regs.rax != -EBUSY) {
+	} else if (!(calls[tid] & UNREGISTER) && (calls[tid] & USER_SPACE) && info.exit.rval != -EBUSY) {
 		refused++;
 	}
 }
@@ -102,7 +112,7 @@ static int on_event(pid_t tid, int event, pid_t initial)
 
 	switch (event) {
 	case PTRACE_EVENT_SECCOMP:
-		in_call[tid] = true;
+		note(tid);
 		return PTRACE_SYSCALL;
 	case PTRACE_EVENT_EXIT:
 		at_exit_of(tid, initial);
@@ -139,9 +149,9 @@ static int watch(pid_t initial)
 		if (status >> 16) {
 			how = on_event(tid, status >> 16, initial);
 		} else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-			if (in_call[tid])
+			if (calls[tid])
 				count(tid);
-			in_call[tid] = false;
+			calls[tid] = 0;
 		} else if (WSTOPSIG(status) != SIGSTOP) {
 			signal = WSTOPSIG(status);
 		}

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "../../src/thread_pointer.h"
 
 #ifdef WEAK
 #define KIND __attribute__((weak))
@@ -36,10 +37,9 @@ void *look(void *arg)
 {
 	const ptrdiff_t *offset = dlsym(RTLD_DEFAULT, "__rseq_offset");
 	const unsigned int *size = dlsym(RTLD_DEFAULT, "__rseq_size");
-	char *tp;
+	char *tp = rk_thread_pointer();
 
 	(void)arg;
-	__asm__("mov %%fs:0, %0" : "=r"(tp));
 	if (offset == NULL || size == NULL || offset != &__rseq_offset || size != &__rseq_size)
 		return "not the same objects";
 	if (__rseq_size < 20 || __rseq_flags != 0 || __rseq_offset == 0)

@@ -29,6 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <rseqkit.h>
+#include "../../src/thread_pointer.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -113,10 +114,7 @@ static inline struct rk_process_info process_info(void)
 /* The calling thread's area, whether registered or not. */
 static inline const volatile struct rk_area *area_here(void)
 {
-	char *tp;
-
-	__asm__("mov %%fs:0, %0" : "=r"(tp));
-	return (const volatile struct rk_area *)(tp + process_info().offset);
+	return rk_area_at(process_info().offset);
 }
 
 #ifndef __GLIBC__

@@ -3,8 +3,7 @@
  * fork and vfork: registrations and counts that carry over, a vfork child that is refused, a parent that isn't
  * poisoned.
  */
-#include "test.h"
-#include <sys/time.h>
+#include "interrupt.h"
 
 static struct rk_counter *counter;
 
@@ -166,17 +165,16 @@ static void bracket_makes_vfork_safe(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
-static volatile int steps, registered_in_child;
+static volatile int registered_in_child;
 
 /*
  * At an instruction of a bracket: a vfork child that brackets as well. It registers nobody, whatever the parent was
  * about to do.
  */
-static void bracket_in_child(int signo)
+static void bracket_in_child(void)
 {
 	pid_t pid = vfork();
 
-	(void)signo;
 	if (pid == 0) {
 		if (rk_vfork_begin() == 0)
 			(void)rk_vfork_end();
@@ -186,45 +184,36 @@ static void bracket_in_child(int signo)
 	}
 	if (pid > 0)
 		(void)waitpid(pid, NULL, 0);
-	steps++;
 }
 
-/* The processor's trap flag: a SIGTRAP behind each instruction from here on, but in handlers. */
-static inline void single_step(bool on)
+static void nothing(void)
 {
-	if (on)
-		__asm__ __volatile__("pushfq; orq $0x100, (%%rsp); popfq" : : : "memory", "cc");
-	else
-		__asm__ __volatile__("pushfq; andq $~0x100, (%%rsp); popfq" : : : "memory", "cc");
 }
 
-static int bracket_step_by_step(void)
+static void bracket(void)
 {
-	struct sigaction action = {.sa_handler = bracket_in_child};
+	CHECK(rk_vfork_begin() == 0);
+	CHECK(!kernel_says_any());
+	CHECK(rk_vfork_end() == 0);
+}
 
-	sigaction(SIGTRAP, &action, NULL);
-	for (int round = 0; round < 3; round++) {
-		single_step(true);
-		CHECK(rk_vfork_begin() == 0);
-		single_step(false);
-		CHECK(!kernel_says_any());
-		single_step(true);
-		CHECK(rk_vfork_end() == 0);
-		single_step(false);
-		CHECK(kernel_says_registered(rk_thread_area(), process_info().length));
-	}
-	CHECK(steps > 100);
+static int nobody_registered_in_the_child(void)
+{
+	CHECK(kernel_says_registered(rk_thread_area(), process_info().length));
 	CHECK(registered_in_child == 0);
 	return 0;
 }
 
 static void a_bracket_in_a_child_is_its_own(void **state)
 {
+	static const struct interrupted interrupted = {nothing, bracket, bracket_in_child,
+						       nobody_registered_in_the_child};
+
 	(void)state;
 	if (SANITIZED)
 		SKIP("a sanitizer's code would be stepped through as well");
 	NEEDS_RSEQ();
-	assert_int_equal(in_child(bracket_step_by_step), 0);
+	assert_int_equal(interrupt_everywhere(&interrupted), 0);
 }
 
 static int brackets_in_handlers, registered_inside;

@@ -4,36 +4,42 @@
  * from then on nothing may be stored in the first CPU's slot. A window without protection, in front of a section or
  * behind it, that a stress finds once in a while is found here every time.
  *
- * The stop is a breakpoint set by a tracer; instruction boundaries come from objdump.
+ * The stop is a breakpoint set by a tracer. Where instructions begin is seen by stepping through the operation.
  */
 #include "test.h"
 #include <elf.h>
-#include <link.h>
 #include <sched.h>
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 
-/* The operations, each in a function of its own that objdump can name. */
-__attribute__((__noinline__, __used__)) static enum rk_result op_add(void *item, int cpu)
+/* The operations, each in a function of its own: it is stepped through from its address to where it returns to. */
+__attribute__((__noinline__)) static enum rk_result op_add(void *item, int cpu)
 {
 	(void)cpu;
 	return rk_cpu_add(item, 1);
 }
 
-__attribute__((__noinline__, __used__)) static enum rk_result op_add_at(void *item, int cpu)
+__attribute__((__noinline__)) static enum rk_result op_add_at(void *item, int cpu)
 {
 	return rk_at_add(item, 1, cpu);
 }
 
-__attribute__((__noinline__, __used__)) static enum rk_result op_store(void *item, int cpu)
+__attribute__((__noinline__)) static enum rk_result op_store(void *item, int cpu)
 {
 	(void)cpu;
 	return rk_cpu_store_if_equal(item, 0, 1);
 }
 
-__attribute__((__noinline__, __used__)) static enum rk_result op_store_at(void *item, int cpu)
+__attribute__((__noinline__)) static enum rk_result op_store_at(void *item, int cpu)
 {
 	return rk_at_store_if_equal(item, 0, 1, cpu);
+}
+
+__attribute__((__noinline__)) static enum rk_result op_store_release(void *item, int cpu)
+{
+	(void)cpu;
+	return rk_cpu_store_if_equal_release(item, 0, 1);
 }
 
 static const struct {
@@ -41,7 +47,24 @@ static const struct {
 	enum rk_result (*run)(void *item, int cpu);
 } operations[] = {
 	{"op_add", op_add}, {"op_add_at", op_add_at}, {"op_store", op_store}, {"op_store_at", op_store_at},
+	{"op_store_release", op_store_release},
 };
+
+/* A breakpoint, what of a word it covers, and how far behind it the thread is when it stops there. */
+#ifdef __aarch64__
+#define BREAKPOINT 0xd4200000UL /* brk #0 */
+#define BREAKPOINT_MASK 0xffffffffUL
+#define BREAKPOINT_LENGTH 0
+#define PC(registers) ((registers).pc)
+#else
+#define BREAKPOINT 0xccUL /* int3 */
+#define BREAKPOINT_MASK 0xffUL
+#define BREAKPOINT_LENGTH 1
+#define PC(registers) ((registers).rip)
+#endif
+
+#define INSTRUCTIONS_MAX 64
+#define STEPS_MAX 100000 /* from the child's first stop to the operation, and through it */
 
 static void *item;
 static int cpus[2];
@@ -61,10 +84,18 @@ static int64_t peek(pid_t pid, int cpu)
 	return ptrace(PTRACE_PEEKDATA, pid, rk_percpu_slot(item, cpu), NULL);
 }
 
-/* The child: one operation, repeated until it is done somewhere, between two stops. */
-static void operate(size_t operation)
+/*
+ * The child: one operation, repeated until it is done somewhere, between two stops. Unless it is known to the kernel
+ * no stop aborts its sections: then it says itself which CPU it is on.
+ */
+static void operate(size_t operation, bool known)
 {
 	pin(0, cpus[0]);
+	if (!known) {
+		if (rk_vfork_begin() != 0)
+			_exit(98);
+		((volatile struct rk_area *)(uintptr_t)area_here())->cpu_id = (uint32_t)cpus[0];
+	}
 	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
 		_exit(99);
 	raise(SIGSTOP);
@@ -73,6 +104,33 @@ static void operate(size_t operation)
 			break;
 	raise(SIGSTOP);
 	_exit(0);
+}
+
+static struct user_regs_struct get_registers(pid_t pid)
+{
+	struct user_regs_struct registers = {0};
+	struct iovec vector = {&registers, sizeof(registers)};
+
+	ptrace(PTRACE_GETREGSET, pid, (void *)NT_PRSTATUS, &vector);
+	return registers;
+}
+
+static void set_registers(pid_t pid, struct user_regs_struct *registers)
+{
+	struct iovec vector = {registers, sizeof(*registers)};
+
+	ptrace(PTRACE_SETREGSET, pid, (void *)NT_PRSTATUS, &vector);
+}
+
+/* Where the function returns to whose first instruction is next. */
+static uintptr_t return_address(pid_t pid, const struct user_regs_struct *registers)
+{
+#ifdef __aarch64__
+	(void)pid;
+	return registers->regs[30];
+#else
+	return (uintptr_t)ptrace(PTRACE_PEEKDATA, pid, registers->rsp, NULL);
+#endif
 }
 
 /* Lets the child run to its next stop; the signal that stopped it. */
@@ -94,16 +152,16 @@ static int run_to(pid_t pid, uintptr_t address)
 	long text = ptrace(PTRACE_PEEKTEXT, pid, address, NULL);
 	int signal;
 
-	ptrace(PTRACE_POKETEXT, pid, address, (text & ~0xffL) | 0xcc);
+	ptrace(PTRACE_POKETEXT, pid, address, (text & ~(long)BREAKPOINT_MASK) | (long)BREAKPOINT);
 	signal = stop_signal(pid, true);
 	if (signal != SIGTRAP)
 		return signal == SIGSTOP ? 0 : -1;
 	ptrace(PTRACE_POKETEXT, pid, address, text);
-	ptrace(PTRACE_GETREGS, pid, NULL, &registers);
-	/* Unless the stop aborted a section: then ip is that of the abort handler. */
-	if (registers.rip == address + 1) {
-		registers.rip = address;
-		ptrace(PTRACE_SETREGS, pid, NULL, &registers);
+	registers = get_registers(pid);
+	/* Unless the stop aborted a section: then the thread is at the abort handler. */
+	if (PC(registers) == address + BREAKPOINT_LENGTH) {
+		PC(registers) = address;
+		set_registers(pid, &registers);
 	}
 	return 1;
 }
@@ -120,7 +178,7 @@ static int migrate_at(size_t operation, uintptr_t before, uintptr_t address, con
 	pid_t pid = fork();
 
 	if (pid == 0)
-		operate(operation);
+		operate(operation, true);
 	*problem = "the child didn't stop";
 	if (pid < 0 || stop_signal(pid, false) != SIGSTOP)
 		return -1;
@@ -148,46 +206,57 @@ static int migrate_at(size_t operation, uintptr_t before, uintptr_t address, con
 	return there;
 }
 
-/* Where this program was loaded: 0 unless position-independent. */
-static int load_address(struct dl_phdr_info *info, size_t size, void *address)
+static void add_address(uintptr_t address, uintptr_t *addresses, int *count)
 {
-	(void)size;
-	*(uintptr_t *)address = info->dlpi_addr;
-	return 1; /* the program itself comes first */
+	for (int i = 0; i < *count; i++)
+		if (addresses[i] == address)
+			return;
+	assert_true(*count < INSTRUCTIONS_MAX);
+	addresses[(*count)++] = address;
 }
 
-/* The addresses of the operation's instructions; how many there are. */
-static int instructions_of(size_t operation, uintptr_t *addresses, int most)
+/* Steps through the operation in a child, and adds the addresses of its instructions that aren't there yet. */
+static void step_through(size_t operation, bool known, uintptr_t *addresses, int *count)
 {
-	char command[160], line[256], header[64];
-	uintptr_t base = 0;
-	bool inside = false;
-	FILE *listing;
+	uintptr_t end = 0, address = 0;
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		operate(operation, known);
+	assert_true(pid > 0 && stop_signal(pid, false) == SIGSTOP);
+	for (int steps = 0; steps < STEPS_MAX && (end == 0 || address != end); steps++) {
+		struct user_regs_struct registers;
+
+		assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
+		assert_true(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
+		registers = get_registers(pid);
+		address = (uintptr_t)PC(registers);
+		if (end == 0 && address == (uintptr_t)operations[operation].run)
+			end = return_address(pid, &registers);
+		if (end != 0 && address != end)
+			add_address(address, addresses, count);
+	}
+	kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	assert_true(end != 0 && address == end);
+}
+
+/* The addresses of the operation's instructions, to its end and to its abort; how many there are. */
+static int instructions_of(size_t operation, uintptr_t *addresses)
+{
 	int count = 0;
 
-	snprintf(header, sizeof(header), "<%s>:", operations[operation].name);
-	snprintf(command, sizeof(command), "objdump -d --no-show-raw-insn -j .text /proc/%d/exe", (int)getpid());
-	dl_iterate_phdr(load_address, &base);
-	listing = popen(command, "r");
-	assert_non_null(listing);
-	while (fgets(line, sizeof(line), listing) != NULL) {
-		char *end;
-		uintptr_t address = (uintptr_t)strtoul(line, &end, 16);
-
-		if (strchr(line, '<') != NULL && strstr(line, ">:") != NULL)
-			inside = strstr(line, header) != NULL;
-		if (inside && end != line && *end == ':' && count < most)
-			addresses[count++] = base + address;
-	}
-	assert_int_equal(pclose(listing), 0);
+	step_through(operation, false, addresses, &count);
+	step_through(operation, true, addresses, &count);
 	return count;
 }
 
 /* The operation, migrated at each instruction, after an interruption at none and at each of those before it. */
 static int at_every_instruction(size_t operation)
 {
-	uintptr_t addresses[64];
-	int count = instructions_of(operation, addresses, 64), executed = 0;
+	uintptr_t addresses[INSTRUCTIONS_MAX];
+	int count = instructions_of(operation, addresses), executed = 0;
 
 	for (int i = 0; i < count; i++) {
 		for (int before = -1; before < i; before++) {

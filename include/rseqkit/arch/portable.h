@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * portable.h - the port without critical sections: everything compiles, every operation leaves with RK_NO_RSEQ.
+ * portable.h - what a port without critical sections has: everything compiles, every operation leaves with RK_NO_RSEQ.
  *
  * The statement of an operation keeps its operands and labels, so that compilers check them here as everywhere, and
  * holds no instruction.
@@ -8,9 +8,12 @@
 #ifndef RSEQKIT_ARCH_PORTABLE_H
 #define RSEQKIT_ARCH_PORTABLE_H
 
-#include <rseqkit/abi.h>
-
 #define RK_HAVE_SECTIONS 0
+
+/* Not known: nothing is ever registered. */
+#ifndef RK_SIGNATURE
+#define RK_SIGNATURE 0
+#endif
 
 #define RK_SECTION(exits, body, inputs, ...)                                                                           \
 	do {                                                                                                           \

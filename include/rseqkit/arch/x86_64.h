@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x86_64.h - the primitives of a critical section on x86-64.
+ * x86_64.h - the port to x86-64: see section.h for what each primitive is.
  *
- * An operation (ops_body.h) is a string of these, in this order:
- *
- *   RK_ASM_EXIT(label)       one table entry per way out that isn't the end
- *   RK_ASM_INDEX_*           load the index into the temporary, leave if the thread has no rseq, scale it
- *   ...                      loads, compares, private stores
- *   RK_ASM_COMMIT_*          the one store that others can see; the section's end label is inside it
- *
- * RK_SECTION puts around them what every section has: the descriptor and its entries in the tables that debuggers
- * and binary tools read, the store that begins it, and the abort handler, out of line, behind its signature.
- *
- * Between begin and commit nothing may change an input (a retry needs it), store to memory that others can see, call,
- * or enter the kernel. The temporary is rax; %fs is applied inside the section, so a fiber that moved to another
- * thread between two operations keeps no stale area.
+ * The temporary is rax; %fs is applied inside the section, so a fiber that moved to another thread between two
+ * operations keeps no stale area.
  *
  * The form of each primitive is the fastest of those that were tried (bench/METHOD.md says how). What a section costs
  * at least are its two stores, to the area and to the slot. AMD's Zen 4 commits stores to two cache lines in two
@@ -29,41 +18,12 @@
 #ifndef RSEQKIT_ARCH_X86_64_H
 #define RSEQKIT_ARCH_X86_64_H
 
-#include <rseqkit/abi.h>
+#define RK_SIGNATURE 0x53053053
 
-#define RK_HAVE_SECTIONS 1
+#ifndef RK_NO_SECTIONS
+#include <rseqkit/arch/section.h>
 
-#define RK_ASM_STR_(x) #x
-#define RK_ASM_STR(x) RK_ASM_STR_(x)
-
-/*
- * Numbered by %=, which is unique in every emitted copy of an asm statement: 0 operation, 1 start, 2 end, 3
- * descriptor, 4 abort.
- */
-#define RK_ASM_L(n) ".Lrk" #n "_%="
-
-/*
- * Sections carry "?" so that an operation inlined into a C++ COMDAT function is kept or dropped with it, and "o"
- * (link order) so that --gc-sections drops exactly the entries of functions that are dropped.
- */
-#define RK_ASM_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, " RK_ASM_L(0) "\n\t"
-
-#define RK_ASM_TABLE                                                                                                   \
-	RK_ASM_L(0) ":\n\t"                                                                                            \
-	RK_ASM_SECTION("__rseq_cs")                                                                                    \
-	".balign 32\n\t"                                                                                               \
-	RK_ASM_L(3) ":\n\t"                                                                                            \
-	".long 0, 0\n\t"                                                                                               \
-	".quad " RK_ASM_L(1) ", " RK_ASM_L(2) " - " RK_ASM_L(1) ", " RK_ASM_L(4) "\n\t"                                \
-	".popsection\n\t"                                                                                              \
-	RK_ASM_SECTION("__rseq_cs_ptr_array")                                                                          \
-	".quad " RK_ASM_L(3) "\n\t"                                                                                    \
-	".popsection\n\t"
-
-#define RK_ASM_EXIT(label)                                                                                             \
-	RK_ASM_SECTION("__rseq_exit_point_array")                                                                      \
-	".quad " RK_ASM_L(1) ", %l[" #label "]\n\t"                                                                    \
-	".popsection\n\t"
+#define RK_ASM_CLOBBERS "rax"
 
 /*
  * The store of the descriptor activates the section; the start label follows at once, or a preemption in between
@@ -111,9 +71,20 @@
 	"cmpq %[" #operand "], " RK_ASM_SLOT "\n\t"                                                                    \
 	"jne %l[" #label "]\n\t"
 
+/*
+ * Stays while the slot's word equals the operand: inside a section until somebody changes the word, or an abort comes.
+ * For probes of what aborts a section.
+ */
+#define RK_ASM_WHILE_EQUAL(operand)                                                                                    \
+	RK_ASM_L(5) ":\n\t"                                                                                            \
+	"cmpq %[" #operand "], " RK_ASM_SLOT "\n\t"                                                                    \
+	"je " RK_ASM_L(5) "\n\t"
+
 /* Commits: one instruction, the end label right behind it. */
 #define RK_ASM_COMMIT_ADD(operand) "addq %[" #operand "], " RK_ASM_SLOT "\n" RK_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE(operand) "movq %[" #operand "], " RK_ASM_SLOT "\n" RK_ASM_L(2) ":\n\t"
+/* With release order, which every store has here. */
+#define RK_ASM_COMMIT_STORE_RELEASE(operand) RK_ASM_COMMIT_STORE(operand)
 /* Nothing to store for others: what was read goes to the caller's own memory, and that store is the last. */
 #define RK_ASM_COMMIT_LOAD(pointer)                                                                                    \
 	"movq " RK_ASM_SLOT ", %%rax\n\t"                                                                              \
@@ -128,18 +99,6 @@
 	"jmp %l[aborted]\n\t"                                                                                          \
 	".subsection 0\n\t"
 
-/*
- * The statement. `exits` are RK_ASM_EXIT entries, `body` runs from the index to the commit, `inputs` is a list of
- * operands, and the rest are the labels besides `aborted`. There are no outputs: gcc before 11.5, 12.4, 13.3 and 14.1
- * takes wrong values for the outputs of an asm goto, so results go through pointers.
- */
-#define RK_SECTION(exits, body, inputs, ...)                                                                           \
-	__asm__ __volatile__ goto(RK_ASM_TABLE exits RK_ASM_BEGIN body RK_ASM_ABORT                                    \
-				  :                                                                                    \
-				  : [area] "r"(rk_area_offset), inputs                                                 \
-				  : "memory", "cc", "rax"                                                              \
-				  : aborted, __VA_ARGS__)
-
 /* Operands: a pointer or number in a register, a word also as an immediate where it fits. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD(name) [name] "er"(name)
@@ -150,4 +109,5 @@
 			     : [value] "=r"(result)                                                                    \
 			     : [area] "r"(rk_area_offset))
 
+#endif /* RK_NO_SECTIONS */
 #endif /* RSEQKIT_ARCH_X86_64_H */

@@ -19,5 +19,8 @@ int main()
 	if (result != RK_WRONG_CPU && result != RK_NO_RSEQ)
 		return 2;
 	result = rk_at_store_if_equal(base, 0, 1, -1);
-	return result == RK_WRONG_CPU || result == RK_NO_RSEQ ? 0 : 3;
+	if (result != RK_WRONG_CPU && result != RK_NO_RSEQ)
+		return 3;
+	result = rk_at_store_if_equal_release(base, 0, 1, -1);
+	return result == RK_WRONG_CPU || result == RK_NO_RSEQ ? 0 : 4;
 }

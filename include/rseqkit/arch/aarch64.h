@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aarch64.h - the port to 64-bit Arm, of either byte order: see section.h for what each primitive is.
+ *
+ * The temporaries are x16 and x17. From the begin to the index x17 is the area, then x16 is the slot's address and x17
+ * free. The thread pointer is read in the statement itself, so a fiber that moved to another thread between two
+ * operations keeps no stale area. All ways out are conditional branches, which reach 1 MiB; tbz would reach 32 KiB.
+ *
+ * Memory order. Relaxed stores need no barrier among the users of one slot, although this machine lets others see
+ * stores out of order. Those users run on the slot's CPU one after the other, and a CPU sees its own accesses in
+ * program order. A thread that migrates takes its order along: the scheduler lets nobody run it elsewhere before what
+ * it did here is visible there. A concurrency id changes hands between CPUs in the scheduler too, behind the full
+ * barrier with which every switch begins (kernel/sched/core.c, __schedule()).
+ * Release is for who is none of them: another CPU that reads the slot with acquire, say, and follows the pointer that
+ * it finds there. So a commit may be a store-release: one instruction, like the plain one. A barrier before a plain
+ * store would do as well, and cost more. Loads have no acquire form: what users of a slot find in it was stored by
+ * one of them.
+ */
+#ifndef RSEQKIT_ARCH_AARCH64_H
+#define RSEQKIT_ARCH_AARCH64_H
+
+/* Instructions are little-endian whatever data are: the same four bytes, read as a word of data. */
+#define RK_ASM_SIGNATURE 0xd428bc00 /* brk #0x45e0 */
+#ifdef __AARCH64EB__
+#define RK_SIGNATURE 0x00bc28d4
+#else
+#define RK_SIGNATURE RK_ASM_SIGNATURE
+#endif
+
+#ifndef RK_NO_SECTIONS
+#include <rseqkit/arch/section.h>
+
+#define RK_ASM_CLOBBERS "x16", "x17"
+
+/*
+ * The store of the descriptor activates the section; the start label follows at once, or a preemption in between
+ * would be missed.
+ */
+#define RK_ASM_BEGIN                                                                                                   \
+	"adrp x16, " RK_ASM_L(3) "\n\t"                                                                                \
+	"add x16, x16, :lo12:" RK_ASM_L(3) "\n\t"                                                                      \
+	"mrs x17, tpidr_el0\n\t"                                                                                       \
+	"add x17, x17, %x[area]\n\t"                                                                                   \
+	"str x16, [x17, #8]\n"                                                                                         \
+	RK_ASM_L(1) ":\n\t"
+
+#define RK_ASM_SCALE "add x16, %x[base], x16, lsl #" RK_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
+
+/* By current CPU: a negative cpu_id means that this thread has no rseq, now. */
+#define RK_ASM_INDEX_CPU                                                                                               \
+	"ldr w16, [x17, #4]\n\t"                                                                                       \
+	"cmp w16, #0\n\t"                                                                                              \
+	"b.lt %l[leave]\n\t"                                                                                           \
+	RK_ASM_SCALE
+
+/* By concurrency id: mm_cid of an unregistered thread reads 0, so the sign of cpu_id is tested as well. */
+#define RK_ASM_INDEX_CID                                                                                               \
+	"ldr w16, [x17, #4]\n\t"                                                                                       \
+	"cmp w16, #0\n\t"                                                                                              \
+	"b.lt %l[leave]\n\t"                                                                                           \
+	"ldr w16, [x17, #24]\n\t"                                                                                      \
+	RK_ASM_SCALE
+
+/* By explicit CPU, which the caller has checked not to be negative: an unregistered thread is on no CPU. */
+#define RK_ASM_INDEX_AT                                                                                                \
+	"ldr w16, [x17, #4]\n\t"                                                                                       \
+	"cmp w16, %w[cpu]\n\t"                                                                                         \
+	"b.ne %l[leave]\n\t"                                                                                           \
+	RK_ASM_SCALE
+
+/* Leave for `label` unless the slot's word equals the operand. */
+#define RK_ASM_UNLESS_EQUAL(operand, label)                                                                            \
+	"ldr x17, [x16]\n\t"                                                                                           \
+	"cmp x17, %x[" #operand "]\n\t"                                                                                \
+	"b.ne %l[" #label "]\n\t"
+
+/*
+ * Stays while the slot's word equals the operand: inside a section until somebody changes the word, or an abort comes.
+ * For probes of what aborts a section.
+ */
+#define RK_ASM_WHILE_EQUAL(operand)                                                                                    \
+	RK_ASM_L(5) ":\n\t"                                                                                            \
+	"ldr x17, [x16]\n\t"                                                                                           \
+	"cmp x17, %x[" #operand "]\n\t"                                                                                \
+	"b.eq " RK_ASM_L(5) "\n\t"
+
+/* Commits: one store, the end label right behind it. */
+#define RK_ASM_COMMIT_ADD(operand)                                                                                     \
+	"ldr x17, [x16]\n\t"                                                                                           \
+	"add x17, x17, %x[" #operand "]\n\t"                                                                           \
+	"str x17, [x16]\n" RK_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_STORE(operand) "str %x[" #operand "], [x16]\n" RK_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_STORE_RELEASE(operand) "stlr %x[" #operand "], [x16]\n" RK_ASM_L(2) ":\n\t"
+/* Nothing to store for others: what was read goes to the caller's own memory, and that store is the last. */
+#define RK_ASM_COMMIT_LOAD(pointer)                                                                                    \
+	"ldr x17, [x16]\n\t"                                                                                           \
+	"str x17, [%x[" #pointer "]]\n" RK_ASM_L(2) ":\n\t"
+
+/*
+ * The signature is an instruction, so disassemblers stay in step. The kernel's diversion is no indirect branch: no
+ * landing pad is needed where branch targets are enforced.
+ */
+#define RK_ASM_ABORT                                                                                                   \
+	".subsection 1\n\t"                                                                                            \
+	".inst " RK_ASM_STR(RK_ASM_SIGNATURE) "\n"                                                                     \
+	RK_ASM_L(4) ":\n\t"                                                                                            \
+	"b %l[aborted]\n\t"                                                                                            \
+	".subsection 0\n\t"
+
+/* Operands: a pointer or number in a register, a word also as the register that reads zero. */
+#define RK_IN(name) [name] "r"(name)
+#define RK_IN_WORD(name) [name] "rZ"(name)
+
+/* Reads one 32-bit field of the calling thread's area, given by its byte offset as a literal. */
+#define RK_AREA_READ(result, field)                                                                                    \
+	__asm__ __volatile__("mrs %x[value], tpidr_el0\n\t"                                                            \
+			     "add %x[value], %x[value], %x[area]\n\t"                                                  \
+			     "ldr %w[value], [%x[value], #" #field "]"                                                 \
+			     : [value] "=&r"(result)                                                                   \
+			     : [area] "r"(rk_area_offset))
+
+#endif /* RK_NO_SECTIONS */
+#endif /* RSEQKIT_ARCH_AARCH64_H */

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* i386.h - 32-bit x86: the signature, with which the library shares areas with others there. No critical sections. */
+#ifndef RSEQKIT_ARCH_I386_H
+#define RSEQKIT_ARCH_I386_H
+
+#define RK_SIGNATURE 0x53053053
+
+#endif /* RSEQKIT_ARCH_I386_H */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * section.h - what a critical section has on every 64-bit machine: its descriptor, its entries in the tables that
+ * debuggers and binary tools read, and the statement that holds it. A port (arch.h) includes this and adds:
+ *
+ *   RK_ASM_BEGIN      stores the descriptor into the area, which activates the section; the start label follows at once
+ *   RK_ASM_ABORT      the abort handler, out of line, behind its signature
+ *   RK_ASM_CLOBBERS   the registers that its primitives use
+ *   RK_ASM_INDEX_*    load the index, leave if the thread has no rseq, find the index's slot
+ *   RK_ASM_...        loads and compares
+ *   RK_ASM_COMMIT_*   the one store that others can see; the section's end label is inside it
+ *   RK_IN, RK_IN_WORD, RK_AREA_READ
+ *
+ * An operation (ops_body.h) is a string of these, in this order: RK_ASM_EXIT for each way out that isn't the end, an
+ * index, loads and compares, a commit. Between begin and commit nothing may change an input (a retry needs it), store
+ * to memory that others can see, call, or enter the kernel.
+ */
+#ifndef RSEQKIT_ARCH_SECTION_H
+#define RSEQKIT_ARCH_SECTION_H
+
+#define RK_HAVE_SECTIONS 1
+
+#define RK_ASM_STR_(x) #x
+#define RK_ASM_STR(x) RK_ASM_STR_(x)
+
+/*
+ * Numbered by %=, which is unique in every emitted copy of an asm statement: 0 operation, 1 start, 2 end, 3
+ * descriptor, 4 abort, 5 loop.
+ */
+#define RK_ASM_L(n) ".Lrk" #n "_%="
+
+/*
+ * Sections carry "?" so that an operation inlined into a C++ COMDAT function is kept or dropped with it, and "o"
+ * (link order) so that --gc-sections drops exactly the entries of functions that are dropped.
+ */
+#define RK_ASM_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, " RK_ASM_L(0) "\n\t"
+
+#define RK_ASM_TABLE                                                                                                   \
+	RK_ASM_L(0) ":\n\t"                                                                                            \
+	RK_ASM_SECTION("__rseq_cs")                                                                                    \
+	".balign 32\n\t"                                                                                               \
+	RK_ASM_L(3) ":\n\t"                                                                                            \
+	".long 0, 0\n\t"                                                                                               \
+	".quad " RK_ASM_L(1) ", " RK_ASM_L(2) " - " RK_ASM_L(1) ", " RK_ASM_L(4) "\n\t"                                \
+	".popsection\n\t"                                                                                              \
+	RK_ASM_SECTION("__rseq_cs_ptr_array")                                                                          \
+	".quad " RK_ASM_L(3) "\n\t"                                                                                    \
+	".popsection\n\t"
+
+#define RK_ASM_EXIT(label)                                                                                             \
+	RK_ASM_SECTION("__rseq_exit_point_array")                                                                      \
+	".quad " RK_ASM_L(1) ", %l[" #label "]\n\t"                                                                    \
+	".popsection\n\t"
+
+/*
+ * The statement. `exits` are RK_ASM_EXIT entries, `body` runs from the index to the commit, `inputs` is a list of
+ * operands, and the rest are the labels besides `aborted`. There are no outputs: gcc before 11.5, 12.4, 13.3 and 14.1
+ * takes wrong values for the outputs of an asm goto, so results go through pointers.
+ */
+#define RK_SECTION(exits, body, inputs, ...)                                                                           \
+	__asm__ __volatile__ goto(RK_ASM_TABLE exits RK_ASM_BEGIN body RK_ASM_ABORT                                    \
+				  :                                                                                    \
+				  : [area] "r"(rk_area_offset), inputs                                                 \
+				  : "memory", "cc", RK_ASM_CLOBBERS                                                    \
+				  : aborted, __VA_ARGS__)
+
+#endif /* RSEQKIT_ARCH_SECTION_H */
