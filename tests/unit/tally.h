@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tally.h - words in per-CPU memory, operations on them, and what a thread believes to have done.
+ *
+ * The invariant: a tally counts RK_DONE only, so the sum of a word over its slots equals the sum of all tallies of it.
+ * Words that are swapped hold a number and its complement, so that a torn load, or a store of anything else, shows at
+ * once.
+ */
+#ifndef TALLY_H
+#define TALLY_H
+
+#include "test.h"
+
+enum index { BY_CPU, BY_CID, BY_AT, INDICES };
+
+#define HALF (4 * sizeof(intptr_t)) /* bits */
+#define LOW (UINTPTR_MAX >> HALF)
+
+/* A number and its complement, each in half a word. */
+static intptr_t paired(uintptr_t number)
+{
+	return (intptr_t)(number << HALF | (~number & LOW));
+}
+
+static uintptr_t number_of(intptr_t pair)
+{
+	return (uintptr_t)pair >> HALF;
+}
+
+/* An item of the pool: all words by each kind of index. */
+struct words {
+	intptr_t added[INDICES], swapped[INDICES];
+};
+
+static const struct words new_words = {.swapped = {(intptr_t)LOW, (intptr_t)LOW, (intptr_t)LOW}};
+
+/* What a thread, or its handler, believes to have done. Unsigned: numbers wrap. */
+struct tally {
+	uint64_t added[INDICES], swapped[INDICES], counted, taken;
+	uint64_t adds[INDICES], aborted, unequal, elsewhere, refused;
+	uint64_t lives, handlers;
+};
+
+static struct words *shared;
+static struct rk_counter *counter;
+static int wrong; /* expectations that failed */
+
+/* For any thread, and handlers: says what failed, a few times, and goes on. */
+#define EXPECT(condition)                                                                                              \
+	do {                                                                                                           \
+		if (!(condition) && __atomic_fetch_add(&wrong, 1, __ATOMIC_RELAXED) < 10)                              \
+			dprintf(STDERR_FILENO, "# %s:%d: %s\n", __FILE__, __LINE__, #condition);                       \
+	} while (0)
+
+/* xorshift64 */
+static uint64_t draw(uint64_t *random)
+{
+	*random ^= *random << 13;
+	*random ^= *random >> 7;
+	*random ^= *random << 17;
+	return *random;
+}
+
+/* One of the possible CPUs, online or not. */
+static int any_cpu(uint64_t *random)
+{
+	int cpu = -1;
+
+	for (int n = (int)(draw(random) % (unsigned)rk_cpus_count()); n >= 0; n--)
+		cpu = rk_cpus_next(cpu);
+	return cpu;
+}
+
+static enum rk_result load(enum index index, const void *word, intptr_t *value, int cpu)
+{
+	return index == BY_CPU ? rk_cpu_load(word, value) :
+	       index == BY_CID ? rk_cid_load(word, value) :
+				 rk_at_load(word, value, cpu);
+}
+
+static enum rk_result add(enum index index, void *word, intptr_t value, int cpu)
+{
+	return index == BY_CPU ? rk_cpu_add(word, value) :
+	       index == BY_CID ? rk_cid_add(word, value) :
+				 rk_at_add(word, value, cpu);
+}
+
+static enum rk_result swap(enum index index, void *word, intptr_t expected, intptr_t value, int cpu)
+{
+	return index == BY_CPU ? rk_cpu_store_if_equal(word, expected, value) :
+	       index == BY_CID ? rk_cid_store_if_equal(word, expected, value) :
+				 rk_at_store_if_equal(word, expected, value, cpu);
+}
+
+static void tally_result(struct tally *t, enum rk_result result)
+{
+	EXPECT(result >= RK_DONE && result <= RK_NO_RSEQ);
+	t->aborted += result == RK_ABORTED;
+	t->unequal += result == RK_UNEQUAL;
+	t->elsewhere += result == RK_WRONG_CPU;
+	t->refused += result == RK_NO_RSEQ;
+}
+
+/* Increments by value: of what was read before, possibly on another CPU, or before a handler's increment. */
+static void increment(struct tally *t, enum index index, int cpu)
+{
+	intptr_t seen = 0, *word = &shared->swapped[index];
+	enum rk_result result = load(index, word, &seen, cpu);
+
+	tally_result(t, result);
+	if (result != RK_DONE) {
+		EXPECT(seen == 0);
+		return;
+	}
+	EXPECT(seen == paired(number_of(seen)));
+	result = swap(index, word, seen, paired(number_of(seen) + 1), cpu);
+	tally_result(t, result);
+	t->swapped[index] += result == RK_DONE;
+}
+
+/* One operation of each kind, by an index that is drawn. In handlers too. */
+static void operate(struct tally *t, uint64_t *random)
+{
+	enum index index = (enum index)(draw(random) % INDICES);
+	int cpu = draw(random) % 8 == 0 ? any_cpu(random) : rk_cpu();
+	intptr_t value = (intptr_t)draw(random);
+	enum rk_result result = add(index, &shared->added[index], value, cpu);
+
+	tally_result(t, result);
+	t->added[index] += result == RK_DONE ? (uint64_t)value : 0;
+	t->adds[index] += result == RK_DONE;
+	EXPECT(rk_at_add(&shared->added[BY_AT], value, -1) == RK_WRONG_CPU || !RK_HAVE_SECTIONS);
+	increment(t, index, cpu);
+	rk_counter_add(counter, value);
+	t->counted += (uint64_t)value;
+}
+
+static void fold(struct tally *into, const struct tally *from)
+{
+	uint64_t *to = (uint64_t *)into;
+	const uint64_t *what = (const uint64_t *)from;
+
+	for (size_t i = 0; i < sizeof(*into) / sizeof(*to); i++)
+		__atomic_fetch_add(&to[i], what[i], __ATOMIC_RELAXED);
+}
+
+static uint64_t sum_of(const intptr_t *word, bool paired_words)
+{
+	uint64_t sum = 0;
+
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+		intptr_t value = *(const volatile intptr_t *)rk_percpu_slot(word, cpu);
+
+		sum += paired_words ? number_of(value) : (uint64_t)value;
+	}
+	return sum;
+}
+
+#endif /* TALLY_H */
