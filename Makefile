@@ -34,7 +34,7 @@ install: all  ## install below PREFIX (default /usr/local, LIBDIR lib), staged i
 
 system: deps-check  ## run the tests on other kernels, libcs and machines, emulated [ROWS="6.1 7.x ..."], see tests/system/rows
 	@-scripts/deps system
-	@scripts/check --build gcc own musl
+	@scripts/check --build gcc own musl arm64 arm64-own arm64-clang
 	@tests/system/run $(BUILD) $(ROWS)
 
 mutants: deps-check  ## break the code in known ways and see that a test fails each time

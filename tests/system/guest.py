@@ -8,7 +8,6 @@ import os
 import re
 import select
 import shutil
-import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from tables import Unavailable
 
 BOOT_SECONDS = 60     # for the first process to speak; a few are usual
 SILENCE_SECONDS = 90  # beyond what a program may take
+POWER_OFF_SECONDS = 10
 ATTEMPTS = 3
 
 # `-cpu max,-cx16`: QEMU 7.2 now and then panics guests right after a cmpxchg16b.
@@ -71,12 +71,12 @@ class Console:
         line, self.rest = self.rest.split(b'\n', 1)
         return line.decode('utf-8', 'replace').strip('\r')
 
-    def close(self):
-        """Ends the emulator, if it hasn't ended by itself in a moment."""
+    def close(self, ended):
+        """Ends the emulator; one that has `ended` its work may still be powering off."""
         try:
-            self.process.wait(10)
+            self.process.wait(POWER_OFF_SECONDS if ended else 0)
         except subprocess.TimeoutExpired:
-            self.process.send_signal(signal.SIGKILL)
+            self.process.kill()
             self.process.wait()
         self.process.stdout.close()
         self.file.close()
@@ -124,16 +124,14 @@ def follow(console, programs):
 
 def boot(folder, row, kernel, initramfs, programs):
     """Boots the row's machine and runs its programs."""
-    for attempt in range(ATTEMPTS):
-        console = Console(command_of(row, kernel, initramfs), os.path.join(folder, 'console'))
-        try:
-            release = wait_for_init(console)
-            if release is not None:
-                problem, tail = follow(console, programs)
-                return Booted(release, problem, tail)
-        finally:
-            console.process.poll() is None and release is None and console.process.kill()
-            console.close()
-    with open(os.path.join(folder, 'console'), encoding='utf-8', errors='replace') as file:
+    path = os.path.join(folder, 'console')
+    for _ in range(ATTEMPTS):
+        console = Console(command_of(row, kernel, initramfs), path)
+        release = wait_for_init(console)
+        problem, tail = follow(console, programs) if release else (None, [])
+        console.close(release and not problem)
+        if release:
+            return Booted(release, problem, tail)
+    with open(path, encoding='utf-8', errors='replace') as file:
         return Booted(None, f'the boot died {ATTEMPTS} times before the first process spoke',
                       file.read().splitlines()[-20:])

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 
 from tables import Unavailable
 
-# Per machine: Debian's name of it, its folder of libraries, and its folder of builds' cross libraries if it isn't ours.
+# Per machine: Debian's name of it, its folder of libraries, and the folder of a build whose name is another.
 MACHINES = {
     'x86_64': {'debian': 'amd64', 'triplet': 'x86_64-linux-gnu', 'builds': {'gcc': '.'}},
-    'aarch64': {'debian': 'arm64', 'triplet': 'aarch64-linux-gnu', 'builds': {}},
+    'aarch64': {'debian': 'arm64', 'triplet': 'aarch64-linux-gnu', 'builds': {'gcc': 'arm64', 'own': 'arm64-own',
+                                                                             'clang': 'arm64-clang'}},
 }
-STRESS_DIVISOR = '20'  # emulated, programs take ten times as long, and some have many rounds
-STRESS_MS = '3000'
+# Emulated, programs take ten times as long, and some have many rounds; the stress lasts for the quotient.
+SLOWNESS = 50
+STRESS_MS = 150000
 
 
 @dataclass
@@ -131,7 +133,7 @@ def select(row, selection, build, packages):
         if not found:
             raise SystemExit(f'selection: no test of {line.build} matches {line.tests}')
         for program in found:
-            program.environment.update({'TEST_DIVISOR': STRESS_DIVISOR, 'STRESS_MS': STRESS_MS, 'PATH': '/bin'})
+            program.environment.update({'TEST_DIVISOR': str(SLOWNESS), 'STRESS_MS': str(STRESS_MS), 'PATH': '/bin'})
             program.environment.update(word.split('=', 1) for word in line.environment.split())
         programs += found
     return programs
@@ -164,10 +166,10 @@ def place_linked(path, root, packages, target=None):
 def pack(folder, build, programs, packages):
     """Makes the initramfs; its path."""
     root = os.path.join(folder, 'root')
-    os.makedirs(os.path.join(root, 'usr', 'lib64'))
     for link in ('lib', 'lib64'):
+        os.makedirs(os.path.join(root, 'usr', link))
         os.symlink('usr/' + link, os.path.join(root, link))
-    own = os.path.join(build, packages.machine['builds'].get('gcc', 'arm64'))
+    own = os.path.join(build, packages.machine['builds']['gcc'])
     place(os.path.join(own, 'tests', 'system', 'init'), root, '/init')
     for program in programs:
         files = {program.arguments[0]} | program.files

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""Runs this project's test programs on other kernels, C libraries and architectures, in machines that QEMU emulates.
+
+usage: run BUILD-DIR [ROW... | quick | normal | all]     rows as in the file `rows`; without one, the normal and quick ones
+
+Below BUILD-DIR are the builds that scripts/check makes, and here BUILD-DIR/packages for what is fetched and
+BUILD-DIR/system/ROW for each row: its initramfs, its console, and a test log like meson's, for scripts/summary. Ends
+with a table and the line "N passed, N failed, N skipped". Exit status: 0 if nothing failed, 1 if something did, 2
+wrong usage.
+"""
+import importlib.machinery
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import guest
+import image
+from tables import read_table, Row, Selected, Unavailable
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+SOURCE = os.path.dirname(os.path.dirname(HERE))
+
+
+def load_summary():
+    loader = importlib.machinery.SourceFileLoader('summary', os.path.join(SOURCE, 'scripts', 'summary'))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader('summary', loader))
+    loader.exec_module(module)
+    return module
+
+
+def compared(job, program):
+    """What the doctor said, held against what is known of the row, as TAP."""
+    path = os.path.join(job.folder, 'doctor.json')
+    start = program.output.find('{')
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(program.output[start:] if start >= 0 else program.output)
+    return subprocess.run([os.path.join(HERE, 'kernels'), 'compare', job.row.name, path], capture_output=True, text=True)
+
+
+def mended(output):
+    """cmocka's TAP as scripts/summary reads it."""
+    return subprocess.run([os.path.join(SOURCE, 'tests', 'tap'), 'cat'], input=output, capture_output=True, text=True,
+                          check=True).stdout
+
+
+def entry(job, program):
+    """One test of the log. A program that prints no TAP is one result, by its exit status."""
+    end, number = program.end
+    output, good = program.output, end == 'exit' and number == 0
+    if program.name == 'doctor':
+        compare = compared(job, program)
+        output, good = compare.stdout + compare.stderr, compare.returncode == 0
+    else:
+        output = mended(output)
+    if program.unplugged is not None:
+        good = good and program.unplugged > 0
+        output += f'\n{"" if program.unplugged else "not "}ok - CPUs brought back {program.unplugged} times\n'
+    if not good:
+        output += f'\n# ended with {end} {number}\n'
+    return {'name': program.name, 'stdout': output, 'duration': program.seconds,
+            'result': 'OK' if good else 'TIMEOUT' if end == 'timeout' else 'FAIL'}
+
+
+@dataclass
+class Job:
+    """A row that is ready to boot, or the reason why it can't be."""
+    row: Row
+    folder: str
+    kernel: str = None
+    initramfs: str = None
+    programs: list = None
+    missing: str = None
+    booted: guest.Booted = None
+    seconds: float = 0
+
+
+def prepare(row, selection, build):
+    folder = os.path.join(build, 'system', row.name)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    job = Job(row, folder)
+    try:
+        guest.need(row)
+        packages = image.Packages(SOURCE, build, row)
+        job.kernel = packages.kernel()
+        job.programs = image.select(row, selection, build, packages)
+        job.initramfs = image.pack(folder, build, job.programs, packages)
+    except Unavailable as reason:
+        job.missing = str(reason)
+    return job
+
+
+def execute(job):
+    start = time.monotonic()
+    if not job.missing:
+        job.booted = guest.boot(job.folder, job.row, job.kernel, job.initramfs, job.programs)
+    job.seconds = time.monotonic() - start
+    print(f'   {job.row.name}: {job.missing or job.booted.problem or "done"}, {job.seconds:.0f} s', flush=True)
+
+
+def entries_of(job):
+    """The row's test log."""
+    if job.missing:
+        return [{'name': job.row.name, 'stdout': f'ok 1 - {job.row.name} # SKIP {job.missing}\n', 'result': 'SKIP',
+                 'duration': 0}]
+    entries = [entry(job, program) for program in job.programs if program.end is not None]
+    if job.booted.problem:
+        where = os.path.relpath(os.path.join(job.folder, 'console'), SOURCE)
+        text = '\n'.join('#   ' + line for line in job.booted.tail)
+        entries.append({'name': 'guest', 'result': 'FAIL', 'duration': 0, 'stdout':
+                        f'not ok 1 - the guest works off its list\n# {job.booted.problem}; {where} has all that it '
+                        f'printed, at last:\n{text}\n'})
+    return entries
+
+
+def write_log(job, entries):
+    folder = os.path.join(job.folder, 'meson-logs')
+    os.makedirs(folder)
+    with open(os.path.join(folder, 'testlog.json'), 'w', encoding='utf-8') as log:
+        for item in entries:
+            log.write(json.dumps(item) + '\n')
+
+
+def said_by_doctor(job):
+    """C library and mode: what registrations are, and in brackets what those of full size would be."""
+    try:
+        with open(os.path.join(job.folder, 'doctor.json'), encoding='utf-8') as file:
+            said = json.load(file)
+    except (OSError, ValueError):
+        return '-', '-'
+    full = {True: 'optimised', False: 'legacy', None: 'unknown'}[said['full_size']['optimised']]
+    mode = said['mode'] or 'unknown'
+    return f'{said["libc"]["name"]} {said["libc"]["version"]}', mode if mode == full else f'{mode} (full: {full})'
+
+
+def print_table(table):
+    lines = [['row', 'kernel', 'C library', 'mode', 'passed', 'failed', 'skipped', 'seconds']] + table
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    print()
+    for line in lines:
+        print('  '.join(cell.ljust(width) if column < 4 else cell.rjust(width)
+                        for column, (cell, width) in enumerate(zip(line, widths))))
+    print(flush=True)
+
+
+def choose(rows, names):
+    names = names or ['normal']
+    known = {row.name for row in rows} | {'quick', 'normal', 'all'}
+    for name in names:
+        if name not in known:
+            print(f'run: there is no row {name}; there are: {" ".join(row.name for row in rows)}', file=sys.stderr)
+            sys.exit(2)
+    return [row for row in rows if row.name in names or 'all' in names or row.when in names or
+            ('normal' in names and row.when == 'quick')]
+
+
+def main(arguments):
+    if not arguments:
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    build = os.path.realpath(arguments[0])
+    selection = read_table(os.path.join(HERE, 'selection'), Selected)
+    rows = choose(read_table(os.path.join(HERE, 'rows'), Row), arguments[1:])
+    summary = load_summary()
+    # Emulation of one guest keeps about one processor busy. What is fetched is shared, so that comes first.
+    jobs = [prepare(row, selection, build) for row in rows]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(execute, jobs))
+    table = []
+    for job in jobs:
+        entries = entries_of(job)
+        write_log(job, entries)
+        outcomes = [outcome for item in entries for outcome, _, _ in summary.results(item)]
+        counts = [str(outcomes.count(what)) for what in ('passed', 'failed', 'skipped')]
+        kernel = job.booted and job.booted.kernel or '-'
+        table.append([job.row.name, kernel, *said_by_doctor(job), *counts, f'{job.seconds:.0f}'])
+    print_table(table)
+    return summary.main([f'{job.row.name}={job.folder}' for job in jobs])
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
