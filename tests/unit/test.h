@@ -43,13 +43,18 @@
 #define THREAD_SANITIZED 0
 #endif
 
-/* Rounds of a stress: a tenth with sanitizers, and what TEST_DIVISOR says on top (valgrind, emulators). */
-static inline int64_t ROUNDS(int64_t n)
+/* How much slower things are here than on the bare machine: TEST_DIVISOR says so (valgrind, emulators). */
+static inline int64_t SLOWNESS(void)
 {
 	const char *divisor = getenv("TEST_DIVISOR");
 
-	n /= SANITIZED ? 10 : 1;
-	return divisor == NULL ? n : n / atoll(divisor);
+	return divisor == NULL ? 1 : atoll(divisor);
+}
+
+/* Rounds of a stress: a tenth with sanitizers, and less where all is slow. */
+static inline int64_t ROUNDS(int64_t n)
+{
+	return n / (SANITIZED ? 10 : 1) / SLOWNESS();
 }
 
 static inline enum rk_owner world_owner(void)
