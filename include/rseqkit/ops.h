@@ -16,8 +16,8 @@
  *   Returns: one outcome of enum rk_result. Anything but RK_DONE means that nothing was stored.
  *   Context: any thread; signal handler; after fork; not in a vfork child outside rk_vfork_begin().
  *   Cost: 0.3 to 0.5 ns; the first operation of a thread that the libc did not register makes two system calls.
- *   Memory order: relaxed; a thread on the same CPU (with the same concurrency id) sees the effects in order. VERB_release
- *   is for readers on other CPUs, who read the slot with acquire. The port's file says why (arch/).
+ *   Memory order: relaxed; a thread on the same CPU, or with the same concurrency id, sees the effects in order. Names
+ *   that end with _release store with release order, for others that read the slot with acquire (arch/aarch64.h).
  *
  * A module with inlined operations must not be unloaded while threads that ran them live: a thread's area may go on
  * naming a section until its next preemption. Link such a plugin with -Wl,-z,nodelete; pkg-config's flags do that.

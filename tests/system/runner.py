@@ -4,7 +4,8 @@
 usage: run BUILD-DIR [ROW... | quick | normal | all]     rows as in the file `rows`; without one, the normal and quick ones
 
 Below BUILD-DIR are the builds that scripts/check makes, and here BUILD-DIR/packages for what is fetched and
-BUILD-DIR/system/ROW for each row: its initramfs, its console, and a test log like meson's, for scripts/summary. Ends
+BUILD-DIR/system/ROW for each row: its initramfs, its console, and a test log like meson's; BUILD-DIR/system/logs names
+those of the last run, for scripts/summary. Ends
 with a table and the line "N passed, N failed, N skipped". Exit status: 0 if nothing failed, 1 if something did, 2
 wrong usage.
 """
@@ -181,7 +182,10 @@ def main(arguments):
         kernel = job.booted and job.booted.kernel or '-'
         table.append([job.row.name, kernel, *said_by_doctor(job), *counts, f'{job.seconds:.0f}'])
     print_table(table)
-    return summary.main([f'{job.row.name}={job.folder}' for job in jobs])
+    logs = [f'{job.row.name}={job.folder}' for job in jobs]
+    with open(os.path.join(build, 'system', 'logs'), 'w', encoding='utf-8') as file:
+        file.write('\n'.join(logs) + '\n')
+    return summary.main(logs)
 
 
 if __name__ == '__main__':

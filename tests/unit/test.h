@@ -43,18 +43,18 @@
 #define THREAD_SANITIZED 0
 #endif
 
-/* How much slower than a processor this is: valgrind and emulators say so. */
-static inline int64_t slowness(void)
+/* How much slower things are here than on the bare machine: TEST_DIVISOR says so (valgrind, emulators). */
+static inline int64_t SLOWNESS(void)
 {
 	const char *divisor = getenv("TEST_DIVISOR");
 
 	return divisor == NULL ? 1 : atoll(divisor);
 }
 
-/* Rounds of a stress: a tenth with sanitizers, fewer where it is slow. */
+/* Rounds of a stress: a tenth with sanitizers, and less where all is slow. */
 static inline int64_t ROUNDS(int64_t n)
 {
-	return n / (SANITIZED ? 10 : 1) / slowness();
+	return n / (SANITIZED ? 10 : 1) / SLOWNESS();
 }
 
 static inline enum rk_owner world_owner(void)

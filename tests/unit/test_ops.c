@@ -76,6 +76,7 @@ static void outcomes_by_cpu(void **state)
 		assert_int_equal(rk_cpu_add(item, 1), RK_NO_RSEQ);
 		assert_int_equal(rk_cpu_load(item, &value), RK_NO_RSEQ);
 		assert_int_equal(rk_cpu_store_if_equal(item, 0, 1), RK_NO_RSEQ);
+		assert_int_equal(rk_cpu_store_if_equal_release(item, 0, 1), RK_NO_RSEQ);
 		assert_int_equal(rk_at_add(item, 1, cpu), RK_NO_RSEQ);
 		assert_int_equal(value, -1);
 		return;
@@ -93,6 +94,9 @@ static void outcomes_by_cpu(void **state)
 	assert_int_equal(*slot, 38);
 	EXPECT(RK_DONE, rk_cpu_store_if_equal(item, 38, INTPTR_MIN));
 	assert_int_equal(*slot, INTPTR_MIN);
+	EXPECT(RK_UNEQUAL, rk_cpu_store_if_equal_release(item, 38, 5));
+	EXPECT(RK_DONE, rk_cpu_store_if_equal_release(item, INTPTR_MIN, 0)); /* 0 may be a register of its own */
+	assert_int_equal(*slot, 0);
 	assert_int_equal(rk_cpu(), cpu);
 	sched_setaffinity(0, sizeof(saved), &saved);
 }
@@ -119,7 +123,9 @@ static void outcomes_by_explicit_cpu(void **state)
 	EXPECT(RK_UNEQUAL, rk_at_store_if_equal(item, 9, 1, cpu));
 	EXPECT(RK_WRONG_CPU, rk_at_store_if_equal(item, 10, 1, cpu + 1));
 	EXPECT(RK_DONE, rk_at_store_if_equal(item, 10, 1, cpu));
-	assert_int_equal(*slot, 1);
+	EXPECT(RK_WRONG_CPU, rk_at_store_if_equal_release(item, 1, 2, cpu + 1));
+	EXPECT(RK_DONE, rk_at_store_if_equal_release(item, 1, 2, cpu));
+	assert_int_equal(*slot, 2);
 	sched_setaffinity(0, sizeof(saved), &saved);
 }
 
@@ -142,7 +148,9 @@ static void outcomes_by_concurrency_id(void **state)
 	assert_int_equal(value, 3);
 	EXPECT(RK_UNEQUAL, rk_cid_store_if_equal(item, 4, 0));
 	EXPECT(RK_DONE, rk_cid_store_if_equal(item, 3, 0));
-	assert_int_equal(*slot, 0);
+	EXPECT(RK_UNEQUAL, rk_cid_store_if_equal_release(item, 3, 1));
+	EXPECT(RK_DONE, rk_cid_store_if_equal_release(item, 0, 1));
+	assert_int_equal(*slot, 1);
 }
 
 /* Not registered: every operation says so, and nothing is stored; a concurrency id that reads 0 deceives nobody. */
@@ -156,12 +164,15 @@ static void outcomes_without_registration(void **state)
 	assert_int_equal(rk_cpu_add(item, 1), RK_NO_RSEQ);
 	assert_int_equal(rk_cpu_load(item, &value), RK_NO_RSEQ);
 	assert_int_equal(rk_cpu_store_if_equal(item, 0, 1), RK_NO_RSEQ);
+	assert_int_equal(rk_cpu_store_if_equal_release(item, 0, 1), RK_NO_RSEQ);
 	assert_int_equal(rk_cid_add(item, 1), RK_NO_RSEQ);
 	assert_int_equal(rk_cid_load(item, &value), RK_NO_RSEQ);
 	assert_int_equal(rk_cid_store_if_equal(item, 0, 1), RK_NO_RSEQ);
+	assert_int_equal(rk_cid_store_if_equal_release(item, 0, 1), RK_NO_RSEQ);
 	assert_int_equal(rk_at_add(item, 1, 0), RK_NO_RSEQ);
 	assert_int_equal(rk_at_load(item, &value, 0), RK_NO_RSEQ);
 	assert_int_equal(rk_at_store_if_equal(item, 0, 1, 0), RK_NO_RSEQ);
+	assert_int_equal(rk_at_store_if_equal_release(item, 0, 1, 0), RK_NO_RSEQ);
 	/* cpu_id reads -1 here, which is no CPU. */
 	assert_int_equal(rk_at_add(item, 1, -1), RK_WRONG_CPU);
 	assert_int_equal(rk_cid(), -1);

@@ -6,8 +6,9 @@
 #include "test.h"
 #include <sys/ptrace.h>
 
+static int64_t adds; /* each is RK_ABORTS_MAX attempts, stepped through */
+
 static struct rk_counter *counter;
-static int adds;
 
 /* The child counts between two stops; its exit status says where the counts went. */
 static int count_while_stepped(void)
@@ -17,7 +18,7 @@ static int count_while_stepped(void)
 	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
 		return 99;
 	raise(SIGSTOP);
-	for (int i = 0; i < adds; i++)
+	for (int64_t i = 0; i < adds; i++)
 		rk_counter_add(counter, 1);
 	overflow = *(int64_t *)rk_percpu_slot(counter, RK_INDEX_OVERFLOW);
 	return rk_counter_sum(counter) != adds ? 98 : (int)overflow;
@@ -50,7 +51,7 @@ static void ends_under_single_steps(void **state)
 	(void)state;
 	if (SANITIZED)
 		SKIP("a sanitizer's runtime takes too many steps");
-	adds = slowness() < 20 ? 20 / (int)slowness() : 1;
+	adds = ROUNDS(20) > 0 ? ROUNDS(20) : 1;
 	assert_int_equal(rk_counter_create(&counter), 0);
 	pid = fork();
 	if (pid == 0)

@@ -145,7 +145,7 @@ static int stop_signal(pid_t pid, bool go_on)
 	return WSTOPSIG(status);
 }
 
-/* Runs the child to a breakpoint at `address` and takes that away again. 1 if it got there, 0 if not, -1 if it's gone. */
+/* Runs the child to a breakpoint at `address` and takes that away again. 1 if it got there, 0 if not, -1 if gone. */
 static int run_to(pid_t pid, uintptr_t address)
 {
 	struct user_regs_struct registers;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmocka.h - the part of cmocka that the unit tests use, for C libraries that no cmocka is packaged for. Same names,
- * same meaning, TAP on standard output.
+ * cmocka.h - the part of cmocka that the unit tests use, for C libraries that no cmocka is packaged for, and for static
+ * programs, which its packages aren't. Same names, same meaning, TAP on standard output.
  */
 #ifndef RK_TEST_CMOCKA_H
 #define RK_TEST_CMOCKA_H
