@@ -76,14 +76,14 @@
 
 #define RKE_FUNCTION static inline __attribute__((__unused__))
 
-/* struct rseq of the kernel. All but rseq_cs is the kernel's to write. */
+/* struct rseq of the kernel. All but rseq_cs is the kernel's to write, and a store may kill: const, yet it changes. */
 struct rke_area {
-	uint32_t cpu_id_start; /* a possible CPU number always */
-	uint32_t cpu_id;       /* the current CPU; negative as int32_t when unregistered */
-	uint64_t rseq_cs;      /* the active section's descriptor */
-	uint32_t flags;
-	uint32_t node_id; /* valid from feature size 24 on */
-	uint32_t mm_cid;  /* valid from feature size 28 on */
+	const volatile uint32_t cpu_id_start; /* a possible CPU number always */
+	const volatile uint32_t cpu_id;       /* the current CPU; negative as int32_t when unregistered */
+	uint64_t rseq_cs;                     /* the active section's descriptor */
+	const volatile uint32_t flags;
+	const volatile uint32_t node_id; /* valid from feature size 24 on */
+	const volatile uint32_t mm_cid;  /* valid from feature size 28 on */
 	uint32_t reserved;
 } __attribute__((__aligned__(32)));
 
