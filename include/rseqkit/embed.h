@@ -13,6 +13,7 @@
  *      TLS protocol; whoever takes the count from 0 to 1 registers, whoever takes it from 1 to 0 unregisters. This
  *      header never defines these symbols; librseqkit-early.a does, for programs that ask for it
  *   4. the C library has an area but leaves it alone (glibc.pthread.rseq=0): that one
+ *      (where RSEQKIT_AREA=own asks librseqkit for areas of its own, see rseqkit(7), 2 says so, if it was first)
  *   5. otherwise there is none for us, and every register says -ENOTSUP
  *
  * The invariant: a thread is registered at an offset from the thread pointer at which every thread of the process has
