@@ -11,6 +11,7 @@
 
 #include <string.h>
 #include "area.h"
+#include "choice.h"
 #include "early.h"
 #include "kernel.h"
 #include "libc.h"
@@ -99,15 +100,14 @@ static void adopt(struct rk_process *p, const struct rk_rendezvous *meeting)
 
 /*
  * Threads that race to decide may find descriptors or memory short, each by itself, and a decision must not change: the
- * first one's outcome is this copy's.
+ * first one's answer to a question is this copy's.
  */
-static bool first_word(bool agreed)
+static bool first_word(uint8_t *word, bool answer)
 {
-	static uint8_t word;
-	uint8_t first = 0, mine = agreed ? 1 : 2;
+	uint8_t first = 0, mine = answer ? 1 : 2;
 
-	if (__atomic_compare_exchange_n(&word, &first, mine, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		return agreed;
+	if (__atomic_compare_exchange_n(word, &first, mine, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return answer;
 	return first == 1;
 }
 
@@ -128,10 +128,11 @@ static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offse
 	};
 	/* A block that isn't in static TLS is nothing to offer. */
 	bool late = kind == RK_RENDEZVOUS_BLOCK && !rk_block_is_static();
+	static uint8_t agreed;
 	int r = late ? rk_rendezvous_look(&meeting) : kernel_has_rseq() ? rk_rendezvous(&meeting) : 0;
 
 	/* Copies without the libc's area depend on the page; an adopter's area is right for whoever sees it. */
-	if (kind == RK_RENDEZVOUS_BLOCK && !first_word(r == 0)) {
+	if (kind == RK_RENDEZVOUS_BLOCK && !first_word(&agreed, r == 0)) {
 		p->where = RK_WHERE_NOWHERE;
 		p->reason = late ? RK_REASON_LATE : RK_REASON_RENDEZVOUS;
 		return;
@@ -140,6 +141,18 @@ static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offse
 	if (kind == RK_RENDEZVOUS_BLOCK && r < 0)
 		(void)rk_rendezvous_look(&meeting);
 	adopt(p, &meeting);
+}
+
+/*
+ * Did the program choose areas of our own, which may be larger than the libc's? Too late if somebody uses the libc's
+ * already: a copy that wasn't told, or whoever embeds embed.h.
+ */
+static bool own_is_chosen(ptrdiff_t spare)
+{
+	static uint8_t chosen;
+	bool in_use = (int32_t)rk_area_at(spare)->cpu_id >= 0;
+
+	return first_word(&chosen, !in_use && rk_choice_is_own());
 }
 
 /* The libc registers nobody. Whose area: an early adopter's, the libc's spare one, a block of ours. */
@@ -151,9 +164,11 @@ static void decide_without_libc(struct rk_process *p, ptrdiff_t spare)
 	if (rk_early_area(&early)) {
 		decide_together(p, RK_RENDEZVOUS_EARLY, early, RK_AREA_LENGTH_ORIGINAL);
 	} else if (p->libc_area && is_spare(spare)) {
-		/* All copies see this one, but one may have seen an adopter's that is hidden from us. */
+		/* All copies see this one, but one may have agreed on another, that is hidden from us or was chosen. */
 		if (kernel_has_rseq() && rk_rendezvous_look(&meeting) == 0) {
 			adopt(p, &meeting);
+		} else if (own_is_chosen(spare)) {
+			decide_together(p, RK_RENDEZVOUS_BLOCK, rk_block_offset(), own_length(p));
 		} else {
 			p->where = RK_WHERE_LIBC_SPARE;
 			p->offset = spare;

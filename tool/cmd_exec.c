@@ -2,8 +2,8 @@
 /*
  * cmd_exec.c - `rseqkit exec`: runs a program with librseqkit-preload.so, so that all of its threads are registered.
  *
- * It becomes the program: no process stays behind, and nothing of the environment changes but LD_PRELOAD. What the
- * dynamic linker would ignore in silence, or fail on in the program's name, is said here instead, before the program
+ * It becomes the program: no process stays behind, and nothing of the environment changes but LD_PRELOAD, and what
+ * --full-size asks for. What the dynamic linker would ignore in silence, or fail on in the program's name, is said here instead, before the program
  * starts.
  */
 #define _GNU_SOURCE
@@ -39,7 +39,9 @@ static const char help[] =
 	"the C library is told not to register (GLIBC_TUNABLES=glibc.pthread.rseq=0) or\n"
 	"doesn't know how. The program's children inherit that.\n"
 	"\n"
-	"  -h, --help  this text\n"
+	"  -f, --full-size  registered with all that the kernel offers, in areas of ours instead of\n"
+	"                   the C library's: GLIBC_TUNABLES and RSEQKIT_AREA tell both so\n"
+	"  -h, --help       this text\n"
 	"\n"
 	"Exit status: the program's own; 126 if it can't be run, 127 if it isn't found; 2 wrong\n"
 	"usage, or nothing can be preloaded into it (static, set-user-ID, another C library).\n";
@@ -101,6 +103,23 @@ static bool set_preload(const char *path)
 		return true;
 	done = asprintf(&value, "%s%s%s", before ? before : "", before && *before ? ":" : "", path) >= 0 &&
 	       setenv("LD_PRELOAD", value, 1) == 0;
+	if (!done)
+		complain("exec: out of memory");
+	free(value);
+	return done;
+}
+
+/*
+ * Tells the GNU C library to leave rseq alone, after whatever its variable says already, for the last word counts; and
+ * this library's copies to use areas of their own.
+ */
+static bool choose_full_size(void)
+{
+	const char *before = getenv("GLIBC_TUNABLES");
+	char *value = NULL;
+	bool done = asprintf(&value, "%s%sglibc.pthread.rseq=0", before ? before : "", before && *before ? ":" : "") >= 0 &&
+		    setenv("GLIBC_TUNABLES", value, 1) == 0 && setenv("RSEQKIT_AREA", "own", 1) == 0;
+
 	if (!done)
 		complain("exec: out of memory");
 	free(value);
@@ -248,7 +267,7 @@ static bool can_preload(const char *program)
 	return true;
 }
 
-static int run(char **arguments)
+static int run(char **arguments, bool full_size)
 {
 	char library[PATH_MAX], path[PATH_MAX];
 	int error = find_program(arguments[0], path);
@@ -258,7 +277,7 @@ static int run(char **arguments)
 			complain("exec: " PRELOAD " is neither beside this program nor in " RK_LIBDIR);
 			return EXIT_USAGE;
 		}
-		if (!can_preload(path) || !set_preload(library))
+		if (!can_preload(path) || !set_preload(library) || (full_size && !choose_full_size()))
 			return EXIT_USAGE;
 		execvp(arguments[0], arguments);
 		error = errno;
@@ -270,21 +289,29 @@ static int run(char **arguments)
 int cmd_exec(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{"full-size", no_argument, NULL, 'f'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
+	bool full_size = false;
 	int option;
 
 	/* The first argument that is no option is the program; what follows is the program's. */
-	while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
-		if (option != 'h')
+	while ((option = getopt_long(argc, argv, "+fh", options, NULL)) != -1) {
+		switch (option) {
+		case 'f':
+			full_size = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_CLEAN;
+		default:
 			return option_misuse("exec");
-		fputs(help, stdout);
-		return EXIT_CLEAN;
+		}
 	}
 	if (optind == argc) {
 		complain("exec needs a program to run");
 		return option_misuse("exec");
 	}
-	return run(argv + optind);
+	return run(argv + optind, full_size);
 }

@@ -78,7 +78,7 @@ static volatile struct rk_area *area_for(int out, const struct rk_process_info *
 		say(out, SAID_UNSURE);
 		return NULL;
 	}
-	area->cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED;
+	*(volatile uint32_t *)(void *)(room + offsetof(struct rk_area, cpu_id)) = (uint32_t)RK_CPU_ID_UNINITIALIZED;
 	if (rseq(area, length, 0) == 0)
 		return area;
 	say(out, SAID_REFUSED);

@@ -38,9 +38,11 @@ struct inspect_answer {
 	uint64_t address;        /* of the area; 0 when not registered */
 	uint32_t size, signature;
 	uint64_t thread_pointer, ip;
-	struct rk_area area;
+	unsigned char area[sizeof(struct rk_area)];
+	uint64_t rseq_cs;        /* of the area */
+	uint32_t flags;          /* of the area */
 	struct inspect_descriptor descriptor;
-	bool has_area;           /* `area` could be read */
+	bool has_area;           /* it could be read */
 	bool has_descriptor;     /* `descriptor` could be read */
 	double stopped;          /* seconds from the request to stop until it was let go: an upper bound */
 };

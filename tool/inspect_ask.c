@@ -150,9 +150,11 @@ static enum inspect_outcome read_stopped(struct question *question)
 	answer->address = configuration.address;
 	answer->size = configuration.size;
 	answer->signature = configuration.signature;
-	answer->has_area = inspect_read(question->pid, answer->address, &answer->area, sizeof(answer->area));
-	if (answer->has_area && answer->area.rseq_cs != 0)
-		answer->has_descriptor = inspect_read(question->pid, answer->area.rseq_cs, &answer->descriptor,
+	answer->has_area = inspect_read(question->pid, answer->address, answer->area, sizeof(answer->area));
+	memcpy(&answer->rseq_cs, answer->area + offsetof(struct rk_area, rseq_cs), sizeof(answer->rseq_cs));
+	memcpy(&answer->flags, answer->area + offsetof(struct rk_area, flags), sizeof(answer->flags));
+	if (answer->has_area && answer->rseq_cs != 0)
+		answer->has_descriptor = inspect_read(question->pid, answer->rseq_cs, &answer->descriptor,
 						      sizeof(answer->descriptor));
 	return ASK_ANSWERED;
 }

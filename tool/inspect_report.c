@@ -35,7 +35,7 @@ static bool field_value(const struct inspect_look *look, const struct inspect_th
 {
 	if (inspect_valid_bytes(look, thread) < field->end)
 		return false;
-	memcpy(value, (const char *)&thread->answer.area + field->offset, sizeof(*value));
+	memcpy(value, thread->answer.area + field->offset, sizeof(*value));
 	return true;
 }
 
@@ -77,7 +77,7 @@ static void print_section(const struct inspect_thread *thread, struct inspect_sy
 		printf(", %" PRIu64 " bytes, abort at ", answer->descriptor.post_commit_offset);
 		print_place(symbols, answer->descriptor.abort_ip);
 	} else {
-		printf(", descriptor at 0x%" PRIx64, answer->area.rseq_cs);
+		printf(", descriptor at 0x%" PRIx64, answer->rseq_cs);
 	}
 	putchar('\n');
 }
@@ -123,7 +123,7 @@ void inspect_print_text(const struct inspect_look *look, struct inspect_symbols 
 		print_thread(look, &look->threads[i]);
 	putchar('\n');
 	for (size_t i = 0; i < look->count; i++)
-		if (look->threads[i].answer.has_area && look->threads[i].answer.area.rseq_cs != 0)
+		if (look->threads[i].answer.has_area && look->threads[i].answer.rseq_cs != 0)
 			print_section(&look->threads[i], symbols);
 	for (size_t i = 0; i < inspect_findings_count; i++) {
 		const struct inspect_finding *finding = &inspect_findings[i];
@@ -166,7 +166,7 @@ static json_object *section_object(const struct inspect_answer *answer, struct i
 {
 	json_object *object = json_new();
 
-	put_hex(object, "descriptor", answer->area.rseq_cs, 1);
+	put_hex(object, "descriptor", answer->rseq_cs, 1);
 	json_put_string(object, "state", section_state(answer));
 	json_put(object, "length",
 		 answer->has_descriptor ? json_object_new_uint64(answer->descriptor.post_commit_offset) : NULL);
@@ -182,7 +182,7 @@ static void put_registration(json_object *object, const struct inspect_look *loo
 			     struct inspect_symbols *symbols)
 {
 	const struct inspect_answer *answer = &thread->answer;
-	bool has_section = answer->has_area && answer->area.rseq_cs != 0;
+	bool has_section = answer->has_area && answer->rseq_cs != 0;
 
 	put_hex(object, "address", answer->address, 1);
 	json_put(object, "offset", json_object_new_int64((int64_t)(answer->address - answer->thread_pointer)));
@@ -195,7 +195,7 @@ static void put_registration(json_object *object, const struct inspect_look *loo
 
 		json_put(object, fields[i].key, valid ? json_object_new_int(value) : NULL);
 	}
-	json_put(object, "flags", answer->has_area ? json_object_new_int64(answer->area.flags) : NULL);
+	json_put(object, "flags", answer->has_area ? json_object_new_int64(answer->flags) : NULL);
 	json_put(object, "section", has_section ? section_object(answer, symbols) : NULL);
 }
 

@@ -19,18 +19,19 @@
  * Source: the kernel's include/uapi/linux/rseq.h. Declared here so that no particular kernel header is needed.
  *
  * Fields marked K are the kernel's to write and nobody else's: in optimised mode (kernel 7.0 and later, registered
- * length above 32) a user store to one of them kills the process. Every access from C goes through a volatile
+ * length above 32) a user store to one of them kills the process. So they are const, and as the kernel changes them
+ * volatile: what has such a field is initialised, never assigned to. Every access from C goes through a volatile
  * lvalue; aligned words don't tear, and the kernel writes only on behalf of the thread itself, so no atomic
  * instruction is needed.
  */
 struct rk_area {
-	uint32_t cpu_id_start; /* K: a possible CPU number always; 0 when unregistered */
-	uint32_t cpu_id;       /* K: the current CPU; negative as int32_t when unregistered */
-	uint64_t rseq_cs;      /* the active section's descriptor; the kernel clears it, lazily */
-	uint32_t flags;        /* K: slice extension available and enabled */
-	uint32_t node_id;      /* K: NUMA node; valid from feature size 24 on */
-	uint32_t mm_cid;       /* K: concurrency id; valid from feature size 28 on */
-	uint32_t slice_ctrl;   /* slice extension: request and grant; valid from feature size 32 + 1 on */
+	const volatile uint32_t cpu_id_start; /* K: a possible CPU number always; 0 when unregistered */
+	const volatile uint32_t cpu_id;       /* K: the current CPU; negative as int32_t when unregistered */
+	uint64_t rseq_cs;                     /* the active section's descriptor; the kernel clears it, lazily */
+	const volatile uint32_t flags;        /* K: slice extension available and enabled */
+	const volatile uint32_t node_id;      /* K: NUMA node; valid from feature size 24 on */
+	const volatile uint32_t mm_cid;       /* K: concurrency id; valid from feature size 28 on */
+	uint32_t slice_ctrl;                  /* slice extension: request and grant; valid from feature size 32 + 1 on */
 };
 
 /* cpu_id, read as int32_t, of a thread that isn't registered. Source: include/uapi/linux/rseq.h. */

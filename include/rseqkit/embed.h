@@ -13,6 +13,7 @@
  *      TLS protocol; whoever takes the count from 0 to 1 registers, whoever takes it from 1 to 0 unregisters. This
  *      header never defines these symbols; librseqkit-early.a does, for programs that ask for it
  *   4. the C library has an area but leaves it alone (glibc.pthread.rseq=0): that one
+ *      (where RSEQKIT_AREA=own asks librseqkit for areas of its own, see rseqkit(7), 2 says so, if it was first)
  *   5. otherwise there is none for us, and every register says -ENOTSUP
  *
  * The invariant: a thread is registered at an offset from the thread pointer at which every thread of the process has
@@ -80,14 +81,14 @@
 
 #define RKE_FUNCTION static inline __attribute__((__unused__))
 
-/* struct rseq of the kernel. All but rseq_cs is the kernel's to write. */
+/* struct rseq of the kernel. All but rseq_cs is the kernel's to write, and a store may kill: const, yet it changes. */
 struct rke_area {
-	uint32_t cpu_id_start; /* a possible CPU number always */
-	uint32_t cpu_id;       /* the current CPU; negative as int32_t when unregistered */
-	uint64_t rseq_cs;      /* the active section's descriptor */
-	uint32_t flags;
-	uint32_t node_id; /* valid from feature size 24 on */
-	uint32_t mm_cid;  /* valid from feature size 28 on */
+	const volatile uint32_t cpu_id_start; /* a possible CPU number always */
+	const volatile uint32_t cpu_id;       /* the current CPU; negative as int32_t when unregistered */
+	uint64_t rseq_cs;                     /* the active section's descriptor */
+	const volatile uint32_t flags;
+	const volatile uint32_t node_id; /* valid from feature size 24 on */
+	const volatile uint32_t mm_cid;  /* valid from feature size 28 on */
 	uint32_t reserved;
 } __attribute__((__aligned__(32)));
 

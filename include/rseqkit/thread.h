@@ -63,9 +63,13 @@ RK_BEGIN_DECLS
  * mmap, mprotect, munlock, munmap and madvise, for pools with initial contents getrlimit, memfd_create, ftruncate and
  * close too, and futex where threads contend. With musl a registered thread's end makes rseq and rt_sigprocmask.
  *
+ * Where the libc has an area but leaves it alone, the environment that the program was started with may ask for areas
+ * of this library's own instead, which can be longer: RSEQKIT_AREA=own, see rseqkit(7).
+ *
  * System calls: rseq (at most 8), get_robust_list (with musl gettid, getpid); where the libc doesn't register
- * rt_sigprocmask, and where it has no area or there is an early adopter memfd_create, write, mmap, close; for the list
- * of CPUs openat, read, close or, where /sys isn't there, sched_getaffinity. Idempotent.
+ * rt_sigprocmask; where it leaves its area alone openat, read, close; where it has none, or there is an early adopter,
+ * or such a choice, memfd_create, write, mmap, close; for the list of CPUs openat, read, close or, where /sys isn't
+ * there, sched_getaffinity. Idempotent.
  * Returns 0, or the negative errno of rk_thread_prepare().
  * Context: any thread; after fork; not a vfork child; not a signal handler. Cost: microseconds once, then
  * nanoseconds.

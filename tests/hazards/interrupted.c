@@ -10,7 +10,8 @@
 #include "../unit/interrupt.h"
 #include "naive.h"
 
-static struct naive_area own; /* a thread's area that nobody registered, as a TLS object with the right contents */
+/* A thread's area that nobody registered, as a TLS object with the right contents. */
+static struct naive_area own = {.area = {.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED}};
 static struct rk_counter *counter;
 static int64_t words[CPU_SETSIZE + 1], *const slots = words + 1; /* whatever index a section takes */
 static char held;
@@ -61,7 +62,6 @@ static void add_to_counter(void)
 /* Nobody can register this thread; `own` is what it reads. */
 static void without_rseq(void)
 {
-	own.area.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED;
 	CHECK(rk_vfork_begin() == 0);
 	CHECK(!kernel_says_any());
 }

@@ -127,7 +127,7 @@ static int unloaded_with_its_tls(char **modules)
 	CHECK(kernel_says_registered(area, length));
 	if (heap_over(area, size) == NULL)
 		return RIGHT;
-	area->cpu_id = 0x55555555; /* the block's owner writes what it likes */
+	*(volatile uint32_t *)(uintptr_t)&area->cpu_id = 0x55555555; /* the block's owner writes what it likes */
 	be_preempted();
 	printf("0x55555555 became 0x%x in a block that the heap gave out\n", (unsigned)area->cpu_id);
 	return area->cpu_id == 0x55555555 ? RIGHT : WRITTEN;

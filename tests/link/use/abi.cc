@@ -14,13 +14,13 @@ int main()
 
 	static_assert(sizeof(magic) == sizeof(page.magic), "with its terminator");
 	static_assert(alignof(rk_thread_block) == 64, "as aligned as in C");
-	area.cpu_id = UINT32_MAX;
-	block.u.area = area;
+	area.rseq_cs = 0;
+	block.u.area.slice_ctrl = area.slice_ctrl;
 	block.state.version = RK_THREAD_STATE_VERSION;
 	page.kind = RK_RENDEZVOUS_BLOCK;
 	page.offset = offset;
 	page.signature = RK_SIGNATURE;
 	if (unregistered >= 0)
 		return 2;
-	return offset != 0 && (valid == 0 || valid >= RK_FEATURE_SIZE_ORIGINAL) && block.u.area.cpu_id == UINT32_MAX ? 0 : 1;
+	return offset != 0 && (valid == 0 || valid >= RK_FEATURE_SIZE_ORIGINAL) && block.u.area.cpu_id == area.cpu_id ? 0 : 1;
 }
