@@ -38,7 +38,7 @@
 
 /*
  * Numbered by %=, which is unique in every emitted copy of an asm statement: 0 operation, 1 start, 2 end, 3
- * descriptor, 4 abort.
+ * descriptor, 4 abort, 5 loop.
  */
 #define RK_ASM_L(n) ".Lrk" #n "_%="
 
@@ -110,6 +110,15 @@
 #define RK_ASM_UNLESS_EQUAL(operand, label)                                                                            \
 	"cmpq %[" #operand "], " RK_ASM_SLOT "\n\t"                                                                    \
 	"jne %l[" #label "]\n\t"
+
+/*
+ * Stays while the slot's word equals the operand: inside a section until somebody changes the word, or an abort comes.
+ * For probes of what aborts a section.
+ */
+#define RK_ASM_WHILE_EQUAL(operand)                                                                                    \
+	RK_ASM_L(5) ":\n\t"                                                                                            \
+	"cmpq %[" #operand "], " RK_ASM_SLOT "\n\t"                                                                    \
+	"je " RK_ASM_L(5) "\n\t"
 
 /* Commits: one instruction, the end label right behind it. */
 #define RK_ASM_COMMIT_ADD(operand) "addq %[" #operand "], " RK_ASM_SLOT "\n" RK_ASM_L(2) ":\n\t"
