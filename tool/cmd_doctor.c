@@ -64,14 +64,47 @@ static json_object *findings_array(const struct doctor_findings *findings)
 	return array;
 }
 
+/* What is true of threads that are registered in one way. */
+static void put_behaviour(json_object *object, const struct doctor_behaviour *behaviour)
+{
+	json_object *aborts = json_new();
+
+	for (int event = 0; event < EVENTS; event++)
+		put_answer(aborts, doctor_event_name((enum doctor_event)event), behaviour->aborts[event]);
+	put_answer(object, "ids_rewritten", behaviour->ids_rewritten);
+	put_answer(object, "ids_guarded", behaviour->ids_guarded);
+	json_put(object, "aborts", aborts);
+}
+
+static json_object *full_size_object(const struct doctor_facts *facts)
+{
+	json_object *full = json_new();
+
+	put_answer(full, "accepted", facts->full_accepted);
+	put_answer(full, "optimised", facts->optimised);
+	put_answer(full, "slice_extension", facts->full.slice.enabled);
+	put_behaviour(full, &facts->full);
+	return full;
+}
+
+static json_object *kernel_object(const struct doctor_facts *facts)
+{
+	json_object *kernel = json_new(), *slice = json_new();
+
+	put_behaviour(kernel, &facts->present);
+	put_answer(slice, "known", facts->full.slice.known);
+	put_answer(slice, "enabled", facts->full.slice.enabled);
+	put_answer(slice, "granted", facts->full.slice.granted);
+	json_put(kernel, "slice_extension", slice);
+	return kernel;
+}
+
 static void print_json(const struct doctor_facts *facts, const struct doctor_findings *findings)
 {
-	json_object *object = json_new(), *membarrier = json_new(), *full = json_new();
+	json_object *object = json_new(), *membarrier = json_new();
 
 	put_answer(membarrier, "rseq", facts->membarrier);
 	put_answer(membarrier, "rseq_one_cpu", facts->membarrier_cpu);
-	put_answer(full, "optimised", facts->optimised);
-	put_answer(full, "slice_extension", facts->slice_full);
 	json_put_string(object, "schema", "rseqkit.doctor/1");
 	json_put(object, "rseq", json_object_new_boolean(facts->cause == CAUSE_NONE));
 	json_put_string(object, "mode", doctor_mode_name(facts->mode));
@@ -86,8 +119,9 @@ static void print_json(const struct doctor_facts *facts, const struct doctor_fin
 	json_put_number(object, "valid", facts->process.valid);
 	put_answer(object, "mm_cid", facts->mm_cid);
 	put_answer(object, "node_id", facts->node_id);
-	put_answer(object, "slice_extension", facts->slice);
-	json_put(object, "full_size", full);
+	put_answer(object, "slice_extension", facts->present.slice.enabled);
+	json_put(object, "full_size", full_size_object(facts));
+	json_put(object, "kernel", kernel_object(facts));
 	json_put(object, "membarrier", membarrier);
 	json_put(object, "libc", libc_object(facts));
 	json_put(object, "seccomp", facts->seccomp < 0 ? NULL : json_object_new_int(facts->seccomp));
@@ -100,6 +134,33 @@ static void print_json(const struct doctor_facts *facts, const struct doctor_fin
 static const char *answer_text(enum answer answer)
 {
 	return answer == ANSWER_YES ? "yes" : answer == ANSWER_NO ? "no" : "unknown";
+}
+
+/* "yes", or where a full registration fares otherwise "yes; if registered in full: no". */
+static void print_answers(const char *what, enum answer present, enum answer full)
+{
+	printf("%-20s %s", what, answer_text(present));
+	if (full != present)
+		printf("; if registered in full: %s", answer_text(full));
+	putchar('\n');
+}
+
+static void print_kernel(const struct doctor_facts *facts)
+{
+	const struct doctor_behaviour *present = &facts->present, *full = &facts->full;
+
+	print_answers("slice extension", present->slice.enabled, full->slice.enabled);
+	print_answers("  known", present->slice.known, full->slice.known);
+	print_answers("  granted", present->slice.granted, full->slice.granted);
+	print_answers("ids rewritten always", present->ids_rewritten, full->ids_rewritten);
+	print_answers("ids guarded", present->ids_guarded, full->ids_guarded);
+	puts("sections aborted by");
+	for (int event = 0; event < EVENTS; event++) {
+		char what[32];
+
+		snprintf(what, sizeof(what), "  %s", doctor_event_name((enum doctor_event)event));
+		print_answers(what, present->aborts[event], full->aborts[event]);
+	}
 }
 
 static const char *or_unknown(const char *text)
@@ -134,10 +195,10 @@ static void print_facts(const struct doctor_facts *facts)
 		       facts->process.valid);
 		printf("mode                 %s; optimised if registered in full: %s\n",
 		       or_unknown(doctor_mode_name(facts->mode)), answer_text(facts->optimised));
+		printf("full size accepted   %s\n", answer_text(facts->full_accepted));
 		printf("concurrency id       %s\n", answer_text(facts->mm_cid));
 		printf("NUMA node id         %s\n", answer_text(facts->node_id));
-		printf("slice extension      %s; if registered in full: %s\n", answer_text(facts->slice),
-		       answer_text(facts->slice_full));
+		print_kernel(facts);
 	}
 	printf("membarrier for rseq  %s; for one CPU: %s\n", answer_text(facts->membarrier),
 	       answer_text(facts->membarrier_cpu));

@@ -34,6 +34,24 @@ enum doctor_cause {
 	CAUSES
 };
 
+/* What may abort a critical section. */
+enum doctor_event { EVENT_SIGNAL, EVENT_PREEMPTION, EVENT_MIGRATION, EVENT_MEMBARRIER, EVENTS };
+
+/* The slice extension: each needs the one before. */
+struct doctor_slice {
+	enum answer known;   /* has the kernel the request for it, whatever it answers? */
+	enum answer enabled; /* can it be switched on? */
+	enum answer granted; /* was it seen to be granted? */
+};
+
+/* What the kernel does to threads that are registered in one way. */
+struct doctor_behaviour {
+	enum answer ids_rewritten;  /* on every preemption, also when they didn't change? */
+	enum answer ids_guarded;    /* does a store to one kill? */
+	enum answer aborts[EVENTS]; /* does it abort a section? EVENT_PREEMPTION: on the same CPU */
+	struct doctor_slice slice;
+};
+
 struct doctor_facts {
 	struct rk_process_info process;
 	enum rk_owner owner;
@@ -48,13 +66,13 @@ struct doctor_facts {
 	enum answer mm_cid, node_id; /* does the kernel keep the field up to date? */
 	enum answer membarrier;      /* does the command for critical sections work, for all CPUs? */
 	enum answer membarrier_cpu;  /* for one CPU? */
-	enum answer slice;           /* slice extension, in the registration in force */
-	enum answer slice_full;      /* in a registration with all that the kernel has */
+	enum answer full_accepted;   /* does the kernel take a registration with all that it has? */
+	struct doctor_behaviour present, full; /* in the registration in force, and in a full one */
 	char fresh_owner[16];        /* in a fresh process; empty if unknown */
 	const char *libc_name;       /* NULL if unknown */
 	const char *libc_version;
 	int possible_cpus, highest_cpu;
-	char failed_probes[160]; /* those that could not be made, for the finding */
+	char failed_probes[320]; /* those that could not be made, for the finding */
 };
 
 enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
@@ -62,7 +80,7 @@ enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
 struct finding {
 	const char *id; /* stable, for programs */
 	enum severity severity;
-	char message[256];
+	char message[448];
 	const char *advice; /* NULL: nothing to do */
 };
 
@@ -84,5 +102,6 @@ void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *f
 const char *doctor_severity_name(enum severity severity);
 const char *doctor_mode_name(enum doctor_mode mode);    /* NULL if unknown */
 const char *doctor_cause_name(enum doctor_cause cause); /* NULL if none */
+const char *doctor_event_name(enum doctor_event event);
 
 #endif /* RK_TOOL_DOCTOR_H */

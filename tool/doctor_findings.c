@@ -93,6 +93,15 @@ static void conclude_owner(const struct doctor_facts *facts, struct doctor_findi
 		    rk_owner_name(facts->owner));
 }
 
+/* Who registers decides how to get the optimised mode. */
+static const char *unused_mode_advice(const struct doctor_facts *facts)
+{
+	if (facts->owner == RK_OWNER_LIBC)
+		return "use a glibc that registers the full size (2.41 and later), or start the program with "
+		       "GLIBC_TUNABLES=glibc.pthread.rseq=0 and RSEQKIT_AREA=own";
+	return "start the program with RSEQKIT_AREA=own";
+}
+
 static void conclude_mode(const struct doctor_facts *facts, struct doctor_findings *findings)
 {
 	if (facts->cause != CAUSE_NONE)
@@ -105,10 +114,13 @@ static void conclude_mode(const struct doctor_facts *facts, struct doctor_findin
 		    "optimised mode: the kernel writes the ids only when they change, and guards them");
 	else
 		add(findings, SEVERITY_INFO, "mode-unknown", NULL, "the mode can't be told");
+	if (facts->mode == MODE_LEGACY && facts->present.ids_guarded == ANSWER_YES)
+		add(findings, SEVERITY_INFO, "ids-guarded", "look for rseq_debug in the kernel's command line",
+		    "the kernel guards the ids although the mode is legacy: writing to them kills the process");
 	if (facts->mode == MODE_LEGACY && facts->optimised == ANSWER_YES)
-		add(findings, SEVERITY_INFO, "optimised-mode-unused",
-		    "a C library that registers the full feature size would bring it, and the slice extension",
-		    "the kernel has the optimised mode, but threads are registered with %u bytes",
+		add(findings, SEVERITY_INFO, "optimised-mode-unused", unused_mode_advice(facts),
+		    "the kernel has the optimised mode, but threads are registered with %u bytes, which costs a write of "
+		    "the ids at each preemption, and there is no slice extension",
 		    facts->process.length);
 	if (facts->mm_cid == ANSWER_NO)
 		add(findings, SEVERITY_INFO, "no-mm-cid", "a newer kernel has them; index by CPU instead",
@@ -127,7 +139,7 @@ void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *f
 	else if (facts->membarrier_cpu == ANSWER_NO)
 		add(findings, SEVERITY_INFO, "no-membarrier-cpu", NULL,
 		    "membarrier can fence critical sections on all CPUs only, not on one");
-	if (facts->slice == ANSWER_YES)
+	if (facts->present.slice.enabled == ANSWER_YES)
 		add(findings, SEVERITY_INFO, "slice-extension", NULL, "a thread can ask for a time slice extension");
 	if (facts->failed_probes[0] != '\0')
 		add(findings, SEVERITY_INFO, "probe-failed",

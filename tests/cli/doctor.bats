@@ -12,11 +12,25 @@ assert_schema() {
 		'all(j[k] in (True, False, None) for k in ("mm_cid", "node_id", "slice_extension"))' \
 		'set(j["membarrier"]) == {"rseq", "rseq_one_cpu"}' \
 		'set(j["libc"]) >= {"name", "version", "registers"}' \
+		'all(set(o["aborts"]) == {"signal", "preemption", "migration", "membarrier"} and
+		     {o["ids_rewritten"], o["ids_guarded"], *o["aborts"].values()} <= {True, False, None}
+		     for o in (j["kernel"], j["full_size"]))' \
+		'set(j["kernel"]["slice_extension"]) == {"known", "enabled", "granted"}' \
+		'j["mode"] == ("legacy" if j["kernel"]["ids_rewritten"] else "optimised") or j["mode"] is None' \
 		'all(f["severity"] in ("info", "warning", "error") and f["message"] for f in j["findings"])' \
 		'all(f["advice"] for f in j["findings"] if f["severity"] != "info" and j["reason"] != "no-port")' \
 		'len(set(ids)) == len(ids) > 0' \
 		'j["rseq"] == (j["reason"] is None) and (j["rseq"] or j["mode"] is None)' \
 		'1 <= j["possible_cpus"] <= j["highest_cpu"] + 1' "$@"
+}
+
+# The thread sanitizer doesn't see into sections, so programs built with it have none.
+has_sections() {
+	! grep -qa __tsan_init "$RSEQKIT"
+}
+
+need_sections() {
+	has_sections || skip "built without critical sections"
 }
 
 @test "plain: the C library owns the area, nothing to act on, exit 0" {
@@ -46,11 +60,64 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	assert_json 'j["mm_cid"] == (j["feature_size"] >= 28) and j["node_id"] == (j["feature_size"] >= 24)'
 }
 
-@test "optimised mode is told by its kills" {
+@test "optimised mode is told by ids that are guarded and written on change only" {
 	need_libc_registration
 	is_sanitized && skip "sanitizers want to be preloaded first"
 	expect_json 0 env LD_PRELOAD="$HELPERS/optimised.so" "$RSEQKIT" doctor --json
-	assert_schema 'j["mode"] == "optimised" and j["mm_cid"] and j["node_id"] and "mode-optimised" in ids'
+	assert_schema 'j["mode"] == "optimised" and j["mm_cid"] and j["node_id"] and "mode-optimised" in ids' \
+		'j["kernel"]["ids_guarded"] and j["kernel"]["ids_rewritten"] is False'
+}
+
+@test "ids that are guarded but rewritten all the same: legacy mode, and a finding" {
+	need_libc_registration
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	expect_json 0 "$RSEQKIT" doctor --json
+	assert_json 'j["mode"] == "legacy"' || skip "the C library's registration isn't in legacy mode here"
+	expect_json 0 env RK_GUARD_ONLY=1 LD_PRELOAD="$HELPERS/optimised.so" "$RSEQKIT" doctor --json
+	assert_schema 'j["mode"] == "legacy" and j["kernel"]["ids_guarded"] and "ids-guarded" in ids' \
+		'j["kernel"]["ids_rewritten"] and "mode-optimised" not in ids'
+}
+
+@test "a signal, a migration and a membarrier abort sections; so does a preemption in legacy mode" {
+	need_rseq
+	need_sections
+	[ "$(nproc)" -ge 2 ] || skip "takes two CPUs"
+	expect_json 0 "$RSEQKIT" doctor --json
+	assert_schema 'all(o["aborts"][event] for o in (j["kernel"], j["full_size"])
+			   for event in ("signal", "migration", "membarrier"))' \
+		'j["kernel"]["aborts"]["preemption"] or j["mode"] != "legacy"' \
+		'j["full_size"]["accepted"]'
+	expect 0 "$RSEQKIT" doctor
+	assert_says "  membarrier         yes"
+}
+
+@test "registered in 32 bytes, ids are rewritten on every preemption; so they are wherever there are no others" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" doctor --json
+	assert_json 'j["kernel"]["ids_rewritten"] or j["length"] > 32' \
+		'j["kernel"]["ids_rewritten"] == j["full_size"]["ids_rewritten"] or j["feature_size"] > 32' \
+		'j["full_size"]["optimised"] != j["full_size"]["ids_rewritten"]' \
+		'j["kernel"]["slice_extension"]["known"] or not j["kernel"]["slice_extension"]["enabled"]' \
+		'j["kernel"]["slice_extension"]["enabled"] or not j["kernel"]["slice_extension"]["granted"]'
+}
+
+@test "a membarrier that does nothing is seen to abort nothing" {
+	need_rseq
+	need_sections
+	need_filter
+	[ "$(nproc)" -ge 2 ] || skip "takes two CPUs"
+	expect_json 0 "$HELPERS/with_filter" nothing membarrier -- "$RSEQKIT" doctor --json
+	assert_schema 'j["kernel"]["aborts"]["membarrier"] is False and j["kernel"]["aborts"]["signal"]'
+}
+
+@test "threads that can't be moved: a migration's effect is unknown, and none is made up" {
+	need_rseq
+	need_sections
+	need_filter
+	run "$HELPERS/with_filter" nothing sched_setaffinity -- "$RSEQKIT" doctor --json
+	json=$BATS_TEST_TMPDIR/out
+	echo "$output" >"$json"
+	assert_schema 'j["kernel"]["aborts"]["migration"] is None and j["kernel"]["aborts"]["preemption"] is not False'
 }
 
 @test "one CPU: the mode is told where the kernel shows it, and nothing else changes" {
@@ -59,6 +126,9 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	cpu=$(python3 -c 'import os; print(min(os.sched_getaffinity(0)))')
 	expect_json 0 taskset -c "$cpu" "$RSEQKIT" doctor --json
 	assert_schema 'j["rseq"] and (j["mode"] is not None or "mode-unknown" in ids)'
+	assert_json 'j["kernel"]["aborts"]["migration"] is None and j["kernel"]["aborts"]["membarrier"] is None'
+	! has_sections || assert_json 'j["kernel"]["aborts"]["signal"]' \
+		'j["kernel"]["aborts"]["preemption"] or j["mode"] != "legacy"'
 }
 
 @test "tunable off: we own the area, that is fine, exit 0, and it is explained" {

@@ -2,11 +2,18 @@
 /*
  * optimised.c - a stand-in for a kernel with the optimised mode: preloaded, it kills a process that sleeps after it
  * wrote to an id in its area. The kernel underneath, in legacy mode, would rewrite the id when the process wakes up.
+ *
+ * An area that is made read-only stays writable, as nobody writes to it until the process goes to another CPU; that
+ * kills. With RK_GUARD_ONLY in the environment it doesn't hide the kernel's writes: so does rseq_debug in legacy mode.
  */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +21,8 @@
 #define CPUS_MAX 8192 /* no node or concurrency id is as high */
 
 extern const ptrdiff_t __rseq_offset __attribute__((__weak__)); /* not on every C library */
+
+static bool read_only;
 
 int nanosleep(const struct timespec *requested, struct timespec *remaining)
 {
@@ -24,4 +33,19 @@ int nanosleep(const struct timespec *requested, struct timespec *remaining)
 	if (cpu_id_start > CPUS_MAX || node_id > CPUS_MAX || mm_cid > CPUS_MAX)
 		raise(SIGSEGV);
 	return (int)syscall(SYS_nanosleep, requested, remaining);
+}
+
+int mprotect(void *address, size_t size, int protection)
+{
+	if (protection != PROT_READ || getenv("RK_GUARD_ONLY") != NULL)
+		return (int)syscall(SYS_mprotect, address, size, protection);
+	read_only = true;
+	return 0;
+}
+
+int sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *set)
+{
+	if (read_only)
+		raise(SIGSEGV);
+	return syscall(SYS_sched_setaffinity, thread, size, set) < 0 ? -1 : 0;
 }

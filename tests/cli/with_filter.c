@@ -4,8 +4,8 @@
  *
  *	with_filter ANSWER SYSCALL... -- PROGRAM [ARGUMENT...]
  *
- * ANSWER is what the filter does with the named system calls: enosys, eperm, kill (the process), or hang (they never
- * return). Exit status 125 when the filter can't be installed, 126 when the program can't be run.
+ * ANSWER is what the filter does with the named system calls: enosys, eperm, nothing (they return 0 without effect), kill
+ * (the process), or hang (they never return). Exit status 125 when the filter can't be installed, 126 when the program can't be run.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,6 +28,7 @@ static const struct {
 } answers[] = {
 	{"enosys", SECCOMP_RET_ERRNO | ENOSYS},
 	{"eperm", SECCOMP_RET_ERRNO | EPERM},
+	{"nothing", SECCOMP_RET_ERRNO | 0},
 	{"kill", SECCOMP_RET_KILL_PROCESS},
 	{"hang", SECCOMP_RET_USER_NOTIF},
 };
@@ -38,6 +39,7 @@ static const struct {
 } calls[] = {
 	{"rseq", SYS_rseq},     {"membarrier", SYS_membarrier}, {"clone", SYS_clone},
 	{"clone3", SYS_clone3}, {"prctl", SYS_prctl},           {"read", SYS_read},
+	{"sched_setaffinity", SYS_sched_setaffinity},
 };
 
 static int fail(const char *what, const char *which)

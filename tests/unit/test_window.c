@@ -94,7 +94,7 @@ static void operate(size_t operation, bool known)
 	if (!known) {
 		if (rk_vfork_begin() != 0)
 			_exit(98);
-		((volatile struct rk_area *)(uintptr_t)area_here())->cpu_id = (uint32_t)cpus[0];
+		*(volatile uint32_t *)(uintptr_t)&area_here()->cpu_id = (uint32_t)cpus[0];
 	}
 	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
 		_exit(99);
