@@ -21,7 +21,7 @@ struct interrupted {
 };
 
 #define INSTRUCTIONS_MAX 300  /* what is behind are repetitions: a section that is stepped through aborts */
-#define DEADLOCK_AFTER 500000 /* us of a processor's time, for a lock that nobody will release */
+#define DEADLOCK_AFTER 500000 /* us of a processor's time, for a lock that nobody will release; see slowness() */
 
 static const struct interrupted *the_interrupted;
 
@@ -29,6 +29,14 @@ static const struct interrupted *the_interrupted;
 static volatile struct {
 	bool inside, done;
 } *progress;
+
+/* Emulators need that much longer, and TEST_DIVISOR says it of them. */
+static long slowness(void)
+{
+	const char *divisor = getenv("TEST_DIVISOR");
+
+	return divisor == NULL ? 1 : atol(divisor);
+}
 
 static void on_interrupt(int signo)
 {
@@ -39,12 +47,13 @@ static void on_interrupt(int signo)
 static void run_stepped(void)
 {
 	struct sigaction action = {.sa_handler = on_interrupt};
-	struct itimerval patience = {.it_value = {0, DEADLOCK_AFTER}};
+	long us = DEADLOCK_AFTER * slowness();
+	struct itimerval patience = {.it_value = {us / 1000000, us % 1000000}};
 
 	the_interrupted->prepare();
 	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
 	CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
-	alarm(60);
+	alarm((unsigned)(60 * slowness()));
 	CHECK(setitimer(ITIMER_PROF, &patience, NULL) == 0);
 	raise(SIGSTOP);
 	progress->inside = true;
