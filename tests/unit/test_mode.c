@@ -134,19 +134,57 @@ static int store_junk(int offset)
 	return 0;
 }
 
+/*
+ * As no component should: a vfork child that registers its parent's area for itself. Legacy mode doesn't mind. In
+ * optimised mode the kernel writes the child's ids, on another CPU, into what it guards for the parent.
+ */
+static int register_in_vfork_child(void)
+{
+	pid_t pid;
+
+	CHECK(store_junk(-1) == 0);
+	pid = vfork();
+	if (pid == 0) {
+		migrate();
+		_exit(syscall(SYS_rseq, room, feature_size(), 0, RK_SIGNATURE) != 0);
+	}
+	CHECK(exit_status_of(pid) == 0);
+	migrate();
+	return 0;
+}
+
+static bool can_migrate(void)
+{
+	cpu_set_t allowed;
+
+	return sched_getaffinity(0, sizeof(allowed), &allowed) == 0 && CPU_COUNT(&allowed) >= 2;
+}
+
+#define NEEDS_OPTIMISED_MODE()                                                                                         \
+	do {                                                                                                           \
+		if (feature_size() <= RK_AREA_LENGTH_ORIGINAL)                                                         \
+			SKIP("this kernel offers 32 bytes or less: it has no optimised mode");                         \
+		if (!world_has_rseq())                                                                                 \
+			SKIP("the thread's registration isn't ours to undo");                                          \
+		if (!can_migrate())                                                                                    \
+			SKIP("it takes two CPUs to migrate");                                                          \
+	} while (0)
+
+static void a_vfork_child_that_registers_kills_its_parent(void **state)
+{
+	(void)state;
+	NEEDS_OPTIMISED_MODE();
+	NEEDS_VFORK();
+	assert_int_equal(in_child(register_in_vfork_child), 128 + SIGSEGV);
+}
+
 static void a_store_to_a_kernel_owned_field_kills(void **state)
 {
 	static const int kernels[] = {offsetof(struct rk_area, cpu_id_start), offsetof(struct rk_area, cpu_id),
 				      offsetof(struct rk_area, node_id), offsetof(struct rk_area, mm_cid)};
-	cpu_set_t allowed;
 
 	(void)state;
-	if (feature_size() <= RK_AREA_LENGTH_ORIGINAL)
-		SKIP("this kernel offers 32 bytes or less: it has no optimised mode");
-	if (!world_has_rseq())
-		SKIP("the thread's registration isn't ours to undo");
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0 || CPU_COUNT(&allowed) < 2)
-		SKIP("it takes two CPUs to migrate");
+	NEEDS_OPTIMISED_MODE();
 	assert_int_equal(in_child_with(store_junk, -1), 0);
 	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
 		assert_int_equal(in_child_with(store_junk, kernels[i]), 128 + SIGSEGV);
@@ -155,6 +193,7 @@ static void a_store_to_a_kernel_owned_field_kills(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(one_length_everywhere),
 	cmocka_unit_test(a_store_to_a_kernel_owned_field_kills),
+	cmocka_unit_test(a_vfork_child_that_registers_kills_its_parent),
 };
 
 RUN(tests)
