@@ -47,7 +47,7 @@ struct doctor_slice {
 
 /* What the kernel does to threads that are registered in one way. */
 struct doctor_behaviour {
-	enum answer ids_rewritten;  /* on every preemption, also when they didn't change? */
+	enum answer ids_rewritten;  /* whenever the thread was switched out, also when they didn't change? */
 	enum answer ids_guarded;    /* does a store to one kill? */
 	enum answer aborts[EVENTS]; /* does it abort a section? EVENT_PREEMPTION: on the same CPU */
 	struct doctor_slice slice;

@@ -13,12 +13,13 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "doctor_probe.h"
 
-#define PREEMPTIONS 2        /* that must have happened */
-#define TRIES 3              /* children that are killed before the ids are said to be rewritten */
+#define SLEEPS 2
+#define TRIES 5              /* children that are killed before the ids are said to be rewritten */
 #define SPINS 100000
 #define SLICES 200           /* preemptions without a grant, before it can't be told */
 
@@ -29,8 +30,7 @@
 #define PRCTL_RSEQ_SLICE_EXT_ENABLE 1
 
 /*
- * Another that wants the CPU of the thread that calls this, for as long as its process lives. It is a process: a second
- * thread might change the concurrency id of the first.
+ * Another that wants the CPU of the thread that calls this, for as long as its process lives.
  */
 static bool start_competitor(int out)
 {
@@ -47,41 +47,36 @@ static bool start_competitor(int out)
 	_exit(0);
 }
 
-static void wait_for_preemptions(long count)
-{
-	long last = doctor_preemptions() + count;
-
-	while (doctor_preemptions() < last)
-		continue;
-}
-
 struct kernel_probe {
 	const struct rk_process_info *process;
 	enum registration registration;
 };
 
 /*
- * Preempted on the same CPU while its area can't be written to: a kernel that writes the ids now kills. One that lived
- * through that goes to another CPU: now the kernel must write, or what was seen proves nothing.
+ * Switched out while its area can't be written to: a kernel that writes the ids whenever it switches kills. The switch
+ * is a sleep, because after a preemption in user mode some kernels write in optimised mode, too: the slice extension's
+ * word, and where all returns to user mode take one slow path the ids. One that lived through that goes to another CPU:
+ * now the kernel must write, or what was seen proves nothing.
  */
 static int probe_ids(int out, const void *argument)
 {
 	const struct kernel_probe *probe = (const struct kernel_probe *)argument;
 	volatile struct rk_area *area = doctor_area(out, probe->process, probe->registration);
+	const struct timespec pause = {.tv_nsec = 1000000};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	int other = doctor_other_cpu(doctor_cpu());
 
 	if (area == NULL)
 		return 0;
-	if (!start_competitor(out)) {
+	if (!doctor_pin(doctor_cpu())) {
 		doctor_say(out, SAID_UNSURE);
 		return 0;
 	}
-	wait_for_preemptions(PREEMPTIONS);
 	doctor_say(out, SAID_READY);
 	if (mprotect((void *)((uintptr_t)area & ~(page - 1)), page, PROT_READ) != 0)
 		return 0;
-	wait_for_preemptions(PREEMPTIONS);
+	for (int i = 0; i < SLEEPS; i++)
+		nanosleep(&pause, NULL);
 	doctor_say(out, SAID_UNCHANGED);
 	if (other >= 0 && doctor_pin(other))
 		doctor_say(out, SAID_UNSURE);

@@ -92,7 +92,7 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	assert_says "  membarrier         yes"
 }
 
-@test "registered in 32 bytes, ids are rewritten on every preemption; so they are wherever there are no others" {
+@test "registered in 32 bytes, ids are rewritten on every switch; so they are wherever there are no others" {
 	need_rseq
 	expect_json 0 "$RSEQKIT" doctor --json
 	assert_json 'j["kernel"]["ids_rewritten"] or j["length"] > 32' \
