@@ -91,6 +91,8 @@ static json_object *kernel_object(const struct doctor_facts *facts)
 {
 	json_object *kernel = json_new(), *slice = json_new();
 
+	json_put_string(kernel, "release", facts->kernel.release);
+	json_put_string(kernel, "machine", facts->kernel.machine);
 	put_behaviour(kernel, &facts->present);
 	put_answer(slice, "known", facts->full.slice.known);
 	put_answer(slice, "enabled", facts->full.slice.enabled);
@@ -179,6 +181,7 @@ static void print_facts(const struct doctor_facts *facts)
 	if (facts->cause != CAUSE_NONE)
 		printf("reason               %s (%s)\n", doctor_cause_name(facts->cause),
 		       rk_reason_text(facts->reason));
+	printf("kernel               %s %s\n", or_unknown(facts->kernel.release), or_unknown(facts->kernel.machine));
 	printf("owner                %s; in a fresh process: %s\n", rk_owner_name(facts->owner),
 	       or_unknown(facts->fresh_owner));
 	printf("C library            %s %s, %s\n", or_unknown(facts->libc_name), or_unknown(facts->libc_version),

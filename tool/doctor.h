@@ -11,6 +11,7 @@
 #include <rseqkit/thread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/utsname.h>
 
 /* The argument with which the doctor starts itself to look at a fresh process: prints the owner's name, and ends. */
 #define DOCTOR_FRESH_OPTION "--print-owner"
@@ -46,7 +47,7 @@ struct doctor_slice {
 
 /* What the kernel does to threads that are registered in one way. */
 struct doctor_behaviour {
-	enum answer ids_rewritten;  /* on every preemption, also when they didn't change? */
+	enum answer ids_rewritten;  /* whenever the thread was switched out, also when they didn't change? */
 	enum answer ids_guarded;    /* does a store to one kill? */
 	enum answer aborts[EVENTS]; /* does it abort a section? EVENT_PREEMPTION: on the same CPU */
 	struct doctor_slice slice;
@@ -69,6 +70,7 @@ struct doctor_facts {
 	enum answer full_accepted;   /* does the kernel take a registration with all that it has? */
 	struct doctor_behaviour present, full; /* in the registration in force, and in a full one */
 	char fresh_owner[16];        /* in a fresh process; empty if unknown */
+	struct utsname kernel;       /* for display; nothing follows from it */
 	const char *libc_name;       /* NULL if unknown */
 	const char *libc_version;
 	int possible_cpus, highest_cpu;

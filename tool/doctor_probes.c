@@ -138,8 +138,8 @@ struct field_probe {
 
 /*
  * Spoils a field that is the kernel's. In legacy mode the kernel rewrites it at the next preemption, where it guards
- * the field it kills, and a field that it doesn't know stays spoilt. First the same without the spoiling, so that a death means
- * what it seems to.
+ * the field it kills, and a field that it doesn't know stays spoilt. First the same without the spoiling, so that a
+ * death means what it seems to.
  */
 static int probe_field(int out, const void *argument)
 {
@@ -345,6 +345,7 @@ void doctor_examine(struct doctor_facts *facts)
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
 		facts->highest_cpu = cpu;
 	examine_libc(facts);
+	(void)uname(&facts->kernel);
 	if (doctor_probe(facts, "membarrier", probe_membarrier, NULL, &result)) {
 		facts->membarrier = doctor_said(result.output[0]);
 		facts->membarrier_cpu = doctor_said(result.output[1]);

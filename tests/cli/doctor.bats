@@ -15,6 +15,7 @@ assert_schema() {
 		'all(set(o["aborts"]) == {"signal", "preemption", "migration", "membarrier"} and
 		     {o["ids_rewritten"], o["ids_guarded"], *o["aborts"].values()} <= {True, False, None}
 		     for o in (j["kernel"], j["full_size"]))' \
+		'j["kernel"]["release"] and j["kernel"]["machine"]' \
 		'set(j["kernel"]["slice_extension"]) == {"known", "enabled", "granted"}' \
 		'j["mode"] == ("legacy" if j["kernel"]["ids_rewritten"] else "optimised") or j["mode"] is None' \
 		'all(f["severity"] in ("info", "warning", "error") and f["message"] for f in j["findings"])' \
@@ -91,7 +92,7 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	assert_says "  membarrier         yes"
 }
 
-@test "registered in 32 bytes, ids are rewritten on every preemption; so they are wherever there are no others" {
+@test "registered in 32 bytes, ids are rewritten on every switch; so they are wherever there are no others" {
 	need_rseq
 	expect_json 0 "$RSEQKIT" doctor --json
 	assert_json 'j["kernel"]["ids_rewritten"] or j["length"] > 32' \

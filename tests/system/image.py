@@ -60,9 +60,12 @@ class Packages:
         """The path of the kernel's image."""
         words = self.row.kernel.split()
         if len(words) == 1:
-            result = subprocess.run([os.path.join(self.source, words[0]), self.build], capture_output=True, text=True)
-            if result.returncode != 0:
+            result = subprocess.run([os.path.join(self.source, words[0]), os.path.join(self.build, 'packages', 'built')],
+                                    capture_output=True, text=True)
+            if result.returncode == 77:
                 raise Unavailable(result.stderr.strip().splitlines()[-1])
+            if result.returncode != 0:
+                raise SystemExit(result.stderr)
             return result.stdout.strip()
         root, names = self.fetch(*words)
         release = re.sub(r'^linux-(image|binary)-', '', names[0])
