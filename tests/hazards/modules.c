@@ -216,7 +216,7 @@ static int other_signature(char **modules)
 static void as_a_new_thread(void)
 {
 	CHECK(naive_rseq(&private.area, 32, 1, RK_SIGNATURE) == 0);
-	private.area = (struct rk_area){0};
+	memset(&private, 0, sizeof(private));
 }
 
 static void adopt_and_add(void)
