@@ -2,6 +2,7 @@
 """Runs this project's test programs on other kernels, C libraries and architectures, in machines that QEMU emulates.
 
 usage: run BUILD-DIR [ROW... | quick | normal | all]     rows as in the file `rows`; without one, the normal and quick ones
+       run --guest ROW FOLDER BUILD-DIR TEST...          only these tests, of the build in FOLDER
 
 Below BUILD-DIR are the builds that scripts/check makes, and here BUILD-DIR/packages for what is fetched and
 BUILD-DIR/system/ROW for each row: its initramfs, its console, and a test log like meson's; BUILD-DIR/system/logs names
@@ -13,6 +14,7 @@ import importlib.machinery
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -165,9 +167,17 @@ def main(arguments):
     if not arguments:
         print(__doc__.strip(), file=sys.stderr)
         return 2
-    build = os.path.realpath(arguments[0])
-    selection = read_table(os.path.join(HERE, 'selection'), Selected)
-    rows = choose(read_table(os.path.join(HERE, 'rows'), Row), arguments[1:])
+    rows = read_table(os.path.join(HERE, 'rows'), Row)
+    if arguments[0] == '--guest':
+        _, name, folder, build, *tests = arguments
+        rows = choose(rows, [name])
+        selection = [Selected(rows[0].programs, os.path.realpath(folder), f'[a-z]+/({"|".join(map(re.escape, tests))})',
+                              '120', 'plug', '')]
+    else:
+        build, *names = arguments
+        rows = choose(rows, names)
+        selection = read_table(os.path.join(HERE, 'selection'), Selected)
+    build = os.path.realpath(build)
     summary = load_summary()
     # Emulation of one guest keeps about one processor busy. What is fetched is shared, so that comes first.
     jobs = [prepare(row, selection, build) for row in rows]
