@@ -111,6 +111,12 @@ static bool first_word(uint8_t *word, bool answer)
 	return first == 1;
 }
 
+/* Can this copy's block be an area, in every thread? Not one that isn't in static TLS, or isn't aligned for it. */
+static bool block_can_serve(void)
+{
+	return rk_block_is_static() && __alignof__(struct rk_thread_block) >= RK_AREA_LENGTH_ORIGINAL;
+}
+
 /* Where not all copies can see what this one sees: offers it, or takes what another one offered. */
 static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offset, uint32_t length)
 {
@@ -126,8 +132,8 @@ static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offse
 		.state_version = RK_THREAD_STATE_VERSION,
 		.state_size = sizeof(struct rk_thread_state),
 	};
-	/* A block that isn't in static TLS is nothing to offer. */
-	bool late = kind == RK_RENDEZVOUS_BLOCK && !rk_block_is_static();
+	/* Such a block is nothing to offer. */
+	bool late = kind == RK_RENDEZVOUS_BLOCK && !block_can_serve();
 	static uint8_t agreed;
 	int r = late ? rk_rendezvous_look(&meeting) : kernel_has_rseq() ? rk_rendezvous(&meeting) : 0;
 
@@ -152,7 +158,7 @@ static bool own_is_chosen(ptrdiff_t spare)
 	static uint8_t chosen;
 	bool in_use = (int32_t)rk_area_at(spare)->cpu_id >= 0;
 
-	return first_word(&chosen, !in_use && rk_choice_is_own());
+	return first_word(&chosen, !in_use && block_can_serve() && rk_choice_is_own());
 }
 
 /* The libc registers nobody. Whose area: an early adopter's, the libc's spare one, a block of ours. */

@@ -71,6 +71,22 @@ struct rk_thread_state {
 #define RK_THREAD_STATE_VERSION 1
 
 /*
+ * The thread block's alignment in bytes: as much as the kernel may ask for an area (64). A module that is loaded late
+ * gets no more than the libc's thread descriptor has, though: 64 on x86-64, 16 elsewhere. There a block that stands
+ * beside an area of the libc's does with that, and is none itself; one that isn't aligned would keep every plugin that
+ * holds a copy from being loaded. Source: glibc's elf/dl-reloc.c, _dl_try_allocate_static_tls().
+ */
+#ifndef RK_BLOCK_ALIGNMENT
+#define RK_BLOCK_ALIGNMENT 64
+#if defined(__GLIBC__) && !defined(__x86_64__) && !defined(__i386__)
+#if __GLIBC_PREREQ(2, 35)
+#undef RK_BLOCK_ALIGNMENT
+#define RK_BLOCK_ALIGNMENT 16
+#endif
+#endif
+#endif
+
+/*
  * The thread block: what a copy of this library keeps per thread in static TLS. Where the libc has no area, `room` is
  * the area. It is one cache line, because a module that is loaded late gets at most 64-byte alignment and little room
  * in the static TLS surplus. Before a thread's registration it reads cpu_id -1; that is its initial content
@@ -82,7 +98,7 @@ struct rk_thread_block {
 		unsigned char room[48]; /* the kernel's feature size may grow into it */
 	} u;
 	struct rk_thread_state state;
-} __attribute__((__aligned__(64)));
+} __attribute__((__aligned__(RK_BLOCK_ALIGNMENT)));
 
 /*
  * The rendezvous: where copies of this library in a process can't all see whose area to use (one copy's thread block,

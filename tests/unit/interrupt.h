@@ -81,7 +81,7 @@ static int interrupt_after(int count, bool *last)
  */
 static inline int interrupt_everywhere(const struct interrupted *interrupted)
 {
-	int instructions = 0, status = 0, stride = 1 + (int)SLOWNESS() / 4;
+	int instructions = 0, status = 0, stride = 1 + (int)SLOWNESS() / 2;
 	bool last = false;
 
 	the_interrupted = interrupted;
