@@ -4,6 +4,7 @@
 Programs keep the path that they have on the host, so that what `meson test` would run runs here with the same
 environment. Shared libraries come from the row's C library first, then from where the programs were linked.
 """
+import functools
 import json
 import os
 import re
@@ -85,6 +86,7 @@ class Packages:
         return None
 
 
+@functools.cache
 def read_elf(path):
     """(interpreter or None, names of needed libraries, folders to look into first) of a program or library."""
     text = subprocess.run(['readelf', '-ld', '--wide', path], capture_output=True, text=True).stdout
@@ -95,6 +97,7 @@ def read_elf(path):
             [os.path.normpath(folder.replace('$ORIGIN', origin)) for folder in folders[1].split(':')] if folders else [])
 
 
+@functools.cache
 def tests_of(folder):
     """What meson would run in a build: (SUITE/NAME, test), and the files of each of its targets."""
     def introspect(what):
