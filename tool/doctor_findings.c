@@ -93,13 +93,17 @@ static void conclude_owner(const struct doctor_facts *facts, struct doctor_findi
 		    rk_owner_name(facts->owner));
 }
 
-/* Who registers decides how to get the optimised mode. */
+/* Who registers decides how to get the optimised mode; not every machine's thread block can be an area (abi.h). */
 static const char *unused_mode_advice(const struct doctor_facts *facts)
 {
-	if (facts->owner == RK_OWNER_LIBC)
-		return "use a glibc that registers the full size (2.41 and later), or start the program with "
-		       "GLIBC_TUNABLES=glibc.pthread.rseq=0 and RSEQKIT_AREA=own";
-	return "start the program with RSEQKIT_AREA=own";
+	const bool can_choose = RK_BLOCK_ALIGNMENT >= RK_AREA_LENGTH_ORIGINAL;
+
+	if (facts->owner != RK_OWNER_LIBC)
+		return can_choose ? "start the program with RSEQKIT_AREA=own" :
+				    "let a glibc register that takes the full size (2.41 and later)";
+	return can_choose ? "use a glibc that registers the full size (2.41 and later), or start the program with "
+			    "GLIBC_TUNABLES=glibc.pthread.rseq=0 and RSEQKIT_AREA=own" :
+			    "use a glibc that registers the full size (2.41 and later)";
 }
 
 static void conclude_mode(const struct doctor_facts *facts, struct doctor_findings *findings)

@@ -129,9 +129,9 @@ def select(row, selection, build, packages):
         if not os.path.exists(os.path.join(folder, 'build.ninja')):
             raise Unavailable(f'there is no build {line.build}: scripts/check --build {line.build}')
         found = []
-        if line.tests == 'doctor':
-            found.append(Program('doctor', [os.path.join(folder, 'tool', 'rseqkit'), 'doctor', '--json'], {},
-                                 int(line.seconds), False, set()))
+        if line.tests.startswith('rseqkit '):
+            tool = os.path.join(folder, 'tool', 'rseqkit')
+            found.append(Program(line.tests, [tool, *line.tests.split()[1:]], {}, int(line.seconds), False, set()))
         else:
             tests, files = tests_of(folder)
             found += [program_of(f'{line.build}: {name}', test, files, folder, line) for name, test in tests
@@ -188,7 +188,7 @@ def pack(folder, build, programs, packages):
     # For system() and who looks for a program to run.
     place(next(path for path in (os.path.join(packages.libc_root, where) for where in ('bin/busybox', 'usr/bin/busybox'))
                if os.path.exists(path)), root, '/bin/busybox')
-    for name in ('sh', 'true'):
+    for name in ('sh', 'true', 'wc'):
         os.symlink('busybox', os.path.join(root, 'bin', name))
     with open(os.path.join(root, 'programs'), 'w', encoding='utf-8') as listing:
         for program in programs:
