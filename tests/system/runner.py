@@ -10,6 +10,7 @@ those of the last run, for scripts/summary. Ends
 with a table and the line "N passed, N failed, N skipped". Exit status: 0 if nothing failed, 1 if something did, 2
 wrong usage.
 """
+import fcntl
 import importlib.machinery
 import importlib.util
 import json
@@ -173,22 +174,20 @@ def choose(rows, names):
             ('normal' in names and row.when == 'quick')]
 
 
-def main(arguments):
-    if not arguments:
-        print(__doc__.strip(), file=sys.stderr)
-        return 2
-    rows = read_table(os.path.join(HERE, 'rows'), Row)
-    if arguments[0] == '--guest':
-        _, name, folder, build, *tests = arguments
-        rows = choose(rows, [name])
-        selection = [Selected(rows[0].programs, os.path.realpath(folder), f'[a-z]+/({"|".join(map(re.escape, tests))})',
-                              '120', 'plug', '')]
-    else:
-        build, *names = arguments
-        rows = choose(rows, names)
-        selection = read_table(os.path.join(HERE, 'selection'), Selected)
-    build = os.path.realpath(build)
-    summary = load_summary()
+def lock(build):
+    """Waits until no other run works in these folders. Holds as long as the file that it returns is open."""
+    os.makedirs(os.path.join(build, 'system'), exist_ok=True)
+    file = open(os.path.join(build, 'system', 'lock'), 'w', encoding='utf-8')
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print('   waiting for another run in this folder', flush=True)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def run_rows(rows, selection, build, summary):
+    """Boots the rows, and adds up what they say; the exit status."""
     # Emulation of one guest keeps about one processor busy. What is fetched is shared, so that comes first.
     jobs = [prepare(row, selection, build) for row in rows]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -206,6 +205,27 @@ def main(arguments):
     with open(os.path.join(build, 'system', 'logs'), 'w', encoding='utf-8') as file:
         file.write('\n'.join(logs) + '\n')
     return summary.main(logs)
+
+
+def main(arguments):
+    if not arguments:
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    rows = read_table(os.path.join(HERE, 'rows'), Row)
+    if arguments[0] == '--guest':
+        _, name, folder, build, *tests = arguments
+        rows = choose(rows, [name])
+        # A line each: one that isn't there must not hide among the others.
+        selection = [Selected(rows[0].programs, os.path.realpath(folder), f'[a-z]+/{re.escape(test)}', '120', 'plug', '')
+                     for test in tests]
+    else:
+        build, *names = arguments
+        rows = choose(rows, names)
+        selection = read_table(os.path.join(HERE, 'selection'), Selected)
+    build = os.path.realpath(build)
+    summary = load_summary()
+    with lock(build):
+        return run_rows(rows, selection, build, summary)
 
 
 if __name__ == '__main__':
