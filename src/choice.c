@@ -2,9 +2,11 @@
 /*
  * choice.c - reads the environment that the program was started with.
  *
- * The invariant: every copy of this library gets the same answer, whenever and wherever it asks. So the kernel is
- * asked, which keeps the strings of exec. The libc's `environ` is another thing: each namespace of dlmopen has one, a
- * preloaded allocator runs before it is there, and other threads or the interrupted code may be changing it.
+ * The invariant: every copy of this library asks the same question, whenever and wherever it does. So the kernel is
+ * asked, which knows where exec put the strings. The libc's `environ` is another thing: each namespace of dlmopen has
+ * one, a preloaded allocator runs before it is there, and other threads or the interrupted code may be changing it.
+ * The answer may differ all the same, where /proc comes and goes, descriptors run short, or the program overwrites the
+ * strings, as setproctitle() does. A choice that was made is on the page by then (process.c), which comes first.
  */
 #define _GNU_SOURCE
 #include "choice.h"

@@ -3,8 +3,8 @@
  * cmd_exec.c - `rseqkit exec`: runs a program with librseqkit-preload.so, so that all of its threads are registered.
  *
  * It becomes the program: no process stays behind, and nothing of the environment changes but LD_PRELOAD, and what
- * --full-size asks for. What the dynamic linker would ignore in silence, or fail on in the program's name, is said here instead, before the program
- * starts.
+ * --full-size asks for. What the dynamic linker would ignore in silence, or fail on in the program's name, is said here
+ * instead, before the program starts.
  */
 #define _GNU_SOURCE
 #include <elf.h>

@@ -202,13 +202,23 @@ static int probe_fresh(int out, const void *argument)
 	return child_exec(out, arguments);
 }
 
+/* Of the list's entries, which look like "NAME (END)", with commas between them. */
+static bool is_noted(const struct doctor_facts *facts, const char *what)
+{
+	char list[sizeof(facts->failed_probes) + 2], entry[64];
+
+	snprintf(list, sizeof(list), ", %s", facts->failed_probes);
+	snprintf(entry, sizeof(entry), ", %s (", what);
+	return strstr(list, entry) != NULL;
+}
+
 void doctor_note_failure(struct doctor_facts *facts, const char *what, const struct child_result *result)
 {
 	size_t used = strlen(facts->failed_probes), room = sizeof(facts->failed_probes) - used;
 	char *end = facts->failed_probes + used;
 	const char *comma = used > 0 ? ", " : "";
 
-	if (strstr(facts->failed_probes, what) != NULL) /* in another registration */
+	if (is_noted(facts, what)) /* in another registration */
 		return;
 	switch (result->end) {
 	case CHILD_NOT_RUN:

@@ -132,6 +132,15 @@ print(vector.get(27, 20), vector.get(28, 32))')
 		'j["kernel"]["aborts"]["preemption"] or j["mode"] != "legacy"'
 }
 
+@test "one CPU: an optimised mode that nothing proves is not made up" {
+	need_libc_registration
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	command -v taskset >/dev/null || skip "no taskset here"
+	cpu=$(python3 -c 'import os; print(min(os.sched_getaffinity(0)))')
+	expect_json 0 taskset -c "$cpu" env LD_PRELOAD="$HELPERS/optimised.so" "$RSEQKIT" doctor --json
+	assert_schema 'j["mode"] is None and j["kernel"]["ids_rewritten"] is None and "mode-unknown" in ids'
+}
+
 @test "tunable off: we own the area, that is fine, exit 0, and it is explained" {
 	need_libc_registration
 	expect_json 0 env GLIBC_TUNABLES=$tunable_off "$RSEQKIT" doctor --json
@@ -201,6 +210,14 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	need_filter
 	expect_json 3 "$HELPERS/with_filter" kill membarrier -- "$RSEQKIT" doctor --json
 	assert_schema 'j["rseq"] and j["membarrier"] == {"rseq": None, "rseq_one_cpu": None} and "probe-failed" in ids'
+}
+
+@test "every probe that is killed is named, also one whose name is in how another ended" {
+	need_rseq
+	need_sections
+	need_filter
+	expect_json 3 "$HELPERS/with_filter" kill sched_setaffinity -- "$RSEQKIT" doctor --json
+	assert_json 'all(", %s (signal 31)" % what in j["findings"][-1]["message"] for what in ("ids", "signal", "migration"))'
 }
 
 @test "a probe that hangs is given up, exit 3" {

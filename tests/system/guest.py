@@ -107,10 +107,13 @@ def follow(console, programs):
             return f'the guest said nothing any more{" during " + current.name if current else ""}', output[-20:]
         if line is None:
             return f'the guest ended{" during " + current.name if current else ""}', output[-20:]
+        # The end's line may be lost among the kernel's messages, and with it how the program ended.
+        if current and current.end is None and re.match(r'@guest (begin |done$)', line):
+            return f'the guest never said how {current.name} ended', output[-20:]
         if found := re.match(r'@guest begin (.*)$', line):
-            current, output = waiting.pop(0), []
-            if current.name != found[1]:
-                return f'the guest began {found[1]} instead of {current.name}', output
+            current, output = waiting.pop(0) if waiting else None, []
+            if current is None or current.name != found[1]:
+                return f'the guest began {found[1]} instead of {current.name if current else "nothing"}', output
         elif current and (found := re.match(r'@guest end (\w+) (\d+), (\d+) ms', line)):
             current.end, current.seconds = (found[1], int(found[2])), int(found[3]) / 1000
             current.output = '\n'.join(output)

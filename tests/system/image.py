@@ -53,8 +53,10 @@ class Packages:
         folder = os.path.join(self.build, 'packages', f'{suite}-{self.machine["debian"]}')
         result = subprocess.run([os.path.join(self.source, 'scripts', 'fetch'), suite, self.machine['debian'], folder,
                                  *patterns], capture_output=True, text=True)
+        if result.returncode == 77:
+            raise Unavailable(result.stderr.strip())
         if result.returncode != 0:
-            raise Unavailable(result.stderr.strip() or f'{suite}: fetching failed')
+            raise SystemExit(f'fetch: {suite}: status {result.returncode}: {result.stderr.strip()}')
         return os.path.join(folder, 'root'), result.stdout.split()
 
     def kernel(self):

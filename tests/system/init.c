@@ -133,6 +133,17 @@ static _Noreturn void become(const struct program *program, int out)
 	_exit(127);
 }
 
+/* What a program printed between the last look and its end; nobody is left who could print more. */
+static void pass_rest(int in)
+{
+	struct pollfd poller = {.fd = in, .events = POLLIN};
+	char text[4096];
+	ssize_t size;
+
+	while (poll(&poller, 1, 0) > 0 && (size = read(in, text, sizeof(text))) > 0)
+		(void)!write(STDOUT_FILENO, text, (size_t)size);
+}
+
 /*
  * Passes on what the program prints, until it has ended, or its time has. Returns its status as of waitpid(), or -1 for
  * a timeout.
@@ -176,11 +187,16 @@ static void run(const struct program *program)
 	if (pid == 0)
 		become(program, ends[1]);
 	close(ends[1]);
+	if (pid < 0) { /* no end is said, so the runner knows */
+		close(ends[0]);
+		return;
+	}
 	status = watch(pid, ends[0], program, &plugged);
 	/* Whatever it left behind, too. */
 	(void)kill(-1, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
+	pass_rest(ends[0]);
 	close(ends[0]);
 	all_online();
 	printf("\n@guest end %s %d, %lld ms\n", status == -1 ? "timeout" : WIFSIGNALED(status) ? "signal" : "exit",

@@ -5,6 +5,8 @@
  * The temporaries are x16 and x17. From the begin to the index x17 is the area, then x16 is the slot's address and x17
  * free. The thread pointer is read in the statement itself, so a fiber that moved to another thread between two
  * operations keeps no stale area. All ways out are conditional branches, which reach 1 MiB; tbz would reach 32 KiB.
+ * gcc's -freorder-blocks-and-partition, which is no default here, moves their targets to another section: in a program
+ * whose text is longer than that the linker may refuse them (R_AARCH64_CONDBR19).
  *
  * Memory order. Relaxed stores need no barrier among the users of one slot, although this machine lets others see
  * stores out of order. Those users run on the slot's CPU one after the other, and a CPU sees its own accesses in
