@@ -70,7 +70,11 @@ __attribute__((__force_align_arg_pointer__)) static void on_alarm(int signo)
 		copies[which]->add(counters[which], 1000000);
 	else
 		__atomic_fetch_sub(&handled, 1, __ATOMIC_RELAXED);
-	CHECK(errno == before);
+	/*
+	 * ThreadSanitizer's runtime calls handlers late, from its own functions, and now and then one finds another
+	 * errno at its end, some of the runtime's. Elsewhere it is the library's to keep.
+	 */
+	CHECK(errno == before || THREAD_SANITIZED);
 }
 
 static void *meet(void *arg)
