@@ -73,40 +73,18 @@ leave:
 	return RK_OP_LEAVE;
 }
 
-/* Stores `value` into the slot's word if that equals `expected`, else RK_UNEQUAL. */
-RK_INLINE enum rk_result RK_OP(store_if_equal) RK_OP_PARAMS(void *base, intptr_t expected, intptr_t value)
-{
-	RK_OP_CHECK
-	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(expected, unequal) RK_ASM_COMMIT_STORE(value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(expected), RK_IN_WORD(value)), leave, unequal);
-	return RK_DONE;
-unequal:
-	return RK_UNEQUAL;
-aborted:
-	return RK_ABORTED;
-leave:
-	return RK_OP_LEAVE;
-}
+/* The operations that publish, relaxed and with release order. */
+#define RK_OP_PUBLISH(verb) RK_OP(verb)
+#define RK_OP_COMMIT_STORE RK_ASM_COMMIT_STORE
+#include <rseqkit/ops_publish.h>
+#undef RK_OP_PUBLISH
+#undef RK_OP_COMMIT_STORE
 
-/*
- * The same with release order: who reads the slot from another CPU with acquire and finds `value` also finds what was
- * stored before. For publishing a pointer.
- */
-RK_INLINE enum rk_result RK_OP(store_if_equal_release) RK_OP_PARAMS(void *base, intptr_t expected, intptr_t value)
-{
-	RK_OP_CHECK
-	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(expected, unequal) RK_ASM_COMMIT_STORE_RELEASE(value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(expected), RK_IN_WORD(value)), leave, unequal);
-	return RK_DONE;
-unequal:
-	return RK_UNEQUAL;
-aborted:
-	return RK_ABORTED;
-leave:
-	return RK_OP_LEAVE;
-}
+#define RK_OP_PUBLISH(verb) RK_OP(verb##_release)
+#define RK_OP_COMMIT_STORE RK_ASM_COMMIT_STORE_RELEASE
+#include <rseqkit/ops_publish.h>
+#undef RK_OP_PUBLISH
+#undef RK_OP_COMMIT_STORE
 
 #undef RK_OP
 #undef RK_OP_PARAMS
