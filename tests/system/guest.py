@@ -119,6 +119,8 @@ def follow(console, programs):
             current.output = '\n'.join(output)
         elif current and (found := re.match(r'@guest unplugged (\d+) times', line)):
             current.unplugged = int(found[1])
+        elif current and (found := re.match(r'@guest tainted (\d+)', line)):
+            current.tainted = int(found[1])
         elif line == '@guest done':
             return (f'{waiting[0].name} was not run' if waiting else None), []
         else:

@@ -38,6 +38,7 @@ class Program:
     output: str = ''
     seconds: float = 0
     unplugged: int = None
+    tainted: int = 0            # bits that the kernel set meanwhile, complaining of itself
 
 
 class Packages:

@@ -10,6 +10,7 @@
  *	...                          the program's standard output and error
  *	@guest end exit|signal|timeout NUMBER, MS ms
  *	@guest unplugged N times     CPUs taken away and brought back while it ran, if that was asked for
+ *	@guest tainted BITS          the kernel complained of itself meanwhile; the lines before say how
  *	@guest done                  the list's end; what follows is only the kernel's
  *
  * /programs has a line per program, of fields between tabs: seconds it may take; "plug", or "unplug" for taking CPUs
@@ -26,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -36,6 +38,10 @@
 
 #define FIELDS_MAX 64
 #define TOGGLE_MS 50 /* between two changes of the CPUs that are there */
+
+/* Commands of syslog(2), which the libc has no names for. */
+#define KERNEL_LOG_READ_ALL 3
+#define KERNEL_LOG_CLEAR 5
 
 static const struct {
 	const char *type, *path;
@@ -173,8 +179,37 @@ static int watch(pid_t pid, int in, const struct program *program, int *plugged)
 	}
 }
 
+/* The kernel's taint bits: a warning, a bug or a lockup sets one. Source: the kernel's admin-guide/tainted-kernels. */
+static unsigned long taint(void)
+{
+	unsigned long bits = 0;
+	FILE *file = fopen("/proc/sys/kernel/tainted", "re");
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%lu", &bits) != 1)
+		bits = 0;
+	fclose(file);
+	return bits;
+}
+
+/* Says that the kernel was tainted since it had the bits `before`, with what it logged since the last program's end. */
+static void tell_taint(unsigned long before)
+{
+	static char log[256 << 10];
+	unsigned long bits = taint() & ~before;
+	int size;
+
+	if (bits != 0) {
+		size = klogctl(KERNEL_LOG_READ_ALL, log, sizeof(log));
+		printf("%.*s\n@guest tainted %lu\n", size < 0 ? 0 : size, log, bits);
+	}
+	(void)klogctl(KERNEL_LOG_CLEAR, NULL, 0);
+}
+
 static void run(const struct program *program)
 {
+	unsigned long tainted = taint();
 	int64_t start = now_ms();
 	int ends[2], status, plugged = 0;
 	pid_t pid;
@@ -199,6 +234,7 @@ static void run(const struct program *program)
 	pass_rest(ends[0]);
 	close(ends[0]);
 	all_online();
+	tell_taint(tainted);
 	printf("\n@guest end %s %d, %lld ms\n", status == -1 ? "timeout" : WIFSIGNALED(status) ? "signal" : "exit",
 	       status == -1	   ? program->limit :
 	       WIFSIGNALED(status) ? WTERMSIG(status) :
@@ -247,6 +283,7 @@ int main(void)
 	}
 	mkdir("/tmp", 0777); /* not mounted: builds may lie there */
 	lengthen_slice_extensions();
+	(void)klogctl(KERNEL_LOG_CLEAR, NULL, 0); /* of the boot */
 	uname(&system);
 	printf("\n@guest kernel %s, %ld of %ld CPUs online\n", system.release, sysconf(_SC_NPROCESSORS_ONLN),
 	       sysconf(_SC_NPROCESSORS_CONF));

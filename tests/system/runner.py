@@ -8,7 +8,7 @@ Below BUILD-DIR are the builds that scripts/check makes, and here BUILD-DIR/pack
 BUILD-DIR/system/ROW for each row: its initramfs, its console, and a test log like meson's; BUILD-DIR/system/logs names
 those of the last run, for scripts/summary. Ends
 with a table and the line "N passed, N failed, N skipped". Exit status: 0 if nothing failed, 1 if something did, 2
-wrong usage.
+wrong usage, 3 if a machine never came up.
 """
 import fcntl
 import importlib.machinery
@@ -75,6 +75,9 @@ def entry(job, program):
     if program.unplug:
         good = good and bool(program.unplugged)
         output += f'\n{"" if program.unplugged else "not "}ok - CPUs brought back {program.unplugged or 0} times\n'
+    if program.tainted:
+        good = False
+        output += f'\nnot ok - the kernel has nothing to complain of\n# it is tainted with {program.tainted}\n'
     if not good:
         output += f'\n# ended with {end} {number}\n'
     return {'name': program.name, 'stdout': output, 'duration': program.seconds,
@@ -204,7 +207,8 @@ def run_rows(rows, selection, build, summary):
     logs = [f'{job.row.name}={os.path.relpath(job.folder)}' for job in jobs]
     with open(os.path.join(build, 'system', 'logs'), 'w', encoding='utf-8') as file:
         file.write('\n'.join(logs) + '\n')
-    return summary.main(logs)
+    status = summary.main(logs)
+    return 3 if any(job.booted and job.booted.kernel is None for job in jobs) else status
 
 
 def main(arguments):
