@@ -63,7 +63,7 @@ static enum passage __attribute__((__noinline__)) pass(const void *base, ptrdiff
 	(void)rk_area_offset; /* a port without sections has no use for it */
 	RK_SECTION(RK_ASM_EXIT(leave),
 		   RK_ASM_INDEX_CPU RK_ASM_WHILE_EQUAL(zero) RK_ASM_COMMIT_LOAD(value),
-		   RK_LIST(RK_IN(base), RK_IN_WORD(zero), RK_IN(value)), leave);
+		   RK_LIST(RK_IN(base), RK_IN_WORD(zero), RK_IN(value)), RK_USES_SLOT, leave);
 	return PASSAGE_DONE;
 aborted:
 	return PASSAGE_ABORTED;

@@ -31,7 +31,7 @@ struct rk_area {
 	const volatile uint32_t flags;        /* K: slice extension available and enabled */
 	const volatile uint32_t node_id;      /* K: NUMA node; valid from feature size 24 on */
 	const volatile uint32_t mm_cid;       /* K: concurrency id; valid from feature size 28 on */
-	uint32_t slice_ctrl;                  /* slice extension: request and grant; valid from feature size 32 + 1 on */
+	uint32_t slice_ctrl;                  /* slice extension: request, grant; valid from feature size 32 + 1 on */
 };
 
 /* cpu_id, read as int32_t, of a thread that isn't registered. Source: include/uapi/linux/rseq.h. */

@@ -11,11 +11,22 @@
  *
  * The index is loaded inside the section, so a migration in between aborts it instead of failing a comparison.
  *
+ *   load, add, add_through          the slot's word; the word that it points to
+ *   store_if_equal, store_if_both_equal, store_two_if_equal, copy_if_equal     each also with _release
+ *   push (also with _release), pop  a list of nodes, last in first out
+ *
+ * Some store to other places before the word that they commit to. Those are of three kinds, and none is seen by who
+ * goes by the slot's word: the caller's own memory, a node that is in no list yet, and what lies at an offset behind
+ * the slot and means nothing until the word says so. After RK_ABORTED they may have been written.
+ *
  * Common to all of them:
- *   Parameters: base is the address of slot 0, word-aligned. cpu is a CPU number.
- *   Returns: one outcome of enum rk_result. Anything but RK_DONE means that nothing was stored.
+ *   Parameters: base is the address of slot 0, word-aligned. cpu is a CPU number. offset and next are in bytes, of
+ *   either sign, and lead to aligned words; what copy_if_equal copies may lie anywhere.
+ *   Returns: one outcome of enum rk_result. Anything but RK_DONE means that the slot's word, or what it points to, is
+ *   as it was, as far as this operation goes.
  *   Context: any thread; signal handler; after fork; not in a vfork child outside rk_vfork_begin().
- *   Cost: 0.3 to 0.5 ns; the first operation of a thread that the libc did not register makes two system calls.
+ *   Cost: 0.3 to 0.8 ns, and what copying takes; the first operation of a thread that the libc did not register makes
+ *   two system calls.
  *   Memory order: relaxed; a thread on the same CPU, or with the same concurrency id, sees the effects in order. Names
  *   that end with _release store with release order, for others that read the slot with acquire (arch/aarch64.h).
  *

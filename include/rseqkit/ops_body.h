@@ -51,7 +51,7 @@ RK_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *va
 	RK_OP_CHECK
 	RK_SECTION(RK_ASM_EXIT(leave),
 		   RK_OP_SLOT RK_ASM_COMMIT_LOAD(value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN(value)), leave);
+		   RK_LIST(RK_OP_INPUTS, RK_IN(value)), RK_USES_SLOT, leave);
 	return RK_DONE;
 aborted:
 	return RK_ABORTED;
@@ -64,9 +64,49 @@ RK_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
 {
 	RK_OP_CHECK
 	RK_SECTION(RK_ASM_EXIT(leave),
-		   RK_OP_SLOT RK_ASM_COMMIT_ADD(value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), leave);
+		   RK_OP_SLOT RK_ASM_COMMIT_ADD(RK_ASM_SLOT, value),
+		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), RK_USES_SLOT, leave);
 	return RK_DONE;
+aborted:
+	return RK_ABORTED;
+leave:
+	return RK_OP_LEAVE;
+}
+
+/*
+ * Adds `value`, wrapping, to the word `offset` bytes behind where the slot's word points; RK_UNEQUAL if that is null.
+ * For memory of this CPU that is larger than a slot, or that can be replaced.
+ */
+RK_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t offset, intptr_t value)
+{
+	RK_OP_CHECK
+	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+		   RK_OP_SLOT RK_ASM_FOLLOW(unequal) RK_ASM_COMMIT_ADD(RK_ASM_AT(offset), value),
+		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN_WORD(value)), RK_USES_SLOT, leave, unequal);
+	return RK_DONE;
+unequal:
+	return RK_UNEQUAL;
+aborted:
+	return RK_ABORTED;
+leave:
+	return RK_OP_LEAVE;
+}
+
+/*
+ * Takes the first node off a list: the slot's word, which goes to *node and is replaced by the word `next` bytes
+ * behind where it points. RK_UNEQUAL if the slot's word is `end`, where lists end (0, say). After RK_ABORTED *node may
+ * hold anything. Who frees the memory of nodes that another CPU may be popping fences that CPU first.
+ */
+RK_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdiff_t next, intptr_t *node)
+{
+	RK_OP_CHECK
+	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+		   RK_OP_SLOT RK_ASM_LOAD RK_ASM_IF_LOADED(end, unequal) RK_ASM_KEEP(node) RK_ASM_LOAD_THROUGH(next)
+		   RK_ASM_COMMIT_LOADED,
+		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(end), RK_IN(node), RK_IN(next)), RK_USES_LOADED, leave, unequal);
+	return RK_DONE;
+unequal:
+	return RK_UNEQUAL;
 aborted:
 	return RK_ABORTED;
 leave:

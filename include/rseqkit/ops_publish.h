@@ -12,11 +12,99 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(store_if_equal) RK_OP_PARAMS(void *base, 
 {
 	RK_OP_CHECK
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(expected, unequal) RK_OP_COMMIT_STORE(value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(expected), RK_IN_WORD(value)), leave, unequal);
+		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_OP_COMMIT_STORE(value),
+		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(expected), RK_IN_WORD(value)), RK_USES_SLOT, leave, unequal);
 	return RK_DONE;
 unequal:
 	return RK_UNEQUAL;
+aborted:
+	return RK_ABORTED;
+leave:
+	return RK_OP_LEAVE;
+}
+
+/*
+ * Stores `value` into the slot's word if that equals `expected` and the word `offset` bytes behind the slot equals
+ * `other`, else RK_UNEQUAL.
+ */
+RK_INLINE enum rk_result RK_OP_PUBLISH(store_if_both_equal)
+	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, intptr_t other, intptr_t value)
+{
+	RK_OP_CHECK
+	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal)
+		   RK_ASM_UNLESS_EQUAL(RK_ASM_AT(offset), other, unequal) RK_OP_COMMIT_STORE(value),
+		   RK_LIST(RK_OP_INPUTS, RK_IN_OFFSET(offset), RK_IN_WORD(expected), RK_IN_WORD(other),
+			   RK_IN_WORD(value)),
+		   RK_USES_SLOT, leave, unequal);
+	return RK_DONE;
+unequal:
+	return RK_UNEQUAL;
+aborted:
+	return RK_ABORTED;
+leave:
+	return RK_OP_LEAVE;
+}
+
+/*
+ * If the slot's word equals `expected`, stores `first` into the word `offset` bytes behind the slot and then `value`
+ * into the slot's word, else RK_UNEQUAL. After RK_ABORTED the first store may have been done: that word is for what
+ * means nothing yet, like the element behind the last one of an array whose length is the slot's word.
+ */
+RK_INLINE enum rk_result RK_OP_PUBLISH(store_two_if_equal)
+	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, intptr_t first, intptr_t value)
+{
+	RK_OP_CHECK
+	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_STORE(RK_ASM_AT(offset), first)
+		   RK_OP_COMMIT_STORE(value),
+		   RK_LIST(RK_OP_INPUTS, RK_IN_OFFSET(offset), RK_IN_WORD(expected), RK_IN_WORD(first),
+			   RK_IN_WORD(value)),
+		   RK_USES_SLOT, leave, unequal);
+	return RK_DONE;
+unequal:
+	return RK_UNEQUAL;
+aborted:
+	return RK_ABORTED;
+leave:
+	return RK_OP_LEAVE;
+}
+
+/*
+ * If the slot's word equals `expected`, copies `length` bytes from `source` to `offset` bytes behind the slot and then
+ * stores `value` into the slot's word, else RK_UNEQUAL. After RK_ABORTED some of the bytes may have been copied. The
+ * source must be readable memory, and not overlap where it is copied to; some of it is read twice. A repetition starts
+ * all over, so what takes longer than the time between two interruptions never ends: a few KiB are fine.
+ */
+RK_INLINE enum rk_result RK_OP_PUBLISH(copy_if_equal)
+	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, const void *source, size_t length, intptr_t value)
+{
+	RK_OP_CHECK
+	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_COPY(offset, source, length)
+		   RK_OP_COMMIT_STORE(value),
+		   RK_LIST(RK_OP_INPUTS, RK_IN_OFFSET(offset), RK_IN(source), RK_IN(length), RK_IN_WORD(expected),
+			   RK_IN_WORD(value)),
+		   RK_USES_COPY, leave, unequal);
+	return RK_DONE;
+unequal:
+	return RK_UNEQUAL;
+aborted:
+	return RK_ABORTED;
+leave:
+	return RK_OP_LEAVE;
+}
+
+/* Puts a node in front of the list in the slot's word: what that held goes to the word `next` bytes into the node. */
+RK_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *node, ptrdiff_t next)
+{
+	intptr_t *link = (intptr_t *)((char *)node + next);
+
+	RK_OP_CHECK
+	RK_SECTION(RK_ASM_EXIT(leave),
+		   RK_OP_SLOT RK_ASM_LOAD RK_ASM_KEEP(link) RK_OP_COMMIT_STORE(node),
+		   RK_LIST(RK_OP_INPUTS, RK_IN(node), RK_IN(link)), RK_USES_LOADED, leave);
+	return RK_DONE;
 aborted:
 	return RK_ABORTED;
 leave:

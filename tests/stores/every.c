@@ -7,26 +7,54 @@
 
 static struct rk_percpu *pool;
 
-static int all_operations(void *item)
-{
-	intptr_t value = 0;
-	int done = 0, cpu = rk_cpu();
+/* What an item holds: a list, and a word that counts what stands behind it. */
+struct item {
+	intptr_t list, count, words[7];
+};
 
-	done += rk_cpu_load(item, &value) == RK_DONE;
-	done += rk_cpu_add(item, value + 1) == RK_DONE;
-	done += rk_cpu_store_if_equal(item, value + 1, value) == RK_DONE;
-	done += rk_cid_load(item, &value) == RK_DONE;
-	done += rk_cid_add(item, value) == RK_DONE;
-	done += rk_cid_store_if_equal(item, value, rk_cid()) == RK_DONE;
-	done += rk_at_load(item, &value, cpu) == RK_DONE;
-	done += rk_at_add(item, 1, cpu) == RK_DONE;
-	done += rk_at_store_if_equal(item, value, 0, cpu) == RK_DONE;
-	return done;
+#define WORDS ((ptrdiff_t)(offsetof(struct item, words) - offsetof(struct item, count)))
+
+static intptr_t node[2];
+
+/* Every operation by one kind of index; `...` is a comma and the CPU for those that take one. */
+#define ALL_OPERATIONS(kind, ...)                                                                                      \
+	static int all_by_##kind(struct item *item, int cpu)                                                           \
+	{                                                                                                              \
+		intptr_t value = 0, *count = &item->count, *list = &item->list;                                        \
+		int done = 0;                                                                                          \
+                                                                                                                       \
+		(void)cpu;                                                                                             \
+		done += rk_##kind##_load(count, &value __VA_ARGS__) == RK_DONE;                                        \
+		done += rk_##kind##_add(count, value + 1 __VA_ARGS__) == RK_DONE;                                      \
+		done += rk_##kind##_store_if_equal(count, value + 1, value __VA_ARGS__) == RK_DONE;                    \
+		done += rk_##kind##_store_if_equal_release(count, value, 0 __VA_ARGS__) == RK_DONE;                    \
+		done += rk_##kind##_store_if_both_equal(count, 0, WORDS, 0, 1 __VA_ARGS__) == RK_DONE;                 \
+		done += rk_##kind##_store_if_both_equal_release(count, 1, WORDS, 0, 2 __VA_ARGS__) == RK_DONE;         \
+		done += rk_##kind##_store_two_if_equal(count, 2, WORDS, 0, 3 __VA_ARGS__) == RK_DONE;                  \
+		done += rk_##kind##_store_two_if_equal_release(count, 3, WORDS, 0, 4 __VA_ARGS__) == RK_DONE;          \
+		done += rk_##kind##_copy_if_equal(count, 4, WORDS, node, sizeof(node), 5 __VA_ARGS__) == RK_DONE;      \
+		done += rk_##kind##_copy_if_equal_release(count, 5, WORDS, node, 3, 0 __VA_ARGS__) == RK_DONE;         \
+		done += rk_##kind##_push(list, node, 0 __VA_ARGS__) == RK_DONE;                                        \
+		done += rk_##kind##_add_through(list, 8, 1 __VA_ARGS__) == RK_DONE;                                    \
+		done += rk_##kind##_pop(list, 0, 0, &value __VA_ARGS__) == RK_DONE;                                    \
+		done += rk_##kind##_push_release(list, node, 0 __VA_ARGS__) == RK_DONE;                                \
+		return done;                                                                                           \
+	}
+ALL_OPERATIONS(cpu, )
+ALL_OPERATIONS(cid, )
+#define COMMA ,
+ALL_OPERATIONS(at, COMMA cpu)
+
+static int all_operations(struct item *item)
+{
+	int cpu = rk_cpu();
+
+	return all_by_cpu(item, cpu) + (rk_cid() >= 0 ? all_by_cid(item, cpu) : 0) + all_by_at(item, cpu);
 }
 
 int main(void)
 {
-	struct rk_percpu_options options = {.item_size = sizeof(intptr_t)};
+	struct rk_percpu_options options = {.item_size = sizeof(struct item)};
 	struct rk_counter *counter;
 	void *item;
 

@@ -10,8 +10,7 @@
 #define TALLY_H
 
 #include "test.h"
-
-enum index { BY_CPU, BY_CID, BY_AT, INDICES };
+#include "by_index.h"
 
 #define HALF (4 * sizeof(intptr_t)) /* bits */
 #define LOW (UINTPTR_MAX >> HALF)
@@ -38,6 +37,7 @@ static const struct words new_words = {.swapped = {(intptr_t)LOW, (intptr_t)LOW,
 struct tally {
 	uint64_t added[INDICES], swapped[INDICES], counted, taken;
 	uint64_t adds[INDICES], aborted, unequal, elsewhere, refused;
+	uint64_t popped, stacked, stacked_sum, unstacked, logged, through; /* compound.h */
 	uint64_t lives, handlers;
 };
 
@@ -71,27 +71,6 @@ static int any_cpu(uint64_t *random)
 	return cpu;
 }
 
-static enum rk_result load(enum index index, const void *word, intptr_t *value, int cpu)
-{
-	return index == BY_CPU ? rk_cpu_load(word, value) :
-	       index == BY_CID ? rk_cid_load(word, value) :
-				 rk_at_load(word, value, cpu);
-}
-
-static enum rk_result add(enum index index, void *word, intptr_t value, int cpu)
-{
-	return index == BY_CPU ? rk_cpu_add(word, value) :
-	       index == BY_CID ? rk_cid_add(word, value) :
-				 rk_at_add(word, value, cpu);
-}
-
-static enum rk_result swap(enum index index, void *word, intptr_t expected, intptr_t value, int cpu)
-{
-	return index == BY_CPU ? rk_cpu_store_if_equal(word, expected, value) :
-	       index == BY_CID ? rk_cid_store_if_equal(word, expected, value) :
-				 rk_at_store_if_equal(word, expected, value, cpu);
-}
-
 static void tally_result(struct tally *t, enum rk_result result)
 {
 	EXPECT(result >= RK_DONE && result <= RK_NO_RSEQ);
@@ -105,7 +84,7 @@ static void tally_result(struct tally *t, enum rk_result result)
 static void increment(struct tally *t, enum index index, int cpu)
 {
 	intptr_t seen = 0, *word = &shared->swapped[index];
-	enum rk_result result = load(index, word, &seen, cpu);
+	enum rk_result result = BY_INDEX(index, cpu, load, word, &seen);
 
 	tally_result(t, result);
 	if (result != RK_DONE) {
@@ -113,7 +92,7 @@ static void increment(struct tally *t, enum index index, int cpu)
 		return;
 	}
 	EXPECT(seen == paired(number_of(seen)));
-	result = swap(index, word, seen, paired(number_of(seen) + 1), cpu);
+	result = BY_INDEX(index, cpu, store_if_equal, word, seen, paired(number_of(seen) + 1));
 	tally_result(t, result);
 	t->swapped[index] += result == RK_DONE;
 }
@@ -124,7 +103,7 @@ static void operate(struct tally *t, uint64_t *random)
 	enum index index = (enum index)(draw(random) % INDICES);
 	int cpu = draw(random) % 8 == 0 ? any_cpu(random) : rk_cpu();
 	intptr_t value = (intptr_t)draw(random);
-	enum rk_result result = add(index, &shared->added[index], value, cpu);
+	enum rk_result result = BY_INDEX(index, cpu, add, &shared->added[index], value);
 
 	tally_result(t, result);
 	t->added[index] += result == RK_DONE ? (uint64_t)value : 0;

@@ -6,7 +6,7 @@
  *
  * The invariant is that of tally.h: what threads believe they did is what is there.
  */
-#include "tally.h"
+#include "compound.h"
 #include <linux/membarrier.h>
 #include <sched.h>
 #include <sys/sysinfo.h>
@@ -26,7 +26,7 @@ static struct worker workers[WORKERS_MAX];
 static int worker_count;
 static __thread struct worker *volatile me; /* for the handler */
 static struct tally total;
-static struct rk_percpu *pool;
+static struct rk_percpu *pool, *compound_pool;
 static int stop;
 static uint64_t moves, signals, fences, forks;
 
@@ -43,8 +43,10 @@ static void on_signal(int signo)
 	if (w == NULL)
 		return; /* a launcher that got a dead worker's number */
 	w->handled.handlers++;
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 8; i++) {
 		operate(&w->handled, &w->handler_random);
+		operate_compound(&w->handled, &w->handler_random);
+	}
 }
 
 /* A counter of one's own, from the first add to the last, through whatever memory was somebody else's before. */
@@ -90,8 +92,10 @@ static void use_the_bracket(struct worker *w)
 	int r = rk_vfork_begin();
 
 	EXPECT(r == 0 || r == -ENOTSUP);
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 10; i++) {
 		operate(&w->own, &w->random);
+		operate_compound(&w->own, &w->random);
+	}
 	if (r == 0)
 		EXPECT(rk_vfork_end() == 0);
 }
@@ -115,8 +119,10 @@ static void *work(void *arg)
 	me = w;
 	__atomic_store_n(&w->tid, gettid(), __ATOMIC_RELEASE);
 	for (unsigned batches = 1 + draw(&w->random) % 128; batches > 0 && !stopped(); batches--) {
-		for (int i = 0; i < BATCH && !stopped(); i++)
+		for (int i = 0; i < BATCH && !stopped(); i++) {
 			operate(&w->own, &w->random);
+			operate_compound(&w->own, &w->random);
+		}
 		w->own.taken += (uint64_t)rk_counter_reset(counter);
 		use_a_counter(w);
 		use_an_item(w);
@@ -223,8 +229,10 @@ static int fork_child(void)
 	wrong = 0;
 	for (int i = 0; i < INDICES; i++)
 		added[i] = sum_of(&shared->added[i], false);
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < 100; i++) {
 		operate(&t, &random);
+		operate_compound(&t, &random);
+	}
 	use_a_counter(&w);
 	use_an_item(&w);
 	for (int i = 0; i < INDICES; i++)
@@ -252,12 +260,17 @@ static uint64_t duration_ms(void)
 static void set_up(void)
 {
 	struct rk_percpu_options options = {sizeof(new_words), 0, &new_words, RK_PERCPU_DEBUG};
+	struct rk_percpu_options compounds = {.item_size = sizeof(struct compound)};
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	void *item;
 
 	assert_int_equal(rk_percpu_create(&pool, &options), 0);
 	assert_int_equal(rk_percpu_alloc(pool, &item), 0);
 	shared = item;
+	assert_int_equal(rk_percpu_create(&compound_pool, &compounds), 0);
+	assert_int_equal(rk_percpu_alloc(compound_pool, &item), 0);
+	compound = item;
+	set_up_compound();
 	assert_int_equal(rk_counter_create(&counter), 0);
 	sigaction(SIGUSR1, &action, NULL);
 	worker_count = get_nprocs() + 2 < WORKERS_MAX ? get_nprocs() + 2 : WORKERS_MAX;
@@ -297,6 +310,9 @@ static void report(void)
 	for (int i = 0; i < INDICES; i++)
 		printf("# %s: %llu adds, %llu swaps\n", names[i], (unsigned long long)total.adds[i],
 		       (unsigned long long)total.swapped[i]);
+	printf("# %llu popped, %llu stacked and %llu unstacked, %llu logged\n", (unsigned long long)total.popped,
+	       (unsigned long long)(total.stacked + total.unstacked), (unsigned long long)total.unstacked,
+	       (unsigned long long)total.logged);
 	printf("# not done: %llu aborted, %llu unequal, %llu on another CPU, %llu without rseq\n",
 	       (unsigned long long)total.aborted, (unsigned long long)total.unequal,
 	       (unsigned long long)total.elsewhere, (unsigned long long)total.refused);
@@ -309,7 +325,10 @@ static void exact_whatever_happens(void **state)
 	set_up();
 	run();
 	report();
+	check_compound(&total);
 	assert_int_equal(wrong, 0);
+	assert_int_equal(total.popped > 0 && total.unstacked > 0 && total.logged > 0 && total.through > 0,
+			 RK_HAVE_SECTIONS && world_has_rseq());
 	for (int i = 0; i < INDICES; i++) {
 		bool possible = RK_HAVE_SECTIONS && world_has_rseq() &&
 				(i != BY_CID || rk_area_valid >= RK_FIELD_END_MM_CID);
@@ -321,6 +340,8 @@ static void exact_whatever_happens(void **state)
 	}
 	assert_true(total.taken + (uint64_t)rk_counter_sum(counter) == total.counted);
 	assert_int_equal(rk_counter_destroy(counter), 0);
+	assert_int_equal(rk_percpu_free(compound_pool, compound), 0);
+	assert_int_equal(rk_percpu_destroy(compound_pool), 0);
 	assert_int_equal(rk_percpu_free(pool, shared), 0);
 	assert_int_equal(rk_percpu_destroy(pool), 0);
 }

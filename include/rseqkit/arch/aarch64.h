@@ -2,9 +2,9 @@
 /*
  * aarch64.h - the port to 64-bit Arm, of either byte order: see section.h for what each primitive is.
  *
- * The temporaries are x16 and x17. From the begin to the index x17 is the area, then x16 is the slot's address and x17
- * free. The thread pointer is read in the statement itself, so a fiber that moved to another thread between two
- * operations keeps no stale area. All ways out are conditional branches, which reach 1 MiB; tbz would reach 32 KiB.
+ * From the begin to the index x17 is the area, then x16 is the slot's address and x17 what was loaded; copies take x13
+ * to x15 besides. The thread pointer is read in the statement itself, so a fiber that moved to another thread between
+ * two operations keeps no stale area. All ways out are conditional branches, which reach 1 MiB; tbz would reach 32 KiB.
  * gcc's -freorder-blocks-and-partition, which is no default here, moves their targets to another section: in a program
  * whose text is longer than that the linker may refuse them (R_AARCH64_CONDBR19).
  *
@@ -32,7 +32,9 @@
 #ifndef RK_NO_SECTIONS
 #include <rseqkit/arch/section.h>
 
-#define RK_ASM_CLOBBERS "x16", "x17"
+#define RK_USES_SLOT "x16", "x17"
+#define RK_USES_LOADED RK_USES_SLOT
+#define RK_USES_COPY RK_USES_SLOT, "x13", "x14", "x15"
 
 /*
  * The store of the descriptor activates the section; the start label follows at once, or a preemption in between
@@ -70,11 +72,55 @@
 	"b.ne %l[leave]\n\t"                                                                                           \
 	RK_ASM_SCALE
 
-/* Leave for `label` unless the slot's word equals the operand. */
-#define RK_ASM_UNLESS_EQUAL(operand, label)                                                                            \
-	"ldr x17, [x16]\n\t"                                                                                           \
-	"cmp x17, %x[" #operand "]\n\t"                                                                                \
+/* Places. */
+#define RK_ASM_SLOT "[x16]"
+#define RK_ASM_AT(offset) "[x16, %x[" #offset "]]"
+
+#define RK_ASM_FOLLOW(label)                                                                                           \
+	"ldr x16, [x16]\n\t"                                                                                           \
+	"cbz x16, %l[" #label "]\n\t"
+#define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
+	"ldr x17, " place "\n\t"                                                                                       \
+	"cmp x17, %x[" #word "]\n\t"                                                                                   \
 	"b.ne %l[" #label "]\n\t"
+
+#define RK_ASM_LOAD "ldr x17, [x16]\n\t"
+#define RK_ASM_IF_LOADED(word, label)                                                                                  \
+	"cmp x17, %x[" #word "]\n\t"                                                                                   \
+	"b.eq %l[" #label "]\n\t"
+#define RK_ASM_LOAD_THROUGH(offset) "ldr x17, [x17, %x[" #offset "]]\n\t"
+#define RK_ASM_KEEP(pointer) "str x17, [%x[" #pointer "]]\n\t"
+#define RK_ASM_STORE(place, word) "str %x[" #word "], " place "\n\t"
+
+/*
+ * Words while there are more than eight bytes left, then the last eight, which may overlap what is copied; fewer than
+ * eight one by one, from the last.
+ */
+#define RK_ASM_COPY(offset, source, length)                                                                            \
+	"add x15, x16, %x[" #offset "]\n\t"                                                                            \
+	"mov x14, #0\n\t"                                                                                              \
+	"subs x13, %x[" #length "], #8\n\t"                                                                            \
+	"b.lo " RK_ASM_L(7) "\n"                                                                                       \
+	RK_ASM_L(5) ":\n\t"                                                                                            \
+	"cmp x14, x13\n\t"                                                                                             \
+	"b.hs " RK_ASM_L(6) "\n\t"                                                                                     \
+	"ldr x17, [%x[" #source "], x14]\n\t"                                                                          \
+	"str x17, [x15, x14]\n\t"                                                                                      \
+	"add x14, x14, #8\n\t"                                                                                         \
+	"b " RK_ASM_L(5) "\n"                                                                                          \
+	RK_ASM_L(6) ":\n\t"                                                                                            \
+	"ldr x17, [%x[" #source "], x13]\n\t"                                                                          \
+	"str x17, [x15, x13]\n\t"                                                                                      \
+	"b " RK_ASM_L(8) "\n"                                                                                          \
+	RK_ASM_L(7) ":\n\t"                                                                                            \
+	"adds x13, x13, #8\n\t"                                                                                        \
+	"b.eq " RK_ASM_L(8) "\n"                                                                                       \
+	RK_ASM_L(9) ":\n\t"                                                                                            \
+	"sub x13, x13, #1\n\t"                                                                                         \
+	"ldrb w17, [%x[" #source "], x13]\n\t"                                                                         \
+	"strb w17, [x15, x13]\n\t"                                                                                     \
+	"cbnz x13, " RK_ASM_L(9) "\n"                                                                                  \
+	RK_ASM_L(8) ":\n\t"
 
 /*
  * Stays while the slot's word equals the operand: inside a section until somebody changes the word, or an abort comes.
@@ -87,12 +133,13 @@
 	"b.eq " RK_ASM_L(5) "\n\t"
 
 /* Commits: one store, the end label right behind it. */
-#define RK_ASM_COMMIT_ADD(operand)                                                                                     \
-	"ldr x17, [x16]\n\t"                                                                                           \
+#define RK_ASM_COMMIT_ADD(place, operand)                                                                              \
+	"ldr x17, " place "\n\t"                                                                                       \
 	"add x17, x17, %x[" #operand "]\n\t"                                                                           \
-	"str x17, [x16]\n" RK_ASM_L(2) ":\n\t"
+	"str x17, " place "\n" RK_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE(operand) "str %x[" #operand "], [x16]\n" RK_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) "stlr %x[" #operand "], [x16]\n" RK_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_LOADED "str x17, [x16]\n" RK_ASM_L(2) ":\n\t"
 /* Nothing to store for others: what was read goes to the caller's own memory, and that store is the last. */
 #define RK_ASM_COMMIT_LOAD(pointer)                                                                                    \
 	"ldr x17, [x16]\n\t"                                                                                           \
@@ -112,6 +159,7 @@
 /* Operands: a pointer or number in a register, a word also as the register that reads zero. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD(name) [name] "rZ"(name)
+#define RK_IN_OFFSET(name) [name] "r"(name)
 
 /* Reads one 32-bit field of the calling thread's area, given by its byte offset as a literal. */
 #define RK_AREA_READ(result, field)                                                                                    \

@@ -15,7 +15,7 @@
 #define RK_SIGNATURE 0
 #endif
 
-#define RK_SECTION(exits, body, inputs, ...)                                                                           \
+#define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
 	do {                                                                                                           \
 		__asm__ __volatile__ goto("" : : inputs : "memory" : aborted, __VA_ARGS__);                    \
 		goto leave;                                                                                            \
@@ -23,6 +23,7 @@
 
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD(name) [name] "r"(name)
+#define RK_IN_OFFSET(name) [name] "r"(name)
 
 /* Reads like the area of a thread that isn't registered. */
 #define RK_AREA_READ(result, field) ((result) = (uint32_t)RK_CPU_ID_UNINITIALIZED)

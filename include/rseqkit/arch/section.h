@@ -5,15 +5,29 @@
  *
  *   RK_ASM_BEGIN      stores the descriptor into the area, which activates the section; the start label follows at once
  *   RK_ASM_ABORT      the abort handler, out of line, behind its signature
- *   RK_ASM_CLOBBERS   the registers that its primitives use
  *   RK_ASM_INDEX_*    load the index, leave if the thread has no rseq, find the index's slot
- *   RK_ASM_...        loads and compares
- *   RK_ASM_COMMIT_*   the one store that others can see; the section's end label is inside it
- *   RK_IN, RK_IN_WORD, RK_AREA_READ
+ *
+ *   RK_ASM_SLOT       a place: the slot's word
+ *   RK_ASM_AT(offset) a place: the word at that operand behind the slot (RK_IN_OFFSET), or behind what was followed
+ *   RK_ASM_FOLLOW(label)                     goes to where the slot's word points, or to `label` if that is null
+ *   RK_ASM_UNLESS_EQUAL(place, word, label)  goes to `label` unless the place holds the word
+ *   RK_ASM_LOAD                              loads the slot's word
+ *   RK_ASM_IF_LOADED(word, label)            goes to `label` if what was loaded is the word
+ *   RK_ASM_LOAD_THROUGH(offset)              loads the word at `offset` (RK_IN) behind where what was loaded points
+ *   RK_ASM_KEEP(pointer)                     stores what was loaded there
+ *   RK_ASM_STORE(place, word)                stores a word ahead of the commit
+ *   RK_ASM_COPY(offset, source, length)      copies bytes to that offset behind the slot ahead of the commit
+ *   RK_ASM_COMMIT_*                          the one store that others can see; the section's end label is inside it
+ *
+ *   RK_IN, RK_IN_WORD, RK_IN_OFFSET          operands: a pointer or number, a word, an offset in bytes from the slot
+ *   RK_USES_SLOT             the registers of a section that neither loads nor copies
+ *   RK_USES_LOADED           those of one that loads and doesn't copy
+ *   RK_USES_COPY             those of one that copies
+ *   RK_AREA_READ             reads a field of the area
  *
  * An operation (ops_body.h) is a string of these, in this order: RK_ASM_EXIT for each way out that isn't the end, an
- * index, loads and compares, a commit. Between begin and commit nothing may change an input (a retry needs it), store
- * to memory that others can see, call, or enter the kernel.
+ * index, loads and compares, stores ahead of the commit, a commit. Between begin and commit nothing may change an
+ * input (a retry needs it), store to memory in which others could see it, call, or enter the kernel.
  */
 #ifndef RSEQKIT_ARCH_SECTION_H
 #define RSEQKIT_ARCH_SECTION_H
@@ -25,7 +39,7 @@
 
 /*
  * Numbered by %=, which is unique in every emitted copy of an asm statement: 0 operation, 1 start, 2 end, 3
- * descriptor, 4 abort, 5 loop.
+ * descriptor, 4 abort, 5 and above within a primitive.
  */
 #define RK_ASM_L(n) ".Lrk" #n "_%="
 
@@ -54,14 +68,14 @@
 
 /*
  * The statement. `exits` are RK_ASM_EXIT entries, `body` runs from the index to the commit, `inputs` is a list of
- * operands, and the rest are the labels besides `aborted`. There are no outputs: gcc before 11.5, 12.4, 13.3 and 14.1
- * takes wrong values for the outputs of an asm goto, so results go through pointers.
+ * operands, `uses` one of RK_USES_*, and the rest are the labels besides `aborted`. There are no outputs: gcc before
+ * 11.5, 12.4, 13.3 and 14.1 takes wrong values for the outputs of an asm goto, so results go through pointers.
  */
-#define RK_SECTION(exits, body, inputs, ...)                                                                           \
+#define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
 	__asm__ __volatile__ goto(RK_ASM_TABLE exits RK_ASM_BEGIN body RK_ASM_ABORT                                    \
 				  :                                                                                    \
 				  : [area] "r"(rk_area_offset), inputs                                                 \
-				  : "memory", "cc", RK_ASM_CLOBBERS                                                    \
+				  : "memory", "cc", uses                                                               \
 				  : aborted, __VA_ARGS__)
 
 #endif /* RSEQKIT_ARCH_SECTION_H */

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * buffers.c - a pool of buffers with a list per CPU, made of single operations: taking a buffer and giving it back are
+ * one critical section each, and where there is none to be had the pool falls back on malloc() and free().
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <rseqkit.h>
+
+#define THREADS 4
+#define ROUNDS 1000000
+#define NEXT 0 /* a free buffer's first word is the list's link */
+
+struct buffer {
+	intptr_t words[32];
+};
+
+static void *lists; /* of an item: the first free buffer of each CPU, 0 if there is none */
+static struct rk_counter *made;
+
+static struct buffer *take(void)
+{
+	struct buffer *buffer;
+	intptr_t first;
+	enum rk_result result = RK_ABORTED;
+
+	for (int i = 0; i < RK_ABORTS_MAX && result == RK_ABORTED; i++)
+		result = rk_cpu_pop(lists, 0, NEXT, &first);
+	if (result == RK_DONE)
+		return (struct buffer *)first;
+	/* This CPU's list is empty (RK_UNEQUAL), or this thread has no rseq, or it is being stepped through. */
+	buffer = malloc(sizeof(*buffer));
+	if (buffer != NULL)
+		rk_counter_add(made, 1);
+	return buffer;
+}
+
+static void give_back(struct buffer *buffer)
+{
+	enum rk_result result = RK_ABORTED;
+
+	for (int i = 0; i < RK_ABORTS_MAX && result == RK_ABORTED; i++)
+		result = rk_cpu_push(lists, buffer, NEXT);
+	if (result != RK_DONE) {
+		free(buffer);
+		rk_counter_add(made, -1);
+	}
+}
+
+static void *work(void *arg)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		struct buffer *a = take(), *b = take();
+
+		if (a == NULL || b == NULL)
+			abort();
+		a->words[31] = (intptr_t)b;
+		b->words[31] = (intptr_t)a;
+		if (a->words[31] != (intptr_t)b) /* somebody else has it, too */
+			abort();
+		give_back(a);
+		give_back(b);
+	}
+	return arg;
+}
+
+/* Nobody uses the lists any more: they can be walked. Returns how many buffers were in them. */
+static int64_t drain(void)
+{
+	int64_t count = 0;
+
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+		intptr_t *list = rk_percpu_slot(lists, cpu);
+
+		while (*list != 0) {
+			struct buffer *buffer = (struct buffer *)*list;
+
+			*list = buffer->words[NEXT];
+			free(buffer);
+			count++;
+		}
+	}
+	return count;
+}
+
+int main(void)
+{
+	struct rk_percpu_options options = {.item_size = sizeof(intptr_t)};
+	struct rk_percpu *pool;
+	pthread_t threads[THREADS];
+	int64_t count, found;
+
+	if (rk_percpu_create(&pool, &options) < 0 || rk_percpu_alloc(pool, &lists) < 0 || rk_counter_create(&made) < 0)
+		return 1;
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, work, NULL) != 0)
+			return 1;
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	count = rk_counter_sum(made);
+	found = drain();
+	printf("%d threads took and gave back %d buffers; %lld were made, %lld are in the lists\n", THREADS,
+	       2 * THREADS * ROUNDS, (long long)count, (long long)found);
+	if (rk_percpu_free(pool, lists) < 0 || rk_percpu_destroy(pool) < 0 || rk_counter_destroy(made) < 0)
+		return 1;
+	return count == found ? 0 : 1;
+}

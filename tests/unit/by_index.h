@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * by_index.h - any operation by any kind of index, for tests that go through all of them.
+ */
+#ifndef BY_INDEX_H
+#define BY_INDEX_H
+
+#include <rseqkit.h>
+
+enum index { BY_CPU, BY_CID, BY_AT, INDICES };
+
+/* The operation VERB on the slot of this CPU, of this thread's concurrency id, or of `cpu`. */
+#define BY_INDEX(index, cpu, verb, ...)                                                                                \
+	((index) == BY_CPU ? rk_cpu_##verb(__VA_ARGS__) :                                                              \
+	 (index) == BY_CID ? rk_cid_##verb(__VA_ARGS__) :                                                              \
+			     rk_at_##verb(__VA_ARGS__, cpu))
+
+#endif /* BY_INDEX_H */

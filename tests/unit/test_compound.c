@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Operations on more than the slot's word: every outcome by every kind of index, and that nothing else is written.
+ */
+#include "test.h"
+#include "by_index.h"
+#include <sched.h>
+
+#define GUARD 16 /* bytes around what is copied */
+#define LENGTH_MAX 5000
+
+/* What a slot holds. The word stands between two others, for offsets of either sign. */
+struct slot {
+	intptr_t before, word, behind;
+	unsigned char bytes[GUARD + LENGTH_MAX + GUARD];
+};
+
+#define BEFORE (-(ptrdiff_t)sizeof(intptr_t))
+#define BEHIND ((ptrdiff_t)sizeof(intptr_t))
+#define WIDE INTPTR_MIN /* not to be had as an immediate */
+
+struct node {
+	intptr_t value, next;
+};
+
+#define NEXT ((ptrdiff_t)offsetof(struct node, next))
+
+static struct rk_percpu *pool;
+static struct slot *item;
+static int cpu; /* that this thread is kept on */
+
+static int make_item(void **state)
+{
+	struct rk_percpu_options options = {.item_size = sizeof(struct slot)};
+	cpu_set_t set;
+	void *allocated;
+
+	(void)state;
+	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &allocated) != 0 ||
+	    sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	item = allocated;
+	/* The highest, so that an index of 0 by mistake is not right by luck. */
+	for (cpu = CPU_SETSIZE - 1; !CPU_ISSET(cpu, &set); cpu--)
+		;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set);
+}
+
+static int drop_item(void **state)
+{
+	(void)state;
+	return rk_percpu_free(pool, item) != 0 || rk_percpu_destroy(pool) != 0;
+}
+
+static bool works(enum index index)
+{
+	return RK_HAVE_SECTIONS && world_has_rseq() && (index != BY_CID || rk_area_valid >= RK_FIELD_END_MM_CID);
+}
+
+/* The slot that operations by that index use: this is the process's only thread. */
+static struct slot *slot_of(enum index index)
+{
+	return rk_percpu_slot(item, index == BY_CID ? 0 : cpu);
+}
+
+#define EACH_INDEX(index) for (enum index index = 0; index < INDICES; index++)
+
+/* A preemption in the middle of a section aborts it: try again, as every caller must. */
+#define EXPECT(outcome, index, verb, ...)                                                                              \
+	do {                                                                                                           \
+		enum rk_result expect_result_;                                                                         \
+		do                                                                                                     \
+			expect_result_ = BY_INDEX(index, cpu, verb, __VA_ARGS__);                                      \
+		while (expect_result_ == RK_ABORTED);                                                                  \
+		assert_int_equal(expect_result_, works(index) ? (outcome) : RK_NO_RSEQ);                               \
+	} while (0)
+
+static void adds_through_a_pointer(void **state)
+{
+	(void)state;
+	EACH_INDEX(index) {
+		struct slot *slot = slot_of(index);
+		intptr_t words[3] = {1, 2, 3};
+
+		slot->word = 0;
+		EXPECT(RK_UNEQUAL, index, add_through, &item->word, BEHIND, 5);
+		slot->word = (intptr_t)&words[1];
+		EXPECT(RK_DONE, index, add_through, &item->word, BEHIND, WIDE);
+		EXPECT(RK_DONE, index, add_through, &item->word, BEFORE, -4);
+		EXPECT(RK_DONE, index, add_through, &item->word, 0, 100);
+		assert_int_equal(slot->word, (intptr_t)&words[1]);
+		if (!works(index))
+			continue;
+		assert_int_equal(words[0], -3);
+		assert_int_equal(words[1], 102);
+		assert_int_equal(words[2], WIDE + 3);
+	}
+}
+
+static void lists_are_last_in_first_out(void **state)
+{
+	static const intptr_t ends[] = {0, 1, WIDE};
+
+	(void)state;
+	EACH_INDEX(index) {
+		struct slot *slot = slot_of(index);
+
+		for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+			struct node a = {10, -1}, b = {20, -1};
+			intptr_t got = -5, end = ends[i];
+
+			slot->word = end;
+			EXPECT(RK_UNEQUAL, index, pop, &item->word, end, NEXT, &got);
+			assert_int_equal(got, -5);
+			EXPECT(RK_DONE, index, push, &item->word, &a, NEXT);
+			EXPECT(RK_DONE, index, push_release, &item->word, &b, NEXT);
+			if (!works(index)) {
+				assert_int_equal(a.next, -1);
+				assert_int_equal(slot->word, end);
+				continue;
+			}
+			assert_int_equal(slot->word, (intptr_t)&b);
+			assert_int_equal(b.next, (intptr_t)&a);
+			assert_int_equal(a.next, end);
+			EXPECT(RK_DONE, index, pop, &item->word, end, NEXT, &got);
+			assert_int_equal(got, (intptr_t)&b);
+			EXPECT(RK_DONE, index, pop, &item->word, end, NEXT, &got);
+			assert_int_equal(got, (intptr_t)&a);
+			EXPECT(RK_UNEQUAL, index, pop, &item->word, end, NEXT, &got);
+			assert_int_equal(slot->word, end);
+			assert_int_equal(a.value + b.value, 30);
+		}
+	}
+}
+
+/* The word and its neighbours after an operation that expected to be done, or not. */
+#define ASSERT_SLOT(slot, wanted_before, wanted_word, wanted_behind)                                                   \
+	do {                                                                                                           \
+		assert_int_equal((slot)->before, wanted_before);                                                       \
+		assert_int_equal((slot)->word, wanted_word);                                                           \
+		assert_int_equal((slot)->behind, wanted_behind);                                                       \
+	} while (0)
+
+static void stores_if_both_are_equal(void **state)
+{
+	(void)state;
+	EACH_INDEX(index) {
+		struct slot *slot = slot_of(index);
+
+		slot->before = WIDE;
+		slot->word = 2;
+		slot->behind = 3;
+		EXPECT(RK_UNEQUAL, index, store_if_both_equal, &item->word, 1, BEHIND, 3, 9);
+		EXPECT(RK_UNEQUAL, index, store_if_both_equal, &item->word, 2, BEHIND, 4, 9);
+		EXPECT(RK_UNEQUAL, index, store_if_both_equal_release, &item->word, 2, BEFORE, 3, 9);
+		EXPECT(RK_UNEQUAL, index, store_if_both_equal_release, &item->word, 3, BEHIND, 3, 9);
+		ASSERT_SLOT(slot, WIDE, 2, 3);
+		EXPECT(RK_DONE, index, store_if_both_equal, &item->word, 2, BEHIND, 3, WIDE);
+		ASSERT_SLOT(slot, WIDE, works(index) ? WIDE : 2, 3);
+		EXPECT(RK_DONE, index, store_if_both_equal_release, &item->word, WIDE, BEFORE, WIDE, 0);
+		ASSERT_SLOT(slot, WIDE, works(index) ? 0 : 2, 3);
+	}
+}
+
+static void stores_two_words(void **state)
+{
+	(void)state;
+	EACH_INDEX(index) {
+		struct slot *slot = slot_of(index);
+		bool done = works(index);
+
+		slot->before = 1;
+		slot->word = 2;
+		slot->behind = 3;
+		EXPECT(RK_UNEQUAL, index, store_two_if_equal, &item->word, 1, BEHIND, 30, 20);
+		EXPECT(RK_UNEQUAL, index, store_two_if_equal_release, &item->word, WIDE, BEFORE, 10, 20);
+		ASSERT_SLOT(slot, 1, 2, 3);
+		EXPECT(RK_DONE, index, store_two_if_equal, &item->word, 2, BEHIND, 30, WIDE);
+		ASSERT_SLOT(slot, 1, done ? WIDE : 2, done ? 30 : 3);
+		EXPECT(RK_DONE, index, store_two_if_equal_release, &item->word, WIDE, BEFORE, WIDE, 0);
+		ASSERT_SLOT(slot, done ? WIDE : 1, done ? 0 : 2, done ? 30 : 3);
+	}
+}
+
+/* One copy; every byte of the slot that it isn't about stays as it was. */
+static void copy_once(enum index index, size_t length, size_t misaligned, bool release)
+{
+	static unsigned char whole[LENGTH_MAX + 8], expected[sizeof(item->bytes)];
+	const unsigned char *source = whole + misaligned;
+	ptrdiff_t offset = (ptrdiff_t)(offsetof(struct slot, bytes) - offsetof(struct slot, word)) + GUARD;
+	struct slot *slot = slot_of(index);
+
+	for (size_t i = 0; i < sizeof(whole); i++)
+		whole[i] = (unsigned char)(i * 7 + length + 1);
+	memset(slot->bytes, 0xa5, sizeof(slot->bytes));
+	memset(expected, 0xa5, sizeof(expected));
+	slot->word = 1;
+	EXPECT(RK_UNEQUAL, index, copy_if_equal, &item->word, 2, offset, source, length, 3);
+	assert_int_equal(slot->word, 1);
+	assert_memory_equal(slot->bytes, expected, sizeof(expected));
+	if (release)
+		EXPECT(RK_DONE, index, copy_if_equal_release, &item->word, 1, offset, source, length, WIDE);
+	else
+		EXPECT(RK_DONE, index, copy_if_equal, &item->word, 1, offset, source, length, WIDE);
+	if (works(index))
+		memcpy(expected + GUARD, source, length);
+	assert_int_equal(slot->word, works(index) ? WIDE : 1);
+	assert_memory_equal(slot->bytes, expected, sizeof(expected));
+}
+
+static void copies_every_length(void **state)
+{
+	(void)state;
+	EACH_INDEX(index) {
+		for (size_t length = 0; length <= 300; length++)
+			copy_once(index, length, length % 8, length % 2 == 0);
+		copy_once(index, 4096, 0, true);
+		copy_once(index, LENGTH_MAX, 3, false);
+	}
+}
+
+/* By an explicit CPU that isn't this one: nothing is done there, nor here. */
+static void nothing_on_another_cpu(void **state)
+{
+	static const int others[] = {-1, -2, 0, 1};
+	struct slot saved = *slot_of(BY_AT);
+	struct node node = {1, -1};
+
+	(void)state;
+	if (!works(BY_AT))
+		SKIP("no rseq, or a build without critical sections");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		int other = others[i] < 0 ? others[i] : cpu + others[i];
+		intptr_t got = -5;
+
+		if (other == cpu)
+			continue;
+		assert_int_equal(rk_at_add_through(&item->word, 0, 1, other), RK_WRONG_CPU);
+		assert_int_equal(rk_at_pop(&item->word, 0, NEXT, &got, other), RK_WRONG_CPU);
+		assert_int_equal(rk_at_push(&item->word, &node, NEXT, other), RK_WRONG_CPU);
+		assert_int_equal(rk_at_push_release(&item->word, &node, NEXT, other), RK_WRONG_CPU);
+		assert_int_equal(rk_at_store_if_both_equal(&item->word, 0, BEHIND, 0, 1, other), RK_WRONG_CPU);
+		assert_int_equal(rk_at_store_if_both_equal_release(&item->word, 0, BEHIND, 0, 1, other), RK_WRONG_CPU);
+		assert_int_equal(rk_at_store_two_if_equal(&item->word, 0, BEHIND, 1, 1, other), RK_WRONG_CPU);
+		assert_int_equal(rk_at_store_two_if_equal_release(&item->word, 0, BEHIND, 1, 1, other), RK_WRONG_CPU);
+		assert_int_equal(rk_at_copy_if_equal(&item->word, 0, BEHIND, &node, 8, 1, other), RK_WRONG_CPU);
+		assert_int_equal(rk_at_copy_if_equal_release(&item->word, 0, BEHIND, &node, 8, 1, other), RK_WRONG_CPU);
+		assert_int_equal(got, -5);
+		assert_int_equal(node.next, -1);
+		assert_memory_equal(slot_of(BY_AT), &saved, sizeof(saved));
+	}
+}
+
+/* Not registered: every operation says so, and does nothing. */
+static void nothing_without_registration(void **state)
+{
+	struct slot *slot = slot_of(BY_AT), *first = slot_of(BY_CID), saved, saved_first;
+	struct node node = {1, -1};
+	intptr_t got = -5;
+
+	(void)state;
+	slot->word = first->word = 0;
+	saved = *slot;
+	saved_first = *first;
+	assert_int_equal(rk_vfork_begin(), 0);
+	EACH_INDEX(index) {
+		assert_int_equal(BY_INDEX(index, cpu, add_through, &item->word, 0, 1), RK_NO_RSEQ);
+		assert_int_equal(BY_INDEX(index, cpu, pop, &item->word, 1, NEXT, &got), RK_NO_RSEQ);
+		assert_int_equal(BY_INDEX(index, cpu, push, &item->word, &node, NEXT), RK_NO_RSEQ);
+		assert_int_equal(BY_INDEX(index, cpu, store_if_both_equal, &item->word, 0, 0, 0, 1), RK_NO_RSEQ);
+		assert_int_equal(BY_INDEX(index, cpu, store_two_if_equal, &item->word, 0, BEHIND, 1, 1), RK_NO_RSEQ);
+		assert_int_equal(BY_INDEX(index, cpu, copy_if_equal, &item->word, 0, BEHIND, &node, 8, 1), RK_NO_RSEQ);
+	}
+	assert_int_equal(rk_vfork_end(), 0);
+	assert_int_equal(got, -5);
+	assert_int_equal(node.next, -1);
+	assert_memory_equal(slot, &saved, sizeof(saved));
+	assert_memory_equal(first, &saved_first, sizeof(saved));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(adds_through_a_pointer),      cmocka_unit_test(lists_are_last_in_first_out),
+	cmocka_unit_test(stores_if_both_are_equal),    cmocka_unit_test(stores_two_words),
+	cmocka_unit_test(copies_every_length),	       cmocka_unit_test(nothing_on_another_cpu),
+	cmocka_unit_test(nothing_without_registration),
+};
+
+int main(void)
+{
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, make_item, drop_item);
+}
