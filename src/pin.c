@@ -12,6 +12,8 @@
 #include "pin.h"
 
 #include <dlfcn.h>
+#include <link.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -24,13 +26,28 @@
 #ifndef __GLIBC__
 void rk_pin_this_module(void) {}
 #else
+/* This very module's, made by the linker; a static program may have none. */
+extern ElfW(Dyn) _DYNAMIC[] __attribute__((__weak__, __visibility__("hidden")));
+
+/*
+ * Linked with -z nodelete, as librseqkit.so is. In the preloaded object, which is initialised before the libc, a dlopen
+ * would do harm: it would initialise the libc as well, without the arguments and the environment.
+ */
+static bool stays_loaded(void)
+{
+	for (const ElfW(Dyn) *entry = _DYNAMIC; entry != NULL && entry->d_tag != DT_NULL; entry++)
+		if (entry->d_tag == DT_FLAGS_1)
+			return (entry->d_un.d_val & DF_1_NODELETE) != 0;
+	return false;
+}
+
 void rk_pin_this_module(void)
 {
 	static const char here; /* something of this very module, whatever symbols are bound to */
 	void *(*open_module)(const char *, int);
 	Dl_info info;
 
-	if (dlsym == NULL || dladdr == NULL || dladdr(&here, &info) == 0 || info.dli_fname == NULL)
+	if (stays_loaded() || dlsym == NULL || dladdr == NULL || dladdr(&here, &info) == 0 || info.dli_fname == NULL)
 		return;
 	*(void **)&open_module = dlsym(RTLD_DEFAULT, "dlopen");
 	/* By its own name, as it is loaded already; for the program itself that fails, and doesn't matter. */

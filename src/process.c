@@ -117,6 +117,21 @@ static bool block_can_serve(void)
 	return rk_block_is_static() && __alignof__(struct rk_thread_block) >= RK_AREA_LENGTH_ORIGINAL;
 }
 
+/*
+ * Why a copy whose block can't be one has no area: it came late, or it stands beside a libc's area in which somebody
+ * else is at work.
+ */
+static enum rk_reason reason_without_block(void)
+{
+	int registered = rk_kernel_has_registration();
+
+	if (!rk_block_is_static())
+		return RK_REASON_LATE;
+	if (registered < 0)
+		return registered == -ENOSYS ? RK_REASON_NO_KERNEL : RK_REASON_BLOCKED;
+	return registered == 1 ? RK_REASON_FOREIGN : RK_REASON_AREA;
+}
+
 /* Where not all copies can see what this one sees: offers it, or takes what another one offered. */
 static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offset, uint32_t length)
 {
@@ -132,15 +147,14 @@ static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offse
 		.state_version = RK_THREAD_STATE_VERSION,
 		.state_size = sizeof(struct rk_thread_state),
 	};
-	/* Such a block is nothing to offer. */
-	bool late = kind == RK_RENDEZVOUS_BLOCK && !block_can_serve();
+	bool nothing_to_offer = kind == RK_RENDEZVOUS_BLOCK && !block_can_serve();
 	static uint8_t agreed;
-	int r = late ? rk_rendezvous_look(&meeting) : kernel_has_rseq() ? rk_rendezvous(&meeting) : 0;
+	int r = nothing_to_offer ? rk_rendezvous_look(&meeting) : kernel_has_rseq() ? rk_rendezvous(&meeting) : 0;
 
 	/* Copies without the libc's area depend on the page; an adopter's area is right for whoever sees it. */
 	if (kind == RK_RENDEZVOUS_BLOCK && !first_word(&agreed, r == 0)) {
 		p->where = RK_WHERE_NOWHERE;
-		p->reason = late ? RK_REASON_LATE : RK_REASON_RENDEZVOUS;
+		p->reason = nothing_to_offer ? reason_without_block() : RK_REASON_RENDEZVOUS;
 		return;
 	}
 	/* Whoever was first has agreed, so the page is there. */

@@ -100,10 +100,11 @@ static const char *unused_mode_advice(const struct doctor_facts *facts)
 
 	if (facts->owner != RK_OWNER_LIBC)
 		return can_choose ? "start the program with RSEQKIT_AREA=own" :
-				    "let a glibc register that takes the full size (2.41 and later)";
+				    "start the program by rseqkit exec --full-size";
 	return can_choose ? "use a glibc that registers the full size (2.41 and later), or start the program with "
 			    "GLIBC_TUNABLES=glibc.pthread.rseq=0 and RSEQKIT_AREA=own" :
-			    "use a glibc that registers the full size (2.41 and later)";
+			    "use a glibc that registers the full size (2.41 and later), or start the program by "
+			    "rseqkit exec --full-size";
 }
 
 static void conclude_mode(const struct doctor_facts *facts, struct doctor_findings *findings)

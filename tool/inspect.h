@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define SIGNATURE_OF_US 0x53053053 /* x86, the only architecture that inspect_ask() can do */
-
 enum inspect_outcome {
 	ASK_NOT_YET,
 	ASK_ANSWERED,
@@ -23,7 +21,7 @@ enum inspect_outcome {
 	ASK_REFUSED,      /* no permission, or traced by somebody else */
 	ASK_NOT_STOPPED,  /* it didn't stop in time, as in an uninterruptible wait */
 	ASK_NO_REQUEST,   /* the kernel has no PTRACE_GET_RSEQ_CONFIGURATION */
-	ASK_NO_PORT,      /* this program can't read registers on this architecture */
+	ASK_NO_PORT,      /* registers can't be read on this architecture, see inspect_registers.c */
 	ASK_NO_CHILD      /* no process of our own to ask with */
 };
 
@@ -46,6 +44,15 @@ struct inspect_answer {
 	bool has_descriptor;     /* `descriptor` could be read */
 	double stopped;          /* seconds from the request to stop until it was let go: an upper bound */
 };
+
+/* Can registers be read on this architecture? */
+extern const bool inspect_has_port;
+
+/*
+ * The instruction and thread pointers of a stopped thread. Where its system call was interrupted by that, and won't be
+ * restarted, sees to it that it is, if the architecture allows that. False if the thread is gone.
+ */
+bool inspect_read_registers(pid_t tid, struct inspect_answer *answer);
 
 /* Reads memory of another process; all of it, or false. */
 bool inspect_read(pid_t pid, uint64_t address, void *to, size_t size);

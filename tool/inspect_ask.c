@@ -2,15 +2,14 @@
 /*
  * inspect_ask.c - stops a thread of another process by ptrace, reads what only a stopped thread tells, lets it go.
  *
- * The invariants: the thread is let go whatever happens to us, and it notices nothing.
+ * The invariants: the thread is let go whatever happens to us, and it notices as little as its architecture allows.
  *
  * - PTRACE_SEIZE and PTRACE_INTERRUPT, never a signal, so nothing is queued, and the kernel lets the thread go on when
  *   its tracer ends. The tracer is a child of ours that lives for some microseconds per thread; killing us doesn't
  *   kill it. A thread that doesn't stop in time can't be detached from, so the child ends, and another goes on.
  * - A stop aborts a critical section, as any preemption may.
  * - A stop interrupts a system call that waits. The kernel restarts most of them by itself, timeouts included. A few
- *   end with EINTR; for those the thread's result is replaced by the one with which the kernel restarts a call unless a
- *   signal handler runs. Their relative timeout then starts anew.
+ *   end with EINTR: inspect_registers.c says what becomes of those.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -22,10 +21,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,11 +48,8 @@ bool inspect_read(pid_t pid, uint64_t address, void *to, size_t size)
 	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
-#ifdef __x86_64__
-
 #define STOP_LIMIT 1.0     /* s to wait for a thread to stop; it takes microseconds, if it does at all */
 #define WAKE_US 10000      /* how often to look whether they have passed */
-#define ERESTARTNOHAND 514 /* of the kernel's include/linux/errno.h: restart unless a handler runs */
 
 static double now(void)
 {
@@ -103,45 +97,14 @@ static enum inspect_outcome wait_for_stop(pid_t tid, int *status)
 	return WIFSTOPPED(*status) ? ASK_ANSWERED : ASK_GONE;
 }
 
-/*
- * Calls that end with EINTR, rather than being restarted, when their thread is stopped: see signal(7). Those on sockets
- * do so with a timeout set, having moved no data. Restarting is right for each of them.
- */
-static bool ends_with_eintr(unsigned long long number)
-{
-	static const unsigned long long numbers[] = {
-		SYS_epoll_wait, SYS_epoll_pwait, SYS_semop, SYS_semtimedop, SYS_rt_sigtimedwait, SYS_io_getevents,
-		SYS_read, SYS_readv, SYS_write, SYS_writev, SYS_accept, SYS_accept4, SYS_connect, SYS_recvfrom,
-		SYS_recvmsg, SYS_recvmmsg, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, 426 /* io_uring_enter */,
-		441 /* epoll_pwait2 */,
-	};
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (number == numbers[i])
-			return true;
-	return false;
-}
-
-/* orig_rax is negative where the thread isn't in a system call. */
-static void hide_interruption(pid_t tid, const struct user_regs_struct *registers)
-{
-	if ((long long)registers->rax == -EINTR && (long long)registers->orig_rax >= 0 &&
-	    ends_with_eintr(registers->orig_rax))
-		(void)request(PTRACE_POKEUSER, tid, offsetof(struct user_regs_struct, rax), (uintptr_t)-ERESTARTNOHAND);
-}
-
 /* The thread is stopped. */
 static enum inspect_outcome read_stopped(struct question *question)
 {
 	struct inspect_answer *answer = &question->answer;
 	struct rseq_configuration configuration;
-	struct user_regs_struct registers;
 
-	if (request(PTRACE_GETREGS, question->tid, 0, (uintptr_t)&registers) != 0)
+	if (!inspect_read_registers(question->tid, answer))
 		return ASK_GONE;
-	hide_interruption(question->tid, &registers);
-	answer->thread_pointer = registers.fs_base;
-	answer->ip = registers.rip;
 	if (request(PTRACE_REQUEST_RSEQ_CONFIGURATION, question->tid, sizeof(configuration),
 		    (uintptr_t)&configuration) < 0)
 		return errno == ESRCH ? ASK_GONE : ASK_NO_REQUEST;
@@ -165,6 +128,8 @@ static enum inspect_outcome ask(struct question *question)
 	double start;
 	int status, signal;
 
+	if (!inspect_has_port)
+		return ASK_NO_PORT;
 	if (request(PTRACE_SEIZE, question->tid, 0, 0) != 0)
 		return errno == ESRCH ? ASK_GONE : ASK_REFUSED;
 	start = now();
@@ -180,20 +145,6 @@ static enum inspect_outcome ask(struct question *question)
 	question->answer.stopped = now() - start;
 	return outcome;
 }
-
-#else
-
-static void wake_often(void)
-{
-}
-
-static enum inspect_outcome ask(struct question *question)
-{
-	(void)question;
-	return ASK_NO_PORT;
-}
-
-#endif
 
 /* In the child, which no terminal and no process group may end while a thread is stopped. */
 static void ask_all(struct question *questions, size_t count, pid_t parent)

@@ -68,7 +68,7 @@ static bool is_foreign_with_symbol(const struct inspect_look *look, const struct
 static bool has_other_signature(const struct inspect_look *look, const struct inspect_thread *thread)
 {
 	(void)look;
-	return is_registered(thread) && thread->answer.signature != SIGNATURE_OF_US;
+	return is_registered(thread) && thread->answer.signature != RK_SIGNATURE;
 }
 
 static bool is_left_out(const struct inspect_look *look, const struct inspect_thread *thread)

@@ -111,23 +111,44 @@ void inspect_symbols_close(struct inspect_symbols *symbols)
 	free(symbols);
 }
 
-/* In the executable's TLS, on architectures that put it below the thread pointer; false where that isn't so. */
+static uint64_t round_up(uint64_t size, uint64_t alignment)
+{
+	return (size + alignment - 1) / alignment * alignment;
+}
+
+/*
+ * Where the executable's TLS begins, from the thread pointer; false where that isn't known. Source: the ABIs of ELF's
+ * TLS, with the block below the thread pointer on x86-64, and behind two words of the libc's on aarch64.
+ */
+static bool tls_block_offset(int machine, const GElf_Phdr *segment, int64_t *offset)
+{
+	if (segment->p_align == 0 || segment->p_vaddr % segment->p_align != 0)
+		return false;
+	if (machine == EM_X86_64)
+		*offset = -(int64_t)round_up(segment->p_memsz, segment->p_align);
+	else if (machine == EM_AARCH64)
+		*offset = (int64_t)round_up(16, segment->p_align);
+	else
+		return false;
+	return true;
+}
+
+/* Of a symbol in the executable's TLS. */
 static bool executable_tls_offset(Elf *elf, uint64_t value, int64_t *offset)
 {
 	size_t count;
 	GElf_Ehdr header;
 
-	if (gelf_getehdr(elf, &header) == NULL || header.e_machine != EM_X86_64 || elf_getphdrnum(elf, &count) != 0)
+	if (gelf_getehdr(elf, &header) == NULL || elf_getphdrnum(elf, &count) != 0)
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		GElf_Phdr segment;
 
 		if (gelf_getphdr(elf, (int)i, &segment) == NULL || segment.p_type != PT_TLS)
 			continue;
-		if (segment.p_align == 0 || segment.p_vaddr % segment.p_align != 0)
+		if (!tls_block_offset(header.e_machine, &segment, offset))
 			return false;
-		/* The block ends at the thread pointer, once its size is rounded up to its alignment. */
-		*offset = (int64_t)(value - (segment.p_memsz + segment.p_align - 1) / segment.p_align * segment.p_align);
+		*offset += (int64_t)value;
 		return true;
 	}
 	return false;
@@ -227,7 +248,7 @@ static void read_rendezvous(pid_t pid, struct inspect_places *places)
 	struct rk_rendezvous meeting;
 
 	if (!inspect_read(pid, RK_RENDEZVOUS_ADDRESS, &meeting, sizeof(meeting)) ||
-	    memcmp(meeting.magic, RK_RENDEZVOUS_MAGIC, sizeof(meeting.magic)) != 0 || meeting.signature != SIGNATURE_OF_US ||
+	    memcmp(meeting.magic, RK_RENDEZVOUS_MAGIC, sizeof(meeting.magic)) != 0 || meeting.signature != RK_SIGNATURE ||
 	    (meeting.kind != RK_RENDEZVOUS_BLOCK && meeting.kind != RK_RENDEZVOUS_EARLY))
 		return;
 	places->agreed = meeting.kind;

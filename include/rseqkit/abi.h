@@ -73,8 +73,9 @@ struct rk_thread_state {
 /*
  * The thread block's alignment in bytes: as much as the kernel may ask for an area (64). A module that is loaded late
  * gets no more than the libc's thread descriptor has, though: 64 on x86-64, 16 elsewhere. There a block that stands
- * beside an area of the libc's does with that, and is none itself; one that isn't aligned would keep every plugin that
- * holds a copy from being loaded. Source: glibc's elf/dl-reloc.c, _dl_try_allocate_static_tls().
+ * beside an area of the libc's does with that, and is none itself; one of 64 would keep every plugin that holds a copy
+ * from being loaded. What is never loaded late is compiled with 64: librseqkit-preload.so, whose block the other copies
+ * then use. Source: glibc's elf/dl-reloc.c, _dl_try_allocate_static_tls().
  */
 #ifndef RK_BLOCK_ALIGNMENT
 #define RK_BLOCK_ALIGNMENT 64

@@ -4,12 +4,11 @@
  * there. As a program it then says "ready" and sleeps; it can be preloaded into others as well.
  */
 #define _GNU_SOURCE
+#include <rseqkit/arch/arch.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#define SIGNATURE 0x53053053
 
 struct rseq_area {
 	uint32_t words[8];
@@ -23,7 +22,7 @@ __thread char other_tls[100] __attribute__((__used__));
 
 __attribute__((__constructor__)) static void register_early(void)
 {
-	(void)syscall(SYS_rseq, &__rseq_abi, sizeof(__rseq_abi), 0, SIGNATURE);
+	(void)syscall(SYS_rseq, &__rseq_abi, sizeof(__rseq_abi), 0, RK_SIGNATURE);
 }
 
 int main(void)

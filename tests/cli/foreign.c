@@ -5,13 +5,12 @@
  * one starts are spared.
  */
 #define _GNU_SOURCE
+#include <rseqkit/arch/arch.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#define SIGNATURE 0x53053053 /* any will do: no section of it ever runs */
 
 static __thread struct {
 	uint32_t words[8];
@@ -34,5 +33,5 @@ __attribute__((__constructor__)) static void register_privately(int argc, char *
 	if (find(environment, "FOREIGN_ONCE=") != NULL && preload != NULL)
 		preload[0] = 'x';
 	area.words[1] = (uint32_t)-1;
-	(void)syscall(SYS_rseq, &area, sizeof(area), 0, SIGNATURE);
+	(void)syscall(SYS_rseq, &area, sizeof(area), 0, RK_SIGNATURE);
 }

@@ -11,6 +11,7 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <rseqkit/arch/arch.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +20,6 @@
 #include <unistd.h>
 #include "../../src/thread_pointer.h"
 
-#define SIGNATURE 0x53053053
 #define OTHER_SIGNATURE 0x12345678
 
 extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
@@ -40,6 +40,27 @@ static void *sleep_long(void *argument)
 	return argument;
 }
 
+/* Of each architecture: an abort handler behind its signature, which stores the descriptor, and the section. */
+#ifdef __x86_64__
+#define SPIN                                                                                                           \
+	"jmp 4f\n\t"                                                                                                    \
+	".byte 0x0f, 0xb9, 0x3d\n\t" /* ud1, never run: makes an instruction of the signature */                        \
+	".long 0x53053053\n"                                                                                           \
+	"4: leaq 1b(%%rip), %%rax\n\t"                                                                                  \
+	"movq %%rax, 8(%0)\n"                                                                                          \
+	"2: jmp 2b\n"
+#define USED "rax"
+#else
+#define SPIN                                                                                                           \
+	"b 4f\n\t"                                                                                                      \
+	".inst 0xd428bc00\n"                                                                                           \
+	"4: adrp x16, 1b\n\t"                                                                                           \
+	"add x16, x16, :lo12:1b\n\t"                                                                                    \
+	"str x16, [%0, #8]\n"                                                                                          \
+	"2: b 2b\n"
+#define USED "x16"
+#endif
+
 /* Each abort begins the section anew. */
 __attribute__((__noinline__)) static void spin_in_section(void)
 {
@@ -49,16 +70,11 @@ __attribute__((__noinline__)) static void spin_in_section(void)
 		"1: .long 0, 0\n\t"
 		".quad 2f, 3f - 2f, 4f\n\t"
 		".popsection\n\t"
-		"jmp 4f\n\t"
-		".byte 0x0f, 0xb9, 0x3d\n\t" /* ud1, never run: makes an instruction of the signature */
-		".long 0x53053053\n"
-		"4: leaq 1b(%%rip), %%rax\n\t"
-		"movq %%rax, 8(%0)\n"
-		"2: jmp 2b\n"
+		SPIN
 		"3:\n\t"
 		:
 		: "r"(libc_area())
-		: "rax", "memory");
+		: USED, "memory");
 }
 
 static int wait_for_vfork_child(void)
@@ -87,7 +103,7 @@ int main(int argc, char **argv)
 		return wait_for_vfork_child();
 	if (strcmp(what, "partly") == 0)
 		pthread_create(&thread, NULL, sleep_long, NULL);
-	if (register_with(strcmp(what, "signature") == 0 ? OTHER_SIGNATURE : SIGNATURE) != 0)
+	if (register_with(strcmp(what, "signature") == 0 ? OTHER_SIGNATURE : RK_SIGNATURE) != 0)
 		return 2;
 	puts("ready");
 	fflush(stdout);

@@ -5,6 +5,7 @@ Programs keep the path that they have on the host, so that what `meson test` wou
 environment. Shared libraries come from the row's C library first, then from where the programs were linked.
 """
 import functools
+import glob
 import json
 import os
 import re
@@ -23,6 +24,8 @@ MACHINES = {
 # Emulated, programs take ten times as long, and some have many rounds; the stress lasts for the quotient.
 SLOWNESS = 50
 STRESS_MS = 150000
+# What the tool looks for in the build tree that it is in.
+TOOL_FINDS = ('src/librseqkit-preload.so', 'bench/rseqkit-bench-*')
 
 
 @dataclass
@@ -110,13 +113,25 @@ def tests_of(folder):
             for suite in test['suite']], files
 
 
+def in_build(words, folder):
+    """Words of a command, those that name a file of the build by its path."""
+    return [os.path.join(folder, word) if os.path.isfile(os.path.join(folder, word)) else word for word in words]
+
+
+def command_of_tool(line, folder):
+    """A command of the tool, with what it finds in its build tree, and what it may run there."""
+    words = in_build(line.tests.split()[1:], folder)
+    beside = [path for pattern in TOOL_FINDS for path in glob.glob(os.path.join(folder, pattern))]
+    return Program(line.tests, [os.path.join(folder, 'tool', 'rseqkit'), *words], {}, int(line.seconds), False,
+                   {*beside, *words})
+
+
 def program_of(name, test, files, folder, line):
     """The program behind a test that runs one by tests/tap; a script needs more than a guest has."""
     command = test['cmd']
     if os.path.basename(command[0]) != 'tap':
         raise SystemExit(f'selection: {name} is a script: it can\'t be run in a guest')
-    arguments = [os.path.join(folder, word) if os.path.exists(os.path.join(folder, word)) else word
-                 for word in command[1:]]
+    arguments = in_build(command[1:], folder)
     needed = {path for target in test['depends'] for path in files.get(target, [])}
     needed |= {path for value in test['env'].values() for path in value.split(':') if os.path.isfile(path)}
     return Program(name, arguments, dict(test['env']), int(line.seconds), line.cpus == 'unplug', needed)
@@ -126,15 +141,14 @@ def select(row, selection, build, packages):
     """The row's programs, in the order of the selection."""
     programs = []
     for line in selection:
-        if line.programs != row.programs:
+        if line.programs not in row.programs.split():
             continue
         folder = os.path.realpath(os.path.join(build, packages.machine['builds'].get(line.build, line.build)))
         if not os.path.exists(os.path.join(folder, 'build.ninja')):
             raise Unavailable(f'there is no build {line.build}: scripts/check --build {line.build}')
         found = []
         if line.tests.startswith('rseqkit '):
-            tool = os.path.join(folder, 'tool', 'rseqkit')
-            found.append(Program(line.tests, [tool, *line.tests.split()[1:]], {}, int(line.seconds), False, set()))
+            found.append(command_of_tool(line, folder))
         else:
             tests, files = tests_of(folder)
             found += [program_of(f'{line.build}: {name}', test, files, folder, line) for name, test in tests

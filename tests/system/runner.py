@@ -27,7 +27,9 @@ import guest
 import image
 from tables import read_table, Row, Selected, Unavailable
 
-DOCTOR = 'rseqkit doctor --json'  # whose output is held against what is known
+# Whose output is held against what is known, with the options of that comparison.
+DOCTOR = 'rseqkit doctor --json'
+DOCTORS = {DOCTOR: [], 'rseqkit exec --full-size -- tool/' + DOCTOR: ['--full-size']}
 HERE = os.path.dirname(os.path.realpath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 
@@ -41,11 +43,13 @@ def load_summary():
 
 def compared(job, program):
     """What the doctor said, held against what is known of the row, as TAP."""
-    path = os.path.join(job.folder, 'doctor.json')
+    options = DOCTORS[program.name]
+    path = os.path.join(job.folder, f'doctor{"".join(options)}.json')
     start = program.output.find('{')
     with open(path, 'w', encoding='utf-8') as file:
         file.write(program.output[start:] if start >= 0 else program.output)
-    return subprocess.run([os.path.join(HERE, 'kernels'), 'compare', job.row.name, path], capture_output=True, text=True)
+    return subprocess.run([os.path.join(HERE, 'kernels'), 'compare', *options, job.row.name, path], capture_output=True,
+                          text=True)
 
 
 def mended(output):
@@ -64,7 +68,7 @@ def entry(job, program):
     """One test of the log. A command of the tool is one result, by its exit status; a test's TAP is to be whole."""
     end, number = program.end
     output, good = program.output, end == 'exit' and number == 0
-    if program.name == DOCTOR:
+    if program.name in DOCTORS:
         compare = compared(job, program)
         output, good = compare.stdout + compare.stderr, good and compare.returncode == 0
     elif not program.name.startswith('rseqkit '):
@@ -220,8 +224,8 @@ def main(arguments):
         _, name, folder, build, *tests = arguments
         rows = choose(rows, [name])
         # A line each: one that isn't there must not hide among the others.
-        selection = [Selected(rows[0].programs, os.path.realpath(folder), f'[a-z]+/{re.escape(test)}', '120', 'plug', '')
-                     for test in tests]
+        group, folder = rows[0].programs.split()[0], os.path.realpath(folder)
+        selection = [Selected(group, folder, f'[a-z]+/{re.escape(test)}', '120', 'plug', '') for test in tests]
     else:
         build, *names = arguments
         rows = choose(rows, names)

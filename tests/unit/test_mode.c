@@ -26,12 +26,13 @@ static bool is_own(void)
 	return !process_info().libc_area || (choice != NULL && strcmp(choice, "own") == 0);
 }
 
+/* A block that can be an area, whosever, is 64-aligned. */
 static bool fits_the_block(void)
 {
 	unsigned long alignment = getauxval(28 /* AT_RSEQ_ALIGN */);
 
 	return feature_size() <= sizeof(((struct rk_thread_block *)NULL)->u.room) &&
-	       alignment <= __alignof__(struct rk_thread_block);
+	       alignment <= 64;
 }
 
 /* The libc's area is left alone, in threads that it creates too, where ours is used. */

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `rseqkit inspect` on processes whose threads are known: its JSON must say of each what is so. A program, so that it
+ * can be run in guests, where inspect.bats can't. Targets are programs of this folder, which say "ready".
+ *
+ * Environment: RSEQKIT and HELPERS, as for inspect.bats.
+ */
+#include "../unit/test.h"
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+
+/* At a program that isn't to be disturbed. */
+#define LOOKS (SLOWNESS() > 1 ? 2 : 5)
+
+extern const unsigned int __rseq_size __attribute__((__weak__));
+
+/* How a target is started, and what was. */
+struct target {
+	bool off, full_size; /* with the libc's tunable off; by exec --full-size */
+	const char *preload; /* a module of this folder, or NULL */
+	const char *name, *argument;
+	pid_t pid;
+	FILE *output;
+};
+
+/* What a look said. */
+struct look {
+	int status;
+	json_object *json, *threads;
+	int count;
+};
+
+static bool libc_registers(void)
+{
+	return &__rseq_size != NULL && __rseq_size != 0;
+}
+
+static const char *helper(char path[4096], const char *name)
+{
+	snprintf(path, 4096, "%s/%s", getenv("HELPERS"), name);
+	return path;
+}
+
+static _Noreturn void become(const struct target *target, int out)
+{
+	char program[4096], preload[4096];
+	const char *tool = getenv("RSEQKIT");
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	dup2(out, STDOUT_FILENO);
+	(void)helper(program, target->name);
+	if (target->off)
+		setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
+	if (target->preload != NULL)
+		setenv("LD_PRELOAD", helper(preload, target->preload), 1);
+	if (target->full_size)
+		execl(tool, tool, "exec", "--full-size", "--", program, target->argument, (char *)NULL);
+	else
+		execl(program, program, target->argument, (char *)NULL);
+	_exit(127);
+}
+
+static void start(struct target *target)
+{
+	char line[64] = "";
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	target->pid = fork();
+	if (target->pid == 0)
+		become(target, ends[1]);
+	close(ends[1]);
+	target->output = fdopen(ends[0], "r");
+	assert_non_null(target->output);
+	assert_non_null(fgets(line, sizeof(line), target->output));
+	assert_string_equal(line, "ready\n");
+}
+
+static void end(struct target *target)
+{
+	kill(target->pid, SIGKILL);
+	assert_int_equal(exit_status_of(target->pid), 128 + SIGKILL);
+	fclose(target->output);
+}
+
+/* Ends the program that notices when it is disturbed, and believes it. */
+static void end_undisturbed(struct target *target)
+{
+	char line[256] = "";
+
+	kill(target->pid, SIGTERM);
+	assert_non_null(fgets(line, sizeof(line), target->output));
+	assert_string_equal(line, "undisturbed\n");
+	assert_int_equal(exit_status_of(target->pid), 0);
+	fclose(target->output);
+}
+
+/* Without JSON where the process can't be traced, or the kernel doesn't say how. */
+static struct look try_look(pid_t pid)
+{
+	char command[4200], *text = NULL;
+	size_t size = 0;
+	struct look look = {0};
+	FILE *output;
+
+	snprintf(command, sizeof(command), "'%s' inspect --json %d", getenv("RSEQKIT"), (int)pid);
+	output = popen(command, "r");
+	assert_non_null(output);
+	if (getdelim(&text, &size, '\0', output) > 0)
+		look.json = json_tokener_parse(text);
+	free(text);
+	look.status = pclose(output);
+	look.status = WIFEXITED(look.status) ? WEXITSTATUS(look.status) : -1;
+	if (look.json != NULL && json_object_object_get_ex(look.json, "threads", &look.threads))
+		look.count = (int)json_object_array_length(look.threads);
+	return look;
+}
+
+static struct look look_at(const struct target *target)
+{
+	struct look look = try_look(target->pid);
+
+	assert_non_null(look.threads);
+	assert_int_not_equal(look.count, 0);
+	return look;
+}
+
+static void forget(struct look *look)
+{
+	json_object_put(look->json);
+}
+
+static json_object *of_thread(const struct look *look, int index, const char *key)
+{
+	json_object *value = NULL;
+
+	assert_true(json_object_object_get_ex(json_object_array_get_idx(look->threads, (size_t)index), key, &value));
+	return value;
+}
+
+/* How many threads have that text there. */
+static int count_of(const struct look *look, const char *key, const char *text)
+{
+	int count = 0;
+
+	for (int i = 0; i < look->count; i++) {
+		const char *value = json_object_get_string(of_thread(look, i, key));
+
+		count += value != NULL && strcmp(value, text) == 0;
+	}
+	return count;
+}
+
+static int number_of(const struct look *look, int index, const char *key)
+{
+	return json_object_get_int(of_thread(look, index, key));
+}
+
+/* The ids of what was found, in their order, separated by blanks. */
+static void check_findings(const struct look *look, int status, const char *expected)
+{
+	json_object *findings = NULL;
+	char ids[256] = "";
+
+	assert_true(json_object_object_get_ex(look->json, "findings", &findings));
+	for (size_t i = 0; i < json_object_array_length(findings); i++) {
+		json_object *id = NULL;
+
+		assert_true(json_object_object_get_ex(json_object_array_get_idx(findings, i), "id", &id));
+		snprintf(ids + strlen(ids), sizeof(ids) - strlen(ids), "%s%s", i == 0 ? "" : " ",
+			 json_object_get_string(id));
+	}
+	assert_string_equal(ids, expected);
+	assert_int_equal(look->status, status);
+}
+
+static const char *signature(void)
+{
+	static char text[16];
+
+	snprintf(text, sizeof(text), "0x%08x", (unsigned)RK_SIGNATURE);
+	return text;
+}
+
+/*
+ * Each thread is registered at the same place, with so many bytes, and runs on a CPU that there is; and nothing is
+ * found. On a slow machine one may be at its beginning, for longer than inspect waits.
+ */
+static void check_all_alike(const struct look *look, const char *owner, int size)
+{
+	int registered = count_of(look, "owner", owner);
+	bool beginning = SLOWNESS() > 1 && registered > 0 && registered == look->count - 1;
+
+	assert_int_equal(registered + beginning, look->count);
+	assert_int_equal(count_of(look, "signature", signature()), registered);
+	check_findings(look, beginning, beginning ? "thread-without-rseq" : "");
+	for (int i = 0; i < look->count; i++) {
+		if (beginning && json_object_get_string(of_thread(look, i, "address")) == NULL)
+			continue;
+		assert_int_equal(number_of(look, i, "offset"), number_of(look, 0, "offset"));
+		assert_int_equal(number_of(look, i, "size"), size);
+		assert_in_range(number_of(look, i, "cpu_id"), 0, sysconf(_SC_NPROCESSORS_CONF) - 1);
+		assert_int_equal(number_of(look, i, "cpu_id"), number_of(look, i, "cpu_id_start"));
+	}
+}
+
+static bool can_trace(void)
+{
+	struct look look = try_look(getpid());
+	bool can = look.json != NULL;
+
+	forget(&look);
+	return can;
+}
+
+#define NEEDS_TRACING()                                                                                                \
+	do {                                                                                                           \
+		if (!can_trace())                                                                                      \
+			SKIP("processes can't be traced here, or the kernel doesn't tell of rseq");                    \
+	} while (0)
+
+#define NEEDS_PRELOADING()                                                                                             \
+	do {                                                                                                           \
+		if (SANITIZED)                                                                                         \
+			SKIP("a sanitizer wants to be preloaded first");                                               \
+	} while (0)
+
+static void the_libcs(void **state)
+{
+	struct target target = {.name = "inspected"};
+
+	(void)state;
+	NEEDS_TRACING();
+	if (!libc_registers())
+		SKIP("the libc doesn't register rseq here");
+	start(&target);
+	for (int i = 0; i < LOOKS; i++) {
+		struct look look = look_at(&target);
+
+		assert_true(look.count >= 17);
+		check_all_alike(&look, "libc", number_of(&look, 0, "size"));
+		forget(&look);
+	}
+	end_undisturbed(&target);
+}
+
+/* Threads that never count are registered only where the libc passes on its creator's registration. */
+static void the_librarys(void **state)
+{
+	struct target target = {.name = "inspected", .off = true};
+
+	(void)state;
+	NEEDS_TRACING();
+	start(&target);
+	for (int i = 0; i < LOOKS; i++) {
+		struct look look = look_at(&target);
+
+		assert_true(look.status <= 1);
+		assert_true(count_of(&look, "owner", "self") >= 3);
+		assert_int_equal(count_of(&look, "owner", "self") + count_of(&look, "owner", "none"), look.count);
+		forget(&look);
+	}
+	end_undisturbed(&target);
+}
+
+/* All that the kernel offers, if it fits the block, in every thread of a program with a copy of its own. */
+static void of_full_size(void **state)
+{
+	struct target target = {.name = "inspected", .full_size = true};
+	unsigned long size = getauxval(27 /* AT_RSEQ_FEATURE_SIZE */);
+
+	(void)state;
+	NEEDS_TRACING();
+	NEEDS_PRELOADING();
+	if (size < 32 || size > sizeof(((struct rk_thread_block *)NULL)->u.room) || getauxval(28 /* AT_RSEQ_ALIGN */) > 64)
+		size = 32;
+	start(&target);
+	for (int i = 0; i < LOOKS; i++) {
+		struct look look = look_at(&target);
+
+		check_all_alike(&look, "self", (int)size);
+		forget(&look);
+	}
+	end_undisturbed(&target);
+}
+
+static void with_another_signature(void **state)
+{
+	struct target target = {.name = "registrant", .argument = "signature", .off = true};
+	struct look look;
+
+	(void)state;
+	NEEDS_TRACING();
+	start(&target);
+	look = look_at(&target);
+	check_findings(&look, 1, "other-signature");
+	assert_int_equal(count_of(&look, "signature", "0x12345678"), 1);
+	forget(&look);
+	end(&target);
+}
+
+static void one_left_out(void **state)
+{
+	struct target target = {.name = "registrant", .argument = "partly", .off = true};
+	struct look look;
+
+	(void)state;
+	NEEDS_TRACING();
+	start(&target);
+	look = look_at(&target);
+	check_findings(&look, 1, "thread-without-rseq");
+	/* A sanitizer may have a thread of its own. */
+	assert_true(look.count == 2 || (SANITIZED && look.count > 2));
+	assert_int_equal(count_of(&look, "owner", "self"), 1);
+	assert_int_equal(count_of(&look, "owner", "none"), look.count - 1);
+	forget(&look);
+	end(&target);
+}
+
+static void inside_a_section(void **state)
+{
+	struct target target = {.name = "registrant", .argument = "section", .off = true};
+	json_object *active = NULL, *place, *symbol;
+	struct look look = {0};
+
+	(void)state;
+	NEEDS_TRACING();
+	start(&target);
+	/* At an unlucky moment it hasn't begun, or begins anew. */
+	for (int i = 0; i < 50 && active == NULL; i++) {
+		forget(&look);
+		look = look_at(&target);
+		check_findings(&look, 0, "");
+		active = of_thread(&look, 0, "section");
+		if (active != NULL && json_object_object_get_ex(active, "state", &place) &&
+		    strcmp(json_object_get_string(place), "active") != 0)
+			active = NULL;
+	}
+	assert_non_null(active);
+	assert_true(json_object_object_get_ex(active, "start", &place));
+	assert_true(json_object_object_get_ex(place, "symbol", &symbol));
+	assert_string_equal(json_object_get_string(symbol), "spin_in_section");
+	forget(&look);
+	end(&target);
+}
+
+static void an_early_adopters(void **state)
+{
+	struct target target = {.name = "early", .off = true};
+	struct look look;
+
+	(void)state;
+	NEEDS_TRACING();
+	start(&target);
+	look = look_at(&target);
+	check_all_alike(&look, "early", 32);
+	forget(&look);
+	end(&target);
+}
+
+static void a_strangers(void **state)
+{
+	struct target target = {.name = "early", .preload = "foreign.so", .off = true};
+	struct look look;
+
+	(void)state;
+	NEEDS_TRACING();
+	NEEDS_PRELOADING();
+	start(&target);
+	look = look_at(&target);
+	check_findings(&look, 1, "foreign-owner");
+	assert_int_equal(count_of(&look, "owner", "foreign"), 1);
+	forget(&look);
+	end(&target);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(the_libcs),
+	cmocka_unit_test(the_librarys),
+	cmocka_unit_test(of_full_size),
+	cmocka_unit_test(with_another_signature),
+	cmocka_unit_test(one_left_out),
+	cmocka_unit_test(inside_a_section),
+	cmocka_unit_test(an_early_adopters),
+	cmocka_unit_test(a_strangers),
+};
+
+RUN(tests)
