@@ -35,6 +35,8 @@ struct bench_loop {
 	uint64_t (*run)(uint64_t n);
 	/* What all runs so far have added up to, to be compared with how often they ran; NULL if it can't be told. */
 	uint64_t (*sum)(void);
+	/* After a slice: is the memory as it must be? Makes it ready for the next, too. NULL if nothing is to do. */
+	bool (*settle)(void);
 	uint64_t iterations; /* of a slice; 0: as many as fit */
 };
 
@@ -46,6 +48,9 @@ struct bench {
 };
 
 #define BENCH_PLACEMENTS 8
+
+/* For what a loop does, at any length: compilers take a section for as long as its text, and would call it. */
+#define BENCH_INLINE static inline __attribute__((__always_inline__))
 
 #define BENCH_GLUE_(a, b) a##b
 #define BENCH_GLUE(a, b) BENCH_GLUE_(a, b)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * classic.h - the contender `classic`: an add in the shape that users of rseq know.
+ * classic.h - the contender `classic`: operations in the shape that users of rseq know.
  *
  * Read cpu_id_start, compute the slot from it in C, then enter the section: store the descriptor, compare cpu_id with
- * what was read, add. It is written by hand, apart from the library's primitives, so that it stays the same when they
- * change; and at its best: the offset is a constant that the compiler hoists out of loops, the descriptor's address
- * is an immediate where the code model allows it, the slot is an addressing mode, the add is one instruction on
- * memory.
+ * what was read, do the rest. It is written by hand, apart from the library's primitives, so that it stays the same
+ * when they change; and at its best: the offset is a constant that the compiler hoists out of loops, the descriptor's
+ * address is an immediate where the code model allows it, the slot is an addressing mode, an add is one instruction on
+ * memory, a word that is popped is stored by the address of the caller's variable, bytes are copied in words with one
+ * register that counts.
  */
 #ifndef RK_BENCH_CLASSIC_H
 #define RK_BENCH_CLASSIC_H
@@ -22,52 +23,162 @@
 #define CLASSIC_STORE_DESCRIPTOR "leaq .Lcs%=(%%rip), %%rax\n\tmovq %%rax, %%fs:8(%[area])\n\t"
 #endif
 
-/* Adds to the slot of the CPU it runs on; false if it was aborted or had migrated, and then nothing was done. */
-static inline bool classic_try_add(void *base, int64_t value)
+#define CLASSIC_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, .Lop%=\n\t"
+
+/* An entry for a way out that isn't the end. */
+#define CLASSIC_EXIT(label)                                                                                            \
+	CLASSIC_SECTION("__rseq_exit_point_array")                                                                     \
+	".quad .Lstart%=, %l[" #label "]\n\t"                                                                          \
+	".popsection\n\t"
+
+/* From the tables to the comparison of the CPU. `exits` are CLASSIC_EXIT entries besides that of `again`. */
+#define CLASSIC_BEGIN(exits)                                                                                           \
+	".Lop%=:\n\t"                                                                                                  \
+	CLASSIC_SECTION("__rseq_cs")                                                                                   \
+	".balign 32\n\t"                                                                                               \
+	".Lcs%=:\n\t"                                                                                                  \
+	".long 0, 0\n\t"                                                                                               \
+	".quad .Lstart%=, .Lend%= - .Lstart%=, .Labort%=\n\t"                                                          \
+	".popsection\n\t"                                                                                              \
+	CLASSIC_SECTION("__rseq_cs_ptr_array")                                                                         \
+	".quad .Lcs%=\n\t"                                                                                             \
+	".popsection\n\t"                                                                                              \
+	CLASSIC_EXIT(again) exits                                                                                      \
+	CLASSIC_STORE_DESCRIPTOR                                                                                       \
+	".Lstart%=:\n\t"                                                                                               \
+	"cmpl %[cpu], %%fs:4(%[area])\n\t"                                                                             \
+	"jne %l[again]\n\t"
+
+/* Follows the commit at once. */
+#define CLASSIC_END                                                                                                    \
+	".Lend%=:\n\t"                                                                                                 \
+	".subsection 1\n\t"                                                                                            \
+	".byte 0x0f, 0xb9, 0x3d\n\t"                                                                                   \
+	".long " RK_ASM_STR(RK_SIGNATURE) "\n"                                                                         \
+	".Labort%=:\n\t"                                                                                               \
+	"jmp %l[again]\n\t"                                                                                            \
+	".subsection 0\n\t"
+
+#define CLASSIC_INPUTS [area] "r"(rk_area_offset), [cpu] "r"(cpu), [slot] "m"(*slot)
+
+/*
+ * The operations that follow return RK_DONE; RK_ABORTED if they were aborted or had migrated; RK_UNEQUAL as the
+ * library's do. Unless it is RK_DONE nothing was committed.
+ */
+static inline uint32_t classic_cpu(void)
 {
 	uint32_t cpu;
-	uint64_t *slot;
 
 	__asm__ __volatile__("movl %%fs:0(%[area]), %[cpu]" : [cpu] "=r"(cpu) : [area] "r"(rk_area_offset));
-	slot = (uint64_t *)((char *)base + ((uint64_t)cpu << RK_STRIDE_SHIFT));
-	__asm__ __volatile__ goto(".Lop%=:\n\t"
-				  ".pushsection __rseq_cs, \"awo?\", @progbits, .Lop%=\n\t"
-				  ".balign 32\n\t"
-				  ".Lcs%=:\n\t"
-				  ".long 0, 0\n\t"
-				  ".quad .Lstart%=, .Lend%= - .Lstart%=, .Labort%=\n\t"
-				  ".popsection\n\t"
-				  ".pushsection __rseq_cs_ptr_array, \"awo?\", @progbits, .Lop%=\n\t"
-				  ".quad .Lcs%=\n\t"
-				  ".popsection\n\t"
-				  ".pushsection __rseq_exit_point_array, \"awo?\", @progbits, .Lop%=\n\t"
-				  ".quad .Lstart%=, %l[again]\n\t"
-				  ".popsection\n\t"
-				  CLASSIC_STORE_DESCRIPTOR
-				  ".Lstart%=:\n\t"
-				  "cmpl %[cpu], %%fs:4(%[area])\n\t"
-				  "jne %l[again]\n\t"
+	return cpu;
+}
+
+static inline intptr_t *classic_slot(void *base, uint32_t cpu)
+{
+	return (intptr_t *)((char *)base + ((uint64_t)cpu << RK_STRIDE_SHIFT));
+}
+
+/* Adds to the slot of the CPU it runs on. */
+static inline enum rk_result classic_try_add(void *base, int64_t value)
+{
+	uint32_t cpu = classic_cpu();
+	intptr_t *slot = classic_slot(base, cpu);
+
+	__asm__ __volatile__ goto(CLASSIC_BEGIN("")
 				  "addq %[value], %[slot]\n"
-				  ".Lend%=:\n\t"
-				  ".subsection 1\n\t"
-				  ".byte 0x0f, 0xb9, 0x3d\n\t"
-				  ".long " RK_ASM_STR(RK_SIGNATURE) "\n"
-				  ".Labort%=:\n\t"
-				  "jmp %l[again]\n\t"
-				  ".subsection 0\n\t"
+				  CLASSIC_END
 				  :
-				  : [area] "r"(rk_area_offset), [cpu] "r"(cpu), [slot] "m"(*slot), [value] "er"(value)
+				  : CLASSIC_INPUTS, [value] "er"(value)
 				  : "memory", "cc", "rax"
 				  : again);
-	return true;
+	return RK_DONE;
 again:
-	return false;
+	return RK_ABORTED;
 }
 
 static inline void classic_add(void *base, int64_t value)
 {
-	while (RK_UNLIKELY(!classic_try_add(base, value)))
+	while (RK_UNLIKELY(classic_try_add(base, value) != RK_DONE))
 		;
+}
+
+/* Takes the first node off the list of the CPU it runs on; its first word is the link. RK_UNEQUAL if there is none. */
+static inline enum rk_result classic_try_pop(void *base, intptr_t *node)
+{
+	uint32_t cpu = classic_cpu();
+	intptr_t *slot = classic_slot(base, cpu);
+
+	__asm__ __volatile__ goto(CLASSIC_BEGIN(CLASSIC_EXIT(empty))
+				  "movq %[slot], %%rcx\n\t"
+				  "testq %%rcx, %%rcx\n\t"
+				  "jz %l[empty]\n\t"
+				  "movq %%rcx, (%[node])\n\t"
+				  "movq (%%rcx), %%rcx\n\t"
+				  "movq %%rcx, %[slot]\n"
+				  CLASSIC_END
+				  :
+				  : CLASSIC_INPUTS, [node] "r"(node)
+				  : "memory", "cc", "rax", "rcx"
+				  : again, empty);
+	return RK_DONE;
+empty:
+	return RK_UNEQUAL;
+again:
+	return RK_ABORTED;
+}
+
+/* Puts a node in front of that list. */
+static inline enum rk_result classic_try_push(void *base, intptr_t *node)
+{
+	uint32_t cpu = classic_cpu();
+	intptr_t *slot = classic_slot(base, cpu);
+
+	__asm__ __volatile__ goto(CLASSIC_BEGIN("")
+				  "movq %[slot], %%rcx\n\t"
+				  "movq %%rcx, (%[node])\n\t"
+				  "movq %[node], %[slot]\n"
+				  CLASSIC_END
+				  :
+				  : CLASSIC_INPUTS, [node] "r"(node)
+				  : "memory", "cc", "rax", "rcx"
+				  : again);
+	return RK_DONE;
+again:
+	return RK_ABORTED;
+}
+
+/*
+ * If the slot of the CPU it runs on holds `expected`, copies `length` bytes, a multiple of eight and not 0, to
+ * `offset` bytes behind it and then stores `value`, else RK_UNEQUAL.
+ */
+static inline enum rk_result classic_try_copy(void *base, intptr_t expected, ptrdiff_t offset, const void *source,
+					      size_t length, intptr_t value)
+{
+	uint32_t cpu = classic_cpu();
+	intptr_t *slot = classic_slot(base, cpu);
+
+	__asm__ __volatile__ goto(CLASSIC_BEGIN(CLASSIC_EXIT(unequal))
+				  "cmpq %[expected], %[slot]\n\t"
+				  "jne %l[unequal]\n\t"
+				  "movq %[backwards], %%rcx\n"
+				  ".Lcopy%=:\n\t"
+				  "movq (%[source],%%rcx), %%rdx\n\t"
+				  "movq %%rdx, (%[target],%%rcx)\n\t"
+				  "addq $8, %%rcx\n\t"
+				  "jnz .Lcopy%=\n\t"
+				  "movq %[value], %[slot]\n"
+				  CLASSIC_END
+				  :
+				  : CLASSIC_INPUTS, [expected] "er"(expected), [value] "er"(value),
+				    [source] "r"((const char *)source + length),
+				    [target] "r"((char *)slot + offset + length), [backwards] "er"(-(intptr_t)length)
+				  : "memory", "cc", "rax", "rcx", "rdx"
+				  : again, unequal);
+	return RK_DONE;
+unequal:
+	return RK_UNEQUAL;
+again:
+	return RK_ABORTED;
 }
 #else
 #define BENCH_HAVE_CLASSIC 0

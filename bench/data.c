@@ -5,7 +5,8 @@
  * Contenders that keep something per CPU keep it in the same kind of memory, so that only the operation differs.
  */
 #define _GNU_SOURCE
-#include "bench.h"
+#include "list.h"
+#include "log.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,6 +16,8 @@
 
 const struct bench benches[] = {
 	{"counter", 24, false, "add 1 to a counter"},
+	{"list", 10, false, "pop a node off a list and push it back"},
+	{"log", 8, false, "append 40 bytes to a log and count them"},
 	{"fallback", 8, false, "add 1 to a counter in threads without rseq"},
 	{"cpu", 4, true, "read the number of the current CPU"},
 	{"register", 3, true, "register and unregister a thread, as the environment has it"},
@@ -53,6 +56,10 @@ int bench_data_create(void)
 		r = rk_percpu_alloc(pool, &bench_slots_percpu);
 	if (r == 0)
 		r = rk_percpu_alloc(pool, &bench_slots_getcpu);
+	if (r == 0)
+		r = bench_list_create();
+	if (r == 0)
+		r = bench_log_create();
 	return r;
 }
 

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include "bench.h"
 #include "classic.h"
+#include "list.h"
+#include "log.h"
 
 /* A value that is computed is also used. */
 #define USE(value) __asm__ __volatile__("" : : "r"(value))

@@ -40,6 +40,34 @@ LOOP(counter_shared, uint64_t *shared = bench_shared;, ATOMIC_ADD(shared);)
 
 LOOP(counter_thread_local, uint64_t *word = &bench_thread_local;, ++*word; __asm__ __volatile__("" : "+m"(*word));)
 
+/* list: pop a node, and push it back */
+LOOP(list_rseqkit, struct bench_list *list = &bench_list_rseqkit; void *slots = list->slots;,
+     failed |= list_rseqkit(list, slots);)
+
+#if BENCH_HAVE_CLASSIC
+LOOP(list_classic, struct bench_list *list = &bench_list_classic; void *slots = list->slots;,
+     failed |= list_classic(list, slots);)
+#endif
+
+LOOP(list_stack, struct bench_list *list = &bench_list_stack;, failed |= list_stack(list);)
+
+LOOP(list_mutex, struct bench_list *list = &bench_list_mutex;, failed |= list_mutex(list);)
+
+LOOP(list_thread_local, intptr_t *first = list_of_thread();, list_thread_local(first);)
+
+/* log: append a record, and count it */
+LOOP(log_rseqkit, void *logs = bench_log_rseqkit; intptr_t count = 0;,
+     failed |= log_rseqkit(logs, &count, &bench_record);)
+
+#if BENCH_HAVE_CLASSIC
+LOOP(log_classic, void *logs = bench_log_classic; intptr_t count = 0;,
+     failed |= log_classic(logs, &count, &bench_record);)
+#endif
+
+LOOP(log_shared, struct bench_log *log = &bench_log_shared;, log_shared(log, &bench_record);)
+
+LOOP(log_thread_local, struct bench_log *log = &bench_log_thread_local;, log_thread_local(log, &bench_record);)
+
 /* cpu: the current CPU's number */
 LOOP(cpu_rseqkit, , USE(rk_cpu());)
 
@@ -59,29 +87,44 @@ LOOP(register_bare, (void)bench_bare_unregister();, failed |= bench_bare_registe
 #define LOOPS(name) NAME(loop_##name)
 
 static const struct bench_loop NAME(loops)[] = {
-	{"counter", "rseqkit", BENCH_ANY, LOOPS(counter_rseqkit), bench_sum_counter, 0},
+	{"counter", "rseqkit", BENCH_ANY, LOOPS(counter_rseqkit), bench_sum_counter, NULL, 0},
 #if BENCH_HAVE_CLASSIC
-	{"counter", "classic", BENCH_RSEQ, LOOPS(counter_classic), bench_sum_classic, 0},
+	{"counter", "classic", BENCH_RSEQ, LOOPS(counter_classic), bench_sum_classic, NULL, 0},
 #endif
-	{"counter", "percpu-atomic", BENCH_ANY, LOOPS(counter_percpu), bench_sum_percpu, 0},
-	{"counter", "getcpu-atomic", BENCH_ANY, LOOPS(counter_getcpu), bench_sum_getcpu, 0},
-	{"counter", "shared-atomic", BENCH_ANY, LOOPS(counter_shared), bench_sum_shared, 0},
-	{"counter", "thread-local", BENCH_ANY, LOOPS(counter_thread_local), NULL, 0},
+	{"counter", "percpu-atomic", BENCH_ANY, LOOPS(counter_percpu), bench_sum_percpu, NULL, 0},
+	{"counter", "getcpu-atomic", BENCH_ANY, LOOPS(counter_getcpu), bench_sum_getcpu, NULL, 0},
+	{"counter", "shared-atomic", BENCH_ANY, LOOPS(counter_shared), bench_sum_shared, NULL, 0},
+	{"counter", "thread-local", BENCH_ANY, LOOPS(counter_thread_local), NULL, NULL, 0},
 
-	{"fallback", "rseqkit-no-rseq", BENCH_NONE, LOOPS(counter_rseqkit), bench_sum_counter, 0},
-	{"fallback", "shared-atomic", BENCH_NONE, LOOPS(counter_shared), bench_sum_shared, 0},
+	{"fallback", "rseqkit-no-rseq", BENCH_NONE, LOOPS(counter_rseqkit), bench_sum_counter, NULL, 0},
+	{"fallback", "shared-atomic", BENCH_NONE, LOOPS(counter_shared), bench_sum_shared, NULL, 0},
 
-	{"cpu", "rseqkit", BENCH_ANY, LOOPS(cpu_rseqkit), NULL, 0},
-	{"cpu", "sched_getcpu", BENCH_ANY, LOOPS(cpu_sched_getcpu), NULL, 0},
-	{"cpu", "getcpu-syscall", BENCH_ANY, LOOPS(cpu_syscall), NULL, 0},
+	{"list", "rseqkit", BENCH_RSEQ, LOOPS(list_rseqkit), NULL, bench_settle_list_rseqkit, 0},
+#if BENCH_HAVE_CLASSIC
+	{"list", "classic", BENCH_RSEQ, LOOPS(list_classic), NULL, bench_settle_list_classic, 0},
+#endif
+	{"list", "shared-stack", BENCH_ANY, LOOPS(list_stack), NULL, bench_settle_list_stack, 0},
+	{"list", "mutex", BENCH_ANY, LOOPS(list_mutex), NULL, bench_settle_list_mutex, 0},
+	{"list", "thread-local", BENCH_ANY, LOOPS(list_thread_local), NULL, NULL, 0},
 
-	{"register", "rseqkit", BENCH_RSEQ, LOOPS(register_pair), NULL, 0},
+	{"log", "rseqkit", BENCH_RSEQ, LOOPS(log_rseqkit), bench_sum_log_rseqkit, bench_settle_log_rseqkit, 0},
+#if BENCH_HAVE_CLASSIC
+	{"log", "classic", BENCH_RSEQ, LOOPS(log_classic), bench_sum_log_classic, bench_settle_log_classic, 0},
+#endif
+	{"log", "shared", BENCH_ANY, LOOPS(log_shared), bench_sum_log_shared, bench_settle_log_shared, 0},
+	{"log", "thread-local", BENCH_ANY, LOOPS(log_thread_local), NULL, NULL, 0},
 
-	{"register-self", "rseqkit", BENCH_SELF, LOOPS(register_nested), NULL, 0},
-	{"register-self", "rseqkit-first", BENCH_SELF, register_first, NULL, 16},
-	{"register-self", "rseqkit-vfork-bracket", BENCH_SELF, LOOPS(register_vfork), NULL, 0},
-	{"register-self", "bare-syscalls", BENCH_SELF, LOOPS(register_bare), NULL, 0},
-	{"register-self", "bare-syscalls-first", BENCH_SELF, register_bare_first, NULL, 16},
+	{"cpu", "rseqkit", BENCH_ANY, LOOPS(cpu_rseqkit), NULL, NULL, 0},
+	{"cpu", "sched_getcpu", BENCH_ANY, LOOPS(cpu_sched_getcpu), NULL, NULL, 0},
+	{"cpu", "getcpu-syscall", BENCH_ANY, LOOPS(cpu_syscall), NULL, NULL, 0},
+
+	{"register", "rseqkit", BENCH_RSEQ, LOOPS(register_pair), NULL, NULL, 0},
+
+	{"register-self", "rseqkit", BENCH_SELF, LOOPS(register_nested), NULL, NULL, 0},
+	{"register-self", "rseqkit-first", BENCH_SELF, register_first, NULL, NULL, 16},
+	{"register-self", "rseqkit-vfork-bracket", BENCH_SELF, LOOPS(register_vfork), NULL, NULL, 0},
+	{"register-self", "bare-syscalls", BENCH_SELF, LOOPS(register_bare), NULL, NULL, 0},
+	{"register-self", "bare-syscalls-first", BENCH_SELF, register_bare_first, NULL, NULL, 16},
 };
 
 #undef NAME

@@ -12,8 +12,9 @@
  * or "unavailable WHY" when the contender can't run in this process, or "error WHAT". End of input ends the process.
  *
  * The invariant: an answer in nanoseconds is that of operations that were all done, which is checked by their sum
- * where they have one. Thread creation and warming up are not in it. A slice in which one thread ran alone for a
- * while is repeated: threads that contend are faster then, and the fastest slice is what is kept.
+ * where they have one, and by what they left in memory where that can tell. Thread creation and warming up are not in
+ * it. A slice in which one thread ran alone for a while is repeated: threads that contend are faster then, and the
+ * fastest slice is what is kept.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -158,6 +159,7 @@ static bool run_slice(struct slice *slice, struct slice_thread *threads)
 	const struct bench_loop *loop = slice->loop;
 	uint64_t expected = slice->threads * (slice->iterations + warm_up_iterations(slice->iterations));
 	uint64_t before = loop->sum ? loop->sum() : 0, counted;
+	bool settled;
 
 	slice->arrived = 0;
 	if (!run_threads(slice, threads)) {
@@ -166,12 +168,15 @@ static bool run_slice(struct slice *slice, struct slice_thread *threads)
 	}
 	take_time(slice, threads);
 	counted = loop->sum ? loop->sum() - before : expected;
+	settled = !loop->settle || loop->settle();
 	if (slice->ns == BENCH_FAILED)
 		printf("error an operation of %s %s failed\n", loop->bench, loop->contender);
 	else if (counted != expected)
 		printf("error %s %s counted %llu instead of %llu\n", loop->bench, loop->contender,
 		       (unsigned long long)counted, (unsigned long long)expected);
-	return slice->ns != BENCH_FAILED && counted == expected;
+	else if (!settled)
+		printf("error %s %s left its memory in disorder\n", loop->bench, loop->contender);
+	return slice->ns != BENCH_FAILED && counted == expected && settled;
 }
 
 /* More threads than CPUs can't all run all the time. On a busy machine the last try has to do. */

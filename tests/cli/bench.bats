@@ -51,7 +51,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 
 @test "--list names the benches and their contenders" {
 	expect 0 "$RSEQKIT" bench --list
-	for bench in counter fallback cpu register register-self; do
+	for bench in counter list log fallback cpu register register-self; do
 		[[ "$output" =~ (^|$'\n')$bench\  ]]
 	done
 	assert_says "percpu-atomic, getcpu-atomic, shared-atomic, thread-local"
@@ -78,6 +78,18 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 		'{"rseqkit", "thread-local"} < {r["contender"] for r in j["results"]}'
 	if [ "$(uname -m)" = x86_64 ] && ! is_sanitized; then
 		assert_json '"classic" in {r["contender"] for r in j["results"]}' 'j["unavailable"] == []'
+	fi
+}
+
+@test "list and log: every contender with 1 and 4 threads, nothing lost" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" bench list log --json $quickly --threads 1,4
+	assert_bench '{r["threads"] for r in j["results"]} == {1, 4}' \
+		'{"mutex", "thread-local"} < {r["contender"] for r in j["results"] if r["bench"] == "list"}' \
+		'{"shared", "thread-local"} < {r["contender"] for r in j["results"] if r["bench"] == "log"}'
+	if [ "$(uname -m)" = x86_64 ] && ! is_sanitized; then
+		assert_json '{r["bench"] for r in j["results"] if r["contender"] == "classic"} == {"list", "log"}' \
+			'j["unavailable"] == []'
 	fi
 }
 
@@ -235,6 +247,8 @@ figures() {
 		import json, sys
 		ns = {("counter", "rseqkit", 1): 1, ("counter", "classic", 1): 1, ("counter", "percpu-atomic", 1): 8,
 		      ("counter", "rseqkit", 2): 1, ("counter", "shared-atomic", 2): 15, ("cpu", "rseqkit", 1): 1,
+		      ("list", "rseqkit", 1): 1, ("list", "classic", 1): 1, ("list", "rseqkit", 2): 1,
+		      ("log", "rseqkit", 1): 1, ("log", "classic", 1): 1, ("log", "rseqkit", 2): 1,
 		      ("cpu", "sched_getcpu", 1): 4, ("register-self", "rseqkit", 1): 1,
 		      ("register-self", "rseqkit-first", 1): 1, ("register-self", "rseqkit-vfork-bracket", 1): 1,
 		      ("register-self", "bare-syscalls", 1): 1}
@@ -251,9 +265,10 @@ figures() {
 @test "check_bars: all bars hold, exit 0; each of them can fail, exit 1; a figure is missing, exit 3" {
 	figures >"$BATS_TEST_TMPDIR/json"
 	expect 0 "$check_bars" "$BATS_TEST_TMPDIR/json"
-	[ "$(grep -c '^holds' <<<"$output")" -eq 8 ]
+	[ "$(grep -c '^holds' <<<"$output")" -eq 12 ]
 	for change in counter@classic@1=0.95 counter@percpu-atomic@1=7.9 counter@shared-atomic@2=14.9 \
-		counter@rseqkit@2=1.16 cpu@sched_getcpu@1=3.9 register-self@rseqkit@1=1.3 \
+		counter@rseqkit@2=1.16 list@classic@1=0.95 list@rseqkit@2=1.16 log@classic@1=0.95 log@rseqkit@2=1.16 \
+		cpu@sched_getcpu@1=3.9 register-self@rseqkit@1=1.3 \
 		register-self@rseqkit-first@1=1.3 \
 		register-self@rseqkit-vfork-bracket@1=1.3; do
 		figures $change >"$BATS_TEST_TMPDIR/json"

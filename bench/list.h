@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * list.h - the bench `list`: nodes, the memory of its contenders, and what each of them does.
+ *
+ * An operation pops a node and pushes it back. Who finds no node (the first time on a CPU, or after a migration between
+ * the two) takes a new one out of the contender's supply, out of line, and pushes that. The invariant: at the end of a
+ * slice every node that was ever taken is in one list, once; bench_settle_list_*() check it, and start over. Nothing in
+ * a loop counts: a count would cost every contender a store, and so make them look alike.
+ */
+#ifndef RK_BENCH_LIST_H
+#define RK_BENCH_LIST_H
+
+#include <pthread.h>
+
+#include "bench.h"
+#include "classic.h"
+
+#define BENCH_NODES 4096u /* of a contender: enough for every thread to hold one while it migrates */
+
+/* A node has its line to itself, so that threads share nothing but what a contender shares. */
+struct bench_node {
+	intptr_t next; /* a node's address, or its number plus 1 in the shared stack; 0 at the end */
+	bool found;    /* by the check */
+} __attribute__((__aligned__(64)));
+
+/* What a contender works on. */
+struct bench_list {
+	void *slots; /* the first node of each CPU's list */
+	struct {
+		pthread_mutex_t mutex;
+		intptr_t first; /* of the shared list */
+		uint64_t top;   /* of the shared stack: in the low half a node as in `next`, in the high half a tag */
+	} shared __attribute__((__aligned__(128)));
+	unsigned taken __attribute__((__aligned__(128)));
+	struct bench_node nodes[BENCH_NODES];
+};
+
+extern struct bench_list bench_list_rseqkit, bench_list_classic, bench_list_stack, bench_list_mutex;
+
+bool bench_settle_list_rseqkit(void);
+bool bench_settle_list_classic(void);
+bool bench_settle_list_stack(void);
+bool bench_settle_list_mutex(void);
+
+/* Makes the lists, all empty. Returns 0 or a negative errno. */
+int bench_list_create(void);
+
+/* Takes a new node; NULL if there is none left. */
+struct bench_node *bench_list_take(struct bench_list *list);
+
+/* The node is used before it goes back, so nothing is left out because it would be undone. */
+#define LIST_USE(node) __asm__ __volatile__("" : "+r"(node) : : "memory")
+
+/*
+ * Lists per CPU by an operation that pops and one that pushes. Each is tried once in line; out of line it is repeated
+ * when aborted, RK_ABORTS_MAX times at most. Returns 0 if all was done.
+ */
+#define LIST_PER_CPU(name, try_pop, try_push)                                                                          \
+	static __attribute__((__noinline__)) int name##_pop_again(struct bench_list *list, void *slots, intptr_t *node,\
+								  enum rk_result outcome)                              \
+	{                                                                                                              \
+		for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)                                       \
+			outcome = try_pop(slots, node);                                                                \
+		if (outcome == RK_UNEQUAL)                                                                             \
+			*node = (intptr_t)bench_list_take(list);                                                       \
+		return (outcome != RK_DONE && outcome != RK_UNEQUAL) || *node == 0;                                    \
+	}                                                                                                              \
+                                                                                                                       \
+	static __attribute__((__noinline__)) int name##_push_again(void *slots, intptr_t *node, enum rk_result outcome)\
+	{                                                                                                              \
+		for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)                                       \
+			outcome = try_push(slots, node);                                                               \
+		return outcome != RK_DONE;                                                                             \
+	}                                                                                                              \
+                                                                                                                       \
+	BENCH_INLINE int name(struct bench_list *list, void *slots)                                                    \
+	{                                                                                                              \
+		intptr_t popped, *node;                                                                                \
+		enum rk_result outcome = try_pop(slots, &popped);                                                      \
+                                                                                                                       \
+		if (RK_UNLIKELY(outcome != RK_DONE) && name##_pop_again(list, slots, &popped, outcome) != 0)           \
+			return 1;                                                                                      \
+		node = (intptr_t *)popped;                                                                             \
+		LIST_USE(node);                                                                                        \
+		outcome = try_push(slots, node);                                                                       \
+		return RK_LIKELY(outcome == RK_DONE) ? 0 : name##_push_again(slots, node, outcome);                    \
+	}
+
+_Static_assert(offsetof(struct bench_node, next) == 0, "classic_try_pop() and classic_try_push() rely on it");
+
+#define LIST_RSEQKIT_POP(slots, node) rk_cpu_pop(slots, 0, offsetof(struct bench_node, next), node)
+#define LIST_RSEQKIT_PUSH(slots, node) rk_cpu_push(slots, node, offsetof(struct bench_node, next))
+
+LIST_PER_CPU(list_rseqkit, LIST_RSEQKIT_POP, LIST_RSEQKIT_PUSH)
+
+#if BENCH_HAVE_CLASSIC
+LIST_PER_CPU(list_classic, classic_try_pop, classic_try_push)
+#endif
+
+/*
+ * A stack that all share without a lock: a node that was popped and pushed again meanwhile is told by the tag, which
+ * every pop raises. Nodes have numbers because a number and a tag fit into one word. Memory of nodes is never freed.
+ */
+BENCH_INLINE struct bench_node *list_stack_pop(struct bench_list *list)
+{
+	uint64_t top = __atomic_load_n(&list->shared.top, __ATOMIC_ACQUIRE), next;
+
+	do {
+		if (RK_UNLIKELY((uint32_t)top == 0))
+			return NULL;
+		next = (uint64_t)__atomic_load_n(&list->nodes[(uint32_t)top - 1].next, __ATOMIC_RELAXED) |
+		       ((top >> 32) + 1) << 32;
+	} while (!__atomic_compare_exchange_n(&list->shared.top, &top, next, true, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE));
+	return &list->nodes[(uint32_t)top - 1];
+}
+
+BENCH_INLINE void list_stack_push(struct bench_list *list, struct bench_node *node)
+{
+	uint64_t top = __atomic_load_n(&list->shared.top, __ATOMIC_RELAXED), next;
+
+	do {
+		__atomic_store_n(&node->next, (intptr_t)(uint32_t)top, __ATOMIC_RELAXED);
+		next = (uint64_t)(node - list->nodes + 1) | (top >> 32) << 32;
+	} while (!__atomic_compare_exchange_n(&list->shared.top, &top, next, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+BENCH_INLINE int list_stack(struct bench_list *list)
+{
+	struct bench_node *node = list_stack_pop(list);
+
+	if (RK_UNLIKELY(!node) && !(node = bench_list_take(list)))
+		return 1;
+	LIST_USE(node);
+	list_stack_push(list, node);
+	return 0;
+}
+
+BENCH_INLINE int list_mutex(struct bench_list *list)
+{
+	struct bench_node *node;
+
+	(void)pthread_mutex_lock(&list->shared.mutex);
+	node = (struct bench_node *)list->shared.first;
+	if (node)
+		list->shared.first = node->next;
+	(void)pthread_mutex_unlock(&list->shared.mutex);
+	if (RK_UNLIKELY(!node) && !(node = bench_list_take(list)))
+		return 1;
+	LIST_USE(node);
+	(void)pthread_mutex_lock(&list->shared.mutex);
+	node->next = list->shared.first;
+	list->shared.first = (intptr_t)node;
+	(void)pthread_mutex_unlock(&list->shared.mutex);
+	return 0;
+}
+
+/* The calling thread's list, with a node in it, so never empty. */
+BENCH_INLINE intptr_t *list_of_thread(void)
+{
+	static __thread struct bench_node node;
+	static __thread intptr_t first;
+
+	node.next = 0;
+	first = (intptr_t)&node;
+	return &first;
+}
+
+BENCH_INLINE void list_thread_local(intptr_t *first)
+{
+	struct bench_node *node = (struct bench_node *)*first;
+
+	*first = node->next;
+	LIST_USE(node);
+	node->next = *first;
+	*first = (intptr_t)node;
+	LIST_USE(node);
+}
+
+#endif /* RK_BENCH_LIST_H */
