@@ -67,6 +67,17 @@ RK_BEGIN_DECLS
 RK_API enum rk_result rk_leave(void);
 RK_API enum rk_result rk_leave_at(void);
 
+/*
+ * Tells the compiler what it can't know of these two: they never return RK_DONE. Else it keeps the outcome of an
+ * operation that was done in a register, to test it.
+ */
+static inline __attribute__((__unused__)) enum rk_result rk_not_done(enum rk_result outcome)
+{
+	if (outcome == RK_DONE)
+		__builtin_unreachable();
+	return outcome;
+}
+
 #define RK_OP_INDEX_CPU 1
 #define RK_OP_INDEX_CID 2
 #define RK_OP_INDEX_AT 3

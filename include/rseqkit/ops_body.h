@@ -12,7 +12,7 @@
 #define RK_OP_CHECK RK_OP_CHECK_AREA
 #define RK_OP_INPUTS RK_IN(base)
 #define RK_OP_SLOT RK_ASM_INDEX_CPU
-#define RK_OP_LEAVE rk_leave()
+#define RK_OP_LEAVE rk_not_done(rk_leave())
 #elif RK_OP_INDEX == RK_OP_INDEX_CID
 #define RK_OP(verb) rk_cid_##verb
 #define RK_OP_PARAMS(...) (__VA_ARGS__)
@@ -22,7 +22,7 @@
 	RK_OP_CHECK_AREA
 #define RK_OP_INPUTS RK_IN(base)
 #define RK_OP_SLOT RK_ASM_INDEX_CID
-#define RK_OP_LEAVE rk_leave()
+#define RK_OP_LEAVE rk_not_done(rk_leave())
 #else
 #define RK_OP(verb) rk_at_##verb
 #define RK_OP_PARAMS(...) (__VA_ARGS__, int cpu)
@@ -33,7 +33,7 @@
 	RK_OP_CHECK_AREA
 #define RK_OP_INPUTS RK_IN(base), RK_IN(cpu)
 #define RK_OP_SLOT RK_ASM_INDEX_AT
-#define RK_OP_LEAVE rk_leave_at()
+#define RK_OP_LEAVE rk_not_done(rk_leave_at())
 #endif
 
 #define RK_OP_CHECK_AREA                                                                                               \
