@@ -11,8 +11,6 @@ with a table and the line "N passed, N failed, N skipped". Exit status: 0 if not
 wrong usage.
 """
 import fcntl
-import importlib.machinery
-import importlib.util
 import json
 import os
 import re
@@ -33,10 +31,7 @@ SOURCE = os.path.dirname(os.path.dirname(HERE))
 
 
 def load_summary():
-    loader = importlib.machinery.SourceFileLoader('summary', os.path.join(SOURCE, 'scripts', 'summary'))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader('summary', loader))
-    loader.exec_module(module)
-    return module
+    return image.load_script(os.path.join(SOURCE, 'scripts', 'summary'))
 
 
 def compared(job, program):
@@ -67,6 +62,9 @@ def entry(job, program):
     if program.name == DOCTOR:
         compare = compared(job, program)
         output, good = compare.stdout + compare.stderr, good and compare.returncode == 0
+    elif program.case:
+        program.case.judge(number if end == 'exit' else f'{end} {number}', output)
+        output, good = program.case.result(1), not program.case.wrong
     elif not program.name.startswith('rseqkit '):
         output = mended(output)
         if good and not keeps_plan(output):
@@ -216,8 +214,8 @@ def main(arguments):
         _, name, folder, build, *tests = arguments
         rows = choose(rows, [name])
         # A line each: one that isn't there must not hide among the others.
-        selection = [Selected(rows[0].programs, os.path.realpath(folder), f'[a-z]+/{re.escape(test)}', '120', 'plug', '')
-                     for test in tests]
+        programs, folder = rows[0].programs.split()[0], os.path.realpath(folder)
+        selection = [Selected(programs, folder, f'[a-z]+/{re.escape(test)}', '120', 'plug', '') for test in tests]
     else:
         build, *names = arguments
         rows = choose(rows, names)

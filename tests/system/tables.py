@@ -17,7 +17,7 @@ class Row:
     libc: str       # Debian suite
     cpus: str       # as QEMU's -smp takes them
     arguments: str  # of the kernel
-    programs: str   # those of the selection
+    programs: str   # those of the selection, by one word or more
 
 
 @dataclass
