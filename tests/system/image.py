@@ -137,7 +137,7 @@ def programs_of(name, test, files, folder, line):
                 for key in matrix.spread(worlds)]
     if os.path.basename(command[0]) != 'tap':
         raise SystemExit(f'selection: {name} is a script: it can\'t be run in a guest')
-    arguments = [os.path.join(folder, word) if os.path.exists(os.path.join(folder, word)) else word
+    arguments = [os.path.join(folder, word) if os.path.isfile(os.path.join(folder, word)) else word
                  for word in command[1:]]
     needed = built_for(test, files)
     needed |= {path for value in test['env'].values() for path in value.split(':') if os.path.isfile(path)}
