@@ -16,21 +16,19 @@ static struct rk_counter *counter;
 static int64_t words[CPU_SETSIZE + 1], *const slots = words + 1; /* whatever index a section takes */
 static char held;
 
-/* The area that is registered, whoever did it, as any component could know it. */
-static volatile struct rk_area *process_area(void)
-{
-	return (volatile struct rk_area *)(uintptr_t)area_here();
-}
+/* The area that is registered, whoever did it, as any component could know it; kept, for each step costs. */
+static volatile struct rk_area *process_area;
+static uint32_t process_length;
 
 static int change_registration(int flags)
 {
-	return naive_rseq(process_area(), process_info().length, flags, RK_SIGNATURE);
+	return naive_rseq(process_area, process_length, flags, RK_SIGNATURE);
 }
 
 /* Somebody unregisters the thread, and tells nobody. */
 static void unregister(void)
 {
-	CHECK(kernel_says_registered(process_area(), process_info().length));
+	CHECK(kernel_says_registered(process_area, process_length));
 	CHECK(change_registration(1) == 0);
 }
 
@@ -85,7 +83,7 @@ static bool known_registered;
 
 static void ask_once_then_unregister(void)
 {
-	known_registered = (int32_t)process_area()->cpu_id >= 0;
+	known_registered = (int32_t)process_area->cpu_id >= 0;
 	CHECK(known_registered);
 	unregister();
 }
@@ -93,10 +91,8 @@ static void ask_once_then_unregister(void)
 static void naive_known(void)
 {
 	static const uint32_t untested = 0;
-	volatile struct rk_area *area = process_area();
-
 	if (known_registered)
-		CHECK(naive_add(area, &untested, &area->cpu_id, slots));
+		CHECK(naive_add(process_area, &untested, &process_area->cpu_id, slots));
 }
 
 static void add_and_toggle(void)
@@ -126,17 +122,17 @@ static void naive_overflow(void)
 
 static void naive_lazy_locked(void)
 {
-	if ((int32_t)process_area()->cpu_id >= 0)
+	if ((int32_t)process_area->cpu_id >= 0)
 		return;
 	take();
-	if ((int32_t)process_area()->cpu_id < 0)
+	if ((int32_t)process_area->cpu_id < 0)
 		CHECK(change_registration(0) == 0);
 	release();
 }
 
 static void naive_lazy_strict(void)
 {
-	if ((int32_t)process_area()->cpu_id < 0 && change_registration(0) != 0)
+	if ((int32_t)process_area->cpu_id < 0 && change_registration(0) != 0)
 		abort();
 }
 
@@ -147,7 +143,7 @@ static void ours_lazy(void)
 
 static int judge_registered(void)
 {
-	return kernel_says_registered(process_area(), process_info().length) && rk_thread_prepare() == 0 ? RIGHT : WRONG;
+	return kernel_says_registered(process_area, process_length) && rk_thread_prepare() == 0 ? RIGHT : WRONG;
 }
 
 /* At full speed: the registration comes and goes under an operation that goes on. */
@@ -163,12 +159,12 @@ static void on_timer(int signo)
 static int toggled_at_full_speed(void)
 {
 	int64_t adds = 0;
-	struct itimerval on = {{0, 20}, {0, 20}}, off = {{0, 0}, {0, 0}};
+	struct itimerval on = storm_interval(20), off = storm_interval(0);
 	struct sigaction action = {.sa_handler = on_timer};
 
 	CHECK(sigaction(SIGALRM, &action, NULL) == 0);
 	setitimer(ITIMER_REAL, &on, NULL);
-	for (; adds < 20000000 || handled < 100; adds++)
+	for (; adds < ROUNDS(5000000) || handled < 100; adds++)
 		rk_counter_add(counter, 1);
 	setitimer(ITIMER_REAL, &off, NULL);
 	printf("%lld adds, %lld times toggled, sum %lld\n", (long long)adds, (long long)handled,
@@ -180,20 +176,22 @@ static const struct {
 	const char *name;
 	struct interrupted interrupted;
 } cases[] = {
-	{"id-naive", {without_rseq, naive_by_id, naive_by_id, judge_words}},
-	{"id-ours", {without_rseq, ours_by_id, ours_by_id, judge_counter}},
-	{"unregistered-naive", {ask_once_then_unregister, naive_known, naive_known, judge_words}},
-	{"unregistered-ours", {unregister, add_to_counter, add_and_toggle, judge_counter}},
-	{"overflow-naive", {without_rseq, naive_overflow, naive_overflow, judge_words}},
-	{"overflow-ours", {without_rseq, add_to_counter, add_to_counter, judge_counter}},
-	{"lazy-locked", {unregister, naive_lazy_locked, naive_lazy_locked, judge_registered}},
-	{"lazy-strict", {unregister, naive_lazy_strict, naive_lazy_strict, judge_registered}},
-	{"lazy-ours", {unregister, ours_lazy, ours_lazy, judge_registered}},
+	{"id-naive", {without_rseq, naive_by_id, naive_by_id, judge_words, true}},
+	{"id-ours", {without_rseq, ours_by_id, ours_by_id, judge_counter, false}},
+	{"unregistered-naive", {ask_once_then_unregister, naive_known, naive_known, judge_words, true}},
+	{"unregistered-ours", {unregister, add_to_counter, add_and_toggle, judge_counter, false}},
+	{"overflow-naive", {without_rseq, naive_overflow, naive_overflow, judge_words, true}},
+	{"overflow-ours", {without_rseq, add_to_counter, add_to_counter, judge_counter, false}},
+	{"lazy-locked", {unregister, naive_lazy_locked, naive_lazy_locked, judge_registered, true}},
+	{"lazy-strict", {unregister, naive_lazy_strict, naive_lazy_strict, judge_registered, true}},
+	{"lazy-ours", {unregister, ours_lazy, ours_lazy, judge_registered, false}},
 };
 
 int main(int argc, char **argv)
 {
 	CHECK(rk_counter_create(&counter) == 0);
+	process_area = (volatile struct rk_area *)(uintptr_t)area_here();
+	process_length = process_info().length;
 	if (argc == 2 && strcmp(argv[1], "toggled") == 0)
 		return toggled_at_full_speed();
 	for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++)

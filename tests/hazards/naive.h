@@ -9,15 +9,16 @@
 #include "../unit/test.h"
 #include <sched.h>
 
-/* How the programs of this folder end, besides by a signal; see run. */
+/* How the programs of this folder end, besides by a signal; see hazards.c. */
 enum ending {
 	RIGHT = 0,
 	/* 1 is CHECK's: the program's own expectations failed. */
 	USAGE = 2,
 	LOST = 3,    /* increments are missing */
-	REFUSED = 4, /* the kernel, or the dynamic linker, said no */
+	REFUSED = 4, /* the kernel said no */
 	WRONG = 5,   /* a value that isn't so */
 	WRITTEN = 6, /* memory changed that nobody writes to */
+	UNLOADABLE = 7, /* the dynamic linker said no */
 	CANNOT = 77  /* not on this kernel or machine */
 };
 
@@ -29,6 +30,42 @@ static inline int naive_rseq(volatile void *area, uint32_t length, int flags, ui
 {
 	return syscall(SYS_rseq, area, length, flags, signature) == 0 ? 0 : -errno;
 }
+
+/* The section, from the descriptor's store (the label 3 is the descriptor's) to the way out of an abort. */
+#if defined(__x86_64__)
+#define NAIVE_CLOBBERS "cc", "rax", "rcx"
+#define NAIVE_SECTION                                                                                                  \
+	"leaq 3b(%%rip), %%rax\n\t"                                                                                    \
+	"movq %%rax, 8(%[area])\n"                                                                                     \
+	"1:\tcmpl $0, (%[sign])\n\t"                                                                                   \
+	"js %l[none]\n\t"                                                                                             \
+	"movslq (%[index]), %%rax\n\t"                                                                                \
+	"movq (%[slots], %%rax, 8), %%rcx\n\t"                                                                        \
+	"incq %%rcx\n\t"                                                                                              \
+	"movq %%rcx, (%[slots], %%rax, 8)\n"                                                                          \
+	"2:\n\t"                                                                                                      \
+	".subsection 1\n\t"                                                                                           \
+	".byte 0x0f, 0xb9, 0x3d\n\t"                                                                                  \
+	".long 0x53053053\n"                                                                                          \
+	"4:\tjmp %l[again]\n\t"
+#elif defined(__aarch64__)
+#define NAIVE_CLOBBERS "cc", "x16", "x17"
+#define NAIVE_SECTION                                                                                                  \
+	"adrp x16, 3b\n\t"                                                                                            \
+	"add x16, x16, :lo12:3b\n\t"                                                                                  \
+	"str x16, [%[area], #8]\n"                                                                                    \
+	"1:\tldr w16, [%[sign]]\n\t"                                                                                  \
+	"cmp w16, #0\n\t"                                                                                             \
+	"b.lt %l[none]\n\t"                                                                                           \
+	"ldrsw x16, [%[index]]\n\t"                                                                                   \
+	"ldr x17, [%[slots], x16, lsl #3]\n\t"                                                                        \
+	"add x17, x17, #1\n\t"                                                                                        \
+	"str x17, [%[slots], x16, lsl #3]\n"                                                                          \
+	"2:\n\t"                                                                                                      \
+	".subsection 1\n\t"                                                                                           \
+	".inst 0xd428bc00\n"                                                                                          \
+	"4:\tb %l[again]\n\t"
+#endif
 
 /*
  * One increment of slots[*index] by a section of three steps, load, increment, store, for as long as it takes. Returns
@@ -44,23 +81,11 @@ again:
 				  "3:\t.long 0, 0\n\t"
 				  ".quad 1f, 2f - 1f, 4f\n\t"
 				  ".popsection\n\t"
-				  "leaq 3b(%%rip), %%rax\n\t"
-				  "movq %%rax, 8(%[area])\n"
-				  "1:\tcmpl $0, (%[sign])\n\t"
-				  "js %l[none]\n\t"
-				  "movslq (%[index]), %%rax\n\t"
-				  "movq (%[slots], %%rax, 8), %%rcx\n\t"
-				  "incq %%rcx\n\t"
-				  "movq %%rcx, (%[slots], %%rax, 8)\n"
-				  "2:\n\t"
-				  ".subsection 1\n\t"
-				  ".byte 0x0f, 0xb9, 0x3d\n\t"
-				  ".long 0x53053053\n"
-				  "4:\tjmp %l[again]\n\t"
+				  NAIVE_SECTION
 				  ".subsection 0\n\t"
 				  :
 				  : [area] "r"(area), [sign] "r"(sign), [index] "r"(index), [slots] "r"(slots)
-				  : "memory", "cc", "rax", "rcx"
+				  : "memory", NAIVE_CLOBBERS
 				  : again, none);
 	return true;
 none:

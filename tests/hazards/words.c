@@ -22,7 +22,8 @@ static void make_writable(void)
 {
 	uintptr_t page = (uintptr_t)&here & -4096UL;
 
-	CHECK(mprotect((void *)page, 8192, PROT_READ | PROT_WRITE) == 0);
+	/* There may be code beside them. */
+	CHECK(mprotect((void *)page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
 }
 #else
 static void make_writable(void) {}

@@ -16,9 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <unistd.h>
 #include "../coexist/adopter.h"
+#include "../unit/slowness.h"
 #include "part.h"
 
 enum { THREADS = 4, ADDS = 300000, PARTS_MAX = 2 };
@@ -136,7 +136,7 @@ static void *run_destructor_case(void *found)
 static void *run_thread(void *found)
 {
 	live(found);
-	for (int i = 0; i < ADDS; i++) {
+	for (int64_t i = ADDS / SLOWNESS(); i > 0; i--) {
 		bool counted = parts[0]->copy->reg() == 0;
 
 		use_all(1);
@@ -188,7 +188,7 @@ static void start_and_join(void *(*run)(void *), struct found found[THREADS])
 
 static void storm(long microseconds)
 {
-	struct itimerval interval = {{0, microseconds}, {0, microseconds}};
+	struct itimerval interval = storm_interval(microseconds);
 
 	setitimer(ITIMER_REAL, &interval, NULL);
 }

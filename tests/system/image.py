@@ -6,6 +6,8 @@ environment. Shared libraries come from the row's C library first, then from whe
 """
 import functools
 import glob
+import importlib.machinery
+import importlib.util
 import json
 import os
 import re
@@ -28,6 +30,14 @@ STRESS_MS = 150000
 TOOL_FINDS = ('src/librseqkit-preload.so', 'bench/rseqkit-bench-*')
 
 
+def load_script(path):
+    """One of the project's Python scripts as a module."""
+    loader = importlib.machinery.SourceFileLoader(os.path.basename(path), path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
 @dataclass
 class Program:
     """One test in a guest, and afterwards what became of it."""
@@ -42,6 +52,7 @@ class Program:
     seconds: float = 0
     unplugged: int = None
     tainted: int = 0            # bits that the kernel set meanwhile, complaining of itself
+    case: object = None         # of the matrix, which judges what it says
 
 
 class Packages:
@@ -126,15 +137,32 @@ def command_of_tool(line, folder):
                    {*beside, *words})
 
 
-def program_of(name, test, files, folder, line):
-    """The program behind a test that runs one by tests/tap; a script needs more than a guest has."""
+def built_for(test, files):
+    return {path for target in test['depends'] for path in files.get(target, [])}
+
+
+def programs_of(name, test, files, folder, line):
+    """
+    The program behind a test that runs one by tests/tap, or cases of the matrix, which are judged here. Other scripts
+    need more than a guest has.
+    """
     command = test['cmd']
+    if os.path.basename(command[0]) == 'matrix':
+        matrix = load_script(command[0])
+        worlds = command[command.index('--worlds') + 1].split(',')
+        return [program_of_case(matrix.Case(command[1], '', *key), name, test, files, line)
+                for key in matrix.spread(worlds)]
     if os.path.basename(command[0]) != 'tap':
         raise SystemExit(f'selection: {name} is a script: it can\'t be run in a guest')
     arguments = in_build(command[1:], folder)
-    needed = {path for target in test['depends'] for path in files.get(target, [])}
+    needed = built_for(test, files)
     needed |= {path for value in test['env'].values() for path in value.split(':') if os.path.isfile(path)}
-    return Program(name, arguments, dict(test['env']), int(line.seconds), line.cpus == 'unplug', needed)
+    return [Program(name, arguments, dict(test['env']), int(line.seconds), line.cpus == 'unplug', needed)]
+
+
+def program_of_case(case, name, test, files, line):
+    return Program(f'{name}: {case.name()}', case.watched('/proc/self/fd/1'), case.settings(), int(line.seconds),
+                   line.cpus == 'unplug', built_for(test, files), case=case)
 
 
 def select(row, selection, build, packages):
@@ -151,8 +179,8 @@ def select(row, selection, build, packages):
             found.append(command_of_tool(line, folder))
         else:
             tests, files = tests_of(folder)
-            found += [program_of(f'{line.build}: {name}', test, files, folder, line) for name, test in tests
-                      if re.fullmatch(line.tests, name)]
+            found += [program for name, test in tests if re.fullmatch(line.tests, name)
+                      for program in programs_of(f'{line.build}: {name}', test, files, folder, line)]
         if not found:
             raise SystemExit(f'selection: no test of {line.build} matches {line.tests}')
         for program in found:

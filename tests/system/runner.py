@@ -11,8 +11,6 @@ with a table and the line "N passed, N failed, N skipped". Exit status: 0 if not
 wrong usage, 3 if a machine never came up.
 """
 import fcntl
-import importlib.machinery
-import importlib.util
 import json
 import os
 import re
@@ -35,10 +33,7 @@ SOURCE = os.path.dirname(os.path.dirname(HERE))
 
 
 def load_summary():
-    loader = importlib.machinery.SourceFileLoader('summary', os.path.join(SOURCE, 'scripts', 'summary'))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader('summary', loader))
-    loader.exec_module(module)
-    return module
+    return image.load_script(os.path.join(SOURCE, 'scripts', 'summary'))
 
 
 def compared(job, program):
@@ -71,6 +66,9 @@ def entry(job, program):
     if program.name in DOCTORS:
         compare = compared(job, program)
         output, good = compare.stdout + compare.stderr, good and compare.returncode == 0
+    elif program.case:
+        program.case.judge(number if end == 'exit' else f'{end} {number}', output)
+        output, good = program.case.result(1), not program.case.wrong
     elif not program.name.startswith('rseqkit '):
         output = mended(output)
         if good and not keeps_plan(output):

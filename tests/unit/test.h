@@ -30,6 +30,7 @@
 #include <unistd.h>
 #include <rseqkit.h>
 #include "../../src/thread_pointer.h"
+#include "slowness.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -42,14 +43,6 @@
 #else
 #define THREAD_SANITIZED 0
 #endif
-
-/* How much slower things are here than on the bare machine: TEST_DIVISOR says so (valgrind, emulators). */
-static inline int64_t SLOWNESS(void)
-{
-	const char *divisor = getenv("TEST_DIVISOR");
-
-	return divisor == NULL ? 1 : atoll(divisor);
-}
 
 /* Rounds of a stress: a tenth with sanitizers, and less where all is slow. */
 static inline int64_t ROUNDS(int64_t n)

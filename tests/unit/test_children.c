@@ -125,7 +125,7 @@ static int judge_both(void)
 
 static void fork_at_every_instruction(void **state)
 {
-	static const struct interrupted first = {before_first_operation, operate, fork_and_operate, judge_both};
+	static const struct interrupted first = {before_first_operation, operate, fork_and_operate, judge_both, false};
 
 	(void)state;
 	if (SANITIZED)

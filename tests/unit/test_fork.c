@@ -207,7 +207,7 @@ static int nobody_registered_in_the_child(void)
 static void a_bracket_in_a_child_is_its_own(void **state)
 {
 	static const struct interrupted interrupted = {nothing, bracket, bracket_in_child,
-						       nobody_registered_in_the_child};
+						       nobody_registered_in_the_child, false};
 
 	(void)state;
 	if (SANITIZED)
