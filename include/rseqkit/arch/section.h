@@ -66,16 +66,23 @@
 	".quad " RK_ASM_L(1) ", %l[" #label "]\n\t"                                                                    \
 	".popsection\n\t"
 
+/* Tells compilers not to take the length of the text for that of the code, when they decide what to inline. */
+#if (defined(__clang__) && __clang_major__ >= 11) || (!defined(__clang__) && __GNUC__ >= 9)
+#define RK_ASM_QUALIFIERS __volatile__ __inline__
+#else
+#define RK_ASM_QUALIFIERS __volatile__
+#endif
+
 /*
  * The statement. `exits` are RK_ASM_EXIT entries, `body` runs from the index to the commit, `inputs` is a list of
  * operands, `uses` one of RK_USES_*, and the rest are the labels besides `aborted`. There are no outputs: gcc before
  * 11.5, 12.4, 13.3 and 14.1 takes wrong values for the outputs of an asm goto, so results go through pointers.
  */
 #define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
-	__asm__ __volatile__ goto(RK_ASM_TABLE exits RK_ASM_BEGIN body RK_ASM_ABORT                                    \
-				  :                                                                                    \
-				  : [area] "r"(rk_area_offset), inputs                                                 \
-				  : "memory", "cc", uses                                                               \
-				  : aborted, __VA_ARGS__)
+	__asm__ RK_ASM_QUALIFIERS goto(RK_ASM_TABLE exits RK_ASM_BEGIN body RK_ASM_ABORT                               \
+				       :                                                                               \
+				       : [area] "r"(rk_area_offset), inputs                                            \
+				       : "memory", "cc", uses                                                          \
+				       : aborted, __VA_ARGS__)
 
 #endif /* RSEQKIT_ARCH_SECTION_H */
