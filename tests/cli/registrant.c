@@ -43,19 +43,19 @@ static void *sleep_long(void *argument)
 /* Of each architecture: an abort handler behind its signature, which stores the descriptor, and the section. */
 #ifdef __x86_64__
 #define SPIN                                                                                                           \
-	"jmp 4f\n\t"                                                                                                    \
-	".byte 0x0f, 0xb9, 0x3d\n\t" /* ud1, never run: makes an instruction of the signature */                        \
+	"jmp 4f\n\t"                                                                                                   \
+	".byte 0x0f, 0xb9, 0x3d\n\t" /* ud1, never run: makes an instruction of the signature */                       \
 	".long 0x53053053\n"                                                                                           \
-	"4: leaq 1b(%%rip), %%rax\n\t"                                                                                  \
+	"4: leaq 1b(%%rip), %%rax\n\t"                                                                                 \
 	"movq %%rax, 8(%0)\n"                                                                                          \
 	"2: jmp 2b\n"
 #define USED "rax"
 #else
 #define SPIN                                                                                                           \
-	"b 4f\n\t"                                                                                                      \
+	"b 4f\n\t"                                                                                                     \
 	".inst 0xd428bc00\n"                                                                                           \
-	"4: adrp x16, 1b\n\t"                                                                                           \
-	"add x16, x16, :lo12:1b\n\t"                                                                                    \
+	"4: adrp x16, 1b\n\t"                                                                                          \
+	"add x16, x16, :lo12:1b\n\t"                                                                                   \
 	"str x16, [%0, #8]\n"                                                                                          \
 	"2: b 2b\n"
 #define USED "x16"

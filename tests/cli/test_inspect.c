@@ -274,7 +274,8 @@ static void of_full_size(void **state)
 	(void)state;
 	NEEDS_TRACING();
 	NEEDS_PRELOADING();
-	if (size < 32 || size > sizeof(((struct rk_thread_block *)NULL)->u.room) || getauxval(28 /* AT_RSEQ_ALIGN */) > 64)
+	if (size < 32 || size > sizeof(((struct rk_thread_block *)NULL)->u.room) ||
+	    getauxval(28 /* AT_RSEQ_ALIGN */) > 64)
 		size = 32;
 	start(&target);
 	for (int i = 0; i < LOOKS; i++) {
