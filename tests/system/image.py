@@ -165,6 +165,25 @@ def program_of_case(case, name, test, files, line):
                    line.cpus == 'unplug', built_for(test, files), case=case)
 
 
+def alternatives(pattern):
+    """The patterns that one with groups stands for; groups don't nest."""
+    if not (group := re.search(r'(?<!\\)\(([^()]*)\)', pattern)):
+        return [pattern]
+    return [whole for word in group[1].split('|')
+            for whole in alternatives(pattern[:group.start()] + word + pattern[group.end():])]
+
+
+def matching(pattern, names, build):
+    """Those of the names that match, in their order; one at least for each alternative."""
+    found = set()
+    for alternative in alternatives(pattern):
+        matches = {name for name in names if re.fullmatch(alternative, name)}
+        if not matches:
+            raise SystemExit(f'selection: no test of {build} matches {alternative}')
+        found |= matches
+    return [name for name in names if name in found]
+
+
 def select(row, selection, build, packages):
     """The row's programs, in the order of the selection."""
     programs = []
@@ -174,15 +193,13 @@ def select(row, selection, build, packages):
         folder = os.path.realpath(os.path.join(build, packages.machine['builds'].get(line.build, line.build)))
         if not os.path.exists(os.path.join(folder, 'build.ninja')):
             raise Unavailable(f'there is no build {line.build}: scripts/check --build {line.build}')
-        found = []
         if line.tests.startswith('rseqkit '):
-            found.append(command_of_tool(line, folder))
+            found = [command_of_tool(line, folder)]
         else:
             tests, files = tests_of(folder)
-            found += [program for name, test in tests if re.fullmatch(line.tests, name)
-                      for program in programs_of(f'{line.build}: {name}', test, files, folder, line)]
-        if not found:
-            raise SystemExit(f'selection: no test of {line.build} matches {line.tests}')
+            names = matching(line.tests, [name for name, _ in tests], line.build)
+            found = [program for name, test in tests if name in names
+                     for program in programs_of(f'{line.build}: {name}', test, files, folder, line)]
         for program in found:
             program.environment.update({'TEST_DIVISOR': str(SLOWNESS), 'STRESS_MS': str(STRESS_MS), 'PATH': '/bin'})
             program.environment.update(word.split('=', 1) for word in line.environment.split())

@@ -54,9 +54,9 @@ def mended(output):
 
 
 def keeps_plan(output):
-    """Is there a line for every test that was announced? A program that ends early may still exit with 0."""
-    plans = re.findall(r'^1\.\.(\d+)', output, re.MULTILINE)
-    return bool(plans) and sum(map(int, plans)) == len(re.findall(r'^(?:not )?ok\b', output, re.MULTILINE))
+    """Is there a line for every test that was announced, and one at all? A program that ends early may exit with 0."""
+    announced = sum(map(int, re.findall(r'^1\.\.(\d+)', output, re.MULTILINE)))
+    return announced > 0 and announced == len(re.findall(r'^(?:not )?ok\b', output, re.MULTILINE))
 
 
 def entry(job, program):
