@@ -221,6 +221,73 @@ static void copies_every_length(void **state)
 	}
 }
 
+/* Makes the compiler have a value in that register here; where it can, it leaves it there. */
+#define THROUGH_REGISTER(name, value)                                                                                  \
+	do {                                                                                                           \
+		register uintptr_t there_ __asm__(name) = (value);                                                     \
+                                                                                                                       \
+		__asm__ __volatile__("" : "+r"(there_));                                                               \
+		(value) = there_;                                                                                      \
+	} while (0)
+
+/* What was in a register before an operation is kept across it. */
+#define EXPECT_KEPT(name, index, verb, ...)                                                                            \
+	do {                                                                                                           \
+		uintptr_t kept_ = 0x5a5a5a5a;                                                                          \
+		enum rk_result kept_result_;                                                                           \
+                                                                                                                       \
+		do {                                                                                                   \
+			THROUGH_REGISTER(name, kept_);                                                                 \
+			kept_result_ = BY_INDEX(index, cpu, verb, __VA_ARGS__);                                        \
+			THROUGH_REGISTER(name, kept_);                                                                 \
+			assert_int_equal(kept_, 0x5a5a5a5a);                                                           \
+		} while (kept_result_ == RK_ABORTED);                                                                  \
+		assert_int_equal(kept_result_, RK_DONE);                                                               \
+	} while (0)
+
+/* Every way through each primitive. */
+#define EXPECT_ALL_KEPT(name, index)                                                                                   \
+	do {                                                                                                           \
+		struct node first = {1, 0};                                                                            \
+		static const char many[500];                                                                           \
+		intptr_t got;                                                                                          \
+                                                                                                                       \
+		slot_of(index)->word = 0;                                                                              \
+		EXPECT_KEPT(name, index, push, &item->word, &first, NEXT);                                             \
+		EXPECT_KEPT(name, index, add_through, &item->word, 0, 1);                                              \
+		EXPECT_KEPT(name, index, pop, &item->word, 1, NEXT, &got);                                             \
+		EXPECT_KEPT(name, index, load, &item->word, &got);                                                     \
+		EXPECT_KEPT(name, index, store_two_if_equal, &item->word, 0, BEHIND, 3, 1);                            \
+		EXPECT_KEPT(name, index, store_if_both_equal, &item->word, 1, BEHIND, 3, 2);                           \
+		EXPECT_KEPT(name, index, copy_if_equal, &item->word, 2, BEHIND, "123", 3, 3);                          \
+		EXPECT_KEPT(name, index, copy_if_equal, &item->word, 3, BEHIND, "123456789abc", 12, 4);                \
+		EXPECT_KEPT(name, index, copy_if_equal, &item->word, 4, BEHIND, many, sizeof(many), 5);                \
+	} while (0)
+
+static void registers_are_kept(void **state)
+{
+	(void)state;
+	if (!works(BY_CPU))
+		SKIP("no rseq, or a build without critical sections");
+	EACH_INDEX(index) {
+		if (!works(index))
+			continue;
+#if defined(__x86_64__)
+		EXPECT_ALL_KEPT("rax", index);
+		EXPECT_ALL_KEPT("rcx", index);
+		EXPECT_ALL_KEPT("rdx", index);
+		EXPECT_ALL_KEPT("rsi", index);
+		EXPECT_ALL_KEPT("rdi", index);
+#elif defined(__aarch64__)
+		EXPECT_ALL_KEPT("x13", index);
+		EXPECT_ALL_KEPT("x14", index);
+		EXPECT_ALL_KEPT("x15", index);
+		EXPECT_ALL_KEPT("x16", index);
+		EXPECT_ALL_KEPT("x17", index);
+#endif
+	}
+}
+
 /* By an explicit CPU that isn't this one: nothing is done there, nor here. */
 static void nothing_on_another_cpu(void **state)
 {
@@ -283,8 +350,8 @@ static void nothing_without_registration(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(adds_through_a_pointer),      cmocka_unit_test(lists_are_last_in_first_out),
 	cmocka_unit_test(stores_if_both_are_equal),    cmocka_unit_test(stores_two_words),
-	cmocka_unit_test(copies_every_length),	       cmocka_unit_test(nothing_on_another_cpu),
-	cmocka_unit_test(nothing_without_registration),
+	cmocka_unit_test(copies_every_length),	       cmocka_unit_test(registers_are_kept),
+	cmocka_unit_test(nothing_on_another_cpu),      cmocka_unit_test(nothing_without_registration),
 };
 
 int main(void)
