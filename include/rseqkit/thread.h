@@ -37,8 +37,8 @@ enum rk_reason {
 	RK_REASON_NO_PORT = 9,      /* this library has no critical sections for this architecture */
 	RK_REASON_RENDEZVOUS = 10,  /* copies of this library can't agree: no memory file, or their address is taken */
 	RK_REASON_EXITING = 11,     /* this thread is about to end, and the C library reuses its memory early (musl) */
-	RK_REASON_LATE = 12,        /* a late dlopen brought this library, and the C library has no static TLS then (musl) */
-	RK_REASON_UNWATCHED = 13    /* its end can't be seen, and the C library reuses a thread's memory early (musl) */
+	RK_REASON_LATE = 12,        /* a late dlopen brought this library, and the libc has no static TLS then (musl) */
+	RK_REASON_UNWATCHED = 13    /* its end can't be seen, and the C library reuses its memory early (musl) */
 };
 
 /* Facts of the process, for display; see rk_process_query(). */

@@ -6,7 +6,7 @@
 #include "naive.h"
 
 struct naive_module {
-	int (*enter)(void);                       /* registers the calling thread, on the module's own area: 0 or -errno */
+	int (*enter)(void);                       /* registers this thread, on the module's own area: 0 or -errno */
 	volatile struct rk_area *(*area)(void);   /* the calling thread's area there */
 	size_t tls;                               /* bytes of the object that the area begins */
 	bool (*add)(volatile struct rk_area *area, const volatile uint32_t *sign, const volatile uint32_t *index,

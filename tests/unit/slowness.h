@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slowness.h - how much slower things are here than on the bare machine, and what follows for tests. TEST_DIVISOR in the
- * environment says so: valgrind, emulators.
+ * slowness.h - how much slower things are here than on the bare machine, and what follows for tests. TEST_DIVISOR in
+ * the environment says so: valgrind, emulators.
  */
 #ifndef SLOWNESS_H
 #define SLOWNESS_H
