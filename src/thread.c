@@ -307,9 +307,12 @@ enum rk_result rk_leave(void)
 	return rk_thread_prepare() == 0 ? RK_ABORTED : RK_NO_RSEQ;
 }
 
-enum rk_result rk_leave_at(void)
+/* By now a handler may have registered the thread, or the scheduler may have brought it to that CPU. */
+enum rk_result rk_leave_at(int cpu)
 {
-	return is_registered(rk_area_of(rk_process_get())) ? RK_WRONG_CPU : rk_leave();
+	int now = (int)rk_area_of(rk_process_get())->cpu_id;
+
+	return now < 0 ? rk_leave() : now == cpu ? RK_ABORTED : RK_WRONG_CPU;
 }
 
 int rk_cpu_slow(void)

@@ -61,11 +61,11 @@ RK_BEGIN_DECLS
 
 /*
  * The ways out of a section that found no valid index, shared by all operations.
- * rk_leave(): RK_ABORTED if the thread could be registered now, else RK_NO_RSEQ. rk_leave_at(): RK_WRONG_CPU if it is
- * registered, else as rk_leave(). Context: as the operations.
+ * rk_leave(): RK_ABORTED if the thread could be registered now, else RK_NO_RSEQ. rk_leave_at(): if it is registered,
+ * RK_WRONG_CPU, or RK_ABORTED if it is on that CPU by now; else as rk_leave(). Context: as the operations.
  */
 RK_API enum rk_result rk_leave(void);
-RK_API enum rk_result rk_leave_at(void);
+RK_API enum rk_result rk_leave_at(int cpu);
 
 /*
  * Tells the compiler what it can't know of these two: they never return RK_DONE. Else it keeps the outcome of an

@@ -33,7 +33,7 @@
 	RK_OP_CHECK_AREA
 #define RK_OP_INPUTS RK_IN(base), RK_IN(cpu)
 #define RK_OP_SLOT RK_ASM_INDEX_AT
-#define RK_OP_LEAVE rk_not_done(rk_leave_at())
+#define RK_OP_LEAVE rk_not_done(rk_leave_at(cpu))
 #endif
 
 #define RK_OP_CHECK_AREA                                                                                               \

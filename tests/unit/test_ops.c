@@ -126,6 +126,9 @@ static void outcomes_by_explicit_cpu(void **state)
 	EXPECT(RK_WRONG_CPU, rk_at_store_if_equal_release(item, 1, 2, cpu + 1));
 	EXPECT(RK_DONE, rk_at_store_if_equal_release(item, 1, 2, cpu));
 	assert_int_equal(*slot, 2);
+	/* A handler behind a section that found no registration has registered the thread: this is the right CPU. */
+	assert_int_equal(rk_leave_at(cpu), RK_ABORTED);
+	assert_int_equal(rk_leave_at(cpu + 1), RK_WRONG_CPU);
 	sched_setaffinity(0, sizeof(saved), &saved);
 }
 
