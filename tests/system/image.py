@@ -51,7 +51,7 @@ class Program:
     output: str = ''
     seconds: float = 0
     unplugged: int = None
-    tainted: int = 0            # bits that the kernel set meanwhile, complaining of itself
+    tainted: int = None         # bits that the kernel set meanwhile if it complained of itself
     case: object = None         # of the matrix, which judges what it says
 
 

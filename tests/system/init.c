@@ -10,7 +10,8 @@
  *	...                          the program's standard output and error
  *	@guest end exit|signal|timeout NUMBER, MS ms
  *	@guest unplugged N times     CPUs taken away and brought back while it ran, if that was asked for
- *	@guest tainted BITS          the kernel complained of itself meanwhile; the lines before say how
+ *	@guest tainted BITS          the kernel complained of itself meanwhile; the lines before say how. 0 where it was
+ *	                             tainted so before, and only its log tells
  *	@guest done                  the list's end; what follows is only the kernel's
  *
  * /programs has a line per program, of fields between tabs: seconds it may take; "plug", or "unplug" for taking CPUs
@@ -193,17 +194,19 @@ static unsigned long taint(void)
 	return bits;
 }
 
-/* Says that the kernel was tainted since it had the bits `before`, with what it logged since the last program's end. */
+/*
+ * Says that the kernel was tainted since it had the bits `before`, with what it logged since the last program's end. A
+ * bit stays set, so the log is searched as well for what begins every warning and oops.
+ */
 static void tell_taint(unsigned long before)
 {
-	static char log[256 << 10];
+	static char log[(256 << 10) + 1];
 	unsigned long bits = taint() & ~before;
-	int size;
+	int size = klogctl(KERNEL_LOG_READ_ALL, log, sizeof(log) - 1);
 
-	if (bits != 0) {
-		size = klogctl(KERNEL_LOG_READ_ALL, log, sizeof(log));
-		printf("%.*s\n@guest tainted %lu\n", size < 0 ? 0 : size, log, bits);
-	}
+	log[size < 0 ? 0 : size] = '\0';
+	if (bits != 0 || strstr(log, "[ cut here ]") != NULL)
+		printf("%s\n@guest tainted %lu\n", log, bits);
 	(void)klogctl(KERNEL_LOG_CLEAR, NULL, 0);
 }
 

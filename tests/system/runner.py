@@ -77,7 +77,7 @@ def entry(job, program):
     if program.unplug:
         good = good and bool(program.unplugged)
         output += f'\n{"" if program.unplugged else "not "}ok - CPUs brought back {program.unplugged or 0} times\n'
-    if program.tainted:
+    if program.tainted is not None:
         good = False
         output += f'\nnot ok - the kernel has nothing to complain of\n# it is tainted with {program.tainted}\n'
     if not good:
