@@ -31,6 +31,7 @@ bool blocked;   /* signals are */
 bit child;      /* a vfork child runs on this thread's TLS; the thread itself sleeps until it is gone */
 byte kernel[2]; /* the area that is registered */
 bool claims[6]; /* the area's cpu_id isn't negative */
+bool closed;    /* A's cpu_id is the mark of a bracket */
 
 /* rseq(area, length, 0, RK_SIGNATURE) */
 inline rseq_register(area)
@@ -38,7 +39,7 @@ inline rseq_register(area)
 	atomic {
 		r = (kernel[SELF] == NONE -> OK : (kernel[SELF] == area -> EBUSY : EINVAL));
 		if
-		:: r == OK -> kernel[SELF] = area; CLAIMS(area) = true
+		:: r == OK -> kernel[SELF] = area; CLAIMS(area) = true; closed = false
 		:: else
 		fi
 	}
@@ -50,7 +51,7 @@ inline rseq_unregister(area)
 	atomic {
 		r = (kernel[SELF] == area -> OK : EINVAL);
 		if
-		:: r == OK -> kernel[SELF] = NONE; CLAIMS(area) = false
+		:: r == OK -> kernel[SELF] = NONE; CLAIMS(area) = false; closed = false
 		:: else
 		fi
 	}

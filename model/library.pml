@@ -5,7 +5,7 @@
  *
  * A model defines BLOCKS: 1 where all copies share a thread block (RK_WHERE_OWN), 2 where each of two copies has its
  * own (RK_WHERE_LIBC_SPARE, RK_WHERE_EARLY). NO_BRACKETS is for those that never vfork; COUNTED adds an early
- * adopter's count, EXITING the end of a thread whose libc frees its memory while it still runs.
+ * adopter's count, STRANGER somebody who registers the area whatever it says, EXITING the end of a thread whose libc frees its memory while it still runs.
  *
  * The ghosts are no part of the code: they say what callers rely on.
  */
@@ -13,7 +13,8 @@
 typedef thread_block {
 	byte users;
 	byte vfork;
-	bool restore;
+	bool restore;      /* RESTORE_REGISTRATION */
+	bool restore_mark; /* RESTORE_MARK */
 #ifdef SEED_CHILD_REASON_KEPT
 	bool kept;    /* a reason */
 #endif
@@ -43,9 +44,9 @@ byte adopters;     /* __rseq_refcount */
 
 /* The locals of an activation. */
 #ifdef COUNTED
-#define LOCALS byte r, seen, b, actions; bool was, owed, blocked_before
+#define LOCALS byte r, seen, look, b, actions; bool was, owed, owed_mark, broken, blocked_before
 #else
-#define LOCALS byte r, seen, b, actions; bool was, owed
+#define LOCALS byte r, seen, look, b, actions; bool was, owed, owed_mark, broken
 #endif
 
 /* src/thread.c, add() and replace(): a read, then one cmpxchg; again if a handler came between. */
@@ -108,10 +109,17 @@ inline attach()
 #define IS_DONE claims[A]
 #endif
 
-#ifdef EXITING
-#define REFUSES (block[b].vfork > 0 || block[b].exiting)
+/* A bracket of whatever copy */
+#ifdef SEED_NOT_HEEDED
+#define IS_CLOSED false
 #else
-#define REFUSES (block[b].vfork > 0)
+#define IS_CLOSED closed
+#endif
+
+#ifdef EXITING
+#define REFUSES (block[b].vfork > 0 || IS_CLOSED || block[b].exiting)
+#else
+#define REFUSES (block[b].vfork > 0 || IS_CLOSED)
 #endif
 
 /* src/thread.c, prepare() */
@@ -122,7 +130,7 @@ inline prepare()
 	:: else ->
 		if
 #ifndef NO_BRACKETS
-		:: REFUSES -> r = EAGAIN  /* if (READ(block->vfork) > 0) */
+		:: REFUSES -> r = EAGAIN  /* if (is_bracketed(state, area)) */
 #endif
 #ifdef SEED_CHILD_REASON_KEPT
 		:: !REFUSES && block[b].kept -> r = EAGAIN
@@ -173,7 +181,11 @@ inline thread_unregister()
 inline operation()
 {
 	do
+#ifdef STRANGER
+	:: claims[A] -> break             /* it may run unprotected in a child: what remains, see rseqkit/thread.h */
+#else
 	:: atomic { claims[A] -> assert(kernel[child] == A); break }
+#endif
 	:: atomic { !claims[A] -> skip };
 	   prepare();
 	   if
@@ -183,59 +195,121 @@ inline operation()
 	od
 }
 
+/* src/vfork.c, close_area(). What it gives up for, a registration elsewhere or one that comes back, never comes here. */
+inline close_area()
+{
+	do
+	:: look = (claims[A] -> 1 : (closed -> 2 : 0)); /* cpu = area->cpu_id */
+	   if
+	   :: look == 2 -> break           /* if (cpu == mark) return 0 */
+#ifdef SEED_TRUSTS_OUTER
+	   :: look != 2 && block[b].vfork > 1 -> break
+	   :: look == 1 && block[b].vfork == 1 ->
+#else
+	   :: look == 1 ->
+#endif
+		rseq_unregister(A);
+		if
+		:: r == OK -> block[b].restore = true
+#ifndef STRANGER
+		:: else                    /* a handler's bracket was faster; what a child leaves behind takes a stranger */
+#else
+		:: else ->
+			/* close_leftover(), with signals blocked */
+			atomic {
+				if
+				:: kernel[child] == NONE && claims[A] -> claims[A] = false; closed = true
+				:: else -> look = 3
+				fi
+			};
+			if
+			:: look == 1 -> block[b].restore_mark = true; break
+			:: else
+			fi
+#endif
+		fi
+#ifdef SEED_TRUSTS_OUTER
+	   :: look == 0 && block[b].vfork == 1 ->
+#else
+	   :: look == 0 ->
+#endif
+		/* exchange(area, cpu, mark) */
+		atomic { if :: !claims[A] && !closed -> closed = true :: else -> look = 3 fi };
+		if
+		:: look == 0 -> block[b].restore_mark = true; break
+		:: else
+		fi
+	   fi
+	od
+}
+
 /* src/vfork.c, rk_vfork_begin() */
 inline vfork_begin()
 {
 	seen = block[b].vfork;
-	block[b].vfork = seen + 1;        /* WRITE(block->vfork, READ(block->vfork) + 1) */
+	block[b].vfork = seen + 1;        /* WRITE(state->vfork, READ(state->vfork) + 1) */
+	close_area()
+}
+
+/* src/vfork.c, open_area() and repair() */
+inline open_area()
+{
 	if
-#ifdef SEED_TRUSTS_OUTER
-	:: block[b].vfork > 1
-	:: block[b].vfork == 1 && !claims[A]
-	:: block[b].vfork == 1 && claims[A] ->
-#else
-	:: !claims[A]                     /* if ((int32_t)area->cpu_id < 0) return 0 */
-	:: else ->
-#endif
-		rseq_unregister(A);
+	:: owed || broken ->
+		rseq_register(A);
+		assert(r == OK || r == EBUSY)
+	:: !owed && !broken && owed_mark ->
+		/* exchange(area, mark, RK_CPU_ID_UNINITIALIZED) */
+		atomic { if :: closed -> closed = false :: else -> broken = true fi };
+#ifdef STRANGER
 		if
-		:: r == OK -> block[b].restore = true /* if (r == 0) WRITE(state->restore, 1) */
+		:: broken -> rseq_register(A)
 		:: else
-		fi;
-		/* if (r == 0 || (int32_t)area->cpu_id < 0) return 0: the rest, -ENOTSUP, never comes */
-		assert(r == OK || !claims[A])
+		fi
+#endif
+	:: else
 	fi
 }
 
 /* src/vfork.c, rk_vfork_end() */
 inline vfork_end()
 {
+	broken = !closed;
+	owed = block[b].restore;
+	owed_mark = block[b].restore_mark;
 #ifdef SEED_END_INSIDE
 	if
-	:: block[b].vfork == 1 && block[b].restore -> rseq_register(A); block[b].restore = false
+	:: block[b].vfork == 1 -> open_area(); block[b].restore = false; block[b].restore_mark = false
 	:: else
 	fi;
-#endif
-	seen = block[b].vfork;
-#ifdef SEED_END_IN_CHILD
-	block[b].vfork = seen - 1;
-	owed = block[b].vfork == 0 && block[b].restore;
-	if
-	:: owed -> rseq_register(A); block[b].restore = false
-	:: else
-	fi
+	block[b].vfork = block[b].vfork - 1
 #else
-	owed = seen == 1 && block[b].restore;
+	seen = block[b].vfork;
 	if
-	:: owed -> block[b].restore = false /* WRITE(state->restore, 0) */
-	:: else
-	fi;
-	block[b].vfork = seen - 1;        /* WRITE(state->vfork, READ(state->vfork) - 1) */
-	if
-	:: owed ->
-		rseq_register(A);
-		assert(r == OK || r == EBUSY)
-	:: else
+	:: seen > 1 ->
+		if
+		:: broken -> close_area()
+		:: else
+		fi;
+		block[b].vfork = block[b].vfork - 1
+	:: else ->
+#ifdef SEED_END_IN_CHILD
+		block[b].vfork = 0;
+		owed = block[b].restore;
+		owed_mark = block[b].restore_mark;
+		open_area();
+		block[b].restore = false;
+		block[b].restore_mark = false
+#else
+		atomic { block[b].restore = false; block[b].restore_mark = false }; /* WRITE(state->restore, 0) */
+		block[b].vfork = 0;       /* WRITE(state->vfork, 0) */
+#ifndef SEED_NOT_SWEPT
+		/* owed |= READ(state->restore): what a handler in between had to close again */
+		atomic { owed = owed || block[b].restore; owed_mark = owed_mark || block[b].restore_mark };
+		atomic { block[b].restore = false; block[b].restore_mark = false };
+#endif
+		open_area()
+#endif
 	fi
 #endif
 }
@@ -249,7 +323,9 @@ inline bracket()
 	was = open == 0 && claims[A];
 	open++;
 	vfork_begin();
+#ifndef STRANGER
 	assert(!claims[A] && kernel[child] == NONE);
+#endif
 	vfork_child();
 	vfork_end();
 	open--;
@@ -262,6 +338,12 @@ inline vfork_child()
 	if
 	:: atomic { !child && !claims[A] -> child = 1; kernel[1] = NONE }
 	   operation();
+#ifdef STRANGER
+	   if
+	   :: block[0].vfork + block[BLOCKS - 1].vfork > 0 -> rseq_register(A)
+	   :: skip
+	   fi;
+#endif
 	   child = 0
 	:: skip
 	fi

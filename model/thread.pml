@@ -3,12 +3,19 @@
  * thread.pml - a thread, copies of the library that share a thread block (or, with BLOCKS=2, have one each), and
  * handlers that nest two deep: operations, explicit users, brackets around vfork children that compute.
  *
+ * With STRANGER somebody registers the thread at any moment, and a vfork child inside a bracket. Then operations in
+ * the child aren't protected, but whatever was broken is whole when the outermost bracket has ended.
+ *
  * Claims: an area that claims a CPU is registered, in the thread and in a vfork child; inside a bracket it isn't;
  * nobody is refused outside brackets and children; explicit users find the area registered until they leave; a
  * bracket leaves the thread as it was; in the end the counts are zero.
  */
 #ifndef BLOCKS
 #define BLOCKS 1
+#endif
+/* Of the thread, and of the handler over it. */
+#ifndef ACTIONS
+#define ACTIONS 2
 #endif
 #include "kernel.pml"
 #include "library.pml"
@@ -21,6 +28,9 @@ inline act()
 	:: held[b] < 2 -> thread_register()
 	:: use()
 	:: leave()
+#ifdef STRANGER
+	:: !child -> rseq_register(A)
+#endif
 #ifndef NO_BRACKETS
 	:: bracket()
 	:: vfork_child()
@@ -33,7 +43,7 @@ active proctype thread() provided (level == 0)
 	LOCALS;
 
 	do
-	:: actions < 2 -> actions++; act()
+	:: actions < ACTIONS -> actions++; act()
 	:: break
 	od;
 	/* What is held is given back; handlers may still come between. */
@@ -43,9 +53,10 @@ active proctype thread() provided (level == 0)
 	:: atomic { held[1] > 0 -> b = 1; held[b]-- } thread_unregister()
 #endif
 	:: atomic { held[0] == 0 && held[BLOCKS - 1] == 0 ->
-		assert(block[0].users == 0 && block[0].vfork == 0 && !block[0].restore);
-		assert(block[BLOCKS - 1].users == 0 && block[BLOCKS - 1].vfork == 0 && !block[BLOCKS - 1].restore);
-		assert(claims[A] == (kernel[0] == A)); break }
+		assert(block[0].users == 0 && block[0].vfork == 0 && !block[0].restore && !block[0].restore_mark);
+		assert(block[BLOCKS - 1].users == 0 && block[BLOCKS - 1].vfork == 0 && !block[BLOCKS - 1].restore &&
+		       !block[BLOCKS - 1].restore_mark);
+		assert(!closed && claims[A] == (kernel[0] == A)); break }
 	od
 }
 
@@ -54,7 +65,7 @@ active proctype handler() provided (level <= 1)
 	LOCALS;
 
 	do
-	:: HANDLER_ENTERS(0, actions < 2); actions++; act(); HANDLER_RETURNS(0)
+	:: HANDLER_ENTERS(0, actions < ACTIONS); actions++; act(); HANDLER_RETURNS(0)
 	:: break
 	od
 }

@@ -13,44 +13,58 @@
 
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "kernel.h"
 
 #ifndef AT_SECURE
 #define AT_SECURE 23 /* include/uapi/linux/auxvec.h */
 #endif
 
-static const char wanted[] = "RSEQKIT_AREA=own"; /* with its terminator, as in the environment */
+/* With their terminators, as in the environment. */
+static const struct {
+	const char *text;
+	size_t size;
+} wanted[] = {
+	[RK_CHOICE_OWN] = {"RSEQKIT_AREA=own", sizeof("RSEQKIT_AREA=own")},
+	[RK_CHOICE_OTHERS] = {"RSEQKIT_AREA=others", sizeof("RSEQKIT_AREA=others")},
+};
 
-/* A part of the environment. `*matched` characters of a string are as wanted so far, -1 after a difference. */
-static bool is_in(const char *text, long size, int *matched)
+#define CHOICES (sizeof(wanted) / sizeof(wanted[0]))
+
+/* How many characters of a string are as wanted so far; DIFFERS after a difference. */
+#define DIFFERS SIZE_MAX
+
+/* A part of the environment. Returns the choice that is complete, or none. */
+static enum rk_choice find(const char *text, long size, size_t matched[CHOICES])
 {
 	for (long i = 0; i < size; i++) {
-		if (*matched >= 0 && text[i] == wanted[*matched]) {
-			if (++*matched == (int)sizeof(wanted))
-				return true;
-		} else {
-			*matched = text[i] == '\0' ? 0 : -1;
+		for (size_t c = RK_CHOICE_NONE + 1; c < CHOICES; c++) {
+			if (matched[c] == DIFFERS || text[i] != wanted[c].text[matched[c]])
+				matched[c] = text[i] == '\0' ? 0 : DIFFERS;
+			else if (++matched[c] == wanted[c].size)
+				return (enum rk_choice)c;
 		}
 	}
-	return false;
+	return RK_CHOICE_NONE;
 }
 
-bool rk_choice_is_own(void)
+enum rk_choice rk_choice(void)
 {
 	char text[256]; /* a signal handler's stack is short */
-	int matched = 0;
-	bool found = false;
+	size_t matched[CHOICES] = {0};
+	enum rk_choice choice = RK_CHOICE_NONE;
 	long fd, size;
 
 	if (rk_auxiliary(AT_SECURE) != 0)
-		return false;
+		return RK_CHOICE_NONE;
 	fd = RK_SYSCALL(SYS_openat, AT_FDCWD, "/proc/self/environ", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
+		return RK_CHOICE_NONE;
 	do {
 		size = RK_SYSCALL(SYS_read, (int)fd, text, sizeof(text));
-		found = size > 0 && is_in(text, size, &matched);
-	} while (!found && (size > 0 || size == -EINTR));
+		if (size > 0)
+			choice = find(text, size, matched);
+	} while (choice == RK_CHOICE_NONE && (size > 0 || size == -EINTR));
 	(void)RK_SYSCALL(SYS_close, (int)fd);
-	return found;
+	return choice;
 }

@@ -3,12 +3,16 @@
 #ifndef RK_SRC_CHOICE_H
 #define RK_SRC_CHOICE_H
 
-#include <stdbool.h>
+enum rk_choice {
+	RK_CHOICE_NONE,
+	RK_CHOICE_OWN,    /* areas of this library's own, where the libc has one that it leaves alone */
+	RK_CHOICE_OTHERS  /* those that others register: this library registers no thread */
+};
 
 /*
- * Was the program started with RSEQKIT_AREA=own in its environment? Not with other rights than its caller's: then the
- * environment has no say. Async-signal-safe.
+ * Was the program started with RSEQKIT_AREA=own or =others in its environment? Not with other rights than its
+ * caller's: then the environment has no say. Async-signal-safe.
  */
-bool rk_choice_is_own(void);
+enum rk_choice rk_choice(void);
 
 #endif /* RK_SRC_CHOICE_H */

@@ -18,6 +18,11 @@
 enum symbol { ABI, REFCOUNT };
 
 #ifdef __GLIBC__
+/* A shared object is never linked statically: see embed.h. */
+#if defined(RK_SHARED_OBJECT) && defined(__aarch64__)
+#define RKE_TLS_DESCRIPTORS 1
+#endif
+
 /* The look is that of rseqkit/embed.h, so that copies of that header see what this library sees. */
 #include <rseqkit/embed.h>
 
@@ -42,6 +47,9 @@ SAME(RKE_OWNER_LIBC, RK_OWNER_LIBC);
 SAME(RKE_OWNER_SELF, RK_OWNER_SELF);
 SAME(RKE_OWNER_EARLY, RK_OWNER_EARLY);
 SAME(RKE_OWNER_FOREIGN, RK_OWNER_FOREIGN);
+SAME(RKE_OWNER_LIBRSEQ, RK_OWNER_LIBRSEQ);
+SAME(RKE_CPU_ID_BRACKET, RK_CPU_ID_BRACKET);
+SAME(RKE_CPU_ID_REGISTRATION_FAILED, RK_CPU_ID_REGISTRATION_FAILED);
 #if RK_SIGNATURE
 SAME(RKE_SIGNATURE, RK_SIGNATURE);
 #endif
@@ -49,8 +57,8 @@ SAME(RKE_SIGNATURE, RK_SIGNATURE);
 /* The symbol's offset from the thread pointer; false if there is no such symbol. */
 static bool find(enum symbol symbol, ptrdiff_t *offset)
 {
-	*offset = symbol == ABI ? rke_offset_of(&rke_symbol_area) : rke_offset_of(&rke_symbol_count);
-	return !rke_is_undefined(*offset);
+	*offset = symbol == ABI ? rke_offset_of_area() : rke_offset_of_count();
+	return *offset != 0;
 }
 
 void rk_early_look_up(void) {}

@@ -28,6 +28,13 @@
 
 #define RK_RSEQ_UNREGISTER 1 /* RSEQ_FLAG_UNREGISTER of include/uapi/linux/rseq.h */
 
+/* Bytes of the kernel's signal set. */
+#ifdef __mips__
+#define RK_SIGSET_SIZE 16
+#else
+#define RK_SIGSET_SIZE 8
+#endif
+
 /* The libc's syscall(), as a negative errno. */
 #define RK_SYSCALL(...)                                                                                                \
 	__extension__({                                                                                                \
@@ -82,7 +89,7 @@ static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
  */
 static inline bool rk_kernel_can_read(const void *address)
 {
-	return RK_SYSCALL(SYS_rt_sigprocmask, -1, address, NULL, 8) == -EINVAL;
+	return RK_SYSCALL(SYS_rt_sigprocmask, -1, address, NULL, RK_SIGSET_SIZE) == -EINVAL;
 }
 
 /*

@@ -16,6 +16,8 @@
 #include "kernel.h"
 #include "libc.h"
 #include "rendezvous.h"
+#include "start.h"
+#include "strangers.h"
 #include "thread_pointer.h"
 
 /* Auxiliary vector entries of include/uapi/linux/auxvec.h; absent, so 0, before kernel 6.3. */
@@ -46,8 +48,8 @@ static uint32_t own_length(const struct rk_process *p)
 	return RK_AREA_LENGTH_ORIGINAL;
 }
 
-/* Which length did the libc register the calling thread with? 0 if it can't be told, as in a thread that isn't. */
-static uint32_t libc_length(const struct rk_process *p)
+/* Which length did another owner register the calling thread with? 0 if it can't be told, as in a thread that isn't. */
+static uint32_t length_here(const struct rk_process *p)
 {
 	volatile struct rk_area *area = rk_area_at(p->offset);
 
@@ -84,7 +86,7 @@ static bool is_spare(ptrdiff_t offset)
 {
 	int32_t cpu = (int32_t)rk_area_at(offset)->cpu_id;
 
-	return cpu == RK_CPU_ID_UNINITIALIZED || cpu == RK_CPU_ID_REGISTRATION_FAILED ||
+	return cpu == RK_CPU_ID_UNINITIALIZED || cpu == RK_CPU_ID_REGISTRATION_FAILED || cpu == RK_CPU_ID_BRACKET ||
 	       (cpu >= 0 && (rk_kernel_registered_at(rk_area_at(offset), RK_AREA_LENGTH_ORIGINAL) ||
 			     rk_kernel_has_registration() < 0));
 }
@@ -167,27 +169,72 @@ static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offse
  * Did the program choose areas of our own, which may be larger than the libc's? Too late if somebody uses the libc's
  * already: a copy that wasn't told, or whoever embeds embed.h.
  */
-static bool own_is_chosen(ptrdiff_t spare)
+static bool own_is_chosen(ptrdiff_t spare, enum rk_choice choice)
 {
 	static uint8_t chosen;
-	bool in_use = (int32_t)rk_area_at(spare)->cpu_id >= 0;
+	int32_t cpu = (int32_t)rk_area_at(spare)->cpu_id;
+	bool in_use = cpu >= 0 || cpu == RK_CPU_ID_BRACKET;
 
-	return first_word(&chosen, !in_use && block_can_serve() && rk_choice_is_own());
+	return first_word(&chosen, !in_use && block_can_serve() && choice == RK_CHOICE_OWN);
 }
 
-/* The libc registers nobody. Whose area: an early adopter's, the libc's spare one, a block of ours. */
+/*
+ * librseq registers threads when it is asked to, and ends the process if one of them is registered already. So we
+ * register none, and use those that it registered.
+ */
+static bool use_librseq(struct rk_process *p)
+{
+	static uint8_t present, found;
+	enum rk_librseq librseq = rk_strangers_librseq(&p->offset);
+
+	if (!first_word(&present, librseq != RK_LIBRSEQ_ABSENT))
+		return false;
+	if (first_word(&found, librseq == RK_LIBRSEQ_FOUND)) {
+		p->where = RK_WHERE_LIBRSEQ;
+	} else {
+		p->where = RK_WHERE_NOWHERE;
+		p->reason = RK_REASON_STRANGER;
+	}
+	return true;
+}
+
+/*
+ * Are all threads to come registered at their start? Then a stranger's first attempt fails, and it does without rseq.
+ * glibc registers, in its own area, whoever a registered thread creates.
+ */
+static bool starts_are_ours(const struct rk_process *p)
+{
+	return !rk_strangers_may_run() && (p->where == RK_WHERE_LIBC_SPARE || rk_start_is_interposed());
+}
+
+/* Where this library would register threads: may it? */
+static void hesitate(struct rk_process *p, enum rk_choice choice)
+{
+	static uint8_t yes;
+
+	if (choice == RK_CHOICE_OTHERS)
+		p->reason = RK_REASON_TOLD;
+	else if (p->where != RK_WHERE_EARLY && first_word(&yes, rk_strangers_are_loaded() && !starts_are_ours(p)))
+		p->reason = RK_REASON_STRANGER;
+}
+
+/* The libc registers nobody. Whose area: an early adopter's, librseq's, the libc's spare one, a block of ours. */
 static void decide_without_libc(struct rk_process *p, ptrdiff_t spare)
 {
+	enum rk_choice choice = rk_choice();
 	struct rk_rendezvous meeting;
 	ptrdiff_t early;
+	bool met = kernel_has_rseq() && rk_rendezvous_look(&meeting) == 0;
 
 	if (rk_early_area(&early)) {
 		decide_together(p, RK_RENDEZVOUS_EARLY, early, RK_AREA_LENGTH_ORIGINAL);
+	} else if (!met && use_librseq(p)) {
+		return;
 	} else if (p->libc_area && is_spare(spare)) {
 		/* All copies see this one, but one may have agreed on another, that is hidden from us or was chosen. */
-		if (kernel_has_rseq() && rk_rendezvous_look(&meeting) == 0) {
+		if (met) {
 			adopt(p, &meeting);
-		} else if (own_is_chosen(spare)) {
+		} else if (own_is_chosen(spare, choice)) {
 			decide_together(p, RK_RENDEZVOUS_BLOCK, rk_block_offset(), own_length(p));
 		} else {
 			p->where = RK_WHERE_LIBC_SPARE;
@@ -197,11 +244,14 @@ static void decide_without_libc(struct rk_process *p, ptrdiff_t spare)
 	} else {
 		decide_together(p, RK_RENDEZVOUS_BLOCK, rk_block_offset(), own_length(p));
 	}
+	if (p->reason == RK_REASON_NONE)
+		hesitate(p, choice);
 }
 
 static struct rk_process decide(void)
 {
 	struct rk_process p = {0};
+	uint32_t length = 0;
 	bool registers;
 
 	p.feature_size = (uint32_t)rk_auxiliary(AT_RSEQ_FEATURE_SIZE);
@@ -214,18 +264,20 @@ static struct rk_process decide(void)
 	p.libc_area = rk_libc_area(&p.offset, &registers);
 	p.libc_registers = registers;
 #if RK_SIGNATURE == 0
+	(void)length;
 	p.where = RK_WHERE_NOWHERE;
 	p.reason = RK_REASON_NO_PORT;
 #else
 	if (p.libc_area && p.libc_registers) {
 		p.where = RK_WHERE_LIBC;
-		p.length = libc_length(&p);
+		length = p.length = length_here(&p);
 	} else {
 		decide_without_libc(&p, p.offset);
+		length = p.where == RK_WHERE_LIBRSEQ ? length_here(&p) : p.length;
 	}
 	/* Registered already, and with another signature: our first abort would be fatal. */
-	if (p.where != RK_WHERE_NOWHERE && (int32_t)rk_area_at(p.offset)->cpu_id >= 0 && p.length != 0 &&
-	    !signature_is_ours(p.offset, p.length)) {
+	if (p.where != RK_WHERE_NOWHERE && (int32_t)rk_area_at(p.offset)->cpu_id >= 0 && length != 0 &&
+	    !signature_is_ours(p.offset, length)) {
 		p.where = RK_WHERE_NOWHERE;
 		p.reason = RK_REASON_SIGNATURE;
 	}
@@ -275,6 +327,8 @@ int rk_process_query(struct rk_process_info *info, size_t size)
 		full.owner = RK_OWNER_LIBC;
 	else if (p->where == RK_WHERE_EARLY && full.reason == RK_REASON_NONE)
 		full.owner = RK_OWNER_EARLY;
+	else if (p->where == RK_WHERE_LIBRSEQ && full.reason == RK_REASON_NONE)
+		full.owner = RK_OWNER_LIBRSEQ;
 	else if (full.reason == RK_REASON_FOREIGN || full.reason == RK_REASON_SIGNATURE)
 		full.owner = RK_OWNER_FOREIGN;
 	else if (full.reason == RK_REASON_NONE)

@@ -13,6 +13,7 @@ enum rk_where {
 	RK_WHERE_LIBC,       /* the libc's area, registered by the libc */
 	RK_WHERE_EARLY,      /* an early adopter's __rseq_abi, registered by it or by us */
 	RK_WHERE_LIBC_SPARE, /* the libc's area, which it leaves alone: registered by us */
+	RK_WHERE_LIBRSEQ,    /* librseq's area, registered by it alone */
 	RK_WHERE_OWN,        /* the thread block of one copy of this library, see rendezvous.h */
 	RK_WHERE_NOWHERE     /* nobody can have rseq here; the offset is that of this copy's block, never registered */
 };

@@ -25,6 +25,8 @@ static const struct {
 	[RK_REASON_LATE] = {ENOTSUP,
 			    "rseqkit was loaded late, and this C library has no static TLS then; link or preload it"},
 	[RK_REASON_UNWATCHED] = {ENOTSUP, "the thread's end can't be seen; link rseqkit to the program, or preload it"},
+	[RK_REASON_STRANGER] = {EBUSY, "a component that registers threads itself is loaded, so rseqkit registers none"},
+	[RK_REASON_TOLD] = {ECANCELED, "the program was started with RSEQKIT_AREA=others, so rseqkit registers no thread"},
 	[RK_REASON_NO_PORT] = {ENOSYS, "no critical sections for this architecture"},
 };
 
@@ -51,6 +53,8 @@ const char *rk_owner_name(enum rk_owner owner)
 		return "early";
 	case RK_OWNER_FOREIGN:
 		return "foreign";
+	case RK_OWNER_LIBRSEQ:
+		return "librseq";
 	}
 	return "unknown";
 }

@@ -3,8 +3,11 @@
  * start.c - the starts of threads: registers every thread before its start routine. pthread_create() and thrd_create()
  * are interposed; where the libc registers, both pass the call on untouched.
  *
- * With glibc this is part of librseqkit-preload.so only, for programs that know nothing of this library. On C
- * libraries where threads' ends have to be watched (exit.h) it is part of the library itself.
+ * It is part of librseqkit.so, where it acts if areas are ours (on glibc: RSEQKIT_AREA=own, or a release without an
+ * area), and of librseqkit-preload.so, which is there to register every thread of programs that know nothing of this
+ * library. Both names are exported without a version: a definition under a version of ours is not seen by other
+ * libraries, like the one that std::thread is in. With glibc librseqkit.a has none of this: a static program has no
+ * next pthread_create() to look up. Where threads' ends have to be watched (exit.h, musl) it has, and always acts.
  *
  * The invariant: a program sees nothing but the registration. Of the preloaded object nothing else is exported, so a
  * copy of the library that the program brings itself, of whatever version, keeps its own symbols; copies agree on the
@@ -21,6 +24,8 @@
 #include <sys/mman.h>
 #include <threads.h>
 #include "exit.h"
+#include "process.h"
+#include "start.h"
 
 #define EXPORTED __attribute__((__visibility__("default")))
 
@@ -150,9 +155,13 @@ __attribute__((__constructor__)) static void find_next(void)
 }
 
 /* A libc that registers threads does so if their creator is registered. */
-static bool libc_will_register(void)
+static bool starts_are_left_alone(void)
 {
+#if defined(RK_PRELOADED) || RK_EXIT_MATTERS
 	return rk_thread_owner() == RK_OWNER_LIBC;
+#else
+	return rk_process_get()->where != RK_WHERE_OWN;
+#endif
 }
 
 /* The libc's pthread_create(), and what is to be done before the first thread. */
@@ -175,7 +184,7 @@ EXPORTED int pthread_create(pthread_t *restrict thread, const pthread_attr_t *re
 	struct slot *slot;
 	int r;
 
-	if (libc_will_register())
+	if (starts_are_left_alone())
 		return next(thread, attributes, routine, argument);
 	slot = take_slot(argument);
 	if (slot == NULL)
@@ -222,7 +231,7 @@ EXPORTED int thrd_create(thrd_t *thread, thrd_start_t routine, void *argument)
 	next = __atomic_load_n(&next_c11, __ATOMIC_RELAXED);
 	if (next == NULL)
 		next = create_c11_as_posix;
-	if (libc_will_register())
+	if (starts_are_left_alone())
 		return next(thread, routine, argument);
 	slot = take_slot(argument);
 	if (slot == NULL)
@@ -232,4 +241,14 @@ EXPORTED int thrd_create(thrd_t *thread, thrd_start_t routine, void *argument)
 	if (r != thrd_success)
 		release_slot(slot);
 	return r;
+}
+
+/* By whatever the dynamic linker binds references to; ours may come behind the libc's in look-up order. */
+bool rk_start_sees_all(void)
+{
+#ifdef __GLIBC__
+	return dlsym(RTLD_DEFAULT, "pthread_create") == (void *)(uintptr_t)pthread_create;
+#else
+	return in_this_program != NULL || dlsym(RTLD_DEFAULT, "pthread_create") == (void *)(uintptr_t)pthread_create;
+#endif
 }

@@ -21,36 +21,7 @@
 #include "process.h"
 #include "reason.h"
 #include "thread.h"
-
-/*
- * Compare and swap against signal handlers of the same thread. Other threads never look, so on x86 one instruction
- * without the lock prefix will do: a fifth of the price.
- */
-static bool replace(uint32_t *word, uint32_t expected, uint32_t desired)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	bool done;
-
-	__asm__ __volatile__("cmpxchgl %[desired], %[word]"
-			     : "=@ccz"(done), [word] "+m"(*word), "+a"(expected)
-			     : [desired] "r"(desired)
-			     : "memory");
-	return done;
-#else
-	return __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-#endif
-}
-
-/* Returns the sum. */
-static uint32_t add(volatile uint32_t *word, uint32_t value)
-{
-	uint32_t seen;
-
-	do
-		seen = *word;
-	while (!replace((uint32_t *)(uintptr_t)word, seen, seen + value));
-	return seen + value;
-}
+#include "word.h"
 
 static bool is_registered(volatile struct rk_area *area)
 {
@@ -91,12 +62,12 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
 	blocked = RK_SYSCALL(SYS_rt_sigprocmask, SIG_BLOCK, &all, &saved, sizeof(all)) == 0;
 	if (!READ(rk_block.state.counted)) {
 		WRITE(rk_block.state.counted, 1);
-		(void)add(adopters, 1);
+		(void)rk_word_add(adopters, 1);
 	}
 	r = rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
 	if (r < 0 && r != -EBUSY) {
 		WRITE(rk_block.state.counted, 0);
-		(void)add(adopters, (uint32_t)-1);
+		(void)rk_word_add(adopters, (uint32_t)-1);
 	}
 	if (blocked)
 		(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
@@ -172,7 +143,7 @@ void rk_thread_detach(enum rk_reason reason)
 	(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved, sizeof(all));
 	last = READ(state->registered);
 	if (adopters != NULL)
-		last = READ(state->counted) && add(adopters, (uint32_t)-1) == 0;
+		last = READ(state->counted) && rk_word_add(adopters, (uint32_t)-1) == 0;
 	if (last)
 		(void)rk_sys_rseq(rk_area_of(p), p->length, RK_RSEQ_UNREGISTER, RK_SIGNATURE);
 	WRITE(state->counted, 0);
@@ -191,6 +162,29 @@ static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *
 		rk_process_give_up(RK_REASON_FOREIGN);
 }
 
+/* Where others register threads, why we don't. */
+static uint8_t reason_of_owner(const struct rk_process *p)
+{
+	return p->where == RK_WHERE_LIBC    ? RK_REASON_LIBC_GAVE_UP :
+	       p->where == RK_WHERE_LIBRSEQ ? RK_REASON_STRANGER :
+					      RK_REASON_NONE;
+}
+
+/*
+ * Is the thread inside a bracket? The depth is that of copies that share this state, the area is closed by whoever
+ * opened it: another copy, or a user of embed.h.
+ */
+static bool is_bracketed(const struct rk_thread_state *state, volatile struct rk_area *area)
+{
+	return READ(state->vfork) > 0 || (int32_t)area->cpu_id == RK_CPU_ID_BRACKET;
+}
+
+/* The mark in an adopter's area has a second meaning: that the adopter's own attempt failed. */
+static bool is_maybe_bracketed(const struct rk_process *p, volatile struct rk_area *area)
+{
+	return p->where == RK_WHERE_EARLY && (int32_t)area->cpu_id == RK_CPU_ID_REGISTRATION_FAILED;
+}
+
 /* The slow path's order: is it there already; is a reason known; and only then the kernel. */
 static int prepare(void)
 {
@@ -203,17 +197,20 @@ static int prepare(void)
 		(void)register_area(p, area);
 	if (is_registered(area))
 		return 0;
-	if (READ(state->vfork) > 0)
+	if (is_bracketed(state, area))
 		return -rk_reason_errno(RK_REASON_VFORK);
 	reason = READ(state->reason);
 	if (reason == RK_REASON_NONE)
 		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
-	if (reason == RK_REASON_NONE && p->where == RK_WHERE_LIBC)
-		reason = RK_REASON_LIBC_GAVE_UP;
+	if (reason == RK_REASON_NONE)
+		reason = reason_of_owner(p);
 	if (reason == RK_REASON_FOREIGN)
 		pass_on_foreign(p, state);
 	if (reason != RK_REASON_NONE)
 		return -rk_reason_errno((enum rk_reason)reason);
+	/* Where an adopter's attempt failed the kernel tells us why, too. */
+	if (is_maybe_bracketed(p, area) && rk_kernel_has_registration() == 0)
+		return -rk_reason_errno(RK_REASON_VFORK);
 	return attach(p, area);
 }
 
@@ -238,7 +235,7 @@ int rk_thread_register(void)
 		users = READ(state->users);
 		if (users == UINT32_MAX)
 			return -EOVERFLOW;
-	} while (!replace(&state->users, users, users + 1));
+	} while (!rk_word_replace(&state->users, users, users + 1));
 	return 0;
 }
 
@@ -251,7 +248,7 @@ int rk_thread_unregister(void)
 		users = READ(state->users);
 		if (users == 0)
 			return -EINVAL;
-	} while (!replace(&state->users, users, users - 1));
+	} while (!rk_word_replace(&state->users, users, users - 1));
 	return 0;
 }
 
@@ -271,18 +268,22 @@ enum rk_reason rk_thread_reason(void)
 {
 	const struct rk_process *p = rk_process_get();
 	struct rk_thread_state *state = rk_state_in_use(p);
+	volatile struct rk_area *area = rk_area_of(p);
 	uint8_t reason;
 
-	if (is_registered(rk_area_of(p)))
+	if (is_registered(area))
 		return RK_REASON_NONE;
-	if (READ(state->vfork) > 0)
+	if (is_bracketed(state, area))
 		return RK_REASON_VFORK;
 	reason = READ(state->reason);
 	if (reason == RK_REASON_NONE)
 		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
 	if (reason != RK_REASON_NONE)
 		return (enum rk_reason)reason;
-	return p->where == RK_WHERE_LIBC ? RK_REASON_LIBC_GAVE_UP : RK_REASON_NOT_YET;
+	if (is_maybe_bracketed(p, area))
+		return RK_REASON_VFORK;
+	reason = reason_of_owner(p);
+	return reason != RK_REASON_NONE ? (enum rk_reason)reason : RK_REASON_NOT_YET;
 }
 
 enum rk_owner rk_thread_owner(void)
@@ -291,9 +292,10 @@ enum rk_owner rk_thread_owner(void)
 
 	switch (rk_thread_reason()) {
 	case RK_REASON_NONE:
-		return p->where == RK_WHERE_LIBC  ? RK_OWNER_LIBC :
-		       p->where == RK_WHERE_EARLY ? RK_OWNER_EARLY :
-						    RK_OWNER_SELF;
+		return p->where == RK_WHERE_LIBC    ? RK_OWNER_LIBC :
+		       p->where == RK_WHERE_EARLY   ? RK_OWNER_EARLY :
+		       p->where == RK_WHERE_LIBRSEQ ? RK_OWNER_LIBRSEQ :
+						      RK_OWNER_SELF;
 	case RK_REASON_FOREIGN:
 	case RK_REASON_SIGNATURE:
 		return RK_OWNER_FOREIGN;

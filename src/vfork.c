@@ -2,65 +2,207 @@
 /*
  * vfork.c - the bracket around a vfork whose child computes: unregister, vfork, register.
  *
- * The child runs on the parent's TLS but has no registration of its own. With the parent's undone first, the area
- * reads cpu_id -1 for both, and the state's depth keeps the slow path from registering either.
+ * The child runs on the parent's TLS but has no registration of its own. So the bracket undoes the parent's, and
+ * closes the area: it stores a negative mark into cpu_id, which everybody reads who might register the thread. The
+ * state's depth says the same to those who share the state. Nobody may store there while the thread is registered, so
+ * the mark is exchanged for a negative value only: a handler that registers the thread in between makes that fail.
  *
  * A signal handler may bracket a vfork of its own between any two instructions here. The invariant: behind a begin,
- * while the depth is above 0, the thread is unregistered, and `restore` says that the outermost end has to register
- * it.
+ * while the depth is above 0, the thread is unregistered and its area closed, unless a stranger broke the bracket;
+ * `restore` says what the outermost end has to undo.
  */
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>
 
+#include <signal.h>
 #include "area.h"
 #include "kernel.h"
 #include "process.h"
+#include "word.h"
+
+/* Bits of the state's `restore`. */
+#define RESTORE_REGISTRATION 1 /* the thread was registered, with the process's length or the original one */
+#define RESTORE_MARK 2         /* the mark is ours to take away */
+#define RESTORE_FULL_LENGTH 4  /* the thread was registered, with the kernel's feature size */
+
+/* Others that register the thread again and again, in signal handlers, get this many chances. */
+#define ATTEMPTS_MAX 64
+
+/*
+ * What closes an area. Whoever shares an early adopter's area knows the protocol's two values only; of those the one
+ * for a failed attempt keeps it from making another.
+ */
+static int32_t mark_of(const struct rk_process *p)
+{
+	return p->where == RK_WHERE_EARLY ? RK_CPU_ID_REGISTRATION_FAILED : RK_CPU_ID_BRACKET;
+}
+
+static bool exchange(volatile struct rk_area *area, int32_t from, int32_t to)
+{
+	return rk_word_replace((volatile uint32_t *)(uintptr_t)&area->cpu_id, (uint32_t)from, (uint32_t)to);
+}
+
+/* Undoes the calling thread's registration, whatever its length. Returns the bit to restore it by, 0 if that failed. */
+static uint8_t unregister(const struct rk_process *p, volatile struct rk_area *area)
+{
+	uint32_t length = p->length != 0 ? p->length : RK_AREA_LENGTH_ORIGINAL;
+
+	if (rk_sys_rseq(area, length, RK_RSEQ_UNREGISTER, RK_SIGNATURE) == 0)
+		return RESTORE_REGISTRATION;
+	if (p->length == 0 && rk_sys_rseq(area, p->feature_size, RK_RSEQ_UNREGISTER, RK_SIGNATURE) == 0)
+		return RESTORE_FULL_LENGTH;
+	return 0;
+}
+
+/* Leaves the thread unregistered and its area closed. Returns 0 or a negative errno. */
+static int close_area(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
+{
+	int32_t mark = mark_of(p);
+
+	for (int i = 0; i < ATTEMPTS_MAX; i++) {
+		int32_t cpu = (int32_t)area->cpu_id;
+		uint8_t restore = 0;
+
+		if (cpu == mark)
+			return 0; /* by a handler, or in a bracket that another copy opened */
+		if (cpu >= 0) {
+			restore = unregister(p, area);
+			WRITE(state->restore, READ(state->restore) | restore);
+		}
+		/* What isn't registered and names a CPU is what a child of a broken bracket left there. */
+		if (cpu >= 0 && restore == 0 && rk_kernel_has_registration() != 0) {
+			if ((int32_t)area->cpu_id >= 0)
+				return -ENOTSUP;
+			continue;
+		}
+		if (restore == 0 && exchange(area, cpu, mark)) {
+			WRITE(state->restore, READ(state->restore) | RESTORE_MARK);
+			return 0;
+		}
+	}
+	return -EBUSY;
+}
+
+/* Registers the thread as it was, or only takes the mark away. */
+static int open_area(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
+{
+	uint32_t length = owed & RESTORE_FULL_LENGTH ? p->feature_size :
+			  p->length != 0	     ? p->length :
+						       RK_AREA_LENGTH_ORIGINAL;
+	int r = 0;
+
+	if (owed & (RESTORE_REGISTRATION | RESTORE_FULL_LENGTH)) {
+		r = rk_sys_rseq(area, length, 0, RK_SIGNATURE);
+		if (r == 0 || r == -EBUSY)
+			return 0;
+	}
+	(void)exchange(area, mark_of(p), RK_CPU_ID_UNINITIALIZED);
+	return r;
+}
+
+/*
+ * Somebody registered the thread inside the bracket. If that was the child, its registration is gone, and what names a
+ * CPU here is the child's leftover: the thread is registered in any case.
+ */
+static int repair(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
+{
+	int r = open_area(p, area, owed | (owed & RESTORE_FULL_LENGTH ? 0 : RESTORE_REGISTRATION));
+	int32_t cpu = (int32_t)area->cpu_id;
+
+	if (r < 0 && cpu >= 0)
+		(void)exchange(area, cpu, RK_CPU_ID_UNINITIALIZED);
+	return -ECANCELED;
+}
 
 int rk_vfork_begin(void)
 {
 	const struct rk_process *p = rk_process_get();
 	struct rk_thread_state *state = rk_state_in_use(p);
 	volatile struct rk_area *area = rk_area_of(p);
+	uint8_t owed;
 	int r;
 
 	if (READ(state->vfork) == UINT8_MAX)
 		return -EOVERFLOW;
 	/* The depth first: from here on a signal handler's operation registers nothing. */
 	WRITE(state->vfork, (uint8_t)(READ(state->vfork) + 1));
-	if ((int32_t)area->cpu_id < 0)
-		return 0;
-	r = p->length == 0 ? -ENOTSUP : rk_sys_rseq(area, p->length, RK_RSEQ_UNREGISTER, RK_SIGNATURE);
+	r = close_area(p, state, area);
 	if (r == 0)
-		WRITE(state->restore, 1);
-	/* A handler's bracket may have unregistered the thread since we looked; it leaves the rest to us. */
-	if (r == 0 || (int32_t)area->cpu_id < 0)
 		return 0;
+	owed = READ(state->vfork) == 1 ? READ(state->restore) : 0;
+	if (owed != 0)
+		WRITE(state->restore, 0);
 	WRITE(state->vfork, (uint8_t)(READ(state->vfork) - 1));
-	return -ENOTSUP;
+	if (owed != 0)
+		(void)open_area(p, area, owed);
+	return r;
 }
 
 int rk_vfork_end(void)
 {
 	const struct rk_process *p = rk_process_get();
 	struct rk_thread_state *state = rk_state_in_use(p);
-	bool owed;
-	int r;
+	volatile struct rk_area *area = rk_area_of(p);
+	bool broken = (int32_t)area->cpu_id != mark_of(p);
+	uint8_t owed = READ(state->restore);
 
 	if (READ(state->vfork) == 0)
 		return -EINVAL;
-	owed = READ(state->vfork) == 1 && READ(state->restore);
+	if (READ(state->vfork) > 1) {
+		if (broken)
+			(void)close_area(p, state, area);
+		WRITE(state->vfork, (uint8_t)(READ(state->vfork) - 1));
+		return broken ? -ECANCELED : 0;
+	}
 	/*
 	 * What is owed is this call's from here on: the bracket of a handler, or of a handler in a vfork child that a
 	 * handler made, owes nothing. Then the depth, before the system call: a handler's bracket behind that must
 	 * find itself the outermost one.
 	 */
-	if (owed)
-		WRITE(state->restore, 0);
-	WRITE(state->vfork, (uint8_t)(READ(state->vfork) - 1));
-	if (!owed)
-		return 0;
-	r = rk_sys_rseq(rk_area_of(p), p->length, 0, RK_SIGNATURE);
-	if (r < 0 && r != -EBUSY)
+	WRITE(state->restore, 0);
+	WRITE(state->vfork, 0);
+	if (broken)
+		return repair(p, area, owed);
+	return owed != 0 ? open_area(p, area, owed) : 0;
+}
+
+/* Raw, because the libc's sigprocmask leaves two signals of its own unblocked. */
+static int set_signals(const void *signals, void *before)
+{
+	return (int)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, signals, before, RK_SIGSET_SIZE);
+}
+
+void rk_vfork_unblock(const void *signals)
+{
+	(void)set_signals(signals, NULL);
+}
+
+int rk_vfork_run(rk_vfork_child *child, void *arg, pid_t *pid)
+{
+	unsigned char all[RK_SIGSET_SIZE], before[RK_SIGSET_SIZE];
+	int saved = errno, failed, r, ended;
+	pid_t made;
+
+	if (child == NULL || pid == NULL)
+		return -EINVAL;
+	*pid = -1;
+	for (size_t i = 0; i < sizeof(all); i++)
+		all[i] = 0xff;
+	/* First, so that no handler's operation, of whatever component, gets between the two and the child. */
+	r = set_signals(all, before);
+	if (r < 0)
 		return r;
-	return 0;
+	r = rk_vfork_begin();
+	if (r == 0) {
+		made = vfork();
+		if (made == 0)
+			_exit(child(arg, before));
+		failed = errno;
+		ended = rk_vfork_end();
+		*pid = made;
+		r = made < 0 ? -failed : ended;
+	}
+	rk_vfork_unblock(before);
+	errno = saved;
+	return r;
 }

@@ -18,6 +18,8 @@ static const char *owner_sentence(enum rk_owner owner)
 		return "the C library leaves rseq alone; rseqkit registers every thread";
 	case RK_OWNER_EARLY:
 		return "another component shares its areas; the counters use them";
+	case RK_OWNER_LIBRSEQ:
+		return "librseq registers the threads that ask it to; the counters use its areas";
 	case RK_OWNER_FOREIGN:
 		return "another component has a private area; the counters use their fallback";
 	case RK_OWNER_NONE:

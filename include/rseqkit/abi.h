@@ -25,7 +25,7 @@
  * instruction is needed.
  */
 struct rk_area {
-	const volatile uint32_t cpu_id_start; /* K: a possible CPU number always; 0 when unregistered */
+	const volatile uint32_t cpu_id_start; /* K: a possible CPU number, unless an adopter keeps something of its own here */
 	const volatile uint32_t cpu_id;       /* K: the current CPU; negative as int32_t when unregistered */
 	uint64_t rseq_cs;                     /* the active section's descriptor; the kernel clears it, lazily */
 	const volatile uint32_t flags;        /* K: slice extension available and enabled */
@@ -37,6 +37,12 @@ struct rk_area {
 /* cpu_id, read as int32_t, of a thread that isn't registered. Source: include/uapi/linux/rseq.h. */
 #define RK_CPU_ID_UNINITIALIZED (-1)
 #define RK_CPU_ID_REGISTRATION_FAILED (-2)
+
+/*
+ * cpu_id of a thread inside rk_vfork_begin() and rk_vfork_end(): nobody registers it. In an early adopter's area
+ * RK_CPU_ID_REGISTRATION_FAILED says so, which the adopter knows. Every copy of this library, and embed.h, heeds both.
+ */
+#define RK_CPU_ID_BRACKET (-3)
 
 /* Bytes: the length every kernel with rseq accepts, and the fields it covered when rseq was new. */
 #define RK_AREA_LENGTH_ORIGINAL 32
@@ -62,7 +68,7 @@ struct rk_thread_state {
 	uint8_t reason;     /* enum rk_reason: why this thread has no rseq; looked at before any system call */
 	uint8_t vfork;      /* depth of rk_vfork_begin(); while above 0 nothing registers this thread */
 	uint8_t registered; /* this library made this thread's registration */
-	uint8_t restore;    /* rk_vfork_begin() unregistered this thread */
+	uint8_t restore;    /* what rk_vfork_end() has to undo: bits, see src/vfork.c */
 	uint8_t counted;    /* a user of an early adopter's count is ours */
 	uint8_t locked;     /* inside the lock of per-CPU memory, for a fork in a signal handler */
 	uint8_t armed;      /* the thread's end will undo its registration, where the libc needs that */

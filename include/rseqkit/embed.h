@@ -12,9 +12,10 @@
  *   3. __rseq_abi is defined in the process: that, with the count __rseq_refcount if there is one. This is the public
  *      TLS protocol; whoever takes the count from 0 to 1 registers, whoever takes it from 1 to 0 unregisters. This
  *      header never defines these symbols; librseqkit-early.a does, for programs that ask for it
- *   4. the C library has an area but leaves it alone (glibc.pthread.rseq=0): that one
+ *   4. librseq is loaded: its area, in threads that it registered; it ends the process if we register one
+ *   5. the C library has an area but leaves it alone (glibc.pthread.rseq=0): that one
  *      (where RSEQKIT_AREA=own asks librseqkit for areas of its own, see rseqkit(7), 2 says so, if it was first)
- *   5. otherwise there is none for us, and every register says -ENOTSUP
+ *   6. otherwise there is none for us, and every register says -ENOTSUP
  *
  * The invariant: a thread is registered at an offset from the thread pointer at which every thread of the process has
  * memory that reads cpu_id < 0 until that very thread is registered there.
@@ -74,16 +75,26 @@
 #define RKE_SIGSET_SIZE 8
 #endif
 
-/* The dynamic linker of musl dies of a weak reference to TLS that isn't there; in executables it sees none. */
-#if defined(__GLIBC__) || !defined(__PIC__) || defined(__PIE__)
-#define RKE_EARLY_SYMBOLS 1
+/*
+ * How the symbols of the public TLS protocol are referenced. Code for shared libraries asks for a TLS descriptor: the
+ * dynamic linker makes it a constant offset if the symbol is in static TLS, and refuses nothing if it isn't. An offset
+ * loaded directly (initial-exec) would keep the library from being loaded then. GNU ld for arm64 crashes when it links
+ * statically what has descriptors of undefined symbols, so there only shared objects have them: RKE_TLS_DESCRIPTORS is
+ * for those. The dynamic linker of musl dies of a weak reference to TLS that isn't there; in executables it sees none.
+ */
+#if defined(__GLIBC__) && defined(__PIC__) && !defined(__PIE__) && defined(__x86_64__) && !defined(__ILP32__) &&      \
+	!defined(RKE_TLS_DESCRIPTORS)
+#define RKE_TLS_DESCRIPTORS 1
+#endif
+#if !defined(RKE_TLS_DESCRIPTORS) && (defined(__GLIBC__) || !defined(__PIC__) || defined(__PIE__))
+#define RKE_TLS_OFFSETS 1
 #endif
 
 #define RKE_FUNCTION static inline __attribute__((__unused__))
 
 /* struct rseq of the kernel. All but rseq_cs is the kernel's to write, and a store may kill: const, yet it changes. */
 struct rke_area {
-	const volatile uint32_t cpu_id_start; /* a possible CPU number always */
+	const volatile uint32_t cpu_id_start; /* a possible CPU number, or what an adopter keeps here */
 	const volatile uint32_t cpu_id;       /* the current CPU; negative as int32_t when unregistered */
 	uint64_t rseq_cs;                     /* the active section's descriptor */
 	const volatile uint32_t flags;
@@ -104,6 +115,10 @@ struct rke_meeting {
 	uint32_t signature;
 };
 
+/* cpu_id inside rk_vfork_begin() and rk_vfork_end() of librseqkit; in an early adopter's area the second one. */
+#define RKE_CPU_ID_BRACKET (-3)
+#define RKE_CPU_ID_REGISTRATION_FAILED (-2)
+
 #define RKE_MEETING_ADDRESS 0x1ec000UL
 #define RKE_MEETING_BLOCK 1
 #define RKE_MEETING_EARLY 2
@@ -114,7 +129,8 @@ enum rke_owner {
 	RKE_OWNER_LIBC = 1,   /* the C library */
 	RKE_OWNER_SELF = 2,   /* this header or librseqkit, in the libc's unused area or in librseqkit's */
 	RKE_OWNER_EARLY = 3,  /* whoever was first by the public TLS protocol, in __rseq_abi */
-	RKE_OWNER_FOREIGN = 4 /* somebody with a private area or another signature; not usable by others */
+	RKE_OWNER_FOREIGN = 4, /* somebody with a private area or another signature; not usable by others */
+	RKE_OWNER_LIBRSEQ = 5  /* librseq, for the threads that ask it to */
 };
 
 /* Where the area is. */
@@ -124,7 +140,8 @@ enum rke_place {
 	RKE_EARLY = 2,   /* __rseq_abi */
 	RKE_SPARE = 3,   /* the libc's, left alone by it */
 	RKE_RSEQKIT = 4, /* librseqkit's thread block */
-	RKE_NOWHERE = 5
+	RKE_NOWHERE = 5,
+	RKE_LIBRSEQ = 6  /* librseq's, registered by it alone */
 };
 
 /* What holds for the process. */
@@ -144,12 +161,16 @@ extern "C" {
  */
 extern long rke_libc_syscall(long number, ...) __asm__("syscall");
 extern int rke_libc_getcpu(void) __asm__("sched_getcpu");
-#ifdef RKE_EARLY_SYMBOLS
+#ifdef RKE_TLS_OFFSETS
 extern __thread struct rke_area rke_symbol_area __asm__("__rseq_abi")
 	__attribute__((__weak__, __tls_model__("initial-exec")));
 extern __thread uint32_t rke_symbol_count __asm__("__rseq_refcount")
 	__attribute__((__weak__, __tls_model__("initial-exec")));
 #endif
+
+/* librseq's: where its area is, and -1 before it knows. Data, so weak references do no harm. */
+extern ptrdiff_t rke_librseq_offset __asm__("rseq_offset") __attribute__((__weak__));
+extern unsigned int rke_librseq_size __asm__("rseq_size") __attribute__((__weak__));
 
 /*
  * Built against a libc that has them, its symbols are referenced strongly, by its own declarations: with clang, lld,
@@ -298,16 +319,78 @@ RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 	return offset == 0;
 }
 
-/* The distance of __rseq_abi from the thread pointer; 0 if this module can't see one. */
+#ifdef RKE_TLS_DESCRIPTORS
+/*
+ * What a reference to a TLS symbol became. In a shared library `word` is the descriptor's address: two words, of which
+ * the second is the offset if the symbol is in static TLS, 0 if there is no such symbol, and else an address of the
+ * dynamic linker's own. Offsets are negative on x86-64 and small on arm64, addresses are neither. Nothing is called: that
+ * may allocate. In an executable the linker made it the offset itself. 0 for a symbol that can't be used.
+ */
+RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
+{
+	intptr_t offset;
+
+	if (is_offset)
+		return rke_is_undefined(word) ? 0 : word;
+	offset = ((const intptr_t *)word)[1];
+#ifdef __x86_64__
+	return offset < 0 ? offset : 0;
+#else
+	return offset < 0x10000 ? offset : 0;
+#endif
+}
+
+#ifdef __x86_64__
+#define RKE_OFFSET_OF(symbol, offset)                                                                                  \
+	do {                                                                                                           \
+		intptr_t word_;                                                                                        \
+		__asm__(".weak " symbol "\n\tleaq " symbol "@tlsdesc(%%rip), %%rax" : "=a"(word_));                    \
+		(offset) = rke_offset_by_descriptor(word_, word_ <= 0);                                                \
+	} while (0)
+#else
+/* The linker turns the load of the descriptor's function into something else, and then x1 stays 0. */
+#define RKE_OFFSET_OF(symbol, offset)                                                                                  \
+	do {                                                                                                           \
+		register intptr_t word_ __asm__("x0");                                                                 \
+		register intptr_t function_ __asm__("x1") = 0;                                                         \
+		__asm__(".weak " symbol "\n\t"                                                                         \
+			"adrp x0, :tlsdesc:" symbol "\n\t"                                                             \
+			"ldr x1, [x0, #:tlsdesc_lo12:" symbol "]\n\t"                                                  \
+			"add x0, x0, #:tlsdesc_lo12:" symbol                                                           \
+			: "=&r"(word_), "+r"(function_));                                                              \
+		(offset) = rke_offset_by_descriptor(word_, function_ == 0);                                            \
+	} while (0)
+#endif
+#endif
+
+/* The distance of __rseq_abi from the thread pointer; 0 if this module can't see one in static TLS. */
 RKE_FUNCTION ptrdiff_t rke_offset_of_area(void)
 {
-#ifdef RKE_EARLY_SYMBOLS
-	ptrdiff_t offset = rke_offset_of(&rke_symbol_area);
+	ptrdiff_t offset = 0;
 
-	return rke_is_undefined(offset) ? 0 : offset;
-#else
-	return 0;
+#if defined(RKE_TLS_DESCRIPTORS)
+	RKE_OFFSET_OF("__rseq_abi", offset);
+#elif defined(RKE_TLS_OFFSETS)
+	offset = rke_offset_of(&rke_symbol_area);
+	if (rke_is_undefined(offset))
+		offset = 0;
 #endif
+	return offset;
+}
+
+/* The same of __rseq_refcount. */
+RKE_FUNCTION ptrdiff_t rke_offset_of_count(void)
+{
+	ptrdiff_t offset = 0;
+
+#if defined(RKE_TLS_DESCRIPTORS)
+	RKE_OFFSET_OF("__rseq_refcount", offset);
+#elif defined(RKE_TLS_OFFSETS)
+	offset = rke_offset_of(&rke_symbol_count);
+	if (rke_is_undefined(offset))
+		offset = 0;
+#endif
+	return offset;
 }
 
 /*
@@ -330,13 +413,27 @@ RKE_FUNCTION int rke_early_area(ptrdiff_t *offset)
 /* The calling thread's __rseq_refcount, or NULL where there is none. */
 RKE_FUNCTION volatile uint32_t *rke_early_users(void)
 {
-#ifdef RKE_EARLY_SYMBOLS
-	ptrdiff_t offset = rke_offset_of(&rke_symbol_count);
+	ptrdiff_t offset = rke_offset_of_count();
 
-	return rke_is_undefined(offset) ? NULL : (volatile uint32_t *)(void *)(rke_thread_pointer() + offset);
-#else
-	return NULL;
-#endif
+	return offset == 0 ? NULL : (volatile uint32_t *)(void *)(rke_thread_pointer() + offset);
+}
+
+/*
+ * Is librseq loaded, where this module can see it? Before its own constructor where its area is isn't known: 0. By
+ * asking for the addresses the compiler can't know them not to be null.
+ */
+RKE_FUNCTION int rke_librseq_area(ptrdiff_t *offset)
+{
+	ptrdiff_t *where = &rke_librseq_offset;
+	unsigned int *size = &rke_librseq_size;
+
+	__asm__("" : "+r"(where), "+r"(size));
+	*offset = 0;
+	if (where == NULL || size == NULL)
+		return 0;
+	if (*(volatile unsigned int *)size != (unsigned int)-1)
+		*offset = *(volatile ptrdiff_t *)where;
+	return 1;
 }
 
 /*
@@ -366,7 +463,7 @@ RKE_FUNCTION int rke_is_spare(volatile struct rke_area *area)
 {
 	int32_t cpu = (int32_t)area->cpu_id;
 
-	return cpu == -1 || cpu == -2 ||
+	return cpu == -1 || cpu == RKE_CPU_ID_REGISTRATION_FAILED || cpu == RKE_CPU_ID_BRACKET ||
 	       (cpu >= 0 && (rke_kernel_registered_at(area, RKE_AREA_LENGTH) || rke_kernel_has_registration() < 0));
 }
 
@@ -387,7 +484,7 @@ RKE_FUNCTION int rke_look_for_meeting(struct rke_meeting *meeting)
 RKE_FUNCTION intptr_t rke_decide(void)
 {
 	struct rke_meeting meeting;
-	ptrdiff_t libc, early;
+	ptrdiff_t libc, early, librseq;
 	int registers, has_area = rke_libc_area(&libc, &registers), meets;
 
 	if (RKE_SIGNATURE == 0)
@@ -400,6 +497,8 @@ RKE_FUNCTION intptr_t rke_decide(void)
 		return (ptrdiff_t)meeting.offset * 8 + (meeting.kind == RKE_MEETING_EARLY ? RKE_EARLY : RKE_RSEQKIT);
 	if (rke_early_area(&early))
 		return early * 8 + RKE_EARLY;
+	if (rke_librseq_area(&librseq))
+		return librseq != 0 ? librseq * 8 + RKE_LIBRSEQ : (intptr_t)RKE_NOWHERE;
 	return has_area && rke_is_spare(rke_area_at(libc)) ? libc * 8 + RKE_SPARE : (intptr_t)RKE_NOWHERE;
 }
 
@@ -453,6 +552,18 @@ RKE_FUNCTION int rke_attach(volatile struct rke_area *area, uint32_t length)
 	return r;
 }
 
+/*
+ * Is the thread between rk_vfork_begin() and rk_vfork_end() of a librseqkit? In an adopter's area the same value says
+ * that the adopter's own attempt failed, and then the kernel tells us why, too.
+ */
+RKE_FUNCTION int rke_is_bracketed(enum rke_place place, volatile struct rke_area *area)
+{
+	int32_t cpu = (int32_t)area->cpu_id;
+
+	return cpu == RKE_CPU_ID_BRACKET || (place == RKE_EARLY && cpu == RKE_CPU_ID_REGISTRATION_FAILED &&
+					     rke_kernel_has_registration() == 0);
+}
+
 /* The length to register with. The libc's own length is known to it alone: either of two. */
 RKE_FUNCTION uint32_t rke_length(enum rke_place place, volatile struct rke_area *area)
 {
@@ -489,19 +600,19 @@ RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE]
  * by each thread that wants rseq, and each time after an unregister; the answer is worth keeping where it is an error.
  *
  * Returns 0, or a negative errno, and then nothing has changed:
- *   -ENOTSUP    there is no area to share in this process, or none that could be unregistered in time (see above);
- *               looked for again each time
+ *   -ENOTSUP    there is no area to share in this process, or none that could be unregistered in time (see above), or
+ *               librseq hasn't registered this thread; looked for again each time
  *   -ENOSYS     no such system call: old kernel, emulator, seccomp
  *   -EPERM      the system call is refused: seccomp
  *   -EBUSY      this or another thread was registered on somebody's private area; stays so
  *   -EACCES     the area was registered with another signature, so an abort would be fatal; stays so
- *   -EAGAIN     a vfork child, which runs on its parent's area
+ *   -EAGAIN     a vfork child, which runs on its parent's area, or between rk_vfork_begin() and rk_vfork_end()
  *   -ESRCH      the libc registers threads, and this one isn't
  *   -EINVAL     the kernel doesn't accept the area
  *   -EOVERFLOW  2^32 - 1 users
  *   or what rt_sigprocmask or get_robust_list say, if a filter refuses them
  * Context: any thread; signal handler; after fork (the child goes on with what its parent had); a vfork child is
- * refused. Not between rk_vfork_begin() and rk_vfork_end().
+ * refused.
  * Cost: a few ns in a thread that is registered, where there is no count; else two to five system calls, about 1 us.
  */
 RKE_FUNCTION int rke_thread_register(void)
@@ -521,8 +632,12 @@ RKE_FUNCTION int rke_thread_register(void)
 	r = rke_kernel_is_vfork_child();
 	if (r != 0)
 		return r < 0 ? r : -EAGAIN;
+	if (rke_is_bracketed(place, area))
+		return -EAGAIN;
 	if (place == RKE_LIBC && !rke_is_registered(area))
 		return -ESRCH;
+	if (place == RKE_LIBRSEQ)
+		return rke_is_registered(area) ? 0 : -ENOTSUP;
 #ifndef __GLIBC__
 	if (users == NULL && !rke_is_registered(area))
 		return -ENOTSUP;
@@ -622,7 +737,10 @@ RKE_FUNCTION enum rke_owner rke_thread_owner(void)
 
 	if (rke_thread_area() == NULL)
 		return __atomic_load_n(&rke_facts()->error, __ATOMIC_RELAXED) < 0 ? RKE_OWNER_FOREIGN : RKE_OWNER_NONE;
-	return place == RKE_LIBC ? RKE_OWNER_LIBC : place == RKE_EARLY ? RKE_OWNER_EARLY : RKE_OWNER_SELF;
+	return place == RKE_LIBC    ? RKE_OWNER_LIBC :
+	       place == RKE_EARLY   ? RKE_OWNER_EARLY :
+	       place == RKE_LIBRSEQ ? RKE_OWNER_LIBRSEQ :
+				      RKE_OWNER_SELF;
 }
 
 #endif /* RSEQKIT_EMBED_H */

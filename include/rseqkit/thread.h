@@ -13,14 +13,16 @@
 #define RSEQKIT_THREAD_H
 
 #include <rseqkit/abi.h>
+#include <sys/types.h>
 
 /* Who made, and alone may undo, the registration of a thread's area. Numbers are ABI. */
 enum rk_owner {
-	RK_OWNER_NONE = 0,   /* nobody; rk_thread_reason() says why */
-	RK_OWNER_LIBC = 1,   /* the C library */
-	RK_OWNER_SELF = 2,   /* this library, in the libc's unused area or in its own */
-	RK_OWNER_EARLY = 3,  /* a component that follows the public TLS protocol, __rseq_abi; shared with it */
-	RK_OWNER_FOREIGN = 4 /* a component with a private area, or with another signature; not usable by others */
+	RK_OWNER_NONE = 0,    /* nobody; rk_thread_reason() says why */
+	RK_OWNER_LIBC = 1,    /* the C library */
+	RK_OWNER_SELF = 2,    /* this library, in the libc's unused area or in its own */
+	RK_OWNER_EARLY = 3,   /* a component that follows the public TLS protocol, __rseq_abi; shared with it */
+	RK_OWNER_FOREIGN = 4, /* a component with a private area, or with another signature; not usable by others */
+	RK_OWNER_LIBRSEQ = 5  /* librseq, for the threads that ask it to; used by us, never registered by us */
 };
 
 /* Why a thread has no rseq. Numbers are ABI. */
@@ -38,7 +40,9 @@ enum rk_reason {
 	RK_REASON_RENDEZVOUS = 10,  /* copies of this library can't agree: no memory file, or their address is taken */
 	RK_REASON_EXITING = 11,     /* this thread is about to end, and the C library reuses its memory early (musl) */
 	RK_REASON_LATE = 12,        /* a late dlopen brought this library, and the libc has no static TLS then (musl) */
-	RK_REASON_UNWATCHED = 13    /* its end can't be seen, and the C library reuses its memory early (musl) */
+	RK_REASON_UNWATCHED = 13,   /* its end can't be seen, and the C library reuses its memory early (musl) */
+	RK_REASON_STRANGER = 14,    /* a component that registers threads itself is loaded: we register none */
+	RK_REASON_TOLD = 15         /* the program was started with RSEQKIT_AREA=others: we register none */
 };
 
 /* Facts of the process, for display; see rk_process_query(). */
@@ -82,7 +86,8 @@ RK_API int rk_process_init(void);
  * System calls, once per thread and only where the libc doesn't register: get_robust_list (with musl gettid, and
  * getpid) and rseq; rt_sigprocmask where an early adopter counts its users.
  * Returns 0, or a negative errno, the same one until something changes: -ENOSYS (RK_REASON_NO_KERNEL,
- * RK_REASON_NO_PORT), -EPERM (RK_REASON_BLOCKED), -EBUSY (RK_REASON_FOREIGN), -EACCES (RK_REASON_SIGNATURE), -EAGAIN
+ * RK_REASON_NO_PORT), -EPERM (RK_REASON_BLOCKED), -EBUSY (RK_REASON_FOREIGN,
+ * RK_REASON_STRANGER), -ECANCELED (RK_REASON_TOLD), -EACCES (RK_REASON_SIGNATURE), -EAGAIN
  * (RK_REASON_VFORK), -EINVAL (RK_REASON_AREA), -ESRCH (RK_REASON_LIBC_GAVE_UP), -EADDRINUSE
  * (RK_REASON_RENDEZVOUS), -ESHUTDOWN (RK_REASON_EXITING), -ENOTSUP (RK_REASON_LATE, RK_REASON_UNWATCHED).
  * Context: any thread; signal handler; after fork; vfork child: refused, unless the parent is registered: then it
@@ -133,24 +138,55 @@ RK_API int rk_process_query(struct rk_process_info *info, size_t size);
  * Brackets a vfork (or clone with CLONE_VM and without own TLS) whose child does more than exec or _exit.
  *
  * Such a child runs unregistered on its parent's TLS, whose area still claims the parent's CPU: an operation there
- * would run unprotected. Inside the bracket the thread is unregistered, so operations, of the child and of signal
- * handlers alike, take their fallback. Only the parent calls rk_vfork_end(). Calls nest. Without the bracket
- * operations in the child are forbidden; a child of a thread that isn't registered is recognised and refused. The
- * same holds for a thread of clone(2) that was given no TLS of its own. Create no threads inside: a libc that
- * registers threads does so only if their creator is registered.
+ * would run unprotected. Inside the bracket the thread is unregistered and its area closed, so operations, of the
+ * child and of signal handlers alike, take their fallback. Only the parent calls rk_vfork_end(). Calls nest. Without
+ * the bracket operations in the child are forbidden; a child of a thread that isn't registered is recognised and
+ * refused. The same holds for a thread of clone(2) that was given no TLS of its own. Create no threads inside: a libc
+ * that registers threads does so only if their creator is registered.
  *
  *	rk_vfork_begin();
  *	pid = vfork();
  *	if (pid == 0) { ...; execv(...); _exit(127); }
  *	rk_vfork_end();
  *
- * Returns 0; rk_vfork_begin(): -ENOTSUP when the registration can't be undone because its length isn't known,
- * -EOVERFLOW at 255 nested brackets; rk_vfork_end(): -EINVAL without a begin, or the negative errno of the
- * registration.
+ * A closed area (RK_CPU_ID_BRACKET) is respected by every copy of this library, by embed.h, and by an adopter that
+ * knows the public protocol, as tcmalloc does. What remains: a component that knows neither, or that has an area of
+ * its own, and registers the thread between the begin and vfork() or in the child. It breaks the bracket: the child's
+ * operations in that area then run under the parent's CPU number, and updates of per-CPU data may be lost. So nothing
+ * of theirs may be called there, malloc() of such an allocator included; rk_vfork_run() sees to that as far as it can
+ * be done. rk_vfork_end() registers the thread in any case, and says that it happened.
+ *
+ * Returns 0; rk_vfork_begin(): -ENOTSUP when the registration can't be undone, -EBUSY when others made it again each
+ * time, -EOVERFLOW at 255 nested brackets; rk_vfork_end(): -EINVAL without a begin, -ECANCELED when the bracket was
+ * broken (the thread is registered all the same), or the negative errno of the registration.
  * Context: any thread; signal handler; after fork. Cost: one rseq system call each, about 0.12 us.
  */
 RK_API int rk_vfork_begin(void);
 RK_API int rk_vfork_end(void);
+
+/*
+ * Runs child(arg, signals) in a vfork child, inside a bracket, with all signals blocked, and nothing called in between.
+ * The child's return value is its exit status, if it doesn't exec. Just before exec it calls rk_vfork_unblock(signals),
+ * which gives it back the signals that the caller had unblocked; before that no handler runs in it. What it stores to
+ * memory, the caller sees.
+ *
+ *	static int child(void *arg, const void *signals)
+ *	{
+ *		...
+ *		rk_vfork_unblock(signals);
+ *		execv(...);
+ *		return 127;
+ *	}
+ *
+ * Returns 0 with the child's process id in *pid once the child has called exec or ended; -ECANCELED, with the id, when
+ * the bracket was broken all the same; or, with -1 in *pid and no child, -EINVAL when child or pid is NULL, the negative
+ * errno of vfork (-EAGAIN, -ENOMEM) or rt_sigprocmask, or that of rk_vfork_begin(). It has the caller wait for the
+ * child, as after any vfork, with waitpid().
+ * Context: as rk_vfork_begin(). Cost: four system calls besides vfork.
+ */
+typedef int rk_vfork_child(void *arg, const void *signals);
+RK_API int rk_vfork_run(rk_vfork_child *child, void *arg, pid_t *pid);
+RK_API void rk_vfork_unblock(const void *signals);
 
 /* Names for people, static storage; "unknown" for other values. Context: any. */
 RK_API const char *rk_owner_name(enum rk_owner owner);

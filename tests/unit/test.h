@@ -110,7 +110,6 @@ static inline const volatile struct rk_area *area_here(void)
 	return rk_area_at(process_info().offset);
 }
 
-#ifndef __GLIBC__
 struct unregistered {
 	void *(*run)(void *);
 	void *arg;
@@ -125,32 +124,19 @@ static inline void *start_unregistered(void *arg)
 	syscall(SYS_rseq, area_here(), process_info().length, 1, RK_SIGNATURE);
 	return start.run(start.arg);
 }
-#endif
 
 /*
- * Starts a thread that nobody has registered. Where the libc leaves its area alone, it still registers the threads
- * that a registered thread creates (it looks at its creator's cpu_id); so the creator isn't, for that moment.
- * With musl this library registers every thread before its start routine.
+ * Starts a thread that nobody has registered. A libc that leaves its area alone still registers the threads that a
+ * registered thread creates, and where areas are ours this library registers every thread before its start routine.
  */
 static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), void *arg)
 {
-#ifdef __GLIBC__
-	int r = rk_vfork_begin();
-
-	if (r == 0) {
-		r = pthread_create(thread, NULL, run, arg);
-		if (rk_vfork_end() != 0)
-			abort();
-	}
-	return r;
-#else
 	struct unregistered *start = malloc(sizeof(*start));
 
 	if (start == NULL)
 		abort();
 	*start = (struct unregistered){run, arg};
 	return pthread_create(thread, NULL, start_unregistered, start);
-#endif
 }
 
 /* Skips a test, with its reason for the report: see tests/tap. */
