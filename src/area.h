@@ -42,7 +42,7 @@ static inline volatile struct rk_area *rk_area_of(const struct rk_process *proce
 #define SET_ONCE(word, value)                                                                                          \
 	do {                                                                                                           \
 		__typeof__(word) zero_ = 0, value_ = (value);                                                          \
-		if (value_ != 0)                                                                                       \
+		if (value_ != 0 && __atomic_load_n(&(word), __ATOMIC_RELAXED) == 0)                                    \
 			__atomic_compare_exchange_n(&(word), &zero_, value_, false, __ATOMIC_ACQ_REL,                  \
 						    __ATOMIC_ACQUIRE);                                                 \
 	} while (0)

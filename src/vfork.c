@@ -54,6 +54,37 @@ static uint8_t unregister(const struct rk_process *p, volatile struct rk_area *a
 	return 0;
 }
 
+/* Raw, because the libc's sigprocmask leaves two signals of its own unblocked. */
+static int set_signals(const void *signals, void *before)
+{
+	return (int)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, signals, before, RK_SIGSET_SIZE);
+}
+
+static int block_signals(void *before)
+{
+	unsigned char all[RK_SIGSET_SIZE];
+
+	for (size_t i = 0; i < sizeof(all); i++)
+		all[i] = 0xff;
+	return set_signals(all, before);
+}
+
+/*
+ * A CPU number in the area of a thread that isn't registered: what a child of a broken bracket left there. With signals
+ * blocked, because a stranger's handler could register the thread between the look and the store, on the same CPU.
+ */
+static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t mark)
+{
+	unsigned char before[RK_SIGSET_SIZE];
+	bool done;
+
+	if (rk_kernel_has_registration() != 0 || block_signals(before) < 0)
+		return false;
+	done = rk_kernel_has_registration() == 0 && exchange(area, cpu, mark);
+	(void)set_signals(before, NULL);
+	return done;
+}
+
 /* Leaves the thread unregistered and its area closed. Returns 0 or a negative errno. */
 static int close_area(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
 {
@@ -62,56 +93,61 @@ static int close_area(const struct rk_process *p, struct rk_thread_state *state,
 	for (int i = 0; i < ATTEMPTS_MAX; i++) {
 		int32_t cpu = (int32_t)area->cpu_id;
 		uint8_t restore = 0;
+		bool closed;
 
 		if (cpu == mark)
 			return 0; /* by a handler, or in a bracket that another copy opened */
-		if (cpu >= 0) {
+		if (cpu >= 0)
 			restore = unregister(p, area);
-			WRITE(state->restore, READ(state->restore) | restore);
-		}
-		/* What isn't registered and names a CPU is what a child of a broken bracket left there. */
-		if (cpu >= 0 && restore == 0 && rk_kernel_has_registration() != 0) {
-			if ((int32_t)area->cpu_id >= 0)
-				return -ENOTSUP;
+		WRITE(state->restore, READ(state->restore) | restore);
+		if (restore != 0)
 			continue;
-		}
-		if (restore == 0 && exchange(area, cpu, mark)) {
+		closed = cpu >= 0 ? close_leftover(area, cpu, mark) : exchange(area, cpu, mark);
+		if (closed) {
 			WRITE(state->restore, READ(state->restore) | RESTORE_MARK);
 			return 0;
 		}
+		/* Nobody changed it meanwhile: it is registered, and can't be undone. */
+		if (cpu >= 0 && (int32_t)area->cpu_id >= 0 && rk_kernel_has_registration() != 0)
+			return -ENOTSUP;
 	}
 	return -EBUSY;
 }
 
-/* Registers the thread as it was, or only takes the mark away. */
-static int open_area(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
+/* Registers the thread as it was. */
+static int register_again(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
 {
 	uint32_t length = owed & RESTORE_FULL_LENGTH ? p->feature_size :
 			  p->length != 0	     ? p->length :
 						       RK_AREA_LENGTH_ORIGINAL;
-	int r = 0;
+	int r = rk_sys_rseq(area, length, 0, RK_SIGNATURE);
+	int32_t cpu = (int32_t)area->cpu_id;
 
-	if (owed & (RESTORE_REGISTRATION | RESTORE_FULL_LENGTH)) {
-		r = rk_sys_rseq(area, length, 0, RK_SIGNATURE);
-		if (r == 0 || r == -EBUSY)
-			return 0;
-	}
-	(void)exchange(area, mark_of(p), RK_CPU_ID_UNINITIALIZED);
+	if (r == 0 || r == -EBUSY)
+		return 0;
+	/* Not registered here: neither the mark nor a CPU number is true any more. */
+	if (cpu == mark_of(p) || cpu >= 0)
+		(void)exchange(area, cpu, RK_CPU_ID_UNINITIALIZED);
 	return r;
 }
 
 /*
- * Somebody registered the thread inside the bracket. If that was the child, its registration is gone, and what names a
- * CPU here is the child's leftover: the thread is registered in any case.
+ * The end of the outermost bracket. If somebody registered the thread meanwhile it may have been the child, whose
+ * registration is gone, and what names a CPU here is the child's leftover: the thread is registered in any case.
  */
-static int repair(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
+static int open_area(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
 {
-	int r = open_area(p, area, owed | (owed & RESTORE_FULL_LENGTH ? 0 : RESTORE_REGISTRATION));
-	int32_t cpu = (int32_t)area->cpu_id;
+	int32_t mark = mark_of(p);
+	bool broken = (int32_t)area->cpu_id != mark;
+	int r = 0;
 
-	if (r < 0 && cpu >= 0)
-		(void)exchange(area, cpu, RK_CPU_ID_UNINITIALIZED);
-	return -ECANCELED;
+	if (!broken && (owed & (RESTORE_REGISTRATION | RESTORE_FULL_LENGTH)) == 0) {
+		broken = (owed & RESTORE_MARK) && !exchange(area, mark, RK_CPU_ID_UNINITIALIZED);
+		if (!broken)
+			return 0;
+	}
+	r = register_again(p, area, owed);
+	return broken ? -ECANCELED : r;
 }
 
 int rk_vfork_begin(void)
@@ -161,15 +197,10 @@ int rk_vfork_end(void)
 	 */
 	WRITE(state->restore, 0);
 	WRITE(state->vfork, 0);
-	if (broken)
-		return repair(p, area, owed);
-	return owed != 0 ? open_area(p, area, owed) : 0;
-}
-
-/* Raw, because the libc's sigprocmask leaves two signals of its own unblocked. */
-static int set_signals(const void *signals, void *before)
-{
-	return (int)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, signals, before, RK_SIGSET_SIZE);
+	/* A handler in between, in whose nested bracket somebody registered the thread, had to close the area again. */
+	owed |= READ(state->restore);
+	WRITE(state->restore, 0);
+	return open_area(p, area, owed);
 }
 
 void rk_vfork_unblock(const void *signals)
@@ -177,19 +208,19 @@ void rk_vfork_unblock(const void *signals)
 	(void)set_signals(signals, NULL);
 }
 
-int rk_vfork_run(rk_vfork_child *child, void *arg, pid_t *pid)
+int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 {
-	unsigned char all[RK_SIGSET_SIZE], before[RK_SIGSET_SIZE];
+	unsigned char before[RK_SIGSET_SIZE];
 	int saved = errno, failed, r, ended;
 	pid_t made;
 
-	if (child == NULL || pid == NULL)
+	if (pid == NULL)
 		return -EINVAL;
 	*pid = -1;
-	for (size_t i = 0; i < sizeof(all); i++)
-		all[i] = 0xff;
+	if (child == NULL)
+		return -EINVAL;
 	/* First, so that no handler's operation, of whatever component, gets between the two and the child. */
-	r = set_signals(all, before);
+	r = block_signals(before);
 	if (r < 0)
 		return r;
 	r = rk_vfork_begin();

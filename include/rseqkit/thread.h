@@ -13,7 +13,6 @@
 #define RSEQKIT_THREAD_H
 
 #include <rseqkit/abi.h>
-#include <sys/types.h>
 
 /* Who made, and alone may undo, the registration of a thread's area. Numbers are ABI. */
 enum rk_owner {
@@ -185,7 +184,7 @@ RK_API int rk_vfork_end(void);
  * Context: as rk_vfork_begin(). Cost: four system calls besides vfork.
  */
 typedef int rk_vfork_child(void *arg, const void *signals);
-RK_API int rk_vfork_run(rk_vfork_child *child, void *arg, pid_t *pid);
+RK_API int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid);
 RK_API void rk_vfork_unblock(const void *signals);
 
 /* Names for people, static storage; "unknown" for other values. Context: any. */

@@ -156,9 +156,13 @@ static int mode;
 
 static int enter(void)
 {
-	bool have = cpu_now() >= 0 || call(0) == 0 || cpu_now() >= 0;
 	int expected = 0;
+	bool have;
 
+	/* An attempt failed: never again. This is also how an area is closed, see RK_CPU_ID_BRACKET. */
+	if (cpu_now() == -2)
+		return 0;
+	have = cpu_now() >= 0 || call(0) == 0 || cpu_now() >= 0;
 	if (__atomic_compare_exchange_n(&mode, &expected, have ? 1 : 2, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return 0;
 	if (expected == 1 && !have)

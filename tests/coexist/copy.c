@@ -21,6 +21,8 @@ const struct copy *copy_of_rseqkit(void)
 		.query = rk_process_query,
 		.vfork_begin = rk_vfork_begin,
 		.vfork_end = rk_vfork_end,
+		.vfork_run = rk_vfork_run,
+		.vfork_unblock = rk_vfork_unblock,
 		.create = rk_counter_create,
 		.add = add,
 		.sum = rk_counter_sum,

@@ -21,6 +21,8 @@ struct copy {
 	int (*query)(struct rk_process_info *info, size_t size);
 	int (*vfork_begin)(void);
 	int (*vfork_end)(void);
+	int (*vfork_run)(rk_vfork_child *child, void *arg, int *pid);
+	void (*vfork_unblock)(const void *signals);
 	int (*create)(struct rk_counter **counter);
 	void (*add)(struct rk_counter *counter, int64_t value); /* inlined in the module */
 	int64_t (*sum)(const struct rk_counter *counter);

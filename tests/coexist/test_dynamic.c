@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Copies, and users of embed.h, that are loaded behind a module whose __rseq_abi is in dynamic TLS and visible to all:
+ * they load, use another area, and count exactly.
+ */
+#include "../unit/test.h"
+#include "load.h"
+
+static void load_dynamic(void)
+{
+	uint32_t (*count)(void);
+	void *handle;
+
+	*(void **)&count = load_function("dynamic.so", GLOBAL, "dynamic_count", &handle);
+	CHECK(count != NULL && count() == UINT32_MAX);
+}
+
+static int copies_load(void)
+{
+	static const char *const modules[] = {"copy-static-a.so", "copy-shared.so"};
+	struct rk_counter *counter;
+
+	load_dynamic();
+	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
+		void *handle;
+		const struct copy *copy = load_copy_of_rseqkit(modules[i], LOCAL, &handle);
+
+		CHECK(copy != NULL && copy->create(&counter) == 0);
+		copy->add(counter, 5);
+		CHECK(copy->sum(counter) == 5 && copy->owner() != RK_OWNER_EARLY);
+		/* What may register threads is a reason to register none, where their starts aren't seen. */
+		CHECK(copy->owner() != RK_OWNER_NONE || copy->reason() == RK_REASON_STRANGER);
+	}
+	return 0;
+}
+
+static int embedded_loads(void)
+{
+	const struct adopter *embedded;
+
+	load_dynamic();
+	embedded = load_adopter("late-embedded.so", LOCAL);
+	CHECK(embedded != NULL && embedded->leave());
+	/* In areas of ours there is none for it, unless a copy has agreed on one. */
+	CHECK(embedded->enter() == (strcmp(getenv("LIBC_AREA"), "true") == 0 ? 0 : -ENOTSUP));
+	return 0;
+}
+
+static void run_one(void **state)
+{
+	int (*body)(void);
+
+	*(void **)&body = *state;
+	assert_int_equal(in_child(body), 0);
+}
+
+#define TEST(body) {.name = #body, .test_func = run_one, .initial_state = (void *)(uintptr_t)(body)}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {TEST(copies_load), TEST(embedded_loads)};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	alarm(60);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

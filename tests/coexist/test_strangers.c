@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Strangers that come first in a worker, and end the process when they meet a thread of ours after that. Where this
+ * library is there from the start, every thread is registered before them, so that they learn it at once (LINKED, in
+ * areas of ours). Where a copy comes late, what modules export tells whether to register anybody.
+ */
+#include "../unit/test.h"
+#include <sched.h>
+#include <threads.h>
+#include "load.h"
+#include "stranger.h"
+
+static int (*stranger)(enum stranger_form form, uint32_t signature);
+
+static void load_stranger(void)
+{
+	void *handle;
+
+	*(void **)&stranger = load_function("stranger.so", LOCAL, "stranger_registers", &handle);
+	CHECK(stranger != NULL);
+}
+
+#ifdef LINKED
+static void *try_stranger(void *arg)
+{
+	CHECK(kernel_says_any() && stranger(STRANGER_MARKED, RK_SIGNATURE) == -EINVAL);
+	return arg;
+}
+
+static int try_stranger_c11(void *arg)
+{
+	(void)try_stranger(arg);
+	return 0;
+}
+
+/* Created here, in another library, by C11, from a thread that is itself new. */
+static void *create_more(void *arg)
+{
+	const struct copy *copy = arg;
+	pthread_t thread;
+	thrd_t c11;
+
+	CHECK(pthread_create(&thread, NULL, try_stranger, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	CHECK(copy->create_thread(&thread, NULL, try_stranger, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	CHECK(thrd_create(&c11, try_stranger_c11, NULL) == thrd_success && thrd_join(c11, NULL) == thrd_success);
+	return NULL;
+}
+
+static int every_thread_is_registered_first(void)
+{
+	const struct copy *copy;
+	pthread_t thread;
+	void *handle;
+
+	load_stranger();
+	copy = load_copy_of_rseqkit("copy-shared.so", LOCAL, &handle);
+	CHECK(copy != NULL);
+	(void)create_more((void *)(uintptr_t)copy);
+	CHECK(pthread_create(&thread, NULL, create_more, (void *)(uintptr_t)copy) == 0 && pthread_join(thread, NULL) == 0);
+	return 0;
+}
+#else
+static volatile bool ended;
+
+static void *wait_for_the_end(void *arg)
+{
+	while (!ended)
+		sched_yield();
+	return arg;
+}
+
+/* What a copy does that comes late, alone or beside another thread. */
+static void check_copy(bool registers)
+{
+	const struct copy *copy;
+	struct rk_counter *counter;
+	void *handle;
+
+	copy = load_copy_of_rseqkit(getenv("COPY"), LOCAL, &handle);
+	CHECK(copy != NULL);
+	CHECK(copy->prepare() == (registers ? 0 : -EBUSY));
+	CHECK(copy->reason() == (registers ? RK_REASON_NONE : RK_REASON_STRANGER));
+	CHECK(kernel_says_any() == registers);
+	CHECK(copy->create(&counter) == 0);
+	copy->add(counter, 7);
+	CHECK(copy->sum(counter) == 7);
+}
+
+static void check_beside_a_thread(bool registers)
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, wait_for_the_end, NULL) == 0);
+	check_copy(registers);
+	ended = true;
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static int nobody_exports_anything(void)
+{
+	load_stranger();
+	check_beside_a_thread(true);
+	return 0;
+}
+
+/* Loaded in a way that nobody else sees, yet it may register threads. */
+static int an_adopter_that_is_not_seen(void)
+{
+	CHECK(load_adopter("late-tagged.so", LOCAL) != NULL);
+	check_beside_a_thread(false);
+	return 0;
+}
+
+/* glibc registers whoever a registered thread creates; in areas of ours late copies don't see threads start. */
+static int an_adopter_in_a_process_with_one_thread(void)
+{
+	CHECK(load_adopter("late-tagged.so", LOCAL) != NULL);
+	check_copy(getenv("RSEQKIT_AREA") == NULL && strcmp(getenv("LIBC_AREA"), "true") == 0);
+	return 0;
+}
+
+static int told_to_leave_it_to_others(void)
+{
+	char area[] = "RSEQKIT_AREA=others", tunable[] = "GLIBC_TUNABLES=glibc.pthread.rseq=0";
+	char *const environment[] = {area, tunable, NULL};
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execle("/proc/self/exe", "told", getenv("MODULES"), getenv("COPY"), NULL, environment);
+		_exit(1);
+	}
+	CHECK(exit_status_of(pid) == 0);
+	return 0;
+}
+
+static int told(char **arguments)
+{
+	const struct copy *copy;
+	void *handle;
+
+	setenv("MODULES", arguments[1], 1);
+	copy = load_copy_of_rseqkit(arguments[2], LOCAL, &handle);
+	CHECK(copy != NULL && copy->prepare() == -ECANCELED && copy->reason() == RK_REASON_TOLD && !kernel_says_any());
+	return 0;
+}
+#endif
+
+static void run_one(void **state)
+{
+	int (*body)(void);
+
+	*(void **)&body = *state;
+	assert_int_equal(in_child(body), 0);
+}
+
+#define TEST(body) {.name = #body, .test_func = run_one, .initial_state = (void *)(uintptr_t)(body)}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+#ifdef LINKED
+		TEST(every_thread_is_registered_first),
+#else
+		TEST(nobody_exports_anything), TEST(an_adopter_that_is_not_seen),
+		TEST(an_adopter_in_a_process_with_one_thread), TEST(told_to_leave_it_to_others),
+#endif
+	};
+
+#ifndef LINKED
+	if (strcmp(argv[0], "told") == 0)
+		return told(argv);
+#endif
+	(void)argc;
+	(void)argv;
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	alarm(240);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
