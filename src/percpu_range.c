@@ -13,8 +13,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <unistd.h>
 #include "cpus.h"
+#include "kernel.h"
 
 int rk_next_index(int index)
 {
@@ -33,19 +33,16 @@ static size_t mapping_size(void)
 
 void *rk_description_new(size_t size)
 {
+	int saved = errno;
 	void *description = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	errno = saved;
 	return description == MAP_FAILED ? NULL : description;
-}
-
-static size_t words_per_set(const struct rk_percpu *pool)
-{
-	return (pool->per_range + BITS - 1) / BITS;
 }
 
 static size_t range_description_size(const struct rk_percpu *pool)
 {
-	return sizeof(struct range) + 2 * words_per_set(pool) * sizeof(unsigned long);
+	return sizeof(struct range) + 3 * rk_words_per_set(pool) * sizeof(unsigned long);
 }
 
 /*
@@ -67,7 +64,7 @@ static int make_template(const struct rk_percpu *pool)
 			 mmap(NULL, RK_STRIDE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) :
 			 MAP_FAILED;
 	if (stride == MAP_FAILED) {
-		(void)close(fd);
+		(void)RK_SYSCALL(SYS_close, fd);
 		return -1;
 	}
 	for (size_t i = 0; i < pool->per_range; i++)
@@ -97,7 +94,7 @@ static int map_strides(const struct rk_percpu *pool, struct range *range)
 		if (map_stride(rk_percpu_slot(range->slot0, i), template) != 0)
 			r = -1;
 	if (template >= 0)
-		(void)close(template);
+		(void)RK_SYSCALL(SYS_close, template);
 	return r;
 }
 
@@ -108,15 +105,19 @@ void rk_range_free(const struct rk_percpu *pool, struct range *range)
 	(void)munmap(range, range_description_size(pool));
 }
 
-struct range *rk_range_new(const struct rk_percpu *pool)
+static struct range *range_new(const struct rk_percpu *pool)
 {
 	struct range *range = rk_description_new(range_description_size(pool));
 	void *mapping;
 
 	if (range == NULL)
 		return NULL;
-	range->used = (unsigned long *)(range + 1);
-	range->reusable = range->used + words_per_set(pool);
+	range->vacant = pool->per_range;
+	range->taken = (unsigned long *)(range + 1);
+	range->used = range->taken + rk_words_per_set(pool);
+	range->written = range->used + rk_words_per_set(pool);
+	if (pool->per_range % BITS != 0)
+		range->taken[pool->per_range / BITS] = ~0UL << (pool->per_range % BITS);
 	mapping = mmap(NULL, mapping_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mapping == MAP_FAILED) {
 		rk_range_free(pool, range);
@@ -135,3 +136,11 @@ struct range *rk_range_new(const struct rk_percpu *pool)
 	return range;
 }
 
+struct range *rk_range_new(const struct rk_percpu *pool)
+{
+	int saved = errno;
+	struct range *range = range_new(pool);
+
+	errno = saved;
+	return range;
+}

@@ -64,7 +64,7 @@ struct rk_thread_state {
 	uint8_t registered; /* this library made this thread's registration */
 	uint8_t restore;    /* rk_vfork_begin() unregistered this thread */
 	uint8_t counted;    /* a user of an early adopter's count is ours */
-	uint8_t locked;     /* inside the lock of per-CPU memory, for a fork in a signal handler */
+	uint8_t reserved;   /* never read */
 	uint8_t armed;      /* the thread's end will undo its registration, where the libc needs that */
 };
 

@@ -9,8 +9,14 @@
  * Contexts. Every function says from where it may be called, in these words:
  *   any thread      at any time in a thread's life, constructors and thread-exit destructors included
  *   signal handler  async-signal-safe: takes no lock, allocates nothing, leaves errno alone
- *   after fork      in the child of fork(), also of a multi-threaded parent
+ *   after fork      in the child of fork(), also of a multi-threaded parent, and of a fork that runs no handlers, like
+ *                   _Fork(), wherever it happened: in a signal handler too, while other threads were anywhere in here
  *   vfork child     between vfork() and exec or _exit; see rk_vfork_begin() in thread.h
+ *
+ * Cancellation. No function here is a cancellation point: a request stays pending. With asynchronous cancellation on
+ * (PTHREAD_CANCEL_ASYNCHRONOUS) operations, registration, queries and sums may be used; functions that create, allocate,
+ * free or destroy may not, for what they were at is lost: address space, an item, a descriptor. But even then nobody
+ * else waits for the thread that was ended there: no function takes a lock.
  */
 #ifndef RSEQKIT_API_H
 #define RSEQKIT_API_H
