@@ -12,7 +12,6 @@
 
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include "cpus.h"
 #include "kernel.h"
 
@@ -46,16 +45,14 @@ static size_t range_description_size(const struct rk_percpu *pool)
 }
 
 /*
- * One stride's worth of items with the initial contents, in a memory file, or -1 where that can't be had. A limit on
- * the size of files would end the process by a signal.
+ * One stride's worth of items with the initial contents, in a memory file, or -1 where that can't be had.
  */
 static int make_template(const struct rk_percpu *pool)
 {
-	struct rlimit limit;
 	char *stride;
 	int fd;
 
-	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < RK_STRIDE)
+	if (!rk_kernel_file_may_have(RK_STRIDE))
 		return -1;
 	fd = memfd_create("rseqkit-initial", MFD_CLOEXEC);
 	if (fd < 0)
