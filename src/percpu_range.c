@@ -70,29 +70,30 @@ static int make_template(const struct rk_percpu *pool)
 	return fd;
 }
 
-/* Only possible CPUs get memory; the holes of a sparse numbering stay inaccessible. */
-static int map_stride(char *stride, int template)
-{
-	if (template < 0)
-		return mprotect(stride, RK_STRIDE, PROT_READ | PROT_WRITE);
-	return mmap(stride, RK_STRIDE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, template, 0) ==
-			       MAP_FAILED ?
-		       -1 :
-		       0;
-}
-
-static int map_strides(const struct rk_percpu *pool, struct range *range)
+/* Where there are initial contents, and memory files, all strides show one. Not accessible yet: see range_new(). */
+static int map_contents(const struct rk_percpu *pool, struct range *range)
 {
 	int template = pool->has_initial ? make_template(pool) : -1;
 	int r = 0;
 
-	range->from_template = template >= 0;
+	if (template < 0)
+		return 0;
+	range->from_template = true;
 	FOR_EACH_INDEX(i)
-		if (map_stride(rk_percpu_slot(range->slot0, i), template) != 0)
+		if (mmap(rk_percpu_slot(range->slot0, i), RK_STRIDE, PROT_NONE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+			 template, 0) == MAP_FAILED)
 			r = -1;
-	if (template >= 0)
-		(void)RK_SYSCALL(SYS_close, template);
+	(void)RK_SYSCALL(SYS_close, template);
 	return r;
+}
+
+/* Only possible CPUs get memory; the holes of a sparse numbering stay inaccessible. */
+static int open_strides(struct range *range)
+{
+	FOR_EACH_INDEX(i)
+		if (mprotect(rk_percpu_slot(range->slot0, i), RK_STRIDE, PROT_READ | PROT_WRITE) != 0)
+			return -1;
+	return 0;
 }
 
 void rk_range_free(const struct rk_percpu *pool, struct range *range)
@@ -106,6 +107,7 @@ static struct range *range_new(const struct rk_percpu *pool)
 {
 	struct range *range = rk_description_new(range_description_size(pool));
 	void *mapping;
+	bool shows_contents;
 
 	if (range == NULL)
 		return NULL;
@@ -122,14 +124,15 @@ static struct range *range_new(const struct rk_percpu *pool)
 	}
 	range->mapping = mapping;
 	range->slot0 = range->mapping + SHARED_INDEXES * RK_STRIDE;
-	/* After mlockall(MCL_FUTURE) all strides would be filled at once. */
+	shows_contents = map_contents(pool, range) == 0;
+	/* After mlockall(MCL_FUTURE) the kernel fills whatever becomes accessible, unless it is told before. */
 	(void)munlock(mapping, mapping_size());
-	if (map_strides(pool, range) != 0) {
+	/* A huge page would span several CPUs' strides, and put them all on the node of the first to write. */
+	(void)madvise(mapping, mapping_size(), MADV_NOHUGEPAGE);
+	if (!shows_contents || open_strides(range) != 0) {
 		rk_range_free(pool, range);
 		return NULL;
 	}
-	/* A huge page would span several CPUs' strides, and put them all on the node of the first to write. */
-	(void)madvise(range->mapping, mapping_size(), MADV_NOHUGEPAGE);
 	return range;
 }
 
