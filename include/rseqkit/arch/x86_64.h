@@ -42,6 +42,11 @@
 	RK_ASM_L(1) ":\n\t"
 #endif
 
+#define RK_ASM_PIN_HERE(here)                                                                                          \
+	"endbr64\n\t"                                                                                                  \
+	"leaq " #here "(%%rip), %%rdi\n\t"                                                                             \
+	"jmp rk_pin_module@PLT\n\t"
+
 #define RK_ASM_SCALE "shlq $" RK_ASM_STR(RK_STRIDE_SHIFT) ", %%rax\n\t"
 
 /* By current CPU: a negative cpu_id means that this thread has no rseq, now. */
