@@ -37,7 +37,7 @@ static bool is_in(const char *text, long size, int *matched)
 
 bool rk_choice_is_own(void)
 {
-	char text[256]; /* a signal handler's stack is short */
+	char text[256] = {0}; /* a signal handler's stack is short */
 	int matched = 0;
 	bool found = false;
 	long fd, size;

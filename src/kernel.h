@@ -94,7 +94,7 @@ static inline bool rk_kernel_file_may_have(uint64_t size)
 {
 	struct {
 		uint64_t now, most;
-	} limit;
+	} limit = {0, 0}; /* MemorySanitizer doesn't know what system calls write; so everywhere here */
 
 	return RK_SYSCALL(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 && limit.now >= size;
 }
