@@ -25,9 +25,22 @@
 #define RK_VERSION_MINOR 1
 #define RK_VERSION_PATCH 0
 
+/* One source for C and C++ has casts as C has them. Of code inside extern "C" g++ doesn't complain; clang is told. */
 #ifdef __cplusplus
+#if __cplusplus < 201103L
+#error "rseqkit needs C++11 or later"
+#endif
+#ifdef __clang__
+#define RK_BEGIN_DECLS                                                                                                 \
+	extern "C" {                                                                                                   \
+	_Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wold-style-cast\"")
+#define RK_END_DECLS                                                                                                   \
+	_Pragma("clang diagnostic pop")                                                                                \
+	}
+#else
 #define RK_BEGIN_DECLS extern "C" {
 #define RK_END_DECLS }
+#endif
 #else
 #define RK_BEGIN_DECLS
 #define RK_END_DECLS
