@@ -46,7 +46,9 @@
 
 /*
  * Sections carry "?" so that an operation inlined into a C++ COMDAT function is kept or dropped with it, and "o"
- * (link order) so that --gc-sections drops exactly the entries of functions that are dropped.
+ * (link order) so that --gc-sections drops exactly the entries of functions that are dropped. Both take the assembler
+ * of binutils 2.35, and 2.36 to link with objects whose tables have no link order; `ld -r` of GNU ld refuses these
+ * beside ours in every version ("both ordered and unordered sections"), while ld.lld -r takes them.
  */
 #define RK_ASM_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, " RK_ASM_L(0) "\n\t"
 
