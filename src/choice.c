@@ -50,7 +50,7 @@ static enum rk_choice find(const char *text, long size, size_t matched[CHOICES])
 
 enum rk_choice rk_choice(void)
 {
-	char text[256]; /* a signal handler's stack is short */
+	char text[256] = {0}; /* a signal handler's stack is short */
 	size_t matched[CHOICES] = {0};
 	enum rk_choice choice = RK_CHOICE_NONE;
 	long fd, size;

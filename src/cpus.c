@@ -97,7 +97,7 @@ int rk_cpus_parse(const char *text, struct rk_cpus *cpus)
 static int read_list(struct rk_cpus *cpus)
 {
 	struct parser p;
-	char text[128];
+	char text[128] = {0};
 	long r, fd = RK_SYSCALL(SYS_openat, AT_FDCWD, "/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <rseqkit/abi.h>
@@ -90,6 +91,19 @@ static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 static inline bool rk_kernel_can_read(const void *address)
 {
 	return RK_SYSCALL(SYS_rt_sigprocmask, -1, address, NULL, RK_SIGSET_SIZE) == -EINVAL;
+}
+
+/*
+ * May a file of this size be written? Beyond the process's limit the kernel doesn't only refuse, but ends the process by
+ * a signal, SIGXFSZ. Where the limit isn't known, no.
+ */
+static inline bool rk_kernel_file_may_have(uint64_t size)
+{
+	struct {
+		uint64_t now, most;
+	} limit = {0, 0}; /* MemorySanitizer doesn't know what system calls write; so everywhere here */
+
+	return RK_SYSCALL(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 && limit.now >= size;
 }
 
 /*

@@ -2,70 +2,41 @@
 /*
  * percpu.c - pools of per-CPU items over ranges of address space (percpu_range.c; the picture is in percpu.h).
  *
- * One lock serves all pools: creating and freeing are rare, and one lock is what fork handlers can hold, so that a
- * child never inherits it taken.
+ * The invariant: there is no lock. Whatever pools share changes by one atomic instruction at a time, and every state
+ * in between is a valid one. So a thread may end, and a child be forked, anywhere in here, also by a signal handler
+ * and without handlers of fork, and nobody ever waits: what was about to be created or freed there is lost, no more.
+ *
+ *   taken   used         the item
+ *     0      0           may be handed out
+ *     1      0           on its way: somebody prepares it, or fills it as it is freed; or failed its poison check
+ *     1      1           handed out
  */
 #define _GNU_SOURCE
 #include <rseqkit/percpu.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "area.h"
 #include "percpu_range.h"
 #include "process.h"
 
 #define ALIGNMENT_MAX 4096
 #define POISON 0xa5
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* `locked` is set for longer than the lock is held, so that a signal handler that forks never finds the reverse. */
-static void take_lock(void)
+static unsigned long bit_of(size_t number)
 {
-	WRITE(rk_block.state.locked, 1);
-	(void)pthread_mutex_lock(&lock);
+	return 1UL << (number % BITS);
 }
 
-static void drop_lock(void)
+/* Both return whether the bit was set. What was done to an item before it is cleared is seen by who sets it. */
+static bool set_bit(unsigned long *set, size_t number)
 {
-	(void)pthread_mutex_unlock(&lock);
-	WRITE(rk_block.state.locked, 0);
+	return __atomic_fetch_or(&set[number / BITS], bit_of(number), __ATOMIC_ACQ_REL) & bit_of(number);
 }
 
-#define FORKED_INSIDE 2
-
-/* A fork in a signal handler that interrupted the holder of the lock must not wait for it. */
-static void before_fork(void)
+static bool clear_bit(unsigned long *set, size_t number)
 {
-	if (READ(rk_block.state.locked))
-		WRITE(rk_block.state.locked, READ(rk_block.state.locked) | FORKED_INSIDE);
-	else
-		take_lock();
-}
-
-static void after_fork(void)
-{
-	if (READ(rk_block.state.locked) & FORKED_INSIDE)
-		WRITE(rk_block.state.locked, READ(rk_block.state.locked) & ~FORKED_INSIDE);
-	else
-		drop_lock();
-}
-
-__attribute__((__constructor__)) static void hold_lock_over_fork(void)
-{
-	(void)pthread_atfork(before_fork, after_fork, after_fork);
-}
-
-static bool get_bit(const unsigned long *set, size_t i)
-{
-	return set[i / BITS] >> (i % BITS) & 1;
-}
-
-static void flip_bit(unsigned long *set, size_t i)
-{
-	set[i / BITS] ^= 1UL << (i % BITS);
+	return __atomic_fetch_and(&set[number / BITS], ~bit_of(number), __ATOMIC_ACQ_REL) & bit_of(number);
 }
 
 static size_t pool_size(const struct rk_percpu_options *options)
@@ -119,16 +90,20 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *opt
 	return 0;
 }
 
+static bool has_used_items(const struct rk_percpu *pool)
+{
+	for (struct range *range = pool->ranges; range != NULL; range = range->next)
+		for (size_t word = 0; word < rk_words_per_set(pool); word++)
+			if (__atomic_load_n(&range->used[word], __ATOMIC_ACQUIRE) != 0)
+				return true;
+	return false;
+}
+
 int rk_percpu_destroy(struct rk_percpu *pool)
 {
-	bool busy;
-
 	if (pool == NULL)
 		return 0;
-	take_lock();
-	busy = pool->live > 0;
-	drop_lock();
-	if (busy)
+	if (has_used_items(pool))
 		return -EBUSY;
 	pool_free(pool);
 	return 0;
@@ -169,68 +144,99 @@ static void reset(const struct rk_percpu *pool, char *item)
 	}
 }
 
-/* An item that was given back; its number, with the lock held. There is one. */
-static size_t take_reusable(struct range *range)
+/*
+ * Takes an item of the range that may be handed out. False if there is none. Where to look first is a guess of the
+ * latest callers, and `vacant` no less than what there is.
+ */
+static bool take(const struct rk_percpu *pool, struct range *range, size_t *number)
 {
-	size_t word = 0, number;
+	size_t words = rk_words_per_set(pool), first = __atomic_load_n(&range->first, __ATOMIC_RELAXED);
 
-	while (range->reusable[word] == 0)
-		word++;
-	number = word * BITS + (size_t)__builtin_ctzl(range->reusable[word]);
-	flip_bit(range->reusable, number);
-	range->reusable_count--;
-	return number;
+	if (__atomic_load_n(&range->vacant, __ATOMIC_RELAXED) == 0)
+		return false;
+	for (size_t i = 0; i < words; i++) {
+		size_t word = first + i < words ? first + i : first + i - words;
+		unsigned long taken = __atomic_load_n(&range->taken[word], __ATOMIC_RELAXED);
+
+		for (; ~taken != 0; taken = __atomic_load_n(&range->taken[word], __ATOMIC_RELAXED)) {
+			*number = word * BITS + (size_t)__builtin_ctzl(~taken);
+			if (set_bit(range->taken, *number))
+				continue; /* another thread was faster */
+			__atomic_fetch_sub(&range->vacant, 1, __ATOMIC_RELAXED);
+			if (word != first)
+				__atomic_store_n(&range->first, word, __ATOMIC_RELAXED);
+			return true;
+		}
+	}
+	return false;
 }
 
-static int alloc_locked(struct rk_percpu *pool, char **item)
+static void give_back(struct range *range, size_t number)
 {
-	struct range *range = pool->ranges;
-	size_t number;
+	if (number / BITS < __atomic_load_n(&range->first, __ATOMIC_RELAXED))
+		__atomic_store_n(&range->first, number / BITS, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&range->vacant, 1, __ATOMIC_RELAXED);
+	(void)clear_bit(range->taken, number);
+}
 
-	while (range != NULL && range->reusable_count == 0 && range->fresh == pool->per_range)
-		range = range->next;
-	if (range == NULL) {
-		range = rk_range_new(pool);
-		if (range == NULL)
-			return -ENOMEM;
-		range->next = pool->ranges;
-		pool->ranges = range;
-	}
-	if (range->reusable_count > 0) {
-		number = take_reusable(range);
-		*item = range->slot0 + number * pool->spacing;
-		if ((pool->flags & RK_PERCPU_DEBUG) && !is_poisoned(pool, *item))
-			return -EUCLEAN;
-		reset(pool, *item);
-	} else {
-		number = range->fresh++;
-		*item = range->slot0 + number * pool->spacing;
-		if (pool->has_initial && !range->from_template)
-			reset(pool, *item);
-	}
-	flip_bit(range->used, number);
-	pool->live++;
-	return 0;
+/* One range more, unless somebody else is faster. False without memory. */
+static bool extend(struct rk_percpu *pool, struct range *newest)
+{
+	struct range *range = rk_range_new(pool);
+
+	if (range == NULL)
+		return __atomic_load_n(&pool->ranges, __ATOMIC_RELAXED) != newest;
+	range->next = newest;
+	if (!__atomic_compare_exchange_n(&pool->ranges, &newest, range, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		rk_range_free(pool, range);
+	return true;
+}
+
+/* An item on its way out: the range that it is in, or NULL without memory. */
+static struct range *take_anywhere(struct rk_percpu *pool, size_t *number)
+{
+	struct range *newest;
+
+	do {
+		newest = __atomic_load_n(&pool->ranges, __ATOMIC_ACQUIRE);
+		for (struct range *range = newest; range != NULL; range = range->next)
+			if (take(pool, range, number))
+				return range;
+	} while (extend(pool, newest));
+	return NULL;
 }
 
 int rk_percpu_alloc(struct rk_percpu *pool, void **item)
 {
-	char *allocated = NULL;
-	int r;
+	struct range *range;
+	size_t number;
+	char *taken;
 
 	if (pool == NULL || item == NULL)
 		return -EINVAL;
-	take_lock();
-	r = alloc_locked(pool, &allocated);
-	drop_lock();
-	*item = r == 0 ? allocated : NULL;
-	return r;
+	*item = NULL;
+	range = take_anywhere(pool, &number);
+	if (range == NULL)
+		return -ENOMEM;
+	taken = range->slot0 + number * pool->spacing;
+	if (set_bit(range->written, number)) {
+		if ((pool->flags & RK_PERCPU_DEBUG) && !is_poisoned(pool, taken))
+			return -EUCLEAN;
+		reset(pool, taken);
+	} else if (pool->has_initial && !range->from_template) {
+		reset(pool, taken);
+	}
+	(void)set_bit(range->used, number);
+	*item = taken;
+	return 0;
 }
 
 /* The range that has `item` as a slot 0, and its number there. */
 static struct range *find(const struct rk_percpu *pool, const char *item, size_t *number)
 {
-	for (struct range *range = pool->ranges; range != NULL; range = range->next) {
+	struct range *range = __atomic_load_n(&pool->ranges, __ATOMIC_ACQUIRE);
+
+	for (; range != NULL; range = range->next) {
 		size_t offset = (size_t)((uintptr_t)item - (uintptr_t)range->slot0);
 
 		if ((uintptr_t)item < (uintptr_t)range->slot0 || offset % pool->spacing != 0)
@@ -246,23 +252,16 @@ int rk_percpu_free(struct rk_percpu *pool, void *item)
 {
 	struct range *range;
 	size_t number;
-	int r = -EINVAL;
 
 	if (item == NULL)
 		return 0;
 	if (pool == NULL)
 		return -EINVAL;
-	take_lock();
 	range = find(pool, item, &number);
-	if (range != NULL && get_bit(range->used, number)) {
-		if (pool->flags & RK_PERCPU_DEBUG)
-			poison(pool, item);
-		flip_bit(range->used, number);
-		flip_bit(range->reusable, number);
-		range->reusable_count++;
-		pool->live--;
-		r = 0;
-	}
-	drop_lock();
-	return r;
+	if (range == NULL || !clear_bit(range->used, number))
+		return -EINVAL;
+	if (pool->flags & RK_PERCPU_DEBUG)
+		poison(pool, item);
+	give_back(range, number);
+	return 0;
 }

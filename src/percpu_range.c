@@ -12,9 +12,8 @@
 
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
 #include "cpus.h"
+#include "kernel.h"
 
 int rk_next_index(int index)
 {
@@ -33,32 +32,27 @@ static size_t mapping_size(void)
 
 void *rk_description_new(size_t size)
 {
+	int saved = errno;
 	void *description = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	errno = saved;
 	return description == MAP_FAILED ? NULL : description;
-}
-
-static size_t words_per_set(const struct rk_percpu *pool)
-{
-	return (pool->per_range + BITS - 1) / BITS;
 }
 
 static size_t range_description_size(const struct rk_percpu *pool)
 {
-	return sizeof(struct range) + 2 * words_per_set(pool) * sizeof(unsigned long);
+	return sizeof(struct range) + 3 * rk_words_per_set(pool) * sizeof(unsigned long);
 }
 
 /*
- * One stride's worth of items with the initial contents, in a memory file, or -1 where that can't be had. A limit on
- * the size of files would end the process by a signal.
+ * One stride's worth of items with the initial contents, in a memory file, or -1 where that can't be had.
  */
 static int make_template(const struct rk_percpu *pool)
 {
-	struct rlimit limit;
 	char *stride;
 	int fd;
 
-	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < RK_STRIDE)
+	if (!rk_kernel_file_may_have(RK_STRIDE))
 		return -1;
 	fd = memfd_create("rseqkit-initial", MFD_CLOEXEC);
 	if (fd < 0)
@@ -67,7 +61,7 @@ static int make_template(const struct rk_percpu *pool)
 			 mmap(NULL, RK_STRIDE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) :
 			 MAP_FAILED;
 	if (stride == MAP_FAILED) {
-		(void)close(fd);
+		(void)RK_SYSCALL(SYS_close, fd);
 		return -1;
 	}
 	for (size_t i = 0; i < pool->per_range; i++)
@@ -76,29 +70,30 @@ static int make_template(const struct rk_percpu *pool)
 	return fd;
 }
 
-/* Only possible CPUs get memory; the holes of a sparse numbering stay inaccessible. */
-static int map_stride(char *stride, int template)
-{
-	if (template < 0)
-		return mprotect(stride, RK_STRIDE, PROT_READ | PROT_WRITE);
-	return mmap(stride, RK_STRIDE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, template, 0) ==
-			       MAP_FAILED ?
-		       -1 :
-		       0;
-}
-
-static int map_strides(const struct rk_percpu *pool, struct range *range)
+/* Where there are initial contents, and memory files, all strides show one. Not accessible yet: see range_new(). */
+static int map_contents(const struct rk_percpu *pool, struct range *range)
 {
 	int template = pool->has_initial ? make_template(pool) : -1;
 	int r = 0;
 
-	range->from_template = template >= 0;
+	if (template < 0)
+		return 0;
+	range->from_template = true;
 	FOR_EACH_INDEX(i)
-		if (map_stride(rk_percpu_slot(range->slot0, i), template) != 0)
+		if (mmap(rk_percpu_slot(range->slot0, i), RK_STRIDE, PROT_NONE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+			 template, 0) == MAP_FAILED)
 			r = -1;
-	if (template >= 0)
-		(void)close(template);
+	(void)RK_SYSCALL(SYS_close, template);
 	return r;
+}
+
+/* Only possible CPUs get memory; the holes of a sparse numbering stay inaccessible. */
+static int open_strides(struct range *range)
+{
+	FOR_EACH_INDEX(i)
+		if (mprotect(rk_percpu_slot(range->slot0, i), RK_STRIDE, PROT_READ | PROT_WRITE) != 0)
+			return -1;
+	return 0;
 }
 
 void rk_range_free(const struct rk_percpu *pool, struct range *range)
@@ -108,15 +103,20 @@ void rk_range_free(const struct rk_percpu *pool, struct range *range)
 	(void)munmap(range, range_description_size(pool));
 }
 
-struct range *rk_range_new(const struct rk_percpu *pool)
+static struct range *range_new(const struct rk_percpu *pool)
 {
 	struct range *range = rk_description_new(range_description_size(pool));
 	void *mapping;
+	bool shows_contents;
 
 	if (range == NULL)
 		return NULL;
-	range->used = (unsigned long *)(range + 1);
-	range->reusable = range->used + words_per_set(pool);
+	range->vacant = pool->per_range;
+	range->taken = (unsigned long *)(range + 1);
+	range->used = range->taken + rk_words_per_set(pool);
+	range->written = range->used + rk_words_per_set(pool);
+	if (pool->per_range % BITS != 0)
+		range->taken[pool->per_range / BITS] = ~0UL << (pool->per_range % BITS);
 	mapping = mmap(NULL, mapping_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mapping == MAP_FAILED) {
 		rk_range_free(pool, range);
@@ -124,14 +124,23 @@ struct range *rk_range_new(const struct rk_percpu *pool)
 	}
 	range->mapping = mapping;
 	range->slot0 = range->mapping + SHARED_INDEXES * RK_STRIDE;
-	/* After mlockall(MCL_FUTURE) all strides would be filled at once. */
+	shows_contents = map_contents(pool, range) == 0;
+	/* After mlockall(MCL_FUTURE) the kernel fills whatever becomes accessible, unless it is told before. */
 	(void)munlock(mapping, mapping_size());
-	if (map_strides(pool, range) != 0) {
+	/* A huge page would span several CPUs' strides, and put them all on the node of the first to write. */
+	(void)madvise(mapping, mapping_size(), MADV_NOHUGEPAGE);
+	if (!shows_contents || open_strides(range) != 0) {
 		rk_range_free(pool, range);
 		return NULL;
 	}
-	/* A huge page would span several CPUs' strides, and put them all on the node of the first to write. */
-	(void)madvise(range->mapping, mapping_size(), MADV_NOHUGEPAGE);
 	return range;
 }
 
+struct range *rk_range_new(const struct rk_percpu *pool)
+{
+	int saved = errno;
+	struct range *range = range_new(pool);
+
+	errno = saved;
+	return range;
+}

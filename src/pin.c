@@ -5,16 +5,20 @@
  * A module's memory is still used by the kernel after the module's last instruction: its TLS holds the registered
  * area where the libc has none, and a thread's rseq_cs may go on pointing to a descriptor in it until that thread is
  * preempted the next time, when the kernel reads it. A copy may sit in a plugin that its program unloads, so the copy
- * sees to it itself. On musl nothing is ever unloaded, and a dlopen here would hide from rk_block_is_static() that
+ * sees to it itself. So does a module that has nothing but inlined operations: their first brings a constructor along,
+ * which calls rk_pin_module() (arch/section.h). On musl nothing is ever unloaded, and a dlopen here would hide from rk_block_is_static() that
  * other modules were loaded at start.
  */
 #define _GNU_SOURCE
 #include "pin.h"
 
+#include <rseqkit/ops.h>
+
 #include <dlfcn.h>
 #include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include "kernel.h"
 
 /*
  * Weak, and dlopen by name: a static program has nothing to unload, and a reference to dlopen would make every static
@@ -25,6 +29,11 @@
 
 #ifndef __GLIBC__
 void rk_pin_this_module(void) {}
+
+void rk_pin_module(const void *here)
+{
+	(void)here;
+}
 #else
 /* This very module's, made by the linker; a static program may have none. */
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((__weak__, __visibility__("hidden")));
@@ -41,17 +50,34 @@ static bool stays_loaded(void)
 	return false;
 }
 
+/* Is that the program itself? It has no name that dlopen() would find it under, and stays anyway. */
+static bool is_program(const Dl_info *module)
+{
+	Dl_info program;
+
+	return dladdr((const void *)rk_auxiliary(AT_PHDR), &program) != 0 && program.dli_fbase == module->dli_fbase;
+}
+
+void rk_pin_module(const void *here)
+{
+	void *(*open_module)(const char *, int);
+	int saved = errno;
+	Dl_info info;
+
+	if (dlsym == NULL || dladdr == NULL || dladdr(here, &info) == 0 || info.dli_fname == NULL || is_program(&info))
+		return;
+	*(void **)&open_module = dlsym(RTLD_DEFAULT, "dlopen");
+	/* By its own name, as it is loaded already. */
+	if (open_module != NULL)
+		(void)open_module(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+	errno = saved;
+}
+
 void rk_pin_this_module(void)
 {
 	static const char here; /* something of this very module, whatever symbols are bound to */
-	void *(*open_module)(const char *, int);
-	Dl_info info;
 
-	if (stays_loaded() || dlsym == NULL || dladdr == NULL || dladdr(&here, &info) == 0 || info.dli_fname == NULL)
-		return;
-	*(void **)&open_module = dlsym(RTLD_DEFAULT, "dlopen");
-	/* By its own name, as it is loaded already; for the program itself that fails, and doesn't matter. */
-	if (open_module != NULL)
-		(void)open_module(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+	if (!stays_loaded())
+		rk_pin_module(&here);
 }
 #endif

@@ -54,9 +54,11 @@ static int read_page(struct rk_rendezvous *meeting)
 /* Maps a page with our offer, unless there is one. Returns 0, -EEXIST if there is, or another negative errno. */
 static int publish(const struct rk_rendezvous *offer)
 {
-	long fd = RK_SYSCALL(SYS_memfd_create, "rseqkit-rendezvous", MFD_CLOEXEC);
-	long mapped;
+	long fd, mapped;
 
+	if (!rk_kernel_file_may_have(sizeof(*offer)))
+		return -EFBIG;
+	fd = RK_SYSCALL(SYS_memfd_create, "rseqkit-rendezvous", MFD_CLOEXEC);
 	if (fd < 0)
 		return (int)fd;
 	mapped = RK_SYSCALL(SYS_write, (int)fd, offer, sizeof(*offer));

@@ -9,8 +9,14 @@
  * Contexts. Every function says from where it may be called, in these words:
  *   any thread      at any time in a thread's life, constructors and thread-exit destructors included
  *   signal handler  async-signal-safe: takes no lock, allocates nothing, leaves errno alone
- *   after fork      in the child of fork(), also of a multi-threaded parent
+ *   after fork      in the child of fork(), also of a multi-threaded parent, and of a fork that runs no handlers, like
+ *                   _Fork(), wherever it happened: in a signal handler too, while other threads were anywhere in here
  *   vfork child     between vfork() and exec or _exit; see rk_vfork_begin() in thread.h
+ *
+ * Cancellation. No function here is a cancellation point: a request stays pending. With asynchronous cancellation on
+ * (PTHREAD_CANCEL_ASYNCHRONOUS) operations, registration, queries and sums may be used; functions that create, allocate,
+ * free or destroy may not, for what they were at is lost: address space, an item, a descriptor. But even then nobody
+ * else waits for the thread that was ended there: no function takes a lock.
  */
 #ifndef RSEQKIT_API_H
 #define RSEQKIT_API_H
@@ -19,9 +25,22 @@
 #define RK_VERSION_MINOR 1
 #define RK_VERSION_PATCH 0
 
+/* One source for C and C++ has casts as C has them. Of code inside extern "C" g++ doesn't complain; clang is told. */
 #ifdef __cplusplus
+#if __cplusplus < 201103L
+#error "rseqkit needs C++11 or later"
+#endif
+#ifdef __clang__
+#define RK_BEGIN_DECLS                                                                                                 \
+	extern "C" {                                                                                                   \
+	_Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wold-style-cast\"")
+#define RK_END_DECLS                                                                                                   \
+	_Pragma("clang diagnostic pop")                                                                                \
+	}
+#else
 #define RK_BEGIN_DECLS extern "C" {
 #define RK_END_DECLS }
+#endif
 #else
 #define RK_BEGIN_DECLS
 #define RK_END_DECLS

@@ -31,7 +31,8 @@
  *   that end with _release store with release order, for others that read the slot with acquire (arch/aarch64.h).
  *
  * A module with inlined operations must not be unloaded while threads that ran them live: a thread's area may go on
- * naming a section until its next preemption. Link such a plugin with -Wl,-z,nodelete; pkg-config's flags do that.
+ * naming a section until its next preemption. So one that is compiled with -fPIC pins itself when it is loaded, see
+ * rk_pin_module(); with RK_NO_PIN defined it doesn't, which is for modules that are linked with -Wl,-z,nodelete.
  *
  * RK_ABORTED asks for a repetition. It is also the answer when the operation has just registered its thread. Bound
  * the repetitions: a debugger that single-steps aborts for ever. Structures (counter.h) do all this for you.
@@ -77,6 +78,15 @@ static inline __attribute__((__unused__)) enum rk_result rk_not_done(enum rk_res
 		__builtin_unreachable();
 	return outcome;
 }
+
+/*
+ * Keeps the module that has something at `here` from being unloaded, which for it means: dlclose() has no effect. The
+ * operations call this by themselves, once per module. Without effect on the program itself, on musl, where nothing is
+ * ever unloaded, and in static programs.
+ *
+ * Context: any thread; a constructor too; not a signal handler. Cost: a microsecond.
+ */
+RK_API void rk_pin_module(const void *here);
 
 #define RK_OP_INDEX_CPU 1
 #define RK_OP_INDEX_CID 2

@@ -52,6 +52,7 @@ RK_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *va
 	RK_SECTION(RK_ASM_EXIT(leave),
 		   RK_OP_SLOT RK_ASM_COMMIT_LOAD(value),
 		   RK_LIST(RK_OP_INPUTS, RK_IN(value)), RK_USES_SLOT, leave);
+	RK_WRITTEN(value);
 	return RK_DONE;
 aborted:
 	return RK_ABORTED;
@@ -104,6 +105,7 @@ RK_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdi
 		   RK_OP_SLOT RK_ASM_LOAD RK_ASM_IF_LOADED(end, unequal) RK_ASM_KEEP(node) RK_ASM_LOAD_THROUGH(next)
 		   RK_ASM_COMMIT_LOADED,
 		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(end), RK_IN(node), RK_IN(next)), RK_USES_LOADED, leave, unequal);
+	RK_WRITTEN(node);
 	return RK_DONE;
 unequal:
 	return RK_UNEQUAL;

@@ -104,6 +104,7 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *node
 	RK_SECTION(RK_ASM_EXIT(leave),
 		   RK_OP_SLOT RK_ASM_LOAD RK_ASM_KEEP(link) RK_OP_COMMIT_STORE(node),
 		   RK_LIST(RK_OP_INPUTS, RK_IN(node), RK_IN(link)), RK_USES_LOADED, leave);
+	RK_WRITTEN(link);
 	return RK_DONE;
 aborted:
 	return RK_ABORTED;

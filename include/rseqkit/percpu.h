@@ -59,7 +59,7 @@ RK_API int rk_cpus_next(int after);
  * Creates a pool. Its address space comes in ranges of RK_STRIDE bytes per index, one more whenever one is full.
  *
  * Returns 0 and the pool in *pool; -EINVAL for options out of range or flags unknown; -ENOMEM.
- * Context: any thread; after fork; not a signal handler (it takes a lock and allocates). Cost: microseconds.
+ * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: microseconds.
  */
 RK_API int rk_percpu_create(struct rk_percpu **pool, const struct rk_percpu_options *options);
 
@@ -72,7 +72,9 @@ RK_API int rk_percpu_create(struct rk_percpu **pool, const struct rk_percpu_opti
 RK_API int rk_percpu_destroy(struct rk_percpu *pool);
 
 /*
- * Allocates an item: every slot of it, the shared ones too, holds the initial contents.
+ * Allocates an item: every slot of it, the shared ones too, holds the initial contents. An item that is being
+ * allocated or freed during a fork by another thread, or by the code that a forking signal handler interrupted, is
+ * lost to the child.
  *
  * Returns 0 and the address of slot 0 in *item; -EINVAL when pool or item is NULL; -ENOMEM; -EUCLEAN with
  * RK_PERCPU_DEBUG when the item that would be handed out was written to after it was freed: it stays out of use.

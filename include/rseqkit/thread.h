@@ -62,17 +62,28 @@ RK_BEGIN_DECLS
 /*
  * Decides where the area is, reads which CPUs are possible, and prepares the calling thread. Runs by itself at
  * process start, but for the list of CPUs; to be called by a program that installs a seccomp filter, before it does.
- * With it and rk_thread_prepare() done, operations make no system call. Creating and destroying structures makes
- * mmap, mprotect, munlock, munmap and madvise, for pools with initial contents getrlimit, memfd_create, ftruncate and
- * close too, and futex where threads contend. With musl a registered thread's end makes rseq and rt_sigprocmask.
+ * With it and rk_thread_prepare() done, operations make no system call.
  *
  * Where the libc has an area but leaves it alone, the environment that the program was started with may ask for areas
  * of this library's own instead, which can be longer: RSEQKIT_AREA=own, see rseqkit(7).
  *
- * System calls: rseq (at most 8), get_robust_list (with musl gettid, getpid); where the libc doesn't register
- * rt_sigprocmask; where it leaves its area alone openat, read, close; where it has none, or there is an early adopter,
- * or such a choice, memfd_create, write, mmap, close; for the list of CPUs openat, read, close or, where /sys isn't
- * there, sched_getaffinity. Idempotent.
+ * System calls of the whole library. Each of these situations is tested under a filter that kills for any other
+ * (tests/coexist/test_filter.c).
+ *   deciding              rseq (at most 8)
+ *     the list of CPUs    openat, read, close; where /sys isn't there sched_getaffinity
+ *     libc registers not  get_robust_list (with musl gettid, getpid), rt_sigprocmask
+ *     its area is spare   openat, read, close: the environment
+ *     areas of our own, or an early adopter: prlimit64, memfd_create, write, mmap, close; munmap in emulators
+ *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count
+ *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu
+ *   the bracket of vfork  rseq
+ *   creating, allocating, destroying      mmap, mprotect, munlock, madvise, munmap
+ *     with initial contents               prlimit64, memfd_create, ftruncate, close, too
+ *   a thread's end        with musl, if it was registered: rseq, rt_sigprocmask
+ * What the libc calls by another name counts under the kernel's: on 32-bit machines mmap2, ftruncate64. Refused
+ * instead of killed, each of these costs no more than what it was for.
+ *
+ * Idempotent.
  * Returns 0, or the negative errno of rk_thread_prepare().
  * Context: any thread; after fork; not a vfork child; not a signal handler. Cost: microseconds once, then
  * nanoseconds.

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "../unit/test.h"
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/rseq.h>
 #include <sys/time.h>
 #include "load.h"
@@ -277,6 +278,20 @@ static int address_taken(int protection)
 	return 0;
 }
 
+/* A page has to be a file, and a file larger than the limit on those ends the process by a signal. */
+static int no_files(int limit)
+{
+	struct rlimit most = {(rlim_t)limit, (rlim_t)limit};
+
+	CHECK(setrlimit(RLIMIT_FSIZE, &most) == 0);
+	load_copy(module(0), LOCAL);
+	CHECK(copies[0]->prepare() == -EADDRINUSE);
+	CHECK(copies[0]->reason() == RK_REASON_RENDEZVOUS);
+	copies[0]->add(counters[0], 7);
+	CHECK(copies[0]->sum(counters[0]) == 7);
+	return 0;
+}
+
 static void rendezvous_taken(void **state)
 {
 	(void)state;
@@ -286,6 +301,8 @@ static void rendezvous_taken(void **state)
 		SKIP("a preloaded copy was there before");
 	assert_int_equal(in_child_with(address_taken, PROT_READ), 0);
 	assert_int_equal(in_child_with(address_taken, PROT_NONE), 0);
+	assert_int_equal(in_child_with(no_files, 0), 0);
+	assert_int_equal(in_child_with(no_files, 20), 0);
 }
 
 static __thread char private_area[32] __attribute__((__aligned__(32)));

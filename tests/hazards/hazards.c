@@ -51,6 +51,8 @@ static const struct row {
 	 "modules sections ./a%.so", 0},
 	{"dlclose of a module with inlined operations only: without the cure, SIGSEGV", LIBC | OFF, CRASHED,
 	 "modules sections ./unloadable.so", 0},
+	{"dlclose of a module with inlined operations only: with it, the constructor that they bring, it stays", LIBC | OFF,
+	 RIGHT, "modules sections ./pinned.so", 0},
 	{"dlclose of a module with inlined operations only: with it, pkg-config's -z nodelete, it stays", LIBC | OFF,
 	 RIGHT, "modules sections ./nodelete.so", 0},
 

@@ -186,7 +186,8 @@ static int without_address_space(void)
 	if (rk_percpu_create(&pool, &options) != 0)
 		return 1;
 	setrlimit(RLIMIT_AS, &none);
-	if (rk_percpu_alloc(pool, &item) != -ENOMEM || item != NULL)
+	errno = 0;
+	if (rk_percpu_alloc(pool, &item) != -ENOMEM || item != NULL || errno != 0)
 		return 2;
 	return rk_percpu_destroy(pool) == 0 ? 0 : 3;
 }

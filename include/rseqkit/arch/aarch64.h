@@ -48,6 +48,11 @@
 	"str x16, [x17, #8]\n"                                                                                         \
 	RK_ASM_L(1) ":\n\t"
 
+#define RK_ASM_PIN_HERE(here)                                                                                          \
+	"hint #34\n\t" /* a landing pad, where branch targets are enforced */                                         \
+	"adr x0, " #here "\n\t"                                                                                        \
+	"b rk_pin_module\n\t"
+
 #define RK_ASM_SCALE "add x16, %x[base], x16, lsl #" RK_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
 
 /* By current CPU: a negative cpu_id means that this thread has no rseq, now. */

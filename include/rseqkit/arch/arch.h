@@ -23,6 +23,19 @@
 #define RK_NO_SECTIONS 1
 #endif
 
+/* What a section wrote to the caller's memory; MemorySanitizer can't see into assembly either, and is told. */
+#define RK_WRITTEN(pointer) ((void)0)
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#undef RK_WRITTEN
+#define RK_WRITTEN(pointer) __msan_unpoison((pointer), sizeof(*(pointer)))
+#ifdef __cplusplus
+extern "C"
+#endif
+void __msan_unpoison(const volatile void *memory, __SIZE_TYPE__ size); /* of <sanitizer/msan_interface.h> */
+#endif
+#endif
+
 /* One macro argument with commas in it, for the lists of RK_SECTION. */
 #define RK_LIST(...) __VA_ARGS__
 

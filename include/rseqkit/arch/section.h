@@ -4,6 +4,7 @@
  * debuggers and binary tools read, and the statement that holds it. A port (arch.h) includes this and adds:
  *
  *   RK_ASM_BEGIN      stores the descriptor into the area, which activates the section; the start label follows at once
+ *   RK_ASM_PIN_HERE   calls rk_pin_module() with the label's address, as a function's last deed
  *   RK_ASM_ABORT      the abort handler, out of line, behind its signature
  *   RK_ASM_INDEX_*    load the index, leave if the thread has no rseq, find the index's slot
  *
@@ -45,11 +46,35 @@
 
 /*
  * Sections carry "?" so that an operation inlined into a C++ COMDAT function is kept or dropped with it, and "o"
- * (link order) so that --gc-sections drops exactly the entries of functions that are dropped.
+ * (link order) so that --gc-sections drops exactly the entries of functions that are dropped. Both take the assembler
+ * of binutils 2.35, and 2.36 to link with objects whose tables have no link order; `ld -r` of GNU ld refuses these
+ * beside ours in every version ("both ordered and unordered sections"), while ld.lld -r takes them.
  */
 #define RK_ASM_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, " RK_ASM_L(0) "\n\t"
 
+/*
+ * A module must not be unloaded while a thread's area may name a section in it, so it pins itself (pin.c): by one
+ * constructor, which the first operation in a file brings along, and of which a module keeps one. What is compiled
+ * for an executable needs none, nor does a module that defines RK_NO_PIN because it is linked with -z nodelete.
+ */
+#if defined(__PIC__) && !defined(__PIE__) && defined(__GLIBC__) && !defined(RK_NO_PIN)
+#define RK_ASM_PIN                                                                                                     \
+	".ifndef .Lrk_pin\n\t"                                                                                         \
+	".pushsection .text.rk_pin, \"axG\", @progbits, rk_pin, comdat\n\t"                                            \
+	".balign 16\n"                                                                                                 \
+	".Lrk_pin:\n\t" RK_ASM_PIN_HERE(.Lrk_pin)                                                                      \
+	".popsection\n\t"                                                                                             \
+	".pushsection .init_array, \"awG\", @init_array, rk_pin, comdat\n\t"                                           \
+	".balign 8\n\t"                                                                                               \
+	".quad .Lrk_pin\n\t"                                                                                          \
+	".popsection\n\t"                                                                                             \
+	".endif\n\t"
+#else
+#define RK_ASM_PIN
+#endif
+
 #define RK_ASM_TABLE                                                                                                   \
+	RK_ASM_PIN                                                                                                     \
 	RK_ASM_L(0) ":\n\t"                                                                                            \
 	RK_ASM_SECTION("__rseq_cs")                                                                                    \
 	".balign 32\n\t"                                                                                               \

@@ -2,8 +2,14 @@
 /*
  * x86_64.h - the port to x86-64: see section.h for what each primitive is.
  *
- * The index is in rax, what was loaded in rcx, and copies take rdx, rsi and rdi besides. %fs is applied inside the
+ * The index is in rax, what was loaded in rcx, and copies take rsi and rdi besides. %fs is applied inside the
  * section, so a fiber that moved to another thread between two operations keeps no stale area.
+ *
+ * Instructions are written twice, {AT&T|Intel}: with -masm=intel compilers print operands in the other form, and no
+ * macro tells which it is.
+ *
+ * A section takes up to 12 of 15 registers (rk_at_copy_if_equal), and a frame pointer is one. Where -ffixed-REGISTER
+ * leaves fewer, compilers speak of impossible constraints.
  *
  * The form of each primitive is the fastest of those that were tried (bench/METHOD.md says how). What a section costs
  * at least are its two stores, to the area and to the slot. AMD's Zen 4 commits stores to two cache lines in two
@@ -25,7 +31,12 @@
 
 #define RK_USES_SLOT "rax"
 #define RK_USES_LOADED "rax", "rcx"
-#define RK_USES_COPY "rax", "rcx", "rdx", "rsi", "rdi"
+#define RK_USES_COPY "rax", "rcx", "rsi", "rdi"
+
+/* One instruction in both forms; and one whose last or first operand is a place, which has two forms itself. */
+#define RK_ASM_X(att, intel) "{" att "|" intel "}\n\t"
+#define RK_ASM_TO(verb, from, place) "{" verb "q " from ", |" verb " qword ptr }" place "{|, " from "}"
+#define RK_ASM_FROM(verb, place, to) "{" verb "q |" verb " " to ", }" place "{, %%" to "|}\n\t"
 
 /*
  * The store of the descriptor activates the section; the start label follows at once, or a preemption in between
@@ -33,57 +44,62 @@
  */
 #if !defined(__PIC__) && !defined(__PIE__) && defined(__code_model_small__)
 #define RK_ASM_BEGIN                                                                                                   \
-	"movq $" RK_ASM_L(3) ", %%fs:8(%[area])\n\t"                                                                   \
+	RK_ASM_X("movq $" RK_ASM_L(3) ", %%fs:8(%[area])", "mov qword ptr fs:[%[area]+8], offset " RK_ASM_L(3))        \
 	RK_ASM_L(1) ":\n\t"
 #else
 #define RK_ASM_BEGIN                                                                                                   \
-	"leaq " RK_ASM_L(3) "(%%rip), %%rax\n\t"                                                                       \
-	"movq %%rax, %%fs:8(%[area])\n\t"                                                                              \
+	RK_ASM_X("leaq " RK_ASM_L(3) "(%%rip), %%rax", "lea rax, [rip+" RK_ASM_L(3) "]")                               \
+	RK_ASM_X("movq %%rax, %%fs:8(%[area])", "mov qword ptr fs:[%[area]+8], rax")                                   \
 	RK_ASM_L(1) ":\n\t"
 #endif
 
-#define RK_ASM_SCALE "shlq $" RK_ASM_STR(RK_STRIDE_SHIFT) ", %%rax\n\t"
+#define RK_ASM_PIN_HERE(here)                                                                                          \
+	"endbr64\n\t"                                                                                                  \
+	RK_ASM_X("leaq " #here "(%%rip), %%rdi", "lea rdi, [rip+" #here "]")                                           \
+	"jmp rk_pin_module@PLT\n\t"
+
+#define RK_ASM_SCALE RK_ASM_X("shlq $" RK_ASM_STR(RK_STRIDE_SHIFT) ", %%rax", "shl rax, " RK_ASM_STR(RK_STRIDE_SHIFT))
 
 /* By current CPU: a negative cpu_id means that this thread has no rseq, now. */
 #define RK_ASM_INDEX_CPU                                                                                               \
-	"movl %%fs:4(%[area]), %%eax\n\t"                                                                              \
-	"testl %%eax, %%eax\n\t"                                                                                       \
+	RK_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                   \
+	RK_ASM_X("testl %%eax, %%eax", "test eax, eax")                                                                \
 	"js %l[leave]\n\t"                                                                                             \
 	RK_ASM_SCALE
 
 /* By concurrency id: mm_cid of an unregistered thread reads 0, so the sign of cpu_id is tested as well. */
 #define RK_ASM_INDEX_CID                                                                                               \
-	"cmpl $0, %%fs:4(%[area])\n\t"                                                                                 \
+	RK_ASM_X("cmpl $0, %%fs:4(%[area])", "cmp dword ptr fs:[%[area]+4], 0")                                        \
 	"js %l[leave]\n\t"                                                                                             \
-	"movl %%fs:24(%[area]), %%eax\n\t"                                                                             \
+	RK_ASM_X("movl %%fs:24(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+24]")                                 \
 	RK_ASM_SCALE
 
 /* By explicit CPU, which the caller has checked not to be negative: an unregistered thread is on no CPU. */
 #define RK_ASM_INDEX_AT                                                                                                \
-	"movl %%fs:4(%[area]), %%eax\n\t"                                                                              \
-	"cmpl %[cpu], %%eax\n\t"                                                                                       \
+	RK_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                   \
+	RK_ASM_X("cmpl %[cpu], %%eax", "cmp eax, %[cpu]")                                                              \
 	"jne %l[leave]\n\t"                                                                                            \
 	RK_ASM_SCALE
 
 /* Places. An offset from the slot is added to the base outside of the section, RK_IN_OFFSET: so both are alike. */
-#define RK_ASM_AT(offset) "(%[" #offset "],%%rax)"
+#define RK_ASM_AT(offset) "{(%[" #offset "],%%rax)|[%[" #offset "]+rax]}"
 #define RK_ASM_SLOT RK_ASM_AT(base)
 
 #define RK_ASM_FOLLOW(label)                                                                                           \
-	"movq " RK_ASM_SLOT ", %%rax\n\t"                                                                              \
-	"testq %%rax, %%rax\n\t"                                                                                       \
+	RK_ASM_FROM("mov", RK_ASM_SLOT, "rax")                                                                         \
+	RK_ASM_X("testq %%rax, %%rax", "test rax, rax")                                                                \
 	"jz %l[" #label "]\n\t"
 #define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
-	"cmpq %[" #word "], " place "\n\t"                                                                             \
+	RK_ASM_TO("cmp", "%[" #word "]", place) "\n\t"                                                                 \
 	"jne %l[" #label "]\n\t"
 
-#define RK_ASM_LOAD "movq " RK_ASM_SLOT ", %%rcx\n\t"
+#define RK_ASM_LOAD RK_ASM_FROM("mov", RK_ASM_SLOT, "rcx")
 #define RK_ASM_IF_LOADED(word, label)                                                                                  \
-	"cmpq %[" #word "], %%rcx\n\t"                                                                                 \
+	RK_ASM_X("cmpq %[" #word "], %%rcx", "cmp rcx, %[" #word "]")                                                  \
 	"je %l[" #label "]\n\t"
-#define RK_ASM_LOAD_THROUGH(offset) "movq (%[" #offset "],%%rcx), %%rcx\n\t"
-#define RK_ASM_KEEP(pointer) "movq %%rcx, (%[" #pointer "])\n\t"
-#define RK_ASM_STORE(place, word) "movq %[" #word "], " place "\n\t"
+#define RK_ASM_LOAD_THROUGH(offset) RK_ASM_X("movq (%[" #offset "],%%rcx), %%rcx", "mov rcx, [%[" #offset "]+rcx]")
+#define RK_ASM_KEEP(pointer) RK_ASM_X("movq %%rcx, (%[" #pointer "])", "mov [%[" #pointer "]], rcx")
+#define RK_ASM_STORE(place, word) RK_ASM_TO("mov", "%[" #word "]", place) "\n\t"
 
 /*
  * Words from the last on while there are more than eight bytes left, then the first eight, which may overlap what is
@@ -93,32 +109,32 @@
  */
 #define RK_COPY_STRING 160
 #define RK_ASM_COPY(offset, source, length)                                                                            \
-	"leaq " RK_ASM_AT(offset) ", %%rdi\n\t"                                                                        \
-	"leaq -8(%[" #length "]), %%rcx\n\t"                                                                           \
-	"cmpq $" RK_ASM_STR(RK_COPY_STRING) " - 8, %%rcx\n\t"                                                          \
+	RK_ASM_FROM("lea", RK_ASM_AT(offset), "rdi")                                                                   \
+	RK_ASM_X("leaq -8(%[" #length "]), %%rcx", "lea rcx, [%[" #length "]-8]")                                      \
+	RK_ASM_X("cmpq $" RK_ASM_STR(RK_COPY_STRING) " - 8, %%rcx", "cmp rcx, " RK_ASM_STR(RK_COPY_STRING) " - 8")     \
 	"jae " RK_ASM_L(6) "\n"                                                                                        \
 	RK_ASM_L(5) ":\n\t"                                                                                            \
-	"movq (%[" #source "],%%rcx), %%rdx\n\t"                                                                       \
-	"movq %%rdx, (%%rdi,%%rcx)\n\t"                                                                                \
-	"subq $8, %%rcx\n\t"                                                                                           \
+	RK_ASM_X("movq (%[" #source "],%%rcx), %%rsi", "mov rsi, [%[" #source "]+rcx]")                                \
+	RK_ASM_X("movq %%rsi, (%%rdi,%%rcx)", "mov [rdi+rcx], rsi")                                                    \
+	RK_ASM_X("subq $8, %%rcx", "sub rcx, 8")                                                                       \
 	"jg " RK_ASM_L(5) "\n\t"                                                                                       \
-	"movq (%[" #source "]), %%rdx\n\t"                                                                             \
-	"movq %%rdx, (%%rdi)\n\t"                                                                                      \
+	RK_ASM_X("movq (%[" #source "]), %%rsi", "mov rsi, [%[" #source "]]")                                          \
+	RK_ASM_X("movq %%rsi, (%%rdi)", "mov [rdi], rsi")                                                              \
 	"jmp " RK_ASM_L(9) "\n"                                                                                        \
 	RK_ASM_L(6) ":\n\t"                                                                                            \
-	"addq $8, %%rcx\n\t"                                                                                           \
-	"cmpq $8, %%rcx\n\t"                                                                                           \
+	RK_ASM_X("addq $8, %%rcx", "add rcx, 8")                                                                       \
+	RK_ASM_X("cmpq $8, %%rcx", "cmp rcx, 8")                                                                       \
 	"jae " RK_ASM_L(8) "\n\t"                                                                                      \
-	"testq %%rcx, %%rcx\n\t"                                                                                       \
+	RK_ASM_X("testq %%rcx, %%rcx", "test rcx, rcx")                                                                \
 	"jz " RK_ASM_L(9) "\n"                                                                                         \
 	RK_ASM_L(7) ":\n\t"                                                                                            \
-	"movb -1(%[" #source "],%%rcx), %%dl\n\t"                                                                      \
-	"movb %%dl, -1(%%rdi,%%rcx)\n\t"                                                                               \
-	"decq %%rcx\n\t"                                                                                               \
+	RK_ASM_X("movb -1(%[" #source "],%%rcx), %%sil", "mov sil, [%[" #source "]+rcx-1]")                            \
+	RK_ASM_X("movb %%sil, -1(%%rdi,%%rcx)", "mov [rdi+rcx-1], sil")                                                \
+	RK_ASM_X("decq %%rcx", "dec rcx")                                                                              \
 	"jnz " RK_ASM_L(7) "\n\t"                                                                                      \
 	"jmp " RK_ASM_L(9) "\n"                                                                                        \
 	RK_ASM_L(8) ":\n\t"                                                                                            \
-	"movq %[" #source "], %%rsi\n\t"                                                                               \
+	RK_ASM_X("movq %[" #source "], %%rsi", "mov rsi, %[" #source "]")                                              \
 	"rep movsb\n"                                                                                                  \
 	RK_ASM_L(9) ":\n\t"
 
@@ -128,19 +144,19 @@
  */
 #define RK_ASM_WHILE_EQUAL(operand)                                                                                    \
 	RK_ASM_L(5) ":\n\t"                                                                                            \
-	"cmpq %[" #operand "], " RK_ASM_SLOT "\n\t"                                                                    \
+	RK_ASM_TO("cmp", "%[" #operand "]", RK_ASM_SLOT) "\n\t"                                                        \
 	"je " RK_ASM_L(5) "\n\t"
 
 /* Commits: one instruction, the end label right behind it. */
-#define RK_ASM_COMMIT_ADD(place, operand) "addq %[" #operand "], " place "\n" RK_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_STORE(operand) "movq %[" #operand "], " RK_ASM_SLOT "\n" RK_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_ADD(place, operand) RK_ASM_TO("add", "%[" #operand "]", place) "\n" RK_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_STORE(operand) RK_ASM_TO("mov", "%[" #operand "]", RK_ASM_SLOT) "\n" RK_ASM_L(2) ":\n\t"
 /* With release order, which every store has here. (A string instruction's stores come before any later store, too.) */
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) RK_ASM_COMMIT_STORE(operand)
-#define RK_ASM_COMMIT_LOADED "movq %%rcx, " RK_ASM_SLOT "\n" RK_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_LOADED "{movq %%rcx, |mov }" RK_ASM_SLOT "{|, rcx}\n" RK_ASM_L(2) ":\n\t"
 /* Nothing to store for others: what was read goes to the caller's own memory, and that store is the last. */
 #define RK_ASM_COMMIT_LOAD(pointer)                                                                                    \
-	"movq " RK_ASM_SLOT ", %%rax\n\t"                                                                              \
-	"movq %%rax, (%[" #pointer "])\n" RK_ASM_L(2) ":\n\t"
+	RK_ASM_FROM("mov", RK_ASM_SLOT, "rax")                                                                         \
+	"{movq %%rax, (%[" #pointer "])|mov [%[" #pointer "]], rax}\n" RK_ASM_L(2) ":\n\t"
 
 /* ud1 with the signature as its displacement, so that disassemblers stay in step. */
 #define RK_ASM_ABORT                                                                                                   \
@@ -158,7 +174,7 @@
 
 /* Reads one 32-bit field of the calling thread's area, given by its byte offset as a literal. */
 #define RK_AREA_READ(result, field)                                                                                    \
-	__asm__ __volatile__("movl %%fs:" #field "(%[area]), %[value]"                                                 \
+	__asm__ __volatile__("{movl %%fs:" #field "(%[area]), %[value]|mov %[value], dword ptr fs:[%[area]+" #field "]}" \
 			     : [value] "=r"(result)                                                                    \
 			     : [area] "r"(rk_area_offset))
 

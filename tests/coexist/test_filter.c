@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rseqkit/thread.h lists the system calls that this library makes. Here each situation runs under a filter that kills
+ * for everything else; a list that lacks one fails.
+ *
+ * Deciding happens before main(), where the library's constructor is yet to come: this program runs itself, and the
+ * case is in the array of functions that come before all constructors, under a filter from its first instruction.
+ * SITUATION says where areas are: libc (it registers them), spare (it leaves its own alone), own (ours).
+ */
+#include "../unit/test.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+
+#define CALLS_MAX 24
+
+/* In the words of thread.h; each list ends with -1. */
+static const int deciding[] = {SYS_rseq, SYS_openat, SYS_read, SYS_close, -1};
+static const int deciding_not_libc[] = {SYS_get_robust_list, SYS_rt_sigprocmask, -1};
+static const int deciding_spare[] = {SYS_openat, SYS_read, SYS_close, -1};
+static const int deciding_own[] = {SYS_prlimit64, SYS_memfd_create, SYS_write, SYS_mmap, SYS_close, -1};
+static const int preparing[] = {SYS_get_robust_list, SYS_rseq, -1};
+static const int operating[] = {-1};
+static const int bracketing[] = {SYS_rseq, -1};
+static const int creating[] = {SYS_mmap, SYS_mprotect, SYS_munlock, SYS_madvise, SYS_munmap, -1};
+static const int creating_with_contents[] = {SYS_prlimit64, SYS_memfd_create, SYS_ftruncate, SYS_close, -1};
+
+static size_t add_call(struct sock_filter *code, size_t n, int call)
+{
+	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	return n;
+}
+
+/* From here on this thread may make these calls, and end the process. */
+static void allow_only(const int *list, const int *more, const int *most)
+{
+	const int *const lists[] = {list, more, most};
+	struct sock_filter code[2 * CALLS_MAX + 4];
+	struct sock_fprog program = {0, code};
+	size_t n = 0;
+
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	n = add_call(code, n, SYS_exit_group);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (const int *call = lists[i]; call != NULL && *call >= 0; call++)
+			n = add_call(code, n, *call);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	program.len = (unsigned short)n;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+		_exit(99);
+}
+
+static const char *setting(char **environment, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (; *environment != NULL; environment++)
+		if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+			return *environment + length + 1;
+	return "";
+}
+
+/* Everything for the first time. An answer is told by how the process ends: nothing may be written. */
+static void before_constructors(int argc, char **argv, char **environment)
+{
+	const char *situation;
+
+	if (argc != 2 || strcmp(argv[1], "deciding") != 0)
+		return;
+	situation = setting(environment, "SITUATION");
+	if (strcmp(situation, "libc") == 0)
+		allow_only(deciding, NULL, NULL);
+	else
+		allow_only(deciding, deciding_not_libc, strcmp(situation, "own") == 0 ? deciding_own : deciding_spare);
+	if (rk_process_init() != 0 && strcmp(setting(environment, "WORLD"), "foreign") != 0)
+		_exit(1);
+	_exit(rk_cpus_count() > 0 ? 0 : 2);
+}
+
+__attribute__((__section__(".preinit_array"), __used__)) static void (*const first)(int, char **,
+										     char **) = before_constructors;
+
+static int decide(void)
+{
+	(void)execl("/proc/self/exe", "test_filter", "deciding", (char *)NULL);
+	return 98;
+}
+
+static struct rk_counter *counter;
+
+static void *prepare_filtered(void *arg)
+{
+	allow_only(preparing, NULL, NULL);
+	(void)rk_thread_prepare();
+	_exit(rk_thread_register() == rk_thread_prepare() ? 0 : 1);
+	return arg;
+}
+
+static int prepare(void)
+{
+	pthread_t thread;
+
+	CHECK(create_unregistered(&thread, prepare_filtered, NULL) == 0);
+	(void)pthread_join(thread, NULL);
+	return 97;
+}
+
+static int operate(void)
+{
+	intptr_t value;
+
+	(void)rk_process_init();
+	CHECK(rk_counter_create(&counter) == 0);
+	allow_only(operating, NULL, NULL);
+	rk_counter_add(counter, 5);
+	(void)rk_cpu_load(counter, &value);
+	(void)rk_cid_add(counter, 0);
+	(void)rk_at_add(counter, 0, 0);
+	(void)rk_cpu();
+	(void)rk_cid();
+	(void)rk_thread_register();
+	(void)rk_thread_unregister();
+	(void)rk_thread_reason();
+	if (rk_counter_sum(counter) != 5 || rk_counter_reset(counter) != 5)
+		return 1;
+	return 0;
+}
+
+static int bracket(void)
+{
+	(void)rk_process_init();
+	allow_only(bracketing, NULL, NULL);
+	if (rk_vfork_begin() == 0)
+		return rk_vfork_end() == 0 ? 0 : 1;
+	return 2;
+}
+
+/* Allocates until there is a second range, and leaves nothing. */
+static int create(const void *initial)
+{
+	struct rk_percpu_options options = {.item_size = RK_STRIDE / 2, .initial = initial};
+	struct rk_percpu *pool;
+	void *items[3];
+
+	(void)rk_process_init();
+	allow_only(creating, initial != NULL ? creating_with_contents : NULL, NULL);
+	if (rk_counter_create(&counter) != 0 || rk_counter_destroy(counter) != 0)
+		return 1;
+	if (rk_percpu_create(&pool, &options) != 0)
+		return 2;
+	for (int i = 0; i < 3; i++)
+		if (rk_percpu_alloc(pool, &items[i]) != 0)
+			return 3;
+	for (int i = 0; i < 3; i++)
+		if (rk_percpu_free(pool, items[i]) != 0)
+			return 4;
+	return rk_percpu_destroy(pool) == 0 ? 0 : 5;
+}
+
+static int create_zeros(void)
+{
+	return create(NULL);
+}
+
+static int create_with_contents(void)
+{
+	static const char initial[RK_STRIDE / 2] = "contents";
+
+	return create(initial);
+}
+
+/* A filter that isn't obeyed would prove nothing. */
+static int call_another(void)
+{
+	allow_only(operating, NULL, NULL);
+	(void)syscall(SYS_getpid);
+	return 0;
+}
+
+static void system_calls_are_those_documented(void **state)
+{
+	static const struct {
+		const char *name;
+		int (*run)(void);
+		int ending;
+	} cases[] = {
+		{"another one", call_another, 128 + SIGSYS},
+		{"deciding", decide, 0},
+		{"preparing a thread", prepare, 0},
+		{"operations", operate, 0},
+		{"the bracket", bracket, 0},
+		{"creating and destroying", create_zeros, 0},
+		{"the same with initial contents", create_with_contents, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int ending = in_child(cases[i].run);
+
+		if (ending != cases[i].ending)
+			fprintf(stderr, "# %s: ended with %d (%d is for another system call)\n", cases[i].name, ending,
+				128 + SIGSYS);
+		assert_int_equal(ending, cases[i].ending);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(system_calls_are_those_documented),
+};
+
+RUN(tests)

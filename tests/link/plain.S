@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* A section of somebody else's, of whatever machine, in tables without flags of link order and groups. */
+	.section __rseq_cs, "aw"
+	.balign 32
+descriptor:
+	.long 0, 0
+	.quad start, end - start, end
+	.section __rseq_cs_ptr_array, "aw"
+	.quad descriptor
+	.text
+start:
+	nop
+end:
+	.section .note.GNU-stack, "", %progbits

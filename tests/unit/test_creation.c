@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Creating and freeing, whoever interrupts it: signal handlers that fork or allocate themselves, threads that are
+ * cancelled. Nobody ever waits for what the interrupted one would have done next, here or in a child.
+ */
+#include "test.h"
+#include <sched.h>
+
+#define THREADS 3
+
+static struct rk_percpu *shared;
+
+static void make_shared(void)
+{
+	struct rk_percpu_options options = {.item_size = 200, .flags = RK_PERCPU_DEBUG};
+
+	assert_int_equal(rk_percpu_create(&shared, &options), 0);
+}
+
+/* An item that nobody else has: what is written stays. 0 or the line of what failed. */
+static int use_shared(void)
+{
+	void *items[2];
+
+	for (int i = 0; i < 2; i++) {
+		if (rk_percpu_alloc(shared, &items[i]) != 0)
+			return __LINE__;
+		if (*(intptr_t *)items[i] != 0)
+			return __LINE__;
+		*(void **)items[i] = &items[i];
+	}
+	for (int i = 0; i < 2; i++) {
+		if (*(void **)items[i] != &items[i])
+			return __LINE__;
+		if (rk_percpu_free(shared, items[i]) != 0)
+			return __LINE__;
+	}
+	return 0;
+}
+
+/* A pool of one's own, with contents: what takes most system calls. */
+static int use_own(void)
+{
+	static const int64_t initial[1000] = {42};
+	struct rk_percpu_options options = {.item_size = sizeof(initial), .initial = initial};
+	struct rk_percpu *pool;
+	void *item;
+
+	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+		return __LINE__;
+	if (*(int64_t *)item != 42)
+		return __LINE__;
+	if (rk_percpu_free(pool, item) != 0 || rk_percpu_destroy(pool) != 0)
+		return __LINE__;
+	return 0;
+}
+
+static int use_counter(void)
+{
+	struct rk_counter *c;
+
+	if (rk_counter_create(&c) != 0)
+		return __LINE__;
+	rk_counter_add(c, 3);
+	if (rk_counter_sum(c) != 3 || rk_counter_destroy(c) != 0)
+		return __LINE__;
+	return 0;
+}
+
+static int use_all(void)
+{
+	int line = use_shared();
+
+	if (line == 0)
+		line = use_counter();
+	return line != 0 ? line : use_own();
+}
+
+/* As fork(), but no handlers run: what _Fork() does, which not every libc has. */
+static pid_t bare_fork(void)
+{
+	return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+static pid_t fork_by(int kind)
+{
+	return kind & 1 ? bare_fork() : fork();
+}
+
+/* Everything works in a child, in its children of either kind, and what it found half done doesn't matter. */
+static int as_child(void)
+{
+	if (use_all() != 0)
+		return 1;
+	for (int kind = 0; kind < 2; kind++) {
+		pid_t pid = fork_by(kind);
+
+		if (pid == 0) {
+			alarm(20);
+			_exit(use_all() == 0 ? 0 : 1);
+		}
+		if (exit_status_of(pid) != 0)
+			return 2;
+	}
+	return 0;
+}
+
+static int stop, handled, bad_children, first_bad;
+static __thread volatile bool is_child;
+
+/* Half of the children do everything in the handler, the others go on with what was interrupted first. */
+static void fork_in_handler(int signo)
+{
+	int number = __atomic_load_n(&handled, __ATOMIC_RELAXED), saved = errno, status;
+	pid_t pid = fork_by(number);
+
+	(void)signo;
+	if (pid == 0) {
+		alarm(20);
+		if (number & 2)
+			_exit(as_child());
+		is_child = true;
+		return;
+	}
+	status = exit_status_of(pid);
+	if (status != 0 && __atomic_fetch_add(&bad_children, 1, __ATOMIC_RELAXED) == 0)
+		first_bad = status;
+	errno = saved;
+	__atomic_store_n(&handled, number + 1, __ATOMIC_RELEASE);
+}
+
+static void allocate_in_handler(int signo)
+{
+	int saved = errno;
+
+	(void)signo;
+	if (use_all() != 0)
+		bad_children++;
+	errno = saved;
+	__atomic_fetch_add(&handled, 1, __ATOMIC_RELEASE);
+}
+
+static void *use_until_stopped(void *arg)
+{
+	(void)arg;
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		int line = use_all();
+
+		if (is_child)
+			_exit(line == 0 ? as_child() : 1);
+		if (line != 0)
+			return (void *)(intptr_t)line;
+	}
+	return NULL;
+}
+
+/* Threads that wait for each other, if anybody ever did, and a handler in each of them in turn. */
+static void interrupt_users(void (*handler)(int), int64_t times)
+{
+	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+	pthread_t threads[THREADS];
+	void *line;
+
+	make_shared();
+	sigaction(SIGUSR1, &action, NULL);
+	stop = handled = bad_children = 0;
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, use_until_stopped, NULL), 0);
+	for (int i = 0; i < times && __atomic_load_n(&bad_children, __ATOMIC_RELAXED) == 0; i++) {
+		assert_int_equal(pthread_kill(threads[i % THREADS], SIGUSR1), 0);
+		while (__atomic_load_n(&handled, __ATOMIC_ACQUIRE) <= i)
+			sched_yield();
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(threads[i], &line), 0);
+		assert_int_equal((intptr_t)line, 0);
+	}
+	signal(SIGUSR1, SIG_DFL);
+	if (bad_children > 0)
+		fprintf(stderr, "# %d bad of %d, the first one ended with %d\n", bad_children, handled, first_bad);
+	assert_int_equal(bad_children, 0);
+	assert_int_equal(rk_percpu_destroy(shared), 0);
+}
+
+static void children_of_handlers(void **state)
+{
+	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("ThreadSanitizer's fork isn't async-signal-safe");
+	interrupt_users(fork_in_handler, ROUNDS(200));
+}
+
+static void handlers_allocate(void **state)
+{
+	(void)state;
+	interrupt_users(allocate_in_handler, ROUNDS(1000));
+}
+
+static volatile bool came_through;
+
+static void *use_with_a_request_pending(void *arg)
+{
+	(void)arg;
+	(void)pthread_cancel(pthread_self());
+	(void)rk_process_init();
+	(void)rk_thread_register();
+	came_through = use_all() == 0;
+	pthread_testcancel();
+	return NULL;
+}
+
+/* In a child: everything for the first time. */
+static int cancelled_before(void)
+{
+	pthread_t thread;
+	void *result;
+
+	alarm(20);
+	make_shared();
+	CHECK(pthread_create(&thread, NULL, use_with_a_request_pending, NULL) == 0);
+	CHECK(pthread_join(thread, &result) == 0);
+	CHECK(came_through);
+	CHECK(result == PTHREAD_CANCELED);
+	CHECK(use_all() == 0);
+	return 0;
+}
+
+static void no_cancellation_point(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(cancelled_before), 0);
+}
+
+static void *use_cancellable(void *arg)
+{
+	(void)pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+	return use_until_stopped(arg);
+}
+
+/* What the ended thread was about to create or free is lost; nobody else notices. */
+static int cancelled_anywhere(void)
+{
+	make_shared();
+	stop = 0;
+	for (int64_t i = 0; i < ROUNDS(60); i++) {
+		struct timespec moment = {.tv_nsec = 1000 * (i % 200)};
+		pthread_t thread;
+		void *result;
+
+		alarm(20);
+		CHECK(pthread_create(&thread, NULL, use_cancellable, NULL) == 0);
+		nanosleep(&moment, NULL);
+		CHECK(pthread_cancel(thread) == 0);
+		CHECK(pthread_join(thread, &result) == 0);
+		CHECK(result == PTHREAD_CANCELED);
+		CHECK(use_all() == 0);
+		CHECK(as_child() == 0);
+	}
+	return 0;
+}
+
+static void asynchronous_cancellation(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		SKIP("sanitizers' own code minds asynchronous cancellation");
+	assert_int_equal(in_child(cancelled_anywhere), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(children_of_handlers),
+	cmocka_unit_test(handlers_allocate),
+	cmocka_unit_test(no_cancellation_point),
+	cmocka_unit_test(asynchronous_cancellation),
+};
+
+RUN(tests)

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What per-CPU memory asks of the kernel, by the kernel's own account of the mapping (/proc/self/smaps): no huge
+ * pages, no reservation of what may never be written, and nothing filled early, after mlockall() neither.
+ */
+#include "test.h"
+#include <inttypes.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#define ITEM 4096
+
+static const char initial[ITEM] = "contents";
+
+/* The parts of the mapping behind an item that can be written to. */
+struct account {
+	int parts, no_huge_pages, not_reserved, locked; /* how many; with those flags */
+	unsigned long resident, in_memory_for_good;     /* KiB: Rss, Locked */
+	bool has_flags;
+};
+
+static bool has_flag(const char *line, const char *flag)
+{
+	return strstr(line, flag) != NULL;
+}
+
+/* Source: the kernel's Documentation/filesystems/proc.rst. */
+static struct account account_of(void *item)
+{
+	uintptr_t from = (uintptr_t)rk_percpu_slot(item, RK_INDEX_RESERVE), to, start, end;
+	FILE *smaps = fopen("/proc/self/smaps", "r");
+	struct account all = {0};
+	unsigned long kib;
+	char line[512], access[8] = "";
+	bool ours = false;
+	int last = -1;
+
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+		last = cpu;
+	to = (uintptr_t)rk_percpu_slot(item, last) + ITEM;
+	while (smaps != NULL && fgets(line, sizeof(line), smaps) != NULL) {
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s", &start, &end, access) == 3) {
+			ours = start < to && end > from && access[1] == 'w';
+			all.parts += ours;
+		} else if (ours && sscanf(line, "Rss: %lu", &kib) == 1) {
+			all.resident += kib;
+		} else if (ours && sscanf(line, "Locked: %lu", &kib) == 1) {
+			all.in_memory_for_good += kib;
+		} else if (ours && strncmp(line, "VmFlags:", 8) == 0) {
+			all.has_flags = true;
+			all.no_huge_pages += has_flag(line, " nh");
+			all.not_reserved += has_flag(line, " nr");
+			all.locked += has_flag(line, " lo");
+		}
+	}
+	if (smaps != NULL)
+		fclose(smaps);
+	return all;
+}
+
+static struct account create_and_account(const void *contents)
+{
+	struct rk_percpu_options options = {.item_size = ITEM, .alignment = ITEM, .initial = contents};
+	struct account account = {0};
+	struct rk_percpu *pool;
+	void *item;
+
+	if (rk_percpu_create(&pool, &options) == 0 && rk_percpu_alloc(pool, &item) == 0) {
+		account = account_of(item);
+		(void)rk_percpu_free(pool, item);
+		(void)rk_percpu_destroy(pool);
+	}
+	return account;
+}
+
+static char first_of(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	int first = file == NULL ? '\0' : fgetc(file);
+
+	if (file != NULL)
+		fclose(file);
+	return (char)first;
+}
+
+static void no_huge_pages(void **state)
+{
+	(void)state;
+	if (first_of("/sys/kernel/mm/transparent_hugepage/enabled") == '\0')
+		SKIP("this kernel has no transparent huge pages");
+	for (int with = 0; with < 2; with++) {
+		struct account account = create_and_account(with ? initial : NULL);
+
+		if (!account.has_flags)
+			SKIP("this kernel doesn't show flags of mappings");
+		assert_true(account.parts > 0);
+		assert_int_equal(account.no_huge_pages, account.parts);
+	}
+}
+
+static void not_reserved(void **state)
+{
+	(void)state;
+	if (first_of("/proc/sys/vm/overcommit_memory") == '2')
+		SKIP("this kernel was told to reserve all memory (vm.overcommit_memory)");
+	for (int with = 0; with < 2; with++) {
+		struct account account = create_and_account(with ? initial : NULL);
+
+		if (!account.has_flags)
+			SKIP("this kernel doesn't show flags of mappings");
+		assert_true(account.parts > 0);
+		assert_int_equal(account.not_reserved, account.parts);
+	}
+}
+
+static void nothing_early(void **state)
+{
+	(void)state;
+	for (int with = 0; with < 2; with++) {
+		struct account account = create_and_account(with ? initial : NULL);
+
+		assert_true(account.parts > 0);
+		assert_int_equal(account.resident, 0);
+	}
+}
+
+#define NOT_ALLOWED 77
+
+static int create_when_all_is_locked(int with)
+{
+	struct account account;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_MEMLOCK, &limit);
+	}
+	if (mlockall(MCL_FUTURE) != 0)
+		return NOT_ALLOWED;
+	account = create_and_account(with ? initial : NULL);
+	if (account.parts == 0)
+		return NOT_ALLOWED;
+	CHECK(account.locked == 0);
+	CHECK(account.in_memory_for_good == 0);
+	CHECK(account.resident == 0);
+	return 0;
+}
+
+static void nothing_early_when_all_is_locked(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		SKIP("sanitizers turn mlockall off");
+	for (int with = 0; with < 2; with++) {
+		int ending = in_child_with(create_when_all_is_locked, with);
+
+		if (ending == NOT_ALLOWED)
+			SKIP("no permission to lock so much memory");
+		assert_int_equal(ending, 0);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(no_huge_pages),
+	cmocka_unit_test(not_reserved),
+	cmocka_unit_test(nothing_early),
+	cmocka_unit_test(nothing_early_when_all_is_locked),
+};
+
+RUN(tests)
