@@ -137,12 +137,53 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 	assert_says "[foreign-owner]"
 }
 
-@test "__rseq_abi in a library can't be told from a private area" {
+@test "__rseq_abi of a library that is loaded with the program: early, exit 0" {
 	need_rseq
 	is_sanitized && skip "sanitizers want to be preloaded first"
-	start env LD_PRELOAD="$HELPERS/early.so" GLIBC_TUNABLES=$tunable_off sleep 60
+	for library in early early_some_calls; do
+		start env LD_PRELOAD="$HELPERS/$library.so" GLIBC_TUNABLES=$tunable_off sleep 60
+		expect_json 0 "$RSEQKIT" inspect --json "$target"
+		assert_json '[t["owner"] for t in j["threads"]] == ["early"] and ids == []'
+	done
+}
+
+@test "where the library asks for it by calls alone it can't be told, and that is said" {
+	need_rseq
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	start env LD_PRELOAD="$HELPERS/early_calls.so" GLIBC_TUNABLES=$tunable_off sleep 60
 	expect_json 1 "$RSEQKIT" inspect --json "$target"
 	assert_json 'ids == ["foreign-owner", "early-symbol-in-library"]'
+}
+
+@test "__rseq_abi that no other module sees: foreign, as the library in the process says, and told" {
+	need_rseq
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	for program in "$HELPERS/early_private" "env LD_PRELOAD=$HELPERS/early_private_library.so sleep 60"; do
+		start env GLIBC_TUNABLES=$tunable_off $program
+		expect_json 1 "$RSEQKIT" inspect --json "$target"
+		assert_json '[t["owner"] for t in j["threads"]] == ["foreign"]' \
+			'ids == ["foreign-owner", "early-symbol-hidden"]'
+	done
+}
+
+@test "librseq: its own area has its name, and a thread that didn't ask for it is no finding, exit 0" {
+	need_rseq
+	for program in librseq_user librseq_user_exported; do
+		start env GLIBC_TUNABLES=$tunable_off "$HELPERS/$program" wait
+		expect_json 0 "$RSEQKIT" inspect --json "$target"
+		assert_json 'sorted(t["owner"] for t in j["threads"]) == ["librseq", "none"] and ids == ["thread-not-yet"]'
+	done
+	need_libc_registration
+	start "$HELPERS/librseq_user" wait
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json '[t["owner"] for t in j["threads"]] == ["libc"] * 2'
+}
+
+@test "librseq inside the program: foreign, and told" {
+	need_rseq
+	start env GLIBC_TUNABLES=$tunable_off "$HELPERS/librseq_user_static" wait
+	expect_json 1 "$RSEQKIT" inspect --json "$target"
+	assert_json 'ids == ["foreign-owner", "early-symbol-hidden", "thread-not-yet"]'
 }
 
 @test "inside a critical section: its length, its file, and as text" {
