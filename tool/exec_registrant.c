@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "exec_elf.h"
+#include "binary.h"
 
 #define OBJECTS_MAX 128 /* of a program; those beyond aren't looked at */
 #define LIBRSEQ "librseq.so"
@@ -125,11 +125,11 @@ static bool keep_folders(int64_t tag, const char *name, void *argument)
 
 static void look_at(struct search *search, const char *path)
 {
-	struct exec_elf elf;
+	struct binary file;
 
-	if (!exec_elf_open(path, &elf))
+	if (!binary_open(path, &file))
 		return;
-	switch (exec_elf_find(&elf, "rseq_register_current_thread")) {
+	switch (binary_find(&file, "rseq_register_current_thread")) {
 	case SYMBOL_SEEN:
 		note(search, REGISTRANT_LIBRSEQ, path);
 		break;
@@ -137,7 +137,7 @@ static void look_at(struct search *search, const char *path)
 		note(search, REGISTRANT_PRIVATE, path);
 		break;
 	default:
-		switch (exec_elf_find(&elf, "__rseq_abi")) {
+		switch (binary_find(&file, "__rseq_abi")) {
 		case SYMBOL_SEEN:
 			note(search, REGISTRANT_EARLY, path);
 			break;
@@ -149,11 +149,11 @@ static void look_at(struct search *search, const char *path)
 		}
 	}
 	search->object = path;
-	exec_elf_names(&elf, keep_folders, search);
-	exec_elf_names(&elf, add_library, search);
+	binary_names(&file, keep_folders, search);
+	binary_names(&file, add_library, search);
 	free(search->folders);
 	search->folders = NULL;
-	exec_elf_close(&elf);
+	binary_close(&file);
 }
 
 /* What LD_PRELOAD names is needed by the program, so to say. */

@@ -73,9 +73,6 @@ bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status);
 /* Is it there only for its parent to ask how it ended? */
 bool inspect_has_ended(const struct inspect_status *status);
 
-/* The first line of a text that may be anything, without what mustn't get to a terminal, or into JSON. */
-void inspect_copy_text(char *to, size_t size, const char *from);
-
 enum inspect_owner { OWNER_NONE, OWNER_LIBC, OWNER_SELF, OWNER_EARLY, OWNER_LIBRSEQ, OWNER_FOREIGN, OWNER_UNKNOWN };
 
 struct inspect_thread {

@@ -132,7 +132,7 @@ const struct inspect_finding inspect_findings[] = {
 	 "registered on a private area by a component that follows no protocol, so nothing else can use rseq there",
 	 EXIT_FINDINGS, is_foreign},
 	{"early-symbol-hidden", "info",
-	 "its area is called __rseq_abi, but no other module sees that: export the symbol, and librseqkit shares the area",
+	 "its area is called __rseq_abi, but no other module sees that symbol, so none can share the area",
 	 EXIT_CLEAN, is_hidden},
 	{"early-symbol-in-library", "info",
 	 "a library of the process defines __rseq_abi, so this may be the area; from outside that can't be told",

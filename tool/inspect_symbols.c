@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "inspect_tls.h"
+#include "output.h"
 
 #define ABI_NAME "__rseq_abi" /* of the public TLS protocol */
 
@@ -322,11 +323,11 @@ void inspect_symbols_locate(struct inspect_symbols *symbols, uint64_t address, s
 	memset(place, 0, sizeof(*place));
 	if (module == NULL)
 		return;
-	inspect_copy_text(place->module, sizeof(place->module),
-		  dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
-	inspect_copy_text(place->symbol, sizeof(place->symbol),
-		  dwfl_module_addrinfo(module, address, &place->offset, &symbol, NULL, NULL, NULL));
+	copy_printable(place->module, sizeof(place->module),
+			       dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
+	copy_printable(place->symbol, sizeof(place->symbol),
+			       dwfl_module_addrinfo(module, address, &place->offset, &symbol, NULL, NULL, NULL));
 	line = find_line(module, address);
 	if (line != NULL && dwarf_lineno(line, &place->line) == 0)
-		inspect_copy_text(place->file, sizeof(place->file), dwarf_linesrc(line, NULL, NULL));
+		copy_printable(place->file, sizeof(place->file), dwarf_linesrc(line, NULL, NULL));
 }

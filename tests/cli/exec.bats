@@ -67,6 +67,7 @@ knows_librseq() {
 }
 
 @test "__rseq_abi that is exported is shared: nothing is said, but that it can't have the full size" {
+	need_early
 	expect 0 env $off LD_PRELOAD="$HELPERS/early.so" "$RSEQKIT" exec echo fine
 	[ "$output" = fine ]
 	expect 0 env LD_PRELOAD="$HELPERS/early.so" "$RSEQKIT" exec -f echo fine

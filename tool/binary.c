@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exec_elf.c - reads names and symbols of an ELF file, see exec_elf.h.
+ * binary.c - reads names and symbols of an ELF file, see binary.h.
  *
  * By pread() and not by a mapping: a file that is cut off meanwhile would kill a process that has it mapped.
  */
 #define _GNU_SOURCE
-#include "exec_elf.h"
+#include "binary.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -18,21 +18,21 @@
 
 static const unsigned char own_class = sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32;
 
-static bool read_at(const struct exec_elf *elf, uint64_t offset, void *to, size_t size)
+static bool read_at(const struct binary *file, uint64_t offset, void *to, size_t size)
 {
-	return offset <= elf->size && size <= elf->size - offset &&
-	       pread(elf->fd, to, size, (off_t)offset) == (ssize_t)size;
+	return offset <= file->size && size <= file->size - offset &&
+	       pread(file->fd, to, size, (off_t)offset) == (ssize_t)size;
 }
 
 /* A part of the file in memory, with a byte of zero behind it; NULL if it isn't there. */
-static char *read_part(const struct exec_elf *elf, uint64_t offset, uint64_t size)
+static char *read_part(const struct binary *file, uint64_t offset, uint64_t size)
 {
 	char *part;
 
-	if (size == 0 || size > TABLE_MAX || offset > elf->size || size > elf->size - offset)
+	if (size == 0 || size > TABLE_MAX || offset > file->size || size > file->size - offset)
 		return NULL;
 	part = (char *)malloc(size + 1);
-	if (part == NULL || !read_at(elf, offset, part, size)) {
+	if (part == NULL || !read_at(file, offset, part, size)) {
 		free(part);
 		return NULL;
 	}
@@ -53,41 +53,41 @@ static unsigned own_machine(void)
 	return header.e_machine;
 }
 
-bool exec_elf_open(const char *path, struct exec_elf *elf)
+bool binary_open(const char *path, struct binary *file)
 {
 	struct stat status;
 
-	elf->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (elf->fd < 0)
+	file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (file->fd < 0)
 		return false;
-	if (fstat(elf->fd, &status) == 0 && S_ISREG(status.st_mode)) {
-		elf->size = (uint64_t)status.st_size;
-		if (read_at(elf, 0, &elf->header, sizeof(elf->header)) &&
-		    memcmp(elf->header.e_ident, ELFMAG, SELFMAG) == 0 &&
-		    elf->header.e_ident[EI_CLASS] == own_class && elf->header.e_machine == own_machine())
+	if (fstat(file->fd, &status) == 0 && S_ISREG(status.st_mode)) {
+		file->size = (uint64_t)status.st_size;
+		if (read_at(file, 0, &file->header, sizeof(file->header)) &&
+		    memcmp(file->header.e_ident, ELFMAG, SELFMAG) == 0 &&
+		    file->header.e_ident[EI_CLASS] == own_class && file->header.e_machine == own_machine())
 			return true;
 	}
-	close(elf->fd);
+	close(file->fd);
 	return false;
 }
 
-void exec_elf_close(struct exec_elf *elf)
+void binary_close(struct binary *file)
 {
-	close(elf->fd);
+	close(file->fd);
 }
 
-static bool read_segment(const struct exec_elf *elf, unsigned index, ElfW(Phdr) *segment)
+static bool read_segment(const struct binary *file, unsigned index, ElfW(Phdr) *segment)
 {
-	return elf->header.e_phentsize == sizeof(*segment) &&
-	       read_at(elf, elf->header.e_phoff + (uint64_t)index * sizeof(*segment), segment, sizeof(*segment));
+	return file->header.e_phentsize == sizeof(*segment) &&
+	       read_at(file, file->header.e_phoff + (uint64_t)index * sizeof(*segment), segment, sizeof(*segment));
 }
 
 /* Where in the file an address is that the dynamic section names. */
-static bool file_offset(const struct exec_elf *elf, uint64_t address, uint64_t *offset)
+static bool file_offset(const struct binary *file, uint64_t address, uint64_t *offset)
 {
 	ElfW(Phdr) segment;
 
-	for (unsigned i = 0; i < elf->header.e_phnum && read_segment(elf, i, &segment); i++) {
+	for (unsigned i = 0; i < file->header.e_phnum && read_segment(file, i, &segment); i++) {
 		if (segment.p_type != PT_LOAD || address < segment.p_vaddr ||
 		    address - segment.p_vaddr >= segment.p_filesz)
 			continue;
@@ -105,14 +105,14 @@ static uint64_t dynamic_value(const ElfW(Dyn) *entries, size_t count, int64_t ta
 	return 0;
 }
 
-static void each_name(const struct exec_elf *elf, const ElfW(Dyn) *entries, size_t count, exec_elf_name *function,
+static void each_name(const struct binary *file, const ElfW(Dyn) *entries, size_t count, binary_name *function,
 		      void *argument)
 {
 	uint64_t offset, size = dynamic_value(entries, count, DT_STRSZ);
 	char *strings = NULL;
 
-	if (file_offset(elf, dynamic_value(entries, count, DT_STRTAB), &offset))
-		strings = read_part(elf, offset, size);
+	if (file_offset(file, dynamic_value(entries, count, DT_STRTAB), &offset))
+		strings = read_part(file, offset, size);
 	for (size_t i = 0; strings != NULL && i < count && entries[i].d_tag != DT_NULL; i++) {
 		int64_t tag = entries[i].d_tag;
 
@@ -123,34 +123,34 @@ static void each_name(const struct exec_elf *elf, const ElfW(Dyn) *entries, size
 	free(strings);
 }
 
-void exec_elf_names(const struct exec_elf *elf, exec_elf_name *function, void *argument)
+void binary_names(const struct binary *file, binary_name *function, void *argument)
 {
 	ElfW(Phdr) segment;
 	char *part;
 
-	for (unsigned i = 0; i < elf->header.e_phnum && read_segment(elf, i, &segment); i++) {
+	for (unsigned i = 0; i < file->header.e_phnum && read_segment(file, i, &segment); i++) {
 		if (segment.p_type != PT_DYNAMIC)
 			continue;
-		part = read_part(elf, segment.p_offset, segment.p_filesz);
+		part = read_part(file, segment.p_offset, segment.p_filesz);
 		if (part != NULL)
-			each_name(elf, (const ElfW(Dyn) *)(void *)part, segment.p_filesz / sizeof(ElfW(Dyn)), function,
+			each_name(file, (const ElfW(Dyn) *)(void *)part, segment.p_filesz / sizeof(ElfW(Dyn)), function,
 				  argument);
 		free(part);
 		return;
 	}
 }
 
-static bool read_section(const struct exec_elf *elf, unsigned index, ElfW(Shdr) *section)
+static bool read_section(const struct binary *file, unsigned index, ElfW(Shdr) *section)
 {
-	return elf->header.e_shentsize == sizeof(*section) &&
-	       read_at(elf, elf->header.e_shoff + (uint64_t)index * sizeof(*section), section, sizeof(*section));
+	return file->header.e_shentsize == sizeof(*section) &&
+	       read_at(file, file->header.e_shoff + (uint64_t)index * sizeof(*section), section, sizeof(*section));
 }
 
 /* Is the symbol defined, in a table whose names are `strings`; and for others to see? */
-static enum exec_elf_symbol find_in(const ElfW(Sym) *symbols, size_t count, const char *strings, uint64_t size,
+static enum binary_symbol find_in(const ElfW(Sym) *symbols, size_t count, const char *strings, uint64_t size,
 				    const char *name)
 {
-	enum exec_elf_symbol found = SYMBOL_NONE;
+	enum binary_symbol found = SYMBOL_NONE;
 
 	for (size_t i = 1; i < count && found != SYMBOL_SEEN; i++) {
 		unsigned char visibility = symbols[i].st_other & 3; /* of the same meaning in both classes */
@@ -166,22 +166,22 @@ static enum exec_elf_symbol find_in(const ElfW(Sym) *symbols, size_t count, cons
 }
 
 /* By the first table of a type. */
-static enum exec_elf_symbol find_by_table(const struct exec_elf *elf, uint32_t type, const char *name)
+static enum binary_symbol find_by_table(const struct binary *file, uint32_t type, const char *name)
 {
-	enum exec_elf_symbol found = SYMBOL_NONE;
+	enum binary_symbol found = SYMBOL_NONE;
 	char *strings = NULL, *symbols = NULL;
 	ElfW(Shdr) table, names;
 	unsigned i = 0;
 
-	while (i < elf->header.e_shnum && read_section(elf, i, &table) && table.sh_type != type)
+	while (i < file->header.e_shnum && read_section(file, i, &table) && table.sh_type != type)
 		i++;
-	if (i == elf->header.e_shnum || !read_section(elf, i, &table) || !read_section(elf, table.sh_link, &names) ||
+	if (i == file->header.e_shnum || !read_section(file, i, &table) || !read_section(file, table.sh_link, &names) ||
 	    names.sh_type != SHT_STRTAB)
 		return SYMBOL_NONE;
-	strings = read_part(elf, names.sh_offset, names.sh_size);
+	strings = read_part(file, names.sh_offset, names.sh_size);
 	/* Most files don't have the name at all. */
 	if (strings != NULL && memmem(strings, names.sh_size, name, strlen(name) + 1) != NULL)
-		symbols = read_part(elf, table.sh_offset, table.sh_size);
+		symbols = read_part(file, table.sh_offset, table.sh_size);
 	if (symbols != NULL)
 		found = find_in((const ElfW(Sym) *)(void *)symbols, table.sh_size / sizeof(ElfW(Sym)), strings,
 				names.sh_size, name);
@@ -190,11 +190,11 @@ static enum exec_elf_symbol find_by_table(const struct exec_elf *elf, uint32_t t
 	return found;
 }
 
-enum exec_elf_symbol exec_elf_find(const struct exec_elf *elf, const char *name)
+enum binary_symbol binary_find(const struct binary *file, const char *name)
 {
-	enum exec_elf_symbol found = find_by_table(elf, SHT_DYNSYM, name);
+	enum binary_symbol found = find_by_table(file, SHT_DYNSYM, name);
 
-	if (found == SYMBOL_NONE && find_by_table(elf, SHT_SYMTAB, name) != SYMBOL_NONE)
+	if (found == SYMBOL_NONE && find_by_table(file, SHT_SYMTAB, name) != SYMBOL_NONE)
 		found = SYMBOL_HIDDEN; /* whatever it is for the linker, no other module finds it */
 	return found;
 }
