@@ -31,6 +31,7 @@ enum doctor_cause {
 	CAUSE_EMULATOR, /* something between us and the kernel that isn't a filter */
 	CAUSE_FOREIGN,
 	CAUSE_STRANGER,
+	CAUSE_TOLD,
 	CAUSE_SIGNATURE,
 	CAUSE_NO_PORT,
 	CAUSES
@@ -64,6 +65,7 @@ struct doctor_neighbours {
 /* Of the library's numbers, those that this release of it has no names for yet: librseq's areas are used. */
 #define DOCTOR_OWNER_LIBRSEQ 5
 #define DOCTOR_REASON_STRANGER 14
+#define DOCTOR_REASON_TOLD 15
 
 struct doctor_facts {
 	struct rk_process_info process;

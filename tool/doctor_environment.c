@@ -94,6 +94,7 @@ static const struct {
 	{RK_REASON_SIGNATURE, CAUSE_SIGNATURE},
 	{RK_REASON_NO_PORT, CAUSE_NO_PORT},
 	{DOCTOR_REASON_STRANGER, CAUSE_STRANGER},
+	{DOCTOR_REASON_TOLD, CAUSE_TOLD},
 };
 
 static enum doctor_cause find_cause(const struct doctor_facts *facts)

@@ -33,6 +33,8 @@ static const struct {
 			    "thread has not been registered",
 			    "let librseq register threads, which rseqkit then uses; or remove glibc.pthread.rseq=0 from "
 			    "GLIBC_TUNABLES, and both use the C library's areas"},
+	[CAUSE_TOLD] = {"told", "RSEQKIT_AREA tells rseqkit to register nobody, and nobody else has registered this thread",
+			"start the program without RSEQKIT_AREA"},
 	[CAUSE_SIGNATURE] =
 		{"signature", "the area is registered with another signature: an abort of ours would be fatal",
 		 "find the component that registers it, or a C library with the architecture's usual signature"},

@@ -20,7 +20,7 @@ static __thread struct {
 } __rseq_abi __attribute__((__aligned__(32), __tls_model__("initial-exec"), __used__)) = {.words[1] = UINT32_MAX};
 
 ptrdiff_t rseq_offset;
-unsigned int rseq_size;
+unsigned int rseq_size = UINT32_MAX; /* until it is initialised; then 0 until a thread is registered */
 
 static int libc_registers(void)
 {
