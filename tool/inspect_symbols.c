@@ -21,14 +21,35 @@
 #include "inspect_tls.h"
 #include "output.h"
 
+#define EXECUTABLE_MAX 4096
 #define ABI_NAME "__rseq_abi" /* of the public TLS protocol */
 
 struct inspect_symbols {
 	Dwfl *dwfl;
 	pid_t pid;
-	char executable[4096]; /* as in /proc/PID/maps */
+	char executable[EXECUTABLE_MAX]; /* as in /proc/PID/maps */
 	struct inspect_places *places;
 };
+
+static void read_executable(pid_t pid, char name[EXECUTABLE_MAX])
+{
+	char path[64];
+	ssize_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	size = readlink(path, name, EXECUTABLE_MAX - 1);
+	name[size > 0 ? size : 0] = '\0';
+}
+
+/* The executable can be had after it was deleted, too, without a privilege. */
+static int open_executable(pid_t pid, const char *name)
+{
+	char executable[EXECUTABLE_MAX], path[64];
+
+	read_executable(pid, executable);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return strcmp(name, executable) == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+}
 
 /* The file that is mapped at `base`, or, where that isn't permitted, what the process finds under its name. */
 static int open_mapped(pid_t pid, const char *name, Dwarf_Addr base)
@@ -57,7 +78,7 @@ static int open_mapped(pid_t pid, const char *name, Dwarf_Addr base)
 	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, name);
 	if (name[0] == '/' && stat(path, &status) == 0 && S_ISREG(status.st_mode))
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd;
+	return fd >= 0 ? fd : open_executable(pid, name);
 }
 
 static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, char **file_name, Elf **elf)
@@ -89,7 +110,6 @@ struct inspect_symbols *inspect_symbols_open(pid_t pid)
 		.debuginfo_path = &no_path,
 	};
 	struct inspect_symbols *symbols = (struct inspect_symbols *)calloc(1, sizeof(*symbols));
-	char path[64];
 
 	if (symbols == NULL)
 		return NULL;
@@ -101,9 +121,7 @@ struct inspect_symbols *inspect_symbols_open(pid_t pid)
 		return NULL;
 	}
 	(void)dwfl_getmodules(symbols->dwfl, remember_process, (void *)(intptr_t)pid, 0);
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	if (readlink(path, symbols->executable, sizeof(symbols->executable) - 1) < 0)
-		symbols->executable[0] = '\0';
+	read_executable(pid, symbols->executable);
 	return symbols;
 }
 

@@ -17,6 +17,7 @@
 #include "inspect.h"
 
 #define RELOCATIONS_MAX (1UL << 20) /* of a module */
+#define OFFSETS_MAX 4096           /* of those, that are looked at: modules have a few */
 #define CHUNK 256
 #define DYNAMIC_MAX 256
 
@@ -115,6 +116,7 @@ void inspect_tls_read(pid_t pid, Elf *elf, GElf_Addr bias, const char *symbol, s
 	struct module module = {.pid = pid, .bias = bias};
 	Elf64_Rela chunk[CHUNK];
 	uint64_t count;
+	int offsets = 0;
 
 	memset(tls, 0, sizeof(*tls));
 	if (!find_tables(elf, &module))
@@ -128,7 +130,7 @@ void inspect_tls_read(pid_t pid, Elf *elf, GElf_Addr bias, const char *symbol, s
 		if (!inspect_read(pid, module.relocations + done * sizeof(chunk[0]), chunk, size * sizeof(chunk[0])))
 			break;
 		for (size_t i = 0; i < size; i++)
-			if (ELF64_R_TYPE(chunk[i].r_info) == module.type)
+			if (ELF64_R_TYPE(chunk[i].r_info) == module.type && offsets++ < OFFSETS_MAX)
 				consider(&module, &chunk[i], symbol, tls);
 	}
 }

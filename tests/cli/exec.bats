@@ -89,7 +89,7 @@ knows_librseq() {
 		    copy = bytearray(whole)
 		    struct.pack_into(form, copy, offset, value)
 		    return bytes(copy)
-		for huge in (0, 1, 2**31, 2**63, 2**64 - 1, 2**64 - 64, len(whole) - 1):
+		for huge in (0, 2**63, 2**64 - 1, len(whole) - 1):
 		    lies += [changed(offset, "<Q", huge) for offset in (32, 40)]
 		    for i in range(phnum): # offset, address, size
 		        lies += [changed(phoff + 56 * i + field, "<Q", huge) for field in (8, 16, 32)]
@@ -98,7 +98,7 @@ knows_librseq() {
 		        lies += [changed(shoff + 64 * i + 40, "<I", huge % 2**32)] # link
 		lies += [changed(offset, "<H", value) for offset in (54, 56, 58, 60, 62) for value in (0, 1, 0xffff)]
 		choose = random.Random(1)
-		for _ in range(200):
+		for _ in range(50):
 		    copy = bytearray(whole)
 		    for _ in range(20):
 		        copy[choose.randrange(64, len(copy))] = choose.randrange(256)
