@@ -29,9 +29,9 @@ static const struct {
 	[CAUSE_FOREIGN] = {"foreign", "another component has registered a private area, which others can't use",
 			   "find what is preloaded or linked that registers rseq itself; let the C library register "
 			   "instead"},
-	[CAUSE_STRANGER] = {"stranger", "librseq is loaded, which registers threads itself, so rseqkit registers none, and this "
-			    "thread has not been registered",
-			    "let librseq register threads, which rseqkit then uses; or remove glibc.pthread.rseq=0 from "
+	[CAUSE_STRANGER] = {"stranger", "a component that registers threads itself is loaded, as librseq does, so rseqkit registers "
+			    "none, and this thread has not been registered",
+			    "have it register threads, which rseqkit then uses; or remove glibc.pthread.rseq=0 from "
 			    "GLIBC_TUNABLES, and both use the C library's areas"},
 	[CAUSE_TOLD] = {"told", "RSEQKIT_AREA tells rseqkit to register nobody, and nobody else has registered this thread",
 			"start the program without RSEQKIT_AREA"},
