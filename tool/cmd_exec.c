@@ -249,12 +249,15 @@ static bool allows_registration(const char *program, bool full_size)
 {
 	struct rk_process_info process = {.libc_registers = 0};
 	char where[PATH_MAX];
-	enum registrant registrant = exec_find_registrant(program, where);
-	bool libc_registers; /* the program's, too: it is of the same kind, with the same environment */
+	enum registrant registrant;
+	int own = rk_thread_prepare();
 
 	(void)rk_process_query(&process, sizeof(process));
-	libc_registers = process.libc_registers != 0 && !full_size;
-	if (registrant == REGISTRANT_NONE || libc_registers)
+	/* The program fares as this one: its C library is of the same kind, its environment and its filters are the same. */
+	if (own == -ENOSYS || own == -EPERM || (process.libc_registers != 0 && !full_size))
+		return true;
+	registrant = exec_find_registrant(program, where);
+	if (registrant == REGISTRANT_NONE)
 		return true;
 	if (registrant == REGISTRANT_EARLY) {
 		if (full_size)

@@ -66,6 +66,14 @@ knows_librseq() {
 	done
 }
 
+@test "where there is no rseq, nobody is in anybody's way, and nothing is said" {
+	need_filter
+	for answer in enosys eperm; do
+		run env $off "$HELPERS/with_filter" $answer rseq -- "$RSEQKIT" exec "$HELPERS/librseq_user_static"
+		[ "$status" -eq 1 ] && [ "$output" = refused ]
+	done
+}
+
 @test "__rseq_abi that is exported is shared: nothing is said, but that it can't have the full size" {
 	need_early
 	expect 0 env $off LD_PRELOAD="$HELPERS/early.so" "$RSEQKIT" exec echo fine
