@@ -87,6 +87,21 @@ static json_object *full_size_object(const struct doctor_facts *facts)
 	return full;
 }
 
+static const char *or_null(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
+}
+
+static json_object *neighbours_object(const struct doctor_facts *facts)
+{
+	json_object *neighbours = json_new();
+
+	json_put_string(neighbours, "early", or_null(facts->neighbours.early));
+	json_put_string(neighbours, "hidden", or_null(facts->neighbours.hidden));
+	json_put_string(neighbours, "librseq", or_null(facts->neighbours.librseq));
+	return neighbours;
+}
+
 static json_object *kernel_object(const struct doctor_facts *facts)
 {
 	json_object *kernel = json_new(), *slice = json_new();
@@ -115,7 +130,7 @@ static void print_json(const struct doctor_facts *facts, const struct doctor_fin
 	json_put(object, "alignment", is_size_known(facts) ? json_object_new_int64(facts->process.alignment) : NULL);
 	json_put(object, "announced", json_object_new_boolean(facts->announced));
 	json_put_string(object, "owner", rk_owner_name(facts->owner));
-	json_put_string(object, "fresh_owner", facts->fresh_owner[0] != '\0' ? facts->fresh_owner : NULL);
+	json_put_string(object, "fresh_owner", or_null(facts->fresh_owner));
 	json_put_string(object, "reason", doctor_cause_name(facts->cause));
 	json_put(object, "length", facts->process.length != 0 ? json_object_new_int64(facts->process.length) : NULL);
 	json_put_number(object, "valid", facts->process.valid);
@@ -126,6 +141,7 @@ static void print_json(const struct doctor_facts *facts, const struct doctor_fin
 	json_put(object, "kernel", kernel_object(facts));
 	json_put(object, "membarrier", membarrier);
 	json_put(object, "libc", libc_object(facts));
+	json_put(object, "neighbours", neighbours_object(facts));
 	json_put(object, "seccomp", facts->seccomp < 0 ? NULL : json_object_new_int(facts->seccomp));
 	json_put_number(object, "possible_cpus", (uint64_t)facts->possible_cpus);
 	json_put_number(object, "highest_cpu", (uint64_t)facts->highest_cpu);

@@ -13,6 +13,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <link.h>
+#include <rseqkit/thread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "exec_registrant.h"
 #include "options.h"
 #include "tool.h"
 
@@ -42,6 +44,9 @@ static const char help[] =
 	"  -f, --full-size  registered with all that the kernel offers, in areas of ours instead of\n"
 	"                   the C library's: GLIBC_TUNABLES and RSEQKIT_AREA tell both so\n"
 	"  -h, --help       this text\n"
+	"\n"
+	"A program that registers threads itself, by librseq, is run as it is; with -f, or where its\n"
+	"registration would fail beside ours, it is refused.\n"
 	"\n"
 	"Exit status: the program's own; 126 if it can't be run, 127 if it isn't found; 2 wrong\n"
 	"usage, or nothing can be preloaded into it (static, set-user-ID, another C library).\n";
@@ -236,10 +241,46 @@ static bool read_interpreter(char *line, char path[PATH_MAX])
 }
 
 /*
- * Complains, and returns false, if the library wouldn't get into the program's process. What can't be read can't be
- * told, and what is neither ELF nor script is somebody else's to run; both go on.
+ * Is it right to preload into a program that registers threads itself? The library steps back before a librseq that it
+ * sees, and shares an exported __rseq_abi. What it can't see is refused by the kernel in each thread that we were first
+ * in, and the other way round; unless the C library registers, for then nobody else does.
  */
-static bool can_preload(const char *program)
+static bool allows_registration(const char *program, bool full_size)
+{
+	struct rk_process_info process = {.libc_registers = 0};
+	char where[PATH_MAX];
+	enum registrant registrant;
+	int own = rk_thread_prepare();
+
+	(void)rk_process_query(&process, sizeof(process));
+	/* The program fares as this one: its C library is of the same kind, its environment and its filters are the same. */
+	if (own == -ENOSYS || own == -EPERM || (process.libc_registers != 0 && !full_size))
+		return true;
+	registrant = exec_find_registrant(program, where);
+	if (registrant == REGISTRANT_NONE)
+		return true;
+	if (registrant == REGISTRANT_EARLY) {
+		if (full_size)
+			complain("exec: %s defines __rseq_abi, which all share: areas have the 32 bytes of that", where);
+		return true;
+	}
+	if (registrant == REGISTRANT_PRIVATE) {
+		complain("exec: %s registers threads itself, in areas that nobody else sees: in each thread one of us would "
+			 "fail; run it without exec", where);
+		return false;
+	}
+	complain(full_size ? "exec: %s has librseq, which registers threads itself: --full-size would give it nothing, and "
+			     "take what the C library gives; run it without that" :
+			     "exec: %s has librseq, which registers threads itself: exec leaves that to it, and adds nothing",
+		 where);
+	return !full_size;
+}
+
+/*
+ * Complains, and returns false, if the library wouldn't get into the program's process, or shouldn't. What can't be
+ * read can't be told, and what is neither ELF nor script is somebody else's to run; both go on.
+ */
+static bool can_preload(const char *program, bool full_size)
 {
 	char path[PATH_MAX];
 
@@ -253,7 +294,9 @@ static bool can_preload(const char *program)
 		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		ssize_t size = fd < 0 ? 0 : pread(fd, &start, sizeof(start.text) - 1, 0);
 
-		if (size >= (ssize_t)sizeof(start.elf) && memcmp(start.elf.e_ident, ELFMAG, SELFMAG) == 0)
+		bool is_elf = size >= (ssize_t)sizeof(start.elf) && memcmp(start.elf.e_ident, ELFMAG, SELFMAG) == 0;
+
+		if (is_elf)
 			objection = elf_objection(fd, &start.elf);
 		if (fd >= 0)
 			close(fd);
@@ -261,6 +304,8 @@ static bool can_preload(const char *program)
 			complain("exec: nothing can be preloaded into %s: %s", path, objection);
 			return false;
 		}
+		if (is_elf)
+			return allows_registration(path, full_size);
 		if (memcmp(start.text, "#!", 2) != 0 || !read_interpreter(start.text + 2, path))
 			break;
 	}
@@ -277,7 +322,7 @@ static int run(char **arguments, bool full_size)
 			complain("exec: " PRELOAD " is neither beside this program nor in " RK_LIBDIR);
 			return EXIT_USAGE;
 		}
-		if (!can_preload(path) || !set_preload(library) || (full_size && !choose_full_size()))
+		if (!can_preload(path, full_size) || !set_preload(library) || (full_size && !choose_full_size()))
 			return EXIT_USAGE;
 		execvp(arguments[0], arguments);
 		error = errno;

@@ -30,6 +30,8 @@ enum doctor_cause {
 	CAUSE_QEMU,
 	CAUSE_EMULATOR, /* something between us and the kernel that isn't a filter */
 	CAUSE_FOREIGN,
+	CAUSE_STRANGER,
+	CAUSE_TOLD,
 	CAUSE_SIGNATURE,
 	CAUSE_NO_PORT,
 	CAUSES
@@ -53,6 +55,18 @@ struct doctor_behaviour {
 	struct doctor_slice slice;
 };
 
+/* Who else is in this process, by the names that its modules define; each a module's file, or empty. */
+struct doctor_neighbours {
+	char early[256];   /* __rseq_abi, for others to see */
+	char hidden[256];  /* __rseq_abi, for nobody else to see */
+	char librseq[256]; /* librseq's functions */
+};
+
+/* Of the library's numbers, those that this release of it has no names for yet: librseq's areas are used. */
+#define DOCTOR_OWNER_LIBRSEQ 5
+#define DOCTOR_REASON_STRANGER 14
+#define DOCTOR_REASON_TOLD 15
+
 struct doctor_facts {
 	struct rk_process_info process;
 	enum rk_owner owner;
@@ -62,6 +76,8 @@ struct doctor_facts {
 	bool announced;              /* the auxiliary vector has a feature size */
 	int seccomp;                 /* of /proc/self/status: 0, 1 strict, 2 filter; -1 unknown */
 	bool tunable;                /* GLIBC_TUNABLES tells the libc to leave rseq alone */
+	bool own_area;               /* areas are this library's although the libc has one: RSEQKIT_AREA */
+	struct doctor_neighbours neighbours;
 	enum doctor_mode mode;       /* of the registration in force */
 	enum answer optimised;       /* would a registration with all that the kernel has be in optimised mode? */
 	enum answer mm_cid, node_id; /* does the kernel keep the field up to date? */
@@ -99,11 +115,19 @@ void doctor_examine(struct doctor_facts *facts);
 /* doctor_environment.c: why there is no rseq, by what surrounds the process; and the facts that this needs. */
 void doctor_look_around(struct doctor_facts *facts);
 
+/* doctor_neighbours.c */
+void doctor_look_for_neighbours(struct doctor_neighbours *neighbours);
+
+/* doctor_owners.c: what it means who owns the area, or that nobody does. */
+const char *doctor_cause_name(enum doctor_cause cause); /* NULL if none */
+void doctor_conclude_owner(const struct doctor_facts *facts, struct doctor_findings *findings);
+
 /* doctor_findings.c */
+void doctor_add(struct doctor_findings *findings, enum severity severity, const char *id, const char *advice,
+		const char *format, ...) __attribute__((__format__(__printf__, 5, 6)));
 void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *findings);
 const char *doctor_severity_name(enum severity severity);
 const char *doctor_mode_name(enum doctor_mode mode);    /* NULL if unknown */
-const char *doctor_cause_name(enum doctor_cause cause); /* NULL if none */
 const char *doctor_event_name(enum doctor_event event);
 
 #endif /* RK_TOOL_DOCTOR_H */

@@ -14,6 +14,9 @@
 
 #include "doctor.h"
 
+/* The libc's, where it has an area. */
+extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
+
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27 /* include/uapi/linux/auxvec.h */
 #endif
@@ -81,23 +84,27 @@ static enum doctor_cause cause_of_refusal(const struct doctor_facts *facts)
 	return CAUSE_UNKNOWN;
 }
 
+/* By number: the library may have fewer names. What isn't listed has no cause that is known. */
+static const struct {
+	int reason;
+	enum doctor_cause cause;
+} causes[] = {
+	{RK_REASON_NONE, CAUSE_NONE},
+	{RK_REASON_FOREIGN, CAUSE_FOREIGN},
+	{RK_REASON_SIGNATURE, CAUSE_SIGNATURE},
+	{RK_REASON_NO_PORT, CAUSE_NO_PORT},
+	{DOCTOR_REASON_STRANGER, CAUSE_STRANGER},
+	{DOCTOR_REASON_TOLD, CAUSE_TOLD},
+};
+
 static enum doctor_cause find_cause(const struct doctor_facts *facts)
 {
-	switch (facts->reason) {
-	case RK_REASON_NONE:
-		return CAUSE_NONE;
-	case RK_REASON_NO_KERNEL:
-	case RK_REASON_BLOCKED:
+	if (facts->reason == RK_REASON_NO_KERNEL || facts->reason == RK_REASON_BLOCKED)
 		return cause_of_refusal(facts);
-	case RK_REASON_FOREIGN:
-		return CAUSE_FOREIGN;
-	case RK_REASON_SIGNATURE:
-		return CAUSE_SIGNATURE;
-	case RK_REASON_NO_PORT:
-		return CAUSE_NO_PORT;
-	default:
-		return CAUSE_UNKNOWN;
-	}
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		if (causes[i].reason == (int)facts->reason)
+			return causes[i].cause;
+	return CAUSE_UNKNOWN;
 }
 
 void doctor_look_around(struct doctor_facts *facts)
@@ -108,5 +115,8 @@ void doctor_look_around(struct doctor_facts *facts)
 	facts->seccomp = seccomp_mode();
 	facts->tunable = tunables != NULL && strstr(tunables, "glibc.pthread.rseq=0") != NULL &&
 			 facts->process.libc_area && !facts->process.libc_registers;
+	facts->own_area = facts->owner == RK_OWNER_SELF && facts->process.libc_area &&
+			  &__rseq_offset != NULL && facts->process.offset != __rseq_offset;
 	facts->cause = find_cause(facts);
+	doctor_look_for_neighbours(&facts->neighbours);
 }

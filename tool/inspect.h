@@ -73,10 +73,7 @@ bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status);
 /* Is it there only for its parent to ask how it ended? */
 bool inspect_has_ended(const struct inspect_status *status);
 
-/* The first line of a text that may be anything, without what mustn't get to a terminal, or into JSON. */
-void inspect_copy_text(char *to, size_t size, const char *from);
-
-enum inspect_owner { OWNER_NONE, OWNER_LIBC, OWNER_SELF, OWNER_EARLY, OWNER_FOREIGN, OWNER_UNKNOWN };
+enum inspect_owner { OWNER_NONE, OWNER_LIBC, OWNER_SELF, OWNER_EARLY, OWNER_LIBRSEQ, OWNER_FOREIGN, OWNER_UNKNOWN };
 
 struct inspect_thread {
 	pid_t tid;
@@ -93,19 +90,26 @@ struct inspect_thread {
  */
 void inspect_ask(pid_t pid, struct inspect_thread *threads, size_t count);
 
-/* Offsets from the thread pointer at which known owners have their areas. */
+/* Offsets from the thread pointer. */
+struct inspect_offsets {
+	int64_t list[16];
+	size_t count;
+};
+
+bool inspect_is_among(const struct inspect_offsets *offsets, int64_t offset);
+
+/* At which known owners have their areas. */
 struct inspect_places {
-	bool complete;       /* every program and library that is mapped has symbols */
-	uint32_t agreed;     /* kind of the copies' rendezvous, RK_RENDEZVOUS_*; 0 without one */
+	bool complete;        /* every program and library that is mapped has symbols */
+	uint32_t agreed;      /* kind of the copies' rendezvous, RK_RENDEZVOUS_*; 0 without one */
 	int64_t agreed_offset;
-	bool libc;
-	int64_t libc_offset; /* __rseq_offset */
-	uint32_t libc_size;  /* __rseq_size: zero or not */
-	int64_t self[16];    /* rk_area_offset, of every copy */
-	size_t selves;
-	bool early;          /* the executable defines __rseq_abi */
-	int64_t early_offset;
-	bool early_elsewhere; /* a library defines it, so its place can't be told */
+	struct inspect_offsets libc;    /* __rseq_offset */
+	uint32_t libc_size;             /* __rseq_size: zero or not */
+	struct inspect_offsets self;    /* rk_area_offset, of every copy */
+	struct inspect_offsets early;   /* __rseq_abi, where other modules see it */
+	struct inspect_offsets librseq; /* rseq_offset */
+	struct inspect_offsets hidden;  /* __rseq_abi, where they don't */
+	bool early_elsewhere; /* a library defines it, and its place can't be told */
 };
 
 struct inspect_look {

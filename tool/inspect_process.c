@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #include "inspect.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
@@ -18,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "output.h"
 #include "tool.h"
 
 #define ROUNDS_MAX 8           /* of reading the list of threads */
@@ -49,15 +49,6 @@ static uint64_t number_of(const char *text, const char *key)
 	return at != NULL ? strtoull(at + strlen(key), NULL, 10) : 0;
 }
 
-void inspect_copy_text(char *to, size_t size, const char *from)
-{
-	size_t i = 0;
-
-	for (; from != NULL && i + 1 < size && from[i] != '\n' && from[i] != '\0'; i++)
-		to[i] = isascii((unsigned char)from[i]) && isprint((unsigned char)from[i]) ? from[i] : '?';
-	to[i] = '\0';
-}
-
 /* The flags of the kernel's task: the seventh field behind the name, which may itself contain anything. */
 static unsigned long task_flags(const char *stat)
 {
@@ -79,7 +70,7 @@ bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status)
 	if (!read_proc(path, text, sizeof(text)))
 		return false;
 	if (strncmp(text, "Name:\t", 6) == 0)
-		inspect_copy_text(status->name, sizeof(status->name), text + 6);
+		copy_printable(status->name, sizeof(status->name), text + 6);
 	state = strstr(text, "\nState:\t");
 	status->state = '?';
 	if (state != NULL)

@@ -11,8 +11,8 @@
 #include "tool.h"
 
 static const char *const owner_names[] = {
-	[OWNER_NONE] = "none",       [OWNER_LIBC] = "libc",       [OWNER_SELF] = "self",
-	[OWNER_EARLY] = "early",     [OWNER_FOREIGN] = "foreign", [OWNER_UNKNOWN] = "unknown",
+	[OWNER_NONE] = "none",       [OWNER_LIBC] = "libc",       [OWNER_SELF] = "self",       [OWNER_EARLY] = "early",
+	[OWNER_LIBRSEQ] = "librseq", [OWNER_FOREIGN] = "foreign", [OWNER_UNKNOWN] = "unknown",
 };
 
 /* Fields of the area that are numbers of the kernel; each with where it ends. */
@@ -85,8 +85,9 @@ static void print_section(const struct inspect_thread *thread, struct inspect_sy
 static void print_thread(const struct inspect_look *look, const struct inspect_thread *thread)
 {
 	static const enum colour colours[] = {
-		[OWNER_NONE] = COLOUR_NONE,   [OWNER_LIBC] = COLOUR_GREEN,  [OWNER_SELF] = COLOUR_GREEN,
-		[OWNER_EARLY] = COLOUR_GREEN, [OWNER_FOREIGN] = COLOUR_RED, [OWNER_UNKNOWN] = COLOUR_YELLOW};
+		[OWNER_NONE] = COLOUR_NONE,     [OWNER_LIBC] = COLOUR_GREEN,  [OWNER_SELF] = COLOUR_GREEN,
+		[OWNER_EARLY] = COLOUR_GREEN,   [OWNER_FOREIGN] = COLOUR_RED, [OWNER_UNKNOWN] = COLOUR_YELLOW,
+		[OWNER_LIBRSEQ] = COLOUR_GREEN};
 	const struct inspect_answer *answer = &thread->answer;
 	char owner[16];
 

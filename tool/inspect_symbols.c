@@ -18,12 +18,38 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "inspect_tls.h"
+#include "output.h"
+
+#define EXECUTABLE_MAX 4096
+#define ABI_NAME "__rseq_abi" /* of the public TLS protocol */
+
 struct inspect_symbols {
 	Dwfl *dwfl;
 	pid_t pid;
-	char executable[4096]; /* as in /proc/PID/maps */
+	char executable[EXECUTABLE_MAX]; /* as in /proc/PID/maps */
 	struct inspect_places *places;
 };
+
+static void read_executable(pid_t pid, char name[EXECUTABLE_MAX])
+{
+	char path[64];
+	ssize_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	size = readlink(path, name, EXECUTABLE_MAX - 1);
+	name[size > 0 ? size : 0] = '\0';
+}
+
+/* The executable can be had after it was deleted, too, without a privilege. */
+static int open_executable(pid_t pid, const char *name)
+{
+	char executable[EXECUTABLE_MAX], path[64];
+
+	read_executable(pid, executable);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return strcmp(name, executable) == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+}
 
 /* The file that is mapped at `base`, or, where that isn't permitted, what the process finds under its name. */
 static int open_mapped(pid_t pid, const char *name, Dwarf_Addr base)
@@ -52,7 +78,7 @@ static int open_mapped(pid_t pid, const char *name, Dwarf_Addr base)
 	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, name);
 	if (name[0] == '/' && stat(path, &status) == 0 && S_ISREG(status.st_mode))
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd;
+	return fd >= 0 ? fd : open_executable(pid, name);
 }
 
 static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, char **file_name, Elf **elf)
@@ -84,7 +110,6 @@ struct inspect_symbols *inspect_symbols_open(pid_t pid)
 		.debuginfo_path = &no_path,
 	};
 	struct inspect_symbols *symbols = (struct inspect_symbols *)calloc(1, sizeof(*symbols));
-	char path[64];
 
 	if (symbols == NULL)
 		return NULL;
@@ -96,9 +121,7 @@ struct inspect_symbols *inspect_symbols_open(pid_t pid)
 		return NULL;
 	}
 	(void)dwfl_getmodules(symbols->dwfl, remember_process, (void *)(intptr_t)pid, 0);
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	if (readlink(path, symbols->executable, sizeof(symbols->executable) - 1) < 0)
-		symbols->executable[0] = '\0';
+	read_executable(pid, symbols->executable);
 	return symbols;
 }
 
@@ -111,86 +134,112 @@ void inspect_symbols_close(struct inspect_symbols *symbols)
 	free(symbols);
 }
 
-static uint64_t round_up(uint64_t size, uint64_t alignment)
+/* What is searched, one module after the other. */
+struct search {
+	struct inspect_symbols *symbols;
+	struct inspect_places *places;
+	Elf *elf;
+	GElf_Addr bias;
+	bool in_executable;
+	bool is_dynamic;        /* it has a table of symbols for the dynamic linker */
+	bool has_tls;           /* `tls` has been read */
+	struct inspect_tls tls;
+};
+
+static void add_offset(struct inspect_offsets *offsets, int64_t offset)
 {
-	return (size + alignment - 1) / alignment * alignment;
+	if (!inspect_is_among(offsets, offset) && offsets->count < sizeof(offsets->list) / sizeof(offsets->list[0]))
+		offsets->list[offsets->count++] = offset;
 }
 
-/*
- * Where the executable's TLS begins, from the thread pointer; false where that isn't known. Source: the ABIs of ELF's
- * TLS, with the block below the thread pointer on x86-64, and behind two words of the libc's on aarch64.
- */
-static bool tls_block_offset(int machine, const GElf_Phdr *segment, int64_t *offset)
+static const struct inspect_tls *tls_of(struct search *search)
 {
-	if (segment->p_align == 0 || segment->p_vaddr % segment->p_align != 0)
-		return false;
-	if (machine == EM_X86_64)
-		*offset = -(int64_t)round_up(segment->p_memsz, segment->p_align);
-	else if (machine == EM_AARCH64)
-		*offset = (int64_t)round_up(16, segment->p_align);
-	else
-		return false;
-	return true;
+	if (!search->has_tls)
+		inspect_tls_read(search->symbols->pid, search->elf, search->bias, ABI_NAME, &search->tls);
+	search->has_tls = true;
+	return &search->tls;
 }
 
-/* Of a symbol in the executable's TLS. */
-static bool executable_tls_offset(Elf *elf, uint64_t value, int64_t *offset)
+/* Can other modules see it? In a static program there are none, but all of that is one module. */
+static bool is_public(const struct search *search, bool in_dynamic_table, const GElf_Sym *symbol)
 {
-	size_t count;
-	GElf_Ehdr header;
+	unsigned visibility = GELF_ST_VISIBILITY(symbol->st_other);
 
-	if (gelf_getehdr(elf, &header) == NULL || elf_getphdrnum(elf, &count) != 0)
+	if (GELF_ST_BIND(symbol->st_info) == STB_LOCAL)
 		return false;
-	for (size_t i = 0; i < count; i++) {
-		GElf_Phdr segment;
+	return in_dynamic_table ? visibility == STV_DEFAULT || visibility == STV_PROTECTED : !search->is_dynamic;
+}
 
-		if (gelf_getphdr(elf, (int)i, &segment) == NULL || segment.p_type != PT_TLS)
-			continue;
-		if (!tls_block_offset(header.e_machine, &segment, offset))
-			return false;
-		*offset += (int64_t)value;
-		return true;
+/* The __rseq_abi that a module has, or refers to. */
+static void consider_abi(struct search *search, bool in_dynamic_table, const GElf_Sym *symbol)
+{
+	bool public = is_public(search, in_dynamic_table, symbol);
+	bool defined = symbol->st_shndx != SHN_UNDEF;
+	struct inspect_offsets *offsets = public ? &search->places->early : &search->places->hidden;
+	int64_t base;
+
+	if (defined && search->in_executable && inspect_tls_executable(search->elf, &base))
+		add_offset(offsets, base + (int64_t)symbol->st_value);
+	else if (public && tls_of(search)->has_symbol)
+		add_offset(offsets, tls_of(search)->symbol);
+	else if (defined && tls_of(search)->has_base)
+		add_offset(offsets, tls_of(search)->base + (int64_t)symbol->st_value);
+	else if (defined && public)
+		search->places->early_elsewhere = true;
+}
+
+static void add_word(struct search *search, struct inspect_offsets *offsets, uint64_t address)
+{
+	int64_t offset;
+
+	if (inspect_read(search->symbols->pid, address, &offset, sizeof(offset)) && offset != 0)
+		add_offset(offsets, offset);
+}
+
+/* One symbol of a file; `address` is where in the process, but for those of TLS. */
+static void consider(struct search *search, bool in_dynamic_table, const char *name, uint64_t address,
+		     const GElf_Sym *symbol)
+{
+	struct inspect_places *places = search->places;
+	uint32_t size;
+
+	if (name == NULL)
+		return;
+	if (strcmp(name, ABI_NAME) == 0 && GELF_ST_TYPE(symbol->st_info) == STT_TLS)
+		consider_abi(search, in_dynamic_table, symbol);
+	if (symbol->st_shndx == SHN_UNDEF)
+		return;
+	if (strcmp(name, "__rseq_offset") == 0) {
+		add_word(search, &places->libc, address);
+	} else if (strcmp(name, "__rseq_size") == 0) {
+		if (inspect_read(search->symbols->pid, address, &size, sizeof(size)) && size != 0)
+			places->libc_size = size;
+	} else if (strcmp(name, "rk_area_offset") == 0) {
+		add_word(search, &places->self, address);
+	} else if (strcmp(name, "rseq_offset") == 0 && is_public(search, in_dynamic_table, symbol)) {
+		add_word(search, &places->librseq, address);
 	}
+}
+
+static bool has_table(Elf *elf, GElf_Word type)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+
+	while ((section = elf_nextscn(elf, section)) != NULL)
+		if (gelf_getshdr(section, &header) != NULL && header.sh_type == type)
+			return true;
 	return false;
 }
 
-/* One symbol that is defined in a file; `address` is where in the process, but for those of TLS. */
-static void consider(struct inspect_symbols *symbols, Elf *elf, bool in_executable, const char *name, uint64_t address,
-		     const GElf_Sym *symbol)
-{
-	struct inspect_places *places = symbols->places;
-	int64_t offset;
-	uint32_t size;
-
-	if (name == NULL || symbol->st_shndx == SHN_UNDEF)
-		return;
-	if (strcmp(name, "__rseq_offset") == 0) {
-		if (inspect_read(symbols->pid, address, &offset, sizeof(offset)) && offset != 0) {
-			places->libc = true;
-			places->libc_offset = offset;
-		}
-	} else if (strcmp(name, "__rseq_size") == 0) {
-		if (inspect_read(symbols->pid, address, &size, sizeof(size)) && size != 0)
-			places->libc_size = size;
-	} else if (strcmp(name, "rk_area_offset") == 0) {
-		if (places->selves < sizeof(places->self) / sizeof(places->self[0]) &&
-		    inspect_read(symbols->pid, address, &offset, sizeof(offset)) && offset != 0)
-			places->self[places->selves++] = offset;
-	} else if (strcmp(name, "__rseq_abi") == 0 && GELF_ST_TYPE(symbol->st_info) == STT_TLS) {
-		if (in_executable && executable_tls_offset(elf, symbol->st_value, &places->early_offset))
-			places->early = true;
-		else
-			places->early_elsewhere = true;
-	}
-}
-
 /* By the section headers of a file; false if it has no symbols there. */
-static bool search_sections(struct inspect_symbols *symbols, Elf *elf, GElf_Addr bias, bool in_executable)
+static bool search_sections(struct search *search)
 {
 	Elf_Scn *section = NULL;
 	bool found = false;
 
-	while ((section = elf_nextscn(elf, section)) != NULL) {
+	search->is_dynamic = has_table(search->elf, SHT_DYNSYM);
+	while ((section = elf_nextscn(search->elf, section)) != NULL) {
 		GElf_Shdr header;
 		GElf_Sym symbol;
 		Elf_Data *table;
@@ -201,8 +250,9 @@ static bool search_sections(struct inspect_symbols *symbols, Elf *elf, GElf_Addr
 		table = elf_getdata(section, NULL);
 		/* The first symbol of a table is none. */
 		for (int i = 1; table != NULL && gelf_getsym(table, i, &symbol) != NULL; i++) {
-			consider(symbols, elf, in_executable, elf_strptr(elf, header.sh_link, symbol.st_name),
-				 bias + symbol.st_value, &symbol);
+			consider(search, header.sh_type == SHT_DYNSYM,
+				 elf_strptr(search->elf, header.sh_link, symbol.st_name), search->bias + symbol.st_value,
+				 &symbol);
 			found = true;
 		}
 	}
@@ -210,16 +260,17 @@ static bool search_sections(struct inspect_symbols *symbols, Elf *elf, GElf_Addr
 }
 
 /* What the dynamic linker reads, where there is no file any more, but what is mapped of it; false without any. */
-static bool search_dynamic(struct inspect_symbols *symbols, Dwfl_Module *module, Elf *elf, bool in_executable)
+static bool search_dynamic(struct search *search, Dwfl_Module *module)
 {
 	int count = dwfl_module_getsymtab(module);
 	GElf_Addr address;
 	GElf_Sym symbol;
 
+	search->is_dynamic = true;
 	for (int i = 1; i < count; i++) {
 		const char *name = dwfl_module_getsym_info(module, i, &symbol, &address, NULL, NULL, NULL);
 
-		consider(symbols, elf, in_executable, name, address, &symbol);
+		consider(search, true, name, address, &symbol);
 	}
 	return count > 1;
 }
@@ -227,17 +278,15 @@ static bool search_dynamic(struct inspect_symbols *symbols, Dwfl_Module *module,
 static int search_module(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr start, void *argument)
 {
 	struct inspect_symbols *symbols = (struct inspect_symbols *)argument;
-	bool in_executable = strcmp(name, symbols->executable) == 0;
+	struct search search = {.symbols = symbols, .places = symbols->places};
 	char magic[SELFMAG];
-	GElf_Addr bias;
-	Elf *elf;
 
 	(void)data;
+	search.in_executable = strcmp(name, symbols->executable) == 0;
 	if (!inspect_read(symbols->pid, start, magic, sizeof(magic)) || memcmp(magic, ELFMAG, SELFMAG) != 0)
 		return DWARF_CB_OK;
-	elf = dwfl_module_getelf(module, &bias);
-	if (elf == NULL || (!search_sections(symbols, elf, bias, in_executable) &&
-			    !search_dynamic(symbols, module, elf, in_executable)))
+	search.elf = dwfl_module_getelf(module, &search.bias);
+	if (search.elf == NULL || (!search_sections(&search) && !search_dynamic(&search, module)))
 		symbols->places->complete = false;
 	return DWARF_CB_OK;
 }
@@ -292,11 +341,11 @@ void inspect_symbols_locate(struct inspect_symbols *symbols, uint64_t address, s
 	memset(place, 0, sizeof(*place));
 	if (module == NULL)
 		return;
-	inspect_copy_text(place->module, sizeof(place->module),
-		  dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
-	inspect_copy_text(place->symbol, sizeof(place->symbol),
-		  dwfl_module_addrinfo(module, address, &place->offset, &symbol, NULL, NULL, NULL));
+	copy_printable(place->module, sizeof(place->module),
+			       dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
+	copy_printable(place->symbol, sizeof(place->symbol),
+			       dwfl_module_addrinfo(module, address, &place->offset, &symbol, NULL, NULL, NULL));
 	line = find_line(module, address);
 	if (line != NULL && dwarf_lineno(line, &place->line) == 0)
-		inspect_copy_text(place->file, sizeof(place->file), dwarf_linesrc(line, NULL, NULL));
+		copy_printable(place->file, sizeof(place->file), dwarf_linesrc(line, NULL, NULL));
 }

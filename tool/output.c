@@ -2,6 +2,7 @@
 /* output.c - how results look to people, with bars and colour, and how complaints do. */
 #include "output.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,4 +60,13 @@ void print_progress(const char *text)
 {
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r\033[K%s", text != NULL ? text : "");
+}
+
+void copy_printable(char *to, size_t size, const char *from)
+{
+	size_t i = 0;
+
+	for (; from != NULL && i + 1 < size && from[i] != '\n' && from[i] != '\0'; i++)
+		to[i] = isascii((unsigned char)from[i]) && isprint((unsigned char)from[i]) ? from[i] : '?';
+	to[i] = '\0';
 }

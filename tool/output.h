@@ -25,4 +25,7 @@ void print_bar(double value, double greatest, int width);
  */
 void print_progress(const char *text);
 
+/* The first line of a text that may be anything, without what mustn't get to a terminal, or into JSON. */
+void copy_printable(char *to, size_t size, const char *from);
+
 #endif /* RK_TOOL_OUTPUT_H */

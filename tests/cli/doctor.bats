@@ -7,7 +7,8 @@ load helper
 assert_schema() {
 	assert_json 'j["schema"] == "rseqkit.doctor/1" and type(j["rseq"]) is bool' \
 		'j["mode"] in ("legacy", "optimised", None)' \
-		'j["owner"] in ("libc", "self", "foreign", "none")' \
+		'j["owner"] in ("libc", "self", "early", "librseq", "foreign", "none")' \
+		'set(j["neighbours"]) == {"early", "hidden", "librseq"}' \
 		'all(type(j[k]) is int or j[k] is None for k in ("feature_size", "alignment", "length", "seccomp"))' \
 		'all(j[k] in (True, False, None) for k in ("mm_cid", "node_id", "slice_extension"))' \
 		'set(j["membarrier"]) == {"rseq", "rseq_one_cpu"}' \
@@ -146,6 +147,54 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	expect_json 0 env GLIBC_TUNABLES=$tunable_off "$RSEQKIT" doctor --json
 	assert_schema 'j["rseq"] and j["owner"] == j["fresh_owner"] == "self" and not j["libc"]["registers"]'
 	assert_json '"owner-self-tunable" in ids and j["mode"] is not None'
+}
+
+@test "tunable off and areas of our own: said, exit 0" {
+	need_libc_registration
+	[ "$(uname -m)" = x86_64 ] || skip "takes the preloaded object on this machine"
+	expect_json 0 env GLIBC_TUNABLES=$tunable_off RSEQKIT_AREA=own "$RSEQKIT" doctor --json
+	assert_schema 'j["owner"] == "self" and "owner-self-own" in ids and "owner-self-tunable" not in ids'
+}
+
+@test "an early adopter: the tunable is to stay, for without it that would lose its mode; exit 0" {
+	need_rseq
+	need_early
+	expect_json 0 env LD_PRELOAD="$HELPERS/early.so" GLIBC_TUNABLES=$tunable_off "$RSEQKIT" doctor --json
+	assert_schema 'j["rseq"] and j["owner"] == j["fresh_owner"] == "early" and "owner-early" in ids' \
+		'j["neighbours"]["early"].endswith("/early.so") and j["neighbours"]["hidden"] is None' \
+		'not [f for f in j["findings"] if f["advice"] and "remove glibc.pthread.rseq=0" in f["advice"]]' \
+		'not [f for f in j["findings"] if f["advice"] and "RSEQKIT_AREA" in f["advice"]]'
+	need_libc_registration
+	assert_json '[f for f in j["findings"] if f["id"] == "owner-early" and "keep glibc.pthread.rseq=0" in f["advice"]]'
+}
+
+@test "an early adopter where the C library registers: its slow mode is explained, and how to have the other" {
+	need_libc_registration
+	need_early
+	expect_json 0 env LD_PRELOAD="$HELPERS/early.so" "$RSEQKIT" doctor --json
+	assert_schema 'j["owner"] == "libc"' \
+		'[f for f in j["findings"] if f["id"] == "early-unused" and "glibc.pthread.rseq=0" in f["advice"]]'
+}
+
+@test "__rseq_abi that no other module sees: a warning, exit 1" {
+	need_rseq
+	need_early
+	expect_json 1 env LD_PRELOAD="$HELPERS/early_private_library.so" GLIBC_TUNABLES=$tunable_off \
+		"$RSEQKIT" doctor --json
+	assert_schema '"early-hidden" in ids and j["neighbours"]["hidden"].endswith("/early_private_library.so")'
+}
+
+@test "librseq is seen, and what to do where it registers" {
+	need_rseq
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	run env LD_PRELOAD="$HELPERS/librseq.so.0" GLIBC_TUNABLES=$tunable_off "$RSEQKIT" doctor --json
+	json=$BATS_TEST_TMPDIR/out
+	echo "$output" >"$json"
+	assert_schema 'j["neighbours"]["librseq"].endswith("/librseq.so.0") and j["neighbours"]["hidden"] is None'
+	grep -qa rseq_register_current_thread "$(dirname "$RSEQKIT")/../src/librseqkit.so" ||
+		skip "this library doesn't step back yet"
+	assert_json 'j["reason"] == "stranger" and "no-rseq" in ids'
+	[ "$status" -eq 1 ]
 }
 
 @test "seccomp answers ENOSYS: no rseq, the filter is named, exit 1" {

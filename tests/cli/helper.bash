@@ -61,6 +61,12 @@ need_rseq() {
 	[ "$("$HELPERS/rseq_state")" != none ] || skip "no rseq here"
 }
 
+# Skips where a component with __rseq_abi can't be preloaded into the program under test.
+need_early() {
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	[ -e "$HELPERS/early.so" ] || skip "not for this machine"
+}
+
 need_valgrind() {
 	command -v valgrind >/dev/null || skip "no valgrind here"
 	is_sanitized && skip "valgrind doesn't run sanitized programs"

@@ -3,35 +3,7 @@
 # test_inspect.c has those whose threads are all known.
 
 load helper
-
-setup() {
-	target=
-	[[ $(uname -m) = @(x86_64|aarch64) ]] || skip "can't read the registers of this machine"
-	! "$RSEQKIT" inspect $$ 2>&1 | grep -q "not permitted" || skip "processes can't be traced here"
-}
-
-teardown() {
-	[ -z "$target" ] || kill -KILL "$target" 2>/dev/null || true
-	wait 2>/dev/null || true
-}
-
-# Starts a program, the process to look at: $target. One that says "ready" is waited for, others until they sleep.
-start() {
-	local shell program
-	shell=$(readlink /proc/$$/exe)
-	"$@" >"$BATS_TEST_TMPDIR/target" 2>&1 3>&- &
-	target=$!
-	for _ in $(seq 500); do
-		grep -q ready "$BATS_TEST_TMPDIR/target" && return
-		program=$(readlink "/proc/$target/exe") || program=$shell
-		[[ " $* " = *" $HELPERS/"* ]] || [ "$program" = "$shell" ] ||
-			! grep -q '^State:.S' "/proc/$target/status" || return 0
-		sleep 0.01
-	done
-	echo "it didn't start: $*"
-	cat "$BATS_TEST_TMPDIR/target"
-	return 1
-}
+load target
 
 # Is any thread of the target traced? Threads come and go.
 is_traced() {
@@ -124,25 +96,6 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 	start python3 -c 'import time; time.sleep(60)'
 	expect_json 0 "$RSEQKIT" inspect --json "$target"
 	assert_json '{t["owner"] for t in j["threads"]} == {"libc"}'
-}
-
-@test "a component with a private area: foreign, exit 1" {
-	need_rseq
-	is_sanitized && skip "sanitizers want to be preloaded first"
-	start env LD_PRELOAD="$HELPERS/foreign.so" GLIBC_TUNABLES=$tunable_off sleep 60
-	expect_json 1 "$RSEQKIT" inspect --json "$target"
-	assert_json 'j["threads"][0]["owner"] == "foreign" and ids == ["foreign-owner"]' \
-		"j['findings'][0]['threads'] == [$target] and j['findings'][0]['severity'] == 'warning'"
-	expect 1 "$RSEQKIT" inspect "$target"
-	assert_says "[foreign-owner]"
-}
-
-@test "__rseq_abi in a library can't be told from a private area" {
-	need_rseq
-	is_sanitized && skip "sanitizers want to be preloaded first"
-	start env LD_PRELOAD="$HELPERS/early.so" GLIBC_TUNABLES=$tunable_off sleep 60
-	expect_json 1 "$RSEQKIT" inspect --json "$target"
-	assert_json 'ids == ["foreign-owner", "early-symbol-in-library"]'
 }
 
 @test "inside a critical section: its length, its file, and as text" {

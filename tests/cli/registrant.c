@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registrant.c - threads in a state that is rarely seen. To be run with the libc's own registration off.
+ * registrant.c - threads in a state that is rarely seen. To be run with the libc's own registration off, but for the
+ * second.
  *
  *	registrant signature   the initial thread is registered on the libc's area, with another signature
+ *	registrant undone      the libc registers, and one thread undoes that for itself
  *	registrant partly      the initial thread is registered, one that was there before isn't
  *	registrant section     the initial thread spins inside a critical section, in a function spin_in_section()
  *	registrant vfork       the initial thread waits for a vfork child, and says "resumed" when that has ended
@@ -16,9 +18,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "../../src/thread_pointer.h"
+
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27 /* include/uapi/linux/auxvec.h */
+#endif
 
 #define OTHER_SIGNATURE 0x12345678
 
@@ -38,6 +45,31 @@ static void *sleep_long(void *argument)
 {
 	sleep(60);
 	return argument;
+}
+
+/* The length isn't told: it is the original one, or what the kernel announces. */
+static void *undo_and_sleep(void *argument)
+{
+	const unsigned long lengths[] = {32, getauxval(AT_RSEQ_FEATURE_SIZE), 0};
+
+	for (int i = 0; lengths[i] != 0 && syscall(SYS_rseq, libc_area(), lengths[i], 1, RK_SIGNATURE) != 0; i++)
+		continue;
+	*(volatile int *)argument = 1;
+	return sleep_long(argument);
+}
+
+static int wait_for_undone(void)
+{
+	static volatile int undone;
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, undo_and_sleep, (void *)(uintptr_t)&undone);
+	while (!undone)
+		usleep(1000);
+	puts("ready");
+	fflush(stdout);
+	sleep(60);
+	return 0;
 }
 
 /* Of each architecture: an abort handler behind its signature, which stores the descriptor, and the section. */
@@ -101,6 +133,8 @@ int main(int argc, char **argv)
 
 	if (strcmp(what, "vfork") == 0)
 		return wait_for_vfork_child();
+	if (strcmp(what, "undone") == 0)
+		return wait_for_undone();
 	if (strcmp(what, "partly") == 0)
 		pthread_create(&thread, NULL, sleep_long, NULL);
 	if (register_with(strcmp(what, "signature") == 0 ? OTHER_SIGNATURE : RK_SIGNATURE) != 0)

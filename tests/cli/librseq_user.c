@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * librseq_user.c - a program that registers its initial thread by librseq, or the stand-in for it. It says whether that
+ * worked. With an argument it says "ready" instead and sleeps, beside a thread that isn't registered by librseq.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "librseq.h"
+
+static void *sleep_long(void *argument)
+{
+	sleep(60);
+	return argument;
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t thread;
+	int r = rseq_register_current_thread();
+
+	(void)argv;
+	if (argc == 1 || r != 0) {
+		puts(r == 0 ? "registered" : "refused");
+		return r != 0;
+	}
+	pthread_create(&thread, NULL, sleep_long, NULL);
+	puts("ready");
+	fflush(stdout);
+	sleep(60);
+	return 0;
+}

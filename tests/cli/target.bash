@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+# target.bash - a process to look at, for the tests of `rseqkit inspect`.
+
+setup() {
+	target=
+	[[ $(uname -m) = @(x86_64|aarch64) ]] || skip "can't read the registers of this machine"
+	! "$RSEQKIT" inspect $$ 2>&1 | grep -q "not permitted" || skip "processes can't be traced here"
+}
+
+teardown() {
+	[ -z "$target" ] || kill -KILL "$target" 2>/dev/null || true
+	wait 2>/dev/null || true
+}
+
+# Starts a program, the process to look at: $target, and ends the one before. One that says "ready" is waited for, others until they sleep.
+start() {
+	local shell program
+	shell=$(readlink /proc/$$/exe)
+	[ -z "$target" ] || kill -KILL "$target" 2>/dev/null || true
+	"$@" >"$BATS_TEST_TMPDIR/target" 2>&1 3>&- &
+	target=$!
+	for _ in $(seq 500); do
+		grep -q ready "$BATS_TEST_TMPDIR/target" && return
+		program=$(readlink "/proc/$target/exe") || program=$shell
+		[[ " $* " = *" $HELPERS/"* ]] || [ "$program" = "$shell" ] ||
+			! grep -q '^State:.S' "/proc/$target/status" || return 0
+		sleep 0.01
+	done
+	echo "it didn't start: $*"
+	cat "$BATS_TEST_TMPDIR/target"
+	return 1
+}
