@@ -62,11 +62,6 @@ struct doctor_neighbours {
 	char librseq[256]; /* librseq's functions */
 };
 
-/* Of the library's numbers, those that this release of it has no names for yet: librseq's areas are used. */
-#define DOCTOR_OWNER_LIBRSEQ 5
-#define DOCTOR_REASON_STRANGER 14
-#define DOCTOR_REASON_TOLD 15
-
 struct doctor_facts {
 	struct rk_process_info process;
 	enum rk_owner owner;

@@ -41,7 +41,7 @@ static const char *unused_mode_advice(const struct doctor_facts *facts)
 {
 	const bool can_choose = RK_BLOCK_ALIGNMENT >= RK_AREA_LENGTH_ORIGINAL;
 
-	if (facts->owner == RK_OWNER_EARLY || (int)facts->owner == DOCTOR_OWNER_LIBRSEQ)
+	if (facts->owner == RK_OWNER_EARLY || facts->owner == RK_OWNER_LIBRSEQ)
 		return "nothing needs doing: the area is another component's, which may depend on it as it is";
 	if (facts->owner != RK_OWNER_LIBC)
 		return can_choose ? "start the program with RSEQKIT_AREA=own" :

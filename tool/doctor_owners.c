@@ -86,7 +86,7 @@ static const struct {
 	 "nothing needs doing; keep glibc.pthread.rseq=0: where the C library registers, the component does without"},
 	{RK_OWNER_EARLY, NULL, "owner-early",
 	 "a component defines __rseq_abi, as allocators with a per-CPU mode do; it and rseqkit share that area", NULL},
-	{DOCTOR_OWNER_LIBRSEQ, NULL, "owner-librseq",
+	{RK_OWNER_LIBRSEQ, NULL, "owner-librseq",
 	 "librseq registers threads, those that ask for it; rseqkit uses these and registers none", NULL},
 };
 

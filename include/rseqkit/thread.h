@@ -64,19 +64,20 @@ RK_BEGIN_DECLS
  * process start, but for the list of CPUs; to be called by a program that installs a seccomp filter, before it does.
  * With it and rk_thread_prepare() done, operations make no system call.
  *
- * Where the libc has an area but leaves it alone, the environment that the program was started with may ask for areas
- * of this library's own instead, which can be longer: RSEQKIT_AREA=own, see rseqkit(7).
+ * Where the libc doesn't register, the environment that the program was started with may ask for something else than
+ * what this library does by itself: RSEQKIT_AREA=own for areas of its own instead of one that the libc leaves alone,
+ * RSEQKIT_AREA=others for registering no thread, see rseqkit(7).
  *
  * System calls of the whole library. Each of these situations is tested under a filter that kills for any other
  * (tests/coexist/test_filter.c).
  *   deciding              rseq (at most 8)
  *     the list of CPUs    openat, read, close; where /sys isn't there sched_getaffinity
- *     libc registers not  get_robust_list (with musl gettid, getpid), rt_sigprocmask
- *     its area is spare   openat, read, close: the environment
+ *     libc registers not  get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, read, close: the
+ *                         environment and, beside strangers, the number of threads
  *     areas of our own, or an early adopter: prlimit64, memfd_create, write, mmap, close; munmap in emulators
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count
  *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu
- *   the bracket of vfork  rseq
+ *   the bracket of vfork  rseq; rt_sigprocmask in rk_vfork_run(), and where a child broke a bracket; vfork
  *   creating, allocating, destroying      mmap, mprotect, munlock, madvise, munmap
  *     with initial contents               prlimit64, memfd_create, ftruncate, close, too
  *   a thread's end        with musl, if it was registered: rseq, rt_sigprocmask
