@@ -161,6 +161,7 @@ static void interrupt_users(void (*handler)(int), int64_t times)
 	pthread_t threads[THREADS];
 	void *line;
 
+	alarm(60);
 	make_shared();
 	sigaction(SIGUSR1, &action, NULL);
 	stop = handled = bad_children = 0;
@@ -177,6 +178,7 @@ static void interrupt_users(void (*handler)(int), int64_t times)
 		assert_int_equal((intptr_t)line, 0);
 	}
 	signal(SIGUSR1, SIG_DFL);
+	alarm(240);
 	if (bad_children > 0)
 		fprintf(stderr, "# %d bad of %d, the first one ended with %d\n", bad_children, handled, first_bad);
 	assert_int_equal(bad_children, 0);
