@@ -40,7 +40,7 @@ bool rk_choice_is_own(void)
 	char text[256] = {0}; /* a signal handler's stack is short */
 	int matched = 0;
 	bool found = false;
-	long fd, size;
+	long fd, size, position = 0;
 
 	if (rk_auxiliary(AT_SECURE) != 0)
 		return false;
@@ -48,7 +48,8 @@ bool rk_choice_is_own(void)
 	if (fd < 0)
 		return false;
 	do {
-		size = RK_SYSCALL(SYS_read, (int)fd, text, sizeof(text));
+		size = rk_kernel_read_at(fd, text, sizeof(text), position);
+		position += size > 0 ? size : 0;
 		found = size > 0 && is_in(text, size, &matched);
 	} while (!found && (size > 0 || size == -EINTR));
 	(void)RK_SYSCALL(SYS_close, (int)fd);
