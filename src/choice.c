@@ -53,7 +53,7 @@ enum rk_choice rk_choice(void)
 	char text[256] = {0}; /* a signal handler's stack is short */
 	size_t matched[CHOICES] = {0};
 	enum rk_choice choice = RK_CHOICE_NONE;
-	long fd, size;
+	long fd, size, position = 0;
 
 	if (rk_auxiliary(AT_SECURE) != 0)
 		return RK_CHOICE_NONE;
@@ -61,7 +61,8 @@ enum rk_choice rk_choice(void)
 	if (fd < 0)
 		return RK_CHOICE_NONE;
 	do {
-		size = RK_SYSCALL(SYS_read, (int)fd, text, sizeof(text));
+		size = rk_kernel_read_at(fd, text, sizeof(text), position);
+		position += size > 0 ? size : 0;
 		if (size > 0)
 			choice = find(text, size, matched);
 	} while (choice == RK_CHOICE_NONE && (size > 0 || size == -EINTR));

@@ -98,13 +98,15 @@ static int read_list(struct rk_cpus *cpus)
 {
 	struct parser p;
 	char text[128] = {0};
-	long r, fd = RK_SYSCALL(SYS_openat, AT_FDCWD, "/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC);
+	long r, position = 0;
+	long fd = RK_SYSCALL(SYS_openat, AT_FDCWD, "/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return (int)fd;
 	parse_begin(&p, cpus);
 	do {
-		r = RK_SYSCALL(SYS_read, (int)fd, text, sizeof(text));
+		r = rk_kernel_read_at(fd, text, sizeof(text), position);
+		position += r > 0 ? r : 0;
 		for (long i = 0; i < r && p.error == 0; i++)
 			parse_character(&p, text[i]);
 	} while (r > 0 || r == -EINTR);
@@ -135,6 +137,9 @@ const struct rk_cpus *rk_cpus_get(void)
 		return &possible;
 	if (read_list(&cpus) < 0)
 		assume_mask(&cpus);
+	/* Never anew: the size of what is mapped follows from it. */
+	if (__atomic_load_n(&is_read, __ATOMIC_ACQUIRE))
+		return &possible;
 	/* Racing threads and nested handlers write the same contents: word by word, without a lock. */
 	for (size_t i = 0; i < sizeof(cpus.set) / sizeof(cpus.set[0]); i++)
 		__atomic_store_n(&possible.set[i], cpus.set[i], __ATOMIC_RELAXED);

@@ -94,6 +94,15 @@ static inline bool rk_kernel_can_read(const void *address)
 }
 
 /*
+ * Reads from there on. The position is not the descriptor's, which a child has in common with its parent: it may be
+ * made in a signal handler between open and read, and read as well.
+ */
+static inline long rk_kernel_read_at(long fd, void *buffer, size_t size, long position)
+{
+	return RK_SYSCALL(SYS_pread64, (int)fd, buffer, size, position, 0L);
+}
+
+/*
  * May a file of this size be written? Beyond the process's limit the kernel doesn't only refuse, but ends the process by
  * a signal, SIGXFSZ. Where the limit isn't known, no.
  */

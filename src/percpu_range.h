@@ -12,14 +12,14 @@
 /* One mapping: a stride per index, items at equal offsets in each. Published complete; sets as percpu.c says. */
 struct range {
 	struct range *next;
-	char *mapping;           /* of index -2 */
-	char *slot0;             /* of index 0 */
-	bool from_template;      /* items that were never handed out have the initial contents */
-	size_t vacant;           /* at least as many items as aren't taken; above that by those that were on their way */
-	size_t first;            /* the word of `taken` to look at first */
-	unsigned long *taken;    /* not to be handed out now; what is behind the last item is taken for ever */
-	unsigned long *used;     /* handed out, and not given back */
-	unsigned long *written;  /* handed out at some time: may hold anything */
+	char *mapping;          /* of index -2 */
+	char *slot0;            /* of index 0 */
+	bool from_template;     /* items that were never handed out have the initial contents */
+	size_t vacant;          /* at least as many items as aren't taken; above that by those that were on their way */
+	size_t first;           /* the word of `taken` to look at first */
+	unsigned long *taken;   /* not to be handed out now; what is behind the last item is taken for ever */
+	unsigned long *used;    /* handed out, and not given back */
+	unsigned long *written; /* handed out at some time: may hold anything */
 };
 
 struct rk_percpu {

@@ -201,9 +201,9 @@ static long count_threads(const char *stat)
 
 bool rk_strangers_may_run(void)
 {
-	char text[512];
+	char text[512] = {0};
 	long fd = RK_SYSCALL(SYS_openat, AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	long size = fd < 0 ? -1 : RK_SYSCALL(SYS_read, (int)fd, text, sizeof(text) - 1);
+	long size = fd < 0 ? -1 : rk_kernel_read_at(fd, text, sizeof(text) - 1, 0);
 
 	if (fd >= 0)
 		(void)RK_SYSCALL(SYS_close, (int)fd);

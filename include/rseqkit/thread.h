@@ -71,8 +71,8 @@ RK_BEGIN_DECLS
  * System calls of the whole library. Each of these situations is tested under a filter that kills for any other
  * (tests/coexist/test_filter.c).
  *   deciding              rseq (at most 8)
- *     the list of CPUs    openat, read, close; where /sys isn't there sched_getaffinity
- *     libc registers not  get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, read, close: the
+ *     the list of CPUs    openat, pread64, close; where /sys isn't there sched_getaffinity
+ *     libc registers not  get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close: the
  *                         environment and, beside strangers, the number of threads
  *     areas of our own, or an early adopter: prlimit64, memfd_create, write, mmap, close; munmap in emulators
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count
