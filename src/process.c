@@ -207,14 +207,15 @@ static bool starts_are_ours(const struct rk_process *p)
 	return !rk_strangers_may_run() && (p->where == RK_WHERE_LIBC_SPARE || rk_start_is_interposed());
 }
 
-/* Where this library would register threads: may it? */
+/* Where this library would register threads: may it? Without rseq there is nothing to meet. */
 static void hesitate(struct rk_process *p, enum rk_choice choice)
 {
 	static uint8_t yes;
 
 	if (choice == RK_CHOICE_OTHERS)
 		p->reason = RK_REASON_TOLD;
-	else if (p->where != RK_WHERE_EARLY && first_word(&yes, rk_strangers_are_loaded() && !starts_are_ours(p)))
+	else if (p->where != RK_WHERE_EARLY && kernel_has_rseq() &&
+		 first_word(&yes, rk_strangers_are_loaded() && !starts_are_ours(p)))
 		p->reason = RK_REASON_STRANGER;
 }
 
