@@ -210,8 +210,10 @@ void rk_vfork_unblock(const void *signals)
 
 int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 {
+	struct rk_thread_state *state = rk_state_in_use(rk_process_get());
 	unsigned char before[RK_SIGSET_SIZE];
 	int saved = errno, failed, r, ended;
+	uint8_t depth;
 	pid_t made;
 
 	if (pid == NULL)
@@ -225,10 +227,13 @@ int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 		return r;
 	r = rk_vfork_begin();
 	if (r == 0) {
+		depth = READ(state->vfork);
 		made = vfork();
 		if (made == 0)
 			_exit(child(arg, before));
 		failed = errno;
+		/* A child that was killed inside a bracket of its own, or in that of a handler, left it open. */
+		WRITE(state->vfork, depth);
 		ended = rk_vfork_end();
 		*pid = made;
 		r = made < 0 ? -failed : ended;

@@ -307,6 +307,30 @@ static int run_calls_in_a_child(void)
 	return 0;
 }
 
+static int killed_in_its_own_bracket(void *arg, const void *signals)
+{
+	(void)arg;
+	(void)signals;
+	CHECK(opener->vfork_begin() == 0 && other->vfork_begin() == 0);
+	raise(SIGKILL);
+	return 0;
+}
+
+/* Its depth is the caller's memory. */
+static int run_survives_a_killed_child(void)
+{
+	int status;
+	pid_t pid;
+
+	load_shared_and_hidden();
+	for (int i = 0; i < 3; i++) {
+		CHECK(opener->vfork_run(killed_in_its_own_bracket, NULL, &pid) == 0);
+		CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		CHECK(kernel_says_any() && opener->prepare() == 0 && opener->vfork_end() == -EINVAL);
+	}
+	return 0;
+}
+
 static void run_one(void **state)
 {
 	int (*body)(void);
@@ -329,6 +353,7 @@ int main(void)
 		TEST(copies_see_it), TEST(copies_see_it_the_other_way), TEST(brackets_of_two_copies_nest),
 		TEST(unregistered_stays_so), TEST(embedded_sees_it), TEST(adopter_sees_it), TEST(stranger_breaks_it),
 		TEST(child_breaks_it), TEST(nothing_is_lost), TEST(run_calls_in_a_child),
+		TEST(run_survives_a_killed_child),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
