@@ -14,6 +14,7 @@
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include "area.h"
 #include "kernel.h"
@@ -210,8 +211,10 @@ void rk_vfork_unblock(const void *signals)
 
 int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 {
+	struct rk_thread_state *state = rk_state_in_use(rk_process_get());
 	unsigned char before[RK_SIGSET_SIZE];
-	int saved = errno, failed, r, ended;
+	int saved = errno, failed, r, ended, cancelling;
+	uint8_t depth;
 	pid_t made;
 
 	if (pid == NULL)
@@ -223,17 +226,23 @@ int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 	r = block_signals(before);
 	if (r < 0)
 		return r;
+	/* A request to end this thread, which the child would heed, and unwind the stack and run the destructors. */
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
 	r = rk_vfork_begin();
 	if (r == 0) {
+		depth = READ(state->vfork);
 		made = vfork();
 		if (made == 0)
 			_exit(child(arg, before));
 		failed = errno;
+		/* A child that was killed inside a bracket of its own, or in that of a handler, left it open. */
+		WRITE(state->vfork, depth);
 		ended = rk_vfork_end();
 		*pid = made;
 		r = made < 0 ? -failed : ended;
 	}
 	rk_vfork_unblock(before);
 	errno = saved;
+	(void)pthread_setcancelstate(cancelling, NULL);
 	return r;
 }

@@ -307,6 +307,69 @@ static int run_calls_in_a_child(void)
 	return 0;
 }
 
+static int killed_in_its_own_bracket(void *arg, const void *signals)
+{
+	(void)arg;
+	(void)signals;
+	CHECK(opener->vfork_begin() == 0 && other->vfork_begin() == 0);
+	raise(SIGKILL);
+	return 0;
+}
+
+/* Its depth is the caller's memory. */
+static int run_survives_a_killed_child(void)
+{
+	int status;
+	pid_t pid;
+
+	load_shared_and_hidden();
+	for (int i = 0; i < 3; i++) {
+		CHECK(opener->vfork_run(killed_in_its_own_bracket, NULL, &pid) == 0);
+		CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		CHECK(kernel_says_any() && opener->prepare() == 0 && opener->vfork_end() == -EINVAL);
+	}
+	return 0;
+}
+
+static volatile bool child_runs;
+
+/* Comes to a cancellation point when the request is there. */
+static int sleep_in_child(void *arg, const void *signals)
+{
+	(void)arg;
+	(void)signals;
+	child_runs = true;
+	for (int i = 0; i < 20; i++)
+		usleep(10000);
+	return 5;
+}
+
+static void *run_sleeper(void *arg)
+{
+	pid_t pid;
+
+	CHECK(opener->vfork_run(sleep_in_child, NULL, &pid) == 0);
+	CHECK(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL) == 0);
+	CHECK(exit_status_of(pid) == 5);
+	check_open();
+	return arg;
+}
+
+/* The request is the caller's; a child that heeded it would unwind the caller's stack. */
+static int run_is_cancelled_later(void)
+{
+	pthread_t thread;
+	void *result;
+
+	load_shared_and_hidden();
+	CHECK(pthread_create(&thread, NULL, run_sleeper, &thread) == 0);
+	while (!child_runs)
+		sched_yield();
+	CHECK(pthread_cancel(thread) == 0);
+	CHECK(pthread_join(thread, &result) == 0 && result == &thread);
+	return 0;
+}
+
 static void run_one(void **state)
 {
 	int (*body)(void);
@@ -329,6 +392,7 @@ int main(void)
 		TEST(copies_see_it), TEST(copies_see_it_the_other_way), TEST(brackets_of_two_copies_nest),
 		TEST(unregistered_stays_so), TEST(embedded_sees_it), TEST(adopter_sees_it), TEST(stranger_breaks_it),
 		TEST(child_breaks_it), TEST(nothing_is_lost), TEST(run_calls_in_a_child),
+		TEST(run_survives_a_killed_child), TEST(run_is_cancelled_later),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
