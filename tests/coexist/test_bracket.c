@@ -332,6 +332,7 @@ static int run_survives_a_killed_child(void)
 }
 
 static volatile bool child_runs;
+static char child_runs_to_its_end; /* a thread's result */
 
 /* Comes to a cancellation point when the request is there. */
 static int sleep_in_child(void *arg, const void *signals)
@@ -362,11 +363,11 @@ static int run_is_cancelled_later(void)
 	void *result;
 
 	load_shared_and_hidden();
-	CHECK(pthread_create(&thread, NULL, run_sleeper, &thread) == 0);
+	CHECK(pthread_create(&thread, NULL, run_sleeper, &child_runs_to_its_end) == 0);
 	while (!child_runs)
 		sched_yield();
 	CHECK(pthread_cancel(thread) == 0);
-	CHECK(pthread_join(thread, &result) == 0 && result == &thread);
+	CHECK(pthread_join(thread, &result) == 0 && result == &child_runs_to_its_end);
 	return 0;
 }
 
