@@ -349,6 +349,7 @@ static void *run_sleeper(void *arg)
 {
 	pid_t pid;
 
+	CHECK(opener->prepare() == 0);
 	CHECK(opener->vfork_run(sleep_in_child, NULL, &pid) == 0);
 	CHECK(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL) == 0);
 	CHECK(exit_status_of(pid) == 5);
