@@ -260,8 +260,10 @@ inline open_area()
 		assert(r == OK || r == EBUSY)
 	:: !owed && !broken && owed_mark ->
 		/* exchange(area, mark, RK_CPU_ID_UNINITIALIZED) */
+#ifndef STRANGER
+		atomic { assert(closed); closed = false }
+#else
 		atomic { if :: closed -> closed = false :: else -> broken = true fi };
-#ifdef STRANGER
 		if
 		:: broken -> rseq_register(A)
 		:: else
