@@ -261,7 +261,7 @@ inline open_area()
 	:: !owed && !broken && owed_mark ->
 		/* exchange(area, mark, RK_CPU_ID_UNINITIALIZED) */
 #ifndef STRANGER
-		atomic { assert(closed); closed = false }
+		atomic { if :: closed -> closed = false :: else fi }
 #else
 		atomic { if :: closed -> closed = false :: else -> broken = true fi };
 		if
