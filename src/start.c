@@ -157,7 +157,9 @@ __attribute__((__constructor__)) static void find_next(void)
 /* A libc that registers threads does so if their creator is registered. */
 static bool starts_are_left_alone(void)
 {
-#if defined(RK_PRELOADED) || RK_EXIT_MATTERS
+#ifdef __SANITIZE_THREAD__
+	return true; /* its runtime starts a thread after us, and what it instruments can't run before that */
+#elif defined(RK_PRELOADED) || RK_EXIT_MATTERS
 	return rk_thread_owner() == RK_OWNER_LIBC;
 #else
 	return rk_process_get()->where != RK_WHERE_OWN;
