@@ -79,7 +79,8 @@ static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t m
 	unsigned char before[RK_SIGSET_SIZE];
 	bool done;
 
-	if (rk_kernel_has_registration() != 0 || block_signals(before) < 0)
+	/* In a vfork child it is the parent's, who may well be registered: there a store to it kills the parent. */
+	if (rk_kernel_is_vfork_child() != 0 || rk_kernel_has_registration() != 0 || block_signals(before) < 0)
 		return false;
 	done = rk_kernel_has_registration() == 0 && exchange(area, cpu, mark);
 	(void)set_signals(before, NULL);
@@ -109,7 +110,8 @@ static int close_area(const struct rk_process *p, struct rk_thread_state *state,
 			return 0;
 		}
 		/* Nobody changed it meanwhile: it is registered, and can't be undone. */
-		if (cpu >= 0 && (int32_t)area->cpu_id >= 0 && rk_kernel_has_registration() != 0)
+		if (cpu >= 0 && (int32_t)area->cpu_id >= 0 &&
+		    (rk_kernel_has_registration() != 0 || rk_kernel_is_vfork_child() != 0))
 			return -ENOTSUP;
 	}
 	return -EBUSY;
