@@ -26,7 +26,7 @@
 #define AT_RSEQ_ALIGN 28
 #endif
 
-static struct rk_process process;
+struct rk_process rk_process_decided;
 
 /*
  * Fields are valid within the feature size and the registered length; a length of 32 never covers more than the first
@@ -294,35 +294,32 @@ static struct rk_process decide(void)
  * ThreadSanitizer looks away: it takes a compare and exchange that fails for a store, and so for a race with whoever
  * reads the word by then.
  */
-__attribute__((__no_sanitize__("thread"))) const struct rk_process *rk_process_get(void)
+__attribute__((__no_sanitize__("thread"))) const struct rk_process *rk_process_decide(void)
 {
-	struct rk_process p;
-	int saved;
+	struct rk_process *process = &rk_process_decided;
+	int saved = errno;
+	struct rk_process p = decide();
 
-	if (RK_LIKELY(__atomic_load_n(&process.where, __ATOMIC_ACQUIRE) != RK_WHERE_UNDECIDED))
-		return &process;
-	saved = errno;
-	p = decide();
 	errno = saved;
-	if (__atomic_load_n(&process.where, __ATOMIC_ACQUIRE) != RK_WHERE_UNDECIDED)
-		return &process; /* somebody was faster, with the same decision */
-	SET_ONCE(process.offset, p.offset);
-	SET_ONCE(process.state, p.state);
-	SET_ONCE(process.length, p.length);
-	SET_ONCE(process.valid, p.valid);
-	SET_ONCE(process.feature_size, p.feature_size);
-	SET_ONCE(process.alignment, p.alignment);
-	SET_ONCE(process.libc_area, p.libc_area);
-	SET_ONCE(process.libc_registers, p.libc_registers);
-	SET_ONCE(process.reason, p.reason);
+	if (__atomic_load_n(&process->where, __ATOMIC_ACQUIRE) != RK_WHERE_UNDECIDED)
+		return process; /* somebody was faster, with the same decision */
+	SET_ONCE(process->offset, p.offset);
+	SET_ONCE(process->state, p.state);
+	SET_ONCE(process->length, p.length);
+	SET_ONCE(process->valid, p.valid);
+	SET_ONCE(process->feature_size, p.feature_size);
+	SET_ONCE(process->alignment, p.alignment);
+	SET_ONCE(process->libc_area, p.libc_area);
+	SET_ONCE(process->libc_registers, p.libc_registers);
+	SET_ONCE(process->reason, p.reason);
 	rk_area_publish(p.offset, p.valid);
-	SET_ONCE(process.where, p.where);
-	return &process;
+	SET_ONCE(process->where, p.where);
+	return process;
 }
 
 void rk_process_give_up(enum rk_reason reason)
 {
-	__atomic_store_n(&process.reason, (uint8_t)reason, __ATOMIC_RELAXED);
+	__atomic_store_n(&rk_process_decided.reason, (uint8_t)reason, __ATOMIC_RELAXED);
 }
 
 int rk_process_query(struct rk_process_info *info, size_t size)

@@ -32,10 +32,20 @@ struct rk_process {
 };
 
 /*
- * The decision, made on the first call. Async-signal-safe and lock-free: whoever races makes the same decision from
- * the same inputs, and publishes the same words.
+ * Makes the decision. Async-signal-safe and lock-free: whoever races makes the same decision from the same inputs, and
+ * publishes the same words.
  */
-const struct rk_process *rk_process_get(void);
+const struct rk_process *rk_process_decide(void);
+
+extern struct rk_process rk_process_decided __attribute__((__visibility__("hidden")));
+
+/* The decision, made on the first call. */
+static inline const struct rk_process *rk_process_get(void)
+{
+	if (RK_LIKELY(__atomic_load_n(&rk_process_decided.where, __ATOMIC_ACQUIRE) != RK_WHERE_UNDECIDED))
+		return &rk_process_decided;
+	return rk_process_decide();
+}
 
 /* A fact that a thread's attempt brought to light and that holds for all threads: a foreign owner. */
 void rk_process_give_up(enum rk_reason reason);

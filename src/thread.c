@@ -304,8 +304,23 @@ enum rk_owner rk_thread_owner(void)
 	}
 }
 
+/*
+ * Has the thread no rseq, for a reason that lasts and that needn't be passed on? What prepare() would find out, in a
+ * few loads: fallbacks come this way each time.
+ */
+static bool is_without(const struct rk_process *p)
+{
+	uint8_t of_thread = READ(rk_state_in_use(p)->reason);
+	uint8_t of_process = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
+
+	return !is_registered(rk_area_of(p)) && (of_thread == RK_REASON_FOREIGN) == (of_process == RK_REASON_FOREIGN) &&
+	       (of_thread != RK_REASON_NONE || of_process != RK_REASON_NONE || p->where == RK_WHERE_LIBC);
+}
+
 enum rk_result rk_leave(void)
 {
+	if (is_without(rk_process_get()))
+		return RK_NO_RSEQ;
 	return rk_thread_prepare() == 0 ? RK_ABORTED : RK_NO_RSEQ;
 }
 

@@ -64,9 +64,14 @@ leave:
 RK_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
 {
 	RK_OP_CHECK
-	RK_SECTION(RK_ASM_EXIT(leave),
-		   RK_OP_SLOT RK_ASM_COMMIT_ADD(RK_ASM_SLOT, value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), RK_USES_SLOT, leave);
+	if (RK_IMMEDIATE(value))
+		RK_SECTION(RK_ASM_EXIT(leave),
+			   RK_OP_SLOT RK_ASM_COMMIT_ADD_IMMEDIATE(value),
+			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), RK_USES_SLOT, leave);
+	else
+		RK_SECTION(RK_ASM_EXIT(leave),
+			   RK_OP_SLOT RK_ASM_COMMIT_ADD(value),
+			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), RK_USES_LOADED, leave);
 	return RK_DONE;
 aborted:
 	return RK_ABORTED;
@@ -81,9 +86,15 @@ leave:
 RK_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t offset, intptr_t value)
 {
 	RK_OP_CHECK
-	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT RK_ASM_FOLLOW(unequal) RK_ASM_COMMIT_ADD(RK_ASM_AT(offset), value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN_WORD(value)), RK_USES_SLOT, leave, unequal);
+	if (RK_IMMEDIATE(value))
+		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+			   RK_OP_SLOT RK_ASM_FOLLOW(unequal, offset) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
+			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(offset), RK_IN_WORD(value)), RK_USES_SLOT, leave, unequal);
+	else
+		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+			   RK_OP_SLOT RK_ASM_FOLLOW(unequal, offset) RK_ASM_COMMIT_ADD(value),
+			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(offset), RK_IN_WORD(value)), RK_USES_LOADED, leave,
+			   unequal);
 	return RK_DONE;
 unequal:
 	return RK_UNEQUAL;
@@ -104,7 +115,7 @@ RK_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdi
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
 		   RK_OP_SLOT RK_ASM_LOAD RK_ASM_IF_LOADED(end, unequal) RK_ASM_KEEP(node) RK_ASM_LOAD_THROUGH(next)
 		   RK_ASM_COMMIT_LOADED,
-		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(end), RK_IN(node), RK_IN(next)), RK_USES_LOADED, leave, unequal);
+		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(end), RK_IN(node), RK_IN_WORD(next)), RK_USES_LOADED, leave, unequal);
 	RK_WRITTEN(node);
 	return RK_DONE;
 unequal:

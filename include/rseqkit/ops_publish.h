@@ -32,11 +32,10 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(store_if_both_equal)
 {
 	RK_OP_CHECK
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal)
-		   RK_ASM_UNLESS_EQUAL(RK_ASM_AT(offset), other, unequal) RK_OP_COMMIT_STORE(value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN_OFFSET(offset), RK_IN_WORD(expected), RK_IN_WORD(other),
-			   RK_IN_WORD(value)),
-		   RK_USES_SLOT, leave, unequal);
+		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_REACH(offset)
+		   RK_ASM_UNLESS_EQUAL(RK_ASM_REACHED(offset), other, unequal) RK_OP_COMMIT_STORE(value),
+		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN_WORD(expected), RK_IN_WORD(other), RK_IN_WORD(value)),
+		   RK_USES_LOADED, leave, unequal);
 	return RK_DONE;
 unequal:
 	return RK_UNEQUAL;
@@ -56,11 +55,10 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(store_two_if_equal)
 {
 	RK_OP_CHECK
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_STORE(RK_ASM_AT(offset), first)
-		   RK_OP_COMMIT_STORE(value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN_OFFSET(offset), RK_IN_WORD(expected), RK_IN_WORD(first),
-			   RK_IN_WORD(value)),
-		   RK_USES_SLOT, leave, unequal);
+		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_REACH(offset)
+		   RK_ASM_STORE(RK_ASM_REACHED(offset), first) RK_OP_COMMIT_STORE(value),
+		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN_WORD(expected), RK_IN_WORD(first), RK_IN_WORD(value)),
+		   RK_USES_LOADED, leave, unequal);
 	return RK_DONE;
 unequal:
 	return RK_UNEQUAL;
@@ -83,7 +81,7 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(copy_if_equal)
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
 		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_COPY(offset, source, length)
 		   RK_OP_COMMIT_STORE(value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN_OFFSET(offset), RK_IN(source), RK_IN(length), RK_IN_WORD(expected),
+		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN(source), RK_IN(length), RK_IN_WORD(expected),
 			   RK_IN_WORD(value)),
 		   RK_USES_COPY, leave, unequal);
 	return RK_DONE;

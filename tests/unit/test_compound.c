@@ -135,6 +135,41 @@ static void lists_are_last_in_first_out(void **state)
 	}
 }
 
+/* A link is anywhere in its node, and the compiler may know where or not. */
+#define PUSH_AND_POP(link)                                                                                             \
+	do {                                                                                                           \
+		intptr_t words[3] = {-1, -1, -1}, got = -5;                                                            \
+                                                                                                                       \
+		EXPECT(RK_DONE, index, push, &item->word, &words[1], (link));                                          \
+		if (works(index)) {                                                                                    \
+			assert_int_equal(slot->word, (intptr_t)&words[1]);                                             \
+			assert_int_equal(words[1 + (link) / (ptrdiff_t)sizeof(intptr_t)], 77);                         \
+			EXPECT(RK_DONE, index, pop, &item->word, 0, (link), &got);                                     \
+			assert_int_equal(got, (intptr_t)&words[1]);                                                    \
+			assert_int_equal(slot->word, 77);                                                              \
+			assert_int_equal(words[0] + words[1] + words[2], 77 - 2);                                      \
+		}                                                                                                      \
+	} while (0)
+
+static void links_are_anywhere(void **state)
+{
+	volatile ptrdiff_t word = sizeof(intptr_t), none = 0;
+
+	(void)state;
+	EACH_INDEX(index) {
+		struct slot *slot = slot_of(index);
+
+		slot->word = 77;
+		PUSH_AND_POP(0);
+		PUSH_AND_POP(none);
+		PUSH_AND_POP((ptrdiff_t)sizeof(intptr_t));
+		PUSH_AND_POP(word);
+		PUSH_AND_POP(-(ptrdiff_t)sizeof(intptr_t));
+		PUSH_AND_POP(-word);
+		slot->word = 0;
+	}
+}
+
 /* The word and its neighbours after an operation that expected to be done, or not. */
 #define ASSERT_SLOT(slot, wanted_before, wanted_word, wanted_behind)                                                   \
 	do {                                                                                                           \
@@ -358,10 +393,15 @@ static void nothing_without_registration(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(adds_through_a_pointer),      cmocka_unit_test(lists_are_last_in_first_out),
-	cmocka_unit_test(stores_if_both_are_equal),    cmocka_unit_test(stores_two_words),
-	cmocka_unit_test(copies_every_length),	       cmocka_unit_test(registers_are_kept),
-	cmocka_unit_test(nothing_on_another_cpu),      cmocka_unit_test(nothing_without_registration),
+	cmocka_unit_test(adds_through_a_pointer),
+	cmocka_unit_test(lists_are_last_in_first_out),
+	cmocka_unit_test(links_are_anywhere),
+	cmocka_unit_test(stores_if_both_are_equal),
+	cmocka_unit_test(stores_two_words),
+	cmocka_unit_test(copies_every_length),
+	cmocka_unit_test(registers_are_kept),
+	cmocka_unit_test(nothing_on_another_cpu),
+	cmocka_unit_test(nothing_without_registration),
 };
 
 int main(void)

@@ -101,6 +101,45 @@ static void outcomes_by_cpu(void **state)
 	sched_setaffinity(0, sizeof(saved), &saved);
 }
 
+/* Adds a constant, and the same as a variable: they may be different instructions. */
+#define ADD_BOTH(value)                                                                                                \
+	do {                                                                                                           \
+		volatile intptr_t variable_ = (value);                                                                 \
+		uintptr_t before_ = (uintptr_t)*slot;                                                                  \
+                                                                                                                       \
+		EXPECT(RK_DONE, rk_cpu_add(item, (value)));                                                            \
+		assert_int_equal((uintptr_t)*slot, before_ + (uintptr_t)(value));                                      \
+		EXPECT(RK_DONE, rk_cpu_add(item, variable_));                                                          \
+		assert_int_equal((uintptr_t)*slot, before_ + 2 * (uintptr_t)(value));                                  \
+		EXPECT(RK_DONE, rk_at_add(item, (value), cpu));                                                        \
+		EXPECT(RK_DONE, rk_at_add(item, variable_, cpu));                                                      \
+		assert_int_equal((uintptr_t)*slot, before_ + 4 * (uintptr_t)(value));                                  \
+	} while (0)
+
+static void adds_constants_and_variables(void **state)
+{
+	cpu_set_t saved;
+	int cpu = highest_allowed(&saved);
+	intptr_t *slot = rk_percpu_slot(item, cpu);
+
+	(void)state;
+	if (!operational())
+		SKIP("no rseq, or a build without critical sections");
+	pin(cpu);
+	*slot = 7;
+	ADD_BOTH(0);
+	ADD_BOTH(1);
+	ADD_BOTH(-1);
+	ADD_BOTH(INT32_MAX);
+	ADD_BOTH(INT32_MIN);
+	ADD_BOTH((intptr_t)INT32_MAX + 1); /* wider than an immediate */
+	ADD_BOTH((intptr_t)INT32_MIN - 1);
+	ADD_BOTH((intptr_t)UINT32_MAX);
+	ADD_BOTH(INTPTR_MAX);
+	ADD_BOTH(INTPTR_MIN);
+	sched_setaffinity(0, sizeof(saved), &saved);
+}
+
 static void outcomes_by_explicit_cpu(void **state)
 {
 	cpu_set_t saved;
@@ -312,6 +351,7 @@ static void exact_under_stress(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(outcomes_by_cpu),
+	cmocka_unit_test(adds_constants_and_variables),
 	cmocka_unit_test(outcomes_by_explicit_cpu),
 	cmocka_unit_test(outcomes_by_concurrency_id),
 	cmocka_unit_test(outcomes_without_registration),

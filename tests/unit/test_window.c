@@ -41,9 +41,13 @@ static const char bytes[200] = "copied by words with a rest, by bytes, or by one
 		return operation;                                                                                      \
 	}
 
+static const volatile intptr_t one = 1; /* in no instruction: the compiler can't know */
+
 OPERATION(op_add, rk_cpu_add(base, 1))
+OPERATION(op_add_variable, rk_cpu_add(base, one))
 OPERATION(op_add_at, rk_at_add(base, 1, cpu))
 OPERATION(op_add_through, rk_cpu_add_through(&base->other, -OTHER, 1))
+OPERATION(op_add_through_variable, rk_cpu_add_through(&base->other, -OTHER, one))
 OPERATION(op_store, rk_cpu_store_if_equal(base, 0, 1))
 OPERATION(op_store_at, rk_at_store_if_equal(base, 0, 1, cpu))
 OPERATION(op_store_release, rk_cpu_store_if_equal_release(base, 0, 1))
@@ -61,9 +65,11 @@ static const struct operation {
 	intptr_t before, after; /* the slot's word */
 } operations[] = {
 	{"add", op_add, 0, 1},
+	{"add of a variable", op_add_variable, 0, 1},
 	{"add by explicit CPU", op_add_at, 0, 1},
 	{"store", op_store, 0, 1},
 	{"add through", op_add_through, 0, 1},
+	{"add through, of a variable", op_add_through_variable, 0, 1},
 	{"store by explicit CPU", op_store_at, 0, 1},
 	{"store, release", op_store_release, 0, 1},
 	{"store if both equal", op_store_both, 0, 1},

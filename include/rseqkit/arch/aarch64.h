@@ -79,11 +79,13 @@
 
 /* Places. */
 #define RK_ASM_SLOT "[x16]"
-#define RK_ASM_AT(offset) "[x16, %x[" #offset "]]"
+#define RK_ASM_REACH(offset) ""
+#define RK_ASM_REACHED(offset) "[x16, %x[" #offset "]]"
 
-#define RK_ASM_FOLLOW(label)                                                                                           \
+#define RK_ASM_FOLLOW(label, offset)                                                                                   \
 	"ldr x16, [x16]\n\t"                                                                                           \
-	"cbz x16, %l[" #label "]\n\t"
+	"cbz x16, %l[" #label "]\n\t"                                                                                  \
+	"add x16, x16, %x[" #offset "]\n\t"
 #define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
 	"ldr x17, " place "\n\t"                                                                                       \
 	"cmp x17, %x[" #word "]\n\t"                                                                                   \
@@ -138,10 +140,11 @@
 	"b.eq " RK_ASM_L(5) "\n\t"
 
 /* Commits: one store, the end label right behind it. */
-#define RK_ASM_COMMIT_ADD(place, operand)                                                                              \
-	"ldr x17, " place "\n\t"                                                                                       \
+#define RK_ASM_COMMIT_ADD(operand)                                                                                     \
+	"ldr x17, [x16]\n\t"                                                                                           \
 	"add x17, x17, %x[" #operand "]\n\t"                                                                           \
-	"str x17, " place "\n" RK_ASM_L(2) ":\n\t"
+	"str x17, [x16]\n" RK_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RK_ASM_COMMIT_ADD(operand)
 #define RK_ASM_COMMIT_STORE(operand) "str %x[" #operand "], [x16]\n" RK_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) "stlr %x[" #operand "], [x16]\n" RK_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_LOADED "str x17, [x16]\n" RK_ASM_L(2) ":\n\t"
@@ -164,7 +167,9 @@
 /* Operands: a pointer or number in a register, a word also as the register that reads zero. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD(name) [name] "rZ"(name)
-#define RK_IN_OFFSET(name) [name] "r"(name)
+
+/* Nothing is gained by an immediate. */
+#define RK_IMMEDIATE(word) 0
 
 /* Reads one 32-bit field of the calling thread's area, given by its byte offset as a literal. */
 #define RK_AREA_READ(result, field)                                                                                    \

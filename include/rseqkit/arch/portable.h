@@ -23,7 +23,8 @@
 
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD(name) [name] "r"(name)
-#define RK_IN_OFFSET(name) [name] "r"(name)
+
+#define RK_IMMEDIATE(word) 0
 
 /* Reads like the area of a thread that isn't registered. */
 #define RK_AREA_READ(result, field) ((result) = (uint32_t)RK_CPU_ID_UNINITIALIZED)

@@ -8,21 +8,24 @@
  *   RK_ASM_ABORT      the abort handler, out of line, behind its signature
  *   RK_ASM_INDEX_*    load the index, leave if the thread has no rseq, find the index's slot
  *
- *   RK_ASM_SLOT       a place: the slot's word
- *   RK_ASM_AT(offset) a place: the word at that operand behind the slot (RK_IN_OFFSET), or behind what was followed
- *   RK_ASM_FOLLOW(label)                     goes to where the slot's word points, or to `label` if that is null
+ *   RK_ASM_SLOT                              a place: the slot's word
+ *   RK_ASM_REACH(offset)                     finds the word at `offset` (RK_IN) behind the slot
+ *   RK_ASM_REACHED(offset)                   a place: that word
+ *   RK_ASM_FOLLOW(label, offset)             makes the word at `offset` (RK_IN_WORD) behind where the slot's word points
+ *                                            the slot, or goes to `label` if that is null
  *   RK_ASM_UNLESS_EQUAL(place, word, label)  goes to `label` unless the place holds the word
  *   RK_ASM_LOAD                              loads the slot's word
  *   RK_ASM_IF_LOADED(word, label)            goes to `label` if what was loaded is the word
- *   RK_ASM_LOAD_THROUGH(offset)              loads the word at `offset` (RK_IN) behind where what was loaded points
+ *   RK_ASM_LOAD_THROUGH(offset)              loads the word at `offset` (RK_IN_WORD) behind where what was loaded points
  *   RK_ASM_KEEP(pointer)                     stores what was loaded there
  *   RK_ASM_STORE(place, word)                stores a word ahead of the commit
  *   RK_ASM_COPY(offset, source, length)      copies bytes to that offset behind the slot ahead of the commit
  *   RK_ASM_COMMIT_*                          the one store that others can see; the section's end label is inside it
  *
- *   RK_IN, RK_IN_WORD, RK_IN_OFFSET          operands: a pointer or number, a word, an offset in bytes from the slot
- *   RK_USES_SLOT             the registers of a section that neither loads nor copies
- *   RK_USES_LOADED           those of one that loads and doesn't copy
+ *   RK_IN, RK_IN_WORD        operands: a pointer or number, a word
+ *   RK_IMMEDIATE(word)       is the word to be added by RK_ASM_COMMIT_ADD_IMMEDIATE?
+ *   RK_USES_SLOT             the registers of a section that neither loads, reaches, adds nor copies
+ *   RK_USES_LOADED           those of one that doesn't copy
  *   RK_USES_COPY             those of one that copies
  *   RK_AREA_READ             reads a field of the area
  *

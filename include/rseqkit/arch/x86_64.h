@@ -2,8 +2,8 @@
 /*
  * x86_64.h - the port to x86-64: see section.h for what each primitive is.
  *
- * The index is in rax, what was loaded in rcx, and copies take rsi and rdi besides. %fs is applied inside the
- * section, so a fiber that moved to another thread between two operations keeps no stale area.
+ * The slot's address is in rax, what was loaded or reached in rcx, and copies take rsi and rdi besides. %fs is applied
+ * inside the section, so a fiber that moved to another thread between two operations keeps no stale area.
  *
  * Instructions are written twice, {AT&T|Intel}: with -masm=intel compilers print operands in the other form, and no
  * macro tells which it is.
@@ -11,11 +11,15 @@
  * A section takes up to 12 of 15 registers (rk_at_copy_if_equal), and a frame pointer is one. Where -ffixed-REGISTER
  * leaves fewer, compilers speak of impossible constraints.
  *
- * The form of each primitive is the fastest of those that were tried (bench/METHOD.md says how). What a section costs
- * at least are its two stores, to the area and to the slot. AMD's Zen 4 commits stores to two cache lines in two
- * cycles, and there all forms take just that; on a processor that commits them in one:
+ * The form of each primitive is the fastest of those that were tried; bench/METHOD.md says how, and has the figures of
+ * each processor. A section costs at least its two stores, to the area and to the slot.
+ *
+ * Intel's cores since Golden Cove hand a stored word to the next load of it in no time, but only if both are addressed
+ * by one register and nothing else, and only to some instructions. Anything else takes six cycles more. So:
+ *   - the slot's address is computed into a register, never left to an index; what lies behind the slot as well;
+ *   - a constant is added to memory in place, a variable by load and store (RK_IMMEDIATE).
+ * Older Intel cores, and AMD's Zen 4, take the same time for all forms. AMD's Zen 5 gains from:
  *   - the descriptor's address as an immediate where the code model allows it, else lea: one instruction fewer;
- *   - `add` to memory in place against load, add, store: a fifth faster;
  *   - `movl; testl; js; shl` against `movslq; shl; js`: the longer one is faster, the sign extension costs a cycle;
  *   - %fs:offset(register) against a pointer to the area kept in a register: the segment wins or ties.
  * Storing the descriptor only if the area doesn't hold it already gains a fifth in a loop of one section, and costs
@@ -58,7 +62,9 @@
 	RK_ASM_X("leaq " #here "(%%rip), %%rdi", "lea rdi, [rip+" #here "]")                                           \
 	"jmp rk_pin_module@PLT\n\t"
 
-#define RK_ASM_SCALE RK_ASM_X("shlq $" RK_ASM_STR(RK_STRIDE_SHIFT) ", %%rax", "shl rax, " RK_ASM_STR(RK_STRIDE_SHIFT))
+#define RK_ASM_SCALE                                                                                                   \
+	RK_ASM_X("shlq $" RK_ASM_STR(RK_STRIDE_SHIFT) ", %%rax", "shl rax, " RK_ASM_STR(RK_STRIDE_SHIFT))              \
+	RK_ASM_X("addq %[base], %%rax", "add rax, %[base]")
 
 /* By current CPU: a negative cpu_id means that this thread has no rseq, now. */
 #define RK_ASM_INDEX_CPU                                                                                               \
@@ -81,14 +87,16 @@
 	"jne %l[leave]\n\t"                                                                                            \
 	RK_ASM_SCALE
 
-/* Places. An offset from the slot is added to the base outside of the section, RK_IN_OFFSET: so both are alike. */
-#define RK_ASM_AT(offset) "{(%[" #offset "],%%rax)|[%[" #offset "]+rax]}"
-#define RK_ASM_SLOT RK_ASM_AT(base)
+/* Places. */
+#define RK_ASM_SLOT "{(%%rax)|[rax]}"
+#define RK_ASM_REACH(offset) RK_ASM_X("leaq (%[" #offset "],%%rax), %%rcx", "lea rcx, [%[" #offset "]+rax]")
+#define RK_ASM_REACHED(offset) "{(%%rcx)|[rcx]}"
 
-#define RK_ASM_FOLLOW(label)                                                                                           \
+#define RK_ASM_FOLLOW(label, offset)                                                                                   \
 	RK_ASM_FROM("mov", RK_ASM_SLOT, "rax")                                                                         \
 	RK_ASM_X("testq %%rax, %%rax", "test rax, rax")                                                                \
-	"jz %l[" #label "]\n\t"
+	"jz %l[" #label "]\n\t"                                                                                        \
+	RK_ASM_X("addq %[" #offset "], %%rax", "add rax, %[" #offset "]")
 #define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
 	RK_ASM_TO("cmp", "%[" #word "]", place) "\n\t"                                                                 \
 	"jne %l[" #label "]\n\t"
@@ -97,7 +105,12 @@
 #define RK_ASM_IF_LOADED(word, label)                                                                                  \
 	RK_ASM_X("cmpq %[" #word "], %%rcx", "cmp rcx, %[" #word "]")                                                  \
 	"je %l[" #label "]\n\t"
-#define RK_ASM_LOAD_THROUGH(offset) RK_ASM_X("movq (%[" #offset "],%%rcx), %%rcx", "mov rcx, [%[" #offset "]+rcx]")
+/* Most links are a node's first word: 0 isn't added. */
+#define RK_ASM_LOAD_THROUGH(offset)                                                                                    \
+	".ifnc %[" #offset "], {$|}0\n\t"                                                                              \
+	RK_ASM_X("addq %[" #offset "], %%rcx", "add rcx, %[" #offset "]")                                              \
+	".endif\n\t"                                                                                                   \
+	RK_ASM_X("movq (%%rcx), %%rcx", "mov rcx, [rcx]")
 #define RK_ASM_KEEP(pointer) RK_ASM_X("movq %%rcx, (%[" #pointer "])", "mov [%[" #pointer "]], rcx")
 #define RK_ASM_STORE(place, word) RK_ASM_TO("mov", "%[" #word "]", place) "\n\t"
 
@@ -109,7 +122,7 @@
  */
 #define RK_COPY_STRING 160
 #define RK_ASM_COPY(offset, source, length)                                                                            \
-	RK_ASM_FROM("lea", RK_ASM_AT(offset), "rdi")                                                                   \
+	RK_ASM_X("leaq (%[" #offset "],%%rax), %%rdi", "lea rdi, [%[" #offset "]+rax]")                                \
 	RK_ASM_X("leaq -8(%[" #length "]), %%rcx", "lea rcx, [%[" #length "]-8]")                                      \
 	RK_ASM_X("cmpq $" RK_ASM_STR(RK_COPY_STRING) " - 8, %%rcx", "cmp rcx, " RK_ASM_STR(RK_COPY_STRING) " - 8")     \
 	"jae " RK_ASM_L(6) "\n"                                                                                        \
@@ -148,7 +161,11 @@
 	"je " RK_ASM_L(5) "\n\t"
 
 /* Commits: one instruction, the end label right behind it. */
-#define RK_ASM_COMMIT_ADD(place, operand) RK_ASM_TO("add", "%[" #operand "]", place) "\n" RK_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_ADD(operand)                                                                                     \
+	RK_ASM_X("movq %[" #operand "], %%rcx", "mov rcx, %[" #operand "]")                                            \
+	RK_ASM_FROM("add", RK_ASM_SLOT, "rcx")                                                                         \
+	RK_ASM_COMMIT_LOADED
+#define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RK_ASM_TO("add", "%[" #operand "]", RK_ASM_SLOT) "\n" RK_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE(operand) RK_ASM_TO("mov", "%[" #operand "]", RK_ASM_SLOT) "\n" RK_ASM_L(2) ":\n\t"
 /* With release order, which every store has here. (A string instruction's stores come before any later store, too.) */
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) RK_ASM_COMMIT_STORE(operand)
@@ -170,7 +187,9 @@
 /* Operands: a pointer or number in a register, a word also as an immediate where it fits. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD(name) [name] "er"(name)
-#define RK_IN_OFFSET(name) [name] "r"((const char *)base + (name))
+
+/* Can the word be an immediate? Where the compiler can't tell, at -O0 say, it is none. */
+#define RK_IMMEDIATE(word) (__builtin_constant_p(word) && (word) == (int32_t)(word))
 
 /* Reads one 32-bit field of the calling thread's area, given by its byte offset as a literal. */
 #define RK_AREA_READ(result, field)                                                                                    \
