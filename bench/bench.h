@@ -2,9 +2,9 @@
 /*
  * bench.h - what the loops of the benches, their data and the worker's main program agree on.
  *
- * A bench is a set of contenders that do the same job. To add one: an entry in benches[] (data.c), a LOOP() per
- * contender and an entry for each in the table (loops.h). Everything else - placements, PIE and not, threads,
- * interleaving, statistics, output - follows from these.
+ * A bench is a set of contenders that do the same job. To add one: an entry in benches[] (data.c), and one per
+ * contender in contenders.h. Everything else - placements, PIE and not, threads, interleaving, statistics, output -
+ * follows from these.
  */
 #ifndef RK_BENCH_H
 #define RK_BENCH_H
@@ -67,10 +67,13 @@ extern const unsigned bench_loop_count;
  */
 extern struct rk_counter *bench_counter;
 extern void *bench_slots_classic;
+extern void *bench_slots_floor;
 extern void *bench_slots_percpu;
 extern void *bench_slots_getcpu;
 extern uint64_t *bench_shared;
 extern __thread uint64_t bench_thread_local;
+
+extern int64_t bench_one; /* 1, which loops don't know */
 
 uint64_t bench_sum_counter(void);
 uint64_t bench_sum_classic(void);

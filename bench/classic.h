@@ -5,9 +5,9 @@
  * Read cpu_id_start, compute the slot from it in C, then enter the section: store the descriptor, compare cpu_id with
  * what was read, do the rest. It is written by hand, apart from the library's primitives, so that it stays the same
  * when they change; and at its best: the offset is a constant that the compiler hoists out of loops, the descriptor's
- * address is an immediate where the code model allows it, the slot is an addressing mode, an add is one instruction on
- * memory, a word that is popped is stored by the address of the caller's variable, bytes are copied in words with one
- * register that counts.
+ * address is an immediate where the code model allows it, the slot's address is in one register, a constant is added
+ * by one instruction on memory and a variable by a load and a store (arch/x86_64.h has the reasons), a word that is
+ * popped is stored by the address of the caller's variable, bytes are copied in words with one register that counts.
  */
 #ifndef RK_BENCH_CLASSIC_H
 #define RK_BENCH_CLASSIC_H
@@ -59,7 +59,7 @@
 	"jmp %l[again]\n\t"                                                                                            \
 	".subsection 0\n\t"
 
-#define CLASSIC_INPUTS [area] "r"(rk_area_offset), [cpu] "r"(cpu), [slot] "m"(*slot)
+#define CLASSIC_INPUTS [area] "r"(rk_area_offset), [cpu] "r"(cpu), [slot] "r"(slot)
 
 /*
  * The operations that follow return RK_DONE; RK_ABORTED if they were aborted or had migrated; RK_UNEQUAL as the
@@ -84,13 +84,24 @@ static inline enum rk_result classic_try_add(void *base, int64_t value)
 	uint32_t cpu = classic_cpu();
 	intptr_t *slot = classic_slot(base, cpu);
 
-	__asm__ __volatile__ goto(CLASSIC_BEGIN("")
-				  "addq %[value], %[slot]\n"
-				  CLASSIC_END
-				  :
-				  : CLASSIC_INPUTS, [value] "er"(value)
-				  : "memory", "cc", "rax"
-				  : again);
+	if (RK_IMMEDIATE(value))
+		__asm__ __volatile__ goto(CLASSIC_BEGIN("")
+					  "addq %[value], (%[slot])\n"
+					  CLASSIC_END
+					  :
+					  : CLASSIC_INPUTS, [value] "er"(value)
+					  : "memory", "cc", "rax"
+					  : again);
+	else
+		__asm__ __volatile__ goto(CLASSIC_BEGIN("")
+					  "movq %[value], %%rcx\n\t"
+					  "addq (%[slot]), %%rcx\n\t"
+					  "movq %%rcx, (%[slot])\n"
+					  CLASSIC_END
+					  :
+					  : CLASSIC_INPUTS, [value] "er"(value)
+					  : "memory", "cc", "rax", "rcx"
+					  : again);
 	return RK_DONE;
 again:
 	return RK_ABORTED;
@@ -109,12 +120,12 @@ static inline enum rk_result classic_try_pop(void *base, intptr_t *node)
 	intptr_t *slot = classic_slot(base, cpu);
 
 	__asm__ __volatile__ goto(CLASSIC_BEGIN(CLASSIC_EXIT(empty))
-				  "movq %[slot], %%rcx\n\t"
+				  "movq (%[slot]), %%rcx\n\t"
 				  "testq %%rcx, %%rcx\n\t"
 				  "jz %l[empty]\n\t"
 				  "movq %%rcx, (%[node])\n\t"
 				  "movq (%%rcx), %%rcx\n\t"
-				  "movq %%rcx, %[slot]\n"
+				  "movq %%rcx, (%[slot])\n"
 				  CLASSIC_END
 				  :
 				  : CLASSIC_INPUTS, [node] "r"(node)
@@ -134,9 +145,9 @@ static inline enum rk_result classic_try_push(void *base, intptr_t *node)
 	intptr_t *slot = classic_slot(base, cpu);
 
 	__asm__ __volatile__ goto(CLASSIC_BEGIN("")
-				  "movq %[slot], %%rcx\n\t"
+				  "movq (%[slot]), %%rcx\n\t"
 				  "movq %%rcx, (%[node])\n\t"
-				  "movq %[node], %[slot]\n"
+				  "movq %[node], (%[slot])\n"
 				  CLASSIC_END
 				  :
 				  : CLASSIC_INPUTS, [node] "r"(node)
@@ -158,7 +169,7 @@ static inline enum rk_result classic_try_copy(void *base, intptr_t expected, ptr
 	intptr_t *slot = classic_slot(base, cpu);
 
 	__asm__ __volatile__ goto(CLASSIC_BEGIN(CLASSIC_EXIT(unequal))
-				  "cmpq %[expected], %[slot]\n\t"
+				  "cmpq %[expected], (%[slot])\n\t"
 				  "jne %l[unequal]\n\t"
 				  "movq %[backwards], %%rcx\n"
 				  ".Lcopy%=:\n\t"
@@ -166,7 +177,7 @@ static inline enum rk_result classic_try_copy(void *base, intptr_t expected, ptr
 				  "movq %%rdx, (%[target],%%rcx)\n\t"
 				  "addq $8, %%rcx\n\t"
 				  "jnz .Lcopy%=\n\t"
-				  "movq %[value], %[slot]\n"
+				  "movq %[value], (%[slot])\n"
 				  CLASSIC_END
 				  :
 				  : CLASSIC_INPUTS, [expected] "er"(expected), [value] "er"(value),

@@ -16,6 +16,7 @@
 
 const struct bench benches[] = {
 	{"counter", 24, false, "add 1 to a counter"},
+	{"counter-variable", 6, true, "add a variable to a counter"},
 	{"list", 10, false, "pop a node off a list and push it back"},
 	{"log", 8, false, "append 40 bytes to a log and count them"},
 	{"fallback", 8, false, "add 1 to a counter in threads without rseq"},
@@ -28,10 +29,12 @@ const unsigned bench_count = sizeof(benches) / sizeof(benches[0]);
 
 struct rk_counter *bench_counter;
 void *bench_slots_classic;
+void *bench_slots_floor;
 void *bench_slots_percpu;
 void *bench_slots_getcpu;
 uint64_t *bench_shared;
 __thread uint64_t bench_thread_local;
+int64_t bench_one = 1;
 
 static struct {
 	uint64_t word;
@@ -52,6 +55,8 @@ int bench_data_create(void)
 		r = rk_counter_create(&bench_counter);
 	if (r == 0)
 		r = rk_percpu_alloc(pool, &bench_slots_classic);
+	if (r == 0)
+		r = rk_percpu_alloc(pool, &bench_slots_floor);
 	if (r == 0)
 		r = rk_percpu_alloc(pool, &bench_slots_percpu);
 	if (r == 0)

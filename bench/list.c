@@ -5,7 +5,7 @@
 #define _GNU_SOURCE
 #include "list.h"
 
-struct bench_list bench_list_rseqkit, bench_list_classic, bench_list_stack;
+struct bench_list bench_list_rseqkit, bench_list_classic, bench_list_floor, bench_list_stack;
 struct bench_list bench_list_mutex = {.shared.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 int bench_list_create(void)
@@ -18,6 +18,8 @@ int bench_list_create(void)
 		r = rk_percpu_alloc(pool, &bench_list_rseqkit.slots);
 	if (r == 0)
 		r = rk_percpu_alloc(pool, &bench_list_classic.slots);
+	if (r == 0)
+		r = rk_percpu_alloc(pool, &bench_list_floor.slots);
 	return r;
 }
 
@@ -80,6 +82,14 @@ bool bench_settle_list_rseqkit(void)
 bool bench_settle_list_classic(void)
 {
 	return settle_slots(&bench_list_classic);
+}
+
+bool bench_settle_list_floor(void)
+{
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+		*(intptr_t *)rk_percpu_slot(bench_list_floor.slots, cpu) = 0;
+	bench_list_floor.taken = 0;
+	return true;
 }
 
 bool bench_settle_list_stack(void)

@@ -14,6 +14,7 @@
 
 #include "bench.h"
 #include "classic.h"
+#include "floor.h"
 
 #define BENCH_NODES 4096u /* of a contender: enough for every thread to hold one while it migrates */
 
@@ -35,10 +36,11 @@ struct bench_list {
 	struct bench_node nodes[BENCH_NODES];
 };
 
-extern struct bench_list bench_list_rseqkit, bench_list_classic, bench_list_stack, bench_list_mutex;
+extern struct bench_list bench_list_rseqkit, bench_list_classic, bench_list_floor, bench_list_stack, bench_list_mutex;
 
 bool bench_settle_list_rseqkit(void);
 bool bench_settle_list_classic(void);
+bool bench_settle_list_floor(void); /* only starts over: this one loses nodes */
 bool bench_settle_list_stack(void);
 bool bench_settle_list_mutex(void);
 
@@ -86,7 +88,7 @@ struct bench_node *bench_list_take(struct bench_list *list);
 		return RK_LIKELY(outcome == RK_DONE) ? 0 : name##_push_again(slots, node, outcome);                    \
 	}
 
-_Static_assert(offsetof(struct bench_node, next) == 0, "classic_try_pop() and classic_try_push() rely on it");
+_Static_assert(offsetof(struct bench_node, next) == 0, "classic.h and floor.h rely on it");
 
 #define LIST_RSEQKIT_POP(slots, node) rk_cpu_pop(slots, 0, offsetof(struct bench_node, next), node)
 #define LIST_RSEQKIT_PUSH(slots, node) rk_cpu_push(slots, node, offsetof(struct bench_node, next))
@@ -95,6 +97,10 @@ LIST_PER_CPU(list_rseqkit, LIST_RSEQKIT_POP, LIST_RSEQKIT_PUSH)
 
 #if BENCH_HAVE_CLASSIC
 LIST_PER_CPU(list_classic, classic_try_pop, classic_try_push)
+#endif
+
+#if BENCH_HAVE_FLOOR
+LIST_PER_CPU(list_floor, floor_pop, floor_push)
 #endif
 
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loops.c - the loops of all contenders (loops.h), once for every placement.
+ * loops.c - the loops of all contenders (contenders.h, loops.h), once for every placement.
  *
  * Same order in all tables: the loop of a contender has the same index at every placement.
  */
@@ -8,16 +8,7 @@
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "bench.h"
-#include "classic.h"
-#include "list.h"
-#include "log.h"
-
-/* A value that is computed is also used. */
-#define USE(value) __asm__ __volatile__("" : : "r"(value))
-
-/* One `lock xadd`: compilers choose it when the old value is used. */
-#define ATOMIC_ADD(word) USE(__atomic_fetch_add((uint64_t *)(word), 1, __ATOMIC_RELAXED))
+#include "contenders.h"
 
 static bool first_use(void)
 {

@@ -58,17 +58,16 @@ static volatile sig_atomic_t ticks;
 static enum passage __attribute__((__noinline__)) pass(const void *base, ptrdiff_t rk_area_offset)
 {
 	const intptr_t zero = 0;
-	intptr_t seen, *value = &seen;
+	enum rk_result outcome = RK_DONE;
+	intptr_t seen;
 
 	(void)rk_area_offset; /* a port without sections has no use for it */
-	RK_SECTION(RK_ASM_EXIT(leave),
-		   RK_ASM_INDEX_CPU RK_ASM_WHILE_EQUAL(zero) RK_ASM_COMMIT_LOAD(value),
-		   RK_LIST(RK_IN(base), RK_IN_WORD(zero), RK_IN(value)), RK_USES_SLOT, leave);
-	return PASSAGE_DONE;
-aborted:
-	return PASSAGE_ABORTED;
-leave:
-	return PASSAGE_LEFT;
+	RK_SECTION_VALUE(outcome, seen,
+			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ),
+			 RK_ASM_INDEX_CPU(RK_ASM_HERE) RK_ASM_WHILE_EQUAL(zero) RK_ASM_COMMIT_LOAD,
+			 RK_LIST(RK_IN(base), RK_IN_WORD(zero)), RK_USES_SLOT);
+	(void)seen;
+	return outcome == RK_DONE ? PASSAGE_DONE : outcome == RK_ABORTED ? PASSAGE_ABORTED : PASSAGE_LEFT;
 }
 #pragma GCC diagnostic pop
 

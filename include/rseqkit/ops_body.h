@@ -9,68 +9,79 @@
 #if RK_OP_INDEX == RK_OP_INDEX_CPU
 #define RK_OP(verb) rk_cpu_##verb
 #define RK_OP_PARAMS(...) (__VA_ARGS__)
-#define RK_OP_CHECK RK_OP_CHECK_AREA
+#define RK_OP_CHECK(before) RK_OP_CHECK_AREA(before)
 #define RK_OP_INPUTS RK_IN(base)
-#define RK_OP_SLOT RK_ASM_INDEX_CPU
+#define RK_OP_SLOT(to) RK_ASM_INDEX_CPU(to)
 #define RK_OP_LEAVE rk_not_done(rk_leave())
 #elif RK_OP_INDEX == RK_OP_INDEX_CID
 #define RK_OP(verb) rk_cid_##verb
 #define RK_OP_PARAMS(...) (__VA_ARGS__)
-#define RK_OP_CHECK                                                                                                    \
-	if (RK_UNLIKELY(rk_area_valid < RK_FIELD_END_MM_CID))                                                          \
+#define RK_OP_CHECK(before)                                                                                            \
+	if (RK_UNLIKELY(rk_area_valid < RK_FIELD_END_MM_CID)) {                                                        \
+		before;                                                                                                \
 		return RK_NO_RSEQ;                                                                                     \
-	RK_OP_CHECK_AREA
+	}                                                                                                              \
+	RK_OP_CHECK_AREA(before)
 #define RK_OP_INPUTS RK_IN(base)
-#define RK_OP_SLOT RK_ASM_INDEX_CID
+#define RK_OP_SLOT(to) RK_ASM_INDEX_CID(to)
 #define RK_OP_LEAVE rk_not_done(rk_leave())
 #else
 #define RK_OP(verb) rk_at_##verb
 #define RK_OP_PARAMS(...) (__VA_ARGS__, int cpu)
 /* cpu_id of an unregistered thread is negative and would compare equal to a negative cpu. */
-#define RK_OP_CHECK                                                                                                    \
-	if (RK_UNLIKELY(cpu < 0))                                                                                      \
+#define RK_OP_CHECK(before)                                                                                            \
+	if (RK_UNLIKELY(cpu < 0)) {                                                                                    \
+		before;                                                                                                \
 		return RK_WRONG_CPU;                                                                                   \
-	RK_OP_CHECK_AREA
+	}                                                                                                              \
+	RK_OP_CHECK_AREA(before)
 #define RK_OP_INPUTS RK_IN(base), RK_IN(cpu)
-#define RK_OP_SLOT RK_ASM_INDEX_AT
+#define RK_OP_SLOT(to) RK_ASM_INDEX_AT(to)
 #define RK_OP_LEAVE rk_not_done(rk_leave_at(cpu))
 #endif
 
-#define RK_OP_CHECK_AREA                                                                                               \
-	if (RK_NO_AREA)                                                                                                \
-		return RK_OP_LEAVE;
+/* What is known before a section; `before` is done before it is told. */
+#define RK_OP_CHECK_AREA(before)                                                                                       \
+	if (RK_NO_AREA) {                                                                                              \
+		before;                                                                                                \
+		return RK_OP_LEAVE;                                                                                    \
+	}
 
 #if !RK_HAVE_SECTIONS
 #undef RK_OP_LEAVE
 #define RK_OP_LEAVE RK_NO_RSEQ
 #endif
 
-/* Loads the slot's word into *value. */
+/* Loads the slot's word into *value, which becomes 0 unless that was done. */
 RK_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *value)
 {
-	RK_OP_CHECK
-	RK_SECTION(RK_ASM_EXIT(leave),
-		   RK_OP_SLOT RK_ASM_COMMIT_LOAD(value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN(value)), RK_USES_SLOT, leave);
-	RK_WRITTEN(value);
-	return RK_DONE;
-aborted:
-	return RK_ABORTED;
-leave:
-	return RK_OP_LEAVE;
+	enum rk_result outcome = RK_DONE;
+	intptr_t loaded;
+
+	RK_OP_CHECK(*value = 0)
+	RK_SECTION_VALUE(outcome, loaded,
+			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ),
+			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_COMMIT_LOAD,
+			 RK_OP_INPUTS, RK_USES_SLOT);
+	if (RK_LIKELY(outcome == RK_DONE)) {
+		*value = loaded;
+		return RK_DONE;
+	}
+	*value = 0;
+	return outcome == RK_NO_RSEQ ? RK_OP_LEAVE : outcome;
 }
 
 /* Adds `value` to the slot's word, wrapping. */
 RK_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
 {
-	RK_OP_CHECK
+	RK_OP_CHECK((void)0)
 	if (RK_IMMEDIATE(value))
 		RK_SECTION(RK_ASM_EXIT(leave),
-			   RK_OP_SLOT RK_ASM_COMMIT_ADD_IMMEDIATE(value),
+			   RK_OP_SLOT(RK_ASM_C) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
 			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), RK_USES_SLOT, leave);
 	else
 		RK_SECTION(RK_ASM_EXIT(leave),
-			   RK_OP_SLOT RK_ASM_COMMIT_ADD(value),
+			   RK_OP_SLOT(RK_ASM_C) RK_ASM_COMMIT_ADD(value),
 			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), RK_USES_LOADED, leave);
 	return RK_DONE;
 aborted:
@@ -85,14 +96,14 @@ leave:
  */
 RK_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t offset, intptr_t value)
 {
-	RK_OP_CHECK
+	RK_OP_CHECK((void)0)
 	if (RK_IMMEDIATE(value))
 		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
-			   RK_OP_SLOT RK_ASM_FOLLOW(unequal, offset) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
+			   RK_OP_SLOT(RK_ASM_C) RK_ASM_FOLLOW(unequal, offset) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
 			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(offset), RK_IN_WORD(value)), RK_USES_SLOT, leave, unequal);
 	else
 		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
-			   RK_OP_SLOT RK_ASM_FOLLOW(unequal, offset) RK_ASM_COMMIT_ADD(value),
+			   RK_OP_SLOT(RK_ASM_C) RK_ASM_FOLLOW(unequal, offset) RK_ASM_COMMIT_ADD(value),
 			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(offset), RK_IN_WORD(value)), RK_USES_LOADED, leave,
 			   unequal);
 	return RK_DONE;
@@ -106,24 +117,26 @@ leave:
 
 /*
  * Takes the first node off a list: the slot's word, which goes to *node and is replaced by the word `next` bytes
- * behind where it points. RK_UNEQUAL if the slot's word is `end`, where lists end (0, say). After RK_ABORTED *node may
- * hold anything. Who frees the memory of nodes that another CPU may be popping fences that CPU first.
+ * behind where it points. RK_UNEQUAL if the slot's word is `end`, where lists end (0, say). *node becomes 0 unless a
+ * node was taken. Before the memory of a node is freed, fence every CPU that may be popping it.
  */
 RK_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdiff_t next, intptr_t *node)
 {
-	RK_OP_CHECK
-	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT RK_ASM_LOAD RK_ASM_IF_LOADED(end, unequal) RK_ASM_KEEP(node) RK_ASM_LOAD_THROUGH(next)
-		   RK_ASM_COMMIT_LOADED,
-		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(end), RK_IN(node), RK_IN_WORD(next)), RK_USES_LOADED, leave, unequal);
-	RK_WRITTEN(node);
-	return RK_DONE;
-unequal:
-	return RK_UNEQUAL;
-aborted:
-	return RK_ABORTED;
-leave:
-	return RK_OP_LEAVE;
+	enum rk_result outcome = RK_DONE;
+	intptr_t popped;
+
+	RK_OP_CHECK(*node = 0)
+	RK_SECTION_VALUE(outcome, popped,
+			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
+			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_LOAD RK_ASM_IF_LOADED(RK_ASM_HERE, end, unequal)
+			 RK_ASM_KEEP RK_ASM_LOAD_THROUGH(next) RK_ASM_COMMIT_LOADED,
+			 RK_LIST(RK_OP_INPUTS, RK_IN_WORD(end), RK_IN_WORD(next)), RK_USES_LOADED);
+	if (RK_LIKELY(outcome == RK_DONE)) {
+		*node = popped;
+		return RK_DONE;
+	}
+	*node = 0;
+	return outcome == RK_NO_RSEQ ? RK_OP_LEAVE : outcome;
 }
 
 /* The operations that publish, relaxed and with release order. */

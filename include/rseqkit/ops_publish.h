@@ -10,9 +10,9 @@
 /* Stores `value` into the slot's word if that equals `expected`, else RK_UNEQUAL. */
 RK_INLINE enum rk_result RK_OP_PUBLISH(store_if_equal) RK_OP_PARAMS(void *base, intptr_t expected, intptr_t value)
 {
-	RK_OP_CHECK
+	RK_OP_CHECK((void)0)
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_OP_COMMIT_STORE(value),
+		   RK_OP_SLOT(RK_ASM_C) RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_OP_COMMIT_STORE(value),
 		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(expected), RK_IN_WORD(value)), RK_USES_SLOT, leave, unequal);
 	return RK_DONE;
 unequal:
@@ -30,9 +30,9 @@ leave:
 RK_INLINE enum rk_result RK_OP_PUBLISH(store_if_both_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, intptr_t other, intptr_t value)
 {
-	RK_OP_CHECK
+	RK_OP_CHECK((void)0)
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_REACH(offset)
+		   RK_OP_SLOT(RK_ASM_C) RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_REACH(offset)
 		   RK_ASM_UNLESS_EQUAL(RK_ASM_REACHED(offset), other, unequal) RK_OP_COMMIT_STORE(value),
 		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN_WORD(expected), RK_IN_WORD(other), RK_IN_WORD(value)),
 		   RK_USES_LOADED, leave, unequal);
@@ -53,9 +53,9 @@ leave:
 RK_INLINE enum rk_result RK_OP_PUBLISH(store_two_if_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, intptr_t first, intptr_t value)
 {
-	RK_OP_CHECK
+	RK_OP_CHECK((void)0)
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_REACH(offset)
+		   RK_OP_SLOT(RK_ASM_C) RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_REACH(offset)
 		   RK_ASM_STORE(RK_ASM_REACHED(offset), first) RK_OP_COMMIT_STORE(value),
 		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN_WORD(expected), RK_IN_WORD(first), RK_IN_WORD(value)),
 		   RK_USES_LOADED, leave, unequal);
@@ -77,9 +77,9 @@ leave:
 RK_INLINE enum rk_result RK_OP_PUBLISH(copy_if_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, const void *source, size_t length, intptr_t value)
 {
-	RK_OP_CHECK
+	RK_OP_CHECK((void)0)
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_COPY(offset, source, length)
+		   RK_OP_SLOT(RK_ASM_C) RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_COPY(offset, source, length)
 		   RK_OP_COMMIT_STORE(value),
 		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN(source), RK_IN(length), RK_IN_WORD(expected),
 			   RK_IN_WORD(value)),
@@ -98,9 +98,9 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *node
 {
 	intptr_t *link = (intptr_t *)((char *)node + next);
 
-	RK_OP_CHECK
+	RK_OP_CHECK((void)0)
 	RK_SECTION(RK_ASM_EXIT(leave),
-		   RK_OP_SLOT RK_ASM_LOAD RK_ASM_KEEP(link) RK_OP_COMMIT_STORE(node),
+		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_STORE_LOADED(link) RK_OP_COMMIT_STORE(node),
 		   RK_LIST(RK_OP_INPUTS, RK_IN(node), RK_IN(link)), RK_USES_LOADED, leave);
 	RK_WRITTEN(link);
 	return RK_DONE;

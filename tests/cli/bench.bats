@@ -51,7 +51,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 
 @test "--list names the benches and their contenders" {
 	expect 0 "$RSEQKIT" bench --list
-	for bench in counter list log fallback cpu register register-self; do
+	for bench in counter counter-variable list log fallback cpu register register-self; do
 		[[ "$output" =~ (^|$'\n')$bench\  ]]
 	done
 	assert_says "percpu-atomic, getcpu-atomic, shared-atomic, thread-local"
@@ -77,7 +77,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 		'{"percpu-atomic", "getcpu-atomic", "shared-atomic"} < {r["contender"] for r in j["results"]}' \
 		'{"rseqkit", "thread-local"} < {r["contender"] for r in j["results"]}'
 	if [ "$(uname -m)" = x86_64 ] && ! is_sanitized; then
-		assert_json '"classic" in {r["contender"] for r in j["results"]}' 'j["unavailable"] == []'
+		assert_json '{"classic", "floor"} < {r["contender"] for r in j["results"]}' 'j["unavailable"] == []'
 	fi
 }
 
@@ -245,13 +245,15 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 figures() {
 	python3 - "$@" <<-'EOF'
 		import json, sys
-		ns = {("counter", "rseqkit", 1): 1, ("counter", "classic", 1): 1, ("counter", "percpu-atomic", 1): 8,
+		ns = {("counter", "rseqkit", 1): 1, ("counter", "classic", 1): 1, ("counter", "floor", 1): 1,
 		      ("counter", "rseqkit", 2): 1, ("counter", "shared-atomic", 2): 15, ("cpu", "rseqkit", 1): 1,
+		      ("counter-variable", "rseqkit", 1): 1, ("counter-variable", "classic", 1): 1,
+		      ("counter-variable", "floor", 1): 1, ("list", "floor", 1): 1,
 		      ("list", "rseqkit", 1): 1, ("list", "classic", 1): 1, ("list", "rseqkit", 2): 1,
 		      ("log", "rseqkit", 1): 1, ("log", "classic", 1): 1, ("log", "rseqkit", 2): 1,
-		      ("cpu", "sched_getcpu", 1): 4, ("register-self", "rseqkit", 1): 1,
+		      ("cpu", "empty-loop", 1): 0.5, ("register-self", "rseqkit", 1): 1,
 		      ("register-self", "rseqkit-first", 1): 1, ("register-self", "rseqkit-vfork-bracket", 1): 1,
-		      ("register-self", "bare-syscalls", 1): 1}
+		      ("register-self", "bare-syscalls", 1): 1, ("register-self", "bare-syscalls-first", 1): 1}
 		for change in sys.argv[1:]:
 		    name, value = change.split("=")
 		    bench, contender, threads = name.split("@")
@@ -265,11 +267,12 @@ figures() {
 @test "check_bars: all bars hold, exit 0; each of them can fail, exit 1; a figure is missing, exit 3" {
 	figures >"$BATS_TEST_TMPDIR/json"
 	expect 0 "$check_bars" "$BATS_TEST_TMPDIR/json"
-	[ "$(grep -c '^holds' <<<"$output")" -eq 12 ]
-	for change in counter@classic@1=0.95 counter@percpu-atomic@1=7.9 counter@shared-atomic@2=14.9 \
-		counter@rseqkit@2=1.16 list@classic@1=0.95 list@rseqkit@2=1.16 log@classic@1=0.95 log@rseqkit@2=1.16 \
-		cpu@sched_getcpu@1=3.9 register-self@rseqkit@1=1.3 \
-		register-self@rseqkit-first@1=1.3 \
+	[ "$(grep -c '^holds' <<<"$output")" -eq 15 ]
+	for change in counter@classic@1=0.96 counter@floor@1=0.9 counter@shared-atomic@2=14.9 counter@rseqkit@2=1.16 \
+		counter-variable@classic@1=0.96 counter-variable@floor@1=0.9 \
+		list@classic@1=0.96 list@floor@1=0.9 list@rseqkit@2=1.16 log@classic@1=0.95 log@rseqkit@2=1.16 \
+		cpu@empty-loop@1=0.48 register-self@rseqkit@1=1.3 \
+		register-self@rseqkit-first@1=1.6 \
 		register-self@rseqkit-vfork-bracket@1=1.3; do
 		figures $change >"$BATS_TEST_TMPDIR/json"
 		expect 1 "$check_bars" "$BATS_TEST_TMPDIR/json"

@@ -15,8 +15,10 @@ __attribute__((__noinline__)) static intptr_t load_cpu(const void *base, int *ba
 	do
 		r = rk_cpu_load(base, &value);
 	while (r == RK_ABORTED);
-	if (r != RK_DONE)
+	if (r != RK_DONE) {
 		(*bad)++;
+		return -1;
+	}
 	return value;
 }
 
@@ -28,8 +30,10 @@ __attribute__((__noinline__)) static intptr_t load_at(const void *base, int *bad
 	do
 		r = rk_at_load(base, &value, rk_cpu());
 	while (r == RK_ABORTED || r == RK_WRONG_CPU);
-	if (r != RK_DONE)
+	if (r != RK_DONE) {
 		(*bad)++;
+		return -1;
+	}
 	return value;
 }
 

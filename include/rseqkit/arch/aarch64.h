@@ -49,32 +49,32 @@
 	RK_ASM_L(1) ":\n\t"
 
 #define RK_ASM_PIN_HERE(here)                                                                                          \
-	"hint #34\n\t" /* a landing pad, where branch targets are enforced */                                         \
+	"hint #34\n\t" /* a landing pad, where branch targets are enforced */                                          \
 	"adr x0, " #here "\n\t"                                                                                        \
 	"b rk_pin_module\n\t"
 
 #define RK_ASM_SCALE "add x16, %x[base], x16, lsl #" RK_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
 
 /* By current CPU: a negative cpu_id means that this thread has no rseq, now. */
-#define RK_ASM_INDEX_CPU                                                                                               \
+#define RK_ASM_INDEX_CPU(to)                                                                                           \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, #0\n\t"                                                                                              \
-	"b.lt %l[leave]\n\t"                                                                                           \
+	"b.lt " to(leave) "\n\t"                                                                                       \
 	RK_ASM_SCALE
 
 /* By concurrency id: mm_cid of an unregistered thread reads 0, so the sign of cpu_id is tested as well. */
-#define RK_ASM_INDEX_CID                                                                                               \
+#define RK_ASM_INDEX_CID(to)                                                                                           \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, #0\n\t"                                                                                              \
-	"b.lt %l[leave]\n\t"                                                                                           \
+	"b.lt " to(leave) "\n\t"                                                                                       \
 	"ldr w16, [x17, #24]\n\t"                                                                                      \
 	RK_ASM_SCALE
 
 /* By explicit CPU, which the caller has checked not to be negative: an unregistered thread is on no CPU. */
-#define RK_ASM_INDEX_AT                                                                                                \
+#define RK_ASM_INDEX_AT(to)                                                                                            \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, %w[cpu]\n\t"                                                                                         \
-	"b.ne %l[leave]\n\t"                                                                                           \
+	"b.ne " to(leave) "\n\t"                                                                                       \
 	RK_ASM_SCALE
 
 /* Places. */
@@ -92,11 +92,12 @@
 	"b.ne %l[" #label "]\n\t"
 
 #define RK_ASM_LOAD "ldr x17, [x16]\n\t"
-#define RK_ASM_IF_LOADED(word, label)                                                                                  \
+#define RK_ASM_IF_LOADED(to, word, label)                                                                              \
 	"cmp x17, %x[" #word "]\n\t"                                                                                   \
-	"b.eq %l[" #label "]\n\t"
+	"b.eq " to(label) "\n\t"
 #define RK_ASM_LOAD_THROUGH(offset) "ldr x17, [x17, %x[" #offset "]]\n\t"
-#define RK_ASM_KEEP(pointer) "str x17, [%x[" #pointer "]]\n\t"
+#define RK_ASM_KEEP "mov %x[value], x17\n\t"
+#define RK_ASM_STORE_LOADED(pointer) "str x17, [%x[" #pointer "]]\n\t"
 #define RK_ASM_STORE(place, word) "str %x[" #word "], " place "\n\t"
 
 /*
@@ -148,21 +149,18 @@
 #define RK_ASM_COMMIT_STORE(operand) "str %x[" #operand "], [x16]\n" RK_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) "stlr %x[" #operand "], [x16]\n" RK_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_LOADED "str x17, [x16]\n" RK_ASM_L(2) ":\n\t"
-/* Nothing to store for others: what was read goes to the caller's own memory, and that store is the last. */
-#define RK_ASM_COMMIT_LOAD(pointer)                                                                                    \
-	"ldr x17, [x16]\n\t"                                                                                           \
-	"str x17, [%x[" #pointer "]]\n" RK_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_LOAD "ldr %x[value], [x16]\n" RK_ASM_L(2) ":\n\t"
 
 /*
  * The signature is an instruction, so disassemblers stay in step. The kernel's diversion is no indirect branch: no
  * landing pad is needed where branch targets are enforced.
  */
-#define RK_ASM_ABORT                                                                                                   \
+#define RK_ASM_ABORT(then)                                                                                             \
 	".subsection 1\n\t"                                                                                            \
 	".inst " RK_ASM_STR(RK_ASM_SIGNATURE) "\n"                                                                     \
-	RK_ASM_L(4) ":\n\t"                                                                                            \
-	"b %l[aborted]\n\t"                                                                                            \
-	".subsection 0\n\t"
+	RK_ASM_L(4) ":\n\t" then ".subsection 0\n\t"
+#define RK_ASM_GO(place) "b " place "\n\t"
+#define RK_ASM_TELL(code) "mov %w[outcome], #" code "\n\t" RK_ASM_GO(RK_ASM_L(2))
 
 /* Operands: a pointer or number in a register, a word also as the register that reads zero. */
 #define RK_IN(name) [name] "r"(name)

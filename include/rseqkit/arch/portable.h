@@ -17,8 +17,15 @@
 
 #define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
 	do {                                                                                                           \
-		__asm__ __volatile__ goto("" : : inputs : "memory" : aborted, __VA_ARGS__);                    \
+		__asm__ __volatile__ goto("" : : inputs : "memory" : aborted, __VA_ARGS__);                            \
 		goto leave;                                                                                            \
+	} while (0)
+
+#define RK_SECTION_VALUE(result, read, exits, body, inputs, uses)                                                      \
+	do {                                                                                                           \
+		__asm__ __volatile__("" : : inputs : "memory");                                                        \
+		(result) = RK_NO_RSEQ;                                                                                 \
+		(read) = 0;                                                                                            \
 	} while (0)
 
 #define RK_IN(name) [name] "r"(name)

@@ -5,8 +5,10 @@
  *
  *   RK_ASM_BEGIN      stores the descriptor into the area, which activates the section; the start label follows at once
  *   RK_ASM_PIN_HERE   calls rk_pin_module() with the label's address, as a function's last deed
- *   RK_ASM_ABORT      the abort handler, out of line, behind its signature
- *   RK_ASM_INDEX_*    load the index, leave if the thread has no rseq, find the index's slot
+ *   RK_ASM_ABORT(then) the abort handler, out of line, behind its signature: `then` is what it does
+ *   RK_ASM_GO(place)   goes there
+ *   RK_ASM_TELL(code)  makes that the outcome, and goes to the end; in RK_SECTION_VALUE
+ *   RK_ASM_INDEX_*(to) load the index, leave if the thread has no rseq, find the index's slot
  *
  *   RK_ASM_SLOT                              a place: the slot's word
  *   RK_ASM_REACH(offset)                     finds the word at `offset` (RK_IN) behind the slot
@@ -15,9 +17,10 @@
  *                                            the slot, or goes to `label` if that is null
  *   RK_ASM_UNLESS_EQUAL(place, word, label)  goes to `label` unless the place holds the word
  *   RK_ASM_LOAD                              loads the slot's word
- *   RK_ASM_IF_LOADED(word, label)            goes to `label` if what was loaded is the word
+ *   RK_ASM_IF_LOADED(to, word, label)        goes to `label` if what was loaded is the word
  *   RK_ASM_LOAD_THROUGH(offset)              loads the word at `offset` (RK_IN_WORD) behind where what was loaded points
- *   RK_ASM_KEEP(pointer)                     stores what was loaded there
+ *   RK_ASM_KEEP                              makes what was loaded the value; in RK_SECTION_VALUE
+ *   RK_ASM_STORE_LOADED(pointer)             stores what was loaded there
  *   RK_ASM_STORE(place, word)                stores a word ahead of the commit
  *   RK_ASM_COPY(offset, source, length)      copies bytes to that offset behind the slot ahead of the commit
  *   RK_ASM_COMMIT_*                          the one store that others can see; the section's end label is inside it
@@ -29,7 +32,10 @@
  *   RK_USES_COPY             those of one that copies
  *   RK_AREA_READ             reads a field of the area
  *
- * An operation (ops_body.h) is a string of these, in this order: RK_ASM_EXIT for each way out that isn't the end, an
+ * `to` says how a label is named: RK_ASM_C is a label of C, for RK_SECTION, RK_ASM_HERE one in the statement itself,
+ * for RK_SECTION_VALUE.
+ *
+ * An operation (ops_body.h) is a string of these, in this order: an exit for each way out that isn't the end, an
  * index, loads and compares, stores ahead of the commit, a commit. Between begin and commit nothing may change an
  * input (a retry needs it), store to memory in which others could see it, call, or enter the kernel.
  */
@@ -66,11 +72,11 @@
 	".pushsection .text.rk_pin, \"axG\", @progbits, rk_pin, comdat\n\t"                                            \
 	".balign 16\n"                                                                                                 \
 	".Lrk_pin:\n\t" RK_ASM_PIN_HERE(.Lrk_pin)                                                                      \
-	".popsection\n\t"                                                                                             \
+	".popsection\n\t"                                                                                              \
 	".pushsection .init_array, \"awG\", @init_array, rk_pin, comdat\n\t"                                           \
-	".balign 8\n\t"                                                                                               \
-	".quad .Lrk_pin\n\t"                                                                                          \
-	".popsection\n\t"                                                                                             \
+	".balign 8\n\t"                                                                                                \
+	".quad .Lrk_pin\n\t"                                                                                           \
+	".popsection\n\t"                                                                                              \
 	".endif\n\t"
 #else
 #define RK_ASM_PIN
@@ -89,10 +95,23 @@
 	".quad " RK_ASM_L(3) "\n\t"                                                                                    \
 	".popsection\n\t"
 
-#define RK_ASM_EXIT(label)                                                                                             \
+#define RK_ASM_C(label) "%l[" #label "]"
+#define RK_ASM_HERE(label) ".Lrk_" #label "_%="
+
+/* A way out: its entry in the table, and for RK_SECTION_VALUE what it tells. */
+#define RK_ASM_EXIT_(place)                                                                                            \
 	RK_ASM_SECTION("__rseq_exit_point_array")                                                                      \
-	".quad " RK_ASM_L(1) ", %l[" #label "]\n\t"                                                                    \
+	".quad " RK_ASM_L(1) ", " place "\n\t"                                                                         \
 	".popsection\n\t"
+#define RK_ASM_EXIT(label) RK_ASM_EXIT_(RK_ASM_C(label))
+#define RK_ASM_EXIT_VALUE(label, code)                                                                                 \
+	RK_ASM_EXIT_(RK_ASM_HERE(label))                                                                               \
+	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RK_ASM_TELL(code) ".subsection 0\n\t"
+
+/* Codes of enum rk_result. */
+#define RK_ASM_UNEQUAL "1"
+#define RK_ASM_ABORTED "2"
+#define RK_ASM_NO_RSEQ "4"
 
 /* Tells compilers not to take the length of the text for that of the code, when they decide what to inline. */
 #if (defined(__clang__) && __clang_major__ >= 11) || (!defined(__clang__) && __GNUC__ >= 9)
@@ -104,13 +123,24 @@
 /*
  * The statement. `exits` are RK_ASM_EXIT entries, `body` runs from the index to the commit, `inputs` is a list of
  * operands, `uses` one of RK_USES_*, and the rest are the labels besides `aborted`. There are no outputs: gcc before
- * 11.5, 12.4, 13.3 and 14.1 takes wrong values for the outputs of an asm goto, so results go through pointers.
+ * 11.5, 12.4, 13.3 and 14.1 takes wrong values for the outputs of an asm goto.
  */
 #define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
-	__asm__ RK_ASM_QUALIFIERS goto(RK_ASM_TABLE exits RK_ASM_BEGIN body RK_ASM_ABORT                               \
+	__asm__ RK_ASM_QUALIFIERS goto(RK_ASM_TABLE exits RK_ASM_BEGIN body RK_ASM_ABORT(RK_ASM_GO(RK_ASM_C(aborted))) \
 				       :                                                                               \
 				       : [area] "r"(rk_area_offset), inputs                                            \
 				       : "memory", "cc", uses                                                          \
 				       : aborted, __VA_ARGS__)
+
+/*
+ * The statement of an operation that reads something. No asm goto, so that the value can be in a register: a store to
+ * the caller's memory that is loaded again costs more than the rest. `result` is RK_DONE before, and `read` has the
+ * value if it still is. `exits` are RK_ASM_EXIT_VALUE entries.
+ */
+#define RK_SECTION_VALUE(result, read, exits, body, inputs, uses)                                                      \
+	__asm__ RK_ASM_QUALIFIERS(RK_ASM_TABLE exits RK_ASM_BEGIN body RK_ASM_ABORT(RK_ASM_TELL(RK_ASM_ABORTED))       \
+				  : [outcome] "+&r"(result), [value] "=&r"(read)                                       \
+				  : [area] "r"(rk_area_offset), inputs                                                 \
+				  : "memory", "cc", uses)
 
 #endif /* RSEQKIT_ARCH_SECTION_H */

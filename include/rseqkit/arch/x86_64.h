@@ -67,24 +67,24 @@
 	RK_ASM_X("addq %[base], %%rax", "add rax, %[base]")
 
 /* By current CPU: a negative cpu_id means that this thread has no rseq, now. */
-#define RK_ASM_INDEX_CPU                                                                                               \
+#define RK_ASM_INDEX_CPU(to)                                                                                           \
 	RK_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                   \
 	RK_ASM_X("testl %%eax, %%eax", "test eax, eax")                                                                \
-	"js %l[leave]\n\t"                                                                                             \
+	"js " to(leave) "\n\t"                                                                                         \
 	RK_ASM_SCALE
 
 /* By concurrency id: mm_cid of an unregistered thread reads 0, so the sign of cpu_id is tested as well. */
-#define RK_ASM_INDEX_CID                                                                                               \
+#define RK_ASM_INDEX_CID(to)                                                                                           \
 	RK_ASM_X("cmpl $0, %%fs:4(%[area])", "cmp dword ptr fs:[%[area]+4], 0")                                        \
-	"js %l[leave]\n\t"                                                                                             \
+	"js " to(leave) "\n\t"                                                                                         \
 	RK_ASM_X("movl %%fs:24(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+24]")                                 \
 	RK_ASM_SCALE
 
 /* By explicit CPU, which the caller has checked not to be negative: an unregistered thread is on no CPU. */
-#define RK_ASM_INDEX_AT                                                                                                \
+#define RK_ASM_INDEX_AT(to)                                                                                            \
 	RK_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                   \
 	RK_ASM_X("cmpl %[cpu], %%eax", "cmp eax, %[cpu]")                                                              \
-	"jne %l[leave]\n\t"                                                                                            \
+	"jne " to(leave) "\n\t"                                                                                        \
 	RK_ASM_SCALE
 
 /* Places. */
@@ -102,16 +102,17 @@
 	"jne %l[" #label "]\n\t"
 
 #define RK_ASM_LOAD RK_ASM_FROM("mov", RK_ASM_SLOT, "rcx")
-#define RK_ASM_IF_LOADED(word, label)                                                                                  \
+#define RK_ASM_IF_LOADED(to, word, label)                                                                              \
 	RK_ASM_X("cmpq %[" #word "], %%rcx", "cmp rcx, %[" #word "]")                                                  \
-	"je %l[" #label "]\n\t"
+	"je " to(label) "\n\t"
 /* Most links are a node's first word: 0 isn't added. */
 #define RK_ASM_LOAD_THROUGH(offset)                                                                                    \
 	".ifnc %[" #offset "], {$|}0\n\t"                                                                              \
 	RK_ASM_X("addq %[" #offset "], %%rcx", "add rcx, %[" #offset "]")                                              \
 	".endif\n\t"                                                                                                   \
 	RK_ASM_X("movq (%%rcx), %%rcx", "mov rcx, [rcx]")
-#define RK_ASM_KEEP(pointer) RK_ASM_X("movq %%rcx, (%[" #pointer "])", "mov [%[" #pointer "]], rcx")
+#define RK_ASM_KEEP RK_ASM_X("movq %%rcx, %[value]", "mov %[value], rcx")
+#define RK_ASM_STORE_LOADED(pointer) RK_ASM_X("movq %%rcx, (%[" #pointer "])", "mov [%[" #pointer "]], rcx")
 #define RK_ASM_STORE(place, word) RK_ASM_TO("mov", "%[" #word "]", place) "\n\t"
 
 /*
@@ -170,19 +171,16 @@
 /* With release order, which every store has here. (A string instruction's stores come before any later store, too.) */
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) RK_ASM_COMMIT_STORE(operand)
 #define RK_ASM_COMMIT_LOADED "{movq %%rcx, |mov }" RK_ASM_SLOT "{|, rcx}\n" RK_ASM_L(2) ":\n\t"
-/* Nothing to store for others: what was read goes to the caller's own memory, and that store is the last. */
-#define RK_ASM_COMMIT_LOAD(pointer)                                                                                    \
-	RK_ASM_FROM("mov", RK_ASM_SLOT, "rax")                                                                         \
-	"{movq %%rax, (%[" #pointer "])|mov [%[" #pointer "]], rax}\n" RK_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_LOAD "{movq |mov %[value], }" RK_ASM_SLOT "{, %[value]|}\n" RK_ASM_L(2) ":\n\t"
 
 /* ud1 with the signature as its displacement, so that disassemblers stay in step. */
-#define RK_ASM_ABORT                                                                                                   \
+#define RK_ASM_ABORT(then)                                                                                             \
 	".subsection 1\n\t"                                                                                            \
 	".byte 0x0f, 0xb9, 0x3d\n\t"                                                                                   \
 	".long " RK_ASM_STR(RK_SIGNATURE) "\n"                                                                         \
-	RK_ASM_L(4) ":\n\t"                                                                                            \
-	"jmp %l[aborted]\n\t"                                                                                          \
-	".subsection 0\n\t"
+	RK_ASM_L(4) ":\n\t" then ".subsection 0\n\t"
+#define RK_ASM_GO(place) "jmp " place "\n\t"
+#define RK_ASM_TELL(code) RK_ASM_X("movl $" code ", %[outcome]", "mov %[outcome], " code) RK_ASM_GO(RK_ASM_L(2))
 
 /* Operands: a pointer or number in a register, a word also as an immediate where it fits. */
 #define RK_IN(name) [name] "r"(name)

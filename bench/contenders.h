@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * contenders.h - all contenders, each once: to which bench it belongs, and its loop.
+ *
+ * CONTENDERS(X) is a list of
+ *
+ *   X(bench, contender, condition, name of the loop, sum, settle, setup, body)
+ *
+ * in the words of struct bench_loop (bench.h); `setup` stands before the loop, `body` in it. The first one of a bench
+ * is what the others are compared with. Contenders that use the loop of another, or take the time themselves, are in
+ * the table of loops.h.
+ */
+#ifndef RK_BENCH_CONTENDERS_H
+#define RK_BENCH_CONTENDERS_H
+
+#include "bench.h"
+#include "classic.h"
+#include "floor.h"
+#include "list.h"
+#include "log.h"
+
+/* A value that is computed is also used. */
+#define USE(value) __asm__ __volatile__("" : : "r"(value))
+
+/* One `lock xadd`: compilers choose it when the old value is used. */
+#define ATOMIC_ADD(word) USE(__atomic_fetch_add((uint64_t *)(word), 1, __ATOMIC_RELAXED))
+
+#if BENCH_HAVE_CLASSIC
+#define IF_CLASSIC(...) __VA_ARGS__
+#else
+#define IF_CLASSIC(...)
+#endif
+#if BENCH_HAVE_FLOOR
+#define IF_FLOOR(...) __VA_ARGS__
+#else
+#define IF_FLOOR(...)
+#endif
+
+/* clang-format off */
+#define CONTENDERS(X) COUNTERS(X) LISTS(X) LOGS(X) CPUS(X) REGISTRATIONS(X)
+
+#define COUNTERS(X)                                                                                                    \
+	X("counter", "rseqkit", BENCH_ANY, counter_rseqkit, bench_sum_counter, NULL,                                   \
+	  struct rk_counter *counter = bench_counter;,                                                                 \
+	  rk_counter_add(counter, 1);)                                                                                 \
+	IF_CLASSIC(X("counter", "classic", BENCH_RSEQ, counter_classic, bench_sum_classic, NULL,                       \
+	  void *slots = bench_slots_classic;,                                                                          \
+	  classic_add(slots, 1);))                                                                                     \
+	IF_FLOOR(X("counter", "floor", BENCH_RSEQ, counter_floor, NULL, NULL,                                          \
+	  void *slots = bench_slots_floor;,                                                                            \
+	  floor_add(slots, 1);))                                                                                       \
+	X("counter", "percpu-atomic", BENCH_ANY, counter_percpu, bench_sum_percpu, NULL,                               \
+	  void *slots = bench_slots_percpu;,                                                                           \
+	  ATOMIC_ADD(rk_percpu_slot(slots, rk_cpu()));)                                                                \
+	X("counter", "getcpu-atomic", BENCH_ANY, counter_getcpu, bench_sum_getcpu, NULL,                               \
+	  void *slots = bench_slots_getcpu;,                                                                           \
+	  ATOMIC_ADD(rk_percpu_slot(slots, sched_getcpu()));)                                                          \
+	X("counter", "shared-atomic", BENCH_ANY, counter_shared, bench_sum_shared, NULL,                               \
+	  uint64_t *shared = bench_shared;,                                                                            \
+	  ATOMIC_ADD(shared);)                                                                                         \
+	X("counter", "thread-local", BENCH_ANY, counter_thread_local, NULL, NULL,                                      \
+	  uint64_t *word = &bench_thread_local;,                                                                       \
+	  ++*word; __asm__ __volatile__("" : "+m"(*word));)                                                            \
+	X("counter-variable", "rseqkit", BENCH_ANY, variable_rseqkit, bench_sum_counter, NULL,                         \
+	  struct rk_counter *counter = bench_counter; int64_t one = bench_one;,                                        \
+	  rk_counter_add(counter, one);)                                                                               \
+	IF_CLASSIC(X("counter-variable", "classic", BENCH_RSEQ, variable_classic, bench_sum_classic, NULL,             \
+	  void *slots = bench_slots_classic; int64_t one = bench_one;,                                                 \
+	  classic_add(slots, one);))                                                                                   \
+	IF_FLOOR(X("counter-variable", "floor", BENCH_RSEQ, variable_floor, NULL, NULL,                                \
+	  void *slots = bench_slots_floor; int64_t one = bench_one;,                                                   \
+	  floor_add(slots, one);))
+
+#define LISTS(X)                                                                                                       \
+	X("list", "rseqkit", BENCH_RSEQ, list_rseqkit, NULL, bench_settle_list_rseqkit,                                \
+	  struct bench_list *list = &bench_list_rseqkit; void *slots = list->slots;,                                   \
+	  failed |= list_rseqkit(list, slots);)                                                                        \
+	IF_CLASSIC(X("list", "classic", BENCH_RSEQ, list_classic, NULL, bench_settle_list_classic,                     \
+	  struct bench_list *list = &bench_list_classic; void *slots = list->slots;,                                   \
+	  failed |= list_classic(list, slots);))                                                                       \
+	IF_FLOOR(X("list", "floor", BENCH_RSEQ, list_floor, NULL, bench_settle_list_floor,                             \
+	  struct bench_list *list = &bench_list_floor; void *slots = list->slots;,                                     \
+	  failed |= list_floor(list, slots);))                                                                         \
+	X("list", "shared-stack", BENCH_ANY, list_stack, NULL, bench_settle_list_stack,                                \
+	  struct bench_list *list = &bench_list_stack;,                                                                \
+	  failed |= list_stack(list);)                                                                                 \
+	X("list", "mutex", BENCH_ANY, list_mutex, NULL, bench_settle_list_mutex,                                       \
+	  struct bench_list *list = &bench_list_mutex;,                                                                \
+	  failed |= list_mutex(list);)                                                                                 \
+	X("list", "thread-local", BENCH_ANY, list_thread_local, NULL, NULL,                                            \
+	  intptr_t *first = list_of_thread();,                                                                         \
+	  list_thread_local(first);)
+
+#define LOGS(X)                                                                                                        \
+	X("log", "rseqkit", BENCH_RSEQ, log_rseqkit, bench_sum_log_rseqkit, bench_settle_log_rseqkit,                  \
+	  void *logs = bench_log_rseqkit; intptr_t count = 0;,                                                         \
+	  failed |= log_rseqkit(logs, &count, &bench_record);)                                                         \
+	IF_CLASSIC(X("log", "classic", BENCH_RSEQ, log_classic, bench_sum_log_classic, bench_settle_log_classic,       \
+	  void *logs = bench_log_classic; intptr_t count = 0;,                                                         \
+	  failed |= log_classic(logs, &count, &bench_record);))                                                        \
+	X("log", "shared", BENCH_ANY, log_shared, bench_sum_log_shared, bench_settle_log_shared,                       \
+	  struct bench_log *log = &bench_log_shared;,                                                                  \
+	  log_shared(log, &bench_record);)                                                                             \
+	X("log", "thread-local", BENCH_ANY, log_thread_local, NULL, NULL,                                              \
+	  struct bench_log *log = &bench_log_thread_local;,                                                            \
+	  log_thread_local(log, &bench_record);)
+
+#define CPUS(X)                                                                                                        \
+	X("cpu", "rseqkit", BENCH_ANY, cpu_rseqkit, NULL, NULL, , USE(rk_cpu());)                                      \
+	X("cpu", "sched_getcpu", BENCH_ANY, cpu_sched_getcpu, NULL, NULL, , USE(sched_getcpu());)                      \
+	X("cpu", "getcpu-syscall", BENCH_ANY, cpu_syscall, NULL, NULL,                                                 \
+	  unsigned cpu;,                                                                                               \
+	  failed |= (int)syscall(SYS_getcpu, &cpu, NULL, NULL);)                                                       \
+	X("cpu", "empty-loop", BENCH_ANY, cpu_empty, NULL, NULL, , __asm__ __volatile__("");)
+
+#define REGISTRATIONS(X)                                                                                               \
+	X("register", "rseqkit", BENCH_RSEQ, register_pair, NULL, NULL, ,                                              \
+	  failed |= rk_thread_register(); failed |= rk_thread_unregister();)                                           \
+	X("register-self", "rseqkit", BENCH_SELF, register_nested, NULL, NULL,                                         \
+	  failed = rk_thread_register();,                                                                              \
+	  failed |= rk_thread_register(); failed |= rk_thread_unregister();)                                           \
+	X("register-self", "rseqkit-vfork-bracket", BENCH_SELF, register_vfork, NULL, NULL,                            \
+	  failed = rk_thread_prepare();,                                                                               \
+	  failed |= rk_vfork_begin(); failed |= rk_vfork_end();)                                                       \
+	X("register-self", "bare-syscalls", BENCH_SELF, register_bare, NULL, NULL,                                     \
+	  (void)bench_bare_unregister();,                                                                              \
+	  failed |= bench_bare_register(); failed |= bench_bare_unregister();)
+/* clang-format on */
+
+#endif /* RK_BENCH_CONTENDERS_H */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * floor.h - the contender `floor`: the stores of an operation, by the same addressing, and nothing that protects them.
+ *
+ * That is: a store to the area where a section's descriptor would go (0 is stored, which names no section), the slot's
+ * address from the number of the CPU, and what the operation itself loads and stores. There is no section, no test of
+ * the CPU's number and nothing to repeat. So no operation of this kind can be faster; and these are wrong: a thread
+ * that is preempted or migrates in between loses adds and nodes, or stores them where another thread works.
+ */
+#ifndef RK_BENCH_FLOOR_H
+#define RK_BENCH_FLOOR_H
+
+#include <rseqkit/ops.h>
+
+#if defined(__x86_64__) && RK_HAVE_SECTIONS
+#define BENCH_HAVE_FLOOR 1
+
+/* To the slot's address in rax. */
+#define FLOOR_SLOT                                                                                                     \
+	"movq $0, %%fs:8(%[area])\n\t"                                                                                 \
+	"movl %%fs:4(%[area]), %%eax\n\t"                                                                              \
+	"shlq $" RK_ASM_STR(RK_STRIDE_SHIFT) ", %%rax\n\t"                                                             \
+	"addq %[base], %%rax\n\t"
+
+#define FLOOR_INPUTS [area] "r"(rk_area_offset), [base] "r"(base)
+
+static inline void floor_add(void *base, int64_t value)
+{
+	if (RK_IMMEDIATE(value))
+		__asm__ __volatile__(FLOOR_SLOT "addq %[value], (%%rax)"
+				     :
+				     : FLOOR_INPUTS, [value] "er"(value)
+				     : "memory", "cc", "rax");
+	else
+		__asm__ __volatile__(FLOOR_SLOT "movq %[value], %%rcx\n\t"
+						"addq (%%rax), %%rcx\n\t"
+						"movq %%rcx, (%%rax)"
+				     :
+				     : FLOOR_INPUTS, [value] "er"(value)
+				     : "memory", "cc", "rax", "rcx");
+}
+
+static inline volatile intptr_t *floor_slot(void *base)
+{
+	volatile intptr_t *slot;
+
+	__asm__ __volatile__(FLOOR_SLOT : "=&a"(slot) : FLOOR_INPUTS : "memory", "cc");
+	return slot;
+}
+
+static inline enum rk_result floor_pop(void *base, intptr_t *node)
+{
+	volatile intptr_t *slot = floor_slot(base);
+	intptr_t popped = *slot;
+
+	if (RK_UNLIKELY(popped == 0))
+		return RK_UNEQUAL;
+	*slot = *(volatile intptr_t *)popped;
+	*node = popped;
+	return RK_DONE;
+}
+
+static inline enum rk_result floor_push(void *base, intptr_t *node)
+{
+	volatile intptr_t *slot = floor_slot(base);
+
+	*(volatile intptr_t *)node = *slot;
+	*slot = (intptr_t)node;
+	return RK_DONE;
+}
+#else
+#define BENCH_HAVE_FLOOR 0
+#endif
+
+#endif /* RK_BENCH_FLOOR_H */
