@@ -51,6 +51,9 @@ static void run_one(void **state)
 	int (*body)(void);
 
 	*(void **)&body = *state;
+#ifdef __aarch64__
+	SKIP("descriptors, which this machine's modules use, make small TLS static where there is room");
+#endif
 	assert_int_equal(in_child(body), 0);
 }
 

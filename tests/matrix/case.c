@@ -6,7 +6,11 @@
  *	case [MODULE] [second=MODULE] [namespace] [global] [pause]
  *
  * Without a MODULE the copy is in the program, or in a module that is linked to it. Environment: MATRIX_USE is main,
- * thread, constructor, handler or destructor; MATRIX_OTHER is before or after where another component is linked.
+ * thread, constructor, handler or destructor; MATRIX_OTHER is before or after where another component is linked, or
+ * worker for one that comes first in every thread but the initial one, and never there.
+ *
+ * Every thread opens brackets around vfork, of each copy in turn, in which everybody has another turn, here and in a
+ * child: nobody is registered there, and all that they count is counted.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,12 +20,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "../coexist/adopter.h"
 #include "../unit/slowness.h"
 #include "part.h"
 
-enum { THREADS = 4, ADDS = 300000, PARTS_MAX = 2 };
+enum { THREADS = 4, ADDS = 300000, BRACKETS = 8, PARTS_MAX = 2 };
 
 /* Not linked to every program. */
 #if defined(MATRIX_PLAIN)
@@ -36,6 +42,7 @@ static const struct part *parts[PARTS_MAX];
 static int nparts, wrong;
 static int64_t expected[PARTS_MAX], handled[PARTS_MAX];
 static const char *use, *other;
+static int64_t adds_per_thread;
 static pthread_key_t key;
 
 #define EXPECT(condition)                                                                                              \
@@ -82,6 +89,66 @@ struct found {
 	bool other_is_fast;
 };
 
+/* The kernel's word: is anything registered in the calling thread? */
+static bool is_registered(void)
+{
+	return syscall(SYS_rseq, (void *)-4096UL, 32, 0, RK_SIGNATURE) == -1 && errno == EINVAL;
+}
+
+/* Those that know what a closed area is register nobody; the others must not be called in a bracket. */
+static bool other_knows_brackets(void)
+{
+#if defined(MATRIX_EARLY) || defined(MATRIX_EMBEDDED)
+	return other != NULL;
+#else
+	return false;
+#endif
+}
+
+/* Everybody's turn inside a bracket: the thread is what it was, and the adds count. */
+static void take_turns(bool registered)
+{
+	EXPECT(is_registered() == registered);
+	for (int i = 0; i < nparts; i++) {
+		EXPECT(parts[i]->copy->prepare() != 0 && parts[i]->copy->reg() != 0);
+		EXPECT(is_registered() == registered);
+		add(i, 3);
+		EXPECT(is_registered() == registered);
+	}
+	if (other_knows_brackets() && adopter_calls()->enter() == 0)
+		EXPECT(adopter_calls()->leave());
+	EXPECT(is_registered() == registered);
+}
+
+static bool child_takes_turns(void)
+{
+	pid_t pid = vfork();
+	int status;
+
+	if (pid == 0) {
+		take_turns(false);
+		_exit(0);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+/* Who has registered the thread on an area that isn't ours to use keeps it; all others are undone, and redone. */
+static void bracket(int number)
+{
+	const struct copy *opener = parts[number % nparts]->copy;
+	bool before = is_registered(), inside = before && opener->area() == NULL;
+	enum rk_owner owner = opener->owner();
+
+	EXPECT(opener->vfork_begin() == 0);
+	take_turns(inside);
+	EXPECT(child_takes_turns());
+	take_turns(inside);
+	EXPECT(opener->vfork_end() == 0);
+	EXPECT(is_registered() == before);
+	for (int i = 0; i < nparts; i++)
+		EXPECT(parts[i]->copy->owner() == owner);
+}
+
 static void enter_other(void)
 {
 	if (other != NULL)
@@ -99,10 +166,13 @@ static void look(struct found *found)
 	}
 }
 
-/* A thread's first use, in a handler if that is the case; the other component enters before it or after. */
-static void live(struct found *found)
+/*
+ * A thread's first use, in a handler if that is the case; the other component enters before it or after. Then the
+ * first bracket.
+ */
+static void live(struct found *found, bool worker)
 {
-	if (other != NULL && strcmp(other, "before") == 0)
+	if (other != NULL && (strcmp(other, "before") == 0 || (worker && strcmp(other, "worker") == 0)))
 		enter_other();
 	if (strcmp(use, "handler") == 0)
 		raise(SIGUSR1);
@@ -110,6 +180,8 @@ static void live(struct found *found)
 		use_all(10);
 	if (other != NULL && strcmp(other, "after") == 0)
 		enter_other();
+	EXPECT(other == NULL || !adopter_calls()->is_fast() || adopter_calls()->work());
+	bracket(0);
 	EXPECT(other == NULL || !adopter_calls()->is_fast() || adopter_calls()->work());
 	look(found);
 }
@@ -123,7 +195,7 @@ static void leave(void)
 
 static void in_destructor(void *found)
 {
-	live(found);
+	live(found, true);
 	leave();
 }
 
@@ -135,13 +207,15 @@ static void *run_destructor_case(void *found)
 
 static void *run_thread(void *found)
 {
-	live(found);
-	for (int64_t i = ADDS / SLOWNESS(); i > 0; i--) {
+	live(found, true);
+	for (int64_t i = adds_per_thread; i > 0; i--) {
 		bool counted = parts[0]->copy->reg() == 0;
 
 		use_all(1);
 		if (counted)
 			EXPECT(parts[0]->copy->unreg() == 0);
+		if (i % (adds_per_thread / BRACKETS + 1) == 0)
+			bracket((int)(i / (adds_per_thread / BRACKETS + 1)));
 	}
 	leave();
 	return NULL;
@@ -199,7 +273,7 @@ static void *wait_to_be_seen(void *found)
 {
 	char byte = 0;
 
-	live(found);
+	live(found, true);
 	if (write(ready[1], &byte, 1) != 1 || read(go_on[0], &byte, 1) != 1)
 		wrong = 1;
 	leave();
@@ -242,6 +316,8 @@ int main(int argc, char **argv)
 	other = getenv("MATRIX_OTHER");
 	if (use == NULL)
 		return 2;
+	/* What is inspected is judged by its owners, and elsewhere by what it does under load. */
+	adds_per_thread = (has(argc, argv, "pause") ? ADDS / 30 : ADDS) / SLOWNESS();
 	load_part(module, has(argc, argv, "namespace"), has(argc, argv, "global"));
 	for (int i = 1; i < argc; i++)
 		if (strncmp(argv[i], "second=", 7) == 0)
@@ -251,10 +327,10 @@ int main(int argc, char **argv)
 	sigaction(SIGALRM, &action, NULL);
 
 	if (strcmp(use, "main") == 0 || strcmp(use, "handler") == 0)
-		live(&initial);
+		live(&initial, false);
 	start_and_join(strcmp(use, "destructor") == 0 ? run_destructor_case : run_thread, threads);
 	if (strcmp(use, "main") != 0 && strcmp(use, "handler") != 0)
-		live(&initial);
+		live(&initial, false);
 	storm(100);
 	start_and_join(run_thread, threads);
 	storm(0);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * foreign.c - a component that follows no protocol, behind adopter.h's functions: a private area that reads "CPU 0" before
- * it is registered. Where it is refused it does without.
+ * it is registered. Where it is refused it does without; with DEMANDING, unless it wasn't refused before: then it ends
+ * the process, as librseq does.
  */
 #define _GNU_SOURCE
 #include "../coexist/adopter.h"
 
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,7 +26,19 @@ static bool call(int flags)
 
 static int enter(void)
 {
+#ifdef DEMANDING
+	static bool succeeded;
+
+	if (!registered && !call(0)) {
+		if (__atomic_load_n(&succeeded, __ATOMIC_RELAXED))
+			abort();
+		return 0;
+	}
+	__atomic_store_n(&succeeded, true, __ATOMIC_RELAXED);
+	registered = true;
+#else
 	registered = registered || call(0);
+#endif
 	return 0;
 }
 

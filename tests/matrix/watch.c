@@ -7,11 +7,12 @@
  * A filter in the program stops it at each rseq call; every other system call runs at full speed. At a thread's end the
  * kernel is asked whether it is still registered, and must agree with what was counted. REPORT gets one line:
  *
- *	threads N registered N twice N refused N left N left-initial N disagree N
+ *	threads N registered N twice N refused N left N left-initial N disagree N children N
  *
  * `registered` are threads with at least one registration, `twice` are registrations while one was alive, `refused` are
  * registrations at an address of user space that the kernel refused, `left` are threads other than the initial one that
- * ended registered. The exit status is the program's.
+ * ended registered, `children` those of vfork that were ever registered: they are no threads of the program. The exit
+ * status is the program's.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,7 +38,7 @@ enum { IN_CALL = 1, USER_SPACE = 2, UNREGISTER = 4 };
 static uint8_t registrations[IDS]; /* of a thread, so far; at most 255 */
 static bool is_registered[IDS];
 static uint8_t calls[IDS]; /* what is known of the rseq call that a thread is in; 0 if in none */
-static unsigned threads, registered, twice, refused, left, left_initial, disagree;
+static unsigned threads, registered, twice, refused, left, left_initial, disagree, children;
 
 static void run(char **program)
 {
@@ -78,7 +79,6 @@ static void count(pid_t tid)
 		is_registered[tid] = false;
 	} else if (info.exit.rval == 0) {
 		twice += is_registered[tid];
-		registered += registrations[tid] == 0;
 		registrations[tid] += registrations[tid] < UINT8_MAX;
 		is_registered[tid] = true;
 	} else if (!(calls[tid] & UNREGISTER) && (calls[tid] & USER_SPACE) && info.exit.rval != -EBUSY) {
@@ -93,7 +93,12 @@ static void at_exit_of(pid_t tid, pid_t initial)
 		uint32_t size, signature, flags, pad;
 	} configuration = {0};
 
+	if (syscall(SYS_tgkill, initial, tid, 0) != 0) {
+		children += registrations[tid] > 0;
+		return;
+	}
 	threads++;
+	registered += registrations[tid] > 0;
 	if (is_registered[tid]) {
 		if (tid == initial)
 			left_initial++;
@@ -119,7 +124,6 @@ static int on_event(pid_t tid, int event, pid_t initial)
 		break;
 	case PTRACE_EVENT_EXEC:
 		is_registered[tid] = false;
-		registered -= registrations[tid] > 0;
 		registrations[tid] = 0;
 		break;
 	case PTRACE_EVENT_FORK:
@@ -177,7 +181,7 @@ int main(int argc, char **argv)
 	    ptrace(PTRACE_SETOPTIONS, initial, NULL, options) != 0 || ptrace(PTRACE_CONT, initial, NULL, NULL) != 0)
 		return 125;
 	status = watch(initial);
-	fprintf(report, "threads %u registered %u twice %u refused %u left %u left-initial %u disagree %u\n", threads,
-		registered, twice, refused, left, left_initial, disagree);
+	fprintf(report, "threads %u registered %u twice %u refused %u left %u left-initial %u disagree %u children %u\n",
+		threads, registered, twice, refused, left, left_initial, disagree, children);
 	return fclose(report) == 0 ? status : 125;
 }

@@ -3,7 +3,7 @@
  * Creating and freeing, whoever interrupts it: signal handlers that fork or allocate themselves, threads that are
  * cancelled. Nobody ever waits for what the interrupted one would have done next, here or in a child.
  */
-#include "test.h"
+#include "interrupt.h"
 #include <dlfcn.h>
 #include <sched.h>
 
@@ -202,6 +202,46 @@ static void handlers_allocate(void **state)
 	interrupt_users(allocate_in_handler, ROUNDS(1000));
 }
 
+static void *interrupted_item, *handlers_item;
+
+/* The pool has a range already: what is interrupted is the taking alone. */
+static void have_a_range(void)
+{
+	void *item;
+
+	CHECK(rk_percpu_alloc(shared, &item) == 0 && rk_percpu_free(shared, item) == 0);
+}
+
+static void take_one(void)
+{
+	CHECK(rk_percpu_alloc(shared, &interrupted_item) == 0);
+}
+
+static void take_another(void)
+{
+	CHECK(rk_percpu_alloc(shared, &handlers_item) == 0);
+}
+
+static int have_two_items(void)
+{
+	CHECK(interrupted_item != NULL && handlers_item != NULL && interrupted_item != handlers_item);
+	CHECK(rk_percpu_free(shared, interrupted_item) == 0 && rk_percpu_free(shared, handlers_item) == 0);
+	return 0;
+}
+
+/* Somebody else takes an item between the look at what is vacant and the taking, whichever instruction that is. */
+static void taken_at_every_instruction(void **state)
+{
+	static const struct interrupted interrupted = {have_a_range, take_one, take_another, have_two_items, false};
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime takes too many steps");
+	make_shared();
+	assert_int_equal(interrupt_everywhere(&interrupted), 0);
+	assert_int_equal(rk_percpu_destroy(shared), 0);
+}
+
 static bool fork_behind_open;
 static pid_t reader = -1;
 static int read_by_child;
@@ -324,6 +364,7 @@ static void asynchronous_cancellation(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(list_of_cpus_beside_a_child),
+	cmocka_unit_test(taken_at_every_instruction),
 	cmocka_unit_test(children_of_handlers),
 	cmocka_unit_test(handlers_allocate),
 	cmocka_unit_test(no_cancellation_point),

@@ -165,6 +165,51 @@ static void bracket_makes_vfork_safe(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
+/* What of an area is the kernel's, and in a registered one nobody else's to store to. */
+static bool same_words(const volatile struct rk_area *area, uint32_t cpu_id_start, uint32_t cpu_id, uint32_t flags)
+{
+	return area->cpu_id_start == cpu_id_start && area->cpu_id == cpu_id && area->flags == flags;
+}
+
+static volatile int child_begin;
+static volatile bool child_kept_words;
+
+/* The child runs on its parent's area, which nobody else writes meanwhile: the parent sleeps. */
+static void vfork_and_bracket(const volatile struct rk_area *area)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		const uint32_t cpu_id_start = area->cpu_id_start, cpu_id = area->cpu_id, flags = area->flags;
+
+		child_begin = rk_vfork_begin();
+		child_kept_words = same_words(area, cpu_id_start, cpu_id, flags);
+		(void)rk_vfork_end();
+		(void)rk_thread_prepare();
+		child_kept_words = child_kept_words && same_words(area, cpu_id_start, cpu_id, flags);
+		child_kernel_any = kernel_says_any();
+		_exit(0);
+	}
+	assert_int_equal(exit_status_of(pid), 0);
+}
+
+/* Some kernels kill the parent for such a store. This test reads it, on every kernel. */
+static void child_leaves_its_registered_parents_area_alone(void **state)
+{
+	(void)state;
+	NEEDS_VFORK();
+	NEEDS_RSEQ();
+	assert_int_equal(rk_thread_prepare(), 0);
+	vfork_and_bracket(rk_thread_area());
+	assert_true(child_kept_words);
+	assert_int_equal(child_begin, -ENOTSUP);
+	assert_false(child_kernel_any);
+	/* Nothing is left open, and the parent is what it was. */
+	assert_int_equal(rk_vfork_end(), -EINVAL);
+	assert_true(kernel_says_registered(rk_thread_area(), process_info().length));
+	assert_int_equal(rk_thread_owner(), world_owner());
+}
+
 static volatile int registered_in_child;
 
 /*
@@ -312,6 +357,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(vfork_child_is_refused),   cmocka_unit_test(bracket_makes_vfork_safe),
 	cmocka_unit_test(bracket_depth_is_bounded), cmocka_unit_test(brackets_nest_in_handlers),
 	cmocka_unit_test(fork_in_a_handler),        cmocka_unit_test(a_bracket_in_a_child_is_its_own),
+	cmocka_unit_test(child_leaves_its_registered_parents_area_alone),
 };
 
 RUN(tests)
