@@ -10,7 +10,7 @@ DESTDIR ?=
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check bench install clean help deps deps-check mutants system check-matrix check-programs abi
+.PHONY: all demo check check-quick check-full bench install clean help deps deps-check mutants system check-matrix check-programs abi
 
 all: deps  ## build the library and the tool (build/tool/rseqkit)
 	@[ -f $(BUILD)/build.ninja ] || \
@@ -20,9 +20,16 @@ all: deps  ## build the library and the tool (build/tool/rseqkit)
 demo: all  ## count real files with per-CPU counters, check and time the result
 	@$(BUILD)/tool/rseqkit demo
 
-check: deps-check  ## build every way and run every test; ends with a line of counts
+check: deps-check  ## build every way and run the tests, about 20 minutes; ends with a line of counts
 	@-scripts/deps system
 	@scripts/check
+
+check-quick: deps-check  ## build one way and run the unit tests, two minutes
+	@scripts/check --quick
+
+check-full: deps-check  ## everything that make check and make system run, and the tests that need long
+	@-scripts/deps system
+	@scripts/check --full
 
 bench: all  ## measure beside what else one would use, and compare with the bars
 	@bench/run $(BUILD)

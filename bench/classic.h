@@ -114,7 +114,7 @@ static inline void classic_add(void *base, int64_t value)
 }
 
 /* Takes the first node off the list of the CPU it runs on; its first word is the link. RK_UNEQUAL if there is none. */
-static inline enum rk_result classic_try_pop(void *base, intptr_t *node)
+static inline enum rk_result classic_try_pop(void *base, void **node)
 {
 	uint32_t cpu = classic_cpu();
 	intptr_t *slot = classic_slot(base, cpu);
@@ -139,7 +139,7 @@ again:
 }
 
 /* Puts a node in front of that list. */
-static inline enum rk_result classic_try_push(void *base, intptr_t *node)
+static inline enum rk_result classic_try_push(void *base, void *node)
 {
 	uint32_t cpu = classic_cpu();
 	intptr_t *slot = classic_slot(base, cpu);

@@ -48,7 +48,7 @@ static inline volatile intptr_t *floor_slot(void *base)
 	return slot;
 }
 
-static inline enum rk_result floor_pop(void *base, intptr_t *node)
+static inline enum rk_result floor_pop(void *base, void **node)
 {
 	volatile intptr_t *slot = floor_slot(base);
 	intptr_t popped = *slot;
@@ -56,11 +56,11 @@ static inline enum rk_result floor_pop(void *base, intptr_t *node)
 	if (RK_UNLIKELY(popped == 0))
 		return RK_UNEQUAL;
 	*slot = *(volatile intptr_t *)popped;
-	*node = popped;
+	*node = (void *)popped;
 	return RK_DONE;
 }
 
-static inline enum rk_result floor_push(void *base, intptr_t *node)
+static inline enum rk_result floor_push(void *base, void *node)
 {
 	volatile intptr_t *slot = floor_slot(base);
 

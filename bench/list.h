@@ -58,17 +58,17 @@ struct bench_node *bench_list_take(struct bench_list *list);
  * when aborted, RK_ABORTS_MAX times at most. Returns 0 if all was done.
  */
 #define LIST_PER_CPU(name, try_pop, try_push)                                                                          \
-	static __attribute__((__noinline__)) int name##_pop_again(struct bench_list *list, void *slots, intptr_t *node,\
+	static __attribute__((__noinline__)) int name##_pop_again(struct bench_list *list, void *slots, void **node, \
 								  enum rk_result outcome)                              \
 	{                                                                                                              \
 		for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)                                       \
 			outcome = try_pop(slots, node);                                                                \
 		if (outcome == RK_UNEQUAL)                                                                             \
-			*node = (intptr_t)bench_list_take(list);                                                       \
-		return (outcome != RK_DONE && outcome != RK_UNEQUAL) || *node == 0;                                    \
+			*node = bench_list_take(list);                                                                 \
+		return (outcome != RK_DONE && outcome != RK_UNEQUAL) || *node == NULL;                                 \
 	}                                                                                                              \
                                                                                                                        \
-	static __attribute__((__noinline__)) int name##_push_again(void *slots, intptr_t *node, enum rk_result outcome)\
+	static __attribute__((__noinline__)) int name##_push_again(void *slots, void *node, enum rk_result outcome)   \
 	{                                                                                                              \
 		for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)                                       \
 			outcome = try_push(slots, node);                                                               \
@@ -77,12 +77,12 @@ struct bench_node *bench_list_take(struct bench_list *list);
                                                                                                                        \
 	BENCH_INLINE int name(struct bench_list *list, void *slots)                                                    \
 	{                                                                                                              \
-		intptr_t popped, *node;                                                                                \
+		void *popped, *node;                                                                                   \
 		enum rk_result outcome = try_pop(slots, &popped);                                                      \
                                                                                                                        \
 		if (RK_UNLIKELY(outcome != RK_DONE) && name##_pop_again(list, slots, &popped, outcome) != 0)           \
 			return 1;                                                                                      \
-		node = (intptr_t *)popped;                                                                             \
+		node = popped;                                                                                         \
 		LIST_USE(node);                                                                                        \
 		outcome = try_push(slots, node);                                                                       \
 		return RK_LIKELY(outcome == RK_DONE) ? 0 : name##_push_again(slots, node, outcome);                    \

@@ -22,13 +22,13 @@ static struct rk_counter *made;
 static struct buffer *take(void)
 {
 	struct buffer *buffer;
-	intptr_t first;
+	void *first;
 	enum rk_result result = RK_ABORTED;
 
 	for (int i = 0; i < RK_ABORTS_MAX && result == RK_ABORTED; i++)
 		result = rk_cpu_pop(lists, 0, NEXT, &first);
 	if (result == RK_DONE)
-		return (struct buffer *)first;
+		return first;
 	/* This CPU's list is empty (RK_UNEQUAL), or this thread has no rseq, or it is being stepped through. */
 	buffer = malloc(sizeof(*buffer));
 	if (buffer != NULL)

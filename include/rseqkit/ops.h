@@ -15,9 +15,9 @@
  *   store_if_equal, store_if_both_equal, store_two_if_equal, copy_if_equal     each also with _release
  *   push (also with _release), pop  a list of nodes, last in first out
  *
- * Some store to other places before the word that they commit to. Those are of three kinds, and none is seen by who
- * goes by the slot's word: the caller's own memory, a node that is in no list yet, and what lies at an offset behind
- * the slot and means nothing until the word says so. After RK_ABORTED they may have been written.
+ * Some operations store to other places before the commit: to a node that is in no list yet, or behind the slot. Data
+ * written before the commit is invalid until the slot's word covers it. After RK_ABORTED it may have been written.
+ * What an operation reads (load, pop) goes to the caller's variable, which becomes 0 unless the operation was done.
  *
  * Common to all of them:
  *   Parameters: base is the address of slot 0, word-aligned. cpu is a CPU number. offset and next are in bytes, of

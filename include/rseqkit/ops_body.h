@@ -117,25 +117,25 @@ leave:
 
 /*
  * Takes the first node off a list: the slot's word, which goes to *node and is replaced by the word `next` bytes
- * behind where it points. RK_UNEQUAL if the slot's word is `end`, where lists end (0, say). *node becomes 0 unless a
- * node was taken. Before the memory of a node is freed, fence every CPU that may be popping it.
+ * behind where it points. RK_UNEQUAL if the slot's word is `end`, where lists end (0, say). *node becomes NULL
+ * unless a node was taken. Before the memory of a node is freed, fence every CPU that may be popping it.
  */
-RK_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdiff_t next, intptr_t *node)
+RK_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdiff_t next, void **node)
 {
 	enum rk_result outcome = RK_DONE;
 	intptr_t popped;
 
-	RK_OP_CHECK(*node = 0)
+	RK_OP_CHECK(*node = NULL)
 	RK_SECTION_VALUE(outcome, popped,
 			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
 			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_LOAD RK_ASM_IF_LOADED(RK_ASM_HERE, end, unequal)
 			 RK_ASM_KEEP RK_ASM_LOAD_THROUGH(next) RK_ASM_COMMIT_LOADED,
 			 RK_LIST(RK_OP_INPUTS, RK_IN_WORD(end), RK_IN_WORD(next)), RK_USES_LOADED);
 	if (RK_LIKELY(outcome == RK_DONE)) {
-		*node = popped;
+		*node = (void *)popped;
 		return RK_DONE;
 	}
-	*node = 0;
+	*node = NULL;
 	return outcome == RK_NO_RSEQ ? RK_OP_LEAVE : outcome;
 }
 

@@ -29,7 +29,8 @@ int main(void)
 	struct node *node = (struct node *)malloc(sizeof(*node));
 	struct rk_counter *counter;
 	struct rk_percpu *pool;
-	intptr_t value, popped;
+	intptr_t value;
+	void *popped;
 	void *item;
 
 	if (node == NULL || rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
@@ -56,7 +57,7 @@ int main(void)
 			*(intptr_t *)rk_percpu_slot(item, cpu) = (intptr_t)node;
 		node->next = NULL;
 		REPEAT(rk_cpu_pop(item, 0, offsetof(struct node, next), &popped));
-		if (popped != (intptr_t)node)
+		if (popped != node)
 			return __LINE__;
 		for (cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
 			*(intptr_t *)rk_percpu_slot(item, cpu) = 0;

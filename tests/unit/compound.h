@@ -64,9 +64,9 @@ static void push_somewhere(struct tally *t, struct node *node, enum index index)
 
 static void use_list(struct tally *t, enum index index, int cpu, uint64_t *random)
 {
-	intptr_t got = 0;
+	void *got;
 	enum rk_result result = BY_INDEX(index, cpu, pop, &compound->list[index], 0, 0, &got);
-	struct node *node = (struct node *)got;
+	struct node *node = got;
 
 	tally_result(t, result);
 	if (result != RK_DONE)

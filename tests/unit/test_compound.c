@@ -109,11 +109,12 @@ static void lists_are_last_in_first_out(void **state)
 
 		for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 			struct node a = {10, -1}, b = {20, -1};
-			intptr_t got = -5, end = ends[i];
+			void *got = &a;
+			intptr_t end = ends[i];
 
 			slot->word = end;
 			EXPECT(RK_UNEQUAL, index, pop, &item->word, end, NEXT, &got);
-			assert_int_equal(got, 0);
+			assert_null(got);
 			EXPECT(RK_DONE, index, push, &item->word, &a, NEXT);
 			EXPECT(RK_DONE, index, push_release, &item->word, &b, NEXT);
 			if (!works(index)) {
@@ -125,9 +126,9 @@ static void lists_are_last_in_first_out(void **state)
 			assert_int_equal(b.next, (intptr_t)&a);
 			assert_int_equal(a.next, end);
 			EXPECT(RK_DONE, index, pop, &item->word, end, NEXT, &got);
-			assert_int_equal(got, (intptr_t)&b);
+			assert_ptr_equal(got, &b);
 			EXPECT(RK_DONE, index, pop, &item->word, end, NEXT, &got);
-			assert_int_equal(got, (intptr_t)&a);
+			assert_ptr_equal(got, &a);
 			EXPECT(RK_UNEQUAL, index, pop, &item->word, end, NEXT, &got);
 			assert_int_equal(slot->word, end);
 			assert_int_equal(a.value + b.value, 30);
@@ -138,14 +139,15 @@ static void lists_are_last_in_first_out(void **state)
 /* A link is anywhere in its node, and the compiler may know where or not. */
 #define PUSH_AND_POP(link)                                                                                             \
 	do {                                                                                                           \
-		intptr_t words[3] = {-1, -1, -1}, got = -5;                                                            \
+		intptr_t words[3] = {-1, -1, -1};                                                                      \
+		void *got = NULL;                                                                                      \
                                                                                                                        \
 		EXPECT(RK_DONE, index, push, &item->word, &words[1], (link));                                          \
 		if (works(index)) {                                                                                    \
 			assert_int_equal(slot->word, (intptr_t)&words[1]);                                             \
 			assert_int_equal(words[1 + (link) / (ptrdiff_t)sizeof(intptr_t)], 77);                         \
 			EXPECT(RK_DONE, index, pop, &item->word, 0, (link), &got);                                     \
-			assert_int_equal(got, (intptr_t)&words[1]);                                                    \
+			assert_ptr_equal(got, &words[1]);                                                    \
 			assert_int_equal(slot->word, 77);                                                              \
 			assert_int_equal(words[0] + words[1] + words[2], 77 - 2);                                      \
 		}                                                                                                      \
@@ -286,11 +288,12 @@ static void copies_every_length(void **state)
 		struct node first = {1, 0};                                                                            \
 		static const char many[500];                                                                           \
 		intptr_t got;                                                                                          \
+		void *popped;                                                                                          \
                                                                                                                        \
 		slot_of(index)->word = 0;                                                                              \
 		EXPECT_KEPT(name, index, push, &item->word, &first, NEXT);                                             \
 		EXPECT_KEPT(name, index, add_through, &item->word, 0, 1);                                              \
-		EXPECT_KEPT(name, index, pop, &item->word, 1, NEXT, &got);                                             \
+		EXPECT_KEPT(name, index, pop, &item->word, 1, NEXT, &popped);                                          \
 		EXPECT_KEPT(name, index, load, &item->word, &got);                                                     \
 		EXPECT_KEPT(name, index, store_two_if_equal, &item->word, 0, BEHIND, 3, 1);                            \
 		EXPECT_KEPT(name, index, store_if_both_equal, &item->word, 1, BEHIND, 3, 2);                           \
@@ -345,7 +348,7 @@ static void nothing_on_another_cpu(void **state)
 		SKIP("no rseq, or a build without critical sections");
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		int other = others[i] < 0 ? others[i] : cpu + others[i];
-		intptr_t got = -5;
+		void *got = &node;
 
 		if (other == cpu)
 			continue;
@@ -359,7 +362,7 @@ static void nothing_on_another_cpu(void **state)
 		EXPECT_WRONG_CPU(rk_at_store_two_if_equal_release(&item->word, 0, BEHIND, 1, 1, other));
 		EXPECT_WRONG_CPU(rk_at_copy_if_equal(&item->word, 0, BEHIND, &node, 8, 1, other));
 		EXPECT_WRONG_CPU(rk_at_copy_if_equal_release(&item->word, 0, BEHIND, &node, 8, 1, other));
-		assert_int_equal(got, 0);
+		assert_null(got);
 		assert_int_equal(node.next, -1);
 		assert_memory_equal(slot_of(BY_AT), &saved, sizeof(saved));
 	}
@@ -370,7 +373,7 @@ static void nothing_without_registration(void **state)
 {
 	struct slot *slot = slot_of(BY_AT), *first = slot_of(BY_CID), saved, saved_first;
 	struct node node = {1, -1};
-	intptr_t got = -5;
+	void *got = &node;
 
 	(void)state;
 	slot->word = first->word = 0;
@@ -386,7 +389,7 @@ static void nothing_without_registration(void **state)
 		assert_int_equal(BY_INDEX(index, cpu, copy_if_equal, &item->word, 0, BEHIND, &node, 8, 1), RK_NO_RSEQ);
 	}
 	assert_int_equal(rk_vfork_end(), 0);
-	assert_int_equal(got, 0);
+	assert_null(got);
 	assert_int_equal(node.next, -1);
 	assert_memory_equal(slot, &saved, sizeof(saved));
 	assert_memory_equal(first, &saved_first, sizeof(saved));

@@ -34,7 +34,7 @@ static const char bytes[200] = "copied by words with a rest, by bytes, or by one
 #define OPERATION(name, operation)                                                                                     \
 	__attribute__((__noinline__)) static enum rk_result name(struct slot *base, int cpu)                           \
 	{                                                                                                              \
-		intptr_t popped;                                                                                       \
+		void *popped;                                                                                          \
                                                                                                                        \
 		(void)cpu;                                                                                             \
 		(void)&popped;                                                                                         \

@@ -13,10 +13,9 @@
  * program order. A thread that migrates takes its order along: the scheduler lets nobody run it elsewhere before what
  * it did here is visible there. A concurrency id changes hands between CPUs in the scheduler too, behind the full
  * barrier with which every switch begins (kernel/sched/core.c, __schedule()).
- * Release is for who is none of them: another CPU that reads the slot with acquire, say, and follows the pointer that
- * it finds there. So a commit may be a store-release: one instruction, like the plain one. A barrier before a plain
- * store would do as well, and cost more. Loads have no acquire form: what users of a slot find in it was stored by
- * one of them.
+ * Use _release for readers on other CPUs, which load the slot's word with acquire and follow the pointer they find.
+ * Such a commit is a store-release: one instruction, like the plain one. A barrier before a plain store would do as
+ * well, and cost more. Loads have no acquire form: users of a slot find in it what one of them stored.
  */
 #ifndef RSEQKIT_ARCH_AARCH64_H
 #define RSEQKIT_ARCH_AARCH64_H
