@@ -44,7 +44,8 @@ system: deps-check  ## run the tests on other kernels, libcs and machines, emula
 	@scripts/check --build gcc own musl arm64 arm64-own arm64-clang
 	@tests/system/run $(BUILD) $(ROWS)
 
-mutants: deps-check  ## break the code in known ways and see that a test fails each time
+mutants: deps-check all  ## break the code in known ways and see that a test fails each time
+	@-scripts/deps system
 	@tests/mutants/run
 
 check-matrix: deps-check  ## run the matrix of what coexists three times: plainly, beside full load, with odd tunables of the libc
