@@ -93,15 +93,15 @@ RK_API void rk_pin_module(const void *here);
 #define RK_OP_INDEX_AT 3
 
 #define RK_OP_INDEX RK_OP_INDEX_CPU
-#include <rseqkit/ops_body.h>
+#include <rseqkit/detail/ops_body.h>
 #undef RK_OP_INDEX
 
 #define RK_OP_INDEX RK_OP_INDEX_CID
-#include <rseqkit/ops_body.h>
+#include <rseqkit/detail/ops_body.h>
 #undef RK_OP_INDEX
 
 #define RK_OP_INDEX RK_OP_INDEX_AT
-#include <rseqkit/ops_body.h>
+#include <rseqkit/detail/ops_body.h>
 #undef RK_OP_INDEX
 
 RK_END_DECLS

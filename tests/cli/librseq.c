@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "../../src/thread_pointer.h"
+#include "../../src/registration/thread_pointer.h"
 
 extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 extern const unsigned int __rseq_size __attribute__((__weak__));

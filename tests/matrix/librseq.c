@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <rseqkit/abi.h>
-#include "../../src/thread_pointer.h"
+#include "../../src/registration/thread_pointer.h"
 #include "../coexist/registrar.h"
 
 static __thread bool registered;

@@ -29,7 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <rseqkit.h>
-#include "../../src/thread_pointer.h"
+#include "../../src/registration/thread_pointer.h"
 #include "slowness.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

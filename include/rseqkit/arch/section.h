@@ -35,7 +35,7 @@
  * `to` says how a label is named: RK_ASM_C is a label of C, for RK_SECTION, RK_ASM_HERE one in the statement itself,
  * for RK_SECTION_VALUE.
  *
- * An operation (ops_body.h) is a string of these, in this order: an exit for each way out that isn't the end, an
+ * An operation (detail/ops_body.h) is a string of these, in this order: an exit for each way out that isn't the end, an
  * index, loads and compares, stores ahead of the commit, a commit. Between begin and commit nothing may change an
  * input (a retry needs it), store to memory in which others could see it, call, or enter the kernel.
  */

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ops_body.h - the operations, written once. ops.h includes this three times, with RK_OP_INDEX saying what selects
+ * the slot; nothing else includes it, which is why it has no include guard.
+ *
+ * Every operation is: its inputs, one RK_SECTION over the port's primitives, and the ways out. See ops.h for what is
+ * common to all of them.
+ */
+#if RK_OP_INDEX == RK_OP_INDEX_CPU
+#define RK_OP(verb) rk_cpu_##verb
+#define RK_OP_PARAMS(...) (__VA_ARGS__)
+#define RK_OP_CHECK(before) RK_OP_CHECK_AREA(before)
+#define RK_OP_INPUTS RK_IN(base)
+#define RK_OP_SLOT(to) RK_ASM_INDEX_CPU(to)
+#define RK_OP_LEAVE rk_not_done(rk_leave())
+#elif RK_OP_INDEX == RK_OP_INDEX_CID
+#define RK_OP(verb) rk_cid_##verb
+#define RK_OP_PARAMS(...) (__VA_ARGS__)
+#define RK_OP_CHECK(before)                                                                                            \
+	if (RK_UNLIKELY(rk_area_valid < RK_FIELD_END_MM_CID)) {                                                        \
+		before;                                                                                                \
+		return RK_NO_RSEQ;                                                                                     \
+	}                                                                                                              \
+	RK_OP_CHECK_AREA(before)
+#define RK_OP_INPUTS RK_IN(base)
+#define RK_OP_SLOT(to) RK_ASM_INDEX_CID(to)
+#define RK_OP_LEAVE rk_not_done(rk_leave())
+#else
+#define RK_OP(verb) rk_at_##verb
+#define RK_OP_PARAMS(...) (__VA_ARGS__, int cpu)
+/* cpu_id of an unregistered thread is negative and would compare equal to a negative cpu. */
+#define RK_OP_CHECK(before)                                                                                            \
+	if (RK_UNLIKELY(cpu < 0)) {                                                                                    \
+		before;                                                                                                \
+		return RK_WRONG_CPU;                                                                                   \
+	}                                                                                                              \
+	RK_OP_CHECK_AREA(before)
+#define RK_OP_INPUTS RK_IN(base), RK_IN(cpu)
+#define RK_OP_SLOT(to) RK_ASM_INDEX_AT(to)
+#define RK_OP_LEAVE rk_not_done(rk_leave_at(cpu))
+#endif
+
+/* What is known before a section; `before` is done before it is told. */
+#define RK_OP_CHECK_AREA(before)                                                                                       \
+	if (RK_NO_AREA) {                                                                                              \
+		before;                                                                                                \
+		return RK_OP_LEAVE;                                                                                    \
+	}
+
+#if !RK_HAVE_SECTIONS
+#undef RK_OP_LEAVE
+#define RK_OP_LEAVE RK_NO_RSEQ
+#endif
+
+/* Loads the slot's word into *value, which becomes 0 unless that was done. */
+RK_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *value)
+{
+	enum rk_result outcome = RK_DONE;
+	intptr_t loaded;
+
+	RK_OP_CHECK(*value = 0)
+	RK_SECTION_VALUE(outcome, loaded,
+			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ),
+			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_COMMIT_LOAD,
+			 RK_OP_INPUTS, RK_USES_SLOT);
+	if (RK_LIKELY(outcome == RK_DONE)) {
+		*value = loaded;
+		return RK_DONE;
+	}
+	*value = 0;
+	return outcome == RK_NO_RSEQ ? RK_OP_LEAVE : outcome;
+}
+
+/* Adds `value` to the slot's word, wrapping. */
+RK_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
+{
+	RK_OP_CHECK((void)0)
+	if (RK_IMMEDIATE(value))
+		RK_SECTION(RK_ASM_EXIT(leave),
+			   RK_OP_SLOT(RK_ASM_C) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
+			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), RK_USES_SLOT, leave);
+	else
+		RK_SECTION(RK_ASM_EXIT(leave),
+			   RK_OP_SLOT(RK_ASM_C) RK_ASM_COMMIT_ADD(value),
+			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), RK_USES_LOADED, leave);
+	return RK_DONE;
+aborted:
+	return RK_ABORTED;
+leave:
+	return RK_OP_LEAVE;
+}
+
+/*
+ * Adds `value`, wrapping, to the word `offset` bytes behind where the slot's word points; RK_UNEQUAL if that is null.
+ * For memory of this CPU that is larger than a slot, or that can be replaced.
+ */
+RK_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t offset, intptr_t value)
+{
+	RK_OP_CHECK((void)0)
+	if (RK_IMMEDIATE(value))
+		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+			   RK_OP_SLOT(RK_ASM_C) RK_ASM_FOLLOW(unequal, offset) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
+			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(offset), RK_IN_WORD(value)), RK_USES_SLOT, leave, unequal);
+	else
+		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+			   RK_OP_SLOT(RK_ASM_C) RK_ASM_FOLLOW(unequal, offset) RK_ASM_COMMIT_ADD(value),
+			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(offset), RK_IN_WORD(value)), RK_USES_LOADED, leave,
+			   unequal);
+	return RK_DONE;
+unequal:
+	return RK_UNEQUAL;
+aborted:
+	return RK_ABORTED;
+leave:
+	return RK_OP_LEAVE;
+}
+
+/*
+ * Takes the first node off a list: the slot's word, which goes to *node and is replaced by the word `next` bytes
+ * behind where it points. RK_UNEQUAL if the slot's word is `end`, where lists end (0, say). *node becomes NULL
+ * unless a node was taken. Before the memory of a node is freed, fence every CPU that may be popping it.
+ */
+RK_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdiff_t next, void **node)
+{
+	enum rk_result outcome = RK_DONE;
+	intptr_t popped;
+
+	RK_OP_CHECK(*node = NULL)
+	RK_SECTION_VALUE(outcome, popped,
+			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
+			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_LOAD RK_ASM_IF_LOADED(RK_ASM_HERE, end, unequal)
+			 RK_ASM_KEEP RK_ASM_LOAD_THROUGH(next) RK_ASM_COMMIT_LOADED,
+			 RK_LIST(RK_OP_INPUTS, RK_IN_WORD(end), RK_IN_WORD(next)), RK_USES_LOADED);
+	if (RK_LIKELY(outcome == RK_DONE)) {
+		*node = (void *)popped;
+		return RK_DONE;
+	}
+	*node = NULL;
+	return outcome == RK_NO_RSEQ ? RK_OP_LEAVE : outcome;
+}
+
+/* The operations that publish, relaxed and with release order. */
+#define RK_OP_PUBLISH(verb) RK_OP(verb)
+#define RK_OP_COMMIT_STORE RK_ASM_COMMIT_STORE
+#include <rseqkit/detail/ops_publish.h>
+#undef RK_OP_PUBLISH
+#undef RK_OP_COMMIT_STORE
+
+#define RK_OP_PUBLISH(verb) RK_OP(verb##_release)
+#define RK_OP_COMMIT_STORE RK_ASM_COMMIT_STORE_RELEASE
+#include <rseqkit/detail/ops_publish.h>
+#undef RK_OP_PUBLISH
+#undef RK_OP_COMMIT_STORE
+
+#undef RK_OP
+#undef RK_OP_PARAMS
+#undef RK_OP_CHECK
+#undef RK_OP_CHECK_AREA
+#undef RK_OP_INPUTS
+#undef RK_OP_SLOT
+#undef RK_OP_LEAVE

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* bench.c - `rseqkit bench`: the options, and which benches are run. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "common/options.h"
+#include "tool.h"
+
+#define SECONDS_MIN 0.01
+#define SECONDS_MAX 3600.0
+
+static const char help[] =
+	"Usage: rseqkit bench [OPTION...] [BENCH...]\n"
+	"\n"
+	"Measures operations of rseqkit beside what else one would use for the same job,\n"
+	"interleaved in one run, at many code placements. Without a BENCH all are run.\n"
+	"\n"
+	"  -t, --time SECONDS  time to measure, 0.01 to 3600, in all; more time finds more\n"
+	"                      undisturbed moments; default: seconds per bench, 50 at most\n"
+	"  -n, --threads LIST  numbers of threads, as in 1,2,4; default: 1, 2 and twice the\n"
+	"                      number of CPUs; some benches are always measured with 1\n"
+	"  -l, --list          list the benches and their contenders\n"
+	"  -j, --json          JSON instead of text\n"
+	"  -o, --output FILE   write the JSON into FILE as well\n"
+	"  -h, --help          this text\n"
+	"\n"
+	"Exit status: 0 measured, 2 wrong usage or a worker that is missing or fails,\n"
+	"3 none of the contenders can run here.\n";
+
+struct settings {
+	double seconds;
+	unsigned threads[BENCH_THREAD_COUNTS_MAX];
+	unsigned thread_counts;
+	const char *output; /* a file, or NULL */
+	bool json, list;
+};
+
+/* Adds a number of threads unless it is there. */
+static bool add_threads(struct settings *s, unsigned threads)
+{
+	for (unsigned i = 0; i < s->thread_counts; i++)
+		if (s->threads[i] == threads)
+			return true;
+	if (s->thread_counts == BENCH_THREAD_COUNTS_MAX) {
+		complain("--threads: more than %d numbers", BENCH_THREAD_COUNTS_MAX);
+		return false;
+	}
+	s->threads[s->thread_counts++] = threads;
+	return true;
+}
+
+static bool parse_threads(struct settings *s, const char *list)
+{
+	char *copy = strdup(list), *rest = copy, *one;
+	bool good = copy != NULL;
+	uint64_t number;
+
+	s->thread_counts = 0;
+	while (good && (one = strsep(&rest, ",")) != NULL)
+		good = option_number("--threads", one, 1, BENCH_THREADS_MAX, &number) &&
+		       add_threads(s, (unsigned)number);
+	free(copy);
+	return good;
+}
+
+/* Returns -1 to go on, or an exit code. */
+static int parse(struct settings *s, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"time", required_argument, NULL, 't'},
+		{"threads", required_argument, NULL, 'n'},
+		{"list", no_argument, NULL, 'l'},
+		{"json", no_argument, NULL, 'j'},
+		{"output", required_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "t:n:ljo:h", options, NULL)) >= 0)
+		switch (option) {
+		case 't':
+			if (!option_fraction("--time", optarg, SECONDS_MIN, SECONDS_MAX, &s->seconds))
+				return option_misuse("bench");
+			break;
+		case 'n':
+			if (!parse_threads(s, optarg))
+				return option_misuse("bench");
+			break;
+		case 'l':
+			s->list = true;
+			break;
+		case 'j':
+			s->json = true;
+			break;
+		case 'o':
+			s->output = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_CLEAN;
+		default:
+			return option_misuse("bench");
+		}
+	return -1;
+}
+
+/* Marks the benches that are named, or all. */
+static bool choose(struct bench_run *run, char **names)
+{
+	for (unsigned i = 0; i < run->count; i++)
+		run->benches[i].selected = names[0] == NULL;
+	for (; names[0] != NULL; names++) {
+		bool found = false;
+
+		for (unsigned i = 0; i < run->count; i++)
+			if (strcmp(run->benches[i].name, names[0]) == 0)
+				found = run->benches[i].selected = true;
+		if (!found) {
+			complain("no bench '%s'; 'rseqkit bench --list' lists them", names[0]);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool measured_any(const struct bench_run *run)
+{
+	for (unsigned i = 0; i < run->group_count; i++)
+		for (unsigned j = 0; j < run->groups[i].bench->contender_count; j++)
+			if (run->groups[i].bench->contenders[j].unavailable[0] == '\0')
+				return true;
+	return false;
+}
+
+/* Known before a minute is spent: opens the file, and makes it if it isn't there. */
+static bool can_write(const char *path)
+{
+	FILE *file = fopen(path, "ae");
+
+	if (file == NULL) {
+		complain("cannot write %s: %s", path, strerror(errno));
+		return false;
+	}
+	(void)fclose(file);
+	return true;
+}
+
+static int run_benches(struct bench_run *run, const struct settings *s, char **names)
+{
+	if (!bench_list(run) || !choose(run, names))
+		return EXIT_USAGE;
+	if (s->list) {
+		bench_print_list(run);
+		return EXIT_CLEAN;
+	}
+	if (s->output != NULL && !can_write(s->output))
+		return EXIT_USAGE;
+	if (!bench_measure(run, s->threads, s->thread_counts, s->seconds))
+		return EXIT_USAGE;
+	if (s->json)
+		bench_print_json(run);
+	else
+		bench_print_text(run);
+	if (s->output != NULL && !bench_save_json(run, s->output))
+		return EXIT_USAGE;
+	return measured_any(run) ? EXIT_CLEAN : EXIT_UNSURE;
+}
+
+int cmd_bench(int argc, char **argv)
+{
+	static struct bench_run run;
+	struct settings s = {0};
+	int status;
+
+	status = parse(&s, argc, argv);
+	if (status >= 0)
+		return status;
+	if (s.thread_counts == 0) {
+		unsigned crowded = 2 * bench_usable_cpus();
+
+		(void)(add_threads(&s, 1) && add_threads(&s, 2) && add_threads(&s, crowded));
+	}
+	status = run_benches(&run, &s, argv + optind);
+	bench_end(&run);
+	return status;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* report.c - the figures of `rseqkit bench`, as tables for people and as JSON for programs. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "common/json.h"
+#include "common/output.h"
+#include "tool.h"
+
+#define BAR_WIDTH 24
+
+/* The processor's name in name[size]; empty where /proc/cpuinfo doesn't tell. */
+static void cpu_model(char *name, size_t size)
+{
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	char line[256];
+
+	name[0] = '\0';
+	while (file != NULL && name[0] == '\0' && fgets(line, sizeof(line), file) != NULL) {
+		char *value = strchr(line, ':');
+
+		if (strncmp(line, "model name", 10) == 0 && value != NULL) {
+			line[strcspn(line, "\n")] = '\0';
+			snprintf(name, size, "%s", value + strspn(value, ": \t"));
+		}
+	}
+	if (file != NULL)
+		(void)fclose(file);
+}
+
+static bool is_available(const struct bench_group *group, unsigned contender)
+{
+	return group->bench->contenders[contender].unavailable[0] == '\0';
+}
+
+void bench_print_list(const struct bench_run *run)
+{
+	for (unsigned i = 0; i < run->count; i++) {
+		const struct bench *bench = &run->benches[i];
+
+		printf("%-14s %s:", bench->name, bench->what);
+		for (unsigned j = 0; j < bench->contender_count; j++)
+			printf("%s %s", j == 0 ? "" : ",", bench->contenders[j].name);
+		putchar('\n');
+	}
+}
+
+static void print_row(const struct bench_group *group, unsigned contender, double reference, double greatest)
+{
+	const struct bench_contender *what = &group->bench->contenders[contender];
+	const struct bench_figure *f = &group->cells[contender].figure;
+
+	if (!is_available(group, contender)) {
+		printf("  %-22s %s\n", what->name, what->unavailable);
+		return;
+	}
+	printf("  %-22s %9.3f %9.3f %9.3f %9.3f %9.3f ", what->name, f->median, f->min, f->max,
+	       f->mode_median[BENCH_PIE], f->mode_median[BENCH_NON_PIE]);
+	if (reference > 0)
+		printf("%8.2f  ", f->median / reference);
+	else
+		printf("%8s  ", "-");
+	print_bar(f->median, greatest, BAR_WIDTH);
+	putchar('\n');
+}
+
+static void print_group(const struct bench_run *run, const struct bench_group *group)
+{
+	/* Ratios are to the first contender, which is ours. */
+	double reference = is_available(group, 0) ? group->cells[0].figure.median : 0, greatest = 0;
+	char title[160];
+
+	for (unsigned i = 0; i < group->bench->contender_count; i++)
+		if (is_available(group, i) && group->cells[i].figure.median > greatest)
+			greatest = group->cells[i].figure.median;
+	snprintf(title, sizeof(title), "%s: %s, %u thread%s", group->bench->name, group->bench->what, group->threads,
+		 group->threads == 1 ? "" : "s");
+	print_coloured(COLOUR_BOLD, title);
+	printf("\n  rounds %u, rseq owned by %s\n", group->rounds,
+	       run->owners[group->bench->contenders[0].environment]);
+	printf("  %-22s %9s %9s %9s %9s %9s %8s\n", "", "median", "min", "max", "PIE", "non-PIE", "ratio");
+	for (unsigned i = 0; i < group->bench->contender_count; i++)
+		print_row(group, i, reference, greatest);
+	putchar('\n');
+}
+
+void bench_print_text(const struct bench_run *run)
+{
+	char model[128];
+
+	cpu_model(model, sizeof(model));
+	printf("Nanoseconds of CPU time per operation: median, min and max over %u code placements\n"
+	       "(%u in a PIE, %u in a program that is none), the best of all rounds at each. The\n"
+	       "ratio is to the first contender's median. CPUs: %u, %s\n\n",
+	       BENCH_MODES * run->placements, run->placements, run->placements, run->cpus,
+	       model[0] ? model : "unknown");
+	for (unsigned i = 0; i < run->group_count; i++)
+		print_group(run, &run->groups[i]);
+}
+
+/* A tenth of a picosecond is far below the spread. */
+static void put_ns(json_object *object, const char *key, double ns)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.4f", ns);
+	json_put(object, key, json_object_new_double_s(ns, text));
+}
+
+static json_object *result_json(const struct bench_run *run, const struct bench_group *group, unsigned contender)
+{
+	const struct bench_figure *f = &group->cells[contender].figure;
+	json_object *result = json_new(), *ns = json_new();
+
+	put_ns(ns, "min", f->min);
+	put_ns(ns, "median", f->median);
+	put_ns(ns, "max", f->max);
+	put_ns(ns, "pie", f->mode_median[BENCH_PIE]);
+	put_ns(ns, "non_pie", f->mode_median[BENCH_NON_PIE]);
+	json_put_string(result, "bench", group->bench->name);
+	json_put_string(result, "contender", group->bench->contenders[contender].name);
+	json_put_number(result, "threads", group->threads);
+	json_put(result, "ns_per_op", ns);
+	json_put_number(result, "rounds", group->rounds);
+	json_put_string(result, "owner", run->owners[group->bench->contenders[contender].environment]);
+	return result;
+}
+
+static json_object *unavailable_json(const struct bench_group *group, unsigned contender)
+{
+	json_object *entry = json_new();
+
+	json_put_string(entry, "bench", group->bench->name);
+	json_put_string(entry, "contender", group->bench->contenders[contender].name);
+	json_put_number(entry, "threads", group->threads);
+	json_put_string(entry, "reason", group->bench->contenders[contender].unavailable);
+	return entry;
+}
+
+static json_object *machine_json(const struct bench_run *run)
+{
+	json_object *machine = json_new();
+	struct utsname names;
+	char model[128];
+
+	cpu_model(model, sizeof(model));
+	json_put_number(machine, "cpus", run->cpus);
+	json_put_string(machine, "model", model[0] ? model : NULL);
+	json_put_string(machine, "kernel", uname(&names) == 0 ? names.release : NULL);
+	return machine;
+}
+
+static json_object *report_json(const struct bench_run *run)
+{
+	json_object *results = json_object_new_array(), *unavailable = json_object_new_array();
+	json_object *report = json_new();
+
+	for (unsigned i = 0; i < run->group_count; i++)
+		for (unsigned j = 0; j < run->groups[i].bench->contender_count; j++) {
+			if (is_available(&run->groups[i], j))
+				json_object_array_add(results, result_json(run, &run->groups[i], j));
+			else
+				json_object_array_add(unavailable, unavailable_json(&run->groups[i], j));
+		}
+	json_put_string(report, "schema", "rseqkit.bench/1");
+	json_put(report, "machine", machine_json(run));
+	json_put_number(report, "placements", BENCH_MODES * run->placements);
+	json_put_seconds(report, "seconds", run->seconds);
+	json_put(report, "results", results);
+	json_put(report, "unavailable", unavailable);
+	return report;
+}
+
+void bench_print_json(const struct bench_run *run)
+{
+	json_print(report_json(run));
+}
+
+bool bench_save_json(const struct bench_run *run, const char *path)
+{
+	json_object *report = report_json(run);
+	int r = json_object_to_file_ext(path, report, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
+
+	json_object_put(report);
+	if (r != 0)
+		complain("cannot write %s", path);
+	return r == 0;
+}

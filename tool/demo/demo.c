@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * demo.c - `rseqkit demo`: the options, and the run: read, count by each method in turn, compare.
+ *
+ * Every count that a method ever makes is compared with the reference, in each round, not only the one that is shown.
+ */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "demo.h"
+#include "common/options.h"
+#include "common/output.h"
+#include "tool.h"
+
+#define THREADS_MAX 4096
+#define CHUNK_DEFAULT ((size_t)16 * 1024)
+#define CHUNK_MAX ((size_t)1 << 30)
+#define SECONDS_DEFAULT 1.0
+#define SECONDS_MAX 3600.0
+
+static const char help[] =
+	"Usage: rseqkit demo [OPTION...] [FILE|DIRECTORY...]\n"
+	"\n"
+	"Counts bytes, lines and words, a histogram of bytes and one of word lengths, with\n"
+	"several threads and per-CPU counters; checks the result against a count by one\n"
+	"thread and against wc; and shows the time beside that of the same job with shared\n"
+	"atomics and with a mutex. Without a FILE it counts /usr/share/common-licenses and\n"
+	"the documents of the working directory (README.md, doc and the like).\n"
+	"\n"
+	"  -t, --threads N    threads, 1 to 4096; default: two for each CPU\n"
+	"  -s, --seconds S    seconds for each method, 0 to 3600; default: 1\n"
+	"  -c, --chunk BYTES  what a thread takes at a time, 1 to 1073741824; default: 16384\n"
+	"  -j, --json         JSON instead of text\n"
+	"  -h, --help         this text\n"
+	"\n"
+	"Exit status: 0 all counts agree, 1 they don't, 2 wrong usage or unreadable input.\n";
+
+/* What is counted when nothing is named; what isn't there is left out. */
+static const char *const defaults[] = {
+	"/usr/share/common-licenses", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "doc",
+};
+
+struct settings {
+	uint64_t threads, chunk;
+	double seconds;
+	bool json;
+};
+
+static unsigned usable_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		return (unsigned)CPU_COUNT(&set);
+	/* More CPUs than the set has room for. */
+	return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+/* Returns -1 to go on, or an exit status. */
+static int read_options(int argc, char **argv, struct settings *settings)
+{
+	static const struct option options[] = {
+		{"threads", required_argument, NULL, 't'}, {"seconds", required_argument, NULL, 's'},
+		{"chunk", required_argument, NULL, 'c'},   {"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+	};
+	bool ok = true;
+	int option;
+
+	while (ok && (option = getopt_long(argc, argv, "t:s:c:jh", options, NULL)) != -1) {
+		switch (option) {
+		case 't':
+			ok = option_number("--threads", optarg, 1, THREADS_MAX, &settings->threads);
+			break;
+		case 's':
+			ok = option_fraction("--seconds", optarg, 0, SECONDS_MAX, &settings->seconds);
+			break;
+		case 'c':
+			ok = option_number("--chunk", optarg, 1, CHUNK_MAX, &settings->chunk);
+			break;
+		case 'j':
+			settings->json = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_CLEAN;
+		default:
+			ok = false;
+		}
+	}
+	return ok ? -1 : option_misuse("demo");
+}
+
+static bool read_input(struct demo_input *input, char **paths, int count)
+{
+	bool ok = true;
+
+	print_progress("reading ...");
+	for (int i = 0; ok && i < count; i++)
+		ok = demo_input_add(input, paths[i]);
+	for (size_t i = 0; ok && count == 0 && i < sizeof(defaults) / sizeof(defaults[0]); i++)
+		if (access(defaults[i], F_OK) == 0)
+			ok = demo_input_add(input, defaults[i]);
+	print_progress(NULL);
+	if (ok && input->count == 0) {
+		complain("nothing to count; name a file, or a directory that has some");
+		ok = false;
+	}
+	return ok;
+}
+
+/* One round of one method, checked; adds its time per pass to `seconds`. */
+static bool run_round(struct demo_result *result, struct demo_job *job, enum demo_method method, double *seconds)
+{
+	struct demo_counts counts;
+	char text[80];
+
+	snprintf(text, sizeof(text), "counting with %s ...", demo_method_name(method));
+	print_progress(text);
+	if (!demo_count(method, job, &counts, seconds))
+		return false;
+	print_progress(NULL);
+	*seconds /= (double)job->passes;
+	if (!demo_reference_check(&result->reference, method, &counts, job->passes))
+		result->verified = false;
+	if (method == DEMO_RSEQKIT)
+		for (int event = 0; event < DEMO_EVENTS; event++)
+			result->counts.of[event] = counts.of[event] / job->passes;
+	return true;
+}
+
+/* As many passes as fit into the time of a round, by one pass that isn't measured. */
+static bool choose_passes(struct demo_result *result, struct demo_job job, enum demo_method method, double seconds)
+{
+	double one, passes;
+
+	job.passes = 1;
+	if (!run_round(result, &job, method, &one))
+		return false;
+	passes = one > 0 ? seconds / DEMO_ROUNDS / one : 1;
+	result->methods[method].passes = passes > DEMO_PASSES_MAX ? DEMO_PASSES_MAX : passes < 1 ? 1 : (uint64_t)passes;
+	return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const double *x = (const double *)a, *y = (const double *)b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static bool run_all(struct demo_result *result, struct demo_job *job, double seconds)
+{
+	double times[DEMO_METHODS][DEMO_ROUNDS];
+
+	for (int m = 0; m < DEMO_METHODS; m++)
+		if (!choose_passes(result, *job, (enum demo_method)m, seconds))
+			return false;
+	for (int round = 0; round < DEMO_ROUNDS; round++) {
+		for (int m = 0; m < DEMO_METHODS; m++) {
+			job->passes = result->methods[m].passes;
+			if (!run_round(result, job, (enum demo_method)m, &times[m][round]))
+				return false;
+		}
+	}
+	for (int m = 0; m < DEMO_METHODS; m++) {
+		qsort(times[m], DEMO_ROUNDS, sizeof(double), compare);
+		result->methods[m].fastest = times[m][0];
+		result->methods[m].median = times[m][DEMO_ROUNDS / 2];
+	}
+	return true;
+}
+
+static int run(const struct settings *settings, const struct demo_input *input)
+{
+	struct demo_result result = {.verified = true};
+	struct demo_job job = {.input = input};
+
+	(void)rk_thread_prepare();
+	result.owner = rk_thread_owner();
+	result.cpus = usable_cpus();
+	result.threads = settings->threads != 0 ? (unsigned)settings->threads : 2 * result.cpus;
+	result.chunk = (size_t)settings->chunk;
+	result.files = input->count;
+	result.skipped = input->skipped;
+	job.threads = result.threads;
+	job.chunk = result.chunk;
+	demo_reference_make(input, &result.reference);
+	if (!demo_reference_check_wc(&result.reference))
+		result.verified = false;
+	if (!run_all(&result, &job, settings->seconds))
+		return EXIT_USAGE;
+	(settings->json ? demo_print_json : demo_print_text)(&result);
+	return result.verified ? EXIT_CLEAN : EXIT_FINDINGS;
+}
+
+int cmd_demo(int argc, char **argv)
+{
+	struct settings settings = {.chunk = CHUNK_DEFAULT, .seconds = SECONDS_DEFAULT};
+	struct demo_input input = {NULL, 0, 0, 0};
+	int status = read_options(argc, argv, &settings);
+
+	if (status >= 0)
+		return status;
+	status = read_input(&input, argv + optind, argc - optind) ? run(&settings, &input) : EXIT_USAGE;
+	demo_input_release(&input);
+	return status;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * input.c - the files to count, read into memory once.
+ *
+ * Files are opened without blocking and looked at through the descriptor, so that no pipe or device is ever waited for,
+ * and read with read(), since a mapping of a file that shrinks would fault.
+ */
+#define _GNU_SOURCE
+#include "input.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+/* The least that is asked of read(), and the step behind what fstat() says, where /proc says 0. */
+#define READ_STEP ((size_t)64 * 1024)
+
+static bool refuse(const char *path, const char *what)
+{
+	complain("%s: %s", path, what);
+	return false;
+}
+
+/* Half of the machine's memory: more would only be swapped out again while it is counted. */
+static size_t input_limit(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && page > 0 ? (size_t)pages / 2 * (size_t)page : SIZE_MAX / 2;
+}
+
+static bool read_all(const char *path, int fd, size_t expected, size_t limit, struct demo_file *file)
+{
+	size_t room = 0;
+	ssize_t n;
+
+	if (expected > limit)
+		return refuse(path, "the input is larger than half of this machine's memory");
+	for (;;) {
+		if (room - file->size < READ_STEP) {
+			size_t wanted = (room == 0 ? expected : room + room / 2) + READ_STEP;
+			unsigned char *grown = (unsigned char *)realloc(file->bytes, wanted);
+
+			if (grown == NULL)
+				return refuse(path, "not enough memory to read it");
+			file->bytes = grown;
+			room = wanted;
+		}
+		n = read(fd, file->bytes + file->size, room - file->size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return refuse(path, strerror(errno));
+		if (n == 0)
+			return true;
+		file->size += (size_t)n;
+		if (file->size > limit)
+			return refuse(path, "the input is larger than half of this machine's memory");
+	}
+}
+
+static bool add_file(struct demo_input *input, const char *path, int fd, size_t expected)
+{
+	struct demo_file file = {NULL, 0};
+	struct demo_file *grown;
+
+	if (!read_all(path, fd, expected, input_limit() - input->size, &file)) {
+		free(file.bytes);
+		return false;
+	}
+	grown = (struct demo_file *)reallocarray(input->files, input->count + 1, sizeof(*grown));
+	if (grown == NULL) {
+		free(file.bytes);
+		return refuse(path, "not enough memory");
+	}
+	input->files = grown;
+	input->files[input->count++] = file;
+	input->size += file.size;
+	return true;
+}
+
+static bool add(struct demo_input *input, const char *path, bool given);
+
+/* In order of name, so that every run sees the same sequence. */
+static bool add_directory(struct demo_input *input, const char *path)
+{
+	struct dirent **entries;
+	int count = scandir(path, &entries, NULL, alphasort);
+	bool ok = count >= 0 || refuse(path, strerror(errno));
+
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+		char *inner = NULL;
+
+		if (ok && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
+			ok = asprintf(&inner, "%s/%s", path, name) >= 0 || refuse(path, "not enough memory");
+			ok = ok && add(input, inner, false);
+			free(inner);
+		}
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+	return ok;
+}
+
+/* Below a directory, whatever isn't a file or a directory is left out; given by name it is an error. */
+static bool skip(struct demo_input *input, const char *path, bool given)
+{
+	if (given)
+		return refuse(path, "neither a regular file nor a directory");
+	complain("%s: skipped, neither a regular file nor a directory", path);
+	input->skipped++;
+	return true;
+}
+
+static bool add(struct demo_input *input, const char *path, bool given)
+{
+	struct stat status;
+	bool ok;
+	int fd;
+
+	if ((given ? stat(path, &status) : lstat(path, &status)) != 0)
+		return refuse(path, strerror(errno));
+	if (S_ISDIR(status.st_mode))
+		return add_directory(input, path);
+	if (S_ISLNK(status.st_mode))
+		return true;
+	if (!S_ISREG(status.st_mode))
+		return skip(input, path, given);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return refuse(path, strerror(errno));
+	/* Looked at again: by now the name may stand for something else. */
+	if (fstat(fd, &status) != 0)
+		ok = refuse(path, strerror(errno));
+	else if (!S_ISREG(status.st_mode))
+		ok = skip(input, path, given);
+	else
+		ok = add_file(input, path, fd, (size_t)status.st_size);
+	close(fd);
+	return ok;
+}
+
+bool demo_input_add(struct demo_input *input, const char *path)
+{
+	return add(input, path, true);
+}
+
+void demo_input_release(struct demo_input *input)
+{
+	for (size_t i = 0; i < input->count; i++)
+		free(input->files[i].bytes);
+	free(input->files);
+	*input = (struct demo_input){NULL, 0, 0, 0};
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aborts.c - what aborts a critical section on this kernel.
+ *
+ * A thread spins in a section until a word changes. The event is made to happen while it is in there, and the word is
+ * changed only after the event: the section either was aborted or reaches its end. An abort counts only where nothing
+ * else can have caused it; the thread's count of preemptions tells. What can't be told apart is unknown.
+ *
+ *   signal      a timer's, so that no other thread is needed, which would preempt
+ *   preemption  another thread of the same CPU sees the section begun: that it runs at all is the preemption
+ *   migration   another CPU's thread changes the affinity of the one in the section
+ *   membarrier  another CPU's thread calls it
+ */
+#define _GNU_SOURCE
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <rseqkit/percpu.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "probe.h"
+
+#define TRIES 100    /* until one that counts; each takes a millisecond or a few */
+#define CERTAIN 3    /* sections that reach their end before the event is said not to abort */
+#define TICKS 3      /* of the timer until the word changes: one of them surely was inside */
+#define TICK_US 1000
+
+struct trial {
+	enum doctor_event event;
+	volatile struct rk_area *area;
+	ptrdiff_t offset; /* of that area, from the thread pointer */
+	void *words;      /* one per CPU, zero while a section is to spin */
+	int cpu, other;   /* where the section begins, and one more CPU; -1 if there is none */
+	pid_t thread;     /* the one in the section */
+	bool ready;       /* the helper is where it should be */
+	bool happened;    /* the event, inside of the section */
+	bool over;        /* the thread has left its section */
+	long preemptions; /* of the thread, from before the section until after it */
+	int cpu_after;    /* where the thread was then */
+};
+
+enum passage { PASSAGE_LEFT, PASSAGE_DONE, PASSAGE_ABORTED };
+
+/* For the handler, which is in the probe's only thread. */
+static struct trial *signalled;
+static volatile sig_atomic_t ticks;
+
+/*
+ * The section. The primitives take the area at `rk_area_offset`: here that is the parameter, which hides the library's
+ * word, because the registration looked at may be another.
+ */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+static enum passage __attribute__((__noinline__)) pass(const void *base, ptrdiff_t rk_area_offset)
+{
+	const intptr_t zero = 0;
+	enum rk_result outcome = RK_DONE;
+	intptr_t seen;
+
+	(void)rk_area_offset; /* a port without sections has no use for it */
+	RK_SECTION_VALUE(outcome, seen,
+			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ),
+			 RK_ASM_INDEX_CPU(RK_ASM_HERE) RK_ASM_WHILE_EQUAL(zero) RK_ASM_COMMIT_LOAD,
+			 RK_LIST(RK_IN(base), RK_IN_WORD(zero)), RK_USES_SLOT);
+	(void)seen;
+	return outcome == RK_DONE ? PASSAGE_DONE : outcome == RK_ABORTED ? PASSAGE_ABORTED : PASSAGE_LEFT;
+}
+#pragma GCC diagnostic pop
+
+/* Also what else might have aborted it. */
+static enum passage counted_pass(struct trial *trial)
+{
+	long before = doctor_preemptions();
+	enum passage passage = pass(trial->words, trial->offset);
+
+	trial->preemptions = doctor_preemptions() - before;
+	trial->cpu_after = doctor_cpu();
+	return passage;
+}
+
+static void set(bool *flag)
+{
+	__atomic_store_n(flag, true, __ATOMIC_RELEASE);
+}
+
+static bool is_set(const bool *flag)
+{
+	return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
+}
+
+static void change_word(struct trial *trial, intptr_t value)
+{
+	__atomic_store_n((intptr_t *)rk_percpu_slot(trial->words, trial->cpu), value, __ATOMIC_RELEASE);
+}
+
+static void on_tick(int number)
+{
+	(void)number;
+	if (++ticks == TICKS)
+		change_word(signalled, 1);
+}
+
+/*
+ * Until the thread is in its section: the descriptor is in its area. False if it was there and has left already. From
+ * another CPU it is seen at once, before anything else can happen to it.
+ */
+static bool wait_for_section(const struct trial *trial)
+{
+	const struct timespec pause = {.tv_nsec = 100000};
+
+	while (trial->area->rseq_cs == 0 && !is_set(&trial->over))
+		if (trial->event == EVENT_PREEMPTION)
+			nanosleep(&pause, NULL);
+	return trial->area->rseq_cs != 0;
+}
+
+static bool make_happen(const struct trial *trial)
+{
+	cpu_set_t there;
+
+	switch (trial->event) {
+	case EVENT_PREEMPTION:
+		return doctor_cpu() == trial->cpu;
+	case EVENT_MIGRATION:
+		CPU_ZERO(&there);
+		CPU_SET(trial->other, &there);
+		return sched_setaffinity(trial->thread, sizeof(there), &there) == 0;
+	case EVENT_MEMBARRIER:
+		return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0, 0) == 0;
+	default:
+		return false;
+	}
+}
+
+static void *help(void *argument)
+{
+	struct trial *trial = (struct trial *)argument;
+	bool placed = doctor_pin(trial->event == EVENT_PREEMPTION ? trial->cpu : trial->other);
+
+	set(&trial->ready);
+	if (placed && wait_for_section(trial))
+		trial->happened = make_happen(trial);
+	change_word(trial, 1);
+	return NULL;
+}
+
+static enum passage pass_with_timer(struct trial *trial)
+{
+	const struct itimerval off = {{0, 0}, {0, 0}}, on = {{0, TICK_US}, {0, TICK_US}};
+	enum passage passage;
+
+	signalled = trial;
+	ticks = 0;
+	signal(SIGALRM, on_tick);
+	setitimer(ITIMER_REAL, &on, NULL);
+	passage = counted_pass(trial);
+	setitimer(ITIMER_REAL, &off, NULL);
+	trial->happened = ticks > 0;
+	return passage;
+}
+
+static enum passage pass_with_helper(struct trial *trial)
+{
+	enum passage passage;
+	pthread_t helper;
+
+	if (pthread_create(&helper, NULL, help, trial) != 0)
+		return PASSAGE_LEFT;
+	while (!is_set(&trial->ready))
+		sched_yield();
+	passage = counted_pass(trial);
+	set(&trial->over);
+	pthread_join(helper, NULL);
+	return passage;
+}
+
+/* Did the event take place, and can nothing else have aborted the section, if it was? */
+static bool is_by_event(const struct trial *trial, bool aborted)
+{
+	switch (trial->event) {
+	case EVENT_PREEMPTION:
+		return trial->cpu_after == trial->cpu && trial->preemptions > 0;
+	case EVENT_MIGRATION: /* takes a running thread from its CPU by one preemption */
+		return trial->cpu_after != trial->cpu && (!aborted || trial->preemptions == 1);
+	default:
+		return !aborted || trial->preemptions == 0;
+	}
+}
+
+/* One section, and the event inside it. False if it tells nothing. */
+static bool attempt(struct trial *trial, enum passage *passage)
+{
+	if (!doctor_pin(trial->cpu))
+		return false;
+	trial->ready = trial->happened = trial->over = false;
+	trial->area->rseq_cs = 0;
+	change_word(trial, 0);
+	*passage = trial->event == EVENT_SIGNAL ? pass_with_timer(trial) : pass_with_helper(trial);
+	if (!trial->happened || *passage == PASSAGE_LEFT)
+		return false;
+	return is_by_event(trial, *passage == PASSAGE_ABORTED);
+}
+
+struct abort_probe {
+	const struct rk_process_info *process;
+	enum registration registration;
+	enum doctor_event event;
+};
+
+static bool prepare(int out, const struct abort_probe *probe, struct trial *trial)
+{
+	const struct rk_percpu_options options = {.item_size = sizeof(intptr_t)};
+	/* Before the registration looked at takes the place of the one that the library knows. */
+	const char *thread_pointer = (const char *)(uintptr_t)rk_thread_area() - rk_area_offset;
+	struct rk_percpu *pool;
+
+	trial->event = probe->event;
+	trial->cpu = doctor_cpu();
+	trial->other = doctor_other_cpu(trial->cpu);
+	trial->thread = (pid_t)syscall(SYS_gettid);
+	trial->area = doctor_area(out, probe->process, probe->registration);
+	if (trial->area == NULL)
+		return false;
+	trial->offset = (const char *)(uintptr_t)trial->area - thread_pointer;
+	return rk_percpu_create(&pool, &options) == 0 && rk_percpu_alloc(pool, &trial->words) == 0;
+}
+
+static bool is_possible(const struct trial *trial)
+{
+	switch (trial->event) {
+	case EVENT_MIGRATION:
+		return trial->other >= 0;
+	case EVENT_MEMBARRIER:
+		return trial->other >= 0 &&
+		       syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0) == 0;
+	default:
+		return true;
+	}
+}
+
+static int probe_abort(int out, const void *argument)
+{
+	struct trial trial = {.event = EVENTS};
+	enum passage passage = PASSAGE_LEFT;
+	int done = 0;
+
+	if (!prepare(out, (const struct abort_probe *)argument, &trial) || !is_possible(&trial))
+		return 0;
+	for (int i = 0; i < TRIES && done < CERTAIN; i++) {
+		if (!attempt(&trial, &passage))
+			continue;
+		if (passage == PASSAGE_ABORTED) {
+			doctor_say(out, SAID_WORKS);
+			return 0;
+		}
+		done++;
+	}
+	doctor_say(out, done == CERTAIN ? SAID_NOT : SAID_UNSURE);
+	return 0;
+}
+
+const char *doctor_event_name(enum doctor_event event)
+{
+	static const char *const names[EVENTS] = {"signal", "preemption", "migration", "membarrier"};
+
+	return names[event];
+}
+
+void doctor_examine_aborts(struct doctor_facts *facts, enum registration registration, enum answer aborts[EVENTS])
+{
+	struct child_result result;
+
+	for (int event = 0; event < EVENTS; event++) {
+		struct abort_probe probe = {&facts->process, registration, (enum doctor_event)event};
+
+		aborts[event] = ANSWER_UNKNOWN;
+		/* Where it can't be called there is nothing to try. */
+		if (event == EVENT_MEMBARRIER && facts->membarrier != ANSWER_YES)
+			continue;
+		if (RK_HAVE_SECTIONS && doctor_probe(facts, doctor_event_name(probe.event), probe_abort, &probe, &result))
+			aborts[event] = doctor_said(result.output[0]);
+	}
+}

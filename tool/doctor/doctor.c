@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* doctor.c - `rseqkit doctor`: the options, and the presentation of facts and findings. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "doctor.h"
+#include "common/options.h"
+#include "common/json.h"
+#include "common/output.h"
+#include "tool.h"
+
+static const char help[] =
+	"Usage: rseqkit doctor [OPTION...]\n"
+	"\n"
+	"Finds out, by trying, whether restartable sequences can be used here, in which mode,\n"
+	"who owns them, and what is missing; says what that means and what to do about it.\n"
+	"\n"
+	"  -j, --json  JSON instead of text\n"
+	"  -h, --help  this text\n"
+	"\n"
+	"Exit status: 0 usable and nothing to act on, 1 findings to act on, 2 wrong usage,\n"
+	"3 not everything could be told.\n";
+
+enum { OPTION_FRESH = 256 };
+
+/* Unknown is null, for programs. */
+static void put_answer(json_object *object, const char *key, enum answer answer)
+{
+	json_put(object, key, answer == ANSWER_UNKNOWN ? NULL : json_object_new_boolean(answer == ANSWER_YES));
+}
+
+/* What the kernel announces; where it announces nothing, the original size, if there is rseq at all. */
+static bool is_size_known(const struct doctor_facts *facts)
+{
+	return facts->announced || facts->cause == CAUSE_NONE;
+}
+
+static json_object *libc_object(const struct doctor_facts *facts)
+{
+	json_object *libc = json_new();
+
+	json_put_string(libc, "name", facts->libc_name);
+	json_put_string(libc, "version", facts->libc_version);
+	json_put(libc, "registers", json_object_new_boolean(facts->process.libc_registers));
+	json_put(libc, "area", json_object_new_boolean(facts->process.libc_area));
+	return libc;
+}
+
+static json_object *findings_array(const struct doctor_findings *findings)
+{
+	json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *finding = &findings->list[i];
+		json_object *object = json_new();
+
+		json_put_string(object, "id", finding->id);
+		json_put_string(object, "severity", doctor_severity_name(finding->severity));
+		json_put_string(object, "message", finding->message);
+		json_put_string(object, "advice", finding->advice);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+/* What is true of threads that are registered in one way. */
+static void put_behaviour(json_object *object, const struct doctor_behaviour *behaviour)
+{
+	json_object *aborts = json_new();
+
+	for (int event = 0; event < EVENTS; event++)
+		put_answer(aborts, doctor_event_name((enum doctor_event)event), behaviour->aborts[event]);
+	put_answer(object, "ids_rewritten", behaviour->ids_rewritten);
+	put_answer(object, "ids_guarded", behaviour->ids_guarded);
+	json_put(object, "aborts", aborts);
+}
+
+static json_object *full_size_object(const struct doctor_facts *facts)
+{
+	json_object *full = json_new();
+
+	put_answer(full, "accepted", facts->full_accepted);
+	put_answer(full, "optimised", facts->optimised);
+	put_answer(full, "slice_extension", facts->full.slice.enabled);
+	put_behaviour(full, &facts->full);
+	return full;
+}
+
+static const char *or_null(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
+}
+
+static json_object *neighbours_object(const struct doctor_facts *facts)
+{
+	json_object *neighbours = json_new();
+
+	json_put_string(neighbours, "early", or_null(facts->neighbours.early));
+	json_put_string(neighbours, "hidden", or_null(facts->neighbours.hidden));
+	json_put_string(neighbours, "librseq", or_null(facts->neighbours.librseq));
+	return neighbours;
+}
+
+static json_object *kernel_object(const struct doctor_facts *facts)
+{
+	json_object *kernel = json_new(), *slice = json_new();
+
+	json_put_string(kernel, "release", facts->kernel.release);
+	json_put_string(kernel, "machine", facts->kernel.machine);
+	put_behaviour(kernel, &facts->present);
+	put_answer(slice, "known", facts->full.slice.known);
+	put_answer(slice, "enabled", facts->full.slice.enabled);
+	put_answer(slice, "granted", facts->full.slice.granted);
+	json_put(kernel, "slice_extension", slice);
+	return kernel;
+}
+
+static void print_json(const struct doctor_facts *facts, const struct doctor_findings *findings)
+{
+	json_object *object = json_new(), *membarrier = json_new();
+
+	put_answer(membarrier, "rseq", facts->membarrier);
+	put_answer(membarrier, "rseq_one_cpu", facts->membarrier_cpu);
+	json_put_string(object, "schema", "rseqkit.doctor/1");
+	json_put(object, "rseq", json_object_new_boolean(facts->cause == CAUSE_NONE));
+	json_put_string(object, "mode", doctor_mode_name(facts->mode));
+	json_put(object, "feature_size",
+		 is_size_known(facts) ? json_object_new_int64(facts->process.feature_size) : NULL);
+	json_put(object, "alignment", is_size_known(facts) ? json_object_new_int64(facts->process.alignment) : NULL);
+	json_put(object, "announced", json_object_new_boolean(facts->announced));
+	json_put_string(object, "owner", rk_owner_name(facts->owner));
+	json_put_string(object, "fresh_owner", or_null(facts->fresh_owner));
+	json_put_string(object, "reason", doctor_cause_name(facts->cause));
+	json_put(object, "length", facts->process.length != 0 ? json_object_new_int64(facts->process.length) : NULL);
+	json_put_number(object, "valid", facts->process.valid);
+	put_answer(object, "mm_cid", facts->mm_cid);
+	put_answer(object, "node_id", facts->node_id);
+	put_answer(object, "slice_extension", facts->present.slice.enabled);
+	json_put(object, "full_size", full_size_object(facts));
+	json_put(object, "kernel", kernel_object(facts));
+	json_put(object, "membarrier", membarrier);
+	json_put(object, "libc", libc_object(facts));
+	json_put(object, "neighbours", neighbours_object(facts));
+	json_put(object, "seccomp", facts->seccomp < 0 ? NULL : json_object_new_int(facts->seccomp));
+	json_put_number(object, "possible_cpus", (uint64_t)facts->possible_cpus);
+	json_put_number(object, "highest_cpu", (uint64_t)facts->highest_cpu);
+	json_put(object, "findings", findings_array(findings));
+	json_print(object);
+}
+
+static const char *answer_text(enum answer answer)
+{
+	return answer == ANSWER_YES ? "yes" : answer == ANSWER_NO ? "no" : "unknown";
+}
+
+/* "yes", or where a full registration fares otherwise "yes; if registered in full: no". */
+static void print_answers(const char *what, enum answer present, enum answer full)
+{
+	printf("%-20s %s", what, answer_text(present));
+	if (full != present)
+		printf("; if registered in full: %s", answer_text(full));
+	putchar('\n');
+}
+
+static void print_kernel(const struct doctor_facts *facts)
+{
+	const struct doctor_behaviour *present = &facts->present, *full = &facts->full;
+
+	print_answers("slice extension", present->slice.enabled, full->slice.enabled);
+	print_answers("  known", present->slice.known, full->slice.known);
+	print_answers("  granted", present->slice.granted, full->slice.granted);
+	print_answers("ids rewritten always", present->ids_rewritten, full->ids_rewritten);
+	print_answers("ids guarded", present->ids_guarded, full->ids_guarded);
+	puts("sections aborted by");
+	for (int event = 0; event < EVENTS; event++) {
+		char what[32];
+
+		snprintf(what, sizeof(what), "  %s", doctor_event_name((enum doctor_event)event));
+		print_answers(what, present->aborts[event], full->aborts[event]);
+	}
+}
+
+static const char *or_unknown(const char *text)
+{
+	return text != NULL && text[0] != '\0' ? text : "unknown";
+}
+
+static void print_facts(const struct doctor_facts *facts)
+{
+	fputs("rseq                 ", stdout);
+	if (facts->cause == CAUSE_NONE)
+		print_coloured(COLOUR_GREEN, "usable");
+	else
+		print_coloured(COLOUR_RED, "not usable");
+	putchar('\n');
+	if (facts->cause != CAUSE_NONE)
+		printf("reason               %s (%s)\n", doctor_cause_name(facts->cause),
+		       rk_reason_text(facts->reason));
+	printf("kernel               %s %s\n", or_unknown(facts->kernel.release), or_unknown(facts->kernel.machine));
+	printf("owner                %s; in a fresh process: %s\n", rk_owner_name(facts->owner),
+	       or_unknown(facts->fresh_owner));
+	printf("C library            %s %s, %s\n", or_unknown(facts->libc_name), or_unknown(facts->libc_version),
+	       facts->process.libc_registers ? "registers every thread"
+	       : facts->process.libc_area    ? "has an area but registers no thread"
+					     : "has no area");
+	if (is_size_known(facts))
+		printf("feature size         %u bytes, aligned %u%s\n", facts->process.feature_size,
+		       facts->process.alignment, facts->announced ? "" : " (nothing announced: the original)");
+	else
+		puts("feature size         unknown: nothing announced");
+	if (facts->cause == CAUSE_NONE) {
+		printf("registered           %u bytes, of which %u are valid\n", facts->process.length,
+		       facts->process.valid);
+		printf("mode                 %s; optimised if registered in full: %s\n",
+		       or_unknown(doctor_mode_name(facts->mode)), answer_text(facts->optimised));
+		printf("full size accepted   %s\n", answer_text(facts->full_accepted));
+		printf("concurrency id       %s\n", answer_text(facts->mm_cid));
+		printf("NUMA node id         %s\n", answer_text(facts->node_id));
+		print_kernel(facts);
+	}
+	printf("membarrier for rseq  %s; for one CPU: %s\n", answer_text(facts->membarrier),
+	       answer_text(facts->membarrier_cpu));
+	printf("seccomp              %s\n", facts->seccomp == 0   ? "none"
+					    : facts->seccomp == 1 ? "strict"
+					    : facts->seccomp == 2 ? "filter"
+								  : "unknown");
+	printf("possible CPUs        %d, highest number %d\n\n", facts->possible_cpus, facts->highest_cpu);
+}
+
+static void print_text(const struct doctor_facts *facts, const struct doctor_findings *findings)
+{
+	static const enum colour colours[] = {
+		[SEVERITY_INFO] = COLOUR_BOLD, [SEVERITY_WARNING] = COLOUR_YELLOW, [SEVERITY_ERROR] = COLOUR_RED};
+
+	print_facts(facts);
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *finding = &findings->list[i];
+
+		print_coloured(colours[finding->severity], doctor_severity_name(finding->severity));
+		printf(": %s [%s]\n", finding->message, finding->id);
+		if (finding->advice != NULL)
+			printf("      %s\n", finding->advice);
+	}
+}
+
+/* Something to act on outweighs something that can't be told. */
+static int exit_status(const struct doctor_facts *facts, const struct doctor_findings *findings)
+{
+	for (size_t i = 0; i < findings->count; i++)
+		if (findings->list[i].severity != SEVERITY_INFO)
+			return EXIT_FINDINGS;
+	return facts->failed_probes[0] != '\0' ? EXIT_UNSURE : EXIT_CLEAN;
+}
+
+static int run(bool json)
+{
+	struct doctor_facts facts;
+	struct doctor_findings findings;
+
+	doctor_examine(&facts);
+	doctor_conclude(&facts, &findings);
+	if (json)
+		print_json(&facts, &findings);
+	else
+		print_text(&facts, &findings);
+	return exit_status(&facts, &findings);
+}
+
+int cmd_doctor(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{&DOCTOR_FRESH_OPTION[2], no_argument, NULL, OPTION_FRESH},
+		{NULL, 0, NULL, 0},
+	};
+	bool json = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+		switch (option) {
+		case 'j':
+			json = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_CLEAN;
+		case OPTION_FRESH:
+			(void)rk_thread_prepare();
+			puts(rk_owner_name(rk_thread_owner()));
+			return EXIT_CLEAN;
+		default:
+			return option_misuse("doctor");
+		}
+	}
+	if (optind < argc) {
+		complain("doctor takes no argument, but was given '%s'", argv[optind]);
+		return option_misuse("doctor");
+	}
+	return run(json);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * environment.c - why there is no rseq, by what surrounds the process.
+ *
+ * A cause is named only where the evidence leaves no other: a filter is in force, the kernel announces the feature and
+ * yet the call doesn't exist; an emulator's own files are mapped.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "doctor.h"
+
+/* The libc's, where it has an area. */
+extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
+
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27 /* include/uapi/linux/auxvec.h */
+#endif
+
+/* Does any line of the file contain one of two words? */
+static bool file_mentions(const char *path, const char *one, const char *other)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t room = 0;
+	bool found = false;
+
+	if (file == NULL)
+		return false;
+	while (!found && getline(&line, &room, file) > 0)
+		found = strstr(line, one) != NULL || strstr(line, other) != NULL;
+	free(line);
+	fclose(file);
+	return found;
+}
+
+static int seccomp_mode(void)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	char *line = NULL;
+	size_t room = 0;
+	int mode = -1;
+
+	if (file == NULL)
+		return -1;
+	while (mode < 0 && getline(&line, &room, file) > 0)
+		(void)sscanf(line, "Seccomp: %d", &mode);
+	free(line);
+	fclose(file);
+	return mode;
+}
+
+/* The kernel names a process after the file that was executed, so under `qemu-ARCH PROGRAM` that is the emulator. */
+static bool under_qemu(void)
+{
+	return file_mentions("/proc/self/comm", "qemu-", "qemu_") ||
+	       file_mentions("/proc/self/maps", "/qemu-", "/qemu_");
+}
+
+/* Valgrind maps its preloaded objects and its own program into the process. */
+static bool under_valgrind(void)
+{
+	return file_mentions("/proc/self/maps", "/vgpreload_", "/valgrind/");
+}
+
+static enum doctor_cause cause_of_refusal(const struct doctor_facts *facts)
+{
+	bool filter = facts->seccomp > 0;
+
+	if (under_valgrind())
+		return CAUSE_VALGRIND;
+	if (under_qemu())
+		return CAUSE_QEMU;
+	if (facts->rseq_error == ENOSYS && !facts->announced)
+		return facts->seccomp == 0 ? CAUSE_KERNEL : CAUSE_UNKNOWN; /* with a filter it might be either */
+	if (facts->rseq_error > 0 && filter)
+		return CAUSE_SECCOMP;
+	if (facts->rseq_error == ENOSYS && facts->seccomp == 0)
+		return CAUSE_EMULATOR;
+	return CAUSE_UNKNOWN;
+}
+
+/* By number: the library may have fewer names. What isn't listed has no cause that is known. */
+static const struct {
+	int reason;
+	enum doctor_cause cause;
+} causes[] = {
+	{RK_REASON_NONE, CAUSE_NONE},
+	{RK_REASON_FOREIGN, CAUSE_FOREIGN},
+	{RK_REASON_SIGNATURE, CAUSE_SIGNATURE},
+	{RK_REASON_NO_PORT, CAUSE_NO_PORT},
+	{RK_REASON_STRANGER, CAUSE_STRANGER},
+	{RK_REASON_TOLD, CAUSE_TOLD},
+};
+
+static enum doctor_cause find_cause(const struct doctor_facts *facts)
+{
+	if (facts->reason == RK_REASON_NO_KERNEL || facts->reason == RK_REASON_BLOCKED)
+		return cause_of_refusal(facts);
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		if (causes[i].reason == (int)facts->reason)
+			return causes[i].cause;
+	return CAUSE_UNKNOWN;
+}
+
+void doctor_look_around(struct doctor_facts *facts)
+{
+	const char *tunables = getenv("GLIBC_TUNABLES");
+
+	facts->announced = getauxval(AT_RSEQ_FEATURE_SIZE) != 0;
+	facts->seccomp = seccomp_mode();
+	facts->tunable = tunables != NULL && strstr(tunables, "glibc.pthread.rseq=0") != NULL &&
+			 facts->process.libc_area && !facts->process.libc_registers;
+	facts->own_area = facts->owner == RK_OWNER_SELF && facts->process.libc_area &&
+			  &__rseq_offset != NULL && facts->process.offset != __rseq_offset;
+	facts->cause = find_cause(facts);
+	doctor_look_for_neighbours(&facts->neighbours);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel.c - what this kernel does to registered threads: what aborts their sections, when it writes their ids,
+ * and whether it lets them have a little more time.
+ *
+ * Everything is told by the event itself in a child, as in doctor_probes.c. A full registration is looked at apart only
+ * where it is another than the one in force.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "probe.h"
+
+#define SLEEPS 2
+#define TRIES 5              /* children that are killed before the ids are said to be rewritten */
+#define SPINS 100000
+#define SLICES 200           /* preemptions without a grant, before it can't be told */
+
+/* Of include/uapi/linux/prctl.h of kernel 7.0. */
+#define PRCTL_RSEQ_SLICE_EXTENSION 79
+#define PRCTL_RSEQ_SLICE_EXTENSION_GET 1
+#define PRCTL_RSEQ_SLICE_EXTENSION_SET 2
+#define PRCTL_RSEQ_SLICE_EXT_ENABLE 1
+
+/*
+ * Another that wants the CPU of the thread that calls this, for as long as its process lives.
+ */
+static bool start_competitor(int out)
+{
+	pid_t self = getpid(), pid = -1;
+
+	if (doctor_pin(doctor_cpu()))
+		pid = fork();
+	if (pid != 0)
+		return pid > 0;
+	close(out); /* the parent waits for its last end to be closed */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (getppid() == self)
+		continue;
+	_exit(0);
+}
+
+struct kernel_probe {
+	const struct rk_process_info *process;
+	enum registration registration;
+};
+
+/*
+ * Switched out while its area can't be written to: a kernel that writes the ids whenever it switches kills. The switch
+ * is a sleep, because after a preemption in user mode some kernels write in optimised mode, too: the slice extension's
+ * word, and where all returns to user mode take one slow path the ids. One that lived through that goes to another CPU:
+ * now the kernel must write, or what was seen proves nothing.
+ */
+static int probe_ids(int out, const void *argument)
+{
+	const struct kernel_probe *probe = (const struct kernel_probe *)argument;
+	volatile struct rk_area *area = doctor_area(out, probe->process, probe->registration);
+	const struct timespec pause = {.tv_nsec = 1000000};
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int other = doctor_other_cpu(doctor_cpu());
+
+	if (area == NULL)
+		return 0;
+	if (!doctor_pin(doctor_cpu())) {
+		doctor_say(out, SAID_UNSURE);
+		return 0;
+	}
+	doctor_say(out, SAID_READY);
+	if (mprotect((void *)((uintptr_t)area & ~(page - 1)), page, PROT_READ) != 0)
+		return 0;
+	for (int i = 0; i < SLEEPS; i++)
+		nanosleep(&pause, NULL);
+	doctor_say(out, SAID_UNCHANGED);
+	if (other >= 0)
+		(void)doctor_pin(other);
+	doctor_say(out, SAID_UNSURE);
+	return 0;
+}
+
+static enum answer examine_ids(struct doctor_facts *facts, enum registration registration)
+{
+	struct kernel_probe probe = {&facts->process, registration};
+	struct child_result result;
+
+	/* Something else may have been written at that moment: one child that lives is proof, one that is killed isn't. */
+	for (int i = 0; i < TRIES; i++) {
+		bool killed;
+
+		child_run(probe_ids, &probe, PROBE_LIMIT_MS, &result);
+		killed = result.end == CHILD_KILLED && result.number == SIGSEGV;
+		if (killed && strcmp(result.output, "r") == 0)
+			continue;
+		if (!killed && !child_succeeded(&result)) {
+			doctor_note_failure(facts, "ids", &result);
+			return ANSWER_UNKNOWN;
+		}
+		/* Who lives to the end, on a single CPU or where it can't be moved, has seen nothing change. */
+		return killed && strcmp(result.output, "ru") == 0 ? ANSWER_NO : ANSWER_UNKNOWN;
+	}
+	return ANSWER_YES;
+}
+
+/*
+ * Asks for more time whenever it has none, while another wants the CPU. The kernel answers at a preemption: it clears
+ * the request, and says in the same store whether more time is granted. That lasts for microseconds, so both bytes are
+ * read at once, and over and over.
+ */
+static int try_slices(int out, volatile struct rk_area *area)
+{
+	union {
+		uint8_t bytes[4]; /* request, granted */
+		uint32_t word;
+	} control, requested = {.bytes = {1, 0}};
+	long last = doctor_preemptions() + SLICES;
+
+	if (!start_competitor(out))
+		return SAID_UNSURE;
+	while (doctor_preemptions() < last) {
+		control = requested;
+		area->slice_ctrl = requested.word;
+		for (int spin = 0; spin < SPINS; spin++) {
+			control.word = area->slice_ctrl;
+			if (control.word != requested.word)
+				break;
+		}
+		if (control.bytes[1] != 0)
+			return SAID_WORKS;
+	}
+	return SAID_UNSURE; /* on a slow machine it may have expired each time before the thread could see it */
+}
+
+/* Says whether the kernel has the request, whether it lets itself be enabled, and whether time is granted. */
+static int probe_slice(int out, const void *argument)
+{
+	const struct kernel_probe *probe = (const struct kernel_probe *)argument;
+	volatile struct rk_area *area = doctor_area(out, probe->process, probe->registration);
+	int r;
+
+	if (area == NULL)
+		return 0;
+	r = prctl(PRCTL_RSEQ_SLICE_EXTENSION, PRCTL_RSEQ_SLICE_EXTENSION_GET, 0, 0, 0);
+	doctor_say(out, r < 0 && errno == EINVAL ? SAID_NOT : SAID_WORKS);
+	r = prctl(PRCTL_RSEQ_SLICE_EXTENSION, PRCTL_RSEQ_SLICE_EXTENSION_SET, PRCTL_RSEQ_SLICE_EXT_ENABLE, 0, 0);
+	doctor_say(out, r == 0 ? SAID_WORKS : SAID_NOT);
+	doctor_say(out, r == 0 ? try_slices(out, area) : SAID_NOT);
+	return 0;
+}
+
+static void examine_slice(struct doctor_facts *facts, enum registration registration, struct doctor_slice *slice)
+{
+	struct kernel_probe probe = {&facts->process, registration};
+	struct child_result result;
+
+	/* Whatever it said counts: with many others on its CPU its preemptions may take longer than it has. */
+	(void)doctor_probe(facts, "slice extension", probe_slice, &probe, &result);
+	slice->known = doctor_said(result.output[0]);
+	slice->enabled = doctor_said(result.output[1]);
+	slice->granted = doctor_said(result.output[2]);
+}
+
+static void examine(struct doctor_facts *facts, bool full, struct doctor_behaviour *behaviour)
+{
+	behaviour->ids_rewritten = examine_ids(facts, full ? REGISTRATION_FULL : REGISTRATION_ALIKE);
+	examine_slice(facts, full ? REGISTRATION_FULL : REGISTRATION_PRESENT, &behaviour->slice);
+	doctor_examine_aborts(facts, full ? REGISTRATION_FULL : REGISTRATION_PRESENT, behaviour->aborts);
+}
+
+void doctor_examine_kernel(struct doctor_facts *facts)
+{
+	examine(facts, false, &facts->present);
+	if (doctor_full_length(&facts->process) == facts->process.length)
+		facts->full = facts->present;
+	else if (facts->full_accepted == ANSWER_YES)
+		examine(facts, true, &facts->full);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * neighbours.c - which modules of this process have names of rseq's: those that are preloaded, as a rule.
+ *
+ * By the symbols of their files. A module without symbols of its own tells of what it exports only.
+ */
+#define _GNU_SOURCE
+#include <link.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/binary.h"
+#include "doctor.h"
+#include "common/output.h"
+
+static void note(char where[256], const char *path)
+{
+	if (where[0] == '\0')
+		copy_printable(where, 256, path);
+}
+
+static int look_at(struct dl_phdr_info *info, size_t size, void *result)
+{
+	struct doctor_neighbours *neighbours = (struct doctor_neighbours *)result;
+	enum binary_symbol abi;
+	struct binary file;
+
+	(void)size;
+	/* The program itself has no name here, and none of those symbols. */
+	if (info->dlpi_name == NULL || info->dlpi_name[0] == '\0' || !binary_open(info->dlpi_name, &file))
+		return 0;
+	abi = binary_find(&file, "__rseq_abi");
+	/* What librseq calls its area is its own business. */
+	if (binary_find(&file, "rseq_register_current_thread") == SYMBOL_SEEN)
+		note(neighbours->librseq, info->dlpi_name);
+	else if (abi == SYMBOL_SEEN)
+		note(neighbours->early, info->dlpi_name);
+	else if (abi == SYMBOL_HIDDEN)
+		note(neighbours->hidden, info->dlpi_name);
+	binary_close(&file);
+	return 0;
+}
+
+void doctor_look_for_neighbours(struct doctor_neighbours *neighbours)
+{
+	memset(neighbours, 0, sizeof(*neighbours));
+	(void)dl_iterate_phdr(look_at, neighbours);
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * probes.c - the doctor's facts, each by trying it.
+ *
+ * Whatever may kill, hang, or change a registration runs in a forked child with a time limit. The child inherits the
+ * registration of its parent, so what it sees is what programs here get; "full" probes first replace it by one with all
+ * that the kernel announces.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <rseqkit/percpu.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
+
+#include "probe.h"
+
+/* Of include/uapi/linux: rseq.h, membarrier.h of 5.10. */
+#define RSEQ_UNREGISTER 1
+#define MEMBARRIER_RSEQ (1 << 7)
+#define MEMBARRIER_REGISTER_RSEQ (1 << 8)
+#define MEMBARRIER_ONE_CPU 1
+
+void doctor_say(int out, int letter)
+{
+	char c = (char)letter;
+
+	/* A parent that misses it knows no more than before. */
+	(void)!write(out, &c, 1);
+}
+
+static long rseq(volatile void *area, uint32_t length, int flags)
+{
+	return syscall(SYS_rseq, area, length, flags, RK_SIGNATURE) == 0 ? 0 : -errno;
+}
+
+uint32_t doctor_full_length(const struct rk_process_info *process)
+{
+	return process->feature_size > RK_AREA_LENGTH_ORIGINAL ? process->feature_size : RK_AREA_LENGTH_ORIGINAL;
+}
+
+volatile struct rk_area *doctor_area(int out, const struct rk_process_info *process, enum registration registration)
+{
+	uint32_t length = registration == REGISTRATION_FULL ? doctor_full_length(process) : process->length;
+	volatile struct rk_area *present = (volatile struct rk_area *)(uintptr_t)rk_thread_area(), *area;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *room;
+
+	if (registration == REGISTRATION_PRESENT && present != NULL)
+		return present;
+	room = (char *)mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (present == NULL || room == MAP_FAILED || process->alignment + length > page ||
+	    rseq(present, process->length, RSEQ_UNREGISTER) != 0) {
+		doctor_say(out, SAID_UNSURE);
+		return NULL;
+	}
+	/* Aligned to what is announced, and no more. */
+	area = (volatile struct rk_area *)(void *)(room + process->alignment);
+	*(volatile uint32_t *)(uintptr_t)&area->cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED; /* not registered yet */
+	if (rseq(area, length, 0) == 0)
+		return area;
+	doctor_say(out, SAID_REFUSED);
+	return NULL;
+}
+
+int doctor_cpu(void)
+{
+	unsigned cpu = 0;
+
+	(void)syscall(SYS_getcpu, &cpu, NULL, NULL);
+	return (int)cpu;
+}
+
+bool doctor_pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) == 0 && doctor_cpu() == cpu;
+}
+
+int doctor_other_cpu(int cpu)
+{
+	cpu_set_t allowed;
+
+	CPU_ZERO(&allowed);
+	(void)sched_getaffinity(0, sizeof(allowed), &allowed);
+	for (int other = 0; other < CPU_SETSIZE; other++)
+		if (other != cpu && CPU_ISSET(other, &allowed))
+			return other;
+	return -1;
+}
+
+long doctor_preemptions(void)
+{
+	struct rusage usage = {.ru_nivcsw = 0};
+
+	(void)getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nivcsw;
+}
+
+static void ignore_signal(int number)
+{
+	(void)number;
+}
+
+/* Everything after which a kernel may look at the area: sleep, a handled signal, migration to other CPUs. */
+static void provoke_update(const cpu_set_t *allowed)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	nanosleep(&pause, NULL);
+	signal(SIGUSR1, ignore_signal);
+	raise(SIGUSR1);
+	for (int cpu = 0, moves = 0; cpu < CPU_SETSIZE && moves < 4; cpu++)
+		if (CPU_ISSET(cpu, allowed))
+			moves += doctor_pin(cpu);
+}
+
+struct field_probe {
+	const struct rk_process_info *process;
+	size_t offset; /* of the field */
+	enum registration registration;
+};
+
+/*
+ * Spoils a field that is the kernel's. In legacy mode the kernel rewrites it at the next preemption, where it guards
+ * the field it kills, and a field that it doesn't know stays spoilt. First the same without the spoiling, so that a
+ * death means what it seems to.
+ */
+static int probe_field(int out, const void *argument)
+{
+	const struct field_probe *probe = (const struct field_probe *)argument;
+	volatile struct rk_area *area = doctor_area(out, probe->process, probe->registration);
+	volatile uint32_t *field;
+	cpu_set_t allowed;
+	uint32_t spoilt;
+
+	if (area == NULL)
+		return 0;
+	CPU_ZERO(&allowed);
+	(void)sched_getaffinity(0, sizeof(allowed), &allowed);
+	field = (volatile uint32_t *)((volatile char *)area + probe->offset);
+	provoke_update(&allowed);
+	doctor_say(out, SAID_READY);
+	spoilt = *field ^ 0x2a5a5a5a;
+	*field = spoilt;
+	provoke_update(&allowed);
+	doctor_say(out, *field == spoilt ? SAID_UNCHANGED : SAID_REWRITTEN);
+	return 0;
+}
+
+/* Unregistered, the system call's answer to an address that is never user memory is EFAULT. */
+static int probe_system_call(int out, const void *argument)
+{
+	long r = rseq((volatile void *)-(uintptr_t)4096, RK_AREA_LENGTH_ORIGINAL, 0);
+
+	(void)argument;
+	dprintf(out, "%ld", -r);
+	return 0;
+}
+
+static int probe_membarrier(int out, const void *argument)
+{
+	int cpu = sched_getcpu();
+
+	(void)argument;
+	if (syscall(SYS_membarrier, MEMBARRIER_REGISTER_RSEQ, 0, 0) != 0) {
+		doctor_say(out, SAID_NOT);
+		doctor_say(out, SAID_NOT);
+		return 0;
+	}
+	doctor_say(out, syscall(SYS_membarrier, MEMBARRIER_RSEQ, 0, 0) == 0 ? SAID_WORKS : SAID_NOT);
+	doctor_say(out, syscall(SYS_membarrier, MEMBARRIER_RSEQ, MEMBARRIER_ONE_CPU, cpu) == 0 ? SAID_WORKS : SAID_NOT);
+	return 0;
+}
+
+/* Starts this program anew, in the same environment. */
+static int probe_fresh(int out, const void *argument)
+{
+	char path[4096], command[] = "doctor", option[] = DOCTOR_FRESH_OPTION;
+	char *arguments[] = {path, command, option, NULL};
+	ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	(void)argument;
+	if (size <= 0)
+		return CHILD_NO_EXEC;
+	path[size] = '\0';
+	return child_exec(out, arguments);
+}
+
+/* Of the list's entries, which look like "NAME (END)", with commas between them. */
+static bool is_noted(const struct doctor_facts *facts, const char *what)
+{
+	char list[sizeof(facts->failed_probes) + 2], entry[64];
+
+	snprintf(list, sizeof(list), ", %s", facts->failed_probes);
+	snprintf(entry, sizeof(entry), ", %s (", what);
+	return strstr(list, entry) != NULL;
+}
+
+void doctor_note_failure(struct doctor_facts *facts, const char *what, const struct child_result *result)
+{
+	size_t used = strlen(facts->failed_probes), room = sizeof(facts->failed_probes) - used;
+	char *end = facts->failed_probes + used;
+	const char *comma = used > 0 ? ", " : "";
+
+	if (is_noted(facts, what)) /* in another registration */
+		return;
+	switch (result->end) {
+	case CHILD_NOT_RUN:
+		snprintf(end, room, "%s%s (not started)", comma, what);
+		break;
+	case CHILD_TIMED_OUT:
+		snprintf(end, room, "%s%s (timed out)", comma, what);
+		break;
+	case CHILD_KILLED:
+		snprintf(end, room, "%s%s (signal %d)", comma, what, result->number);
+		break;
+	default:
+		snprintf(end, room, "%s%s (status %d)", comma, what, result->number);
+	}
+}
+
+bool doctor_probe(struct doctor_facts *facts, const char *what, child_function *function, const void *argument,
+		  struct child_result *result)
+{
+	child_run(function, argument, PROBE_LIMIT_MS, result);
+	if (child_succeeded(result))
+		return true;
+	doctor_note_failure(facts, what, result);
+	return false;
+}
+
+enum answer doctor_said(int letter)
+{
+	return letter == SAID_WORKS                           ? ANSWER_YES
+	       : letter == SAID_NOT || letter == SAID_REFUSED ? ANSWER_NO
+							      : ANSWER_UNKNOWN;
+}
+
+enum field_fate { FATE_UNKNOWN, FATE_REFUSED, FATE_UNCHANGED, FATE_REWRITTEN, FATE_KILLED };
+
+static enum field_fate try_field(struct doctor_facts *facts, const char *what, size_t offset,
+				   enum registration registration)
+{
+	struct field_probe probe = {&facts->process, offset, registration};
+	struct child_result result;
+
+	child_run(probe_field, &probe, PROBE_LIMIT_MS, &result);
+	if (result.end == CHILD_KILLED && result.number == SIGSEGV && strcmp(result.output, "r") == 0)
+		return FATE_KILLED;
+	if (!child_succeeded(&result)) {
+		doctor_note_failure(facts, what, &result);
+		return FATE_UNKNOWN;
+	}
+	switch (result.output[result.size > 0 ? result.size - 1 : 0]) {
+	case SAID_REFUSED:
+		return FATE_REFUSED;
+	case SAID_UNCHANGED:
+		return FATE_UNCHANGED;
+	case SAID_REWRITTEN:
+		return FATE_REWRITTEN;
+	default:
+		return FATE_UNKNOWN;
+	}
+}
+
+/*
+ * A store to an id that is rewritten, or that kills: the latter alone doesn't tell the mode, because the kernel's
+ * debugging (rseq_debug) guards the ids in legacy mode as well.
+ */
+static enum doctor_mode mode_of(const struct doctor_behaviour *behaviour)
+{
+	if (behaviour->ids_rewritten == ANSWER_YES || behaviour->ids_guarded == ANSWER_NO)
+		return MODE_LEGACY;
+	return behaviour->ids_rewritten == ANSWER_NO && behaviour->ids_guarded == ANSWER_YES ? MODE_OPTIMISED
+											      : MODE_UNKNOWN;
+}
+
+static enum answer is_guarded(enum field_fate fate)
+{
+	return fate == FATE_KILLED ? ANSWER_YES : fate == FATE_REWRITTEN ? ANSWER_NO : ANSWER_UNKNOWN;
+}
+
+/* A kernel that rewrites or guards a field keeps it; one that stays spoilt where others are rewritten isn't known. */
+static enum answer is_kept(enum field_fate fate, enum doctor_mode mode)
+{
+	if (fate == FATE_REWRITTEN || fate == FATE_KILLED)
+		return ANSWER_YES;
+	return fate == FATE_UNCHANGED && mode == MODE_LEGACY ? ANSWER_NO : ANSWER_UNKNOWN;
+}
+
+/* The mode in force, and that of a full registration: that its length is accepted proves none. */
+static void examine_modes(struct doctor_facts *facts)
+{
+	const size_t id = offsetof(struct rk_area, cpu_id_start);
+	enum field_fate present = try_field(facts, "mode", id, REGISTRATION_PRESENT);
+	enum field_fate full = try_field(facts, "optimised mode", id, REGISTRATION_FULL);
+	enum doctor_mode mode;
+
+	if (full != FATE_UNKNOWN)
+		facts->full_accepted = full == FATE_REFUSED ? ANSWER_NO : ANSWER_YES;
+	doctor_examine_kernel(facts);
+	facts->present.ids_guarded = is_guarded(present);
+	facts->full.ids_guarded = is_guarded(full);
+	facts->mode = mode_of(&facts->present);
+	mode = mode_of(&facts->full);
+	if (full == FATE_REFUSED || mode != MODE_UNKNOWN)
+		facts->optimised = mode == MODE_OPTIMISED ? ANSWER_YES : ANSWER_NO;
+}
+
+static void examine_registration(struct doctor_facts *facts)
+{
+	examine_modes(facts);
+	facts->node_id = is_kept(try_field(facts, "node_id", offsetof(struct rk_area, node_id), REGISTRATION_PRESENT),
+				 facts->mode);
+	facts->mm_cid = is_kept(try_field(facts, "mm_cid", offsetof(struct rk_area, mm_cid), REGISTRATION_PRESENT),
+				facts->mode);
+}
+
+static void examine_libc(struct doctor_facts *facts)
+{
+#ifdef __GLIBC__
+	facts->libc_name = "glibc";
+	facts->libc_version = gnu_get_libc_version();
+#else
+	(void)facts;
+#endif
+}
+
+void doctor_examine(struct doctor_facts *facts)
+{
+	struct child_result result;
+
+	*facts = (struct doctor_facts){.rseq_error = -1};
+	(void)rk_process_init();
+	(void)rk_process_query(&facts->process, sizeof(facts->process));
+	facts->owner = rk_thread_owner();
+	facts->reason = rk_thread_reason();
+	facts->possible_cpus = rk_cpus_count();
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+		facts->highest_cpu = cpu;
+	examine_libc(facts);
+	(void)uname(&facts->kernel);
+	if (doctor_probe(facts, "membarrier", probe_membarrier, NULL, &result)) {
+		facts->membarrier = doctor_said(result.output[0]);
+		facts->membarrier_cpu = doctor_said(result.output[1]);
+	}
+	if (facts->reason == RK_REASON_NONE) {
+		facts->rseq_error = 0;
+		examine_registration(facts);
+	} else if (doctor_probe(facts, "system call", probe_system_call, NULL, &result)) {
+		facts->rseq_error = atoi(result.output);
+		if (facts->rseq_error == EFAULT || facts->rseq_error == EINVAL)
+			facts->rseq_error = 0;
+	}
+	if (doctor_probe(facts, "fresh process", probe_fresh, NULL, &result))
+		(void)sscanf(result.output, "%15[a-z]", facts->fresh_owner);
+	doctor_look_around(facts);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * registrant.c - does a program bring something along that registers threads itself? See exec_registrant.h.
+ *
+ * Libraries are looked for where the dynamic linker looks first, and in the usual folders. Its cache isn't read: one
+ * that is listed only there isn't found, and what needs it is still known by its name.
+ */
+#define _GNU_SOURCE
+#include "registrant.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/binary.h"
+
+#define OBJECTS_MAX 128 /* of a program; those beyond aren't looked at */
+#define LIBRSEQ "librseq.so"
+
+struct search {
+	char *paths[OBJECTS_MAX]; /* each found once, in the order of the dynamic linker */
+	size_t count;
+	const char *object; /* whose names are being read */
+	char *folders;      /* its own list of folders, or NULL */
+	enum registrant found;
+	char *where;
+};
+
+static void note(struct search *search, enum registrant found, const char *where)
+{
+	if (found <= search->found)
+		return;
+	search->found = found;
+	snprintf(search->where, PATH_MAX, "%s", where);
+}
+
+static void add(struct search *search, const char *path)
+{
+	char real[PATH_MAX];
+
+	if (search->count == OBJECTS_MAX || realpath(path, real) == NULL)
+		return;
+	for (size_t i = 0; i < search->count; i++)
+		if (strcmp(search->paths[i], real) == 0)
+			return;
+	search->paths[search->count] = strdup(real);
+	search->count += search->paths[search->count] != NULL;
+}
+
+/* Puts the object's own folder in the place of $ORIGIN; nothing else of that kind is known here. */
+static bool expand(const char *object, const char *folder, size_t size, char path[PATH_MAX])
+{
+	static const char *const words[] = {"$ORIGIN", "${ORIGIN}"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		size_t length = strlen(words[i]);
+
+		if (size >= length && strncmp(folder, words[i], length) == 0)
+			return snprintf(path, PATH_MAX, "%.*s%.*s", (int)(strrchr(object, '/') - object), object,
+					(int)(size - length), folder + length) < PATH_MAX;
+	}
+	return size != 0 && size < PATH_MAX && snprintf(path, PATH_MAX, "%.*s", (int)size, folder) < PATH_MAX;
+}
+
+/* Is the library in one of the folders, which colons separate? */
+static bool add_from(struct search *search, const char *folders, const char *name)
+{
+	while (folders != NULL && *folders != '\0') {
+		char folder[PATH_MAX], path[PATH_MAX];
+		size_t size = strcspn(folders, ":;");
+
+		if (expand(search->object, folders, size, folder) &&
+		    snprintf(path, sizeof(path), "%s/%s", folder, name) < (int)sizeof(path) &&
+		    access(path, R_OK) == 0) {
+			add(search, path);
+			return true;
+		}
+		folders += size + (folders[size] != '\0');
+	}
+	return false;
+}
+
+/* The folder of our own C library, which is where most others are. */
+static bool add_beside_libc(struct search *search, const char *name)
+{
+	char folder[PATH_MAX];
+	Dl_info info;
+
+	if (dladdr((void *)(uintptr_t)&getenv, &info) == 0 || info.dli_fname == NULL || strchr(info.dli_fname, '/') == NULL)
+		return false;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(info.dli_fname, '/') - info.dli_fname), info.dli_fname);
+	return add_from(search, folder, name);
+}
+
+static bool add_library(int64_t tag, const char *name, void *argument)
+{
+	struct search *search = (struct search *)argument;
+
+	if (tag != DT_NEEDED)
+		return true;
+	if (strncmp(name, LIBRSEQ, strlen(LIBRSEQ)) == 0)
+		note(search, REGISTRANT_LIBRSEQ, search->object);
+	if (strchr(name, '/') != NULL)
+		add(search, name);
+	else if (!add_from(search, getenv("LD_LIBRARY_PATH"), name) && !add_from(search, search->folders, name) &&
+		 !add_beside_libc(search, name))
+		(void)add_from(search, "/usr/local/lib:/lib64:/usr/lib64:/lib:/usr/lib", name);
+	return true;
+}
+
+static bool keep_folders(int64_t tag, const char *name, void *argument)
+{
+	struct search *search = (struct search *)argument;
+
+	if (tag != DT_RPATH && tag != DT_RUNPATH)
+		return true;
+	search->folders = strdup(name);
+	return false;
+}
+
+static void look_at(struct search *search, const char *path)
+{
+	struct binary file;
+
+	if (!binary_open(path, &file))
+		return;
+	switch (binary_find(&file, "rseq_register_current_thread")) {
+	case SYMBOL_SEEN:
+		note(search, REGISTRANT_LIBRSEQ, path);
+		break;
+	case SYMBOL_HIDDEN:
+		note(search, REGISTRANT_PRIVATE, path);
+		break;
+	default:
+		switch (binary_find(&file, "__rseq_abi")) {
+		case SYMBOL_SEEN:
+			note(search, REGISTRANT_EARLY, path);
+			break;
+		case SYMBOL_HIDDEN:
+			note(search, REGISTRANT_PRIVATE, path);
+			break;
+		default:
+			break;
+		}
+	}
+	search->object = path;
+	binary_names(&file, keep_folders, search);
+	binary_names(&file, add_library, search);
+	free(search->folders);
+	search->folders = NULL;
+	binary_close(&file);
+}
+
+/* What LD_PRELOAD names is needed by the program, so to say. */
+static void add_preloaded(struct search *search)
+{
+	const char *list = getenv("LD_PRELOAD");
+
+	while (list != NULL && *list != '\0') {
+		size_t size = strcspn(list, " :");
+		char name[PATH_MAX];
+
+		if (size != 0 && snprintf(name, sizeof(name), "%.*s", (int)size, list) < (int)sizeof(name))
+			(void)add_library(DT_NEEDED, name, search);
+		list += size + (list[size] != '\0');
+	}
+}
+
+enum registrant exec_find_registrant(const char *program, char where[PATH_MAX])
+{
+	struct search search = {.where = where};
+
+	where[0] = '\0';
+	add(&search, program);
+	search.object = search.count != 0 ? search.paths[0] : "/";
+	add_preloaded(&search);
+	for (size_t i = 0; i < search.count; i++)
+		look_at(&search, search.paths[i]);
+	for (size_t i = 0; i < search.count; i++)
+		free(search.paths[i]);
+	return search.found;
+}

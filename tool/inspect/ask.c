@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ask.c - stops a thread of another process by ptrace, reads what only a stopped thread tells, lets it go.
+ *
+ * The invariants: the thread is let go whatever happens to us, and it notices as little as its architecture allows.
+ *
+ * - PTRACE_SEIZE and PTRACE_INTERRUPT, never a signal, so nothing is queued, and the kernel lets the thread go on when
+ *   its tracer ends. The tracer is a child of ours that lives for some microseconds per thread; killing us doesn't
+ *   kill it. A thread that doesn't stop in time can't be detached from, so the child ends, and another goes on.
+ * - A stop aborts a critical section, as any preemption may.
+ * - A stop interrupts a system call that waits. The kernel restarts most of them by itself, timeouts included. A few
+ *   end with EINTR: inspect_registers.c says what becomes of those.
+ */
+#define _GNU_SOURCE
+#include "inspect.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Of include/uapi/linux/ptrace.h of kernel 5.13. */
+#define PTRACE_REQUEST_RSEQ_CONFIGURATION 0x420f
+struct rseq_configuration {
+	uint64_t address;
+	uint32_t size, signature, flags, padding;
+};
+
+/* Shared with the child that asks. */
+struct question {
+	pid_t pid, tid;
+	enum inspect_outcome outcome;
+	struct inspect_answer answer;
+};
+
+bool inspect_read(pid_t pid, uint64_t address, void *to, size_t size)
+{
+	struct iovec local = {to, size}, remote = {(void *)(uintptr_t)address, size};
+
+	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)size;
+}
+
+#define STOP_LIMIT 1.0     /* s to wait for a thread to stop; it takes microseconds, if it does at all */
+#define WAKE_US 10000      /* how often to look whether they have passed */
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* ptrace() takes pointers for addresses, data and numbers alike. */
+static long request(int what, pid_t tid, uintptr_t address, uintptr_t data)
+{
+	return ptrace((enum __ptrace_request)what, tid, (void *)address, (void *)data);
+}
+
+static void wake(int signal)
+{
+	(void)signal;
+}
+
+/* So that waitpid() returns from time to time: a wait that sleeps is the one that is woken the soonest. */
+static void wake_often(void)
+{
+	const struct itimerval interval = {{0, WAKE_US}, {0, WAKE_US}};
+	const struct sigaction action = {.sa_handler = wake};
+	sigset_t mask;
+
+	sigfillset(&mask);
+	sigdelset(&mask, SIGALRM);
+	(void)sigaction(SIGALRM, &action, NULL);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
+	(void)setitimer(ITIMER_REAL, &interval, NULL);
+}
+
+static enum inspect_outcome wait_for_stop(pid_t tid, int *status)
+{
+	double end = now() + STOP_LIMIT;
+
+	while (waitpid(tid, status, __WALL) != tid) {
+		if (errno != EINTR)
+			return ASK_GONE;
+		if (now() > end)
+			return ASK_NOT_STOPPED;
+	}
+	return WIFSTOPPED(*status) ? ASK_ANSWERED : ASK_GONE;
+}
+
+/* The thread is stopped. */
+static enum inspect_outcome read_stopped(struct question *question)
+{
+	struct inspect_answer *answer = &question->answer;
+	struct rseq_configuration configuration;
+
+	if (!inspect_read_registers(question->tid, answer))
+		return ASK_GONE;
+	if (request(PTRACE_REQUEST_RSEQ_CONFIGURATION, question->tid, sizeof(configuration),
+		    (uintptr_t)&configuration) < 0)
+		return errno == ESRCH ? ASK_GONE : ASK_NO_REQUEST;
+	if (configuration.address == 0)
+		return ASK_ANSWERED;
+	answer->address = configuration.address;
+	answer->size = configuration.size;
+	answer->signature = configuration.signature;
+	answer->has_area = inspect_read(question->pid, answer->address, answer->area, sizeof(answer->area));
+	memcpy(&answer->rseq_cs, answer->area + offsetof(struct rk_area, rseq_cs), sizeof(answer->rseq_cs));
+	memcpy(&answer->flags, answer->area + offsetof(struct rk_area, flags), sizeof(answer->flags));
+	if (answer->has_area && answer->rseq_cs != 0)
+		answer->has_descriptor = inspect_read(question->pid, answer->rseq_cs, &answer->descriptor,
+						      sizeof(answer->descriptor));
+	return ASK_ANSWERED;
+}
+
+static enum inspect_outcome ask(struct question *question)
+{
+	enum inspect_outcome outcome;
+	double start;
+	int status, signal;
+
+	if (!inspect_has_port)
+		return ASK_NO_PORT;
+	if (request(PTRACE_SEIZE, question->tid, 0, 0) != 0)
+		return errno == ESRCH ? ASK_GONE : ASK_REFUSED;
+	start = now();
+	if (request(PTRACE_INTERRUPT, question->tid, 0, 0) != 0)
+		return ASK_GONE;
+	outcome = wait_for_stop(question->tid, &status);
+	if (outcome != ASK_ANSWERED)
+		return outcome;
+	/* A signal that came first is passed on. */
+	signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
+	outcome = read_stopped(question);
+	(void)request(PTRACE_DETACH, question->tid, 0, (uintptr_t)signal);
+	question->answer.stopped = now() - start;
+	return outcome;
+}
+
+/* In the child, which no terminal and no process group may end while a thread is stopped. */
+static void ask_all(struct question *questions, size_t count, pid_t parent)
+{
+	const struct sched_param first = {.sched_priority = 1};
+
+	wake_often();
+	(void)setsid();
+	/* If we may: a thread that has stopped shouldn't wait while others use our CPU. */
+	(void)sched_setscheduler(0, SCHED_FIFO, &first);
+	/* Nobody waits for the answers any more once the parent is gone. */
+	for (size_t i = 0; i < count && getppid() == parent; i++) {
+		questions[i].outcome = ask(&questions[i]);
+		if (questions[i].outcome == ASK_NOT_STOPPED)
+			break;
+	}
+}
+
+/* How many have been asked; those are the first ones. */
+static size_t ask_in_child(struct question *questions, size_t count)
+{
+	size_t asked = 0;
+	pid_t parent = getpid(), child = fork();
+
+	if (child == 0) {
+		ask_all(questions, count, parent);
+		_exit(0);
+	}
+	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	while (asked < count && questions[asked].outcome != ASK_NOT_YET)
+		asked++;
+	return asked;
+}
+
+void inspect_ask(pid_t pid, struct inspect_thread *threads, size_t count)
+{
+	size_t size = (count + 1) * sizeof(struct question), asked = 0, n = 0;
+	struct question *questions = (struct question *)mmap(NULL, size, PROT_READ | PROT_WRITE,
+							     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	for (size_t i = 0; questions != MAP_FAILED && i < count; i++)
+		if (threads[i].outcome == ASK_NOT_YET)
+			questions[n++] = (struct question){.pid = pid, .tid = threads[i].tid};
+	while (asked < n) {
+		size_t more = ask_in_child(questions + asked, n - asked);
+
+		if (more == 0)
+			break;
+		asked += more;
+	}
+	n = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (threads[i].outcome != ASK_NOT_YET)
+			continue;
+		threads[i].outcome = n < asked ? questions[n].outcome : ASK_NO_CHILD;
+		if (n < asked)
+			threads[i].answer = questions[n].answer;
+		n++;
+	}
+	if (questions != MAP_FAILED)
+		munmap(questions, size);
+}

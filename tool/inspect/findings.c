@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* findings.c - what a look means: owners, which fields are valid, findings, and the exit status. */
+#include "inspect.h"
+
+#include "tool.h"
+
+bool inspect_is_among(const struct inspect_offsets *offsets, int64_t offset)
+{
+	for (size_t i = 0; i < offsets->count; i++)
+		if (offsets->list[i] == offset)
+			return true;
+	return false;
+}
+
+static int64_t offset_of(const struct inspect_answer *answer)
+{
+	return (int64_t)(answer->address - answer->thread_pointer);
+}
+
+static enum inspect_owner owner_of(const struct inspect_places *places, const struct inspect_answer *answer)
+{
+	int64_t offset = offset_of(answer);
+
+	if (answer->address == 0)
+		return OWNER_NONE;
+	/* The word of this library's copies counts most: they may work in an area that has other names too. */
+	if (places->agreed != 0 && offset == places->agreed_offset)
+		return places->agreed == RK_RENDEZVOUS_EARLY ? OWNER_EARLY : OWNER_SELF;
+	if (inspect_is_among(&places->libc, offset))
+		return places->libc_size != 0 ? OWNER_LIBC : OWNER_SELF;
+	/* A copy of this library that shares somebody's area names it as well. */
+	if (inspect_is_among(&places->early, offset))
+		return OWNER_EARLY;
+	if (inspect_is_among(&places->librseq, offset))
+		return OWNER_LIBRSEQ;
+	if (inspect_is_among(&places->self, offset))
+		return OWNER_SELF;
+	return places->complete || inspect_is_among(&places->hidden, offset) ? OWNER_FOREIGN : OWNER_UNKNOWN;
+}
+
+void inspect_conclude(struct inspect_look *look)
+{
+	for (size_t i = 0; i < look->count; i++) {
+		struct inspect_thread *thread = &look->threads[i];
+
+		thread->owner = thread->outcome != ASK_ANSWERED ? OWNER_UNKNOWN
+								: owner_of(&look->places, &thread->answer);
+	}
+}
+
+uint32_t inspect_valid_bytes(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	uint32_t size = thread->answer.size;
+	uint32_t covered = size == RK_AREA_LENGTH_ORIGINAL ? RK_FIELD_END_MM_CID : size;
+
+	if (!thread->answer.has_area)
+		return 0;
+	return look->feature_size < covered ? look->feature_size : covered;
+}
+
+bool inspect_is_active(const struct inspect_answer *answer)
+{
+	return answer->has_descriptor &&
+	       answer->ip - answer->descriptor.start_ip < answer->descriptor.post_commit_offset;
+}
+
+static bool is_registered(const struct inspect_thread *thread)
+{
+	return thread->outcome == ASK_ANSWERED && thread->answer.address != 0;
+}
+
+static bool is_foreign(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	(void)look;
+	return thread->owner == OWNER_FOREIGN;
+}
+
+static bool is_hidden(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	return thread->owner == OWNER_FOREIGN && inspect_is_among(&look->places.hidden, offset_of(&thread->answer));
+}
+
+static bool is_foreign_with_symbol(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	return thread->owner == OWNER_FOREIGN && look->places.early_elsewhere && !is_hidden(look, thread);
+}
+
+static bool has_other_signature(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	(void)look;
+	return is_registered(thread) && thread->answer.signature != RK_SIGNATURE;
+}
+
+/* Not registered, while others are: by the C library, which registers each thread, or by who waits for its first use. */
+static bool is_left_out_by(const struct inspect_look *look, const struct inspect_thread *thread, bool libc)
+{
+	bool by_libc = false, by_any = false;
+
+	if (thread->outcome != ASK_ANSWERED || is_registered(thread))
+		return false;
+	for (size_t i = 0; i < look->count; i++) {
+		by_any |= is_registered(&look->threads[i]);
+		by_libc |= look->threads[i].owner == OWNER_LIBC;
+	}
+	return by_any && by_libc == libc;
+}
+
+static bool is_left_out(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	return is_left_out_by(look, thread, true);
+}
+
+static bool is_waited_for(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	return is_left_out_by(look, thread, false);
+}
+
+static bool has_unknown_owner(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	(void)look;
+	return is_registered(thread) && thread->owner == OWNER_UNKNOWN;
+}
+
+static bool was_not_stopped(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	(void)look;
+	return thread->outcome != ASK_ANSWERED;
+}
+
+const struct inspect_finding inspect_findings[] = {
+	{"foreign-owner", "warning",
+	 "registered on a private area by a component that follows no protocol, so nothing else can use rseq there",
+	 EXIT_FINDINGS, is_foreign},
+	{"early-symbol-hidden", "info",
+	 "its area is called __rseq_abi, but no other module sees that symbol, so none can share the area",
+	 EXIT_CLEAN, is_hidden},
+	{"early-symbol-in-library", "info",
+	 "a library of the process defines __rseq_abi, so this may be the area; from outside that can't be told",
+	 EXIT_CLEAN, is_foreign_with_symbol},
+	{"other-signature", "warning",
+	 "registered with another signature than the usual one: an abort of any other component's section kills the process",
+	 EXIT_FINDINGS, has_other_signature},
+	{"thread-without-rseq", "warning", "not registered, while the C library registered other threads of the process",
+	 EXIT_FINDINGS, is_left_out},
+	{"thread-not-yet", "info", "not registered, as other threads are: their owner waits for a thread's first use of it",
+	 EXIT_CLEAN, is_waited_for},
+	{"owner-unknown", "info",
+	 "the owner can't be told: a program or library of the process has no symbols, or can't be read", EXIT_UNSURE,
+	 has_unknown_owner},
+	{"not-stopped", "info", "did not stop in time, as in an uninterruptible wait, so nothing is known of it",
+	 EXIT_UNSURE, was_not_stopped},
+};
+
+const size_t inspect_findings_count = sizeof(inspect_findings) / sizeof(inspect_findings[0]);
+
+size_t inspect_finding_threads(const struct inspect_look *look, const struct inspect_finding *finding, pid_t *first)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < look->count; i++)
+		if (finding->applies(look, &look->threads[i]) && count++ == 0)
+			*first = look->threads[i].tid;
+	return count;
+}
+
+int inspect_worse(int status, int other)
+{
+	if (status == EXIT_FINDINGS || other == EXIT_CLEAN)
+		return status;
+	return other;
+}
+
+int inspect_exit_status(const struct inspect_look *look)
+{
+	int status = EXIT_CLEAN;
+	pid_t first;
+
+	for (size_t i = 0; i < inspect_findings_count; i++)
+		if (inspect_finding_threads(look, &inspect_findings[i], &first) != 0)
+			status = inspect_worse(status, inspect_findings[i].exit_status);
+	return status;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* inspect.c - `rseqkit inspect`: the options, and one look after the other. */
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "inspect.h"
+#include "common/options.h"
+#include "common/output.h"
+#include "tool.h"
+
+#define SECONDS_MAX 86400.0
+
+static const char help[] =
+	"Usage: rseqkit inspect [OPTION...] PID\n"
+	"\n"
+	"Tells of every thread of a running process whether it is registered for rseq, by whom,\n"
+	"where, and which critical section it is in. Takes the permission to trace the process;\n"
+	"each thread is stopped for some microseconds, and not disturbed otherwise.\n"
+	"\n"
+	"  -w, --watch[=SECONDS]  look again and again, every second or as often as given\n"
+	"  -n, --count=N          with --watch: end after N looks\n"
+	"  -j, --json             JSON instead of text; with --watch one line for each look\n"
+	"  -h, --help             this text\n"
+	"\n"
+	"Exit status: 0 nothing to act on, 1 findings to act on, 2 wrong usage, no such process or\n"
+	"no permission, 3 not everything could be told.\n";
+
+struct settings {
+	bool watch, json;
+	double seconds;
+	uint64_t count;
+};
+
+/* A process that is ending has no memory any more, long before it is gone; then no owner can be told. */
+static bool has_no_memory(pid_t pid)
+{
+	char path[64];
+	FILE *maps;
+	bool empty;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	maps = fopen(path, "re");
+	if (maps == NULL)
+		return false; /* not ours to read */
+	empty = fgetc(maps) == EOF;
+	fclose(maps);
+	return empty;
+}
+
+/* The initial thread may end long before the others. */
+static bool has_ended(pid_t pid)
+{
+	struct inspect_status status;
+
+	return !inspect_status(pid, pid, &status) || (inspect_has_ended(&status) && status.threads <= 1) ||
+	       (!inspect_has_ended(&status) && has_no_memory(pid));
+}
+
+static int look_once(struct inspect_look *look, const struct settings *settings)
+{
+	struct inspect_symbols *symbols;
+	int status = inspect_look(look);
+
+	if (status != EXIT_CLEAN)
+		return status;
+	symbols = inspect_symbols_open(look->pid);
+	inspect_symbols_places(symbols, &look->places);
+	if (has_ended(look->pid)) {
+		inspect_symbols_close(symbols);
+		look->count = 0;
+		if (!settings->watch)
+			complain("process %d has ended meanwhile", (int)look->pid);
+		return EXIT_USAGE;
+	}
+	inspect_conclude(look);
+	if (settings->watch && !settings->json && isatty(STDOUT_FILENO))
+		fputs("\033[H\033[2J", stdout);
+	if (settings->json)
+		inspect_print_json(look, symbols, settings->watch);
+	else
+		inspect_print_text(look, symbols);
+	inspect_symbols_close(symbols);
+	return inspect_exit_status(look);
+}
+
+/* The end of the process ends a watch, too. */
+static int run(pid_t pid, const struct settings *settings)
+{
+	struct inspect_look look = {.pid = pid};
+	const struct timespec pause = {(time_t)settings->seconds,
+				       (long)((settings->seconds - (double)(time_t)settings->seconds) * 1e9)};
+	int status = look_once(&look, settings);
+
+	for (uint64_t i = 1; settings->watch && i != settings->count && look.count != 0; i++) {
+		int next;
+
+		/* An error of output is reported by main(). */
+		if (fflush(stdout) != 0)
+			break;
+		nanosleep(&pause, NULL);
+		if (has_ended(look.pid))
+			break;
+		next = look_once(&look, settings);
+		if (look.count == 0 && has_ended(look.pid))
+			break;
+		status = look.count != 0 ? inspect_worse(status, next) : next;
+	}
+	free(look.threads);
+	return status;
+}
+
+static bool read_option(int option, struct settings *settings)
+{
+	switch (option) {
+	case 'j':
+		settings->json = true;
+		return true;
+	case 'n':
+		return option_number("--count", optarg, 1, UINT64_MAX, &settings->count);
+	case 'w':
+		settings->watch = true;
+		return optarg == NULL || option_fraction("--watch", optarg, 0.01, SECONDS_MAX, &settings->seconds);
+	default:
+		return false;
+	}
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"watch", optional_argument, NULL, 'w'},
+		{"count", required_argument, NULL, 'n'},
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	struct settings settings = {.seconds = 1};
+	uint64_t pid;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "w::n:jh", options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(help, stdout);
+			return EXIT_CLEAN;
+		}
+		if (!read_option(option, &settings))
+			return option_misuse("inspect");
+	}
+	if (optind + 1 != argc) {
+		complain("inspect takes the id of one process");
+		return option_misuse("inspect");
+	}
+	if (settings.count != 0 && !settings.watch) {
+		complain("--count: only with --watch");
+		return option_misuse("inspect");
+	}
+	if (!option_number("PID", argv[optind], 1, INT_MAX, &pid))
+		return option_misuse("inspect");
+	return run((pid_t)pid, &settings);
+}

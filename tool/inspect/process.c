@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.c - what /proc says of a process and its threads, and one look at all of them.
+ *
+ * Threads come and go meanwhile: one that is gone is left out, and the list is read until nothing new is in it.
+ */
+#define _GNU_SOURCE
+#include "inspect.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/output.h"
+#include "tool.h"
+
+#define ROUNDS_MAX 8           /* of reading the list of threads */
+#define CHANCES 20            /* for a thread to be registered */
+#define CHANCE_NS 10000000    /* each; it takes microseconds, but on a busy machine they may be long in coming */
+#define FLAGS_KERNEL 0x204010  /* PF_KTHREAD, PF_USER_WORKER, PF_IO_WORKER of the kernel's include/linux/sched.h */
+
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27 /* of include/uapi/linux/auxvec.h */
+#endif
+
+/* Reads a file of /proc as text; empty where it can't be. */
+static bool read_proc(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[length > 0 ? length : 0] = '\0';
+	return length > 0;
+}
+
+/* The number behind "\nKEY:"; 0 where there is no such line. */
+static uint64_t number_of(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	return at != NULL ? strtoull(at + strlen(key), NULL, 10) : 0;
+}
+
+/* The flags of the kernel's task: the seventh field behind the name, which may itself contain anything. */
+static unsigned long task_flags(const char *stat)
+{
+	const char *at = strrchr(stat, ')');
+	unsigned long flags = 0;
+
+	if (at != NULL)
+		(void)sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %lu", &flags);
+	return flags;
+}
+
+bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status)
+{
+	char path[64], text[8192], stat[1024];
+	const char *state;
+
+	memset(status, 0, sizeof(*status));
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)pid, (int)tid);
+	if (!read_proc(path, text, sizeof(text)))
+		return false;
+	if (strncmp(text, "Name:\t", 6) == 0)
+		copy_printable(status->name, sizeof(status->name), text + 6);
+	state = strstr(text, "\nState:\t");
+	status->state = '?';
+	if (state != NULL)
+		status->state = state[strlen("\nState:\t")];
+	status->process = (pid_t)number_of(text, "\nTgid:");
+	status->tracer = (pid_t)number_of(text, "\nTracerPid:");
+	status->threads = number_of(text, "\nThreads:");
+	status->switches = number_of(text, "\nvoluntary_ctxt_switches:") + number_of(text, "\nnonvoluntary_ctxt_switches:");
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid, (int)tid);
+	status->kernel = read_proc(path, stat, sizeof(stat)) && (task_flags(stat) & FLAGS_KERNEL) != 0;
+	return true;
+}
+
+bool inspect_has_ended(const struct inspect_status *status)
+{
+	return status->state == 'Z' || status->state == 'X';
+}
+
+/* Says why ptrace is refused, as far as that can be told. */
+static int refused(pid_t pid, pid_t tid)
+{
+	char scope[8];
+	struct inspect_status status;
+
+	if (inspect_status(pid, tid, &status) && status.tracer != 0) {
+		complain("process %d is being traced by process %d already, and there can be one tracer only; "
+			 "end that one first", (int)pid, (int)status.tracer);
+	} else if (read_proc("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof(scope)) && scope[0] != '0') {
+		complain("not permitted to trace process %d: kernel.yama.ptrace_scope is %c, which takes CAP_SYS_PTRACE%s; "
+			 "run as root, or set it to 0", (int)pid, scope[0],
+			 scope[0] == '3' ? ", and denies even that until the next boot" : "");
+	} else {
+		complain("not permitted to trace process %d: it belongs to another user, or runs with privileges or not "
+			 "dumpable; that takes CAP_SYS_PTRACE: run as root", (int)pid);
+	}
+	return EXIT_USAGE;
+}
+
+/* Is there a process that can be looked at? Accepts the id of any of its threads, and puts the process's instead. */
+static int check_process(struct inspect_look *look)
+{
+	struct inspect_status status;
+	unsigned char ident[EI_NIDENT];
+	char path[64];
+	int fd;
+
+	if (!inspect_status(look->pid, look->pid, &status)) {
+		complain("there is no process %d", (int)look->pid);
+		return EXIT_USAGE;
+	}
+	if (status.process != 0)
+		look->pid = status.process;
+	(void)inspect_status(look->pid, look->pid, &status);
+	memcpy(look->name, status.name, sizeof(look->name));
+	if (look->pid == getpid()) {
+		complain("process %d is this one: nothing in it is worth a look while it looks", (int)look->pid);
+		return EXIT_USAGE;
+	}
+	if (status.kernel) {
+		complain("process %d (%s) is a thread of the kernel: it has no user space", (int)look->pid, look->name);
+		return EXIT_USAGE;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)look->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		bool is_32_bit = read(fd, ident, sizeof(ident)) == sizeof(ident) && ident[EI_CLASS] == ELFCLASS32;
+
+		close(fd);
+		if (is_32_bit && sizeof(void *) == 8) {
+			complain("process %d (%s) runs a 32-bit program: cannot tell", (int)look->pid, look->name);
+			return EXIT_UNSURE;
+		}
+	}
+	return EXIT_CLEAN;
+}
+
+/* The kernel's feature size, as it told the process; the original one where it announces nothing. */
+static void read_feature_size(struct inspect_look *look)
+{
+	uint64_t pair[2];
+	char path[64];
+	int fd;
+
+	look->announced = false;
+	look->feature_size = RK_FEATURE_SIZE_ORIGINAL;
+	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)look->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && read(fd, pair, sizeof(pair)) == sizeof(pair)) {
+		if (pair[0] == AT_RSEQ_FEATURE_SIZE) {
+			look->announced = true;
+			look->feature_size = (uint32_t)pair[1];
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static struct inspect_thread *find_thread(const struct inspect_look *look, pid_t tid)
+{
+	for (size_t i = 0; i < look->count; i++)
+		if (look->threads[i].tid == tid)
+			return &look->threads[i];
+	return NULL;
+}
+
+/* Room for one more. */
+static struct inspect_thread *add_thread(struct inspect_look *look)
+{
+	if ((look->count & (look->count - 1)) == 0) {
+		size_t room = look->count == 0 ? 1 : look->count * 2;
+		struct inspect_thread *threads =
+			(struct inspect_thread *)realloc(look->threads, room * sizeof(*threads));
+
+		if (threads == NULL) {
+			complain("out of memory");
+			exit(EXIT_USAGE);
+		}
+		look->threads = threads;
+	}
+	memset(&look->threads[look->count], 0, sizeof(look->threads[0]));
+	return &look->threads[look->count++];
+}
+
+/*
+ * A thread that slept at the look before, and has switched since only for that look's stop, twice, has not run: what it
+ * told still holds. It isn't stopped again: waits whose timeout starts anew at every stop would never end.
+ */
+static bool has_not_run(const struct inspect_thread *before, const struct inspect_status *status)
+{
+	return before != NULL && before->outcome == ASK_ANSWERED && before->status.state == 'S' &&
+	       status->state == 'S' && status->switches <= before->status.switches + 2;
+}
+
+static int failure(pid_t pid, pid_t tid, enum inspect_outcome outcome)
+{
+	switch (outcome) {
+	case ASK_REFUSED:
+		return refused(pid, tid);
+	case ASK_NO_REQUEST:
+		complain("cannot tell: this kernel doesn't say how a thread is registered (ptrace has no "
+			 "PTRACE_GET_RSEQ_CONFIGURATION, which came with Linux 5.13)");
+		return EXIT_UNSURE;
+	case ASK_NO_PORT:
+		complain("cannot tell: not done for this architecture yet");
+		return EXIT_UNSURE;
+	default:
+		complain("cannot start a process to trace with");
+		return EXIT_USAGE;
+	}
+}
+
+/* Adds each thread that isn't in the look yet; the number of those. */
+static size_t add_new_threads(struct inspect_look *look, const struct inspect_look *before)
+{
+	size_t old = look->count;
+	char path[64];
+	DIR *tasks;
+	struct dirent *entry;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)look->pid);
+	tasks = opendir(path);
+	while (tasks != NULL && (entry = readdir(tasks)) != NULL) {
+		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+		const struct inspect_thread *known = find_thread(before, tid);
+		struct inspect_thread found = {.tid = tid, .outcome = ASK_NOT_YET};
+
+		if (tid <= 0 || find_thread(look, tid) != NULL || !inspect_status(look->pid, tid, &found.status) ||
+		    found.status.kernel || inspect_has_ended(&found.status))
+			continue;
+		if (has_not_run(known, &found.status)) {
+			found = *known;
+			found.kept = true;
+		}
+		*add_thread(look) = found;
+	}
+	if (tasks != NULL)
+		closedir(tasks);
+	return look->count - old;
+}
+
+/* Takes those out that have ended. Of the others each must have been asked, or else the look has failed. */
+static int check_outcomes(struct inspect_look *look)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < look->count; i++) {
+		struct inspect_thread *thread = &look->threads[i];
+		enum inspect_outcome outcome = thread->outcome;
+		struct inspect_status status;
+
+		if (outcome == ASK_GONE)
+			continue;
+		if (outcome == ASK_ANSWERED || outcome == ASK_NOT_STOPPED) {
+			look->threads[kept++] = *thread;
+			continue;
+		}
+		/* The kernel refuses to trace a thread that is about to end as well. */
+		if (inspect_status(look->pid, thread->tid, &status) && !inspect_has_ended(&status))
+			return failure(look->pid, thread->tid, outcome);
+	}
+	look->count = kept;
+	return EXIT_CLEAN;
+}
+
+/* The threads that were there at some moment of the look: more may have come while the last ones were asked. */
+static int ask_threads(struct inspect_look *look, const struct inspect_look *before)
+{
+	int status = EXIT_CLEAN;
+
+	for (int round = 0; round < ROUNDS_MAX && status == EXIT_CLEAN && add_new_threads(look, before) != 0; round++) {
+		inspect_ask(look->pid, look->threads, look->count);
+		status = check_outcomes(look);
+	}
+	return status;
+}
+
+/* Marks the threads to be asked again; the number of those. */
+static size_t doubt_unregistered(struct inspect_look *look, bool running_only)
+{
+	bool some = false;
+	size_t count = 0;
+
+	for (size_t i = 0; i < look->count; i++)
+		some |= look->threads[i].answer.address != 0;
+	for (size_t i = 0; some && i < look->count; i++) {
+		struct inspect_thread *thread = &look->threads[i];
+
+		if (thread->outcome != ASK_ANSWERED || thread->answer.address != 0 || thread->kept ||
+		    (running_only && thread->status.state != 'R'))
+			continue;
+		thread->outcome = ASK_NOT_YET;
+		count++;
+	}
+	return count;
+}
+
+/*
+ * A thread without a registration may just be at its very beginning, before the libc gets to it. Where others are
+ * registered, it is asked once more, and more often while it waits for a CPU.
+ */
+static int ask_again(struct inspect_look *look)
+{
+	const struct timespec pause = {0, CHANCE_NS};
+	int status = EXIT_CLEAN;
+
+	for (int chance = 0; chance < CHANCES && status == EXIT_CLEAN && doubt_unregistered(look, chance > 0) != 0;
+	     chance++) {
+		nanosleep(&pause, NULL);
+		for (size_t i = 0; i < look->count; i++)
+			if (look->threads[i].outcome == ASK_NOT_YET)
+				(void)inspect_status(look->pid, look->threads[i].tid, &look->threads[i].status);
+		inspect_ask(look->pid, look->threads, look->count);
+		status = check_outcomes(look);
+	}
+	return status;
+}
+
+static int compare_threads(const void *left, const void *right)
+{
+	pid_t a = ((const struct inspect_thread *)left)->tid, b = ((const struct inspect_thread *)right)->tid;
+
+	return (a > b) - (a < b);
+}
+
+int inspect_look(struct inspect_look *look)
+{
+	struct inspect_look before = *look;
+	int status = check_process(look);
+
+	look->threads = NULL;
+	look->count = 0;
+	if (status == EXIT_CLEAN)
+		status = ask_threads(look, &before);
+	if (status == EXIT_CLEAN)
+		status = ask_again(look);
+	free(before.threads);
+	if (status == EXIT_CLEAN && look->count == 0) {
+		complain("process %d (%s) has ended", (int)look->pid, look->name);
+		status = EXIT_USAGE;
+	}
+	if (status != EXIT_CLEAN) {
+		look->count = 0;
+		return status;
+	}
+	read_feature_size(look);
+	qsort(look->threads, look->count, sizeof(look->threads[0]), compare_threads);
+	return EXIT_CLEAN;
+}

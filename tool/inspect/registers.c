@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * registers.c - what differs between architectures in asking a stopped thread: its registers, and whether a
+ * system call that the stop ended can be begun again.
+ *
+ * The kernel restarts most calls by itself. Those that end with EINTR, see signal(7), can be restarted from here if the
+ * kernel keeps what they were called with until the thread goes on: the thread's result is replaced by the one with
+ * which the kernel restarts a call unless a signal handler runs. Their relative timeout then starts anew.
+ */
+#define _GNU_SOURCE
+#include "inspect.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stddef.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+
+#if defined(__x86_64__)
+
+const bool inspect_has_port = true;
+
+#define ERESTARTNOHAND 514 /* of the kernel's include/linux/errno.h: restart unless a handler runs */
+
+/*
+ * Calls that end with EINTR, rather than being restarted, when their thread is stopped: see signal(7). Those on sockets
+ * do so with a timeout set, having moved no data. Restarting is right for each of them.
+ */
+static bool ends_with_eintr(unsigned long long number)
+{
+	static const unsigned long long numbers[] = {
+		SYS_epoll_wait, SYS_epoll_pwait, SYS_semop, SYS_semtimedop, SYS_rt_sigtimedwait, SYS_io_getevents,
+		SYS_read, SYS_readv, SYS_write, SYS_writev, SYS_accept, SYS_accept4, SYS_connect, SYS_recvfrom,
+		SYS_recvmsg, SYS_recvmmsg, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, 426 /* io_uring_enter */,
+		441 /* epoll_pwait2 */,
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (number == numbers[i])
+			return true;
+	return false;
+}
+
+/* orig_rax is negative where the thread isn't in a system call. */
+static void hide_interruption(pid_t tid, const struct user_regs_struct *registers)
+{
+	if ((long long)registers->rax == -EINTR && (long long)registers->orig_rax >= 0 &&
+	    ends_with_eintr(registers->orig_rax))
+		(void)ptrace(PTRACE_POKEUSER, tid, offsetof(struct user_regs_struct, rax), -(long)ERESTARTNOHAND);
+}
+
+bool inspect_read_registers(pid_t tid, struct inspect_answer *answer)
+{
+	struct user_regs_struct registers;
+
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &registers) != 0)
+		return false;
+	hide_interruption(tid, &registers);
+	answer->thread_pointer = registers.fs_base;
+	answer->ip = registers.rip;
+	return true;
+}
+
+#elif defined(__aarch64__)
+
+const bool inspect_has_port = true;
+
+/* A set of registers, by the type of its note in core files; all of it, or false. */
+static bool read_set(pid_t tid, int type, void *to, size_t size)
+{
+	struct iovec vector = {to, size};
+
+	return ptrace(PTRACE_GETREGSET, tid, (uintptr_t)type, &vector) == 0 && vector.iov_len == size;
+}
+
+/*
+ * Nothing is restarted from here: the first argument and the result share a register, and what it held before the call
+ * no tracer can read; and what is to be restarted the kernel has settled by the time of the stop. So a call that isn't
+ * ends with EINTR, as it does when the process is stopped and continued. Source: the kernel's
+ * arch/arm64/kernel/signal.c, do_signal().
+ */
+bool inspect_read_registers(pid_t tid, struct inspect_answer *answer)
+{
+	struct user_regs_struct registers;
+
+	if (!read_set(tid, NT_PRSTATUS, &registers, sizeof(registers)) ||
+	    !read_set(tid, NT_ARM_TLS, &answer->thread_pointer, sizeof(answer->thread_pointer)))
+		return false;
+	answer->ip = registers.pc;
+	return true;
+}
+
+#else
+
+const bool inspect_has_port = false;
+
+bool inspect_read_registers(pid_t tid, struct inspect_answer *answer)
+{
+	(void)tid;
+	(void)answer;
+	return false;
+}
+
+#endif

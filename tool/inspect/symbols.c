@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * symbols.c - the symbols of a running process, from the files that it has mapped: where known owners have
+ * their areas, and what an address is called.
+ *
+ * The files are those of the process, not of the same name here: it may run in a container, and its files may have been
+ * replaced or deleted since.
+ */
+#define _GNU_SOURCE
+#include "inspect.h"
+
+#include <elfutils/libdwfl.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tls.h"
+#include "common/output.h"
+
+#define EXECUTABLE_MAX 4096
+#define ABI_NAME "__rseq_abi" /* of the public TLS protocol */
+
+struct inspect_symbols {
+	Dwfl *dwfl;
+	pid_t pid;
+	char executable[EXECUTABLE_MAX]; /* as in /proc/PID/maps */
+	struct inspect_places *places;
+};
+
+static void read_executable(pid_t pid, char name[EXECUTABLE_MAX])
+{
+	char path[64];
+	ssize_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	size = readlink(path, name, EXECUTABLE_MAX - 1);
+	name[size > 0 ? size : 0] = '\0';
+}
+
+/* The executable can be had after it was deleted, too, without a privilege. */
+static int open_executable(pid_t pid, const char *name)
+{
+	char executable[EXECUTABLE_MAX], path[64];
+
+	read_executable(pid, executable);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return strcmp(name, executable) == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+}
+
+/* The file that is mapped at `base`, or, where that isn't permitted, what the process finds under its name. */
+static int open_mapped(pid_t pid, const char *name, Dwarf_Addr base)
+{
+	char line[4400], path[4400];
+	FILE *maps;
+	int fd = -1;
+	struct stat status;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	maps = fopen(path, "re");
+	while (maps != NULL && fd < 0 && fgets(line, sizeof(line), maps) != NULL) {
+		uint64_t start, end;
+
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) != 2 || start != base)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, start, end);
+		/* A device may not like being opened. */
+		if (stat(path, &status) == 0 && S_ISREG(status.st_mode))
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (maps != NULL)
+		fclose(maps);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, name);
+	if (name[0] == '/' && stat(path, &status) == 0 && S_ISREG(status.st_mode))
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 ? fd : open_executable(pid, name);
+}
+
+static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, char **file_name, Elf **elf)
+{
+	int fd = open_mapped((pid_t)(intptr_t)*data, name, base);
+
+	if (fd >= 0) {
+		*file_name = strdup(name);
+		return fd;
+	}
+	return dwfl_linux_proc_find_elf(module, data, name, base, file_name, elf);
+}
+
+static int remember_process(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr start, void *argument)
+{
+	(void)module;
+	(void)name;
+	(void)start;
+	*data = argument;
+	return DWARF_CB_OK;
+}
+
+struct inspect_symbols *inspect_symbols_open(pid_t pid)
+{
+	static char *no_path = NULL;
+	static const Dwfl_Callbacks callbacks = {
+		.find_elf = find_elf,
+		.find_debuginfo = dwfl_standard_find_debuginfo,
+		.debuginfo_path = &no_path,
+	};
+	struct inspect_symbols *symbols = (struct inspect_symbols *)calloc(1, sizeof(*symbols));
+
+	if (symbols == NULL)
+		return NULL;
+	symbols->pid = pid;
+	symbols->dwfl = dwfl_begin(&callbacks);
+	if (symbols->dwfl == NULL || dwfl_linux_proc_report(symbols->dwfl, pid) != 0 ||
+	    dwfl_report_end(symbols->dwfl, NULL, NULL) != 0) {
+		inspect_symbols_close(symbols);
+		return NULL;
+	}
+	(void)dwfl_getmodules(symbols->dwfl, remember_process, (void *)(intptr_t)pid, 0);
+	read_executable(pid, symbols->executable);
+	return symbols;
+}
+
+void inspect_symbols_close(struct inspect_symbols *symbols)
+{
+	if (symbols == NULL)
+		return;
+	if (symbols->dwfl != NULL)
+		dwfl_end(symbols->dwfl);
+	free(symbols);
+}
+
+/* What is searched, one module after the other. */
+struct search {
+	struct inspect_symbols *symbols;
+	struct inspect_places *places;
+	Elf *elf;
+	GElf_Addr bias;
+	bool in_executable;
+	bool is_dynamic;        /* it has a table of symbols for the dynamic linker */
+	bool has_tls;           /* `tls` has been read */
+	struct inspect_tls tls;
+};
+
+static void add_offset(struct inspect_offsets *offsets, int64_t offset)
+{
+	if (!inspect_is_among(offsets, offset) && offsets->count < sizeof(offsets->list) / sizeof(offsets->list[0]))
+		offsets->list[offsets->count++] = offset;
+}
+
+static const struct inspect_tls *tls_of(struct search *search)
+{
+	if (!search->has_tls)
+		inspect_tls_read(search->symbols->pid, search->elf, search->bias, ABI_NAME, &search->tls);
+	search->has_tls = true;
+	return &search->tls;
+}
+
+/* Can other modules see it? In a static program there are none, but all of that is one module. */
+static bool is_public(const struct search *search, bool in_dynamic_table, const GElf_Sym *symbol)
+{
+	unsigned visibility = GELF_ST_VISIBILITY(symbol->st_other);
+
+	if (GELF_ST_BIND(symbol->st_info) == STB_LOCAL)
+		return false;
+	return in_dynamic_table ? visibility == STV_DEFAULT || visibility == STV_PROTECTED : !search->is_dynamic;
+}
+
+/* The __rseq_abi that a module has, or refers to. */
+static void consider_abi(struct search *search, bool in_dynamic_table, const GElf_Sym *symbol)
+{
+	bool public = is_public(search, in_dynamic_table, symbol);
+	bool defined = symbol->st_shndx != SHN_UNDEF;
+	struct inspect_offsets *offsets = public ? &search->places->early : &search->places->hidden;
+	int64_t base;
+
+	if (defined && search->in_executable && inspect_tls_executable(search->elf, &base))
+		add_offset(offsets, base + (int64_t)symbol->st_value);
+	else if (public && tls_of(search)->has_symbol)
+		add_offset(offsets, tls_of(search)->symbol);
+	else if (defined && tls_of(search)->has_base)
+		add_offset(offsets, tls_of(search)->base + (int64_t)symbol->st_value);
+	else if (defined && public)
+		search->places->early_elsewhere = true;
+}
+
+static void add_word(struct search *search, struct inspect_offsets *offsets, uint64_t address)
+{
+	int64_t offset;
+
+	if (inspect_read(search->symbols->pid, address, &offset, sizeof(offset)) && offset != 0)
+		add_offset(offsets, offset);
+}
+
+/* One symbol of a file; `address` is where in the process, but for those of TLS. */
+static void consider(struct search *search, bool in_dynamic_table, const char *name, uint64_t address,
+		     const GElf_Sym *symbol)
+{
+	struct inspect_places *places = search->places;
+	uint32_t size;
+
+	if (name == NULL)
+		return;
+	if (strcmp(name, ABI_NAME) == 0 && GELF_ST_TYPE(symbol->st_info) == STT_TLS)
+		consider_abi(search, in_dynamic_table, symbol);
+	if (symbol->st_shndx == SHN_UNDEF)
+		return;
+	if (strcmp(name, "__rseq_offset") == 0) {
+		add_word(search, &places->libc, address);
+	} else if (strcmp(name, "__rseq_size") == 0) {
+		if (inspect_read(search->symbols->pid, address, &size, sizeof(size)) && size != 0)
+			places->libc_size = size;
+	} else if (strcmp(name, "rk_area_offset") == 0) {
+		add_word(search, &places->self, address);
+	} else if (strcmp(name, "rseq_offset") == 0 && is_public(search, in_dynamic_table, symbol)) {
+		add_word(search, &places->librseq, address);
+	}
+}
+
+static bool has_table(Elf *elf, GElf_Word type)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+
+	while ((section = elf_nextscn(elf, section)) != NULL)
+		if (gelf_getshdr(section, &header) != NULL && header.sh_type == type)
+			return true;
+	return false;
+}
+
+/* By the section headers of a file; false if it has no symbols there. */
+static bool search_sections(struct search *search)
+{
+	Elf_Scn *section = NULL;
+	bool found = false;
+
+	search->is_dynamic = has_table(search->elf, SHT_DYNSYM);
+	while ((section = elf_nextscn(search->elf, section)) != NULL) {
+		GElf_Shdr header;
+		GElf_Sym symbol;
+		Elf_Data *table;
+
+		if (gelf_getshdr(section, &header) == NULL ||
+		    (header.sh_type != SHT_DYNSYM && header.sh_type != SHT_SYMTAB))
+			continue;
+		table = elf_getdata(section, NULL);
+		/* The first symbol of a table is none. */
+		for (int i = 1; table != NULL && gelf_getsym(table, i, &symbol) != NULL; i++) {
+			consider(search, header.sh_type == SHT_DYNSYM,
+				 elf_strptr(search->elf, header.sh_link, symbol.st_name), search->bias + symbol.st_value,
+				 &symbol);
+			found = true;
+		}
+	}
+	return found;
+}
+
+/* What the dynamic linker reads, where there is no file any more, but what is mapped of it; false without any. */
+static bool search_dynamic(struct search *search, Dwfl_Module *module)
+{
+	int count = dwfl_module_getsymtab(module);
+	GElf_Addr address;
+	GElf_Sym symbol;
+
+	search->is_dynamic = true;
+	for (int i = 1; i < count; i++) {
+		const char *name = dwfl_module_getsym_info(module, i, &symbol, &address, NULL, NULL, NULL);
+
+		consider(search, true, name, address, &symbol);
+	}
+	return count > 1;
+}
+
+static int search_module(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr start, void *argument)
+{
+	struct inspect_symbols *symbols = (struct inspect_symbols *)argument;
+	struct search search = {.symbols = symbols, .places = symbols->places};
+	char magic[SELFMAG];
+
+	(void)data;
+	search.in_executable = strcmp(name, symbols->executable) == 0;
+	if (!inspect_read(symbols->pid, start, magic, sizeof(magic)) || memcmp(magic, ELFMAG, SELFMAG) != 0)
+		return DWARF_CB_OK;
+	search.elf = dwfl_module_getelf(module, &search.bias);
+	if (search.elf == NULL || (!search_sections(&search) && !search_dynamic(&search, module)))
+		symbols->places->complete = false;
+	return DWARF_CB_OK;
+}
+
+/* What the copies of this library in the process have agreed on, if they had to. */
+static void read_rendezvous(pid_t pid, struct inspect_places *places)
+{
+	struct rk_rendezvous meeting;
+
+	if (!inspect_read(pid, RK_RENDEZVOUS_ADDRESS, &meeting, sizeof(meeting)) ||
+	    memcmp(meeting.magic, RK_RENDEZVOUS_MAGIC, sizeof(meeting.magic)) != 0 || meeting.signature != RK_SIGNATURE ||
+	    (meeting.kind != RK_RENDEZVOUS_BLOCK && meeting.kind != RK_RENDEZVOUS_EARLY))
+		return;
+	places->agreed = meeting.kind;
+	places->agreed_offset = meeting.offset;
+}
+
+void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_places *places)
+{
+	memset(places, 0, sizeof(*places));
+	if (symbols == NULL)
+		return;
+	places->complete = true;
+	symbols->places = places;
+	(void)dwfl_getmodules(symbols->dwfl, search_module, symbols, 0);
+	symbols->places = NULL;
+	read_rendezvous(symbols->pid, places);
+}
+
+/*
+ * The line of an address, from its compilation unit. The index of those (.debug_aranges) isn't written by every
+ * compiler: without it each is looked at.
+ */
+static Dwarf_Line *find_line(Dwfl_Module *module, uint64_t address)
+{
+	Dwarf_Addr bias = 0;
+	Dwarf_Die *unit = dwfl_module_addrdie(module, address, &bias);
+
+	if (unit == NULL)
+		do
+			unit = dwfl_module_nextcu(module, unit, &bias);
+		while (unit != NULL && dwarf_haspc(unit, address - bias) != 1);
+	return unit != NULL ? dwarf_getsrc_die(unit, address - bias) : NULL;
+}
+
+void inspect_symbols_locate(struct inspect_symbols *symbols, uint64_t address, struct inspect_place *place)
+{
+	Dwfl_Module *module = symbols != NULL ? dwfl_addrmodule(symbols->dwfl, address) : NULL;
+	Dwarf_Line *line;
+	GElf_Sym symbol;
+
+	memset(place, 0, sizeof(*place));
+	if (module == NULL)
+		return;
+	copy_printable(place->module, sizeof(place->module),
+			       dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
+	copy_printable(place->symbol, sizeof(place->symbol),
+			       dwfl_module_addrinfo(module, address, &place->offset, &symbol, NULL, NULL, NULL));
+	line = find_line(module, address);
+	if (line != NULL && dwarf_lineno(line, &place->line) == 0)
+		copy_printable(place->file, sizeof(place->file), dwarf_linesrc(line, NULL, NULL));
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tls.c - where a running process has the TLS of a module, as its own relocations tell.
+ *
+ * A module that is loaded with the program has its TLS at one offset from the thread pointer. The dynamic linker wrote
+ * offsets into words of the module, one for each relocation of a kind: the value of a symbol in TLS, plus an addend,
+ * plus where the TLS begins that has the symbol. The first two are in the module's tables, so the last can be told.
+ *
+ * Tables are read from the process, as the dynamic linker did, so files that are gone or replaced don't matter. What is
+ * there may be anything: sizes are bounded, and what can't be read isn't there.
+ */
+#define _GNU_SOURCE
+#include "tls.h"
+
+#include <string.h>
+
+#include "inspect.h"
+
+#define RELOCATIONS_MAX (1UL << 20) /* of a module */
+#define OFFSETS_MAX 4096           /* of those, that are looked at: modules have a few */
+#define CHUNK 256
+#define DYNAMIC_MAX 256
+
+struct module {
+	pid_t pid;
+	GElf_Addr bias;
+	GElf_Xword type; /* of the relocations that tell */
+	uint64_t relocations, relocations_size, symbols, strings;
+};
+
+/* Of the relocations that are filled with an offset from the thread pointer; 0 where there is no port. */
+static GElf_Xword offset_type(int machine)
+{
+	return machine == EM_X86_64 ? R_X86_64_TPOFF64 : machine == EM_AARCH64 ? R_AARCH64_TLS_TPREL : 0;
+}
+
+/* glibc adds the bias to what the dynamic section says, where that is writable; others don't. */
+static uint64_t address_of(const struct module *module, uint64_t value)
+{
+	return value < module->bias ? value + module->bias : value;
+}
+
+static void read_dynamic(struct module *module, uint64_t address, size_t count)
+{
+	for (size_t i = 0; i < count && i < DYNAMIC_MAX; i++) {
+		Elf64_Dyn entry;
+
+		if (!inspect_read(module->pid, address + i * sizeof(entry), &entry, sizeof(entry)) ||
+		    entry.d_tag == DT_NULL)
+			break;
+		if (entry.d_tag == DT_RELA)
+			module->relocations = address_of(module, entry.d_un.d_ptr);
+		else if (entry.d_tag == DT_RELASZ)
+			module->relocations_size = entry.d_un.d_val;
+		else if (entry.d_tag == DT_SYMTAB)
+			module->symbols = address_of(module, entry.d_un.d_ptr);
+		else if (entry.d_tag == DT_STRTAB)
+			module->strings = address_of(module, entry.d_un.d_ptr);
+	}
+}
+
+static bool find_tables(Elf *elf, struct module *module)
+{
+	GElf_Ehdr header;
+	GElf_Phdr segment;
+	size_t count;
+
+	if (gelf_getclass(elf) != ELFCLASS64 || gelf_getehdr(elf, &header) == NULL || elf_getphdrnum(elf, &count) != 0)
+		return false;
+	module->type = offset_type(header.e_machine);
+	for (size_t i = 0; module->type != 0 && i < count; i++)
+		if (gelf_getphdr(elf, (int)i, &segment) != NULL && segment.p_type == PT_DYNAMIC)
+			read_dynamic(module, module->bias + segment.p_vaddr, segment.p_memsz / sizeof(Elf64_Dyn));
+	return module->relocations != 0 && module->symbols != 0 && module->strings != 0;
+}
+
+static bool has_name(const struct module *module, const Elf64_Sym *symbol, const char *name)
+{
+	char text[64];
+	size_t size = strlen(name) + 1;
+
+	return size <= sizeof(text) && inspect_read(module->pid, module->strings + symbol->st_name, text, size) &&
+	       memcmp(text, name, size) == 0;
+}
+
+static void consider(const struct module *module, const Elf64_Rela *relocation, const char *name,
+		     struct inspect_tls *tls)
+{
+	uint64_t index = ELF64_R_SYM(relocation->r_info), slot;
+	Elf64_Sym symbol = {.st_name = 0};
+	int64_t offset;
+
+	if (!inspect_read(module->pid, module->bias + relocation->r_offset, &slot, sizeof(slot)))
+		return;
+	offset = (int64_t)(slot - (uint64_t)relocation->r_addend);
+	if (index == 0) {
+		tls->has_base = true;
+		tls->base = offset;
+		return;
+	}
+	if (!inspect_read(module->pid, module->symbols + index * sizeof(symbol), &symbol, sizeof(symbol)))
+		return;
+	if (has_name(module, &symbol, name)) {
+		/* Nothing is written for a weak symbol that nobody defines; and no object lies at the thread pointer. */
+		tls->has_symbol = slot != 0;
+		tls->symbol = offset;
+	} else if (symbol.st_shndx != SHN_UNDEF && !tls->has_base) {
+		/* Another module may define that, too, and come first: then this is no place where anything is. */
+		tls->has_base = true;
+		tls->base = (int64_t)((uint64_t)offset - symbol.st_value);
+	}
+}
+
+void inspect_tls_read(pid_t pid, Elf *elf, GElf_Addr bias, const char *symbol, struct inspect_tls *tls)
+{
+	struct module module = {.pid = pid, .bias = bias};
+	Elf64_Rela chunk[CHUNK];
+	uint64_t count;
+	int offsets = 0;
+
+	memset(tls, 0, sizeof(*tls));
+	if (!find_tables(elf, &module))
+		return;
+	count = module.relocations_size / sizeof(chunk[0]);
+	if (count > RELOCATIONS_MAX)
+		count = RELOCATIONS_MAX;
+	for (uint64_t done = 0; done < count; done += CHUNK) {
+		size_t size = count - done < CHUNK ? (size_t)(count - done) : CHUNK;
+
+		if (!inspect_read(pid, module.relocations + done * sizeof(chunk[0]), chunk, size * sizeof(chunk[0])))
+			break;
+		for (size_t i = 0; i < size; i++)
+			if (ELF64_R_TYPE(chunk[i].r_info) == module.type && offsets++ < OFFSETS_MAX)
+				consider(&module, &chunk[i], symbol, tls);
+	}
+}
+
+static uint64_t round_up(uint64_t size, uint64_t alignment)
+{
+	return (size + alignment - 1) / alignment * alignment;
+}
+
+/* Source: the ABIs of ELF's TLS, with the block below the thread pointer on x86-64, and behind two words on aarch64. */
+bool inspect_tls_executable(Elf *elf, int64_t *base)
+{
+	GElf_Ehdr header;
+	GElf_Phdr segment;
+	size_t count;
+
+	if (gelf_getehdr(elf, &header) == NULL || elf_getphdrnum(elf, &count) != 0)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (gelf_getphdr(elf, (int)i, &segment) == NULL || segment.p_type != PT_TLS)
+			continue;
+		if (segment.p_align == 0 || segment.p_vaddr % segment.p_align != 0)
+			return false;
+		if (header.e_machine == EM_X86_64)
+			*base = -(int64_t)round_up(segment.p_memsz, segment.p_align);
+		else if (header.e_machine == EM_AARCH64)
+			*base = (int64_t)round_up(16, segment.p_align);
+		return header.e_machine == EM_X86_64 || header.e_machine == EM_AARCH64;
+	}
+	return false;
+}
