@@ -34,6 +34,9 @@
  * naming a section until its next preemption. So one that is compiled with -fPIC pins itself when it is loaded, see
  * rk_pin_module(); with RK_NO_PIN defined it doesn't, which is for modules that are linked with -Wl,-z,nodelete.
  *
+ * Each inlined operation lists its section in tables that debuggers and binary tools read. Code that defines RK_NO_TABLES
+ * before it includes this has none, and is smaller (arch/section.h); it can't be single-stepped through, nor checked.
+ *
  * RK_ABORTED asks for a repetition. It is also the answer when the operation has just registered its thread. Bound
  * the repetitions: a debugger that single-steps aborts for ever. Structures (counter.h) do all this for you.
  */

@@ -4,7 +4,8 @@
  *
  * A port is one file beside this one, included below, that says all there is to say of an architecture: RK_SIGNATURE,
  * the word before every abort handler, equal to the one registered (source: the C library's bits/rseq.h); and, unless
- * RK_NO_SECTIONS is defined, the primitives that section.h lists. Operations are written once over those (detail/ops_body.h).
+ * RK_NO_SECTIONS is defined, the primitives that section.h lists. Operations are written once over those
+ * (detail/ops_body.h).
  *
  * What has no primitives gets those of portable.h, without critical sections: every operation says RK_NO_RSEQ, and
  * what is built on operations takes its fallback. So have machines without a port, ThreadSanitizer (which can't see

@@ -82,6 +82,17 @@
 #define RK_ASM_PIN
 #endif
 
+/*
+ * An entry of a table that debuggers and binary tools read: which sections there are, and by which ways they can be
+ * left. The kernel doesn't. Code that defines RK_NO_TABLES has none of these, and in a shared object two dynamic
+ * relocations for each operation instead of four or five.
+ */
+#ifndef RK_NO_TABLES
+#define RK_ASM_ENTRY(table, words) RK_ASM_SECTION(table) ".quad " words "\n\t.popsection\n\t"
+#else
+#define RK_ASM_ENTRY(table, words)
+#endif
+
 #define RK_ASM_TABLE                                                                                                   \
 	RK_ASM_PIN                                                                                                     \
 	RK_ASM_L(0) ":\n\t"                                                                                            \
@@ -91,18 +102,13 @@
 	".long 0, 0\n\t"                                                                                               \
 	".quad " RK_ASM_L(1) ", " RK_ASM_L(2) " - " RK_ASM_L(1) ", " RK_ASM_L(4) "\n\t"                                \
 	".popsection\n\t"                                                                                              \
-	RK_ASM_SECTION("__rseq_cs_ptr_array")                                                                          \
-	".quad " RK_ASM_L(3) "\n\t"                                                                                    \
-	".popsection\n\t"
+	RK_ASM_ENTRY("__rseq_cs_ptr_array", RK_ASM_L(3))
 
 #define RK_ASM_C(label) "%l[" #label "]"
 #define RK_ASM_HERE(label) ".Lrk_" #label "_%="
 
 /* A way out: its entry in the table, and for RK_SECTION_VALUE what it tells. */
-#define RK_ASM_EXIT_(place)                                                                                            \
-	RK_ASM_SECTION("__rseq_exit_point_array")                                                                      \
-	".quad " RK_ASM_L(1) ", " place "\n\t"                                                                         \
-	".popsection\n\t"
+#define RK_ASM_EXIT_(place) RK_ASM_ENTRY("__rseq_exit_point_array", RK_ASM_L(1) ", " place)
 #define RK_ASM_EXIT(label) RK_ASM_EXIT_(RK_ASM_C(label))
 #define RK_ASM_EXIT_VALUE(label, code)                                                                                 \
 	RK_ASM_EXIT_(RK_ASM_HERE(label))                                                                               \
