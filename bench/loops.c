@@ -20,6 +20,15 @@ static bool bare_use(void)
 	return bench_bare_register() == 0 && bench_bare_unregister() == 0;
 }
 
+/* And the question that a registration asks first: whose thread is this? */
+static bool bare_use_and_one(void)
+{
+	void *head;
+	size_t length;
+
+	return syscall(SYS_get_robust_list, 0, &head, &length) == 0 && bare_use();
+}
+
 static uint64_t register_first(uint64_t n)
 {
 	return bench_in_fresh_threads(n, first_use);
@@ -28,6 +37,11 @@ static uint64_t register_first(uint64_t n)
 static uint64_t register_bare_first(uint64_t n)
 {
 	return bench_in_fresh_threads(n, bare_use);
+}
+
+static uint64_t register_three_first(uint64_t n)
+{
+	return bench_in_fresh_threads(n, bare_use_and_one);
 }
 
 #define PLACEMENT 0

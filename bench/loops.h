@@ -36,6 +36,7 @@ static const struct bench_loop NAME(loops)[] = {
 	{"fallback", "shared-atomic", BENCH_NONE, NAME(loop_counter_shared), bench_sum_shared, NULL, 0},
 	{"register-self", "rseqkit-first", BENCH_SELF, register_first, NULL, NULL, 16},
 	{"register-self", "bare-syscalls-first", BENCH_SELF, register_bare_first, NULL, NULL, 16},
+	{"register-self", "three-syscalls-first", BENCH_SELF, register_three_first, NULL, NULL, 16},
 };
 
 #undef NAME
