@@ -6,8 +6,8 @@
  * area where the libc has none, and a thread's rseq_cs may go on pointing to a descriptor in it until that thread is
  * preempted the next time, when the kernel reads it. A copy may sit in a plugin that its program unloads, so the copy
  * sees to it itself. So does a module that has nothing but inlined operations: their first brings a constructor along,
- * which calls rk_pin_module() (arch/section.h). On musl nothing is ever unloaded, and a dlopen here would hide from rk_block_is_static() that
- * other modules were loaded at start.
+ * which calls rk_pin_module() (arch/section.h). On musl nothing is ever unloaded, and a dlopen here would hide from
+ * rk_block_is_static() that other modules were loaded at start.
  */
 #define _GNU_SOURCE
 #include "pin.h"

@@ -321,36 +321,3 @@ void rk_process_give_up(enum rk_reason reason)
 {
 	__atomic_store_n(&rk_process_decided.reason, (uint8_t)reason, __ATOMIC_RELAXED);
 }
-
-int rk_process_query(struct rk_process_info *info, size_t size)
-{
-	const struct rk_process *p = rk_process_get();
-	struct rk_process_info full = {0};
-
-	if (info == NULL || size == 0)
-		return -EINVAL;
-	full.reason = (enum rk_reason)__atomic_load_n(&p->reason, __ATOMIC_RELAXED);
-	if (p->where == RK_WHERE_LIBC)
-		full.owner = RK_OWNER_LIBC;
-	else if (p->where == RK_WHERE_EARLY && full.reason == RK_REASON_NONE)
-		full.owner = RK_OWNER_EARLY;
-	else if (p->where == RK_WHERE_LIBRSEQ && full.reason == RK_REASON_NONE)
-		full.owner = RK_OWNER_LIBRSEQ;
-	else if (full.reason == RK_REASON_FOREIGN || full.reason == RK_REASON_SIGNATURE)
-		full.owner = RK_OWNER_FOREIGN;
-	else if (full.reason == RK_REASON_NONE)
-		full.owner = RK_OWNER_SELF;
-	full.offset = p->offset;
-	full.length = p->length;
-	full.valid = full.reason == RK_REASON_NONE ? p->valid : 0;
-	full.feature_size = p->feature_size;
-	full.alignment = p->alignment;
-	full.libc_area = p->libc_area;
-	full.libc_registers = p->libc_registers;
-	if (size > sizeof(full)) {
-		memset((char *)info + sizeof(full), 0, size - sizeof(full));
-		size = sizeof(full);
-	}
-	memcpy(info, &full, size);
-	return 0;
-}

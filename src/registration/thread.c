@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread.c - registration of the calling thread, of the initial one at process start, and the ways out of the fast
- * paths that lead to it.
+ * thread.c - registration of the calling thread, and of the initial one at process start.
  *
  * The slow path is async-signal-safe: raw system calls, no lock, nothing allocated. A handler that nests over a
  * thread's very first instruction registers, and the thread below is told EBUSY, which means that someone was faster.
  */
 #define _GNU_SOURCE
-#include <rseqkit/ops.h>
 #include <rseqkit/percpu.h>
 #include <rseqkit/thread.h>
 
-#include <sched.h>
 #include <signal.h>
 #include "area.h"
 #include "early.h"
@@ -22,11 +19,6 @@
 #include "reason.h"
 #include "thread.h"
 #include "word.h"
-
-static bool is_registered(volatile struct rk_area *area)
-{
-	return (int32_t)area->cpu_id >= 0;
-}
 
 /* What a refusal means. EPERM and EINVAL have two meanings each; whether any registration exists tells them apart. */
 static enum rk_reason reason_of(int error)
@@ -162,29 +154,6 @@ static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *
 		rk_process_give_up(RK_REASON_FOREIGN);
 }
 
-/* Where others register threads, why we don't. */
-static uint8_t reason_of_owner(const struct rk_process *p)
-{
-	return p->where == RK_WHERE_LIBC    ? RK_REASON_LIBC_GAVE_UP :
-	       p->where == RK_WHERE_LIBRSEQ ? RK_REASON_STRANGER :
-					      RK_REASON_NONE;
-}
-
-/*
- * Is the thread inside a bracket? The depth is that of copies that share this state, the area is closed by whoever
- * opened it: another copy, or a user of embed.h.
- */
-static bool is_bracketed(const struct rk_thread_state *state, volatile struct rk_area *area)
-{
-	return READ(state->vfork) > 0 || (int32_t)area->cpu_id == RK_CPU_ID_BRACKET;
-}
-
-/* The mark in an adopter's area has a second meaning: that the adopter's own attempt failed. */
-static bool is_maybe_bracketed(const struct rk_process *p, volatile struct rk_area *area)
-{
-	return p->where == RK_WHERE_EARLY && (int32_t)area->cpu_id == RK_CPU_ID_REGISTRATION_FAILED;
-}
-
 /* The slow path's order: is it there already; is a reason known; and only then the kernel. */
 static int prepare(void)
 {
@@ -193,23 +162,23 @@ static int prepare(void)
 	volatile struct rk_area *area = rk_area_of(p);
 	uint8_t reason;
 
-	if (is_registered(area) && owes_a_count(p) && READ(state->vfork) == 0 && rk_kernel_is_vfork_child() == 0)
+	if (rk_area_is_registered(area) && owes_a_count(p) && READ(state->vfork) == 0 && rk_kernel_is_vfork_child() == 0)
 		(void)register_area(p, area);
-	if (is_registered(area))
+	if (rk_area_is_registered(area))
 		return 0;
-	if (is_bracketed(state, area))
+	if (rk_is_bracketed(state, area))
 		return -rk_reason_errno(RK_REASON_VFORK);
 	reason = READ(state->reason);
 	if (reason == RK_REASON_NONE)
 		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
 	if (reason == RK_REASON_NONE)
-		reason = reason_of_owner(p);
+		reason = rk_reason_of_owner(p);
 	if (reason == RK_REASON_FOREIGN)
 		pass_on_foreign(p, state);
 	if (reason != RK_REASON_NONE)
 		return -rk_reason_errno((enum rk_reason)reason);
 	/* Where an adopter's attempt failed the kernel tells us why, too. */
-	if (is_maybe_bracketed(p, area) && rk_kernel_has_registration() == 0)
+	if (rk_is_maybe_bracketed(p, area) && rk_kernel_has_registration() == 0)
 		return -rk_reason_errno(RK_REASON_VFORK);
 	return attach(p, area);
 }
@@ -252,112 +221,15 @@ int rk_thread_unregister(void)
 	return 0;
 }
 
-uint32_t rk_thread_users(void)
-{
-	return READ(rk_state_in_use(rk_process_get())->users);
-}
-
-const volatile struct rk_area *rk_thread_area(void)
-{
-	volatile struct rk_area *area = rk_area_of(rk_process_get());
-
-	return is_registered(area) ? area : NULL;
-}
-
-enum rk_reason rk_thread_reason(void)
-{
-	const struct rk_process *p = rk_process_get();
-	struct rk_thread_state *state = rk_state_in_use(p);
-	volatile struct rk_area *area = rk_area_of(p);
-	uint8_t reason;
-
-	if (is_registered(area))
-		return RK_REASON_NONE;
-	if (is_bracketed(state, area))
-		return RK_REASON_VFORK;
-	reason = READ(state->reason);
-	if (reason == RK_REASON_NONE)
-		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
-	if (reason != RK_REASON_NONE)
-		return (enum rk_reason)reason;
-	if (is_maybe_bracketed(p, area))
-		return RK_REASON_VFORK;
-	reason = reason_of_owner(p);
-	return reason != RK_REASON_NONE ? (enum rk_reason)reason : RK_REASON_NOT_YET;
-}
-
-enum rk_owner rk_thread_owner(void)
-{
-	const struct rk_process *p = rk_process_get();
-
-	switch (rk_thread_reason()) {
-	case RK_REASON_NONE:
-		return p->where == RK_WHERE_LIBC    ? RK_OWNER_LIBC :
-		       p->where == RK_WHERE_EARLY   ? RK_OWNER_EARLY :
-		       p->where == RK_WHERE_LIBRSEQ ? RK_OWNER_LIBRSEQ :
-						      RK_OWNER_SELF;
-	case RK_REASON_FOREIGN:
-	case RK_REASON_SIGNATURE:
-		return RK_OWNER_FOREIGN;
-	default:
-		return RK_OWNER_NONE;
-	}
-}
-
-/*
- * Has the thread no rseq, for a reason that lasts and that needn't be passed on? What prepare() would find out, in a
- * few loads: fallbacks come this way each time.
- */
-static bool is_without(const struct rk_process *p)
-{
-	uint8_t of_thread = READ(rk_state_in_use(p)->reason);
-	uint8_t of_process = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
-
-	return !is_registered(rk_area_of(p)) && (of_thread == RK_REASON_FOREIGN) == (of_process == RK_REASON_FOREIGN) &&
-	       (of_thread != RK_REASON_NONE || of_process != RK_REASON_NONE || p->where == RK_WHERE_LIBC);
-}
-
-enum rk_result rk_leave(void)
-{
-	if (is_without(rk_process_get()))
-		return RK_NO_RSEQ;
-	return rk_thread_prepare() == 0 ? RK_ABORTED : RK_NO_RSEQ;
-}
-
-/* By now a handler may have registered the thread, or the scheduler may have brought it to that CPU. */
-enum rk_result rk_leave_at(int cpu)
-{
-	int now = (int)rk_area_of(rk_process_get())->cpu_id;
-
-	return now < 0 ? rk_leave() : now == cpu ? RK_ABORTED : RK_WRONG_CPU;
-}
-
-int rk_cpu_slow(void)
-{
-	const struct rk_process *p = rk_process_get();
-	int cpu = rk_thread_prepare() == 0 ? (int)rk_area_of(p)->cpu_id : -1;
-
-	if (cpu < 0)
-		cpu = sched_getcpu();
-	return cpu < 0 ? 0 : cpu;
-}
-
 int rk_process_init(void)
 {
 	(void)rk_cpus_count();
 	return rk_thread_prepare();
 }
 
-int rk_cid_slow(void)
-{
-	const struct rk_process *p = rk_process_get();
-
-	if (p->valid < RK_FIELD_END_MM_CID || rk_thread_prepare() != 0)
-		return -1;
-	return (int)rk_area_of(p)->mm_cid;
-}
-
 /*
+ * Here, because an archive's member is linked only for what it defines: whoever registers a thread needs this too.
+ *
  * The initial thread, at process start: before anybody can have kept a copy of the published words, and so that a
  * component with a private area that comes later sees at its first attempt that it can't have rseq.
  */

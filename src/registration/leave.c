@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * leave.c - the ways out of fast paths that found no registration: they register the thread, or say why there is no
+ * rseq. Async-signal-safe, as what they call.
+ */
+#define _GNU_SOURCE
+#include <rseqkit/ops.h>
+
+#include <sched.h>
+#include "thread.h"
+
+/*
+ * Has the thread no rseq, for a reason that lasts and that needn't be passed on? What prepare() would find out, in a
+ * few loads: fallbacks come this way each time.
+ */
+static bool is_without(const struct rk_process *p)
+{
+	uint8_t of_thread = READ(rk_state_in_use(p)->reason);
+	uint8_t of_process = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
+
+	if ((of_thread == RK_REASON_FOREIGN) != (of_process == RK_REASON_FOREIGN))
+		return false;
+	return !rk_area_is_registered(rk_area_of(p)) &&
+	       (of_thread != RK_REASON_NONE || of_process != RK_REASON_NONE || p->where == RK_WHERE_LIBC);
+}
+
+enum rk_result rk_leave(void)
+{
+	if (is_without(rk_process_get()))
+		return RK_NO_RSEQ;
+	return rk_thread_prepare() == 0 ? RK_ABORTED : RK_NO_RSEQ;
+}
+
+/* By now a handler may have registered the thread, or the scheduler may have brought it to that CPU. */
+enum rk_result rk_leave_at(int cpu)
+{
+	int now = (int)rk_area_of(rk_process_get())->cpu_id;
+
+	return now < 0 ? rk_leave() : now == cpu ? RK_ABORTED : RK_WRONG_CPU;
+}
+
+int rk_cpu_slow(void)
+{
+	const struct rk_process *p = rk_process_get();
+	int cpu = rk_thread_prepare() == 0 ? (int)rk_area_of(p)->cpu_id : -1;
+
+	if (cpu < 0)
+		cpu = sched_getcpu();
+	return cpu < 0 ? 0 : cpu;
+}
+
+int rk_cid_slow(void)
+{
+	const struct rk_process *p = rk_process_get();
+
+	if (p->valid < RK_FIELD_END_MM_CID || rk_thread_prepare() != 0)
+		return -1;
+	return (int)rk_area_of(p)->mm_cid;
+}
