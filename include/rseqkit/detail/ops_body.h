@@ -47,6 +47,27 @@
 		return RK_OP_LEAVE;                                                                                    \
 	}
 
+/* The ways out of an operation, behind its statement. */
+#define RK_OP_WAYS_OUT                                                                                                 \
+	return RK_DONE;                                                                                                \
+aborted:                                                                                                               \
+	return RK_ABORTED;                                                                                             \
+leave:                                                                                                                 \
+	return RK_OP_LEAVE;
+
+#define RK_OP_WAYS_OUT_IF_EQUAL                                                                                        \
+	RK_OP_WAYS_OUT                                                                                                 \
+unequal:                                                                                                               \
+	return RK_UNEQUAL;
+
+#define RK_OP_WAYS_OUT_VALUE(if_done, if_not)                                                                           \
+	if (RK_LIKELY(outcome == RK_DONE)) {                                                                           \
+		if_done;                                                                                               \
+		return RK_DONE;                                                                                        \
+	}                                                                                                              \
+	if_not;                                                                                                        \
+	return outcome == RK_NO_RSEQ ? RK_OP_LEAVE : outcome;
+
 #if !RK_HAVE_SECTIONS
 #undef RK_OP_LEAVE
 #define RK_OP_LEAVE RK_NO_RSEQ
@@ -63,12 +84,7 @@ RK_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *va
 			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ),
 			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_COMMIT_LOAD,
 			 RK_OP_INPUTS, RK_USES_SLOT);
-	if (RK_LIKELY(outcome == RK_DONE)) {
-		*value = loaded;
-		return RK_DONE;
-	}
-	*value = 0;
-	return outcome == RK_NO_RSEQ ? RK_OP_LEAVE : outcome;
+	RK_OP_WAYS_OUT_VALUE(*value = loaded, *value = 0)
 }
 
 /* Adds `value` to the slot's word, wrapping. */
@@ -83,11 +99,7 @@ RK_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
 		RK_SECTION(RK_ASM_EXIT(leave),
 			   RK_OP_SLOT(RK_ASM_C) RK_ASM_COMMIT_ADD(value),
 			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), RK_USES_LOADED, leave);
-	return RK_DONE;
-aborted:
-	return RK_ABORTED;
-leave:
-	return RK_OP_LEAVE;
+	RK_OP_WAYS_OUT
 }
 
 /*
@@ -106,13 +118,7 @@ RK_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t o
 			   RK_OP_SLOT(RK_ASM_C) RK_ASM_FOLLOW(unequal, offset) RK_ASM_COMMIT_ADD(value),
 			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(offset), RK_IN_WORD(value)), RK_USES_LOADED, leave,
 			   unequal);
-	return RK_DONE;
-unequal:
-	return RK_UNEQUAL;
-aborted:
-	return RK_ABORTED;
-leave:
-	return RK_OP_LEAVE;
+	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
 /*
@@ -131,12 +137,7 @@ RK_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdi
 			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_LOAD RK_ASM_IF_LOADED(RK_ASM_HERE, end, unequal)
 			 RK_ASM_KEEP RK_ASM_LOAD_THROUGH(next) RK_ASM_COMMIT_LOADED,
 			 RK_LIST(RK_OP_INPUTS, RK_IN_WORD(end), RK_IN_WORD(next)), RK_USES_LOADED);
-	if (RK_LIKELY(outcome == RK_DONE)) {
-		*node = (void *)popped;
-		return RK_DONE;
-	}
-	*node = NULL;
-	return outcome == RK_NO_RSEQ ? RK_OP_LEAVE : outcome;
+	RK_OP_WAYS_OUT_VALUE(*node = (void *)popped, *node = NULL)
 }
 
 /* The operations that publish, relaxed and with release order. */
@@ -156,6 +157,9 @@ RK_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdi
 #undef RK_OP_PARAMS
 #undef RK_OP_CHECK
 #undef RK_OP_CHECK_AREA
+#undef RK_OP_WAYS_OUT
+#undef RK_OP_WAYS_OUT_IF_EQUAL
+#undef RK_OP_WAYS_OUT_VALUE
 #undef RK_OP_INPUTS
 #undef RK_OP_SLOT
 #undef RK_OP_LEAVE

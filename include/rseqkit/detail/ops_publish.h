@@ -14,13 +14,7 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(store_if_equal) RK_OP_PARAMS(void *base, 
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_OP_COMMIT_STORE(value),
 		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(expected), RK_IN_WORD(value)), RK_USES_SLOT, leave, unequal);
-	return RK_DONE;
-unequal:
-	return RK_UNEQUAL;
-aborted:
-	return RK_ABORTED;
-leave:
-	return RK_OP_LEAVE;
+	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
 /*
@@ -36,13 +30,7 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(store_if_both_equal)
 		   RK_ASM_UNLESS_EQUAL(RK_ASM_REACHED(offset), other, unequal) RK_OP_COMMIT_STORE(value),
 		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN_WORD(expected), RK_IN_WORD(other), RK_IN_WORD(value)),
 		   RK_USES_LOADED, leave, unequal);
-	return RK_DONE;
-unequal:
-	return RK_UNEQUAL;
-aborted:
-	return RK_ABORTED;
-leave:
-	return RK_OP_LEAVE;
+	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
 /*
@@ -59,13 +47,7 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(store_two_if_equal)
 		   RK_ASM_STORE(RK_ASM_REACHED(offset), first) RK_OP_COMMIT_STORE(value),
 		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN_WORD(expected), RK_IN_WORD(first), RK_IN_WORD(value)),
 		   RK_USES_LOADED, leave, unequal);
-	return RK_DONE;
-unequal:
-	return RK_UNEQUAL;
-aborted:
-	return RK_ABORTED;
-leave:
-	return RK_OP_LEAVE;
+	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
 /*
@@ -84,13 +66,7 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(copy_if_equal)
 		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN(source), RK_IN(length), RK_IN_WORD(expected),
 			   RK_IN_WORD(value)),
 		   RK_USES_COPY, leave, unequal);
-	return RK_DONE;
-unequal:
-	return RK_UNEQUAL;
-aborted:
-	return RK_ABORTED;
-leave:
-	return RK_OP_LEAVE;
+	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
 /* Puts a node in front of the list in the slot's word: what that held goes to the word `next` bytes into the node. */
@@ -103,9 +79,5 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *node
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_STORE_LOADED(link) RK_OP_COMMIT_STORE(node),
 		   RK_LIST(RK_OP_INPUTS, RK_IN(node), RK_IN(link)), RK_USES_LOADED, leave);
 	RK_WRITTEN(link);
-	return RK_DONE;
-aborted:
-	return RK_ABORTED;
-leave:
-	return RK_OP_LEAVE;
+	RK_OP_WAYS_OUT
 }
