@@ -54,7 +54,7 @@
 	".Lend%=:\n\t"                                                                                                 \
 	".subsection 1\n\t"                                                                                            \
 	".byte 0x0f, 0xb9, 0x3d\n\t"                                                                                   \
-	".long " RK_ASM_STR(RK_SIGNATURE) "\n"                                                                         \
+	".long " RKI_ASM_STR(RK_SIGNATURE) "\n"                                                                        \
 	".Labort%=:\n\t"                                                                                               \
 	"jmp %l[again]\n\t"                                                                                            \
 	".subsection 0\n\t"
@@ -109,7 +109,7 @@ again:
 
 static inline void classic_add(void *base, int64_t value)
 {
-	while (RK_UNLIKELY(classic_try_add(base, value) != RK_DONE))
+	while (RKI_UNLIKELY(classic_try_add(base, value) != RK_DONE))
 		;
 }
 

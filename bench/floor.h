@@ -19,7 +19,7 @@
 #define FLOOR_SLOT                                                                                                     \
 	"movq $0, %%fs:8(%[area])\n\t"                                                                                 \
 	"movl %%fs:4(%[area]), %%eax\n\t"                                                                              \
-	"shlq $" RK_ASM_STR(RK_STRIDE_SHIFT) ", %%rax\n\t"                                                             \
+	"shlq $" RKI_ASM_STR(RK_STRIDE_SHIFT) ", %%rax\n\t"                                                            \
 	"addq %[base], %%rax\n\t"
 
 #define FLOOR_INPUTS [area] "r"(rk_area_offset), [base] "r"(base)
@@ -53,7 +53,7 @@ static inline enum rk_result floor_pop(void *base, void **node)
 	volatile intptr_t *slot = floor_slot(base);
 	intptr_t popped = *slot;
 
-	if (RK_UNLIKELY(popped == 0))
+	if (RKI_UNLIKELY(popped == 0))
 		return RK_UNEQUAL;
 	*slot = *(volatile intptr_t *)popped;
 	*node = (void *)popped;

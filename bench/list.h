@@ -58,7 +58,7 @@ struct bench_node *bench_list_take(struct bench_list *list);
  * when aborted, RK_ABORTS_MAX times at most. Returns 0 if all was done.
  */
 #define LIST_PER_CPU(name, try_pop, try_push)                                                                          \
-	static __attribute__((__noinline__)) int name##_pop_again(struct bench_list *list, void *slots, void **node, \
+	static __attribute__((__noinline__)) int name##_pop_again(struct bench_list *list, void *slots, void **node,   \
 								  enum rk_result outcome)                              \
 	{                                                                                                              \
 		for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)                                       \
@@ -68,7 +68,7 @@ struct bench_node *bench_list_take(struct bench_list *list);
 		return (outcome != RK_DONE && outcome != RK_UNEQUAL) || *node == NULL;                                 \
 	}                                                                                                              \
                                                                                                                        \
-	static __attribute__((__noinline__)) int name##_push_again(void *slots, void *node, enum rk_result outcome)   \
+	static __attribute__((__noinline__)) int name##_push_again(void *slots, void *node, enum rk_result outcome)    \
 	{                                                                                                              \
 		for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)                                       \
 			outcome = try_push(slots, node);                                                               \
@@ -80,12 +80,12 @@ struct bench_node *bench_list_take(struct bench_list *list);
 		void *popped, *node;                                                                                   \
 		enum rk_result outcome = try_pop(slots, &popped);                                                      \
                                                                                                                        \
-		if (RK_UNLIKELY(outcome != RK_DONE) && name##_pop_again(list, slots, &popped, outcome) != 0)           \
+		if (RKI_UNLIKELY(outcome != RK_DONE) && name##_pop_again(list, slots, &popped, outcome) != 0)          \
 			return 1;                                                                                      \
 		node = popped;                                                                                         \
 		LIST_USE(node);                                                                                        \
 		outcome = try_push(slots, node);                                                                       \
-		return RK_LIKELY(outcome == RK_DONE) ? 0 : name##_push_again(slots, node, outcome);                    \
+		return RKI_LIKELY(outcome == RK_DONE) ? 0 : name##_push_again(slots, node, outcome);                   \
 	}
 
 _Static_assert(offsetof(struct bench_node, next) == 0, "classic.h and floor.h rely on it");
@@ -112,7 +112,7 @@ BENCH_INLINE struct bench_node *list_stack_pop(struct bench_list *list)
 	uint64_t top = __atomic_load_n(&list->shared.top, __ATOMIC_ACQUIRE), next;
 
 	do {
-		if (RK_UNLIKELY((uint32_t)top == 0))
+		if (RKI_UNLIKELY((uint32_t)top == 0))
 			return NULL;
 		next = (uint64_t)__atomic_load_n(&list->nodes[(uint32_t)top - 1].next, __ATOMIC_RELAXED) |
 		       ((top >> 32) + 1) << 32;
@@ -134,7 +134,7 @@ BENCH_INLINE int list_stack(struct bench_list *list)
 {
 	struct bench_node *node = list_stack_pop(list);
 
-	if (RK_UNLIKELY(!node) && !(node = bench_list_take(list)))
+	if (RKI_UNLIKELY(!node) && !(node = bench_list_take(list)))
 		return 1;
 	LIST_USE(node);
 	list_stack_push(list, node);
@@ -150,7 +150,7 @@ BENCH_INLINE int list_mutex(struct bench_list *list)
 	if (node)
 		list->shared.first = node->next;
 	(void)pthread_mutex_unlock(&list->shared.mutex);
-	if (RK_UNLIKELY(!node) && !(node = bench_list_take(list)))
+	if (RKI_UNLIKELY(!node) && !(node = bench_list_take(list)))
 		return 1;
 	LIST_USE(node);
 	(void)pthread_mutex_lock(&list->shared.mutex);

@@ -83,7 +83,7 @@ BENCH_INLINE ptrdiff_t log_offset(intptr_t count)
 	{                                                                                                              \
 		enum rk_result outcome = name##_once(logs, *count, record);                                            \
                                                                                                                        \
-		if (RK_UNLIKELY(outcome != RK_DONE)) {                                                                 \
+		if (RKI_UNLIKELY(outcome != RK_DONE)) {                                                                \
 			*count = name##_again(logs, *count, record, outcome);                                          \
 			if (*count < 0)                                                                                \
 				return 1;                                                                              \

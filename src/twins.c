@@ -5,6 +5,6 @@
  */
 #define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include <rseqkit/api.h>
-#undef RK_INLINE
-#define RK_INLINE RK_API
+#undef RKI_INLINE
+#define RKI_INLINE RKI_API
 #include <rseqkit.h>

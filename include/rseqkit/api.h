@@ -2,9 +2,11 @@
 /*
  * api.h - how this library's functions are declared, and its version.
  *
- * RK_API marks an exported function. RK_INLINE marks a fast path that lives in a header and has an out-of-line twin
+ * Names. rk_ and RK_ are for users. RKI_ is ours: it may change in any release. embed.h has names of its own, rke_.
+ *
+ * RKI_API marks an exported function. RKI_INLINE marks a fast path that lives in a header and has an out-of-line twin
  * of the same name in the library, for other languages and for debuggers: src/twins.c includes the same headers with
- * RK_INLINE defined as RK_API, so there is one source for both.
+ * RKI_INLINE defined as RKI_API, so there is one source for both.
  *
  * Contexts. Every function says from where it may be called, in these words:
  *   any thread      at any time in a thread's life, constructors and thread-exit destructors included
@@ -31,39 +33,39 @@
 #error "rseqkit needs C++11 or later"
 #endif
 #ifdef __clang__
-#define RK_BEGIN_DECLS                                                                                                 \
+#define RKI_BEGIN_DECLS                                                                                                \
 	extern "C" {                                                                                                   \
 	_Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wold-style-cast\"")
-#define RK_END_DECLS                                                                                                   \
+#define RKI_END_DECLS                                                                                                  \
 	_Pragma("clang diagnostic pop")                                                                                \
 	}
 #else
-#define RK_BEGIN_DECLS extern "C" {
-#define RK_END_DECLS }
+#define RKI_BEGIN_DECLS extern "C" {
+#define RKI_END_DECLS }
 #endif
 #else
-#define RK_BEGIN_DECLS
-#define RK_END_DECLS
+#define RKI_BEGIN_DECLS
+#define RKI_END_DECLS
 #endif
 
-#define RK_API extern __attribute__((__visibility__("default")))
+#define RKI_API extern __attribute__((__visibility__("default")))
 
-#ifndef RK_INLINE
-#define RK_INLINE static inline __attribute__((__unused__))
+#ifndef RKI_INLINE
+#define RKI_INLINE static inline __attribute__((__unused__))
 #endif
 
-#define RK_LIKELY(x) __builtin_expect(!!(x), 1)
-#define RK_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define RKI_LIKELY(x) __builtin_expect(!!(x), 1)
+#define RKI_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-RK_BEGIN_DECLS
+RKI_BEGIN_DECLS
 
 /*
  * The version of the library that is running, "MAJOR.MINOR.PATCH"; RK_VERSION_* is that of the header.
  *
  * Context: any thread, signal handler, after fork, vfork child. Cost: none.
  */
-RK_API const char *rk_version(void);
+RKI_API const char *rk_version(void);
 
-RK_END_DECLS
+RKI_END_DECLS
 
 #endif /* RSEQKIT_API_H */

@@ -16,7 +16,7 @@
 /* Its address is that of the item in per-CPU memory (percpu.h). */
 struct rk_counter;
 
-RK_BEGIN_DECLS
+RKI_BEGIN_DECLS
 
 /*
  * Creates a counter that reads 0.
@@ -25,7 +25,7 @@ RK_BEGIN_DECLS
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 0.1 us; the
  * first one in a process 50 us.
  */
-RK_API int rk_counter_create(struct rk_counter **counter);
+RKI_API int rk_counter_create(struct rk_counter **counter);
 
 /*
  * Destroys a counter; NULL is allowed. No thread may be using it.
@@ -34,14 +34,14 @@ RK_API int rk_counter_create(struct rk_counter **counter);
  * Context: as rk_counter_create(). Cost: 50 ns, and no memory is given back. Creating a counter in the place of a
  * destroyed one looks at every CPU's slot.
  */
-RK_API int rk_counter_destroy(struct rk_counter *counter);
+RKI_API int rk_counter_destroy(struct rk_counter *counter);
 
 /*
  * The way out of rk_counter_add(), with the outcome of the attempt it made: repeats it, and at last adds to the
  * overflow slot.
  * Context: as rk_counter_add().
  */
-RK_API void rk_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome);
+RKI_API void rk_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome);
 
 /*
  * Adds `value`, which may be negative; the sum wraps at 64 bits.
@@ -49,7 +49,7 @@ RK_API void rk_counter_add_slow(struct rk_counter *counter, int64_t value, enum 
  * Context: any thread; signal handler, also one that interrupts an add to the same counter; after fork; not in a
  * vfork child outside rk_vfork_begin(). Cost: 0.3 ns with rseq; 5 to 20 ns without.
  */
-RK_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value)
+RKI_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value)
 {
 #if INTPTR_MAX == INT64_MAX
 	enum rk_result outcome = rk_cpu_add(counter, value);
@@ -57,7 +57,7 @@ RK_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value)
 	enum rk_result outcome = RK_NO_RSEQ; /* 64 bits are more than one store */
 #endif
 
-	if (RK_UNLIKELY(outcome != RK_DONE))
+	if (RKI_UNLIKELY(outcome != RK_DONE))
 		rk_counter_add_slow(counter, value, outcome);
 }
 
@@ -67,7 +67,7 @@ RK_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value)
  *
  * Context: any thread; signal handler; after fork. Cost: one load per possible CPU.
  */
-RK_API int64_t rk_counter_sum(const struct rk_counter *counter);
+RKI_API int64_t rk_counter_sum(const struct rk_counter *counter);
 
 /*
  * Returns the sum and makes it the new zero. Adds are not disturbed: the value becomes the baseline of later sums.
@@ -75,8 +75,8 @@ RK_API int64_t rk_counter_sum(const struct rk_counter *counter);
  *
  * Context and cost: as rk_counter_sum().
  */
-RK_API int64_t rk_counter_reset(struct rk_counter *counter);
+RKI_API int64_t rk_counter_reset(struct rk_counter *counter);
 
-RK_END_DECLS
+RKI_END_DECLS
 
 #endif /* RSEQKIT_COUNTER_H */

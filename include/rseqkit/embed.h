@@ -8,7 +8,7 @@
  * whichever is first:
  *
  *   1. the C library registers threads (glibc 2.35 and later): its area
- *   2. copies of librseqkit have agreed on an area (RK_RENDEZVOUS_ADDRESS in rseqkit/abi.h): that one
+ *   2. copies of librseqkit have agreed on an area (RK_RENDEZVOUS_ADDRESS in rseqkit/detail/agreement.h): that one
  *   3. __rseq_abi is defined in the process: that, with the count __rseq_refcount if there is one. This is the public
  *      TLS protocol; whoever takes the count from 0 to 1 registers, whoever takes it from 1 to 0 unregisters. This
  *      header never defines these symbols; librseqkit-early.a does, for programs that ask for it
@@ -82,7 +82,7 @@
  * statically what has descriptors of undefined symbols, so there only shared objects have them: RKE_TLS_DESCRIPTORS is
  * for those. The dynamic linker of musl dies of a weak reference to TLS that isn't there; in executables it sees none.
  */
-#if defined(__GLIBC__) && defined(__PIC__) && !defined(__PIE__) && defined(__x86_64__) && !defined(__ILP32__) &&      \
+#if defined(__GLIBC__) && defined(__PIC__) && !defined(__PIE__) && defined(__x86_64__) && !defined(__ILP32__) &&       \
 	!defined(RKE_TLS_DESCRIPTORS)
 #define RKE_TLS_DESCRIPTORS 1
 #endif
@@ -103,7 +103,7 @@ struct rke_area {
 	uint32_t reserved;
 } __attribute__((__aligned__(32)));
 
-/* What copies of librseqkit have agreed on: the beginning of struct rk_rendezvous in rseqkit/abi.h. */
+/* What copies of librseqkit have agreed on: the beginning of struct rk_rendezvous in rseqkit/detail/agreement.h. */
 struct rke_meeting {
 	char magic[8];
 	uint32_t version;

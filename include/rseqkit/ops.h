@@ -12,7 +12,7 @@
  * The index is loaded inside the section, so a migration in between aborts it instead of failing a comparison.
  *
  *   load, add, add_through          the slot's word; the word that it points to
- *   store_if_equal, store_if_both_equal, store_two_if_equal, copy_if_equal     each also with _release
+ *   store_if_equal, compare_exchange, store_if_both_equal, store_two_if_equal, copy_if_equal   each also with _release
  *   push (also with _release), pop  a list of nodes, last in first out
  *
  * Some operations store to other places before the commit: to a node that is in no list yet, or behind the slot. Data
@@ -34,8 +34,9 @@
  * naming a section until its next preemption. So one that is compiled with -fPIC pins itself when it is loaded, see
  * rk_pin_module(); with RK_NO_PIN defined it doesn't, which is for modules that are linked with -Wl,-z,nodelete.
  *
- * Each inlined operation lists its section in tables that debuggers and binary tools read. Code that defines RK_NO_TABLES
- * before it includes this has none, and is smaller (arch/section.h); it can't be single-stepped through, nor checked.
+ * Each inlined operation lists its section in tables that debuggers and binary tools read. Code that defines
+ * RK_NO_TABLES before it includes this has none, and is smaller (arch/section.h). It can't be single-stepped through,
+ * nor checked.
  *
  * RK_ABORTED asks for a repetition. It is also the answer when the operation has just registered its thread. Bound
  * the repetitions: a debugger that single-steps aborts for ever. Structures (counter.h) do all this for you.
@@ -61,15 +62,15 @@ enum rk_result {
 /* A structure gives up on a sequence that was aborted this many times in a row, and takes its overflow slot. */
 #define RK_ABORTS_MAX 64
 
-RK_BEGIN_DECLS
+RKI_BEGIN_DECLS
 
 /*
  * The ways out of a section that found no valid index, shared by all operations.
  * rk_leave(): RK_ABORTED if the thread could be registered now, else RK_NO_RSEQ. rk_leave_at(): if it is registered,
  * RK_WRONG_CPU, or RK_ABORTED if it is on that CPU by now; else as rk_leave(). Context: as the operations.
  */
-RK_API enum rk_result rk_leave(void);
-RK_API enum rk_result rk_leave_at(int cpu);
+RKI_API enum rk_result rk_leave(void);
+RKI_API enum rk_result rk_leave_at(int cpu);
 
 /*
  * Tells the compiler what it can't know of these two: they never return RK_DONE. Else it keeps the outcome of an
@@ -89,7 +90,7 @@ static inline __attribute__((__unused__)) enum rk_result rk_not_done(enum rk_res
  *
  * Context: any thread; a constructor too; not a signal handler. Cost: a microsecond.
  */
-RK_API void rk_pin_module(const void *here);
+RKI_API void rk_pin_module(const void *here);
 
 #define RK_OP_INDEX_CPU 1
 #define RK_OP_INDEX_CID 2
@@ -107,6 +108,10 @@ RK_API void rk_pin_module(const void *here);
 #include <rseqkit/detail/ops_body.h>
 #undef RK_OP_INDEX
 
-RK_END_DECLS
+#undef RK_OP_INDEX_CPU
+#undef RK_OP_INDEX_CID
+#undef RK_OP_INDEX_AT
+
+RKI_END_DECLS
 
 #endif /* RSEQKIT_OPS_H */

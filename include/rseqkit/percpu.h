@@ -41,7 +41,7 @@ struct rk_percpu_options {
 	unsigned flags;      /* RK_PERCPU_* */
 };
 
-RK_BEGIN_DECLS
+RKI_BEGIN_DECLS
 
 /*
  * How many CPUs are possible, and the first possible CPU above `after` (-1 to begin; returns -1 at the end). Where
@@ -52,8 +52,8 @@ RK_BEGIN_DECLS
  * Context: any thread; after fork; signal handler. Cost: the list is read once, 20 us.
  * Source: /sys/devices/system/cpu/possible, see the kernel's Documentation/admin-guide/cputopology.rst.
  */
-RK_API int rk_cpus_count(void);
-RK_API int rk_cpus_next(int after);
+RKI_API int rk_cpus_count(void);
+RKI_API int rk_cpus_next(int after);
 
 /*
  * Creates a pool. Its address space comes in ranges of RK_STRIDE bytes per index, one more whenever one is full.
@@ -61,7 +61,7 @@ RK_API int rk_cpus_next(int after);
  * Returns 0 and the pool in *pool; -EINVAL for options out of range or flags unknown; -ENOMEM.
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: microseconds.
  */
-RK_API int rk_percpu_create(struct rk_percpu **pool, const struct rk_percpu_options *options);
+RKI_API int rk_percpu_create(struct rk_percpu **pool, const struct rk_percpu_options *options);
 
 /*
  * Destroys a pool and unmaps its memory; NULL is allowed. No thread may be using an item.
@@ -69,7 +69,7 @@ RK_API int rk_percpu_create(struct rk_percpu **pool, const struct rk_percpu_opti
  * Returns 0; -EBUSY while items are allocated, and then nothing happens.
  * Context: as rk_percpu_create().
  */
-RK_API int rk_percpu_destroy(struct rk_percpu *pool);
+RKI_API int rk_percpu_destroy(struct rk_percpu *pool);
 
 /*
  * Allocates an item: every slot of it, the shared ones too, holds the initial contents. An item that is being
@@ -81,7 +81,7 @@ RK_API int rk_percpu_destroy(struct rk_percpu *pool);
  * Context: as rk_percpu_create(). Cost: about 0.1 us for a fresh item, which touches no CPU's page; a reused one is
  * rewritten where it differs.
  */
-RK_API int rk_percpu_alloc(struct rk_percpu *pool, void **item);
+RKI_API int rk_percpu_alloc(struct rk_percpu *pool, void **item);
 
 /*
  * Frees an item; NULL is allowed. No thread may be using it.
@@ -89,18 +89,18 @@ RK_API int rk_percpu_alloc(struct rk_percpu *pool, void **item);
  * Returns 0, or -EINVAL when it is not an allocated item of this pool (freed twice, say), and then nothing happens.
  * Context: as rk_percpu_create().
  */
-RK_API int rk_percpu_free(struct rk_percpu *pool, void *item);
+RKI_API int rk_percpu_free(struct rk_percpu *pool, void *item);
 
 /*
  * The slot of `index` of an item: a possible CPU, a concurrency id, or one of RK_INDEX_*.
  *
  * Context: any. Cost: a shift and an addition.
  */
-RK_INLINE void *rk_percpu_slot(const void *item, int index)
+RKI_INLINE void *rk_percpu_slot(const void *item, int index)
 {
 	return (void *)((uintptr_t)item + ((uintptr_t)(intptr_t)index << RK_STRIDE_SHIFT));
 }
 
-RK_END_DECLS
+RKI_END_DECLS
 
 #endif /* RSEQKIT_PERCPU_H */

@@ -57,7 +57,7 @@ struct rk_process_info {
 	int libc_registers;     /* 1 if the libc registers it */
 };
 
-RK_BEGIN_DECLS
+RKI_BEGIN_DECLS
 
 /*
  * Decides where the area is, reads which CPUs are possible, and prepares the calling thread. Runs by itself at
@@ -89,7 +89,7 @@ RK_BEGIN_DECLS
  * Context: any thread; after fork; not a vfork child; not a signal handler. Cost: microseconds once, then
  * nanoseconds.
  */
-RK_API int rk_process_init(void);
+RKI_API int rk_process_init(void);
 
 /*
  * Makes sure that the calling thread is registered, for its whole life. Operations do this by themselves.
@@ -104,7 +104,7 @@ RK_API int rk_process_init(void);
  * Context: any thread; signal handler; after fork; vfork child: refused, unless the parent is registered: then it
  * answers for the parent. Cost: a nanosecond when done before, failed or not; else two system calls.
  */
-RK_API int rk_thread_prepare(void);
+RKI_API int rk_thread_prepare(void);
 
 /*
  * Registers one more explicit user of the calling thread's area. Calls nest and are counted per thread.
@@ -114,7 +114,7 @@ RK_API int rk_thread_prepare(void);
  * child outside the bracket, where it would count for the parent.
  * Cost: a few ns, and no system call, once the thread is registered.
  */
-RK_API int rk_thread_register(void);
+RKI_API int rk_thread_register(void);
 
 /*
  * Takes one explicit user of the calling thread back. The registration itself stays until the thread ends: the
@@ -123,7 +123,7 @@ RK_API int rk_thread_register(void);
  * Returns 0, or -EINVAL when no explicit user is left.
  * Context and cost: as rk_thread_register().
  */
-RK_API int rk_thread_unregister(void);
+RKI_API int rk_thread_unregister(void);
 
 /*
  * Queries of the calling thread; none of them registers it. In a vfork child that isn't bracketed they answer for
@@ -131,10 +131,10 @@ RK_API int rk_thread_unregister(void);
  *
  * Context: any thread, signal handler, after fork. Cost: nanoseconds, no system call.
  */
-RK_API enum rk_owner rk_thread_owner(void);
-RK_API enum rk_reason rk_thread_reason(void);
-RK_API uint32_t rk_thread_users(void);                    /* explicit users now */
-RK_API const volatile struct rk_area *rk_thread_area(void); /* NULL when not registered */
+RKI_API enum rk_owner rk_thread_owner(void);
+RKI_API enum rk_reason rk_thread_reason(void);
+RKI_API uint32_t rk_thread_users(void);                    /* explicit users now */
+RKI_API const volatile struct rk_area *rk_thread_area(void); /* NULL when not registered */
 
 /*
  * Fills `info`, of which `size` bytes (sizeof *info as the caller knows it) are written, the rest of a larger one
@@ -143,7 +143,7 @@ RK_API const volatile struct rk_area *rk_thread_area(void); /* NULL when not reg
  * Returns 0, or -EINVAL when info is NULL or size is 0.
  * Context: any thread, signal handler, after fork. Cost: nanoseconds after process start.
  */
-RK_API int rk_process_query(struct rk_process_info *info, size_t size);
+RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
 
 /*
  * Brackets a vfork (or clone with CLONE_VM and without own TLS) whose child does more than exec or _exit.
@@ -172,8 +172,8 @@ RK_API int rk_process_query(struct rk_process_info *info, size_t size);
  * broken (the thread is registered all the same), or the negative errno of the registration.
  * Context: any thread; signal handler; after fork. Cost: one rseq system call each, about 0.12 us.
  */
-RK_API int rk_vfork_begin(void);
-RK_API int rk_vfork_end(void);
+RKI_API int rk_vfork_begin(void);
+RKI_API int rk_vfork_end(void);
 
 /*
  * Runs child(arg, signals) in a vfork child, inside a bracket, with all signals blocked, and nothing called in between.
@@ -196,19 +196,19 @@ RK_API int rk_vfork_end(void);
  * Context: as rk_vfork_begin(). Cost: four system calls besides vfork.
  */
 typedef int rk_vfork_child(void *arg, const void *signals);
-RK_API int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid);
-RK_API void rk_vfork_unblock(const void *signals);
+RKI_API int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid);
+RKI_API void rk_vfork_unblock(const void *signals);
 
 /* Names for people, static storage; "unknown" for other values. Context: any. */
-RK_API const char *rk_owner_name(enum rk_owner owner);
-RK_API const char *rk_reason_text(enum rk_reason reason);
+RKI_API const char *rk_owner_name(enum rk_owner owner);
+RKI_API const char *rk_reason_text(enum rk_reason reason);
 
 /*
  * The ways out of rk_cpu() and rk_cid() for a thread that isn't registered: register it, or do without.
  * Context: as rk_cpu().
  */
-RK_API int rk_cpu_slow(void);
-RK_API int rk_cid_slow(void);
+RKI_API int rk_cpu_slow(void);
+RKI_API int rk_cid_slow(void);
 
 /*
  * The CPU the calling thread runs on; it may be another by the time the caller looks at it.
@@ -217,14 +217,14 @@ RK_API int rk_cid_slow(void);
  * fail.
  * Context: any thread; signal handler; after fork; in a vfork child it may answer with the parent's. Cost: one load.
  */
-RK_INLINE int rk_cpu(void)
+RKI_INLINE int rk_cpu(void)
 {
 	uint32_t cpu;
 
-	if (RK_NO_AREA)
+	if (RKI_NO_AREA)
 		return rk_cpu_slow();
-	RK_AREA_READ(cpu, 4);
-	if (RK_UNLIKELY((int32_t)cpu < 0))
+	RKI_AREA_READ(cpu, 4);
+	if (RKI_UNLIKELY((int32_t)cpu < 0))
 		return rk_cpu_slow();
 	return (int)cpu;
 }
@@ -236,19 +236,19 @@ RK_INLINE int rk_cpu(void)
  * Returns it, or -1 in a thread without rseq or on a kernel without the field (feature size below 28).
  * Context: as rk_cpu(). Cost: three loads.
  */
-RK_INLINE int rk_cid(void)
+RKI_INLINE int rk_cid(void)
 {
 	uint32_t cpu, cid;
 
-	if (RK_NO_AREA)
+	if (RKI_NO_AREA)
 		return -1;
-	RK_AREA_READ(cpu, 4);
-	if (RK_UNLIKELY((int32_t)cpu < 0 || rk_area_valid < RK_FIELD_END_MM_CID))
+	RKI_AREA_READ(cpu, 4);
+	if (RKI_UNLIKELY((int32_t)cpu < 0 || rk_area_valid < RK_FIELD_END_MM_CID))
 		return rk_cid_slow();
-	RK_AREA_READ(cid, 24);
+	RKI_AREA_READ(cid, 24);
 	return (int)cid;
 }
 
-RK_END_DECLS
+RKI_END_DECLS
 
 #endif /* RSEQKIT_THREAD_H */

@@ -133,7 +133,7 @@ const struct rk_cpus *rk_cpus_get(void)
 {
 	struct rk_cpus cpus;
 
-	if (RK_LIKELY(__atomic_load_n(&is_read, __ATOMIC_ACQUIRE)))
+	if (RKI_LIKELY(__atomic_load_n(&is_read, __ATOMIC_ACQUIRE)))
 		return &possible;
 	if (read_list(&cpus) < 0)
 		assume_mask(&cpus);

@@ -12,9 +12,9 @@
 
 #include "registration/process.h"
 
-RK_API ptrdiff_t offset __asm__("__rseq_offset");
-RK_API unsigned int size __asm__("__rseq_size");
-RK_API unsigned int flags __asm__("__rseq_flags");
+RKI_API ptrdiff_t offset __asm__("__rseq_offset");
+RKI_API unsigned int size __asm__("__rseq_size");
+RKI_API unsigned int flags __asm__("__rseq_flags");
 
 ptrdiff_t offset;
 unsigned int size;

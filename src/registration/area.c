@@ -22,8 +22,8 @@ _Static_assert(offsetof(struct rk_area, cpu_id) == 4 && offsetof(struct rk_area,
 		       offsetof(struct rk_area, mm_cid) == 24,
 	       "the kernel's layout, which the ports use by number");
 
-RK_API ptrdiff_t area_offset __asm__("rk_area_offset");
-RK_API uint32_t area_valid __asm__("rk_area_valid");
+RKI_API ptrdiff_t area_offset __asm__("rk_area_offset");
+RKI_API uint32_t area_valid __asm__("rk_area_valid");
 
 ptrdiff_t area_offset;
 uint32_t area_valid;

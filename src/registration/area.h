@@ -4,6 +4,7 @@
 #define RK_SRC_AREA_H
 
 #include <stdbool.h>
+#include <rseqkit/detail/agreement.h>
 #include "process.h"
 #include "thread_pointer.h"
 
@@ -28,7 +29,7 @@ static inline struct rk_thread_state *rk_state_in_use(const struct rk_process *p
 /* The calling thread's area; where the process has none, what is never registered: this copy's own block. */
 static inline volatile struct rk_area *rk_area_of(const struct rk_process *process)
 {
-	return RK_LIKELY(process->offset != 0) ? rk_area_at(process->offset) : &rk_block.u.area;
+	return RKI_LIKELY(process->offset != 0) ? rk_area_at(process->offset) : &rk_block.u.area;
 }
 
 /* Single bytes and words of the thread state, shared with signal handlers of the same thread only. */

@@ -17,6 +17,8 @@
 #define RK_EXIT_MATTERS 1
 #endif
 
+struct rk_thread_state;
+
 #if RK_EXIT_MATTERS
 /* Before a thread is created: gets ready to see its end. Not for signal handlers. */
 void rk_exit_prepare(void);

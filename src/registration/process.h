@@ -42,7 +42,7 @@ extern struct rk_process rk_process_decided __attribute__((__visibility__("hidde
 /* The decision, made on the first call. */
 static inline const struct rk_process *rk_process_get(void)
 {
-	if (RK_LIKELY(__atomic_load_n(&rk_process_decided.where, __ATOMIC_ACQUIRE) != RK_WHERE_UNDECIDED))
+	if (RKI_LIKELY(__atomic_load_n(&rk_process_decided.where, __ATOMIC_ACQUIRE) != RK_WHERE_UNDECIDED))
 		return &rk_process_decided;
 	return rk_process_decide();
 }

@@ -5,7 +5,7 @@
 #ifndef RK_SRC_RENDEZVOUS_H
 #define RK_SRC_RENDEZVOUS_H
 
-#include <rseqkit/abi.h>
+#include <rseqkit/detail/agreement.h>
 
 /*
  * Offers *meeting, and replaces it by what was agreed on if another copy was faster. Async-signal-safe, lock-free.

@@ -4,6 +4,7 @@
  * all the same: structures that copies share, and constants. In a form that the tools for ABIs understand.
  */
 #include <rseqkit.h>
+#include <rseqkit/detail/agreement.h>
 
 #define EXPORT __attribute__((__visibility__("default")))
 

@@ -8,6 +8,7 @@
 #include "../unit/test.h"
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <rseqkit/detail/agreement.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"
+#include <rseqkit/detail/agreement.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/rseq.h>

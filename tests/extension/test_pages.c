@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"
+#include <rseqkit/detail/agreement.h>
 #include <sys/mman.h>
 #include "../coexist/load.h"
 

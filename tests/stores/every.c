@@ -28,6 +28,9 @@ static intptr_t node[2];
 		done += rk_##kind##_add(count, value + 1 __VA_ARGS__) == RK_DONE;                                      \
 		done += rk_##kind##_store_if_equal(count, value + 1, value __VA_ARGS__) == RK_DONE;                    \
 		done += rk_##kind##_store_if_equal_release(count, value, 0 __VA_ARGS__) == RK_DONE;                    \
+		done += rk_##kind##_compare_exchange(count, &value, 1 __VA_ARGS__) == RK_DONE;                         \
+		done += rk_##kind##_compare_exchange_release(count, &value, 0 __VA_ARGS__) == RK_UNEQUAL;              \
+		done += rk_##kind##_compare_exchange_release(count, &value, 0 __VA_ARGS__) == RK_DONE;                 \
 		done += rk_##kind##_store_if_both_equal(count, 0, WORDS, 0, 1 __VA_ARGS__) == RK_DONE;                 \
 		done += rk_##kind##_store_if_both_equal_release(count, 1, WORDS, 0, 2 __VA_ARGS__) == RK_DONE;         \
 		done += rk_##kind##_store_two_if_equal(count, 2, WORDS, 0, 3 __VA_ARGS__) == RK_DONE;                  \

@@ -83,7 +83,7 @@ static void tally_result(struct tally *t, enum rk_result result)
 /* Increments by value: of what was read before, possibly on another CPU, or before a handler's increment. */
 static void increment(struct tally *t, enum index index, int cpu)
 {
-	intptr_t seen = 0, *word = &shared->swapped[index];
+	intptr_t found, seen = 0, *word = &shared->swapped[index];
 	enum rk_result result = BY_INDEX(index, cpu, load, word, &seen);
 
 	tally_result(t, result);
@@ -92,7 +92,13 @@ static void increment(struct tally *t, enum index index, int cpu)
 		return;
 	}
 	EXPECT(seen == paired(number_of(seen)));
-	result = BY_INDEX(index, cpu, store_if_equal, word, seen, paired(number_of(seen) + 1));
+	found = seen;
+	if (number_of(seen) % 2 == 0) {
+		result = BY_INDEX(index, cpu, store_if_equal, word, seen, paired(number_of(seen) + 1));
+	} else {
+		result = BY_INDEX(index, cpu, compare_exchange, word, &found, paired(number_of(seen) + 1));
+		EXPECT((found == seen) == (result != RK_UNEQUAL) && found == paired(number_of(found)));
+	}
 	tally_result(t, result);
 	t->swapped[index] += result == RK_DONE;
 }

@@ -8,6 +8,7 @@
  * that is registered; a copy of it; zeroes) operations run unprotected, and are forbidden as in a vfork child.
  */
 #include "test.h"
+#include <rseqkit/detail/agreement.h>
 #include <sched.h>
 #include <sys/mman.h>
 

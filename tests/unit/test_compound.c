@@ -297,6 +297,8 @@ static void copies_every_length(void **state)
 		EXPECT_KEPT(name, index, load, &item->word, &got);                                                     \
 		EXPECT_KEPT(name, index, store_two_if_equal, &item->word, 0, BEHIND, 3, 1);                            \
 		EXPECT_KEPT(name, index, store_if_both_equal, &item->word, 1, BEHIND, 3, 2);                           \
+		got = 2;                                                                                               \
+		EXPECT_KEPT(name, index, compare_exchange, &item->word, &got, 2);                                      \
 		EXPECT_KEPT(name, index, copy_if_equal, &item->word, 2, BEHIND, "123", 3, 3);                          \
 		EXPECT_KEPT(name, index, copy_if_equal, &item->word, 3, BEHIND, "123456789abc", 12, 4);                \
 		EXPECT_KEPT(name, index, copy_if_equal, &item->word, 4, BEHIND, many, sizeof(many), 5);                \

@@ -5,6 +5,7 @@
  * comes with that, does to a thread that stored to a kernel-owned field.
  */
 #include "test.h"
+#include <rseqkit/detail/agreement.h>
 #include <sched.h>
 #include <sys/auxv.h>
 #ifdef __GLIBC__

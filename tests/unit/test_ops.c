@@ -94,6 +94,17 @@ static void outcomes_by_cpu(void **state)
 	assert_int_equal(*slot, 38);
 	EXPECT(RK_DONE, rk_cpu_store_if_equal(item, 38, INTPTR_MIN));
 	assert_int_equal(*slot, INTPTR_MIN);
+	value = 38;
+	EXPECT(RK_UNEQUAL, rk_cpu_compare_exchange(item, &value, 5));
+	assert_int_equal(value, INTPTR_MIN);
+	assert_int_equal(*slot, INTPTR_MIN);
+	EXPECT(RK_DONE, rk_cpu_compare_exchange(item, &value, INTPTR_MAX));
+	assert_int_equal(value, INTPTR_MIN);
+	assert_int_equal(*slot, INTPTR_MAX);
+	EXPECT(RK_UNEQUAL, rk_cpu_compare_exchange_release(item, &value, 5));
+	assert_int_equal(value, INTPTR_MAX);
+	EXPECT(RK_DONE, rk_cpu_compare_exchange_release(item, &value, INTPTR_MIN));
+	assert_int_equal(value, INTPTR_MAX);
 	EXPECT(RK_UNEQUAL, rk_cpu_store_if_equal_release(item, 38, 5));
 	EXPECT(RK_DONE, rk_cpu_store_if_equal_release(item, INTPTR_MIN, 0)); /* 0 may be a register of its own */
 	assert_int_equal(*slot, 0);
@@ -165,6 +176,15 @@ static void outcomes_by_explicit_cpu(void **state)
 	EXPECT(RK_DONE, rk_at_store_if_equal(item, 10, 1, cpu));
 	EXPECT(RK_WRONG_CPU, rk_at_store_if_equal_release(item, 1, 2, cpu + 1));
 	EXPECT(RK_DONE, rk_at_store_if_equal_release(item, 1, 2, cpu));
+	value = 1;
+	EXPECT(RK_WRONG_CPU, rk_at_compare_exchange(item, &value, 3, cpu + 1));
+	EXPECT(RK_WRONG_CPU, rk_at_compare_exchange(item, &value, 3, -1));
+	assert_int_equal(value, 1);
+	EXPECT(RK_UNEQUAL, rk_at_compare_exchange_release(item, &value, 3, cpu));
+	EXPECT(RK_DONE, rk_at_compare_exchange(item, &value, 3, cpu));
+	EXPECT(RK_UNEQUAL, rk_at_compare_exchange(item, &value, 2, cpu));
+	EXPECT(RK_DONE, rk_at_compare_exchange_release(item, &value, 2, cpu));
+	assert_int_equal(value, 3);
 	assert_int_equal(*slot, 2);
 	/* A handler behind a section that found no registration has registered the thread: this is the right CPU. */
 	assert_int_equal(rk_leave_at(cpu), RK_ABORTED);
@@ -193,6 +213,12 @@ static void outcomes_by_concurrency_id(void **state)
 	EXPECT(RK_DONE, rk_cid_store_if_equal(item, 3, 0));
 	EXPECT(RK_UNEQUAL, rk_cid_store_if_equal_release(item, 3, 1));
 	EXPECT(RK_DONE, rk_cid_store_if_equal_release(item, 0, 1));
+	EXPECT(RK_UNEQUAL, rk_cid_compare_exchange(item, &value, 5));
+	EXPECT(RK_DONE, rk_cid_compare_exchange(item, &value, 5));
+	assert_int_equal(value, 1);
+	EXPECT(RK_UNEQUAL, rk_cid_compare_exchange_release(item, &value, 1));
+	EXPECT(RK_DONE, rk_cid_compare_exchange_release(item, &value, 1));
+	assert_int_equal(value, 5);
 	assert_int_equal(*slot, 1);
 }
 
@@ -208,6 +234,12 @@ static void outcomes_without_registration(void **state)
 	assert_int_equal(rk_cpu_load(item, &value), RK_NO_RSEQ);
 	assert_int_equal(rk_cpu_store_if_equal(item, 0, 1), RK_NO_RSEQ);
 	assert_int_equal(rk_cpu_store_if_equal_release(item, 0, 1), RK_NO_RSEQ);
+	assert_int_equal(value, 0);
+	value = 5; /* not what the slot holds, and not touched */
+	assert_int_equal(rk_cpu_compare_exchange(item, &value, 1), RK_NO_RSEQ);
+	assert_int_equal(rk_cid_compare_exchange(item, &value, 1), RK_NO_RSEQ);
+	assert_int_equal(rk_at_compare_exchange(item, &value, 1, 0), RK_NO_RSEQ);
+	assert_int_equal(value, 5);
 	assert_int_equal(rk_cid_add(item, 1), RK_NO_RSEQ);
 	assert_int_equal(rk_cid_load(item, &value), RK_NO_RSEQ);
 	assert_int_equal(rk_cid_store_if_equal(item, 0, 1), RK_NO_RSEQ);

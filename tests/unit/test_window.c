@@ -34,9 +34,11 @@ static const char bytes[200] = "copied by words with a rest, by bytes, or by one
 #define OPERATION(name, operation)                                                                                     \
 	__attribute__((__noinline__)) static enum rk_result name(struct slot *base, int cpu)                           \
 	{                                                                                                              \
+		intptr_t expected = 0;                                                                                 \
 		void *popped;                                                                                          \
                                                                                                                        \
 		(void)cpu;                                                                                             \
+		(void)&expected;                                                                                       \
 		(void)&popped;                                                                                         \
 		return operation;                                                                                      \
 	}
@@ -51,6 +53,7 @@ OPERATION(op_add_through_variable, rk_cpu_add_through(&base->other, -OTHER, one)
 OPERATION(op_store, rk_cpu_store_if_equal(base, 0, 1))
 OPERATION(op_store_at, rk_at_store_if_equal(base, 0, 1, cpu))
 OPERATION(op_store_release, rk_cpu_store_if_equal_release(base, 0, 1))
+OPERATION(op_exchange, rk_cpu_compare_exchange(base, &expected, 1))
 OPERATION(op_store_both, rk_cpu_store_if_both_equal(base, 0, MORE, 0, 1))
 OPERATION(op_store_two_at, rk_at_store_two_if_equal(base, 0, MORE, 5, 1, cpu))
 OPERATION(op_copy, rk_cpu_copy_if_equal_release(base, 0, MORE, bytes, 27, 1))
@@ -72,6 +75,7 @@ static const struct operation {
 	{"add through, of a variable", op_add_through_variable, 0, 1},
 	{"store by explicit CPU", op_store_at, 0, 1},
 	{"store, release", op_store_release, 0, 1},
+	{"compare and exchange", op_exchange, 0, 1},
 	{"store if both equal", op_store_both, 0, 1},
 	{"store two by explicit CPU", op_store_two_at, 0, 1},
 	{"copy, release", op_copy, 0, 1},

@@ -64,7 +64,7 @@ static enum passage __attribute__((__noinline__)) pass(const void *base, ptrdiff
 	(void)rk_area_offset; /* a port without sections has no use for it */
 	RK_SECTION_VALUE(outcome, seen,
 			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ),
-			 RK_ASM_INDEX_CPU(RK_ASM_HERE) RK_ASM_WHILE_EQUAL(zero) RK_ASM_COMMIT_LOAD,
+			 RK_ASM_INDEX_CPU(RK_ASM_HERE) RKI_ASM_WHILE_EQUAL(zero) RK_ASM_COMMIT_LOAD,
 			 RK_LIST(RK_IN(base), RK_IN_WORD(zero)), RK_USES_SLOT);
 	(void)seen;
 	return outcome == RK_DONE ? PASSAGE_DONE : outcome == RK_ABORTED ? PASSAGE_ABORTED : PASSAGE_LEFT;

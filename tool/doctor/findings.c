@@ -5,6 +5,7 @@
  * The ids are for programs and stay; the words may change.
  */
 #include "doctor.h"
+#include <rseqkit/detail/agreement.h>
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #ifndef RK_TOOL_INSPECT_H
 #define RK_TOOL_INSPECT_H
 
-#include <rseqkit/abi.h>
+#include <rseqkit/detail/agreement.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -21,11 +21,11 @@
 #define RSEQKIT_ARCH_AARCH64_H
 
 /* Instructions are little-endian whatever data are: the same four bytes, read as a word of data. */
-#define RK_ASM_SIGNATURE 0xd428bc00 /* brk #0x45e0 */
+#define RKI_ASM_SIGNATURE 0xd428bc00 /* brk #0x45e0 */
 #ifdef __AARCH64EB__
 #define RK_SIGNATURE 0x00bc28d4
 #else
-#define RK_SIGNATURE RK_ASM_SIGNATURE
+#define RK_SIGNATURE RKI_ASM_SIGNATURE
 #endif
 
 #ifndef RK_NO_SECTIONS
@@ -39,27 +39,27 @@
  * The store of the descriptor activates the section; the start label follows at once, or a preemption in between
  * would be missed.
  */
-#define RK_ASM_BEGIN                                                                                                   \
-	"adrp x16, " RK_ASM_L(3) "\n\t"                                                                                \
-	"add x16, x16, :lo12:" RK_ASM_L(3) "\n\t"                                                                      \
+#define RKI_ASM_BEGIN                                                                                                  \
+	"adrp x16, " RKI_ASM_L(3) "\n\t"                                                                               \
+	"add x16, x16, :lo12:" RKI_ASM_L(3) "\n\t"                                                                     \
 	"mrs x17, tpidr_el0\n\t"                                                                                       \
 	"add x17, x17, %x[area]\n\t"                                                                                   \
 	"str x16, [x17, #8]\n"                                                                                         \
-	RK_ASM_L(1) ":\n\t"
+	RKI_ASM_L(1) ":\n\t"
 
-#define RK_ASM_PIN_HERE(here)                                                                                          \
+#define RKI_ASM_PIN_HERE(here)                                                                                         \
 	"hint #34\n\t" /* a landing pad, where branch targets are enforced */                                          \
 	"adr x0, " #here "\n\t"                                                                                        \
 	"b rk_pin_module\n\t"
 
-#define RK_ASM_SCALE "add x16, %x[base], x16, lsl #" RK_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
+#define RKI_ASM_SCALE "add x16, %x[base], x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
 
 /* By current CPU: a negative cpu_id means that this thread has no rseq, now. */
 #define RK_ASM_INDEX_CPU(to)                                                                                           \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, #0\n\t"                                                                                              \
 	"b.lt " to(leave) "\n\t"                                                                                       \
-	RK_ASM_SCALE
+	RKI_ASM_SCALE
 
 /* By concurrency id: mm_cid of an unregistered thread reads 0, so the sign of cpu_id is tested as well. */
 #define RK_ASM_INDEX_CID(to)                                                                                           \
@@ -67,14 +67,14 @@
 	"cmp w16, #0\n\t"                                                                                              \
 	"b.lt " to(leave) "\n\t"                                                                                       \
 	"ldr w16, [x17, #24]\n\t"                                                                                      \
-	RK_ASM_SCALE
+	RKI_ASM_SCALE
 
 /* By explicit CPU, which the caller has checked not to be negative: an unregistered thread is on no CPU. */
 #define RK_ASM_INDEX_AT(to)                                                                                            \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, %w[cpu]\n\t"                                                                                         \
 	"b.ne " to(leave) "\n\t"                                                                                       \
-	RK_ASM_SCALE
+	RKI_ASM_SCALE
 
 /* Places. */
 #define RK_ASM_SLOT "[x16]"
@@ -94,6 +94,9 @@
 #define RK_ASM_IF_LOADED(to, word, label)                                                                              \
 	"cmp x17, %x[" #word "]\n\t"                                                                                   \
 	"b.eq " to(label) "\n\t"
+#define RK_ASM_UNLESS_LOADED(to, word, label)                                                                          \
+	"cmp x17, %x[" #word "]\n\t"                                                                                   \
+	"b.ne " to(label) "\n\t"
 #define RK_ASM_LOAD_THROUGH(offset) "ldr x17, [x17, %x[" #offset "]]\n\t"
 #define RK_ASM_KEEP "mov %x[value], x17\n\t"
 #define RK_ASM_STORE_LOADED(pointer) "str x17, [%x[" #pointer "]]\n\t"
@@ -107,59 +110,59 @@
 	"add x15, x16, %x[" #offset "]\n\t"                                                                            \
 	"mov x14, #0\n\t"                                                                                              \
 	"subs x13, %x[" #length "], #8\n\t"                                                                            \
-	"b.lo " RK_ASM_L(7) "\n"                                                                                       \
-	RK_ASM_L(5) ":\n\t"                                                                                            \
+	"b.lo " RKI_ASM_L(7) "\n"                                                                                      \
+	RKI_ASM_L(5) ":\n\t"                                                                                           \
 	"cmp x14, x13\n\t"                                                                                             \
-	"b.hs " RK_ASM_L(6) "\n\t"                                                                                     \
+	"b.hs " RKI_ASM_L(6) "\n\t"                                                                                    \
 	"ldr x17, [%x[" #source "], x14]\n\t"                                                                          \
 	"str x17, [x15, x14]\n\t"                                                                                      \
 	"add x14, x14, #8\n\t"                                                                                         \
-	"b " RK_ASM_L(5) "\n"                                                                                          \
-	RK_ASM_L(6) ":\n\t"                                                                                            \
+	"b " RKI_ASM_L(5) "\n"                                                                                         \
+	RKI_ASM_L(6) ":\n\t"                                                                                           \
 	"ldr x17, [%x[" #source "], x13]\n\t"                                                                          \
 	"str x17, [x15, x13]\n\t"                                                                                      \
-	"b " RK_ASM_L(8) "\n"                                                                                          \
-	RK_ASM_L(7) ":\n\t"                                                                                            \
+	"b " RKI_ASM_L(8) "\n"                                                                                         \
+	RKI_ASM_L(7) ":\n\t"                                                                                           \
 	"adds x13, x13, #8\n\t"                                                                                        \
-	"b.eq " RK_ASM_L(8) "\n"                                                                                       \
-	RK_ASM_L(9) ":\n\t"                                                                                            \
+	"b.eq " RKI_ASM_L(8) "\n"                                                                                      \
+	RKI_ASM_L(9) ":\n\t"                                                                                           \
 	"sub x13, x13, #1\n\t"                                                                                         \
 	"ldrb w17, [%x[" #source "], x13]\n\t"                                                                         \
 	"strb w17, [x15, x13]\n\t"                                                                                     \
-	"cbnz x13, " RK_ASM_L(9) "\n"                                                                                  \
-	RK_ASM_L(8) ":\n\t"
+	"cbnz x13, " RKI_ASM_L(9) "\n"                                                                                 \
+	RKI_ASM_L(8) ":\n\t"
 
 /*
  * Stays while the slot's word equals the operand: inside a section until somebody changes the word, or an abort comes.
  * For probes of what aborts a section.
  */
-#define RK_ASM_WHILE_EQUAL(operand)                                                                                    \
-	RK_ASM_L(5) ":\n\t"                                                                                            \
+#define RKI_ASM_WHILE_EQUAL(operand)                                                                                   \
+	RKI_ASM_L(5) ":\n\t"                                                                                           \
 	"ldr x17, [x16]\n\t"                                                                                           \
 	"cmp x17, %x[" #operand "]\n\t"                                                                                \
-	"b.eq " RK_ASM_L(5) "\n\t"
+	"b.eq " RKI_ASM_L(5) "\n\t"
 
 /* Commits: one store, the end label right behind it. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
 	"ldr x17, [x16]\n\t"                                                                                           \
 	"add x17, x17, %x[" #operand "]\n\t"                                                                           \
-	"str x17, [x16]\n" RK_ASM_L(2) ":\n\t"
+	"str x17, [x16]\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RK_ASM_COMMIT_ADD(operand)
-#define RK_ASM_COMMIT_STORE(operand) "str %x[" #operand "], [x16]\n" RK_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_STORE_RELEASE(operand) "stlr %x[" #operand "], [x16]\n" RK_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_LOADED "str x17, [x16]\n" RK_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_LOAD "ldr %x[value], [x16]\n" RK_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_STORE(operand) "str %x[" #operand "], [x16]\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_STORE_RELEASE(operand) "stlr %x[" #operand "], [x16]\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_LOADED "str x17, [x16]\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_LOAD "ldr %x[value], [x16]\n" RKI_ASM_L(2) ":\n\t"
 
 /*
  * The signature is an instruction, so disassemblers stay in step. The kernel's diversion is no indirect branch: no
  * landing pad is needed where branch targets are enforced.
  */
-#define RK_ASM_ABORT(then)                                                                                             \
+#define RKI_ASM_ABORT(then)                                                                                            \
 	".subsection 1\n\t"                                                                                            \
-	".inst " RK_ASM_STR(RK_ASM_SIGNATURE) "\n"                                                                     \
-	RK_ASM_L(4) ":\n\t" then ".subsection 0\n\t"
-#define RK_ASM_GO(place) "b " place "\n\t"
-#define RK_ASM_TELL(code) "mov %w[outcome], #" code "\n\t" RK_ASM_GO(RK_ASM_L(2))
+	".inst " RKI_ASM_STR(RKI_ASM_SIGNATURE) "\n"                                                                   \
+	RKI_ASM_L(4) ":\n\t" then ".subsection 0\n\t"
+#define RKI_ASM_GO(place) "b " place "\n\t"
+#define RKI_ASM_TELL(code) "mov %w[outcome], #" code "\n\t" RKI_ASM_GO(RKI_ASM_L(2))
 
 /* Operands: a pointer or number in a register, a word also as the register that reads zero. */
 #define RK_IN(name) [name] "r"(name)
@@ -169,7 +172,7 @@
 #define RK_IMMEDIATE(word) 0
 
 /* Reads one 32-bit field of the calling thread's area, given by its byte offset as a literal. */
-#define RK_AREA_READ(result, field)                                                                                    \
+#define RKI_AREA_READ(result, field)                                                                                   \
 	__asm__ __volatile__("mrs %x[value], tpidr_el0\n\t"                                                            \
 			     "add %x[value], %x[value], %x[area]\n\t"                                                  \
 			     "ldr %w[value], [%x[value], #" #field "]"                                                 \

@@ -34,6 +34,6 @@
 #define RK_IMMEDIATE(word) 0
 
 /* Reads like the area of a thread that isn't registered. */
-#define RK_AREA_READ(result, field) ((result) = (uint32_t)RK_CPU_ID_UNINITIALIZED)
+#define RKI_AREA_READ(result, field) ((result) = (uint32_t)RK_CPU_ID_UNINITIALIZED)
 
 #endif /* RSEQKIT_ARCH_PORTABLE_H */

@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * section.h - what a critical section has on every 64-bit machine: its descriptor, its entries in the tables that
- * debuggers and binary tools read, and the statement that holds it. A port (arch.h) includes this and adds:
+ * section.h - what a critical section has on every machine: its descriptor, its entries in the tables that debuggers
+ * and binary tools read, and the statement that holds it. A port (arch.h) includes this and adds the primitives.
  *
- *   RK_ASM_BEGIN      stores the descriptor into the area, which activates the section; the start label follows at once
- *   RK_ASM_PIN_HERE   calls rk_pin_module() with the label's address, as a function's last deed
- *   RK_ASM_ABORT(then) the abort handler, out of line, behind its signature: `then` is what it does
- *   RK_ASM_GO(place)   goes there
- *   RK_ASM_TELL(code)  makes that the outcome, and goes to the end; in RK_SECTION_VALUE
- *   RK_ASM_INDEX_*(to) load the index, leave if the thread has no rseq, find the index's slot
+ * What operations are made of:
  *
+ *   RK_ASM_INDEX_CPU(to), _CID, _AT          load the index, leave if the thread has no rseq, find the index's slot
  *   RK_ASM_SLOT                              a place: the slot's word
  *   RK_ASM_REACH(offset)                     finds the word at `offset` (RK_IN) behind the slot
  *   RK_ASM_REACHED(offset)                   a place: that word
- *   RK_ASM_FOLLOW(label, offset)             makes the word at `offset` (RK_IN_WORD) behind where the slot's word points
- *                                            the slot, or goes to `label` if that is null
+ *   RK_ASM_FOLLOW(label, offset)             makes the word at `offset` (RK_IN_WORD) behind where the slot's word
+ *                                            points the slot, or goes to `label` if that is null
  *   RK_ASM_UNLESS_EQUAL(place, word, label)  goes to `label` unless the place holds the word
  *   RK_ASM_LOAD                              loads the slot's word
  *   RK_ASM_IF_LOADED(to, word, label)        goes to `label` if what was loaded is the word
- *   RK_ASM_LOAD_THROUGH(offset)              loads the word at `offset` (RK_IN_WORD) behind where what was loaded points
+ *   RK_ASM_UNLESS_LOADED(to, word, label)    goes to `label` unless what was loaded is the word
+ *   RK_ASM_LOAD_THROUGH(offset)              loads the word at `offset` (RK_IN_WORD) behind where what was loaded
+ *                                            points
  *   RK_ASM_KEEP                              makes what was loaded the value; in RK_SECTION_VALUE
  *   RK_ASM_STORE_LOADED(pointer)             stores what was loaded there
  *   RK_ASM_STORE(place, word)                stores a word ahead of the commit
@@ -30,7 +28,6 @@
  *   RK_USES_SLOT             the registers of a section that neither loads, reaches, adds nor copies
  *   RK_USES_LOADED           those of one that doesn't copy
  *   RK_USES_COPY             those of one that copies
- *   RK_AREA_READ             reads a field of the area
  *
  * `to` says how a label is named: RK_ASM_C is a label of C, for RK_SECTION, RK_ASM_HERE one in the statement itself,
  * for RK_SECTION_VALUE.
@@ -38,20 +35,44 @@
  * An operation (detail/ops_body.h) is a string of these, in this order: an exit for each way out that isn't the end, an
  * index, loads and compares, stores ahead of the commit, a commit. Between begin and commit nothing may change an
  * input (a retry needs it), store to memory in which others could see it, call, or enter the kernel.
+ *
+ * What only this file uses of a port, and headers of ours:
+ *
+ *   RKI_ASM_BEGIN              stores the descriptor into the area, which activates the section; the start label
+ *                              follows at once
+ *   RKI_ASM_PIN_HERE           calls rk_pin_module() with the label's address, as a function's last deed
+ *   RKI_ASM_ABORT(then)        the abort handler, out of line, behind its signature: `then` is what it does
+ *   RKI_ASM_GO(place)          goes there
+ *   RKI_ASM_TELL(code)         makes that the outcome, and goes to the end; in RK_SECTION_VALUE
+ *   RKI_ASM_WHILE_EQUAL(word)  waits inside the section while the slot's word is that; for probes of what aborts
+ *   RKI_AREA_READ              reads a field of the area
  */
 #ifndef RSEQKIT_ARCH_SECTION_H
 #define RSEQKIT_ARCH_SECTION_H
 
 #define RK_HAVE_SECTIONS 1
 
-#define RK_ASM_STR_(x) #x
-#define RK_ASM_STR(x) RK_ASM_STR_(x)
+#define RKI_ASM_STR_(x) #x
+#define RKI_ASM_STR(x) RKI_ASM_STR_(x)
 
 /*
  * Numbered by %=, which is unique in every emitted copy of an asm statement: 0 operation, 1 start, 2 end, 3
  * descriptor, 4 abort, 5 and above within a primitive.
  */
-#define RK_ASM_L(n) ".Lrk" #n "_%="
+#define RKI_ASM_L(n) ".Lrk" #n "_%="
+
+/* A pointer, and a 64-bit number, which descriptors and tables have for addresses on every machine. */
+#if __SIZEOF_POINTER__ == 8
+#define RKI_ASM_POINTER ".quad "
+#define RKI_ASM_U64(value) ".quad " value "\n\t"
+#else
+#define RKI_ASM_POINTER ".long "
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define RKI_ASM_U64(value) ".long " value ", 0\n\t"
+#else
+#define RKI_ASM_U64(value) ".long 0, " value "\n\t"
+#endif
+#endif
 
 /*
  * Sections carry "?" so that an operation inlined into a C++ COMDAT function is kept or dropped with it, and "o"
@@ -59,7 +80,7 @@
  * of binutils 2.35, and 2.36 to link with objects whose tables have no link order; `ld -r` of GNU ld refuses these
  * beside ours in every version ("both ordered and unordered sections"), while ld.lld -r takes them.
  */
-#define RK_ASM_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, " RK_ASM_L(0) "\n\t"
+#define RKI_ASM_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, " RKI_ASM_L(0) "\n\t"
 
 /*
  * A module must not be unloaded while a thread's area may name a section in it, so it pins itself (pin.c): by one
@@ -67,19 +88,19 @@
  * for an executable needs none, nor does a module that defines RK_NO_PIN because it is linked with -z nodelete.
  */
 #if defined(__PIC__) && !defined(__PIE__) && defined(__GLIBC__) && !defined(RK_NO_PIN)
-#define RK_ASM_PIN                                                                                                     \
+#define RKI_ASM_PIN                                                                                                    \
 	".ifndef .Lrk_pin\n\t"                                                                                         \
 	".pushsection .text.rk_pin, \"axG\", @progbits, rk_pin, comdat\n\t"                                            \
 	".balign 16\n"                                                                                                 \
-	".Lrk_pin:\n\t" RK_ASM_PIN_HERE(.Lrk_pin)                                                                      \
+	".Lrk_pin:\n\t" RKI_ASM_PIN_HERE(.Lrk_pin)                                                                     \
 	".popsection\n\t"                                                                                              \
 	".pushsection .init_array, \"awG\", @init_array, rk_pin, comdat\n\t"                                           \
-	".balign 8\n\t"                                                                                                \
-	".quad .Lrk_pin\n\t"                                                                                           \
+	".balign " RKI_ASM_STR(__SIZEOF_POINTER__) "\n\t"                                                              \
+	RKI_ASM_POINTER ".Lrk_pin\n\t"                                                                                 \
 	".popsection\n\t"                                                                                              \
 	".endif\n\t"
 #else
-#define RK_ASM_PIN
+#define RKI_ASM_PIN
 #endif
 
 /*
@@ -88,31 +109,34 @@
  * relocations for each operation instead of four or five.
  */
 #ifndef RK_NO_TABLES
-#define RK_ASM_ENTRY(table, words) RK_ASM_SECTION(table) ".quad " words "\n\t.popsection\n\t"
+#define RKI_ASM_ENTRY(table, values) RKI_ASM_SECTION(table) values ".popsection\n\t"
 #else
-#define RK_ASM_ENTRY(table, words)
+#define RKI_ASM_ENTRY(table, values)
 #endif
 
-#define RK_ASM_TABLE                                                                                                   \
-	RK_ASM_PIN                                                                                                     \
-	RK_ASM_L(0) ":\n\t"                                                                                            \
-	RK_ASM_SECTION("__rseq_cs")                                                                                    \
+#define RKI_ASM_TABLE                                                                                                  \
+	RKI_ASM_PIN                                                                                                    \
+	RKI_ASM_L(0) ":\n\t"                                                                                           \
+	RKI_ASM_SECTION("__rseq_cs")                                                                                   \
 	".balign 32\n\t"                                                                                               \
-	RK_ASM_L(3) ":\n\t"                                                                                            \
+	RKI_ASM_L(3) ":\n\t"                                                                                           \
 	".long 0, 0\n\t"                                                                                               \
-	".quad " RK_ASM_L(1) ", " RK_ASM_L(2) " - " RK_ASM_L(1) ", " RK_ASM_L(4) "\n\t"                                \
+	RKI_ASM_U64(RKI_ASM_L(1))                                                                                      \
+	RKI_ASM_U64(RKI_ASM_L(2) " - " RKI_ASM_L(1))                                                                   \
+	RKI_ASM_U64(RKI_ASM_L(4))                                                                                      \
 	".popsection\n\t"                                                                                              \
-	RK_ASM_ENTRY("__rseq_cs_ptr_array", RK_ASM_L(3))
+	RKI_ASM_ENTRY("__rseq_cs_ptr_array", RKI_ASM_U64(RKI_ASM_L(3)))
 
 #define RK_ASM_C(label) "%l[" #label "]"
 #define RK_ASM_HERE(label) ".Lrk_" #label "_%="
 
 /* A way out: its entry in the table, and for RK_SECTION_VALUE what it tells. */
-#define RK_ASM_EXIT_(place) RK_ASM_ENTRY("__rseq_exit_point_array", RK_ASM_L(1) ", " place)
-#define RK_ASM_EXIT(label) RK_ASM_EXIT_(RK_ASM_C(label))
+#define RKI_ASM_EXIT_(place)                                                                                           \
+	RKI_ASM_ENTRY("__rseq_exit_point_array", RKI_ASM_U64(RKI_ASM_L(1)) RKI_ASM_U64(place))
+#define RK_ASM_EXIT(label) RKI_ASM_EXIT_(RK_ASM_C(label))
 #define RK_ASM_EXIT_VALUE(label, code)                                                                                 \
-	RK_ASM_EXIT_(RK_ASM_HERE(label))                                                                               \
-	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RK_ASM_TELL(code) ".subsection 0\n\t"
+	RKI_ASM_EXIT_(RK_ASM_HERE(label))                                                                              \
+	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code) ".subsection 0\n\t"
 
 /* Codes of enum rk_result. */
 #define RK_ASM_UNEQUAL "1"
@@ -121,9 +145,9 @@
 
 /* Tells compilers not to take the length of the text for that of the code, when they decide what to inline. */
 #if (defined(__clang__) && __clang_major__ >= 11) || (!defined(__clang__) && __GNUC__ >= 9)
-#define RK_ASM_QUALIFIERS __volatile__ __inline__
+#define RKI_ASM_QUALIFIERS __volatile__ __inline__
 #else
-#define RK_ASM_QUALIFIERS __volatile__
+#define RKI_ASM_QUALIFIERS __volatile__
 #endif
 
 /*
@@ -132,11 +156,12 @@
  * 11.5, 12.4, 13.3 and 14.1 takes wrong values for the outputs of an asm goto.
  */
 #define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
-	__asm__ RK_ASM_QUALIFIERS goto(RK_ASM_TABLE exits RK_ASM_BEGIN body RK_ASM_ABORT(RK_ASM_GO(RK_ASM_C(aborted))) \
-				       :                                                                               \
-				       : [area] "r"(rk_area_offset), inputs                                            \
-				       : "memory", "cc", uses                                                          \
-				       : aborted, __VA_ARGS__)
+	__asm__ RKI_ASM_QUALIFIERS goto(                                                                               \
+		RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT(RKI_ASM_GO(RK_ASM_C(aborted)))                    \
+		:                                                                                                      \
+		: [area] "r"(rk_area_offset), inputs                                                                   \
+		: "memory", "cc", uses                                                                                 \
+		: aborted, __VA_ARGS__)
 
 /*
  * The statement of an operation that reads something. No asm goto, so that the value can be in a register: a store to
@@ -144,7 +169,7 @@
  * value if it still is. `exits` are RK_ASM_EXIT_VALUE entries.
  */
 #define RK_SECTION_VALUE(result, read, exits, body, inputs, uses)                                                      \
-	__asm__ RK_ASM_QUALIFIERS(RK_ASM_TABLE exits RK_ASM_BEGIN body RK_ASM_ABORT(RK_ASM_TELL(RK_ASM_ABORTED))       \
+	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT(RKI_ASM_TELL(RK_ASM_ABORTED))  \
 				  : [outcome] "+&r"(result), [value] "=&r"(read)                                       \
 				  : [area] "r"(rk_area_offset), inputs                                                 \
 				  : "memory", "cc", uses)

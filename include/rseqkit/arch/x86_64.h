@@ -38,149 +38,153 @@
 #define RK_USES_COPY "rax", "rcx", "rsi", "rdi"
 
 /* One instruction in both forms; and one whose last or first operand is a place, which has two forms itself. */
-#define RK_ASM_X(att, intel) "{" att "|" intel "}\n\t"
-#define RK_ASM_TO(verb, from, place) "{" verb "q " from ", |" verb " qword ptr }" place "{|, " from "}"
-#define RK_ASM_FROM(verb, place, to) "{" verb "q |" verb " " to ", }" place "{, %%" to "|}\n\t"
+#define RKI_ASM_X(att, intel) "{" att "|" intel "}\n\t"
+#define RKI_ASM_TO(verb, from, place) "{" verb "q " from ", |" verb " qword ptr }" place "{|, " from "}"
+#define RKI_ASM_FROM(verb, place, to) "{" verb "q |" verb " " to ", }" place "{, %%" to "|}\n\t"
 
 /*
  * The store of the descriptor activates the section; the start label follows at once, or a preemption in between
  * would be missed.
  */
 #if !defined(__PIC__) && !defined(__PIE__) && defined(__code_model_small__)
-#define RK_ASM_BEGIN                                                                                                   \
-	RK_ASM_X("movq $" RK_ASM_L(3) ", %%fs:8(%[area])", "mov qword ptr fs:[%[area]+8], offset " RK_ASM_L(3))        \
-	RK_ASM_L(1) ":\n\t"
+#define RKI_ASM_BEGIN                                                                                                  \
+	RKI_ASM_X("movq $" RKI_ASM_L(3) ", %%fs:8(%[area])", "mov qword ptr fs:[%[area]+8], offset " RKI_ASM_L(3))     \
+	RKI_ASM_L(1) ":\n\t"
 #else
-#define RK_ASM_BEGIN                                                                                                   \
-	RK_ASM_X("leaq " RK_ASM_L(3) "(%%rip), %%rax", "lea rax, [rip+" RK_ASM_L(3) "]")                               \
-	RK_ASM_X("movq %%rax, %%fs:8(%[area])", "mov qword ptr fs:[%[area]+8], rax")                                   \
-	RK_ASM_L(1) ":\n\t"
+#define RKI_ASM_BEGIN                                                                                                  \
+	RKI_ASM_X("leaq " RKI_ASM_L(3) "(%%rip), %%rax", "lea rax, [rip+" RKI_ASM_L(3) "]")                            \
+	RKI_ASM_X("movq %%rax, %%fs:8(%[area])", "mov qword ptr fs:[%[area]+8], rax")                                  \
+	RKI_ASM_L(1) ":\n\t"
 #endif
 
-#define RK_ASM_PIN_HERE(here)                                                                                          \
+#define RKI_ASM_PIN_HERE(here)                                                                                         \
 	"endbr64\n\t"                                                                                                  \
-	RK_ASM_X("leaq " #here "(%%rip), %%rdi", "lea rdi, [rip+" #here "]")                                           \
+	RKI_ASM_X("leaq " #here "(%%rip), %%rdi", "lea rdi, [rip+" #here "]")                                          \
 	"jmp rk_pin_module@PLT\n\t"
 
-#define RK_ASM_SCALE                                                                                                   \
-	RK_ASM_X("shlq $" RK_ASM_STR(RK_STRIDE_SHIFT) ", %%rax", "shl rax, " RK_ASM_STR(RK_STRIDE_SHIFT))              \
-	RK_ASM_X("addq %[base], %%rax", "add rax, %[base]")
+#define RKI_ASM_SCALE                                                                                                  \
+	RKI_ASM_X("shlq $" RKI_ASM_STR(RK_STRIDE_SHIFT) ", %%rax", "shl rax, " RKI_ASM_STR(RK_STRIDE_SHIFT))           \
+	RKI_ASM_X("addq %[base], %%rax", "add rax, %[base]")
 
 /* By current CPU: a negative cpu_id means that this thread has no rseq, now. */
 #define RK_ASM_INDEX_CPU(to)                                                                                           \
-	RK_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                   \
-	RK_ASM_X("testl %%eax, %%eax", "test eax, eax")                                                                \
+	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
+	RKI_ASM_X("testl %%eax, %%eax", "test eax, eax")                                                               \
 	"js " to(leave) "\n\t"                                                                                         \
-	RK_ASM_SCALE
+	RKI_ASM_SCALE
 
 /* By concurrency id: mm_cid of an unregistered thread reads 0, so the sign of cpu_id is tested as well. */
 #define RK_ASM_INDEX_CID(to)                                                                                           \
-	RK_ASM_X("cmpl $0, %%fs:4(%[area])", "cmp dword ptr fs:[%[area]+4], 0")                                        \
+	RKI_ASM_X("cmpl $0, %%fs:4(%[area])", "cmp dword ptr fs:[%[area]+4], 0")                                       \
 	"js " to(leave) "\n\t"                                                                                         \
-	RK_ASM_X("movl %%fs:24(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+24]")                                 \
-	RK_ASM_SCALE
+	RKI_ASM_X("movl %%fs:24(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+24]")                                \
+	RKI_ASM_SCALE
 
 /* By explicit CPU, which the caller has checked not to be negative: an unregistered thread is on no CPU. */
 #define RK_ASM_INDEX_AT(to)                                                                                            \
-	RK_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                   \
-	RK_ASM_X("cmpl %[cpu], %%eax", "cmp eax, %[cpu]")                                                              \
+	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
+	RKI_ASM_X("cmpl %[cpu], %%eax", "cmp eax, %[cpu]")                                                             \
 	"jne " to(leave) "\n\t"                                                                                        \
-	RK_ASM_SCALE
+	RKI_ASM_SCALE
 
 /* Places. */
 #define RK_ASM_SLOT "{(%%rax)|[rax]}"
-#define RK_ASM_REACH(offset) RK_ASM_X("leaq (%[" #offset "],%%rax), %%rcx", "lea rcx, [%[" #offset "]+rax]")
+#define RK_ASM_REACH(offset) RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rcx", "lea rcx, [%[" #offset "]+rax]")
 #define RK_ASM_REACHED(offset) "{(%%rcx)|[rcx]}"
 
 #define RK_ASM_FOLLOW(label, offset)                                                                                   \
-	RK_ASM_FROM("mov", RK_ASM_SLOT, "rax")                                                                         \
-	RK_ASM_X("testq %%rax, %%rax", "test rax, rax")                                                                \
+	RKI_ASM_FROM("mov", RK_ASM_SLOT, "rax")                                                                        \
+	RKI_ASM_X("testq %%rax, %%rax", "test rax, rax")                                                               \
 	"jz %l[" #label "]\n\t"                                                                                        \
-	RK_ASM_X("addq %[" #offset "], %%rax", "add rax, %[" #offset "]")
+	RKI_ASM_X("addq %[" #offset "], %%rax", "add rax, %[" #offset "]")
 #define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
-	RK_ASM_TO("cmp", "%[" #word "]", place) "\n\t"                                                                 \
+	RKI_ASM_TO("cmp", "%[" #word "]", place) "\n\t"                                                                \
 	"jne %l[" #label "]\n\t"
 
-#define RK_ASM_LOAD RK_ASM_FROM("mov", RK_ASM_SLOT, "rcx")
+#define RK_ASM_LOAD RKI_ASM_FROM("mov", RK_ASM_SLOT, "rcx")
 #define RK_ASM_IF_LOADED(to, word, label)                                                                              \
-	RK_ASM_X("cmpq %[" #word "], %%rcx", "cmp rcx, %[" #word "]")                                                  \
+	RKI_ASM_X("cmpq %[" #word "], %%rcx", "cmp rcx, %[" #word "]")                                                 \
 	"je " to(label) "\n\t"
+#define RK_ASM_UNLESS_LOADED(to, word, label)                                                                          \
+	RKI_ASM_X("cmpq %[" #word "], %%rcx", "cmp rcx, %[" #word "]")                                                 \
+	"jne " to(label) "\n\t"
 /* Most links are a node's first word: 0 isn't added. */
 #define RK_ASM_LOAD_THROUGH(offset)                                                                                    \
 	".ifnc %[" #offset "], {$|}0\n\t"                                                                              \
-	RK_ASM_X("addq %[" #offset "], %%rcx", "add rcx, %[" #offset "]")                                              \
+	RKI_ASM_X("addq %[" #offset "], %%rcx", "add rcx, %[" #offset "]")                                             \
 	".endif\n\t"                                                                                                   \
-	RK_ASM_X("movq (%%rcx), %%rcx", "mov rcx, [rcx]")
-#define RK_ASM_KEEP RK_ASM_X("movq %%rcx, %[value]", "mov %[value], rcx")
-#define RK_ASM_STORE_LOADED(pointer) RK_ASM_X("movq %%rcx, (%[" #pointer "])", "mov [%[" #pointer "]], rcx")
-#define RK_ASM_STORE(place, word) RK_ASM_TO("mov", "%[" #word "]", place) "\n\t"
+	RKI_ASM_X("movq (%%rcx), %%rcx", "mov rcx, [rcx]")
+#define RK_ASM_KEEP RKI_ASM_X("movq %%rcx, %[value]", "mov %[value], rcx")
+#define RK_ASM_STORE_LOADED(pointer) RKI_ASM_X("movq %%rcx, (%[" #pointer "])", "mov [%[" #pointer "]], rcx")
+#define RK_ASM_STORE(place, word) RKI_ASM_TO("mov", "%[" #word "]", place) "\n\t"
 
 /*
  * Words from the last on while there are more than eight bytes left, then the first eight, which may overlap what is
  * copied; fewer than eight one by one. One register counts and indexes: four instructions a word, so that the stores
- * are the limit, not how many instructions a cycle can start. From RK_COPY_STRING bytes on the string instruction is
+ * are the limit, not how many instructions a cycle can start. From RKI_COPY_STRING bytes on the string instruction is
  * faster: on Zen 4 it takes 9 ns to start, and then 0.07 ns for a word instead of 0.27.
  */
-#define RK_COPY_STRING 160
+#define RKI_COPY_STRING 160
 #define RK_ASM_COPY(offset, source, length)                                                                            \
-	RK_ASM_X("leaq (%[" #offset "],%%rax), %%rdi", "lea rdi, [%[" #offset "]+rax]")                                \
-	RK_ASM_X("leaq -8(%[" #length "]), %%rcx", "lea rcx, [%[" #length "]-8]")                                      \
-	RK_ASM_X("cmpq $" RK_ASM_STR(RK_COPY_STRING) " - 8, %%rcx", "cmp rcx, " RK_ASM_STR(RK_COPY_STRING) " - 8")     \
-	"jae " RK_ASM_L(6) "\n"                                                                                        \
-	RK_ASM_L(5) ":\n\t"                                                                                            \
-	RK_ASM_X("movq (%[" #source "],%%rcx), %%rsi", "mov rsi, [%[" #source "]+rcx]")                                \
-	RK_ASM_X("movq %%rsi, (%%rdi,%%rcx)", "mov [rdi+rcx], rsi")                                                    \
-	RK_ASM_X("subq $8, %%rcx", "sub rcx, 8")                                                                       \
-	"jg " RK_ASM_L(5) "\n\t"                                                                                       \
-	RK_ASM_X("movq (%[" #source "]), %%rsi", "mov rsi, [%[" #source "]]")                                          \
-	RK_ASM_X("movq %%rsi, (%%rdi)", "mov [rdi], rsi")                                                              \
-	"jmp " RK_ASM_L(9) "\n"                                                                                        \
-	RK_ASM_L(6) ":\n\t"                                                                                            \
-	RK_ASM_X("addq $8, %%rcx", "add rcx, 8")                                                                       \
-	RK_ASM_X("cmpq $8, %%rcx", "cmp rcx, 8")                                                                       \
-	"jae " RK_ASM_L(8) "\n\t"                                                                                      \
-	RK_ASM_X("testq %%rcx, %%rcx", "test rcx, rcx")                                                                \
-	"jz " RK_ASM_L(9) "\n"                                                                                         \
-	RK_ASM_L(7) ":\n\t"                                                                                            \
-	RK_ASM_X("movb -1(%[" #source "],%%rcx), %%sil", "mov sil, [%[" #source "]+rcx-1]")                            \
-	RK_ASM_X("movb %%sil, -1(%%rdi,%%rcx)", "mov [rdi+rcx-1], sil")                                                \
-	RK_ASM_X("decq %%rcx", "dec rcx")                                                                              \
-	"jnz " RK_ASM_L(7) "\n\t"                                                                                      \
-	"jmp " RK_ASM_L(9) "\n"                                                                                        \
-	RK_ASM_L(8) ":\n\t"                                                                                            \
-	RK_ASM_X("movq %[" #source "], %%rsi", "mov rsi, %[" #source "]")                                              \
+	RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rdi", "lea rdi, [%[" #offset "]+rax]")                               \
+	RKI_ASM_X("leaq -8(%[" #length "]), %%rcx", "lea rcx, [%[" #length "]-8]")                                     \
+	RKI_ASM_X("cmpq $" RKI_ASM_STR(RKI_COPY_STRING) " - 8, %%rcx",                                                 \
+		  "cmp rcx, " RKI_ASM_STR(RKI_COPY_STRING) " - 8")                                                     \
+	"jae " RKI_ASM_L(6) "\n"                                                                                       \
+	RKI_ASM_L(5) ":\n\t"                                                                                           \
+	RKI_ASM_X("movq (%[" #source "],%%rcx), %%rsi", "mov rsi, [%[" #source "]+rcx]")                               \
+	RKI_ASM_X("movq %%rsi, (%%rdi,%%rcx)", "mov [rdi+rcx], rsi")                                                   \
+	RKI_ASM_X("subq $8, %%rcx", "sub rcx, 8")                                                                      \
+	"jg " RKI_ASM_L(5) "\n\t"                                                                                      \
+	RKI_ASM_X("movq (%[" #source "]), %%rsi", "mov rsi, [%[" #source "]]")                                         \
+	RKI_ASM_X("movq %%rsi, (%%rdi)", "mov [rdi], rsi")                                                             \
+	"jmp " RKI_ASM_L(9) "\n"                                                                                       \
+	RKI_ASM_L(6) ":\n\t"                                                                                           \
+	RKI_ASM_X("addq $8, %%rcx", "add rcx, 8")                                                                      \
+	RKI_ASM_X("cmpq $8, %%rcx", "cmp rcx, 8")                                                                      \
+	"jae " RKI_ASM_L(8) "\n\t"                                                                                     \
+	RKI_ASM_X("testq %%rcx, %%rcx", "test rcx, rcx")                                                               \
+	"jz " RKI_ASM_L(9) "\n"                                                                                        \
+	RKI_ASM_L(7) ":\n\t"                                                                                           \
+	RKI_ASM_X("movb -1(%[" #source "],%%rcx), %%sil", "mov sil, [%[" #source "]+rcx-1]")                           \
+	RKI_ASM_X("movb %%sil, -1(%%rdi,%%rcx)", "mov [rdi+rcx-1], sil")                                               \
+	RKI_ASM_X("decq %%rcx", "dec rcx")                                                                             \
+	"jnz " RKI_ASM_L(7) "\n\t"                                                                                     \
+	"jmp " RKI_ASM_L(9) "\n"                                                                                       \
+	RKI_ASM_L(8) ":\n\t"                                                                                           \
+	RKI_ASM_X("movq %[" #source "], %%rsi", "mov rsi, %[" #source "]")                                             \
 	"rep movsb\n"                                                                                                  \
-	RK_ASM_L(9) ":\n\t"
+	RKI_ASM_L(9) ":\n\t"
 
 /*
  * Stays while the slot's word equals the operand: inside a section until somebody changes the word, or an abort comes.
  * For probes of what aborts a section.
  */
-#define RK_ASM_WHILE_EQUAL(operand)                                                                                    \
-	RK_ASM_L(5) ":\n\t"                                                                                            \
-	RK_ASM_TO("cmp", "%[" #operand "]", RK_ASM_SLOT) "\n\t"                                                        \
-	"je " RK_ASM_L(5) "\n\t"
+#define RKI_ASM_WHILE_EQUAL(operand)                                                                                   \
+	RKI_ASM_L(5) ":\n\t"                                                                                           \
+	RKI_ASM_TO("cmp", "%[" #operand "]", RK_ASM_SLOT) "\n\t"                                                       \
+	"je " RKI_ASM_L(5) "\n\t"
 
 /* Commits: one instruction, the end label right behind it. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
-	RK_ASM_X("movq %[" #operand "], %%rcx", "mov rcx, %[" #operand "]")                                            \
-	RK_ASM_FROM("add", RK_ASM_SLOT, "rcx")                                                                         \
+	RKI_ASM_X("movq %[" #operand "], %%rcx", "mov rcx, %[" #operand "]")                                           \
+	RKI_ASM_FROM("add", RK_ASM_SLOT, "rcx")                                                                        \
 	RK_ASM_COMMIT_LOADED
-#define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RK_ASM_TO("add", "%[" #operand "]", RK_ASM_SLOT) "\n" RK_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_STORE(operand) RK_ASM_TO("mov", "%[" #operand "]", RK_ASM_SLOT) "\n" RK_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RKI_ASM_TO("add", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_STORE(operand) RKI_ASM_TO("mov", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
 /* With release order, which every store has here. (A string instruction's stores come before any later store, too.) */
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) RK_ASM_COMMIT_STORE(operand)
-#define RK_ASM_COMMIT_LOADED "{movq %%rcx, |mov }" RK_ASM_SLOT "{|, rcx}\n" RK_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_LOAD "{movq |mov %[value], }" RK_ASM_SLOT "{, %[value]|}\n" RK_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_LOADED "{movq %%rcx, |mov }" RK_ASM_SLOT "{|, rcx}\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_LOAD "{movq |mov %[value], }" RK_ASM_SLOT "{, %[value]|}\n" RKI_ASM_L(2) ":\n\t"
 
 /* ud1 with the signature as its displacement, so that disassemblers stay in step. */
-#define RK_ASM_ABORT(then)                                                                                             \
+#define RKI_ASM_ABORT(then)                                                                                            \
 	".subsection 1\n\t"                                                                                            \
 	".byte 0x0f, 0xb9, 0x3d\n\t"                                                                                   \
-	".long " RK_ASM_STR(RK_SIGNATURE) "\n"                                                                         \
-	RK_ASM_L(4) ":\n\t" then ".subsection 0\n\t"
-#define RK_ASM_GO(place) "jmp " place "\n\t"
-#define RK_ASM_TELL(code) RK_ASM_X("movl $" code ", %[outcome]", "mov %[outcome], " code) RK_ASM_GO(RK_ASM_L(2))
+	".long " RKI_ASM_STR(RK_SIGNATURE) "\n"                                                                        \
+	RKI_ASM_L(4) ":\n\t" then ".subsection 0\n\t"
+#define RKI_ASM_GO(place) "jmp " place "\n\t"
+#define RKI_ASM_TELL(code) RKI_ASM_X("movl $" code ", %[outcome]", "mov %[outcome], " code) RKI_ASM_GO(RKI_ASM_L(2))
 
 /* Operands: a pointer or number in a register, a word also as an immediate where it fits. */
 #define RK_IN(name) [name] "r"(name)
@@ -190,8 +194,9 @@
 #define RK_IMMEDIATE(word) (__builtin_constant_p(word) && (word) == (int32_t)(word))
 
 /* Reads one 32-bit field of the calling thread's area, given by its byte offset as a literal. */
-#define RK_AREA_READ(result, field)                                                                                    \
-	__asm__ __volatile__("{movl %%fs:" #field "(%[area]), %[value]|mov %[value], dword ptr fs:[%[area]+" #field "]}" \
+#define RKI_AREA_READ(result, field)                                                                                   \
+	__asm__ __volatile__(RKI_ASM_X("movl %%fs:" #field "(%[area]), %[value]",                                      \
+				       "mov %[value], dword ptr fs:[%[area]+" #field "]")                              \
 			     : [value] "=r"(result)                                                                    \
 			     : [area] "r"(rk_area_offset))
 

@@ -17,7 +17,7 @@
 #define RK_OP(verb) rk_cid_##verb
 #define RK_OP_PARAMS(...) (__VA_ARGS__)
 #define RK_OP_CHECK(before)                                                                                            \
-	if (RK_UNLIKELY(rk_area_valid < RK_FIELD_END_MM_CID)) {                                                        \
+	if (RKI_UNLIKELY(rk_area_valid < RK_FIELD_END_MM_CID)) {                                                       \
 		before;                                                                                                \
 		return RK_NO_RSEQ;                                                                                     \
 	}                                                                                                              \
@@ -30,7 +30,7 @@
 #define RK_OP_PARAMS(...) (__VA_ARGS__, int cpu)
 /* cpu_id of an unregistered thread is negative and would compare equal to a negative cpu. */
 #define RK_OP_CHECK(before)                                                                                            \
-	if (RK_UNLIKELY(cpu < 0)) {                                                                                    \
+	if (RKI_UNLIKELY(cpu < 0)) {                                                                                   \
 		before;                                                                                                \
 		return RK_WRONG_CPU;                                                                                   \
 	}                                                                                                              \
@@ -42,7 +42,7 @@
 
 /* What is known before a section; `before` is done before it is told. */
 #define RK_OP_CHECK_AREA(before)                                                                                       \
-	if (RK_NO_AREA) {                                                                                              \
+	if (RKI_NO_AREA) {                                                                                             \
 		before;                                                                                                \
 		return RK_OP_LEAVE;                                                                                    \
 	}
@@ -60,8 +60,8 @@ leave:                                                                          
 unequal:                                                                                                               \
 	return RK_UNEQUAL;
 
-#define RK_OP_WAYS_OUT_VALUE(if_done, if_not)                                                                           \
-	if (RK_LIKELY(outcome == RK_DONE)) {                                                                           \
+#define RK_OP_WAYS_OUT_VALUE(if_done, if_not)                                                                          \
+	if (RKI_LIKELY(outcome == RK_DONE)) {                                                                          \
 		if_done;                                                                                               \
 		return RK_DONE;                                                                                        \
 	}                                                                                                              \
@@ -74,7 +74,7 @@ unequal:                                                                        
 #endif
 
 /* Loads the slot's word into *value, which becomes 0 unless that was done. */
-RK_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *value)
+RKI_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *value)
 {
 	enum rk_result outcome = RK_DONE;
 	intptr_t loaded;
@@ -88,7 +88,7 @@ RK_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *va
 }
 
 /* Adds `value` to the slot's word, wrapping. */
-RK_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
+RKI_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
 	if (RK_IMMEDIATE(value))
@@ -106,7 +106,7 @@ RK_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
  * Adds `value`, wrapping, to the word `offset` bytes behind where the slot's word points; RK_UNEQUAL if that is null.
  * For memory of this CPU that is larger than a slot, or that can be replaced.
  */
-RK_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t offset, intptr_t value)
+RKI_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t offset, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
 	if (RK_IMMEDIATE(value))
@@ -126,7 +126,7 @@ RK_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t o
  * behind where it points. RK_UNEQUAL if the slot's word is `end`, where lists end (0, say). *node becomes NULL
  * unless a node was taken. Before the memory of a node is freed, fence every CPU that may be popping it.
  */
-RK_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdiff_t next, void **node)
+RKI_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdiff_t next, void **node)
 {
 	enum rk_result outcome = RK_DONE;
 	intptr_t popped;

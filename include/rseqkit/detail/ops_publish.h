@@ -8,7 +8,7 @@
  */
 
 /* Stores `value` into the slot's word if that equals `expected`, else RK_UNEQUAL. */
-RK_INLINE enum rk_result RK_OP_PUBLISH(store_if_equal) RK_OP_PARAMS(void *base, intptr_t expected, intptr_t value)
+RKI_INLINE enum rk_result RK_OP_PUBLISH(store_if_equal) RK_OP_PARAMS(void *base, intptr_t expected, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
@@ -18,10 +18,30 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(store_if_equal) RK_OP_PARAMS(void *base, 
 }
 
 /*
+ * Stores `desired` into the slot's word if that equals *expected. Else RK_UNEQUAL, and *expected becomes the word that
+ * was found: for a loop that computes the next value from it. Any other outcome leaves *expected alone.
+ */
+RKI_INLINE enum rk_result RK_OP_PUBLISH(compare_exchange) RK_OP_PARAMS(void *base, intptr_t *expected, intptr_t desired)
+{
+	enum rk_result outcome = RK_DONE;
+	intptr_t found, wanted = *expected;
+
+	RK_OP_CHECK((void)0)
+	RK_SECTION_VALUE(outcome, found,
+			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
+			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_LOAD RK_ASM_KEEP
+			 RK_ASM_UNLESS_LOADED(RK_ASM_HERE, wanted, unequal) RK_OP_COMMIT_STORE(desired),
+			 RK_LIST(RK_OP_INPUTS, RK_IN_WORD(wanted), RK_IN_WORD(desired)), RK_USES_LOADED);
+	if (outcome == RK_UNEQUAL)
+		*expected = found;
+	RK_OP_WAYS_OUT_VALUE((void)0, (void)0)
+}
+
+/*
  * Stores `value` into the slot's word if that equals `expected` and the word `offset` bytes behind the slot equals
  * `other`, else RK_UNEQUAL.
  */
-RK_INLINE enum rk_result RK_OP_PUBLISH(store_if_both_equal)
+RKI_INLINE enum rk_result RK_OP_PUBLISH(store_if_both_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, intptr_t other, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
@@ -38,7 +58,7 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(store_if_both_equal)
  * into the slot's word, else RK_UNEQUAL. After RK_ABORTED the first store may have been done: that word is for what
  * means nothing yet, like the element behind the last one of an array whose length is the slot's word.
  */
-RK_INLINE enum rk_result RK_OP_PUBLISH(store_two_if_equal)
+RKI_INLINE enum rk_result RK_OP_PUBLISH(store_two_if_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, intptr_t first, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
@@ -56,7 +76,7 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(store_two_if_equal)
  * source must be readable memory, and not overlap where it is copied to; some of it is read twice. A repetition starts
  * all over, so what takes longer than the time between two interruptions never ends: a few KiB are fine.
  */
-RK_INLINE enum rk_result RK_OP_PUBLISH(copy_if_equal)
+RKI_INLINE enum rk_result RK_OP_PUBLISH(copy_if_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, const void *source, size_t length, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
@@ -70,7 +90,7 @@ RK_INLINE enum rk_result RK_OP_PUBLISH(copy_if_equal)
 }
 
 /* Puts a node in front of the list in the slot's word: what that held goes to the word `next` bytes into the node. */
-RK_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *node, ptrdiff_t next)
+RKI_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *node, ptrdiff_t next)
 {
 	intptr_t *link = (intptr_t *)((char *)node + next);
 

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agreement.h - what copies and releases of this library agree on, in one process: a thread's state and block, and the
+ * page on which they meet. No program needs it; it is installed for those who read other processes, and for debuggers.
+ */
+#ifndef RSEQKIT_DETAIL_AGREEMENT_H
+#define RSEQKIT_DETAIL_AGREEMENT_H
+
+#include <rseqkit/abi.h>
+
+/*
+ * The thread state: what this library knows of a thread beside its area. Copies that share a thread block share its
+ * state, whatever their versions, so this form is never changed; a later version may append to it, and relies on
+ * what it appended only in states whose copy knew it (state_version, state_size below). Every copy may read and write
+ * it on behalf of its own thread, with code that signal handlers of that thread can't split.
+ */
+struct rk_thread_state {
+	uint32_t version;   /* of this structure: RK_THREAD_STATE_VERSION */
+	uint32_t users;     /* explicit registrations, see rk_thread_register() */
+	uint8_t lazy;       /* sticky: this thread was registered by an operation, for its life */
+	uint8_t reason;     /* enum rk_reason: why this thread has no rseq; looked at before any system call */
+	uint8_t vfork;      /* depth of rk_vfork_begin(); while above 0 nothing registers this thread */
+	uint8_t registered; /* this library made this thread's registration */
+	uint8_t restore;    /* what rk_vfork_end() has to undo: bits, see src/registration/vfork.c */
+	uint8_t counted;    /* a user of an early adopter's count is ours */
+	uint8_t reserved;   /* never read */
+	uint8_t armed;      /* the thread's end will undo its registration, where the libc needs that */
+};
+
+#define RK_THREAD_STATE_VERSION 1
+
+/*
+ * The thread block's alignment in bytes: as much as the kernel may ask for an area (64). A module that is loaded late
+ * gets no more than the libc's thread descriptor has, though: 64 on x86-64, 16 elsewhere. There a block that stands
+ * beside an area of the libc's does with that, and is none itself; one of 64 would keep every plugin that holds a copy
+ * from being loaded. What is never loaded late is compiled with 64: librseqkit-preload.so, whose block the other copies
+ * then use. Source: glibc's elf/dl-reloc.c, _dl_try_allocate_static_tls().
+ */
+#ifndef RK_BLOCK_ALIGNMENT
+#define RK_BLOCK_ALIGNMENT 64
+#if defined(__GLIBC__) && !defined(__x86_64__) && !defined(__i386__)
+#if __GLIBC_PREREQ(2, 35)
+#undef RK_BLOCK_ALIGNMENT
+#define RK_BLOCK_ALIGNMENT 16
+#endif
+#endif
+#endif
+
+/*
+ * The thread block: what a copy of this library keeps per thread in static TLS. Where the libc has no area, `room` is
+ * the area. It is one cache line, because a module that is loaded late gets at most 64-byte alignment and little room
+ * in the static TLS surplus. Before a thread's registration it reads cpu_id -1; that is its initial content
+ * (src/registration/area.c). A later version may enlarge the room: the state is found by what the page below says.
+ */
+struct rk_thread_block {
+	union {
+		struct rk_area area;
+		unsigned char room[48]; /* the kernel's feature size may grow into it */
+	} u;
+	struct rk_thread_state state;
+} __attribute__((__aligned__(RK_BLOCK_ALIGNMENT)));
+
+/*
+ * The rendezvous: where copies of this library in a process can't all see whose area to use (one copy's thread block,
+ * on a C library without an area; an executable's __rseq_abi), the first one writes it on a page at a well-known
+ * address. The page is complete before it is visible (a file, written and then mapped), read-only from then on, and
+ * whoever maps it first has decided; it is never unmapped.
+ *
+ * Versions of the library meet here, so the fields below keep their place and meaning in all of them. A later version
+ * raises `version` and appends. Behind `size` bytes the page is zero, and that means for an appended field that its
+ * writer knew nothing of it: a newer reader does without. An older reader takes what it knows, and refuses only a
+ * kind that it doesn't know.
+ */
+struct rk_rendezvous {
+	char magic[8];          /* RK_RENDEZVOUS_MAGIC */
+	uint32_t version;       /* RK_RENDEZVOUS_VERSION of the writer, for display */
+	uint32_t size;          /* bytes of this structure as its writer knew it */
+	uint32_t kind;          /* RK_RENDEZVOUS_BLOCK or RK_RENDEZVOUS_EARLY */
+	uint32_t state;         /* bytes from the area to the block's struct rk_thread_state */
+	int64_t offset;         /* bytes from the thread pointer to the area that all use */
+	uint32_t length;        /* bytes that areas are registered with */
+	uint32_t signature;     /* RK_SIGNATURE */
+	uint32_t state_version; /* RK_THREAD_STATE_VERSION of the writer */
+	uint32_t state_size;    /* bytes of the state as its writer knew it */
+};
+
+#define RK_RENDEZVOUS_MAGIC "rseqkit"
+#define RK_RENDEZVOUS_VERSION 1
+#define RK_RENDEZVOUS_BLOCK 1 /* the area is that of a thread block */
+#define RK_RENDEZVOUS_EARLY 2 /* the area is a component's __rseq_abi */
+
+/* Below 2 MiB, where no executable is linked and no allocator looks; above the lowest address that may be mapped. */
+#define RK_RENDEZVOUS_ADDRESS 0x1ec000UL
+
+#endif /* RSEQKIT_DETAIL_AGREEMENT_H */
