@@ -11,6 +11,8 @@
 #include <rseqkit/thread.h>
 #include <rseqkit/ops.h>
 #include <rseqkit/percpu.h>
+#include <rseqkit/bank.h>
+#include <rseqkit/remote.h>
 #include <rseqkit/counter.h>
 
 #endif /* RSEQKIT_H */

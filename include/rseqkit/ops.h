@@ -52,7 +52,8 @@ enum rk_result {
 	RK_UNEQUAL = 1,   /* the condition of the operation didn't hold */
 	RK_ABORTED = 2,   /* interrupted before the commit, or the thread has just been registered: try again */
 	RK_WRONG_CPU = 3, /* not running on the CPU asked for */
-	RK_NO_RSEQ = 4    /* this thread has no rseq: use the fallback */
+	RK_NO_RSEQ = 4,   /* this thread has no rseq: use the fallback */
+	RK_CLOSED = 5     /* the slot is closed, or was never opened: bank.h */
 };
 
 /* Bytes from one index's slot to the next: 2^18, a constant so that an index is scaled by one shift. */
@@ -92,25 +93,7 @@ static inline __attribute__((__unused__)) enum rk_result rk_not_done(enum rk_res
  */
 RKI_API void rk_pin_module(const void *here);
 
-#define RK_OP_INDEX_CPU 1
-#define RK_OP_INDEX_CID 2
-#define RK_OP_INDEX_AT 3
-
-#define RK_OP_INDEX RK_OP_INDEX_CPU
-#include <rseqkit/detail/ops_body.h>
-#undef RK_OP_INDEX
-
-#define RK_OP_INDEX RK_OP_INDEX_CID
-#include <rseqkit/detail/ops_body.h>
-#undef RK_OP_INDEX
-
-#define RK_OP_INDEX RK_OP_INDEX_AT
-#include <rseqkit/detail/ops_body.h>
-#undef RK_OP_INDEX
-
-#undef RK_OP_INDEX_CPU
-#undef RK_OP_INDEX_CID
-#undef RK_OP_INDEX_AT
+#include <rseqkit/detail/ops_indexes.h>
 
 RKI_END_DECLS
 

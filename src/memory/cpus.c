@@ -94,12 +94,12 @@ int rk_cpus_parse(const char *text, struct rk_cpus *cpus)
 	return parse_end(&p);
 }
 
-static int read_list(struct rk_cpus *cpus)
+int rk_cpus_read(const char *path, struct rk_cpus *cpus)
 {
 	struct parser p;
 	char text[128] = {0};
 	long r, position = 0;
-	long fd = RK_SYSCALL(SYS_openat, AT_FDCWD, "/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC);
+	long fd = RK_SYSCALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return (int)fd;
@@ -135,7 +135,7 @@ const struct rk_cpus *rk_cpus_get(void)
 
 	if (RKI_LIKELY(__atomic_load_n(&is_read, __ATOMIC_ACQUIRE)))
 		return &possible;
-	if (read_list(&cpus) < 0)
+	if (rk_cpus_read("/sys/devices/system/cpu/possible", &cpus) < 0)
 		assume_mask(&cpus);
 	/* Never anew: the size of what is mapped follows from it. */
 	if (__atomic_load_n(&is_read, __ATOMIC_ACQUIRE))
@@ -161,7 +161,7 @@ int rk_cpus_next(int after)
 	if (after >= cpus->highest)
 		return -1;
 	for (int cpu = after < 0 ? 0 : after + 1; cpu <= cpus->highest; cpu++)
-		if (cpus->set[cpu / BITS] & (1UL << (cpu % BITS)))
+		if (rk_cpus_has(cpus, cpu))
 			return cpu;
 	return -1;
 }

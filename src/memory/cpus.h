@@ -4,6 +4,7 @@
 #define RK_SRC_CPUS_H
 
 #include <rseqkit/percpu.h>
+#include <stdbool.h>
 
 struct rk_cpus {
 	int count;   /* possible CPUs */
@@ -19,5 +20,15 @@ const struct rk_cpus *rk_cpus_get(void);
  * of RK_CPUS_MAX or more; *cpus is then undefined.
  */
 int rk_cpus_parse(const char *text, struct rk_cpus *cpus);
+
+/* The same from a file. Returns the negative errno of what failed, too. Async-signal-safe. */
+int rk_cpus_read(const char *path, struct rk_cpus *cpus);
+
+static inline bool rk_cpus_has(const struct rk_cpus *cpus, int cpu)
+{
+	const int bits = 8 * (int)sizeof(cpus->set[0]);
+
+	return cpu >= 0 && cpu <= cpus->highest && cpus->set[cpu / bits] >> (cpu % bits) & 1;
+}
 
 #endif /* RK_SRC_CPUS_H */

@@ -22,7 +22,9 @@ struct interrupted {
 	bool naive;              /* will come to harm, so every instruction is tried where all is slow, too, briefly */
 };
 
-#define INSTRUCTIONS_MAX 300  /* what is behind are repetitions: a section that is stepped through aborts */
+#ifndef INSTRUCTIONS_MAX
+#define INSTRUCTIONS_MAX 300 /* what is behind are repetitions: a section that is stepped through aborts */
+#endif
 #define DEADLOCK_AFTER 500000 /* us of a processor's time, for a lock that nobody will release; more where it is slow */
 
 static const struct interrupted *the_interrupted;

@@ -38,8 +38,14 @@ struct tally {
 	uint64_t added[INDICES], swapped[INDICES], counted, taken;
 	uint64_t adds[INDICES], aborted, unequal, elsewhere, refused;
 	uint64_t popped, stacked, stacked_sum, unstacked, logged, through; /* compound.h */
-	uint64_t lives, handlers;
+	uint64_t lives, handlers, closed;
 };
+
+#ifdef BANKS_H
+#define LAST_RESULT RK_CLOSED
+#else
+#define LAST_RESULT RK_NO_RSEQ
+#endif
 
 static struct words *shared;
 static struct rk_counter *counter;
@@ -73,11 +79,12 @@ static int any_cpu(uint64_t *random)
 
 static void tally_result(struct tally *t, enum rk_result result)
 {
-	EXPECT(result >= RK_DONE && result <= RK_NO_RSEQ);
+	EXPECT(result >= RK_DONE && result <= LAST_RESULT);
 	t->aborted += result == RK_ABORTED;
 	t->unequal += result == RK_UNEQUAL;
 	t->elsewhere += result == RK_WRONG_CPU;
 	t->refused += result == RK_NO_RSEQ;
+	t->closed += result == RK_CLOSED;
 }
 
 /* Increments by value: of what was read before, possibly on another CPU, or before a handler's increment. */

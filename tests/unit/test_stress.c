@@ -7,6 +7,9 @@
  * The invariant is that of tally.h: what threads believe they did is what is there.
  */
 #include "compound.h"
+#ifdef BANKS_H
+#include "movers.h"
+#endif
 #include <linux/membarrier.h>
 #include <sched.h>
 #include <sys/sysinfo.h>
@@ -218,6 +221,42 @@ static void *agitate(void *arg)
 	return NULL;
 }
 
+#ifdef BANKS_H
+static void relocate_compound(void *bank, ptrdiff_t distance)
+{
+	struct compound *slot = bank;
+
+	for (int i = 0; i < INDICES; i++)
+		slot->through[i] += distance;
+}
+
+static void start_movers(pthread_t *movers)
+{
+	moved[0] = (struct moved){(char *)shared - BANKS_HEADER, as_item(pool), NULL};
+	moved[1] = (struct moved){(char *)compound - BANKS_HEADER, as_item(compound_pool), relocate_compound};
+	for (int i = 0; i < MOVERS; i++)
+		assert_int_equal(pthread_create(&movers[i], NULL, keep_moving, &stop), 0);
+}
+
+static void end_movers(const pthread_t *movers)
+{
+	for (int i = 0; i < MOVERS; i++)
+		assert_int_equal(pthread_join(movers[i], NULL), 0);
+	printf("# %llu banks moved, %llu times another owner was there; %llu times closed\n",
+	       (unsigned long long)moved_banks, (unsigned long long)moves_refused, (unsigned long long)total.closed);
+	assert_true(moved_banks > 0);
+	for (int i = 0; i < 2; i++) {
+		move_all_home(&moved[i]);
+		assert_int_equal((rk_percpu_free)(i == 0 ? pool : compound_pool, moved[i].spares), 0);
+	}
+}
+#else
+#define MOVERS 1
+#define start_movers(movers) ((void)(movers))
+#define end_movers(movers) ((void)(movers))
+#define reopen_all() ((void)0)
+#endif
+
 /* The only thread of its process: all is still, whatever the others were in the middle of. */
 static int fork_child(void)
 {
@@ -227,6 +266,7 @@ static int fork_child(void)
 
 	alarm(60);
 	wrong = 0;
+	reopen_all();
 	for (int i = 0; i < INDICES; i++)
 		added[i] = sum_of(&shared->added[i], false);
 	for (int i = 0; i < 100; i++) {
@@ -278,7 +318,7 @@ static void set_up(void)
 
 static void run(void)
 {
-	pthread_t launchers[WORKERS_MAX], agitator;
+	pthread_t launchers[WORKERS_MAX], agitator, movers[MOVERS];
 	uint64_t end = now_ms() + duration_ms();
 
 	for (int i = 0; i < worker_count; i++) {
@@ -287,6 +327,7 @@ static void run(void)
 		assert_int_equal(pthread_create(&launchers[i], NULL, launch, &workers[i]), 0);
 	}
 	assert_int_equal(pthread_create(&agitator, NULL, agitate, NULL), 0);
+	start_movers(movers);
 	do {
 		EXPECT(in_child(fork_child) == 0);
 		forks++;
@@ -296,6 +337,7 @@ static void run(void)
 	for (int i = 0; i < worker_count; i++)
 		assert_int_equal(pthread_join(launchers[i], NULL), 0);
 	assert_int_equal(pthread_join(agitator, NULL), 0);
+	end_movers(movers);
 }
 
 static void report(void)

@@ -85,6 +85,11 @@
 	"ldr x16, [x16]\n\t"                                                                                           \
 	"cbz x16, %l[" #label "]\n\t"                                                                                  \
 	"add x16, x16, %x[" #offset "]\n\t"
+#define RK_ASM_ENTER(to, where, label)                                                                                 \
+	"ldr x16, [x16]\n\t"                                                                                           \
+	"tst x16, #1\n\t"                                                                                              \
+	"b.eq " to(label) "\n\t"                                                                                       \
+	"add x16, x16, %x[" #where "]\n\t"
 #define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
 	"ldr x17, " place "\n\t"                                                                                       \
 	"cmp x17, %x[" #word "]\n\t"                                                                                   \
@@ -166,7 +171,8 @@
 
 /* Operands: a pointer or number in a register, a word also as the register that reads zero. */
 #define RK_IN(name) [name] "r"(name)
-#define RK_IN_WORD(name) [name] "rZ"(name)
+#define RK_IN_WORD_AS(name, expression) [name] "rZ"(expression)
+#define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
 
 /* Nothing is gained by an immediate. */
 #define RK_IMMEDIATE(word) 0

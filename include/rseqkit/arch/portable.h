@@ -29,7 +29,8 @@
 	} while (0)
 
 #define RK_IN(name) [name] "r"(name)
-#define RK_IN_WORD(name) [name] "r"(name)
+#define RK_IN_WORD_AS(name, expression) [name] "r"(expression)
+#define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
 
 #define RK_IMMEDIATE(word) 0
 

@@ -11,6 +11,8 @@
  *   RK_ASM_REACHED(offset)                   a place: that word
  *   RK_ASM_FOLLOW(label, offset)             makes the word at `offset` (RK_IN_WORD) behind where the slot's word
  *                                            points the slot, or goes to `label` if that is null
+ *   RK_ASM_ENTER(to, where, label)           makes the word at `where` (RK_IN_WORD, less RK_BANK_OPEN) in the bank that
+ *                                            the slot's word names the slot, or goes to `label` if the slot is closed
  *   RK_ASM_UNLESS_EQUAL(place, word, label)  goes to `label` unless the place holds the word
  *   RK_ASM_LOAD                              loads the slot's word
  *   RK_ASM_IF_LOADED(to, word, label)        goes to `label` if what was loaded is the word
@@ -23,7 +25,7 @@
  *   RK_ASM_COPY(offset, source, length)      copies bytes to that offset behind the slot ahead of the commit
  *   RK_ASM_COMMIT_*                          the one store that others can see; the section's end label is inside it
  *
- *   RK_IN, RK_IN_WORD        operands: a pointer or number, a word
+ *   RK_IN, RK_IN_WORD        operands: a pointer or number, a word; RK_IN_WORD_AS: a word by another name
  *   RK_IMMEDIATE(word)       is the word to be added by RK_ASM_COMMIT_ADD_IMMEDIATE?
  *   RK_USES_SLOT             the registers of a section that neither loads, reaches, adds nor copies
  *   RK_USES_LOADED           those of one that doesn't copy
@@ -142,6 +144,7 @@
 #define RK_ASM_UNEQUAL "1"
 #define RK_ASM_ABORTED "2"
 #define RK_ASM_NO_RSEQ "4"
+#define RK_ASM_CLOSED "5"
 
 /* Tells compilers not to take the length of the text for that of the code, when they decide what to inline. */
 #if (defined(__clang__) && __clang_major__ >= 11) || (!defined(__clang__) && __GNUC__ >= 9)

@@ -97,6 +97,11 @@
 	RKI_ASM_X("testq %%rax, %%rax", "test rax, rax")                                                               \
 	"jz %l[" #label "]\n\t"                                                                                        \
 	RKI_ASM_X("addq %[" #offset "], %%rax", "add rax, %[" #offset "]")
+#define RK_ASM_ENTER(to, where, label)                                                                                 \
+	RKI_ASM_FROM("mov", RK_ASM_SLOT, "rax")                                                                        \
+	RKI_ASM_X("testb $1, %%al", "test al, 1")                                                                      \
+	"jz " to(label) "\n\t"                                                                                         \
+	RKI_ASM_X("addq %[" #where "], %%rax", "add rax, %[" #where "]")
 #define RK_ASM_UNLESS_EQUAL(place, word, label)                                                                        \
 	RKI_ASM_TO("cmp", "%[" #word "]", place) "\n\t"                                                                \
 	"jne %l[" #label "]\n\t"
@@ -188,7 +193,8 @@
 
 /* Operands: a pointer or number in a register, a word also as an immediate where it fits. */
 #define RK_IN(name) [name] "r"(name)
-#define RK_IN_WORD(name) [name] "er"(name)
+#define RK_IN_WORD_AS(name, expression) [name] "er"(expression)
+#define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
 
 /* Can the word be an immediate? Where the compiler can't tell, at -O0 say, it is none. */
 #define RK_IMMEDIATE(word) (__builtin_constant_p(word) && (word) == (int32_t)(word))

@@ -1,33 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ops_body.h - the operations, written once. ops.h includes this three times, with RK_OP_INDEX saying what selects
- * the slot; nothing else includes it, which is why it has no include guard.
+ * ops_body.h - the operations, written once. ops_indexes.h includes this three times, with RK_OP_INDEX saying
+ * what selects the slot; for bank.h RK_OP_BANKS says that the slot's word names a bank, which holds the word
+ * that is worked on. Nothing else includes it, which is why it has no include guard.
  *
  * Every operation is: its inputs, one RK_SECTION over the port's primitives, and the ways out. See ops.h for what is
  * common to all of them.
  */
 #if RK_OP_INDEX == RK_OP_INDEX_CPU
-#define RK_OP(verb) rk_cpu_##verb
-#define RK_OP_PARAMS(...) (__VA_ARGS__)
+#define RK_OP_KIND(verb) rk_cpu_##verb
+#define RK_OP_CPU_PARAM
+/* What is known before a section; `before` is done before it is told. */
 #define RK_OP_CHECK(before) RK_OP_CHECK_AREA(before)
-#define RK_OP_INPUTS RK_IN(base)
-#define RK_OP_SLOT(to) RK_ASM_INDEX_CPU(to)
+#define RK_OP_INDEX_INPUTS RK_IN(base)
+#define RK_OP_INDEX_SLOT(to) RK_ASM_INDEX_CPU(to)
 #define RK_OP_LEAVE rk_not_done(rk_leave())
 #elif RK_OP_INDEX == RK_OP_INDEX_CID
-#define RK_OP(verb) rk_cid_##verb
-#define RK_OP_PARAMS(...) (__VA_ARGS__)
+#define RK_OP_KIND(verb) rk_cid_##verb
+#define RK_OP_CPU_PARAM
 #define RK_OP_CHECK(before)                                                                                            \
 	if (RKI_UNLIKELY(rk_area_valid < RK_FIELD_END_MM_CID)) {                                                       \
 		before;                                                                                                \
 		return RK_NO_RSEQ;                                                                                     \
 	}                                                                                                              \
 	RK_OP_CHECK_AREA(before)
-#define RK_OP_INPUTS RK_IN(base)
-#define RK_OP_SLOT(to) RK_ASM_INDEX_CID(to)
+#define RK_OP_INDEX_INPUTS RK_IN(base)
+#define RK_OP_INDEX_SLOT(to) RK_ASM_INDEX_CID(to)
 #define RK_OP_LEAVE rk_not_done(rk_leave())
 #else
-#define RK_OP(verb) rk_at_##verb
-#define RK_OP_PARAMS(...) (__VA_ARGS__, int cpu)
+#define RK_OP_KIND(verb) rk_at_##verb
+#define RK_OP_CPU_PARAM , int cpu
 /* cpu_id of an unregistered thread is negative and would compare equal to a negative cpu. */
 #define RK_OP_CHECK(before)                                                                                            \
 	if (RKI_UNLIKELY(cpu < 0)) {                                                                                   \
@@ -35,17 +37,39 @@
 		return RK_WRONG_CPU;                                                                                   \
 	}                                                                                                              \
 	RK_OP_CHECK_AREA(before)
-#define RK_OP_INPUTS RK_IN(base), RK_IN(cpu)
-#define RK_OP_SLOT(to) RK_ASM_INDEX_AT(to)
+#define RK_OP_INDEX_INPUTS RK_IN(base), RK_IN(cpu)
+#define RK_OP_INDEX_SLOT(to) RK_ASM_INDEX_AT(to)
 #define RK_OP_LEAVE rk_not_done(rk_leave_at(cpu))
 #endif
 
-/* What is known before a section; `before` is done before it is told. */
 #define RK_OP_CHECK_AREA(before)                                                                                       \
 	if (RKI_NO_AREA) {                                                                                             \
 		before;                                                                                                \
 		return RK_OP_LEAVE;                                                                                    \
 	}
+
+#ifndef RK_OP_BANKS
+#define RK_OP(verb) RK_OP_KIND(verb)
+#define RK_OP_PARAMS(slots, ...) (slots, __VA_ARGS__ RK_OP_CPU_PARAM)
+#define RK_OP_INPUTS RK_OP_INDEX_INPUTS
+#define RK_OP_SLOT(to) RK_OP_INDEX_SLOT(to)
+#define RK_OP_EXITS RK_ASM_EXIT(leave)
+#define RK_OP_EXITS_VALUE RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ)
+#define RK_OP_LABELS leave
+#define RK_OP_WAY_CLOSED
+#else
+/* A bank's address is kept with its low bit set, so `where` has one less in it. */
+#define RK_OP(verb) RK_OP_KIND(bank_##verb)
+#define RK_OP_PARAMS(slots, ...) (slots, ptrdiff_t where, __VA_ARGS__ RK_OP_CPU_PARAM)
+#define RK_OP_INPUTS RK_OP_INDEX_INPUTS, RK_IN_WORD_AS(where, where - RK_BANK_OPEN)
+#define RK_OP_SLOT(to) RK_OP_INDEX_SLOT(to) RK_ASM_ENTER(to, where, closed)
+#define RK_OP_EXITS RK_ASM_EXIT(leave) RK_ASM_EXIT(closed)
+#define RK_OP_EXITS_VALUE RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(closed, RK_ASM_CLOSED)
+#define RK_OP_LABELS leave, closed
+#define RK_OP_WAY_CLOSED                                                                                               \
+	closed:                                                                                                        \
+	return RK_CLOSED;
+#endif
 
 /* The ways out of an operation, behind its statement. */
 #define RK_OP_WAYS_OUT                                                                                                 \
@@ -53,7 +77,8 @@
 aborted:                                                                                                               \
 	return RK_ABORTED;                                                                                             \
 leave:                                                                                                                 \
-	return RK_OP_LEAVE;
+	return RK_OP_LEAVE;                                                                                            \
+	RK_OP_WAY_CLOSED
 
 #define RK_OP_WAYS_OUT_IF_EQUAL                                                                                        \
 	RK_OP_WAYS_OUT                                                                                                 \
@@ -81,7 +106,7 @@ RKI_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *v
 
 	RK_OP_CHECK(*value = 0)
 	RK_SECTION_VALUE(outcome, loaded,
-			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ),
+			 RK_OP_EXITS_VALUE,
 			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_COMMIT_LOAD,
 			 RK_OP_INPUTS, RK_USES_SLOT);
 	RK_OP_WAYS_OUT_VALUE(*value = loaded, *value = 0)
@@ -92,13 +117,13 @@ RKI_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
 	if (RK_IMMEDIATE(value))
-		RK_SECTION(RK_ASM_EXIT(leave),
+		RK_SECTION(RK_OP_EXITS,
 			   RK_OP_SLOT(RK_ASM_C) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
-			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), RK_USES_SLOT, leave);
+			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), RK_USES_SLOT, RK_OP_LABELS);
 	else
-		RK_SECTION(RK_ASM_EXIT(leave),
+		RK_SECTION(RK_OP_EXITS,
 			   RK_OP_SLOT(RK_ASM_C) RK_ASM_COMMIT_ADD(value),
-			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), RK_USES_LOADED, leave);
+			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(value)), RK_USES_LOADED, RK_OP_LABELS);
 	RK_OP_WAYS_OUT
 }
 
@@ -110,14 +135,14 @@ RKI_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t 
 {
 	RK_OP_CHECK((void)0)
 	if (RK_IMMEDIATE(value))
-		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+		RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
 			   RK_OP_SLOT(RK_ASM_C) RK_ASM_FOLLOW(unequal, offset) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
-			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(offset), RK_IN_WORD(value)), RK_USES_SLOT, leave, unequal);
+			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(offset), RK_IN_WORD(value)), RK_USES_SLOT, RK_OP_LABELS, unequal);
 	else
-		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+		RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
 			   RK_OP_SLOT(RK_ASM_C) RK_ASM_FOLLOW(unequal, offset) RK_ASM_COMMIT_ADD(value),
-			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(offset), RK_IN_WORD(value)), RK_USES_LOADED, leave,
-			   unequal);
+			   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(offset), RK_IN_WORD(value)), RK_USES_LOADED,
+			   RK_OP_LABELS, unequal);
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
@@ -133,7 +158,7 @@ RKI_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrd
 
 	RK_OP_CHECK(*node = NULL)
 	RK_SECTION_VALUE(outcome, popped,
-			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
+			 RK_OP_EXITS_VALUE RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
 			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_LOAD RK_ASM_IF_LOADED(RK_ASM_HERE, end, unequal)
 			 RK_ASM_KEEP RK_ASM_LOAD_THROUGH(next) RK_ASM_COMMIT_LOADED,
 			 RK_LIST(RK_OP_INPUTS, RK_IN_WORD(end), RK_IN_WORD(next)), RK_USES_LOADED);
@@ -154,6 +179,14 @@ RKI_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrd
 #undef RK_OP_COMMIT_STORE
 
 #undef RK_OP
+#undef RK_OP_KIND
+#undef RK_OP_CPU_PARAM
+#undef RK_OP_INDEX_INPUTS
+#undef RK_OP_INDEX_SLOT
+#undef RK_OP_EXITS
+#undef RK_OP_EXITS_VALUE
+#undef RK_OP_LABELS
+#undef RK_OP_WAY_CLOSED
 #undef RK_OP_PARAMS
 #undef RK_OP_CHECK
 #undef RK_OP_CHECK_AREA

@@ -11,9 +11,9 @@
 RKI_INLINE enum rk_result RK_OP_PUBLISH(store_if_equal) RK_OP_PARAMS(void *base, intptr_t expected, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
-	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_OP_COMMIT_STORE(value),
-		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(expected), RK_IN_WORD(value)), RK_USES_SLOT, leave, unequal);
+		   RK_LIST(RK_OP_INPUTS, RK_IN_WORD(expected), RK_IN_WORD(value)), RK_USES_SLOT, RK_OP_LABELS, unequal);
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
@@ -28,7 +28,7 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(compare_exchange) RK_OP_PARAMS(void *bas
 
 	RK_OP_CHECK((void)0)
 	RK_SECTION_VALUE(outcome, found,
-			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
+			 RK_OP_EXITS_VALUE RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
 			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_LOAD RK_ASM_KEEP
 			 RK_ASM_UNLESS_LOADED(RK_ASM_HERE, wanted, unequal) RK_OP_COMMIT_STORE(desired),
 			 RK_LIST(RK_OP_INPUTS, RK_IN_WORD(wanted), RK_IN_WORD(desired)), RK_USES_LOADED);
@@ -45,11 +45,11 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(store_if_both_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, intptr_t other, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
-	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_REACH(offset)
 		   RK_ASM_UNLESS_EQUAL(RK_ASM_REACHED(offset), other, unequal) RK_OP_COMMIT_STORE(value),
 		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN_WORD(expected), RK_IN_WORD(other), RK_IN_WORD(value)),
-		   RK_USES_LOADED, leave, unequal);
+		   RK_USES_LOADED, RK_OP_LABELS, unequal);
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
@@ -62,11 +62,11 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(store_two_if_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, intptr_t first, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
-	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_REACH(offset)
 		   RK_ASM_STORE(RK_ASM_REACHED(offset), first) RK_OP_COMMIT_STORE(value),
 		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN_WORD(expected), RK_IN_WORD(first), RK_IN_WORD(value)),
-		   RK_USES_LOADED, leave, unequal);
+		   RK_USES_LOADED, RK_OP_LABELS, unequal);
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
@@ -80,12 +80,12 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(copy_if_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, const void *source, size_t length, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
-	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
+	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal) RK_ASM_COPY(offset, source, length)
 		   RK_OP_COMMIT_STORE(value),
 		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN(source), RK_IN(length), RK_IN_WORD(expected),
 			   RK_IN_WORD(value)),
-		   RK_USES_COPY, leave, unequal);
+		   RK_USES_COPY, RK_OP_LABELS, unequal);
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
@@ -95,9 +95,9 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *nod
 	intptr_t *link = (intptr_t *)((char *)node + next);
 
 	RK_OP_CHECK((void)0)
-	RK_SECTION(RK_ASM_EXIT(leave),
+	RK_SECTION(RK_OP_EXITS,
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_STORE_LOADED(link) RK_OP_COMMIT_STORE(node),
-		   RK_LIST(RK_OP_INPUTS, RK_IN(node), RK_IN(link)), RK_USES_LOADED, leave);
+		   RK_LIST(RK_OP_INPUTS, RK_IN(node), RK_IN(link)), RK_USES_LOADED, RK_OP_LABELS);
 	RK_WRITTEN(link);
 	RK_OP_WAYS_OUT
 }

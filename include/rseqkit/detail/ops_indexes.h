@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ops_indexes.h - the operations by each kind of index. ops.h and bank.h include this; nothing else does, which is why
+ * it has no include guard.
+ */
+#define RK_OP_INDEX_CPU 1
+#define RK_OP_INDEX_CID 2
+#define RK_OP_INDEX_AT 3
+
+#define RK_OP_INDEX RK_OP_INDEX_CPU
+#include <rseqkit/detail/ops_body.h>
+#undef RK_OP_INDEX
+
+#define RK_OP_INDEX RK_OP_INDEX_CID
+#include <rseqkit/detail/ops_body.h>
+#undef RK_OP_INDEX
+
+#define RK_OP_INDEX RK_OP_INDEX_AT
+#include <rseqkit/detail/ops_body.h>
+#undef RK_OP_INDEX
+
+#undef RK_OP_INDEX_CPU
+#undef RK_OP_INDEX_CID
+#undef RK_OP_INDEX_AT

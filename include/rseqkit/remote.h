@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * remote.h - work on other CPUs' data: fences, claims, and taking a CPU's bank (bank.h) while its users go on.
+ *
+ *	if (rk_bank_begin(base, cpu) < 0)
+ *		return;                                 // another owner is at work on this CPU's slot
+ *	if (rk_bank_take(base, cpu, spare, &bank) >= 0)
+ *		...                                     // the bank is ours: drain it, read it, keep it as a spare
+ *	rk_bank_done(base, cpu);
+ *
+ * Process-private: a fence is one of this process's address space. Memory that processes share can't be taken.
+ *
+ * fork. A child has only the thread that forked. What other threads had claimed is free in the child, and what they
+ * were at is known: rk_bank_begin() returns 1, and rk_bank_take() gives the bank that was on its way. So nothing is lost
+ * to the child, wherever its parent's threads were. What the forking thread itself had claimed, it holds in the child
+ * too.
+ */
+#ifndef RSEQKIT_REMOTE_H
+#define RSEQKIT_REMOTE_H
+
+#include <rseqkit/bank.h>
+
+RKI_BEGIN_DECLS
+
+/*
+ * Fences. When one returns 0, every critical section that began before the call on the CPUs that it is for, in any
+ * thread of this process, has been finished or aborted, and what it stored is seen by the caller. Sections that begin
+ * later see what the caller stored before.
+ *
+ *   rk_fence_cpu(cpu)            one CPU; any possible one, offline too
+ *   rk_fence_cpus(set, bytes)    those in a set as sched_setaffinity(2) takes it, one after the other
+ *   rk_fence_all()               all CPUs, by one call; the fence for slots by concurrency id
+ *
+ * The kernel interrupts those CPUs that run a thread of this process at that moment, isolated ones too, and no others.
+ * To spare a CPU, leave it out of the set.
+ *
+ * Where the kernel has no such fence (before 5.10) or a filter refuses it, the calling thread visits the CPUs: it
+ * moves to each by its affinity, sees that it arrived, and gets its affinity back. Nothing else of this process runs on
+ * a CPU at that moment. An offline CPU needs no visit.
+ *
+ * Returns 0; -EINVAL for a CPU that isn't possible, or a set that is NULL or has one; -EHOSTUNREACH when there is no
+ * fence but by a visit, and this thread may not run on a CPU that is online (a cpuset, a filter). Then it may have
+ * fenced some of the CPUs.
+ * Context: any thread; signal handler; after fork; vfork child. Where CPUs are visited, a handler that interrupts the
+ * visit sees the narrow affinity, and a child forked there keeps it.
+ * Cost: about 0.2 us where no other CPU runs this process, else some 10 us; a visit takes two migrations. The
+ * first fence of a process that has several threads by then waits for the kernel, some 20 ms, unless this library's
+ * constructor registered the process for fences, as it does by itself where it is a shared object.
+ * Source: membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ; kernel/sched/membarrier.c.
+ */
+RKI_API int rk_fence_cpu(int cpu);
+RKI_API int rk_fence_cpus(const void *set, size_t bytes);
+RKI_API int rk_fence_all(void);
+
+/*
+ * Claims. Whoever claims something holds it until it releases it; others are refused, or wait.
+ *
+ * rk_claim_wait() waits no longer than `nanoseconds`: 0 doesn't wait, a negative number is -EINVAL. It returns at once,
+ * refused, where the calling thread holds the claim itself: in a signal handler that interrupted the holder.
+ *
+ * Returns 0; 1 when it was held at a fork by a thread that this process doesn't have, and is the caller's now: what it
+ * protects may be half done; -EBUSY; rk_claim_release(): 0, or -EPERM when the calling thread doesn't hold it.
+ * Context: any thread; signal handler; after fork; not in a vfork child. A thread that ends while it holds a claim
+ * holds it for ever. Cost: 0.1 us.
+ */
+RKI_API int rk_claim_try(struct rk_claim *claim);
+RKI_API int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds);
+RKI_API int rk_claim_release(struct rk_claim *claim);
+
+/*
+ * Begins the work on a CPU's slot: claims it. rk_bank_begin_wait() waits for at most `nanoseconds`.
+ *
+ * Parameters: base is the address of slot 0 of closable memory; cpu is a possible CPU.
+ * Returns 0; 1 as rk_claim_try(): the next rk_bank_take() may give a bank that another thread had taken; -EBUSY;
+ * -EINVAL when base is NULL, the CPU isn't possible, or nanoseconds is negative.
+ * Context and cost: as rk_claim_try().
+ */
+RKI_API int rk_bank_begin(void *base, int cpu);
+RKI_API int rk_bank_begin_wait(void *base, int cpu, int64_t nanoseconds);
+
+/*
+ * Takes the bank of a CPU's slot. Users of the slot go on with `spare`; with NULL for a spare the slot is closed, and
+ * they take their overflow way.
+ *
+ * Returns 0, and the bank that was there in *bank, the caller's alone: NULL where the slot was never opened.
+ * Returns 1, and in *bank one that was taken before and not done with: by a thread that this process doesn't have, or
+ * by a call whose fence failed. `spare` was not used; call again for the bank that is there now, after rk_bank_done().
+ * Returns the negative errno of rk_fence_cpu(): then users go on with `spare` already (or the slot is closed already),
+ * but the old bank may still be in use, and is nobody's until another call succeeds; rk_bank_done() keeps it so.
+ * Returns -EPERM when the calling thread doesn't hold the slot's claim; -EINVAL when spare isn't aligned to 4 bytes, is
+ * the bank that is there, or bank is NULL.
+ * Context: as rk_claim_try(). Cost: a fence.
+ */
+RKI_API int rk_bank_take(void *base, int cpu, void *spare, void **bank);
+
+/*
+ * The same for slots by concurrency id, which is in `cid`: a thread that has the id may be on any CPU, so all are fenced.
+ */
+RKI_API int rk_bank_take_cid(void *base, int cid, void *spare, void **bank);
+
+/*
+ * Opens a closed slot with a bank: the one that was taken, or another.
+ *
+ * Returns 0; -EBUSY when it isn't closed; -EPERM when the calling thread doesn't hold the slot's claim; -EINVAL.
+ * Context: as rk_claim_try(). Cost: an atomic instruction.
+ */
+RKI_API int rk_bank_open(void *base, int cpu, void *bank);
+
+/*
+ * Ends the work: the bank that was taken is done with, and the claim is released. A closed slot stays closed.
+ *
+ * Returns 0; -EPERM when the calling thread doesn't hold the slot's claim; -EINVAL.
+ * Context and cost: as rk_claim_try().
+ */
+RKI_API int rk_bank_done(void *base, int cpu);
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_REMOTE_H */

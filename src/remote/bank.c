@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bank.c - taking a CPU's bank.
+ *
+ * The invariant: a bank is named by its slot's word, or by `taken`, or is somebody's. `taken` names it before the word
+ * ceases to, so a child that is forked in between finds both, and knows by that that nothing happened yet.
+ *
+ *   taken               word                 the bank in `taken`
+ *     0                 any                  there is none
+ *     bank | PENDING    the same bank, open  is still in use: about to be taken
+ *     bank | PENDING    another, or closed   may still be in use: to be fenced
+ *     bank              any                  is the holder's of the claim
+ */
+#include "claim.h"
+
+#include <errno.h>
+#include "memory/cpus.h"
+
+#define ALL (-1)
+#define PENDING 1
+#define CLOSED_EMPTY 2 /* the word of a slot that was closed before it was ever opened */
+
+static intptr_t bank_of(intptr_t word)
+{
+	return word == CLOSED_EMPTY ? 0 : word & ~(intptr_t)RK_BANK_OPEN;
+}
+
+/* NULL for parameters that name no slot. */
+static struct rk_bank_slot *slot_of(void *base, int cpu)
+{
+	if (base == NULL || !rk_cpus_has(rk_cpus_get(), cpu))
+		return NULL;
+	return (struct rk_bank_slot *)((uintptr_t)base + ((uintptr_t)cpu << RK_STRIDE_SHIFT));
+}
+
+static bool may_be_bank(const void *bank)
+{
+	return bank != NULL && (uintptr_t)bank % 4 == 0;
+}
+
+int rk_bank_open_first(struct rk_bank_slot *slot, void *bank)
+{
+	intptr_t never = 0;
+
+	if (slot == NULL || !may_be_bank(bank))
+		return -EINVAL;
+	return __atomic_compare_exchange_n(&slot->bank, &never, (intptr_t)bank | RK_BANK_OPEN, 0, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED) ?
+		       0 :
+		       -EEXIST;
+}
+
+int rk_bank_begin_wait(void *base, int cpu, int64_t nanoseconds)
+{
+	struct rk_bank_slot *slot = slot_of(base, cpu);
+
+	return slot == NULL ? -EINVAL : rk_claim_wait(&slot->claim, nanoseconds);
+}
+
+int rk_bank_begin(void *base, int cpu)
+{
+	return rk_bank_begin_wait(base, cpu, 0);
+}
+
+/* The slot, if the calling thread holds its claim; else NULL, and why in *error. */
+static struct rk_bank_slot *held(void *base, int cpu, int *error)
+{
+	struct rk_bank_slot *slot = slot_of(base, cpu);
+
+	*error = slot == NULL ? -EINVAL : !rk_claim_is_mine(&slot->claim) ? -EPERM : 0;
+	return *error == 0 ? slot : NULL;
+}
+
+/* Fences the bank in `taken`, and then it is the caller's. All CPUs where cpu is ALL. */
+static int settle(struct rk_bank_slot *slot, int cpu, void **bank)
+{
+	intptr_t taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
+	int r = !(taken & PENDING) ? 0 : cpu == ALL ? rk_fence_all() : rk_fence_cpu(cpu);
+
+	if (r < 0)
+		return r;
+	taken &= ~(intptr_t)PENDING;
+	__atomic_store_n(&slot->taken, taken, __ATOMIC_RELEASE);
+	*bank = (void *)taken;
+	return 0;
+}
+
+static int take(struct rk_bank_slot *slot, int fenced, void *spare, void **bank)
+{
+	intptr_t next = (intptr_t)spare | RK_BANK_OPEN, word, taken;
+	int r;
+
+	if (bank == NULL || (spare != NULL && !may_be_bank(spare)))
+		return -EINVAL;
+	*bank = NULL;
+	word = __atomic_load_n(&slot->bank, __ATOMIC_ACQUIRE);
+	taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
+	if (taken != 0 && word != ((taken & ~(intptr_t)PENDING) | RK_BANK_OPEN)) {
+		r = settle(slot, fenced, bank);
+		return r < 0 ? r : 1;
+	}
+	if (spare != NULL && bank_of(word) == (intptr_t)spare)
+		return -EINVAL;
+	do {
+		if (spare == NULL)
+			next = bank_of(word) == 0 ? CLOSED_EMPTY : bank_of(word);
+		__atomic_store_n(&slot->taken, bank_of(word) == 0 ? 0 : bank_of(word) | PENDING, __ATOMIC_RELAXED);
+	} while (!__atomic_compare_exchange_n(&slot->bank, &word, next, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	return bank_of(word) == 0 ? 0 : settle(slot, fenced, bank);
+}
+
+int rk_bank_take(void *base, int cpu, void *spare, void **bank)
+{
+	int r;
+	struct rk_bank_slot *slot = held(base, cpu, &r);
+
+	return slot == NULL ? r : take(slot, cpu, spare, bank);
+}
+
+int rk_bank_take_cid(void *base, int cid, void *spare, void **bank)
+{
+	int r;
+	struct rk_bank_slot *slot = held(base, cid, &r);
+
+	return slot == NULL ? r : take(slot, ALL, spare, bank);
+}
+
+int rk_bank_open(void *base, int cpu, void *bank)
+{
+	int r;
+	struct rk_bank_slot *slot = held(base, cpu, &r);
+
+	if (slot == NULL)
+		return r;
+	if (!may_be_bank(bank))
+		return -EINVAL;
+	if (__atomic_load_n(&slot->bank, __ATOMIC_RELAXED) & RK_BANK_OPEN)
+		return -EBUSY;
+	__atomic_store_n(&slot->bank, (intptr_t)bank | RK_BANK_OPEN, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int rk_bank_done(void *base, int cpu)
+{
+	int r;
+	struct rk_bank_slot *slot = held(base, cpu, &r);
+
+	if (slot == NULL)
+		return r;
+	if (!(__atomic_load_n(&slot->taken, __ATOMIC_RELAXED) & PENDING))
+		__atomic_store_n(&slot->taken, 0, __ATOMIC_RELAXED);
+	return rk_claim_release(&slot->claim);
+}

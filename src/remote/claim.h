@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* claim.h - what this library asks of claims besides. */
+#ifndef RK_SRC_CLAIM_H
+#define RK_SRC_CLAIM_H
+
+#include <rseqkit/remote.h>
+#include <stdbool.h>
+
+/* Does the calling thread hold it? */
+bool rk_claim_is_mine(const struct rk_claim *claim);
+
+#endif /* RK_SRC_CLAIM_H */

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fence.c - other CPUs' critical sections, finished or aborted.
+ *
+ * By the kernel's fence where there is one: membarrier(2) interrupts the CPUs that run this process, and an interrupt in
+ * a section aborts it. Otherwise by a visit: when the calling thread runs on a CPU, whatever ran there has been
+ * preempted, which aborts a section as well.
+ *
+ * The kernel's fence wants the process registered for it. While a process has one thread that is done at once, so the
+ * constructor does it; later the kernel waits until all CPUs have noticed.
+ */
+#define _GNU_SOURCE
+#include <rseqkit/remote.h>
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/membarrier.h>
+#include <string.h>
+#include "kernel.h"
+#include "memory/cpus.h"
+
+/* Of include/uapi/linux/membarrier.h, since 5.10. */
+#define FENCE (1 << 7)    /* MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ */
+#define REGISTER (1 << 8) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ */
+#define ONE_CPU 1         /* MEMBARRIER_CMD_FLAG_CPU */
+
+struct mask {
+	unsigned long bits[RK_CPUS_MAX / (8 * sizeof(unsigned long))];
+};
+
+static bool has_cpu(const void *set, size_t bytes, int cpu)
+{
+	size_t byte = (size_t)cpu / 8;
+
+	/* Sets are of words, and in a word of a big-endian machine the lowest bit is in the last byte. */
+	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+		byte ^= sizeof(unsigned long) - 1;
+	return byte < bytes && ((const unsigned char *)set)[byte] >> (cpu % 8) & 1;
+}
+
+__attribute__((__constructor__)) static void register_early(void)
+{
+	(void)RK_SYSCALL(SYS_membarrier, REGISTER, 0, 0);
+}
+
+/* The kernel's fence. Registers the process where that wasn't done, or is done no more. */
+static long kernel_fence(unsigned flags, int cpu)
+{
+	long r = RK_SYSCALL(SYS_membarrier, FENCE, flags, cpu);
+
+	if (r == -EPERM && RK_SYSCALL(SYS_membarrier, REGISTER, 0, 0) == 0)
+		r = RK_SYSCALL(SYS_membarrier, FENCE, flags, cpu);
+	return r;
+}
+
+/* Nothing runs on an offline CPU. Where the list can't be read, all are online. */
+__attribute__((__noinline__)) static bool is_offline(int cpu)
+{
+	struct rk_cpus online;
+
+	return rk_cpus_read("/sys/devices/system/cpu/online", &online) == 0 && !rk_cpus_has(&online, cpu);
+}
+
+/* Is the calling thread on that CPU, and alone there? It runs, so nothing else does. */
+static bool arrived_on(int cpu)
+{
+	unsigned here = UINT_MAX;
+
+	return RK_SYSCALL(SYS_getcpu, &here, NULL, NULL) == 0 && here == (unsigned)cpu;
+}
+
+__attribute__((__noinline__)) static int visit(int cpu)
+{
+	struct mask saved, only;
+	long length = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(saved), &saved);
+	bool arrived;
+
+	if (length < 0)
+		return -EHOSTUNREACH;
+	memset(&only, 0, sizeof(only));
+	only.bits[(size_t)cpu / (8 * sizeof(long))] = 1UL << ((size_t)cpu % (8 * sizeof(long)));
+	arrived = RK_SYSCALL(SYS_sched_setaffinity, 0, sizeof(only), &only) == 0 && arrived_on(cpu);
+	(void)RK_SYSCALL(SYS_sched_setaffinity, 0, length, &saved);
+	return arrived || is_offline(cpu) ? 0 : -EHOSTUNREACH;
+}
+
+int rk_fence_cpu(int cpu)
+{
+	if (!rk_cpus_has(rk_cpus_get(), cpu))
+		return -EINVAL; /* the kernel has no objection to one that doesn't exist */
+	return kernel_fence(ONE_CPU, cpu) == 0 ? 0 : visit(cpu);
+}
+
+int rk_fence_cpus(const void *set, size_t bytes)
+{
+	int result = 0;
+
+	if (set == NULL)
+		return -EINVAL;
+	for (size_t cpu = 0; cpu < 8 * bytes; cpu++)
+		if (cpu < RK_CPUS_MAX ? has_cpu(set, bytes, (int)cpu) && !rk_cpus_has(rk_cpus_get(), (int)cpu) :
+					((const unsigned char *)set)[cpu / 8] != 0)
+			return -EINVAL;
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+		int r = has_cpu(set, bytes, cpu) ? rk_fence_cpu(cpu) : 0;
+
+		result = r < 0 ? r : result;
+	}
+	return result;
+}
+
+int rk_fence_all(void)
+{
+	int result = 0;
+
+	if (kernel_fence(0, 0) == 0)
+		return 0;
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+		int r = visit(cpu);
+
+		result = r < 0 ? r : result;
+	}
+	return result;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * movers.h - remote owners that are always at work: each moves the banks of one CPU after the other to where their
+ * spares are and back, and spoils what it left. Who goes on using an old bank is found out.
+ */
+#ifndef MOVERS_H
+#define MOVERS_H
+
+#include "tally.h"
+
+#define MOVERS 2
+#define BANK_SIZE (BANKS_PAGE - BANKS_HEADER)
+
+struct moved {
+	char *slots, *spares;
+	void (*relocate)(void *bank, ptrdiff_t distance); /* what points into the bank itself */
+};
+
+static struct moved moved[2];
+static uint64_t moved_banks, moves_refused;
+
+static void *as_item(struct rk_percpu *of)
+{
+	void *item;
+
+	EXPECT((rk_percpu_alloc)(of, &item) == 0);
+	return item;
+}
+
+/* Copied first and spoiled last: a child that is forked in between reopens the old one, which is whole. */
+static void move_bank(const struct moved *m, int cpu)
+{
+	char *home = (char *)(rk_percpu_slot)(m->slots, cpu) + BANKS_HEADER, *to;
+	char *away = (char *)(rk_percpu_slot)(m->spares, cpu) + BANKS_HEADER;
+	void *bank = NULL;
+
+	if (rk_bank_begin(m->slots, cpu) < 0) {
+		__atomic_fetch_add(&moves_refused, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	if (rk_bank_take_cid(m->slots, cpu, NULL, &bank) == 0) { /* there are users by concurrency id */
+		EXPECT(bank == home || bank == away);
+		to = bank == home ? away : home;
+		memcpy(to, bank, BANK_SIZE);
+		if (m->relocate != NULL)
+			m->relocate(to, to - (char *)bank);
+		EXPECT(rk_bank_open(m->slots, cpu, to) == 0);
+		memset(bank, 0x5e, BANK_SIZE);
+		__atomic_fetch_add(&moved_banks, 1, __ATOMIC_RELAXED);
+	} else {
+		EXPECT(false);
+	}
+	EXPECT(rk_bank_done(m->slots, cpu) == 0);
+}
+
+static void move_all_home(const struct moved *m)
+{
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+		const struct rk_bank_slot *slot = (struct rk_bank_slot *)(rk_percpu_slot)(m->slots, cpu);
+
+		if (slot->bank != (intptr_t)((const char *)slot + BANKS_HEADER) + RK_BANK_OPEN)
+			move_bank(m, cpu);
+	}
+}
+
+/* In a child, whose parent's movers were anywhere. */
+static void reopen_all(void)
+{
+	for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++)
+		for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+			struct rk_bank_slot *slot = (struct rk_bank_slot *)(rk_percpu_slot)(moved[i].slots, cpu);
+			void *bank;
+
+			EXPECT(rk_bank_begin(moved[i].slots, cpu) >= 0);
+			if ((slot->bank & RK_BANK_OPEN) == 0) {
+				EXPECT(rk_bank_take(moved[i].slots, cpu, NULL, &bank) >= 0);
+				EXPECT(rk_bank_open(moved[i].slots, cpu, bank) == 0);
+			}
+			EXPECT(rk_bank_done(moved[i].slots, cpu) == 0);
+		}
+}
+
+static void *keep_moving(void *arg)
+{
+	const int *stop = (const int *)arg;
+	uint64_t random = 88172645463325252 ^ (uintptr_t)&random;
+
+	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
+		move_bank(&moved[draw(&random) % 2], any_cpu(&random));
+		if (draw(&random) % 8 == 0)
+			usleep(20);
+	}
+	return NULL;
+}
+
+#endif /* MOVERS_H */

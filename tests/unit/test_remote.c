@@ -1,0 +1,634 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fences, claims and banks: what each call answers, by itself and to a handler, to another thread, to a child forked at
+ * each instruction of the work on a bank, and under filters that refuse the kernel's fence.
+ */
+#define INSTRUCTIONS_MAX 3000 /* there is no section in it */
+#include "interrupt.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#define FOR_EVER INT64_MAX
+
+static struct rk_percpu *pool;
+static char *slots;
+static int here; /* the CPU that is worked on */
+
+/* Banks are what they are of by their first word. */
+static intptr_t banks[4][8] = {{100}, {101}, {102}, {103}};
+
+static struct rk_bank_slot *slot(void)
+{
+	return (struct rk_bank_slot *)rk_percpu_slot(slots, here);
+}
+
+static int make_slots(void **state)
+{
+	struct rk_percpu_options options = {.item_size = sizeof(struct rk_bank_slot)};
+	void *item;
+
+	(void)state;
+	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+		return 1;
+	slots = item;
+	here = rk_cpu();
+	return 0;
+}
+
+static int drop_slots(void **state)
+{
+	(void)state;
+	return rk_percpu_free(pool, slots) != 0 || rk_percpu_destroy(pool) != 0;
+}
+
+static int fresh_slot(void **state)
+{
+	(void)state;
+	*slot() = (struct rk_bank_slot){.bank = 0};
+	return 0;
+}
+
+/* The section is entered, and left when the slot's word changes or it is aborted: done, aborted, or no rseq. */
+static enum rk_result __attribute__((__noinline__)) wait_in_section(void *base)
+{
+#if RK_HAVE_SECTIONS
+	const intptr_t zero = 0;
+	enum rk_result outcome = RK_DONE;
+	intptr_t seen;
+
+	RK_SECTION_VALUE(outcome, seen,
+			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ),
+			 RK_ASM_INDEX_CPU(RK_ASM_HERE) RKI_ASM_WHILE_EQUAL(zero) RK_ASM_COMMIT_LOAD,
+			 RK_LIST(RK_IN(base), RK_IN_WORD(zero)), RK_USES_SLOT);
+	(void)seen;
+	return outcome;
+#else
+	(void)base;
+	return RK_NO_RSEQ;
+#endif
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	CHECK(sched_setaffinity(0, sizeof(set), &set) == 0);
+}
+
+/* A thread in a section on `cpu`, until something aborts it. */
+struct waiter {
+	int cpu;
+	int inside, over;
+	enum rk_result outcome;
+	const volatile struct rk_area *area;
+	long preemptions; /* which abort sections too */
+};
+
+static long preemptions_here(void)
+{
+	struct rusage usage;
+
+	CHECK(getrusage(RUSAGE_THREAD, &usage) == 0);
+	return usage.ru_nvcsw + usage.ru_nivcsw;
+}
+
+static void *wait_on(void *arg)
+{
+	struct waiter *w = arg;
+
+	pin(w->cpu);
+	(void)rk_thread_prepare();
+	w->area = rk_thread_area();
+	w->preemptions = -preemptions_here();
+	__atomic_store_n(&w->inside, 1, __ATOMIC_RELEASE);
+	w->outcome = wait_in_section(slots);
+	w->preemptions += preemptions_here();
+	__atomic_store_n(&w->over, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static int two_cpus(int *cpus)
+{
+	cpu_set_t set;
+	int found = 0;
+
+	CHECK(sched_getaffinity(0, sizeof(set), &set) == 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
+		if (CPU_ISSET(cpu, &set))
+			cpus[found++] = cpu;
+	return found;
+}
+
+/* One section on another CPU, and a fence: was it aborted by nothing else, as far as can be told? */
+static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
+{
+	cpu_set_t all;
+	pthread_t thread;
+	struct waiter w = {.cpu = cpus[1]};
+
+	CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
+	pin(cpus[0]);
+	*(intptr_t *)rk_percpu_slot(slots, w.cpu) = 0;
+	CHECK(pthread_create(&thread, NULL, wait_on, &w) == 0);
+	if (by_visit)
+		CHECK(sched_setaffinity(0, sizeof(all), &all) == 0);
+	while (!__atomic_load_n(&w.inside, __ATOMIC_ACQUIRE) ||
+	       (w.area->rseq_cs == 0 && !__atomic_load_n(&w.over, __ATOMIC_ACQUIRE)))
+		sched_yield();
+	CHECK(fence(w.cpu) == 0);
+	CHECK(sched_setaffinity(0, sizeof(all), &all) == 0);
+	for (int i = 0; i < 5000 && !__atomic_load_n(&w.over, __ATOMIC_ACQUIRE); i++)
+		usleep(1000);
+	CHECK(__atomic_load_n(&w.over, __ATOMIC_ACQUIRE)); /* without a fence it is there for ever */
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(w.outcome == RK_ABORTED);
+	return by_visit || w.preemptions == 0;
+}
+
+/* A visit is a preemption itself. */
+static int fence_reaches(int (*fence)(int cpu), bool by_visit)
+{
+	int cpus[2], tries = 0;
+
+	if (two_cpus(cpus) < 2)
+		return 0;
+	while (!fence_aborts(fence, cpus, by_visit))
+		CHECK(++tries < 100);
+	return 0;
+}
+
+static int by_set(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return rk_fence_cpus(&set, sizeof(set));
+}
+
+static int by_all(int cpu)
+{
+	(void)cpu;
+	return rk_fence_all();
+}
+
+static int every_fence(bool by_visit)
+{
+	if (!RK_HAVE_SECTIONS || !world_has_rseq())
+		return rk_fence_cpu(here) == 0 && by_set(here) == 0 && rk_fence_all() == 0 ? 0 : __LINE__;
+	CHECK(fence_reaches(rk_fence_cpu, by_visit) == 0);
+	CHECK(fence_reaches(by_set, by_visit) == 0);
+	CHECK(fence_reaches(by_all, by_visit) == 0);
+	return 0;
+}
+
+static void fences_reach(void **state)
+{
+	(void)state;
+	assert_int_equal(every_fence(false), 0);
+}
+
+static void fences_of_nothing(void **state)
+{
+	unsigned long none[RK_CPUS_MAX / 64 + 2] = {0};
+	int last = -1;
+
+	(void)state;
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+		assert_int_equal(rk_fence_cpu(cpu), 0); /* offline ones too */
+		last = cpu;
+	}
+	assert_int_equal(rk_fence_cpu(-1), -EINVAL);
+	assert_int_equal(rk_fence_cpu(last + 1), -EINVAL);
+	assert_int_equal(rk_fence_cpu(INT32_MAX), -EINVAL);
+	assert_int_equal(rk_fence_cpu(INT32_MIN), -EINVAL);
+	assert_int_equal(rk_fence_cpus(NULL, 8), -EINVAL);
+	assert_int_equal(rk_fence_cpus(none, 0), 0);
+	assert_int_equal(rk_fence_cpus(none, sizeof(none)), 0);
+	none[(last + 1) / 64] = 1UL << ((last + 1) % 64);
+	assert_int_equal(rk_fence_cpus(none, sizeof(none)), -EINVAL);
+	memset(none, 0, sizeof(none));
+	none[RK_CPUS_MAX / 64 + 1] = 1;
+	assert_int_equal(rk_fence_cpus(none, sizeof(none)), -EINVAL);
+}
+
+/* One or two system calls fail from now on, in the calling thread. */
+static void refuse(int first, int second, int error)
+{
+	const struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)first, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)second, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), (struct sock_filter *)(uintptr_t)code};
+
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+		      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
+}
+
+static int refusal;
+
+static int visited(void)
+{
+	cpu_set_t before, after;
+
+	refuse(SYS_membarrier, SYS_membarrier, refusal);
+	CHECK(sched_getaffinity(0, sizeof(before), &before) == 0);
+	CHECK(every_fence(true) == 0);
+	CHECK(sched_getaffinity(0, sizeof(after), &after) == 0 && CPU_EQUAL(&before, &after));
+	return 0;
+}
+
+static void fences_by_visit(void **state)
+{
+	static const int refusals[] = {ENOSYS, EINVAL, EPERM};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		refusal = refusals[i];
+		assert_int_equal(in_child(visited), 0);
+	}
+}
+
+static int unreachable(void)
+{
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	CHECK(rk_fence_cpu(here) == -EHOSTUNREACH);
+	CHECK(by_set(here) == -EHOSTUNREACH);
+	CHECK(rk_fence_all() == -EHOSTUNREACH);
+	return 0;
+}
+
+static void fences_that_cannot_be(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(unreachable), 0);
+}
+
+static struct rk_claim claim;
+static int answer;
+
+static void *try_claim(void *arg)
+{
+	(void)arg;
+	answer = rk_claim_try(&claim);
+	return NULL;
+}
+
+static void *hold_a_while(void *arg)
+{
+	CHECK(rk_claim_try(&claim) == 0);
+	__atomic_store_n((int *)arg, 1, __ATOMIC_RELEASE);
+	usleep(20000);
+	CHECK(rk_claim_release(&claim) == 0);
+	return NULL;
+}
+
+static int in_thread(void *(*run)(void *))
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, run, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	return answer;
+}
+
+static void claims_are_exclusive(void **state)
+{
+	pthread_t thread;
+	int held = 0;
+
+	(void)state;
+	memset(&claim, 0, sizeof(claim));
+	assert_int_equal(rk_claim_release(&claim), -EPERM);
+	assert_int_equal(rk_claim_wait(&claim, -1), -EINVAL);
+	assert_int_equal(rk_claim_try(&claim), 0);
+	assert_int_equal(rk_claim_try(&claim), -EBUSY);
+	assert_int_equal(rk_claim_wait(&claim, FOR_EVER), -EBUSY); /* its own */
+	assert_int_equal(in_thread(try_claim), -EBUSY);
+	assert_int_equal(rk_claim_release(&claim), 0);
+	assert_int_equal(rk_claim_release(&claim), -EPERM);
+	/* Bounded, and woken. */
+	assert_int_equal(pthread_create(&thread, NULL, hold_a_while, &held), 0);
+	while (!__atomic_load_n(&held, __ATOMIC_ACQUIRE))
+		sched_yield();
+	assert_int_equal(rk_claim_wait(&claim, 1000), -EBUSY);
+	assert_int_equal(rk_claim_release(&claim), -EPERM);
+	assert_int_equal(rk_claim_wait(&claim, FOR_EVER), 0);
+	assert_int_equal(claim.waiters, 0);
+	assert_int_equal(rk_claim_release(&claim), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static int child_of_holder(void)
+{
+	CHECK(rk_claim_try(&claim) == -EBUSY); /* it is the child's too */
+	CHECK(rk_claim_wait(&claim, FOR_EVER) == -EBUSY);
+	CHECK(in_thread(try_claim) == 1); /* a thread that the child created never held it */
+	return 0;
+}
+
+static int child_of_holder_releases(void)
+{
+	CHECK(rk_claim_release(&claim) == 0);
+	CHECK(rk_claim_try(&claim) == 0);
+	CHECK(in_child(child_of_holder) == 0);
+	return 0;
+}
+
+static int child_of_another(void)
+{
+	CHECK(rk_claim_release(&claim) == -EPERM);
+	CHECK(rk_claim_wait(&claim, FOR_EVER) == 1);
+	CHECK(rk_claim_release(&claim) == 0);
+	CHECK(rk_claim_try(&claim) == 0);
+	return 0;
+}
+
+static int grandchild_of_another(void)
+{
+	return in_child(child_of_another);
+}
+
+static void *fork_beside_holder(void *arg)
+{
+	(void)arg;
+	answer = in_child(child_of_another);
+	if (answer == 0)
+		answer = in_child(grandchild_of_another);
+	return NULL;
+}
+
+static void claims_and_forks(void **state)
+{
+	(void)state;
+	memset(&claim, 0, sizeof(claim));
+	assert_int_equal(rk_claim_try(&claim), 0);
+	assert_int_equal(in_child(child_of_holder), 0);
+	assert_int_equal(in_child(child_of_holder_releases), 0);
+	assert_int_equal(in_thread(fork_beside_holder), 0);
+	assert_int_equal(rk_claim_release(&claim), 0);
+}
+
+static void banks_are_taken(void **state)
+{
+	void *bank;
+
+	(void)state;
+	assert_int_equal(rk_bank_begin(slots, -1), -EINVAL);
+	assert_int_equal(rk_bank_begin(NULL, here), -EINVAL);
+	assert_int_equal(rk_bank_begin(slots, INT32_MAX), -EINVAL);
+	assert_int_equal(rk_bank_begin_wait(slots, here, -1), -EINVAL);
+	assert_int_equal(rk_bank_take(slots, here, banks[0], &bank), -EPERM);
+	assert_int_equal(rk_bank_open(slots, here, banks[0]), -EPERM);
+	assert_int_equal(rk_bank_done(slots, here), -EPERM);
+	assert_int_equal(rk_bank_begin(slots, here), 0);
+	assert_int_equal(rk_bank_begin(slots, here), -EBUSY);
+	assert_int_equal(rk_bank_take(slots, here, (char *)banks[0] + 1, &bank), -EINVAL);
+	assert_int_equal(rk_bank_take(slots, here, banks[0], NULL), -EINVAL);
+	/* Never opened: there is nothing to take. */
+	assert_int_equal(rk_bank_take(slots, here, banks[0], &bank), 0);
+	assert_null(bank);
+	assert_int_equal(rk_bank_open_first(slot(), banks[1]), -EEXIST);
+	assert_int_equal(rk_bank_take(slots, here, banks[0], &bank), -EINVAL); /* the one that is there */
+	assert_int_equal(rk_bank_take(slots, here, banks[1], &bank), 0);
+	assert_ptr_equal(bank, banks[0]);
+	/* Not done with. */
+	assert_int_equal(rk_bank_take(slots, here, banks[2], &bank), 1);
+	assert_ptr_equal(bank, banks[0]);
+	assert_int_equal(rk_bank_done(slots, here), 0);
+	assert_int_equal(rk_bank_begin(slots, here), 0);
+	/* Closed, and open again. */
+	assert_int_equal(rk_bank_open(slots, here, banks[2]), -EBUSY);
+	assert_int_equal(rk_bank_take_cid(slots, here, NULL, &bank), 0);
+	assert_ptr_equal(bank, banks[1]);
+	assert_int_equal(slot()->bank & RK_BANK_OPEN, 0);
+	assert_int_equal(rk_bank_open(slots, here, NULL), -EINVAL);
+	assert_int_equal(rk_bank_open(slots, here, banks[1]), 0);
+	assert_int_equal(rk_bank_done(slots, here), 0);
+	assert_int_equal(rk_bank_begin(slots, here), 0);
+	assert_int_equal(rk_bank_take(slots, here, banks[2], &bank), 0);
+	assert_ptr_equal(bank, banks[1]);
+	assert_int_equal(rk_bank_done(slots, here), 0);
+}
+
+static void closed_slots(void **state)
+{
+	cpu_set_t saved;
+	intptr_t value = 7;
+	void *bank;
+	enum rk_result result;
+
+	(void)state;
+	if (!RK_HAVE_SECTIONS || !world_has_rseq())
+		SKIP("no rseq, or a build without critical sections");
+	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
+	pin(here);
+#define EXPECT_RESULT(expected, operation)                                                                             \
+	do                                                                                                             \
+		result = operation;                                                                                    \
+	while (result == RK_ABORTED);                                                                                  \
+	assert_int_equal(result, expected)
+	EXPECT_RESULT(RK_CLOSED, rk_cpu_bank_add(slots, 0, 1)); /* never opened */
+	assert_int_equal(rk_bank_begin(slots, here), 0);
+	assert_int_equal(rk_bank_take(slots, here, NULL, &bank), 0);
+	assert_null(bank);
+	EXPECT_RESULT(RK_CLOSED, rk_cpu_bank_add(slots, 0, 1));
+	assert_int_equal(rk_bank_open_first(slot(), banks[0]), -EEXIST); /* it was closed on purpose */
+	assert_int_equal(rk_bank_open(slots, here, banks[0]), 0);
+	EXPECT_RESULT(RK_DONE, rk_cpu_bank_add(slots, 0, 1));
+	assert_int_equal(banks[0][0], 101);
+	assert_int_equal(rk_bank_take(slots, here, NULL, &bank), 0);
+	assert_ptr_equal(bank, banks[0]);
+	EXPECT_RESULT(RK_CLOSED, rk_cpu_bank_add(slots, 0, 1));
+	EXPECT_RESULT(RK_CLOSED, rk_cpu_bank_load(slots, 0, &value));
+	assert_int_equal(value, 0);
+	EXPECT_RESULT(RK_CLOSED, rk_at_bank_store_if_equal(slots, 0, 101, 5, here));
+	EXPECT_RESULT(RK_CLOSED, rk_cpu_bank_pop(slots, 0, 0, 0, &bank));
+	assert_null(bank);
+	EXPECT_RESULT(RK_WRONG_CPU, rk_at_bank_add(slots, 0, 1, here + 1));
+	assert_int_equal(banks[0][0], 101);
+	banks[0][0] = 100;
+	assert_int_equal(rk_bank_done(slots, here), 0);
+	EXPECT_RESULT(RK_CLOSED, rk_cpu_bank_add(slots, 0, 1)); /* it stays so */
+	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
+}
+
+/* A thread whose fences fail. The bank that it took off belongs to nobody. */
+static void *take_without_fence(void *arg)
+{
+	void *bank = &bank;
+
+	(void)arg;
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_take(slots, here, banks[1], &bank) == -EHOSTUNREACH && bank == NULL);
+	CHECK(rk_bank_take(slots, here, banks[2], &bank) == -EHOSTUNREACH && bank == NULL);
+	CHECK(rk_bank_done(slots, here) == 0);
+	return NULL;
+}
+
+static int quarantined(void)
+{
+	pthread_t thread;
+	void *bank;
+
+	CHECK(rk_bank_open_first(slot(), banks[0]) == 0);
+	CHECK(pthread_create(&thread, NULL, take_without_fence, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	CHECK(slot()->bank == ((intptr_t)banks[1] | RK_BANK_OPEN));
+	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_take(slots, here, banks[2], &bank) == 1 && bank == banks[0]);
+	CHECK(rk_bank_done(slots, here) == 0);
+	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_take(slots, here, banks[2], &bank) == 0 && bank == banks[1]);
+	CHECK(rk_bank_done(slots, here) == 0);
+	return 0;
+}
+
+static void bank_without_a_fence(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(quarantined), 0);
+}
+
+/* Work on a bank, interrupted at every instruction. What the work has disposed of is its own. */
+static volatile bool disposed;
+
+static void open_slot(void)
+{
+	disposed = false;
+	*slot() = (struct rk_bank_slot){.bank = 0};
+	(void)rk_bank_open_first(slot(), banks[0]);
+}
+
+static void work(void)
+{
+	void *bank;
+
+	CHECK(rk_bank_begin(slots, here) >= 0);
+	CHECK(rk_bank_take(slots, here, banks[1], &bank) == 0 && bank == banks[0]);
+	disposed = true;
+	CHECK(rk_bank_done(slots, here) == 0);
+}
+
+static int worked(void)
+{
+	return slot()->bank == ((intptr_t)banks[1] | RK_BANK_OPEN) && slot()->taken == 0 && slot()->claim.holder == 0 ? 0 : 1;
+}
+
+/* In a child of another thread: takes all there is, with spares of its own. Each bank comes once. */
+static int take_all(void)
+{
+	int times[4] = {0};
+	void *bank;
+
+	for (int i = 2, r = 1; r == 1; i++) {
+		CHECK(i < 4 && rk_bank_begin(slots, here) >= 0);
+		r = rk_bank_take(slots, here, banks[i], &bank);
+		CHECK(r >= 0);
+		for (int k = 0; k < 4; k++)
+			times[k] += bank == banks[k];
+		CHECK(rk_bank_done(slots, here) == 0);
+	}
+	CHECK(times[0] == 1 || (disposed && times[0] == 0));
+	CHECK(times[1] <= 1 && times[2] + times[3] == 0 && times[0] + times[1] >= 1);
+	return 0;
+}
+
+static void *fork_beside(void *arg)
+{
+	*(int *)arg = in_child(take_all);
+	return NULL;
+}
+
+static void fork_by_another(void)
+{
+	pthread_t thread;
+	int line = -1;
+
+	CHECK(pthread_create(&thread, NULL, fork_beside, &line) == 0 && pthread_join(thread, NULL) == 0);
+	CHECK(line == 0);
+}
+
+static void forked_at_every_instruction(void **state)
+{
+	static const struct interrupted w = {open_slot, work, fork_by_another, worked, false};
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime takes too many steps");
+	assert_int_equal(interrupt_everywhere(&w), 0);
+}
+
+/* Both go on: the child, which is the thread that forked, has what it had. */
+static void fork_itself(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (pid > 0)
+		CHECK(exit_status_of(pid) == 0);
+}
+
+static void forks_at_every_instruction(void **state)
+{
+	static const struct interrupted w = {open_slot, work, fork_itself, worked, false};
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime takes too many steps");
+	assert_int_equal(interrupt_everywhere(&w), 0);
+}
+
+/* A handler that wants the same, and would wait for ever: it is refused, or does all of it. */
+static void work_as_well(void)
+{
+	void *bank;
+	int r = rk_bank_begin_wait(slots, here, FOR_EVER);
+
+	if (r == -EBUSY)
+		return;
+	CHECK(r == 0 && rk_bank_take(slots, here, slot()->bank == ((intptr_t)banks[0] | RK_BANK_OPEN) ?
+								 banks[2] : banks[0], &bank) == 0);
+	CHECK(bank == banks[0] || bank == banks[1]);
+	CHECK(rk_bank_open(slots, here, banks[3]) == -EBUSY);
+	/* As it was. */
+	CHECK(rk_bank_done(slots, here) == 0 && rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_take(slots, here, bank, &bank) == 0 && rk_bank_done(slots, here) == 0);
+}
+
+static void handled_at_every_instruction(void **state)
+{
+	static const struct interrupted w = {open_slot, work, work_as_well, worked, false};
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime takes too many steps");
+	assert_int_equal(interrupt_everywhere(&w), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(fences_reach),
+	cmocka_unit_test(fences_of_nothing),
+	cmocka_unit_test(fences_by_visit),
+	cmocka_unit_test(fences_that_cannot_be),
+	cmocka_unit_test(claims_are_exclusive),
+	cmocka_unit_test(claims_and_forks),
+	cmocka_unit_test_setup(banks_are_taken, fresh_slot),
+	cmocka_unit_test_setup(closed_slots, fresh_slot),
+	cmocka_unit_test_setup(bank_without_a_fence, fresh_slot),
+	cmocka_unit_test(forked_at_every_instruction),
+	cmocka_unit_test(forks_at_every_instruction),
+	cmocka_unit_test(handled_at_every_instruction),
+};
+
+int main(void)
+{
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	alarm(240);
+	return cmocka_run_group_tests(tests, make_slots, drop_slots);
+}
