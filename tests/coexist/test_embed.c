@@ -215,6 +215,24 @@ static void signal_storm(void **state)
 	assert_int_equal(in_child_with(storm, (int)ROUNDS(300000)), 0);
 }
 
+/* Without a bracket, of a parent that isn't registered: the child is told by its TLS. */
+static int vfork_child_of_nobody(void)
+{
+	pid_t pid;
+
+	load_party(0);
+	if (kernel_says_any()) {
+		CHECK(embedded[0]->leave());
+		CHECK(!kernel_says_any());
+	}
+	pid = vfork();
+	if (pid == 0)
+		_exit(embedded[0]->enter() == -EAGAIN && !kernel_says_any() ? 0 : 1);
+	CHECK(exit_status_of(pid) == 0);
+	CHECK(!kernel_says_any());
+	return 0;
+}
+
 /* A vfork child is refused, and its parent's registration stays. */
 static int vfork_child(void)
 {
@@ -243,6 +261,7 @@ static void vfork_child_is_refused(void **state)
 		SKIP("a sanitizer may make a fork of vfork");
 	if (world_owner() == RK_OWNER_LIBC)
 		SKIP("the libc's registration leaves nothing to register");
+	assert_int_equal(in_child(vfork_child_of_nobody), 0);
 	assert_int_equal(in_child(vfork_child), 0);
 }
 

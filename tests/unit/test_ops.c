@@ -94,6 +94,8 @@ static void outcomes_by_cpu(void **state)
 	assert_int_equal(*slot, 38);
 	EXPECT(RK_DONE, rk_cpu_store_if_equal(item, 38, INTPTR_MIN));
 	assert_int_equal(*slot, INTPTR_MIN);
+	EXPECT(RK_DONE, rk_cpu_load(item, &value)); /* all of the word */
+	assert_int_equal(value, INTPTR_MIN);
 	value = 38;
 	EXPECT(RK_UNEQUAL, rk_cpu_compare_exchange(item, &value, 5));
 	assert_int_equal(value, INTPTR_MIN);

@@ -28,8 +28,9 @@
 		(read) = 0;                                                                                            \
 	} while (0)
 
-#define RK_IN(name) [name] "r"(name)
-#define RK_IN_WORD_AS(name, expression) [name] "r"(expression)
+/* Anywhere: machines without a port may have few registers. */
+#define RK_IN(name) [name] "g"(name)
+#define RK_IN_WORD_AS(name, expression) [name] "g"(expression)
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
 
 #define RK_IMMEDIATE(word) 0
