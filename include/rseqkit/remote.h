@@ -43,14 +43,23 @@ RKI_BEGIN_DECLS
  * fenced some of the CPUs.
  * Context: any thread; signal handler; after fork; vfork child. Where CPUs are visited, a handler that interrupts the
  * visit sees the narrow affinity, and a child forked there keeps it.
- * Cost: about 0.2 us where no other CPU runs this process, else some 10 us; a visit takes two migrations. The
- * first fence of a process that has several threads by then waits for the kernel, some 20 ms, unless this library's
- * constructor registered the process for fences, as it does by itself where it is a shared object.
+ * Cost: about 0.2 us where no other CPU runs this process, else some 10 us; a visit takes two migrations. The first
+ * fence of a process that has several threads by then waits for the kernel, some 20 ms; see rk_fence_prepare().
  * Source: membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ; kernel/sched/membarrier.c.
  */
 RKI_API int rk_fence_cpu(int cpu);
 RKI_API int rk_fence_cpus(const void *set, size_t bytes);
 RKI_API int rk_fence_all(void);
+
+/*
+ * Registers the process for the kernel's fences, as the first fence does by itself. To be called at the start of a
+ * program, while it has one thread: then it costs a microsecond and not a wait. Idempotent; children of fork have it
+ * too. This library doesn't do it unasked, for a program may run under a filter that kills for membarrier(2).
+ *
+ * Returns 0; -ENOSYS where the kernel has no such fence, so that fences are visits; or what a filter answers.
+ * Context: any thread; signal handler; after fork; vfork child, on behalf of its parent.
+ */
+RKI_API int rk_fence_prepare(void);
 
 /*
  * Claims. Whoever claims something holds it until it releases it; others are refused, or wait.

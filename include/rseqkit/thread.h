@@ -78,7 +78,6 @@ RKI_BEGIN_DECLS
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count
  *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu
  *   the bracket of vfork  rseq; rt_sigprocmask in rk_vfork_run(), and where a child broke a bracket; vfork
- *   process start         membarrier, where the library is a shared object or uses remote.h
  *   fences                membarrier; visits: sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
  *   claims, banks         gettid, getpid, futex; once mmap, madvise
  *   creating, allocating, destroying      mmap, mprotect, munlock, madvise, munmap

@@ -8,11 +8,14 @@
 #define _GNU_SOURCE
 #include "claim.h"
 
-#include <linux/futex.h>
 #include <time.h>
 #include "generation.h"
 #include "kernel.h"
 #include "registration/thread_pointer.h"
+
+/* Of include/uapi/linux/futex.h, private to the process. */
+#define FUTEX_WAIT (0 | 128)
+#define FUTEX_WAKE (1 | 128)
 
 #define SECOND 1000000000
 #define LOOK_AGAIN (SECOND / 20)
@@ -115,7 +118,7 @@ int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds)
 		/* In a child that a handler forks here nobody would wake it: it looks again by itself. */
 		struct timespec time = {.tv_nsec = (long)(left < LOOK_AGAIN ? left : LOOK_AGAIN)};
 
-		(void)RK_SYSCALL(SYS_futex, futex_of(claim), FUTEX_WAIT_PRIVATE, thread_of(holder), &time, NULL, 0);
+		(void)RK_SYSCALL(SYS_futex, futex_of(claim), FUTEX_WAIT, thread_of(holder), &time, NULL, 0);
 	}
 	__atomic_fetch_sub(&claim->waiters, 1, __ATOMIC_RELAXED);
 	return r;
@@ -128,6 +131,6 @@ int rk_claim_release(struct rk_claim *claim)
 	__atomic_store_n(&claim->pointer, 0, __ATOMIC_RELEASE); /* or it would be taken for the next holder's */
 	__atomic_store_n(&claim->holder, 0, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&claim->waiters, __ATOMIC_SEQ_CST) > 0)
-		(void)RK_SYSCALL(SYS_futex, futex_of(claim), FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+		(void)RK_SYSCALL(SYS_futex, futex_of(claim), FUTEX_WAKE, 1, NULL, NULL, 0);
 	return 0;
 }

@@ -6,15 +6,15 @@
  * a section aborts it. Otherwise by a visit: when the calling thread runs on a CPU, whatever ran there has been
  * preempted, which aborts a section as well.
  *
- * The kernel's fence wants the process registered for it. While a process has one thread that is done at once, so the
- * constructor does it; later the kernel waits until all CPUs have noticed.
+ * The kernel's fence wants the process registered for it. While a process has one thread that is done at once; later
+ * the kernel waits until all CPUs have noticed. No constructor does it: a filter that ends the process for this call may
+ * be there from its start, and most programs need no fence.
  */
 #define _GNU_SOURCE
 #include <rseqkit/remote.h>
 
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/membarrier.h>
 #include <string.h>
 #include "kernel.h"
 #include "memory/cpus.h"
@@ -38,9 +38,11 @@ static bool has_cpu(const void *set, size_t bytes, int cpu)
 	return byte < bytes && ((const unsigned char *)set)[byte] >> (cpu % 8) & 1;
 }
 
-__attribute__((__constructor__)) static void register_early(void)
+int rk_fence_prepare(void)
 {
-	(void)RK_SYSCALL(SYS_membarrier, REGISTER, 0, 0);
+	long r = RK_SYSCALL(SYS_membarrier, REGISTER, 0, 0);
+
+	return r == -EINVAL ? -ENOSYS : (int)r;
 }
 
 /* The kernel's fence. Registers the process where that wasn't done, or is done no more. */
@@ -48,7 +50,7 @@ static long kernel_fence(unsigned flags, int cpu)
 {
 	long r = RK_SYSCALL(SYS_membarrier, FENCE, flags, cpu);
 
-	if (r == -EPERM && RK_SYSCALL(SYS_membarrier, REGISTER, 0, 0) == 0)
+	if (r == -EPERM && rk_fence_prepare() == 0)
 		r = RK_SYSCALL(SYS_membarrier, FENCE, flags, cpu);
 	return r;
 }

@@ -43,11 +43,9 @@ static int drop_slots(void **state)
 	return rk_percpu_free(pool, slots) != 0 || rk_percpu_destroy(pool) != 0;
 }
 
-static int fresh_slot(void **state)
+static void renew_slot(void)
 {
-	(void)state;
 	*slot() = (struct rk_bank_slot){.bank = 0};
-	return 0;
 }
 
 /* The section is entered, and left when the slot's word changes or it is aborted: done, aborted, or no rseq. */
@@ -198,6 +196,8 @@ static void fences_of_nothing(void **state)
 	int last = -1;
 
 	(void)state;
+	assert_int_equal(rk_fence_prepare(), 0);
+	assert_int_equal(rk_fence_prepare(), 0);
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
 		assert_int_equal(rk_fence_cpu(cpu), 0); /* offline ones too */
 		last = cpu;
@@ -259,6 +259,7 @@ static void fences_by_visit(void **state)
 static int unreachable(void)
 {
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	CHECK(rk_fence_prepare() == -EPERM);
 	CHECK(rk_fence_cpu(here) == -EHOSTUNREACH);
 	CHECK(by_set(here) == -EHOSTUNREACH);
 	CHECK(rk_fence_all() == -EHOSTUNREACH);
@@ -380,6 +381,7 @@ static void banks_are_taken(void **state)
 	void *bank;
 
 	(void)state;
+	renew_slot();
 	assert_int_equal(rk_bank_begin(slots, -1), -EINVAL);
 	assert_int_equal(rk_bank_begin(NULL, here), -EINVAL);
 	assert_int_equal(rk_bank_begin(slots, INT32_MAX), -EINVAL);
@@ -425,6 +427,7 @@ static void closed_slots(void **state)
 	enum rk_result result;
 
 	(void)state;
+	renew_slot();
 	if (!RK_HAVE_SECTIONS || !world_has_rseq())
 		SKIP("no rseq, or a build without critical sections");
 	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
@@ -493,6 +496,7 @@ static int quarantined(void)
 static void bank_without_a_fence(void **state)
 {
 	(void)state;
+	renew_slot();
 	assert_int_equal(in_child(quarantined), 0);
 }
 
@@ -502,7 +506,7 @@ static volatile bool disposed;
 static void open_slot(void)
 {
 	disposed = false;
-	*slot() = (struct rk_bank_slot){.bank = 0};
+	renew_slot();
 	(void)rk_bank_open_first(slot(), banks[0]);
 }
 
@@ -618,9 +622,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fences_that_cannot_be),
 	cmocka_unit_test(claims_are_exclusive),
 	cmocka_unit_test(claims_and_forks),
-	cmocka_unit_test_setup(banks_are_taken, fresh_slot),
-	cmocka_unit_test_setup(closed_slots, fresh_slot),
-	cmocka_unit_test_setup(bank_without_a_fence, fresh_slot),
+	cmocka_unit_test(banks_are_taken),
+	cmocka_unit_test(closed_slots),
+	cmocka_unit_test(bank_without_a_fence),
 	cmocka_unit_test(forked_at_every_instruction),
 	cmocka_unit_test(forks_at_every_instruction),
 	cmocka_unit_test(handled_at_every_instruction),

@@ -193,8 +193,9 @@
 
 /* Operands: a pointer or number in a register, a word also as an immediate where it fits. */
 #define RK_IN(name) [name] "r"(name)
-#define RK_IN_WORD_AS(name, expression) [name] "er"(expression)
-#define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
+#define RK_IN_WORD(name) [name] "er"(name)
+/* A rare one that isn't known may be in memory: registers are few. */
+#define RK_IN_WORD_AS(name, expression) [name] "erm"(expression)
 
 /* Can the word be an immediate? Where the compiler can't tell, at -O0 say, it is none. */
 #define RK_IMMEDIATE(word) (__builtin_constant_p(word) && (word) == (int32_t)(word))

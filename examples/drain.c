@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * drain.c - takes what other CPUs have counted, while they go on: each CPU counts in a bank, and a thread elsewhere
+ * swaps that for a spare one. Every count is taken once, and the threads that count never wait.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <rseqkit.h>
+
+#define THREADS 4
+#define ROUNDS 3000000
+
+/* What each CPU's slot holds. */
+struct counts {
+	struct rk_bank_slot slot;
+	intptr_t banks[2]; /* one is in use, one is spare */
+};
+
+static void *slots; /* of an item of per-CPU memory */
+static intptr_t overflow;
+static int running = THREADS;
+
+static struct counts *counts_of(int cpu)
+{
+	return (struct counts *)rk_percpu_slot(slots, cpu);
+}
+
+static void count(void)
+{
+	enum rk_result result = RK_ABORTED;
+
+	for (int i = 0; i < RK_ABORTS_MAX && result != RK_DONE && result != RK_NO_RSEQ; i++) {
+		result = rk_cpu_bank_add(slots, 0, 1);
+		if (result == RK_CLOSED) { /* the first count on a CPU; on this one or another by now, which does no harm */
+			struct counts *counts = counts_of(rk_cpu());
+
+			(void)rk_bank_open_first(&counts->slot, &counts->banks[0]);
+		}
+	}
+	if (result != RK_DONE)
+		__atomic_fetch_add(&overflow, 1, __ATOMIC_RELAXED);
+}
+
+static void *work(void *arg)
+{
+	for (int i = 0; i < ROUNDS; i++)
+		count();
+	__atomic_fetch_sub(&running, 1, __ATOMIC_RELEASE);
+	return arg;
+}
+
+/* What a CPU has counted since it was drained last. */
+static intptr_t drain(int cpu)
+{
+	struct counts *counts = counts_of(cpu);
+	intptr_t taken = 0, *spare;
+	void *bank;
+
+	if (rk_bank_begin(slots, cpu) < 0)
+		return 0;
+	spare = &counts->banks[counts->slot.bank == ((intptr_t)&counts->banks[0] | RK_BANK_OPEN)];
+	if (rk_bank_take(slots, cpu, spare, &bank) == 0 && bank != NULL) {
+		taken = *(intptr_t *)bank; /* ours: it is the spare one from now on */
+		*(intptr_t *)bank = 0;
+	}
+	(void)rk_bank_done(slots, cpu);
+	return taken;
+}
+
+int main(void)
+{
+	struct rk_percpu_options options = {.item_size = sizeof(struct counts), .alignment = 64};
+	struct rk_percpu *pool;
+	pthread_t threads[THREADS];
+	intptr_t total = 0, drains = 0;
+	int left;
+
+	if (rk_percpu_create(&pool, &options) < 0 || rk_percpu_alloc(pool, &slots) < 0)
+		return 1;
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, work, NULL) != 0)
+			abort();
+	do {
+		left = __atomic_load_n(&running, __ATOMIC_ACQUIRE);
+		for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu), drains++)
+			total += drain(cpu);
+	} while (left > 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	printf("%ld counts by %d threads, %ld taken by %ld drains, %ld in overflow\n", (long)THREADS * ROUNDS, THREADS,
+	       (long)total, (long)drains, (long)overflow);
+	if (rk_percpu_free(pool, slots) < 0 || rk_percpu_destroy(pool) < 0)
+		return 1;
+	return total + overflow == (intptr_t)THREADS * ROUNDS ? 0 : 1;
+}
