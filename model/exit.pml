@@ -6,10 +6,13 @@
  *
  * Claims: the kernel never writes to an area whose memory is gone; before the end, what thread.pml claims.
  *
- * The destructors are the design's, not the code's yet: their seeds are the orders that are wrong.
+ * The seeds are orders of the destructors that are wrong.
  */
 #define BLOCKS 1
 #define EXITING
+#ifndef ACTIONS
+#define ACTIONS 2
+#endif
 #include "kernel.pml"
 #include "library.pml"
 
@@ -49,7 +52,7 @@ active proctype thread() provided (level == 0)
 	LOCALS;
 
 	do
-	:: actions < 2 -> actions++; act()
+	:: actions < ACTIONS -> actions++; act()
 	:: break
 	od;
 #if !defined(MEMORY_STAYS) && !defined(SEED_NO_DESTRUCTOR)
@@ -77,7 +80,7 @@ active proctype handler() provided (level <= 1)
 	LOCALS;
 
 	do
-	:: HANDLER_ENTERS(0, actions < 2); actions++; act(); HANDLER_RETURNS(0)
+	:: HANDLER_ENTERS(0, actions < ACTIONS); actions++; act(); HANDLER_RETURNS(0)
 	:: break
 	od
 }
