@@ -12,6 +12,7 @@
 #define RSEQKIT_COUNTER_H
 
 #include <rseqkit/ops.h>
+#include <rseqkit/percpu.h>
 
 /* Its address is that of the item in per-CPU memory (percpu.h). */
 struct rk_counter;
@@ -76,6 +77,12 @@ RKI_API int64_t rk_counter_sum(const struct rk_counter *counter);
  * Context and cost: as rk_counter_sum().
  */
 RKI_API int64_t rk_counter_reset(struct rk_counter *counter);
+
+/*
+ * What all counters of the process have in memory, and how often their adds were aborted or took the overflow slot; as
+ * rk_percpu_stats() (percpu.h). -ENOMEM, too, if there is no counter yet.
+ */
+RKI_API int rk_counter_stats(int index, struct rk_percpu_stats *stats, size_t size);
 
 RKI_END_DECLS
 

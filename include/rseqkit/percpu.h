@@ -14,7 +14,14 @@
  * counter's baseline). Only address space is reserved; a CPU's page is committed by the first write that runs on it,
  * hence on its NUMA node, and huge pages are kept away because one would span several CPUs.
  *
- * Possible CPUs are the kernel's list, not those online: ids may be sparse and CPUs may come and go.
+ * Possible CPUs are the kernel's list, not those online: numbers may be sparse and CPUs may come and go. Every index up
+ * to the highest possible CPU has memory, in the gaps of a sparse numbering too, for concurrency ids are dense. Where
+ * the list is wrong (a container has another machine's, a process was moved to a larger one), a higher index faults: up
+ * to RK_CPUS_MAX no address belongs to anything else. With a limit on address space (RLIMIT_AS) that goes for the
+ * numbers that the kernel has room for.
+ *
+ * An item of more than RK_STRIDE bytes is a large one. Its slots hold pointers, each to that index's memory of
+ * item_size bytes: the operations that go through a pointer work on it (rk_cpu_add_through() and others).
  */
 #ifndef RSEQKIT_PERCPU_H
 #define RSEQKIT_PERCPU_H
@@ -29,25 +36,73 @@
 /* Highest CPU number plus one that is supported: what the largest kernel configuration has. */
 #define RK_CPUS_MAX 8192
 
-/* Flags of struct rk_percpu_options. */
-#define RK_PERCPU_DEBUG 1u /* fill freed items with a pattern and check it when they are handed out again */
+/* Bytes of the largest item. */
+#define RK_PERCPU_ITEM_MAX ((size_t)1 << 30)
+
+/*
+ * Flags of struct rk_percpu_options.
+ *
+ * RK_PERCPU_DEBUG: finds misuse, see rk_percpu_check(). Freed items are filled with a pattern, and it is looked at when
+ * they are handed out again; items have a guard behind them. Costs memory on every CPU. A program that is started
+ * with RSEQKIT_PERCPU=debug in its environment has it in all pools.
+ *
+ * RK_PERCPU_CLOSABLE: each slot begins with struct rk_bank_slot, and behind it are two banks of item_size bytes, so that
+ * other CPUs' data can be taken (bank.h). Slots are closed until rk_percpu_open(). Not for large items.
+ *
+ * RK_PERCPU_EMPTY_IN_CHILDREN: in a child of fork all slots of all items read as zero. Not with initial contents.
+ */
+#define RK_PERCPU_DEBUG 1u
+#define RK_PERCPU_CLOSABLE 2u
+#define RK_PERCPU_EMPTY_IN_CHILDREN 4u
 
 struct rk_percpu; /* a pool of items of one size */
 
 struct rk_percpu_options {
-	size_t item_size;    /* bytes, 1 to RK_STRIDE */
+	size_t item_size;    /* bytes, 1 to RK_PERCPU_ITEM_MAX */
 	size_t alignment;    /* bytes, a power of two from 1 to 4096; 0 means 8 */
 	const void *initial; /* item_size bytes that every slot of every item starts with; NULL means zeros */
 	unsigned flags;      /* RK_PERCPU_* */
+};
+
+/* What a pool has, in bytes unless it says otherwise. */
+struct rk_percpu_stats {
+	size_t items;     /* how many are handed out */
+	size_t used;      /* theirs: items times size, for one index */
+	size_t reserved;  /* address space that could be written to */
+	size_t committed; /* memory that was written to, RK_STATS_UNKNOWN without /proc; a child shares it with its parent */
+	uint64_t aborts;    /* repetitions of aborted sections, by this library's structures in the pool */
+	uint64_t overflows; /* of them: operations that took the overflow slot after too many; without rseq all do */
+};
+
+#define RK_STATS_UNKNOWN SIZE_MAX
+
+/* What rk_percpu_check() finds. Numbers are ABI. */
+enum rk_percpu_misuse {
+	RK_MISUSE_NONE = 0,
+	RK_MISUSE_NOT_AN_ITEM = 1,        /* no item of this pool begins there: of another pool, or in the middle */
+	RK_MISUSE_NOT_ALLOCATED = 2,      /* an item that was freed, or never handed out */
+	RK_MISUSE_WRITTEN_AFTER_FREE = 3, /* a freed item lost its pattern */
+	RK_MISUSE_WRITTEN_PAST_END = 4    /* the guard behind an item was written to */
+};
+
+struct rk_percpu_fault {
+	enum rk_percpu_misuse misuse;
+	int index;           /* the slot's, of writes */
+	ptrdiff_t offset;    /* of the first wrong byte in the slot */
+	void *item;          /* slot 0 */
+	const void *allocated_by; /* where rk_percpu_alloc() was called for the item at last, or NULL */
+	const void *freed_by;     /* where rk_percpu_free() was called for it at last, or NULL */
 };
 
 RKI_BEGIN_DECLS
 
 /*
  * How many CPUs are possible, and the first possible CPU above `after` (-1 to begin; returns -1 at the end). Where
- * the kernel's list can't be read, every CPU number that the kernel has room for counts as possible.
+ * the kernel's list can't be read, or the kernel itself contradicts it, every CPU number that the kernel has room for
+ * counts as possible. Concurrency ids are below rk_cpus_count(), so this walks the slots by either:
  *
  *	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) ...
+ *	for (int cid = 0; cid < rk_cpus_count(); cid++) ...
  *
  * Context: any thread; after fork; signal handler. Cost: the list is read once, 20 us.
  * Source: /sys/devices/system/cpu/possible, see the kernel's Documentation/admin-guide/cputopology.rst.
@@ -58,7 +113,7 @@ RKI_API int rk_cpus_next(int after);
 /*
  * Creates a pool. Its address space comes in ranges of RK_STRIDE bytes per index, one more whenever one is full.
  *
- * Returns 0 and the pool in *pool; -EINVAL for options out of range or flags unknown; -ENOMEM.
+ * Returns 0 and the pool in *pool; -EINVAL for options out of range or not together, or flags unknown; -ENOMEM.
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: microseconds.
  */
 RKI_API int rk_percpu_create(struct rk_percpu **pool, const struct rk_percpu_options *options);
@@ -79,17 +134,65 @@ RKI_API int rk_percpu_destroy(struct rk_percpu *pool);
  * Returns 0 and the address of slot 0 in *item; -EINVAL when pool or item is NULL; -ENOMEM; -EUCLEAN with
  * RK_PERCPU_DEBUG when the item that would be handed out was written to after it was freed: it stays out of use.
  * Context: as rk_percpu_create(). Cost: about 0.1 us for a fresh item, which touches no CPU's page; a reused one is
- * rewritten where it differs.
+ * rewritten where it differs. Initial contents cost a mapping for each index and RK_STRIDE bytes of items. When all
+ * pools together have 4096 of those, further items are filled when they are handed out, which commits a page on every
+ * CPU. A large item is a mapping, and a pointer for each index.
  */
 RKI_API int rk_percpu_alloc(struct rk_percpu *pool, void **item);
 
 /*
- * Frees an item; NULL is allowed. No thread may be using it.
+ * Frees an item; NULL is allowed. No thread may be using it. Its memory is kept for the next one, but for that of a
+ * large item; see rk_percpu_trim().
  *
- * Returns 0, or -EINVAL when it is not an allocated item of this pool (freed twice, say), and then nothing happens.
+ * Returns 0, or -EINVAL when it is not an allocated item of this pool (freed twice, say), and then nothing happens;
+ * -EUCLEAN with RK_PERCPU_DEBUG when the guard behind it was written to: it stays allocated. rk_percpu_check() says more.
  * Context: as rk_percpu_create().
  */
 RKI_API int rk_percpu_free(struct rk_percpu *pool, void *item);
+
+/*
+ * Gives pages back to the kernel that hold nothing but free items, on all CPUs. Nothing else ever does. The address
+ * space stays reserved. Items that are freed or allocated meanwhile may be missed.
+ *
+ * Returns 0; -EINVAL when pool is NULL. With RK_PERCPU_DEBUG nothing is given back: patterns are to be kept.
+ * Context: as rk_percpu_create(). Cost: a system call for each run of such pages and each index.
+ */
+RKI_API int rk_percpu_trim(struct rk_percpu *pool);
+
+/*
+ * What the pool has now: on all indices, or for one CPU (or RK_INDEX_*) what `reserved` and `committed` are there.
+ *
+ * Parameters: index is one that has memory, or RK_INDEX_ALL. size is sizeof(struct rk_percpu_stats), as the caller
+ * knows it: no more is written, and what this library doesn't know is zeroed.
+ * Returns 0; -EINVAL when pool or stats is NULL or there is no such index.
+ * Context: any thread; after fork; not while the pool is destroyed. Cost: a look at the kernel's page map for each range
+ * and index (openat, pread64, close).
+ * Source: /proc/self/pagemap, see the kernel's Documentation/admin-guide/mm/pagemap.rst.
+ */
+#define RK_INDEX_ALL INT32_MIN
+RKI_API int rk_percpu_stats(const struct rk_percpu *pool, int index, struct rk_percpu_stats *stats, size_t size);
+
+/*
+ * Looks for misuse of an item, or of all items of the pool if `item` is NULL: the first is told. Guards, patterns and
+ * callers are there with RK_PERCPU_DEBUG only; what rk_percpu_free() refuses is explained in any pool.
+ *
+ * Returns 0 if nothing is wrong; 1 and what it is in *fault, which may be NULL; -EINVAL when pool is NULL.
+ * Context: any thread; after fork. An item that is being freed or allocated meanwhile may look misused. Cost: a look at
+ * every slot.
+ */
+RKI_API int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_percpu_fault *fault);
+
+/*
+ * The banks of a closable item's slot: `which` is 0 or 1. rk_percpu_open() opens a slot with the first one, when an
+ * operation on it has said RK_CLOSED; rk_percpu_spare() is the one that isn't in use, for rk_bank_take(), and known only
+ * to who holds the slot's claim.
+ *
+ * Returns the bank, or NULL when the pool isn't closable; for rk_percpu_open() what rk_bank_open_first() does.
+ * Context: any thread; signal handler; after fork. Cost: nanoseconds.
+ */
+RKI_API void *rk_percpu_bank(const struct rk_percpu *pool, void *item, int index, int which);
+RKI_API void *rk_percpu_spare(const struct rk_percpu *pool, void *item, int index);
+RKI_API int rk_percpu_open(const struct rk_percpu *pool, void *item, int index);
 
 /*
  * The slot of `index` of an item: a possible CPU, a concurrency id, or one of RK_INDEX_*.

@@ -60,7 +60,7 @@ struct rk_process_info {
 RKI_BEGIN_DECLS
 
 /*
- * Decides where the area is, reads which CPUs are possible, and prepares the calling thread. Runs by itself at
+ * Decides where the area is, reads which CPUs are possible and RSEQKIT_PERCPU (percpu.h), and prepares the calling thread. Runs by itself at
  * process start, but for the list of CPUs; to be called by a program that installs a seccomp filter, before it does.
  * With it and rk_thread_prepare() done, operations make no system call.
  *
@@ -71,7 +71,7 @@ RKI_BEGIN_DECLS
  * System calls of the whole library. Each of these situations is tested under a filter that kills for any other
  * (tests/coexist/test_filter.c).
  *   deciding              rseq (at most 8)
- *     the list of CPUs    openat, pread64, close; where /sys isn't there sched_getaffinity
+ *     the list of CPUs    openat, pread64, close, sched_getaffinity; for RSEQKIT_PERCPU the first three as well
  *     libc registers not  get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close: the
  *                         environment and, beside strangers, the number of threads
  *     areas of our own, or an early adopter: prlimit64, memfd_create, write, mmap, close; munmap in emulators
@@ -80,8 +80,9 @@ RKI_BEGIN_DECLS
  *   the bracket of vfork  rseq; rt_sigprocmask in rk_vfork_run(), and where a child broke a bracket; vfork
  *   fences                membarrier; visits: sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
  *   claims, banks         gettid, getpid, futex; once mmap, madvise
- *   creating, allocating, destroying      mmap, mprotect, munlock, madvise, munmap
- *     with initial contents               prlimit64, memfd_create, ftruncate, close, too
+ *   creating, allocating, destroying, trimming      mmap, mprotect, munlock, madvise, munmap, prlimit64; with a limit on
+ *                         address space sched_getaffinity; with initial contents memfd_create, ftruncate, close
+ *   statistics of memory  openat, pread64, close
  *   a thread's end        with musl, if it was registered: rseq, rt_sigprocmask
  * What the libc calls by another name counts under the kernel's: on 32-bit machines mmap2, ftruncate64. Refused
  * instead of killed, each of these costs no more than what it was for.

@@ -4,6 +4,9 @@
  *
  * Never the number online, nor what sysconf() makes of it: ids may be sparse, and CPUs come and go. Read once, by raw
  * means, so that a first use in a signal handler works too.
+ *
+ * The invariant: the set in use has every CPU that this process may run on, as far as that can be known. It never grows,
+ * for memory is mapped by it; it may shrink once, from all that the kernel has room for to what its list says.
  */
 #define _GNU_SOURCE
 #include "cpus.h"
@@ -14,8 +17,16 @@
 
 #define BITS (8 * (int)sizeof(unsigned long))
 
-static struct rk_cpus possible;
-static int is_read;
+/* Which set is in use. Each of the two has the same contents whoever writes it. */
+enum {
+	UNREAD,
+	MASKED_FOR_NOW, /* for there was no descriptor, or no memory, to read the list */
+	MASKED,
+	LISTED
+};
+static unsigned state;
+static struct rk_cpus listed; /* the kernel's list */
+static struct rk_cpus masked; /* all that the kernel has room for */
 
 static void set_add(struct rk_cpus *cpus, int cpu)
 {
@@ -114,11 +125,22 @@ int rk_cpus_read(const char *path, struct rk_cpus *cpus)
 	return r < 0 ? (int)r : parse_end(&p);
 }
 
-/* Without /sys: every number the kernel has room for. sched_getaffinity returns the bytes of its own mask. */
+struct mask {
+	unsigned long words[RK_CPUS_MAX / BITS];
+};
+
+/* Where the calling thread may run. Returns the bytes of the kernel's own mask, or a negative errno. */
+static long affinity(struct mask *mask)
+{
+	memset(mask, 0, sizeof(*mask));
+	return RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(*mask), mask->words);
+}
+
+/* Without a list: every number the kernel has room for. */
 __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 {
-	unsigned long mask[RK_CPUS_MAX / (8 * sizeof(unsigned long))];
-	long bytes = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(mask), mask);
+	struct mask mask;
+	long bytes = affinity(&mask);
 
 	memset(cpus, 0, sizeof(*cpus));
 	cpus->highest = -1;
@@ -129,24 +151,62 @@ __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 		set_add(cpus, cpu);
 }
 
-const struct rk_cpus *rk_cpus_get(void)
+/* The list is somebody else's: of a container, say. The kernel itself lets this thread run on other CPUs. */
+__attribute__((__noinline__)) static bool is_contradicted(const struct rk_cpus *cpus)
+{
+	struct mask mask;
+
+	if (affinity(&mask) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof(mask.words) / sizeof(mask.words[0]); i++)
+		if (mask.words[i] & ~cpus->set[i])
+			return true;
+	return false;
+}
+
+/* What comes and goes: another look may succeed. */
+static bool is_passing(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR;
+}
+
+/* Word by word: racing threads and nested handlers do the same. */
+static void publish(struct rk_cpus *set, const struct rk_cpus *cpus)
+{
+	for (size_t i = 0; i < sizeof(cpus->set) / sizeof(cpus->set[0]); i++)
+		__atomic_store_n(&set->set[i], cpus->set[i], __ATOMIC_RELAXED);
+	__atomic_store_n(&set->count, cpus->count, __ATOMIC_RELAXED);
+	__atomic_store_n(&set->highest, cpus->highest, __ATOMIC_RELAXED);
+}
+
+__attribute__((__noinline__)) static void look(unsigned before)
 {
 	struct rk_cpus cpus;
+	int r = rk_cpus_read("/sys/devices/system/cpu/possible", &cpus);
+	unsigned now = is_passing(r) ? MASKED_FOR_NOW : r < 0 || is_contradicted(&cpus) ? MASKED : LISTED;
 
-	if (RKI_LIKELY(__atomic_load_n(&is_read, __ATOMIC_ACQUIRE)))
-		return &possible;
-	if (rk_cpus_read("/sys/devices/system/cpu/possible", &cpus) < 0)
+	if (now == before)
+		return;
+	if (now != LISTED)
 		assume_mask(&cpus);
-	/* Never anew: the size of what is mapped follows from it. */
-	if (__atomic_load_n(&is_read, __ATOMIC_ACQUIRE))
-		return &possible;
-	/* Racing threads and nested handlers write the same contents: word by word, without a lock. */
-	for (size_t i = 0; i < sizeof(cpus.set) / sizeof(cpus.set[0]); i++)
-		__atomic_store_n(&possible.set[i], cpus.set[i], __ATOMIC_RELAXED);
-	__atomic_store_n(&possible.count, cpus.count, __ATOMIC_RELAXED);
-	__atomic_store_n(&possible.highest, cpus.highest, __ATOMIC_RELAXED);
-	__atomic_store_n(&is_read, 1, __ATOMIC_RELEASE);
-	return &possible;
+	publish(now == LISTED ? &listed : &masked, &cpus);
+	(void)__atomic_compare_exchange_n(&state, &before, now, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+const struct rk_cpus *rk_cpus_get(void)
+{
+	if (RKI_UNLIKELY(__atomic_load_n(&state, __ATOMIC_ACQUIRE) == UNREAD))
+		look(UNREAD);
+	return __atomic_load_n(&state, __ATOMIC_ACQUIRE) == LISTED ? &listed : &masked;
+}
+
+const struct rk_cpus *rk_cpus_look_again(void)
+{
+	unsigned before = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
+
+	if (before == UNREAD || before == MASKED_FOR_NOW)
+		look(before);
+	return rk_cpus_get();
 }
 
 int rk_cpus_count(void)

@@ -15,6 +15,9 @@ struct rk_cpus {
 /* The set, read on the first call; never fails. Async-signal-safe. */
 const struct rk_cpus *rk_cpus_get(void);
 
+/* The same, after another look if there was no descriptor for the first. Of those who map memory for CPUs. */
+const struct rk_cpus *rk_cpus_look_again(void);
+
 /*
  * Parses the kernel's list format, "0-3,8,10-11\n". Returns 0, or -EINVAL for anything else, or -ERANGE for a number
  * of RK_CPUS_MAX or more; *cpus is then undefined.

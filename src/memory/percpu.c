@@ -12,78 +12,76 @@
  *     1      1           handed out
  */
 #define _GNU_SOURCE
+#include <rseqkit/bank.h>
 #include <rseqkit/percpu.h>
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "percpu_range.h"
+#include <unistd.h>
+#include "percpu.h"
+#include "registration/choice.h"
 #include "registration/process.h"
 
 #define ALIGNMENT_MAX 4096
-#define POISON 0xa5
+#define MANY_PAGES 4 /* faster dropped than looked at */
+#define FLAGS (RK_PERCPU_DEBUG | RK_PERCPU_CLOSABLE | RK_PERCPU_EMPTY_IN_CHILDREN)
 
-static unsigned long bit_of(size_t number)
+static size_t pool_size(const struct rk_percpu *pool)
 {
-	return 1UL << (number % BITS);
+	return sizeof(*pool) + (pool->has_initial ? pool->item_size : 0);
 }
 
-/* Both return whether the bit was set. What was done to an item before it is cleared is seen by who sets it. */
-static bool set_bit(unsigned long *set, size_t number)
+static size_t round_up(size_t size, size_t alignment)
 {
-	return __atomic_fetch_or(&set[number / BITS], bit_of(number), __ATOMIC_ACQ_REL) & bit_of(number);
+	return (size + alignment - 1) & ~(alignment - 1);
 }
 
-static bool clear_bit(unsigned long *set, size_t number)
-{
-	return __atomic_fetch_and(&set[number / BITS], ~bit_of(number), __ATOMIC_ACQ_REL) & bit_of(number);
-}
-
-static size_t pool_size(const struct rk_percpu_options *options)
-{
-	return sizeof(struct rk_percpu) + (options->initial != NULL ? options->item_size : 0);
-}
-
-static void pool_free(struct rk_percpu *pool)
-{
-	size_t size = sizeof(*pool) + (pool->has_initial ? pool->item_size : 0);
-
-	while (pool->ranges != NULL) {
-		struct range *range = pool->ranges;
-
-		pool->ranges = range->next;
-		rk_range_free(pool, range);
-	}
-	(void)munmap(pool, size);
-}
-
-static bool options_valid(const struct rk_percpu_options *o)
+/* Sizes and options; false where they don't fit. */
+static bool lay_out(struct rk_percpu *pool, const struct rk_percpu_options *o)
 {
 	size_t alignment = o->alignment ? o->alignment : 8;
 
-	return o->item_size > 0 && o->item_size <= RK_STRIDE && (alignment & (alignment - 1)) == 0 &&
-	       alignment <= ALIGNMENT_MAX && (o->flags & ~RK_PERCPU_DEBUG) == 0;
+	if (o->item_size == 0 || o->item_size > RK_PERCPU_ITEM_MAX || (alignment & (alignment - 1)) != 0 ||
+	    alignment > ALIGNMENT_MAX || (o->flags & ~(unsigned)FLAGS) != 0 ||
+	    ((o->flags & RK_PERCPU_EMPTY_IN_CHILDREN) && o->initial != NULL))
+		return false;
+	pool->item_size = o->item_size;
+	pool->has_initial = o->initial != NULL;
+	pool->flags = o->flags | (rk_debug_chosen() ? RK_PERCPU_DEBUG : 0);
+	if (o->flags & RK_PERCPU_CLOSABLE) {
+		alignment = alignment < sizeof(intptr_t) ? sizeof(intptr_t) : alignment;
+		pool->bank_offset = round_up(sizeof(struct rk_bank_slot), alignment);
+		pool->bank_size = round_up(o->item_size, alignment);
+		pool->slot_size = pool->bank_offset + 2 * pool->bank_size;
+	} else {
+		pool->is_large = o->item_size > RK_STRIDE;
+		pool->slot_size = pool->is_large ? sizeof(void *) : o->item_size;
+		alignment = pool->is_large && alignment < sizeof(void *) ? sizeof(void *) : alignment;
+	}
+	if (pool->slot_size > RK_STRIDE)
+		return false;
+	if ((pool->flags & RK_PERCPU_DEBUG) && pool->slot_size + GUARD_SIZE <= RK_STRIDE)
+		pool->guard_size = GUARD_SIZE;
+	pool->spacing = round_up(pool->slot_size + pool->guard_size, alignment);
+	pool->per_range = RK_STRIDE / pool->spacing;
+	pool->head = rk_range_head(pool);
+	return true;
 }
 
 int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *options)
 {
-	size_t alignment;
-	struct rk_percpu *pool;
+	struct rk_percpu layout = {0}, *pool;
 
-	if (out == NULL || options == NULL || !options_valid(options))
+	if (out == NULL || options == NULL || !lay_out(&layout, options))
 		return -EINVAL;
 	*out = NULL;
 	/* Whoever has an item may use operations on it, even before this library's constructor. */
 	(void)rk_process_get();
-	pool = rk_description_new(pool_size(options));
+	pool = rk_description_new(pool_size(&layout));
 	if (pool == NULL)
 		return -ENOMEM;
-	alignment = options->alignment ? options->alignment : 8;
-	pool->item_size = options->item_size;
-	pool->spacing = (options->item_size + alignment - 1) & ~(alignment - 1);
-	pool->per_range = RK_STRIDE / pool->spacing;
-	pool->flags = options->flags;
-	pool->has_initial = options->initial != NULL;
+	*pool = layout;
 	if (pool->has_initial)
 		memcpy(pool->initial, options->initial, pool->item_size);
 	*out = pool;
@@ -92,9 +90,11 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *opt
 
 static bool has_used_items(const struct rk_percpu *pool)
 {
-	for (struct range *range = pool->ranges; range != NULL; range = range->next)
+	size_t number = 0;
+
+	FOR_EACH_RANGE(pool, number, entry)
 		for (size_t word = 0; word < rk_words_per_set(pool); word++)
-			if (__atomic_load_n(&range->used[word], __ATOMIC_ACQUIRE) != 0)
+			if (__atomic_load_n(&rk_set_used(pool, rk_range_of(pool, entry))[word], __ATOMIC_ACQUIRE) != 0)
 				return true;
 	return false;
 }
@@ -105,7 +105,8 @@ int rk_percpu_destroy(struct rk_percpu *pool)
 		return 0;
 	if (has_used_items(pool))
 		return -EBUSY;
-	pool_free(pool);
+	rk_ranges_free(pool);
+	(void)munmap(pool, pool_size(pool));
 	return 0;
 }
 
@@ -114,55 +115,79 @@ static bool is_filled(const char *slot, size_t size, unsigned char with)
 	return (unsigned char)slot[0] == with && memcmp(slot, slot + 1, size - 1) == 0;
 }
 
-/* A freed item still has the pattern it was filled with? */
-static bool is_poisoned(const struct rk_percpu *pool, const char *item)
+bool rk_slot_is_fresh(const struct rk_percpu *pool, const char *slot)
 {
-	FOR_EACH_INDEX(i)
-		if (!is_filled(rk_percpu_slot(item, i), pool->item_size, POISON))
-			return false;
-	return true;
+	const char *banks = slot + pool->bank_offset;
+
+	if (!pool->has_initial || pool->is_large)
+		return is_filled(slot, pool->slot_size, 0);
+	if (!(pool->flags & RK_PERCPU_CLOSABLE))
+		return memcmp(slot, pool->initial, pool->item_size) == 0;
+	return is_filled(slot, pool->bank_offset, 0) && memcmp(banks, pool->initial, pool->item_size) == 0 &&
+	       memcmp(banks + pool->bank_size, pool->initial, pool->item_size) == 0;
 }
 
-static void poison(const struct rk_percpu *pool, char *item)
+void rk_slot_reset(const struct rk_percpu *pool, char *slot)
 {
-	FOR_EACH_INDEX(i)
-		memset(rk_percpu_slot(item, i), POISON, pool->item_size);
+	char *banks = slot + pool->bank_offset;
+
+	if (!pool->has_initial || pool->is_large) {
+		memset(slot, 0, pool->slot_size);
+	} else if (!(pool->flags & RK_PERCPU_CLOSABLE)) {
+		memcpy(slot, pool->initial, pool->item_size);
+	} else {
+		memset(slot, 0, pool->bank_offset);
+		memcpy(banks, pool->initial, pool->item_size);
+		memcpy(banks + pool->bank_size, pool->initial, pool->item_size);
+	}
+}
+
+/* Are the item's pages its own, and many, and as new when they are dropped? */
+static bool has_pages(const struct rk_percpu *pool, const struct range *range)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return pool->spacing % page == 0 && pool->spacing >= MANY_PAGES * page &&
+	       (!pool->has_initial || range->templates > 0);
 }
 
 /* Gives a used item its initial contents; looks first, so that a slot that never changed stays untouched. */
-static void reset(const struct rk_percpu *pool, char *item)
+static void reset(const struct rk_percpu *pool, const struct range *range, char *item)
 {
-	FOR_EACH_INDEX(i) {
+	bool drop = has_pages(pool, range);
+	int saved = errno;
+
+	FOR_EACH_INDEX(range, i) {
 		char *slot = rk_percpu_slot(item, i);
 
-		if (!pool->has_initial) {
-			if (!is_filled(slot, pool->item_size, 0))
-				memset(slot, 0, pool->item_size);
-		} else if (memcmp(slot, pool->initial, pool->item_size) != 0) {
-			memcpy(slot, pool->initial, pool->item_size);
-		}
+		if (drop && madvise(slot, pool->spacing, MADV_DONTNEED) == 0)
+			continue;
+		if (!rk_slot_is_fresh(pool, slot))
+			rk_slot_reset(pool, slot);
 	}
+	errno = saved;
 }
 
 /*
  * Takes an item of the range that may be handed out. False if there is none. Where to look first is a guess of the
  * latest callers, and `vacant` no less than what there is.
  */
-static bool take(const struct rk_percpu *pool, struct range *range, size_t *number)
+static bool take(struct rk_percpu *pool, struct place *place)
 {
+	struct range *range = place->range;
+	unsigned long *set = rk_set_taken(range);
 	size_t words = rk_words_per_set(pool), first = __atomic_load_n(&range->first, __ATOMIC_RELAXED);
 
-	if (__atomic_load_n(&range->vacant, __ATOMIC_RELAXED) == 0)
-		return false;
 	for (size_t i = 0; i < words; i++) {
 		size_t word = first + i < words ? first + i : first + i - words;
-		unsigned long taken = __atomic_load_n(&range->taken[word], __ATOMIC_RELAXED);
+		unsigned long taken = __atomic_load_n(&set[word], __ATOMIC_RELAXED);
 
-		for (; ~taken != 0; taken = __atomic_load_n(&range->taken[word], __ATOMIC_RELAXED)) {
-			*number = word * BITS + (size_t)__builtin_ctzl(~taken);
-			if (set_bit(range->taken, *number))
+		for (; ~taken != 0; taken = __atomic_load_n(&set[word], __ATOMIC_RELAXED)) {
+			place->number = word * BITS + (size_t)__builtin_ctzl(~taken);
+			if (rk_set_bit(set, place->number))
 				continue; /* another thread was faster */
-			__atomic_fetch_sub(&range->vacant, 1, __ATOMIC_RELAXED);
+			__atomic_fetch_sub(&place->entry->vacant, 1, __ATOMIC_RELAXED);
+			__atomic_fetch_sub(&pool->vacant, 1, __ATOMIC_RELAXED);
 			if (word != first)
 				__atomic_store_n(&range->first, word, __ATOMIC_RELAXED);
 			return true;
@@ -171,97 +196,179 @@ static bool take(const struct rk_percpu *pool, struct range *range, size_t *numb
 	return false;
 }
 
-static void give_back(struct range *range, size_t number)
+static void give_back(struct rk_percpu *pool, const struct place *place)
 {
-	if (number / BITS < __atomic_load_n(&range->first, __ATOMIC_RELAXED))
-		__atomic_store_n(&range->first, number / BITS, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&range->vacant, 1, __ATOMIC_RELAXED);
-	(void)clear_bit(range->taken, number);
+	struct range *range = place->range;
+
+	if (place->number / BITS < __atomic_load_n(&range->first, __ATOMIC_RELAXED))
+		__atomic_store_n(&range->first, place->number / BITS, __ATOMIC_RELAXED);
+	__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&pool->vacant, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&place->entry->vacant, 1, __ATOMIC_RELAXED);
+	(void)rk_clear_bit(rk_set_taken(range), place->number);
 }
 
-/* One range more, unless somebody else is faster. False without memory. */
-static bool extend(struct rk_percpu *pool, struct range *newest)
+/* A range more, of the number that was free, unless somebody else is faster. False without memory. */
+static bool extend(struct rk_percpu *pool, size_t number)
 {
 	struct range *range = rk_range_new(pool);
+	int r = range == NULL ? -ENOMEM : rk_range_publish(pool, number, range);
 
-	if (range == NULL)
-		return __atomic_load_n(&pool->ranges, __ATOMIC_RELAXED) != newest;
-	range->next = newest;
-	if (!__atomic_compare_exchange_n(&pool->ranges, &newest, range, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-		rk_range_free(pool, range);
-	return true;
+	if (r != 0 && range != NULL)
+		rk_range_free(range);
+	return r != -ENOMEM || rk_range_entry(pool, number) != NULL;
 }
 
-/* An item on its way out: the range that it is in, or NULL without memory. */
-static struct range *take_anywhere(struct rk_percpu *pool, size_t *number)
+/* Ranges from `place` on, to the one before `end`; true with an item of one. */
+static bool take_between(struct rk_percpu *pool, struct place *place, size_t end)
 {
-	struct range *newest;
-
-	do {
-		newest = __atomic_load_n(&pool->ranges, __ATOMIC_ACQUIRE);
-		for (struct range *range = newest; range != NULL; range = range->next)
-			if (take(pool, range, number))
-				return range;
-	} while (extend(pool, newest));
-	return NULL;
+	FOR_EACH_RANGE(pool, place->range_number, entry) {
+		if (place->range_number >= end)
+			break;
+		if (__atomic_load_n(&entry->vacant, __ATOMIC_RELAXED) == 0)
+			continue;
+		place->entry = entry;
+		place->range = rk_range_of(pool, entry);
+		if (take(pool, place)) {
+			__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
+			return true;
+		}
+	}
+	return false;
 }
 
-int rk_percpu_alloc(struct rk_percpu *pool, void **item)
+/* False without memory. */
+static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 {
-	struct range *range;
-	size_t number;
-	char *taken;
+	for (;;) {
+		size_t hint = __atomic_load_n(&pool->hint, __ATOMIC_RELAXED), behind;
+
+		place->range_number = hint;
+		if (__atomic_load_n(&pool->vacant, __ATOMIC_RELAXED) > 0) {
+			if (take_between(pool, place, SIZE_MAX))
+				return true;
+			behind = place->range_number;
+			place->range_number = 0;
+			if (take_between(pool, place, hint))
+				return true;
+			place->range_number = behind;
+		}
+		while (rk_range_entry(pool, place->range_number) != NULL)
+			place->range_number++;
+		__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
+		if (!extend(pool, place->range_number))
+			return false;
+	}
+}
+
+static int prepare(const struct rk_percpu *pool, const struct place *place, const void *caller)
+{
+	char *item = rk_item_at(pool, place);
+
+	if (rk_set_bit(rk_set_written(pool, place->range), place->number)) {
+		if ((pool->flags & RK_PERCPU_DEBUG) && !rk_item_is_poisoned(pool, place))
+			return -EUCLEAN;
+		reset(pool, place->range, item);
+	} else if (pool->has_initial && !pool->is_large && place->range->templates == 0) {
+		reset(pool, place->range, item);
+	}
+	if (pool->flags & RK_PERCPU_DEBUG) {
+		rk_item_guard(pool, place);
+		rk_item_callers(pool, place)[0] = caller;
+	}
+	return pool->is_large && !rk_large_new(pool, place->range, item) ? -ENOMEM : 0;
+}
+
+int rk_percpu_alloc_for(struct rk_percpu *pool, void **item, const void *caller)
+{
+	struct place place;
+	int r;
 
 	if (pool == NULL || item == NULL)
 		return -EINVAL;
 	*item = NULL;
-	range = take_anywhere(pool, &number);
-	if (range == NULL)
+	if (!take_anywhere(pool, &place))
 		return -ENOMEM;
-	taken = range->slot0 + number * pool->spacing;
-	if (set_bit(range->written, number)) {
-		if ((pool->flags & RK_PERCPU_DEBUG) && !is_poisoned(pool, taken))
-			return -EUCLEAN;
-		reset(pool, taken);
-	} else if (pool->has_initial && !range->from_template) {
-		reset(pool, taken);
+	r = prepare(pool, &place, caller);
+	if (r == 0) {
+		*item = rk_item_at(pool, &place);
+		(void)rk_set_bit(rk_set_used(pool, place.range), place.number);
+	} else if (r == -ENOMEM) {
+		if (pool->flags & RK_PERCPU_DEBUG)
+			rk_item_poison(pool, &place);
+		give_back(pool, &place);
 	}
-	(void)set_bit(range->used, number);
-	*item = taken;
-	return 0;
+	return r;
 }
 
-/* The range that has `item` as a slot 0, and its number there. */
-static struct range *find(const struct rk_percpu *pool, const char *item, size_t *number)
+int rk_percpu_alloc(struct rk_percpu *pool, void **item)
 {
-	struct range *range = __atomic_load_n(&pool->ranges, __ATOMIC_ACQUIRE);
+	return rk_percpu_alloc_for(pool, item, __builtin_return_address(0));
+}
 
-	for (; range != NULL; range = range->next) {
-		size_t offset = (size_t)((uintptr_t)item - (uintptr_t)range->slot0);
+bool rk_item_find(const struct rk_percpu *pool, const void *item, struct place *place)
+{
+	place->range_number = 0;
+	FOR_EACH_RANGE(pool, place->range_number, entry) {
+		const char *slot0 = __atomic_load_n(&entry->slot0, __ATOMIC_ACQUIRE);
+		size_t offset = (size_t)((uintptr_t)item - (uintptr_t)slot0);
 
-		if ((uintptr_t)item < (uintptr_t)range->slot0 || offset % pool->spacing != 0)
+		if (offset >= RK_STRIDE)
 			continue;
-		*number = offset / pool->spacing;
-		if (*number < pool->per_range)
-			return range;
+		place->entry = entry;
+		place->range = rk_range_of(pool, entry);
+		place->number = offset / pool->spacing;
+		return offset % pool->spacing == 0 && place->number < pool->per_range;
 	}
-	return NULL;
+	return false;
+}
+
+int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller)
+{
+	bool debug = pool != NULL && (pool->flags & RK_PERCPU_DEBUG);
+	struct place place;
+
+	if (item == NULL)
+		return 0;
+	if (pool == NULL || !rk_item_find(pool, item, &place))
+		return -EINVAL;
+	if (debug && rk_bit(rk_set_used(pool, place.range), place.number) && !rk_item_is_guarded(pool, &place))
+		return -EUCLEAN;
+	if (!rk_clear_bit(rk_set_used(pool, place.range), place.number))
+		return -EINVAL;
+	if (pool->is_large)
+		rk_large_free(pool, place.range, item);
+	if (debug) {
+		rk_item_callers(pool, &place)[1] = caller;
+		rk_item_poison(pool, &place);
+	}
+	give_back(pool, &place);
+	return 0;
 }
 
 int rk_percpu_free(struct rk_percpu *pool, void *item)
 {
-	struct range *range;
-	size_t number;
+	return rk_percpu_free_for(pool, item, __builtin_return_address(0));
+}
 
-	if (item == NULL)
-		return 0;
-	if (pool == NULL)
-		return -EINVAL;
-	range = find(pool, item, &number);
-	if (range == NULL || !clear_bit(range->used, number))
-		return -EINVAL;
-	if (pool->flags & RK_PERCPU_DEBUG)
-		poison(pool, item);
-	give_back(range, number);
-	return 0;
+void *rk_percpu_bank(const struct rk_percpu *pool, void *item, int index, int which)
+{
+	if (pool == NULL || item == NULL || !(pool->flags & RK_PERCPU_CLOSABLE) || (which != 0 && which != 1))
+		return NULL;
+	return (char *)rk_percpu_slot(item, index) + pool->bank_offset + (size_t)which * pool->bank_size;
+}
+
+void *rk_percpu_spare(const struct rk_percpu *pool, void *item, int index)
+{
+	struct rk_bank_slot *slot = (struct rk_bank_slot *)rk_percpu_slot(item, index);
+	void *first = rk_percpu_bank(pool, item, index, 0);
+
+	if (first != NULL && (__atomic_load_n(&slot->bank, __ATOMIC_RELAXED) & ~(intptr_t)RK_BANK_OPEN) == (intptr_t)first)
+		return rk_percpu_bank(pool, item, index, 1);
+	return first;
+}
+
+int rk_percpu_open(const struct rk_percpu *pool, void *item, int index)
+{
+	return rk_bank_open_first((struct rk_bank_slot *)rk_percpu_slot(item, index), rk_percpu_bank(pool, item, index, 0));
 }

@@ -2,10 +2,16 @@
 /*
  * percpu_range.c - ranges of address space for per-CPU items.
  *
+ *   | head: struct range, sets | -2 | -1 | 0 | 1 | ... | highest | no access, up to the highest index there can be |
+ *
  * The invariant: a fresh item's slots are never touched before their first use, so a page is committed by, and near,
  * the CPU that first writes to it. Zeros come with anonymous memory. Other initial contents come from a memory file
  * that holds one stride of items and is mapped privately over every stride: read, it is shared; written, it is
- * copied. Where there are no memory files, items get their contents when they are handed out.
+ * copied. Where there are no memory files, or too many mappings by now, items get their contents when they are handed
+ * out.
+ *
+ * An index that has no memory, of a CPU that nobody said was possible, leads to where nothing may be accessed, and not
+ * to another range.
  */
 #define _GNU_SOURCE
 #include "percpu_range.h"
@@ -15,20 +21,10 @@
 #include "cpus.h"
 #include "kernel.h"
 
-int rk_next_index(int index)
-{
-	int cpu;
+/* A process may have some 65,000 mappings, and those of all pools are no more than this. */
+#define TEMPLATES_MAX 4096
 
-	if (index < -1)
-		return index + 1;
-	cpu = rk_cpus_next(index);
-	return cpu < 0 ? RK_CPUS_MAX : cpu;
-}
-
-static size_t mapping_size(void)
-{
-	return ((size_t)rk_cpus_get()->highest + 1 + SHARED_INDEXES) << RK_STRIDE_SHIFT;
-}
+static int templates; /* in all pools */
 
 void *rk_description_new(size_t size)
 {
@@ -39,9 +35,50 @@ void *rk_description_new(size_t size)
 	return description == MAP_FAILED ? NULL : description;
 }
 
-static size_t range_description_size(const struct rk_percpu *pool)
+size_t rk_range_head(const struct rk_percpu *pool)
 {
-	return sizeof(struct range) + 3 * rk_words_per_set(pool) * sizeof(unsigned long);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t size = sizeof(struct range) + 3 * rk_words_per_set(pool) * sizeof(unsigned long);
+
+	if (pool->flags & RK_PERCPU_DEBUG)
+		size += 2 * pool->per_range * sizeof(void *);
+	return (size + page - 1) & ~(page - 1);
+}
+
+static size_t strides(int indexes)
+{
+	return (size_t)(indexes + SHARED_INDEXES) << RK_STRIDE_SHIFT;
+}
+
+static char *stride_of(const struct range *range, int index)
+{
+	return rk_percpu_slot(range->slot0, index);
+}
+
+/*
+ * How many indexes to keep clear of others: all that any kernel has. Where address space is limited, by a limit or by
+ * pointers of 32 bits, those that this kernel has.
+ */
+static int indexes_to_reserve(void)
+{
+	struct {
+		uint64_t now, most;
+	} limit = {0, 0};
+	unsigned long mask[RK_CPUS_MAX / BITS];
+	long bytes;
+
+	if (INTPTR_MAX == INT64_MAX && RK_SYSCALL(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) == 0 &&
+	    limit.now == UINT64_MAX)
+		return RK_CPUS_MAX;
+	bytes = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(mask), mask);
+	return bytes > 0 && bytes <= (long)sizeof(mask) && INTPTR_MAX == INT64_MAX ? (int)bytes * 8 : 0;
+}
+
+static void *reserve(size_t size)
+{
+	void *mapping = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return mapping == MAP_FAILED ? NULL : mapping;
 }
 
 /*
@@ -65,72 +102,92 @@ static int make_template(const struct rk_percpu *pool)
 		return -1;
 	}
 	for (size_t i = 0; i < pool->per_range; i++)
-		memcpy(stride + i * pool->spacing, pool->initial, pool->item_size);
+		rk_slot_reset(pool, stride + i * pool->spacing);
 	(void)munmap(stride, RK_STRIDE);
 	return fd;
 }
 
-/* Where there are initial contents, and memory files, all strides show one. Not accessible yet: see range_new(). */
-static int map_contents(const struct rk_percpu *pool, struct range *range)
+/* Not accessible yet, as the anonymous memory that is there. */
+static bool map_stride(const struct range *range, int index, int flags, int fd, int count)
 {
-	int template = pool->has_initial ? make_template(pool) : -1;
-	int r = 0;
-
-	if (template < 0)
-		return 0;
-	range->from_template = true;
-	FOR_EACH_INDEX(i)
-		if (mmap(rk_percpu_slot(range->slot0, i), RK_STRIDE, PROT_NONE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-			 template, 0) == MAP_FAILED)
-			r = -1;
-	(void)RK_SYSCALL(SYS_close, template);
-	return r;
+	return mmap(stride_of(range, index), (size_t)count << RK_STRIDE_SHIFT, PROT_NONE,
+		    MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | flags, fd, 0) != MAP_FAILED;
 }
 
-/* Only possible CPUs get memory; the holes of a sparse numbering stay inaccessible. */
-static int open_strides(struct range *range)
+/* Where there are initial contents, memory files and mappings left, all strides show one. */
+static bool map_contents(const struct rk_percpu *pool, struct range *range)
 {
-	FOR_EACH_INDEX(i)
-		if (mprotect(rk_percpu_slot(range->slot0, i), RK_STRIDE, PROT_READ | PROT_WRITE) != 0)
-			return -1;
-	return 0;
+	int wanted = range->highest + 1 + SHARED_INDEXES, fd = -1;
+	bool mapped = true;
+
+	if (!pool->has_initial || pool->is_large)
+		return true;
+	if (__atomic_add_fetch(&templates, wanted, __ATOMIC_RELAXED) <= TEMPLATES_MAX)
+		fd = make_template(pool);
+	if (fd >= 0) {
+		FOR_EACH_INDEX(range, i)
+			mapped = mapped && map_stride(range, i, 0, fd, 1);
+		(void)RK_SYSCALL(SYS_close, fd);
+		if (mapped) {
+			range->templates = wanted;
+			return true;
+		}
+	}
+	__atomic_fetch_sub(&templates, wanted, __ATOMIC_RELAXED);
+	return mapped || map_stride(range, -SHARED_INDEXES, MAP_ANONYMOUS, -1, wanted);
 }
 
-void rk_range_free(const struct rk_percpu *pool, struct range *range)
+/* What memory has to be before it becomes accessible. */
+static void prepare(char *from, size_t size)
 {
-	if (range->mapping != NULL)
-		(void)munmap(range->mapping, mapping_size());
-	(void)munmap(range, range_description_size(pool));
+	/* After mlockall(MCL_FUTURE) the kernel fills whatever becomes accessible, unless it is told before. */
+	(void)munlock(from, size);
+	/* A huge page would span several CPUs' strides, and put them all on the node of the first to write. */
+	(void)madvise(from, size, MADV_NOHUGEPAGE);
+}
+
+static bool open_memory(const struct rk_percpu *pool, bool of_items, char *from, size_t size)
+{
+	if (of_items && (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) && madvise(from, size, MADV_WIPEONFORK) != 0)
+		return false;
+	return mprotect(from, size, PROT_READ | PROT_WRITE) == 0;
+}
+
+void rk_range_free(struct range *range)
+{
+	if (range->templates > 0)
+		__atomic_fetch_sub(&templates, range->templates, __ATOMIC_RELAXED);
+	(void)munmap(range, range->mapped);
 }
 
 static struct range *range_new(const struct rk_percpu *pool)
 {
-	struct range *range = rk_description_new(range_description_size(pool));
-	void *mapping;
-	bool shows_contents;
+	int highest = rk_cpus_look_again()->highest, clear = indexes_to_reserve();
+	size_t least = pool->head + strides(highest + 1), size = pool->head + strides(clear > highest ? clear : highest + 1);
+	char *mapping = reserve(size);
+	struct range *range;
+	bool opened;
 
-	if (range == NULL)
+	if (mapping == NULL)
+		mapping = reserve(size = least);
+	if (mapping == NULL)
 		return NULL;
-	range->vacant = pool->per_range;
-	range->taken = (unsigned long *)(range + 1);
-	range->used = range->taken + rk_words_per_set(pool);
-	range->written = range->used + rk_words_per_set(pool);
-	if (pool->per_range % BITS != 0)
-		range->taken[pool->per_range / BITS] = ~0UL << (pool->per_range % BITS);
-	mapping = mmap(NULL, mapping_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (mapping == MAP_FAILED) {
-		rk_range_free(pool, range);
+	prepare(mapping, least);
+	range = (struct range *)(void *)mapping;
+	if (mprotect(mapping, pool->head, PROT_READ | PROT_WRITE) != 0) {
+		(void)munmap(mapping, size);
 		return NULL;
 	}
-	range->mapping = mapping;
-	range->slot0 = range->mapping + SHARED_INDEXES * RK_STRIDE;
-	shows_contents = map_contents(pool, range) == 0;
-	/* After mlockall(MCL_FUTURE) the kernel fills whatever becomes accessible, unless it is told before. */
-	(void)munlock(mapping, mapping_size());
-	/* A huge page would span several CPUs' strides, and put them all on the node of the first to write. */
-	(void)madvise(mapping, mapping_size(), MADV_NOHUGEPAGE);
-	if (!shows_contents || open_strides(range) != 0) {
-		rk_range_free(pool, range);
+	range->mapped = size;
+	range->highest = highest;
+	range->slot0 = mapping + pool->head + SHARED_INDEXES * RK_STRIDE;
+	if (pool->per_range % BITS != 0)
+		rk_set_taken(range)[pool->per_range / BITS] = ~0UL << (pool->per_range % BITS);
+	opened = map_contents(pool, range);
+	if (range->templates > 0)
+		prepare(mapping + pool->head, least - pool->head);
+	if (!opened || !open_memory(pool, !pool->is_large, mapping + pool->head, least - pool->head)) {
+		rk_range_free(range);
 		return NULL;
 	}
 	return range;
@@ -143,4 +200,48 @@ struct range *rk_range_new(const struct rk_percpu *pool)
 
 	errno = saved;
 	return range;
+}
+
+/* Page by page, so that an index has its memory near it. */
+size_t rk_large_spacing(const struct rk_percpu *pool)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (pool->item_size + page - 1) & ~(page - 1);
+}
+
+static size_t large_size(const struct rk_percpu *pool, const struct range *range)
+{
+	return rk_large_spacing(pool) * (size_t)(range->highest + 1 + SHARED_INDEXES);
+}
+
+bool rk_large_new(const struct rk_percpu *pool, const struct range *range, void *item)
+{
+	int saved = errno;
+	size_t size = large_size(pool, range);
+	char *memory = reserve(size);
+
+	if (memory != NULL) {
+		prepare(memory, size);
+		if (!open_memory(pool, true, memory, size)) {
+			(void)munmap(memory, size);
+			memory = NULL;
+		}
+	}
+	errno = saved;
+	if (memory == NULL)
+		return false;
+	FOR_EACH_INDEX(range, i) {
+		char *part = memory + (size_t)(i + SHARED_INDEXES) * rk_large_spacing(pool);
+
+		if (pool->has_initial)
+			memcpy(part, pool->initial, pool->item_size);
+		__atomic_store_n((char **)rk_percpu_slot(item, i), part, __ATOMIC_RELEASE);
+	}
+	return true;
+}
+
+void rk_large_free(const struct rk_percpu *pool, const struct range *range, void *item)
+{
+	(void)munmap(*(char **)rk_percpu_slot(item, -SHARED_INDEXES), large_size(pool, range));
 }

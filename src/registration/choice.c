@@ -20,52 +20,75 @@
 #define AT_SECURE 23 /* include/uapi/linux/auxvec.h */
 #endif
 
-/* With their terminators, as in the environment. */
-static const struct {
+/* What may be in the environment; the text with its terminator. */
+struct setting {
 	const char *text;
 	size_t size;
-} wanted[] = {
-	[RK_CHOICE_OWN] = {"RSEQKIT_AREA=own", sizeof("RSEQKIT_AREA=own")},
-	[RK_CHOICE_OTHERS] = {"RSEQKIT_AREA=others", sizeof("RSEQKIT_AREA=others")},
+	int means;
 };
 
-#define CHOICES (sizeof(wanted) / sizeof(wanted[0]))
+#define SETTING(text, means) {text, sizeof(text), means}
+
+static const struct setting areas[] = {
+	SETTING("RSEQKIT_AREA=own", RK_CHOICE_OWN),
+	SETTING("RSEQKIT_AREA=others", RK_CHOICE_OTHERS),
+};
+static const struct setting debug_modes[] = {SETTING("RSEQKIT_PERCPU=debug", 1)};
+
+#define SETTINGS_MAX 2
 
 /* How many characters of a string are as wanted so far; DIFFERS after a difference. */
 #define DIFFERS SIZE_MAX
 
-/* A part of the environment. Returns the choice that is complete, or none. */
-static enum rk_choice find(const char *text, long size, size_t matched[CHOICES])
+/* A part of the environment. Returns what the first setting means that is complete, or 0. */
+static int find(const char *text, long size, const struct setting *settings, size_t count, size_t matched[])
 {
 	for (long i = 0; i < size; i++) {
-		for (size_t c = RK_CHOICE_NONE + 1; c < CHOICES; c++) {
-			if (matched[c] == DIFFERS || text[i] != wanted[c].text[matched[c]])
-				matched[c] = text[i] == '\0' ? 0 : DIFFERS;
-			else if (++matched[c] == wanted[c].size)
-				return (enum rk_choice)c;
+		for (size_t s = 0; s < count; s++) {
+			if (matched[s] == DIFFERS || text[i] != settings[s].text[matched[s]])
+				matched[s] = text[i] == '\0' ? 0 : DIFFERS;
+			else if (++matched[s] == settings[s].size)
+				return settings[s].means;
 		}
 	}
-	return RK_CHOICE_NONE;
+	return 0;
 }
 
-enum rk_choice rk_choice(void)
+static int ask(const struct setting *settings, size_t count)
 {
 	char text[256] = {0}; /* a signal handler's stack is short */
-	size_t matched[CHOICES] = {0};
-	enum rk_choice choice = RK_CHOICE_NONE;
+	size_t matched[SETTINGS_MAX] = {0};
 	long fd, size, position = 0;
+	int meaning = 0;
 
 	if (rk_auxiliary(AT_SECURE) != 0)
-		return RK_CHOICE_NONE;
+		return 0;
 	fd = RK_SYSCALL(SYS_openat, AT_FDCWD, "/proc/self/environ", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return RK_CHOICE_NONE;
+		return 0;
 	do {
 		size = rk_kernel_read_at(fd, text, sizeof(text), position);
 		position += size > 0 ? size : 0;
 		if (size > 0)
-			choice = find(text, size, matched);
-	} while (choice == RK_CHOICE_NONE && (size > 0 || size == -EINTR));
+			meaning = find(text, size, settings, count, matched);
+	} while (meaning == 0 && (size > 0 || size == -EINTR));
 	(void)RK_SYSCALL(SYS_close, (int)fd);
-	return choice;
+	return meaning;
+}
+
+enum rk_choice rk_choice(void)
+{
+	return (enum rk_choice)ask(areas, sizeof(areas) / sizeof(areas[0]));
+}
+
+bool rk_debug_chosen(void)
+{
+	static int answer; /* 0: not asked yet; else one more than it is */
+	int known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
+
+	if (known == 0) {
+		known = 1 + ask(debug_modes, sizeof(debug_modes) / sizeof(debug_modes[0]));
+		__atomic_store_n(&answer, known, __ATOMIC_RELAXED);
+	}
+	return known == 2;
 }

@@ -3,6 +3,8 @@
 #ifndef RK_SRC_CHOICE_H
 #define RK_SRC_CHOICE_H
 
+#include <stdbool.h>
+
 enum rk_choice {
 	RK_CHOICE_NONE,
 	RK_CHOICE_OWN,    /* areas of this library's own, where the libc has one that it leaves alone */
@@ -14,5 +16,8 @@ enum rk_choice {
  * caller's: then the environment has no say. Async-signal-safe.
  */
 enum rk_choice rk_choice(void);
+
+/* With RSEQKIT_PERCPU=debug? Asked once. */
+bool rk_debug_chosen(void);
 
 #endif /* RK_SRC_CHOICE_H */

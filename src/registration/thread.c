@@ -11,6 +11,7 @@
 
 #include <signal.h>
 #include "area.h"
+#include "choice.h"
 #include "early.h"
 #include "exit.h"
 #include "kernel.h"
@@ -224,6 +225,7 @@ int rk_thread_unregister(void)
 int rk_process_init(void)
 {
 	(void)rk_cpus_count();
+	(void)rk_debug_chosen();
 	return rk_thread_prepare();
 }
 

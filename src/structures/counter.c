@@ -10,6 +10,7 @@
 #include <rseqkit/percpu.h>
 
 #include <errno.h>
+#include "memory/percpu.h"
 
 static struct rk_percpu *pool;
 
@@ -50,7 +51,7 @@ int rk_counter_create(struct rk_counter **counter)
 		return -EINVAL;
 	r = get_pool(&from);
 	if (r == 0)
-		r = rk_percpu_alloc(from, &item);
+		r = rk_percpu_alloc_for(from, &item, __builtin_return_address(0));
 	*counter = r == 0 ? (struct rk_counter *)item : NULL;
 	return r;
 }
@@ -61,14 +62,21 @@ int rk_counter_destroy(struct rk_counter *counter)
 
 	if (counter == NULL)
 		return 0;
-	return from == NULL ? -EINVAL : rk_percpu_free(from, counter);
+	return from == NULL ? -EINVAL : rk_percpu_free_for(from, counter, __builtin_return_address(0));
 }
 
 void rk_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome)
 {
 #if INTPTR_MAX == INT64_MAX
-	for (int i = 0; outcome == RK_ABORTED && i < RK_ABORTS_MAX; i++)
+	struct rk_percpu *from = __atomic_load_n(&pool, __ATOMIC_RELAXED); /* NULL: another copy's counter */
+	int aborts = 0;
+
+	for (; outcome == RK_ABORTED && aborts < RK_ABORTS_MAX; aborts++)
 		outcome = rk_cpu_add(counter, value);
+	if (from != NULL && aborts > 0)
+		__atomic_fetch_add(&from->aborts, aborts, __ATOMIC_RELAXED);
+	if (from != NULL && outcome == RK_ABORTED)
+		__atomic_fetch_add(&from->overflows, 1, __ATOMIC_RELAXED);
 #endif
 	if (outcome != RK_DONE)
 		__atomic_fetch_add(slot(counter, RK_INDEX_OVERFLOW), value, __ATOMIC_RELAXED);
@@ -105,4 +113,12 @@ int64_t rk_counter_reset(struct rk_counter *counter)
 		sum = total(counter);
 	while (!__atomic_compare_exchange_n(baseline, &old, sum, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 	return (int64_t)((uint64_t)sum - (uint64_t)old);
+}
+
+int rk_counter_stats(int index, struct rk_percpu_stats *stats, size_t size)
+{
+	struct rk_percpu *from;
+	int r = get_pool(&from);
+
+	return r < 0 ? r : rk_percpu_stats(from, index, stats, size);
 }

@@ -15,15 +15,15 @@
 #define CALLS_MAX 24
 
 /* In the words of thread.h; each list ends with -1. */
-static const int deciding[] = {SYS_rseq, SYS_openat, SYS_pread64, SYS_close, -1};
+static const int deciding[] = {SYS_rseq, SYS_openat, SYS_pread64, SYS_close, SYS_sched_getaffinity, -1};
 static const int deciding_not_libc[] = {SYS_get_robust_list, SYS_rt_sigprocmask, -1};
 static const int deciding_spare[] = {SYS_openat, SYS_pread64, SYS_close, -1};
 static const int deciding_own[] = {SYS_prlimit64, SYS_memfd_create, SYS_write, SYS_mmap, SYS_close, -1};
 static const int preparing[] = {SYS_get_robust_list, SYS_rseq, -1};
 static const int operating[] = {-1};
 static const int bracketing[] = {SYS_rseq, -1};
-static const int creating[] = {SYS_mmap, SYS_mprotect, SYS_munlock, SYS_madvise, SYS_munmap, -1};
-static const int creating_with_contents[] = {SYS_prlimit64, SYS_memfd_create, SYS_ftruncate, SYS_close, -1};
+static const int creating[] = {SYS_mmap, SYS_mprotect, SYS_munlock, SYS_madvise, SYS_munmap, SYS_prlimit64, -1};
+static const int creating_with_contents[] = {SYS_memfd_create, SYS_ftruncate, SYS_close, -1};
 
 static size_t add_call(struct sock_filter *code, size_t n, int call)
 {

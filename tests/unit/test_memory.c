@@ -3,7 +3,7 @@
  * What per-CPU memory asks of the kernel, by the kernel's own account of the mapping (/proc/self/smaps): no huge
  * pages, no reservation of what may never be written, and nothing filled early, after mlockall() neither.
  */
-#include "test.h"
+#include "committed.h"
 #include <inttypes.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -15,7 +15,8 @@ static const char initial[ITEM] = "contents";
 /* The parts of the mapping behind an item that can be written to. */
 struct account {
 	int parts, no_huge_pages, not_reserved, locked; /* how many; with those flags */
-	unsigned long resident, in_memory_for_good;     /* KiB: Rss, Locked */
+	unsigned long in_memory_for_good;               /* KiB: Locked */
+	size_t committed;                               /* bytes of the strides */
 	bool has_flags;
 };
 
@@ -42,8 +43,6 @@ static struct account account_of(void *item)
 		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s", &start, &end, access) == 3) {
 			ours = start < to && end > from && access[1] == 'w';
 			all.parts += ours;
-		} else if (ours && sscanf(line, "Rss: %lu", &kib) == 1) {
-			all.resident += kib;
 		} else if (ours && sscanf(line, "Locked: %lu", &kib) == 1) {
 			all.in_memory_for_good += kib;
 		} else if (ours && strncmp(line, "VmFlags:", 8) == 0) {
@@ -55,6 +54,7 @@ static struct account account_of(void *item)
 	}
 	if (smaps != NULL)
 		fclose(smaps);
+	all.committed = committed((void *)from, to - from);
 	return all;
 }
 
@@ -120,7 +120,7 @@ static void nothing_early(void **state)
 		struct account account = create_and_account(with ? initial : NULL);
 
 		assert_true(account.parts > 0);
-		assert_int_equal(account.resident, 0);
+		assert_int_equal(account.committed, 0);
 	}
 }
 
@@ -142,7 +142,7 @@ static int create_when_all_is_locked(int with)
 		return NOT_ALLOWED;
 	CHECK(account.locked == 0);
 	CHECK(account.in_memory_for_good == 0);
-	CHECK(account.resident == 0);
+	CHECK(account.committed == 0);
 	return 0;
 }
 

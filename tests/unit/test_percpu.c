@@ -2,7 +2,7 @@
 /*
  * Per-CPU memory: layout, initial contents, reuse, the debug mode, errors; and that nobody's page is touched early.
  */
-#include "test.h"
+#include "committed.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -28,7 +28,13 @@ static struct rk_percpu *make(size_t size, size_t alignment, const void *initial
 static void refuses_bad_options(void **state)
 {
 	static const struct rk_percpu_options bad[] = {
-		{0, 0, NULL, 0}, {RK_STRIDE + 1, 0, NULL, 0}, {8, 3, NULL, 0}, {8, 8192, NULL, 0}, {8, 0, NULL, 2},
+		{0, 0, NULL, 0},
+		{RK_PERCPU_ITEM_MAX + 1, 0, NULL, 0},
+		{8, 3, NULL, 0},
+		{8, 8192, NULL, 0},
+		{8, 0, NULL, 8},
+		{RK_STRIDE / 2, 0, NULL, RK_PERCPU_CLOSABLE},
+		{1, 0, "", RK_PERCPU_EMPTY_IN_CHILDREN},
 	};
 	struct rk_percpu *pool = (struct rk_percpu *)1;
 	void *item;
@@ -144,19 +150,6 @@ static void debug_mode_finds_late_writes(void **state)
 	assert_int_equal(rk_percpu_destroy(pool), 0);
 }
 
-/* Is the page of an address in memory, of this process's own? */
-static bool committed(void *address)
-{
-	uint64_t entry = 0;
-	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-
-	assert_true(pagemap >= 0);
-	assert_int_equal(pread(pagemap, &entry, sizeof(entry), (off_t)((uintptr_t)address / 4096 * 8)), sizeof(entry));
-	close(pagemap);
-	/* bit 63 present, bit 62 swapped, bit 61 file or shared: Documentation/admin-guide/mm/pagemap.rst */
-	return entry >> 62 & 3;
-}
-
 static void untouched_until_written(void **state)
 {
 	static const int64_t initial = 5;
@@ -167,10 +160,10 @@ static void untouched_until_written(void **state)
 		void *item;
 
 		assert_int_equal(rk_percpu_alloc(pool, &item), 0);
-		EACH_INDEX(i, assert_false(committed(rk_percpu_slot(item, i))));
+		EACH_INDEX(i, assert_int_equal(committed(rk_percpu_slot(item, i), 1), 0));
 		*(int64_t *)rk_percpu_slot(item, 0) = 1;
-		assert_true(committed(item));
-		assert_false(committed(rk_percpu_slot(item, RK_INDEX_OVERFLOW)));
+		assert_true(committed(item, 1) > 0);
+		assert_int_equal(committed(rk_percpu_slot(item, RK_INDEX_OVERFLOW), 1), 0);
 		assert_int_equal(rk_percpu_free(pool, item), 0);
 		assert_int_equal(rk_percpu_destroy(pool), 0);
 	}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* percpu.h - what the parts of per-CPU memory have in common: items and their bits. */
+#ifndef RK_SRC_PERCPU_H
+#define RK_SRC_PERCPU_H
+
+#include "percpu_range.h"
+
+#define POISON 0xa5 /* what freed items are filled with, in debug mode */
+#define GUARD 0x5c  /* and what is behind items that are in use */
+#define GUARD_SIZE 16
+
+/* Both return whether the bit was set. What was done to an item before it is cleared is seen by who sets it. */
+static inline bool rk_set_bit(unsigned long *set, size_t number)
+{
+	unsigned long bit = 1UL << (number % BITS);
+
+	return __atomic_fetch_or(&set[number / BITS], bit, __ATOMIC_ACQ_REL) & bit;
+}
+
+static inline bool rk_clear_bit(unsigned long *set, size_t number)
+{
+	unsigned long bit = 1UL << (number % BITS);
+
+	return __atomic_fetch_and(&set[number / BITS], ~bit, __ATOMIC_ACQ_REL) & bit;
+}
+
+static inline bool rk_bit(const unsigned long *set, size_t number)
+{
+	return __atomic_load_n(&set[number / BITS], __ATOMIC_ACQUIRE) >> (number % BITS) & 1;
+}
+
+/* An item and where it is. */
+struct place {
+	struct range *range;
+	struct rk_range_entry *entry;
+	size_t range_number, number;
+};
+
+static inline char *rk_item_at(const struct rk_percpu *pool, const struct place *place)
+{
+	return place->range->slot0 + place->number * pool->spacing;
+}
+
+/* The place of `item`, if it is one. */
+bool rk_item_find(const struct rk_percpu *pool, const void *item, struct place *place);
+
+/* Of the debug mode (percpu_debug.c): a freed item, and one on its way out or back. */
+void rk_item_poison(const struct rk_percpu *pool, const struct place *place);
+bool rk_item_is_poisoned(const struct rk_percpu *pool, const struct place *place);
+void rk_item_guard(const struct rk_percpu *pool, const struct place *place);
+bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place);
+
+/* Who allocated it, and who freed it: two pointers. */
+static inline const void **rk_item_callers(const struct rk_percpu *pool, const struct place *place)
+{
+	return (const void **)(void *)(place->range->sets + 3 * rk_words_per_set(pool)) + 2 * place->number;
+}
+
+/* As rk_percpu_alloc() and rk_percpu_free(), for the caller of another function of this library. */
+int rk_percpu_alloc_for(struct rk_percpu *pool, void **item, const void *caller);
+int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller);
+
+#endif /* RK_SRC_PERCPU_H */

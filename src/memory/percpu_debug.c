@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * percpu_debug.c - the debug mode of per-CPU memory: patterns in freed items, guards behind those in use, and who
+ * allocated and freed them.
+ */
+#include "percpu.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The first byte that isn't `with`, or `size`. */
+static size_t first_other(const char *bytes, size_t size, unsigned char with)
+{
+	size_t at = 0;
+
+	if (size == 0 || ((unsigned char)bytes[0] == with && memcmp(bytes, bytes + 1, size - 1) == 0))
+		return size;
+	while ((unsigned char)bytes[at] == with)
+		at++;
+	return at;
+}
+
+/* Fills [from, from + size) of every slot. */
+static void fill(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size, int with)
+{
+	FOR_EACH_INDEX(place->range, i)
+		memset((char *)rk_percpu_slot(rk_item_at(pool, place), i) + from, with, size);
+}
+
+/* The first byte of any slot there that isn't `with`: false if there is none. */
+static bool find_other(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size,
+		       unsigned char with, struct rk_percpu_fault *fault)
+{
+	FOR_EACH_INDEX(place->range, i) {
+		size_t at = first_other((const char *)rk_percpu_slot(rk_item_at(pool, place), i) + from, size, with);
+
+		if (at < size) {
+			fault->index = i;
+			fault->offset = (ptrdiff_t)(from + at);
+			return true;
+		}
+	}
+	return false;
+}
+
+void rk_item_poison(const struct rk_percpu *pool, const struct place *place)
+{
+	fill(pool, place, 0, pool->slot_size, POISON);
+}
+
+bool rk_item_is_poisoned(const struct rk_percpu *pool, const struct place *place)
+{
+	struct rk_percpu_fault ignored;
+
+	return !find_other(pool, place, 0, pool->slot_size, POISON, &ignored);
+}
+
+void rk_item_guard(const struct rk_percpu *pool, const struct place *place)
+{
+	fill(pool, place, pool->slot_size, pool->guard_size, GUARD);
+}
+
+bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place)
+{
+	struct rk_percpu_fault ignored;
+
+	return !find_other(pool, place, pool->slot_size, pool->guard_size, GUARD, &ignored);
+}
+
+static int check(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
+{
+	bool debug = pool->flags & RK_PERCPU_DEBUG, used = rk_bit(rk_set_used(pool, place->range), place->number);
+	bool written = rk_bit(rk_set_written(pool, place->range), place->number);
+
+	fault->item = rk_item_at(pool, place);
+	if (debug) {
+		fault->allocated_by = rk_item_callers(pool, place)[0];
+		fault->freed_by = rk_item_callers(pool, place)[1];
+	}
+	if (debug && used && find_other(pool, place, pool->slot_size, pool->guard_size, GUARD, fault))
+		fault->misuse = RK_MISUSE_WRITTEN_PAST_END;
+	if (debug && !used && written && find_other(pool, place, 0, pool->slot_size, POISON, fault))
+		fault->misuse = RK_MISUSE_WRITTEN_AFTER_FREE;
+	return fault->misuse != RK_MISUSE_NONE;
+}
+
+static int check_one(const struct rk_percpu *pool, void *item, struct rk_percpu_fault *fault)
+{
+	struct place place;
+
+	if (!rk_item_find(pool, item, &place)) {
+		fault->misuse = RK_MISUSE_NOT_AN_ITEM;
+		fault->item = item;
+		return 1;
+	}
+	if (check(pool, &place, fault) == 0 && !rk_bit(rk_set_used(pool, place.range), place.number))
+		fault->misuse = RK_MISUSE_NOT_ALLOCATED;
+	return fault->misuse != RK_MISUSE_NONE;
+}
+
+int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_percpu_fault *out)
+{
+	struct rk_percpu_fault none = {0}, fault = none;
+	struct place place = {0};
+	int found = 0;
+
+	if (pool == NULL)
+		return -EINVAL;
+	if (item != NULL) {
+		found = check_one(pool, item, &fault);
+	} else {
+		FOR_EACH_RANGE(pool, place.range_number, entry) {
+			place.range = rk_range_of(pool, entry);
+			for (place.number = 0; found == 0 && place.number < pool->per_range; place.number++) {
+				fault = none;
+				found = check(pool, &place, &fault);
+			}
+			if (found != 0)
+				break;
+		}
+	}
+	if (out != NULL)
+		*out = found == 0 ? none : fault;
+	return found;
+}

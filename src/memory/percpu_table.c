@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * percpu_table.c - the table of a pool's ranges, in blocks that double.
+ *
+ * The invariant: entries are filled in the order of their numbers, each by one compare-and-swap, and never emptied.
+ */
+#include "percpu_range.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+static int block_of(size_t number)
+{
+	return (int)BITS - 1 - __builtin_clzl(number / FIRST_BLOCK + 1);
+}
+
+static size_t first_of(int block)
+{
+	return FIRST_BLOCK * (((size_t)1 << block) - 1);
+}
+
+struct rk_range_entry *rk_range_entry(const struct rk_percpu *pool, size_t number)
+{
+	int block = block_of(number);
+	struct rk_range_entry *entries = block < BLOCKS ? __atomic_load_n(&pool->blocks[block], __ATOMIC_ACQUIRE) : NULL;
+
+	if (entries == NULL || __atomic_load_n(&entries[number - first_of(block)].slot0, __ATOMIC_ACQUIRE) == NULL)
+		return NULL;
+	return &entries[number - first_of(block)];
+}
+
+int rk_range_publish(struct rk_percpu *pool, size_t number, struct range *range)
+{
+	int block = block_of(number);
+	size_t size = sizeof(struct rk_range_entry) * FIRST_BLOCK << block;
+	struct rk_range_entry *entries, *made = NULL;
+	char *none = NULL;
+
+	if (block >= BLOCKS)
+		return -ENOMEM;
+	entries = __atomic_load_n(&pool->blocks[block], __ATOMIC_ACQUIRE);
+	if (entries == NULL) {
+		made = (struct rk_range_entry *)rk_description_new(size);
+		if (made == NULL)
+			return -ENOMEM;
+		if (__atomic_compare_exchange_n(&pool->blocks[block], &entries, made, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			entries = made;
+		else
+			(void)munmap(made, size);
+	}
+	entries += number - first_of(block);
+	/* Before it is seen, or others would take from it what isn't counted yet. A range that is there has a few too many. */
+	__atomic_fetch_add(&entries->vacant, pool->per_range, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&pool->vacant, pool->per_range, __ATOMIC_RELAXED);
+	if (__atomic_compare_exchange_n(&entries->slot0, &none, range->slot0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return 0;
+	__atomic_fetch_sub(&entries->vacant, pool->per_range, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&pool->vacant, pool->per_range, __ATOMIC_RELAXED);
+	return -EEXIST;
+}
+
+void rk_ranges_free(struct rk_percpu *pool)
+{
+	size_t number = 0;
+
+	FOR_EACH_RANGE(pool, number, entry)
+		rk_range_free(rk_range_of(pool, entry));
+	for (int block = 0; block < BLOCKS && pool->blocks[block] != NULL; block++)
+		(void)munmap(pool->blocks[block], sizeof(struct rk_range_entry) * FIRST_BLOCK << block);
+}

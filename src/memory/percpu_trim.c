@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * percpu_trim.c - gives pages of free items back to the kernel.
+ *
+ * The invariant: a page is given back while all items that reach into it are taken by this thread, so nobody is handed
+ * one of them meanwhile. What a child of fork then misses is free items.
+ */
+#define _GNU_SOURCE
+#include "percpu.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Items [first, last] of a range, which reach into a page or begin there. */
+struct run {
+	size_t first, last;
+};
+
+/* Takes them all, or none. */
+static bool take_all(struct range *range, struct run run)
+{
+	for (size_t number = run.first; number <= run.last; number++) {
+		if (!rk_set_bit(rk_set_taken(range), number))
+			continue;
+		while (number-- > run.first)
+			(void)rk_clear_bit(rk_set_taken(range), number);
+		return false;
+	}
+	return true;
+}
+
+/* Behind the first page of a range, what lies wholly in given-back pages is as new. */
+static void release(const struct rk_percpu *pool, struct range *range, struct run run, size_t from, size_t to)
+{
+	for (size_t number = run.first; number <= run.last; number++) {
+		if (number * pool->spacing >= from && number * pool->spacing + pool->slot_size <= to)
+			(void)rk_clear_bit(rk_set_written(pool, range), number);
+		(void)rk_clear_bit(rk_set_taken(range), number);
+	}
+}
+
+static void trim(const struct rk_percpu *pool, struct range *range)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), end = pool->per_range * pool->spacing, to;
+
+	for (size_t from = 0; from < end; from = to) {
+		struct run run = {from / pool->spacing, 0};
+
+		/* Items that are larger than a page are given back whole. */
+		to = from + page;
+		if (pool->spacing > page)
+			to = (run.first + 1) * pool->spacing / page * page;
+		if (to <= from)
+			to = from + page;
+		run.last = (to - 1) / pool->spacing;
+		if (run.last >= pool->per_range)
+			run.last = pool->per_range - 1;
+		if (!take_all(range, run))
+			continue;
+		FOR_EACH_INDEX(range, i)
+			(void)madvise((char *)rk_percpu_slot(range->slot0, i) + from, to - from, MADV_DONTNEED);
+		release(pool, range, run, from, to);
+	}
+}
+
+int rk_percpu_trim(struct rk_percpu *pool)
+{
+	size_t number = 0;
+	int saved = errno;
+
+	if (pool == NULL)
+		return -EINVAL;
+	if (pool->flags & RK_PERCPU_DEBUG)
+		return 0;
+	FOR_EACH_RANGE(pool, number, entry)
+		trim(pool, rk_range_of(pool, entry));
+	errno = saved;
+	return 0;
+}

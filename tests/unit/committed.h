@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* committed.h - which pages are in memory, of this process's own, in the kernel's word: its page map. */
+#ifndef COMMITTED_H
+#define COMMITTED_H
+
+#include "test.h"
+#include <fcntl.h>
+
+/* Source: the kernel's Documentation/admin-guide/mm/pagemap.rst: bit 63 present, 62 swapped, 61 of a file. */
+static inline size_t committed(const void *from, size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = 0, end = (uintptr_t)from + size;
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	assert_true(pagemap >= 0);
+	for (uintptr_t at = (uintptr_t)from / page; at < (end + page - 1) / page; at++) {
+		assert_int_equal(pread(pagemap, &entry, sizeof(entry), (off_t)(at * sizeof(entry))), sizeof(entry));
+		bytes += entry >> 62 && !(entry >> 61 & 1) ? page : 0;
+	}
+	close(pagemap);
+	return bytes;
+}
+
+#endif /* COMMITTED_H */
