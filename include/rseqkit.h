@@ -13,6 +13,7 @@
 #include <rseqkit/percpu.h>
 #include <rseqkit/bank.h>
 #include <rseqkit/remote.h>
+#include <rseqkit/vector.h>
 #include <rseqkit/counter.h>
 
 #endif /* RSEQKIT_H */

@@ -96,6 +96,7 @@ RKI_API int rk_bank_begin_wait(void *base, int cpu, int64_t nanoseconds);
  * by a call whose fence failed. `spare` was not used; call again for the bank that is there now, after rk_bank_done().
  * Returns the negative errno of rk_fence_cpu(): then users go on with `spare` already (or the slot is closed already),
  * but the old bank may still be in use, and is nobody's until another call succeeds; rk_bank_done() keeps it so.
+ * Returns -EBUSY in a signal handler that interrupted this thread's own vector (vector.h) there.
  * Returns -EPERM when the calling thread doesn't hold the slot's claim; -EINVAL when spare isn't aligned to 4 bytes, is
  * the bank that is there, or bank is NULL.
  * Context: as rk_claim_try(). Cost: a fence.

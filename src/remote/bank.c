@@ -10,14 +10,22 @@
  *     bank | PENDING    the same bank, open  is still in use: about to be taken
  *     bank | PENDING    another, or closed   may still be in use: to be fenced
  *     bank              any                  is the holder's of the claim
+ *     bank | BRIEFLY    the same, closed     is as it was: to be opened again (vector.c)
+ *     bank | BRIEFLY    the same, open       there is none in `taken`
+ *     bank | BRIEFLY    another              there is none: that one is in use, and this one spare
  */
-#include "claim.h"
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include "bank.h"
+
+#include <rseqkit/thread.h>
 
 #include <errno.h>
+#include "claim.h"
 #include "memory/cpus.h"
 
 #define ALL (-1)
 #define PENDING 1
+#define BRIEFLY 2
 #define CLOSED_EMPTY 2 /* the word of a slot that was closed before it was ever opened */
 
 static intptr_t bank_of(intptr_t word)
@@ -50,11 +58,27 @@ int rk_bank_open_first(struct rk_bank_slot *slot, void *bank)
 		       -EEXIST;
 }
 
+/* What a holder that is no more had closed for a while is opened again. */
+static void mend(struct rk_bank_slot *slot)
+{
+	intptr_t taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
+	intptr_t bank = taken & ~(intptr_t)BRIEFLY;
+
+	if (!(taken & BRIEFLY))
+		return;
+	if (__atomic_load_n(&slot->bank, __ATOMIC_RELAXED) == bank)
+		__atomic_store_n(&slot->bank, bank | RK_BANK_OPEN, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
+}
+
 int rk_bank_begin_wait(void *base, int cpu, int64_t nanoseconds)
 {
 	struct rk_bank_slot *slot = slot_of(base, cpu);
+	int r = slot == NULL ? -EINVAL : rk_claim_wait(&slot->claim, nanoseconds);
 
-	return slot == NULL ? -EINVAL : rk_claim_wait(&slot->claim, nanoseconds);
+	if (r >= 0)
+		mend(slot);
+	return r;
 }
 
 int rk_bank_begin(void *base, int cpu)
@@ -68,6 +92,9 @@ static struct rk_bank_slot *held(void *base, int cpu, int *error)
 	struct rk_bank_slot *slot = slot_of(base, cpu);
 
 	*error = slot == NULL ? -EINVAL : !rk_claim_is_mine(&slot->claim) ? -EPERM : 0;
+	/* This thread's, but of a vector that a signal handler interrupted. */
+	if (*error == 0 && (__atomic_load_n(&slot->taken, __ATOMIC_RELAXED) & BRIEFLY))
+		*error = -EBUSY;
 	return *error == 0 ? slot : NULL;
 }
 
@@ -150,4 +177,37 @@ int rk_bank_done(void *base, int cpu)
 	if (!(__atomic_load_n(&slot->taken, __ATOMIC_RELAXED) & PENDING))
 		__atomic_store_n(&slot->taken, 0, __ATOMIC_RELAXED);
 	return rk_claim_release(&slot->claim);
+}
+
+int rk_bank_current(struct rk_bank_slot *slot, void **bank)
+{
+	intptr_t word = __atomic_load_n(&slot->bank, __ATOMIC_ACQUIRE);
+
+	if (__atomic_load_n(&slot->taken, __ATOMIC_RELAXED) != 0)
+		return -ESTALE;
+	*bank = (void *)bank_of(word);
+	return word == 0 ? -ENXIO : word & RK_BANK_OPEN ? 0 : -ESHUTDOWN;
+}
+
+int rk_bank_close(void *base, int cpu)
+{
+	struct rk_bank_slot *slot = slot_of(base, cpu);
+	intptr_t word = __atomic_load_n(&slot->bank, __ATOMIC_RELAXED);
+	int r;
+
+	__atomic_store_n(&slot->taken, bank_of(word) | BRIEFLY, __ATOMIC_RELEASE);
+	/* By a section on that CPU: whatever other section there was, it is finished or aborted. */
+	if (rk_cpu() == cpu && rk_at_store_if_equal(base, word, bank_of(word), cpu) == RK_DONE)
+		return 0;
+	__atomic_store_n(&slot->bank, bank_of(word), __ATOMIC_SEQ_CST);
+	r = rk_fence_cpu(cpu);
+	if (r < 0)
+		rk_bank_reopen(slot, (void *)bank_of(word));
+	return r;
+}
+
+void rk_bank_reopen(struct rk_bank_slot *slot, void *bank)
+{
+	__atomic_store_n(&slot->bank, (intptr_t)bank | RK_BANK_OPEN, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
 }

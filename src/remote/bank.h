@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* bank.h - what this library asks of banks besides. All of these need the slot's claim. */
+#ifndef RK_SRC_BANK_H
+#define RK_SRC_BANK_H
+
+#include <rseqkit/remote.h>
+
+/* The bank of an open slot: 0 and the bank; -ENXIO never opened, -ESHUTDOWN closed, -ESTALE another isn't done with. */
+int rk_bank_current(struct rk_bank_slot *slot, void **bank);
+
+/*
+ * Closes an open slot for a while, whose bank stays as it is: when this returns 0, no section works on it. Who claims the
+ * slot next, if the holder is no more by then, finds it open again. Else the negative errno of rk_fence_cpu(), and it is
+ * open.
+ */
+int rk_bank_close(void *base, int cpu);
+
+/* Opens it again, with that bank or another. */
+void rk_bank_reopen(struct rk_bank_slot *slot, void *bank);
+
+#endif /* RK_SRC_BANK_H */
