@@ -185,7 +185,7 @@ static void apply(struct vector *vector, unsigned char *bank)
 		else if (is_arithmetic(op))
 			store(place, op->length, calculate(op->code, load(place, op->length), op->operand));
 		else if (op->code == RK_VECTOR_BARRIER)
-			__atomic_thread_fence(__ATOMIC_SEQ_CST);
+			__sync_synchronize();
 		bytes += has_bytes(op) ? op->length : 0;
 	}
 }

@@ -157,7 +157,7 @@ static void comparisons(void **state)
 		};
 
 		assert_int_equal(rk_percpu_vector(pool, item, here, ops, 6), 2); /* they are equal */
-		assert_string_equal(read, "before");
+		assert_memory_equal(read, "before", 7);
 		other[wrong] ^= 0x40;
 		assert_int_equal(rk_percpu_vector(pool, item, here, ops, 6), 0);
 		assert_memory_equal(read, data + 8, 8);
@@ -171,7 +171,7 @@ static void comparisons(void **state)
 		assert_int_equal(rk_percpu_vector(pool, item, here, ops, 3), 0);
 		ops[0].code = RK_VECTOR_UNEQUAL;
 		assert_int_equal(rk_percpu_vector(pool, item, here, ops, 6), 1);
-		assert_string_equal(read, "before");
+		assert_memory_equal(read, "before", 7);
 		other[wrong] ^= 0x40;
 		assert_memory_equal(bank_of(here), before, SIZE);
 	}
