@@ -185,7 +185,8 @@ RKI_API int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_
 /*
  * The banks of a closable item's slot: `which` is 0 or 1. rk_percpu_open() opens a slot with the first one, when an
  * operation on it has said RK_CLOSED; rk_percpu_spare() is the one that isn't in use, for rk_bank_take(), and known only
- * to who holds the slot's claim.
+ * to who holds the slot's claim. A spare bank has what was in it when it was in use, or what a vector left: clear it
+ * before it is given to rk_bank_take().
  *
  * Returns the bank, or NULL when the pool isn't closable; for rk_percpu_open() what rk_bank_open_first() does.
  * Context: any thread; signal handler; after fork. Cost: nanoseconds.

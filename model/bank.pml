@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bank.pml - a CPU's bank (src/remote/bank.c, vector.c): two threads that add on that CPU, two owners elsewhere that
+ * take its bank or run a vector on it, a scheduler that preempts and migrates the CPU's threads and takes the CPU
+ * offline, fences that fail (FAILURES), and an owner that is no more from any step on, as in a child of another thread.
+ *
+ * A signal handler over a thread that adds is, to it, what the other thread is: it runs instead, and aborts the section.
+ * One over an owner is what the other owner is, refused as long as the claim is held.
+ *
+ * Claims: no add is lost, none counts twice; no bank has two users; a vector is done whole or not at all; nobody who
+ * adds waits.
+ */
+#ifndef ADDS
+#define ADDS 1 /* of one thread, and of the other */
+#endif
+#ifndef OTHERS
+#define OTHERS 1
+#endif
+#ifndef TURNS
+#define TURNS 1 /* of the owner who stays */
+#endif
+#define NOBODY 3
+#define NONE 3
+#define NOT_TAKEN 0
+#define PENDING 1
+#define MINE 2
+#define BRIEFLY 3
+
+byte bank = 0;           /* the slot's word: the bank, and whether it is open */
+bool open = true;
+byte taken = NONE;       /* and what about it */
+byte why = NOT_TAKEN;
+byte claim = NOBODY;
+byte value[3];           /* of the banks */
+byte overflow;
+byte drained;            /* ghost: by owners */
+byte added, by_vectors;  /* ghost: all there was */
+bool gone;               /* owner 0 */
+bool owned[6];           /* ghost: owner and bank */
+byte running = NOBODY;   /* on the CPU; NOBODY: idle, or offline */
+bool inside[2], aborted[2];
+byte adders = 2;
+
+inline preempt()
+{
+	if
+	:: running != NOBODY && inside[running] -> aborted[running] = true
+	:: else
+	fi
+}
+
+proctype adder(byte me)
+{
+	byte at, seen, left = (me == 0 -> ADDS : OTHERS);
+
+again:
+	do
+	:: left > 0 ->
+#ifdef SEED_LOADED_OUTSIDE
+		atomic { running == me -> at = (open -> bank : NONE) }
+#endif
+		atomic { running == me -> inside[me] = true; aborted[me] = false }
+#ifndef SEED_LOADED_OUTSIDE
+		atomic { running == me ->
+			if
+			:: aborted[me] -> inside[me] = false; goto again
+			:: else -> at = (open -> bank : NONE)
+			fi }
+#endif
+		if
+		:: at == NONE -> /* closed: its overflow way */
+			atomic { running == me -> inside[me] = false; overflow++; added++; left--; at = 0 }
+		:: else ->
+			atomic { running == me ->
+				if
+				:: aborted[me] -> inside[me] = false; goto again
+				:: else -> seen = value[at]
+				fi }
+			atomic { running == me ->
+				if
+				:: aborted[me] -> inside[me] = false; goto again
+				:: else -> value[at] = seen + 1; added++; left--; inside[me] = false; at = 0; seen = 0
+				fi }
+		fi
+	:: else -> break
+	od;
+	atomic { running == me -> adders--; running = NOBODY }
+}
+
+/* The CPU's: whoever runs can be anyone's turn next, or nobody's. */
+proctype scheduler()
+{
+	do
+	:: atomic { adders > 0 && running != 0 -> preempt(); running = 0 }
+	:: atomic { adders > 0 && running != 1 -> preempt(); running = 1 }
+	:: atomic { running != NOBODY -> preempt(); running = NOBODY }
+	:: adders == 0 -> break
+	od
+}
+
+/* Interrupts the CPU. `fine` says whether the kernel did. */
+inline fence(fine)
+{
+	atomic {
+		if
+		:: true ->
+#ifndef SEED_NO_FENCE
+			preempt();
+#endif
+			fine = true
+#ifdef FAILURES
+		:: true -> fine = false
+#endif
+		fi
+	}
+}
+
+inline own(b)
+{
+	assert(!owned[b] && !owned[3 + b] && !(open && bank == b));
+	owned[3 * me + b] = true
+}
+
+/* Owner 0 is no more, here and now. */
+inline may_end()
+{
+	if
+	:: me == 0 -> atomic { gone = true; owned[0] = false; owned[1] = false; owned[2] = false; goto ended }
+	:: true
+	fi
+}
+
+inline dispose(b)
+{
+	seen = value[b];
+	may_end();
+	atomic { value[b] = 0; drained = drained + seen; seen = 0; own(b) }
+}
+
+inline take_bank()
+{
+	if
+	:: taken != NONE && !(open && bank == taken) -> /* taken before, and not done with */
+		fine = true;
+		if
+		:: why == PENDING -> fence(fine)
+		:: else
+		fi;
+#ifdef SEED_FAILED_IS_MINE
+		fine = true;
+#endif
+		may_end();
+		if
+		:: fine -> why = MINE; at = taken; dispose(at)
+		:: else
+		fi
+	:: !(taken != NONE && !(open && bank == taken)) && owned[3 * me + spare] ->
+#ifndef SEED_SPARE_AS_IT_WAS
+		value[spare] = 0;
+#endif
+		at = bank;
+#ifndef SEED_NAMED_LATER
+		atomic { taken = at; why = PENDING }
+		may_end();
+#endif
+		atomic { bank = spare; open = true; owned[3 * me + spare] = false }
+		may_end();
+#ifdef SEED_NAMED_LATER
+		atomic { taken = at; why = PENDING }
+#endif
+		fence(fine);
+#ifdef SEED_FAILED_IS_MINE
+		fine = true;
+#endif
+		may_end();
+		if
+		:: fine -> why = MINE; may_end(); dispose(at)
+		:: else
+		fi
+	:: else /* without a spare bank */
+	fi;
+	may_end();
+	if
+	:: why != PENDING -> atomic { taken = NONE; why = NOT_TAKEN }
+	:: else
+	fi
+}
+
+inline run_vector()
+{
+	if
+	:: taken == NONE && open && owned[3 * me + spare] ->
+		at = bank;
+		atomic { taken = at; why = BRIEFLY }
+		may_end();
+		open = false;
+		may_end();
+		fence(fine);
+		may_end();
+		if
+		:: fine ->
+#ifdef SEED_IN_PLACE
+			value[at] = value[at] + 1;
+			may_end();
+#endif
+			value[spare] = value[at];
+			may_end();
+#ifndef SEED_IN_PLACE
+			value[spare] = value[spare] + 1;
+			may_end();
+#endif
+			atomic { bank = spare; open = true; owned[3 * me + spare] = false; by_vectors++; own(at) }
+		:: else -> open = true
+		fi;
+		may_end();
+		atomic { taken = NONE; why = NOT_TAKEN }
+	:: else
+	fi
+}
+
+/* What was closed for a while by an owner who is no more. */
+inline mend()
+{
+#ifdef SEED_NOT_MENDED
+	skip
+#else
+	if
+	:: why == BRIEFLY ->
+		if
+		:: !open && bank == taken -> open = true
+		:: else
+		fi;
+		may_end();
+		atomic { taken = NONE; why = NOT_TAKEN }
+	:: else
+	fi
+#endif
+}
+
+proctype owner(byte me)
+{
+	byte turns = (me == 0 -> 1 : TURNS), spare, at, seen;
+	bool fine;
+
+	do
+	:: turns > 0 ->
+		turns--;
+		atomic {
+			if
+#ifdef SEED_NOT_CLAIMED
+			:: true
+#else
+			:: claim == NOBODY || (claim == 0 && gone)
+#endif
+				-> claim = me
+			:: else -> goto refused
+			fi
+		}
+		may_end();
+		mend();
+		may_end();
+		spare = (owned[3 * me] -> 0 : (owned[3 * me + 1] -> 1 : 2));
+		if
+		:: true -> take_bank()
+		:: true -> run_vector()
+		fi;
+		may_end();
+		claim = NOBODY;
+refused:	atomic { spare = 0; at = 0; seen = 0; fine = false }
+	:: else -> break
+	od;
+ended:	skip
+}
+
+/* Banks that count: the slot's, and one that was taken and that nobody has disposed of. */
+init {
+	atomic {
+		owned[1] = true;
+		owned[3 + 2] = true;
+		run adder(0);
+		run adder(1);
+		run owner(0);
+		run owner(1);
+		run scheduler()
+	}
+	_nr_pr == 1;
+	assert(open || why == BRIEFLY);
+	assert(added + by_vectors == drained + overflow + value[bank] +
+		(taken != NONE && taken != bank && why != BRIEFLY -> value[taken] : 0))
+}
