@@ -82,7 +82,7 @@ RKI_API int64_t rk_counter_reset(struct rk_counter *counter);
  * What all counters of the process have in memory, and how often their adds were aborted or took the overflow slot; as
  * rk_percpu_stats() (percpu.h). -ENOMEM, too, if there is no counter yet.
  */
-RKI_API int rk_counter_stats(int index, struct rk_percpu_stats *stats, size_t size);
+RKI_API int rk_counter_stats(int index, struct rk_percpu_report *stats, size_t size);
 
 RKI_END_DECLS
 

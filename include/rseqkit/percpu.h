@@ -65,7 +65,7 @@ struct rk_percpu_options {
 };
 
 /* What a pool has, in bytes unless it says otherwise. */
-struct rk_percpu_stats {
+struct rk_percpu_report {
 	size_t items;     /* how many are handed out */
 	size_t used;      /* theirs: items times size, for one index */
 	size_t reserved;  /* address space that could be written to */
@@ -162,7 +162,7 @@ RKI_API int rk_percpu_trim(struct rk_percpu *pool);
 /*
  * What the pool has now: on all indices, or for one CPU (or RK_INDEX_*) what `reserved` and `committed` are there.
  *
- * Parameters: index is one that has memory, or RK_INDEX_ALL. size is sizeof(struct rk_percpu_stats), as the caller
+ * Parameters: index is one that has memory, or RK_INDEX_ALL. size is sizeof(struct rk_percpu_report), as the caller
  * knows it: no more is written, and what this library doesn't know is zeroed.
  * Returns 0; -EINVAL when pool or stats is NULL or there is no such index.
  * Context: any thread; after fork; not while the pool is destroyed. Cost: a look at the kernel's page map for each range
@@ -170,7 +170,7 @@ RKI_API int rk_percpu_trim(struct rk_percpu *pool);
  * Source: /proc/self/pagemap, see the kernel's Documentation/admin-guide/mm/pagemap.rst.
  */
 #define RK_INDEX_ALL INT32_MIN
-RKI_API int rk_percpu_stats(const struct rk_percpu *pool, int index, struct rk_percpu_stats *stats, size_t size);
+RKI_API int rk_percpu_stats(const struct rk_percpu *pool, int index, struct rk_percpu_report *stats, size_t size);
 
 /*
  * Looks for misuse of an item, or of all items of the pool if `item` is NULL: the first is told. Guards, patterns and

@@ -60,8 +60,9 @@ struct rk_process_info {
 RKI_BEGIN_DECLS
 
 /*
- * Decides where the area is, reads which CPUs are possible and RSEQKIT_PERCPU (percpu.h), and prepares the calling thread. Runs by itself at
- * process start, but for the list of CPUs; to be called by a program that installs a seccomp filter, before it does.
+ * Decides where the area is, reads which CPUs are possible and whether RSEQKIT_PERCPU is set (percpu.h), and prepares
+ * the calling thread. The decision is made at process start as well; to be called by a program that installs a seccomp
+ * filter, before it does.
  * With it and rk_thread_prepare() done, operations make no system call.
  *
  * Where the libc doesn't register, the environment that the program was started with may ask for something else than

@@ -27,14 +27,20 @@ static void fill(const struct rk_percpu *pool, const struct place *place, size_t
 		memset((char *)rk_percpu_slot(rk_item_at(pool, place), i) + from, with, size);
 }
 
-/* The first byte of any slot there that isn't `with`: false if there is none. */
+/*
+ * The first byte of any slot there that isn't `with`: false if there is none. What the kernel has wiped in a child is as
+ * it should be.
+ */
 static bool find_other(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size,
 		       unsigned char with, struct rk_percpu_fault *fault)
 {
-	FOR_EACH_INDEX(place->range, i) {
-		size_t at = first_other((const char *)rk_percpu_slot(rk_item_at(pool, place), i) + from, size, with);
+	bool may_be_wiped = pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN;
 
-		if (at < size) {
+	FOR_EACH_INDEX(place->range, i) {
+		const char *bytes = (const char *)rk_percpu_slot(rk_item_at(pool, place), i) + from;
+		size_t at = first_other(bytes, size, with);
+
+		if (at < size && !(may_be_wiped && first_other(bytes, size, 0) == size)) {
 			fault->index = i;
 			fault->offset = (ptrdiff_t)(from + at);
 			return true;

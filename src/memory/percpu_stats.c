@@ -46,7 +46,7 @@ static size_t items_in(const struct rk_percpu *pool, struct range *range)
 
 /* Adds what one index of a range has: its stride, and the memory of large items. */
 static void add_index(const struct rk_percpu *pool, struct range *range, int index, long map,
-		      struct rk_percpu_stats *stats)
+		      struct rk_percpu_report *stats)
 {
 	size_t more = map < 0 ? RK_STATS_UNKNOWN : committed(map, rk_percpu_slot(range->slot0, index), RK_STRIDE);
 
@@ -65,9 +65,9 @@ static void add_index(const struct rk_percpu *pool, struct range *range, int ind
 											       stats->committed + more;
 }
 
-int rk_percpu_stats(const struct rk_percpu *pool, int index, struct rk_percpu_stats *out, size_t size)
+int rk_percpu_stats(const struct rk_percpu *pool, int index, struct rk_percpu_report *out, size_t size)
 {
-	struct rk_percpu_stats stats = {0};
+	struct rk_percpu_report stats = {0};
 	size_t number = 0;
 	bool exists = index == RK_INDEX_ALL;
 	long map;

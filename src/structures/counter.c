@@ -115,7 +115,7 @@ int64_t rk_counter_reset(struct rk_counter *counter)
 	return (int64_t)((uint64_t)sum - (uint64_t)old);
 }
 
-int rk_counter_stats(int index, struct rk_percpu_stats *stats, size_t size)
+int rk_counter_stats(int index, struct rk_percpu_report *stats, size_t size)
 {
 	struct rk_percpu *from;
 	int r = get_pool(&from);

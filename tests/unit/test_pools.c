@@ -207,12 +207,13 @@ static void *inherited_item;
 
 static int reads_zero(void)
 {
-	struct rk_percpu_stats stats;
+	struct rk_percpu_report stats;
 	void *more;
 
 	for (int i = RK_INDEX_RESERVE; i <= 0; i++)
 		CHECK(*(intptr_t *)rk_percpu_slot(inherited_item, i) == 0);
 	*(intptr_t *)rk_percpu_slot(inherited_item, 0) = 5;
+	CHECK(rk_percpu_check(inherited, NULL, NULL) == 0);
 	CHECK(rk_percpu_alloc(inherited, &more) == 0 && more != inherited_item);
 	CHECK(rk_percpu_stats(inherited, RK_INDEX_ALL, &stats, sizeof(stats)) == 0 && stats.items == 2);
 	return 0;
@@ -221,13 +222,19 @@ static int reads_zero(void)
 static void empty_in_children(void **state)
 {
 	(void)state;
-	inherited = make(sizeof(intptr_t), NULL, RK_PERCPU_EMPTY_IN_CHILDREN);
-	inherited_item = alloc(inherited);
-	for (int i = RK_INDEX_RESERVE; i <= 0; i++)
-		*(intptr_t *)rk_percpu_slot(inherited_item, i) = 9;
-	assert_int_equal(in_child(reads_zero), 0);
-	assert_int_equal(*(intptr_t *)inherited_item, 9);
-	destroy(inherited, inherited_item);
+	for (unsigned debug = 0; debug <= RK_PERCPU_DEBUG; debug++) {
+		void *freed;
+
+		inherited = make(sizeof(intptr_t), NULL, RK_PERCPU_EMPTY_IN_CHILDREN | debug);
+		inherited_item = alloc(inherited);
+		freed = alloc(inherited);
+		for (int i = RK_INDEX_RESERVE; i <= 0; i++)
+			*(intptr_t *)rk_percpu_slot(inherited_item, i) = 9;
+		assert_int_equal(rk_percpu_free(inherited, freed), 0);
+		assert_int_equal(in_child(reads_zero), 0);
+		assert_int_equal(*(intptr_t *)inherited_item, 9);
+		destroy(inherited, inherited_item);
+	}
 }
 
 /* Pages of free items only, and nobody else's. */
@@ -318,7 +325,7 @@ static void statistics(void **state)
 {
 	struct rk_percpu *pool = make(4096, NULL, 0), *large = make(2 * RK_STRIDE, NULL, 0);
 	struct {
-		struct rk_percpu_stats stats;
+		struct rk_percpu_report stats;
 		char behind;
 	} got = {.behind = 'b'};
 	void *item;
@@ -359,7 +366,7 @@ static void statistics(void **state)
 
 static void counters_statistics(void **state)
 {
-	struct rk_percpu_stats before, after;
+	struct rk_percpu_report before, after;
 	struct rk_counter *counter;
 
 	(void)state;
@@ -622,7 +629,7 @@ static void few_strides_by_id(void **state)
 		all_added &= done != NULL;
 	}
 	for (int id = 0; id < rk_cpus_count(); id++) {
-		struct rk_percpu_stats stats;
+		struct rk_percpu_report stats;
 
 		assert_int_equal(rk_percpu_stats(pool, id, &stats, sizeof(stats)), 0);
 		if (stats.committed == 0)

@@ -7,6 +7,7 @@
  * The stop is a breakpoint set by a tracer. Where instructions begin is seen by stepping through the operation.
  */
 #include "test.h"
+#include "../../examples/versioned.h"
 #include <elf.h>
 #include <sched.h>
 #include <sys/ptrace.h>
@@ -15,7 +16,7 @@
 
 /* What an operation works on in a slot: the word that it commits to, and what stands behind that. */
 struct slot {
-	intptr_t word, other, more[25];
+	intptr_t word, other, more[25], self;
 };
 
 #define OTHER ((ptrdiff_t)offsetof(struct slot, other))
@@ -62,6 +63,9 @@ OPERATION(op_copy_much, rk_cpu_copy_if_equal(base, 0, MORE, bytes, sizeof(bytes)
 OPERATION(op_push, rk_cpu_push(base, &node, offsetof(struct node, next)))
 OPERATION(op_pop, rk_cpu_pop(base, 0, offsetof(struct node, next), &popped))
 
+/* The object is the slot itself. */
+OPERATION(op_versioned, versioned_set(&base->self, 0, 5))
+
 static const struct operation {
 	const char *name;
 	enum rk_result (*run)(struct slot *base, int cpu);
@@ -82,6 +86,7 @@ static const struct operation {
 	{"copy of bytes", op_copy_little, 0, 1},
 	{"long copy", op_copy_much, 0, 1},
 	{"push", op_push, 0, (intptr_t)&node},
+	{"an operation of a program's own", op_versioned, 0, 1},
 	{"pop", op_pop, (intptr_t)&node, 7},
 };
 
@@ -141,7 +146,8 @@ static void operate(size_t operation, bool known)
 	for (int i = 0; i < 2; i++) {
 		struct slot *slot = rk_percpu_slot(item, cpus[i]);
 
-		*slot = (struct slot){.word = operations[operation].before, .other = (intptr_t)&slot->other};
+		*slot = (struct slot){.word = operations[operation].before, .other = (intptr_t)&slot->other,
+				      .self = (intptr_t)slot};
 	}
 	pin(0, cpus[0]);
 	if (!known) {
