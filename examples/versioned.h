@@ -24,9 +24,10 @@ struct versioned {
 static inline __attribute__((__unused__)) enum rk_result versioned_set(void *base, intptr_t version, intptr_t value)
 {
 #if RK_HAVE_SECTIONS
-	const ptrdiff_t first = offsetof(struct versioned, version);
+	const ptrdiff_t first = offsetof(struct versioned, version), even = offsetof(struct versioned, halves);
+	const ptrdiff_t size = sizeof(intptr_t);
 	const intptr_t next = version + 1;
-	const ptrdiff_t half = (ptrdiff_t)offsetof(struct versioned, halves) + (next & 1) * (ptrdiff_t)sizeof(intptr_t);
+	const ptrdiff_t half = even + (next & 1) * size;
 
 	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(unequal),
 		   RK_ASM_INDEX_CPU(RK_ASM_C)
