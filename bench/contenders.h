@@ -18,6 +18,7 @@
 #include "floor.h"
 #include "list.h"
 #include "log.h"
+#include "remote.h"
 
 /* A value that is computed is also used. */
 #define USE(value) __asm__ __volatile__("" : : "r"(value))

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "list.h"
 #include "log.h"
+#include "remote.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -21,6 +22,8 @@ const struct bench benches[] = {
 	{"log", 8, false, "append 40 bytes to a log and count them"},
 	{"fallback", 8, false, "add 1 to a counter in threads without rseq"},
 	{"cpu", 4, true, "read the number of the current CPU"},
+	{"remote", 12, true, "work on another CPU's data"},
+	{"bank", 5, true, "add to data that other CPUs can take"},
 	{"register", 3, true, "register and unregister a thread, as the environment has it"},
 	{"register-self", 7, true, "register and unregister a thread where the libc doesn't"},
 };
@@ -65,6 +68,8 @@ int bench_data_create(void)
 		r = bench_list_create();
 	if (r == 0)
 		r = bench_log_create();
+	if (r == 0)
+		r = bench_remote_create();
 	return r;
 }
 

@@ -28,10 +28,13 @@
 #define ENTRY(bench, contender, condition, name, sum, settle, setup, body)                                             \
 	{bench, contender, condition, NAME(loop_##name), sum, settle, 0},
 
+#define REMOTE(bench, contender, condition, function) {bench, contender, condition, function, NULL, NULL, 0},
+
 CONTENDERS(LOOP)
 
 static const struct bench_loop NAME(loops)[] = {
 	CONTENDERS(ENTRY)
+	REMOTES(REMOTE)
 	{"fallback", "rseqkit-no-rseq", BENCH_NONE, NAME(loop_counter_rseqkit), bench_sum_counter, NULL, 0},
 	{"fallback", "shared-atomic", BENCH_NONE, NAME(loop_counter_shared), bench_sum_shared, NULL, 0},
 	{"register-self", "rseqkit-first", BENCH_SELF, register_first, NULL, NULL, 16},
@@ -43,3 +46,4 @@ static const struct bench_loop NAME(loops)[] = {
 #undef PLACE
 #undef LOOP
 #undef ENTRY
+#undef REMOTE

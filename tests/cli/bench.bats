@@ -51,7 +51,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 
 @test "--list names the benches and their contenders" {
 	expect 0 "$RSEQKIT" bench --list
-	for bench in counter counter-variable list log fallback cpu register register-self; do
+	for bench in counter counter-variable list log fallback cpu remote bank register register-self; do
 		[[ "$output" =~ (^|$'\n')$bench\  ]]
 	done
 	assert_says "percpu-atomic, getcpu-atomic, shared-atomic, thread-local"
@@ -91,6 +91,15 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 		assert_json '{r["bench"] for r in j["results"] if r["contender"] == "classic"} == {"list", "log"}' \
 			'j["unavailable"] == []'
 	fi
+}
+
+@test "remote and bank: every contender, with one thread" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" bench remote bank --json $quickly
+	assert_bench '{r["threads"] for r in j["results"]} == {1}' 'j["unavailable"] == []' \
+		'{"fence-idle", "drain-running", "vector-16-here", "affinity-idle", "mutex-running",
+			"signal-running"} < {r["contender"] for r in j["results"] if r["bench"] == "remote"}' \
+		'{"alone", "drained", "no-bank"} < {r["contender"] for r in j["results"] if r["bench"] == "bank"}'
 }
 
 @test "--threads chooses the numbers of threads, once each, in the order given" {
