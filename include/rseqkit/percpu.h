@@ -44,7 +44,8 @@
  *
  * RK_PERCPU_DEBUG: finds misuse, see rk_percpu_check(). Freed items are filled with a pattern, and it is looked at when
  * they are handed out again; items have a guard behind them. Costs memory on every CPU. A program that is started
- * with RSEQKIT_PERCPU=debug in its environment has it in all pools.
+ * with RSEQKIT_PERCPU=debug in its environment has it in all pools. Without it, too, AddressSanitizer and valgrind are
+ * told which items may be used.
  *
  * RK_PERCPU_CLOSABLE: each slot begins with struct rk_bank_slot, and behind it are two banks of item_size bytes, so that
  * other CPUs' data can be taken (bank.h). Slots are closed until rk_percpu_open(). Not for large items.

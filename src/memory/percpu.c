@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "percpu.h"
+#include "percpu_tell.h"
 #include "registration/choice.h"
 #include "registration/process.h"
 
@@ -261,6 +262,15 @@ static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 	}
 }
 
+/* Every slot of an item, for those who look out for misuse. */
+static void tell(const struct rk_percpu *pool, const struct place *place, bool usable)
+{
+	if (!rk_tell())
+		return;
+	FOR_EACH_INDEX(place->range, i)
+		(usable ? rk_tell_usable : rk_tell_unusable)(rk_percpu_slot(rk_item_at(pool, place), i), pool->slot_size);
+}
+
 static int prepare(const struct rk_percpu *pool, const struct place *place, const void *caller)
 {
 	char *item = rk_item_at(pool, place);
@@ -268,10 +278,13 @@ static int prepare(const struct rk_percpu *pool, const struct place *place, cons
 	if (rk_set_bit(rk_set_written(pool, place->range), place->number)) {
 		if ((pool->flags & RK_PERCPU_DEBUG) && !rk_item_is_poisoned(pool, place))
 			return -EUCLEAN;
+		tell(pool, place, true);
 		reset(pool, place->range, item);
 	} else if (pool->has_initial && !pool->is_large && place->range->templates == 0) {
+		tell(pool, place, true);
 		reset(pool, place->range, item);
 	}
+	tell(pool, place, true);
 	if (pool->flags & RK_PERCPU_DEBUG) {
 		rk_item_guard(pool, place);
 		rk_item_callers(pool, place)[0] = caller;
@@ -296,6 +309,7 @@ int rk_percpu_alloc_for(struct rk_percpu *pool, void **item, const void *caller)
 	} else if (r == -ENOMEM) {
 		if (pool->flags & RK_PERCPU_DEBUG)
 			rk_item_poison(pool, &place);
+		tell(pool, &place, false);
 		give_back(pool, &place);
 	}
 	return r;
@@ -342,6 +356,7 @@ int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller)
 		rk_item_callers(pool, &place)[1] = caller;
 		rk_item_poison(pool, &place);
 	}
+	tell(pool, &place, false);
 	give_back(pool, &place);
 	return 0;
 }

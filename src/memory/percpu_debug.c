@@ -4,6 +4,7 @@
  * allocated and freed them.
  */
 #include "percpu.h"
+#include "percpu_tell.h"
 
 #include <errno.h>
 #include <string.h>
@@ -23,8 +24,13 @@ static size_t first_other(const char *bytes, size_t size, unsigned char with)
 /* Fills [from, from + size) of every slot. */
 static void fill(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size, int with)
 {
-	FOR_EACH_INDEX(place->range, i)
-		memset((char *)rk_percpu_slot(rk_item_at(pool, place), i) + from, with, size);
+	FOR_EACH_INDEX(place->range, i) {
+		char *bytes = (char *)rk_percpu_slot(rk_item_at(pool, place), i) + from;
+
+		rk_tell_usable(bytes, size);
+		memset(bytes, with, size);
+		rk_tell_unusable(bytes, size);
+	}
 }
 
 /*
@@ -38,9 +44,15 @@ static bool find_other(const struct rk_percpu *pool, const struct place *place, 
 
 	FOR_EACH_INDEX(place->range, i) {
 		const char *bytes = (const char *)rk_percpu_slot(rk_item_at(pool, place), i) + from;
-		size_t at = first_other(bytes, size, with);
+		bool wiped = false;
+		size_t at;
 
-		if (at < size && !(may_be_wiped && first_other(bytes, size, 0) == size)) {
+		rk_tell_usable(bytes, size);
+		at = first_other(bytes, size, with);
+		if (at < size && may_be_wiped)
+			wiped = first_other(bytes, size, 0) == size;
+		rk_tell_unusable(bytes, size);
+		if (at < size && !wiped) {
 			fault->index = i;
 			fault->offset = (ptrdiff_t)(from + at);
 			return true;

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include "cpus.h"
 #include "kernel.h"
+#include "percpu_tell.h"
 
 /* A process may have some 65,000 mappings, and those of all pools are no more than this. */
 #define TEMPLATES_MAX 4096
@@ -157,6 +158,8 @@ void rk_range_free(struct range *range)
 {
 	if (range->templates > 0)
 		__atomic_fetch_sub(&templates, range->templates, __ATOMIC_RELAXED);
+	if (rk_tell())
+		rk_tell_usable(stride_of(range, -SHARED_INDEXES), strides(range->highest + 1));
 	(void)munmap(range, range->mapped);
 }
 
@@ -190,6 +193,8 @@ static struct range *range_new(const struct rk_percpu *pool)
 		rk_range_free(range);
 		return NULL;
 	}
+	if (rk_tell())
+		rk_tell_unusable(mapping + pool->head, least - pool->head);
 	return range;
 }
 

@@ -38,6 +38,12 @@
 #define SANITIZED 0
 #endif
 
+#ifdef __SANITIZE_ADDRESS__
+#define ADDRESS_SANITIZED 1
+#else
+#define ADDRESS_SANITIZED 0
+#endif
+
 #ifdef __SANITIZE_THREAD__
 #define THREAD_SANITIZED 1
 #else

@@ -128,11 +128,14 @@ static void frees_only_its_items(void **state)
 
 static void debug_mode_finds_late_writes(void **state)
 {
-	struct rk_percpu *pool = make(24, 0, NULL, RK_PERCPU_DEBUG);
+	struct rk_percpu *pool;
 	void *item, *again;
 	char *written;
 
 	(void)state;
+	if (ADDRESS_SANITIZED || getenv("UNDER_VALGRIND") != NULL)
+		SKIP("AddressSanitizer and valgrind find such a write themselves");
+	pool = make(24, 0, NULL, RK_PERCPU_DEBUG);
 	assert_int_equal(rk_percpu_alloc(pool, &item), 0);
 	assert_int_equal(rk_percpu_free(pool, item), 0);
 	assert_int_equal(rk_percpu_alloc(pool, &again), 0);

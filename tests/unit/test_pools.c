@@ -7,6 +7,11 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#elif __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#endif
 
 static struct rk_percpu *make(size_t size, const void *initial, unsigned flags)
 {
@@ -385,11 +390,18 @@ static void counters_statistics(void **state)
 
 static void misuse(void **state)
 {
-	struct rk_percpu *pool = make(24, NULL, RK_PERCPU_DEBUG), *other = make(24, NULL, 0);
-	char *item = alloc(pool), *foreign = alloc(other), *slot = rk_percpu_slot(item, RK_INDEX_OVERFLOW);
+	struct rk_percpu *pool, *other;
+	char *item, *foreign, *slot;
 	struct rk_percpu_fault fault;
 
 	(void)state;
+	if (ADDRESS_SANITIZED || getenv("UNDER_VALGRIND") != NULL)
+		SKIP("AddressSanitizer and valgrind find such writes themselves");
+	pool = make(24, NULL, RK_PERCPU_DEBUG);
+	other = make(24, NULL, 0);
+	item = alloc(pool);
+	foreign = alloc(other);
+	slot = rk_percpu_slot(item, RK_INDEX_OVERFLOW);
 	assert_int_equal(rk_percpu_check(pool, NULL, &fault), 0);
 	assert_int_equal(fault.misuse, RK_MISUSE_NONE);
 	assert_int_equal(rk_percpu_check(NULL, item, NULL), -EINVAL);
@@ -425,6 +437,56 @@ static void misuse(void **state)
 	assert_int_equal(fault.offset, 3);
 	assert_int_equal(rk_percpu_destroy(pool), 0);
 	destroy(other, foreign);
+}
+
+/* May a byte be used, in the eyes of who looks out for misuse? */
+static bool is_usable(const char *byte)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return !__asan_address_is_poisoned(byte);
+#elif __has_include(<valgrind/memcheck.h>)
+	unsigned char bits;
+
+	return VALGRIND_GET_VBITS(byte, &bits, 1) != 3;
+#else
+	(void)byte;
+	return true;
+#endif
+}
+
+static void told(void **state)
+{
+	static const char initial[64] = "begins";
+
+	(void)state;
+#ifndef __SANITIZE_ADDRESS__
+	if (getenv("UNDER_VALGRIND") == NULL)
+		SKIP("nobody to tell");
+#if !__has_include(<valgrind/memcheck.h>)
+	SKIP("valgrind's headers are not installed");
+#endif
+#endif
+	for (unsigned flags = 0; flags < 4; flags++) {
+		struct rk_percpu *pool = make(64, flags & 2 ? initial : NULL, flags & RK_PERCPU_DEBUG);
+		char *items[3] = {alloc(pool), alloc(pool), alloc(pool)}, *slot = rk_percpu_slot(items[1], RK_INDEX_OVERFLOW);
+
+		for (int i = 0; i < 64; i++)
+			assert_true(is_usable(slot + i));
+		if (flags & RK_PERCPU_DEBUG)
+			assert_false(is_usable(slot + 64));
+		assert_int_equal(rk_percpu_free(pool, items[1]), 0);
+		for (int i = 0; i < 64; i++)
+			assert_false(is_usable(slot + i));
+		assert_true(is_usable(items[0] + 63) && is_usable(items[2]));
+		assert_false(is_usable(items[2] + RK_STRIDE / 2)); /* never handed out */
+		assert_int_equal(rk_percpu_check(pool, NULL, NULL), 0);
+		assert_false(is_usable(slot));
+		assert_ptr_equal(alloc(pool), items[1]);
+		assert_true(is_usable(slot) && is_usable(slot + 63));
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(rk_percpu_free(pool, items[i]), 0);
+		assert_int_equal(rk_percpu_destroy(pool), 0);
+	}
 }
 
 /* The largest items in debug mode have no room for a guard. */
@@ -710,7 +772,7 @@ __attribute__((__constructor__)) static void misuse_at_start(void)
 	struct rk_percpu *pool;
 	void *item;
 
-	if (getenv("TEST_MISUSE") == NULL)
+	if (ADDRESS_SANITIZED || getenv("TEST_MISUSE") == NULL)
 		return;
 	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
 		_exit(98);
@@ -729,8 +791,8 @@ static int misuse_with(int debug)
 static void debug_mode_by_environment(void **state)
 {
 	(void)state;
-	if (getenv("UNDER_VALGRIND") != NULL)
-		SKIP("valgrind runs no other programs");
+	if (ADDRESS_SANITIZED || getenv("UNDER_VALGRIND") != NULL)
+		SKIP("AddressSanitizer finds it itself, and valgrind runs no other programs");
 	assert_int_equal(in_child_with(misuse_with, 1), 10);
 	assert_int_equal(in_child_with(misuse_with, 0), 11);
 }
@@ -749,6 +811,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(statistics),
 	cmocka_unit_test(counters_statistics),
 	cmocka_unit_test(misuse),
+	cmocka_unit_test(told),
 	cmocka_unit_test(debug_mode_of_large_items),
 	cmocka_unit_test(few_strides_by_id),
 	cmocka_unit_test(beyond_the_last),

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * percpu_tell.h - tells AddressSanitizer and valgrind which items may be used.
+ *
+ * AddressSanitizer is there if the program has its functions: the references are weak. Valgrind is asked by instructions
+ * that have no effect elsewhere, and in valgrind are requests; see its manual, "The Client Request mechanism".
+ */
+#ifndef RK_SRC_PERCPU_TELL_H
+#define RK_SRC_PERCPU_TELL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+extern void __asan_poison_memory_region(const volatile void *from, size_t size) __attribute__((__weak__));
+extern void __asan_unpoison_memory_region(const volatile void *from, size_t size) __attribute__((__weak__));
+
+#define RK_VALGRIND_PRESENT 0x1001                                        /* VG_USERREQ__RUNNING_ON_VALGRIND */
+#define RK_VALGRIND_UNUSABLE ((uintptr_t)'M' << 24 | (uintptr_t)'C' << 16) /* VG_USERREQ__MAKE_MEM_NOACCESS */
+#define RK_VALGRIND_DEFINED (RK_VALGRIND_UNUSABLE + 2)                    /* VG_USERREQ__MAKE_MEM_DEFINED */
+
+/* 0 where there is no valgrind. */
+static inline uintptr_t rk_ask_valgrind(uintptr_t request, const volatile void *from, size_t size)
+{
+	volatile uintptr_t arguments[6] = {request, (uintptr_t)from, size};
+	uintptr_t answer = 0;
+
+#if defined(__x86_64__) && defined(__LP64__)
+	__asm__ __volatile__("rolq $3, %%rdi\n\trolq $13, %%rdi\n\trolq $61, %%rdi\n\trolq $51, %%rdi\n\txchgq %%rbx, %%rbx"
+			     : "+d"(answer)
+			     : "a"(&arguments[0])
+			     : "cc", "memory");
+#elif defined(__aarch64__)
+	register volatile uintptr_t *where __asm__("x4") = arguments;
+	register uintptr_t result __asm__("x3") = 0;
+
+	__asm__ __volatile__("ror x12, x12, #3\n\tror x12, x12, #13\n\tror x12, x12, #51\n\tror x12, x12, #61\n\t"
+			     "orr x10, x10, x10"
+			     : "+r"(result)
+			     : "r"(where)
+			     : "cc", "memory", "x12");
+	answer = result;
+#else
+	(void)arguments;
+#endif
+	return answer;
+}
+
+static inline bool rk_in_valgrind(void)
+{
+	static int known; /* one more than the answer */
+	int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+	if (answer == 0) {
+		answer = 1 + (rk_ask_valgrind(RK_VALGRIND_PRESENT, NULL, 0) != 0);
+		__atomic_store_n(&known, answer, __ATOMIC_RELAXED);
+	}
+	return answer == 2;
+}
+
+static inline void rk_tell_usable(const volatile void *from, size_t size)
+{
+	if (__asan_unpoison_memory_region != NULL)
+		__asan_unpoison_memory_region(from, size);
+	if (rk_in_valgrind())
+		(void)rk_ask_valgrind(RK_VALGRIND_DEFINED, from, size);
+}
+
+static inline void rk_tell_unusable(const volatile void *from, size_t size)
+{
+	if (__asan_poison_memory_region != NULL)
+		__asan_poison_memory_region(from, size);
+	if (rk_in_valgrind())
+		(void)rk_ask_valgrind(RK_VALGRIND_UNUSABLE, from, size);
+}
+
+/* Does anybody listen? */
+static inline bool rk_tell(void)
+{
+	return __asan_poison_memory_region != NULL || rk_in_valgrind();
+}
+
+#endif /* RK_SRC_PERCPU_TELL_H */
