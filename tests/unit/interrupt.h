@@ -108,4 +108,32 @@ static inline int interrupt_everywhere(const struct interrupted *interrupted)
 	return status;
 }
 
+static int (*childs_deed)(void);
+
+__attribute__((__unused__)) static void *fork_for_deed(void *arg)
+{
+	*(int *)arg = in_child(childs_deed);
+	return NULL;
+}
+
+/* What a handler may do: another thread forks, and its child does this, which must end with 0. */
+static inline void fork_in_another_thread(int (*deed)(void))
+{
+	pthread_t thread;
+	int ending = -1;
+
+	childs_deed = deed;
+	CHECK(pthread_create(&thread, NULL, fork_for_deed, &ending) == 0 && pthread_join(thread, NULL) == 0);
+	CHECK(ending == 0);
+}
+
+/* The same by the interrupted thread itself: its child goes on with what was interrupted, as does its parent. */
+static inline void fork_this_thread(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (pid > 0)
+		CHECK(exit_status_of(pid) == 0);
+}
+
 #endif /* INTERRUPT_H */

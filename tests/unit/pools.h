@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* pools.h - pools of per-CPU memory in tests: made, used and destroyed in a line each. */
+#ifndef POOLS_H
+#define POOLS_H
+
+#include "committed.h"
+
+static inline struct rk_percpu *make(size_t size, const void *initial, unsigned flags)
+{
+	struct rk_percpu_options options = {size, 0, initial, flags};
+	struct rk_percpu *pool;
+
+	assert_int_equal(rk_percpu_create(&pool, &options), 0);
+	return pool;
+}
+
+/* Never inlined: the caller that the library sees is here. */
+__attribute__((__noinline__, __unused__)) static void *alloc(struct rk_percpu *pool)
+{
+	void *item;
+
+	assert_int_equal(rk_percpu_alloc(pool, &item), 0);
+	return item;
+}
+
+static inline void destroy(struct rk_percpu *pool, void *item)
+{
+	assert_int_equal(rk_percpu_free(pool, item), 0);
+	assert_int_equal(rk_percpu_destroy(pool), 0);
+}
+
+#endif /* POOLS_H */

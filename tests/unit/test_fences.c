@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fences: a section on another CPU is aborted by each of them, and by nothing else; what they are of; visits where a
+ * filter refuses the kernel's fence.
+ */
+#include "refuse.h"
+#include <sys/resource.h>
+
+static struct rk_percpu *pool;
+static char *slots;
+static int here; /* the CPU that is worked on */
+
+static int make_slots(void **state)
+{
+	struct rk_percpu_options options = {.item_size = sizeof(struct rk_bank_slot)};
+	void *item;
+
+	(void)state;
+	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+		return 1;
+	slots = item;
+	here = rk_cpu();
+	return 0;
+}
+
+static int drop_slots(void **state)
+{
+	(void)state;
+	return rk_percpu_free(pool, slots) != 0 || rk_percpu_destroy(pool) != 0;
+}
+
+/* The section is entered, and left when the slot's word changes or it is aborted: done, aborted, or no rseq. */
+static enum rk_result __attribute__((__noinline__)) wait_in_section(void *base)
+{
+#if RK_HAVE_SECTIONS
+	const intptr_t zero = 0;
+	enum rk_result outcome = RK_DONE;
+	intptr_t seen;
+
+	RK_SECTION_VALUE(outcome, seen,
+			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ),
+			 RK_ASM_INDEX_CPU(RK_ASM_HERE) RKI_ASM_WHILE_EQUAL(zero) RK_ASM_COMMIT_LOAD,
+			 RK_LIST(RK_IN(base), RK_IN_WORD(zero)), RK_USES_SLOT);
+	(void)seen;
+	return outcome;
+#else
+	(void)base;
+	return RK_NO_RSEQ;
+#endif
+}
+
+/* A thread in a section on `cpu`, until something aborts it. */
+struct waiter {
+	int cpu;
+	int inside, over;
+	enum rk_result outcome;
+	const volatile struct rk_area *area;
+	long preemptions; /* which abort sections too */
+};
+
+static long preemptions_here(void)
+{
+	struct rusage usage;
+
+	CHECK(getrusage(RUSAGE_THREAD, &usage) == 0);
+	return usage.ru_nvcsw + usage.ru_nivcsw;
+}
+
+static void *wait_on(void *arg)
+{
+	struct waiter *w = arg;
+
+	pin(w->cpu);
+	(void)rk_thread_prepare();
+	w->area = rk_thread_area();
+	w->preemptions = -preemptions_here();
+	__atomic_store_n(&w->inside, 1, __ATOMIC_RELEASE);
+	w->outcome = wait_in_section(slots);
+	w->preemptions += preemptions_here();
+	__atomic_store_n(&w->over, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static int two_cpus(int *cpus)
+{
+	cpu_set_t set;
+	int found = 0;
+
+	CHECK(sched_getaffinity(0, sizeof(set), &set) == 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
+		if (CPU_ISSET(cpu, &set))
+			cpus[found++] = cpu;
+	return found;
+}
+
+/* One section on another CPU, and a fence: was it aborted by nothing else, as far as can be told? */
+static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
+{
+	cpu_set_t all;
+	pthread_t thread;
+	struct waiter w = {.cpu = cpus[1]};
+
+	CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
+	pin(cpus[0]);
+	*(intptr_t *)rk_percpu_slot(slots, w.cpu) = 0;
+	CHECK(pthread_create(&thread, NULL, wait_on, &w) == 0);
+	if (by_visit)
+		CHECK(sched_setaffinity(0, sizeof(all), &all) == 0);
+	while (!__atomic_load_n(&w.inside, __ATOMIC_ACQUIRE) ||
+	       (w.area->rseq_cs == 0 && !__atomic_load_n(&w.over, __ATOMIC_ACQUIRE)))
+		sched_yield();
+	CHECK(fence(w.cpu) == 0);
+	CHECK(sched_setaffinity(0, sizeof(all), &all) == 0);
+	for (int i = 0; i < 5000 && !__atomic_load_n(&w.over, __ATOMIC_ACQUIRE); i++)
+		usleep(1000);
+	CHECK(__atomic_load_n(&w.over, __ATOMIC_ACQUIRE)); /* without a fence it is there for ever */
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(w.outcome == RK_ABORTED);
+	return by_visit || w.preemptions == 0;
+}
+
+/* A visit is a preemption itself. */
+static int fence_reaches(int (*fence)(int cpu), bool by_visit)
+{
+	int cpus[2], tries = 0;
+
+	if (two_cpus(cpus) < 2)
+		return 0;
+	while (!fence_aborts(fence, cpus, by_visit))
+		CHECK(++tries < (SLOWNESS() > 1 ? 3000 : 300)); /* where CPUs are short others run at any moment */
+	return 0;
+}
+
+static int by_set(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return rk_fence_cpus(&set, sizeof(set));
+}
+
+static int by_all(int cpu)
+{
+	(void)cpu;
+	return rk_fence_all();
+}
+
+static int every_fence(bool by_visit)
+{
+	if (!RK_HAVE_SECTIONS || !world_has_rseq())
+		return rk_fence_cpu(here) == 0 && by_set(here) == 0 && rk_fence_all() == 0 ? 0 : __LINE__;
+	CHECK(fence_reaches(rk_fence_cpu, by_visit) == 0);
+	CHECK(fence_reaches(by_set, by_visit) == 0);
+	CHECK(fence_reaches(by_all, by_visit) == 0);
+	return 0;
+}
+
+static void fences_reach(void **state)
+{
+	(void)state;
+	assert_int_equal(every_fence(false), 0);
+}
+
+static void fences_of_nothing(void **state)
+{
+	unsigned long none[RK_CPUS_MAX / 64 + 2] = {0};
+	int last = -1;
+
+	(void)state;
+	assert_int_equal(rk_fence_prepare(), 0);
+	assert_int_equal(rk_fence_prepare(), 0);
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+		assert_int_equal(rk_fence_cpu(cpu), 0); /* offline ones too */
+		last = cpu;
+	}
+	assert_int_equal(rk_fence_cpu(-1), -EINVAL);
+	assert_int_equal(rk_fence_cpu(last + 1), -EINVAL);
+	assert_int_equal(rk_fence_cpu(INT32_MAX), -EINVAL);
+	assert_int_equal(rk_fence_cpu(INT32_MIN), -EINVAL);
+	assert_int_equal(rk_fence_cpus(NULL, 8), -EINVAL);
+	assert_int_equal(rk_fence_cpus(none, 0), 0);
+	assert_int_equal(rk_fence_cpus(none, sizeof(none)), 0);
+	none[(last + 1) / 64] = 1UL << ((last + 1) % 64);
+	assert_int_equal(rk_fence_cpus(none, sizeof(none)), -EINVAL);
+	memset(none, 0, sizeof(none));
+	none[RK_CPUS_MAX / 64 + 1] = 1;
+	assert_int_equal(rk_fence_cpus(none, sizeof(none)), -EINVAL);
+}
+
+static int refusal;
+
+static int visited(void)
+{
+	cpu_set_t before, after;
+
+	refuse(SYS_membarrier, SYS_membarrier, refusal);
+	CHECK(sched_getaffinity(0, sizeof(before), &before) == 0);
+	CHECK(every_fence(true) == 0);
+	CHECK(sched_getaffinity(0, sizeof(after), &after) == 0 && CPU_EQUAL(&before, &after));
+	return 0;
+}
+
+static void fences_by_visit(void **state)
+{
+	static const int refusals[] = {ENOSYS, EINVAL, EPERM};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		refusal = refusals[i];
+		assert_int_equal(in_child(visited), 0);
+	}
+}
+
+static int unreachable(void)
+{
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	CHECK(rk_fence_prepare() == -EPERM);
+	CHECK(rk_fence_cpu(here) == -EHOSTUNREACH);
+	CHECK(by_set(here) == -EHOSTUNREACH);
+	CHECK(rk_fence_all() == -EHOSTUNREACH);
+	return 0;
+}
+
+static void fences_that_cannot_be(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(unreachable), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(fences_reach),
+	cmocka_unit_test(fences_of_nothing),
+	cmocka_unit_test(fences_by_visit),
+	cmocka_unit_test(fences_that_cannot_be),
+};
+
+int main(void)
+{
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	alarm(240);
+	return cmocka_run_group_tests(tests, make_slots, drop_slots);
+}

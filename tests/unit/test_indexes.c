@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which indexes have memory: lists of CPUs that are wrong, sparse, or can't be read; concurrency ids; and what is behind
+ * the last index.
+ */
+#include "pools.h"
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+/* In a child: the kernel's list as given, for this process alone. Not without the right to mount. */
+#define NOT_ALLOWED 77
+
+static bool show_list(const char *text)
+{
+	char path[64];
+	int fd;
+	bool shown;
+
+	snprintf(path, sizeof(path), "/tmp/possible.%d", getpid());
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	shown = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && unshare(CLONE_NEWNS) == 0 &&
+		     mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		     mount(path, "/sys/devices/system/cpu/possible", NULL, MS_BIND, NULL) == 0;
+
+	if (fd >= 0) {
+		close(fd);
+		unlink(path);
+	}
+	return shown;
+}
+
+static int highest_possible(void)
+{
+	int highest = -1;
+
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+		highest = cpu;
+	return highest;
+}
+
+static int with_too_small_a_list(void)
+{
+	struct rk_counter *counter;
+
+	if (!show_list("0\n"))
+		return NOT_ALLOWED;
+	CHECK(rk_cpus_count() >= 64); /* the kernel lets us run on others: all that it has room for */
+	CHECK(rk_counter_create(&counter) == 0);
+	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++) {
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		CHECK(sched_setaffinity(0, sizeof(set), &set) == 0);
+		rk_counter_add(counter, 1);
+	}
+	CHECK(rk_counter_sum(counter) == sysconf(_SC_NPROCESSORS_CONF));
+	return 0;
+}
+
+/* Numbers 0, 1 and 9 on a machine with two CPUs: concurrency ids are 0 to 2. */
+static int with_a_sparse_list(void)
+{
+	struct rk_percpu_options options = {.item_size = 8};
+	int cpus = (int)sysconf(_SC_NPROCESSORS_CONF), highest = cpus + 7;
+	struct rk_percpu *pool;
+	char list[64];
+	void *item;
+
+	snprintf(list, sizeof(list), "0-%d,%d\n", cpus - 1, highest);
+	if (!show_list(list))
+		return NOT_ALLOWED;
+	CHECK(rk_cpus_count() == cpus + 1 && highest_possible() == highest);
+	CHECK(rk_percpu_create(&pool, &options) == 0 && rk_percpu_alloc(pool, &item) == 0);
+	for (int index = RK_INDEX_RESERVE; index <= highest; index++) {
+		CHECK(*(int64_t *)rk_percpu_slot(item, index) == 0);
+		*(int64_t *)rk_percpu_slot(item, index) = index;
+	}
+	CHECK(committed(rk_percpu_slot(item, cpus + 3), 8) > 0);
+	CHECK(rk_percpu_free(pool, item) == 0 && rk_percpu_alloc(pool, &item) == 0);
+	for (int index = RK_INDEX_RESERVE; index <= highest; index++)
+		CHECK(*(int64_t *)rk_percpu_slot(item, index) == 0);
+	return rk_percpu_free(pool, item) == 0 && rk_percpu_destroy(pool) == 0 ? 0 : 1;
+}
+
+/* More strides than there are mappings for: contents come at allocation. */
+static int with_the_largest_list(void)
+{
+	static const int initial = 6;
+	struct rk_percpu_options options = {.item_size = sizeof(initial), .initial = &initial};
+	struct rk_percpu *pools[20];
+	void *items[20];
+
+	if (!show_list("0-8191\n"))
+		return NOT_ALLOWED;
+	for (int i = 0; i < 20; i++) {
+		CHECK(rk_percpu_create(&pools[i], &options) == 0 && rk_percpu_alloc(pools[i], &items[i]) == 0);
+		CHECK(*(int *)rk_percpu_slot(items[i], 0) == 6 && *(int *)rk_percpu_slot(items[i], 8191) == 6);
+	}
+	for (int i = 0; i < 20; i++)
+		CHECK(rk_percpu_free(pools[i], items[i]) == 0 && rk_percpu_destroy(pools[i]) == 0);
+	return 0;
+}
+
+static void wrong_lists(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer has its own view of CPUs and memory");
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1) {
+		int ending = in_child(with_too_small_a_list);
+
+		if (ending == NOT_ALLOWED)
+			SKIP("no right to mount");
+		assert_int_equal(ending, 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		int ending = in_child(i == 0 ? with_a_sparse_list : with_the_largest_list);
+
+		if (ending == NOT_ALLOWED)
+			SKIP("no right to mount");
+		assert_int_equal(ending, 0);
+	}
+}
+
+/* No descriptor for the first look: all that the kernel has room for, and its list as soon as there is one. */
+static int without_descriptors(void)
+{
+	struct rlimit none = {0, 1024}, some = {1024, 1024};
+	struct rk_percpu_options options = {.item_size = 8};
+	struct rk_percpu *pools[2];
+	void *items[2];
+
+	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	CHECK(rk_cpus_count() >= 64);
+	CHECK(rk_percpu_create(&pools[0], &options) == 0 && rk_percpu_alloc(pools[0], &items[0]) == 0);
+	CHECK(rk_cpus_count() >= 64);
+	*(int *)rk_percpu_slot(items[0], 63) = 1;
+	CHECK(setrlimit(RLIMIT_NOFILE, &some) == 0);
+	CHECK(rk_percpu_create(&pools[1], &options) == 0 && rk_percpu_alloc(pools[1], &items[1]) == 0);
+	CHECK(rk_cpus_count() == sysconf(_SC_NPROCESSORS_CONF));
+	*(int *)rk_percpu_slot(items[0], 63) = 2; /* what is mapped stays */
+	for (int i = 0; i < 2; i++)
+		CHECK(rk_percpu_free(pools[i], items[i]) == 0 && rk_percpu_destroy(pools[i]) == 0);
+	return 0;
+}
+
+static int reads_the_list(void)
+{
+	/* The C library reads the same list, or one entry for each CPU. */
+	return rk_cpus_count() == sysconf(_SC_NPROCESSORS_CONF) ? 0 : 1;
+}
+
+static void list_later(void **state)
+{
+	(void)state;
+	if (sysconf(_SC_NPROCESSORS_CONF) >= 64)
+		SKIP("with so many CPUs there is no difference to see");
+	assert_int_equal(in_child(reads_the_list), 0);
+	if (SANITIZED)
+		SKIP("a sanitizer needs descriptors itself");
+	assert_int_equal(in_child(without_descriptors), 0);
+}
+
+static void *by_id;
+
+static void *add_by_id(void *arg)
+{
+	for (int i = 0; i < 20000; i++) {
+		enum rk_result result;
+
+		do
+			result = rk_cid_add(by_id, 1);
+		while (result == RK_ABORTED);
+		if (result != RK_DONE)
+			return NULL;
+	}
+	return arg;
+}
+
+/* Concurrency ids are dense: what they index has memory up to the highest one seen, however many CPUs are possible. */
+static void few_strides_by_id(void **state)
+{
+	enum { THREADS = 6 };
+	struct rk_percpu *pool = make(sizeof(intptr_t), NULL, 0);
+	pthread_t threads[THREADS];
+	intptr_t sum = 0;
+	int highest = -1, all_added = 1;
+
+	(void)state;
+	by_id = alloc(pool);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, add_by_id, &sum), 0);
+	for (int i = 0; i < THREADS; i++) {
+		void *done;
+
+		pthread_join(threads[i], &done);
+		all_added &= done != NULL;
+	}
+	for (int id = 0; id < rk_cpus_count(); id++) {
+		struct rk_percpu_report stats;
+
+		assert_int_equal(rk_percpu_stats(pool, id, &stats, sizeof(stats)), 0);
+		if (stats.committed == 0)
+			continue;
+		sum += *(intptr_t *)rk_percpu_slot(by_id, id);
+		assert_true(*(intptr_t *)rk_percpu_slot(by_id, id) > 0);
+		highest = id;
+	}
+	destroy(pool, by_id);
+	if (!all_added)
+		SKIP("no concurrency ids, or a build without critical sections");
+	assert_int_equal(sum, THREADS * 20000);
+	assert_true(highest < THREADS);
+}
+
+/* An index without memory faults, whatever is mapped beside. */
+static void *touched;
+static int touched_index;
+
+static int touch(void)
+{
+	signal(SIGSEGV, SIG_DFL); /* not the test runner's */
+	*(volatile char *)rk_percpu_slot(touched, touched_index) = 1;
+	return 0;
+}
+
+static void beyond_the_last(void **state)
+{
+	struct rk_percpu *pools[3];
+	void *items[3];
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer ends a process otherwise");
+	for (int i = 0; i < 3; i++) {
+		pools[i] = make(8, NULL, 0);
+		items[i] = alloc(pools[i]);
+	}
+	for (int i = 0; i < 3; i++) {
+		touched = items[i];
+		for (touched_index = highest_possible() + 1; touched_index < RK_CPUS_MAX; touched_index = 2 * touched_index + 1)
+			assert_int_equal(in_child(touch), 128 + SIGSEGV);
+	}
+	for (int i = 0; i < 3; i++)
+		destroy(pools[i], items[i]);
+}
+
+/* With little address space there are fewer such indexes, and pools work. */
+static int with_little_address_space(void)
+{
+	struct rlimit limit;
+	FILE *size = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+	struct rk_percpu_options options = {.item_size = 8};
+	struct rk_percpu *pool;
+	void *item;
+
+	CHECK(size != NULL && fscanf(size, "%lu", &pages) == 1);
+	limit.rlim_cur = limit.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (1 << 30);
+	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+	CHECK(rk_percpu_create(&pool, &options) == 0 && rk_percpu_alloc(pool, &item) == 0);
+	*(int *)rk_percpu_slot(item, highest_possible()) = 1;
+	return rk_percpu_free(pool, item) == 0 && rk_percpu_destroy(pool) == 0 ? 0 : 1;
+}
+
+static void little_address_space(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's own memory counts as well");
+	assert_int_equal(in_child(with_little_address_space), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(list_later), /* first: nobody has looked yet */
+	cmocka_unit_test(wrong_lists),
+	cmocka_unit_test(few_strides_by_id),
+	cmocka_unit_test(beyond_the_last),
+	cmocka_unit_test(little_address_space),
+};
+
+RUN(tests)

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Misuse of per-CPU memory: found by the debug mode, which a program or its environment asks for, and by AddressSanitizer
+ * and valgrind, which are told what may be used.
+ */
+#include "pools.h"
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#elif __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#endif
+
+static void misuse(void **state)
+{
+	struct rk_percpu *pool, *other;
+	char *item, *foreign, *slot;
+	struct rk_percpu_fault fault;
+
+	(void)state;
+	if (ADDRESS_SANITIZED || getenv("UNDER_VALGRIND") != NULL)
+		SKIP("AddressSanitizer and valgrind find such writes themselves");
+	pool = make(24, NULL, RK_PERCPU_DEBUG);
+	other = make(24, NULL, 0);
+	item = alloc(pool);
+	foreign = alloc(other);
+	slot = rk_percpu_slot(item, RK_INDEX_OVERFLOW);
+	assert_int_equal(rk_percpu_check(pool, NULL, &fault), 0);
+	assert_int_equal(fault.misuse, RK_MISUSE_NONE);
+	assert_int_equal(rk_percpu_check(NULL, item, NULL), -EINVAL);
+	/* Another pool's; in the middle. */
+	assert_int_equal(rk_percpu_free(pool, foreign), -EINVAL);
+	assert_int_equal(rk_percpu_check(pool, foreign, &fault), 1);
+	assert_int_equal(fault.misuse, RK_MISUSE_NOT_AN_ITEM);
+	assert_int_equal(rk_percpu_check(other, item, &fault), 1);
+	assert_int_equal(rk_percpu_check(pool, item + 8, &fault), 1);
+	assert_int_equal(fault.misuse, RK_MISUSE_NOT_AN_ITEM);
+	/* Past its end. */
+	slot[24] ^= 1;
+	assert_int_equal(rk_percpu_free(pool, item), -EUCLEAN);
+	assert_int_equal(rk_percpu_check(pool, NULL, &fault), 1);
+	assert_int_equal(fault.misuse, RK_MISUSE_WRITTEN_PAST_END);
+	assert_ptr_equal(fault.item, item);
+	assert_int_equal(fault.index, RK_INDEX_OVERFLOW);
+	assert_int_equal(fault.offset, 24);
+	assert_true((uintptr_t)fault.allocated_by - (uintptr_t)alloc < 4096);
+	assert_null(fault.freed_by);
+	slot[24] ^= 1;
+	/* Twice, and after. */
+	assert_int_equal(rk_percpu_free(pool, item), 0);
+	assert_int_equal(rk_percpu_free(pool, item), -EINVAL);
+	assert_int_equal(rk_percpu_check(pool, item, &fault), 1);
+	assert_int_equal(fault.misuse, RK_MISUSE_NOT_ALLOCATED);
+	assert_true((uintptr_t)fault.freed_by - (uintptr_t)misuse < 4096);
+	assert_int_equal(rk_percpu_check(pool, NULL, NULL), 0);
+	slot[3] ^= 1;
+	assert_int_equal(rk_percpu_check(pool, NULL, &fault), 1);
+	assert_int_equal(fault.misuse, RK_MISUSE_WRITTEN_AFTER_FREE);
+	assert_int_equal(fault.index, RK_INDEX_OVERFLOW);
+	assert_int_equal(fault.offset, 3);
+	assert_int_equal(rk_percpu_destroy(pool), 0);
+	destroy(other, foreign);
+}
+
+/* May a byte be used, in the eyes of who looks out for misuse? */
+static bool is_usable(const char *byte)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return !__asan_address_is_poisoned(byte);
+#elif __has_include(<valgrind/memcheck.h>)
+	unsigned char bits;
+
+	return VALGRIND_GET_VBITS(byte, &bits, 1) != 3;
+#else
+	(void)byte;
+	return true;
+#endif
+}
+
+static void told(void **state)
+{
+	static const char initial[64] = "begins";
+
+	(void)state;
+#ifndef __SANITIZE_ADDRESS__
+	if (getenv("UNDER_VALGRIND") == NULL)
+		SKIP("nobody to tell");
+#if !__has_include(<valgrind/memcheck.h>)
+	SKIP("valgrind's headers are not installed");
+#endif
+#endif
+	for (unsigned flags = 0; flags < 4; flags++) {
+		struct rk_percpu *pool = make(64, flags & 2 ? initial : NULL, flags & RK_PERCPU_DEBUG);
+		char *items[3] = {alloc(pool), alloc(pool), alloc(pool)}, *slot = rk_percpu_slot(items[1], RK_INDEX_OVERFLOW);
+
+		for (int i = 0; i < 64; i++)
+			assert_true(is_usable(slot + i));
+		if (flags & RK_PERCPU_DEBUG)
+			assert_false(is_usable(slot + 64));
+		assert_int_equal(rk_percpu_free(pool, items[1]), 0);
+		for (int i = 0; i < 64; i++)
+			assert_false(is_usable(slot + i));
+		assert_true(is_usable(items[0] + 63) && is_usable(items[2]));
+		assert_false(is_usable(items[2] + RK_STRIDE / 2)); /* never handed out */
+		assert_int_equal(rk_percpu_check(pool, NULL, NULL), 0);
+		assert_false(is_usable(slot));
+		assert_ptr_equal(alloc(pool), items[1]);
+		assert_true(is_usable(slot) && is_usable(slot + 63));
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(rk_percpu_free(pool, items[i]), 0);
+		assert_int_equal(rk_percpu_destroy(pool), 0);
+	}
+}
+
+/* The largest items in debug mode have no room for a guard. */
+static void debug_mode_of_large_items(void **state)
+{
+	static const size_t sizes[] = {RK_STRIDE - 8, RK_STRIDE, RK_STRIDE + 1};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct rk_percpu *pool = make(sizes[i], NULL, RK_PERCPU_DEBUG);
+		void *item = alloc(pool);
+
+		assert_int_equal(rk_percpu_check(pool, NULL, NULL), 0);
+		assert_int_equal(rk_percpu_free(pool, item), 0);
+		assert_int_equal(rk_percpu_check(pool, NULL, NULL), 0);
+		item = alloc(pool);
+		destroy(pool, item);
+	}
+}
+
+/* The environment has a say in all pools. This program runs itself, and ends before main(). */
+__attribute__((__constructor__)) static void misuse_at_start(void)
+{
+	struct rk_percpu_options options = {.item_size = 8};
+	struct rk_percpu *pool;
+	void *item;
+
+	if (ADDRESS_SANITIZED || getenv("TEST_MISUSE") == NULL)
+		return;
+	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+		_exit(98);
+	*((char *)item + 8) ^= 1;
+	_exit(rk_percpu_free(pool, item) == -EUCLEAN ? 10 : 11);
+}
+
+static int misuse_with(int debug)
+{
+	setenv("TEST_MISUSE", "1", 1);
+	setenv("RSEQKIT_PERCPU", debug ? "debug" : "debugging", 1);
+	(void)execl("/proc/self/exe", "test_misuse", (char *)NULL);
+	return 99;
+}
+
+static void debug_mode_by_environment(void **state)
+{
+	(void)state;
+	if (ADDRESS_SANITIZED || getenv("UNDER_VALGRIND") != NULL)
+		SKIP("AddressSanitizer finds it itself, and valgrind runs no other programs");
+	assert_int_equal(in_child_with(misuse_with, 1), 10);
+	assert_int_equal(in_child_with(misuse_with, 0), 11);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(misuse),
+	cmocka_unit_test(told),
+	cmocka_unit_test(debug_mode_of_large_items),
+	cmocka_unit_test(debug_mode_by_environment),
+};
+
+RUN(tests)
