@@ -48,7 +48,8 @@
  * told which items may be used.
  *
  * RK_PERCPU_CLOSABLE: each slot begins with struct rk_bank_slot, and behind it are two banks of item_size bytes, so that
- * other CPUs' data can be taken (bank.h). Slots are closed until rk_percpu_open(). Not for large items.
+ * other CPUs' data can be taken (bank.h). Slots are closed until rk_percpu_open(). Not for large items. The first such
+ * pool registers the process for fences, as rk_fence_prepare() (remote.h): best made while there is one thread.
  *
  * RK_PERCPU_EMPTY_IN_CHILDREN: in a child of fork all slots of all items read as zero. Not with initial contents.
  */
@@ -80,10 +81,11 @@ struct rk_percpu_report {
 /* What rk_percpu_check() finds. Numbers are ABI. */
 enum rk_percpu_misuse {
 	RK_MISUSE_NONE = 0,
-	RK_MISUSE_NOT_AN_ITEM = 1,        /* no item of this pool begins there: of another pool, or in the middle */
+	RK_MISUSE_NOT_AN_ITEM = 1,        /* no item begins there, or one of a pool without RK_PERCPU_DEBUG */
 	RK_MISUSE_NOT_ALLOCATED = 2,      /* an item that was freed, or never handed out */
 	RK_MISUSE_WRITTEN_AFTER_FREE = 3, /* a freed item lost its pattern */
-	RK_MISUSE_WRITTEN_PAST_END = 4    /* the guard behind an item was written to */
+	RK_MISUSE_WRITTEN_PAST_END = 4,   /* the guard behind an item was written to */
+	RK_MISUSE_OTHER_POOL = 5          /* an item of another pool with RK_PERCPU_DEBUG: who allocated it is told */
 };
 
 struct rk_percpu_fault {
@@ -115,7 +117,8 @@ RKI_API int rk_cpus_next(int after);
  * Creates a pool. Its address space comes in ranges of RK_STRIDE bytes per index, one more whenever one is full.
  *
  * Returns 0 and the pool in *pool; -EINVAL for options out of range or not together, or flags unknown; -ENOMEM.
- * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: microseconds.
+ * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: microseconds; the
+ * first closable one of a process that has several threads by then waits for the kernel, some 20 ms.
  */
 RKI_API int rk_percpu_create(struct rk_percpu **pool, const struct rk_percpu_options *options);
 
@@ -178,8 +181,9 @@ RKI_API int rk_percpu_stats(const struct rk_percpu *pool, int index, struct rk_p
  * callers are there with RK_PERCPU_DEBUG only; what rk_percpu_free() refuses is explained in any pool.
  *
  * Returns 0 if nothing is wrong; 1 and what it is in *fault, which may be NULL; -EINVAL when pool is NULL.
- * Context: any thread; after fork. An item that is being freed or allocated meanwhile may look misused. Cost: a look at
- * every slot.
+ * Context: any thread; after fork; not while a pool with RK_PERCPU_DEBUG is destroyed. An item that is being freed or
+ * allocated meanwhile may look misused. Of more than 128 pools with RK_PERCPU_DEBUG the later ones aren't told as
+ * another pool. Cost: a look at every slot.
  */
 RKI_API int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_percpu_fault *fault);
 

@@ -54,7 +54,8 @@ RKI_API int rk_fence_all(void);
 /*
  * Registers the process for the kernel's fences, as the first fence does by itself. To be called at the start of a
  * program, while it has one thread: then it costs a microsecond and not a wait. Idempotent; children of fork have it
- * too. This library doesn't do it unasked, for a program may run under a filter that kills for membarrier(2).
+ * too. Creating closable memory (percpu.h) does it as well. No constructor does, for a program that needs no fence may
+ * run under a filter that kills for membarrier(2).
  *
  * Returns 0; -ENOSYS where the kernel has no such fence, so that fences are visits; or what a filter answers.
  * Context: any thread; signal handler; after fork; vfork child, on behalf of its parent.

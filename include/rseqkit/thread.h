@@ -82,7 +82,8 @@ RKI_BEGIN_DECLS
  *   fences                membarrier; visits: sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
  *   claims, banks         gettid, getpid, futex; once mmap, madvise
  *   creating, allocating, destroying, trimming      mmap, mprotect, munlock, madvise, munmap, prlimit64; with a limit on
- *                         address space sched_getaffinity; with initial contents memfd_create, ftruncate, close
+ *                         address space sched_getaffinity; with initial contents memfd_create, ftruncate, close;
+ *                         closable: membarrier
  *   statistics of memory  openat, pread64, close
  *   a thread's end        with musl, if it was registered: rseq, rt_sigprocmask
  * What the libc calls by another name counts under the kernel's: on 32-bit machines mmap2, ftruncate64. Refused

@@ -12,8 +12,8 @@
  *     1      1           handed out
  */
 #define _GNU_SOURCE
-#include <rseqkit/bank.h>
 #include <rseqkit/percpu.h>
+#include <rseqkit/remote.h>
 
 #include <errno.h>
 #include <string.h>
@@ -85,6 +85,11 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *opt
 	*pool = layout;
 	if (pool->has_initial)
 		memcpy(pool->initial, options->initial, pool->item_size);
+	if (pool->flags & RK_PERCPU_DEBUG)
+		rk_debug_pool_enter(pool);
+	/* Without it, the first fence would wait for what is done at once as long as there is one thread. */
+	if (pool->flags & RK_PERCPU_CLOSABLE)
+		(void)rk_fence_prepare();
 	*out = pool;
 	return 0;
 }
@@ -106,6 +111,8 @@ int rk_percpu_destroy(struct rk_percpu *pool)
 		return 0;
 	if (has_used_items(pool))
 		return -EBUSY;
+	if (pool->flags & RK_PERCPU_DEBUG)
+		rk_debug_pool_leave(pool);
 	rk_ranges_free(pool);
 	(void)munmap(pool, pool_size(pool));
 	return 0;

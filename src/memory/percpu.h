@@ -49,6 +49,8 @@ void rk_item_poison(const struct rk_percpu *pool, const struct place *place);
 bool rk_item_is_poisoned(const struct rk_percpu *pool, const struct place *place);
 void rk_item_guard(const struct rk_percpu *pool, const struct place *place);
 bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place);
+void rk_debug_pool_enter(struct rk_percpu *pool);
+void rk_debug_pool_leave(const struct rk_percpu *pool);
 
 /* Who allocated it, and who freed it: two pointers. */
 static inline const void **rk_item_callers(const struct rk_percpu *pool, const struct place *place)

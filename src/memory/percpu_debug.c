@@ -85,16 +85,55 @@ bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place)
 	return !find_other(pool, place, pool->slot_size, pool->guard_size, GUARD, &ignored);
 }
 
+/* Pools in debug mode, so that an item can be found that is used with another one than its own. */
+#define POOLS_MAX 128
+static struct rk_percpu *pools[POOLS_MAX];
+
+static bool exchange(int at, const struct rk_percpu *from, struct rk_percpu *to)
+{
+	struct rk_percpu *expected = (struct rk_percpu *)from;
+
+	return __atomic_compare_exchange_n(&pools[at], &expected, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+void rk_debug_pool_enter(struct rk_percpu *pool)
+{
+	for (int i = 0; i < POOLS_MAX && !exchange(i, NULL, pool); i++)
+		;
+}
+
+void rk_debug_pool_leave(const struct rk_percpu *pool)
+{
+	for (int i = 0; i < POOLS_MAX && !exchange(i, pool, NULL); i++)
+		;
+}
+
+/* Of which pool is the item? NULL if it is of none. */
+static const struct rk_percpu *owner_of(const void *item, struct place *place)
+{
+	for (int i = 0; i < POOLS_MAX; i++) {
+		const struct rk_percpu *pool = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
+
+		if (pool != NULL && rk_item_find(pool, item, place))
+			return pool;
+	}
+	return NULL;
+}
+
+static void tell_callers(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
+{
+	fault->allocated_by = rk_item_callers(pool, place)[0];
+	fault->freed_by = rk_item_callers(pool, place)[1];
+}
+
 static int check(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
 {
 	bool debug = pool->flags & RK_PERCPU_DEBUG, used = rk_bit(rk_set_used(pool, place->range), place->number);
 	bool written = rk_bit(rk_set_written(pool, place->range), place->number);
 
 	fault->item = rk_item_at(pool, place);
-	if (debug) {
-		fault->allocated_by = rk_item_callers(pool, place)[0];
-		fault->freed_by = rk_item_callers(pool, place)[1];
-	}
+	if (debug)
+		tell_callers(pool, place, fault);
 	if (debug && used && find_other(pool, place, pool->slot_size, pool->guard_size, GUARD, fault))
 		fault->misuse = RK_MISUSE_WRITTEN_PAST_END;
 	if (debug && !used && written && find_other(pool, place, 0, pool->slot_size, POISON, fault))
@@ -107,8 +146,12 @@ static int check_one(const struct rk_percpu *pool, void *item, struct rk_percpu_
 	struct place place;
 
 	if (!rk_item_find(pool, item, &place)) {
-		fault->misuse = RK_MISUSE_NOT_AN_ITEM;
+		const struct rk_percpu *owner = owner_of(item, &place);
+
+		fault->misuse = owner == NULL ? RK_MISUSE_NOT_AN_ITEM : RK_MISUSE_OTHER_POOL;
 		fault->item = item;
+		if (owner != NULL)
+			tell_callers(owner, &place, fault);
 		return 1;
 	}
 	if (check(pool, &place, fault) == 0 && !rk_bit(rk_set_used(pool, place.range), place.number))

@@ -188,6 +188,27 @@ static void fences_of_nothing(void **state)
 	assert_int_equal(rk_fence_cpus(none, sizeof(none)), -EINVAL);
 }
 
+/* As long as nothing asked for it, the kernel's fence is refused. */
+static void closable_memory_prepares(void **state)
+{
+	struct rk_percpu_options options = {.item_size = 8};
+	struct rk_percpu *memory;
+	long before = syscall(SYS_membarrier, 1 << 7, 0, 0), error = errno;
+
+	(void)state;
+	if (before == -1 && error == EINVAL)
+		SKIP("no such fence");
+	assert_int_equal(before, -1);
+	assert_int_equal(error, EPERM);
+	assert_int_equal(rk_percpu_create(&memory, &options), 0);
+	assert_int_equal(syscall(SYS_membarrier, 1 << 7, 0, 0), -1);
+	assert_int_equal(rk_percpu_destroy(memory), 0);
+	options.flags = RK_PERCPU_CLOSABLE;
+	assert_int_equal(rk_percpu_create(&memory, &options), 0);
+	assert_int_equal(syscall(SYS_membarrier, 1 << 7, 0, 0), 0);
+	assert_int_equal(rk_percpu_destroy(memory), 0);
+}
+
 static int refusal;
 
 static int visited(void)
@@ -229,6 +250,7 @@ static void fences_that_cannot_be(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(closable_memory_prepares), /* before any fence */
 	cmocka_unit_test(fences_reach),
 	cmocka_unit_test(fences_of_nothing),
 	cmocka_unit_test(fences_by_visit),

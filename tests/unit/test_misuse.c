@@ -32,6 +32,9 @@ static void misuse(void **state)
 	assert_int_equal(rk_percpu_check(pool, foreign, &fault), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_NOT_AN_ITEM);
 	assert_int_equal(rk_percpu_check(other, item, &fault), 1);
+	assert_int_equal(fault.misuse, RK_MISUSE_OTHER_POOL);
+	assert_true((uintptr_t)fault.allocated_by - (uintptr_t)alloc < 4096);
+	assert_null(fault.freed_by);
 	assert_int_equal(rk_percpu_check(pool, item + 8, &fault), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_NOT_AN_ITEM);
 	/* Past its end. */
@@ -58,6 +61,8 @@ static void misuse(void **state)
 	assert_int_equal(fault.index, RK_INDEX_OVERFLOW);
 	assert_int_equal(fault.offset, 3);
 	assert_int_equal(rk_percpu_destroy(pool), 0);
+	assert_int_equal(rk_percpu_check(other, item, &fault), 1);
+	assert_int_equal(fault.misuse, RK_MISUSE_NOT_AN_ITEM);
 	destroy(other, foreign);
 }
 
