@@ -68,7 +68,7 @@ RKI_BEGIN_DECLS
  * with (rk_bank_take() gives it); -EHOSTUNREACH when there is no fence.
  * Context: any thread; signal handler (with 5 KiB of stack); after fork; not a vfork child. A handler that interrupts it
  * must not leave it by longjmp.
- * Cost: on the CPU it runs on 0.4 us and what copying the bank takes; elsewhere a fence as well. See bench/METHOD.md.
+ * Cost: on the CPU it runs on 0.1 us and what copying the bank takes; elsewhere a fence as well. See bench/METHOD.md.
  */
 RKI_API int rk_percpu_vector(const struct rk_percpu *pool, void *item, int cpu, const struct rk_vector_op *ops,
 			     int count);

@@ -11,7 +11,7 @@
 #include <time.h>
 #include "generation.h"
 #include "kernel.h"
-#include "registration/thread_pointer.h"
+#include "registration/area.h"
 
 /* Of include/uapi/linux/futex.h, private to the process. */
 #define FUTEX_WAIT (0 | 128)
@@ -30,9 +30,24 @@ static uint32_t generation_of(uint64_t holder)
 	return (uint32_t)(holder >> 32);
 }
 
+/*
+ * The thread's number, and of which process it is that. A handler that forks in between writes both for the child: the
+ * generation comes last, so that of two halves it is the older one, which is no longer right.
+ */
+static __thread struct {
+	uint32_t thread, generation;
+} known __attribute__((RK_BLOCK_MODEL __unused__));
+
 static uint64_t myself(void)
 {
-	return (uint64_t)rk_generation() << 32 | (uint32_t)RK_SYSCALL(SYS_gettid);
+	uint32_t generation = READ(known.generation), thread = READ(known.thread), now = rk_generation();
+
+	if (generation != now) {
+		thread = (uint32_t)RK_SYSCALL(SYS_gettid);
+		WRITE(known.thread, thread);
+		WRITE(known.generation, now);
+	}
+	return (uint64_t)now << 32 | thread;
 }
 
 /*
