@@ -124,7 +124,8 @@ static bool drain(int cpu)
 	if (rk_bank_begin(item, cpu) < 0)
 		return false;
 	spare = rk_percpu_spare(pool, item, cpu);
-	memset(spare, 0, BANK_SIZE);
+	if (spare != NULL)
+		memset(spare, 0, BANK_SIZE);
 	done = rk_bank_take(item, cpu, spare, &bank) == 0;
 	return rk_bank_done(item, cpu) == 0 && done;
 }

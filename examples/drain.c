@@ -4,6 +4,7 @@
  * swaps that for a spare one. Every count is taken once, and the threads that count never wait.
  */
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <rseqkit.h>
@@ -50,21 +51,28 @@ static void *work(void *arg)
 	return arg;
 }
 
-/* What a CPU has counted since it was drained last. */
+/*
+ * What a CPU has counted since it was drained last. When rk_bank_take() returns 1, it gives a bank that was on its way
+ * already: its fence had failed, or a thread had it that the process was forked without. Then there is another.
+ */
 static intptr_t drain(int cpu)
 {
 	struct counts *counts = counts_of(cpu);
-	intptr_t taken = 0, *spare;
-	void *bank;
+	intptr_t taken = 0;
+	int r = 1;
 
-	if (rk_bank_begin(slots, cpu) < 0)
-		return 0;
-	spare = &counts->banks[counts->slot.bank == ((intptr_t)&counts->banks[0] | RK_BANK_OPEN)];
-	if (rk_bank_take(slots, cpu, spare, &bank) == 0 && bank != NULL) {
-		taken = *(intptr_t *)bank; /* ours: it is the spare one from now on */
-		*(intptr_t *)bank = 0;
+	while (r == 1 && rk_bank_begin(slots, cpu) >= 0) {
+		/* Where count() hasn't opened the slot yet, it will do so with the first bank. */
+		bool second_is_used = counts->slot.bank == ((intptr_t)&counts->banks[1] | RK_BANK_OPEN);
+		void *bank;
+
+		r = rk_bank_take(slots, cpu, &counts->banks[second_is_used ? 0 : 1], &bank);
+		if (r >= 0 && bank != NULL) {
+			taken += *(intptr_t *)bank; /* ours: it is the spare one from now on */
+			*(intptr_t *)bank = 0;
+		}
+		(void)rk_bank_done(slots, cpu);
 	}
-	(void)rk_bank_done(slots, cpu);
 	return taken;
 }
 

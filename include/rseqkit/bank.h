@@ -41,9 +41,8 @@
  * A claim: remote owners of one thing take turns, see remote.h. Zeros are a free one.
  */
 struct rk_claim {
-	uint64_t holder;   /* which thread of which process, 0 if nobody */
-	uintptr_t pointer; /* that thread's thread pointer: a fork changes its number, and leaves it this */
-	uint32_t waiters;  /* threads that may sleep until it is free */
+	uint64_t holder;  /* which thread, 0 if nobody */
+	uint32_t waiters; /* threads that may sleep until it is free */
 	uint32_t reserved;
 };
 

@@ -18,7 +18,11 @@
  * to the highest possible CPU has memory, in the gaps of a sparse numbering too, for concurrency ids are dense. Where
  * the list is wrong (a container has another machine's, a process was moved to a larger one), a higher index faults: up
  * to RK_CPUS_MAX no address belongs to anything else. With a limit on address space (RLIMIT_AS) that goes for the
- * numbers that the kernel has room for.
+ * numbers that the kernel has room for, and where even that much address space can't be had, for the possible CPUs only.
+ *
+ * The address space that is reserved isn't memory, but counts where the kernel counts address space: against RLIMIT_AS,
+ * and against RLIMIT_MEMLOCK when a program without CAP_IPC_LOCK calls mlockall(MCL_CURRENT). mlockall(MCL_FUTURE) doesn't
+ * fill it. A pool takes three mappings of the process's 65,530 or so, each further range two, and a large item two.
  *
  * An item of more than RK_STRIDE bytes is a large one. Its slots hold pointers, each to that index's memory of
  * item_size bytes: the operations that go through a pointer work on it (rk_cpu_add_through() and others).
@@ -44,12 +48,15 @@
  *
  * RK_PERCPU_DEBUG: finds misuse, see rk_percpu_check(). Freed items are filled with a pattern, and it is looked at when
  * they are handed out again; items have a guard behind them. Costs memory on every CPU. A program that is started
- * with RSEQKIT_PERCPU=debug in its environment has it in all pools. Without it, too, AddressSanitizer and valgrind are
- * told which items may be used.
+ * with RSEQKIT_PERCPU=debug in its environment has it in all pools, unless it is set-user-ID. Large items, and those with
+ * less than 16 bytes left in RK_STRIDE, have no guard, and what large items point to has no pattern. Without it, too,
+ * AddressSanitizer and valgrind are told which items may be used.
  *
  * RK_PERCPU_CLOSABLE: each slot begins with struct rk_bank_slot, and behind it are two banks of item_size bytes, so that
- * other CPUs' data can be taken (bank.h). Slots are closed until rk_percpu_open(). Not for large items. The first such
- * pool registers the process for fences, as rk_fence_prepare() (remote.h): best made while there is one thread.
+ * other CPUs' data can be taken (bank.h). Slots are closed until rk_percpu_open(). All of it has to fit into RK_STRIDE
+ * bytes, so an item has half of that at most, less the header. The first such
+ * pool registers the process for fences, as rk_fence_prepare() (remote.h): best made while there is one thread. Not with
+ * RK_PERCPU_EMPTY_IN_CHILDREN: who was at work on a bank would find nothing there.
  *
  * RK_PERCPU_EMPTY_IN_CHILDREN: in a child of fork all slots of all items read as zero. Not with initial contents.
  */
@@ -71,7 +78,7 @@ struct rk_percpu_report {
 	size_t items;     /* how many are handed out */
 	size_t used;      /* theirs: items times size, for one index */
 	size_t reserved;  /* address space that could be written to */
-	size_t committed; /* memory that was written to, RK_STATS_UNKNOWN without /proc; a child shares it with its parent */
+	size_t committed; /* pages that were touched, RK_STATS_UNKNOWN without /proc; a child shares them with its parent */
 	uint64_t aborts;    /* repetitions of aborted sections, by this library's structures in the pool */
 	uint64_t overflows; /* of them: operations that took the overflow slot after too many; without rseq all do */
 };
@@ -135,12 +142,13 @@ RKI_API int rk_percpu_destroy(struct rk_percpu *pool);
  * allocated or freed during a fork by another thread, or by the code that a forking signal handler interrupted, is
  * lost to the child.
  *
- * Returns 0 and the address of slot 0 in *item; -EINVAL when pool or item is NULL; -ENOMEM; -EUCLEAN with
+ * Returns 0 and the address of slot 0 in *item; -EINVAL when pool or item is NULL; -ENOMEM, also where another thread
+ * trims the pool at that moment and the address space has no room for a range more; -EUCLEAN with
  * RK_PERCPU_DEBUG when the item that would be handed out was written to after it was freed: it stays out of use.
  * Context: as rk_percpu_create(). Cost: about 0.1 us for a fresh item, which touches no CPU's page; a reused one is
  * rewritten where it differs. Initial contents cost a mapping for each index and RK_STRIDE bytes of items. When all
  * pools together have 4096 of those, further items are filled when they are handed out, which commits a page on every
- * CPU. A large item is a mapping, and a pointer for each index.
+ * CPU. A large item is a mapping, and a pointer for each index; with initial contents all of it is committed at once.
  */
 RKI_API int rk_percpu_alloc(struct rk_percpu *pool, void **item);
 
@@ -150,7 +158,8 @@ RKI_API int rk_percpu_alloc(struct rk_percpu *pool, void **item);
  *
  * Returns 0, or -EINVAL when it is not an allocated item of this pool (freed twice, say), and then nothing happens;
  * -EUCLEAN with RK_PERCPU_DEBUG when the guard behind it was written to: it stays allocated. rk_percpu_check() says more.
- * Context: as rk_percpu_create().
+ * Context: as rk_percpu_create(). Cost: 0.1 us, and a nanosecond for each range of the pool (RK_STRIDE bytes of items).
+ * The address space of a large item stays reserved where the process is at its limit of mappings.
  */
 RKI_API int rk_percpu_free(struct rk_percpu *pool, void *item);
 
@@ -159,7 +168,8 @@ RKI_API int rk_percpu_free(struct rk_percpu *pool, void *item);
  * space stays reserved. Items that are freed or allocated meanwhile may be missed.
  *
  * Returns 0; -EINVAL when pool is NULL. With RK_PERCPU_DEBUG nothing is given back: patterns are to be kept.
- * Context: as rk_percpu_create(). Cost: a system call for each run of such pages and each index.
+ * Context: as rk_percpu_create(). Cost: a system call for each such page, or larger item, and each index. A fork by another
+ * thread costs the child the free items of the page that is at hand. Pages that are locked are kept.
  */
 RKI_API int rk_percpu_trim(struct rk_percpu *pool);
 
@@ -171,7 +181,7 @@ RKI_API int rk_percpu_trim(struct rk_percpu *pool);
  * Returns 0; -EINVAL when pool or stats is NULL or there is no such index.
  * Context: any thread; after fork; not while the pool is destroyed. Cost: a look at the kernel's page map for each range
  * and index (openat, pread64, close).
- * Source: /proc/self/pagemap, see the kernel's Documentation/admin-guide/mm/pagemap.rst.
+ * Source: /proc/thread-self/pagemap, see the kernel's Documentation/admin-guide/mm/pagemap.rst.
  */
 #define RK_INDEX_ALL INT32_MIN
 RKI_API int rk_percpu_stats(const struct rk_percpu *pool, int index, struct rk_percpu_report *stats, size_t size);
@@ -193,7 +203,9 @@ RKI_API int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_
  * to who holds the slot's claim. A spare bank has what was in it when it was in use, or what a vector left: clear it
  * before it is given to rk_bank_take().
  *
- * Returns the bank, or NULL when the pool isn't closable; for rk_percpu_open() what rk_bank_open_first() does.
+ * Returns the bank, or NULL when the pool isn't closable; rk_percpu_spare() also when there is none, because the other
+ * bank was taken and nobody is done with it: rk_bank_take() gives that one then, and takes no spare. rk_percpu_open()
+ * returns what rk_bank_open_first() does.
  * Context: any thread; signal handler; after fork. Cost: nanoseconds.
  */
 RKI_API void *rk_percpu_bank(const struct rk_percpu *pool, void *item, int index, int which);

@@ -13,7 +13,12 @@
  * fork. A child has only the thread that forked. What other threads had claimed is free in the child, and what they
  * were at is known: rk_bank_begin() returns 1, and rk_bank_take() gives the bank that was on its way. So nothing is lost
  * to the child, wherever its parent's threads were. What the forking thread itself had claimed, it holds in the child
- * too.
+ * too, against all threads that the child creates. Where no handlers of fork run (_Fork(), clone), or the kernel can't
+ * wipe memory at a fork, those threads don't know which one forked: to them what was claimed stays so, until the one that
+ * forked has called a function of claims.
+ *
+ * A slot is worked on by one copy of this library. Two copies in a process exclude each other, but after a fork each of
+ * them takes the other's claims for held.
  */
 #ifndef RSEQKIT_REMOTE_H
 #define RSEQKIT_REMOTE_H
@@ -39,11 +44,14 @@ RKI_BEGIN_DECLS
  * a CPU at that moment. An offline CPU needs no visit.
  *
  * Returns 0; -EINVAL for a CPU that isn't possible, or a set that is NULL or has one; -EHOSTUNREACH when there is no
- * fence but by a visit, and this thread may not run on a CPU that is online (a cpuset, a filter). Then it may have
- * fenced some of the CPUs.
- * Context: any thread; signal handler; after fork; vfork child. Where CPUs are visited, a handler that interrupts the
- * visit sees the narrow affinity, and a child forked there keeps it.
- * Cost: about 0.2 us where no other CPU runs this process, else some 10 us; a visit takes two migrations. The first
+ * fence but by a visit, and this thread may not run on a CPU that isn't known to be offline (a cpuset, a filter, no /sys).
+ * Then it may have fenced some of the CPUs.
+ * Context: any thread; signal handler, with 4 KiB of stack where CPUs are visited; after fork; vfork child. Where CPUs
+ * are visited, a handler that interrupts the visit sees the narrow affinity, and a child forked there keeps it; an
+ * affinity that another thread gives this one at that moment may be undone; and CPUs that are offline leave the affinity,
+ * where the kernel doesn't keep them (before 6.2).
+ * Cost: about 0.2 us where no other CPU runs this process, else some 10 us; a visit takes two migrations, and waits as
+ * long as threads of higher priority keep the CPU busy. The first
  * fence of a process that has several threads by then waits for the kernel, some 20 ms; see rk_fence_prepare().
  * Source: membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ; kernel/sched/membarrier.c.
  */
@@ -70,8 +78,8 @@ RKI_API int rk_fence_prepare(void);
  *
  * Returns 0; 1 when it was held at a fork by a thread that this process doesn't have, and is the caller's now: what it
  * protects may be half done; -EBUSY; rk_claim_release(): 0, or -EPERM when the calling thread doesn't hold it.
- * Context: any thread; signal handler; after fork; not in a vfork child. A thread that ends while it holds a claim
- * holds it for ever. Cost: some 20 ns; a thread's first one makes two system calls.
+ * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h). A
+ * thread that ends while it holds a claim holds it for ever. Cost: some 20 ns; a thread's first one makes two system calls.
  */
 RKI_API int rk_claim_try(struct rk_claim *claim);
 RKI_API int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds);
@@ -80,9 +88,9 @@ RKI_API int rk_claim_release(struct rk_claim *claim);
 /*
  * Begins the work on a CPU's slot: claims it. rk_bank_begin_wait() waits for at most `nanoseconds`.
  *
- * Parameters: base is the address of slot 0 of closable memory; cpu is a possible CPU.
+ * Parameters: base is the address of slot 0 of closable memory; cpu is a possible CPU, or a concurrency id.
  * Returns 0; 1 as rk_claim_try(): the next rk_bank_take() may give a bank that another thread had taken; -EBUSY;
- * -EINVAL when base is NULL, the CPU isn't possible, or nanoseconds is negative.
+ * -EINVAL when base is NULL, the number is above that of the last possible CPU, or nanoseconds is negative.
  * Context and cost: as rk_claim_try().
  */
 RKI_API int rk_bank_begin(void *base, int cpu);
@@ -93,13 +101,14 @@ RKI_API int rk_bank_begin_wait(void *base, int cpu, int64_t nanoseconds);
  * they take their overflow way.
  *
  * Returns 0, and the bank that was there in *bank, the caller's alone: NULL where the slot was never opened.
- * Returns 1, and in *bank one that was taken before and not done with: by a thread that this process doesn't have, or
- * by a call whose fence failed. `spare` was not used; call again for the bank that is there now, after rk_bank_done().
+ * Returns 1, and in *bank one that was taken before and not done with: by a thread that this process doesn't have, by a
+ * call whose fence failed, or by the caller. `spare` was not used, and may even be that bank; call again for the bank that
+ * is there now, after rk_bank_done() and rk_bank_begin().
  * Returns the negative errno of rk_fence_cpu(): then users go on with `spare` already (or the slot is closed already),
  * but the old bank may still be in use, and is nobody's until another call succeeds; rk_bank_done() keeps it so.
- * Returns -EBUSY in a signal handler that interrupted this thread's own vector (vector.h) there.
- * Returns -EPERM when the calling thread doesn't hold the slot's claim; -EINVAL when spare isn't aligned to 4 bytes, is
- * the bank that is there, or bank is NULL.
+ * Returns -EPERM when the calling thread doesn't hold the slot's claim, as in a handler that interrupted its own vector
+ * (vector.h); -EINVAL when the CPU isn't possible, spare isn't aligned to 4 bytes or is the bank that is there, or bank is
+ * NULL. A handler calls this only behind an rk_bank_begin() of its own.
  * Context: as rk_claim_try(). Cost: a fence.
  */
 RKI_API int rk_bank_take(void *base, int cpu, void *spare, void **bank);
@@ -110,9 +119,9 @@ RKI_API int rk_bank_take(void *base, int cpu, void *spare, void **bank);
 RKI_API int rk_bank_take_cid(void *base, int cid, void *spare, void **bank);
 
 /*
- * Opens a closed slot with a bank: the one that was taken, or another.
+ * Opens a closed slot with a bank: the one that was taken, or another; or one that was never opened.
  *
- * Returns 0; -EBUSY when it isn't closed; -EPERM when the calling thread doesn't hold the slot's claim; -EINVAL.
+ * Returns 0; -EBUSY when it is open, by somebody else's rk_bank_open_first() perhaps; -EPERM when the calling thread doesn't hold the slot's claim; -EINVAL.
  * Context: as rk_claim_try(). Cost: an atomic instruction.
  */
 RKI_API int rk_bank_open(void *base, int cpu, void *bank);

@@ -14,15 +14,15 @@
  * the vector's effects or none. While it runs the slot is closed, and they take their overflow way.
  *
  * How it is done: the slot is claimed and closed, comparisons are made, the bank is copied to the spare one, operations
- * are done there, and one store makes the spare the slot's bank. So a thread that ends in between, and a child that is
- * forked then, leave the bank as it was; who claims the slot next opens it again.
+ * are done there, and one store makes the spare the slot's bank. So a child that is forked in between has the bank as it
+ * was; who claims the slot next opens it again.
  */
 #ifndef RSEQKIT_VECTOR_H
 #define RSEQKIT_VECTOR_H
 
 #include <rseqkit/percpu.h>
 
-/* How many operations a vector has at most, and bytes that all its comparisons and copies have together. */
+/* How many operations a vector has at most, and bytes that all its comparisons, copies and reads have together. */
 #define RK_VECTOR_OPS_MAX 16
 #define RK_VECTOR_BYTES_MAX 4096
 
@@ -56,18 +56,18 @@ RKI_BEGIN_DECLS
  * Does the operations, in their order. Comparisons come before all others, and nothing is done if one fails.
  *
  * What `from` points to is read before anything is done, and `to` written after everything is; neither may be in the
- * slot's banks. An address that can't be accessed ends in a signal, as in any function of C, at one of these two
+ * slot's banks, nor `to` in `ops`. An address that can't be accessed ends in a signal, as in any function of C, at one of these two
  * moments: there is never half a vector.
  *
  * Parameters: item is of that pool, which has RK_PERCPU_CLOSABLE; `where` and `length` stay within its items' size. A slot
  * that was never opened is opened. count is 0 to RK_VECTOR_OPS_MAX.
  * Returns 0 when it is done; n > 0 when the n-th operation, counted from 1, is a comparison that failed.
  * Else nothing was done: -EINVAL for a code, a length, an offset, an operand, an order of operations, a count, a CPU or a
- * pool that isn't as said above, or for memory that overlaps the banks; -EBUSY when somebody else holds the slot's claim,
- * the interrupted code, say; -ESHUTDOWN when the slot was closed; -ESTALE when a bank was taken of it that nobody is done
+ * pool that isn't as said above, or for memory that overlaps the banks; -EBUSY when the slot's claim is held: by another
+ * thread, by the interrupted code, by the caller; -ESHUTDOWN when the slot was closed; -ESTALE when a bank was taken of it that nobody is done
  * with (rk_bank_take() gives it); -EHOSTUNREACH when there is no fence.
- * Context: any thread; signal handler (with 5 KiB of stack); after fork; not a vfork child. A handler that interrupts it
- * must not leave it by longjmp.
+ * Context: any thread; signal handler (with 10 KiB of stack); after fork; not a vfork child; not under asynchronous
+ * cancellation (api.h). A handler that interrupts it must not leave it by longjmp: the slot would stay closed.
  * Cost: on the CPU it runs on 0.1 us and what copying the bank takes; elsewhere a fence as well. See bench/METHOD.md.
  */
 RKI_API int rk_percpu_vector(const struct rk_percpu *pool, void *item, int cpu, const struct rk_vector_op *ops,

@@ -110,7 +110,7 @@ int rk_cpus_read(const char *path, struct rk_cpus *cpus)
 	struct parser p;
 	char text[128] = {0};
 	long r, position = 0;
-	long fd = RK_SYSCALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	long fd = RK_SYSCALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO, in its place */
 
 	if (fd < 0)
 		return (int)fd;
@@ -120,7 +120,7 @@ int rk_cpus_read(const char *path, struct rk_cpus *cpus)
 		position += r > 0 ? r : 0;
 		for (long i = 0; i < r && p.error == 0; i++)
 			parse_character(&p, text[i]);
-	} while (r > 0 || r == -EINTR);
+	} while ((r > 0 && p.error == 0) || r == -EINTR);
 	(void)RK_SYSCALL(SYS_close, (int)fd);
 	return r < 0 ? (int)r : parse_end(&p);
 }
@@ -185,6 +185,9 @@ __attribute__((__noinline__)) static void look(unsigned before)
 	int r = rk_cpus_read("/sys/devices/system/cpu/possible", &cpus);
 	unsigned now = is_passing(r) ? MASKED_FOR_NOW : r < 0 || is_contradicted(&cpus) ? MASKED : LISTED;
 
+	/* A list of more than the kernel has room for comes too late: memory is mapped already. */
+	if (before == MASKED_FOR_NOW && now == LISTED && cpus.highest > masked.highest)
+		now = MASKED;
 	if (now == before)
 		return;
 	if (now != LISTED)

@@ -19,10 +19,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "kernel.h"
 #include "percpu.h"
 #include "percpu_tell.h"
 #include "registration/choice.h"
 #include "registration/process.h"
+#include "remote/bank.h"
 
 #define ALIGNMENT_MAX 4096
 #define MANY_PAGES 4 /* faster dropped than looked at */
@@ -45,7 +47,7 @@ static bool lay_out(struct rk_percpu *pool, const struct rk_percpu_options *o)
 
 	if (o->item_size == 0 || o->item_size > RK_PERCPU_ITEM_MAX || (alignment & (alignment - 1)) != 0 ||
 	    alignment > ALIGNMENT_MAX || (o->flags & ~(unsigned)FLAGS) != 0 ||
-	    ((o->flags & RK_PERCPU_EMPTY_IN_CHILDREN) && o->initial != NULL))
+	    ((o->flags & RK_PERCPU_EMPTY_IN_CHILDREN) && (o->initial != NULL || (o->flags & RK_PERCPU_CLOSABLE))))
 		return false;
 	pool->item_size = o->item_size;
 	pool->has_initial = o->initial != NULL;
@@ -62,6 +64,9 @@ static bool lay_out(struct rk_percpu *pool, const struct rk_percpu_options *o)
 	}
 	if (pool->slot_size > RK_STRIDE)
 		return false;
+	/* AddressSanitizer has a byte for eight of memory, which two items must not share. */
+	if (rk_tell() && alignment < 8)
+		alignment = 8;
 	if ((pool->flags & RK_PERCPU_DEBUG) && pool->slot_size + GUARD_SIZE <= RK_STRIDE)
 		pool->guard_size = GUARD_SIZE;
 	pool->spacing = round_up(pool->slot_size + pool->guard_size, alignment);
@@ -85,8 +90,11 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *opt
 	*pool = layout;
 	if (pool->has_initial)
 		memcpy(pool->initial, options->initial, pool->item_size);
-	if (pool->flags & RK_PERCPU_DEBUG)
+	if (pool->flags & RK_PERCPU_DEBUG) {
+		if (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN)
+			pool->made_by = RK_SYSCALL(SYS_getpid);
 		rk_debug_pool_enter(pool);
+	}
 	/* Without it, the first fence would wait for what is done at once as long as there is one thread. */
 	if (pool->flags & RK_PERCPU_CLOSABLE)
 		(void)rk_fence_prepare();
@@ -283,8 +291,10 @@ static int prepare(const struct rk_percpu *pool, const struct place *place, cons
 	char *item = rk_item_at(pool, place);
 
 	if (rk_set_bit(rk_set_written(pool, place->range), place->number)) {
-		if ((pool->flags & RK_PERCPU_DEBUG) && !rk_item_is_poisoned(pool, place))
+		if ((pool->flags & RK_PERCPU_DEBUG) && !rk_item_is_poisoned(pool, place)) {
+			__atomic_store_n(&rk_item_callers(pool, place)[2], caller, __ATOMIC_RELEASE);
 			return -EUCLEAN;
+		}
 		tell(pool, place, true);
 		reset(pool, place->range, item);
 	} else if (pool->has_initial && !pool->is_large && place->range->templates == 0) {
@@ -382,12 +392,15 @@ void *rk_percpu_bank(const struct rk_percpu *pool, void *item, int index, int wh
 
 void *rk_percpu_spare(const struct rk_percpu *pool, void *item, int index)
 {
-	struct rk_bank_slot *slot = (struct rk_bank_slot *)rk_percpu_slot(item, index);
-	void *first = rk_percpu_bank(pool, item, index, 0);
+	const struct rk_bank_slot *slot = (const struct rk_bank_slot *)rk_percpu_slot(item, index);
+	void *second = rk_percpu_bank(pool, item, index, 1);
+	intptr_t used;
 
-	if (first != NULL && (__atomic_load_n(&slot->bank, __ATOMIC_RELAXED) & ~(intptr_t)RK_BANK_OPEN) == (intptr_t)first)
-		return rk_percpu_bank(pool, item, index, 1);
-	return first;
+	if (second == NULL || rk_bank_is_out(slot))
+		return NULL;
+	used = __atomic_load_n(&slot->bank, __ATOMIC_RELAXED) & ~(intptr_t)RK_BANK_OPEN;
+	/* One that was never opened will be opened with the first. */
+	return used == (intptr_t)second ? rk_percpu_bank(pool, item, index, 0) : second;
 }
 
 int rk_percpu_open(const struct rk_percpu *pool, void *item, int index)

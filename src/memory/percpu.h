@@ -52,10 +52,11 @@ bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place)
 void rk_debug_pool_enter(struct rk_percpu *pool);
 void rk_debug_pool_leave(const struct rk_percpu *pool);
 
-/* Who allocated it, and who freed it: two pointers. */
+/* Who allocated it, who freed it, and whether it was refused since its pattern was spoiled: three pointers. */
+#define CALLERS 3
 static inline const void **rk_item_callers(const struct rk_percpu *pool, const struct place *place)
 {
-	return (const void **)(void *)(place->range->sets + 3 * rk_words_per_set(pool)) + 2 * place->number;
+	return (const void **)(void *)(place->range->sets + 3 * rk_words_per_set(pool)) + CALLERS * place->number;
 }
 
 /* As rk_percpu_alloc() and rk_percpu_free(), for the caller of another function of this library. */

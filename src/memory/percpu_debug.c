@@ -8,29 +8,36 @@
 
 #include <errno.h>
 #include <string.h>
+#include "kernel.h"
+
+/*
+ * What is looked at here may be another thread's by the time, and nobody may be told that it can be used: so it is read
+ * and written unwatched, byte by byte, for memcpy() and the like are watched wherever they are called.
+ */
 
 /* The first byte that isn't `with`, or `size`. */
-static size_t first_other(const char *bytes, size_t size, unsigned char with)
+RK_UNWATCHED static size_t first_other(const volatile unsigned char *bytes, size_t size, unsigned char with)
 {
 	size_t at = 0;
 
-	if (size == 0 || ((unsigned char)bytes[0] == with && memcmp(bytes, bytes + 1, size - 1) == 0))
-		return size;
-	while ((unsigned char)bytes[at] == with)
+	while (at < size && bytes[at] == with)
 		at++;
 	return at;
 }
 
-/* Fills [from, from + size) of every slot. */
-static void fill(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size, int with)
+RK_UNWATCHED static void fill_bytes(volatile unsigned char *bytes, size_t size, unsigned char with)
 {
-	FOR_EACH_INDEX(place->range, i) {
-		char *bytes = (char *)rk_percpu_slot(rk_item_at(pool, place), i) + from;
+	for (size_t at = 0; at < size; at++)
+		bytes[at] = with;
+}
 
-		rk_tell_usable(bytes, size);
-		memset(bytes, with, size);
-		rk_tell_unusable(bytes, size);
-	}
+/* Fills [from, from + size) of every slot. */
+static void fill(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size, unsigned char with)
+{
+	rk_quietly(true);
+	FOR_EACH_INDEX(place->range, i)
+		fill_bytes((unsigned char *)rk_percpu_slot(rk_item_at(pool, place), i) + from, size, with);
+	rk_quietly(false);
 }
 
 /*
@@ -40,19 +47,18 @@ static void fill(const struct rk_percpu *pool, const struct place *place, size_t
 static bool find_other(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size,
 		       unsigned char with, struct rk_percpu_fault *fault)
 {
-	bool may_be_wiped = pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN;
+	bool may_be_wiped = (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) && RK_SYSCALL(SYS_getpid) != pool->made_by;
 
 	FOR_EACH_INDEX(place->range, i) {
-		const char *bytes = (const char *)rk_percpu_slot(rk_item_at(pool, place), i) + from;
-		bool wiped = false;
+		const unsigned char *bytes = (const unsigned char *)rk_percpu_slot(rk_item_at(pool, place), i) + from;
+		bool other;
 		size_t at;
 
-		rk_tell_usable(bytes, size);
+		rk_quietly(true);
 		at = first_other(bytes, size, with);
-		if (at < size && may_be_wiped)
-			wiped = first_other(bytes, size, 0) == size;
-		rk_tell_unusable(bytes, size);
-		if (at < size && !wiped) {
+		other = at < size && !(may_be_wiped && first_other(bytes, size, 0) == size);
+		rk_quietly(false);
+		if (other) {
 			fault->index = i;
 			fault->offset = (ptrdiff_t)(from + at);
 			return true;
@@ -126,6 +132,24 @@ static void tell_callers(const struct rk_percpu *pool, const struct place *place
 	fault->freed_by = rk_item_callers(pool, place)[1];
 }
 
+/*
+ * A freed item: while it is looked at nobody is handed it. One that somebody has taken is on its way, or lost on its way
+ * at a fork, and nothing can be said of it, unless it was taken out of use.
+ */
+static bool is_spoiled(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
+{
+	bool spoiled;
+
+	if (__atomic_load_n(&rk_item_callers(pool, place)[2], __ATOMIC_ACQUIRE) != NULL)
+		return find_other(pool, place, 0, pool->slot_size, POISON, fault);
+	if (rk_set_bit(rk_set_taken(place->range), place->number))
+		return false;
+	spoiled = rk_bit(rk_set_written(pool, place->range), place->number) &&
+		  find_other(pool, place, 0, pool->slot_size, POISON, fault);
+	(void)rk_clear_bit(rk_set_taken(place->range), place->number);
+	return spoiled;
+}
+
 static int check(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
 {
 	bool debug = pool->flags & RK_PERCPU_DEBUG, used = rk_bit(rk_set_used(pool, place->range), place->number);
@@ -136,7 +160,7 @@ static int check(const struct rk_percpu *pool, const struct place *place, struct
 		tell_callers(pool, place, fault);
 	if (debug && used && find_other(pool, place, pool->slot_size, pool->guard_size, GUARD, fault))
 		fault->misuse = RK_MISUSE_WRITTEN_PAST_END;
-	if (debug && !used && written && find_other(pool, place, 0, pool->slot_size, POISON, fault))
+	if (debug && !used && written && is_spoiled(pool, place, fault))
 		fault->misuse = RK_MISUSE_WRITTEN_AFTER_FREE;
 	return fault->misuse != RK_MISUSE_NONE;
 }

@@ -14,7 +14,7 @@
  * to another range.
  */
 #define _GNU_SOURCE
-#include "percpu_range.h"
+#include "percpu.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -42,7 +42,7 @@ size_t rk_range_head(const struct rk_percpu *pool)
 	size_t size = sizeof(struct range) + 3 * rk_words_per_set(pool) * sizeof(unsigned long);
 
 	if (pool->flags & RK_PERCPU_DEBUG)
-		size += 2 * pool->per_range * sizeof(void *);
+		size += CALLERS * pool->per_range * sizeof(void *);
 	return (size + page - 1) & ~(page - 1);
 }
 
@@ -175,7 +175,7 @@ static struct range *range_new(const struct rk_percpu *pool)
 		mapping = reserve(size = least);
 	if (mapping == NULL)
 		return NULL;
-	prepare(mapping, least);
+	prepare(mapping, size);
 	range = (struct range *)(void *)mapping;
 	if (mprotect(mapping, pool->head, PROT_READ | PROT_WRITE) != 0) {
 		(void)munmap(mapping, size);
@@ -248,5 +248,11 @@ bool rk_large_new(const struct rk_percpu *pool, const struct range *range, void 
 
 void rk_large_free(const struct rk_percpu *pool, const struct range *range, void *item)
 {
-	(void)munmap(*(char **)rk_percpu_slot(item, -SHARED_INDEXES), large_size(pool, range));
+	char *memory = *(char **)rk_percpu_slot(item, -SHARED_INDEXES);
+	int saved = errno;
+
+	/* In the middle of others it takes a mapping more, which the process may not have. */
+	if (munmap(memory, large_size(pool, range)) != 0)
+		(void)madvise(memory, large_size(pool, range), MADV_DONTNEED);
+	errno = saved;
 }

@@ -40,6 +40,7 @@ struct rk_percpu {
 	unsigned flags;
 	bool has_initial;
 	bool is_large;    /* slots hold pointers */
+	long made_by;     /* the process */
 	size_t vacant;                         /* in all ranges, at least */
 	size_t hint;                           /* the range to look at first */
 	uint64_t aborts, overflows;            /* of the structures in it */

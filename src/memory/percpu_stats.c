@@ -74,7 +74,7 @@ int rk_percpu_stats(const struct rk_percpu *pool, int index, struct rk_percpu_re
 
 	if (pool == NULL || out == NULL)
 		return -EINVAL;
-	map = RK_SYSCALL(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	map = RK_SYSCALL(SYS_openat, AT_FDCWD, "/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC);
 	FOR_EACH_RANGE(pool, number, entry) {
 		struct range *range = rk_range_of(pool, entry);
 

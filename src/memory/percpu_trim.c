@@ -30,11 +30,22 @@ static bool take_all(struct range *range, struct run run)
 	return true;
 }
 
+/* The pages of every index. False if the kernel keeps some: they are locked, say. */
+static bool drop(const struct range *range, size_t from, size_t size)
+{
+	bool dropped = true;
+
+	FOR_EACH_INDEX(range, i)
+		if (madvise((char *)rk_percpu_slot(range->slot0, i) + from, size, MADV_DONTNEED) != 0)
+			dropped = false;
+	return dropped;
+}
+
 /* Behind the first page of a range, what lies wholly in given-back pages is as new. */
-static void release(const struct rk_percpu *pool, struct range *range, struct run run, size_t from, size_t to)
+static void release(const struct rk_percpu *pool, struct range *range, struct run run, size_t from, size_t to, bool dropped)
 {
 	for (size_t number = run.first; number <= run.last; number++) {
-		if (number * pool->spacing >= from && number * pool->spacing + pool->slot_size <= to)
+		if (dropped && number * pool->spacing >= from && number * pool->spacing + pool->slot_size <= to)
 			(void)rk_clear_bit(rk_set_written(pool, range), number);
 		(void)rk_clear_bit(rk_set_taken(range), number);
 	}
@@ -58,9 +69,7 @@ static void trim(const struct rk_percpu *pool, struct range *range)
 			run.last = pool->per_range - 1;
 		if (!take_all(range, run))
 			continue;
-		FOR_EACH_INDEX(range, i)
-			(void)madvise((char *)rk_percpu_slot(range->slot0, i) + from, to - from, MADV_DONTNEED);
-		release(pool, range, run, from, to);
+		release(pool, range, run, from, to, drop(range, from, to - from));
 	}
 }
 

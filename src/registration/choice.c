@@ -54,6 +54,7 @@ static int find(const char *text, long size, const struct setting *settings, siz
 	return 0;
 }
 
+/* What the environment says, 0 if nothing, or -1 where there is no descriptor to look at it with, now. */
 static int ask(const struct setting *settings, size_t count)
 {
 	char text[256] = {0}; /* a signal handler's stack is short */
@@ -65,7 +66,7 @@ static int ask(const struct setting *settings, size_t count)
 		return 0;
 	fd = RK_SYSCALL(SYS_openat, AT_FDCWD, "/proc/self/environ", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
+		return fd == -EMFILE || fd == -ENFILE ? -1 : 0;
 	do {
 		size = rk_kernel_read_at(fd, text, sizeof(text), position);
 		position += size > 0 ? size : 0;
@@ -78,7 +79,9 @@ static int ask(const struct setting *settings, size_t count)
 
 enum rk_choice rk_choice(void)
 {
-	return (enum rk_choice)ask(areas, sizeof(areas) / sizeof(areas[0]));
+	int answer = ask(areas, sizeof(areas) / sizeof(areas[0]));
+
+	return answer < 0 ? RK_CHOICE_NONE : (enum rk_choice)answer;
 }
 
 bool rk_debug_chosen(void)
@@ -88,7 +91,7 @@ bool rk_debug_chosen(void)
 
 	if (known == 0) {
 		known = 1 + ask(debug_modes, sizeof(debug_modes) / sizeof(debug_modes[0]));
-		__atomic_store_n(&answer, known, __ATOMIC_RELAXED);
+		__atomic_store_n(&answer, known, __ATOMIC_RELAXED); /* asked again, if it is still 0 */
 	}
 	return known == 2;
 }

@@ -33,17 +33,23 @@ static intptr_t bank_of(intptr_t word)
 	return word == CLOSED_EMPTY ? 0 : word & ~(intptr_t)RK_BANK_OPEN;
 }
 
-/* NULL for parameters that name no slot. */
-static struct rk_bank_slot *slot_of(void *base, int cpu)
+/* NULL for parameters that name no slot: of a CPU, or of a concurrency id, which may be a number between CPUs'. */
+static struct rk_bank_slot *slot_of(void *base, int index)
 {
-	if (base == NULL || !rk_cpus_has(rk_cpus_get(), cpu))
+	if (base == NULL || index < 0 || index > rk_cpus_get()->highest)
 		return NULL;
-	return (struct rk_bank_slot *)((uintptr_t)base + ((uintptr_t)cpu << RK_STRIDE_SHIFT));
+	return (struct rk_bank_slot *)((uintptr_t)base + ((uintptr_t)index << RK_STRIDE_SHIFT));
 }
 
 static bool may_be_bank(const void *bank)
 {
 	return bank != NULL && (uintptr_t)bank % 4 == 0;
+}
+
+/* Is the bank in `taken` another than the one in use? */
+static bool is_out(intptr_t taken, intptr_t word)
+{
+	return taken != 0 && word != ((taken & ~(intptr_t)PENDING) | RK_BANK_OPEN);
 }
 
 int rk_bank_open_first(struct rk_bank_slot *slot, void *bank)
@@ -92,10 +98,10 @@ static struct rk_bank_slot *held(void *base, int cpu, int *error)
 	struct rk_bank_slot *slot = slot_of(base, cpu);
 
 	*error = slot == NULL ? -EINVAL : !rk_claim_is_mine(&slot->claim) ? -EPERM : 0;
-	/* This thread's, but of a vector that a signal handler interrupted. */
-	if (*error == 0 && (__atomic_load_n(&slot->taken, __ATOMIC_RELAXED) & BRIEFLY))
-		*error = -EBUSY;
-	return *error == 0 ? slot : NULL;
+	if (*error != 0)
+		return NULL;
+	mend(slot); /* unless rk_bank_begin() has done it */
+	return slot;
 }
 
 /* Fences the bank in `taken`, and then it is the caller's. All CPUs where cpu is ALL. */
@@ -122,13 +128,15 @@ static int take(struct rk_bank_slot *slot, int fenced, void *spare, void **bank)
 	*bank = NULL;
 	word = __atomic_load_n(&slot->bank, __ATOMIC_ACQUIRE);
 	taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
-	if (taken != 0 && word != ((taken & ~(intptr_t)PENDING) | RK_BANK_OPEN)) {
+	if (is_out(taken, word)) {
 		r = settle(slot, fenced, bank);
 		return r < 0 ? r : 1;
 	}
-	if (spare != NULL && bank_of(word) == (intptr_t)spare)
-		return -EINVAL;
 	do {
+		if (spare != NULL && bank_of(word) == (intptr_t)spare) { /* by now, perhaps: somebody opened it first */
+			__atomic_store_n(&slot->taken, 0, __ATOMIC_RELAXED);
+			return -EINVAL;
+		}
 		if (spare == NULL)
 			next = bank_of(word) == 0 ? CLOSED_EMPTY : bank_of(word);
 		__atomic_store_n(&slot->taken, bank_of(word) == 0 ? 0 : bank_of(word) | PENDING, __ATOMIC_RELAXED);
@@ -141,7 +149,9 @@ int rk_bank_take(void *base, int cpu, void *spare, void **bank)
 	int r;
 	struct rk_bank_slot *slot = held(base, cpu, &r);
 
-	return slot == NULL ? r : take(slot, cpu, spare, bank);
+	if (slot == NULL)
+		return r;
+	return rk_cpus_has(rk_cpus_get(), cpu) ? take(slot, cpu, spare, bank) : -EINVAL;
 }
 
 int rk_bank_take_cid(void *base, int cid, void *spare, void **bank)
@@ -156,14 +166,18 @@ int rk_bank_open(void *base, int cpu, void *bank)
 {
 	int r;
 	struct rk_bank_slot *slot = held(base, cpu, &r);
+	intptr_t word;
 
 	if (slot == NULL)
 		return r;
 	if (!may_be_bank(bank))
 		return -EINVAL;
-	if (__atomic_load_n(&slot->bank, __ATOMIC_RELAXED) & RK_BANK_OPEN)
-		return -EBUSY;
-	__atomic_store_n(&slot->bank, (intptr_t)bank | RK_BANK_OPEN, __ATOMIC_RELEASE);
+	word = __atomic_load_n(&slot->bank, __ATOMIC_RELAXED);
+	do { /* where it was never opened, others may do that meanwhile */
+		if (word & RK_BANK_OPEN)
+			return -EBUSY;
+	} while (!__atomic_compare_exchange_n(&slot->bank, &word, (intptr_t)bank | RK_BANK_OPEN, 0, __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
 	return 0;
 }
 
@@ -179,11 +193,32 @@ int rk_bank_done(void *base, int cpu)
 	return rk_claim_release(&slot->claim);
 }
 
+int rk_bank_begin_exclusively(void *base, int cpu)
+{
+	struct rk_bank_slot *slot = rk_cpus_has(rk_cpus_get(), cpu) ? slot_of(base, cpu) : NULL;
+	int r = slot == NULL ? -EINVAL : rk_claim_try_exclusively(&slot->claim);
+
+	if (r < 0)
+		return r;
+	mend(slot);
+	return 0;
+}
+
+void rk_bank_end_exclusively(void *base, int cpu)
+{
+	(void)rk_claim_release_exclusively(&slot_of(base, cpu)->claim);
+}
+
+bool rk_bank_is_out(const struct rk_bank_slot *slot)
+{
+	return is_out(__atomic_load_n(&slot->taken, __ATOMIC_RELAXED), __atomic_load_n(&slot->bank, __ATOMIC_RELAXED));
+}
+
 int rk_bank_current(struct rk_bank_slot *slot, void **bank)
 {
 	intptr_t word = __atomic_load_n(&slot->bank, __ATOMIC_ACQUIRE);
 
-	if (__atomic_load_n(&slot->taken, __ATOMIC_RELAXED) != 0)
+	if (is_out(__atomic_load_n(&slot->taken, __ATOMIC_RELAXED), word))
 		return -ESTALE;
 	*bank = (void *)bank_of(word);
 	return word == 0 ? -ENXIO : word & RK_BANK_OPEN ? 0 : -ESHUTDOWN;

@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* bank.h - what this library asks of banks besides. All of these need the slot's claim. */
+/* bank.h - what this library asks of banks besides. But for the first, these need the slot's claim. */
 #ifndef RK_SRC_BANK_H
 #define RK_SRC_BANK_H
 
 #include <rseqkit/remote.h>
+#include <stdbool.h>
+
+/*
+ * As rk_bank_begin(), at once, for one function's time: a signal handler that interrupts it isn't the claim's holder. Its
+ * end leaves alone what was taken and not done with.
+ */
+int rk_bank_begin_exclusively(void *base, int cpu);
+void rk_bank_end_exclusively(void *base, int cpu);
+
+/* Has somebody, or did a call whose fence failed, take a bank that nobody is done with? */
+bool rk_bank_is_out(const struct rk_bank_slot *slot);
 
 /* The bank of an open slot: 0 and the bank; -ENXIO never opened, -ESHUTDOWN closed, -ESTALE another isn't done with. */
 int rk_bank_current(struct rk_bank_slot *slot, void **bank);

@@ -24,8 +24,12 @@
 #define REGISTER (1 << 8) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ */
 #define ONE_CPU 1         /* MEMBARRIER_CMD_FLAG_CPU */
 
+#define VISITS 20 /* another thread may set this one's affinity as well */
+
+#define BITS (8 * (int)sizeof(unsigned long))
+
 struct mask {
-	unsigned long bits[RK_CPUS_MAX / (8 * sizeof(unsigned long))];
+	unsigned long bits[RK_CPUS_MAX / BITS];
 };
 
 static bool has_cpu(const void *set, size_t bytes, int cpu)
@@ -71,19 +75,46 @@ static bool arrived_on(int cpu)
 	return RK_SYSCALL(SYS_getcpu, &here, NULL, NULL) == 0 && here == (unsigned)cpu;
 }
 
-__attribute__((__noinline__)) static int visit(int cpu)
+static bool has_only(const struct mask *mask, long length, int cpu)
+{
+	for (long word = 0; word < length / (long)sizeof(long); word++)
+		if (mask->bits[word] != (word == cpu / BITS ? 1UL << (cpu % BITS) : 0))
+			return false;
+	return true;
+}
+
+/*
+ * Goes there and comes home, unless another thread has sent this one elsewhere meanwhile: it stays there then. False if
+ * it didn't arrive.
+ */
+static bool go_to(int cpu, bool *allowed)
 {
 	struct mask saved, only;
-	long length = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(saved), &saved);
+	long length;
 	bool arrived;
 
-	if (length < 0)
-		return -EHOSTUNREACH;
+	memset(&saved, 0, sizeof(saved));
+	length = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(saved), &saved);
 	memset(&only, 0, sizeof(only));
-	only.bits[(size_t)cpu / (8 * sizeof(long))] = 1UL << ((size_t)cpu % (8 * sizeof(long)));
-	arrived = RK_SYSCALL(SYS_sched_setaffinity, 0, sizeof(only), &only) == 0 && arrived_on(cpu);
-	(void)RK_SYSCALL(SYS_sched_setaffinity, 0, length, &saved);
-	return arrived || is_offline(cpu) ? 0 : -EHOSTUNREACH;
+	only.bits[cpu / BITS] = 1UL << (cpu % BITS);
+	*allowed = length >= 0 && RK_SYSCALL(SYS_sched_setaffinity, 0, sizeof(only), &only) == 0;
+	if (!*allowed)
+		return false;
+	arrived = arrived_on(cpu);
+	length = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(only), &only);
+	if (length < 0 || has_only(&only, length, cpu))
+		(void)RK_SYSCALL(SYS_sched_setaffinity, 0, sizeof(saved), &saved); /* wider than the kernel's: zeros */
+	return arrived;
+}
+
+__attribute__((__noinline__)) static int visit(int cpu)
+{
+	bool allowed = true;
+
+	for (int i = 0; i < VISITS && allowed; i++)
+		if (go_to(cpu, &allowed))
+			return 0;
+	return is_offline(cpu) ? 0 : -EHOSTUNREACH;
 }
 
 int rk_fence_cpu(int cpu)

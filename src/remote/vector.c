@@ -218,13 +218,6 @@ static int run(struct vector *vector, void *base, int cpu, void **spare, size_t 
 	return r;
 }
 
-static int claim(void *base, int cpu)
-{
-	int r = rk_bank_begin(base, cpu);
-
-	return r < 0 ? r : 0;
-}
-
 int rk_vector(void *base, int cpu, void **spare, size_t size, const struct rk_vector_op *ops, int count)
 {
 	struct vector vector;
@@ -234,11 +227,11 @@ int rk_vector(void *base, int cpu, void **spare, size_t size, const struct rk_ve
 		return -EINVAL;
 	r = begin(&vector, ops, count, size);
 	if (r == 0)
-		r = claim(base, cpu);
+		r = rk_bank_begin_exclusively(base, cpu);
 	if (r < 0)
 		return r;
 	r = run(&vector, base, cpu, spare, size);
-	(void)rk_bank_done(base, cpu);
+	rk_bank_end_exclusively(base, cpu);
 	if (r == 0)
 		end(&vector);
 	return r;
@@ -254,13 +247,13 @@ int rk_percpu_vector(const struct rk_percpu *pool, void *item, int cpu, const st
 		return -EINVAL;
 	r = begin(&vector, ops, count, pool->item_size);
 	if (r == 0)
-		r = claim(item, cpu);
+		r = rk_bank_begin_exclusively(item, cpu);
 	if (r < 0)
 		return r;
 	(void)rk_percpu_open(pool, item, cpu);
 	spare = rk_percpu_spare(pool, item, cpu);
 	r = run(&vector, item, cpu, &spare, pool->item_size);
-	(void)rk_bank_done(item, cpu);
+	rk_bank_end_exclusively(item, cpu);
 	if (r == 0)
 		end(&vector);
 	return r;

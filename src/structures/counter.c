@@ -10,6 +10,7 @@
 #include <rseqkit/percpu.h>
 
 #include <errno.h>
+#include "memory/cpus.h"
 #include "memory/percpu.h"
 
 static struct rk_percpu *pool;
@@ -87,7 +88,8 @@ static int64_t total(const struct rk_counter *counter)
 {
 	uint64_t sum = (uint64_t)__atomic_load_n(slot(counter, RK_INDEX_OVERFLOW), __ATOMIC_RELAXED);
 
-	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+	/* With the gaps: the list of CPUs may be wrong, and an add there is an add. */
+	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
 		sum += (uint64_t)__atomic_load_n(slot(counter, cpu), __ATOMIC_RELAXED);
 	return (int64_t)sum;
 }

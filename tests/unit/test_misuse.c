@@ -66,6 +66,70 @@ static void misuse(void **state)
 	destroy(other, foreign);
 }
 
+static struct rk_percpu *checked;
+
+static int check_in_child(void)
+{
+	return rk_percpu_check(checked, NULL, NULL);
+}
+
+/* A pool whose slots are empty in children: elsewhere a zero is as wrong as anything. */
+static void zeros_are_misuse_too(void **state)
+{
+	struct rk_percpu_fault fault;
+	char *item;
+
+	(void)state;
+	if (ADDRESS_SANITIZED || getenv("UNDER_VALGRIND") != NULL)
+		SKIP("AddressSanitizer and valgrind find such writes themselves");
+	checked = make(24, NULL, RK_PERCPU_DEBUG | RK_PERCPU_EMPTY_IN_CHILDREN);
+	item = alloc(checked);
+	assert_int_equal(rk_percpu_free(checked, item), 0);
+	assert_int_equal(in_child(check_in_child), 0);
+	memset(item, 0, 24);
+	assert_int_equal(rk_percpu_check(checked, NULL, &fault), 1);
+	assert_int_equal(fault.misuse, RK_MISUSE_WRITTEN_AFTER_FREE);
+	assert_int_equal(rk_percpu_destroy(checked), 0);
+}
+
+/* Looked at while others allocate and free: nobody is accused, not even by who is told; nor in a child. */
+static int stop;
+
+static void *use_items(void *arg)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		void *item = NULL;
+
+		(void)rk_percpu_alloc(arg, &item);
+		if (item == NULL)
+			continue;
+		memset(item, 1, 3);
+		(void)rk_percpu_free(arg, item);
+	}
+	return NULL;
+}
+
+static void beside_others(void **state)
+{
+	pthread_t threads[2];
+
+	(void)state;
+	checked = make(3, NULL, RK_PERCPU_DEBUG);
+	stop = 0;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, use_items, checked), 0);
+	for (int i = 0; i < 300; i++) {
+		(void)rk_percpu_check(checked, NULL, NULL);
+		if (i % 3 == 0 && !SANITIZED && getenv("UNDER_VALGRIND") == NULL)
+			assert_int_equal(in_child(check_in_child), 0);
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(rk_percpu_check(checked, NULL, NULL), 0);
+	assert_int_equal(rk_percpu_destroy(checked), 0);
+}
+
 /* May a byte be used, in the eyes of who looks out for misuse? */
 static bool is_usable(const char *byte)
 {
@@ -168,6 +232,8 @@ static void debug_mode_by_environment(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(misuse),
+	cmocka_unit_test(zeros_are_misuse_too),
+	cmocka_unit_test(beside_others),
 	cmocka_unit_test(told),
 	cmocka_unit_test(debug_mode_of_large_items),
 	cmocka_unit_test(debug_mode_by_environment),

@@ -35,6 +35,7 @@ static void refuses_bad_options(void **state)
 		{8, 0, NULL, 8},
 		{RK_STRIDE / 2, 0, NULL, RK_PERCPU_CLOSABLE},
 		{1, 0, "", RK_PERCPU_EMPTY_IN_CHILDREN},
+		{8, 0, NULL, RK_PERCPU_EMPTY_IN_CHILDREN | RK_PERCPU_CLOSABLE},
 	};
 	struct rk_percpu *pool = (struct rk_percpu *)1;
 	void *item;

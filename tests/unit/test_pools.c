@@ -4,6 +4,7 @@
  * again, children that begin at zero, memory given back, and what pools say of themselves.
  */
 #include "pools.h"
+#include <sys/mman.h>
 
 /* More ranges than a block of the table has: every item is another, is found, and is handed out again. */
 static void many_ranges(void **state)
@@ -130,7 +131,7 @@ static void closable(void **state)
 		assert_null(rk_percpu_bank(plain, item, 0, 0));
 		assert_null(rk_percpu_bank(pool, item, 0, 2));
 		assert_int_equal(rk_percpu_open(plain, item, cpu), -EINVAL);
-		assert_ptr_equal(rk_percpu_spare(pool, item, cpu), rk_percpu_bank(pool, item, cpu, 0));
+		assert_ptr_equal(rk_percpu_spare(pool, item, cpu), rk_percpu_bank(pool, item, cpu, 1));
 		assert_int_equal(rk_percpu_open(pool, item, cpu), 0);
 		assert_int_equal(rk_percpu_open(pool, item, cpu), -EEXIST);
 		assert_ptr_equal(rk_percpu_spare(pool, item, cpu), rk_percpu_bank(pool, item, cpu, 1));
@@ -138,10 +139,11 @@ static void closable(void **state)
 		assert_int_equal(rk_bank_take(item, cpu, rk_percpu_spare(pool, item, cpu), &bank), 0);
 		assert_ptr_equal(bank, rk_percpu_bank(pool, item, cpu, 0));
 		assert_int_equal(*(intptr_t *)bank, with ? 40 : 0);
-		assert_ptr_equal(rk_percpu_spare(pool, item, cpu), bank);
+		assert_null(rk_percpu_spare(pool, item, cpu)); /* it is the caller's, as long as that isn't done with it */
 		assert_int_equal(*(intptr_t *)rk_percpu_bank(pool, item, cpu, 1), with ? 40 : 0);
 		*(intptr_t *)bank = 5;
 		assert_int_equal(rk_bank_done(item, cpu), 0);
+		assert_ptr_equal(rk_percpu_spare(pool, item, cpu), bank);
 		assert_int_equal(rk_percpu_free(pool, item), 0);
 		/* Closed, with initial contents, when it is handed out again. */
 		item = alloc(pool);
@@ -357,7 +359,25 @@ static void counters_statistics(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
+/* Pages that the kernel keeps, since they are locked: what was in them isn't handed out as new. */
+static void trimmed_and_locked(void **state)
+{
+	struct rk_percpu *pool = make(64, NULL, 0);
+	char *item = alloc(pool);
+
+	(void)state;
+	memset(item, 'X', 64);
+	assert_int_equal(rk_percpu_free(pool, item), 0);
+	assert_int_equal(mlock(item, 64), 0);
+	assert_int_equal(rk_percpu_trim(pool), 0);
+	assert_ptr_equal(alloc(pool), item);
+	assert_int_equal(item[0], 0);
+	assert_int_equal(munlock(item, 64), 0);
+	destroy(pool, item);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(trimmed_and_locked),
 	cmocka_unit_test(many_ranges),
 	cmocka_unit_test(bounded_mappings),
 	cmocka_unit_test(large_items),

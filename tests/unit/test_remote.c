@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Claims and banks: what each call answers, by itself and to a handler, to another thread, to a child forked at each
- * instruction of the work on a bank, and under filters that refuse every fence.
+ * Banks: what each call answers, by itself and to a handler, to another thread, to a child forked at each instruction of
+ * the work on a bank, to who opens a slot first meanwhile, and under filters that refuse every fence.
  */
 #define INSTRUCTIONS_MAX 3000 /* there is no section in it */
 #include "interrupt.h"
@@ -43,110 +43,6 @@ static int drop_slots(void **state)
 static void renew_slot(void)
 {
 	*slot() = (struct rk_bank_slot){.bank = 0};
-}
-
-static struct rk_claim claim;
-static int answer;
-
-static void *try_claim(void *arg)
-{
-	(void)arg;
-	answer = rk_claim_try(&claim);
-	return NULL;
-}
-
-static void *hold_a_while(void *arg)
-{
-	CHECK(rk_claim_try(&claim) == 0);
-	__atomic_store_n((int *)arg, 1, __ATOMIC_RELEASE);
-	usleep(20000);
-	CHECK(rk_claim_release(&claim) == 0);
-	return NULL;
-}
-
-static int in_thread(void *(*run)(void *))
-{
-	pthread_t thread;
-
-	CHECK(pthread_create(&thread, NULL, run, NULL) == 0 && pthread_join(thread, NULL) == 0);
-	return answer;
-}
-
-static void claims_are_exclusive(void **state)
-{
-	pthread_t thread;
-	int held = 0;
-
-	(void)state;
-	memset(&claim, 0, sizeof(claim));
-	assert_int_equal(rk_claim_release(&claim), -EPERM);
-	assert_int_equal(rk_claim_wait(&claim, -1), -EINVAL);
-	assert_int_equal(rk_claim_try(&claim), 0);
-	assert_int_equal(rk_claim_try(&claim), -EBUSY);
-	assert_int_equal(rk_claim_wait(&claim, FOR_EVER), -EBUSY); /* its own */
-	assert_int_equal(in_thread(try_claim), -EBUSY);
-	assert_int_equal(rk_claim_release(&claim), 0);
-	assert_int_equal(rk_claim_release(&claim), -EPERM);
-	/* Bounded, and woken. */
-	assert_int_equal(pthread_create(&thread, NULL, hold_a_while, &held), 0);
-	while (!__atomic_load_n(&held, __ATOMIC_ACQUIRE))
-		sched_yield();
-	assert_int_equal(rk_claim_wait(&claim, 1000), -EBUSY);
-	assert_int_equal(rk_claim_release(&claim), -EPERM);
-	assert_int_equal(rk_claim_wait(&claim, FOR_EVER), 0);
-	assert_int_equal(claim.waiters, 0);
-	assert_int_equal(rk_claim_release(&claim), 0);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-}
-
-static int child_of_holder(void)
-{
-	CHECK(rk_claim_try(&claim) == -EBUSY); /* it is the child's too */
-	CHECK(rk_claim_wait(&claim, FOR_EVER) == -EBUSY);
-	CHECK(in_thread(try_claim) == 1); /* a thread that the child created never held it */
-	return 0;
-}
-
-static int child_of_holder_releases(void)
-{
-	CHECK(rk_claim_release(&claim) == 0);
-	CHECK(rk_claim_try(&claim) == 0);
-	CHECK(in_child(child_of_holder) == 0);
-	return 0;
-}
-
-static int child_of_another(void)
-{
-	CHECK(rk_claim_release(&claim) == -EPERM);
-	CHECK(rk_claim_wait(&claim, FOR_EVER) == 1);
-	CHECK(rk_claim_release(&claim) == 0);
-	CHECK(rk_claim_try(&claim) == 0);
-	return 0;
-}
-
-static int grandchild_of_another(void)
-{
-	return in_child(child_of_another);
-}
-
-static void *fork_beside_holder(void *arg)
-{
-	(void)arg;
-	answer = in_child(child_of_another);
-	if (answer == 0)
-		answer = in_child(grandchild_of_another);
-	return NULL;
-}
-
-static void claims_and_forks(void **state)
-{
-	(void)state;
-	memset(&claim, 0, sizeof(claim));
-	assert_int_equal(rk_claim_try(&claim), 0);
-	assert_int_equal(in_child(child_of_holder), 0);
-	assert_int_equal(in_child(child_of_holder_releases), 0);
-	assert_int_equal(in_thread(fork_beside_holder), 0);
-	assert_int_equal(rk_claim_release(&claim), 0);
 }
 
 static void banks_are_taken(void **state)
@@ -370,15 +266,78 @@ static void handled_at_every_instruction(void **state)
 	assert_int_equal(interrupt_everywhere(&w), 0);
 }
 
+/* A slot that was never opened, taken or opened by its remote owner, and opened first by somebody else meanwhile. */
+static volatile int own_answer, first_answer;
+static void *volatile got;
+
+static void renew_for_two(void)
+{
+	renew_slot();
+	own_answer = first_answer = 1;
+	got = NULL;
+}
+
+static void open_first(void)
+{
+	first_answer = rk_bank_open_first(slot(), banks[0]);
+}
+
+static void take_with_that_bank(void)
+{
+	void *bank;
+
+	CHECK(rk_bank_begin(slots, here) == 0);
+	own_answer = rk_bank_take(slots, here, banks[0], &bank);
+	got = bank;
+	CHECK(rk_bank_done(slots, here) == 0);
+}
+
+/* The bank is in use, by whoever came first, and the caller's never. */
+static int took(void)
+{
+	bool opened = first_answer == 0 && own_answer == -EINVAL, was_there = first_answer == -EEXIST && own_answer == 0;
+
+	return (opened || was_there) && got == NULL && slot()->bank == ((intptr_t)banks[0] | RK_BANK_OPEN) &&
+			       slot()->taken == 0 ?
+		       0 :
+		       1;
+}
+
+static void open_with_another(void)
+{
+	CHECK(rk_bank_begin(slots, here) == 0);
+	own_answer = rk_bank_open(slots, here, banks[1]);
+	CHECK(rk_bank_done(slots, here) == 0);
+}
+
+static int opened(void)
+{
+	bool by_first = first_answer == 0 && own_answer == -EBUSY && slot()->bank == ((intptr_t)banks[0] | RK_BANK_OPEN);
+	bool by_owner = first_answer == -EEXIST && own_answer == 0 && slot()->bank == ((intptr_t)banks[1] | RK_BANK_OPEN);
+
+	return by_first || by_owner ? 0 : 1;
+}
+
+static void opened_first_at_every_instruction(void **state)
+{
+	static const struct interrupted taken = {renew_for_two, take_with_that_bank, open_first, took, false};
+	static const struct interrupted open = {renew_for_two, open_with_another, open_first, opened, false};
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime takes too many steps");
+	assert_int_equal(interrupt_everywhere(&taken), 0);
+	assert_int_equal(interrupt_everywhere(&open), 0);
+}
+
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(claims_are_exclusive),
-	cmocka_unit_test(claims_and_forks),
 	cmocka_unit_test(banks_are_taken),
 	cmocka_unit_test(closed_slots),
 	cmocka_unit_test(bank_without_a_fence),
 	cmocka_unit_test(forked_at_every_instruction),
 	cmocka_unit_test(forks_at_every_instruction),
 	cmocka_unit_test(handled_at_every_instruction),
+	cmocka_unit_test(opened_first_at_every_instruction),
 };
 
 int main(void)

@@ -246,7 +246,16 @@ static void states(void **state)
 	slot->taken = (intptr_t)own[1]; /* as somebody leaves it who is no more */
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -ESTALE);
 	assert_int_equal(own[1][0], 1);
+	assert_null(rk_percpu_spare(pool, item, here));
+	assert_int_equal(rk_bank_begin(item, here), 0); /* and so it is still there to be taken */
+	assert_int_equal(rk_bank_take(item, here, own[0], &bank), 1);
+	assert_ptr_equal(bank, own[1]);
+	assert_int_equal(rk_bank_open(item, here, bank), 0); /* given back: it isn't out any more */
+	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -EBUSY);
+	assert_int_equal(rk_claim_release(&slot->claim), 0);
+	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), 0);
 	*slot = (struct rk_bank_slot){.bank = 0};
+	assert_ptr_equal(rk_percpu_spare(pool, item, here), rk_percpu_bank(pool, item, here, 1));
 	assert_int_equal(rk_percpu_vector(pool, item, here, &add, 1), 0); /* opens it */
 	assert_ptr_equal(bank_of(here), rk_percpu_bank(pool, item, here, 1));
 }

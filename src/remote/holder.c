@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * holder.c - numbers of threads that stay the same over a fork, and tell afterwards whose thread is left.
+ *
+ *   | flag | copy of this library: 24 bits | 39 bits: 1, 2, 3, ... |
+ *
+ * A thread draws its number once and keeps it in TLS, so the child of a fork has the numbers of all its parent's threads
+ * behind it, and one of them is its own first thread's. The invariant: in a process that is a child, numbers from `first`
+ * on are of its threads, and of those below it only `initial`. Both are on a page that the kernel wipes at a fork; the
+ * first who looks writes down where numbers have got to, before any further one is drawn.
+ *
+ * Only the child's first thread knows its own number. The libc's handlers of fork run in it. Forks that don't run them
+ * leave `initial` unknown until that thread comes here, and until then nobody is said to be elsewhere.
+ *
+ * Another copy's numbers tell nothing: it has a page of its own.
+ */
+#define _GNU_SOURCE
+#include "holder.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include "kernel.h"
+#include "registration/area.h"
+
+#define NUMBER (((uint64_t)1 << 39) - 1)
+#define COPY (~NUMBER & ~RK_HOLDER_FLAG)
+#define NOBODY UINT64_MAX
+
+struct page {
+	uint64_t first;   /* 0: wiped */
+	uint64_t initial; /* 0: not known */
+};
+
+static struct page *page; /* NULL: not made yet */
+static bool hopeless;     /* the kernel wipes no pages */
+static uint64_t next_number = 1;
+
+static __thread uint64_t self __attribute__((RK_BLOCK_MODEL __unused__));
+
+/* NULL without memory. In a page that is made late nobody is elsewhere: numbers may have been drawn before. */
+static struct page *make_page(void)
+{
+	struct page *made, *expected = NULL;
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	int saved = errno;
+
+	made = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (made != MAP_FAILED && madvise(made, size, MADV_WIPEONFORK) != 0) {
+		__atomic_store_n(&hopeless, true, __ATOMIC_RELAXED); /* before 4.14, a filter */
+		(void)munmap(made, size);
+		made = MAP_FAILED;
+	}
+	errno = saved;
+	if (made == MAP_FAILED)
+		return NULL;
+	made->first = 1;
+	if (__atomic_compare_exchange_n(&page, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return made;
+	(void)munmap(made, size);
+	return expected;
+}
+
+static struct page *get_page(void)
+{
+	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);
+
+	return p != NULL || __atomic_load_n(&hopeless, __ATOMIC_RELAXED) ? p : make_page();
+}
+
+static uint64_t first_of(struct page *p)
+{
+	uint64_t first = __atomic_load_n(&p->first, __ATOMIC_ACQUIRE);
+
+	if (RKI_LIKELY(first != 0))
+		return first;
+	/* Nobody draws a number before this is done. */
+	if (__atomic_compare_exchange_n(&p->first, &first, __atomic_load_n(&next_number, __ATOMIC_RELAXED), 0,
+					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		first = __atomic_load_n(&p->first, __ATOMIC_ACQUIRE);
+	return first;
+}
+
+/* By the process's first thread only. */
+static void tell_initial(struct page *p, uint64_t number)
+{
+	if (__atomic_load_n(&p->initial, __ATOMIC_RELAXED) != number)
+		__atomic_store_n(&p->initial, number, __ATOMIC_RELEASE);
+}
+
+static bool is_initial(void)
+{
+	long thread = RK_SYSCALL(SYS_gettid);
+
+	return thread > 0 && thread == RK_SYSCALL(SYS_getpid);
+}
+
+/* A signal handler may draw one in the middle of this: then that is it. */
+static uint64_t draw(struct page *p)
+{
+	static const char here;
+	uint64_t copy = ((uintptr_t)&here >> 12) << 39 & COPY, none = 0, drawn;
+
+	if (p != NULL && first_of(p) != 1 && __atomic_load_n(&p->initial, __ATOMIC_RELAXED) == 0 && is_initial())
+		tell_initial(p, NOBODY);
+	drawn = copy | (__atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED) & NUMBER);
+	return __atomic_compare_exchange_n(&self, &none, drawn, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? drawn : none;
+}
+
+uint64_t rk_holder_me(void)
+{
+	struct page *p = get_page();
+	uint64_t number = __atomic_load_n(&self, __ATOMIC_RELAXED);
+
+	if (RKI_UNLIKELY(number == 0))
+		number = draw(p);
+	/* Of a thread that runs here, such a number is that of the first. */
+	if (p != NULL && RKI_UNLIKELY((number & NUMBER) < first_of(p)))
+		tell_initial(p, number);
+	return number;
+}
+
+bool rk_holder_is_elsewhere(uint64_t holder)
+{
+	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);
+	uint64_t initial, number = holder & ~RK_HOLDER_FLAG;
+
+	if (p == NULL || ((number ^ __atomic_load_n(&self, __ATOMIC_RELAXED)) & COPY) != 0 ||
+	    (number & NUMBER) >= first_of(p))
+		return false;
+	initial = __atomic_load_n(&p->initial, __ATOMIC_ACQUIRE);
+	return initial != 0 && initial != number;
+}
+
+static void in_child(void)
+{
+	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);
+	uint64_t number = __atomic_load_n(&self, __ATOMIC_RELAXED);
+
+	if (p == NULL)
+		return;
+	(void)first_of(p);
+	tell_initial(p, number != 0 ? number : NOBODY);
+}
+
+__attribute__((__constructor__(RK_FIRST_OF_ALL))) static void at_process_start(void)
+{
+	(void)pthread_atfork(NULL, NULL, in_child);
+}

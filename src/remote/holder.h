@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* holder.h - which thread this is, among those of this process and of those that it was forked from. */
+#ifndef RK_SRC_HOLDER_H
+#define RK_SRC_HOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Room for a flag of whoever keeps a holder. */
+#define RK_HOLDER_FLAG ((uint64_t)1 << 63)
+
+/*
+ * The calling thread's own number, without the flag. A thread keeps it for its life, and the thread that forks keeps it
+ * in the child. Never 0. Async-signal-safe.
+ */
+uint64_t rk_holder_me(void);
+
+/*
+ * Is that the number of a thread that this process doesn't have, since it was forked without it? False where that can't
+ * be told. Not of threads that have ended. For a thread that has its own number already. Async-signal-safe.
+ */
+bool rk_holder_is_elsewhere(uint64_t holder);
+
+#endif /* RK_SRC_HOLDER_H */

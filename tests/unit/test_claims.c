@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Claims: who holds one, by itself and to a handler, to other threads, to children and to the threads that these create;
+ * forked at each instruction of a claim.
+ */
+#define INSTRUCTIONS_MAX 3000 /* there is no section in it */
+#include "interrupt.h"
+#include "refuse.h"
+
+#define FOR_EVER INT64_MAX
+
+static struct rk_claim claim;
+static int answer;
+
+static void *try_claim(void *arg)
+{
+	(void)arg;
+	answer = rk_claim_try(&claim);
+	return NULL;
+}
+
+static void *hold_a_while(void *arg)
+{
+	CHECK(rk_claim_try(&claim) == 0);
+	__atomic_store_n((int *)arg, 1, __ATOMIC_RELEASE);
+	usleep(20000);
+	CHECK(rk_claim_release(&claim) == 0);
+	return NULL;
+}
+
+static int in_thread(void *(*run)(void *))
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, run, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	return answer;
+}
+
+static void exclusive(void **state)
+{
+	pthread_t thread;
+	int held = 0;
+
+	(void)state;
+	memset(&claim, 0, sizeof(claim));
+	assert_int_equal(rk_claim_release(&claim), -EPERM);
+	assert_int_equal(rk_claim_wait(&claim, -1), -EINVAL);
+	assert_int_equal(rk_claim_try(&claim), 0);
+	assert_int_equal(rk_claim_try(&claim), -EBUSY);
+	assert_int_equal(rk_claim_wait(&claim, FOR_EVER), -EBUSY); /* its own */
+	assert_int_equal(in_thread(try_claim), -EBUSY);
+	assert_int_equal(rk_claim_release(&claim), 0);
+	assert_int_equal(rk_claim_release(&claim), -EPERM);
+	/* Bounded, and woken. */
+	assert_int_equal(pthread_create(&thread, NULL, hold_a_while, &held), 0);
+	while (!__atomic_load_n(&held, __ATOMIC_ACQUIRE))
+		sched_yield();
+	assert_int_equal(rk_claim_wait(&claim, 1000), -EBUSY);
+	assert_int_equal(rk_claim_release(&claim), -EPERM);
+	assert_int_equal(rk_claim_wait(&claim, FOR_EVER), 0);
+	assert_int_equal(claim.waiters, 0);
+	assert_int_equal(rk_claim_release(&claim), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* What the forking thread had claimed is the child's first thread's, against all others. */
+static int child_of_holder(void)
+{
+	CHECK(in_thread(try_claim) == -EBUSY);
+	CHECK(rk_claim_try(&claim) == -EBUSY);
+	CHECK(rk_claim_wait(&claim, FOR_EVER) == -EBUSY);
+	CHECK(in_thread(try_claim) == -EBUSY);
+	return 0;
+}
+
+static int child_of_holder_releases(void)
+{
+	CHECK(rk_claim_release(&claim) == 0);
+	CHECK(rk_claim_try(&claim) == 0);
+	CHECK(in_child(child_of_holder) == 0);
+	CHECK(in_thread(try_claim) == -EBUSY);
+	return 0;
+}
+
+/* What another thread had claimed is free. */
+static int child_of_another(void)
+{
+	CHECK(rk_claim_release(&claim) == -EPERM);
+	CHECK(rk_claim_wait(&claim, FOR_EVER) == 1);
+	CHECK(rk_claim_release(&claim) == 0);
+	CHECK(rk_claim_try(&claim) == 0);
+	return 0;
+}
+
+static int grandchild_of_another(void)
+{
+	return in_child(child_of_another);
+}
+
+/* To a thread that the child creates as well, whose stack may be that of the holder: it has another number all the same. */
+static int childs_thread_of_another(void)
+{
+	return in_thread(try_claim) == 1 ? 0 : 1;
+}
+
+static void *fork_once_more(void *arg)
+{
+	(void)arg;
+	answer = in_child(child_of_another);
+	return NULL;
+}
+
+static int grandchild_of_a_childs_thread(void)
+{
+	return in_thread(fork_once_more);
+}
+
+/* A fork that runs no handlers. */
+static int in_bare_child(int (*deed)(void))
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (pid == 0)
+		_exit(deed());
+	return exit_status_of(pid);
+}
+
+static void *fork_beside_holder(void *arg)
+{
+	(void)arg;
+	answer = in_bare_child(child_of_another); /* of a thread without a number yet */
+	if (answer == 0)
+		answer = in_child(childs_thread_of_another);
+	if (answer == 0)
+		answer = in_child(child_of_another);
+	if (answer == 0)
+		answer = in_child(grandchild_of_another);
+	if (answer == 0 && rk_claim_try(&claim) != -EBUSY)
+		answer = 1;
+	if (answer == 0)
+		answer = in_bare_child(child_of_another); /* and with one */
+	return NULL;
+}
+
+static void held_at_a_fork(void **state)
+{
+	(void)state;
+	memset(&claim, 0, sizeof(claim));
+	assert_int_equal(rk_claim_try(&claim), 0);
+	assert_int_equal(in_child(child_of_holder), 0);
+	assert_int_equal(in_bare_child(child_of_holder), 0);
+	assert_int_equal(in_child(child_of_holder_releases), 0);
+	assert_int_equal(in_thread(fork_beside_holder), 0);
+	assert_int_equal(rk_claim_release(&claim), 0);
+}
+
+/* Another thread holds it, and has ended by the time that its stack is another's. */
+static int from_a_threads_stack(void)
+{
+	answer = 0;
+	CHECK(in_thread(try_claim) == 0);
+	CHECK(in_child(grandchild_of_a_childs_thread) == 0);
+	return 0;
+}
+
+static void held_by_who_had_the_stack(void **state)
+{
+	(void)state;
+	memset(&claim, 0, sizeof(claim));
+	assert_int_equal(in_child(from_a_threads_stack), 0);
+}
+
+/* A filter that refuses thread numbers: nobody is taken for another. */
+static int without_thread_numbers(void)
+{
+	refuse(SYS_gettid, SYS_getpid, EPERM);
+	CHECK(rk_claim_try(&claim) == 0);
+	CHECK(in_thread(try_claim) == -EBUSY);
+	CHECK(in_child(child_of_holder) == 0);
+	CHECK(rk_claim_release(&claim) == 0);
+	return 0;
+}
+
+static void numbers_are_its_own(void **state)
+{
+	(void)state;
+	memset(&claim, 0, sizeof(claim));
+	assert_int_equal(in_child(without_thread_numbers), 0);
+}
+
+/* A handler that forks, and claims in the child: that or what it interrupted is the holder, never both. */
+static volatile int own_answer, handlers_answer;
+
+static void renew(void)
+{
+	memset(&claim, 0, sizeof(claim));
+	own_answer = handlers_answer = -EBUSY;
+}
+
+static void try(void)
+{
+	own_answer = rk_claim_try(&claim);
+}
+
+static void fork_and_try(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (pid == 0)
+		handlers_answer = rk_claim_try(&claim);
+	else
+		CHECK(exit_status_of(pid) == 0);
+}
+
+static int one_holds_it(void)
+{
+	return (own_answer >= 0) + (handlers_answer >= 0) == 1 && rk_claim_release(&claim) == 0 ? 0 : 1;
+}
+
+static void forked_at_every_instruction(void **state)
+{
+	static const struct interrupted w = {renew, try, fork_and_try, one_holds_it, false};
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime takes too many steps");
+	memset(&claim, 0, sizeof(claim));
+	assert_int_equal(in_thread(try_claim), 0); /* what a process needs is made, and this thread is still to draw its number */
+	assert_int_equal(interrupt_everywhere(&w), 0);
+	assert_int_equal(rk_claim_try(&claim), -EBUSY);
+	assert_int_equal(interrupt_everywhere(&w), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(forked_at_every_instruction), /* before this thread has a number */
+	cmocka_unit_test(exclusive),
+	cmocka_unit_test(held_at_a_fork),
+	cmocka_unit_test(held_by_who_had_the_stack),
+	cmocka_unit_test(numbers_are_its_own),
+};
+
+RUN(tests)
