@@ -28,6 +28,7 @@
 
 #define ALIGNMENT_MAX 4096
 #define MANY_PAGES 4 /* faster dropped than looked at */
+#define TRIES_MAX 100 /* without memory for a range more */
 #define FLAGS (RK_PERCPU_DEBUG | RK_PERCPU_CLOSABLE | RK_PERCPU_EMPTY_IN_CHILDREN)
 
 static size_t pool_size(const struct rk_percpu *pool)
@@ -256,7 +257,7 @@ static bool take_between(struct rk_percpu *pool, struct place *place, size_t end
 /* False without memory. */
 static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 {
-	for (;;) {
+	for (int tries = 1;; tries++) {
 		size_t hint = __atomic_load_n(&pool->hint, __ATOMIC_RELAXED), behind;
 
 		place->range_number = hint;
@@ -272,7 +273,9 @@ static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 		while (rk_range_entry(pool, place->range_number) != NULL)
 			place->range_number++;
 		__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
-		if (!extend(pool, place->range_number))
+		/* There may be one that somebody trims, and gives back soon. */
+		if (!extend(pool, place->range_number) &&
+		    (tries == TRIES_MAX || __atomic_load_n(&pool->vacant, __ATOMIC_RELAXED) == 0))
 			return false;
 	}
 }
