@@ -15,5 +15,6 @@
 #include <rseqkit/remote.h>
 #include <rseqkit/vector.h>
 #include <rseqkit/counter.h>
+#include <rseqkit/freelist.h>
 
 #endif /* RSEQKIT_H */

@@ -307,7 +307,7 @@ static int prepare(const struct rk_percpu *pool, const struct place *place, cons
 	tell(pool, place, true);
 	if (pool->flags & RK_PERCPU_DEBUG) {
 		rk_item_guard(pool, place);
-		rk_item_callers(pool, place)[0] = caller;
+		__atomic_store_n(&rk_item_callers(pool, place)[0], caller, __ATOMIC_RELAXED);
 	}
 	return pool->is_large && !rk_large_new(pool, place->range, item) ? -ENOMEM : 0;
 }
@@ -373,7 +373,7 @@ int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller)
 	if (pool->is_large)
 		rk_large_free(pool, place.range, item);
 	if (debug) {
-		rk_item_callers(pool, &place)[1] = caller;
+		__atomic_store_n(&rk_item_callers(pool, &place)[1], caller, __ATOMIC_RELAXED);
 		rk_item_poison(pool, &place);
 	}
 	tell(pool, &place, false);

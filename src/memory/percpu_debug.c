@@ -3,6 +3,7 @@
  * percpu_debug.c - the debug mode of per-CPU memory: patterns in freed items, guards behind those in use, and who
  * allocated and freed them.
  */
+#define _GNU_SOURCE
 #include "percpu.h"
 #include "percpu_tell.h"
 
@@ -20,7 +21,7 @@ RK_UNWATCHED static size_t first_other(const volatile unsigned char *bytes, size
 {
 	size_t at = 0;
 
-	while (at < size && bytes[at] == with)
+	while (at < size && __atomic_load_n(&bytes[at], __ATOMIC_RELAXED) == with)
 		at++;
 	return at;
 }
@@ -28,7 +29,7 @@ RK_UNWATCHED static size_t first_other(const volatile unsigned char *bytes, size
 RK_UNWATCHED static void fill_bytes(volatile unsigned char *bytes, size_t size, unsigned char with)
 {
 	for (size_t at = 0; at < size; at++)
-		bytes[at] = with;
+		__atomic_store_n(&bytes[at], with, __ATOMIC_RELAXED);
 }
 
 /* Fills [from, from + size) of every slot. */
@@ -128,8 +129,8 @@ static const struct rk_percpu *owner_of(const void *item, struct place *place)
 
 static void tell_callers(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
 {
-	fault->allocated_by = rk_item_callers(pool, place)[0];
-	fault->freed_by = rk_item_callers(pool, place)[1];
+	fault->allocated_by = __atomic_load_n(&rk_item_callers(pool, place)[0], __ATOMIC_RELAXED);
+	fault->freed_by = __atomic_load_n(&rk_item_callers(pool, place)[1], __ATOMIC_RELAXED);
 }
 
 /*

@@ -160,7 +160,7 @@ static void operate_compound(struct tally *t, uint64_t *random)
 
 static void set_up_compound(void)
 {
-	struct tally t = {.lives = 0};
+	struct tally t = {.handlers = 0};
 
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
 		struct compound *slot = rk_percpu_slot(compound, cpu);

@@ -11,6 +11,7 @@
 
 #include "test.h"
 #include "by_index.h"
+#include "expect.h"
 
 #define HALF (4 * sizeof(intptr_t)) /* bits */
 #define LOW (UINTPTR_MAX >> HALF)
@@ -38,7 +39,7 @@ struct tally {
 	uint64_t added[INDICES], swapped[INDICES], counted, taken;
 	uint64_t adds[INDICES], aborted, unequal, elsewhere, refused;
 	uint64_t popped, stacked, stacked_sum, unstacked, logged, through; /* compound.h */
-	uint64_t lives, handlers, closed;
+	uint64_t handlers, closed;
 };
 
 #ifdef BANKS_H
@@ -49,33 +50,6 @@ struct tally {
 
 static struct words *shared;
 static struct rk_counter *counter;
-static int wrong; /* expectations that failed */
-
-/* For any thread, and handlers: says what failed, a few times, and goes on. */
-#define EXPECT(condition)                                                                                              \
-	do {                                                                                                           \
-		if (!(condition) && __atomic_fetch_add(&wrong, 1, __ATOMIC_RELAXED) < 10)                              \
-			dprintf(STDERR_FILENO, "# %s:%d: %s\n", __FILE__, __LINE__, #condition);                       \
-	} while (0)
-
-/* xorshift64 */
-static uint64_t draw(uint64_t *random)
-{
-	*random ^= *random << 13;
-	*random ^= *random >> 7;
-	*random ^= *random << 17;
-	return *random;
-}
-
-/* One of the possible CPUs, online or not. */
-static int any_cpu(uint64_t *random)
-{
-	int cpu = -1;
-
-	for (int n = (int)(draw(random) % (unsigned)rk_cpus_count()); n >= 0; n--)
-		cpu = rk_cpus_next(cpu);
-	return cpu;
-}
 
 static void tally_result(struct tally *t, enum rk_result result)
 {

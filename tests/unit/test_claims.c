@@ -118,8 +118,11 @@ static int grandchild_of_a_childs_thread(void)
 /* A fork that runs no handlers. */
 static int in_bare_child(int (*deed)(void))
 {
-	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	pid_t pid;
 
+	if (SANITIZED)
+		return in_child(deed); /* a sanitizer's runtime has handlers that it needs */
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 	if (pid == 0)
 		_exit(deed());
 	return exit_status_of(pid);
@@ -129,7 +132,7 @@ static void *fork_beside_holder(void *arg)
 {
 	(void)arg;
 	answer = in_bare_child(child_of_another); /* of a thread without a number yet */
-	if (answer == 0)
+	if (answer == 0 && !THREAD_SANITIZED) /* it allows no new threads in such a child */
 		answer = in_child(childs_thread_of_another);
 	if (answer == 0)
 		answer = in_child(child_of_another);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * freelist.c - what isn't the fast path of a list: its memory, the overflow list, drains.
+ *
+ * A CPU's slot names one of its two banks (bank.h), and that one's word is the first node. A drain takes the bank and
+ * leaves the other one, which is empty: the invariant is that a bank that nobody uses and nobody is at holds no node.
+ *
+ * In the overflow slot the first bank is the overflow list. Whoever takes nodes off it holds the slot's claim, so a node
+ * that was popped can't come back while somebody else is about to pop it. Pushes need no claim.
+ */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include <rseqkit/freelist.h>
+#include <rseqkit/remote.h>
+#include <rseqkit/thread.h>
+
+#include <errno.h>
+#include "memory/percpu.h"
+
+#define PATIENCE 1000000 /* ns that a pop waits for the overflow list */
+
+typedef struct rk_freelist_node *chain;
+
+struct lists {
+	struct rk_bank_slot slot;
+	chain banks[2];
+};
+
+static struct rk_percpu *pool;
+
+static struct lists *lists_of(const struct rk_freelist *list, int index)
+{
+	return (struct lists *)rk_percpu_slot(list, index);
+}
+
+/* The process's pool of lists, made on the first call. */
+static int get_pool(struct rk_percpu **out)
+{
+	static const struct rk_percpu_options options = {.item_size = sizeof(struct lists), .alignment = 64};
+	struct rk_percpu *expected = NULL, *made;
+	int r;
+
+	*out = __atomic_load_n(&pool, __ATOMIC_ACQUIRE);
+	if (*out != NULL)
+		return 0;
+	r = rk_percpu_create(&made, &options);
+	if (r < 0)
+		return r;
+	(void)rk_fence_prepare();
+	if (__atomic_compare_exchange_n(&pool, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		*out = made;
+		return 0;
+	}
+	(void)rk_percpu_destroy(made); /* another thread was faster */
+	*out = expected;
+	return 0;
+}
+
+int rk_freelist_create(struct rk_freelist **list)
+{
+	struct rk_percpu *from;
+	void *item;
+	int r;
+
+	if (list == NULL)
+		return -EINVAL;
+	r = get_pool(&from);
+	if (r == 0)
+		r = rk_percpu_alloc_for(from, &item, __builtin_return_address(0));
+	*list = r == 0 ? (struct rk_freelist *)item : NULL;
+	return r;
+}
+
+/* Takes the nodes of `from` into `to`, in front. */
+static void join(chain *to, chain from)
+{
+	struct rk_freelist_node *last = from;
+
+	if (from == NULL)
+		return;
+	while (*to != NULL && last->next != NULL)
+		last = last->next;
+	if (*to != NULL)
+		last->next = *to;
+	*to = from;
+}
+
+int rk_freelist_destroy(struct rk_freelist *list, struct rk_freelist_node **rest)
+{
+	struct rk_percpu *from = __atomic_load_n(&pool, __ATOMIC_ACQUIRE);
+	struct place place;
+
+	if (rest != NULL)
+		*rest = NULL;
+	if (list == NULL)
+		return 0;
+	if (from == NULL || !rk_item_find(from, list, &place) || !rk_bit(rk_set_used(from, place.range), place.number))
+		return -EINVAL;
+	for (int i = RK_INDEX_OVERFLOW; rest != NULL && i <= place.range->highest; i++)
+		for (int which = 0; which < 2; which++)
+			join(rest, lists_of(list, i)->banks[which]);
+	return rk_percpu_free_for(from, list, __builtin_return_address(0));
+}
+
+static void push_overflow(struct rk_freelist *list, struct rk_freelist_node *first, struct rk_freelist_node *last)
+{
+	chain *head = &lists_of(list, RK_INDEX_OVERFLOW)->banks[0];
+	chain next = __atomic_load_n(head, __ATOMIC_RELAXED);
+
+	do
+		last->next = next;
+	while (!__atomic_compare_exchange_n(head, &next, first, 1, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+static struct rk_freelist_node *pop_overflow(struct rk_freelist *list)
+{
+	struct lists *lists = lists_of(list, RK_INDEX_OVERFLOW);
+	chain node = __atomic_load_n(&lists->banks[0], __ATOMIC_RELAXED);
+
+	if (node == NULL || rk_claim_wait(&lists->slot.claim, PATIENCE) < 0)
+		return NULL;
+	node = __atomic_load_n(&lists->banks[0], __ATOMIC_ACQUIRE);
+	while (node != NULL &&
+	       !__atomic_compare_exchange_n(&lists->banks[0], &node, node->next, 1, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+		;
+	(void)rk_claim_release(&lists->slot.claim);
+	return node;
+}
+
+/* Opens the list of the CPU that the thread runs on, if nobody ever did. */
+static bool open_list(struct rk_freelist *list)
+{
+	struct lists *lists = lists_of(list, rk_cpu());
+
+	return rk_bank_open_first(&lists->slot, &lists->banks[0]) == 0;
+}
+
+void rk_freelist_push_slow(struct rk_freelist *list, struct rk_freelist_node *first, struct rk_freelist_node *last,
+			   enum rk_result outcome)
+{
+	for (int i = 0; i < RK_ABORTS_MAX && (outcome == RK_ABORTED || outcome == RK_CLOSED); i++) {
+		if (outcome == RK_CLOSED)
+			(void)open_list(list);
+		outcome = rk_cpu_bank_push(list, 0, first, (char *)last - (char *)first);
+	}
+	if (outcome != RK_DONE)
+		push_overflow(list, first, last);
+}
+
+struct rk_freelist_node *rk_freelist_pop_slow(struct rk_freelist *list, enum rk_result outcome)
+{
+	void *node = NULL;
+
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
+		outcome = rk_cpu_bank_pop(list, 0, 0, 0, &node);
+	return outcome == RK_DONE ? (struct rk_freelist_node *)node : pop_overflow(list);
+}
+
+static int drain_overflow(struct rk_freelist *list, chain *nodes)
+{
+	struct lists *lists = lists_of(list, RK_INDEX_OVERFLOW);
+
+	if (__atomic_load_n(&lists->banks[0], __ATOMIC_RELAXED) == NULL)
+		return 0;
+	if (rk_claim_wait(&lists->slot.claim, PATIENCE) < 0)
+		return -EBUSY;
+	join(nodes, __atomic_exchange_n(&lists->banks[0], NULL, __ATOMIC_ACQUIRE));
+	(void)rk_claim_release(&lists->slot.claim);
+	return 0;
+}
+
+/* One bank of a CPU, emptied: 1 if it was one that somebody else had taken, so that there is another. */
+static int drain_bank(struct rk_freelist *list, int cpu, chain *nodes)
+{
+	struct lists *lists = lists_of(list, cpu);
+	/* One that was never opened will be opened with the first. */
+	bool second_is_used = __atomic_load_n(&lists->slot.bank, __ATOMIC_RELAXED) == ((intptr_t)&lists->banks[1] | RK_BANK_OPEN);
+	void *bank;
+	int r = rk_bank_take(list, cpu, &lists->banks[second_is_used ? 0 : 1], &bank);
+
+	if (r >= 0 && bank != NULL) {
+		chain taken = __atomic_load_n((chain *)bank, __ATOMIC_RELAXED);
+
+		__atomic_store_n((chain *)bank, NULL, __ATOMIC_RELEASE); /* it is the spare one now */
+		join(nodes, taken);
+	}
+	return r;
+}
+
+static int drain(struct rk_freelist *list, int cpu, chain *nodes)
+{
+	int r;
+
+	do {
+		r = rk_bank_begin(list, cpu);
+		if (r < 0)
+			return r;
+		r = drain_bank(list, cpu, nodes);
+		(void)rk_bank_done(list, cpu);
+	} while (r == 1);
+	return r;
+}
+
+int rk_freelist_drain(struct rk_freelist *list, int cpu, struct rk_freelist_node **nodes)
+{
+	if (nodes == NULL)
+		return -EINVAL;
+	*nodes = NULL;
+	if (list == NULL)
+		return -EINVAL;
+	return cpu == RK_INDEX_OVERFLOW ? drain_overflow(list, nodes) : drain(list, cpu, nodes);
+}
+
+int rk_freelist_drain_all(struct rk_freelist *list, struct rk_freelist_node **nodes)
+{
+	int result;
+
+	if (nodes == NULL)
+		return -EINVAL;
+	*nodes = NULL;
+	if (list == NULL)
+		return -EINVAL;
+	result = drain_overflow(list, nodes);
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+		bool unused = __atomic_load_n(&lists_of(list, cpu)->slot.bank, __ATOMIC_RELAXED) == 0;
+		int r = unused ? 0 : drain(list, cpu, nodes);
+
+		result = r < 0 ? r : result;
+	}
+	return result;
+}

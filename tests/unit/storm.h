@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * storm.h - threads that come and go, that are moved between CPUs, interrupted by handlers, fenced by membarrier, and
+ * forked around, for STRESS_MS milliseconds (1000 if not set; TEST_DIVISOR divides). What they do is the test's.
+ */
+#ifndef STORM_H
+#define STORM_H
+
+#include "expect.h"
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+
+#define STORM_THREADS_MAX 64
+#define STORM_REMOTES_MAX 4
+#define STORM_BATCH 500 /* operations between two looks at what else there is to do */
+
+struct storm_thread {
+	int number; /* of lives that follow each other: 0 to storm_count - 1 */
+	uint64_t random, handler_random;
+	pid_t tid;    /* 0 when there is none */
+	int finished; /* a life: for its launcher */
+};
+
+struct storm {
+	void (*live)(struct storm_thread *t);   /* one life: some batches, or until stopped() */
+	void (*handle)(struct storm_thread *t); /* what a signal handler does */
+	void (*end)(struct storm_thread *t);    /* a life's end, with no more signals; or NULL */
+	int (*child)(void);                     /* what the only thread of a child does: 0 if all is well */
+	void *(*remote)(void *stop);            /* a thread that lasts, and isn't disturbed, until *(int *)stop */
+	int remotes;
+};
+
+static struct storm_thread storm_threads[STORM_THREADS_MAX];
+static int storm_count, storm_stop;
+static const struct storm *the_storm;
+static uint64_t storm_lives, storm_moves, storm_signals, storm_fences, storm_forks;
+static __thread struct storm_thread *volatile storm_me; /* for the handler */
+
+static inline bool stopped(void)
+{
+	return __atomic_load_n(&storm_stop, __ATOMIC_RELAXED);
+}
+
+static void on_storm(int signo)
+{
+	(void)signo;
+	if (storm_me != NULL) /* else a launcher that got a dead thread's number */
+		the_storm->handle(storm_me);
+}
+
+static void *storm_live(void *arg)
+{
+	struct storm_thread *t = arg;
+	sigset_t set;
+
+	storm_me = t;
+	__atomic_store_n(&t->tid, gettid(), __ATOMIC_RELEASE);
+	__atomic_fetch_add(&storm_lives, 1, __ATOMIC_RELAXED);
+	the_storm->live(t);
+	__atomic_store_n(&t->tid, 0, __ATOMIC_RELEASE);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	storm_me = NULL;
+	if (the_storm->end != NULL)
+		the_storm->end(t);
+	__atomic_store_n(&t->finished, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void storm_start(pthread_t *thread, struct storm_thread *t, unsigned life)
+{
+	int r = -ENOTSUP;
+
+	t->finished = 0;
+	if (life % 4 == 1)
+		r = create_unregistered(thread, storm_live, t);
+	if (r == -ENOTSUP)
+		r = pthread_create(thread, NULL, storm_live, t);
+	if (r != 0)
+		abort();
+}
+
+/* Starts one life after the other: joined or detached, registered by the libc or by nobody yet. */
+static void *storm_launch(void *arg)
+{
+	struct storm_thread *t = arg;
+	pthread_t thread;
+
+	for (unsigned life = 0; life == 0 || !stopped(); life++) {
+		storm_start(&thread, t, life);
+		if (life % 2 == 0) {
+			pthread_join(thread, NULL);
+			continue;
+		}
+		pthread_detach(thread);
+		while (!__atomic_load_n(&t->finished, __ATOMIC_ACQUIRE))
+			usleep(200);
+	}
+	return NULL;
+}
+
+/* A CPU of a group that only lets some be used, or one offline: the kernel says no, or moves the thread elsewhere. */
+static void storm_move(pid_t tid, uint64_t *random)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (int cpu = rk_cpus_next(-1); cpu >= 0 && cpu < CPU_SETSIZE; cpu = rk_cpus_next(cpu))
+		if (draw(random) % 4 == 0)
+			CPU_SET(cpu, &set);
+	storm_moves += sched_setaffinity(tid, sizeof(set), &set) == 0;
+}
+
+static void storm_fence(uint64_t *random)
+{
+	int one = draw(random) % 2 == 0;
+
+	storm_fences += syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, one ? MEMBARRIER_CMD_FLAG_CPU : 0,
+				one ? any_cpu(random) : 0) == 0;
+}
+
+/* Moves, signals and fences, as fast as it gets the processor. */
+static void *storm_agitate(void *arg)
+{
+	uint64_t random = 88172645463325252;
+
+	(void)arg;
+	(void)rk_thread_prepare();
+	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0);
+	while (!stopped()) {
+		uint64_t what = draw(&random) % 16;
+		pid_t tid = __atomic_load_n(&storm_threads[draw(&random) % (unsigned)storm_count].tid, __ATOMIC_ACQUIRE);
+
+		/* It may be gone by now, and its number another thread's of this process. */
+		if (tid != 0 && what < 8)
+			storm_move(tid, &random);
+		else if (tid != 0 && what < 15)
+			storm_signals += syscall(SYS_tgkill, getpid(), tid, SIGUSR1) == 0;
+		else
+			storm_fence(&random);
+		if (draw(&random) % 16 == 0)
+			usleep(50);
+	}
+	return NULL;
+}
+
+static uint64_t storm_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t storm_ms(void)
+{
+	const char *ms = getenv("STRESS_MS"), *divisor = getenv("TEST_DIVISOR");
+
+	return (ms == NULL ? 1000 : strtoull(ms, NULL, 10)) / (divisor == NULL ? 1 : strtoull(divisor, NULL, 10));
+}
+
+static void storm_run(const struct storm *storm)
+{
+	struct sigaction action = {.sa_handler = on_storm, .sa_flags = SA_RESTART};
+	pthread_t launchers[STORM_THREADS_MAX], agitator, remotes[STORM_REMOTES_MAX];
+	uint64_t end = storm_now() + storm_ms();
+
+	the_storm = storm;
+	storm_stop = 0;
+	storm_count = get_nprocs() + 2 < STORM_THREADS_MAX ? get_nprocs() + 2 : STORM_THREADS_MAX;
+	sigaction(SIGUSR1, &action, NULL);
+	for (int i = 0; i < storm_count; i++) {
+		storm_threads[i].number = i;
+		storm_threads[i].random = 2463534242 + (uint64_t)i;
+		storm_threads[i].handler_random = 362436069 + (uint64_t)i;
+		assert_int_equal(pthread_create(&launchers[i], NULL, storm_launch, &storm_threads[i]), 0);
+	}
+	assert_int_equal(pthread_create(&agitator, NULL, storm_agitate, NULL), 0);
+	for (int i = 0; i < storm->remotes; i++)
+		assert_int_equal(pthread_create(&remotes[i], NULL, storm->remote, &storm_stop), 0);
+	do {
+		EXPECT(in_child(storm->child) == 0);
+		storm_forks++;
+		usleep(10000);
+	} while (storm_now() < end);
+	__atomic_store_n(&storm_stop, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < storm_count; i++)
+		assert_int_equal(pthread_join(launchers[i], NULL), 0);
+	assert_int_equal(pthread_join(agitator, NULL), 0);
+	for (int i = 0; i < storm->remotes; i++)
+		assert_int_equal(pthread_join(remotes[i], NULL), 0);
+	printf("# %llu ms, %d threads at a time: %llu lives; %llu moves, %llu signals, %llu fences, %llu forks\n",
+	       (unsigned long long)storm_ms(), storm_count, (unsigned long long)storm_lives,
+	       (unsigned long long)storm_moves, (unsigned long long)storm_signals, (unsigned long long)storm_fences,
+	       (unsigned long long)storm_forks);
+}
+
+#endif /* STORM_H */

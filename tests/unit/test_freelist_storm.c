@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lists of nodes in a storm (storm.h), beside threads that drain them. The invariant is that of nodes.h. CPUs may be
+ * taken offline and brought back meanwhile.
+ */
+#include "nodes.h"
+#include "storm.h"
+
+/* Nodes are taken out of a supply when lists are empty, and held a few at a time. */
+static int supply;
+static uint64_t popped, drains, drained_nodes, drains_refused;
+
+static struct node *take(uint64_t *random)
+{
+	bool overflow = draw(random) % 8 == 0; /* as where there is no rseq */
+	struct rk_freelist_node *link = overflow ? rk_freelist_pop_slow(list, RK_NO_RSEQ) : rk_freelist_pop(list);
+	int number;
+
+	if (link != NULL) {
+		EXPECT(__atomic_exchange_n(&node_of(link)->held, 1, __ATOMIC_RELAXED) == 0);
+		__atomic_fetch_add(&popped, 1, __ATOMIC_RELAXED);
+		return node_of(link);
+	}
+	number = draw(random) % 4 == 0 ? __atomic_fetch_add(&supply, 1, __ATOMIC_RELAXED) : NODES;
+	return number < NODES ? &nodes[number] : NULL;
+}
+
+static void put(struct node *const *held, int count, bool overflow)
+{
+	for (int i = 0; i < count; i++) {
+		EXPECT(__atomic_exchange_n(&held[i]->held, 0, __ATOMIC_RELAXED) == 1);
+		held[i]->link.next = i + 1 < count ? &held[i + 1]->link : NULL;
+	}
+	if (count > 0 && overflow)
+		rk_freelist_push_slow(list, &held[0]->link, &held[count - 1]->link, RK_NO_RSEQ);
+	else if (count == 1)
+		rk_freelist_push(list, &held[0]->link);
+	else if (count > 1)
+		rk_freelist_push_chain(list, &held[0]->link, &held[count - 1]->link);
+}
+
+static void use(uint64_t *random)
+{
+	struct node *held[4];
+	int count = 0;
+
+	for (int wanted = 1 + (int)(draw(random) % 4); wanted > 0; wanted--) {
+		held[count] = take(random);
+		count += held[count] != NULL;
+	}
+	put(held, count, draw(random) % 8 == 0);
+}
+
+static void live(struct storm_thread *t)
+{
+	for (unsigned batches = 1 + draw(&t->random) % 64; batches > 0 && !stopped(); batches--) {
+		for (int i = 0; i < STORM_BATCH && !stopped(); i++)
+			use(&t->random);
+		if (batches % 4 == 0 && rk_vfork_begin() == 0) { /* unregistered */
+			use(&t->random);
+			EXPECT(rk_vfork_end() == 0);
+		}
+	}
+}
+
+static void handle(struct storm_thread *t)
+{
+	struct rk_freelist_node *rest;
+
+	for (int i = 0; i < 4; i++)
+		use(&t->handler_random);
+	if (draw(&t->handler_random) % 16 != 0)
+		return;
+	(void)rk_freelist_drain(list, any_cpu(&t->handler_random), &rest);
+	for (struct rk_freelist_node *next; rest != NULL; rest = next) {
+		next = rest->next;
+		rk_freelist_push(list, rest);
+	}
+}
+
+/* Each node that is in a list is there once, and lists work. */
+static int child(void)
+{
+	uint64_t random = 88172645463325252;
+	struct rk_freelist_node *rest;
+	int count;
+
+	alarm(60);
+	CHECK(rk_freelist_drain_all(list, &rest) == 0);
+	count = hold_all(rest);
+	CHECK(count <= NODES);
+	for (int i = 0; i < 100; i++)
+		use(&random);
+	CHECK(rk_freelist_drain_all(list, &rest) == 0 && hold_all(rest) <= NODES - count);
+	return wrong == 0 ? 0 : 1;
+}
+
+static void *keep_draining(void *stop)
+{
+	uint64_t random = 2463534242 ^ (uintptr_t)&random;
+
+	while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) {
+		struct rk_freelist_node *rest;
+		int r = draw(&random) % 8 == 0 ? rk_freelist_drain_all(list, &rest) :
+						 rk_freelist_drain(list, any_cpu(&random), &rest);
+
+		EXPECT(r == 0 || r == -EBUSY);
+		__atomic_fetch_add(r == 0 ? &drains : &drains_refused, 1, __ATOMIC_RELAXED);
+		for (struct rk_freelist_node *next; rest != NULL; rest = next) {
+			next = rest->next;
+			EXPECT(node_of(rest)->held == 0);
+			rest->next = (struct rk_freelist_node *)0x5e; /* who still reads it goes astray */
+			__atomic_fetch_add(&drained_nodes, 1, __ATOMIC_RELAXED);
+			rk_freelist_push(list, rest);
+		}
+		if (draw(&random) % 4 == 0)
+			usleep(20);
+	}
+	return NULL;
+}
+
+static void storm(void **state)
+{
+	static const struct storm weather = {live, handle, NULL, child, keep_draining, 2};
+	struct rk_freelist_node *rest;
+	int out;
+
+	(void)state;
+	create();
+	storm_run(&weather);
+	out = supply < NODES ? supply : NODES;
+	printf("# %llu popped, %llu drained in %llu drains, %llu refused; %d nodes\n", (unsigned long long)popped,
+	       (unsigned long long)drained_nodes, (unsigned long long)drains, (unsigned long long)drains_refused, out);
+	assert_int_equal(rk_freelist_drain_all(list, &rest), 0);
+	assert_int_equal(hold_all(rest), out);
+	assert_true(popped > 0 && drains > 0);
+	assert_int_equal(wrong, 0);
+	assert_int_equal(rk_freelist_destroy(list, &rest), 0);
+	assert_null(rest);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(storm),
+};
+
+int main(void)
+{
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	alarm((unsigned)(240 + storm_ms() / 1000));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
