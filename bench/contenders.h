@@ -16,7 +16,7 @@
 #include "bench.h"
 #include "classic.h"
 #include "floor.h"
-#include "list.h"
+#include "freelist.h"
 #include "log.h"
 #include "remote.h"
 
@@ -73,24 +73,27 @@
 	  floor_add(slots, one);))
 
 #define LISTS(X)                                                                                                       \
-	X("list", "rseqkit", BENCH_RSEQ, list_rseqkit, NULL, bench_settle_list_rseqkit,                                \
-	  struct bench_list *list = &bench_list_rseqkit; void *slots = list->slots;,                                   \
-	  failed |= list_rseqkit(list, slots);)                                                                        \
-	IF_CLASSIC(X("list", "classic", BENCH_RSEQ, list_classic, NULL, bench_settle_list_classic,                     \
-	  struct bench_list *list = &bench_list_classic; void *slots = list->slots;,                                   \
-	  failed |= list_classic(list, slots);))                                                                       \
-	IF_FLOOR(X("list", "floor", BENCH_RSEQ, list_floor, NULL, bench_settle_list_floor,                             \
-	  struct bench_list *list = &bench_list_floor; void *slots = list->slots;,                                     \
-	  failed |= list_floor(list, slots);))                                                                         \
-	X("list", "shared-stack", BENCH_ANY, list_stack, NULL, bench_settle_list_stack,                                \
-	  struct bench_list *list = &bench_list_stack;,                                                                \
-	  failed |= list_stack(list);)                                                                                 \
-	X("list", "mutex", BENCH_ANY, list_mutex, NULL, bench_settle_list_mutex,                                       \
-	  struct bench_list *list = &bench_list_mutex;,                                                                \
-	  failed |= list_mutex(list);)                                                                                 \
-	X("list", "thread-local", BENCH_ANY, list_thread_local, NULL, NULL,                                            \
-	  intptr_t *first = list_of_thread();,                                                                         \
-	  list_thread_local(first);)
+	X("freelist", "rseqkit", BENCH_ANY, freelist_rseqkit, NULL, bench_settle_freelist_rseqkit,                     \
+	  struct bench_freelist *list = &bench_freelist_rseqkit; struct rk_freelist *of = list->list;,                 \
+	  failed |= freelist_rseqkit(list, of);)                                                                       \
+	X("freelist", "operations", BENCH_RSEQ, freelist_operations, NULL, bench_settle_freelist_operations,           \
+	  struct bench_freelist *list = &bench_freelist_operations; void *slots = list->slots;,                        \
+	  failed |= freelist_operations(list, slots);)                                                                 \
+	IF_CLASSIC(X("freelist", "classic", BENCH_RSEQ, freelist_classic, NULL, bench_settle_freelist_classic,         \
+	  struct bench_freelist *list = &bench_freelist_classic; void *slots = list->slots;,                           \
+	  failed |= freelist_classic(list, slots);))                                                                   \
+	IF_FLOOR(X("freelist", "floor", BENCH_RSEQ, freelist_floor, NULL, bench_settle_freelist_floor,                 \
+	  struct bench_freelist *list = &bench_freelist_floor; void *slots = list->slots;,                             \
+	  failed |= freelist_floor(list, slots);))                                                                     \
+	X("freelist", "shared-stack", BENCH_ANY, freelist_stack, NULL, bench_settle_freelist_stack,                    \
+	  struct bench_freelist *list = &bench_freelist_stack;,                                                        \
+	  failed |= freelist_stack(list);)                                                                             \
+	X("freelist", "mutex", BENCH_ANY, freelist_mutex, NULL, bench_settle_freelist_mutex,                           \
+	  struct bench_freelist *list = &bench_freelist_mutex;,                                                        \
+	  failed |= freelist_mutex(list);)                                                                             \
+	X("freelist", "thread-local", BENCH_ANY, freelist_thread_local, NULL, NULL,                                    \
+	  intptr_t *first = freelist_of_thread();,                                                                     \
+	  freelist_thread_local(first);)
 
 #define LOGS(X)                                                                                                        \
 	X("log", "rseqkit", BENCH_RSEQ, log_rseqkit, bench_sum_log_rseqkit, bench_settle_log_rseqkit,                  \

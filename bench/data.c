@@ -5,7 +5,7 @@
  * Contenders that keep something per CPU keep it in the same kind of memory, so that only the operation differs.
  */
 #define _GNU_SOURCE
-#include "list.h"
+#include "freelist.h"
 #include "log.h"
 #include "remote.h"
 
@@ -18,7 +18,7 @@
 const struct bench benches[] = {
 	{"counter", 24, false, "add 1 to a counter"},
 	{"counter-variable", 6, true, "add a variable to a counter"},
-	{"list", 10, false, "pop a node off a list and push it back"},
+	{"freelist", 12, false, "pop a node off a list and push it back"},
 	{"log", 8, false, "append 40 bytes to a log and count them"},
 	{"fallback", 8, false, "add 1 to a counter in threads without rseq"},
 	{"cpu", 4, true, "read the number of the current CPU"},
@@ -65,7 +65,7 @@ int bench_data_create(void)
 	if (r == 0)
 		r = rk_percpu_alloc(pool, &bench_slots_getcpu);
 	if (r == 0)
-		r = bench_list_create();
+		r = bench_freelist_create();
 	if (r == 0)
 		r = bench_log_create();
 	if (r == 0)

@@ -100,6 +100,8 @@ RKI_INLINE struct rk_freelist_node *rk_freelist_pop(struct rk_freelist *list)
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		return rk_freelist_pop_slow(list, outcome);
+	if (node == NULL)
+		__builtin_unreachable(); /* an empty list is another outcome, so who tests for NULL tests only then */
 	return (struct rk_freelist_node *)node;
 }
 

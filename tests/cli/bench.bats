@@ -83,12 +83,12 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 
 @test "list and log: every contender with 1 and 4 threads, nothing lost" {
 	need_rseq
-	expect_json 0 "$RSEQKIT" bench list log --json $quickly --threads 1,4
+	expect_json 0 "$RSEQKIT" bench freelist log --json $quickly --threads 1,4
 	assert_bench '{r["threads"] for r in j["results"]} == {1, 4}' \
-		'{"mutex", "thread-local"} < {r["contender"] for r in j["results"] if r["bench"] == "list"}' \
+		'{"mutex", "thread-local"} < {r["contender"] for r in j["results"] if r["bench"] == "freelist"}' \
 		'{"shared", "thread-local"} < {r["contender"] for r in j["results"] if r["bench"] == "log"}'
 	if [ "$(uname -m)" = x86_64 ] && ! is_sanitized; then
-		assert_json '{r["bench"] for r in j["results"] if r["contender"] == "classic"} == {"list", "log"}' \
+		assert_json '{r["bench"] for r in j["results"] if r["contender"] == "classic"} == {"freelist", "log"}' \
 			'j["unavailable"] == []'
 	fi
 }
@@ -257,8 +257,8 @@ figures() {
 		ns = {("counter", "rseqkit", 1): 1, ("counter", "classic", 1): 1, ("counter", "floor", 1): 1,
 		      ("counter", "rseqkit", 2): 1, ("counter", "shared-atomic", 2): 15, ("cpu", "rseqkit", 1): 1,
 		      ("counter-variable", "rseqkit", 1): 1, ("counter-variable", "classic", 1): 1,
-		      ("counter-variable", "floor", 1): 1, ("list", "floor", 1): 1,
-		      ("list", "rseqkit", 1): 1, ("list", "classic", 1): 1, ("list", "rseqkit", 2): 1,
+		      ("counter-variable", "floor", 1): 1, ("freelist", "floor", 1): 1, ("freelist", "operations", 1): 1,
+		      ("freelist", "rseqkit", 1): 1, ("freelist", "classic", 1): 1, ("freelist", "rseqkit", 2): 1,
 		      ("log", "rseqkit", 1): 1, ("log", "classic", 1): 1, ("log", "rseqkit", 2): 1,
 		      ("cpu", "empty-loop", 1): 0.5, ("register-self", "rseqkit", 1): 1,
 		      ("register-self", "rseqkit-first", 1): 1, ("register-self", "rseqkit-vfork-bracket", 1): 1,

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * list.h - the bench `list`: nodes, the memory of its contenders, and what each of them does.
+ * freelist.h - the bench `freelist`: nodes, the memory of its contenders, and what each of them does.
  *
  * An operation pops a node and pushes it back. Who finds no node (the first time on a CPU, or after a migration between
  * the two) takes a new one out of the contender's supply, out of line, and pushes that. The invariant: at the end of a
- * slice every node that was ever taken is in one list, once; bench_settle_list_*() check it, and start over. Nothing in
+ * slice every node that was ever taken is in one list, once; bench_settle_freelist_*() check it, and start over. Nothing in
  * a loop counts: a count would cost every contender a store, and so make them look alike.
  */
-#ifndef RK_BENCH_LIST_H
-#define RK_BENCH_LIST_H
+#ifndef RK_BENCH_FREELIST_H
+#define RK_BENCH_FREELIST_H
 
 #include <pthread.h>
 
@@ -25,8 +25,9 @@ struct bench_node {
 } __attribute__((__aligned__(64)));
 
 /* What a contender works on. */
-struct bench_list {
+struct bench_freelist {
 	void *slots; /* the first node of each CPU's list */
+	struct rk_freelist *list;
 	struct {
 		pthread_mutex_t mutex;
 		intptr_t first; /* of the shared list */
@@ -36,19 +37,20 @@ struct bench_list {
 	struct bench_node nodes[BENCH_NODES];
 };
 
-extern struct bench_list bench_list_rseqkit, bench_list_classic, bench_list_floor, bench_list_stack, bench_list_mutex;
+extern struct bench_freelist bench_freelist_rseqkit, bench_freelist_operations, bench_freelist_classic, bench_freelist_floor, bench_freelist_stack, bench_freelist_mutex;
 
-bool bench_settle_list_rseqkit(void);
-bool bench_settle_list_classic(void);
-bool bench_settle_list_floor(void); /* only starts over: this one loses nodes */
-bool bench_settle_list_stack(void);
-bool bench_settle_list_mutex(void);
+bool bench_settle_freelist_rseqkit(void);
+bool bench_settle_freelist_operations(void);
+bool bench_settle_freelist_classic(void);
+bool bench_settle_freelist_floor(void); /* only starts over: this one loses nodes */
+bool bench_settle_freelist_stack(void);
+bool bench_settle_freelist_mutex(void);
 
 /* Makes the lists, all empty. Returns 0 or a negative errno. */
-int bench_list_create(void);
+int bench_freelist_create(void);
 
 /* Takes a new node; NULL if there is none left. */
-struct bench_node *bench_list_take(struct bench_list *list);
+struct bench_node *bench_freelist_take(struct bench_freelist *list);
 
 /* The node is used before it goes back, so nothing is left out because it would be undone. */
 #define LIST_USE(node) __asm__ __volatile__("" : "+r"(node) : : "memory")
@@ -58,13 +60,13 @@ struct bench_node *bench_list_take(struct bench_list *list);
  * when aborted, RK_ABORTS_MAX times at most. Returns 0 if all was done.
  */
 #define LIST_PER_CPU(name, try_pop, try_push)                                                                          \
-	static __attribute__((__noinline__)) int name##_pop_again(struct bench_list *list, void *slots, void **node,   \
+	static __attribute__((__noinline__)) int name##_pop_again(struct bench_freelist *list, void *slots, void **node,   \
 								  enum rk_result outcome)                              \
 	{                                                                                                              \
 		for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)                                       \
 			outcome = try_pop(slots, node);                                                                \
 		if (outcome == RK_UNEQUAL)                                                                             \
-			*node = bench_list_take(list);                                                                 \
+			*node = bench_freelist_take(list);                                                                 \
 		return (outcome != RK_DONE && outcome != RK_UNEQUAL) || *node == NULL;                                 \
 	}                                                                                                              \
                                                                                                                        \
@@ -75,7 +77,7 @@ struct bench_node *bench_list_take(struct bench_list *list);
 		return outcome != RK_DONE;                                                                             \
 	}                                                                                                              \
                                                                                                                        \
-	BENCH_INLINE int name(struct bench_list *list, void *slots)                                                    \
+	BENCH_INLINE int name(struct bench_freelist *list, void *slots)                                                    \
 	{                                                                                                              \
 		void *popped, *node;                                                                                   \
 		enum rk_result outcome = try_pop(slots, &popped);                                                      \
@@ -90,24 +92,35 @@ struct bench_node *bench_list_take(struct bench_list *list);
 
 _Static_assert(offsetof(struct bench_node, next) == 0, "classic.h and floor.h rely on it");
 
-#define LIST_RSEQKIT_POP(slots, node) rk_cpu_pop(slots, 0, offsetof(struct bench_node, next), node)
-#define LIST_RSEQKIT_PUSH(slots, node) rk_cpu_push(slots, node, offsetof(struct bench_node, next))
+BENCH_INLINE int freelist_rseqkit(struct bench_freelist *list, struct rk_freelist *of)
+{
+	struct rk_freelist_node *node = rk_freelist_pop(of);
 
-LIST_PER_CPU(list_rseqkit, LIST_RSEQKIT_POP, LIST_RSEQKIT_PUSH)
+	if (RKI_UNLIKELY(!node) && !(node = (struct rk_freelist_node *)(void *)bench_freelist_take(list)))
+		return 1;
+	LIST_USE(node);
+	rk_freelist_push(of, node);
+	return 0;
+}
+
+#define LIST_OPERATIONS_POP(slots, node) rk_cpu_pop(slots, 0, offsetof(struct bench_node, next), node)
+#define LIST_OPERATIONS_PUSH(slots, node) rk_cpu_push(slots, node, offsetof(struct bench_node, next))
+
+LIST_PER_CPU(freelist_operations, LIST_OPERATIONS_POP, LIST_OPERATIONS_PUSH)
 
 #if BENCH_HAVE_CLASSIC
-LIST_PER_CPU(list_classic, classic_try_pop, classic_try_push)
+LIST_PER_CPU(freelist_classic, classic_try_pop, classic_try_push)
 #endif
 
 #if BENCH_HAVE_FLOOR
-LIST_PER_CPU(list_floor, floor_pop, floor_push)
+LIST_PER_CPU(freelist_floor, floor_pop, floor_push)
 #endif
 
 /*
  * A stack that all share without a lock: a node that was popped and pushed again meanwhile is told by the tag, which
  * every pop raises. Nodes have numbers because a number and a tag fit into one word. Memory of nodes is never freed.
  */
-BENCH_INLINE struct bench_node *list_stack_pop(struct bench_list *list)
+BENCH_INLINE struct bench_node *freelist_stack_pop(struct bench_freelist *list)
 {
 	uint64_t top = __atomic_load_n(&list->shared.top, __ATOMIC_ACQUIRE), next;
 
@@ -120,7 +133,7 @@ BENCH_INLINE struct bench_node *list_stack_pop(struct bench_list *list)
 	return &list->nodes[(uint32_t)top - 1];
 }
 
-BENCH_INLINE void list_stack_push(struct bench_list *list, struct bench_node *node)
+BENCH_INLINE void freelist_stack_push(struct bench_freelist *list, struct bench_node *node)
 {
 	uint64_t top = __atomic_load_n(&list->shared.top, __ATOMIC_RELAXED), next;
 
@@ -130,18 +143,18 @@ BENCH_INLINE void list_stack_push(struct bench_list *list, struct bench_node *no
 	} while (!__atomic_compare_exchange_n(&list->shared.top, &top, next, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
-BENCH_INLINE int list_stack(struct bench_list *list)
+BENCH_INLINE int freelist_stack(struct bench_freelist *list)
 {
-	struct bench_node *node = list_stack_pop(list);
+	struct bench_node *node = freelist_stack_pop(list);
 
-	if (RKI_UNLIKELY(!node) && !(node = bench_list_take(list)))
+	if (RKI_UNLIKELY(!node) && !(node = bench_freelist_take(list)))
 		return 1;
 	LIST_USE(node);
-	list_stack_push(list, node);
+	freelist_stack_push(list, node);
 	return 0;
 }
 
-BENCH_INLINE int list_mutex(struct bench_list *list)
+BENCH_INLINE int freelist_mutex(struct bench_freelist *list)
 {
 	struct bench_node *node;
 
@@ -150,7 +163,7 @@ BENCH_INLINE int list_mutex(struct bench_list *list)
 	if (node)
 		list->shared.first = node->next;
 	(void)pthread_mutex_unlock(&list->shared.mutex);
-	if (RKI_UNLIKELY(!node) && !(node = bench_list_take(list)))
+	if (RKI_UNLIKELY(!node) && !(node = bench_freelist_take(list)))
 		return 1;
 	LIST_USE(node);
 	(void)pthread_mutex_lock(&list->shared.mutex);
@@ -161,7 +174,7 @@ BENCH_INLINE int list_mutex(struct bench_list *list)
 }
 
 /* The calling thread's list, with a node in it, so never empty. */
-BENCH_INLINE intptr_t *list_of_thread(void)
+BENCH_INLINE intptr_t *freelist_of_thread(void)
 {
 	static __thread struct bench_node node;
 	static __thread intptr_t first;
@@ -171,7 +184,7 @@ BENCH_INLINE intptr_t *list_of_thread(void)
 	return &first;
 }
 
-BENCH_INLINE void list_thread_local(intptr_t *first)
+BENCH_INLINE void freelist_thread_local(intptr_t *first)
 {
 	struct bench_node *node = (struct bench_node *)*first;
 
@@ -182,4 +195,4 @@ BENCH_INLINE void list_thread_local(intptr_t *first)
 	LIST_USE(node);
 }
 
-#endif /* RK_BENCH_LIST_H */
+#endif /* RK_BENCH_FREELIST_H */
