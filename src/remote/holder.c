@@ -4,7 +4,7 @@
  *
  *   | flag | copy of this library: 24 bits | 39 bits: 1, 2, 3, ... |
  *
- * A thread draws its number once and keeps it in TLS, so the child of a fork has the numbers of all its parent's threads
+ * A thread draws its number once and keeps it in this copy's block (area.h), so the child of a fork has the numbers of all its parent's threads
  * behind it, and one of them is its own first thread's. The invariant: in a process that is a child, numbers from `first`
  * on are of its threads, and of those below it only `initial`. Both are on a page that the kernel wipes at a fork; the
  * first who looks writes down where numbers have got to, before any further one is drawn.
@@ -34,8 +34,6 @@ struct page {
 static struct page *page; /* NULL: not made yet */
 static bool hopeless;     /* the kernel wipes no pages */
 static uint64_t next_number = 1;
-
-static __thread uint64_t self __attribute__((RK_BLOCK_MODEL __unused__));
 
 /* NULL without memory. In a page that is made late nobody is elsewhere: numbers may have been drawn before. */
 static struct page *make_page(void)
@@ -98,18 +96,18 @@ static bool is_initial(void)
 static uint64_t draw(struct page *p)
 {
 	static const char here;
-	uint64_t copy = ((uintptr_t)&here >> 12) << 39 & COPY, none = 0, drawn;
+	uint64_t copy = (uint64_t)((uintptr_t)&here >> 12) << 39 & COPY, none = 0, drawn;
 
 	if (p != NULL && first_of(p) != 1 && __atomic_load_n(&p->initial, __ATOMIC_RELAXED) == 0 && is_initial())
 		tell_initial(p, NOBODY);
 	drawn = copy | (__atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED) & NUMBER);
-	return __atomic_compare_exchange_n(&self, &none, drawn, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? drawn : none;
+	return __atomic_compare_exchange_n(&rk_block.number, &none, drawn, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? drawn : none;
 }
 
 uint64_t rk_holder_me(void)
 {
 	struct page *p = get_page();
-	uint64_t number = __atomic_load_n(&self, __ATOMIC_RELAXED);
+	uint64_t number = __atomic_load_n(&rk_block.number, __ATOMIC_RELAXED);
 
 	if (RKI_UNLIKELY(number == 0))
 		number = draw(p);
@@ -124,7 +122,7 @@ bool rk_holder_is_elsewhere(uint64_t holder)
 	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);
 	uint64_t initial, number = holder & ~RK_HOLDER_FLAG;
 
-	if (p == NULL || ((number ^ __atomic_load_n(&self, __ATOMIC_RELAXED)) & COPY) != 0 ||
+	if (p == NULL || ((number ^ __atomic_load_n(&rk_block.number, __ATOMIC_RELAXED)) & COPY) != 0 ||
 	    (number & NUMBER) >= first_of(p))
 		return false;
 	initial = __atomic_load_n(&p->initial, __ATOMIC_ACQUIRE);
@@ -134,7 +132,7 @@ bool rk_holder_is_elsewhere(uint64_t holder)
 static void in_child(void)
 {
 	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);
-	uint64_t number = __atomic_load_n(&self, __ATOMIC_RELAXED);
+	uint64_t number = __atomic_load_n(&rk_block.number, __ATOMIC_RELAXED);
 
 	if (p == NULL)
 		return;

@@ -51,7 +51,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 
 @test "--list names the benches and their contenders" {
 	expect 0 "$RSEQKIT" bench --list
-	for bench in counter counter-variable list log fallback cpu remote bank register register-self; do
+	for bench in counter counter-variable freelist log fallback cpu remote bank register register-self; do
 		[[ "$output" =~ (^|$'\n')$bench\  ]]
 	done
 	assert_says "percpu-atomic, getcpu-atomic, shared-atomic, thread-local"
@@ -81,7 +81,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 	fi
 }
 
-@test "list and log: every contender with 1 and 4 threads, nothing lost" {
+@test "freelist and log: every contender with 1 and 4 threads, nothing lost" {
 	need_rseq
 	expect_json 0 "$RSEQKIT" bench freelist log --json $quickly --threads 1,4
 	assert_bench '{r["threads"] for r in j["results"]} == {1, 4}' \
@@ -276,10 +276,11 @@ figures() {
 @test "check_bars: all bars hold, exit 0; each of them can fail, exit 1; a figure is missing, exit 3" {
 	figures >"$BATS_TEST_TMPDIR/json"
 	expect 0 "$check_bars" "$BATS_TEST_TMPDIR/json"
-	[ "$(grep -c '^holds' <<<"$output")" -eq 15 ]
+	[ "$(grep -c '^holds' <<<"$output")" -eq 16 ]
 	for change in counter@classic@1=0.96 counter@floor@1=0.9 counter@shared-atomic@2=14.9 counter@rseqkit@2=1.16 \
 		counter-variable@classic@1=0.96 counter-variable@floor@1=0.9 \
-		list@classic@1=0.96 list@floor@1=0.9 list@rseqkit@2=1.16 log@classic@1=0.95 log@rseqkit@2=1.16 \
+		freelist@operations@1=1.03 freelist@floor@1=0.9 \
+		freelist@rseqkit@1=1.11 freelist@rseqkit@2=1.16 log@classic@1=0.95 log@rseqkit@2=1.16 \
 		cpu@empty-loop@1=0.48 register-self@rseqkit@1=1.3 \
 		register-self@rseqkit-first@1=1.3 \
 		register-self@rseqkit-vfork-bracket@1=1.3; do

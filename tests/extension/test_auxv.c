@@ -57,8 +57,8 @@ static const struct kernel kernels[] = {
 	{"with the slice extension", 33, 64, false, 33, 33},
 	{"that needs no more alignment for it", 33, 32, false, 33, 33},
 	{"that needs more alignment than a block has", 33, 128, false, 32, 28},
-	{"whose area just fits", 48, 64, false, 48, 48},
-	{"whose area doesn't fit", 49, 64, false, 32, 28},
+	{"whose area just fits", 40, 64, false, 40, 40},
+	{"whose area doesn't fit", 41, 64, false, 32, 28},
 	{"that doesn't take what it announced", 33, 64, true, 33, 0},
 };
 

@@ -55,8 +55,9 @@ struct rk_thread_state {
 struct rk_thread_block {
 	union {
 		struct rk_area area;
-		unsigned char room[48]; /* the kernel's feature size may grow into it */
+		unsigned char room[40]; /* the kernel's feature size may grow into it */
 	} u;
+	uint64_t number; /* of this copy, whoever uses the rest: the thread's, see src/remote/holder.c */
 	struct rk_thread_state state;
 } __attribute__((__aligned__(RK_BLOCK_ALIGNMENT)));
 
