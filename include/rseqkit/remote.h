@@ -79,7 +79,8 @@ RKI_API int rk_fence_prepare(void);
  * Returns 0; 1 when it was held at a fork by a thread that this process doesn't have, and is the caller's now: what it
  * protects may be half done; -EBUSY; rk_claim_release(): 0, or -EPERM when the calling thread doesn't hold it.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h). A
- * thread that ends while it holds a claim holds it for ever. Cost: some 20 ns; a thread's first one makes two system calls.
+ * thread that ends while it holds a claim holds it for ever; a bare clone() that shares its creator's TLS is, for a claim,
+ * the same thread. Cost: some 20 ns; a thread's first one makes two system calls.
  */
 RKI_API int rk_claim_try(struct rk_claim *claim);
 RKI_API int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds);
