@@ -16,7 +16,10 @@
  * by one restartable sequence; one without, or one whose sequence was aborted RK_ABORTS_MAX times in a row, uses the
  * overflow list that all share. A pop that finds its CPU's list empty looks there as well.
  *
- * Nodes are the caller's memory. One that was popped or drained belongs to the caller alone, and may be freed.
+ * Nodes are the caller's memory. One that was popped or drained belongs to the caller alone, to write what it likes. But
+ * its address stays mapped as long as the list is in use: a thread that is about to pop the node may be waiting for its
+ * page, swapped out, say. No fence reaches it there, and it dies if the page is gone. free() may unmap, unless that is
+ * turned off. So nodes are given back when the list is destroyed, or their memory is locked (mlock(2)).
  *
  * fork: the child has its own copy of every list with the nodes in it. A node that another thread was holding, or was
  * about to push or had just popped, is in no list of the child.
@@ -40,7 +43,7 @@ RKI_BEGIN_DECLS
 /*
  * Creates a list without nodes.
  *
- * Returns 0 and the list in *list; -EINVAL when `list` is NULL; -ENOMEM.
+ * Returns 0 and the list in *list; -EINVAL when `list` is NULL; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 0.1 us; the
  * first one in a process 50 us, and 20 ms if there are several threads by then (rk_fence_prepare() in remote.h).
  * Memory: 64 bytes for each CPU that uses it.
@@ -51,7 +54,8 @@ RKI_API int rk_freelist_create(struct rk_freelist **list);
  * Destroys a list; NULL is allowed. No thread may be using it. `rest`, unless it is NULL, gets the nodes that were in it,
  * as rk_freelist_drain_all() gives them.
  *
- * Returns 0, or -EINVAL when it is no list (any more), and then *rest is NULL.
+ * Returns 0; -EINVAL when it is no list (any more), and then *rest is NULL; -EUCLEAN, with RSEQKIT_PERCPU=debug in the
+ * environment, when the memory behind it was written to: the list is empty then, and goes on.
  * Context: as rk_freelist_create(). Cost: a look at every CPU's list, and at all nodes if there is a `rest`.
  */
 RKI_API int rk_freelist_destroy(struct rk_freelist *list, struct rk_freelist_node **rest);
@@ -67,7 +71,8 @@ RKI_API struct rk_freelist_node *rk_freelist_pop_slow(struct rk_freelist *list, 
  * Puts nodes on the list: one, or those from `first` on to `last`, which are linked already. A pop gives `first` next.
  *
  * Context: any thread; signal handler, also one that interrupts a function of the same list; after fork; not in a vfork
- * child outside rk_vfork_begin(). Cost: 0.6 ns with rseq, 20 ns without.
+ * child outside rk_vfork_begin(); not under asynchronous cancellation, which may leave the overflow list claimed (api.h).
+ * Cost: 0.6 ns with rseq, 20 ns without.
  */
 RKI_INLINE void rk_freelist_push_chain(struct rk_freelist *list, struct rk_freelist_node *first,
 				       struct rk_freelist_node *last)

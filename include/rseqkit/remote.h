@@ -8,6 +8,9 @@
  *		...                                     // the bank is ours: drain it, read it, keep it as a spare
  *	rk_bank_done(base, cpu);
  *
+ * Banks stay mapped as long as the slot is in use: a thread that waits for a bank's page, swapped out, say, is reached by
+ * no fence, and dies if the page is gone. Who takes a bank reads and writes it, and keeps it as a spare.
+ *
  * Process-private: a fence is one of this process's address space. Memory that processes share can't be taken.
  *
  * fork. A child has only the thread that forked. What other threads had claimed is free in the child, and what they
@@ -80,7 +83,7 @@ RKI_API int rk_fence_prepare(void);
  * protects may be half done; -EBUSY; rk_claim_release(): 0, or -EPERM when the calling thread doesn't hold it.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h). A
  * thread that ends while it holds a claim holds it for ever; a bare clone() that shares its creator's TLS is, for a claim,
- * the same thread. Cost: some 20 ns; a thread's first one makes two system calls.
+ * the same thread. Cost: some 20 ns.
  */
 RKI_API int rk_claim_try(struct rk_claim *claim);
 RKI_API int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds);
@@ -107,6 +110,7 @@ RKI_API int rk_bank_begin_wait(void *base, int cpu, int64_t nanoseconds);
  * is there now, after rk_bank_done() and rk_bank_begin().
  * Returns the negative errno of rk_fence_cpu(): then users go on with `spare` already (or the slot is closed already),
  * but the old bank may still be in use, and is nobody's until another call succeeds; rk_bank_done() keeps it so.
+ * Returns -ESTALE when that was so before, and the fence failed again: nothing has changed, and `spare` is the caller's.
  * Returns -EPERM when the calling thread doesn't hold the slot's claim, as in a handler that interrupted its own vector
  * (vector.h); -EINVAL when the CPU isn't possible, spare isn't aligned to 4 bytes or is the bank that is there, or bank is
  * NULL. A handler calls this only behind an rk_bank_begin() of its own.
@@ -128,7 +132,8 @@ RKI_API int rk_bank_take_cid(void *base, int cid, void *spare, void **bank);
 RKI_API int rk_bank_open(void *base, int cpu, void *bank);
 
 /*
- * Ends the work: the bank that was taken is done with, and the claim is released. A closed slot stays closed.
+ * Ends the work: the bank that was taken is done with, and the claim is released. A closed slot stays closed, and has no
+ * bank any more if that was taken: who takes it next gets NULL.
  *
  * Returns 0; -EPERM when the calling thread doesn't hold the slot's claim; -EINVAL.
  * Context and cost: as rk_claim_try().

@@ -9,7 +9,8 @@
  *     0                 any                  there is none
  *     bank | PENDING    the same bank, open  is still in use: about to be taken
  *     bank | PENDING    another, or closed   may still be in use: to be fenced
- *     bank              any                  is the holder's of the claim
+ *     bank              any but open         is the holder's of the claim
+ *     bank              the same, open       there is none: it was given back
  *     bank | BRIEFLY    the same, closed     is as it was: to be opened again (vector.c)
  *     bank | BRIEFLY    the same, open       there is none in `taken`
  *     bank | BRIEFLY    another              there is none: that one is in use, and this one spare
@@ -26,7 +27,7 @@
 #define ALL (-1)
 #define PENDING 1
 #define BRIEFLY 2
-#define CLOSED_EMPTY 2 /* the word of a slot that was closed before it was ever opened */
+#define CLOSED_EMPTY 2 /* the word of a closed slot without a bank: never opened, or taken and done with */
 
 static intptr_t bank_of(intptr_t word)
 {
@@ -130,7 +131,7 @@ static int take(struct rk_bank_slot *slot, int fenced, void *spare, void **bank)
 	taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
 	if (is_out(taken, word)) {
 		r = settle(slot, fenced, bank);
-		return r < 0 ? r : 1;
+		return r < 0 ? -ESTALE : 1;
 	}
 	do {
 		if (spare != NULL && bank_of(word) == (intptr_t)spare) { /* by now, perhaps: somebody opened it first */
@@ -185,11 +186,17 @@ int rk_bank_done(void *base, int cpu)
 {
 	int r;
 	struct rk_bank_slot *slot = held(base, cpu, &r);
+	intptr_t taken;
 
 	if (slot == NULL)
 		return r;
-	if (!(__atomic_load_n(&slot->taken, __ATOMIC_RELAXED) & PENDING))
-		__atomic_store_n(&slot->taken, 0, __ATOMIC_RELAXED);
+	taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
+	if (!(taken & PENDING)) {
+		/* A closed slot names the bank until it is taken, so that it can be: it isn't to be taken twice. */
+		if (taken != 0 && __atomic_load_n(&slot->bank, __ATOMIC_RELAXED) == taken)
+			__atomic_store_n(&slot->bank, CLOSED_EMPTY, __ATOMIC_RELEASE);
+		__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
+	}
 	return rk_claim_release(&slot->claim);
 }
 

@@ -92,9 +92,9 @@ int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds)
 
 static int release(struct rk_claim *claim, uint64_t me)
 {
-	if (__atomic_load_n(&claim->holder, __ATOMIC_RELAXED) != me)
+	/* At once: a handler may release it in between, and another thread claim it. */
+	if (!__atomic_compare_exchange_n(&claim->holder, &me, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return -EPERM;
-	__atomic_store_n(&claim->holder, 0, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&claim->waiters, __ATOMIC_SEQ_CST) > 0)
 		(void)RK_SYSCALL(SYS_futex, futex_of(claim), FUTEX_WAKE, 1, NULL, NULL, 0);
 	return 0;

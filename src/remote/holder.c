@@ -44,7 +44,8 @@ static struct page *make_page(void)
 
 	made = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (made != MAP_FAILED && madvise(made, size, MADV_WIPEONFORK) != 0) {
-		__atomic_store_n(&hopeless, true, __ATOMIC_RELAXED); /* before 4.14, a filter */
+		if (errno == EINVAL) /* before 4.14 */
+			__atomic_store_n(&hopeless, true, __ATOMIC_RELAXED);
 		(void)munmap(made, size);
 		made = MAP_FAILED;
 	}
@@ -85,11 +86,12 @@ static void tell_initial(struct page *p, uint64_t number)
 		__atomic_store_n(&p->initial, number, __ATOMIC_RELEASE);
 }
 
+/* A vfork child has one thread, too, but its parent's memory. */
 static bool is_initial(void)
 {
 	long thread = RK_SYSCALL(SYS_gettid);
 
-	return thread > 0 && thread == RK_SYSCALL(SYS_getpid);
+	return thread > 0 && thread == RK_SYSCALL(SYS_getpid) && rk_kernel_is_vfork_child() == 0;
 }
 
 /* A signal handler may draw one in the middle of this: then that is it. */

@@ -96,8 +96,10 @@ int rk_freelist_destroy(struct rk_freelist *list, struct rk_freelist_node **rest
 	if (from == NULL || !rk_item_find(from, list, &place) || !rk_bit(rk_set_used(from, place.range), place.number))
 		return -EINVAL;
 	for (int i = RK_INDEX_OVERFLOW; rest != NULL && i <= place.range->highest; i++)
-		for (int which = 0; which < 2; which++)
+		for (int which = 0; which < 2; which++) {
 			join(rest, lists_of(list, i)->banks[which]);
+			lists_of(list, i)->banks[which] = NULL;
+		}
 	return rk_percpu_free_for(from, list, __builtin_return_address(0));
 }
 
@@ -177,6 +179,8 @@ static int drain_bank(struct rk_freelist *list, int cpu, chain *nodes)
 	void *bank;
 	int r = rk_bank_take(list, cpu, &lists->banks[second_is_used ? 0 : 1], &bank);
 
+	if (r == -ESTALE)
+		return -EHOSTUNREACH; /* nor was there a fence before */
 	if (r >= 0 && bank != NULL) {
 		chain taken = __atomic_load_n((chain *)bank, __ATOMIC_RELAXED);
 

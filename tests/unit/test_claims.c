@@ -122,7 +122,7 @@ static int in_bare_child(int (*deed)(void))
 
 	if (SANITIZED)
 		return in_child(deed); /* a sanitizer's runtime has handlers that it needs */
-	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	pid = _Fork();
 	if (pid == 0)
 		_exit(deed());
 	return exit_status_of(pid);
@@ -234,12 +234,79 @@ static void forked_at_every_instruction(void **state)
 	assert_int_equal(interrupt_everywhere(&w), 0);
 }
 
+/* A handler that releases what is being released, whereupon another thread claims it. */
+static void claim_first(void)
+{
+	renew();
+	CHECK(rk_claim_try(&claim) == 0);
+}
+
+static void release(void)
+{
+	own_answer = rk_claim_release(&claim);
+}
+
+static void release_and_pass_on(void)
+{
+	handlers_answer = rk_claim_release(&claim);
+	CHECK(in_thread(try_claim) == 0);
+}
+
+static int is_the_others(void)
+{
+	return (own_answer == 0) + (handlers_answer == 0) == 1 && rk_claim_try(&claim) == -EBUSY ? 0 : 1;
+}
+
+static void released_at_every_instruction(void **state)
+{
+	static const struct interrupted w = {claim_first, release, release_and_pass_on, is_the_others, false};
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime takes too many steps");
+	assert_int_equal(interrupt_everywhere(&w), 0);
+}
+
+/* What a vfork child does is no reason to take the process's first thread for another. */
+static void *claim_in_a_vfork_child(void *arg)
+{
+	pid_t pid = vfork();
+	struct rk_claim other = {.holder = 0};
+
+	if (pid == 0) {
+		(void)rk_claim_try(&other);
+		_exit(0);
+	}
+	(void)arg;
+	answer = exit_status_of(pid) != 0 ? 1 : rk_claim_try(&claim);
+	return NULL;
+}
+
+static int passed_by_a_vfork_child(void)
+{
+	CHECK(in_thread(claim_in_a_vfork_child) == -EBUSY);
+	return 0;
+}
+
+static void vfork_children(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer may make a fork of vfork");
+	memset(&claim, 0, sizeof(claim));
+	assert_int_equal(rk_claim_try(&claim), 0);
+	assert_int_equal(in_bare_child(passed_by_a_vfork_child), 0);
+	assert_int_equal(rk_claim_release(&claim), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(forked_at_every_instruction), /* before this thread has a number */
 	cmocka_unit_test(exclusive),
 	cmocka_unit_test(held_at_a_fork),
 	cmocka_unit_test(held_by_who_had_the_stack),
 	cmocka_unit_test(numbers_are_its_own),
+	cmocka_unit_test(released_at_every_instruction),
+	cmocka_unit_test(vfork_children),
 };
 
 RUN(tests)

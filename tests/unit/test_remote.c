@@ -140,9 +140,20 @@ static void *take_without_fence(void *arg)
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
 	CHECK(rk_bank_begin(slots, here) == 0);
 	CHECK(rk_bank_take(slots, here, banks[1], &bank) == -EHOSTUNREACH && bank == NULL);
-	CHECK(rk_bank_take(slots, here, banks[2], &bank) == -EHOSTUNREACH && bank == NULL);
+	CHECK(rk_bank_take(slots, here, banks[2], &bank) == -ESTALE && bank == NULL); /* and banks[2] isn't used */
 	CHECK(rk_bank_done(slots, here) == 0);
 	return NULL;
+}
+
+static void *close_without_fence(void *arg)
+{
+	void *bank;
+
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_take(slots, here, NULL, &bank) == -EHOSTUNREACH && bank == NULL);
+	CHECK(rk_bank_done(slots, here) == 0);
+	return arg;
 }
 
 static int quarantined(void)
@@ -330,10 +341,48 @@ static void opened_first_at_every_instruction(void **state)
 	assert_int_equal(interrupt_everywhere(&open), 0);
 }
 
+/* Taken once: who closes a slot and is done with its bank has it for ever, and so has who got it by a second call. */
+static int closed_without_a_fence(void)
+{
+	pthread_t thread;
+	void *bank;
+
+	CHECK(rk_bank_open_first(slot(), banks[0]) == 0);
+	CHECK(pthread_create(&thread, NULL, close_without_fence, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_take(slots, here, banks[2], &bank) == 1 && bank == banks[0]);
+	CHECK(rk_bank_done(slots, here) == 0);
+	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_take(slots, here, banks[2], &bank) == 0 && bank == NULL);
+	CHECK(rk_bank_done(slots, here) == 0);
+	return 0;
+}
+
+static void closed_and_taken_once(void **state)
+{
+	void *bank;
+
+	(void)state;
+	renew_slot();
+	assert_int_equal(rk_bank_open_first(slot(), banks[0]), 0);
+	assert_int_equal(rk_bank_begin(slots, here), 0);
+	assert_int_equal(rk_bank_take(slots, here, NULL, &bank), 0);
+	assert_ptr_equal(bank, banks[0]);
+	assert_int_equal(rk_bank_done(slots, here), 0);
+	assert_int_equal(rk_bank_begin(slots, here), 0);
+	assert_int_equal(rk_bank_take(slots, here, NULL, &bank), 0);
+	assert_null(bank);
+	assert_int_equal(rk_bank_open(slots, here, banks[0]), 0);
+	assert_int_equal(rk_bank_done(slots, here), 0);
+	renew_slot();
+	assert_int_equal(in_child(closed_without_a_fence), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(banks_are_taken),
 	cmocka_unit_test(closed_slots),
 	cmocka_unit_test(bank_without_a_fence),
+	cmocka_unit_test(closed_and_taken_once),
 	cmocka_unit_test(forked_at_every_instruction),
 	cmocka_unit_test(forks_at_every_instruction),
 	cmocka_unit_test(handled_at_every_instruction),

@@ -149,7 +149,8 @@ RKI_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t 
 /*
  * Takes the first node off a list: the slot's word, which goes to *node and is replaced by the word `next` bytes
  * behind where it points. RK_UNEQUAL if the slot's word is `end`, where lists end (0, say). *node becomes NULL
- * unless a node was taken. Before the memory of a node is freed, fence every CPU that may be popping it.
+ * unless a node was taken. The address of a node stays mapped as long as somebody may be popping it: a thread that waits
+ * for its page, swapped out, say, is reached by no fence, and dies if the page is gone. Memory that is locked is exempt.
  */
 RKI_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdiff_t next, void **node)
 {
