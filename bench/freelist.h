@@ -37,7 +37,8 @@ struct bench_freelist {
 	struct bench_node nodes[BENCH_NODES];
 };
 
-extern struct bench_freelist bench_freelist_rseqkit, bench_freelist_operations, bench_freelist_classic, bench_freelist_floor, bench_freelist_stack, bench_freelist_mutex;
+extern struct bench_freelist bench_freelist_rseqkit, bench_freelist_operations, bench_freelist_classic;
+extern struct bench_freelist bench_freelist_floor, bench_freelist_stack, bench_freelist_mutex;
 
 bool bench_settle_freelist_rseqkit(void);
 bool bench_settle_freelist_operations(void);

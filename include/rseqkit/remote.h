@@ -126,7 +126,8 @@ RKI_API int rk_bank_take_cid(void *base, int cid, void *spare, void **bank);
 /*
  * Opens a closed slot with a bank: the one that was taken, or another; or one that was never opened.
  *
- * Returns 0; -EBUSY when it is open, by somebody else's rk_bank_open_first() perhaps; -EPERM when the calling thread doesn't hold the slot's claim; -EINVAL.
+ * Returns 0; -EBUSY when it is open, by somebody else's rk_bank_open_first() perhaps; -EPERM when the calling thread
+ * doesn't hold the slot's claim; -EINVAL.
  * Context: as rk_claim_try(). Cost: an atomic instruction.
  */
 RKI_API int rk_bank_open(void *base, int cpu, void *bank);

@@ -84,7 +84,8 @@ RKI_BEGIN_DECLS
  *                         get_robust_list
  *   creating, allocating, destroying, trimming      mmap, mprotect, munlock, madvise, munmap, prlimit64; with a limit on
  *                         address space sched_getaffinity; with initial contents memfd_create, ftruncate, close;
- *                         closable, and rk_freelist_create(): membarrier; RK_PERCPU_DEBUG with RK_PERCPU_EMPTY_IN_CHILDREN: getpid
+ *                         closable, and rk_freelist_create(): membarrier; RK_PERCPU_DEBUG with
+ *                         RK_PERCPU_EMPTY_IN_CHILDREN: getpid
  *   statistics of memory  openat, pread64, close
  *   a thread's end        with musl, if it was registered: rseq, rt_sigprocmask
  * What the libc calls by another name counts under the kernel's: on 32-bit machines mmap2, ftruncate64. Refused

@@ -55,17 +55,17 @@ RKI_BEGIN_DECLS
 /*
  * Does the operations, in their order. Comparisons come before all others, and nothing is done if one fails.
  *
- * What `from` points to is read before anything is done, and `to` written after everything is; neither may be in the
- * slot's banks, nor `to` in `ops`. An address that can't be accessed ends in a signal, as in any function of C, at one of these two
- * moments: there is never half a vector.
+ * What `from` points to is read before anything is done, and `to` written after everything is. Neither may be in the
+ * slot's banks, nor `to` in `ops`. An address that can't be accessed ends in a signal, as in any function of C, at one of
+ * these two moments: there is never half a vector.
  *
  * Parameters: item is of that pool, which has RK_PERCPU_CLOSABLE; `where` and `length` stay within its items' size. A slot
  * that was never opened is opened. count is 0 to RK_VECTOR_OPS_MAX.
  * Returns 0 when it is done; n > 0 when the n-th operation, counted from 1, is a comparison that failed.
  * Else nothing was done: -EINVAL for a code, a length, an offset, an operand, an order of operations, a count, a CPU or a
  * pool that isn't as said above, or for memory that overlaps the banks; -EBUSY when the slot's claim is held: by another
- * thread, by the interrupted code, by the caller; -ESHUTDOWN when the slot was closed; -ESTALE when a bank was taken of it that nobody is done
- * with (rk_bank_take() gives it); -EHOSTUNREACH when there is no fence.
+ * thread, by the interrupted code, by the caller; -ESHUTDOWN when the slot was closed; -ESTALE when a bank was taken of it
+ * that nobody is done with (rk_bank_take() gives it); -EHOSTUNREACH when there is no fence.
  * Context: any thread; signal handler (with 10 KiB of stack); after fork; not a vfork child; not under asynchronous
  * cancellation (api.h). A handler that interrupts it must not leave it by longjmp: the slot would stay closed.
  * Cost: on the CPU it runs on 0.1 us and what copying the bank takes; elsewhere a fence as well. See bench/METHOD.md.

@@ -4,10 +4,10 @@
  *
  *   | flag | copy of this library: 24 bits | 39 bits: 1, 2, 3, ... |
  *
- * A thread draws its number once and keeps it in this copy's block (area.h), so the child of a fork has the numbers of all its parent's threads
- * behind it, and one of them is its own first thread's. The invariant: in a process that is a child, numbers from `first`
- * on are of its threads, and of those below it only `initial`. Both are on a page that the kernel wipes at a fork; the
- * first who looks writes down where numbers have got to, before any further one is drawn.
+ * A thread draws its number once and keeps it in this copy's block (area.h). So the child of a fork has the numbers of
+ * all its parent's threads behind it, and one of them is its own first thread's. The invariant: in a process that is a
+ * child, numbers from `first` on are of its threads, and of those below it only `initial`. Both are on a page that the
+ * kernel wipes at a fork. The first who looks writes down where numbers have got to, before any further one is drawn.
  *
  * Only the child's first thread knows its own number. The libc's handlers of fork run in it. Forks that don't run them
  * leave `initial` unknown until that thread comes here, and until then nobody is said to be elsewhere.

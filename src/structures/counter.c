@@ -12,6 +12,7 @@
 #include <errno.h>
 #include "memory/cpus.h"
 #include "memory/percpu.h"
+#include "pool.h"
 
 static struct rk_percpu *pool;
 
@@ -20,26 +21,11 @@ static int64_t *slot(const struct rk_counter *counter, int index)
 	return (int64_t *)rk_percpu_slot(counter, index);
 }
 
-/* The process's pool of counters, made on the first call. */
 static int get_pool(struct rk_percpu **out)
 {
 	static const struct rk_percpu_options options = {.item_size = sizeof(int64_t)};
-	struct rk_percpu *expected = NULL, *made;
-	int r;
 
-	*out = __atomic_load_n(&pool, __ATOMIC_ACQUIRE);
-	if (*out != NULL)
-		return 0;
-	r = rk_percpu_create(&made, &options);
-	if (r < 0)
-		return r;
-	if (__atomic_compare_exchange_n(&pool, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-		*out = made;
-		return 0;
-	}
-	(void)rk_percpu_destroy(made); /* another thread was faster */
-	*out = expected;
-	return 0;
+	return rk_pool_get(&pool, &options, out);
 }
 
 int rk_counter_create(struct rk_counter **counter)

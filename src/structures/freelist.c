@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include "memory/percpu.h"
+#include "pool.h"
 
 #define PATIENCE 1000000 /* ns that a pop waits for the overflow list */
 
@@ -32,27 +33,14 @@ static struct lists *lists_of(const struct rk_freelist *list, int index)
 	return (struct lists *)rk_percpu_slot(list, index);
 }
 
-/* The process's pool of lists, made on the first call. */
 static int get_pool(struct rk_percpu **out)
 {
 	static const struct rk_percpu_options options = {.item_size = sizeof(struct lists), .alignment = 64};
-	struct rk_percpu *expected = NULL, *made;
-	int r;
 
-	*out = __atomic_load_n(&pool, __ATOMIC_ACQUIRE);
-	if (*out != NULL)
-		return 0;
-	r = rk_percpu_create(&made, &options);
-	if (r < 0)
-		return r;
-	(void)rk_fence_prepare();
-	if (__atomic_compare_exchange_n(&pool, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-		*out = made;
-		return 0;
-	}
-	(void)rk_percpu_destroy(made); /* another thread was faster */
-	*out = expected;
-	return 0;
+	/* Lists will be drained: best known to the kernel while there is one thread. */
+	if (__atomic_load_n(&pool, __ATOMIC_RELAXED) == NULL)
+		(void)rk_fence_prepare();
+	return rk_pool_get(&pool, &options, out);
 }
 
 int rk_freelist_create(struct rk_freelist **list)

@@ -108,6 +108,15 @@ static inline int interrupt_everywhere(const struct interrupted *interrupted)
 	return status;
 }
 
+/* A test of some of them. */
+__attribute__((__unused__)) static void interrupt_each(const struct interrupted *interrupted, size_t count)
+{
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime takes too many steps");
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(interrupt_everywhere(&interrupted[i]), 0);
+}
+
 static int (*childs_deed)(void);
 
 __attribute__((__unused__)) static void *fork_for_deed(void *arg)

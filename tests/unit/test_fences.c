@@ -4,30 +4,8 @@
  * filter refuses the kernel's fence.
  */
 #include "refuse.h"
+#include "slots.h"
 #include <sys/resource.h>
-
-static struct rk_percpu *pool;
-static char *slots;
-static int here; /* the CPU that is worked on */
-
-static int make_slots(void **state)
-{
-	struct rk_percpu_options options = {.item_size = sizeof(struct rk_bank_slot)};
-	void *item;
-
-	(void)state;
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
-		return 1;
-	slots = item;
-	here = rk_cpu();
-	return 0;
-}
-
-static int drop_slots(void **state)
-{
-	(void)state;
-	return rk_percpu_free(pool, slots) != 0 || rk_percpu_destroy(pool) != 0;
-}
 
 /* The section is entered, and left when the slot's word changes or it is aborted: done, aborted, or no rseq. */
 static enum rk_result __attribute__((__noinline__)) wait_in_section(void *base)

@@ -6,12 +6,9 @@
 #define INSTRUCTIONS_MAX 3000 /* there is no section in it */
 #include "interrupt.h"
 #include "refuse.h"
+#include "slots.h"
 
 #define FOR_EVER INT64_MAX
-
-static struct rk_percpu *pool;
-static char *slots;
-static int here; /* the CPU that is worked on */
 
 /* Banks are what they are of by their first word. */
 static intptr_t banks[4][8] = {{100}, {101}, {102}, {103}};
@@ -19,25 +16,6 @@ static intptr_t banks[4][8] = {{100}, {101}, {102}, {103}};
 static struct rk_bank_slot *slot(void)
 {
 	return (struct rk_bank_slot *)rk_percpu_slot(slots, here);
-}
-
-static int make_slots(void **state)
-{
-	struct rk_percpu_options options = {.item_size = sizeof(struct rk_bank_slot)};
-	void *item;
-
-	(void)state;
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
-		return 1;
-	slots = item;
-	here = rk_cpu();
-	return 0;
-}
-
-static int drop_slots(void **state)
-{
-	(void)state;
-	return rk_percpu_free(pool, slots) != 0 || rk_percpu_destroy(pool) != 0;
 }
 
 static void renew_slot(void)
@@ -234,9 +212,7 @@ static void forked_at_every_instruction(void **state)
 	static const struct interrupted w = {open_slot, work, fork_by_another, worked, false};
 
 	(void)state;
-	if (SANITIZED)
-		SKIP("a sanitizer's runtime takes too many steps");
-	assert_int_equal(interrupt_everywhere(&w), 0);
+	interrupt_each(&w, 1);
 }
 
 /* Both go on: the child, which is the thread that forked, has what it had. */
@@ -245,9 +221,7 @@ static void forks_at_every_instruction(void **state)
 	static const struct interrupted w = {open_slot, work, fork_this_thread, worked, false};
 
 	(void)state;
-	if (SANITIZED)
-		SKIP("a sanitizer's runtime takes too many steps");
-	assert_int_equal(interrupt_everywhere(&w), 0);
+	interrupt_each(&w, 1);
 }
 
 /* A handler that wants the same, and would wait for ever: it is refused, or does all of it. */
@@ -272,9 +246,7 @@ static void handled_at_every_instruction(void **state)
 	static const struct interrupted w = {open_slot, work, work_as_well, worked, false};
 
 	(void)state;
-	if (SANITIZED)
-		SKIP("a sanitizer's runtime takes too many steps");
-	assert_int_equal(interrupt_everywhere(&w), 0);
+	interrupt_each(&w, 1);
 }
 
 /* A slot that was never opened, taken or opened by its remote owner, and opened first by somebody else meanwhile. */
@@ -335,10 +307,8 @@ static void opened_first_at_every_instruction(void **state)
 	static const struct interrupted open = {renew_for_two, open_with_another, open_first, opened, false};
 
 	(void)state;
-	if (SANITIZED)
-		SKIP("a sanitizer's runtime takes too many steps");
-	assert_int_equal(interrupt_everywhere(&taken), 0);
-	assert_int_equal(interrupt_everywhere(&open), 0);
+	interrupt_each(&taken, 1);
+	interrupt_each(&open, 1);
 }
 
 /* Taken once: who closes a slot and is done with its bank has it for ever, and so has who got it by a second call. */

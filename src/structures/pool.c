@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* pool.c - the pool that all structures of one kind share. The invariant: it is set once, whoever is first. */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include "pool.h"
+
+int rk_pool_get(struct rk_percpu **shared, const struct rk_percpu_options *options, struct rk_percpu **pool)
+{
+	struct rk_percpu *expected = NULL, *made;
+	int r;
+
+	*pool = __atomic_load_n(shared, __ATOMIC_ACQUIRE);
+	if (*pool != NULL)
+		return 0;
+	r = rk_percpu_create(&made, options);
+	if (r < 0)
+		return r;
+	if (__atomic_compare_exchange_n(shared, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		*pool = made;
+		return 0;
+	}
+	(void)rk_percpu_destroy(made); /* another thread was faster */
+	*pool = expected;
+	return 0;
+}
