@@ -14,6 +14,8 @@
  *   load, add, add_through          the slot's word; the word that it points to
  *   store_if_equal, compare_exchange, store_if_both_equal, store_two_if_equal, copy_if_equal   each also with _release
  *   push (also with _release), pop  a list of nodes, last in first out
+ *   array_push, array_pop           an array of pointers, last in first out (struct rk_array)
+ *   copy_out_if_equal               takes what copy_if_equal and array_push have stored
  *
  * Some operations store to other places before the commit: to a node that is in no list yet, or behind the slot. Data
  * written before the commit is invalid until the slot's word covers it. After RK_ABORTED it may have been written.
@@ -62,6 +64,22 @@ enum rk_result {
 
 /* A structure gives up on a sequence that was aborted this many times in a row, and takes its overflow slot. */
 #define RK_ABORTS_MAX 64
+
+/*
+ * An array in a slot, of pointers, the elements right behind this. One word has the length and counts what was ever
+ * moved: an element that is pushed adds RK_ARRAY_PUSHED(1), one that is popped RK_ARRAY_POPPED(1). So it differs after
+ * every operation, and tells for nothing how often the array was used. The count wraps.
+ */
+struct rk_array {
+	intptr_t state;    /* RK_ARRAY_LENGTH() and RK_ARRAY_MOVED() of it */
+	intptr_t capacity; /* elements, 0 to RK_ARRAY_MAX */
+};
+
+#define RK_ARRAY_MAX 65535
+#define RK_ARRAY_LENGTH(state) ((intptr_t)((uintptr_t)(state) & 0xffff))
+#define RK_ARRAY_MOVED(state) ((uintptr_t)(state) >> 16)
+#define RK_ARRAY_PUSHED(count) ((intptr_t)(count) * 0x10000 + (intptr_t)(count))
+#define RK_ARRAY_POPPED(count) ((intptr_t)(count) * 0x10000 - (intptr_t)(count))
 
 RKI_BEGIN_DECLS
 

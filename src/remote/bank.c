@@ -163,6 +163,15 @@ int rk_bank_take_cid(void *base, int cid, void *spare, void **bank)
 	return slot == NULL ? r : take(slot, ALL, spare, bank);
 }
 
+int rk_bank_take_of_two(void *base, int cpu, void *first, void *second, void **bank)
+{
+	const struct rk_bank_slot *slot = slot_of(base, cpu);
+	bool second_is_used = slot != NULL && bank_of(__atomic_load_n(&slot->bank, __ATOMIC_RELAXED)) == (intptr_t)second;
+	int r = rk_bank_take(base, cpu, second_is_used ? first : second, bank);
+
+	return r == -ESTALE ? -EHOSTUNREACH : r;
+}
+
 int rk_bank_open(void *base, int cpu, void *bank)
 {
 	int r;

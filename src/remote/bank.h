@@ -13,6 +13,12 @@
 int rk_bank_begin_exclusively(void *base, int cpu);
 void rk_bank_end_exclusively(void *base, int cpu);
 
+/*
+ * As rk_bank_take(), of a slot that has two banks: its users go on with the other one of them, which the caller keeps ready
+ * for that. Returns -EHOSTUNREACH for -ESTALE: nor was there a fence before.
+ */
+int rk_bank_take_of_two(void *base, int cpu, void *first, void *second, void **bank);
+
 /* Has somebody, or did a call whose fence failed, take a bank that nobody is done with? */
 bool rk_bank_is_out(const struct rk_bank_slot *slot);
 

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include "memory/percpu.h"
 #include "pool.h"
+#include "remote/bank.h"
 
 #define PATIENCE 1000000 /* ns that a pop waits for the overflow list */
 
@@ -162,13 +163,9 @@ static int drain_overflow(struct rk_freelist *list, chain *nodes)
 static int drain_bank(struct rk_freelist *list, int cpu, chain *nodes)
 {
 	struct lists *lists = lists_of(list, cpu);
-	/* One that was never opened will be opened with the first. */
-	bool second_is_used = __atomic_load_n(&lists->slot.bank, __ATOMIC_RELAXED) == ((intptr_t)&lists->banks[1] | RK_BANK_OPEN);
 	void *bank;
-	int r = rk_bank_take(list, cpu, &lists->banks[second_is_used ? 0 : 1], &bank);
+	int r = rk_bank_take_of_two(list, cpu, &lists->banks[0], &lists->banks[1], &bank);
 
-	if (r == -ESTALE)
-		return -EHOSTUNREACH; /* nor was there a fence before */
 	if (r >= 0 && bank != NULL) {
 		chain taken = __atomic_load_n((chain *)bank, __ATOMIC_RELAXED);
 

@@ -7,9 +7,10 @@
 
 static struct rk_percpu *pool;
 
-/* What an item holds: a list, and a word that counts what stands behind it. */
+/* What an item holds: a list, a word that counts what stands behind it, an array. */
 struct item {
 	intptr_t list, count, words[7];
+	struct rk_array array; /* full, and empty */
 };
 
 #define WORDS ((ptrdiff_t)(offsetof(struct item, words) - offsetof(struct item, count)))
@@ -21,6 +22,7 @@ static intptr_t node[2];
 	static int all_by_##kind(struct item *item, int cpu)                                                           \
 	{                                                                                                              \
 		intptr_t value = 0, *count = &item->count, *list = &item->list;                                        \
+		void *element;                                                                                         \
 		int done = 0;                                                                                          \
                                                                                                                        \
 		(void)cpu;                                                                                             \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compound.h - lists, stacks, logs and pointers in per-CPU memory, worked on by the operations that need more than one
+ * compound.h - lists, stacks, arrays, logs and pointers in per-CPU memory, worked on by the operations that need more than one
  * word, and what must be there in the end.
  *
- * The invariants: a node is in one list, or whoever popped it has it; a stack holds what was stored by operations that
+ * The invariants: a node is in one list, or whoever popped it has it; a stack or an array holds what was stored by operations that
  * were done, and nothing of those that weren't; the last records of a log are whole.
  */
 #ifndef COMPOUND_H
@@ -27,6 +27,10 @@ struct compound {
 	struct {
 		intptr_t depth, elements[DEPTH];
 	} stack[INDICES];
+	struct {
+		struct rk_array head;
+		intptr_t elements[DEPTH];
+	} array[INDICES];
 	struct {
 		intptr_t count, records[RECORDS][RECORD_WORDS];
 	} log[INDICES];
@@ -137,6 +141,46 @@ static void use_log(struct tally *t, enum index index, int cpu, uint64_t *random
 	t->logged += result == RK_DONE;
 }
 
+/* The last elements of the array at once, if it is still as it was seen. */
+static void take_from_array(struct tally *t, enum index index, int cpu, intptr_t state, int count)
+{
+	intptr_t got[DEPTH], *word = &compound->array[index].head.state;
+	char *from = (char *)&compound->array[index].elements[RK_ARRAY_LENGTH(state) - count];
+	enum rk_result result = BY_INDEX(index, cpu, copy_out_if_equal, word, state, from - (char *)word, got,
+					 (size_t)count * sizeof(got[0]), state + RK_ARRAY_POPPED(count));
+
+	tally_result(t, result);
+	for (int i = 0; result == RK_DONE && i < count; i++)
+		t->stacked_sum -= (uint64_t)got[i];
+	t->stacked -= result == RK_DONE ? (uint64_t)count : 0;
+	t->taken_at_once += result == RK_DONE;
+}
+
+static void use_array(struct tally *t, enum index index, int cpu, uint64_t *random)
+{
+	intptr_t state, value = (intptr_t)draw(random), *word = &compound->array[index].head.state;
+	enum rk_result result = BY_INDEX(index, cpu, load, word, &state);
+	void *popped;
+
+	tally_result(t, result);
+	if (result != RK_DONE)
+		return;
+	EXPECT(RK_ARRAY_LENGTH(state) <= DEPTH);
+	if (value % 8 == 0 && RK_ARRAY_LENGTH(state) > 0) {
+		take_from_array(t, index, cpu, state, 1 + (int)((uint64_t)value % (uint64_t)RK_ARRAY_LENGTH(state)));
+	} else if (value % 8 < 3) {
+		result = BY_INDEX(index, cpu, array_pop, word, &popped);
+		tally_result(t, result);
+		t->stacked_sum -= result == RK_DONE ? (uint64_t)(intptr_t)popped : 0;
+		t->stacked -= result == RK_DONE;
+	} else {
+		result = BY_INDEX(index, cpu, array_push, word, (void *)value);
+		tally_result(t, result);
+		t->stacked_sum += result == RK_DONE ? (uint64_t)value : 0;
+		t->stacked += result == RK_DONE;
+	}
+}
+
 static void use_pointer(struct tally *t, enum index index, int cpu, uint64_t *random)
 {
 	intptr_t value = (intptr_t)draw(random);
@@ -155,6 +199,7 @@ static void operate_compound(struct tally *t, uint64_t *random)
 	use_list(t, index, cpu, random);
 	use_stack(t, index, cpu, random);
 	use_log(t, index, cpu, random);
+	use_array(t, index, cpu, random);
 	use_pointer(t, index, cpu, random);
 }
 
@@ -165,8 +210,10 @@ static void set_up_compound(void)
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
 		struct compound *slot = rk_percpu_slot(compound, cpu);
 
-		for (int i = 0; i < INDICES; i++)
+		for (int i = 0; i < INDICES; i++) {
 			slot->through[i] = (intptr_t)&slot->target[i];
+			slot->array[i].head.capacity = DEPTH;
+		}
 	}
 	for (int i = 0; i < NODES; i++)
 		push_somewhere(&t, &nodes[i], BY_CPU);
@@ -212,6 +259,9 @@ static void check_compound(const struct tally *all)
 			stacked += (uint64_t)slot->stack[i].depth;
 			for (intptr_t at = 0; at < slot->stack[i].depth; at++)
 				stacked_sum += (uint64_t)slot->stack[i].elements[at];
+			stacked += (uint64_t)RK_ARRAY_LENGTH(slot->array[i].head.state);
+			for (intptr_t at = 0; at < RK_ARRAY_LENGTH(slot->array[i].head.state); at++)
+				stacked_sum += (uint64_t)slot->array[i].elements[at];
 			logged += (uint64_t)slot->log[i].count;
 			check_log(slot, i);
 		}

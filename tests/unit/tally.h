@@ -38,7 +38,7 @@ static const struct words new_words = {.swapped = {(intptr_t)LOW, (intptr_t)LOW,
 struct tally {
 	uint64_t added[INDICES], swapped[INDICES], counted, taken;
 	uint64_t adds[INDICES], aborted, unequal, elsewhere, refused;
-	uint64_t popped, stacked, stacked_sum, unstacked, logged, through; /* compound.h */
+	uint64_t popped, stacked, stacked_sum, unstacked, taken_at_once, logged, through; /* compound.h */
 	uint64_t handlers, closed;
 };
 

@@ -210,7 +210,7 @@ static void exact_whatever_happens(void **state)
 	report();
 	check_compound(&total);
 	assert_int_equal(wrong, 0);
-	assert_int_equal(total.popped > 0 && total.unstacked > 0 && total.logged > 0 && total.through > 0,
+	assert_int_equal(total.popped > 0 && total.unstacked > 0 && total.taken_at_once > 0 && total.logged > 0 && total.through > 0,
 			 RK_HAVE_SECTIONS && world_has_rseq());
 	for (int i = 0; i < INDICES; i++) {
 		bool possible = RK_HAVE_SECTIONS && world_has_rseq() &&

@@ -26,6 +26,7 @@ static struct node {
 	intptr_t value, next;
 } node = {.next = 7};
 
+static char taken[200];
 static const char bytes[200] = "copied by words with a rest, by bytes, or by one instruction, as the length wants it";
 
 /*
@@ -61,6 +62,10 @@ OPERATION(op_copy, rk_cpu_copy_if_equal_release(base, 0, MORE, bytes, 27, 1))
 OPERATION(op_copy_little, rk_cpu_copy_if_equal(base, 0, MORE, bytes, 3, 1))
 OPERATION(op_copy_much, rk_cpu_copy_if_equal(base, 0, MORE, bytes, sizeof(bytes), 1))
 OPERATION(op_push, rk_cpu_push(base, &node, offsetof(struct node, next)))
+OPERATION(op_copy_out, rk_cpu_copy_out_if_equal(base, 0, MORE, &popped, sizeof(popped), 1))
+OPERATION(op_copy_out_much, rk_cpu_copy_out_if_equal(base, 0, MORE, taken, sizeof(taken), 1))
+OPERATION(op_array_push, rk_cpu_array_push(base, &node))
+OPERATION(op_array_pop, rk_cpu_array_pop(base, &popped))
 OPERATION(op_pop, rk_cpu_pop(base, 0, offsetof(struct node, next), &popped))
 
 /* The object is the slot itself. */
@@ -87,6 +92,10 @@ static const struct operation {
 	{"long copy", op_copy_much, 0, 1},
 	{"push", op_push, 0, (intptr_t)&node},
 	{"an operation of a program's own", op_versioned, 0, 1},
+	{"copy out", op_copy_out, 0, 1},
+	{"long copy out", op_copy_out_much, 0, 1},
+	{"push to an array", op_array_push, RK_ARRAY_PUSHED(1), RK_ARRAY_PUSHED(2)},
+	{"pop off an array", op_array_pop, RK_ARRAY_PUSHED(2), RK_ARRAY_PUSHED(2) + RK_ARRAY_POPPED(1)},
 	{"pop", op_pop, (intptr_t)&node, 7},
 };
 

@@ -33,6 +33,7 @@
 
 #define RK_USES_SLOT "x16", "x17"
 #define RK_USES_LOADED RK_USES_SLOT
+#define RK_USES_ARRAY RK_USES_SLOT, "x13", "x14"
 #define RK_USES_COPY RK_USES_SLOT, "x13", "x14", "x15"
 
 /*
@@ -107,35 +108,53 @@
 #define RK_ASM_STORE_LOADED(pointer) "str x17, [%x[" #pointer "]]\n\t"
 #define RK_ASM_STORE(place, word) "str %x[" #word "], " place "\n\t"
 
+/* Arrays: the low 16 bits of the slot's word are the length, the next word is the capacity, elements follow. */
+#define RK_ASM_LOAD_LAST(to, label)                                                                                    \
+	"ands x13, x17, #0xffff\n\t"                                                                                   \
+	"b.eq " to(label) "\n\t"                                                                                       \
+	"add x13, x16, x13, lsl #3\n\t"                                                                                \
+	"ldr %x[value], [x13, #8]\n\t"
+#define RK_ASM_STORE_NEXT(to, word, label)                                                                             \
+	"and x13, x17, #0xffff\n\t"                                                                                    \
+	"ldr x14, [x16, #8]\n\t"                                                                                       \
+	"cmp x13, x14\n\t"                                                                                             \
+	"b.hs " to(label) "\n\t"                                                                                       \
+	"add x13, x16, x13, lsl #3\n\t"                                                                                \
+	"str %x[" #word "], [x13, #16]\n\t"
+#define RK_ASM_STEP(number) "add x17, x17, %x[" #number "]\n\t"
+
 /*
  * Words while there are more than eight bytes left, then the last eight, which may overlap what is copied; fewer than
  * eight one by one, from the last.
  */
-#define RK_ASM_COPY(offset, source, length)                                                                            \
-	"add x15, x16, %x[" #offset "]\n\t"                                                                            \
+#define RKI_ASM_COPY(length, from, to)                                                                                 \
 	"mov x14, #0\n\t"                                                                                              \
 	"subs x13, %x[" #length "], #8\n\t"                                                                            \
 	"b.lo " RKI_ASM_L(7) "\n"                                                                                      \
 	RKI_ASM_L(5) ":\n\t"                                                                                           \
 	"cmp x14, x13\n\t"                                                                                             \
 	"b.hs " RKI_ASM_L(6) "\n\t"                                                                                    \
-	"ldr x17, [%x[" #source "], x14]\n\t"                                                                          \
-	"str x17, [x15, x14]\n\t"                                                                                      \
+	"ldr x17, [" from ", x14]\n\t"                                                                                 \
+	"str x17, [" to ", x14]\n\t"                                                                                   \
 	"add x14, x14, #8\n\t"                                                                                         \
 	"b " RKI_ASM_L(5) "\n"                                                                                         \
 	RKI_ASM_L(6) ":\n\t"                                                                                           \
-	"ldr x17, [%x[" #source "], x13]\n\t"                                                                          \
-	"str x17, [x15, x13]\n\t"                                                                                      \
+	"ldr x17, [" from ", x13]\n\t"                                                                                 \
+	"str x17, [" to ", x13]\n\t"                                                                                   \
 	"b " RKI_ASM_L(8) "\n"                                                                                         \
 	RKI_ASM_L(7) ":\n\t"                                                                                           \
 	"adds x13, x13, #8\n\t"                                                                                        \
 	"b.eq " RKI_ASM_L(8) "\n"                                                                                      \
 	RKI_ASM_L(9) ":\n\t"                                                                                           \
 	"sub x13, x13, #1\n\t"                                                                                         \
-	"ldrb w17, [%x[" #source "], x13]\n\t"                                                                         \
-	"strb w17, [x15, x13]\n\t"                                                                                     \
+	"ldrb w17, [" from ", x13]\n\t"                                                                                \
+	"strb w17, [" to ", x13]\n\t"                                                                                  \
 	"cbnz x13, " RKI_ASM_L(9) "\n"                                                                                 \
 	RKI_ASM_L(8) ":\n\t"
+#define RK_ASM_COPY(offset, source, length)                                                                            \
+	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_COPY(length, "%x[" #source "]", "x15")
+#define RK_ASM_COPY_OUT(offset, target, length)                                                                        \
+	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_COPY(length, "x15", "%x[" #target "]")
 
 /*
  * Stays while the slot's word equals the operand: inside a section until somebody changes the word, or an abort comes.

@@ -25,11 +25,11 @@
 #endif
 
 /* What a section wrote to the caller's memory; MemorySanitizer can't see into assembly either, and is told. */
-#define RK_WRITTEN(pointer) ((void)0)
+#define RK_WRITTEN(pointer, size) ((void)0)
 #if defined(__has_feature)
 #if __has_feature(memory_sanitizer)
 #undef RK_WRITTEN
-#define RK_WRITTEN(pointer) __msan_unpoison((pointer), sizeof(*(pointer)))
+#define RK_WRITTEN(pointer, size) __msan_unpoison((pointer), (size))
 #ifdef __cplusplus
 extern "C"
 #endif

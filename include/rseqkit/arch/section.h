@@ -23,12 +23,18 @@
  *   RK_ASM_STORE_LOADED(pointer)             stores what was loaded there
  *   RK_ASM_STORE(place, word)                stores a word ahead of the commit
  *   RK_ASM_COPY(offset, source, length)      copies bytes to that offset behind the slot ahead of the commit
+ *   RK_ASM_COPY_OUT(offset, target, length)  copies bytes from there to the caller's memory
+ *   RK_ASM_LOAD_LAST(to, label)              makes an array's last element the value, or goes to `label` if it is empty;
+ *                                            in RK_SECTION_VALUE; these three come behind RK_ASM_LOAD
+ *   RK_ASM_STORE_NEXT(to, word, label)       stores the word behind the last element, or goes to `label` if it is full
+ *   RK_ASM_STEP(number)                      adds the number (RK_IN_WORD) to what was loaded
  *   RK_ASM_COMMIT_*                          the one store that others can see; the section's end label is inside it
  *
  *   RK_IN, RK_IN_WORD        operands: a pointer or number, a word; RK_IN_WORD_AS: a word by another name
  *   RK_IMMEDIATE(word)       is the word to be added by RK_ASM_COMMIT_ADD_IMMEDIATE?
  *   RK_USES_SLOT             the registers of a section that neither loads, reaches, adds nor copies
- *   RK_USES_LOADED           those of one that doesn't copy
+ *   RK_USES_LOADED           those of one that neither copies nor has an array
+ *   RK_USES_ARRAY            those of one with an array
  *   RK_USES_COPY             those of one that copies
  *
  * `to` says how a label is named: RK_ASM_C is a label of C, for RK_SECTION, RK_ASM_HERE one in the statement itself,

@@ -35,6 +35,7 @@
 
 #define RK_USES_SLOT "rax"
 #define RK_USES_LOADED "rax", "rcx"
+#define RK_USES_ARRAY "rax", "rcx", "rsi"
 #define RK_USES_COPY "rax", "rcx", "rsi", "rdi"
 
 /* One instruction in both forms; and one whose last or first operand is a place, which has two forms itself. */
@@ -123,6 +124,21 @@
 #define RK_ASM_STORE_LOADED(pointer) RKI_ASM_X("movq %%rcx, (%[" #pointer "])", "mov [%[" #pointer "]], rcx")
 #define RK_ASM_STORE(place, word) RKI_ASM_TO("mov", "%[" #word "]", place) "\n\t"
 
+/* Arrays: the low 16 bits of the slot's word are the length, the next word is the capacity, elements follow. */
+#define RK_ASM_LOAD_LAST(to, label)                                                                                    \
+	RKI_ASM_X("movzwl %%cx, %k[value]", "movzx %k[value], cx")                                                     \
+	RKI_ASM_X("testl %k[value], %k[value]", "test %k[value], %k[value]")                                           \
+	"jz " to(label) "\n\t"                                                                                         \
+	RKI_ASM_X("leaq 8(%%rax,%[value],8), %[value]", "lea %[value], [rax+%[value]*8+8]")                            \
+	RKI_ASM_X("movq (%[value]), %[value]", "mov %[value], [%[value]]")
+#define RK_ASM_STORE_NEXT(to, word, label)                                                                             \
+	RKI_ASM_X("movzwl %%cx, %%esi", "movzx esi, cx")                                                               \
+	RKI_ASM_X("cmpq 8(%%rax), %%rsi", "cmp rsi, [rax+8]")                                                          \
+	"jae " to(label) "\n\t"                                                                                        \
+	RKI_ASM_X("leaq 16(%%rax,%%rsi,8), %%rsi", "lea rsi, [rax+rsi*8+16]")                                          \
+	RKI_ASM_X("movq %[" #word "], (%%rsi)", "mov [rsi], %[" #word "]")
+#define RK_ASM_STEP(number) RKI_ASM_X("addq %[" #number "], %%rcx", "add rcx, %[" #number "]")
+
 /*
  * Words from the last on while there are more than eight bytes left, then the first eight, which may overlap what is
  * copied; fewer than eight one by one. One register counts and indexes: four instructions a word, so that the stores
@@ -130,19 +146,20 @@
  * faster: on Zen 4 it takes 9 ns to start, and then 0.07 ns for a word instead of 0.27.
  */
 #define RKI_COPY_STRING 160
-#define RK_ASM_COPY(offset, source, length)                                                                            \
-	RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rdi", "lea rdi, [%[" #offset "]+rax]")                               \
+#define RKI_ASM_WITH(displacement, att, intel)                                                                         \
+	"{" displacement "(" att ",%%rcx)|[" intel "+rcx" displacement "]}"
+#define RKI_ASM_COPY(length, from, from_intel, to, to_intel, word, low)                                                \
 	RKI_ASM_X("leaq -8(%[" #length "]), %%rcx", "lea rcx, [%[" #length "]-8]")                                     \
 	RKI_ASM_X("cmpq $" RKI_ASM_STR(RKI_COPY_STRING) " - 8, %%rcx",                                                 \
 		  "cmp rcx, " RKI_ASM_STR(RKI_COPY_STRING) " - 8")                                                     \
 	"jae " RKI_ASM_L(6) "\n"                                                                                       \
 	RKI_ASM_L(5) ":\n\t"                                                                                           \
-	RKI_ASM_X("movq (%[" #source "],%%rcx), %%rsi", "mov rsi, [%[" #source "]+rcx]")                               \
-	RKI_ASM_X("movq %%rsi, (%%rdi,%%rcx)", "mov [rdi+rcx], rsi")                                                   \
+	RKI_ASM_FROM("mov", RKI_ASM_WITH("", from, from_intel), word)                                                  \
+	"{movq %%" word ", |mov }" RKI_ASM_WITH("", to, to_intel) "{|, " word "}\n\t"                                  \
 	RKI_ASM_X("subq $8, %%rcx", "sub rcx, 8")                                                                      \
 	"jg " RKI_ASM_L(5) "\n\t"                                                                                      \
-	RKI_ASM_X("movq (%[" #source "]), %%rsi", "mov rsi, [%[" #source "]]")                                         \
-	RKI_ASM_X("movq %%rsi, (%%rdi)", "mov [rdi], rsi")                                                             \
+	RKI_ASM_X("movq (" from "), %%" word, "mov " word ", [" from_intel "]")                                        \
+	RKI_ASM_X("movq %%" word ", (" to ")", "mov [" to_intel "], " word)                                            \
 	"jmp " RKI_ASM_L(9) "\n"                                                                                       \
 	RKI_ASM_L(6) ":\n\t"                                                                                           \
 	RKI_ASM_X("addq $8, %%rcx", "add rcx, 8")                                                                      \
@@ -151,15 +168,22 @@
 	RKI_ASM_X("testq %%rcx, %%rcx", "test rcx, rcx")                                                               \
 	"jz " RKI_ASM_L(9) "\n"                                                                                        \
 	RKI_ASM_L(7) ":\n\t"                                                                                           \
-	RKI_ASM_X("movb -1(%[" #source "],%%rcx), %%sil", "mov sil, [%[" #source "]+rcx-1]")                           \
-	RKI_ASM_X("movb %%sil, -1(%%rdi,%%rcx)", "mov [rdi+rcx-1], sil")                                               \
+	"{movb |mov " low ", }" RKI_ASM_WITH("-1", from, from_intel) "{, %%" low "|}\n\t"                              \
+	"{movb %%" low ", |mov }" RKI_ASM_WITH("-1", to, to_intel) "{|, " low "}\n\t"                                  \
 	RKI_ASM_X("decq %%rcx", "dec rcx")                                                                             \
 	"jnz " RKI_ASM_L(7) "\n\t"                                                                                     \
 	"jmp " RKI_ASM_L(9) "\n"                                                                                       \
 	RKI_ASM_L(8) ":\n\t"                                                                                           \
-	RKI_ASM_X("movq %[" #source "], %%rsi", "mov rsi, %[" #source "]")                                             \
+	RKI_ASM_X("movq " from ", %%rsi", "mov rsi, " from_intel)                                                      \
+	RKI_ASM_X("movq " to ", %%rdi", "mov rdi, " to_intel)                                                          \
 	"rep movsb\n"                                                                                                  \
 	RKI_ASM_L(9) ":\n\t"
+#define RK_ASM_COPY(offset, source, length)                                                                            \
+	RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rdi", "lea rdi, [%[" #offset "]+rax]")                               \
+	RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil")
+#define RK_ASM_COPY_OUT(offset, target, length)                                                                        \
+	RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rsi", "lea rsi, [%[" #offset "]+rax]")                               \
+	RKI_ASM_COPY(length, "%%rsi", "rsi", "%[" #target "]", "%[" #target "]", "rdi", "dil")
 
 /*
  * Stays while the slot's word equals the operand: inside a section until somebody changes the word, or an abort comes.

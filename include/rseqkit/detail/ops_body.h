@@ -166,6 +166,56 @@ RKI_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrd
 	RK_OP_WAYS_OUT_VALUE(*node = (void *)popped, *node = NULL)
 }
 
+/*
+ * Puts `element` behind the last one of the array that the slot is (struct rk_array), RK_UNEQUAL if that is full. After
+ * RK_ABORTED or RK_DONE it is written; what was there behind the last one meant nothing.
+ */
+RKI_INLINE enum rk_result RK_OP(array_push) RK_OP_PARAMS(void *base, void *element)
+{
+	RK_OP_CHECK((void)0)
+	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
+		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_STORE_NEXT(RK_ASM_C, element, unequal) RK_ASM_STEP(step)
+		   RK_ASM_COMMIT_LOADED,
+		   RK_LIST(RK_OP_INPUTS, RK_IN(element), RK_IN_WORD_AS(step, RK_ARRAY_PUSHED(1))), RK_USES_ARRAY,
+		   RK_OP_LABELS, unequal);
+	RK_OP_WAYS_OUT_IF_EQUAL
+}
+
+/* Takes the last element off an array; RK_UNEQUAL if it is empty. *element becomes NULL unless one was taken. */
+RKI_INLINE enum rk_result RK_OP(array_pop) RK_OP_PARAMS(void *base, void **element)
+{
+	enum rk_result outcome = RK_DONE;
+	intptr_t popped;
+
+	RK_OP_CHECK(*element = NULL)
+	RK_SECTION_VALUE(outcome, popped,
+			 RK_OP_EXITS_VALUE RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
+			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_LOAD RK_ASM_LOAD_LAST(RK_ASM_HERE, unequal) RK_ASM_STEP(step)
+			 RK_ASM_COMMIT_LOADED,
+			 RK_LIST(RK_OP_INPUTS, RK_IN_WORD_AS(step, RK_ARRAY_POPPED(1))), RK_USES_ARRAY);
+	RK_OP_WAYS_OUT_VALUE(*element = (void *)popped, *element = NULL)
+}
+
+/*
+ * If the slot's word equals `expected`, copies `length` bytes from `offset` bytes behind the slot to `target` and then
+ * stores `value` into the slot's word, else RK_UNEQUAL: for taking much at once. After RK_ABORTED some of the bytes may
+ * have been copied. The target must be writable memory that others don't look at, and not overlap the source; some of it
+ * is written twice. Repetitions are as those of copy_if_equal.
+ */
+RKI_INLINE enum rk_result RK_OP(copy_out_if_equal)
+	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, void *target, size_t length, intptr_t value)
+{
+	RK_OP_CHECK((void)0)
+	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
+		   RK_OP_SLOT(RK_ASM_C) RK_ASM_UNLESS_EQUAL(RK_ASM_SLOT, expected, unequal)
+		   RK_ASM_COPY_OUT(offset, target, length) RK_ASM_COMMIT_STORE(value),
+		   RK_LIST(RK_OP_INPUTS, RK_IN(offset), RK_IN(target), RK_IN(length), RK_IN_WORD(expected),
+			   RK_IN_WORD(value)),
+		   RK_USES_COPY, RK_OP_LABELS, unequal);
+	RK_WRITTEN(target, length);
+	RK_OP_WAYS_OUT_IF_EQUAL
+}
+
 /* The operations that publish, relaxed and with release order. */
 #define RK_OP_PUBLISH(verb) RK_OP(verb)
 #define RK_OP_COMMIT_STORE RK_ASM_COMMIT_STORE

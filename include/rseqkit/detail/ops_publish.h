@@ -98,6 +98,6 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *nod
 	RK_SECTION(RK_OP_EXITS,
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_STORE_LOADED(link) RK_OP_COMMIT_STORE(node),
 		   RK_LIST(RK_OP_INPUTS, RK_IN(node), RK_IN(link)), RK_USES_LOADED, RK_OP_LABELS);
-	RK_WRITTEN(link);
+	RK_WRITTEN(link, sizeof(*link));
 	RK_OP_WAYS_OUT
 }

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache.c - packets that some threads make and others are done with: each CPU has some at hand, what is left over at one
+ * goes to the others by the depot, no more are kept than the limit says, and all are given back at the end.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <rseqkit.h>
+
+#define THREADS 4
+#define ROUNDS 2000
+#define BURST 50
+
+struct packet {
+	char data[1500];
+};
+
+static struct rk_cache *cache;
+
+/* From here a program would allocate what is expensive: registered memory, a connection, a stack. */
+static void *make_packet(void *context)
+{
+	(void)context;
+	return calloc(1, sizeof(struct packet));
+}
+
+static void unmake_packet(void *context, void *packet)
+{
+	(void)context;
+	free(packet);
+}
+
+static void *receive(void *arg)
+{
+	void *burst[BURST];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		size_t n = rk_cache_get_batch(cache, burst, BURST);
+
+		for (size_t k = 0; k < n; k++)
+			memset(((struct packet *)burst[k])->data, i, 64);
+		if (i % 2 == 0) {
+			rk_cache_put_batch(cache, burst, n);
+			continue;
+		}
+		while (n > 0)
+			rk_cache_put(cache, burst[--n]);
+	}
+	return arg;
+}
+
+int main(void)
+{
+	struct rk_cache_options options = {.limit = 1000, .construct = make_packet, .destruct = unmake_packet};
+	struct rk_cache_report report;
+	pthread_t threads[THREADS];
+
+	if (rk_cache_create(&cache, &options) < 0)
+		return 1;
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, receive, NULL) != 0)
+			abort();
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	if (rk_cache_stats(cache, &report, sizeof(report)) < 0)
+		return 1;
+	printf("%d packets used; %llu made, %llu at once in the cache now, %llu trips to the depot\n", THREADS * ROUNDS * BURST,
+	       (unsigned long long)report.constructed, (unsigned long long)(report.in_arrays + report.in_depot),
+	       (unsigned long long)(report.refills + report.flushes));
+	if (report.constructed - report.destructed != report.in_arrays + report.in_depot)
+		return 1;
+	return rk_cache_destroy(cache) == 0 ? 0 : 1;
+}

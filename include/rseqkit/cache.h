@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache.h - a cache of objects that are alike: each CPU keeps some at hand, and all share a depot.
+ *
+ *	static void *make(void *context) { return malloc(64); }
+ *	static void unmake(void *context, void *object) { free(object); }
+ *
+ *	struct rk_cache_options options = {.construct = make, .destruct = unmake};
+ *	rk_cache_create(&cache, &options);
+ *
+ *	void *object = rk_cache_get(cache);
+ *	...
+ *	rk_cache_put(cache, object);
+ *
+ *     CPU 0     CPU 1     CPU 2            an array of pointers each: one section per object, or per batch
+ *    +-----+   +-----+   +-----+
+ *    |     |   |     |   |     |
+ *    +--^--+   +--^--+   +--^--+
+ *       |  batches |        |
+ *    +--v----------v--------v--+
+ *    |          depot          |           stacks of magazines, without a lock
+ *    +-------------------------+
+ *       ^                   v
+ *   construct            destruct          when the depot has nothing, or no more room
+ *
+ * An array that runs empty is filled from the depot, one that runs full grows, or is emptied into the depot, a batch at a
+ * time. What an array may hold grows from nothing up to per_cpu, and only rk_cache_reclaim() makes it smaller: so CPUs
+ * take of the limit what they need.
+ *
+ * Total: a get that finds nothing constructs, a put that finds no room destructs. Threads without rseq, and those whose
+ * sections were aborted RK_ABORTS_MAX times in a row, use the depot. Nothing waits for anything.
+ *
+ * Objects are the caller's memory, which the cache neither reads nor writes. They may be unmapped as soon as they were
+ * destructed. No object is NULL.
+ *
+ * fork: the child has its own copy of the cache with the objects in it. Lost to the child is what another thread had in its
+ * hands at that moment, on the way between caller, array and depot: no more than RK_CACHE_BATCH_MAX objects for each thread
+ * that wasn't just computing. What these took of the limits stays taken.
+ */
+#ifndef RSEQKIT_CACHE_H
+#define RSEQKIT_CACHE_H
+
+#include <rseqkit/bank.h>
+#include <rseqkit/percpu.h>
+
+/* Highest values of options. */
+#define RK_CACHE_PER_CPU_MAX 8192
+#define RK_CACHE_BATCH_MAX 64
+#define RK_CACHE_LIMIT_MAX ((uint64_t)1 << 29)
+
+/*
+ * What several caches may hold together, in a unit of the caller's, bytes say. In static memory, or destroyed after them.
+ * `left` begins as the budget and is what nobody has taken. Any thread may add to it, or subtract, atomically.
+ */
+struct rk_cache_budget {
+	int64_t left;
+};
+
+struct rk_cache_options {
+	uint32_t per_cpu; /* objects in a CPU's array, at most RK_CACHE_PER_CPU_MAX; 0 means 256 */
+	uint32_t batch;   /* objects that are moved at once, at most per_cpu and RK_CACHE_BATCH_MAX; 0 means a quarter of per_cpu */
+	uint64_t limit;   /* objects that arrays may hold, and those in the depot, at most RK_CACHE_LIMIT_MAX; 0 means twice what
+	                     all possible CPUs' arrays may hold */
+	struct rk_cache_budget *budget;                  /* that this cache shares with others; NULL for none */
+	uint64_t weight;                                 /* of each object, in the budget's unit; with a budget not 0 */
+	void *(*construct)(void *context);               /* makes an object, or returns NULL; NULL: gets return NULL instead */
+	void (*destruct)(void *context, void *object);   /* takes an object there is no room for */
+	void *context;                                   /* handed to both */
+};
+
+/* What a cache has done, and has. Numbers are exact while nobody uses it. */
+struct rk_cache_report {
+	uint64_t gets, puts;             /* objects from CPUs' arrays, and to them, by callers; they wrap at 2^46 per CPU */
+	uint64_t depot_gets, depot_puts; /* objects from the depot, and to it, by callers: overflow of the arrays */
+	uint64_t refills, flushes;       /* trips to the depot, to fill an array and to empty one */
+	uint64_t constructed, destructed;
+	uint64_t reclaimed;              /* objects that were taken from CPUs' arrays by rk_cache_reclaim() */
+	uint64_t in_arrays, in_depot;    /* objects, now */
+	uint64_t capacity;               /* objects that all arrays may hold, now */
+	uint64_t left;                   /* of the limit: for arrays to grow, and for the depot */
+};
+
+/* Its address is that of the item in per-CPU memory (percpu.h). */
+struct rk_cache;
+
+RKI_BEGIN_DECLS
+
+/*
+ * Creates an empty cache.
+ *
+ * The callbacks run in whatever get, put or other call needs them, without a lock, so perhaps in a signal handler, and on
+ * any CPU; a destructor doesn't put into the same cache. They may use others, and this one's rk_cache_get().
+ *
+ * Returns 0 and the cache in *cache; -EINVAL when a pointer is NULL, there is no destructor, a number is too high, or a
+ * limit times its weight isn't below 2^63; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
+ * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 5 us; the first one
+ * with about that many objects per CPU 50 us, and 20 ms if there are several threads by then (rk_fence_prepare() in
+ * remote.h). Memory: 8 bytes for each object that an array or the depot ever held, in whole pages.
+ */
+RKI_API int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *options);
+
+/*
+ * Destroys a cache; NULL is allowed. No thread may be using it. All objects in it are destructed.
+ *
+ * Returns 0; -EINVAL when it is no cache (any more); -EUCLEAN, with RSEQKIT_PERCPU=debug in the environment, when the memory
+ * behind it was written to: the cache is empty then, and can't be used.
+ * Context: as rk_cache_create(). Cost: a look at every CPU's array, and the destructor for each object.
+ */
+RKI_API int rk_cache_destroy(struct rk_cache *cache);
+
+/*
+ * The ways out of the functions below, with the outcome of the attempt they made. Context: as those.
+ */
+RKI_API void *rk_cache_get_slow(struct rk_cache *cache, enum rk_result outcome);
+RKI_API void rk_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome);
+
+/*
+ * Takes an object: of this CPU's array, the one that was put last; else of the depot; else a constructed one.
+ *
+ * Returns NULL when there is none and no constructor, or that returned NULL. Objects in other CPUs' arrays aren't looked
+ * for: see rk_cache_reclaim().
+ * Context: any thread; signal handler, also one that interrupts a function of the same cache; after fork; not in a vfork
+ * child outside rk_vfork_begin(); not under asynchronous cancellation, which may lose a batch. Cost: 0.6 ns with rseq, 60 ns
+ * without, and what the constructor takes.
+ */
+RKI_INLINE void *rk_cache_get(struct rk_cache *cache)
+{
+	void *object;
+	enum rk_result outcome = rk_cpu_bank_array_pop(cache, 0, &object);
+
+	if (RKI_UNLIKELY(outcome != RK_DONE))
+		return rk_cache_get_slow(cache, outcome);
+	return object;
+}
+
+/*
+ * Puts an object, which the caller doesn't use any more, to this CPU's array; else to the depot; else it is destructed.
+ *
+ * Context and cost: as rk_cache_get(). It allocates nothing.
+ */
+RKI_INLINE void rk_cache_put(struct rk_cache *cache, void *object)
+{
+	enum rk_result outcome = rk_cpu_bank_array_push(cache, 0, object);
+
+	if (RKI_UNLIKELY(outcome != RK_DONE))
+		rk_cache_put_slow(cache, object, outcome);
+}
+
+/*
+ * The same with `count` objects at once, any number: up to 256 of them in one section. A get returns how many there are in
+ * objects[], all but where constructing fails.
+ *
+ * The pointers' memory must be readable, of rk_cache_get_batch() writable: a fault there is reported inside this library.
+ * Context: as rk_cache_get(). Cost: some 10 ns, and 0.3 ns for each object with rseq.
+ */
+RKI_API size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t count);
+RKI_API void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, size_t count);
+
+/*
+ * Takes all objects of a CPU's array, whose users go on meanwhile, to the depot, and what finds no room there to the
+ * destructor. What the array was allowed to hold goes back to the limit; it grows again by use.
+ *
+ * rk_cache_reclaim_idle() does this for all CPUs whose arrays nobody has used since it was called last: to be called once
+ * in a while, every second say, so that what CPUs kept which have nothing to do any more, or went offline, is of use to
+ * others. The first call only looks.
+ *
+ * Returns 0; -EBUSY when another thread, or the code that a signal handler interrupted, does so for that CPU; -EHOSTUNREACH
+ * when there is no fence (remote.h): the objects stay out of reach until another call succeeds; -EINVAL when cache is NULL or
+ * the CPU isn't possible. rk_cache_reclaim_idle() goes on with the other CPUs.
+ * Context: any thread; signal handler; after fork; not in a vfork child. Cost: a fence for each CPU that objects are taken
+ * from.
+ */
+RKI_API int rk_cache_reclaim(struct rk_cache *cache, int cpu);
+RKI_API int rk_cache_reclaim_idle(struct rk_cache *cache);
+
+/*
+ * Destructs objects of the depot until there are no more than `keep`. To give all memory back: rk_cache_reclaim() for all
+ * CPUs, then this with 0.
+ *
+ * Returns how many it has destructed.
+ * Context: as rk_cache_get(). Cost: the destructor for each.
+ */
+RKI_API size_t rk_cache_trim(struct rk_cache *cache, size_t keep);
+
+/*
+ * What a cache has done, and has.
+ *
+ * Parameters: size is sizeof(struct rk_cache_report), as the caller knows it: no more is written, and what this library
+ * doesn't know is zeroed.
+ * Returns 0; -EINVAL when a pointer is NULL.
+ * Context: any thread; signal handler; after fork. Cost: a look at every CPU's array. The counts of gets and puts cost
+ * callers nothing: they come out of a word that a section writes anyway (struct rk_array in ops.h).
+ */
+RKI_API int rk_cache_stats(const struct rk_cache *cache, struct rk_cache_report *report, size_t size);
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_CACHE_H */

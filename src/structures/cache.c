@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache.c - what isn't the fast path of a cache: arrays that grow, trips to the depot, batches.
+ *
+ * A CPU's slot names one of its two banks (bank.h), which is an array. The invariants:
+ *   - An array's objects are at most its capacity, and that was granted (depot.h). The depot's objects were granted as well.
+ *   - A bank that nobody uses and nobody is at has no object, and capacity 0.
+ *   - An array's state (struct rk_array) never comes again: each operation counts, so does taking the bank, and a slot's
+ *     two banks count from different numbers. A capacity becomes smaller only when the bank was taken, and before that is
+ *     counted. So who has read the state and then the capacity, and in a section finds the state as it was, knows that the
+ *     capacity isn't smaller.
+ *
+ * Objects on their way are in one thread's hands: taken out of one place first, then put into the other. A child of a fork
+ * in between hasn't got them, and none twice.
+ */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include "cache.h"
+
+#include <rseqkit/thread.h>
+
+#include <errno.h>
+#include "memory/cpus.h"
+#include "memory/percpu.h"
+#include "pool.h"
+
+#define PER_CPU 256
+#define AT_ONCE 256 /* objects in one section */
+
+/* Caches of about as many objects per CPU have a pool in common: 16, 32 and so on. */
+#define SMALLEST 4
+#define POOLS 10
+static struct rk_percpu *pools[POOLS];
+
+_Static_assert((1 << (SMALLEST + POOLS - 1)) == RK_CACHE_PER_CPU_MAX, "the last pool is for the largest arrays");
+_Static_assert(sizeof(struct arrays) <= BANKS_AT, "the banks are behind it");
+
+static size_t bank_size_of(int which)
+{
+	return (sizeof(struct rk_array) + (sizeof(void *) << (SMALLEST + which)) + 63) / 64 * 64;
+}
+
+static size_t item_size_of(int which)
+{
+	size_t size = BANKS_AT + 2 * bank_size_of(which);
+
+	return size < sizeof(struct rk_cache_shared) ? sizeof(struct rk_cache_shared) : size;
+}
+
+static int get_pool(int which, struct rk_percpu **out)
+{
+	struct rk_percpu_options options = {.item_size = item_size_of(which), .alignment = 64};
+
+	/* Arrays will be taken: best known to the kernel while there is one thread. */
+	if (__atomic_load_n(&pools[which], __ATOMIC_RELAXED) == NULL)
+		(void)rk_fence_prepare();
+	return rk_pool_get(&pools[which], &options, out);
+}
+
+/* The options with defaults filled in. Returns 0 or -EINVAL. */
+static int complete(struct rk_cache_options *options)
+{
+	uint64_t cpus = (uint64_t)rk_cpus_count();
+
+	if (options->destruct == NULL || options->per_cpu > RK_CACHE_PER_CPU_MAX || options->limit > RK_CACHE_LIMIT_MAX)
+		return -EINVAL;
+	if (options->per_cpu == 0)
+		options->per_cpu = PER_CPU;
+	if (options->batch == 0)
+		options->batch = options->per_cpu < 4 ? 1 : (uint32_t)least(options->per_cpu / 4, RK_CACHE_BATCH_MAX);
+	if (options->batch > options->per_cpu || options->batch > RK_CACHE_BATCH_MAX)
+		return -EINVAL;
+	if (options->limit == 0)
+		options->limit = 2 * cpus * options->per_cpu;
+	if (options->budget != NULL && (options->weight == 0 || options->weight > (uint64_t)INT64_MAX / options->limit))
+		return -EINVAL;
+	return 0;
+}
+
+int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *given)
+{
+	struct rk_cache_options options;
+	struct rk_cache_shared *shared;
+	struct rk_percpu *from;
+	void *item;
+	int which = 0, r;
+
+	if (cache == NULL)
+		return -EINVAL;
+	*cache = NULL;
+	if (given == NULL)
+		return -EINVAL;
+	options = *given;
+	r = complete(&options);
+	if (r < 0)
+		return r;
+	while ((uint32_t)1 << (SMALLEST + which) < options.per_cpu)
+		which++;
+	r = get_pool(which, &from);
+	if (r == 0)
+		r = rk_percpu_alloc_for(from, &item, __builtin_return_address(0));
+	if (r < 0)
+		return r;
+	shared = shared_of((struct rk_cache *)item);
+	r = rk_depot_create(&shared->depot, options.limit, options.budget, options.weight);
+	if (r < 0) {
+		(void)rk_percpu_free_for(from, item, __builtin_return_address(0));
+		return r;
+	}
+	shared->per_cpu = options.per_cpu;
+	shared->batch = options.batch;
+	shared->bank_size = bank_size_of(which);
+	shared->construct = options.construct;
+	shared->destruct = options.destruct;
+	shared->context = options.context;
+	*cache = (struct rk_cache *)item;
+	return 0;
+}
+
+void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_t n)
+{
+	struct rk_cache_shared *shared = shared_of(cache);
+
+	count(&shared->count.destructed, n);
+	for (size_t i = 0; i < n; i++)
+		shared->destruct(shared->context, objects[i]);
+}
+
+/* The pool of what may be a cache, and its place in *place. NULL if it is none. */
+static struct rk_percpu *pool_of(const struct rk_cache *cache, struct place *place)
+{
+	for (int i = 0; i < POOLS; i++) {
+		struct rk_percpu *from = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
+
+		if (from != NULL && rk_item_find(from, cache, place) &&
+		    rk_bit(rk_set_used(from, place->range), place->number))
+			return from;
+	}
+	return NULL;
+}
+
+int rk_cache_destroy(struct rk_cache *cache)
+{
+	struct place place;
+	struct rk_percpu *from = cache == NULL ? NULL : pool_of(cache, &place);
+
+	if (from == NULL)
+		return cache == NULL ? 0 : -EINVAL;
+	for (int cpu = 0; cpu <= place.range->highest; cpu++)
+		for (int which = 0; which < 2; which++) {
+			struct rk_array *array = bank_of(cache, cpu, which);
+			size_t length = (size_t)RK_ARRAY_LENGTH(state_of(array));
+
+			if (length == 0)
+				continue;
+			array->state = stepped(array->state, RK_ARRAY_POPPED(length));
+			rk_cache_destruct(cache, elements_of(array), length);
+		}
+	(void)rk_cache_trim(cache, 0);
+	if (shared_of(cache)->depot.memory != NULL)
+		rk_depot_destroy(&shared_of(cache)->depot);
+	return rk_percpu_free_for(from, cache, __builtin_return_address(0));
+}
+
+struct rk_array *rk_cache_array(const struct rk_cache *cache, int cpu)
+{
+	struct arrays *arrays;
+	intptr_t word;
+
+	if (cpu < 0 || cpu > rk_cpus_get()->highest)
+		return NULL;
+	arrays = arrays_of(cache, cpu);
+	word = __atomic_load_n(&arrays->slot.bank, __ATOMIC_ACQUIRE);
+	if (word == 0) {
+		(void)rk_bank_open_first(&arrays->slot, bank_of(cache, cpu, 0));
+		word = __atomic_load_n(&arrays->slot.bank, __ATOMIC_ACQUIRE);
+	}
+	return word & RK_BANK_OPEN ? (struct rk_array *)(word & ~(intptr_t)RK_BANK_OPEN) : NULL;
+}
+
+static ptrdiff_t offset_of_element(size_t number)
+{
+	return (ptrdiff_t)(sizeof(struct rk_array) + number * sizeof(void *));
+}
+
+/* Takes up to n objects of this CPU's array. Returns how many: 0 when it is empty, or can't be used. */
+static size_t take_here(struct rk_cache *cache, void **objects, size_t n)
+{
+	enum rk_result outcome = RK_ABORTED;
+
+	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
+		int cpu = rk_cpu();
+		const struct rk_array *array = rk_cache_array(cache, cpu);
+		intptr_t state = array == NULL ? 0 : state_of(array);
+		size_t length = (size_t)RK_ARRAY_LENGTH(state), now = least(least(n, AT_ONCE), length);
+
+		if (now == 0)
+			return 0;
+		outcome = rk_at_bank_copy_out_if_equal(cache, 0, state, offset_of_element(length - now), objects,
+						       now * sizeof(*objects), stepped(state, RK_ARRAY_POPPED(now)), cpu);
+		if (outcome == RK_DONE)
+			return now;
+	}
+	return 0;
+}
+
+/*
+ * Lets the array of a CPU, which has that capacity, hold some more. False if it is as large as can be, or there is nothing
+ * to grant; else the outcome is that of the attempt.
+ */
+static bool grow(struct rk_cache *cache, int cpu, intptr_t capacity, enum rk_result *outcome)
+{
+	struct rk_cache_shared *shared = shared_of(cache);
+	uint64_t by = rk_depot_grant(&shared->depot, least(shared->batch, shared->per_cpu - (size_t)capacity));
+
+	if (by == 0)
+		return false;
+	*outcome = rk_at_bank_store_if_equal(cache, offsetof(struct rk_array, capacity), capacity, capacity + (intptr_t)by, cpu);
+	if (*outcome != RK_DONE)
+		rk_depot_return(&shared->depot, by);
+	return true;
+}
+
+/* Puts up to n objects to this CPU's array, which grows if it may. Returns how many: 0 if it is full, or can't be used. */
+static size_t put_here(struct rk_cache *cache, void *const *objects, size_t n)
+{
+	enum rk_result outcome = RK_ABORTED;
+
+	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
+		int cpu = rk_cpu();
+		const struct rk_array *array = rk_cache_array(cache, cpu);
+		intptr_t state = array == NULL ? 0 : state_of(array), capacity = array == NULL ? 0 : capacity_of(array);
+		size_t length = (size_t)RK_ARRAY_LENGTH(state);
+		size_t now = (size_t)capacity > length ? least(least(n, AT_ONCE), (size_t)capacity - length) : 0;
+
+		if (array == NULL || (now == 0 && !grow(cache, cpu, capacity, &outcome)))
+			return 0;
+		if (now == 0)
+			continue;
+		outcome = rk_at_bank_copy_if_equal(cache, 0, state, offset_of_element(length), objects,
+						   now * sizeof(*objects), stepped(state, RK_ARRAY_PUSHED(now)), cpu);
+		if (outcome == RK_DONE)
+			return now;
+	}
+	return 0;
+}
+
+void rk_cache_to_depot(struct rk_cache *cache, void *const *objects, size_t n, bool granted)
+{
+	struct depot *depot = &shared_of(cache)->depot;
+
+	while (n > 0) {
+		size_t wanted = least(n, RK_CACHE_BATCH_MAX);
+		size_t may = granted ? wanted : (size_t)rk_depot_grant(depot, wanted);
+		size_t put = rk_depot_put(depot, objects, may);
+
+		if (!granted)
+			rk_depot_return(depot, may - put);
+		if (put == 0) {
+			put = wanted;
+			if (granted)
+				rk_depot_return(depot, put);
+			rk_cache_destruct(cache, objects, put);
+		}
+		objects += put;
+		n -= put;
+	}
+}
+
+size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n)
+{
+	struct depot *depot = &shared_of(cache)->depot;
+	size_t got = rk_depot_take(depot, objects, n);
+
+	rk_depot_return(depot, got);
+	return got;
+}
+
+static void *construct(const struct rk_cache *cache)
+{
+	struct rk_cache_shared *shared = shared_of(cache);
+	void *object = shared->construct == NULL ? NULL : shared->construct(shared->context);
+
+	count(&shared->count.constructed, object != NULL);
+	return object;
+}
+
+void *rk_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
+{
+	struct rk_cache_shared *shared = shared_of(cache);
+	void *object, *batch[RK_CACHE_BATCH_MAX];
+	size_t got, put;
+
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
+		outcome = rk_cpu_bank_array_pop(cache, 0, &object);
+	if (outcome == RK_DONE)
+		return object;
+	got = rk_depot_take(&shared->depot, batch, outcome == RK_NO_RSEQ ? 1 : shared->batch);
+	if (got == 0)
+		return construct(cache);
+	rk_depot_return(&shared->depot, 1);
+	count(&shared->count.depot_gets, 1);
+	if (--got == 0)
+		return batch[0];
+	put = put_here(cache, batch + 1, got);
+	count(&shared->count.refills, put > 0);
+	count(&shared->count.refilled, put);
+	rk_depot_return(&shared->depot, put); /* the array's capacity is granted */
+	rk_cache_to_depot(cache, batch + 1 + put, got - put, true);
+	return batch[0];
+}
+
+/* Makes room in this CPU's full array: a batch of it goes to the depot. */
+static bool flush(struct rk_cache *cache)
+{
+	struct rk_cache_shared *shared = shared_of(cache);
+	void *batch[RK_CACHE_BATCH_MAX];
+	size_t may = (size_t)rk_depot_grant(&shared->depot, shared->batch);
+	size_t got = take_here(cache, batch, may);
+
+	rk_depot_return(&shared->depot, may - got);
+	count(&shared->count.flushes, got > 0);
+	count(&shared->count.flushed, got);
+	rk_cache_to_depot(cache, batch, got, true);
+	return got > 0;
+}
+
+void rk_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome)
+{
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
+		outcome = rk_cpu_bank_array_push(cache, 0, object);
+	if (outcome == RK_DONE)
+		return;
+	if (outcome != RK_NO_RSEQ) {
+		if (put_here(cache, &object, 1) == 1)
+			return;
+		if (flush(cache) && put_here(cache, &object, 1) == 1)
+			return;
+	}
+	count(&shared_of(cache)->count.depot_puts, 1);
+	rk_cache_to_depot(cache, &object, 1, false);
+}
+
+size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t wanted)
+{
+	size_t got = 0, now;
+
+	do {
+		now = take_here(cache, objects + got, wanted - got);
+		if (now == 0) {
+			now = rk_cache_from_depot(cache, objects + got, wanted - got);
+			count(&shared_of(cache)->count.depot_gets, now);
+		}
+		got += now;
+	} while (got < wanted && now > 0);
+	for (; got < wanted; got++) {
+		objects[got] = construct(cache);
+		if (objects[got] == NULL)
+			break;
+	}
+	return got;
+}
+
+void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, size_t n)
+{
+	size_t put = 0, now;
+
+	do {
+		now = put_here(cache, objects + put, n - put);
+		put += now;
+	} while (put < n && now > 0);
+	if (put == n)
+		return;
+	count(&shared_of(cache)->count.depot_puts, n - put);
+	rk_cache_to_depot(cache, objects + put, n - put, false);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* cache.h - how a cache lies in its item, for the parts of it. */
+#ifndef RK_SRC_CACHE_H
+#define RK_SRC_CACHE_H
+
+#include <rseqkit/cache.h>
+#include <rseqkit/remote.h>
+#include <stdbool.h>
+#include "depot.h"
+
+#define SECOND_STATE INTPTR_MIN /* what the second bank counts from */
+
+/* A CPU's slot begins with this; its two banks follow. */
+struct arrays {
+	struct rk_bank_slot slot;
+	intptr_t seen; /* the state when rk_cache_reclaim_idle() looked at last */
+};
+
+#define BANKS_AT 64 /* bytes from the slot to its first bank */
+
+/* In the item's reserve slot. */
+struct rk_cache_shared {
+	struct depot depot;
+	uint32_t per_cpu, batch;
+	size_t bank_size;
+	void *(*construct)(void *context);
+	void (*destruct)(void *context, void *object);
+	void *context;
+	struct {
+		uint64_t depot_gets, depot_puts, constructed, destructed;
+		uint64_t refills, refilled, flushes, flushed, reclaimed; /* trips, and objects */
+		uint64_t renewed;                                        /* banks that were taken */
+	} count;
+};
+
+static inline struct rk_cache_shared *shared_of(const struct rk_cache *cache)
+{
+	return (struct rk_cache_shared *)rk_percpu_slot(cache, RK_INDEX_RESERVE);
+}
+
+static inline struct arrays *arrays_of(const struct rk_cache *cache, int cpu)
+{
+	return (struct arrays *)rk_percpu_slot(cache, cpu);
+}
+
+static inline struct rk_array *bank_of(const struct rk_cache *cache, int cpu, int which)
+{
+	return (struct rk_array *)(void *)((char *)arrays_of(cache, cpu) + BANKS_AT +
+					   (size_t)which * shared_of(cache)->bank_size);
+}
+
+static inline void **elements_of(struct rk_array *array)
+{
+	return (void **)(array + 1);
+}
+
+static inline intptr_t state_of(const struct rk_array *array)
+{
+	return __atomic_load_n(&array->state, __ATOMIC_ACQUIRE);
+}
+
+static inline intptr_t capacity_of(const struct rk_array *array)
+{
+	return __atomic_load_n(&array->capacity, __ATOMIC_RELAXED);
+}
+
+/* A state after a step, which wraps. */
+static inline intptr_t stepped(intptr_t state, intptr_t step)
+{
+	return (intptr_t)((uintptr_t)state + (uintptr_t)step);
+}
+
+static inline size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline void count(uint64_t *counter, uint64_t by)
+{
+	__atomic_fetch_add(counter, by, __ATOMIC_RELAXED);
+}
+
+void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_t n);
+
+/* The array of a CPU's slot, which is opened; NULL where it is closed, or the CPU isn't known. */
+struct rk_array *rk_cache_array(const struct rk_cache *cache, int cpu);
+
+/* Puts objects to the depot, or destructs them. They are granted if `granted`, else that is tried. */
+void rk_cache_to_depot(struct rk_cache *cache, void *const *objects, size_t n, bool granted);
+
+/* Takes up to a batch of the depot: the caller's, which aren't granted any more. */
+size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n);
+
+#endif /* RK_SRC_CACHE_H */

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* cache_reclaim.c - what is taken from a cache's CPUs and its depot, and what it has done. The invariants: cache.c. */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include "cache.h"
+
+#include <errno.h>
+#include <string.h>
+#include "remote/bank.h"
+
+/* A bank that was taken: what is in it goes elsewhere, and it is a spare one then. */
+static void empty(struct rk_cache *cache, struct rk_array *array)
+{
+	struct rk_cache_shared *shared = shared_of(cache);
+	intptr_t state = state_of(array), capacity = capacity_of(array);
+	size_t length = (size_t)RK_ARRAY_LENGTH(state), now;
+
+	__atomic_store_n(&array->capacity, 0, __ATOMIC_RELAXED);
+	state = stepped(state, RK_ARRAY_PUSHED(1) + RK_ARRAY_POPPED(1));
+	__atomic_store_n(&array->state, state, __ATOMIC_RELEASE);
+	count(&shared->count.renewed, 1);
+	if ((size_t)capacity > length) /* a child may find it smaller, and its objects granted */
+		rk_depot_return(&shared->depot, (size_t)capacity - length);
+	for (; length > 0; length -= now) {
+		void *batch[RK_CACHE_BATCH_MAX];
+
+		now = least(length, RK_CACHE_BATCH_MAX);
+		memcpy(batch, elements_of(array) + length - now, now * sizeof(batch[0]));
+		state = stepped(state, RK_ARRAY_POPPED(now));
+		__atomic_store_n(&array->state, state, __ATOMIC_RELEASE);
+		count(&shared->count.reclaimed, now);
+		rk_cache_to_depot(cache, batch, now, true);
+	}
+}
+
+/* The same with the claim of the CPU's slot. 1 if it was a bank that somebody else had taken, so that there is another. */
+static int empty_bank(struct rk_cache *cache, int cpu)
+{
+	struct rk_array *first = bank_of(cache, cpu, 0), *second = bank_of(cache, cpu, 1);
+	void *bank;
+	int r;
+
+	if (state_of(second) == 0) /* it was never in use */
+		__atomic_store_n(&second->state, SECOND_STATE, __ATOMIC_RELEASE);
+	r = rk_bank_take_of_two(cache, cpu, first, second, &bank);
+	if (r >= 0 && bank != NULL)
+		empty(cache, bank);
+	return r;
+}
+
+static int reclaim(struct rk_cache *cache, int cpu, bool if_idle)
+{
+	struct arrays *arrays;
+	const struct rk_array *array;
+	int r;
+
+	do {
+		r = rk_bank_begin(cache, cpu);
+		if (r < 0)
+			return r;
+		arrays = arrays_of(cache, cpu);
+		array = rk_cache_array(cache, cpu);
+		if (if_idle && r == 0 && array != NULL && !rk_bank_is_out(&arrays->slot)) {
+			intptr_t state = state_of(array);
+			bool idle = state == arrays->seen && capacity_of(array) > 0;
+
+			arrays->seen = state;
+			r = idle ? empty_bank(cache, cpu) : 0;
+		} else {
+			r = empty_bank(cache, cpu);
+		}
+		(void)rk_bank_done(cache, cpu);
+	} while (r == 1);
+	return r;
+}
+
+int rk_cache_reclaim(struct rk_cache *cache, int cpu)
+{
+	return cache == NULL ? -EINVAL : reclaim(cache, cpu, false);
+}
+
+int rk_cache_reclaim_idle(struct rk_cache *cache)
+{
+	int result = 0;
+
+	if (cache == NULL)
+		return -EINVAL;
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+		bool unused = __atomic_load_n(&arrays_of(cache, cpu)->slot.bank, __ATOMIC_RELAXED) == 0;
+		int r = unused ? 0 : reclaim(cache, cpu, true);
+
+		result = r < 0 ? r : result;
+	}
+	return result;
+}
+
+size_t rk_cache_trim(struct rk_cache *cache, size_t keep)
+{
+	struct depot *depot;
+	size_t done = 0;
+
+	if (cache == NULL)
+		return 0;
+	for (depot = &shared_of(cache)->depot;;) {
+		int64_t there = __atomic_load_n(&depot->objects, __ATOMIC_RELAXED);
+		void *batch[RK_CACHE_BATCH_MAX];
+		size_t now;
+
+		if (there <= 0 || (uint64_t)there <= keep)
+			return done;
+		now = rk_cache_from_depot(cache, batch, least((size_t)there - keep, RK_CACHE_BATCH_MAX));
+		if (now == 0)
+			return done;
+		rk_cache_destruct(cache, batch, now);
+		done += now;
+	}
+}
+
+/* What passed through an array: in, and out. */
+static void count_array(const struct rk_array *array, bool second, struct rk_cache_report *report)
+{
+	intptr_t state = state_of(array);
+	uint64_t length = (uint64_t)RK_ARRAY_LENGTH(state), moved;
+
+	if (second && state == 0)
+		return; /* never in use */
+	moved = RK_ARRAY_MOVED(second ? (intptr_t)((uintptr_t)state - (uintptr_t)SECOND_STATE) : state);
+	report->puts += (moved + length) / 2;
+	report->gets += (moved - length) / 2;
+	report->in_arrays += length;
+	report->capacity += (uint64_t)capacity_of(array);
+}
+
+int rk_cache_stats(const struct rk_cache *cache, struct rk_cache_report *out, size_t size)
+{
+	struct rk_cache_report report = {0};
+	const struct rk_cache_shared *shared;
+
+	if (cache == NULL || out == NULL)
+		return -EINVAL;
+	shared = shared_of(cache);
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+		if (__atomic_load_n(&arrays_of(cache, cpu)->slot.bank, __ATOMIC_RELAXED) == 0)
+			continue;
+		count_array(bank_of(cache, cpu, 0), false, &report);
+		count_array(bank_of(cache, cpu, 1), true, &report);
+	}
+#define COUNT(what) __atomic_load_n(&shared->count.what, __ATOMIC_RELAXED)
+	report.puts -= COUNT(refilled) + COUNT(renewed);
+	report.gets -= COUNT(flushed) + COUNT(reclaimed) + COUNT(renewed);
+	report.depot_gets = COUNT(depot_gets);
+	report.depot_puts = COUNT(depot_puts);
+	report.refills = COUNT(refills);
+	report.flushes = COUNT(flushes);
+	report.constructed = COUNT(constructed);
+	report.destructed = COUNT(destructed);
+	report.reclaimed = COUNT(reclaimed);
+#undef COUNT
+	report.in_depot = (uint64_t)__atomic_load_n(&shared->depot.objects, __ATOMIC_RELAXED);
+	report.left = (uint64_t)__atomic_load_n(&shared->depot.left, __ATOMIC_RELAXED);
+	if (size > sizeof(report)) {
+		memset((char *)out + sizeof(report), 0, size - sizeof(report));
+		size = sizeof(report);
+	}
+	memcpy(out, &report, size);
+	return 0;
+}

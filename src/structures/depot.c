@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * depot.c - stacks of magazines.
+ *
+ * The invariant: a magazine is in one of the two stacks, or was never used, or is in the hands of one thread, which alone
+ * looks at its objects. Its link stays readable for ever, so who is about to pop it may still read that.
+ *
+ * A stack is one word: the number of its first magazine in the low bits, 0 for none, and a count of changes above. A pop that
+ * was overtaken by others fails, though the same magazine be on top again, for the count differs.
+ */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include "depot.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define NUMBER_BITS 24
+#define NUMBER_MASK (((uint64_t)1 << NUMBER_BITS) - 1)
+#define SPARE 64 /* magazines beyond those that the limit fills: not all are filled to the last */
+
+struct magazine {
+	uint32_t next;  /* the number of the one below */
+	uint32_t count; /* others look at it as well, for a hint */
+	void *objects[RK_CACHE_BATCH_MAX];
+};
+
+static struct magazine *magazine_of(const struct depot *depot, uint64_t number)
+{
+	return (struct magazine *)(void *)depot->memory + (number - 1);
+}
+
+static uint64_t number_of(const struct depot *depot, const struct magazine *m)
+{
+	return (uint64_t)(m - (const struct magazine *)(const void *)depot->memory) + 1;
+}
+
+static uint64_t changed(uint64_t stack, uint64_t number)
+{
+	return (stack & ~NUMBER_MASK) + NUMBER_MASK + 1 + number;
+}
+
+static void push(const struct depot *depot, uint64_t *stack, struct magazine *m)
+{
+	uint64_t old = __atomic_load_n(stack, __ATOMIC_RELAXED);
+
+	do
+		__atomic_store_n(&m->next, (uint32_t)(old & NUMBER_MASK), __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(stack, &old, changed(old, number_of(depot, m)), 1, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED));
+}
+
+static struct magazine *pop(const struct depot *depot, uint64_t *stack)
+{
+	uint64_t old = __atomic_load_n(stack, __ATOMIC_ACQUIRE);
+	struct magazine *m;
+	uint32_t next;
+
+	do {
+		if ((old & NUMBER_MASK) == 0)
+			return NULL;
+		m = magazine_of(depot, old & NUMBER_MASK);
+		next = __atomic_load_n(&m->next, __ATOMIC_RELAXED);
+	} while (!__atomic_compare_exchange_n(stack, &old, changed(old, next), 1, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE));
+	return m;
+}
+
+/* One that has never been used, or NULL. */
+static struct magazine *fresh_magazine(struct depot *depot)
+{
+	uint32_t fresh = __atomic_load_n(&depot->fresh, __ATOMIC_RELAXED);
+
+	do
+		if (fresh == depot->magazines)
+			return NULL;
+	while (!__atomic_compare_exchange_n(&depot->fresh, &fresh, fresh + 1, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return magazine_of(depot, (uint64_t)fresh + 1);
+}
+
+static struct magazine *empty_magazine(struct depot *depot)
+{
+	struct magazine *m = pop(depot, &depot->empty);
+
+	return m != NULL ? m : fresh_magazine(depot);
+}
+
+int rk_depot_create(struct depot *depot, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight)
+{
+	uint64_t magazines = limit / RK_CACHE_BATCH_MAX + SPARE;
+	void *memory = mmap(NULL, magazines * sizeof(struct magazine), PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return -ENOMEM;
+	*depot = (struct depot){.magazines = (uint32_t)magazines,
+				.mapped = magazines * sizeof(struct magazine),
+				.memory = memory,
+				.left = (int64_t)limit,
+				.limit = limit,
+				.weight = weight,
+				.budget = budget};
+	return 0;
+}
+
+static uint64_t take_up_to(int64_t *left, uint64_t wanted, uint64_t unit)
+{
+	int64_t had = __atomic_load_n(left, __ATOMIC_RELAXED);
+	uint64_t got;
+
+	do {
+		got = had <= 0 ? 0 : (uint64_t)had / unit < wanted ? (uint64_t)had / unit : wanted;
+		if (got == 0)
+			return 0;
+	} while (!__atomic_compare_exchange_n(left, &had, had - (int64_t)(got * unit), 1, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return got;
+}
+
+void rk_depot_destroy(struct depot *depot)
+{
+	if (depot->budget != NULL)
+		__atomic_fetch_add(&depot->budget->left, (int64_t)((depot->limit - (uint64_t)depot->left) * depot->weight),
+				   __ATOMIC_RELAXED);
+	(void)munmap(depot->memory, depot->mapped);
+	depot->memory = NULL;
+}
+
+uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted)
+{
+	uint64_t got = take_up_to(&depot->left, wanted, 1), both = got;
+
+	if (got != 0 && depot->budget != NULL)
+		both = take_up_to(&depot->budget->left, got, depot->weight);
+	if (both < got)
+		__atomic_fetch_add(&depot->left, (int64_t)(got - both), __ATOMIC_RELAXED);
+	return both;
+}
+
+void rk_depot_return(struct depot *depot, uint64_t granted)
+{
+	if (granted == 0)
+		return;
+	__atomic_fetch_add(&depot->left, (int64_t)granted, __ATOMIC_RELAXED);
+	if (depot->budget != NULL)
+		__atomic_fetch_add(&depot->budget->left, (int64_t)(granted * depot->weight), __ATOMIC_RELAXED);
+}
+
+size_t rk_depot_take(struct depot *depot, void **objects, size_t count)
+{
+	struct magazine *m = count == 0 ? NULL : pop(depot, &depot->full);
+
+	if (m == NULL)
+		return 0;
+	count = count < m->count ? count : m->count;
+	memcpy(objects, m->objects + (m->count - count), count * sizeof(*objects));
+	__atomic_store_n(&m->count, m->count - (uint32_t)count, __ATOMIC_RELAXED);
+	push(depot, m->count > 0 ? &depot->full : &depot->empty, m);
+	__atomic_fetch_sub(&depot->objects, (int64_t)count, __ATOMIC_RELAXED);
+	return count;
+}
+
+/* The one on top of those with objects, if it seems to have room, so that few are filled by half. */
+static struct magazine *begun_magazine(struct depot *depot)
+{
+	uint64_t number = __atomic_load_n(&depot->full, __ATOMIC_ACQUIRE) & NUMBER_MASK;
+	struct magazine *m;
+
+	if (number == 0 || __atomic_load_n(&magazine_of(depot, number)->count, __ATOMIC_RELAXED) == RK_CACHE_BATCH_MAX)
+		return NULL;
+	m = pop(depot, &depot->full);
+	if (m == NULL || m->count < RK_CACHE_BATCH_MAX)
+		return m;
+	push(depot, &depot->full, m);
+	return NULL;
+}
+
+size_t rk_depot_put(struct depot *depot, void *const *objects, size_t count)
+{
+	struct magazine *m = count == 0 ? NULL : begun_magazine(depot);
+
+	if (m == NULL && count != 0)
+		m = empty_magazine(depot);
+	if (m == NULL)
+		return 0;
+	count = count < RK_CACHE_BATCH_MAX - m->count ? count : RK_CACHE_BATCH_MAX - m->count;
+	memcpy(m->objects + m->count, objects, count * sizeof(*objects));
+	__atomic_store_n(&m->count, m->count + (uint32_t)count, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&depot->objects, (int64_t)count, __ATOMIC_RELAXED);
+	push(depot, &depot->full, m);
+	return count;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * objects.h - objects for a cache (cache.h), of a fixed supply. The invariant: each is held by somebody, or in the cache and
+ * there once, or wasn't made or was destructed.
+ */
+#ifndef OBJECTS_H
+#define OBJECTS_H
+
+#include "test.h"
+
+#define OBJECTS 20000
+
+enum where { UNMADE, HELD, CACHED };
+
+struct object {
+	int where;
+};
+
+static struct object objects[OBJECTS];
+static int made;                      /* how many of the supply ever were */
+static uint64_t constructed, destructed; /* by the callbacks */
+static bool barren;                   /* the constructor has nothing */
+static struct rk_cache *cache;
+static int wrong_objects;
+
+static inline bool is_object(const void *pointer)
+{
+	return (const struct object *)pointer >= objects && (const struct object *)pointer < objects + OBJECTS &&
+	       ((uintptr_t)pointer - (uintptr_t)objects) % sizeof(struct object) == 0;
+}
+
+/* From where it was to somewhere else; what isn't so is counted, for handlers and threads alike. */
+static inline void move(void *object, enum where from, enum where to)
+{
+	if (!is_object(object) || __atomic_exchange_n(&((struct object *)object)->where, to, __ATOMIC_RELAXED) != (int)from)
+		__atomic_fetch_add(&wrong_objects, 1, __ATOMIC_RELAXED);
+}
+
+/* In the cache until somebody gets it, as far as the callbacks know: they hand it over. */
+static inline void *construct(void *context)
+{
+	int number;
+
+	if (context != &cache)
+		__atomic_fetch_add(&wrong_objects, 1, __ATOMIC_RELAXED);
+	number = barren ? OBJECTS : __atomic_fetch_add(&made, 1, __ATOMIC_RELAXED);
+	if (number >= OBJECTS)
+		return NULL;
+	move(&objects[number], UNMADE, CACHED);
+	__atomic_fetch_add(&constructed, 1, __ATOMIC_RELAXED);
+	return &objects[number];
+}
+
+static inline void destruct(void *context, void *object)
+{
+	if (context != &cache)
+		__atomic_fetch_add(&wrong_objects, 1, __ATOMIC_RELAXED);
+	move(object, CACHED, UNMADE);
+	__atomic_fetch_add(&destructed, 1, __ATOMIC_RELAXED);
+}
+
+static inline void create(struct rk_cache_options options)
+{
+	for (int i = 0; i < OBJECTS; i++)
+		objects[i].where = UNMADE;
+	made = wrong_objects = 0;
+	constructed = destructed = 0;
+	barren = false;
+	options.construct = construct;
+	options.destruct = destruct;
+	options.context = &cache;
+	assert_int_equal(rk_cache_create(&cache, &options), 0);
+}
+
+static inline struct object *get(void)
+{
+	void *object = rk_cache_get(cache);
+
+	if (object != NULL)
+		move(object, CACHED, HELD);
+	return (struct object *)object;
+}
+
+static inline void put(struct object *object)
+{
+	move(object, HELD, CACHED);
+	rk_cache_put(cache, object);
+}
+
+static inline struct rk_cache_report stats(void)
+{
+	struct rk_cache_report report;
+
+	CHECK(rk_cache_stats(cache, &report, sizeof(report)) == 0);
+	return report;
+}
+
+/* How many objects are somewhere. */
+static inline int count_objects(enum where where)
+{
+	int n = 0;
+
+	for (int i = 0; i < OBJECTS; i++)
+		n += objects[i].where == (int)where;
+	return n;
+}
+
+#endif /* OBJECTS_H */

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * one_cpu.h - an item whose slot on one CPU is worked on, by a thread that is kept there, and what must come of it.
+ */
+#ifndef ONE_CPU_H
+#define ONE_CPU_H
+
+#include "test.h"
+#include "by_index.h"
+#include <sched.h>
+
+#define GUARD 16 /* bytes around what is copied */
+#ifdef BANKS_H /* a bank has less room */
+#define LENGTH_MAX 3900
+#else
+#define LENGTH_MAX 5000
+#endif
+
+/* What a slot holds. The word stands between two others, for offsets of either sign. */
+struct slot {
+	intptr_t before, word, behind;
+	unsigned char bytes[GUARD + LENGTH_MAX + GUARD];
+};
+
+#define BEFORE (-(ptrdiff_t)sizeof(intptr_t))
+#define BEHIND ((ptrdiff_t)sizeof(intptr_t))
+#define WIDE INTPTR_MIN /* not to be had as an immediate */
+
+static struct rk_percpu *pool;
+static struct slot *item;
+static int cpu; /* that this thread is kept on */
+
+static int make_item(void **state)
+{
+	struct rk_percpu_options options = {.item_size = sizeof(struct slot)};
+	cpu_set_t set;
+	void *allocated;
+
+	(void)state;
+	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &allocated) != 0 ||
+	    sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	item = allocated;
+	/* The highest, so that an index of 0 by mistake is not right by luck. */
+	for (cpu = CPU_SETSIZE - 1; !CPU_ISSET(cpu, &set); cpu--)
+		;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set);
+}
+
+static int drop_item(void **state)
+{
+	(void)state;
+	return rk_percpu_free(pool, item) != 0 || rk_percpu_destroy(pool) != 0;
+}
+
+static bool works(enum index index)
+{
+	return RK_HAVE_SECTIONS && world_has_rseq() && (index != BY_CID || rk_area_valid >= RK_FIELD_END_MM_CID);
+}
+
+/* The slot that operations by that index use: this is the process's only thread. */
+static struct slot *slot_of(enum index index)
+{
+	return rk_percpu_slot(item, index == BY_CID ? 0 : cpu);
+}
+
+#define EACH_INDEX(index) for (enum index index = 0; index < INDICES; index++)
+
+/* A preemption in the middle of a section aborts it: try again, as every caller must. */
+#define EXPECT(outcome, index, verb, ...)                                                                              \
+	do {                                                                                                           \
+		enum rk_result expect_result_;                                                                         \
+		do                                                                                                     \
+			expect_result_ = BY_INDEX(index, cpu, verb, __VA_ARGS__);                                      \
+		while (expect_result_ == RK_ABORTED);                                                                  \
+		assert_int_equal(expect_result_, works(index) ? (outcome) : RK_NO_RSEQ);                               \
+	} while (0)
+
+/* Makes the compiler have a value in that register here; where it can, it leaves it there. */
+#define THROUGH_REGISTER(name, value)                                                                                  \
+	do {                                                                                                           \
+		register uintptr_t there_ __asm__(name) = (value);                                                     \
+                                                                                                                       \
+		__asm__ __volatile__("" : "+r"(there_));                                                               \
+		(value) = there_;                                                                                      \
+	} while (0)
+
+/* What was in a register before an operation is kept across it. */
+#define EXPECT_KEPT(name, index, verb, ...)                                                                            \
+	do {                                                                                                           \
+		uintptr_t kept_ = 0x5a5a5a5a;                                                                          \
+		enum rk_result kept_result_;                                                                           \
+                                                                                                                       \
+		do {                                                                                                   \
+			THROUGH_REGISTER(name, kept_);                                                                 \
+			kept_result_ = BY_INDEX(index, cpu, verb, __VA_ARGS__);                                        \
+			THROUGH_REGISTER(name, kept_);                                                                 \
+			assert_int_equal(kept_, 0x5a5a5a5a);                                                           \
+		} while (kept_result_ == RK_ABORTED);                                                                  \
+		assert_int_equal(kept_result_, RK_DONE);                                                               \
+	} while (0)
+
+#define EXPECT_WRONG_CPU(operation)                                                                                    \
+	do {                                                                                                           \
+		enum rk_result wrong_result_;                                                                          \
+                                                                                                                       \
+		do                                                                                                     \
+			wrong_result_ = (operation);                                                                   \
+		while (wrong_result_ == RK_ABORTED);                                                                   \
+		assert_int_equal(wrong_result_, RK_WRONG_CPU);                                                         \
+	} while (0)
+
+#endif /* ONE_CPU_H */

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Caches of objects: what each call does, by itself, in the depot, at the limits; reclaimed, and forked and interrupted at
+ * each instruction of that. The invariant is that of objects.h.
+ */
+static int instructions_max;
+#define INSTRUCTIONS_MAX instructions_max
+#include "interrupt.h"
+#include "objects.h"
+#include "refuse.h"
+
+#define WITH_RSEQ() (world_has_rseq() && RK_HAVE_SECTIONS)
+
+static void drop(void)
+{
+	int held = count_objects(HELD);
+
+	assert_int_equal(rk_cache_destroy(cache), 0);
+	assert_int_equal(count_objects(CACHED), 0);
+	assert_int_equal(constructed - destructed, held);
+	assert_int_equal(wrong_objects, 0);
+}
+
+static void options_are_checked(void **state)
+{
+	struct rk_cache_budget budget = {.left = 1000};
+	const struct rk_cache_options bad[] = {
+		{.destruct = NULL},
+		{.destruct = destruct, .per_cpu = RK_CACHE_PER_CPU_MAX + 1},
+		{.destruct = destruct, .batch = RK_CACHE_BATCH_MAX + 1},
+		{.destruct = destruct, .per_cpu = 8, .batch = 9},
+		{.destruct = destruct, .limit = RK_CACHE_LIMIT_MAX + 1},
+		{.destruct = destruct, .budget = &budget},
+		{.destruct = destruct, .budget = &budget, .limit = 1 << 20, .weight = (uint64_t)1 << 43},
+	};
+	struct rk_cache_options good = {.destruct = destruct, .per_cpu = RK_CACHE_PER_CPU_MAX, .batch = 1};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		cache = (struct rk_cache *)(void *)&good;
+		assert_int_equal(rk_cache_create(&cache, &bad[i]), -EINVAL);
+		assert_null(cache);
+	}
+	assert_int_equal(rk_cache_create(NULL, &good), -EINVAL);
+	assert_int_equal(rk_cache_create(&cache, NULL), -EINVAL);
+	assert_int_equal(rk_cache_create(&cache, &good), 0);
+	assert_null(get());
+	assert_int_equal(rk_cache_destroy((struct rk_cache *)(void *)((char *)cache + 8)), -EINVAL);
+	assert_int_equal(rk_cache_destroy(cache), 0);
+	assert_int_equal(rk_cache_destroy(cache), -EINVAL);
+	assert_int_equal(rk_cache_destroy(NULL), 0);
+	assert_int_equal(rk_cache_stats(NULL, NULL, 0), -EINVAL);
+	assert_int_equal(rk_cache_reclaim(NULL, 0), -EINVAL);
+	assert_int_equal(rk_cache_reclaim_idle(NULL), -EINVAL);
+	assert_int_equal(rk_cache_trim(NULL, 0), 0);
+	/* Every number of objects per CPU that may be. */
+	for (uint32_t n = 1; n <= RK_CACHE_PER_CPU_MAX; n = n * 2 + (n % 3 == 0)) {
+		create((struct rk_cache_options){.per_cpu = n, .batch = n < RK_CACHE_BATCH_MAX ? n : 0});
+		drop();
+	}
+}
+
+/* What was put last is got first; what there is goes to where there is room, and comes from where there is some. */
+static void to_and_fro(void **state)
+{
+	struct object *held[100];
+	cpu_set_t saved;
+
+	(void)state;
+	create((struct rk_cache_options){.per_cpu = 40, .batch = 8});
+	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
+	pin(rk_cpu());
+	for (int i = 0; i < 100; i++)
+		held[i] = get();
+	assert_int_equal(stats().constructed, 100);
+	for (int i = 0; i < 100; i++)
+		put(held[i]);
+	assert_int_equal(stats().destructed, 0);
+	assert_int_equal(stats().in_arrays + stats().in_depot, 100);
+	if (WITH_RSEQ()) {
+		assert_true(stats().in_arrays > 30 && stats().in_arrays <= 40);
+		assert_int_equal(stats().capacity, 40);
+		assert_int_equal(stats().puts, 100);
+		assert_true(stats().flushes >= 60 / 8 && stats().flushes <= 1 + 60 / 8);
+		assert_ptr_equal(get(), held[99]);
+		put(held[99]);
+	} else {
+		assert_int_equal(stats().in_arrays, 0);
+		assert_int_equal(stats().depot_puts, 100);
+	}
+	for (int i = 0; i < 100; i++)
+		assert_non_null(held[i] = get());
+	assert_int_equal(stats().constructed, 100);
+	assert_int_equal(stats().in_arrays + stats().in_depot, 0);
+	assert_int_equal(stats().gets + stats().depot_gets, 100 + WITH_RSEQ());
+	for (int i = 0; i < 100; i++)
+		put(held[i]);
+	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
+	drop();
+}
+
+static void batches(void **state)
+{
+	void *held[1000];
+	size_t most = 0;
+
+	(void)state;
+	for (size_t n = 0; n <= 1000; n = n * 3 / 2 + 1) {
+		create((struct rk_cache_options){.per_cpu = 300, .limit = 2000});
+		assert_int_equal(rk_cache_get_batch(cache, held, n), n);
+		for (int again = 0; again < 3; again++) {
+			for (size_t i = 0; i < n; i++) {
+				move(held[i], CACHED, HELD);
+				move(held[i], HELD, CACHED);
+			}
+			rk_cache_put_batch(cache, held, n);
+			memset(held, 0, sizeof(held));
+			most = again == 0 && WITH_RSEQ() ? (size_t)stats().in_arrays : most;
+			assert_int_equal(rk_cache_get_batch(cache, held, n), n);
+		}
+		assert_int_equal(constructed, n);
+		assert_int_equal(stats().in_arrays + stats().in_depot, 0);
+		for (size_t i = 0; i < n; i++)
+			for (size_t k = 0; k < i; k++)
+				assert_true(held[i] != held[k]);
+		rk_cache_put_batch(cache, held, n);
+		drop();
+	}
+	/* Too few. */
+	create((struct rk_cache_options){.limit = 100});
+	assert_int_equal(rk_cache_get_batch(cache, held, 70), 70);
+	rk_cache_put_batch(cache, held, 70);
+	barren = true;
+	held[70] = held;
+	assert_int_equal(rk_cache_get_batch(cache, held, 100), 70);
+	assert_null(rk_cache_get(cache));
+	rk_cache_put_batch(cache, held, 70);
+	drop();
+}
+
+/* No more than the limit is ever in the cache, nor than the budget in several. */
+static void limits(void **state)
+{
+	struct rk_cache_budget budget = {.left = 6400};
+	struct rk_cache *others;
+	struct object *held[300];
+	struct rk_cache_options options = {.per_cpu = 1000, .batch = 8, .limit = 50};
+
+	(void)state;
+	for (int overflow = 0; overflow < 2; overflow++) {
+		create(options);
+		for (int i = 0; i < 300; i++)
+			held[i] = get();
+		for (int i = 0; i < 300; i++) {
+			move(held[i], HELD, CACHED);
+			if (overflow)
+				rk_cache_put_slow(cache, held[i], RK_NO_RSEQ);
+			else
+				rk_cache_put(cache, held[i]);
+			assert_true(stats().in_arrays + stats().in_depot <= 50);
+			assert_int_equal(stats().left + stats().capacity + stats().in_depot, 50);
+		}
+		assert_int_equal(count_objects(CACHED), 50);
+		assert_int_equal(stats().destructed, 250);
+		assert_int_equal(rk_cache_trim(cache, 50), 0);
+		drop();
+	}
+	/* Two share a budget: one object is 64 of it. */
+	options.budget = &budget;
+	options.weight = 64;
+	options.limit = 80;
+	create(options);
+	others = cache;
+	assert_int_equal(rk_cache_create(&cache, &(struct rk_cache_options){.limit = 80, .budget = &budget, .weight = 64,
+									  .construct = construct, .destruct = destruct,
+									  .context = &cache}),
+			 0);
+	for (int i = 0; i < 300; i++)
+		held[i] = get();
+	for (int i = 0; i < 300; i++) {
+		move(held[i], HELD, CACHED);
+		rk_cache_put(i < 150 ? cache : others, held[i]);
+		assert_true(budget.left >= 0);
+	}
+	assert_int_equal(count_objects(CACHED), 100);
+	assert_int_equal(budget.left, 0);
+	assert_int_equal(rk_cache_destroy(others), 0);
+	assert_int_equal(budget.left, 20 * 64);
+	drop();
+	assert_int_equal(budget.left, 6400);
+}
+
+static void reclaimed(void **state)
+{
+	struct object *held[64];
+	cpu_set_t saved;
+	int cpu;
+
+	(void)state;
+	create((struct rk_cache_options){.per_cpu = 64, .batch = 16});
+	assert_int_equal(rk_cache_reclaim(cache, -1), -EINVAL);
+	assert_int_equal(rk_cache_reclaim(cache, RK_CPUS_MAX), -EINVAL);
+	assert_int_equal(rk_cache_reclaim_idle(cache), 0);
+	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
+	pin(cpu = rk_cpu());
+	for (int again = 0; again < 5; again++) {
+		for (int i = 0; i < 64; i++)
+			held[i] = get();
+		for (int i = 0; i < 64; i++)
+			put(held[i]);
+		assert_int_equal(stats().in_arrays, WITH_RSEQ() ? 64 : 0);
+		assert_int_equal(rk_cache_reclaim(cache, cpu), 0);
+		assert_int_equal(stats().in_depot, 64);
+		assert_int_equal(stats().capacity, 0);
+		assert_int_equal(constructed, 64);
+		assert_int_equal(rk_cache_reclaim(cache, cpu), 0); /* there is nothing */
+	}
+	assert_int_equal(stats().gets + stats().depot_gets + constructed, 5 * 64);
+	assert_int_equal(stats().puts + stats().depot_puts, 5 * 64);
+	/* Only what nobody has used since the last time. */
+	if (WITH_RSEQ()) {
+		put(get());
+		assert_int_equal(rk_cache_reclaim_idle(cache), 0);
+		put(get());
+		assert_int_equal(rk_cache_reclaim_idle(cache), 0);
+		assert_true(stats().in_arrays > 0);
+		assert_int_equal(rk_cache_reclaim_idle(cache), 0);
+		assert_int_equal(stats().in_arrays, 0);
+		assert_int_equal(stats().capacity, 0);
+		assert_int_equal(rk_cache_reclaim_idle(cache), 0);
+	}
+	assert_int_equal(rk_cache_trim(cache, 10), 54);
+	assert_int_equal(stats().in_depot, 10);
+	assert_int_equal(rk_cache_trim(cache, 0), 10);
+	assert_int_equal(stats().left, 2 * (unsigned)rk_cpus_count() * 64);
+	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
+	drop();
+}
+
+/* Many that are reclaimed by one leave no magazine with one each. */
+static void few_magazines_are_begun(void **state)
+{
+	(void)state;
+	create((struct rk_cache_options){.per_cpu = 64, .batch = 16, .limit = 4000});
+	for (int i = 0; i < 3000; i++) {
+		struct object *object = get(), *another = get();
+
+		barren = true;
+		put(object);
+		assert_int_equal(rk_cache_reclaim(cache, rk_cpu()), 0);
+		barren = false;
+		put(another);
+		while (count_objects(HELD) < 1 && i < 2900)
+			(void)get();
+	}
+	assert_int_equal(destructed, 0);
+	for (int i = 0; i < OBJECTS; i++)
+		if (objects[i].where == HELD)
+			put(&objects[i]);
+	drop();
+}
+
+/* Without a fence objects stay out of reach, and none is lost or there twice. */
+static int reclaim_without_a_fence(void)
+{
+	struct object *held[20];
+	int here = rk_cpu();
+
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	CHECK(rk_cache_reclaim(cache, here) == -EHOSTUNREACH);
+	for (int i = 0; i < 20; i++)
+		CHECK((held[i] = get()) != NULL);
+	for (int i = 0; i < 20; i++)
+		put(held[i]);
+	CHECK(constructed == 30);
+	CHECK(rk_cache_reclaim(cache, here) == -EHOSTUNREACH);
+	CHECK(rk_cache_destroy(cache) == 0 && destructed == 30 && wrong_objects == 0);
+	return 0;
+}
+
+static void *reclaim_unsuccessfully(void *arg)
+{
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	CHECK(rk_cache_reclaim(cache, *(int *)arg) == -EHOSTUNREACH);
+	return arg;
+}
+
+static void without_a_fence(void **state)
+{
+	struct object *held[10];
+	pthread_t thread;
+	int here = rk_cpu();
+
+	(void)state;
+	if (!WITH_RSEQ())
+		SKIP("no rseq: all objects are in the depot");
+	create((struct rk_cache_options){.per_cpu = 16});
+	pin(here);
+	for (int i = 0; i < 10; i++)
+		held[i] = get();
+	for (int i = 0; i < 10; i++)
+		put(held[i]);
+	assert_int_equal(in_child(reclaim_without_a_fence), 0);
+	assert_int_equal(pthread_create(&thread, NULL, reclaim_unsuccessfully, &here), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	put(get());
+	assert_int_equal(rk_cache_reclaim(cache, here), 0);
+	assert_int_equal(stats().in_depot, 11);
+	assert_int_equal(stats().capacity, 0);
+	drop();
+}
+
+/* Interrupted at each instruction: a reclaim, a trip to the depot, and batches. */
+#define FILLED 200
+
+static struct object *one; /* that is held, of FILLED */
+
+/* The array is full. */
+static void fill(void)
+{
+	struct object *held[FILLED];
+
+	create((struct rk_cache_options){.per_cpu = 8, .batch = 4, .limit = 2 * FILLED});
+	for (int i = 0; i < FILLED; i++)
+		held[i] = get();
+	one = held[0];
+	for (int i = 1; i < FILLED; i++)
+		put(held[i]);
+	barren = true;
+}
+
+/* The arrays are empty. */
+static void fill_depot(void)
+{
+	fill();
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+		CHECK(rk_cache_reclaim(cache, cpu) == 0);
+}
+
+static void reclaim_here(void)
+{
+	int r = rk_cache_reclaim(cache, rk_cpu());
+
+	CHECK(r == 0 || r == -EBUSY);
+}
+
+static void get_one(void)
+{
+	struct object *another = get();
+
+	if (another != NULL)
+		put(another);
+}
+
+static void put_one(void)
+{
+	put(one);
+}
+
+/* Past the array: its sections are repeated while they are stepped through. */
+static void use_the_depot(void)
+{
+	void *got = rk_cache_get_slow(cache, RK_NO_RSEQ);
+
+	if (got != NULL) {
+		move(got, CACHED, HELD);
+		move(got, HELD, CACHED);
+		rk_cache_put_slow(cache, got, RK_NO_RSEQ);
+	}
+}
+
+static void use_a_batch(void)
+{
+	void *held[10];
+	size_t n = rk_cache_get_batch(cache, held, 10);
+
+	for (size_t i = 0; i < n; i++) {
+		move(held[i], CACHED, HELD);
+		move(held[i], HELD, CACHED);
+	}
+	rk_cache_put_batch(cache, held, n);
+}
+
+/* All of them, each once, once reclaimed and got. */
+static int all_are_there(void)
+{
+	struct rk_cache_report report;
+	int held = count_objects(HELD);
+
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+		CHECK(rk_cache_reclaim(cache, cpu) == 0);
+	report = stats();
+	CHECK(report.in_arrays == 0 && report.capacity == 0 && report.in_depot == (uint64_t)(FILLED - held));
+	CHECK(report.left == 2 * FILLED - report.in_depot);
+	while (get() != NULL)
+		;
+	return count_objects(HELD) == FILLED && wrong_objects == 0 && destructed == 0 ? 0 : 1;
+}
+
+/* In a child of another thread: no object is there twice, and no more are lost than a magazine and an array hold. */
+static int use_in_child(void)
+{
+	int n;
+
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+		CHECK(rk_cache_reclaim(cache, cpu) == 0);
+	while (get() != NULL)
+		;
+	n = count_objects(HELD);
+	CHECK(n <= FILLED && n >= FILLED - RK_CACHE_BATCH_MAX - 8 && wrong_objects == 0);
+	return rk_cache_destroy(cache) == 0 ? 0 : 1;
+}
+
+static void fork_by_another(void)
+{
+	fork_in_another_thread(use_in_child);
+}
+
+static void use_as_well(void)
+{
+	struct object *held[12];
+	int n;
+
+	reclaim_here();
+	use_a_batch();
+	for (n = 0; n < 12 && (held[n] = get()) != NULL; n++)
+		;
+	while (n > 0)
+		put(held[--n]);
+}
+
+static void at_every_instruction(void **state)
+{
+	static const struct interrupted all[] = {
+		{fill, reclaim_here, fork_by_another, all_are_there, false},
+		{fill, reclaim_here, fork_this_thread, all_are_there, false},
+		{fill, reclaim_here, use_as_well, all_are_there, false},
+		{fill_depot, use_the_depot, use_as_well, all_are_there, false},
+		{fill_depot, use_the_depot, fork_by_another, all_are_there, false},
+	};
+	static const struct interrupted first[] = {
+		{fill_depot, get_one, use_as_well, all_are_there, false},
+		{fill, put_one, use_as_well, all_are_there, false},
+		{fill, put_one, fork_by_another, all_are_there, false},
+		{fill, use_a_batch, use_as_well, all_are_there, false},
+		{fill, use_a_batch, fork_this_thread, all_are_there, false},
+	};
+
+	(void)state;
+	instructions_max = 3000;
+	interrupt_each(all, sizeof(all) / sizeof(all[0]));
+	instructions_max = 300;
+	interrupt_each(first, sizeof(first) / sizeof(first[0]));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(options_are_checked),
+	cmocka_unit_test(to_and_fro),
+	cmocka_unit_test(batches),
+	cmocka_unit_test(limits),
+	cmocka_unit_test(reclaimed),
+	cmocka_unit_test(few_magazines_are_begun),
+	cmocka_unit_test(without_a_fence),
+	cmocka_unit_test(at_every_instruction),
+};
+
+RUN(tests)

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A cache in a storm (storm.h), beside threads that reclaim from its CPUs and trim its depot. The invariant is that of
+ * objects.h, and no more is in the cache than the limit. CPUs may be taken offline and brought back meanwhile.
+ */
+#include "objects.h"
+#include "storm.h"
+
+#define LIMIT 300
+#define BATCH 70
+
+static uint64_t got, got_in_batches, reclaims, refused, trimmed;
+
+/* With a supply of all objects again: those that were destructed can be made once more. */
+static void *remake(void *context)
+{
+	for (int i = 0; i < 20; i++) {
+		int number = __atomic_fetch_add(&made, 1, __ATOMIC_RELAXED) % OBJECTS, unmade = UNMADE;
+
+		if (number < 0 || !__atomic_compare_exchange_n(&objects[number].where, &unmade, CACHED, 0, __ATOMIC_RELAXED,
+							       __ATOMIC_RELAXED))
+			continue;
+		EXPECT(context == &cache);
+		__atomic_fetch_add(&constructed, 1, __ATOMIC_RELAXED);
+		return &objects[number];
+	}
+	return NULL;
+}
+
+static void use_one(uint64_t *random)
+{
+	bool overflow = draw(random) % 8 == 0; /* as where there is no rseq */
+	void *object = overflow ? rk_cache_get_slow(cache, RK_NO_RSEQ) : rk_cache_get(cache);
+
+	if (object == NULL)
+		return;
+	move(object, CACHED, HELD);
+	__atomic_fetch_add(&got, 1, __ATOMIC_RELAXED);
+	move(object, HELD, CACHED);
+	if (draw(random) % 8 == 0)
+		rk_cache_put_slow(cache, object, RK_NO_RSEQ);
+	else
+		rk_cache_put(cache, object);
+}
+
+static void use_some(uint64_t *random)
+{
+	void *held[BATCH];
+	size_t n = 0, wanted = 1 + draw(random) % BATCH;
+
+	if (draw(random) % 2 == 0)
+		n = rk_cache_get_batch(cache, held, wanted);
+	for (; n < wanted; n++)
+		if ((held[n] = rk_cache_get(cache)) == NULL)
+			break;
+	for (size_t i = 0; i < n; i++)
+		move(held[i], CACHED, HELD);
+	__atomic_fetch_add(&got_in_batches, n, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < n; i++)
+		move(held[i], HELD, CACHED);
+	if (draw(random) % 2 == 0) {
+		rk_cache_put_batch(cache, held, n);
+		return;
+	}
+	while (n > 0)
+		rk_cache_put(cache, held[--n]);
+}
+
+static void use(uint64_t *random)
+{
+	if (draw(random) % 4 == 0)
+		use_some(random);
+	else
+		use_one(random);
+}
+
+static void live(struct storm_thread *t)
+{
+	for (unsigned batches = 1 + draw(&t->random) % 64; batches > 0 && !stopped(); batches--) {
+		for (int i = 0; i < STORM_BATCH && !stopped(); i++)
+			use(&t->random);
+		if (batches % 4 == 0 && rk_vfork_begin() == 0) { /* unregistered */
+			use(&t->random);
+			EXPECT(rk_vfork_end() == 0);
+		}
+	}
+}
+
+static void handle(struct storm_thread *t)
+{
+	for (int i = 0; i < 4; i++)
+		use(&t->handler_random);
+	if (draw(&t->handler_random) % 16 == 0)
+		(void)rk_cache_reclaim(cache, any_cpu(&t->handler_random));
+}
+
+/* Each object that is in the cache is there once, and the cache works. */
+static int child(void)
+{
+	uint64_t random = 88172645463325252;
+
+	alarm(60);
+	for (int i = 0; i < 100; i++)
+		use(&random);
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+		CHECK(rk_cache_reclaim(cache, cpu) == 0);
+	for (int i = 0; i < 100; i++)
+		use(&random);
+	CHECK(rk_cache_destroy(cache) == 0);
+	return wrong == 0 ? 0 : 1;
+}
+
+static void *keep_reclaiming(void *stop)
+{
+	uint64_t random = 2463534242 ^ (uintptr_t)&random;
+
+	while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) {
+		int r = draw(&random) % 8 == 0 ? rk_cache_reclaim_idle(cache) : rk_cache_reclaim(cache, any_cpu(&random));
+
+		EXPECT(r == 0 || r == -EBUSY);
+		__atomic_fetch_add(r == 0 ? &reclaims : &refused, 1, __ATOMIC_RELAXED);
+		if (draw(&random) % 4 == 0)
+			__atomic_fetch_add(&trimmed, rk_cache_trim(cache, draw(&random) % LIMIT), __ATOMIC_RELAXED);
+		if (draw(&random) % 4 == 0)
+			usleep(20);
+	}
+	return NULL;
+}
+
+static void storm(void **state)
+{
+	static const struct storm weather = {live, handle, NULL, child, keep_reclaiming, 2};
+	struct rk_cache_options options = {.per_cpu = 100, .batch = 16, .limit = LIMIT, .context = &cache};
+	struct rk_cache_report report;
+
+	(void)state;
+	options.construct = remake;
+	options.destruct = destruct;
+	assert_int_equal(rk_cache_create(&cache, &options), 0);
+	storm_run(&weather);
+	report = stats();
+	printf("# %llu got, %llu in batches; %llu made, %llu destructed; %llu reclaims of %llu objects, %llu refused, %llu trimmed\n",
+	       (unsigned long long)got, (unsigned long long)got_in_batches, (unsigned long long)constructed,
+	       (unsigned long long)destructed, (unsigned long long)reclaims, (unsigned long long)report.reclaimed,
+	       (unsigned long long)refused, (unsigned long long)trimmed);
+	printf("# %llu gets, %llu puts; of the depot %llu and %llu; %llu refills, %llu flushes\n",
+	       (unsigned long long)report.gets, (unsigned long long)report.puts, (unsigned long long)report.depot_gets,
+	       (unsigned long long)report.depot_puts, (unsigned long long)report.refills,
+	       (unsigned long long)report.flushes);
+	/* All is still, and everything adds up: what callers got they have put. */
+	assert_int_equal(report.in_arrays + report.in_depot, count_objects(CACHED));
+	assert_int_equal(report.in_arrays + report.in_depot, constructed - destructed);
+	assert_int_equal(report.left + report.capacity + report.in_depot, LIMIT);
+	assert_int_equal(report.constructed, constructed);
+	assert_int_equal(report.destructed, destructed);
+	assert_true(report.in_arrays <= report.capacity);
+	assert_true(got > 0 && got_in_batches > 0 && reclaims > 0);
+	if (world_has_rseq() && RK_HAVE_SECTIONS)
+		assert_true(report.refills > 0 && report.flushes > 0 && report.reclaimed > 0);
+	assert_int_equal(rk_cache_destroy(cache), 0);
+	assert_int_equal(constructed, destructed);
+	assert_int_equal(wrong + wrong_objects, 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(storm),
+};
+
+int main(void)
+{
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	alarm((unsigned)(240 + storm_ms() / 1000));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
