@@ -17,5 +17,6 @@
 #include <rseqkit/counter.h>
 #include <rseqkit/freelist.h>
 #include <rseqkit/cache.h>
+#include <rseqkit/ring.h>
 
 #endif /* RSEQKIT_H */

@@ -16,6 +16,7 @@
  *   push (also with _release), pop  a list of nodes, last in first out
  *   array_push, array_pop           an array of pointers, last in first out (struct rk_array)
  *   copy_out_if_equal               takes what copy_if_equal and array_push have stored
+ *   append, append_stamped          a log of records that others read (struct rk_log); each also with _release
  *
  * Some operations store to other places before the commit: to a node that is in no list yet, or behind the slot. Data
  * written before the commit is invalid until the slot's word covers it. After RK_ABORTED it may have been written.
@@ -74,6 +75,19 @@ struct rk_array {
 	intptr_t state;    /* RK_ARRAY_LENGTH() and RK_ARRAY_MOVED() of it */
 	intptr_t capacity; /* elements, 0 to RK_ARRAY_MAX */
 };
+
+/*
+ * A log in a slot. Positions are bytes, count up for ever, and stay below 2^62; the byte at a position is the one at
+ * RK_LOG_DATA + (position & mask) behind this. All are multiples of 8 but for mask, which is a power of two less one. Who
+ * sets the limit sees to it that no record wraps, nor overwrites what is still to be read.
+ */
+struct rk_log {
+	intptr_t head; /* up to where there are records */
+	intptr_t limit;
+	intptr_t mask;
+};
+
+#define RK_LOG_DATA 128
 
 #define RK_ARRAY_MAX 65535
 #define RK_ARRAY_LENGTH(state) ((intptr_t)((uintptr_t)(state) & 0xffff))

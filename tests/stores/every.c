@@ -11,6 +11,7 @@ static struct rk_percpu *pool;
 struct item {
 	intptr_t list, count, words[7];
 	struct rk_array array; /* full, and empty */
+	struct rk_log log;     /* full, too */
 };
 
 #define WORDS ((ptrdiff_t)(offsetof(struct item, words) - offsetof(struct item, count)))

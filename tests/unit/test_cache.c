@@ -237,26 +237,23 @@ static void reclaimed(void **state)
 	drop();
 }
 
-/* Many that are reclaimed by one leave no magazine with one each. */
+/* Many that come by one leave no magazine with one each: there are fewer of those. */
 static void few_magazines_are_begun(void **state)
 {
+	static struct object *held[3000];
+
 	(void)state;
 	create((struct rk_cache_options){.per_cpu = 64, .batch = 16, .limit = 4000});
+	for (int i = 0; i < 3000; i++)
+		held[i] = get();
 	for (int i = 0; i < 3000; i++) {
-		struct object *object = get(), *another = get();
+		int here = rk_cpu();
 
-		barren = true;
-		put(object);
-		assert_int_equal(rk_cache_reclaim(cache, rk_cpu()), 0);
-		barren = false;
-		put(another);
-		while (count_objects(HELD) < 1 && i < 2900)
-			(void)get();
+		put(held[i]);
+		assert_int_equal(rk_cache_reclaim(cache, here), 0);
 	}
 	assert_int_equal(destructed, 0);
-	for (int i = 0; i < OBJECTS; i++)
-		if (objects[i].where == HELD)
-			put(&objects[i]);
+	assert_true(stats().in_depot > 2900); /* but for those put where the thread was moved to */
 	drop();
 }
 

@@ -66,6 +66,8 @@ OPERATION(op_copy_out, rk_cpu_copy_out_if_equal(base, 0, MORE, &popped, sizeof(p
 OPERATION(op_copy_out_much, rk_cpu_copy_out_if_equal(base, 0, MORE, taken, sizeof(taken), 1))
 OPERATION(op_array_push, rk_cpu_array_push(base, &node))
 OPERATION(op_array_pop, rk_cpu_array_pop(base, &popped))
+OPERATION(op_append, rk_cpu_append(base, 1, bytes, 8, 16))
+OPERATION(op_append_stamped, rk_cpu_append_stamped_release(base, 1, bytes, 8, 24))
 OPERATION(op_pop, rk_cpu_pop(base, 0, offsetof(struct node, next), &popped))
 
 /* The object is the slot itself. */
@@ -96,6 +98,8 @@ static const struct operation {
 	{"long copy out", op_copy_out_much, 0, 1},
 	{"push to an array", op_array_push, RK_ARRAY_PUSHED(1), RK_ARRAY_PUSHED(2)},
 	{"pop off an array", op_array_pop, RK_ARRAY_PUSHED(2), RK_ARRAY_PUSHED(2) + RK_ARRAY_POPPED(1)},
+	{"append", op_append, 0, 16},
+	{"append with a stamp", op_append_stamped, 0, 24},
 	{"pop", op_pop, (intptr_t)&node, 7},
 };
 

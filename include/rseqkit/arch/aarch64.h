@@ -35,6 +35,7 @@
 #define RK_USES_LOADED RK_USES_SLOT
 #define RK_USES_ARRAY RK_USES_SLOT, "x13", "x14"
 #define RK_USES_COPY RK_USES_SLOT, "x13", "x14", "x15"
+#define RK_USES_STAMP RK_USES_COPY
 
 /*
  * The store of the descriptor activates the section; the start label follows at once, or a preemption in between
@@ -156,6 +157,20 @@
 #define RK_ASM_COPY_OUT(offset, target, length)                                                                        \
 	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_COPY(length, "x15", "%x[" #target "]")
 
+/* Logs: the slot's word is the head, then come the limit and the mask. The place that is written to is in x15. */
+#define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
+	"ldp x13, x14, [x16, #8]\n\t"                                                                                  \
+	"add x15, x17, %x[" #size "]\n\t"                                                                              \
+	"cmp x15, x13\n\t"                                                                                             \
+	"b.gt %l[" #label "]\n\t"
+#define RK_ASM_PLACE                                                                                                   \
+	"and x17, x17, x14\n\t"                                                                                        \
+	"add x15, x16, x17\n\t"                                                                                        \
+	"add x15, x15, #" RK_ASM_LOG_DATA "\n\t"
+#define RK_ASM_PUT(word) "str %x[" #word "], [x15], #8\n\t"
+#define RK_ASM_PUT_STAMP "mrs x17, cntvct_el0\n\tstr x17, [x15], #8\n\t"
+#define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%x[" #source "]", "x15")
+
 /*
  * Stays while the slot's word equals the operand: inside a section until somebody changes the word, or an abort comes.
  * For probes of what aborts a section.
@@ -172,6 +187,10 @@
 	"add x17, x17, %x[" #operand "]\n\t"                                                                           \
 	"str x17, [x16]\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RK_ASM_COMMIT_ADD(operand)
+#define RK_ASM_COMMIT_ADD_RELEASE(operand)                                                                             \
+	"ldr x17, [x16]\n\t"                                                                                           \
+	"add x17, x17, %x[" #operand "]\n\t"                                                                           \
+	"stlr x17, [x16]\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE(operand) "str %x[" #operand "], [x16]\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) "stlr %x[" #operand "], [x16]\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_LOADED "str x17, [x16]\n" RKI_ASM_L(2) ":\n\t"

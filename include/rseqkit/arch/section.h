@@ -28,6 +28,11 @@
  *                                            in RK_SECTION_VALUE; these three come behind RK_ASM_LOAD
  *   RK_ASM_STORE_NEXT(to, word, label)       stores the word behind the last element, or goes to `label` if it is full
  *   RK_ASM_STEP(number)                      adds the number (RK_IN_WORD) to what was loaded
+ *   RK_ASM_UNLESS_ROOM(size, label)          goes to `label` unless a log, whose head was loaded, has room for `size` bytes
+ *   RK_ASM_PLACE                             finds the place in the log behind its head; of the last two in this order
+ *   RK_ASM_PUT(word)                         stores a word (RK_IN) at the place, ahead of the commit, and moves on
+ *   RK_ASM_PUT_STAMP                         the same with the processor's clock (rk_clock())
+ *   RK_ASM_PUT_COPY(source, length)          copies bytes to the place, as the last of these
  *   RK_ASM_COMMIT_*                          the one store that others can see; the section's end label is inside it
  *
  *   RK_IN, RK_IN_WORD        operands: a pointer or number, a word; RK_IN_WORD_AS: a word by another name
@@ -35,7 +40,8 @@
  *   RK_USES_SLOT             the registers of a section that neither loads, reaches, adds nor copies
  *   RK_USES_LOADED           those of one that neither copies nor has an array
  *   RK_USES_ARRAY            those of one with an array
- *   RK_USES_COPY             those of one that copies
+ *   RK_USES_COPY             those of one that copies, or writes to a log
+ *   RK_USES_STAMP            those of one that stores the clock
  *
  * `to` says how a label is named: RK_ASM_C is a label of C, for RK_SECTION, RK_ASM_HERE one in the statement itself,
  * for RK_SECTION_VALUE.
@@ -145,6 +151,8 @@
 #define RK_ASM_EXIT_VALUE(label, code)                                                                                 \
 	RKI_ASM_EXIT_(RK_ASM_HERE(label))                                                                              \
 	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code) ".subsection 0\n\t"
+
+#define RK_ASM_LOG_DATA "128" /* bytes from a log's head to its data: RK_LOG_DATA */
 
 /* Codes of enum rk_result. */
 #define RK_ASM_UNEQUAL "1"

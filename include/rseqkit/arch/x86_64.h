@@ -37,6 +37,7 @@
 #define RK_USES_LOADED "rax", "rcx"
 #define RK_USES_ARRAY "rax", "rcx", "rsi"
 #define RK_USES_COPY "rax", "rcx", "rsi", "rdi"
+#define RK_USES_STAMP RK_USES_COPY, "rdx"
 
 /* One instruction in both forms; and one whose last or first operand is a place, which has two forms itself. */
 #define RKI_ASM_X(att, intel) "{" att "|" intel "}\n\t"
@@ -146,12 +147,10 @@
  * faster: on Zen 4 it takes 9 ns to start, and then 0.07 ns for a word instead of 0.27.
  */
 #define RKI_COPY_STRING 160
-#define RKI_ASM_WITH(displacement, att, intel)                                                                         \
-	"{" displacement "(" att ",%%rcx)|[" intel "+rcx" displacement "]}"
+#define RKI_ASM_WITH(displacement, att, intel) "{" displacement "(" att ",%%rcx)|[" intel "+rcx" displacement "]}"
 #define RKI_ASM_COPY(length, from, from_intel, to, to_intel, word, low)                                                \
 	RKI_ASM_X("leaq -8(%[" #length "]), %%rcx", "lea rcx, [%[" #length "]-8]")                                     \
-	RKI_ASM_X("cmpq $" RKI_ASM_STR(RKI_COPY_STRING) " - 8, %%rcx",                                                 \
-		  "cmp rcx, " RKI_ASM_STR(RKI_COPY_STRING) " - 8")                                                     \
+	RKI_ASM_X("cmpq $" RKI_ASM_STR(RKI_COPY_STRING) " - 8, %%rcx", "cmp rcx, " RKI_ASM_STR(RKI_COPY_STRING) " - 8")  \
 	"jae " RKI_ASM_L(6) "\n"                                                                                       \
 	RKI_ASM_L(5) ":\n\t"                                                                                           \
 	RKI_ASM_FROM("mov", RKI_ASM_WITH("", from, from_intel), word)                                                  \
@@ -185,6 +184,22 @@
 	RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rsi", "lea rsi, [%[" #offset "]+rax]")                               \
 	RKI_ASM_COPY(length, "%%rsi", "rsi", "%[" #target "]", "%[" #target "]", "rdi", "dil")
 
+/* Logs: the slot's word is the head, then come the limit and the mask. The place that is written to is in rdi. */
+#define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
+	RKI_ASM_X("leaq (%%rcx,%[" #size "]), %%rsi", "lea rsi, [rcx+%[" #size "]]")                                   \
+	RKI_ASM_X("cmpq 8(%%rax), %%rsi", "cmp rsi, [rax+8]")                                                          \
+	"jg %l[" #label "]\n\t"
+#define RK_ASM_PLACE                                                                                                   \
+	RKI_ASM_X("andq 16(%%rax), %%rcx", "and rcx, [rax+16]")                                                        \
+	RKI_ASM_X("leaq " RK_ASM_LOG_DATA "(%%rax,%%rcx), %%rdi", "lea rdi, [rax+rcx+" RK_ASM_LOG_DATA "]")
+#define RK_ASM_PUT(word) RKI_ASM_X("movq %[" #word "], (%%rdi)", "mov [rdi], %[" #word "]") RKI_ASM_NEXT
+#define RKI_ASM_NEXT RKI_ASM_X("addq $8, %%rdi", "add rdi, 8")
+#define RK_ASM_PUT_STAMP                                                                                               \
+	RKI_ASM_X("movq %%rax, %%rsi\n\trdtsc\n\tshlq $32, %%rdx", "mov rsi, rax\n\trdtsc\n\tshl rdx, 32")             \
+	RKI_ASM_X("orq %%rax, %%rdx\n\tmovq %%rdx, (%%rdi)", "or rdx, rax\n\tmov [rdi], rdx")                          \
+	RKI_ASM_X("movq %%rsi, %%rax", "mov rax, rsi") RKI_ASM_NEXT
+#define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil")
+
 /*
  * Stays while the slot's word equals the operand: inside a section until somebody changes the word, or an abort comes.
  * For probes of what aborts a section.
@@ -196,10 +211,10 @@
 
 /* Commits: one instruction, the end label right behind it. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
-	RKI_ASM_X("movq %[" #operand "], %%rcx", "mov rcx, %[" #operand "]")                                           \
-	RKI_ASM_FROM("add", RK_ASM_SLOT, "rcx")                                                                        \
+	RKI_ASM_X("movq %[" #operand "], %%rcx", "mov rcx, %[" #operand "]") RKI_ASM_FROM("add", RK_ASM_SLOT, "rcx")  \
 	RK_ASM_COMMIT_LOADED
 #define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RKI_ASM_TO("add", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_ADD_RELEASE(operand) RK_ASM_COMMIT_ADD(operand)
 #define RK_ASM_COMMIT_STORE(operand) RKI_ASM_TO("mov", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
 /* With release order, which every store has here. (A string instruction's stores come before any later store, too.) */
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) RK_ASM_COMMIT_STORE(operand)
@@ -209,8 +224,7 @@
 /* ud1 with the signature as its displacement, so that disassemblers stay in step. */
 #define RKI_ASM_ABORT(then)                                                                                            \
 	".subsection 1\n\t"                                                                                            \
-	".byte 0x0f, 0xb9, 0x3d\n\t"                                                                                   \
-	".long " RKI_ASM_STR(RK_SIGNATURE) "\n"                                                                        \
+	".byte 0x0f, 0xb9, 0x3d\n\t.long " RKI_ASM_STR(RK_SIGNATURE) "\n"                                                                        \
 	RKI_ASM_L(4) ":\n\t" then ".subsection 0\n\t"
 #define RKI_ASM_GO(place) "jmp " place "\n\t"
 #define RKI_ASM_TELL(code) RKI_ASM_X("movl $" code ", %[outcome]", "mov %[outcome], " code) RKI_ASM_GO(RKI_ASM_L(2))

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.h - a ring of records per CPU: written by any thread that runs there, read from anywhere; for traces and logs.
+ *
+ *	struct rk_ring_options options = {.size = 1 << 20};
+ *	rk_ring_create(&ring, &options);
+ *
+ *	rk_ring_write(ring, &event, sizeof(event));                   // any thread, handlers too: one section
+ *
+ *	rk_ring_open(ring, cpu, &reader);                             // one reader of each CPU's ring at a time
+ *	while (rk_ring_next(&reader, &record))
+ *		consume(record.data, record.length);
+ *	rk_ring_release(&reader);                                     // what was read makes room
+ *	rk_ring_close(&reader);
+ *
+ * Records are of any length up to rk_ring_largest(), in one piece, and come in the order in which their CPU wrote them.
+ *
+ * Two modes. By default a ring that is full drops what is new: nothing is lost before, and drops are counted. With
+ * RK_RING_OVERWRITE it drops what is oldest, an eighth of the ring at a time: for the last moments before something
+ * happened. Such a ring is read by snapshot: rk_ring_open() takes all that is there, and writers go on in another one.
+ *
+ * With stamps: rk_ring_write_stamped() stores the processor's clock in the section that writes the record, so clocks are in
+ * the order of records, as far as the processor reads its clock in order, and rk_ring_merge() puts the records of all CPUs
+ * in one order.
+ *
+ * Total: a thread without rseq, or whose section was aborted RK_ABORTS_MAX times in a row, writes to the overflow ring that
+ * all share, which has an index of its own, RK_INDEX_OVERFLOW. It drops what comes while the code that a signal handler
+ * interrupted is writing there, or another thread for more than a millisecond; that is counted, too. The overflow ring
+ * doesn't overwrite.
+ *
+ * fork: the child has its own copy of the rings with the records in it, and its readers read them, as the parent's do. What
+ * another thread was writing is there whole, or not at all.
+ */
+#ifndef RSEQKIT_RING_H
+#define RSEQKIT_RING_H
+
+#include <rseqkit/bank.h>
+#include <rseqkit/percpu.h>
+
+/* Bytes of each CPU's ring. */
+#define RK_RING_SIZE_MIN 8192
+#define RK_RING_SIZE_MAX ((size_t)1 << 30)
+
+/* Records up to this length fit into every ring; no ring takes longer ones than RK_RING_RECORD_MAX. */
+#define RK_RING_RECORD_ALWAYS 512
+#define RK_RING_RECORD_MAX 65536
+
+/* Flags of struct rk_ring_options. */
+#define RK_RING_OVERWRITE 1u
+
+struct rk_ring_options {
+	size_t size;    /* bytes for each CPU, a power of two from RK_RING_SIZE_MIN to RK_RING_SIZE_MAX; 0 means 64 KiB */
+	unsigned flags; /* RK_RING_* */
+};
+
+struct rk_ring_record {
+	const void *data; /* 8-byte aligned */
+	size_t length;    /* bytes */
+	uint64_t time;    /* rk_ring_clock() when it was written; 0 without a stamp */
+	int cpu;          /* which wrote it, or RK_INDEX_OVERFLOW */
+};
+
+/* Its address is that of the item in per-CPU memory (percpu.h). */
+struct rk_ring;
+
+/* Of one CPU's ring; its members are this library's. */
+struct rk_ring_reader {
+	struct rk_ring *ring;
+	struct rk_log *log;
+	intptr_t position, head;
+	int cpu;
+	int state;
+};
+
+/* What every ring has in its reserve slot, and writers look at. */
+struct rk_ring_shared {
+	uint32_t waiting; /* does a reader wait? */
+	uint32_t largest;
+};
+
+/* The first word of a record: its length, and these. A record of padding is that many bytes as a whole. */
+#define RK_RING_STAMPED ((intptr_t)1 << 30)
+#define RK_RING_PADDING ((intptr_t)1 << 29)
+#define RK_RING_LENGTH(header) ((size_t)(header) & 0x1fffffff)
+
+RKI_BEGIN_DECLS
+
+/*
+ * Creates a ring without records.
+ *
+ * Returns 0 and the ring in *ring; -EINVAL when a pointer is NULL, the size is none that may be, or flags are unknown;
+ * -ENOMEM; -EUCLEAN as rk_percpu_alloc().
+ * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 5 us; the first one
+ * 50 us, and 20 ms if there are several threads by then (rk_fence_prepare() in remote.h). Memory: the size, twice that in
+ * overwriting rings, for each CPU that writes, committed as it is written to.
+ */
+RKI_API int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *options);
+
+/*
+ * Destroys a ring with what is in it; NULL is allowed. No thread may be using it, and no reader be open.
+ *
+ * Returns 0; -EINVAL when it is no ring (any more); -EUCLEAN as rk_cache_destroy().
+ * Context: as rk_ring_create().
+ */
+RKI_API int rk_ring_destroy(struct rk_ring *ring);
+
+/* The longest record that this ring takes, in bytes. Context: any. */
+RKI_API size_t rk_ring_largest(const struct rk_ring *ring);
+
+/*
+ * The ways out of the functions below, with the outcome of the attempt they made. Context: as those.
+ */
+RKI_API int rk_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome);
+RKI_API void rk_ring_wake(struct rk_ring *ring);
+
+/*
+ * Writes a record of `length` bytes, which may be 0; rk_ring_write_stamped() with the clock of the moment.
+ *
+ * Returns 0; -ENOBUFS when there was no room, and then it was counted (rk_ring_dropped()); -EMSGSIZE when it is longer than
+ * rk_ring_largest().
+ * The data must be readable memory: a fault there is reported at another instruction than the one that read it.
+ * Context: any thread; signal handler, also one that interrupts a write to the same ring; after fork; not in a vfork child
+ * outside rk_vfork_begin(); not under asynchronous cancellation, which may leave the overflow ring claimed (api.h). Cost: 1 ns
+ * and what copying takes, with a stamp some 8 ns more; without rseq 50 ns. When a reader waits, a system call that wakes it.
+ */
+RKI_INLINE int rk_ring_write_any(struct rk_ring *ring, const void *data, size_t length, int stamped)
+{
+	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
+	intptr_t size = (intptr_t)((length + (stamped ? 23 : 15)) & ~(size_t)7);
+	enum rk_result outcome = RK_UNEQUAL;
+
+	if (RKI_LIKELY(length <= RK_RING_RECORD_ALWAYS || length <= shared->largest))
+		outcome = stamped ? rk_cpu_bank_append_stamped_release(ring, 0, (intptr_t)length | RK_RING_STAMPED, data, length, size) :
+				    rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size);
+	if (RKI_UNLIKELY(outcome != RK_DONE))
+		return rk_ring_write_slow(ring, data, length, stamped, outcome);
+	if (RKI_UNLIKELY(__atomic_load_n(&shared->waiting, __ATOMIC_RELAXED) != 0))
+		rk_ring_wake(ring);
+	return 0;
+}
+
+RKI_INLINE int rk_ring_write(struct rk_ring *ring, const void *data, size_t length)
+{
+	return rk_ring_write_any(ring, data, length, 0);
+}
+
+RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, size_t length)
+{
+	return rk_ring_write_any(ring, data, length, 1);
+}
+
+/*
+ * Opens a CPU's ring for reading, or with RK_INDEX_OVERFLOW the overflow ring, and claims it: there is one reader at a time.
+ * Of an overwriting ring it takes a snapshot, and what was in it is gone from the ring. To be closed by the thread that
+ * opened it.
+ *
+ * Returns 0; -EBUSY when somebody reads it; -EINVAL when a pointer is NULL or the CPU isn't possible; of overwriting rings
+ * also -EHOSTUNREACH when there is no fence (remote.h): the records stay out of reach until another call succeeds.
+ * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. Cost: 30 ns; a
+ * snapshot a fence.
+ */
+RKI_API int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader);
+
+/*
+ * Closes it: what wasn't released is read again by the next reader. A snapshot is forgotten. Returns 0, or -EINVAL when it
+ * isn't open, or the calling thread didn't open it.
+ * Context: as rk_ring_open().
+ */
+RKI_API int rk_ring_close(struct rk_ring_reader *reader);
+
+/* The way out of rk_ring_next() where it knows of no more records. Context: as that. */
+RKI_API int rk_ring_look(struct rk_ring_reader *reader);
+
+/*
+ * Reads the next record. record->data stays as it is until rk_ring_release(), or until a snapshot is closed.
+ *
+ * Returns 1, or 0 when there is none now.
+ * Context: the thread that opened it. Cost: 1 ns; with a writer elsewhere what moving its cache lines takes.
+ */
+RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record *record)
+{
+	for (;;) {
+		const char *at;
+		intptr_t header;
+
+		if (reader->position == reader->head && !rk_ring_look(reader))
+			return 0;
+		at = (const char *)reader->log + RK_LOG_DATA + (reader->position & reader->log->mask);
+		header = *(const intptr_t *)(const void *)at;
+		if (RKI_UNLIKELY((header & RK_RING_PADDING) != 0)) {
+			reader->position += (intptr_t)RK_RING_LENGTH(header);
+			continue;
+		}
+		at += sizeof(intptr_t);
+		record->time = 0;
+		record->length = RK_RING_LENGTH(header);
+		if ((header & RK_RING_STAMPED) != 0) {
+			record->time = *(const uint64_t *)(const void *)at;
+			at += sizeof(uint64_t);
+			reader->position += sizeof(uint64_t);
+		}
+		record->data = at;
+		record->cpu = reader->cpu;
+		reader->position += (intptr_t)((record->length + 15) & ~(size_t)7);
+		return 1;
+	}
+}
+
+/* Where the tail of a CPU's ring lies, in a line of its own behind its struct rk_log. */
+#define RK_RING_TAIL 64
+
+/*
+ * Gives the room of all records that were read back to writers. Of a snapshot without effect.
+ *
+ * Context: as rk_ring_next(). Cost: a store.
+ */
+RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
+{
+	if (reader->log != NULL)
+		__atomic_store_n((intptr_t *)(void *)((char *)reader->log + RK_RING_TAIL), reader->position, __ATOMIC_RELEASE);
+}
+
+/*
+ * Reads the records with stamps of all CPUs' rings, and the overflow ring's, in the order of their clocks, calls `each` for
+ * each of them, and releases them. It reads those that were written before it was called, and leaves later ones for the next
+ * call: so calls that follow each other give one order. How: it reads the clock, fences all CPUs, and takes what is below.
+ * Where records of a CPU aren't in order of their clocks, because one has no stamp, say, they go by the highest so far.
+ *
+ * Where `each` returns something else than 0 it stops with that, and the record isn't released.
+ *
+ * Returns 0; what `each` returned; -EBUSY when somebody reads one of them; -EHOSTUNREACH when there is no fence; -EINVAL when
+ * a pointer is NULL, or for overwriting rings.
+ * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. `each` doesn't
+ * read the same ring. Cost: a fence, and for each record a look at each CPU.
+ * Source: clocks agree between CPUs on x86-64 where the kernel uses the clock source tsc, on aarch64 by its architecture.
+ */
+RKI_API int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct rk_ring_record *record),
+			  void *context);
+
+/* What a stamp would be now: the processor's clock (rdtsc, cntvct_el0), elsewhere CLOCK_MONOTONIC. Context: any. */
+RKI_API uint64_t rk_ring_clock(void);
+
+/*
+ * Waiting. rk_ring_arm() sees to it that the next write wakes who waits, and says if there is something to be read already.
+ * Writers need no barrier for that: it sets a flag, fences all CPUs, and looks.
+ *
+ * rk_ring_wait() does so and sleeps until somebody writes, or for `nanoseconds`, negative for ever. Overwriting rings too.
+ * rk_ring_notify() has writes also write to a file descriptor that is an eventfd(2) with EFD_NONBLOCK, for poll(2): -1 ends
+ * it. After each rk_ring_arm() that returned 0 it is written to once.
+ *
+ * Return: rk_ring_arm() 1 when there is something, 0 when it is armed; rk_ring_wait() 0 when there may be something, -ETIMEDOUT,
+ * or -EINTR after a signal; -EHOSTUNREACH when there is no fence, and then who waits looks by himself once in a while;
+ * -EINVAL.
+ * Context: any thread; rk_ring_arm() and rk_ring_notify() also signal handlers; after fork; not in a vfork child. Cost: a
+ * fence, and a look at every CPU's ring.
+ */
+RKI_API int rk_ring_arm(struct rk_ring *ring);
+RKI_API int rk_ring_wait(struct rk_ring *ring, int64_t nanoseconds);
+RKI_API int rk_ring_notify(struct rk_ring *ring, int fd);
+
+/*
+ * How many records were dropped because there was no room, by writers on a CPU or of the overflow ring, or with RK_INDEX_ALL
+ * by all. What overwriting rings lost isn't counted.
+ *
+ * Context: any thread; signal handler; after fork. Cost: a load, for all one per CPU.
+ */
+RKI_API uint64_t rk_ring_dropped(const struct rk_ring *ring, int index);
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_RING_H */

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.c - what isn't the fast path of writing to a ring: its memory, the end of a lap, the overflow ring.
+ *
+ * A CPU's slot names its log (bank.h), of which there are two where records are overwritten. The invariants:
+ *   - Whoever writes in a section goes no further than the limit. Up to there the ring is free, and in one piece.
+ *   - Between the tail (of an overwriting ring: the beginning of the seventh block before the head's) and the head there
+ *     are whole records and padding, which don't lie across the ends of a unit: the ring, or a block.
+ *   - Head, limit and tail count up for ever, and a slot's two logs count from different numbers. So who has read one of
+ *     them, and in a section finds it as it was, knows that nothing happened.
+ *
+ * At the end of a unit the rest is padded by one section, and the limit advanced by another. Who comes in between finds no
+ * room, and does what is left to do.
+ */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include "ring.h"
+
+#include <rseqkit/thread.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "memory/cpus.h"
+#include "memory/percpu.h"
+#include "pool.h"
+
+#define SIZE 65536
+#define PATIENCE 1000000 /* ns that a writer waits for the overflow ring */
+
+static struct rk_percpu *pool;
+
+static int get_pool(struct rk_percpu **out)
+{
+	static const struct rk_percpu_options options = {
+		.item_size = sizeof(struct ring_slot) > sizeof(struct ring_state) ? sizeof(struct ring_slot) :
+										    sizeof(struct ring_state),
+		.alignment = 64};
+
+	/* Rings will be taken, and waited for: best known to the kernel while there is one thread. */
+	if (__atomic_load_n(&pool, __ATOMIC_RELAXED) == NULL)
+		(void)rk_fence_prepare();
+	return rk_pool_get(&pool, &options, out);
+}
+
+static size_t whole_pages(size_t size)
+{
+	return (size + 4095) & ~(size_t)4095;
+}
+
+/* The memory of a ring, and what is known of it. Returns 0 or -ENOMEM. */
+static int lay_out(struct ring_state *state, size_t size, unsigned flags)
+{
+	size_t indexes = (size_t)rk_cpus_get()->highest + 2, region = whole_pages(RK_LOG_DATA + size);
+	size_t banks = indexes * (flags & RK_RING_OVERWRITE ? 2 : 1), logs, largest;
+	void *memory;
+
+	if (__builtin_mul_overflow(banks, region, &logs) || logs > SIZE_MAX / 2)
+		return -ENOMEM;
+	memory = mmap(NULL, logs + indexes * sizeof(struct merged), PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return -ENOMEM;
+	*state = (struct ring_state){.flags = flags, .size = size, .region = region, .memory = memory,
+				     .mapped = logs + indexes * sizeof(struct merged),
+				     .merged = (struct merged *)(void *)((char *)memory + logs)};
+	largest = (flags & RK_RING_OVERWRITE ? size / RING_BLOCKS : size / 2) - 2 * sizeof(uint64_t);
+	state->shared.largest = (uint32_t)(largest < RK_RING_RECORD_MAX ? largest : RK_RING_RECORD_MAX);
+	return 0;
+}
+
+int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *options)
+{
+	struct rk_percpu *from;
+	size_t size;
+	void *item;
+	int r;
+
+	if (ring == NULL)
+		return -EINVAL;
+	*ring = NULL;
+	if (options == NULL || (options->flags & ~RK_RING_OVERWRITE) != 0)
+		return -EINVAL;
+	size = options->size == 0 ? SIZE : options->size;
+	if (size < RK_RING_SIZE_MIN || size > RK_RING_SIZE_MAX || (size & (size - 1)) != 0)
+		return -EINVAL;
+	r = get_pool(&from);
+	if (r == 0)
+		r = rk_percpu_alloc_for(from, &item, __builtin_return_address(0));
+	if (r < 0)
+		return r;
+	r = lay_out(state_of((struct rk_ring *)item), size, options->flags);
+	if (r < 0) {
+		(void)rk_percpu_free_for(from, item, __builtin_return_address(0));
+		return r;
+	}
+	*ring = (struct rk_ring *)item;
+	return 0;
+}
+
+int rk_ring_destroy(struct rk_ring *ring)
+{
+	struct rk_percpu *from = __atomic_load_n(&pool, __ATOMIC_ACQUIRE);
+	struct place place;
+
+	if (ring == NULL)
+		return 0;
+	if (from == NULL || !rk_item_find(from, ring, &place) || !rk_bit(rk_set_used(from, place.range), place.number))
+		return -EINVAL;
+	if (state_of(ring)->memory != NULL)
+		(void)munmap(state_of(ring)->memory, state_of(ring)->mapped);
+	state_of(ring)->memory = NULL;
+	return rk_percpu_free_for(from, ring, __builtin_return_address(0));
+}
+
+size_t rk_ring_largest(const struct rk_ring *ring)
+{
+	return state_of(ring)->shared.largest;
+}
+
+void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, intptr_t position)
+{
+	intptr_t never = 0;
+
+	if (position != 0) { /* nobody else does, or has */
+		log->start = position;
+		__atomic_store_n(&log->log.head, position, __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&log->log.mask, (intptr_t)state->size - 1, __ATOMIC_RELAXED);
+	(void)__atomic_compare_exchange_n(&log->log.limit, &never, position + unit_of(state), 0, __ATOMIC_RELEASE,
+					  __ATOMIC_RELAXED);
+}
+
+/* The log that a CPU's slot names, opened; NULL where that is closed, or the CPU isn't known. */
+static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
+{
+	struct ring_slot *slot;
+	intptr_t word;
+
+	if (cpu < 0 || cpu > rk_cpus_get()->highest)
+		return NULL;
+	slot = slot_of(ring, cpu);
+	word = __atomic_load_n(&slot->bank.bank, __ATOMIC_ACQUIRE);
+	if (word == 0) {
+		struct ring_log *first = bank_of(state_of(ring), cpu, 0);
+
+		rk_ring_prepare(state_of(ring), first, 0);
+		(void)rk_bank_open_first(&slot->bank, first);
+		word = __atomic_load_n(&slot->bank.bank, __ATOMIC_ACQUIRE);
+	}
+	return word & RK_BANK_OPEN ? (struct ring_log *)(word & ~(intptr_t)RK_BANK_OPEN) : NULL;
+}
+
+/* Where the limit may be, of a head in the unit that ends there. */
+static intptr_t limit_up_to(const struct ring_state *state, const struct ring_log *log, intptr_t end)
+{
+	intptr_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + (intptr_t)state->size;
+
+	return overwrites(state) || end < free_up_to ? end : free_up_to;
+}
+
+/*
+ * One step towards room for a record on a CPU: pads, or advances the limit. RK_DONE, or why it isn't, when it is worth to try
+ * again; RK_UNEQUAL when the ring is full; RK_CLOSED when there is none.
+ */
+static enum rk_result make_room(struct rk_ring *ring, int cpu, intptr_t size)
+{
+	const struct ring_state *state = state_of(ring);
+	struct ring_log *log = open_log(ring, cpu);
+	intptr_t head, limit, unit = unit_of(state), end, further;
+	enum rk_result outcome;
+
+	if (log == NULL)
+		return RK_CLOSED;
+	head = __atomic_load_n(&log->log.head, __ATOMIC_ACQUIRE);
+	limit = __atomic_load_n(&log->log.limit, __ATOMIC_RELAXED);
+	if (head + size <= limit)
+		return RK_DONE;
+	end = head == limit && head % unit == 0 ? head : head - head % unit + unit;
+	if (limit == end && head < end) {
+		outcome = rk_at_bank_store_two_if_equal_release(ring, 0, head, place_in(log, head) - (char *)log,
+								RK_RING_PADDING | (end - head), end, cpu);
+	} else {
+		further = limit_up_to(state, log, limit == end ? end + unit : end);
+		if (further <= limit)
+			return RK_UNEQUAL;
+		outcome = rk_at_bank_store_if_equal(ring, offsetof(struct rk_log, limit), limit, further, cpu);
+	}
+	return outcome == RK_UNEQUAL ? RK_ABORTED : outcome; /* others were faster */
+}
+
+static int drop(struct rk_ring *ring, int index)
+{
+	__atomic_fetch_add(&slot_of(ring, index)->dropped, 1, __ATOMIC_RELAXED);
+	return -ENOBUFS;
+}
+
+/* The record at the head of the overflow ring, which the caller has claimed. False if there is no room. */
+static bool append(const struct ring_state *state, struct ring_log *log, const void *data, size_t length, int stamped)
+{
+	intptr_t head, rest, size = (intptr_t)((length + (stamped ? 23 : 15)) & ~(size_t)7);
+	intptr_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + (intptr_t)state->size;
+	char *at;
+
+	if (log->log.limit == 0)
+		rk_ring_prepare(state, log, 0);
+	head = log->log.head;
+	rest = (intptr_t)state->size - (head & log->log.mask);
+	if (head + (rest < size ? rest : 0) + size > free_up_to)
+		return false;
+	if (rest < size) {
+		*(intptr_t *)(void *)place_in(log, head) = RK_RING_PADDING | rest;
+		head += rest;
+	}
+	at = place_in(log, head);
+	*(intptr_t *)(void *)at = (intptr_t)length | (stamped ? RK_RING_STAMPED : 0);
+	at += sizeof(intptr_t);
+	if (stamped) {
+		*(uint64_t *)(void *)at = rk_ring_clock();
+		at += sizeof(uint64_t);
+	}
+	if (length > 0)
+		memcpy(at, data, length);
+	__atomic_store_n(&log->log.head, head + size, __ATOMIC_RELEASE);
+	return true;
+}
+
+static int write_overflow(struct rk_ring *ring, const void *data, size_t length, int stamped)
+{
+	struct ring_state *state = state_of(ring);
+	struct ring_slot *slot = slot_of(ring, RK_INDEX_OVERFLOW);
+	bool done;
+
+	if (rk_claim_wait(&slot->writing, PATIENCE) < 0)
+		return drop(ring, RK_INDEX_OVERFLOW);
+	done = append(state, bank_of(state, RK_INDEX_OVERFLOW, 0), data, length, stamped);
+	(void)rk_claim_release(&slot->writing);
+	if (!done)
+		return drop(ring, RK_INDEX_OVERFLOW);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the look if somebody waits: here no fence does that */
+	return 0;
+}
+
+/* Attempts on the CPU's ring, the first of which has that outcome. RK_UNEQUAL if it is full. */
+static enum rk_result write_here(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome,
+				 int *cpu)
+{
+	intptr_t size = (intptr_t)((length + (stamped ? 23 : 15)) & ~(size_t)7);
+
+	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
+		if (outcome != RK_ABORTED) { /* no room, or not opened yet */
+			*cpu = rk_cpu();
+			outcome = make_room(ring, *cpu, size);
+			if (outcome == RK_UNEQUAL || outcome == RK_CLOSED || outcome == RK_NO_RSEQ)
+				return outcome;
+		}
+		outcome = stamped ? rk_cpu_bank_append_stamped_release(ring, 0, (intptr_t)length | RK_RING_STAMPED, data,
+									length, size) :
+				    rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size);
+		if (outcome == RK_DONE)
+			return RK_DONE;
+	}
+	return RK_NO_RSEQ;
+}
+
+int rk_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome)
+{
+	int cpu = 0, r = 0;
+
+	if (length > state_of(ring)->shared.largest)
+		return -EMSGSIZE;
+	outcome = write_here(ring, data, length, stamped, outcome, &cpu);
+	if (outcome == RK_UNEQUAL)
+		return drop(ring, cpu);
+	if (outcome != RK_DONE)
+		r = write_overflow(ring, data, length, stamped);
+	if (r == 0 && __atomic_load_n(&state_of(ring)->shared.waiting, __ATOMIC_RELAXED) != 0)
+		rk_ring_wake(ring);
+	return r;
+}
+
+uint64_t rk_ring_dropped(const struct rk_ring *ring, int index)
+{
+	uint64_t sum = 0;
+
+	if (ring == NULL || (index != RK_INDEX_ALL && (index < RK_INDEX_OVERFLOW || index > rk_cpus_get()->highest)))
+		return 0;
+	if (index != RK_INDEX_ALL)
+		return __atomic_load_n(&slot_of(ring, index)->dropped, __ATOMIC_RELAXED);
+	for (int i = RK_INDEX_OVERFLOW; i <= rk_cpus_get()->highest; i++)
+		sum += __atomic_load_n(&slot_of(ring, i)->dropped, __ATOMIC_RELAXED);
+	return sum;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* ring.h - how a ring lies in its item and its memory, for the parts of it. */
+#ifndef RK_SRC_RING_H
+#define RK_SRC_RING_H
+
+#include <rseqkit/remote.h>
+#include <rseqkit/ring.h>
+#include <stdbool.h>
+
+#define RING_BLOCKS 8 /* of an overwriting ring: what it loses at a time */
+#define SECOND_POSITION ((intptr_t)((uint64_t)1 << (8 * sizeof(intptr_t) - 3))) /* where the second bank begins */
+
+/* A CPU's slot, and the overflow slot. */
+struct ring_slot {
+	struct rk_bank_slot bank; /* its claim is the reader's */
+	struct rk_claim writing;  /* of the overflow ring's writers */
+	uint64_t dropped;
+};
+
+/* A bank: what is in front of the data. */
+struct ring_log {
+	struct rk_log log;
+	intptr_t start; /* of an overwriting ring: the head when it came into use */
+	char unused[RK_RING_TAIL - sizeof(struct rk_log) - sizeof(intptr_t)];
+	intptr_t tail;
+	char unused_too[RK_LOG_DATA - RK_RING_TAIL - sizeof(intptr_t)];
+};
+
+_Static_assert(sizeof(struct ring_log) == RK_LOG_DATA, "the data are behind it");
+_Static_assert(offsetof(struct ring_log, tail) == RK_RING_TAIL, "as the header says");
+
+/* Of rk_ring_merge(): the next record of one CPU. */
+struct merged {
+	struct rk_ring_reader reader;
+	struct rk_ring_record record;
+	intptr_t before; /* its position */
+	uint64_t time;   /* by which it goes */
+	bool is_open, has;
+};
+
+/* In the item's reserve slot. */
+struct ring_state {
+	struct rk_ring_shared shared;
+	unsigned flags;
+	int fd; /* plus one; 0: none */
+	size_t size, region;
+	char *memory; /* for each index from RK_INDEX_OVERFLOW on: one bank or two */
+	size_t mapped;
+	struct merged *merged; /* for each index, behind that */
+};
+
+static inline struct ring_state *state_of(const struct rk_ring *ring)
+{
+	return (struct ring_state *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
+}
+
+static inline struct ring_slot *slot_of(const struct rk_ring *ring, int index)
+{
+	return (struct ring_slot *)rk_percpu_slot(ring, index);
+}
+
+static inline bool overwrites(const struct ring_state *state)
+{
+	return state->flags & RK_RING_OVERWRITE;
+}
+
+static inline struct ring_log *bank_of(const struct ring_state *state, int index, int which)
+{
+	size_t number = (size_t)(index - RK_INDEX_OVERFLOW) * (overwrites(state) ? 2 : 1) + (size_t)which;
+
+	return (struct ring_log *)(void *)(state->memory + number * state->region);
+}
+
+/* Records don't lie across the ends of these: of the ring, or of a block of it. */
+static inline intptr_t unit_of(const struct ring_state *state)
+{
+	return (intptr_t)(overwrites(state) ? state->size / RING_BLOCKS : state->size);
+}
+
+static inline char *place_in(struct ring_log *log, intptr_t position)
+{
+	return (char *)log + RK_LOG_DATA + (position & log->log.mask);
+}
+
+/* Makes zeros a log that begins at `position`. Any number of threads may, at once. */
+void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, intptr_t position);
+
+/* Is there anything to be read? */
+bool rk_ring_has_records(const struct rk_ring *ring);
+
+#endif /* RK_SRC_RING_H */

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring_read.c - readers of a ring: by CPU, merged, and waiting. The invariants: ring.c.
+ *
+ * A snapshot is a log that was taken (bank.h); when it is closed, it is ready to be used again, further on.
+ */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include "ring.h"
+
+#include <errno.h>
+#include <time.h>
+#include "kernel.h"
+#include "memory/cpus.h"
+#include "remote/bank.h"
+#include "remote/claim.h"
+
+/* Of include/uapi/linux/futex.h, private to the process. */
+#define FUTEX_WAIT 128
+#define FUTEX_WAKE 129
+
+#define PATIENCE 1000000000 /* ns that a merge waits for a writer of the overflow ring */
+
+/* States of a reader; zeros are a closed one. */
+#define LIVE 1
+#define SNAPSHOT 2
+
+uint64_t rk_ring_clock(void)
+{
+#if defined(__x86_64__)
+	return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+	uint64_t clock;
+
+	__asm__ __volatile__("mrs %0, cntvct_el0" : "=r"(clock));
+	return clock;
+#else
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+#endif
+}
+
+static intptr_t head_of(const struct ring_log *log)
+{
+	return __atomic_load_n(&log->log.head, __ATOMIC_ACQUIRE);
+}
+
+/* The log in use, if there is one. */
+static struct ring_log *log_in_use(const struct rk_ring *ring, int index)
+{
+	struct ring_log *overflow = bank_of(state_of(ring), RK_INDEX_OVERFLOW, 0);
+	intptr_t word;
+
+	if (index == RK_INDEX_OVERFLOW)
+		return __atomic_load_n(&overflow->log.limit, __ATOMIC_ACQUIRE) != 0 ? overflow : NULL;
+	word = __atomic_load_n(&slot_of(ring, index)->bank.bank, __ATOMIC_ACQUIRE);
+	return word & RK_BANK_OPEN ? (struct ring_log *)(word & ~(intptr_t)RK_BANK_OPEN) : NULL;
+}
+
+/* Up to the head's block all but one are as they were: that one's place is being written to, or will be. */
+static intptr_t oldest_of(const struct ring_state *state, const struct ring_log *log)
+{
+	intptr_t head = head_of(log), unit = unit_of(state), oldest = head - head % unit - (RING_BLOCKS - 1) * unit;
+
+	return oldest > log->start ? oldest : log->start;
+}
+
+static int take_snapshot(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader)
+{
+	const struct ring_state *state = state_of(ring);
+	struct ring_log *first = bank_of(state, cpu, 0), *second = bank_of(state, cpu, 1);
+	void *bank;
+	int r = rk_bank_begin(ring, cpu);
+
+	if (r < 0)
+		return r;
+	rk_ring_prepare(state, first, 0);
+	if (__atomic_load_n(&second->log.limit, __ATOMIC_RELAXED) == 0)
+		rk_ring_prepare(state, second, SECOND_POSITION);
+	r = rk_bank_take_of_two(ring, cpu, first, second, &bank);
+	if (r < 0) {
+		(void)rk_bank_done(ring, cpu);
+		return r;
+	}
+	*reader = (struct rk_ring_reader){.ring = ring, .cpu = cpu, .state = SNAPSHOT};
+	if (bank == NULL)
+		return 0;
+	reader->log = bank;
+	reader->head = head_of(bank);
+	reader->position = oldest_of(state, bank);
+	return 0;
+}
+
+int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader)
+{
+	int r;
+
+	if (ring == NULL || reader == NULL || (cpu != RK_INDEX_OVERFLOW && !rk_cpus_has(rk_cpus_get(), cpu)))
+		return -EINVAL;
+	if (cpu != RK_INDEX_OVERFLOW && overwrites(state_of(ring)))
+		return take_snapshot(ring, cpu, reader);
+	r = rk_claim_try(&slot_of(ring, cpu)->bank.claim);
+	if (r < 0)
+		return r;
+	*reader = (struct rk_ring_reader){.ring = ring, .cpu = cpu, .state = LIVE};
+	return 0;
+}
+
+int rk_ring_look(struct rk_ring_reader *reader)
+{
+	if (reader->state != LIVE)
+		return 0;
+	if (reader->log == NULL) {
+		struct ring_log *log = log_in_use(reader->ring, reader->cpu);
+
+		if (log == NULL)
+			return 0;
+		reader->position = __atomic_load_n(&log->tail, __ATOMIC_RELAXED);
+		reader->log = &log->log;
+	}
+	reader->head = head_of((const struct ring_log *)reader->log);
+	return reader->position != reader->head;
+}
+
+int rk_ring_close(struct rk_ring_reader *reader)
+{
+	struct rk_bank_slot *slot;
+	struct ring_log *log;
+
+	if (reader == NULL || (reader->state != LIVE && reader->state != SNAPSHOT))
+		return -EINVAL;
+	slot = &slot_of(reader->ring, reader->cpu)->bank;
+	if (!rk_claim_is_mine(&slot->claim))
+		return -EINVAL;
+	log = (struct ring_log *)reader->log;
+	if (reader->state == LIVE) {
+		reader->state = 0;
+		return rk_claim_release(&slot->claim);
+	}
+	if (log != NULL) {
+		intptr_t position = (head_of(log) | log->log.mask) + 1;
+
+		/* Further on, so that no number comes again. */
+		log->start = position;
+		__atomic_store_n(&log->log.head, position, __ATOMIC_RELEASE);
+		__atomic_store_n(&log->log.limit, position + unit_of(state_of(reader->ring)), __ATOMIC_RELEASE);
+	}
+	reader->state = 0;
+	return rk_bank_done(reader->ring, reader->cpu);
+}
+
+bool rk_ring_has_records(const struct rk_ring *ring)
+{
+	bool overwriting = overwrites(state_of(ring));
+
+	for (int i = RK_INDEX_OVERFLOW; i <= rk_cpus_get()->highest; i++) {
+		const struct ring_log *log = log_in_use(ring, i);
+
+		if (log != NULL && head_of(log) != (overwriting && i >= 0 ? __atomic_load_n(&log->start, __ATOMIC_RELAXED) :
+									    __atomic_load_n(&log->tail, __ATOMIC_RELAXED)))
+			return true;
+	}
+	return false;
+}
+
+/* The next record of a CPU, up to the head that was seen. */
+static void advance(struct merged *m)
+{
+	m->before = m->reader.position;
+	m->has = m->reader.position != m->reader.head && rk_ring_next(&m->reader, &m->record);
+	if (m->has && m->record.time > m->time)
+		m->time = m->record.time;
+}
+
+static void close_all(struct merged *merged, int indexes)
+{
+	for (int i = 0; i < indexes; i++) {
+		if (!merged[i].is_open)
+			continue;
+		merged[i].reader.position = merged[i].before;
+		rk_ring_release(&merged[i].reader);
+		(void)rk_ring_close(&merged[i].reader);
+		merged[i].is_open = false;
+	}
+}
+
+/* Whoever stamped a record of the overflow ring before is done with it. */
+static int fence_overflow(struct rk_ring *ring)
+{
+	struct rk_claim *writing = &slot_of(ring, RK_INDEX_OVERFLOW)->writing;
+	int r = rk_claim_wait(writing, PATIENCE);
+
+	return r < 0 ? r : rk_claim_release(writing);
+}
+
+static int open_all(struct rk_ring *ring, struct merged *merged, int indexes)
+{
+	struct rk_ring_reader reader;
+
+	for (int i = 0; i < indexes; i++) {
+		int index = RK_INDEX_OVERFLOW + i, r;
+
+		if (index != RK_INDEX_OVERFLOW && !rk_cpus_has(rk_cpus_get(), index))
+			continue;
+		r = rk_ring_open(ring, index, &reader);
+		if (r < 0) {
+			close_all(merged, i);
+			return r;
+		}
+		merged[i] = (struct merged){.reader = reader, .is_open = true};
+	}
+	return 0;
+}
+
+static struct merged *earliest(struct merged *merged, int indexes, uint64_t before)
+{
+	struct merged *first = NULL;
+
+	for (int i = 0; i < indexes; i++)
+		if (merged[i].is_open && merged[i].has && merged[i].time < before &&
+		    (first == NULL || merged[i].time < first->time))
+			first = &merged[i];
+	return first;
+}
+
+int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct rk_ring_record *record), void *context)
+{
+	int indexes = rk_cpus_get()->highest + 2, r;
+	struct merged *merged, *next;
+	uint64_t now;
+
+	if (ring == NULL || each == NULL || overwrites(state_of(ring)))
+		return -EINVAL;
+	merged = state_of(ring)->merged;
+	r = open_all(ring, merged, indexes); /* the first that is opened keeps others away */
+	if (r < 0)
+		return r;
+	now = rk_ring_clock();
+	r = rk_fence_all();
+	if (r == 0)
+		r = fence_overflow(ring);
+	for (int i = 0; r == 0 && i < indexes; i++)
+		if (merged[i].is_open) {
+			(void)rk_ring_look(&merged[i].reader);
+			advance(&merged[i]);
+		}
+	while (r == 0 && (next = earliest(merged, indexes, now)) != NULL) {
+		r = each(context, &next->record);
+		if (r == 0)
+			advance(next);
+	}
+	for (int i = 0; i < indexes; i++)
+		if (merged[i].is_open && !merged[i].has && merged[i].reader.log != NULL)
+			merged[i].before = merged[i].reader.position;
+	close_all(merged, indexes);
+	return r;
+}
+
+int rk_ring_arm(struct rk_ring *ring)
+{
+	int r;
+
+	if (ring == NULL)
+		return -EINVAL;
+	__atomic_store_n(&state_of(ring)->shared.waiting, 1, __ATOMIC_SEQ_CST);
+	r = rk_fence_all();
+	return r < 0 ? r : rk_ring_has_records(ring);
+}
+
+void rk_ring_wake(struct rk_ring *ring)
+{
+	struct ring_state *state = state_of(ring);
+	const uint64_t one = 1;
+	int fd;
+
+	if (__atomic_exchange_n(&state->shared.waiting, 0, __ATOMIC_SEQ_CST) == 0)
+		return;
+	(void)RK_SYSCALL(SYS_futex, &state->shared.waiting, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+	fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE) - 1;
+	if (fd >= 0)
+		(void)RK_SYSCALL(SYS_write, fd, &one, sizeof(one));
+}
+
+int rk_ring_wait(struct rk_ring *ring, int64_t nanoseconds)
+{
+	struct timespec time = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+	int r = rk_ring_arm(ring);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = (int)RK_SYSCALL(SYS_futex, &state_of(ring)->shared.waiting, FUTEX_WAIT, 1, nanoseconds < 0 ? NULL : &time, NULL, 0);
+	return r == -EAGAIN ? 0 : r; /* woken before it slept */
+}
+
+int rk_ring_notify(struct rk_ring *ring, int fd)
+{
+	if (ring == NULL || fd < -1)
+		return -EINVAL;
+	__atomic_store_n(&state_of(ring)->fd, fd + 1, __ATOMIC_RELEASE);
+	return 0;
+}

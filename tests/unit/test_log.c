@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Logs in slots: records that are appended, every outcome by every kind of index, and that nothing else is written.
+ */
+#include "one_cpu.h"
+
+#define SIZE 1024
+#define AT (RK_LOG_DATA - 2 * (ptrdiff_t)sizeof(intptr_t)) /* of the data in the slot's bytes, behind `behind` */
+
+/* Behind the word, which is the head: `behind` is the limit, then comes the mask. */
+static void set_log(struct slot *slot, intptr_t head, intptr_t limit)
+{
+	intptr_t mask = SIZE - 1;
+
+	memset(slot, 0xa5, sizeof(*slot));
+	slot->word = head;
+	slot->behind = limit;
+	memcpy(slot->bytes, &mask, sizeof(mask));
+}
+
+#define APPEND(outcome, index, stamped, release, ...)                                                                  \
+	do {                                                                                                           \
+		if (stamped && release)                                                                                \
+			EXPECT(outcome, index, append_stamped_release, __VA_ARGS__);                                   \
+		else if (stamped)                                                                                      \
+			EXPECT(outcome, index, append_stamped, __VA_ARGS__);                                           \
+		else if (release)                                                                                      \
+			EXPECT(outcome, index, append_release, __VA_ARGS__);                                           \
+		else                                                                                                   \
+			EXPECT(outcome, index, append, __VA_ARGS__);                                                   \
+	} while (0)
+
+static void append_once(enum index index, intptr_t head, size_t length, bool stamped, bool release)
+{
+	static unsigned char source[LENGTH_MAX], expected[sizeof(item->bytes)];
+	intptr_t size = (intptr_t)((length + (stamped ? 23 : 15)) & ~(size_t)7), header = WIDE + (intptr_t)length;
+	struct slot *slot = slot_of(index);
+	unsigned char *at = expected + AT + (head & (SIZE - 1));
+	uint64_t before = rk_ring_clock(), stamp;
+
+	for (size_t i = 0; i < length; i++)
+		source[i] = (unsigned char)(i * 7 + length + 1);
+	set_log(slot, head, head + size - 8);
+	memcpy(expected, slot->bytes, sizeof(expected));
+	APPEND(RK_UNEQUAL, index, stamped, release, &item->word, header, source, length, size);
+	assert_int_equal(slot->word, head);
+	assert_memory_equal(slot->bytes, expected, sizeof(expected));
+	slot->behind = head + size;
+	APPEND(RK_DONE, index, stamped, release, &item->word, header, source, length, size);
+	assert_int_equal(slot->word, works(index) ? head + size : head);
+	assert_int_equal(slot->behind, head + size);
+	assert_int_equal(slot->before, (intptr_t)(UINTPTR_MAX / 0xff * 0xa5));
+	if (works(index)) {
+		memcpy(at, &header, sizeof(header));
+		at += sizeof(header);
+		if (stamped) {
+			memcpy(&stamp, slot->bytes + (at - expected), sizeof(stamp));
+			assert_true(stamp >= before && stamp <= rk_ring_clock());
+			memcpy(at, &stamp, sizeof(stamp));
+			at += sizeof(stamp);
+		}
+		memcpy(at, source, length);
+	}
+	assert_memory_equal(slot->bytes, expected, sizeof(expected));
+}
+
+static void appends_every_length(void **state)
+{
+	(void)state;
+	EACH_INDEX(index)
+		for (size_t length = 0; length <= 300; length++)
+			for (int form = 0; form < 4; form++) {
+				append_once(index, 0, length, form & 1, form & 2);
+				append_once(index, ((intptr_t)1 << 40) + 3 * SIZE + 400, length, form & 1, form & 2);
+			}
+}
+
+#define EXPECT_ALL_KEPT(name, index)                                                                                   \
+	do {                                                                                                           \
+		static const char many[500];                                                                           \
+                                                                                                                       \
+		set_log(slot_of(index), 0, SIZE);                                                                      \
+		EXPECT_KEPT(name, index, append, &item->word, 3, many, 3, 16);                                         \
+		EXPECT_KEPT(name, index, append_stamped, &item->word, 12, many, 12, 32);                               \
+		EXPECT_KEPT(name, index, append_release, &item->word, 200, many, 200, 208);                            \
+		EXPECT_KEPT(name, index, append_stamped_release, &item->word, 200, many, 200, 216);                    \
+	} while (0)
+
+static void registers_are_kept(void **state)
+{
+	(void)state;
+	if (!works(BY_CPU))
+		SKIP("no rseq, or a build without critical sections");
+	EACH_INDEX(index) {
+		if (!works(index))
+			continue;
+#if defined(__x86_64__)
+		EXPECT_ALL_KEPT("rax", index);
+		EXPECT_ALL_KEPT("rcx", index);
+		EXPECT_ALL_KEPT("rdx", index);
+		EXPECT_ALL_KEPT("rsi", index);
+		EXPECT_ALL_KEPT("rdi", index);
+#elif defined(__aarch64__)
+		EXPECT_ALL_KEPT("x13", index);
+		EXPECT_ALL_KEPT("x14", index);
+		EXPECT_ALL_KEPT("x15", index);
+		EXPECT_ALL_KEPT("x16", index);
+		EXPECT_ALL_KEPT("x17", index);
+#endif
+	}
+}
+
+/* On another CPU, or not registered: every operation says so, and does nothing, there or here. */
+static void nothing_elsewhere(void **state)
+{
+	struct slot *slot = slot_of(BY_AT), saved;
+	int other = cpu == 0 ? 1 : 0;
+
+	(void)state;
+	if (!works(BY_AT))
+		SKIP("no rseq, or a build without critical sections");
+	set_log(slot, 0, SIZE);
+	saved = *slot;
+	EXPECT_WRONG_CPU(rk_at_append(&item->word, 8, &saved, 8, 16, other));
+	EXPECT_WRONG_CPU(rk_at_append_release(&item->word, 8, &saved, 8, 16, other));
+	EXPECT_WRONG_CPU(rk_at_append_stamped(&item->word, 8, &saved, 8, 24, other));
+	EXPECT_WRONG_CPU(rk_at_append_stamped_release(&item->word, 8, &saved, 8, 24, other));
+	assert_int_equal(rk_vfork_begin(), 0);
+	EACH_INDEX(index) {
+		assert_int_equal(BY_INDEX(index, cpu, append, &item->word, 8, &saved, 8, 16), RK_NO_RSEQ);
+		assert_int_equal(BY_INDEX(index, cpu, append_stamped, &item->word, 8, &saved, 8, 24), RK_NO_RSEQ);
+	}
+	assert_int_equal(rk_vfork_end(), 0);
+	assert_memory_equal(slot, &saved, sizeof(saved));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(appends_every_length),
+	cmocka_unit_test(registers_are_kept),
+	cmocka_unit_test(nothing_elsewhere),
+};
+
+int main(void)
+{
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, make_item, drop_item);
+}

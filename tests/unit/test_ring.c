@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rings of records: what each call does, by itself, at the ends of laps, when it is full; snapshots, merges, waiting; forked
+ * and interrupted at each instruction of reading. The invariant is that of records.h.
+ */
+static int instructions_max;
+#define INSTRUCTIONS_MAX instructions_max
+#include "interrupt.h"
+#include "records.h"
+#include "refuse.h"
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#define WITH_RSEQ() (world_has_rseq() && RK_HAVE_SECTIONS)
+
+static struct rk_ring *ring;
+static int here; /* where records go that this thread writes */
+static cpu_set_t saved;
+
+static void create(size_t size, unsigned flags)
+{
+	struct rk_ring_options options = {.size = size, .flags = flags};
+
+	assert_int_equal(rk_ring_create(&ring, &options), 0);
+	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
+	pin(rk_cpu());
+	here = WITH_RSEQ() ? rk_cpu() : RK_INDEX_OVERFLOW;
+}
+
+static void drop(void)
+{
+	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
+	assert_int_equal(rk_ring_destroy(ring), 0);
+}
+
+static int write_one(uint64_t number, size_t length)
+{
+	char buffer[RECORD_LONGEST];
+
+	return rk_ring_write(ring, buffer, make_record(buffer, 0, number, length));
+}
+
+/* Reads all there is: `first` and those that follow it, and returns how many. */
+static uint64_t read_all(uint64_t first)
+{
+	struct rk_ring_reader reader;
+	struct rk_ring_record record;
+	uint64_t n = 0;
+
+	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+	for (; rk_ring_next(&reader, &record); n++) {
+		assert_true(is_whole(&record));
+		assert_int_equal(head_of(&record).number, first + n);
+		assert_int_equal(record.cpu, here);
+	}
+	rk_ring_release(&reader);
+	assert_int_equal(rk_ring_close(&reader), 0);
+	return n;
+}
+
+static void options_are_checked(void **state)
+{
+	const struct rk_ring_options bad[] = {
+		{.size = 4096}, {.size = 8193}, {.size = 12288}, {.size = RK_RING_SIZE_MAX * 2}, {.flags = 2}};
+	struct rk_ring_options good = {.size = 0};
+	struct rk_ring_reader reader = {.ring = NULL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ring = (struct rk_ring *)(void *)&good;
+		assert_int_equal(rk_ring_create(&ring, &bad[i]), -EINVAL);
+		assert_null(ring);
+	}
+	assert_int_equal(rk_ring_create(NULL, &good), -EINVAL);
+	assert_int_equal(rk_ring_create(&ring, NULL), -EINVAL);
+	assert_int_equal(rk_ring_create(&ring, &good), 0);
+	assert_int_equal(rk_ring_open(NULL, 0, &reader), -EINVAL);
+	assert_int_equal(rk_ring_open(ring, 0, NULL), -EINVAL);
+	assert_int_equal(rk_ring_open(ring, RK_CPUS_MAX, &reader), -EINVAL);
+	assert_int_equal(rk_ring_open(ring, RK_INDEX_RESERVE, &reader), -EINVAL);
+	assert_int_equal(rk_ring_close(NULL), -EINVAL);
+	assert_int_equal(rk_ring_close(&reader), -EINVAL);
+	assert_int_equal(rk_ring_merge(NULL, NULL, NULL), -EINVAL);
+	assert_int_equal(rk_ring_arm(NULL), -EINVAL);
+	assert_int_equal(rk_ring_wait(NULL, 0), -EINVAL);
+	assert_int_equal(rk_ring_notify(ring, -2), -EINVAL);
+	assert_int_equal(rk_ring_dropped(ring, RK_CPUS_MAX), 0);
+	assert_int_equal(rk_ring_destroy((struct rk_ring *)(void *)((char *)ring + 8)), -EINVAL);
+	assert_int_equal(rk_ring_destroy(ring), 0);
+	assert_int_equal(rk_ring_destroy(ring), -EINVAL);
+	assert_int_equal(rk_ring_destroy(NULL), 0);
+}
+
+/* Records of all lengths, for many laps. */
+static void first_in_first_out(void **state)
+{
+	uint64_t written = 0, read = 0;
+	size_t length = 16;
+
+	(void)state;
+	create(8192, 0);
+	assert_int_equal(read_all(0), 0);
+	while (written < 20000) {
+		for (int i = 0; i < 3; i++) {
+			length = (length * 7 + 13) % 1300;
+			assert_int_equal(write_one(written++, length), 0);
+		}
+		read += read_all(read);
+		assert_int_equal(read, written);
+	}
+	assert_int_equal(rk_ring_dropped(ring, RK_INDEX_ALL), 0);
+	drop();
+}
+
+static void lengths(void **state)
+{
+	char data[RK_RING_RECORD_MAX + 1], *ends = data + 100;
+	struct rk_ring_reader reader;
+	struct rk_ring_record record = {.data = NULL};
+
+	(void)state;
+	for (size_t size = 8192; size <= (1 << 20); size *= 2)
+		for (unsigned flags = 0; flags <= RK_RING_OVERWRITE; flags++) {
+			size_t largest;
+
+			create(size, flags);
+			largest = rk_ring_largest(ring);
+			assert_true(largest >= RK_RING_RECORD_ALWAYS && largest <= RK_RING_RECORD_MAX);
+			assert_true(largest > (flags ? size / 8 : size / 2) - 32 || largest == RK_RING_RECORD_MAX);
+			for (int i = 0; i < 20; i++) {
+				memset(data, i, sizeof(data));
+				assert_int_equal(rk_ring_write(ring, data, largest), 0);
+				assert_int_equal(rk_ring_write(ring, data, largest + 1), -EMSGSIZE);
+				assert_int_equal(rk_ring_write_stamped(ring, data, SIZE_MAX - 7), -EMSGSIZE);
+				assert_int_equal(rk_ring_write_stamped(ring, NULL, 0), 0);
+				assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+				assert_int_equal(rk_ring_next(&reader, &record), 1);
+				assert_int_equal(record.length, largest);
+				assert_memory_equal(record.data, data, largest);
+				assert_int_equal(record.time, 0);
+				assert_int_equal(rk_ring_next(&reader, &record), 1);
+				assert_int_equal(record.length, 0);
+				assert_true(record.time != 0 && record.time <= rk_ring_clock());
+				assert_int_equal(rk_ring_next(&reader, &record), 0);
+				rk_ring_release(&reader);
+				assert_int_equal(rk_ring_close(&reader), 0);
+			}
+			drop();
+		}
+	/* Every length of a short one, next to what isn't its own. */
+	create(8192, 0);
+	for (size_t length = 0; length < 200; length++) {
+		memset(data, 0x5a, sizeof(data));
+		for (size_t i = 0; i < length; i++)
+			ends[i] = (char)(i + length);
+		assert_int_equal(rk_ring_write_stamped(ring, ends, length), 0);
+		assert_int_equal(rk_ring_write(ring, ends, length), 0);
+		assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+		for (int i = 0; i < 2; i++) {
+			assert_int_equal(rk_ring_next(&reader, &record), 1);
+			assert_int_equal(record.length, length);
+			assert_memory_equal(record.data, ends, length);
+		}
+		rk_ring_release(&reader);
+		assert_int_equal(rk_ring_close(&reader), 0);
+	}
+	drop();
+}
+
+/* What there was no room for is counted, what there was is read, and what wasn't released is read again. */
+static void full(void **state)
+{
+	struct rk_ring_reader reader, second;
+	struct rk_ring_record record = {.data = NULL};
+	uint64_t n = 0, more;
+
+	(void)state;
+	create(8192, 0);
+	while (write_one(n, 100) == 0)
+		n++;
+	assert_true(n >= 8192 / 128);
+	for (int i = 0; i < 9; i++)
+		assert_int_equal(write_one(n, 100), -ENOBUFS);
+	assert_int_equal(rk_ring_dropped(ring, here), 10);
+	assert_int_equal(rk_ring_dropped(ring, RK_INDEX_ALL), 10);
+	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+	assert_int_equal(rk_ring_open(ring, here, &second), -EBUSY);
+	assert_int_equal(rk_ring_next(&reader, &record), 1);
+	assert_int_equal(head_of(&record).number, 0);
+	rk_ring_release(&reader);
+	assert_int_equal(rk_ring_next(&reader, &record), 1);
+	assert_int_equal(head_of(&record).number, 1);
+	assert_int_equal(rk_ring_close(&reader), 0);
+	for (more = n; write_one(more, 40) == 0; more++)
+		;
+	assert_true(more > n);
+	assert_int_equal(read_all(1), more - 1);
+	assert_int_equal(write_one(more, 100), 0);
+	assert_int_equal(read_all(more), 1);
+	drop();
+}
+
+/* The newest are there, all but what the last eighth took, and whole. */
+static void snapshots(void **state)
+{
+	struct rk_ring_reader reader;
+	struct rk_ring_record record;
+	uint64_t written = 0;
+
+	(void)state;
+	if (!WITH_RSEQ())
+		SKIP("no rseq: the overflow ring doesn't overwrite");
+	create(65536, RK_RING_OVERWRITE);
+	for (int round = 0; round < 40; round++) {
+		uint64_t begin = written, first = 0, n = 0, bytes = 0;
+
+		for (int i = 0; i < round * round * 3; i++)
+			assert_int_equal(write_one(written++, (size_t)(i * 13 % 900)), 0);
+		assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+		assert_int_equal(write_one(written++, 100), 0); /* to another one */
+		for (; rk_ring_next(&reader, &record); n++) {
+			assert_true(is_whole(&record));
+			first = n == 0 ? head_of(&record).number : first;
+			assert_int_equal(head_of(&record).number, first + n);
+			bytes += 8 + record.length;
+		}
+		assert_int_equal(rk_ring_next(&reader, &record), 0);
+		rk_ring_release(&reader);
+		assert_int_equal(rk_ring_close(&reader), 0);
+		assert_int_equal(rk_ring_close(&reader), -EINVAL);
+		if (n > 0)
+			assert_int_equal(first + n, written - 1);
+		/* One record was written while the last snapshot was open. */
+		assert_true(first == begin - (round > 0) || bytes > 65536 / 8 * 6);
+	}
+	assert_int_equal(rk_ring_dropped(ring, RK_INDEX_ALL), 0);
+	drop();
+}
+
+struct seen {
+	uint64_t times[100];
+	int n, stop_at;
+};
+
+static int see(void *context, const struct rk_ring_record *record)
+{
+	struct seen *seen = context;
+
+	if (seen->n == seen->stop_at)
+		return 77;
+	CHECK(record->length == sizeof(int));
+	seen->times[seen->n++] = record->time;
+	return 0;
+}
+
+/* Written on all CPUs in turn, and to the overflow ring, read in that order. */
+static void merged(void **state)
+{
+	struct seen seen = {.stop_at = 1000};
+	struct rk_ring_reader reader;
+	int written = 0;
+
+	(void)state;
+	create(8192, 0);
+	assert_int_equal(rk_ring_merge(ring, see, &seen), 0);
+	for (int round = 0; round < 5; round++)
+		for (int cpu = 0; cpu < CPU_SETSIZE && written < 90; cpu++) {
+			if (!CPU_ISSET(cpu, &saved))
+				continue;
+			pin(cpu);
+			assert_int_equal(rk_ring_write_stamped(ring, &written, sizeof(written)), 0);
+			assert_int_equal(rk_ring_write_slow(ring, &written, sizeof(written), 1, RK_NO_RSEQ), 0);
+			written += 2;
+		}
+	seen.stop_at = 3;
+	assert_int_equal(rk_ring_merge(ring, see, &seen), 77);
+	assert_int_equal(seen.n, 3);
+	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+	assert_int_equal(rk_ring_merge(ring, see, &seen), -EBUSY);
+	assert_int_equal(rk_ring_close(&reader), 0);
+	seen.stop_at = 1000;
+	assert_int_equal(rk_ring_merge(ring, see, &seen), 0);
+	assert_int_equal(seen.n, written);
+	for (int i = 1; i < seen.n; i++)
+		assert_true(seen.times[i] >= seen.times[i - 1]);
+	assert_int_equal(rk_ring_merge(ring, see, &seen), 0);
+	assert_int_equal(seen.n, written);
+	drop();
+	create(8192, RK_RING_OVERWRITE);
+	assert_int_equal(rk_ring_merge(ring, see, &seen), -EINVAL);
+	drop();
+}
+
+static void *write_later(void *arg)
+{
+	usleep(20000);
+	CHECK(rk_ring_write(ring, "later", 5) == 0);
+	return arg;
+}
+
+static void waited_for(void **state)
+{
+	struct rk_ring_reader reader;
+	struct rk_ring_record record;
+	struct pollfd poller = {.fd = eventfd(0, EFD_NONBLOCK), .events = POLLIN};
+	pthread_t thread;
+	int found = 0;
+
+	(void)state;
+	create(8192, 0);
+	assert_int_equal(rk_ring_wait(ring, 1000000), -ETIMEDOUT);
+	for (int i = 0; i < 2; i++) { /* on the way to sleep, or asleep */
+		assert_int_equal(pthread_create(&thread, NULL, write_later, NULL), 0);
+		if (i == 0)
+			usleep(40000);
+		assert_int_equal(rk_ring_wait(ring, 20000000000), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+	}
+	assert_int_equal(rk_ring_arm(ring), 1);
+	for (int index = RK_INDEX_OVERFLOW; index < rk_cpus_count(); index++) {
+		assert_int_equal(rk_ring_open(ring, index, &reader), 0);
+		while (rk_ring_next(&reader, &record))
+			found++;
+		rk_ring_release(&reader);
+		assert_int_equal(rk_ring_close(&reader), 0);
+	}
+	assert_int_equal(found, 2);
+	assert_int_equal(rk_ring_notify(ring, poller.fd), 0);
+	assert_int_equal(rk_ring_arm(ring), 0);
+	assert_int_equal(poll(&poller, 1, 0), 0);
+	assert_int_equal(pthread_create(&thread, NULL, write_later, NULL), 0);
+	assert_int_equal(poll(&poller, 1, 20000), 1);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(rk_ring_notify(ring, -1), 0);
+	close(poller.fd);
+	drop();
+}
+
+/* A writer that nobody may fence isn't waited for, and a snapshot isn't taken; nothing is lost. */
+static int read_without_a_fence(void)
+{
+	struct rk_ring_reader reader;
+
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	CHECK(rk_ring_arm(ring) == -EHOSTUNREACH && rk_ring_wait(ring, -1) == -EHOSTUNREACH);
+	CHECK(rk_ring_open(ring, here, &reader) == -EHOSTUNREACH);
+	CHECK(rk_ring_open(ring, here, &reader) == -EHOSTUNREACH);
+	for (uint64_t i = 0; i < 1000; i++)
+		CHECK(write_one(i, 100) == 0);
+	return 0;
+}
+
+static void without_a_fence(void **state)
+{
+	(void)state;
+	if (!WITH_RSEQ())
+		SKIP("no rseq: all records are in the overflow ring");
+	create(8192, RK_RING_OVERWRITE);
+	for (uint64_t i = 0; i < 10; i++)
+		assert_int_equal(write_one(i, 100), 0);
+	assert_int_equal(in_child(read_without_a_fence), 0);
+	assert_int_equal(read_all(0), 10);
+	drop();
+}
+
+/* Interrupted at each instruction: reading, a snapshot, and writing past the CPU's ring. */
+#define FILLED 20
+#define BY_HANDLER 1000
+
+static void fill_with(unsigned flags)
+{
+	create(8192, flags);
+	for (uint64_t i = 0; i < FILLED; i++)
+		CHECK(write_one(i, 200) == 0);
+}
+
+static void fill(void)
+{
+	fill_with(0);
+}
+
+static void fill_overwriting(void)
+{
+	fill_with(RK_RING_OVERWRITE);
+}
+
+static uint64_t next_number;
+
+/* In order: what was there, and then what handlers wrote. */
+static void expect_next(const struct rk_ring_record *record)
+{
+	CHECK(is_whole(record));
+	if (head_of(record).number < BY_HANDLER)
+		CHECK(head_of(record).number == next_number++);
+}
+
+static void read_here(void)
+{
+	struct rk_ring_reader reader;
+	struct rk_ring_record record;
+
+	if (rk_ring_open(ring, here, &reader) < 0)
+		return;
+	for (int i = 0; i < 3 && rk_ring_next(&reader, &record); i++)
+		expect_next(&record);
+	rk_ring_release(&reader);
+	CHECK(rk_ring_close(&reader) == 0);
+}
+
+static void read_rest(void)
+{
+	struct rk_ring_reader reader;
+	struct rk_ring_record record;
+
+	for (int index = RK_INDEX_OVERFLOW; index <= (here < 0 ? 0 : here); index++) {
+		if (rk_ring_open(ring, index, &reader) < 0)
+			continue;
+		while (rk_ring_next(&reader, &record))
+			expect_next(&record);
+		rk_ring_release(&reader);
+		CHECK(rk_ring_close(&reader) == 0);
+	}
+}
+
+static int all_was_read(void)
+{
+	read_rest();
+	return next_number == FILLED ? 0 : 1;
+}
+
+/* A snapshot that a handler took is gone, so what was read is in order all the same. */
+static int some_were_read(void)
+{
+	read_rest();
+	return next_number <= FILLED ? 0 : 1;
+}
+
+static void snapshot_here(void)
+{
+	struct rk_ring_reader reader;
+	struct rk_ring_record record;
+
+	if (rk_ring_open(ring, here, &reader) < 0)
+		return;
+	while (rk_ring_next(&reader, &record))
+		expect_next(&record);
+	CHECK(rk_ring_close(&reader) == 0);
+}
+
+static void write_overflow(void)
+{
+	char buffer[300];
+
+	(void)rk_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 1, RK_NO_RSEQ);
+}
+
+static void write_and_read(void)
+{
+	char buffer[300];
+
+	for (int i = 0; i < 5; i++)
+		CHECK(write_one(BY_HANDLER + (uint64_t)i, 100) == 0);
+	(void)rk_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ);
+	read_here();
+}
+
+/* What it reads is in order, from wherever. */
+static int use_part_in_child(void)
+{
+	struct rk_ring_reader reader;
+	struct rk_ring_record record;
+
+	for (int again = 0; again < 2; again++) {
+		CHECK(write_one(BY_HANDLER, 100) == 0);
+		CHECK(rk_ring_open(ring, here, &reader) == 0);
+		while (rk_ring_next(&reader, &record))
+			CHECK(is_whole(&record));
+		rk_ring_release(&reader);
+		CHECK(rk_ring_close(&reader) == 0);
+	}
+	return 0;
+}
+
+static void fork_by_another(void)
+{
+	fork_in_another_thread(use_part_in_child);
+}
+
+static void at_every_instruction(void **state)
+{
+	static const struct interrupted with[] = {
+		{fill, read_here, write_and_read, all_was_read, false},
+		{fill, read_here, fork_by_another, all_was_read, false},
+		{fill, write_overflow, write_and_read, all_was_read, false},
+		{fill_overwriting, snapshot_here, write_and_read, some_were_read, false},
+		{fill_overwriting, snapshot_here, fork_by_another, all_was_read, false},
+	};
+
+	(void)state;
+	instructions_max = 2000;
+	interrupt_each(with, sizeof(with) / sizeof(with[0]));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(options_are_checked),
+	cmocka_unit_test(first_in_first_out),
+	cmocka_unit_test(lengths),
+	cmocka_unit_test(full),
+	cmocka_unit_test(snapshots),
+	cmocka_unit_test(merged),
+	cmocka_unit_test(waited_for),
+	cmocka_unit_test(without_a_fence),
+	cmocka_unit_test(at_every_instruction),
+};
+
+RUN(tests)
