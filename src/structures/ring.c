@@ -234,10 +234,7 @@ static int write_overflow(struct rk_ring *ring, const void *data, size_t length,
 		return drop(ring, RK_INDEX_OVERFLOW);
 	done = append(state, bank_of(state, RK_INDEX_OVERFLOW, 0), data, length, stamped);
 	(void)rk_claim_release(&slot->writing);
-	if (!done)
-		return drop(ring, RK_INDEX_OVERFLOW);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the look if somebody waits: here no fence does that */
-	return 0;
+	return done ? 0 : drop(ring, RK_INDEX_OVERFLOW);
 }
 
 /* Attempts on the CPU's ring, the first of which has that outcome. RK_UNEQUAL if it is full. */
@@ -264,16 +261,17 @@ static enum rk_result write_here(struct rk_ring *ring, const void *data, size_t 
 
 int rk_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome)
 {
-	int cpu = 0, r = 0;
+	uint32_t *waiting = &state_of(ring)->shared.waiting;
+	int cpu = 0, r;
 
 	if (length > state_of(ring)->shared.largest)
 		return -EMSGSIZE;
 	outcome = write_here(ring, data, length, stamped, outcome, &cpu);
 	if (outcome == RK_UNEQUAL)
 		return drop(ring, cpu);
-	if (outcome != RK_DONE)
-		r = write_overflow(ring, data, length, stamped);
-	if (r == 0 && __atomic_load_n(&state_of(ring)->shared.waiting, __ATOMIC_RELAXED) != 0)
+	r = outcome == RK_DONE ? 0 : write_overflow(ring, data, length, stamped);
+	/* A barrier, too, which writes that aren't sections need: no fence of who waits sees to their order. */
+	if (r == 0 && __atomic_fetch_or(waiting, 0, __ATOMIC_SEQ_CST) != 0)
 		rk_ring_wake(ring);
 	return r;
 }
