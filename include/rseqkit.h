@@ -16,5 +16,6 @@
 #include <rseqkit/vector.h>
 #include <rseqkit/counter.h>
 #include <rseqkit/freelist.h>
+#include <rseqkit/histogram.h>
 
 #endif /* RSEQKIT_H */
