@@ -39,7 +39,7 @@ int bench_histogram_create(void);
 BENCH_INLINE size_t histogram_bucket(const struct bench_histogram *h, uint64_t value)
 {
 	int shift = 63 - __builtin_clzll(value | (uint64_t)1 << h->bits) - h->bits;
-	size_t bucket = ((size_t)shift << h->bits) + (size_t)(value >> shift);
+	size_t bucket = ((size_t)shift << h->bits) + (uint32_t)(value >> shift);
 
 	return bucket < h->buckets ? bucket : h->buckets - 1;
 }

@@ -279,29 +279,50 @@ static void fork_by_another(void)
 	fork_in_another_thread(go_on_in_child);
 }
 
+static struct rk_counter_static first_use = RK_COUNTER_STATIC;
+RK_COUNTER_GROUP_STATIC(pair, "one", "two");
+
+static void use_first(void)
+{
+	rk_counter_static_add(&first_use, 1);
+	rk_counter_group_static_add(&pair, 1, 1);
+}
+
+static void use_first_as_well(void)
+{
+	interrupted = 1;
+	use_first();
+}
+
+static int judge_first(void)
+{
+	int64_t values[2];
+
+	CHECK(rk_counter_sum(rk_counter_static_get(&first_use)) == 1 + interrupted);
+	CHECK(rk_counter_group_read(rk_counter_group_static_get(&pair), values, 2) == 0);
+	return values[0] == 0 && values[1] == 1 + interrupted ? 0 : 1;
+}
+
 static void at_every_instruction(void **state)
 {
 	static const struct interrupted with[] = {
 		{start, reset, use_as_well, judge_reset, false},     {start, reset, fork_this_thread, judge_reset, false},
 		{start, reset, fork_by_another, judge_reset, false}, {start, add, use_as_well, judge_add, false},
 		{start, add, fork_this_thread, judge_add, false},    {start, add, fork_by_another, judge_add, false},
+		{start, use_first, use_first_as_well, judge_first, false},
 	};
 
 	(void)state;
 	interrupt_each(with, sizeof(with) / sizeof(with[0]));
 }
 
-static struct rk_counter_static first_use = RK_COUNTER_STATIC;
-RK_COUNTER_GROUP_STATIC(pair, "one", "two");
-
 #define THREADS 8
 static pthread_barrier_t together;
 
-static void *use_first(void *arg)
+static void *use_first_together(void *arg)
 {
 	(void)pthread_barrier_wait(&together);
-	rk_counter_static_add(&first_use, 1);
-	rk_counter_group_static_add(&pair, 1, 1);
+	use_first();
 	return arg;
 }
 
@@ -318,7 +339,7 @@ static void made_on_first_use(void **state)
 		first_use = (struct rk_counter_static)RK_COUNTER_STATIC;
 		pair.group = NULL;
 		for (int i = 0; i < THREADS; i++)
-			assert_int_equal(pthread_create(&threads[i], NULL, use_first, NULL), 0);
+			assert_int_equal(pthread_create(&threads[i], NULL, use_first_together, NULL), 0);
 		for (int i = 0; i < THREADS; i++)
 			assert_int_equal(pthread_join(threads[i], NULL), 0);
 		assert_int_equal(rk_counter_sum(rk_counter_static_get(&first_use)), THREADS);
@@ -366,10 +387,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(resets),
 	cmocka_unit_test(refuses),
 	cmocka_unit_test(names_are_walked),
-	cmocka_unit_test(every_size),
 	cmocka_unit_test(without_a_fence),
 	cmocka_unit_test(total_without_rseq),
-	cmocka_unit_test(at_every_instruction),
+	cmocka_unit_test(at_every_instruction), /* with little memory to be forked */
+	cmocka_unit_test(every_size),
 	cmocka_unit_test(made_on_first_use),
 };
 
