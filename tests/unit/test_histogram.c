@@ -207,7 +207,8 @@ static void total(void **state)
 	rk_histogram_record_many(histogram, 3, 10);
 	assert_int_equal(rk_vfork_end(), 0);
 	rk_histogram_record(histogram, 3);
-	assert_int_equal(in_child(read_without_a_fence), 0);
+	if (getenv("UNDER_VALGRIND") == NULL) /* which has no filters */
+		assert_int_equal(in_child(read_without_a_fence), 0);
 	assert_int_equal(rk_histogram_reset(histogram, &s), 0);
 	assert_int_equal(s.count, 12);
 	assert_int_equal(counts[3], 12);
