@@ -5,9 +5,9 @@
 struct rk_histogram *bench_histogram;
 struct rk_counter_group *bench_group;
 struct bench_histogram bench_histogram_mutex = {
-	.bits = BENCH_HISTOGRAM_BITS, .buckets = BENCH_HISTOGRAM_BUCKETS, .mutex = PTHREAD_MUTEX_INITIALIZER};
+	.bits = BENCH_HISTOGRAM_BITS, .highest = UINT64_MAX, .mutex = PTHREAD_MUTEX_INITIALIZER};
 __thread struct bench_histogram bench_histogram_thread_local = {
-	.bits = BENCH_HISTOGRAM_BITS, .buckets = BENCH_HISTOGRAM_BUCKETS};
+	.bits = BENCH_HISTOGRAM_BITS, .highest = UINT64_MAX};
 
 int bench_histogram_create(void)
 {

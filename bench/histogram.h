@@ -2,8 +2,8 @@
 /*
  * histogram.h - the bench `histogram`: the memory of its contenders, and what each of them does.
  *
- * An operation records a value in a histogram of 5 significant bits. All compute the bucket alike, from bits and a number
- * of buckets that the compiler doesn't know. The values are the loop's own numbers, a few hundred thousand in a slice, so
+ * An operation records a value in a histogram of 5 significant bits. All compute the bucket alike, from bits and a highest
+ * value that the compiler doesn't know. The values are the loop's own numbers, a few hundred thousand in a slice, so
  * that some ten powers of two are met, most of them often.
  */
 #ifndef RK_BENCH_HISTOGRAM_H
@@ -19,7 +19,7 @@
 /* What a contender works on that doesn't come from the library. */
 struct bench_histogram {
 	int bits;
-	size_t buckets;
+	uint64_t highest;
 	pthread_mutex_t mutex;
 	uint64_t counts[BENCH_HISTOGRAM_BUCKETS];
 } __attribute__((__aligned__(128)));
@@ -38,10 +38,10 @@ int bench_histogram_create(void);
 
 BENCH_INLINE size_t histogram_bucket(const struct bench_histogram *h, uint64_t value)
 {
-	int shift = 63 - __builtin_clzll(value | (uint64_t)1 << h->bits) - h->bits;
-	size_t bucket = ((size_t)shift << h->bits) + (uint32_t)(value >> shift);
+	uint64_t held = value < h->highest ? value : h->highest;
+	int shift = 63 - __builtin_clzll(held | (uint64_t)1 << h->bits) - h->bits;
 
-	return bucket < h->buckets ? bucket : h->buckets - 1;
+	return ((size_t)shift << h->bits) + (held >> shift);
 }
 
 BENCH_INLINE void histogram_mutex(struct bench_histogram *h, uint64_t value)

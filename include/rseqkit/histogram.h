@@ -73,11 +73,11 @@ RKI_INLINE void rk_histogram_record_many(struct rk_histogram *histogram, uint64_
 {
 	const struct rki_group_head *head =
 		(const struct rki_group_head *)((uintptr_t)histogram - 2 * RK_STRIDE); /* the reserve slot */
-	int shift = 63 - __builtin_clzll(value | (uint64_t)1 << head->bits) - head->bits;
-	size_t bucket = ((size_t)shift << head->bits) + (uint32_t)(value >> shift); /* a number of bits + 1 bits */
+	uint64_t held = value < head->highest ? value : head->highest;
+	int shift = 63 - __builtin_clzll(held | (uint64_t)1 << head->bits) - head->bits;
+	ptrdiff_t bucket = ((ptrdiff_t)shift << head->bits) + (ptrdiff_t)(held >> shift);
 
-	bucket = bucket < head->count ? bucket : head->count - 1;
-	rk_counter_group_add((struct rk_counter_group *)histogram, bucket, (int64_t)times);
+	rk_counter_group_add((struct rk_counter_group *)histogram, (size_t)bucket, (int64_t)times);
 }
 
 RKI_INLINE void rk_histogram_record(struct rk_histogram *histogram, uint64_t value)

@@ -35,6 +35,7 @@ struct rki_group_head {
 	uint8_t bits;             /* of histograms: significant bits of a value */
 	uint8_t reserved;
 	const char *const *names; /* of counters, or NULL */
+	uint64_t highest;         /* of histograms: the highest value that has a bucket */
 };
 
 RKI_BEGIN_DECLS
