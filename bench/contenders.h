@@ -17,6 +17,7 @@
 #include "classic.h"
 #include "floor.h"
 #include "freelist.h"
+#include "histogram.h"
 #include "log.h"
 #include "remote.h"
 
@@ -38,7 +39,7 @@
 #endif
 
 /* clang-format off */
-#define CONTENDERS(X) COUNTERS(X) LISTS(X) LOGS(X) CPUS(X) REGISTRATIONS(X)
+#define CONTENDERS(X) COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) CPUS(X) REGISTRATIONS(X)
 
 #define COUNTERS(X)                                                                                                    \
 	X("counter", "rseqkit", BENCH_ANY, counter_rseqkit, bench_sum_counter, NULL,                                   \
@@ -71,6 +72,20 @@
 	IF_FLOOR(X("counter-variable", "floor", BENCH_RSEQ, variable_floor, NULL, NULL,                                \
 	  void *slots = bench_slots_floor; int64_t one = bench_one;,                                                   \
 	  floor_add(slots, one);))
+
+#define HISTOGRAMS(X)                                                                                                  \
+	X("counter", "group", BENCH_ANY, counter_group, bench_sum_group, NULL,                                         \
+	  struct rk_counter_group *group = bench_group;,                                                               \
+	  rk_counter_group_add(group, 3, 1);)                                                                          \
+	X("histogram", "rseqkit", BENCH_ANY, histogram_rseqkit, bench_sum_histogram, NULL,                             \
+	  struct rk_histogram *histogram = bench_histogram;,                                                           \
+	  rk_histogram_record(histogram, n);)                                                                          \
+	X("histogram", "mutex", BENCH_ANY, histogram_mutex, bench_sum_histogram_mutex, NULL,                           \
+	  struct bench_histogram *histogram = &bench_histogram_mutex;,                                                 \
+	  histogram_mutex(histogram, n);)                                                                              \
+	X("histogram", "thread-local", BENCH_ANY, histogram_thread_local, NULL, NULL,                                  \
+	  struct bench_histogram *histogram = &bench_histogram_thread_local;,                                          \
+	  histogram_thread_local(histogram, n);)
 
 #define LISTS(X)                                                                                                       \
 	X("freelist", "rseqkit", BENCH_ANY, freelist_rseqkit, NULL, bench_settle_freelist_rseqkit,                     \

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "freelist.h"
+#include "histogram.h"
 #include "log.h"
 #include "remote.h"
 
@@ -18,6 +19,7 @@
 const struct bench benches[] = {
 	{"counter", 24, false, "add 1 to a counter"},
 	{"counter-variable", 6, true, "add a variable to a counter"},
+	{"histogram", 8, false, "record a value in a histogram"},
 	{"freelist", 12, false, "pop a node off a list and push it back"},
 	{"log", 8, false, "append 40 bytes to a log and count them"},
 	{"fallback", 8, false, "add 1 to a counter in threads without rseq"},
@@ -64,6 +66,8 @@ int bench_data_create(void)
 		r = rk_percpu_alloc(pool, &bench_slots_percpu);
 	if (r == 0)
 		r = rk_percpu_alloc(pool, &bench_slots_getcpu);
+	if (r == 0)
+		r = bench_histogram_create();
 	if (r == 0)
 		r = bench_freelist_create();
 	if (r == 0)

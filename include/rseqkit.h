@@ -18,5 +18,6 @@
 #include <rseqkit/freelist.h>
 #include <rseqkit/cache.h>
 #include <rseqkit/ring.h>
+#include <rseqkit/histogram.h>
 
 #endif /* RSEQKIT_H */

@@ -80,11 +80,11 @@ RKI_BEGIN_DECLS
  *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu
  *   the bracket of vfork  rseq; rt_sigprocmask in rk_vfork_run(), and where a child broke a bracket; vfork
  *   fences                membarrier; visits: sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
- *   claims, banks         futex; once mmap, madvise, munmap; in a child of fork gettid, getpid,
+ *   claims, banks, reads of groups: futex; once mmap, madvise, munmap; in a child of fork gettid, getpid,
  *                         get_robust_list
  *   creating, allocating, destroying, trimming      mmap, mprotect, munlock, madvise, munmap, prlimit64; with a limit on
  *                         address space sched_getaffinity; with initial contents memfd_create, ftruncate, close;
- *                         closable, and rk_freelist_create(): membarrier; RK_PERCPU_DEBUG with
+ *                         closable, and lists, groups, histograms: membarrier; RK_PERCPU_DEBUG with
  *                         RK_PERCPU_EMPTY_IN_CHILDREN: getpid
  *   statistics of memory  openat, pread64, close
  *   a thread's end        with musl, if it was registered: rseq, rt_sigprocmask

@@ -170,13 +170,24 @@ static bool is_passing(int error)
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR;
 }
 
+/*
+ * Stores only what is new: a thread that comes late with the same words mustn't write beside those that read them. Who
+ * finds a word there has seen its store, and says so to those who find its `state`.
+ */
+#define PUBLISH(to, from)                                                                                              \
+	do {                                                                                                           \
+		__typeof__(to) there = __atomic_load_n(&(to), __ATOMIC_ACQUIRE);                                       \
+		if (there != (from))                                                                                   \
+			(void)__atomic_compare_exchange_n(&(to), &there, from, 0, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE); \
+	} while (0)
+
 /* Word by word: racing threads and nested handlers do the same. */
 static void publish(struct rk_cpus *set, const struct rk_cpus *cpus)
 {
 	for (size_t i = 0; i < sizeof(cpus->set) / sizeof(cpus->set[0]); i++)
-		__atomic_store_n(&set->set[i], cpus->set[i], __ATOMIC_RELAXED);
-	__atomic_store_n(&set->count, cpus->count, __ATOMIC_RELAXED);
-	__atomic_store_n(&set->highest, cpus->highest, __ATOMIC_RELAXED);
+		PUBLISH(set->set[i], cpus->set[i]);
+	PUBLISH(set->count, cpus->count);
+	PUBLISH(set->highest, cpus->highest);
 }
 
 __attribute__((__noinline__)) static void look(unsigned before)

@@ -5,6 +5,7 @@
  */
 #include <rseqkit.h>
 #include <rseqkit/detail/agreement.h>
+#include <rseqkit/detail/group.h>
 
 #define EXPORT __attribute__((__visibility__("default")))
 
@@ -20,6 +21,7 @@ enum agreed {
 	AGREED_PERCPU_DEBUG = RK_PERCPU_DEBUG,
 	/* Tools compare sizes and offsets, but not this. */
 	AGREED_BLOCK_ALIGNMENT = __alignof__(struct rk_thread_block),
+	AGREED_GROUP_HEAD = RKI_GROUP_HEAD,
 	AGREED_STRIDE_SHIFT = RK_STRIDE_SHIFT,
 	AGREED_RENDEZVOUS_ADDRESS = RK_RENDEZVOUS_ADDRESS,
 	AGREED_RENDEZVOUS_BLOCK = RK_RENDEZVOUS_BLOCK,
@@ -27,11 +29,14 @@ enum agreed {
 	AGREED_SIGNATURE = RK_SIGNATURE,
 };
 
-EXPORT void agreed(enum agreed constant, const struct rk_thread_block *block, const struct rk_rendezvous *page);
+EXPORT void agreed(enum agreed constant, const struct rk_thread_block *block, const struct rk_rendezvous *page,
+		   const struct rki_group_head *group);
 
-void agreed(enum agreed constant, const struct rk_thread_block *block, const struct rk_rendezvous *page)
+void agreed(enum agreed constant, const struct rk_thread_block *block, const struct rk_rendezvous *page,
+	    const struct rki_group_head *group)
 {
 	(void)constant;
 	(void)block;
 	(void)page;
+	(void)group;
 }

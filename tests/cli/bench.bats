@@ -51,7 +51,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 
 @test "--list names the benches and their contenders" {
 	expect 0 "$RSEQKIT" bench --list
-	for bench in counter counter-variable freelist log fallback cpu remote bank register register-self; do
+	for bench in counter counter-variable histogram freelist log fallback cpu remote bank register register-self; do
 		[[ "$output" =~ (^|$'\n')$bench\  ]]
 	done
 	assert_says "percpu-atomic, getcpu-atomic, shared-atomic, thread-local"
@@ -91,6 +91,13 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 		assert_json '{r["bench"] for r in j["results"] if r["contender"] == "classic"} == {"freelist", "log"}' \
 			'j["unavailable"] == []'
 	fi
+}
+
+@test "histogram: every contender with 1 and 4 threads, nothing lost" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" bench histogram --json $quickly --threads 1,4
+	assert_bench '{r["threads"] for r in j["results"]} == {1, 4}' 'j["unavailable"] == []' \
+		'{r["contender"] for r in j["results"]} == {"rseqkit", "mutex", "thread-local"}'
 }
 
 @test "remote and bank: every contender, with one thread" {
@@ -256,6 +263,7 @@ figures() {
 		import json, sys
 		ns = {("counter", "rseqkit", 1): 1, ("counter", "classic", 1): 1, ("counter", "floor", 1): 1,
 		      ("counter", "rseqkit", 2): 1, ("counter", "shared-atomic", 2): 15, ("cpu", "rseqkit", 1): 1,
+		      ("counter", "group", 1): 1, ("histogram", "rseqkit", 1): 1, ("histogram", "rseqkit", 2): 1,
 		      ("counter-variable", "rseqkit", 1): 1, ("counter-variable", "classic", 1): 1,
 		      ("counter-variable", "floor", 1): 1, ("freelist", "floor", 1): 1, ("freelist", "operations", 1): 1,
 		      ("freelist", "rseqkit", 1): 1, ("freelist", "classic", 1): 1, ("freelist", "rseqkit", 2): 1,
@@ -276,8 +284,9 @@ figures() {
 @test "check_bars: all bars hold, exit 0; each of them can fail, exit 1; a figure is missing, exit 3" {
 	figures >"$BATS_TEST_TMPDIR/json"
 	expect 0 "$check_bars" "$BATS_TEST_TMPDIR/json"
-	[ "$(grep -c '^holds' <<<"$output")" -eq 16 ]
+	[ "$(grep -c '^holds' <<<"$output")" -eq 19 ]
 	for change in counter@classic@1=0.96 counter@floor@1=0.9 counter@shared-atomic@2=14.9 counter@rseqkit@2=1.16 \
+		counter@group@1=2.1 histogram@rseqkit@1=2.1 histogram@rseqkit@2=1.2 \
 		counter-variable@classic@1=0.96 counter-variable@floor@1=0.9 \
 		freelist@operations@1=1.03 freelist@floor@1=0.9 \
 		freelist@rseqkit@1=1.11 freelist@rseqkit@2=1.16 log@classic@1=0.95 log@rseqkit@2=1.16 \

@@ -458,8 +458,9 @@ static void write_and_read(void)
 {
 	char buffer[300];
 
+	/* The overflow ring drops what comes while the interrupted code is writing there. */
 	for (int i = 0; i < 5; i++)
-		CHECK(write_one(BY_HANDLER + (uint64_t)i, 100) == 0);
+		CHECK(write_one(BY_HANDLER + (uint64_t)i, 100) == 0 || !WITH_RSEQ());
 	(void)rk_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ);
 	read_here();
 }

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * groups.c - what a server exports: counters that need no set-up, by name, as they are at one moment. No reading shows
+ * more answers than requests, though threads count them on whichever CPUs they are.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <rseqkit.h>
+
+#define THREADS 4
+#define REQUESTS 500000
+
+enum { REQUEST, ANSWER };
+RK_COUNTER_GROUP_STATIC(traffic, "requests", "answers");
+
+static int serving = THREADS;
+
+static void *serve(void *arg)
+{
+	for (int i = 0; i < REQUESTS; i++) {
+		rk_counter_group_static_add(&traffic, REQUEST, 1);
+		rk_counter_group_static_add(&traffic, ANSWER, 1);
+	}
+	__atomic_fetch_sub(&serving, 1, __ATOMIC_RELEASE);
+	return arg;
+}
+
+int main(void)
+{
+	struct rk_counter_group *group = rk_counter_group_static_get(&traffic);
+	pthread_t threads[THREADS];
+	int64_t values[2];
+	long readings = 0;
+	int r;
+
+	if (group == NULL)
+		return 1;
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, serve, NULL) != 0)
+			abort();
+	while (__atomic_load_n(&serving, __ATOMIC_ACQUIRE) > 0) {
+		r = rk_counter_group_read(group, values, 2);
+		readings += r == 0;
+		if (r == 0 && values[ANSWER] > values[REQUEST])
+			return 1;
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	r = rk_counter_group_read(group, values, 2); /* where there is no fence, each value is right by itself */
+	for (size_t i = 0; i < rk_counter_group_count(group); i++)
+		printf("%s %lld\n", rk_counter_group_name(group, i), (long long)values[i]);
+	printf("%ld readings meanwhile, last result %d\n", readings, r);
+	return values[REQUEST] == THREADS * REQUESTS && values[ANSWER] == values[REQUEST] ? 0 : 1;
+}

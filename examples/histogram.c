@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* histogram.c - how long a function takes: threads record each call, and percentiles are told at the end. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <rseqkit.h>
+
+#define THREADS 4
+#define CALLS 100000
+
+static struct rk_histogram *latency;
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void *call(void *arg)
+{
+	for (int i = 0; i < CALLS; i++) {
+		uint64_t begin = now();
+
+		for (volatile int work = 0; work < i % 200; work++)
+			;
+		rk_histogram_record(latency, now() - begin);
+	}
+	return arg;
+}
+
+int main(void)
+{
+	struct rk_histogram_snapshot s = {NULL, 0, 0, 0, 0};
+	pthread_t threads[THREADS];
+
+	if (rk_histogram_create(&latency, 5, 1000000000) < 0) /* 3%, up to a second */
+		return 1;
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, call, NULL) != 0)
+			abort();
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	s.room = rk_histogram_buckets(latency);
+	s.counts = malloc(s.room * sizeof(*s.counts));
+	if (s.counts == NULL)
+		abort();
+	(void)rk_histogram_read(latency, &s); /* nobody records any more, so whatever it returns, the counts are right */
+	printf("%llu calls, mean %.0f ns, median %llu, 99%% %llu, 99.9%% %llu, greatest %llu\n", (unsigned long long)s.count,
+	       rk_histogram_mean(&s), (unsigned long long)rk_histogram_percentile(&s, 50),
+	       (unsigned long long)rk_histogram_percentile(&s, 99), (unsigned long long)rk_histogram_percentile(&s, 99.9),
+	       (unsigned long long)rk_histogram_max(&s));
+	free(s.counts);
+	return s.count == THREADS * CALLS ? rk_histogram_destroy(latency) : 1;
+}

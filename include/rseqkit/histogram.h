@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * histogram.h - how often which values occurred: latencies, sizes. Recorded on the CPU one runs on, read as a whole.
+ *
+ *	rk_histogram_create(&h, 5, UINT64_MAX);
+ *	rk_histogram_record(h, nanoseconds);
+ *	...
+ *	struct rk_histogram_snapshot s = {counts, room, 0, 0, 0};    // room: at least rk_histogram_buckets(h)
+ *	rk_histogram_reset(h, &s);
+ *	printf("median %llu\n", (unsigned long long)rk_histogram_percentile(&s, 50));
+ *
+ * Buckets are log-linear. With `bits` significant bits, values below 2^(bits + 1) have a bucket each, and of each power of
+ * two above 2^bits buckets share the values: one is never wider than its lowest value / 2^bits.
+ *
+ *	bits = 2:   0 1 2 3 4 5 6 7 | 8-9 10-11 12-13 14-15 | 16-19 20-23 24-27 28-31 | 32-39 ...
+ *
+ * A histogram is a group of counters (counter.h), one for each bucket, and promises what a group does: a record never
+ * fails; a read is a consistent cut, or says that it isn't; a child of fork has its own copy. A record is one add, so
+ * count, least, greatest, mean and percentiles come from the buckets, and agree with each other. A sum of the very values
+ * would be another add, which an abort may separate from the first: who needs it keeps a counter beside.
+ */
+#ifndef RSEQKIT_HISTOGRAM_H
+#define RSEQKIT_HISTOGRAM_H
+
+#include <rseqkit/counter.h>
+
+/* Its address is that of the item in per-CPU memory (percpu.h). */
+struct rk_histogram;
+
+/* The most buckets that a histogram has. For all values of 64 bits there are (65 - bits) * 2^bits: with 8 bits 14592. */
+#define RK_HISTOGRAM_BUCKETS_MAX RK_COUNTER_GROUP_MAX
+
+/* What was recorded, as a read gives it. */
+struct rk_histogram_snapshot {
+	uint64_t *counts; /* of each bucket: the caller's memory */
+	size_t room;      /* how many counts it holds: set by the caller */
+	size_t buckets;   /* how many there are */
+	uint64_t count;   /* their sum */
+	int bits;         /* the histogram's */
+};
+
+RKI_BEGIN_DECLS
+
+/*
+ * Creates an empty histogram.
+ *
+ * Parameters: bits, significant bits of a value, from 1 to 13: 4 tell values apart that differ by 6%, 7 by 0.8%. highest is
+ * the highest value that has a bucket; those above count as it. A lower one saves memory, or leaves room for more bits.
+ * Returns 0 and the histogram in *histogram; -EINVAL when that is NULL, bits is out of range, or it would have more than
+ * RK_HISTOGRAM_BUCKETS_MAX buckets; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
+ * Context and cost: as rk_counter_group_create(). Memory: 16 bytes for each bucket, in the pages of each CPU that records
+ * values of that size, rounded up to a power of two.
+ */
+RKI_API int rk_histogram_create(struct rk_histogram **histogram, int bits, uint64_t highest);
+
+/*
+ * Destroys a histogram; NULL is allowed. No thread may be using it.
+ *
+ * Returns 0; -EINVAL when it is no histogram (any more); -EUCLEAN as rk_percpu_free().
+ * Context and cost: as rk_counter_group_destroy().
+ */
+RKI_API int rk_histogram_destroy(struct rk_histogram *histogram);
+
+/* How many buckets it has. Context: any. Cost: a load. */
+RKI_API size_t rk_histogram_buckets(const struct rk_histogram *histogram);
+
+/*
+ * Records a value, or one that occurred `times` times.
+ *
+ * Context: as rk_counter_add(). Cost: 0.7 to 3 ns with rseq, whatever the value; 30 ns without.
+ */
+RKI_INLINE void rk_histogram_record_many(struct rk_histogram *histogram, uint64_t value, uint64_t times)
+{
+	const struct rki_group_head *head =
+		(const struct rki_group_head *)((uintptr_t)histogram - 2 * RK_STRIDE); /* the reserve slot */
+	uint64_t held = value < head->highest ? value : head->highest;
+	int shift = 63 - __builtin_clzll(held | (uint64_t)1 << head->bits) - head->bits;
+	ptrdiff_t bucket = ((ptrdiff_t)shift << head->bits) + (ptrdiff_t)(held >> shift);
+
+	rk_counter_group_add((struct rk_counter_group *)histogram, (size_t)bucket, (int64_t)times);
+}
+
+RKI_INLINE void rk_histogram_record(struct rk_histogram *histogram, uint64_t value)
+{
+	rk_histogram_record_many(histogram, value, 1);
+}
+
+/*
+ * Reads what was recorded since creation or the last reset. rk_histogram_reset() empties the histogram as well: each
+ * record is returned by exactly one reset. Records go on meanwhile, and none waits.
+ *
+ * Parameters: counts and room of *snapshot say where the counts go; the rest is written.
+ * Returns 0; -EINVAL when a pointer is NULL, or room is less than the buckets, whose number is told. -EBUSY, -EHOSTUNREACH
+ * and -EAGAIN as rk_counter_group_read(): the snapshot has counts then that are of no one moment, and nothing is reset.
+ * Context and cost: as rk_counter_group_read().
+ */
+RKI_API int rk_histogram_read(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot);
+RKI_API int rk_histogram_reset(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot);
+
+/*
+ * The lowest and the highest value of a bucket. The last one has what is above the histogram's highest value, too.
+ *
+ * Parameters: bucket is below the snapshot's buckets.
+ * Context: any. Cost: nanoseconds.
+ */
+RKI_API uint64_t rk_histogram_bucket_lowest(const struct rk_histogram_snapshot *snapshot, size_t bucket);
+RKI_API uint64_t rk_histogram_bucket_highest(const struct rk_histogram_snapshot *snapshot, size_t bucket);
+
+/*
+ * The least and the greatest value, the mean, and the value that `percent` of all values aren't above, 0 to 100. Each is
+ * as exact as the buckets: min is the lowest value of its bucket, max and percentile are the highest of theirs, the mean
+ * takes each bucket's middle.
+ *
+ * Returns 0 when nothing was recorded.
+ * Context: any. Cost: a look at the buckets.
+ */
+RKI_API uint64_t rk_histogram_min(const struct rk_histogram_snapshot *snapshot);
+RKI_API uint64_t rk_histogram_max(const struct rk_histogram_snapshot *snapshot);
+RKI_API double rk_histogram_mean(const struct rk_histogram_snapshot *snapshot);
+RKI_API uint64_t rk_histogram_percentile(const struct rk_histogram_snapshot *snapshot, double percent);
+
+/*
+ * Adds the counts of one snapshot to another: of two histograms, or of two times.
+ *
+ * Returns 0; -EINVAL when one is NULL or their buckets aren't the same.
+ * Context: any. Cost: a look at the buckets.
+ */
+RKI_API int rk_histogram_merge(struct rk_histogram_snapshot *into, const struct rk_histogram_snapshot *from);
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_HISTOGRAM_H */

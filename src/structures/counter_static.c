@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * counter_static.c - counters and groups that are made on their first use.
+ *
+ * The invariant: an add is in `early` or in the counter. Whoever adds to `early` looks for the counter afterwards, and
+ * who made it moves what is in `early`, so one of the two moves it.
+ */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include <rseqkit/counter.h>
+
+static void move(struct rk_counter_static *of, struct rk_counter *counter)
+{
+	int64_t early = __atomic_exchange_n(&of->early, 0, __ATOMIC_SEQ_CST);
+
+	if (early != 0)
+		rk_counter_add(counter, early);
+}
+
+struct rk_counter *rk_counter_static_get(struct rk_counter_static *of)
+{
+	struct rk_counter *there = __atomic_load_n(&of->counter, __ATOMIC_ACQUIRE), *made;
+
+	if (there != NULL || rk_counter_create(&made) < 0)
+		return there;
+	if (!__atomic_compare_exchange_n(&of->counter, &there, made, 0, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE)) {
+		(void)rk_counter_destroy(made); /* somebody was faster */
+		return there;
+	}
+	move(of, made);
+	return made;
+}
+
+void rk_counter_static_add_slow(struct rk_counter_static *of, int64_t value)
+{
+	struct rk_counter *counter = rk_counter_static_get(of);
+
+	if (counter != NULL) {
+		rk_counter_add(counter, value);
+		return;
+	}
+	__atomic_fetch_add(&of->early, value, __ATOMIC_SEQ_CST);
+	counter = __atomic_load_n(&of->counter, __ATOMIC_SEQ_CST);
+	if (counter != NULL)
+		move(of, counter);
+}
+
+static void move_all(struct rk_counter_group_static *of, struct rk_counter_group *group)
+{
+	for (size_t i = 0; i < of->count; i++) {
+		int64_t early = __atomic_exchange_n(&of->early[i], 0, __ATOMIC_SEQ_CST);
+
+		if (early != 0)
+			rk_counter_group_add(group, i, early);
+	}
+}
+
+struct rk_counter_group *rk_counter_group_static_get(struct rk_counter_group_static *of)
+{
+	struct rk_counter_group *there = __atomic_load_n(&of->group, __ATOMIC_ACQUIRE), *made;
+
+	if (there != NULL || rk_counter_group_create(&made, of->names, of->count) < 0)
+		return there;
+	if (!__atomic_compare_exchange_n(&of->group, &there, made, 0, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE)) {
+		(void)rk_counter_group_destroy(made);
+		return there;
+	}
+	move_all(of, made);
+	return made;
+}
+
+void rk_counter_group_static_add_slow(struct rk_counter_group_static *of, size_t which, int64_t value)
+{
+	struct rk_counter_group *group = rk_counter_group_static_get(of);
+
+	if (group != NULL) {
+		rk_counter_group_add(group, which, value);
+		return;
+	}
+	__atomic_fetch_add(&of->early[which], value, __ATOMIC_SEQ_CST);
+	group = __atomic_load_n(&of->group, __ATOMIC_SEQ_CST);
+	if (group != NULL)
+		move_all(of, group);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* group.h - what groups of counters and histograms share. The item that both are is `group` here. */
+#ifndef RK_SRC_GROUP_H
+#define RK_SRC_GROUP_H
+
+#include <rseqkit/detail/group.h>
+#include <stdbool.h>
+
+static inline struct rki_group_head *rk_group_head(const void *group)
+{
+	return (struct rki_group_head *)rk_percpu_slot(group, RK_INDEX_RESERVE);
+}
+
+/* As rk_counter_group_create(), without names, for the caller of another function of this library. */
+int rk_group_create(void **group, size_t count, const void *caller);
+int rk_group_destroy(void *group, const void *caller);
+
+/* As rk_counter_group_read(), or rk_counter_group_reset(). Parameters are right. */
+int rk_group_read(void *group, int64_t *values, size_t count, bool reset);
+
+#endif /* RK_SRC_GROUP_H */

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * histogram.c - histograms: a group of counters each (group.c), and what snapshots of them tell.
+ *
+ * The invariant: buckets are numbered without a gap in the order of their values, so the number of one has all that is
+ * to know about it.
+ */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include <rseqkit/histogram.h>
+
+#include <errno.h>
+#include "group.h"
+
+#define BITS_MAX 13 /* more leave no room for values above 2^14 */
+
+int rk_histogram_create(struct rk_histogram **histogram, int bits, uint64_t highest)
+{
+	uint64_t last;
+	void *group;
+	int shift, r;
+
+	if (histogram == NULL)
+		return -EINVAL;
+	*histogram = NULL;
+	if (bits < 1 || bits > BITS_MAX)
+		return -EINVAL;
+	shift = 63 - __builtin_clzll(highest | (uint64_t)1 << bits) - bits;
+	last = ((uint64_t)shift << bits) + (highest >> shift);
+	if (last >= RK_HISTOGRAM_BUCKETS_MAX)
+		return -EINVAL;
+	r = rk_group_create(&group, (size_t)last + 1, __builtin_return_address(0));
+	if (r < 0)
+		return r;
+	rk_group_head(group)->bits = (uint8_t)bits;
+	rk_group_head(group)->highest = highest;
+	*histogram = (struct rk_histogram *)group;
+	return 0;
+}
+
+int rk_histogram_destroy(struct rk_histogram *histogram)
+{
+	return rk_group_destroy(histogram, __builtin_return_address(0));
+}
+
+size_t rk_histogram_buckets(const struct rk_histogram *histogram)
+{
+	return rk_group_head(histogram)->count;
+}
+
+static int read_buckets(struct rk_histogram *histogram, struct rk_histogram_snapshot *s, bool reset)
+{
+	int r;
+
+	if (histogram == NULL || s == NULL)
+		return -EINVAL;
+	s->buckets = rk_group_head(histogram)->count;
+	s->bits = rk_group_head(histogram)->bits;
+	s->count = 0;
+	if (s->counts == NULL || s->room < s->buckets)
+		return -EINVAL;
+	r = rk_group_read(histogram, (int64_t *)s->counts, s->buckets, reset);
+	for (size_t i = 0; i < s->buckets; i++)
+		s->count += s->counts[i];
+	return r;
+}
+
+int rk_histogram_read(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot)
+{
+	return read_buckets(histogram, snapshot, false);
+}
+
+int rk_histogram_reset(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot)
+{
+	return read_buckets(histogram, snapshot, true);
+}
+
+/* By how many bits the values of a bucket were shifted. */
+static int shift_of(const struct rk_histogram_snapshot *s, size_t bucket)
+{
+	return bucket >> s->bits == 0 ? 0 : (int)(bucket >> s->bits) - 1;
+}
+
+uint64_t rk_histogram_bucket_lowest(const struct rk_histogram_snapshot *snapshot, size_t bucket)
+{
+	int shift = shift_of(snapshot, bucket);
+
+	return (uint64_t)(bucket - ((size_t)shift << snapshot->bits)) << shift;
+}
+
+uint64_t rk_histogram_bucket_highest(const struct rk_histogram_snapshot *snapshot, size_t bucket)
+{
+	return rk_histogram_bucket_lowest(snapshot, bucket) + (((uint64_t)1 << shift_of(snapshot, bucket)) - 1);
+}
+
+/* The bucket of the value of that rank, counted from 1. There is one. */
+static size_t bucket_of_rank(const struct rk_histogram_snapshot *s, uint64_t rank)
+{
+	size_t bucket = 0;
+
+	for (uint64_t seen = s->counts[0]; seen < rank && bucket + 1 < s->buckets; seen += s->counts[bucket])
+		bucket++;
+	return bucket;
+}
+
+uint64_t rk_histogram_min(const struct rk_histogram_snapshot *snapshot)
+{
+	return snapshot->count == 0 ? 0 : rk_histogram_bucket_lowest(snapshot, bucket_of_rank(snapshot, 1));
+}
+
+uint64_t rk_histogram_max(const struct rk_histogram_snapshot *snapshot)
+{
+	return snapshot->count == 0 ? 0 :
+		       rk_histogram_bucket_highest(snapshot, bucket_of_rank(snapshot, snapshot->count));
+}
+
+double rk_histogram_mean(const struct rk_histogram_snapshot *snapshot)
+{
+	double sum = 0;
+
+	if (snapshot->count == 0)
+		return 0;
+	for (size_t i = 0; i < snapshot->buckets; i++)
+		if (snapshot->counts[i] != 0)
+			sum += (double)snapshot->counts[i] * ((double)rk_histogram_bucket_lowest(snapshot, i) / 2 +
+							      (double)rk_histogram_bucket_highest(snapshot, i) / 2);
+	return sum / (double)snapshot->count;
+}
+
+uint64_t rk_histogram_percentile(const struct rk_histogram_snapshot *snapshot, double percent)
+{
+	uint64_t rank = 1;
+
+	if (snapshot->count == 0)
+		return 0;
+	if (percent >= 100)
+		return rk_histogram_max(snapshot);
+	if (percent > 0) { /* no less than that many, rounded up */
+		double wanted = (double)snapshot->count * percent / 100;
+
+		rank = (uint64_t)wanted;
+		rank += (double)rank < wanted || rank == 0;
+	}
+	return rk_histogram_bucket_highest(snapshot, bucket_of_rank(snapshot, rank));
+}
+
+int rk_histogram_merge(struct rk_histogram_snapshot *into, const struct rk_histogram_snapshot *from)
+{
+	if (into == NULL || from == NULL || into->bits != from->bits || into->buckets != from->buckets)
+		return -EINVAL;
+	for (size_t i = 0; i < into->buckets; i++)
+		into->counts[i] += from->counts[i];
+	into->count += from->count;
+	return 0;
+}

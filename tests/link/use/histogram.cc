@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* histogram.h from C++17, with no cast and no other header. */
+#include <rseqkit/histogram.h>
+
+int main()
+{
+	struct rk_histogram *histogram;
+	uint64_t counts[1000];
+	struct rk_histogram_snapshot snapshot = {counts, 1000, 0, 0, 0};
+
+	if (rk_histogram_create(&histogram, 4, 1000) != 0)
+		return 1;
+	rk_histogram_record(histogram, 7);
+	rk_histogram_record_many(histogram, 20, 3);
+	if (rk_histogram_reset(histogram, &snapshot) != 0 || snapshot.count != 4)
+		return 2;
+	if (rk_histogram_percentile(&snapshot, 25) != 7 || rk_histogram_max(&snapshot) != 20)
+		return 3;
+	return rk_histogram_merge(&snapshot, &snapshot) == 0 ? rk_histogram_destroy(histogram) : 4;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* Histograms: buckets of all precisions, what snapshots tell, resets and merges. Consistency is test_groups_storm.c's. */
+#include "refuse.h"
+
+static struct rk_histogram *histogram;
+static uint64_t counts[RK_HISTOGRAM_BUCKETS_MAX], other_counts[RK_HISTOGRAM_BUCKETS_MAX];
+
+static struct rk_histogram_snapshot snapshot(uint64_t *of)
+{
+	return (struct rk_histogram_snapshot){.counts = of, .room = RK_HISTOGRAM_BUCKETS_MAX};
+}
+
+/* The one bucket that a value which was just recorded is in. */
+static size_t bucket_of(uint64_t value, struct rk_histogram_snapshot *s)
+{
+	size_t bucket = 0;
+
+	*s = snapshot(counts);
+	rk_histogram_record(histogram, value);
+	assert_int_equal(rk_histogram_reset(histogram, s), 0);
+	assert_int_equal(s->count, 1);
+	while (counts[bucket] == 0)
+		bucket++;
+	return bucket;
+}
+
+static bool is_in_the_last(uint64_t value)
+{
+	struct rk_histogram_snapshot s;
+
+	return bucket_of(value, &s) == rk_histogram_buckets(histogram) - 1;
+}
+
+/* Buckets follow each other without a gap, and are no wider than promised. */
+static void buckets_are_log_linear(void **state)
+{
+	struct rk_histogram_snapshot s = snapshot(counts);
+
+	(void)state;
+	for (int bits = 1; bits <= 8; bits++) {
+		assert_int_equal(rk_histogram_create(&histogram, bits, UINT64_MAX), 0);
+		assert_int_equal(rk_histogram_buckets(histogram), (size_t)(65 - bits) << bits);
+		assert_int_equal(rk_histogram_read(histogram, &s), 0);
+		assert_int_equal(s.buckets, rk_histogram_buckets(histogram));
+		assert_int_equal(s.bits, bits);
+		assert_int_equal(rk_histogram_bucket_lowest(&s, 0), 0);
+		for (size_t i = 0; i < s.buckets; i++) {
+			uint64_t lowest = rk_histogram_bucket_lowest(&s, i), highest = rk_histogram_bucket_highest(&s, i);
+
+			assert_true(lowest <= highest && highest - lowest <= lowest >> bits);
+			if (i + 1 < s.buckets)
+				assert_int_equal(rk_histogram_bucket_lowest(&s, i + 1), highest + 1);
+			else
+				assert_int_equal(highest, UINT64_MAX);
+		}
+		for (uint64_t value = 1; value != 0; value <<= 1)
+			for (uint64_t v = value - 1; v <= value + 1; v++) {
+				size_t bucket = bucket_of(v, &s);
+
+				assert_true(rk_histogram_bucket_lowest(&s, bucket) <= v);
+				assert_true(rk_histogram_bucket_highest(&s, bucket) >= v);
+			}
+		assert_true(is_in_the_last(UINT64_MAX));
+		assert_int_equal(rk_histogram_destroy(histogram), 0);
+	}
+}
+
+static void values_above_count_as_the_highest(void **state)
+{
+	(void)state;
+	for (int bits = 1; bits <= 13; bits++) {
+		assert_int_equal(rk_histogram_create(&histogram, bits, 1000), 0);
+		assert_true(is_in_the_last(1000));
+		assert_true(is_in_the_last(1024));
+		assert_true(is_in_the_last(UINT64_MAX));
+		assert_false(is_in_the_last(500));
+		assert_int_equal(rk_histogram_destroy(histogram), 0);
+	}
+	assert_int_equal(rk_histogram_create(&histogram, 3, 0), 0);
+	assert_int_equal(rk_histogram_buckets(histogram), 1);
+	assert_true(is_in_the_last(7));
+	assert_int_equal(rk_histogram_destroy(histogram), 0);
+}
+
+static void tells_percentiles(void **state)
+{
+	struct rk_histogram_snapshot s = snapshot(counts);
+
+	(void)state;
+	assert_int_equal(rk_histogram_create(&histogram, 6, 1 << 20), 0);
+	assert_int_equal(rk_histogram_read(histogram, &s), 0);
+	assert_true(rk_histogram_min(&s) == 0 && rk_histogram_max(&s) == 0 && rk_histogram_percentile(&s, 50) == 0);
+	assert_true(rk_histogram_mean(&s) == 0);
+	for (uint64_t v = 1; v <= 100; v++)
+		rk_histogram_record(histogram, v);
+	assert_int_equal(rk_histogram_read(histogram, &s), 0);
+	assert_int_equal(s.count, 100);
+	assert_int_equal(rk_histogram_min(&s), 1);
+	assert_int_equal(rk_histogram_max(&s), 100);
+	assert_true(rk_histogram_mean(&s) == 50.5);
+	assert_int_equal(rk_histogram_percentile(&s, -1), 1);
+	assert_int_equal(rk_histogram_percentile(&s, 0), 1);
+	assert_int_equal(rk_histogram_percentile(&s, 0.1), 1);
+	assert_int_equal(rk_histogram_percentile(&s, 1), 1);
+	assert_int_equal(rk_histogram_percentile(&s, 1.1), 2);
+	assert_int_equal(rk_histogram_percentile(&s, 50), 50);
+	assert_int_equal(rk_histogram_percentile(&s, 99), 99);
+	assert_int_equal(rk_histogram_percentile(&s, 99.9), 100);
+	assert_int_equal(rk_histogram_percentile(&s, 100), 100);
+	assert_int_equal(rk_histogram_percentile(&s, 1000), 100);
+	rk_histogram_record_many(histogram, 100000, 900);
+	assert_int_equal(rk_histogram_read(histogram, &s), 0);
+	assert_int_equal(s.count, 1000);
+	assert_int_equal(rk_histogram_percentile(&s, 10), 100);
+	assert_true(rk_histogram_percentile(&s, 10.1) >= 100000 && rk_histogram_percentile(&s, 10.1) < 101563);
+	assert_true(rk_histogram_max(&s) == rk_histogram_percentile(&s, 99));
+	assert_true(rk_histogram_mean(&s) > 89000 && rk_histogram_mean(&s) < 91500);
+	assert_int_equal(rk_histogram_destroy(histogram), 0);
+}
+
+static void merges(void **state)
+{
+	struct rk_histogram_snapshot s = snapshot(counts), t = snapshot(other_counts);
+	struct rk_histogram *other;
+
+	(void)state;
+	assert_int_equal(rk_histogram_create(&histogram, 4, 1000), 0);
+	assert_int_equal(rk_histogram_create(&other, 4, 1000), 0);
+	rk_histogram_record(histogram, 1);
+	rk_histogram_record(other, 1);
+	rk_histogram_record(other, 500);
+	assert_int_equal(rk_histogram_read(histogram, &s), 0);
+	assert_int_equal(rk_histogram_read(other, &t), 0);
+	assert_int_equal(rk_histogram_merge(&s, &t), 0);
+	assert_int_equal(s.count, 3);
+	assert_int_equal(counts[1], 2);
+	assert_int_equal(rk_histogram_min(&s), 1);
+	assert_true(rk_histogram_max(&s) >= 500);
+	assert_int_equal(rk_histogram_merge(NULL, &t), -EINVAL);
+	assert_int_equal(rk_histogram_merge(&s, NULL), -EINVAL);
+	assert_int_equal(rk_histogram_destroy(other), 0);
+	assert_int_equal(rk_histogram_create(&other, 4, 2000), 0);
+	assert_int_equal(rk_histogram_read(other, &t), 0);
+	assert_int_equal(rk_histogram_merge(&s, &t), -EINVAL);
+	assert_int_equal(rk_histogram_destroy(other), 0);
+	assert_int_equal(rk_histogram_create(&other, 5, 1000), 0);
+	assert_int_equal(rk_histogram_read(other, &t), 0);
+	assert_int_equal(rk_histogram_merge(&s, &t), -EINVAL);
+	assert_int_equal(s.count, 3);
+	assert_int_equal(rk_histogram_destroy(other), 0);
+	assert_int_equal(rk_histogram_destroy(histogram), 0);
+}
+
+static void refuses(void **state)
+{
+	struct rk_histogram_snapshot s = snapshot(counts);
+
+	(void)state;
+	assert_int_equal(rk_histogram_create(NULL, 4, 1000), -EINVAL);
+	assert_int_equal(rk_histogram_create(&histogram, 0, 1000), -EINVAL);
+	assert_null(histogram);
+	assert_int_equal(rk_histogram_create(&histogram, 14, 1000), -EINVAL);
+	assert_int_equal(rk_histogram_create(&histogram, -1, 1000), -EINVAL);
+	assert_int_equal(rk_histogram_create(&histogram, 9, UINT64_MAX), -EINVAL);
+	assert_int_equal(rk_histogram_create(&histogram, 13, 16380), -EINVAL);
+	assert_int_equal(rk_histogram_create(&histogram, 13, 16379), 0);
+	assert_int_equal(rk_histogram_buckets(histogram), RK_HISTOGRAM_BUCKETS_MAX);
+	assert_int_equal(rk_histogram_destroy(histogram), 0);
+	assert_int_equal(rk_histogram_destroy(NULL), 0);
+	assert_int_equal(rk_histogram_destroy((struct rk_histogram *)(void *)counts), -EINVAL);
+	assert_int_equal(rk_histogram_create(&histogram, 4, 1000), 0);
+	assert_int_equal(rk_histogram_read(NULL, &s), -EINVAL);
+	assert_int_equal(rk_histogram_read(histogram, NULL), -EINVAL);
+	assert_int_equal(rk_histogram_reset(histogram, NULL), -EINVAL);
+	s.counts = NULL;
+	assert_int_equal(rk_histogram_read(histogram, &s), -EINVAL);
+	s = snapshot(counts);
+	s.room = rk_histogram_buckets(histogram) - 1;
+	assert_int_equal(rk_histogram_read(histogram, &s), -EINVAL);
+	assert_int_equal(s.buckets, rk_histogram_buckets(histogram));
+	s.room++;
+	assert_int_equal(rk_histogram_read(histogram, &s), 0);
+	assert_int_equal(rk_histogram_destroy(histogram), 0);
+	assert_int_equal(rk_histogram_destroy(histogram), -EINVAL);
+}
+
+/* A record that has no rseq, and reads that have no fence. */
+static int read_without_a_fence(void)
+{
+	struct rk_histogram_snapshot s = snapshot(counts);
+
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	CHECK(rk_histogram_reset(histogram, &s) == -EHOSTUNREACH && s.count == 12 && counts[3] == 12);
+	rk_histogram_record(histogram, 3);
+	CHECK(rk_histogram_read(histogram, &s) == -EHOSTUNREACH && s.count == 13);
+	return 0;
+}
+
+static void total(void **state)
+{
+	struct rk_histogram_snapshot s = snapshot(counts);
+
+	(void)state;
+	assert_int_equal(rk_histogram_create(&histogram, 4, 1000), 0);
+	rk_histogram_record(histogram, 3);
+	assert_int_equal(rk_vfork_begin(), 0);
+	rk_histogram_record_many(histogram, 3, 10);
+	assert_int_equal(rk_vfork_end(), 0);
+	rk_histogram_record(histogram, 3);
+	if (getenv("UNDER_VALGRIND") == NULL) /* which has no filters */
+		assert_int_equal(in_child(read_without_a_fence), 0);
+	assert_int_equal(rk_histogram_reset(histogram, &s), 0);
+	assert_int_equal(s.count, 12);
+	assert_int_equal(counts[3], 12);
+	assert_int_equal(rk_histogram_reset(histogram, &s), 0);
+	assert_int_equal(s.count, 0);
+	assert_int_equal(rk_histogram_destroy(histogram), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(buckets_are_log_linear),
+	cmocka_unit_test(values_above_count_as_the_highest),
+	cmocka_unit_test(tells_percentiles),
+	cmocka_unit_test(merges),
+	cmocka_unit_test(refuses),
+	cmocka_unit_test(total),
+};
+
+RUN(tests)
