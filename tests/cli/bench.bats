@@ -38,6 +38,24 @@ assert_worker_fault() {
 	! pgrep -f "$tree/" || { echo "a worker is left"; return 1; }
 }
 
+allocators="jemalloc mimalloc tcmalloc"
+
+# Makes the tool look for each allocator where there is nothing.
+hide_allocators() {
+	for name in $allocators; do
+		export "RSEQKIT_BENCH_${name^^}=$BATS_TEST_TMPDIR/no-such-library"
+	done
+}
+
+# Skips where none of the allocators is installed.
+need_allocator() {
+	local library
+	for library in libjemalloc.so.2 libmimalloc.so.2 libmimalloc.so.3 libtcmalloc_minimal.so.4; do
+		[ -n "$(LD_PRELOAD=$library /bin/true 2>&1)" ] || return 0
+	done
+	skip "no jemalloc, mimalloc or tcmalloc here"
+}
+
 # Answers to all requests before "run", for a bench with one contender.
 list_answers='while read -r request; do case $request in owner) echo libc ;;
 list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" ;; *) %s ;; esac; done'
@@ -51,7 +69,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 
 @test "--list names the benches and their contenders" {
 	expect 0 "$RSEQKIT" bench --list
-	for bench in counter counter-variable freelist log fallback cpu remote bank register register-self; do
+	for bench in counter counter-variable freelist log cache cache-batch fallback cpu remote bank register register-self; do
 		[[ "$output" =~ (^|$'\n')$bench\  ]]
 	done
 	assert_says "percpu-atomic, getcpu-atomic, shared-atomic, thread-local"
@@ -102,6 +120,59 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 		'{"alone", "drained", "no-bank"} < {r["contender"] for r in j["results"] if r["bench"] == "bank"}'
 }
 
+@test "cache and cache-batch: every allocator that is here, by the library's own name, and the mutex" {
+	need_allocator
+	expect_json 0 "$RSEQKIT" bench cache cache-batch --json $quickly --threads 1,4
+	assert_bench '{r["threads"] for r in j["results"]} == {1, 4}' \
+		'{(b, c) for b in ["cache", "cache-batch"] for c in ["glibc", "jemalloc", "mimalloc", "tcmalloc",
+			"mutex"]} <= {(r["bench"], r["contender"]) for k in ["results", "unavailable"] for r in j[k]}' \
+		'all(r["contender"] in r["library"] for r in j["results"]
+			if r["contender"] in ["jemalloc", "mimalloc", "tcmalloc"])' \
+		'all(r["library"] is None for r in j["results"] if r["contender"] in ["glibc", "mutex"])' \
+		'any(r["library"] for r in j["results"])' \
+		'all("Debian" in u["reason"] for u in j["unavailable"])'
+}
+
+@test "an allocator that can't be had is unavailable with a reason, in text and JSON; the rest is measured" {
+	hide_allocators
+	expect_json 0 "$RSEQKIT" bench cache --json $quickly --threads 1
+	assert_bench '{u["contender"] for u in j["unavailable"]} == {"jemalloc", "mimalloc", "tcmalloc"}' \
+		'{"glibc", "mutex"} <= {r["contender"] for r in j["results"]}' \
+		'all("/no-such-library can" in u["reason"] for u in j["unavailable"])'
+	expect 0 sh -c '"$0" bench cache --time 0.01 --threads 1 2>&1' "$RSEQKIT"
+	assert_says "  tcmalloc               RSEQKIT_BENCH_TCMALLOC: $BATS_TEST_TMPDIR/no-such-library can't be loaded"
+}
+
+@test "an allocator isn't taken for another: what malloc really is decides" {
+	need_allocator
+	hide_allocators
+	for name in $allocators; do
+		for library in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
+			[[ "$library" == *$name* ]] && continue
+			expect_json 0 env "RSEQKIT_BENCH_${name^^}=$library" "$RSEQKIT" bench cache --json $quickly \
+				--threads 1
+			assert_json '{u["contender"] for u in j["unavailable"]} == {"jemalloc", "mimalloc", "tcmalloc"}'
+		done
+	done
+	for library in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
+		[ -n "$(LD_PRELOAD=$library /bin/true 2>&1)" ] && continue
+		expect_json 0 env LD_PRELOAD=$library "$RSEQKIT" bench cache --json $quickly --threads 1
+		assert_json '["malloc is that of" in u["reason"] for u in j["unavailable"]
+			if u["contender"] == "glibc"] == [True]'
+	done
+}
+
+@test "a worker that dies with an allocator: that is unavailable, the rest is measured" {
+	with_worker "$(printf '[ -z "$LD_PRELOAD" ] || kill -SEGV $$
+		while read -r request; do case $request in owner) echo libc ;; malloc*) echo /lib/libjemalloc.so ;;
+		list) printf "placements 1\nbench cache 1 0 takes\ncontender one any 0\ncontender jemalloc jemalloc 0\nend\n" ;;
+		*) echo 100000000 ;; esac; done')"
+	expect_json 0 "$tree/tool/rseqkit" bench cache --json $quickly --threads 1
+	assert_json '[u["contender"] for u in j["unavailable"]] == ["jemalloc"]' \
+		'"its worker ends" in j["unavailable"][0]["reason"]' \
+		'[r["contender"] for r in j["results"]] == ["one"]'
+}
+
 @test "--threads chooses the numbers of threads, once each, in the order given" {
 	expect_json 0 "$RSEQKIT" bench counter cpu --json $quickly --threads 3,1,3
 	assert_bench '[r["threads"] for r in j["results"] if r["contender"] == "shared-atomic"] == [3, 1]' \
@@ -144,7 +215,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 	need_libc_registration
 	expect_json 0 env GLIBC_TUNABLES=$tunable_off "$RSEQKIT" bench --json $quickly --threads 2
 	assert_bench '{r["owner"] for r in j["results"] if r["bench"] != "fallback"} == {"self"}' \
-		'j["unavailable"] == []'
+		'{u["contender"] for u in j["unavailable"]} <= {"jemalloc", "mimalloc", "tcmalloc"}'
 }
 
 @test "without rseq: what needs it is unavailable with a reason, the rest is measured" {
@@ -260,6 +331,9 @@ figures() {
 		      ("counter-variable", "floor", 1): 1, ("freelist", "floor", 1): 1, ("freelist", "operations", 1): 1,
 		      ("freelist", "rseqkit", 1): 1, ("freelist", "classic", 1): 1, ("freelist", "rseqkit", 2): 1,
 		      ("log", "rseqkit", 1): 1, ("log", "classic", 1): 1, ("log", "rseqkit", 2): 1,
+		      ("cache", "rseqkit", 1): 1, ("cache", "tcmalloc", 1): 2, ("cache", "rseqkit", 2): 1,
+		      ("cache", "tcmalloc", 2): 2, ("cache-batch", "rseqkit", 1): 1,
+		      ("cache-batch", "tcmalloc", 1): 5, ("cache-batch", "rseqkit", 2): 1,
 		      ("cpu", "empty-loop", 1): 0.5, ("register-self", "rseqkit", 1): 1,
 		      ("register-self", "rseqkit-first", 1): 1, ("register-self", "rseqkit-vfork-bracket", 1): 1,
 		      ("register-self", "bare-syscalls", 1): 1, ("register-self", "three-syscalls-first", 1): 1}
@@ -276,11 +350,13 @@ figures() {
 @test "check_bars: all bars hold, exit 0; each of them can fail, exit 1; a figure is missing, exit 3" {
 	figures >"$BATS_TEST_TMPDIR/json"
 	expect 0 "$check_bars" "$BATS_TEST_TMPDIR/json"
-	[ "$(grep -c '^holds' <<<"$output")" -eq 16 ]
+	[ "$(grep -c '^holds' <<<"$output")" -eq 21 ]
 	for change in counter@classic@1=0.96 counter@floor@1=0.9 counter@shared-atomic@2=14.9 counter@rseqkit@2=1.16 \
 		counter-variable@classic@1=0.96 counter-variable@floor@1=0.9 \
 		freelist@operations@1=1.03 freelist@floor@1=0.9 \
 		freelist@rseqkit@1=1.11 freelist@rseqkit@2=1.16 log@classic@1=0.95 log@rseqkit@2=1.16 \
+		cache@tcmalloc@1=1.9 cache@tcmalloc@2=1.9 cache@rseqkit@2=1.16 \
+		cache-batch@tcmalloc@1=4.9 cache-batch@rseqkit@2=1.16 \
 		cpu@empty-loop@1=0.48 register-self@rseqkit@1=1.3 \
 		register-self@rseqkit-first@1=1.3 \
 		register-self@rseqkit-vfork-bracket@1=1.3; do

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "peers.h"
 #include "worker.h"
 
 #define BENCH_MAX 64
@@ -22,7 +23,7 @@ struct bench_contender {
 	char name[32];
 	enum bench_environment environment;
 	uint64_t iterations; /* of a slice; 0: as many as fit */
-	char unavailable[96]; /* why it can't run here; empty if it can */
+	char unavailable[BENCH_WHY_SIZE]; /* why it can't run here; empty if it can */
 };
 
 struct bench {
@@ -66,6 +67,7 @@ struct bench_run {
 	double seconds; /* of measuring, in all */
 	char owners[BENCH_ENVIRONMENTS][16]; /* who owns rseq in each kind of worker; empty if none was needed */
 	struct bench_worker workers[BENCH_MODES][BENCH_ENVIRONMENTS];
+	struct bench_peer peers[BENCH_ENVIRONMENTS]; /* of environments that have one */
 };
 
 /* How many CPUs this process, and so its workers, may use. */

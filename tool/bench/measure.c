@@ -52,14 +52,20 @@ unsigned bench_usable_cpus(void)
 	return online > 0 ? (unsigned)online : 1;
 }
 
+/* A worker whose pid is 0 can't be had here; run->peers[] says why. */
 static struct bench_worker *get_worker(struct bench_run *run, enum bench_mode mode, enum bench_environment environment)
 {
 	struct bench_worker *worker = &run->workers[mode][environment];
 	char *owner = run->owners[environment];
 	const char *answer;
 
-	if (worker->pid == 0 && !bench_worker_start(worker, mode, environment))
+	if (worker->pid == 0 && bench_is_peer(environment)) {
+		if (run->peers[environment].unavailable[0] != '\0' ||
+		    !bench_peer_start(worker, mode, environment, &run->peers[environment]))
+			return worker;
+	} else if (worker->pid == 0 && !bench_worker_start(worker, mode, environment, NULL)) {
 		return NULL;
+	}
 	if (owner[0] == '\0') {
 		if (!bench_worker_ask(worker, "owner") || (answer = bench_worker_answer(worker)) == NULL)
 			return NULL;
@@ -70,14 +76,14 @@ static struct bench_worker *get_worker(struct bench_run *run, enum bench_mode mo
 
 static bool environment_of(const char *condition, enum bench_environment *environment)
 {
-	if (strcmp(condition, "any") == 0 || strcmp(condition, "rseq") == 0)
+	if (strcmp(condition, "any") == 0 || strcmp(condition, "rseq") == 0 || strcmp(condition, "glibc") == 0)
 		*environment = BENCH_AS_IS;
 	else if (strcmp(condition, "self") == 0)
 		*environment = BENCH_NO_LIBC;
 	else if (strcmp(condition, "none") == 0)
 		*environment = BENCH_NO_RSEQ;
 	else
-		return false;
+		return bench_peer_environment(condition, environment);
 	return true;
 }
 
@@ -137,6 +143,11 @@ static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned
 	char *end;
 
 	*ns = 0;
+	if (worker != NULL && worker->pid == 0) {
+		snprintf(contender->unavailable, sizeof(contender->unavailable), "%s",
+			 run->peers[contender->environment].unavailable);
+		return true;
+	}
 	if (worker == NULL ||
 	    !bench_worker_ask(worker, "run %s %s %u %u %llu", group->bench->name, contender->name, placement,
 			      group->threads, (unsigned long long)iterations))

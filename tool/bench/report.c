@@ -114,6 +114,7 @@ static void put_ns(json_object *object, const char *key, double ns)
 static json_object *result_json(const struct bench_run *run, const struct bench_group *group, unsigned contender)
 {
 	const struct bench_figure *f = &group->cells[contender].figure;
+	enum bench_environment environment = group->bench->contenders[contender].environment;
 	json_object *result = json_new(), *ns = json_new();
 
 	put_ns(ns, "min", f->min);
@@ -126,7 +127,8 @@ static json_object *result_json(const struct bench_run *run, const struct bench_
 	json_put_number(result, "threads", group->threads);
 	json_put(result, "ns_per_op", ns);
 	json_put_number(result, "rounds", group->rounds);
-	json_put_string(result, "owner", run->owners[group->bench->contenders[contender].environment]);
+	json_put_string(result, "owner", run->owners[environment]);
+	json_put_string(result, "library", bench_is_peer(environment) ? run->peers[environment].library : NULL);
 	return result;
 }
 
