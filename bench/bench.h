@@ -34,8 +34,8 @@ struct bench_loop {
 	const char *contender;
 	enum bench_condition condition;
 	/*
-	 * Takes n turns, of as many operations as the bench has in each. Returns 0 if the time is the caller's to take, the nanoseconds if the loop
-	 * takes it itself, or BENCH_FAILED.
+	 * Takes n turns, of as many operations as the bench has in each. Returns 0 if the time is the caller's to
+	 * take, the nanoseconds if the loop takes it itself, or BENCH_FAILED.
 	 */
 	uint64_t (*run)(uint64_t n);
 	/* What all runs so far have added up to, to be compared with how often they ran; NULL if it can't be told. */

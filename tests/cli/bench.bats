@@ -62,7 +62,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 
 @test "--help goes to stdout, exit 0, and names every option" {
 	expect 0 sh -c '"$0" bench --help 2>/dev/null' "$RSEQKIT"
-	for option in --time --threads --list --json --output --help; do
+	for option in --time --threads --list --json --output --plot --from --help; do
 		assert_says " $option"
 	done
 }
@@ -319,6 +319,166 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 	done
 	echo "a worker is left"
 	return 1
+}
+
+# A report in $report: two benches, one of them with several numbers of threads; text that has to be quoted, and a
+# contender that couldn't run. Then Python statements that change it, as j.
+make_report() {
+	report=$BATS_TEST_TMPDIR/report
+	python3 - "$@" >"$report" <<-'EOF'
+		import json, sys
+		ns = {("cache", "rseqkit"): 4, ("cache", "glibc"): 12, ("cache", "mutex"): 30, ("cpu", "rseqkit"): 0.8,
+		      ("cpu", "sched_getcpu"): 1.6}
+		j = {"schema": "rseqkit.bench/1", "date": "2026-02-28T12:00:00Z", "placements": 16, "seconds": 1.5,
+		     "machine": {"cpus": 2, "model": "<b>&'`rm -rf .`\"\\\n", "kernel": "6.1", "libc": "glibc 2.36"},
+		     "benches": [{"name": "cache", "what": "take <one> & 'give' it \"back\"",
+		                  "contenders": ["rseqkit", "glibc", "jemalloc", "mutex"]},
+		                 {"name": "cpu", "what": "read", "contenders": ["rseqkit", "sched_getcpu"]}],
+		     "results": [{"bench": b, "contender": c, "threads": t, "rounds": 3, "owner": "libc", "library": None,
+		                  "ns_per_op": {"min": n * 0.9, "median": n * (t if c == "mutex" else 1), "max": n * t * 1.2,
+		                                "pie": n, "non_pie": n}}
+		                 for (b, c), n in ns.items() for t in ([1, 2, 8] if b == "cache" else [1])],
+		     "unavailable": [{"bench": "cache", "contender": "jemalloc", "threads": t, "reason": "isn't <here>"}
+		                     for t in [1, 2, 8]]}
+		for statement in sys.argv[1:]:
+		    exec(statement)
+		print(json.dumps(j))
+	EOF
+}
+
+need_gnuplot() {
+	command -v gnuplot >/dev/null || skip "no gnuplot here"
+}
+
+# Both formats of a picture are in the folder $pictures, whole; the texts given are in the one that has text.
+assert_picture() {
+	python3 - "$pictures" "$@" <<-'EOF'
+		import sys, struct, xml.etree.ElementTree as tree
+		folder, name, *texts = sys.argv[1:]
+		root = tree.parse(f"{folder}/{name}.svg").getroot()
+		shown = {" ".join(t.itertext()).strip() for t in root.iter("{http://www.w3.org/2000/svg}text")}
+		for text in texts:
+		    if not any(text in s for s in shown):
+		        sys.exit(f"no '{text}' in {name}.svg: {shown}")
+		png = open(f"{folder}/{name}.png", "rb").read()
+		if png[:8] != b"\x89PNG\r\n\x1a\n" or b"IEND" not in png[-12:] or struct.unpack(">I", png[16:20])[0] < 1000:
+		    sys.exit(f"{name}.png is no picture, or small")
+	EOF
+}
+
+@test "--from --plot: a picture of ratios, and one over threads where there are several, with all contenders" {
+	need_gnuplot
+	make_report
+	pictures="$BATS_TEST_TMPDIR/it's \`here\`"
+	mkdir "$pictures"
+	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
+	assert_says "$pictures/cache-threads.svg"
+	[ "$(ls "$pictures" | wc -l)" -eq 6 ]
+	assert_picture cache-ratio rseqkit glibc jemalloc mutex "isn't <here>" "1 thread" "2 threads" "8 threads" \
+		"take <one> & 'give' it" "rseqkit = 1" "<b>&'\`rm -rf .\`" "glibc 2.36" "2026-02-28" "16 code placements"
+	assert_picture cache-threads rseqkit glibc mutex "ns" "threads"
+	assert_picture cpu-ratio rseqkit sched_getcpu
+}
+
+@test "--from --plot: a report without the order of benches, or without the first contender, has pictures too" {
+	need_gnuplot
+	pictures=$BATS_TEST_TMPDIR
+	make_report 'del j["benches"], j["date"], j["machine"]["libc"]'
+	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
+	assert_picture cache-ratio "rseqkit = 1" "unknown date"
+	make_report 'j["results"] = [r for r in j["results"] if r["contender"] != "rseqkit"]'
+	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
+	assert_picture cache-ratio rseqkit "glibc = 1" "not measured"
+	make_report 'j["results"] = []'
+	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
+	[ -z "$output" ]
+}
+
+@test "--plot measures up to four times as many threads as CPUs, and makes the pictures of that" {
+	need_gnuplot
+	pictures=$BATS_TEST_TMPDIR
+	expect_json 0 "$RSEQKIT" bench cpu fallback --json --plot "$pictures" $quickly
+	need_filter
+	assert_bench '{1, j["machine"]["cpus"], 4 * j["machine"]["cpus"]} <= {r["threads"] for r in j["results"]}' \
+		'j["date"][4] == "-"' '[b["name"] for b in j["benches"]] == ["fallback", "cpu"]'
+	assert_picture cpu-ratio rseqkit sched_getcpu getcpu-syscall empty-loop
+	assert_picture fallback-ratio rseqkit-no-rseq shared-atomic
+	assert_picture fallback-threads rseqkit-no-rseq shared-atomic
+}
+
+@test "--plot where there is no gnuplot, or one that fails: said before anything is measured, exit 2" {
+	make_report
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	expect 2 env PATH="$BATS_TEST_TMPDIR/bin" "$RSEQKIT" bench --plot "$BATS_TEST_TMPDIR" --time 600
+	assert_says "--plot needs gnuplot"
+	printf '#!/bin/sh\necho "no such terminal"; [ "$1" = --version ]\n' >"$BATS_TEST_TMPDIR/bin/gnuplot"
+	chmod +x "$BATS_TEST_TMPDIR/bin/gnuplot"
+	expect 2 env PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$RSEQKIT" bench --from "$report" --plot "$BATS_TEST_TMPDIR"
+	assert_says "gnuplot failed in $BATS_TEST_TMPDIR: no such terminal"
+	printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/bin/gnuplot"
+	expect 2 env PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$RSEQKIT" bench --from "$report" --plot "$BATS_TEST_TMPDIR"
+	assert_says "gnuplot has not written $BATS_TEST_TMPDIR/cache-ratio.svg"
+}
+
+@test "--plot into what isn't a folder, or a picture that can't be written: exit 2" {
+	need_gnuplot
+	make_report
+	for folder in "$BATS_TEST_TMPDIR/none" "$report" ""; do
+		expect 2 "$RSEQKIT" bench --plot "$folder" --time 600
+		assert_says "cannot write into $folder: "
+	done
+	mkdir "$BATS_TEST_TMPDIR/cache-threads.svg"
+	expect 2 "$RSEQKIT" bench --from "$report" --plot "$BATS_TEST_TMPDIR"
+	assert_says "cache-threads.svg"
+}
+
+@test "--from what can't be read or isn't a report: it says where and what, exit 2" {
+	need_gnuplot
+	expect 2 "$RSEQKIT" bench --from "$BATS_TEST_TMPDIR/none" --plot "$BATS_TEST_TMPDIR"
+	assert_says "cannot read $BATS_TEST_TMPDIR/none: "
+	for text in '' x '[]' '{}' '{"schema": 1}' '{"schema": "rseqkit.bench/2"}'; do
+		echo "$text" >"$BATS_TEST_TMPDIR/report"
+		expect 2 "$RSEQKIT" bench --from "$BATS_TEST_TMPDIR/report" --plot "$BATS_TEST_TMPDIR"
+		assert_says "$BATS_TEST_TMPDIR/report"
+	done
+	while IFS='|' read -r change said; do
+		make_report "$change"
+		expect 2 "$RSEQKIT" bench --from "$report" --plot "$BATS_TEST_TMPDIR"
+		assert_says "rseqkit: $report: $said" || { echo "$change"; return 1; }
+	done <<-'EOF'
+		j["machine"] = 1|no "cpus"
+		j["placements"] = 0|no "placements", or not a number from 1
+		j["seconds"] = "x"|no "seconds"
+		del j["unavailable"]|no array "unavailable"
+		j["results"] = {}|no array "results"
+		j["benches"] = 1|no array "benches"
+		j["benches"][1]["name"] = "../x"|benches[1]: no "name", or not a name
+		j["benches"][0]["contenders"] = None|benches[0]: no array "contenders"
+		j["benches"][0]["contenders"][0] = "x" * 32|benches[0]: no "contenders", or not a name
+		j["benches"][0]["contenders"] = ["c%d" % i for i in range(33)]|benches[0]: too many contenders
+		j["results"][2] = 3|results[2]: no "bench"
+		j["results"][2]["contender"] = "a\nb"|results[2]: no "contender", or not a name
+		j["results"][2]["contender"] = "'x"|results[2]: no "contender", or not a name
+		j["results"][2]["threads"] = 0|results[2]: no "threads", or not a number from 1 to 1024
+		j["results"][2]["threads"] = 2|results[2]: a second figure of the same
+		j["results"][2]["ns_per_op"] = []|results[2]: no "min"
+		j["results"][2]["ns_per_op"]["min"] = 0|results[2]: takes no time
+		j["results"][2]["ns_per_op"]["min"] = float("nan")|results[2]: no "min"
+		j["results"][2]["ns_per_op"]["median"] = 1|results[2]: no "median", or not a number from 3.6
+		j["results"][2]["ns_per_op"]["max"] = 1e300|results[2]: no "max"
+		j["results"] += [dict(j["results"][0], threads=20 + i) for i in range(20)]|results[24]: too many numbers of threads
+		j["results"] += [dict(j["results"][0], bench="b%d" % i) for i in range(70)]|results[73]: too many benches
+		j["unavailable"][0]["bench"] = None|unavailable[0]: no "bench"
+	EOF
+}
+
+@test "--from without something to make, or with something to measure: exit 2" {
+	make_report
+	for more in "" "--plot . --time 1" "--plot . --threads 1" "--plot . --json" "--plot . --output x" \
+		"--plot . cpu" "--plot . --list"; do
+		expect 2 "$RSEQKIT" bench --from "$report" $more
+		assert_says "--from goes with"
+	done
 }
 
 # JSON whose ratios are all at their bars, with the figures given changed: CONTENDER@THREADS=NS...

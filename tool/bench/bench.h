@@ -8,6 +8,7 @@
 #ifndef RK_TOOL_BENCH_H
 #define RK_TOOL_BENCH_H
 
+#include <json-c/json.h>
 #include <stdint.h>
 
 #include "peers.h"
@@ -84,9 +85,9 @@ void bench_end(struct bench_run *run);
 
 void bench_print_list(const struct bench_run *run);
 void bench_print_text(const struct bench_run *run);
-void bench_print_json(const struct bench_run *run);
+json_object *bench_json(const struct bench_run *run);
 
-/* The same JSON into a file. Complains and returns false if it can't be written. */
-bool bench_save_json(const struct bench_run *run, const char *path);
+/* JSON into a file. Complains and returns false if it can't be written. */
+bool bench_save_json(json_object *report, const char *path);
 
 #endif /* RK_TOOL_BENCH_H */

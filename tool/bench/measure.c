@@ -30,8 +30,9 @@
 #define ITERATIONS_MIN 32
 #define ITERATIONS_MAX 1000000000000 /* no slice has so many: its worker doesn't tell the time */
 #define GROWTH_MAX 100 /* what few operations took says little about many */
-/* A whole run is over within a minute, however many benches there are. */
+/* A whole run is over within a minute, however many benches there are, if it has the usual numbers of threads. */
 #define SECONDS_DEFAULT_MAX 50.0
+#define THREAD_COUNTS_USUAL 3
 
 static double now_ns(void)
 {
@@ -272,9 +273,11 @@ static bool make_groups(struct bench_run *run, const unsigned *threads, unsigned
 	for (unsigned i = 0; i < run->count; i++) {
 		struct bench *bench = &run->benches[i];
 		unsigned counts = bench->one_thread ? 1 : thread_counts;
+		double seconds = counts > THREAD_COUNTS_USUAL ? (double)bench->seconds / THREAD_COUNTS_USUAL :
+								(double)bench->seconds / counts;
 
 		for (unsigned t = 0; bench->selected && t < counts; t++)
-			if (!add_group(run, bench, bench->one_thread ? 1 : threads[t], (double)bench->seconds / counts))
+			if (!add_group(run, bench, bench->one_thread ? 1 : threads[t], seconds))
 				return false;
 	}
 	return true;
@@ -304,7 +307,7 @@ static double slice_of(const struct bench_run *run, const struct bench_group *gr
 
 bool bench_measure(struct bench_run *run, const unsigned *threads, unsigned thread_counts, double seconds)
 {
-	double weights = 0, start = now_ns();
+	double weights = 0, start = now_ns(), most = SECONDS_DEFAULT_MAX;
 	struct bench_group *group;
 
 	run->cpus = bench_usable_cpus();
@@ -314,7 +317,9 @@ bool bench_measure(struct bench_run *run, const unsigned *threads, unsigned thre
 	}
 	for (unsigned i = 0; i < run->group_count; i++)
 		weights += run->groups[i].weight;
-	run->seconds = seconds > 0 ? seconds : weights < SECONDS_DEFAULT_MAX ? weights : SECONDS_DEFAULT_MAX;
+	if (thread_counts > THREAD_COUNTS_USUAL)
+		most = most * thread_counts / THREAD_COUNTS_USUAL;
+	run->seconds = seconds > 0 ? seconds : weights < most ? weights : most;
 	while ((group = next_group(run))->rounds == 0 || now_ns() - start < run->seconds * 1e9) {
 		double done = (now_ns() - start) / (run->seconds * 1e7);
 		char text[96];
