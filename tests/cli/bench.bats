@@ -62,7 +62,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 
 @test "--help goes to stdout, exit 0, and names every option" {
 	expect 0 sh -c '"$0" bench --help 2>/dev/null' "$RSEQKIT"
-	for option in --time --threads --list --json --output --plot --from --help; do
+	for option in --time --threads --list --json --output --plot --report --from --help; do
 		assert_says " $option"
 	done
 }
@@ -378,6 +378,95 @@ assert_picture() {
 		"take <one> & 'give' it" "rseqkit = 1" "<b>&'\`rm -rf .\`" "glibc 2.36" "2026-02-28" "16 code placements"
 	assert_picture cache-threads rseqkit glibc mutex "ns" "threads"
 	assert_picture cpu-ratio rseqkit sched_getcpu
+}
+
+# Expressions over the report's page in the folder $pictures, as the tree `page`, its text and its tables by bench.
+assert_page() {
+	python3 - "$pictures/index.html" "$@" <<-'EOF'
+		import re, sys, xml.etree.ElementTree as tree
+		source = open(sys.argv[1]).read()
+		page = tree.fromstring(source.split("\n", 1)[1])
+		text = "".join(page.find("body").itertext())
+		sections = {s.get("id"): s for s in page.iter("section")}
+		def said(section):
+		    return " ".join("".join(sections[section].itertext()).split())
+		def rows(bench):
+		    return {r[0].text: [" ".join("".join(c.itertext()).split()) for c in r[1:]]
+		            for r in sections["bench-" + bench].findall(".//tbody/tr")}
+		for expression in sys.argv[2:]:
+		    if not eval("(" + expression + ")"):
+		        sys.exit(f"not true: {expression}\n{text[-4000:]}")
+	EOF
+}
+
+@test "--from --report: a page that is well-formed, alone, and has all contenders, figures and conclusions" {
+	make_report
+	pictures=$BATS_TEST_TMPDIR/page
+	mkdir "$pictures"
+	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
+	assert_says "$pictures/index.html"
+	assert_page 'source.startswith("<!DOCTYPE html>")' '"http" not in source.replace("http-equiv", "")' \
+		'not any(e.get("src") or (e.get("href") or "#")[0] != "#" or e.tag in ["script", "link", "img"]
+			for e in page.iter())' \
+		'"@import" not in source and source.count("url(") == source.count("url(#")' \
+		'"prefers-color-scheme:dark" in source' '"max-width:560px" in source' \
+		'set(sections) == {"summary", "method", "bench-cache", "bench-cpu"}' \
+		'all(e.get("href")[1:] in sections for e in page.iter("a"))' \
+		'"<b>&\x27`rm -rf .`\"\\" in text' 'page.find(".//b") is None' '"isn\x27t <here>" in text' \
+		'"take <one> & \x27give\x27 it \"back\"" in text' '"glibc 2.36" in text' '"2026-02-28T12:00:00Z" in text' \
+		'set(rows("cache")) == {"rseqkit", "glibc", "mutex"}' 'len(rows("cache")["glibc"]) == 6' \
+		'rows("cache")["glibc"][:2] == ["3.00 2.70 to 3.60", "12.00 10.80 to 14.40"]' \
+		'rows("cache")["mutex"][5] == "240.0 27.00 to 288.0"' \
+		'len(sections["bench-cache"].findall(".//figure")) == 2' \
+		'len(sections["bench-cpu"].findall(".//figure")) == 1' \
+		'{e.text for e in sections["bench-cache"].findall(".//span")} > {"rseqkit", "glibc", "jemalloc", "mutex"}'
+}
+
+@test "the report concludes from the figures: what takes less, as long, more, scales, and what is doubtful" {
+	pictures=$BATS_TEST_TMPDIR
+	make_report
+	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
+	assert_page '"cache: rseqkit takes 4 ns. The fastest of the others: glibc (3.00); the slowest: mutex (7.50)."
+			in said("summary")' \
+		'"1 thread: rseqkit takes 4 ns (3.6 to 4.8). More: glibc (3.00), mutex (7.50)." in said("bench-cache")' \
+		'"8 threads: rseqkit takes 4 ns (3.6 to 38.4). About as long, with spreads that overlap: glibc (3.00),"
+			" mutex (60.0)." in said("bench-cache")' \
+		'"From 1 thread to 8: an operation takes about as long, at most 1.15 times: rseqkit (1.00), glibc (1.00)."
+			" Longer: mutex (8.00)." in said("bench-cache")' \
+		'"rseqkit takes 10.67 times as long at its worst placement" in said("bench-cache")' \
+		'"Not compared: jemalloc (isn\x27t <here>)." in said("bench-cache")' '"round" not in said("bench-cpu")[:300]'
+	make_report 'j["results"][3]["ns_per_op"] = {"min": 1, "median": 2, "max": 3}' 'j["results"][0]["rounds"] = 1' \
+		'j["results"][3]["rounds"] = 1'
+	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
+	assert_page '"Less: glibc (0.50). More: mutex (7.50)." in said("bench-cache")' \
+		'"The fastest of the others: glibc (0.50); the slowest: mutex (7.50)." in said("summary")' \
+		'"With 2 threads there were" not in said("bench-cache")'
+	make_report 'for r in j["results"]: r["rounds"] = 1'
+	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
+	assert_page '"With 2 threads there was only 1 round:" in said("bench-cache")'
+	make_report 'j["results"] = []'
+	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
+	assert_page '"cache: nothing could be measured." in said("summary")' '"jemalloc" in text'
+}
+
+@test "--report beside the text, of what was just measured; where it can't be written: exit 2" {
+	pictures=$BATS_TEST_TMPDIR
+	expect 0 "$RSEQKIT" bench cpu --report "$pictures" $quickly
+	assert_says "cpu: read the number"
+	assert_page 'set(rows("cpu")) == {"rseqkit", "sched_getcpu", "getcpu-syscall", "empty-loop"}'
+	expect 2 "$RSEQKIT" bench --report "$BATS_TEST_TMPDIR/none" --time 600
+	assert_says "cannot write into $BATS_TEST_TMPDIR/none: No such file"
+	make_report
+	rm "$pictures/index.html"
+	mkdir "$pictures/index.html"
+	expect 2 "$RSEQKIT" bench --from "$report" --report "$pictures"
+	assert_says "cannot write $pictures/index.html: Is a directory"
+	if [ -w /dev/full ]; then
+		rmdir "$pictures/index.html"
+		ln -s /dev/full "$pictures/index.html"
+		expect 2 "$RSEQKIT" bench --from "$report" --report "$pictures"
+		assert_says "cannot write $pictures/index.html"
+	fi
 }
 
 @test "--from --plot: a report without the order of benches, or without the first contender, has pictures too" {

@@ -13,6 +13,7 @@
 #include "common/json.h"
 #include "common/options.h"
 #include "figures.h"
+#include "page.h"
 #include "plot.h"
 #include "tool.h"
 
@@ -34,8 +35,10 @@ static const char help[] =
 	"  -o, --output FILE   write the JSON into FILE as well\n"
 	"  -p, --plot DIR      make pictures in DIR, SVG and PNG, with gnuplot; the numbers of\n"
 	"                      threads then go up to four times the number of CPUs\n"
+	"  -r, --report DIR    make index.html in DIR: charts, tables, and what to conclude,\n"
+	"                      with as many threads as --plot\n"
 	"  -f, --from FILE     measure nothing: take the figures from JSON that was written\n"
-	"                      before, for --plot\n"
+	"                      before, for --plot and --report\n"
 	"  -h, --help          this text\n"
 	"\n"
 	"Exit status: 0 measured, 2 wrong usage a worker that is missing or fails,\n"
@@ -47,6 +50,7 @@ struct settings {
 	unsigned thread_counts;
 	const char *output; /* a file, or NULL */
 	const char *plot;   /* a folder, or NULL */
+	const char *report; /* a folder, or NULL */
 	const char *from;   /* a file, or NULL */
 	bool json, list;
 };
@@ -89,13 +93,14 @@ static int parse(struct settings *s, int argc, char **argv)
 		{"json", no_argument, NULL, 'j'},
 		{"output", required_argument, NULL, 'o'},
 		{"plot", required_argument, NULL, 'p'},
+		{"report", required_argument, NULL, 'r'},
 		{"from", required_argument, NULL, 'f'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "t:n:ljo:p:f:h", options, NULL)) >= 0)
+	while ((option = getopt_long(argc, argv, "t:n:ljo:p:r:f:h", options, NULL)) >= 0)
 		switch (option) {
 		case 't':
 			if (!option_fraction("--time", optarg, SECONDS_MIN, SECONDS_MAX, &s->seconds))
@@ -116,6 +121,9 @@ static int parse(struct settings *s, int argc, char **argv)
 			break;
 		case 'p':
 			s->plot = optarg;
+			break;
+		case 'r':
+			s->report = optarg;
 			break;
 		case 'f':
 			s->from = optarg;
@@ -182,15 +190,16 @@ static bool can_fill(const char *folder)
 	return error == 0;
 }
 
-/* Is there all that pictures need? */
+/* Is there all that pictures and the report need? */
 static bool can_show(const struct settings *s)
 {
-	return s->plot == NULL || (can_fill(s->plot) && plot_can());
+	return (s->plot == NULL || (can_fill(s->plot) && plot_can())) && (s->report == NULL || can_fill(s->report));
 }
 
 static bool show(const struct settings *s, const struct figures *figures)
 {
-	return s->plot == NULL || plot_figures(figures, s->plot, !s->json);
+	return (s->plot == NULL || plot_figures(figures, s->plot, !s->json)) &&
+	       (s->report == NULL || page_write(figures, s->report, !s->json));
 }
 
 /* From figures that were measured before. */
@@ -199,9 +208,9 @@ static int show_file(const struct settings *s, char **names)
 	struct figures figures = {0};
 	bool good = false;
 
-	if (s->plot == NULL || names[0] != NULL || s->output != NULL || s->json || s->list || s->seconds > 0 ||
+	if ((s->plot == NULL && s->report == NULL) || names[0] != NULL || s->output != NULL || s->json || s->list || s->seconds > 0 ||
 	    s->thread_counts > 0)
-		complain("--from goes with --plot, and with nothing that is measured");
+		complain("--from goes with --plot or --report, and with nothing that is measured");
 	else
 		good = can_show(s) && figures_read(&figures, s->from) && show(s, &figures);
 	figures_release(&figures);
@@ -219,7 +228,7 @@ static bool put_out(const struct bench_run *run, const struct settings *s)
 		bench_print_text(run);
 	if (s->output != NULL)
 		good = bench_save_json(report, s->output);
-	if (good && s->plot != NULL)
+	if (good && (s->plot != NULL || s->report != NULL))
 		good = figures_take(&figures, report, "the report") && show(s, &figures);
 	figures_release(&figures);
 	if (s->json)
@@ -250,7 +259,7 @@ static void default_threads(struct settings *s)
 {
 	unsigned cpus = bench_usable_cpus();
 
-	if (s->plot == NULL) {
+	if (s->plot == NULL && s->report == NULL) {
 		(void)(add_threads(s, 1) && add_threads(s, 2) && add_threads(s, 2 * cpus));
 		return;
 	}

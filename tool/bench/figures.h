@@ -85,7 +85,8 @@ bool figures_range(const struct figures_bench *bench, const struct figures_group
 /* The range of all nanoseconds of a bench, likewise. */
 bool figures_costs(const struct figures_bench *bench, double *least, double *greatest);
 
-/* A ratio with three digits that count, in text[32]. */
+/* A ratio with three digits that count, and nanoseconds with four; in text[32]. */
 const char *figures_ratio(double ratio, char *text);
+const char *figures_ns(double ns, char *text);
 
 #endif /* RK_TOOL_BENCH_FIGURES_H */

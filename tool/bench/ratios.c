@@ -18,6 +18,12 @@ const char *figures_ratio(double ratio, char *text)
 	return text;
 }
 
+const char *figures_ns(double ns, char *text)
+{
+	snprintf(text, 32, "%.*f", ns < 9.9995 ? 3 : ns < 99.995 ? 2 : ns < 999.95 ? 1 : 0, ns);
+	return text;
+}
+
 double figures_reference(const struct figures_group *group)
 {
 	return group->figures[group->reference].median;

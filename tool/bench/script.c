@@ -7,7 +7,8 @@
 
 #define WIDTH 860	/* pixels of all pictures */
 #define TOP 64		/* title */
-#define BOTTOM 132	/* axis, key, caption */
+#define BOTTOM 150	/* axis, key, caption of three lines */
+#define CHARACTER 6.8	/* a wide guess of what a letter of the small font takes */
 #define BAR 15
 #define LINES_HEIGHT 520 /* of a picture over threads */
 #define KEY_WIDTH 200
@@ -51,9 +52,10 @@ static void put_frame(FILE *script, const struct figures *figures, const struct 
 	fputs("set border 3 lc rgb '#404040'\nset tics nomirror out\n", script);
 	snprintf(text, sizeof(text), "%s%s%s", bench->name, bench->what[0] != '\0' ? ": " : "", bench->what);
 	put_label(script, text, 16.0 / WIDTH, 1 - 26.0 / height, "font ',15'");
-	put_label(script, caption, 16.0 / WIDTH, 36.0 / height, "font ',11' tc rgb '#404040'");
-	snprintf(text, sizeof(text), "%s, %u CPU%s; Linux %s; %s; %s", figures->model, figures->cpus,
-		 figures->cpus == 1 ? "" : "s", figures->kernel, figures->libc, figures->date);
+	put_label(script, caption, 16.0 / WIDTH, 54.0 / height, "font ',11' tc rgb '#404040'");
+	snprintf(text, sizeof(text), "%.100s, %u CPU%s", figures->model, figures->cpus, figures->cpus == 1 ? "" : "s");
+	put_label(script, text, 16.0 / WIDTH, 35.0 / height, "font ',11' tc rgb '#404040'");
+	snprintf(text, sizeof(text), "Linux %.40s; %.40s; measured %s", figures->kernel, figures->libc, figures->date);
 	put_label(script, text, 16.0 / WIDTH, 16.0 / height, "font ',11' tc rgb '#404040'");
 }
 
@@ -128,7 +130,8 @@ static void put_ratios(FILE *script, const struct figures_bench *bench, const st
 static void put_names(FILE *script, const struct figures_bench *bench, const struct figures_group *const *groups,
 		      unsigned count)
 {
-	char text[BENCH_WHY_SIZE + 16];
+	char text[BENCH_WHY_SIZE];
+	int room = (int)((WIDTH - name_width(bench) - 24) / CHARACTER);
 
 	fputs("set ytics scale 0 noenhanced (", script);
 	for (unsigned j = 0; j < bench->contender_count; j++) {
@@ -140,7 +143,7 @@ static void put_names(FILE *script, const struct figures_bench *bench, const str
 	for (unsigned j = 0; j < bench->contender_count; j++) {
 		if (figure_is_there(&groups[0]->figures[j]))
 			continue;
-		snprintf(text, sizeof(text), "%.80s", bench->contenders[j].unavailable[0] != '\0' ?
+		snprintf(text, sizeof(text), "%.*s", room, bench->contenders[j].unavailable[0] != '\0' ?
 							      bench->contenders[j].unavailable :
 							      "not measured");
 		fputs("set label ", script);
@@ -184,7 +187,7 @@ static void put_ratio_picture(FILE *script, const struct figures *figures, const
 		 "Bars: median over %u code placements, divided by that of %s. Whiskers: the least and the greatest.",
 		 figures->placements, bench->contenders[groups[0]->reference].name);
 	put_frame(script, figures, bench, height, name_width(bench), 24, caption);
-	fprintf(script, "set key at screen 0.5, screen %.4f center horizontal noenhanced samplen 2.5\n", 64.0 / height);
+	fprintf(script, "set key at screen 0.5, screen %.4f center horizontal noenhanced samplen 2.5\n", 82.0 / height);
 	fprintf(script, "set yrange [%.3f:0.9]\n", -(rows - 0.1));
 	put_ratio_axis(script, least, greatest, bench->contenders[groups[0]->reference].name, logarithmic);
 	put_names(script, bench, groups, count);
