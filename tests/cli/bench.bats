@@ -419,7 +419,8 @@ assert_page() {
 		'rows("cache")["mutex"][5] == "240.0 27.00 to 288.0"' \
 		'len(sections["bench-cache"].findall(".//figure")) == 2' \
 		'len(sections["bench-cpu"].findall(".//figure")) == 1' \
-		'{e.text for e in sections["bench-cache"].findall(".//span")} > {"rseqkit", "glibc", "jemalloc", "mutex"}'
+		'{e.text for e in sections["bench-cache"].findall(".//span")} > {"rseqkit", "glibc", "jemalloc", "mutex"}' \
+		'[e.text for e in page.iter("span") if e.get("class") == "missing"] == ["isn\x27t <here>"]'
 }
 
 @test "the report concludes from the figures: what takes less, as long, more, scales, and what is doubtful" {
