@@ -10,6 +10,9 @@
 #define SAMPLE 256 /* objects that a check of malloc() looks at */
 
 struct bench_guarded bench_cache_guarded = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+struct rk_cache *bench_cache;
+
+static struct bench_guarded supply = {.mutex = PTHREAD_MUTEX_INITIALIZER}; /* of bench_cache */
 
 const char *bench_malloc_file(void)
 {
@@ -53,9 +56,9 @@ int bench_cache_make(struct bench_guarded *guarded, void **objects, size_t count
 	return 0;
 }
 
-bool bench_settle_cache_mutex(void)
+/* Does each object that was ever made wait here, once, and was it written to? */
+static bool has_all(struct bench_guarded *guarded)
 {
-	struct bench_guarded *guarded = &bench_cache_guarded;
 	size_t found = 0;
 
 	for (size_t i = 0; i < guarded->count; i++) {
@@ -67,4 +70,36 @@ bool bench_settle_cache_mutex(void)
 	for (size_t i = 0; i < guarded->count; i++)
 		((struct bench_object *)guarded->objects[i])->found = false;
 	return found == guarded->count && found == guarded->made;
+}
+
+bool bench_settle_cache_mutex(void)
+{
+	return has_all(&bench_cache_guarded);
+}
+
+static void *construct(void *context)
+{
+	void *object;
+
+	return cache_mutex_take(context, &object, 1) == 0 ? object : NULL;
+}
+
+static void destruct(void *context, void *object)
+{
+	cache_mutex_give(context, &object, 1);
+}
+
+int bench_cache_create(void)
+{
+	static const struct rk_cache_options options = {
+		.per_cpu = 256, .batch = 64, .construct = construct, .destruct = destruct, .context = &supply};
+
+	return rk_cache_create(&bench_cache, &options);
+}
+
+bool bench_settle_cache_rseqkit(void)
+{
+	bool destroyed = rk_cache_destroy(bench_cache) == 0;
+
+	return has_all(&supply) && destroyed && bench_cache_create() == 0;
 }

@@ -18,7 +18,7 @@
 
 #define BENCH_OBJECT_SIZE 64
 #define BENCH_BATCH 64         /* objects of an operation of `cache-batch` */
-#define BENCH_OBJECTS_MAX 65536 /* 1024 threads that hold a batch each */
+#define BENCH_OBJECTS_MAX 131072 /* 1024 threads that hold a batch each, and what waits in arrays */
 
 struct bench_object {
 	unsigned char touched;
@@ -34,6 +34,15 @@ struct bench_guarded {
 };
 
 extern struct bench_guarded bench_cache_guarded;
+
+/* The cache of the contender rseqkit. It gets its objects from behind a mutex, too, and gives them back there. */
+extern struct rk_cache *bench_cache;
+
+/* Makes the cache, empty. Returns 0 or a negative errno. */
+int bench_cache_create(void);
+
+/* Makes a new cache of the old one: all objects that were ever made are behind its mutex then, each once. */
+bool bench_settle_cache_rseqkit(void);
 
 /* The file that malloc() comes from; "" if that can't be told. */
 const char *bench_malloc_file(void);
@@ -51,6 +60,28 @@ BENCH_INLINE void cache_touch(void *const *objects, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		*(volatile unsigned char *)objects[i] = 1;
+}
+
+BENCH_INLINE int cache_rseqkit(struct rk_cache *cache)
+{
+	void *object = rk_cache_get(cache);
+
+	BENCH_HIDE(object);
+	if (RKI_UNLIKELY(!object))
+		return 1;
+	cache_touch(&object, 1);
+	rk_cache_put(cache, object);
+	return 0;
+}
+
+BENCH_INLINE int cache_rseqkit_batch(struct rk_cache *cache, void **objects)
+{
+	size_t count = rk_cache_get_batch(cache, objects, BENCH_BATCH);
+
+	BENCH_HIDE(objects);
+	cache_touch(objects, count);
+	rk_cache_put_batch(cache, objects, count);
+	return count != BENCH_BATCH;
 }
 
 BENCH_INLINE int cache_malloc(void)

@@ -111,6 +111,9 @@
 	  log_thread_local(log, &bench_record);)
 
 #define CACHES(X)                                                                                                      \
+	X("cache", "rseqkit", BENCH_ANY, cache_rseqkit, NULL, bench_settle_cache_rseqkit,                              \
+	  struct rk_cache *cache = bench_cache;,                                                                       \
+	  failed |= cache_rseqkit(cache);)                                                                             \
 	X("cache", "glibc", BENCH_GLIBC, cache_glibc, NULL, bench_settle_cache_malloc, ,                               \
 	  failed |= cache_malloc();)                                                                                   \
 	X("cache", "jemalloc", BENCH_JEMALLOC, cache_jemalloc, NULL, bench_settle_cache_malloc, ,                      \
@@ -122,6 +125,9 @@
 	X("cache", "mutex", BENCH_ANY, cache_mutex, NULL, bench_settle_cache_mutex,                                    \
 	  struct bench_guarded *guarded = &bench_cache_guarded; void *object;,                                         \
 	  failed |= cache_mutex(guarded, &object, 1);)                                                                 \
+	X("cache-batch", "rseqkit", BENCH_ANY, batch_rseqkit, NULL, bench_settle_cache_rseqkit,                        \
+	  struct rk_cache *cache = bench_cache; void *objects[BENCH_BATCH];,                                           \
+	  failed |= cache_rseqkit_batch(cache, objects);)                                                              \
 	X("cache-batch", "glibc", BENCH_GLIBC, batch_glibc, NULL, bench_settle_cache_malloc,                           \
 	  void *objects[BENCH_BATCH];,                                                                                 \
 	  failed |= cache_malloc_batch(objects);)                                                                      \

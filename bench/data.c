@@ -68,6 +68,8 @@ int bench_data_create(void)
 	if (r == 0)
 		r = rk_percpu_alloc(pool, &bench_slots_getcpu);
 	if (r == 0)
+		r = bench_cache_create();
+	if (r == 0)
 		r = bench_freelist_create();
 	if (r == 0)
 		r = bench_log_create();

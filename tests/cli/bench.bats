@@ -124,11 +124,11 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 	need_allocator
 	expect_json 0 "$RSEQKIT" bench cache cache-batch --json $quickly --threads 1,4
 	assert_bench '{r["threads"] for r in j["results"]} == {1, 4}' \
-		'{(b, c) for b in ["cache", "cache-batch"] for c in ["glibc", "jemalloc", "mimalloc", "tcmalloc",
-			"mutex"]} <= {(r["bench"], r["contender"]) for k in ["results", "unavailable"] for r in j[k]}' \
+		'{(b, c) for b in ["cache", "cache-batch"] for c in ["rseqkit", "glibc", "jemalloc",
+			"mimalloc", "tcmalloc", "mutex"]} <= {(r["bench"], r["contender"]) for k in ["results", "unavailable"] for r in j[k]}' \
 		'all(r["contender"] in r["library"] for r in j["results"]
 			if r["contender"] in ["jemalloc", "mimalloc", "tcmalloc"])' \
-		'all(r["library"] is None for r in j["results"] if r["contender"] in ["glibc", "mutex"])' \
+		'all(r["library"] is None for r in j["results"] if r["contender"] in ["rseqkit", "glibc", "mutex"])' \
 		'any(r["library"] for r in j["results"])' \
 		'all("Debian" in u["reason"] for u in j["unavailable"])'
 }
@@ -137,7 +137,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 	hide_allocators
 	expect_json 0 "$RSEQKIT" bench cache --json $quickly --threads 1
 	assert_bench '{u["contender"] for u in j["unavailable"]} == {"jemalloc", "mimalloc", "tcmalloc"}' \
-		'{"glibc", "mutex"} <= {r["contender"] for r in j["results"]}' \
+		'{"rseqkit", "glibc", "mutex"} <= {r["contender"] for r in j["results"]}' \
 		'all("/no-such-library can" in u["reason"] for u in j["unavailable"])'
 	expect 0 sh -c '"$0" bench cache --time 0.01 --threads 1 2>&1' "$RSEQKIT"
 	assert_says "  tcmalloc               RSEQKIT_BENCH_TCMALLOC: $BATS_TEST_TMPDIR/no-such-library can't be loaded"
