@@ -32,6 +32,7 @@ check-full: deps-check  ## everything that make check and make system run, and t
 	@scripts/check --full
 
 bench: all  ## measure beside what else one would use, and compare with the bars
+	@-scripts/deps bench
 	@bench/run $(BUILD)
 
 install: all  ## install below PREFIX (default /usr/local, LIBDIR lib), staged into DESTDIR

@@ -18,7 +18,12 @@ enum bench_condition {
 	BENCH_ANY,  /* works in any thread */
 	BENCH_RSEQ, /* has no fallback: needs a thread with rseq, whoever owns it */
 	BENCH_SELF, /* this library registers threads, the libc doesn't */
-	BENCH_NONE  /* threads can't have rseq */
+	BENCH_NONE, /* threads can't have rseq */
+	/* malloc() is that of: */
+	BENCH_GLIBC,
+	BENCH_JEMALLOC,
+	BENCH_MIMALLOC,
+	BENCH_TCMALLOC
 };
 
 /* What a loop returns when it measured nothing usable. */
@@ -29,8 +34,8 @@ struct bench_loop {
 	const char *contender;
 	enum bench_condition condition;
 	/*
-	 * Does the operation n times. Returns 0 if the time is the caller's to take, the nanoseconds if the loop
-	 * takes it itself, or BENCH_FAILED.
+	 * Takes n turns, of as many operations as the bench has in each. Returns 0 if the time is the caller's to
+	 * take, the nanoseconds if the loop takes it itself, or BENCH_FAILED.
 	 */
 	uint64_t (*run)(uint64_t n);
 	/* What all runs so far have added up to, to be compared with how often they ran; NULL if it can't be told. */
@@ -42,8 +47,9 @@ struct bench_loop {
 
 struct bench {
 	const char *name;
-	unsigned seconds; /* measuring time by default */
-	bool one_thread;  /* not measured with several */
+	unsigned seconds;  /* measuring time by default */
+	bool one_thread;   /* not measured with several */
+	unsigned per_turn; /* operations in a turn of the loop */
 	const char *what;
 };
 
@@ -51,6 +57,9 @@ struct bench {
 
 /* For what a loop does, at any length: compilers take a section for as long as its text, and would call it. */
 #define BENCH_INLINE static inline __attribute__((__always_inline__))
+
+/* The compiler doesn't know what becomes of a pointer, nor of what it points to: nothing is left out or undone. */
+#define BENCH_HIDE(pointer) __asm__ __volatile__("" : "+r"(pointer) : : "memory")
 
 #define BENCH_GLUE_(a, b) a##b
 #define BENCH_GLUE(a, b) BENCH_GLUE_(a, b)

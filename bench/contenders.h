@@ -14,6 +14,7 @@
 #define RK_BENCH_CONTENDERS_H
 
 #include "bench.h"
+#include "cache.h"
 #include "classic.h"
 #include "floor.h"
 #include "freelist.h"
@@ -39,7 +40,7 @@
 #endif
 
 /* clang-format off */
-#define CONTENDERS(X) COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) CPUS(X) REGISTRATIONS(X)
+#define CONTENDERS(X) COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) CACHES(X) CPUS(X) REGISTRATIONS(X)
 
 #define COUNTERS(X)                                                                                                    \
 	X("counter", "rseqkit", BENCH_ANY, counter_rseqkit, bench_sum_counter, NULL,                                   \
@@ -123,6 +124,40 @@
 	X("log", "thread-local", BENCH_ANY, log_thread_local, NULL, NULL,                                              \
 	  struct bench_log *log = &bench_log_thread_local;,                                                            \
 	  log_thread_local(log, &bench_record);)
+
+#define CACHES(X)                                                                                                      \
+	X("cache", "rseqkit", BENCH_ANY, cache_rseqkit, NULL, bench_settle_cache_rseqkit,                              \
+	  struct rk_cache *cache = bench_cache;,                                                                       \
+	  failed |= cache_rseqkit(cache);)                                                                             \
+	X("cache", "glibc", BENCH_GLIBC, cache_glibc, NULL, bench_settle_cache_malloc, ,                               \
+	  failed |= cache_malloc();)                                                                                   \
+	X("cache", "jemalloc", BENCH_JEMALLOC, cache_jemalloc, NULL, bench_settle_cache_malloc, ,                      \
+	  failed |= cache_malloc();)                                                                                   \
+	X("cache", "mimalloc", BENCH_MIMALLOC, cache_mimalloc, NULL, bench_settle_cache_malloc, ,                      \
+	  failed |= cache_malloc();)                                                                                   \
+	X("cache", "tcmalloc", BENCH_TCMALLOC, cache_tcmalloc, NULL, bench_settle_cache_malloc, ,                      \
+	  failed |= cache_malloc();)                                                                                   \
+	X("cache", "mutex", BENCH_ANY, cache_mutex, NULL, bench_settle_cache_mutex,                                    \
+	  struct bench_guarded *guarded = &bench_cache_guarded; void *object;,                                         \
+	  failed |= cache_mutex(guarded, &object, 1);)                                                                 \
+	X("cache-batch", "rseqkit", BENCH_ANY, batch_rseqkit, NULL, bench_settle_cache_rseqkit,                        \
+	  struct rk_cache *cache = bench_cache; void *objects[BENCH_BATCH];,                                           \
+	  failed |= cache_rseqkit_batch(cache, objects);)                                                              \
+	X("cache-batch", "glibc", BENCH_GLIBC, batch_glibc, NULL, bench_settle_cache_malloc,                           \
+	  void *objects[BENCH_BATCH];,                                                                                 \
+	  failed |= cache_malloc_batch(objects);)                                                                      \
+	X("cache-batch", "jemalloc", BENCH_JEMALLOC, batch_jemalloc, NULL, bench_settle_cache_malloc,                  \
+	  void *objects[BENCH_BATCH];,                                                                                 \
+	  failed |= cache_malloc_batch(objects);)                                                                      \
+	X("cache-batch", "mimalloc", BENCH_MIMALLOC, batch_mimalloc, NULL, bench_settle_cache_malloc,                  \
+	  void *objects[BENCH_BATCH];,                                                                                 \
+	  failed |= cache_malloc_batch(objects);)                                                                      \
+	X("cache-batch", "tcmalloc", BENCH_TCMALLOC, batch_tcmalloc, NULL, bench_settle_cache_malloc,                  \
+	  void *objects[BENCH_BATCH];,                                                                                 \
+	  failed |= cache_malloc_batch(objects);)                                                                      \
+	X("cache-batch", "mutex", BENCH_ANY, batch_mutex, NULL, bench_settle_cache_mutex,                              \
+	  struct bench_guarded *guarded = &bench_cache_guarded; void *objects[BENCH_BATCH];,                           \
+	  failed |= cache_mutex(guarded, objects, BENCH_BATCH);)
 
 #define CPUS(X)                                                                                                        \
 	X("cpu", "rseqkit", BENCH_ANY, cpu_rseqkit, NULL, NULL, , USE(rk_cpu());)                                      \

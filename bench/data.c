@@ -5,6 +5,7 @@
  * Contenders that keep something per CPU keep it in the same kind of memory, so that only the operation differs.
  */
 #define _GNU_SOURCE
+#include "cache.h"
 #include "freelist.h"
 #include "histogram.h"
 #include "log.h"
@@ -17,17 +18,19 @@
 #include <unistd.h>
 
 const struct bench benches[] = {
-	{"counter", 24, false, "add 1 to a counter"},
-	{"counter-variable", 6, true, "add a variable to a counter"},
-	{"histogram", 8, false, "record a value in a histogram"},
-	{"freelist", 12, false, "pop a node off a list and push it back"},
-	{"log", 8, false, "append 40 bytes to a log and count them"},
-	{"fallback", 8, false, "add 1 to a counter in threads without rseq"},
-	{"cpu", 4, true, "read the number of the current CPU"},
-	{"remote", 12, true, "work on another CPU's data"},
-	{"bank", 5, true, "add to data that other CPUs can take"},
-	{"register", 3, true, "register and unregister a thread, as the environment has it"},
-	{"register-self", 7, true, "register and unregister a thread where the libc doesn't"},
+	{"counter", 24, false, 1, "add 1 to a counter"},
+	{"counter-variable", 6, true, 1, "add a variable to a counter"},
+	{"histogram", 8, false, 1, "record a value in a histogram"},
+	{"freelist", 12, false, 1, "pop a node off a list and push it back"},
+	{"log", 8, false, 1, "append 40 bytes to a log and count them"},
+	{"cache", 12, false, 1, "take an object of 64 bytes and give it back"},
+	{"cache-batch", 8, false, BENCH_BATCH, "take 64 objects of 64 bytes, then give them back; for each object"},
+	{"fallback", 8, false, 1, "add 1 to a counter in threads without rseq"},
+	{"cpu", 4, true, 1, "read the number of the current CPU"},
+	{"remote", 12, true, 1, "work on another CPU's data"},
+	{"bank", 5, true, 1, "add to data that other CPUs can take"},
+	{"register", 3, true, 1, "register and unregister a thread, as the environment has it"},
+	{"register-self", 7, true, 1, "register and unregister a thread where the libc doesn't"},
 };
 
 const unsigned bench_count = sizeof(benches) / sizeof(benches[0]);
@@ -68,6 +71,8 @@ int bench_data_create(void)
 		r = rk_percpu_alloc(pool, &bench_slots_getcpu);
 	if (r == 0)
 		r = bench_histogram_create();
+	if (r == 0)
+		r = bench_cache_create();
 	if (r == 0)
 		r = bench_freelist_create();
 	if (r == 0)

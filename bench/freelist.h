@@ -53,9 +53,6 @@ int bench_freelist_create(void);
 /* Takes a new node; NULL if there is none left. */
 struct bench_node *bench_freelist_take(struct bench_freelist *list);
 
-/* The node is used before it goes back, so nothing is left out because it would be undone. */
-#define LIST_USE(node) __asm__ __volatile__("" : "+r"(node) : : "memory")
-
 /*
  * Lists per CPU by an operation that pops and one that pushes. Each is tried once in line; out of line it is repeated
  * when aborted, RK_ABORTS_MAX times at most. Returns 0 if all was done.
@@ -86,7 +83,7 @@ struct bench_node *bench_freelist_take(struct bench_freelist *list);
 		if (RKI_UNLIKELY(outcome != RK_DONE) && name##_pop_again(list, slots, &popped, outcome) != 0)          \
 			return 1;                                                                                      \
 		node = popped;                                                                                         \
-		LIST_USE(node);                                                                                        \
+		BENCH_HIDE(node);                                                                                      \
 		outcome = try_push(slots, node);                                                                       \
 		return RKI_LIKELY(outcome == RK_DONE) ? 0 : name##_push_again(slots, node, outcome);                   \
 	}
@@ -99,7 +96,7 @@ BENCH_INLINE int freelist_rseqkit(struct bench_freelist *list, struct rk_freelis
 
 	if (RKI_UNLIKELY(!node) && !(node = (struct rk_freelist_node *)(void *)bench_freelist_take(list)))
 		return 1;
-	LIST_USE(node);
+	BENCH_HIDE(node);
 	rk_freelist_push(of, node);
 	return 0;
 }
@@ -150,7 +147,7 @@ BENCH_INLINE int freelist_stack(struct bench_freelist *list)
 
 	if (RKI_UNLIKELY(!node) && !(node = bench_freelist_take(list)))
 		return 1;
-	LIST_USE(node);
+	BENCH_HIDE(node);
 	freelist_stack_push(list, node);
 	return 0;
 }
@@ -166,7 +163,7 @@ BENCH_INLINE int freelist_mutex(struct bench_freelist *list)
 	(void)pthread_mutex_unlock(&list->shared.mutex);
 	if (RKI_UNLIKELY(!node) && !(node = bench_freelist_take(list)))
 		return 1;
-	LIST_USE(node);
+	BENCH_HIDE(node);
 	(void)pthread_mutex_lock(&list->shared.mutex);
 	node->next = list->shared.first;
 	list->shared.first = (intptr_t)node;
@@ -190,10 +187,10 @@ BENCH_INLINE void freelist_thread_local(intptr_t *first)
 	struct bench_node *node = (struct bench_node *)*first;
 
 	*first = node->next;
-	LIST_USE(node);
+	BENCH_HIDE(node);
 	node->next = *first;
 	*first = (intptr_t)node;
-	LIST_USE(node);
+	BENCH_HIDE(node);
 }
 
 #endif /* RK_BENCH_FREELIST_H */

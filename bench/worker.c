@@ -6,10 +6,11 @@
  *
  *   list                                        see answer_list(); ends with "end"
  *   owner                                       owner of this process's threads: "libc", "self", "none", ...
+ *   malloc NAME                                 the file that malloc() comes from, if NAME is in its name
  *   run BENCH CONTENDER PLACEMENT THREADS N     N operations in each of THREADS fresh threads: nanoseconds from the
  *                                               common start to the last finish
  *
- * or "unavailable WHY" when the contender can't run in this process, or "error WHAT". End of input ends the process.
+ * or "unavailable WHY" when that can't run in this process, or "error WHAT". End of input ends the process.
  *
  * The invariant: an answer in nanoseconds is that of operations that were all done, which is checked by their sum
  * where they have one, and by what they left in memory where that can tell. Thread creation and warming up are not in
@@ -18,6 +19,7 @@
  */
 #define _GNU_SOURCE
 #include "bench.h"
+#include "cache.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -30,12 +32,20 @@
 #define TRIES 4
 
 static const char *const conditions[] = {
-	[BENCH_ANY] = "any", [BENCH_RSEQ] = "rseq", [BENCH_SELF] = "self", [BENCH_NONE] = "none"};
+	[BENCH_ANY] = "any",
+	[BENCH_RSEQ] = "rseq",
+	[BENCH_SELF] = "self",
+	[BENCH_NONE] = "none",
+	[BENCH_GLIBC] = "glibc",
+	[BENCH_JEMALLOC] = "jemalloc",
+	[BENCH_MIMALLOC] = "mimalloc",
+	[BENCH_TCMALLOC] = "tcmalloc",
+};
 
 /* One slice: what its threads share. */
 struct slice {
 	const struct bench_loop *loop;
-	uint64_t iterations;
+	uint64_t turns; /* of the loop, in each thread */
 	unsigned threads;
 	unsigned arrived;
 	uint64_t ns;
@@ -49,7 +59,7 @@ struct slice_thread {
 	uint64_t own_ns; /* as the loop returned it */
 };
 
-static uint64_t warm_up_iterations(uint64_t n)
+static uint64_t warm_up_turns(uint64_t n)
 {
 	return n / 8 + 1;
 }
@@ -68,11 +78,11 @@ static void wait_for_all(struct slice *slice)
 static void *slice_thread(void *arg)
 {
 	struct slice_thread *t = arg;
-	uint64_t warm_up = t->slice->loop->run(warm_up_iterations(t->slice->iterations));
+	uint64_t warm_up = t->slice->loop->run(warm_up_turns(t->slice->turns));
 
 	wait_for_all(t->slice);
 	t->start = bench_now();
-	t->own_ns = t->slice->loop->run(t->slice->iterations);
+	t->own_ns = t->slice->loop->run(t->slice->turns);
 	t->end = bench_now();
 	if (warm_up == BENCH_FAILED)
 		t->own_ns = BENCH_FAILED;
@@ -140,10 +150,25 @@ static void take_time(struct slice *slice, const struct slice_thread *threads)
 	slice->together = first_end > last_start && (first_end - last_start) >= (end - start) / 100 * 99;
 }
 
+/* Is malloc() that of the allocator? The name of the file that it comes from tells: libc.so.6 is glibc's. */
+static bool malloc_is(const char *allocator)
+{
+	const char *path = bench_malloc_file(), *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+	if (strcmp(allocator, conditions[BENCH_GLIBC]) == 0)
+		return strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-2", 6) == 0;
+	return strstr(name, allocator) != NULL;
+}
+
 static const char *why_unavailable(enum bench_condition condition)
 {
+	static char text[128];
 	enum rk_owner owner = rk_thread_owner();
 
+	if (condition >= BENCH_GLIBC && !malloc_is(conditions[condition])) {
+		snprintf(text, sizeof(text), "malloc is that of %s", bench_malloc_file());
+		return text;
+	}
 	if (condition == BENCH_RSEQ && owner != RK_OWNER_LIBC && owner != RK_OWNER_SELF)
 		return "needs rseq, which threads don't have here";
 	if (condition == BENCH_SELF && owner != RK_OWNER_SELF)
@@ -157,7 +182,7 @@ static const char *why_unavailable(enum bench_condition condition)
 static bool run_slice(struct slice *slice, struct slice_thread *threads)
 {
 	const struct bench_loop *loop = slice->loop;
-	uint64_t expected = slice->threads * (slice->iterations + warm_up_iterations(slice->iterations));
+	uint64_t expected = slice->threads * (slice->turns + warm_up_turns(slice->turns));
 	uint64_t before = loop->sum ? loop->sum() : 0, counted;
 	bool settled;
 
@@ -180,9 +205,9 @@ static bool run_slice(struct slice *slice, struct slice_thread *threads)
 }
 
 /* More threads than CPUs can't all run all the time. On a busy machine the last try has to do. */
-static void measure(const struct bench_loop *loop, unsigned count, uint64_t iterations)
+static void measure(const struct bench_loop *loop, unsigned per_turn, unsigned count, uint64_t operations)
 {
-	struct slice slice = {.loop = loop, .iterations = iterations, .threads = count};
+	struct slice slice = {.loop = loop, .turns = (operations + per_turn - 1) / per_turn, .threads = count};
 	struct slice_thread *threads = calloc(count, sizeof(*threads));
 	cpu_set_t allowed;
 	bool crowded = sched_getaffinity(0, sizeof(allowed), &allowed) != 0 || count > (unsigned)CPU_COUNT(&allowed);
@@ -192,19 +217,40 @@ static void measure(const struct bench_loop *loop, unsigned count, uint64_t iter
 		printf("error out of memory\n");
 	for (int i = 0; good && i < (crowded ? 1 : TRIES) && !slice.together; i++)
 		good = run_slice(&slice, threads);
+	/* Whole turns may be more operations than were asked for: the time of those. */
 	if (good)
-		printf("%llu\n", (unsigned long long)slice.ns);
+		printf("%.0f\n", (double)slice.ns * (double)operations / ((double)slice.turns * per_turn));
 	free(threads);
+}
+
+static unsigned operations_per_turn(const char *bench)
+{
+	for (unsigned i = 0; i < bench_count; i++)
+		if (strcmp(benches[i].name, bench) == 0)
+			return benches[i].per_turn;
+	return 1;
+}
+
+static void answer_malloc(const char *request)
+{
+	char name[32];
+
+	if (sscanf(request, "malloc %31s", name) != 1)
+		printf("error bad request\n");
+	else if (malloc_is(name))
+		printf("%s\n", bench_malloc_file());
+	else
+		printf("unavailable malloc is that of %s\n", bench_malloc_file());
 }
 
 static void answer_run(const char *request)
 {
 	char bench[32], contender[32];
 	unsigned placement, threads;
-	unsigned long long iterations;
+	unsigned long long operations;
 
-	if (sscanf(request, "run %31s %31s %u %u %llu", bench, contender, &placement, &threads, &iterations) != 5 ||
-	    placement >= BENCH_PLACEMENTS || threads == 0 || threads > THREADS_MAX || iterations == 0) {
+	if (sscanf(request, "run %31s %31s %u %u %llu", bench, contender, &placement, &threads, &operations) != 5 ||
+	    placement >= BENCH_PLACEMENTS || threads == 0 || threads > THREADS_MAX || operations == 0) {
 		printf("error bad request\n");
 		return;
 	}
@@ -217,7 +263,7 @@ static void answer_run(const char *request)
 		if (why)
 			printf("unavailable %s\n", why);
 		else
-			measure(loop, threads, iterations);
+			measure(loop, operations_per_turn(bench), threads, operations);
 		return;
 	}
 	printf("error no such contender\n");
@@ -257,6 +303,8 @@ int main(void)
 			answer_list();
 		else if (strcmp(request, "owner\n") == 0)
 			printf("%s\n", rk_owner_name(rk_thread_owner()));
+		else if (strncmp(request, "malloc ", 7) == 0)
+			answer_malloc(request);
 		else
 			answer_run(request);
 		if (fflush(stdout) != 0)

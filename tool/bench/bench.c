@@ -6,10 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "common/json.h"
 #include "common/options.h"
+#include "figures.h"
+#include "page.h"
+#include "plot.h"
 #include "tool.h"
 
 #define SECONDS_MIN 0.01
@@ -28,16 +33,25 @@ static const char help[] =
 	"  -l, --list          list the benches and their contenders\n"
 	"  -j, --json          JSON instead of text\n"
 	"  -o, --output FILE   write the JSON into FILE as well\n"
+	"  -p, --plot DIR      make pictures in DIR, SVG and PNG, with gnuplot; the numbers of\n"
+	"                      threads then go up to four times the number of CPUs\n"
+	"  -r, --report DIR    make index.html in DIR: charts, tables, and what to conclude,\n"
+	"                      with as many threads as --plot\n"
+	"  -f, --from FILE     measure nothing: take the figures from JSON that was written\n"
+	"                      before, for --plot and --report\n"
 	"  -h, --help          this text\n"
 	"\n"
-	"Exit status: 0 measured, 2 wrong usage or a worker that is missing or fails,\n"
-	"3 none of the contenders can run here.\n";
+	"Exit status: 0 measured, 2 wrong usage a worker that is missing or fails,\n"
+	"or output that can't be made, 3 none of the contenders can run here.\n";
 
 struct settings {
 	double seconds;
 	unsigned threads[BENCH_THREAD_COUNTS_MAX];
 	unsigned thread_counts;
 	const char *output; /* a file, or NULL */
+	const char *plot;   /* a folder, or NULL */
+	const char *report; /* a folder, or NULL */
+	const char *from;   /* a file, or NULL */
 	bool json, list;
 };
 
@@ -78,12 +92,15 @@ static int parse(struct settings *s, int argc, char **argv)
 		{"list", no_argument, NULL, 'l'},
 		{"json", no_argument, NULL, 'j'},
 		{"output", required_argument, NULL, 'o'},
+		{"plot", required_argument, NULL, 'p'},
+		{"report", required_argument, NULL, 'r'},
+		{"from", required_argument, NULL, 'f'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "t:n:ljo:h", options, NULL)) >= 0)
+	while ((option = getopt_long(argc, argv, "t:n:ljo:p:r:f:h", options, NULL)) >= 0)
 		switch (option) {
 		case 't':
 			if (!option_fraction("--time", optarg, SECONDS_MIN, SECONDS_MAX, &s->seconds))
@@ -101,6 +118,15 @@ static int parse(struct settings *s, int argc, char **argv)
 			break;
 		case 'o':
 			s->output = optarg;
+			break;
+		case 'p':
+			s->plot = optarg;
+			break;
+		case 'r':
+			s->report = optarg;
+			break;
+		case 'f':
+			s->from = optarg;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -152,6 +178,66 @@ static bool can_write(const char *path)
 	return true;
 }
 
+static bool can_fill(const char *folder)
+{
+	struct stat status;
+	int error = stat(folder, &status) != 0 ? errno : !S_ISDIR(status.st_mode) ? ENOTDIR : 0;
+
+	if (error == 0 && access(folder, W_OK | X_OK) != 0)
+		error = errno;
+	if (error != 0)
+		complain("cannot write into %s: %s", folder, strerror(error));
+	return error == 0;
+}
+
+/* Is there all that pictures and the report need? */
+static bool can_show(const struct settings *s)
+{
+	return (s->plot == NULL || (can_fill(s->plot) && plot_can())) && (s->report == NULL || can_fill(s->report));
+}
+
+static bool show(const struct settings *s, const struct figures *figures)
+{
+	return (s->plot == NULL || plot_figures(figures, s->plot, !s->json)) &&
+	       (s->report == NULL || page_write(figures, s->report, !s->json));
+}
+
+/* From figures that were measured before. */
+static int show_file(const struct settings *s, char **names)
+{
+	struct figures figures = {0};
+	bool good = false;
+
+	if ((s->plot == NULL && s->report == NULL) || names[0] != NULL || s->output != NULL || s->json || s->list || s->seconds > 0 ||
+	    s->thread_counts > 0)
+		complain("--from goes with --plot or --report, and with nothing that is measured");
+	else
+		good = can_show(s) && figures_read(&figures, s->from) && show(s, &figures);
+	figures_release(&figures);
+	return good ? EXIT_CLEAN : EXIT_USAGE;
+}
+
+/* Text, JSON, pictures, as was asked for. */
+static bool put_out(const struct bench_run *run, const struct settings *s)
+{
+	json_object *report = bench_json(run);
+	struct figures figures = {0};
+	bool good = true;
+
+	if (!s->json)
+		bench_print_text(run);
+	if (s->output != NULL)
+		good = bench_save_json(report, s->output);
+	if (good && (s->plot != NULL || s->report != NULL))
+		good = figures_take(&figures, report, "the report") && show(s, &figures);
+	figures_release(&figures);
+	if (s->json)
+		json_print(report);
+	else
+		json_object_put(report);
+	return good;
+}
+
 static int run_benches(struct bench_run *run, const struct settings *s, char **names)
 {
 	if (!bench_list(run) || !choose(run, names))
@@ -160,17 +246,29 @@ static int run_benches(struct bench_run *run, const struct settings *s, char **n
 		bench_print_list(run);
 		return EXIT_CLEAN;
 	}
-	if (s->output != NULL && !can_write(s->output))
+	if ((s->output != NULL && !can_write(s->output)) || !can_show(s))
 		return EXIT_USAGE;
 	if (!bench_measure(run, s->threads, s->thread_counts, s->seconds))
 		return EXIT_USAGE;
-	if (s->json)
-		bench_print_json(run);
-	else
-		bench_print_text(run);
-	if (s->output != NULL && !bench_save_json(run, s->output))
+	if (!put_out(run, s))
 		return EXIT_USAGE;
 	return measured_any(run) ? EXIT_CLEAN : EXIT_UNSURE;
+}
+
+static void default_threads(struct settings *s)
+{
+	unsigned cpus = bench_usable_cpus();
+
+	if (s->plot == NULL && s->report == NULL) {
+		(void)(add_threads(s, 1) && add_threads(s, 2) && add_threads(s, 2 * cpus));
+		return;
+	}
+	/* A picture over threads: powers of two up to the CPUs, and multiples of these. */
+	for (unsigned threads = 1; threads < cpus; threads *= 2)
+		(void)add_threads(s, threads);
+	for (unsigned times = 1; times <= 4; times++)
+		if (times * cpus <= BENCH_THREADS_MAX)
+			(void)add_threads(s, times * cpus);
 }
 
 int cmd_bench(int argc, char **argv)
@@ -182,11 +280,10 @@ int cmd_bench(int argc, char **argv)
 	status = parse(&s, argc, argv);
 	if (status >= 0)
 		return status;
-	if (s.thread_counts == 0) {
-		unsigned crowded = 2 * bench_usable_cpus();
-
-		(void)(add_threads(&s, 1) && add_threads(&s, 2) && add_threads(&s, crowded));
-	}
+	if (s.from != NULL)
+		return show_file(&s, argv + optind);
+	if (s.thread_counts == 0)
+		default_threads(&s);
 	status = run_benches(&run, &s, argv + optind);
 	bench_end(&run);
 	return status;

@@ -8,8 +8,10 @@
 #ifndef RK_TOOL_BENCH_H
 #define RK_TOOL_BENCH_H
 
+#include <json-c/json.h>
 #include <stdint.h>
 
+#include "peers.h"
 #include "worker.h"
 
 #define BENCH_MAX 64
@@ -22,7 +24,7 @@ struct bench_contender {
 	char name[32];
 	enum bench_environment environment;
 	uint64_t iterations; /* of a slice; 0: as many as fit */
-	char unavailable[96]; /* why it can't run here; empty if it can */
+	char unavailable[BENCH_WHY_SIZE]; /* why it can't run here; empty if it can */
 };
 
 struct bench {
@@ -66,6 +68,7 @@ struct bench_run {
 	double seconds; /* of measuring, in all */
 	char owners[BENCH_ENVIRONMENTS][16]; /* who owns rseq in each kind of worker; empty if none was needed */
 	struct bench_worker workers[BENCH_MODES][BENCH_ENVIRONMENTS];
+	struct bench_peer peers[BENCH_ENVIRONMENTS]; /* of environments that have one */
 };
 
 /* How many CPUs this process, and so its workers, may use. */
@@ -82,9 +85,9 @@ void bench_end(struct bench_run *run);
 
 void bench_print_list(const struct bench_run *run);
 void bench_print_text(const struct bench_run *run);
-void bench_print_json(const struct bench_run *run);
+json_object *bench_json(const struct bench_run *run);
 
-/* The same JSON into a file. Complains and returns false if it can't be written. */
-bool bench_save_json(const struct bench_run *run, const char *path);
+/* JSON into a file. Complains and returns false if it can't be written. */
+bool bench_save_json(json_object *report, const char *path);
 
 #endif /* RK_TOOL_BENCH_H */

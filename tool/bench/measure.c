@@ -30,8 +30,9 @@
 #define ITERATIONS_MIN 32
 #define ITERATIONS_MAX 1000000000000 /* no slice has so many: its worker doesn't tell the time */
 #define GROWTH_MAX 100 /* what few operations took says little about many */
-/* A whole run is over within a minute, however many benches there are. */
+/* A whole run is over within a minute, however many benches there are, if it has the usual numbers of threads. */
 #define SECONDS_DEFAULT_MAX 50.0
+#define THREAD_COUNTS_USUAL 3
 
 static double now_ns(void)
 {
@@ -52,14 +53,20 @@ unsigned bench_usable_cpus(void)
 	return online > 0 ? (unsigned)online : 1;
 }
 
+/* A worker whose pid is 0 can't be had here; run->peers[] says why. */
 static struct bench_worker *get_worker(struct bench_run *run, enum bench_mode mode, enum bench_environment environment)
 {
 	struct bench_worker *worker = &run->workers[mode][environment];
 	char *owner = run->owners[environment];
 	const char *answer;
 
-	if (worker->pid == 0 && !bench_worker_start(worker, mode, environment))
+	if (worker->pid == 0 && bench_is_peer(environment)) {
+		if (run->peers[environment].unavailable[0] != '\0' ||
+		    !bench_peer_start(worker, mode, environment, &run->peers[environment]))
+			return worker;
+	} else if (worker->pid == 0 && !bench_worker_start(worker, mode, environment, NULL)) {
 		return NULL;
+	}
 	if (owner[0] == '\0') {
 		if (!bench_worker_ask(worker, "owner") || (answer = bench_worker_answer(worker)) == NULL)
 			return NULL;
@@ -70,14 +77,14 @@ static struct bench_worker *get_worker(struct bench_run *run, enum bench_mode mo
 
 static bool environment_of(const char *condition, enum bench_environment *environment)
 {
-	if (strcmp(condition, "any") == 0 || strcmp(condition, "rseq") == 0)
+	if (strcmp(condition, "any") == 0 || strcmp(condition, "rseq") == 0 || strcmp(condition, "glibc") == 0)
 		*environment = BENCH_AS_IS;
 	else if (strcmp(condition, "self") == 0)
 		*environment = BENCH_NO_LIBC;
 	else if (strcmp(condition, "none") == 0)
 		*environment = BENCH_NO_RSEQ;
 	else
-		return false;
+		return bench_peer_environment(condition, environment);
 	return true;
 }
 
@@ -137,6 +144,11 @@ static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned
 	char *end;
 
 	*ns = 0;
+	if (worker != NULL && worker->pid == 0) {
+		snprintf(contender->unavailable, sizeof(contender->unavailable), "%s",
+			 run->peers[contender->environment].unavailable);
+		return true;
+	}
 	if (worker == NULL ||
 	    !bench_worker_ask(worker, "run %s %s %u %u %llu", group->bench->name, contender->name, placement,
 			      group->threads, (unsigned long long)iterations))
@@ -261,9 +273,11 @@ static bool make_groups(struct bench_run *run, const unsigned *threads, unsigned
 	for (unsigned i = 0; i < run->count; i++) {
 		struct bench *bench = &run->benches[i];
 		unsigned counts = bench->one_thread ? 1 : thread_counts;
+		double seconds = counts > THREAD_COUNTS_USUAL ? (double)bench->seconds / THREAD_COUNTS_USUAL :
+								(double)bench->seconds / counts;
 
 		for (unsigned t = 0; bench->selected && t < counts; t++)
-			if (!add_group(run, bench, bench->one_thread ? 1 : threads[t], (double)bench->seconds / counts))
+			if (!add_group(run, bench, bench->one_thread ? 1 : threads[t], seconds))
 				return false;
 	}
 	return true;
@@ -293,7 +307,7 @@ static double slice_of(const struct bench_run *run, const struct bench_group *gr
 
 bool bench_measure(struct bench_run *run, const unsigned *threads, unsigned thread_counts, double seconds)
 {
-	double weights = 0, start = now_ns();
+	double weights = 0, start = now_ns(), most = SECONDS_DEFAULT_MAX;
 	struct bench_group *group;
 
 	run->cpus = bench_usable_cpus();
@@ -303,7 +317,9 @@ bool bench_measure(struct bench_run *run, const unsigned *threads, unsigned thre
 	}
 	for (unsigned i = 0; i < run->group_count; i++)
 		weights += run->groups[i].weight;
-	run->seconds = seconds > 0 ? seconds : weights < SECONDS_DEFAULT_MAX ? weights : SECONDS_DEFAULT_MAX;
+	if (thread_counts > THREAD_COUNTS_USUAL)
+		most = most * thread_counts / THREAD_COUNTS_USUAL;
+	run->seconds = seconds > 0 ? seconds : weights < most ? weights : most;
 	while ((group = next_group(run))->rounds == 0 || now_ns() - start < run->seconds * 1e9) {
 		double done = (now_ns() - start) / (run->seconds * 1e7);
 		char text[96];

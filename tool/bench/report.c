@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "common/json.h"
 #include "common/output.h"
@@ -114,6 +116,7 @@ static void put_ns(json_object *object, const char *key, double ns)
 static json_object *result_json(const struct bench_run *run, const struct bench_group *group, unsigned contender)
 {
 	const struct bench_figure *f = &group->cells[contender].figure;
+	enum bench_environment environment = group->bench->contenders[contender].environment;
 	json_object *result = json_new(), *ns = json_new();
 
 	put_ns(ns, "min", f->min);
@@ -126,7 +129,8 @@ static json_object *result_json(const struct bench_run *run, const struct bench_
 	json_put_number(result, "threads", group->threads);
 	json_put(result, "ns_per_op", ns);
 	json_put_number(result, "rounds", group->rounds);
-	json_put_string(result, "owner", run->owners[group->bench->contenders[contender].environment]);
+	json_put_string(result, "owner", run->owners[environment]);
+	json_put_string(result, "library", bench_is_peer(environment) ? run->peers[environment].library : NULL);
 	return result;
 }
 
@@ -141,21 +145,69 @@ static json_object *unavailable_json(const struct bench_group *group, unsigned c
 	return entry;
 }
 
+/* NULL where the C library doesn't tell. */
+static const char *libc_name(char *name, size_t size)
+{
+#ifdef _CS_GNU_LIBC_VERSION
+	size_t length = confstr(_CS_GNU_LIBC_VERSION, name, size);
+
+	return length > 0 && length <= size ? name : NULL;
+#else
+	(void)size;
+	name[0] = '\0';
+	return NULL;
+#endif
+}
+
+/* UTC, as in 2026-02-28T12:34:56Z. */
+static const char *put_time(char *text, size_t size)
+{
+	time_t now = time(NULL);
+	struct tm parts;
+
+	return gmtime_r(&now, &parts) != NULL && strftime(text, size, "%FT%TZ", &parts) > 0 ? text : NULL;
+}
+
 static json_object *machine_json(const struct bench_run *run)
 {
 	json_object *machine = json_new();
 	struct utsname names;
-	char model[128];
+	char model[128], libc[64];
 
 	cpu_model(model, sizeof(model));
 	json_put_number(machine, "cpus", run->cpus);
 	json_put_string(machine, "model", model[0] ? model : NULL);
 	json_put_string(machine, "kernel", uname(&names) == 0 ? names.release : NULL);
+	json_put_string(machine, "libc", libc_name(libc, sizeof(libc)));
 	return machine;
 }
 
-static json_object *report_json(const struct bench_run *run)
+/* Of the benches that were measured: contenders in their order, which results alone don't tell if one is missing. */
+static json_object *benches_json(const struct bench_run *run)
 {
+	json_object *benches = json_object_new_array();
+
+	for (unsigned i = 0; i < run->count; i++) {
+		const struct bench *bench = &run->benches[i];
+		json_object *entry, *contenders;
+
+		if (!bench->selected)
+			continue;
+		entry = json_new();
+		contenders = json_object_new_array();
+		for (unsigned j = 0; j < bench->contender_count; j++)
+			json_object_array_add(contenders, json_object_new_string(bench->contenders[j].name));
+		json_put_string(entry, "name", bench->name);
+		json_put_string(entry, "what", bench->what);
+		json_put(entry, "contenders", contenders);
+		json_object_array_add(benches, entry);
+	}
+	return benches;
+}
+
+json_object *bench_json(const struct bench_run *run)
+{
+	char date[32];
 	json_object *results = json_object_new_array(), *unavailable = json_object_new_array();
 	json_object *report = json_new();
 
@@ -167,25 +219,20 @@ static json_object *report_json(const struct bench_run *run)
 				json_object_array_add(unavailable, unavailable_json(&run->groups[i], j));
 		}
 	json_put_string(report, "schema", "rseqkit.bench/1");
+	json_put_string(report, "date", put_time(date, sizeof(date)));
 	json_put(report, "machine", machine_json(run));
 	json_put_number(report, "placements", BENCH_MODES * run->placements);
 	json_put_seconds(report, "seconds", run->seconds);
+	json_put(report, "benches", benches_json(run));
 	json_put(report, "results", results);
 	json_put(report, "unavailable", unavailable);
 	return report;
 }
 
-void bench_print_json(const struct bench_run *run)
+bool bench_save_json(json_object *report, const char *path)
 {
-	json_print(report_json(run));
-}
-
-bool bench_save_json(const struct bench_run *run, const char *path)
-{
-	json_object *report = report_json(run);
 	int r = json_object_to_file_ext(path, report, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
 
-	json_object_put(report);
 	if (r != 0)
 		complain("cannot write %s", path);
 	return r == 0;

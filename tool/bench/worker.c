@@ -10,6 +10,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -89,12 +90,27 @@ static bool take_libc_registration_away(void)
 	return length < (int)sizeof(text) && setenv("GLIBC_TUNABLES", text, 1) == 0;
 }
 
+/* Before what is preloaded already. A library that can't be loaded is found out by asking, so nothing need be said. */
+static bool put_before_others(const char *preload)
+{
+	const char *others = getenv("LD_PRELOAD");
+	char text[4096];
+	int silence = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int length = snprintf(text, sizeof(text), "%s%s%s", preload, others != NULL ? ":" : "",
+			      others != NULL ? others : "");
+
+	if (silence >= 0)
+		(void)dup2(silence, STDERR_FILENO);
+	return length < (int)sizeof(text) && setenv("LD_PRELOAD", text, 1) == 0;
+}
+
 static _Noreturn void become_worker(const char *path, const char *name, int fd, enum bench_environment environment,
-				    pid_t parent)
+				    const char *preload, pid_t parent)
 {
 	/* The check is for a tool that was killed before the request was made. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && dup2(fd, STDIN_FILENO) >= 0 &&
-	    dup2(fd, STDOUT_FILENO) >= 0 && (environment != BENCH_NO_LIBC || take_libc_registration_away())) {
+	    dup2(fd, STDOUT_FILENO) >= 0 && (environment != BENCH_NO_LIBC || take_libc_registration_away()) &&
+	    (preload == NULL || put_before_others(preload))) {
 		if (environment == BENCH_NO_RSEQ)
 			take_rseq_away();
 		execl(path, name, (char *)NULL);
@@ -102,7 +118,8 @@ static _Noreturn void become_worker(const char *path, const char *name, int fd, 
 	_exit(EXIT_USAGE);
 }
 
-bool bench_worker_start(struct bench_worker *worker, enum bench_mode mode, enum bench_environment environment)
+bool bench_worker_start(struct bench_worker *worker, enum bench_mode mode, enum bench_environment environment,
+			const char *preload)
 {
 	char path[PATH_MAX];
 	int ends[2];
@@ -118,7 +135,7 @@ bool bench_worker_start(struct bench_worker *worker, enum bench_mode mode, enum 
 	}
 	pid = fork();
 	if (pid == 0)
-		become_worker(path, worker->name, ends[1], environment, parent);
+		become_worker(path, worker->name, ends[1], environment, preload, parent);
 	if (pid < 0)
 		complain("cannot start %s: %s", worker->name, strerror(errno));
 	close(ends[1]);

@@ -18,6 +18,10 @@ enum bench_environment {
 	BENCH_AS_IS,   /* as this process */
 	BENCH_NO_LIBC, /* the libc is told not to register threads */
 	BENCH_NO_RSEQ, /* rseq is a system call that doesn't exist */
+	/* As this process, and malloc() is that of the allocator (peers.h): */
+	BENCH_JEMALLOC,
+	BENCH_MIMALLOC,
+	BENCH_TCMALLOC,
 	BENCH_ENVIRONMENTS
 };
 
@@ -33,7 +37,9 @@ struct bench_worker {
 	char received[4096];
 };
 
-bool bench_worker_start(struct bench_worker *worker, enum bench_mode mode, enum bench_environment environment);
+/* `preload`: a library that the dynamic linker loads before all others, and what it says about that is lost; or NULL. */
+bool bench_worker_start(struct bench_worker *worker, enum bench_mode mode, enum bench_environment environment,
+			const char *preload);
 
 /* Sends a request: a printf format without newline. */
 bool bench_worker_ask(struct bench_worker *worker, const char *format, ...)

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* page.c - the report's page: what was measured, on what, how, and tables of it (page.h). */
+#define _GNU_SOURCE
+#include "page.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "style.h"
+#include "tool.h"
+
+void page_put(FILE *page, const char *text)
+{
+	for (; *text != '\0'; text++)
+		switch (*text) {
+		case '&':
+			fputs("&amp;", page);
+			break;
+		case '<':
+			fputs("&lt;", page);
+			break;
+		case '>':
+			fputs("&gt;", page);
+			break;
+		case '"':
+			fputs("&quot;", page);
+			break;
+		case '\'':
+			fputs("&#39;", page);
+			break;
+		default:
+			fputc(*text, page);
+		}
+}
+
+static void put_term(FILE *page, const char *term, const char *text)
+{
+	fprintf(page, "<dt>%s</dt><dd>", term);
+	page_put(page, text);
+	fputs("</dd>\n", page);
+}
+
+static void put_head(FILE *page, const struct figures *figures)
+{
+	char cpus[32];
+
+	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
+	      "<meta name=\"color-scheme\" content=\"light dark\"/>\n"
+	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n"
+	      "<title>rseqkit bench: ",
+	      page);
+	page_put(page, figures->model);
+	fprintf(page, "</title>\n<style>\n%s</style>\n</head>\n<body>\n", page_style);
+	page_chart_shapes(page);
+	fputs("<main>\n<h1>What operations of rseqkit cost, and others</h1>\n<dl>\n", page);
+	snprintf(cpus, sizeof(cpus), "%u that could be used", figures->cpus);
+	put_term(page, "Processor", figures->model);
+	put_term(page, "CPUs", cpus);
+	put_term(page, "Kernel", figures->kernel);
+	put_term(page, "C library", figures->libc);
+	put_term(page, "Measured", figures->date);
+	fputs("</dl>\n", page);
+}
+
+static void put_contents(FILE *page, const struct figures *figures)
+{
+	fputs("<nav aria-label=\"Benches\"><ul>\n", page);
+	for (unsigned i = 0; i < figures->bench_count; i++) {
+		fputs("<li><a href=\"#bench-", page);
+		page_put(page, figures->benches[i].name);
+		fputs("\">", page);
+		page_put(page, figures->benches[i].name);
+		fputs("</a></li>\n", page);
+	}
+	fputs("</ul></nav>\n", page);
+}
+
+static void put_method(FILE *page, const struct figures *figures)
+{
+	fprintf(page,
+		"<section id=\"method\">\n<h2>How it was measured</h2>\n"
+		"<p>A figure is the CPU time that one operation occupies, in nanoseconds, in a loop that does nothing else: "
+		"caches are warm and branches are predicted. With T threads on C CPUs it is the time from their common "
+		"start to the last finish, times the lesser of T and C, divided by the number of operations. So perfect "
+		"scaling shows as the same figure.</p>\n"
+		"<p>Every loop was compiled at %u placements, half of them in a position-independent executable, because "
+		"placement alone can double a short loop's time. All contenders were run in turn, slice by slice, for "
+		"%.3g seconds in all. Of each placement the fastest slice is kept, as what disturbs a loop only makes it "
+		"slower; the figure is the median over placements, and the spread is from the least to the greatest. Each "
+		"slice is checked for operations that were lost or invented. Figures are compared within this run only; "
+		"another processor has other ratios. bench/METHOD.md in rseqkit's sources tells more.</p>\n</section>\n",
+		figures->placements, figures->seconds);
+}
+
+/* A ratio or a time with its spread, in cells. */
+static void put_cells(FILE *page, const struct figure *f, double of)
+{
+	char median[32], min[32], max[32];
+
+	if (!figure_is_there(f)) {
+		fputs("<td class=\"of\">-</td><td>-</td>", page);
+		return;
+	}
+	fprintf(page, "<td class=\"of\">%s <small>%s to %s</small></td>", figures_ratio(f->median / of, median),
+		figures_ratio(f->min / of, min), figures_ratio(f->max / of, max));
+	fprintf(page, "<td>%s <small>%s to %s</small></td>", figures_ns(f->median, median), figures_ns(f->min, min),
+		figures_ns(f->max, max));
+}
+
+static void put_table_head(FILE *page, const struct figures_bench *bench)
+{
+	fputs("<thead><tr><th></th>", page);
+	for (unsigned i = 0; i < bench->group_count; i++)
+		if (bench->groups[i].reference >= 0)
+			fprintf(page, "<th colspan=\"2\" class=\"of\">%u thread%s, %u round%s</th>",
+				bench->groups[i].threads, bench->groups[i].threads == 1 ? "" : "s",
+				bench->groups[i].rounds, bench->groups[i].rounds == 1 ? "" : "s");
+	fputs("</tr>\n<tr><th>Contender</th>", page);
+	for (unsigned i = 0; i < bench->group_count; i++)
+		if (bench->groups[i].reference >= 0)
+			fputs("<th class=\"of\">ratio</th><th>nanoseconds</th>", page);
+	fputs("</tr></thead>\n", page);
+}
+
+static void put_table(FILE *page, const struct figures_bench *bench)
+{
+	/* It can be wider than the window; a keyboard must get to it to scroll. */
+	fputs("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Figures of ", page);
+	page_put(page, bench->name);
+	fputs("\"><table>\n", page);
+	put_table_head(page, bench);
+	fputs("<tbody>\n", page);
+	for (unsigned j = 0; j < bench->contender_count; j++) {
+		if (!figures_has(bench, j))
+			continue;
+		fputs("<tr><th scope=\"row\">", page);
+		page_put(page, bench->contenders[j].name);
+		if (bench->contenders[j].library[0] != '\0') {
+			fputs("<br/><small class=\"dim\">", page);
+			page_put(page, bench->contenders[j].library);
+			fputs("</small>", page);
+		}
+		fputs("</th>", page);
+		for (unsigned i = 0; i < bench->group_count; i++)
+			if (bench->groups[i].reference >= 0)
+				put_cells(page, &bench->groups[i].figures[j], figures_reference(&bench->groups[i]));
+		fputs("</tr>\n", page);
+	}
+	fputs("</tbody></table></div>\n", page);
+}
+
+static void put_bench(FILE *page, const struct figures *figures, const struct figures_bench *bench)
+{
+	fputs("<section id=\"bench-", page);
+	page_put(page, bench->name);
+	fputs("\">\n<h2>", page);
+	page_put(page, bench->name);
+	fputs("</h2>\n<p class=\"what\">", page);
+	page_put(page, bench->what);
+	fputs("</p>\n", page);
+	page_conclude(page, figures, bench);
+	if (figures_has_ratios(bench)) {
+		fprintf(page, "<div class=\"charts%s\">\n", figures_has_threads(bench) ? " two" : "");
+		page_chart_ratios(page, figures, bench);
+		page_chart_threads(page, bench);
+		fputs("</div>\n", page);
+		put_table(page, bench);
+	}
+	fputs("</section>\n", page);
+}
+
+/* A line for each bench, of its least number of threads. */
+static void put_summary(FILE *page, const struct figures *figures)
+{
+	fputs("<section id=\"summary\">\n<h2>What to conclude</h2>\n<p>Each bench in one line, with one thread, or the "
+	      "least number that it was measured with. Numbers in brackets are ratios to the first contender. What "
+	      "follows from the spread, and from more threads, is said with each bench.</p>\n<ul class=\"conclusions\">\n",
+	      page);
+	for (unsigned i = 0; i < figures->bench_count; i++)
+		page_summarise(page, &figures->benches[i]);
+	fputs("</ul>\n</section>\n", page);
+}
+
+bool page_write(const struct figures *figures, const char *folder, bool list)
+{
+	char path[PATH_MAX];
+	FILE *page;
+	bool good;
+
+	snprintf(path, sizeof(path), "%s/index.html", folder);
+	page = fopen(path, "we");
+	if (page == NULL) {
+		complain("cannot write %s: %s", path, strerror(errno));
+		return false;
+	}
+	put_head(page, figures);
+	put_contents(page, figures);
+	put_summary(page, figures);
+	put_method(page, figures);
+	for (unsigned i = 0; i < figures->bench_count; i++)
+		put_bench(page, figures, &figures->benches[i]);
+	fputs("<footer>Made by rseqkit bench. This page needs nothing else, and loads nothing.</footer>\n"
+	      "</main>\n</body>\n</html>\n",
+	      page);
+	good = !ferror(page);
+	good = fclose(page) == 0 && good;
+	if (!good)
+		complain("cannot write %s", path);
+	else if (list)
+		puts(path);
+	return good;
+}

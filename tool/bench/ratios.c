@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* ratios.c - what pictures and the report say of figures: which of them, divided by what, on which axis (figures.h). */
+#define _GNU_SOURCE
+#include "figures.h"
+
+#include <stdio.h>
+
+#define LINEAR_MAX 8.0 /* what spans more is on a logarithmic axis */
+
+bool figure_is_there(const struct figure *figure)
+{
+	return figure->median > 0;
+}
+
+const char *figures_ratio(double ratio, char *text)
+{
+	snprintf(text, 32, "%.*f", ratio < 9.995 ? 2 : ratio < 99.95 ? 1 : 0, ratio);
+	return text;
+}
+
+const char *figures_ns(double ns, char *text)
+{
+	snprintf(text, 32, "%.*f", ns < 9.9995 ? 3 : ns < 99.995 ? 2 : ns < 999.95 ? 1 : 0, ns);
+	return text;
+}
+
+double figures_reference(const struct figures_group *group)
+{
+	return group->figures[group->reference].median;
+}
+
+bool figures_has(const struct figures_bench *bench, unsigned contender)
+{
+	for (unsigned i = 0; i < bench->group_count; i++)
+		if (figure_is_there(&bench->groups[i].figures[contender]))
+			return true;
+	return false;
+}
+
+static unsigned groups_with_figures(const struct figures_bench *bench)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < bench->group_count; i++)
+		count += bench->groups[i].reference >= 0;
+	return count;
+}
+
+bool figures_has_ratios(const struct figures_bench *bench)
+{
+	return groups_with_figures(bench) > 0;
+}
+
+bool figures_has_threads(const struct figures_bench *bench)
+{
+	return groups_with_figures(bench) > 1;
+}
+
+unsigned figures_choose(const struct figures *figures, const struct figures_bench *bench,
+			const struct figures_group **chosen)
+{
+	unsigned count = 0, middle = 0;
+
+	while (middle + 1 < bench->group_count && bench->groups[middle].threads < figures->cpus)
+		middle++;
+	for (unsigned i = 0; i < bench->group_count; i++)
+		if ((i == 0 || i == middle || i == bench->group_count - 1) && bench->groups[i].reference >= 0)
+			chosen[count++] = &bench->groups[i];
+	return count;
+}
+
+/* Widens a range so that the figure divided by `unit` is in it. */
+static void widen(const struct figure *f, double unit, double *least, double *greatest)
+{
+	if (!figure_is_there(f))
+		return;
+	*least = f->min / unit < *least ? f->min / unit : *least;
+	*greatest = f->max / unit > *greatest ? f->max / unit : *greatest;
+}
+
+bool figures_range(const struct figures_bench *bench, const struct figures_group *const *groups, unsigned count,
+		   double *least, double *greatest)
+{
+	*least = *greatest = 1;
+	for (unsigned i = 0; i < count; i++)
+		for (unsigned j = 0; j < bench->contender_count; j++)
+			widen(&groups[i]->figures[j], figures_reference(groups[i]), least, greatest);
+	return *greatest > LINEAR_MAX;
+}
+
+bool figures_costs(const struct figures_bench *bench, double *least, double *greatest)
+{
+	*least = 1e300;
+	*greatest = 0;
+	for (unsigned i = 0; i < bench->group_count; i++)
+		for (unsigned j = 0; j < bench->contender_count; j++)
+			widen(&bench->groups[i].figures[j], 1, least, greatest);
+	return *greatest > LINEAR_MAX * *least;
+}

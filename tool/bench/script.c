@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* script.c - the script by which gnuplot makes pictures of figures (script.h). */
+#define _GNU_SOURCE
+#include "script.h"
+
+#include <string.h>
+
+#define WIDTH 860	/* pixels of all pictures */
+#define TOP 64		/* title */
+#define BOTTOM 150	/* axis, key, caption of three lines */
+#define CHARACTER 6.8	/* a wide guess of what a letter of the small font takes */
+#define BAR 15
+#define LINES_HEIGHT 520 /* of a picture over threads */
+#define KEY_WIDTH 200
+
+/* What series look like; as many points as contenders that can still be told apart. */
+static const struct {
+	const char *colour;
+	int pattern;
+} bars[FIGURES_SERIES_MAX] = {{"#8fbfe8", 3}, {"#b35900", 5}, {"#303030", 0}};
+static const struct {
+	const char *colour;
+	int point;
+} lines[] = {{"#0072b2", 7}, {"#d55e00", 5}, {"#009e73", 9}, {"#000000", 6}, {"#cc79a7", 4}, {"#8a6d00", 8},
+	     {"#56b4e9", 13}, {"#777777", 12}};
+
+static void put_quoted(FILE *script, const char *text)
+{
+	fputc('\'', script);
+	for (; *text != '\0'; text++)
+		fputs(*text == '\'' ? "''" : (const char[]){*text, '\0'}, script);
+	fputc('\'', script);
+}
+
+static void put_label(FILE *script, const char *text, double x, double y, const char *options)
+{
+	fputs("set label ", script);
+	put_quoted(script, text);
+	fprintf(script, " at screen %.4f, screen %.4f noenhanced %s\n", x, y, options);
+}
+
+/* Title, caption and margins of a picture of this height, whose axis of names needs `left` pixels. */
+static void put_frame(FILE *script, const struct figures *figures, const struct figures_bench *bench, int height,
+		      int left, int right, const char *caption)
+{
+	char text[512];
+
+	fprintf(script, "reset\nset lmargin at screen %.4f\nset rmargin at screen %.4f\n", (double)left / WIDTH,
+		1 - (double)right / WIDTH);
+	fprintf(script, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", 1 - (double)TOP / height,
+		(double)BOTTOM / height);
+	fputs("set border 3 lc rgb '#404040'\nset tics nomirror out\n", script);
+	snprintf(text, sizeof(text), "%s%s%s", bench->name, bench->what[0] != '\0' ? ": " : "", bench->what);
+	put_label(script, text, 16.0 / WIDTH, 1 - 26.0 / height, "font ',15'");
+	put_label(script, caption, 16.0 / WIDTH, 54.0 / height, "font ',11' tc rgb '#404040'");
+	snprintf(text, sizeof(text), "%.100s, %u CPU%s", figures->model, figures->cpus, figures->cpus == 1 ? "" : "s");
+	put_label(script, text, 16.0 / WIDTH, 35.0 / height, "font ',11' tc rgb '#404040'");
+	snprintf(text, sizeof(text), "Linux %.40s; %.40s; measured %s", figures->kernel, figures->libc, figures->date);
+	put_label(script, text, 16.0 / WIDTH, 16.0 / height, "font ',11' tc rgb '#404040'");
+}
+
+/* Both files of the picture that `plot` describes. */
+static void put_files(FILE *script, const char *bench, const char *kind, int height, const char *plot)
+{
+	fprintf(script, "set terminal svg noenhanced background '#ffffff' size %d,%d font 'DejaVu Sans,12'\n", WIDTH,
+		height);
+	fprintf(script, "set output '%s-%s.svg'\n%s\n", bench, kind, plot);
+	fprintf(script,
+		"if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) {\n"
+		"set terminal pngcairo noenhanced background '#ffffff' size %d,%d font 'DejaVu Sans,12' fontscale 1.8 "
+		"linewidth 2 pointscale 2\n} else {\n"
+		"set terminal png noenhanced truecolor background '#ffffff' size %d,%d font ',12' fontscale 2 linewidth "
+		"2\n}\n",
+		2 * WIDTH, 2 * height, 2 * WIDTH, 2 * height);
+	fprintf(script, "set output '%s-%s.png'\n%s\nset output\n", bench, kind, plot);
+}
+
+static int name_width(const struct figures_bench *bench)
+{
+	size_t longest = 0;
+
+	for (unsigned i = 0; i < bench->contender_count; i++)
+		if (strlen(bench->contenders[i].name) > longest)
+			longest = strlen(bench->contenders[i].name);
+	return 32 + 8 * (int)longest;
+}
+
+/* Numbers along an axis, from a logarithm's point of view evenly spaced: 1, 2, 5, 10, ..., or decades alone. */
+static void put_log_axis(FILE *script, char axis, double least, double greatest)
+{
+	static const double steps[] = {1, 2, 5};
+	bool first = true;
+
+	fprintf(script, "set logscale %c\nset %crange [%.6g:%.6g]\nset m%ctics 10\nset %ctics (", axis, axis, least,
+		greatest, axis, axis);
+	for (double decade = 1e-6; decade < 1e12; decade *= 10)
+		for (unsigned i = 0; i < (greatest / least > 2000 ? 1 : 3); i++)
+			if (decade * steps[i] >= least && decade * steps[i] <= greatest) {
+				fprintf(script, "%s'%.6g' %.6g", first ? "" : ", ", decade * steps[i], decade * steps[i]);
+				first = false;
+			}
+	fputs(")\n", script);
+}
+
+/*
+ * A block of data for each number of threads: ratio, row, its least and greatest, and what is written beside it. Rows go
+ * down, a bar's height apart, with half a bar between contenders.
+ */
+static void put_ratios(FILE *script, const struct figures_bench *bench, const struct figures_group *const *groups,
+		       unsigned count)
+{
+	char ratio[32];
+
+	for (unsigned i = 0; i < count; i++) {
+		fprintf(script, "$ratios%u << END\n", i);
+		for (unsigned j = 0; j < bench->contender_count; j++) {
+			const struct figure *f = &groups[i]->figures[j];
+			double of = figures_reference(groups[i]);
+
+			if (figure_is_there(f))
+				fprintf(script, "%.6g %.3f %.6g %.6g %s\n", f->median / of,
+					-(j * (count + 0.8) + i), f->min / of, f->max / of,
+					figures_ratio(f->median / of, ratio));
+		}
+		fputs("END\n", script);
+	}
+}
+
+/* The names of the contenders, and why some have no bar. */
+static void put_names(FILE *script, const struct figures_bench *bench, const struct figures_group *const *groups,
+		      unsigned count)
+{
+	char text[BENCH_WHY_SIZE];
+	int room = (int)((WIDTH - name_width(bench) - 24) / CHARACTER);
+
+	fputs("set ytics scale 0 noenhanced (", script);
+	for (unsigned j = 0; j < bench->contender_count; j++) {
+		fputs(j > 0 ? ", " : "", script);
+		put_quoted(script, bench->contenders[j].name);
+		fprintf(script, " %.3f", -(j * (count + 0.8) + (count - 1) / 2.0));
+	}
+	fputs(")\n", script);
+	for (unsigned j = 0; j < bench->contender_count; j++) {
+		if (figure_is_there(&groups[0]->figures[j]))
+			continue;
+		snprintf(text, sizeof(text), "%.*s", room, bench->contenders[j].unavailable[0] != '\0' ?
+							      bench->contenders[j].unavailable :
+							      "not measured");
+		fputs("set label ", script);
+		put_quoted(script, text);
+		fprintf(script, " at graph 0.01, first %.3f noenhanced font ',11' tc rgb '#404040'\n",
+			-(j * (count + 0.8) + (count - 1) / 2.0));
+	}
+}
+
+static void put_ratio_axis(FILE *script, double least, double greatest, const char *of, bool logarithmic)
+{
+	char text[128];
+
+	if (logarithmic)
+		/* Room for the number behind the longest bar. */
+		put_log_axis(script, 'x', least / 1.3, greatest * (greatest / least > 1000 ? 3.0 : 1.8));
+	else
+		fprintf(script, "set xrange [0:%.6g]\n", greatest * 1.12);
+	snprintf(text, sizeof(text), "time per operation, %s = 1%s", of, logarithmic ? " (log)" : "");
+	fputs("set xlabel ", script);
+	put_quoted(script, text);
+	fputs(" noenhanced offset 0,0.3\nset grid xtics lc rgb '#d8d8d8' lt 1 lw 0.5\n"
+	      "set arrow from 1, graph 0 to 1, graph 1 nohead lc rgb '#404040' lw 1\n",
+	      script);
+}
+
+static void put_ratio_picture(FILE *script, const struct figures *figures, const struct figures_bench *bench)
+{
+	const struct figures_group *groups[FIGURES_SERIES_MAX];
+	unsigned count = figures_choose(figures, bench, groups);
+	double least, greatest, rows = bench->contender_count * (count + 0.8) - 0.8;
+	int height = TOP + BOTTOM + 12 + (int)(rows * BAR);
+	char plot[2048] = "plot", caption[256];
+	bool logarithmic;
+	size_t length = 4;
+
+	if (!figures_has_ratios(bench))
+		return;
+	logarithmic = figures_range(bench, groups, count, &least, &greatest);
+	snprintf(caption, sizeof(caption),
+		 "Bars: median over %u code placements, divided by that of %s. Whiskers: the least and the greatest.",
+		 figures->placements, bench->contenders[groups[0]->reference].name);
+	put_frame(script, figures, bench, height, name_width(bench), 24, caption);
+	fprintf(script, "set key at screen 0.5, screen %.4f center horizontal noenhanced samplen 2.5\n", 82.0 / height);
+	fprintf(script, "set yrange [%.3f:0.9]\n", -(rows - 0.1));
+	put_ratio_axis(script, least, greatest, bench->contenders[groups[0]->reference].name, logarithmic);
+	put_names(script, bench, groups, count);
+	put_ratios(script, bench, groups, count);
+	for (unsigned i = 0; i < count; i++)
+		length += (size_t)snprintf(
+			plot + length, sizeof(plot) - length,
+			" $ratios%u using (%s):2:(%s):1:($2-0.42):($2+0.42) with boxxyerror fs pattern %d border lc rgb "
+			"'#303030' fc rgb '%s' title '%u thread%s', '' using 1:2:3:4 with xerrorbars pt -1 ps 0 lw 1.2 lc "
+			"rgb '#000000' notitle, '' using ($4 > 1 ? $4 : 1):2:5 with labels left offset 0.8,0 font ',11' "
+			"notitle%s",
+			i, logarithmic ? "1" : "0", logarithmic ? "1" : "0", bars[i].pattern, bars[i].colour,
+			groups[i]->threads, groups[i]->threads == 1 ? "" : "s", i + 1 < count ? "," : "");
+	put_files(script, bench->name, "ratio", height, plot);
+}
+
+static void put_costs(FILE *script, const struct figures_bench *bench)
+{
+	for (unsigned j = 0; j < bench->contender_count; j++) {
+		fprintf(script, "$costs%u << END\n", j);
+		for (unsigned i = 0; i < bench->group_count; i++) {
+			const struct figure *f = &bench->groups[i].figures[j];
+
+			if (figure_is_there(f))
+				fprintf(script, "%u %.6g %.6g %.6g\n", bench->groups[i].threads, f->median, f->min,
+					f->max);
+		}
+		fputs("END\n", script);
+	}
+}
+
+static void put_threads_axes(FILE *script, const struct figures_bench *bench)
+{
+	double least, greatest;
+	bool logarithmic = figures_costs(bench, &least, &greatest);
+
+	fputs("set logscale x 2\nset xlabel 'threads (log)' offset 0,0.3\nset xtics (", script);
+	for (unsigned i = 0; i < bench->group_count; i++)
+		fprintf(script, "%s'%u' %u", i > 0 ? ", " : "", bench->groups[i].threads, bench->groups[i].threads);
+	fprintf(script, ")\nset xrange [%.4f:%.4f]\n", bench->groups[0].threads / 1.12,
+		bench->groups[bench->group_count - 1].threads * 1.12);
+	if (logarithmic)
+		put_log_axis(script, 'y', least / 1.3, greatest * 1.3);
+	else
+		fprintf(script, "set yrange [0:%.6g]\n", greatest * 1.1);
+	fprintf(script, "set ylabel 'CPU time per operation, ns%s' offset 0.5,0\nset grid ytics lc rgb '#d8d8d8' lt 1 lw "
+			"0.5\n",
+		logarithmic ? " (log)" : "");
+}
+
+/* By what a contender's points are moved along the axis, so that whiskers don't lie on each other. */
+static double aside(const struct figures_bench *bench, unsigned contender)
+{
+	return 1 + 0.012 * (contender - (bench->contender_count - 1) / 2.0);
+}
+
+static void put_threads_picture(FILE *script, const struct figures *figures, const struct figures_bench *bench)
+{
+	const unsigned looks = sizeof(lines) / sizeof(lines[0]);
+	char plot[8192] = "plot", caption[256];
+	size_t length = 4;
+
+	if (!figures_has_threads(bench))
+		return;
+	snprintf(caption, sizeof(caption),
+		 "Points: median over %u code placements. Whiskers: the least and the greatest.%s",
+		 figures->placements, figures->cpus == 1 ? "" : " Perfect scaling is a level line.");
+	put_frame(script, figures, bench, LINES_HEIGHT, 88, KEY_WIDTH, caption);
+	put_costs(script, bench);
+	fprintf(script, "set key at screen %.4f, screen %.4f left top Left reverse noenhanced samplen 3 spacing 1.4\n",
+		1 - (KEY_WIDTH - 8.0) / WIDTH, 1 - (double)TOP / LINES_HEIGHT);
+	put_threads_axes(script, bench);
+	for (unsigned j = 0; j < bench->contender_count; j++)
+		if (figures_has(bench, j))
+			length += (size_t)snprintf(
+				plot + length, sizeof(plot) - length,
+				"%s $costs%u using ($1*%.4f):2:3:4 with yerrorbars lw 1 pt -1 ps 0 lc rgb '%s' notitle, '' "
+				"using ($1*%.4f):2 with linespoints lw 1.6 ps 0.9 dt %u pt %d lc rgb '%s' title '%s'",
+				length > 4 ? "," : "", j, aside(bench, j), lines[j % looks].colour, aside(bench, j),
+				1 + j % 5, lines[j % looks].point, lines[j % looks].colour, bench->contenders[j].name);
+	put_files(script, bench->name, "threads", LINES_HEIGHT, plot);
+}
+
+void script_write(FILE *script, const struct figures *figures)
+{
+	for (unsigned i = 0; i < figures->bench_count; i++) {
+		put_ratio_picture(script, figures, &figures->benches[i]);
+		put_threads_picture(script, figures, &figures->benches[i]);
+	}
+}
