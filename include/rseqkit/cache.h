@@ -25,7 +25,9 @@
  *
  * An array that runs empty is filled from the depot, one that runs full grows, or is emptied into the depot, a batch at a
  * time. What an array may hold grows from nothing up to per_cpu, and only rk_cache_reclaim() makes it smaller: so CPUs
- * take of the limit what they need.
+ * take of the limit what they need. What an array may hold counts whether it holds that or not: where the limit is less than
+ * per_cpu for each CPU that is used, and something for the depot, one CPU's room is missing at another, whose objects are
+ * destructed then. So either the limit is larger, or somebody calls rk_cache_reclaim_idle() once in a while.
  *
  * Total: a get that finds nothing constructs, a put that finds no room destructs. Threads without rseq, and those whose
  * sections were aborted RK_ABORTS_MAX times in a row, use the depot. Nothing waits for anything.
@@ -34,8 +36,9 @@
  * destructed. No object is NULL.
  *
  * fork: the child has its own copy of the cache with the objects in it. Lost to the child is what another thread had in its
- * hands at that moment, on the way between caller, array and depot: no more than RK_CACHE_BATCH_MAX objects for each thread
- * that wasn't just computing. What these took of the limits stays taken.
+ * hands at that moment, on the way between caller, array and depot: a batch and a magazine of the depot, no more than
+ * 2 * RK_CACHE_BATCH_MAX objects, for each thread that was in a function of the cache, and for each of its handlers that was.
+ * What these took of the limits stays taken.
  */
 #ifndef RSEQKIT_CACHE_H
 #define RSEQKIT_CACHE_H
@@ -50,7 +53,8 @@
 
 /*
  * What several caches may hold together, in a unit of the caller's, bytes say. In static memory, or destroyed after them.
- * `left` begins as the budget and is what nobody has taken. Any thread may add to it, or subtract, atomically.
+ * `left` begins as the budget and is what nobody has taken. Any thread may add to it, or subtract, atomically; where that
+ * makes it negative nothing more is taken, and what is to be given back is reclaimed and trimmed.
  */
 struct rk_cache_budget {
 	int64_t left;
@@ -58,7 +62,8 @@ struct rk_cache_budget {
 
 struct rk_cache_options {
 	uint32_t per_cpu; /* objects in a CPU's array, at most RK_CACHE_PER_CPU_MAX; 0 means 256 */
-	uint32_t batch;   /* objects that are moved at once, at most per_cpu and RK_CACHE_BATCH_MAX; 0 means a quarter of per_cpu */
+	uint32_t batch;   /* objects that are moved at once, at most per_cpu and RK_CACHE_BATCH_MAX, best no more than half of
+	                     per_cpu; 0 means a quarter of that */
 	uint64_t limit;   /* objects that arrays may hold, and those in the depot, at most RK_CACHE_LIMIT_MAX; 0 means twice what
 	                     all possible CPUs' arrays may hold */
 	struct rk_cache_budget *budget;                  /* that this cache shares with others; NULL for none */
@@ -70,7 +75,7 @@ struct rk_cache_options {
 
 /* What a cache has done, and has. Numbers are exact while nobody uses it. */
 struct rk_cache_report {
-	uint64_t gets, puts;             /* objects from CPUs' arrays, and to them, by callers; they wrap at 2^46 per CPU */
+	uint64_t gets, puts;             /* objects from CPUs' arrays, and to them, by callers; they wrap at 2^47 per CPU */
 	uint64_t depot_gets, depot_puts; /* objects from the depot, and to it, by callers: overflow of the arrays */
 	uint64_t refills, flushes;       /* trips to the depot, to fill an array and to empty one */
 	uint64_t constructed, destructed;
@@ -89,13 +94,15 @@ RKI_BEGIN_DECLS
  * Creates an empty cache.
  *
  * The callbacks run in whatever get, put or other call needs them, without a lock, so perhaps in a signal handler, and on
- * any CPU; a destructor doesn't put into the same cache. They may use others, and this one's rk_cache_get().
+ * any CPU. They return: no exception, no longjmp(3), no end of the thread. They may use other caches, and this one: a
+ * constructor that makes many at once puts the rest, a destructor may get objects, but puts none.
  *
  * Returns 0 and the cache in *cache; -EINVAL when a pointer is NULL, there is no destructor, a number is too high, or a
  * limit times its weight isn't below 2^63; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 5 us; the first one
  * with about that many objects per CPU 50 us, and 20 ms if there are several threads by then (rk_fence_prepare() in
- * remote.h). Memory: 8 bytes for each object that an array or the depot ever held, in whole pages.
+ * remote.h). Memory: 8 bytes for each object that an array or the depot ever held, 16 where
+ * it was reclaimed from an array, in whole pages.
  */
 RKI_API int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *options);
 
@@ -118,10 +125,11 @@ RKI_API void rk_cache_put_slow(struct rk_cache *cache, void *object, enum rk_res
  * Takes an object: of this CPU's array, the one that was put last; else of the depot; else a constructed one.
  *
  * Returns NULL when there is none and no constructor, or that returned NULL. Objects in other CPUs' arrays aren't looked
- * for: see rk_cache_reclaim().
+ * for: see rk_cache_reclaim(). Nor are the last ones of the depot while another thread, or the code that a handler
+ * interrupted, is at work on their magazine, which may be all of 64.
  * Context: any thread; signal handler, also one that interrupts a function of the same cache; after fork; not in a vfork
- * child outside rk_vfork_begin(); not under asynchronous cancellation, which may lose a batch. Cost: 0.6 ns with rseq, 60 ns
- * without, and what the constructor takes.
+ * child outside rk_vfork_begin(); not under asynchronous cancellation, which may lose a batch. Cost: 0.6 to 2.5 ns with rseq, by
+ * processor (bench/METHOD.md); 45 ns without; and what the constructor takes.
  */
 RKI_INLINE void *rk_cache_get(struct rk_cache *cache)
 {
@@ -166,7 +174,7 @@ RKI_API void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, si
  *
  * Returns 0; -EBUSY when another thread, or the code that a signal handler interrupted, does so for that CPU; -EHOSTUNREACH
  * when there is no fence (remote.h): the objects stay out of reach until another call succeeds; -EINVAL when cache is NULL or
- * the CPU isn't possible. rk_cache_reclaim_idle() goes on with the other CPUs.
+ * the CPU isn't possible. Not where there is nothing to be taken. rk_cache_reclaim_idle() goes on with the other CPUs.
  * Context: any thread; signal handler; after fork; not in a vfork child. Cost: a fence for each CPU that objects are taken
  * from.
  */
@@ -174,7 +182,7 @@ RKI_API int rk_cache_reclaim(struct rk_cache *cache, int cpu);
 RKI_API int rk_cache_reclaim_idle(struct rk_cache *cache);
 
 /*
- * Destructs objects of the depot until there are no more than `keep`. To give all memory back: rk_cache_reclaim() for all
+ * Destructs objects of the depot: as many as are more than `keep` when it is called. To give all memory back: rk_cache_reclaim() for all
  * CPUs, then this with 0.
  *
  * Returns how many it has destructed.

@@ -197,7 +197,7 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 		if ((header & RK_RING_STAMPED) != 0) {
 			record->time = *(const uint64_t *)(const void *)at;
 			at += sizeof(uint64_t);
-			reader->position += sizeof(uint64_t);
+			reader->position += (intptr_t)sizeof(uint64_t);
 		}
 		record->data = at;
 		record->cpu = reader->cpu;

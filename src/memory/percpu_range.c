@@ -147,6 +147,19 @@ static void prepare(char *from, size_t size)
 	(void)madvise(from, size, MADV_NOHUGEPAGE);
 }
 
+void *rk_map_lazily(size_t size)
+{
+	char *mapping = reserve(size);
+
+	if (mapping == NULL)
+		return NULL;
+	prepare(mapping, size);
+	if (mprotect(mapping, size, PROT_READ | PROT_WRITE) == 0)
+		return mapping;
+	(void)munmap(mapping, size);
+	return NULL;
+}
+
 static bool open_memory(const struct rk_percpu *pool, bool of_items, char *from, size_t size)
 {
 	if (of_items && (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) && madvise(from, size, MADV_WIPEONFORK) != 0)

@@ -48,6 +48,12 @@ struct rk_percpu {
 	char initial[];                        /* item_size bytes, or none for zeros */
 };
 
+/*
+ * Zeros that are committed as they are written to, a page at a time, whatever mlockall() has asked for. NULL if there is no
+ * memory. To be given back by munmap().
+ */
+void *rk_map_lazily(size_t size);
+
 /* Every index of a range that has memory. */
 #define FOR_EACH_INDEX(range, i) for (int i = -SHARED_INDEXES; i <= (range)->highest; i++)
 

@@ -19,12 +19,14 @@
 #include <rseqkit/thread.h>
 
 #include <errno.h>
+#include <string.h>
 #include "memory/cpus.h"
 #include "memory/percpu.h"
 #include "pool.h"
 
 #define PER_CPU 256
 #define AT_ONCE 256 /* objects in one section */
+#define PATIENCE 100 /* looks at a depot whose magazines are all in other hands */
 
 /* Caches of about as many objects per CPU have a pool in common: 16, 32 and so on. */
 #define SMALLEST 4
@@ -138,6 +140,26 @@ static struct rk_percpu *pool_of(const struct rk_cache *cache, struct place *pla
 	return NULL;
 }
 
+/* Destructs what is in the arrays. Meanwhile a destructor may get objects, and so fill arrays. Returns how many. */
+static size_t destruct_all(struct rk_cache *cache, int highest)
+{
+	void *batch[RK_CACHE_BATCH_MAX];
+	size_t done = 0, length, now;
+
+	for (int i = 0; i < 2 * (highest + 1); i++) {
+		struct rk_array *array = bank_of(cache, i / 2, i % 2);
+
+		while ((length = (size_t)RK_ARRAY_LENGTH(state_of(array))) > 0) {
+			now = least(length, RK_CACHE_BATCH_MAX);
+			memcpy(batch, elements_of(array) + length - now, now * sizeof(batch[0]));
+			array->state = stepped(array->state, RK_ARRAY_POPPED(now));
+			rk_cache_destruct(cache, batch, now);
+			done += now;
+		}
+	}
+	return done;
+}
+
 int rk_cache_destroy(struct rk_cache *cache)
 {
 	struct place place;
@@ -145,17 +167,8 @@ int rk_cache_destroy(struct rk_cache *cache)
 
 	if (from == NULL)
 		return cache == NULL ? 0 : -EINVAL;
-	for (int cpu = 0; cpu <= place.range->highest; cpu++)
-		for (int which = 0; which < 2; which++) {
-			struct rk_array *array = bank_of(cache, cpu, which);
-			size_t length = (size_t)RK_ARRAY_LENGTH(state_of(array));
-
-			if (length == 0)
-				continue;
-			array->state = stepped(array->state, RK_ARRAY_POPPED(length));
-			rk_cache_destruct(cache, elements_of(array), length);
-		}
-	(void)rk_cache_trim(cache, 0);
+	while (destruct_all(cache, place.range->highest) + rk_cache_trim(cache, 0) > 0)
+		;
 	if (shared_of(cache)->depot.memory != NULL)
 		rk_depot_destroy(&shared_of(cache)->depot);
 	return rk_percpu_free_for(from, cache, __builtin_return_address(0));
@@ -204,38 +217,55 @@ static size_t take_here(struct rk_cache *cache, void **objects, size_t n)
 }
 
 /*
- * Lets the array of a CPU, which has that capacity, hold some more. False if it is as large as can be, or there is nothing
- * to grant; else the outcome is that of the attempt.
+ * Lets the array of a CPU, which has that capacity, hold `wanted` more, or a batch. What isn't granted anew comes out of
+ * *granted, which are the caller's. False if it is as large as can be, or there is nothing; else the outcome is that of the
+ * attempt.
  */
-static bool grow(struct rk_cache *cache, int cpu, intptr_t capacity, enum rk_result *outcome)
+static bool grow(struct rk_cache *cache, int cpu, intptr_t capacity, size_t wanted, size_t *granted,
+		 enum rk_result *outcome)
 {
 	struct rk_cache_shared *shared = shared_of(cache);
-	uint64_t by = rk_depot_grant(&shared->depot, least(shared->batch, shared->per_cpu - (size_t)capacity));
+	size_t most = shared->per_cpu - (size_t)capacity, out_of = 0;
+	uint64_t by = rk_depot_grant(&shared->depot, least(most, wanted > shared->batch ? wanted : shared->batch));
 
-	if (by == 0)
+	if (by < least(most, wanted))
+		out_of = least(least(most, wanted) - by, *granted);
+	if (by + out_of == 0)
 		return false;
-	*outcome = rk_at_bank_store_if_equal(cache, offsetof(struct rk_array, capacity), capacity, capacity + (intptr_t)by, cpu);
-	if (*outcome != RK_DONE)
+	*outcome = rk_at_bank_store_if_equal(cache, offsetof(struct rk_array, capacity), capacity,
+					     capacity + (intptr_t)(by + out_of), cpu);
+	if (*outcome == RK_DONE)
+		*granted -= out_of;
+	else
 		rk_depot_return(&shared->depot, by);
 	return true;
 }
 
-/* Puts up to n objects to this CPU's array, which grows if it may. Returns how many: 0 if it is full, or can't be used. */
-static size_t put_here(struct rk_cache *cache, void *const *objects, size_t n)
+/*
+ * Puts up to n objects to this CPU's array, which grows if it may. *granted of them are granted, and fewer are when the array
+ * needed that. Returns how many: 0 if it is full, or can't be used.
+ */
+static size_t put_here(struct rk_cache *cache, void *const *objects, size_t n, size_t *granted)
 {
 	enum rk_result outcome = RK_ABORTED;
+	bool may_grow = true;
 
 	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
 		int cpu = rk_cpu();
 		const struct rk_array *array = rk_cache_array(cache, cpu);
 		intptr_t state = array == NULL ? 0 : state_of(array), capacity = array == NULL ? 0 : capacity_of(array);
-		size_t length = (size_t)RK_ARRAY_LENGTH(state);
-		size_t now = (size_t)capacity > length ? least(least(n, AT_ONCE), (size_t)capacity - length) : 0;
+		size_t length = (size_t)RK_ARRAY_LENGTH(state), wanted = least(n, AT_ONCE);
+		size_t room = (size_t)capacity > length ? (size_t)capacity - length : 0, now = least(wanted, room);
 
-		if (array == NULL || (now == 0 && !grow(cache, cpu, capacity, &outcome)))
+		if (array == NULL)
 			return 0;
+		if (room < wanted && may_grow) {
+			may_grow = grow(cache, cpu, capacity, wanted - room, granted, &outcome);
+			if (may_grow)
+				continue;
+		}
 		if (now == 0)
-			continue;
+			return 0;
 		outcome = rk_at_bank_copy_if_equal(cache, 0, state, offset_of_element(length), objects,
 						   now * sizeof(*objects), stepped(state, RK_ARRAY_PUSHED(now)), cpu);
 		if (outcome == RK_DONE)
@@ -266,15 +296,6 @@ void rk_cache_to_depot(struct rk_cache *cache, void *const *objects, size_t n, b
 	}
 }
 
-size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n)
-{
-	struct depot *depot = &shared_of(cache)->depot;
-	size_t got = rk_depot_take(depot, objects, n);
-
-	rk_depot_return(depot, got);
-	return got;
-}
-
 static void *construct(const struct rk_cache *cache)
 {
 	struct rk_cache_shared *shared = shared_of(cache);
@@ -284,28 +305,58 @@ static void *construct(const struct rk_cache *cache)
 	return object;
 }
 
+/*
+ * Takes up to n objects of the depot, granted ones. While it has some that are in other threads' hands, with the rest of
+ * their magazines, it looks again, for a while: a handler that interrupted such a thread waits in vain.
+ */
+static size_t take_granted(struct rk_cache *cache, void **objects, size_t n)
+{
+	struct depot *depot = &shared_of(cache)->depot;
+	size_t got = rk_depot_take(depot, objects, n);
+
+	for (int i = 0; i < PATIENCE && got == 0 && n > 0; i++) {
+		if (__atomic_load_n(&depot->objects, __ATOMIC_RELAXED) <= 0)
+			break;
+		got = rk_depot_take(depot, objects, n);
+	}
+	return got;
+}
+
+size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n)
+{
+	size_t got = take_granted(cache, objects, n);
+
+	rk_depot_return(&shared_of(cache)->depot, got);
+	return got;
+}
+
 void *rk_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 {
 	struct rk_cache_shared *shared = shared_of(cache);
 	void *object, *batch[RK_CACHE_BATCH_MAX];
-	size_t got, put;
+	size_t got, put, granted;
 
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
 		outcome = rk_cpu_bank_array_pop(cache, 0, &object);
 	if (outcome == RK_DONE)
 		return object;
-	got = rk_depot_take(&shared->depot, batch, outcome == RK_NO_RSEQ ? 1 : shared->batch);
+	got = take_granted(cache, batch, outcome == RK_NO_RSEQ ? 1 : shared->batch);
 	if (got == 0)
 		return construct(cache);
-	rk_depot_return(&shared->depot, 1);
 	count(&shared->count.depot_gets, 1);
-	if (--got == 0)
-		return batch[0];
-	put = put_here(cache, batch + 1, got);
+	granted = got; /* this one as well: it leaves */
+	put = --got == 0 ? 0 : put_here(cache, batch + 1, got, &granted);
 	count(&shared->count.refills, put > 0);
 	count(&shared->count.refilled, put);
-	rk_depot_return(&shared->depot, put); /* the array's capacity is granted */
-	rk_cache_to_depot(cache, batch + 1 + put, got - put, true);
+	/* What is left goes back; the array's capacity is granted. */
+	got -= put;
+	if (granted >= got) {
+		rk_depot_return(&shared->depot, granted - got);
+		rk_cache_to_depot(cache, batch + 1 + put, got, true);
+	} else {
+		rk_depot_return(&shared->depot, granted);
+		rk_cache_to_depot(cache, batch + 1 + put, got, false);
+	}
 	return batch[0];
 }
 
@@ -326,14 +377,16 @@ static bool flush(struct rk_cache *cache)
 
 void rk_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome)
 {
+	size_t granted = 0;
+
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
 		outcome = rk_cpu_bank_array_push(cache, 0, object);
 	if (outcome == RK_DONE)
 		return;
 	if (outcome != RK_NO_RSEQ) {
-		if (put_here(cache, &object, 1) == 1)
+		if (put_here(cache, &object, 1, &granted) == 1)
 			return;
-		if (flush(cache) && put_here(cache, &object, 1) == 1)
+		if (flush(cache) && put_here(cache, &object, 1, &granted) == 1)
 			return;
 	}
 	count(&shared_of(cache)->count.depot_puts, 1);
@@ -344,28 +397,28 @@ size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t wanted)
 {
 	size_t got = 0, now;
 
-	do {
+	while (got < wanted) {
 		now = take_here(cache, objects + got, wanted - got);
 		if (now == 0) {
 			now = rk_cache_from_depot(cache, objects + got, wanted - got);
 			count(&shared_of(cache)->count.depot_gets, now);
 		}
-		got += now;
-	} while (got < wanted && now > 0);
-	for (; got < wanted; got++) {
-		objects[got] = construct(cache);
-		if (objects[got] == NULL)
+		/* A constructor may have put others. */
+		if (now == 0 && (objects[got] = construct(cache)) != NULL)
+			now = 1;
+		if (now == 0)
 			break;
+		got += now;
 	}
 	return got;
 }
 
 void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, size_t n)
 {
-	size_t put = 0, now;
+	size_t put = 0, granted = 0, now;
 
 	do {
-		now = put_here(cache, objects + put, n - put);
+		now = put_here(cache, objects + put, n - put, &granted);
 		put += now;
 	} while (put < n && now > 0);
 	if (put == n)

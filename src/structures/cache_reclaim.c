@@ -5,7 +5,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include "memory/cpus.h"
 #include "remote/bank.h"
+
+#define MOVED_MASK (RK_ARRAY_MOVED(INTPTR_MIN) * 2 - 1) /* of the count in a state, which wraps */
 
 /* A bank that was taken: what is in it goes elsewhere, and it is a spare one then. */
 static void empty(struct rk_cache *cache, struct rk_array *array)
@@ -39,7 +42,7 @@ static int empty_bank(struct rk_cache *cache, int cpu)
 	void *bank;
 	int r;
 
-	if (state_of(second) == 0) /* it was never in use */
+	if (state_of(second) == 0 && rk_cache_array(cache, cpu) != second) /* it was never in use */
 		__atomic_store_n(&second->state, SECOND_STATE, __ATOMIC_RELEASE);
 	r = rk_bank_take_of_two(cache, cpu, first, second, &bank);
 	if (r >= 0 && bank != NULL)
@@ -47,27 +50,45 @@ static int empty_bank(struct rk_cache *cache, int cpu)
 	return r;
 }
 
+/* Is there nothing to be taken, neither objects nor room for some? */
+static bool has_nothing(const struct rk_cache *cache, int cpu)
+{
+	const struct rk_bank_slot *slot = &arrays_of(cache, cpu)->slot;
+	intptr_t word = __atomic_load_n(&slot->bank, __ATOMIC_ACQUIRE);
+
+	return word == 0 || (word & RK_BANK_OPEN && !rk_bank_is_out(slot) && capacity_of(rk_cache_array(cache, cpu)) == 0);
+}
+
+/* With the claim of the CPU's slot. */
+static int reclaim_claimed(struct rk_cache *cache, int cpu, bool if_idle)
+{
+	struct arrays *arrays = arrays_of(cache, cpu);
+	const struct rk_array *array;
+	intptr_t state;
+
+	if (has_nothing(cache, cpu))
+		return 0;
+	array = rk_cache_array(cache, cpu);
+	if (!if_idle || array == NULL || rk_bank_is_out(&arrays->slot))
+		return empty_bank(cache, cpu);
+	state = state_of(array);
+	if (state == arrays->seen)
+		return empty_bank(cache, cpu);
+	arrays->seen = state;
+	return 0;
+}
+
 static int reclaim(struct rk_cache *cache, int cpu, bool if_idle)
 {
-	struct arrays *arrays;
-	const struct rk_array *array;
 	int r;
 
+	if (!rk_cpus_has(rk_cpus_get(), cpu))
+		return -EINVAL;
 	do {
 		r = rk_bank_begin(cache, cpu);
 		if (r < 0)
 			return r;
-		arrays = arrays_of(cache, cpu);
-		array = rk_cache_array(cache, cpu);
-		if (if_idle && r == 0 && array != NULL && !rk_bank_is_out(&arrays->slot)) {
-			intptr_t state = state_of(array);
-			bool idle = state == arrays->seen && capacity_of(array) > 0;
-
-			arrays->seen = state;
-			r = idle ? empty_bank(cache, cpu) : 0;
-		} else {
-			r = empty_bank(cache, cpu);
-		}
+		r = reclaim_claimed(cache, cpu, if_idle && r == 0);
 		(void)rk_bank_done(cache, cpu);
 	} while (r == 1);
 	return r;
@@ -95,24 +116,20 @@ int rk_cache_reclaim_idle(struct rk_cache *cache)
 
 size_t rk_cache_trim(struct rk_cache *cache, size_t keep)
 {
-	struct depot *depot;
-	size_t done = 0;
+	void *batch[RK_CACHE_BATCH_MAX];
+	size_t done = 0, wanted = 0, now = 1;
+	int64_t there;
 
 	if (cache == NULL)
 		return 0;
-	for (depot = &shared_of(cache)->depot;;) {
-		int64_t there = __atomic_load_n(&depot->objects, __ATOMIC_RELAXED);
-		void *batch[RK_CACHE_BATCH_MAX];
-		size_t now;
-
-		if (there <= 0 || (uint64_t)there <= keep)
-			return done;
-		now = rk_cache_from_depot(cache, batch, least((size_t)there - keep, RK_CACHE_BATCH_MAX));
-		if (now == 0)
-			return done;
+	there = __atomic_load_n(&shared_of(cache)->depot.objects, __ATOMIC_RELAXED);
+	if (there > 0 && (uint64_t)there > keep)
+		wanted = (size_t)there - keep;
+	for (; done < wanted && now > 0; done += now) {
+		now = rk_cache_from_depot(cache, batch, least(wanted - done, RK_CACHE_BATCH_MAX));
 		rk_cache_destruct(cache, batch, now);
-		done += now;
 	}
+	return done;
 }
 
 /* What passed through an array: in, and out. */
@@ -124,8 +141,8 @@ static void count_array(const struct rk_array *array, bool second, struct rk_cac
 	if (second && state == 0)
 		return; /* never in use */
 	moved = RK_ARRAY_MOVED(second ? (intptr_t)((uintptr_t)state - (uintptr_t)SECOND_STATE) : state);
-	report->puts += (moved + length) / 2;
-	report->gets += (moved - length) / 2;
+	report->puts += ((moved + length) & MOVED_MASK) / 2;
+	report->gets += ((moved - length) & MOVED_MASK) / 2;
 	report->in_arrays += length;
 	report->capacity += (uint64_t)capacity_of(array);
 }

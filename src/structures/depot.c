@@ -14,10 +14,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "memory/percpu_range.h"
 
 #define NUMBER_BITS 24
 #define NUMBER_MASK (((uint64_t)1 << NUMBER_BITS) - 1)
-#define SPARE 64 /* magazines beyond those that the limit fills: not all are filled to the last */
+/* Magazines beyond those that the limit fills, since not all are filled to the last: so many, and one in PART. */
+#define SPARE 64
+#define PART 16
 
 struct magazine {
 	uint32_t next;  /* the number of the one below */
@@ -86,11 +89,10 @@ static struct magazine *empty_magazine(struct depot *depot)
 
 int rk_depot_create(struct depot *depot, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight)
 {
-	uint64_t magazines = limit / RK_CACHE_BATCH_MAX + SPARE;
-	void *memory = mmap(NULL, magazines * sizeof(struct magazine), PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint64_t magazines = limit / RK_CACHE_BATCH_MAX * (PART + 1) / PART + SPARE;
+	void *memory = rk_map_lazily(magazines * sizeof(struct magazine));
 
-	if (memory == MAP_FAILED)
+	if (memory == NULL)
 		return -ENOMEM;
 	*depot = (struct depot){.magazines = (uint32_t)magazines,
 				.mapped = magazines * sizeof(struct magazine),

@@ -56,9 +56,8 @@ static int lay_out(struct ring_state *state, size_t size, unsigned flags)
 
 	if (__builtin_mul_overflow(banks, region, &logs) || logs > SIZE_MAX / 2)
 		return -ENOMEM;
-	memory = mmap(NULL, logs + indexes * sizeof(struct merged), PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
+	memory = rk_map_lazily(logs + indexes * sizeof(struct merged));
+	if (memory == NULL)
 		return -ENOMEM;
 	*state = (struct ring_state){.flags = flags, .size = size, .region = region, .memory = memory,
 				     .mapped = logs + indexes * sizeof(struct merged),

@@ -237,6 +237,74 @@ static void reclaimed(void **state)
 	drop();
 }
 
+/* With the limit used up, too, an array is refilled by batches. */
+static void refilled_at_the_limit(void **state)
+{
+	struct object *held[64];
+	int cpu;
+
+	(void)state;
+	if (!WITH_RSEQ())
+		SKIP("no rseq: all objects are in the depot");
+	create((struct rk_cache_options){.per_cpu = 64, .batch = 16, .limit = 64});
+	pin(cpu = rk_cpu());
+	for (int i = 0; i < 64; i++)
+		held[i] = get();
+	for (int again = 0; again < 3; again++) {
+		for (int i = 0; i < 64; i++)
+			put(held[i]);
+		assert_int_equal(rk_cache_reclaim(cache, cpu), 0);
+		assert_int_equal(stats().left, 0);
+		for (int i = 0; i < 64; i++)
+			held[i] = get();
+		assert_int_equal(stats().refills, 4 * (again + 1));
+		assert_int_equal(stats().left + stats().capacity, 64);
+	}
+	assert_int_equal(constructed, 64);
+	for (int i = 0; i < 64; i++)
+		put(held[i]);
+	drop();
+}
+
+/* Callbacks use the cache: a constructor puts the rest of what it made, a destructor gets objects. */
+static void *construct_many(void *context)
+{
+	for (int i = 0; i < 99 && !barren; i++)
+		rk_cache_put(cache, construct(context));
+	return construct(context);
+}
+
+static void destruct_and_get(void *context, void *object)
+{
+	destruct(context, object);
+	if (destructed % 2 == 0)
+		(void)get();
+}
+
+static void callbacks_use_the_cache(void **state)
+{
+	struct rk_cache_options options = {.per_cpu = 200};
+	void *held[100];
+
+	(void)state;
+	create(options);
+	assert_int_equal(rk_cache_destroy(cache), 0);
+	options.construct = construct_many;
+	options.destruct = destruct_and_get;
+	options.context = &cache;
+	assert_int_equal(rk_cache_create(&cache, &options), 0);
+	assert_int_equal(rk_cache_get_batch(cache, held, 100), 100);
+	assert_int_equal(constructed, 100);
+	rk_cache_put_batch(cache, held, 100);
+	assert_int_equal(rk_cache_get_batch(cache, held, 10), 10);
+	rk_cache_put_batch(cache, held, 10);
+	barren = true; /* objects that the destructor got are its own */
+	assert_int_equal(rk_cache_destroy(cache), 0);
+	assert_int_equal(count_objects(CACHED), 0);
+	assert_int_equal(constructed - destructed, count_objects(HELD));
+	assert_int_equal(wrong_objects, 0);
+}
+
 /* Many that come by one leave no magazine with one each: there are fewer of those. */
 static void few_magazines_are_begun(void **state)
 {
@@ -264,7 +332,8 @@ static int reclaim_without_a_fence(void)
 	int here = rk_cpu();
 
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
-	CHECK(rk_cache_reclaim(cache, here) == -EHOSTUNREACH);
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+		CHECK(rk_cache_reclaim(cache, cpu) == (cpu == here ? -EHOSTUNREACH : 0)); /* others have nothing */
 	for (int i = 0; i < 20; i++)
 		CHECK((held[i] = get()) != NULL);
 	for (int i = 0; i < 20; i++)
@@ -456,6 +525,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(batches),
 	cmocka_unit_test(limits),
 	cmocka_unit_test(reclaimed),
+	cmocka_unit_test(refilled_at_the_limit),
+	cmocka_unit_test(callbacks_use_the_cache),
 	cmocka_unit_test(few_magazines_are_begun),
 	cmocka_unit_test(without_a_fence),
 	cmocka_unit_test(at_every_instruction),
