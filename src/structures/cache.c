@@ -6,9 +6,9 @@
  *   - An array's objects are at most its capacity, and that was granted (depot.h). The depot's objects were granted as well.
  *   - A bank that nobody uses and nobody is at has no object, and capacity 0.
  *   - An array's state (struct rk_array) never comes again: each operation counts, so does taking the bank, and a slot's
- *     two banks count from different numbers. A capacity becomes smaller only when the bank was taken, and before that is
- *     counted. So who has read the state and then the capacity, and in a section finds the state as it was, knows that the
- *     capacity isn't smaller.
+ *     two banks count from different numbers. A capacity becomes smaller only when the bank was taken, and who sees
+ *     the next state sees that as well. So who has read the state and then the capacity, and in a section finds the state
+ *     as it was, knows that the capacity isn't smaller.
  *
  * Objects on their way are in one thread's hands: taken out of one place first, then put into the other. A child of a fork
  * in between hasn't got them, and none twice.
@@ -18,105 +18,10 @@
 
 #include <rseqkit/thread.h>
 
-#include <errno.h>
-#include <string.h>
 #include "memory/cpus.h"
-#include "memory/percpu.h"
-#include "pool.h"
 
-#define PER_CPU 256
 #define AT_ONCE 256 /* objects in one section */
 #define PATIENCE 100 /* looks at a depot whose magazines are all in other hands */
-
-/* Caches of about as many objects per CPU have a pool in common: 16, 32 and so on. */
-#define SMALLEST 4
-#define POOLS 10
-static struct rk_percpu *pools[POOLS];
-
-_Static_assert((1 << (SMALLEST + POOLS - 1)) == RK_CACHE_PER_CPU_MAX, "the last pool is for the largest arrays");
-_Static_assert(sizeof(struct arrays) <= BANKS_AT, "the banks are behind it");
-
-static size_t bank_size_of(int which)
-{
-	return (sizeof(struct rk_array) + (sizeof(void *) << (SMALLEST + which)) + 63) / 64 * 64;
-}
-
-static size_t item_size_of(int which)
-{
-	size_t size = BANKS_AT + 2 * bank_size_of(which);
-
-	return size < sizeof(struct rk_cache_shared) ? sizeof(struct rk_cache_shared) : size;
-}
-
-static int get_pool(int which, struct rk_percpu **out)
-{
-	struct rk_percpu_options options = {.item_size = item_size_of(which), .alignment = 64};
-
-	/* Arrays will be taken: best known to the kernel while there is one thread. */
-	if (__atomic_load_n(&pools[which], __ATOMIC_RELAXED) == NULL)
-		(void)rk_fence_prepare();
-	return rk_pool_get(&pools[which], &options, out);
-}
-
-/* The options with defaults filled in. Returns 0 or -EINVAL. */
-static int complete(struct rk_cache_options *options)
-{
-	uint64_t cpus = (uint64_t)rk_cpus_count();
-
-	if (options->destruct == NULL || options->per_cpu > RK_CACHE_PER_CPU_MAX || options->limit > RK_CACHE_LIMIT_MAX)
-		return -EINVAL;
-	if (options->per_cpu == 0)
-		options->per_cpu = PER_CPU;
-	if (options->batch == 0)
-		options->batch = options->per_cpu < 4 ? 1 : (uint32_t)least(options->per_cpu / 4, RK_CACHE_BATCH_MAX);
-	if (options->batch > options->per_cpu || options->batch > RK_CACHE_BATCH_MAX)
-		return -EINVAL;
-	if (options->limit == 0)
-		options->limit = 2 * cpus * options->per_cpu;
-	if (options->budget != NULL && (options->weight == 0 || options->weight > (uint64_t)INT64_MAX / options->limit))
-		return -EINVAL;
-	return 0;
-}
-
-int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *given)
-{
-	struct rk_cache_options options;
-	struct rk_cache_shared *shared;
-	struct rk_percpu *from;
-	void *item;
-	int which = 0, r;
-
-	if (cache == NULL)
-		return -EINVAL;
-	*cache = NULL;
-	if (given == NULL)
-		return -EINVAL;
-	options = *given;
-	r = complete(&options);
-	if (r < 0)
-		return r;
-	while ((uint32_t)1 << (SMALLEST + which) < options.per_cpu)
-		which++;
-	r = get_pool(which, &from);
-	if (r == 0)
-		r = rk_percpu_alloc_for(from, &item, __builtin_return_address(0));
-	if (r < 0)
-		return r;
-	shared = shared_of((struct rk_cache *)item);
-	r = rk_depot_create(&shared->depot, options.limit, options.budget, options.weight);
-	if (r < 0) {
-		(void)rk_percpu_free_for(from, item, __builtin_return_address(0));
-		return r;
-	}
-	shared->per_cpu = options.per_cpu;
-	shared->batch = options.batch;
-	shared->bank_size = bank_size_of(which);
-	shared->construct = options.construct;
-	shared->destruct = options.destruct;
-	shared->context = options.context;
-	*cache = (struct rk_cache *)item;
-	return 0;
-}
 
 void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_t n)
 {
@@ -125,53 +30,6 @@ void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_
 	count(&shared->count.destructed, n);
 	for (size_t i = 0; i < n; i++)
 		shared->destruct(shared->context, objects[i]);
-}
-
-/* The pool of what may be a cache, and its place in *place. NULL if it is none. */
-static struct rk_percpu *pool_of(const struct rk_cache *cache, struct place *place)
-{
-	for (int i = 0; i < POOLS; i++) {
-		struct rk_percpu *from = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
-
-		if (from != NULL && rk_item_find(from, cache, place) &&
-		    rk_bit(rk_set_used(from, place->range), place->number))
-			return from;
-	}
-	return NULL;
-}
-
-/* Destructs what is in the arrays. Meanwhile a destructor may get objects, and so fill arrays. Returns how many. */
-static size_t destruct_all(struct rk_cache *cache, int highest)
-{
-	void *batch[RK_CACHE_BATCH_MAX];
-	size_t done = 0, length, now;
-
-	for (int i = 0; i < 2 * (highest + 1); i++) {
-		struct rk_array *array = bank_of(cache, i / 2, i % 2);
-
-		while ((length = (size_t)RK_ARRAY_LENGTH(state_of(array))) > 0) {
-			now = least(length, RK_CACHE_BATCH_MAX);
-			memcpy(batch, elements_of(array) + length - now, now * sizeof(batch[0]));
-			array->state = stepped(array->state, RK_ARRAY_POPPED(now));
-			rk_cache_destruct(cache, batch, now);
-			done += now;
-		}
-	}
-	return done;
-}
-
-int rk_cache_destroy(struct rk_cache *cache)
-{
-	struct place place;
-	struct rk_percpu *from = cache == NULL ? NULL : pool_of(cache, &place);
-
-	if (from == NULL)
-		return cache == NULL ? 0 : -EINVAL;
-	while (destruct_all(cache, place.range->highest) + rk_cache_trim(cache, 0) > 0)
-		;
-	if (shared_of(cache)->depot.memory != NULL)
-		rk_depot_destroy(&shared_of(cache)->depot);
-	return rk_percpu_free_for(from, cache, __builtin_return_address(0));
 }
 
 struct rk_array *rk_cache_array(const struct rk_cache *cache, int cpu)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.c - a tracer: threads write events, which one reader gets in the order of their time stamps, whatever CPU each was
+ * written on. It sleeps while there is nothing, and what was dropped is told.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <rseqkit.h>
+
+#define THREADS 3
+#define EVENTS 100000
+
+struct event {
+	int thread, number;
+};
+
+struct reader {
+	uint64_t time; /* of the last record */
+	long read, out_of_order;
+};
+
+static struct rk_ring *ring;
+static int running = THREADS;
+
+static void *work(void *arg)
+{
+	struct event event = {.thread = (int)(intptr_t)arg};
+
+	for (event.number = 0; event.number < EVENTS; event.number++)
+		(void)rk_ring_write_stamped(ring, &event, sizeof(event)); /* a full ring counts what it drops */
+	__atomic_fetch_sub(&running, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static int take(void *context, const struct rk_ring_record *record)
+{
+	struct reader *reader = context;
+
+	reader->out_of_order += record->time < reader->time;
+	reader->time = record->time;
+	reader->read++;
+	return 0;
+}
+
+int main(void)
+{
+	struct rk_ring_options options = {.size = 1 << 20};
+	struct reader reader = {0};
+	pthread_t threads[THREADS];
+	long dropped;
+
+	if (rk_ring_create(&ring, &options) < 0)
+		return 1;
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, work, (void *)(intptr_t)i) != 0)
+			abort();
+	while (__atomic_load_n(&running, __ATOMIC_ACQUIRE) > 0) {
+		(void)rk_ring_wait(ring, 10000000); /* 10 ms: threads may have ended meanwhile */
+		if (rk_ring_merge(ring, take, &reader) < 0)
+			return 1;
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	if (rk_ring_merge(ring, take, &reader) < 0)
+		return 1;
+	dropped = (long)rk_ring_dropped(ring, RK_INDEX_ALL);
+	printf("%d events: %ld read, in order of time, and %ld dropped\n", THREADS * EVENTS, reader.read, dropped);
+	if (reader.read + dropped != THREADS * EVENTS || reader.out_of_order != 0)
+		return 1;
+	return rk_ring_destroy(ring) == 0 ? 0 : 1;
+}

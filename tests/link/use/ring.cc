@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* ring.h from C++17, with no cast of what it takes, and no other header. */
+#include <rseqkit/ring.h>
+
+struct event {
+	int number;
+};
+
+static int count(void *read, const struct rk_ring_record *record)
+{
+	*static_cast<int *>(read) += static_cast<const event *>(record->data)->number;
+	return 0;
+}
+
+int main()
+{
+	struct rk_ring *ring;
+	struct rk_ring_options options = {};
+	struct rk_ring_reader reader;
+	struct rk_ring_record record;
+	event one = {1};
+	int read = 0;
+
+	if (rk_ring_create(&ring, &options) != 0)
+		return 1;
+	for (int i = 0; i < 10; i++)
+		if (rk_ring_write_stamped(ring, &one, sizeof(one)) != 0)
+			return 2;
+	if (rk_ring_merge(ring, count, &read) != 0 || read != 10)
+		return 3;
+	if (rk_ring_write(ring, &one, sizeof(one)) != 0 || rk_ring_arm(ring) != 1)
+		return 4;
+	if (rk_ring_open(ring, 0, &reader) != 0)
+		return 5;
+	while (rk_ring_next(&reader, &record))
+		read += static_cast<const event *>(record.data)->number;
+	rk_ring_release(&reader);
+	return rk_ring_close(&reader) == 0 && rk_ring_destroy(ring) == 0 && read <= 11 ? 0 : 6;
+}
