@@ -10,7 +10,7 @@ DESTDIR ?=
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check check-quick check-full bench install clean help deps deps-check mutants system check-matrix check-programs abi
+.PHONY: all demo check check-quick check-full stress bench install clean help deps deps-check mutants system check-matrix check-programs abi
 
 all: deps  ## build the library and the tool (build/tool/rseqkit)
 	@[ -f $(BUILD)/build.ninja ] || \
@@ -30,6 +30,11 @@ check-quick: deps-check  ## build one way and run the unit tests, two minutes
 check-full: deps-check  ## everything that make check and make system run, and the tests that need long
 	@-scripts/deps system
 	@scripts/check --full
+
+stress: deps-check all  ## threads, signals, moves, forks and remote owners at once, for minutes [STRESS_MS=60000 for each of 12]
+	@meson configure $(BUILD) -Dtests=true
+	@ninja -C $(BUILD) --quiet
+	@STRESS_MS=$${STRESS_MS:-60000} meson test -C $(BUILD) --no-rebuild --timeout-multiplier 0 --suite storm
 
 bench: all  ## measure beside what else one would use, and compare with the bars
 	@-scripts/deps bench
