@@ -364,14 +364,14 @@ static void without_a_fence(void **state)
 }
 
 /* Interrupted at each instruction: reading, a snapshot, and writing past the CPU's ring. */
-#define FILLED 20
+#define FILLED 6
 #define BY_HANDLER 1000
 
 static void fill_with(unsigned flags)
 {
 	create(8192, flags);
 	for (uint64_t i = 0; i < FILLED; i++)
-		CHECK(write_one(i, 200) == 0);
+		CHECK(write_one(i, 24) == 0);
 }
 
 static void fill(void)
