@@ -20,7 +20,7 @@ struct ring_slot {
 /* A bank: what is in front of the data. */
 struct ring_log {
 	struct rk_log log;
-	intptr_t start; /* of an overwriting ring: the head when it came into use */
+	intptr_t start; /* of an overwriting ring: what is before isn't in it any more */
 	char unused[RK_RING_TAIL - sizeof(struct rk_log) - sizeof(intptr_t)];
 	intptr_t tail;
 	char unused_too[RK_LOG_DATA - RK_RING_TAIL - sizeof(intptr_t)];

@@ -2,7 +2,7 @@
 /*
  * ring_read.c - readers of a ring: by CPU, merged, and waiting. The invariants: ring.c.
  *
- * A snapshot is a log that was taken (bank.h); when it is closed, it is ready to be used again, further on.
+ * A snapshot is a log that was taken (bank.h); when it is closed, it is ready to be used again, and goes on where it ended.
  */
 #define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include "ring.h"
@@ -63,7 +63,9 @@ static intptr_t oldest_of(const struct ring_state *state, const struct ring_log 
 {
 	intptr_t head = head_of(log), unit = unit_of(state), oldest = head - head % unit - (RING_BLOCKS - 1) * unit;
 
-	return oldest > log->start ? oldest : log->start;
+	intptr_t start = __atomic_load_n(&log->start, __ATOMIC_ACQUIRE);
+
+	return oldest > start ? oldest : start;
 }
 
 static int take_snapshot(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader)
@@ -138,14 +140,8 @@ int rk_ring_close(struct rk_ring_reader *reader)
 		reader->state = 0;
 		return rk_claim_release(&slot->claim);
 	}
-	if (log != NULL) {
-		intptr_t position = (head_of(log) | log->log.mask) + 1;
-
-		/* Further on, so that no number comes again. */
-		log->start = position;
-		__atomic_store_n(&log->log.head, position, __ATOMIC_RELEASE);
-		__atomic_store_n(&log->log.limit, position + unit_of(state_of(reader->ring)), __ATOMIC_RELEASE);
-	}
+	if (log != NULL) /* one store: a child finds all of it, or nothing */
+		__atomic_store_n(&log->start, head_of(log), __ATOMIC_RELEASE);
 	reader->state = 0;
 	return rk_bank_done(reader->ring, reader->cpu);
 }
