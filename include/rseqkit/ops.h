@@ -82,9 +82,9 @@ struct rk_array {
  * sets the limit sees to it that no record wraps, nor overwrites what is still to be read.
  */
 struct rk_log {
-	intptr_t head; /* up to where there are records */
-	intptr_t limit;
-	intptr_t mask;
+	int64_t head; /* up to where there are records */
+	int64_t limit;
+	int64_t mask;
 };
 
 #define RK_LOG_DATA 128

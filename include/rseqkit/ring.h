@@ -25,7 +25,7 @@
  *
  * Total: a thread without rseq, or whose section was aborted RK_ABORTS_MAX times in a row, writes to the overflow ring that
  * all share, which has an index of its own, RK_INDEX_OVERFLOW. It drops what comes while the code that a signal handler
- * interrupted is writing there, or another thread for more than a millisecond; that is counted, too. The overflow ring
+ * interrupted is writing there, or another thread for more than 0.1 ms; that is counted, too. The overflow ring
  * doesn't overwrite.
  *
  * fork: the child has its own copy of the rings with the records in it, and its readers read them, as the parent's do. What
@@ -67,20 +67,20 @@ struct rk_ring;
 struct rk_ring_reader {
 	struct rk_ring *ring;
 	struct rk_log *log;
-	intptr_t position, head;
+	int64_t position, head;
 	int cpu;
 	int state;
 };
 
 /* What every ring has in its reserve slot, and writers look at. */
 struct rk_ring_shared {
-	uint32_t waiting; /* does a reader wait? */
+	uint32_t waiting; /* odd while a reader waits; counts wake-ups */
 	uint32_t largest;
 };
 
 /* The first word of a record: its length, and these. A record of padding is that many bytes as a whole. */
-#define RK_RING_STAMPED ((intptr_t)1 << 30)
-#define RK_RING_PADDING ((intptr_t)1 << 29)
+#define RK_RING_STAMPED ((int64_t)1 << 30)
+#define RK_RING_PADDING ((int64_t)1 << 29)
 #define RK_RING_LENGTH(header) ((size_t)(header) & 0x1fffffff)
 
 RKI_BEGIN_DECLS
@@ -134,7 +134,7 @@ RKI_INLINE int rk_ring_write_any(struct rk_ring *ring, const void *data, size_t 
 				    rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size);
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		return rk_ring_write_slow(ring, data, length, stamped, outcome);
-	if (RKI_UNLIKELY(__atomic_load_n(&shared->waiting, __ATOMIC_RELAXED) != 0))
+	if (RKI_UNLIKELY((__atomic_load_n(&shared->waiting, __ATOMIC_RELAXED) & 1) != 0))
 		rk_ring_wake(ring);
 	return 0;
 }
@@ -152,10 +152,11 @@ RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, siz
 /*
  * Opens a CPU's ring for reading, or with RK_INDEX_OVERFLOW the overflow ring, and claims it: there is one reader at a time.
  * Of an overwriting ring it takes a snapshot, and what was in it is gone from the ring. To be closed by the thread that
- * opened it.
+ * opened it, before that ends: else nobody reads that ring any more.
  *
- * Returns 0; -EBUSY when somebody reads it; -EINVAL when a pointer is NULL or the CPU isn't possible; of overwriting rings
- * also -EHOSTUNREACH when there is no fence (remote.h): the records stay out of reach until another call succeeds.
+ * Returns 0; -EBUSY when somebody reads it; -EINVAL when a pointer is NULL or the CPU isn't possible. Of overwriting rings
+ * also 1 when this is a snapshot of before, which a call without a fence, or a thread that this process doesn't have, had
+ * taken: the next one has what is newer. And -EHOSTUNREACH when there is no fence (remote.h): the records stay out of reach until another call succeeds.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. Cost: 30 ns; a
  * snapshot a fence.
  */
@@ -181,27 +182,27 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 {
 	for (;;) {
 		const char *at;
-		intptr_t header;
+		int64_t header;
 
 		if (reader->position == reader->head && !rk_ring_look(reader))
 			return 0;
 		at = (const char *)reader->log + RK_LOG_DATA + (reader->position & reader->log->mask);
-		header = *(const intptr_t *)(const void *)at;
+		header = *(const int64_t *)(const void *)at;
 		if (RKI_UNLIKELY((header & RK_RING_PADDING) != 0)) {
-			reader->position += (intptr_t)RK_RING_LENGTH(header);
+			reader->position += (int64_t)RK_RING_LENGTH(header);
 			continue;
 		}
-		at += sizeof(intptr_t);
+		at += sizeof(int64_t);
 		record->time = 0;
 		record->length = RK_RING_LENGTH(header);
 		if ((header & RK_RING_STAMPED) != 0) {
 			record->time = *(const uint64_t *)(const void *)at;
 			at += sizeof(uint64_t);
-			reader->position += (intptr_t)sizeof(uint64_t);
+			reader->position += (int64_t)sizeof(uint64_t);
 		}
 		record->data = at;
 		record->cpu = reader->cpu;
-		reader->position += (intptr_t)((record->length + 15) & ~(size_t)7);
+		reader->position += (int64_t)((record->length + 15) & ~(size_t)7);
 		return 1;
 	}
 }
@@ -217,7 +218,7 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
 {
 	if (reader->log != NULL)
-		__atomic_store_n((intptr_t *)(void *)((char *)reader->log + RK_RING_TAIL), reader->position, __ATOMIC_RELEASE);
+		__atomic_store_n((int64_t *)(void *)((char *)reader->log + RK_RING_TAIL), reader->position, __ATOMIC_RELEASE);
 }
 
 /*
@@ -228,11 +229,12 @@ RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
  *
  * Where `each` returns something else than 0 it stops with that, and the record isn't released.
  *
- * Returns 0; what `each` returned; -EBUSY when somebody reads one of them; -EHOSTUNREACH when there is no fence; -EINVAL when
- * a pointer is NULL, or for overwriting rings.
+ * Returns 0; what `each` returned; -EBUSY when somebody reads one of them; -EAGAIN when a writer of the overflow ring stood
+ * still for a tenth of a second; -EHOSTUNREACH when there is no fence; -EINVAL when a pointer is NULL, or for overwriting
+ * rings.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. `each` doesn't
  * read the same ring. Cost: a fence, and for each record a look at each CPU.
- * Source: clocks agree between CPUs on x86-64 where the kernel uses the clock source tsc, on aarch64 by its architecture.
+ * Source: rdtsc is refused where prctl(2) with PR_SET_TSC says so, and kills; clocks agree between CPUs on x86-64 where the kernel uses the clock source tsc, on aarch64 by its architecture.
  */
 RKI_API int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct rk_ring_record *record),
 			  void *context);
@@ -242,11 +244,13 @@ RKI_API uint64_t rk_ring_clock(void);
 
 /*
  * Waiting. rk_ring_arm() sees to it that the next write wakes who waits, and says if there is something to be read already.
- * Writers need no barrier for that: it sets a flag, fences all CPUs, and looks.
+ * Writers need no barrier for that: it sets a flag, fences all CPUs, and looks. What was read and not released
+ * counts as something.
  *
  * rk_ring_wait() does so and sleeps until somebody writes, or for `nanoseconds`, negative for ever. Overwriting rings too.
  * rk_ring_notify() has writes also write to a file descriptor that is an eventfd(2) with EFD_NONBLOCK, for poll(2): -1 ends
- * it. After each rk_ring_arm() that returned 0 it is written to once.
+ * it. After each rk_ring_arm() that returned 0 it is written to once, but not by children of this process. The descriptor
+ * stays open until no writer may be about to use it.
  *
  * Return: rk_ring_arm() 1 when there is something, 0 when it is armed; rk_ring_wait() 0 when there may be something, -ETIMEDOUT,
  * or -EINTR after a signal; -EHOSTUNREACH when there is no fence, and then who waits looks by himself once in a while;

@@ -129,6 +129,11 @@ static int64_t plus(int64_t a, int64_t b)
 	return (int64_t)((uint64_t)a + (uint64_t)b);
 }
 
+static int64_t minus(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
 /* Adds what is in a plane. */
 static void gather(intptr_t plane, int64_t *values, size_t count)
 {
@@ -182,7 +187,7 @@ static void settle(void *group, int64_t *values, size_t count, bool reset)
 	for (size_t i = 0; i < head->count && reset; i++)
 		__atomic_store_n(&next[i], i < count ? values[i] : old[i], __ATOMIC_RELAXED);
 	for (size_t i = 0; i < count; i++)
-		values[i] = (int64_t)((uint64_t)values[i] - (uint64_t)__atomic_load_n(&old[i], __ATOMIC_RELAXED));
+		values[i] = minus(values[i], __atomic_load_n(&old[i], __ATOMIC_RELAXED));
 	if (reset)
 		__atomic_store_n(&head->baseline, !which, __ATOMIC_RELEASE);
 }
@@ -200,11 +205,13 @@ int rk_group_read(void *group, int64_t *values, size_t count, bool reset)
 		(void)rk_claim_release(&head->claim);
 		r = r == 1 ? -EAGAIN : r;
 	}
-	if (r < 0) { /* each by itself */
-		memset(values, 0, count * sizeof(*values));
+	if (r < 0) { /* each by itself, and the baseline first: others may make it greater meanwhile */
+		const int64_t *baseline = baseline_of(group, __atomic_load_n(&head->baseline, __ATOMIC_ACQUIRE));
+
+		for (size_t i = 0; i < count; i++)
+			values[i] = minus(0, __atomic_load_n(&baseline[i], __ATOMIC_ACQUIRE));
 		gather(plane_of(group, 0), values, count);
 		gather(plane_of(group, 1), values, count);
-		settle(group, values, count, false);
 	}
 	return r;
 }

@@ -9,6 +9,7 @@
 #include <rseqkit/histogram.h>
 
 #include <errno.h>
+#include <float.h>
 #include "group.h"
 
 #define BITS_MAX 13 /* more leave no room for values above 2^14 */
@@ -135,9 +136,9 @@ uint64_t rk_histogram_percentile(const struct rk_histogram_snapshot *snapshot, d
 	if (percent >= 100)
 		return rk_histogram_max(snapshot);
 	if (percent > 0) { /* no less than that many, rounded up */
-		double wanted = (double)snapshot->count * percent / 100;
+		double wanted = (double)snapshot->count * (percent / 100) * (1 - 4 * DBL_EPSILON); /* the product is rounded */
 
-		rank = (uint64_t)wanted;
+		rank = wanted < (double)snapshot->count ? (uint64_t)wanted : snapshot->count;
 		rank += (double)rank < wanted || rank == 0;
 	}
 	return rk_histogram_bucket_highest(snapshot, bucket_of_rank(snapshot, rank));

@@ -25,7 +25,7 @@
 #include "pool.h"
 
 #define SIZE 65536
-#define PATIENCE 1000000 /* ns that a writer waits for the overflow ring */
+#define PATIENCE 100000 /* ns that a writer waits for the overflow ring */
 
 static struct rk_percpu *pool;
 
@@ -116,15 +116,15 @@ size_t rk_ring_largest(const struct rk_ring *ring)
 	return state_of(ring)->shared.largest;
 }
 
-void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, intptr_t position)
+void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64_t position)
 {
-	intptr_t never = 0;
+	int64_t never = 0;
 
 	if (position != 0) { /* nobody else does, or has */
 		log->start = position;
 		__atomic_store_n(&log->log.head, position, __ATOMIC_RELAXED);
 	}
-	__atomic_store_n(&log->log.mask, (intptr_t)state->size - 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&log->log.mask, (int64_t)state->size - 1, __ATOMIC_RELAXED);
 	(void)__atomic_compare_exchange_n(&log->log.limit, &never, position + unit_of(state), 0, __ATOMIC_RELEASE,
 					  __ATOMIC_RELAXED);
 }
@@ -150,9 +150,9 @@ static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 }
 
 /* Where the limit may be, of a head in the unit that ends there. */
-static intptr_t limit_up_to(const struct ring_state *state, const struct ring_log *log, intptr_t end)
+static int64_t limit_up_to(const struct ring_state *state, const struct ring_log *log, int64_t end)
 {
-	intptr_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + (intptr_t)state->size;
+	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + (int64_t)state->size;
 
 	return overwrites(state) || end < free_up_to ? end : free_up_to;
 }
@@ -161,11 +161,11 @@ static intptr_t limit_up_to(const struct ring_state *state, const struct ring_lo
  * One step towards room for a record on a CPU: pads, or advances the limit. RK_DONE, or why it isn't, when it is worth to try
  * again; RK_UNEQUAL when the ring is full; RK_CLOSED when there is none.
  */
-static enum rk_result make_room(struct rk_ring *ring, int cpu, intptr_t size)
+static enum rk_result make_room(struct rk_ring *ring, int cpu, int64_t size)
 {
 	const struct ring_state *state = state_of(ring);
 	struct ring_log *log = open_log(ring, cpu);
-	intptr_t head, limit, unit = unit_of(state), end, further;
+	int64_t head, limit, unit = unit_of(state), end, further;
 	enum rk_result outcome;
 
 	if (log == NULL)
@@ -196,23 +196,23 @@ static int drop(struct rk_ring *ring, int index)
 /* The record at the head of the overflow ring, which the caller has claimed. False if there is no room. */
 static bool append(const struct ring_state *state, struct ring_log *log, const void *data, size_t length, int stamped)
 {
-	intptr_t head, rest, size = (intptr_t)((length + (stamped ? 23 : 15)) & ~(size_t)7);
-	intptr_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + (intptr_t)state->size;
+	int64_t head, rest, size = (int64_t)((length + (stamped ? 23 : 15)) & ~(size_t)7);
+	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + (int64_t)state->size;
 	char *at;
 
 	if (log->log.limit == 0)
 		rk_ring_prepare(state, log, 0);
 	head = log->log.head;
-	rest = (intptr_t)state->size - (head & log->log.mask);
+	rest = (int64_t)state->size - (head & log->log.mask);
 	if (head + (rest < size ? rest : 0) + size > free_up_to)
 		return false;
 	if (rest < size) {
-		*(intptr_t *)(void *)place_in(log, head) = RK_RING_PADDING | rest;
+		*(int64_t *)(void *)place_in(log, head) = RK_RING_PADDING | rest;
 		head += rest;
 	}
 	at = place_in(log, head);
-	*(intptr_t *)(void *)at = (intptr_t)length | (stamped ? RK_RING_STAMPED : 0);
-	at += sizeof(intptr_t);
+	*(int64_t *)(void *)at = (intptr_t)length | (stamped ? RK_RING_STAMPED : 0);
+	at += sizeof(int64_t);
 	if (stamped) {
 		*(uint64_t *)(void *)at = rk_ring_clock();
 		at += sizeof(uint64_t);
@@ -240,7 +240,7 @@ static int write_overflow(struct rk_ring *ring, const void *data, size_t length,
 static enum rk_result write_here(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome,
 				 int *cpu)
 {
-	intptr_t size = (intptr_t)((length + (stamped ? 23 : 15)) & ~(size_t)7);
+	int64_t size = (int64_t)((length + (stamped ? 23 : 15)) & ~(size_t)7);
 
 	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
 		if (outcome != RK_ABORTED) { /* no room, or not opened yet */
@@ -270,7 +270,7 @@ int rk_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, in
 		return drop(ring, cpu);
 	r = outcome == RK_DONE ? 0 : write_overflow(ring, data, length, stamped);
 	/* A barrier, too, which writes that aren't sections need: no fence of who waits sees to their order. */
-	if (r == 0 && __atomic_fetch_or(waiting, 0, __ATOMIC_SEQ_CST) != 0)
+	if (r == 0 && (__atomic_fetch_or(waiting, 0, __ATOMIC_SEQ_CST) & 1) != 0)
 		rk_ring_wake(ring);
 	return r;
 }

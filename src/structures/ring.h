@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #define RING_BLOCKS 8 /* of an overwriting ring: what it loses at a time */
-#define SECOND_POSITION ((intptr_t)((uint64_t)1 << (8 * sizeof(intptr_t) - 3))) /* where the second bank begins */
+#define SECOND_POSITION ((int64_t)1 << 61) /* where the second bank begins */
 
 /* A CPU's slot, and the overflow slot. */
 struct ring_slot {
@@ -20,10 +20,10 @@ struct ring_slot {
 /* A bank: what is in front of the data. */
 struct ring_log {
 	struct rk_log log;
-	intptr_t start; /* of an overwriting ring: what is before isn't in it any more */
-	char unused[RK_RING_TAIL - sizeof(struct rk_log) - sizeof(intptr_t)];
-	intptr_t tail;
-	char unused_too[RK_LOG_DATA - RK_RING_TAIL - sizeof(intptr_t)];
+	int64_t start; /* of an overwriting ring: what is before isn't in it any more */
+	char unused[RK_RING_TAIL - sizeof(struct rk_log) - sizeof(int64_t)];
+	int64_t tail;
+	char unused_too[RK_LOG_DATA - RK_RING_TAIL - sizeof(int64_t)];
 };
 
 _Static_assert(sizeof(struct ring_log) == RK_LOG_DATA, "the data are behind it");
@@ -33,7 +33,7 @@ _Static_assert(offsetof(struct ring_log, tail) == RK_RING_TAIL, "as the header s
 struct merged {
 	struct rk_ring_reader reader;
 	struct rk_ring_record record;
-	intptr_t before; /* its position */
+	int64_t before; /* its position */
 	uint64_t time;   /* by which it goes */
 	bool is_open, has;
 };
@@ -42,7 +42,8 @@ struct merged {
 struct ring_state {
 	struct rk_ring_shared shared;
 	unsigned flags;
-	int fd; /* plus one; 0: none */
+	int fd;       /* plus one; 0: none */
+	long process; /* whose that is */
 	size_t size, region;
 	char *memory; /* for each index from RK_INDEX_OVERFLOW on: one bank or two */
 	size_t mapped;
@@ -72,18 +73,18 @@ static inline struct ring_log *bank_of(const struct ring_state *state, int index
 }
 
 /* Records don't lie across the ends of these: of the ring, or of a block of it. */
-static inline intptr_t unit_of(const struct ring_state *state)
+static inline int64_t unit_of(const struct ring_state *state)
 {
-	return (intptr_t)(overwrites(state) ? state->size / RING_BLOCKS : state->size);
+	return (int64_t)(overwrites(state) ? state->size / RING_BLOCKS : state->size);
 }
 
-static inline char *place_in(struct ring_log *log, intptr_t position)
+static inline char *place_in(struct ring_log *log, int64_t position)
 {
 	return (char *)log + RK_LOG_DATA + (position & log->log.mask);
 }
 
 /* Makes zeros a log that begins at `position`. Any number of threads may, at once. */
-void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, intptr_t position);
+void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64_t position);
 
 /* Is there anything to be read? */
 bool rk_ring_has_records(const struct rk_ring *ring);

@@ -18,7 +18,7 @@
 #define FUTEX_WAIT 128
 #define FUTEX_WAKE 129
 
-#define PATIENCE 1000000000 /* ns that a merge waits for a writer of the overflow ring */
+#define PATIENCE 100000000 /* ns that a merge waits for a writer of the overflow ring */
 
 /* States of a reader; zeros are a closed one. */
 #define LIVE 1
@@ -41,7 +41,7 @@ uint64_t rk_ring_clock(void)
 #endif
 }
 
-static intptr_t head_of(const struct ring_log *log)
+static int64_t head_of(const struct ring_log *log)
 {
 	return __atomic_load_n(&log->log.head, __ATOMIC_ACQUIRE);
 }
@@ -59,11 +59,11 @@ static struct ring_log *log_in_use(const struct rk_ring *ring, int index)
 }
 
 /* Up to the head's block all but one are as they were: that one's place is being written to, or will be. */
-static intptr_t oldest_of(const struct ring_state *state, const struct ring_log *log)
+static int64_t oldest_of(const struct ring_state *state, const struct ring_log *log)
 {
-	intptr_t head = head_of(log), unit = unit_of(state), oldest = head - head % unit - (RING_BLOCKS - 1) * unit;
+	int64_t head = head_of(log), unit = unit_of(state), oldest = head - head % unit - (RING_BLOCKS - 1) * unit;
 
-	intptr_t start = __atomic_load_n(&log->start, __ATOMIC_ACQUIRE);
+	int64_t start = __atomic_load_n(&log->start, __ATOMIC_ACQUIRE);
 
 	return oldest > start ? oldest : start;
 }
@@ -87,11 +87,11 @@ static int take_snapshot(struct rk_ring *ring, int cpu, struct rk_ring_reader *r
 	}
 	*reader = (struct rk_ring_reader){.ring = ring, .cpu = cpu, .state = SNAPSHOT};
 	if (bank == NULL)
-		return 0;
+		return r;
 	reader->log = bank;
 	reader->head = head_of(bank);
 	reader->position = oldest_of(state, bank);
-	return 0;
+	return r; /* 1: of before */
 }
 
 int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader)
@@ -146,17 +146,33 @@ int rk_ring_close(struct rk_ring_reader *reader)
 	return rk_bank_done(reader->ring, reader->cpu);
 }
 
+/* Is there more than padding? The reader may be at work, and what it gives back may be written over. */
+static bool has_records(const struct rk_ring *ring, int index)
+{
+	const struct ring_state *state = state_of(ring);
+	struct ring_log *log = log_in_use(ring, index);
+	int64_t *tail, at, head, first;
+
+	if (log == NULL)
+		return false;
+	tail = overwrites(state) && index >= 0 ? &log->start : &log->tail;
+	do {
+		at = __atomic_load_n(tail, __ATOMIC_ACQUIRE);
+		head = head_of(log);
+		if (at == head)
+			return false;
+		first = __atomic_load_n((int64_t *)(void *)place_in(log, at), __ATOMIC_RELAXED);
+		if (head - at > RK_RING_RECORD_MAX || (first & RK_RING_PADDING) == 0)
+			return true;
+	} while (__atomic_load_n(tail, __ATOMIC_ACQUIRE) != at);
+	return at + (int64_t)RK_RING_LENGTH(first) != head;
+}
+
 bool rk_ring_has_records(const struct rk_ring *ring)
 {
-	bool overwriting = overwrites(state_of(ring));
-
-	for (int i = RK_INDEX_OVERFLOW; i <= rk_cpus_get()->highest; i++) {
-		const struct ring_log *log = log_in_use(ring, i);
-
-		if (log != NULL && head_of(log) != (overwriting && i >= 0 ? __atomic_load_n(&log->start, __ATOMIC_RELAXED) :
-									    __atomic_load_n(&log->tail, __ATOMIC_RELAXED)))
+	for (int i = RK_INDEX_OVERFLOW; i <= rk_cpus_get()->highest; i++)
+		if (has_records(ring, i))
 			return true;
-	}
 	return false;
 }
 
@@ -172,12 +188,14 @@ static void advance(struct merged *m)
 static void close_all(struct merged *merged, int indexes)
 {
 	for (int i = 0; i < indexes; i++) {
+		struct rk_ring_reader reader = merged[i].reader;
+
 		if (!merged[i].is_open)
 			continue;
-		merged[i].reader.position = merged[i].before;
-		rk_ring_release(&merged[i].reader);
-		(void)rk_ring_close(&merged[i].reader);
-		merged[i].is_open = false;
+		merged[i].is_open = false; /* behind the close it is another one's */
+		reader.position = merged[i].before;
+		rk_ring_release(&reader);
+		(void)rk_ring_close(&reader);
 	}
 }
 
@@ -187,7 +205,7 @@ static int fence_overflow(struct rk_ring *ring)
 	struct rk_claim *writing = &slot_of(ring, RK_INDEX_OVERFLOW)->writing;
 	int r = rk_claim_wait(writing, PATIENCE);
 
-	return r < 0 ? r : rk_claim_release(writing);
+	return r < 0 ? -EAGAIN : rk_claim_release(writing);
 }
 
 static int open_all(struct rk_ring *ring, struct merged *merged, int indexes)
@@ -253,46 +271,63 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 	return r;
 }
 
-int rk_ring_arm(struct rk_ring *ring)
+/* As rk_ring_arm(). *armed is what `waiting` is until somebody writes: a count, so nobody sleeps past that. */
+static int arm(struct rk_ring *ring, uint32_t *armed)
 {
 	int r;
 
+	*armed = 0;
 	if (ring == NULL)
 		return -EINVAL;
-	__atomic_store_n(&state_of(ring)->shared.waiting, 1, __ATOMIC_SEQ_CST);
+	if (rk_ring_has_records(ring))
+		return 1;
+	*armed = __atomic_fetch_or(&state_of(ring)->shared.waiting, 1, __ATOMIC_SEQ_CST) | 1;
 	r = rk_fence_all();
 	return r < 0 ? r : rk_ring_has_records(ring);
+}
+
+int rk_ring_arm(struct rk_ring *ring)
+{
+	uint32_t armed;
+
+	return arm(ring, &armed);
 }
 
 void rk_ring_wake(struct rk_ring *ring)
 {
 	struct ring_state *state = state_of(ring);
+	uint32_t waiting = __atomic_load_n(&state->shared.waiting, __ATOMIC_SEQ_CST);
 	const uint64_t one = 1;
 	int fd;
 
-	if (__atomic_exchange_n(&state->shared.waiting, 0, __ATOMIC_SEQ_CST) == 0)
-		return;
+	if ((waiting & 1) == 0 || !__atomic_compare_exchange_n(&state->shared.waiting, &waiting, waiting + 1, 0,
+							       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		return; /* another writer does it */
 	(void)RK_SYSCALL(SYS_futex, &state->shared.waiting, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 	fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE) - 1;
-	if (fd >= 0)
+	/* In a child the number may be another file's. */
+	if (fd >= 0 && RK_SYSCALL(SYS_getpid) == __atomic_load_n(&state->process, __ATOMIC_RELAXED))
 		(void)RK_SYSCALL(SYS_write, fd, &one, sizeof(one));
 }
 
 int rk_ring_wait(struct rk_ring *ring, int64_t nanoseconds)
 {
 	struct timespec time = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
-	int r = rk_ring_arm(ring);
+	uint32_t armed;
+	int r = arm(ring, &armed);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = (int)RK_SYSCALL(SYS_futex, &state_of(ring)->shared.waiting, FUTEX_WAIT, 1, nanoseconds < 0 ? NULL : &time, NULL, 0);
+	r = (int)RK_SYSCALL(SYS_futex, &state_of(ring)->shared.waiting, FUTEX_WAIT, armed, nanoseconds < 0 ? NULL : &time, NULL,
+			    0);
 	return r == -EAGAIN ? 0 : r; /* woken before it slept */
 }
 
 int rk_ring_notify(struct rk_ring *ring, int fd)
 {
-	if (ring == NULL || fd < -1)
+	if (ring == NULL || fd < -1 || fd == INT32_MAX)
 		return -EINVAL;
+	__atomic_store_n(&state_of(ring)->process, RK_SYSCALL(SYS_getpid), __ATOMIC_RELAXED);
 	__atomic_store_n(&state_of(ring)->fd, fd + 1, __ATOMIC_RELEASE);
 	return 0;
 }

@@ -248,7 +248,8 @@ static int see(void *context, const struct rk_ring_record *record)
 
 	if (seen->n == seen->stop_at)
 		return 77;
-	CHECK(record->length == sizeof(int));
+	if (seen->n == 100)
+		return 0;
 	seen->times[seen->n++] = record->time;
 	return 0;
 }
@@ -298,8 +299,16 @@ static void *write_later(void *arg)
 	return arg;
 }
 
+static int write_in_child(void)
+{
+	CHECK(rk_ring_arm(ring) == 0);
+	return rk_ring_write(ring, "child", 5);
+}
+
 static void waited_for(void **state)
 {
+	struct seen seen = {.stop_at = 1000};
+	uint64_t woken;
 	struct rk_ring_reader reader;
 	struct rk_ring_record record;
 	struct pollfd poller = {.fd = eventfd(0, EFD_NONBLOCK), .events = POLLIN};
@@ -331,18 +340,128 @@ static void waited_for(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, write_later, NULL), 0);
 	assert_int_equal(poll(&poller, 1, 20000), 1);
 	assert_int_equal(pthread_join(thread, NULL), 0);
+	while (rk_ring_arm(ring) == 1)
+		(void)rk_ring_merge(ring, see, &seen);
+	assert_int_equal(in_child(write_in_child), 0);
+	assert_int_equal(read(poller.fd, &woken, sizeof(woken)), sizeof(woken));
+	assert_int_equal(woken, 1); /* not by the child */
+	assert_int_equal(rk_ring_notify(ring, INT32_MAX), -EINVAL);
 	assert_int_equal(rk_ring_notify(ring, -1), 0);
 	close(poller.fd);
+	drop();
+}
+
+/* Each of two waits for its own records, and is woken whatever the other does. */
+static uint64_t consumed[2];
+static int written_all;
+
+static void *consume(void *arg)
+{
+	int which = *(int *)arg;
+	struct rk_ring_reader reader;
+	struct rk_ring_record record;
+
+	CHECK(rk_ring_open(ring, which == 0 ? here : RK_INDEX_OVERFLOW, &reader) == 0);
+	while (!__atomic_load_n(&written_all, __ATOMIC_ACQUIRE)) {
+		CHECK(rk_ring_wait(ring, 20000000000) == 0);
+		while (rk_ring_next(&reader, &record))
+			__atomic_fetch_add(&consumed[which], 1, __ATOMIC_RELEASE);
+		rk_ring_release(&reader);
+	}
+	CHECK(rk_ring_close(&reader) == 0);
+	return NULL;
+}
+
+static void two_wait(void **state)
+{
+	int which[2] = {0, 1};
+	pthread_t threads[2];
+
+	(void)state;
+	if (!WITH_RSEQ())
+		SKIP("no rseq: there is one ring");
+	create(8192, 0);
+	consumed[0] = consumed[1] = 0;
+	written_all = 0;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, consume, &which[i]), 0);
+	for (int i = 0; i < 2000; i++) {
+		uint64_t before = __atomic_load_n(&consumed[i % 2], __ATOMIC_ACQUIRE);
+
+		if (i == 1999)
+			__atomic_store_n(&written_all, 1, __ATOMIC_RELEASE);
+		assert_int_equal(rk_ring_write_slow(ring, "one", 3, 0, i % 2 == 0 ? RK_ABORTED : RK_NO_RSEQ), 0);
+		while (i < 1998 && __atomic_load_n(&consumed[i % 2], __ATOMIC_ACQUIRE) == before)
+			sched_yield();
+	}
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	drop();
+}
+
+/* Two that merge at once keep each other out, and nobody for good. */
+static void *keep_merging(void *arg)
+{
+	struct seen seen = {.stop_at = 0};
+
+	for (int i = 0; i < 20000; i++) {
+		int r = rk_ring_merge(ring, see, &seen);
+
+		CHECK(r == 0 || r == -EBUSY);
+	}
+	return arg;
+}
+
+static void two_merge(void **state)
+{
+	struct seen seen = {.stop_at = 1};
+	pthread_t threads[2];
+
+	(void)state;
+	create(8192, 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, keep_merging, NULL), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(rk_ring_merge(ring, see, &seen), 0);
+	drop();
+}
+
+/* Padding that is left where there was no room is nothing to be read. */
+static void padding_is_nothing(void **state)
+{
+	struct rk_ring_reader reader;
+	struct rk_ring_record record = {.data = NULL};
+
+	(void)state;
+	create(8192, 0);
+	for (int i = 0; write_one(0, 104) == 0; i++)
+		assert_true(i < 100);
+	for (int i = 0; i < 3; i++)
+		(void)write_one(0, 2000);
+	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+	while (rk_ring_next(&reader, &record))
+		rk_ring_release(&reader);
+	assert_int_equal(rk_ring_close(&reader), 0);
+	assert_int_equal(rk_ring_wait(ring, 1000000), -ETIMEDOUT);
+	assert_int_equal(write_one(0, 2000), 0);
+	assert_int_equal(rk_ring_wait(ring, 1000000), 0);
+	assert_int_equal(read_all(0), 1);
 	drop();
 }
 
 /* A writer that nobody may fence isn't waited for, and a snapshot isn't taken; nothing is lost. */
 static int read_without_a_fence(void)
 {
+	struct rk_ring_options options = {.size = 0};
 	struct rk_ring_reader reader;
+	struct rk_ring *empty;
 
+	CHECK(rk_ring_create(&empty, &options) == 0);
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
-	CHECK(rk_ring_arm(ring) == -EHOSTUNREACH && rk_ring_wait(ring, -1) == -EHOSTUNREACH);
+	CHECK(rk_ring_arm(empty) == -EHOSTUNREACH && rk_ring_wait(empty, -1) == -EHOSTUNREACH);
+	CHECK(rk_ring_arm(ring) == 1); /* there is something */
 	CHECK(rk_ring_open(ring, here, &reader) == -EHOSTUNREACH);
 	CHECK(rk_ring_open(ring, here, &reader) == -EHOSTUNREACH);
 	for (uint64_t i = 0; i < 1000; i++)
@@ -350,8 +469,22 @@ static int read_without_a_fence(void)
 	return 0;
 }
 
+static void *open_in_vain(void *arg)
+{
+	struct rk_ring_reader reader;
+
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	CHECK(rk_ring_open(ring, here, &reader) == -EHOSTUNREACH);
+	return arg;
+}
+
 static void without_a_fence(void **state)
 {
+	struct rk_ring_reader reader;
+	struct rk_ring_record record = {.data = NULL};
+	pthread_t thread;
+	uint64_t n = 0;
+
 	(void)state;
 	if (!WITH_RSEQ())
 		SKIP("no rseq: all records are in the overflow ring");
@@ -360,6 +493,18 @@ static void without_a_fence(void **state)
 		assert_int_equal(write_one(i, 100), 0);
 	assert_int_equal(in_child(read_without_a_fence), 0);
 	assert_int_equal(read_all(0), 10);
+	/* What was taken in vain comes first, and is said to be of before. */
+	for (uint64_t i = 0; i < 10; i++)
+		assert_int_equal(write_one(i, 100), 0);
+	assert_int_equal(pthread_create(&thread, NULL, open_in_vain, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(write_one(10, 100), 0);
+	assert_int_equal(rk_ring_open(ring, here, &reader), 1);
+	for (; rk_ring_next(&reader, &record); n++)
+		assert_int_equal(head_of(&record).number, n);
+	assert_int_equal(n, 10);
+	assert_int_equal(rk_ring_close(&reader), 0);
+	assert_int_equal(read_all(10), 1);
 	drop();
 }
 
@@ -473,7 +618,7 @@ static int use_part_in_child(void)
 
 	for (int again = 0; again < 2; again++) {
 		CHECK(write_one(BY_HANDLER, 100) == 0);
-		CHECK(rk_ring_open(ring, here, &reader) == 0);
+		CHECK(rk_ring_open(ring, here, &reader) >= 0); /* 1: what the other thread had taken */
 		while (rk_ring_next(&reader, &record))
 			CHECK(is_whole(&record));
 		rk_ring_release(&reader);
@@ -510,6 +655,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(snapshots),
 	cmocka_unit_test(merged),
 	cmocka_unit_test(waited_for),
+	cmocka_unit_test(two_wait),
+	cmocka_unit_test(two_merge),
+	cmocka_unit_test(padding_is_nothing),
 	cmocka_unit_test(without_a_fence),
 	cmocka_unit_test(at_every_instruction),
 };

@@ -177,8 +177,12 @@ static void storm(void **state)
 	options.size = 16384;
 	assert_int_equal(rk_ring_create(&overwriting, &options), 0);
 	storm_run(&weather);
-	for (int cpu = RK_INDEX_OVERFLOW; cpu < rk_cpus_count(); cpu++)
+	for (int cpu = RK_INDEX_OVERFLOW; cpu < rk_cpus_count(); cpu++) {
+		uint64_t before = reads;
+
 		read_one(ring, cpu, seen, true);
+		assert_int_equal(reads, before + 1); /* nobody has it */
+	}
 	for (int i = 0; i < WRITERS; i++) {
 		assert_int_equal(read_of[i], kept[i]);
 		wrote += kept[i];
