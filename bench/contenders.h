@@ -179,19 +179,19 @@
 #define RINGS(X)                                                                                                       \
 	X("ring", "rseqkit", BENCH_RSEQ, ring_rseqkit, NULL, bench_settle_ring,                                        \
 	  RING_TALLY; RING_OWN;,                                                                                       \
-	  RING_TURN(ring_rseqkit, ring_rseqkit_release, &own, 1, n))                                                   \
+	  RING_ONCE(ring_rseqkit, ring_rseqkit_release, &own, n))                                                      \
 	X("ring", "ck-mpmc", BENCH_CK, ring_mpmc, NULL, bench_settle_ring,                                             \
 	  RING_TALLY; RING_CK_OF(bench_ring_mpmc),                                                                     \
-	  IF_CK(RING_TURN(ring_mpmc, ring_nothing, ring, 1, n)))                                                       \
+	  IF_CK(RING_ONCE(ring_mpmc, ring_nothing, ring, n)))                                                          \
 	X("ring", "ck-spsc", BENCH_CK, ring_spsc, NULL, bench_settle_ring,                                             \
 	  RING_TALLY; RING_CK_OF(bench_ring_spsc),                                                                     \
-	  IF_CK(RING_TURN(ring_spsc, ring_nothing, ring, 1, n)))                                                       \
+	  IF_CK(RING_ONCE(ring_spsc, ring_nothing, ring, n)))                                                          \
 	X("ring", "wfcqueue", BENCH_URCU, ring_wfcqueue, NULL, bench_settle_ring,                                      \
 	  RING_TALLY; RING_NODES_OF,                                                                                   \
-	  IF_URCU(RING_TURN(ring_wfcqueue, ring_nothing, &nodes, 1, n)))                                               \
+	  IF_URCU(RING_ONCE(ring_wfcqueue, ring_nothing, &nodes, n)))                                                  \
 	X("ring", "mutex", BENCH_ANY, ring_mutex, NULL, bench_settle_ring,                                             \
 	  RING_TALLY; struct ring_guarded *ring = &bench_ring_guarded;,                                                \
-	  RING_TURN(ring_mutex, ring_nothing, ring, 1, n))                                                             \
+	  RING_ONCE(ring_mutex, ring_nothing, ring, n))                                                                \
 	X("ring-batch", "rseqkit", BENCH_RSEQ, rings_rseqkit, NULL, bench_settle_ring,                                 \
 	  RING_TALLY; RING_OWN;,                                                                                       \
 	  RING_TURN(ring_rseqkit, ring_rseqkit_release, &own, BENCH_RING_BATCH, n))                                    \

@@ -259,6 +259,27 @@ BENCH_INLINE bool ring_wfcqueue_read(struct ring_nodes *nodes, struct ring_tally
 		release(of);                                                                                           \
 	}
 
+/* The same of one record, in which nothing but the operations is in the loop's way. */
+#define RING_ONCE(contender, release, of, n)                                                                           \
+	{                                                                                                              \
+		const struct bench_ring_record *record = ring_record(n);                                               \
+                                                                                                                       \
+		if (RKI_UNLIKELY(!contender##_write(of, record))) {                                                    \
+			uint64_t times = 0;                                                                            \
+                                                                                                                       \
+			while (!contender##_write(of, record) && bench_ring_wait(&times))                              \
+				;                                                                                      \
+		}                                                                                                      \
+		tally.difference += (uint64_t)(record - bench_ring_table);                                             \
+		if (RKI_UNLIKELY(!contender##_read(of, &tally))) {                                                     \
+			uint64_t times = 0;                                                                            \
+                                                                                                                       \
+			while (!contender##_read(of, &tally) && bench_ring_wait(&times))                               \
+				;                                                                                      \
+		}                                                                                                      \
+		release(of);                                                                                           \
+	}
+
 /* X(bench, contender, condition, function), as those of remote.h */
 #define RING_REMOTES(X)                                                                                                \
 	X("ring-remote", "rseqkit", BENCH_RSEQ, ring_remote_rseqkit)                                                   \
