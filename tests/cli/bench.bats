@@ -122,9 +122,9 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 	need_rseq
 	expect_json 0 "$RSEQKIT" bench ring ring-batch ring-remote --json $quickly --threads 1,2
 	assert_bench '{r["threads"] for r in j["results"] if r["bench"] == "ring-remote"} == {1}' \
-		'{(r["bench"], r["contender"]) for k in ["results", "unavailable"] for r in j[k]} ==
+		'({(r["bench"], r["contender"]) for k in ["results", "unavailable"] for r in j[k]} ==
 			{(b, c) for b in ["ring", "ring-batch"] for c in ["rseqkit", "ck-mpmc", "ck-spsc", "wfcqueue", "mutex"]} |
-			{("ring-remote", c) for c in ["rseqkit", "ck-spsc", "ck-mpmc", "mutex"]}' \
+			{("ring-remote", c) for c in ["rseqkit", "ck-spsc", "ck-mpmc", "mutex"]})' \
 		'all(u["reason"].startswith("built without ") for u in j["unavailable"])' \
 		'{b["name"] for b in j["benches"]} == {r["bench"] for r in j["results"] if r["contender"] == "rseqkit"}' \
 		'{u["contender"] for u in j["unavailable"]} <= {"ck-mpmc", "ck-spsc", "wfcqueue"}'
