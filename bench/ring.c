@@ -175,13 +175,17 @@ static void look_in_order(struct ring_tally *tally, uint64_t i)
 		enter;                                                                                                 \
 		__atomic_store_n(&remote->running, 1, __ATOMIC_RELEASE);                                               \
 		for (uint64_t i = 0, times = 0; i < remote->n; i++) {                                                  \
-			while (RKI_UNLIKELY(!try_read(of, &tally)))                                                    \
+			while (RKI_UNLIKELY(!try_read(of, &tally))) {                                                  \
+				release(of);                                                                           \
 				if (!bench_ring_wait(&times))                                                          \
 					return NULL;                                                                   \
+			}                                                                                              \
 			look_in_order(&tally, i);                                                                      \
-			release(of);                                                                                   \
+			if (i % BENCH_RING_BATCH == 0)                                                                 \
+				release(of);                                                                           \
 			times = 0;                                                                                     \
 		}                                                                                                      \
+		release(of);                                                                                           \
 		remote->end = bench_now();                                                                             \
 		leave;                                                                                                 \
 		return NULL;                                                                                           \
