@@ -19,6 +19,8 @@ enum bench_condition {
 	BENCH_RSEQ, /* has no fallback: needs a thread with rseq, whoever owns it */
 	BENCH_SELF, /* this library registers threads, the libc doesn't */
 	BENCH_NONE, /* threads can't have rseq */
+	BENCH_CK,   /* the worker was built with Concurrency Kit */
+	BENCH_URCU, /* with liburcu */
 	/* malloc() is that of: */
 	BENCH_GLIBC,
 	BENCH_JEMALLOC,

@@ -21,6 +21,7 @@
 #include "histogram.h"
 #include "log.h"
 #include "remote.h"
+#include "ring.h"
 
 /* A value that is computed is also used. */
 #define USE(value) __asm__ __volatile__("" : : "r"(value))
@@ -39,8 +40,24 @@
 #define IF_FLOOR(...)
 #endif
 
+/* What was built without them is listed, and never runs. */
+#if BENCH_HAVE_CK
+#define IF_CK(...) __VA_ARGS__
+#define RING_CK_OF(name) struct ring_ck *ring = &(name);
+#else
+#define IF_CK(...) failed = 1;
+#define RING_CK_OF(name)
+#endif
+#if BENCH_HAVE_URCU
+#define IF_URCU(...) __VA_ARGS__
+#define RING_NODES_OF RING_NODES;
+#else
+#define IF_URCU(...) failed = 1;
+#define RING_NODES_OF
+#endif
+
 /* clang-format off */
-#define CONTENDERS(X) COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) CACHES(X) CPUS(X) REGISTRATIONS(X)
+#define CONTENDERS(X) COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) CPUS(X) REGISTRATIONS(X)
 
 #define COUNTERS(X)                                                                                                    \
 	X("counter", "rseqkit", BENCH_ANY, counter_rseqkit, bench_sum_counter, NULL,                                   \
@@ -158,6 +175,38 @@
 	X("cache-batch", "mutex", BENCH_ANY, batch_mutex, NULL, bench_settle_cache_mutex,                              \
 	  struct bench_guarded *guarded = &bench_cache_guarded; void *objects[BENCH_BATCH];,                           \
 	  failed |= cache_mutex(guarded, objects, BENCH_BATCH);)
+
+#define RINGS(X)                                                                                                       \
+	X("ring", "rseqkit", BENCH_RSEQ, ring_rseqkit, NULL, bench_settle_ring,                                        \
+	  RING_TALLY; RING_OWN;,                                                                                       \
+	  RING_ONCE(ring_rseqkit, ring_rseqkit_release, &own, n))                                                      \
+	X("ring", "ck-mpmc", BENCH_CK, ring_mpmc, NULL, bench_settle_ring,                                             \
+	  RING_TALLY; RING_CK_OF(bench_ring_mpmc),                                                                     \
+	  IF_CK(RING_ONCE(ring_mpmc, ring_nothing, ring, n)))                                                          \
+	X("ring", "ck-spsc", BENCH_CK, ring_spsc, NULL, bench_settle_ring,                                             \
+	  RING_TALLY; RING_CK_OF(bench_ring_spsc),                                                                     \
+	  IF_CK(RING_ONCE(ring_spsc, ring_nothing, ring, n)))                                                          \
+	X("ring", "wfcqueue", BENCH_URCU, ring_wfcqueue, NULL, bench_settle_ring,                                      \
+	  RING_TALLY; RING_NODES_OF,                                                                                   \
+	  IF_URCU(RING_ONCE(ring_wfcqueue, ring_nothing, &nodes, n)))                                                  \
+	X("ring", "mutex", BENCH_ANY, ring_mutex, NULL, bench_settle_ring,                                             \
+	  RING_TALLY; struct ring_guarded *ring = &bench_ring_guarded;,                                                \
+	  RING_ONCE(ring_mutex, ring_nothing, ring, n))                                                                \
+	X("ring-batch", "rseqkit", BENCH_RSEQ, rings_rseqkit, NULL, bench_settle_ring,                                 \
+	  RING_TALLY; RING_OWN;,                                                                                       \
+	  RING_TURN(ring_rseqkit, ring_rseqkit_release, &own, BENCH_RING_BATCH, n))                                    \
+	X("ring-batch", "ck-mpmc", BENCH_CK, rings_mpmc, NULL, bench_settle_ring,                                      \
+	  RING_TALLY; RING_CK_OF(bench_ring_mpmc),                                                                     \
+	  IF_CK(RING_TURN(ring_mpmc, ring_nothing, ring, BENCH_RING_BATCH, n)))                                        \
+	X("ring-batch", "ck-spsc", BENCH_CK, rings_spsc, NULL, bench_settle_ring,                                      \
+	  RING_TALLY; RING_CK_OF(bench_ring_spsc),                                                                     \
+	  IF_CK(RING_TURN(ring_spsc, ring_nothing, ring, BENCH_RING_BATCH, n)))                                        \
+	X("ring-batch", "wfcqueue", BENCH_URCU, rings_wfcqueue, NULL, bench_settle_ring,                               \
+	  RING_TALLY; RING_NODES_OF,                                                                                   \
+	  IF_URCU(RING_TURN(ring_wfcqueue, ring_nothing, &nodes, BENCH_RING_BATCH, n)))                                \
+	X("ring-batch", "mutex", BENCH_ANY, rings_mutex, NULL, bench_settle_ring,                                      \
+	  RING_TALLY; struct ring_guarded *ring = &bench_ring_guarded;,                                                \
+	  RING_TURN(ring_mutex, ring_nothing, ring, BENCH_RING_BATCH, n))
 
 #define CPUS(X)                                                                                                        \
 	X("cpu", "rseqkit", BENCH_ANY, cpu_rseqkit, NULL, NULL, , USE(rk_cpu());)                                      \

@@ -10,6 +10,7 @@
 #include "histogram.h"
 #include "log.h"
 #include "remote.h"
+#include "ring.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -23,6 +24,9 @@ const struct bench benches[] = {
 	{"histogram", 8, false, 1, "record a value in a histogram"},
 	{"freelist", 12, false, 1, "pop a node off a list and push it back"},
 	{"log", 8, false, 1, "append 40 bytes to a log and count them"},
+	{"ring", 10, false, 1, "write a record of 16 bytes to a ring and read it"},
+	{"ring-batch", 8, false, BENCH_RING_BATCH, "write 32 records of 16 bytes to a ring, then read them; for each record"},
+	{"ring-remote", 6, true, 1, "write records of 16 bytes to a ring that a thread on another CPU reads"},
 	{"cache", 12, false, 1, "take an object of 64 bytes and give it back"},
 	{"cache-batch", 8, false, BENCH_BATCH, "take 64 objects of 64 bytes, then give them back; for each object"},
 	{"fallback", 8, false, 1, "add 1 to a counter in threads without rseq"},
@@ -77,6 +81,8 @@ int bench_data_create(void)
 		r = bench_freelist_create();
 	if (r == 0)
 		r = bench_log_create();
+	if (r == 0)
+		r = bench_ring_create();
 	if (r == 0)
 		r = bench_remote_create();
 	return r;

@@ -62,6 +62,11 @@ static void find_cpus(void)
 	there = there < 0 ? here : there;
 }
 
+int bench_remote_cpu(bool other)
+{
+	return other ? there : here;
+}
+
 static struct guarded *guarded_of(int cpu)
 {
 	return rk_percpu_slot(guarded, cpu);

@@ -37,4 +37,7 @@ REMOTES(REMOTE_DECLARATION)
 
 int bench_remote_create(void);
 
+/* The CPU of the thread that measures, or the other one; the same on a machine with one. */
+int bench_remote_cpu(bool other);
+
 #endif /* RK_BENCH_REMOTE_H */

@@ -36,6 +36,9 @@ static const char *const conditions[] = {
 	[BENCH_RSEQ] = "rseq",
 	[BENCH_SELF] = "self",
 	[BENCH_NONE] = "none",
+	/* What was built without them is for the worker to say: there is no other process that could. */
+	[BENCH_CK] = "any",
+	[BENCH_URCU] = "any",
 	[BENCH_GLIBC] = "glibc",
 	[BENCH_JEMALLOC] = "jemalloc",
 	[BENCH_MIMALLOC] = "mimalloc",
@@ -175,6 +178,10 @@ static const char *why_unavailable(enum bench_condition condition)
 		return "needs threads that this library registers, which it doesn't here";
 	if (condition == BENCH_NONE && owner != RK_OWNER_NONE)
 		return "needs threads without rseq, which they have here";
+	if (condition == BENCH_CK && !BENCH_HAVE_CK)
+		return "built without ck (libck-dev)";
+	if (condition == BENCH_URCU && !BENCH_HAVE_URCU)
+		return "built without liburcu (liburcu-dev)";
 	return NULL;
 }
 

@@ -69,7 +69,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 
 @test "--list names the benches and their contenders" {
 	expect 0 "$RSEQKIT" bench --list
-	for bench in counter counter-variable histogram freelist log cache cache-batch fallback cpu remote bank register register-self; do
+	for bench in counter counter-variable histogram freelist log ring ring-batch ring-remote cache cache-batch fallback cpu remote bank register register-self; do
 		[[ "$output" =~ (^|$'\n')$bench\  ]]
 	done
 	assert_says "percpu-atomic, getcpu-atomic, shared-atomic, thread-local"
@@ -116,6 +116,18 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 	expect_json 0 "$RSEQKIT" bench histogram --json $quickly --threads 1,4
 	assert_bench '{r["threads"] for r in j["results"]} == {1, 4}' 'j["unavailable"] == []' \
 		'{r["contender"] for r in j["results"]} == {"rseqkit", "mutex", "thread-local"}'
+}
+
+@test "ring, ring-batch and ring-remote: every contender, or why not; nothing lost" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" bench ring ring-batch ring-remote --json $quickly --threads 1,2
+	assert_bench '{r["threads"] for r in j["results"] if r["bench"] == "ring-remote"} == {1}' \
+		'({(r["bench"], r["contender"]) for k in ["results", "unavailable"] for r in j[k]} ==
+			{(b, c) for b in ["ring", "ring-batch"] for c in ["rseqkit", "ck-mpmc", "ck-spsc", "wfcqueue", "mutex"]} |
+			{("ring-remote", c) for c in ["rseqkit", "ck-spsc", "ck-mpmc", "mutex"]})' \
+		'all(u["reason"].startswith("built without ") for u in j["unavailable"])' \
+		'{b["name"] for b in j["benches"]} == {r["bench"] for r in j["results"] if r["contender"] == "rseqkit"}' \
+		'{u["contender"] for u in j["unavailable"]} <= {"ck-mpmc", "ck-spsc", "wfcqueue"}'
 }
 
 @test "remote and bank: every contender, with one thread" {
@@ -585,6 +597,10 @@ figures() {
 		      ("counter-variable", "floor", 1): 1, ("freelist", "floor", 1): 1, ("freelist", "operations", 1): 1,
 		      ("freelist", "rseqkit", 1): 1, ("freelist", "classic", 1): 1, ("freelist", "rseqkit", 2): 1,
 		      ("log", "rseqkit", 1): 1, ("log", "classic", 1): 1, ("log", "rseqkit", 2): 1,
+		      ("ring", "rseqkit", 1): 1, ("ring", "ck-mpmc", 1): 5, ("ring", "rseqkit", 2): 1,
+		      ("ring-batch", "rseqkit", 1): 1, ("ring-batch", "ck-mpmc", 1): 5,
+		      ("ring-batch", "rseqkit", 2): 1, ("ring-remote", "rseqkit", 1): 1,
+		      ("ring-remote", "ck-spsc", 1): 1,
 		      ("cache", "rseqkit", 1): 1, ("cache", "tcmalloc", 1): 2, ("cache", "rseqkit", 2): 1,
 		      ("cache", "tcmalloc", 2): 2, ("cache-batch", "rseqkit", 1): 1,
 		      ("cache-batch", "tcmalloc", 1): 5, ("cache-batch", "rseqkit", 2): 1,
@@ -604,12 +620,14 @@ figures() {
 @test "check_bars: all bars hold, exit 0; each of them can fail, exit 1; a figure is missing, exit 3" {
 	figures >"$BATS_TEST_TMPDIR/json"
 	expect 0 "$check_bars" "$BATS_TEST_TMPDIR/json"
-	[ "$(grep -c '^holds' <<<"$output")" -eq 24 ]
+	[ "$(grep -c '^holds' <<<"$output")" -eq 29 ]
 	for change in counter@classic@1=0.96 counter@floor@1=0.9 counter@shared-atomic@2=14.9 counter@rseqkit@2=1.16 \
 		counter@group@1=2.1 histogram@rseqkit@1=2.1 histogram@rseqkit@2=1.2 \
 		counter-variable@classic@1=0.96 counter-variable@floor@1=0.9 \
 		freelist@operations@1=1.03 freelist@floor@1=0.9 \
 		freelist@rseqkit@1=1.11 freelist@rseqkit@2=1.16 log@classic@1=0.95 log@rseqkit@2=1.16 \
+		ring@ck-mpmc@1=4.9 ring@rseqkit@2=1.16 ring-batch@ck-mpmc@1=4.9 ring-batch@rseqkit@2=1.16 \
+		ring-remote@rseqkit@1=1.21 \
 		cache@tcmalloc@1=1.9 cache@tcmalloc@2=1.9 cache@rseqkit@2=1.16 \
 		cache-batch@tcmalloc@1=4.9 cache-batch@rseqkit@2=1.16 \
 		cpu@empty-loop@1=0.48 register-self@rseqkit@1=1.3 \
