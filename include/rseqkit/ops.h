@@ -87,7 +87,7 @@ struct rk_log {
 	int64_t mask;
 };
 
-#define RK_LOG_DATA 128
+#define RK_LOG_DATA 256
 
 #define RK_ARRAY_MAX 65535
 #define RK_ARRAY_LENGTH(state) ((intptr_t)((uintptr_t)(state) & 0xffff))

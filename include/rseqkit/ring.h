@@ -67,7 +67,9 @@ struct rk_ring;
 struct rk_ring_reader {
 	struct rk_ring *ring;
 	struct rk_log *log;
+	const struct rk_log *live; /* the same, unless this is a snapshot */
 	int64_t position, head;
+	int64_t header, size; /* of the last record */
 	int cpu;
 	int state;
 };
@@ -184,31 +186,45 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 		const char *at;
 		int64_t header;
 
-		if (reader->position == reader->head && !rk_ring_look(reader))
-			return 0;
+		if (reader->position == reader->head) {
+			if (reader->live != NULL)
+				reader->head = __atomic_load_n(&reader->live->head, __ATOMIC_ACQUIRE);
+			else if (!rk_ring_look(reader))
+				return 0;
+			if (reader->position == reader->head)
+				return 0;
+		}
 		at = (const char *)reader->log + RK_LOG_DATA + (reader->position & reader->log->mask);
 		header = *(const int64_t *)(const void *)at;
-		if (RKI_UNLIKELY((header & RK_RING_PADDING) != 0)) {
-			reader->position += (int64_t)RK_RING_LENGTH(header);
-			continue;
+		/* Records are often alike: by a branch, not a computation, so the next one's place needn't wait for this header. */
+		if (RKI_LIKELY(header == reader->header)) {
+			__asm__ __volatile__("");
+			reader->position += reader->size;
+		} else {
+			reader->header = header;
+			reader->size = (header & RK_RING_PADDING) != 0 ?
+					       (int64_t)RK_RING_LENGTH(header) :
+					       (int64_t)((RK_RING_LENGTH(header) + ((header & RK_RING_STAMPED) != 0 ? 23 : 15)) &
+							 ~(size_t)7);
+			reader->position += reader->size;
 		}
+		if (RKI_UNLIKELY((header & RK_RING_PADDING) != 0))
+			continue;
 		at += sizeof(int64_t);
 		record->time = 0;
 		record->length = RK_RING_LENGTH(header);
 		if ((header & RK_RING_STAMPED) != 0) {
 			record->time = *(const uint64_t *)(const void *)at;
 			at += sizeof(uint64_t);
-			reader->position += (int64_t)sizeof(uint64_t);
 		}
 		record->data = at;
 		record->cpu = reader->cpu;
-		reader->position += (int64_t)((record->length + 15) & ~(size_t)7);
 		return 1;
 	}
 }
 
-/* Where the tail of a CPU's ring lies, in a line of its own behind its struct rk_log. */
-#define RK_RING_TAIL 64
+/* Where the tail of a CPU's ring lies: behind its struct rk_log, in no line that is fetched with that. */
+#define RK_RING_TAIL 128
 
 /*
  * Gives the room of all records that were read back to writers. Of a snapshot without effect.

@@ -23,6 +23,7 @@
 /* States of a reader; zeros are a closed one. */
 #define LIVE 1
 #define SNAPSHOT 2
+#define NO_HEADER (-1) /* what no record has */
 
 uint64_t rk_ring_clock(void)
 {
@@ -85,7 +86,7 @@ static int take_snapshot(struct rk_ring *ring, int cpu, struct rk_ring_reader *r
 		(void)rk_bank_done(ring, cpu);
 		return r;
 	}
-	*reader = (struct rk_ring_reader){.ring = ring, .cpu = cpu, .state = SNAPSHOT};
+	*reader = (struct rk_ring_reader){.ring = ring, .cpu = cpu, .state = SNAPSHOT, .header = NO_HEADER};
 	if (bank == NULL)
 		return r;
 	reader->log = bank;
@@ -105,7 +106,7 @@ int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader)
 	r = rk_claim_try(&slot_of(ring, cpu)->bank.claim);
 	if (r < 0)
 		return r;
-	*reader = (struct rk_ring_reader){.ring = ring, .cpu = cpu, .state = LIVE};
+	*reader = (struct rk_ring_reader){.ring = ring, .cpu = cpu, .state = LIVE, .header = NO_HEADER};
 	return 0;
 }
 
@@ -120,6 +121,7 @@ int rk_ring_look(struct rk_ring_reader *reader)
 			return 0;
 		reader->position = __atomic_load_n(&log->tail, __ATOMIC_RELAXED);
 		reader->log = &log->log;
+		reader->live = reader->log;
 	}
 	reader->head = head_of((const struct ring_log *)reader->log);
 	return reader->position != reader->head;

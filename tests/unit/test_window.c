@@ -16,7 +16,7 @@
 
 /* What an operation works on in a slot: the word that it commits to, and what stands behind that. */
 struct slot {
-	intptr_t word, other, more[25], self;
+	intptr_t word, other, more[40], self;
 };
 
 #define OTHER ((ptrdiff_t)offsetof(struct slot, other))

@@ -152,7 +152,7 @@
 	RKI_ASM_EXIT_(RK_ASM_HERE(label))                                                                              \
 	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code) ".subsection 0\n\t"
 
-#define RK_ASM_LOG_DATA "128" /* bytes from a log's head to its data: RK_LOG_DATA */
+#define RK_ASM_LOG_DATA "256" /* bytes from a log's head to its data: RK_LOG_DATA */
 
 /* Codes of enum rk_result. */
 #define RK_ASM_UNEQUAL "1"
