@@ -28,8 +28,8 @@
  *   Returns: one outcome of enum rk_result. Anything but RK_DONE means that the slot's word, or what it points to, is
  *   as it was, as far as this operation goes.
  *   Context: any thread; signal handler; after fork; not in a vfork child outside rk_vfork_begin().
- *   Cost: 0.3 to 0.8 ns, and what copying takes; the first operation of a thread that the libc did not register makes
- *   two system calls.
+ *   Cost: 0.3 to 2 ns by processor (bench/METHOD.md), and what copying takes; the first operation of a thread that the
+ *   libc did not register makes two system calls.
  *   Memory order: relaxed; a thread on the same CPU, or with the same concurrency id, sees the effects in order. Names
  *   that end with _release store with release order, for others that read the slot with acquire (arch/aarch64.h).
  *

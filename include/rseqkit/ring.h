@@ -122,8 +122,9 @@ RKI_API void rk_ring_wake(struct rk_ring *ring);
  * rk_ring_largest().
  * The data must be readable memory: a fault there is reported at another instruction than the one that read it.
  * Context: any thread; signal handler, also one that interrupts a write to the same ring; after fork; not in a vfork child
- * outside rk_vfork_begin(); not under asynchronous cancellation, which may leave the overflow ring claimed (api.h). Cost: 1 ns
- * and what copying takes, with a stamp some 8 ns more; without rseq 50 ns. When a reader waits, a system call that wakes it.
+ * outside rk_vfork_begin(); not under asynchronous cancellation, which may leave the overflow ring claimed (api.h). Cost: 1 to
+ * 4 ns by processor, and what copying takes; with a stamp some 8 more; without rseq 50. When a reader waits, a system call
+ * that wakes it.
  */
 RKI_INLINE int rk_ring_write_any(struct rk_ring *ring, const void *data, size_t length, int stamped)
 {

@@ -182,7 +182,10 @@ bool rk_ring_has_records(const struct rk_ring *ring)
 static void advance(struct merged *m)
 {
 	m->before = m->reader.position;
+	m->reader.live = NULL;
+	m->reader.state = SNAPSHOT; /* behind padding, too, no further than that head */
 	m->has = m->reader.position != m->reader.head && rk_ring_next(&m->reader, &m->record);
+	m->reader.state = LIVE;
 	if (m->has && m->record.time > m->time)
 		m->time = m->record.time;
 }
