@@ -589,6 +589,7 @@ static void snapshot_here(void)
 		return;
 	while (rk_ring_next(&reader, &record))
 		expect_next(&record);
+	rk_ring_release(&reader);
 	CHECK(rk_ring_close(&reader) == 0);
 }
 
