@@ -68,7 +68,7 @@ struct rk_ring_reader {
 	struct rk_ring *ring;
 	struct rk_log *log;
 	const struct rk_log *live; /* the same, unless this is a snapshot */
-	int64_t position, head;
+	int64_t position, head, released;
 	int64_t header, size; /* of the last record */
 	int cpu;
 	int state;
@@ -172,6 +172,21 @@ RKI_API int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *r
  */
 RKI_API int rk_ring_close(struct rk_ring_reader *reader);
 
+/* Where the tail of a CPU's ring lies: behind its struct rk_log, in no line that is fetched with that. */
+#define RK_RING_TAIL 128
+
+/*
+ * Gives the room of all records that were read back to writers. Of a snapshot without effect.
+ *
+ * Context: as rk_ring_next(). Cost: a store.
+ */
+RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
+{
+	reader->released = reader->position;
+	if (reader->log != NULL)
+		__atomic_store_n((int64_t *)(void *)((char *)reader->log + RK_RING_TAIL), reader->position, __ATOMIC_RELEASE);
+}
+
 /* The way out of rk_ring_next() where it knows of no more records. Context: as that. */
 RKI_API int rk_ring_look(struct rk_ring_reader *reader);
 
@@ -209,8 +224,11 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 							 ~(size_t)7);
 			reader->position += reader->size;
 		}
-		if (RKI_UNLIKELY((header & RK_RING_PADDING) != 0))
+		if (RKI_UNLIKELY((header & RK_RING_PADDING) != 0)) {
+			if (reader->released == reader->position - reader->size)
+				rk_ring_release(reader); /* nobody will */
 			continue;
+		}
 		at += sizeof(int64_t);
 		record->time = 0;
 		record->length = RK_RING_LENGTH(header);
@@ -222,20 +240,6 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 		record->cpu = reader->cpu;
 		return 1;
 	}
-}
-
-/* Where the tail of a CPU's ring lies: behind its struct rk_log, in no line that is fetched with that. */
-#define RK_RING_TAIL 128
-
-/*
- * Gives the room of all records that were read back to writers. Of a snapshot without effect.
- *
- * Context: as rk_ring_next(). Cost: a store.
- */
-RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
-{
-	if (reader->log != NULL)
-		__atomic_store_n((int64_t *)(void *)((char *)reader->log + RK_RING_TAIL), reader->position, __ATOMIC_RELEASE);
 }
 
 /*

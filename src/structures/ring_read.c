@@ -120,7 +120,7 @@ int rk_ring_look(struct rk_ring_reader *reader)
 
 		if (log == NULL)
 			return 0;
-		reader->position = __atomic_load_n(&log->tail, __ATOMIC_RELAXED);
+		reader->released = reader->position = __atomic_load_n(&log->tail, __ATOMIC_RELAXED);
 		reader->log = &log->log;
 		reader->live = reader->log;
 	}
@@ -149,44 +149,27 @@ int rk_ring_close(struct rk_ring_reader *reader)
 	return rk_bank_done(reader->ring, reader->cpu);
 }
 
-/* Is there more than padding? The reader may be at work, and what it gives back may be written over. */
-static bool has_records(const struct rk_ring *ring, int index)
-{
-	const struct ring_state *state = state_of(ring);
-	struct ring_log *log = log_in_use(ring, index);
-	int64_t *tail, at, head, first;
-
-	if (log == NULL)
-		return false;
-	tail = overwrites(state) && index >= 0 ? &log->start : &log->tail;
-	do {
-		at = __atomic_load_n(tail, __ATOMIC_ACQUIRE);
-		head = head_of(log);
-		if (at == head)
-			return false;
-		first = __atomic_load_n((int64_t *)(void *)place_in(log, at), __ATOMIC_RELAXED);
-		if (head - at > RK_RING_RECORD_MAX || (first & RK_RING_PADDING) == 0)
-			return true;
-	} while (__atomic_load_n(tail, __ATOMIC_ACQUIRE) != at);
-	return at + (int64_t)RK_RING_LENGTH(first) != head;
-}
-
 bool rk_ring_has_records(const struct rk_ring *ring)
 {
-	for (int i = RK_INDEX_OVERFLOW; i <= rk_cpus_get()->highest; i++)
-		if (has_records(ring, i))
+	bool overwriting = overwrites(state_of(ring));
+
+	for (int i = RK_INDEX_OVERFLOW; i <= rk_cpus_get()->highest; i++) {
+		const struct ring_log *log = log_in_use(ring, i);
+
+		if (log != NULL && head_of(log) != __atomic_load_n(overwriting && i >= 0 ? &log->start : &log->tail, __ATOMIC_RELAXED))
 			return true;
+	}
 	return false;
 }
 
 /* The next record of a CPU, up to the head that was seen. */
 static void advance(struct merged *m)
 {
-	m->before = m->reader.position;
 	m->reader.live = NULL;
 	m->reader.state = SNAPSHOT; /* behind padding, too, no further than that head */
 	m->has = m->reader.position != m->reader.head && rk_ring_next(&m->reader, &m->record);
 	m->reader.state = LIVE;
+	m->before = m->reader.position - (m->has ? m->reader.size : 0);
 	if (m->has && m->record.time > m->time)
 		m->time = m->record.time;
 }
@@ -270,9 +253,6 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 		if (r == 0)
 			advance(next);
 	}
-	for (int i = 0; i < indexes; i++)
-		if (merged[i].is_open && !merged[i].has && merged[i].reader.log != NULL)
-			merged[i].before = merged[i].reader.position;
 	close_all(merged, indexes);
 	return r;
 }
