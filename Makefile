@@ -20,7 +20,7 @@ all: deps  ## build the library and the tool (build/tool/rseqkit)
 demo: all  ## count real files with per-CPU counters, check and time the result
 	@$(BUILD)/tool/rseqkit demo
 
-check: deps-check  ## build every way and run the tests, under 20 minutes; ends with a line of counts
+check: deps-check  ## build every way and run the tests, some 20 minutes; ends with a line of counts
 	@-scripts/deps system
 	@scripts/check
 
