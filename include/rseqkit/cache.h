@@ -182,8 +182,8 @@ RKI_API int rk_cache_reclaim(struct rk_cache *cache, int cpu);
 RKI_API int rk_cache_reclaim_idle(struct rk_cache *cache);
 
 /*
- * Destructs objects of the depot: as many as are more than `keep` when it is called. To give all memory back: rk_cache_reclaim() for all
- * CPUs, then this with 0.
+ * Destructs objects of the depot: as many as are more than `keep` when it is called. To give all memory back:
+ * rk_cache_reclaim() for all CPUs, then this with 0.
  *
  * Returns how many it has destructed.
  * Context: as rk_cache_get(). Cost: the destructor for each.

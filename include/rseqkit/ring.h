@@ -133,7 +133,8 @@ RKI_INLINE int rk_ring_write_any(struct rk_ring *ring, const void *data, size_t 
 	enum rk_result outcome = RK_UNEQUAL;
 
 	if (RKI_LIKELY(length <= RK_RING_RECORD_ALWAYS || length <= shared->largest))
-		outcome = stamped ? rk_cpu_bank_append_stamped_release(ring, 0, (intptr_t)length | RK_RING_STAMPED, data, length, size) :
+		outcome = stamped ? rk_cpu_bank_append_stamped_release(ring, 0, (intptr_t)length | RK_RING_STAMPED, data,
+									length, size) :
 				    rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size);
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		return rk_ring_write_slow(ring, data, length, stamped, outcome);
@@ -159,7 +160,8 @@ RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, siz
  *
  * Returns 0; -EBUSY when somebody reads it; -EINVAL when a pointer is NULL or the CPU isn't possible. Of overwriting rings
  * also 1 when this is a snapshot of before, which a call without a fence, or a thread that this process doesn't have, had
- * taken: the next one has what is newer. And -EHOSTUNREACH when there is no fence (remote.h): the records stay out of reach until another call succeeds.
+ * taken: the next one has what is newer. And -EHOSTUNREACH when there is no fence (remote.h): the records stay out of reach
+ * until another call succeeds.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. Cost: 30 ns; a
  * snapshot a fence.
  */
@@ -212,7 +214,10 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 		}
 		at = (const char *)reader->log + RK_LOG_DATA + (reader->position & reader->log->mask);
 		header = *(const int64_t *)(const void *)at;
-		/* Records are often alike: by a branch, not a computation, so the next one's place needn't wait for this header. */
+		/*
+		 * Records are often alike. A branch, not a computation, so that the next one's place needn't wait for this
+		 * header.
+		 */
 		if (RKI_LIKELY(header == reader->header)) {
 			__asm__ __volatile__("");
 			reader->position += reader->size;
@@ -255,7 +260,8 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
  * rings.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. `each` doesn't
  * read the same ring. Cost: a fence, and for each record a look at each CPU.
- * Source: rdtsc is refused where prctl(2) with PR_SET_TSC says so, and kills; clocks agree between CPUs on x86-64 where the kernel uses the clock source tsc, on aarch64 by its architecture.
+ * Source: clocks agree between CPUs on x86-64 where the kernel uses the clock source tsc, on aarch64 by its architecture.
+ * On x86-64 prctl(2) with PR_SET_TSC can forbid rdtsc, which kills whoever writes a stamp.
  */
 RKI_API int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct rk_ring_record *record),
 			  void *context);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compound.h - lists, stacks, arrays, logs and pointers in per-CPU memory, worked on by the operations that need more than one
- * word, and what must be there in the end.
+ * compound.h - lists, stacks, arrays, logs and pointers in per-CPU memory, worked on by the operations that need more
+ * than one word, and what must be there in the end.
  *
- * The invariants: a node is in one list, or whoever popped it has it; a stack or an array holds what was stored by operations that
- * were done, and nothing of those that weren't; the last records of a log are whole.
+ * The invariants: a node is in one list, or whoever popped it has it; a stack or an array holds what was stored by
+ * operations that were done, and nothing of those that weren't; the last records of a log are whole.
  */
 #ifndef COMPOUND_H
 #define COMPOUND_H

@@ -57,7 +57,7 @@ static int drop_item(void **state)
 
 static bool works(enum index index)
 {
-	return RK_HAVE_SECTIONS && world_has_rseq() && (index != BY_CID || rk_area_valid >= RK_FIELD_END_MM_CID);
+	return WITH_RSEQ() && (index != BY_CID || rk_area_valid >= RK_FIELD_END_MM_CID);
 }
 
 /* The slot that operations by that index use: this is the process's only thread. */
@@ -101,6 +101,29 @@ static struct slot *slot_of(enum index index)
 		} while (kept_result_ == RK_ABORTED);                                                                  \
 		assert_int_equal(kept_result_, RK_DONE);                                                               \
 	} while (0)
+
+/* check(name, index) of each register that sections use. */
+#if defined(__x86_64__)
+#define EACH_REGISTER(check, index)                                                                                    \
+	do {                                                                                                           \
+		check("rax", index);                                                                                   \
+		check("rcx", index);                                                                                   \
+		check("rdx", index);                                                                                   \
+		check("rsi", index);                                                                                   \
+		check("rdi", index);                                                                                   \
+	} while (0)
+#elif defined(__aarch64__)
+#define EACH_REGISTER(check, index)                                                                                    \
+	do {                                                                                                           \
+		check("x13", index);                                                                                   \
+		check("x14", index);                                                                                   \
+		check("x15", index);                                                                                   \
+		check("x16", index);                                                                                   \
+		check("x17", index);                                                                                   \
+	} while (0)
+#else
+#define EACH_REGISTER(check, index) (void)(index)
+#endif
 
 #define EXPECT_WRONG_CPU(operation)                                                                                    \
 	do {                                                                                                           \

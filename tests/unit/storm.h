@@ -43,6 +43,19 @@ static inline bool stopped(void)
 	return __atomic_load_n(&storm_stop, __ATOMIC_RELAXED);
 }
 
+/* A life of uses, some of them unregistered. */
+static inline void storm_use(struct storm_thread *t, void (*use)(uint64_t *random))
+{
+	for (unsigned batches = 1 + draw(&t->random) % 64; batches > 0 && !stopped(); batches--) {
+		for (int i = 0; i < STORM_BATCH && !stopped(); i++)
+			use(&t->random);
+		if (batches % 4 == 0 && rk_vfork_begin() == 0) {
+			use(&t->random);
+			EXPECT(rk_vfork_end() == 0);
+		}
+	}
+}
+
 static void on_storm(int signo)
 {
 	(void)signo;

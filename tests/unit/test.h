@@ -78,6 +78,9 @@ static inline bool world_has_rseq(void)
 	return world_owner() == RK_OWNER_LIBC || world_owner() == RK_OWNER_SELF;
 }
 
+/* Do sections work here? */
+#define WITH_RSEQ() (world_has_rseq() && RK_HAVE_SECTIONS)
+
 /*
  * The kernel's word: is the calling thread registered at this area with this length? A wrong signature undoes
  * nothing.

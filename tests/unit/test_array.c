@@ -145,23 +145,9 @@ static void registers_are_kept(void **state)
 	(void)state;
 	if (!works(BY_CPU))
 		SKIP("no rseq, or a build without critical sections");
-	EACH_INDEX(index) {
-		if (!works(index))
-			continue;
-#if defined(__x86_64__)
-		EXPECT_ALL_KEPT("rax", index);
-		EXPECT_ALL_KEPT("rcx", index);
-		EXPECT_ALL_KEPT("rdx", index);
-		EXPECT_ALL_KEPT("rsi", index);
-		EXPECT_ALL_KEPT("rdi", index);
-#elif defined(__aarch64__)
-		EXPECT_ALL_KEPT("x13", index);
-		EXPECT_ALL_KEPT("x14", index);
-		EXPECT_ALL_KEPT("x15", index);
-		EXPECT_ALL_KEPT("x16", index);
-		EXPECT_ALL_KEPT("x17", index);
-#endif
-	}
+	EACH_INDEX(index)
+		if (works(index))
+			EACH_REGISTER(EXPECT_ALL_KEPT, index);
 }
 
 /* On another CPU, or not registered: every operation says so, and does nothing, there or here. */

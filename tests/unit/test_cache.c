@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Caches of objects: what each call does, by itself, in the depot, at the limits; reclaimed, and forked and interrupted at
- * each instruction of that. The invariant is that of objects.h.
+ * Caches of objects: what each call does, by itself, in the depot, at the limits; reclaimed. The invariant is that of
+ * objects.h.
  */
-static int instructions_max;
-#define INSTRUCTIONS_MAX instructions_max
-#include "interrupt.h"
 #include "objects.h"
 #include "refuse.h"
-
-#define WITH_RSEQ() (world_has_rseq() && RK_HAVE_SECTIONS)
 
 static void drop(void)
 {
@@ -376,149 +371,6 @@ static void without_a_fence(void **state)
 	drop();
 }
 
-/* Interrupted at each instruction: a reclaim, a trip to the depot, and batches. */
-#define FILLED 200
-
-static struct object *one; /* that is held, of FILLED */
-
-/* The array is full. */
-static void fill(void)
-{
-	struct object *held[FILLED];
-
-	create((struct rk_cache_options){.per_cpu = 8, .batch = 4, .limit = 2 * FILLED});
-	for (int i = 0; i < FILLED; i++)
-		held[i] = get();
-	one = held[0];
-	for (int i = 1; i < FILLED; i++)
-		put(held[i]);
-	barren = true;
-}
-
-/* The arrays are empty. */
-static void fill_depot(void)
-{
-	fill();
-	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
-		CHECK(rk_cache_reclaim(cache, cpu) == 0);
-}
-
-static void reclaim_here(void)
-{
-	int r = rk_cache_reclaim(cache, rk_cpu());
-
-	CHECK(r == 0 || r == -EBUSY);
-}
-
-static void get_one(void)
-{
-	struct object *another = get();
-
-	if (another != NULL)
-		put(another);
-}
-
-static void put_one(void)
-{
-	put(one);
-}
-
-/* Past the array: its sections are repeated while they are stepped through. */
-static void use_the_depot(void)
-{
-	void *got = rk_cache_get_slow(cache, RK_NO_RSEQ);
-
-	if (got != NULL) {
-		move(got, CACHED, HELD);
-		move(got, HELD, CACHED);
-		rk_cache_put_slow(cache, got, RK_NO_RSEQ);
-	}
-}
-
-static void use_a_batch(void)
-{
-	void *held[10];
-	size_t n = rk_cache_get_batch(cache, held, 10);
-
-	for (size_t i = 0; i < n; i++) {
-		move(held[i], CACHED, HELD);
-		move(held[i], HELD, CACHED);
-	}
-	rk_cache_put_batch(cache, held, n);
-}
-
-/* All of them, each once, once reclaimed and got. */
-static int all_are_there(void)
-{
-	struct rk_cache_report report;
-	int held = count_objects(HELD);
-
-	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
-		CHECK(rk_cache_reclaim(cache, cpu) == 0);
-	report = stats();
-	CHECK(report.in_arrays == 0 && report.capacity == 0 && report.in_depot == (uint64_t)(FILLED - held));
-	CHECK(report.left == 2 * FILLED - report.in_depot);
-	while (get() != NULL)
-		;
-	return count_objects(HELD) == FILLED && wrong_objects == 0 && destructed == 0 ? 0 : 1;
-}
-
-/* In a child of another thread: no object is there twice, and no more are lost than a magazine and an array hold. */
-static int use_in_child(void)
-{
-	int n;
-
-	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
-		CHECK(rk_cache_reclaim(cache, cpu) == 0);
-	while (get() != NULL)
-		;
-	n = count_objects(HELD);
-	CHECK(n <= FILLED && n >= FILLED - RK_CACHE_BATCH_MAX - 8 && wrong_objects == 0);
-	return rk_cache_destroy(cache) == 0 ? 0 : 1;
-}
-
-static void fork_by_another(void)
-{
-	fork_in_another_thread(use_in_child);
-}
-
-static void use_as_well(void)
-{
-	struct object *held[12];
-	int n;
-
-	reclaim_here();
-	use_a_batch();
-	for (n = 0; n < 12 && (held[n] = get()) != NULL; n++)
-		;
-	while (n > 0)
-		put(held[--n]);
-}
-
-static void at_every_instruction(void **state)
-{
-	static const struct interrupted all[] = {
-		{fill, reclaim_here, fork_by_another, all_are_there, false},
-		{fill, reclaim_here, fork_this_thread, all_are_there, false},
-		{fill, reclaim_here, use_as_well, all_are_there, false},
-		{fill_depot, use_the_depot, use_as_well, all_are_there, false},
-		{fill_depot, use_the_depot, fork_by_another, all_are_there, false},
-	};
-	static const struct interrupted first[] = {
-		{fill_depot, get_one, use_as_well, all_are_there, false},
-		{fill, put_one, use_as_well, all_are_there, false},
-		{fill, put_one, fork_by_another, all_are_there, false},
-		{fill, use_a_batch, use_as_well, all_are_there, false},
-		{fill, use_a_batch, fork_this_thread, all_are_there, false},
-	};
-
-	(void)state;
-	instructions_max = 3000;
-	interrupt_each(all, sizeof(all) / sizeof(all[0]));
-	instructions_max = 300;
-	interrupt_each(first, sizeof(first) / sizeof(first[0]));
-}
-
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(options_are_checked),
 	cmocka_unit_test(to_and_fro),
@@ -529,7 +381,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(callbacks_use_the_cache),
 	cmocka_unit_test(few_magazines_are_begun),
 	cmocka_unit_test(without_a_fence),
-	cmocka_unit_test(at_every_instruction),
 };
 
 RUN(tests)

@@ -76,14 +76,7 @@ static void use(uint64_t *random)
 
 static void live(struct storm_thread *t)
 {
-	for (unsigned batches = 1 + draw(&t->random) % 64; batches > 0 && !stopped(); batches--) {
-		for (int i = 0; i < STORM_BATCH && !stopped(); i++)
-			use(&t->random);
-		if (batches % 4 == 0 && rk_vfork_begin() == 0) { /* unregistered */
-			use(&t->random);
-			EXPECT(rk_vfork_end() == 0);
-		}
-	}
+	storm_use(t, use);
 }
 
 static void handle(struct storm_thread *t)
@@ -155,7 +148,7 @@ static void storm(void **state)
 	assert_int_equal(report.destructed, destructed);
 	assert_true(report.in_arrays <= report.capacity);
 	assert_true(got > 0 && got_in_batches > 0 && reclaims > 0);
-	if (world_has_rseq() && RK_HAVE_SECTIONS)
+	if (WITH_RSEQ())
 		assert_true(report.refills > 0 && report.flushes > 0 && report.reclaimed > 0);
 	assert_int_equal(rk_cache_destroy(cache), 0);
 	assert_int_equal(constructed, destructed);

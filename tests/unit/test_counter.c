@@ -82,7 +82,7 @@ static void *add(void *arg)
 /* Enough to be interrupted often; a contended atomic is fifty times slower than a section. */
 static int64_t many(void)
 {
-	return ROUNDS(world_has_rseq() && RK_HAVE_SECTIONS ? 100000000 : 3000000);
+	return ROUNDS(WITH_RSEQ() ? 100000000 : 3000000);
 }
 
 static void exact_after_join(void **state)
@@ -151,7 +151,7 @@ static void total_without_rseq(void **state)
 	for (int i = 0; i < 1000; i++)
 		rk_counter_add(shared, 1);
 	assert_int_equal(*(int64_t *)rk_percpu_slot(shared, RK_INDEX_OVERFLOW),
-			 world_has_rseq() && RK_HAVE_SECTIONS ? 1000 : 1001);
+			 WITH_RSEQ() ? 1000 : 1001);
 	assert_int_equal(rk_vfork_end(), 0);
 	rk_counter_add(shared, 1);
 	assert_int_equal(rk_counter_sum(shared), 1002);

@@ -104,7 +104,7 @@ static void drained(void **state)
 			push(count++);
 		if (cpu % 2 == 0) { /* twice, so from either bank */
 			assert_int_equal(rk_freelist_drain(list, rk_cpu(), &rest), 0);
-			if (world_has_rseq() && RK_HAVE_SECTIONS)
+			if (WITH_RSEQ())
 				assert_int_equal(hold_all(rest), 10);
 			else
 				assert_null(rest);
@@ -155,7 +155,7 @@ static void without_a_fence(void **state)
 	pthread_t thread;
 
 	(void)state;
-	if (!world_has_rseq() || !RK_HAVE_SECTIONS)
+	if (!WITH_RSEQ())
 		SKIP("no rseq: all nodes are in the overflow list");
 	create();
 	pin(rk_cpu());

@@ -57,14 +57,7 @@ static void use(uint64_t *random)
 
 static void live(struct storm_thread *t)
 {
-	for (unsigned batches = 1 + draw(&t->random) % 64; batches > 0 && !stopped(); batches--) {
-		for (int i = 0; i < STORM_BATCH && !stopped(); i++)
-			use(&t->random);
-		if (batches % 4 == 0 && rk_vfork_begin() == 0) { /* unregistered */
-			use(&t->random);
-			EXPECT(rk_vfork_end() == 0);
-		}
-	}
+	storm_use(t, use);
 }
 
 static bool in_order(const int64_t *values)

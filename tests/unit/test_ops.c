@@ -27,7 +27,7 @@ static int drop_item(void **state)
 /* Do operations work in this build and world? */
 static bool operational(void)
 {
-	return RK_HAVE_SECTIONS && world_has_rseq();
+	return WITH_RSEQ();
 }
 
 static void pin(int cpu)

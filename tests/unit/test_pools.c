@@ -91,7 +91,7 @@ static void large_items(void **state)
 				memset(memory, 16 * k + i + 3, SIZE);
 			}
 			first = *(char **)rk_percpu_slot(items[k], 0);
-			if (world_has_rseq() && RK_HAVE_SECTIONS) {
+			if (WITH_RSEQ()) {
 				enum rk_result result;
 
 				do
@@ -351,7 +351,7 @@ static void counters_statistics(void **state)
 	rk_counter_add_slow(counter, 1, RK_ABORTED);
 	assert_int_equal(rk_counter_stats(RK_INDEX_ALL, &after, sizeof(after)), 0);
 	assert_int_equal(after.items, before.items + 1);
-	if (world_has_rseq() && RK_HAVE_SECTIONS) {
+	if (WITH_RSEQ()) {
 		assert_true(after.aborts > before.aborts);
 		assert_int_equal(after.overflows, before.overflows);
 	}

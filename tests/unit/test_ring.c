@@ -1,62 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Rings of records: what each call does, by itself, at the ends of laps, when it is full; snapshots, merges, waiting; forked
- * and interrupted at each instruction of reading. The invariant is that of records.h.
- */
-static int instructions_max;
-#define INSTRUCTIONS_MAX instructions_max
-#include "interrupt.h"
-#include "records.h"
-#include "refuse.h"
-#include <poll.h>
-#include <sys/eventfd.h>
-
-#define WITH_RSEQ() (world_has_rseq() && RK_HAVE_SECTIONS)
-
-static struct rk_ring *ring;
-static int here; /* where records go that this thread writes */
-static cpu_set_t saved;
-
-static void create(size_t size, unsigned flags)
-{
-	struct rk_ring_options options = {.size = size, .flags = flags};
-
-	assert_int_equal(rk_ring_create(&ring, &options), 0);
-	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
-	pin(rk_cpu());
-	here = WITH_RSEQ() ? rk_cpu() : RK_INDEX_OVERFLOW;
-}
-
-static void drop(void)
-{
-	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
-	assert_int_equal(rk_ring_destroy(ring), 0);
-}
-
-static int write_one(uint64_t number, size_t length)
-{
-	char buffer[RECORD_LONGEST];
-
-	return rk_ring_write(ring, buffer, make_record(buffer, 0, number, length));
-}
-
-/* Reads all there is: `first` and those that follow it, and returns how many. */
-static uint64_t read_all(uint64_t first)
-{
-	struct rk_ring_reader reader;
-	struct rk_ring_record record;
-	uint64_t n = 0;
-
-	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
-	for (; rk_ring_next(&reader, &record); n++) {
-		assert_true(is_whole(&record));
-		assert_int_equal(head_of(&record).number, first + n);
-		assert_int_equal(record.cpu, here);
-	}
-	rk_ring_release(&reader);
-	assert_int_equal(rk_ring_close(&reader), 0);
-	return n;
-}
+/* Rings of records: what each call does, by itself, at the ends of laps, when it is full; snapshots and merges. */
+#include "rings.h"
 
 static void options_are_checked(void **state)
 {
@@ -292,113 +236,6 @@ static void merged(void **state)
 	drop();
 }
 
-static void *write_later(void *arg)
-{
-	usleep(20000);
-	CHECK(rk_ring_write(ring, "later", 5) == 0);
-	return arg;
-}
-
-static int write_in_child(void)
-{
-	CHECK(rk_ring_arm(ring) == 0);
-	return rk_ring_write(ring, "child", 5);
-}
-
-static void waited_for(void **state)
-{
-	struct seen seen = {.stop_at = 1000};
-	uint64_t woken;
-	struct rk_ring_reader reader;
-	struct rk_ring_record record;
-	struct pollfd poller = {.fd = eventfd(0, EFD_NONBLOCK), .events = POLLIN};
-	pthread_t thread;
-	int found = 0;
-
-	(void)state;
-	create(8192, 0);
-	assert_int_equal(rk_ring_wait(ring, 1000000), -ETIMEDOUT);
-	for (int i = 0; i < 2; i++) { /* on the way to sleep, or asleep */
-		assert_int_equal(pthread_create(&thread, NULL, write_later, NULL), 0);
-		if (i == 0)
-			usleep(40000);
-		assert_int_equal(rk_ring_wait(ring, 20000000000), 0);
-		assert_int_equal(pthread_join(thread, NULL), 0);
-	}
-	assert_int_equal(rk_ring_arm(ring), 1);
-	for (int index = RK_INDEX_OVERFLOW; index < rk_cpus_count(); index++) {
-		assert_int_equal(rk_ring_open(ring, index, &reader), 0);
-		while (rk_ring_next(&reader, &record))
-			found++;
-		rk_ring_release(&reader);
-		assert_int_equal(rk_ring_close(&reader), 0);
-	}
-	assert_int_equal(found, 2);
-	assert_int_equal(rk_ring_notify(ring, poller.fd), 0);
-	assert_int_equal(rk_ring_arm(ring), 0);
-	assert_int_equal(poll(&poller, 1, 0), 0);
-	assert_int_equal(pthread_create(&thread, NULL, write_later, NULL), 0);
-	assert_int_equal(poll(&poller, 1, 20000), 1);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	while (rk_ring_arm(ring) == 1)
-		(void)rk_ring_merge(ring, see, &seen);
-	assert_int_equal(in_child(write_in_child), 0);
-	assert_int_equal(read(poller.fd, &woken, sizeof(woken)), sizeof(woken));
-	assert_int_equal(woken, 1); /* not by the child */
-	assert_int_equal(rk_ring_notify(ring, INT32_MAX), -EINVAL);
-	assert_int_equal(rk_ring_notify(ring, -1), 0);
-	close(poller.fd);
-	drop();
-}
-
-/* Each of two waits for its own records, and is woken whatever the other does. */
-static uint64_t consumed[2];
-static int written_all;
-
-static void *consume(void *arg)
-{
-	int which = *(int *)arg;
-	struct rk_ring_reader reader;
-	struct rk_ring_record record;
-
-	CHECK(rk_ring_open(ring, which == 0 ? here : RK_INDEX_OVERFLOW, &reader) == 0);
-	while (!__atomic_load_n(&written_all, __ATOMIC_ACQUIRE)) {
-		CHECK(rk_ring_wait(ring, 20000000000) == 0);
-		while (rk_ring_next(&reader, &record))
-			__atomic_fetch_add(&consumed[which], 1, __ATOMIC_RELEASE);
-		rk_ring_release(&reader);
-	}
-	CHECK(rk_ring_close(&reader) == 0);
-	return NULL;
-}
-
-static void two_wait(void **state)
-{
-	int which[2] = {0, 1};
-	pthread_t threads[2];
-
-	(void)state;
-	if (!WITH_RSEQ())
-		SKIP("no rseq: there is one ring");
-	create(8192, 0);
-	consumed[0] = consumed[1] = 0;
-	written_all = 0;
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, consume, &which[i]), 0);
-	for (int i = 0; i < 2000; i++) {
-		uint64_t before = __atomic_load_n(&consumed[i % 2], __ATOMIC_ACQUIRE);
-
-		if (i == 1999)
-			__atomic_store_n(&written_all, 1, __ATOMIC_RELEASE);
-		assert_int_equal(rk_ring_write_slow(ring, "one", 3, 0, i % 2 == 0 ? RK_ABORTED : RK_NO_RSEQ), 0);
-		while (i < 1998 && __atomic_load_n(&consumed[i % 2], __ATOMIC_ACQUIRE) == before)
-			sched_yield();
-	}
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(pthread_join(threads[i], NULL), 0);
-	drop();
-}
-
 /* Two that merge at once keep each other out, and nobody for good. */
 static void *keep_merging(void *arg)
 {
@@ -425,29 +262,6 @@ static void two_merge(void **state)
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	assert_int_equal(rk_ring_merge(ring, see, &seen), 0);
-	drop();
-}
-
-/* Padding that is left where there was no room is nothing to be read. */
-static void padding_is_nothing(void **state)
-{
-	struct rk_ring_reader reader;
-	struct rk_ring_record record = {.data = NULL};
-
-	(void)state;
-	create(8192, 0);
-	for (int i = 0; write_one(0, 104) == 0; i++)
-		assert_true(i < 100);
-	for (int i = 0; i < 3; i++)
-		(void)write_one(0, 2000);
-	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
-	while (rk_ring_next(&reader, &record))
-		rk_ring_release(&reader);
-	assert_int_equal(rk_ring_close(&reader), 0);
-	assert_int_equal(rk_ring_wait(ring, 1000000), -ETIMEDOUT);
-	assert_int_equal(write_one(0, 2000), 0);
-	assert_int_equal(rk_ring_wait(ring, 1000000), 0);
-	assert_int_equal(read_all(0), 1);
 	drop();
 }
 
@@ -508,146 +322,6 @@ static void without_a_fence(void **state)
 	drop();
 }
 
-/* Interrupted at each instruction: reading, a snapshot, and writing past the CPU's ring. */
-#define FILLED 6
-#define BY_HANDLER 1000
-
-static void fill_with(unsigned flags)
-{
-	create(8192, flags);
-	for (uint64_t i = 0; i < FILLED; i++)
-		CHECK(write_one(i, 24) == 0);
-}
-
-static void fill(void)
-{
-	fill_with(0);
-}
-
-static void fill_overwriting(void)
-{
-	fill_with(RK_RING_OVERWRITE);
-}
-
-static uint64_t next_number;
-
-/* In order: what was there, and then what handlers wrote. */
-static void expect_next(const struct rk_ring_record *record)
-{
-	CHECK(is_whole(record));
-	if (head_of(record).number < BY_HANDLER)
-		CHECK(head_of(record).number == next_number++);
-}
-
-static void read_here(void)
-{
-	struct rk_ring_reader reader;
-	struct rk_ring_record record;
-
-	if (rk_ring_open(ring, here, &reader) < 0)
-		return;
-	for (int i = 0; i < 3 && rk_ring_next(&reader, &record); i++)
-		expect_next(&record);
-	rk_ring_release(&reader);
-	CHECK(rk_ring_close(&reader) == 0);
-}
-
-static void read_rest(void)
-{
-	struct rk_ring_reader reader;
-	struct rk_ring_record record;
-
-	for (int index = RK_INDEX_OVERFLOW; index <= (here < 0 ? 0 : here); index++) {
-		if (rk_ring_open(ring, index, &reader) < 0)
-			continue;
-		while (rk_ring_next(&reader, &record))
-			expect_next(&record);
-		rk_ring_release(&reader);
-		CHECK(rk_ring_close(&reader) == 0);
-	}
-}
-
-static int all_was_read(void)
-{
-	read_rest();
-	return next_number == FILLED ? 0 : 1;
-}
-
-/* A snapshot that a handler took is gone, so what was read is in order all the same. */
-static int some_were_read(void)
-{
-	read_rest();
-	return next_number <= FILLED ? 0 : 1;
-}
-
-static void snapshot_here(void)
-{
-	struct rk_ring_reader reader;
-	struct rk_ring_record record;
-
-	if (rk_ring_open(ring, here, &reader) < 0)
-		return;
-	while (rk_ring_next(&reader, &record))
-		expect_next(&record);
-	rk_ring_release(&reader);
-	CHECK(rk_ring_close(&reader) == 0);
-}
-
-static void write_overflow(void)
-{
-	char buffer[300];
-
-	(void)rk_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 1, RK_NO_RSEQ);
-}
-
-static void write_and_read(void)
-{
-	char buffer[300];
-
-	/* The overflow ring drops what comes while the interrupted code is writing there. */
-	for (int i = 0; i < 5; i++)
-		CHECK(write_one(BY_HANDLER + (uint64_t)i, 100) == 0 || !WITH_RSEQ());
-	(void)rk_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ);
-	read_here();
-}
-
-/* What it reads is in order, from wherever. */
-static int use_part_in_child(void)
-{
-	struct rk_ring_reader reader;
-	struct rk_ring_record record;
-
-	for (int again = 0; again < 2; again++) {
-		CHECK(write_one(BY_HANDLER, 100) == 0);
-		CHECK(rk_ring_open(ring, here, &reader) >= 0); /* 1: what the other thread had taken */
-		while (rk_ring_next(&reader, &record))
-			CHECK(is_whole(&record));
-		rk_ring_release(&reader);
-		CHECK(rk_ring_close(&reader) == 0);
-	}
-	return 0;
-}
-
-static void fork_by_another(void)
-{
-	fork_in_another_thread(use_part_in_child);
-}
-
-static void at_every_instruction(void **state)
-{
-	static const struct interrupted with[] = {
-		{fill, read_here, write_and_read, all_was_read, false},
-		{fill, read_here, fork_by_another, all_was_read, false},
-		{fill, write_overflow, write_and_read, all_was_read, false},
-		{fill_overwriting, snapshot_here, write_and_read, some_were_read, false},
-		{fill_overwriting, snapshot_here, fork_by_another, all_was_read, false},
-	};
-
-	(void)state;
-	instructions_max = 2000;
-	interrupt_each(with, sizeof(with) / sizeof(with[0]));
-}
-
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(options_are_checked),
 	cmocka_unit_test(first_in_first_out),
@@ -655,12 +329,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(full),
 	cmocka_unit_test(snapshots),
 	cmocka_unit_test(merged),
-	cmocka_unit_test(waited_for),
-	cmocka_unit_test(two_wait),
 	cmocka_unit_test(two_merge),
-	cmocka_unit_test(padding_is_nothing),
 	cmocka_unit_test(without_a_fence),
-	cmocka_unit_test(at_every_instruction),
 };
 
 RUN(tests)

@@ -99,7 +99,7 @@ static void storm_over_thread_starts(void **state)
  */
 static void storm_over_one_thread(void **state)
 {
-	const int64_t least = ROUNDS(world_has_rseq() && RK_HAVE_SECTIONS ? 100000000 : 20000000);
+	const int64_t least = ROUNDS(WITH_RSEQ() ? 100000000 : 20000000);
 	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 	int64_t adds;
 

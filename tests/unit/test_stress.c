@@ -211,9 +211,9 @@ static void exact_whatever_happens(void **state)
 	check_compound(&total);
 	assert_int_equal(wrong, 0);
 	assert_int_equal(total.popped > 0 && total.unstacked > 0 && total.taken_at_once > 0 && total.logged > 0 && total.through > 0,
-			 RK_HAVE_SECTIONS && world_has_rseq());
+			 WITH_RSEQ());
 	for (int i = 0; i < INDICES; i++) {
-		bool possible = RK_HAVE_SECTIONS && world_has_rseq() &&
+		bool possible = WITH_RSEQ() &&
 				(i != BY_CID || rk_area_valid >= RK_FIELD_END_MM_CID);
 
 		assert_true(sum_of(&shared->added[i], false) == total.added[i]);

@@ -166,7 +166,7 @@ static void *add_ten(void *arg)
 
 	for (int i = 0; i < 10; i++)
 		rk_counter_add(shared, 1);
-	if (world_has_rseq() && RK_HAVE_SECTIONS)
+	if (WITH_RSEQ())
 		__atomic_store_n(right, *right && kernel_says_registered(rk_thread_area(), process_info().length), __ATOMIC_RELAXED);
 	return NULL;
 }
@@ -214,7 +214,7 @@ static void ten_thousand_threads(void **state)
 	assert_int_equal(rk_counter_sum(shared), 20 * (int64_t)threads);
 	assert_true(right);
 	/* Where there is rseq the overflow slot is for emergencies. */
-	if (world_has_rseq() && RK_HAVE_SECTIONS)
+	if (WITH_RSEQ())
 		assert_int_equal(overflow_of(shared), 0);
 	else
 		assert_int_equal(overflow_of(shared), 20 * (int64_t)threads);

@@ -224,7 +224,7 @@
 /* ud1 with the signature as its displacement, so that disassemblers stay in step. */
 #define RKI_ASM_ABORT(then)                                                                                            \
 	".subsection 1\n\t"                                                                                            \
-	".byte 0x0f, 0xb9, 0x3d\n\t.long " RKI_ASM_STR(RK_SIGNATURE) "\n"                                                                        \
+	".byte 0x0f, 0xb9, 0x3d\n\t.long " RKI_ASM_STR(RK_SIGNATURE) "\n"                                              \
 	RKI_ASM_L(4) ":\n\t" then ".subsection 0\n\t"
 #define RKI_ASM_GO(place) "jmp " place "\n\t"
 #define RKI_ASM_TELL(code) RKI_ASM_X("movl $" code ", %[outcome]", "mov %[outcome], " code) RKI_ASM_GO(RKI_ASM_L(2))
