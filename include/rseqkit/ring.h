@@ -85,6 +85,9 @@ struct rk_ring_shared {
 #define RK_RING_PADDING ((int64_t)1 << 29)
 #define RK_RING_LENGTH(header) ((size_t)(header) & 0x1fffffff)
 
+/* What a record takes of the ring, in bytes. */
+#define RK_RING_BYTES(length, stamped) (((length) + ((stamped) ? 23 : 15)) & ~(size_t)7)
+
 RKI_BEGIN_DECLS
 
 /*
@@ -129,7 +132,7 @@ RKI_API void rk_ring_wake(struct rk_ring *ring);
 RKI_INLINE int rk_ring_write_any(struct rk_ring *ring, const void *data, size_t length, int stamped)
 {
 	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
-	intptr_t size = (intptr_t)((length + (stamped ? 23 : 15)) & ~(size_t)7);
+	intptr_t size = (intptr_t)RK_RING_BYTES(length, stamped);
 	enum rk_result outcome = RK_UNEQUAL;
 
 	if (RKI_LIKELY(length <= RK_RING_RECORD_ALWAYS || length <= shared->largest))
@@ -225,8 +228,7 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 			reader->header = header;
 			reader->size = (header & RK_RING_PADDING) != 0 ?
 					       (int64_t)RK_RING_LENGTH(header) :
-					       (int64_t)((RK_RING_LENGTH(header) + ((header & RK_RING_STAMPED) != 0 ? 23 : 15)) &
-							 ~(size_t)7);
+					       (int64_t)RK_RING_BYTES(RK_RING_LENGTH(header), (header & RK_RING_STAMPED) != 0);
 			reader->position += reader->size;
 		}
 		if (RKI_UNLIKELY((header & RK_RING_PADDING) != 0)) {

@@ -35,10 +35,7 @@ static int get_pool(int which, struct rk_percpu **out)
 {
 	struct rk_percpu_options options = {.item_size = item_size_of(which), .alignment = 64};
 
-	/* Arrays will be taken: best known to the kernel while there is one thread. */
-	if (__atomic_load_n(&pools[which], __ATOMIC_RELAXED) == NULL)
-		(void)rk_fence_prepare();
-	return rk_pool_get(&pools[which], &options, out);
+	return rk_pool_get_fenced(&pools[which], &options, out);
 }
 
 /* The options with defaults filled in. Returns 0 or -EINVAL. */
@@ -107,8 +104,7 @@ static struct rk_percpu *pool_of(const struct rk_cache *cache, struct place *pla
 	for (int i = 0; i < POOLS; i++) {
 		struct rk_percpu *from = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
 
-		if (from != NULL && rk_item_find(from, cache, place) &&
-		    rk_bit(rk_set_used(from, place->range), place->number))
+		if (rk_pool_has(from, cache, place))
 			return from;
 	}
 	return NULL;

@@ -38,10 +38,7 @@ static int get_pool(struct rk_percpu **out)
 {
 	static const struct rk_percpu_options options = {.item_size = sizeof(struct lists), .alignment = 64};
 
-	/* Lists will be drained: best known to the kernel while there is one thread. */
-	if (__atomic_load_n(&pool, __ATOMIC_RELAXED) == NULL)
-		(void)rk_fence_prepare();
-	return rk_pool_get(&pool, &options, out);
+	return rk_pool_get_fenced(&pool, &options, out);
 }
 
 int rk_freelist_create(struct rk_freelist **list)
@@ -82,7 +79,7 @@ int rk_freelist_destroy(struct rk_freelist *list, struct rk_freelist_node **rest
 		*rest = NULL;
 	if (list == NULL)
 		return 0;
-	if (from == NULL || !rk_item_find(from, list, &place) || !rk_bit(rk_set_used(from, place.range), place.number))
+	if (!rk_pool_has(from, list, &place))
 		return -EINVAL;
 	for (int i = RK_INDEX_OVERFLOW; rest != NULL && i <= place.range->highest; i++)
 		for (int which = 0; which < 2; which++) {

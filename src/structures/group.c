@@ -54,10 +54,7 @@ static int get_pool(size_t count, struct rk_percpu **out)
 
 	for (; options.item_size < RKI_GROUP_HEAD + 2 * count * sizeof(int64_t); i++)
 		options.item_size *= 2;
-	/* Groups will be read: best known to the kernel while there is one thread. */
-	if (__atomic_load_n(&pools[i], __ATOMIC_RELAXED) == NULL)
-		(void)rk_fence_prepare();
-	return rk_pool_get(&pools[i], &options, out);
+	return rk_pool_get_fenced(&pools[i], &options, out);
 }
 
 /* The address in slot 0 of a plane. */

@@ -3,6 +3,8 @@
 #define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include "pool.h"
 
+#include <rseqkit/remote.h>
+
 int rk_pool_get(struct rk_percpu **shared, const struct rk_percpu_options *options, struct rk_percpu **pool)
 {
 	struct rk_percpu *expected = NULL, *made;
@@ -21,4 +23,17 @@ int rk_pool_get(struct rk_percpu **shared, const struct rk_percpu_options *optio
 	(void)rk_percpu_destroy(made); /* another thread was faster */
 	*pool = expected;
 	return 0;
+}
+
+int rk_pool_get_fenced(struct rk_percpu **shared, const struct rk_percpu_options *options, struct rk_percpu **pool)
+{
+	if (__atomic_load_n(shared, __ATOMIC_RELAXED) == NULL)
+		(void)rk_fence_prepare();
+	return rk_pool_get(shared, options, pool);
+}
+
+bool rk_pool_has(const struct rk_percpu *pool, const void *item, struct place *place)
+{
+	return pool != NULL && rk_item_find(pool, item, place) &&
+	       rk_bit(rk_set_used(pool, place->range), place->number);
 }

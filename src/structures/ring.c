@@ -36,10 +36,7 @@ static int get_pool(struct rk_percpu **out)
 										    sizeof(struct ring_state),
 		.alignment = 64};
 
-	/* Rings will be taken, and waited for: best known to the kernel while there is one thread. */
-	if (__atomic_load_n(&pool, __ATOMIC_RELAXED) == NULL)
-		(void)rk_fence_prepare();
-	return rk_pool_get(&pool, &options, out);
+	return rk_pool_get_fenced(&pool, &options, out);
 }
 
 static size_t whole_pages(size_t size)
@@ -103,7 +100,7 @@ int rk_ring_destroy(struct rk_ring *ring)
 
 	if (ring == NULL)
 		return 0;
-	if (from == NULL || !rk_item_find(from, ring, &place) || !rk_bit(rk_set_used(from, place.range), place.number))
+	if (!rk_pool_has(from, ring, &place))
 		return -EINVAL;
 	if (state_of(ring)->memory != NULL)
 		(void)munmap(state_of(ring)->memory, state_of(ring)->mapped);
@@ -196,7 +193,7 @@ static int drop(struct rk_ring *ring, int index)
 /* The record at the head of the overflow ring, which the caller has claimed. False if there is no room. */
 static bool append(const struct ring_state *state, struct ring_log *log, const void *data, size_t length, int stamped)
 {
-	int64_t head, rest, size = (int64_t)((length + (stamped ? 23 : 15)) & ~(size_t)7);
+	int64_t head, rest, size = (int64_t)RK_RING_BYTES(length, stamped);
 	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + (int64_t)state->size;
 	char *at;
 
@@ -240,7 +237,7 @@ static int write_overflow(struct rk_ring *ring, const void *data, size_t length,
 static enum rk_result write_here(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome,
 				 int *cpu)
 {
-	int64_t size = (int64_t)((length + (stamped ? 23 : 15)) & ~(size_t)7);
+	int64_t size = (int64_t)RK_RING_BYTES(length, stamped);
 
 	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
 		if (outcome != RK_ABORTED) { /* no room, or not opened yet */

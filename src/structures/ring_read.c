@@ -64,7 +64,6 @@ static struct ring_log *log_in_use(const struct rk_ring *ring, int index)
 static int64_t oldest_of(const struct ring_state *state, const struct ring_log *log)
 {
 	int64_t head = head_of(log), unit = unit_of(state), oldest = head - head % unit - (RING_BLOCKS - 1) * unit;
-
 	int64_t start = __atomic_load_n(&log->start, __ATOMIC_ACQUIRE);
 
 	return oldest > start ? oldest : start;
@@ -156,7 +155,9 @@ bool rk_ring_has_records(const struct rk_ring *ring)
 	for (int i = RK_INDEX_OVERFLOW; i <= rk_cpus_get()->highest; i++) {
 		const struct ring_log *log = log_in_use(ring, i);
 
-		if (log != NULL && head_of(log) != __atomic_load_n(overwriting && i >= 0 ? &log->start : &log->tail, __ATOMIC_RELAXED))
+		if (log == NULL)
+			continue;
+		if (head_of(log) != __atomic_load_n(overwriting && i >= 0 ? &log->start : &log->tail, __ATOMIC_RELAXED))
 			return true;
 	}
 	return false;
