@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache.c - packets that some threads make and others are done with: each CPU has some at hand, what is left over at one
- * goes to the others by the depot, no more are kept than the limit says, and all are given back at the end.
+ * cache.c - packets that some threads make and others are done with. Each CPU has some at hand. What one has left over goes
+ * to the others by the depot. No more are kept than the limit says. All are given back at the end.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -66,7 +66,7 @@ int main(void)
 		pthread_join(threads[i], NULL);
 	if (rk_cache_stats(cache, &report, sizeof(report)) < 0)
 		return 1;
-	printf("%d packets used; %llu made, %llu at once in the cache now, %llu trips to the depot\n", THREADS * ROUNDS * BURST,
+	printf("%d packets used; %llu made, %llu in the cache now, %llu trips to the depot\n", THREADS * ROUNDS * BURST,
 	       (unsigned long long)report.constructed, (unsigned long long)(report.in_arrays + report.in_depot),
 	       (unsigned long long)(report.refills + report.flushes));
 	if (report.constructed - report.destructed != report.in_arrays + report.in_depot)

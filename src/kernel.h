@@ -47,6 +47,32 @@
 		rk_result_;                                                                                            \
 	})
 
+/* Of include/uapi/linux/futex.h, private to the process. */
+#define RK_FUTEX_WAIT 128
+#define RK_FUTEX_WAKE 129
+
+#ifndef SYS_futex /* 32-bit machines that never had another time */
+#define SYS_futex SYS_futex_time64
+typedef int64_t rk_futex_time;
+#else
+typedef long rk_futex_time; /* of the kernel's old structure, whatever the libc's time_t is */
+#endif
+
+/* Sleeps while *word is `value`, at most `nanoseconds`. Returns 0 or a negative errno. */
+static inline long rk_futex_wait(const uint32_t *word, uint32_t value, int64_t nanoseconds)
+{
+	int64_t seconds = nanoseconds / 1000000000;
+	rk_futex_time time[2] = {(rk_futex_time)(seconds < INT32_MAX ? seconds : INT32_MAX),
+				 (rk_futex_time)(nanoseconds % 1000000000)};
+
+	return RK_SYSCALL(SYS_futex, word, RK_FUTEX_WAIT, value, time, NULL, 0);
+}
+
+static inline void rk_futex_wake(const uint32_t *word, int threads)
+{
+	(void)RK_SYSCALL(SYS_futex, word, RK_FUTEX_WAKE, threads, NULL, NULL, 0);
+}
+
 /* An entry of the auxiliary vector, 0 if there is none; the libc's getauxval() says that in errno too. */
 static inline unsigned long rk_auxiliary(unsigned long type)
 {

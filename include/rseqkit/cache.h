@@ -25,9 +25,9 @@
  *
  * An array that runs empty is filled from the depot, one that runs full grows, or is emptied into the depot, a batch at a
  * time. What an array may hold grows from nothing up to per_cpu, and only rk_cache_reclaim() makes it smaller: so CPUs
- * take of the limit what they need. What an array may hold counts whether it holds that or not: where the limit is less than
- * per_cpu for each CPU that is used, and something for the depot, one CPU's room is missing at another, whose objects are
- * destructed then. So either the limit is larger, or somebody calls rk_cache_reclaim_idle() once in a while.
+ * take of the limit what they need. Room counts against the limit whether it is used or not. If the limit is less than
+ * per_cpu for each CPU in use, plus the depot, then room that one CPU has taken is missing at another, which destructs. So
+ * either the limit is larger, or somebody calls rk_cache_reclaim_idle() once in a while.
  *
  * Total: a get that finds nothing constructs, a put that finds no room destructs. Threads without rseq, and those whose
  * sections were aborted RK_ABORTS_MAX times in a row, use the depot. Nothing waits for anything.
@@ -37,8 +37,9 @@
  *
  * fork: the child has its own copy of the cache with the objects in it. Lost to the child is what another thread had in its
  * hands at that moment, on the way between caller, array and depot: a batch and a magazine of the depot, no more than
- * 2 * RK_CACHE_BATCH_MAX objects, for each thread that was in a function of the cache, and for each of its handlers that was.
- * What these took of the limits stays taken.
+ * 2 * RK_CACHE_BATCH_MAX objects, for each thread that was in a function of the cache, and for each of its handlers that was;
+ * besides, what batch calls had got already, or were yet to put. What these took of the limits stays taken, and in_depot may
+ * count it.
  */
 #ifndef RSEQKIT_CACHE_H
 #define RSEQKIT_CACHE_H
@@ -182,7 +183,8 @@ RKI_API int rk_cache_reclaim(struct rk_cache *cache, int cpu);
 RKI_API int rk_cache_reclaim_idle(struct rk_cache *cache);
 
 /*
- * Destructs objects of the depot: as many as are more than `keep` when it is called. To give all memory back:
+ * Destructs objects of the depot: as many as are more than `keep` when it is called, but for those that other threads have in
+ * hand with the rest of a magazine. To give all memory back:
  * rk_cache_reclaim() for all CPUs, then this with 0.
  *
  * Returns how many it has destructed.

@@ -27,7 +27,8 @@ RKI_BEGIN_DECLS
 /*
  * Creates a counter that reads 0.
  *
- * Returns 0 and the counter in *counter; -EINVAL when `counter` is NULL; -ENOMEM.
+ * Returns 0 and the counter in *counter; -EINVAL when `counter` is NULL; -ENOMEM; -EUCLEAN as
+ * rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 0.1 us; the
  * first one in a process 50 us.
  */
@@ -36,7 +37,7 @@ RKI_API int rk_counter_create(struct rk_counter **counter);
 /*
  * Destroys a counter; NULL is allowed. No thread may be using it.
  *
- * Returns 0, or -EINVAL when it is no counter (any more).
+ * Returns 0; -EINVAL when it is no counter (any more); -EUCLEAN as rk_percpu_free().
  * Context: as rk_counter_create(). Cost: 50 ns, and no memory is given back. Creating a counter in the place of a
  * destroyed one looks at every CPU's slot.
  */
@@ -109,8 +110,8 @@ struct rk_counter_static {
 
 /*
  * The counter, made if need be; NULL where there is no memory.
- * Context and cost: as rk_counter_create(), then one load. In a child that is forked while another thread moves what is
- * in `early` those adds may be missing.
+ * Context and cost: as rk_counter_create(), then one load. While this moves what is in `early`, sums lack it: in another
+ * thread, in a handler that interrupts it, and for ever in a child that is forked by one of these.
  */
 RKI_API struct rk_counter *rk_counter_static_get(struct rk_counter_static *of);
 
@@ -241,7 +242,8 @@ struct rk_counter_group_static {
 RKI_API struct rk_counter_group *rk_counter_group_static_get(struct rk_counter_group_static *of);
 
 /*
- * Adds to a counter of it. Adds from before there was memory for it count as added when there was.
+ * Adds to a counter of it. Adds from before there was memory for it count as added when they were
+ * moved, one counter after the other.
  * Context and cost: as rk_counter_group_add(); a load more.
  */
 RKI_API void rk_counter_group_static_add_slow(struct rk_counter_group_static *of, size_t which, int64_t value);

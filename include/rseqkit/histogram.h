@@ -9,8 +9,8 @@
  *	rk_histogram_reset(h, &s);
  *	printf("median %llu\n", (unsigned long long)rk_histogram_percentile(&s, 50));
  *
- * Buckets are log-linear. With `bits` significant bits, values below 2^(bits + 1) have a bucket each, and of each power of
- * two above 2^bits buckets share the values: one is never wider than its lowest value / 2^bits.
+ * Buckets are log-linear. With `bits` significant bits, values below 2^(bits + 1) have a bucket each. Above that each power
+ * of two has 2^bits buckets of the same width: one is never wider than its lowest value / 2^bits.
  *
  *	bits = 2:   0 1 2 3 4 5 6 7 | 8-9 10-11 12-13 14-15 | 16-19 20-23 24-27 28-31 | 32-39 ...
  *

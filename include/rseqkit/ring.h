@@ -25,8 +25,8 @@
  *
  * Total: a thread without rseq, or whose section was aborted RK_ABORTS_MAX times in a row, writes to the overflow ring that
  * all share, which has an index of its own, RK_INDEX_OVERFLOW. It drops what comes while the code that a signal handler
- * interrupted is writing there, or another thread for more than 0.1 ms; that is counted, too. The overflow ring
- * doesn't overwrite.
+ * interrupted is writing there, or merging, or another thread for more than 0.1 ms; that is counted, too. The overflow
+ * ring doesn't overwrite.
  *
  * fork: the child has its own copy of the rings with the records in it, and its readers read them, as the parent's do. What
  * another thread was writing is there whole, or not at all.
@@ -81,12 +81,12 @@ struct rk_ring_shared {
 };
 
 /* The first word of a record: its length, and these. A record of padding is that many bytes as a whole. */
-#define RK_RING_STAMPED ((int64_t)1 << 30)
-#define RK_RING_PADDING ((int64_t)1 << 29)
-#define RK_RING_LENGTH(header) ((size_t)(header) & 0x1fffffff)
+#define RKI_RING_STAMPED ((int64_t)1 << 30)
+#define RKI_RING_PADDING ((int64_t)1 << 29)
+#define RKI_RING_LENGTH(header) ((size_t)(header) & 0x1fffffff)
 
 /* What a record takes of the ring, in bytes. */
-#define RK_RING_BYTES(length, stamped) (((length) + ((stamped) ? 23 : 15)) & ~(size_t)7)
+#define RKI_RING_BYTES(length, stamped) (((length) + ((stamped) ? 23 : 15)) & ~(size_t)7)
 
 RKI_BEGIN_DECLS
 
@@ -97,7 +97,8 @@ RKI_BEGIN_DECLS
  * -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 5 us; the first one
  * 50 us, and 20 ms if there are several threads by then (rk_fence_prepare() in remote.h). Memory: the size, twice that in
- * overwriting rings, for each CPU that writes, committed as it is written to.
+ * overwriting rings, for each CPU that writes and for the overflow ring, committed as it is written to; a page for each
+ * reader of a CPU that never wrote.
  */
 RKI_API int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *options);
 
@@ -118,6 +119,15 @@ RKI_API size_t rk_ring_largest(const struct rk_ring *ring);
 RKI_API int rk_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome);
 RKI_API void rk_ring_wake(struct rk_ring *ring);
 
+/* One attempt at that, of a length that has been looked at. */
+RKI_INLINE enum rk_result rk_ring_append(struct rk_ring *ring, const void *data, size_t length, int stamped)
+{
+	intptr_t size = (intptr_t)RKI_RING_BYTES(length, stamped);
+
+	return stamped ? rk_cpu_bank_append_stamped_release(ring, 0, (intptr_t)length | RKI_RING_STAMPED, data, length, size) :
+			 rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size);
+}
+
 /*
  * Writes a record of `length` bytes, which may be 0; rk_ring_write_stamped() with the clock of the moment.
  *
@@ -127,18 +137,15 @@ RKI_API void rk_ring_wake(struct rk_ring *ring);
  * Context: any thread; signal handler, also one that interrupts a write to the same ring; after fork; not in a vfork child
  * outside rk_vfork_begin(); not under asynchronous cancellation, which may leave the overflow ring claimed (api.h). Cost: 1 to
  * 4 ns by processor, and what copying takes; with a stamp some 8 more; without rseq 50. When a reader waits, a system call
- * that wakes it.
+ * that wakes it, with an eventfd three.
  */
 RKI_INLINE int rk_ring_write_any(struct rk_ring *ring, const void *data, size_t length, int stamped)
 {
 	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
-	intptr_t size = (intptr_t)RK_RING_BYTES(length, stamped);
 	enum rk_result outcome = RK_UNEQUAL;
 
 	if (RKI_LIKELY(length <= RK_RING_RECORD_ALWAYS || length <= shared->largest))
-		outcome = stamped ? rk_cpu_bank_append_stamped_release(ring, 0, (intptr_t)length | RK_RING_STAMPED, data,
-									length, size) :
-				    rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size);
+		outcome = rk_ring_append(ring, data, length, stamped);
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		return rk_ring_write_slow(ring, data, length, stamped, outcome);
 	if (RKI_UNLIKELY((__atomic_load_n(&shared->waiting, __ATOMIC_RELAXED) & 1) != 0))
@@ -178,7 +185,7 @@ RKI_API int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *r
 RKI_API int rk_ring_close(struct rk_ring_reader *reader);
 
 /* Where the tail of a CPU's ring lies: behind its struct rk_log, in no line that is fetched with that. */
-#define RK_RING_TAIL 128
+#define RKI_RING_TAIL 128
 
 /*
  * Gives the room of all records that were read back to writers. Of a snapshot without effect.
@@ -189,7 +196,7 @@ RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
 {
 	reader->released = reader->position;
 	if (reader->log != NULL)
-		__atomic_store_n((int64_t *)(void *)((char *)reader->log + RK_RING_TAIL), reader->position, __ATOMIC_RELEASE);
+		__atomic_store_n((int64_t *)(void *)((char *)reader->log + RKI_RING_TAIL), reader->position, __ATOMIC_RELEASE);
 }
 
 /* The way out of rk_ring_next() where it knows of no more records. Context: as that. */
@@ -226,20 +233,20 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 			reader->position += reader->size;
 		} else {
 			reader->header = header;
-			reader->size = (header & RK_RING_PADDING) != 0 ?
-					       (int64_t)RK_RING_LENGTH(header) :
-					       (int64_t)RK_RING_BYTES(RK_RING_LENGTH(header), (header & RK_RING_STAMPED) != 0);
+			reader->size = (header & RKI_RING_PADDING) != 0 ?
+					       (int64_t)RKI_RING_LENGTH(header) :
+					       (int64_t)RKI_RING_BYTES(RKI_RING_LENGTH(header), (header & RKI_RING_STAMPED) != 0);
 			reader->position += reader->size;
 		}
-		if (RKI_UNLIKELY((header & RK_RING_PADDING) != 0)) {
+		if (RKI_UNLIKELY((header & RKI_RING_PADDING) != 0)) {
 			if (reader->released == reader->position - reader->size)
 				rk_ring_release(reader); /* nobody will */
 			continue;
 		}
 		at += sizeof(int64_t);
 		record->time = 0;
-		record->length = RK_RING_LENGTH(header);
-		if ((header & RK_RING_STAMPED) != 0) {
+		record->length = RKI_RING_LENGTH(header);
+		if ((header & RKI_RING_STAMPED) != 0) {
 			record->time = *(const uint64_t *)(const void *)at;
 			at += sizeof(uint64_t);
 		}
@@ -253,15 +260,17 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
  * Reads the records with stamps of all CPUs' rings, and the overflow ring's, in the order of their clocks, calls `each` for
  * each of them, and releases them. It reads those that were written before it was called, and leaves later ones for the next
  * call: so calls that follow each other give one order. How: it reads the clock, fences all CPUs, and takes what is below.
- * Where records of a CPU aren't in order of their clocks, because one has no stamp, say, they go by the highest so far.
+ * A record whose clock is lower than that of one before it on its CPU, or that has none, takes its place right behind that
+ * one.
  *
  * Where `each` returns something else than 0 it stops with that, and the record isn't released.
  *
  * Returns 0; what `each` returned; -EBUSY when somebody reads one of them; -EAGAIN when a writer of the overflow ring stood
- * still for a tenth of a second; -EHOSTUNREACH when there is no fence; -EINVAL when a pointer is NULL, or for overwriting
- * rings.
- * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. `each` doesn't
- * read the same ring. Cost: a fence, and for each record a look at each CPU.
+ * still for a tenth of a second, or is what a handler interrupted; -EHOSTUNREACH when there is no fence; -EINVAL when a
+ * pointer is NULL, or for overwriting rings.
+ * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. `each`
+ * doesn't read the same ring, and returns: no exception, no longjmp(3), no end of the thread. Cost: a fence, and for each
+ * record a look at each CPU.
  * Source: clocks agree between CPUs on x86-64 where the kernel uses the clock source tsc, on aarch64 by its architecture.
  * On x86-64 prctl(2) with PR_SET_TSC can forbid rdtsc, which kills whoever writes a stamp.
  */
@@ -278,8 +287,9 @@ RKI_API uint64_t rk_ring_clock(void);
  *
  * rk_ring_wait() does so and sleeps until somebody writes, or for `nanoseconds`, negative for ever. Overwriting rings too.
  * rk_ring_notify() has writes also write to a file descriptor that is an eventfd(2) with EFD_NONBLOCK, for poll(2): -1 ends
- * it. After each rk_ring_arm() that returned 0 it is written to once, but not by children of this process. The descriptor
- * stays open until no writer may be about to use it.
+ * it. After an rk_ring_arm() that returned 0 the next record is told there; once in a while others are, too. Children of this
+ * process write nothing there: what a vfork child records is told with its parent's next record. The descriptor stays open
+ * until no writer may be about to use it, and writers have this process's table of descriptors.
  *
  * Return: rk_ring_arm() 1 when there is something, 0 when it is armed; rk_ring_wait() 0 when there may be something, -ETIMEDOUT,
  * or -EINTR after a signal; -EHOSTUNREACH when there is no fence, and then who waits looks by himself once in a while;
@@ -293,7 +303,7 @@ RKI_API int rk_ring_notify(struct rk_ring *ring, int fd);
 
 /*
  * How many records were dropped because there was no room, by writers on a CPU or of the overflow ring, or with RK_INDEX_ALL
- * by all. What overwriting rings lost isn't counted.
+ * by all; 0 for NULL and for what is no index. What overwriting rings lost isn't counted.
  *
  * Context: any thread; signal handler; after fork. Cost: a load, for all one per CPU.
  */

@@ -69,22 +69,24 @@ RKI_BEGIN_DECLS
  * what this library does by itself: RSEQKIT_AREA=own for areas of its own instead of one that the libc leaves alone,
  * RSEQKIT_AREA=others for registering no thread, see rseqkit(7).
  *
- * System calls of the whole library. Each of these situations is tested under a filter that kills for any other
- * (tests/coexist/test_filter.c).
+ * System calls of the whole library. Each of these situations but visits and a thread's end is tested under a filter that
+ * kills for any other (tests/coexist/test_filter.c).
  *   deciding              rseq (at most 8)
  *     the list of CPUs    openat, pread64, close, sched_getaffinity; for RSEQKIT_PERCPU the first three as well
  *     libc registers not  get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close: the
  *                         environment and, beside strangers, the number of threads
  *     areas of our own, or an early adopter: prlimit64, memfd_create, write, mmap, close; munmap in emulators
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count
- *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu
+ *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu; a write to a ring whose
+ *                         reader waits: futex, with rk_ring_notify() also write, get_robust_list (with musl gettid)
  *   the bracket of vfork  rseq; rt_sigprocmask in rk_vfork_run(), and where a child broke a bracket; vfork
  *   fences                membarrier; visits: sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
- *   claims, banks, reads of groups: futex; once mmap, madvise, munmap; in a child of fork gettid, getpid,
- *                         get_robust_list
+ *   claims, banks, reads of groups, merges, overflow ways of lists and rings, rk_ring_notify(): futex; once mmap,
+ *                         madvise, munmap; in a child of fork gettid, getpid, get_robust_list
+ *   waiting for a ring    futex, membarrier
  *   creating, allocating, destroying, trimming      mmap, mprotect, munlock, madvise, munmap, prlimit64; with a limit on
  *                         address space sched_getaffinity; with initial contents memfd_create, ftruncate, close;
- *                         closable, and lists, groups, histograms: membarrier; RK_PERCPU_DEBUG with
+ *                         closable, and lists, caches, rings, groups, histograms: membarrier; RK_PERCPU_DEBUG with
  *                         RK_PERCPU_EMPTY_IN_CHILDREN: getpid
  *   statistics of memory  openat, pread64, close
  *   a thread's end        with musl, if it was registered: rseq, rt_sigprocmask

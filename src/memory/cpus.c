@@ -171,8 +171,8 @@ static bool is_passing(int error)
 }
 
 /*
- * Stores only what is new: a thread that comes late with the same words mustn't write beside those that read them. Who
- * finds a word there has seen its store, and says so to those who find its `state`.
+ * Stores only words that differ, so a late thread doesn't write beside readers. The load makes the word's store visible to
+ * whoever sees `state`.
  */
 #define PUBLISH(to, from)                                                                                              \
 	do {                                                                                                           \

@@ -19,6 +19,12 @@ void rk_bank_end_exclusively(void *base, int cpu);
  */
 int rk_bank_take_of_two(void *base, int cpu, void *first, void *second, void **bank);
 
+/* The bank that an open slot's word names; NULL of a closed one's. */
+static inline void *rk_bank_in(intptr_t word)
+{
+	return word & RK_BANK_OPEN ? (void *)(word & ~(intptr_t)RK_BANK_OPEN) : NULL;
+}
+
 /* Has somebody, or did a call whose fence failed, take a bank that nobody is done with? */
 bool rk_bank_is_out(const struct rk_bank_slot *slot);
 

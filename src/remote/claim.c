@@ -12,10 +12,6 @@
 #include "holder.h"
 #include "kernel.h"
 
-/* Of include/uapi/linux/futex.h, private to the process. */
-#define FUTEX_WAIT (0 | 128)
-#define FUTEX_WAKE (1 | 128)
-
 #define SECOND 1000000000
 #define LOOK_AGAIN (SECOND / 20)
 
@@ -82,9 +78,7 @@ int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds)
 	__atomic_fetch_add(&claim->waiters, 1, __ATOMIC_SEQ_CST);
 	while ((r = attempt(claim, me, &holder)) == -EBUSY && (left = end - now()) > 0) {
 		/* In a child that a handler forks here nobody would wake it: it looks again by itself. */
-		struct timespec time = {.tv_nsec = (long)(left < LOOK_AGAIN ? left : LOOK_AGAIN)};
-
-		(void)RK_SYSCALL(SYS_futex, futex_of(claim), FUTEX_WAIT, (uint32_t)holder, &time, NULL, 0);
+		(void)rk_futex_wait(futex_of(claim), (uint32_t)holder, left < LOOK_AGAIN ? left : LOOK_AGAIN);
 	}
 	__atomic_fetch_sub(&claim->waiters, 1, __ATOMIC_RELAXED);
 	return r;
@@ -96,7 +90,7 @@ static int release(struct rk_claim *claim, uint64_t me)
 	if (!__atomic_compare_exchange_n(&claim->holder, &me, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return -EPERM;
 	if (__atomic_load_n(&claim->waiters, __ATOMIC_SEQ_CST) > 0)
-		(void)RK_SYSCALL(SYS_futex, futex_of(claim), FUTEX_WAKE, 1, NULL, NULL, 0);
+		rk_futex_wake(futex_of(claim), 1);
 	return 0;
 }
 

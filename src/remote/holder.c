@@ -6,8 +6,8 @@
  *
  * A thread draws its number once and keeps it in this copy's block (area.h). So the child of a fork has the numbers of
  * all its parent's threads behind it, and one of them is its own first thread's. The invariant: in a process that is a
- * child, numbers from `first` on are of its threads, and of those below it only `initial`. Both are on a page that the
- * kernel wipes at a fork. The first who looks writes down where numbers have got to, before any further one is drawn.
+ * child, numbers above `first` are of its threads, and of those below it only `initial`. Both are on a page that the
+ * kernel wipes at a fork. The first who looks draws `first`, before any further one is drawn.
  *
  * Only the child's first thread knows its own number. The libc's handlers of fork run in it. Forks that don't run them
  * leave `initial` unknown until that thread comes here, and until then nobody is said to be elsewhere.
@@ -33,7 +33,7 @@ struct page {
 
 static struct page *page; /* NULL: not made yet */
 static bool hopeless;     /* the kernel wipes no pages */
-static uint64_t next_number = 1;
+static uint64_t next_number = 2; /* 1 is the `first` of the process that made the page */
 
 /* NULL without memory. In a page that is made late nobody is elsewhere: numbers may have been drawn before. */
 static struct page *make_page(void)
@@ -72,8 +72,8 @@ static uint64_t first_of(struct page *p)
 
 	if (RKI_LIKELY(first != 0))
 		return first;
-	/* Nobody draws a number before this is done. */
-	if (__atomic_compare_exchange_n(&p->first, &first, __atomic_load_n(&next_number, __ATOMIC_RELAXED), 0,
+	/* Nobody draws a number before this is done. It is nobody's, so that another process has another one. */
+	if (__atomic_compare_exchange_n(&p->first, &first, __atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED), 0,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		first = __atomic_load_n(&p->first, __ATOMIC_ACQUIRE);
 	return first;
@@ -129,6 +129,13 @@ bool rk_holder_is_elsewhere(uint64_t holder)
 		return false;
 	initial = __atomic_load_n(&p->initial, __ATOMIC_ACQUIRE);
 	return initial != 0 && initial != number;
+}
+
+uint64_t rk_holder_process(void)
+{
+	struct page *p = get_page();
+
+	return p != NULL ? first_of(p) : RK_HOLDER_FLAG | (uint64_t)RK_SYSCALL(SYS_getpid);
 }
 
 static void in_child(void)

@@ -21,4 +21,10 @@ uint64_t rk_holder_me(void);
  */
 bool rk_holder_is_elsewhere(uint64_t holder);
 
+/*
+ * A number of this process, which neither those have that it was forked from nor those that are forked from it; a process
+ * id where pages aren't wiped. A vfork child has its parent's. Async-signal-safe.
+ */
+uint64_t rk_holder_process(void);
+
 #endif /* RK_SRC_HOLDER_H */

@@ -19,6 +19,7 @@
 #include <rseqkit/thread.h>
 
 #include "memory/cpus.h"
+#include "remote/bank.h"
 
 #define AT_ONCE 256 /* objects in one section */
 #define PATIENCE 100 /* looks at a depot whose magazines are all in other hands */
@@ -45,7 +46,7 @@ struct rk_array *rk_cache_array(const struct rk_cache *cache, int cpu)
 		(void)rk_bank_open_first(&arrays->slot, bank_of(cache, cpu, 0));
 		word = __atomic_load_n(&arrays->slot.bank, __ATOMIC_ACQUIRE);
 	}
-	return word & RK_BANK_OPEN ? (struct rk_array *)(word & ~(intptr_t)RK_BANK_OPEN) : NULL;
+	return rk_bank_in(word);
 }
 
 static ptrdiff_t offset_of_element(size_t number)
@@ -159,7 +160,8 @@ static void *construct(const struct rk_cache *cache)
 	struct rk_cache_shared *shared = shared_of(cache);
 	void *object = shared->construct == NULL ? NULL : shared->construct(shared->context);
 
-	count(&shared->count.constructed, object != NULL);
+	if (object != NULL)
+		count(&shared->count.constructed, 1);
 	return object;
 }
 
@@ -204,17 +206,14 @@ void *rk_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 	count(&shared->count.depot_gets, 1);
 	granted = got; /* this one as well: it leaves */
 	put = --got == 0 ? 0 : put_here(cache, batch + 1, got, &granted);
-	count(&shared->count.refills, put > 0);
-	count(&shared->count.refilled, put);
+	if (put > 0) {
+		count(&shared->count.refills, 1);
+		count(&shared->count.refilled, put);
+	}
 	/* What is left goes back; the array's capacity is granted. */
 	got -= put;
-	if (granted >= got) {
-		rk_depot_return(&shared->depot, granted - got);
-		rk_cache_to_depot(cache, batch + 1 + put, got, true);
-	} else {
-		rk_depot_return(&shared->depot, granted);
-		rk_cache_to_depot(cache, batch + 1 + put, got, false);
-	}
+	rk_depot_return(&shared->depot, granted >= got ? granted - got : granted);
+	rk_cache_to_depot(cache, batch + 1 + put, got, granted >= got);
 	return batch[0];
 }
 
@@ -227,10 +226,12 @@ static bool flush(struct rk_cache *cache)
 	size_t got = take_here(cache, batch, may);
 
 	rk_depot_return(&shared->depot, may - got);
-	count(&shared->count.flushes, got > 0);
+	if (got == 0)
+		return false;
+	count(&shared->count.flushes, 1);
 	count(&shared->count.flushed, got);
 	rk_cache_to_depot(cache, batch, got, true);
-	return got > 0;
+	return true;
 }
 
 void rk_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome)

@@ -63,19 +63,18 @@ static bool has_nothing(const struct rk_cache *cache, int cpu)
 static int reclaim_claimed(struct rk_cache *cache, int cpu, bool if_idle)
 {
 	struct arrays *arrays = arrays_of(cache, cpu);
-	const struct rk_array *array;
 	intptr_t state;
 
 	if (has_nothing(cache, cpu))
 		return 0;
-	array = rk_cache_array(cache, cpu);
-	if (!if_idle || array == NULL || rk_bank_is_out(&arrays->slot))
-		return empty_bank(cache, cpu);
-	state = state_of(array);
-	if (state == arrays->seen)
-		return empty_bank(cache, cpu);
-	arrays->seen = state;
-	return 0;
+	if (if_idle && !rk_bank_is_out(&arrays->slot)) {
+		state = state_of(rk_cache_array(cache, cpu));
+		if (state != arrays->seen) {
+			arrays->seen = state;
+			return 0;
+		}
+	}
+	return empty_bank(cache, cpu);
 }
 
 static int reclaim(struct rk_cache *cache, int cpu, bool if_idle)
@@ -84,6 +83,8 @@ static int reclaim(struct rk_cache *cache, int cpu, bool if_idle)
 
 	if (!rk_cpus_has(rk_cpus_get(), cpu))
 		return -EINVAL;
+	if (has_nothing(cache, cpu))
+		return 0;
 	do {
 		r = rk_bank_begin(cache, cpu);
 		if (r < 0)
@@ -106,8 +107,7 @@ int rk_cache_reclaim_idle(struct rk_cache *cache)
 	if (cache == NULL)
 		return -EINVAL;
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
-		bool unused = __atomic_load_n(&arrays_of(cache, cpu)->slot.bank, __ATOMIC_RELAXED) == 0;
-		int r = unused ? 0 : reclaim(cache, cpu, true);
+		int r = reclaim(cache, cpu, true);
 
 		result = r < 0 ? r : result;
 	}
@@ -155,7 +155,7 @@ int rk_cache_stats(const struct rk_cache *cache, struct rk_cache_report *out, si
 	if (cache == NULL || out == NULL)
 		return -EINVAL;
 	shared = shared_of(cache);
-	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++) {
 		if (__atomic_load_n(&arrays_of(cache, cpu)->slot.bank, __ATOMIC_RELAXED) == 0)
 			continue;
 		count_array(bank_of(cache, cpu, 0), false, &report);

@@ -12,7 +12,7 @@
 #include <float.h>
 #include "group.h"
 
-#define BITS_MAX 13 /* more leave no room for values above 2^14 */
+#define BITS_MAX 13 /* with 13 each value has a bucket, up to 16379; more add nothing */
 
 int rk_histogram_create(struct rk_histogram **histogram, int bits, uint64_t highest)
 {
@@ -127,20 +127,33 @@ double rk_histogram_mean(const struct rk_histogram_snapshot *snapshot)
 	return sum / (double)snapshot->count;
 }
 
+/*
+ * How many values are `percent` of so many: no less, rounded up. By integers where the percentage is one of binary fractions;
+ * others are rounded themselves, and 99.9% of 1000 are to be 999.
+ */
+static uint64_t rank_of(uint64_t count, double percent)
+{
+	uint64_t parts = (uint64_t)(percent * 1024), whole = 100 * 1024, rank;
+	double wanted;
+
+	if ((double)parts == percent * 1024)
+		return count / whole * parts + (count % whole * parts + whole - 1) / whole;
+	wanted = (double)count * (percent / 100) * (1 - 4 * DBL_EPSILON);
+	rank = wanted < (double)count ? (uint64_t)wanted : count;
+	return rank + ((double)rank < wanted);
+}
+
 uint64_t rk_histogram_percentile(const struct rk_histogram_snapshot *snapshot, double percent)
 {
-	uint64_t rank = 1;
+	uint64_t rank = 0;
 
 	if (snapshot->count == 0)
 		return 0;
 	if (percent >= 100)
 		return rk_histogram_max(snapshot);
-	if (percent > 0) { /* no less than that many, rounded up */
-		double wanted = (double)snapshot->count * (percent / 100) * (1 - 4 * DBL_EPSILON); /* the product is rounded */
-
-		rank = wanted < (double)snapshot->count ? (uint64_t)wanted : snapshot->count;
-		rank += (double)rank < wanted || rank == 0;
-	}
+	if (percent > 0)
+		rank = rank_of(snapshot->count, percent);
+	rank += rank == 0;
 	return rk_histogram_bucket_highest(snapshot, bucket_of_rank(snapshot, rank));
 }
 

@@ -20,9 +20,11 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include "memory/cpus.h"
 #include "memory/percpu.h"
 #include "pool.h"
+#include "remote/bank.h"
 
 #define SIZE 65536
 #define PATIENCE 100000 /* ns that a writer waits for the overflow ring */
@@ -41,7 +43,9 @@ static int get_pool(struct rk_percpu **out)
 
 static size_t whole_pages(size_t size)
 {
-	return (size + 4095) & ~(size_t)4095;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) & ~(page - 1);
 }
 
 /* The memory of a ring, and what is known of it. Returns 0 or -ENOMEM. */
@@ -143,7 +147,7 @@ static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 		(void)rk_bank_open_first(&slot->bank, first);
 		word = __atomic_load_n(&slot->bank.bank, __ATOMIC_ACQUIRE);
 	}
-	return word & RK_BANK_OPEN ? (struct ring_log *)(word & ~(intptr_t)RK_BANK_OPEN) : NULL;
+	return rk_bank_in(word);
 }
 
 /* Where the limit may be, of a head in the unit that ends there. */
@@ -167,14 +171,15 @@ static enum rk_result make_room(struct rk_ring *ring, int cpu, int64_t size)
 
 	if (log == NULL)
 		return RK_CLOSED;
+	/* The head behind the limit: one that is older might make the ring look full. */
+	limit = __atomic_load_n(&log->log.limit, __ATOMIC_ACQUIRE);
 	head = __atomic_load_n(&log->log.head, __ATOMIC_ACQUIRE);
-	limit = __atomic_load_n(&log->log.limit, __ATOMIC_RELAXED);
 	if (head + size <= limit)
 		return RK_DONE;
 	end = head == limit && head % unit == 0 ? head : head - head % unit + unit;
 	if (limit == end && head < end) {
 		outcome = rk_at_bank_store_two_if_equal_release(ring, 0, head, place_in(log, head) - (char *)log,
-								RK_RING_PADDING | (end - head), end, cpu);
+								RKI_RING_PADDING | (end - head), end, cpu);
 	} else {
 		further = limit_up_to(state, log, limit == end ? end + unit : end);
 		if (further <= limit)
@@ -193,7 +198,7 @@ static int drop(struct rk_ring *ring, int index)
 /* The record at the head of the overflow ring, which the caller has claimed. False if there is no room. */
 static bool append(const struct ring_state *state, struct ring_log *log, const void *data, size_t length, int stamped)
 {
-	int64_t head, rest, size = (int64_t)RK_RING_BYTES(length, stamped);
+	int64_t head, rest, size = (int64_t)RKI_RING_BYTES(length, stamped);
 	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + (int64_t)state->size;
 	char *at;
 
@@ -204,11 +209,11 @@ static bool append(const struct ring_state *state, struct ring_log *log, const v
 	if (head + (rest < size ? rest : 0) + size > free_up_to)
 		return false;
 	if (rest < size) {
-		*(int64_t *)(void *)place_in(log, head) = RK_RING_PADDING | rest;
+		*(int64_t *)(void *)place_in(log, head) = RKI_RING_PADDING | rest;
 		head += rest;
 	}
 	at = place_in(log, head);
-	*(int64_t *)(void *)at = (intptr_t)length | (stamped ? RK_RING_STAMPED : 0);
+	*(int64_t *)(void *)at = (intptr_t)length | (stamped ? RKI_RING_STAMPED : 0);
 	at += sizeof(int64_t);
 	if (stamped) {
 		*(uint64_t *)(void *)at = rk_ring_clock();
@@ -237,18 +242,14 @@ static int write_overflow(struct rk_ring *ring, const void *data, size_t length,
 static enum rk_result write_here(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome,
 				 int *cpu)
 {
-	int64_t size = (int64_t)RK_RING_BYTES(length, stamped);
-
 	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
 		if (outcome != RK_ABORTED) { /* no room, or not opened yet */
 			*cpu = rk_cpu();
-			outcome = make_room(ring, *cpu, size);
+			outcome = make_room(ring, *cpu, (int64_t)RKI_RING_BYTES(length, stamped));
 			if (outcome == RK_UNEQUAL || outcome == RK_CLOSED || outcome == RK_NO_RSEQ)
 				return outcome;
 		}
-		outcome = stamped ? rk_cpu_bank_append_stamped_release(ring, 0, (intptr_t)length | RK_RING_STAMPED, data,
-									length, size) :
-				    rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size);
+		outcome = rk_ring_append(ring, data, length, stamped);
 		if (outcome == RK_DONE)
 			return RK_DONE;
 	}

@@ -8,7 +8,6 @@
 #include <stdbool.h>
 
 #define RING_BLOCKS 8 /* of an overwriting ring: what it loses at a time */
-#define SECOND_POSITION ((int64_t)1 << 61) /* where the second bank begins */
 
 /* A CPU's slot, and the overflow slot. */
 struct ring_slot {
@@ -21,13 +20,13 @@ struct ring_slot {
 struct ring_log {
 	struct rk_log log;
 	int64_t start; /* of an overwriting ring: what is before isn't in it any more */
-	char unused[RK_RING_TAIL - sizeof(struct rk_log) - sizeof(int64_t)];
+	char unused[RKI_RING_TAIL - sizeof(struct rk_log) - sizeof(int64_t)];
 	int64_t tail;
-	char unused_too[RK_LOG_DATA - RK_RING_TAIL - sizeof(int64_t)];
+	char unused_too[RK_LOG_DATA - RKI_RING_TAIL - sizeof(int64_t)];
 };
 
 _Static_assert(sizeof(struct ring_log) == RK_LOG_DATA, "the data are behind it");
-_Static_assert(offsetof(struct ring_log, tail) == RK_RING_TAIL, "as the header says");
+_Static_assert(offsetof(struct ring_log, tail) == RKI_RING_TAIL, "as the header says");
 
 /* Of rk_ring_merge(): the next record of one CPU. */
 struct merged {
@@ -42,8 +41,8 @@ struct merged {
 struct ring_state {
 	struct rk_ring_shared shared;
 	unsigned flags;
-	int fd;       /* plus one; 0: none */
-	long process; /* whose that is */
+	int fd;           /* plus one; 0: none. Loaded behind `process`, and 0 while that is stored. */
+	uint64_t process; /* whose that is: rk_holder_process() */
 	size_t size, region;
 	char *memory; /* for each index from RK_INDEX_OVERFLOW on: one bank or two */
 	size_t mapped;
@@ -85,8 +84,5 @@ static inline char *place_in(struct ring_log *log, int64_t position)
 
 /* Makes zeros a log that begins at `position`. Any number of threads may, at once. */
 void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64_t position);
-
-/* Is there anything to be read? */
-bool rk_ring_has_records(const struct rk_ring *ring);
 
 #endif /* RK_SRC_RING_H */

@@ -14,11 +14,9 @@
 #include "memory/cpus.h"
 #include "remote/bank.h"
 #include "remote/claim.h"
+#include "remote/holder.h"
 
-/* Of include/uapi/linux/futex.h, private to the process. */
-#define FUTEX_WAIT 128
-#define FUTEX_WAKE 129
-
+#define SECOND_POSITION ((int64_t)1 << 61) /* where a slot's second log begins */
 #define PATIENCE 100000000 /* ns that a merge waits for a writer of the overflow ring */
 
 /* States of a reader; zeros are a closed one. */
@@ -57,10 +55,10 @@ static struct ring_log *log_in_use(const struct rk_ring *ring, int index)
 	if (index == RK_INDEX_OVERFLOW)
 		return __atomic_load_n(&overflow->log.limit, __ATOMIC_ACQUIRE) != 0 ? overflow : NULL;
 	word = __atomic_load_n(&slot_of(ring, index)->bank.bank, __ATOMIC_ACQUIRE);
-	return word & RK_BANK_OPEN ? (struct ring_log *)(word & ~(intptr_t)RK_BANK_OPEN) : NULL;
+	return rk_bank_in(word);
 }
 
-/* Up to the head's block all but one are as they were: that one's place is being written to, or will be. */
+/* The oldest block lies where the head's does, and is being written over, or will be. The others are whole. */
 static int64_t oldest_of(const struct ring_state *state, const struct ring_log *log)
 {
 	int64_t head = head_of(log), unit = unit_of(state), oldest = head - head % unit - (RING_BLOCKS - 1) * unit;
@@ -74,7 +72,7 @@ static int take_snapshot(struct rk_ring *ring, int cpu, struct rk_ring_reader *r
 	const struct ring_state *state = state_of(ring);
 	struct ring_log *first = bank_of(state, cpu, 0), *second = bank_of(state, cpu, 1);
 	void *bank;
-	int r = rk_bank_begin(ring, cpu);
+	int r = rk_cpus_has(rk_cpus_get(), cpu) ? rk_bank_begin(ring, cpu) : -EINVAL;
 
 	if (r < 0)
 		return r;
@@ -99,7 +97,7 @@ int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader)
 {
 	int r;
 
-	if (ring == NULL || reader == NULL || (cpu != RK_INDEX_OVERFLOW && !rk_cpus_has(rk_cpus_get(), cpu)))
+	if (ring == NULL || reader == NULL || cpu < RK_INDEX_OVERFLOW || cpu > rk_cpus_get()->highest)
 		return -EINVAL;
 	if (cpu != RK_INDEX_OVERFLOW && overwrites(state_of(ring)))
 		return take_snapshot(ring, cpu, reader);
@@ -148,13 +146,18 @@ int rk_ring_close(struct rk_ring_reader *reader)
 	return rk_bank_done(reader->ring, reader->cpu);
 }
 
-bool rk_ring_has_records(const struct rk_ring *ring)
+/* Is there anything to be read? */
+static bool has_records(const struct rk_ring *ring)
 {
 	bool overwriting = overwrites(state_of(ring));
 
 	for (int i = RK_INDEX_OVERFLOW; i <= rk_cpus_get()->highest; i++) {
 		const struct ring_log *log = log_in_use(ring, i);
 
+		if (overwriting && i >= 0 && !rk_cpus_has(rk_cpus_get(), i))
+			continue;
+		if (overwriting && i >= 0 && rk_bank_is_out(&slot_of(ring, i)->bank))
+			return true;
 		if (log == NULL)
 			continue;
 		if (head_of(log) != __atomic_load_n(overwriting && i >= 0 ? &log->start : &log->tail, __ATOMIC_RELAXED))
@@ -166,10 +169,7 @@ bool rk_ring_has_records(const struct rk_ring *ring)
 /* The next record of a CPU, up to the head that was seen. */
 static void advance(struct merged *m)
 {
-	m->reader.live = NULL;
-	m->reader.state = SNAPSHOT; /* behind padding, too, no further than that head */
 	m->has = m->reader.position != m->reader.head && rk_ring_next(&m->reader, &m->record);
-	m->reader.state = LIVE;
 	m->before = m->reader.position - (m->has ? m->reader.size : 0);
 	if (m->has && m->record.time > m->time)
 		m->time = m->record.time;
@@ -183,6 +183,7 @@ static void close_all(struct merged *merged, int indexes)
 		if (!merged[i].is_open)
 			continue;
 		merged[i].is_open = false; /* behind the close it is another one's */
+		reader.state = LIVE;
 		reader.position = merged[i].before;
 		rk_ring_release(&reader);
 		(void)rk_ring_close(&reader);
@@ -203,11 +204,8 @@ static int open_all(struct rk_ring *ring, struct merged *merged, int indexes)
 	struct rk_ring_reader reader;
 
 	for (int i = 0; i < indexes; i++) {
-		int index = RK_INDEX_OVERFLOW + i, r;
+		int r = rk_ring_open(ring, RK_INDEX_OVERFLOW + i, &reader);
 
-		if (index != RK_INDEX_OVERFLOW && !rk_cpus_has(rk_cpus_get(), index))
-			continue;
-		r = rk_ring_open(ring, index, &reader);
 		if (r < 0) {
 			close_all(merged, i);
 			return r;
@@ -247,6 +245,8 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 	for (int i = 0; r == 0 && i < indexes; i++)
 		if (merged[i].is_open) {
 			(void)rk_ring_look(&merged[i].reader);
+			merged[i].reader.live = NULL;
+			merged[i].reader.state = SNAPSHOT; /* behind padding, too, no further than that head */
 			advance(&merged[i]);
 		}
 	while (r == 0 && (next = earliest(merged, indexes, now)) != NULL) {
@@ -266,11 +266,11 @@ static int arm(struct rk_ring *ring, uint32_t *armed)
 	*armed = 0;
 	if (ring == NULL)
 		return -EINVAL;
-	if (rk_ring_has_records(ring))
+	if (has_records(ring))
 		return 1;
 	*armed = __atomic_fetch_or(&state_of(ring)->shared.waiting, 1, __ATOMIC_SEQ_CST) | 1;
 	r = rk_fence_all();
-	return r < 0 ? r : rk_ring_has_records(ring);
+	return r < 0 ? r : has_records(ring);
 }
 
 int rk_ring_arm(struct rk_ring *ring)
@@ -280,33 +280,44 @@ int rk_ring_arm(struct rk_ring *ring)
 	return arm(ring, &armed);
 }
 
+/* The count goes on by one, and nobody waits, or by two, and somebody still does. */
+static bool wake_sleepers(struct ring_state *state, uint32_t steps)
+{
+	uint32_t waiting = __atomic_load_n(&state->shared.waiting, __ATOMIC_SEQ_CST);
+
+	if ((waiting & 1) == 0 || !__atomic_compare_exchange_n(&state->shared.waiting, &waiting, waiting + steps, 0,
+							       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		return false; /* another writer does it */
+	rk_futex_wake(&state->shared.waiting, INT32_MAX);
+	return true;
+}
+
+/*
+ * In a child the file's number may be another file's. A vfork child's writes are its parent's all the same: they leave the
+ * file to that one's next write.
+ */
 void rk_ring_wake(struct rk_ring *ring)
 {
 	struct ring_state *state = state_of(ring);
-	uint32_t waiting = __atomic_load_n(&state->shared.waiting, __ATOMIC_SEQ_CST);
+	uint64_t process = __atomic_load_n(&state->process, __ATOMIC_ACQUIRE);
+	int fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE) - 1;
+	bool notifies = fd >= 0 && rk_holder_process() == process;
+	bool for_parent = notifies && rk_kernel_is_vfork_child() == 1;
 	const uint64_t one = 1;
-	int fd;
 
-	if ((waiting & 1) == 0 || !__atomic_compare_exchange_n(&state->shared.waiting, &waiting, waiting + 1, 0,
-							       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		return; /* another writer does it */
-	(void)RK_SYSCALL(SYS_futex, &state->shared.waiting, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
-	fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE) - 1;
-	/* In a child the number may be another file's. */
-	if (fd >= 0 && RK_SYSCALL(SYS_getpid) == __atomic_load_n(&state->process, __ATOMIC_RELAXED))
+	if (wake_sleepers(state, for_parent ? 2 : 1) && notifies && !for_parent)
 		(void)RK_SYSCALL(SYS_write, fd, &one, sizeof(one));
 }
 
 int rk_ring_wait(struct rk_ring *ring, int64_t nanoseconds)
 {
-	struct timespec time = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
 	uint32_t armed;
 	int r = arm(ring, &armed);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = (int)RK_SYSCALL(SYS_futex, &state_of(ring)->shared.waiting, FUTEX_WAIT, armed, nanoseconds < 0 ? NULL : &time, NULL,
-			    0);
+	/* Without a time the kernel would wait on behind a handler with SA_RESTART. */
+	r = (int)rk_futex_wait(&state_of(ring)->shared.waiting, armed, nanoseconds < 0 ? INT64_MAX : nanoseconds);
 	return r == -EAGAIN ? 0 : r; /* woken before it slept */
 }
 
@@ -314,7 +325,8 @@ int rk_ring_notify(struct rk_ring *ring, int fd)
 {
 	if (ring == NULL || fd < -1 || fd == INT32_MAX)
 		return -EINVAL;
-	__atomic_store_n(&state_of(ring)->process, RK_SYSCALL(SYS_getpid), __ATOMIC_RELAXED);
+	__atomic_store_n(&state_of(ring)->fd, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&state_of(ring)->process, rk_holder_process(), __ATOMIC_RELEASE);
 	__atomic_store_n(&state_of(ring)->fd, fd + 1, __ATOMIC_RELEASE);
 	return 0;
 }

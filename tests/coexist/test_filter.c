@@ -10,6 +10,7 @@
 #include "../unit/test.h"
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 
 #define CALLS_MAX 24
@@ -24,6 +25,11 @@ static const int operating[] = {-1};
 static const int bracketing[] = {SYS_rseq, -1};
 static const int creating[] = {SYS_mmap, SYS_mprotect, SYS_munlock, SYS_madvise, SYS_munmap, SYS_prlimit64, -1};
 static const int creating_with_contents[] = {SYS_memfd_create, SYS_ftruncate, SYS_close, -1};
+static const int fencing[] = {SYS_membarrier, -1};
+static const int claiming[] = {SYS_futex, SYS_mmap, SYS_madvise, SYS_munmap, SYS_gettid, SYS_getpid, SYS_get_robust_list, -1};
+static const int waiting[] = {SYS_futex, SYS_membarrier, -1};
+static const int waking[] = {SYS_futex, SYS_get_robust_list, SYS_gettid, SYS_write, -1};
+static const int counting_memory[] = {SYS_openat, SYS_pread64, SYS_close, -1};
 
 static size_t add_call(struct sock_filter *code, size_t n, int call)
 {
@@ -170,6 +176,88 @@ static int create_with_contents(void)
 	return create(initial);
 }
 
+static int nothing(void *context, const struct rk_ring_record *record)
+{
+	(void)context;
+	return record == NULL;
+}
+
+static void forget(void *context, void *object)
+{
+	(void)context;
+	(void)object;
+}
+
+/* One of each, used as far as that makes no system call but those of claims and fences. */
+static int structures(void)
+{
+	struct rk_cache_options objects = {.destruct = forget};
+	struct rk_ring_options records = {.size = 8192};
+	struct rk_freelist_node node;
+	struct rk_freelist *list;
+	struct rk_cache *cache;
+	struct rk_ring *ring;
+	struct rk_counter_group *group;
+	struct rk_histogram *histogram;
+	int64_t counts[2];
+
+	(void)rk_process_init();
+	allow_only(creating, fencing, claiming);
+	if (rk_freelist_create(&list) != 0 || rk_cache_create(&cache, &objects) != 0 || rk_ring_create(&ring, &records) != 0 ||
+	    rk_counter_group_create(&group, NULL, 2) != 0 || rk_histogram_create(&histogram, 2, 100) != 0)
+		return 1;
+	rk_freelist_push(list, &node);
+	rk_cache_put(cache, counts);
+	rk_counter_group_add(group, 1, 5);
+	rk_histogram_record(histogram, 7);
+	if (rk_freelist_pop(list) != &node || rk_cache_get(cache) != counts || rk_ring_write(ring, "", 1) != 0)
+		return 2;
+	(void)rk_counter_group_read(group, counts, 2);
+	(void)rk_ring_merge(ring, nothing, NULL);
+	(void)rk_ring_write_slow(ring, "", 1, 0, RK_NO_RSEQ);
+	if (rk_freelist_destroy(list, NULL) != 0 || rk_cache_destroy(cache) != 0 || rk_ring_destroy(ring) != 0 ||
+	    rk_counter_group_destroy(group) != 0 || rk_histogram_destroy(histogram) != 0)
+		return 3;
+	return 0;
+}
+
+static int wait_for_records(void)
+{
+	struct rk_ring_options options = {.size = 8192};
+	struct rk_ring *ring;
+
+	CHECK(rk_ring_create(&ring, &options) == 0);
+	allow_only(waiting, claiming, NULL);
+	if (rk_ring_notify(ring, STDERR_FILENO) != 0 || rk_ring_notify(ring, -1) != 0)
+		return 1;
+	(void)rk_ring_wait(ring, 1000);
+	(void)rk_ring_arm(ring);
+	return 0;
+}
+
+static int wake(void)
+{
+	struct rk_ring_options options = {.size = 8192};
+	struct rk_ring *ring;
+	int fd = eventfd(0, EFD_NONBLOCK);
+
+	CHECK(rk_ring_create(&ring, &options) == 0 && rk_ring_notify(ring, fd) == 0);
+	(void)rk_ring_arm(ring);
+	allow_only(waking, rk_thread_reason() == RK_REASON_NONE ? NULL : claiming, NULL);
+	return rk_ring_write(ring, "", 1);
+}
+
+static int count_memory(void)
+{
+	struct rk_percpu_options options = {.item_size = 64};
+	struct rk_percpu_report report;
+	struct rk_percpu *pool;
+
+	CHECK(rk_percpu_create(&pool, &options) == 0);
+	allow_only(counting_memory, NULL, NULL);
+	return rk_percpu_stats(pool, RK_INDEX_ALL, &report, sizeof(report));
+}
+
 /* A filter that isn't obeyed would prove nothing. */
 static int call_another(void)
 {
@@ -192,6 +280,10 @@ static void system_calls_are_those_documented(void **state)
 		{"the bracket", bracket, 0},
 		{"creating and destroying", create_zeros, 0},
 		{"the same with initial contents", create_with_contents, 0},
+		{"structures", structures, 0},
+		{"waiting for a ring", wait_for_records, 0},
+		{"waking who waits for one", wake, 0},
+		{"statistics of memory", count_memory, 0},
 	};
 
 	(void)state;

@@ -269,11 +269,13 @@ static void *construct_many(void *context)
 	return construct(context);
 }
 
+static int taken;
+
 static void destruct_and_get(void *context, void *object)
 {
 	destruct(context, object);
 	if (destructed % 2 == 0)
-		(void)get();
+		taken += get() != NULL;
 }
 
 static void callbacks_use_the_cache(void **state)
@@ -298,6 +300,31 @@ static void callbacks_use_the_cache(void **state)
 	assert_int_equal(count_objects(CACHED), 0);
 	assert_int_equal(constructed - destructed, count_objects(HELD));
 	assert_int_equal(wrong_objects, 0);
+}
+
+/* Objects that a destructor moves from the depot into an array are destructed as well. */
+static void destroyed_while_moved(void **state)
+{
+	struct rk_cache_options options = {.per_cpu = 64, .batch = 16, .limit = 1000};
+	struct object *held[200];
+
+	(void)state;
+	create(options);
+	assert_int_equal(rk_cache_destroy(cache), 0);
+	options.construct = construct;
+	options.destruct = destruct_and_get;
+	options.context = &cache;
+	assert_int_equal(rk_cache_create(&cache, &options), 0);
+	for (int i = 0; i < 200; i++)
+		held[i] = get();
+	for (int i = 0; i < 200; i++)
+		rk_cache_put_slow(cache, held[i], RK_NO_RSEQ);
+	barren = true;
+	taken = 0;
+	assert_int_equal(rk_cache_destroy(cache), 0);
+	assert_in_range(taken, 1, 100);
+	assert_int_equal(destructed + taken, constructed);
+	barren = false;
 }
 
 /* Many that come by one leave no magazine with one each: there are fewer of those. */
@@ -379,6 +406,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(reclaimed),
 	cmocka_unit_test(refilled_at_the_limit),
 	cmocka_unit_test(callbacks_use_the_cache),
+	cmocka_unit_test(destroyed_while_moved),
 	cmocka_unit_test(few_magazines_are_begun),
 	cmocka_unit_test(without_a_fence),
 };

@@ -115,6 +115,14 @@ static void tells_percentiles(void **state)
 	assert_true(rk_histogram_percentile(&s, 10.1) >= 100000 && rk_histogram_percentile(&s, 10.1) < 101563);
 	assert_true(rk_histogram_max(&s) == rk_histogram_percentile(&s, 99));
 	assert_true(rk_histogram_mean(&s) > 89000 && rk_histogram_mean(&s) < 91500);
+	memset(counts, 0, sizeof(counts)); /* more than a double tells apart */
+	s.count = (uint64_t)1 << 62;
+	s.counts[1] = s.count / 2 - 1;
+	s.counts[9] = s.count / 2 + 1;
+	assert_int_equal(rk_histogram_percentile(&s, 50), 9);
+	s.counts[1]++;
+	s.counts[9]--;
+	assert_int_equal(rk_histogram_percentile(&s, 50), 1);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }
 

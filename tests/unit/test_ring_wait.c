@@ -2,6 +2,8 @@
 /* Waiting for records: woken, and not in vain; by eventfds, by two, in children. */
 #include "rings.h"
 #include <poll.h>
+#include <rseqkit/thread.h>
+#include <sys/wait.h>
 #include <sys/eventfd.h>
 
 static void *write_later(void *arg)
@@ -70,6 +72,147 @@ static void waited_for(void **state)
 	drop();
 }
 
+/* A vfork child writes to its parent's ring, and leaves the file to it: the number may be another file's. */
+static void in_vfork_child(void **state)
+{
+	struct pollfd poller = {.fd = eventfd(0, EFD_NONBLOCK), .events = POLLIN};
+	pid_t child;
+	int status;
+
+	(void)state;
+	create(8192, 0);
+	assert_int_equal(rk_ring_notify(ring, poller.fd), 0);
+	assert_int_equal(rk_ring_arm(ring), 0);
+	assert_int_equal(rk_vfork_begin(), 0);
+	child = vfork();
+	if (child == 0)
+		_exit(rk_ring_write(ring, "child", 5) != 0);
+	assert_int_equal(rk_vfork_end(), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(poll(&poller, 1, 0), 0);
+	assert_int_equal(rk_ring_write(ring, "parent", 6), 0);
+	assert_int_equal(poll(&poller, 1, 0), 1);
+	drop();
+	close(poller.fd);
+}
+
+/* In another PID namespace a child may have its parent's process id. */
+static int child_of_the_same_number(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK), status;
+	uint64_t count;
+	pid_t child;
+
+	CHECK(rk_ring_notify(ring, fd) == 0 && rk_ring_arm(ring) == 0);
+	if (unshare(CLONE_NEWPID) != 0)
+		return 2;
+	child = fork();
+	if (child == 0)
+		_exit(getpid() != 1 || rk_ring_write(ring, "child", 5) != 0);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	return read(fd, &count, sizeof(count)) == sizeof(count);
+}
+
+static int process_one(void)
+{
+	int status;
+	pid_t child;
+
+	if (unshare(CLONE_NEWPID) != 0)
+		return 2;
+	child = fork();
+	if (child == 0)
+		_exit(child_of_the_same_number());
+	CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void namesakes(void **state)
+{
+	int r;
+
+	(void)state;
+	create(8192, 0);
+	r = in_child(process_one);
+	drop();
+	if (r == 2)
+		SKIP("no PID namespaces here");
+	assert_int_equal(r, 0);
+}
+
+/* A handler ends a wait whatever its flags. */
+static volatile int asleep;
+
+static void *interrupt(void *thread)
+{
+	while (!asleep)
+		usleep(1000);
+	for (int i = 0; i < 100 && asleep; i++) {
+		usleep(10000);
+		CHECK(pthread_kill(*(pthread_t *)thread, SIGUSR1) == 0);
+	}
+	return NULL;
+}
+
+static void nothing(int number)
+{
+	(void)number;
+}
+
+static void ended_by_a_handler(void **state)
+{
+	struct sigaction action = {.sa_handler = nothing, .sa_flags = SA_RESTART}, before;
+	pthread_t self = pthread_self(), thread;
+
+	(void)state;
+	create(8192, 0);
+	assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
+	assert_int_equal(pthread_create(&thread, NULL, interrupt, &self), 0);
+	asleep = 1;
+	alarm(20);
+	assert_int_equal(rk_ring_wait(ring, -1), -EINTR);
+	alarm(0);
+	asleep = 0;
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(sigaction(SIGUSR1, &before, NULL), 0);
+	drop();
+}
+
+/* A snapshot that a thread of the parent has open is one of before to the child. */
+static int left_by_the_parent(void)
+{
+	struct rk_ring_reader reader;
+
+	CHECK(rk_ring_arm(ring) == 1);
+	return rk_ring_open(ring, here, &reader) == 1 ? 0 : 1;
+}
+
+static void *fork_another(void *arg)
+{
+	*(int *)arg = in_child(left_by_the_parent);
+	return NULL;
+}
+
+static void snapshots_of_before(void **state)
+{
+	struct rk_ring_reader reader;
+	pthread_t thread;
+	int ended = -1;
+
+	(void)state;
+	if (!WITH_RSEQ())
+		SKIP("no rseq: there is one ring");
+	create(8192, RK_RING_OVERWRITE);
+	assert_int_equal(rk_ring_write(ring, "one", 3), 0);
+	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+	assert_int_equal(pthread_create(&thread, NULL, fork_another, &ended), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(ended, 0);
+	assert_int_equal(rk_ring_close(&reader), 0);
+	drop();
+}
+
 /* Each of two waits for its own records, and is woken whatever the other does. */
 static uint64_t consumed[2];
 static int written_all;
@@ -118,6 +261,56 @@ static void two_wait(void **state)
 	drop();
 }
 
+/* Who was about to sleep when somebody wrote doesn't, although another reader has the record and waits anew. */
+#define WAITS 200
+static uint32_t begun, woken_up;
+
+static void *wait_often(void *arg)
+{
+	for (uint32_t i = 1; i <= WAITS; i++) {
+		while (__atomic_load_n(&begun, __ATOMIC_ACQUIRE) != i)
+			sched_yield();
+		CHECK(rk_ring_wait(ring, 5000000000) == 0);
+		__atomic_store_n(&woken_up, i, __ATOMIC_RELEASE);
+	}
+	return arg;
+}
+
+static int write_and_forget(void)
+{
+	int count = 0;
+
+	CHECK(rk_ring_write(ring, "one", 3) == 0);
+	return rk_ring_merge(ring, forget, &count);
+}
+
+static void woken_by_what_is_gone(void **state)
+{
+	const struct rk_ring_shared *shared;
+	pthread_t thread;
+
+	(void)state;
+	create(8192, 0);
+	shared = rk_percpu_slot(ring, RK_INDEX_RESERVE);
+	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
+	begun = woken_up = 0;
+	assert_int_equal(pthread_create(&thread, NULL, wait_often, NULL), 0);
+	for (uint32_t i = 1; i <= WAITS; i++) {
+		assert_int_equal(write_and_forget(), 0); /* nobody waits now */
+		__atomic_store_n(&begun, i, __ATOMIC_RELEASE);
+		while ((__atomic_load_n(&shared->waiting, __ATOMIC_ACQUIRE) & 1) == 0)
+			sched_yield();
+		for (uint32_t spins = 0; spins < i * 100; spins++)
+			__asm__ __volatile__("");
+		assert_int_equal(write_and_forget(), 0);
+		assert_in_range(rk_ring_arm(ring), 0, 1);
+		while (__atomic_load_n(&woken_up, __ATOMIC_ACQUIRE) != i)
+			sched_yield();
+	}
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	drop();
+}
+
 /* Padding that is left where there was no room is nothing to be read. */
 static void padding_is_nothing(void **state)
 {
@@ -143,7 +336,12 @@ static void padding_is_nothing(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(waited_for),
+	cmocka_unit_test(in_vfork_child),
+	cmocka_unit_test(namesakes),
+	cmocka_unit_test(ended_by_a_handler),
+	cmocka_unit_test(snapshots_of_before),
 	cmocka_unit_test(two_wait),
+	cmocka_unit_test(woken_by_what_is_gone),
 	cmocka_unit_test(padding_is_nothing),
 };
 

@@ -166,7 +166,7 @@
 #define RK_ASM_PLACE                                                                                                   \
 	"and x17, x17, x14\n\t"                                                                                        \
 	"add x15, x16, x17\n\t"                                                                                        \
-	"add x15, x15, #" RK_ASM_LOG_DATA "\n\t"
+	"add x15, x15, #" RKI_ASM_STR(RK_LOG_DATA) "\n\t"
 #define RK_ASM_PUT(word) "str %x[" #word "], [x15], #8\n\t"
 #define RK_ASM_PUT_STAMP "mrs x17, cntvct_el0\n\tstr x17, [x15], #8\n\t"
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%x[" #source "]", "x15")

@@ -31,7 +31,7 @@
  *   RK_ASM_UNLESS_ROOM(size, label)          goes to `label` unless a log, whose head was loaded, has room for `size` bytes
  *   RK_ASM_PLACE                             finds the place in the log behind its head; of the last two in this order
  *   RK_ASM_PUT(word)                         stores a word (RK_IN) at the place, ahead of the commit, and moves on
- *   RK_ASM_PUT_STAMP                         the same with the processor's clock (rk_clock())
+ *   RK_ASM_PUT_STAMP                         the same with the processor's clock (rk_ring_clock())
  *   RK_ASM_PUT_COPY(source, length)          copies bytes to the place, as the last of these
  *   RK_ASM_COMMIT_*                          the one store that others can see; the section's end label is inside it
  *
@@ -152,7 +152,6 @@
 	RKI_ASM_EXIT_(RK_ASM_HERE(label))                                                                              \
 	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code) ".subsection 0\n\t"
 
-#define RK_ASM_LOG_DATA "256" /* bytes from a log's head to its data: RK_LOG_DATA */
 
 /* Codes of enum rk_result. */
 #define RK_ASM_UNEQUAL "1"

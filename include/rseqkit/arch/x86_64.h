@@ -191,7 +191,7 @@
 	"jg %l[" #label "]\n\t"
 #define RK_ASM_PLACE                                                                                                   \
 	RKI_ASM_X("andq 16(%%rax), %%rcx", "and rcx, [rax+16]")                                                        \
-	RKI_ASM_X("leaq " RK_ASM_LOG_DATA "(%%rax,%%rcx), %%rdi", "lea rdi, [rax+rcx+" RK_ASM_LOG_DATA "]")
+	RKI_ASM_X("leaq " RKI_ASM_STR(RK_LOG_DATA) "(%%rax,%%rcx), %%rdi", "lea rdi, [rax+rcx+" RKI_ASM_STR(RK_LOG_DATA) "]")
 #define RK_ASM_PUT(word) RKI_ASM_X("movq %[" #word "], (%%rdi)", "mov [rdi], %[" #word "]") RKI_ASM_NEXT
 #define RKI_ASM_NEXT RKI_ASM_X("addq $8, %%rdi", "add rdi, 8")
 #define RK_ASM_PUT_STAMP                                                                                               \

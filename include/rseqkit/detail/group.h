@@ -21,7 +21,7 @@
 #include <rseqkit/bank.h>
 #include <rseqkit/percpu.h>
 
-/* What the reserve slot begins with, and what the planes of the other slots are behind: bytes. */
+/* Bytes at the beginning of every slot: the head in the reserve slot, unused in the others. */
 #define RKI_GROUP_HEAD 64
 
 struct rki_group_head {
