@@ -103,6 +103,7 @@ static void tells_percentiles(void **state)
 	assert_int_equal(rk_histogram_percentile(&s, 0.1), 1);
 	assert_int_equal(rk_histogram_percentile(&s, 1), 1);
 	assert_int_equal(rk_histogram_percentile(&s, 1.1), 2);
+	assert_int_equal(rk_histogram_percentile(&s, 1.5), 2);
 	assert_int_equal(rk_histogram_percentile(&s, 50), 50);
 	assert_int_equal(rk_histogram_percentile(&s, 99), 99);
 	assert_int_equal(rk_histogram_percentile(&s, 99.9), 100);
