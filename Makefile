@@ -10,7 +10,7 @@ DESTDIR ?=
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check check-quick check-full stress bench install clean help deps deps-check mutants system check-matrix check-programs abi
+.PHONY: all demo check check-quick check-full stress bench install clean help deps deps-check mutants system check-matrix check-programs abi kernel-test
 
 all: deps  ## build the library and the tool (build/tool/rseqkit)
 	@[ -f $(BUILD)/build.ninja ] || \
@@ -49,6 +49,11 @@ system: deps-check  ## run the tests on other kernels, libcs and machines, emula
 	@-scripts/deps system
 	@scripts/check --build gcc own musl arm64 arm64-own arm64-clang
 	@tests/system/run $(BUILD) $(ROWS)
+
+kernel-test: deps-check  ## build the kernel series in kernel/, and boot and test it, emulated, some 40 minutes
+	@-scripts/deps system
+	@scripts/check --build gcc own musl
+	@tests/system/run $(BUILD) 7.2-pristine 7.2-ktls 7.2-ktls-1cpu 7.2-ktls-4cpus 7.2-ktls-noslice 7.2-ktls-nofsgsbase 7.2-ktls-lockdep
 
 mutants: deps-check all  ## break the code in known ways and see that a test fails each time
 	@-scripts/deps system

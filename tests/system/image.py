@@ -77,9 +77,9 @@ class Packages:
     def kernel(self):
         """The path of the kernel's image."""
         words = self.row.kernel.split()
-        if len(words) == 1:
-            result = subprocess.run([os.path.join(self.source, words[0]), os.path.join(self.build, 'packages', 'built')],
-                                    capture_output=True, text=True)
+        if '/' in words[0]:
+            result = subprocess.run([os.path.join(self.source, words[0]), *words[1:],
+                                     os.path.join(self.build, 'packages', 'built')], capture_output=True, text=True)
             if result.returncode == 77:
                 raise Unavailable(result.stderr.strip().splitlines()[-1])
             if result.returncode != 0:
@@ -189,6 +189,10 @@ def select(row, selection, build, packages):
     programs = []
     for line in selection:
         if line.programs not in row.programs.split():
+            continue
+        if line.build == 'kernel':
+            path = packages.kernel().replace('bzImage-', line.tests + '-')
+            programs.append(Program(line.tests, [path], {}, int(line.seconds), False, set()))
             continue
         folder = os.path.realpath(os.path.join(build, packages.machine['builds'].get(line.build, line.build)))
         if not os.path.exists(os.path.join(folder, 'build.ninja')):
