@@ -142,13 +142,13 @@ static void namesakes(void **state)
 }
 
 /* A handler ends a wait whatever its flags. */
-static volatile int asleep;
+static int asleep;
 
 static void *interrupt(void *thread)
 {
-	while (!asleep)
+	while (!__atomic_load_n(&asleep, __ATOMIC_ACQUIRE))
 		usleep(1000);
-	for (int i = 0; i < 100 && asleep; i++) {
+	for (int i = 0; i < 100 && __atomic_load_n(&asleep, __ATOMIC_ACQUIRE); i++) {
 		usleep(10000);
 		CHECK(pthread_kill(*(pthread_t *)thread, SIGUSR1) == 0);
 	}
@@ -169,11 +169,11 @@ static void ended_by_a_handler(void **state)
 	create(8192, 0);
 	assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
 	assert_int_equal(pthread_create(&thread, NULL, interrupt, &self), 0);
-	asleep = 1;
+	__atomic_store_n(&asleep, 1, __ATOMIC_RELEASE);
 	alarm(20);
 	assert_int_equal(rk_ring_wait(ring, -1), -EINTR);
 	alarm(0);
-	asleep = 0;
+	__atomic_store_n(&asleep, 0, __ATOMIC_RELEASE);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(sigaction(SIGUSR1, &before, NULL), 0);
 	drop();
