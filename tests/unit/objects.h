@@ -66,8 +66,10 @@ static inline void create(struct rk_cache_options options)
 	made = wrong_objects = 0;
 	constructed = destructed = 0;
 	barren = false;
-	options.construct = construct;
-	options.destruct = destruct;
+	if (options.construct == NULL)
+		options.construct = construct;
+	if (options.destruct == NULL)
+		options.destruct = destruct;
 	options.context = &cache;
 	assert_int_equal(rk_cache_create(&cache, &options), 0);
 }

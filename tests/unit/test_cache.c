@@ -261,78 +261,6 @@ static void refilled_at_the_limit(void **state)
 	drop();
 }
 
-/* Callbacks use the cache: a constructor puts the rest of what it made, a destructor gets objects. */
-static void *construct_many(void *context)
-{
-	for (int i = 0; i < 99 && !barren; i++)
-		rk_cache_put(cache, construct(context));
-	return construct(context);
-}
-
-static int taken;
-
-static void destruct_and_get(void *context, void *object)
-{
-	destruct(context, object);
-	if (destructed % 2 == 0)
-		taken += get() != NULL;
-}
-
-static void callbacks_use_the_cache(void **state)
-{
-	struct rk_cache_options options = {.per_cpu = 200};
-	void *held[100];
-
-	(void)state;
-	create(options);
-	assert_int_equal(rk_cache_destroy(cache), 0);
-	options.construct = construct_many;
-	options.destruct = destruct_and_get;
-	options.context = &cache;
-	assert_int_equal(rk_cache_create(&cache, &options), 0);
-	assert_int_equal(rk_cache_get_batch(cache, held, 100), 100);
-	assert_int_equal(constructed, 100);
-	rk_cache_put_batch(cache, held, 100);
-	assert_int_equal(rk_cache_get_batch(cache, held, 10), 10);
-	rk_cache_put_batch(cache, held, 10);
-	barren = true; /* objects that the destructor got are its own */
-	assert_int_equal(rk_cache_destroy(cache), 0);
-	assert_int_equal(count_objects(CACHED), 0);
-	assert_int_equal(constructed - destructed, count_objects(HELD));
-	assert_int_equal(wrong_objects, 0);
-}
-
-/* Objects that a destructor moves from the depot into an array are destructed as well. */
-static void destroy_with_a_depot_of(int number)
-{
-	struct rk_cache_options options = {.per_cpu = 64, .batch = 24, .limit = 1000};
-	struct object *held[200];
-
-	create(options);
-	assert_int_equal(rk_cache_destroy(cache), 0);
-	options.construct = construct;
-	options.destruct = destruct_and_get;
-	options.context = &cache;
-	assert_int_equal(rk_cache_create(&cache, &options), 0);
-	for (int i = 0; i < number; i++)
-		held[i] = get();
-	for (int i = 0; i < number; i++)
-		rk_cache_put_slow(cache, held[i], RK_NO_RSEQ);
-	barren = true;
-	taken = 0;
-	assert_int_equal(rk_cache_destroy(cache), 0);
-	assert_true(taken > 0 && taken <= number);
-	assert_int_equal(destructed + taken, constructed);
-	barren = false;
-}
-
-static void destroyed_while_moved(void **state)
-{
-	(void)state;
-	for (int number = 80; number <= 200; number += 8)
-		destroy_with_a_depot_of(number);
-}
-
 /* Many that come by one leave no magazine with one each: there are fewer of those. */
 static void few_magazines_are_begun(void **state)
 {
@@ -411,8 +339,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(limits),
 	cmocka_unit_test(reclaimed),
 	cmocka_unit_test(refilled_at_the_limit),
-	cmocka_unit_test(callbacks_use_the_cache),
-	cmocka_unit_test(destroyed_while_moved),
 	cmocka_unit_test(few_magazines_are_begun),
 	cmocka_unit_test(without_a_fence),
 };
