@@ -20,6 +20,7 @@ enum bench_condition {
 	BENCH_SELF, /* this library registers threads, the libc doesn't */
 	BENCH_NONE, /* threads can't have rseq */
 	BENCH_CK,   /* the worker was built with Concurrency Kit */
+	BENCH_CK_SPINS, /* the same, and there is a CPU for each thread: it spins while another is preempted */
 	BENCH_URCU, /* with liburcu */
 	/* malloc() is that of: */
 	BENCH_GLIBC,

@@ -180,7 +180,7 @@
 	X("ring", "rseqkit", BENCH_RSEQ, ring_rseqkit, NULL, bench_settle_ring,                                        \
 	  RING_TALLY; RING_OWN;,                                                                                       \
 	  RING_ONCE(ring_rseqkit, ring_rseqkit_release, &own, n))                                                      \
-	X("ring", "ck-mpmc", BENCH_CK, ring_mpmc, NULL, bench_settle_ring,                                             \
+	X("ring", "ck-mpmc", BENCH_CK_SPINS, ring_mpmc, NULL, bench_settle_ring,                                             \
 	  RING_TALLY; RING_CK_OF(bench_ring_mpmc),                                                                     \
 	  IF_CK(RING_ONCE(ring_mpmc, ring_nothing, ring, n)))                                                          \
 	X("ring", "ck-spsc", BENCH_CK, ring_spsc, NULL, bench_settle_ring,                                             \
@@ -195,7 +195,7 @@
 	X("ring-batch", "rseqkit", BENCH_RSEQ, rings_rseqkit, NULL, bench_settle_ring,                                 \
 	  RING_TALLY; RING_OWN;,                                                                                       \
 	  RING_TURN(ring_rseqkit, ring_rseqkit_release, &own, BENCH_RING_BATCH, n))                                    \
-	X("ring-batch", "ck-mpmc", BENCH_CK, rings_mpmc, NULL, bench_settle_ring,                                      \
+	X("ring-batch", "ck-mpmc", BENCH_CK_SPINS, rings_mpmc, NULL, bench_settle_ring,                                      \
 	  RING_TALLY; RING_CK_OF(bench_ring_mpmc),                                                                     \
 	  IF_CK(RING_TURN(ring_mpmc, ring_nothing, ring, BENCH_RING_BATCH, n)))                                        \
 	X("ring-batch", "ck-spsc", BENCH_CK, rings_spsc, NULL, bench_settle_ring,                                      \

@@ -38,6 +38,7 @@ static const char *const conditions[] = {
 	[BENCH_NONE] = "none",
 	/* What was built without them is for the worker to say: there is no other process that could. */
 	[BENCH_CK] = "any",
+	[BENCH_CK_SPINS] = "any",
 	[BENCH_URCU] = "any",
 	[BENCH_GLIBC] = "glibc",
 	[BENCH_JEMALLOC] = "jemalloc",
@@ -163,7 +164,15 @@ static bool malloc_is(const char *allocator)
 	return strstr(name, allocator) != NULL;
 }
 
-static const char *why_unavailable(enum bench_condition condition)
+/* More threads than CPUs can't all run all the time. */
+static bool is_crowded(unsigned threads)
+{
+	cpu_set_t allowed;
+
+	return sched_getaffinity(0, sizeof(allowed), &allowed) != 0 || threads > (unsigned)CPU_COUNT(&allowed);
+}
+
+static const char *why_unavailable(enum bench_condition condition, unsigned threads)
 {
 	static char text[128];
 	enum rk_owner owner = rk_thread_owner();
@@ -178,8 +187,10 @@ static const char *why_unavailable(enum bench_condition condition)
 		return "needs threads that this library registers, which it doesn't here";
 	if (condition == BENCH_NONE && owner != RK_OWNER_NONE)
 		return "needs threads without rseq, which they have here";
-	if (condition == BENCH_CK && !BENCH_HAVE_CK)
+	if ((condition == BENCH_CK || condition == BENCH_CK_SPINS) && !BENCH_HAVE_CK)
 		return "built without ck (libck-dev)";
+	if (condition == BENCH_CK_SPINS && is_crowded(threads))
+		return "a writer spins for one that doesn't run: a slice takes minutes";
 	if (condition == BENCH_URCU && !BENCH_HAVE_URCU)
 		return "built without liburcu (liburcu-dev)";
 	return NULL;
@@ -211,18 +222,16 @@ static bool run_slice(struct slice *slice, struct slice_thread *threads)
 	return slice->ns != BENCH_FAILED && counted == expected && settled;
 }
 
-/* More threads than CPUs can't all run all the time. On a busy machine the last try has to do. */
+/* On a busy machine the last try has to do. */
 static void measure(const struct bench_loop *loop, unsigned per_turn, unsigned count, uint64_t operations)
 {
 	struct slice slice = {.loop = loop, .turns = (operations + per_turn - 1) / per_turn, .threads = count};
 	struct slice_thread *threads = calloc(count, sizeof(*threads));
-	cpu_set_t allowed;
-	bool crowded = sched_getaffinity(0, sizeof(allowed), &allowed) != 0 || count > (unsigned)CPU_COUNT(&allowed);
 	bool good = threads != NULL;
 
 	if (!good)
 		printf("error out of memory\n");
-	for (int i = 0; good && i < (crowded ? 1 : TRIES) && !slice.together; i++)
+	for (int i = 0; good && i < (is_crowded(count) ? 1 : TRIES) && !slice.together; i++)
 		good = run_slice(&slice, threads);
 	/* Whole turns may be more operations than were asked for: the time of those. */
 	if (good)
@@ -263,7 +272,7 @@ static void answer_run(const char *request)
 	}
 	for (unsigned i = 0; i < bench_loop_count; i++) {
 		const struct bench_loop *loop = &bench_loops[placement][i];
-		const char *why = why_unavailable(loop->condition);
+		const char *why = why_unavailable(loop->condition, threads);
 
 		if (strcmp(loop->bench, bench) != 0 || strcmp(loop->contender, contender) != 0)
 			continue;

@@ -125,9 +125,18 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 		'({(r["bench"], r["contender"]) for k in ["results", "unavailable"] for r in j[k]} ==
 			{(b, c) for b in ["ring", "ring-batch"] for c in ["rseqkit", "ck-mpmc", "ck-spsc", "wfcqueue", "mutex"]} |
 			{("ring-remote", c) for c in ["rseqkit", "ck-spsc", "ck-mpmc", "mutex"]})' \
-		'all(u["reason"].startswith("built without ") for u in j["unavailable"])' \
+		'all(u["reason"].startswith("built without ") or u["threads"] > j["machine"]["cpus"] for u in j["unavailable"])' \
 		'{b["name"] for b in j["benches"]} == {r["bench"] for r in j["results"] if r["contender"] == "rseqkit"}' \
 		'{u["contender"] for u in j["unavailable"]} <= {"ck-mpmc", "ck-spsc", "wfcqueue"}'
+}
+
+@test "more threads than CPUs: who spins for a thread that doesn't run is unavailable there, and only there" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" bench ring --json $quickly --threads "1,$(($(nproc) + 2))"
+	assert_bench '{r["contender"] for r in j["results"] if r["threads"] > 1} >= {"rseqkit", "mutex"}' \
+		'{u["reason"].split()[0] for u in j["unavailable"] if u["contender"] == "ck-mpmc" and u["threads"] > 1} <= {"a", "built"}' \
+		'"ck-mpmc" not in {r["contender"] for r in j["results"] if r["threads"] > 1}' \
+		'not any(u["reason"].startswith("a ") for u in j["unavailable"] if u["threads"] == 1)'
 }
 
 @test "remote and bank: every contender, with one thread" {

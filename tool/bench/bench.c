@@ -160,7 +160,7 @@ static bool measured_any(const struct bench_run *run)
 {
 	for (unsigned i = 0; i < run->group_count; i++)
 		for (unsigned j = 0; j < run->groups[i].bench->contender_count; j++)
-			if (run->groups[i].bench->contenders[j].unavailable[0] == '\0')
+			if (run->groups[i].cells[j].unavailable[0] == '\0')
 				return true;
 	return false;
 }

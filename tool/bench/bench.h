@@ -24,7 +24,6 @@ struct bench_contender {
 	char name[32];
 	enum bench_environment environment;
 	uint64_t iterations; /* of a slice; 0: as many as fit */
-	char unavailable[BENCH_WHY_SIZE]; /* why it can't run here; empty if it can */
 };
 
 struct bench {
@@ -47,7 +46,8 @@ struct bench_figure {
 struct bench_cell {
 	double fastest[BENCH_MODES]; /* least nanoseconds so far of a slice, per iteration; 0: none yet */
 	double best[BENCH_MODES][BENCH_PLACEMENTS_MAX];
-	struct bench_figure figure; /* valid if the contender is available */
+	struct bench_figure figure; /* valid if it could run */
+	char unavailable[BENCH_WHY_SIZE]; /* why it can't run here; empty if it can */
 };
 
 /* One bench with one number of threads: its cells are measured in turn. */

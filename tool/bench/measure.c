@@ -138,14 +138,15 @@ bool bench_list(struct bench_run *run)
 static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned contender_index, enum bench_mode mode,
 		      unsigned placement, uint64_t iterations, double *ns)
 {
-	struct bench_contender *contender = &group->bench->contenders[contender_index];
+	const struct bench_contender *contender = &group->bench->contenders[contender_index];
+	struct bench_cell *cell = &group->cells[contender_index];
 	struct bench_worker *worker = get_worker(run, mode, contender->environment);
 	const char *answer;
 	char *end;
 
 	*ns = 0;
 	if (worker != NULL && worker->pid == 0) {
-		snprintf(contender->unavailable, sizeof(contender->unavailable), "%s",
+		snprintf(cell->unavailable, sizeof(cell->unavailable), "%s",
 			 run->peers[contender->environment].unavailable);
 		return true;
 	}
@@ -157,7 +158,7 @@ static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned
 	if (answer == NULL)
 		return false;
 	if (strncmp(answer, "unavailable ", 12) == 0) {
-		snprintf(contender->unavailable, sizeof(contender->unavailable), "%s", answer + 12);
+		snprintf(cell->unavailable, sizeof(cell->unavailable), "%s", answer + 12);
 		return true;
 	}
 	*ns = strtod(answer, &end);
@@ -220,7 +221,7 @@ static bool measure_round(struct bench_run *run, struct bench_group *group, doub
 	for (unsigned placement = 0; placement < run->placements; placement++)
 		for (unsigned i = 0; i < group->bench->contender_count; i++)
 			for (unsigned mode = 0; mode < BENCH_MODES; mode++)
-				if (group->bench->contenders[i].unavailable[0] == '\0' &&
+				if (group->cells[i].unavailable[0] == '\0' &&
 				    !measure_cell(run, group, i, (enum bench_mode)mode, placement, slice_ns))
 					return false;
 	group->rounds++;

@@ -36,7 +36,7 @@ static void cpu_model(char *name, size_t size)
 
 static bool is_available(const struct bench_group *group, unsigned contender)
 {
-	return group->bench->contenders[contender].unavailable[0] == '\0';
+	return group->cells[contender].unavailable[0] == '\0';
 }
 
 void bench_print_list(const struct bench_run *run)
@@ -57,7 +57,7 @@ static void print_row(const struct bench_group *group, unsigned contender, doubl
 	const struct bench_figure *f = &group->cells[contender].figure;
 
 	if (!is_available(group, contender)) {
-		printf("  %-22s %s\n", what->name, what->unavailable);
+		printf("  %-22s %s\n", what->name, group->cells[contender].unavailable);
 		return;
 	}
 	printf("  %-22s %9.3f %9.3f %9.3f %9.3f %9.3f ", what->name, f->median, f->min, f->max,
@@ -141,7 +141,7 @@ static json_object *unavailable_json(const struct bench_group *group, unsigned c
 	json_put_string(entry, "bench", group->bench->name);
 	json_put_string(entry, "contender", group->bench->contenders[contender].name);
 	json_put_number(entry, "threads", group->threads);
-	json_put_string(entry, "reason", group->bench->contenders[contender].unavailable);
+	json_put_string(entry, "reason", group->cells[contender].unavailable);
 	return entry;
 }
 
