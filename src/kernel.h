@@ -29,6 +29,13 @@
 
 #define RK_RSEQ_UNREGISTER 1 /* RSEQ_FLAG_UNREGISTER of include/uapi/linux/rseq.h */
 
+/* Of include/uapi/linux/rseq_ktls.h, which kernels have with the series in kernel/. */
+#define RK_RSEQ_GET_KTLS_LAYOUT (1 << 16)
+#define RK_RSEQ_SET_KTLS_OFFSET (1 << 17)
+#define RK_RSEQ_SET_SIG (1 << 18)
+#define RK_RSEQ_SET_KTLS_THREAD (1 << 19)
+#define RK_RSEQ_KTLS_AUTO (1 << 20)
+
 /* Bytes of the kernel's signal set. */
 #ifdef __mips__
 #define RK_SIGSET_SIZE 16
@@ -86,6 +93,12 @@ static inline unsigned long rk_auxiliary(unsigned long type)
 static inline int rk_sys_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
 {
 	return (int)RK_SYSCALL(SYS_rseq, area, length, flags, signature);
+}
+
+/* Registers the calling thread where the process's KTLS is. */
+static inline int rk_kernel_ktls_register(void)
+{
+	return rk_sys_rseq(NULL, 0, RK_RSEQ_SET_KTLS_THREAD, 0);
 }
 
 /*

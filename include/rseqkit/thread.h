@@ -21,7 +21,8 @@ enum rk_owner {
 	RK_OWNER_SELF = 2,    /* this library, in the libc's unused area or in its own */
 	RK_OWNER_EARLY = 3,   /* a component that follows the public TLS protocol, __rseq_abi; shared with it */
 	RK_OWNER_FOREIGN = 4, /* a component with a private area, or with another signature; not usable by others */
-	RK_OWNER_LIBRSEQ = 5  /* librseq, for the threads that ask it to; used by us, never registered by us */
+	RK_OWNER_LIBRSEQ = 5, /* librseq, for the threads that ask it to; used by us, never registered by us */
+	RK_OWNER_KERNEL = 6   /* the kernel itself, see ktls.h */
 };
 
 /* Why a thread has no rseq. Numbers are ABI. */

@@ -32,10 +32,11 @@ struct setting {
 static const struct setting areas[] = {
 	SETTING("RSEQKIT_AREA=own", RK_CHOICE_OWN),
 	SETTING("RSEQKIT_AREA=others", RK_CHOICE_OTHERS),
+	SETTING("RSEQKIT_AREA=ktls", RK_CHOICE_KTLS),
 };
 static const struct setting debug_modes[] = {SETTING("RSEQKIT_PERCPU=debug", 1)};
 
-#define SETTINGS_MAX 2
+#define SETTINGS_MAX 3
 
 /* How many characters of a string are as wanted so far; DIFFERS after a difference. */
 #define DIFFERS SIZE_MAX

@@ -14,6 +14,7 @@
 #include "choice.h"
 #include "early.h"
 #include "kernel.h"
+#include "ktls.h"
 #include "libc.h"
 #include "rendezvous.h"
 #include "start.h"
@@ -98,6 +99,7 @@ static void adopt(struct rk_process *p, const struct rk_rendezvous *meeting)
 	p->offset = (ptrdiff_t)meeting->offset;
 	p->state = (ptrdiff_t)(meeting->offset + meeting->state);
 	p->length = meeting->length;
+	p->blob = meeting->blob;
 }
 
 /*
@@ -134,21 +136,44 @@ static enum rk_reason reason_without_block(void)
 	return registered == 1 ? RK_REASON_FOREIGN : RK_REASON_AREA;
 }
 
-/* Where not all copies can see what this one sees: offers it, or takes what another one offered. */
-static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offset, uint32_t length)
+/* What is written on the page: an area, and the state at so many bytes from it. */
+static struct rk_rendezvous offer(uint32_t kind, ptrdiff_t offset, uint32_t state, uint32_t length)
 {
-	struct rk_rendezvous meeting = {
+	return (struct rk_rendezvous){
 		.magic = RK_RENDEZVOUS_MAGIC,
 		.version = RK_RENDEZVOUS_VERSION,
-		.size = sizeof(meeting),
+		.size = sizeof(struct rk_rendezvous),
 		.kind = kind,
-		.state = offsetof(struct rk_thread_block, state),
+		.state = state,
 		.offset = offset,
 		.length = length,
 		.signature = RK_SIGNATURE,
 		.state_version = RK_THREAD_STATE_VERSION,
 		.state_size = sizeof(struct rk_thread_state),
 	};
+}
+
+/*
+ * The kernel registers every thread, where it can and is wanted to. Other copies see that on the page; one that can't be
+ * made is missed by them alone.
+ */
+static bool leave_to_kernel(struct rk_process *p, enum rk_choice choice)
+{
+	struct rk_rendezvous meeting;
+
+	if (!rk_ktls_begin(p, choice == RK_CHOICE_KTLS))
+		return false;
+	meeting = offer(RK_RENDEZVOUS_BLOCK, p->offset, (uint32_t)(p->state - p->offset), p->length);
+	meeting.blob = p->blob;
+	(void)rk_rendezvous(&meeting);
+	adopt(p, &meeting);
+	return true;
+}
+
+/* Where not all copies can see what this one sees: offers it, or takes what another one offered. */
+static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offset, uint32_t length)
+{
+	struct rk_rendezvous meeting = offer(kind, offset, offsetof(struct rk_thread_block, state), length);
 	bool nothing_to_offer = kind == RK_RENDEZVOUS_BLOCK && !block_can_serve();
 	static uint8_t agreed;
 	int r = nothing_to_offer ? rk_rendezvous_look(&meeting) : kernel_has_rseq() ? rk_rendezvous(&meeting) : 0;
@@ -219,7 +244,7 @@ static void hesitate(struct rk_process *p, enum rk_choice choice)
 		p->reason = RK_REASON_STRANGER;
 }
 
-/* The libc registers nobody. Whose area: an early adopter's, librseq's, the libc's spare one, a block of ours. */
+/* The libc registers nobody. Whose area: an early adopter's, librseq's, the kernel's, the libc's spare one, our block. */
 static void decide_without_libc(struct rk_process *p, ptrdiff_t spare)
 {
 	enum rk_choice choice = rk_choice();
@@ -230,6 +255,8 @@ static void decide_without_libc(struct rk_process *p, ptrdiff_t spare)
 	if (rk_early_area(&early)) {
 		decide_together(p, RK_RENDEZVOUS_EARLY, early, RK_AREA_LENGTH_ORIGINAL);
 	} else if (!met && use_librseq(p)) {
+		return;
+	} else if (!met && leave_to_kernel(p, choice)) {
 		return;
 	} else if (p->libc_area && is_spare(spare)) {
 		/* All copies see this one, but one may have agreed on another, that is hidden from us or was chosen. */
@@ -309,6 +336,9 @@ __attribute__((__no_sanitize__("thread"))) const struct rk_process *rk_process_d
 	SET_ONCE(process->valid, p.valid);
 	SET_ONCE(process->feature_size, p.feature_size);
 	SET_ONCE(process->alignment, p.alignment);
+	SET_ONCE(process->blob, p.blob);
+	if (p.blob != 0)
+		rk_ktls_find_accessors();
 	SET_ONCE(process->libc_area, p.libc_area);
 	SET_ONCE(process->libc_registers, p.libc_registers);
 	SET_ONCE(process->reason, p.reason);

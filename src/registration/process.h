@@ -14,7 +14,7 @@ enum rk_where {
 	RK_WHERE_EARLY,      /* an early adopter's __rseq_abi, registered by it or by us */
 	RK_WHERE_LIBC_SPARE, /* the libc's area, which it leaves alone: registered by us */
 	RK_WHERE_LIBRSEQ,    /* librseq's area, registered by it alone */
-	RK_WHERE_OWN,        /* the thread block of one copy of this library, see rendezvous.h */
+	RK_WHERE_OWN,        /* the thread block of one copy of this library, see rendezvous.h, or the room for KTLS */
 	RK_WHERE_NOWHERE     /* nobody can have rseq here; the offset is that of this copy's block, never registered */
 };
 
@@ -25,6 +25,7 @@ struct rk_process {
 	uint32_t valid;
 	uint32_t feature_size;
 	uint32_t alignment;
+	uint32_t blob;   /* bytes from the kernel's blob to the area; 0 where the kernel doesn't register, see ktls.h */
 	uint8_t where;   /* enum rk_where; written last */
 	uint8_t reason;  /* enum rk_reason that holds for every thread */
 	uint8_t libc_area;

@@ -22,7 +22,7 @@ int rk_process_query(struct rk_process_info *info, size_t size)
 	else if (full.reason == RK_REASON_FOREIGN || full.reason == RK_REASON_SIGNATURE)
 		full.owner = RK_OWNER_FOREIGN;
 	else if (full.reason == RK_REASON_NONE)
-		full.owner = RK_OWNER_SELF;
+		full.owner = p->blob != 0 ? RK_OWNER_KERNEL : RK_OWNER_SELF;
 	full.offset = p->offset;
 	full.length = p->length;
 	full.valid = full.reason == RK_REASON_NONE ? p->valid : 0;
@@ -81,6 +81,7 @@ enum rk_owner rk_thread_owner(void)
 		return p->where == RK_WHERE_LIBC    ? RK_OWNER_LIBC :
 		       p->where == RK_WHERE_EARLY   ? RK_OWNER_EARLY :
 		       p->where == RK_WHERE_LIBRSEQ ? RK_OWNER_LIBRSEQ :
+		       p->blob != 0		    ? RK_OWNER_KERNEL :
 						      RK_OWNER_SELF;
 	case RK_REASON_FOREIGN:
 	case RK_REASON_SIGNATURE:

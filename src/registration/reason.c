@@ -55,6 +55,8 @@ const char *rk_owner_name(enum rk_owner owner)
 		return "foreign";
 	case RK_OWNER_LIBRSEQ:
 		return "librseq";
+	case RK_OWNER_KERNEL:
+		return "kernel";
 	}
 	return "unknown";
 }

@@ -154,15 +154,17 @@ __attribute__((__constructor__)) static void find_next(void)
 	__atomic_store_n(&next_c11, (create_c11 *)(uintptr_t)c11, __ATOMIC_RELAXED);
 }
 
-/* A libc that registers threads does so if their creator is registered. */
+/* A libc that registers threads does so if their creator is registered; a kernel that does, does in any case. */
 static bool starts_are_left_alone(void)
 {
 #ifdef __SANITIZE_THREAD__
 	return true; /* its runtime starts a thread after us, and what it instruments can't run before that */
 #elif defined(RK_PRELOADED) || RK_EXIT_MATTERS
-	return rk_thread_owner() == RK_OWNER_LIBC;
+	enum rk_owner owner = rk_thread_owner();
+
+	return owner == RK_OWNER_LIBC || owner == RK_OWNER_KERNEL;
 #else
-	return rk_process_get()->where != RK_WHERE_OWN;
+	return rk_process_get()->where != RK_WHERE_OWN || rk_process_get()->blob != 0;
 #endif
 }
 

@@ -51,7 +51,7 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
 	int r;
 
 	if (adopters == NULL)
-		return rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
+		return rk_register_at(p, area, p->length);
 	blocked = RK_SYSCALL(SYS_rt_sigprocmask, SIG_BLOCK, &all, &saved, sizeof(all)) == 0;
 	if (!READ(rk_block.state.counted)) {
 		WRITE(rk_block.state.counted, 1);

@@ -4,9 +4,16 @@
 #define RK_SRC_THREAD_H
 
 #include "area.h"
+#include "kernel.h"
 
 /* Undoes what this library registered in the calling thread, for good: `reason` is kept. Async-signal-safe. */
 void rk_thread_detach(enum rk_reason reason);
+
+/* Registers the calling thread: by the kernel's own means where those are used, so that it keeps the thread id as well. */
+static inline int rk_register_at(const struct rk_process *p, volatile struct rk_area *area, uint32_t length)
+{
+	return p->blob != 0 ? rk_kernel_ktls_register() : rk_sys_rseq(area, length, 0, RK_SIGNATURE);
+}
 
 static inline bool rk_area_is_registered(volatile struct rk_area *area)
 {

@@ -19,6 +19,7 @@
 #include "area.h"
 #include "kernel.h"
 #include "process.h"
+#include "thread.h"
 #include "word.h"
 
 /* Bits of the state's `restore`. */
@@ -123,7 +124,7 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 	uint32_t length = owed & RESTORE_FULL_LENGTH ? p->feature_size :
 			  p->length != 0	     ? p->length :
 						       RK_AREA_LENGTH_ORIGINAL;
-	int r = rk_sys_rseq(area, length, 0, RK_SIGNATURE);
+	int r = rk_register_at(p, area, length);
 	int32_t cpu = (int32_t)area->cpu_id;
 
 	if (r == 0 || r == -EBUSY)

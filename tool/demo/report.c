@@ -20,6 +20,8 @@ static const char *owner_sentence(enum rk_owner owner)
 		return "another component shares its areas; the counters use them";
 	case RK_OWNER_LIBRSEQ:
 		return "librseq registers the threads that ask it to; the counters use its areas";
+	case RK_OWNER_KERNEL:
+		return "the kernel itself registers every thread; the counters use its areas";
 	case RK_OWNER_FOREIGN:
 		return "another component has a private area; the counters use their fallback";
 	case RK_OWNER_NONE:

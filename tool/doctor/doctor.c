@@ -102,6 +102,18 @@ static json_object *neighbours_object(const struct doctor_facts *facts)
 	return neighbours;
 }
 
+/* Numbers only where the kernel gave them. */
+static json_object *ktls_object(const struct doctor_facts *facts)
+{
+	json_object *ktls = json_new();
+	bool known = facts->ktls == ANSWER_YES;
+
+	put_answer(ktls, "available", facts->ktls);
+	json_put(ktls, "size", known ? json_object_new_int64(facts->ktls_layout.size) : NULL);
+	json_put(ktls, "alignment", known ? json_object_new_int64(facts->ktls_layout.alignment) : NULL);
+	return ktls;
+}
+
 static json_object *kernel_object(const struct doctor_facts *facts)
 {
 	json_object *kernel = json_new(), *slice = json_new();
@@ -113,6 +125,7 @@ static json_object *kernel_object(const struct doctor_facts *facts)
 	put_answer(slice, "enabled", facts->full.slice.enabled);
 	put_answer(slice, "granted", facts->full.slice.granted);
 	json_put(kernel, "slice_extension", slice);
+	json_put(kernel, "ktls", ktls_object(facts));
 	return kernel;
 }
 
@@ -170,6 +183,7 @@ static void print_kernel(const struct doctor_facts *facts)
 	print_answers("slice extension", present->slice.enabled, full->slice.enabled);
 	print_answers("  known", present->slice.known, full->slice.known);
 	print_answers("  granted", present->slice.granted, full->slice.granted);
+	printf("registers by itself  %s\n", answer_text(facts->ktls));
 	print_answers("ids rewritten always", present->ids_rewritten, full->ids_rewritten);
 	print_answers("ids guarded", present->ids_guarded, full->ids_guarded);
 	puts("sections aborted by");

@@ -8,7 +8,7 @@
 #ifndef RK_TOOL_DOCTOR_H
 #define RK_TOOL_DOCTOR_H
 
-#include <rseqkit/thread.h>
+#include <rseqkit/ktls.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/utsname.h>
@@ -76,6 +76,8 @@ struct doctor_facts {
 	enum doctor_mode mode;       /* of the registration in force */
 	enum answer optimised;       /* would a registration with all that the kernel has be in optimised mode? */
 	enum answer mm_cid, node_id; /* does the kernel keep the field up to date? */
+	enum answer ktls;            /* can the kernel register threads by itself? */
+	struct rk_ktls_layout ktls_layout; /* what it says of its blob then */
 	enum answer membarrier;      /* does the command for critical sections work, for all CPUs? */
 	enum answer membarrier_cpu;  /* for one CPU? */
 	enum answer full_accepted;   /* does the kernel take a registration with all that it has? */

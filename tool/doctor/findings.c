@@ -90,6 +90,10 @@ void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *f
 	else if (facts->membarrier_cpu == ANSWER_NO)
 		doctor_add(findings, SEVERITY_INFO, "no-membarrier-cpu", NULL,
 		    "membarrier can fence critical sections on all CPUs only, not on one");
+	if (facts->ktls == ANSWER_YES && facts->owner != RK_OWNER_KERNEL)
+		doctor_add(findings, SEVERITY_INFO, "ktls-unused",
+		    "start a program by rseqkit exec --ktls to try it; it is experimental",
+		    "the kernel can register threads by itself (KTLS), and nobody has it do so here");
 	if (facts->present.slice.enabled == ANSWER_YES)
 		doctor_add(findings, SEVERITY_INFO, "slice-extension", NULL, "a thread can ask for a time slice extension");
 	if (facts->failed_probes[0] != '\0')

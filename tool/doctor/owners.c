@@ -86,6 +86,8 @@ static const struct {
 	 "nothing needs doing; keep glibc.pthread.rseq=0: where the C library registers, the component does without"},
 	{RK_OWNER_EARLY, NULL, "owner-early",
 	 "a component defines __rseq_abi, as allocators with a per-CPU mode do; it and rseqkit share that area", NULL},
+	{RK_OWNER_KERNEL, NULL, "owner-kernel",
+	 "the kernel registers every thread itself (KTLS), in room that rseqkit has for that", NULL},
 	{RK_OWNER_LIBRSEQ, NULL, "owner-librseq",
 	 "librseq registers threads, those that ask for it; rseqkit uses these and registers none", NULL},
 };

@@ -13,7 +13,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <link.h>
-#include <rseqkit/thread.h>
+#include <rseqkit/ktls.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -30,6 +31,9 @@
 #include "tool.h"
 
 #define PRELOAD "librseqkit-preload.so"
+
+/* Of include/uapi/linux/rseq_ktls.h, which kernels have with the series in kernel/. */
+#define GET_KTLS_LAYOUT (1 << 16)
 
 /* Scripts whose interpreters are scripts: the kernel follows as many. */
 #define INTERPRETERS_MAX 5
@@ -43,6 +47,9 @@ static const char help[] =
 	"\n"
 	"  -f, --full-size  registered with all that the kernel offers, in areas of ours instead of\n"
 	"                   the C library's: GLIBC_TUNABLES and RSEQKIT_AREA tell both so\n"
+	"  -k, --ktls       registered by the kernel itself, where it can (KTLS): also threads that no\n"
+	"                   library starts, and vfork children; experimental. A kernel that can't: as\n"
+	"                   without this option. GLIBC_TUNABLES and RSEQKIT_AREA tell both so\n"
 	"  -h, --help       this text\n"
 	"\n"
 	"A program that registers threads itself, by librseq, is run as it is; with -f, or where its\n"
@@ -114,16 +121,38 @@ static bool set_preload(const char *path)
 	return done;
 }
 
+/* Whose areas the program is to have. */
+enum areas {
+	AREAS_AS_IS, /* the C library's */
+	AREAS_OWN,   /* those of this library, in full size */
+	AREAS_KERNEL /* those that the kernel registers */
+};
+
+/*
+ * Has this kernel KTLS, and this C library memory that outlives its threads (rseqkit/ktls.h)? The command writes what
+ * the kernel knows of its blob.
+ */
+static bool kernel_registers(void)
+{
+#ifdef __GLIBC__
+	struct rk_ktls_layout layout;
+
+	return syscall(SYS_rseq, &layout, sizeof(layout), GET_KTLS_LAYOUT, 0) == 0;
+#else
+	return false;
+#endif
+}
+
 /*
  * Tells the GNU C library to leave rseq alone, after whatever its variable says already, for the last word counts; and
- * this library's copies to use areas of their own.
+ * this library's copies which areas to use instead.
  */
-static bool choose_full_size(void)
+static bool choose(enum areas areas)
 {
 	const char *before = getenv("GLIBC_TUNABLES");
 	char *value = NULL;
 	bool done = asprintf(&value, "%s%sglibc.pthread.rseq=0", before ? before : "", before && *before ? ":" : "") >= 0 &&
-		    setenv("GLIBC_TUNABLES", value, 1) == 0 && setenv("RSEQKIT_AREA", "own", 1) == 0;
+		    setenv("GLIBC_TUNABLES", value, 1) == 0 && setenv("RSEQKIT_AREA", areas == AREAS_OWN ? "own" : "ktls", 1) == 0;
 
 	if (!done)
 		complain("exec: out of memory");
@@ -245,7 +274,7 @@ static bool read_interpreter(char *line, char path[PATH_MAX])
  * sees, and shares an exported __rseq_abi. What it can't see is refused by the kernel in each thread that we were first
  * in, and the other way round; unless the C library registers, for then nobody else does.
  */
-static bool allows_registration(const char *program, bool full_size)
+static bool allows_registration(const char *program, enum areas areas)
 {
 	struct rk_process_info process = {.libc_registers = 0};
 	char where[PATH_MAX];
@@ -254,13 +283,13 @@ static bool allows_registration(const char *program, bool full_size)
 
 	(void)rk_process_query(&process, sizeof(process));
 	/* The program fares as this one: its C library is of the same kind, its environment and its filters are the same. */
-	if (own == -ENOSYS || own == -EPERM || (process.libc_registers != 0 && !full_size))
+	if (own == -ENOSYS || own == -EPERM || (process.libc_registers != 0 && areas == AREAS_AS_IS))
 		return true;
 	registrant = exec_find_registrant(program, where);
 	if (registrant == REGISTRANT_NONE)
 		return true;
 	if (registrant == REGISTRANT_EARLY) {
-		if (full_size)
+		if (areas != AREAS_AS_IS)
 			complain("exec: %s defines __rseq_abi, which all share: areas have the 32 bytes of that", where);
 		return true;
 	}
@@ -269,18 +298,20 @@ static bool allows_registration(const char *program, bool full_size)
 			 "fail; run it without exec", where);
 		return false;
 	}
-	complain(full_size ? "exec: %s has librseq, which registers threads itself: --full-size would give it nothing, and "
-			     "take what the C library gives; run it without that" :
-			     "exec: %s has librseq, which registers threads itself: exec leaves that to it, and adds nothing",
-		 where);
-	return !full_size;
+	if (areas == AREAS_AS_IS)
+		complain("exec: %s has librseq, which registers threads itself: exec leaves that to it, and adds nothing", where);
+	else
+		complain("exec: %s has librseq, which registers threads itself: %s would give it nothing, and "
+			 "take what the C library gives; run it without that",
+			 where, areas == AREAS_OWN ? "--full-size" : "--ktls");
+	return areas == AREAS_AS_IS;
 }
 
 /*
  * Complains, and returns false, if the library wouldn't get into the program's process, or shouldn't. What can't be
  * read can't be told, and what is neither ELF nor script is somebody else's to run; both go on.
  */
-static bool can_preload(const char *program, bool full_size)
+static bool can_preload(const char *program, enum areas areas)
 {
 	char path[PATH_MAX];
 
@@ -305,14 +336,14 @@ static bool can_preload(const char *program, bool full_size)
 			return false;
 		}
 		if (is_elf)
-			return allows_registration(path, full_size);
+			return allows_registration(path, areas);
 		if (memcmp(start.text, "#!", 2) != 0 || !read_interpreter(start.text + 2, path))
 			break;
 	}
 	return true;
 }
 
-static int run(char **arguments, bool full_size)
+static int run(char **arguments, enum areas areas)
 {
 	char library[PATH_MAX], path[PATH_MAX];
 	int error = find_program(arguments[0], path);
@@ -322,7 +353,7 @@ static int run(char **arguments, bool full_size)
 			complain("exec: " PRELOAD " is neither beside this program nor in " RK_LIBDIR);
 			return EXIT_USAGE;
 		}
-		if (!can_preload(path, full_size) || !set_preload(library) || (full_size && !choose_full_size()))
+		if (!can_preload(path, areas) || !set_preload(library) || (areas != AREAS_AS_IS && !choose(areas)))
 			return EXIT_USAGE;
 		execvp(arguments[0], arguments);
 		error = errno;
@@ -335,17 +366,21 @@ int cmd_exec(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"full-size", no_argument, NULL, 'f'},
+		{"ktls", no_argument, NULL, 'k'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	bool full_size = false;
+	bool full_size = false, ktls = false;
 	int option;
 
 	/* The first argument that is no option is the program; what follows is the program's. */
-	while ((option = getopt_long(argc, argv, "+fh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+fkh", options, NULL)) != -1) {
 		switch (option) {
 		case 'f':
 			full_size = true;
+			break;
+		case 'k':
+			ktls = true;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -358,5 +393,5 @@ int cmd_exec(int argc, char **argv)
 		complain("exec needs a program to run");
 		return option_misuse("exec");
 	}
-	return run(argv + optind, full_size);
+	return run(argv + optind, ktls && kernel_registers() ? AREAS_KERNEL : full_size ? AREAS_OWN : AREAS_AS_IS);
 }

@@ -25,7 +25,9 @@ static enum inspect_owner owner_of(const struct inspect_places *places, const st
 		return OWNER_NONE;
 	/* The word of this library's copies counts most: they may work in an area that has other names too. */
 	if (places->agreed != 0 && offset == places->agreed_offset)
-		return places->agreed == RK_RENDEZVOUS_EARLY ? OWNER_EARLY : OWNER_SELF;
+		return places->agreed == RK_RENDEZVOUS_EARLY ? OWNER_EARLY :
+		       places->agreed_on_kernel		     ? OWNER_KERNEL :
+							       OWNER_SELF;
 	if (inspect_is_among(&places->libc, offset))
 		return places->libc_size != 0 ? OWNER_LIBC : OWNER_SELF;
 	/* A copy of this library that shares somebody's area names it as well. */

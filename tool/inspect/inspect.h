@@ -73,7 +73,9 @@ bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status);
 /* Is it there only for its parent to ask how it ended? */
 bool inspect_has_ended(const struct inspect_status *status);
 
-enum inspect_owner { OWNER_NONE, OWNER_LIBC, OWNER_SELF, OWNER_EARLY, OWNER_LIBRSEQ, OWNER_FOREIGN, OWNER_UNKNOWN };
+enum inspect_owner {
+	OWNER_NONE, OWNER_LIBC, OWNER_SELF, OWNER_EARLY, OWNER_LIBRSEQ, OWNER_KERNEL, OWNER_FOREIGN, OWNER_UNKNOWN
+};
 
 struct inspect_thread {
 	pid_t tid;
@@ -102,6 +104,7 @@ bool inspect_is_among(const struct inspect_offsets *offsets, int64_t offset);
 struct inspect_places {
 	bool complete;        /* every program and library that is mapped has symbols */
 	uint32_t agreed;      /* kind of the copies' rendezvous, RK_RENDEZVOUS_*; 0 without one */
+	bool agreed_on_kernel; /* they leave it to the kernel (KTLS) */
 	int64_t agreed_offset;
 	struct inspect_offsets libc;    /* __rseq_offset */
 	uint32_t libc_size;             /* __rseq_size: zero or not */

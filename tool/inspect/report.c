@@ -12,7 +12,7 @@
 
 static const char *const owner_names[] = {
 	[OWNER_NONE] = "none",       [OWNER_LIBC] = "libc",       [OWNER_SELF] = "self",       [OWNER_EARLY] = "early",
-	[OWNER_LIBRSEQ] = "librseq", [OWNER_FOREIGN] = "foreign", [OWNER_UNKNOWN] = "unknown",
+	[OWNER_LIBRSEQ] = "librseq", [OWNER_KERNEL] = "kernel",   [OWNER_FOREIGN] = "foreign", [OWNER_UNKNOWN] = "unknown",
 };
 
 /* Fields of the area that are numbers of the kernel; each with where it ends. */
@@ -87,7 +87,7 @@ static void print_thread(const struct inspect_look *look, const struct inspect_t
 	static const enum colour colours[] = {
 		[OWNER_NONE] = COLOUR_NONE,     [OWNER_LIBC] = COLOUR_GREEN,  [OWNER_SELF] = COLOUR_GREEN,
 		[OWNER_EARLY] = COLOUR_GREEN,   [OWNER_FOREIGN] = COLOUR_RED, [OWNER_UNKNOWN] = COLOUR_YELLOW,
-		[OWNER_LIBRSEQ] = COLOUR_GREEN};
+		[OWNER_LIBRSEQ] = COLOUR_GREEN, [OWNER_KERNEL] = COLOUR_GREEN};
 	const struct inspect_answer *answer = &thread->answer;
 	char owner[16];
 

@@ -301,6 +301,8 @@ static void read_rendezvous(pid_t pid, struct inspect_places *places)
 	    (meeting.kind != RK_RENDEZVOUS_BLOCK && meeting.kind != RK_RENDEZVOUS_EARLY))
 		return;
 	places->agreed = meeting.kind;
+	/* What an older copy didn't write reads 0: the page is zero behind. */
+	places->agreed_on_kernel = meeting.blob != 0;
 	places->agreed_offset = meeting.offset;
 }
 

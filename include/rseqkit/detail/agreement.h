@@ -83,6 +83,8 @@ struct rk_rendezvous {
 	uint32_t signature;     /* RK_SIGNATURE */
 	uint32_t state_version; /* RK_THREAD_STATE_VERSION of the writer */
 	uint32_t state_size;    /* bytes of the state as its writer knew it */
+	uint32_t blob;          /* bytes to the area from what the kernel maintains (ktls.h); 0: it doesn't register */
+	uint32_t reserved;      /* 0 */
 };
 
 #define RK_RENDEZVOUS_MAGIC "rseqkit"

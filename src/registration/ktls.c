@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ktls.c - threads that the kernel registers, and the same contract where it doesn't (rseqkit/ktls.h).
+ *
+ * The commands are those of the series in kernel/. A kernel without it answers EINVAL to flags that it doesn't know.
+ */
+#define _GNU_SOURCE
+#include <rseqkit/ktls.h>
+
+#include <string.h>
+#include "choice.h"
+#include "kernel.h"
+#include "ktls.h"
+#include "reason.h"
+#include "thread.h"
+#include "vdso.h"
+
+#ifdef __aarch64__
+#define ACCESSOR(what) "__kernel_rseq_ktls_" what
+#else
+#define ACCESSOR(what) "__vdso_rseq_ktls_" what
+#endif
+
+static uint32_t (*kernel_tid)(long offset);
+static int (*kernel_cpu)(long offset);
+
+#ifdef __GLIBC__
+/* What the kernel says of the blob. False where it has no KTLS. */
+static bool ask_kernel(struct rk_ktls_layout *layout)
+{
+	*layout = (struct rk_ktls_layout){0};
+	return rk_sys_rseq(layout, sizeof(*layout), RK_RSEQ_GET_KTLS_LAYOUT, 0) == 0;
+}
+
+static bool fits(const struct rk_ktls_layout *layout, uint32_t length)
+{
+	return layout->size <= RK_KTLS_ROOM && layout->alignment <= RK_KTLS_ALIGNMENT && layout->rseq_offset <= layout->size &&
+	       length <= layout->size - layout->rseq_offset;
+}
+
+/*
+ * Idempotent: a handler may be at it, between any two of these calls, and has set the same offset then. That it was
+ * this one is told by where the calling thread is registered in the end.
+ */
+static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, uint32_t length)
+{
+	int64_t offset = room;
+	int r;
+
+	if (rk_kernel_has_registration() == 1)
+		return rk_kernel_registered_at(area, length);
+	if (rk_sys_rseq(NULL, 0, RK_RSEQ_SET_SIG, RK_SIGNATURE) != 0)
+		return false;
+	r = rk_sys_rseq(&offset, sizeof(offset), RK_RSEQ_SET_KTLS_OFFSET | RK_RSEQ_KTLS_AUTO, 0);
+	if (r != 0 && r != -EBUSY)
+		return false;
+	(void)rk_kernel_ktls_register();
+	return rk_kernel_registered_at(area, length);
+}
+
+bool rk_ktls_begin(struct rk_process *p, bool chosen)
+{
+	struct rk_ktls_layout layout;
+	bool linked = false;
+	ptrdiff_t room = rk_ktls_room != NULL ? rk_ktls_room(&linked) : 0;
+
+	if (room == 0 || !(linked || chosen) || !ask_kernel(&layout) || !fits(&layout, p->feature_size) ||
+	    !leave_it_to_kernel(room, rk_area_at(room + (ptrdiff_t)layout.rseq_offset), p->feature_size))
+		return false;
+	p->offset = room + (ptrdiff_t)layout.rseq_offset;
+	p->blob = (uint32_t)layout.rseq_offset;
+	p->state = room + (ptrdiff_t)offsetof(struct rk_ktls_room, state);
+	p->length = p->feature_size;
+	return true;
+}
+#else
+/* A detached thread of musl unmaps its own memory while the kernel still writes to it. */
+bool rk_ktls_begin(struct rk_process *p, bool chosen)
+{
+	(void)p;
+	(void)chosen;
+	return false;
+}
+#endif
+
+void rk_ktls_find_accessors(void)
+{
+	void *tid = rk_vdso_find(ACCESSOR("tid")), *cpu = rk_vdso_find(ACCESSOR("cpu"));
+
+	__atomic_store_n((void **)&kernel_tid, tid, __ATOMIC_RELAXED);
+	__atomic_store_n((void **)&kernel_cpu, cpu, __ATOMIC_RELAXED);
+}
+
+int rk_ktls_set_up(void)
+{
+	return rk_process_init();
+}
+
+enum rk_ktls rk_ktls_provider(void)
+{
+	const struct rk_process *p = rk_process_get();
+
+	if (p->where == RK_WHERE_NOWHERE || __atomic_load_n(&p->reason, __ATOMIC_RELAXED) != RK_REASON_NONE)
+		return RK_KTLS_NONE;
+	return p->blob != 0		     ? RK_KTLS_KERNEL :
+	       p->where == RK_WHERE_LIBC    ? RK_KTLS_LIBC :
+	       p->where == RK_WHERE_LIBRSEQ ? RK_KTLS_OTHERS :
+					      RK_KTLS_LIBRARY;
+}
+
+const char *rk_ktls_name(enum rk_ktls provider)
+{
+	static const char *const names[] = {[RK_KTLS_NONE] = "none",
+					    [RK_KTLS_KERNEL] = "kernel",
+					    [RK_KTLS_LIBC] = "libc",
+					    [RK_KTLS_LIBRARY] = "library",
+					    [RK_KTLS_OTHERS] = "others"};
+
+	return (size_t)provider < sizeof(names) / sizeof(names[0]) ? names[provider] : "unknown";
+}
+
+int rk_ktls_layout(struct rk_ktls_layout *layout, size_t size)
+{
+	const struct rk_process *p = rk_process_get();
+	struct rk_ktls_layout full = {.rseq_offset = p->blob};
+
+	if (layout == NULL || size == 0)
+		return -EINVAL;
+	if (rk_ktls_provider() == RK_KTLS_NONE)
+		return -ENXIO;
+	if (p->blob == 0 || rk_sys_rseq(&full, sizeof(full), RK_RSEQ_GET_KTLS_LAYOUT, 0) != 0) {
+		full.size = p->blob + (p->length != 0 ? p->length : RK_AREA_LENGTH_ORIGINAL);
+		full.alignment = p->alignment;
+	}
+	if (size > sizeof(full)) {
+		memset((char *)layout + sizeof(full), 0, size - sizeof(full));
+		size = sizeof(full);
+	}
+	memcpy(layout, &full, size);
+	return 0;
+}
+
+ptrdiff_t rk_ktls_offset(void)
+{
+	const struct rk_process *p = rk_process_get();
+
+	return rk_ktls_provider() == RK_KTLS_NONE ? 0 : p->offset - (ptrdiff_t)p->blob;
+}
+
+/* All ones in a thread that was never registered, 0 in one that is no more. */
+int rk_ktls_tid(ptrdiff_t offset)
+{
+	uint32_t (*read_tid)(long) = __atomic_load_n(&kernel_tid, __ATOMIC_RELAXED);
+	int tid = read_tid != NULL ? (int)read_tid(offset) : 0;
+
+	return tid > 0 ? tid : (int)RK_SYSCALL(SYS_gettid);
+}
+
+int rk_ktls_cpu(ptrdiff_t offset)
+{
+	int (*read_cpu)(long) = __atomic_load_n(&kernel_cpu, __ATOMIC_RELAXED);
+	int cpu = read_cpu != NULL ? read_cpu(offset) : -1;
+
+	return cpu >= 0 ? cpu : rk_cpu();
+}
