@@ -4,8 +4,9 @@
  * word on registrations.
  *
  * Worlds: the same program runs with the libc registering (WORLD=libc), with the libc's tunable off (WORLD=self), in
- * the build that ignores the libc's area while the libc registers it (WORLD=foreign), and where there is no rseq
- * (WORLD=none). The meson file sets WORLD beside what makes it so.
+ * the build that ignores the libc's area while the libc registers it (WORLD=foreign), where the kernel registers
+ * (WORLD=kernel, of rseqkit exec --ktls in a guest), and where there is no rseq (WORLD=none). The meson file sets WORLD
+ * beside what makes it so.
  */
 #ifndef RK_TEST_H
 #define RK_TEST_H
@@ -64,6 +65,8 @@ static inline enum rk_owner world_owner(void)
 		return RK_OWNER_LIBC;
 	if (strcmp(world, "self") == 0)
 		return RK_OWNER_SELF;
+	if (strcmp(world, "kernel") == 0)
+		return RK_OWNER_KERNEL;
 	if (strcmp(world, "foreign") == 0)
 		return RK_OWNER_FOREIGN;
 	if (strcmp(world, "none") == 0)
@@ -75,7 +78,7 @@ static inline enum rk_owner world_owner(void)
 /* Does this world have rseq for us? */
 static inline bool world_has_rseq(void)
 {
-	return world_owner() == RK_OWNER_LIBC || world_owner() == RK_OWNER_SELF;
+	return world_owner() == RK_OWNER_LIBC || world_owner() == RK_OWNER_SELF || world_owner() == RK_OWNER_KERNEL;
 }
 
 /* Do sections work here? */

@@ -19,12 +19,13 @@ static uint32_t feature_size(void)
 	return size == 0 ? RK_FEATURE_SIZE_ORIGINAL : (uint32_t)size;
 }
 
-/* Is the area ours? Where the libc has none, and where the program was started with the choice. */
+/* Is the area ours, or room that the kernel uses? Where the libc has none, and where the program was started so. */
 static bool is_own(void)
 {
 	const char *choice = getenv("RSEQKIT_AREA");
 
-	return !process_info().libc_area || (choice != NULL && strcmp(choice, "own") == 0);
+	return !process_info().libc_area || world_owner() == RK_OWNER_KERNEL ||
+	       (choice != NULL && strcmp(choice, "own") == 0);
 }
 
 /* A block that can be an area, whosever, is 64-aligned. */

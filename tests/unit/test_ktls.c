@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Data that the kernel maintains for threads, and the same contract where it doesn't: who provides it, the blob's place,
+ * the accessors, in threads, handlers and children. World kernel is that of rseqkit exec --ktls on a kernel with the
+ * series in kernel/.
+ */
+#include "test.h"
+#include <sched.h>
+#include <sys/auxv.h>
+#include "../../src/registration/ktls.h"
+#include "../../src/registration/vdso.h"
+
+static enum rk_ktls expected_provider(void)
+{
+	switch (world_owner()) {
+	case RK_OWNER_KERNEL:
+		return RK_KTLS_KERNEL;
+	case RK_OWNER_LIBC:
+		return RK_KTLS_LIBC;
+	case RK_OWNER_SELF:
+		return RK_HAVE_SECTIONS ? RK_KTLS_LIBRARY : RK_KTLS_NONE;
+	default:
+		return RK_KTLS_NONE;
+	}
+}
+
+static void says_who_provides_it(void **state)
+{
+	(void)state;
+	assert_int_equal(rk_ktls_provider(), expected_provider());
+	assert_int_equal(rk_ktls_set_up() == 0, expected_provider() != RK_KTLS_NONE);
+	assert_string_equal(rk_ktls_name(RK_KTLS_NONE), "none");
+	assert_string_equal(rk_ktls_name(RK_KTLS_KERNEL), "kernel");
+	assert_string_equal(rk_ktls_name(RK_KTLS_LIBC), "libc");
+	assert_string_equal(rk_ktls_name(RK_KTLS_LIBRARY), "library");
+	assert_string_equal(rk_ktls_name(RK_KTLS_OTHERS), "others");
+	assert_string_equal(rk_ktls_name((enum rk_ktls)77), "unknown");
+}
+
+static void tells_the_layout(void **state)
+{
+	struct rk_ktls_layout layout, part;
+	struct {
+		struct rk_ktls_layout known;
+		uint64_t more;
+	} larger = {.more = 1};
+
+	(void)state;
+	assert_int_equal(rk_ktls_layout(NULL, sizeof(layout)), -EINVAL);
+	assert_int_equal(rk_ktls_layout(&layout, 0), -EINVAL);
+	if (expected_provider() == RK_KTLS_NONE) {
+		assert_int_equal(rk_ktls_layout(&layout, sizeof(layout)), -ENXIO);
+		assert_int_equal(rk_ktls_offset(), 0);
+		return;
+	}
+	assert_int_equal(rk_ktls_layout(&layout, sizeof(layout)), 0);
+	/* The area is what the library works in, and lies in the blob. */
+	assert_int_equal(rk_ktls_offset() + (ptrdiff_t)layout.rseq_offset, rk_area_offset);
+	assert_true(layout.size >= layout.rseq_offset + process_info().length);
+	assert_true(layout.alignment >= RK_AREA_LENGTH_ORIGINAL);
+	assert_int_equal(((uintptr_t)rk_thread_pointer() + (uintptr_t)rk_area_offset) % layout.alignment, 0);
+	if (expected_provider() == RK_KTLS_KERNEL) {
+		assert_int_equal(layout.rseq_offset > 0, 1);
+		assert_int_equal(process_info().length, getauxval(27 /* AT_RSEQ_FEATURE_SIZE */));
+	} else {
+		assert_int_equal(layout.rseq_offset, 0);
+	}
+	part.alignment = 4711;
+	assert_int_equal(rk_ktls_layout(&part, sizeof(part.size)), 0);
+	assert_int_equal(part.size, layout.size);
+	assert_int_equal(part.alignment, 4711);
+	assert_int_equal(rk_ktls_layout(&larger.known, sizeof(larger)), 0);
+	assert_int_equal(larger.more, 0);
+}
+
+/* 0, or what is wrong with what the calling thread is told. It is pinned, so that its CPU stays what it is. */
+static int judge(void)
+{
+	ptrdiff_t offset = rk_ktls_offset();
+	cpu_set_t before, one;
+
+	CHECK(rk_ktls_tid(offset) == (int)syscall(SYS_gettid));
+	CHECK(sched_getaffinity(0, sizeof(before), &before) == 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &before))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+		CHECK(rk_ktls_cpu(offset) == cpu);
+	}
+	CHECK(sched_setaffinity(0, sizeof(before), &before) == 0);
+	CHECK(rk_ktls_tid(offset) == (int)syscall(SYS_gettid));
+	return 0;
+}
+
+static void *judge_thread(void *arg)
+{
+	(void)arg;
+	/* Before anything asks for it. */
+	if (world_owner() == RK_OWNER_KERNEL)
+		CHECK(rk_thread_owner() == RK_OWNER_KERNEL && kernel_says_registered(area_here(), process_info().length));
+	(void)judge();
+	return NULL;
+}
+
+static void tells_each_thread_of_itself(void **state)
+{
+	pthread_t threads[4];
+
+	(void)state;
+	assert_int_equal(judge(), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, judge_thread, NULL), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
+static void tells_children_of_themselves(void **state)
+{
+	volatile int tid = 0, cpu = -1;
+	ptrdiff_t offset = rk_ktls_offset();
+	int own = rk_ktls_tid(offset);
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(in_child(judge), 0);
+	assert_int_equal(judge(), 0);
+	/* A vfork child is told its own thread id; where the kernel maintains it the CPU as well. */
+	pid = vfork();
+	if (pid == 0) {
+		tid = rk_ktls_tid(offset);
+		cpu = world_owner() == RK_OWNER_KERNEL ? rk_ktls_cpu(offset) : 0;
+		_exit(0);
+	}
+	assert_int_equal(exit_status_of(pid), 0);
+	if (!THREAD_SANITIZED)
+		assert_int_equal(tid, pid);
+	if (!THREAD_SANITIZED)
+		assert_true(cpu >= 0);
+	assert_int_equal(rk_ktls_tid(offset), own);
+	assert_int_equal(judge(), 0);
+}
+
+static volatile sig_atomic_t told, is;
+
+static void ask(int number)
+{
+	(void)number;
+	told = rk_ktls_tid(rk_ktls_offset());
+	is = rk_ktls_cpu(rk_ktls_offset()) >= 0;
+}
+
+static void answers_in_handlers(void **state)
+{
+	(void)state;
+	assert_true(signal(SIGUSR1, ask) != SIG_ERR);
+	assert_int_equal(raise(SIGUSR1), 0);
+	assert_int_equal(told, (int)syscall(SYS_gettid));
+	assert_true(is);
+}
+
+/* What a thread is that undid its registration: told all the same, and registered by the kernel's means again. */
+static void *undo(void *arg)
+{
+	struct rk_process_info info = process_info();
+
+	(void)arg;
+	if (world_owner() == RK_OWNER_KERNEL)
+		CHECK(syscall(SYS_rseq, area_here(), info.length, 1, RK_SIGNATURE) == 0 && !kernel_says_any());
+	(void)judge();
+	if (world_owner() == RK_OWNER_KERNEL)
+		CHECK(kernel_says_registered(area_here(), info.length) && rk_thread_owner() == RK_OWNER_KERNEL);
+	/* And behind a bracket of vfork. */
+	if (world_owner() == RK_OWNER_KERNEL)
+		CHECK(rk_vfork_begin() == 0 && !kernel_says_any() && rk_vfork_end() == 0);
+	(void)judge();
+	if (world_owner() == RK_OWNER_KERNEL) {
+		uint32_t (*read_tid)(long) = (uint32_t(*)(long))(uintptr_t)rk_vdso_find(
+			sizeof(long) == 8 && RK_SIGNATURE == 0x53053053 ? "__vdso_rseq_ktls_tid" : "__kernel_rseq_ktls_tid");
+
+		CHECK(read_tid != NULL && read_tid(rk_ktls_offset()) == (uint32_t)syscall(SYS_gettid));
+	}
+	return NULL;
+}
+
+static void comes_back_after_unregistering(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, undo, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void finds_functions_of_the_vdso(void **state)
+{
+	typedef int get_time(clockid_t, struct timespec *);
+	static const char *const names[] = {"__vdso_clock_gettime", "__kernel_clock_gettime"};
+	void *found = NULL;
+	struct timespec time = {0};
+
+	(void)state;
+	assert_null(rk_vdso_find("__vdso_no_such_function"));
+	assert_null(rk_vdso_find(""));
+	if (getauxval(33 /* AT_SYSINFO_EHDR */) == 0)
+		SKIP("no vDSO here");
+	for (size_t i = 0; found == NULL && i < sizeof(names) / sizeof(names[0]); i++)
+		found = rk_vdso_find(names[i]);
+	assert_non_null(found);
+	assert_int_equal(((get_time *)(uintptr_t)found)(CLOCK_MONOTONIC, &time), 0);
+	assert_true(time.tv_sec > 0 || time.tv_nsec > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(says_who_provides_it),
+		cmocka_unit_test(tells_the_layout),
+		cmocka_unit_test(tells_each_thread_of_itself),
+		cmocka_unit_test(tells_children_of_themselves),
+		cmocka_unit_test(answers_in_handlers),
+		cmocka_unit_test(comes_back_after_unregistering),
+		cmocka_unit_test(finds_functions_of_the_vdso),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
