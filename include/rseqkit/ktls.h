@@ -59,7 +59,7 @@ RKI_API const char *rk_ktls_name(enum rk_ktls provider); /* static storage; "unk
  * Returns 0; -EINVAL when layout is NULL or size is 0; -ENXIO when the provider is RK_KTLS_NONE.
  * Context and cost: as rk_ktls_provider().
  */
-RKI_API int rk_ktls_layout(struct rk_ktls_layout *layout, size_t size);
+RKI_API int rk_ktls_query(struct rk_ktls_layout *layout, size_t size);
 
 /*
  * The offset in bytes from the thread pointer to the blob, the same in every thread and constant from the

@@ -119,7 +119,7 @@ const char *rk_ktls_name(enum rk_ktls provider)
 	return (size_t)provider < sizeof(names) / sizeof(names[0]) ? names[provider] : "unknown";
 }
 
-int rk_ktls_layout(struct rk_ktls_layout *layout, size_t size)
+int rk_ktls_query(struct rk_ktls_layout *layout, size_t size)
 {
 	const struct rk_process *p = rk_process_get();
 	struct rk_ktls_layout full = {.rseq_offset = p->blob};

@@ -78,7 +78,7 @@ static const char *change_page(struct rk_rendezvous *page, int which)
 		page->magic[0]++;
 		return "other magic";
 	case 4:
-		page->size--;
+		page->size = offsetof(struct rk_rendezvous, state_size) + 3;
 		return "shorter than the first release's";
 	case 5:
 		page->signature++;

@@ -46,14 +46,14 @@ static void tells_the_layout(void **state)
 	} larger = {.more = 1};
 
 	(void)state;
-	assert_int_equal(rk_ktls_layout(NULL, sizeof(layout)), -EINVAL);
-	assert_int_equal(rk_ktls_layout(&layout, 0), -EINVAL);
+	assert_int_equal(rk_ktls_query(NULL, sizeof(layout)), -EINVAL);
+	assert_int_equal(rk_ktls_query(&layout, 0), -EINVAL);
 	if (expected_provider() == RK_KTLS_NONE) {
-		assert_int_equal(rk_ktls_layout(&layout, sizeof(layout)), -ENXIO);
+		assert_int_equal(rk_ktls_query(&layout, sizeof(layout)), -ENXIO);
 		assert_int_equal(rk_ktls_offset(), 0);
 		return;
 	}
-	assert_int_equal(rk_ktls_layout(&layout, sizeof(layout)), 0);
+	assert_int_equal(rk_ktls_query(&layout, sizeof(layout)), 0);
 	/* The area is what the library works in, and lies in the blob. */
 	assert_int_equal(rk_ktls_offset() + (ptrdiff_t)layout.rseq_offset, rk_area_offset);
 	assert_true(layout.size >= layout.rseq_offset + process_info().length);
@@ -66,10 +66,10 @@ static void tells_the_layout(void **state)
 		assert_int_equal(layout.rseq_offset, 0);
 	}
 	part.alignment = 4711;
-	assert_int_equal(rk_ktls_layout(&part, sizeof(part.size)), 0);
+	assert_int_equal(rk_ktls_query(&part, sizeof(part.size)), 0);
 	assert_int_equal(part.size, layout.size);
 	assert_int_equal(part.alignment, 4711);
-	assert_int_equal(rk_ktls_layout(&larger.known, sizeof(larger)), 0);
+	assert_int_equal(rk_ktls_query(&larger.known, sizeof(larger)), 0);
 	assert_int_equal(larger.more, 0);
 }
 
