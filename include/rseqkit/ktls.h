@@ -57,7 +57,7 @@ RKI_API const char *rk_ktls_name(enum rk_ktls provider); /* static storage; "unk
  * zeroed: what the kernel said, or the area alone where others than the kernel register.
  *
  * Returns 0; -EINVAL when layout is NULL or size is 0; -ENXIO when the provider is RK_KTLS_NONE.
- * Context and cost: as rk_ktls_provider().
+ * Context: as rk_ktls_provider(). Cost: one system call (rseq) where the kernel maintains it, else nanoseconds.
  */
 RKI_API int rk_ktls_query(struct rk_ktls_layout *layout, size_t size);
 

@@ -68,11 +68,12 @@ RKI_BEGIN_DECLS
  *
  * Where the libc doesn't register, the environment that the program was started with may ask for something else than
  * what this library does by itself: RSEQKIT_AREA=own for areas of its own instead of one that the libc leaves alone,
- * RSEQKIT_AREA=others for registering no thread, see rseqkit(7).
+ * RSEQKIT_AREA=others for registering no thread, RSEQKIT_AREA=ktls for leaving it to the kernel (ktls.h), see
+ * rseqkit(7).
  *
  * System calls of the whole library. Each of these situations but visits and a thread's end is tested under a filter that
  * kills for any other (tests/coexist/test_filter.c).
- *   deciding              rseq (at most 8)
+ *   deciding              rseq (at most 8; 16 where the kernel is asked to register, ktls.h)
  *     the list of CPUs    openat, pread64, close, sched_getaffinity; for RSEQKIT_PERCPU the first three as well
  *     libc registers not  get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close: the
  *                         environment and, beside strangers, the number of threads
