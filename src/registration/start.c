@@ -233,10 +233,11 @@ EXPORTED int thrd_create(thrd_t *thread, thrd_start_t routine, void *argument)
 
 	(void)get_ready();
 	next = __atomic_load_n(&next_c11, __ATOMIC_RELAXED);
+	/* Where there is none, the start routine can only be passed on in a slot. */
+	if (next != NULL && starts_are_left_alone())
+		return next(thread, routine, argument);
 	if (next == NULL)
 		next = create_c11_as_posix;
-	if (starts_are_left_alone())
-		return next(thread, routine, argument);
 	slot = take_slot(argument);
 	if (slot == NULL)
 		return thrd_nomem;
