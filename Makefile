@@ -53,7 +53,7 @@ system: deps-check  ## run the tests on other kernels, libcs and machines, emula
 kernel-test: deps-check  ## build the kernel series in kernel/, and boot and test it, emulated, some 40 minutes
 	@-scripts/deps system
 	@scripts/check --build gcc own musl
-	@tests/system/run $(BUILD) 7.2-pristine 7.2-ktls 7.2-ktls-1cpu 7.2-ktls-4cpus 7.2-ktls-noslice 7.2-ktls-nofsgsbase 7.2-ktls-lockdep
+	@tests/system/run $(BUILD) 7.2-pristine 7.2-ktls 7.2-ktls-1cpu 7.2-ktls-4cpus 7.2-ktls-noslice 7.2-ktls-nofsgsbase 7.2-ktls-lockdep 7.2-pristine-musl 7.2-ktls-musl 7.2-ktls-musl-4cpus
 
 mutants: deps-check all  ## break the code in known ways and see that a test fails each time
 	@-scripts/deps system

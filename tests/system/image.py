@@ -74,17 +74,21 @@ class Packages:
             raise SystemExit(f'fetch: {suite}: status {result.returncode}: {result.stderr.strip()}')
         return os.path.join(folder, 'root'), result.stdout.split()
 
+    def built(self, script, *words):
+        """The path of what a script of the project builds."""
+        result = subprocess.run([os.path.join(self.source, script), *words,
+                                 os.path.join(self.build, 'packages', 'built')], capture_output=True, text=True)
+        if result.returncode == 77:
+            raise Unavailable(result.stderr.strip().splitlines()[-1])
+        if result.returncode != 0:
+            raise SystemExit(result.stderr)
+        return result.stdout.strip()
+
     def kernel(self):
         """The path of the kernel's image."""
         words = self.row.kernel.split()
         if '/' in words[0]:
-            result = subprocess.run([os.path.join(self.source, words[0]), *words[1:],
-                                     os.path.join(self.build, 'packages', 'built')], capture_output=True, text=True)
-            if result.returncode == 77:
-                raise Unavailable(result.stderr.strip().splitlines()[-1])
-            if result.returncode != 0:
-                raise SystemExit(result.stderr)
-            return result.stdout.strip()
+            return self.built(*words)
         root, names = self.fetch(*words)
         release = re.sub(r'^linux-(image|binary)-', '', names[0])
         for path in (f'boot/vmlinuz-{release}', f'usr/lib/modules/{release}/vmlinuz', f'lib/modules/{release}/vmlinuz'):
@@ -193,6 +197,12 @@ def select(row, selection, build, packages):
         if line.build == 'kernel':
             path = packages.kernel().replace('bzImage-', line.tests + '-')
             programs.append(Program(line.tests, [path], {}, int(line.seconds), False, set()))
+            continue
+        if '/' in line.build:
+            words = line.tests.split()
+            programs.append(Program(line.tests, [packages.built(line.build, '--program', words[0]), *words[1:]],
+                                    dict(word.split('=', 1) for word in line.environment.split()), int(line.seconds),
+                                    False, set()))
             continue
         folder = os.path.realpath(os.path.join(build, packages.machine['builds'].get(line.build, line.build)))
         if not os.path.exists(os.path.join(folder, 'build.ninja')):
