@@ -10,7 +10,7 @@ DESTDIR ?=
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check check-quick check-full stress bench install clean help deps deps-check mutants system check-matrix check-programs abi kernel-test
+.PHONY: all demo check check-quick check-full stress bench install clean help deps deps-check mutants system check-matrix check-programs abi kernel-test kernel-mutants kernel-steps kernel-costs
 
 all: deps  ## build the library and the tool (build/tool/rseqkit)
 	@[ -f $(BUILD)/build.ninja ] || \
@@ -54,6 +54,14 @@ kernel-test: deps-check  ## build the kernel series in kernel/, and boot and tes
 	@-scripts/deps system
 	@scripts/check --build gcc own musl
 	@tests/system/run $(BUILD) 7.2-pristine 7.2-ktls 7.2-ktls-1cpu 7.2-ktls-4cpus 7.2-ktls-noslice 7.2-ktls-nofsgsbase 7.2-ktls-lockdep 7.2-pristine-musl 7.2-ktls-musl 7.2-ktls-musl-4cpus
+
+kernel-mutants: deps  ## break the kernel series in known ways and see that its selftest fails each time, emulated, some 30 minutes
+	@-scripts/deps system
+	@kernel/run-mutants $(BUILD)/packages/built
+
+kernel-steps: deps  ## build and boot the kernel after each patch of the series, emulated, some 90 minutes
+	@-scripts/deps system
+	@kernel/run-steps $(BUILD)/packages/built
 
 mutants: deps-check all  ## break the code in known ways and see that a test fails each time
 	@-scripts/deps system

@@ -195,7 +195,8 @@ def select(row, selection, build, packages):
         if line.programs not in row.programs.split():
             continue
         if line.build == 'kernel':
-            path = packages.kernel().replace('bzImage-', line.tests + '-')
+            kernel = packages.kernel()
+            path = os.path.join(os.path.dirname(kernel), f'{line.tests}-{kernel.rsplit("-", 1)[1]}')
             programs.append(Program(line.tests, [path], {}, int(line.seconds), False, set()))
             continue
         if '/' in line.build:

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The first process of a guest in which run-mutants or steps run the selftest. Runs /test once for each mutant from
+ * "first" to "last" of the kernel's command line, 0 being none, says how it ended, and powers off.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SECONDS 120
+
+static int number(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text ? atoi(text) : 0;
+}
+
+static int switch_on(int mutant)
+{
+	FILE *file = fopen("/sys/module/rseq_ktls/parameters/mutant", "w");
+
+	if (file == NULL)
+		return mutant == 0; /* a kernel that has none, or one for good */
+	fprintf(file, "%d\n", mutant);
+	return fclose(file) == 0;
+}
+
+static void late(int signal)
+{
+	(void)signal;
+	kill(-1, SIGKILL); /* all but this one */
+}
+
+static int run(const char *path)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execl(path, path, NULL);
+		_exit(127);
+	}
+	alarm(SECONDS);
+	waitpid(pid, &status, 0);
+	alarm(0);
+	kill(-1, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	return status;
+}
+
+int main(void)
+{
+	const struct sigaction action = { .sa_handler = late, .sa_flags = SA_RESTART };
+	struct utsname name;
+
+	mkdir("/proc", 0755);
+	mkdir("/sys", 0755);
+	mount("proc", "/proc", "proc", 0, NULL);
+	mount("sysfs", "/sys", "sysfs", 0, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	uname(&name);
+	printf("guest: kernel %s %s\n", name.release, name.machine);
+	for (int mutant = number("first"); mutant <= number("last"); mutant++) {
+		int status;
+
+		printf("guest: mutant %d\n", mutant);
+		fflush(stdout);
+		status = switch_on(mutant) ? run("/test") : -1;
+		switch_on(0);
+		printf("\nguest: ended %#x\n", status);
+		fflush(stdout);
+	}
+	printf("guest: done\n");
+	fflush(stdout);
+	sync();
+	reboot(RB_POWER_OFF);
+	return 1;
+}
