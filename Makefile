@@ -63,6 +63,10 @@ kernel-steps: deps  ## build and boot the kernel after each patch of the series,
 	@-scripts/deps system
 	@kernel/run-steps $(BUILD)/packages/built
 
+kernel-costs: deps  ## count what the kernel series costs, in instructions, emulated, some 20 minutes
+	@-scripts/deps system
+	@kernel/run-costs $(BUILD)/packages/built
+
 mutants: deps-check all  ## break the code in known ways and see that a test fails each time
 	@-scripts/deps system
 	@tests/mutants/run
