@@ -25,6 +25,7 @@
 const char *const mode_names[MODES] = {[STOCK] = "stock", [EMULATED] = "emulated", [FLAG] = "flag", [AUTO] = "auto"};
 struct place place;
 enum mode mode;
+static const char no_functions[] = "the vDSO has no functions for KTLS";
 
 /* What it says of the blob; false where it has no KTLS. */
 static bool ask_for_layout(struct rk_ktls_layout *layout)
@@ -70,7 +71,7 @@ static const char *set_up(bool *broken)
 	place.cpu[0] = library_cpu;
 	if (mode == AUTO)
 		ask_kernel(1);
-	return mode == AUTO && (place.tid[1] == NULL || place.cpu[1] == NULL) ? "the vDSO has no functions for KTLS" : NULL;
+	return mode != AUTO || (place.tid[1] != NULL && place.cpu[1] != NULL) ? NULL : no_functions;
 }
 
 int mode_first_operation(void)
@@ -135,7 +136,7 @@ static const char *set_ktls_up(bool *broken)
 	place.length = (uint32_t)getauxval(AT_FEATURE_SIZE);
 	place.blob = offset;
 	ask_kernel(0);
-	return place.tid[0] == NULL || place.cpu[0] == NULL ? "the vDSO has no functions for KTLS" : NULL;
+	return place.tid[0] != NULL && place.cpu[0] != NULL ? NULL : no_functions;
 }
 
 static const char *set_up(bool *broken)

@@ -68,7 +68,10 @@ static const struct scenario {
 	{"a timer's thread", way_timer, {YES, YES, NOT_PASSED, YES}, {NO, YES, NOT_PASSED}},
 	{"a new PID namespace", way_namespace, {YES, YES, YES, YES}, {NO, YES, YES}},
 	{"a signal at the first instruction", way_signal, {NO, NO, YES, YES}, {NO, NO, YES}},
-	{"a signal before the start routine", way_signal_pthread, {YES, YES, NOT_PASSED, YES}, {NO_MASK, NO_MASK, NO_MASK}},
+	{"a signal before the start routine",
+	 way_signal_pthread,
+	 {YES, YES, NOT_PASSED, YES},
+	 {NO_MASK, NO_MASK, NO_MASK}},
 	{"10,000 short threads", way_many, {YES, YES, YES, YES}, {NO, YES, YES}},
 	{"clone on its creator's thread pointer", way_borrowed, {NO, NO, NO, NO}, {NO, NO, NO}},
 };
@@ -89,26 +92,29 @@ static void explain(char *text, size_t size)
 		{PARENT, "the parent isn't as it was"},
 		{MISSED, "no signal came at the first instruction"},
 	};
-	int faults = outcome->faults;
-	size_t used = 0;
+	const char *separator = "";
+	FILE *to = fmemopen(text, size, "w");
 
-	text[0] = '\0';
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if ((faults & words[i].bit) && used < size)
-			used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", words[i].words);
-	if (outcome->operation > 0 || !(faults & NOT_REGISTERED) || used >= size)
-		return;
-	if (outcome->operation < 0)
-		snprintf(text + used, size - used, "; its first operation is refused: %s", strerror(-outcome->operation));
-	else
-		snprintf(text + used, size - used, outcome->helped ? "; its first operation registers it" :
-			 "; its thread data reads as if it were");
+	if (to == NULL)
+		abort();
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if ((outcome->faults & words[i].bit) == 0)
+			continue;
+		fprintf(to, "%s%s", separator, words[i].words);
+		separator = ", ";
+	}
+	if ((outcome->faults & NOT_REGISTERED) && outcome->operation < 0)
+		fprintf(to, "; its first operation is refused: %s", strerror(-outcome->operation));
+	else if ((outcome->faults & NOT_REGISTERED) && outcome->operation == 0)
+		fprintf(to, "; its %s",
+			outcome->helped ? "first operation registers it" : "thread data reads as if it were");
+	fclose(to);
 }
 
 static bool judge_scenario(int number, const struct scenario *scenario)
 {
 	enum expected expected = IS_GLIBC ? scenario->glibc[mode] : scenario->musl[mode];
-	char reason[256];
+	char reason[256] = "";
 	int judged;
 	bool yes, ok;
 
@@ -131,8 +137,8 @@ static bool judge_scenario(int number, const struct scenario *scenario)
 	explain(reason, sizeof(reason));
 	printf("%sok %d - %s | %s | %s\n", ok ? "" : "not ", number, scenario->name, yes ? "yes" : "no", reason);
 	if (!ok)
-		printf("# expected: %s; judged %d of %d\n", expected == YES ? "yes" : "no, not registered", outcome->judged,
-		       judged);
+		printf("# expected: %s; judged %d of %d\n", expected == YES ? "yes" : "no, not registered",
+		       outcome->judged, judged);
 	return ok;
 }
 

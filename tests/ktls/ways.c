@@ -178,11 +178,12 @@ int way_spawn(void)
 	int fds[2];
 	pid_t pid;
 
-	if (pipe(fds) == 0 && posix_spawn(&pid, "/proc/self/exe", NULL, NULL, report_arguments(number, fds[1]), environ) == 0) {
-		close(fds[1]);
-		collect(fds[0]);
-		wait_for(pid);
-	}
+	if (pipe(fds) != 0 ||
+	    posix_spawn(&pid, "/proc/self/exe", NULL, NULL, report_arguments(number, fds[1]), environ) != 0)
+		return 1;
+	close(fds[1]);
+	collect(fds[0]);
+	wait_for(pid);
 	return 1;
 }
 

@@ -49,11 +49,12 @@ static bool prepare_raw(struct raw_thread *thread)
 	return false;
 }
 
+#define RAW_FLAGS (RAW_CLONE_THREAD_FLAGS | RAW_CLONE_SETTLS | RAW_CLONE_CHILD_CLEARTID)
+
 static long start_raw(struct raw_thread *thread, void (*function)(void *), void *argument)
 {
 	struct raw_clone_args args = {
-		.flags = RAW_CLONE_THREAD_FLAGS | RAW_CLONE_SETTLS | RAW_CLONE_CHILD_CLEARTID |
-			 (mode == FLAG ? RAW_CLONE_RSEQ_KTLS : 0),
+		.flags = RAW_FLAGS | (mode == FLAG ? RAW_CLONE_RSEQ_KTLS : 0),
 		.child_tid = (uintptr_t)&thread->alive,
 		.stack = (uintptr_t)thread->stack,
 		.stack_size = STACK_BYTES,
@@ -109,8 +110,7 @@ int way_clone(void)
 		return 0;
 	for (int i = 0; i < 3; i++) {
 		raw.alive = 1;
-		if (raw_clone(RAW_CLONE_THREAD_FLAGS | RAW_CLONE_SETTLS | RAW_CLONE_CHILD_CLEARTID, raw.stack + STACK_BYTES,
-			      raw.pointer, &raw.alive, raw_start, NULL) < 0)
+		if (raw_clone(RAW_FLAGS, raw.stack + STACK_BYTES, raw.pointer, &raw.alive, raw_start, NULL) < 0)
 			break;
 		raw_wait_for_end(&raw.alive);
 	}
@@ -136,10 +136,11 @@ static int found;
 static void judge_in_handler(int number, siginfo_t *info, void *context)
 {
 	int faults = judge(&place, true);
+	const ucontext_t *interrupted = context;
 
 	(void)number;
 	(void)info;
-	at_first_instruction = ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] == (greg_t)(uintptr_t)raw_clone3_first;
+	at_first_instruction = interrupted->uc_mcontext.gregs[REG_RIP] == (greg_t)(uintptr_t)raw_clone3_first;
 	found = faults;
 	came = true;
 }

@@ -143,12 +143,12 @@ static void tell(const char *scenario, int expected_judged, bool expected)
 {
 	bool all = judged == expected_judged, yes = faults == 0 && all;
 	bool ok = yes ? expected : !expected && all && faults == NOT_REGISTERED;
+	const char *why;
 
 	failures += !ok;
 	say(ok ? "ok " : "not ok ", decimal(++number), NULL);
-	say(" - ", scenario, yes ? " | yes | " : " | no | ", NULL);
-	say(yes ? "" : !all ? "not all ran" : faults & NOT_REGISTERED ? "not registered" : "registered, but not rightly", "\n",
-	    NULL);
+	why = yes ? "\n" : !all ? "not all ran\n" : faults & NOT_REGISTERED ? "not registered\n" : "wrong\n";
+	say(" - ", scenario, yes ? " | yes | " : " | no | ", why, NULL);
 	faults = judged = 0;
 }
 
