@@ -76,8 +76,8 @@ RKI_API ptrdiff_t rk_ktls_offset(void);
  * A thread that isn't registered is registered by the second, where this library does that. Both answer in any case:
  * the first by gettid(), the second by the libc's sched_getcpu(), 0 should that fail.
  *
- * In a vfork child (CLONE_VM | CLONE_VFORK) both are right where the provider is RK_KTLS_KERNEL. Elsewhere the CPU may be
- * the parent's; the thread id is right everywhere. A child of clone(2) with CLONE_VM and without CLONE_VFORK that was
+ * In a vfork child (CLONE_VM | CLONE_VFORK) both are right where the provider is RK_KTLS_KERNEL. Elsewhere the CPU may
+ * be the parent's; the thread id is right everywhere. A child of clone(2) with CLONE_VM and without CLONE_VFORK that was
  * given no thread pointer of its own reads what its parent's blob says: both may be the parent's there.
  *
  * Context: any thread; signal handler; after fork; a vfork child as said. Cost: a few nanoseconds where the kernel

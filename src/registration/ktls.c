@@ -32,10 +32,12 @@ static bool ask_kernel(struct rk_ktls_layout *layout)
 	return rk_sys_rseq(layout, sizeof(*layout), RK_RSEQ_GET_KTLS_LAYOUT, 0) == 0;
 }
 
+/* The area isn't at the beginning of the blob: elsewhere an offset of 0 says that there is no KTLS. */
 static bool fits(const struct rk_ktls_layout *layout, uint32_t length)
 {
-	return layout->size <= RK_KTLS_ROOM && layout->alignment <= RK_KTLS_ALIGNMENT && layout->rseq_offset <= layout->size &&
-	       length <= layout->size - layout->rseq_offset;
+	return layout->rseq_offset > 0 && layout->rseq_offset <= layout->size &&
+	       length <= layout->size - layout->rseq_offset && layout->size <= RK_KTLS_ROOM &&
+	       layout->alignment <= RK_KTLS_ALIGNMENT;
 }
 
 /*

@@ -9,10 +9,10 @@
  * libraries, like the one that std::thread is in. With glibc librseqkit.a has none of this: a static program has no
  * next pthread_create() to look up. Where threads' ends have to be watched (exit.h, musl) it has, and always acts.
  *
- * The invariant: a program sees nothing but the registration. Of the preloaded object nothing else is exported, so a
- * copy of the library that the program brings itself, of whatever version, keeps its own symbols; copies agree on the
- * area without knowing of each other. Nothing is allocated on the program's heap: a malloc() before the start
- * routine, or a free() in it, would give every thread a heap arena that it may never have asked for.
+ * The invariant: a program sees nothing but the registration. Of the preloaded object nothing else is exported but room
+ * (ktls.h), so a copy of the library that the program brings itself, of whatever version, keeps its own symbols; copies
+ * agree on the area without knowing of each other. Nothing is allocated on the program's heap: a malloc() before the
+ * start routine, or a free() in it, would give every thread a heap arena that it may never have asked for.
  */
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>
