@@ -18,7 +18,7 @@ static enum rk_ktls expected_provider(void)
 	case RK_OWNER_LIBC:
 		return RK_KTLS_LIBC;
 	case RK_OWNER_SELF:
-		return RK_HAVE_SECTIONS ? RK_KTLS_LIBRARY : RK_KTLS_NONE;
+		return RK_SIGNATURE != 0 ? RK_KTLS_LIBRARY : RK_KTLS_NONE;
 	default:
 		return RK_KTLS_NONE;
 	}
