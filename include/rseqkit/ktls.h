@@ -24,7 +24,7 @@
 /* Who sees to it that threads are registered. Numbers are ABI. */
 enum rk_ktls {
 	RK_KTLS_NONE = 0,    /* nobody: the process can't have rseq, see rk_process_query() */
-	RK_KTLS_KERNEL = 1,  /* the kernel, in every thread that is created with a thread pointer of its own */
+	RK_KTLS_KERNEL = 1,  /* the kernel, in every thread that is created with a thread pointer of its own and has room */
 	RK_KTLS_LIBC = 2,    /* the C library, in every thread that it creates; it may have the kernel do it */
 	RK_KTLS_LIBRARY = 3, /* this library: before the start routine where it is preloaded, else when a thread looks */
 	RK_KTLS_OTHERS = 4   /* another component that registers threads: librseq, for those that ask it to */
@@ -57,7 +57,7 @@ RKI_API const char *rk_ktls_name(enum rk_ktls provider); /* static storage; "unk
  * zeroed: what the kernel said, or the area alone where others than the kernel register.
  *
  * Returns 0; -EINVAL when layout is NULL or size is 0; -ENXIO when the provider is RK_KTLS_NONE.
- * Context: as rk_ktls_provider(). Cost: one system call (rseq) where the kernel maintains it, else nanoseconds.
+ * Context and cost: as rk_ktls_provider().
  */
 RKI_API int rk_ktls_query(struct rk_ktls_layout *layout, size_t size);
 
@@ -76,9 +76,10 @@ RKI_API ptrdiff_t rk_ktls_offset(void);
  * A thread that isn't registered is registered by the second, where this library does that. Both answer in any case:
  * the first by gettid(), the second by the libc's sched_getcpu(), 0 should that fail.
  *
- * In a vfork child (CLONE_VM | CLONE_VFORK) both are right where the provider is RK_KTLS_KERNEL. Elsewhere the CPU may
- * be the parent's; the thread id is right everywhere. A child of clone(2) with CLONE_VM and without CLONE_VFORK that was
- * given no thread pointer of its own reads what its parent's blob says: both may be the parent's there.
+ * In a vfork child (CLONE_VM | CLONE_VFORK, no CLONE_SETTLS) both are right where the provider is RK_KTLS_KERNEL.
+ * Elsewhere the CPU may be the parent's; the thread id is right everywhere. A child of clone(2) with
+ * CLONE_VM that is neither a vfork child nor a thread may read what its parent's blob says, or a copy of it: both may be
+ * the parent's there.
  *
  * Context: any thread; signal handler; after fork; a vfork child as said. Cost: a few nanoseconds where the kernel
  * maintains it and the vDSO is there; else rk_ktls_cpu() as rk_cpu(), and rk_ktls_tid() one system call.

@@ -24,7 +24,6 @@
 static uint32_t (*kernel_tid)(long offset);
 static int (*kernel_cpu)(long offset);
 
-#ifdef __GLIBC__
 /* What the kernel says of the blob. False where it has no KTLS. */
 static bool ask_kernel(struct rk_ktls_layout *layout)
 {
@@ -32,6 +31,7 @@ static bool ask_kernel(struct rk_ktls_layout *layout)
 	return rk_sys_rseq(layout, sizeof(*layout), RK_RSEQ_GET_KTLS_LAYOUT, 0) == 0;
 }
 
+#ifdef __GLIBC__
 /* The area isn't at the beginning of the blob: elsewhere an offset of 0 says that there is no KTLS. */
 static bool fits(const struct rk_ktls_layout *layout, uint32_t length)
 {
@@ -43,6 +43,10 @@ static bool fits(const struct rk_ktls_layout *layout, uint32_t length)
 /*
  * Idempotent: a handler may be at it, between any two of these calls, and has set the same offset then. That it was
  * this one is told by where the calling thread is registered in the end.
+ *
+ * The offset can't be taken back: behind it the kernel registers whoever is created, and a libc that is told to leave
+ * its area alone, but finds its thread registered there by us, would have each new thread registered twice, and end the
+ * process. So the last command is tried before: a filter that refuses it says something else than that nothing is set.
  */
 static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, uint32_t length)
 {
@@ -51,7 +55,10 @@ static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, ui
 
 	if (rk_kernel_has_registration() == 1)
 		return rk_kernel_registered_at(area, length);
-	if (rk_sys_rseq(NULL, 0, RK_RSEQ_SET_SIG, RK_SIGNATURE) != 0)
+	r = rk_kernel_ktls_register();
+	if (r == 0 || r == -EBUSY) /* a handler was faster */
+		return rk_kernel_registered_at(area, length);
+	if (r != -ENXIO || rk_sys_rseq(NULL, 0, RK_RSEQ_SET_SIG, RK_SIGNATURE) != 0)
 		return false;
 	r = rk_sys_rseq(&offset, sizeof(offset), RK_RSEQ_SET_KTLS_OFFSET | RK_RSEQ_KTLS_AUTO, 0);
 	if (r != 0 && r != -EBUSY)
@@ -71,6 +78,8 @@ bool rk_ktls_begin(struct rk_process *p, bool chosen)
 		return false;
 	p->offset = room + (ptrdiff_t)layout.rseq_offset;
 	p->blob = (uint32_t)layout.rseq_offset;
+	p->blob_size = layout.size;
+	p->blob_alignment = layout.alignment;
 	p->state = room + (ptrdiff_t)offsetof(struct rk_ktls_room, state);
 	p->length = p->feature_size;
 	return true;
@@ -84,6 +93,16 @@ bool rk_ktls_begin(struct rk_process *p, bool chosen)
 	return false;
 }
 #endif
+
+void rk_ktls_learn_layout(struct rk_process *p)
+{
+	struct rk_ktls_layout layout;
+
+	if (p->blob_size != 0 || !ask_kernel(&layout))
+		return;
+	p->blob_size = layout.size;
+	p->blob_alignment = layout.alignment;
+}
 
 void rk_ktls_find_accessors(void)
 {
@@ -102,10 +121,11 @@ enum rk_ktls rk_ktls_provider(void)
 {
 	const struct rk_process *p = rk_process_get();
 
+	if (p->blob != 0)
+		return RK_KTLS_KERNEL;
 	if (p->where == RK_WHERE_NOWHERE || __atomic_load_n(&p->reason, __ATOMIC_RELAXED) != RK_REASON_NONE)
 		return RK_KTLS_NONE;
-	return p->blob != 0		     ? RK_KTLS_KERNEL :
-	       p->where == RK_WHERE_LIBC    ? RK_KTLS_LIBC :
+	return p->where == RK_WHERE_LIBC    ? RK_KTLS_LIBC :
 	       p->where == RK_WHERE_LIBRSEQ ? RK_KTLS_OTHERS :
 					      RK_KTLS_LIBRARY;
 }
@@ -130,10 +150,8 @@ int rk_ktls_query(struct rk_ktls_layout *layout, size_t size)
 		return -EINVAL;
 	if (rk_ktls_provider() == RK_KTLS_NONE)
 		return -ENXIO;
-	if (p->blob == 0 || rk_sys_rseq(&full, sizeof(full), RK_RSEQ_GET_KTLS_LAYOUT, 0) != 0) {
-		full.size = p->blob + (p->length != 0 ? p->length : RK_AREA_LENGTH_ORIGINAL);
-		full.alignment = p->alignment;
-	}
+	full.size = p->blob_size != 0 ? p->blob_size : p->blob + (p->length != 0 ? p->length : RK_AREA_LENGTH_ORIGINAL);
+	full.alignment = p->blob_alignment != 0 ? p->blob_alignment : p->alignment;
 	if (size > sizeof(full)) {
 		memset((char *)layout + sizeof(full), 0, size - sizeof(full));
 		size = sizeof(full);
@@ -153,7 +171,7 @@ ptrdiff_t rk_ktls_offset(void)
 int rk_ktls_tid(ptrdiff_t offset)
 {
 	uint32_t (*read_tid)(long) = __atomic_load_n(&kernel_tid, __ATOMIC_RELAXED);
-	int tid = read_tid != NULL ? (int)read_tid(offset) : 0;
+	int tid = read_tid != NULL && offset != 0 ? (int)read_tid(offset) : 0;
 
 	return tid > 0 ? tid : (int)RK_SYSCALL(SYS_gettid);
 }
@@ -161,7 +179,7 @@ int rk_ktls_tid(ptrdiff_t offset)
 int rk_ktls_cpu(ptrdiff_t offset)
 {
 	int (*read_cpu)(long) = __atomic_load_n(&kernel_cpu, __ATOMIC_RELAXED);
-	int cpu = read_cpu != NULL ? read_cpu(offset) : -1;
+	int cpu = read_cpu != NULL && offset != 0 ? read_cpu(offset) : -1;
 
 	return cpu >= 0 ? cpu : rk_cpu();
 }

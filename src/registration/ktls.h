@@ -37,6 +37,9 @@ struct rk_process;
  */
 bool rk_ktls_begin(struct rk_process *p, bool chosen);
 
+/* Where another copy has begun it: what the kernel says of the blob, before a filter may keep it from saying so. */
+void rk_ktls_learn_layout(struct rk_process *p);
+
 /* Finds the vDSO's accessors. Async-signal-safe. */
 void rk_ktls_find_accessors(void);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ktls_room.c - room in static TLS for what the kernel maintains for a thread. It is an object of its own, because
- * every copy of the library would cost each thread that much: in librseqkit-preload.so, and in librseqkit-ktls.a for programs
- * that ask for it. Never in what may be loaded late, when there is little room in static TLS.
+ * every copy of the library would cost each thread that much: in librseqkit-preload.so, and in librseqkit-ktls.a for
+ * programs that ask for it. Never in what may be loaded late, when there is little room in static TLS.
  */
 #include "ktls.h"
 #include "thread_pointer.h"

@@ -161,7 +161,7 @@ static bool leave_to_kernel(struct rk_process *p, enum rk_choice choice)
 {
 	struct rk_rendezvous meeting;
 
-	if (!rk_ktls_begin(p, choice == RK_CHOICE_KTLS))
+	if (choice == RK_CHOICE_OWN || choice == RK_CHOICE_OTHERS || !rk_ktls_begin(p, choice == RK_CHOICE_KTLS))
 		return false;
 	meeting = offer(RK_RENDEZVOUS_BLOCK, p->offset, (uint32_t)(p->state - p->offset), p->length);
 	meeting.blob = p->blob;
@@ -327,6 +327,8 @@ __attribute__((__no_sanitize__("thread"))) const struct rk_process *rk_process_d
 	int saved = errno;
 	struct rk_process p = decide();
 
+	if (p.blob != 0)
+		rk_ktls_learn_layout(&p);
 	errno = saved;
 	if (__atomic_load_n(&process->where, __ATOMIC_ACQUIRE) != RK_WHERE_UNDECIDED)
 		return process; /* somebody was faster, with the same decision */
@@ -337,6 +339,8 @@ __attribute__((__no_sanitize__("thread"))) const struct rk_process *rk_process_d
 	SET_ONCE(process->feature_size, p.feature_size);
 	SET_ONCE(process->alignment, p.alignment);
 	SET_ONCE(process->blob, p.blob);
+	SET_ONCE(process->blob_size, p.blob_size);
+	SET_ONCE(process->blob_alignment, p.blob_alignment);
 	if (p.blob != 0)
 		rk_ktls_find_accessors();
 	SET_ONCE(process->libc_area, p.libc_area);

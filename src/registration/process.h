@@ -26,6 +26,7 @@ struct rk_process {
 	uint32_t feature_size;
 	uint32_t alignment;
 	uint32_t blob;   /* bytes from the kernel's blob to the area; 0 where the kernel doesn't register, see ktls.h */
+	uint32_t blob_size, blob_alignment; /* as the kernel said, in bytes; 0 with blob, or where it wasn't to be asked */
 	uint8_t where;   /* enum rk_where; written last */
 	uint8_t reason;  /* enum rk_reason that holds for every thread */
 	uint8_t libc_area;

@@ -111,9 +111,9 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 	WRITE(state->reason, (uint8_t)reason);
 	/*
 	 * A private registration is a fact of the process: its owner expects every thread. Filters are each thread's
-	 * own.
+	 * own. Where the kernel registers all threads to come, it is the doing of this one alone.
 	 */
-	if (reason == RK_REASON_FOREIGN)
+	if (reason == RK_REASON_FOREIGN && p->blob == 0)
 		rk_process_give_up(reason);
 	return -rk_reason_errno(reason);
 }
@@ -151,7 +151,7 @@ void rk_thread_detach(enum rk_reason reason)
 static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *state)
 {
 	WRITE(state->reason, RK_REASON_FOREIGN);
-	if (__atomic_load_n(&p->reason, __ATOMIC_RELAXED) != RK_REASON_FOREIGN)
+	if (p->blob == 0 && __atomic_load_n(&p->reason, __ATOMIC_RELAXED) != RK_REASON_FOREIGN)
 		rk_process_give_up(RK_REASON_FOREIGN);
 }
 

@@ -127,7 +127,8 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 	int r = rk_register_at(p, area, length);
 	int32_t cpu = (int32_t)area->cpu_id;
 
-	if (r == 0 || r == -EBUSY)
+	/* By its own command the kernel says EBUSY in a vfork child, too, whose parent gets its registration back. */
+	if (r == 0 || (r == -EBUSY && (p->blob == 0 || rk_kernel_registered_at(area, length))))
 		return 0;
 	/* Not registered here: neither the mark nor a CPU number is true any more. */
 	if (cpu == mark_of(p) || cpu >= 0)

@@ -193,6 +193,37 @@ static void comes_back_after_unregistering(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
+/* As no component should. */
+static void *go_elsewhere(void *arg)
+{
+	static char area[256] __attribute__((__aligned__(64)));
+	struct rk_process_info info = process_info();
+
+	(void)arg;
+	CHECK(syscall(SYS_rseq, area_here(), info.length, 1, RK_SIGNATURE) == 0);
+	CHECK(syscall(SYS_rseq, area, info.length, 0, RK_SIGNATURE) == 0);
+	CHECK(rk_thread_prepare() == -EBUSY && rk_thread_owner() == RK_OWNER_FOREIGN);
+	CHECK(rk_ktls_tid(rk_ktls_offset()) == (int)syscall(SYS_gettid));
+	CHECK(syscall(SYS_rseq, area, info.length, 1, RK_SIGNATURE) == 0);
+	return NULL;
+}
+
+/* The kernel goes on to register all others. */
+static void a_private_area_is_one_threads_own_affair(void **state)
+{
+	ptrdiff_t offset = rk_ktls_offset();
+	pthread_t thread;
+
+	(void)state;
+	if (world_owner() != RK_OWNER_KERNEL)
+		SKIP("elsewhere whoever has one is expected to have more");
+	assert_int_equal(pthread_create(&thread, NULL, go_elsewhere, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(rk_ktls_provider(), RK_KTLS_KERNEL);
+	assert_int_equal(rk_ktls_offset(), offset);
+	tells_each_thread_of_itself(NULL);
+}
+
 static void finds_functions_of_the_vdso(void **state)
 {
 	typedef int get_time(clockid_t, struct timespec *);
@@ -221,6 +252,7 @@ int main(void)
 		cmocka_unit_test(tells_children_of_themselves),
 		cmocka_unit_test(answers_in_handlers),
 		cmocka_unit_test(comes_back_after_unregistering),
+		cmocka_unit_test(a_private_area_is_one_threads_own_affair),
 		cmocka_unit_test(finds_functions_of_the_vdso),
 	};
 
