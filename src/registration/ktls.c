@@ -151,7 +151,10 @@ int rk_ktls_query(struct rk_ktls_layout *layout, size_t size)
 	if (rk_ktls_provider() == RK_KTLS_NONE)
 		return -ENXIO;
 	full.size = p->blob_size != 0 ? p->blob_size : p->blob + (p->length != 0 ? p->length : RK_AREA_LENGTH_ORIGINAL);
-	full.alignment = p->blob_alignment != 0 ? p->blob_alignment : p->alignment;
+	/* What the kernel announces it asks of registrations with more than the original length only. */
+	full.alignment = p->blob_alignment != 0		       ? p->blob_alignment :
+			 p->length > RK_AREA_LENGTH_ORIGINAL ? p->alignment :
+							       RK_AREA_LENGTH_ORIGINAL;
 	if (size > sizeof(full)) {
 		memset((char *)layout + sizeof(full), 0, size - sizeof(full));
 		size = sizeof(full);

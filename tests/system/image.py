@@ -199,7 +199,7 @@ def select(row, selection, build, packages):
             path = os.path.join(os.path.dirname(kernel), f'{line.tests}-{kernel.rsplit("-", 1)[1]}')
             programs.append(Program(line.tests, [path], {}, int(line.seconds), False, set()))
             continue
-        if '/' in line.build:
+        if os.path.isfile(os.path.join(packages.source, line.build)): # a script, which builds the program
             words = line.tests.split()
             programs.append(Program(line.tests, [packages.built(line.build, '--program', words[0]), *words[1:]],
                                     dict(word.split('=', 1) for word in line.environment.split()), int(line.seconds),
