@@ -7,8 +7,7 @@
 #define _GNU_SOURCE
 #include <rseqkit/ktls.h>
 
-#include <string.h>
-#include "choice.h"
+#include "answer.h"
 #include "kernel.h"
 #include "ktls.h"
 #include "reason.h"
@@ -155,11 +154,7 @@ int rk_ktls_query(struct rk_ktls_layout *layout, size_t size)
 	full.alignment = p->blob_alignment != 0		       ? p->blob_alignment :
 			 p->length > RK_AREA_LENGTH_ORIGINAL ? p->alignment :
 							       RK_AREA_LENGTH_ORIGINAL;
-	if (size > sizeof(full)) {
-		memset((char *)layout + sizeof(full), 0, size - sizeof(full));
-		size = sizeof(full);
-	}
-	memcpy(layout, &full, size);
+	rk_answer(layout, size, &full, sizeof(full));
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* query.c - what is so: of the process, as it was decided, and of the calling thread, as its area and state say. */
 #define _GNU_SOURCE
-#include <string.h>
+#include "answer.h"
 #include "kernel.h"
 #include "thread.h"
 
@@ -30,11 +30,7 @@ int rk_process_query(struct rk_process_info *info, size_t size)
 	full.alignment = p->alignment;
 	full.libc_area = p->libc_area;
 	full.libc_registers = p->libc_registers;
-	if (size > sizeof(full)) {
-		memset((char *)info + sizeof(full), 0, size - sizeof(full));
-		size = sizeof(full);
-	}
-	memcpy(info, &full, size);
+	rk_answer(info, size, &full, sizeof(full));
 	return 0;
 }
 

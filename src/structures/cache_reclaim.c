@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include "answer.h"
 #include "memory/cpus.h"
 #include "remote/bank.h"
 
@@ -174,10 +175,6 @@ int rk_cache_stats(const struct rk_cache *cache, struct rk_cache_report *out, si
 #undef COUNT
 	report.in_depot = (uint64_t)__atomic_load_n(&shared->depot.objects, __ATOMIC_RELAXED);
 	report.left = (uint64_t)__atomic_load_n(&shared->depot.left, __ATOMIC_RELAXED);
-	if (size > sizeof(report)) {
-		memset((char *)out + sizeof(report), 0, size - sizeof(report));
-		size = sizeof(report);
-	}
-	memcpy(out, &report, size);
+	rk_answer(out, size, &report, sizeof(report));
 	return 0;
 }

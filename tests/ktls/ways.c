@@ -87,10 +87,11 @@ static void wait_for(pid_t pid)
 		__atomic_fetch_or(&outcome->faults, ENDED, __ATOMIC_RELAXED);
 }
 
-int way_fork(void)
+/* The outcome is in shared memory, so that a child by fork can tell, too. */
+static int be_parent_of(bool vforked)
 {
 	int before = judge(&place, true);
-	pid_t pid = fork();
+	pid_t pid = vforked ? vfork() : fork();
 
 	if (pid == 0) {
 		judge_here(true);
@@ -101,18 +102,14 @@ int way_fork(void)
 	return 1;
 }
 
+int way_fork(void)
+{
+	return be_parent_of(false);
+}
+
 int way_vfork(void)
 {
-	int before = judge(&place, true);
-	pid_t pid = vfork();
-
-	if (pid == 0) {
-		judge_here(true);
-		_exit(0);
-	}
-	wait_for(pid);
-	judge_parent(before);
-	return 1;
+	return be_parent_of(true);
 }
 
 /* The child before and after its own child. */

@@ -11,10 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "doctor.h"
+#include "common/ktls.h"
 
 /* The libc's, where it has an area. */
 extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
@@ -22,8 +21,6 @@ extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27 /* include/uapi/linux/auxvec.h */
 #endif
-
-#define GET_KTLS_LAYOUT (1 << 16) /* include/uapi/linux/rseq_ktls.h, which kernels have with the series in kernel/ */
 
 /* Does any line of the file contain one of two words? */
 static bool file_mentions(const char *path, const char *one, const char *other)
@@ -111,12 +108,12 @@ static enum doctor_cause find_cause(const struct doctor_facts *facts)
 	return CAUSE_UNKNOWN;
 }
 
-/* Kernels without it don't know the command. A filter may refuse it whatever the kernel knows. */
-static enum answer ask_for_ktls(struct rk_ktls_layout *layout)
+/* A filter may refuse the question whatever the kernel knows. */
+static enum answer look_for_ktls(struct rk_ktls_layout *layout)
 {
-	if (syscall(SYS_rseq, layout, sizeof(*layout), GET_KTLS_LAYOUT, 0) == 0)
-		return ANSWER_YES;
-	return errno == EINVAL || errno == ENOSYS ? ANSWER_NO : ANSWER_UNKNOWN;
+	int error = ask_for_ktls(layout);
+
+	return error == 0 ? ANSWER_YES : error == EINVAL || error == ENOSYS ? ANSWER_NO : ANSWER_UNKNOWN;
 }
 
 void doctor_look_around(struct doctor_facts *facts)
@@ -129,7 +126,7 @@ void doctor_look_around(struct doctor_facts *facts)
 			 facts->process.libc_area && !facts->process.libc_registers;
 	facts->own_area = facts->owner == RK_OWNER_SELF && facts->process.libc_area &&
 			  &__rseq_offset != NULL && facts->process.offset != __rseq_offset;
-	facts->ktls = ask_for_ktls(&facts->ktls_layout);
+	facts->ktls = look_for_ktls(&facts->ktls_layout);
 	facts->cause = find_cause(facts);
 	doctor_look_for_neighbours(&facts->neighbours);
 }

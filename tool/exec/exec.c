@@ -13,7 +13,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <link.h>
-#include <rseqkit/ktls.h>
+#include <rseqkit/thread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,19 +21,16 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "common/child.h"
+#include "common/ktls.h"
 #include "registrant.h"
 #include "common/options.h"
 #include "tool.h"
 
 #define PRELOAD "librseqkit-preload.so"
-
-/* Of include/uapi/linux/rseq_ktls.h, which kernels have with the series in kernel/. */
-#define GET_KTLS_LAYOUT (1 << 16)
 
 /* Scripts whose interpreters are scripts: the kernel follows as many. */
 #define INTERPRETERS_MAX 5
@@ -128,16 +125,13 @@ enum areas {
 	AREAS_KERNEL /* those that the kernel registers */
 };
 
-/*
- * Has this kernel KTLS, and this C library memory that outlives its threads (rseqkit/ktls.h)? The command writes what
- * the kernel knows of its blob.
- */
+/* Has this kernel KTLS, and this C library memory that outlives its threads (rseqkit/ktls.h)? */
 static bool kernel_registers(void)
 {
 #ifdef __GLIBC__
 	struct rk_ktls_layout layout;
 
-	return syscall(SYS_rseq, &layout, sizeof(layout), GET_KTLS_LAYOUT, 0) == 0;
+	return ask_for_ktls(&layout) == 0;
 #else
 	return false;
 #endif
