@@ -3,51 +3,15 @@
  * The bracket around vfork beside others: copies, users of embed.h and an adopter see that it is open and register
  * nobody; whoever breaks it all the same is noticed, and leaves the thread registered.
  */
-#include "../unit/test.h"
+#include "bracket.h"
 #include <sched.h>
-#include "load.h"
 
 #define CHILDREN 20
 #define CHILD_ADDS 200000
 
-static const struct copy *opener, *other;
-static struct rk_counter *counter;
-
-static void load_pair(const char *first, const char *second)
-{
-	void *handle;
-
-	opener = load_copy_of_rseqkit(first, LOCAL, &handle);
-	other = load_copy_of_rseqkit(second, LOCAL, &handle);
-	CHECK(opener != NULL && other != NULL);
-	CHECK(opener->prepare() == 0 && other->prepare() == 0 && kernel_says_any());
-	CHECK(other->create(&counter) == 0);
-}
-
-static void load_shared_and_hidden(void)
-{
-	load_pair("copy-shared.so", "copy-static-a.so");
-}
-
 static void load_hidden_and_shared(void)
 {
 	load_pair("copy-static-a.so", "copy-shared.so");
-}
-
-/* Inside: nobody is registered, whatever the other one does; its adds count. */
-static void check_closed(void)
-{
-	CHECK(!kernel_says_any());
-	CHECK(other->prepare() == -EAGAIN && other->reg() == -EAGAIN);
-	CHECK(other->reason() == RK_REASON_VFORK && other->owner() == RK_OWNER_NONE && other->area() == NULL);
-	other->add(counter, 1);
-	CHECK(!kernel_says_any());
-}
-
-static void check_open(void)
-{
-	CHECK(kernel_says_any());
-	CHECK(opener->prepare() == 0 && other->prepare() == 0 && other->area() != NULL && other->area() == opener->area());
 }
 
 static int copies_see_it(void)
@@ -272,126 +236,6 @@ static int nothing_is_lost(void)
 	return 0;
 }
 
-static volatile int handled;
-
-static void on_signal(int signo)
-{
-	(void)signo;
-	handled++;
-	other->add(counter, 1);
-}
-
-/* In the child: closed, no signal gets in before it asks, and then those do that the caller hadn't blocked. */
-static int child_of_run(void *arg, const void *signals)
-{
-	sigset_t mask;
-
-	check_closed();
-	CHECK(kill(getpid(), SIGUSR1) == 0 && kill(getpid(), SIGUSR2) == 0 && handled == 0);
-	opener->vfork_unblock(signals);
-	CHECK(handled == 1);
-	sigprocmask(SIG_SETMASK, NULL, &mask);
-	CHECK(!sigismember(&mask, SIGUSR1) && sigismember(&mask, SIGUSR2));
-	return *(int *)arg;
-}
-
-static int exec_nothing(void *arg, const void *signals)
-{
-	opener->vfork_unblock(signals);
-	execl("/nonexistent/program", "program", NULL);
-	*(int *)arg = errno;
-	return 127;
-}
-
-static int run_calls_in_a_child(void)
-{
-	struct sigaction action = {.sa_handler = on_signal};
-	sigset_t block, mask;
-	int status = 42, error = 0;
-	pid_t pid;
-
-	load_shared_and_hidden();
-	CHECK(sigaction(SIGUSR1, &action, NULL) == 0 && sigaction(SIGUSR2, &action, NULL) == 0);
-	sigemptyset(&block);
-	sigaddset(&block, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &block, NULL);
-	errno = 7;
-	CHECK(opener->vfork_run(child_of_run, &status, &pid) == 0 && errno == 7);
-	CHECK(exit_status_of(pid) == 42);
-	check_open();
-	sigprocmask(SIG_SETMASK, NULL, &mask);
-	CHECK(!sigismember(&mask, SIGUSR1) && sigismember(&mask, SIGUSR2) && handled == 1);
-	CHECK(opener->vfork_run(exec_nothing, &error, &pid) == 0 && exit_status_of(pid) == 127 && error == ENOENT);
-	CHECK(opener->vfork_run(NULL, NULL, &pid) == -EINVAL && pid == -1);
-	CHECK(opener->vfork_run(exec_nothing, &error, NULL) == -EINVAL);
-	return 0;
-}
-
-static int killed_in_its_own_bracket(void *arg, const void *signals)
-{
-	(void)arg;
-	(void)signals;
-	CHECK(opener->vfork_begin() == 0 && other->vfork_begin() == 0);
-	raise(SIGKILL);
-	return 0;
-}
-
-/* Its depth is the caller's memory. */
-static int run_survives_a_killed_child(void)
-{
-	int status;
-	pid_t pid;
-
-	load_shared_and_hidden();
-	for (int i = 0; i < 3; i++) {
-		CHECK(opener->vfork_run(killed_in_its_own_bracket, NULL, &pid) == 0);
-		CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-		CHECK(kernel_says_any() && opener->prepare() == 0 && opener->vfork_end() == -EINVAL);
-	}
-	return 0;
-}
-
-static volatile bool child_runs;
-static char child_runs_to_its_end; /* a thread's result */
-
-/* Comes to a cancellation point when the request is there. */
-static int sleep_in_child(void *arg, const void *signals)
-{
-	(void)arg;
-	(void)signals;
-	child_runs = true;
-	for (int i = 0; i < 20; i++)
-		usleep(10000);
-	return 5;
-}
-
-static void *run_sleeper(void *arg)
-{
-	pid_t pid;
-
-	CHECK(opener->prepare() == 0);
-	CHECK(opener->vfork_run(sleep_in_child, NULL, &pid) == 0);
-	CHECK(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL) == 0);
-	CHECK(exit_status_of(pid) == 5);
-	check_open();
-	return arg;
-}
-
-/* The request is the caller's; a child that heeded it would unwind the caller's stack. */
-static int run_is_cancelled_later(void)
-{
-	pthread_t thread;
-	void *result;
-
-	load_shared_and_hidden();
-	CHECK(pthread_create(&thread, NULL, run_sleeper, &child_runs_to_its_end) == 0);
-	while (!child_runs)
-		sched_yield();
-	CHECK(pthread_cancel(thread) == 0);
-	CHECK(pthread_join(thread, &result) == 0 && result == &child_runs_to_its_end);
-	return 0;
-}
-
 static void run_one(void **state)
 {
 	int (*body)(void);
@@ -413,8 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(copies_see_it), TEST(copies_see_it_the_other_way), TEST(brackets_of_two_copies_nest),
 		TEST(unregistered_stays_so), TEST(embedded_sees_it), TEST(adopter_sees_it), TEST(stranger_breaks_it),
-		TEST(child_breaks_it), TEST(nothing_is_lost), TEST(run_calls_in_a_child),
-		TEST(run_survives_a_killed_child), TEST(run_is_cancelled_later),
+		TEST(child_breaks_it), TEST(nothing_is_lost),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
