@@ -24,12 +24,6 @@ static int drop_item(void **state)
 	return rk_percpu_free(pool, item) != 0 || rk_percpu_destroy(pool) != 0;
 }
 
-/* Do operations work in this build and world? */
-static bool operational(void)
-{
-	return WITH_RSEQ();
-}
-
 static void pin(int cpu)
 {
 	cpu_set_t set;
@@ -72,7 +66,7 @@ static void outcomes_by_cpu(void **state)
 	intptr_t *slot = rk_percpu_slot(item, cpu);
 
 	(void)state;
-	if (!operational()) {
+	if (!WITH_RSEQ()) {
 		assert_int_equal(rk_cpu_add(item, 1), RK_NO_RSEQ);
 		assert_int_equal(rk_cpu_load(item, &value), RK_NO_RSEQ);
 		assert_int_equal(rk_cpu_store_if_equal(item, 0, 1), RK_NO_RSEQ);
@@ -136,7 +130,7 @@ static void adds_constants_and_variables(void **state)
 	intptr_t *slot = rk_percpu_slot(item, cpu);
 
 	(void)state;
-	if (!operational())
+	if (!WITH_RSEQ())
 		SKIP("no rseq, or a build without critical sections");
 	pin(cpu);
 	*slot = 7;
@@ -161,7 +155,7 @@ static void outcomes_by_explicit_cpu(void **state)
 	intptr_t *slot = rk_percpu_slot(item, cpu);
 
 	(void)state;
-	if (!operational())
+	if (!WITH_RSEQ())
 		SKIP("no rseq, or a build without critical sections");
 	pin(cpu);
 	*slot = 7;
@@ -200,7 +194,7 @@ static void outcomes_by_concurrency_id(void **state)
 	intptr_t *slot;
 
 	(void)state;
-	if (!operational() || rk_area_valid < RK_FIELD_END_MM_CID) {
+	if (!WITH_RSEQ() || rk_area_valid < RK_FIELD_END_MM_CID) {
 		assert_int_equal(rk_cid_add(item, 1), RK_NO_RSEQ);
 		return;
 	}
@@ -351,7 +345,7 @@ static void exact_under_stress(void **state)
 	struct itimerval storm = {{0, 40}, {0, 40}}, calm = {{0, 0}, {0, 0}};
 
 	(void)state;
-	if (!operational())
+	if (!WITH_RSEQ())
 		SKIP("no rseq, or a build without critical sections");
 	per_thread = ROUNDS(100000000);
 	sigaction(SIGALRM, &action, NULL);
