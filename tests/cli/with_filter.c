@@ -4,8 +4,9 @@
  *
  *	with_filter ANSWER SYSCALL... -- PROGRAM [ARGUMENT...]
  *
- * ANSWER is what the filter does with the named system calls: enosys, eperm, nothing (they return 0 without effect), kill
- * (the process), or hang (they never return). Exit status 125 when the filter can't be installed, 126 when the program can't be run.
+ * ANSWER is what the filter does with the named system calls: enosys, eperm, nothing (they return 0 without effect),
+ * kill (the process), or hang (they never return). rseq=FLAGS is rseq with these flags only. Exit status 125 when the
+ * filter can't be installed, 126 when the program can't be run.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,12 +16,16 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define CALLS_MAX 32
+#define PER_CALL 5 /* instructions */
+/* Its lower half, on machines that begin with that. */
+#define THIRD_ARGUMENT ((uint32_t)offsetof(struct seccomp_data, args[2]))
 
 static const struct {
 	const char *name;
@@ -41,6 +46,36 @@ static const struct {
 	{"clone3", SYS_clone3}, {"prctl", SYS_prctl},           {"read", SYS_read},
 	{"sched_setaffinity", SYS_sched_setaffinity},
 };
+
+/* Adds instructions that find the number of the system call loaded, and leave it so. */
+static const char *add(struct sock_fprog *program, const char *call, uint32_t action)
+{
+	const char *flags = strchr(call, '=');
+	size_t length = flags != NULL ? (size_t)(flags - call) : strlen(call);
+	struct sock_filter *code = program->filter;
+	char *end = NULL;
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if (strlen(calls[i].name) != length || strncmp(call, calls[i].name, length) != 0)
+			continue;
+		code[program->len++] =
+			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i].number, 0, flags != NULL ? 4 : 1);
+		if (flags != NULL) {
+			uint32_t number = (uint32_t)strtoul(flags + 1, &end, 0);
+
+			if (calls[i].number != SYS_rseq || flags[1] == '\0' || *end != '\0')
+				return "bad flags in";
+			code[program->len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, THIRD_ARGUMENT);
+			code[program->len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
+		}
+		code[program->len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action);
+		if (flags != NULL)
+			code[program->len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+									    offsetof(struct seccomp_data, nr));
+		return NULL;
+	}
+	return "unknown system call";
+}
 
 static int fail(const char *what, const char *which)
 {
@@ -64,7 +99,7 @@ static int install(const struct sock_fprog *program, uint32_t action)
 
 int main(int argc, char **argv)
 {
-	struct sock_filter code[2 * CALLS_MAX + 2];
+	struct sock_filter code[PER_CALL * CALLS_MAX + 2];
 	struct sock_fprog program = {.filter = code};
 	uint32_t action = 0;
 	int at = 2;
@@ -76,14 +111,10 @@ int main(int argc, char **argv)
 		return fail("unknown answer", argc > 1 ? argv[1] : "");
 	code[program.len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 	for (; at < argc && at < CALLS_MAX && strcmp(argv[at], "--") != 0; at++) {
-		size_t i = 0;
+		const char *error = add(&program, argv[at], action);
 
-		while (i < sizeof(calls) / sizeof(calls[0]) && strcmp(argv[at], calls[i].name) != 0)
-			i++;
-		if (i == sizeof(calls) / sizeof(calls[0]))
-			return fail("unknown system call", argv[at]);
-		code[program.len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i].number, 0, 1);
-		code[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action);
+		if (error != NULL)
+			return fail(error, argv[at]);
 	}
 	code[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	if (at + 1 >= argc)
