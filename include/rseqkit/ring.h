@@ -69,7 +69,8 @@ struct rk_ring_reader {
 	struct rk_log *log;
 	const struct rk_log *live; /* the same, unless this is a snapshot */
 	int64_t position, head, released;
-	int64_t header, size; /* of the last record */
+	int64_t mask; /* as the log's, which is in a line that writers write to */
+	int64_t header, size, front; /* of the last record: what it takes in bytes, and what of it is before its data */
 	int cpu;
 	int state;
 };
@@ -199,8 +200,27 @@ RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
 		__atomic_store_n((int64_t *)(void *)((char *)reader->log + RKI_RING_TAIL), reader->position, __ATOMIC_RELEASE);
 }
 
-/* The way out of rk_ring_next() where it knows of no more records. Context: as that. */
+/* The ways out of rk_ring_next(): where it knows of no more records, and where one begins otherwise. Context: as that. */
 RKI_API int rk_ring_look(struct rk_ring_reader *reader);
+
+/* Learns how records with that header lie, if this is no padding. */
+RKI_INLINE int rk_ring_learn(struct rk_ring_reader *reader, int64_t header)
+{
+	int is_stamped = (header & RKI_RING_STAMPED) != 0;
+
+	if (RKI_UNLIKELY((header & RKI_RING_PADDING) != 0)) {
+		int64_t padded = reader->position;
+
+		reader->position += (int64_t)RKI_RING_LENGTH(header);
+		if (reader->released == padded)
+			rk_ring_release(reader); /* nobody will */
+		return 0;
+	}
+	reader->header = header;
+	reader->size = (int64_t)RKI_RING_BYTES(RKI_RING_LENGTH(header), is_stamped);
+	reader->front = is_stamped ? 16 : 8;
+	return 1;
+}
 
 /*
  * Reads the next record. record->data stays as it is until rk_ring_release(), or until a snapshot is closed.
@@ -222,35 +242,20 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 			if (reader->position == reader->head)
 				return 0;
 		}
-		at = (const char *)reader->log + RK_LOG_DATA + (reader->position & reader->log->mask);
+		at = (const char *)reader->log + RK_LOG_DATA + (reader->position & reader->mask);
 		header = *(const int64_t *)(const void *)at;
 		/*
 		 * Records are often alike. A branch, not a computation, so that the next one's place needn't wait for this
 		 * header.
 		 */
-		if (RKI_LIKELY(header == reader->header)) {
+		if (RKI_LIKELY(header == reader->header))
 			__asm__ __volatile__("");
-			reader->position += reader->size;
-		} else {
-			reader->header = header;
-			reader->size = (header & RKI_RING_PADDING) != 0 ?
-					       (int64_t)RKI_RING_LENGTH(header) :
-					       (int64_t)RKI_RING_BYTES(RKI_RING_LENGTH(header), (header & RKI_RING_STAMPED) != 0);
-			reader->position += reader->size;
-		}
-		if (RKI_UNLIKELY((header & RKI_RING_PADDING) != 0)) {
-			if (reader->released == reader->position - reader->size)
-				rk_ring_release(reader); /* nobody will */
+		else if (!rk_ring_learn(reader, header))
 			continue;
-		}
-		at += sizeof(int64_t);
-		record->time = 0;
+		reader->position += reader->size;
+		record->data = at + reader->front;
 		record->length = RKI_RING_LENGTH(header);
-		if ((header & RKI_RING_STAMPED) != 0) {
-			record->time = *(const uint64_t *)(const void *)at;
-			at += sizeof(uint64_t);
-		}
-		record->data = at;
+		record->time = (header & RKI_RING_STAMPED) != 0 ? *(const uint64_t *)(const void *)(at + sizeof(int64_t)) : 0;
 		record->cpu = reader->cpu;
 		return 1;
 	}

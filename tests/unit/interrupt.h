@@ -52,7 +52,7 @@ static void run_stepped(void)
 	the_interrupted->prepare();
 	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
 	CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
-	alarm(60);
+	alarm(240); /* a kernel that looks at all its locks steps slowly */
 	raise(SIGSTOP);
 	progress->inside = true;
 	the_interrupted->operate();

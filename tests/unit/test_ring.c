@@ -111,6 +111,36 @@ static void lengths(void **state)
 	drop();
 }
 
+/* One reader: who has learned one form of records finds another, the first one again, and padding in between. */
+static void forms_in_turn(void **state)
+{
+	static const size_t forms[] = {8, 40, 8, 40, 40, 0, 8, 500, 8};
+	struct rk_ring_reader reader;
+	struct rk_ring_record record = {.data = NULL};
+	char data[500];
+
+	(void)state;
+	create(8192, 0);
+	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+	for (int i = 0; i < 100; i++) {
+		for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
+			memset(data, (int)(form + 1), sizeof(data));
+			assert_int_equal(rk_ring_write_any(ring, data, forms[form], form % 4 == 3), 0);
+		}
+		for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
+			memset(data, (int)(form + 1), sizeof(data));
+			assert_int_equal(rk_ring_next(&reader, &record), 1);
+			assert_int_equal(record.length, forms[form]);
+			assert_memory_equal(record.data, data, forms[form]);
+			assert_int_equal(record.time != 0, form % 4 == 3);
+		}
+		assert_int_equal(rk_ring_next(&reader, &record), 0);
+		rk_ring_release(&reader);
+	}
+	assert_int_equal(rk_ring_close(&reader), 0);
+	drop();
+}
+
 /* What there was no room for is counted, what there was is read, and what wasn't released is read again. */
 static void full(void **state)
 {
@@ -326,6 +356,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(options_are_checked),
 	cmocka_unit_test(first_in_first_out),
 	cmocka_unit_test(lengths),
+	cmocka_unit_test(forms_in_turn),
 	cmocka_unit_test(full),
 	cmocka_unit_test(snapshots),
 	cmocka_unit_test(merged),

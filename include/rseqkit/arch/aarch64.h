@@ -35,7 +35,8 @@
 #define RK_USES_LOADED RK_USES_SLOT
 #define RK_USES_ARRAY RK_USES_SLOT, "x13", "x14"
 #define RK_USES_COPY RK_USES_SLOT, "x13", "x14", "x15"
-#define RK_USES_STAMP RK_USES_COPY
+#define RK_USES_LOG RK_USES_COPY, "x12"
+#define RK_USES_STAMP RK_USES_LOG
 
 /*
  * The store of the descriptor activates the section; the start label follows at once, or a preemption in between
@@ -157,11 +158,14 @@
 #define RK_ASM_COPY_OUT(offset, target, length)                                                                        \
 	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_COPY(length, "x15", "%x[" #target "]")
 
-/* Logs: the slot's word is the head, then come the limit and the mask. The place that is written to is in x15. */
+/*
+ * Logs: the slot's word is the head, then come the limit and the mask. The next head is in x12, from the look whether there
+ * is room to the commit. The place that is written to is in x15.
+ */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
 	"ldp x13, x14, [x16, #8]\n\t"                                                                                  \
-	"add x15, x17, %x[" #size "]\n\t"                                                                              \
-	"cmp x15, x13\n\t"                                                                                             \
+	"add x12, x17, %x[" #size "]\n\t"                                                                              \
+	"cmp x12, x13\n\t"                                                                                             \
 	"b.gt %l[" #label "]\n\t"
 #define RK_ASM_PLACE                                                                                                   \
 	"and x17, x17, x14\n\t"                                                                                        \
@@ -187,13 +191,11 @@
 	"add x17, x17, %x[" #operand "]\n\t"                                                                           \
 	"str x17, [x16]\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RK_ASM_COMMIT_ADD(operand)
-#define RK_ASM_COMMIT_ADD_RELEASE(operand)                                                                             \
-	"ldr x17, [x16]\n\t"                                                                                           \
-	"add x17, x17, %x[" #operand "]\n\t"                                                                           \
-	"stlr x17, [x16]\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE(operand) "str %x[" #operand "], [x16]\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) "stlr %x[" #operand "], [x16]\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_LOADED "str x17, [x16]\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_HEAD "str x12, [x16]\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_HEAD_RELEASE "stlr x12, [x16]\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_LOAD "ldr %x[value], [x16]\n" RKI_ASM_L(2) ":\n\t"
 
 /*

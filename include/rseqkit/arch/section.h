@@ -28,7 +28,8 @@
  *                                            in RK_SECTION_VALUE; these three come behind RK_ASM_LOAD
  *   RK_ASM_STORE_NEXT(to, word, label)       stores the word behind the last element, or goes to `label` if it is full
  *   RK_ASM_STEP(number)                      adds the number (RK_IN_WORD) to what was loaded
- *   RK_ASM_UNLESS_ROOM(size, label)          goes to `label` unless a log, whose head was loaded, has room for `size` bytes
+ *   RK_ASM_UNLESS_ROOM(size, label)          goes to `label` unless a log, whose head was loaded, has room for `size` bytes;
+ *                                            RK_ASM_COMMIT_HEAD stores the head behind them
  *   RK_ASM_PLACE                             finds the place in the log behind its head; of the last two in this order
  *   RK_ASM_PUT(word)                         stores a word (RK_IN) at the place, ahead of the commit, and moves on
  *   RK_ASM_PUT_STAMP                         the same with the processor's clock (rk_ring_clock())
@@ -40,8 +41,9 @@
  *   RK_USES_SLOT             the registers of a section that neither loads, reaches, adds nor copies
  *   RK_USES_LOADED           those of one that neither copies nor has an array
  *   RK_USES_ARRAY            those of one with an array
- *   RK_USES_COPY             those of one that copies, or writes to a log
- *   RK_USES_STAMP            those of one that stores the clock
+ *   RK_USES_COPY             those of one that copies
+ *   RK_USES_LOG              those of one that writes to a log
+ *   RK_USES_STAMP            those of one that stores the clock there
  *
  * `to` says how a label is named: RK_ASM_C is a label of C, for RK_SECTION, RK_ASM_HERE one in the statement itself,
  * for RK_SECTION_VALUE.

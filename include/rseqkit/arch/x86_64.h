@@ -37,7 +37,8 @@
 #define RK_USES_LOADED "rax", "rcx"
 #define RK_USES_ARRAY "rax", "rcx", "rsi"
 #define RK_USES_COPY "rax", "rcx", "rsi", "rdi"
-#define RK_USES_STAMP RK_USES_COPY, "rdx"
+#define RK_USES_LOG RK_USES_COPY, "r8"
+#define RK_USES_STAMP RK_USES_LOG, "rdx"
 
 /* One instruction in both forms; and one whose last or first operand is a place, which has two forms itself. */
 #define RKI_ASM_X(att, intel) "{" att "|" intel "}\n\t"
@@ -141,41 +142,48 @@
 #define RK_ASM_STEP(number) RKI_ASM_X("addq %[" #number "], %%rcx", "add rcx, %[" #number "]")
 
 /*
- * Words from the last on while there are more than eight bytes left, then the first eight, which may overlap what is
- * copied; fewer than eight one by one. One register counts and indexes: four instructions a word, so that the stores
- * are the limit, not how many instructions a cycle can start. From RKI_COPY_STRING bytes on the string instruction is
- * faster: on Zen 4 it takes 9 ns to start, and then 0.07 ns for a word instead of 0.27.
+ * Words from the last on while there are more than 16 bytes left, then the last eight of these and the first, which may
+ * overlap; fewer than eight one by one. Up to 16 bytes that is one jump, for most records of rings have no more. One
+ * register counts and indexes: four instructions a word, so that the stores are the limit, not how many instructions a
+ * cycle can start. From RKI_COPY_STRING bytes on the string instruction is faster: on Zen 4 it takes 9 ns to start, and
+ * then 0.07 ns for a word instead of 0.27.
  */
 #define RKI_COPY_STRING 160
 #define RKI_ASM_WITH(displacement, att, intel) "{" displacement "(" att ",%%rcx)|[" intel "+rcx" displacement "]}"
+#define RKI_ASM_COPY_WORD(displacement, from, from_intel, to, to_intel, word)                                          \
+	RKI_ASM_FROM("mov", RKI_ASM_WITH(displacement, from, from_intel), word)                                        \
+	"{movq %%" word ", |mov }" RKI_ASM_WITH(displacement, to, to_intel) "{|, " word "}\n\t"
 #define RKI_ASM_COPY(length, from, from_intel, to, to_intel, word, low)                                                \
 	RKI_ASM_X("leaq -8(%[" #length "]), %%rcx", "lea rcx, [%[" #length "]-8]")                                     \
-	RKI_ASM_X("cmpq $" RKI_ASM_STR(RKI_COPY_STRING) " - 8, %%rcx", "cmp rcx, " RKI_ASM_STR(RKI_COPY_STRING) " - 8")  \
-	"jae " RKI_ASM_L(6) "\n"                                                                                       \
-	RKI_ASM_L(5) ":\n\t"                                                                                           \
-	RKI_ASM_FROM("mov", RKI_ASM_WITH("", from, from_intel), word)                                                  \
-	"{movq %%" word ", |mov }" RKI_ASM_WITH("", to, to_intel) "{|, " word "}\n\t"                                  \
-	RKI_ASM_X("subq $8, %%rcx", "sub rcx, 8")                                                                      \
-	"jg " RKI_ASM_L(5) "\n\t"                                                                                      \
-	RKI_ASM_X("movq (" from "), %%" word, "mov " word ", [" from_intel "]")                                        \
-	RKI_ASM_X("movq %%" word ", (" to ")", "mov [" to_intel "], " word)                                            \
-	"jmp " RKI_ASM_L(9) "\n"                                                                                       \
-	RKI_ASM_L(6) ":\n\t"                                                                                           \
-	RKI_ASM_X("addq $8, %%rcx", "add rcx, 8")                                                                      \
 	RKI_ASM_X("cmpq $8, %%rcx", "cmp rcx, 8")                                                                      \
-	"jae " RKI_ASM_L(8) "\n\t"                                                                                     \
-	RKI_ASM_X("testq %%rcx, %%rcx", "test rcx, rcx")                                                               \
-	"jz " RKI_ASM_L(9) "\n"                                                                                        \
-	RKI_ASM_L(7) ":\n\t"                                                                                           \
+	"jbe " RKI_ASM_L(8) "\n\t"                                                                                     \
+	RKI_ASM_X("cmpq $" RKI_ASM_STR(RKI_COPY_STRING) " - 8, %%rcx", "cmp rcx, " RKI_ASM_STR(RKI_COPY_STRING) " - 8")  \
+	"jb " RKI_ASM_L(6) "\n\t"                                                                                      \
+	RKI_ASM_X("addq $8, %%rcx", "add rcx, 8")                                                                      \
+	"jz " RKI_ASM_L(9) "\n\t"                                                                                      \
+	RKI_ASM_X("cmpq $8, %%rcx", "cmp rcx, 8")                                                                      \
+	"jb " RKI_ASM_L(5) "\n\t"                                                                                      \
+	RKI_ASM_X("movq " from ", %%rsi", "mov rsi, " from_intel)                                                      \
+	RKI_ASM_X("movq " to ", %%rdi", "mov rdi, " to_intel)                                                          \
+	"rep movsb\n\t"                                                                                                \
+	"jmp " RKI_ASM_L(9) "\n"                                                                                       \
+	RKI_ASM_L(5) ":\n\t"                                                                                           \
 	"{movb |mov " low ", }" RKI_ASM_WITH("-1", from, from_intel) "{, %%" low "|}\n\t"                              \
 	"{movb %%" low ", |mov }" RKI_ASM_WITH("-1", to, to_intel) "{|, " low "}\n\t"                                  \
 	RKI_ASM_X("decq %%rcx", "dec rcx")                                                                             \
-	"jnz " RKI_ASM_L(7) "\n\t"                                                                                     \
+	"jnz " RKI_ASM_L(5) "\n\t"                                                                                     \
 	"jmp " RKI_ASM_L(9) "\n"                                                                                       \
+	RKI_ASM_L(6) ":\n\t"                                                                                           \
+	RKI_ASM_X("subq $8, %%rcx", "sub rcx, 8") "\n"                                                                 \
+	RKI_ASM_L(7) ":\n\t"                                                                                           \
+	RKI_ASM_COPY_WORD("+8", from, from_intel, to, to_intel, word)                                                  \
+	RKI_ASM_X("subq $8, %%rcx", "sub rcx, 8")                                                                      \
+	"jg " RKI_ASM_L(7) "\n\t"                                                                                      \
+	RKI_ASM_X("addq $8, %%rcx", "add rcx, 8") "\n"                                                                 \
 	RKI_ASM_L(8) ":\n\t"                                                                                           \
-	RKI_ASM_X("movq " from ", %%rsi", "mov rsi, " from_intel)                                                      \
-	RKI_ASM_X("movq " to ", %%rdi", "mov rdi, " to_intel)                                                          \
-	"rep movsb\n"                                                                                                  \
+	RKI_ASM_COPY_WORD("", from, from_intel, to, to_intel, word)                                                    \
+	RKI_ASM_X("movq (" from "), %%" word, "mov " word ", [" from_intel "]")                                        \
+	RKI_ASM_X("movq %%" word ", (" to ")", "mov [" to_intel "], " word) "\n"                                       \
 	RKI_ASM_L(9) ":\n\t"
 #define RK_ASM_COPY(offset, source, length)                                                                            \
 	RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rdi", "lea rdi, [%[" #offset "]+rax]")                               \
@@ -184,20 +192,23 @@
 	RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rsi", "lea rsi, [%[" #offset "]+rax]")                               \
 	RKI_ASM_COPY(length, "%%rsi", "rsi", "%[" #target "]", "%[" #target "]", "rdi", "dil")
 
-/* Logs: the slot's word is the head, then come the limit and the mask. The place that is written to is in rdi. */
+/*
+ * Logs: the slot's word is the head, then come the limit and the mask. The next head is in r8, from the look whether there
+ * is room to the commit. In rdi is what lies one word behind the place that is written to.
+ */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
-	RKI_ASM_X("leaq (%%rcx,%[" #size "]), %%rsi", "lea rsi, [rcx+%[" #size "]]")                                   \
-	RKI_ASM_X("cmpq 8(%%rax), %%rsi", "cmp rsi, [rax+8]")                                                          \
+	RKI_ASM_X("leaq (%%rcx,%[" #size "]), %%r8", "lea r8, [rcx+%[" #size "]]")                                     \
+	RKI_ASM_X("cmpq 8(%%rax), %%r8", "cmp r8, [rax+8]")                                                            \
 	"jg %l[" #label "]\n\t"
 #define RK_ASM_PLACE                                                                                                   \
 	RKI_ASM_X("andq 16(%%rax), %%rcx", "and rcx, [rax+16]")                                                        \
-	RKI_ASM_X("leaq " RKI_ASM_STR(RK_LOG_DATA) "(%%rax,%%rcx), %%rdi", "lea rdi, [rax+rcx+" RKI_ASM_STR(RK_LOG_DATA) "]")
-#define RK_ASM_PUT(word) RKI_ASM_X("movq %[" #word "], (%%rdi)", "mov [rdi], %[" #word "]") RKI_ASM_NEXT
-#define RKI_ASM_NEXT RKI_ASM_X("addq $8, %%rdi", "add rdi, 8")
+	RKI_ASM_X("leaq 8+" RKI_ASM_STR(RK_LOG_DATA) "(%%rax,%%rcx), %%rdi",                                           \
+		  "lea rdi, [rax+rcx+8+" RKI_ASM_STR(RK_LOG_DATA) "]")
+#define RK_ASM_PUT(word) RKI_ASM_X("movq %[" #word "], -8(%%rdi)", "mov [rdi-8], %[" #word "]")
 #define RK_ASM_PUT_STAMP                                                                                               \
 	RKI_ASM_X("movq %%rax, %%rsi\n\trdtsc\n\tshlq $32, %%rdx", "mov rsi, rax\n\trdtsc\n\tshl rdx, 32")             \
 	RKI_ASM_X("orq %%rax, %%rdx\n\tmovq %%rdx, (%%rdi)", "or rdx, rax\n\tmov [rdi], rdx")                          \
-	RKI_ASM_X("movq %%rsi, %%rax", "mov rax, rsi") RKI_ASM_NEXT
+	RKI_ASM_X("movq %%rsi, %%rax\n\taddq $8, %%rdi", "mov rax, rsi\n\tadd rdi, 8")
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil")
 
 /*
@@ -214,11 +225,12 @@
 	RKI_ASM_X("movq %[" #operand "], %%rcx", "mov rcx, %[" #operand "]") RKI_ASM_FROM("add", RK_ASM_SLOT, "rcx")  \
 	RK_ASM_COMMIT_LOADED
 #define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RKI_ASM_TO("add", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_ADD_RELEASE(operand) RK_ASM_COMMIT_ADD(operand)
 #define RK_ASM_COMMIT_STORE(operand) RKI_ASM_TO("mov", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
 /* With release order, which every store has here. (A string instruction's stores come before any later store, too.) */
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) RK_ASM_COMMIT_STORE(operand)
 #define RK_ASM_COMMIT_LOADED "{movq %%rcx, |mov }" RK_ASM_SLOT "{|, rcx}\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_HEAD "{movq %%r8, |mov }" RK_ASM_SLOT "{|, r8}\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_HEAD_RELEASE RK_ASM_COMMIT_HEAD
 #define RK_ASM_COMMIT_LOAD "{movq |mov %[value], }" RK_ASM_SLOT "{, %[value]|}\n" RKI_ASM_L(2) ":\n\t"
 
 /* ud1 with the signature as its displacement, so that disassemblers stay in step. */

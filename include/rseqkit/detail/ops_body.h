@@ -219,19 +219,19 @@ RKI_INLINE enum rk_result RK_OP(copy_out_if_equal)
 /* The operations that publish, relaxed and with release order. */
 #define RK_OP_PUBLISH(verb) RK_OP(verb)
 #define RK_OP_COMMIT_STORE RK_ASM_COMMIT_STORE
-#define RK_OP_COMMIT_ADD RK_ASM_COMMIT_ADD
+#define RK_OP_COMMIT_HEAD RK_ASM_COMMIT_HEAD
 #include <rseqkit/detail/ops_publish.h>
 #undef RK_OP_PUBLISH
 #undef RK_OP_COMMIT_STORE
-#undef RK_OP_COMMIT_ADD
+#undef RK_OP_COMMIT_HEAD
 
 #define RK_OP_PUBLISH(verb) RK_OP(verb##_release)
 #define RK_OP_COMMIT_STORE RK_ASM_COMMIT_STORE_RELEASE
-#define RK_OP_COMMIT_ADD RK_ASM_COMMIT_ADD_RELEASE
+#define RK_OP_COMMIT_HEAD RK_ASM_COMMIT_HEAD_RELEASE
 #include <rseqkit/detail/ops_publish.h>
 #undef RK_OP_PUBLISH
 #undef RK_OP_COMMIT_STORE
-#undef RK_OP_COMMIT_ADD
+#undef RK_OP_COMMIT_HEAD
 
 #undef RK_OP
 #undef RK_OP_KIND

@@ -114,9 +114,9 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(append)
 	RK_OP_CHECK((void)0)
 	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE RK_ASM_PUT(header)
-		   RK_ASM_PUT_COPY(source, length) RK_OP_COMMIT_ADD(size),
+		   RK_ASM_PUT_COPY(source, length) RK_OP_COMMIT_HEAD,
 		   RK_LIST(RK_OP_INPUTS, RK_IN(header), RK_IN(source), RK_IN(length), RK_IN(size)),
-		   RK_USES_COPY, RK_OP_LABELS, unequal);
+		   RK_USES_LOG, RK_OP_LABELS, unequal);
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
@@ -126,7 +126,7 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(append_stamped)
 	RK_OP_CHECK((void)0)
 	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE RK_ASM_PUT(header)
-		   RK_ASM_PUT_STAMP RK_ASM_PUT_COPY(source, length) RK_OP_COMMIT_ADD(size),
+		   RK_ASM_PUT_STAMP RK_ASM_PUT_COPY(source, length) RK_OP_COMMIT_HEAD,
 		   RK_LIST(RK_OP_INPUTS, RK_IN(header), RK_IN(source), RK_IN(length), RK_IN(size)),
 		   RK_USES_STAMP, RK_OP_LABELS, unequal);
 	RK_OP_WAYS_OUT_IF_EQUAL
