@@ -36,7 +36,6 @@
 #define RK_USES_ARRAY RK_USES_SLOT, "x13", "x14"
 #define RK_USES_COPY RK_USES_SLOT, "x13", "x14", "x15"
 #define RK_USES_LOG RK_USES_COPY, "x12"
-#define RK_USES_STAMP RK_USES_LOG
 
 /*
  * The store of the descriptor activates the section; the start label follows at once, or a preemption in between

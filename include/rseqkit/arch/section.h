@@ -43,7 +43,6 @@
  *   RK_USES_ARRAY            those of one with an array
  *   RK_USES_COPY             those of one that copies
  *   RK_USES_LOG              those of one that writes to a log
- *   RK_USES_STAMP            those of one that stores the clock there
  *
  * `to` says how a label is named: RK_ASM_C is a label of C, for RK_SECTION, RK_ASM_HERE one in the statement itself,
  * for RK_SECTION_VALUE.

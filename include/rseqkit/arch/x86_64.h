@@ -37,8 +37,7 @@
 #define RK_USES_LOADED "rax", "rcx"
 #define RK_USES_ARRAY "rax", "rcx", "rsi"
 #define RK_USES_COPY "rax", "rcx", "rsi", "rdi"
-#define RK_USES_LOG RK_USES_COPY, "r8"
-#define RK_USES_STAMP RK_USES_LOG, "rdx"
+#define RK_USES_LOG RK_USES_COPY, "rdx"
 
 /* One instruction in both forms; and one whose last or first operand is a place, which has two forms itself. */
 #define RKI_ASM_X(att, intel) "{" att "|" intel "}\n\t"
@@ -193,12 +192,12 @@
 	RKI_ASM_COPY(length, "%%rsi", "rsi", "%[" #target "]", "%[" #target "]", "rdi", "dil")
 
 /*
- * Logs: the slot's word is the head, then come the limit and the mask. The next head is in r8, from the look whether there
+ * Logs: the slot's word is the head, then come the limit and the mask. The next head is in rdx, from the look whether there
  * is room to the commit. In rdi is what lies one word behind the place that is written to.
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
-	RKI_ASM_X("leaq (%%rcx,%[" #size "]), %%r8", "lea r8, [rcx+%[" #size "]]")                                     \
-	RKI_ASM_X("cmpq 8(%%rax), %%r8", "cmp r8, [rax+8]")                                                            \
+	RKI_ASM_X("leaq (%%rcx,%[" #size "]), %%rdx", "lea rdx, [rcx+%[" #size "]]")                                   \
+	RKI_ASM_X("cmpq 8(%%rax), %%rdx", "cmp rdx, [rax+8]")                                                          \
 	"jg %l[" #label "]\n\t"
 #define RK_ASM_PLACE                                                                                                   \
 	RKI_ASM_X("andq 16(%%rax), %%rcx", "and rcx, [rax+16]")                                                        \
@@ -206,9 +205,10 @@
 		  "lea rdi, [rax+rcx+8+" RKI_ASM_STR(RK_LOG_DATA) "]")
 #define RK_ASM_PUT(word) RKI_ASM_X("movq %[" #word "], -8(%%rdi)", "mov [rdi-8], %[" #word "]")
 #define RK_ASM_PUT_STAMP                                                                                               \
-	RKI_ASM_X("movq %%rax, %%rsi\n\trdtsc\n\tshlq $32, %%rdx", "mov rsi, rax\n\trdtsc\n\tshl rdx, 32")             \
-	RKI_ASM_X("orq %%rax, %%rdx\n\tmovq %%rdx, (%%rdi)", "or rdx, rax\n\tmov [rdi], rdx")                          \
-	RKI_ASM_X("movq %%rsi, %%rax\n\taddq $8, %%rdi", "mov rax, rsi\n\tadd rdi, 8")
+	RKI_ASM_X("movq %%rax, %%rsi\n\tmovq %%rdx, %%rcx", "mov rsi, rax\n\tmov rcx, rdx")                            \
+	RKI_ASM_X("rdtsc\n\tshlq $32, %%rdx\n\torq %%rax, %%rdx", "rdtsc\n\tshl rdx, 32\n\tor rdx, rax")               \
+	RKI_ASM_X("movq %%rdx, (%%rdi)\n\taddq $8, %%rdi", "mov [rdi], rdx\n\tadd rdi, 8")                             \
+	RKI_ASM_X("movq %%rsi, %%rax\n\tmovq %%rcx, %%rdx", "mov rax, rsi\n\tmov rdx, rcx")
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil")
 
 /*
@@ -229,7 +229,7 @@
 /* With release order, which every store has here. (A string instruction's stores come before any later store, too.) */
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) RK_ASM_COMMIT_STORE(operand)
 #define RK_ASM_COMMIT_LOADED "{movq %%rcx, |mov }" RK_ASM_SLOT "{|, rcx}\n" RKI_ASM_L(2) ":\n\t"
-#define RK_ASM_COMMIT_HEAD "{movq %%r8, |mov }" RK_ASM_SLOT "{|, r8}\n" RKI_ASM_L(2) ":\n\t"
+#define RK_ASM_COMMIT_HEAD "{movq %%rdx, |mov }" RK_ASM_SLOT "{|, rdx}\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_HEAD_RELEASE RK_ASM_COMMIT_HEAD
 #define RK_ASM_COMMIT_LOAD "{movq |mov %[value], }" RK_ASM_SLOT "{, %[value]|}\n" RKI_ASM_L(2) ":\n\t"
 

@@ -128,6 +128,6 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(append_stamped)
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE RK_ASM_PUT(header)
 		   RK_ASM_PUT_STAMP RK_ASM_PUT_COPY(source, length) RK_OP_COMMIT_HEAD,
 		   RK_LIST(RK_OP_INPUTS, RK_IN(header), RK_IN(source), RK_IN(length), RK_IN(size)),
-		   RK_USES_STAMP, RK_OP_LABELS, unequal);
+		   RK_USES_LOG, RK_OP_LABELS, unequal);
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
