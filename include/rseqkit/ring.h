@@ -69,8 +69,8 @@ struct rk_ring_reader {
 	struct rk_log *log;
 	const struct rk_log *live; /* the same, unless this is a snapshot */
 	int64_t position, head, released;
-	int64_t mask; /* as the log's, which is in a line that writers write to */
-	int64_t header, size, front; /* of the last record: what it takes in bytes, and what of it is before its data */
+	int64_t mask; /* the log's own lies in a line that writers write to */
+	int64_t header, size, front; /* of records like the last one: the bytes of one, and those before its data */
 	int cpu;
 	int state;
 };
@@ -200,10 +200,10 @@ RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
 		__atomic_store_n((int64_t *)(void *)((char *)reader->log + RKI_RING_TAIL), reader->position, __ATOMIC_RELEASE);
 }
 
-/* The ways out of rk_ring_next(): where it knows of no more records, and where one begins otherwise. Context: as that. */
+/* Ways out of rk_ring_next(), and in its context. This one: where it knows of no more records. */
 RKI_API int rk_ring_look(struct rk_ring_reader *reader);
 
-/* Learns how records with that header lie, if this is no padding. */
+/* Where a record isn't like the last one: learns how it lies. Returns 0 for padding, which it passes. */
 RKI_INLINE int rk_ring_learn(struct rk_ring_reader *reader, int64_t header)
 {
 	int is_stamped = (header & RKI_RING_STAMPED) != 0;

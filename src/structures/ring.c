@@ -50,7 +50,7 @@ static size_t whole_pages(size_t size)
 
 /*
  * Where a log begins in its first page: half a page away from the ring's slots. Processors compare the place in the page
- * first, so a look at the slot would have to wait for the head that was stored before: half a cycle to two of a write.
+ * first, so a look at the slot would have to wait for the head that was stored before.
  */
 static size_t beginning_of(const struct ring_state *state)
 {
