@@ -13,11 +13,13 @@
 #include <rseqkit/ops.h>
 #include <rseqkit/percpu.h>
 #include <rseqkit/bank.h>
+#include <rseqkit/gate.h>
 #include <rseqkit/remote.h>
 #include <rseqkit/vector.h>
 #include <rseqkit/counter.h>
 #include <rseqkit/freelist.h>
 #include <rseqkit/cache.h>
+#include <rseqkit/rcu.h>
 #include <rseqkit/ring.h>
 #include <rseqkit/histogram.h>
 

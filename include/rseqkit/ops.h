@@ -56,7 +56,7 @@ enum rk_result {
 	RK_ABORTED = 2,   /* interrupted before the commit, or the thread has just been registered: try again */
 	RK_WRONG_CPU = 3, /* not running on the CPU asked for */
 	RK_NO_RSEQ = 4,   /* this thread has no rseq: use the fallback */
-	RK_CLOSED = 5     /* the slot is closed, or was never opened: bank.h */
+	RK_CLOSED = 5     /* the slot, or the gate, is closed or was never opened: bank.h, gate.h */
 };
 
 /* Bytes from one index's slot to the next: 2^18, a constant so that an index is scaled by one shift. */

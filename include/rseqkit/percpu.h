@@ -58,7 +58,8 @@
  * pool registers the process for fences, as rk_fence_prepare() (remote.h): best made while there is one thread. Not with
  * RK_PERCPU_EMPTY_IN_CHILDREN: who was at work on a bank would find nothing there.
  *
- * RK_PERCPU_EMPTY_IN_CHILDREN: in a child of fork all slots of all items read as zero. Not with initial contents.
+ * RK_PERCPU_EMPTY_IN_CHILDREN: in a child of fork all slots of all items read as zero, but for the reserve
+ * slot's, which is a structure's own. Not with initial contents.
  */
 #define RK_PERCPU_DEBUG 1u
 #define RK_PERCPU_CLOSABLE 2u

@@ -86,10 +86,11 @@ RKI_BEGIN_DECLS
  *   claims, banks, reads of groups, merges, overflow ways of lists and rings, rk_ring_notify(): futex; once mmap,
  *                         madvise, munmap; in a child of fork gettid, getpid, get_robust_list
  *   waiting for a ring    futex, membarrier
+ *   grace periods and deferred calls                as fences and claims
  *   creating, allocating, destroying, trimming      mmap, mprotect, munlock, madvise, munmap, prlimit64; with a limit on
  *                         address space sched_getaffinity; with initial contents memfd_create, ftruncate, close;
- *                         closable, and lists, caches, rings, groups, histograms: membarrier; RK_PERCPU_DEBUG with
- *                         RK_PERCPU_EMPTY_IN_CHILDREN: getpid
+ *                         closable, and lists, caches, rings, groups, histograms: membarrier; rcu.h: as fences;
+ *                         RK_PERCPU_DEBUG with RK_PERCPU_EMPTY_IN_CHILDREN: getpid
  *   statistics of memory  openat, pread64, close
  *   a thread's end        with musl, if it was registered: rseq, rt_sigprocmask
  * What the libc calls by another name counts under the kernel's: on 32-bit machines mmap2, ftruncate64. Refused

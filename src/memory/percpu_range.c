@@ -160,9 +160,11 @@ void *rk_map_lazily(size_t size)
 	return NULL;
 }
 
-static bool open_memory(const struct rk_percpu *pool, bool of_items, char *from, size_t size)
+/* `kept` is how much of it belongs to the first index, the reserve slot's, which children have as it is. */
+static bool open_memory(const struct rk_percpu *pool, size_t kept, char *from, size_t size)
 {
-	if (of_items && (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) && madvise(from, size, MADV_WIPEONFORK) != 0)
+	if (kept < size && (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) &&
+	    madvise(from + kept, size - kept, MADV_WIPEONFORK) != 0)
 		return false;
 	return mprotect(from, size, PROT_READ | PROT_WRITE) == 0;
 }
@@ -202,7 +204,7 @@ static struct range *range_new(const struct rk_percpu *pool)
 	opened = map_contents(pool, range);
 	if (range->templates > 0)
 		prepare(mapping + pool->head, least - pool->head);
-	if (!opened || !open_memory(pool, !pool->is_large, mapping + pool->head, least - pool->head)) {
+	if (!opened || !open_memory(pool, pool->is_large ? least : RK_STRIDE, mapping + pool->head, least - pool->head)) {
 		rk_range_free(range);
 		return NULL;
 	}
@@ -241,7 +243,7 @@ bool rk_large_new(const struct rk_percpu *pool, const struct range *range, void 
 
 	if (memory != NULL) {
 		prepare(memory, size);
-		if (!open_memory(pool, true, memory, size)) {
+		if (!open_memory(pool, rk_large_spacing(pool), memory, size)) {
 			(void)munmap(memory, size);
 			memory = NULL;
 		}

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include "fence.h"
 #include "kernel.h"
 #include "memory/cpus.h"
 
@@ -23,6 +24,10 @@
 #define FENCE (1 << 7)    /* MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ */
 #define REGISTER (1 << 8) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ */
 #define ONE_CPU 1         /* MEMBARRIER_CMD_FLAG_CPU */
+
+/* Since 4.14. */
+#define MEMORY_FENCE (1 << 3)    /* MEMBARRIER_CMD_PRIVATE_EXPEDITED */
+#define MEMORY_REGISTER (1 << 4) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED */
 
 #define VISITS 20 /* another thread may set this one's affinity as well */
 
@@ -142,16 +147,33 @@ int rk_fence_cpus(const void *set, size_t bytes)
 	return result;
 }
 
-int rk_fence_all(void)
+static int visit_all(void)
 {
 	int result = 0;
 
-	if (kernel_fence(0, 0) == 0)
-		return 0;
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
 		int r = visit(cpu);
 
 		result = r < 0 ? r : result;
 	}
 	return result;
+}
+
+int rk_fence_all(void)
+{
+	return kernel_fence(0, 0) == 0 ? 0 : visit_all();
+}
+
+int rk_fence_memory_prepare(void)
+{
+	return (int)RK_SYSCALL(SYS_membarrier, MEMORY_REGISTER, 0, 0);
+}
+
+int rk_fence_memory(void)
+{
+	long r = RK_SYSCALL(SYS_membarrier, MEMORY_FENCE, 0, 0);
+
+	if (r == -EPERM && rk_fence_memory_prepare() == 0)
+		r = RK_SYSCALL(SYS_membarrier, MEMORY_FENCE, 0, 0);
+	return r == 0 ? 0 : visit_all(); /* a switch to another thread is a fence, too */
 }

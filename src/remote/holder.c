@@ -138,6 +138,11 @@ uint64_t rk_holder_process(void)
 	return p != NULL ? first_of(p) : RK_HOLDER_FLAG | (uint64_t)RK_SYSCALL(SYS_getpid);
 }
 
+bool rk_holder_is_wiped(void)
+{
+	return get_page() != NULL;
+}
+
 static void in_child(void)
 {
 	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);

@@ -27,4 +27,7 @@ bool rk_holder_is_elsewhere(uint64_t holder);
  */
 uint64_t rk_holder_process(void);
 
+/* Does the kernel wipe pages at a fork? If not, the number above is the process id. Async-signal-safe. */
+bool rk_holder_is_wiped(void);
+
 #endif /* RK_SRC_HOLDER_H */

@@ -109,7 +109,7 @@ void rk_counter_group_add_slow(struct rk_counter_group *group, size_t which, int
 	uint64_t before;
 	intptr_t plane;
 
-	for (int i = 0; i < RK_ABORTS_MAX && (outcome == RK_ABORTED || outcome == RK_WRONG_CPU); i++)
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
 		outcome = rki_group_add(group, which, value);
 	if (outcome == RK_DONE)
 		return;

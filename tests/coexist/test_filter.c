@@ -188,6 +188,11 @@ static void forget(void *context, void *object)
 	(void)object;
 }
 
+static void do_nothing(struct rk_rcu_call *call)
+{
+	(void)call;
+}
+
 /* One of each, used as far as that makes no system call but those of claims and fences. */
 static int structures(void)
 {
@@ -199,12 +204,15 @@ static int structures(void)
 	struct rk_ring *ring;
 	struct rk_counter_group *group;
 	struct rk_histogram *histogram;
+	struct rk_rcu *rcu;
+	struct rk_rcu_call call;
 	int64_t counts[2];
 
 	(void)rk_process_init();
 	allow_only(creating, fencing, claiming);
 	if (rk_freelist_create(&list) != 0 || rk_cache_create(&cache, &objects) != 0 || rk_ring_create(&ring, &records) != 0 ||
-	    rk_counter_group_create(&group, NULL, 2) != 0 || rk_histogram_create(&histogram, 2, 100) != 0)
+	    rk_counter_group_create(&group, NULL, 2) != 0 || rk_histogram_create(&histogram, 2, 100) != 0 ||
+	    rk_rcu_create(&rcu, 0) != 0)
 		return 1;
 	rk_freelist_push(list, &node);
 	rk_cache_put(cache, counts);
@@ -214,6 +222,10 @@ static int structures(void)
 		return 2;
 	(void)rk_counter_group_read(group, counts, 2);
 	(void)rk_ring_merge(ring, nothing, NULL);
+	rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
+	if (rk_rcu_synchronize(rcu) != 0 || rk_rcu_defer(rcu, &call, do_nothing) != 0 || rk_rcu_barrier(rcu) != 0 ||
+	    rk_rcu_run(rcu, 1000000) != 0 || rk_rcu_destroy(rcu) != 0)
+		return 4;
 	(void)rk_ring_write_slow(ring, "", 1, 0, RK_NO_RSEQ);
 	if (rk_freelist_destroy(list, NULL) != 0 || rk_cache_destroy(cache) != 0 || rk_ring_destroy(ring) != 0 ||
 	    rk_counter_group_destroy(group) != 0 || rk_histogram_destroy(histogram) != 0)

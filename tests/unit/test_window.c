@@ -70,6 +70,12 @@ OPERATION(op_append, rk_cpu_append(base, 1, bytes, 8, 16))
 OPERATION(op_append_stamped, rk_cpu_append_stamped_release(base, 1, bytes, 8, 24))
 OPERATION(op_pop, rk_cpu_pop(base, 0, offsetof(struct node, next), &popped))
 
+static intptr_t gate;
+
+OPERATION(op_gate_add, (gate = (intptr_t)base, rk_gate_add(&gate, 0, 1)))
+OPERATION(op_gate_add_variable, (gate = (intptr_t)base, rk_gate_add(&gate, 0, one)))
+OPERATION(op_gate_enter, (gate = (intptr_t)base, rk_gate_enter(&gate, &popped)))
+
 /* The object is the slot itself. */
 OPERATION(op_versioned, versioned_set(&base->self, 0, 5))
 
@@ -100,6 +106,9 @@ static const struct operation {
 	{"pop off an array", op_array_pop, RK_ARRAY_PUSHED(2), RK_ARRAY_PUSHED(2) + RK_ARRAY_POPPED(1)},
 	{"append", op_append, 0, 16},
 	{"append with a stamp", op_append_stamped, 0, 24},
+	{"add behind a gate", op_gate_add, 0, 1},
+	{"add behind a gate, of a variable", op_gate_add_variable, 0, 1},
+	{"enter a gate", op_gate_enter, 0, 1},
 	{"pop", op_pop, (intptr_t)&node, 7},
 };
 

@@ -6,6 +6,9 @@
  * What operations are made of:
  *
  *   RK_ASM_INDEX_CPU(to), _CID, _AT          load the index, leave if the thread has no rseq, find the index's slot
+ *   RK_ASM_INDEX_GATE(to, label)             the same of the item that the shared word `gate` (RK_IN) names (gate.h), or
+ *                                            goes to `label` if that is 0; what was loaded is that word then
+ *   RK_ASM_BEHIND(where)                     makes the word at `where` (RK_IN_WORD) behind the slot the slot
  *   RK_ASM_SLOT                              a place: the slot's word
  *   RK_ASM_REACH(offset)                     finds the word at `offset` (RK_IN) behind the slot
  *   RK_ASM_REACHED(offset)                   a place: that word
@@ -20,6 +23,7 @@
  *   RK_ASM_LOAD_THROUGH(offset)              loads the word at `offset` (RK_IN_WORD) behind where what was loaded
  *                                            points
  *   RK_ASM_KEEP                              makes what was loaded the value; in RK_SECTION_VALUE
+ *   RK_ASM_TOKEN                             makes what was loaded the outcome; in RK_SECTION_TOKEN
  *   RK_ASM_STORE_LOADED(pointer)             stores what was loaded there
  *   RK_ASM_STORE(place, word)                stores a word ahead of the commit
  *   RK_ASM_COPY(offset, source, length)      copies bytes to that offset behind the slot ahead of the commit
@@ -45,7 +49,7 @@
  *   RK_USES_LOG              those of one that writes to a log
  *
  * `to` says how a label is named: RK_ASM_C is a label of C, for RK_SECTION, RK_ASM_HERE one in the statement itself,
- * for RK_SECTION_VALUE.
+ * for the other two.
  *
  * An operation (detail/ops_body.h) is a string of these, in this order: an exit for each way out that isn't the end, an
  * index, loads and compares, stores ahead of the commit, a commit. Between begin and commit nothing may change an
@@ -58,7 +62,7 @@
  *   RKI_ASM_PIN_HERE           calls rk_pin_module() with the label's address, as a function's last deed
  *   RKI_ASM_ABORT(then)        the abort handler, out of line, behind its signature: `then` is what it does
  *   RKI_ASM_GO(place)          goes there
- *   RKI_ASM_TELL(code)         makes that the outcome, and goes to the end; in RK_SECTION_VALUE
+ *   RKI_ASM_TELL(code)         makes that the outcome, and goes to the end; in RK_SECTION_VALUE and RK_SECTION_TOKEN
  *   RKI_ASM_WHILE_EQUAL(word)  waits inside the section while the slot's word is that; for probes of what aborts
  *   RKI_AREA_READ              reads a field of the area
  */
@@ -188,6 +192,16 @@
 #define RK_SECTION_VALUE(result, read, exits, body, inputs, uses)                                                      \
 	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT(RKI_ASM_TELL(RK_ASM_ABORTED))  \
 				  : [outcome] "+&r"(result), [value] "=&r"(read)                                       \
+				  : [area] "r"(rk_area_offset), inputs                                                 \
+				  : "memory", "cc", uses)
+
+/*
+ * The same for what reads an address: `token` has it, or else an outcome, which no address is as small as. So one
+ * register does for both, and one test.
+ */
+#define RK_SECTION_TOKEN(token, exits, body, inputs, uses)                                                             \
+	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT(RKI_ASM_TELL(RK_ASM_ABORTED))  \
+				  : [outcome] "=&r"(token)                                                             \
 				  : [area] "r"(rk_area_offset), inputs                                                 \
 				  : "memory", "cc", uses)
 

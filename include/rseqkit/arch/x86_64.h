@@ -89,6 +89,18 @@
 	"jne " to(leave) "\n\t"                                                                                        \
 	RKI_ASM_SCALE
 
+/* By current CPU, of what a shared word names. */
+#define RK_ASM_INDEX_GATE(to, label)                                                                                   \
+	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
+	RKI_ASM_X("testl %%eax, %%eax", "test eax, eax")                                                               \
+	"js " to(leave) "\n\t"                                                                                         \
+	RKI_ASM_X("movq (%[gate]), %%rcx", "mov rcx, [%[gate]]")                                                       \
+	RKI_ASM_X("shlq $" RKI_ASM_STR(RK_STRIDE_SHIFT) ", %%rax", "shl rax, " RKI_ASM_STR(RK_STRIDE_SHIFT))           \
+	RKI_ASM_X("testq %%rcx, %%rcx", "test rcx, rcx")                                                               \
+	"jz " to(label) "\n\t"                                                                                         \
+	RKI_ASM_X("addq %%rcx, %%rax", "add rax, rcx")
+#define RK_ASM_BEHIND(where) RKI_ASM_X("addq %[" #where "], %%rax", "add rax, %[" #where "]")
+
 /* Places. */
 #define RK_ASM_SLOT "{(%%rax)|[rax]}"
 #define RK_ASM_REACH(offset) RKI_ASM_X("leaq (%[" #offset "],%%rax), %%rcx", "lea rcx, [%[" #offset "]+rax]")
@@ -121,6 +133,7 @@
 	RKI_ASM_X("addq %[" #offset "], %%rcx", "add rcx, %[" #offset "]")                                             \
 	".endif\n\t"                                                                                                   \
 	RKI_ASM_X("movq (%%rcx), %%rcx", "mov rcx, [rcx]")
+#define RK_ASM_TOKEN RKI_ASM_X("movq %%rcx, %[outcome]", "mov %[outcome], rcx")
 #define RK_ASM_KEEP RKI_ASM_X("movq %%rcx, %[value]", "mov %[value], rcx")
 #define RK_ASM_STORE_LOADED(pointer) RKI_ASM_X("movq %%rcx, (%[" #pointer "])", "mov [%[" #pointer "]], rcx")
 #define RK_ASM_STORE(place, word) RKI_ASM_TO("mov", "%[" #word "]", place) "\n\t"
@@ -239,7 +252,7 @@
 	".byte 0x0f, 0xb9, 0x3d\n\t.long " RKI_ASM_STR(RK_SIGNATURE) "\n"                                              \
 	RKI_ASM_L(4) ":\n\t" then ".subsection 0\n\t"
 #define RKI_ASM_GO(place) "jmp " place "\n\t"
-#define RKI_ASM_TELL(code) RKI_ASM_X("movl $" code ", %[outcome]", "mov %[outcome], " code) RKI_ASM_GO(RKI_ASM_L(2))
+#define RKI_ASM_TELL(code) RKI_ASM_X("movl $" code ", %k[outcome]", "mov %k[outcome], " code) RKI_ASM_GO(RKI_ASM_L(2))
 
 /* Operands: a pointer or number in a register, a word also as an immediate where it fits. */
 #define RK_IN(name) [name] "r"(name)

@@ -12,13 +12,13 @@
  *   +---------|----+-----------+    +--------+-----------------+-----------------+
  *             +-- its address in slot 0 ------> or ------------>
  *
- * The word isn't per CPU, so the section is one of ops.h whose "slot" is that word for every CPU: the CPU is known
- * before the section, which fails on another one.
+ * The word is a gate (gate.h) that is never closed.
  */
 #ifndef RSEQKIT_DETAIL_GROUP_H
 #define RSEQKIT_DETAIL_GROUP_H
 
 #include <rseqkit/bank.h>
+#include <rseqkit/gate.h>
 #include <rseqkit/percpu.h>
 
 /* Bytes at the beginning of every slot: the head in the reserve slot, unused in the others. */
@@ -34,7 +34,10 @@ struct rki_group_head {
 	uint8_t baseline;         /* which of the two sums are taken against */
 	uint8_t bits;             /* of histograms: significant bits of a value */
 	uint8_t reserved;
-	const char *const *names; /* of counters, or NULL */
+	union {
+		const char *const *names; /* of counters, or NULL */
+		uint64_t width;           /* of histograms: 1 << bits */
+	};
 	uint64_t highest;         /* of histograms: the highest value that has a bucket */
 };
 
@@ -43,21 +46,12 @@ RKI_BEGIN_DECLS
 /* Adds to a counter of a group by a section, once. */
 static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *group, size_t which, int64_t value)
 {
-#if INTPTR_MAX == INT64_MAX && RK_HAVE_SECTIONS
-	uint32_t cpu = 0;
-	uintptr_t slot;
-
-	if (RKI_NO_AREA)
-		return rk_not_done(rk_leave());
-	RKI_AREA_READ(cpu, 4);
-	if (RKI_UNLIKELY((int32_t)cpu < 0))
-		return rk_not_done(rk_leave());
-	slot = (uintptr_t)cpu << RK_STRIDE_SHIFT;
-	return rk_at_add_through((void *)((uintptr_t)group - 2 * RK_STRIDE - slot),
-				 (ptrdiff_t)(slot + which * sizeof(int64_t)), value, (int)cpu);
+#if INTPTR_MAX == INT64_MAX
+	return rk_gate_add((const intptr_t *)rk_percpu_slot(group, RK_INDEX_RESERVE), (ptrdiff_t)(which * sizeof(int64_t)),
+			   value);
 #else
 	(void)group, (void)which, (void)value;
-	return RK_NO_RSEQ; /* no sections, or 64 bits are more than one store */
+	return RK_NO_RSEQ; /* 64 bits are more than one store */
 #endif
 }
 

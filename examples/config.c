@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config.c - a configuration that several threads read a million times, without a lock, while it is replaced. What was
+ * replaced is freed when nobody can be reading it any more: by a deferred call, which a thread of its own runs.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <rseqkit.h>
+
+#define THREADS 4
+#define READS 1000000
+#define REPLACEMENTS 1000
+#define PENDING 100 /* old configurations that may wait to be freed */
+
+struct config {
+	int version, twice; /* the invariant: the second is twice the first */
+	struct rk_rcu_call call;
+};
+
+static struct rk_rcu *rcu;
+static struct config *config; /* published: for readers and one writer */
+static int reading = THREADS, freed;
+
+static struct config *make(int version)
+{
+	struct config *c = malloc(sizeof(*c));
+
+	if (c == NULL)
+		abort();
+	c->version = version;
+	c->twice = 2 * version;
+	return c;
+}
+
+static void drop(struct rk_rcu_call *call)
+{
+	struct config *c = (struct config *)((char *)call - offsetof(struct config, call));
+
+	c->version = c->twice = -1;
+	free(c);
+	freed++; /* calls are run by one thread at a time */
+}
+
+static void *read_it(void *wrong)
+{
+	int latest = 0;
+
+	for (int i = 0; i < READS; i++) {
+		struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+		const struct config *c = rk_rcu_dereference(&config);
+
+		if (c->twice != 2 * c->version || c->version < latest)
+			*(int *)wrong = 1;
+		latest = c->version;
+		rk_rcu_read_unlock(rcu, section);
+	}
+	__atomic_fetch_sub(&reading, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void *run_calls(void *arg)
+{
+	while (__atomic_load_n(&reading, __ATOMIC_ACQUIRE) > 0)
+		(void)rk_rcu_run(rcu, 10000000);
+	return arg;
+}
+
+int main(void)
+{
+	pthread_t threads[THREADS], runner;
+	int wrong[THREADS] = {0}, any = 0, replaced = 0;
+
+	if (rk_rcu_create(&rcu, PENDING) != 0)
+		return 1;
+	config = make(0);
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, read_it, &wrong[i]) != 0)
+			abort();
+	if (pthread_create(&runner, NULL, run_calls, NULL) != 0)
+		abort();
+	while (replaced < REPLACEMENTS || __atomic_load_n(&reading, __ATOMIC_ACQUIRE) > 0) {
+		struct config *old = rk_rcu_exchange(&config, make(++replaced));
+
+		while (rk_rcu_defer(rcu, &old->call, drop) != 0) /* too many wait: help */
+			(void)rk_rcu_run(rcu, 1000000);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		any |= wrong[i];
+	}
+	pthread_join(runner, NULL);
+	if (rk_rcu_barrier(rcu) != 0)
+		return 1;
+	printf("%d threads read it %d times each; replaced %d times, freed %d\n", THREADS, READS, replaced, freed);
+	free(config);
+	return any == 0 && freed == replaced && rk_rcu_destroy(rcu) == 0 ? 0 : 1;
+}

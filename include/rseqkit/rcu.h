@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rcu.h - read-copy-update: data that is read all the time, by anybody, and replaced while it is read.
+ *
+ *	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+ *	struct config *c = rk_rcu_dereference(&config);         // reader: c stays as it is, and there
+ *	...
+ *	rk_rcu_read_unlock(rcu, section);
+ *
+ *	struct config *old = rk_rcu_exchange(&config, new);     // writer
+ *	rk_rcu_synchronize(rcu);                                // all who may have seen the old one are through
+ *	free(old);
+ *
+ * A domain (struct rk_rcu) is what readers and writers have in common. No thread registers with it: a reader is counted on
+ * the CPU that it runs on, by one restartable sequence, and uncounted on whichever CPU it runs on then, by another. So a
+ * read section may be left on another CPU, and in another thread; fibers may move with it. Sections nest, in handlers too,
+ * and may overlap. They may sleep: then writers wait as long.
+ *
+ * Grace periods. One that began after a call ends when all sections that began before it are over. It doesn't wait for
+ * later ones. There is one at a time; all who wait for one that hasn't begun share the next.
+ *
+ * Total: a reader without rseq, or whose sequence was aborted RK_ABORTS_MAX times in a row, is counted by an atomic
+ * instruction in a word that all share. Where there was no fence when the domain was made (remote.h), all readers are.
+ *
+ * fork. Sections of other threads are over in a child: nobody waits there for what only its parent has. Those of the
+ * thread that forked go on, if it says so (rk_rcu_read_keep()); leaving one that it began before is right in any case.
+ * Such a section, not kept, may be left in a child's child and its child, but not in the fourth process from where it was
+ * begun. Deferred calls are the child's as well, each once; one that another thread was running is that thread's.
+ *
+ * Memory order. What was stored before rk_rcu_publish() is seen by whoever gets the pointer. What readers loaded and
+ * stored in a section happened before the end of the grace period that waited for it. Readers execute no barrier for
+ * that: src/structures/rcu.c says, step by step, why that is right on machines that order less than x86.
+ */
+#ifndef RSEQKIT_RCU_H
+#define RSEQKIT_RCU_H
+
+#include <rseqkit/gate.h>
+#include <rseqkit/percpu.h>
+
+struct rk_rcu;         /* its address is that of the item in per-CPU memory (percpu.h) */
+struct rk_rcu_section; /* a read section: where it was counted */
+
+RKI_BEGIN_DECLS
+
+/*
+ * Creates a domain.
+ *
+ * Parameters: calls_max is how many deferred calls may wait at a time, up to RK_RCU_CALLS_MAX; 0 for that many.
+ * Returns 0 and the domain in *rcu; -EINVAL when rcu is NULL or calls_max is above that; -ENOMEM; -EUCLEAN as
+ * rk_percpu_alloc().
+ * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: as
+ * rk_freelist_create(), and a fence. Memory: 128 bytes for each CPU that readers run on.
+ */
+#define RK_RCU_CALLS_MAX 0x7fffffff
+RKI_API int rk_rcu_create(struct rk_rcu **rcu, size_t calls_max);
+
+/*
+ * Destroys a domain; NULL is allowed. No thread may be using it.
+ *
+ * Returns 0; -EBUSY while a call is deferred (rk_rcu_barrier()) or a section goes on; -EINVAL when it is no domain (any
+ * more); -EUCLEAN as rk_percpu_free().
+ * Context: as rk_rcu_create(). Cost: as rk_counter_destroy().
+ */
+RKI_API int rk_rcu_destroy(struct rk_rcu *rcu);
+
+/* The ways out of the two below, with the outcome of the attempt that was made. Context: as those. */
+RKI_API struct rk_rcu_section *rk_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result outcome);
+RKI_API void rk_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *section, enum rk_result outcome);
+
+/* Where the gate of a domain is. */
+#define RKI_RCU_GATE 64
+
+/*
+ * Begins a read section, and ends one: each once, with what the first returned. Who ends it in another thread hands it
+ * over with release and acquire, as by a lock or a queue.
+ *
+ * Context: any thread; signal handler, also one that interrupts these; after fork; not in a vfork child outside
+ * rk_vfork_begin(). Cost: both together 1 to 4 ns with rseq, by processor; 10 to 30 without.
+ */
+RKI_INLINE struct rk_rcu_section *rk_rcu_read_lock(struct rk_rcu *rcu)
+{
+	void *counted;
+	enum rk_result outcome =
+		rk_gate_enter((const intptr_t *)((uintptr_t)rcu - RK_STRIDE + RKI_RCU_GATE), &counted);
+
+	if (RKI_UNLIKELY(outcome != RK_DONE))
+		return rk_rcu_read_lock_slow(rcu, outcome);
+	return (struct rk_rcu_section *)counted;
+}
+
+RKI_INLINE void rk_rcu_read_unlock(struct rk_rcu *rcu, struct rk_rcu_section *section)
+{
+	enum rk_result outcome = rk_cpu_add(section, -1);
+
+	if (RKI_UNLIKELY(outcome != RK_DONE))
+		rk_rcu_read_unlock_slow(rcu, section, outcome);
+}
+
+/*
+ * In a child of fork: a section that the forking thread was in goes on here, and grace periods of this process wait for it.
+ * To be called before anything else is done with the domain, once for each such section.
+ *
+ * Returns what to end it with from now on. In the process where it was begun, that is `section`.
+ * Context: as rk_rcu_read_lock(). Cost: as that.
+ */
+RKI_API struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rcu_section *section);
+
+/*
+ * The pointer that readers find, at `place`: publishing one, publishing one in place of another that is returned, and
+ * reading it in a section. NULL is a pointer too. Writers exclude each other by means of their own.
+ */
+#define rk_rcu_publish(place, pointer) __atomic_store_n((place), (pointer), __ATOMIC_RELEASE)
+#define rk_rcu_exchange(place, pointer) __atomic_exchange_n((place), (pointer), __ATOMIC_ACQ_REL)
+#define rk_rcu_dereference(place) __atomic_load_n((place), __ATOMIC_ACQUIRE)
+
+/*
+ * Waits for a grace period: until all sections that began before the call are over. rk_rcu_synchronize_for() gives up after
+ * `nanoseconds`; the period goes on without it. Not in a read section of the same domain: it would wait for itself.
+ *
+ * Returns 0; -ETIMEDOUT; -EINVAL when nanoseconds is negative; -EHOSTUNREACH when there is no fence (any more), and then
+ * nothing is known, nor waited for; -EDEADLK in a signal handler that interrupted this thread in here: only when that
+ * has returned it goes on.
+ * Context: any thread; signal handler, unless it interrupted a section of this domain or a caller of this; after fork; not
+ * in a vfork child; not under asynchronous cancellation (api.h). Cost: a fence (remote.h), on other machines than x86 two
+ * more of another kind, and loads from each CPU's slot. Where readers are still there it looks again after a microsecond,
+ * later after up to a millisecond, asleep.
+ */
+RKI_API int rk_rcu_synchronize(struct rk_rcu *rcu);
+RKI_API int rk_rcu_synchronize_for(struct rk_rcu *rcu, int64_t nanoseconds);
+
+/*
+ * The same in two steps, for who has something else to do meanwhile. rk_rcu_start() returns the number of a grace period
+ * that begins after the call. rk_rcu_poll() tells whether it is over, and moves it on if it can; nobody else does, so it is
+ * called until it says so. A number stays good for ever, and in children too.
+ *
+ * Returns of rk_rcu_poll(): 1 if it is over, 0 if not (yet), -EHOSTUNREACH as above.
+ * Context: as rk_rcu_synchronize(), but in any signal handler; in one that interrupted a section or a poll it says 0. Cost:
+ * rk_rcu_start() a fence of this CPU's memory; rk_rcu_poll() a load when it is over, else up to two fences, no waiting.
+ */
+RKI_API uint64_t rk_rcu_start(struct rk_rcu *rcu);
+RKI_API int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period);
+
+/* A deferred call: a member of what is to be freed, say. It is the domain's until the function is called. */
+struct rk_rcu_call {
+	struct rk_rcu_call *next;
+	void (*function)(struct rk_rcu_call *call);
+};
+
+/*
+ * Has function(call) called after a grace period: by whoever calls rk_rcu_run() or rk_rcu_barrier(), in that thread. In
+ * what order is not said. At process exit what is still deferred is not called. A function may do all of this but
+ * rk_rcu_run() and rk_rcu_barrier(), and doesn't throw.
+ *
+ * Returns 0; -EAGAIN when as many calls wait as the domain was made for, and then nothing happens: run some, or wait and do
+ * it oneself.
+ * Context: any thread; signal handler, also one that interrupts any of these; after fork; not in a vfork child; not under
+ * asynchronous cancellation (api.h). A push that another thread was at when a process was forked counts for the limit in
+ * the child. Cost: two atomic instructions on memory that all share.
+ */
+RKI_API int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*function)(struct rk_rcu_call *call));
+
+/*
+ * Runs deferred calls whose time has come. If there are none it waits for up to `nanoseconds` for some. A thread that does
+ * nothing else calls it in a loop; a program without one calls it now and then, with 0.
+ *
+ * Returns how many it ran; -EBUSY when another thread was running some all the time; -EDEADLK in a deferred call, or a
+ * handler that interrupted this, or who waits for a period; -EINVAL when nanoseconds is negative; -EHOSTUNREACH as rk_rcu_synchronize().
+ * Context: as rk_rcu_synchronize(). Cost: a grace period for all that were deferred meanwhile.
+ */
+RKI_API int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds);
+
+/*
+ * Waits until all calls that were deferred before have been called, by this thread or others.
+ *
+ * Returns 0; -EDEADLK and -EHOSTUNREACH as rk_rcu_run().
+ * Context: as rk_rcu_synchronize(). Cost: up to two grace periods.
+ */
+RKI_API int rk_rcu_barrier(struct rk_rcu *rcu);
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_RCU_H */

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rcu.pml - read sections and grace periods (src/structures/rcu.c): readers who are counted by a section on either of two
+ * CPUs, or in the overflow word, and uncounted anywhere; writers who replace what they read, wait for a grace period by
+ * its number, and free what was there; fences that fail (FAILURES).
+ *
+ * A reader is interrupted wherever it likes, and migrates between its two sections. A signal handler that reads is one
+ * more reader: the one below it stands still, or is aborted.
+ *
+ * Claims: nobody reads what was freed; no count is left; a writer only waits for readers that were there.
+ */
+#ifndef READS
+#define READS 1 /* of the reader who stays */
+#endif
+#ifndef TURNS
+#define TURNS 1 /* of the writer who stays */
+#endif
+#ifndef OTHERS
+#define OTHERS 1 /* turns of the other writer */
+#endif
+#define OVERFLOW 2
+#define NOBODY 2
+
+byte phase = 0;          /* which words readers are counted in */
+short word[6];           /* of phase 0: two CPUs' and the overflow word; of phase 1 */
+bool inside[2], aborted[2];
+byte claim = NOBODY;     /* of writers */
+byte started, done;      /* grace periods */
+bool unfenced;
+byte published = 0;      /* the version that readers find */
+byte next = 1;
+bool freed[4];           /* ghost */
+
+inline enter()
+{
+	do
+	:: true -> /* by a section */
+#ifdef SEED_LOADED_OUTSIDE
+		atomic { at = phase }
+#endif
+		atomic {
+			inside[me] = true;
+			aborted[me] = false;
+#ifndef SEED_LOADED_OUTSIDE
+			at = phase;
+#endif
+			if
+			:: word_of = at * 3
+			:: word_of = at * 3 + 1
+			fi
+		}
+		atomic {
+			inside[me] = false;
+			if
+			:: aborted[me]
+			:: else -> word[word_of]++; break
+			fi
+		}
+	:: true -> /* by the overflow way */
+		at = phase;
+		atomic { word_of = at * 3 + OVERFLOW; word[word_of]++ }
+#ifdef SEED_NO_SECOND_LOOK
+		break
+#else
+		if
+		:: phase == at -> break
+		:: else
+		fi;
+#ifdef SEED_UNDONE_ELSEWHERE
+		word[at * 3]--
+#else
+		word[word_of]--
+#endif
+#endif
+	od
+}
+
+inline leave()
+{
+	atomic {
+		if
+		:: word[at * 3]--
+		:: word[at * 3 + 1]--
+		:: word[at * 3 + OVERFLOW]--
+		fi
+	}
+}
+
+proctype reader(byte me)
+{
+	byte left = (me == 0 -> READS : 1), at, word_of, found;
+
+	do
+	:: left > 0 ->
+		enter();
+		found = published;
+		assert(!freed[found]);
+		leave();
+		atomic { left--; at = 0; word_of = 0; found = 0 }
+	:: else -> break
+	od
+}
+
+/* `fine` says whether the kernel did. */
+inline fence()
+{
+	atomic {
+		if
+		:: true ->
+#ifndef SEED_NO_FENCE
+			aborted[0] = true;
+			aborted[1] = true;
+#endif
+			fine = true
+#ifdef FAILURES
+		:: true -> fine = false
+#endif
+		fi
+	}
+}
+
+/* Does the next thing that a grace period needs. The caller holds the claim. */
+inline step()
+{
+	if
+	:: started > done ->
+		fine = true;
+		if
+		:: unfenced ->
+			fence();
+#ifdef SEED_FAILED_IS_FENCED
+			fine = true;
+#endif
+			if
+			:: fine -> unfenced = false
+			:: else
+			fi
+		:: else
+		fi;
+		if
+		:: fine ->
+			/* In the worst order: who is uncounted in the first one may be counted still in the last. */
+			sum = word[(1 - phase) * 3 + OVERFLOW];
+			sum = sum + word[(1 - phase) * 3];
+			sum = sum + word[(1 - phase) * 3 + 1];
+			if
+			:: sum == 0 -> done = started
+			:: else -> sum = 0
+			fi
+		:: else
+		fi
+	:: else
+	fi;
+	if
+	:: started == done && done < mine ->
+		started++;
+		unfenced = true;
+		phase = 1 - phase
+	:: else
+	fi
+}
+
+proctype writer(byte me)
+{
+	byte turns = (me == 0 -> TURNS : OTHERS), old, mine;
+	short sum;
+	bool fine;
+
+	do
+	:: turns > 0 ->
+		atomic { old = published; published = next; next++ }
+#ifdef SEED_ANY_PERIOD
+		mine = (started > done -> started : started + 1);
+#else
+		mine = started + 1;
+#endif
+		do
+		:: done >= mine -> break
+		:: atomic { done < mine && claim == NOBODY -> claim = me };
+			step();
+			claim = NOBODY
+		od;
+		atomic { freed[old] = true; turns--; old = 0; mine = 0; fine = false; sum = 0 }
+	:: else -> break
+	od
+}
+
+init {
+	atomic {
+		run reader(0);
+		run reader(1);
+		run writer(0);
+		run writer(1)
+	}
+	_nr_pr == 1;
+	assert(word[0] + word[1] + word[2] == 0);
+	assert(word[3] + word[4] + word[5] == 0)
+}

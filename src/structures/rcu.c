@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rcu.c - domains, and grace periods. model/rcu.pml is this as a model.
+ *
+ * Readers are counted in one of two phases, each a word in every slot. A section adds 1 on its CPU in the phase that the
+ * gate names, whose address it returns; leaving subtracts 1 from that word of whichever CPU. So the words of a CPU mean
+ * nothing, and the sum over all of them is how many readers of a phase there are.
+ *
+ *   reserve slot (-2)     overflow slot (-1)               slot of each CPU
+ *   +-------------+       +-----------------+------+       +-----------------+
+ *   | state       |       | counts          | gate |       | counts          |
+ *   +-------------+       +-----------------+--|---+       +-----------------+
+ *                           set 0   1   2   3  +-----------> in slot 0
+ *                         phase 0 1 0 1 0 1 0 1
+ *
+ * A grace period: the other phase is named, and all CPUs are fenced; then it waits until the sum of the phase before is 0.
+ * One such turn is enough. Behind the fence no section adds to that phase any more: one that had loaded its name has
+ * counted, and is seen, or was aborted, and loads again. So from then on counts of it only fall. The sum is taken word by
+ * word, which counts each reader at least as long as it is there: its 1 was there before the sum was begun. A fence that
+ * fails leaves the period where it is: who comes next fences first.
+ *
+ * An overflow reader is fenced by nothing. It adds 1 to the overflow word, and looks at the name again: if that is another
+ * one, it takes its 1 back from the same word, and begins again. The addition and both looks are sequentially consistent, as
+ * is naming a phase and reading the overflow word. So either the sum has its 1, or it sees the other name.
+ *
+ * Memory order. On x86, loads come in order, and stores, and no load comes after a later store. So
+ *   1. who sees the new name sees what was published before it;
+ *   2. who sees that a reader has left sees, and comes behind, all that it did in its section.
+ * Others order neither, and readers have no barriers. There rk_fence_memory() stands before a phase is named, and behind
+ * the sum that is 0. (1) A reader that loads the new name does so behind that first fence, wherever it met it, so what it
+ * loads later it loads behind it, too, and finds what was published. (2) The store by which a reader left was executed when
+ * it was seen, so the second fence met its CPU, or the thread after a switch, behind that store: all that comes before in
+ * the program is done. Between the two, that a reader which counted in the phase before is in the sum, is what the fence of
+ * sections does: it is one of memory, too, on each CPU that it interrupts, and a switch is one on the others
+ * (kernel/sched/membarrier.c).
+ *
+ * fork. All slots but the state are zero in a child, the gate too, so its first reader, or writer, opens it: with another
+ * set of counts, since a reader that began before the fork may still leave in the set that it knows. A period that had
+ * begun begins again. `set` changes before the gate is opened, so wherever a further fork happens its child takes the next.
+ */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#define _GNU_SOURCE
+#include "rcu.h"
+
+#include <errno.h>
+#include <time.h>
+#include "kernel.h"
+#include "memory/cpus.h"
+#include "memory/percpu.h"
+#include "pool.h"
+#include "remote/claim.h"
+#include "remote/fence.h"
+#include "remote/holder.h"
+
+#define SETS 4
+#define SECOND 1000000000
+
+struct slot {
+	intptr_t counts[SETS][2];
+	struct {
+		intptr_t gate;    /* for sections: 0 while readers don't go by them, or nobody has opened it */
+		intptr_t current; /* for all others; 0 while nobody has opened it */
+	} of_overflow __attribute__((__aligned__(RKI_RCU_GATE)));
+};
+
+_Static_assert(offsetof(struct slot, of_overflow) == RKI_RCU_GATE, "rk_rcu_read_lock() relies on it");
+_Static_assert(sizeof(struct rk_rcu_state) <= sizeof(struct slot), "it is in a slot");
+
+/* What an order of loads and stores needs: see above. */
+#if defined(__x86_64__) || defined(__i386__)
+#define ORDERS_BY_ITSELF 1
+#else
+#define ORDERS_BY_ITSELF 0
+#endif
+
+static struct rk_percpu *pools[2]; /* of slots that are wiped at a fork, and where the kernel can't */
+
+static struct slot *slot_of(const struct rk_rcu *rcu, int index)
+{
+	return (struct slot *)rk_percpu_slot(rcu, index);
+}
+
+static struct slot *overflow_of(const struct rk_rcu *rcu)
+{
+	return slot_of(rcu, RK_INDEX_OVERFLOW);
+}
+
+static intptr_t *word_of(intptr_t phase, int index)
+{
+	return (intptr_t *)rk_percpu_slot((void *)phase, index);
+}
+
+static intptr_t other(intptr_t phase)
+{
+	return phase ^ (intptr_t)sizeof(intptr_t);
+}
+
+static intptr_t sum_of(intptr_t phase)
+{
+	intptr_t sum = __atomic_load_n(word_of(phase, RK_INDEX_OVERFLOW), __ATOMIC_SEQ_CST);
+
+	/* With the gaps: the list of CPUs may be wrong, and a reader there is a reader. */
+	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
+		sum += __atomic_load_n(word_of(phase, cpu), __ATOMIC_ACQUIRE);
+	return sum;
+}
+
+/* 0 where children are not told from their parents: counts are never changed for others there. */
+static uint64_t process_of(const struct rk_rcu_state *state)
+{
+	return state->wiped ? rk_holder_process() * SETS : 0;
+}
+
+/*
+ * The phase that readers are counted in. Opens the domain where that wasn't done since the fork. Any number of threads, and
+ * handlers, may be at that.
+ */
+static intptr_t open_domain(struct rk_rcu *rcu)
+{
+	struct rk_rcu_state *state = rk_rcu_state(rcu);
+	struct slot *overflow = overflow_of(rcu);
+	uint64_t process = process_of(state), set = __atomic_load_n(&state->set, __ATOMIC_SEQ_CST);
+	intptr_t first, current = 0, closed = 0;
+
+	while (set - set % SETS != process) {
+		uint64_t next = process + (set + 1) % SETS;
+
+		if (__atomic_compare_exchange_n(&state->set, &set, next, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			set = next;
+	}
+	first = (intptr_t)&slot_of(rcu, 0)->counts[set % SETS][0];
+	if (__atomic_compare_exchange_n(&overflow->of_overflow.current, &current, first, 0, __ATOMIC_SEQ_CST,
+					__ATOMIC_SEQ_CST))
+		current = first;
+	if (state->by_sections)
+		(void)__atomic_compare_exchange_n(&overflow->of_overflow.gate, &closed, current, 0, __ATOMIC_SEQ_CST,
+						  __ATOMIC_RELAXED);
+	return current;
+}
+
+static intptr_t current_of(struct rk_rcu *rcu)
+{
+	intptr_t current = __atomic_load_n(&overflow_of(rcu)->of_overflow.current, __ATOMIC_SEQ_CST);
+
+	return RKI_LIKELY(current != 0) ? current : open_domain(rcu);
+}
+
+int rk_rcu_create(struct rk_rcu **rcu, size_t calls_max)
+{
+	struct rk_percpu_options options = {.item_size = sizeof(struct slot), .alignment = 64};
+	struct rk_rcu_state *state;
+	struct rk_percpu *pool;
+	void *item;
+	bool wiped = rk_holder_is_wiped();
+	int r;
+
+	if (rcu == NULL)
+		return -EINVAL;
+	*rcu = NULL;
+	if (calls_max > RK_RCU_CALLS_MAX)
+		return -EINVAL;
+	options.flags = wiped ? RK_PERCPU_EMPTY_IN_CHILDREN : 0;
+	r = rk_pool_get_fenced(&pools[!wiped], &options, &pool);
+	if (r == 0)
+		r = rk_percpu_alloc_for(pool, &item, __builtin_return_address(0));
+	if (r < 0)
+		return r;
+	*rcu = (struct rk_rcu *)item;
+	state = rk_rcu_state(*rcu);
+	state->limit = calls_max == 0 ? RK_RCU_CALLS_MAX : (uint32_t)calls_max;
+	state->wiped = wiped;
+	state->by_sections = RK_HAVE_SECTIONS && rk_fence_all() == 0 && (ORDERS_BY_ITSELF || rk_fence_memory() == 0);
+	state->process = state->set = process_of(state);
+	(void)open_domain(*rcu);
+	return 0;
+}
+
+int rk_rcu_destroy(struct rk_rcu *rcu)
+{
+	int r = rcu == NULL ? 0 : -EINVAL;
+
+	for (int i = 0; i < 2 && r == -EINVAL; i++) {
+		struct rk_percpu *pool = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
+		struct place place;
+
+		if (!rk_pool_has(pool, rcu, &place))
+			continue;
+		if (rk_rcu_has_calls(rcu) || sum_of(current_of(rcu)) != 0 ||
+		    sum_of(other(current_of(rcu))) != 0)
+			return -EBUSY;
+		r = rk_percpu_free_for(pool, rcu, __builtin_return_address(0));
+	}
+	return r;
+}
+
+/* Counts the caller in the overflow word of the phase that it returns. */
+static intptr_t enter_overflow(struct rk_rcu *rcu)
+{
+	for (;;) {
+		intptr_t phase = current_of(rcu);
+
+		__atomic_fetch_add(word_of(phase, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&overflow_of(rcu)->of_overflow.current, __ATOMIC_SEQ_CST) == phase)
+			return phase;
+		__atomic_fetch_sub(word_of(phase, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+struct rk_rcu_section *rk_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result outcome)
+{
+	void *counted = NULL;
+
+	if (outcome == RK_CLOSED && rk_rcu_state(rcu)->by_sections) {
+		(void)open_domain(rcu);
+		outcome = RK_ABORTED;
+	}
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
+		outcome = rk_gate_enter(&overflow_of(rcu)->of_overflow.gate, &counted);
+	return (struct rk_rcu_section *)(outcome == RK_DONE ? counted : (void *)enter_overflow(rcu));
+}
+
+void rk_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *section, enum rk_result outcome)
+{
+	(void)rcu;
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
+		outcome = rk_cpu_add(section, -1);
+	if (outcome != RK_DONE)
+		__atomic_fetch_sub(word_of((intptr_t)section, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
+}
+
+struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rcu_section *section)
+{
+	intptr_t set = ~(intptr_t)(sizeof(intptr_t[2]) - 1);
+
+	return ((intptr_t)section & set) == (current_of(rcu) & set) ? section : rk_rcu_read_lock(rcu);
+}
+
+/* Grace periods */
+
+static int fence_memory(const struct rk_rcu_state *state)
+{
+	return ORDERS_BY_ITSELF || !state->by_sections ? 0 : rk_fence_memory();
+}
+
+/*
+ * Names the other phase. In a child that was forked by a handler in the middle of this, words are as that left them, and
+ * nothing changes.
+ */
+static void turn(struct rk_rcu *rcu, intptr_t current)
+{
+	struct slot *overflow = overflow_of(rcu);
+	intptr_t gate = current;
+
+	(void)__atomic_compare_exchange_n(&overflow->of_overflow.current, &current, other(current), 0, __ATOMIC_SEQ_CST,
+					  __ATOMIC_RELAXED);
+	(void)__atomic_compare_exchange_n(&overflow->of_overflow.gate, &gate, other(gate), 0, __ATOMIC_SEQ_CST,
+					  __ATOMIC_RELAXED);
+}
+
+/* Ends the period that has begun, if nobody is in the way. 1 if it is over, 0 if not, or the error of a fence. */
+static int end_period(struct rk_rcu *rcu)
+{
+	struct rk_rcu_state *state = rk_rcu_state(rcu);
+	int r = 0;
+
+	if (__atomic_load_n(&state->unfenced, __ATOMIC_RELAXED)) {
+		r = state->by_sections ? rk_fence_all() : 0;
+		if (r < 0)
+			return r;
+		__atomic_store_n(&state->unfenced, 0, __ATOMIC_RELAXED);
+	}
+	if (sum_of(other(current_of(rcu))) != 0)
+		return 0;
+	r = fence_memory(state);
+	if (r == 0)
+		__atomic_store_n(&state->done, __atomic_load_n(&state->started, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
+	return r == 0 ? 1 : r;
+}
+
+static int begin_period(struct rk_rcu *rcu)
+{
+	struct rk_rcu_state *state = rk_rcu_state(rcu);
+	intptr_t current = current_of(rcu);
+	int r;
+
+	__atomic_store_n(&state->started, __atomic_load_n(&state->done, __ATOMIC_RELAXED) + 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&state->unfenced, 1, __ATOMIC_SEQ_CST);
+	r = fence_memory(state);
+	if (r < 0)
+		__atomic_store_n(&state->started, __atomic_load_n(&state->done, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
+	else
+		turn(rcu, current);
+	return r;
+}
+
+/* Does what periods up to `period` need next. The caller holds the claim. */
+static int move_on(struct rk_rcu *rcu, uint64_t period)
+{
+	struct rk_rcu_state *state = rk_rcu_state(rcu);
+	uint64_t process = process_of(state);
+	int r = 1;
+
+	if (state->process != process) { /* a child: what was begun begins again */
+		__atomic_store_n(&state->started, __atomic_load_n(&state->done, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
+		state->process = process;
+	}
+	while (r == 1) {
+		uint64_t done = __atomic_load_n(&state->done, __ATOMIC_RELAXED);
+
+		if (__atomic_load_n(&state->started, __ATOMIC_RELAXED) == done) {
+			if (done >= period)
+				return 1;
+			r = begin_period(rcu);
+		}
+		r = r < 0 ? r : end_period(rcu);
+	}
+	return r;
+}
+
+uint64_t rk_rcu_start(struct rk_rcu *rcu)
+{
+	/* What the caller has unpublished is so before any period that begins from here on. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return __atomic_load_n(&rk_rcu_state(rcu)->started, __ATOMIC_SEQ_CST) + 1;
+}
+
+int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period)
+{
+	struct rk_rcu_state *state = rk_rcu_state(rcu);
+	int r;
+
+	if (__atomic_load_n(&state->done, __ATOMIC_SEQ_CST) >= period)
+		return 1;
+	if (rk_claim_try(&state->claim) < 0)
+		return 0;
+	r = move_on(rcu, period);
+	(void)rk_claim_release(&state->claim);
+	return r;
+}
+
+int64_t rk_rcu_now(void)
+{
+	struct timespec time = {0, 0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * SECOND + time.tv_nsec;
+}
+
+void rk_rcu_rest(unsigned looks)
+{
+	static const uint32_t nothing; /* that ever changes */
+
+	if (looks >= 100)
+		(void)rk_futex_wait(&nothing, 0, looks < 110 ? (int64_t)1000 << (looks - 100) : 1000000);
+}
+
+/* Without a limit if `nanoseconds` is INT64_MAX. */
+static int wait_for(struct rk_rcu *rcu, int64_t nanoseconds)
+{
+	uint64_t period = rk_rcu_start(rcu);
+	int64_t end = nanoseconds == INT64_MAX ? INT64_MAX : rk_rcu_now();
+
+	end = end > INT64_MAX - nanoseconds ? INT64_MAX : end + nanoseconds;
+	for (unsigned looks = 0;; looks += looks < 110) {
+		int r = rk_rcu_poll(rcu, period);
+
+		if (r != 0)
+			return r < 0 ? r : 0;
+		if (rk_claim_is_mine(&rk_rcu_state(rcu)->claim))
+			return -EDEADLK;
+		if (end != INT64_MAX && rk_rcu_now() >= end)
+			return -ETIMEDOUT;
+		rk_rcu_rest(looks);
+	}
+}
+
+int rk_rcu_synchronize(struct rk_rcu *rcu)
+{
+	return wait_for(rcu, INT64_MAX);
+}
+
+int rk_rcu_synchronize_for(struct rk_rcu *rcu, int64_t nanoseconds)
+{
+	return nanoseconds < 0 ? -EINVAL : wait_for(rcu, nanoseconds);
+}

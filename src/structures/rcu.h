@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* rcu.h - what the two halves of a domain share: grace periods (rcu.c) and deferred calls (rcu_calls.c). */
+#ifndef RK_SRC_RCU_H
+#define RK_SRC_RCU_H
+
+#include <rseqkit/rcu.h>
+#include <rseqkit/remote.h>
+#include <stdbool.h>
+
+/* In the reserve slot, which a child has as its parent left it. What several threads use changes atomically. */
+struct rk_rcu_state {
+	struct rk_claim claim;  /* of whoever moves grace periods on */
+	uint64_t set;           /* the process that opened the domain at last, times four, and which set of counts it has */
+	uint64_t process;       /* the one that periods are of, times four */
+	uint64_t started, done; /* grace periods */
+	struct rk_claim runner; /* of deferred calls */
+	struct rk_rcu_call *queue, *waiting, *ready;
+	uint64_t period;        /* that `waiting` waits for */
+	uint32_t collected;     /* how often the queue was taken */
+	uint32_t pushes;        /* futex: who has nothing to run waits for another one */
+	uint32_t waiters;
+	uint32_t deferred, limit;
+	uint8_t unfenced;       /* may sections that are of the phase before still count? */
+	uint8_t by_sections;    /* are readers counted by sections? */
+	uint8_t wiped;          /* are the other slots empty in children? */
+};
+
+static inline struct rk_rcu_state *rk_rcu_state(const struct rk_rcu *rcu)
+{
+	return (struct rk_rcu_state *)rk_percpu_slot(rcu, RK_INDEX_RESERVE);
+}
+
+/* Waits a little before another look, the longer the more looks there were: not at all, then up to a millisecond. */
+void rk_rcu_rest(unsigned looks);
+
+int64_t rk_rcu_now(void);
+
+/* Is a call deferred, or being called? */
+bool rk_rcu_has_calls(struct rk_rcu *rcu);
+
+#endif /* RK_SRC_RCU_H */

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rcu_calls.c - deferred calls: who defers one pushes it to a list, and who runs some, one at a time, takes it from there.
+ *
+ *   queue -------> waiting --------> ready -----> called
+ *   (anybody)      (for a period)    (the period is over)
+ *
+ * The invariant, wherever a fork meets it: each call is in one of the lists, in two that have it in common, or is being
+ * called. `waiting` names what is taken before the queue lets go of it, and `ready` before `waiting` does. So in a child of
+ * another thread, where the runner is no more, the lists tell how far it was.
+ */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#define _GNU_SOURCE
+#include "rcu.h"
+
+#include <errno.h>
+#include <limits.h>
+#include "kernel.h"
+#include "remote/claim.h"
+
+int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*function)(struct rk_rcu_call *call))
+{
+	struct rk_rcu_state *state = rk_rcu_state(rcu);
+	uint32_t deferred = __atomic_load_n(&state->deferred, __ATOMIC_RELAXED);
+	struct rk_rcu_call *first = __atomic_load_n(&state->queue, __ATOMIC_RELAXED);
+
+	do
+		if (deferred >= state->limit)
+			return -EAGAIN;
+	while (!__atomic_compare_exchange_n(&state->deferred, &deferred, deferred + 1, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	call->function = function;
+	do
+		call->next = first;
+	while (!__atomic_compare_exchange_n(&state->queue, &first, call, 1, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	if (__atomic_load_n(&state->waiters, __ATOMIC_SEQ_CST) > 0) {
+		__atomic_fetch_add(&state->pushes, 1, __ATOMIC_SEQ_CST);
+		rk_futex_wake(&state->pushes, INT_MAX);
+	}
+	return 0;
+}
+
+static bool is_on(const struct rk_rcu_call *list, const struct rk_rcu_call *call)
+{
+	while (list != NULL && list != call)
+		list = list->next;
+	return list != NULL;
+}
+
+/* In a child of another thread. What was taken waits for a period of this process. */
+static void mend(struct rk_rcu *rcu)
+{
+	struct rk_rcu_state *state = rk_rcu_state(rcu);
+
+	if (state->waiting != NULL &&
+	    (is_on(__atomic_load_n(&state->queue, __ATOMIC_ACQUIRE), state->waiting) || is_on(state->ready, state->waiting)))
+		state->waiting = NULL;
+	state->period = rk_rcu_start(rcu);
+}
+
+static void collect(struct rk_rcu *rcu)
+{
+	struct rk_rcu_state *state = rk_rcu_state(rcu);
+	struct rk_rcu_call *first;
+
+	__atomic_store_n(&state->collected, state->collected + 1, __ATOMIC_SEQ_CST);
+	first = __atomic_load_n(&state->queue, __ATOMIC_ACQUIRE);
+	do
+		__atomic_store_n(&state->waiting, first, __ATOMIC_RELEASE);
+	while (!__atomic_compare_exchange_n(&state->queue, &first, NULL, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	state->period = rk_rcu_start(rcu);
+}
+
+static int run_ready(struct rk_rcu_state *state)
+{
+	struct rk_rcu_call *call;
+	int ran = 0;
+
+	while ((call = state->ready) != NULL) {
+		__atomic_store_n(&state->ready, call->next, __ATOMIC_RELEASE);
+		__atomic_fetch_sub(&state->deferred, 1, __ATOMIC_RELAXED);
+		call->function(call);
+		ran += ran < INT_MAX;
+	}
+	return ran;
+}
+
+/*
+ * One step: collects what was deferred, if nothing waits, and runs what waited, if its period is over. Returns how many it
+ * ran; -EBUSY, -EDEADLK or -EHOSTUNREACH. *idle: is there nothing to wait for, but further calls?
+ */
+static int step(struct rk_rcu *rcu, bool *idle)
+{
+	struct rk_rcu_state *state = rk_rcu_state(rcu);
+	int r = rk_claim_try(&state->runner), ran;
+
+	*idle = false;
+	if (r < 0)
+		return rk_claim_is_mine(&state->runner) ? -EDEADLK : -EBUSY;
+	if (r == 1)
+		mend(rcu);
+	ran = run_ready(state); /* left by a runner that a child hasn't got */
+	if (state->waiting == NULL)
+		collect(rcu);
+	r = state->waiting != NULL ? rk_rcu_poll(rcu, state->period) : 0;
+	if (r == 1) {
+		__atomic_store_n(&state->ready, state->waiting, __ATOMIC_RELEASE);
+		__atomic_store_n(&state->waiting, NULL, __ATOMIC_RELEASE);
+		ran += run_ready(state);
+	} else if (r == 0 && state->waiting != NULL && rk_claim_is_mine(&state->claim)) {
+		r = -EDEADLK; /* who moves the period on is interrupted by this */
+	}
+	*idle = state->waiting == NULL && __atomic_load_n(&state->queue, __ATOMIC_RELAXED) == NULL;
+	(void)rk_claim_release(&state->runner);
+	return r < 0 && ran == 0 ? r : ran;
+}
+
+bool rk_rcu_has_calls(struct rk_rcu *rcu)
+{
+	struct rk_rcu_state *state = rk_rcu_state(rcu);
+	int r = rk_claim_try(&state->runner);
+	bool has;
+
+	if (r < 0)
+		return true;
+	if (r == 1)
+		mend(rcu);
+	has = __atomic_load_n(&state->queue, __ATOMIC_ACQUIRE) != NULL || state->waiting != NULL || state->ready != NULL;
+	(void)rk_claim_release(&state->runner);
+	return has;
+}
+
+/* Sleeps until something is deferred, or for that long. */
+static void wait_for_calls(struct rk_rcu_state *state, int64_t nanoseconds)
+{
+	uint32_t pushes = __atomic_load_n(&state->pushes, __ATOMIC_SEQ_CST);
+
+	__atomic_fetch_add(&state->waiters, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&state->queue, __ATOMIC_SEQ_CST) == NULL)
+		(void)rk_futex_wait(&state->pushes, pushes, nanoseconds);
+	__atomic_fetch_sub(&state->waiters, 1, __ATOMIC_SEQ_CST);
+}
+
+int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
+{
+	int64_t end = 0, left = nanoseconds;
+
+	if (nanoseconds < 0)
+		return -EINVAL;
+	for (unsigned looks = 0;; looks += looks < 110) {
+		bool idle;
+		int r = step(rcu, &idle);
+
+		if (r > 0 || (r < 0 && r != -EBUSY) || nanoseconds == 0)
+			return r;
+		if (end == 0) {
+			end = rk_rcu_now();
+			end = end > INT64_MAX - nanoseconds ? INT64_MAX : end + nanoseconds;
+		}
+		left = end - rk_rcu_now();
+		if (left <= 0)
+			return r;
+		if (idle) {
+			wait_for_calls(rk_rcu_state(rcu), left);
+			looks = 0;
+		} else {
+			rk_rcu_rest(looks);
+		}
+	}
+}
+
+/*
+ * What was deferred before is in the lists that there are, or in the queue when it is collected next. It has been called
+ * when that is collected once more.
+ */
+int rk_rcu_barrier(struct rk_rcu *rcu)
+{
+	struct rk_rcu_state *state = rk_rcu_state(rcu);
+	uint32_t collected = __atomic_load_n(&state->collected, __ATOMIC_SEQ_CST);
+
+	for (unsigned looks = 0; __atomic_load_n(&state->collected, __ATOMIC_ACQUIRE) - collected < 2; looks += looks < 110) {
+		bool idle;
+		int r = step(rcu, &idle);
+
+		if (r < 0 && r != -EBUSY)
+			return r;
+		rk_rcu_rest(looks);
+	}
+	return 0;
+}

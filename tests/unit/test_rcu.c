@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/* Read sections and grace periods: what they wait for and what not, on every way that readers and fences have. */
+#include "refuse.h"
+#include "test.h"
+#include <sched.h>
+#include <time.h>
+
+static struct rk_rcu *rcu;
+
+/* An assertion of what is run in a child as well. */
+static bool forked;
+
+#define MUST(condition)                                                                                                \
+	do {                                                                                                           \
+		if (forked)                                                                                            \
+			CHECK(condition);                                                                              \
+		else                                                                                                   \
+			assert_true(condition);                                                                        \
+	} while (0)
+
+static void create(void)
+{
+	MUST(rk_rcu_create(&rcu, 0) == 0);
+}
+
+static void destroy(void)
+{
+	MUST(rk_rcu_destroy(rcu) == 0);
+}
+
+/* How a section is begun and left. Where a way can't be had it is another one. */
+enum way { BY_SECTION, BY_OVERFLOW, AFTER_ABORTS, WAYS };
+
+static struct rk_rcu_section *lock(enum way way)
+{
+	return way == BY_SECTION ? rk_rcu_read_lock(rcu) :
+				   rk_rcu_read_lock_slow(rcu, way == BY_OVERFLOW ? RK_NO_RSEQ : RK_ABORTED);
+}
+
+static void unlock(struct rk_rcu_section *section, enum way way)
+{
+	if (way == BY_SECTION)
+		rk_rcu_read_unlock(rcu, section);
+	else
+		rk_rcu_read_unlock_slow(rcu, section, way == BY_OVERFLOW ? RK_NO_RSEQ : RK_ABORTED);
+}
+
+/* Is there a reader in the way? */
+static bool waits(void)
+{
+	int r = rk_rcu_synchronize_for(rcu, 1000000);
+
+	MUST(r == 0 || r == -ETIMEDOUT);
+	return r == -ETIMEDOUT;
+}
+
+static void waits_for_those_who_were_there(void **state)
+{
+	(void)state;
+	create();
+	MUST(!waits());
+	for (int in = 0; in < WAYS; in++)
+		for (int out = 0; out < WAYS; out++) {
+			struct rk_rcu_section *before, *later, *nested;
+			uint64_t period;
+
+			before = lock((enum way)in);
+			nested = lock((enum way)out);
+			period = rk_rcu_start(rcu);
+			MUST(waits());
+			later = lock((enum way)in); /* a period has begun without it */
+			unlock(before, (enum way)out);
+			MUST(waits());
+			MUST(rk_rcu_destroy(rcu) == -EBUSY);
+			unlock(nested, (enum way)in);
+			MUST(rk_rcu_poll(rcu, period) == 1);
+			MUST(waits());
+			unlock(later, (enum way)out);
+			MUST(!waits());
+			destroy();
+			create();
+		}
+	destroy();
+}
+
+/* Somebody reads at every moment, never the same for long. */
+static void not_for_later_ones(void **state)
+{
+	struct rk_rcu_section *section, *next;
+
+	(void)state;
+	create();
+	section = rk_rcu_read_lock(rcu);
+	for (int i = 0; i < 100; i++) {
+		uint64_t period = rk_rcu_start(rcu);
+
+		MUST(rk_rcu_poll(rcu, period) == 0);
+		next = rk_rcu_read_lock(rcu);
+		MUST(rk_rcu_poll(rcu, period) == 0);
+		rk_rcu_read_unlock(rcu, section);
+		MUST(rk_rcu_poll(rcu, period) == 1);
+		section = next;
+	}
+	rk_rcu_read_unlock(rcu, section);
+	destroy();
+}
+
+/* A period that had begun began without what its caller did: the next one is shared by all who wait. */
+static void periods_are_shared(void **state)
+{
+	struct rk_rcu_section *section;
+	uint64_t first, second;
+
+	(void)state;
+	create();
+	section = rk_rcu_read_lock(rcu);
+	first = rk_rcu_start(rcu);
+	assert_int_equal(first, rk_rcu_start(rcu));
+	assert_int_equal(rk_rcu_poll(rcu, first), 0);
+	second = rk_rcu_start(rcu);
+	assert_int_equal(second, first + 1);
+	assert_int_equal(second, rk_rcu_start(rcu));
+	rk_rcu_read_unlock(rcu, section);
+	section = rk_rcu_read_lock(rcu);
+	assert_int_equal(rk_rcu_poll(rcu, first), 1);
+	assert_int_equal(rk_rcu_poll(rcu, second), 0);
+	rk_rcu_read_unlock(rcu, section);
+	assert_int_equal(rk_rcu_poll(rcu, second), 1);
+	assert_int_equal(rk_rcu_poll(rcu, first), 1);
+	destroy();
+}
+
+static struct rk_rcu_section *handed_over;
+
+static void *leave_it(void *arg)
+{
+	cpu_set_t all, one;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (!CPU_ISSET(cpu, &all) || sched_setaffinity(0, sizeof(one), &one) != 0)
+			continue;
+		rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
+	}
+	rk_rcu_read_unlock(rcu, handed_over);
+	return arg;
+}
+
+static void left_on_another_cpu_in_another_thread(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	create();
+	for (int i = 0; i < 10; i++) {
+		handed_over = rk_rcu_read_lock(rcu);
+		assert_true(waits());
+		assert_int_equal(pthread_create(&thread, NULL, leave_it, NULL), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_false(waits());
+	}
+	destroy();
+}
+
+/* In the bracket this thread has no rseq. */
+static void without_rseq(void **state)
+{
+	struct rk_rcu_section *section;
+
+	(void)state;
+	create();
+	assert_int_equal(rk_vfork_begin(), 0);
+	section = rk_rcu_read_lock(rcu);
+	assert_true(waits());
+	assert_int_equal(rk_vfork_end(), 0);
+	assert_true(waits());
+	rk_rcu_read_unlock(rcu, section);
+	assert_false(waits());
+	section = rk_rcu_read_lock(rcu);
+	assert_int_equal(rk_vfork_begin(), 0);
+	rk_rcu_read_unlock(rcu, section);
+	assert_false(waits());
+	assert_int_equal(rk_vfork_end(), 0);
+	destroy();
+}
+
+/* Where there never was a fence, readers go by the overflow way. */
+static int never_fenced(void)
+{
+	forked = true;
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	waits_for_those_who_were_there(NULL);
+	not_for_later_ones(NULL);
+	create();
+	CHECK(rk_gate_add((const intptr_t *)((char *)rcu - RK_STRIDE + RKI_RCU_GATE), 0, 1) != RK_DONE);
+	return 0;
+}
+
+static void without_any_fence(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(never_fenced), 0);
+}
+
+/* Where there is none any more, nobody is told that a period is over; readers go on. */
+static int fence_lost(void)
+{
+	struct rk_rcu_section *section;
+	uint64_t period;
+
+	forked = true;
+	create();
+	if (!RK_HAVE_SECTIONS)
+		return 0; /* none is needed */
+	period = rk_rcu_start(rcu);
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	for (int i = 0; i < 3; i++) {
+		section = rk_rcu_read_lock(rcu);
+		CHECK(rk_rcu_synchronize(rcu) == -EHOSTUNREACH && rk_rcu_poll(rcu, period) == -EHOSTUNREACH);
+		CHECK(rk_rcu_run(rcu, 0) == 0);
+		rk_rcu_read_unlock(rcu, section);
+	}
+	return 0;
+}
+
+static void *try_without_a_fence(void *arg)
+{
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	for (int i = 0; i < 3; i++)
+		CHECK(rk_rcu_synchronize(rcu) == (RK_HAVE_SECTIONS ? -EHOSTUNREACH : 0));
+	return arg;
+}
+
+static void a_fence_that_fails(void **state)
+{
+	struct rk_rcu_section *section;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(in_child(fence_lost), 0);
+	create();
+	assert_int_equal(pthread_create(&thread, NULL, try_without_a_fence, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	/* With one it goes on from there. */
+	section = rk_rcu_read_lock(rcu);
+	assert_true(waits());
+	rk_rcu_read_unlock(rcu, section);
+	assert_false(waits());
+	destroy();
+}
+
+static void refuses(void **state)
+{
+	struct rk_rcu *made = (struct rk_rcu *)state;
+
+	assert_int_equal(rk_rcu_create(NULL, 0), -EINVAL);
+	assert_int_equal(rk_rcu_create(&made, (size_t)RK_RCU_CALLS_MAX + 1), -EINVAL);
+	assert_null(made);
+	assert_int_equal(rk_rcu_destroy(NULL), 0);
+	create();
+	assert_int_equal(rk_rcu_synchronize_for(rcu, -1), -EINVAL);
+	assert_int_equal(rk_rcu_run(rcu, -1), -EINVAL);
+	destroy();
+	assert_int_equal(rk_rcu_destroy(rcu), -EINVAL);
+}
+
+/* fork: what there is of sections in a child. */
+static struct rk_rcu_section *mine;
+
+static void *synchronize(void *arg)
+{
+	*(int *)arg = rk_rcu_synchronize_for(rcu, 20000000);
+	return NULL;
+}
+
+/* What another thread of the child gets. */
+static int synchronize_elsewhere(void)
+{
+	pthread_t thread;
+	int r = 1;
+
+	CHECK(pthread_create(&thread, NULL, synchronize, &r) == 0 && pthread_join(thread, NULL) == 0);
+	return r;
+}
+
+static int others_are_over(void)
+{
+	struct rk_rcu_section *section;
+
+	alarm(60);
+	CHECK(rk_rcu_synchronize(rcu) == 0);
+	section = rk_rcu_read_lock(rcu);
+	CHECK(synchronize_elsewhere() == -ETIMEDOUT);
+	rk_rcu_read_unlock(rcu, section);
+	CHECK(synchronize_elsewhere() == 0);
+	return 0;
+}
+
+static int mine_goes_on(void)
+{
+	alarm(60);
+	mine = rk_rcu_read_keep(rcu, mine);
+	CHECK(rk_rcu_read_keep(rcu, mine) == mine);
+	CHECK(synchronize_elsewhere() == -ETIMEDOUT);
+	rk_rcu_read_unlock(rcu, mine);
+	CHECK(synchronize_elsewhere() == 0);
+	return rk_rcu_destroy(rcu);
+}
+
+/* A period that it was in the way of begins again, and so it still is. */
+static uint64_t begun;
+
+static int mine_is_still_in_the_way(void)
+{
+	alarm(60);
+	mine = rk_rcu_read_keep(rcu, mine);
+	CHECK(rk_rcu_poll(rcu, begun) == 0);
+	rk_rcu_read_unlock(rcu, mine);
+	CHECK(rk_rcu_poll(rcu, begun) == 1);
+	return 0;
+}
+
+/* Not kept, it is nobody's, and leaving it disturbs nobody: as far as the third process from here. */
+static int left_in_child(int further)
+{
+	struct rk_rcu_section *section;
+
+	alarm(60);
+	section = rk_rcu_read_lock(rcu);
+	if (further > 0)
+		CHECK(in_child_with(left_in_child, further - 1) == 0);
+	rk_rcu_read_unlock(rcu, mine);
+	CHECK(synchronize_elsewhere() == -ETIMEDOUT);
+	rk_rcu_read_unlock(rcu, section);
+	CHECK(synchronize_elsewhere() == 0);
+	return rk_rcu_destroy(rcu);
+}
+
+static pthread_barrier_t there, back;
+
+static void *read_meanwhile(void *arg)
+{
+	struct rk_rcu_section *section = lock(*(enum way *)arg);
+
+	pthread_barrier_wait(&there);
+	pthread_barrier_wait(&back);
+	rk_rcu_read_unlock(rcu, section);
+	return NULL;
+}
+
+static void fork_beside_readers(void **state)
+{
+	pthread_t threads[WAYS];
+	enum way ways[WAYS] = {BY_SECTION, BY_OVERFLOW, AFTER_ABORTS};
+
+	(void)state;
+	create();
+	pthread_barrier_init(&there, NULL, WAYS + 1);
+	pthread_barrier_init(&back, NULL, WAYS + 1);
+	for (int i = 0; i < WAYS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, read_meanwhile, &ways[i]), 0);
+	pthread_barrier_wait(&there);
+	assert_int_equal(in_child(others_are_over), 0);
+	/* Also with a period that they are in the way of. */
+	assert_true(waits());
+	assert_int_equal(in_child(others_are_over), 0);
+	for (int way = 0; way < WAYS; way++) {
+		mine = lock((enum way)way);
+		assert_int_equal(in_child(mine_goes_on), 0);
+		assert_int_equal(in_child_with(left_in_child, 2), 0);
+		unlock(mine, (enum way)way);
+	}
+	assert_true(waits());
+	pthread_barrier_wait(&back);
+	for (int i = 0; i < WAYS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_false(waits());
+	assert_int_equal(in_child(others_are_over), 0);
+	destroy();
+}
+
+static void fork_in_a_period(void **state)
+{
+	(void)state;
+	create();
+	for (int way = 0; way < WAYS; way++) {
+		mine = lock((enum way)way);
+		begun = rk_rcu_start(rcu);
+		assert_int_equal(rk_rcu_poll(rcu, begun), 0);
+		assert_int_equal(in_child(mine_is_still_in_the_way), 0);
+		unlock(mine, (enum way)way);
+		assert_int_equal(rk_rcu_poll(rcu, begun), 1);
+	}
+	destroy();
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(waits_for_those_who_were_there),
+	cmocka_unit_test(not_for_later_ones),
+	cmocka_unit_test(periods_are_shared),
+	cmocka_unit_test(left_on_another_cpu_in_another_thread),
+	cmocka_unit_test(without_rseq),
+	cmocka_unit_test(without_any_fence),
+	cmocka_unit_test(a_fence_that_fails),
+	cmocka_unit_test(refuses),
+	cmocka_unit_test(fork_beside_readers),
+	cmocka_unit_test(fork_in_a_period),
+};
+
+RUN(tests)

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/* Deferred calls: each is called once, not before its time, by who runs some; the limit, and what is refused. */
+#include "test.h"
+#include <semaphore.h>
+#include <time.h>
+#include "structures/rcu.h"
+
+#define CALLS 1000
+
+static struct rk_rcu *rcu;
+
+static struct job {
+	int called;
+	struct rk_rcu_call call;
+} jobs[CALLS];
+
+static int called;
+
+static struct job *job_of(struct rk_rcu_call *call)
+{
+	return (struct job *)((char *)call - offsetof(struct job, call));
+}
+
+static void work(struct rk_rcu_call *call)
+{
+	job_of(call)->called++;
+	__atomic_fetch_add(&called, 1, __ATOMIC_RELEASE);
+}
+
+static int start(void **state)
+{
+	(void)state;
+	memset(jobs, 0, sizeof(jobs));
+	called = 0;
+	return rk_rcu_create(&rcu, CALLS);
+}
+
+static int end(void **state)
+{
+	(void)state;
+	return rk_rcu_destroy(rcu);
+}
+
+static void defer(int first, int count)
+{
+	for (int i = first; i < first + count; i++)
+		assert_int_equal(rk_rcu_defer(rcu, &jobs[i].call, work), 0);
+}
+
+static void each_called_once(int count)
+{
+	assert_int_equal(called, count);
+	for (int i = 0; i < CALLS; i++)
+		assert_int_equal(jobs[i].called, i < count);
+}
+
+static void called_when_readers_are_through(void **state)
+{
+	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+
+	(void)state;
+	defer(0, 10);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(rk_rcu_run(rcu, i < 5 ? 0 : 100000), 0);
+	defer(10, 10); /* these wait for the next period */
+	assert_int_equal(rk_rcu_destroy(rcu), -EBUSY);
+	rk_rcu_read_unlock(rcu, section);
+	section = rk_rcu_read_lock(rcu);
+	assert_int_equal(rk_rcu_run(rcu, 0), 10);
+	assert_int_equal(called, 10);
+	assert_int_equal(rk_rcu_run(rcu, 0), 0);
+	rk_rcu_read_unlock(rcu, section);
+	assert_int_equal(rk_rcu_run(rcu, 1000000000), 10);
+	each_called_once(20);
+}
+
+static void no_more_than_the_limit(void **state)
+{
+	struct rk_rcu *small;
+
+	(void)state;
+	defer(0, CALLS);
+	assert_int_equal(rk_rcu_defer(rcu, &jobs[0].call, work), -EAGAIN);
+	assert_int_equal(rk_rcu_barrier(rcu), 0);
+	each_called_once(CALLS);
+	assert_int_equal(rk_rcu_create(&small, 1), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(rk_rcu_defer(small, &jobs[0].call, work), 0);
+		assert_int_equal(rk_rcu_defer(small, &jobs[1].call, work), -EAGAIN);
+		assert_int_equal(rk_rcu_run(small, 1000000000), 1);
+	}
+	assert_int_equal(rk_rcu_destroy(small), 0);
+}
+
+/* In a call: others may be deferred, read, and waited for; those who would wait for themselves are told. */
+static int results[4], again;
+
+static void work_and_more(struct rk_rcu_call *call)
+{
+	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+
+	results[0] = rk_rcu_run(rcu, 0);
+	results[1] = rk_rcu_barrier(rcu);
+	results[2] = rk_rcu_destroy(rcu);
+	rk_rcu_read_unlock(rcu, section);
+	results[3] = rk_rcu_synchronize(rcu);
+	if (again-- > 0)
+		assert_int_equal(rk_rcu_defer(rcu, call, work_and_more), 0);
+	else
+		work(call);
+}
+
+static void a_call_may_use_it(void **state)
+{
+	(void)state;
+	again = 3;
+	assert_int_equal(rk_rcu_defer(rcu, &jobs[0].call, work_and_more), 0);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(called, 0);
+		assert_int_equal(rk_rcu_run(rcu, 1000000000), 1);
+		assert_int_equal(results[0], -EDEADLK);
+		assert_int_equal(results[1], -EDEADLK);
+		assert_int_equal(results[2], -EBUSY);
+		assert_int_equal(results[3], 0);
+	}
+	each_called_once(1);
+	assert_int_equal(rk_rcu_barrier(rcu), 0);
+}
+
+/* A thread that does nothing else, and others that defer and wait. */
+static int stop;
+
+static void *keep_running(void *arg)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE))
+		if (rk_rcu_run(rcu, INT64_MAX) < 0)
+			return arg;
+	return NULL;
+}
+
+static void *defer_and_wait(void *arg)
+{
+	int first = *(int *)arg;
+
+	for (int i = first; i < first + CALLS / 4; i++) {
+		if (rk_rcu_defer(rcu, &jobs[i].call, work) != 0)
+			return arg;
+		if (i % 25 == 0 && (rk_rcu_barrier(rcu) != 0 || __atomic_load_n(&jobs[i].called, __ATOMIC_RELAXED) != 1))
+			return arg;
+	}
+	return rk_rcu_barrier(rcu) == 0 ? NULL : arg;
+}
+
+static void run_by_a_thread(void **state)
+{
+	pthread_t runner, users[4];
+	int firsts[4];
+	void *failed;
+
+	(void)state;
+	stop = 0;
+	assert_int_equal(pthread_create(&runner, NULL, keep_running, &stop), 0);
+	for (int i = 0; i < 4; i++) {
+		firsts[i] = i * CALLS / 4;
+		assert_int_equal(pthread_create(&users[i], NULL, defer_and_wait, &firsts[i]), 0);
+	}
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(pthread_join(users[i], &failed), 0);
+		assert_null(failed);
+	}
+	each_called_once(CALLS);
+	/* It sleeps now, and is woken by a call that is deferred. */
+	usleep(50000);
+	jobs[0].called = 0;
+	defer(0, 1);
+	for (int i = 0; i < 10000 && __atomic_load_n(&called, __ATOMIC_ACQUIRE) == CALLS; i++)
+		usleep(1000);
+	assert_int_equal(called, CALLS + 1);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+	defer(0, 1);
+	assert_int_equal(pthread_join(runner, &failed), 0);
+	assert_null(failed);
+}
+
+static int passed;
+
+static void *wait_for_calls(void *arg)
+{
+	int r = rk_rcu_barrier(rcu);
+
+	__atomic_store_n(&passed, 1, __ATOMIC_RELEASE);
+	return r == 0 ? NULL : arg;
+}
+
+/* Not only until they are on their way. */
+static void a_barrier_waits_until_they_are_called(void **state)
+{
+	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+	pthread_t thread;
+	void *failed;
+
+	(void)state;
+	passed = 0;
+	defer(0, 10);
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_calls, rcu), 0);
+	usleep(50000);
+	assert_int_equal(__atomic_load_n(&passed, __ATOMIC_ACQUIRE), 0);
+	rk_rcu_read_unlock(rcu, section);
+	assert_int_equal(pthread_join(thread, &failed), 0);
+	assert_null(failed);
+	each_called_once(10);
+}
+
+/* What is woken without a call comes back when its time is over. */
+static void waits_no_longer_than_told(void **state)
+{
+	struct timespec before, after;
+	int64_t took;
+
+	(void)state;
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	assert_int_equal(rk_rcu_run(rcu, 30000000), 0);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	took = (after.tv_sec - before.tv_sec) * 1000000000LL + after.tv_nsec - before.tv_nsec;
+	assert_true(took >= 30000000);
+}
+
+/* A child has them too, those that wait for a period, and those that don't yet. */
+static int called_in_child(void)
+{
+	alarm(60);
+	CHECK(rk_rcu_barrier(rcu) == 0 && called == 30);
+	for (int i = 0; i < 30; i++)
+		CHECK(jobs[i].called == 1);
+	CHECK(rk_rcu_defer(rcu, &jobs[40].call, work) == 0 && rk_rcu_barrier(rcu) == 0 && called == 31);
+	return rk_rcu_destroy(rcu);
+}
+
+static void called_in_children(void **state)
+{
+	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+
+	(void)state;
+	defer(0, 20);
+	assert_int_equal(rk_rcu_run(rcu, 0), 0);
+	defer(20, 10);
+	assert_int_equal(in_child(called_in_child), 0);
+	assert_int_equal(called, 0);
+	rk_rcu_read_unlock(rcu, section);
+	assert_int_equal(rk_rcu_barrier(rcu), 0);
+	each_called_once(30);
+	assert_int_equal(in_child(called_in_child), 0);
+}
+
+/*
+ * What a runner leaves behind that a child hasn't got, at each point where lists have calls in common: put together here as
+ * rcu_calls.c has it.
+ */
+enum leftover { NAMED, NAMED_WITH_MORE_BEFORE, READY, SOME_CALLED, LEFTOVERS };
+
+static sem_t claimed, forked;
+
+static void *claim_and_leave(void *arg)
+{
+	struct rk_rcu_state *state = rk_rcu_state(rcu);
+	enum leftover leftover = *(enum leftover *)arg;
+
+	if (rk_claim_try(&state->runner) != 0)
+		abort();
+	state->waiting = state->queue;
+	if (leftover == NAMED_WITH_MORE_BEFORE && rk_rcu_defer(rcu, &jobs[10].call, work) != 0)
+		abort();
+	if (leftover >= READY) {
+		state->queue = NULL;
+		state->ready = state->waiting;
+	}
+	if (leftover == SOME_CALLED) {
+		state->waiting = NULL;
+		for (int i = 0; i < 3; i++) {
+			struct rk_rcu_call *call = state->ready;
+
+			state->ready = call->next;
+			call->function(call);
+		}
+	}
+	sem_post(&claimed);
+	sem_wait(&forked);
+	if (rk_claim_release(&state->runner) != 0)
+		abort();
+	return NULL;
+}
+
+static int call_the_rest(int count)
+{
+	alarm(60);
+	CHECK(rk_rcu_destroy(rcu) == -EBUSY);
+	CHECK(rk_rcu_barrier(rcu) == 0 && called == count);
+	for (int i = 0; i < count; i++)
+		CHECK(jobs[i].called == 1);
+	return rk_rcu_destroy(rcu);
+}
+
+static void left_half_done_by_a_runner(void **state)
+{
+	(void)state;
+	sem_init(&claimed, 0, 0);
+	sem_init(&forked, 0, 0);
+	for (int leftover = 0; leftover < LEFTOVERS; leftover++) {
+		enum leftover arg = (enum leftover)leftover;
+		int count = arg == NAMED_WITH_MORE_BEFORE ? 11 : 10;
+		pthread_t thread;
+
+		memset(jobs, 0, sizeof(jobs));
+		called = 0;
+		defer(0, 10);
+		assert_int_equal(pthread_create(&thread, NULL, claim_and_leave, &arg), 0);
+		sem_wait(&claimed);
+		assert_int_equal(in_child_with(call_the_rest, count), 0);
+		rk_rcu_state(rcu)->waiting = NULL; /* what the runner would have done next, or as it was */
+		sem_post(&forked);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(rk_rcu_barrier(rcu), 0);
+		each_called_once(count);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test_setup_teardown(called_when_readers_are_through, start, end),
+	cmocka_unit_test_setup_teardown(no_more_than_the_limit, start, end),
+	cmocka_unit_test_setup_teardown(a_call_may_use_it, start, end),
+	cmocka_unit_test_setup_teardown(run_by_a_thread, start, end),
+	cmocka_unit_test_setup_teardown(a_barrier_waits_until_they_are_called, start, end),
+	cmocka_unit_test_setup_teardown(waits_no_longer_than_told, start, end),
+	cmocka_unit_test_setup_teardown(called_in_children, start, end),
+	cmocka_unit_test_setup_teardown(left_half_done_by_a_runner, start, end),
+};
+
+RUN(tests)

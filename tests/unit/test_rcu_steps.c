@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sections, grace periods and deferred calls, interrupted at each instruction (interrupt.h): by a handler that does the
+ * same, by a fork of the thread that is interrupted, and by one of another thread. Each call is called once, in each
+ * process; in a child of another thread but for the one that was being deferred, or called.
+ */
+#define INSTRUCTIONS_MAX 3000
+#include "interrupt.h"
+
+#define CALLS 16
+
+static struct rk_rcu *rcu;
+
+static struct job {
+	bool deferred;
+	int called;
+	struct rk_rcu_call call;
+} jobs[CALLS];
+
+static volatile int next_job;
+
+static void work(struct rk_rcu_call *call)
+{
+	struct job *job = (struct job *)((char *)call - offsetof(struct job, call));
+
+	job->called++;
+}
+
+static void defer_one(void)
+{
+	struct job *job = &jobs[__atomic_fetch_add(&next_job, 1, __ATOMIC_RELAXED)];
+
+	CHECK(rk_rcu_defer(rcu, &job->call, work) == 0);
+	job->deferred = true;
+}
+
+static void start(void)
+{
+	memset(jobs, 0, sizeof(jobs));
+	next_job = 0;
+	CHECK(rk_rcu_create(&rcu, 0) == 0);
+	for (int i = 0; i < 3; i++)
+		defer_one();
+}
+
+static void read_section(void)
+{
+	struct rk_rcu_section *outer = rk_rcu_read_lock(rcu);
+	struct rk_rcu_section *inner = rk_rcu_read_lock_slow(rcu, RK_NO_RSEQ);
+
+	rk_rcu_read_unlock_slow(rcu, inner, RK_NO_RSEQ);
+	rk_rcu_read_unlock(rcu, outer);
+}
+
+static void wait_for_readers(void)
+{
+	CHECK(rk_rcu_synchronize(rcu) == 0);
+}
+
+static void defer_and_wait(void)
+{
+	defer_one();
+	CHECK(rk_rcu_barrier(rcu) == 0);
+}
+
+/* Where the thread that is interrupted was at the same, the handler is told, and doesn't wait. */
+static void use_as_well(void)
+{
+	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+	int r;
+
+	CHECK(rk_rcu_poll(rcu, rk_rcu_start(rcu)) >= 0);
+	rk_rcu_read_unlock(rcu, section);
+	defer_one();
+	r = rk_rcu_run(rcu, 0);
+	CHECK(r >= 0 || r == -EDEADLK);
+	r = rk_rcu_synchronize_for(rcu, 1000);
+	CHECK(r == 0 || r == -EDEADLK || r == -ETIMEDOUT);
+	defer_one();
+}
+
+/* The same, where the thread that is interrupted is in no section. */
+static void wait_as_well(void)
+{
+	int r;
+
+	alarm(60); /* who waits for itself takes no time of a processor */
+	r = rk_rcu_synchronize(rcu);
+	CHECK(r == 0 || r == -EDEADLK);
+	defer_one();
+	r = rk_rcu_barrier(rcu);
+	CHECK(r == 0 || r == -EDEADLK);
+	use_as_well();
+}
+
+static int judge(void)
+{
+	CHECK(rk_rcu_synchronize(rcu) == 0 && rk_rcu_barrier(rcu) == 0);
+	for (int i = 0; i < next_job; i++)
+		CHECK(jobs[i].deferred && jobs[i].called == 1);
+	return rk_rcu_destroy(rcu);
+}
+
+static int go_on_in_child(void)
+{
+	int missing = 0;
+
+	alarm(60);
+	CHECK(rk_rcu_barrier(rcu) == 0 && rk_rcu_synchronize(rcu) == 0);
+	for (int i = 0; i < next_job; i++) {
+		CHECK(jobs[i].called <= 1);
+		missing += jobs[i].deferred && jobs[i].called == 0;
+	}
+	CHECK(missing <= 1);
+	read_section();
+	defer_and_wait();
+	CHECK(jobs[next_job - 1].called == 1);
+	return rk_rcu_destroy(rcu);
+}
+
+static void fork_by_another(void)
+{
+	fork_in_another_thread(go_on_in_child);
+}
+
+static void at_every_instruction(void **state)
+{
+	static const struct interrupted with[] = {
+		{start, read_section, use_as_well, judge, false},
+		{start, read_section, fork_this_thread, judge, false},
+		{start, read_section, fork_by_another, judge, false},
+		{start, wait_for_readers, wait_as_well, judge, false},
+		{start, wait_for_readers, fork_this_thread, judge, false},
+		{start, wait_for_readers, fork_by_another, judge, false},
+		{start, defer_and_wait, wait_as_well, judge, false},
+		{start, defer_and_wait, fork_this_thread, judge, false},
+		{start, defer_and_wait, fork_by_another, judge, false},
+	};
+
+	(void)state;
+	interrupt_each(with, sizeof(with) / sizeof(with[0]));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(at_every_instruction),
+};
+
+RUN(tests)

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Objects that are read and replaced in a storm (storm.h), beside writers who free them, really: after a grace period that
+ * they wait for, or by a deferred call. The invariant: a reader never sees one that was spoiled, which is what is done to
+ * them before they are freed, and AddressSanitizer looks as well.
+ */
+#include "expect.h"
+#include "refuse.h"
+#include "storm.h"
+
+#define PLACES 4
+#define ALIVE 0x5ec7104eafe11eUL
+#define LIMIT 200
+
+struct object {
+	uintptr_t state, number, complement;
+	struct rk_rcu_call call;
+};
+
+static struct rk_rcu *rcu;
+static struct object *places[PLACES];
+static uint64_t sections, replaced, waited, deferred, freed;
+static uintptr_t numbers;
+
+static struct object *new_object(void)
+{
+	struct object *o = malloc(sizeof(*o));
+
+	if (o == NULL)
+		abort();
+	o->state = ALIVE;
+	o->number = __atomic_fetch_add(&numbers, 1, __ATOMIC_RELAXED);
+	o->complement = ~o->number;
+	return o;
+}
+
+static void spoil_and_free(struct object *o)
+{
+	__atomic_store_n(&o->state, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&o->complement, o->number, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&freed, 1, __ATOMIC_RELAXED);
+	free(o);
+}
+
+static void free_later(struct rk_rcu_call *call)
+{
+	spoil_and_free((struct object *)((char *)call - offsetof(struct object, call)));
+}
+
+static struct rk_rcu_section *enter(uint64_t way)
+{
+	return way == 0 ? rk_rcu_read_lock_slow(rcu, RK_NO_RSEQ) :
+	       way == 1 ? rk_rcu_read_lock_slow(rcu, RK_ABORTED) :
+			  rk_rcu_read_lock(rcu);
+}
+
+static void leave(struct rk_rcu_section *section, uint64_t *random)
+{
+	if (draw(random) % 16 == 0)
+		rk_rcu_read_unlock_slow(rcu, section, RK_NO_RSEQ);
+	else
+		rk_rcu_read_unlock(rcu, section);
+}
+
+static void look(const struct object *o)
+{
+	EXPECT(__atomic_load_n(&o->state, __ATOMIC_RELAXED) == ALIVE);
+	EXPECT(__atomic_load_n(&o->complement, __ATOMIC_RELAXED) == ~o->number);
+}
+
+/* Reads one, some for as long as a writer needs for several periods; in another section than it began with. */
+static void use(uint64_t *random)
+{
+	uint64_t way = draw(random) % 16;
+	struct rk_rcu_section *section = enter(way), *inner = NULL;
+	const struct object *o = rk_rcu_dereference(&places[draw(random) % PLACES]);
+
+	look(o);
+	if (draw(random) % 8 == 0)
+		inner = enter(draw(random) % 16);
+	if (draw(random) % 64 == 0) {
+		sched_yield();
+		look(o);
+	}
+	if (inner != NULL) {
+		leave(section, random);
+		section = inner;
+		look(o);
+	}
+	leave(section, random);
+	__atomic_fetch_add(&sections, 1, __ATOMIC_RELAXED);
+}
+
+static void live(struct storm_thread *t)
+{
+	storm_use(t, use);
+}
+
+static void handle(struct storm_thread *t)
+{
+	for (int i = 0; i < 4; i++)
+		use(&t->handler_random);
+	if (draw(&t->handler_random) % 16 == 0)
+		EXPECT(rk_rcu_poll(rcu, rk_rcu_start(rcu)) >= 0);
+}
+
+static void nothing(struct rk_rcu_call *call)
+{
+	call->function = NULL;
+}
+
+/* Nobody is in the way but this thread, which leaves again. What was deferred stays: its memory is the parent's malloc's. */
+static int child(void)
+{
+	uint64_t random = 88172645463325252;
+
+	alarm(60);
+	CHECK(rk_rcu_synchronize(rcu) == 0);
+	for (int i = 0; i < 100; i++)
+		use(&random);
+	CHECK(rk_rcu_synchronize(rcu) == 0);
+	return wrong == 0 ? 0 : 1;
+}
+
+static void replace(uint64_t *random)
+{
+	struct object *old = rk_rcu_exchange(&places[draw(random) % PLACES], new_object());
+
+	__atomic_fetch_add(&replaced, 1, __ATOMIC_RELAXED);
+	if (draw(random) % 4 != 0 && rk_rcu_defer(rcu, &old->call, free_later) == 0) {
+		__atomic_fetch_add(&deferred, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	EXPECT(rk_rcu_synchronize(rcu) == 0);
+	__atomic_fetch_add(&waited, 1, __ATOMIC_RELAXED);
+	spoil_and_free(old);
+}
+
+static void *keep_replacing(void *stop)
+{
+	uint64_t random = 2463534242 ^ (uintptr_t)&random;
+
+	while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) {
+		int r = 0;
+
+		replace(&random);
+		if (draw(&random) % 8 == 0)
+			r = rk_rcu_run(rcu, draw(&random) % 2 * 100000);
+		EXPECT(r >= 0 || r == -EBUSY);
+		if (draw(&random) % 64 == 0) {
+			struct rk_rcu_call call;
+
+			while (rk_rcu_defer(rcu, &call, nothing) != 0)
+				(void)rk_rcu_run(rcu, 1000000);
+			EXPECT(rk_rcu_barrier(rcu) == 0 && call.function == NULL);
+		}
+	}
+	return NULL;
+}
+
+static void never_seen_spoiled(void **state)
+{
+	static const struct storm storm = {live, handle, NULL, child, keep_replacing, 2};
+
+	(void)state;
+	assert_int_equal(rk_rcu_create(&rcu, LIMIT), 0);
+	for (int i = 0; i < PLACES; i++)
+		places[i] = new_object();
+	storm_run(&storm);
+	assert_int_equal(rk_rcu_barrier(rcu), 0);
+	printf("# %llu sections, %llu replaced: %llu waited, %llu deferred\n", (unsigned long long)sections,
+	       (unsigned long long)replaced, (unsigned long long)waited, (unsigned long long)deferred);
+	assert_int_equal(wrong, 0);
+	assert_int_equal(freed, replaced);
+	assert_true(sections > 0 && waited > 0 && deferred > 0);
+	for (int i = 0; i < PLACES; i++)
+		spoil_and_free(places[i]);
+	assert_int_equal(rk_rcu_destroy(rcu), 0);
+}
+
+/*
+ * A reader who is hardly ever out of a section, each of some tens of microseconds, on one CPU, and a writer on another: it
+ * turns the phase just when the reader comes back. Who is counted in the wrong one is taken by surprise by the next turn.
+ */
+struct duel {
+	int cpu, slow, stop;
+};
+
+static void *read_on(void *arg)
+{
+	struct duel *duel = arg;
+
+	pin(duel->cpu);
+	while (!__atomic_load_n(&duel->stop, __ATOMIC_RELAXED)) {
+		struct rk_rcu_section *section = enter(duel->slow ? 0 : 2);
+		const struct object *o = rk_rcu_dereference(&places[0]);
+
+		for (int looks = 20000; looks > 0 && !wrong; looks--)
+			look(o);
+		rk_rcu_read_unlock(rcu, section);
+		sections++;
+	}
+	return NULL;
+}
+
+static void replace_one(void)
+{
+	struct object *old = rk_rcu_exchange(&places[0], new_object());
+
+	EXPECT(rk_rcu_synchronize(rcu) == 0);
+	spoil_and_free(old);
+	replaced++;
+}
+
+static void turned_when_a_reader_comes_back(void **state)
+{
+	int first = -1, second = -1;
+	cpu_set_t allowed;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+	for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
+		if (CPU_ISSET(cpu, &allowed)) {
+			second = first;
+			first = cpu;
+		}
+	assert_int_equal(rk_rcu_create(&rcu, 0), 0);
+	places[0] = new_object();
+	for (int slow = 0; slow < 2; slow++) {
+		struct duel duel = {second < 0 ? first : second, slow, 0};
+		uint64_t end = storm_now() + storm_ms() / 4;
+		pthread_t thread;
+
+		sections = replaced = 0;
+		pin(first);
+		assert_int_equal(pthread_create(&thread, NULL, read_on, &duel), 0);
+		while (storm_now() < end || replaced < 10)
+			replace_one();
+		__atomic_store_n(&duel.stop, 1, __ATOMIC_RELAXED);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(sched_setaffinity(0, sizeof(allowed), &allowed), 0);
+		printf("# %llu sections, %llu replaced\n", (unsigned long long)sections, (unsigned long long)replaced);
+		assert_int_equal(wrong, 0);
+	}
+	spoil_and_free(places[0]);
+	assert_int_equal(rk_rcu_destroy(rcu), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(never_seen_spoiled),
+	cmocka_unit_test(turned_when_a_reader_comes_back),
+};
+
+RUN(tests)
