@@ -8,6 +8,7 @@
 #define RK_SRC_KERNEL_H
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/auxv.h>
@@ -53,6 +54,29 @@
 		errno = rk_errno_;                                                                                     \
 		rk_result_;                                                                                            \
 	})
+
+struct rk_signals {
+	unsigned char set[RK_SIGSET_SIZE];
+	bool blocked;
+};
+
+/* Blocks all signals of the calling thread that can be, the libc's own too, for what no handler may come between. */
+static inline struct rk_signals rk_kernel_block_signals(void)
+{
+	unsigned char all[RK_SIGSET_SIZE];
+	struct rk_signals before = {{0}, false};
+
+	for (int i = 0; i < RK_SIGSET_SIZE; i++)
+		all[i] = 0xff;
+	before.blocked = RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, all, before.set, RK_SIGSET_SIZE) == 0;
+	return before;
+}
+
+static inline void rk_kernel_restore_signals(const struct rk_signals *before)
+{
+	if (before->blocked)
+		(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, before->set, NULL, RK_SIGSET_SIZE);
+}
 
 /* Of include/uapi/linux/futex.h, private to the process. */
 #define RK_FUTEX_WAIT 128

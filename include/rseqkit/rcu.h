@@ -25,7 +25,9 @@
  * fork. Sections of other threads are over in a child: nobody waits there for what only its parent has. Those of the
  * thread that forked go on, if it says so (rk_rcu_read_keep()); leaving one that it began before is right in any case.
  * Such a section, not kept, may be left in a child's child and its child, but not in the fourth process from where it was
- * begun. Deferred calls are the child's as well, each once; one that another thread was running is that thread's.
+ * begun. Deferred calls are the child's as well, each once; one that another thread was running is that thread's. Where
+ * the kernel can't wipe memory at a fork (before 4.14, which has no rseq either), a child waits for its parent's readers;
+ * where no handlers of fork run, what remote.h says of claims goes for writers and deferred calls.
  *
  * Memory order. What was stored before rk_rcu_publish() is seen by whoever gets the pointer. What readers loaded and
  * stored in a section happened before the end of the grace period that waited for it. Readers execute no barrier for
@@ -67,8 +69,16 @@ RKI_API int rk_rcu_destroy(struct rk_rcu *rcu);
 RKI_API struct rk_rcu_section *rk_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result outcome);
 RKI_API void rk_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *section, enum rk_result outcome);
 
-/* Where the gate of a domain is. */
+/* Where the gate of a domain is; and what is set in sections of a domain that was made where there is no fence. */
 #define RKI_RCU_GATE 64
+#define RKI_RCU_ATOMIC 1
+
+/* Does a plain store come behind all that precedes it? Elsewhere leaving is atomic where there is no fence. */
+#if defined(__x86_64__) || defined(__i386__)
+#define RKI_RCU_LEAVES_ATOMICALLY(section) 0
+#else
+#define RKI_RCU_LEAVES_ATOMICALLY(section) ((uintptr_t)(section) & RKI_RCU_ATOMIC)
+#endif
 
 /*
  * Begins a read section, and ends one: each once, with what the first returned. Who ends it in another thread hands it
@@ -90,7 +100,7 @@ RKI_INLINE struct rk_rcu_section *rk_rcu_read_lock(struct rk_rcu *rcu)
 
 RKI_INLINE void rk_rcu_read_unlock(struct rk_rcu *rcu, struct rk_rcu_section *section)
 {
-	enum rk_result outcome = rk_cpu_add(section, -1);
+	enum rk_result outcome = RKI_UNLIKELY(RKI_RCU_LEAVES_ATOMICALLY(section)) ? RK_NO_RSEQ : rk_cpu_add(section, -1);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		rk_rcu_read_unlock_slow(rcu, section, outcome);
@@ -118,10 +128,11 @@ RKI_API struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rc
  * `nanoseconds`; the period goes on without it. Not in a read section of the same domain: it would wait for itself.
  *
  * Returns 0; -ETIMEDOUT; -EINVAL when nanoseconds is negative; -EHOSTUNREACH when there is no fence (any more), and then
- * nothing is known, nor waited for; -EDEADLK in a signal handler that interrupted this thread in here: only when that
- * has returned it goes on.
- * Context: any thread; signal handler, unless it interrupted a section of this domain or a caller of this; after fork; not
- * in a vfork child; not under asynchronous cancellation (api.h). Cost: a fence (remote.h), on other machines than x86 two
+ * nothing is known, nor waited for; -EDEADLK in a signal handler that interrupted this thread in here, where a filter kept
+ * it from blocking signals.
+ * Context: any thread; signal handler, unless it interrupted a section of this domain, or rk_rcu_read_lock(); after fork; not
+ * in a vfork child; not under asynchronous cancellation (api.h). Signals are blocked while a period is moved on, not while
+ * this waits. Cost: a fence (remote.h), on other machines than x86 two
  * more of another kind, and loads from each CPU's slot. Where readers are still there it looks again after a microsecond,
  * later after up to a millisecond, asleep.
  */
@@ -134,8 +145,9 @@ RKI_API int rk_rcu_synchronize_for(struct rk_rcu *rcu, int64_t nanoseconds);
  * called until it says so. A number stays good for ever, and in children too.
  *
  * Returns of rk_rcu_poll(): 1 if it is over, 0 if not (yet), -EHOSTUNREACH as above.
- * Context: as rk_rcu_synchronize(), but in any signal handler; in one that interrupted a section or a poll it says 0. Cost:
- * rk_rcu_start() a fence of this CPU's memory; rk_rcu_poll() a load when it is over, else up to two fences, no waiting.
+ * Context: as rk_rcu_synchronize(), but in any signal handler; in one that interrupted a section it says 0. Cost:
+ * rk_rcu_start() a fence of this CPU's memory; rk_rcu_poll() a load when it is over, else what a period or two take, without
+ * waiting for readers.
  */
 RKI_API uint64_t rk_rcu_start(struct rk_rcu *rcu);
 RKI_API int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period);
@@ -149,13 +161,13 @@ struct rk_rcu_call {
 /*
  * Has function(call) called after a grace period: by whoever calls rk_rcu_run() or rk_rcu_barrier(), in that thread. In
  * what order is not said. At process exit what is still deferred is not called. A function may do all of this but
- * rk_rcu_run() and rk_rcu_barrier(), and doesn't throw.
+ * rk_rcu_run() and rk_rcu_barrier(); it neither throws nor ends its thread, which isn't cancelled meanwhile.
  *
  * Returns 0; -EAGAIN when as many calls wait as the domain was made for, and then nothing happens: run some, or wait and do
  * it oneself.
  * Context: any thread; signal handler, also one that interrupts any of these; after fork; not in a vfork child; not under
- * asynchronous cancellation (api.h). A push that another thread was at when a process was forked counts for the limit in
- * the child. Cost: two atomic instructions on memory that all share.
+ * asynchronous cancellation (api.h). A call that another thread was deferring, or calling, when a process was forked may
+ * count for the limit in the child. Cost: two atomic instructions on memory that all share.
  */
 RKI_API int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*function)(struct rk_rcu_call *call));
 
@@ -163,8 +175,8 @@ RKI_API int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*fu
  * Runs deferred calls whose time has come. If there are none it waits for up to `nanoseconds` for some. A thread that does
  * nothing else calls it in a loop; a program without one calls it now and then, with 0.
  *
- * Returns how many it ran; -EBUSY when another thread was running some all the time; -EDEADLK in a deferred call, or a
- * handler that interrupted this, or who waits for a period; -EINVAL when nanoseconds is negative; -EHOSTUNREACH as rk_rcu_synchronize().
+ * Returns how many it ran; -EBUSY when another thread was at it all the time; -EDEADLK in a deferred call, or in a
+ * handler that interrupted this; -EINVAL when nanoseconds is negative; -EHOSTUNREACH as rk_rcu_synchronize().
  * Context: as rk_rcu_synchronize(). Cost: a grace period for all that were deferred meanwhile.
  */
 RKI_API int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds);

@@ -86,10 +86,10 @@ RKI_BEGIN_DECLS
  *   claims, banks, reads of groups, merges, overflow ways of lists and rings, rk_ring_notify(): futex; once mmap,
  *                         madvise, munmap; in a child of fork gettid, getpid, get_robust_list
  *   waiting for a ring    futex, membarrier
- *   grace periods and deferred calls                as fences and claims
+ *   grace periods, deferred calls, the first read section in a child of fork      as fences and claims; rt_sigprocmask
  *   creating, allocating, destroying, trimming      mmap, mprotect, munlock, madvise, munmap, prlimit64; with a limit on
  *                         address space sched_getaffinity; with initial contents memfd_create, ftruncate, close;
- *                         closable, and lists, caches, rings, groups, histograms: membarrier; rcu.h: as fences;
+ *                         closable, and lists, caches, rings, groups, histograms: membarrier; rcu.h: as fences, rt_sigprocmask;
  *                         RK_PERCPU_DEBUG with RK_PERCPU_EMPTY_IN_CHILDREN: getpid
  *   statistics of memory  openat, pread64, close
  *   a thread's end        with musl, if it was registered: rseq, rt_sigprocmask

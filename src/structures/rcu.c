@@ -37,6 +37,7 @@
  * fork. All slots but the state are zero in a child, the gate too, so its first reader, or writer, opens it: with another
  * set of counts, since a reader that began before the fork may still leave in the set that it knows. A period that had
  * begun begins again. `set` changes before the gate is opened, so wherever a further fork happens its child takes the next.
+ * Whoever opens a domain or moves a period on has signals blocked: so no thread goes on with that in a child.
  */
 #define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #define _GNU_SOURCE
@@ -58,8 +59,8 @@
 struct slot {
 	intptr_t counts[SETS][2];
 	struct {
-		intptr_t gate;    /* for sections: 0 while readers don't go by them, or nobody has opened it */
-		intptr_t current; /* for all others; 0 while nobody has opened it */
+		intptr_t gate;       /* names the phase; 0 while nobody has opened it */
+		intptr_t by_no_gate; /* the same in a domain without sections, whose gate is never opened */
 	} of_overflow __attribute__((__aligned__(RKI_RCU_GATE)));
 };
 
@@ -78,11 +79,6 @@ static struct rk_percpu *pools[2]; /* of slots that are wiped at a fork, and whe
 static struct slot *slot_of(const struct rk_rcu *rcu, int index)
 {
 	return (struct slot *)rk_percpu_slot(rcu, index);
-}
-
-static struct slot *overflow_of(const struct rk_rcu *rcu)
-{
-	return slot_of(rcu, RK_INDEX_OVERFLOW);
 }
 
 static intptr_t *word_of(intptr_t phase, int index)
@@ -111,16 +107,21 @@ static uint64_t process_of(const struct rk_rcu_state *state)
 	return state->wiped ? rk_holder_process() * SETS : 0;
 }
 
-/*
- * The phase that readers are counted in. Opens the domain where that wasn't done since the fork. Any number of threads, and
- * handlers, may be at that.
- */
+/* The word that names the phase. */
+static intptr_t *name_of(const struct rk_rcu *rcu)
+{
+	struct slot *overflow = slot_of(rcu, RK_INDEX_OVERFLOW);
+
+	return rk_rcu_state(rcu)->by_sections ? &overflow->of_overflow.gate : &overflow->of_overflow.by_no_gate;
+}
+
+/* Opens the domain, where that wasn't done since the fork. Any number of threads may be at that. The phase. */
 static intptr_t open_domain(struct rk_rcu *rcu)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
-	struct slot *overflow = overflow_of(rcu);
+	struct rk_signals signals = rk_kernel_block_signals();
 	uint64_t process = process_of(state), set = __atomic_load_n(&state->set, __ATOMIC_SEQ_CST);
-	intptr_t first, current = 0, closed = 0;
+	intptr_t first, current = 0;
 
 	while (set - set % SETS != process) {
 		uint64_t next = process + (set + 1) % SETS;
@@ -129,18 +130,15 @@ static intptr_t open_domain(struct rk_rcu *rcu)
 			set = next;
 	}
 	first = (intptr_t)&slot_of(rcu, 0)->counts[set % SETS][0];
-	if (__atomic_compare_exchange_n(&overflow->of_overflow.current, &current, first, 0, __ATOMIC_SEQ_CST,
-					__ATOMIC_SEQ_CST))
+	if (__atomic_compare_exchange_n(name_of(rcu), &current, first, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		current = first;
-	if (state->by_sections)
-		(void)__atomic_compare_exchange_n(&overflow->of_overflow.gate, &closed, current, 0, __ATOMIC_SEQ_CST,
-						  __ATOMIC_RELAXED);
+	rk_kernel_restore_signals(&signals);
 	return current;
 }
 
 static intptr_t current_of(struct rk_rcu *rcu)
 {
-	intptr_t current = __atomic_load_n(&overflow_of(rcu)->of_overflow.current, __ATOMIC_SEQ_CST);
+	intptr_t current = __atomic_load_n(name_of(rcu), __ATOMIC_SEQ_CST);
 
 	return RKI_LIKELY(current != 0) ? current : open_domain(rcu);
 }
@@ -200,7 +198,7 @@ static intptr_t enter_overflow(struct rk_rcu *rcu)
 		intptr_t phase = current_of(rcu);
 
 		__atomic_fetch_add(word_of(phase, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
-		if (__atomic_load_n(&overflow_of(rcu)->of_overflow.current, __ATOMIC_SEQ_CST) == phase)
+		if (__atomic_load_n(name_of(rcu), __ATOMIC_SEQ_CST) == phase)
 			return phase;
 		__atomic_fetch_sub(word_of(phase, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
 	}
@@ -208,24 +206,28 @@ static intptr_t enter_overflow(struct rk_rcu *rcu)
 
 struct rk_rcu_section *rk_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result outcome)
 {
+	const struct rk_rcu_state *state = rk_rcu_state(rcu);
 	void *counted = NULL;
 
-	if (outcome == RK_CLOSED && rk_rcu_state(rcu)->by_sections) {
+	if (outcome == RK_CLOSED && state->by_sections) {
 		(void)open_domain(rcu);
 		outcome = RK_ABORTED;
 	}
-	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
-		outcome = rk_gate_enter(&overflow_of(rcu)->of_overflow.gate, &counted);
-	return (struct rk_rcu_section *)(outcome == RK_DONE ? counted : (void *)enter_overflow(rcu));
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED && state->by_sections; i++)
+		outcome = rk_gate_enter(name_of(rcu), &counted);
+	if (outcome != RK_DONE)
+		counted = (void *)(enter_overflow(rcu) | (state->by_sections || ORDERS_BY_ITSELF ? 0 : RKI_RCU_ATOMIC));
+	return (struct rk_rcu_section *)counted;
 }
 
 void rk_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *section, enum rk_result outcome)
 {
-	(void)rcu;
-	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
+	intptr_t phase = (intptr_t)section & ~(intptr_t)RKI_RCU_ATOMIC;
+
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED && rk_rcu_state(rcu)->by_sections; i++)
 		outcome = rk_cpu_add(section, -1);
 	if (outcome != RK_DONE)
-		__atomic_fetch_sub(word_of((intptr_t)section, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
+		__atomic_fetch_sub(word_of(phase, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
 }
 
 struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rcu_section *section)
@@ -240,21 +242,6 @@ struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rcu_sectio
 static int fence_memory(const struct rk_rcu_state *state)
 {
 	return ORDERS_BY_ITSELF || !state->by_sections ? 0 : rk_fence_memory();
-}
-
-/*
- * Names the other phase. In a child that was forked by a handler in the middle of this, words are as that left them, and
- * nothing changes.
- */
-static void turn(struct rk_rcu *rcu, intptr_t current)
-{
-	struct slot *overflow = overflow_of(rcu);
-	intptr_t gate = current;
-
-	(void)__atomic_compare_exchange_n(&overflow->of_overflow.current, &current, other(current), 0, __ATOMIC_SEQ_CST,
-					  __ATOMIC_RELAXED);
-	(void)__atomic_compare_exchange_n(&overflow->of_overflow.gate, &gate, other(gate), 0, __ATOMIC_SEQ_CST,
-					  __ATOMIC_RELAXED);
 }
 
 /* Ends the period that has begun, if nobody is in the way. 1 if it is over, 0 if not, or the error of a fence. */
@@ -289,11 +276,11 @@ static int begin_period(struct rk_rcu *rcu)
 	if (r < 0)
 		__atomic_store_n(&state->started, __atomic_load_n(&state->done, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
 	else
-		turn(rcu, current);
+		__atomic_store_n(name_of(rcu), other(current), __ATOMIC_SEQ_CST);
 	return r;
 }
 
-/* Does what periods up to `period` need next. The caller holds the claim. */
+/* Does what periods up to `period` need next. The caller holds the claim, with signals blocked. */
 static int move_on(struct rk_rcu *rcu, uint64_t period)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
@@ -327,14 +314,17 @@ uint64_t rk_rcu_start(struct rk_rcu *rcu)
 int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
-	int r;
+	struct rk_signals signals;
+	int r = 0;
 
 	if (__atomic_load_n(&state->done, __ATOMIC_SEQ_CST) >= period)
 		return 1;
-	if (rk_claim_try(&state->claim) < 0)
-		return 0;
-	r = move_on(rcu, period);
-	(void)rk_claim_release(&state->claim);
+	signals = rk_kernel_block_signals();
+	if (rk_claim_try(&state->claim) >= 0) {
+		r = move_on(rcu, period);
+		(void)rk_claim_release(&state->claim);
+	}
+	rk_kernel_restore_signals(&signals);
 	return r;
 }
 
@@ -367,7 +357,7 @@ static int wait_for(struct rk_rcu *rcu, int64_t nanoseconds)
 		if (r != 0)
 			return r < 0 ? r : 0;
 		if (rk_claim_is_mine(&rk_rcu_state(rcu)->claim))
-			return -EDEADLK;
+			return -EDEADLK; /* signals can't be blocked, and this is a handler */
 		if (end != INT64_MAX && rk_rcu_now() >= end)
 			return -ETIMEDOUT;
 		rk_rcu_rest(looks);

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include "kernel.h"
 #include "remote/claim.h"
 
@@ -65,22 +66,25 @@ static void collect(struct rk_rcu *rcu)
 	__atomic_store_n(&state->collected, state->collected + 1, __ATOMIC_SEQ_CST);
 	first = __atomic_load_n(&state->queue, __ATOMIC_ACQUIRE);
 	do
-		__atomic_store_n(&state->waiting, first, __ATOMIC_RELEASE);
-	while (!__atomic_compare_exchange_n(&state->queue, &first, NULL, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+		__atomic_store_n(&state->waiting, first, __ATOMIC_SEQ_CST);
+	while (!__atomic_compare_exchange_n(&state->queue, &first, NULL, 0, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE));
 	state->period = rk_rcu_start(rcu);
 }
 
+/* A thread that is cancelled in one of the calls ends when they are done: it has the claim. */
 static int run_ready(struct rk_rcu_state *state)
 {
 	struct rk_rcu_call *call;
-	int ran = 0;
+	int ran = 0, cancellation;
 
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
 	while ((call = state->ready) != NULL) {
 		__atomic_store_n(&state->ready, call->next, __ATOMIC_RELEASE);
 		__atomic_fetch_sub(&state->deferred, 1, __ATOMIC_RELAXED);
 		call->function(call);
 		ran += ran < INT_MAX;
 	}
+	(void)pthread_setcancelstate(cancellation, NULL);
 	return ran;
 }
 
@@ -107,7 +111,7 @@ static int step(struct rk_rcu *rcu, bool *idle)
 		__atomic_store_n(&state->waiting, NULL, __ATOMIC_RELEASE);
 		ran += run_ready(state);
 	} else if (r == 0 && state->waiting != NULL && rk_claim_is_mine(&state->claim)) {
-		r = -EDEADLK; /* who moves the period on is interrupted by this */
+		r = -EDEADLK; /* signals can't be blocked, and who moves the period on is interrupted by this */
 	}
 	*idle = state->waiting == NULL && __atomic_load_n(&state->queue, __ATOMIC_RELAXED) == NULL;
 	(void)rk_claim_release(&state->runner);
@@ -129,13 +133,17 @@ bool rk_rcu_has_calls(struct rk_rcu *rcu)
 	return has;
 }
 
-/* Sleeps until something is deferred, or for that long. */
+/*
+ * Sleeps until something is deferred, or for that long. What is deferred is in the queue until it waits, so if neither list
+ * had any, one behind the other, who defers something finds a waiter.
+ */
 static void wait_for_calls(struct rk_rcu_state *state, int64_t nanoseconds)
 {
 	uint32_t pushes = __atomic_load_n(&state->pushes, __ATOMIC_SEQ_CST);
 
 	__atomic_fetch_add(&state->waiters, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&state->queue, __ATOMIC_SEQ_CST) == NULL)
+	if (__atomic_load_n(&state->queue, __ATOMIC_SEQ_CST) == NULL &&
+	    __atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST) == NULL)
 		(void)rk_futex_wait(&state->pushes, pushes, nanoseconds);
 	__atomic_fetch_sub(&state->waiters, 1, __ATOMIC_SEQ_CST);
 }
@@ -143,6 +151,7 @@ static void wait_for_calls(struct rk_rcu_state *state, int64_t nanoseconds)
 int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
 {
 	int64_t end = 0, left = nanoseconds;
+	int busy = -EBUSY;
 
 	if (nanoseconds < 0)
 		return -EINVAL;
@@ -150,6 +159,7 @@ int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
 		bool idle;
 		int r = step(rcu, &idle);
 
+		busy = r == -EBUSY ? busy : 0;
 		if (r > 0 || (r < 0 && r != -EBUSY) || nanoseconds == 0)
 			return r;
 		if (end == 0) {
@@ -158,7 +168,7 @@ int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
 		}
 		left = end - rk_rcu_now();
 		if (left <= 0)
-			return r;
+			return busy;
 		if (idle) {
 			wait_for_calls(rk_rcu_state(rcu), left);
 			looks = 0;

@@ -27,6 +27,7 @@ static const int creating[] = {SYS_mmap, SYS_mprotect, SYS_munlock, SYS_madvise,
 static const int creating_with_contents[] = {SYS_memfd_create, SYS_ftruncate, SYS_close, -1};
 static const int fencing[] = {SYS_membarrier, -1};
 static const int claiming[] = {SYS_futex, SYS_mmap, SYS_madvise, SYS_munmap, SYS_gettid, SYS_getpid, SYS_get_robust_list, -1};
+static const int fencing_undisturbed[] = {SYS_membarrier, SYS_rt_sigprocmask, -1};
 static const int waiting[] = {SYS_futex, SYS_membarrier, -1};
 static const int waking[] = {SYS_futex, SYS_get_robust_list, SYS_gettid, SYS_write, -1};
 static const int counting_memory[] = {SYS_openat, SYS_pread64, SYS_close, -1};
@@ -188,11 +189,6 @@ static void forget(void *context, void *object)
 	(void)object;
 }
 
-static void do_nothing(struct rk_rcu_call *call)
-{
-	(void)call;
-}
-
 /* One of each, used as far as that makes no system call but those of claims and fences. */
 static int structures(void)
 {
@@ -204,15 +200,12 @@ static int structures(void)
 	struct rk_ring *ring;
 	struct rk_counter_group *group;
 	struct rk_histogram *histogram;
-	struct rk_rcu *rcu;
-	struct rk_rcu_call call;
 	int64_t counts[2];
 
 	(void)rk_process_init();
 	allow_only(creating, fencing, claiming);
 	if (rk_freelist_create(&list) != 0 || rk_cache_create(&cache, &objects) != 0 || rk_ring_create(&ring, &records) != 0 ||
-	    rk_counter_group_create(&group, NULL, 2) != 0 || rk_histogram_create(&histogram, 2, 100) != 0 ||
-	    rk_rcu_create(&rcu, 0) != 0)
+	    rk_counter_group_create(&group, NULL, 2) != 0 || rk_histogram_create(&histogram, 2, 100) != 0)
 		return 1;
 	rk_freelist_push(list, &node);
 	rk_cache_put(cache, counts);
@@ -222,15 +215,31 @@ static int structures(void)
 		return 2;
 	(void)rk_counter_group_read(group, counts, 2);
 	(void)rk_ring_merge(ring, nothing, NULL);
-	rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
-	if (rk_rcu_synchronize(rcu) != 0 || rk_rcu_defer(rcu, &call, do_nothing) != 0 || rk_rcu_barrier(rcu) != 0 ||
-	    rk_rcu_run(rcu, 1000000) != 0 || rk_rcu_destroy(rcu) != 0)
-		return 4;
 	(void)rk_ring_write_slow(ring, "", 1, 0, RK_NO_RSEQ);
 	if (rk_freelist_destroy(list, NULL) != 0 || rk_cache_destroy(cache) != 0 || rk_ring_destroy(ring) != 0 ||
 	    rk_counter_group_destroy(group) != 0 || rk_histogram_destroy(histogram) != 0)
 		return 3;
 	return 0;
+}
+
+static void do_nothing(struct rk_rcu_call *call)
+{
+	(void)call;
+}
+
+static int read_and_replace(void)
+{
+	struct rk_rcu *rcu;
+	struct rk_rcu_call call;
+
+	(void)rk_process_init();
+	allow_only(creating, fencing_undisturbed, claiming);
+	if (rk_rcu_create(&rcu, 0) != 0)
+		return 1;
+	rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
+	if (rk_rcu_synchronize(rcu) != 0 || rk_rcu_defer(rcu, &call, do_nothing) != 0 || rk_rcu_barrier(rcu) != 0)
+		return 2;
+	return rk_rcu_run(rcu, 1000000) == 0 && rk_rcu_destroy(rcu) == 0 ? 0 : 3;
 }
 
 static int wait_for_records(void)
@@ -293,6 +302,7 @@ static void system_calls_are_those_documented(void **state)
 		{"creating and destroying", create_zeros, 0},
 		{"the same with initial contents", create_with_contents, 0},
 		{"structures", structures, 0},
+		{"read-copy-update", read_and_replace, 0},
 		{"waiting for a ring", wait_for_records, 0},
 		{"waking who waits for one", wake, 0},
 		{"statistics of memory", count_memory, 0},

@@ -211,6 +211,69 @@ static void a_barrier_waits_until_they_are_called(void **state)
 	each_called_once(10);
 }
 
+/* A runner that finds nothing, beside one that takes a call and leaves it to wait: the first one has it called. */
+static void *take_and_leave(void *arg)
+{
+	for (int i = 0; i < 20 * CALLS && __atomic_load_n(&called, __ATOMIC_ACQUIRE) == i; i++) {
+		struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+
+		if (rk_rcu_defer(rcu, &jobs[i % CALLS].call, work) != 0 || rk_rcu_run(rcu, 0) == 1)
+			return arg; /* not while this one reads */
+		rk_rcu_read_unlock(rcu, section);
+		for (int ms = 0; ms < 10000 && __atomic_load_n(&called, __ATOMIC_ACQUIRE) == i; ms++)
+			usleep(ms == 0 ? 0 : 1000);
+	}
+	return NULL;
+}
+
+static void nothing_is_left_to_wait(void **state)
+{
+	pthread_t runner, user;
+	void *failed;
+
+	(void)state;
+	stop = 0;
+	assert_int_equal(pthread_create(&runner, NULL, keep_running, &stop), 0);
+	assert_int_equal(pthread_create(&user, NULL, take_and_leave, rcu), 0);
+	assert_int_equal(pthread_join(user, &failed), 0);
+	assert_null(failed);
+	assert_int_equal(called, 20 * CALLS);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+	defer(0, 1);
+	assert_int_equal(pthread_join(runner, &failed), 0);
+	assert_null(failed);
+}
+
+/* A thread that is cancelled while it runs calls ends behind them. */
+static void work_with_a_cancellation_point(struct rk_rcu_call *call)
+{
+	usleep(1000);
+	work(call);
+}
+
+static void *run_cancelled(void *arg)
+{
+	(void)pthread_cancel(pthread_self());
+	(void)rk_rcu_run(rcu, 1000000000);
+	pthread_testcancel();
+	return arg;
+}
+
+static void cancelled_behind_its_calls(void **state)
+{
+	pthread_t thread;
+	void *result;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(rk_rcu_defer(rcu, &jobs[i].call, work_with_a_cancellation_point), 0);
+	assert_int_equal(pthread_create(&thread, NULL, run_cancelled, rcu), 0);
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_ptr_equal(result, PTHREAD_CANCELED);
+	each_called_once(3);
+	assert_int_equal(rk_rcu_run(rcu, 0), 0);
+}
+
 /* What is woken without a call comes back when its time is over. */
 static void waits_no_longer_than_told(void **state)
 {
@@ -330,6 +393,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(a_call_may_use_it, start, end),
 	cmocka_unit_test_setup_teardown(run_by_a_thread, start, end),
 	cmocka_unit_test_setup_teardown(a_barrier_waits_until_they_are_called, start, end),
+	cmocka_unit_test_setup_teardown(nothing_is_left_to_wait, start, end),
+	cmocka_unit_test_setup_teardown(cancelled_behind_its_calls, start, end),
 	cmocka_unit_test_setup_teardown(waits_no_longer_than_told, start, end),
 	cmocka_unit_test_setup_teardown(called_in_children, start, end),
 	cmocka_unit_test_setup_teardown(left_half_done_by_a_runner, start, end),

@@ -123,6 +123,92 @@ static void fork_by_another(void)
 	fork_in_another_thread(go_on_in_child);
 }
 
+/*
+ * In a process that has to open the domain first, which its parent made: by a read section, or a poll. And a poll in one
+ * that has opened it. A handler reads, or forks, and the child begins a section there that is to be waited for.
+ */
+static struct rk_rcu *inherited;
+static struct rk_rcu_section *held;
+static uint64_t held_against;
+
+static void inherit(void)
+{
+	rcu = inherited;
+	held = NULL;
+}
+
+static void inherit_open(void)
+{
+	inherit();
+	read_section();
+}
+
+static void poll_once(void)
+{
+	CHECK(rk_rcu_poll(rcu, rk_rcu_start(rcu)) >= 0);
+}
+
+static void poll_and_read(void)
+{
+	poll_once();
+	rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
+}
+
+static void fork_and_hold(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (pid > 0) {
+		CHECK(exit_status_of(pid) == 0);
+		return;
+	}
+	held = rk_rcu_read_lock(rcu);
+	held_against = rk_rcu_start(rcu);
+}
+
+static void fork_in_a_section(void)
+{
+	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+
+	fork_this_thread();
+	rk_rcu_read_unlock(rcu, section);
+}
+
+static int judge_sections(void)
+{
+	for (int i = 0; i < 3; i++) {
+		struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+		uint64_t period = rk_rcu_start(rcu);
+
+		CHECK(held == NULL || rk_rcu_poll(rcu, held_against) == 0);
+		CHECK(rk_rcu_poll(rcu, period) == 0);
+		if (held != NULL)
+			rk_rcu_read_unlock(rcu, held);
+		held = NULL;
+		CHECK(rk_rcu_poll(rcu, period) == 0);
+		rk_rcu_read_unlock(rcu, section);
+		CHECK(rk_rcu_poll(rcu, period) == 1);
+	}
+	return 0;
+}
+
+static void in_a_child_that_opens_it(void **state)
+{
+	static const struct interrupted with[] = {
+		{inherit, read_section, poll_and_read, judge_sections, false},
+		{inherit, read_section, fork_and_hold, judge_sections, false},
+		{inherit, read_section, fork_in_a_section, judge_sections, false},
+		{inherit, poll_once, poll_and_read, judge_sections, false},
+		{inherit, poll_once, fork_and_hold, judge_sections, false},
+		{inherit, poll_once, fork_in_a_section, judge_sections, false},
+		{inherit_open, poll_once, fork_and_hold, judge_sections, false},
+	};
+
+	(void)state;
+	assert_int_equal(rk_rcu_create(&inherited, 0), 0);
+	interrupt_each(with, sizeof(with) / sizeof(with[0]));
+}
+
 static void at_every_instruction(void **state)
 {
 	static const struct interrupted with[] = {
@@ -142,6 +228,7 @@ static void at_every_instruction(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(in_a_child_that_opens_it),
 	cmocka_unit_test(at_every_instruction),
 };
 
