@@ -146,7 +146,7 @@ RKI_API int rk_rcu_synchronize_for(struct rk_rcu *rcu, int64_t nanoseconds);
  *
  * Returns of rk_rcu_poll(): 1 if it is over, 0 if not (yet), -EHOSTUNREACH as above.
  * Context: as rk_rcu_synchronize(), but in any signal handler; in one that interrupted a section it says 0. Cost:
- * rk_rcu_start() a fence of this CPU's memory; rk_rcu_poll() a load when it is over, else what a period or two take, without
+ * rk_rcu_start() an atomic instruction; rk_rcu_poll() a load when it is over, else what a period or two take, without
  * waiting for readers.
  */
 RKI_API uint64_t rk_rcu_start(struct rk_rcu *rcu);

@@ -306,9 +306,8 @@ static int move_on(struct rk_rcu *rcu, uint64_t period)
 
 uint64_t rk_rcu_start(struct rk_rcu *rcu)
 {
-	/* What the caller has unpublished is so before any period that begins from here on. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return __atomic_load_n(&rk_rcu_state(rcu)->started, __ATOMIC_SEQ_CST) + 1;
+	/* A store: what the caller has unpublished is so before any period that begins behind it. */
+	return __atomic_fetch_add(&rk_rcu_state(rcu)->started, 0, __ATOMIC_SEQ_CST) + 1;
 }
 
 int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period)

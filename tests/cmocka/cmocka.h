@@ -14,13 +14,15 @@
 struct CMUnitTest {
 	const char *name;
 	void (*run)(void **state);
+	int (*setup)(void **state), (*teardown)(void **state);
 };
 
 enum { RK_TEST_FAILED = 1, RK_TEST_SKIPPED = 2 };
 
 static jmp_buf rk_test_way_out;
 
-#define cmocka_unit_test(function) {#function, function}
+#define cmocka_unit_test(function) {#function, function, NULL, NULL}
+#define cmocka_unit_test_setup_teardown(function, setup, teardown) {#function, function, setup, teardown}
 #define CM_OUTPUT_TAP 0
 #define cmocka_set_message_output(format) ((void)(format))
 #define skip() longjmp(rk_test_way_out, RK_TEST_SKIPPED)
@@ -60,8 +62,11 @@ static inline int rk_test_run_one(const struct CMUnitTest *test)
 	void *state = NULL;
 	int outcome = setjmp(rk_test_way_out);
 
-	if (outcome == 0)
+	if (outcome == 0) {
+		assert_true(test->setup == NULL || test->setup(&state) == 0);
 		test->run(&state);
+		assert_true(test->teardown == NULL || test->teardown(&state) == 0);
+	}
 	return outcome;
 }
 
