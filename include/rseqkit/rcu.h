@@ -14,7 +14,8 @@
  * A domain (struct rk_rcu) is what readers and writers have in common. No thread registers with it: a reader is counted on
  * the CPU that it runs on, by one restartable sequence, and uncounted on whichever CPU it runs on then, by another. So a
  * read section may be left on another CPU, and in another thread; fibers may move with it. Sections nest, in handlers too,
- * and may overlap. They may sleep: then writers wait as long.
+ * and may overlap; what was dereferenced in one is there as long as that one lasts. They may sleep: then writers wait as
+ * long.
  *
  * Grace periods. One that began after a call ends when all sections that began before it are over. It doesn't wait for
  * later ones. There is one at a time; all who wait for one that hasn't begun share the next.

@@ -356,6 +356,8 @@ static void fork_beside_readers(void **state)
 	enum way ways[WAYS] = {BY_SECTION, BY_OVERFLOW, AFTER_ABORTS};
 
 	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("ThreadSanitizer starts no threads in a child");
 	create();
 	pthread_barrier_init(&there, NULL, WAYS + 1);
 	pthread_barrier_init(&back, NULL, WAYS + 1);

@@ -68,7 +68,7 @@ static void look(const struct object *o)
 	EXPECT(__atomic_load_n(&o->complement, __ATOMIC_RELAXED) == ~o->number);
 }
 
-/* Reads one, some for as long as a writer needs for several periods; in another section than it began with. */
+/* Reads one, some for as long as a writer needs for several periods. What it read belongs to the outer section. */
 static void use(uint64_t *random)
 {
 	uint64_t way = draw(random) % 16;
@@ -83,9 +83,9 @@ static void use(uint64_t *random)
 		look(o);
 	}
 	if (inner != NULL) {
+		look(o);
 		leave(section, random);
 		section = inner;
-		look(o);
 	}
 	leave(section, random);
 	__atomic_fetch_add(&sections, 1, __ATOMIC_RELAXED);
