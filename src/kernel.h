@@ -14,6 +14,7 @@
 #include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include <rseqkit/abi.h>
 
@@ -55,27 +56,38 @@
 		rk_result_;                                                                                            \
 	})
 
-struct rk_signals {
-	unsigned char set[RK_SIGSET_SIZE];
-	bool blocked;
-};
+/*
+ * Sets the calling thread's signal mask, of RK_SIGSET_SIZE bytes, or blocks all that can be. Raw, because the libc's
+ * functions leave two signals of its own unblocked. Returns 0, and what it was in *before, or a negative errno.
+ */
+static inline int rk_kernel_set_signals(const void *signals, void *before)
+{
+	return (int)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, signals, before, RK_SIGSET_SIZE);
+}
 
-/* Blocks all signals of the calling thread that can be, the libc's own too, for what no handler may come between. */
-static inline struct rk_signals rk_kernel_block_signals(void)
+static inline int rk_kernel_block_signals(void *before)
 {
 	unsigned char all[RK_SIGSET_SIZE];
-	struct rk_signals before = {{0}, false};
 
 	for (int i = 0; i < RK_SIGSET_SIZE; i++)
 		all[i] = 0xff;
-	before.blocked = RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, all, before.set, RK_SIGSET_SIZE) == 0;
-	return before;
+	return rk_kernel_set_signals(all, before);
 }
 
-static inline void rk_kernel_restore_signals(const struct rk_signals *before)
+/* Nanoseconds, of a clock that nobody sets; and when so many from now on will have passed: INT64_MAX if never. */
+static inline int64_t rk_kernel_now(void)
 {
-	if (before->blocked)
-		(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, before->set, NULL, RK_SIGSET_SIZE);
+	struct timespec time = {0, 0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static inline int64_t rk_kernel_end_of(int64_t nanoseconds)
+{
+	int64_t now = rk_kernel_now();
+
+	return now > INT64_MAX - nanoseconds ? INT64_MAX : now + nanoseconds;
 }
 
 /* Of include/uapi/linux/futex.h, private to the process. */

@@ -46,13 +46,13 @@ static enum rk_reason reason_of(int error)
 static int register_area(const struct rk_process *p, volatile struct rk_area *area)
 {
 	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users(p->offset) : NULL;
-	uint64_t all = UINT64_MAX, saved;
+	unsigned char before[RK_SIGSET_SIZE];
 	bool blocked;
 	int r;
 
 	if (adopters == NULL)
 		return rk_register_at(p, area, p->length);
-	blocked = RK_SYSCALL(SYS_rt_sigprocmask, SIG_BLOCK, &all, &saved, sizeof(all)) == 0;
+	blocked = rk_kernel_block_signals(before) == 0;
 	if (!READ(rk_block.state.counted)) {
 		WRITE(rk_block.state.counted, 1);
 		(void)rk_word_add(adopters, 1);
@@ -63,7 +63,7 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
 		(void)rk_word_add(adopters, (uint32_t)-1);
 	}
 	if (blocked)
-		(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
+		(void)rk_kernel_set_signals(before, NULL);
 	return r;
 }
 
@@ -127,13 +127,13 @@ void rk_thread_detach(enum rk_reason reason)
 	const struct rk_process *p = rk_process_get();
 	struct rk_thread_state *state = rk_state_in_use(p);
 	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users(p->offset) : NULL;
-	uint64_t all = UINT64_MAX, saved;
-	bool last;
+	unsigned char before[RK_SIGSET_SIZE];
+	bool blocked, last;
 
 	if (READ(state->reason) == RK_REASON_NONE)
 		WRITE(state->reason, (uint8_t)reason);
 	WRITE(state->restore, 0);
-	(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved, sizeof(all));
+	blocked = rk_kernel_block_signals(before) == 0;
 	last = READ(state->registered);
 	if (adopters != NULL)
 		last = READ(state->counted) && rk_word_add(adopters, (uint32_t)-1) == 0;
@@ -141,7 +141,8 @@ void rk_thread_detach(enum rk_reason reason)
 		(void)rk_sys_rseq(rk_area_of(p), p->length, RK_RSEQ_UNREGISTER, RK_SIGNATURE);
 	WRITE(state->counted, 0);
 	WRITE(state->registered, 0);
-	(void)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
+	if (blocked)
+		(void)rk_kernel_set_signals(before, NULL);
 }
 
 /*

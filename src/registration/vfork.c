@@ -56,21 +56,6 @@ static uint8_t unregister(const struct rk_process *p, volatile struct rk_area *a
 	return 0;
 }
 
-/* Raw, because the libc's sigprocmask leaves two signals of its own unblocked. */
-static int set_signals(const void *signals, void *before)
-{
-	return (int)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, signals, before, RK_SIGSET_SIZE);
-}
-
-static int block_signals(void *before)
-{
-	unsigned char all[RK_SIGSET_SIZE];
-
-	for (size_t i = 0; i < sizeof(all); i++)
-		all[i] = 0xff;
-	return set_signals(all, before);
-}
-
 /*
  * A CPU number in the area of a thread that isn't registered: what a child of a broken bracket left there. With signals
  * blocked, because a stranger's handler could register the thread between the look and the store, on the same CPU.
@@ -81,10 +66,10 @@ static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t m
 	bool done;
 
 	/* In a vfork child it is the parent's, who may well be registered: there a store to it kills the parent. */
-	if (rk_kernel_is_vfork_child() != 0 || rk_kernel_has_registration() != 0 || block_signals(before) < 0)
+	if (rk_kernel_is_vfork_child() != 0 || rk_kernel_has_registration() != 0 || rk_kernel_block_signals(before) < 0)
 		return false;
 	done = rk_kernel_has_registration() == 0 && exchange(area, cpu, mark);
-	(void)set_signals(before, NULL);
+	(void)rk_kernel_set_signals(before, NULL);
 	return done;
 }
 
@@ -210,7 +195,7 @@ int rk_vfork_end(void)
 
 void rk_vfork_unblock(const void *signals)
 {
-	(void)set_signals(signals, NULL);
+	(void)rk_kernel_set_signals(signals, NULL);
 }
 
 int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
@@ -227,7 +212,7 @@ int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 	if (child == NULL)
 		return -EINVAL;
 	/* First, so that no handler's operation, of whatever component, gets between the two and the child. */
-	r = block_signals(before);
+	r = rk_kernel_block_signals(before);
 	if (r < 0)
 		return r;
 	/* A request to end this thread, which the child would heed, and unwind the stack and run the destructors. */

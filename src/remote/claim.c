@@ -8,12 +8,10 @@
 #define _GNU_SOURCE
 #include "claim.h"
 
-#include <time.h>
 #include "holder.h"
 #include "kernel.h"
 
-#define SECOND 1000000000
-#define LOOK_AGAIN (SECOND / 20)
+#define LOOK_AGAIN 50000000 /* ns */
 
 bool rk_claim_is_mine(const struct rk_claim *claim)
 {
@@ -48,14 +46,6 @@ int rk_claim_try_exclusively(struct rk_claim *claim)
 	return attempt(claim, rk_holder_me() | RK_HOLDER_FLAG, &holder);
 }
 
-static int64_t now(void)
-{
-	struct timespec time = {0, 0};
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * SECOND + time.tv_nsec;
-}
-
 /* The half of `holder` that differs between threads. */
 static uint32_t *futex_of(struct rk_claim *claim)
 {
@@ -73,10 +63,9 @@ int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds)
 	r = attempt(claim, me, &holder);
 	if (r != -EBUSY || nanoseconds == 0 || (holder ^ me) << 1 == 0)
 		return r;
-	end = now();
-	end = end > INT64_MAX - nanoseconds ? INT64_MAX : end + nanoseconds;
+	end = rk_kernel_end_of(nanoseconds);
 	__atomic_fetch_add(&claim->waiters, 1, __ATOMIC_SEQ_CST);
-	while ((r = attempt(claim, me, &holder)) == -EBUSY && (left = end - now()) > 0) {
+	while ((r = attempt(claim, me, &holder)) == -EBUSY && (left = end - rk_kernel_now()) > 0) {
 		/* In a child that a handler forks here nobody would wake it: it looks again by itself. */
 		(void)rk_futex_wait(futex_of(claim), (uint32_t)holder, left < LOOK_AGAIN ? left : LOOK_AGAIN);
 	}

@@ -164,16 +164,11 @@ int rk_fence_all(void)
 	return kernel_fence(0, 0) == 0 ? 0 : visit_all();
 }
 
-int rk_fence_memory_prepare(void)
-{
-	return (int)RK_SYSCALL(SYS_membarrier, MEMORY_REGISTER, 0, 0);
-}
-
 int rk_fence_memory(void)
 {
 	long r = RK_SYSCALL(SYS_membarrier, MEMORY_FENCE, 0, 0);
 
-	if (r == -EPERM && rk_fence_memory_prepare() == 0)
+	if (r == -EPERM && RK_SYSCALL(SYS_membarrier, MEMORY_REGISTER, 0, 0) == 0)
 		r = RK_SYSCALL(SYS_membarrier, MEMORY_FENCE, 0, 0);
 	return r == 0 ? 0 : visit_all(); /* a switch to another thread is a fence, too */
 }

@@ -44,7 +44,6 @@
 #include "rcu.h"
 
 #include <errno.h>
-#include <time.h>
 #include "kernel.h"
 #include "memory/cpus.h"
 #include "memory/percpu.h"
@@ -54,7 +53,6 @@
 #include "remote/holder.h"
 
 #define SETS 4
-#define SECOND 1000000000
 
 struct slot {
 	intptr_t counts[SETS][2];
@@ -119,7 +117,8 @@ static intptr_t *name_of(const struct rk_rcu *rcu)
 static intptr_t open_domain(struct rk_rcu *rcu)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
-	struct rk_signals signals = rk_kernel_block_signals();
+	unsigned char before[RK_SIGSET_SIZE];
+	bool blocked = rk_kernel_block_signals(before) == 0;
 	uint64_t process = process_of(state), set = __atomic_load_n(&state->set, __ATOMIC_SEQ_CST);
 	intptr_t first, current = 0;
 
@@ -132,7 +131,8 @@ static intptr_t open_domain(struct rk_rcu *rcu)
 	first = (intptr_t)&slot_of(rcu, 0)->counts[set % SETS][0];
 	if (__atomic_compare_exchange_n(name_of(rcu), &current, first, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		current = first;
-	rk_kernel_restore_signals(&signals);
+	if (blocked)
+		(void)rk_kernel_set_signals(before, NULL);
 	return current;
 }
 
@@ -313,26 +313,20 @@ uint64_t rk_rcu_start(struct rk_rcu *rcu)
 int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
-	struct rk_signals signals;
+	unsigned char before[RK_SIGSET_SIZE];
+	bool blocked;
 	int r = 0;
 
 	if (__atomic_load_n(&state->done, __ATOMIC_SEQ_CST) >= period)
 		return 1;
-	signals = rk_kernel_block_signals();
+	blocked = rk_kernel_block_signals(before) == 0;
 	if (rk_claim_try(&state->claim) >= 0) {
 		r = move_on(rcu, period);
 		(void)rk_claim_release(&state->claim);
 	}
-	rk_kernel_restore_signals(&signals);
+	if (blocked)
+		(void)rk_kernel_set_signals(before, NULL);
 	return r;
-}
-
-int64_t rk_rcu_now(void)
-{
-	struct timespec time = {0, 0};
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * SECOND + time.tv_nsec;
 }
 
 void rk_rcu_rest(unsigned looks)
@@ -347,9 +341,8 @@ void rk_rcu_rest(unsigned looks)
 static int wait_for(struct rk_rcu *rcu, int64_t nanoseconds)
 {
 	uint64_t period = rk_rcu_start(rcu);
-	int64_t end = nanoseconds == INT64_MAX ? INT64_MAX : rk_rcu_now();
+	int64_t end = rk_kernel_end_of(nanoseconds);
 
-	end = end > INT64_MAX - nanoseconds ? INT64_MAX : end + nanoseconds;
 	for (unsigned looks = 0;; looks += looks < 110) {
 		int r = rk_rcu_poll(rcu, period);
 
@@ -357,7 +350,7 @@ static int wait_for(struct rk_rcu *rcu, int64_t nanoseconds)
 			return r < 0 ? r : 0;
 		if (rk_claim_is_mine(&rk_rcu_state(rcu)->claim))
 			return -EDEADLK; /* signals can't be blocked, and this is a handler */
-		if (end != INT64_MAX && rk_rcu_now() >= end)
+		if (end != INT64_MAX && rk_kernel_now() >= end)
 			return -ETIMEDOUT;
 		rk_rcu_rest(looks);
 	}

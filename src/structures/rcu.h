@@ -33,8 +33,6 @@ static inline struct rk_rcu_state *rk_rcu_state(const struct rk_rcu *rcu)
 /* Waits a little before another look, the longer the more looks there were: not at all, then up to a millisecond. */
 void rk_rcu_rest(unsigned looks);
 
-int64_t rk_rcu_now(void);
-
 /* Is a call deferred, or being called? */
 bool rk_rcu_has_calls(struct rk_rcu *rcu);
 

@@ -162,11 +162,9 @@ int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
 		busy = r == -EBUSY ? busy : 0;
 		if (r > 0 || (r < 0 && r != -EBUSY) || nanoseconds == 0)
 			return r;
-		if (end == 0) {
-			end = rk_rcu_now();
-			end = end > INT64_MAX - nanoseconds ? INT64_MAX : end + nanoseconds;
-		}
-		left = end - rk_rcu_now();
+		if (end == 0)
+			end = rk_kernel_end_of(nanoseconds);
+		left = end - rk_kernel_now();
 		if (left <= 0)
 			return busy;
 		if (idle) {

@@ -9,7 +9,6 @@
 #include "ring.h"
 
 #include <errno.h>
-#include <time.h>
 #include "kernel.h"
 #include "memory/cpus.h"
 #include "remote/bank.h"
@@ -34,10 +33,7 @@ uint64_t rk_ring_clock(void)
 	__asm__ __volatile__("mrs %0, cntvct_el0" : "=r"(clock));
 	return clock;
 #else
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return (uint64_t)rk_kernel_now();
 #endif
 }
 

@@ -1,58 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Deferred calls: each is called once, not before its time, by who runs some; the limit, and what is refused. */
-#include "test.h"
-#include <semaphore.h>
+#include "rcu_jobs.h"
 #include <time.h>
-#include "structures/rcu.h"
 
 #define CALLS 1000
-
-static struct rk_rcu *rcu;
-
-static struct job {
-	int called;
-	struct rk_rcu_call call;
-} jobs[CALLS];
-
-static int called;
-
-static struct job *job_of(struct rk_rcu_call *call)
-{
-	return (struct job *)((char *)call - offsetof(struct job, call));
-}
-
-static void work(struct rk_rcu_call *call)
-{
-	job_of(call)->called++;
-	__atomic_fetch_add(&called, 1, __ATOMIC_RELEASE);
-}
-
-static int start(void **state)
-{
-	(void)state;
-	memset(jobs, 0, sizeof(jobs));
-	called = 0;
-	return rk_rcu_create(&rcu, CALLS);
-}
-
-static int end(void **state)
-{
-	(void)state;
-	return rk_rcu_destroy(rcu);
-}
-
-static void defer(int first, int count)
-{
-	for (int i = first; i < first + count; i++)
-		assert_int_equal(rk_rcu_defer(rcu, &jobs[i].call, work), 0);
-}
-
-static void each_called_once(int count)
-{
-	assert_int_equal(called, count);
-	for (int i = 0; i < CALLS; i++)
-		assert_int_equal(jobs[i].called, i < count);
-}
 
 static void called_when_readers_are_through(void **state)
 {
@@ -211,10 +162,12 @@ static void a_barrier_waits_until_they_are_called(void **state)
 	each_called_once(10);
 }
 
+#define TURNS (int)(ROUNDS(2000) + 1)
+
 /* A runner that finds nothing, beside one that takes a call and leaves it to wait: the first one has it called. */
 static void *take_and_leave(void *arg)
 {
-	for (int i = 0; i < 20 * CALLS && __atomic_load_n(&called, __ATOMIC_ACQUIRE) == i; i++) {
+	for (int i = 0; i < TURNS && __atomic_load_n(&called, __ATOMIC_ACQUIRE) == i; i++) {
 		struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
 
 		if (rk_rcu_defer(rcu, &jobs[i % CALLS].call, work) != 0 || rk_rcu_run(rcu, 0) == 1)
@@ -237,7 +190,7 @@ static void nothing_is_left_to_wait(void **state)
 	assert_int_equal(pthread_create(&user, NULL, take_and_leave, rcu), 0);
 	assert_int_equal(pthread_join(user, &failed), 0);
 	assert_null(failed);
-	assert_int_equal(called, 20 * CALLS);
+	assert_int_equal(called, TURNS);
 	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
 	defer(0, 1);
 	assert_int_equal(pthread_join(runner, &failed), 0);
@@ -288,105 +241,6 @@ static void waits_no_longer_than_told(void **state)
 	assert_true(took >= 30000000);
 }
 
-/* A child has them too, those that wait for a period, and those that don't yet. */
-static int called_in_child(void)
-{
-	alarm(60);
-	CHECK(rk_rcu_barrier(rcu) == 0 && called == 30);
-	for (int i = 0; i < 30; i++)
-		CHECK(jobs[i].called == 1);
-	CHECK(rk_rcu_defer(rcu, &jobs[40].call, work) == 0 && rk_rcu_barrier(rcu) == 0 && called == 31);
-	return rk_rcu_destroy(rcu);
-}
-
-static void called_in_children(void **state)
-{
-	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
-
-	(void)state;
-	defer(0, 20);
-	assert_int_equal(rk_rcu_run(rcu, 0), 0);
-	defer(20, 10);
-	assert_int_equal(in_child(called_in_child), 0);
-	assert_int_equal(called, 0);
-	rk_rcu_read_unlock(rcu, section);
-	assert_int_equal(rk_rcu_barrier(rcu), 0);
-	each_called_once(30);
-	assert_int_equal(in_child(called_in_child), 0);
-}
-
-/*
- * What a runner leaves behind that a child hasn't got, at each point where lists have calls in common: put together here as
- * rcu_calls.c has it.
- */
-enum leftover { NAMED, NAMED_WITH_MORE_BEFORE, READY, SOME_CALLED, LEFTOVERS };
-
-static sem_t claimed, forked;
-
-static void *claim_and_leave(void *arg)
-{
-	struct rk_rcu_state *state = rk_rcu_state(rcu);
-	enum leftover leftover = *(enum leftover *)arg;
-
-	if (rk_claim_try(&state->runner) != 0)
-		abort();
-	state->waiting = state->queue;
-	if (leftover == NAMED_WITH_MORE_BEFORE && rk_rcu_defer(rcu, &jobs[10].call, work) != 0)
-		abort();
-	if (leftover >= READY) {
-		state->queue = NULL;
-		state->ready = state->waiting;
-	}
-	if (leftover == SOME_CALLED) {
-		state->waiting = NULL;
-		for (int i = 0; i < 3; i++) {
-			struct rk_rcu_call *call = state->ready;
-
-			state->ready = call->next;
-			call->function(call);
-		}
-	}
-	sem_post(&claimed);
-	sem_wait(&forked);
-	if (rk_claim_release(&state->runner) != 0)
-		abort();
-	return NULL;
-}
-
-static int call_the_rest(int count)
-{
-	alarm(60);
-	CHECK(rk_rcu_destroy(rcu) == -EBUSY);
-	CHECK(rk_rcu_barrier(rcu) == 0 && called == count);
-	for (int i = 0; i < count; i++)
-		CHECK(jobs[i].called == 1);
-	return rk_rcu_destroy(rcu);
-}
-
-static void left_half_done_by_a_runner(void **state)
-{
-	(void)state;
-	sem_init(&claimed, 0, 0);
-	sem_init(&forked, 0, 0);
-	for (int leftover = 0; leftover < LEFTOVERS; leftover++) {
-		enum leftover arg = (enum leftover)leftover;
-		int count = arg == NAMED_WITH_MORE_BEFORE ? 11 : 10;
-		pthread_t thread;
-
-		memset(jobs, 0, sizeof(jobs));
-		called = 0;
-		defer(0, 10);
-		assert_int_equal(pthread_create(&thread, NULL, claim_and_leave, &arg), 0);
-		sem_wait(&claimed);
-		assert_int_equal(in_child_with(call_the_rest, count), 0);
-		rk_rcu_state(rcu)->waiting = NULL; /* what the runner would have done next, or as it was */
-		sem_post(&forked);
-		assert_int_equal(pthread_join(thread, NULL), 0);
-		assert_int_equal(rk_rcu_barrier(rcu), 0);
-		each_called_once(count);
-	}
-}
-
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(called_when_readers_are_through, start, end),
 	cmocka_unit_test_setup_teardown(no_more_than_the_limit, start, end),
@@ -396,8 +250,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(nothing_is_left_to_wait, start, end),
 	cmocka_unit_test_setup_teardown(cancelled_behind_its_calls, start, end),
 	cmocka_unit_test_setup_teardown(waits_no_longer_than_told, start, end),
-	cmocka_unit_test_setup_teardown(called_in_children, start, end),
-	cmocka_unit_test_setup_teardown(left_half_done_by_a_runner, start, end),
 };
 
 RUN(tests)

@@ -4,7 +4,7 @@
  * same, by a fork of the thread that is interrupted, and by one of another thread. Each call is called once, in each
  * process; in a child of another thread but for the one that was being deferred, or called.
  */
-#define INSTRUCTIONS_MAX 3000
+#define INSTRUCTIONS_MAX 600 /* a section that is stepped through aborts, and is repeated; twice what the rest takes */
 #include "interrupt.h"
 
 #define CALLS 16
@@ -39,17 +39,38 @@ static void start(void)
 	memset(jobs, 0, sizeof(jobs));
 	next_job = 0;
 	CHECK(rk_rcu_create(&rcu, 0) == 0);
+	CHECK(rk_rcu_synchronize(rcu) == 0); /* what is done once in a process would take most of the steps */
 	for (int i = 0; i < 3; i++)
 		defer_one();
 }
 
+/* All of the overflow way, and the first attempts of the other. */
 static void read_section(void)
 {
-	struct rk_rcu_section *outer = rk_rcu_read_lock(rcu);
-	struct rk_rcu_section *inner = rk_rcu_read_lock_slow(rcu, RK_NO_RSEQ);
+	struct rk_rcu_section *section = rk_rcu_read_lock_slow(rcu, RK_NO_RSEQ);
 
-	rk_rcu_read_unlock_slow(rcu, inner, RK_NO_RSEQ);
-	rk_rcu_read_unlock(rcu, outer);
+	rk_rcu_read_unlock_slow(rcu, section, RK_NO_RSEQ);
+	section = rk_rcu_read_lock(rcu);
+	rk_rcu_read_unlock(rcu, section);
+}
+
+/* The same of leaving: what comes first is what is interrupted. */
+static struct rk_rcu_section *entered;
+
+static void start_entered(void)
+{
+	start();
+	entered = rk_rcu_read_lock(rcu);
+}
+
+static void leave_section(void)
+{
+	rk_rcu_read_unlock(rcu, entered);
+}
+
+static void begin_section(void)
+{
+	rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
 }
 
 static void wait_for_readers(void)
@@ -195,6 +216,8 @@ static int judge_sections(void)
 static void in_a_child_that_opens_it(void **state)
 {
 	static const struct interrupted with[] = {
+		{inherit, begin_section, poll_and_read, judge_sections, false},
+		{inherit, begin_section, fork_and_hold, judge_sections, false},
 		{inherit, read_section, poll_and_read, judge_sections, false},
 		{inherit, read_section, fork_and_hold, judge_sections, false},
 		{inherit, read_section, fork_in_a_section, judge_sections, false},
@@ -215,6 +238,8 @@ static void at_every_instruction(void **state)
 		{start, read_section, use_as_well, judge, false},
 		{start, read_section, fork_this_thread, judge, false},
 		{start, read_section, fork_by_another, judge, false},
+		{start_entered, leave_section, use_as_well, judge, false},
+		{start_entered, leave_section, fork_this_thread, judge, false},
 		{start, wait_for_readers, wait_as_well, judge, false},
 		{start, wait_for_readers, fork_this_thread, judge, false},
 		{start, wait_for_readers, fork_by_another, judge, false},

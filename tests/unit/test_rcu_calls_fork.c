@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* What a child has of deferred calls: all, each once, wherever their runner was. */
+#include "structures/rcu.h"
+#include <semaphore.h>
+#include "rcu_jobs.h"
+
+/* A child has them too, those that wait for a period, and those that don't yet. */
+static int called_in_child(void)
+{
+	alarm(60);
+	CHECK(rk_rcu_barrier(rcu) == 0 && called == 30);
+	for (int i = 0; i < 30; i++)
+		CHECK(jobs[i].called == 1);
+	CHECK(rk_rcu_defer(rcu, &jobs[40].call, work) == 0 && rk_rcu_barrier(rcu) == 0 && called == 31);
+	return rk_rcu_destroy(rcu);
+}
+
+static void called_in_children(void **state)
+{
+	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+
+	(void)state;
+	defer(0, 20);
+	assert_int_equal(rk_rcu_run(rcu, 0), 0);
+	defer(20, 10);
+	assert_int_equal(in_child(called_in_child), 0);
+	assert_int_equal(called, 0);
+	rk_rcu_read_unlock(rcu, section);
+	assert_int_equal(rk_rcu_barrier(rcu), 0);
+	each_called_once(30);
+	assert_int_equal(in_child(called_in_child), 0);
+}
+
+/*
+ * What a runner leaves behind that a child hasn't got, at each point where lists have calls in common: put together here as
+ * rcu_calls.c has it.
+ */
+enum leftover { NAMED, NAMED_WITH_MORE_BEFORE, READY, SOME_CALLED, LEFTOVERS };
+
+static sem_t claimed, forked;
+
+static void *claim_and_leave(void *arg)
+{
+	struct rk_rcu_state *state = rk_rcu_state(rcu);
+	enum leftover leftover = *(enum leftover *)arg;
+
+	if (rk_claim_try(&state->runner) != 0)
+		abort();
+	state->waiting = state->queue;
+	if (leftover == NAMED_WITH_MORE_BEFORE && rk_rcu_defer(rcu, &jobs[10].call, work) != 0)
+		abort();
+	if (leftover >= READY) {
+		state->queue = NULL;
+		state->ready = state->waiting;
+	}
+	if (leftover == SOME_CALLED) {
+		state->waiting = NULL;
+		for (int i = 0; i < 3; i++) {
+			struct rk_rcu_call *call = state->ready;
+
+			state->ready = call->next;
+			call->function(call);
+		}
+	}
+	sem_post(&claimed);
+	sem_wait(&forked);
+	if (rk_claim_release(&state->runner) != 0)
+		abort();
+	return NULL;
+}
+
+static int call_the_rest(int count)
+{
+	alarm(60);
+	CHECK(rk_rcu_destroy(rcu) == -EBUSY);
+	CHECK(rk_rcu_barrier(rcu) == 0 && called == count);
+	for (int i = 0; i < count; i++)
+		CHECK(jobs[i].called == 1);
+	return rk_rcu_destroy(rcu);
+}
+
+static void left_half_done_by_a_runner(void **state)
+{
+	(void)state;
+	sem_init(&claimed, 0, 0);
+	sem_init(&forked, 0, 0);
+	for (int leftover = 0; leftover < LEFTOVERS; leftover++) {
+		enum leftover arg = (enum leftover)leftover;
+		int count = arg == NAMED_WITH_MORE_BEFORE ? 11 : 10;
+		pthread_t thread;
+
+		memset(jobs, 0, sizeof(jobs));
+		called = 0;
+		defer(0, 10);
+		assert_int_equal(pthread_create(&thread, NULL, claim_and_leave, &arg), 0);
+		sem_wait(&claimed);
+		assert_int_equal(in_child_with(call_the_rest, count), 0);
+		rk_rcu_state(rcu)->waiting = NULL; /* what the runner would have done next, or as it was */
+		sem_post(&forked);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(rk_rcu_barrier(rcu), 0);
+		each_called_once(count);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test_setup_teardown(called_in_children, start, end),
+	cmocka_unit_test_setup_teardown(left_half_done_by_a_runner, start, end),
+};
+
+RUN(tests)
