@@ -20,6 +20,7 @@
 #include <rseqkit/freelist.h>
 #include <rseqkit/cache.h>
 #include <rseqkit/rcu.h>
+#include <rseqkit/ref.h>
 #include <rseqkit/ring.h>
 #include <rseqkit/histogram.h>
 

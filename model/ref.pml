@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ref.pml - a reference count (src/structures/ref.c): in words of two CPUs, by sections, until it is killed, and in a
+ * shared word. A user who has a reference takes another, and gives both back, on any CPU, by any way; another only
+ * gives back what it has; a stranger has none, and tries; the owner kills the count, with fences that fail (FAILURES).
+ *
+ * A user is interrupted wherever it likes. A signal handler that uses the count is one more user.
+ *
+ * Claims: who has a reference finds the object there; it is released, once; who tries gets a reference or is told.
+ */
+#define BIAS 100
+
+bool open = true;             /* the gate */
+short word[2];                /* of the CPUs */
+short count = BIAS + 3; /* of both users and the owner */
+bool inside[3], aborted[3];
+byte released;                /* ghost */
+
+inline drop()
+{
+	atomic {
+		count--;
+		if
+		:: count == 0 ->
+			released++;
+			assert(released == 1)
+		:: else
+		fi
+	}
+}
+
+/* Adds `by` in a section; `done` says whether. */
+inline section(by)
+{
+	do
+	:: true ->
+#ifdef SEED_LOADED_OUTSIDE
+		atomic { found = open }
+#endif
+		atomic {
+			aborted[me] = false;
+#ifndef SEED_LOADED_OUTSIDE
+			found = open;
+#endif
+			if
+			:: found -> inside[me] = true
+			:: else -> done = false; break
+			fi
+		}
+		atomic {
+			inside[me] = false;
+			if
+			:: aborted[me]
+			:: !aborted[me] -> word[0] = word[0] + by; done = true; break
+			:: !aborted[me] -> word[1] = word[1] + by; done = true; break
+			fi
+		}
+	:: true -> done = false; break /* no rseq */
+	od
+}
+
+inline get()
+{
+	section(1);
+	if
+	:: done
+	:: else -> atomic { count++ }
+	fi
+}
+
+inline put()
+{
+	assert(released == 0);
+	section(-1);
+	if
+	:: done
+	:: else -> drop()
+	fi
+}
+
+proctype user(byte me)
+{
+	bool found, done;
+
+	get();
+	put();
+	put()
+}
+
+proctype other(byte me)
+{
+	bool found, done;
+
+	put()
+}
+
+proctype stranger(byte me)
+{
+	bool found, done;
+
+	section(1);
+	if
+	:: done
+	:: else ->
+		atomic {
+			if
+#ifdef SEED_RESURRECTS
+			:: true -> count++; done = true
+#else
+			:: count > 0 -> count++; done = true
+			:: count == 0
+#endif
+			fi
+		}
+	fi;
+	if
+	:: done -> put()
+	:: else
+	fi
+}
+
+/* Behind a fence no section changes a word. */
+proctype owner()
+{
+	bool fine;
+	short sum;
+
+	open = false;
+	do
+	:: true ->
+		atomic {
+			if
+			:: true ->
+#ifndef SEED_NO_FENCE
+				aborted[0] = true;
+				aborted[1] = true;
+				aborted[2] = true;
+#endif
+				fine = true
+#ifdef FAILURES
+			:: true -> fine = false
+#endif
+			fi
+		}
+#ifdef SEED_FAILED_IS_FENCED
+		fine = true;
+#endif
+		if
+		:: fine -> break
+		:: else /* called again */
+		fi
+	od;
+	sum = word[0];
+	sum = sum + word[1];
+#ifdef SEED_BIAS_FIRST
+	atomic {
+		count = count - BIAS;
+		released = released + (count == 0)
+	}
+	count = count + sum;
+#else
+	atomic { count = count + sum - BIAS }
+#endif
+	drop()
+}
+
+init {
+	atomic {
+		run user(0);
+		run other(1);
+		run stranger(2);
+		run owner()
+	}
+	_nr_pr == 1;
+	assert(count == 0 && released == 1)
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ref.c - reference counts: how they begin, how they end, and the way that all share.
+ *
+ * The invariant: the references that there are, are the sum of the words of all CPUs and the shared count, less BIAS.
+ * Words of CPUs change only where the gate is open, by sections; the shared count changes at any time, atomically.
+ *
+ * BIAS keeps the shared count from coming to 0 while other references are in the words of CPUs: many may be taken there
+ * and given back here, by threads that were aborted. The kill closes the gate and fences all CPUs. Behind that no section
+ * changes a word any more, so what is read then, CPU by CPU, is their sum. It is added, and BIAS and the owner's reference
+ * taken off, by one atomic instruction. So there is no state in between: whoever sees a count without BIAS sees all of it.
+ *
+ * That is what a fork by another thread needs, too: a child either has the sum in its count, or the words as they were.
+ * The pages of both are copied at one moment: the kernel makes them read-only, flushes the translations of all CPUs, and
+ * lets nobody write to them again before all are flushed, since a fault waits for the lock that fork holds (dup_mmap()). So what a thread did later never is in the child when what it did earlier isn't.
+ *
+ * Memory order. A put in a section is a plain store. The kill's fence is one of memory on each CPU that it interrupts, and
+ * on the others a switch was one (kernel/sched/membarrier.c). A put that was counted lies before it in its thread, so all
+ * that came before the put is done, and seen behind the fence; a put that came later is atomic, a release and an acquire.
+ * Whoever finds the count at 0 is behind the kill's atomic instruction, or is it, and so behind all of them.
+ */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include <rseqkit/ref.h>
+#include <rseqkit/remote.h>
+
+#include <errno.h>
+#include <stdbool.h>
+#include "memory/cpus.h"
+#include "memory/percpu.h"
+#include "pool.h"
+
+#define BIAS (INTPTR_MAX / 2 + 1)
+
+static struct rk_percpu *pool;
+static bool has_fence; /* tried until there was one */
+
+static bool is_alive(intptr_t count)
+{
+	return count > BIAS / 2;
+}
+
+static bool counts_by_sections(void)
+{
+	if (!__atomic_load_n(&has_fence, __ATOMIC_RELAXED) && RK_HAVE_SECTIONS && rk_fence_all() == 0)
+		__atomic_store_n(&has_fence, true, __ATOMIC_RELAXED);
+	return __atomic_load_n(&has_fence, __ATOMIC_RELAXED);
+}
+
+int rk_ref_init(struct rk_ref *ref, void (*release)(struct rk_ref *ref))
+{
+	static const struct rk_percpu_options options = {.item_size = sizeof(intptr_t)};
+	struct rk_percpu *from;
+	void *words = NULL;
+	int r;
+
+	if (ref == NULL || release == NULL)
+		return -EINVAL;
+	r = rk_pool_get_fenced(&pool, &options, &from);
+	if (r == 0 && counts_by_sections())
+		r = rk_percpu_alloc_for(from, &words, __builtin_return_address(0));
+	if (r < 0)
+		return r;
+	ref->gate = (intptr_t)words;
+	ref->count = BIAS + 1;
+	ref->release = release;
+	ref->words = words;
+	return 0;
+}
+
+/* Adds 1 or -1 where it can. */
+static enum rk_result add_again(struct rk_ref *ref, intptr_t value, enum rk_result outcome)
+{
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
+		outcome = rk_gate_add(&ref->gate, 0, value);
+	return outcome;
+}
+
+void rk_ref_get_slow(struct rk_ref *ref, enum rk_result outcome)
+{
+	if (add_again(ref, 1, outcome) != RK_DONE)
+		__atomic_fetch_add(&ref->count, 1, __ATOMIC_RELAXED);
+}
+
+void rk_ref_put_slow(struct rk_ref *ref, enum rk_result outcome)
+{
+	if (add_again(ref, -1, outcome) != RK_DONE && __atomic_sub_fetch(&ref->count, 1, __ATOMIC_ACQ_REL) == 0)
+		ref->release(ref);
+}
+
+int rk_ref_tryget_slow(struct rk_ref *ref, enum rk_result outcome, int live)
+{
+	intptr_t count = __atomic_load_n(&ref->count, __ATOMIC_RELAXED);
+
+	if (add_again(ref, 1, outcome) == RK_DONE)
+		return 1;
+	do
+		if (live ? !is_alive(count) : count <= 0)
+			return 0;
+	while (!__atomic_compare_exchange_n(&ref->count, &count, count + 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	return 1;
+}
+
+static intptr_t sum_of(const void *words)
+{
+	intptr_t sum = 0;
+
+	/* With the gaps: the list of CPUs may be wrong, and a reference there is a reference. */
+	for (int cpu = 0; words != NULL && cpu <= rk_cpus_get()->highest; cpu++)
+		sum += __atomic_load_n((intptr_t *)rk_percpu_slot(words, cpu), __ATOMIC_ACQUIRE);
+	return sum;
+}
+
+/* Behind the fence. The object is another's, or nobody's, as soon as the owner's reference is taken off. */
+static void finish(struct rk_ref *ref, const void *caller)
+{
+	void *words = ref->words;
+
+	if (__atomic_add_fetch(&ref->count, sum_of(words) - BIAS - 1, __ATOMIC_ACQ_REL) == 0)
+		ref->release(ref);
+	/* What somebody else has spoiled in debug mode is rk_percpu_check()'s to tell: it isn't used again. */
+	(void)rk_percpu_free_for(__atomic_load_n(&pool, __ATOMIC_ACQUIRE), words, caller);
+}
+
+static int kill_all(struct rk_ref *const *refs, size_t count, const void *caller)
+{
+	bool has_words = false;
+	int r = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (refs[i] == NULL)
+			return -EINVAL;
+		if (!is_alive(__atomic_load_n(&refs[i]->count, __ATOMIC_RELAXED)))
+			return -EALREADY;
+		has_words |= refs[i]->words != NULL;
+	}
+	for (size_t i = 0; i < count; i++)
+		__atomic_store_n(&refs[i]->gate, 0, __ATOMIC_SEQ_CST);
+	if (has_words)
+		r = rk_fence_all();
+	for (size_t i = 0; i < count && r == 0; i++)
+		finish(refs[i], caller);
+	return r;
+}
+
+int rk_ref_kill(struct rk_ref *ref)
+{
+	return kill_all(&ref, 1, __builtin_return_address(0));
+}
+
+int rk_ref_kill_all(struct rk_ref *const *refs, size_t count)
+{
+	return refs == NULL ? -EINVAL : kill_all(refs, count, __builtin_return_address(0));
+}
