@@ -37,8 +37,7 @@
 #ifndef RSEQKIT_RCU_H
 #define RSEQKIT_RCU_H
 
-#include <rseqkit/gate.h>
-#include <rseqkit/percpu.h>
+#include <rseqkit/detail/readers.h>
 
 struct rk_rcu;         /* its address is that of the item in per-CPU memory (percpu.h) */
 struct rk_rcu_section; /* a read section: where it was counted */
@@ -70,17 +69,6 @@ RKI_API int rk_rcu_destroy(struct rk_rcu *rcu);
 RKI_API struct rk_rcu_section *rk_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result outcome);
 RKI_API void rk_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *section, enum rk_result outcome);
 
-/* Where the gate of a domain is; and what is set in sections of a domain that was made where there is no fence. */
-#define RKI_RCU_GATE 64
-#define RKI_RCU_ATOMIC 1
-
-/* Does a plain store come behind all that precedes it? Elsewhere leaving is atomic where there is no fence. */
-#if defined(__x86_64__) || defined(__i386__)
-#define RKI_RCU_LEAVES_ATOMICALLY(section) 0
-#else
-#define RKI_RCU_LEAVES_ATOMICALLY(section) ((uintptr_t)(section) & RKI_RCU_ATOMIC)
-#endif
-
 /*
  * Begins a read section, and ends one: each once, with what the first returned. Who ends it in another thread hands it
  * over with release and acquire, as by a lock or a queue.
@@ -91,8 +79,7 @@ RKI_API void rk_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *
 RKI_INLINE struct rk_rcu_section *rk_rcu_read_lock(struct rk_rcu *rcu)
 {
 	void *counted;
-	enum rk_result outcome =
-		rk_gate_enter((const intptr_t *)((uintptr_t)rcu - RK_STRIDE + RKI_RCU_GATE), &counted);
+	enum rk_result outcome = rk_gate_enter(RKI_READERS_GATE_OF(rcu), &counted);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		return rk_rcu_read_lock_slow(rcu, outcome);
@@ -101,7 +88,7 @@ RKI_INLINE struct rk_rcu_section *rk_rcu_read_lock(struct rk_rcu *rcu)
 
 RKI_INLINE void rk_rcu_read_unlock(struct rk_rcu *rcu, struct rk_rcu_section *section)
 {
-	enum rk_result outcome = RKI_UNLIKELY(RKI_RCU_LEAVES_ATOMICALLY(section)) ? RK_NO_RSEQ : rk_cpu_add(section, -1);
+	enum rk_result outcome = RKI_READERS_LEAVE(section);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		rk_rcu_read_unlock_slow(rcu, section, outcome);

@@ -2,16 +2,7 @@
 /*
  * rcu.c - domains, and grace periods. model/rcu.pml is this as a model.
  *
- * Readers are counted in one of two phases, each a word in every slot. A section adds 1 on its CPU in the phase that the
- * gate names, whose address it returns; leaving subtracts 1 from that word of whichever CPU. So the words of a CPU mean
- * nothing, and the sum over all of them is how many readers of a phase there are.
- *
- *   reserve slot (-2)     overflow slot (-1)               slot of each CPU
- *   +-------------+       +-----------------+------+       +-----------------+
- *   | state       |       | counts          | gate |       | counts          |
- *   +-------------+       +-----------------+--|---+       +-----------------+
- *                           set 0   1   2   3  +-----------> in slot 0
- *                         phase 0 1 0 1 0 1 0 1
+ * Readers (readers.h) are counted in one of two phases, each a word in every slot. The gate names the phase.
  *
  * A grace period: the other phase is named, and all CPUs are fenced; then it waits until the sum of the phase before is 0.
  * One such turn is enough. Behind the fence no section adds to that phase any more: one that had loaded its name has
@@ -34,9 +25,7 @@
  * sections does: it is one of memory, too, on each CPU that it interrupts, and a switch is one on the others
  * (kernel/sched/membarrier.c).
  *
- * fork. All slots but the state are zero in a child, the gate too, so its first reader, or writer, opens it: with another
- * set of counts, since a reader that began before the fork may still leave in the set that it knows. A period that had
- * begun begins again. `set` changes before the gate is opened, so wherever a further fork happens its child takes the next.
+ * fork. In a child the first reader, or writer, opens the gate again (readers.h), and a period that had begun begins again.
  * Whoever opens a domain or moves a period on has signals blocked: so no thread goes on with that in a child.
  */
 #define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
@@ -45,90 +34,34 @@
 
 #include <errno.h>
 #include "kernel.h"
-#include "memory/cpus.h"
-#include "memory/percpu.h"
-#include "pool.h"
 #include "remote/claim.h"
 #include "remote/fence.h"
 #include "remote/holder.h"
 
-#define SETS 4
+_Static_assert(sizeof(struct rk_rcu_state) <= sizeof(struct rk_readers_slot), "it is in a slot");
 
-struct slot {
-	intptr_t counts[SETS][2];
-	struct {
-		intptr_t gate;       /* names the phase; 0 while nobody has opened it */
-		intptr_t by_no_gate; /* the same in a domain without sections, whose gate is never opened */
-	} of_overflow __attribute__((__aligned__(RKI_RCU_GATE)));
-};
-
-_Static_assert(offsetof(struct slot, of_overflow) == RKI_RCU_GATE, "rk_rcu_read_lock() relies on it");
-_Static_assert(sizeof(struct rk_rcu_state) <= sizeof(struct slot), "it is in a slot");
-
-/* What an order of loads and stores needs: see above. */
-#if defined(__x86_64__) || defined(__i386__)
-#define ORDERS_BY_ITSELF 1
-#else
-#define ORDERS_BY_ITSELF 0
-#endif
-
-static struct rk_percpu *pools[2]; /* of slots that are wiped at a fork, and where the kernel can't */
-
-static struct slot *slot_of(const struct rk_rcu *rcu, int index)
-{
-	return (struct slot *)rk_percpu_slot(rcu, index);
-}
-
-static intptr_t *word_of(intptr_t phase, int index)
-{
-	return (intptr_t *)rk_percpu_slot((void *)phase, index);
-}
+static struct rk_percpu *pools[2];
 
 static intptr_t other(intptr_t phase)
 {
 	return phase ^ (intptr_t)sizeof(intptr_t);
 }
 
-static intptr_t sum_of(intptr_t phase)
-{
-	intptr_t sum = __atomic_load_n(word_of(phase, RK_INDEX_OVERFLOW), __ATOMIC_SEQ_CST);
-
-	/* With the gaps: the list of CPUs may be wrong, and a reader there is a reader. */
-	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
-		sum += __atomic_load_n(word_of(phase, cpu), __ATOMIC_ACQUIRE);
-	return sum;
-}
-
-/* 0 where children are not told from their parents: counts are never changed for others there. */
-static uint64_t process_of(const struct rk_rcu_state *state)
-{
-	return state->wiped ? rk_holder_process() * SETS : 0;
-}
-
 /* The word that names the phase. */
 static intptr_t *name_of(const struct rk_rcu *rcu)
 {
-	struct slot *overflow = slot_of(rcu, RK_INDEX_OVERFLOW);
+	struct rk_readers_slot *overflow = rk_readers_slot(rcu, RK_INDEX_OVERFLOW);
 
-	return rk_rcu_state(rcu)->by_sections ? &overflow->of_overflow.gate : &overflow->of_overflow.by_no_gate;
+	return rk_rcu_state(rcu)->readers.by_sections ? &overflow->of_overflow.gate : &overflow->of_overflow.by_no_gate;
 }
 
 /* Opens the domain, where that wasn't done since the fork. Any number of threads may be at that. The phase. */
 static intptr_t open_domain(struct rk_rcu *rcu)
 {
-	struct rk_rcu_state *state = rk_rcu_state(rcu);
 	unsigned char before[RK_SIGSET_SIZE];
 	bool blocked = rk_kernel_block_signals(before) == 0;
-	uint64_t process = process_of(state), set = __atomic_load_n(&state->set, __ATOMIC_SEQ_CST);
-	intptr_t first, current = 0;
+	intptr_t first = rk_readers_set(rcu), current = 0;
 
-	while (set - set % SETS != process) {
-		uint64_t next = process + (set + 1) % SETS;
-
-		if (__atomic_compare_exchange_n(&state->set, &set, next, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-			set = next;
-	}
-	first = (intptr_t)&slot_of(rcu, 0)->counts[set % SETS][0];
 	if (__atomic_compare_exchange_n(name_of(rcu), &current, first, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		current = first;
 	if (blocked)
@@ -145,11 +78,8 @@ static intptr_t current_of(struct rk_rcu *rcu)
 
 int rk_rcu_create(struct rk_rcu **rcu, size_t calls_max)
 {
-	struct rk_percpu_options options = {.item_size = sizeof(struct slot), .alignment = 64};
 	struct rk_rcu_state *state;
-	struct rk_percpu *pool;
-	void *item;
-	bool wiped = rk_holder_is_wiped();
+	void *item = NULL;
 	int r;
 
 	if (rcu == NULL)
@@ -157,38 +87,26 @@ int rk_rcu_create(struct rk_rcu **rcu, size_t calls_max)
 	*rcu = NULL;
 	if (calls_max > RK_RCU_CALLS_MAX)
 		return -EINVAL;
-	options.flags = wiped ? RK_PERCPU_EMPTY_IN_CHILDREN : 0;
-	r = rk_pool_get_fenced(&pools[!wiped], &options, &pool);
-	if (r == 0)
-		r = rk_percpu_alloc_for(pool, &item, __builtin_return_address(0));
+	r = rk_readers_create(pools, &item, __builtin_return_address(0));
 	if (r < 0)
 		return r;
 	*rcu = (struct rk_rcu *)item;
 	state = rk_rcu_state(*rcu);
 	state->limit = calls_max == 0 ? RK_RCU_CALLS_MAX : (uint32_t)calls_max;
-	state->wiped = wiped;
-	state->by_sections = RK_HAVE_SECTIONS && rk_fence_all() == 0 && (ORDERS_BY_ITSELF || rk_fence_memory() == 0);
-	state->process = state->set = process_of(state);
+	state->process = rk_readers_process(&state->readers);
 	(void)open_domain(*rcu);
 	return 0;
 }
 
 int rk_rcu_destroy(struct rk_rcu *rcu)
 {
-	int r = rcu == NULL ? 0 : -EINVAL;
-
-	for (int i = 0; i < 2 && r == -EINVAL; i++) {
-		struct rk_percpu *pool = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
-		struct place place;
-
-		if (!rk_pool_has(pool, rcu, &place))
-			continue;
-		if (rk_rcu_has_calls(rcu) || sum_of(current_of(rcu)) != 0 ||
-		    sum_of(other(current_of(rcu))) != 0)
-			return -EBUSY;
-		r = rk_percpu_free_for(pool, rcu, __builtin_return_address(0));
-	}
-	return r;
+	if (rcu == NULL)
+		return 0;
+	if (!rk_readers_has(pools, rcu))
+		return -EINVAL;
+	if (rk_rcu_has_calls(rcu) || rk_readers_sum(current_of(rcu)) != 0 || rk_readers_sum(other(current_of(rcu))) != 0)
+		return -EBUSY;
+	return rk_readers_destroy(pools, rcu, __builtin_return_address(0));
 }
 
 /* Counts the caller in the overflow word of the phase that it returns. */
@@ -197,10 +115,10 @@ static intptr_t enter_overflow(struct rk_rcu *rcu)
 	for (;;) {
 		intptr_t phase = current_of(rcu);
 
-		__atomic_fetch_add(word_of(phase, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
+		__atomic_fetch_add(rk_readers_word(phase, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
 		if (__atomic_load_n(name_of(rcu), __ATOMIC_SEQ_CST) == phase)
 			return phase;
-		__atomic_fetch_sub(word_of(phase, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
+		__atomic_fetch_sub(rk_readers_word(phase, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
 	}
 }
 
@@ -209,25 +127,20 @@ struct rk_rcu_section *rk_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result 
 	const struct rk_rcu_state *state = rk_rcu_state(rcu);
 	void *counted = NULL;
 
-	if (outcome == RK_CLOSED && state->by_sections) {
+	if (outcome == RK_CLOSED && state->readers.by_sections) {
 		(void)open_domain(rcu);
 		outcome = RK_ABORTED;
 	}
-	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED && state->by_sections; i++)
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED && state->readers.by_sections; i++)
 		outcome = rk_gate_enter(name_of(rcu), &counted);
 	if (outcome != RK_DONE)
-		counted = (void *)(enter_overflow(rcu) | (state->by_sections || ORDERS_BY_ITSELF ? 0 : RKI_RCU_ATOMIC));
+		counted = (void *)(enter_overflow(rcu) | (state->readers.by_sections || RK_ORDERS_BY_ITSELF ? 0 : RKI_READERS_ATOMIC));
 	return (struct rk_rcu_section *)counted;
 }
 
 void rk_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *section, enum rk_result outcome)
 {
-	intptr_t phase = (intptr_t)section & ~(intptr_t)RKI_RCU_ATOMIC;
-
-	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED && rk_rcu_state(rcu)->by_sections; i++)
-		outcome = rk_cpu_add(section, -1);
-	if (outcome != RK_DONE)
-		__atomic_fetch_sub(word_of(phase, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
+	rk_readers_leave(rcu, section, outcome);
 }
 
 struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rcu_section *section)
@@ -239,11 +152,6 @@ struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rcu_sectio
 
 /* Grace periods */
 
-static int fence_memory(const struct rk_rcu_state *state)
-{
-	return ORDERS_BY_ITSELF || !state->by_sections ? 0 : rk_fence_memory();
-}
-
 /* Ends the period that has begun, if nobody is in the way. 1 if it is over, 0 if not, or the error of a fence. */
 static int end_period(struct rk_rcu *rcu)
 {
@@ -251,14 +159,14 @@ static int end_period(struct rk_rcu *rcu)
 	int r = 0;
 
 	if (__atomic_load_n(&state->unfenced, __ATOMIC_RELAXED)) {
-		r = state->by_sections ? rk_fence_all() : 0;
+		r = state->readers.by_sections ? rk_fence_all() : 0;
 		if (r < 0)
 			return r;
 		__atomic_store_n(&state->unfenced, 0, __ATOMIC_RELAXED);
 	}
-	if (sum_of(other(current_of(rcu))) != 0)
+	if (rk_readers_sum(other(current_of(rcu))) != 0)
 		return 0;
-	r = fence_memory(state);
+	r = rk_readers_fence(&state->readers);
 	if (r == 0)
 		__atomic_store_n(&state->done, __atomic_load_n(&state->started, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
 	return r == 0 ? 1 : r;
@@ -272,7 +180,7 @@ static int begin_period(struct rk_rcu *rcu)
 
 	__atomic_store_n(&state->started, __atomic_load_n(&state->done, __ATOMIC_RELAXED) + 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&state->unfenced, 1, __ATOMIC_SEQ_CST);
-	r = fence_memory(state);
+	r = rk_readers_fence(&state->readers);
 	if (r < 0)
 		__atomic_store_n(&state->started, __atomic_load_n(&state->done, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
 	else
@@ -284,7 +192,7 @@ static int begin_period(struct rk_rcu *rcu)
 static int move_on(struct rk_rcu *rcu, uint64_t period)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
-	uint64_t process = process_of(state);
+	uint64_t process = rk_readers_process(&state->readers);
 	int r = 1;
 
 	if (state->process != process) { /* a child: what was begun begins again */

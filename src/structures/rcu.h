@@ -6,11 +6,12 @@
 #include <rseqkit/rcu.h>
 #include <rseqkit/remote.h>
 #include <stdbool.h>
+#include "readers.h"
 
 /* In the reserve slot, which a child has as its parent left it. What several threads use changes atomically. */
 struct rk_rcu_state {
+	struct rk_readers readers;
 	struct rk_claim claim;  /* of whoever moves grace periods on */
-	uint64_t set;           /* the process that opened the domain at last, times four, and which set of counts it has */
 	uint64_t process;       /* the one that periods are of, times four */
 	uint64_t started, done; /* grace periods */
 	struct rk_claim runner; /* of deferred calls */
@@ -21,13 +22,11 @@ struct rk_rcu_state {
 	uint32_t waiters;
 	uint32_t deferred, limit;
 	uint8_t unfenced;       /* may sections that are of the phase before still count? */
-	uint8_t by_sections;    /* are readers counted by sections? */
-	uint8_t wiped;          /* are the other slots empty in children? */
 };
 
 static inline struct rk_rcu_state *rk_rcu_state(const struct rk_rcu *rcu)
 {
-	return (struct rk_rcu_state *)rk_percpu_slot(rcu, RK_INDEX_RESERVE);
+	return (struct rk_rcu_state *)rk_readers_of(rcu); /* begins with it */
 }
 
 /* Waits a little before another look, the longer the more looks there were: not at all, then up to a millisecond. */

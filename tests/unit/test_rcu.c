@@ -144,7 +144,7 @@ static int never_fenced(void)
 	waits_for_those_who_were_there(NULL);
 	not_for_later_ones(NULL);
 	create();
-	CHECK(rk_gate_add((const intptr_t *)((char *)rcu - RK_STRIDE + RKI_RCU_GATE), 0, 1) != RK_DONE);
+	CHECK(rk_gate_add((const intptr_t *)((char *)rcu - RK_STRIDE + RKI_READERS_GATE), 0, 1) != RK_DONE);
 	return 0;
 }
 

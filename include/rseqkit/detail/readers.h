@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* readers.h - how readers are counted and uncounted, by rcu.h and lock.h alike (src/structures/readers.h). */
+#ifndef RSEQKIT_DETAIL_READERS_H
+#define RSEQKIT_DETAIL_READERS_H
+
+#include <rseqkit/gate.h>
+#include <rseqkit/percpu.h>
+
+/* Where the gate is in the overflow slot; and what is set in tokens of an item that was made where there is no fence. */
+#define RKI_READERS_GATE 64
+#define RKI_READERS_ATOMIC 1
+
+#define RKI_READERS_GATE_OF(item) ((const intptr_t *)((uintptr_t)(item) - RK_STRIDE + RKI_READERS_GATE))
+
+/* Does a plain store come behind all that precedes it? Elsewhere leaving is atomic where there is no fence. */
+#if defined(__x86_64__) || defined(__i386__)
+#define RKI_READERS_LEAVE_ATOMICALLY(token) 0
+#else
+#define RKI_READERS_LEAVE_ATOMICALLY(token) ((uintptr_t)(token) & RKI_READERS_ATOMIC)
+#endif
+
+#define RKI_READERS_LEAVE(token)                                                                                       \
+	(RKI_UNLIKELY(RKI_READERS_LEAVE_ATOMICALLY(token)) ? RK_NO_RSEQ : rk_cpu_add((token), -1))
+
+#endif /* RSEQKIT_DETAIL_READERS_H */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * readers.c - readers per CPU (readers.h): their words, and how they are summed up.
+ *
+ * The invariant: a reader that was counted is in the sum of its word over all indexes until it leaves. The sum is taken word
+ * by word, so it means something only where no reader begins meanwhile, or where those who do are of no interest: then
+ * each word only falls, and each reader counts at least as long as it is there.
+ */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include "readers.h"
+
+#include <rseqkit/remote.h>
+#include <errno.h>
+#include "memory/cpus.h"
+#include "memory/percpu.h"
+#include "pool.h"
+#include "remote/fence.h"
+#include "remote/holder.h"
+
+_Static_assert(offsetof(struct rk_readers_slot, of_overflow) == RKI_READERS_GATE, "inline functions rely on it");
+
+int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *caller)
+{
+	struct rk_percpu_options options = {.item_size = sizeof(struct rk_readers_slot), .alignment = 64};
+	bool wiped = rk_holder_is_wiped();
+	struct rk_readers *readers;
+	struct rk_percpu *pool;
+	int r;
+
+	*item = NULL;
+	options.flags = wiped ? RK_PERCPU_EMPTY_IN_CHILDREN : 0;
+	r = rk_pool_get_fenced(&pools[!wiped], &options, &pool);
+	if (r == 0)
+		r = rk_percpu_alloc_for(pool, item, caller);
+	if (r < 0)
+		return r;
+	readers = rk_readers_of(*item);
+	readers->wiped = wiped;
+	readers->by_sections = RK_HAVE_SECTIONS && rk_fence_all() == 0 && (RK_ORDERS_BY_ITSELF || rk_fence_memory() == 0);
+	readers->set = rk_readers_process(readers);
+	return 0;
+}
+
+static struct rk_percpu *pool_of(struct rk_percpu *pools[2], const void *item)
+{
+	struct place place;
+
+	for (int i = 0; i < 2; i++) {
+		struct rk_percpu *pool = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
+
+		if (rk_pool_has(pool, item, &place))
+			return pool;
+	}
+	return NULL;
+}
+
+bool rk_readers_has(struct rk_percpu *pools[2], const void *item)
+{
+	return pool_of(pools, item) != NULL;
+}
+
+int rk_readers_destroy(struct rk_percpu *pools[2], void *item, const void *caller)
+{
+	struct rk_percpu *pool = pool_of(pools, item);
+
+	return pool == NULL ? -EINVAL : rk_percpu_free_for(pool, item, caller);
+}
+
+uint64_t rk_readers_process(const struct rk_readers *readers)
+{
+	return readers->wiped ? rk_holder_process() * RK_READERS_SETS : 0;
+}
+
+intptr_t rk_readers_set(void *item)
+{
+	struct rk_readers *readers = rk_readers_of(item);
+	uint64_t process = rk_readers_process(readers), set = __atomic_load_n(&readers->set, __ATOMIC_SEQ_CST);
+
+	while (set - set % RK_READERS_SETS != process) {
+		uint64_t next = process + (set + 1) % RK_READERS_SETS;
+
+		if (__atomic_compare_exchange_n(&readers->set, &set, next, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			set = next;
+	}
+	return (intptr_t)rk_readers_slot(item, 0)->counts[set % RK_READERS_SETS];
+}
+
+intptr_t rk_readers_sum(intptr_t word)
+{
+	intptr_t sum = __atomic_load_n(rk_readers_word(word, RK_INDEX_OVERFLOW), __ATOMIC_SEQ_CST);
+
+	/* With the gaps: the list of CPUs may be wrong, and a reader there is a reader. */
+	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
+		sum += __atomic_load_n(rk_readers_word(word, cpu), __ATOMIC_ACQUIRE);
+	return sum;
+}
+
+void rk_readers_leave(void *item, void *counted, enum rk_result outcome)
+{
+	intptr_t word = (intptr_t)counted & ~(intptr_t)RKI_READERS_ATOMIC;
+
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED && rk_readers_of(item)->by_sections; i++)
+		outcome = rk_cpu_add(counted, -1);
+	if (outcome != RK_DONE)
+		__atomic_fetch_sub(rk_readers_word(word, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
+}
+
+int rk_readers_fence(const struct rk_readers *readers)
+{
+	return RK_ORDERS_BY_ITSELF || !readers->by_sections ? 0 : rk_fence_memory();
+}

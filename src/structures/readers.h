@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * readers.h - readers that no thread registers for: what read-copy-update (rcu.c) and reader-writer locks (rwlock.c) have
+ * in common. An item of per-CPU memory has them.
+ *
+ * A reader that begins adds 1 to a word of the CPU it runs on, which a gate names; one that ends subtracts 1 from that word
+ * of whichever CPU it is on. So the words of a CPU mean nothing, and the sum over all of them is how many readers there are.
+ *
+ *   reserve slot (-2)     overflow slot (-1)               slot of each CPU
+ *   +-------------+       +-----------------+------+       +-----------------+
+ *   | state       |       | counts          | gate |       | counts          |
+ *   +-------------+       +-----------------+--|---+       +-----------------+
+ *                           set 0   1   2   3  +-----------> in slot 0
+ *                         phase 0 1 0 1 0 1 0 1
+ *
+ * fork. All slots but the state are zero in a child, the gate too, so its first user opens it: with another set of counts,
+ * since a reader that began before the fork may still end in the set that it knows. `set` changes before the gate is opened,
+ * so wherever a further fork happens its child takes the next. Whoever opens a gate has signals blocked: so no thread goes
+ * on with that in a child.
+ */
+#ifndef RK_SRC_READERS_H
+#define RK_SRC_READERS_H
+
+#include <rseqkit/detail/readers.h>
+#include <rseqkit/percpu.h>
+#include <stdbool.h>
+
+#define RK_READERS_SETS 4
+
+struct rk_readers_slot {
+	intptr_t counts[RK_READERS_SETS][2];
+	struct {
+		intptr_t gate;       /* names where readers are counted; 0 while nobody has opened it */
+		intptr_t by_no_gate; /* the same where no section is used, and the gate is never opened */
+	} of_overflow __attribute__((__aligned__(RKI_READERS_GATE)));
+};
+
+/* What the state in the reserve slot begins with. A child has it as its parent left it. */
+struct rk_readers {
+	uint64_t set;        /* the process that opened it at last, times four, and which set of counts that took */
+	uint8_t by_sections; /* are readers counted by sections? */
+	uint8_t wiped;       /* are the other slots empty in children? */
+};
+
+/* Does this machine order loads, and stores, and stores behind loads? Others need fences of memory. */
+#if defined(__x86_64__) || defined(__i386__)
+#define RK_ORDERS_BY_ITSELF 1
+#else
+#define RK_ORDERS_BY_ITSELF 0
+#endif
+
+/*
+ * Allocates an item without readers, and frees one, of two pools that are made when they are needed. Return as
+ * rk_percpu_alloc() and rk_percpu_free(); -EINVAL for what is no item of theirs. rk_readers_has(): is it one?
+ */
+int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *caller);
+int rk_readers_destroy(struct rk_percpu *pools[2], void *item, const void *caller);
+bool rk_readers_has(struct rk_percpu *pools[2], const void *item);
+
+static inline struct rk_readers *rk_readers_of(const void *item)
+{
+	return (struct rk_readers *)rk_percpu_slot(item, RK_INDEX_RESERVE);
+}
+
+static inline struct rk_readers_slot *rk_readers_slot(const void *item, int index)
+{
+	return (struct rk_readers_slot *)rk_percpu_slot(item, index);
+}
+
+static inline intptr_t *rk_readers_gate(const void *item)
+{
+	return &rk_readers_slot(item, RK_INDEX_OVERFLOW)->of_overflow.gate;
+}
+
+/* That word in the slot of another index. */
+static inline intptr_t *rk_readers_word(intptr_t word, int index)
+{
+	return (intptr_t *)rk_percpu_slot((void *)word, index);
+}
+
+/* 0 where children are not told from their parents: counts are never changed for others there. */
+uint64_t rk_readers_process(const struct rk_readers *readers);
+
+/* The word of phase 0, in slot 0, of this process's set: another one than its parent's. */
+intptr_t rk_readers_set(void *item);
+
+/* How many readers are counted in a word. Each is, for as long as it is there. */
+intptr_t rk_readers_sum(intptr_t word);
+
+/* Ends a reader, by `outcome` of the first attempt. */
+void rk_readers_leave(void *item, void *counted, enum rk_result outcome);
+
+/* A fence of memory where readers need one: what is done before it and behind it isn't seen the other way round. */
+int rk_readers_fence(const struct rk_readers *readers);
+
+#endif /* RK_SRC_READERS_H */
