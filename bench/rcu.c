@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu.c - what the benches `rcu`, `rcu-writer` and `rcu-writer-running` read, the check of what was read, and the loops of
- * the last two, in which one thread replaces an object again and again while others, if any, read it (rcu.h).
+ * rcu.c - what the benches `rcu`, `rcu-writer` and `rcu-writer-running` read, the check of what was read, and the loops
+ * of the last two, in which one thread replaces an object again and again while others, if any, read it (rcu.h).
  *
  * The writer is on one CPU. "Running" is a thread on each other CPU that the process may use, which reads as fast as it
  * can until the writer is done. On a machine with one CPU a reader shares it, and the figure is that of time slices.
@@ -276,8 +276,8 @@ static bool replace(const struct way *way)
 }
 
 /*
- * Sections are so short that a grace period which waits for nobody would hardly be noticed. Each reader stays in one for
- * longer; when all do, what they read is replaced once more.
+ * Sections are so short that a grace period which waits for nobody would hardly be noticed. Each reader stays in one
+ * for longer; when all do, what they read is replaced once more.
  */
 static bool replace_while_they_linger(const struct way *way)
 {
@@ -315,8 +315,9 @@ static uint64_t replace_often(const struct way *way, uint64_t n, bool *together)
 }
 
 /*
- * With readers on the other CPUs, or without. While a reader doesn't run nobody interrupts it, nor waits for it if it is in
- * no section: that is faster, and the fastest slice is kept. So it is repeated, as worker.c does it with its threads.
+ * With readers on the other CPUs, or without. While a reader doesn't run nobody interrupts it, nor waits for it unless
+ * it is in a section: that is faster, and the fastest slice is kept. So it is repeated, as worker.c does that with its
+ * threads.
  */
 static uint64_t write_by(const struct way *way, uint64_t n, bool running)
 {
@@ -356,7 +357,8 @@ static bool wait_rseqkit(void)
 	return rk_rcu_synchronize(bench_rcu) == 0;
 }
 
-READER(rseqkit, , struct rk_rcu_section *section = rk_rcu_read_lock(bench_rcu), rk_rcu_read_unlock(bench_rcu, section))
+READER(rseqkit, , struct rk_rcu_section *section = rk_rcu_read_lock(bench_rcu),
+       rk_rcu_read_unlock(bench_rcu, section))
 
 static const struct way way_rseqkit = {.read = read_rseqkit, .wait = wait_rseqkit};
 
