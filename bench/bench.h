@@ -22,6 +22,7 @@ enum bench_condition {
 	BENCH_CK,   /* the worker was built with Concurrency Kit */
 	BENCH_CK_SPINS, /* the same, and there is a CPU for each thread: it spins while another is preempted */
 	BENCH_URCU, /* with liburcu */
+	BENCH_URCU_FLAVOURS, /* with the libraries of its flavours, too */
 	/* malloc() is that of: */
 	BENCH_GLIBC,
 	BENCH_JEMALLOC,

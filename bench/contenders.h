@@ -20,6 +20,7 @@
 #include "freelist.h"
 #include "histogram.h"
 #include "log.h"
+#include "rcu.h"
 #include "remote.h"
 #include "ring.h"
 
@@ -56,8 +57,16 @@
 #define RING_NODES_OF
 #endif
 
+#if BENCH_HAVE_URCU_FLAVOURS
+#define IF_FLAVOURS(...) __VA_ARGS__
+#define RCU_ENTER(flavour) bench_rcu_enter_##flavour(); RCU_TALLY_OF(rcu_count_##flavour);
+#else
+#define IF_FLAVOURS(...) failed = 1;
+#define RCU_ENTER(flavour)
+#endif
+
 /* clang-format off */
-#define CONTENDERS(X) COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) CPUS(X) REGISTRATIONS(X)
+#define CONTENDERS(X) COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) READERS(X) CPUS(X) REGISTRATIONS(X)
 
 #define COUNTERS(X)                                                                                                    \
 	X("counter", "rseqkit", BENCH_ANY, counter_rseqkit, bench_sum_counter, NULL,                                   \
@@ -207,6 +216,29 @@
 	X("ring-batch", "mutex", BENCH_ANY, rings_mutex, NULL, bench_settle_ring,                                      \
 	  RING_TALLY; struct ring_guarded *ring = &bench_ring_guarded;,                                                \
 	  RING_TURN(ring_mutex, ring_nothing, ring, BENCH_RING_BATCH, n))
+
+#define READERS(X)                                                                                                     \
+	X("rcu", "rseqkit", BENCH_ANY, rcu_rseqkit, bench_sum_rcu, bench_settle_rcu_rseqkit,                           \
+	  RCU_TALLY; struct rk_rcu *rcu = bench_rcu;,                                                                  \
+	  seen += rcu_rseqkit_read(rcu, place);)                                                                       \
+	IF_FLOOR(X("rcu", "floor", BENCH_RSEQ, rcu_floor, bench_sum_rcu, NULL,                                         \
+	  RCU_TALLY; void **gate = &bench_rcu_floor_gate;,                                                             \
+	  seen += rcu_floor_read(gate, place);))                                                                       \
+	X("rcu", "liburcu-bp", BENCH_URCU_FLAVOURS, rcu_bp, bench_sum_rcu, bench_settle_rcu,                           \
+	  RCU_ENTER(bp),                                                                                               \
+	  IF_FLAVOURS(seen += rcu_bp_read(place);))                                                                    \
+	X("rcu", "liburcu-memb", BENCH_URCU_FLAVOURS, rcu_memb, bench_sum_rcu, bench_settle_rcu,                       \
+	  RCU_ENTER(memb),                                                                                             \
+	  IF_FLAVOURS(seen += rcu_memb_read(place);))                                                                  \
+	X("rcu", "liburcu-mb", BENCH_URCU_FLAVOURS, rcu_mb, bench_sum_rcu, bench_settle_rcu,                           \
+	  RCU_ENTER(mb),                                                                                               \
+	  IF_FLAVOURS(seen += rcu_mb_read(place);))                                                                    \
+	X("rcu", "liburcu-qsbr", BENCH_URCU_FLAVOURS, rcu_qsbr, bench_sum_rcu, bench_settle_rcu,                       \
+	  RCU_ENTER(qsbr),                                                                                             \
+	  IF_FLAVOURS(seen += rcu_qsbr_read(place); rcu_qsbr_announce(n);))                                            \
+	X("rcu", "pthread-rwlock", BENCH_ANY, rcu_rwlock, bench_sum_rcu, bench_settle_rcu_rwlock,                      \
+	  RCU_TALLY; pthread_rwlock_t *lock = &bench_rcu_rwlock;,                                                      \
+	  seen += rcu_rwlock_read(lock, place);)
 
 #define CPUS(X)                                                                                                        \
 	X("cpu", "rseqkit", BENCH_ANY, cpu_rseqkit, NULL, NULL, , USE(rk_cpu());)                                      \

@@ -9,6 +9,7 @@
 #include "freelist.h"
 #include "histogram.h"
 #include "log.h"
+#include "rcu.h"
 #include "remote.h"
 #include "ring.h"
 
@@ -29,6 +30,9 @@ const struct bench benches[] = {
 	{"ring-remote", 6, true, 1, "write records of 16 bytes to a ring that a thread on another CPU reads"},
 	{"cache", 12, false, 1, "take an object of 64 bytes and give it back"},
 	{"cache-batch", 8, false, BENCH_BATCH, "take 64 objects of 64 bytes, then give them back; for each object"},
+	{"rcu", 8, false, 1, "read an object in a read section"},
+	{"rcu-writer", 4, true, 1, "replace an object and wait for a grace period, where nobody reads"},
+	{"rcu-writer-running", 6, true, 1, "replace an object and wait for a grace period, while all other CPUs read"},
 	{"fallback", 8, false, 1, "add 1 to a counter in threads without rseq"},
 	{"cpu", 4, true, 1, "read the number of the current CPU"},
 	{"remote", 12, true, 1, "work on another CPU's data"},
@@ -85,6 +89,8 @@ int bench_data_create(void)
 		r = bench_ring_create();
 	if (r == 0)
 		r = bench_remote_create();
+	if (r == 0)
+		r = bench_rcu_create();
 	return r;
 }
 

@@ -36,6 +36,7 @@ static const struct bench_loop NAME(loops)[] = {
 	CONTENDERS(ENTRY)
 	REMOTES(REMOTE)
 	RING_REMOTES(REMOTE)
+	RCU_WRITERS(REMOTE)
 	{"fallback", "rseqkit-no-rseq", BENCH_NONE, NAME(loop_counter_rseqkit), bench_sum_counter, NULL, 0},
 	{"fallback", "shared-atomic", BENCH_NONE, NAME(loop_counter_shared), bench_sum_shared, NULL, 0},
 	{"register-self", "rseqkit-first", BENCH_SELF, register_first, NULL, NULL, 16},

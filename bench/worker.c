@@ -40,6 +40,7 @@ static const char *const conditions[] = {
 	[BENCH_CK] = "any",
 	[BENCH_CK_SPINS] = "any",
 	[BENCH_URCU] = "any",
+	[BENCH_URCU_FLAVOURS] = "any",
 	[BENCH_GLIBC] = "glibc",
 	[BENCH_JEMALLOC] = "jemalloc",
 	[BENCH_MIMALLOC] = "mimalloc",
@@ -193,6 +194,8 @@ static const char *why_unavailable(enum bench_condition condition, unsigned thre
 		return "a writer spins for one that doesn't run: a slice takes minutes";
 	if (condition == BENCH_URCU && !BENCH_HAVE_URCU)
 		return "built without liburcu (liburcu-dev)";
+	if (condition == BENCH_URCU_FLAVOURS && !BENCH_HAVE_URCU_FLAVOURS)
+		return "built without liburcu's static libraries (liburcu-dev)";
 	return NULL;
 }
 

@@ -69,7 +69,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 
 @test "--list names the benches and their contenders" {
 	expect 0 "$RSEQKIT" bench --list
-	for bench in counter counter-variable histogram freelist log ring ring-batch ring-remote cache cache-batch fallback cpu remote bank register register-self; do
+	for bench in counter counter-variable histogram freelist log ring ring-batch ring-remote cache cache-batch rcu rcu-writer rcu-writer-running fallback cpu remote bank register register-self; do
 		[[ "$output" =~ (^|$'\n')$bench\  ]]
 	done
 	assert_says "percpu-atomic, getcpu-atomic, shared-atomic, thread-local"
@@ -128,6 +128,40 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 		'all(u["reason"].startswith("built without ") or u["threads"] > j["machine"]["cpus"] for u in j["unavailable"])' \
 		'{b["name"] for b in j["benches"]} == {r["bench"] for r in j["results"] if r["contender"] == "rseqkit"}' \
 		'{u["contender"] for u in j["unavailable"]} <= {"ck-mpmc", "ck-spsc", "wfcqueue"}'
+}
+
+@test "rcu and its writers: every contender, or why not; with more threads than CPUs, too" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" bench rcu rcu-writer rcu-writer-running --json $quickly --threads "1,$(($(nproc) + 2))"
+	assert_bench '{r["threads"] for r in j["results"] if r["bench"] != "rcu"} == {1}' \
+		'len({r["threads"] for r in j["results"] if r["bench"] == "rcu"}) == 2' \
+		'({(r["bench"], r["contender"]) for k in ["results", "unavailable"] for r in j[k]} - {("rcu", "floor")} ==
+			{(b, c) for b in ["rcu", "rcu-writer", "rcu-writer-running"]
+				for c in ["rseqkit"] + ["liburcu-" + f for f in ["bp", "memb", "mb", "qsbr"]]} |
+			{("rcu", "pthread-rwlock")})' \
+		'{b["name"] for b in j["benches"]} == {r["bench"] for r in j["results"] if r["contender"] == "rseqkit"}' \
+		'all(u["reason"].startswith("built without liburcu") for u in j["unavailable"])'
+}
+
+@test "without rseq read sections are counted by atomics, and grace periods end" {
+	need_filter
+	expect_json 0 "$HELPERS/with_filter" enosys rseq -- "$RSEQKIT" bench rcu rcu-writer rcu-writer-running --json \
+		$quickly --threads 1,2
+	assert_bench '{r["owner"] for r in j["results"]} == {"none"}' \
+		'({(r["bench"], r["threads"]) for r in j["results"] if r["contender"] == "rseqkit"} ==
+			{("rcu", 1), ("rcu", 2), ("rcu-writer", 1), ("rcu-writer-running", 1)})'
+}
+
+@test "a worker needs no library of liburcu, and at its start there is no thread and no signal handler of it" {
+	local worker
+	for worker in "${RSEQKIT%/tool/rseqkit}"/bench/rseqkit-bench-{nopie,pie}; do
+		ldd "$worker" >"$BATS_TEST_TMPDIR/needed"
+		! grep urcu "$BATS_TEST_TMPDIR/needed" || return 1
+	done
+	strace -o /dev/null /bin/true 2>/dev/null || skip "no strace here"
+	strace -f -e trace=clone,clone3,rt_sigaction -o "$BATS_TEST_TMPDIR/calls" "$worker" <<<owner
+	grep -q exited "$BATS_TEST_TMPDIR/calls"
+	! grep -E 'clone|rt_sigaction' "$BATS_TEST_TMPDIR/calls" || return 1
 }
 
 @test "more threads than CPUs: who spins for a thread that doesn't run is unavailable there, and only there" {
@@ -613,6 +647,7 @@ figures() {
 		      ("cache", "rseqkit", 1): 1, ("cache", "tcmalloc", 1): 2, ("cache", "rseqkit", 2): 1,
 		      ("cache", "tcmalloc", 2): 2, ("cache-batch", "rseqkit", 1): 1,
 		      ("cache-batch", "tcmalloc", 1): 5, ("cache-batch", "rseqkit", 2): 1,
+		      ("rcu", "rseqkit", 1): 1, ("rcu", "liburcu-bp", 1): 1, ("rcu", "rseqkit", 2): 1,
 		      ("cpu", "empty-loop", 1): 0.5, ("register-self", "rseqkit", 1): 1,
 		      ("register-self", "rseqkit-first", 1): 1, ("register-self", "rseqkit-vfork-bracket", 1): 1,
 		      ("register-self", "bare-syscalls", 1): 1, ("register-self", "three-syscalls-first", 1): 1}
@@ -629,7 +664,7 @@ figures() {
 @test "check_bars: all bars hold, exit 0; each of them can fail, exit 1; a figure is missing, exit 3" {
 	figures >"$BATS_TEST_TMPDIR/json"
 	expect 0 "$check_bars" "$BATS_TEST_TMPDIR/json"
-	[ "$(grep -c '^holds' <<<"$output")" -eq 29 ]
+	[ "$(grep -c '^holds' <<<"$output")" -eq 31 ]
 	for change in counter@classic@1=0.96 counter@floor@1=0.9 counter@shared-atomic@2=14.9 counter@rseqkit@2=1.16 \
 		counter@group@1=2.1 histogram@rseqkit@1=2.1 histogram@rseqkit@2=1.2 \
 		counter-variable@classic@1=0.96 counter-variable@floor@1=0.9 \
@@ -639,6 +674,7 @@ figures() {
 		ring-remote@rseqkit@1=1.21 \
 		cache@tcmalloc@1=1.9 cache@tcmalloc@2=1.9 cache@rseqkit@2=1.16 \
 		cache-batch@tcmalloc@1=4.9 cache-batch@rseqkit@2=1.16 \
+		rcu@liburcu-bp@1=0.99 rcu@rseqkit@2=1.16 \
 		cpu@empty-loop@1=0.48 register-self@rseqkit@1=1.3 \
 		register-self@rseqkit-first@1=1.3 \
 		register-self@rseqkit-vfork-bracket@1=1.3; do
