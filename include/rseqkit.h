@@ -21,6 +21,7 @@
 #include <rseqkit/cache.h>
 #include <rseqkit/rcu.h>
 #include <rseqkit/ref.h>
+#include <rseqkit/lock.h>
 #include <rseqkit/ring.h>
 #include <rseqkit/histogram.h>
 

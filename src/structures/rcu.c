@@ -134,7 +134,7 @@ struct rk_rcu_section *rk_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result 
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED && state->readers.by_sections; i++)
 		outcome = rk_gate_enter(name_of(rcu), &counted);
 	if (outcome != RK_DONE)
-		counted = (void *)(enter_overflow(rcu) | (state->readers.by_sections || RK_ORDERS_BY_ITSELF ? 0 : RKI_READERS_ATOMIC));
+		counted = rk_readers_token(rcu, enter_overflow(rcu));
 	return (struct rk_rcu_section *)counted;
 }
 

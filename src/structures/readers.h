@@ -84,6 +84,12 @@ uint64_t rk_readers_process(const struct rk_readers *readers);
 /* The word of phase 0, in slot 0, of this process's set: another one than its parent's. */
 intptr_t rk_readers_set(void *item);
 
+/* What a reader has that was counted in the overflow word. */
+static inline void *rk_readers_token(const void *item, intptr_t word)
+{
+	return (void *)(word | (rk_readers_of(item)->by_sections || RK_ORDERS_BY_ITSELF ? 0 : RKI_READERS_ATOMIC));
+}
+
 /* How many readers are counted in a word. Each is, for as long as it is there. */
 intptr_t rk_readers_sum(intptr_t word);
 

@@ -79,13 +79,15 @@
 	RKI_ASM_SCALE
 
 /* By current CPU, of what a shared word names. */
-#define RK_ASM_INDEX_GATE(to, label)                                                                                   \
+#define RKI_ASM_INDEX_GATE(to, label, word)                                                                            \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, #0\n\t"                                                                                              \
 	"b.lt " to(leave) "\n\t"                                                                                       \
-	"ldr x17, [%x[gate]]\n\t"                                                                                      \
-	"cbz x17, " to(label) "\n\t"                                                                                   \
-	"add x16, x17, x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
+	"ldr " word ", [%x[gate]]\n\t"                                                                                 \
+	"cbz " word ", " to(label) "\n\t"                                                                              \
+	"add x16, " word ", x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
+#define RK_ASM_INDEX_GATE(to, label) RKI_ASM_INDEX_GATE(to, label, "x17")
+#define RK_ASM_INDEX_GATE_TOKEN(to, label) RKI_ASM_INDEX_GATE(to, label, "%x[outcome]")
 #define RK_ASM_BEHIND(where) "add x16, x16, %x[" #where "]\n\t"
 
 /* Places. */
@@ -115,7 +117,6 @@
 	"cmp x17, %x[" #word "]\n\t"                                                                                   \
 	"b.ne " to(label) "\n\t"
 #define RK_ASM_LOAD_THROUGH(offset) "ldr x17, [x17, %x[" #offset "]]\n\t"
-#define RK_ASM_TOKEN "mov %x[outcome], x17\n\t"
 #define RK_ASM_KEEP "mov %x[value], x17\n\t"
 #define RK_ASM_STORE_LOADED(pointer) "str x17, [%x[" #pointer "]]\n\t"
 #define RK_ASM_STORE(place, word) "str %x[" #word "], " place "\n\t"

@@ -8,6 +8,7 @@
  *   RK_ASM_INDEX_CPU(to), _CID, _AT          load the index, leave if the thread has no rseq, find the index's slot
  *   RK_ASM_INDEX_GATE(to, label)             the same of the item that the shared word `gate` (RK_IN) names (gate.h), or
  *                                            goes to `label` if that is 0; what was loaded is that word then
+ *   RK_ASM_INDEX_GATE_TOKEN(to, label)       the same, and the word becomes the outcome; in RK_SECTION_TOKEN
  *   RK_ASM_BEHIND(where)                     makes the word at `where` (RK_IN_WORD) behind the slot the slot
  *   RK_ASM_SLOT                              a place: the slot's word
  *   RK_ASM_REACH(offset)                     finds the word at `offset` (RK_IN) behind the slot
@@ -23,7 +24,6 @@
  *   RK_ASM_LOAD_THROUGH(offset)              loads the word at `offset` (RK_IN_WORD) behind where what was loaded
  *                                            points
  *   RK_ASM_KEEP                              makes what was loaded the value; in RK_SECTION_VALUE
- *   RK_ASM_TOKEN                             makes what was loaded the outcome; in RK_SECTION_TOKEN
  *   RK_ASM_STORE_LOADED(pointer)             stores what was loaded there
  *   RK_ASM_STORE(place, word)                stores a word ahead of the commit
  *   RK_ASM_COPY(offset, source, length)      copies bytes to that offset behind the slot ahead of the commit

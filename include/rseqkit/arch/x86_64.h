@@ -89,16 +89,18 @@
 	"jne " to(leave) "\n\t"                                                                                        \
 	RKI_ASM_SCALE
 
-/* By current CPU, of what a shared word names. */
-#define RK_ASM_INDEX_GATE(to, label)                                                                                   \
+/* By current CPU, of what a shared word names: that goes to rcx, or becomes the outcome. */
+#define RKI_ASM_INDEX_GATE(to, label, att, intel)                                                                      \
 	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
 	RKI_ASM_X("testl %%eax, %%eax", "test eax, eax")                                                               \
 	"js " to(leave) "\n\t"                                                                                         \
-	RKI_ASM_X("movq (%[gate]), %%rcx", "mov rcx, [%[gate]]")                                                       \
+	RKI_ASM_X("movq (%[gate]), " att, "mov " intel ", [%[gate]]")                                                  \
 	RKI_ASM_X("shlq $" RKI_ASM_STR(RK_STRIDE_SHIFT) ", %%rax", "shl rax, " RKI_ASM_STR(RK_STRIDE_SHIFT))           \
-	RKI_ASM_X("testq %%rcx, %%rcx", "test rcx, rcx")                                                               \
+	RKI_ASM_X("testq " att ", " att, "test " intel ", " intel)                                                     \
 	"jz " to(label) "\n\t"                                                                                         \
-	RKI_ASM_X("addq %%rcx, %%rax", "add rax, rcx")
+	RKI_ASM_X("addq " att ", %%rax", "add rax, " intel)
+#define RK_ASM_INDEX_GATE(to, label) RKI_ASM_INDEX_GATE(to, label, "%%rcx", "rcx")
+#define RK_ASM_INDEX_GATE_TOKEN(to, label) RKI_ASM_INDEX_GATE(to, label, "%[outcome]", "%[outcome]")
 #define RK_ASM_BEHIND(where) RKI_ASM_X("addq %[" #where "], %%rax", "add rax, %[" #where "]")
 
 /* Places. */
@@ -133,7 +135,6 @@
 	RKI_ASM_X("addq %[" #offset "], %%rcx", "add rcx, %[" #offset "]")                                             \
 	".endif\n\t"                                                                                                   \
 	RKI_ASM_X("movq (%%rcx), %%rcx", "mov rcx, [rcx]")
-#define RK_ASM_TOKEN RKI_ASM_X("movq %%rcx, %[outcome]", "mov %[outcome], rcx")
 #define RK_ASM_KEEP RKI_ASM_X("movq %%rcx, %[value]", "mov %[value], rcx")
 #define RK_ASM_STORE_LOADED(pointer) RKI_ASM_X("movq %%rcx, (%[" #pointer "])", "mov [%[" #pointer "]], rcx")
 #define RK_ASM_STORE(place, word) RKI_ASM_TO("mov", "%[" #word "]", place) "\n\t"

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock.h - a reader-writer lock whose readers share nothing: for data that is read all the time, and written in place.
+ *
+ *	struct rk_rwlock_section *section;
+ *
+ *	rk_rwlock_read_lock(lock, &section);   // reader
+ *	...
+ *	rk_rwlock_read_unlock(lock, section);
+ *
+ *	rk_rwlock_write_lock(lock);            // writer: alone
+ *	...
+ *	rk_rwlock_write_unlock(lock);
+ *
+ * A reader is counted on the CPU that it runs on, by one restartable sequence, and uncounted on whichever CPU it runs on
+ * then, by another: no atomic instruction, and no line that readers of several CPUs write. A section may be ended in another
+ * thread. A writer closes a gate, fences all CPUs, and waits until the sum of all CPUs is 0. So reading costs next to nothing,
+ * and writing a fence at least: where data can be replaced instead of being changed in place, rcu.h is better still.
+ *
+ * Preference. Readers go first: while a writer waits for those who are there, others are let in, by an atomic instruction. So
+ * a thread that reads may begin another section, in a handler too, and a writer waits as long as somebody always reads. With
+ * RK_RWLOCK_WRITERS_FIRST readers wait as soon as a writer does. Then a thread that reads and begins another section waits
+ * for ever, if a writer came in between: it is to use rk_rwlock_read_try(), or a time limit.
+ *
+ * Total: a reader without rseq, or whose sequence was aborted RK_ABORTS_MAX times in a row, is counted by an atomic
+ * instruction in a word that all share. Where there was no fence when the lock was made (remote.h), all readers are.
+ *
+ * fork. Readers among its parent's other threads are none in a child. Sections of the thread that forked go on if it says
+ * so, rk_rwlock_keep(); ending one that it began before is right in any case, as far as in a child's child's child (see rcu.h).
+ * The thread that holds the lock as writer holds it in the child too. Where another thread did, what it protects may be
+ * half done in the child: readers are told, and so is the next writer, who mends it. Where the kernel can't wipe memory at a
+ * fork (before 4.14), a child's writers wait for its parent's readers.
+ *
+ * Memory order. What was done under the lock happened before what is done under it later, unless both only read.
+ */
+#ifndef RSEQKIT_LOCK_H
+#define RSEQKIT_LOCK_H
+
+#include <rseqkit/detail/readers.h>
+
+struct rk_rwlock;         /* its address is that of the item in per-CPU memory (percpu.h) */
+struct rk_rwlock_section; /* of a reader: where it was counted */
+
+RKI_BEGIN_DECLS
+
+/*
+ * Creates a lock.
+ *
+ * Parameters: flags is 0, or RK_RWLOCK_WRITERS_FIRST.
+ * Returns 0 and the lock in *lock; -EINVAL when lock is NULL or a flag isn't known; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
+ * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: as
+ * rk_freelist_create(), and a fence. Memory: 128 bytes for each CPU that readers run on.
+ */
+#define RK_RWLOCK_WRITERS_FIRST 1u
+RKI_API int rk_rwlock_create(struct rk_rwlock **lock, unsigned flags);
+
+/*
+ * Destroys a lock; NULL is allowed. No thread may be using it.
+ *
+ * Returns 0; -EBUSY while somebody reads or writes; -EINVAL when it is no lock (any more); -EUCLEAN as rk_percpu_free().
+ * Context: as rk_rwlock_create(). Cost: as rk_counter_destroy().
+ */
+RKI_API int rk_rwlock_destroy(struct rk_rwlock *lock);
+
+/* The ways out of the functions below, with the outcome of the attempt that was made. Context: as those. */
+RKI_API int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section,
+				     enum rk_result outcome);
+RKI_API void rk_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_section *section,
+					enum rk_result outcome);
+
+/*
+ * Begins to read: waits for a writer, for at most `nanoseconds`, or not at all.
+ *
+ * Returns 0 and in *section what to end it with, else:
+ *   -EBUSY       (_try, or no time) a writer has the lock, or may have it soon
+ *   -ETIMEDOUT   the time is over
+ *   -EDEADLK     the calling thread is the writer, and would wait for itself
+ *   -EOWNERDEAD  in a child of fork: a writer had it who isn't there any more, so the data may be half done; until a writer
+ *                has been there
+ *   -EINVAL      nanoseconds is negative
+ * Context: any thread; signal handler, with _try only; after fork; not in a vfork child outside rk_vfork_begin(). Cost: with
+ * rk_rwlock_read_unlock() 1 to 4 ns with rseq, by processor; 20 to 40 without, or while a writer waits.
+ */
+RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section)
+{
+	void *counted;
+	enum rk_result outcome = rk_gate_enter(RKI_READERS_GATE_OF(lock), &counted);
+
+	*section = (struct rk_rwlock_section *)counted;
+	return RKI_LIKELY(outcome == RK_DONE) ? 0 : rk_rwlock_read_lock_slow(lock, nanoseconds, section, outcome);
+}
+
+RKI_INLINE int rk_rwlock_read_lock(struct rk_rwlock *lock, struct rk_rwlock_section **section)
+{
+	return rk_rwlock_read_lock_for(lock, INT64_MAX, section);
+}
+
+RKI_INLINE int rk_rwlock_read_try(struct rk_rwlock *lock, struct rk_rwlock_section **section)
+{
+	return rk_rwlock_read_lock_for(lock, 0, section);
+}
+
+/*
+ * Ends a section, in whichever thread. Who ends it in another one hands it over with release and acquire.
+ *
+ * Context: as rk_rwlock_read_try(). Cost: as said there; with a writer who waits, a system call.
+ */
+RKI_INLINE void rk_rwlock_read_unlock(struct rk_rwlock *lock, struct rk_rwlock_section *section)
+{
+	enum rk_result outcome = RKI_READERS_LEAVE(section);
+
+	if (RKI_UNLIKELY(outcome != RK_DONE) || RKI_UNLIKELY(__atomic_load_n(RKI_READERS_GATE_OF(lock), __ATOMIC_RELAXED) == 0))
+		rk_rwlock_read_unlock_slow(lock, section, outcome);
+}
+
+/*
+ * In a child of fork: a section that the forking thread was in goes on here, and writers of this process wait for it. To be
+ * called before anything else is done with the lock, once for each such section.
+ *
+ * Returns what to end it with from now on. In the process where it was begun, that is `section`.
+ * Context: as rk_rwlock_read_try(). Cost: as that.
+ */
+RKI_API struct rk_rwlock_section *rk_rwlock_keep(struct rk_rwlock *lock, struct rk_rwlock_section *section);
+
+/*
+ * Takes the lock for writing: waits for other writers, and until all sections of readers are over, for at most
+ * `nanoseconds`, or not at all. rk_rwlock_write_unlock() gives it back, in the same thread.
+ *
+ * Returns 0, or 1 in a child of fork where it was another writer's who isn't there any more: what it protects may be half
+ * done. Else:
+ *   -EBUSY         (_try, or no time) somebody reads or writes, the caller perhaps, or was just about to look
+ *   -ETIMEDOUT     the time is over
+ *   -EDEADLK       the calling thread has it already
+ *   -EHOSTUNREACH  there is no fence (any more, or for this thread, see remote.h): nothing is known of readers
+ *   -EINVAL        nanoseconds is negative
+ * rk_rwlock_write_unlock(): 0, or -EPERM when the calling thread hasn't got it.
+ * Context: any thread; signal handler, with _try only; after fork; not in a vfork child; not under asynchronous cancellation
+ * (api.h). Cost: a fence, and loads from each CPU's slot; on other machines than x86 two more fences, of another kind.
+ */
+RKI_API int rk_rwlock_write_lock(struct rk_rwlock *lock);
+RKI_API int rk_rwlock_write_try(struct rk_rwlock *lock);
+RKI_API int rk_rwlock_write_lock_for(struct rk_rwlock *lock, int64_t nanoseconds);
+RKI_API int rk_rwlock_write_unlock(struct rk_rwlock *lock);
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_LOCK_H */

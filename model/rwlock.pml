@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rwlock.pml - a reader-writer lock (src/structures/rwlock.c): readers who are counted by a section on either of two CPUs, or in
+ * the overflow word, and uncounted anywhere; one of them reads in a section of its own (NESTED); writers who close the gate,
+ * with fences that fail (FAILURES).
+ *
+ * A reader is interrupted wherever it likes. A signal handler that reads is one more reader.
+ *
+ * Claims: a writer is alone; no count is left; everybody comes to an end, though a reader waits for the phase and a writer for
+ * readers.
+ */
+#define NOBODY 2
+
+mtype = { IDLE, WAITING, CLOSING, IN };
+
+mtype phase = IDLE;
+bool open = true;           /* the gate */
+short word[2];              /* of the CPUs */
+short overflow;
+bool inside[2], aborted[2]; /* readers' sections */
+byte claim = NOBODY;        /* of writers */
+byte reading;               /* ghost */
+bool writing;
+
+#ifdef WRITERS_FIRST
+#define LETS_IN (phase == IDLE)
+#else
+#define LETS_IN (phase == IDLE || phase == WAITING)
+#endif
+
+inline enter()
+{
+	do
+	:: true -> /* by a section */
+#ifdef SEED_LOADED_OUTSIDE
+		atomic { found = open }
+#endif
+		atomic {
+			aborted[me] = false;
+#ifndef SEED_LOADED_OUTSIDE
+			found = open;
+#endif
+			if
+			:: found -> inside[me] = true
+			:: else -> skip
+			fi
+		}
+		if
+		:: found ->
+			atomic {
+				inside[me] = false;
+				if
+				:: aborted[me]
+				:: !aborted[me] -> word[0]++; break
+				:: !aborted[me] -> word[1]++; break
+				fi
+			}
+		:: else
+		fi
+	:: true -> /* by the overflow way */
+#ifdef SEED_LOOKS_FIRST
+		found = LETS_IN;
+		atomic { overflow++ }
+#else
+		atomic { overflow++ }
+		found = LETS_IN;
+#endif
+		if
+		:: found -> break
+		:: else ->
+#ifdef SEED_UNDONE_ELSEWHERE
+			atomic { word[0] = word[0] - 1 }
+#else
+			atomic { overflow-- }
+#endif
+			LETS_IN /* waits */
+		fi
+	od;
+	atomic {
+		reading++;
+		assert(!writing)
+	}
+}
+
+inline leave()
+{
+	atomic {
+		assert(!writing);
+		reading--;
+		if
+		:: word[0] = word[0] - 1
+		:: word[1] = word[1] - 1
+		:: overflow--
+		fi
+	}
+}
+
+proctype reader(byte me)
+{
+	bool found;
+
+	enter();
+#ifdef NESTED
+	if
+	:: me == 0 ->
+		enter();
+		leave()
+	:: else
+	fi;
+#endif
+	leave()
+}
+
+/* The sum begins with the overflow word. */
+inline add_up()
+{
+	sum = overflow;
+	sum = sum + word[0];
+	sum = sum + word[1]
+}
+
+proctype writer(byte me)
+{
+	bool fine;
+	short sum;
+
+	atomic { claim == NOBODY -> claim = me }
+	phase = WAITING;
+	open = false;
+	atomic {
+		if
+		:: true ->
+#ifndef SEED_NO_FENCE
+			aborted[0] = true;
+			aborted[1] = true;
+#endif
+			fine = true
+#ifdef FAILURES
+		:: true -> fine = false
+#endif
+		fi
+	}
+#ifdef SEED_FAILED_IS_FENCED
+	fine = true;
+#endif
+	do
+	:: fine ->
+#ifndef SEED_NOT_CLOSING
+		phase = CLOSING;
+#endif
+		add_up();
+		if
+		:: sum == 0 -> break
+		:: else ->
+			phase = WAITING;
+			word[0] + word[1] + overflow == 0 /* sleeps until the last one has told it, or looks again */
+		fi
+	:: else -> break
+	od;
+	if
+	:: fine ->
+		phase = IN;
+		atomic {
+			writing = true;
+			assert(reading == 0)
+		}
+		writing = false
+	:: else
+	fi;
+	open = true;
+	phase = IDLE;
+	claim = NOBODY
+}
+
+init {
+	atomic {
+		run reader(0);
+		run reader(1);
+		run writer(0);
+#ifdef OTHER
+		run writer(1)
+#endif
+	}
+	_nr_pr == 1;
+	assert(word[0] + word[1] + overflow == 0 && claim == NOBODY && phase == IDLE)
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rwlock.c - reader-writer locks. model/rwlock.pml is this as a model.
+ *
+ * Readers (readers.h) are counted behind a gate, which is open as long as no writer is there. Those who find it closed, or
+ * can't use sections, are counted in the overflow word, and are let in by the lock's phase:
+ *
+ *   phase     gate     overflow readers    the writer
+ *   IDLE      open     are let in          is none
+ *   WAITING   closed   are let in, unless  waits for readers
+ *                      writers go first
+ *   CLOSING   closed   are not             looks whether readers are left: then it goes back to WAITING
+ *   IN        closed   are not             has the lock
+ *
+ * A writer holds the claim in all phases but IDLE. It closes the gate and fences all CPUs. From then on no section counts:
+ * the words of CPUs only fall. An overflow reader adds 1, and then looks at the phase; if that doesn't let it in, it takes its
+ * 1 back from the same word. The writer sets CLOSING, and then takes the sum. All four are sequentially consistent: either
+ * the sum has the reader, or the reader sees CLOSING. So the sum, which begins with the overflow word, counts every reader who
+ * is in, and it is 0 only when none is. One who was let in while the phase was WAITING may leave by a CPU's word; but it was
+ * in the overflow word before CLOSING, so the sum can't have its end without its beginning.
+ *
+ * Waiting. A reader who leaves looks at the gate; if it is closed it counts itself in `left`, and wakes the writer. Who
+ * left before the fence is in the sum, so nobody needs a barrier for that. Readers wait for another phase.
+ *
+ * Memory order. On x86 loads come in order, stores come in order, and no load comes behind a later store, so who sees a reader's
+ * end is behind all it did, and who finds the gate open is behind what the writer stored. Other machines have a fence of memory
+ * behind the sum that is 0, and before the gate is opened, as src/structures/rcu.c explains. Where that fails the gate stays
+ * closed, and readers, who then use atomic instructions, are let in by the phase.
+ *
+ * fork. The gate is closed in a child: its first user opens it, if no writer holds the claim (settle()). A claim whose holder
+ * isn't in this process tells that a writer was, and the phase, whether it had the lock: then the lock is `abandoned`, and
+ * lets nobody in before a writer has been there. Whoever opens the gate has signals blocked (readers.h).
+ */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#define _GNU_SOURCE
+#include <rseqkit/lock.h>
+#include <rseqkit/remote.h>
+
+#include <errno.h>
+#include <limits.h>
+#include "kernel.h"
+#include "readers.h"
+#include "remote/claim.h"
+
+#define LOOK_AGAIN 50000000 /* ns: in a child that a handler forks while its thread sleeps, nobody wakes it */
+
+enum phase { IDLE, WAITING, CLOSING, IN };
+
+struct rk_rwlock_state {
+	struct rk_readers readers;
+	struct rk_claim writer;
+	uint32_t phase;        /* futex: readers wait for another one */
+	uint32_t left;         /* futex: readers who left while a writer waited */
+	uint32_t waiting;      /* readers */
+	uint8_t writer_sleeps;
+	uint8_t writers_first;
+	uint8_t abandoned;
+};
+
+_Static_assert(sizeof(struct rk_rwlock_state) <= sizeof(struct rk_readers_slot), "it is in a slot");
+
+static struct rk_percpu *pools[2];
+
+static struct rk_rwlock_state *state_of(const struct rk_rwlock *lock)
+{
+	return (struct rk_rwlock_state *)rk_readers_of(lock); /* begins with it */
+}
+
+static enum phase phase_of(const struct rk_rwlock_state *state)
+{
+	return (enum phase)__atomic_load_n(&state->phase, __ATOMIC_SEQ_CST);
+}
+
+/* Readers who wait look at it again. */
+static void set_phase(struct rk_rwlock_state *state, enum phase phase)
+{
+	__atomic_store_n(&state->phase, phase, __ATOMIC_SEQ_CST);
+	if ((phase == IDLE || phase == WAITING) && __atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST) > 0)
+		rk_futex_wake(&state->phase, INT_MAX);
+}
+
+static void tell_writer(struct rk_rwlock_state *state)
+{
+	__atomic_fetch_add(&state->left, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&state->writer_sleeps, __ATOMIC_SEQ_CST))
+		rk_futex_wake(&state->left, 1);
+}
+
+/* By who holds the claim. */
+static void open_gate(struct rk_rwlock *lock)
+{
+	const struct rk_rwlock_state *state = state_of(lock);
+	unsigned char before[RK_SIGSET_SIZE];
+	bool blocked;
+
+	if (!state->readers.by_sections || rk_readers_fence(&state->readers) < 0)
+		return;
+	blocked = rk_kernel_block_signals(before) == 0;
+	__atomic_store_n(rk_readers_gate(lock), rk_readers_set(lock), __ATOMIC_SEQ_CST);
+	if (blocked)
+		(void)rk_kernel_set_signals(before, NULL);
+}
+
+/* The claim was held at a fork, by a thread that isn't here: was the lock? */
+static void inherit(struct rk_rwlock_state *state)
+{
+	if (phase_of(state) == IN)
+		state->abandoned = 1;
+}
+
+/* By who holds the claim: there is no writer. */
+static void let_go(struct rk_rwlock *lock)
+{
+	struct rk_rwlock_state *state = state_of(lock);
+
+	if (!state->abandoned)
+		open_gate(lock);
+	set_phase(state, IDLE);
+	(void)rk_claim_release(&state->writer);
+}
+
+/* Opens the gate if there is no writer: in a child, or where a fence failed before. */
+static void settle(struct rk_rwlock *lock)
+{
+	struct rk_rwlock_state *state = state_of(lock);
+	int r;
+
+	if (!state->readers.by_sections && phase_of(state) == IDLE)
+		return; /* as it always is */
+	r = rk_claim_try(&state->writer);
+	if (r < 0)
+		return;
+	if (r == 1)
+		inherit(state);
+	let_go(lock);
+}
+
+int rk_rwlock_create(struct rk_rwlock **lock, unsigned flags)
+{
+	void *item = NULL;
+	int r;
+
+	if (lock == NULL)
+		return -EINVAL;
+	*lock = NULL;
+	if (flags & ~RK_RWLOCK_WRITERS_FIRST)
+		return -EINVAL;
+	r = rk_readers_create(pools, &item, __builtin_return_address(0));
+	if (r < 0)
+		return r;
+	*lock = (struct rk_rwlock *)item;
+	state_of(*lock)->writers_first = (flags & RK_RWLOCK_WRITERS_FIRST) != 0;
+	open_gate(*lock);
+	return 0;
+}
+
+int rk_rwlock_destroy(struct rk_rwlock *lock)
+{
+	struct rk_rwlock_state *state;
+	int r;
+
+	if (lock == NULL)
+		return 0;
+	if (!rk_readers_has(pools, lock))
+		return -EINVAL;
+	state = state_of(lock);
+	r = rk_claim_try(&state->writer);
+	if (r < 0)
+		return r;
+	r = rk_readers_sum(rk_readers_set(lock)) != 0 ? -EBUSY : 0;
+	(void)rk_claim_release(&state->writer);
+	return r < 0 ? r : rk_readers_destroy(pools, lock, __builtin_return_address(0));
+}
+
+/* Readers */
+
+static bool lets_in(const struct rk_rwlock_state *state)
+{
+	enum phase phase = phase_of(state);
+
+	return !__atomic_load_n(&state->abandoned, __ATOMIC_SEQ_CST) &&
+	       (phase == IDLE || (phase == WAITING && !state->writers_first));
+}
+
+/* The token of a reader that is counted in the overflow word, whether it is let in or not. */
+static struct rk_rwlock_section *count_in_overflow(struct rk_rwlock *lock)
+{
+	intptr_t set = rk_readers_set(lock);
+
+	__atomic_fetch_add(rk_readers_word(set, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
+	return (struct rk_rwlock_section *)rk_readers_token(lock, set);
+}
+
+static bool enter_overflow(struct rk_rwlock *lock, struct rk_rwlock_section **section)
+{
+	*section = count_in_overflow(lock);
+	if (lets_in(state_of(lock)))
+		return true;
+	rk_readers_leave(lock, *section, RK_NO_RSEQ);
+	tell_writer(state_of(lock)); /* who may have taken it for a reader */
+	*section = NULL;
+	return false;
+}
+
+static bool enter(struct rk_rwlock *lock, struct rk_rwlock_section **section, enum rk_result outcome)
+{
+	void *counted = NULL;
+
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED && state_of(lock)->readers.by_sections; i++)
+		outcome = rk_gate_enter(rk_readers_gate(lock), &counted);
+	*section = (struct rk_rwlock_section *)counted;
+	return outcome == RK_DONE || enter_overflow(lock, section);
+}
+
+static void wait_for_another_phase(struct rk_rwlock_state *state, int64_t nanoseconds)
+{
+	enum phase phase = phase_of(state);
+
+	__atomic_fetch_add(&state->waiting, 1, __ATOMIC_SEQ_CST);
+	if (phase != IDLE && !lets_in(state))
+		(void)rk_futex_wait(&state->phase, phase, nanoseconds < LOOK_AGAIN ? nanoseconds : LOOK_AGAIN);
+	__atomic_fetch_sub(&state->waiting, 1, __ATOMIC_SEQ_CST);
+}
+
+int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section,
+			     enum rk_result outcome)
+{
+	struct rk_rwlock_state *state = state_of(lock);
+	int64_t end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
+
+	if (nanoseconds < 0)
+		return -EINVAL;
+	for (;;) {
+		int64_t left;
+
+		if (outcome != RK_CLOSED && enter(lock, section, outcome))
+			return 0;
+		settle(lock);
+		if (enter(lock, section, RK_ABORTED)) /* the gate may be open now */
+			return 0;
+		if (__atomic_load_n(&state->abandoned, __ATOMIC_SEQ_CST))
+			return -EOWNERDEAD;
+		if (nanoseconds == 0)
+			return -EBUSY;
+		if (rk_claim_is_mine(&state->writer))
+			return -EDEADLK;
+		left = end == INT64_MAX ? INT64_MAX : end - rk_kernel_now();
+		if (left <= 0)
+			return -ETIMEDOUT;
+		wait_for_another_phase(state, left);
+		outcome = RK_CLOSED;
+	}
+}
+
+void rk_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_section *section, enum rk_result outcome)
+{
+	if (outcome != RK_DONE)
+		rk_readers_leave(lock, section, outcome);
+	if (phase_of(state_of(lock)) != IDLE)
+		tell_writer(state_of(lock));
+}
+
+struct rk_rwlock_section *rk_rwlock_keep(struct rk_rwlock *lock, struct rk_rwlock_section *section)
+{
+	intptr_t word = (intptr_t)section & ~(intptr_t)RKI_READERS_ATOMIC;
+
+	return word == rk_readers_set(lock) ? section : count_in_overflow(lock);
+}
+
+/* Writers */
+
+/* From here on no section counts. */
+static int close_gate(struct rk_rwlock *lock)
+{
+	struct rk_rwlock_state *state = state_of(lock);
+
+	set_phase(state, WAITING);
+	__atomic_store_n(rk_readers_gate(lock), 0, __ATOMIC_SEQ_CST);
+	return state->readers.by_sections ? rk_fence_all() : 0;
+}
+
+static bool has_readers(struct rk_rwlock *lock)
+{
+	return rk_readers_sum(rk_readers_set(lock)) != 0;
+}
+
+/* Nobody is let in while it looks. The set is this process's behind that, wherever a handler may have forked before. */
+static bool is_alone(struct rk_rwlock *lock)
+{
+	struct rk_rwlock_state *state = state_of(lock);
+
+	if (has_readers(lock))
+		return false;
+	set_phase(state, CLOSING);
+	if (!has_readers(lock))
+		return true;
+	set_phase(state, WAITING);
+	return false;
+}
+
+static void wait_for_readers(struct rk_rwlock *lock, int64_t nanoseconds)
+{
+	struct rk_rwlock_state *state = state_of(lock);
+	uint32_t left = __atomic_load_n(&state->left, __ATOMIC_SEQ_CST);
+
+	__atomic_store_n(&state->writer_sleeps, 1, __ATOMIC_SEQ_CST);
+	if (has_readers(lock))
+		(void)rk_futex_wait(&state->left, left, nanoseconds < LOOK_AGAIN ? nanoseconds : LOOK_AGAIN);
+	__atomic_store_n(&state->writer_sleeps, 0, __ATOMIC_SEQ_CST);
+}
+
+static int claim(struct rk_rwlock_state *state, int64_t nanoseconds)
+{
+	int r = rk_claim_wait(&state->writer, nanoseconds);
+
+	if (r == 1)
+		inherit(state);
+	if (r == -EBUSY && nanoseconds > 0)
+		r = rk_claim_is_mine(&state->writer) ? -EDEADLK : -ETIMEDOUT;
+	return r;
+}
+
+static int write_lock(struct rk_rwlock *lock, int64_t nanoseconds)
+{
+	struct rk_rwlock_state *state = state_of(lock);
+	int64_t end = rk_kernel_end_of(nanoseconds);
+	int r = claim(state, nanoseconds);
+
+	if (r < 0)
+		return r;
+	r = close_gate(lock);
+	while (r == 0 && !is_alone(lock)) {
+		int64_t left = end == INT64_MAX ? INT64_MAX : end - rk_kernel_now();
+
+		if (left <= 0)
+			r = nanoseconds == 0 ? -EBUSY : -ETIMEDOUT;
+		else
+			wait_for_readers(lock, left);
+	}
+	if (r == 0)
+		r = rk_readers_fence(&state->readers);
+	if (r < 0) {
+		let_go(lock);
+		return r;
+	}
+	set_phase(state, IN);
+	return state->abandoned;
+}
+
+int rk_rwlock_write_lock(struct rk_rwlock *lock)
+{
+	return write_lock(lock, INT64_MAX);
+}
+
+int rk_rwlock_write_try(struct rk_rwlock *lock)
+{
+	return write_lock(lock, 0);
+}
+
+int rk_rwlock_write_lock_for(struct rk_rwlock *lock, int64_t nanoseconds)
+{
+	return nanoseconds < 0 ? -EINVAL : write_lock(lock, nanoseconds);
+}
+
+int rk_rwlock_write_unlock(struct rk_rwlock *lock)
+{
+	struct rk_rwlock_state *state = state_of(lock);
+
+	if (!rk_claim_is_mine(&state->writer) || phase_of(state) != IN)
+		return -EPERM;
+	__atomic_store_n(&state->abandoned, 0, __ATOMIC_SEQ_CST);
+	let_go(lock);
+	return 0;
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/* Reader-writer locks: who gets in and who doesn't, on every way that readers and fences have; who waits, and for whom. */
+#include "test.h"
+#include "refuse.h"
+
+static struct rk_rwlock *lock;
+
+/* An assertion of what is run in a child as well. */
+static bool forked;
+
+#define MUST(condition)                                                                                                \
+	do {                                                                                                           \
+		if (forked)                                                                                            \
+			CHECK(condition);                                                                              \
+		else                                                                                                   \
+			assert_true(condition);                                                                        \
+	} while (0)
+
+/* How a section is begun and ended. Where a way can't be had it is another one. */
+enum way { BY_SECTION, BY_OVERFLOW, AFTER_ABORTS, WAYS };
+
+static int read_try(enum way way, struct rk_rwlock_section **section)
+{
+	return way == BY_SECTION ? rk_rwlock_read_try(lock, section) :
+				   rk_rwlock_read_lock_slow(lock, 0, section, way == BY_OVERFLOW ? RK_NO_RSEQ : RK_ABORTED);
+}
+
+static void read_unlock(enum way way, struct rk_rwlock_section *section)
+{
+	if (way == BY_SECTION)
+		rk_rwlock_read_unlock(lock, section);
+	else
+		rk_rwlock_read_unlock_slow(lock, section, way == BY_OVERFLOW ? RK_NO_RSEQ : RK_ABORTED);
+}
+
+/* What another thread gets. */
+struct other {
+	int (*does)(void);
+	int result;
+};
+
+static void *do_it(void *arg)
+{
+	struct other *other = arg;
+
+	other->result = other->does();
+	return NULL;
+}
+
+static int elsewhere(int (*does)(void))
+{
+	struct other other = {does, 1};
+	pthread_t thread;
+
+	MUST(pthread_create(&thread, NULL, do_it, &other) == 0 && pthread_join(thread, NULL) == 0);
+	return other.result;
+}
+
+static int write_once(void)
+{
+	int r = rk_rwlock_write_try(lock);
+
+	return r == 0 ? rk_rwlock_write_unlock(lock) : r;
+}
+
+static int write_soon(void)
+{
+	int r = rk_rwlock_write_lock_for(lock, 2000000);
+
+	return r == 0 ? rk_rwlock_write_unlock(lock) : r;
+}
+
+static int read_once(void)
+{
+	struct rk_rwlock_section *section;
+	int r = rk_rwlock_read_try(lock, &section);
+
+	if (r == 0)
+		rk_rwlock_read_unlock(lock, section);
+	else
+		MUST(section == NULL);
+	return r;
+}
+
+static int read_soon(void)
+{
+	struct rk_rwlock_section *section;
+	int r = rk_rwlock_read_lock_for(lock, 2000000, &section);
+
+	if (r == 0)
+		rk_rwlock_read_unlock(lock, section);
+	return r;
+}
+
+static int unlock_only(void)
+{
+	return rk_rwlock_write_unlock(lock);
+}
+
+static void readers_keep_writers_out(unsigned flags)
+{
+	MUST(rk_rwlock_create(&lock, flags) == 0);
+	for (int in = 0; in < WAYS; in++)
+		for (int out = 0; out < WAYS; out++) {
+			struct rk_rwlock_section *one, *two;
+
+			MUST(write_once() == 0);
+			MUST(read_try((enum way)in, &one) == 0 && read_try((enum way)out, &two) == 0);
+			MUST(write_once() == -EBUSY && write_soon() == -ETIMEDOUT);
+			MUST(read_once() == 0); /* the writer is gone */
+			MUST(rk_rwlock_destroy(lock) == -EBUSY);
+			read_unlock((enum way)out, one);
+			MUST(write_once() == -EBUSY);
+			read_unlock((enum way)in, two);
+			MUST(write_once() == 0 && write_soon() == 0);
+		}
+	MUST(rk_rwlock_destroy(lock) == 0);
+}
+
+static void a_writer_keeps_all_out(unsigned flags)
+{
+	MUST(rk_rwlock_create(&lock, flags) == 0);
+	for (int way = 0; way < WAYS; way++) {
+		struct rk_rwlock_section *section;
+
+		MUST(rk_rwlock_write_lock(lock) == 0);
+		MUST(read_try((enum way)way, &section) == -EBUSY && section == NULL);
+		MUST(rk_rwlock_read_lock(lock, &section) == -EDEADLK);
+		MUST(rk_rwlock_write_lock(lock) == -EDEADLK && rk_rwlock_write_try(lock) == -EBUSY);
+		MUST(elsewhere(read_once) == -EBUSY && elsewhere(read_soon) == -ETIMEDOUT);
+		MUST(elsewhere(write_once) == -EBUSY && elsewhere(write_soon) == -ETIMEDOUT);
+		MUST(elsewhere(unlock_only) == -EPERM);
+		MUST(rk_rwlock_destroy(lock) == -EBUSY);
+		MUST(rk_rwlock_write_unlock(lock) == 0);
+		MUST(rk_rwlock_write_unlock(lock) == -EPERM);
+		MUST(read_try((enum way)way, &section) == 0);
+		read_unlock((enum way)way, section);
+	}
+	MUST(rk_rwlock_destroy(lock) == 0);
+}
+
+static int all_of_it(void)
+{
+	for (unsigned flags = 0; flags <= RK_RWLOCK_WRITERS_FIRST; flags++) {
+		readers_keep_writers_out(flags);
+		a_writer_keeps_all_out(flags);
+	}
+	return 0;
+}
+
+static void excludes(void **state)
+{
+	(void)state;
+	all_of_it();
+}
+
+/* A writer who waits, in a thread of its own. */
+static int writer_result, written;
+
+static void *write_when_it_can(void *arg)
+{
+	(void)arg;
+	writer_result = rk_rwlock_write_lock(lock);
+	__atomic_store_n(&written, 1, __ATOMIC_RELEASE);
+	if (writer_result == 0)
+		writer_result = rk_rwlock_write_unlock(lock);
+	return NULL;
+}
+
+static pthread_t start_writer(void)
+{
+	pthread_t thread;
+
+	written = 0;
+	assert_int_equal(pthread_create(&thread, NULL, write_when_it_can, NULL), 0);
+	/* It waits when it is asked about the lock: with nobody else there a try succeeds. */
+	usleep(50000);
+	assert_int_equal(rk_rwlock_write_try(lock), -EBUSY);
+	assert_int_equal(__atomic_load_n(&written, __ATOMIC_ACQUIRE), 0);
+	return thread;
+}
+
+static void join_writer(pthread_t thread)
+{
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(writer_result, 0);
+}
+
+/* So a thread that reads may read once more. */
+static void readers_first(void **state)
+{
+	struct rk_rwlock_section *outer, *inner;
+	pthread_t writer;
+
+	(void)state;
+	assert_int_equal(rk_rwlock_create(&lock, 0), 0);
+	for (int way = 0; way < WAYS; way++) {
+		assert_int_equal(rk_rwlock_read_lock(lock, &outer), 0);
+		writer = start_writer();
+		assert_int_equal(read_try((enum way)way, &inner), 0);
+		read_unlock((enum way)way, inner);
+		assert_int_equal(rk_rwlock_read_lock(lock, &inner), 0);
+		rk_rwlock_read_unlock(lock, outer);
+		usleep(1000);
+		assert_int_equal(__atomic_load_n(&written, __ATOMIC_ACQUIRE), 0);
+		rk_rwlock_read_unlock(lock, inner);
+		join_writer(writer);
+	}
+	assert_int_equal(rk_rwlock_destroy(lock), 0);
+}
+
+static void writers_first(void **state)
+{
+	struct rk_rwlock_section *outer, *inner;
+	pthread_t writer;
+
+	(void)state;
+	assert_int_equal(rk_rwlock_create(&lock, RK_RWLOCK_WRITERS_FIRST), 0);
+	for (int way = 0; way < WAYS; way++) {
+		assert_int_equal(rk_rwlock_read_lock(lock, &outer), 0);
+		writer = start_writer();
+		assert_int_equal(read_try((enum way)way, &inner), -EBUSY);
+		assert_int_equal(rk_rwlock_read_lock_for(lock, 1000000, &inner), -ETIMEDOUT);
+		rk_rwlock_read_unlock(lock, outer);
+		assert_int_equal(rk_rwlock_read_lock(lock, &inner), 0);
+		assert_int_equal(__atomic_load_n(&written, __ATOMIC_ACQUIRE), 1);
+		rk_rwlock_read_unlock(lock, inner);
+		join_writer(writer);
+	}
+	assert_int_equal(rk_rwlock_destroy(lock), 0);
+}
+
+static void *give_back_later(void *arg)
+{
+	usleep(1000);
+	rk_rwlock_read_unlock(lock, arg);
+	return NULL;
+}
+
+static int read_when_it_can(void)
+{
+	struct rk_rwlock_section *section;
+	int r = rk_rwlock_read_lock(lock, &section);
+
+	if (r == 0)
+		rk_rwlock_read_unlock(lock, section);
+	return r;
+}
+
+static void *read_in_thread(void *arg)
+{
+	*(int *)arg = read_when_it_can();
+	return NULL;
+}
+
+#define TURNS 20
+
+/* Those who wait come to their turn. That they are woken, and don't only look again, is seen in how long this takes. */
+static void everybody_has_a_turn(void **state)
+{
+	struct rk_rwlock_section *section;
+	pthread_t thread;
+	int result;
+
+	(void)state;
+	assert_int_equal(rk_rwlock_create(&lock, 0), 0);
+	for (int i = 0; i < TURNS; i++) {
+		assert_int_equal(rk_rwlock_read_lock(lock, &section), 0);
+		assert_int_equal(pthread_create(&thread, NULL, give_back_later, section), 0);
+		assert_int_equal(rk_rwlock_write_lock(lock), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(pthread_create(&thread, NULL, read_in_thread, &result), 0);
+		usleep(1000);
+		assert_int_equal(rk_rwlock_write_unlock(lock), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(result, 0);
+	}
+	assert_int_equal(rk_rwlock_destroy(lock), 0);
+}
+
+/* Begun on one CPU, ended on another, in another thread. */
+static struct rk_rwlock_section *handed_over;
+
+static void *end_elsewhere(void *arg)
+{
+	cpu_set_t allowed, one;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (CPU_ISSET(cpu, &allowed) && sched_setaffinity(0, sizeof(one), &one) == 0)
+			(void)read_once();
+	}
+	rk_rwlock_read_unlock(lock, handed_over);
+	return arg;
+}
+
+static void ended_on_another_cpu_in_another_thread(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(rk_rwlock_create(&lock, 0), 0);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(rk_rwlock_read_lock(lock, &handed_over), 0);
+		assert_int_equal(write_once(), -EBUSY);
+		assert_int_equal(pthread_create(&thread, NULL, end_elsewhere, NULL), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(write_once(), 0);
+	}
+	assert_int_equal(rk_rwlock_destroy(lock), 0);
+}
+
+/* In the bracket this thread has no rseq. */
+static void without_rseq(void **state)
+{
+	struct rk_rwlock_section *section;
+
+	(void)state;
+	assert_int_equal(rk_rwlock_create(&lock, 0), 0);
+	assert_int_equal(rk_vfork_begin(), 0);
+	assert_int_equal(rk_rwlock_read_lock(lock, &section), 0);
+	assert_int_equal(write_once(), -EBUSY);
+	assert_int_equal(rk_vfork_end(), 0);
+	rk_rwlock_read_unlock(lock, section);
+	assert_int_equal(write_once(), 0);
+	assert_int_equal(rk_rwlock_read_lock(lock, &section), 0);
+	assert_int_equal(rk_vfork_begin(), 0);
+	rk_rwlock_read_unlock(lock, section);
+	assert_int_equal(write_once(), 0);
+	assert_int_equal(rk_vfork_end(), 0);
+	assert_int_equal(rk_rwlock_destroy(lock), 0);
+}
+
+static int never_fenced(void)
+{
+	forked = true;
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	all_of_it();
+	CHECK(rk_rwlock_create(&lock, 0) == 0);
+	CHECK(rk_gate_add(RKI_READERS_GATE_OF(lock), 0, 1) != RK_DONE);
+	return rk_rwlock_destroy(lock);
+}
+
+static void without_any_fence(void **state)
+{
+	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("ThreadSanitizer starts no threads in a child");
+	assert_int_equal(in_child(never_fenced), 0);
+}
+
+/* Where there is none any more nobody writes, and all go on reading. */
+static void *write_without_a_fence(void *arg)
+{
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	for (int i = 0; i < 3; i++) {
+		CHECK(rk_rwlock_write_try(lock) == -EHOSTUNREACH && rk_rwlock_write_lock(lock) == -EHOSTUNREACH);
+		CHECK(read_once() == 0);
+	}
+	return arg;
+}
+
+static void a_fence_that_fails(void **state)
+{
+	struct rk_rwlock_section *section;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(rk_rwlock_create(&lock, 0), 0);
+	if (*RKI_READERS_GATE_OF(lock) == 0)
+		SKIP("none is needed");
+	assert_int_equal(rk_rwlock_read_lock(lock, &section), 0);
+	assert_int_equal(pthread_create(&thread, NULL, write_without_a_fence, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(write_once(), -EBUSY);
+	rk_rwlock_read_unlock(lock, section);
+	assert_int_equal(write_once(), 0);
+	assert_int_not_equal(*RKI_READERS_GATE_OF(lock), 0);
+	assert_int_equal(rk_rwlock_destroy(lock), 0);
+}
+
+static void refuses(void **state)
+{
+	struct rk_rwlock_section *section;
+
+	(void)state;
+	assert_int_equal(rk_rwlock_create(NULL, 0), -EINVAL);
+	assert_int_equal(rk_rwlock_create(&lock, 2), -EINVAL);
+	assert_null(lock);
+	assert_int_equal(rk_rwlock_destroy(NULL), 0);
+	assert_int_equal(rk_rwlock_create(&lock, 0), 0);
+	assert_int_equal(rk_rwlock_write_lock_for(lock, -1), -EINVAL);
+	assert_int_equal(rk_rwlock_write_unlock(lock), -EPERM);
+	assert_int_equal(rk_rwlock_write_lock(lock), 0);
+	assert_int_equal(rk_rwlock_read_lock_for(lock, -1, &section), -EINVAL);
+	assert_int_equal(rk_rwlock_write_unlock(lock), 0);
+	assert_int_equal(rk_rwlock_destroy(lock), 0);
+	assert_int_equal(rk_rwlock_destroy(lock), -EINVAL);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(excludes),
+	cmocka_unit_test(readers_first),
+	cmocka_unit_test(writers_first),
+	cmocka_unit_test(everybody_has_a_turn),
+	cmocka_unit_test(ended_on_another_cpu_in_another_thread),
+	cmocka_unit_test(without_rseq),
+	cmocka_unit_test(without_any_fence),
+	cmocka_unit_test(a_fence_that_fails),
+	cmocka_unit_test(refuses),
+};
+
+RUN(tests)

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A reader, and a writer, interrupted at each instruction (interrupt.h): by a handler that tries both, by a fork of the thread
+ * that is interrupted, and by one of another thread. The invariant: a writer is alone, in each process, and nothing is in the
+ * way of the next one.
+ */
+#define INSTRUCTIONS_MAX 500
+#include "interrupt.h"
+
+static struct rk_rwlock *lock;
+static volatile int readers, writers; /* of this process, who have it */
+
+static void start_with(unsigned flags)
+{
+	struct rk_rwlock *first;
+
+	/* What is done once in a process would take most of the steps. */
+	CHECK(rk_rwlock_create(&first, 0) == 0 && rk_rwlock_write_lock(first) == 0 && rk_rwlock_write_unlock(first) == 0);
+	CHECK(rk_rwlock_create(&lock, flags) == 0);
+	readers = writers = 0;
+}
+
+static void start(void)
+{
+	start_with(0);
+}
+
+static void start_for_writers(void)
+{
+	start_with(RK_RWLOCK_WRITERS_FIRST);
+}
+
+static void read_it(void)
+{
+	struct rk_rwlock_section *section;
+
+	CHECK(rk_rwlock_read_lock(lock, &section) == 0);
+	readers++;
+	CHECK(writers == 0);
+	readers--;
+	rk_rwlock_read_unlock(lock, section);
+}
+
+static void read_by_overflow(void)
+{
+	struct rk_rwlock_section *section;
+
+	CHECK(rk_rwlock_read_lock_slow(lock, INT64_MAX, &section, RK_NO_RSEQ) == 0);
+	readers++;
+	CHECK(writers == 0);
+	readers--;
+	rk_rwlock_read_unlock_slow(lock, section, RK_NO_RSEQ);
+}
+
+static void write_it(void)
+{
+	CHECK(rk_rwlock_write_lock(lock) == 0);
+	writers++;
+	CHECK(readers == 0 && writers == 1);
+	writers--;
+	CHECK(rk_rwlock_write_unlock(lock) == 0);
+}
+
+static void try_to_write(void)
+{
+	int r = rk_rwlock_write_try(lock);
+
+	CHECK(r == 0 || r == -EBUSY);
+	if (r < 0)
+		return;
+	CHECK(readers == 0 && writers == 0);
+	CHECK(rk_rwlock_write_unlock(lock) == 0);
+}
+
+static void try_to_read(void)
+{
+	struct rk_rwlock_section *section;
+	int r = rk_rwlock_read_try(lock, &section);
+
+	CHECK(r == 0 || r == -EBUSY);
+	if (r < 0)
+		return;
+	CHECK(writers == 0);
+	rk_rwlock_read_unlock(lock, section);
+}
+
+static void try_both(void)
+{
+	try_to_read();
+	try_to_write();
+	try_to_read();
+}
+
+/* Behind it, and in a child that goes on with it: all is as in the beginning. */
+static int judge(void)
+{
+	struct rk_rwlock_section *section;
+
+	CHECK(rk_rwlock_write_try(lock) == 0 && rk_rwlock_write_unlock(lock) == 0);
+	CHECK(rk_rwlock_read_try(lock, &section) == 0 && rk_rwlock_write_try(lock) == -EBUSY);
+	CHECK(*RKI_READERS_GATE_OF(lock) != 0 || !RK_HAVE_SECTIONS);
+	rk_rwlock_read_unlock(lock, section);
+	return rk_rwlock_destroy(lock);
+}
+
+
+/* In a child of another thread nobody reads. Who had the lock as writer is told, the others not. */
+static int go_on_in_child(void)
+{
+	struct rk_rwlock_section *section;
+	int had = writers, r;
+
+	alarm(60);
+	writers = readers = 0;
+	r = rk_rwlock_read_try(lock, &section);
+	CHECK(r == 0 || r == -EOWNERDEAD);
+	if (had)
+		CHECK(r == -EOWNERDEAD);
+	if (r == 0)
+		rk_rwlock_read_unlock(lock, section);
+	CHECK(rk_rwlock_write_lock(lock) == (r != 0));
+	CHECK(rk_rwlock_write_unlock(lock) == 0);
+	return judge();
+}
+
+static void fork_by_another(void)
+{
+	fork_in_another_thread(go_on_in_child);
+}
+
+/* In a process that has to open the gate first. */
+static struct rk_rwlock *inherited;
+
+static void inherit(void)
+{
+	lock = inherited;
+	readers = writers = 0;
+}
+
+static void in_a_child_that_opens_it(void **state)
+{
+	static const struct interrupted with[] = {
+		{inherit, read_it, try_both, judge, false},
+		{inherit, read_it, fork_this_thread, judge, false},
+		{inherit, write_it, try_both, judge, false},
+		{inherit, write_it, fork_this_thread, judge, false},
+	};
+
+	(void)state;
+	assert_int_equal(rk_rwlock_create(&inherited, 0), 0);
+	interrupt_each(with, sizeof(with) / sizeof(with[0]));
+}
+
+static void at_every_instruction(void **state)
+{
+	static const struct interrupted with[] = {
+		{start, read_it, try_both, judge, false},
+		{start, read_it, fork_this_thread, judge, false},
+		{start, read_it, fork_by_another, judge, false},
+		{start, read_by_overflow, try_both, judge, false},
+		{start, read_by_overflow, fork_by_another, judge, false},
+		{start, write_it, try_both, judge, false},
+		{start, write_it, fork_this_thread, judge, false},
+		{start, write_it, fork_by_another, judge, false},
+		{start_for_writers, read_it, try_both, judge, false},
+		{start_for_writers, write_it, try_both, judge, false},
+		{start_for_writers, write_it, fork_by_another, judge, false},
+	};
+
+	(void)state;
+	interrupt_each(with, sizeof(with) / sizeof(with[0]));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(in_a_child_that_opens_it),
+	cmocka_unit_test(at_every_instruction),
+};
+
+RUN(tests)
