@@ -19,8 +19,10 @@
 #include "floor.h"
 #include "freelist.h"
 #include "histogram.h"
+#include "lock.h"
 #include "log.h"
 #include "rcu.h"
+#include "ref.h"
 #include "remote.h"
 #include "ring.h"
 
@@ -45,9 +47,11 @@
 #if BENCH_HAVE_CK
 #define IF_CK(...) __VA_ARGS__
 #define RING_CK_OF(name) struct ring_ck *ring = &(name);
+#define RWLOCK_CK_OF ck_rwlock_t *lock = &bench_rwlock_ck.lock;
 #else
 #define IF_CK(...) failed = 1;
 #define RING_CK_OF(name)
+#define RWLOCK_CK_OF
 #endif
 #if BENCH_HAVE_URCU
 #define IF_URCU(...) __VA_ARGS__
@@ -66,7 +70,7 @@
 #endif
 
 /* clang-format off */
-#define CONTENDERS(X) COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) READERS(X) CPUS(X) REGISTRATIONS(X)
+#define CONTENDERS(X) COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) READERS(X) REFERENCES(X) CPUS(X) REGISTRATIONS(X)
 
 #define COUNTERS(X)                                                                                                    \
 	X("counter", "rseqkit", BENCH_ANY, counter_rseqkit, bench_sum_counter, NULL,                                   \
@@ -238,7 +242,30 @@
 	  IF_FLAVOURS(seen += rcu_qsbr_read(place); rcu_qsbr_announce(n);))                                            \
 	X("rcu", "pthread-rwlock", BENCH_ANY, rcu_rwlock, bench_sum_rcu, bench_settle_rcu_rwlock,                      \
 	  RCU_TALLY; pthread_rwlock_t *lock = &bench_rcu_rwlock;,                                                      \
-	  seen += rcu_rwlock_read(lock, place);)
+	  seen += rcu_rwlock_read(lock, place);)                                                                       \
+	X("rwlock", "rseqkit", BENCH_ANY, rwlock_rseqkit, bench_sum_rcu, bench_settle_rwlock_rseqkit,                  \
+	  RCU_TALLY; struct rk_rwlock *lock = bench_rwlock;,                                                           \
+	  seen += rwlock_rseqkit_read(lock, place);)                                                                   \
+	IF_FLOOR(X("rwlock", "floor", BENCH_RSEQ, rwlock_floor, bench_sum_rcu, NULL,                                   \
+	  RCU_TALLY; void **gate = &bench_rcu_floor_gate;,                                                             \
+	  seen += rcu_floor_read(gate, place);))                                                                       \
+	X("rwlock", "pthread", BENCH_ANY, rwlock_pthread, bench_sum_rcu, bench_settle_rcu_rwlock,                      \
+	  RCU_TALLY; pthread_rwlock_t *lock = &bench_rcu_rwlock;,                                                      \
+	  seen += rcu_rwlock_read(lock, place);)                                                                       \
+	X("rwlock", "ck", BENCH_CK, rwlock_ck, bench_sum_rcu, bench_settle_rwlock_ck,                                  \
+	  RCU_TALLY; RWLOCK_CK_OF,                                                                                     \
+	  IF_CK(seen += rwlock_ck_read(lock, place);))
+
+#define REFERENCES(X)                                                                                                  \
+	X("ref", "rseqkit", BENCH_ANY, ref_rseqkit, NULL, bench_settle_ref_rseqkit,                                    \
+	  struct rk_ref *ref = &bench_ref_object.ref;,                                                                 \
+	  ref_rseqkit(ref);)                                                                                           \
+	IF_FLOOR(X("ref", "floor", BENCH_RSEQ, ref_floor, NULL, NULL,                                                  \
+	  void **gate = &bench_ref_floor_gate;,                                                                        \
+	  ref_floor(gate);))                                                                                           \
+	X("ref", "atomic", BENCH_ANY, ref_atomic, NULL, bench_settle_ref_atomic,                                       \
+	  struct bench_ref_atomic *object = &bench_ref_atomic;,                                                        \
+	  ref_atomic(object);)
 
 #define CPUS(X)                                                                                                        \
 	X("cpu", "rseqkit", BENCH_ANY, cpu_rseqkit, NULL, NULL, , USE(rk_cpu());)                                      \

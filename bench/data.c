@@ -8,8 +8,10 @@
 #include "cache.h"
 #include "freelist.h"
 #include "histogram.h"
+#include "lock.h"
 #include "log.h"
 #include "rcu.h"
+#include "ref.h"
 #include "remote.h"
 #include "ring.h"
 
@@ -33,6 +35,8 @@ const struct bench benches[] = {
 	{"rcu", 8, false, 1, "read an object in a read section"},
 	{"rcu-writer", 4, true, 1, "replace an object and wait for a grace period, where nobody reads"},
 	{"rcu-writer-running", 6, true, 1, "replace an object and wait for a grace period, while all other CPUs read"},
+	{"rwlock", 8, false, 1, "read an object under a reader-writer lock"},
+	{"ref", 6, false, 1, "take a reference and give it back"},
 	{"fallback", 8, false, 1, "add 1 to a counter in threads without rseq"},
 	{"cpu", 4, true, 1, "read the number of the current CPU"},
 	{"remote", 12, true, 1, "work on another CPU's data"},
@@ -91,6 +95,10 @@ int bench_data_create(void)
 		r = bench_remote_create();
 	if (r == 0)
 		r = bench_rcu_create();
+	if (r == 0)
+		r = bench_lock_create();
+	if (r == 0)
+		r = bench_ref_create();
 	return r;
 }
 

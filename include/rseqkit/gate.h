@@ -39,7 +39,11 @@ RKI_INLINE enum rk_result rk_gate_add(const intptr_t *gate, ptrdiff_t where, int
 {
 	if (RKI_NO_AREA)
 		return RKI_GATE_LEAVE;
-	if (RK_IMMEDIATE(value))
+	if (RK_IMMEDIATE(value) && __builtin_constant_p(where) && where == 0)
+		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed),
+			   RK_ASM_INDEX_GATE(RK_ASM_C, closed) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
+			   RK_LIST(RK_IN(gate), RK_IN_WORD(value)), RK_USES_LOADED, leave, closed);
+	else if (RK_IMMEDIATE(value))
 		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed),
 			   RK_ASM_INDEX_GATE(RK_ASM_C, closed) RK_ASM_BEHIND(where) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
 			   RK_LIST(RK_IN(gate), RK_IN_WORD(where), RK_IN_WORD(value)), RK_USES_LOADED, leave, closed);

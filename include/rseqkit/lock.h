@@ -83,11 +83,18 @@ RKI_API void rk_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock
  */
 RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section)
 {
+	struct rk_rwlock_section *slowly; /* so that the caller's may be in a register */
 	void *counted;
 	enum rk_result outcome = rk_gate_enter(RKI_READERS_GATE_OF(lock), &counted);
+	int r;
 
-	*section = (struct rk_rwlock_section *)counted;
-	return RKI_LIKELY(outcome == RK_DONE) ? 0 : rk_rwlock_read_lock_slow(lock, nanoseconds, section, outcome);
+	if (RKI_LIKELY(outcome == RK_DONE)) {
+		*section = (struct rk_rwlock_section *)counted;
+		return 0;
+	}
+	r = rk_rwlock_read_lock_slow(lock, nanoseconds, &slowly, outcome);
+	*section = slowly;
+	return r;
 }
 
 RKI_INLINE int rk_rwlock_read_lock(struct rk_rwlock *lock, struct rk_rwlock_section **section)

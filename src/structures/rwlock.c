@@ -228,6 +228,7 @@ int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct
 	struct rk_rwlock_state *state = state_of(lock);
 	int64_t end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
 
+	*section = NULL;
 	if (nanoseconds < 0)
 		return -EINVAL;
 	for (;;) {

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* ref.c - the objects of the bench `ref`, and the check that no reference was lost or invented (ref.h). */
+#include "ref.h"
+
+struct bench_ref_object bench_ref_object;
+struct bench_ref_atomic bench_ref_atomic = {1, 0};
+
+#if BENCH_HAVE_FLOOR
+void *bench_ref_floor_gate;
+
+static int create_floor(void)
+{
+	static const struct rk_percpu_options options = {.item_size = sizeof(uint64_t), .alignment = 128};
+	struct rk_percpu *pool;
+	int r = rk_percpu_create(&pool, &options);
+
+	return r == 0 ? rk_percpu_alloc(pool, &bench_ref_floor_gate) : r;
+}
+#else
+static int create_floor(void)
+{
+	return 0;
+}
+#endif
+
+static void release(struct rk_ref *ref)
+{
+	((struct bench_ref_object *)(void *)ref)->released++;
+}
+
+int bench_ref_create(void)
+{
+	int r = rk_ref_init(&bench_ref_object.ref, release);
+
+	return r == 0 ? create_floor() : r;
+}
+
+/* The kill says it; another count takes its place. */
+bool bench_settle_ref_rseqkit(void)
+{
+	bool settled = bench_ref_object.released == 0 && rk_ref_kill(&bench_ref_object.ref) == 0 &&
+		       bench_ref_object.released == 1;
+
+	bench_ref_object.released = 0;
+	return rk_ref_init(&bench_ref_object.ref, release) == 0 && settled;
+}
+
+bool bench_settle_ref_atomic(void)
+{
+	bool settled = bench_ref_atomic.count == 1 && bench_ref_atomic.released == 0;
+
+	bench_ref_atomic.count = 1;
+	bench_ref_atomic.released = 0;
+	return settled;
+}
