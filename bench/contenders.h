@@ -47,7 +47,7 @@
 #if BENCH_HAVE_CK
 #define IF_CK(...) __VA_ARGS__
 #define RING_CK_OF(name) struct ring_ck *ring = &(name);
-#define RWLOCK_CK_OF ck_rwlock_t *lock = &bench_rwlock_ck.lock;
+#define RWLOCK_CK_OF RCU_TALLY; ck_rwlock_t *lock = &bench_rwlock_ck.lock;
 #else
 #define IF_CK(...) failed = 1;
 #define RING_CK_OF(name)
@@ -253,7 +253,7 @@
 	  RCU_TALLY; pthread_rwlock_t *lock = &bench_rcu_rwlock;,                                                      \
 	  seen += rcu_rwlock_read(lock, place);)                                                                       \
 	X("rwlock", "ck", BENCH_CK, rwlock_ck, bench_sum_rcu, bench_settle_rwlock_ck,                                  \
-	  RCU_TALLY; RWLOCK_CK_OF,                                                                                     \
+	  RWLOCK_CK_OF,                                                                                                \
 	  IF_CK(seen += rwlock_ck_read(lock, place);))
 
 #define REFERENCES(X)                                                                                                  \

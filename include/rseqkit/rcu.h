@@ -112,17 +112,16 @@ RKI_API struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rc
 #define rk_rcu_dereference(place) __atomic_load_n((place), __ATOMIC_ACQUIRE)
 
 /*
- * Waits for a grace period: until all sections that began before the call are over. rk_rcu_synchronize_for() gives up after
- * `nanoseconds`; the period goes on without it. Not in a read section of the same domain: it would wait for itself.
+ * Waits for a grace period: until all sections that began before the call are over. rk_rcu_synchronize_for() gives up
+ * after `nanoseconds`; the period goes on without it. Not in a read section of the same domain: it would wait for itself.
  *
  * Returns 0; -ETIMEDOUT; -EINVAL when nanoseconds is negative; -EHOSTUNREACH when there is no fence (any more), and then
- * nothing is known, nor waited for; -EDEADLK in a signal handler that interrupted this thread in here, where a filter kept
- * it from blocking signals.
- * Context: any thread; signal handler, unless it interrupted a section of this domain, or rk_rcu_read_lock(); after fork; not
- * in a vfork child; not under asynchronous cancellation (api.h). Signals are blocked while a period is moved on, not while
- * this waits. Cost: a fence (remote.h), on other machines than x86 two
- * more of another kind, and loads from each CPU's slot. Where readers are still there it looks again after a microsecond,
- * later after up to a millisecond, asleep.
+ * nothing is known, nor waited for; -EDEADLK in a signal handler that interrupted this thread in here, where a filter
+ * kept it from blocking signals.
+ * Context: any thread; signal handler, unless it interrupted a section of this domain, or rk_rcu_read_lock(); after fork;
+ * not in a vfork child; not under asynchronous cancellation (api.h). Signals are blocked while a period is moved on, not
+ * while this waits. Cost: a fence (remote.h), on other machines than x86 two more of another kind, and loads from each
+ * CPU's slot. Where readers are still there it looks again after a microsecond, later after up to a millisecond, asleep.
  */
 RKI_API int rk_rcu_synchronize(struct rk_rcu *rcu);
 RKI_API int rk_rcu_synchronize_for(struct rk_rcu *rcu, int64_t nanoseconds);
