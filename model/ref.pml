@@ -8,11 +8,11 @@
  *
  * Claims: who has a reference finds the object there; it is released, once; who tries gets a reference or is told.
  */
-#define BIAS 100
 
 bool open = true;             /* the gate */
 short word[2];                /* of the CPUs */
-short count = BIAS + 3; /* of both users and the owner */
+short count = 3;              /* of both users and the owner; means something when it isn't alive any more */
+bool alive = true;
 bool inside[3], aborted[3];
 byte released;                /* ghost */
 
@@ -21,7 +21,7 @@ inline drop()
 	atomic {
 		count--;
 		if
-		:: count == 0 ->
+		:: count == 0 && !alive ->
 			released++;
 			assert(released == 1)
 		:: else
@@ -107,8 +107,8 @@ proctype stranger(byte me)
 #ifdef SEED_RESURRECTS
 			:: true -> count++; done = true
 #else
-			:: count > 0 -> count++; done = true
-			:: count == 0
+			:: alive || count != 0 -> count++; done = true
+			:: !alive && count == 0
 #endif
 			fi
 		}
@@ -152,14 +152,17 @@ proctype owner()
 	od;
 	sum = word[0];
 	sum = sum + word[1];
-#ifdef SEED_BIAS_FIRST
+#ifdef SEED_NOT_AT_ONCE
 	atomic {
-		count = count - BIAS;
+		alive = false;
 		released = released + (count == 0)
 	}
 	count = count + sum;
 #else
-	atomic { count = count + sum - BIAS }
+	atomic {
+		count = count + sum;
+		alive = false
+	}
 #endif
 	drop()
 }

@@ -167,8 +167,8 @@ proctype writer(byte me)
 		writing = false
 	:: else
 	fi;
-	open = true;
 	phase = IDLE;
+	open = true;
 	claim = NOBODY
 }
 

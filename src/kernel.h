@@ -85,7 +85,7 @@ static inline int64_t rk_kernel_now(void)
 
 static inline int64_t rk_kernel_end_of(int64_t nanoseconds)
 {
-	int64_t now = rk_kernel_now();
+	int64_t now = nanoseconds == INT64_MAX ? 0 : rk_kernel_now(); /* it may be a system call */
 
 	return now > INT64_MAX - nanoseconds ? INT64_MAX : now + nanoseconds;
 }

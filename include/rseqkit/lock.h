@@ -27,6 +27,7 @@
  *
  * fork. Readers among its parent's other threads are none in a child. Sections of the thread that forked go on if it says
  * so, rk_rwlock_keep(); ending one that it began before is right in any case, as far as in a child's child's child (see rcu.h).
+ * In a child that a handler forks in the middle of a read lock, that section counts as begun before.
  * The thread that holds the lock as writer holds it in the child too. Where another thread did, what it protects may be
  * half done in the child: readers are told, and so is the next writer, who mends it. Where the kernel can't wipe memory at a
  * fork (before 4.14), a child's writers wait for its parent's readers.
@@ -49,13 +50,13 @@ RKI_BEGIN_DECLS
  * Parameters: flags is 0, or RK_RWLOCK_WRITERS_FIRST.
  * Returns 0 and the lock in *lock; -EINVAL when lock is NULL or a flag isn't known; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: as
- * rk_freelist_create(), and a fence. Memory: 128 bytes for each CPU that readers run on.
+ * rk_freelist_create(), and a fence. Memory: 128 bytes for each CPU that readers run on, and 256 for all.
  */
 #define RK_RWLOCK_WRITERS_FIRST 1u
 RKI_API int rk_rwlock_create(struct rk_rwlock **lock, unsigned flags);
 
 /*
- * Destroys a lock; NULL is allowed. No thread may be using it.
+ * Destroys a lock; NULL is allowed. No thread may be using it: one that hasn't returned from rk_rwlock_read_unlock() is.
  *
  * Returns 0; -EBUSY while somebody reads or writes; -EINVAL when it is no lock (any more); -EUCLEAN as rk_percpu_free().
  * Context: as rk_rwlock_create(). Cost: as rk_counter_destroy().
@@ -77,8 +78,8 @@ RKI_API void rk_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock
  *   -EDEADLK     the calling thread is the writer, and would wait for itself
  *   -EOWNERDEAD  in a child of fork: a writer had it who isn't there any more, so the data may be half done; until a writer
  *                has been there
- *   -EINVAL      nanoseconds is negative
- * Context: any thread; signal handler, with _try only; after fork; not in a vfork child outside rk_vfork_begin(). Cost: with
+ *   -EINVAL      nanoseconds is negative, where it would have to wait
+ * Context: any thread; signal handler, with _try only; after fork; not in a vfork child. Cost: with
  * rk_rwlock_read_unlock() 1 to 4 ns with rseq, by processor; 20 to 40 without, or while a writer waits.
  */
 RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section)
@@ -131,7 +132,8 @@ RKI_API struct rk_rwlock_section *rk_rwlock_keep(struct rk_rwlock *lock, struct 
 
 /*
  * Takes the lock for writing: waits for other writers, and until all sections of readers are over, for at most
- * `nanoseconds`, or not at all. rk_rwlock_write_unlock() gives it back, in the same thread.
+ * `nanoseconds`, or not at all. rk_rwlock_write_unlock() gives it back, in the same thread. A thread that ends while it has
+ * the lock has it for ever.
  *
  * Returns 0, or 1 in a child of fork where it was another writer's who isn't there any more: what it protects may be half
  * done. Else:

@@ -51,7 +51,7 @@ RKI_BEGIN_DECLS
  * Returns 0 and the domain in *rcu; -EINVAL when rcu is NULL or calls_max is above that; -ENOMEM; -EUCLEAN as
  * rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: as
- * rk_freelist_create(), and a fence. Memory: 128 bytes for each CPU that readers run on.
+ * rk_freelist_create(), and a fence. Memory: 128 bytes for each CPU that readers run on, and 256 for all.
  */
 #define RK_RCU_CALLS_MAX 0x7fffffff
 RKI_API int rk_rcu_create(struct rk_rcu **rcu, size_t calls_max);

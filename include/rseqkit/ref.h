@@ -28,7 +28,8 @@
  * Where there is no fence when it is made (remote.h), all do, from the beginning.
  *
  * fork. A child has the references that there were, those of its parent's other threads too, which nobody gives back there:
- * as with any count, what they held stays. A kill that another thread was at can be called again in the child.
+ * as with any count, what they held stays. A kill that another thread was at can be called again in the child; where it had
+ * come to its end already that says -EALREADY, and what the other thread was to release isn't released there.
  *
  * Memory order. What was done with an object before a put happened before its release, on all machines.
  */
@@ -40,7 +41,7 @@
 /* Stands in the object. Threads load it all the time, so what others write often should have another line. */
 struct rk_ref {
 	intptr_t gate;  /* the word of CPU 0; 0: all count in `count` */
-	intptr_t count; /* of the shared way, and much more than there can be references until the words are added */
+	uintptr_t count; /* of the shared way: two for each reference, and 1 until the words are added */
 	void (*release)(struct rk_ref *ref);
 	void *words;    /* the word of CPU 0, or NULL */
 };

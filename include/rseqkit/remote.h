@@ -18,7 +18,8 @@
  * to the child, wherever its parent's threads were. What the forking thread itself had claimed, it holds in the child
  * too, against all threads that the child creates. Where no handlers of fork run (_Fork(), clone), or the kernel can't
  * wipe memory at a fork, those threads don't know which one forked: to them what was claimed stays so, until the one that
- * forked has called a function of claims.
+ * forked has called a function of claims; behind a bare clone() only if it had done so before, too, for it can't be told
+ * from a vfork child.
  *
  * A slot is worked on by one copy of this library. Two copies in a process exclude each other, but after a fork each of
  * them takes the other's claims for held.

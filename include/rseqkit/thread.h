@@ -84,12 +84,16 @@ RKI_BEGIN_DECLS
  *   the bracket of vfork  rseq; rt_sigprocmask in rk_vfork_run(), and where a child broke a bracket; vfork
  *   fences                membarrier; visits: sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
  *   claims, banks, reads of groups, merges, overflow ways of lists and rings, rk_ring_notify(): futex; once mmap,
- *                         madvise, munmap; in a child of fork gettid, getpid, get_robust_list
+ *                         madvise, munmap; in a child of fork gettid, getpid, get_robust_list; waiting for a limited time,
+ *                         where the vDSO has no clock: clock_gettime
  *   waiting for a ring    futex, membarrier
- *   grace periods, deferred calls, the first read section in a child of fork      as fences and claims; rt_sigprocmask
+ *   grace periods, deferred calls, writers' locks, the first reader in a child of fork: as fences and claims;
+ *                         rt_sigprocmask; of a reader whose lock a writer waits for, or has: as claims
+ *   kills of references   as fences
  *   creating, allocating, destroying, trimming      mmap, mprotect, munlock, madvise, munmap, prlimit64; with a limit on
  *                         address space sched_getaffinity; with initial contents memfd_create, ftruncate, close;
- *                         closable, and lists, caches, rings, groups, histograms: membarrier; rcu.h: as fences, rt_sigprocmask;
+ *                         closable, and lists, caches, rings, groups, histograms: membarrier; rcu.h, lock.h, ref.h: as
+ *                         fences, rt_sigprocmask;
  *                         RK_PERCPU_DEBUG with RK_PERCPU_EMPTY_IN_CHILDREN: getpid
  *   statistics of memory  openat, pread64, close
  *   a thread's end        with musl, if it was registered: rseq, rt_sigprocmask

@@ -2,13 +2,14 @@
 /*
  * ref.c - reference counts: how they begin, how they end, and the way that all share.
  *
- * The invariant: the references that there are, are the sum of the words of all CPUs and the shared count, less BIAS.
- * Words of CPUs change only where the gate is open, by sections; the shared count changes at any time, atomically.
+ * The invariant: the references that there are, are the sum of the words of all CPUs and of the shared count, which has two
+ * for each and 1 while it is alive. Words of CPUs change only where the gate is open, by sections; the shared count changes at
+ * any time, atomically. Neither means anything alone: what is taken here and given back there may bring them as far apart as
+ * they have bits, and they wrap.
  *
- * BIAS keeps the shared count from coming to 0 while other references are in the words of CPUs: many may be taken there
- * and given back here, by threads that were aborted. The kill closes the gate and fences all CPUs. Behind that no section
- * changes a word any more, so what is read then, CPU by CPU, is their sum. It is added, and BIAS and the owner's reference
- * taken off, by one atomic instruction. So there is no state in between: whoever sees a count without BIAS sees all of it.
+ * A count that is alive is odd, so it is never 0. The kill closes the gate and fences all CPUs. Behind that no section changes
+ * a word any more, so what is read then, CPU by CPU, is their sum. It is added, and the owner's reference and the 1 taken off,
+ * by one atomic instruction. So there is no state in between: whoever sees an even count sees all of it.
  *
  * That is what a fork by another thread needs, too: a child either has the sum in its count, or the words as they were.
  * The pages of both are copied at one moment: the kernel makes them read-only, flushes the translations of all CPUs, and
@@ -29,14 +30,15 @@
 #include "memory/percpu.h"
 #include "pool.h"
 
-#define BIAS (INTPTR_MAX / 2 + 1)
+#define ALIVE 1
+#define ONE 2 /* reference */
 
 static struct rk_percpu *pool;
 static bool has_fence; /* tried until there was one */
 
-static bool is_alive(intptr_t count)
+static bool is_alive(uintptr_t count)
 {
-	return count > BIAS / 2;
+	return count & ALIVE;
 }
 
 static bool counts_by_sections(void)
@@ -61,7 +63,7 @@ int rk_ref_init(struct rk_ref *ref, void (*release)(struct rk_ref *ref))
 	if (r < 0)
 		return r;
 	ref->gate = (intptr_t)words;
-	ref->count = BIAS + 1;
+	ref->count = ONE + ALIVE;
 	ref->release = release;
 	ref->words = words;
 	return 0;
@@ -78,35 +80,35 @@ static enum rk_result add_again(struct rk_ref *ref, intptr_t value, enum rk_resu
 void rk_ref_get_slow(struct rk_ref *ref, enum rk_result outcome)
 {
 	if (add_again(ref, 1, outcome) != RK_DONE)
-		__atomic_fetch_add(&ref->count, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&ref->count, ONE, __ATOMIC_RELAXED);
 }
 
 void rk_ref_put_slow(struct rk_ref *ref, enum rk_result outcome)
 {
-	if (add_again(ref, -1, outcome) != RK_DONE && __atomic_sub_fetch(&ref->count, 1, __ATOMIC_ACQ_REL) == 0)
+	if (add_again(ref, -1, outcome) != RK_DONE && __atomic_sub_fetch(&ref->count, ONE, __ATOMIC_ACQ_REL) == 0)
 		ref->release(ref);
 }
 
 int rk_ref_tryget_slow(struct rk_ref *ref, enum rk_result outcome, int live)
 {
-	intptr_t count = __atomic_load_n(&ref->count, __ATOMIC_RELAXED);
+	uintptr_t count = __atomic_load_n(&ref->count, __ATOMIC_RELAXED);
 
 	if (add_again(ref, 1, outcome) == RK_DONE)
 		return 1;
 	do
-		if (live ? !is_alive(count) : count <= 0)
+		if (!is_alive(count) && (live || count == 0))
 			return 0;
-	while (!__atomic_compare_exchange_n(&ref->count, &count, count + 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	while (!__atomic_compare_exchange_n(&ref->count, &count, count + ONE, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
 	return 1;
 }
 
-static intptr_t sum_of(const void *words)
+static uintptr_t sum_of(const void *words)
 {
-	intptr_t sum = 0;
+	uintptr_t sum = 0;
 
 	/* With the gaps: the list of CPUs may be wrong, and a reference there is a reference. */
 	for (int cpu = 0; words != NULL && cpu <= rk_cpus_get()->highest; cpu++)
-		sum += __atomic_load_n((intptr_t *)rk_percpu_slot(words, cpu), __ATOMIC_ACQUIRE);
+		sum += __atomic_load_n((uintptr_t *)rk_percpu_slot(words, cpu), __ATOMIC_ACQUIRE);
 	return sum;
 }
 
@@ -115,7 +117,7 @@ static void finish(struct rk_ref *ref, const void *caller)
 {
 	void *words = ref->words;
 
-	if (__atomic_add_fetch(&ref->count, sum_of(words) - BIAS - 1, __ATOMIC_ACQ_REL) == 0)
+	if (__atomic_add_fetch(&ref->count, ONE * sum_of(words) - ONE - ALIVE, __ATOMIC_ACQ_REL) == 0)
 		ref->release(ref);
 	/* What somebody else has spoiled in debug mode is rk_percpu_check()'s to tell: it isn't used again. */
 	(void)rk_percpu_free_for(__atomic_load_n(&pool, __ATOMIC_ACQUIRE), words, caller);

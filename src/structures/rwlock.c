@@ -20,7 +20,7 @@
  * in the overflow word before CLOSING, so the sum can't have its end without its beginning.
  *
  * Waiting. A reader who leaves looks at the gate; if it is closed it counts itself in `left`, and wakes the writer. Who
- * left before the fence is in the sum, so nobody needs a barrier for that. Readers wait for another phase.
+ * left before the fence is in the sum, so nobody needs a barrier for that, but readers of a lock without sections. Readers wait for another phase.
  *
  * Memory order. On x86 loads come in order, stores come in order, and no load comes behind a later store, so who sees a reader's
  * end is behind all it did, and who finds the gate open is behind what the writer stored. Other machines have a fence of memory
@@ -113,9 +113,10 @@ static void let_go(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = state_of(lock);
 
+	/* First: a child of whoever came through the gate is not to see that a writer had the lock. */
+	set_phase(state, IDLE);
 	if (!state->abandoned)
 		open_gate(lock);
-	set_phase(state, IDLE);
 	(void)rk_claim_release(&state->writer);
 }
 
@@ -167,9 +168,14 @@ int rk_rwlock_destroy(struct rk_rwlock *lock)
 	r = rk_claim_try(&state->writer);
 	if (r < 0)
 		return r;
-	r = rk_readers_sum(rk_readers_set(lock)) != 0 ? -EBUSY : 0;
+	if (r == 1)
+		inherit(state);
+	if (rk_readers_sum(rk_readers_set(lock)) != 0) {
+		let_go(lock);
+		return -EBUSY;
+	}
 	(void)rk_claim_release(&state->writer);
-	return r < 0 ? r : rk_readers_destroy(pools, lock, __builtin_return_address(0));
+	return rk_readers_destroy(pools, lock, __builtin_return_address(0));
 }
 
 /* Readers */
@@ -185,9 +191,13 @@ static bool lets_in(const struct rk_rwlock_state *state)
 /* The token of a reader that is counted in the overflow word, whether it is let in or not. */
 static struct rk_rwlock_section *count_in_overflow(struct rk_rwlock *lock)
 {
-	intptr_t set = rk_readers_set(lock);
+	intptr_t set = 0, current;
 
-	__atomic_fetch_add(rk_readers_word(set, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
+	/* In a child that a handler forks in between it is another one. */
+	while ((current = rk_readers_set(lock)) != set) {
+		set = current;
+		__atomic_fetch_add(rk_readers_word(set, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
+	}
 	return (struct rk_rwlock_section *)rk_readers_token(lock, set);
 }
 
@@ -255,10 +265,15 @@ int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct
 
 void rk_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_section *section, enum rk_result outcome)
 {
+	struct rk_rwlock_state *state = state_of(lock);
+
 	if (outcome != RK_DONE)
 		rk_readers_leave(lock, section, outcome);
-	if (phase_of(state_of(lock)) != IDLE)
-		tell_writer(state_of(lock));
+	/* Without sections a writer doesn't fence: this is a barrier as well. */
+	if (!state->readers.by_sections)
+		__atomic_fetch_add(&state->left, 0, __ATOMIC_SEQ_CST);
+	if (phase_of(state) != IDLE)
+		tell_writer(state);
 }
 
 struct rk_rwlock_section *rk_rwlock_keep(struct rk_rwlock *lock, struct rk_rwlock_section *section)

@@ -26,7 +26,8 @@ static const int bracketing[] = {SYS_rseq, -1};
 static const int creating[] = {SYS_mmap, SYS_mprotect, SYS_munlock, SYS_madvise, SYS_munmap, SYS_prlimit64, -1};
 static const int creating_with_contents[] = {SYS_memfd_create, SYS_ftruncate, SYS_close, -1};
 static const int fencing[] = {SYS_membarrier, -1};
-static const int claiming[] = {SYS_futex, SYS_mmap, SYS_madvise, SYS_munmap, SYS_gettid, SYS_getpid, SYS_get_robust_list, -1};
+static const int claiming[] = {SYS_futex, SYS_mmap, SYS_madvise, SYS_munmap, SYS_gettid, SYS_getpid, SYS_get_robust_list,
+			       SYS_clock_gettime, -1};
 static const int fencing_undisturbed[] = {SYS_membarrier, SYS_rt_sigprocmask, -1};
 static const int waiting[] = {SYS_futex, SYS_membarrier, -1};
 static const int waking[] = {SYS_futex, SYS_get_robust_list, SYS_gettid, SYS_write, -1};
@@ -242,6 +243,47 @@ static int read_and_replace(void)
 	return rk_rcu_run(rcu, 1000000) == 0 && rk_rcu_destroy(rcu) == 0 ? 0 : 3;
 }
 
+static int lock_and_unlock(void)
+{
+	struct rk_rwlock_section *section;
+	struct rk_rwlock *lock;
+
+	(void)rk_process_init();
+	allow_only(creating, fencing_undisturbed, claiming);
+	if (rk_rwlock_create(&lock, 0) != 0 || rk_rwlock_read_lock(lock, &section) != 0)
+		return 1;
+	if (rk_rwlock_write_try(lock) != -EBUSY || rk_rwlock_write_lock_for(lock, 1000000) != -ETIMEDOUT)
+		return 2;
+	rk_rwlock_read_unlock(lock, section);
+	if (rk_rwlock_write_lock(lock) != 0 || rk_rwlock_read_try(lock, &section) != -EBUSY)
+		return 3;
+	return rk_rwlock_write_unlock(lock) == 0 && rk_rwlock_destroy(lock) == 0 ? 0 : 4;
+}
+
+static int released;
+
+static void release(struct rk_ref *ref)
+{
+	(void)ref;
+	released++;
+}
+
+static int refer(void)
+{
+	struct rk_ref ref;
+
+	(void)rk_process_init();
+	allow_only(creating, fencing, NULL);
+	if (rk_ref_init(&ref, release) != 0)
+		return 1;
+	rk_ref_get(&ref);
+	if (!rk_ref_tryget(&ref) || rk_ref_kill(&ref) != 0)
+		return 2;
+	rk_ref_put(&ref);
+	rk_ref_put(&ref);
+	return released == 1 ? 0 : 3;
+}
+
 static int wait_for_records(void)
 {
 	struct rk_ring_options options = {.size = 8192};
@@ -303,6 +345,8 @@ static void system_calls_are_those_documented(void **state)
 		{"the same with initial contents", create_with_contents, 0},
 		{"structures", structures, 0},
 		{"read-copy-update", read_and_replace, 0},
+		{"locks", lock_and_unlock, 0},
+		{"references", refer, 0},
 		{"waiting for a ring", wait_for_records, 0},
 		{"waking who waits for one", wake, 0},
 		{"statistics of memory", count_memory, 0},

@@ -276,6 +276,34 @@ static void a_fence_that_fails(void **state)
 	assert_int_equal(together[1].released, 1);
 }
 
+/* Taken here and given back there, more often than there are numbers: what each says means nothing, and both wrap. */
+static void far_apart(void **state)
+{
+	static const uintptr_t apart[] = {1, (uintptr_t)INTPTR_MAX / 2, (uintptr_t)INTPTR_MAX / 2 + 1, UINTPTR_MAX / 2 + 1,
+					  (uintptr_t)-1, (uintptr_t)INTPTR_MIN / 2};
+	struct object o;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++) {
+		start(&o);
+		if (o.ref.words == NULL)
+			SKIP("there is one word");
+		*(uintptr_t *)o.ref.words += apart[i];
+		o.ref.count -= 2 * apart[i];
+		for (int way = 0; way < WAYS; way++) {
+			get(&o, (enum way)way);
+			assert_int_equal(tryget(&o, (enum way)way, 1), 1);
+			put(&o, (enum way)way);
+		}
+		assert_int_equal(rk_ref_kill(&o.ref), 0);
+		for (int way = 0; way < WAYS; way++) {
+			assert_int_equal(o.released, 0);
+			put(&o, (enum way)way);
+		}
+		assert_int_equal(o.released, 1);
+	}
+}
+
 /* What its words took is used again. */
 static void leaves_nothing(void **state)
 {
@@ -330,6 +358,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(killed_together),
 	cmocka_unit_test(refuses),
 	cmocka_unit_test(a_fence_that_fails),
+	cmocka_unit_test(far_apart),
 	cmocka_unit_test(leaves_nothing),
 	cmocka_unit_test(in_children_too),
 };

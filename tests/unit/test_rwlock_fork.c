@@ -106,7 +106,7 @@ static int half_done(int way)
 		CHECK(elsewhere(read_elsewhere) == -EOWNERDEAD);
 	}
 	CHECK(rk_rwlock_write_lock(lock) == 1);
-	CHECK(elsewhere(read_elsewhere) != 0);
+	CHECK(elsewhere(read_elsewhere) == -EOWNERDEAD);
 	CHECK(rk_rwlock_write_unlock(lock) == 0);
 	return all_is_well();
 }

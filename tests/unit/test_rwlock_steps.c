@@ -128,6 +128,65 @@ static void fork_by_another(void)
 	fork_in_another_thread(go_on_in_child);
 }
 
+/* The same of a thread that reads, if it may: then nobody was writing. */
+static struct rk_rwlock_section *kept;
+
+static int read_on_in_child(void)
+{
+	struct rk_rwlock_section *section;
+
+	alarm(60);
+	kept = rk_rwlock_keep(lock, kept);
+	CHECK(rk_rwlock_read_try(lock, &section) == 0 && rk_rwlock_write_try(lock) == -EBUSY);
+	rk_rwlock_read_unlock(lock, section);
+	rk_rwlock_read_unlock(lock, kept);
+	writers = readers = 0;
+	return judge();
+}
+
+static void *fork_while_reading(void *arg)
+{
+	if (rk_rwlock_read_try(lock, &kept) != 0)
+		return NULL;
+	*(int *)arg = in_child(read_on_in_child);
+	rk_rwlock_read_unlock(lock, kept);
+	return NULL;
+}
+
+static void fork_by_a_reader(void)
+{
+	pthread_t thread;
+	int ending = 0;
+
+	CHECK(pthread_create(&thread, NULL, fork_while_reading, &ending) == 0 && pthread_join(thread, NULL) == 0);
+	CHECK(ending == 0);
+}
+
+/* The second halves: what comes first is what is interrupted. */
+static struct rk_rwlock_section *begun;
+
+static void start_reading(void)
+{
+	start();
+	CHECK(rk_rwlock_read_lock(lock, &begun) == 0);
+}
+
+static void end_reading(void)
+{
+	rk_rwlock_read_unlock(lock, begun);
+}
+
+static void start_writing(void)
+{
+	start();
+	CHECK(rk_rwlock_write_lock(lock) == 0);
+}
+
+static void end_writing(void)
+{
+	CHECK(rk_rwlock_write_unlock(lock) == 0);
+}
+
 /* In a process that has to open the gate first. */
 static struct rk_rwlock *inherited;
 
@@ -162,6 +221,11 @@ static void at_every_instruction(void **state)
 		{start, write_it, try_both, judge, false},
 		{start, write_it, fork_this_thread, judge, false},
 		{start, write_it, fork_by_another, judge, false},
+		{start, write_it, fork_by_a_reader, judge, false},
+		{start_reading, end_reading, try_both, judge, false},
+		{start_writing, end_writing, try_both, judge, false},
+		{start_writing, end_writing, fork_this_thread, judge, false},
+		{start_writing, end_writing, fork_by_a_reader, judge, false},
 		{start_for_writers, read_it, try_both, judge, false},
 		{start_for_writers, write_it, try_both, judge, false},
 		{start_for_writers, write_it, fork_by_another, judge, false},
