@@ -54,7 +54,7 @@ static int others_are_over(void)
 {
 	alarm(60);
 	CHECK(rk_rwlock_read_try(lock, &mine) == 0);
-	CHECK(*RKI_READERS_GATE_OF(lock) != 0 || !RK_HAVE_SECTIONS); /* and from now on it is as fast as it was */
+	CHECK(*RKI_READERS_GATE_OF(lock) != 0 || !WITH_RSEQ()); /* and from now on it is as fast as it was */
 	rk_rwlock_read_unlock(lock, mine);
 	CHECK(rk_rwlock_write_try(lock) == 0 && rk_rwlock_write_unlock(lock) == 0);
 	return all_is_well();
