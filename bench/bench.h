@@ -97,6 +97,9 @@ uint64_t bench_sum_shared(void);
 /* Allocates the above. Returns 0 or a negative errno. */
 int bench_data_create(void);
 
+/* Another word per CPU, of the same layout, each alone in its line. Returns 0 or a negative errno. */
+int bench_slots_create(void **slots);
+
 /*
  * Bare registration of the calling thread, beside the library: 0 or a negative errno. Not for threads that use
  * operations.

@@ -70,7 +70,8 @@
 #endif
 
 /* clang-format off */
-#define CONTENDERS(X) COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) READERS(X) REFERENCES(X) CPUS(X) REGISTRATIONS(X)
+#define CONTENDERS(X)                                                                                                  \
+	COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) READERS(X) REFERENCES(X) CPUS(X) REGISTRATIONS(X)
 
 #define COUNTERS(X)                                                                                                    \
 	X("counter", "rseqkit", BENCH_ANY, counter_rseqkit, bench_sum_counter, NULL,                                   \

@@ -62,25 +62,30 @@ static struct {
 
 static struct rk_process_info process;
 
-int bench_data_create(void)
+int bench_slots_create(void **slots)
 {
 	static const struct rk_percpu_options options = {.item_size = sizeof(uint64_t), .alignment = 128};
-	struct rk_percpu *pool;
-	int r = rk_percpu_create(&pool, &options);
+	static struct rk_percpu *pool;
+	int r = pool == NULL ? rk_percpu_create(&pool, &options) : 0;
+
+	return r == 0 ? rk_percpu_alloc(pool, slots) : r;
+}
+
+int bench_data_create(void)
+{
+	int r = rk_process_query(&process, sizeof(process));
 
 	bench_shared = &shared.word;
 	if (r == 0)
-		r = rk_process_query(&process, sizeof(process));
-	if (r == 0)
 		r = rk_counter_create(&bench_counter);
 	if (r == 0)
-		r = rk_percpu_alloc(pool, &bench_slots_classic);
+		r = bench_slots_create(&bench_slots_classic);
 	if (r == 0)
-		r = rk_percpu_alloc(pool, &bench_slots_floor);
+		r = bench_slots_create(&bench_slots_floor);
 	if (r == 0)
-		r = rk_percpu_alloc(pool, &bench_slots_percpu);
+		r = bench_slots_create(&bench_slots_percpu);
 	if (r == 0)
-		r = rk_percpu_alloc(pool, &bench_slots_getcpu);
+		r = bench_slots_create(&bench_slots_getcpu);
 	if (r == 0)
 		r = bench_histogram_create();
 	if (r == 0)

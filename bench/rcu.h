@@ -46,6 +46,7 @@ extern struct rk_rcu *bench_rcu;
 extern pthread_rwlock_t bench_rcu_rwlock;
 
 int bench_rcu_create(void);
+int bench_rcu_writer_create(void);
 uint64_t bench_sum_rcu(void);
 bool bench_settle_rcu(void);
 bool bench_settle_rcu_rseqkit(void);
@@ -84,10 +85,10 @@ BENCH_INLINE uint64_t rcu_rwlock_read(pthread_rwlock_t *lock, const struct bench
 	return one;
 }
 
-#if BENCH_HAVE_FLOOR
-/* A gate of our own, which names an item: what a section loads to know where it counts. */
+/* A gate of the floor's own, which names an item: what a section loads to know where it counts. */
 extern void *bench_rcu_floor_gate;
 
+#if BENCH_HAVE_FLOOR
 BENCH_INLINE uint64_t rcu_floor_read(void **gate, const struct bench_rcu_place *place)
 {
 	void *counted = *(void *volatile *)gate;

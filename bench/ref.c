@@ -5,23 +5,7 @@
 struct bench_ref_object bench_ref_object;
 struct bench_ref_atomic bench_ref_atomic = {1, 0};
 
-#if BENCH_HAVE_FLOOR
 void *bench_ref_floor_gate;
-
-static int create_floor(void)
-{
-	static const struct rk_percpu_options options = {.item_size = sizeof(uint64_t), .alignment = 128};
-	struct rk_percpu *pool;
-	int r = rk_percpu_create(&pool, &options);
-
-	return r == 0 ? rk_percpu_alloc(pool, &bench_ref_floor_gate) : r;
-}
-#else
-static int create_floor(void)
-{
-	return 0;
-}
-#endif
 
 static void release(struct rk_ref *ref)
 {
@@ -32,7 +16,7 @@ int bench_ref_create(void)
 {
 	int r = rk_ref_init(&bench_ref_object.ref, release);
 
-	return r == 0 ? create_floor() : r;
+	return r == 0 ? bench_slots_create(&bench_ref_floor_gate) : r;
 }
 
 /* The kill says it; another count takes its place. */

@@ -41,10 +41,10 @@ BENCH_INLINE void ref_atomic(struct bench_ref_atomic *object)
 		object->released = 1;
 }
 
-#if BENCH_HAVE_FLOOR
-/* A gate of our own, which names an item: each add loads it. */
+/* A gate of the floor's own, which names an item: each add loads it. */
 extern void *bench_ref_floor_gate;
 
+#if BENCH_HAVE_FLOOR
 BENCH_INLINE void ref_floor(void **gate)
 {
 	floor_add(*(void *volatile *)gate, 1);

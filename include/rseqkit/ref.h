@@ -54,7 +54,8 @@ RKI_BEGIN_DECLS
  *
  * Returns 0; -EINVAL when ref or release is NULL; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 0.1 us; the first
- * one in a process as rk_freelist_create(), and a fence; each one, where there is none. Memory: 8 bytes for each CPU that uses it, until it is killed.
+ * one in a process as rk_freelist_create(), and a fence; each one, where there is none. Memory: 8 bytes for each CPU that
+ * uses it, until it is killed.
  */
 RKI_API int rk_ref_init(struct rk_ref *ref, void (*release)(struct rk_ref *ref));
 

@@ -4,9 +4,7 @@
  * they wait for, or by a deferred call. The invariant: a reader never sees one that was spoiled, which is what is done to
  * them before they are freed, and AddressSanitizer looks as well.
  */
-#include "expect.h"
-#include "refuse.h"
-#include "storm.h"
+#include "duel.h"
 
 #define PLACES 4
 #define ALIVE 0x5ec7104eafe11eUL
@@ -182,66 +180,32 @@ static void never_seen_spoiled(void **state)
  * A reader who is hardly ever out of a section, each of some tens of microseconds, on one CPU, and a writer on another: it
  * turns the phase just when the reader comes back. Who is counted in the wrong one is taken by surprise by the next turn.
  */
-struct duel {
-	int cpu, slow, stop;
-};
-
-static void *read_on(void *arg)
+static void read_one(bool slowly, uint64_t *random)
 {
-	struct duel *duel = arg;
+	struct rk_rcu_section *section = enter(slowly ? 0 : 2);
+	const struct object *o = rk_rcu_dereference(&places[0]);
 
-	pin(duel->cpu);
-	while (!__atomic_load_n(&duel->stop, __ATOMIC_RELAXED)) {
-		struct rk_rcu_section *section = enter(duel->slow ? 0 : 2);
-		const struct object *o = rk_rcu_dereference(&places[0]);
-
-		for (int looks = 20000; looks > 0 && !wrong; looks--)
-			look(o);
-		rk_rcu_read_unlock(rcu, section);
-		sections++;
-	}
-	return NULL;
+	(void)random;
+	for (int looks = 20000; looks > 0 && !wrong; looks--)
+		look(o);
+	rk_rcu_read_unlock(rcu, section);
 }
 
-static void replace_one(void)
+static void replace_one(uint64_t *random)
 {
 	struct object *old = rk_rcu_exchange(&places[0], new_object());
 
+	(void)random;
 	EXPECT(rk_rcu_synchronize(rcu) == 0);
 	spoil_and_free(old);
-	replaced++;
 }
 
 static void turned_when_a_reader_comes_back(void **state)
 {
-	int first = -1, second = -1;
-	cpu_set_t allowed;
-
 	(void)state;
-	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
-	for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
-		if (CPU_ISSET(cpu, &allowed)) {
-			second = first;
-			first = cpu;
-		}
 	assert_int_equal(rk_rcu_create(&rcu, 0), 0);
 	places[0] = new_object();
-	for (int slow = 0; slow < 2; slow++) {
-		struct duel duel = {second < 0 ? first : second, slow, 0};
-		uint64_t end = storm_now() + storm_ms() / 4;
-		pthread_t thread;
-
-		sections = replaced = 0;
-		pin(first);
-		assert_int_equal(pthread_create(&thread, NULL, read_on, &duel), 0);
-		while (storm_now() < end || replaced < 10)
-			replace_one();
-		__atomic_store_n(&duel.stop, 1, __ATOMIC_RELAXED);
-		assert_int_equal(pthread_join(thread, NULL), 0);
-		assert_int_equal(sched_setaffinity(0, sizeof(allowed), &allowed), 0);
-		printf("# %llu sections, %llu replaced\n", (unsigned long long)sections, (unsigned long long)replaced);
-		assert_int_equal(wrong, 0);
-	}
+	duel(read_one, replace_one);
 	spoil_and_free(places[0]);
 	assert_int_equal(rk_rcu_destroy(rcu), 0);
 }

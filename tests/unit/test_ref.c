@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Reference counts: released once, by whoever is last, on every way that references come and go, and fences fail. */
-#include "test.h"
+#include "ways.h"
 #include "refuse.h"
 
 struct object {
 	struct rk_ref ref;
 	int released;
 };
-
-/* How a reference is taken and given back. Where a way can't be had it is another one. */
-enum way { BY_SECTION, BY_SHARED, AFTER_ABORTS, WAYS };
 
 static void release(struct rk_ref *ref)
 {
@@ -21,7 +18,7 @@ static void get(struct object *o, enum way way)
 	if (way == BY_SECTION)
 		rk_ref_get(&o->ref);
 	else
-		rk_ref_get_slow(&o->ref, way == BY_SHARED ? RK_NO_RSEQ : RK_ABORTED);
+		rk_ref_get_slow(&o->ref, attempt_of(way));
 }
 
 static void put(struct object *o, enum way way)
@@ -29,14 +26,14 @@ static void put(struct object *o, enum way way)
 	if (way == BY_SECTION)
 		rk_ref_put(&o->ref);
 	else
-		rk_ref_put_slow(&o->ref, way == BY_SHARED ? RK_NO_RSEQ : RK_ABORTED);
+		rk_ref_put_slow(&o->ref, attempt_of(way));
 }
 
 static int tryget(struct object *o, enum way way, int live)
 {
 	if (way == BY_SECTION)
 		return live ? rk_ref_tryget_live(&o->ref) : rk_ref_tryget(&o->ref);
-	return rk_ref_tryget_slow(&o->ref, way == BY_SHARED ? RK_NO_RSEQ : RK_ABORTED, live);
+	return rk_ref_tryget_slow(&o->ref, attempt_of(way), live);
 }
 
 static void start(struct object *o)
@@ -331,7 +328,7 @@ static int give_back(void)
 	CHECK(rk_ref_kill_all(refs, 2) == 0);
 	CHECK(inherited[0].released == 0 && inherited[1].released == 0);
 	put(&inherited[0], BY_SECTION);
-	put(&inherited[0], BY_SHARED);
+	put(&inherited[0], BY_OVERFLOW);
 	put(&inherited[1], AFTER_ABORTS);
 	CHECK(inherited[0].released == 1 && inherited[1].released == 1);
 	return 0;
@@ -342,7 +339,7 @@ static void in_children_too(void **state)
 	(void)state;
 	start(&inherited[0]);
 	start(&inherited[1]);
-	get(&inherited[0], BY_SHARED);
+	get(&inherited[0], BY_OVERFLOW);
 	get(&inherited[0], BY_SECTION);
 	get(&inherited[1], BY_SECTION);
 	assert_int_equal(in_child(give_back), 0);

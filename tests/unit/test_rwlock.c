@@ -1,37 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Reader-writer locks: who gets in and who doesn't, on every way that readers and fences have; who waits, and for whom. */
-#include "test.h"
+/* Reader-writer locks: who gets in and who doesn't, on every way that readers and fences have. */
+#include "rwlock_ways.h"
 #include "refuse.h"
-
-static struct rk_rwlock *lock;
-
-/* An assertion of what is run in a child as well. */
-static bool forked;
-
-#define MUST(condition)                                                                                                \
-	do {                                                                                                           \
-		if (forked)                                                                                            \
-			CHECK(condition);                                                                              \
-		else                                                                                                   \
-			assert_true(condition);                                                                        \
-	} while (0)
-
-/* How a section is begun and ended. Where a way can't be had it is another one. */
-enum way { BY_SECTION, BY_OVERFLOW, AFTER_ABORTS, WAYS };
-
-static int read_try(enum way way, struct rk_rwlock_section **section)
-{
-	return way == BY_SECTION ? rk_rwlock_read_try(lock, section) :
-				   rk_rwlock_read_lock_slow(lock, 0, section, way == BY_OVERFLOW ? RK_NO_RSEQ : RK_ABORTED);
-}
-
-static void read_unlock(enum way way, struct rk_rwlock_section *section)
-{
-	if (way == BY_SECTION)
-		rk_rwlock_read_unlock(lock, section);
-	else
-		rk_rwlock_read_unlock_slow(lock, section, way == BY_OVERFLOW ? RK_NO_RSEQ : RK_ABORTED);
-}
 
 /* What another thread gets. */
 struct other {
@@ -152,130 +122,6 @@ static void excludes(void **state)
 {
 	(void)state;
 	all_of_it();
-}
-
-/* A writer who waits, in a thread of its own. */
-static int writer_result, written;
-
-static void *write_when_it_can(void *arg)
-{
-	(void)arg;
-	writer_result = rk_rwlock_write_lock(lock);
-	__atomic_store_n(&written, 1, __ATOMIC_RELEASE);
-	if (writer_result == 0)
-		writer_result = rk_rwlock_write_unlock(lock);
-	return NULL;
-}
-
-static pthread_t start_writer(void)
-{
-	pthread_t thread;
-
-	written = 0;
-	assert_int_equal(pthread_create(&thread, NULL, write_when_it_can, NULL), 0);
-	/* It waits when it is asked about the lock: with nobody else there a try succeeds. */
-	usleep(50000);
-	assert_int_equal(rk_rwlock_write_try(lock), -EBUSY);
-	assert_int_equal(__atomic_load_n(&written, __ATOMIC_ACQUIRE), 0);
-	return thread;
-}
-
-static void join_writer(pthread_t thread)
-{
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	assert_int_equal(writer_result, 0);
-}
-
-/* So a thread that reads may read once more. */
-static void readers_first(void **state)
-{
-	struct rk_rwlock_section *outer, *inner;
-	pthread_t writer;
-
-	(void)state;
-	assert_int_equal(rk_rwlock_create(&lock, 0), 0);
-	for (int way = 0; way < WAYS; way++) {
-		assert_int_equal(rk_rwlock_read_lock(lock, &outer), 0);
-		writer = start_writer();
-		assert_int_equal(read_try((enum way)way, &inner), 0);
-		read_unlock((enum way)way, inner);
-		assert_int_equal(rk_rwlock_read_lock(lock, &inner), 0);
-		rk_rwlock_read_unlock(lock, outer);
-		usleep(1000);
-		assert_int_equal(__atomic_load_n(&written, __ATOMIC_ACQUIRE), 0);
-		rk_rwlock_read_unlock(lock, inner);
-		join_writer(writer);
-	}
-	assert_int_equal(rk_rwlock_destroy(lock), 0);
-}
-
-static void writers_first(void **state)
-{
-	struct rk_rwlock_section *outer, *inner;
-	pthread_t writer;
-
-	(void)state;
-	assert_int_equal(rk_rwlock_create(&lock, RK_RWLOCK_WRITERS_FIRST), 0);
-	for (int way = 0; way < WAYS; way++) {
-		assert_int_equal(rk_rwlock_read_lock(lock, &outer), 0);
-		writer = start_writer();
-		assert_int_equal(read_try((enum way)way, &inner), -EBUSY);
-		assert_int_equal(rk_rwlock_read_lock_for(lock, 1000000, &inner), -ETIMEDOUT);
-		rk_rwlock_read_unlock(lock, outer);
-		assert_int_equal(rk_rwlock_read_lock(lock, &inner), 0);
-		assert_int_equal(__atomic_load_n(&written, __ATOMIC_ACQUIRE), 1);
-		rk_rwlock_read_unlock(lock, inner);
-		join_writer(writer);
-	}
-	assert_int_equal(rk_rwlock_destroy(lock), 0);
-}
-
-static void *give_back_later(void *arg)
-{
-	usleep(1000);
-	rk_rwlock_read_unlock(lock, arg);
-	return NULL;
-}
-
-static int read_when_it_can(void)
-{
-	struct rk_rwlock_section *section;
-	int r = rk_rwlock_read_lock(lock, &section);
-
-	if (r == 0)
-		rk_rwlock_read_unlock(lock, section);
-	return r;
-}
-
-static void *read_in_thread(void *arg)
-{
-	*(int *)arg = read_when_it_can();
-	return NULL;
-}
-
-#define TURNS 20
-
-/* Those who wait come to their turn. That they are woken, and don't only look again, is seen in how long this takes. */
-static void everybody_has_a_turn(void **state)
-{
-	struct rk_rwlock_section *section;
-	pthread_t thread;
-	int result;
-
-	(void)state;
-	assert_int_equal(rk_rwlock_create(&lock, 0), 0);
-	for (int i = 0; i < TURNS; i++) {
-		assert_int_equal(rk_rwlock_read_lock(lock, &section), 0);
-		assert_int_equal(pthread_create(&thread, NULL, give_back_later, section), 0);
-		assert_int_equal(rk_rwlock_write_lock(lock), 0);
-		assert_int_equal(pthread_join(thread, NULL), 0);
-		assert_int_equal(pthread_create(&thread, NULL, read_in_thread, &result), 0);
-		usleep(1000);
-		assert_int_equal(rk_rwlock_write_unlock(lock), 0);
-		assert_int_equal(pthread_join(thread, NULL), 0);
-		assert_int_equal(result, 0);
-	}
-	assert_int_equal(rk_rwlock_destroy(lock), 0);
 }
 
 /* Begun on one CPU, ended on another, in another thread. */
@@ -402,9 +248,6 @@ static void refuses(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(excludes),
-	cmocka_unit_test(readers_first),
-	cmocka_unit_test(writers_first),
-	cmocka_unit_test(everybody_has_a_turn),
 	cmocka_unit_test(ended_on_another_cpu_in_another_thread),
 	cmocka_unit_test(without_rseq),
 	cmocka_unit_test(without_any_fence),

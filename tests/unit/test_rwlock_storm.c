@@ -3,9 +3,7 @@
  * Data that is read, and written in place, in a storm (storm.h). The invariant: what a reader sees doesn't change while it reads,
  * and a writer finds what the last one left. Only the lock keeps them apart, so ThreadSanitizer looks as well.
  */
-#include "expect.h"
-#include "refuse.h"
-#include "storm.h"
+#include "duel.h"
 
 #define WORDS 8
 
@@ -164,61 +162,29 @@ static void writers_first(void **state)
 }
 
 /* A reader on one CPU that is in for some time, out for none, and a writer on another who comes at any moment of that. */
-struct duel {
-	int cpu, slow, stop;
-};
-
-static void *read_on(void *arg)
+static void read_one(bool slowly, uint64_t *random)
 {
-	uint64_t random = 521288629;
-	struct duel *duel = arg;
+	struct rk_rwlock_section *section;
 
-	pin(duel->cpu);
-	while (!__atomic_load_n(&duel->stop, __ATOMIC_RELAXED)) {
-		struct rk_rwlock_section *section;
+	EXPECT(enter(slowly ? 0 : 2, INT64_MAX, &section) == 0);
+	for (uint64_t looks = draw(random) % 2000; looks > 0 && !wrong; looks--)
+		look(random);
+	rk_rwlock_read_unlock(lock, section);
+}
 
-		EXPECT(enter(duel->slow ? 0 : 2, INT64_MAX, &section) == 0);
-		for (uint64_t looks = draw(&random) % 2000; looks > 0 && !wrong; looks--)
-			look(&random);
-		rk_rwlock_read_unlock(lock, section);
-		sections++;
-	}
-	return NULL;
+static void write_one(uint64_t *random)
+{
+	EXPECT(rk_rwlock_write_lock(lock) == 0);
+	write_it(draw(random) % 5000);
+	EXPECT(rk_rwlock_write_unlock(lock) == 0);
 }
 
 static void at_any_moment(void **state)
 {
-	int first = -1, second = -1;
-	cpu_set_t allowed;
-
 	(void)state;
-	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
-	for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
-		if (CPU_ISSET(cpu, &allowed)) {
-			second = first;
-			first = cpu;
-		}
 	assert_int_equal(rk_rwlock_create(&lock, RK_RWLOCK_WRITERS_FIRST), 0);
-	for (int slow = 0; slow < 2; slow++) {
-		struct duel duel = {second < 0 ? first : second, slow, 0};
-		uint64_t end = storm_now() + storm_ms() / 4, random = 362436069;
-		pthread_t thread;
-
-		sections = written = 0;
-		memset(data, 0, sizeof(data));
-		pin(first);
-		assert_int_equal(pthread_create(&thread, NULL, read_on, &duel), 0);
-		while (storm_now() < end || written < 10) {
-			EXPECT(rk_rwlock_write_lock(lock) == 0);
-			write_it(draw(&random) % 5000);
-			EXPECT(rk_rwlock_write_unlock(lock) == 0);
-		}
-		__atomic_store_n(&duel.stop, 1, __ATOMIC_RELAXED);
-		assert_int_equal(pthread_join(thread, NULL), 0);
-		assert_int_equal(sched_setaffinity(0, sizeof(allowed), &allowed), 0);
-		printf("# %llu sections, %llu written\n", (unsigned long long)sections, (unsigned long long)written);
-		assert_int_equal(wrong, 0);
-	}
+	memset(data, 0, sizeof(data));
+	duel(read_one, write_one);
 	assert_int_equal(rk_rwlock_destroy(lock), 0);
 }
 

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* Reader-writer locks: who waits for whom, with either preference, and who is woken. */
+#include "rwlock_ways.h"
+#include <dlfcn.h>
+#include <linux/futex.h>
+
+/* A writer who waits, in a thread of its own. */
+static int writer_result, written;
+
+static void *write_when_it_can(void *arg)
+{
+	(void)arg;
+	writer_result = rk_rwlock_write_lock(lock);
+	__atomic_store_n(&written, 1, __ATOMIC_RELEASE);
+	if (writer_result == 0)
+		writer_result = rk_rwlock_write_unlock(lock);
+	return NULL;
+}
+
+static pthread_t start_writer(void)
+{
+	pthread_t thread;
+
+	written = 0;
+	assert_int_equal(pthread_create(&thread, NULL, write_when_it_can, NULL), 0);
+	/* It waits when it is asked about the lock: with nobody else there a try succeeds. */
+	usleep(50000);
+	assert_int_equal(rk_rwlock_write_try(lock), -EBUSY);
+	assert_int_equal(__atomic_load_n(&written, __ATOMIC_ACQUIRE), 0);
+	return thread;
+}
+
+static void join_writer(pthread_t thread)
+{
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(writer_result, 0);
+}
+
+/* So a thread that reads may read once more. */
+static void readers_first(void **state)
+{
+	struct rk_rwlock_section *outer, *inner;
+	pthread_t writer;
+
+	(void)state;
+	assert_int_equal(rk_rwlock_create(&lock, 0), 0);
+	for (int way = 0; way < WAYS; way++) {
+		assert_int_equal(rk_rwlock_read_lock(lock, &outer), 0);
+		writer = start_writer();
+		assert_int_equal(read_try((enum way)way, &inner), 0);
+		read_unlock((enum way)way, inner);
+		assert_int_equal(rk_rwlock_read_lock(lock, &inner), 0);
+		rk_rwlock_read_unlock(lock, outer);
+		usleep(1000);
+		assert_int_equal(__atomic_load_n(&written, __ATOMIC_ACQUIRE), 0);
+		rk_rwlock_read_unlock(lock, inner);
+		join_writer(writer);
+	}
+	assert_int_equal(rk_rwlock_destroy(lock), 0);
+}
+
+static void writers_first(void **state)
+{
+	struct rk_rwlock_section *outer, *inner;
+	pthread_t writer;
+
+	(void)state;
+	assert_int_equal(rk_rwlock_create(&lock, RK_RWLOCK_WRITERS_FIRST), 0);
+	for (int way = 0; way < WAYS; way++) {
+		assert_int_equal(rk_rwlock_read_lock(lock, &outer), 0);
+		writer = start_writer();
+		assert_int_equal(read_try((enum way)way, &inner), -EBUSY);
+		assert_int_equal(rk_rwlock_read_lock_for(lock, 1000000, &inner), -ETIMEDOUT);
+		rk_rwlock_read_unlock(lock, outer);
+		assert_int_equal(rk_rwlock_read_lock(lock, &inner), 0);
+		assert_int_equal(__atomic_load_n(&written, __ATOMIC_ACQUIRE), 1);
+		rk_rwlock_read_unlock(lock, inner);
+		join_writer(writer);
+	}
+	assert_int_equal(rk_rwlock_destroy(lock), 0);
+}
+
+static void *give_back_later(void *arg)
+{
+	usleep(1000);
+	rk_rwlock_read_unlock(lock, arg);
+	return NULL;
+}
+
+static int read_when_it_can(void)
+{
+	struct rk_rwlock_section *section;
+	int r = rk_rwlock_read_lock(lock, &section);
+
+	if (r == 0)
+		rk_rwlock_read_unlock(lock, section);
+	return r;
+}
+
+static void *read_in_thread(void *arg)
+{
+	*(int *)arg = read_when_it_can();
+	return NULL;
+}
+
+#define TURNS 20
+
+/*
+ * The library's calls of the libc's syscall() come here. Whoever waits would look again by itself, later: what tells is that
+ * the kernel found somebody to wake.
+ */
+static int woken;
+
+long syscall(long number, ...)
+{
+	static long (*real)(long, ...);
+	long arguments[6], r;
+	va_list list;
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		arguments[i] = va_arg(list, long);
+	va_end(list);
+	r = real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+	if (number == SYS_futex && (arguments[1] & FUTEX_CMD_MASK) == FUTEX_WAKE && r > 0)
+		__atomic_fetch_add(&woken, (int)r, __ATOMIC_RELAXED);
+	return r;
+}
+
+static int woken_since(int *before)
+{
+	int now = __atomic_load_n(&woken, __ATOMIC_RELAXED), since = now - *before;
+
+	*before = now;
+	return since;
+}
+
+/* Some come without having slept. */
+static void woken_when_it_is_free(void **state)
+{
+	struct rk_rwlock_section *section;
+	int result, before = 0, writers = 0, readers = 0;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(rk_rwlock_create(&lock, 0), 0);
+	(void)woken_since(&before);
+	for (int i = 0; i < TURNS; i++) {
+		assert_int_equal(rk_rwlock_read_lock(lock, &section), 0);
+		assert_int_equal(pthread_create(&thread, NULL, give_back_later, section), 0);
+		assert_int_equal(rk_rwlock_write_lock(lock), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		writers += woken_since(&before);
+		assert_int_equal(pthread_create(&thread, NULL, read_in_thread, &result), 0);
+		usleep(1000);
+		assert_int_equal(rk_rwlock_write_unlock(lock), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(result, 0);
+		readers += woken_since(&before);
+	}
+	printf("# woken in %d turns: %d writers, %d readers\n", TURNS, writers, readers);
+	assert_true(writers > 0 && readers > 0);
+	assert_int_equal(rk_rwlock_destroy(lock), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(readers_first),
+	cmocka_unit_test(writers_first),
+	cmocka_unit_test(woken_when_it_is_free),
+};
+
+RUN(tests)
