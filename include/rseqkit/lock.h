@@ -1,6 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock.h - a reader-writer lock whose readers share nothing: for data that is read all the time, and written in place.
+ * lock.h - locks: one for the data of each CPU, and one for readers and writers.
+ *
+ * Per-CPU lock: for data of each CPU that one operation (ops.h) isn't enough for, a list and its length, say.
+ *
+ *	void *data;                       // of any size, the lock's own: zeros at first
+ *
+ *	rk_lock_here(lock, &data);        // that of the CPU that this runs on
+ *	...
+ *	rk_lock_release(data);
+ *
+ *	rk_lock_cpu(lock, cpu, &data);    // that of a CPU, from anywhere
+ *	...
+ *	rk_lock_release(data);
+ *
+ * A thread takes the lock of the CPU that it runs on by one restartable sequence: no atomic instruction, and no line that
+ * other CPUs write. Wherever it runs then, it holds that lock. Who locks from elsewhere closes the lock, fences that CPU, and
+ * waits until nobody holds it. So a holder who is preempted is waited for: sections under a per-CPU lock are to be short.
+ *
+ * Total: threads without rseq, and those whose sequence was aborted RK_ABORTS_MAX times in a row, share the lock and the data
+ * at RK_INDEX_OVERFLOW. Where there was no fence when the lock was made (remote.h), all do. So who goes through the data of
+ * all CPUs begins there:
+ *
+ *	int cpu = RK_INDEX_OVERFLOW;
+ *
+ *	do ... while ((cpu = rk_cpus_next(cpu)) >= 0);
+ *
+ * fork. What the forking thread holds, it holds in the child too. What others held is free there, and the next who takes it is
+ * told: its data may be half done.
+ *
+ * Reader-writer lock: for data that is read all the time, and written in place.
  *
  *	struct rk_rwlock_section *section;
  *
@@ -32,20 +61,129 @@
  * half done in the child: readers are told, and so is the next writer, who mends it. Where the kernel can't wipe memory at a
  * fork (before 4.14), a child's writers wait for its parent's readers.
  *
- * Memory order. What was done under the lock happened before what is done under it later, unless both only read.
+ * Memory order. What was done under a lock happened before what is done under it later, unless both only read.
  */
 #ifndef RSEQKIT_LOCK_H
 #define RSEQKIT_LOCK_H
 
+#include <rseqkit/detail/lock.h>
 #include <rseqkit/detail/readers.h>
 
-struct rk_rwlock;         /* its address is that of the item in per-CPU memory (percpu.h) */
+struct rk_lock;           /* its address is that of an item of per-CPU memory (percpu.h), as a reader-writer lock's is */
+struct rk_rwlock;
 struct rk_rwlock_section; /* of a reader: where it was counted */
+
+/* Of a per-CPU lock: what a CPU's data is preceded by, and so the most that a CPU can have. */
+#define RK_LOCK_HEADER 64
+#define RK_LOCK_SIZE_MAX (RK_STRIDE - RK_LOCK_HEADER)
 
 RKI_BEGIN_DECLS
 
 /*
- * Creates a lock.
+ * Creates a per-CPU lock, with `size` bytes of zeros for each CPU, aligned to 64.
+ *
+ * Parameters: size is 0 to RK_LOCK_SIZE_MAX.
+ * Returns 0 and the lock in *lock; -EINVAL when lock is NULL or the size is too large; -ENOMEM; -EUCLEAN as
+ * rk_percpu_alloc().
+ * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: as
+ * rk_freelist_create(), and a fence. Memory: `size` and 64 bytes for each CPU, rounded up by a third at most.
+ */
+RKI_API int rk_lock_create(struct rk_lock **lock, size_t size);
+
+/*
+ * Destroys a lock and its data; NULL is allowed. No thread may be using it.
+ *
+ * Returns 0; -EBUSY while somebody holds it; -EINVAL when it is no lock (any more); -EUCLEAN as rk_percpu_free().
+ * Context: as rk_lock_create(). Cost: as rk_counter_destroy(), and a look at each CPU's.
+ */
+RKI_API int rk_lock_destroy(struct rk_lock *lock);
+
+/* The ways out of the functions below. Context: as those. */
+RKI_API int rk_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, enum rk_result outcome);
+RKI_API int rk_lock_release_slow(void *data, int is_free);
+
+/*
+ * Takes the lock of the CPU that the thread runs on: waits for its holder, for at most `nanoseconds`, or not at all.
+ *
+ * Returns 0, or 1 in a child of fork where it was held by a thread that isn't there any more: the data may be half done. In
+ * *data then what it protects; NULL otherwise:
+ *   -EBUSY      (_try, or no time) somebody holds it, the calling thread perhaps, or is about to
+ *   -ETIMEDOUT  the time is over
+ *   -EDEADLK    the calling thread holds it, and would wait for itself
+ *   -EINVAL     nanoseconds is negative, where it would have to wait
+ * Context: any thread; signal handler, with _try only; after fork; not in a vfork child; not under asynchronous cancellation
+ * (api.h). A thread that ends while it holds a lock holds it for ever. Cost: with rk_lock_release() 1 to 3 ns with rseq, by
+ * processor; 40 without; a fence and a sleep where it has to wait.
+ */
+RKI_INLINE int rk_lock_here_for(struct rk_lock *lock, int64_t nanoseconds, void **data)
+{
+	void *slot, *slowly; /* so that the caller's may be in a register */
+	enum rk_result outcome = rk_gate_take(RKI_LOCK_GATE_OF(lock), rki_lock_me(), &slot);
+	int r;
+
+	if (RKI_LIKELY(outcome == RK_DONE)) {
+		*data = (void *)((uintptr_t)slot + RK_LOCK_HEADER);
+		return 0;
+	}
+	r = rk_lock_here_slow(lock, nanoseconds, &slowly, outcome);
+	*data = slowly;
+	return r;
+}
+
+RKI_INLINE int rk_lock_here(struct rk_lock *lock, void **data)
+{
+	return rk_lock_here_for(lock, INT64_MAX, data);
+}
+
+RKI_INLINE int rk_lock_here_try(struct rk_lock *lock, void **data)
+{
+	return rk_lock_here_for(lock, 0, data);
+}
+
+/*
+ * Takes the lock of a CPU, wherever the thread runs. Who holds several at a time takes them in the order of their indexes,
+ * or with a time limit.
+ *
+ * Parameters: index is a possible CPU, online or not, or RK_INDEX_OVERFLOW.
+ * Returns as rk_lock_here_for(); -EINVAL for an index that isn't possible too; -EHOSTUNREACH when there is no fence (any
+ * more, or for this thread, see remote.h).
+ * Context: as rk_lock_here_for(). Cost: a fence of that CPU; for RK_INDEX_OVERFLOW some 20 ns.
+ */
+RKI_API int rk_lock_cpu(struct rk_lock *lock, int index, void **data);
+RKI_API int rk_lock_cpu_try(struct rk_lock *lock, int index, void **data);
+RKI_API int rk_lock_cpu_for(struct rk_lock *lock, int index, int64_t nanoseconds, void **data);
+
+/*
+ * Gives back what the calling thread took.
+ *
+ * Parameters: data is what it got with it.
+ * Returns 0; -EPERM when the calling thread doesn't hold it.
+ * Context: as rk_lock_here_for(), in handlers too. Cost: as said there; a system call where somebody waits.
+ */
+RKI_INLINE int rk_lock_release(void *data)
+{
+#if RK_HAVE_SECTIONS
+	struct rki_lock_slot *slot = (struct rki_lock_slot *)((uintptr_t)data - RK_LOCK_HEADER);
+
+	if (RKI_LIKELY(__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == rki_lock_me())) {
+		__atomic_store_n(&slot->held, 0, __ATOMIC_RELEASE);
+		return RKI_LIKELY(__atomic_load_n(&slot->waiting, __ATOMIC_RELAXED) == 0) ? 0 : rk_lock_release_slow(data, 1);
+	}
+#endif
+	return rk_lock_release_slow(data, 0);
+}
+
+/*
+ * The data of an index without its lock, to fill it before others know the lock, say; NULL for an index that there is none
+ * of. And the index whose data that is.
+ *
+ * Context: any. Cost: nanoseconds.
+ */
+RKI_API void *rk_lock_data(const struct rk_lock *lock, int index);
+RKI_API int rk_lock_index(const struct rk_lock *lock, const void *data);
+
+/*
+ * Creates a reader-writer lock.
  *
  * Parameters: flags is 0, or RK_RWLOCK_WRITERS_FIRST.
  * Returns 0 and the lock in *lock; -EINVAL when lock is NULL or a flag isn't known; -ENOMEM; -EUCLEAN as rk_percpu_alloc().

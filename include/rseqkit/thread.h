@@ -87,8 +87,9 @@ RKI_BEGIN_DECLS
  *                         madvise, munmap; in a child of fork gettid, getpid, get_robust_list; waiting for a limited time,
  *                         where the vDSO has no clock: clock_gettime
  *   waiting for a ring    futex, membarrier
- *   grace periods, deferred calls, writers' locks, the first reader in a child of fork: as fences and claims;
- *                         rt_sigprocmask; of a reader whose lock a writer waits for, or has: as claims
+ *   grace periods, deferred calls, writers' locks, other CPUs' locks, the first reader or lock in a child of fork: as
+ *                         fences and claims; rt_sigprocmask; of a reader whose lock a writer waits for, or has: as claims;
+ *                         who waits for its CPU's lock: as fences and claims, who releases one that somebody wants: futex
  *   kills of references   as fences
  *   creating, allocating, destroying, trimming      mmap, mprotect, munlock, madvise, munmap, prlimit64; with a limit on
  *                         address space sched_getaffinity; with initial contents memfd_create, ftruncate, close;

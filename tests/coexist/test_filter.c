@@ -260,6 +260,24 @@ static int lock_and_unlock(void)
 	return rk_rwlock_write_unlock(lock) == 0 && rk_rwlock_destroy(lock) == 0 ? 0 : 4;
 }
 
+static int lock_here_and_elsewhere(void)
+{
+	struct rk_lock *lock;
+	void *data, *more;
+	int index;
+
+	(void)rk_process_init();
+	allow_only(creating, fencing_undisturbed, claiming);
+	if (rk_lock_create(&lock, 8) != 0 || rk_lock_here(lock, &data) != 0)
+		return 1;
+	index = rk_lock_index(lock, data);
+	if (rk_lock_cpu_try(lock, index, &more) != -EBUSY || rk_lock_release(data) != 0)
+		return 2;
+	if (rk_lock_cpu(lock, index, &data) != 0 || rk_lock_here_for(lock, 1000000, &more) != -EDEADLK)
+		return 3;
+	return rk_lock_release(data) == 0 && rk_lock_destroy(lock) == 0 ? 0 : 4;
+}
+
 static int released;
 
 static void release(struct rk_ref *ref)
@@ -346,6 +364,7 @@ static void system_calls_are_those_documented(void **state)
 		{"structures", structures, 0},
 		{"read-copy-update", read_and_replace, 0},
 		{"locks", lock_and_unlock, 0},
+		{"locks of CPUs", lock_here_and_elsewhere, 0},
 		{"references", refer, 0},
 		{"waiting for a ring", wait_for_records, 0},
 		{"waking who waits for one", wake, 0},

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reader-writer locks: who waits for whom, with either preference, and who is woken. */
 #include "rwlock_ways.h"
-#include <dlfcn.h>
-#include <linux/futex.h>
+#include "wakes.h"
 
 /* A writer who waits, in a thread of its own. */
 static int writer_result, written;
@@ -104,38 +103,6 @@ static void *read_in_thread(void *arg)
 }
 
 #define TURNS 20
-
-/*
- * The library's calls of the libc's syscall() come here. Whoever waits would look again by itself, later: what tells is that
- * the kernel found somebody to wake.
- */
-static int woken;
-
-long syscall(long number, ...)
-{
-	static long (*real)(long, ...);
-	long arguments[6], r;
-	va_list list;
-
-	if (real == NULL)
-		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
-	va_start(list, number);
-	for (int i = 0; i < 6; i++)
-		arguments[i] = va_arg(list, long);
-	va_end(list);
-	r = real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
-	if (number == SYS_futex && (arguments[1] & FUTEX_CMD_MASK) == FUTEX_WAKE && r > 0)
-		__atomic_fetch_add(&woken, (int)r, __ATOMIC_RELAXED);
-	return r;
-}
-
-static int woken_since(int *before)
-{
-	int now = __atomic_load_n(&woken, __ATOMIC_RELAXED), since = now - *before;
-
-	*before = now;
-	return since;
-}
 
 /* Some come without having slept. */
 static void woken_when_it_is_free(void **state)

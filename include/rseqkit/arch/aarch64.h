@@ -88,6 +88,11 @@
 	"add x16, " word ", x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
 #define RK_ASM_INDEX_GATE(to, label) RKI_ASM_INDEX_GATE(to, label, "x17")
 #define RK_ASM_INDEX_GATE_TOKEN(to, label) RKI_ASM_INDEX_GATE(to, label, "%x[outcome]")
+#define RK_ASM_UNLESS_FREE(to, label)                                                                                  \
+	"ldp x17, %x[outcome], [x16]\n\t"                                                                              \
+	"orr x17, x17, %x[outcome]\n\t"                                                                                \
+	"cbnz x17, " to(label) "\n\t"
+#define RK_ASM_TELL_SLOT "mov %x[outcome], x16\n\t"
 #define RK_ASM_BEHIND(where) "add x16, x16, %x[" #where "]\n\t"
 
 /* Places. */

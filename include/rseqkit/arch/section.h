@@ -9,6 +9,8 @@
  *   RK_ASM_INDEX_GATE(to, label)             the same of the item that the shared word `gate` (RK_IN) names (gate.h), or
  *                                            goes to `label` if that is 0; what was loaded is that word then
  *   RK_ASM_INDEX_GATE_TOKEN(to, label)       the same, and the word becomes the outcome; in RK_SECTION_TOKEN
+ *   RK_ASM_UNLESS_FREE(to, label)            goes to `label` unless the slot's word and the one behind it are 0, and
+ *   RK_ASM_TELL_SLOT                         makes the slot's address the outcome: both in RK_SECTION_TOKEN
  *   RK_ASM_BEHIND(where)                     makes the word at `where` (RK_IN_WORD) behind the slot the slot
  *   RK_ASM_SLOT                              a place: the slot's word
  *   RK_ASM_REACH(offset)                     finds the word at `offset` (RK_IN) behind the slot

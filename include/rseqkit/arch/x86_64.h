@@ -101,6 +101,11 @@
 	RKI_ASM_X("addq " att ", %%rax", "add rax, " intel)
 #define RK_ASM_INDEX_GATE(to, label) RKI_ASM_INDEX_GATE(to, label, "%%rcx", "rcx")
 #define RK_ASM_INDEX_GATE_TOKEN(to, label) RKI_ASM_INDEX_GATE(to, label, "%[outcome]", "%[outcome]")
+#define RK_ASM_UNLESS_FREE(to, label)                                                                                  \
+	RKI_ASM_FROM("mov", RK_ASM_SLOT, "rcx")                                                                        \
+	RKI_ASM_X("orq 8(%%rax), %%rcx", "or rcx, [rax+8]")                                                            \
+	"jnz " to(label) "\n\t"
+#define RK_ASM_TELL_SLOT RKI_ASM_X("movq %%rax, %[outcome]", "mov %[outcome], rax")
 #define RK_ASM_BEHIND(where) RKI_ASM_X("addq %[" #where "], %%rax", "add rax, %[" #where "]")
 
 /* Places. */

@@ -9,5 +9,7 @@ int main()
 
 	if (rk_gate_add(&gate, 8, 1) == RK_DONE)
 		return 1;
-	return rk_gate_enter(&gate, &item) != RK_DONE && item == nullptr ? 0 : 1;
+	if (rk_gate_enter(&gate, &item) == RK_DONE || item != nullptr)
+		return 2;
+	return rk_gate_take(&gate, 1, &item) != RK_DONE && item == nullptr ? 0 : 3;
 }

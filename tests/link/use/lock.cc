@@ -1,6 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* lock.h from C++17, with no cast and no other header. */
+/* lock.h from C++17, with no cast and no other header but for errors. */
 #include <rseqkit/lock.h>
+
+#include <cerrno>
+
+static int of_each_cpu()
+{
+	rk_lock *lock;
+	void *data, *more;
+
+	if (rk_lock_create(&lock, 8) != 0 || rk_lock_here(lock, &data) != 0)
+		return 6;
+	if (rk_lock_cpu_try(lock, rk_lock_index(lock, data), &more) != -EBUSY || more != nullptr)
+		return 7;
+	if (rk_lock_release(data) != 0 || rk_lock_data(lock, RK_INDEX_OVERFLOW) == nullptr)
+		return 8;
+	if (rk_lock_here_try(lock, &data) != 0 || rk_lock_release(data) != 0)
+		return 9;
+	if (rk_lock_cpu(lock, 0, &data) != 0 || rk_lock_release(data) != 0)
+		return 10;
+	return rk_lock_destroy(lock);
+}
 
 int main()
 {
@@ -17,5 +37,7 @@ int main()
 	rk_rwlock_read_unlock(lock, rk_rwlock_keep(lock, outer));
 	if (rk_rwlock_write_lock(lock) != 0 || rk_rwlock_read_lock_for(lock, 0, &outer) == 0)
 		return 4;
-	return rk_rwlock_write_unlock(lock) == 0 ? rk_rwlock_destroy(lock) : 5;
+	if (rk_rwlock_write_unlock(lock) != 0 || rk_rwlock_destroy(lock) != 0)
+		return 5;
+	return of_each_cpu();
 }

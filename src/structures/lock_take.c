@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock_take.c - taking a lock of lock.c, here and from elsewhere, and releasing it. model/lock.pml is this as a model.
+ *
+ * Waiting. Who waits sets a flag, fences all CPUs, looks again, and sleeps. Who unlocks stores 0, and looks at the flag. The
+ * fence stands for the barrier between those two. There are two kinds: those who want a free slot (FREE), and the one that has
+ * closed it, and wants it empty (EMPTY). One of each is woken, for who wants it empty may have given up by then, and the others
+ * couldn't have it before. The invariant: while somebody sleeps for a slot that is free, the flag is set, or one is awake who
+ * will set it when it takes the slot, or wake another when it goes away.
+ *
+ * Memory order. What a holder did is behind the acquire of rk_gate_take(), or of the look at `held`; and release, in both ways.
+ * A section that takes the slot after it was closed finds `closed` 0, which was stored with release.
+ */
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include "lock.h"
+
+#include <rseqkit/remote.h>
+#include <rseqkit/thread.h>
+#include <errno.h>
+#include "kernel.h"
+#include "memory/cpus.h"
+#include "readers.h"
+#include "remote/claim.h"
+#include "remote/fence.h"
+
+#define LOOK_AGAIN 50000000 /* ns: in a child that a handler forks while its thread sleeps, nobody wakes it */
+#define LOOK_SOON 1000000   /* ns: without a fence nobody may wake it */
+
+/* Of `waiting`: who wants a slot that is free, or empty. */
+#define FREE 1u
+#define EMPTY 2u
+
+static void *data_of(struct rki_lock_slot *slot)
+{
+	return (char *)slot + RK_LOCK_HEADER;
+}
+
+static struct rki_lock_slot *header_of(void *data)
+{
+	return (struct rki_lock_slot *)(void *)((char *)data - RK_LOCK_HEADER);
+}
+
+static bool is_possible(int index)
+{
+	return index == RK_INDEX_OVERFLOW || (index >= 0 && index <= rk_cpus_get()->highest);
+}
+
+void *rk_lock_data(const struct rk_lock *lock, int index)
+{
+	return is_possible(index) ? data_of(rk_lock_slot(lock, index)) : NULL;
+}
+
+int rk_lock_index(const struct rk_lock *lock, const void *data)
+{
+	return (int)(((intptr_t)data - (intptr_t)data_of(rk_lock_slot(lock, 0))) / (intptr_t)RK_STRIDE);
+}
+
+/* Waiting */
+
+struct wait {
+	int64_t nanoseconds, end; /* at most; by the clock, if it isn't at once */
+	struct rki_lock_slot *at;               /* where it has slept, to have it free, and didn't get it */
+};
+
+static int64_t left_of(const struct wait *wait)
+{
+	if (wait->nanoseconds == 0 || wait->end == INT64_MAX)
+		return wait->nanoseconds;
+	return wait->end - rk_kernel_now();
+}
+
+static int refusal(const struct wait *wait, bool by_itself)
+{
+	return wait->nanoseconds == 0 ? -EBUSY : by_itself ? -EDEADLK : -ETIMEDOUT;
+}
+
+static void wake_one(struct rki_lock_slot *slot)
+{
+	__atomic_fetch_add(&slot->freed, 1, __ATOMIC_SEQ_CST);
+	rk_futex_wake(&slot->freed, 1);
+}
+
+/* It was unlocked. */
+static void wake(struct rki_lock_slot *slot)
+{
+	uint32_t whom = __atomic_load_n(&slot->waiting, __ATOMIC_SEQ_CST);
+
+	if (whom != 0)
+		whom = __atomic_exchange_n(&slot->waiting, 0, __ATOMIC_SEQ_CST);
+	if (whom & EMPTY) {
+		__atomic_fetch_add(&slot->emptied, 1, __ATOMIC_SEQ_CST);
+		rk_futex_wake(&slot->emptied, 1);
+	}
+	if (whom & FREE)
+		wake_one(slot);
+}
+
+/* Whether it got `slot`, and has slept there, or not: those who sleep are woken by who unlocks it, or now. */
+static void stop_waiting(struct wait *wait, const struct rki_lock_slot *slot)
+{
+	if (wait->at != NULL && wait->at == slot)
+		__atomic_fetch_or(&wait->at->waiting, FREE, __ATOMIC_SEQ_CST);
+	else if (wait->at != NULL)
+		wake_one(wait->at);
+	wait->at = NULL;
+}
+
+static bool is_free(const struct rki_lock_slot *slot)
+{
+	return __atomic_load_n(&slot->held, __ATOMIC_SEQ_CST) == 0 && __atomic_load_n(&slot->closed, __ATOMIC_SEQ_CST) == 0;
+}
+
+static bool is_empty(const struct rki_lock_slot *slot)
+{
+	return __atomic_load_n(&slot->held, __ATOMIC_SEQ_CST) == 0;
+}
+
+static void sleep_until(struct rki_lock_slot *slot, bool (*is_so)(const struct rki_lock_slot *), int64_t left)
+{
+	uint32_t *futex = is_so == is_free ? &slot->freed : &slot->emptied;
+	uint32_t seen = __atomic_load_n(futex, __ATOMIC_SEQ_CST);
+	int64_t most = LOOK_AGAIN;
+
+	__atomic_fetch_or(&slot->waiting, is_so == is_free ? FREE : EMPTY, __ATOMIC_SEQ_CST);
+	if (rk_fence_all() < 0 || (!RK_ORDERS_BY_ITSELF && rk_fence_memory() < 0))
+		most = LOOK_SOON;
+	if (!is_so(slot))
+		(void)rk_futex_wait(futex, seen, left < most ? left : most);
+}
+
+/* In a child: until the gate is open, though it is for others to do that. */
+static int wait_for_gate(const struct rk_lock *lock, const struct wait *wait)
+{
+	while (rk_lock_settle(lock) < 0) {
+		int64_t left = left_of(wait);
+		uint32_t nobody_wakes = 0;
+
+		if (left <= 0)
+			return refusal(wait, false);
+		(void)rk_futex_wait(&nobody_wakes, 0, left < LOOK_SOON ? left : LOOK_SOON);
+	}
+	return 0;
+}
+
+/* From elsewhere, or without a section */
+
+static void reopen(struct rki_lock_slot *slot)
+{
+	__atomic_fetch_and(&slot->closed, RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
+	(void)rk_claim_release(&slot->claim);
+	wake(slot);
+}
+
+/* Waits for who holds it, of those who took it on its CPU. */
+static int wait_until_empty(const struct rk_lock *lock, struct rki_lock_slot *slot, const struct wait *wait)
+{
+	while (!is_empty(slot)) {
+		bool by_itself = __atomic_load_n(&slot->held, __ATOMIC_RELAXED) == rki_lock_me();
+		int64_t left = left_of(wait);
+		int r;
+
+		if (left <= 0 || by_itself)
+			return refusal(wait, by_itself);
+		/* In a child that a handler forks here, that thread may be nowhere. */
+		r = wait_for_gate(lock, wait);
+		if (r < 0)
+			return r;
+		sleep_until(slot, is_empty, left);
+	}
+	return 0;
+}
+
+static int close_slot(const struct rk_lock *lock, int index, const struct wait *wait, void **data)
+{
+	struct rki_lock_slot *slot = rk_lock_slot(lock, index);
+	int64_t left = left_of(wait);
+	int r, half_done;
+
+	half_done = rk_claim_wait(&slot->claim, left > 0 ? left : 0);
+	if (half_done < 0)
+		return refusal(wait, rk_claim_is_mine(&slot->claim));
+	if (index >= 0 && rk_lock_state(lock)->by_sections) {
+		half_done = half_done && __atomic_load_n(&slot->closed, __ATOMIC_RELAXED) & RK_LOCK_OWNED;
+		__atomic_fetch_or(&slot->closed, RK_LOCK_CLOSED, __ATOMIC_SEQ_CST);
+		r = rk_fence_cpu(index);
+		if (r == 0)
+			r = wait_until_empty(lock, slot, wait);
+		if (r < 0) {
+			reopen(slot);
+			return r;
+		}
+		half_done |= (__atomic_fetch_or(&slot->closed, RK_LOCK_OWNED, __ATOMIC_SEQ_CST) & RK_LOCK_HALF_DONE) != 0;
+		__atomic_fetch_and(&slot->closed, ~(intptr_t)RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
+	}
+	*data = data_of(slot);
+	return half_done;
+}
+
+static int lock_cpu(const struct rk_lock *lock, int index, int64_t nanoseconds, void **data)
+{
+	struct wait wait = {.nanoseconds = nanoseconds};
+	int r;
+
+	*data = NULL;
+	if (!is_possible(index) || nanoseconds < 0)
+		return -EINVAL;
+	wait.end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
+	r = wait_for_gate(lock, &wait);
+	return r < 0 ? r : close_slot(lock, index, &wait, data);
+}
+
+int rk_lock_cpu(struct rk_lock *lock, int index, void **data)
+{
+	return lock_cpu(lock, index, INT64_MAX, data);
+}
+
+int rk_lock_cpu_try(struct rk_lock *lock, int index, void **data)
+{
+	return lock_cpu(lock, index, 0, data);
+}
+
+int rk_lock_cpu_for(struct rk_lock *lock, int index, int64_t nanoseconds, void **data)
+{
+	return lock_cpu(lock, index, nanoseconds, data);
+}
+
+/* Here */
+
+/* The lock of the CPU that it ran on wasn't free. Returns 0 to try again; 1 where it is half done, and nobody's. */
+static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
+{
+	int64_t left = left_of(wait);
+	bool by_itself;
+
+	if (__atomic_load_n(&slot->closed, __ATOMIC_SEQ_CST) == RK_LOCK_HALF_DONE && is_empty(slot))
+		return 1;
+	if (left <= 0)
+		return refusal(wait, false);
+	by_itself = __atomic_load_n(&slot->held, __ATOMIC_RELAXED) == rki_lock_me() || rk_claim_is_mine(&slot->claim);
+	if (by_itself)
+		return -EDEADLK;
+	if (wait->at != slot)
+		stop_waiting(wait, NULL);
+	wait->at = slot;
+	sleep_until(slot, is_free, left);
+	return 0;
+}
+
+static int lock_here(const struct rk_lock *lock, struct wait *wait, void **data, enum rk_result outcome)
+{
+	int r = 0;
+
+	for (int aborts = 0; outcome != RK_NO_RSEQ && aborts < RK_ABORTS_MAX && rk_lock_state(lock)->by_sections;) {
+		void *slot;
+
+		aborts = outcome == RK_ABORTED ? aborts + 1 : 0;
+		if (outcome == RK_CLOSED) {
+			r = wait_for_gate(lock, wait);
+		} else if (outcome == RK_UNEQUAL) {
+			int cpu = rk_cpu();
+
+			r = wait_until_free(rk_lock_slot(lock, cpu), wait);
+			if (r == 1)
+				return close_slot(lock, cpu, wait, data);
+		}
+		if (r < 0)
+			return r;
+		outcome = rk_gate_take(rk_lock_gate(lock), rki_lock_me(), &slot);
+		if (outcome == RK_DONE) {
+			*data = data_of((struct rki_lock_slot *)slot);
+			return 0;
+		}
+	}
+	return close_slot(lock, RK_INDEX_OVERFLOW, wait, data);
+}
+
+int rk_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, enum rk_result outcome)
+{
+	struct wait wait = {.nanoseconds = nanoseconds};
+	int r;
+
+	*data = NULL;
+	if (nanoseconds < 0)
+		return -EINVAL;
+	wait.end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
+	r = lock_here(lock, &wait, data, outcome);
+	stop_waiting(&wait, r < 0 ? NULL : header_of(*data));
+	return r;
+}
+
+int rk_lock_release_slow(void *data, int is_free)
+{
+	struct rki_lock_slot *slot = header_of(data);
+	intptr_t closed = __atomic_load_n(&slot->closed, __ATOMIC_RELAXED);
+
+	if (!is_free && RK_HAVE_SECTIONS && __atomic_load_n(&slot->held, __ATOMIC_RELAXED) == rki_lock_me()) {
+		__atomic_store_n(&slot->held, 0, __ATOMIC_RELEASE); /* the caller's compiler knows of no sections */
+		is_free = 1;
+	}
+	if (is_free) {
+		wake(slot);
+		return 0;
+	}
+	if (!rk_claim_is_mine(&slot->claim) || (closed & (RK_LOCK_CLOSED | RK_LOCK_OWNED)) == RK_LOCK_CLOSED)
+		return -EPERM;
+	reopen(slot);
+	return 0;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* lock_ways.h - a per-CPU lock, and what another thread gets of it. */
+#ifndef LOCK_WAYS_H
+#define LOCK_WAYS_H
+
+#include "refuse.h"
+#include "ways.h"
+
+/* Where it can't be had here by a section, it is the overflow slot's. */
+enum lock_way { HERE, HERE_SLOWLY, HERE_BY_OVERFLOW, FROM_ELSEWHERE, FROM_ELSEWHERE_OVERFLOW, LOCK_WAYS };
+
+static struct rk_lock *lock;
+static int here; /* the CPU that this process's threads run on, if a test binds them */
+
+static inline int take(enum lock_way way, int64_t nanoseconds, void **data)
+{
+	switch (way) {
+	case HERE:
+		return rk_lock_here_for(lock, nanoseconds, data);
+	case HERE_SLOWLY:
+		return rk_lock_here_slow(lock, nanoseconds, data, RK_ABORTED);
+	case HERE_BY_OVERFLOW:
+		return rk_lock_here_slow(lock, nanoseconds, data, RK_NO_RSEQ);
+	case FROM_ELSEWHERE:
+		return rk_lock_cpu_for(lock, here, nanoseconds, data);
+	default:
+		return rk_lock_cpu_for(lock, RK_INDEX_OVERFLOW, nanoseconds, data);
+	}
+}
+
+/* Takes it and gives it back, and returns what it got. */
+static inline int take_once(enum lock_way way, int64_t nanoseconds)
+{
+	void *data;
+	int r = take(way, nanoseconds, &data);
+
+	MUST((data != NULL) == (r >= 0));
+	if (r >= 0)
+		MUST(rk_lock_release(data) == 0);
+	return r;
+}
+
+struct other {
+	enum lock_way way;
+	int64_t nanoseconds;
+	void *release;
+	int result;
+};
+
+static inline void *other_does(void *arg)
+{
+	struct other *other = arg;
+
+	other->result = other->release != NULL ? rk_lock_release(other->release) : take_once(other->way, other->nanoseconds);
+	return NULL;
+}
+
+static inline int other(struct other other)
+{
+	pthread_t thread;
+
+	MUST(pthread_create(&thread, NULL, other_does, &other) == 0 && pthread_join(thread, NULL) == 0);
+	return other.result;
+}
+
+static inline int other_tries(enum lock_way way)
+{
+	return other((struct other){.way = way});
+}
+
+static inline int other_waits(enum lock_way way)
+{
+	return other((struct other){.way = way, .nanoseconds = 2000000});
+}
+
+/* All ways lead to something, and nobody is told of anything. */
+static inline void all_is_free(void)
+{
+	for (int way = 0; way < LOCK_WAYS; way++)
+		MUST(take_once((enum lock_way)way, 0) == 0 && other_tries((enum lock_way)way) == 0 && other_waits((enum lock_way)way) == 0);
+}
+
+#endif /* LOCK_WAYS_H */

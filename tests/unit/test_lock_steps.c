@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking a per-CPU lock, and releasing it, interrupted at each instruction (interrupt.h): by a handler that tries all ways, by a
+ * fork of the thread that is interrupted, and by one of another thread. The invariant: a holder is alone, in each process, and
+ * nothing is in the way of the next one.
+ */
+#define INSTRUCTIONS_MAX 700
+#include "interrupt.h"
+#include "lock_ways.h"
+
+static volatile int holders; /* of this process, of the lock that is interrupted */
+static enum lock_way way;
+static void *taken;
+
+static void start(void)
+{
+	struct rk_lock *first;
+
+	/* What is done once in a process would take most of the steps. */
+	CHECK(rk_lock_create(&first, 8) == 0);
+	lock = first;
+	here = sched_getcpu();
+	for (int i = 0; i < LOCK_WAYS; i++)
+		CHECK(take_once((enum lock_way)i, 0) == 0);
+	CHECK(rk_lock_create(&lock, 8) == 0);
+	holders = 0;
+	forked = true;
+}
+
+static void take_it(void)
+{
+	void *data;
+	int r = take(way, INT64_MAX, &data);
+
+	CHECK(r == 0);
+	holders++;
+	CHECK(holders == 1);
+	holders--;
+	CHECK(rk_lock_release(data) == 0);
+}
+
+static void try_all(void)
+{
+	void *data;
+
+	for (int i = 0; i < LOCK_WAYS; i++) {
+		int r = take((enum lock_way)i, 0, &data);
+		bool same = (way == FROM_ELSEWHERE_OVERFLOW || way == HERE_BY_OVERFLOW || !WITH_RSEQ()) ==
+			    (i == FROM_ELSEWHERE_OVERFLOW || i == HERE_BY_OVERFLOW || !WITH_RSEQ());
+
+		CHECK(r == 0 || r == -EBUSY);
+		if (r < 0)
+			continue;
+		CHECK(holders == 0 || !same);
+		CHECK(rk_lock_release(data) == 0);
+	}
+}
+
+static int judge(void)
+{
+	all_is_free();
+	CHECK(*RKI_LOCK_GATE_OF(lock) != 0 || !RK_HAVE_SECTIONS);
+	return rk_lock_destroy(lock);
+}
+
+/* In a child of another thread nobody holds it. Who had it is told of, once; who hadn't quite may be. */
+static int go_on_in_child(void)
+{
+	int had = holders, told = 0;
+
+	alarm(60);
+	holders = 0;
+	for (int i = 0; i < LOCK_WAYS; i++) {
+		int r = take_once((enum lock_way)i, INT64_MAX);
+
+		CHECK(r == 0 || r == 1);
+		told += r;
+	}
+	CHECK(told <= 1 && told >= had);
+	return judge();
+}
+
+static void fork_by_another(void)
+{
+	fork_in_another_thread(go_on_in_child);
+}
+
+/* By one that holds what it can get: that goes on there. */
+static int hold_on_in_child(void)
+{
+	alarm(60);
+	for (int i = 0; i < LOCK_WAYS; i++)
+		(void)other_tries((enum lock_way)i);
+	CHECK(rk_lock_release(taken) == 0);
+	for (int i = 0; i < LOCK_WAYS; i++)
+		CHECK(take_once((enum lock_way)i, INT64_MAX) == 0);
+	return judge();
+}
+
+static void *fork_while_holding(void *arg)
+{
+	if (take(FROM_ELSEWHERE, 0, &taken) != 0)
+		return NULL;
+	*(int *)arg = in_child(hold_on_in_child);
+	CHECK(rk_lock_release(taken) == 0);
+	return NULL;
+}
+
+static void fork_by_a_holder(void)
+{
+	pthread_t thread;
+	int ending = 0;
+
+	CHECK(pthread_create(&thread, NULL, fork_while_holding, &ending) == 0 && pthread_join(thread, NULL) == 0);
+	CHECK(ending == 0);
+}
+
+/* The second half: what comes first isn't interrupted. */
+static void start_holding(void)
+{
+	start();
+	CHECK(take(way, INT64_MAX, &taken) == 0);
+}
+
+static void release_it(void)
+{
+	CHECK(rk_lock_release(taken) == 0);
+}
+
+/* In a process that has to open the gate first; in one where another thread held it. */
+static struct rk_lock *inherited;
+static bool was_held;
+
+static void inherit(void)
+{
+	lock = inherited;
+	here = sched_getcpu();
+	holders = 0;
+	forked = true;
+}
+
+static void take_inherited(void)
+{
+	int r = take_once(way, INT64_MAX);
+
+	CHECK(r == 0 || (r == 1 && was_held));
+}
+
+/* Held at the fork of which this is a child's child: told once by each. */
+static void try_inherited(void)
+{
+	void *data;
+
+	for (int i = 0; i < LOCK_WAYS; i++) {
+		int r = take((enum lock_way)i, 0, &data);
+
+		CHECK(r == 0 || r == -EBUSY || (r == 1 && was_held));
+		if (r >= 0)
+			CHECK(rk_lock_release(data) == 0);
+	}
+}
+
+static pthread_barrier_t there, back;
+
+static void *hold_inherited(void *arg)
+{
+	void *data;
+
+	CHECK(take(HERE, INT64_MAX, &data) == 0);
+	pthread_barrier_wait(&there);
+	pthread_barrier_wait(&back);
+	CHECK(rk_lock_release(data) == 0);
+	return arg;
+}
+
+/* Who is first is told, wherever a handler or a fork came in between. */
+static int judge_inherited(void)
+{
+	for (int i = 0; i < LOCK_WAYS; i++) {
+		int r = take_once((enum lock_way)i, 0);
+
+		CHECK(r == 0 || (r == 1 && was_held));
+	}
+	return judge();
+}
+
+static void in_children(void)
+{
+	static const struct interrupted with[] = {
+		{inherit, take_inherited, try_inherited, judge_inherited, false},
+		{inherit, take_inherited, fork_this_thread, judge_inherited, false},
+	};
+
+	for (way = HERE; way <= FROM_ELSEWHERE; way = way == HERE ? FROM_ELSEWHERE : LOCK_WAYS)
+		interrupt_each(with, sizeof(with) / sizeof(with[0]));
+}
+
+static void in_a_child_that_opens_it(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime takes too many steps");
+	here = sched_getcpu();
+	assert_int_equal(rk_lock_create(&inherited, 8), 0);
+	lock = inherited;
+	in_children();
+	was_held = true;
+	assert_int_equal(pthread_barrier_init(&there, NULL, 2), 0);
+	assert_int_equal(pthread_barrier_init(&back, NULL, 2), 0);
+	assert_int_equal(pthread_create(&thread, NULL, hold_inherited, NULL), 0);
+	pthread_barrier_wait(&there);
+	in_children();
+	pthread_barrier_wait(&back);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void at_every_instruction(void **state)
+{
+	static const struct interrupted with[] = {
+		{start, take_it, try_all, judge, false},
+		{start, take_it, fork_this_thread, judge, false},
+		{start, take_it, fork_by_another, judge, false},
+		{start, take_it, fork_by_a_holder, judge, false},
+		{start_holding, release_it, try_all, judge, false},
+		{start_holding, release_it, fork_this_thread, judge, false},
+		{start_holding, release_it, fork_by_another, judge, false},
+	};
+
+	(void)state;
+	for (way = HERE; way <= FROM_ELSEWHERE; way = way == HERE ? HERE_BY_OVERFLOW : way + 1)
+		interrupt_each(with, sizeof(with) / sizeof(with[0]));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(in_a_child_that_opens_it),
+	cmocka_unit_test(at_every_instruction),
+};
+
+RUN(tests)

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Per-CPU locks: who waits is woken, whether a lock is held here or from elsewhere. */
+#include "lock_ways.h"
+#include "wakes.h"
+
+#define TURNS 20
+#define WAITERS 4
+
+static int had[LOCK_WAYS];
+
+struct waiter {
+	enum lock_way way;
+	pthread_t thread;
+};
+
+static void *take_when_it_can(void *arg)
+{
+	struct waiter *waiter = arg;
+
+	CHECK(take_once(waiter->way, INT64_MAX) == 0);
+	__atomic_fetch_add(&had[waiter->way], 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* Several of a kind, and one of the other. */
+static void wait_for(enum lock_way holder, enum lock_way many, enum lock_way one)
+{
+	struct waiter waiters[WAITERS];
+	int before = 0, woke = 0;
+	void *data;
+
+	memset(had, 0, sizeof(had));
+	(void)woken_since(&before);
+	overslept = 0;
+	for (int i = 0; i < TURNS; i++) {
+		assert_int_equal(take(holder, INT64_MAX, &data), 0);
+		for (int w = 0; w < WAITERS; w++) {
+			waiters[w].way = w == 0 ? one : many;
+			assert_int_equal(pthread_create(&waiters[w].thread, NULL, take_when_it_can, &waiters[w]), 0);
+		}
+		usleep(2000);
+		(void)woken_since(&before);
+		assert_int_equal(rk_lock_release(data), 0);
+		for (int w = 0; w < WAITERS; w++)
+			assert_int_equal(pthread_join(waiters[w].thread, NULL), 0);
+		woke += woken_since(&before);
+	}
+	printf("# woken in %d turns of %d: %d, not woken in time: %d\n", TURNS, WAITERS, woke, overslept);
+	assert_int_equal(had[many] + (many == one ? 0 : had[one]), TURNS * WAITERS);
+	assert_true(woke > overslept);
+}
+
+static void woken_when_it_is_free(void **state)
+{
+	cpu_set_t allowed;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+	here = sched_getcpu();
+	pin(here);
+	assert_int_equal(rk_lock_create(&lock, 8), 0);
+	wait_for(HERE, HERE, HERE);
+	wait_for(FROM_ELSEWHERE, FROM_ELSEWHERE, FROM_ELSEWHERE);
+	wait_for(HERE_BY_OVERFLOW, HERE_BY_OVERFLOW, FROM_ELSEWHERE_OVERFLOW);
+	if (WITH_RSEQ()) {
+		wait_for(HERE, FROM_ELSEWHERE, FROM_ELSEWHERE);
+		wait_for(FROM_ELSEWHERE, HERE, HERE);
+		wait_for(HERE, HERE, FROM_ELSEWHERE);
+		wait_for(FROM_ELSEWHERE, HERE, FROM_ELSEWHERE);
+	}
+	assert_int_equal(rk_lock_destroy(lock), 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(allowed), &allowed), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(woken_when_it_is_free),
+};
+
+RUN(tests)
