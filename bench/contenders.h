@@ -71,7 +71,8 @@
 
 /* clang-format off */
 #define CONTENDERS(X)                                                                                                  \
-	COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) READERS(X) REFERENCES(X) CPUS(X) REGISTRATIONS(X)
+	COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) READERS(X) LOCKS(X) REFERENCES(X) CPUS(X)        \
+	REGISTRATIONS(X)
 
 #define COUNTERS(X)                                                                                                    \
 	X("counter", "rseqkit", BENCH_ANY, counter_rseqkit, bench_sum_counter, NULL,                                   \
@@ -221,6 +222,20 @@
 	X("ring-batch", "mutex", BENCH_ANY, rings_mutex, NULL, bench_settle_ring,                                      \
 	  RING_TALLY; struct ring_guarded *ring = &bench_ring_guarded;,                                                \
 	  RING_TURN(ring_mutex, ring_nothing, ring, BENCH_RING_BATCH, n))
+
+#define LOCKS(X)                                                                                                       \
+	X("lock", "rseqkit", BENCH_ANY, lock_rseqkit, bench_sum_lock_rseqkit, NULL,                                    \
+	  struct rk_lock *lock = bench_lock;,                                                                          \
+	  lock_rseqkit(lock);)                                                                                         \
+	IF_FLOOR(X("lock", "floor", BENCH_RSEQ, lock_floor, NULL, NULL,                                                \
+	  void *slots = bench_lock_floor;,                                                                             \
+	  lock_floor(slots);))                                                                                         \
+	X("lock", "pthread-percpu", BENCH_ANY, lock_mutexes, bench_sum_lock_mutexes, NULL,                             \
+	  struct bench_lock_mutex *locks = bench_lock_mutexes;,                                                        \
+	  lock_mutex(&locks[sched_getcpu()]);)                                                                         \
+	X("lock", "pthread", BENCH_ANY, lock_mutex, bench_sum_lock_mutex, NULL,                                        \
+	  struct bench_lock_mutex *lock = &bench_lock_mutex;,                                                          \
+	  lock_mutex(lock);)
 
 #define READERS(X)                                                                                                     \
 	X("rcu", "rseqkit", BENCH_ANY, rcu_rseqkit, bench_sum_rcu, bench_settle_rcu_rseqkit,                           \

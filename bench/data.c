@@ -35,6 +35,7 @@ const struct bench benches[] = {
 	{"rcu", 8, false, 1, "read an object in a read section"},
 	{"rcu-writer", 4, true, 1, "replace an object and wait for a grace period, where nobody reads"},
 	{"rcu-writer-running", 6, true, 1, "replace an object and wait for a grace period, while all other CPUs read"},
+	{"lock", 8, false, 1, "add 1 to a word of this CPU's under a lock"},
 	{"rwlock", 8, false, 1, "read an object under a reader-writer lock"},
 	{"ref", 6, false, 1, "take a reference and give it back"},
 	{"fallback", 8, false, 1, "add 1 to a counter in threads without rseq"},

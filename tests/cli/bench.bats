@@ -69,7 +69,7 @@ list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" 
 
 @test "--list names the benches and their contenders" {
 	expect 0 "$RSEQKIT" bench --list
-	for bench in counter counter-variable histogram freelist log ring ring-batch ring-remote cache cache-batch rcu rcu-writer rcu-writer-running rwlock ref fallback cpu remote bank register register-self; do
+	for bench in counter counter-variable histogram freelist log ring ring-batch ring-remote cache cache-batch rcu rcu-writer rcu-writer-running lock rwlock ref fallback cpu remote bank register register-self; do
 		[[ "$output" =~ (^|$'\n')$bench\  ]]
 	done
 	assert_says "percpu-atomic, getcpu-atomic, shared-atomic, thread-local"
@@ -648,6 +648,7 @@ figures() {
 		      ("cache", "tcmalloc", 2): 2, ("cache-batch", "rseqkit", 1): 1,
 		      ("cache-batch", "tcmalloc", 1): 5, ("cache-batch", "rseqkit", 2): 1,
 		      ("rcu", "rseqkit", 1): 1, ("rcu", "liburcu-bp", 1): 1, ("rcu", "rseqkit", 2): 1,
+		      ("lock", "rseqkit", 1): 1, ("lock", "rseqkit", 2): 1,
 		      ("rwlock", "rseqkit", 1): 1, ("rwlock", "rseqkit", 2): 1, ("rwlock", "pthread", 2): 8,
 		      ("ref", "rseqkit", 1): 1, ("ref", "rseqkit", 2): 1, ("ref", "atomic", 2): 8,
 		      ("cpu", "empty-loop", 1): 0.5, ("register-self", "rseqkit", 1): 1,
@@ -666,7 +667,7 @@ figures() {
 @test "check_bars: all bars hold, exit 0; each of them can fail, exit 1; a figure is missing, exit 3" {
 	figures >"$BATS_TEST_TMPDIR/json"
 	expect 0 "$check_bars" "$BATS_TEST_TMPDIR/json"
-	[ "$(grep -c '^holds' <<<"$output")" -eq 35 ]
+	[ "$(grep -c '^holds' <<<"$output")" -eq 36 ]
 	for change in counter@classic@1=0.96 counter@floor@1=0.9 counter@shared-atomic@2=14.9 counter@rseqkit@2=1.16 \
 		counter@group@1=2.1 histogram@rseqkit@1=2.1 histogram@rseqkit@2=1.2 \
 		counter-variable@classic@1=0.96 counter-variable@floor@1=0.9 \
@@ -677,7 +678,7 @@ figures() {
 		cache@tcmalloc@1=1.9 cache@tcmalloc@2=1.9 cache@rseqkit@2=1.16 \
 		cache-batch@tcmalloc@1=4.9 cache-batch@rseqkit@2=1.16 \
 		rcu@liburcu-bp@1=0.99 rcu@rseqkit@2=1.16 \
-		rwlock@pthread@2=7.9 rwlock@rseqkit@1=0.86 ref@atomic@2=7.9 ref@rseqkit@1=0.86 \
+		lock@rseqkit@2=1.16 rwlock@pthread@2=7.9 rwlock@rseqkit@1=0.86 ref@atomic@2=7.9 ref@rseqkit@1=0.86 \
 		cpu@empty-loop@1=0.48 register-self@rseqkit@1=1.3 \
 		register-self@rseqkit-first@1=1.3 \
 		register-self@rseqkit-vfork-bracket@1=1.3; do

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sessions.c - a table of sessions for each CPU: threads look theirs up, and make one, on the CPU where they run, while
+ * another one takes the tables one after the other, and drops what nobody has asked for.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <rseqkit.h>
+
+#define THREADS 4
+#define LOOKUPS 500000
+#define ENTRIES 64
+#define SWEEPS_AT_LEAST 20
+
+struct session {
+	unsigned number; /* 0: none */
+	unsigned asked;  /* since the last sweep */
+};
+
+/* What a CPU has. The invariant: `used` is how many of the entries are. */
+struct table {
+	unsigned used;
+	unsigned long made, dropped;
+	struct session entries[ENTRIES];
+};
+
+static struct rk_lock *lock;
+static int looking = THREADS;
+
+static void look_up(struct table *table, unsigned number)
+{
+	struct session *session = &table->entries[number % ENTRIES];
+
+	if (session->number != number) {
+		table->dropped += session->number != 0;
+		table->used += session->number == 0;
+		table->made++;
+		*session = (struct session){number, 0};
+	}
+	session->asked++;
+}
+
+static void *work(void *arg)
+{
+	unsigned number = *(unsigned *)arg;
+
+	for (int i = 0; i < LOOKUPS; i++) {
+		void *data;
+
+		if (rk_lock_here(lock, &data) < 0)
+			abort(); /* only by a thread that has one already */
+		number = number * 1664525u + 1013904223u;
+		look_up(data, 1 + number % 200);
+		(void)rk_lock_release(data);
+	}
+	__atomic_fetch_sub(&looking, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static void sweep(struct table *table)
+{
+	for (int i = 0; i < ENTRIES; i++) {
+		struct session *session = &table->entries[i];
+
+		if (session->number != 0 && session->asked == 0) {
+			session->number = 0;
+			table->used--;
+			table->dropped++;
+		}
+		session->asked = 0;
+	}
+}
+
+/* All tables, first that of threads without rseq. Returns how many sessions there are too many or too few. */
+static long go_through(unsigned *used)
+{
+	int cpu = RK_INDEX_OVERFLOW;
+	long wrong = 0;
+
+	*used = 0;
+	do {
+		struct table *table;
+		void *data;
+
+		if (rk_lock_cpu(lock, cpu, &data) < 0)
+			abort(); /* no fence, or a thread that has it already */
+		table = data;
+		wrong += labs((long)(table->made - table->dropped) - (long)table->used);
+		sweep(table);
+		*used += table->used;
+		(void)rk_lock_release(data);
+	} while ((cpu = rk_cpus_next(cpu)) >= 0);
+	return wrong;
+}
+
+int main(void)
+{
+	unsigned numbers[THREADS], sweeps = 0, used;
+	pthread_t threads[THREADS];
+	long wrong = 0;
+
+	if (rk_lock_create(&lock, sizeof(struct table)) != 0)
+		return 1;
+	for (unsigned i = 0; i < THREADS; i++) {
+		numbers[i] = i;
+		if (pthread_create(&threads[i], NULL, work, &numbers[i]) != 0)
+			return 1;
+	}
+	while (__atomic_load_n(&looking, __ATOMIC_RELAXED) > 0 || sweeps < SWEEPS_AT_LEAST) {
+		wrong += go_through(&used);
+		sweeps++;
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	wrong += go_through(&used);
+	printf("%u sweeps, %u sessions left, %ld wrong\n", sweeps, used, wrong);
+	return wrong == 0 && rk_lock_destroy(lock) == 0 ? 0 : 2;
+}
