@@ -3,8 +3,8 @@
  * lock.pml - a lock for each CPU (src/structures/lock.c): threads that lock that of the CPU they run on, by a section, and
  * threads that lock one of a CPU from elsewhere, with fences that fail, and limits of time (FAILURES).
  *
- * A thread's CPU is whichever it likes, whenever it begins a section. A signal handler that tries is one more thread that
- * doesn't wait (TRIES).
+ * A thread's CPU is whichever it likes, whenever it begins a section. A signal handler that tries is one more thread. With
+ * GIVES_UP whoever finds a lock taken may go away, now or when it has waited: to the overflow slot, or since the time is over.
  *
  * Who unlocks stores and looks at a flag without a barrier in between, so the store may come after the look: `late` is such a
  * store, and a fence of all CPUs brings it about. Nobody looks again by itself, so a wake-up that is lost is a dead end.
@@ -155,21 +155,28 @@ inline wait_until_empty(s)
 	fi
 }
 
+inline go_away()
+{
+	if
+#ifndef SEED_KEEPS_THE_WAKE
+	:: waited != NONE -> wake_one(waited)
+#endif
+	:: else
+	fi;
+	waited = NONE
+}
+
 /* It had slept there, and has that one or not. */
 inline stop_waiting(s)
 {
 	if
-	:: waited == NONE
 	:: waited == s ->
 #ifndef SEED_FORGETS_THE_OTHERS
-		waiting[s] = true
+		waiting[s] = true;
 #endif
-	:: waited != NONE && waited != s ->
-#ifndef SEED_KEEPS_THE_WAKE
-		wake_one(waited)
-#endif
-	fi;
-	waited = NONE
+		waited = NONE
+	:: else -> go_away()
+	fi
 }
 
 inline critical(s)
@@ -210,10 +217,10 @@ proctype here(byte me; byte rounds)
 		if
 		:: !done
 		:: done && busy ->
-#ifdef TRIES
+#ifdef GIVES_UP
 			if
-			:: me == 2 -> break
-			:: else
+			:: true -> go_away(); break
+			:: true
 			fi;
 #endif
 			if

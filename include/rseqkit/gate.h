@@ -16,7 +16,7 @@
  * A bank (bank.h) does that for one CPU, and leaves the others alone. Behind a gate, what happened before something else
  * stays so: loads of one word that are ordered never see it go back, on whichever CPUs they are.
  *
- * Common to all operations:
+ * Common to both operations:
  *   Parameters: gate is the address of the word; what it names stays mapped as long as some thread may be at it.
  *   Returns: an outcome of enum rk_result; RK_CLOSED where the gate is 0, and then nothing was done.
  *   Context, cost and memory order: as ops.h says, and a load of a word that all CPUs have in their caches.
@@ -76,34 +76,6 @@ RKI_INLINE enum rk_result rk_gate_enter(const intptr_t *gate, void **item)
 			 RK_LIST(RK_IN(gate), RK_IN_WORD_AS(one, (intptr_t)1)), RK_USES_SLOT);
 	if (RKI_LIKELY(token > RK_CLOSED)) {
 		*item = (void *)token;
-		return RK_DONE;
-	}
-	return token == RK_NO_RSEQ ? RKI_GATE_LEAVE : (enum rk_result)token;
-}
-
-/*
- * Stores `who`, not 0, into the word that the slot begins with, of the CPU it runs on, if that word and the next one are 0.
- * *slot becomes that slot; NULL unless that was done. RK_UNEQUAL where they aren't both 0. Memory order of both loads:
- * acquire, if it was done.
- */
-RKI_INLINE enum rk_result rk_gate_take(const intptr_t *gate, intptr_t who, void **slot)
-{
-	uintptr_t token;
-
-	*slot = NULL;
-	if (RKI_NO_AREA)
-		return RKI_GATE_LEAVE;
-	RK_SECTION_TOKEN(token,
-			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(closed, RK_ASM_CLOSED)
-			 RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
-			 RK_ASM_INDEX_GATE(RK_ASM_HERE, closed) RK_ASM_UNLESS_FREE(RK_ASM_HERE, unequal) RK_ASM_TELL_SLOT
-			 RK_ASM_COMMIT_STORE(who),
-			 RK_LIST(RK_IN(gate), RK_IN_WORD(who)), RK_USES_LOADED);
-	if (RKI_LIKELY(token > RK_CLOSED)) {
-#if RK_HAVE_SECTIONS
-		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* no instruction on x86 */
-#endif
-		*slot = (void *)token;
 		return RK_DONE;
 	}
 	return token == RK_NO_RSEQ ? RKI_GATE_LEAVE : (enum rk_result)token;

@@ -19,7 +19,8 @@
  * waits until nobody holds it. So a holder who is preempted is waited for: sections under a per-CPU lock are to be short.
  *
  * Total: threads without rseq, and those whose sequence was aborted RK_ABORTS_MAX times in a row, share the lock and the data
- * at RK_INDEX_OVERFLOW. Where there was no fence when the lock was made (remote.h), all do. So who goes through the data of
+ * at RK_INDEX_OVERFLOW; so do those who find data half done, and have no fence. Where there was none when the lock was made
+ * (remote.h), all do. So who goes through the data of
  * all CPUs begins there:
  *
  *	int cpu = RK_INDEX_OVERFLOW;
@@ -27,7 +28,8 @@
  *	do ... while ((cpu = rk_cpus_next(cpu)) >= 0);
  *
  * fork. What the forking thread holds, it holds in the child too. What others held is free there, and the next who takes it is
- * told: its data may be half done.
+ * told: its data may be half done. Who that was is known as for claims (remote.h): where no handlers of fork run, what was
+ * held stays so until the thread that forked has waited for a lock, or for a claim; before 4.14 for ever.
  *
  * Reader-writer lock: for data that is read all the time, and written in place.
  *
@@ -110,7 +112,7 @@ RKI_API int rk_lock_release_slow(void *data, int is_free);
  *   -EBUSY      (_try, or no time) somebody holds it, the calling thread perhaps, or is about to
  *   -ETIMEDOUT  the time is over
  *   -EDEADLK    the calling thread holds it, and would wait for itself
- *   -EINVAL     nanoseconds is negative, where it would have to wait
+ *   -EINVAL     nanoseconds is negative, where it would have to wait; of rk_lock_cpu_for() in any case
  * Context: any thread; signal handler, with _try only; after fork; not in a vfork child; not under asynchronous cancellation
  * (api.h). A thread that ends while it holds a lock holds it for ever. Cost: with rk_lock_release() 1 to 3 ns with rseq, by
  * processor; 40 without; a fence and a sleep where it has to wait.
@@ -118,9 +120,12 @@ RKI_API int rk_lock_release_slow(void *data, int is_free);
 RKI_INLINE int rk_lock_here_for(struct rk_lock *lock, int64_t nanoseconds, void **data)
 {
 	void *slot, *slowly; /* so that the caller's may be in a register */
-	enum rk_result outcome = rk_gate_take(RKI_LOCK_GATE_OF(lock), rki_lock_me(), &slot);
+	enum rk_result outcome = RK_ABORTED;
+	intptr_t me = rki_lock_me();
 	int r;
 
+	if (RKI_LIKELY(me != 0))
+		outcome = rki_lock_take(lock, me, &slot);
 	if (RKI_LIKELY(outcome == RK_DONE)) {
 		*data = (void *)((uintptr_t)slot + RK_LOCK_HEADER);
 		return 0;
@@ -157,7 +162,7 @@ RKI_API int rk_lock_cpu_for(struct rk_lock *lock, int index, int64_t nanoseconds
  * Gives back what the calling thread took.
  *
  * Parameters: data is what it got with it.
- * Returns 0; -EPERM when the calling thread doesn't hold it.
+ * Returns 0; -EPERM when the calling thread doesn't hold it. A handler is to release what it took, and nothing else.
  * Context: as rk_lock_here_for(), in handlers too. Cost: as said there; a system call where somebody waits.
  */
 RKI_INLINE int rk_lock_release(void *data)
@@ -165,7 +170,9 @@ RKI_INLINE int rk_lock_release(void *data)
 #if RK_HAVE_SECTIONS
 	struct rki_lock_slot *slot = (struct rki_lock_slot *)((uintptr_t)data - RK_LOCK_HEADER);
 
-	if (RKI_LIKELY(__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == rki_lock_me())) {
+	intptr_t held = __atomic_load_n(&slot->held, __ATOMIC_RELAXED);
+
+	if (RKI_LIKELY(held != 0 && held == rki_lock_me())) {
 		__atomic_store_n(&slot->held, 0, __ATOMIC_RELEASE);
 		return RKI_LIKELY(__atomic_load_n(&slot->waiting, __ATOMIC_RELAXED) == 0) ? 0 : rk_lock_release_slow(data, 1);
 	}

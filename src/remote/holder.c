@@ -21,23 +21,19 @@
 #include <sys/mman.h>
 #include "kernel.h"
 #include "registration/area.h"
-#include "registration/thread_pointer.h"
 
 #define NUMBER (((uint64_t)1 << 39) - 1)
 #define COPY (~NUMBER & ~RK_HOLDER_FLAG)
+#define NOBODY UINT64_MAX
 
 struct page {
-	uint64_t first;    /* 0: wiped */
-	uint64_t parent;   /* the process that this one was forked from */
-	uint64_t initial;  /* 0: not known */
-	uintptr_t pointer; /* of that thread, once it is known */
+	uint64_t first;   /* 0: wiped */
+	uint64_t initial; /* 0: not known */
 };
 
 static struct page *page; /* NULL: not made yet */
 static bool hopeless;     /* the kernel wipes no pages */
 static uint64_t next_number = 2; /* 1 is the `first` of the process that made the page */
-static uint64_t process = 1;     /* the last one that looked: in a child that hasn't looked yet, its parent */
-static uint64_t forker, since;   /* the thread that forked last, and the process in which it wasn't the initial one */
 
 /* NULL without memory. In a page that is made late nobody is elsewhere: numbers may have been drawn before. */
 static struct page *make_page(void)
@@ -76,28 +72,18 @@ static uint64_t first_of(struct page *p)
 
 	if (RKI_LIKELY(first != 0))
 		return first;
-	(void)__atomic_compare_exchange_n(&p->parent, &first, __atomic_load_n(&process, __ATOMIC_ACQUIRE), 0,
-					  __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-	first = 0;
 	/* Nobody draws a number before this is done. It is nobody's, so that another process has another one. */
 	if (__atomic_compare_exchange_n(&p->first, &first, __atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED), 0,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		first = __atomic_load_n(&p->first, __ATOMIC_ACQUIRE);
-	__atomic_store_n(&process, first, __ATOMIC_RELEASE);
 	return first;
 }
 
 /* By the process's first thread only. */
 static void tell_initial(struct page *p, uint64_t number)
 {
-	if (__atomic_load_n(&p->initial, __ATOMIC_RELAXED) == number)
-		return;
-	if (__atomic_load_n(&forker, __ATOMIC_RELAXED) != number) {
-		__atomic_store_n(&since, p->parent, __ATOMIC_RELAXED);
-		__atomic_store_n(&forker, number, __ATOMIC_RELAXED);
-	}
-	__atomic_store_n(&p->pointer, (uintptr_t)rk_thread_pointer(), __ATOMIC_RELAXED);
-	__atomic_store_n(&p->initial, number, __ATOMIC_RELEASE);
+	if (__atomic_load_n(&p->initial, __ATOMIC_RELAXED) != number)
+		__atomic_store_n(&p->initial, number, __ATOMIC_RELEASE);
 }
 
 /* A vfork child has one thread, too, but its parent's memory. */
@@ -113,14 +99,11 @@ static uint64_t draw(struct page *p)
 {
 	static const char here;
 	uint64_t copy = (uint64_t)((uintptr_t)&here >> 12) << 39 & COPY, none = 0, drawn;
-	bool first = p != NULL && first_of(p) != 1 && __atomic_load_n(&p->initial, __ATOMIC_RELAXED) == 0 && is_initial();
 
+	if (p != NULL && first_of(p) != 1 && __atomic_load_n(&p->initial, __ATOMIC_RELAXED) == 0 && is_initial())
+		tell_initial(p, NOBODY);
 	drawn = copy | (__atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED) & NUMBER);
-	if (!__atomic_compare_exchange_n(&rk_block.number, &none, drawn, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		drawn = none;
-	if (first)
-		tell_initial(p, drawn);
-	return drawn;
+	return __atomic_compare_exchange_n(&rk_block.number, &none, drawn, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? drawn : none;
 }
 
 uint64_t rk_holder_me(void)
@@ -148,17 +131,6 @@ bool rk_holder_is_elsewhere(uint64_t holder)
 	return initial != 0 && initial != number;
 }
 
-bool rk_holder_forker(uintptr_t *pointer, uint64_t *in)
-{
-	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);
-
-	if (p == NULL || __atomic_load_n(&p->initial, __ATOMIC_ACQUIRE) == 0)
-		return false;
-	*pointer = p->pointer;
-	*in = __atomic_load_n(&since, __ATOMIC_RELAXED);
-	return true;
-}
-
 uint64_t rk_holder_process(void)
 {
 	struct page *p = get_page();
@@ -179,10 +151,22 @@ static void in_child(void)
 	if (p == NULL)
 		return;
 	(void)first_of(p);
-	tell_initial(p, number != 0 ? number : draw(p));
+	tell_initial(p, number != 0 ? number : NOBODY);
+}
+
+/* Headers declare it const: see area.c. */
+RKI_API ptrdiff_t number_offset __asm__("rk_number_offset");
+ptrdiff_t number_offset;
+
+void rk_holder_publish(void)
+{
+	if (__atomic_load_n(&number_offset, __ATOMIC_RELAXED) == 0)
+		SET_ONCE(number_offset, rk_block_offset() + (ptrdiff_t)offsetof(struct rk_thread_block, number));
 }
 
 __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void at_process_start(void)
 {
+	if (rk_block_is_static())
+		rk_holder_publish();
 	(void)pthread_atfork(NULL, NULL, in_child);
 }

@@ -22,20 +22,15 @@ uint64_t rk_holder_me(void);
 bool rk_holder_is_elsewhere(uint64_t holder);
 
 /*
- * In a child of fork: the thread pointer of the thread that forked, and the first process in which it had that and wasn't the
- * initial thread: its parent's, or if that thread has forked several times in a row, an earlier one. False while that isn't
- * known, and in a process that no other one's numbers were drawn in. For a thread that has its own number already.
- * Async-signal-safe.
- */
-bool rk_holder_forker(uintptr_t *pointer, uint64_t *since);
-
-/*
- * A number of this process, which neither those have that it was forked from nor those that are forked from it, and above
- * those of the former; a process id where pages aren't wiped. A vfork child has its parent's. Async-signal-safe.
+ * A number of this process, which neither those have that it was forked from nor those that are forked from it; a process
+ * id where pages aren't wiped. A vfork child has its parent's. Async-signal-safe.
  */
 uint64_t rk_holder_process(void);
 
 /* Does the kernel wipe pages at a fork? If not, the number above is the process id. Async-signal-safe. */
 bool rk_holder_is_wiped(void);
+
+/* Makes known where a thread's number is (rk_number_offset). This copy's blocks are in static TLS. Async-signal-safe. */
+void rk_holder_publish(void);
 
 #endif /* RK_SRC_HOLDER_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock_take.c - taking a lock of lock.c, here and from elsewhere, and releasing it. model/lock.pml is this as a model.
+ * lock_take.c - taking a lock per CPU (lock.h), here and from elsewhere, and releasing it. model/lock.pml is this as a model.
  *
  * Waiting. Who waits sets a flag, fences all CPUs, looks again, and sleeps. Who unlocks stores 0, and looks at the flag. The
  * fence stands for the barrier between those two. There are two kinds: those who want a free slot (FREE), and the one that has
@@ -8,20 +8,21 @@
  * couldn't have it before. The invariant: while somebody sleeps for a slot that is free, the flag is set, or one is awake who
  * will set it when it takes the slot, or wake another when it goes away.
  *
- * Memory order. What a holder did is behind the acquire of rk_gate_take(), or of the look at `held`; and release, in both ways.
+ * Memory order. What a holder did is behind the acquire of rki_lock_take(), or of the look at `held`; and release, in both ways.
  * A section that takes the slot after it was closed finds `closed` 0, which was stored with release.
  */
 #define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#define _GNU_SOURCE
 #include "lock.h"
 
 #include <rseqkit/remote.h>
 #include <rseqkit/thread.h>
 #include <errno.h>
 #include "kernel.h"
-#include "memory/cpus.h"
 #include "readers.h"
 #include "remote/claim.h"
 #include "remote/fence.h"
+#include "remote/holder.h"
 
 #define LOOK_AGAIN 50000000 /* ns: in a child that a handler forks while its thread sleeps, nobody wakes it */
 #define LOOK_SOON 1000000   /* ns: without a fence nobody may wake it */
@@ -30,29 +31,20 @@
 #define FREE 1u
 #define EMPTY 2u
 
-static void *data_of(struct rki_lock_slot *slot)
-{
-	return (char *)slot + RK_LOCK_HEADER;
-}
-
 static struct rki_lock_slot *header_of(void *data)
 {
 	return (struct rki_lock_slot *)(void *)((char *)data - RK_LOCK_HEADER);
 }
 
-static bool is_possible(int index)
+/* Its number, which it draws if it has none. */
+static intptr_t me(void)
 {
-	return index == RK_INDEX_OVERFLOW || (index >= 0 && index <= rk_cpus_get()->highest);
+	return (intptr_t)rk_holder_me();
 }
 
-void *rk_lock_data(const struct rk_lock *lock, int index)
+static bool is_elsewhere(intptr_t holder)
 {
-	return is_possible(index) ? data_of(rk_lock_slot(lock, index)) : NULL;
-}
-
-int rk_lock_index(const struct rk_lock *lock, const void *data)
-{
-	return (int)(((intptr_t)data - (intptr_t)data_of(rk_lock_slot(lock, 0))) / (intptr_t)RK_STRIDE);
+	return holder != 0 && rk_holder_is_elsewhere((uint64_t)holder);
 }
 
 /* Waiting */
@@ -107,7 +99,8 @@ static void stop_waiting(struct wait *wait, const struct rki_lock_slot *slot)
 
 static bool is_free(const struct rki_lock_slot *slot)
 {
-	return __atomic_load_n(&slot->held, __ATOMIC_SEQ_CST) == 0 && __atomic_load_n(&slot->closed, __ATOMIC_SEQ_CST) == 0;
+	return __atomic_load_n(&slot->held, __ATOMIC_SEQ_CST) == 0 &&
+	       !(__atomic_load_n(&slot->closed, __ATOMIC_SEQ_CST) & (RK_LOCK_CLOSED | RK_LOCK_OWNED));
 }
 
 static bool is_empty(const struct rki_lock_slot *slot)
@@ -128,44 +121,34 @@ static void sleep_until(struct rki_lock_slot *slot, bool (*is_so)(const struct r
 		(void)rk_futex_wait(futex, seen, left < most ? left : most);
 }
 
-/* In a child: until the gate is open, though it is for others to do that. */
-static int wait_for_gate(const struct rk_lock *lock, const struct wait *wait)
-{
-	while (rk_lock_settle(lock) < 0) {
-		int64_t left = left_of(wait);
-		uint32_t nobody_wakes = 0;
-
-		if (left <= 0)
-			return refusal(wait, false);
-		(void)rk_futex_wait(&nobody_wakes, 0, left < LOOK_SOON ? left : LOOK_SOON);
-	}
-	return 0;
-}
-
 /* From elsewhere, or without a section */
 
+/* By who has the claim. */
 static void reopen(struct rki_lock_slot *slot)
 {
-	__atomic_fetch_and(&slot->closed, RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(&slot->closed, RK_LOCK_HALF_DONE | RK_LOCK_UNFENCED, __ATOMIC_SEQ_CST);
 	(void)rk_claim_release(&slot->claim);
 	wake(slot);
 }
 
-/* Waits for who holds it, of those who took it on its CPU. */
-static int wait_until_empty(const struct rk_lock *lock, struct rki_lock_slot *slot, const struct wait *wait)
+/*
+ * Waits for who took it by a section. Who isn't in this process has left it half done: no section takes it meanwhile, so the
+ * word is the claim holder's.
+ */
+static int wait_until_empty(struct rki_lock_slot *slot, const struct wait *wait)
 {
 	while (!is_empty(slot)) {
-		bool by_itself = __atomic_load_n(&slot->held, __ATOMIC_RELAXED) == rki_lock_me();
+		intptr_t held = __atomic_load_n(&slot->held, __ATOMIC_ACQUIRE);
 		int64_t left = left_of(wait);
-		int r;
 
-		if (left <= 0 || by_itself)
-			return refusal(wait, by_itself);
-		/* In a child that a handler forks here, that thread may be nowhere. */
-		r = wait_for_gate(lock, wait);
-		if (r < 0)
-			return r;
-		sleep_until(slot, is_empty, left);
+		if (is_elsewhere(held)) {
+			__atomic_fetch_or(&slot->closed, RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
+			__atomic_store_n(&slot->held, 0, __ATOMIC_SEQ_CST);
+		} else if (left <= 0 || held == me()) {
+			return refusal(wait, held == me());
+		} else {
+			sleep_until(slot, is_empty, left);
+		}
 	}
 	return 0;
 }
@@ -174,39 +157,41 @@ static int close_slot(const struct rk_lock *lock, int index, const struct wait *
 {
 	struct rki_lock_slot *slot = rk_lock_slot(lock, index);
 	int64_t left = left_of(wait);
-	int r, half_done;
+	int r = rk_claim_wait(&slot->claim, left > 0 ? left : 0);
 
-	half_done = rk_claim_wait(&slot->claim, left > 0 ? left : 0);
-	if (half_done < 0)
+	if (r < 0)
 		return refusal(wait, rk_claim_is_mine(&slot->claim));
-	if (index >= 0 && rk_lock_state(lock)->by_sections) {
-		half_done = half_done && __atomic_load_n(&slot->closed, __ATOMIC_RELAXED) & RK_LOCK_OWNED;
+	if (r == 1 && __atomic_load_n(&slot->closed, __ATOMIC_RELAXED) & RK_LOCK_OWNED) {
+		__atomic_fetch_or(&slot->closed, RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
+		__atomic_fetch_and(&slot->closed, ~(intptr_t)RK_LOCK_OWNED, __ATOMIC_SEQ_CST);
+	}
+	if (index >= 0 && !(__atomic_load_n(&slot->closed, __ATOMIC_RELAXED) & RK_LOCK_UNFENCED)) {
 		__atomic_fetch_or(&slot->closed, RK_LOCK_CLOSED, __ATOMIC_SEQ_CST);
 		r = rk_fence_cpu(index);
 		if (r == 0)
-			r = wait_until_empty(lock, slot, wait);
+			r = wait_until_empty(slot, wait);
 		if (r < 0) {
 			reopen(slot);
 			return r;
 		}
-		half_done |= (__atomic_fetch_or(&slot->closed, RK_LOCK_OWNED, __ATOMIC_SEQ_CST) & RK_LOCK_HALF_DONE) != 0;
-		__atomic_fetch_and(&slot->closed, ~(intptr_t)RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
 	}
-	*data = data_of(slot);
-	return half_done;
+	/* First: who forks in between leaves a child that is told. */
+	r = __atomic_fetch_or(&slot->closed, RK_LOCK_OWNED, __ATOMIC_SEQ_CST) & RK_LOCK_HALF_DONE ? 1 : 0;
+	if (r == 1)
+		__atomic_fetch_and(&slot->closed, ~(intptr_t)RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
+	*data = (char *)slot + RK_LOCK_HEADER;
+	return r;
 }
 
 static int lock_cpu(const struct rk_lock *lock, int index, int64_t nanoseconds, void **data)
 {
 	struct wait wait = {.nanoseconds = nanoseconds};
-	int r;
 
 	*data = NULL;
-	if (!is_possible(index) || nanoseconds < 0)
+	if (rk_lock_data(lock, index) == NULL || nanoseconds < 0)
 		return -EINVAL;
 	wait.end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
-	r = wait_for_gate(lock, &wait);
-	return r < 0 ? r : close_slot(lock, index, &wait, data);
+	return close_slot(lock, index, &wait, data);
 }
 
 int rk_lock_cpu(struct rk_lock *lock, int index, void **data)
@@ -226,19 +211,25 @@ int rk_lock_cpu_for(struct rk_lock *lock, int index, int64_t nanoseconds, void *
 
 /* Here */
 
-/* The lock of the CPU that it ran on wasn't free. Returns 0 to try again; 1 where it is half done, and nobody's. */
+/* Is it held, or closed, by nobody who is here? A section can't take it then, nor will anybody release it. */
+static bool is_orphan(const struct rki_lock_slot *slot)
+{
+	intptr_t closed = __atomic_load_n(&slot->closed, __ATOMIC_SEQ_CST);
+
+	return is_elsewhere(__atomic_load_n(&slot->held, __ATOMIC_SEQ_CST)) ||
+	       is_elsewhere((intptr_t)__atomic_load_n(&slot->claim.holder, __ATOMIC_SEQ_CST)) ||
+	       closed == RK_LOCK_HALF_DONE;
+}
+
+/* The lock of the CPU that it ran on wasn't free. Returns 0 to try again. */
 static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
 {
 	int64_t left = left_of(wait);
-	bool by_itself;
 
-	if (__atomic_load_n(&slot->closed, __ATOMIC_SEQ_CST) == RK_LOCK_HALF_DONE && is_empty(slot))
-		return 1;
 	if (left <= 0)
 		return refusal(wait, false);
-	by_itself = __atomic_load_n(&slot->held, __ATOMIC_RELAXED) == rki_lock_me() || rk_claim_is_mine(&slot->claim);
-	if (by_itself)
-		return -EDEADLK;
+	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == me() || rk_claim_is_mine(&slot->claim))
+		return refusal(wait, true);
 	if (wait->at != slot)
 		stop_waiting(wait, NULL);
 	wait->at = slot;
@@ -246,62 +237,71 @@ static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
 	return 0;
 }
 
-static int lock_here(const struct rk_lock *lock, struct wait *wait, void **data, enum rk_result outcome)
+/* By a section, if `outcome` of the last attempt allows for one. RK_NO_RSEQ where the overflow slot is the one to take. */
+static enum rk_result lock_by_section(struct rk_lock *lock, struct wait *wait, void **data, enum rk_result outcome, int *r)
 {
-	int r = 0;
+	intptr_t who = me();
 
-	for (int aborts = 0; outcome != RK_NO_RSEQ && aborts < RK_ABORTS_MAX && rk_lock_state(lock)->by_sections;) {
-		void *slot;
+	for (int aborts = 0; outcome != RK_NO_RSEQ && aborts < RK_ABORTS_MAX;) {
+		void *slot = NULL;
 
 		aborts = outcome == RK_ABORTED ? aborts + 1 : 0;
-		if (outcome == RK_CLOSED) {
-			r = wait_for_gate(lock, wait);
-		} else if (outcome == RK_UNEQUAL) {
+		if (outcome == RK_UNEQUAL) {
 			int cpu = rk_cpu();
+			struct rki_lock_slot *taken = rk_lock_slot(lock, cpu);
 
-			r = wait_until_free(rk_lock_slot(lock, cpu), wait);
-			if (r == 1)
-				return close_slot(lock, cpu, wait, data);
+			if (__atomic_load_n(&taken->closed, __ATOMIC_RELAXED) & RK_LOCK_UNFENCED)
+				break;
+			if (is_orphan(taken)) {
+				stop_waiting(wait, NULL);
+				*r = close_slot(lock, cpu, wait, data);
+				return *r == -EHOSTUNREACH ? RK_NO_RSEQ : RK_DONE;
+			}
+			*r = wait_until_free(taken, wait);
+			if (*r < 0)
+				return RK_DONE;
 		}
-		if (r < 0)
-			return r;
-		outcome = rk_gate_take(rk_lock_gate(lock), rki_lock_me(), &slot);
+		outcome = rki_lock_take(lock, who, &slot);
 		if (outcome == RK_DONE) {
-			*data = data_of((struct rki_lock_slot *)slot);
-			return 0;
+			*r = 0;
+			*data = (char *)slot + RK_LOCK_HEADER;
+			return RK_DONE;
 		}
 	}
-	return close_slot(lock, RK_INDEX_OVERFLOW, wait, data);
+	return RK_NO_RSEQ;
 }
 
 int rk_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, enum rk_result outcome)
 {
 	struct wait wait = {.nanoseconds = nanoseconds};
-	int r;
+	int r = 0;
 
 	*data = NULL;
 	if (nanoseconds < 0)
 		return -EINVAL;
 	wait.end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
-	r = lock_here(lock, &wait, data, outcome);
-	stop_waiting(&wait, r < 0 ? NULL : header_of(*data));
-	return r;
+	if (lock_by_section(lock, &wait, data, outcome, &r) == RK_DONE) {
+		stop_waiting(&wait, r < 0 ? NULL : header_of(*data));
+		return r;
+	}
+	stop_waiting(&wait, NULL);
+	return close_slot(lock, RK_INDEX_OVERFLOW, &wait, data);
 }
 
 int rk_lock_release_slow(void *data, int is_free)
 {
 	struct rki_lock_slot *slot = header_of(data);
-	intptr_t closed = __atomic_load_n(&slot->closed, __ATOMIC_RELAXED);
 
-	if (!is_free && RK_HAVE_SECTIONS && __atomic_load_n(&slot->held, __ATOMIC_RELAXED) == rki_lock_me()) {
-		__atomic_store_n(&slot->held, 0, __ATOMIC_RELEASE); /* the caller's compiler knows of no sections */
+	/* The caller's compiler may know of no sections, or of no offset of numbers. */
+	if (!is_free && __atomic_load_n(&slot->held, __ATOMIC_RELAXED) == me()) {
+		__atomic_store_n(&slot->held, 0, __ATOMIC_RELEASE);
 		is_free = 1;
 	}
 	if (is_free) {
 		wake(slot);
 		return 0;
 	}
-	if (!rk_claim_is_mine(&slot->claim) || (closed & (RK_LOCK_CLOSED | RK_LOCK_OWNED)) == RK_LOCK_CLOSED)
+	if (!(__atomic_load_n(&slot->closed, __ATOMIC_RELAXED) & RK_LOCK_OWNED) || !rk_claim_is_mine(&slot->claim))
 		return -EPERM;
 	reopen(slot);
 	return 0;

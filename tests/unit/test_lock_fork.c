@@ -36,6 +36,14 @@ static int still_mine(int way)
 	return rk_lock_destroy(lock);
 }
 
+static int still_mine_alone(int way)
+{
+	start();
+	CHECK(take_once((enum lock_way)way, 0) == -EBUSY && rk_lock_release(mine) == 0);
+	CHECK(take_once((enum lock_way)way, 0) == 0);
+	return 0;
+}
+
 /* Its child, before anybody has looked at the lock in this process. */
 static int still_mine_further_on(int way)
 {
@@ -216,6 +224,103 @@ static void beside_one_who_waits(void **state)
 	finish(&allowed);
 }
 
+/* Where there is no fence for a thread nobody can tell that a section isn't at it: the overflow slot is left. */
+static void *without_a_fence(void *arg)
+{
+	void *data;
+
+	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
+	CHECK(rk_lock_cpu(lock, here, &data) == -EHOSTUNREACH && rk_lock_cpu_try(lock, here, &data) == -EHOSTUNREACH);
+	for (int i = 0; i < 3; i++) {
+		CHECK(rk_lock_here_for(lock, i == 0 ? 0 : INT64_MAX, &data) == 0);
+		CHECK(rk_lock_index(lock, data) == RK_INDEX_OVERFLOW && rk_lock_release(data) == 0);
+	}
+	return arg;
+}
+
+static int half_done_without_a_fence(int way)
+{
+	pthread_t thread;
+
+	start();
+	CHECK(pthread_create(&thread, NULL, without_a_fence, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	CHECK(take_once((enum lock_way)way, 0) == 1);
+	all_is_free();
+	return 0;
+}
+
+static void told_where_a_fence_fails(void **state)
+{
+	cpu_set_t allowed;
+	pthread_t thread;
+
+	(void)state;
+	NEEDS_THREADS_IN_CHILDREN();
+	if (!WITH_RSEQ())
+		SKIP("none is needed");
+	prepare(&allowed);
+	for (int way = 0; way < LOCK_WAYS; way++) {
+		if (!same_data((enum lock_way)way, HERE))
+			continue;
+		way_of_other = (enum lock_way)way;
+		assert_int_equal(pthread_create(&thread, NULL, hold, NULL), 0);
+		pthread_barrier_wait(&there);
+		assert_int_equal(in_child_with(half_done_without_a_fence, HERE), 0);
+		assert_int_equal(in_child_with(half_done_without_a_fence, FROM_ELSEWHERE), 0);
+		pthread_barrier_wait(&back);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+	}
+	finish(&allowed);
+}
+
+/* Where no handlers of fork run: by a thread that has had nothing to do with locks, and by one whose child's threads had. */
+static void *make_it(void *arg)
+{
+	CHECK(rk_lock_create(&lock, 8) == 0);
+	return arg;
+}
+
+static int takes_all(int arg)
+{
+	(void)arg;
+	start();
+	for (int way = 0; way < LOCK_WAYS; way++)
+		CHECK(take_once((enum lock_way)way, 0) == 0);
+	return 0;
+}
+
+static int look_and_fork(int way)
+{
+	enum lock_way other_way = same_data((enum lock_way)way, HERE) ? HERE_BY_OVERFLOW : HERE;
+
+	start();
+	if (WITH_RSEQ())
+		(void)other_tries(other_way);
+	return in_child_with(still_mine, way);
+}
+
+static void in_children_of_clone(void **state)
+{
+	cpu_set_t allowed;
+	pthread_t thread;
+
+	(void)state;
+	NEEDS_THREADS_IN_CHILDREN();
+	here = sched_getcpu();
+	assert_int_equal(pthread_create(&thread, NULL, make_it, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(in_a_child_of_clone(takes_all, 0), 0);
+	assert_int_equal(rk_lock_destroy(lock), 0);
+	prepare(&allowed);
+	for (int way = 0; way < LOCK_WAYS; way++) {
+		assert_int_equal(take((enum lock_way)way, INT64_MAX, &mine), 0);
+		assert_int_equal(in_a_child_of_clone(still_mine_alone, way), 0);
+		assert_int_equal(in_a_child_of_clone(look_and_fork, way), 0);
+		assert_int_equal(rk_lock_release(mine), 0);
+	}
+	finish(&allowed);
+}
+
 /* A thread of the child's that has the thread pointer of one that it was forked without, forks in turn. */
 static void *pointer_of_holder;
 
@@ -273,9 +378,11 @@ static void pointers_that_are_used_again(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(in_children_of_clone), /* first: nothing was locked before */
 	cmocka_unit_test(what_is_mine),
 	cmocka_unit_test(what_is_others),
 	cmocka_unit_test(beside_one_who_waits),
+	cmocka_unit_test(told_where_a_fence_fails),
 	cmocka_unit_test(pointers_that_are_used_again),
 };
 

@@ -172,7 +172,7 @@ static void one_here(bool slowly, uint64_t *random)
 {
 	void *data;
 
-	its_cpu = sched_getcpu();
+	__atomic_store_n(&its_cpu, sched_getcpu(), __ATOMIC_RELAXED);
 	if (slowly)
 		EXPECT(rk_lock_here_slow(lock, INT64_MAX, &data, RK_NO_RSEQ) == 0);
 	else

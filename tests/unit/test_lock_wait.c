@@ -47,7 +47,7 @@ static void wait_for(enum lock_way holder, enum lock_way many, enum lock_way one
 	}
 	printf("# woken in %d turns of %d: %d, not woken in time: %d\n", TURNS, WAITERS, woke, overslept);
 	assert_int_equal(had[many] + (many == one ? 0 : had[one]), TURNS * WAITERS);
-	assert_true(woke > overslept);
+	assert_true(woke > overslept * (SLOWNESS() > 1 ? 1 : 4));
 }
 
 static void woken_when_it_is_free(void **state)

@@ -233,6 +233,12 @@
 /* Nothing is gained by an immediate. */
 #define RK_IMMEDIATE(word) 0
 
+/* Reads a word of the calling thread's, at an offset from its thread pointer. */
+#define RKI_THREAD_WORD(result, offset)                                                                                \
+	__asm__ __volatile__("mrs %x[word], tpidr_el0\n\tldr %x[word], [%x[word], %x[at]]"                             \
+			     : [word] "=&r"(result)                                                                    \
+			     : [at] "r"(offset))
+
 /* Reads one 32-bit field of the calling thread's area, given by its byte offset as a literal. */
 #define RKI_AREA_READ(result, field)                                                                                   \
 	__asm__ __volatile__("mrs %x[value], tpidr_el0\n\t"                                                            \

@@ -269,6 +269,12 @@
 /* Can the word be an immediate? Where the compiler can't tell, at -O0 say, it is none. */
 #define RK_IMMEDIATE(word) (__builtin_constant_p(word) && (word) == (int32_t)(word))
 
+/* Reads a word of the calling thread's, at an offset from its thread pointer. */
+#define RKI_THREAD_WORD(result, offset)                                                                                \
+	__asm__ __volatile__(RKI_ASM_X("movq %%fs:(%[at]), %[word]", "mov %[word], qword ptr fs:[%[at]]")              \
+			     : [word] "=r"(result)                                                                     \
+			     : [at] "r"(offset))
+
 /* Reads one 32-bit field of the calling thread's area, given by its byte offset as a literal. */
 #define RKI_AREA_READ(result, field)                                                                                   \
 	__asm__ __volatile__(RKI_ASM_X("movl %%fs:" #field "(%[area]), %[value]",                                      \

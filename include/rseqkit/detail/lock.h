@@ -1,38 +1,74 @@
 /* SPDX-License-Identifier: MIT */
-/* lock.h - what a CPU's lock is, for the inline functions of ../lock.h (src/structures/lock.c). */
+/* lock.h - what a CPU's lock is, for the inline functions of ../lock.h (src/structures/lock.h). */
 #ifndef RSEQKIT_DETAIL_LOCK_H
 #define RSEQKIT_DETAIL_LOCK_H
 
 #include <rseqkit/bank.h>
-#include <rseqkit/gate.h>
+#include <rseqkit/ops.h>
 
-/* What a CPU's slot begins with; its data is behind. The first two are what rk_gate_take() looks at. */
+/* What a CPU's slot begins with; its data is behind. The first two are what a section looks at. */
 struct rki_lock_slot {
-	intptr_t held;           /* by which thread, that took it on this CPU; 0: by none */
+	intptr_t held;           /* by which thread's section; 0: by none */
 	intptr_t closed;         /* not 0: sections leave it alone */
 	uint32_t waiting;        /* not 0: somebody is to be woken */
 	uint32_t freed, emptied; /* futexes: of those who want it, and of who has closed it */
 	uint32_t reserved;
-	struct rk_claim claim; /* of who has closed it; of the overflow slot's holder */
+	struct rk_claim claim; /* of who has closed it */
 };
 
-/* Where the gate is. */
-#define RKI_LOCK_GATE_OF(lock) ((const intptr_t *)((uintptr_t)(lock) - RK_STRIDE))
+RKI_BEGIN_DECLS
 
-/* The calling thread: its thread pointer, which it keeps in the child of a fork. */
+/*
+ * Where a thread's number is, in bytes from the thread pointer: never used again for another thread, also over forks, and 0
+ * until it is drawn. Constant from the library's constructor on, or from the first rk_lock_create(), as rk_area_offset is;
+ * 0 where this copy has no static TLS, as with musl when it is loaded late.
+ */
+RKI_API const ptrdiff_t rk_number_offset;
+
+RKI_END_DECLS
+
+/* The calling thread's number, or 0: then the library's function has it. */
 static inline __attribute__((__unused__)) intptr_t rki_lock_me(void)
 {
-	intptr_t me = 0; /* without sections nobody asks */
+	intptr_t me = 0;
 
-#if !RK_HAVE_SECTIONS
-#elif defined(__x86_64__)
-	__asm__("{movq %%fs:0, %0|mov %0, qword ptr fs:[0]}" : "=r"(me));
-#elif defined(__aarch64__)
-	__asm__("mrs %0, tpidr_el0" : "=r"(me));
-#else
-#error "a port with sections says here what the thread pointer is"
+#if RK_HAVE_SECTIONS
+#ifndef __GLIBC__
+	if (RKI_UNLIKELY(rk_number_offset == 0))
+		return 0;
+#endif
+	RKI_THREAD_WORD(me, rk_number_offset);
 #endif
 	return me;
+}
+
+/*
+ * Stores `who` into `held` of the CPU it runs on, if nobody holds it and it isn't closed: RK_UNEQUAL otherwise. *slot becomes
+ * that slot; NULL unless it was done. Memory order: acquire, of both words.
+ */
+static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *base, intptr_t who, void **slot)
+{
+	uintptr_t token;
+
+	*slot = NULL;
+	if (RKI_NO_AREA)
+		return RK_NO_RSEQ;
+	RK_SECTION_TOKEN(token, RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
+			 RK_ASM_INDEX_CPU(RK_ASM_HERE) RK_ASM_UNLESS_FREE(RK_ASM_HERE, unequal) RK_ASM_TELL_SLOT
+			 RK_ASM_COMMIT_STORE(who),
+			 RK_LIST(RK_IN(base), RK_IN_WORD(who)), RK_USES_LOADED);
+	if (RKI_LIKELY(token > RK_CLOSED)) {
+#if RK_HAVE_SECTIONS
+		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* no instruction on x86 */
+#endif
+		*slot = (void *)token;
+		return RK_DONE;
+	}
+#if RK_HAVE_SECTIONS
+	return token == RK_NO_RSEQ ? rk_not_done(rk_leave()) : (enum rk_result)token;
+#else
+	return RK_NO_RSEQ;
+#endif
 }
 
 #endif /* RSEQKIT_DETAIL_LOCK_H */
