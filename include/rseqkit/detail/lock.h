@@ -25,8 +25,6 @@ RKI_BEGIN_DECLS
  */
 RKI_API const ptrdiff_t rk_number_offset;
 
-RKI_END_DECLS
-
 /* The calling thread's number, or 0: then the library's function has it. */
 static inline __attribute__((__unused__)) intptr_t rki_lock_me(void)
 {
@@ -70,5 +68,7 @@ static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *bas
 	return RK_NO_RSEQ;
 #endif
 }
+
+RKI_END_DECLS
 
 #endif /* RSEQKIT_DETAIL_LOCK_H */
