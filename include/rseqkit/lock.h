@@ -20,8 +20,7 @@
  *
  * Total: threads without rseq, and those whose sequence was aborted RK_ABORTS_MAX times in a row, share the lock and the data
  * at RK_INDEX_OVERFLOW; so do those who find data half done, and have no fence. Where there was none when the lock was made
- * (remote.h), all do. So who goes through the data of
- * all CPUs begins there:
+ * (remote.h), all do. So who goes through the data of all CPUs begins there:
  *
  *	int cpu = RK_INDEX_OVERFLOW;
  *
@@ -71,8 +70,8 @@
 #include <rseqkit/detail/lock.h>
 #include <rseqkit/detail/readers.h>
 
-struct rk_lock;           /* its address is that of an item of per-CPU memory (percpu.h), as a reader-writer lock's is */
-struct rk_rwlock;
+struct rk_lock;           /* its address is that of the item in per-CPU memory (percpu.h) */
+struct rk_rwlock;         /* the same */
 struct rk_rwlock_section; /* of a reader: where it was counted */
 
 /* Of a per-CPU lock: what a CPU's data is preceded by, and so the most that a CPU can have. */

@@ -8,8 +8,12 @@
  * couldn't have it before. The invariant: while somebody sleeps for a slot that is free, the flag is set, or one is awake who
  * will set it when it takes the slot, or wake another when it goes away.
  *
- * Memory order. What a holder did is behind the acquire of rki_lock_take(), or of the look at `held`; and release, in both ways.
- * A section that takes the slot after it was closed finds `closed` 0, which was stored with release.
+ * Memory order, from each holder to the next:
+ *   section to section    the store of 0 to `held` is a release; rki_lock_take() acquires what it loads
+ *   section to elsewhere  the same store; is_empty() acquires. The fence before it: a section that found `closed` 0 has either
+ *                         stored who holds it by then, or is aborted and finds it closed
+ *   elsewhere to section  reopen() releases with `closed`; rki_lock_take() acquires that too
+ *   elsewhere to elsewhere, and the overflow slot    the claim
  */
 #define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #define _GNU_SOURCE
@@ -51,7 +55,7 @@ static bool is_elsewhere(intptr_t holder)
 
 struct wait {
 	int64_t nanoseconds, end; /* at most; by the clock, if it isn't at once */
-	struct rki_lock_slot *at;               /* where it has slept, to have it free, and didn't get it */
+	struct rki_lock_slot *at; /* where it has slept, to have it free, and didn't get it */
 };
 
 static int64_t left_of(const struct wait *wait)
