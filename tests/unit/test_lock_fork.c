@@ -301,6 +301,7 @@ static int look_and_fork(int way)
 
 static void in_children_of_clone(void **state)
 {
+	struct rk_lock *first;
 	cpu_set_t allowed;
 	pthread_t thread;
 
@@ -310,14 +311,21 @@ static void in_children_of_clone(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, make_it, NULL), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(in_a_child_of_clone(takes_all, 0), 0);
-	assert_int_equal(rk_lock_destroy(lock), 0);
-	prepare(&allowed);
+	first = lock;
+	prepare(&allowed); /* which is all that this thread has done so far */
+	way_of_other = HERE;
+	assert_int_equal(pthread_create(&thread, NULL, hold, NULL), 0);
+	pthread_barrier_wait(&there);
+	assert_int_equal(in_a_child_of_clone(alone_after_clone, HERE), 0);
+	pthread_barrier_wait(&back);
+	assert_int_equal(pthread_join(thread, NULL), 0);
 	for (int way = 0; way < LOCK_WAYS; way++) {
 		assert_int_equal(take((enum lock_way)way, INT64_MAX, &mine), 0);
 		assert_int_equal(in_a_child_of_clone(still_mine_alone, way), 0);
 		assert_int_equal(in_a_child_of_clone(look_and_fork, way), 0);
 		assert_int_equal(rk_lock_release(mine), 0);
 	}
+	assert_int_equal(rk_lock_destroy(first), 0);
 	finish(&allowed);
 }
 
