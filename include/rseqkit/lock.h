@@ -27,8 +27,11 @@
  *	do ... while ((cpu = rk_cpus_next(cpu)) >= 0);
  *
  * fork. What the forking thread holds, it holds in the child too. What others held is free there, and the next who takes it is
- * told: its data may be half done. Who that was is known as for claims (remote.h): where no handlers of fork run, what was
- * held stays so until the thread that forked has waited for a lock, or for a claim; before 4.14 for ever.
+ * told: its data may be half done. Whose thread is there is known as for claims (remote.h): where no handlers of fork run,
+ * what was held stays so until the thread that forked has waited for a lock; behind a bare clone() only if it had waited for
+ * one, or made one, before, too; and before 4.14 for ever.
+ *
+ * Code that runs before any constructor makes a lock in another function than those that take it: see abi.h.
  *
  * Reader-writer lock: for data that is read all the time, and written in place.
  *

@@ -66,8 +66,9 @@ int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds)
 	end = rk_kernel_end_of(nanoseconds);
 	__atomic_fetch_add(&claim->waiters, 1, __ATOMIC_SEQ_CST);
 	while ((r = attempt(claim, me, &holder)) == -EBUSY && (left = end - rk_kernel_now()) > 0) {
-		/* In a child that a handler forks here nobody would wake it: it looks again by itself. */
+		/* In a child that a handler forks here nobody would wake it: it looks again by itself, and says who it is. */
 		(void)rk_futex_wait(futex_of(claim), (uint32_t)holder, left < LOOK_AGAIN ? left : LOOK_AGAIN);
+		(void)rk_holder_me();
 	}
 	__atomic_fetch_sub(&claim->waiters, 1, __ATOMIC_RELAXED);
 	return r;

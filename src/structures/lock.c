@@ -69,6 +69,11 @@ static struct rk_percpu *pool_of(const struct rk_lock *lock)
 	return NULL;
 }
 
+static bool is_here(uint64_t holder)
+{
+	return holder != 0 && !rk_holder_is_elsewhere(holder);
+}
+
 int rk_lock_destroy(struct rk_lock *lock)
 {
 	struct rk_percpu *pool = pool_of(lock);
@@ -79,12 +84,12 @@ int rk_lock_destroy(struct rk_lock *lock)
 		return -EINVAL;
 	(void)rk_holder_me();
 	for (int index = RK_INDEX_OVERFLOW; index <= rk_cpus_get()->highest; index++) {
-		struct rki_lock_slot *slot = rk_lock_slot(lock, index);
-		intptr_t held = __atomic_load_n(&slot->held, __ATOMIC_ACQUIRE);
+		const struct rki_lock_slot *slot = rk_lock_slot(lock, index);
 
-		if ((held != 0 && !rk_holder_is_elsewhere((uint64_t)held)) || rk_claim_try(&slot->claim) < 0)
+		/* It only looks: whatever is half done has to stay so if the answer is no. */
+		if (is_here((uint64_t)__atomic_load_n(&slot->held, __ATOMIC_ACQUIRE)) ||
+		    is_here(__atomic_load_n(&slot->claim.holder, __ATOMIC_ACQUIRE)))
 			return -EBUSY;
-		(void)rk_claim_release(&slot->claim);
 	}
 	return rk_percpu_free_for(pool, lock, __builtin_return_address(0));
 }

@@ -141,8 +141,9 @@ static void reopen(struct rki_lock_slot *slot)
  */
 static int wait_until_empty(struct rki_lock_slot *slot, const struct wait *wait)
 {
-	while (!is_empty(slot)) {
-		intptr_t held = __atomic_load_n(&slot->held, __ATOMIC_ACQUIRE);
+	intptr_t held;
+
+	while ((held = __atomic_load_n(&slot->held, __ATOMIC_SEQ_CST)) != 0) {
 		int64_t left = left_of(wait);
 
 		if (is_elsewhere(held)) {
@@ -161,11 +162,16 @@ static int close_slot(const struct rk_lock *lock, int index, const struct wait *
 {
 	struct rki_lock_slot *slot = rk_lock_slot(lock, index);
 	int64_t left = left_of(wait);
-	int r = rk_claim_wait(&slot->claim, left > 0 ? left : 0);
+	int r;
 
+	/* Whoever has the claim may be waiting for this thread. */
+	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == me())
+		return refusal(wait, true);
+	r = rk_claim_wait(&slot->claim, left > 0 ? left : 0);
 	if (r < 0)
 		return refusal(wait, rk_claim_is_mine(&slot->claim));
-	if (r == 1 && __atomic_load_n(&slot->closed, __ATOMIC_RELAXED) & RK_LOCK_OWNED) {
+	/* Of one who isn't here: whoever releases it clears that before. */
+	if (__atomic_load_n(&slot->closed, __ATOMIC_RELAXED) & RK_LOCK_OWNED) {
 		__atomic_fetch_or(&slot->closed, RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
 		__atomic_fetch_and(&slot->closed, ~(intptr_t)RK_LOCK_OWNED, __ATOMIC_SEQ_CST);
 	}
@@ -230,10 +236,10 @@ static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
 {
 	int64_t left = left_of(wait);
 
-	if (left <= 0)
-		return refusal(wait, false);
 	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == me() || rk_claim_is_mine(&slot->claim))
 		return refusal(wait, true);
+	if (left <= 0)
+		return refusal(wait, false);
 	if (wait->at != slot)
 		stop_waiting(wait, NULL);
 	wait->at = slot;

@@ -12,6 +12,15 @@ enum lock_way { HERE, HERE_SLOWLY, HERE_BY_OVERFLOW, FROM_ELSEWHERE, FROM_ELSEWH
 static struct rk_lock *lock;
 static int here; /* the CPU that this process's threads run on, if a test binds them */
 
+/* Do they lead to the same data? */
+static inline bool same_data(enum lock_way one, enum lock_way other)
+{
+	bool here_by_section = WITH_RSEQ();
+	bool is_here[LOCK_WAYS] = {here_by_section, here_by_section, false, true, false};
+
+	return is_here[one] == is_here[other];
+}
+
 static inline int take(enum lock_way way, int64_t nanoseconds, void **data)
 {
 	switch (way) {

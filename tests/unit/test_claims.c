@@ -295,6 +295,57 @@ static void vfork_children(void **state)
 	assert_int_equal(rk_claim_release(&claim), 0);
 }
 
+/* A handler forks while its thread waits: in that child, where no handlers of fork ran, it goes on waiting, and gets it. */
+static volatile pid_t handlers_child;
+
+static void fork_in_handler(int signo)
+{
+	(void)signo;
+	handlers_child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+static void *wait_and_fork(void *arg)
+{
+	struct sigaction action = {.sa_handler = fork_in_handler};
+	struct itimerval soon = {.it_value = {0, 20000}};
+	int r;
+
+	CHECK(sigaction(SIGALRM, &action, NULL) == 0 && setitimer(ITIMER_REAL, &soon, NULL) == 0);
+	r = rk_claim_wait(&claim, 500000000);
+	if (handlers_child == 0)
+		_exit(r == 1 ? 0 : 1);
+	answer = r == -EBUSY && exit_status_of(handlers_child) == 0 ? 0 : 1;
+	return arg;
+}
+
+static void *hold_for_long(void *arg)
+{
+	CHECK(rk_claim_try(&claim) == 0);
+	pthread_barrier_wait(arg);
+	pthread_barrier_wait(arg);
+	CHECK(rk_claim_release(&claim) == 0);
+	return NULL;
+}
+
+static void a_handlers_child(void **state)
+{
+	pthread_barrier_t barrier;
+	pthread_t thread;
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime has handlers of fork that it needs");
+	memset(&claim, 0, sizeof(claim));
+	handlers_child = -1;
+	assert_int_equal(pthread_barrier_init(&barrier, NULL, 2), 0);
+	assert_int_equal(pthread_create(&thread, NULL, hold_for_long, &barrier), 0);
+	pthread_barrier_wait(&barrier);
+	(void)wait_and_fork(NULL);
+	pthread_barrier_wait(&barrier);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(answer, 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(forked_at_every_instruction), /* before this thread has a number */
 	cmocka_unit_test(exclusive),
@@ -303,6 +354,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(numbers_are_its_own),
 	cmocka_unit_test(released_at_every_instruction),
 	cmocka_unit_test(vfork_children),
+	cmocka_unit_test(a_handlers_child),
 };
 
 RUN(tests)

@@ -6,14 +6,6 @@ static void *mine;
 static enum lock_way way_of_other; /* by which another thread holds it */
 static pthread_barrier_t there, back;
 
-static bool same_data(enum lock_way one, enum lock_way other)
-{
-	bool here_by_section = WITH_RSEQ();
-	bool is_here[LOCK_WAYS] = {here_by_section, here_by_section, false, true, false};
-
-	return is_here[one] == is_here[other];
-}
-
 static void start(void)
 {
 	forked = true;
@@ -91,6 +83,21 @@ static int nothing_is_told(void)
 	start();
 	all_is_free();
 	return rk_lock_destroy(lock);
+}
+
+/* Nor is anything forgotten when it can't be destroyed, for its thread has the last CPU's. */
+static int kept_if_not_destroyed(void)
+{
+	void *data;
+
+	start();
+	CHECK(take(same_data(way_of_other, FROM_ELSEWHERE) ? FROM_ELSEWHERE_OVERFLOW : FROM_ELSEWHERE, 0, &data) == 0);
+	CHECK(rk_lock_destroy(lock) == -EBUSY && rk_lock_release(data) == 0);
+	CHECK(rk_lock_cpu(lock, rk_cpus_next(-1), &data) == 0 || here == rk_cpus_next(-1));
+	CHECK(here == rk_cpus_next(-1) || (rk_lock_destroy(lock) == -EBUSY && rk_lock_release(data) == 0));
+	CHECK(take_once(way_of_other, 0) == 1);
+	all_is_free();
+	return 0;
 }
 
 static int told_once(void)
@@ -177,6 +184,7 @@ static void what_is_others(void **state)
 			assert_int_equal(in_a_child_of_clone(alone_after_clone, second), 0);
 		}
 		assert_int_equal(in_child(told_once), 0);
+		assert_int_equal(in_child(kept_if_not_destroyed), 0);
 		pthread_barrier_wait(&back);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 		all_is_free();

@@ -72,7 +72,44 @@ static void woken_when_it_is_free(void **state)
 	assert_int_equal(sched_setaffinity(0, sizeof(allowed), &allowed), 0);
 }
 
+/* Who holds it by a section, and wants it from elsewhere as well, while another one waits from there for that section. */
+static void *close_it(void *arg)
+{
+	pthread_barrier_wait(arg);
+	CHECK(take_once(FROM_ELSEWHERE, INT64_MAX) == 0);
+	return NULL;
+}
+
+static void no_two_wait_for_each_other(void **state)
+{
+	pthread_barrier_t soon;
+	cpu_set_t allowed;
+	pthread_t thread;
+	void *data, *more;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+	here = sched_getcpu();
+	pin(here);
+	assert_int_equal(rk_lock_create(&lock, 8), 0);
+	assert_int_equal(pthread_barrier_init(&soon, NULL, 2), 0);
+	assert_int_equal(take(HERE, INT64_MAX, &data), 0);
+	assert_int_equal(pthread_create(&thread, NULL, close_it, &soon), 0);
+	pthread_barrier_wait(&soon);
+	usleep(20000);
+	if (rk_lock_index(lock, data) == here) {
+		assert_int_equal(take(FROM_ELSEWHERE, 0, &more), -EBUSY);
+		assert_int_equal(take(FROM_ELSEWHERE, 2000000, &more), -EDEADLK);
+		assert_int_equal(take(HERE, 2000000, &more), -EDEADLK);
+	}
+	assert_int_equal(rk_lock_release(data), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(rk_lock_destroy(lock), 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(allowed), &allowed), 0);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(no_two_wait_for_each_other),
 	cmocka_unit_test(woken_when_it_is_free),
 };
 
