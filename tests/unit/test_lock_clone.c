@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Whose per-CPU locks a child has, where that is hard to tell: no handlers of fork ran, or a thread has another one's pointer. */
+#include "lock_children.h"
+
+static int still_mine_alone(int way)
+{
+	start();
+	CHECK(take_once((enum lock_way)way, 0) == -EBUSY && rk_lock_release(mine) == 0);
+	CHECK(take_once((enum lock_way)way, 0) == 0);
+	return 0;
+}
+
+/* Where no handlers of fork run: by a thread that has had nothing to do with locks, and by one whose child's threads had. */
+static void *make_it(void *arg)
+{
+	CHECK(rk_lock_create(&lock, 8) == 0);
+	return arg;
+}
+
+static int takes_all(int arg)
+{
+	(void)arg;
+	start();
+	for (int way = 0; way < LOCK_WAYS; way++)
+		CHECK(take_once((enum lock_way)way, 0) == 0);
+	return 0;
+}
+
+static int look_and_fork(int way)
+{
+	enum lock_way other_way = same_data((enum lock_way)way, HERE) ? HERE_BY_OVERFLOW : HERE;
+
+	start();
+	if (WITH_RSEQ())
+		(void)other_tries(other_way);
+	return in_child_with(still_mine, way);
+}
+
+static void in_children_of_clone(void **state)
+{
+	struct rk_lock *first;
+	cpu_set_t allowed;
+	pthread_t thread;
+
+	(void)state;
+	NEEDS_THREADS_IN_CHILDREN();
+	here = sched_getcpu();
+	assert_int_equal(pthread_create(&thread, NULL, make_it, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(in_a_child_of_clone(takes_all, 0), 0);
+	first = lock;
+	prepare(&allowed); /* which is all that this thread has done so far */
+	thread = start_holding(HERE, hold);
+	assert_int_equal(in_a_child_of_clone(alone_after_clone, HERE), 0);
+	end_holding(thread);
+	for (int way = 0; way < LOCK_WAYS; way++) {
+		assert_int_equal(take((enum lock_way)way, INT64_MAX, &mine), 0);
+		assert_int_equal(in_a_child_of_clone(still_mine_alone, way), 0);
+		assert_int_equal(in_a_child_of_clone(look_and_fork, way), 0);
+		assert_int_equal(rk_lock_release(mine), 0);
+	}
+	assert_int_equal(rk_lock_destroy(first), 0);
+	finish(&allowed);
+}
+
+/* A thread of the child's that has the thread pointer of one that it was forked without, forks in turn. */
+static void *pointer_of_holder;
+
+static void *hold_and_tell(void *arg)
+{
+	pointer_of_holder = rk_thread_pointer();
+	return hold(arg);
+}
+
+static void *fork_with_that_pointer(void *arg)
+{
+	if (rk_thread_pointer() == pointer_of_holder)
+		*(int *)arg = in_child_with(half_done, HERE);
+	return NULL;
+}
+
+/* 77 where no thread has got it. */
+static int with_a_pointer_again(void)
+{
+	pthread_t threads[8];
+	int ends[8];
+
+	start();
+	for (int i = 0; i < 8; i++) {
+		ends[i] = 77;
+		CHECK(pthread_create(&threads[i], NULL, fork_with_that_pointer, &ends[i]) == 0);
+	}
+	for (int i = 0; i < 8; i++)
+		CHECK(pthread_join(threads[i], NULL) == 0);
+	for (int i = 0; i < 8; i++)
+		if (ends[i] != 77)
+			return ends[i];
+	return 77;
+}
+
+static void pointers_that_are_used_again(void **state)
+{
+	cpu_set_t allowed;
+	pthread_t thread;
+	int r;
+
+	(void)state;
+	NEEDS_THREADS_IN_CHILDREN();
+	prepare(&allowed);
+	thread = start_holding(HERE, hold_and_tell);
+	r = in_child(with_a_pointer_again);
+	end_holding(thread);
+	finish(&allowed);
+	if (r == 77)
+		SKIP("this C library gives no thread the memory of one that a fork left behind");
+	assert_int_equal(r, 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(in_children_of_clone), /* first: nothing was locked before */
+	cmocka_unit_test(pointers_that_are_used_again),
+};
+
+RUN(tests)
