@@ -86,6 +86,7 @@ inline wake_one(s)
 /* Who unlocks wakes both, if they are there: who wants it may be gone by then. */
 inline wake(s)
 {
+#if REMOTES > 0
 	if
 	:: wanted[s] ->
 		wanted[s] = false;
@@ -100,6 +101,9 @@ inline wake(s)
 #else
 	:: else
 	fi;
+#endif
+#endif
+#ifndef SEED_WAKES_ONE_KIND
 	if
 	:: waiting[s] ->
 		waiting[s] = false;
@@ -246,6 +250,7 @@ proctype here(byte me; byte rounds)
 	catch_up()
 }
 
+#if REMOTES > 0
 proctype elsewhere(byte me; byte rounds)
 {
 	byte c, i, seen;
@@ -297,6 +302,7 @@ proctype elsewhere(byte me; byte rounds)
 	:: else -> break
 	od
 }
+#endif
 
 init {
 	atomic {

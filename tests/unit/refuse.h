@@ -15,7 +15,11 @@ static inline void pin(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	CHECK(sched_setaffinity(0, sizeof(set), &set) == 0);
+	/* It may have been taken away, and will be brought back. */
+	for (int tries = 0; sched_setaffinity(0, sizeof(set), &set) != 0; tries++) {
+		CHECK(errno == EINVAL && tries < 10000);
+		usleep(1000);
+	}
 }
 
 /* One or two system calls fail from now on, in the calling thread. */

@@ -204,8 +204,8 @@ static void few_strides_by_id(void **state)
 		assert_int_equal(rk_percpu_stats(pool, id, &stats, sizeof(stats)), 0);
 		if (stats.committed == 0)
 			continue;
+		/* 0 where a thread made room, and had another id by the time it added. */
 		sum += *(intptr_t *)rk_percpu_slot(by_id, id);
-		assert_true(*(intptr_t *)rk_percpu_slot(by_id, id) > 0);
 		highest = id;
 	}
 	destroy(pool, by_id);
