@@ -10,7 +10,7 @@ DESTDIR ?=
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check check-quick check-full stress bench install clean help deps deps-check mutants system check-matrix check-programs abi kernel-test kernel-mutants kernel-steps kernel-costs
+.PHONY: all demo check check-quick check-full stress bench install clean help deps deps-check mutants system check-matrix check-programs abi kernel-test slices kernel-mutants kernel-steps kernel-costs
 
 all: deps  ## build the library and the tool (build/tool/rseqkit)
 	@[ -f $(BUILD)/build.ninja ] || \
@@ -49,6 +49,13 @@ system: deps-check  ## run the tests on other kernels, libcs and machines, emula
 	@-scripts/deps system
 	@scripts/check --build gcc own musl arm64 arm64-own arm64-clang
 	@tests/system/run $(BUILD) $(ROWS)
+
+slices: deps-check  ## boot kernels with the slice extension, emulated, and make the table of doc/slices.md, some 30 minutes
+	@-scripts/deps system
+	@-scripts/deps kernel
+	@scripts/check --build gcc own musl
+	@tests/system/run $(BUILD) 7.x-slice 7.x-slice-1cpu 7.x-slice-debug 7.x-slice-counted 7.x-slice-counted-long
+	@tests/system/slices update $(BUILD)
 
 kernel-test: deps-check  ## build the kernel series in kernel/, and boot and test it, emulated, an hour
 	@-scripts/deps system

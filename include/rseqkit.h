@@ -24,5 +24,7 @@
 #include <rseqkit/lock.h>
 #include <rseqkit/ring.h>
 #include <rseqkit/histogram.h>
+#include <rseqkit/slice.h>
+#include <rseqkit/mutex.h>
 
 #endif /* RSEQKIT_H */

@@ -32,12 +32,16 @@ struct rk_area {
 	const volatile uint32_t flags;        /* K: slice extension available and enabled */
 	const volatile uint32_t node_id;      /* K: NUMA node; valid from feature size 24 on */
 	const volatile uint32_t mm_cid;       /* K: concurrency id; valid from feature size 28 on */
-	uint32_t slice_ctrl;                  /* slice extension: request, grant; valid from feature size 32 + 1 on */
+	uint32_t slice_ctrl;                  /* slice extension: a byte each for request and grant; from size 32 + 1 on */
 };
 
 /* cpu_id, read as int32_t, of a thread that isn't registered. Source: include/uapi/linux/rseq.h. */
 #define RK_CPU_ID_UNINITIALIZED (-1)
 #define RK_CPU_ID_REGISTRATION_FAILED (-2)
+
+/* Bits of flags: the kernel offers the slice extension, and it is on in this thread. Source: as above. */
+#define RK_AREA_SLICE_AVAILABLE (1u << 4)
+#define RK_AREA_SLICE_ENABLED (1u << 5)
 
 /*
  * cpu_id of a thread inside rk_vfork_begin() and rk_vfork_end(): nobody registers it. In an early adopter's area

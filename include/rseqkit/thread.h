@@ -81,7 +81,7 @@ RKI_BEGIN_DECLS
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count
  *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu; a write to a ring whose
  *                         reader waits: futex, with rk_ring_notify() also write, get_robust_list (with musl gettid)
- *   the bracket of vfork  rseq; rt_sigprocmask in rk_vfork_run(), and where a child broke a bracket; vfork
+ *   the bracket of vfork  rseq; where slice.h's extension is on prctl; rt_sigprocmask in rk_vfork_run(), and where a child broke a bracket; vfork
  *   fences                membarrier; visits: sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
  *   claims, banks, reads of groups, merges, overflow ways of lists and rings, rk_ring_notify(): futex; once mmap,
  *                         madvise, munmap; in a child of fork gettid, getpid, get_robust_list; waiting for a limited time,
@@ -91,6 +91,9 @@ RKI_BEGIN_DECLS
  *                         fences and claims; rt_sigprocmask; of a reader whose lock a writer waits for, or has: as claims;
  *                         who waits for its CPU's lock: as fences and claims, who releases one that somebody wants: futex
  *   kills of references   as fences
+ *   regions of slice.h    a thread's first, where there is the extension: get_robust_list (with musl gettid), prctl; one that
+ *                         was granted time, or preempted: rseq_slice_yield. Mutexes: the same, and futex; with a time limit
+ *                         clock_gettime where the vDSO has no clock. Conditions: futex
  *   creating, allocating, destroying, trimming      mmap, mprotect, munlock, madvise, munmap, prlimit64; with a limit on
  *                         address space sched_getaffinity; with initial contents memfd_create, ftruncate, close;
  *                         closable, and lists, caches, rings, groups, histograms: membarrier; rcu.h, lock.h, ref.h: as

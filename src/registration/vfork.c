@@ -19,6 +19,7 @@
 #include "area.h"
 #include "kernel.h"
 #include "process.h"
+#include "slices/slice.h"
 #include "thread.h"
 #include "word.h"
 
@@ -26,6 +27,7 @@
 #define RESTORE_REGISTRATION 1 /* the thread was registered, with the process's length or the original one */
 #define RESTORE_MARK 2         /* the mark is ours to take away */
 #define RESTORE_FULL_LENGTH 4  /* the thread was registered, with the kernel's feature size */
+#define RESTORE_SLICE 8        /* the slice extension was on, and goes with the registration */
 
 /* Others that register the thread again and again, in signal handlers, get this many chances. */
 #define ATTEMPTS_MAX 64
@@ -44,15 +46,16 @@ static bool exchange(volatile struct rk_area *area, int32_t from, int32_t to)
 	return rk_word_replace((volatile uint32_t *)(uintptr_t)&area->cpu_id, (uint32_t)from, (uint32_t)to);
 }
 
-/* Undoes the calling thread's registration, whatever its length. Returns the bit to restore it by, 0 if that failed. */
+/* Undoes the calling thread's registration, whatever its length. Returns the bits to restore it by, 0 if that failed. */
 static uint8_t unregister(const struct rk_process *p, volatile struct rk_area *area)
 {
 	uint32_t length = p->length != 0 ? p->length : RK_AREA_LENGTH_ORIGINAL;
+	uint8_t slice = area->flags & RK_AREA_SLICE_ENABLED ? RESTORE_SLICE : 0;
 
 	if (rk_sys_rseq(area, length, RK_RSEQ_UNREGISTER, RK_SIGNATURE) == 0)
-		return RESTORE_REGISTRATION;
+		return RESTORE_REGISTRATION | slice;
 	if (p->length == 0 && rk_sys_rseq(area, p->feature_size, RK_RSEQ_UNREGISTER, RK_SIGNATURE) == 0)
-		return RESTORE_FULL_LENGTH;
+		return RESTORE_FULL_LENGTH | slice;
 	return 0;
 }
 
@@ -113,8 +116,11 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 	int32_t cpu = (int32_t)area->cpu_id;
 
 	/* By its own command the kernel says EBUSY in a vfork child, too, whose parent gets its registration back. */
-	if (r == 0 || (r == -EBUSY && (p->blob == 0 || rk_kernel_registered_at(area, length))))
+	if (r == 0 || (r == -EBUSY && (p->blob == 0 || rk_kernel_registered_at(area, length)))) {
+		if (owed & RESTORE_SLICE)
+			(void)rk_slice_switch_on();
 		return 0;
+	}
 	/* Not registered here: neither the mark nor a CPU number is true any more. */
 	if (cpu == mark_of(p) || cpu >= 0)
 		(void)exchange(area, cpu, RK_CPU_ID_UNINITIALIZED);

@@ -17,6 +17,7 @@ assert_schema() {
 		     {o["ids_rewritten"], o["ids_guarded"], *o["aborts"].values()} <= {True, False, None}
 		     for o in (j["kernel"], j["full_size"]))' \
 		'j["kernel"]["release"] and j["kernel"]["machine"]' \
+		'type(j["slice_extension_here"]) is str' \
 		'set(j["kernel"]["slice_extension"]) == {"known", "enabled", "granted"}' \
 		'j["mode"] == ("legacy" if j["kernel"]["ids_rewritten"] else "optimised") or j["mode"] is None' \
 		'all(f["severity"] in ("info", "warning", "error") and f["message"] for f in j["findings"])' \

@@ -119,3 +119,70 @@ knows_librseq() {
 		    assert end.returncode == 2, (i, end)
 	EOF2
 }
+
+@test "--slice and --watch: areas of full size, the program's results, and a report if wanted" {
+	cd "$BATS_TEST_TMPDIR"
+	for way in --slice --watch; do
+		expect 0 "$RSEQKIT" exec $way --report=report -- sh -c 'cd / && exec "$0" "$@"' "$HELPERS/../slices/kinds"
+		[ "$(grep -c . report)" -eq 1 ]
+		python3 - <<-'PY'
+			import json
+			said = json.load(open("report"))
+			assert said["program"] == "kinds" and said["regions"] > 50 and said["waits"] > 10 and said["conditions"] > 3, said
+			assert said["granted"] == 0 or said["requests"] == "on", said
+		PY
+		rm report
+		expect_json 0 "$RSEQKIT" exec $way -- "$RSEQKIT" doctor --json
+		assert_json 'j["owner"] in ("self", "early")'
+	done
+	expect 2 "$RSEQKIT" exec --slice --report=none/report -- true
+	assert_says "none/report: No such file"
+	expect 2 "$RSEQKIT" exec --slice --watch -- true
+	mkfifo pipe
+	expect 2 "$RSEQKIT" exec --slice --report=pipe -- true
+}
+
+@test "a report counts what was held, by each process, and what found a lock taken" {
+	cd "$BATS_TEST_TMPDIR"
+	for case in locks:1000:0 spins:1000:0 tries:1:0 robust:1000:0 inheriting:1000:0 recursive:1000:0 in-turn:1000:0 \
+		handed-over:1000:0 forks:500,1000:0 writes-over:1000:0; do
+		IFS=: read -r name regions waits <<<"$case"
+		expect 0 "$RSEQKIT" exec --watch --report=report -- "$HELPERS/../slices/count" "$name"
+		python3 - "$name" "$regions" "$waits" <<-'PY'
+			import json, sys
+			name, regions, waits = sys.argv[1:]
+			lines = [json.loads(line) for line in open("report")]
+			# What a fork's handlers took is counted too, in its parent.
+			close = lambda got, wanted: wanted <= got <= wanted + (2 if name in ("forks", "handed-over") else 0)
+			assert len(lines) == len(regions.split(",")), lines
+			assert all(close(line["regions"], int(r)) for line, r in zip(lines, regions.split(","))), (name, lines)
+			assert sum(line["waits"] for line in lines) == int(waits), (name, lines)
+		PY
+		rm report
+	done
+}
+
+@test "locks in a library's constructor, by several threads at once" {
+	for i in $(seq 20); do
+		expect 0 "$RSEQKIT" exec --slice -- "$HELPERS/../slices/has_early_locks"
+	done
+}
+
+@test "--slice with allocators that lock before anything is ready" {
+	for name in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
+		LD_PRELOAD=$name true 2>&1 | grep -q . && continue
+		expect 0 env LD_PRELOAD=$name "$RSEQKIT" exec --slice "$HELPERS/../slices/kinds"
+		expect 0 "$RSEQKIT" exec --slice env LD_PRELOAD="$name" "$HELPERS/../slices/kinds"
+	done
+}
+
+@test "--report alone: exit 2; a report of a program that takes no lock: none" {
+	cd "$BATS_TEST_TMPDIR"
+	expect 2 "$RSEQKIT" exec --report=report true
+	assert_says "goes with --slice or --watch"
+	expect 0 "$RSEQKIT" exec --slice --report=report true
+	[ ! -s report ]
+	# What an outer exec asked for doesn't hold for an inner one.
+	expect 0 "$RSEQKIT" exec --watch --report=outer "$RSEQKIT" exec --slice sh -c 'echo "$RSEQKIT_SLICES,$RSEQKIT_SLICES_REPORT"'
+	[ "$output" = , ]
+}

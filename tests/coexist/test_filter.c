@@ -31,6 +31,7 @@ static const int claiming[] = {SYS_futex, SYS_mmap, SYS_madvise, SYS_munmap, SYS
 static const int fencing_undisturbed[] = {SYS_membarrier, SYS_rt_sigprocmask, -1};
 static const int waiting[] = {SYS_futex, SYS_membarrier, -1};
 static const int waking[] = {SYS_futex, SYS_get_robust_list, SYS_gettid, SYS_write, -1};
+static const int requesting[] = {SYS_get_robust_list, SYS_gettid, SYS_prctl, 471 /* rseq_slice_yield */, -1};
 static const int counting_memory[] = {SYS_openat, SYS_pread64, SYS_close, -1};
 
 static size_t add_call(struct sock_filter *code, size_t n, int call)
@@ -302,6 +303,25 @@ static int refer(void)
 	return released == 1 ? 0 : 3;
 }
 
+static int request_time(void)
+{
+	struct rk_condition condition = RK_CONDITION_INIT;
+	struct rk_mutex mutex = RK_MUTEX_INIT;
+
+	(void)rk_process_init();
+	allow_only(requesting, waiting, claiming);
+	for (int i = 0; i < 1000; i++)
+		rk_slice_end(rk_slice_begin());
+	(void)rk_slice_enable();
+	(void)rk_slice_reason();
+	if (rk_mutex_lock(&mutex) != 0 || rk_mutex_lock_for(&mutex, 1000) != -ETIMEDOUT)
+		return 1;
+	if (rk_condition_wait_for(&condition, &mutex, 1000) != -ETIMEDOUT || rk_mutex_unlock(&mutex) != 0)
+		return 2;
+	rk_condition_signal(&condition);
+	return 0;
+}
+
 static int wait_for_records(void)
 {
 	struct rk_ring_options options = {.size = 8192};
@@ -366,6 +386,7 @@ static void system_calls_are_those_documented(void **state)
 		{"locks", lock_and_unlock, 0},
 		{"locks of CPUs", lock_here_and_elsewhere, 0},
 		{"references", refer, 0},
+		{"regions of time", request_time, 0},
 		{"waiting for a ring", wait_for_records, 0},
 		{"waking who waits for one", wake, 0},
 		{"statistics of memory", count_memory, 0},

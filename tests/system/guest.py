@@ -24,6 +24,9 @@ MACHINES = {
     'x86_64': ['qemu-system-x86_64', '-M', 'q35', '-cpu', 'max,-cx16', 'console=ttyS0'],
     'aarch64': ['qemu-system-aarch64', '-M', 'virt,gic-version=3', '-cpu', 'max,pauth-impdef=on', 'console=ttyAMA0'],
 }
+# All CPUs at once, as fast as they are; or in turns, and each instruction takes a nanosecond, also of the guest's clocks:
+# how long something takes there has nothing to do with the load here.
+PACES = {'': ['-accel', 'tcg,thread=multi'], 'counted': ['-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off']}
 
 
 @dataclass
@@ -42,7 +45,7 @@ def need(row):
 
 def command_of(row, kernel, initramfs):
     *machine, console = MACHINES[row.machine]
-    return [*machine, '-accel', 'tcg,thread=multi', '-smp', row.cpus, '-m', '1G', '-nodefaults', '-no-user-config',
+    return [*machine, *PACES[row.pace], '-smp', row.cpus, '-m', '1G', '-nodefaults', '-no-user-config',
             '-display', 'none', '-serial', 'stdio', '-no-reboot', '-kernel', kernel, '-initrd', initramfs, '-append',
             f'{console} panic=-1 quiet {row.arguments}'.strip()]
 

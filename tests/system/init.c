@@ -265,12 +265,18 @@ static void run_all(const char *list)
 	fclose(file);
 }
 
-/* Emulated, a time slice extension of the usual length is over before the thread sees it: the longest that there is. */
+/*
+ * Emulated, a time slice extension of the usual length is over before the thread sees it: the longest that there is, or
+ * what the kernel's arguments say. (What the kernel doesn't know of them is the first process's environment.)
+ */
 static void lengthen_slice_extensions(void)
 {
 	int fd = open("/sys/kernel/debug/rseq/slice_ext_nsec", O_WRONLY | O_CLOEXEC);
+	const char *length = getenv("slice_ext_nsec");
 
-	if (fd >= 0 && write(fd, "50000", 5) != 5)
+	if (length == NULL)
+		length = "50000";
+	if (fd >= 0 && write(fd, length, strlen(length)) != (ssize_t)strlen(length))
 		printf("slice extensions stay short: %s\n", strerror(errno));
 	if (fd >= 0)
 		close(fd);

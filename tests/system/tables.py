@@ -12,12 +12,15 @@ class Unavailable(Exception):
 class Row:
     name: str
     when: str       # quick, normal, asked
-    machine: str    # as guest.MACHINES names it
+    machine: str    # as guest.MACHINES names it; behind a comma a pace of guest.PACES
     kernel: str     # "SUITE PATTERN", or the script that builds it
     libc: str       # Debian suite
     cpus: str       # as QEMU's -smp takes them
     arguments: str  # of the kernel
     programs: str   # names of groups in the selection
+
+    def __post_init__(self):
+        self.machine, _, self.pace = self.machine.partition(', ')
 
 
 @dataclass

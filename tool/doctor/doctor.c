@@ -150,6 +150,7 @@ static void print_json(const struct doctor_facts *facts, const struct doctor_fin
 	put_answer(object, "mm_cid", facts->mm_cid);
 	put_answer(object, "node_id", facts->node_id);
 	put_answer(object, "slice_extension", facts->present.slice.enabled);
+	json_put_string(object, "slice_extension_here", rk_slice_reason_text(facts->slice_reason));
 	json_put(object, "full_size", full_size_object(facts));
 	json_put(object, "kernel", kernel_object(facts));
 	json_put(object, "membarrier", membarrier);
@@ -181,6 +182,7 @@ static void print_kernel(const struct doctor_facts *facts)
 	const struct doctor_behaviour *present = &facts->present, *full = &facts->full;
 
 	print_answers("slice extension", present->slice.enabled, full->slice.enabled);
+	printf("  here               %s\n", rk_slice_reason_text(facts->slice_reason));
 	print_answers("  known", present->slice.known, full->slice.known);
 	print_answers("  granted", present->slice.granted, full->slice.granted);
 	printf("registers by itself  %s\n", answer_text(facts->ktls));

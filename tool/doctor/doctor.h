@@ -9,6 +9,7 @@
 #define RK_TOOL_DOCTOR_H
 
 #include <rseqkit/ktls.h>
+#include <rseqkit/slice.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/utsname.h>
@@ -66,6 +67,7 @@ struct doctor_facts {
 	struct rk_process_info process;
 	enum rk_owner owner;
 	enum rk_reason reason;
+	enum rk_slice_reason slice_reason;
 	enum doctor_cause cause;
 	int rseq_error;              /* errno that the system call gives here; 0 if it works, -1 unknown */
 	bool announced;              /* the auxiliary vector has a feature size */

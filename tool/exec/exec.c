@@ -26,11 +26,10 @@
 
 #include "common/child.h"
 #include "common/ktls.h"
-#include "registrant.h"
 #include "common/options.h"
+#include "preload.h"
+#include "registrant.h"
 #include "tool.h"
-
-#define PRELOAD "librseqkit-preload.so"
 
 /* Scripts whose interpreters are scripts: the kernel follows as many. */
 #define INTERPRETERS_MAX 5
@@ -47,6 +46,12 @@ static const char help[] =
 	"  -k, --ktls       registered by the kernel itself, where it can (KTLS): also threads that no\n"
 	"                   library starts, and vfork children; experimental. A kernel that can't: as\n"
 	"                   without this option. GLIBC_TUNABLES and RSEQKIT_AREA tell both so\n"
+	"  -s, --slice      a region of slice.h around whatever locks (pthread mutexes, spin locks) a\n"
+	"                   thread holds, so that it isn't preempted meanwhile; with --full-size.\n"
+	"                   A kernel that can't: as with --full-size alone\n"
+	"  -w, --watch      the same without requests, to see by a report what they would be good for\n"
+	"  -r, --report=FILE  with one of the two: at its end each process appends a line of JSON to\n"
+	"                   FILE, which says how often threads were preempted while they held locks\n"
 	"  -h, --help       this text\n"
 	"\n"
 	"A program that registers threads itself, by librseq, is run as it is; with -f, or where its\n"
@@ -54,69 +59,6 @@ static const char help[] =
 	"\n"
 	"Exit status: the program's own; 126 if it can't be run, 127 if it isn't found; 2 wrong\n"
 	"usage, or nothing can be preloaded into it (static, set-user-ID, another C library).\n";
-
-static bool is_readable(const char *path)
-{
-	return access(path, R_OK) == 0;
-}
-
-/* Finds the library: in the build tree this program is in, beside it where both are installed, or where configured. */
-static bool find_library(char path[PATH_MAX])
-{
-	static const char *const relative[] = {"../src", RK_LIBDIR_FROM_BINDIR};
-	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (length > 0) {
-		self[length] = '\0';
-		*strrchr(self, '/') = '\0';
-		for (size_t i = 0; i < sizeof(relative) / sizeof(relative[0]); i++) {
-			char joined[PATH_MAX];
-
-			if (snprintf(joined, sizeof(joined), "%s/%s/" PRELOAD, self, relative[i]) < (int)sizeof(joined) &&
-			    realpath(joined, path) != NULL && is_readable(path))
-				return true;
-		}
-	}
-	return realpath(RK_LIBDIR "/" PRELOAD, path) != NULL && is_readable(path);
-}
-
-/* Is `word` one of the list's, which blanks and colons separate? */
-static bool contains(const char *list, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (const char *at = list; *at != '\0';) {
-		size_t size = strcspn(at, " :");
-
-		if (size == length && memcmp(at, word, length) == 0)
-			return true;
-		at += size;
-		at += strspn(at, " :");
-	}
-	return false;
-}
-
-/* Adds the library behind what is preloaded already. */
-static bool set_preload(const char *path)
-{
-	const char *before = getenv("LD_PRELOAD");
-	char *value = NULL;
-	bool done;
-
-	if (path[strcspn(path, " :")] != '\0') {
-		complain("exec: LD_PRELOAD can't name %s: there is a blank or a colon in it", path);
-		return false;
-	}
-	if (before != NULL && contains(before, path))
-		return true;
-	done = asprintf(&value, "%s%s%s", before ? before : "", before && *before ? ":" : "", path) >= 0 &&
-	       setenv("LD_PRELOAD", value, 1) == 0;
-	if (!done)
-		complain("exec: out of memory");
-	free(value);
-	return done;
-}
 
 /* Whose areas the program is to have. */
 enum areas {
@@ -297,7 +239,7 @@ static bool allows_registration(const char *program, enum areas areas)
 	else
 		complain("exec: %s has librseq, which registers threads itself: %s would give it nothing, and "
 			 "take what the C library gives; run it without that",
-			 where, areas == AREAS_OWN ? "--full-size" : "--ktls");
+			 where, areas == AREAS_OWN ? "--full-size (as --slice and --watch)" : "--ktls");
 	return areas == AREAS_AS_IS;
 }
 
@@ -337,17 +279,53 @@ static bool can_preload(const char *program, enum areas areas)
 	return true;
 }
 
-static int run(char **arguments, enum areas areas)
+/* Regions around the program's locks: none, or with or without requests; and where to report. */
+struct slices {
+	bool wanted, requested, watched;
+	const char *report;
+};
+
+/* The report's file from the root on, for the program may change its directory; made now, for later nobody is told. */
+static bool make_report(const char *name, char path[PATH_MAX])
 {
-	char library[PATH_MAX], path[PATH_MAX];
+	char folder[PATH_MAX] = "";
+	bool is_short = name[0] == '/' || getcwd(folder, sizeof(folder)) != NULL;
+	int fd = -1;
+
+	errno = is_short ? ENAMETOOLONG : errno;
+	if (is_short && snprintf(path, PATH_MAX, "%s%s%s", folder, folder[0] ? "/" : "", name) < PATH_MAX)
+		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
+	if (fd < 0) {
+		complain("exec: %.100s: %s", name, strerror(errno));
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
+static bool choose_slices(const struct slices *slices)
+{
+	char path[PATH_MAX];
+	bool done = slices->watched ? setenv("RSEQKIT_SLICES", "watch", 1) == 0 : unsetenv("RSEQKIT_SLICES") == 0;
+
+	if (slices->report != NULL && !make_report(slices->report, path))
+		return false;
+	done = done && (slices->report != NULL ? setenv("RSEQKIT_SLICES_REPORT", path, 1) == 0 :
+						 unsetenv("RSEQKIT_SLICES_REPORT") == 0);
+	if (!done)
+		complain("exec: out of memory");
+	return done;
+}
+
+static int run(char **arguments, enum areas areas, const struct slices *slices)
+{
+	char path[PATH_MAX];
 	int error = find_program(arguments[0], path);
 
 	if (error == 0) {
-		if (!find_library(library)) {
-			complain("exec: " PRELOAD " is neither beside this program nor in " RK_LIBDIR);
+		if (!can_preload(path, areas) || !preload_add(PRELOAD) || (areas != AREAS_AS_IS && !choose(areas)))
 			return EXIT_USAGE;
-		}
-		if (!can_preload(path, areas) || !set_preload(library) || (areas != AREAS_AS_IS && !choose(areas)))
+		if (slices->wanted && (!preload_add(PRELOAD_SLICES) || !choose_slices(slices)))
 			return EXIT_USAGE;
 		execvp(arguments[0], arguments);
 		error = errno;
@@ -361,20 +339,33 @@ int cmd_exec(int argc, char **argv)
 	static const struct option options[] = {
 		{"full-size", no_argument, NULL, 'f'},
 		{"ktls", no_argument, NULL, 'k'},
+		{"slice", no_argument, NULL, 's'},
+		{"watch", no_argument, NULL, 'w'},
+		{"report", required_argument, NULL, 'r'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
+	struct slices slices = {.wanted = false};
 	bool full_size = false, ktls = false;
 	int option;
 
 	/* The first argument that is no option is the program; what follows is the program's. */
-	while ((option = getopt_long(argc, argv, "+fkh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+fkswr:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'f':
 			full_size = true;
 			break;
 		case 'k':
 			ktls = true;
+			break;
+		case 's':
+			slices.requested = true;
+			break;
+		case 'w':
+			slices.watched = true;
+			break;
+		case 'r':
+			slices.report = optarg;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -387,5 +378,18 @@ int cmd_exec(int argc, char **argv)
 		complain("exec needs a program to run");
 		return option_misuse("exec");
 	}
-	return run(argv + optind, ktls && kernel_registers() ? AREAS_KERNEL : full_size ? AREAS_OWN : AREAS_AS_IS);
+	if (slices.requested && slices.watched) {
+		complain("exec: --slice and --watch don't go together");
+		return option_misuse("exec");
+	}
+	slices.wanted = slices.requested || slices.watched;
+	if (slices.report != NULL && !slices.wanted) {
+		complain("exec: --report goes with --slice or --watch");
+		return option_misuse("exec");
+	}
+	return run(argv + optind,
+		   ktls && kernel_registers()	     ? AREAS_KERNEL :
+		   full_size || slices.wanted ? AREAS_OWN :
+						AREAS_AS_IS,
+		   &slices);
 }

@@ -247,5 +247,17 @@
 			     : [value] "=&r"(result)                                                                   \
 			     : [area] "r"(rk_area_offset))
 
+/* Stores a byte there, behind whatever precedes and before whatever follows, as the calling thread sees it. */
+#define RKI_AREA_STORE_BYTE(field, byte)                                                                               \
+	do {                                                                                                           \
+		uint64_t at_;                                                                                          \
+		__asm__ __volatile__("mrs %x[at], tpidr_el0\n\t"                                                       \
+				     "add %x[at], %x[at], %x[area]\n\t"                                                \
+				     "strb %w[value], [%x[at], #" #field "]"                                           \
+				     : [at] "=&r"(at_)                                                                 \
+				     : [area] "r"(rk_area_offset), [value] "rZ"(byte)                                  \
+				     : "memory");                                                                      \
+	} while (0)
+
 #endif /* RK_NO_SECTIONS */
 #endif /* RSEQKIT_ARCH_AARCH64_H */

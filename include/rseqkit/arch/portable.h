@@ -43,5 +43,6 @@
 
 /* Reads like the area of a thread that isn't registered. */
 #define RKI_AREA_READ(result, field) ((result) = (uint32_t)RK_CPU_ID_UNINITIALIZED)
+#define RKI_AREA_STORE_BYTE(field, byte) ((void)0)
 
 #endif /* RSEQKIT_ARCH_PORTABLE_H */

@@ -67,6 +67,7 @@
  *   RKI_ASM_TELL(code)         makes that the outcome, and goes to the end; in RK_SECTION_VALUE and RK_SECTION_TOKEN
  *   RKI_ASM_WHILE_EQUAL(word)  waits inside the section while the slot's word is that; for probes of what aborts
  *   RKI_AREA_READ              reads a field of the area
+ *   RKI_AREA_STORE_BYTE        stores a constant to a byte of it that is the thread's to write
  *   RKI_THREAD_WORD            reads a word at an offset from the thread pointer
  */
 #ifndef RSEQKIT_ARCH_SECTION_H

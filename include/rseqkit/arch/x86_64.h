@@ -282,5 +282,13 @@
 			     : [value] "=r"(result)                                                                    \
 			     : [area] "r"(rk_area_offset))
 
+/* Stores a byte there, behind whatever precedes and before whatever follows, as the calling thread sees it. */
+#define RKI_AREA_STORE_BYTE(field, byte)                                                                               \
+	__asm__ __volatile__(RKI_ASM_X("movb $" #byte ", %%fs:" #field "(%[area])",                                    \
+				       "mov byte ptr fs:[%[area]+" #field "], " #byte)                                 \
+			     :                                                                                         \
+			     : [area] "r"(rk_area_offset)                                                              \
+			     : "memory")
+
 #endif /* RK_NO_SECTIONS */
 #endif /* RSEQKIT_ARCH_X86_64_H */

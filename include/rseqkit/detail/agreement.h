@@ -23,7 +23,7 @@ struct rk_thread_state {
 	uint8_t registered; /* this library made this thread's registration */
 	uint8_t restore;    /* what rk_vfork_end() has to undo: bits, see src/registration/vfork.c */
 	uint8_t counted;    /* a user of an early adopter's count is ours */
-	uint8_t reserved;   /* never read */
+	uint8_t slice;      /* what came of asking for the slice extension: 0 not asked, see src/slices/slice.c */
 	uint8_t armed;      /* the thread's end will undo its registration, where the libc needs that */
 };
 

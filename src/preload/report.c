@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report.c - how often threads of a program were switched out while they held locks. Counters per CPU, so that counting
+ * changes little; as the process exits they become a line of JSON, unless it took no lock.
+ */
+#define _GNU_SOURCE
+#include "preload/report.h"
+
+#include <rseqkit/counter.h>
+#include <rseqkit/slice.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "slices/marker.h"
+
+static const char *const names[] = {"regions", "preempted", "unknown", "granted", "waits", "conditions"};
+static struct rk_counter *tallies[RK_TALLIES];
+static bool is_counting, is_watch;
+static uint64_t marker;       /* a descriptor's address; 0 without rseq */
+static char report[PATH_MAX]; /* a copy: programs write over their environment */
+
+void rk_report_start(bool watches_only)
+{
+	const char *path = secure_getenv("RSEQKIT_SLICES_REPORT");
+
+	if (path == NULL || path[0] == '\0' || strlen(path) >= sizeof(report))
+		return;
+	memcpy(report, path, strlen(path) + 1);
+	for (int i = 0; i < RK_TALLIES; i++)
+		if (rk_counter_create(&tallies[i]) != 0)
+			return;
+	is_watch = watches_only;
+	is_counting = true;
+	marker = rk_marker_find(tallies[RK_TALLY_REGIONS]);
+}
+
+void rk_report_start_in_child(void)
+{
+	for (int i = 0; i < RK_TALLIES && is_counting; i++)
+		(void)rk_counter_reset(tallies[i]);
+}
+
+void rk_report_count(enum rk_tally what)
+{
+	if (is_counting)
+		rk_counter_add(tallies[what], 1);
+}
+
+static bool marks(void)
+{
+	return marker != 0 && rk_thread_area() != NULL;
+}
+
+void rk_report_mark(void)
+{
+	if (marks())
+		rk_marker_set(marker);
+}
+
+void rk_report_region(bool granted)
+{
+	enum rk_marked marked = marks() ? rk_marker_look(marker) : RK_MARKED_UNKNOWN; /* counting overwrites it */
+
+	rk_report_count(RK_TALLY_REGIONS);
+	if (granted)
+		rk_report_count(RK_TALLY_GRANTED);
+	if (marked != RK_MARKED_STILL)
+		rk_report_count(marked == RK_MARKED_NO_MORE ? RK_TALLY_PREEMPTED : RK_TALLY_UNKNOWN);
+}
+
+/* Adds to a text of `size` bytes as much as there is room for. */
+static void __attribute__((__format__(__printf__, 3, 4))) append(char *text, size_t size, const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list list;
+
+	va_start(list, format);
+	(void)vsnprintf(text + used, size - used, format, list);
+	va_end(list);
+}
+
+/* One write, so that lines of several processes don't mix. Nobody waits for who reads a pipe. */
+__attribute__((__destructor__)) static void tell(void)
+{
+	char line[1024] = "", name[256];
+	int fd;
+
+	if (!is_counting || rk_counter_sum(tallies[RK_TALLY_REGIONS]) == 0)
+		return;
+	(void)rk_slice_enable(); /* this thread may not have had a lock */
+	(void)snprintf(name, sizeof(name), "%s", program_invocation_short_name);
+	for (char *at = name; *at != '\0'; at++)
+		if (*at < ' ' || *at > '~' || *at == '"' || *at == '\\')
+			*at = '?';
+	append(line, sizeof(line), "{\"pid\": %d, \"program\": \"%s\", \"requests\": \"%s\"", (int)getpid(), name,
+	       is_watch ? "not made" : rk_slice_reason_text(rk_slice_reason()));
+	for (int i = 0; i < RK_TALLIES; i++)
+		append(line, sizeof(line), ", \"%s\": %lld", names[i], (long long)rk_counter_sum(tallies[i]));
+	append(line, sizeof(line), "}\n");
+	fd = open(report, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
+	if (fd < 0)
+		return;
+	(void)!write(fd, line, strlen(line));
+	close(fd);
+}

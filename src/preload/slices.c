@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slices.c - librseqkit-slices.so, which `rseqkit exec --slice` preloads: a region of slice.h around whatever an unmodified
+ * program holds of pthread mutexes and spin locks.
+ *
+ * A thread's regions are one, from the first lock that it takes to the last that it gives back. While it waits for the
+ * first one it requests nothing, and a condition wait ends the request: there the lock is given back inside. So each lock
+ * is tried first, with the request made, and only if that fails waited for, without. What the libc returns the program
+ * gets: where trying fails because the lock is taken, whoever waits is told all that there is to tell, and any other result
+ * of trying is that of waiting, too. But not of each kind: see attempt_at().
+ *
+ * A thread remembers the locks that it holds, the last few. What another thread gives back, or what is initialised anew
+ * while it is held, is remembered until this thread takes it again or others push it out; meanwhile the thread's region
+ * doesn't end, and it gets time that it gives back only by being preempted.
+ *
+ * The invariant: as long as a lock is remembered there is a request, or a grant that this thread gives back behind the last
+ * one; but while it waits. Handlers' locks come and go in between. So what is remembered changes before a request is
+ * made, and behind its end.
+ *
+ * With RSEQKIT_SLICES=watch nothing is requested; what is seen of it is counted either way (report.h).
+ */
+#define _GNU_SOURCE
+#include <rseqkit/slice.h>
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include "preload/report.h"
+#include "registration/thread_pointer.h"
+#include "slices/slice.h"
+
+#define EXPORTED __attribute__((__visibility__("default")))
+#define NOT_TRIED (-1)
+
+/* The libc's functions, in the order of the names. */
+static struct {
+	int (*mutex_lock)(pthread_mutex_t *);
+	int (*mutex_unlock)(pthread_mutex_t *);
+	int (*mutex_trylock)(pthread_mutex_t *);
+	int (*mutex_timedlock)(pthread_mutex_t *, const struct timespec *);
+	int (*spin_lock)(pthread_spinlock_t *);
+	int (*spin_trylock)(pthread_spinlock_t *);
+	int (*spin_unlock)(pthread_spinlock_t *);
+	int (*mutex_clocklock)(pthread_mutex_t *, clockid_t, const struct timespec *);
+	int (*cond_wait)(pthread_cond_t *, pthread_mutex_t *);
+	int (*cond_timedwait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+	int (*cond_clockwait)(pthread_cond_t *, pthread_mutex_t *, clockid_t, const struct timespec *);
+} next;
+
+static bool is_watch_only;
+static bool is_found; /* all of `next` */
+static bool is_ready; /* until this library's constructors have run calls are passed on */
+
+#define HELD_MAX 8
+
+/* Changed by the thread's handlers as well, which leave what they find. */
+static __thread struct {
+	volatile unsigned held;
+	const volatile void *volatile locks[HELD_MAX]; /* `held` of them, the latest last */
+	volatile int requested;                        /* there is a request, or a grant, to be ended by us */
+	bool is_looking;
+} mine __attribute__((__tls_model__("initial-exec")));
+
+static bool is_granted(void)
+{
+	return mine.requested && rk_slice_is_granted(rk_area_at(rk_area_offset));
+}
+
+static void give_back(void)
+{
+	int requested = mine.requested;
+
+	mine.requested = 0;
+	rk_slice_end(requested);
+}
+
+/*
+ * Makes the request, also one that was lost, in a wait say: then what the kernel may remember of a grant is cleared first,
+ * as rk_slice_end() does. A grant that is still there is still to be given back.
+ */
+static void request(void)
+{
+	if (is_watch_only || (mine.requested && rk_area_at(rk_area_offset)->slice_ctrl != 0))
+		return;
+	give_back();
+	if (rk_slice_begin())
+		mine.requested = 1;
+}
+
+/* A mutex of the recursive kind is held as often as it was taken. */
+static bool is_recursive(const pthread_mutex_t *mutex)
+{
+#ifdef __GLIBC__
+	return mutex != NULL && (__atomic_load_n(&mutex->__data.__kind, __ATOMIC_RELAXED) & 3) == PTHREAD_MUTEX_RECURSIVE;
+#else
+	return mutex != NULL;
+#endif
+}
+
+/* One above a lock's place; 0 if it isn't remembered. */
+static unsigned place_of(const volatile void *lock)
+{
+	unsigned i = mine.held;
+
+	while (i > 0 && mine.locks[i - 1] != lock)
+		i--;
+	return i;
+}
+
+static void forget(unsigned place)
+{
+	for (unsigned i = place; i < mine.held; i++)
+		mine.locks[i - 1] = mine.locks[i];
+	mine.held--;
+}
+
+static void enter(const volatile void *lock)
+{
+	if (mine.held == HELD_MAX)
+		forget(1);
+	mine.held++;
+	mine.locks[mine.held - 1] = lock;
+	request();
+	if (mine.held == 1)
+		rk_report_mark();
+}
+
+/* It was got. What this thread was said to hold already, and couldn't if it got it now, it hasn't held. */
+static void got(const volatile void *lock, const pthread_mutex_t *mutex)
+{
+	if (mine.held > 1 && !is_recursive(mutex) && mine.locks[mine.held - 1] == lock) {
+		mine.held--;
+		if (place_of(lock) > 0)
+			forget(place_of(lock));
+		mine.locks[mine.held] = lock;
+		mine.held++;
+	}
+}
+
+static void leave(const volatile void *lock, bool was_held)
+{
+	unsigned place = place_of(lock);
+
+	if (place == 0)
+		return;
+	if (mine.held == 1) {
+		if (was_held)
+			rk_report_region(is_granted());
+		give_back();
+	}
+	forget(place);
+	if (mine.held == 0 && mine.requested) /* by a handler, just now */
+		give_back();
+}
+
+/* It isn't held yet. */
+static void wait_begins(int result)
+{
+	if (mine.held == 1)
+		give_back();
+	if (result == EBUSY)
+		rk_report_count(RK_TALLY_WAITS);
+}
+
+static void wait_ends(void)
+{
+	request();
+	if (mine.held == 1)
+		rk_report_mark();
+}
+
+static bool is_taken(int result)
+{
+	return result == 0 || result == EOWNERDEAD;
+}
+
+/* The attempt, and the wait if somebody has it. */
+#define TAKE(lock, mutex, attempt, wait)                                                                               \
+	do {                                                                                                           \
+		int result_;                                                                                           \
+                                                                                                                       \
+		if (!get_ready())                                                                                      \
+			return wait;                                                                                   \
+		enter(lock);                                                                                           \
+		result_ = attempt;                                                                                     \
+		if (result_ == EBUSY || result_ == NOT_TRIED) {                                                        \
+			wait_begins(result_);                                                                          \
+			result_ = wait;                                                                                \
+			if (is_taken(result_))                                                                         \
+				wait_ends();                                                                           \
+		}                                                                                                      \
+		if (is_taken(result_))                                                                                 \
+			got(lock, mutex);                                                                              \
+		else                                                                                                   \
+			leave(lock, false);                                                                            \
+		return result_;                                                                                        \
+	} while (0)
+
+#define TRY(lock, mutex, attempt)                                                                                      \
+	do {                                                                                                           \
+		int result_;                                                                                           \
+                                                                                                                       \
+		if (!get_ready())                                                                                      \
+			return attempt;                                                                                \
+		enter(lock);                                                                                           \
+		result_ = attempt;                                                                                     \
+		if (is_taken(result_))                                                                                 \
+			got(lock, mutex);                                                                              \
+		else                                                                                                   \
+			leave(lock, false);                                                                            \
+		return result_;                                                                                        \
+	} while (0)
+
+#define GIVE_BACK(lock, unlock)                                                                                        \
+	do {                                                                                                           \
+		int result_ = (get_ready(), unlock);                                                                   \
+                                                                                                                       \
+		if (result_ == 0)                                                                                      \
+			leave(lock, true);                                                                             \
+		return result_;                                                                                        \
+	} while (0)
+
+/*
+ * With the lock still held the request only ends; time that was granted already is given back behind the wait, if the wait
+ * is refused before it has made a system call. Cancelled in the wait, the thread goes on with the lock, and no request.
+ */
+#define WAIT(wait)                                                                                                     \
+	do {                                                                                                           \
+		int result_;                                                                                           \
+                                                                                                                       \
+		if (!get_ready() || mine.held == 0)                                                                    \
+			return wait;                                                                                   \
+		rk_report_region(is_granted());                                                                        \
+		rk_report_count(RK_TALLY_CONDITIONS);                                                                  \
+		if (mine.requested)                                                                                    \
+			RKI_AREA_STORE_BYTE(28, 0);                                                                    \
+		result_ = wait;                                                                                        \
+		wait_ends();                                                                                           \
+		if (result_ == ENOTRECOVERABLE)                                                                        \
+			leave(mutex, false);                                                                           \
+		return result_;                                                                                        \
+	} while (0)
+
+/*
+ * Robust mutexes of glibc, and those that change priorities, aren't tried first: an attempt at one that nobody can recover
+ * any more leaves another state behind than a wait does. The kind is in its public header, the bits are of nptl/pthreadP.h.
+ */
+static int attempt_at(pthread_mutex_t *mutex)
+{
+#ifdef __GLIBC__
+	if (__atomic_load_n(&mutex->__data.__kind, __ATOMIC_RELAXED) & (16 | 32 | 64))
+		return NOT_TRIED;
+#endif
+	return next.mutex_trylock(mutex);
+}
+
+/* Conditions have an older form with the same names, which this one isn't. */
+static void *next_of(const char *name)
+{
+	void *found = NULL;
+
+#ifdef __GLIBC__
+	if (strncmp(name, "pthread_cond_", 13) == 0)
+		found = dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2");
+#endif
+	return found != NULL ? found : dlsym(RTLD_NEXT, name);
+}
+
+/*
+ * Before main(), or by the first call of a constructor that runs before this one. What isn't found is complained of in memory
+ * that the dynamic linker allocates, and an allocator may want a mutex: those are found first, and each is there at once.
+ */
+static void find_next(void)
+{
+	static const char *const names[] = {
+		"pthread_mutex_lock", "pthread_mutex_unlock", "pthread_mutex_trylock", "pthread_mutex_timedlock",
+		"pthread_spin_lock", "pthread_spin_trylock", "pthread_spin_unlock", "pthread_mutex_clocklock",
+		"pthread_cond_wait", "pthread_cond_timedwait", "pthread_cond_clockwait",
+	};
+	void *found;
+
+	_Static_assert(sizeof(names) / sizeof(names[0]) * sizeof(found) == sizeof(next), "a name for each");
+	mine.is_looking = true;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		found = next_of(names[i]);
+		memcpy((char *)&next + i * sizeof(found), &found, sizeof(found));
+	}
+	mine.is_looking = false;
+	__atomic_store_n(&is_found, true, __ATOMIC_RELEASE);
+}
+
+/* Threads that come here at once all look, and find the same. */
+static bool get_ready(void)
+{
+	if (RKI_LIKELY(__atomic_load_n(&is_ready, __ATOMIC_ACQUIRE)))
+		return true;
+	if (!__atomic_load_n(&is_found, __ATOMIC_ACQUIRE) && !mine.is_looking)
+		find_next();
+	return false;
+}
+
+/* What was held at the fork may be initialised anew here, by handlers like this one, and never given back. */
+static void start_in_child(void)
+{
+	mine.held = 0;
+	give_back();
+	rk_report_start_in_child();
+}
+
+__attribute__((__constructor__)) static void start(void)
+{
+	const char *mode = secure_getenv("RSEQKIT_SLICES");
+
+	find_next();
+	(void)rk_process_init();
+	is_watch_only = mode != NULL && strcmp(mode, "watch") == 0;
+	rk_report_start(is_watch_only);
+	(void)pthread_atfork(NULL, NULL, start_in_child);
+	__atomic_store_n(&is_ready, true, __ATOMIC_RELEASE);
+}
+
+EXPORTED int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	TAKE(mutex, mutex, attempt_at(mutex), next.mutex_lock(mutex));
+}
+
+EXPORTED int pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+	TRY(mutex, mutex, next.mutex_trylock(mutex));
+}
+
+EXPORTED int pthread_mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timespec *restrict time)
+{
+	TAKE(mutex, mutex, attempt_at(mutex), next.mutex_timedlock(mutex, time));
+}
+
+#ifdef __GLIBC__
+EXPORTED int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *time)
+{
+	/* A clock that it doesn't know is an error also where it needn't wait. */
+	if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)
+		return get_ready(), next.mutex_clocklock(mutex, clock, time);
+	TAKE(mutex, mutex, attempt_at(mutex), next.mutex_clocklock(mutex, clock, time));
+}
+#endif
+
+EXPORTED int pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	GIVE_BACK(mutex, next.mutex_unlock(mutex));
+}
+
+EXPORTED int pthread_spin_lock(pthread_spinlock_t *lock)
+{
+	TAKE(lock, NULL, next.spin_trylock(lock), next.spin_lock(lock));
+}
+
+EXPORTED int pthread_spin_trylock(pthread_spinlock_t *lock)
+{
+	TRY(lock, NULL, next.spin_trylock(lock));
+}
+
+EXPORTED int pthread_spin_unlock(pthread_spinlock_t *lock)
+{
+	GIVE_BACK(lock, next.spin_unlock(lock));
+}
+
+EXPORTED int pthread_cond_wait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex)
+{
+	WAIT(next.cond_wait(condition, mutex));
+}
+
+EXPORTED int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex,
+				    const struct timespec *restrict time)
+{
+	WAIT(next.cond_timedwait(condition, mutex, time));
+}
+
+#ifdef __GLIBC__ /* others have no such function, and programs may ask for that */
+EXPORTED int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
+				    const struct timespec *time)
+{
+	WAIT(next.cond_clockwait(condition, mutex, clock, time));
+}
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mutex.c - a mutex in a word: free, held, held with sleepers.
+ *
+ * The request for time is made ahead of each attempt to take the word, and taken back if that fails: a thread that is
+ * preempted between taking and requesting would keep everybody waiting all the same, and one that only waits has no use
+ * for more time. It ends ahead of the wake-up: that is a system call, before which the kernel would switch anyway.
+ */
+#define _GNU_SOURCE
+#include <rseqkit/mutex.h>
+
+#include "kernel.h"
+#include "registration/thread_pointer.h"
+#include "slices/slice.h"
+
+enum { FREE = 0, HELD = 1, SLEPT_FOR = 2 };
+
+#define SPINS_MAX 100
+
+static uint64_t me(void)
+{
+	return (uint64_t)(uintptr_t)rk_thread_pointer();
+}
+
+static bool is_mine(const struct rk_mutex *mutex)
+{
+	return __atomic_load_n(&mutex->holder, __ATOMIC_RELAXED) == me();
+}
+
+static bool is_checked(const struct rk_mutex *mutex)
+{
+	return mutex->flags & RK_MUTEX_CHECKED;
+}
+
+/* One attempt. Who has slept may not be the only one who did. */
+static bool take(struct rk_mutex *mutex, bool slept)
+{
+	int requested = rk_slice_hold();
+	uint32_t expected = FREE;
+	bool taken = slept ? __atomic_exchange_n(&mutex->word, SLEPT_FOR, __ATOMIC_ACQUIRE) == FREE :
+			     __atomic_compare_exchange_n(&mutex->word, &expected, HELD, false, __ATOMIC_ACQUIRE,
+							 __ATOMIC_RELAXED);
+
+	if (!taken) {
+		rk_slice_let_go(requested);
+		return false;
+	}
+	/* Whoever spins reads this line: it is written only if need be. */
+	if (mutex->requested != requested)
+		mutex->requested = requested;
+	if (is_checked(mutex))
+		__atomic_store_n(&mutex->holder, me(), __ATOMIC_RELAXED);
+	return true;
+}
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ __volatile__("isb");
+#endif
+}
+
+/* Twice as long as was worth it lately, which is an average. */
+static bool spin(struct rk_mutex *mutex)
+{
+	int before = __atomic_load_n(&mutex->spins, __ATOMIC_RELAXED), times = 0;
+	int most = before * 2 + 10 < SPINS_MAX ? before * 2 + 10 : SPINS_MAX;
+	bool taken = false;
+
+	for (; times < most && !taken; times++) {
+		taken = __atomic_load_n(&mutex->word, __ATOMIC_RELAXED) == FREE && take(mutex, false);
+		relax();
+	}
+	if ((times - before) / 8 != 0)
+		__atomic_store_n(&mutex->spins, (int16_t)(before + (times - before) / 8), __ATOMIC_RELAXED);
+	return taken;
+}
+
+static int wait_for(struct rk_mutex *mutex, int64_t nanoseconds)
+{
+	int64_t end;
+
+	if (is_checked(mutex) && is_mine(mutex))
+		return nanoseconds == 0 ? -EBUSY : -EDEADLK;
+	if (nanoseconds <= 0)
+		return nanoseconds == 0 ? -EBUSY : -EINVAL;
+	if (spin(mutex))
+		return 0;
+	end = rk_kernel_end_of(nanoseconds);
+	for (int64_t left = nanoseconds; left > 0; left = end == INT64_MAX ? end : end - rk_kernel_now()) {
+		if (take(mutex, true))
+			return 0;
+		(void)rk_futex_wait(&mutex->word, SLEPT_FOR, left);
+	}
+	return take(mutex, true) ? 0 : -ETIMEDOUT;
+}
+
+int rk_mutex_init(struct rk_mutex *mutex, unsigned flags)
+{
+	if (mutex == NULL || (flags & ~(unsigned)RK_MUTEX_CHECKED) != 0)
+		return -EINVAL;
+	*mutex = (struct rk_mutex){.flags = (uint16_t)flags};
+	return 0;
+}
+
+int rk_mutex_lock_for(struct rk_mutex *mutex, int64_t nanoseconds)
+{
+	return RKI_LIKELY(take(mutex, false)) ? 0 : wait_for(mutex, nanoseconds);
+}
+
+int rk_mutex_lock(struct rk_mutex *mutex)
+{
+	return rk_mutex_lock_for(mutex, INT64_MAX);
+}
+
+int rk_mutex_try(struct rk_mutex *mutex)
+{
+	return rk_mutex_lock_for(mutex, 0);
+}
+
+int rk_mutex_unlock(struct rk_mutex *mutex)
+{
+	int requested;
+	bool slept_for;
+
+	if (is_checked(mutex)) {
+		if (!is_mine(mutex))
+			return -EPERM;
+		__atomic_store_n(&mutex->holder, 0, __ATOMIC_RELAXED);
+	}
+	requested = mutex->requested;
+	slept_for = __atomic_exchange_n(&mutex->word, FREE, __ATOMIC_RELEASE) == SLEPT_FOR;
+	rk_slice_let_go(requested);
+	if (RKI_UNLIKELY(slept_for))
+		rk_futex_wake(&mutex->word, 1);
+	return 0;
+}

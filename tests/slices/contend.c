@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads that want one lock, more of them than there are CPUs: how often its holder is preempted, with requests for time
+ * and without, in turns. What is held against what are counts; the operations done in the time are only told.
+ *
+ *	contend guard | mutex     a spin lock with a region of slice.h around it, or rk_mutex: TAP, and a line of JSON each way
+ *	contend pthread           a mutex of the C library's, once: for `rseqkit exec --slice`
+ */
+#include "../unit/test.h"
+#include <dlfcn.h>
+#include <linux/futex.h>
+#include <sys/prctl.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include "../../src/slices/marker.h"
+
+#define THREADS_MAX 64
+#define TURNS 3          /* each way */
+#define TURN_MS 1000
+#define INSIDE 400       /* loops with the lock, and without */
+#define OUTSIDE 200
+#define GRANTED 0x100u
+#define PRCTL_SLICE 79 /* PR_RSEQ_SLICE_EXTENSION of include/uapi/linux/prctl.h */
+#define SLICE_SET 2
+#define SYS_SLICE_YIELD 471
+
+struct counts {
+	int64_t operations, preempted, unknown, granted, waits;
+};
+
+static struct rk_counter *scratch;
+static uint64_t marker;
+static bool stop, requests; /* of the threads of this turn */
+static struct counts of[THREADS_MAX];
+static int64_t waits, given_back, in_all, shared; /* the last one under the lock */
+
+/* The library's sleeps, and its yields that came in time: before which no other system call had ended the grant. */
+long syscall(long number, ...)
+{
+	static long (*real)(long, ...);
+	long arguments[6], r;
+	va_list list;
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		arguments[i] = va_arg(list, long);
+	va_end(list);
+	if (number == SYS_futex && (arguments[1] & FUTEX_CMD_MASK) == FUTEX_WAIT)
+		__atomic_fetch_add(&waits, 1, __ATOMIC_RELAXED);
+	r = real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+	if (number == SYS_SLICE_YIELD && r == 1)
+		__atomic_fetch_add(&given_back, 1, __ATOMIC_RELAXED);
+	return r;
+}
+
+static char spin_lock;
+static struct rk_mutex mutex;
+static pthread_mutex_t posix = PTHREAD_MUTEX_INITIALIZER;
+static int begun; /* of the holder */
+
+static void lock_spinning(void)
+{
+	for (;;) {
+		int requested = rk_slice_begin();
+
+		if (!__atomic_test_and_set(&spin_lock, __ATOMIC_ACQUIRE)) {
+			begun = requested;
+			return;
+		}
+		rk_slice_end(requested);
+		while (__atomic_load_n(&spin_lock, __ATOMIC_RELAXED))
+			__asm__ __volatile__("" ::: "memory");
+	}
+}
+
+static void unlock_spinning(void)
+{
+	int requested = begun;
+
+	__atomic_clear(&spin_lock, __ATOMIC_RELEASE);
+	rk_slice_end(requested);
+}
+
+static void lock_mutex(void)
+{
+	(void)rk_mutex_lock(&mutex);
+}
+
+static void unlock_mutex(void)
+{
+	(void)rk_mutex_unlock(&mutex);
+}
+
+static void lock_posix(void)
+{
+	(void)pthread_mutex_lock(&posix);
+}
+
+static void unlock_posix(void)
+{
+	(void)pthread_mutex_unlock(&posix);
+}
+
+static const struct lock {
+	const char *name;
+	void (*lock)(void), (*unlock)(void);
+} locks[] = {
+	{"guard", lock_spinning, unlock_spinning},
+	{"mutex", lock_mutex, unlock_mutex},
+	{"pthread", lock_posix, unlock_posix},
+};
+
+static const struct lock *used;
+
+static void work(int loops)
+{
+	for (volatile int i = 0; i < loops; i++)
+		continue;
+}
+
+static void *want_it(void *arg)
+{
+	struct counts own = {0};
+	bool marks = marker != 0 && used->lock != lock_posix; /* there the preloaded library does */
+
+	CHECK(rk_thread_prepare() == 0 || marker == 0);
+	if (used->lock != lock_posix) {
+		CHECK(rk_slice_enable() == 0);
+		CHECK(requests || prctl(PRCTL_SLICE, SLICE_SET, 0, 0, 0) == 0);
+	}
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		enum rk_marked marked = RK_MARKED_STILL;
+
+		work(OUTSIDE);
+		used->lock();
+		if (marks)
+			rk_marker_set(marker);
+		shared++;
+		work(INSIDE);
+		if (marks)
+			marked = rk_marker_look(marker);
+		own.granted += marks && rk_thread_area()->slice_ctrl == GRANTED;
+		used->unlock();
+		own.preempted += marked == RK_MARKED_NO_MORE;
+		own.unknown += marked == RK_MARKED_UNKNOWN;
+		own.operations++;
+	}
+	*(struct counts *)arg = own;
+	return NULL;
+}
+
+static void take_turn(struct counts *sum)
+{
+	const struct timespec turn = {TURN_MS / 1000, TURN_MS % 1000 * 1000000L};
+	int threads = 2 * get_nprocs() < 4 ? 4 : 2 * get_nprocs();
+	int64_t before = waits;
+	pthread_t ids[THREADS_MAX];
+
+	threads = threads > THREADS_MAX ? THREADS_MAX : threads;
+	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
+	for (int i = 0; i < threads; i++)
+		CHECK(pthread_create(&ids[i], NULL, want_it, &of[i]) == 0);
+	nanosleep(&turn, NULL);
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < threads; i++) {
+		CHECK(pthread_join(ids[i], NULL) == 0);
+		sum->operations += of[i].operations;
+		sum->preempted += of[i].preempted;
+		sum->unknown += of[i].unknown;
+		sum->granted += of[i].granted;
+		in_all += of[i].operations;
+	}
+	sum->waits += waits - before;
+}
+
+static void print(const char *requested, const struct counts *counts)
+{
+	printf("# slices: {\"lock\": \"%s\", \"cpus\": %d, \"requests\": \"%s\", \"regions\": %lld, \"preempted\": %lld, "
+	       "\"unknown\": %lld, \"granted\": %lld, \"waits\": %lld}\n",
+	       used->name, get_nprocs(), requested, (long long)counts->operations, (long long)counts->preempted,
+	       (long long)counts->unknown, (long long)counts->granted, (long long)counts->waits);
+}
+
+static void holders_are_preempted_less(void **state)
+{
+	struct counts off = {0}, on = {0};
+
+	(void)state;
+	if (rk_slice_enable() != 0)
+		SKIP("no slice extension here");
+	for (int i = 0; i < TURNS; i++) {
+		requests = false;
+		take_turn(&off);
+		requests = true;
+		take_turn(&on);
+	}
+	print("not made", &off);
+	print("on", &on);
+	assert_int_equal(shared, in_all);
+	assert_int_equal(off.granted, 0);
+	assert_true(on.granted > 0);
+	printf("# %lld grants seen at the end of a region, %lld given back in time\n", (long long)on.granted,
+	       (long long)given_back);
+	assert_true(given_back * 10 > on.granted * 9); /* some expire on the way */
+	assert_true(off.preempted >= 20); /* or there is nothing to see */
+	/* By region: with fewer preemptions there may be more of them. */
+	assert_true(on.preempted * off.operations * 2 < off.preempted * on.operations);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {cmocka_unit_test(holders_are_preempted_less)};
+	struct counts counts = {0};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	for (size_t i = 0; argc == 2 && i < sizeof(locks) / sizeof(locks[0]); i++)
+		if (strcmp(locks[i].name, argv[1]) == 0)
+			used = &locks[i];
+	if (used == NULL) {
+		fputs("usage: contend guard | mutex | pthread\n", stderr);
+		return 2;
+	}
+	if (used->lock != lock_posix) {
+		if (rk_counter_create(&scratch) != 0)
+			return 2;
+		marker = rk_marker_find(scratch);
+		return cmocka_run_group_tests(tests, NULL, NULL);
+	}
+	for (int i = 0; i < TURNS; i++)
+		take_turn(&counts);
+	printf("%lld operations\n", (long long)counts.operations);
+	return shared == counts.operations ? 0 : 1;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* A library whose constructor has several threads take locks of all kinds, each for the first time. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+static pthread_spinlock_t spin;
+static int waiting = 3;
+
+static void *take(void *arg)
+{
+	struct timespec past = {1, 0};
+
+	/* All at once. */
+	__atomic_fetch_sub(&waiting, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&waiting, __ATOMIC_SEQ_CST) > 0)
+		continue;
+	for (int i = 0; i < 100; i++) {
+		pthread_spin_lock(&spin);
+		pthread_spin_unlock(&spin);
+		pthread_mutex_lock(&mutex);
+		pthread_cond_clockwait(&condition, &mutex, CLOCK_MONOTONIC, &past);
+		pthread_cond_timedwait(&condition, &mutex, &past);
+		pthread_mutex_unlock(&mutex);
+	}
+	return arg;
+}
+
+__attribute__((__constructor__)) static void begin(void)
+{
+	pthread_t threads[3];
+
+	pthread_spin_init(&spin, PTHREAD_PROCESS_PRIVATE);
+	for (int i = 0; i < 3; i++)
+		if (pthread_create(&threads[i], NULL, take, NULL) != 0)
+			abort();
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+}
+
+int early_locks(void);
+int early_locks(void)
+{
+	return 0;
+}

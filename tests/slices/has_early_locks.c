@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+int early_locks(void);
+
+int main(void)
+{
+	return early_locks();
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slices.h - what the kernel says of the slice extension, and what is asked of it: the library's calls of the libc's
+ * syscall() come here.
+ */
+#ifndef SLICES_H
+#define SLICES_H
+
+#include "test.h"
+#include <dlfcn.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+
+#define PRCTL_SLICE 79 /* PR_RSEQ_SLICE_EXTENSION of include/uapi/linux/prctl.h */
+#define SLICE_GET 1
+#define SLICE_SET 2
+#define SYS_SLICE_YIELD 471
+
+static int switched_on, yields, yielded_in_time; /* calls that were made; yields to which the kernel says 1 */
+static volatile uint32_t *faked;                 /* the word that the kernel would clear at a yield; NULL: it does so itself */
+
+long syscall(long number, ...)
+{
+	static long (*real)(long, ...);
+	long arguments[6], r;
+	va_list list;
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		arguments[i] = va_arg(list, long);
+	va_end(list);
+	if (number == SYS_SLICE_YIELD && faked != NULL) {
+		*faked = 0;
+		yields++;
+		return 1;
+	}
+	r = real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+	switched_on += number == SYS_prctl && arguments[0] == PRCTL_SLICE && arguments[1] == SLICE_SET;
+	yields += number == SYS_SLICE_YIELD;
+	yielded_in_time += number == SYS_SLICE_YIELD && r == 1;
+	return r;
+}
+
+static inline bool kernel_says_on(void)
+{
+	return prctl(PRCTL_SLICE, SLICE_GET, 0, 0, 0) == 1;
+}
+
+/* In a child: registers an area as long as the kernel wants it, and asks there. */
+static int ask_kernel(void)
+{
+	static unsigned char room[4096] __attribute__((__aligned__(4096)));
+
+	if (getauxval(27 /* AT_RSEQ_FEATURE_SIZE */) <= 32)
+		return 1;
+	if (kernel_says_any())
+		CHECK(syscall(SYS_rseq, area_here(), process_info().length, 1, RK_SIGNATURE) == 0);
+	CHECK(syscall(SYS_rseq, room, getauxval(27), 0, RK_SIGNATURE) == 0);
+	return prctl(PRCTL_SLICE, SLICE_SET, 1, 0, 0) == 0 ? 0 : 1;
+}
+
+/* Does it offer the extension to who is registered in full? */
+static inline bool kernel_offers(void)
+{
+	return in_child(ask_kernel) == 0;
+}
+
+/* Is it to be had in this process? */
+static inline bool can_have(void)
+{
+	return WITH_RSEQ() && process_info().length > 32 && kernel_offers();
+}
+
+#define NEEDS_SLICES()                                                                                                 \
+	do {                                                                                                           \
+		if (!can_have())                                                                                       \
+			SKIP("no slice extension here");                                                               \
+	} while (0)
+
+#endif /* SLICES_H */

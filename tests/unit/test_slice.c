@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time slices where the kernel's part is played here: what is asked of it and when, why there is no effect, and system calls
+ * inside a region.
+ */
+#include "slices.h"
+
+/* Where there is none: both calls do nothing. */
+static enum rk_slice_reason expected_reason(void)
+{
+	struct rk_process_info info = process_info();
+
+	if (!world_has_rseq())
+		return RK_SLICE_NO_RSEQ;
+	if (info.feature_size <= 32)
+		return RK_SLICE_NO_KERNEL;
+	if (info.length <= 32)
+		return RK_SLICE_SHORT_AREA;
+	return kernel_offers() ? RK_SLICE_NONE : RK_SLICE_NOT_OFFERED;
+}
+
+static int enable_result_of(enum rk_slice_reason reason)
+{
+	return reason == RK_SLICE_NONE ? 0 : reason == RK_SLICE_NO_RSEQ ? rk_thread_prepare() : -ENOTSUP;
+}
+
+static void the_reason(void **state)
+{
+	enum rk_slice_reason expected = expected_reason();
+
+	(void)state;
+	printf("# %s\n", rk_slice_reason_text(expected));
+	for (int i = 0; i < 3; i++) {
+		int requested = rk_slice_begin();
+
+		assert_int_equal(rk_slice_reason(), expected);
+		assert_int_equal(requested, expected == RK_SLICE_NONE && RK_HAVE_SECTIONS);
+		rk_slice_end(requested);
+		assert_int_equal(rk_slice_enable(), enable_result_of(expected));
+	}
+	assert_int_equal(rk_slice_reason(), expected);
+	assert_string_equal(rk_slice_reason_text((enum rk_slice_reason)99), "unknown");
+	for (int i = 0; i <= RK_SLICE_VFORK; i++)
+		assert_string_not_equal(rk_slice_reason_text((enum rk_slice_reason)i), "unknown");
+}
+
+/*
+ * The protocol, with the kernel's part played here: inside a bracket the thread isn't registered, and the area's fields
+ * are nobody's.
+ */
+static struct {
+	volatile uint32_t *flags, *control;
+} fake;
+
+static void begin_fake(uint32_t flags)
+{
+	volatile struct rk_area *area = rk_area_at(process_info().offset);
+
+	CHECK(rk_vfork_begin() == 0);
+	fake.flags = (volatile uint32_t *)(uintptr_t)&area->flags;
+	fake.control = &area->slice_ctrl;
+	*fake.flags = flags;
+	*fake.control = 0;
+	faked = fake.control;
+	yields = 0;
+}
+
+static void end_fake(void)
+{
+	*fake.flags = 0;
+	*fake.control = 0;
+	faked = NULL;
+	CHECK(rk_vfork_end() == 0);
+}
+
+#define NEEDS_FAKE()                                                                                                   \
+	do {                                                                                                           \
+		NEEDS_RSEQ();                                                                                          \
+		if (!RK_HAVE_SECTIONS)                                                                                 \
+			SKIP("without sections nothing is requested");                                                 \
+		if (world_owner() == RK_OWNER_KERNEL)                                                                  \
+			SKIP("the kernel's area is read-only while it isn't registered");                              \
+	} while (0)
+
+#define REQUESTED 1u
+#define GRANTED 0x100u
+#define ON (RK_AREA_SLICE_AVAILABLE | RK_AREA_SLICE_ENABLED)
+
+static void nested_regions_end_once(void **state)
+{
+	int outer, inner;
+
+	(void)state;
+	NEEDS_FAKE();
+	begin_fake(ON);
+	outer = rk_slice_begin();
+	assert_int_equal(outer, 1);
+	assert_int_equal(*fake.control, REQUESTED);
+	inner = rk_slice_begin();
+	assert_int_equal(inner, 0);
+	rk_slice_end(inner);
+	assert_int_equal(*fake.control, REQUESTED);
+	rk_slice_end(outer);
+	assert_int_equal(*fake.control, 0);
+	assert_int_equal(yields, 0);
+	end_fake();
+}
+
+static void granted_time_is_given_back(void **state)
+{
+	int outer, inner;
+
+	(void)state;
+	NEEDS_FAKE();
+	begin_fake(ON);
+	outer = rk_slice_begin();
+	*fake.control = GRANTED;
+	inner = rk_slice_begin();
+	assert_int_equal(inner, 0);
+	rk_slice_end(inner);
+	assert_int_equal(*fake.control, GRANTED);
+	assert_int_equal(yields, 0);
+	rk_slice_end(outer);
+	assert_int_equal(*fake.control, 0);
+	assert_int_equal(yields, 1);
+	end_fake();
+}
+
+/* Whoever was preempted has no request any more. What comes inside may make one, and ends that. */
+static void a_lost_request_is_made_again_inside(void **state)
+{
+	int outer, inner;
+
+	(void)state;
+	NEEDS_FAKE();
+	begin_fake(ON);
+	outer = rk_slice_begin();
+	*fake.control = 0;
+	inner = rk_slice_begin();
+	assert_int_equal(inner, 1);
+	assert_int_equal(*fake.control, REQUESTED);
+	rk_slice_end(inner);
+	assert_int_equal(*fake.control, 0);
+	assert_int_equal(yields, 0);
+	rk_slice_end(outer);
+	assert_int_equal(yields, 1); /* clears what a revoked grant leaves in the kernel */
+	end_fake();
+}
+
+/* The region of a thread's mutexes ends with the last one, and with what is around it. */
+static void mutexes_go_in_any_order(void **state)
+{
+	static struct rk_mutex mutexes[40];
+	const int count = (int)(sizeof(mutexes) / sizeof(mutexes[0]));
+	int outer;
+
+	(void)state;
+	NEEDS_FAKE();
+	begin_fake(ON);
+	for (int last = 0; last < count; last += 3) {
+		for (int i = 0; i < count; i++) {
+			assert_int_equal(rk_mutex_lock(&mutexes[i]), 0);
+			assert_int_equal(*fake.control, REQUESTED);
+		}
+		for (int i = 0; i < count; i++)
+			if (i != last)
+				assert_int_equal(rk_mutex_unlock(&mutexes[i]), 0);
+		/* More than can be counted: those have no part in it. */
+		assert_int_equal(*fake.control, last < 31 ? REQUESTED : 0);
+		*fake.control = last < 31 ? GRANTED : 0;
+		yields = 0;
+		assert_int_equal(rk_mutex_unlock(&mutexes[last]), 0);
+		assert_int_equal(*fake.control, 0);
+		assert_int_equal(yields, last < 31);
+	}
+	outer = rk_slice_begin();
+	assert_int_equal(rk_mutex_lock(&mutexes[0]), 0);
+	assert_int_equal(rk_mutex_unlock(&mutexes[0]), 0);
+	assert_int_equal(*fake.control, REQUESTED);
+	rk_slice_end(outer);
+	assert_int_equal(*fake.control, 0);
+	end_fake();
+}
+
+static void nothing_is_stored_where_it_is_off(void **state)
+{
+	(void)state;
+	NEEDS_FAKE();
+	for (int i = 0; i < 2; i++) {
+		begin_fake(i == 0 ? 0 : RK_AREA_SLICE_AVAILABLE);
+		switched_on = 0;
+		assert_int_equal(rk_slice_begin(), 0);
+		assert_int_equal(*fake.control, 0);
+		rk_slice_end(0);
+		*fake.control = 0x5a00;
+		rk_slice_end(0);
+		assert_int_equal(*fake.control, 0x5a00);
+		assert_int_equal(switched_on, 0);
+		assert_int_equal(rk_slice_reason(), RK_SLICE_VFORK);
+		assert_int_equal(rk_slice_enable(), -EAGAIN);
+		end_fake();
+	}
+}
+
+/* What a bracket asks of the kernel, where the flags are nobody's. */
+static void a_bracket_switches_it_on_again(void **state)
+{
+	volatile uint32_t *flags = (volatile uint32_t *)(uintptr_t)&area_here()->flags;
+
+	(void)state;
+	NEEDS_FAKE();
+	if (process_info().feature_size > 32)
+		SKIP("the flags are the kernel's");
+	for (int on = 0; on < 2; on++) {
+		switched_on = 0;
+		*flags = on ? ON : RK_AREA_SLICE_AVAILABLE;
+		assert_int_equal(rk_vfork_begin(), 0);
+		assert_int_equal(rk_vfork_begin(), 0);
+		assert_int_equal(rk_vfork_end(), 0);
+		assert_int_equal(switched_on, 0);
+		assert_int_equal(rk_vfork_end(), 0);
+		assert_int_equal(switched_on, on);
+		*flags = 0;
+	}
+}
+
+static void *begin_unregistered(void *arg)
+{
+	CHECK(!kernel_says_any());
+	rk_slice_end(rk_slice_begin());
+	CHECK(kernel_says_any());
+	return arg;
+}
+
+static void the_first_region_registers(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	NEEDS_UNREGISTERED_THREADS();
+	if (!RK_HAVE_SECTIONS)
+		SKIP("without sections nothing is requested");
+	assert_int_equal(create_unregistered(&thread, begin_unregistered, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* System calls inside a region, where it is checked; a handler waits until it is over. */
+static volatile sig_atomic_t handled;
+
+static void on_usr1(int signo)
+{
+	(void)signo;
+	handled++;
+	(void)getppid();
+}
+
+static int checked_without_call(int depth)
+{
+	int begun[2], nested;
+
+	signal(SIGSYS, SIG_DFL);
+	signal(SIGUSR1, on_usr1);
+	(void)getppid();
+	signal(SIGALRM, on_usr1);
+	for (int i = 0; i < 3; i++) {
+		const struct itimerval soon = {.it_value = {0, 1000}};
+
+		CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+		begun[0] = rk_slice_begin_checked();
+		nested = depth > 1 ? rk_slice_begin_checked() : 0;
+		for (volatile int spins = 0; spins < 10000000; spins++)
+			continue;
+		rk_slice_end_checked(nested);
+		rk_slice_end_checked(begun[0]);
+		CHECK(raise(SIGUSR1) == 0 && handled >= 2 * (i + 1));
+	}
+	return 0;
+}
+
+static int checked_with_call(int depth)
+{
+	signal(SIGSYS, SIG_DFL);
+	(void)rk_slice_begin_checked();
+	if (depth > 1)
+		rk_slice_end_checked(rk_slice_begin_checked());
+	(void)getppid();
+	return 0;
+}
+
+static int has_dispatch(void)
+{
+	volatile unsigned char allow = 0;
+
+	return prctl(59, 1, 0, 0, &allow) == 0 ? 0 : 1;
+}
+
+static void calls_inside_are_found(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime makes system calls of its own");
+	for (int depth = 1; depth <= 2; depth++) {
+		assert_int_equal(in_child_with(checked_without_call, depth), 0);
+		assert_int_equal(in_child_with(checked_with_call, depth), in_child(has_dispatch) == 0 ? 128 + SIGSYS : 0);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(nested_regions_end_once),
+	cmocka_unit_test(granted_time_is_given_back),
+	cmocka_unit_test(a_lost_request_is_made_again_inside),
+	cmocka_unit_test(mutexes_go_in_any_order),
+	cmocka_unit_test(nothing_is_stored_where_it_is_off),
+	cmocka_unit_test(a_bracket_switches_it_on_again),
+	cmocka_unit_test(the_first_region_registers),
+	cmocka_unit_test(the_reason),
+	cmocka_unit_test(calls_inside_are_found),
+};
+
+RUN(tests)

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time slices where the kernel has them: what takes the extension away and brings it back, that time is granted and given
+ * back, and what a grant leaves behind.
+ */
+#include "slices.h"
+#include "refuse.h"
+
+#define REQUESTED 1u
+#define GRANTED 0x100u
+
+static uint32_t control_now(void)
+{
+	return area_here()->slice_ctrl;
+}
+
+static int judge_on(void)
+{
+	CHECK(rk_slice_reason() == RK_SLICE_NONE && kernel_says_on());
+	return 0;
+}
+
+static void *first_region(void *arg)
+{
+	int requested;
+
+	CHECK(rk_slice_reason() == RK_SLICE_NOT_YET && !kernel_says_on());
+	switched_on = 0;
+	requested = rk_slice_begin();
+	CHECK(requested == 1 && switched_on == 1 && judge_on() == 0);
+	rk_slice_end(requested);
+	rk_slice_end(rk_slice_begin());
+	CHECK(switched_on == 1 && control_now() == 0);
+	return arg;
+}
+
+static void each_thread_asks_once(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	NEEDS_SLICES();
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal((i == 1 ? create_unregistered(&thread, first_region, NULL) :
+					   pthread_create(&thread, NULL, first_region, NULL)), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+	}
+}
+
+static void what_others_switch_stays(void **state)
+{
+	(void)state;
+	NEEDS_SLICES();
+	assert_int_equal(rk_slice_enable(), 0);
+	switched_on = 0;
+	assert_int_equal(rk_slice_enable(), 0);
+	assert_int_equal(switched_on, 0);
+	rk_slice_end(rk_slice_begin());
+	assert_true(kernel_says_on());
+	assert_int_equal(prctl(PRCTL_SLICE, SLICE_SET, 0, 0, 0), 0);
+	rk_slice_end(rk_slice_begin());
+	assert_false(kernel_says_on());
+	assert_int_equal(rk_slice_reason(), RK_SLICE_SWITCHED_OFF);
+	assert_int_equal(rk_slice_enable(), 0);
+	assert_int_equal(judge_on(), 0);
+}
+
+static int bracket_in_child(void)
+{
+	CHECK(judge_on() == 0);
+	CHECK(rk_vfork_begin() == 0 && rk_slice_reason() == RK_SLICE_VFORK);
+	CHECK(rk_slice_begin() == 0 || control_now() == REQUESTED); /* in nobody's memory */
+	CHECK(rk_vfork_end() == 0);
+	return judge_on();
+}
+
+static int count_in_vfork_child(void *arg, const void *signals)
+{
+	(void)arg;
+	(void)signals;
+	rk_slice_end(rk_slice_begin());
+	return 0;
+}
+
+static void fork_and_brackets_keep_it(void **state)
+{
+	int pid;
+
+	(void)state;
+	NEEDS_SLICES();
+	assert_int_equal(rk_slice_enable(), 0);
+	assert_int_equal(in_child(judge_on), 0);
+	assert_int_equal(in_child(bracket_in_child), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(rk_vfork_begin(), 0);
+		assert_int_equal(rk_vfork_begin(), 0);
+		assert_int_equal(rk_vfork_end(), 0);
+		assert_int_equal(rk_vfork_end(), 0);
+		assert_int_equal(judge_on(), 0);
+		assert_int_equal(rk_vfork_run(count_in_vfork_child, NULL, &pid), 0);
+		assert_int_equal(exit_status_of(pid), 0);
+		assert_int_equal(judge_on(), 0);
+	}
+	assert_int_equal(prctl(PRCTL_SLICE, SLICE_SET, 0, 0, 0), 0);
+	assert_int_equal(rk_vfork_begin(), 0);
+	assert_int_equal(rk_vfork_end(), 0);
+	assert_false(kernel_says_on());
+	assert_int_equal(rk_slice_enable(), 0);
+}
+
+static void *refused(void *arg)
+{
+	CHECK(rk_thread_prepare() == 0);
+	refuse(SYS_prctl, SYS_prctl, EPERM);
+	switched_on = 0;
+	for (int i = 0; i < 3; i++)
+		CHECK(rk_slice_begin() == 0 && rk_slice_reason() == RK_SLICE_BLOCKED);
+	CHECK(switched_on == 1);
+	CHECK(rk_slice_enable() == -EPERM && rk_slice_reason() == RK_SLICE_BLOCKED);
+	return arg;
+}
+
+static void a_filter_refuses(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	NEEDS_SLICES();
+	assert_int_equal(pthread_create(&thread, NULL, refused, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* Others want this CPU all the time. */
+static int compete(void)
+{
+	alarm(200);
+	for (;;)
+		continue;
+	return 0;
+}
+
+static uint32_t work(void)
+{
+	uint32_t control = 0;
+
+	for (int i = 0; i < 100000 && control != GRANTED; i++)
+		control = control_now();
+	return control;
+}
+
+#define GRANTS 20
+
+static void time_is_granted(void **state)
+{
+	int granted = 0, regions = 0, lost = 0, before;
+	pid_t pid;
+
+	(void)state;
+	NEEDS_SLICES();
+	pin(sched_getcpu());
+	pid = fork();
+	if (pid == 0)
+		_exit(compete());
+	yields = yielded_in_time = 0;
+	while (yielded_in_time < GRANTS && regions < 1000000) {
+		int requested = rk_slice_begin();
+		uint32_t control;
+
+		assert_int_equal(requested, 1);
+		before = yields;
+		control = work();
+		granted += control == GRANTED;
+		lost += control == 0;
+		rk_slice_end(requested);
+		assert_int_equal(control_now(), 0);
+		assert_true(control != GRANTED || yields == before + 1);
+		regions++;
+	}
+	kill(pid, SIGKILL);
+	exit_status_of(pid);
+	printf("# %d regions: %d granted more time, %d preempted; %d yields, of which %d in time\n", regions, granted, lost,
+	       yields, yielded_in_time);
+	assert_true(yielded_in_time >= GRANTS);
+}
+
+/*
+ * A grant that is overstayed leaves something in the kernel until the next system call, and one that was started with
+ * rseq_debug=1 kills for such a call with another request made. The end of the region clears it. Without that, which is
+ * how one knows that there is something to clear, the thread is killed there.
+ */
+static bool kernel_checks(void)
+{
+	char line[4096] = "";
+	FILE *file = fopen("/proc/cmdline", "re");
+
+	if (file != NULL) {
+		(void)!fgets(line, sizeof(line), file);
+		fclose(file);
+	}
+	return strstr(line, "rseq_debug=1") != NULL;
+}
+
+static int lose_grants(int ends)
+{
+	volatile struct rk_area *area = rk_area_at(process_info().offset);
+	pid_t self = getpid(), pid = fork();
+
+	signal(SIGSEGV, SIG_DFL); /* cmocka has a handler */
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(getppid() == self ? compete() : 0);
+	}
+	for (int i = 0; i < GRANTS;) {
+		int requested = rk_slice_begin();
+		uint32_t control = work();
+
+		while (control == GRANTED && control_now() == GRANTED)
+			continue;
+		if (ends)
+			rk_slice_end(requested);
+		else
+			area->slice_ctrl = 0;
+		requested = rk_slice_begin();
+		(void)getppid();
+		rk_slice_end(requested);
+		i += control == GRANTED;
+	}
+	kill(pid, SIGKILL);
+	return exit_status_of(pid) == 128 + SIGKILL ? 0 : 1;
+}
+
+static void a_lost_grant_leaves_nothing(void **state)
+{
+	(void)state;
+	NEEDS_SLICES();
+	assert_int_equal(rk_slice_enable(), 0);
+	pin(sched_getcpu());
+	assert_int_equal(in_child_with(lose_grants, 1), 0);
+	assert_int_equal(in_child_with(lose_grants, 0), kernel_checks() ? 128 + SIGSEGV : 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(each_thread_asks_once),
+	cmocka_unit_test(what_others_switch_stays),
+	cmocka_unit_test(fork_and_brackets_keep_it),
+	cmocka_unit_test(a_filter_refuses),
+	cmocka_unit_test(time_is_granted),
+	cmocka_unit_test(a_lost_grant_leaves_nothing),
+};
+
+RUN(tests)

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* preload.c - the libraries that `rseqkit exec` preloads: where they are, and the list of what is preloaded. */
+#define _GNU_SOURCE
+#include "preload.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "tool.h"
+
+static bool is_readable(const char *path)
+{
+	return access(path, R_OK) == 0;
+}
+
+/* Finds a library: in the build tree this program is in, beside it where both are installed, or where configured. */
+static bool find_library(const char *name, char path[PATH_MAX])
+{
+	static const char *const relative[] = {"../src", RK_LIBDIR_FROM_BINDIR};
+	char self[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (length > 0) {
+		self[length] = '\0';
+		*strrchr(self, '/') = '\0';
+		for (size_t i = 0; i < sizeof(relative) / sizeof(relative[0]); i++) {
+			char joined[PATH_MAX];
+
+			if (snprintf(joined, sizeof(joined), "%s/%s/%s", self, relative[i], name) < (int)sizeof(joined) &&
+			    realpath(joined, path) != NULL && is_readable(path))
+				return true;
+		}
+	}
+	return snprintf(self, sizeof(self), RK_LIBDIR "/%s", name) < (int)sizeof(self) && realpath(self, path) != NULL &&
+	       is_readable(path);
+}
+
+/* Is `word` one of the list's, which blanks and colons separate? */
+static bool contains(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = list; *at != '\0';) {
+		size_t size = strcspn(at, " :");
+
+		if (size == length && memcmp(at, word, length) == 0)
+			return true;
+		at += size;
+		at += strspn(at, " :");
+	}
+	return false;
+}
+
+bool preload_add(const char *name)
+{
+	const char *before = getenv("LD_PRELOAD");
+	char path[PATH_MAX], *value = NULL;
+	bool done;
+
+	if (!find_library(name, path)) {
+		complain("exec: %s is neither beside this program nor in " RK_LIBDIR, name);
+		return false;
+	}
+	if (path[strcspn(path, " :")] != '\0') {
+		complain("exec: LD_PRELOAD can't name %s: there is a blank or a colon in it", path);
+		return false;
+	}
+	if (before != NULL && contains(before, path))
+		return true;
+	done = asprintf(&value, "%s%s%s", before ? before : "", before && *before ? ":" : "", path) >= 0 &&
+	       setenv("LD_PRELOAD", value, 1) == 0;
+	if (!done)
+		complain("exec: out of memory");
+	free(value);
+	return done;
+}
