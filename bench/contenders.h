@@ -25,6 +25,7 @@
 #include "ref.h"
 #include "remote.h"
 #include "ring.h"
+#include "slice.h"
 
 /* A value that is computed is also used. */
 #define USE(value) __asm__ __volatile__("" : : "r"(value))
@@ -72,7 +73,7 @@
 /* clang-format off */
 #define CONTENDERS(X)                                                                                                  \
 	COUNTERS(X) HISTOGRAMS(X) LISTS(X) LOGS(X) RINGS(X) CACHES(X) READERS(X) LOCKS(X) REFERENCES(X) CPUS(X)        \
-	REGISTRATIONS(X)
+	SLICES(X) REGISTRATIONS(X)
 
 #define COUNTERS(X)                                                                                                    \
 	X("counter", "rseqkit", BENCH_ANY, counter_rseqkit, bench_sum_counter, NULL,                                   \
@@ -282,6 +283,23 @@
 	X("ref", "atomic", BENCH_ANY, ref_atomic, NULL, bench_settle_ref_atomic,                                       \
 	  struct bench_ref_atomic *object = &bench_ref_atomic;,                                                        \
 	  ref_atomic(object);)
+
+#define SLICES(X)                                                                                                      \
+	X("slice", "rseqkit", BENCH_ANY, slice_rseqkit, NULL, NULL,                                                    \
+	  volatile uint64_t *word = &bench_slice_word; int requested;,                                                 \
+	  requested = rk_slice_begin(); ++*word; rk_slice_end(requested);)                                             \
+	X("slice", "nothing", BENCH_ANY, slice_nothing, NULL, NULL,                                                    \
+	  volatile uint64_t *word = &bench_slice_word;,                                                                \
+	  ++*word;)                                                                                                    \
+	X("mutex", "rseqkit", BENCH_ANY, mutex_rseqkit, bench_sum_mutex_rseqkit, NULL,                                 \
+	  struct bench_mutex *mutex = &bench_mutex_rseqkit;,                                                           \
+	  mutex_rseqkit(mutex);)                                                                                       \
+	X("mutex", "pthread", BENCH_ANY, mutex_pthread, bench_sum_mutex_pthread, NULL,                                 \
+	  struct bench_mutex *mutex = &bench_mutex_pthread;,                                                           \
+	  mutex_pthread(mutex);)                                                                                       \
+	X("mutex", "pthread-adaptive", BENCH_ANY, mutex_adaptive, bench_sum_mutex_adaptive, NULL,                      \
+	  struct bench_mutex *mutex = &bench_mutex_adaptive;,                                                          \
+	  mutex_pthread(mutex);)
 
 #define CPUS(X)                                                                                                        \
 	X("cpu", "rseqkit", BENCH_ANY, cpu_rseqkit, NULL, NULL, , USE(rk_cpu());)                                      \

@@ -38,6 +38,8 @@ const struct bench benches[] = {
 	{"lock", 8, false, 1, "add 1 to a word of this CPU's under a lock"},
 	{"rwlock", 8, false, 1, "read an object under a reader-writer lock"},
 	{"ref", 6, false, 1, "take a reference and give it back"},
+	{"slice", 4, false, 1, "add 1 to a word of the thread's in a region that requests time"},
+	{"mutex", 8, false, 1, "add 1 to a word under one mutex"},
 	{"fallback", 8, false, 1, "add 1 to a counter in threads without rseq"},
 	{"cpu", 4, true, 1, "read the number of the current CPU"},
 	{"remote", 12, true, 1, "work on another CPU's data"},
