@@ -244,7 +244,7 @@ static void held_in_the_child_as_well(void **state)
 }
 
 /* A handler that tries while its thread is anywhere in here. */
-static volatile sig_atomic_t stop, tries, got;
+static volatile sig_atomic_t tries, got;
 
 static void try_it(int signo)
 {
