@@ -79,9 +79,9 @@ RKI_API void rk_slice_end_slow(void);
 
 /*
  * The same, finding system calls: at the first one inside a region a SIGSYS ends the process, and the core dump or the
- * debugger shows where. (A handler's own calls, its return among them, would be the next ones.) Wherever the kernel has syscall user dispatch (prctl(2), 5.11
- * and later), with the slice extension or without. Signals but that one wait until the region ends, and what else uses
- * syscall user dispatch in this thread is switched off.
+ * debugger shows where. (A handler's own calls, its return among them, would be the next ones.) Wherever the kernel has
+ * syscall user dispatch (prctl(2), 5.11 and later), with the slice extension or without. Signals but that one wait until the
+ * region ends, and what else uses syscall user dispatch in this thread is switched off.
  *
  * rk_slice_begin_checked() returns what rk_slice_end_checked() wants to know.
  * Context: any thread; signal handler; after fork; not in a vfork child. Cost: five system calls.
@@ -101,8 +101,8 @@ RKI_API void rk_slice_end_checked(int begun);
  * rk_slice_begin() returns 1 if it made the request, 0 if there was one, or requests have no effect: what rk_slice_end()
  * wants to know.
  * Context: any thread; signal handler; after fork; vfork child. Cost: where requests have no effect three loads, under a ns,
- * and some ns in a thread that has no rseq; else 1 to 2 ns for both, and where time was granted, or the thread was preempted in between, a system call:
- * rseq_slice_yield. Where it hasn't been tried in this thread prctl, once.
+ * and some ns in a thread that has no rseq. Else 1 to 2 ns for both; where time was granted, or the thread was preempted in
+ * between, a system call: rseq_slice_yield. Where it hasn't been tried in this thread prctl, once.
  */
 RKI_INLINE int rk_slice_begin(void)
 {

@@ -81,7 +81,8 @@ RKI_BEGIN_DECLS
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count
  *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu; a write to a ring whose
  *                         reader waits: futex, with rk_ring_notify() also write, get_robust_list (with musl gettid)
- *   the bracket of vfork  rseq; where slice.h's extension is on prctl; rt_sigprocmask in rk_vfork_run(), and where a child broke a bracket; vfork
+ *   the bracket of vfork  rseq; where slice.h's extension is on prctl; rt_sigprocmask in rk_vfork_run(), and
+ *                         where a child broke a bracket; vfork
  *   fences                membarrier; visits: sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
  *   claims, banks, reads of groups, merges, overflow ways of lists and rings, rk_ring_notify(): futex; once mmap,
  *                         madvise, munmap; in a child of fork gettid, getpid, get_robust_list; waiting for a limited time,

@@ -177,6 +177,16 @@ static bool is_taken(int result)
 	return result == 0 || result == EOWNERDEAD;
 }
 
+/* What came of it goes to the program. */
+static int settle(const volatile void *lock, const pthread_mutex_t *mutex, int result)
+{
+	if (is_taken(result))
+		got(lock, mutex);
+	else
+		leave(lock, false);
+	return result;
+}
+
 /* The attempt, and the wait if somebody has it. */
 #define TAKE(lock, mutex, attempt, wait)                                                                               \
 	do {                                                                                                           \
@@ -192,26 +202,15 @@ static bool is_taken(int result)
 			if (is_taken(result_))                                                                         \
 				wait_ends();                                                                           \
 		}                                                                                                      \
-		if (is_taken(result_))                                                                                 \
-			got(lock, mutex);                                                                              \
-		else                                                                                                   \
-			leave(lock, false);                                                                            \
-		return result_;                                                                                        \
+		return settle(lock, mutex, result_);                                                                   \
 	} while (0)
 
 #define TRY(lock, mutex, attempt)                                                                                      \
 	do {                                                                                                           \
-		int result_;                                                                                           \
-                                                                                                                       \
 		if (!get_ready())                                                                                      \
 			return attempt;                                                                                \
 		enter(lock);                                                                                           \
-		result_ = attempt;                                                                                     \
-		if (is_taken(result_))                                                                                 \
-			got(lock, mutex);                                                                              \
-		else                                                                                                   \
-			leave(lock, false);                                                                            \
-		return result_;                                                                                        \
+		return settle(lock, mutex, attempt);                                                                   \
 	} while (0)
 
 #define GIVE_BACK(lock, unlock)                                                                                        \

@@ -7,13 +7,8 @@
  * case is in the array of functions that come before all constructors, under a filter from its first instruction.
  * SITUATION says where areas are: libc (it registers them), spare (it leaves its own alone), own (ours).
  */
-#include "../unit/test.h"
-#include <linux/filter.h>
-#include <linux/seccomp.h>
+#include "allow.h"
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
-
-#define CALLS_MAX 24
 
 /* In the words of thread.h; each list ends with -1. */
 static const int deciding[] = {SYS_rseq, SYS_openat, SYS_pread64, SYS_close, SYS_sched_getaffinity, -1};
@@ -33,32 +28,6 @@ static const int waiting[] = {SYS_futex, SYS_membarrier, -1};
 static const int waking[] = {SYS_futex, SYS_get_robust_list, SYS_gettid, SYS_write, -1};
 static const int requesting[] = {SYS_get_robust_list, SYS_gettid, SYS_prctl, 471 /* rseq_slice_yield */, -1};
 static const int counting_memory[] = {SYS_openat, SYS_pread64, SYS_close, -1};
-
-static size_t add_call(struct sock_filter *code, size_t n, int call)
-{
-	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	return n;
-}
-
-/* From here on this thread may make these calls, and end the process. */
-static void allow_only(const int *list, const int *more, const int *most)
-{
-	const int *const lists[] = {list, more, most};
-	struct sock_filter code[2 * CALLS_MAX + 4];
-	struct sock_fprog program = {0, code};
-	size_t n = 0;
-
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	n = add_call(code, n, SYS_exit_group);
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		for (const int *call = lists[i]; call != NULL && *call >= 0; call++)
-			n = add_call(code, n, *call);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	program.len = (unsigned short)n;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-		_exit(99);
-}
 
 static const char *setting(char **environment, const char *name)
 {

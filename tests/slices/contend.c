@@ -6,8 +6,7 @@
  *	contend guard | mutex     a spin lock with a region of slice.h around it, or rk_mutex: TAP, and a line of JSON each way
  *	contend pthread           a mutex of the C library's, once: for `rseqkit exec --slice`
  */
-#include "../unit/test.h"
-#include <dlfcn.h>
+#include "../unit/calls.h"
 #include <linux/futex.h>
 #include <sys/prctl.h>
 #include <sys/sysinfo.h>
@@ -35,21 +34,13 @@ static struct counts of[THREADS_MAX];
 static int64_t waits, given_back, in_all, shared; /* the last one under the lock */
 
 /* The library's sleeps, and its yields that came in time: before which no other system call had ended the grant. */
-long syscall(long number, ...)
+static long called(long number, const long arguments[6])
 {
-	static long (*real)(long, ...);
-	long arguments[6], r;
-	va_list list;
+	long r;
 
-	if (real == NULL)
-		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
-	va_start(list, number);
-	for (int i = 0; i < 6; i++)
-		arguments[i] = va_arg(list, long);
-	va_end(list);
 	if (number == SYS_futex && (arguments[1] & FUTEX_CMD_MASK) == FUTEX_WAIT)
 		__atomic_fetch_add(&waits, 1, __ATOMIC_RELAXED);
-	r = real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+	r = really(number, arguments);
 	if (number == SYS_SLICE_YIELD && r == 1)
 		__atomic_fetch_add(&given_back, 1, __ATOMIC_RELAXED);
 	return r;

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slices.h - what the kernel says of the slice extension, and what is asked of it: the library's calls of the libc's
- * syscall() come here.
+ * slices.h - what the kernel says of the slice extension, and what is asked of it.
  */
 #ifndef SLICES_H
 #define SLICES_H
 
-#include "test.h"
-#include <dlfcn.h>
+#include "calls.h"
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 
@@ -19,24 +17,16 @@
 static int switched_on, yields, yielded_in_time; /* calls that were made; yields to which the kernel says 1 */
 static volatile uint32_t *faked;                 /* the word that the kernel would clear at a yield; NULL: it does so itself */
 
-long syscall(long number, ...)
+static long called(long number, const long arguments[6])
 {
-	static long (*real)(long, ...);
-	long arguments[6], r;
-	va_list list;
+	long r;
 
-	if (real == NULL)
-		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
-	va_start(list, number);
-	for (int i = 0; i < 6; i++)
-		arguments[i] = va_arg(list, long);
-	va_end(list);
 	if (number == SYS_SLICE_YIELD && faked != NULL) {
 		*faked = 0;
 		yields++;
 		return 1;
 	}
-	r = real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+	r = really(number, arguments);
 	switched_on += number == SYS_prctl && arguments[0] == PRCTL_SLICE && arguments[1] == SLICE_SET;
 	yields += number == SYS_SLICE_YIELD;
 	yielded_in_time += number == SYS_SLICE_YIELD && r == 1;
