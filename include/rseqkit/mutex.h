@@ -27,7 +27,7 @@
 struct rk_mutex {
 	uint32_t word;   /* 0 free, 1 held, 2 held and somebody sleeps */
 	uint16_t flags;  /* RK_MUTEX_* */
-	int16_t spins;   /* how often who came before had to look, on average */
+	int16_t spins;   /* how long who came before had to spin, in pauses, on average */
 	uint64_t holder; /* of one with RK_MUTEX_CHECKED: the thread pointer, which may be another thread's when this one has
 			    ended; 0 if it is free */
 	int requested;   /* what the holder's rk_slice_begin() said */
@@ -66,8 +66,8 @@ RKI_BEGIN_DECLS
 RKI_API int rk_mutex_init(struct rk_mutex *mutex, unsigned flags);
 
 /*
- * Takes a mutex: waits for as long as it takes, for at most `nanoseconds`, or not at all. Who waits looks up to 100 times,
- * as often as was worth it lately, before it sleeps. It requests no time while it waits.
+ * Takes a mutex: waits for as long as it takes, for at most `nanoseconds`, or not at all. Who waits spins for up to 100
+ * pauses of the processor's, as long as was worth it lately, before it sleeps. It requests no time while it waits.
  *
  * Returns 0; -EBUSY (_try, or no time), -ETIMEDOUT: others have it; -EINVAL when nanoseconds is negative, where it would
  * have to wait; with RK_MUTEX_CHECKED -EDEADLK when the calling thread has it (_try: -EBUSY). Without that it waits for

@@ -15,7 +15,7 @@
 
 enum { FREE = 0, HELD = 1, SLEPT_FOR = 2 };
 
-#define SPINS_MAX 100
+#define SPINS_MAX 100 /* pauses */
 
 static uint64_t me(void)
 {
@@ -62,16 +62,20 @@ static void relax(void)
 #endif
 }
 
-/* Twice as long as was worth it lately, which is an average. */
+/*
+ * Twice as long as was worth it lately, which is an average. The looks come at growing distances: each takes the word's
+ * cache line from the holder, who wants it for the unlocking.
+ */
 static bool spin(struct rk_mutex *mutex)
 {
 	int before = __atomic_load_n(&mutex->spins, __ATOMIC_RELAXED), times = 0;
 	int most = before * 2 + 10 < SPINS_MAX ? before * 2 + 10 : SPINS_MAX;
 	bool taken = false;
 
-	for (; times < most && !taken; times++) {
+	for (int pauses = 1; times < most && !taken; pauses *= 2) {
+		for (int i = 0; i < pauses && times < most; i++, times++)
+			relax();
 		taken = __atomic_load_n(&mutex->word, __ATOMIC_RELAXED) == FREE && take(mutex, false);
-		relax();
 	}
 	if ((times - before) / 8 != 0)
 		__atomic_store_n(&mutex->spins, (int16_t)(before + (times - before) / 8), __ATOMIC_RELAXED);

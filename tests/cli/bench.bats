@@ -651,6 +651,7 @@ figures() {
 		      ("lock", "rseqkit", 1): 1, ("lock", "rseqkit", 2): 1,
 		      ("rwlock", "rseqkit", 1): 1, ("rwlock", "rseqkit", 2): 1, ("rwlock", "pthread", 2): 8,
 		      ("ref", "rseqkit", 1): 1, ("ref", "rseqkit", 2): 1, ("ref", "atomic", 2): 8,
+		      ("mutex", "rseqkit", 1): 1, ("mutex", "pthread", 1): 1,
 		      ("cpu", "empty-loop", 1): 0.5, ("register-self", "rseqkit", 1): 1,
 		      ("register-self", "rseqkit-first", 1): 1, ("register-self", "rseqkit-vfork-bracket", 1): 1,
 		      ("register-self", "bare-syscalls", 1): 1, ("register-self", "three-syscalls-first", 1): 1}
@@ -667,7 +668,7 @@ figures() {
 @test "check_bars: all bars hold, exit 0; each of them can fail, exit 1; a figure is missing, exit 3" {
 	figures >"$BATS_TEST_TMPDIR/json"
 	expect 0 "$check_bars" "$BATS_TEST_TMPDIR/json"
-	[ "$(grep -c '^holds' <<<"$output")" -eq 36 ]
+	[ "$(grep -c '^holds' <<<"$output")" -eq 37 ]
 	for change in counter@classic@1=0.96 counter@floor@1=0.9 counter@shared-atomic@2=14.9 counter@rseqkit@2=1.16 \
 		counter@group@1=2.1 histogram@rseqkit@1=2.1 histogram@rseqkit@2=1.2 \
 		counter-variable@classic@1=0.96 counter-variable@floor@1=0.9 \
@@ -679,6 +680,7 @@ figures() {
 		cache-batch@tcmalloc@1=4.9 cache-batch@rseqkit@2=1.16 \
 		rcu@liburcu-bp@1=0.99 rcu@rseqkit@2=1.16 \
 		lock@rseqkit@2=1.16 rwlock@pthread@2=7.9 rwlock@rseqkit@1=0.86 ref@atomic@2=7.9 ref@rseqkit@1=0.86 \
+		mutex@pthread@1=0.99 \
 		cpu@empty-loop@1=0.48 register-self@rseqkit@1=1.3 \
 		register-self@rseqkit-first@1=1.3 \
 		register-self@rseqkit-vfork-bracket@1=1.3; do
