@@ -13,7 +13,8 @@
  * not recursive, and nobody inherits priorities. All of it is the caller's memory: zeroed is initialised, nothing has to
  * be destroyed, and who unlocks it may free it at once if nobody else wants it any more.
  *
- * Its holder is in a region of slice.h as long as it holds any of these mutexes; they may be unlocked in any order.
+ * Its holder is in a region of slice.h as long as it holds any of these mutexes; they may be unlocked in any order. The
+ * request is lost where it sleeps, for another mutex or an event, and made again with the next mutex that it takes.
  *
  * In a child of fork a mutex is as it was at that moment: what the forking thread held it holds in the child, and what
  * others held nobody unlocks there.
@@ -27,7 +28,7 @@
 struct rk_mutex {
 	uint32_t word;   /* 0 free, 1 held, 2 held and somebody sleeps */
 	uint16_t flags;  /* RK_MUTEX_* */
-	int16_t spins;   /* how long who came before had to spin, in pauses, on average */
+	int16_t spins;   /* how long who came before spun, in pauses, on average */
 	uint64_t holder; /* of one with RK_MUTEX_CHECKED: the thread pointer, which may be another thread's when this one has
 			    ended; 0 if it is free */
 	int requested;   /* what the holder's rk_slice_begin() said */
@@ -67,7 +68,8 @@ RKI_API int rk_mutex_init(struct rk_mutex *mutex, unsigned flags);
 
 /*
  * Takes a mutex: waits for as long as it takes, for at most `nanoseconds`, or not at all. Who waits spins for up to 100
- * pauses of the processor's, as long as was worth it lately, before it sleeps. It requests no time while it waits.
+ * pauses of the processor's, about as long as others did lately, before it sleeps. It requests no time while it waits,
+ * but for another mutex that it holds.
  *
  * Returns 0; -EBUSY (_try, or no time), -ETIMEDOUT: others have it; -EINVAL when nanoseconds is negative, where it would
  * have to wait; with RK_MUTEX_CHECKED -EDEADLK when the calling thread has it (_try: -EBUSY). Without that it waits for
@@ -89,7 +91,8 @@ RKI_API int rk_mutex_unlock(struct rk_mutex *mutex);
 
 /*
  * Waits for an event: unlocks the mutex, sleeps until somebody signals or the time is over, and locks it again. It may
- * return without either, so what is waited for is looked at in a loop. The request for time ends with the unlocking.
+ * return without either, so what is waited for is looked at in a loop. The request for time ends with the unlocking,
+ * if it holds no other mutex, and is made again behind.
  *
  * Returns 0, or -ETIMEDOUT, with the mutex locked; and with it as it was, -EINVAL when nanoseconds is negative, -EPERM as
  * rk_mutex_unlock().

@@ -81,7 +81,8 @@ RKI_API void rk_slice_end_slow(void);
  * The same, finding system calls: at the first one inside a region a SIGSYS ends the process, and the core dump or the
  * debugger shows where. (A handler's own calls, its return among them, would be the next ones.) Wherever the kernel has
  * syscall user dispatch (prctl(2), 5.11 and later), with the slice extension or without. Signals but that one wait until the
- * region ends, and what else uses syscall user dispatch in this thread is switched off.
+ * region ends, and what else uses syscall user dispatch in this thread is switched off. Of more than 256 threads at once
+ * the others aren't looked at, nor perhaps new threads of a child that a fork without handlers made, like _Fork().
  *
  * rk_slice_begin_checked() returns what rk_slice_end_checked() wants to know.
  * Context: any thread; signal handler; after fork; not in a vfork child. Cost: five system calls.

@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,15 +48,30 @@ void rk_report_start_in_child(void)
 		(void)rk_counter_reset(tallies[i]);
 }
 
-void rk_report_count(enum rk_tally what)
+static bool marks(void)
+{
+	return marker != 0 && rk_thread_area() != NULL;
+}
+
+static enum rk_marked marked(void)
+{
+	return marks() ? rk_marker_look(marker) : RK_MARKED_UNKNOWN;
+}
+
+static void count(enum rk_tally what)
 {
 	if (is_counting)
 		rk_counter_add(tallies[what], 1);
 }
 
-static bool marks(void)
+/* Counting is a section, which says nothing of the region that it is in. */
+void rk_report_count(enum rk_tally what)
 {
-	return marker != 0 && rk_thread_area() != NULL;
+	enum rk_marked before = marked();
+
+	count(what);
+	if (before != RK_MARKED_UNKNOWN)
+		rk_marker_set(before == RK_MARKED_STILL ? marker : 0);
 }
 
 void rk_report_mark(void)
@@ -65,13 +82,13 @@ void rk_report_mark(void)
 
 void rk_report_region(bool granted)
 {
-	enum rk_marked marked = marks() ? rk_marker_look(marker) : RK_MARKED_UNKNOWN; /* counting overwrites it */
+	enum rk_marked before = marked();
 
-	rk_report_count(RK_TALLY_REGIONS);
+	count(RK_TALLY_REGIONS);
 	if (granted)
-		rk_report_count(RK_TALLY_GRANTED);
-	if (marked != RK_MARKED_STILL)
-		rk_report_count(marked == RK_MARKED_NO_MORE ? RK_TALLY_PREEMPTED : RK_TALLY_UNKNOWN);
+		count(RK_TALLY_GRANTED);
+	if (before != RK_MARKED_STILL)
+		count(before == RK_MARKED_NO_MORE ? RK_TALLY_PREEMPTED : RK_TALLY_UNKNOWN);
 }
 
 /* Adds to a text of `size` bytes as much as there is room for. */
@@ -83,6 +100,23 @@ static void __attribute__((__format__(__printf__, 3, 4))) append(char *text, siz
 	va_start(list, format);
 	(void)vsnprintf(text + used, size - used, format, list);
 	va_end(list);
+}
+
+/* A limit on files' sizes, or a pipe that nobody reads any more, would end the program by a signal. */
+static void write_quietly(int fd, const char *line)
+{
+	static const struct timespec now;
+	sigset_t told, before, pending;
+
+	(void)sigemptyset(&told);
+	(void)sigaddset(&told, SIGXFSZ);
+	(void)sigaddset(&told, SIGPIPE);
+	(void)sigpending(&pending);
+	(void)pthread_sigmask(SIG_BLOCK, &told, &before);
+	if (write(fd, line, strlen(line)) < 0 && (errno == EFBIG || errno == EPIPE) &&
+	    !sigismember(&pending, errno == EPIPE ? SIGPIPE : SIGXFSZ))
+		(void)sigtimedwait(&told, NULL, &now);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* One write, so that lines of several processes don't mix. Nobody waits for who reads a pipe. */
@@ -106,6 +140,6 @@ __attribute__((__destructor__)) static void tell(void)
 	fd = open(report, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
 	if (fd < 0)
 		return;
-	(void)!write(fd, line, strlen(line));
+	write_quietly(fd, line);
 	close(fd);
 }

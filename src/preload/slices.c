@@ -69,12 +69,13 @@ static bool is_granted(void)
 	return mine.requested && rk_slice_is_granted(rk_area_at(rk_area_offset));
 }
 
+/* A handler in between may make a request of its own, where there is none: that stays. */
 static void give_back(void)
 {
-	int requested = mine.requested;
-
+	if (!mine.requested)
+		return;
 	mine.requested = 0;
-	rk_slice_end(requested);
+	rk_slice_end(1);
 }
 
 /*
@@ -100,10 +101,10 @@ static bool is_recursive(const pthread_mutex_t *mutex)
 #endif
 }
 
-/* One above a lock's place; 0 if it isn't remembered. */
-static unsigned place_of(const volatile void *lock)
+/* One above a lock's last place among the first `n`; 0 if it isn't remembered. */
+static unsigned place_of(const volatile void *lock, unsigned n)
 {
-	unsigned i = mine.held;
+	unsigned i = n;
 
 	while (i > 0 && mine.locks[i - 1] != lock)
 		i--;
@@ -131,27 +132,25 @@ static void enter(const volatile void *lock)
 /* It was got. What this thread was said to hold already, and couldn't if it got it now, it hasn't held. */
 static void got(const volatile void *lock, const pthread_mutex_t *mutex)
 {
-	if (mine.held > 1 && !is_recursive(mutex) && mine.locks[mine.held - 1] == lock) {
-		mine.held--;
-		if (place_of(lock) > 0)
-			forget(place_of(lock));
-		mine.locks[mine.held] = lock;
-		mine.held++;
-	}
+	unsigned before;
+
+	if (mine.held < 2 || is_recursive(mutex) || mine.locks[mine.held - 1] != lock)
+		return;
+	before = place_of(lock, mine.held - 1);
+	if (before > 0)
+		forget(before);
 }
 
 static void leave(const volatile void *lock, bool was_held)
 {
-	unsigned place = place_of(lock);
-
-	if (place == 0)
+	if (place_of(lock, mine.held) == 0)
 		return;
 	if (mine.held == 1) {
 		if (was_held)
 			rk_report_region(is_granted());
 		give_back();
 	}
-	forget(place);
+	forget(place_of(lock, mine.held));
 	if (mine.held == 0 && mine.requested) /* by a handler, just now */
 		give_back();
 }
@@ -165,10 +164,11 @@ static void wait_begins(int result)
 		rk_report_count(RK_TALLY_WAITS);
 }
 
-static void wait_ends(void)
+/* Here the first lock is got, or there was a condition's wait: either way a region begins. */
+static void wait_ends(bool is_region)
 {
 	request();
-	if (mine.held == 1)
+	if (is_region)
 		rk_report_mark();
 }
 
@@ -200,7 +200,7 @@ static int settle(const volatile void *lock, const pthread_mutex_t *mutex, int r
 			wait_begins(result_);                                                                          \
 			result_ = wait;                                                                                \
 			if (is_taken(result_))                                                                         \
-				wait_ends();                                                                           \
+				wait_ends(mine.held == 1);                                                             \
 		}                                                                                                      \
 		return settle(lock, mutex, result_);                                                                   \
 	} while (0)
@@ -237,7 +237,7 @@ static int settle(const volatile void *lock, const pthread_mutex_t *mutex, int r
 		if (mine.requested)                                                                                    \
 			RKI_AREA_STORE_BYTE(28, 0);                                                                    \
 		result_ = wait;                                                                                        \
-		wait_ends();                                                                                           \
+		wait_ends(true);                                                                                       \
 		if (result_ == ENOTRECOVERABLE)                                                                        \
 			leave(mutex, false);                                                                           \
 		return result_;                                                                                        \

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <rseqkit/slice.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include "kernel.h"
@@ -57,6 +58,18 @@ static struct region *take_slot(char *thread)
 static void release_slot(struct region *region)
 {
 	__atomic_store_n(&region->thread, NULL, __ATOMIC_RELEASE);
+}
+
+/* In a child of fork other threads aren't there any more, and new ones may get their memory. */
+static void release_all(void)
+{
+	for (int i = 0; i < SLOTS; i++)
+		release_slot(&regions[i]);
+}
+
+__attribute__((__constructor__)) static void at_process_start(void)
+{
+	(void)pthread_atfork(NULL, NULL, release_all);
 }
 
 /* All signals but the one that tells of a call. */

@@ -63,7 +63,7 @@ static void relax(void)
 }
 
 /*
- * Twice as long as was worth it lately, which is an average. The looks come at growing distances: each takes the word's
+ * Up to twice as long as others lately, in vain or not, on average. The looks come at growing distances: each takes the word's
  * cache line from the holder, who wants it for the unlocking.
  */
 static bool spin(struct rk_mutex *mutex)

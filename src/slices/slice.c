@@ -107,6 +107,18 @@ static bool is_offered(void)
 	return (int32_t)cpu < 0 && rk_slice_enable() == 0;
 }
 
+/*
+ * The region's request was lost: by a wait, for another mutex say, or with the time that was granted. What the kernel may
+ * remember of that is cleared first, as at a region's end: else it would take the next request amiss (doc/slices.md).
+ */
+static bool is_lost(struct rk_thread_state *state)
+{
+	uint32_t control;
+
+	RKI_AREA_READ(control, 28);
+	return (READ(state->slice) & OWED) != 0 && control == 0;
+}
+
 /* More mutexes than can be counted have no region of their own, but that of the others. */
 int rk_slice_hold(void)
 {
@@ -118,7 +130,9 @@ int rk_slice_hold(void)
 	if (READ(state->slice) >= UINT8_MAX - MUTEX)
 		return 0;
 	WRITE(state->slice, (uint8_t)(READ(state->slice) + MUTEX));
-	if (READ(state->slice) < 2 * MUTEX && rk_slice_begin())
+	if (is_lost(state))
+		rk_slice_end_slow();
+	if (rk_slice_begin())
 		WRITE(state->slice, READ(state->slice) | OWED);
 	return 1;
 }

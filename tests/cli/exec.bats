@@ -145,7 +145,7 @@ knows_librseq() {
 @test "a report counts what was held, by each process, and what found a lock taken" {
 	cd "$BATS_TEST_TMPDIR"
 	for case in locks:1000:0 spins:1000:0 tries:1:0 robust:1000:0 inheriting:1000:0 recursive:1000:0 in-turn:1000:0 \
-		handed-over:1000:0 forks:500,1000:0 writes-over:1000:0; do
+		handed-over:1000:0 forks:500,1000:0 writes-over:1000:0 waits-in-vain:1000:1000 condition:2000:0; do
 		IFS=: read -r name regions waits <<<"$case"
 		expect 0 "$RSEQKIT" exec --watch --report=report -- "$HELPERS/../slices/count" "$name"
 		python3 - "$name" "$regions" "$waits" <<-'PY'
@@ -157,8 +157,18 @@ knows_librseq() {
 			assert len(lines) == len(regions.split(",")), lines
 			assert all(close(line["regions"], int(r)) for line, r in zip(lines, regions.split(","))), (name, lines)
 			assert sum(line["waits"] for line in lines) == int(waits), (name, lines)
+			assert all(line["unknown"] == 0 for line in lines), (name, lines)
 		PY
 		rm report
+	done
+}
+
+@test "a report that can't be written doesn't end the program" {
+	cd "$BATS_TEST_TMPDIR"
+	for limit in 0 1; do
+		dd if=/dev/zero of=report bs=1024 count="$limit" status=none
+		expect 0 bash -c 'ulimit -f "$1"; shift; exec "$@"' - "$limit" "$RSEQKIT" exec --watch --report=report -- \
+			"$HELPERS/../slices/count" locks
 	done
 }
 

@@ -14,7 +14,7 @@
 
 #define TURNS 2 /* each way */
 
-enum { REGIONS, PREEMPTED, UNKNOWN, GRANTED, WAITS, FIELDS };
+enum { REGIONS, PREEMPTED, UNKNOWN, GRANTS, WAITS, FIELDS };
 static const char *const fields[] = {"regions", "preempted", "unknown", "granted", "waits"};
 
 static bool must_be_less;
@@ -88,14 +88,14 @@ static void holders_are_preempted_less(void **state)
 	print(requests_on, on);
 	assert_string_equal(requests_off, "not made");
 	assert_true(off[REGIONS] > 0 && on[REGIONS] > 0);
-	assert_int_equal(off[GRANTED], 0);
+	assert_int_equal(off[GRANTS], 0);
 	if (!kernel_offers()) {
-		assert_int_equal(on[GRANTED], 0);
+		assert_int_equal(on[GRANTS], 0);
 		SKIP("no slice extension here");
 	}
 	if (!must_be_less)
 		return;
-	assert_true(on[GRANTED] > 0);
+	assert_true(on[GRANTS] > 0);
 	assert_true(on[PREEMPTED] * off[REGIONS] < off[PREEMPTED] * on[REGIONS]);
 }
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Takes locks in one of several ways, a known number of times: what `rseqkit exec --watch --report` says of it is known, too. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TIMES 1000
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER, second = PTHREAD_MUTEX_INITIALIZER;
 static pthread_spinlock_t spin;
+static const struct timespec past = {1, 0};
 
 static void take(pthread_mutex_t *which, int times)
 {
@@ -102,6 +105,32 @@ static void in_turn(void)
 	}
 }
 
+/* In a region, which goes on. */
+static void waits_in_vain(void)
+{
+	for (int i = 0; i < TIMES; i++) {
+		pthread_mutex_lock(&mutex);
+		if (pthread_mutex_timedlock(&mutex, &past) != ETIMEDOUT)
+			abort();
+		pthread_mutex_unlock(&mutex);
+	}
+}
+
+/* It ends one region and begins another. */
+static void condition(void)
+{
+	static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+
+	for (int i = 0; i < TIMES; i++) {
+		pthread_mutex_lock(&mutex);
+		pthread_mutex_lock(&second);
+		if (pthread_cond_timedwait(&never, &second, &past) != ETIMEDOUT)
+			abort();
+		pthread_mutex_unlock(&second);
+		pthread_mutex_unlock(&mutex);
+	}
+}
+
 static void *unlock_it(void *arg)
 {
 	pthread_mutex_unlock(&mutex);
@@ -163,7 +192,7 @@ int main(int argc, char **argv)
 	} ways[] = {
 		{"locks", locks}, {"spins", spins}, {"tries", tries}, {"robust", robust}, {"inheriting", inheriting},
 		{"recursive", recursive}, {"in-turn", in_turn}, {"handed-over", handed_over}, {"forks", forks},
-		{"writes-over", writes_over},
+		{"writes-over", writes_over}, {"waits-in-vain", waits_in_vain}, {"condition", condition},
 	};
 
 	for (size_t i = 0; argc == 2 && i < sizeof(ways) / sizeof(ways[0]); i++)

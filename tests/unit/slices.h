@@ -69,4 +69,46 @@ static inline bool can_have(void)
 			SKIP("no slice extension here");                                                               \
 	} while (0)
 
+/*
+ * The protocol, with the kernel's part played here: inside a bracket the thread isn't registered, and the area's fields
+ * are nobody's.
+ */
+static struct {
+	volatile uint32_t *flags, *control;
+} fake;
+
+__attribute__((__unused__)) static void begin_fake(uint32_t flags)
+{
+	volatile struct rk_area *area = rk_area_at(process_info().offset);
+
+	CHECK(rk_vfork_begin() == 0);
+	fake.flags = (volatile uint32_t *)(uintptr_t)&area->flags;
+	fake.control = &area->slice_ctrl;
+	*fake.flags = flags;
+	*fake.control = 0;
+	faked = fake.control;
+	yields = 0;
+}
+
+__attribute__((__unused__)) static void end_fake(void)
+{
+	*fake.flags = 0;
+	*fake.control = 0;
+	faked = NULL;
+	CHECK(rk_vfork_end() == 0);
+}
+
+#define NEEDS_FAKE()                                                                                                   \
+	do {                                                                                                           \
+		NEEDS_RSEQ();                                                                                          \
+		if (!RK_HAVE_SECTIONS)                                                                                 \
+			SKIP("without sections nothing is requested");                                                 \
+		if (world_owner() == RK_OWNER_KERNEL)                                                                  \
+			SKIP("the kernel's area is read-only while it isn't registered");                              \
+	} while (0)
+
+#define REQUESTED 1u
+#define GRANTED 0x100u
+#define ON (RK_AREA_SLICE_AVAILABLE | RK_AREA_SLICE_ENABLED)
+
 #endif /* SLICES_H */

@@ -44,48 +44,6 @@ static void the_reason(void **state)
 		assert_string_not_equal(rk_slice_reason_text((enum rk_slice_reason)i), "unknown");
 }
 
-/*
- * The protocol, with the kernel's part played here: inside a bracket the thread isn't registered, and the area's fields
- * are nobody's.
- */
-static struct {
-	volatile uint32_t *flags, *control;
-} fake;
-
-static void begin_fake(uint32_t flags)
-{
-	volatile struct rk_area *area = rk_area_at(process_info().offset);
-
-	CHECK(rk_vfork_begin() == 0);
-	fake.flags = (volatile uint32_t *)(uintptr_t)&area->flags;
-	fake.control = &area->slice_ctrl;
-	*fake.flags = flags;
-	*fake.control = 0;
-	faked = fake.control;
-	yields = 0;
-}
-
-static void end_fake(void)
-{
-	*fake.flags = 0;
-	*fake.control = 0;
-	faked = NULL;
-	CHECK(rk_vfork_end() == 0);
-}
-
-#define NEEDS_FAKE()                                                                                                   \
-	do {                                                                                                           \
-		NEEDS_RSEQ();                                                                                          \
-		if (!RK_HAVE_SECTIONS)                                                                                 \
-			SKIP("without sections nothing is requested");                                                 \
-		if (world_owner() == RK_OWNER_KERNEL)                                                                  \
-			SKIP("the kernel's area is read-only while it isn't registered");                              \
-	} while (0)
-
-#define REQUESTED 1u
-#define GRANTED 0x100u
-#define ON (RK_AREA_SLICE_AVAILABLE | RK_AREA_SLICE_ENABLED)
-
 /* An inner region changes nothing, whatever the kernel has made of the request by then. */
 static void end_around_another(uint32_t control)
 {
@@ -139,6 +97,30 @@ static void a_lost_request_is_made_again_inside(void **state)
 	assert_int_equal(yields, 0);
 	rk_slice_end(outer);
 	assert_int_equal(yields, 1); /* clears what a revoked grant leaves in the kernel */
+	end_fake();
+}
+
+/* By a wait for another one, say. The kernel is told, so that it takes no offence at the next request. */
+static void mutexes_request_again(void **state)
+{
+	struct rk_mutex mutexes[3] = {RK_MUTEX_INIT, RK_MUTEX_INIT, RK_MUTEX_INIT};
+
+	(void)state;
+	NEEDS_FAKE();
+	begin_fake(ON);
+	assert_int_equal(rk_mutex_lock(&mutexes[0]), 0);
+	assert_int_equal(rk_mutex_lock(&mutexes[1]), 0);
+	assert_int_equal(yields, 0);
+	*fake.control = 0;
+	assert_int_equal(rk_mutex_lock(&mutexes[2]), 0);
+	assert_int_equal(*fake.control, REQUESTED);
+	assert_int_equal(yields, 1);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(*fake.control, REQUESTED);
+		assert_int_equal(rk_mutex_unlock(&mutexes[i]), 0);
+	}
+	assert_int_equal(*fake.control, 0);
+	assert_int_equal(yields, 1);
 	end_fake();
 }
 
@@ -282,6 +264,34 @@ static int checked_with_call(int depth)
 	return 0;
 }
 
+static void *call_inside(void *unused)
+{
+	(void)checked_with_call(1);
+	return unused;
+}
+
+/* A new thread of the child's gets the memory of one that was in a region as its parent forked. */
+static int checked_in_new_thread(void)
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, call_inside, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	return 0;
+}
+
+static volatile bool is_inside, may_leave;
+
+static void *stay_inside(void *unused)
+{
+	int begun = rk_slice_begin_checked();
+
+	is_inside = true;
+	while (!may_leave)
+		continue;
+	rk_slice_end_checked(begun);
+	return unused;
+}
+
 static int has_dispatch(void)
 {
 	volatile unsigned char allow = 0;
@@ -300,16 +310,33 @@ static void calls_inside_are_found(void **state)
 	}
 }
 
+static void calls_are_found_in_children(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime makes system calls of its own");
+	assert_int_equal(pthread_create(&thread, NULL, stay_inside, NULL), 0);
+	while (!is_inside)
+		continue;
+	assert_int_equal(in_child(checked_in_new_thread), in_child(has_dispatch) == 0 ? 128 + SIGSYS : 0);
+	may_leave = true;
+	pthread_join(thread, NULL);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nested_regions_end_once),
 	cmocka_unit_test(granted_time_is_given_back),
 	cmocka_unit_test(a_lost_request_is_made_again_inside),
 	cmocka_unit_test(mutexes_go_in_any_order),
+	cmocka_unit_test(mutexes_request_again),
 	cmocka_unit_test(nothing_is_stored_where_it_is_off),
 	cmocka_unit_test(a_bracket_switches_it_on_again),
 	cmocka_unit_test(the_first_region_registers),
 	cmocka_unit_test(the_reason),
 	cmocka_unit_test(calls_inside_are_found),
+	cmocka_unit_test(calls_are_found_in_children),
 };
 
 RUN(tests)

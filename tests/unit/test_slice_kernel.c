@@ -6,9 +6,6 @@
 #include "slices.h"
 #include "refuse.h"
 
-#define REQUESTED 1u
-#define GRANTED 0x100u
-
 static uint32_t control_now(void)
 {
 	return area_here()->slice_ctrl;
