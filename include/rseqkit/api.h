@@ -48,7 +48,15 @@
 #define RKI_END_DECLS
 #endif
 
+/*
+ * A module with a copy of the archive in it, for itself alone, may define RK_HIDDEN: what is inlined then reads that copy's
+ * variables without looking up where they are. Linked with librseqkit.so it gets undefined symbols.
+ */
+#ifdef RK_HIDDEN
+#define RKI_API extern __attribute__((__visibility__("hidden")))
+#else
 #define RKI_API extern __attribute__((__visibility__("default")))
+#endif
 
 #ifndef RKI_INLINE
 #define RKI_INLINE static inline __attribute__((__unused__))

@@ -190,12 +190,19 @@ size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n)
 	return got;
 }
 
+/* What the fast paths didn't ask: is the thread registered by now? */
+static enum rk_result asked(enum rk_result outcome)
+{
+	return outcome == RK_NO_RSEQ ? rk_leave() : outcome;
+}
+
 void *rk_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 {
 	struct rk_cache_shared *shared = shared_of(cache);
 	void *object, *batch[RK_CACHE_BATCH_MAX];
 	size_t got, put, granted;
 
+	outcome = asked(outcome);
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
 		outcome = rk_cpu_bank_array_pop(cache, 0, &object);
 	if (outcome == RK_DONE)
@@ -238,6 +245,7 @@ void rk_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outc
 {
 	size_t granted = 0;
 
+	outcome = asked(outcome);
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
 		outcome = rk_cpu_bank_array_push(cache, 0, object);
 	if (outcome == RK_DONE)

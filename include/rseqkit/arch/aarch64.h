@@ -127,11 +127,11 @@
 #define RK_ASM_STORE(place, word) "str %x[" #word "], " place "\n\t"
 
 /* Arrays: the low 16 bits of the slot's word are the length, the next word is the capacity, elements follow. */
-#define RK_ASM_LOAD_LAST(to, label)                                                                                    \
+#define RK_ASM_LOAD_LAST(to, read, label)                                                                              \
 	"ands x13, x17, #0xffff\n\t"                                                                                   \
 	"b.eq " to(label) "\n\t"                                                                                       \
 	"add x13, x16, x13, lsl #3\n\t"                                                                                \
-	"ldr %x[value], [x13, #8]\n\t"
+	"ldr %x[" #read "], [x13, #8]\n\t"
 #define RK_ASM_STORE_NEXT(to, word, label)                                                                             \
 	"and x13, x17, #0xffff\n\t"                                                                                    \
 	"ldr x14, [x16, #8]\n\t"                                                                                       \

@@ -30,8 +30,8 @@
  *   RK_ASM_STORE(place, word)                stores a word ahead of the commit
  *   RK_ASM_COPY(offset, source, length)      copies bytes to that offset behind the slot ahead of the commit
  *   RK_ASM_COPY_OUT(offset, target, length)  copies bytes from there to the caller's memory
- *   RK_ASM_LOAD_LAST(to, label)              makes an array's last element the value, or goes to `label` if it is empty;
- *                                            in RK_SECTION_VALUE; these three come behind RK_ASM_LOAD
+ *   RK_ASM_LOAD_LAST(to, read, label)        makes an array's last element that output, or goes to `label` if it is empty;
+ *                                            these three come behind RK_ASM_LOAD
  *   RK_ASM_STORE_NEXT(to, word, label)       stores the word behind the last element, or goes to `label` if it is full
  *   RK_ASM_STEP(number)                      adds the number (RK_IN_WORD) to what was loaded
  *   RK_ASM_UNLESS_ROOM(size, label)          goes to `label` unless a log, whose head was loaded, has room for `size` bytes;

@@ -145,12 +145,12 @@
 #define RK_ASM_STORE(place, word) RKI_ASM_TO("mov", "%[" #word "]", place) "\n\t"
 
 /* Arrays: the low 16 bits of the slot's word are the length, the next word is the capacity, elements follow. */
-#define RK_ASM_LOAD_LAST(to, label)                                                                                    \
-	RKI_ASM_X("movzwl %%cx, %k[value]", "movzx %k[value], cx")                                                     \
-	RKI_ASM_X("testl %k[value], %k[value]", "test %k[value], %k[value]")                                           \
+#define RK_ASM_LOAD_LAST(to, read, label)                                                                              \
+	RKI_ASM_X("movzwl %%cx, %k[" #read "]", "movzx %k[" #read "], cx")                                             \
+	RKI_ASM_X("testl %k[" #read "], %k[" #read "]", "test %k[" #read "], %k[" #read "]")                           \
 	"jz " to(label) "\n\t"                                                                                         \
-	RKI_ASM_X("leaq 8(%%rax,%[value],8), %[value]", "lea %[value], [rax+%[value]*8+8]")                            \
-	RKI_ASM_X("movq (%[value]), %[value]", "mov %[value], [%[value]]")
+	RKI_ASM_X("leaq 8(%%rax,%[" #read "],8), %[" #read "]", "lea %[" #read "], [rax+%[" #read "]*8+8]")            \
+	RKI_ASM_X("movq (%[" #read "]), %[" #read "]", "mov %[" #read "], [%[" #read "]]")
 #define RK_ASM_STORE_NEXT(to, word, label)                                                                             \
 	RKI_ASM_X("movzwl %%cx, %%esi", "movzx esi, cx")                                                               \
 	RKI_ASM_X("cmpq 8(%%rax), %%rsi", "cmp rsi, [rax+8]")                                                          \

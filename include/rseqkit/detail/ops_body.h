@@ -190,7 +190,7 @@ RKI_INLINE enum rk_result RK_OP(array_pop) RK_OP_PARAMS(void *base, void **eleme
 	RK_OP_CHECK(*element = NULL)
 	RK_SECTION_VALUE(outcome, popped,
 			 RK_OP_EXITS_VALUE RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
-			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_LOAD RK_ASM_LOAD_LAST(RK_ASM_HERE, unequal) RK_ASM_STEP(step)
+			 RK_OP_SLOT(RK_ASM_HERE) RK_ASM_LOAD RK_ASM_LOAD_LAST(RK_ASM_HERE, value, unequal) RK_ASM_STEP(step)
 			 RK_ASM_COMMIT_LOADED,
 			 RK_LIST(RK_OP_INPUTS, RK_IN_WORD_AS(step, RK_ARRAY_POPPED(1))), RK_USES_ARRAY);
 	RK_OP_WAYS_OUT_VALUE(*element = (void *)popped, *element = NULL)

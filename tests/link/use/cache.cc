@@ -30,7 +30,10 @@ int main()
 	options.context = &unmade;
 	if (rk_cache_create(&cache, &options) != 0)
 		return 1;
-	object *one = static_cast<object *>(rk_cache_get(cache));
+	object *one = static_cast<object *>(rk_cache_get_here(cache));
+	if (one != nullptr)
+		return 1;
+	one = static_cast<object *>(rk_cache_get(cache));
 	if (one == nullptr || rk_cache_get_batch(cache, batch, 10) != 10)
 		return 2;
 	rk_cache_put(cache, one);
