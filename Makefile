@@ -81,10 +81,11 @@ mutants: deps-check all  ## break the code in known ways and see that a test fai
 check-matrix: deps-check  ## run the matrix of what coexists three times: plainly, beside full load, with odd tunables of the libc
 	@tests/matrix/variants
 
-check-programs: deps-check all  ## run servers and runtimes that are installed under rseqkit exec, and see every thread registered
+check-programs: deps-check all  ## run programs that are installed under rseqkit exec and see every thread registered, then with our malloc
 	@meson configure $(BUILD) -Dtests=true
 	@ninja -C $(BUILD) --quiet
 	@tests/preload/programs "$(CURDIR)" "$(abspath $(BUILD))"
+	@FULL_TESTS=1 tests/preload/programs "$(CURDIR)" "$(abspath $(BUILD))" "$(abspath $(BUILD))/malloc/librseqkit-malloc.so"
 
 abi: deps-check all  ## describe the ABI anew in tests/abi, after a change that is meant
 	@tests/abi/run "$(CURDIR)" "$(abspath $(BUILD))" update

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * classes.h - the sizes of small objects.
+ *
+ * A span of 64 KiB has objects of one class. Up to 1024 bytes classes are multiples of 16, above that of 128, so that two
+ * tables find the class of a size. Powers of two are among them: their objects are aligned to their size. Above 4096 a
+ * class is what a span can be divided into with little left over.
+ */
+#ifndef MALLOC_CLASSES_H
+#define MALLOC_CLASSES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <rseqkit/api.h>
+
+#pragma GCC visibility push(hidden) /* so that nothing is looked up */
+
+#define SPAN_SHIFT 16
+#define SPAN_SIZE ((size_t)1 << SPAN_SHIFT)
+#define SMALL_MAX ((size_t)32768)
+#define FINE_MAX ((size_t)1024)
+#define FINE 16
+#define COARSE 128
+
+/* class, the size of the one before, its size */
+#define FINE_CLASSES(X)                                                                                                \
+	X(1, 0, 16) X(2, 16, 32) X(3, 32, 48) X(4, 48, 64) X(5, 64, 80) X(6, 80, 96) X(7, 96, 112) X(8, 112, 128)      \
+	X(9, 128, 160) X(10, 160, 192) X(11, 192, 224) X(12, 224, 256) X(13, 256, 320) X(14, 320, 384)                 \
+	X(15, 384, 448) X(16, 448, 512) X(17, 512, 640) X(18, 640, 768) X(19, 768, 896) X(20, 896, 1024)
+
+#define COARSE_CLASSES(X)                                                                                              \
+	X(21, 1024, 1280) X(22, 1280, 1536) X(23, 1536, 1792) X(24, 1792, 2048) X(25, 2048, 2560) X(26, 2560, 3072)    \
+	X(27, 3072, 3584) X(28, 3584, 4096) X(29, 4096, 5376) X(30, 5376, 6528) X(31, 6528, 7168) X(32, 7168, 8192)    \
+	X(33, 8192, 9344) X(34, 9344, 10880) X(35, 10880, 13056) X(36, 13056, 16384) X(37, 16384, 21760)               \
+	X(38, 21760, 32768)
+
+#define CLASSES 39 /* with 0, which is none */
+
+/* Of each class: its size, and what finds out whether an offset is a multiple of it (classes.c). */
+struct size_class {
+	uint32_t size;
+	uint32_t inverse; /* 2^32 / size, rounded up */
+	uint32_t last;    /* where the last object of a span begins */
+	uint32_t many;    /* objects of a span */
+};
+
+extern const uint8_t fine_classes[FINE_MAX / FINE + 1], coarse_classes[SMALL_MAX / COARSE + 1];
+extern const struct size_class size_classes[CLASSES];
+
+/* 0 for what isn't small. */
+static inline unsigned class_of(size_t size)
+{
+	if (size <= FINE_MAX)
+		return fine_classes[(size + FINE - 1) / FINE];
+	return size <= SMALL_MAX ? coarse_classes[(size + COARSE - 1) / COARSE] : 0;
+}
+
+/*
+ * Is that place of a span a multiple of the size? Then it leaves less than the inverse in the product's lower half, and else
+ * at least that: offset and size are of 16 bits, so 32 are enough. With inverse 0 nothing is.
+ */
+static inline int is_multiple(uint32_t inverse, const void *address)
+{
+	return (uint32_t)((uintptr_t)address % SPAN_SIZE) * inverse < inverse;
+}
+
+static inline int begins_object(unsigned class, const void *address)
+{
+	return is_multiple(size_classes[class].inverse, address) && (uintptr_t)address % SPAN_SIZE <= size_classes[class].last;
+}
+
+#pragma GCC visibility pop
+
+#endif /* MALLOC_CLASSES_H */

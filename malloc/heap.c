@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heap.c - caches in front of the spans, made when a class is used for the first time.
+ */
+#define _GNU_SOURCE
+#include "heap.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include "large.h"
+#include "spans.h"
+#include "system.h"
+
+#define PER_CPU_BYTES ((size_t)64 * 1024) /* of a class, and its objects are 8 to 256 */
+#define PER_CPU_LEAST 8
+#define PER_CPU_MOST 256
+
+struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
+uintptr_t heap_key;
+
+/* Caches reserve gigabytes of address space. A process that has few does without. */
+#define ADDRESS_SPACE_LEAST ((rlim_t)16 << 30)
+
+static bool is_tried[CLASSES]; /* no cache can be made */
+static __thread bool is_creating; /* whatever the library or the libc allocates for that */
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static size_t per_cpu(unsigned class)
+{
+	size_t fit = PER_CPU_BYTES / size_classes[class].size;
+
+	return fit < PER_CPU_LEAST ? PER_CPU_LEAST : least(fit, PER_CPU_MOST);
+}
+
+/* Called by a cache that is empty: one is for the caller, a batch of others for the cache. */
+static void *construct(void *context)
+{
+	unsigned class = (unsigned)(uintptr_t)context;
+	void *objects[RK_CACHE_BATCH_MAX];
+	size_t got = spans_take(class, objects, least(per_cpu(class) / 4, RK_CACHE_BATCH_MAX));
+
+	if (got == 0)
+		return NULL;
+	if (got > 1)
+		rk_cache_put_batch(heap_caches[class], objects + 1, got - 1);
+	return objects[0];
+}
+
+static void destruct(void *context, void *object)
+{
+	int saved = errno; /* free() doesn't know that it came to this */
+
+	spans_give((unsigned)(uintptr_t)context, object);
+	errno = saved;
+}
+
+static void before_fork(void)
+{
+	spans_fork_begins();
+	(void)pages_enter();
+}
+
+static void after_fork(void)
+{
+	pages_leave();
+	spans_fork_ends();
+}
+
+/* Nothing of this allocates in a libc that has just begun. */
+static void begin(void)
+{
+	uintptr_t key = 0;
+	const void *random = (const void *)getauxval(AT_RANDOM);
+	struct rlimit limit;
+
+	if (random != NULL)
+		memcpy(&key, random, sizeof(key));
+	heap_key = key | 1; /* no address, whatever it is combined with */
+	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < ADDRESS_SPACE_LEAST)
+		memset(is_tried, true, sizeof(is_tried));
+	(void)pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+/* Threads that race for it make two, and one of them is destroyed, empty. */
+static struct rk_cache *create(unsigned class)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct rk_cache_options options = {
+		.per_cpu = (uint32_t)per_cpu(class),
+		.construct = construct,
+		.destruct = destruct,
+		.context = (void *)(uintptr_t)class,
+	};
+	struct rk_cache *cache = NULL, *first = NULL;
+
+	is_creating = true;
+	(void)pthread_once(&once, begin);
+	if (is_tried[class])
+		cache = NULL;
+	else if (rk_cache_create(&cache, &options) < 0)
+		__atomic_store_n(&is_tried[class], true, __ATOMIC_RELAXED);
+	else if (!__atomic_compare_exchange_n(&heap_caches[class], &first, cache, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		(void)rk_cache_destroy(cache);
+	for (size_t i = 0; cache != NULL && first == NULL && i <= FINE_MAX / FINE; i++)
+		if (fine_classes[i] == class)
+			__atomic_store_n(&heap_fine[i], cache, __ATOMIC_RELEASE);
+	is_creating = false;
+	return first != NULL ? first : cache;
+}
+
+void *heap_take(unsigned class)
+{
+	struct rk_cache *cache = NULL;
+	void *object = NULL;
+	bool zeroed;
+
+	if (heap_caches[class] == NULL && !is_creating && !__atomic_load_n(&is_tried[class], __ATOMIC_RELAXED))
+		cache = create(class);
+	if (cache != NULL)
+		object = rk_cache_get(cache);
+	else if (spans_take(class, &object, 1) == 0)
+		object = NULL;
+	/* A handler that interrupted the holder of a span's lock gets pages. */
+	return object != NULL ? object : large_take(size_classes[class].size, FINE, &zeroed);
+}
+
+void heap_give(void *object)
+{
+	unsigned code = map_code(object);
+
+	if (code == CODE_LARGE)
+		large_give(object);
+	else if (code != CODE_NONE && code < CLASSES && begins_object(code, object))
+		spans_give(code, object);
+	else
+		system_die("no pointer from malloc", object);
+}
+
+size_t heap_idle(void)
+{
+	struct rk_cache_report report;
+	size_t bytes = spans_free();
+
+	for (unsigned i = 1; i < CLASSES; i++)
+		if (rk_cache_stats(heap_caches[i], &report, sizeof(report)) == 0)
+			bytes += (report.in_arrays + report.in_depot) * size_classes[i].size;
+	return bytes;
+}
+
+bool heap_trim(size_t keep)
+{
+	bool done = false;
+
+	for (unsigned i = 1; i < CLASSES; i++) {
+		struct rk_cache *cache = heap_caches[i];
+
+		for (int cpu = 0; cache != NULL && rk_cache_reclaim(cache, cpu) != -EINVAL; cpu++)
+			;
+		if (cache != NULL)
+			(void)rk_cache_trim(cache, 0);
+	}
+	if (pages_enter()) {
+		done = pages_trim(keep);
+		pages_leave();
+	}
+	return done;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* large.c - see large.h. */
+#include "large.h"
+
+#include "system.h"
+
+#define PAGE ((size_t)4096)
+#define LARGEST ((size_t)PTRDIFF_MAX - SPAN_SIZE)
+
+struct large {
+	struct run run;
+	size_t size; /* what the program may use */
+	size_t guard;
+	struct large *next;
+};
+
+static struct large *forgotten; /* descriptions to be used again */
+
+static size_t up(size_t size, size_t to)
+{
+	return (size + to - 1) & ~(to - 1);
+}
+
+static bool find_memory(struct large *large, size_t alignment, bool *zeroed)
+{
+	size_t size = up(large->size + large->guard, SPAN_SIZE);
+
+	if (size <= RUN_MAX * SPAN_SIZE && alignment <= SPAN_SIZE)
+		return pages_take(&large->run, (unsigned)(size / SPAN_SIZE), zeroed);
+	*zeroed = true;
+	large->run.chunk = NULL;
+	large->run.size = large->size + large->guard;
+	large->run.base = system_map(large->run.size, alignment > SPAN_SIZE ? alignment : SPAN_SIZE, true);
+	if (large->run.base == NULL)
+		return false;
+	if (!map_prepare(large->run.base, 1)) {
+		system_unmap(large->run.base, large->run.size);
+		return false;
+	}
+	numbers.mappings++;
+	numbers.mapped += large->run.size;
+	return true;
+}
+
+void *large_take(size_t size, size_t alignment, bool *zeroed)
+{
+	struct large *large;
+	char *object = NULL;
+
+	if (size > LARGEST || !pages_enter())
+		return NULL;
+	if (forgotten == NULL)
+		forgotten = system_describe(sizeof(*large));
+	large = forgotten;
+	if (large != NULL) {
+		large->size = up(size == 0 ? 1 : size, PAGE);
+		large->guard = system_option("guard") ? PAGE : 0;
+		if (find_memory(large, alignment, zeroed)) {
+			forgotten = large->next;
+			object = large->run.base;
+			if (large->guard > 0)
+				system_allow(object + large->size, large->guard, false);
+			map_set(object, CODE_LARGE, NULL, large);
+		}
+	}
+	pages_leave();
+	return object;
+}
+
+/* Needs no lock: who has an object has its description. */
+static struct large *large_of(const void *object)
+{
+	struct large *large = map_code(object) == CODE_LARGE ? map_owner(object) : NULL;
+
+	if (large == NULL || large->run.base != object)
+		system_die("no pointer from malloc", object);
+	return large;
+}
+
+void large_give(void *object)
+{
+	struct large *large;
+	struct run run;
+
+	if (!pages_enter())
+		return; /* a handler that interrupted who has the pages: it is lost */
+	large = large_of(object);
+	run = large->run;
+	map_set(object, CODE_NONE, NULL, NULL);
+	if (large->guard > 0)
+		system_allow(run.base + large->size, large->guard, true);
+	large->next = forgotten;
+	forgotten = large;
+	if (run.chunk != NULL) {
+		pages_give(&run);
+	} else {
+		numbers.mappings--;
+		numbers.mapped -= run.size;
+	}
+	pages_leave();
+	if (run.chunk == NULL)
+		system_unmap(run.base, run.size);
+}
+
+size_t large_size(const void *object)
+{
+	return large_of(object)->size;
+}
+
+/* Its mapping, at another place, where it has that size. */
+static bool move(struct large *large, size_t size)
+{
+	char *to = system_map(size, SPAN_SIZE, false);
+
+	if (to == NULL)
+		return false;
+	if (!map_prepare(to, 1) || !system_move(large->run.base, large->run.size, to, size)) {
+		system_unmap(to, size);
+		return false;
+	}
+	map_set(large->run.base, CODE_NONE, NULL, NULL);
+	numbers.mapped += size - large->run.size;
+	large->run.base = to;
+	large->run.size = size;
+	return true;
+}
+
+/* With the pages' lock. */
+static bool resize(struct large *large, size_t size)
+{
+	size_t pages = up(size, SPAN_SIZE) / SPAN_SIZE, has = large->run.size / SPAN_SIZE;
+
+	if (large->guard > 0)
+		return false;
+	if (large->run.chunk == NULL)
+		return size > RUN_MAX * SPAN_SIZE && (size == large->run.size || move(large, size));
+	if (pages > has)
+		return pages <= RUN_MAX && pages_extend(&large->run, (unsigned)(pages - has));
+	if (pages < has) {
+		struct run rest = large->run;
+
+		rest.base += pages * SPAN_SIZE;
+		rest.size -= pages * SPAN_SIZE;
+		large->run.size -= rest.size;
+		pages_give(&rest);
+	}
+	return true;
+}
+
+void *large_resize(void *object, size_t size)
+{
+	struct large *large;
+	void *moved = NULL;
+
+	if (size <= SMALL_MAX || size > LARGEST || !pages_enter())
+		return NULL;
+	large = large_of(object);
+	size = up(size, PAGE);
+	if (resize(large, size)) {
+		large->size = size;
+		moved = large->run.base;
+		map_set(moved, CODE_LARGE, NULL, large);
+	}
+	pages_leave();
+	return moved;
+}

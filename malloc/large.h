@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * large.h - objects that are too large for a span: a run of pages, above 2 MiB a mapping of their own.
+ *
+ * Their memory is touched up to the next 4096 bytes only. What is freed and was a mapping goes back to the system at once.
+ */
+#ifndef MALLOC_LARGE_H
+#define MALLOC_LARGE_H
+
+#include "pages.h"
+
+/* NULL if there is no memory. *zeroed: it reads as zero. */
+void *large_take(size_t size, size_t alignment, bool *zeroed);
+
+/* Ends the process if no such object begins there. */
+void large_give(void *object);
+
+/* How many bytes the program may use; dies as well. */
+size_t large_size(const void *object);
+
+/* Makes it larger or smaller, where it is or elsewhere, without copying. NULL if that can't be: nothing has changed then. */
+void *large_resize(void *object, size_t size);
+
+#endif /* MALLOC_LARGE_H */

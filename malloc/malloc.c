@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * malloc.c - the C library's functions: sizes to classes, and a cache's array for each class and CPU.
+ *
+ *	malloc(size) -> class -> its rk_cache: pop        empty: depot, then spans, then pages, then the system
+ *	free(p) -> code of its page -> class -> push      full: the same way back
+ *
+ * No thread has anything of its own, so a thread's end has nothing to give back. A free object has a mark in its second word,
+ * which is its address and a secret number: whoever frees it twice is found. Nothing else is in free memory.
+ */
+#define _GNU_SOURCE
+#include "heap.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include "large.h"
+#include "spans.h"
+#include "system.h"
+
+#define EXPORT __attribute__((__visibility__("default")))
+#define PAGE ((size_t)4096)
+
+static inline uintptr_t *mark_of(void *object)
+{
+	return (uintptr_t *)object + 1;
+}
+
+/* errno is what it was, or says that there is no memory. */
+static inline void *told(void *object, int saved)
+{
+	errno = object != NULL ? saved : ENOMEM;
+	return object;
+}
+
+/* What this CPU's array doesn't have. */
+static __attribute__((__noinline__)) void *take_slow(unsigned class)
+{
+	int saved = errno;
+	void *object = heap_caches[class] == NULL ? NULL : rk_cache_get(heap_caches[class]);
+
+	if (RKI_UNLIKELY(object == NULL))
+		object = heap_take(class);
+	if (object != NULL)
+		*mark_of(object) = 0;
+	return told(object, saved);
+}
+
+static void *take_large(size_t size, size_t alignment, bool *zeroed)
+{
+	int saved = errno;
+
+	return told(large_take(size, alignment, zeroed), saved);
+}
+
+static inline void *take(unsigned class)
+{
+	struct rk_cache *cache = heap_caches[class];
+	void *object = cache == NULL ? NULL : rk_cache_get_here(cache);
+
+	if (RKI_UNLIKELY(object == NULL))
+		return take_slow(class);
+	*mark_of(object) = 0;
+	return object;
+}
+
+static __attribute__((__noinline__)) void *take_size(size_t size)
+{
+	unsigned class = class_of(size);
+	bool zeroed;
+
+	return class != 0 ? take(class) : take_large(size, FINE, &zeroed);
+}
+
+EXPORT void *malloc(size_t size)
+{
+	struct rk_cache *cache;
+	void *object;
+
+	if (RKI_UNLIKELY(size > FINE_MAX))
+		return take_size(size);
+	cache = heap_fine[(size + FINE - 1) / FINE];
+	object = RKI_LIKELY(cache != NULL) ? rk_cache_get_here(cache) : NULL;
+	if (RKI_UNLIKELY(object == NULL))
+		return take_slow(class_of(size));
+	*mark_of(object) = 0;
+	return object;
+}
+
+static __attribute__((__noinline__)) void give_slow(void *object)
+{
+	int saved = errno;
+
+	if (object != NULL)
+		heap_give(object);
+	errno = saved;
+}
+
+EXPORT void free(void *object)
+{
+	const struct page *page = map_page(object);
+	uintptr_t mark = (uintptr_t)object ^ heap_key;
+
+	if (RKI_UNLIKELY(!is_multiple(page->inverse, object))) {
+		give_slow(object);
+		return;
+	}
+	if (RKI_UNLIKELY(*mark_of(object) == mark))
+		system_die("freed twice", object);
+	*mark_of(object) = mark;
+	rk_cache_put(page->cache, object);
+}
+
+static size_t usable(void *object)
+{
+	unsigned code = map_code(object);
+
+	if (code == CODE_LARGE)
+		return large_size(object);
+	if (code == CODE_NONE || !begins_object(code, object))
+		system_die("no pointer from malloc", object);
+	if (*mark_of(object) == ((uintptr_t)object ^ heap_key))
+		system_die("freed already", object);
+	return size_classes[code].size;
+}
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+	bool zeroed = false;
+	size_t bytes;
+	unsigned class;
+	void *object;
+
+	if (__builtin_mul_overflow(count, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	class = class_of(bytes);
+	object = class != 0 ? take(class) : take_large(bytes, FINE, &zeroed);
+	return object == NULL || zeroed ? object : memset(object, 0, bytes);
+}
+
+EXPORT void *realloc(void *object, size_t size)
+{
+	size_t had;
+	void *moved;
+
+	if (object == NULL)
+		return malloc(size);
+	if (size == 0) {
+		free(object);
+		return NULL;
+	}
+	had = usable(object);
+	/* What shrinks a little stays. */
+	if (size <= had && (size >= had / 2 || had <= 64))
+		return object;
+	if (map_code(object) == CODE_LARGE) {
+		int saved = errno;
+
+		moved = large_resize(object, size);
+		errno = saved;
+		if (moved != NULL)
+			return moved;
+	}
+	moved = malloc(size);
+	if (moved == NULL)
+		return NULL;
+	memcpy(moved, object, had < size ? had : size);
+	free(object);
+	return moved;
+}
+
+EXPORT void *reallocarray(void *object, size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(object, bytes);
+}
+
+/* For powers of two. A class whose size is a multiple of the alignment has aligned objects, since spans are. */
+static void *take_aligned(size_t alignment, size_t size)
+{
+	unsigned class;
+	bool zeroed;
+
+	if (alignment <= FINE)
+		return malloc(size);
+	class = alignment <= SMALL_MAX ? class_of(size < alignment ? alignment : size) : 0;
+	while (class != 0 && class < CLASSES && size_classes[class].size % alignment != 0)
+		class++;
+	if (class == 0 || class == CLASSES)
+		return take_large(size, alignment, &zeroed);
+	return take(class);
+}
+
+static bool is_power_of_two(size_t n)
+{
+	return n != 0 && (n & (n - 1)) == 0;
+}
+
+/* POSIX says no to what isn't a power of two; the C library's memalign() takes the next one. */
+EXPORT void *memalign(size_t alignment, size_t size)
+{
+	size_t power = FINE;
+
+	while (power < alignment && power <= SIZE_MAX / 4)
+		power *= 2;
+	if (power < alignment) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return take_aligned(power, size);
+}
+
+EXPORT void *aligned_alloc(size_t alignment, size_t size)
+{
+	if (!is_power_of_two(alignment)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return take_aligned(alignment, size);
+}
+
+EXPORT int posix_memalign(void **object, size_t alignment, size_t size)
+{
+	int saved = errno;
+	void *got;
+
+	if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
+		return EINVAL;
+	got = take_aligned(alignment, size);
+	errno = saved;
+	if (got == NULL)
+		return ENOMEM;
+	*object = got;
+	return 0;
+}
+
+EXPORT void *valloc(size_t size)
+{
+	return take_aligned(PAGE, size);
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+	if (size > SIZE_MAX - PAGE) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return take_aligned(PAGE, size == 0 ? PAGE : (size + PAGE - 1) & ~(PAGE - 1));
+}
+
+EXPORT size_t malloc_usable_size(void *object)
+{
+	return object == NULL ? 0 : usable(object);
+}
+
+EXPORT int malloc_trim(size_t keep)
+{
+	return heap_trim(keep);
+}
+
+EXPORT struct mallinfo2 mallinfo2(void)
+{
+	size_t idle = heap_idle();
+	struct numbers now = {0};
+
+	if (pages_enter()) {
+		now = numbers;
+		pages_leave();
+	}
+	return (struct mallinfo2){
+		.arena = now.chunks,
+		.hblks = now.mappings,
+		.hblkhd = now.mapped,
+		.uordblks = now.used - (idle < now.used ? idle : now.used),
+		.fordblks = now.chunks - now.used + idle,
+		.keepcost = now.dirty,
+	};
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * map.h - what lies at an address: of each 64 KiB of the address space what free() wants to know, and who describes it.
+ *
+ * Two levels: the root has a leaf for each 4 GiB. The first leaf is known without the root: a small heap lies in it, and
+ * free() needn't wait for another load. All of it is far from what the program writes to, and none is ever given back.
+ */
+#ifndef MALLOC_MAP_H
+#define MALLOC_MAP_H
+
+#include <stdbool.h>
+#include "classes.h"
+
+#pragma GCC visibility push(hidden)
+
+/* A code that is the number of a class: a span of it. */
+enum { CODE_NONE = 0, CODE_LARGE = 255 /* a large object begins there */ };
+
+/* Read without a lock by whoever has an object there; so it doesn't change meanwhile. */
+struct page {
+	struct rk_cache *cache; /* where objects of this span go; valid if there is an inverse */
+	uint32_t inverse;       /* of the class of a span that has a cache; else 0 */
+	uint32_t code;
+};
+
+struct leaf {
+	struct page pages[65536];
+	void *owners[65536]; /* struct span, struct large */
+};
+
+extern struct leaf *map_root[65536], *map_first;
+extern uint32_t map_first_is; /* of which 4 GiB */
+
+/* Zeros where nothing of ours is. The address space has 2^48 bytes for all that is mapped without a hint. */
+const struct page *map_page_elsewhere(const void *address);
+
+static inline const struct page *map_page(const void *address)
+{
+	if (RKI_UNLIKELY((uintptr_t)address >> 32 != map_first_is))
+		return map_page_elsewhere(address);
+	return &map_first->pages[(uint16_t)((uintptr_t)address >> SPAN_SHIFT)];
+}
+
+static inline unsigned map_code(const void *address)
+{
+	return map_page(address)->code;
+}
+
+/* Of an address with a code. */
+void *map_owner(const void *address);
+
+/* Leaves for that much memory; false if there is none for them. Under the lock of pages. */
+bool map_prepare(const void *address, size_t size);
+
+/* Says what one page is, of prepared ones. By who has it. */
+void map_set(const void *address, unsigned code, struct rk_cache *cache, void *owner);
+
+#pragma GCC visibility pop
+
+#endif /* MALLOC_MAP_H */

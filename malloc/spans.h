@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spans.h - small objects behind the caches: where they are made, and come back to.
+ *
+ * A span is a page with objects of one class. Its description says which are here; all others are the program's, or in a
+ * cache. A span all of whose objects are here goes back to the pages, unless it is the only one of its class that has any.
+ *
+ * Each class has a lock. A handler that interrupted its holder is told so, and never waits for it: what it frees is put
+ * aside for whoever is next.
+ */
+#ifndef MALLOC_SPANS_H
+#define MALLOC_SPANS_H
+
+#include "pages.h"
+
+/* Takes up to `count` objects of a class. Returns how many: 0 if there is no memory, or the lock is this thread's. */
+size_t spans_take(unsigned class, void **objects, size_t count);
+
+/* Gives one back. Ends the process if it is here already. */
+void spans_give(unsigned class, void *object);
+
+/* Bytes of objects that are here, of all classes. */
+size_t spans_free(void);
+
+void spans_fork_begins(void);
+void spans_fork_ends(void);
+
+#endif /* MALLOC_SPANS_H */

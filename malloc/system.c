@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* system.c - see system.h. */
+#define _GNU_SOURCE
+#include "system.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGE 4096
+#define SYSTEM_BLOCK ((size_t)256 * 1024) /* of descriptions */
+
+void *system_map(size_t size, size_t alignment, bool accessible)
+{
+	int access = accessible ? PROT_READ | PROT_WRITE : PROT_NONE;
+	size_t more = alignment > PAGE ? alignment - PAGE : 0, before;
+	char *at;
+
+	if (size == 0 || size + more < size)
+		return NULL;
+	at = mmap(NULL, size + more, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED)
+		return NULL;
+	before = (size_t)-(uintptr_t)at % alignment;
+	if (before > 0)
+		system_unmap(at, before);
+	if (more > before)
+		system_unmap(at + before + size, more - before);
+	return at + before;
+}
+
+void system_unmap(void *address, size_t size)
+{
+	/* Where the kernel has no more mappings to give it can't split one; the memory at least goes. */
+	if (munmap(address, size) != 0)
+		(void)madvise(address, size, MADV_DONTNEED);
+}
+
+void system_purge(void *address, size_t size)
+{
+	/* Locked memory (mlockall) stays. */
+	if (madvise(address, size, MADV_DONTNEED) != 0)
+		memset(address, 0, size);
+}
+
+bool system_move(void *from, size_t from_size, void *to, size_t to_size)
+{
+	return mremap(from, from_size, to_size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
+}
+
+void system_allow(void *address, size_t size, bool accessible)
+{
+	(void)mprotect(address, size, accessible ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
+
+void system_keep_pages_small(void *address, size_t size)
+{
+	(void)madvise(address, size, MADV_NOHUGEPAGE);
+}
+
+void *system_describe(size_t size)
+{
+	static char *next;
+	static size_t left;
+	void *description;
+
+	size = (size + 63) / 64 * 64;
+	if (left < size) {
+		char *block = system_map(SYSTEM_BLOCK, PAGE, true);
+
+		if (block == NULL)
+			return NULL;
+		next = block;
+		left = SYSTEM_BLOCK;
+	}
+	description = next;
+	next += size;
+	left -= size;
+	return description;
+}
+
+static size_t append(char *text, size_t length, const char *more)
+{
+	size_t n = strlen(more);
+
+	memcpy(text + length, more, n);
+	return length + n;
+}
+
+void system_die(const char *what, const void *pointer)
+{
+	char text[128], digits[19] = "0x";
+	size_t n = 0;
+
+	for (int i = 0; i < 16; i++)
+		digits[2 + i] = "0123456789abcdef"[(uintptr_t)pointer >> (60 - 4 * i) & 15];
+	digits[18] = '\0';
+	n = append(text, n, "librseqkit-malloc: ");
+	n = append(text, n, what);
+	n = append(text, n, ": ");
+	n = append(text, n, digits);
+	n = append(text, n, "\n");
+	while (n > 0 && write(STDERR_FILENO, text, n) < 0 && errno == EINTR)
+		;
+	abort();
+}
+
+bool system_option(const char *word)
+{
+	const char *options = environ == NULL ? NULL : secure_getenv("RSEQKIT_MALLOC");
+
+	return options != NULL && strstr(options, word) != NULL;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * system.h - memory of the kernel's, memory for descriptions, and the end of programs that use memory wrongly.
+ *
+ * What of errno is the program's sees to whoever calls this (malloc.c).
+ */
+#ifndef MALLOC_SYSTEM_H
+#define MALLOC_SYSTEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* New memory, readable and writable, or neither, at a multiple of `alignment`, a power of two. NULL if there is none. */
+void *system_map(size_t size, size_t alignment, bool accessible);
+void system_unmap(void *address, size_t size);
+
+/* It stays mapped, and reads as zero. */
+void system_purge(void *address, size_t size);
+
+/* Moves a mapping, to a place that system_map() made, or grows it there. False if that can't be. */
+bool system_move(void *from, size_t from_size, void *to, size_t to_size);
+
+/* From here on touching it is a fault, or no fault any more. */
+void system_allow(void *address, size_t size, bool accessible);
+
+/* No huge pages there. */
+void system_keep_pages_small(void *address, size_t size);
+
+/*
+ * A description of `size` bytes, zeroed, at most 4096; they aren't given back, but kept in lists by who has them. NULL if
+ * there is no memory. Under the lock of pages.
+ */
+void *system_describe(size_t size);
+
+/* Says what is wrong with that pointer, and ends the process by SIGABRT. */
+__attribute__((__noreturn__, __cold__)) void system_die(const char *what, const void *pointer);
+
+/* Was that word said in RSEQKIT_MALLOC? The environment is there when the libc has started. */
+bool system_option(const char *word);
+
+#endif /* MALLOC_SYSTEM_H */

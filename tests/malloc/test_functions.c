@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* test_functions.c - each function by its manual page: results, errno, alignments, limits; and what it costs in memory. */
+#include "../unit/test.h"
+#include <malloc.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+static void *volatile sink;
+
+/* So that the compiler doesn't know how large it is. */
+static size_t unknown(size_t size)
+{
+	__asm__("" : "+r"(size));
+	return size;
+}
+
+static void sizes_and_alignments(void **state)
+{
+	(void)state;
+	for (size_t size = 0; size < 70000; size += size < 3000 ? 1 : 97) {
+		char *at = malloc(size);
+
+		assert_non_null(at);
+		assert_int_equal((uintptr_t)at % 16, 0);
+		assert_true(malloc_usable_size(at) >= size);
+		/* At most a quarter is wasted, but of the smallest, and above 4096 a third. */
+		assert_true(malloc_usable_size(at) <= 16 + size + size / 3 || malloc_usable_size(at) % 4096 == 0);
+		memset(at, 1, malloc_usable_size(at));
+		free(at);
+	}
+	for (size_t alignment = 16; alignment <= (size_t)8 << 20; alignment *= 2) {
+		for (size_t size = 0; size < 200000; size = size * 3 + 1) {
+			void *at = aligned_alloc(alignment, size), *other = memalign(alignment - 3, size), *third;
+
+			assert_non_null(at);
+			assert_non_null(other);
+			assert_int_equal((uintptr_t)at % alignment, 0);
+			assert_int_equal((uintptr_t)other % alignment, 0);
+			assert_int_equal(posix_memalign(&third, alignment, size), 0);
+			assert_int_equal((uintptr_t)third % alignment, 0);
+			free(other);
+			free(third);
+			at = realloc(at, size + 100);
+			assert_non_null(at);
+			free(at);
+		}
+	}
+	sink = valloc(5);
+	assert_int_equal((uintptr_t)sink % 4096, 0);
+	free(sink);
+	sink = pvalloc(4097);
+	assert_int_equal((uintptr_t)sink % 4096, 0);
+	assert_true(malloc_usable_size(sink) >= 8192);
+	free(sink);
+}
+
+#define REFUSES(call, code)                                                                                            \
+	do {                                                                                                           \
+		errno = 0;                                                                                             \
+		sink = (call);                                                                                         \
+		assert_null(sink);                                                                                     \
+		assert_int_equal(errno, code);                                                                         \
+	} while (0)
+
+static void what_cannot_be(void **state)
+{
+	void *at = malloc(100), *untouched = at;
+
+	(void)state;
+	REFUSES(malloc(unknown(SIZE_MAX)), ENOMEM);
+	REFUSES(malloc(unknown(PTRDIFF_MAX)), ENOMEM);
+	REFUSES(malloc(unknown((size_t)1 << 60)), ENOMEM);
+	REFUSES(calloc(unknown(SIZE_MAX / 2), 4), ENOMEM);
+	REFUSES(calloc(unknown((size_t)1 << 60), 1), ENOMEM);
+	REFUSES(realloc(at, unknown(SIZE_MAX)), ENOMEM);
+	REFUSES(reallocarray(untouched, unknown(SIZE_MAX), 2), ENOMEM);
+	REFUSES(aligned_alloc(unknown(24), 100), EINVAL);
+	REFUSES(aligned_alloc(unknown(0), 100), EINVAL);
+	REFUSES(memalign(unknown(SIZE_MAX), 100), EINVAL);
+	REFUSES(aligned_alloc(unknown((size_t)1 << 62), 100), ENOMEM);
+	REFUSES(aligned_alloc(64, unknown(SIZE_MAX - 10)), ENOMEM);
+	REFUSES(pvalloc(unknown(SIZE_MAX - 10)), ENOMEM);
+	REFUSES(valloc(unknown(SIZE_MAX - 10)), ENOMEM);
+	errno = 77;
+	assert_int_equal(posix_memalign(&untouched, 24, 8), EINVAL);
+	assert_int_equal(posix_memalign(&untouched, 4, 8), EINVAL);
+	assert_int_equal(posix_memalign(&untouched, 64, unknown(SIZE_MAX)), ENOMEM);
+	assert_ptr_equal(untouched, at);
+	assert_int_equal(errno, 77);
+	free(at);
+	free(NULL);
+	assert_int_equal(errno, 77);
+	assert_int_equal(malloc_usable_size(NULL), 0);
+	sink = realloc(malloc(50), 0);
+	assert_null(sink);
+}
+
+/* In kB, of this process: VmRSS, VmSize. */
+static long memory(const char *what)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	char line[256];
+	long kb = -1;
+
+	assert_non_null(status);
+	while (fgets(line, sizeof(line), status) != NULL)
+		if (strncmp(line, what, strlen(what)) == 0 && sscanf(line + strlen(what), ": %ld", &kb) == 1)
+			break;
+	fclose(status);
+	return kb;
+}
+
+static long resident(void)
+{
+	return memory("VmRSS");
+}
+
+/* A limit on the address space: the program is told, and gets memory again when it has freed some. */
+static void no_memory(void **state)
+{
+	struct rlimit before, limit;
+	void *held[4096];
+	int n = 0;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	limit = before;
+	limit.rlim_cur = (rlim_t)memory("VmSize") * 1024 + ((rlim_t)1 << 30);
+	assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+	while (n < 4096 && (held[n] = malloc(n % 2 == 0 ? 1000000 : 20000)) != NULL)
+		n++;
+	assert_true(n > 500 && n < 4096);
+	assert_int_equal(errno, ENOMEM);
+	for (int i = 0; i < n; i++)
+		free(held[i]);
+	sink = malloc(1000000);
+	assert_non_null(sink);
+	free(sink);
+	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+}
+
+static void memory_reads_as_zero(void **state)
+{
+	(void)state;
+	for (size_t size = 1; size < 6 << 20; size = size * 2 + 13) {
+		for (int i = 0; i < 3; i++) {
+			unsigned char *at = calloc(size, 1);
+
+			assert_non_null(at);
+			for (size_t k = 0; k < size; k++)
+				if (at[k] != 0)
+					fail_msg("byte %zu of %zu is %d", k, size, at[k]);
+			memset(at, 0xa5, malloc_usable_size(at));
+			free(at);
+		}
+	}
+}
+
+static void contents_move_along(void **state)
+{
+	size_t had = 1;
+	unsigned char *at = malloc(had);
+
+	(void)state;
+	at[0] = 1;
+	for (size_t size = 2; size < 40 << 20; size += size / 3 + 1) {
+		at = realloc(at, size);
+		assert_non_null(at);
+		assert_int_equal(at[0], 1);
+		assert_int_equal(at[had - 1], (unsigned char)had);
+		at[size - 1] = (unsigned char)size;
+		had = size;
+	}
+	for (size_t size = had / 3; size > 1; size /= 3) {
+		at[size - 1] = 99;
+		at = realloc(at, size);
+		assert_non_null(at);
+		assert_int_equal(at[0], 1);
+		assert_int_equal(at[size - 1], 99);
+		assert_true(malloc_usable_size(at) < size * 3 + 8192);
+	}
+	free(at);
+}
+
+static void memory_goes_back(void **state)
+{
+	static void *held[200000];
+	long before, full, after;
+
+	(void)state;
+	for (int size = 700; size < 1000000; size *= 30) {
+		int n = (200 << 20) / size;
+
+		(void)malloc_trim(0);
+		before = resident();
+		for (int i = 0; i < n && i < 200000; i++) {
+			held[i] = malloc((size_t)size);
+			memset(held[i], 1, (size_t)size);
+		}
+		full = resident();
+		for (int i = 0; i < n && i < 200000; i++)
+			free(held[i]);
+		after = resident();
+		assert_true(full - before > 100000);
+		assert_true(after - before < (full - before) / 6);
+		(void)malloc_trim(0);
+		assert_true(resident() - before < 4000);
+	}
+}
+
+static void *allocate_and_end(void *argument)
+{
+	(void)argument;
+	for (int i = 0; i < 100; i++)
+		free(malloc((size_t)(i * 50)));
+	return NULL;
+}
+
+static void threads_leave_nothing(void **state)
+{
+	long before = 0;
+	int rounds = (int)ROUNDS(3000);
+
+	(void)state;
+	for (int i = 0; i < rounds; i++) {
+		pthread_t thread;
+
+		assert_int_equal(pthread_create(&thread, NULL, allocate_and_end, NULL), 0);
+		pthread_join(thread, NULL);
+		if (i == rounds / 10)
+			before = resident();
+	}
+	assert_true(resident() - before < 1000);
+}
+
+static void numbers_add_up(void **state)
+{
+	struct mallinfo2 before = mallinfo2(), now;
+	void *small[1000], *mapping = malloc(10 << 20);
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		small[i] = malloc(1000);
+	now = mallinfo2();
+	assert_int_equal(now.hblks, before.hblks + 1);
+	assert_true(now.hblkhd - before.hblkhd >= 10 << 20);
+	assert_true(now.uordblks - before.uordblks >= 1000 * 1000);
+	assert_true(now.uordblks - before.uordblks < 1000 * 1500 + 65536);
+	assert_true(now.uordblks + now.fordblks == now.arena);
+	for (int i = 0; i < 1000; i++)
+		free(small[i]);
+	free(mapping);
+	now = mallinfo2();
+	assert_int_equal(now.hblks, before.hblks);
+	assert_true(now.uordblks <= before.uordblks + 65536);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(sizes_and_alignments),
+	cmocka_unit_test(what_cannot_be),
+	cmocka_unit_test(no_memory),
+	cmocka_unit_test(memory_reads_as_zero),
+	cmocka_unit_test(contents_move_along),
+	cmocka_unit_test(memory_goes_back),
+	cmocka_unit_test(threads_leave_nothing),
+	cmocka_unit_test(numbers_add_up),
+};
+
+RUN(tests)

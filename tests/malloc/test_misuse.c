@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* test_misuse.c - pointers that are freed twice, or never came from malloc: the process ends with a word about it. */
+#include "../unit/test.h"
+#include <malloc.h>
+
+static char not_from_malloc[64];
+
+static void sink_of(void *pointer)
+{
+	__asm__ volatile("" : : "r"(pointer));
+}
+
+/* Hidden from the compiler, which knows that this is wrong. */
+static void *hide(void *pointer)
+{
+	__asm__("" : "+r"(pointer));
+	return pointer;
+}
+
+static void free_small_twice(void)
+{
+	char *at = malloc(100);
+
+	free(hide(at));
+	free(hide(at));
+}
+
+static void free_small_twice_later(void)
+{
+	char *at = malloc(100), *others[5000];
+
+	free(hide(at));
+	for (int i = 0; i < 5000; i++)
+		others[i] = malloc(i % 2 == 0 ? 2000 : 5000);
+	for (int i = 0; i < 5000; i++)
+		free(others[i]);
+	free(hide(at));
+}
+
+/* The mark was written over, and the span knows. */
+static void free_after_writing(void)
+{
+	char *held[3000], *at = malloc(1000);
+
+	for (int i = 0; i < 3000; i++)
+		held[i] = malloc(1000);
+	free(hide(at));
+	memset(hide(at), 1, 16);
+	free(hide(at));
+	for (int i = 0; i < 3000; i++)
+		free(held[i]);
+	malloc_trim(0);
+}
+
+static void free_large_twice(void)
+{
+	char *at = malloc(100000);
+
+	free(hide(at));
+	free(hide(at));
+}
+
+static void free_mapping_twice(void)
+{
+	char *at = malloc(10 << 20);
+
+	free(hide(at));
+	free(hide(at));
+}
+
+static void free_inside(void)
+{
+	free((char *)hide(malloc(100)) + 16);
+}
+
+static void free_inside_misaligned(void)
+{
+	free((char *)hide(malloc(100)) + 1);
+}
+
+static void free_inside_large(void)
+{
+	free((char *)hide(malloc(300000)) + 65536);
+}
+
+static void free_static(void)
+{
+	free(hide(not_from_malloc + 16));
+}
+
+static void free_stack(void)
+{
+	char here[64];
+
+	free(hide(here));
+}
+
+static void free_nonsense(void)
+{
+	free(hide((void *)0x4141414141414141));
+}
+
+static void resize_freed(void)
+{
+	char *at = malloc(100);
+
+	free(hide(at));
+	sink_of(realloc(hide(at), 200));
+}
+
+static void resize_inside(void)
+{
+	sink_of(realloc((char *)hide(malloc(100)) + 32, 200));
+}
+
+static void ask_size_of_static(void)
+{
+	(void)malloc_usable_size(hide(not_from_malloc));
+}
+
+static const struct misuse {
+	const char *name, *says;
+	void (*how)(void);
+} misuses[] = {
+	{"small, twice", "freed twice", free_small_twice},
+	{"small, twice, much later", "freed twice", free_small_twice_later},
+	{"small, twice, written to in between", "freed twice", free_after_writing},
+	{"large, twice", "no pointer from malloc", free_large_twice},
+	{"mapping, twice", "no pointer from malloc", free_mapping_twice},
+	{"inside", "no pointer from malloc", free_inside},
+	{"inside, misaligned", "no pointer from malloc", free_inside_misaligned},
+	{"inside of large", "no pointer from malloc", free_inside_large},
+	{"static", "no pointer from malloc", free_static},
+	{"stack", "no pointer from malloc", free_stack},
+	{"nonsense", "no pointer from malloc", free_nonsense},
+	{"realloc of freed", "freed already", resize_freed},
+	{"realloc inside", "no pointer from malloc", resize_inside},
+	{"usable size of static", "no pointer from malloc", ask_size_of_static},
+};
+
+/* What a child writes to stderr. Returns how it ended. */
+static int end_of(void (*how)(void), char *text, size_t size)
+{
+	int ends[2], status;
+	size_t length = 0;
+	ssize_t n;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		signal(SIGABRT, SIG_DFL);
+		signal(SIGSEGV, SIG_DFL);
+		dup2(ends[1], STDERR_FILENO);
+		how();
+		_exit(0);
+	}
+	close(ends[1]);
+	while (length < size - 1 && (n = read(ends[0], text + length, size - 1 - length)) > 0)
+		length += (size_t)n;
+	text[length] = '\0';
+	close(ends[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void misuse_ends_the_process(void **state)
+{
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(misuses) / sizeof(misuses[0]); i++) {
+		int status = end_of(misuses[i].how, text, sizeof(text));
+
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || strstr(text, misuses[i].says) == NULL)
+			fail_msg("%s: status %#x, says \"%s\"", misuses[i].name, (unsigned)status, text);
+	}
+}
+
+static void write_behind_span(void)
+{
+	char *first = malloc(64), *at = hide(first);
+
+	/* Up to the span's end, where the guard is. */
+	for (; (uintptr_t)at % 65536 != 65535; at++)
+		*at = 1;
+}
+
+static void write_behind_large(void)
+{
+	char *at = hide(malloc(100000));
+
+	memset(at, 1, malloc_usable_size(at) + 1);
+}
+
+/* With RSEQKIT_MALLOC=guard in the environment. */
+static void guards_are_there(void **state)
+{
+	const char *option = getenv("RSEQKIT_MALLOC");
+	bool is_on = option != NULL && strcmp(option, "guard") == 0;
+	char text[512];
+	int status;
+
+	(void)state;
+	status = end_of(write_behind_large, text, sizeof(text));
+	if (is_on)
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	status = end_of(write_behind_span, text, sizeof(text));
+	if (is_on)
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	else
+		assert_int_equal(status, 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(misuse_ends_the_process),
+	cmocka_unit_test(guards_are_there),
+};
+
+RUN(tests)

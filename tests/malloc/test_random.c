@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_random.c - random sequences of calls against a model: what each object should contain, and be.
+ *
+ * Threads share the objects, so that many are freed by another thread than made them. An object is filled with bytes of
+ * its own; two that overlap, or one that is given out twice, spoil each other. Threads end and others go on, children of
+ * fork go on with all of them, and handlers allocate as well.
+ */
+#include "../unit/test.h"
+#include <malloc.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+#define OBJECTS 4096
+#define THREADS 6
+
+struct object {
+	pthread_mutex_t lock;
+	unsigned char *at;
+	size_t size;
+	uint64_t seed;
+};
+
+#pragma GCC diagnostic ignored "-Wpedantic" /* of ranges */
+static struct object objects[OBJECTS] = {[0 ... OBJECTS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
+static volatile sig_atomic_t handled;
+
+static uint64_t next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+static size_t some_size(uint64_t *random)
+{
+	/* Runs and mappings; around the largest class; small ones, and those most often. */
+	static const struct {
+		unsigned below, size;
+	} kinds[] = {{1, 5 << 20}, {5, 70000}, {20, 4096}, {64, 300}};
+	uint64_t r = next(random);
+	int i = 0;
+
+	while (r % 64 >= kinds[i].below)
+		i++;
+	return (size_t)(r >> 8) % kinds[i].size;
+}
+
+/* The first and last bytes, and some in between. */
+static void fill(struct object *object)
+{
+	size_t step = object->size > 512 ? object->size / 64 : 1;
+
+	for (size_t i = 0; i < object->size; i += step)
+		object->at[i] = (unsigned char)(object->seed + i);
+	if (object->size > 0)
+		object->at[object->size - 1] = (unsigned char)(object->seed >> 8);
+}
+
+static void look(const struct object *object, size_t upto)
+{
+	size_t step = object->size > 512 ? object->size / 64 : 1;
+
+	for (size_t i = 0; i < object->size && i < upto; i += step)
+		if (i != object->size - 1)
+			assert_int_equal(object->at[i], (unsigned char)(object->seed + i));
+	if (object->size > 0 && upto >= object->size)
+		assert_int_equal(object->at[object->size - 1], (unsigned char)(object->seed >> 8));
+}
+
+static void *made(uint64_t *random, size_t size)
+{
+	size_t alignment = (size_t)1 << next(random) % 18;
+	void *at;
+
+	switch (next(random) % 8) {
+	case 0:
+		at = calloc(1, size);
+		for (size_t i = 0; i < size; i += size > 512 ? 61 : 1)
+			assert_int_equal(((unsigned char *)at)[i], 0);
+		return at;
+	case 1:
+		assert_int_equal(posix_memalign(&at, alignment < 8 ? 8 : alignment, size), 0);
+		assert_int_equal((uintptr_t)at % alignment, 0);
+		return at;
+	case 2:
+		at = memalign(alignment, size);
+		assert_int_equal((uintptr_t)at % alignment, 0);
+		return at;
+	default:
+		return malloc(size);
+	}
+}
+
+static void step(struct object *object, uint64_t *random)
+{
+	size_t size = some_size(random);
+
+	if (object->at == NULL) {
+		object->at = made(random, size);
+	} else if (next(random) % 4 == 0) {
+		look(object, SIZE_MAX);
+		object->at = realloc(object->at, size == 0 ? 1 : size);
+		assert_non_null(object->at);
+		look(object, size == 0 ? 1 : size);
+		size = size == 0 ? 1 : size;
+	} else {
+		look(object, SIZE_MAX);
+		free(object->at);
+		object->at = NULL;
+		return;
+	}
+	assert_non_null(object->at);
+	assert_int_equal((uintptr_t)object->at % 16, 0);
+	assert_true(malloc_usable_size(object->at) >= size);
+	object->size = size;
+	object->seed = next(random);
+	fill(object);
+}
+
+static void *run(void *argument)
+{
+	uint64_t random = (uintptr_t)argument * 0x9e3779b97f4a7c15u + 1;
+	int64_t rounds = ROUNDS(30000);
+
+	for (int64_t i = 0; i < rounds; i++) {
+		struct object *object = &objects[next(&random) % OBJECTS];
+
+		pthread_mutex_lock(&object->lock);
+		step(object, &random);
+		pthread_mutex_unlock(&object->lock);
+	}
+	return NULL;
+}
+
+static void free_all(void)
+{
+	for (int i = 0; i < OBJECTS; i++) {
+		if (objects[i].at == NULL)
+			continue;
+		look(&objects[i], SIZE_MAX);
+		free(objects[i].at);
+		objects[i].at = NULL;
+	}
+}
+
+static void move_to(int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	(void)sched_setaffinity(0, sizeof(one), &one);
+}
+
+static void one_thread(void **state)
+{
+	(void)state;
+	for (uintptr_t seed = 100; seed < 104; seed++)
+		run((void *)seed);
+	free_all();
+}
+
+static void threads_that_come_and_go(void **state)
+{
+	pthread_t threads[THREADS];
+
+	(void)state;
+	for (uintptr_t generation = 0; generation < 4; generation++) {
+		for (uintptr_t i = 0; i < THREADS; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, run, (void *)(generation * THREADS + i)), 0);
+		for (int i = 0; i < THREADS; i++)
+			pthread_join(threads[i], NULL);
+	}
+	free_all();
+}
+
+/* The child's copy is whole but for what other threads had at hand: those objects it leaves alone. */
+static void child(uintptr_t seed)
+{
+	uint64_t random = seed + 1;
+
+	alarm(120);
+	for (int i = 0; i < 3000; i++) {
+		struct object *object = &objects[next(&random) % OBJECTS];
+
+		if (pthread_mutex_trylock(&object->lock) != 0)
+			continue;
+		step(object, &random);
+		pthread_mutex_unlock(&object->lock);
+	}
+	_exit(0);
+}
+
+static void forks_among_threads(void **state)
+{
+	pthread_t threads[THREADS];
+	int status, forks = (int)ROUNDS(100);
+
+	(void)state;
+	for (uintptr_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, run, (void *)(200 + i)), 0);
+	for (int i = 0; i < forks; i++) {
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		if (pid == 0)
+			child((uintptr_t)i);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	free_all();
+}
+
+/* Its thread's objects, at its CPU, until it is told to stop. */
+static void *run_at_first_cpu(void *stop)
+{
+	uint64_t random = 77;
+
+	move_to(0);
+	while (!__atomic_load_n((bool *)stop, __ATOMIC_RELAXED))
+		step(&objects[next(&random) % 64], &random);
+	return NULL;
+}
+
+/*
+ * It works on the memory of its parent, and on its parent's area, which says CPU 0 while the child runs at another one: so
+ * its sections would be no sections, and spoil those of CPU 0.
+ */
+static void vfork_children_allocate(void **state)
+{
+	bool stop = false;
+	pthread_t thread;
+	int status, forks = (int)ROUNDS(300);
+	cpu_set_t before;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	if (!CPU_ISSET(0, &before) || !CPU_ISSET(1, &before))
+		skip();
+	assert_int_equal(pthread_create(&thread, NULL, run_at_first_cpu, &stop), 0);
+	move_to(0);
+	for (int i = 0; i < forks; i++) {
+		pid_t pid = vfork();
+
+		if (pid == 0) {
+			uint64_t random = 5;
+
+			move_to(1);
+			for (int k = 0; k < 2000; k++)
+				step(&objects[64 + next(&random) % 64], &random);
+			_exit(0);
+		}
+		assert_true(pid > 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+	free_all();
+}
+
+/* Wherever it interrupts; it may get nothing, but doesn't wait. */
+static void handle(int signal)
+{
+	static uint64_t random = 4711;
+	unsigned char *at = malloc(some_size(&random) % 100000);
+
+	(void)signal;
+	if (at != NULL)
+		*at = 1;
+	free(at);
+	handled++;
+}
+
+static void handlers_allocate(void **state)
+{
+	struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+	struct itimerval often = {.it_interval.tv_usec = 200, .it_value.tv_usec = 200}, never = {.it_value.tv_sec = 0};
+
+	(void)state;
+	assert_int_equal(sigaction(SIGPROF, &action, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_PROF, &often, NULL), 0);
+	for (uintptr_t seed = 300; seed < 400 && (seed < 303 || handled < 10); seed++)
+		run((void *)seed);
+	assert_int_equal(setitimer(ITIMER_PROF, &never, NULL), 0);
+	free_all();
+	assert_true(handled >= 10);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(one_thread),
+	cmocka_unit_test(threads_that_come_and_go),
+	cmocka_unit_test(forks_among_threads),
+	cmocka_unit_test(vfork_children_allocate),
+	cmocka_unit_test(handlers_allocate),
+};
+
+RUN(tests)
