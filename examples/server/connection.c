@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * connection.c - the states of a connection. Each has a step, which ends with what the connection waits for; a turn makes
+ * steps until there is something to wait for. In a turn the socket is read once, and a limited number of requests answered:
+ * whoever sends much waits for the others.
+ */
+#include "connection.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TURN_REQUESTS 32
+
+uint64_t monotonic_time(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+struct connection *connection_create(int fd)
+{
+	struct connection *connection = (struct connection *)malloc(sizeof(*connection));
+
+	if (connection == NULL)
+		return NULL;
+	memset(connection, 0, offsetof(struct connection, buffer));
+	connection->fd = fd;
+	connection->closed_by = CLOSED_BROKEN;
+	return connection;
+}
+
+void connection_destroy(struct connection *connection)
+{
+	if (!answer_is_written(&connection->answer))
+		statistics_add(REQUESTS_ABORTED, 1);
+	statistics_add(BYTES_RECEIVED, connection->received);
+	statistics_add(BYTES_SENT, connection->sent);
+	statistics_add(connection->closed_by, 1);
+	close(connection->fd);
+	answer_release(&connection->answer);
+	free(connection);
+}
+
+static enum step over(struct connection *connection, enum statistic closed_by)
+{
+	connection->closed_by = closed_by;
+	return OVER;
+}
+
+/* Has any of a request come? */
+static bool has_begun(const struct connection *connection)
+{
+	return connection->request.state != REQUEST_AT_LINE || connection->end > connection->begin;
+}
+
+static enum step read_more(struct connection *connection)
+{
+	bool began = has_begun(connection);
+	size_t left = connection->end - connection->begin;
+	ssize_t n;
+
+	if (!connection->may_read)
+		return WANTS_INPUT;
+	connection->may_read = false;
+	memmove(connection->buffer, connection->buffer + connection->begin, left);
+	connection->begin = 0;
+	connection->end = left;
+	n = recv(connection->fd, connection->buffer + left, sizeof(connection->buffer) - left, 0);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? WANTS_INPUT : over(connection, CLOSED_BROKEN);
+	if (n == 0)
+		connection->input_ended = true;
+	connection->end += (size_t)n;
+	connection->received += n;
+	if (!began && n > 0) {
+		connection->started = connection->now;
+		connection->renewed = true;
+	}
+	return AGAIN;
+}
+
+static void count_request(struct connection *connection)
+{
+	statistics_request(connection->received);
+	connection->received = 0;
+	connection->renewed = true;
+	connection->phase = ANSWERING;
+}
+
+static enum step answer(struct connection *connection)
+{
+	const struct request *request = &connection->request;
+
+	connection->closing = request->close || (request->http_1_0 && !request->keep_alive) || connection->stopping;
+	count_request(connection); /* first: the statistics may be what is asked for */
+	answer_prepare(&connection->answer, request, connection->closing);
+	return AGAIN;
+}
+
+/* What follows in the input is unknown, so the connection can't be used any more. */
+static enum step answer_error(struct connection *connection, enum status status)
+{
+	connection->closing = connection->lingering = true;
+	count_request(connection);
+	answer_prepare_error(&connection->answer, status);
+	return AGAIN;
+}
+
+static enum step receive(struct connection *connection)
+{
+	struct request *request = &connection->request;
+
+	connection->begin += request_parse(request, connection->buffer + connection->begin,
+					   connection->end - connection->begin);
+	if (request->state == REQUEST_WRONG)
+		return answer_error(connection, request->status);
+	if (request->state == REQUEST_WHOLE) {
+		connection->phase = SKIPPING;
+		return AGAIN;
+	}
+	if (connection->input_ended)
+		return has_begun(connection) ? answer_error(connection, STATUS_400) : over(connection, CLOSED_BY_CLIENT);
+	return read_more(connection);
+}
+
+static enum step skip(struct connection *connection)
+{
+	size_t here = connection->end - connection->begin;
+	size_t skipped = connection->request.body < here ? (size_t)connection->request.body : here;
+
+	connection->begin += skipped;
+	connection->request.body -= skipped;
+	if (connection->request.body == 0)
+		return answer(connection);
+	return connection->input_ended ? answer_error(connection, STATUS_400) : read_more(connection);
+}
+
+static enum step conclude(struct connection *connection)
+{
+	connection->renewed = true;
+	if (connection->closing) {
+		/* Closed with input that nobody has read, a connection is reset. */
+		if (!connection->lingering && connection->begin == connection->end)
+			return over(connection, CLOSED_BY_SERVER);
+		connection->phase = LINGERING;
+		shutdown(connection->fd, SHUT_WR);
+		return AGAIN;
+	}
+	connection->phase = RECEIVING;
+	request_begin(&connection->request);
+	return connection->budget-- > 0 ? AGAIN : WANTS_OUTPUT; /* it can write, so it has its turn behind the others */
+}
+
+static enum step write_answer(struct connection *connection)
+{
+	ssize_t n = answer_write(&connection->answer, connection->fd);
+	uint64_t now;
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? WANTS_OUTPUT : over(connection, CLOSED_BROKEN);
+	connection->sent += n;
+	if (!answer_is_written(&connection->answer)) {
+		statistics_add(BYTES_SENT, connection->sent);
+		connection->sent = 0;
+		return WANTS_OUTPUT;
+	}
+	now = monotonic_time();
+	statistics_response(connection->answer.status, connection->sent, now - connection->started);
+	connection->sent = 0;
+	connection->started = now; /* of the next one, if it is here already */
+	answer_release(&connection->answer);
+	return conclude(connection);
+}
+
+static enum step linger(struct connection *connection)
+{
+	connection->begin = connection->end = 0;
+	return connection->input_ended ? over(connection, CLOSED_BY_SERVER) : read_more(connection);
+}
+
+enum step connection_turn(struct connection *connection, uint64_t now, bool stopping)
+{
+	static enum step (*const steps[])(struct connection *connection) = {
+		[RECEIVING] = receive, [SKIPPING] = skip, [ANSWERING] = write_answer, [LINGERING] = linger};
+	enum step step = AGAIN;
+
+	connection->now = now;
+	connection->stopping = stopping;
+	connection->may_read = true;
+	connection->renewed = false;
+	connection->budget = TURN_REQUESTS;
+	while (step == AGAIN)
+		step = steps[connection->phase](connection);
+	if (stopping && step == WANTS_INPUT && connection->phase == RECEIVING && !has_begun(connection))
+		return over(connection, CLOSED_BY_SERVER);
+	return step;
+}
+
+bool connection_late(struct connection *connection)
+{
+	const struct linger at_once = {1, 0};
+
+	if (connection->phase == SKIPPING || (connection->phase == RECEIVING && has_begun(connection))) {
+		answer_error(connection, STATUS_408);
+		return true;
+	}
+	/* The kernel would keep what a client doesn't read. */
+	if (connection->phase == ANSWERING)
+		setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	connection->closed_by = CLOSED_LATE;
+	return false;
+}

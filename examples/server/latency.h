@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* latency.h - the bucket of a latency, for what has no histogram of its own: as rk_histogram_record() finds it. */
+#ifndef SERVER_LATENCY_H
+#define SERVER_LATENCY_H
+
+#include "statistics.h"
+
+static inline size_t latency_bucket(uint64_t nanoseconds)
+{
+	uint64_t held = nanoseconds < LATENCY_HIGHEST ? nanoseconds : LATENCY_HIGHEST;
+	unsigned shift = (63u ^ (unsigned)__builtin_clzll(held | (1u << LATENCY_BITS))) - LATENCY_BITS;
+
+	return ((size_t)shift << LATENCY_BITS) + (size_t)(held >> shift);
+}
+
+/* The snapshot of such buckets, once `latencies` has them. */
+static inline void latency_conclude(struct statistics *statistics)
+{
+	statistics->latency =
+		(struct rk_histogram_snapshot){statistics->latencies, LATENCY_BUCKETS, LATENCY_BUCKETS, 0, LATENCY_BITS};
+	for (size_t i = 0; i < LATENCY_BUCKETS; i++)
+		statistics->latency.count += statistics->latencies[i];
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* statistics_rseqkit.c - a counter group and a histogram: each add is one restartable sequence, on the CPU it runs on. */
+#include <rseqkit/counter.h>
+#include "statistics.h"
+
+const char statistics_kind[] = "rseqkit";
+static struct rk_counter_group *counts;
+static struct rk_histogram *latency;
+
+int statistics_create(void)
+{
+	int r = rk_counter_group_create(&counts, NULL, STATISTICS);
+
+	return r < 0 ? r : rk_histogram_create(&latency, LATENCY_BITS, LATENCY_HIGHEST);
+}
+
+void statistics_destroy(void)
+{
+	rk_histogram_destroy(latency);
+	rk_counter_group_destroy(counts);
+}
+
+void statistics_add(enum statistic which, int64_t value)
+{
+	rk_counter_group_add(counts, which, value);
+}
+
+void statistics_request(int64_t received)
+{
+	rk_counter_group_add(counts, BYTES_RECEIVED, received);
+	rk_counter_group_add(counts, REQUESTS, 1);
+}
+
+void statistics_response(enum status status, int64_t sent, uint64_t nanoseconds)
+{
+	rk_counter_group_add(counts, BYTES_SENT, sent);
+	rk_counter_group_add(counts, (size_t)RESPONSES + status, 1);
+	rk_histogram_record(latency, nanoseconds);
+}
+
+void statistics_read(struct statistics *statistics)
+{
+	int r;
+
+	statistics->latency = (struct rk_histogram_snapshot){statistics->latencies, LATENCY_BUCKETS, 0, 0, 0};
+	/* Latencies come after the codes of their responses: read before them, they are no more. */
+	r = rk_histogram_read(latency, &statistics->latency);
+	statistics->at_one_moment = rk_counter_group_read(counts, statistics->counts, STATISTICS) == 0 && r == 0;
+}
