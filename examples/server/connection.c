@@ -30,6 +30,7 @@ struct connection *connection_create(int fd)
 		return NULL;
 	memset(connection, 0, offsetof(struct connection, buffer));
 	connection->fd = fd;
+	connection->waits_for = WANTS_INPUT;
 	connection->closed_by = CLOSED_BROKEN;
 	return connection;
 }
@@ -204,13 +205,15 @@ enum step connection_turn(struct connection *connection, uint64_t now, bool stop
 bool connection_late(struct connection *connection)
 {
 	const struct linger at_once = {1, 0};
+	bool incomplete = connection->phase == SKIPPING || (connection->phase == RECEIVING && has_begun(connection));
 
-	if (connection->phase == SKIPPING || (connection->phase == RECEIVING && has_begun(connection))) {
+	/* Waiting for output, the client doesn't take the answer to a request before. */
+	if (incomplete && connection->waits_for == WANTS_INPUT) {
 		answer_error(connection, STATUS_408);
 		return true;
 	}
 	/* The kernel would keep what a client doesn't read. */
-	if (connection->phase == ANSWERING)
+	if (connection->waits_for == WANTS_OUTPUT)
 		setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	connection->closed_by = CLOSED_LATE;
 	return false;

@@ -25,7 +25,7 @@ enum step { AGAIN, WANTS_INPUT, WANTS_OUTPUT, OVER };
 struct connection {
 	struct connection *newer, *older; /* of the worker's list, or of its newcomers */
 	uint64_t since;                   /* the time limit counts from here */
-	uint32_t events;                  /* that epoll waits for */
+	enum step waits_for;              /* what epoll was told */
 	int fd;
 	enum phase phase;
 	bool input_ended, may_read;

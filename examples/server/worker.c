@@ -42,13 +42,13 @@ static void end(struct worker *worker, struct connection *connection)
 	__atomic_store_n(&worker->ended, worker->ended + 1, __ATOMIC_RELEASE);
 }
 
-static void wait_for(struct worker *worker, struct connection *connection, uint32_t events)
+static void wait_for(struct worker *worker, struct connection *connection, enum step what)
 {
-	struct epoll_event event = {events, {.ptr = connection}};
+	struct epoll_event event = {what == WANTS_INPUT ? EPOLLIN : EPOLLOUT, {.ptr = connection}};
 
-	if (connection->events == events)
+	if (connection->waits_for == what)
 		return;
-	connection->events = events;
+	connection->waits_for = what;
 	epoll_ctl(worker->epoll, EPOLL_CTL_MOD, connection->fd, &event);
 }
 
@@ -60,7 +60,7 @@ static void serve(struct worker *worker, struct connection *connection, uint64_t
 		end(worker, connection);
 		return;
 	}
-	wait_for(worker, connection, step == WANTS_INPUT ? EPOLLIN : EPOLLOUT);
+	wait_for(worker, connection, step);
 	if (connection->renewed)
 		renew(worker, connection, now);
 }
@@ -152,7 +152,6 @@ int worker_give(struct worker *worker, int fd)
 
 	if (connection == NULL)
 		return -ENOMEM;
-	connection->events = EPOLLIN;
 	connection->newer = __atomic_load_n(&worker->newcomers, __ATOMIC_RELAXED);
 	while (!__atomic_compare_exchange_n(&worker->newcomers, &connection->newer, connection, true, __ATOMIC_RELEASE,
 					    __ATOMIC_RELAXED))

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * statistics_cost.c - what the statistics of one request cost, without a server around them; and whether reads of them are of
+ * one moment: there are as many requests as responses then, or more, by one for each thread at most.
+ *
+ *	statistics-cost-KIND THREADS REQUESTS [read]     REQUESTS by each thread; `read`: as often as can be, meanwhile
+ */
+#define _GNU_SOURCE
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "statistics.h"
+
+#define THREADS_MAX 64
+#define RECEIVED 80 /* bytes of a request, and of a response */
+#define SENT 130
+
+static pthread_barrier_t barrier;
+static long threads, requests;
+static int working;
+static int64_t reads, torn, wrong;
+
+static int64_t sum_of_responses(const struct statistics *statistics)
+{
+	int64_t sum = 0;
+
+	for (int i = 0; i < STATUSES; i++)
+		sum += statistics->counts[RESPONSES + i];
+	return sum;
+}
+
+/* Stores how many nanoseconds of CPU time it took. */
+static void *count(void *arg)
+{
+	int64_t *nanoseconds = (int64_t *)arg;
+	struct timespec begin, end;
+
+	pthread_barrier_wait(&barrier);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+	for (long i = 0; i < requests; i++) {
+		statistics_request(RECEIVED);
+		statistics_response(i % 16 == 0 ? STATUS_404 : STATUS_200, SENT, 4096 + (uint64_t)(i % 64) * 1024);
+	}
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+	*nanoseconds = (end.tv_sec - begin.tv_sec) * INT64_C(1000000000) + end.tv_nsec - begin.tv_nsec;
+	__atomic_fetch_sub(&working, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void read_once(void)
+{
+	struct statistics statistics;
+	int64_t responses, in_progress;
+	bool whole;
+
+	statistics_read(&statistics);
+	responses = sum_of_responses(&statistics);
+	in_progress = statistics.counts[REQUESTS] - responses;
+	whole = in_progress >= 0 && in_progress <= threads && (int64_t)statistics.latency.count <= responses;
+	reads++;
+	torn += !whole;
+	wrong += !whole && statistics.at_one_moment;
+}
+
+static bool is_complete(void)
+{
+	struct statistics statistics;
+	int64_t all = threads * requests;
+
+	statistics_read(&statistics);
+	return statistics.counts[REQUESTS] == all && sum_of_responses(&statistics) == all &&
+	       (int64_t)statistics.latency.count == all && statistics.counts[BYTES_RECEIVED] == all * RECEIVED &&
+	       statistics.counts[BYTES_SENT] == all * SENT;
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t ids[THREADS_MAX];
+	int64_t nanoseconds[THREADS_MAX], sum = 0;
+	bool complete;
+
+	if (argc >= 3) {
+		threads = atol(argv[1]);
+		requests = atol(argv[2]);
+	}
+	if (threads < 1 || threads > THREADS_MAX || requests < 1 || (argc > 3 && strcmp(argv[3], "read") != 0)) {
+		fprintf(stderr, "usage: %s THREADS REQUESTS [read]\n", argv[0]);
+		return 2;
+	}
+	if (statistics_create() < 0)
+		return 1;
+	pthread_barrier_init(&barrier, NULL, (unsigned)threads);
+	working = (int)threads;
+	for (long i = 0; i < threads; i++)
+		if (pthread_create(&ids[i], NULL, count, &nanoseconds[i]) != 0)
+			abort();
+	while (argc > 3 && __atomic_load_n(&working, __ATOMIC_ACQUIRE) > 0)
+		read_once();
+	for (long i = 0; i < threads; i++) {
+		pthread_join(ids[i], NULL);
+		sum += nanoseconds[i];
+	}
+	complete = is_complete();
+	printf("%s: %ld threads, %.2f ns of CPU time per request; %" PRId64 " reads, %" PRId64 " of them not of one moment%s\n",
+	       statistics_kind, threads, (double)sum / (double)threads / (double)requests, reads, torn,
+	       complete ? "" : "; COUNTS ARE LOST");
+	statistics_destroy();
+	return complete && wrong == 0 ? 0 : 1;
+}

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of the example server share: a server that was started, its statistics, clients, and TAP.
+
+A scrape is checked strictly, as text and as numbers: what can't be read, isn't monotone, or doesn't add up, fails.
+"""
+import os
+import re
+import resource
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import traceback
+
+PATIENCE = 60  # seconds; nothing is said to be slow before
+
+COMMENT = re.compile(r'# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (\S.*)')
+SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*"\})? '
+                    r'(-?[0-9]+(?:\.[0-9]+)?(?:e[+-][0-9]+)?)')
+
+
+class Failure(Exception):
+    pass
+
+
+def need(condition, *what):
+    if not condition:
+        raise Failure(' '.join(str(part) for part in what))
+
+
+def tests_of(tests):
+    """Runs functions, one TAP line for each by the first line of its comment; the exit status."""
+    failed = 0
+    for number, test in enumerate(tests, 1):
+        name = test.__doc__.splitlines()[0]
+        try:
+            skipped = test()
+            print('ok', number, '-', name, '# SKIP ' + skipped if skipped else '', flush=True)
+        except Exception:  # whatever it is, it is this test's
+            failed += 1
+            print('not ok', number, '-', name)
+            print('# ' + traceback.format_exc().rstrip().replace('\n', '\n# '), flush=True)
+    print(f'1..{len(tests)}')
+    return 1 if failed else 0
+
+
+def is_kind(name, family, kind):
+    suffixes = {'counter': ['_total'], 'gauge': [''], 'histogram': ['_bucket', '_sum', '_count']}[kind]
+    return any(name == (family if family.endswith(suffix) else family + suffix) for suffix in suffixes)
+
+
+def parse_metrics(text):
+    """The samples of a text in format 0.0.4, by name and labels as they are written."""
+    samples, kinds, helped, family = {}, {}, set(), None
+    need(text.endswith('\n'), 'no newline at the end')
+    for line in text[:-1].split('\n'):
+        comment = COMMENT.fullmatch(line)
+        if comment:
+            what, family, rest = comment.groups()
+            if what == 'HELP':
+                need(family not in helped, 'second HELP:', line)
+                helped.add(family)
+            else:
+                need(family in helped and family not in kinds, 'second TYPE, or no HELP:', line)
+                need(rest in ('counter', 'gauge', 'histogram'), line)
+                need(rest != 'counter' or family.endswith('_total'), line)
+                kinds[family] = rest
+            continue
+        sample = SAMPLE.fullmatch(line) or re.fullmatch(r'(\w+_bucket)(\{le="\+Inf"\}) ([0-9]+)', line)
+        need(sample, 'no sample:', line)
+        name, labels, value = sample.groups()
+        need(family in kinds and is_kind(name, family, kinds[family]), 'not of its family:', line)
+        need(name + (labels or '') not in samples, 'twice:', line)
+        samples[name + (labels or '')] = float(value) if '.' in value else int(value)
+    need(helped == set(kinds), 'HELP without TYPE')
+    return samples
+
+
+def sum_of(samples, name):
+    return sum(value for key, value in samples.items() if key.startswith(name + '{'))
+
+
+def check_histogram(samples, name):
+    buckets = [(float(key.split('"')[1]), value) for key, value in samples.items() if key.startswith(name + '_bucket')]
+    need(len(buckets) > 10 and buckets == sorted(buckets), 'bounds are out of order', buckets)
+    need([count for _, count in buckets] == sorted(count for _, count in buckets), 'not cumulative', buckets)
+    need(buckets[-1] == (float('inf'), samples[name + '_count']), '_count is not that of +Inf')
+    # Each value is above the bound before its bucket's, and not above that.
+    least = greatest = 0.0
+    for (low, before), (high, count) in zip([(0.0, 0)] + buckets, buckets):
+        least += low * (count - before)
+        greatest += (70 if high == float('inf') else high) * (count - before)
+    need(least * 0.999 <= samples[name + '_sum'] <= greatest * 1.001, '_sum is not of these buckets')
+
+
+def check(samples):
+    """What holds in every scrape, at one moment or not."""
+    check_histogram(samples, 'server_response_seconds')
+    for name, value in samples.items():
+        need(value >= 0 or name in ('server_requests_in_progress', 'server_connections_open'), name, value)
+
+
+class Server:
+    def __init__(self, file, *options, files=None):
+        def limit_files():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+        self.process = subprocess.Popen([file, '--port', '0', *options], stdout=subprocess.PIPE, text=True,
+                                        preexec_fn=limit_files if files else None)
+        line = self.process.stdout.readline()
+        match = re.fullmatch(r'server: statistics by (\w+); http://127\.0\.0\.1:(\d+)/ with (\d+) threads for (\d+) '
+                             r'connections\n', line)
+        need(match, 'it said:', line)
+        self.kind, self.port, self.threads = match[1], int(match[2]), int(match[3])
+        self.most = int(match[4])
+        self.url = f'http://127.0.0.1:{self.port}'
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def connect(self, receive_buffer=None):
+        client = Client(receive_buffer)
+        client.connect(('127.0.0.1', self.port))
+        return client
+
+    def get(self, path='/'):
+        """An answer by a connection of its own."""
+        with self.connect() as client:
+            client.sendall(request(path, 'Connection: close'))
+            return client.answer()
+
+    def scrape(self):
+        status, fields, body = self.get('/metrics')
+        need(status == 200 and fields['content-type'] == 'text/plain; version=0.0.4', status, fields)
+        samples = parse_metrics(body.decode())
+        check(samples)
+        return samples
+
+    def settle(self):
+        """The statistics once no connection is open but the one that asks: nothing is lost."""
+        end = time.monotonic() + PATIENCE
+        samples = self.scrape()
+        while samples['server_connections_open'] != 1 or samples['server_requests_in_progress'] != 1:
+            need(time.monotonic() < end, 'connections stay open:', samples)
+            time.sleep(0.01)
+            samples = self.scrape()
+        need(samples['server_requests_total'] == sum_of(samples, 'server_responses_total') +
+             samples['server_requests_aborted_total'] + 1, 'requests are lost:', samples)
+        need(sum_of(samples, 'server_responses_total') == samples['server_response_seconds_count'],
+             'latencies are lost:', samples)
+        return samples
+
+    def memory(self):
+        """Of the process, in bytes."""
+        with open(f'/proc/{self.process.pid}/statm', encoding='ascii') as file:
+            return int(file.read().split()[1]) * os.sysconf('SC_PAGESIZE')
+
+    def cpu_time(self):
+        with open(f'/proc/{self.process.pid}/stat', encoding='ascii') as file:
+            fields = file.read().rsplit(')', 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+    def terminate(self):
+        """By a signal: it ends with 0, and has lost nothing. What it reports."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self):
+        output, _ = self.process.communicate(timeout=PATIENCE)
+        need(self.process.returncode == 0, 'it ended with', self.process.returncode)
+        match = re.search(r'ended: (\d+) requests, (\d+) responses, (\d+) aborted, (\d+) connections, (\d+) refused; '
+                          r'CPU time ([\d.]+) s user, ([\d.]+) s system\n', output)
+        need(match, 'it said:', output)
+        requests, responses, aborted, connections, refused = (int(n) for n in match.groups()[:5])
+        need(requests == responses + aborted, output)
+        return {'requests': requests, 'responses': responses, 'aborted': aborted, 'connections': connections,
+                'refused': refused, 'cpu': float(match[6]) + float(match[7])}
+
+
+def request(path='/', *fields, method='GET', version='HTTP/1.1'):
+    return '\r\n'.join([f'{method} {path} {version}', 'Host: server', *fields, '', '']).encode()
+
+
+class Client(socket.socket):
+    """A connection that reads answers."""
+
+    def __init__(self, receive_buffer=None):
+        super().__init__(socket.AF_INET, socket.SOCK_STREAM)
+        if receive_buffer:
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.settimeout(PATIENCE)
+        self.input = b''
+
+    def more(self):
+        got = self.recv(65536)
+        self.input += got
+        return got
+
+    def answer(self, head_only=False):
+        """Status, fields by names in lower case, and body of the next answer; None at the end of the input."""
+        while b'\r\n\r\n' not in self.input:
+            if not self.more():
+                need(self.input == b'', 'the answer ends in its head:', self.input[:200])
+                return None
+        head, self.input = self.input.split(b'\r\n\r\n', 1)
+        lines = head.decode().split('\r\n')
+        match = re.fullmatch(r'HTTP/1\.1 (\d{3}) [A-Z][A-Za-z ]*', lines[0])
+        need(match, 'no status line:', lines[0])
+        fields = {name.lower(): value for name, value in (line.split(': ', 1) for line in lines[1:])}
+        length = 0 if head_only else int(fields['content-length'])
+        parts, have = [self.input], len(self.input)
+        while have < length:
+            got = self.recv(1 << 20)
+            need(got, 'the answer ends in its body')
+            parts.append(got)
+            have += len(got)
+        all_of_it = b''.join(parts)
+        self.input = all_of_it[length:]
+        return int(match[1]), fields, all_of_it[:length]
+
+    def is_closed(self):
+        """Waits for the end, with nothing before it."""
+        try:
+            return self.input == b'' and self.more() == b''
+        except ConnectionResetError:
+            return True
+
+    def reset(self):
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        self.close()
+
+    def is_readable(self, seconds):
+        return bool(select.select([self], [], [], seconds)[0])
+
+
+def raise_files(number):
+    """Has this process open so many files; whether it may."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < number:
+        return False
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return True
+
+
+def server_file():
+    return sys.argv[1]
