@@ -10,7 +10,7 @@ DESTDIR ?=
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check check-quick check-full stress bench install clean help deps deps-check mutants system check-matrix check-programs abi kernel-test slices kernel-mutants kernel-steps kernel-costs
+.PHONY: all demo server check check-quick check-full stress bench install clean help deps deps-check mutants system check-matrix check-programs abi kernel-test slices kernel-mutants kernel-steps kernel-costs
 
 all: deps  ## build the library and the tool (build/tool/rseqkit)
 	@[ -f $(BUILD)/build.ninja ] || \
@@ -19,6 +19,11 @@ all: deps  ## build the library and the tool (build/tool/rseqkit)
 
 demo: all  ## count real files with per-CPU counters, check and time the result
 	@$(BUILD)/tool/rseqkit demo
+
+server: deps-check all  ## load an example server, and compare what it counted with what ab and wrk say
+	@meson configure $(BUILD) -Dtests=true
+	@ninja -C $(BUILD) --quiet $(foreach kind,rseqkit atomic mutex,examples/server/server-$(kind) examples/server/statistics-cost-$(kind))
+	@examples/server/show $(BUILD)
 
 check: deps-check  ## build every way and run the tests, some 20 minutes; ends with a line of counts
 	@-scripts/deps system

@@ -107,8 +107,10 @@ class Server:
     def __init__(self, file, *options, files=None):
         def limit_files():
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+        # What a sanitizer keeps of freed memory would be taken for the server's.
+        environment = dict(os.environ, ASAN_OPTIONS=os.environ.get('ASAN_OPTIONS', '') + ':quarantine_size_mb=1')
         self.process = subprocess.Popen([file, '--port', '0', *options], stdout=subprocess.PIPE, text=True,
-                                        preexec_fn=limit_files if files else None)
+                                        env=environment, preexec_fn=limit_files if files else None)
         line = self.process.stdout.readline()
         match = re.fullmatch(r'server: statistics by (\w+); http://127\.0\.0\.1:(\d+)/ with (\d+) threads for (\d+) '
                              r'connections\n', line)
