@@ -32,8 +32,9 @@ def need(condition, *what):
 
 
 def tests_of(tests):
-    """Runs functions, one TAP line for each by the first line of its comment; the exit status."""
+    """Runs functions, all or those that are named, one TAP line for each by the first line of its comment; the exit status."""
     failed = 0
+    tests = [test for test in tests if test.__name__ in sys.argv[2:] or not sys.argv[2:]]
     for number, test in enumerate(tests, 1):
         name = test.__doc__.splitlines()[0]
         try:
@@ -118,6 +119,7 @@ class Server:
         self.kind, self.port, self.threads = match[1], int(match[2]), int(match[3])
         self.most = int(match[4])
         self.url = f'http://127.0.0.1:{self.port}'
+        self.clients = []
 
     def __enter__(self):
         return self
@@ -131,6 +133,7 @@ class Server:
     def connect(self, receive_buffer=None):
         client = Client(receive_buffer)
         client.connect(('127.0.0.1', self.port))
+        self.clients.append(client)
         return client
 
     def get(self, path='/'):
@@ -140,17 +143,21 @@ class Server:
             return client.answer()
 
     def scrape(self):
+        """The statistics; None at the limit of connections."""
         status, fields, body = self.get('/metrics')
+        if status == 503:
+            return None
         need(status == 200 and fields['content-type'] == 'text/plain; version=0.0.4', status, fields)
         samples = parse_metrics(body.decode())
         check(samples)
         return samples
 
-    def settle(self):
-        """The statistics once no connection is open but the one that asks: nothing is lost."""
+    def settle(self, every_byte=False):
+        """The statistics once no connection is open but the one that asks: nothing is lost. With `every_byte` clients have
+        read all that was sent to them."""
         end = time.monotonic() + PATIENCE
         samples = self.scrape()
-        while samples['server_connections_open'] != 1 or samples['server_requests_in_progress'] != 1:
+        while not samples or samples['server_connections_open'] != 1 or samples['server_requests_in_progress'] != 1:
             need(time.monotonic() < end, 'connections stay open:', samples)
             time.sleep(0.01)
             samples = self.scrape()
@@ -158,6 +165,9 @@ class Server:
              samples['server_requests_aborted_total'] + 1, 'requests are lost:', samples)
         need(sum_of(samples, 'server_responses_total') == samples['server_response_seconds_count'],
              'latencies are lost:', samples)
+        if every_byte: # the scrape's own answer came behind
+            need(samples['server_sent_bytes_total'] == sum(client.taken for client in self.clients[:-1]), 'bytes are lost')
+            need(samples['server_received_bytes_total'] == sum(client.given for client in self.clients), 'bytes are lost')
         return samples
 
     def memory(self):
@@ -200,6 +210,16 @@ class Client(socket.socket):
             self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.settimeout(PATIENCE)
         self.input = b''
+        self.taken = self.given = 0  # bytes
+
+    def recv(self, size):
+        got = super().recv(size)
+        self.taken += len(got)
+        return got
+
+    def sendall(self, data):
+        super().sendall(data)
+        self.given += len(data)
 
     def more(self):
         got = self.recv(65536)
