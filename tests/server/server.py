@@ -175,6 +175,15 @@ class Server:
         with open(f'/proc/{self.process.pid}/statm', encoding='ascii') as file:
             return int(file.read().split()[1]) * os.sysconf('SC_PAGESIZE')
 
+    def rests(self):
+        """Whether it comes to rest: half a second with hardly any CPU time."""
+        for _ in range(12):
+            before = self.cpu_time()
+            time.sleep(0.5)
+            if self.cpu_time() - before < 0.1:
+                return True
+        return False
+
     def cpu_time(self):
         with open(f'/proc/{self.process.pid}/stat', encoding='ascii') as file:
             fields = file.read().rsplit(')', 1)[1].split()
