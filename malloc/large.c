@@ -54,7 +54,7 @@ void *large_take(size_t size, size_t alignment, bool *zeroed)
 	large = forgotten;
 	if (large != NULL) {
 		large->size = up(size == 0 ? 1 : size, PAGE);
-		large->guard = system_option("guard") ? PAGE : 0;
+		large->guard = system_wants_guards() ? PAGE : 0;
 		if (find_memory(large, alignment, zeroed)) {
 			forgotten = large->next;
 			object = large->run.base;

@@ -64,7 +64,7 @@ static struct span *new_span(unsigned class)
 		span = forgotten;
 		forgotten = span->next;
 		*span = (struct span){.run = run, .class = (uint16_t)class, .many = (uint16_t)size_classes[class].many,
-				      .is_guarded = system_option("guard")};
+				      .is_guarded = system_wants_guards()};
 		map_set(span->run.base, class, heap_caches[class], span);
 	}
 	pages_leave();

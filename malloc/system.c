@@ -108,9 +108,16 @@ void system_die(const char *what, const void *pointer)
 	abort();
 }
 
-bool system_option(const char *word)
+bool system_wants_guards(void)
 {
-	const char *options = environ == NULL ? NULL : secure_getenv("RSEQKIT_MALLOC");
+	static int8_t answer; /* 1 yes, -1 no; 0 until the libc has begun, and there is an environment */
+	int8_t said = __atomic_load_n(&answer, __ATOMIC_RELAXED);
 
-	return options != NULL && strstr(options, word) != NULL;
+	if (said == 0 && environ != NULL) {
+		const char *options = secure_getenv("RSEQKIT_MALLOC");
+
+		said = options != NULL && strstr(options, "guard") != NULL ? 1 : -1;
+		__atomic_store_n(&answer, said, __ATOMIC_RELAXED);
+	}
+	return said > 0;
 }

@@ -35,7 +35,7 @@ void *system_describe(size_t size);
 /* Says what is wrong with that pointer, and ends the process by SIGABRT. */
 __attribute__((__noreturn__, __cold__)) void system_die(const char *what, const void *pointer);
 
-/* Was that word said in RSEQKIT_MALLOC? The environment is there when the libc has started. */
-bool system_option(const char *word);
+/* Is RSEQKIT_MALLOC=guard in the environment? That is looked at once: later threads may change it. */
+bool system_wants_guards(void);
 
 #endif /* MALLOC_SYSTEM_H */
