@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * clock.c - the processor's clock, as nanoseconds of CLOCK_MONOTONIC, without knowing its rate.
+ *
+ * Both clocks are read at one moment, at each pass of the reader, and times in between are on the straight line from one
+ * such point to the next. So they don't drift apart, and later ticks are never an earlier time. Durations, which may be
+ * longer than a pass, are by the rate since the beginning.
+ */
+#include "trace.h"
+
+#include <time.h>
+
+struct point {
+	uint64_t ticks;
+	int64_t time;
+};
+
+static struct point first, points[3]; /* the last three, the latest last */
+
+static struct point look(void)
+{
+	struct point best = {0};
+	uint64_t shortest = UINT64_MAX;
+
+	for (int i = 0; i < 3; i++) {
+		struct timespec now;
+		uint64_t before = rk_ring_clock(), took;
+
+		(void)clock_gettime(CLOCK_MONOTONIC, &now);
+		took = rk_ring_clock() - before;
+		if (took >= shortest)
+			continue;
+		shortest = took;
+		best = (struct point){before + took / 2, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec};
+	}
+	return best;
+}
+
+uint64_t clock_begin(void)
+{
+	first = points[0] = points[1] = points[2] = look();
+	return first.ticks;
+}
+
+/* Behind all ticks that are asked for until the next look. */
+void clock_look(void)
+{
+	struct point now = look();
+
+	if (now.ticks <= points[2].ticks || now.time <= points[2].time)
+		return;
+	points[0] = points[1];
+	points[1] = points[2];
+	points[2] = now;
+}
+
+static int64_t on_line(const struct point *from, const struct point *to, int64_t ticks)
+{
+	double rate = to->ticks == from->ticks ? 0 : (double)(to->time - from->time) / (double)(to->ticks - from->ticks);
+
+	return (int64_t)((double)ticks * rate);
+}
+
+int64_t clock_time(uint64_t ticks)
+{
+	const struct point *from = ticks >= points[1].ticks ? &points[1] : &points[0];
+
+	return from->time + on_line(from, from + 1, (int64_t)(ticks - from->ticks));
+}
+
+int64_t clock_duration(uint64_t ticks)
+{
+	return on_line(&first, &points[2], (int64_t)ticks);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * launcher.c - `recorder`: runs a program with recorder.so, and becomes it.
+ *
+ *	recorder [-o FILE] [--size BYTES] PROGRAM [ARGUMENT...]
+ *
+ * What can't be recorded, since the dynamic linker would preload nothing, is said, and run all the same.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <link.h>
+#include <rseqkit/ring.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "common/binary.h"
+
+#define LIBRARY "recorder.so"
+#define PREFIX "RSEQKIT_RECORDER_"
+
+static const char help[] =
+	"Usage: recorder [OPTION...] PROGRAM [ARGUMENT...]\n"
+	"\n"
+	"Runs a program and records what it allocates and which mutexes it takes, as a trace\n"
+	"for https://ui.perfetto.dev or chrome://tracing.\n"
+	"\n"
+	"  -o, --output=FILE  the trace, recorder.json without it; children's have their number\n"
+	"                     behind that name\n"
+	"  -s, --size=BYTES   of each CPU's ring, a power of two from 8192 to 1073741824; 4194304\n"
+	"                     without it. What doesn't fit until it is written out is lost, and\n"
+	"                     the trace says how much\n"
+	"  -h, --help         this text\n"
+	"\n"
+	"Exit status: the program's own; 126 if it can't be run, 127 if it isn't found; 2 wrong\n"
+	"usage, or FILE can't be written.\n";
+
+static void say(const char *what, const char *why)
+{
+	fprintf(stderr, "recorder: %s: %s\n", what, why);
+}
+
+/* The file that execvp() would take; as it was given where that finds none. */
+static void find_program(const char *name, char path[PATH_MAX])
+{
+	const char *list = getenv("PATH");
+
+	if (strchr(name, '/') == NULL && list != NULL)
+		for (const char *at = list; *at != '\0'; at += strcspn(at, ":"), at += *at == ':') {
+			int length = (int)strcspn(at, ":");
+
+			if (snprintf(path, PATH_MAX, "%.*s%s%s", length, at, length > 0 ? "/" : "", name) < PATH_MAX &&
+			    access(path, X_OK) == 0)
+				return;
+		}
+	(void)snprintf(path, PATH_MAX, "%s", name);
+}
+
+static bool has_linker(const struct binary *file)
+{
+	ElfW(Phdr) segment;
+
+	for (unsigned i = 0; i < file->header.e_phnum; i++)
+		if (pread(file->fd, &segment, sizeof(segment), (off_t)(file->header.e_phoff + i * sizeof(segment))) ==
+			    (ssize_t)sizeof(segment) && segment.p_type == PT_INTERP)
+			return true;
+	return false;
+}
+
+/* Scripts are left to their interpreters, and programs of other machines to the dynamic linker's own complaint. */
+static void say_if_it_is_not_recorded(const char *name)
+{
+	char path[PATH_MAX];
+	struct binary file;
+	struct stat status;
+
+	find_program(name, path);
+	if (!binary_open(path, &file))
+		return;
+	if (!has_linker(&file))
+		say(path, "nothing is recorded: it is statically linked");
+	else if (fstat(file.fd, &status) == 0 && (((status.st_mode & S_ISUID) && status.st_uid != geteuid()) ||
+						  ((status.st_mode & S_ISGID) && status.st_gid != getegid())))
+		say(path, "nothing is recorded: it runs with another user's or group's rights");
+	binary_close(&file);
+}
+
+/* Beside this program. */
+static bool preload(void)
+{
+	const char *before = getenv("LD_PRELOAD");
+	char path[PATH_MAX], list[2 * PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof(LIBRARY));
+
+	if (length <= 0)
+		return say("/proc/self/exe", strerror(errno)), false;
+	path[length] = '\0';
+	strcpy(strrchr(path, '/') + 1, LIBRARY);
+	if (access(path, R_OK) < 0)
+		return say(path, strerror(errno)), false;
+	if (path[strcspn(path, " :")] != '\0')
+		return say(path, "LD_PRELOAD can't name it: there is a blank or a colon in it"), false;
+	if (snprintf(list, sizeof(list), "%s%s%s", path, before && *before ? ":" : "", before ? before : "") >=
+	    (int)sizeof(list))
+		return say("LD_PRELOAD", "too long"), false;
+	return setenv("LD_PRELOAD", list, 1) == 0;
+}
+
+/* Made, or emptied, here: what is wrong with it is said before the program runs. Programs change their directory. */
+static bool make_file(const char *name)
+{
+	char path[PATH_MAX], process[16];
+	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+
+	if (fd < 0 && errno != ENXIO) /* a FIFO that nobody reads yet */
+		return say(name, strerror(errno)), false;
+	if (fd >= 0)
+		close(fd);
+	if (realpath(name, path) == NULL)
+		return say(name, strerror(errno)), false;
+	(void)snprintf(process, sizeof(process), "%d", getpid());
+	return setenv(PREFIX "FILE", path, 1) == 0 && setenv(PREFIX "PROCESS", process, 1) == 0;
+}
+
+static bool set_size(const char *text)
+{
+	char *end;
+	unsigned long long size = strtoull(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || size < RK_RING_SIZE_MIN || size > RK_RING_SIZE_MAX ||
+	    (size & (size - 1)) != 0)
+		return say(text, "no power of two from 8192 to 1073741824"), false;
+	return setenv(PREFIX "SIZE", text, 1) == 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+						{"size", required_argument, NULL, 's'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	const char *file = "recorder.json";
+	int option;
+
+	(void)unsetenv(PREFIX "SIZE");
+	while ((option = getopt_long(argc, argv, "+o:s:h", options, NULL)) != -1) {
+		if (option == 'h')
+			return fputs(help, stdout) < 0;
+		if (option == '?' || (option == 's' && !set_size(optarg)))
+			return 2;
+		if (option == 'o')
+			file = optarg;
+	}
+	if (optind == argc) {
+		fputs(help, stderr);
+		return 2;
+	}
+	say_if_it_is_not_recorded(argv[optind]);
+	if (!make_file(file) || !preload())
+		return 2;
+	execvp(argv[optind], argv + optind);
+	say(argv[optind], strerror(errno));
+	return errno == ENOENT ? 127 : 126;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * locks.c - what is interposed of mutexes, and of conditions, which give a mutex back and take it again.
+ *
+ * The invariant: a mutex is recorded as given back before it is, and as taken behind that (event.h). It isn't touched
+ * behind its unlock: whoever takes it next may destroy it.
+ */
+#define _GNU_SOURCE
+#include "recorder.h"
+
+static void record_unlock(enum event_kind kind, pthread_mutex_t *mutex)
+{
+	struct event event = {.kind = kind, .address = (uintptr_t)mutex};
+
+	record(&event);
+}
+
+static int record_lock(enum event_kind kind, uint64_t start, pthread_mutex_t *mutex, int result)
+{
+	struct event event = {.kind = kind, .start = start, .address = (uintptr_t)mutex, .size = (unsigned)result};
+
+	record(&event);
+	return result;
+}
+
+#define TAKE(kind, call)                                                                                               \
+	do {                                                                                                           \
+		uint64_t start_;                                                                                       \
+                                                                                                                       \
+		if (RKI_UNLIKELY(way() != WAY_RECORD))                                                                 \
+			return call;                                                                                   \
+		start_ = rk_ring_clock();                                                                              \
+		return record_lock(kind, start_, mutex, call);                                                         \
+	} while (0)
+
+EXPORTED int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	TAKE(EVENT_LOCK, next.mutex_lock(mutex));
+}
+
+EXPORTED int pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+	TAKE(EVENT_TRYLOCK, next.mutex_trylock(mutex));
+}
+
+EXPORTED int pthread_mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timespec *restrict time)
+{
+	TAKE(EVENT_TIMEDLOCK, next.mutex_timedlock(mutex, time));
+}
+
+EXPORTED int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *time)
+{
+	TAKE(EVENT_CLOCKLOCK, next.mutex_clocklock(mutex, clock, time));
+}
+
+EXPORTED int pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	int r;
+
+	if (RKI_UNLIKELY(way() != WAY_RECORD))
+		return next.mutex_unlock(mutex);
+	record_unlock(EVENT_UNLOCK, mutex);
+	r = next.mutex_unlock(mutex);
+	if (r != 0)
+		record_unlock(EVENT_UNLOCK_FAILED, mutex);
+	return r;
+}
+
+struct wait {
+	pthread_mutex_t *mutex;
+	uint64_t start;
+	int result;
+};
+
+/* A thread that is cancelled in the wait holds the mutex in its cleanup handlers. */
+static void end_wait(struct wait *wait)
+{
+	(void)record_lock(EVENT_COND_WAIT, wait->start, wait->mutex, wait->result);
+}
+
+#define WAIT(call)                                                                                                     \
+	do {                                                                                                           \
+		struct wait wait __attribute__((__cleanup__(end_wait))) = {.mutex = mutex};                            \
+                                                                                                                       \
+		record_unlock(EVENT_UNLOCK, mutex);                                                                    \
+		wait.start = rk_ring_clock();                                                                          \
+		wait.result = call;                                                                                    \
+		return wait.result;                                                                                    \
+	} while (0)
+
+EXPORTED int pthread_cond_wait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex)
+{
+	if (way() != WAY_RECORD)
+		return next.cond_wait(condition, mutex);
+	WAIT(next.cond_wait(condition, mutex));
+}
+
+EXPORTED int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex,
+				    const struct timespec *restrict time)
+{
+	if (way() != WAY_RECORD)
+		return next.cond_timedwait(condition, mutex, time);
+	WAIT(next.cond_timedwait(condition, mutex, time));
+}
+
+EXPORTED int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
+				    const struct timespec *time)
+{
+	if (way() != WAY_RECORD)
+		return next.cond_clockwait(condition, mutex, clock, time);
+	WAIT(next.cond_clockwait(condition, mutex, clock, time));
+}

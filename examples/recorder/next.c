@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * next.c - the functions behind the interposed ones, and the recorder's own memory.
+ *
+ * Looking for functions may allocate, as starting a thread does, and the allocator may not be known yet, or not be fit for
+ * use, in the child of a fork say. So what a thread allocates while it is in the recorder comes from here. It is never used
+ * again: there are a few such blocks in a process.
+ */
+#define _GNU_SOURCE
+#include "recorder.h"
+
+#include <dlfcn.h>
+#include <malloc.h>
+#include <string.h>
+
+struct next next;
+
+static bool is_found;
+static char memory[1 << 17] __attribute__((__aligned__(64)));
+static size_t used;
+
+/* Its size lies before a block. */
+void *own_memory(size_t size, size_t alignment)
+{
+	size_t before = __atomic_load_n(&used, __ATOMIC_RELAXED), begin;
+
+	if (alignment < 16)
+		alignment = 16;
+	if (alignment > sizeof(memory))
+		return NULL;
+	do {
+		begin = ((uintptr_t)memory + before + 15 + alignment) / alignment * alignment - (uintptr_t)memory;
+		if (begin > sizeof(memory) || size > sizeof(memory) - begin)
+			return NULL;
+	} while (!__atomic_compare_exchange_n(&used, &before, begin + size, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	memcpy(memory + begin - sizeof(size), &size, sizeof(size));
+	return memory + begin;
+}
+
+size_t own_memory_size(const void *address)
+{
+	size_t size;
+
+	memcpy(&size, (const char *)address - sizeof(size), sizeof(size));
+	return size;
+}
+
+bool is_own_memory(const void *address)
+{
+	return (uintptr_t)address - (uintptr_t)memory < sizeof(memory);
+}
+
+/* Conditions have an older form with the same names on x86-64, which this one isn't. */
+static void *next_of(const char *name)
+{
+	void *found = strncmp(name, "pthread_cond_", 13) == 0 ? dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2") : NULL;
+
+	return found != NULL ? found : dlsym(RTLD_NEXT, name);
+}
+
+/* Threads that come here at once all look, and find the same. */
+static void find(void)
+{
+	static const char *const names[] = {
+		"pthread_mutex_lock", "pthread_mutex_unlock", "pthread_mutex_trylock", "pthread_mutex_timedlock",
+		"pthread_mutex_clocklock", "pthread_cond_wait", "pthread_cond_timedwait", "pthread_cond_clockwait",
+		"malloc", "calloc", "realloc", "reallocarray", "aligned_alloc", "memalign", "posix_memalign", "valloc",
+		"pvalloc", "free", "malloc_usable_size", "pthread_create", "pthread_setname_np", "_exit", "_Exit",
+	};
+	void *found;
+
+	_Static_assert(sizeof(names) / sizeof(names[0]) * sizeof(found) == sizeof(next), "a name for each");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		found = next_of(names[i]);
+		memcpy((char *)&next + i * sizeof(found), &found, sizeof(found));
+	}
+}
+
+/* False while this thread is looking. */
+bool next_found(void)
+{
+	bool was_own = mine.is_own;
+
+	if (RKI_LIKELY(__atomic_load_n(&is_found, __ATOMIC_ACQUIRE)))
+		return true;
+	if (was_own)
+		return false;
+	mine.is_own = true;
+	find();
+	mine.is_own = false;
+	__atomic_store_n(&is_found, true, __ATOMIC_RELEASE);
+	return true;
+}

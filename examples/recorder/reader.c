@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reader.c - the thread that reads the rings and writes the trace.
+ *
+ * It is a thread of the program, for the rings are the process's own memory; and yet must not be seen by it:
+ *   - It has a table of descriptors of its own, with nothing of the program's in it. So the program can close whatever it
+ *     likes, the trace is written to no other file, and who waits for the program's pipes to be closed doesn't wait for us.
+ *   - All signals are blocked in it. A pipe without readers, and a limit of file sizes, are errors of its own writes.
+ *   - If it is the last thread left it ends, and with it the process, as it would have without it.
+ */
+#define _GNU_SOURCE
+#include "trace.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <string.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PASS 1000000    /* ns between two passes over the rings */
+#define LOOK 250000000  /* ns between two looks whether it is the last thread */
+#define STACK (256 << 10)
+#define LAST_PASSES 20
+#define CPUS_MAX 8192
+
+static struct {
+	struct rk_ring *ring;
+	int tid;
+	int stop;  /* a futex */
+	int done;  /* a futex; then there is nothing more to be read or written */
+	int error; /* negative errno */
+	bool has_looked; /* at the clock, in this pass */
+	uint64_t taken;
+	int64_t heap;
+	uint64_t lost_before;        /* the parent's */
+	uint64_t lost;               /* with those */
+	uint64_t lost_at[CPUS_MAX];  /* per CPU, the overflow ring first: what was said */
+} reader;
+
+static void futex_wait(int *word, int value, long nanoseconds)
+{
+	struct timespec time = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+
+	(void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &time, NULL, 0);
+}
+
+static void futex_set(int *word)
+{
+	__atomic_store_n(word, 1, __ATOMIC_RELEASE);
+	(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+static int leave_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (unshare(CLONE_FILES) < 0)
+		return -errno;
+	if (syscall(SYS_close_range, 0, ~0u, 0) == 0)
+		return 0;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) /* before Linux 5.9 */
+		return -errno;
+	for (rlim_t i = 0; i < limit.rlim_cur && i < INT32_MAX; i++)
+		close((int)i);
+	return 0;
+}
+
+/* Bytes that are allocated since the recording began. */
+static void count_heap(const struct event *event)
+{
+	if (event->kind < EVENT_REALLOC_OF)
+		reader.heap += (int64_t)event->usable;
+	else if (event->kind <= EVENT_FREE)
+		reader.heap -= (int64_t)event->usable;
+}
+
+/* The clock is looked at behind all that this pass reads. */
+static int take(void *context, const struct rk_ring_record *record)
+{
+	struct event event;
+
+	(void)context;
+	if (!reader.has_looked)
+		clock_look();
+	reader.has_looked = true;
+	if (record->time < recorder.born)
+		return 0;
+	memcpy(&event, record->data, sizeof(event));
+	reader.taken++;
+	count_heap(&event);
+	trace_event(&event, record->cpu, record->time);
+	return 0;
+}
+
+/* What was dropped since it was asked last, said for each CPU or not. */
+static void look_for_losses(bool are_said)
+{
+	reader.lost = rk_ring_dropped(reader.ring, RK_INDEX_ALL);
+	for (int index = RK_INDEX_OVERFLOW; index + 1 < CPUS_MAX; ) {
+		uint64_t lost = rk_ring_dropped(reader.ring, index), *said = &reader.lost_at[index + 1];
+
+		if (are_said && lost > *said)
+			trace_lost(index, lost - *said);
+		*said = lost;
+		index = rk_cpus_next(index);
+		if (index < 0)
+			break;
+	}
+}
+
+/* What is in the rings, to the file. Returns how many records, or a negative errno. */
+static int64_t pass(void)
+{
+	uint64_t before = reader.taken;
+	int r;
+
+	reader.has_looked = false;
+	r = rk_ring_merge(reader.ring, take, NULL);
+	if (rk_ring_dropped(reader.ring, RK_INDEX_ALL) != reader.lost)
+		look_for_losses(true);
+	if (reader.taken == before)
+		return r == -EAGAIN ? 0 : r; /* a writer without rseq stands still: next time */
+	if (!recorder.is_child)
+		trace_heap(reader.heap);
+	r = trace_flush();
+	return r < 0 ? r : (int64_t)(reader.taken - before);
+}
+
+static uint64_t made(void)
+{
+	return (uint64_t)(rk_counter_sum(recorder.made) - recorder.made_before);
+}
+
+/*
+ * The last passes: nobody begins to write any more. Threads that have counted a record and not written it yet are given a
+ * moment.
+ */
+static void end_trace(void)
+{
+	for (int i = 0; i < LAST_PASSES && reader.error == 0; i++) {
+		int64_t r = pass();
+
+		if (r < 0)
+			reader.error = (int)r;
+		if (made() == reader.taken + reader.lost - reader.lost_before)
+			break;
+		futex_wait(&reader.done, 0, PASS);
+	}
+	trace_end(made(), reader.taken, reader.lost - reader.lost_before);
+	if (reader.error == 0)
+		reader.error = trace_flush();
+}
+
+/* Sleeps until there may be records: for a moment while they come, otherwise until the next one. */
+static void rest(int64_t came)
+{
+	if (came > 0) {
+		futex_wait(&reader.stop, 0, PASS);
+		return;
+	}
+	if (rk_ring_wait(reader.ring, LOOK) == -EHOSTUNREACH)
+		futex_wait(&reader.stop, 0, PASS);
+}
+
+static void read_rings(void)
+{
+	bool stops = false;
+	int64_t came = 1; /* the clock's rate takes a moment to be known */
+
+	while (!stops && reader.error == 0) {
+		rest(came);
+		stops = __atomic_load_n(&reader.stop, __ATOMIC_ACQUIRE) || (came == 0 && thread_is_alone());
+		came = pass();
+		if (came < 0)
+			reader.error = (int)came;
+	}
+	__atomic_store_n(&recorder.ring, NULL, __ATOMIC_RELEASE);
+	end_trace();
+}
+
+static void *run(void *arg)
+{
+	(void)arg;
+	mine.is_own = true;
+	(void)prctl(PR_SET_NAME, "recorder");
+	__atomic_store_n(&reader.tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	reader.error = leave_descriptors();
+	if (reader.error == 0) {
+		trace_begin();
+		read_rings();
+	}
+	__atomic_store_n(&recorder.ring, NULL, __ATOMIC_RELEASE);
+	futex_set(&reader.done);
+	return NULL;
+}
+
+/* In a fork's child, too: what the parent's reader knew is forgotten. Threads inherit who blocks which signals. */
+int reader_start(void)
+{
+	sigset_t all, before;
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int r;
+
+	memset(&reader, 0, sizeof(reader));
+	reader.ring = recorder.ring;
+	look_for_losses(false);
+	reader.lost_before = reader.lost;
+	mine.is_own = true;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_BLOCK, &all, &before);
+	(void)pthread_attr_init(&attributes);
+	(void)pthread_attr_setstacksize(&attributes, STACK);
+	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	r = next.create(&thread, &attributes, run, NULL);
+	(void)pthread_attr_destroy(&attributes);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	mine.is_own = false;
+	return -r;
+}
+
+/* Several threads may end the process at once. A reader that a filter of system calls has killed isn't waited for. */
+void reader_finish(void)
+{
+	int error;
+
+	futex_set(&reader.stop);
+	while (!__atomic_load_n(&reader.done, __ATOMIC_ACQUIRE)) {
+		int tid = __atomic_load_n(&reader.tid, __ATOMIC_ACQUIRE);
+
+		if (tid != 0 && syscall(SYS_tgkill, recorder.process, tid, 0) < 0 && errno == ESRCH)
+			return;
+		futex_wait(&reader.done, 0, LOOK);
+	}
+	error = __atomic_exchange_n(&reader.error, 0, __ATOMIC_ACQ_REL);
+	if (error < 0)
+		complain("the trace is not complete", -error);
+}

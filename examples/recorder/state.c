@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.c - begin and end of a recording.
+ *
+ * Records are written from the first call that finds the C library initialised: before any constructor of the program's, and
+ * of its libraries but the C library's own. The reader starts in a constructor; until then records wait in the rings. The
+ * recording ends where the program does: at the end of exit(), in _exit(), quick_exit(), or with its last thread.
+ *
+ * The invariant: recorder.ring is there from the begin of a recording to its end, and never destroyed: who has seen it may
+ * still be writing. In the child of a fork everything begins anew, in the same rings.
+ */
+#define _GNU_SOURCE
+#include "trace.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <pthread.h>
+#include <unistd.h>
+
+struct recorder recorder;
+__thread struct recorder_thread mine __attribute__((__tls_model__("initial-exec")));
+
+enum { BEFORE, BEGUN };
+static int phase;
+
+static size_t size_told(void)
+{
+	const char *text = secure_getenv(ENVIRONMENT_SIZE);
+	size_t size = text == NULL ? 0 : strtoul(text, NULL, 10);
+
+	return size == 0 ? SIZE_DEFAULT : size;
+}
+
+/* Without a file to write to there is no recording. */
+static int begin(void)
+{
+	const char *file = secure_getenv(ENVIRONMENT_FILE), *process = secure_getenv(ENVIRONMENT_PROCESS);
+	struct rk_ring_options options = {.size = size_told()};
+	struct rk_ring *ring;
+	int r;
+
+	if (file == NULL || *file == '\0' || strlen(file) >= sizeof(recorder.file))
+		return 0;
+	complain_prepare();
+	strcpy(recorder.file, file);
+	recorder.process = getpid();
+	recorder.is_own_file = process != NULL && strtol(process, NULL, 10) == recorder.process;
+	r = rk_counter_create(&recorder.made);
+	if (r == 0)
+		r = rk_ring_create(&ring, &options);
+	if (r < 0)
+		return r;
+	threads_count();
+	recorder.born = clock_begin();
+	__atomic_store_n(&recorder.ring, ring, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/*
+ * The C library has its environment from its own constructor; the dynamic linker allocates before. Threads that come here at
+ * once: one begins, the others' calls of that moment aren't recorded.
+ */
+static void begin_once(void)
+{
+	int before = BEFORE, error = errno;
+
+	if (environ == NULL || !__atomic_compare_exchange_n(&phase, &before, BEGUN, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return;
+	mine.is_own = true;
+	before = begin();
+	mine.is_own = false;
+	if (before < 0)
+		complain("no rings", -before);
+	errno = error;
+}
+
+enum way way_found(void)
+{
+	if (!next_found() || mine.is_own)
+		return WAY_OWN;
+	if (RKI_UNLIKELY(__atomic_load_n(&phase, __ATOMIC_RELAXED) == BEFORE))
+		begin_once();
+	return __atomic_load_n(&recorder.ring, __ATOMIC_ACQUIRE) != NULL && mine.silent == 0 ? WAY_RECORD : WAY_PASS;
+}
+
+static void start_reader(void)
+{
+	int r;
+
+	if (recorder.ring == NULL)
+		return;
+	r = reader_start();
+	if (r == 0)
+		return;
+	__atomic_store_n(&recorder.ring, NULL, __ATOMIC_RELEASE);
+	complain("no thread to read the rings", -r);
+}
+
+/* The rings have the parent's records, which the reader passes by. */
+static void begin_in_child(void)
+{
+	if (recorder.ring == NULL)
+		return;
+	mine = (struct recorder_thread){0};
+	threads_count();
+	recorder.process = getpid();
+	recorder.is_child = true;
+	recorder.is_own_file = false;
+	recorder.made_before = rk_counter_sum(recorder.made);
+	recorder.born = clock_begin();
+	start_reader();
+}
+
+__attribute__((__constructor__)) static void begin_in_constructor(void)
+{
+	(void)way_found();
+	if (recorder.ring == NULL)
+		return;
+	start_reader();
+	mine.is_own = true;
+	(void)pthread_atfork(NULL, NULL, begin_in_child);
+	(void)at_quick_exit(recorder_end);
+	mine.is_own = false;
+}
+
+/* In whichever process: a vfork child, or one of a raw system call, has no recording to end. */
+__attribute__((__destructor__)) void recorder_end(void)
+{
+	struct event event = {.kind = EVENT_EXIT};
+
+	if (phase == BEFORE || mine.is_own || recorder.process != getpid())
+		return;
+	record(&event);
+	__atomic_store_n(&recorder.ring, NULL, __ATOMIC_RELEASE);
+	reader_finish();
+}

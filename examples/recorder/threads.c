@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * threads.c - threads: their first record, their names, and the last one's end.
+ *
+ * A process ends with its last thread, as if that had called exit(). The reader is a thread, too, so the C library wouldn't
+ * see which of the program's is the last: this counts them, by a key that each thread has a value of. That one is the last
+ * of its destructors as far as a key can be, and if nobody else is left, calls exit() as the C library would have.
+ *
+ * The C library's own threads, of timers say, and those of thrd_create() aren't counted. They are seen in what the kernel
+ * counts, and not waited for long. Where they are the last, the reader finds itself alone and ends.
+ */
+#define _GNU_SOURCE
+#include "recorder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOKS 100 /* one per millisecond */
+
+struct beginning {
+	void *(*start)(void *);
+	void *arg;
+};
+
+static uint32_t threads; /* so far */
+static int running;
+static bool has_key;
+static pthread_key_t key;
+
+/* By one instruction, for a handler may have come first. The name is a record of its own, the first. */
+void thread_begin(void)
+{
+	struct event event = {.kind = EVENT_NAME};
+	uint32_t none = 0;
+
+	_Static_assert(sizeof(event.address) + sizeof(event.size) == 16, "a name's room");
+	mine.tid = (uint32_t)syscall(SYS_gettid);
+	if (!__atomic_compare_exchange_n(&mine.number, &none, __atomic_add_fetch(&threads, 1, __ATOMIC_RELAXED), 0,
+					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		return;
+	(void)prctl(PR_GET_NAME, (char *)&event + offsetof(struct event, address));
+	record(&event);
+}
+
+/* How many threads the process has, as the kernel sees it, less the leader if that has ended; 0 if that isn't known. */
+static int threads_left(void)
+{
+	char text[1024], state;
+	const char *behind;
+	int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC), count = 0;
+	ssize_t got;
+
+	if (file < 0)
+		return 0;
+	got = read(file, text, sizeof(text) - 1);
+	close(file);
+	text[got > 0 ? got : 0] = '\0';
+	behind = strrchr(text, ')'); /* the name may have any others */
+	if (behind == NULL || sscanf(behind, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
+				     &state, &count) != 2)
+		return 0;
+	return state == 'Z' ? count - 1 : count;
+}
+
+bool thread_is_alone(void)
+{
+	return threads_left() == 1;
+}
+
+/* Those that are ending just now are waited for. */
+static void end_as_last(void)
+{
+	struct timespec time = {.tv_nsec = 1000000};
+
+	for (int i = 0; i < LOOKS; i++) {
+		if (threads_left() == 2)
+			exit(0);
+		(void)nanosleep(&time, NULL);
+	}
+}
+
+/* The C library calls this PTHREAD_DESTRUCTOR_ITERATIONS times at most, as long as there is a value again. */
+static void thread_end(void *value)
+{
+	uintptr_t times = (uintptr_t)value;
+
+	if (times < PTHREAD_DESTRUCTOR_ITERATIONS) {
+		(void)pthread_setspecific(key, (void *)(times + 1));
+		return;
+	}
+	if (__atomic_sub_fetch(&running, 1, __ATOMIC_ACQ_REL) == 0 && recorder.process == getpid())
+		end_as_last();
+}
+
+void threads_count(void)
+{
+	if (!has_key)
+		has_key = pthread_key_create(&key, thread_end) == 0;
+	if (has_key)
+		(void)pthread_setspecific(key, (void *)1);
+	running = 1;
+}
+
+static void *begin(void *arg)
+{
+	struct beginning beginning = *(struct beginning *)arg;
+
+	next.free(arg);
+	if (has_key)
+		(void)pthread_setspecific(key, (void *)1);
+	return beginning.start(beginning.arg);
+}
+
+EXPORTED int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes, void *(*start)(void *),
+			    void *restrict arg)
+{
+	struct beginning *beginning;
+	int r;
+
+	if (way() == WAY_OWN)
+		return next.create(thread, attributes, start, arg);
+	beginning = next.allocate(sizeof(*beginning));
+	if (beginning == NULL)
+		return EAGAIN;
+	*beginning = (struct beginning){start, arg};
+	__atomic_add_fetch(&running, 1, __ATOMIC_RELAXED);
+	r = next.create(thread, attributes, begin, beginning);
+	if (r == 0)
+		return 0;
+	__atomic_sub_fetch(&running, 1, __ATOMIC_RELAXED);
+	next.free(beginning);
+	return r;
+}
+
+/* Another thread's is changed without a record: that is written by the thread itself. */
+EXPORTED int pthread_setname_np(pthread_t thread, const char *name)
+{
+	struct event event = {.kind = EVENT_NAME};
+	enum way here = way();
+	int r = next.setname(thread, name);
+
+	if (r != 0 || here != WAY_RECORD || !pthread_equal(thread, pthread_self()))
+		return r;
+	memcpy((char *)&event + offsetof(struct event, address), name, strnlen(name, 15));
+	record(&event);
+	return 0;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trace.c - events as JSON, see trace.h.
+ *
+ * Every record of the ring is one event with `thread`, `sequence` and `cpu` in its `args`; by these a reader of the file sees
+ * whether one is missing, or there twice. Calls that take time are complete events, whose end is the record's time. A mutex
+ * that is held is an asynchronous event named by the mutex, since locks needn't be given back in the order they were taken.
+ *
+ * The invariant: there is always room for one event in the buffer.
+ */
+#define _GNU_SOURCE
+#include "trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define EVENT_MAX 1024
+#define FILES_MAX 1000 /* of one process number */
+
+static const char *const names[EVENT_KINDS] = {
+	[EVENT_MALLOC] = "malloc", [EVENT_CALLOC] = "calloc", [EVENT_REALLOC] = "realloc",
+	[EVENT_REALLOCARRAY] = "reallocarray", [EVENT_ALIGNED_ALLOC] = "aligned_alloc", [EVENT_MEMALIGN] = "memalign",
+	[EVENT_POSIX_MEMALIGN] = "posix_memalign", [EVENT_VALLOC] = "valloc", [EVENT_PVALLOC] = "pvalloc",
+	[EVENT_REALLOC_OF] = "realloc of", [EVENT_FREE] = "free", [EVENT_LOCK] = "pthread_mutex_lock",
+	[EVENT_TRYLOCK] = "pthread_mutex_trylock", [EVENT_TIMEDLOCK] = "pthread_mutex_timedlock",
+	[EVENT_CLOCKLOCK] = "pthread_mutex_clocklock", [EVENT_COND_WAIT] = "pthread_cond_wait",
+	[EVENT_UNLOCK] = "held", [EVENT_UNLOCK_FAILED] = "unlock failed", [EVENT_NAME] = "thread_name",
+	[EVENT_EXIT] = "exit",
+};
+
+static char buffer[1 << 18];
+static size_t used;
+static int fd = -1;
+static int failed; /* negative errno */
+
+static void put(const char *text)
+{
+	size_t length = strlen(text);
+
+	memcpy(buffer + used, text, length);
+	used += length;
+}
+
+static void put_number(uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	memcpy(buffer + used, digits + at, sizeof(digits) - at);
+	used += sizeof(digits) - at;
+}
+
+static void put_signed(int64_t number)
+{
+	if (number < 0)
+		put("-");
+	put_number(number < 0 ? -(uint64_t)number : (uint64_t)number);
+}
+
+static void put_hexadecimal(uint64_t number)
+{
+	char digits[16];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = "0123456789abcdef"[number & 15];
+	while ((number >>= 4) > 0);
+	put("\"0x");
+	memcpy(buffer + used, digits + at, sizeof(digits) - at);
+	used += sizeof(digits) - at;
+	put("\"");
+}
+
+/* Nanoseconds as the format's microseconds. */
+static void put_time(int64_t time)
+{
+	uint64_t number = time < 0 ? 0 : (uint64_t)time;
+	char fraction[] = ".000";
+
+	fraction[1] = (char)('0' + number / 100 % 10);
+	fraction[2] = (char)('0' + number / 10 % 10);
+	fraction[3] = (char)('0' + number % 10);
+	put_number(number / 1000);
+	put(fraction);
+}
+
+/* A name may be any bytes: what isn't printable ASCII is written as that character of Latin-1. */
+static void put_string(const char *text, size_t length)
+{
+	put("\"");
+	for (size_t i = 0; i < length && text[i] != '\0'; i++) {
+		unsigned char c = (unsigned char)text[i];
+		char escape[] = "\\u0000";
+
+		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+			buffer[used++] = (char)c;
+			continue;
+		}
+		escape[4] = "0123456789abcdef"[c >> 4];
+		escape[5] = "0123456789abcdef"[c & 15];
+		put(escape);
+	}
+	put("\"");
+}
+
+static void put_head(const char *name, const char *category, const char *phase, int64_t time, uint32_t tid)
+{
+	if (used > sizeof(buffer) - 2 * EVENT_MAX)
+		(void)trace_flush();
+	put(",\n{\"name\":\"");
+	put(name);
+	put("\",\"cat\":\"");
+	put(category);
+	put("\",\"ph\":\"");
+	put(phase);
+	put("\",\"ts\":");
+	put_time(time);
+	put(",\"pid\":");
+	put_number((uint64_t)recorder.process);
+	put(",\"tid\":");
+	put_number(tid);
+}
+
+/* Its time is where the last event's was: it tells of what lies before. */
+static int64_t latest;
+
+static void put_process_event(const char *name, const char *phase)
+{
+	put_head(name, "recorder", phase, latest, (uint32_t)recorder.process);
+}
+
+void trace_begin(void)
+{
+	char name[16] = "";
+	ssize_t got = -1;
+	int comm;
+
+	used = 0;
+	fd = -1;
+	failed = 0;
+	latest = clock_time(recorder.born);
+	buffer[used++] = '[';
+	put("{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":");
+	put_number((uint64_t)recorder.process);
+	put(",\"tid\":");
+	put_number((uint64_t)recorder.process);
+	put(",\"args\":{\"name\":");
+	comm = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+	if (comm >= 0) {
+		got = read(comm, name, sizeof(name));
+		close(comm);
+	}
+	put_string(name, got > 0 ? (size_t)got - 1 : 0);
+	put("}}");
+	put_process_event("recording begins", "i");
+	put(",\"s\":\"p\",\"args\":{\"is_child\":");
+	put(recorder.is_child ? "true" : "false");
+	put(",\"rseq\":\"");
+	put(rk_owner_name(rk_thread_owner()));
+	put("\"}}");
+}
+
+static void put_args(const struct event *event, int cpu)
+{
+	put(",\"args\":{\"cpu\":");
+	put_signed(cpu);
+	put(",\"thread\":");
+	put_number(event->thread);
+	put(",\"sequence\":");
+	put_number(event->sequence);
+}
+
+static bool is_lock(uint32_t kind)
+{
+	return kind >= EVENT_LOCK && kind <= EVENT_COND_WAIT;
+}
+
+/* The locks of a process are told apart by their addresses, and from another process's by being local. */
+static void put_mutex(const struct event *event)
+{
+	put(",\"id2\":{\"local\":");
+	put_hexadecimal(event->address);
+	put("}");
+}
+
+/* EOWNERDEAD: held, too. A time-out of a condition wait as well. */
+static bool is_held(const struct event *event)
+{
+	return event->size == 0 || event->size == EOWNERDEAD || (event->kind == EVENT_COND_WAIT && event->size == ETIMEDOUT);
+}
+
+static void put_call(const struct event *event, int cpu, int64_t end, int64_t took)
+{
+	bool is_locks = is_lock(event->kind);
+
+	put_head(names[event->kind], is_locks ? "lock" : "heap", "X", end - took, event->tid);
+	put(",\"dur\":");
+	put_time(took);
+	put_args(event, cpu);
+	put(is_locks ? ",\"mutex\":" : ",\"address\":");
+	put_hexadecimal(event->address);
+	put(is_locks ? ",\"result\":" : ",\"size\":");
+	put_number(event->size);
+	put("}}");
+	if (!is_locks || !is_held(event))
+		return;
+	put_head("held", "mutex", "b", end, event->tid);
+	put_mutex(event);
+	put("}");
+}
+
+static void put_moment(const struct event *event, int cpu, int64_t time)
+{
+	bool is_end = event->kind == EVENT_UNLOCK, is_name = event->kind == EVENT_NAME;
+	const char *category = is_end ? "mutex" : event->kind <= EVENT_FREE ? "heap" : "thread";
+
+	put_head(names[event->kind], category, is_end ? "e" : is_name ? "M" : "i", time, event->tid);
+	if (is_end)
+		put_mutex(event);
+	else if (!is_name)
+		put(",\"s\":\"t\"");
+	put_args(event, cpu);
+	if (is_name) {
+		put(",\"name\":");
+		put_string((const char *)&event->address, sizeof(event->address) + sizeof(event->size));
+	} else if (event->kind <= EVENT_UNLOCK_FAILED) {
+		put(is_end || event->kind == EVENT_UNLOCK_FAILED ? ",\"mutex\":" : ",\"address\":");
+		put_hexadecimal(event->address);
+	}
+	put("}}");
+}
+
+void trace_event(const struct event *event, int cpu, uint64_t ticks)
+{
+	int64_t time = clock_time(ticks);
+
+	latest = time > latest ? time : latest;
+	if (event->start != 0 && ticks >= event->start)
+		put_call(event, cpu, latest, clock_duration(ticks - event->start));
+	else
+		put_moment(event, cpu, latest);
+}
+
+void trace_lost(int cpu, uint64_t count)
+{
+	put_process_event("records lost", "i");
+	put(",\"s\":\"p\",\"args\":{\"cpu\":");
+	put_signed(cpu);
+	put(",\"count\":");
+	put_number(count);
+	put("}}");
+}
+
+void trace_heap(int64_t bytes)
+{
+	put_process_event("heap", "C");
+	put(",\"args\":{\"bytes\":");
+	put_signed(bytes);
+	put("}}");
+}
+
+void trace_end(uint64_t made, uint64_t recorded, uint64_t lost)
+{
+	put_process_event("recording ends", "i");
+	put(",\"s\":\"p\",\"args\":{\"made\":");
+	put_number(made);
+	put(",\"recorded\":");
+	put_number(recorded);
+	put(",\"lost\":");
+	put_number(lost);
+	put("}}\n]\n");
+}
+
+/* The launcher has made the first one's file, empty. Another process's is new: what has its name is somebody else's. */
+static int open_file(void)
+{
+	char name[sizeof(recorder.file) + 32];
+	struct stat status;
+
+	fd = open(recorder.file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return -errno;
+	if (recorder.is_own_file && fstat(fd, &status) == 0 && status.st_size == 0)
+		return 0;
+	close(fd);
+	for (int i = 1; i < FILES_MAX; i++) {
+		(void)snprintf(name, sizeof(name), i == 1 ? "%s.%d" : "%s.%d.%d", recorder.file, recorder.process, i);
+		fd = open(name, O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, 0666);
+		if (fd >= 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	return -errno;
+}
+
+int trace_flush(void)
+{
+	size_t done = 0;
+
+	if (failed == 0 && fd < 0)
+		failed = open_file();
+	while (failed == 0 && done < used) {
+		ssize_t wrote = write(fd, buffer + done, used - done);
+
+		if (wrote > 0)
+			done += (size_t)wrote;
+		else if (wrote < 0 && errno != EINTR)
+			failed = -errno;
+	}
+	used = 0;
+	return failed;
+}

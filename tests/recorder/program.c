@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * program.c - a program to be recorded, which makes a known number of calls, in one of several ways.
+ *
+ *	program WAY [COUNT [THREADS]]
+ *
+ * aligned_alloc() and mutexes are used by nobody else in it: there are as many records of these as the comments say.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                \
+			_exit(99);                                                                                     \
+		}                                                                                                      \
+	} while (0)
+
+static long count = 100;
+static int threads = 2;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+static volatile int told;
+
+static void *volatile sink; /* no call is optimised away */
+
+static void *aligned(size_t size)
+{
+	sink = aligned_alloc(64, size);
+	return sink;
+}
+
+/* `count` of each: aligned_alloc, malloc, calloc, realloc, posix_memalign, lock, unlock, trylock; five times free. */
+static void *work(void *arg)
+{
+	for (long i = 0; i < count; i++) {
+		void *memory[5] = {aligned(64), malloc(100), calloc(3, 5), malloc(8)};
+
+		memory[3] = realloc(memory[3], 5000);
+		CHECK(posix_memalign(&memory[4], 128, 10) == 0);
+		pthread_mutex_lock(&mutex);
+		CHECK(pthread_mutex_trylock(&mutex) == EBUSY);
+		pthread_mutex_unlock(&mutex);
+		for (int j = 0; j < 5; j++)
+			free(memory[j]);
+	}
+	return arg;
+}
+
+/* Twice so many threads: each ends and is followed by another. */
+static void run_threads(void)
+{
+	pthread_t ids[64];
+
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < threads; i++)
+			CHECK(pthread_create(&ids[i], NULL, work, NULL) == 0);
+		for (int i = 0; i < threads; i++)
+			CHECK(pthread_join(ids[i], NULL) == 0);
+	}
+}
+
+static void wait_for(pid_t pid, int status)
+{
+	int got;
+
+	CHECK(pid > 0 && waitpid(pid, &got, 0) == pid);
+	CHECK(WIFEXITED(got) && WEXITSTATUS(got) == status);
+}
+
+/* `threads` children beside a thread that works, of which each has a child, by another end. */
+static void run_forks(void)
+{
+	pthread_t id;
+
+	CHECK(pthread_create(&id, NULL, work, NULL) == 0);
+	for (int i = 0; i < threads; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			work(NULL);
+			pid = fork();
+			if (pid == 0) {
+				run_threads();
+				_exit(6);
+			}
+			wait_for(pid, 6);
+			exit(5);
+		}
+		wait_for(pid, 5);
+	}
+	CHECK(pthread_join(id, NULL) == 0);
+}
+
+/* A record of its own in a handler, wherever that comes: of a mutex that nobody holds. */
+static void handle(int signal)
+{
+	pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
+	int before = errno;
+
+	(void)signal;
+	CHECK(pthread_mutex_trylock(&own) == 0);
+	pthread_mutex_unlock(&own);
+	told++;
+	errno = before;
+}
+
+/* Until there were `count` of them. Prints how often the handler ran. */
+static void run_signals(void)
+{
+	struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+	struct itimerval often = {{0, 100}, {0, 100}}, never = {0};
+
+	CHECK(sigaction(SIGALRM, &action, NULL) == 0 && setitimer(ITIMER_REAL, &often, NULL) == 0);
+	while (told < count) {
+		free(aligned(64));
+		pthread_mutex_lock(&mutex);
+		pthread_mutex_unlock(&mutex);
+	}
+	CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
+	printf("%d\n", told);
+}
+
+static void unlock(void *arg)
+{
+	pthread_mutex_unlock(arg);
+}
+
+static void *wait_to_be_told(void *arg)
+{
+	pthread_mutex_lock(&mutex);
+	pthread_cleanup_push(unlock, &mutex);
+	while (told == 0 || arg != NULL)
+		pthread_cond_wait(&condition, &mutex);
+	pthread_cleanup_pop(1);
+	return NULL;
+}
+
+/* Waits that end, one that is cancelled, one that takes too long; an unlock that fails; a mutex that is taken twice. */
+static void run_conditions(void)
+{
+	pthread_mutexattr_t attributes;
+	pthread_mutex_t checked, recursive;
+	struct timespec soon;
+	pthread_t told_one, cancelled;
+
+	CHECK(pthread_create(&told_one, NULL, wait_to_be_told, NULL) == 0);
+	CHECK(pthread_create(&cancelled, NULL, wait_to_be_told, &told) == 0);
+	usleep(20000);
+	pthread_mutex_lock(&mutex);
+	told = 1;
+	pthread_cond_broadcast(&condition);
+	pthread_mutex_unlock(&mutex);
+	CHECK(pthread_join(told_one, NULL) == 0);
+	CHECK(pthread_cancel(cancelled) == 0 && pthread_join(cancelled, NULL) == 0);
+	pthread_mutex_lock(&mutex);
+	clock_gettime(CLOCK_REALTIME, &soon);
+	CHECK(pthread_cond_timedwait(&condition, &mutex, &soon) == ETIMEDOUT);
+	pthread_mutex_unlock(&mutex);
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
+	pthread_mutex_init(&checked, &attributes);
+	CHECK(pthread_mutex_unlock(&checked) == EPERM);
+	CHECK(pthread_mutex_lock(&checked) == 0 && pthread_mutex_lock(&checked) == EDEADLK);
+	pthread_mutex_unlock(&checked);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&recursive, &attributes);
+	CHECK(pthread_mutex_lock(&recursive) == 0 && pthread_mutex_lock(&recursive) == 0);
+	CHECK(pthread_mutex_unlock(&recursive) == 0 && pthread_mutex_unlock(&recursive) == 0);
+}
+
+/* Each child allocates, on this memory; 3 times `count` of aligned_alloc. */
+static void run_vforks(void)
+{
+	for (long i = 0; i < count; i++) {
+		void *volatile memory = aligned(64);
+		pid_t pid = vfork();
+
+		if (pid == 0) {
+			free(aligned(100));
+			_exit(4);
+		}
+		wait_for(pid, 4);
+		free(memory);
+		free(aligned(100));
+	}
+}
+
+static void *write_as_last(void *arg)
+{
+	usleep(20000);
+	free(aligned(64));
+	printf("the last thread"); /* written out by exit() alone */
+	return arg;
+}
+
+static void end_with_last_thread(void)
+{
+	pthread_t id;
+
+	CHECK(pthread_create(&id, NULL, write_as_last, NULL) == 0);
+	pthread_exit(NULL);
+}
+
+/* Its files have the lowest numbers, 2 among them. Prints nothing: what is in the files is looked at. */
+static void close_all(const char *directory)
+{
+	char name[4096];
+
+	for (int i = 0; i < 1024; i++)
+		close(i);
+	for (int i = 0; i < 10; i++) {
+		snprintf(name, sizeof(name), "%s/file-%d", directory, i);
+		if (open(name, O_RDWR | O_CREAT | O_TRUNC, 0666) != i)
+			_exit(98);
+	}
+	work(NULL);
+	for (int i = 0; i < 10; i++)
+		if (write(i, "mine\n", 5) != 5)
+			_exit(97);
+	usleep(20000);
+	work(NULL);
+}
+
+static void name_threads(void)
+{
+	CHECK(pthread_setname_np(pthread_self(), "\"\\\n\t\001\377\303\251</x>") == 0);
+	free(aligned(64));
+}
+
+static void end(const char *how)
+{
+	work(NULL);
+	if (strcmp(how, "_exit") == 0)
+		_exit(3);
+	if (strcmp(how, "quick_exit") == 0)
+		quick_exit(4);
+	usleep(50000); /* the reader comes once in a millisecond */
+	if (strcmp(how, "abort") == 0)
+		abort();
+	if (strcmp(how, "kill") == 0)
+		kill(getpid(), SIGKILL);
+	if (strcmp(how, "exec") == 0)
+		execl("/proc/self/exe", "program", "threads", "10", "1", (char *)NULL);
+}
+
+int main(int argc, char **argv)
+{
+	const char *way = argc > 1 ? argv[1] : "";
+
+	if (argc > 2)
+		count = atol(argv[2]);
+	if (argc > 3)
+		threads = atoi(argv[3]);
+	if (strcmp(way, "threads") == 0)
+		run_threads();
+	else if (strcmp(way, "forks") == 0)
+		run_forks();
+	else if (strcmp(way, "signals") == 0)
+		run_signals();
+	else if (strcmp(way, "conditions") == 0)
+		run_conditions();
+	else if (strcmp(way, "vforks") == 0)
+		run_vforks();
+	else if (strcmp(way, "last") == 0)
+		end_with_last_thread();
+	else if (strcmp(way, "closes") == 0)
+		close_all(argv[3]);
+	else if (strcmp(way, "names") == 0)
+		name_threads();
+	else
+		end(way);
+	return 7;
+}
