@@ -190,6 +190,7 @@ static void *run(void *arg)
 	mine.is_own = true;
 	(void)prctl(PR_SET_NAME, "recorder");
 	__atomic_store_n(&reader.tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	(void)rk_thread_prepare(); /* the trace says who registers threads */
 	reader.error = leave_descriptors();
 	if (reader.error == 0) {
 		trace_begin();

@@ -287,9 +287,13 @@ static int open_file(void)
 	fd = open(recorder.file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
-	if (recorder.is_own_file && fstat(fd, &status) == 0 && status.st_size == 0)
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (recorder.is_own_file && status.st_size == 0)
 		return 0;
 	close(fd);
+	if (!S_ISREG(status.st_mode))
+		return -ENOTSUP; /* no other names beside a device */
 	for (int i = 1; i < FILES_MAX; i++) {
 		(void)snprintf(name, sizeof(name), i == 1 ? "%s.%d" : "%s.%d.%d", recorder.file, recorder.process, i);
 		fd = open(name, O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, 0666);

@@ -140,13 +140,13 @@ static void *wait_to_be_told(void *arg)
 {
 	pthread_mutex_lock(&mutex);
 	pthread_cleanup_push(unlock, &mutex);
-	while (told == 0 || arg != NULL)
+	while (told == 0 || arg == NULL)
 		pthread_cond_wait(&condition, &mutex);
 	pthread_cleanup_pop(1);
 	return NULL;
 }
 
-/* Waits that end, one that is cancelled, one that takes too long; an unlock that fails; a mutex that is taken twice. */
+/* One wait that ends, one that is cancelled, one that takes too long; an unlock that fails; a mutex that is taken twice. */
 static void run_conditions(void)
 {
 	pthread_mutexattr_t attributes;
@@ -154,8 +154,8 @@ static void run_conditions(void)
 	struct timespec soon;
 	pthread_t told_one, cancelled;
 
-	CHECK(pthread_create(&told_one, NULL, wait_to_be_told, NULL) == 0);
-	CHECK(pthread_create(&cancelled, NULL, wait_to_be_told, &told) == 0);
+	CHECK(pthread_create(&told_one, NULL, wait_to_be_told, &mutex) == 0);
+	CHECK(pthread_create(&cancelled, NULL, wait_to_be_told, NULL) == 0);
 	usleep(20000);
 	pthread_mutex_lock(&mutex);
 	told = 1;
@@ -182,7 +182,9 @@ static void run_conditions(void)
 /* Each child allocates, on this memory; 3 times `count` of aligned_alloc. */
 static void run_vforks(void)
 {
-	for (long i = 0; i < count; i++) {
+	static long i; /* in no register */
+
+	for (i = 0; i < count; i++) {
 		void *volatile memory = aligned(64);
 		pid_t pid = vfork();
 
