@@ -15,7 +15,7 @@ static enum way way_in(void)
 {
 	enum way found = way();
 
-	return found == WAY_RECORD && mine.is_allocating ? WAY_PASS : found;
+	return found == WAY_RECORD && (mine.is_allocating || !next.allocates) ? WAY_PASS : found;
 }
 
 static uint64_t begin_call(void)

@@ -58,7 +58,32 @@ static void *next_of(const char *name)
 	return found != NULL ? found : dlsym(RTLD_NEXT, name);
 }
 
-/* Threads that come here at once all look, and find the same. */
+static bool are_of_one_module(const void *a, const void *b)
+{
+	Dl_info of_a, of_b;
+
+	return dladdr(a, &of_a) != 0 && dladdr(b, &of_b) != 0 && of_a.dli_fbase == of_b.dli_fbase;
+}
+
+static size_t unknown_size(void *block)
+{
+	(void)block;
+	return 0;
+}
+
+/*
+ * A program that brings an allocator of its own calls that, but for functions that this one lacks: such calls are none of
+ * the memory that `next` knows. And an allocator that doesn't tell sizes mustn't be taken for another's.
+ */
+static void look_at_allocator(void)
+{
+	next.allocates = are_of_one_module(dlsym(RTLD_DEFAULT, "malloc"), &next) &&
+			 are_of_one_module(dlsym(RTLD_DEFAULT, "free"), &next);
+	if (!are_of_one_module((void *)(uintptr_t)next.free, (void *)(uintptr_t)next.usable_size))
+		next.usable_size = unknown_size;
+}
+
+/* Threads that come here at once all look, and find the same. What wasn't found is no error of the program's. */
 static void find(void)
 {
 	static const char *const names[] = {
@@ -69,11 +94,13 @@ static void find(void)
 	};
 	void *found;
 
-	_Static_assert(sizeof(names) / sizeof(names[0]) * sizeof(found) == sizeof(next), "a name for each");
+	_Static_assert(sizeof(names) / sizeof(names[0]) * sizeof(found) == offsetof(struct next, allocates), "a name for each");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		found = next_of(names[i]);
 		memcpy((char *)&next + i * sizeof(found), &found, sizeof(found));
 	}
+	look_at_allocator();
+	(void)dlerror();
 }
 
 /* False while this thread is looking. */

@@ -26,12 +26,14 @@
 #define PASS 1000000    /* ns between two passes over the rings */
 #define LOOK 250000000  /* ns between two looks whether it is the last thread */
 #define STACK (256 << 10)
+#define LOOKS 1000 /* one per PASS */
 #define LAST_PASSES 20
 #define CPUS_MAX 8192
 
 static struct {
 	struct rk_ring *ring;
 	int tid;
+	int ready; /* a futex; it has left the program's descriptors */
 	int stop;  /* a futex */
 	int done;  /* a futex; then there is nothing more to be read or written */
 	int error; /* negative errno */
@@ -192,16 +194,20 @@ static void *run(void *arg)
 	__atomic_store_n(&reader.tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	(void)rk_thread_prepare(); /* the trace says who registers threads */
 	reader.error = leave_descriptors();
-	if (reader.error == 0) {
-		trace_begin();
+	if (reader.error == 0)
+		reader.error = trace_begin();
+	futex_set(&reader.ready);
+	if (reader.error == 0)
 		read_rings();
-	}
 	__atomic_store_n(&recorder.ring, NULL, __ATOMIC_RELEASE);
 	futex_set(&reader.done);
 	return NULL;
 }
 
-/* In a fork's child, too: what the parent's reader knew is forgotten. Threads inherit who blocks which signals. */
+/*
+ * In a fork's child, too: what the parent's reader knew is forgotten. Threads inherit who blocks which signals. The program
+ * goes on when the reader has left its descriptors, or is held up.
+ */
 int reader_start(void)
 {
 	sigset_t all, before;
@@ -223,6 +229,8 @@ int reader_start(void)
 	(void)pthread_attr_destroy(&attributes);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	mine.is_own = false;
+	for (int i = 0; r == 0 && i < LOOKS && !__atomic_load_n(&reader.ready, __ATOMIC_ACQUIRE); i++)
+		futex_wait(&reader.ready, 0, PASS);
 	return -r;
 }
 

@@ -62,7 +62,7 @@ struct recorder {
 
 extern struct recorder recorder;
 
-/* What is known of the interposed functions. */
+/* The interposed functions, in the order of the names in next.c. */
 struct next {
 	int (*mutex_lock)(pthread_mutex_t *);
 	int (*mutex_unlock)(pthread_mutex_t *);
@@ -87,6 +87,7 @@ struct next {
 	int (*setname)(pthread_t, const char *);
 	void (*process_exit)(int) __attribute__((__noreturn__));
 	void (*process_exit_c)(int) __attribute__((__noreturn__));
+	bool allocates; /* the program's malloc() is ours */
 };
 
 extern struct next next;
@@ -108,7 +109,7 @@ void threads_count(void);     /* from one, the calling one */
 bool thread_is_alone(void);   /* the calling one, in the process */
 
 /* reader.c */
-int reader_start(void);  /* negative errno */
+int reader_start(void);   /* negative errno */
 void reader_finish(void); /* behind the last record: waits until all is in the file */
 
 /* complain.c */

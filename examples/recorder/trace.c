@@ -136,7 +136,7 @@ static void put_process_event(const char *name, const char *phase)
 	put_head(name, "recorder", phase, latest, (uint32_t)recorder.process);
 }
 
-void trace_begin(void)
+int trace_begin(void)
 {
 	char name[16] = "";
 	ssize_t got = -1;
@@ -165,6 +165,7 @@ void trace_begin(void)
 	put(",\"rseq\":\"");
 	put(rk_owner_name(rk_thread_owner()));
 	put("\"}}");
+	return recorder.is_child ? 0 : trace_flush();
 }
 
 static void put_args(const struct event *event, int cpu)

@@ -9,13 +9,14 @@
 
 #include "recorder.h"
 
-void trace_begin(void);
+/* Opens the first process's file. That of a child is opened by its first record: many do nothing but exec. */
+int trace_begin(void);
 void trace_event(const struct event *event, int cpu, uint64_t time);
 void trace_lost(int cpu, uint64_t count);
 void trace_heap(int64_t bytes);
 void trace_end(uint64_t made, uint64_t recorded, uint64_t lost);
 
-/* Writes out what there is. The file is opened by the first one. Returns 0, or the negative errno of before. */
+/* Writes out what there is. Returns 0, or the negative errno of before. */
 int trace_flush(void);
 
 /* clock.c: the processor's clock as nanoseconds of CLOCK_MONOTONIC. */
