@@ -30,7 +30,7 @@ static long count = 100;
 static int threads = 2;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
-static volatile int told;
+static volatile int told, waiting;
 
 static void *volatile sink; /* no call is optimised away */
 
@@ -139,6 +139,7 @@ static void unlock(void *arg)
 static void *wait_to_be_told(void *arg)
 {
 	pthread_mutex_lock(&mutex);
+	waiting++;
 	pthread_cleanup_push(unlock, &mutex);
 	while (told == 0 || arg == NULL)
 		pthread_cond_wait(&condition, &mutex);
@@ -156,7 +157,8 @@ static void run_conditions(void)
 
 	CHECK(pthread_create(&told_one, NULL, wait_to_be_told, &mutex) == 0);
 	CHECK(pthread_create(&cancelled, NULL, wait_to_be_told, NULL) == 0);
-	usleep(20000);
+	while (waiting < 2)
+		usleep(1000);
 	pthread_mutex_lock(&mutex);
 	told = 1;
 	pthread_cond_broadcast(&condition);
@@ -179,23 +181,54 @@ static void run_conditions(void)
 	CHECK(pthread_mutex_unlock(&recursive) == 0 && pthread_mutex_unlock(&recursive) == 0);
 }
 
-/* Each child allocates, on this memory; 3 times `count` of aligned_alloc. */
+static void *allocate(void *arg)
+{
+	for (int i = 0; i < 30000; i++) {
+		sink = malloc(50);
+		free(sink);
+	}
+	return arg;
+}
+
+/* Each of `threads` children allocates `count` times, on this memory, beside a thread of its parent's. */
 static void run_vforks(void)
 {
-	static long i; /* in no register */
+	static long i, j; /* in no register */
+	pthread_t id;
 
-	for (i = 0; i < count; i++) {
-		void *volatile memory = aligned(64);
+	CHECK(pthread_create(&id, NULL, allocate, NULL) == 0);
+	for (i = 0; i < threads; i++) {
 		pid_t pid = vfork();
 
 		if (pid == 0) {
-			free(aligned(100));
+			for (j = 0; j < count; j++)
+				free(aligned(100));
 			_exit(4);
 		}
 		wait_for(pid, 4);
-		free(memory);
 		free(aligned(100));
 	}
+	CHECK(pthread_join(id, NULL) == 0);
+}
+
+static int prepared;
+
+static void prepare(void)
+{
+	prepared++;
+}
+
+/* So many handlers that the C library needs more memory for them than it began with. */
+static void run_handlers(void)
+{
+	pid_t pid;
+
+	for (int i = 0; i < 200; i++)
+		CHECK(pthread_atfork(prepare, NULL, NULL) == 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(prepared);
+	wait_for(pid, 200);
 }
 
 static void *write_as_last(void *arg)
@@ -274,6 +307,8 @@ int main(int argc, char **argv)
 		run_conditions();
 	else if (strcmp(way, "vforks") == 0)
 		run_vforks();
+	else if (strcmp(way, "handlers") == 0)
+		run_handlers();
 	else if (strcmp(way, "last") == 0)
 		end_with_last_thread();
 	else if (strcmp(way, "closes") == 0)
