@@ -145,7 +145,7 @@ int main(int argc, char **argv)
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	const char *file = "recorder.json";
-	int option;
+	int option, error;
 
 	(void)unsetenv(PREFIX "SIZE");
 	while ((option = getopt_long(argc, argv, "+o:s:h", options, NULL)) != -1) {
@@ -164,6 +164,7 @@ int main(int argc, char **argv)
 	if (!make_file(file) || !preload())
 		return 2;
 	execvp(argv[optind], argv + optind);
-	say(argv[optind], strerror(errno));
-	return errno == ENOENT ? 127 : 126;
+	error = errno;
+	say(argv[optind], strerror(error));
+	return error == ENOENT ? 127 : 126;
 }

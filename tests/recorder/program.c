@@ -211,26 +211,6 @@ static void run_vforks(void)
 	CHECK(pthread_join(id, NULL) == 0);
 }
 
-static int prepared;
-
-static void prepare(void)
-{
-	prepared++;
-}
-
-/* So many handlers that the C library needs more memory for them than it began with. */
-static void run_handlers(void)
-{
-	pid_t pid;
-
-	for (int i = 0; i < 200; i++)
-		CHECK(pthread_atfork(prepare, NULL, NULL) == 0);
-	pid = fork();
-	if (pid == 0)
-		_exit(prepared);
-	wait_for(pid, 200);
-}
-
 static void *write_as_last(void *arg)
 {
 	usleep(20000);
@@ -307,8 +287,6 @@ int main(int argc, char **argv)
 		run_conditions();
 	else if (strcmp(way, "vforks") == 0)
 		run_vforks();
-	else if (strcmp(way, "handlers") == 0)
-		run_handlers();
 	else if (strcmp(way, "last") == 0)
 		end_with_last_thread();
 	else if (strcmp(way, "closes") == 0)
