@@ -10,6 +10,8 @@
 #include "recorder.h"
 
 #include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
 #include <malloc.h>
 #include <string.h>
 
@@ -71,14 +73,25 @@ static size_t unknown_size(void *block)
 	return 0;
 }
 
+/* In an executable at a fixed address a function that it takes the address of is at an entry of its own, without a section. */
+static bool is_ours(const char *name)
+{
+	void *function = dlsym(RTLD_DEFAULT, name);
+	const ElfW(Sym) *symbol = NULL;
+	Dl_info info;
+
+	return are_of_one_module(function, &next) ||
+	       (dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT) != 0 && symbol != NULL &&
+		symbol->st_shndx == SHN_UNDEF);
+}
+
 /*
  * A program that brings an allocator of its own calls that, but for functions that this one lacks: such calls are none of
  * the memory that `next` knows. And an allocator that doesn't tell sizes mustn't be taken for another's.
  */
 static void look_at_allocator(void)
 {
-	next.allocates = are_of_one_module(dlsym(RTLD_DEFAULT, "malloc"), &next) &&
-			 are_of_one_module(dlsym(RTLD_DEFAULT, "free"), &next);
+	next.allocates = is_ours("malloc") && is_ours("free");
 	if (!are_of_one_module((void *)(uintptr_t)next.free, (void *)(uintptr_t)next.usable_size))
 		next.usable_size = unknown_size;
 }
