@@ -3,17 +3,19 @@
  * recorder.h - what the parts of recorder.so share.
  *
  *	heap.c      what is interposed of allocators       \
- *	locks.c     of locks                                |> record() -> a ring per CPU
- *	process.c   of the life of a process              |                  |
- *	threads.c   of that of threads                     /                 |
- *	reader.c    a thread, which reads the rings    <---------------------+
+ *	locks.c     of locks                                \
+ *	process.c   of the life of a process                 > record() -> a ring per CPU
+ *	threads.c   of that of threads                      /                  |
+ *	reader.c    a thread, which reads the rings    <-----------------------+
  *	trace.c     what it read, as JSON
+ *	clock.c     when that was
  *	state.c     begin and end of the recording
  *	complain.c  messages, on no other file than the standard error that the program began with
  *	next.c      the functions that are interposed, and memory until they are known
  *
- * The invariant: the recorder calls nothing that the program may have replaced, but what it was asked to call. What it needs
- * of memory and locks itself is its own, so it may be called from wherever the program calls malloc().
+ * The invariant: to record, nothing is called that the program may have replaced, but how large a block is. What the recorder
+ * needs of memory and locks is its own, so it may be called from wherever the program calls malloc(). pthread_create() alone
+ * takes memory of the allocator, as the C library's does.
  */
 #ifndef RECORDER_H
 #define RECORDER_H
