@@ -97,19 +97,34 @@ static __attribute__((__noinline__)) void give_slow(void *object)
 	errno = saved;
 }
 
-EXPORT void free(void *object)
+/* To the cache of its page. */
+static inline void give(const struct leaf *leaf, uintptr_t number, void *object)
 {
-	const struct page *page = map_page(object);
 	uintptr_t mark = (uintptr_t)object ^ heap_key;
 
-	if (RKI_UNLIKELY(!is_multiple(page->inverse, object))) {
+	if (RKI_UNLIKELY(!is_multiple(leaf->inverses[number], object))) {
 		give_slow(object);
 		return;
 	}
 	if (RKI_UNLIKELY(*mark_of(object) == mark))
 		system_die("freed twice", object);
 	*mark_of(object) = mark;
-	rk_cache_put(page->cache, object);
+	rk_cache_put(leaf->caches[number], object);
+}
+
+static __attribute__((__noinline__)) void give_elsewhere(void *object)
+{
+	give(map_leaf(object), map_number(object), object);
+}
+
+EXPORT void free(void *object)
+{
+	uintptr_t number = ((uintptr_t)object >> SPAN_SHIFT) - map_first_page;
+
+	if (RKI_UNLIKELY(number > 65535))
+		give_elsewhere(object);
+	else
+		give(map_first, number, object);
 }
 
 static size_t usable(void *object)

@@ -17,37 +17,35 @@
 enum { CODE_NONE = 0, CODE_LARGE = 255 /* a large object begins there */ };
 
 /* Read without a lock by whoever has an object there; so it doesn't change meanwhile. */
-struct page {
-	struct rk_cache *cache; /* where objects of this span go; valid if there is an inverse */
-	uint32_t inverse;       /* of the class of a span that has a cache; else 0 */
-	uint32_t code;
-};
-
 struct leaf {
-	struct page pages[65536];
-	void *owners[65536]; /* struct span, struct large */
+	struct rk_cache *caches[65536]; /* where objects of a span go; valid if there is an inverse */
+	uint32_t inverses[65536];       /* of the class of a span that has a cache; else 0 */
+	uint8_t codes[65536];
+	void *owners[65536];
 };
 
-extern struct leaf *map_root[65536], *map_first;
-extern uint32_t map_first_is; /* of which 4 GiB */
+/* The first leaf, and the number of its first page in the address space: for free(). */
+extern struct leaf *map_first;
+extern uintptr_t map_first_page;
 
-/* Zeros where nothing of ours is. The address space has 2^48 bytes for all that is mapped without a hint. */
-const struct page *map_page_elsewhere(const void *address);
+/* The leaf of an address; one with zeros where nothing of ours is. The address space has 2^48 bytes without a hint. */
+const struct leaf *map_leaf(const void *address);
 
-static inline const struct page *map_page(const void *address)
+static inline uint16_t map_number(const void *address)
 {
-	if (RKI_UNLIKELY((uintptr_t)address >> 32 != map_first_is))
-		return map_page_elsewhere(address);
-	return &map_first->pages[(uint16_t)((uintptr_t)address >> SPAN_SHIFT)];
+	return (uint16_t)((uintptr_t)address >> SPAN_SHIFT);
 }
 
 static inline unsigned map_code(const void *address)
 {
-	return map_page(address)->code;
+	return map_leaf(address)->codes[map_number(address)];
 }
 
-/* Of an address with a code. */
-void *map_owner(const void *address);
+/* Of an address with a code: struct span or struct large. */
+static inline void *map_owner(const void *address)
+{
+	return map_leaf(address)->owners[map_number(address)];
+}
 
 /* Leaves for that much memory; false if there is none for them. Under the lock of pages. */
 bool map_prepare(const void *address, size_t size);
