@@ -61,15 +61,22 @@ static void destruct(void *context, void *object)
 	errno = saved;
 }
 
+/* A handler that interrupted the allocator forks without: its thread goes on where it was, in the child as well. */
 static void before_fork(void)
 {
+	if (inside.spans || inside.pages)
+		return;
 	spans_fork_begins();
-	(void)pages_enter();
+	pages_fork_begins();
+	inside.fork = true;
 }
 
 static void after_fork(void)
 {
-	pages_leave();
+	if (!inside.fork)
+		return;
+	inside.fork = false;
+	pages_fork_ends();
 	spans_fork_ends();
 }
 
@@ -135,12 +142,14 @@ void heap_give(void *object)
 {
 	unsigned code = map_code(object);
 
-	if (code == CODE_LARGE)
+	if (code == CODE_LARGE) {
 		large_give(object);
-	else if (code != CODE_NONE && code < CLASSES && begins_object(code, object))
-		spans_give(code, object);
-	else
+		return;
+	}
+	if (code == CODE_NONE || !begins_object(code, object))
 		system_die("no pointer from malloc", object);
+	heap_mark_free(object);
+	spans_give(code, object);
 }
 
 size_t heap_idle(void)
@@ -161,10 +170,11 @@ bool heap_trim(size_t keep)
 	for (unsigned i = 1; i < CLASSES; i++) {
 		struct rk_cache *cache = heap_caches[i];
 
-		for (int cpu = 0; cache != NULL && rk_cache_reclaim(cache, cpu) != -EINVAL; cpu++)
-			;
-		if (cache != NULL)
-			(void)rk_cache_trim(cache, 0);
+		if (cache == NULL)
+			continue;
+		for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+			(void)rk_cache_reclaim(cache, cpu);
+		(void)rk_cache_trim(cache, 0);
 	}
 	if (pages_enter()) {
 		done = pages_trim(keep);

@@ -8,6 +8,7 @@
 #include <rseqkit/cache.h>
 #include <stdbool.h>
 #include "classes.h"
+#include "system.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -17,6 +18,21 @@ extern struct rk_cache *heap_fine[FINE_MAX / FINE + 1];
 
 /* What the second word of an object says, with its address, while it is free. */
 extern uintptr_t heap_key;
+
+static inline uintptr_t *heap_mark(void *object)
+{
+	return (uintptr_t *)object + 1;
+}
+
+/* Marks an object as free. Ends the process if it was. */
+static inline void heap_mark_free(void *object)
+{
+	uintptr_t mark = (uintptr_t)object ^ heap_key;
+
+	if (RKI_UNLIKELY(*heap_mark(object) == mark))
+		system_die("freed twice", object);
+	*heap_mark(object) = mark;
+}
 
 /* An object of a class whose cache isn't there, or has none. NULL if there is no memory. */
 void *heap_take(unsigned class) __attribute__((__cold__));

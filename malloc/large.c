@@ -107,17 +107,16 @@ size_t large_size(const void *object)
 	return large_of(object)->size;
 }
 
-/* Its mapping, at another place, where it has that size. */
+/*
+ * Its mapping, at another place, where it has that size. Where that fails the place stays reserved: older kernels unmap it
+ * first, and by now it may be another thread's.
+ */
 static bool move(struct large *large, size_t size)
 {
 	char *to = system_map(size, SPAN_SIZE, false);
 
-	if (to == NULL)
+	if (to == NULL || !map_prepare(to, 1) || !system_move(large->run.base, large->run.size, to, size))
 		return false;
-	if (!map_prepare(to, 1) || !system_move(large->run.base, large->run.size, to, size)) {
-		system_unmap(to, size);
-		return false;
-	}
 	map_set(large->run.base, CODE_NONE, NULL, NULL);
 	numbers.mapped += size - large->run.size;
 	large->run.base = to;
@@ -132,8 +131,15 @@ static bool resize(struct large *large, size_t size)
 
 	if (large->guard > 0)
 		return false;
-	if (large->run.chunk == NULL)
-		return size > RUN_MAX * SPAN_SIZE && (size == large->run.size || move(large, size));
+	if (large->run.chunk == NULL && size > large->run.size)
+		return move(large, size);
+	if (large->run.chunk == NULL) {
+		if (size < large->run.size)
+			system_unmap(large->run.base + size, large->run.size - size);
+		numbers.mapped -= large->run.size - size;
+		large->run.size = size;
+		return true;
+	}
 	if (pages > has)
 		return pages <= RUN_MAX && pages_extend(&large->run, (unsigned)(pages - has));
 	if (pages < has) {

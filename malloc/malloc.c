@@ -22,11 +22,6 @@
 #define EXPORT __attribute__((__visibility__("default")))
 #define PAGE ((size_t)4096)
 
-static inline uintptr_t *mark_of(void *object)
-{
-	return (uintptr_t *)object + 1;
-}
-
 /* errno is what it was, or says that there is no memory. */
 static inline void *told(void *object, int saved)
 {
@@ -43,7 +38,7 @@ static __attribute__((__noinline__)) void *take_slow(unsigned class)
 	if (RKI_UNLIKELY(object == NULL))
 		object = heap_take(class);
 	if (object != NULL)
-		*mark_of(object) = 0;
+		*heap_mark(object) = 0;
 	return told(object, saved);
 }
 
@@ -61,7 +56,7 @@ static inline void *take(unsigned class)
 
 	if (RKI_UNLIKELY(object == NULL))
 		return take_slow(class);
-	*mark_of(object) = 0;
+	*heap_mark(object) = 0;
 	return object;
 }
 
@@ -84,7 +79,7 @@ EXPORT void *malloc(size_t size)
 	object = RKI_LIKELY(cache != NULL) ? rk_cache_get_here(cache) : NULL;
 	if (RKI_UNLIKELY(object == NULL))
 		return take_slow(class_of(size));
-	*mark_of(object) = 0;
+	*heap_mark(object) = 0;
 	return object;
 }
 
@@ -100,15 +95,11 @@ static __attribute__((__noinline__)) void give_slow(void *object)
 /* To the cache of its page. */
 static inline void give(const struct leaf *leaf, uintptr_t number, void *object)
 {
-	uintptr_t mark = (uintptr_t)object ^ heap_key;
-
 	if (RKI_UNLIKELY(!is_multiple(leaf->inverses[number], object))) {
 		give_slow(object);
 		return;
 	}
-	if (RKI_UNLIKELY(*mark_of(object) == mark))
-		system_die("freed twice", object);
-	*mark_of(object) = mark;
+	heap_mark_free(object);
 	rk_cache_put(leaf->caches[number], object);
 }
 
@@ -135,7 +126,7 @@ static size_t usable(void *object)
 		return large_size(object);
 	if (code == CODE_NONE || !begins_object(code, object))
 		system_die("no pointer from malloc", object);
-	if (*mark_of(object) == ((uintptr_t)object ^ heap_key))
+	if (*heap_mark(object) == ((uintptr_t)object ^ heap_key))
 		system_die("freed already", object);
 	return size_classes[code].size;
 }
@@ -169,7 +160,7 @@ EXPORT void *realloc(void *object, size_t size)
 	}
 	had = usable(object);
 	/* What shrinks a little stays. */
-	if (size <= had && (size >= had / 2 || had <= 64))
+	if (size <= had && had <= SMALL_MAX && (size >= had - had / 4 || had <= 64))
 		return object;
 	if (map_code(object) == CODE_LARGE) {
 		int saved = errno;

@@ -21,25 +21,37 @@ struct chunk {
 };
 
 static struct rk_mutex lock = RK_MUTEX_INIT;
-static __thread bool is_inside; /* as in spans.c */
+__thread struct inside inside;
 static struct chunk *chunks, *unmapped;
 struct numbers numbers;
 
 bool pages_enter(void)
 {
-	if (is_inside)
+	if (inside.pages)
 		return false;
-	is_inside = true;
+	inside.pages = true;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	(void)rk_mutex_lock(&lock);
+	if (!inside.fork)
+		(void)rk_mutex_lock(&lock);
 	return true;
 }
 
 void pages_leave(void)
 {
-	(void)rk_mutex_unlock(&lock);
+	if (!inside.fork)
+		(void)rk_mutex_unlock(&lock);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	is_inside = false;
+	inside.pages = false;
+}
+
+void pages_fork_begins(void)
+{
+	(void)rk_mutex_lock(&lock);
+}
+
+void pages_fork_ends(void)
+{
+	(void)rk_mutex_unlock(&lock);
 }
 
 static uint64_t bits(unsigned pages, unsigned at)

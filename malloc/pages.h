@@ -23,7 +23,16 @@ struct run {
 	size_t size; /* bytes: a multiple of SPAN_SIZE of a chunk's */
 };
 
-/* Takes the lock. False if this thread has it: a handler interrupted it. */
+/*
+ * What this thread is at, said before the lock is taken, for handlers: who interrupted something waits for no lock, since
+ * its thread may have it, or who has it may wait for its thread.
+ */
+extern __thread struct inside {
+	bool spans, pages;
+	bool fork; /* it has all locks: it needs none, in other handlers of the fork say */
+} inside;
+
+/* Takes the lock. False if a handler interrupted who has it. */
 bool pages_enter(void);
 void pages_leave(void);
 
@@ -36,6 +45,10 @@ bool pages_extend(struct run *run, unsigned more);
 
 /* Gives the memory of free pages back to the system, until at most `keep` bytes are dirty. True if there was any. */
 bool pages_trim(size_t keep);
+
+/* Around a fork, by who is inside of nothing. */
+void pages_fork_begins(void);
+void pages_fork_ends(void);
 
 /* In bytes, but for how many mappings there are. Mappings are of large objects. */
 extern struct numbers {

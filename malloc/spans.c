@@ -26,8 +26,6 @@ static struct central {
 
 static struct span *forgotten; /* descriptions to be used again; under the lock of pages */
 
-/* This thread has one of the locks, or is about to: said before it is taken, for handlers. */
-static __thread bool is_inside;
 
 static void list(struct central *central, struct span *span)
 {
@@ -75,11 +73,18 @@ static struct span *new_span(unsigned class)
 	return span;
 }
 
-/* False if a handler interrupted who has the pages: the span stays then. */
+/*
+ * False if a handler interrupted who has the pages: the span stays then. Its objects' marks go, so that none is ever in
+ * memory that somebody gets, and may copy.
+ */
 static bool release(struct span *span)
 {
+	size_t size = size_classes[span->class].size;
+
 	if (!pages_enter())
 		return false;
+	for (unsigned i = 0; i < span->carved; i++)
+		*heap_mark(span->run.base + i * size) = 0;
 	if (span->is_guarded)
 		system_allow(span->run.base + SPAN_SIZE - GUARD, GUARD, true);
 	map_set(span->run.base, CODE_NONE, NULL, NULL);
@@ -130,11 +135,12 @@ static bool enter(struct central *central)
 {
 	void *object;
 
-	if (is_inside)
+	if (inside.spans || inside.pages)
 		return false;
-	is_inside = true;
+	inside.spans = true;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	(void)rk_mutex_lock(&central->lock);
+	if (!inside.fork)
+		(void)rk_mutex_lock(&central->lock);
 	object = __atomic_load_n(&central->aside, __ATOMIC_RELAXED);
 	if (RKI_LIKELY(object == NULL))
 		return true;
@@ -150,9 +156,10 @@ static bool enter(struct central *central)
 
 static void leave(struct central *central)
 {
-	(void)rk_mutex_unlock(&central->lock);
+	if (!inside.fork)
+		(void)rk_mutex_unlock(&central->lock);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	is_inside = false;
+	inside.spans = false;
 }
 
 static void put_aside(struct central *central, void *object)
@@ -217,7 +224,6 @@ size_t spans_free(void)
 
 void spans_fork_begins(void)
 {
-	is_inside = true;
 	for (unsigned i = 1; i < CLASSES; i++)
 		(void)rk_mutex_lock(&centrals[i].lock);
 }
@@ -226,5 +232,4 @@ void spans_fork_ends(void)
 {
 	for (unsigned i = 1; i < CLASSES; i++)
 		(void)rk_mutex_unlock(&centrals[i].lock);
-	is_inside = false;
 }

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_others.c - what others in the process do while somebody allocates: they change the environment, fork in handlers, have
+ * handlers of fork that allocate, copy what they find in new memory.
+ */
+#include "../unit/test.h"
+#include <malloc.h>
+#include <sys/time.h>
+
+static int refused_at_fork, asked_at_fork;
+
+static void allocate_at_fork(void)
+{
+	void *objects[] = {malloc(100), malloc(5000), malloc(100000)};
+
+	for (int i = 0; i < 3; i++) {
+		asked_at_fork++;
+		refused_at_fork += objects[i] == NULL;
+		free(objects[i]);
+	}
+}
+
+/* Before anybody has allocated: so the allocator's own handlers come first before a fork, and last behind it. */
+static void register_early(int argc, char **argv, char **environment)
+{
+	(void)argc;
+	(void)argv;
+	(void)environment;
+	(void)pthread_atfork(allocate_at_fork, allocate_at_fork, allocate_at_fork);
+}
+
+__attribute__((__section__(".preinit_array"), __used__)) static void (*const early)(int, char **, char **) = register_early;
+
+static int in_child_of_fork(void)
+{
+	return refused_at_fork;
+}
+
+static void handlers_of_fork_allocate(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(in_child(in_child_of_fork), 0);
+	assert_int_equal(refused_at_fork, 0);
+	assert_int_equal(asked_at_fork, 20 * 6);
+}
+
+static bool stop;
+
+static void *allocate(void *size)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		void *objects[100];
+
+		for (int i = 0; i < 100; i++)
+			objects[i] = malloc((size_t)(uintptr_t)size);
+		for (int i = 0; i < 100; i++)
+			free(objects[i]);
+	}
+	return NULL;
+}
+
+/* The libc's getenv() may not run meanwhile, so an allocator mustn't call it. */
+static void the_environment_changes(void **state)
+{
+	pthread_t thread;
+	char name[32];
+
+	(void)state;
+	stop = false;
+	assert_int_equal(pthread_create(&thread, NULL, allocate, (void *)70000), 0);
+	for (int i = 0; i < (int)ROUNDS(4000); i++) {
+		snprintf(name, sizeof(name), "NAME_%d", i);
+		assert_int_equal(setenv(name, "value", 1), 0);
+		if (i % 2 != 0)
+			unsetenv(name);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	clearenv();
+}
+
+static volatile sig_atomic_t handled;
+
+static void fork_and_allocate(int signal)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)signal;
+	if (pid == 0) {
+		free(malloc(20000));
+		_exit(0);
+	}
+	if (pid > 0 && (waitpid(pid, &status, 0) != pid || status != 0))
+		_exit(77);
+	handled++;
+}
+
+static void allocate_in_handler(int signal)
+{
+	(void)signal;
+	free(malloc(20000));
+	free(malloc(3000000));
+	handled++;
+}
+
+/* Until it was interrupted often. */
+static void interrupted_by(void (*handler)(int), int often)
+{
+	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+	struct itimerval soon = {.it_interval.tv_usec = 300, .it_value.tv_usec = 300}, never = {.it_value.tv_sec = 0};
+
+	handled = 0;
+	assert_int_equal(sigaction(SIGPROF, &action, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_PROF, &soon, NULL), 0);
+	while (handled < often) {
+		void *objects[50];
+
+		for (int i = 0; i < 50; i++)
+			objects[i] = malloc(i % 2 != 0 ? 20000 : 70000);
+		for (int i = 0; i < 50; i++)
+			free(objects[i]);
+	}
+	assert_int_equal(setitimer(ITIMER_PROF, &never, NULL), 0);
+}
+
+static void handlers_fork(void **state)
+{
+	(void)state;
+	interrupted_by(fork_and_allocate, (int)ROUNDS(300));
+}
+
+/* Another thread may have the lock that the handler wants, and want the one that its thread has. */
+static void handlers_beside_threads(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	stop = false;
+	assert_int_equal(pthread_create(&thread, NULL, allocate, (void *)20000), 0);
+	interrupted_by(allocate_in_handler, (int)ROUNDS(3000));
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+}
+
+/*
+ * What was in freed memory may come along with new memory, and be copied: it must not be what says that an object is free.
+ * A page becomes large, and small again.
+ */
+static void contents_of_new_memory_say_nothing(void **state)
+{
+	static char *objects[4000];
+
+	(void)state;
+	for (int round = 0; round < 50; round++) {
+		char *large, copy[24];
+
+		for (int i = 0; i < 4000; i++)
+			objects[i] = malloc(24);
+		for (int i = 0; i < 4000; i++)
+			free(objects[i]);
+		(void)malloc_trim((size_t)1 << 30); /* to the pages, which stay as they are */
+		large = malloc(60000);
+		memcpy(copy, large, sizeof(copy));
+		free(large);
+		for (int i = 0; i < 4000; i++) {
+			objects[i] = malloc(24);
+			if (objects[i] == large)
+				memcpy(objects[i], copy, sizeof(copy));
+		}
+		for (int i = 0; i < 4000; i++)
+			free(objects[i]);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(handlers_of_fork_allocate),
+	cmocka_unit_test(the_environment_changes),
+	cmocka_unit_test(handlers_fork),
+	cmocka_unit_test(handlers_beside_threads),
+	cmocka_unit_test(contents_of_new_memory_say_nothing),
+};
+
+RUN(tests)
