@@ -53,16 +53,20 @@ static void put_one(void)
 	put(one);
 }
 
-/* Past the array: its sections are repeated while they are stepped through. */
+/* Past the array, whose sections are repeated while they are stepped through: in a bracket a thread has no rseq. */
 static void use_the_depot(void)
 {
-	void *got = rk_cache_get_slow(cache, RK_NO_RSEQ);
+	void *got;
+
+	CHECK(rk_vfork_begin() == 0);
+	got = rk_cache_get_slow(cache, RK_NO_RSEQ);
 
 	if (got != NULL) {
 		move(got, CACHED, HELD);
 		move(got, HELD, CACHED);
 		rk_cache_put_slow(cache, got, RK_NO_RSEQ);
 	}
+	CHECK(rk_vfork_end() == 0);
 }
 
 static void use_a_batch(void)
