@@ -9,6 +9,7 @@
 
 #include <rseqkit/abi.h>
 #include <rseqkit/thread.h>
+#include <rseqkit/vfork.h>
 #include <rseqkit/ktls.h>
 #include <rseqkit/ops.h>
 #include <rseqkit/percpu.h>

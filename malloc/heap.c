@@ -24,7 +24,7 @@ uintptr_t heap_key;
 /* Caches reserve gigabytes of address space. A process that has few does without. */
 #define ADDRESS_SPACE_LEAST ((rlim_t)16 << 30)
 
-static bool is_tried[CLASSES]; /* no cache can be made */
+static bool has_none[CLASSES];     /* no cache can be made */
 static __thread bool is_creating; /* whatever the library or the libc allocates for that */
 
 static size_t least(size_t a, size_t b)
@@ -91,7 +91,7 @@ static void begin(void)
 		memcpy(&key, random, sizeof(key));
 	heap_key = key | 1; /* no address, whatever it is combined with */
 	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < ADDRESS_SPACE_LEAST)
-		memset(is_tried, true, sizeof(is_tried));
+		memset(has_none, true, sizeof(has_none));
 	(void)pthread_atfork(before_fork, after_fork, after_fork);
 }
 
@@ -109,10 +109,10 @@ static struct rk_cache *create(unsigned class)
 
 	is_creating = true;
 	(void)pthread_once(&once, begin);
-	if (is_tried[class])
+	if (has_none[class])
 		cache = NULL;
 	else if (rk_cache_create(&cache, &options) < 0)
-		__atomic_store_n(&is_tried[class], true, __ATOMIC_RELAXED);
+		__atomic_store_n(&has_none[class], true, __ATOMIC_RELAXED);
 	else if (!__atomic_compare_exchange_n(&heap_caches[class], &first, cache, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		(void)rk_cache_destroy(cache);
 	for (size_t i = 0; cache != NULL && first == NULL && i <= FINE_MAX / FINE; i++)
@@ -128,7 +128,7 @@ void *heap_take(unsigned class)
 	void *object = NULL;
 	bool zeroed;
 
-	if (heap_caches[class] == NULL && !is_creating && !__atomic_load_n(&is_tried[class], __ATOMIC_RELAXED))
+	if (heap_caches[class] == NULL && !is_creating && !__atomic_load_n(&has_none[class], __ATOMIC_RELAXED))
 		cache = create(class);
 	if (cache != NULL)
 		object = rk_cache_get(cache);

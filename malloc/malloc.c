@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <rseqkit/vfork.h>
 #include <stdlib.h>
 #include <string.h>
 #include "large.h"
@@ -138,10 +139,8 @@ EXPORT void *calloc(size_t count, size_t size)
 	unsigned class;
 	void *object;
 
-	if (__builtin_mul_overflow(count, size, &bytes)) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (__builtin_mul_overflow(count, size, &bytes))
+		return told(NULL, 0);
 	class = class_of(bytes);
 	object = class != 0 ? take(class) : take_large(bytes, FINE, &zeroed);
 	return object == NULL || zeroed ? object : memset(object, 0, bytes);
@@ -182,10 +181,8 @@ EXPORT void *reallocarray(void *object, size_t count, size_t size)
 {
 	size_t bytes;
 
-	if (__builtin_mul_overflow(count, size, &bytes)) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (__builtin_mul_overflow(count, size, &bytes))
+		return told(NULL, 0);
 	return realloc(object, bytes);
 }
 
@@ -255,10 +252,8 @@ EXPORT void *valloc(size_t size)
 
 EXPORT void *pvalloc(size_t size)
 {
-	if (size > SIZE_MAX - PAGE) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (size > SIZE_MAX - PAGE)
+		return told(NULL, 0);
 	return take_aligned(PAGE, size == 0 ? PAGE : (size + PAGE - 1) & ~(PAGE - 1));
 }
 
@@ -290,3 +285,20 @@ EXPORT struct mallinfo2 mallinfo2(void)
 		.keepcost = now.dirty,
 	};
 }
+
+/*
+ * A vfork child runs on its parent's memory, so on its caches, and has no registration. So that it may allocate, the parent
+ * has none meanwhile either (rseqkit/thread.h).
+ */
+pid_t malloc_vfork_ends(long made, int begun) __attribute__((__used__, __visibility__("hidden")));
+pid_t malloc_vfork_ends(long made, int begun)
+{
+	if (begun == 0)
+		(void)rk_vfork_end();
+	if (made >= 0)
+		return (pid_t)made;
+	errno = (int)-made;
+	return -1;
+}
+
+RK_VFORK(vfork, rk_vfork_begin, malloc_vfork_ends);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define PAGE 4096
@@ -82,28 +83,14 @@ void *system_describe(size_t size)
 	return description;
 }
 
-static size_t append(char *text, size_t length, const char *more)
-{
-	size_t n = strlen(more);
-
-	memcpy(text + length, more, n);
-	return length + n;
-}
-
 void system_die(const char *what, const void *pointer)
 {
-	char text[128], digits[19] = "0x";
-	size_t n = 0;
+	char name[] = "librseqkit-malloc: ", digits[] = ": 0x0123456789abcdef\n";
+	struct iovec text[] = {{name, sizeof(name) - 1}, {(void *)(uintptr_t)what, strlen(what)}, {digits, sizeof(digits) - 1}};
 
 	for (int i = 0; i < 16; i++)
-		digits[2 + i] = "0123456789abcdef"[(uintptr_t)pointer >> (60 - 4 * i) & 15];
-	digits[18] = '\0';
-	n = append(text, n, "librseqkit-malloc: ");
-	n = append(text, n, what);
-	n = append(text, n, ": ");
-	n = append(text, n, digits);
-	n = append(text, n, "\n");
-	while (n > 0 && write(STDERR_FILENO, text, n) < 0 && errno == EINTR)
+		digits[4 + i] = "0123456789abcdef"[(uintptr_t)pointer >> (60 - 4 * i) & 15];
+	while (writev(STDERR_FILENO, text, 3) < 0 && errno == EINTR)
 		;
 	abort();
 }

@@ -143,10 +143,11 @@ static void unlock(void *arg)
 static void *wait_to_be_told(void *arg)
 {
 	pthread_mutex_lock(&mutex);
-	waiting++;
 	pthread_cleanup_push(unlock, &mutex);
-	while (told == 0 || arg == NULL)
+	while (told == 0 || arg == NULL) {
+		waiting++;
 		pthread_cond_wait(&condition, &mutex);
+	}
 	pthread_cleanup_pop(1);
 	return NULL;
 }
@@ -168,6 +169,8 @@ static void run_conditions(void)
 	pthread_cond_broadcast(&condition);
 	pthread_mutex_unlock(&mutex);
 	CHECK(pthread_join(told_one, NULL) == 0);
+	while (waiting < 3) /* the other one was woken as well */
+		usleep(1000);
 	CHECK(pthread_cancel(cancelled) == 0 && pthread_join(cancelled, NULL) == 0);
 	pthread_mutex_lock(&mutex);
 	clock_gettime(CLOCK_REALTIME, &soon);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vfork.h - a vfork() of one's own, for who interposes it: with a call before it and one behind it.
+ *
+ * A vfork() can't be wrapped in C. It returns twice, the first time in the child, which then runs on the same stack and
+ * spoils the frame of the wrapper. So the function that RK_VFORK() defines keeps in registers what the parent needs: each
+ * task has its own.
+ */
+#ifndef RSEQKIT_VFORK_H
+#define RSEQKIT_VFORK_H
+
+#include <rseqkit/thread.h>
+
+#include <sys/types.h>
+#if !defined(__x86_64__) && !defined(__aarch64__)
+#include <errno.h>
+#include <unistd.h>
+#endif
+
+/*
+ * RK_VFORK(name, before, after); at file scope defines
+ *
+ *	pid_t name(void);
+ *
+ * a function with external linkage that does as vfork() does. It calls
+ *
+ *	int before(void);                     first, in the parent
+ *	pid_t after(long made, int begun);    in the parent, once the child has called exec or ended
+ *
+ * `made` is the child's process id, or the negative errno of vfork, and then there was no child. `begun` is what before()
+ * returned. What after() returns, the function returns. Neither may be static, and the linker finds them by their C names:
+ * link-time optimisation keeps them if they are declared __attribute__((__used__)). An allocator whose children may
+ * allocate writes:
+ *
+ *	pid_t ended(long made, int begun)
+ *	{
+ *		if (begun == 0)
+ *			(void)rk_vfork_end();
+ *		if (made >= 0)
+ *			return (pid_t)made;
+ *		errno = (int)-made;
+ *		return -1;
+ *	}
+ *	RK_VFORK(vfork, rk_vfork_begin, ended);
+ *
+ * rk_vfork_begin() in thread.h says what that is for. rk_vfork_run() is for programs, which needn't interpose.
+ *
+ * The function returns: in the child 0; in the parent as said. It may be unwound through from either of the two. On
+ * architectures without critical sections it calls fork(), as POSIX allows. The compiler must know that a function of
+ * another name than vfork returns twice: declare it __attribute__((__returns_twice__)).
+ * Context: as that of before() and after(). Cost: vfork's, 50 to 150 us, and theirs.
+ *
+ * On x86-64 a child shares its parent's shadow stack, and on arm64 its guarded control stack. So it jumps back and doesn't
+ * return: the parent's entry is still there when its turn comes.
+ */
+#if defined(__x86_64__)
+#define RKI_VFORK_ASM(name, before, after)                                                 \
+	".pushsection .text\n"                                                             \
+	"	.globl " #name "\n"                                                         \
+	"	.type " #name ", @function\n"                                               \
+	#name ":\n"                                                                        \
+	"	.cfi_startproc\n"                                                           \
+	"	endbr64\n"                                                                  \
+	"	subq $8, %rsp\n"                                                            \
+	"	.cfi_adjust_cfa_offset 8\n"                                                 \
+	"	call " #before "@PLT\n"                                                     \
+	"	addq $8, %rsp\n"                                                            \
+	"	.cfi_adjust_cfa_offset -8\n"                                                \
+	"	movl %eax, %esi\n"                                                          \
+	"	popq %rdx\n" /* where to return to */                                       \
+	"	.cfi_adjust_cfa_offset -8\n"                                                \
+	"	.cfi_register rip, rdx\n"                                                   \
+	"	movl $58, %eax\n" /* vfork */                                               \
+	"	syscall\n"                                                                  \
+	"	testq %rax, %rax\n"                                                         \
+	"	jz 1f\n"                                                                    \
+	"	pushq %rdx\n"                                                               \
+	"	.cfi_remember_state\n"                                                      \
+	"	.cfi_adjust_cfa_offset 8\n"                                                 \
+	"	.cfi_rel_offset rip, 0\n"                                                   \
+	"	movq %rax, %rdi\n"                                                          \
+	"	jmp " #after "@PLT\n"                                                       \
+	"	.cfi_restore_state\n"                                                       \
+	"1:	notrack jmp *%rdx\n"                                                       \
+	"	.cfi_endproc\n"                                                             \
+	"	.size " #name ", . - " #name "\n"                                           \
+	".popsection\n"
+#elif defined(__aarch64__)
+#define RKI_VFORK_ASM(name, before, after)                                                 \
+	".pushsection .text\n"                                                             \
+	"	.globl " #name "\n"                                                         \
+	"	.type " #name ", %function\n"                                               \
+	"	.balign 4\n"                                                                \
+	#name ":\n"                                                                        \
+	"	.cfi_startproc\n"                                                           \
+	"	hint #34\n" /* bti c */                                                     \
+	"	stp x29, x30, [sp, #-16]!\n"                                                \
+	"	.cfi_adjust_cfa_offset 16\n"                                                \
+	"	.cfi_rel_offset x29, 0\n"                                                   \
+	"	.cfi_rel_offset x30, 8\n"                                                   \
+	"	mov x29, sp\n"                                                              \
+	"	bl " #before "\n"                                                           \
+	"	ldp x29, x30, [sp], #16\n"                                                  \
+	"	.cfi_adjust_cfa_offset -16\n"                                               \
+	"	.cfi_restore x29\n"                                                         \
+	"	.cfi_restore x30\n"                                                         \
+	"	mov w9, w0\n"                                                               \
+	"	mov x0, #0x4111\n" /* CLONE_VM, CLONE_VFORK, SIGCHLD */                     \
+	"	mov x1, xzr\n"     /* on the same stack */                                  \
+	"	mov x2, xzr\n"                                                              \
+	"	mov x3, xzr\n"                                                              \
+	"	mov x4, xzr\n"                                                              \
+	"	mov x8, #220\n" /* clone */                                                 \
+	"	svc #0\n"                                                                   \
+	"	cbz x0, 1f\n"                                                               \
+	"	mov w1, w9\n"                                                               \
+	"	b " #after "\n"                                                             \
+	"1:	mov x16, x30\n" /* the register by which a jump may end behind a call, BTI or not */ \
+	"	br x16\n"                                                                   \
+	"	.cfi_endproc\n"                                                             \
+	"	.size " #name ", . - " #name "\n"                                           \
+	".popsection\n"
+#endif
+
+#ifdef RKI_VFORK_ASM
+#define RK_VFORK(name, before, after) __asm__(RKI_VFORK_ASM(name, before, after))
+#else
+#define RK_VFORK(name, before, after)                                    \
+	RKI_EXTERN_C pid_t name(void) __attribute__((__returns_twice__)); \
+	RKI_EXTERN_C pid_t name(void)                                     \
+	{                                                                 \
+		int begun = before();                                     \
+		pid_t made = fork();                                      \
+                                                                          \
+		return made == 0 ? 0 : after(made < 0 ? -errno : made, begun); \
+	}                                                                 \
+	extern __typeof__(after) after
+#endif
+
+#endif /* RSEQKIT_VFORK_H */

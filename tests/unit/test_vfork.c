@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * RK_VFORK: what its two calls are told and answer, children that count and spoil the stack, and signals, further forks
+ * and unwinding at each of its instructions.
+ */
+#define INSTRUCTIONS_MAX 2000 /* with musl a thread is looked for by its number */
+#include "interrupt.h"
+#include <rseqkit/vfork.h>
+#include <sys/resource.h>
+#include <unwind.h>
+
+static struct rk_counter *counter;
+static int befores, afters, begun_last;
+static long made_last;
+
+int before_any(void);
+pid_t after_any(long made, int begun);
+pid_t vfork_any(void) __attribute__((__returns_twice__));
+
+int before_any(void)
+{
+	befores++;
+	begun_last = rk_vfork_begin();
+	return begun_last == 0 ? 7 : -7;
+}
+
+pid_t after_any(long made, int begun)
+{
+	afters++;
+	made_last = made;
+	CHECK(begun == (begun_last == 0 ? 7 : -7));
+	if (begun == 7)
+		CHECK(rk_vfork_end() == 0);
+	if (made >= 0)
+		return (pid_t)made;
+	errno = (int)-made;
+	return -1;
+}
+
+RK_VFORK(vfork_any, before_any, after_any);
+
+static int create_counter(void **state)
+{
+	(void)state;
+	return rk_counter_create(&counter);
+}
+
+static int destroy_counter(void **state)
+{
+	(void)state;
+	return rk_counter_destroy(counter);
+}
+
+static __attribute__((__noinline__)) int spoil(int depth)
+{
+	volatile char frame[200];
+
+	memset((char *)(uintptr_t)frame, 0x5a, sizeof(frame));
+	return (frame[3] + (depth == 0 ? 0 : spoil(depth - 1))) % 256;
+}
+
+/* Below which its child's frames are. */
+static __attribute__((__noinline__)) pid_t child_that_spoils(void)
+{
+	pid_t pid = vfork_any();
+
+	if (pid == 0) {
+		for (int i = 0; i < 20; i++)
+			rk_counter_add(counter, 1);
+		_exit(spoil(20) == 21 * 0x5a % 256 ? 5 : 6);
+	}
+	return pid;
+}
+
+static void spoiled_by_children(void **state)
+{
+	int64_t rounds = ROUNDS(300) > 0 ? ROUNDS(300) : 1;
+
+	(void)state;
+	befores = afters = 0;
+	for (int64_t i = 0; i < rounds; i++) {
+		pid_t pid = child_that_spoils();
+
+		assert_true(pid > 0);
+		assert_int_equal(made_last, pid);
+		assert_int_equal(exit_status_of(pid), 5);
+		rk_counter_add(counter, 1);
+	}
+	assert_int_equal(befores, rounds);
+	assert_int_equal(afters, rounds);
+	assert_int_equal(rk_counter_sum(counter), rounds * 21);
+	assert_int_equal(rk_thread_owner(), world_owner());
+	if (world_has_rseq())
+		assert_true(kernel_says_registered(rk_thread_area(), process_info().length));
+}
+
+static void exec_in_child(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	pid = vfork_any();
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", "exit 9", (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(exit_status_of(pid), 9);
+}
+
+/* A user who may have no process more. */
+static int vfork_refused(void)
+{
+	struct rlimit none = {0, 0};
+	pid_t pid;
+
+	CHECK(setrlimit(RLIMIT_NPROC, &none) == 0 && (getuid() != 0 || setuid(65534) == 0));
+	befores = afters = 0;
+	errno = 0;
+	pid = vfork_any();
+	if (pid == 0)
+		_exit(0);
+	if (pid > 0)
+		return 1;
+	return errno == EAGAIN && made_last == -EAGAIN && befores == 1 && afters == 1 ? 0 : 2;
+}
+
+static void error_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(vfork_refused), 0);
+	assert_int_equal(rk_thread_owner(), world_owner());
+}
+
+/* At each instruction. */
+
+static volatile bool is_called;
+static volatile int handlers_counts;
+
+static void vfork_counting(void)
+{
+	pid_t pid;
+
+	is_called = true;
+	pid = vfork_any();
+	if (pid == 0) {
+		rk_counter_add(counter, 1);
+		_exit(0);
+	}
+	is_called = false;
+	CHECK(pid > 0);
+}
+
+static void count(void)
+{
+	rk_counter_add(counter, 1);
+	handlers_counts++;
+}
+
+static void vfork_nested(void)
+{
+	bool was_called = is_called;
+
+	vfork_counting();
+	is_called = was_called;
+	handlers_counts++;
+}
+
+static int counted_all(void)
+{
+	int status;
+
+	while (wait(&status) > 0)
+		if (status != 0)
+			return 1;
+	if (rk_thread_owner() != world_owner())
+		return 2;
+	return rk_counter_sum(counter) == 1 + handlers_counts ? 0 : 3;
+}
+
+static bool is_found;
+
+static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *arg)
+{
+	int before_instruction;
+	uintptr_t at = _Unwind_GetIPInfo(context, &before_instruction) - (before_instruction == 0);
+
+	(void)arg;
+	/* Its beginning is known by the same tables that lead there. */
+	if (_Unwind_FindEnclosingFunction((void *)at) == (void *)(uintptr_t)vfork_counting)
+		is_found = true;
+	return _URC_NO_REASON;
+}
+
+static bool are_all_found = true;
+
+static void unwind(void)
+{
+	is_found = !is_called;
+	(void)_Unwind_Backtrace(look, NULL);
+	are_all_found = are_all_found && is_found;
+}
+
+static int found_all(void)
+{
+	return are_all_found ? 0 : 4;
+}
+
+/* One that is let through would end a step. */
+static void block_ends_of_children(void)
+{
+	sigset_t children;
+
+	CHECK(sigemptyset(&children) == 0 && sigaddset(&children, SIGCHLD) == 0);
+	CHECK(sigprocmask(SIG_BLOCK, &children, NULL) == 0);
+}
+
+static void at_each_instruction(void **state)
+{
+	static const struct interrupted ways[] = {
+		{block_ends_of_children, vfork_counting, count, counted_all, false},
+		{block_ends_of_children, vfork_counting, vfork_nested, counted_all, false},
+		{block_ends_of_children, vfork_counting, fork_this_thread, counted_all, false},
+		{block_ends_of_children, vfork_counting, unwind, found_all, false},
+	};
+
+	(void)state;
+	interrupt_each(ways, sizeof(ways) / sizeof(ways[0]));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test_setup_teardown(spoiled_by_children, create_counter, destroy_counter),
+	cmocka_unit_test(exec_in_child),
+	cmocka_unit_test(error_is_told),
+	cmocka_unit_test_setup_teardown(at_each_instruction, create_counter, destroy_counter),
+};
+
+RUN(tests)
