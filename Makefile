@@ -10,7 +10,7 @@ DESTDIR ?=
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
 .DEFAULT_GOAL := all
-.PHONY: all demo server recorder check check-quick check-full stress bench install clean help deps deps-check mutants system check-matrix check-programs abi kernel-test slices kernel-mutants kernel-steps kernel-costs
+.PHONY: all demo server recorder malloc check check-quick check-full stress bench install clean help deps deps-check mutants system check-matrix check-programs abi kernel-test slices kernel-mutants kernel-steps kernel-costs
 
 all: deps  ## build the library and the tool (build/tool/rseqkit)
 	@[ -f $(BUILD)/build.ninja ] || \
@@ -89,6 +89,11 @@ check-matrix: deps-check  ## run the matrix of what coexists three times: plainl
 recorder: all  ## record what sort(1) allocates and locks, as a trace for Perfetto (doc/recorder.md)
 	@ninja -C $(BUILD) --quiet recorder
 	@examples/recorder/show $(BUILD)
+
+malloc: all  ## measure our malloc beside others, in loops and under programs and servers (doc/allocator.md), ten minutes
+	@-scripts/deps bench
+	@ninja -C $(BUILD) --quiet malloc/librseqkit-malloc.so bench/malloc/loops bench/malloc/peak
+	@bench/malloc/compare $(BUILD)
 
 check-programs: deps-check all  ## run programs that are installed under rseqkit exec and see every thread registered, then with our malloc
 	@meson configure $(BUILD) -Dtests=true

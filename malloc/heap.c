@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <rseqkit/thread.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
@@ -39,13 +40,31 @@ static size_t per_cpu(unsigned class)
 	return fit < PER_CPU_LEAST ? PER_CPU_LEAST : least(fit, PER_CPU_MOST);
 }
 
-/* Called by a cache that is empty: one is for the caller, a batch of others for the cache. */
+/* What caches have in depots, and in arrays that nobody has used since this was called last, goes back to spans. */
+static void collect(void)
+{
+	for (unsigned i = 1; i < CLASSES && rk_thread_reason() != RK_REASON_VFORK; i++) {
+		if (heap_caches[i] == NULL)
+			continue;
+		(void)rk_cache_reclaim_idle(heap_caches[i]);
+		(void)rk_cache_trim(heap_caches[i], 0);
+	}
+}
+
+/*
+ * Called by a cache that is empty: one is for the caller, a batch of others for the cache. An object that a cache keeps also
+ * keeps its span. So before the heap grows they are collected.
+ */
 static void *construct(void *context)
 {
 	unsigned class = (unsigned)(uintptr_t)context;
 	void *objects[RK_CACHE_BATCH_MAX];
-	size_t got = spans_take(class, objects, least(per_cpu(class) / 4, RK_CACHE_BATCH_MAX));
+	size_t most = least(per_cpu(class) / 4, RK_CACHE_BATCH_MAX), got = spans_take(class, objects, most, false);
 
+	if (got == 0) {
+		collect();
+		got = spans_take(class, objects, most, true);
+	}
 	if (got == 0)
 		return NULL;
 	if (got > 1)
@@ -109,11 +128,9 @@ static struct rk_cache *create(unsigned class)
 
 	is_creating = true;
 	(void)pthread_once(&once, begin);
-	if (has_none[class])
-		cache = NULL;
-	else if (rk_cache_create(&cache, &options) < 0)
+	if (!has_none[class] && rk_cache_create(&cache, &options) < 0)
 		__atomic_store_n(&has_none[class], true, __ATOMIC_RELAXED);
-	else if (!__atomic_compare_exchange_n(&heap_caches[class], &first, cache, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (cache != NULL && !__atomic_compare_exchange_n(&heap_caches[class], &first, cache, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		(void)rk_cache_destroy(cache);
 	for (size_t i = 0; cache != NULL && first == NULL && i <= FINE_MAX / FINE; i++)
 		if (fine_classes[i] == class)
@@ -132,7 +149,7 @@ void *heap_take(unsigned class)
 		cache = create(class);
 	if (cache != NULL)
 		object = rk_cache_get(cache);
-	else if (spans_take(class, &object, 1) == 0)
+	else if (spans_take(class, &object, 1, true) == 0)
 		object = NULL;
 	/* A handler that interrupted the holder of a span's lock gets pages. */
 	return object != NULL ? object : large_take(size_classes[class].size, FINE, &zeroed);
@@ -167,15 +184,8 @@ bool heap_trim(size_t keep)
 {
 	bool done = false;
 
-	for (unsigned i = 1; i < CLASSES; i++) {
-		struct rk_cache *cache = heap_caches[i];
-
-		if (cache == NULL)
-			continue;
-		for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
-			(void)rk_cache_reclaim(cache, cpu);
-		(void)rk_cache_trim(cache, 0);
-	}
+	collect();
+	collect();
 	if (pages_enter()) {
 		done = pages_trim(keep);
 		pages_leave();

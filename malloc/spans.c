@@ -26,7 +26,6 @@ static struct central {
 
 static struct span *forgotten; /* descriptions to be used again; under the lock of pages */
 
-
 static void list(struct central *central, struct span *span)
 {
 	span->is_listed = true;
@@ -48,7 +47,7 @@ static void unlist(struct central *central, struct span *span)
 		central->having = span->next;
 }
 
-static struct span *new_span(unsigned class)
+static struct span *new_span(unsigned class, bool grow)
 {
 	struct run run;
 	struct span *span = NULL;
@@ -58,7 +57,7 @@ static struct span *new_span(unsigned class)
 		return NULL;
 	if (forgotten == NULL)
 		forgotten = system_describe(sizeof(*span));
-	if (forgotten != NULL && pages_take(&run, 1, &zeroed)) {
+	if (forgotten != NULL && (grow || numbers.used < numbers.chunks) && pages_take(&run, 1, &zeroed)) {
 		span = forgotten;
 		forgotten = span->next;
 		*span = (struct span){.run = run, .class = (uint16_t)class, .many = (uint16_t)size_classes[class].many,
@@ -171,7 +170,7 @@ static void put_aside(struct central *central, void *object)
 	while (!__atomic_compare_exchange_n(&central->aside, &next, object, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
-size_t spans_take(unsigned class, void **objects, size_t count)
+size_t spans_take(unsigned class, void **objects, size_t count, bool grow)
 {
 	struct central *central = &centrals[class];
 	size_t got = 0;
@@ -182,7 +181,7 @@ size_t spans_take(unsigned class, void **objects, size_t count)
 		struct span *span = central->having;
 
 		if (span == NULL) {
-			span = new_span(class);
+			span = new_span(class, grow);
 			if (span == NULL)
 				break;
 			list(central, span);

@@ -13,8 +13,11 @@
 
 #include "pages.h"
 
-/* Takes up to `count` objects of a class. Returns how many: 0 if there is no memory, or the lock is this thread's. */
-size_t spans_take(unsigned class, void **objects, size_t count);
+/*
+ * Takes up to `count` objects of a class. Returns how many: 0 if there is no memory, or none without another chunk and it
+ * isn't to grow, or the lock is this thread's.
+ */
+size_t spans_take(unsigned class, void **objects, size_t count, bool grow);
 
 /* Gives one back. Ends the process if it is here already. */
 void spans_give(unsigned class, void *object);

@@ -208,6 +208,29 @@ static void memory_goes_back(void **state)
 	}
 }
 
+/*
+ * Freed in no order, so that what caches keep lies in most spans; then other sizes are wanted. Without a collection the heap
+ * grows by nearly as much again.
+ */
+static void caches_pin_no_spans(void **state)
+{
+	static void *held[100000], *others[40000];
+	size_t full;
+
+	(void)state;
+	(void)malloc_trim(0);
+	for (unsigned i = 0; i < 100000; i++)
+		held[i] = malloc(300);
+	full = mallinfo2().arena;
+	for (unsigned i = 0; i < 100000; i++)
+		free(held[(uint64_t)i * 38699 % 100000]);
+	for (unsigned i = 0; i < 40000; i++)
+		others[i] = malloc(700);
+	assert_true(mallinfo2().arena <= full + ((size_t)12 << 20));
+	for (unsigned i = 0; i < 40000; i++)
+		free(others[i]);
+}
+
 static void *allocate_and_end(void *argument)
 {
 	(void)argument;
@@ -262,6 +285,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(memory_reads_as_zero),
 	cmocka_unit_test(contents_move_along),
 	cmocka_unit_test(memory_goes_back),
+	cmocka_unit_test(caches_pin_no_spans),
 	cmocka_unit_test(threads_leave_nothing),
 	cmocka_unit_test(numbers_add_up),
 };
