@@ -179,8 +179,8 @@ RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, siz
 RKI_API int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader);
 
 /*
- * Closes it: what wasn't released is read again by the next reader. A snapshot is forgotten. Returns 0, or -EINVAL when it
- * isn't open, or the calling thread didn't open it.
+ * Closes it: what wasn't released is read again by the next reader. A snapshot is forgotten. A closed one has no records,
+ * and rk_ring_release() does nothing. Returns 0, or -EINVAL when it isn't open, or the calling thread didn't open it.
  * Context: as rk_ring_open().
  */
 RKI_API int rk_ring_close(struct rk_ring_reader *reader);
@@ -287,8 +287,8 @@ RKI_API uint64_t rk_ring_clock(void);
 
 /*
  * Waiting. rk_ring_arm() sees to it that the next write wakes who waits, and says if there is something to be read already.
- * Writers need no barrier for that: it sets a flag, fences all CPUs, and looks. What was read and not released
- * counts as something.
+ * Writers need no barrier for that: it sets a flag, fences all CPUs, and looks. What was read and not released counts as
+ * something, and so does a snapshot that is open, anybody's.
  *
  * rk_ring_wait() does so and sleeps until somebody writes, or for `nanoseconds`, negative for ever. Overwriting rings too.
  * rk_ring_notify() has writes also write to a file descriptor that is an eventfd(2) with EFD_NONBLOCK, for poll(2): -1 ends

@@ -134,6 +134,10 @@ int rk_ring_close(struct rk_ring_reader *reader)
 	if (!rk_claim_is_mine(&slot->claim))
 		return -EINVAL;
 	log = (struct ring_log *)reader->log;
+	/* Reading on finds nothing, and releases nothing. */
+	reader->log = NULL;
+	reader->live = NULL;
+	reader->head = reader->position;
 	if (reader->state == LIVE) {
 		reader->state = 0;
 		return rk_claim_release(&slot->claim);
@@ -278,32 +282,33 @@ int rk_ring_arm(struct rk_ring *ring)
 	return arm(ring, &armed);
 }
 
-/* The count goes on by one, and nobody waits, or by two, and somebody still does. */
-static bool wake_sleepers(struct ring_state *state, uint32_t steps)
-{
-	uint32_t waiting = __atomic_load_n(&state->shared.waiting, __ATOMIC_SEQ_CST);
-
-	if ((waiting & 1) == 0 || !__atomic_compare_exchange_n(&state->shared.waiting, &waiting, waiting + steps, 0,
-							       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		return false; /* another writer does it */
-	rk_futex_wake(&state->shared.waiting, INT32_MAX);
-	return true;
-}
-
 /*
- * In a child the file's number may be another file's. A vfork child's writes are its parent's all the same: they leave the
- * file to that one's next write.
+ * The count goes on by one, and nobody waits, or by two, and somebody still does. In a child the file's number may be another
+ * file's. A vfork child's writes are its parent's all the same: they leave the file to that one's next write.
+ *
+ * Whoever ends the waiting tells, so it must know of the file that the waiting is for: the count is read first, and
+ * rk_ring_notify() changes it.
  */
 void rk_ring_wake(struct rk_ring *ring)
 {
 	struct ring_state *state = state_of(ring);
-	uint64_t process = __atomic_load_n(&state->process, __ATOMIC_ACQUIRE);
-	int fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE) - 1;
-	bool notifies = fd >= 0 && rk_holder_process() == process;
-	bool for_parent = notifies && rk_kernel_is_vfork_child() == 1;
+	uint32_t waiting = __atomic_load_n(&state->shared.waiting, __ATOMIC_SEQ_CST);
+	bool notifies, for_parent;
 	const uint64_t one = 1;
+	int fd;
 
-	if (wake_sleepers(state, for_parent ? 2 : 1) && notifies && !for_parent)
+	do {
+		uint64_t process = __atomic_load_n(&state->process, __ATOMIC_ACQUIRE);
+
+		if ((waiting & 1) == 0)
+			return; /* another writer does it */
+		fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE) - 1;
+		notifies = fd >= 0 && rk_holder_process() == process;
+		for_parent = notifies && rk_kernel_is_vfork_child() == 1;
+	} while (!__atomic_compare_exchange_n(&state->shared.waiting, &waiting, waiting + (for_parent ? 2 : 1), 0,
+					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	rk_futex_wake(&state->shared.waiting, INT32_MAX);
+	if (notifies && !for_parent)
 		(void)RK_SYSCALL(SYS_write, fd, &one, sizeof(one));
 }
 
@@ -326,5 +331,7 @@ int rk_ring_notify(struct rk_ring *ring, int fd)
 	__atomic_store_n(&state_of(ring)->fd, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&state_of(ring)->process, rk_holder_process(), __ATOMIC_RELEASE);
 	__atomic_store_n(&state_of(ring)->fd, fd + 1, __ATOMIC_RELEASE);
+	/* Writers that saw the one before don't end the waiting that comes. */
+	(void)__atomic_fetch_add(&state_of(ring)->shared.waiting, 2, __ATOMIC_SEQ_CST);
 	return 0;
 }

@@ -226,7 +226,7 @@ static void caches_pin_no_spans(void **state)
 		free(held[(uint64_t)i * 38699 % 100000]);
 	for (unsigned i = 0; i < 40000; i++)
 		others[i] = malloc(700);
-	assert_true(mallinfo2().arena <= full + ((size_t)12 << 20));
+	assert_true(mallinfo2().arena <= full + ((size_t)4 << 20));
 	for (unsigned i = 0; i < 40000; i++)
 		free(others[i]);
 }

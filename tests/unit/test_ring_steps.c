@@ -3,6 +3,8 @@
 #define INSTRUCTIONS_MAX 2000
 #include "interrupt.h"
 #include "rings.h"
+#include <poll.h>
+#include <sys/eventfd.h>
 
 #define FILLED 6
 #define BY_HANDLER 1000
@@ -128,6 +130,92 @@ static void fork_by_another(void)
 	fork_in_another_thread(use_part_in_child);
 }
 
+/* Telling of what is written. */
+
+static int told_at, armed;
+
+static void empty(void)
+{
+	create(8192, 0);
+	told_at = eventfd(0, EFD_NONBLOCK);
+	CHECK(told_at >= 0 && write_one(0, 24) == 0 && read_all(0) == 1);
+}
+
+static void arm_for_nobody(void)
+{
+	empty();
+	CHECK(rk_ring_arm(ring) == 0);
+}
+
+static void arm_for_file(void)
+{
+	empty();
+	CHECK(rk_ring_notify(ring, told_at) == 0 && rk_ring_arm(ring) == 0);
+}
+
+/* As whoever finds that somebody waits. */
+static void write_slowly(void)
+{
+	char buffer[300];
+
+	CHECK(rk_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ) == 0);
+}
+
+static void notify_and_arm(void)
+{
+	next_number = 1;
+	read_rest();
+	CHECK(rk_ring_notify(ring, told_at) == 0);
+	armed = rk_ring_arm(ring);
+}
+
+static bool is_told(void)
+{
+	struct pollfd file = {.fd = told_at, .events = POLLIN};
+
+	return poll(&file, 1, 0) == 1;
+}
+
+static int next_is_told(void)
+{
+	if (armed == 0)
+		CHECK(write_one(BY_HANDLER, 24) == 0);
+	return armed < 0 || (armed == 0 && !is_told()) ? 1 : 0;
+}
+
+/* It may be dropped: the interrupted code is writing to the overflow ring. */
+static void write_in_vfork_child(void)
+{
+	char buffer[300];
+	pid_t pid;
+
+	CHECK(rk_vfork_begin() == 0);
+	pid = vfork();
+	if (pid == 0) {
+		(void)rk_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ);
+		_exit(0);
+	}
+	CHECK(rk_vfork_end() == 0 && pid > 0 && exit_status_of(pid) == 0);
+}
+
+/* By the write that was interrupted, if that hadn't told yet. */
+static int is_told_of(void)
+{
+	return is_told() ? 0 : 1;
+}
+
+static void who_waits_is_told(void **state)
+{
+	static const struct interrupted with[] = {
+		{arm_for_nobody, write_slowly, notify_and_arm, next_is_told, false},
+		{arm_for_file, write_slowly, notify_and_arm, next_is_told, false},
+		{arm_for_file, write_slowly, write_in_vfork_child, is_told_of, false},
+	};
+
+	(void)state;
+	interrupt_each(with, sizeof(with) / sizeof(with[0]));
+}
+
 static void at_every_instruction(void **state)
 {
 	static const struct interrupted with[] = {
@@ -144,6 +232,7 @@ static void at_every_instruction(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(at_every_instruction),
+	cmocka_unit_test(who_waits_is_told),
 };
 
 RUN(tests)
