@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <rseqkit/thread.h>
 #include <string.h>
-#include <sys/auxv.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include "large.h"
 #include "spans.h"
@@ -80,44 +80,61 @@ static void destruct(void *context, void *object)
 	errno = saved;
 }
 
-/* A handler that interrupted the allocator forks without: its thread goes on where it was, in the child as well. */
+/*
+ * A handler that interrupted the allocator forks without: its thread goes on where it was, in the child as well. So does one
+ * that interrupted a fork. While locks are taken or released handlers find the allocator in use.
+ */
 static void before_fork(void)
 {
-	if (inside.spans || inside.pages)
+	if (inside.forks++ > 0 || inside.spans || inside.pages)
 		return;
+	inside.spans = inside.pages = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	spans_fork_begins();
 	pages_fork_begins();
 	inside.fork = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	inside.spans = inside.pages = false;
 }
 
 static void after_fork(void)
 {
-	if (!inside.fork)
-		return;
-	inside.fork = false;
-	pages_fork_ends();
-	spans_fork_ends();
+	if (inside.forks == 1 && inside.fork) {
+		inside.spans = inside.pages = true;
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		inside.fork = false;
+		pages_fork_ends();
+		spans_fork_ends();
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		inside.spans = inside.pages = false;
+	}
+	inside.forks--;
 }
 
 /* Nothing of this allocates in a libc that has just begun. */
 static void begin(void)
 {
-	uintptr_t key = 0;
-	const void *random = (const void *)getauxval(AT_RANDOM);
 	struct rlimit limit;
 
-	if (random != NULL)
-		memcpy(&key, random, sizeof(key));
-	heap_key = key | 1; /* no address, whatever it is combined with */
+	if (getrandom(&heap_key, sizeof(heap_key), GRND_NONBLOCK) < 0)
+		heap_key = (uintptr_t)&limit * 0x9e3779b97f4a7c15; /* where the kernel put things is all there is */
+	heap_key |= 1; /* no address, whatever it is combined with */
 	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < ADDRESS_SPACE_LEAST)
 		memset(has_none, true, sizeof(has_none));
 	(void)pthread_atfork(before_fork, after_fork, after_fork);
 }
 
+/* Before every other constructor (-z initfirst), so that handlers of fork that wait for locks run while nothing is locked. */
+static void __attribute__((__constructor__)) begin_once(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, begin);
+}
+
 /* Threads that race for it make two, and one of them is destroyed, empty. */
 static struct rk_cache *create(unsigned class)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct rk_cache_options options = {
 		.per_cpu = (uint32_t)per_cpu(class),
 		.construct = construct,
@@ -127,7 +144,7 @@ static struct rk_cache *create(unsigned class)
 	struct rk_cache *cache = NULL, *first = NULL;
 
 	is_creating = true;
-	(void)pthread_once(&once, begin);
+	begin_once();
 	if (!has_none[class] && rk_cache_create(&cache, &options) < 0)
 		__atomic_store_n(&has_none[class], true, __ATOMIC_RELAXED);
 	if (cache != NULL && !__atomic_compare_exchange_n(&heap_caches[class], &first, cache, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
@@ -187,6 +204,7 @@ bool heap_trim(size_t keep)
 	collect();
 	collect();
 	if (pages_enter()) {
+		large_trim();
 		done = pages_trim(keep);
 		pages_leave();
 	}

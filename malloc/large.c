@@ -4,7 +4,6 @@
 
 #include "system.h"
 
-#define PAGE ((size_t)4096)
 #define LARGEST ((size_t)PTRDIFF_MAX - SPAN_SIZE)
 
 struct large {
@@ -15,10 +14,39 @@ struct large {
 };
 
 static struct large *forgotten; /* descriptions to be used again */
+static struct run kept;         /* a mapping that was freed; of no size: none */
+static size_t freed_last;
+static bool can_move = true;
+
+#define KEPT_MOST ((size_t)32 << 20)
+
+/* Is it as large as the other, or up to a quarter more? */
+static bool is_about(size_t size, size_t other)
+{
+	return size >= other && size - other <= other / 4;
+}
 
 static size_t up(size_t size, size_t to)
 {
 	return (size + to - 1) & ~(to - 1);
+}
+
+/* The one that is kept, or a new one. */
+static bool find_mapping(struct large *large, size_t alignment, bool *zeroed)
+{
+	*zeroed = alignment > SPAN_SIZE || !is_about(kept.size, large->size);
+	if (!*zeroed) {
+		large->run = kept;
+		kept.size = 0;
+		return true;
+	}
+	large->run.chunk = NULL;
+	large->run.size = large->size + large->guard;
+	large->run.base = system_map(large->run.size, alignment > SPAN_SIZE ? alignment : SPAN_SIZE, true);
+	if (large->run.base == NULL || map_prepare(large->run.base, 1))
+		return large->run.base != NULL;
+	system_unmap(large->run.base, large->run.size);
+	return false;
 }
 
 static bool find_memory(struct large *large, size_t alignment, bool *zeroed)
@@ -27,16 +55,8 @@ static bool find_memory(struct large *large, size_t alignment, bool *zeroed)
 
 	if (size <= RUN_MAX * SPAN_SIZE && alignment <= SPAN_SIZE)
 		return pages_take(&large->run, (unsigned)(size / SPAN_SIZE), zeroed);
-	*zeroed = true;
-	large->run.chunk = NULL;
-	large->run.size = large->size + large->guard;
-	large->run.base = system_map(large->run.size, alignment > SPAN_SIZE ? alignment : SPAN_SIZE, true);
-	if (large->run.base == NULL)
+	if (!find_mapping(large, alignment, zeroed))
 		return false;
-	if (!map_prepare(large->run.base, 1)) {
-		system_unmap(large->run.base, large->run.size);
-		return false;
-	}
 	numbers.mappings++;
 	numbers.mapped += large->run.size;
 	return true;
@@ -77,6 +97,19 @@ static struct large *large_of(const void *object)
 	return large;
 }
 
+/* The second of about that size in a row is kept. Returns which one goes. */
+static struct run keep(struct run run)
+{
+	bool again = is_about(run.size, freed_last) || is_about(freed_last, run.size);
+	struct run goes = kept;
+
+	freed_last = run.size;
+	if (!again || run.size > KEPT_MOST)
+		return run;
+	kept = run;
+	return goes;
+}
+
 void large_give(void *object)
 {
 	struct large *large;
@@ -96,10 +129,19 @@ void large_give(void *object)
 	} else {
 		numbers.mappings--;
 		numbers.mapped -= run.size;
+		if (large->guard == 0)
+			run = keep(run);
 	}
 	pages_leave();
-	if (run.chunk == NULL)
+	if (run.chunk == NULL && run.size > 0)
 		system_unmap(run.base, run.size);
+}
+
+void large_trim(void)
+{
+	if (kept.size > 0)
+		system_unmap(kept.base, kept.size);
+	kept.size = 0;
 }
 
 size_t large_size(const void *object)
@@ -108,16 +150,22 @@ size_t large_size(const void *object)
 }
 
 /*
- * Its mapping, at another place, where it has that size. Where that fails the place stays reserved: older kernels unmap it
- * first, and by now it may be another thread's.
+ * Its mapping, where it is or at another place, of that size. Where moving fails the place stays reserved: older kernels unmap
+ * it first, and by now it may be another thread's. So that is tried once in a process.
  */
-static bool move(struct large *large, size_t size)
+static bool grow(struct large *large, size_t size)
 {
-	char *to = system_map(size, SPAN_SIZE, false);
+	char *to = large->run.base;
 
-	if (to == NULL || !map_prepare(to, 1) || !system_move(large->run.base, large->run.size, to, size))
-		return false;
-	map_set(large->run.base, CODE_NONE, NULL, NULL);
+	if (!system_grow(to, large->run.size, size)) {
+		to = can_move ? system_map(size, SPAN_SIZE, false) : NULL;
+		if (to == NULL)
+			return false;
+		can_move = map_prepare(to, 1) && system_move(large->run.base, large->run.size, to, size);
+		if (!can_move)
+			return false;
+		map_set(large->run.base, CODE_NONE, NULL, NULL);
+	}
 	numbers.mapped += size - large->run.size;
 	large->run.base = to;
 	large->run.size = size;
@@ -132,7 +180,7 @@ static bool resize(struct large *large, size_t size)
 	if (large->guard > 0)
 		return false;
 	if (large->run.chunk == NULL && size > large->run.size)
-		return move(large, size);
+		return grow(large, size);
 	if (large->run.chunk == NULL) {
 		if (size < large->run.size)
 			system_unmap(large->run.base + size, large->run.size - size);

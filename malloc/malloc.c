@@ -21,7 +21,6 @@
 #include "system.h"
 
 #define EXPORT __attribute__((__visibility__("default")))
-#define PAGE ((size_t)4096)
 
 /* errno is what it was, or says that there is no memory. */
 static inline void *told(void *object, int saved)
@@ -118,6 +117,9 @@ EXPORT void free(void *object)
 	else
 		give(map_first, number, object);
 }
+
+/* C23's, whose sizes are the program's word. */
+__asm__(".globl free_sized, free_aligned_sized\n.set free_sized, free\n.set free_aligned_sized, free");
 
 static size_t usable(void *object)
 {
@@ -302,3 +304,4 @@ pid_t malloc_vfork_ends(long made, int begun)
 }
 
 RK_VFORK(vfork, rk_vfork_begin, malloc_vfork_ends);
+RK_VFORK(__vfork, rk_vfork_begin, malloc_vfork_ends);

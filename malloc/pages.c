@@ -12,7 +12,7 @@
 /* Huge pages would make of a small heap, whose spans lie apart, a large one. */
 #define CHUNKS_OF_SMALL_PAGES 8
 
-#define DIRTY_ALWAYS ((size_t)1 << 20)
+#define DIRTY_ALWAYS ((size_t)4 << 20)
 
 struct chunk {
 	char *base;

@@ -30,6 +30,7 @@ struct run {
 extern __thread struct inside {
 	bool spans, pages;
 	bool fork; /* it has all locks: it needs none, in other handlers of the fork say */
+	uint8_t forks; /* it is between handlers of: those of a signal fork as well */
 } inside;
 
 /* Takes the lock. False if a handler interrupted who has it. */

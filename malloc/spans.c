@@ -6,8 +6,6 @@
 #include "heap.h"
 #include "system.h"
 
-#define GUARD ((size_t)4096)
-
 struct span {
 	struct run run;
 	struct span *next, *previous; /* of those that have some */
@@ -61,13 +59,13 @@ static struct span *new_span(unsigned class, bool grow)
 		span = forgotten;
 		forgotten = span->next;
 		*span = (struct span){.run = run, .class = (uint16_t)class, .many = (uint16_t)size_classes[class].many,
-				      .is_guarded = system_wants_guards()};
+				      .is_guarded = PAGE < SPAN_SIZE && system_wants_guards()};
 		map_set(span->run.base, class, heap_caches[class], span);
 	}
 	pages_leave();
 	if (span != NULL && span->is_guarded) {
-		span->many = (uint16_t)((SPAN_SIZE - GUARD) / size_classes[class].size);
-		system_allow(span->run.base + SPAN_SIZE - GUARD, GUARD, false);
+		span->many = (uint16_t)((SPAN_SIZE - PAGE) / size_classes[class].size);
+		system_allow(span->run.base + SPAN_SIZE - PAGE, PAGE, false);
 	}
 	return span;
 }
@@ -85,7 +83,7 @@ static bool release(struct span *span)
 	for (unsigned i = 0; i < span->carved; i++)
 		*heap_mark(span->run.base + i * size) = 0;
 	if (span->is_guarded)
-		system_allow(span->run.base + SPAN_SIZE - GUARD, GUARD, true);
+		system_allow(span->run.base + SPAN_SIZE - PAGE, PAGE, true);
 	map_set(span->run.base, CODE_NONE, NULL, NULL);
 	pages_give(&span->run);
 	span->next = forgotten;

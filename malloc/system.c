@@ -11,7 +11,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define PAGE 4096
 #define SYSTEM_BLOCK ((size_t)256 * 1024) /* of descriptions */
 
 void *system_map(size_t size, size_t alignment, bool accessible)
@@ -45,6 +44,11 @@ void system_purge(void *address, size_t size)
 	/* Locked memory (mlockall) stays. */
 	if (madvise(address, size, MADV_DONTNEED) != 0)
 		memset(address, 0, size);
+}
+
+bool system_grow(void *address, size_t from, size_t to)
+{
+	return mremap(address, from, to, 0) != MAP_FAILED;
 }
 
 bool system_move(void *from, size_t from_size, void *to, size_t to_size)

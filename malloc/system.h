@@ -9,6 +9,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/auxv.h>
+
+#define PAGE ((size_t)getauxval(AT_PAGESZ)) /* the kernel's: 4096 to 65536 bytes */
 
 /* New memory, readable and writable, or neither, at a multiple of `alignment`, a power of two. NULL if there is none. */
 void *system_map(size_t size, size_t alignment, bool accessible);
@@ -16,6 +19,9 @@ void system_unmap(void *address, size_t size);
 
 /* It stays mapped, and reads as zero. */
 void system_purge(void *address, size_t size);
+
+/* Makes a mapping larger where it is. False if that can't be. */
+bool system_grow(void *address, size_t from, size_t to);
 
 /* Moves a mapping, to a place that system_map() made, or grows it there. False if that can't be. */
 bool system_move(void *from, size_t from_size, void *to, size_t to_size);

@@ -55,3 +55,4 @@ pid_t recorder_after_vfork(long made, int begun)
 }
 
 RK_VFORK(vfork, recorder_before_vfork, recorder_after_vfork);
+RK_VFORK(__vfork, recorder_before_vfork, recorder_after_vfork);

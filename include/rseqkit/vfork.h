@@ -50,8 +50,9 @@
  * another name than vfork returns twice: declare it __attribute__((__returns_twice__)).
  * Context: as that of before() and after(). Cost: vfork's, 50 to 150 us, and theirs.
  *
- * On x86-64 a child shares its parent's shadow stack, and on arm64 its guarded control stack. So it jumps back and doesn't
- * return: the parent's entry is still there when its turn comes.
+ * On x86-64 a child shares its parent's shadow stack, and on arm64 its guarded control stack, where there is one. So it
+ * jumps back and doesn't return: the parent's entry is still there when its turn comes. With BTI on arm64 a jump must end at
+ * a "bti j", which compilers put behind calls of what returns twice.
  */
 #if defined(__x86_64__)
 #define RKI_VFORK_ASM(name, before, after)                                                 \
@@ -115,8 +116,12 @@
 	"	cbz x0, 1f\n"                                                               \
 	"	mov w1, w9\n"                                                               \
 	"	b " #after "\n"                                                             \
-	"1:	mov x16, x30\n" /* the register by which a jump may end behind a call, BTI or not */ \
-	"	br x16\n"                                                                   \
+	"1:	mov x16, #1\n"                                                             \
+	"	hint #40\n" /* chkfeat x16: 0 if there is a guarded control stack */       \
+	"	cbz x16, 2f\n"                                                             \
+	"	ret\n"                                                                     \
+	"2:	mov x16, x30\n"                                                            \
+	"	br x16\n"                                                                  \
 	"	.cfi_endproc\n"                                                             \
 	"	.size " #name ", . - " #name "\n"                                           \
 	".popsection\n"

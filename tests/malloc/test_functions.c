@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_functions.c - each function by its manual page: results, errno, alignments, limits; and what it costs in memory. */
 #include "../unit/test.h"
+#include <dlfcn.h>
 #include <malloc.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -231,6 +233,92 @@ static void caches_pin_no_spans(void **state)
 		free(others[i]);
 }
 
+/* What is freed and allocated again needn't be mapped anew each time. */
+static void buffers_stay(void **state)
+{
+	struct rusage before, after;
+
+	(void)state;
+	for (size_t size = 500000; size <= 24000000; size *= 3) {
+		for (int i = 0; i < 23; i++) {
+			char *buffer = malloc(size);
+
+			if (i == 3)
+				assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+			memset(buffer, i, size);
+			free(buffer);
+			/* With guards mappings don't. */
+			if (size >= 2000000 && getenv("RSEQKIT_MALLOC") != NULL)
+				break;
+		}
+		assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+		if (size < 2000000 || getenv("RSEQKIT_MALLOC") == NULL)
+			assert_true(after.ru_minflt - before.ru_minflt < (long)(size / 4096));
+	}
+}
+
+static long address_space(void)
+{
+	char text[64] = "";
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	return atol(text) * 4;
+}
+
+/* A mapping that is split can't be moved. */
+static void split_mappings_are_copied(void **state)
+{
+	long before = address_space();
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		char *object = malloc((size_t)8 << 20);
+
+		memset(object, i, (size_t)8 << 20);
+		assert_int_equal(madvise(object + ((size_t)1 << 20), 65536, MADV_DONTFORK), 0);
+		object = realloc(object, (size_t)64 << 20);
+		assert_int_equal(object[((size_t)8 << 20) - 1], i);
+		free(object);
+	}
+	/* Once it was tried. */
+	assert_true(address_space() - before < 150 * 1024);
+}
+
+/* Other names of the same. */
+static void other_names(void **state)
+{
+	static const char *const names[] = {"vfork", "__vfork", "free_sized", "free_aligned_sized", "mallinfo2"};
+	Dl_info ours, its;
+	void (*free_any)(void *);
+
+	(void)state;
+	assert_true(dladdr((void *)(uintptr_t)malloc, &ours) != 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		void *symbol = dlsym(RTLD_DEFAULT, names[i]);
+
+		assert_non_null(symbol);
+		assert_true(dladdr(symbol, &its) != 0);
+		assert_string_equal(its.dli_fname, ours.dli_fname);
+	}
+	free_any = (void (*)(void *))(uintptr_t)dlsym(RTLD_DEFAULT, "free_sized");
+	free_any(malloc(100));
+}
+
+/* A free object shows nothing of what protects the stack. */
+static void marks_are_no_canaries(void **state)
+{
+	uintptr_t *object = malloc(100), random[2];
+
+	(void)state;
+	memcpy(random, (void *)getauxval(AT_RANDOM), sizeof(random));
+	free(object);
+	for (int i = 0; i < 2; i++)
+		assert_true(((object[1] ^ (uintptr_t)object ^ random[i]) & ~(uintptr_t)0xff) != 0);
+}
+
 static void *allocate_and_end(void *argument)
 {
 	(void)argument;
@@ -286,6 +374,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(contents_move_along),
 	cmocka_unit_test(memory_goes_back),
 	cmocka_unit_test(caches_pin_no_spans),
+	cmocka_unit_test(buffers_stay),
+	cmocka_unit_test(split_mappings_are_copied),
+	cmocka_unit_test(other_names),
+	cmocka_unit_test(marks_are_no_canaries),
 	cmocka_unit_test(threads_leave_nothing),
 	cmocka_unit_test(numbers_add_up),
 };

@@ -148,6 +148,113 @@ static void handlers_beside_threads(void **state)
  * What was in freed memory may come along with new memory, and be copied: it must not be what says that an object is free.
  * A page becomes large, and small again.
  */
+static void fork_in_fork(int signal)
+{
+	int saved = errno;
+	pid_t pid = fork();
+
+	(void)signal;
+	if (pid == 0)
+		_exit(0);
+	CHECK(pid < 0 || exit_status_of(pid) == 0);
+	handled++;
+	errno = saved;
+}
+
+static void allocate_in_fork(int signal)
+{
+	void *objects[100];
+
+	(void)signal;
+	for (int i = 0; i < 100; i++)
+		objects[i] = malloc(30000);
+	for (int i = 0; i < 100; i++)
+		free(objects[i]);
+	handled++;
+}
+
+/* By a timer that ends while its handlers run, and their ends: a fork takes 30 us and more. */
+static void handlers_interrupt_forks(void **state)
+{
+	static void (*const handlers[])(int) = {fork_in_fork, allocate_in_fork};
+	struct sigaction action = {.sa_flags = SA_RESTART};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		action.sa_handler = handlers[i];
+		assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+		handled = 0;
+		for (int round = 0; round < ROUNDS(3000); round++) {
+			struct itimerval once = {.it_value.tv_usec = 1 + round * 7 % 60};
+			pid_t pid;
+
+			CHECK(setitimer(ITIMER_REAL, &once, NULL) == 0);
+			pid = fork();
+			if (pid == 0)
+				_exit(0);
+			CHECK(pid > 0 && exit_status_of(pid) == 0);
+		}
+		assert_true(handled > 0);
+	}
+}
+
+static pthread_mutex_t programs = PTHREAD_MUTEX_INITIALIZER;
+static bool is_locking; /* no fork in a fork bears it */
+
+static void lock_programs(void)
+{
+	if (is_locking)
+		pthread_mutex_lock(&programs);
+}
+
+static void unlock_programs(void)
+{
+	if (is_locking)
+		pthread_mutex_unlock(&programs);
+}
+
+/* Before this program has allocated anything; but the allocator's handlers of fork are there. */
+__attribute__((__constructor__)) static void register_programs(void)
+{
+	(void)pthread_atfork(lock_programs, unlock_programs, unlock_programs);
+}
+
+static void *allocate_with_lock(void *arg)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		void *objects[50];
+
+		lock_programs();
+		for (int i = 0; i < 50; i++)
+			objects[i] = malloc(30000);
+		for (int i = 0; i < 50; i++)
+			free(objects[i]);
+		unlock_programs();
+	}
+	return arg;
+}
+
+static int do_nothing(void)
+{
+	return 0;
+}
+
+/* A thread that allocates has the lock that the fork's handler waits for. */
+static void forks_wait_for_the_programs_locks(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	stop = false;
+	is_locking = true;
+	assert_int_equal(pthread_create(&thread, NULL, allocate_with_lock, NULL), 0);
+	for (int i = 0; i < ROUNDS(500); i++)
+		assert_int_equal(in_child(do_nothing), 0);
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	is_locking = false;
+}
+
 static void contents_of_new_memory_say_nothing(void **state)
 {
 	static char *objects[4000];
@@ -176,9 +283,11 @@ static void contents_of_new_memory_say_nothing(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(handlers_of_fork_allocate),
+	cmocka_unit_test(handlers_interrupt_forks), /* the libc's own fork bears that as long as there are no threads */
 	cmocka_unit_test(the_environment_changes),
 	cmocka_unit_test(handlers_fork),
 	cmocka_unit_test(handlers_beside_threads),
+	cmocka_unit_test(forks_wait_for_the_programs_locks),
 	cmocka_unit_test(contents_of_new_memory_say_nothing),
 };
 
