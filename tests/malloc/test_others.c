@@ -6,6 +6,7 @@
 #include "../unit/test.h"
 #include <malloc.h>
 #include <sys/time.h>
+#include <time.h>
 
 static int refused_at_fork, asked_at_fork;
 
@@ -36,9 +37,20 @@ static int in_child_of_fork(void)
 	return refused_at_fork;
 }
 
+/* Who waits for ever shall not take long. */
+static void limit_time(void)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGTERM};
+	struct itimerspec limit = {.it_value.tv_sec = 120};
+	timer_t timer;
+
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 && timer_settime(timer, 0, &limit, NULL) == 0);
+}
+
 static void handlers_of_fork_allocate(void **state)
 {
 	(void)state;
+	limit_time();
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(in_child(in_child_of_fork), 0);
 	assert_int_equal(refused_at_fork, 0);
