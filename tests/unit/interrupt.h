@@ -8,6 +8,9 @@
 #ifndef INTERRUPT_H
 #define INTERRUPT_H
 
+#ifndef TEST_SECONDS
+#define TEST_SECONDS 900 /* where each instruction is tried, beside others that do so */
+#endif
 #include "test.h"
 #include <sched.h>
 #include <sys/mman.h>

@@ -39,6 +39,11 @@
 #define SANITIZED 0
 #endif
 
+/* Until a program that hangs is ended. */
+#ifndef TEST_SECONDS
+#define TEST_SECONDS 240
+#endif
+
 #ifdef __SANITIZE_ADDRESS__
 #define ADDRESS_SANITIZED 1
 #else
@@ -218,7 +223,7 @@ static inline int in_child_with(int (*body)(int), int argument)
 	int main(void)                                                                                                 \
 	{                                                                                                              \
 		cmocka_set_message_output(CM_OUTPUT_TAP);                                                              \
-		alarm(240);                                                                                            \
+		alarm(TEST_SECONDS);                                                                                   \
 		return cmocka_run_group_tests(tests, NULL, NULL);                                                      \
 	}
 
