@@ -76,6 +76,12 @@ static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t m
 	return done;
 }
 
+/* In one step: a handler's bracket owes as well. */
+static void owe(struct rk_thread_state *state, uint8_t restore)
+{
+	(void)__atomic_fetch_or(&state->restore, restore, __ATOMIC_RELAXED);
+}
+
 /* Leaves the thread unregistered and its area closed. Returns 0 or a negative errno. */
 static int close_area(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
 {
@@ -90,12 +96,12 @@ static int close_area(const struct rk_process *p, struct rk_thread_state *state,
 			return 0; /* by a handler, or in a bracket that another copy opened */
 		if (cpu >= 0)
 			restore = unregister(p, area);
-		WRITE(state->restore, READ(state->restore) | restore);
+		owe(state, restore);
 		if (restore != 0)
 			continue;
 		closed = cpu >= 0 ? close_leftover(area, cpu, mark) : exchange(area, cpu, mark);
 		if (closed) {
-			WRITE(state->restore, READ(state->restore) | RESTORE_MARK);
+			owe(state, RESTORE_MARK);
 			return 0;
 		}
 		/* Nobody changed it meanwhile: it is registered, and can't be undone. */
