@@ -54,7 +54,7 @@ BENCH_INLINE void ring_count(struct ring_tally *tally)
 	bench_ring_count(tally->difference, tally->wrong);
 }
 
-#define RING_TALLY struct ring_tally tally __attribute__((__cleanup__(ring_count))) = {0, 0}
+#define RING_TALLY struct ring_tally tally __attribute__((__unused__, __cleanup__(ring_count))) = {0, 0}
 
 BENCH_INLINE const struct bench_ring_record *ring_record(uint64_t number)
 {

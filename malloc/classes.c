@@ -8,7 +8,7 @@
 #define BY_COARSE(class, above, upto) [(above) / COARSE + 1 ... (upto) / COARSE] = (class),
 #define OF_CLASS(class, above, upto)                                                                                    \
 	[(class)] = {(upto), (uint32_t)((((uint64_t)1 << 32) + (upto)-1) / (upto)),                                    \
-		     (uint32_t)((SPAN_SIZE / (upto)-1) * (upto)), (uint32_t)(SPAN_SIZE / (upto))},
+		     (uint32_t)((SPAN_SIZE / (upto)-1) * (upto))},
 
 const uint8_t fine_classes[FINE_MAX / FINE + 1] = {[0] = 1, FINE_CLASSES(BY_FINE)};
 const uint8_t coarse_classes[SMALL_MAX / COARSE + 1] = {COARSE_CLASSES(BY_COARSE)};

@@ -42,7 +42,6 @@ struct size_class {
 	uint32_t size;
 	uint32_t inverse; /* 2^32 / size, rounded up */
 	uint32_t last;    /* where the last object of a span begins */
-	uint32_t many;    /* objects of a span */
 };
 
 extern const uint8_t fine_classes[FINE_MAX / FINE + 1], coarse_classes[SMALL_MAX / COARSE + 1];
@@ -65,6 +64,7 @@ static inline int is_multiple(uint32_t inverse, const void *address)
 	return (uint32_t)((uintptr_t)address % SPAN_SIZE) * inverse < inverse;
 }
 
+/* False for class 0. */
 static inline int begins_object(unsigned class, const void *address)
 {
 	return is_multiple(size_classes[class].inverse, address) && (uintptr_t)address % SPAN_SIZE <= size_classes[class].last;

@@ -12,8 +12,8 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include "large.h"
+#include "locks.h"
 #include "spans.h"
-#include "system.h"
 
 #define PER_CPU_BYTES ((size_t)64 * 1024) /* of a class, and its objects are 8 to 256 */
 #define PER_CPU_LEAST 8
@@ -80,37 +80,6 @@ static void destruct(void *context, void *object)
 	errno = saved;
 }
 
-/*
- * A handler that interrupted the allocator forks without: its thread goes on where it was, in the child as well. So does one
- * that interrupted a fork. While locks are taken or released handlers find the allocator in use.
- */
-static void before_fork(void)
-{
-	if (inside.forks++ > 0 || inside.spans || inside.pages)
-		return;
-	inside.spans = inside.pages = true;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	spans_fork_begins();
-	pages_fork_begins();
-	inside.fork = true;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	inside.spans = inside.pages = false;
-}
-
-static void after_fork(void)
-{
-	if (inside.forks == 1 && inside.fork) {
-		inside.spans = inside.pages = true;
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		inside.fork = false;
-		pages_fork_ends();
-		spans_fork_ends();
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		inside.spans = inside.pages = false;
-	}
-	inside.forks--;
-}
-
 /* Nothing of this allocates in a libc that has just begun. */
 static void begin(void)
 {
@@ -121,7 +90,7 @@ static void begin(void)
 	heap_key |= 1; /* no address, whatever it is combined with */
 	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < ADDRESS_SPACE_LEAST)
 		memset(has_none, true, sizeof(has_none));
-	(void)pthread_atfork(before_fork, after_fork, after_fork);
+	locks_begin();
 }
 
 /* Before every other constructor (-z initfirst), so that handlers of fork that wait for locks run while nothing is locked. */
@@ -166,8 +135,8 @@ void *heap_take(unsigned class)
 		cache = create(class);
 	if (cache != NULL)
 		object = rk_cache_get(cache);
-	else if (spans_take(class, &object, 1, true) == 0)
-		object = NULL;
+	else
+		(void)spans_take(class, &object, 1, true);
 	/* A handler that interrupted the holder of a span's lock gets pages. */
 	return object != NULL ? object : large_take(size_classes[class].size, FINE, &zeroed);
 }
@@ -180,7 +149,7 @@ void heap_give(void *object)
 		large_give(object);
 		return;
 	}
-	if (code == CODE_NONE || !begins_object(code, object))
+	if (!begins_object(code, object))
 		system_die("no pointer from malloc", object);
 	heap_mark_free(object);
 	spans_give(code, object);
@@ -203,10 +172,10 @@ bool heap_trim(size_t keep)
 
 	collect();
 	collect();
-	if (pages_enter()) {
+	if (lock_enter(LOCK_OF_PAGES)) {
 		large_trim();
 		done = pages_trim(keep);
-		pages_leave();
+		lock_leave(LOCK_OF_PAGES);
 	}
 	return done;
 }

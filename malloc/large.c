@@ -1,24 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* large.c - see large.h. */
+#define _GNU_SOURCE
 #include "large.h"
 
+#include <sys/mman.h>
+#include "locks.h"
 #include "system.h"
 
 #define LARGEST ((size_t)PTRDIFF_MAX - SPAN_SIZE)
 
 struct large {
+	void *next; /* of those that are forgotten, or put aside */
 	struct run run;
 	size_t size; /* what the program may use */
 	size_t guard;
-	struct large *next;
 };
 
 static struct large *forgotten; /* descriptions to be used again */
+static void *aside;             /* what was freed by who didn't wait */
 static struct run kept;         /* a mapping that was freed; of no size: none */
 static size_t freed_last;
 static bool can_move = true;
 
 #define KEPT_MOST ((size_t)32 << 20)
+
+/* Some have no lock. */
+#define COUNT(number, more) ((void)__atomic_fetch_add(&numbers.number, more, __ATOMIC_RELAXED))
 
 /* Is it as large as the other, or up to a quarter more? */
 static bool is_about(size_t size, size_t other)
@@ -31,60 +38,29 @@ static size_t up(size_t size, size_t to)
 	return (size + to - 1) & ~(to - 1);
 }
 
-/* The one that is kept, or a new one. */
-static bool find_mapping(struct large *large, size_t alignment, bool *zeroed)
+/* With the lock: pages, the mapping that is kept, or a new one. Else that. */
+static bool find_memory(struct large *large, size_t alignment, bool has_lock, bool *zeroed)
 {
-	*zeroed = alignment > SPAN_SIZE || !is_about(kept.size, large->size);
+	size_t size = large->size + large->guard, pages = up(size, SPAN_SIZE) / SPAN_SIZE;
+
+	if (has_lock && pages <= RUN_MAX && alignment <= SPAN_SIZE)
+		return pages_take(&large->run, (unsigned)pages, zeroed);
+	*zeroed = !has_lock || alignment > SPAN_SIZE || !is_about(kept.size, large->size);
 	if (!*zeroed) {
 		large->run = kept;
 		kept.size = 0;
-		return true;
-	}
-	large->run.chunk = NULL;
-	large->run.size = large->size + large->guard;
-	large->run.base = system_map(large->run.size, alignment > SPAN_SIZE ? alignment : SPAN_SIZE, true);
-	if (large->run.base == NULL || map_prepare(large->run.base, 1))
-		return large->run.base != NULL;
-	system_unmap(large->run.base, large->run.size);
-	return false;
-}
-
-static bool find_memory(struct large *large, size_t alignment, bool *zeroed)
-{
-	size_t size = up(large->size + large->guard, SPAN_SIZE);
-
-	if (size <= RUN_MAX * SPAN_SIZE && alignment <= SPAN_SIZE)
-		return pages_take(&large->run, (unsigned)(size / SPAN_SIZE), zeroed);
-	if (!find_mapping(large, alignment, zeroed))
-		return false;
-	numbers.mappings++;
-	numbers.mapped += large->run.size;
-	return true;
-}
-
-void *large_take(size_t size, size_t alignment, bool *zeroed)
-{
-	struct large *large;
-	char *object = NULL;
-
-	if (size > LARGEST || !pages_enter())
-		return NULL;
-	if (forgotten == NULL)
-		forgotten = system_describe(sizeof(*large));
-	large = forgotten;
-	if (large != NULL) {
-		large->size = up(size == 0 ? 1 : size, PAGE);
-		large->guard = system_wants_guards() ? PAGE : 0;
-		if (find_memory(large, alignment, zeroed)) {
-			forgotten = large->next;
-			object = large->run.base;
-			if (large->guard > 0)
-				system_allow(object + large->size, large->guard, false);
-			map_set(object, CODE_LARGE, NULL, large);
+	} else {
+		large->run = (struct run){NULL, system_map(size, alignment > SPAN_SIZE ? alignment : SPAN_SIZE, true), size};
+		if (large->run.base == NULL)
+			return false;
+		if (!map_prepare(large->run.base, 1)) {
+			system_unmap(large->run.base, size);
+			return false;
 		}
 	}
-	pages_leave();
-	return object;
+	COUNT(mappings, 1);
+	COUNT(mapped, large->run.size);
+	return true;
 }
 
 /* Needs no lock: who has an object has its description. */
@@ -110,37 +86,87 @@ static struct run keep(struct run run)
 	return goes;
 }
 
-void large_give(void *object)
+/* With the lock. What it returns is to be unmapped; if anything. */
+static struct run forget(struct large *large)
 {
-	struct large *large;
-	struct run run;
+	struct run run = large->run;
 
-	if (!pages_enter())
-		return; /* a handler that interrupted who has the pages: it is lost */
-	large = large_of(object);
-	run = large->run;
-	map_set(object, CODE_NONE, NULL, NULL);
-	if (large->guard > 0)
-		system_allow(run.base + large->size, large->guard, true);
 	large->next = forgotten;
 	forgotten = large;
 	if (run.chunk != NULL) {
 		pages_give(&run);
-	} else {
-		numbers.mappings--;
-		numbers.mapped -= run.size;
-		if (large->guard == 0)
-			run = keep(run);
+		return (struct run){0};
 	}
-	pages_leave();
-	if (run.chunk == NULL && run.size > 0)
+	COUNT(mappings, (size_t)-1);
+	COUNT(mapped, -run.size);
+	return large->guard == 0 ? keep(run) : run;
+}
+
+/* The lock, and what was put aside goes. False as lock_enter() has it. */
+static bool enter(void)
+{
+	struct run run;
+
+	if (!lock_enter(LOCK_OF_PAGES))
+		return false;
+	for (struct large *large = take_aside(&aside), *next; large != NULL; large = next) {
+		next = large->next;
+		run = forget(large);
 		system_unmap(run.base, run.size);
+	}
+	return true;
+}
+
+/* Who can't have the lock gets a mapping, and one for its description, which is forgotten with the others. */
+void *large_take(size_t size, size_t alignment, bool *zeroed)
+{
+	bool has_lock = size <= LARGEST && enter();
+	struct large *large = has_lock ? forgotten : NULL;
+	void *object = NULL;
+
+	if (large == NULL && size <= LARGEST)
+		large = has_lock ? system_describe(sizeof(*large)) : system_map(sizeof(*large), PAGE, true);
+	if (has_lock)
+		forgotten = large;
+	if (large != NULL) {
+		large->size = up(size == 0 ? 1 : size, PAGE);
+		large->guard = system_wants_guards() ? PAGE : 0;
+		if (find_memory(large, alignment, has_lock, zeroed)) {
+			if (has_lock)
+				forgotten = large->next;
+			object = large->run.base;
+			if (large->guard > 0)
+				system_allow(large->run.base + large->size, large->guard, false);
+			map_set(object, CODE_LARGE, NULL, large);
+		} else if (!has_lock) {
+			system_unmap(large, sizeof(*large));
+		}
+	}
+	if (has_lock)
+		lock_leave(LOCK_OF_PAGES);
+	return object;
+}
+
+void large_give(void *object)
+{
+	struct large *large = large_of(object);
+	struct run run;
+
+	map_set(object, CODE_NONE, NULL, NULL);
+	if (large->guard > 0)
+		system_allow(large->run.base + large->size, large->guard, true);
+	if (!enter()) {
+		put_aside(&aside, large);
+		return;
+	}
+	run = forget(large);
+	lock_leave(LOCK_OF_PAGES);
+	system_unmap(run.base, run.size);
 }
 
 void large_trim(void)
 {
-	if (kept.size > 0)
-		system_unmap(kept.base, kept.size);
+	system_unmap(kept.base, kept.size);
 	kept.size = 0;
 }
 
@@ -157,16 +183,17 @@ static bool grow(struct large *large, size_t size)
 {
 	char *to = large->run.base;
 
-	if (!system_grow(to, large->run.size, size)) {
+	if (mremap(to, large->run.size, size, 0) == MAP_FAILED) {
 		to = can_move ? system_map(size, SPAN_SIZE, false) : NULL;
 		if (to == NULL)
 			return false;
-		can_move = map_prepare(to, 1) && system_move(large->run.base, large->run.size, to, size);
+		can_move = map_prepare(to, 1) &&
+			   mremap(large->run.base, large->run.size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to;
 		if (!can_move)
 			return false;
 		map_set(large->run.base, CODE_NONE, NULL, NULL);
 	}
-	numbers.mapped += size - large->run.size;
+	COUNT(mapped, size - large->run.size);
 	large->run.base = to;
 	large->run.size = size;
 	return true;
@@ -182,21 +209,16 @@ static bool resize(struct large *large, size_t size)
 	if (large->run.chunk == NULL && size > large->run.size)
 		return grow(large, size);
 	if (large->run.chunk == NULL) {
-		if (size < large->run.size)
-			system_unmap(large->run.base + size, large->run.size - size);
-		numbers.mapped -= large->run.size - size;
+		system_unmap(large->run.base + size, large->run.size - size);
+		COUNT(mapped, size - large->run.size);
 		large->run.size = size;
 		return true;
 	}
 	if (pages > has)
 		return pages <= RUN_MAX && pages_extend(&large->run, (unsigned)(pages - has));
 	if (pages < has) {
-		struct run rest = large->run;
-
-		rest.base += pages * SPAN_SIZE;
-		rest.size -= pages * SPAN_SIZE;
-		large->run.size -= rest.size;
-		pages_give(&rest);
+		pages_give(&(struct run){large->run.chunk, large->run.base + pages * SPAN_SIZE, (has - pages) * SPAN_SIZE});
+		large->run.size = pages * SPAN_SIZE;
 	}
 	return true;
 }
@@ -206,7 +228,7 @@ void *large_resize(void *object, size_t size)
 	struct large *large;
 	void *moved = NULL;
 
-	if (size <= SMALL_MAX || size > LARGEST || !pages_enter())
+	if (map_code(object) != CODE_LARGE || size <= SMALL_MAX || size > LARGEST || !enter())
 		return NULL;
 	large = large_of(object);
 	size = up(size, PAGE);
@@ -215,6 +237,6 @@ void *large_resize(void *object, size_t size)
 		moved = large->run.base;
 		map_set(moved, CODE_LARGE, NULL, large);
 	}
-	pages_leave();
+	lock_leave(LOCK_OF_PAGES);
 	return moved;
 }

@@ -22,7 +22,10 @@ void large_trim(void);
 /* How many bytes the program may use; dies as well. */
 size_t large_size(const void *object);
 
-/* Makes it larger or smaller, where it is or elsewhere, without copying. NULL if that can't be: nothing has changed then. */
+/*
+ * Makes it larger or smaller, where it is or elsewhere, without copying. NULL if that can't be, or a small object is there:
+ * nothing has changed then.
+ */
 void *large_resize(void *object, size_t size);
 
 #endif /* MALLOC_LARGE_H */

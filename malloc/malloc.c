@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "large.h"
-#include "spans.h"
 #include "system.h"
 
 #define EXPORT __attribute__((__visibility__("default")))
@@ -60,25 +59,30 @@ static inline void *take(unsigned class)
 	return object;
 }
 
-static __attribute__((__noinline__)) void *take_size(size_t size)
+/* For powers of two. A class whose size is a multiple of the alignment has aligned objects, since spans are. */
+static __attribute__((__noinline__)) void *take_aligned(size_t alignment, size_t size)
 {
-	unsigned class = class_of(size);
+	unsigned class = alignment <= SMALL_MAX ? class_of(size < alignment ? alignment : size) : 0;
 	bool zeroed;
 
-	return class != 0 ? take(class) : take_large(size, FINE, &zeroed);
+	while (class != 0 && class < CLASSES && (size_classes[class].size & (alignment - 1)) != 0)
+		class++;
+	return class == 0 || class == CLASSES ? take_large(size, alignment, &zeroed) : take(class);
 }
 
 EXPORT void *malloc(size_t size)
 {
+	size_t number = (size - 1) / FINE; /* 0 bytes are above all */
 	struct rk_cache *cache;
 	void *object;
 
-	if (RKI_UNLIKELY(size > FINE_MAX))
-		return take_size(size);
-	cache = heap_fine[(size + FINE - 1) / FINE];
+	__asm__("" : "+r"(number)); /* or compilers compare the size, by a longer instruction */
+	if (RKI_UNLIKELY(number >= FINE_MAX / FINE))
+		return take_aligned(FINE, size);
+	cache = heap_fine[number + 1];
 	object = RKI_LIKELY(cache != NULL) ? rk_cache_get_here(cache) : NULL;
 	if (RKI_UNLIKELY(object == NULL))
-		return take_slow(class_of(size));
+		return take_slow(fine_classes[number + 1]);
 	*heap_mark(object) = 0;
 	return object;
 }
@@ -127,7 +131,7 @@ static size_t usable(void *object)
 
 	if (code == CODE_LARGE)
 		return large_size(object);
-	if (code == CODE_NONE || !begins_object(code, object))
+	if (!begins_object(code, object))
 		system_die("no pointer from malloc", object);
 	if (*heap_mark(object) == ((uintptr_t)object ^ heap_key))
 		system_die("freed already", object);
@@ -150,6 +154,7 @@ EXPORT void *calloc(size_t count, size_t size)
 
 EXPORT void *realloc(void *object, size_t size)
 {
+	int saved = errno;
 	size_t had;
 	void *moved;
 
@@ -163,19 +168,12 @@ EXPORT void *realloc(void *object, size_t size)
 	/* What shrinks a little stays. */
 	if (size <= had && had <= SMALL_MAX && (size >= had - had / 4 || had <= 64))
 		return object;
-	if (map_code(object) == CODE_LARGE) {
-		int saved = errno;
-
-		moved = large_resize(object, size);
-		errno = saved;
-		if (moved != NULL)
-			return moved;
+	moved = large_resize(object, size);
+	errno = saved;
+	if (moved == NULL && (moved = malloc(size)) != NULL) {
+		memcpy(moved, object, had < size ? had : size);
+		free(object);
 	}
-	moved = malloc(size);
-	if (moved == NULL)
-		return NULL;
-	memcpy(moved, object, had < size ? had : size);
-	free(object);
 	return moved;
 }
 
@@ -186,22 +184,6 @@ EXPORT void *reallocarray(void *object, size_t count, size_t size)
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return told(NULL, 0);
 	return realloc(object, bytes);
-}
-
-/* For powers of two. A class whose size is a multiple of the alignment has aligned objects, since spans are. */
-static void *take_aligned(size_t alignment, size_t size)
-{
-	unsigned class;
-	bool zeroed;
-
-	if (alignment <= FINE)
-		return malloc(size);
-	class = alignment <= SMALL_MAX ? class_of(size < alignment ? alignment : size) : 0;
-	while (class != 0 && class < CLASSES && size_classes[class].size % alignment != 0)
-		class++;
-	if (class == 0 || class == CLASSES)
-		return take_large(size, alignment, &zeroed);
-	return take(class);
 }
 
 static bool is_power_of_two(size_t n)
@@ -216,20 +198,18 @@ EXPORT void *memalign(size_t alignment, size_t size)
 
 	while (power < alignment && power <= SIZE_MAX / 4)
 		power *= 2;
-	if (power < alignment) {
-		errno = EINVAL;
-		return NULL;
-	}
-	return take_aligned(power, size);
+	if (power >= alignment)
+		return take_aligned(power, size);
+	errno = EINVAL;
+	return NULL;
 }
 
 EXPORT void *aligned_alloc(size_t alignment, size_t size)
 {
-	if (!is_power_of_two(alignment)) {
-		errno = EINVAL;
-		return NULL;
-	}
-	return take_aligned(alignment, size);
+	if (is_power_of_two(alignment))
+		return take_aligned(alignment, size);
+	errno = EINVAL;
+	return NULL;
 }
 
 EXPORT int posix_memalign(void **object, size_t alignment, size_t size)
@@ -272,12 +252,8 @@ EXPORT int malloc_trim(size_t keep)
 EXPORT struct mallinfo2 mallinfo2(void)
 {
 	size_t idle = heap_idle();
-	struct numbers now = {0};
+	struct numbers now = numbers; /* as they are at the moment */
 
-	if (pages_enter()) {
-		now = numbers;
-		pages_leave();
-	}
 	return (struct mallinfo2){
 		.arena = now.chunks,
 		.hblks = now.mappings,

@@ -10,7 +10,7 @@ uintptr_t map_first_page = (uintptr_t)1 << 60; /* far from any */
 
 const struct leaf *map_leaf(const void *address)
 {
-	static const struct leaf nothing;
+	static struct leaf nothing; /* not const: the file would have its zeros */
 	uintptr_t number = (uintptr_t)address >> 32;
 	const struct leaf *leaf = number < 65536 ? __atomic_load_n(&root[number], __ATOMIC_ACQUIRE) : NULL;
 
@@ -24,18 +24,17 @@ bool map_prepare(const void *address, size_t size)
 	if (last >= 65536)
 		return false;
 	for (uintptr_t i = first; i <= last; i++) {
-		struct leaf *leaf;
+		struct leaf *leaf, *none = NULL, *no_first = NULL;
 
-		if (root[i] != NULL)
+		if (__atomic_load_n(&root[i], __ATOMIC_ACQUIRE) != NULL)
 			continue;
 		leaf = system_map(sizeof(*leaf), 4096, true);
 		if (leaf == NULL)
 			return false;
-		__atomic_store_n(&root[i], leaf, __ATOMIC_RELEASE);
-		if (map_first != NULL)
-			continue;
-		map_first = leaf;
-		__atomic_store_n(&map_first_page, i << 16, __ATOMIC_RELEASE);
+		if (!__atomic_compare_exchange_n(&root[i], &none, leaf, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			system_unmap(leaf, sizeof(*leaf));
+		else if (__atomic_compare_exchange_n(&map_first, &no_first, leaf, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			__atomic_store_n(&map_first_page, i << 16, __ATOMIC_RELEASE);
 	}
 	return true;
 }

@@ -47,7 +47,7 @@ static inline void *map_owner(const void *address)
 	return map_leaf(address)->owners[map_number(address)];
 }
 
-/* Leaves for that much memory; false if there is none for them. Under the lock of pages. */
+/* Leaves for that much memory; false if there is none for them. */
 bool map_prepare(const void *address, size_t size);
 
 /* Says what one page is, of prepared ones. By who has it. */

@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "pages.h"
 
-#include <rseqkit/mutex.h>
+#include <sys/mman.h>
 #include "system.h"
 
 #define CHUNK_PAGES 64
@@ -20,39 +20,8 @@ struct chunk {
 	struct chunk *next;
 };
 
-static struct rk_mutex lock = RK_MUTEX_INIT;
-__thread struct inside inside;
 static struct chunk *chunks, *unmapped;
 struct numbers numbers;
-
-bool pages_enter(void)
-{
-	if (inside.pages)
-		return false;
-	inside.pages = true;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (!inside.fork)
-		(void)rk_mutex_lock(&lock);
-	return true;
-}
-
-void pages_leave(void)
-{
-	if (!inside.fork)
-		(void)rk_mutex_unlock(&lock);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	inside.pages = false;
-}
-
-void pages_fork_begins(void)
-{
-	(void)rk_mutex_lock(&lock);
-}
-
-void pages_fork_ends(void)
-{
-	(void)rk_mutex_unlock(&lock);
-}
 
 static uint64_t bits(unsigned pages, unsigned at)
 {
@@ -73,24 +42,22 @@ static int find(uint64_t free, unsigned pages)
 
 static struct chunk *make_chunk(void)
 {
-	struct chunk *chunk = unmapped != NULL ? unmapped : system_describe(sizeof(*chunk));
-	char *base = chunk == NULL ? NULL : system_map(CHUNK_SIZE, CHUNK_SIZE, true);
+	struct chunk *chunk;
+	char *base;
 
-	if (chunk == NULL)
+	if (unmapped == NULL)
+		unmapped = system_describe(sizeof(*unmapped));
+	chunk = unmapped;
+	base = chunk == NULL ? NULL : system_map(CHUNK_SIZE, CHUNK_SIZE, true);
+	if (base == NULL)
 		return NULL;
-	if (base != NULL && !map_prepare(base, CHUNK_SIZE)) {
+	if (!map_prepare(base, CHUNK_SIZE)) {
 		system_unmap(base, CHUNK_SIZE);
-		base = NULL;
-	}
-	if (chunk == unmapped)
-		unmapped = chunk->next;
-	if (base == NULL) {
-		chunk->next = unmapped;
-		unmapped = chunk;
 		return NULL;
 	}
+	unmapped = chunk->next;
 	if (numbers.chunks < CHUNKS_OF_SMALL_PAGES * CHUNK_SIZE)
-		system_keep_pages_small(base, CHUNK_SIZE);
+		(void)madvise(base, CHUNK_SIZE, MADV_NOHUGEPAGE);
 	*chunk = (struct chunk){.base = base, .free = ~(uint64_t)0, .next = chunks};
 	chunks = chunk;
 	numbers.chunks += CHUNK_SIZE;
@@ -121,9 +88,7 @@ bool pages_take(struct run *run, unsigned pages, bool *zeroed)
 	which = bits(pages, (unsigned)at);
 	*zeroed = (chunk->dirty & which) == 0;
 	use(chunk, which);
-	run->chunk = chunk;
-	run->base = chunk->base + (size_t)at * SPAN_SIZE;
-	run->size = pages * SPAN_SIZE;
+	*run = (struct run){chunk, chunk->base + (size_t)at * SPAN_SIZE, pages * SPAN_SIZE};
 	return true;
 }
 
@@ -151,8 +116,6 @@ static void clean(struct chunk *chunk)
 		uint64_t rest = ~(chunk->dirty >> at);
 		unsigned pages = rest == 0 ? CHUNK_PAGES - at : (unsigned)__builtin_ctzll(rest);
 
-		if (pages > CHUNK_PAGES - at)
-			pages = CHUNK_PAGES - at;
 		system_purge(chunk->base + at * SPAN_SIZE, pages * SPAN_SIZE);
 		chunk->dirty &= ~bits(pages, at);
 		numbers.dirty -= pages * SPAN_SIZE;

@@ -5,7 +5,7 @@
  * A chunk's free pages are bits of a word. Of those that were used their memory may still be there: they are dirty, and
  * more than an eighth of what is in use doesn't stay so. A page that is free and not dirty reads as zero.
  *
- * Everything here is under one lock: between pages_enter() and pages_leave().
+ * Everything here is under the lock of pages (locks.h).
  */
 #ifndef MALLOC_PAGES_H
 #define MALLOC_PAGES_H
@@ -23,20 +23,6 @@ struct run {
 	size_t size; /* bytes: a multiple of SPAN_SIZE of a chunk's */
 };
 
-/*
- * What this thread is at, said before the lock is taken, for handlers: who interrupted something waits for no lock, since
- * its thread may have it, or who has it may wait for its thread.
- */
-extern __thread struct inside {
-	bool spans, pages;
-	bool fork; /* it has all locks: it needs none, in other handlers of the fork say */
-	uint8_t forks; /* it is between handlers of: those of a signal fork as well */
-} inside;
-
-/* Takes the lock. False if a handler interrupted who has it. */
-bool pages_enter(void);
-void pages_leave(void);
-
 /* Finds memory for a run of `pages` pages, and says if it reads as zero. False if there is none. */
 bool pages_take(struct run *run, unsigned pages, bool *zeroed);
 void pages_give(const struct run *run);
@@ -46,10 +32,6 @@ bool pages_extend(struct run *run, unsigned more);
 
 /* Gives the memory of free pages back to the system, until at most `keep` bytes are dirty. True if there was any. */
 bool pages_trim(size_t keep);
-
-/* Around a fork, by who is inside of nothing. */
-void pages_fork_begins(void);
-void pages_fork_ends(void);
 
 /* In bytes, but for how many mappings there are. Mappings are of large objects. */
 extern struct numbers {

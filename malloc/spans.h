@@ -5,8 +5,7 @@
  * A span is a page with objects of one class. Its description says which are here; all others are the program's, or in a
  * cache. A span all of whose objects are here goes back to the pages, unless it is the only one of its class that has any.
  *
- * Each class has a lock. A handler that interrupted its holder is told so, and never waits for it: what it frees is put
- * aside for whoever is next.
+ * What somebody frees who can't have the class's lock (locks.h) is put aside for whoever is next.
  */
 #ifndef MALLOC_SPANS_H
 #define MALLOC_SPANS_H
@@ -14,8 +13,8 @@
 #include "pages.h"
 
 /*
- * Takes up to `count` objects of a class. Returns how many: 0 if there is no memory, or none without another chunk and it
- * isn't to grow, or the lock is this thread's.
+ * Takes up to `count` objects of a class. Returns how many, and leaves the others as they are: 0 if there is no memory, or
+ * none without another chunk and it isn't to grow, or the lock can't be had.
  */
 size_t spans_take(unsigned class, void **objects, size_t count, bool grow);
 
@@ -24,8 +23,5 @@ void spans_give(unsigned class, void *object);
 
 /* Bytes of objects that are here, of all classes. */
 size_t spans_free(void);
-
-void spans_fork_begins(void);
-void spans_fork_ends(void);
 
 #endif /* MALLOC_SPANS_H */

@@ -21,21 +21,19 @@ void *system_map(size_t size, size_t alignment, bool accessible)
 
 	if (size == 0 || size + more < size)
 		return NULL;
-	at = mmap(NULL, size + more, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	at = mmap(NULL, size + more, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (at == MAP_FAILED)
 		return NULL;
 	before = (size_t)-(uintptr_t)at % alignment;
-	if (before > 0)
-		system_unmap(at, before);
-	if (more > before)
-		system_unmap(at + before + size, more - before);
+	system_unmap(at, before);
+	system_unmap(at + before + size, more - before);
 	return at + before;
 }
 
 void system_unmap(void *address, size_t size)
 {
 	/* Where the kernel has no more mappings to give it can't split one; the memory at least goes. */
-	if (munmap(address, size) != 0)
+	if (size > 0 && munmap(address, size) != 0)
 		(void)madvise(address, size, MADV_DONTNEED);
 }
 
@@ -46,24 +44,9 @@ void system_purge(void *address, size_t size)
 		memset(address, 0, size);
 }
 
-bool system_grow(void *address, size_t from, size_t to)
-{
-	return mremap(address, from, to, 0) != MAP_FAILED;
-}
-
-bool system_move(void *from, size_t from_size, void *to, size_t to_size)
-{
-	return mremap(from, from_size, to_size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
-}
-
 void system_allow(void *address, size_t size, bool accessible)
 {
 	(void)mprotect(address, size, accessible ? PROT_READ | PROT_WRITE : PROT_NONE);
-}
-
-void system_keep_pages_small(void *address, size_t size)
-{
-	(void)madvise(address, size, MADV_NOHUGEPAGE);
 }
 
 void *system_describe(size_t size)

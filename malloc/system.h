@@ -15,22 +15,13 @@
 
 /* New memory, readable and writable, or neither, at a multiple of `alignment`, a power of two. NULL if there is none. */
 void *system_map(size_t size, size_t alignment, bool accessible);
-void system_unmap(void *address, size_t size);
+void system_unmap(void *address, size_t size); /* none, where size is 0 */
 
 /* It stays mapped, and reads as zero. */
 void system_purge(void *address, size_t size);
 
-/* Makes a mapping larger where it is. False if that can't be. */
-bool system_grow(void *address, size_t from, size_t to);
-
-/* Moves a mapping, to a place that system_map() made, or grows it there. False if that can't be. */
-bool system_move(void *from, size_t from_size, void *to, size_t to_size);
-
 /* From here on touching it is a fault, or no fault any more. */
 void system_allow(void *address, size_t size, bool accessible);
-
-/* No huge pages there. */
-void system_keep_pages_small(void *address, size_t size);
 
 /*
  * A description of `size` bytes, zeroed, at most 4096; they aren't given back, but kept in lists by who has them. NULL if

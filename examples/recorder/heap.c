@@ -124,7 +124,7 @@ static void *reallocate(enum event_kind kind, void *memory, size_t size, void *(
 			size_t each)
 {
 	enum way here = way_in();
-	uint64_t start;
+	struct event failed = {.kind = kind, .size = size};
 	void *moved;
 
 	if (RKI_UNLIKELY(memory != NULL && is_own_memory(memory)))
@@ -133,11 +133,17 @@ static void *reallocate(enum event_kind kind, void *memory, size_t size, void *(
 		return memory == NULL ? own_memory(size, 0) : NULL;
 	if (here == WAY_PASS)
 		return call(memory, count, each);
-	start = begin_call();
-	if (memory != NULL)
+	failed.start = begin_call();
+	if (memory != NULL) {
+		failed.usable = next.usable_size(memory);
 		record_release(EVENT_REALLOC_OF, memory);
+	}
 	moved = call(memory, count, each);
-	return end_call(kind, start, moved, size);
+	if (moved != NULL || size == 0)
+		return end_call(kind, failed.start, moved, size);
+	mine.is_allocating = false;
+	record(&failed); /* the memory is still there */
+	return NULL;
 }
 
 static void *call_realloc(void *memory, size_t count, size_t size)

@@ -8,6 +8,8 @@
 #define _GNU_SOURCE
 #include "recorder.h"
 
+#include <errno.h>
+
 static void record_unlock(enum event_kind kind, pthread_mutex_t *mutex)
 {
 	struct event event = {.kind = kind, .address = (uintptr_t)mutex};
@@ -72,9 +74,13 @@ struct wait {
 	int result;
 };
 
-/* A thread that is cancelled in the wait holds the mutex in its cleanup handlers. */
+/*
+ * A thread that is cancelled in the wait holds the mutex in its cleanup handlers. A call that is refused never gave it back.
+ */
 static void end_wait(struct wait *wait)
 {
+	if (wait->result == EINVAL || wait->result == EPERM)
+		record_unlock(EVENT_UNLOCK_FAILED, wait->mutex);
 	(void)record_lock(EVENT_COND_WAIT, wait->start, wait->mutex, wait->result);
 }
 

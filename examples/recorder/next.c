@@ -103,7 +103,7 @@ static void find(void)
 		"pthread_mutex_lock", "pthread_mutex_unlock", "pthread_mutex_trylock", "pthread_mutex_timedlock",
 		"pthread_mutex_clocklock", "pthread_cond_wait", "pthread_cond_timedwait", "pthread_cond_clockwait",
 		"malloc", "calloc", "realloc", "reallocarray", "aligned_alloc", "memalign", "posix_memalign", "valloc",
-		"pvalloc", "free", "malloc_usable_size", "pthread_create", "pthread_setname_np", "_exit", "_Exit",
+		"pvalloc", "free", "malloc_usable_size", "pthread_create", "pthread_setname_np", "thrd_create", "_exit", "_Exit",
 	};
 	void *found;
 

@@ -5,6 +5,7 @@
  * It is a thread of the program, for the rings are the process's own memory; and yet must not be seen by it:
  *   - It has a table of descriptors of its own, with nothing of the program's in it. So the program can close whatever it
  *     likes, the trace is written to no other file, and who waits for the program's pipes to be closed doesn't wait for us.
+ *     Its directory and root are its own as well, so that the program can change namespaces of mounts.
  *   - All signals are blocked in it. A pipe without readers, and a limit of file sizes, are errors of its own writes.
  *   - If it is the last thread left it ends, and with it the process, as it would have without it.
  */
@@ -62,7 +63,7 @@ static int leave_descriptors(void)
 {
 	struct rlimit limit;
 
-	if (unshare(CLONE_FILES) < 0)
+	if (unshare(CLONE_FILES | CLONE_FS) < 0)
 		return -errno;
 	if (syscall(SYS_close_range, 0, ~0u, 0) == 0)
 		return 0;
@@ -194,6 +195,7 @@ static void *run(void *arg)
 	__atomic_store_n(&reader.tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	(void)rk_thread_prepare(); /* the trace says who registers threads */
 	reader.error = leave_descriptors();
+	threads_watch();
 	if (reader.error == 0)
 		reader.error = trace_begin();
 	futex_set(&reader.ready);

@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <threads.h>
 #include "event.h"
 
 #define EXPORTED __attribute__((__visibility__("default")))
@@ -87,6 +88,7 @@ struct next {
 	size_t (*usable_size)(void *);
 	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 	int (*setname)(pthread_t, const char *);
+	int (*create_c)(thrd_t *, thrd_start_t, void *);
 	void (*process_exit)(int) __attribute__((__noreturn__));
 	void (*process_exit_c)(int) __attribute__((__noreturn__));
 	bool allocates; /* the program's malloc() is ours */
@@ -108,7 +110,8 @@ void recorder_end(void);
 /* threads.c */
 void thread_begin(void);
 void threads_count(void);     /* from one, the calling one */
-bool thread_is_alone(void);   /* the calling one, in the process */
+void threads_watch(void);     /* by the reader, with descriptors of its own */
+bool thread_is_alone(void);   /* the reader, in the process */
 
 /* reader.c */
 int reader_start(void);   /* negative errno */

@@ -6,8 +6,8 @@
  * see which of the program's is the last: this counts them, by a key that each thread has a value of. That one is the last
  * of its destructors as far as a key can be, and if nobody else is left, calls exit() as the C library would have.
  *
- * The C library's own threads, of timers say, and those of thrd_create() aren't counted. They are seen in what the kernel
- * counts, and not waited for long. Where they are the last, the reader finds itself alone and ends.
+ * The C library's own threads, of timers say, aren't counted. They are seen in what the kernel counts, as far as that can be
+ * read, and not waited for long. Where they are the last, the reader finds itself alone and ends.
  */
 #define _GNU_SOURCE
 #include "recorder.h"
@@ -27,6 +27,7 @@
 
 struct beginning {
 	void *(*start)(void *);
+	thrd_start_t start_c; /* or that */
 	void *arg;
 };
 
@@ -34,6 +35,7 @@ static uint32_t threads; /* so far */
 static int running;
 static bool has_key;
 static pthread_key_t key;
+static int watched; /* the reader's descriptor */
 
 /* By one instruction, for a handler may have come first. The name is a record of its own, the first. */
 void thread_begin(void)
@@ -51,17 +53,13 @@ void thread_begin(void)
 }
 
 /* How many threads the process has, as the kernel sees it, less the leader if that has ended; 0 if that isn't known. */
-static int threads_left(void)
+static int threads_left(int file)
 {
 	char text[1024], state;
 	const char *behind;
-	int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC), count = 0;
-	ssize_t got;
+	int count = 0;
+	ssize_t got = pread(file, text, sizeof(text) - 1, 0);
 
-	if (file < 0)
-		return 0;
-	got = read(file, text, sizeof(text) - 1);
-	close(file);
 	text[got > 0 ? got : 0] = '\0';
 	behind = strrchr(text, ')'); /* the name may have any others */
 	if (behind == NULL || sscanf(behind, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
@@ -70,9 +68,22 @@ static int threads_left(void)
 	return state == 'Z' ? count - 1 : count;
 }
 
+static int open_status(void)
+{
+	return open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+}
+
+/* Later there may be no /proc, or no descriptor left. */
+void threads_watch(void)
+{
+	watched = open_status();
+}
+
 bool thread_is_alone(void)
 {
-	return threads_left() == 1;
+	int left = threads_left(watched);
+
+	return left == 1 || (left == 0 && __atomic_load_n(&running, __ATOMIC_ACQUIRE) == 0);
 }
 
 /* Those that are ending just now are waited for. */
@@ -81,7 +92,11 @@ static void end_as_last(void)
 	struct timespec time = {.tv_nsec = 1000000};
 
 	for (int i = 0; i < LOOKS; i++) {
-		if (threads_left() == 2)
+		int file = open_status(), left = threads_left(file);
+
+		if (file >= 0)
+			close(file);
+		if (left == 2 || left == 0)
 			exit(0);
 		(void)nanosleep(&time, NULL);
 	}
@@ -109,14 +124,46 @@ void threads_count(void)
 	running = 1;
 }
 
-static void *begin(void *arg)
+static struct beginning begun(void *arg)
 {
 	struct beginning beginning = *(struct beginning *)arg;
 
 	next.free(arg);
 	if (has_key)
 		(void)pthread_setspecific(key, (void *)1);
+	return beginning;
+}
+
+static void *begin(void *arg)
+{
+	struct beginning beginning = begun(arg);
+
 	return beginning.start(beginning.arg);
+}
+
+static int begin_c(void *arg)
+{
+	struct beginning beginning = begun(arg);
+
+	return beginning.start_c(beginning.arg);
+}
+
+/* NULL if there is no memory. The thread is counted ahead of its begin. */
+static struct beginning *prepare(void *(*start)(void *), thrd_start_t start_c, void *arg)
+{
+	struct beginning *beginning = next.allocate(sizeof(*beginning));
+
+	if (beginning == NULL)
+		return NULL;
+	*beginning = (struct beginning){start, start_c, arg};
+	__atomic_add_fetch(&running, 1, __ATOMIC_RELAXED);
+	return beginning;
+}
+
+static void prepared_in_vain(struct beginning *beginning)
+{
+	__atomic_sub_fetch(&running, 1, __ATOMIC_RELAXED);
+	next.free(beginning);
 }
 
 EXPORTED int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes, void *(*start)(void *),
@@ -127,16 +174,28 @@ EXPORTED int pthread_create(pthread_t *restrict thread, const pthread_attr_t *re
 
 	if (way() == WAY_OWN)
 		return next.create(thread, attributes, start, arg);
-	beginning = next.allocate(sizeof(*beginning));
+	beginning = prepare(start, NULL, arg);
 	if (beginning == NULL)
 		return EAGAIN;
-	*beginning = (struct beginning){start, arg};
-	__atomic_add_fetch(&running, 1, __ATOMIC_RELAXED);
 	r = next.create(thread, attributes, begin, beginning);
-	if (r == 0)
-		return 0;
-	__atomic_sub_fetch(&running, 1, __ATOMIC_RELAXED);
-	next.free(beginning);
+	if (r != 0)
+		prepared_in_vain(beginning);
+	return r;
+}
+
+EXPORTED int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
+{
+	struct beginning *beginning;
+	int r;
+
+	if (way() == WAY_OWN)
+		return next.create_c(thread, start, arg);
+	beginning = prepare(NULL, start, arg);
+	if (beginning == NULL)
+		return thrd_nomem;
+	r = next.create_c(thread, begin_c, beginning);
+	if (r != thrd_success)
+		prepared_in_vain(beginning);
 	return r;
 }
 

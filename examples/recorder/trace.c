@@ -306,6 +306,18 @@ static int open_file(void)
 	return -errno;
 }
 
+/* No part of an event stays in a file that took only some of them. */
+static void end_behind_whole(size_t done)
+{
+	off_t end = lseek(fd, 0, SEEK_CUR);
+	size_t whole = done;
+
+	while (whole > 0 && buffer[whole - 1] != '\n')
+		whole--;
+	if (end >= (off_t)done && whole > 1)
+		(void)!ftruncate(fd, end - (off_t)(done - whole) - 2); /* without the comma ahead of the next one */
+}
+
 int trace_flush(void)
 {
 	size_t done = 0;
@@ -320,6 +332,8 @@ int trace_flush(void)
 		else if (wrote < 0 && errno != EINTR)
 			failed = -errno;
 	}
+	if (failed < 0 && done > 0)
+		end_behind_whole(done);
 	used = 0;
 	return failed;
 }

@@ -149,9 +149,18 @@ static inline __attribute__((__unused__)) uintptr_t rki_cache_pop(struct rk_cach
  */
 RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache)
 {
-	uintptr_t token = rki_cache_pop(cache);
+	const void *base = cache;
+	uintptr_t token;
 
-	return RKI_LIKELY(token > RK_CLOSED) ? (void *)token : NULL;
+	if (RKI_NO_AREA)
+		return NULL;
+	RK_SECTION_OR_NULL(token,
+			   RK_ASM_INDEX_CPU(RK_ASM_END) RK_ASM_ENTER(RK_ASM_END, where, closed) RK_ASM_LOAD
+				   RK_ASM_LOAD_LAST(RK_ASM_END, outcome, empty) RK_ASM_STEP(step) RK_ASM_COMMIT_LOADED,
+			   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)-RK_BANK_OPEN),
+				   RK_IN_WORD_AS(step, RK_ARRAY_POPPED(1))),
+			   RK_USES_ARRAY);
+	return (void *)token;
 }
 
 /*

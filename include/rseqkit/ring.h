@@ -20,8 +20,9 @@
  * happened. Such a ring is read by snapshot: rk_ring_open() takes all that is there, and writers go on in another one.
  *
  * With stamps: rk_ring_write_stamped() stores the processor's clock in the section that writes the record, so clocks are in
- * the order of records, as far as the processor reads its clock in order, and rk_ring_merge() puts the records of all CPUs
- * in one order.
+ * the order of records, and rk_ring_merge() puts the records of all CPUs in one order. That agrees with what happened before
+ * what: a record that is written behind something, the end of a lock's wait say, is behind those that were written ahead of
+ * it, on another CPU too. For the processor doesn't read its clock ahead of what precedes the write.
  *
  * Total: a thread without rseq, or whose section was aborted RK_ABORTS_MAX times in a row, writes to the overflow ring that
  * all share, which has an index of its own, RK_INDEX_OVERFLOW. It drops what comes while the code that a signal handler
@@ -137,7 +138,7 @@ RKI_INLINE enum rk_result rk_ring_append(struct rk_ring *ring, const void *data,
  * The data must be readable memory: a fault there is reported at another instruction than the one that read it.
  * Context: any thread; signal handler, also one that interrupts a write to the same ring; after fork; not in a vfork child
  * outside rk_vfork_begin(); not under asynchronous cancellation, which may leave the overflow ring claimed (api.h). Cost: 1 to
- * 4 ns by processor, and what copying takes; with a stamp some 8 more; without rseq 50. When a reader waits, a system call
+ * 4 ns by processor, and what copying takes; with a stamp some 20 more; without rseq 50. When a reader waits, a system call
  * that wakes it, with an eventfd three.
  */
 RKI_INLINE int rk_ring_write_any(struct rk_ring *ring, const void *data, size_t length, int stamped)
@@ -276,13 +277,17 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. `each`
  * doesn't read the same ring, and returns: no exception, no longjmp(3), no end of the thread. Cost: a fence, and for each
  * record a look at each CPU.
- * Source: clocks agree between CPUs on x86-64 where the kernel uses the clock source tsc, on aarch64 by its architecture.
+ * Source: clocks agree between CPUs on x86-64 where the kernel uses the clock source tsc, on aarch64 by its architecture. Clocks
+ * are read in order behind lfence, as the kernel's rdtsc_ordered() does, which makes AMD's processors heed it, and behind isb.
  * On x86-64 prctl(2) with PR_SET_TSC can forbid rdtsc, which kills whoever writes a stamp.
  */
 RKI_API int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct rk_ring_record *record),
 			  void *context);
 
-/* What a stamp would be now: the processor's clock (rdtsc, cntvct_el0), elsewhere CLOCK_MONOTONIC. Context: any. */
+/*
+ * What a stamp would be now: the processor's clock (rdtsc, cntvct_el0), elsewhere CLOCK_MONOTONIC; read behind all that
+ * precedes the call. Context: any. Cost: 20 ns; who doesn't need that order reads the clock by itself, in half of it.
+ */
 RKI_API uint64_t rk_ring_clock(void);
 
 /*

@@ -81,8 +81,8 @@ RKI_BEGIN_DECLS
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count
  *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu; a write to a ring whose
  *                         reader waits: futex, with rk_ring_notify() also write, get_robust_list (with musl gettid)
- *   the bracket of vfork  rseq; where slice.h's extension is on prctl; rt_sigprocmask in rk_vfork_run(), and
- *                         where a child broke a bracket; vfork
+ *   the bracket of vfork  rseq, getpid; the first one as claims; where slice.h's extension is on prctl; rt_sigprocmask in
+ *                         rk_vfork_run(), and where a child broke a bracket or was killed inside one; vfork
  *   fences                membarrier; visits: sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
  *   claims, banks, reads of groups, merges, overflow ways of lists and rings, rk_ring_notify(): futex; once mmap,
  *                         madvise, munmap; in a child of fork gettid, getpid, get_robust_list; waiting for a limited time,
@@ -167,7 +167,7 @@ RKI_API const volatile struct rk_area *rk_thread_area(void); /* NULL when not re
 RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
 
 /*
- * Brackets a vfork (or clone with CLONE_VM and without own TLS) whose child does more than exec or _exit.
+ * Brackets a vfork (or clone with CLONE_VM and CLONE_VFORK, without own TLS) whose child does more than exec or _exit.
  *
  * Such a child runs unregistered on its parent's TLS, whose area still claims the parent's CPU: an operation there
  * would run unprotected. Inside the bracket the thread is unregistered and its area closed, so operations, of the
@@ -188,10 +188,20 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  * of theirs may be called there, malloc() of such an allocator included; rk_vfork_run() sees to that as far as it can
  * be done. rk_vfork_end() registers the thread in any case, and says that it happened.
  *
+ * A child may be killed at any time. When the bracket ends, those that the child had opened itself have ended, and what it
+ * had claimed is free: others may write to the overflow ring (ring.h), or pop from the overflow list (freelist.h). A node
+ * that it had popped is lost. So whoever runs on this thread's TLS must have ended by then: a child of the child, as
+ * well, that goes on when the child has been killed. There are exceptions:
+ *   - More than 32 brackets at a time, of all threads: what the child had claimed in one of the others stays taken, and a
+ *     bracket that it had opened itself stays open. The latter doesn't happen with rk_vfork_run().
+ *   - The child used another copy of this library than the parent's bracket: the same, in that copy.
+ *   - The child had its parent's process id, as the first one in a new PID namespace may; or the parent called _Fork()
+ *     before the bracket's end, in that call's child: brackets that the killed child had opened itself stay open.
+ *
  * Returns 0; rk_vfork_begin(): -ENOTSUP when the registration can't be undone, -EBUSY when others made it again each
  * time, -EOVERFLOW at 255 nested brackets; rk_vfork_end(): -EINVAL without a begin, -ECANCELED when the bracket was
  * broken (the thread is registered all the same), or the negative errno of the registration.
- * Context: any thread; signal handler; after fork. Cost: one rseq system call each, about 0.12 us.
+ * Context: any thread; signal handler; after fork. Cost: two system calls each, about 0.3 us.
  */
 RKI_API int rk_vfork_begin(void);
 RKI_API int rk_vfork_end(void);
@@ -214,7 +224,7 @@ RKI_API int rk_vfork_end(void);
  * the bracket was broken all the same; or, with -1 in *pid and no child, -EINVAL when child or pid is NULL, the negative
  * errno of vfork (-EAGAIN, -ENOMEM) or rt_sigprocmask, or that of rk_vfork_begin(). It has the caller wait for the
  * child, as after any vfork, with waitpid().
- * Context: as rk_vfork_begin(). Cost: four system calls besides vfork.
+ * Context: as rk_vfork_begin(). Cost: six system calls besides vfork.
  */
 typedef int rk_vfork_child(void *arg, const void *signals);
 RKI_API int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid);

@@ -12,7 +12,10 @@
 #include <rseqkit/thread.h>
 
 #include <sys/types.h>
-#if !defined(__x86_64__) && !defined(__aarch64__)
+#if (!defined(__x86_64__) && !defined(__aarch64__)) || defined(__ILP32__)
+#define RKI_VFORK_BY_FORK 1
+#endif
+#ifdef RKI_VFORK_BY_FORK
 #include <errno.h>
 #include <unistd.h>
 #endif
@@ -28,9 +31,9 @@
  *	pid_t after(long made, int begun);    in the parent, once the child has called exec or ended
  *
  * `made` is the child's process id, or the negative errno of vfork, and then there was no child. `begun` is what before()
- * returned. What after() returns, the function returns. Neither may be static, and the linker finds them by their C names:
- * link-time optimisation keeps them if they are declared __attribute__((__used__)). An allocator whose children may
- * allocate writes:
+ * returned. What after() returns, the function returns. All three have been declared, in C++ extern "C", and none is static.
+ * Assembly calls the two: link-time optimisation keeps them if they are declared __attribute__((__used__)). An allocator
+ * whose children may allocate writes:
  *
  *	pid_t ended(long made, int begun)
  *	{
@@ -54,7 +57,17 @@
  * jumps back and doesn't return: the parent's entry is still there when its turn comes. With BTI on arm64 a jump must end at
  * a "bti j", which compilers put behind calls of what returns twice.
  */
-#if defined(__x86_64__)
+#if defined(RKI_VFORK_BY_FORK)
+#define RK_VFORK(name, before, after)                                      \
+	pid_t name(void)                                                   \
+	{                                                                  \
+		int begun = before();                                      \
+		pid_t made = fork();                                       \
+                                                                           \
+		return made == 0 ? 0 : after(made < 0 ? -errno : made, begun); \
+	}                                                                  \
+	extern __typeof__(after) after
+#elif defined(__x86_64__)
 #define RKI_VFORK_ASM(name, before, after)                                                 \
 	".pushsection .text\n"                                                             \
 	"	.globl " #name "\n"                                                         \
@@ -129,17 +142,6 @@
 
 #ifdef RKI_VFORK_ASM
 #define RK_VFORK(name, before, after) __asm__(RKI_VFORK_ASM(name, before, after))
-#else
-#define RK_VFORK(name, before, after)                                    \
-	RKI_EXTERN_C pid_t name(void) __attribute__((__returns_twice__)); \
-	RKI_EXTERN_C pid_t name(void)                                     \
-	{                                                                 \
-		int begun = before();                                     \
-		pid_t made = fork();                                      \
-                                                                          \
-		return made == 0 ? 0 : after(made < 0 ? -errno : made, begun); \
-	}                                                                 \
-	extern __typeof__(after) after
 #endif
 
 #endif /* RSEQKIT_VFORK_H */

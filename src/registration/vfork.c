@@ -19,6 +19,7 @@
 #include "area.h"
 #include "kernel.h"
 #include "process.h"
+#include "remote/bracket.h"
 #include "slices/slice.h"
 #include "thread.h"
 #include "word.h"
@@ -165,8 +166,10 @@ int rk_vfork_begin(void)
 	/* The depth first: from here on a signal handler's operation registers nothing. */
 	WRITE(state->vfork, (uint8_t)(READ(state->vfork) + 1));
 	r = close_area(p, state, area);
-	if (r == 0)
+	if (r == 0) {
+		rk_bracket_begun(READ(state->vfork));
 		return 0;
+	}
 	owed = READ(state->vfork) == 1 ? READ(state->restore) : 0;
 	if (owed != 0)
 		WRITE(state->restore, 0);
@@ -182,10 +185,14 @@ int rk_vfork_end(void)
 	struct rk_thread_state *state = rk_state_in_use(p);
 	volatile struct rk_area *area = rk_area_of(p);
 	bool broken = (int32_t)area->cpu_id != mark_of(p);
-	uint8_t owed = READ(state->restore);
+	uint8_t owed = READ(state->restore), depth;
 
 	if (READ(state->vfork) == 0)
 		return -EINVAL;
+	/* A child that was killed inside a bracket of its own, or of a handler's, left it open. */
+	depth = rk_bracket_ends();
+	if (depth != 0)
+		WRITE(state->vfork, depth);
 	if (READ(state->vfork) > 1) {
 		if (broken)
 			(void)close_area(p, state, area);
@@ -202,6 +209,7 @@ int rk_vfork_end(void)
 	/* A handler in between, in whose nested bracket somebody registered the thread, had to close the area again. */
 	owed |= READ(state->restore);
 	WRITE(state->restore, 0);
+	rk_bracket_none();
 	return open_area(p, area, owed);
 }
 
@@ -236,7 +244,7 @@ int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 		if (made == 0)
 			_exit(child(arg, before));
 		failed = errno;
-		/* A child that was killed inside a bracket of its own, or in that of a handler, left it open. */
+		/* As rk_vfork_end() does it, where there are more brackets than it can know of. */
 		WRITE(state->vfork, depth);
 		ended = rk_vfork_end();
 		*pid = made;

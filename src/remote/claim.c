@@ -12,6 +12,7 @@
 #include "kernel.h"
 
 #define LOOK_AGAIN 50000000 /* ns */
+#define LOOK_AGAIN_UNTOLD 20000
 
 bool rk_claim_is_mine(const struct rk_claim *claim)
 {
@@ -21,13 +22,14 @@ bool rk_claim_is_mine(const struct rk_claim *claim)
 /* -EBUSY, and who holds it in *holder. */
 static int attempt(struct rk_claim *claim, uint64_t me, uint64_t *holder)
 {
-	*holder = __atomic_load_n(&claim->holder, __ATOMIC_RELAXED);
+	/* Who sees a bracket's number there sees it in the table as well, as long as that has it. */
+	*holder = __atomic_load_n(&claim->holder, __ATOMIC_ACQUIRE);
 	for (;;) {
 		uint64_t seen = *holder;
 
 		if (seen != 0 && ((seen ^ me) << 1 == 0 || !rk_holder_is_elsewhere(seen)))
 			return -EBUSY;
-		if (__atomic_compare_exchange_n(&claim->holder, holder, me, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&claim->holder, holder, me, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			return seen != 0;
 	}
 }
@@ -52,26 +54,41 @@ static uint32_t *futex_of(struct rk_claim *claim)
 	return (uint32_t *)&claim->holder + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
-int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds)
+/*
+ * It returns at once where its own thread holds it, or its parent by vfork. Who may be killed without anybody's noticing is
+ * no waiter whom others wake: inside a bracket it looks again and again.
+ */
+static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 {
-	uint64_t holder, me = rk_holder_me();
-	int64_t end, left;
-	int r;
+	bool told = (me & RK_HOLDER_BRACKET) == 0;
+	int64_t end, left, most = told ? LOOK_AGAIN : LOOK_AGAIN_UNTOLD;
+	uint64_t holder;
+	int r = attempt(claim, me, &holder);
 
-	if (nanoseconds < 0)
-		return -EINVAL;
-	r = attempt(claim, me, &holder);
-	if (r != -EBUSY || nanoseconds == 0 || (holder ^ me) << 1 == 0)
+	if (r != -EBUSY || nanoseconds == 0 || rk_holder_is_here(holder))
 		return r;
 	end = rk_kernel_end_of(nanoseconds);
-	__atomic_fetch_add(&claim->waiters, 1, __ATOMIC_SEQ_CST);
+	if (told)
+		__atomic_fetch_add(&claim->waiters, 1, __ATOMIC_SEQ_CST);
 	while ((r = attempt(claim, me, &holder)) == -EBUSY && (left = end - rk_kernel_now()) > 0) {
 		/* In a child that a handler forks here nobody would wake it: it looks again by itself, and says who it is. */
-		(void)rk_futex_wait(futex_of(claim), (uint32_t)holder, left < LOOK_AGAIN ? left : LOOK_AGAIN);
+		(void)rk_futex_wait(futex_of(claim), (uint32_t)holder, left < most ? left : most);
 		(void)rk_holder_me();
 	}
-	__atomic_fetch_sub(&claim->waiters, 1, __ATOMIC_RELAXED);
+	if (told)
+		__atomic_fetch_sub(&claim->waiters, 1, __ATOMIC_RELAXED);
 	return r;
+}
+
+int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds)
+{
+	return nanoseconds < 0 ? -EINVAL : wait_as(claim, rk_holder_me(), nanoseconds);
+}
+
+int rk_claim_enter(struct rk_claim *claim, int64_t nanoseconds, uint64_t *me)
+{
+	*me = rk_holder_here();
+	return wait_as(claim, *me, nanoseconds);
 }
 
 static int release(struct rk_claim *claim, uint64_t me)
@@ -92,4 +109,9 @@ int rk_claim_release(struct rk_claim *claim)
 int rk_claim_release_exclusively(struct rk_claim *claim)
 {
 	return release(claim, rk_holder_me() | RK_HOLDER_FLAG);
+}
+
+void rk_claim_leave(struct rk_claim *claim, uint64_t me)
+{
+	(void)release(claim, me);
 }

@@ -16,4 +16,11 @@ bool rk_claim_is_mine(const struct rk_claim *claim);
 int rk_claim_try_exclusively(struct rk_claim *claim);
 int rk_claim_release_exclusively(struct rk_claim *claim);
 
+/*
+ * As rk_claim_wait() and rk_claim_release(), for one function's time, and inside a bracket of vfork as well: what a child
+ * had claimed that was killed is free when the bracket has ended. *me goes from the one to the other.
+ */
+int rk_claim_enter(struct rk_claim *claim, int64_t nanoseconds, uint64_t *me);
+void rk_claim_leave(struct rk_claim *claim, uint64_t me);
+
 #endif /* RK_SRC_CLAIM_H */

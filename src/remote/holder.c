@@ -2,7 +2,7 @@
 /*
  * holder.c - numbers of threads that stay the same over a fork, and tell afterwards whose thread is left.
  *
- *   | flag | copy of this library: 24 bits | 39 bits: 1, 2, 3, ... |
+ *   | flag | of a bracket | copy of this library: 23 bits | 39 bits: 1, 2, 3, ... |
  *
  * A thread draws its number once and keeps it in this copy's block (area.h). So the child of a fork has the numbers of
  * all its parent's threads behind it, and one of them is its own first thread's. The invariant: in a process that is a
@@ -13,17 +13,20 @@
  * leave `initial` unknown until that thread comes here, and until then nobody is said to be elsewhere.
  *
  * Another copy's numbers tell nothing: it has a page of its own.
+ *
+ * A vfork child has its parent's number. Inside a bracket there are numbers besides: bracket.c.
  */
 #define _GNU_SOURCE
 #include "holder.h"
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include "bracket.h"
 #include "kernel.h"
 #include "registration/area.h"
 
 #define NUMBER (((uint64_t)1 << 39) - 1)
-#define COPY (~NUMBER & ~RK_HOLDER_FLAG)
+#define COPY (~NUMBER & ~RK_HOLDER_BRACKET & ~RK_HOLDER_FLAG)
 #define NOBODY UINT64_MAX
 
 struct page {
@@ -94,15 +97,24 @@ static bool is_initial(void)
 	return thread > 0 && thread == RK_SYSCALL(SYS_getpid) && rk_kernel_is_vfork_child() == 0;
 }
 
+uint64_t rk_holder_draw(void)
+{
+	static const char here;
+	uint64_t copy = (uint64_t)((uintptr_t)&here >> 12) << 39 & COPY;
+
+	return copy | (__atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED) & NUMBER);
+}
+
 /* A signal handler may draw one in the middle of this: then that is it. */
 static uint64_t draw(struct page *p)
 {
-	static const char here;
-	uint64_t copy = (uint64_t)((uintptr_t)&here >> 12) << 39 & COPY, none = 0, drawn;
+	uint64_t none = 0, drawn;
 
+	/* Unless a handler has told whose it is. */
 	if (p != NULL && first_of(p) != 1 && __atomic_load_n(&p->initial, __ATOMIC_RELAXED) == 0 && is_initial())
-		tell_initial(p, NOBODY);
-	drawn = copy | (__atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED) & NUMBER);
+		(void)__atomic_compare_exchange_n(&p->initial, &none, NOBODY, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	none = 0;
+	drawn = rk_holder_draw();
 	return __atomic_compare_exchange_n(&rk_block.number, &none, drawn, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? drawn : none;
 }
 
@@ -119,13 +131,38 @@ uint64_t rk_holder_me(void)
 	return number;
 }
 
+static bool is_bracketed(void)
+{
+	return READ(rk_state_in_use(rk_process_get())->vfork) != 0;
+}
+
+uint64_t rk_holder_here(void)
+{
+	uint64_t me = rk_holder_me();
+
+	/* A child that was killed inside a bracket of another copy may have left levels here that nothing has ended. */
+	return is_bracketed() ? rk_bracket_number(me) : me;
+}
+
+bool rk_holder_is_here(uint64_t holder)
+{
+	uint64_t me = rk_holder_me(), number = holder & ~RK_HOLDER_FLAG;
+
+	return number == me || ((number & RK_HOLDER_BRACKET) != 0 && rk_bracket_thread(number) == me);
+}
+
 bool rk_holder_is_elsewhere(uint64_t holder)
 {
 	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);
 	uint64_t initial, number = holder & ~RK_HOLDER_FLAG;
 
-	if (p == NULL || ((number ^ __atomic_load_n(&rk_block.number, __ATOMIC_RELAXED)) & COPY) != 0 ||
-	    (number & NUMBER) >= first_of(p))
+	if (((number ^ __atomic_load_n(&rk_block.number, __ATOMIC_RELAXED)) & COPY) != 0)
+		return false;
+	if ((number & RK_HOLDER_BRACKET) != 0) {
+		number = rk_bracket_thread(number);
+		return number == 0 || rk_holder_is_elsewhere(number);
+	}
+	if (p == NULL || (number & NUMBER) >= first_of(p))
 		return false;
 	initial = __atomic_load_n(&p->initial, __ATOMIC_ACQUIRE);
 	return initial != 0 && initial != number;
@@ -141,6 +178,12 @@ uint64_t rk_holder_process(void)
 bool rk_holder_is_wiped(void)
 {
 	return get_page() != NULL;
+}
+
+static void before_fork(void)
+{
+	if (is_bracketed())
+		rk_bracket_forks();
 }
 
 static void in_child(void)
@@ -168,5 +211,5 @@ __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void at_process_start(v
 {
 	if (rk_block_is_static())
 		rk_holder_publish();
-	(void)pthread_atfork(NULL, NULL, in_child);
+	(void)pthread_atfork(before_fork, NULL, in_child);
 }

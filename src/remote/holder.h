@@ -9,6 +9,9 @@
 /* Room for a flag of whoever keeps a holder. */
 #define RK_HOLDER_FLAG ((uint64_t)1 << 63)
 
+/* Set in a number that somebody has inside a bracket of vfork. */
+#define RK_HOLDER_BRACKET ((uint64_t)1 << 62)
+
 /*
  * The calling thread's own number, without the flag. A thread keeps it for its life, and the thread that forks keeps it
  * in the child. Never 0. Async-signal-safe.
@@ -16,8 +19,21 @@
 uint64_t rk_holder_me(void);
 
 /*
- * Is that the number of a thread that this process doesn't have, since it was forked without it? False where that can't
- * be told. Not of threads that have ended. For a thread that has its own number already. Async-signal-safe.
+ * The same; inside a bracket of vfork a number that is nobody's when the bracket has ended (bracket.h). For what is given
+ * back by the same function. Async-signal-safe.
+ */
+uint64_t rk_holder_here(void);
+
+/* Is it the calling thread's, by either number? Async-signal-safe. */
+bool rk_holder_is_here(uint64_t holder);
+
+/* A number that nobody had before. Async-signal-safe. */
+uint64_t rk_holder_draw(void);
+
+/*
+ * Is that the number of a thread that this process doesn't have, since it was forked without it, or of a bracket that has
+ * ended? False where that can't be told. Not of threads that have ended. For a thread that has its own number already.
+ * Async-signal-safe.
  */
 bool rk_holder_is_elsewhere(uint64_t holder);
 

@@ -17,6 +17,7 @@
 #include "memory/percpu.h"
 #include "pool.h"
 #include "remote/bank.h"
+#include "remote/claim.h"
 
 #define PATIENCE 1000000 /* ns that a pop waits for the overflow list */
 
@@ -103,14 +104,15 @@ static struct rk_freelist_node *pop_overflow(struct rk_freelist *list)
 {
 	struct lists *lists = lists_of(list, RK_INDEX_OVERFLOW);
 	chain node = __atomic_load_n(&lists->banks[0], __ATOMIC_RELAXED);
+	uint64_t me;
 
-	if (node == NULL || rk_claim_wait(&lists->slot.claim, PATIENCE) < 0)
+	if (node == NULL || rk_claim_enter(&lists->slot.claim, PATIENCE, &me) < 0)
 		return NULL;
 	node = __atomic_load_n(&lists->banks[0], __ATOMIC_ACQUIRE);
 	while (node != NULL &&
 	       !__atomic_compare_exchange_n(&lists->banks[0], &node, node->next, 1, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
 		;
-	(void)rk_claim_release(&lists->slot.claim);
+	rk_claim_leave(&lists->slot.claim, me);
 	return node;
 }
 

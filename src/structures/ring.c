@@ -25,6 +25,7 @@
 #include "memory/percpu.h"
 #include "pool.h"
 #include "remote/bank.h"
+#include "remote/claim.h"
 
 #define SIZE 65536
 #define PATIENCE 100000 /* ns that a writer waits for the overflow ring */
@@ -239,12 +240,13 @@ static int write_overflow(struct rk_ring *ring, const void *data, size_t length,
 {
 	struct ring_state *state = state_of(ring);
 	struct ring_slot *slot = slot_of(ring, RK_INDEX_OVERFLOW);
+	uint64_t me;
 	bool done;
 
-	if (rk_claim_wait(&slot->writing, PATIENCE) < 0)
+	if (rk_claim_enter(&slot->writing, PATIENCE, &me) < 0)
 		return drop(ring, RK_INDEX_OVERFLOW);
 	done = append(state, bank_of(state, RK_INDEX_OVERFLOW, 0), data, length, stamped);
-	(void)rk_claim_release(&slot->writing);
+	rk_claim_leave(&slot->writing, me);
 	return done ? 0 : drop(ring, RK_INDEX_OVERFLOW);
 }
 

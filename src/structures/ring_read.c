@@ -26,11 +26,12 @@
 uint64_t rk_ring_clock(void)
 {
 #if defined(__x86_64__)
+	__builtin_ia32_lfence();
 	return __builtin_ia32_rdtsc();
 #elif defined(__aarch64__)
 	uint64_t clock;
 
-	__asm__ __volatile__("mrs %0, cntvct_el0" : "=r"(clock));
+	__asm__ __volatile__("isb\n\tmrs %0, cntvct_el0" : "=r"(clock) : : "memory");
 	return clock;
 #else
 	return (uint64_t)rk_kernel_now();
@@ -284,7 +285,8 @@ int rk_ring_arm(struct rk_ring *ring)
 
 /*
  * The count goes on by one, and nobody waits, or by two, and somebody still does. In a child the file's number may be another
- * file's. A vfork child's writes are its parent's all the same: they leave the file to that one's next write.
+ * file's. A vfork child's writes are its parent's all the same: they leave the file to that one's next write; and those that
+ * sleep, too, should it be killed before it has woken them.
  *
  * Whoever ends the waiting tells, so it must know of the file that the waiting is for: the count is read first, and
  * rk_ring_notify() changes it.
@@ -304,7 +306,7 @@ void rk_ring_wake(struct rk_ring *ring)
 			return; /* another writer does it */
 		fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE) - 1;
 		notifies = fd >= 0 && rk_holder_process() == process;
-		for_parent = notifies && rk_kernel_is_vfork_child() == 1;
+		for_parent = notifies ? rk_kernel_is_vfork_child() == 1 : rk_holder_here() != rk_holder_me();
 	} while (!__atomic_compare_exchange_n(&state->shared.waiting, &waiting, waiting + (for_parent ? 2 : 1), 0,
 					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	rk_futex_wake(&state->shared.waiting, INT32_MAX);

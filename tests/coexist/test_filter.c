@@ -17,7 +17,7 @@ static const int deciding_spare[] = {SYS_openat, SYS_pread64, SYS_close, -1};
 static const int deciding_own[] = {SYS_prlimit64, SYS_memfd_create, SYS_write, SYS_mmap, SYS_close, -1};
 static const int preparing[] = {SYS_get_robust_list, SYS_rseq, -1};
 static const int operating[] = {-1};
-static const int bracketing[] = {SYS_rseq, -1};
+static const int bracketing[] = {SYS_rseq, SYS_getpid, -1};
 static const int creating[] = {SYS_mmap, SYS_mprotect, SYS_munlock, SYS_madvise, SYS_munmap, SYS_prlimit64, -1};
 static const int creating_with_contents[] = {SYS_memfd_create, SYS_ftruncate, SYS_close, -1};
 static const int fencing[] = {SYS_membarrier, -1};
@@ -105,13 +105,25 @@ static int operate(void)
 	return 0;
 }
 
-static int bracket(void)
+static int bracket_once(void)
 {
-	(void)rk_process_init();
-	allow_only(bracketing, NULL, NULL);
 	if (rk_vfork_begin() == 0)
 		return rk_vfork_end() == 0 ? 0 : 1;
 	return 2;
+}
+
+static int bracket_first(void)
+{
+	(void)rk_process_init();
+	allow_only(bracketing, claiming, NULL);
+	return bracket_once();
+}
+
+static int bracket(void)
+{
+	CHECK(bracket_once() == 0);
+	allow_only(bracketing, NULL, NULL);
+	return bracket_once();
 }
 
 /* Allocates until there is a second range, and leaves nothing. */
@@ -347,6 +359,7 @@ static void system_calls_are_those_documented(void **state)
 		{"deciding", decide, 0},
 		{"preparing a thread", prepare, 0},
 		{"operations", operate, 0},
+		{"a first bracket", bracket_first, 0},
 		{"the bracket", bracket, 0},
 		{"creating and destroying", create_zeros, 0},
 		{"the same with initial contents", create_with_contents, 0},

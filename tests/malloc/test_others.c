@@ -5,6 +5,7 @@
  */
 #include "../unit/test.h"
 #include <malloc.h>
+#include <stdio.h>
 #include <sys/time.h>
 #include <time.h>
 
@@ -156,10 +157,6 @@ static void handlers_beside_threads(void **state)
 	pthread_join(thread, NULL);
 }
 
-/*
- * What was in freed memory may come along with new memory, and be copied: it must not be what says that an object is free.
- * A page becomes large, and small again.
- */
 static void fork_in_fork(int signal)
 {
 	int saved = errno;
@@ -267,6 +264,87 @@ static void forks_wait_for_the_programs_locks(void **state)
 	is_locking = false;
 }
 
+static bool is_writing, is_forking;
+
+/* fflush() holds the lock of the list of files, which a fork takes behind its handlers. */
+static ssize_t write_at_fork(void *cookie, const char *text, size_t length)
+{
+	static const size_t sizes[] = {24, 100, 5000, 40000, 100000, 5000000};
+	char *objects[6], *grown = malloc(50000);
+
+	(void)cookie;
+	(void)text;
+	__atomic_store_n(&is_writing, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&is_forking, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	usleep(50000);
+	for (int i = 0; i < 6; i++) {
+		objects[i] = i % 2 == 0 ? malloc(sizes[i]) : calloc(1, sizes[i]);
+		CHECK(objects[i] != NULL && (i % 2 == 0 || objects[i][sizes[i] - 1] == 0));
+		memset(objects[i], i, sizes[i]);
+	}
+	grown[49999] = 7;
+	grown = realloc(grown, 200000);
+	CHECK(grown != NULL && grown[49999] == 7);
+	for (int i = 0; i < 6; i++) {
+		CHECK(objects[i][sizes[i] - 1] == i);
+		free(objects[i]);
+	}
+	free(grown);
+	return (ssize_t)length;
+}
+
+static void *write_files(void *arg)
+{
+	FILE *file = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_at_fork});
+
+	CHECK(file != NULL && fputs("text", file) >= 0 && fflush(NULL) == 0 && fclose(file) == 0);
+	return arg;
+}
+
+static int allocate_in_child(void)
+{
+	for (size_t size = 16; size < 10000000; size *= 2) {
+		char *object = malloc(size);
+
+		if (object == NULL)
+			return 1;
+		object[size - 1] = 1;
+		free(object);
+	}
+	return 0;
+}
+
+static void say_that_it_forks(void)
+{
+	__atomic_store_n(&is_forking, __atomic_load_n(&is_writing, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
+}
+
+/* And for those, which a thread that allocates holds for as long as it takes. */
+static void forks_wait_for_the_libcs_locks(void **state)
+{
+	size_t before = mallinfo2().hblkhd;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_atfork(say_that_it_forks, NULL, NULL), 0);
+	for (int i = 0; i < 3; i++) {
+		is_writing = is_forking = false;
+		assert_int_equal(pthread_create(&thread, NULL, write_files, NULL), 0);
+		while (!__atomic_load_n(&is_writing, __ATOMIC_ACQUIRE))
+			usleep(1000);
+		assert_int_equal(in_child(allocate_in_child), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+	}
+	(void)malloc_trim(0);
+	free(malloc(100000)); /* what was put aside goes */
+	assert_int_equal(mallinfo2().hblkhd, before);
+}
+
+/*
+ * What was in freed memory may come along with new memory, and be copied: it must not be what says that an object is free.
+ * A page becomes large, and small again.
+ */
 static void contents_of_new_memory_say_nothing(void **state)
 {
 	static char *objects[4000];
@@ -300,6 +378,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(handlers_fork),
 	cmocka_unit_test(handlers_beside_threads),
 	cmocka_unit_test(forks_wait_for_the_programs_locks),
+	cmocka_unit_test(forks_wait_for_the_libcs_locks),
 	cmocka_unit_test(contents_of_new_memory_say_nothing),
 };
 

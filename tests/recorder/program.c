@@ -11,11 +11,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <unistd.h>
 
 #define CHECK(condition)                                                                                               \
@@ -175,6 +178,8 @@ static void run_conditions(void)
 	pthread_mutex_lock(&mutex);
 	clock_gettime(CLOCK_REALTIME, &soon);
 	CHECK(pthread_cond_timedwait(&condition, &mutex, &soon) == ETIMEDOUT);
+	soon.tv_nsec = 1000000000; /* refused, and still held */
+	CHECK(pthread_cond_timedwait(&condition, &mutex, &soon) == EINVAL);
 	pthread_mutex_unlock(&mutex);
 	pthread_mutexattr_init(&attributes);
 	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
@@ -233,6 +238,63 @@ static void end_with_last_thread(void)
 
 	CHECK(pthread_create(&id, NULL, write_as_last, NULL) == 0);
 	pthread_exit(NULL);
+}
+
+static int write_as_last_c(void *arg)
+{
+	(void)write_as_last(arg);
+	return 0;
+}
+
+static void end_with_last_thread_c(void)
+{
+	thrd_t id;
+
+	CHECK(thrd_create(&id, write_as_last_c, NULL) == thrd_success);
+	pthread_exit(NULL);
+}
+
+/* And nobody can open a file. */
+static void end_without_files(void)
+{
+	struct rlimit none = {0, 0};
+
+	(void)write_as_last(NULL);
+	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	pthread_exit(NULL);
+}
+
+static void *end_with_mutex(void *taken)
+{
+	CHECK(pthread_mutex_lock(taken) == 0);
+	return NULL;
+}
+
+/* A mutex whose holder has ended. */
+static void take_over(void)
+{
+	pthread_mutexattr_t attributes;
+	pthread_mutex_t robust;
+	pthread_t id;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&robust, &attributes);
+	CHECK(pthread_create(&id, NULL, end_with_mutex, &robust) == 0 && pthread_join(id, NULL) == 0);
+	CHECK(pthread_mutex_lock(&robust) == EOWNERDEAD && pthread_mutex_consistent(&robust) == 0);
+	CHECK(pthread_mutex_unlock(&robust) == 0);
+}
+
+/* `count` calls of realloc() fail. */
+static void run_refused(void)
+{
+	char *memory = malloc(1 << 20);
+	volatile size_t too_much = PTRDIFF_MAX;
+
+	for (long i = 0; i < count; i++)
+		CHECK(realloc(memory, too_much) == NULL);
+	usleep(50000);
+	free(memory);
 }
 
 /* Its files have the lowest numbers, 2 among them. Prints nothing: what is in the files is looked at. */
@@ -297,6 +359,14 @@ int main(int argc, char **argv)
 		run_vforks();
 	else if (strcmp(way, "last") == 0)
 		end_with_last_thread();
+	else if (strcmp(way, "last-c") == 0)
+		end_with_last_thread_c();
+	else if (strcmp(way, "last-limited") == 0)
+		end_without_files();
+	else if (strcmp(way, "robust") == 0)
+		take_over();
+	else if (strcmp(way, "refused") == 0)
+		run_refused();
 	else if (strcmp(way, "closes") == 0)
 		close_all(argv[3]);
 	else if (strcmp(way, "names") == 0)

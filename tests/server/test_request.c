@@ -29,6 +29,7 @@ static const struct {
 	{"GET / HTTP/1.1\r\n" HOST "Content-Length: 1 2\r\n\r\n", REQUEST_WRONG, STATUS_400, "/", 0, "\r\n"},
 	{"GET / HTTP/1.1\r\n" HOST "Content-Length: 1,1\r\n", REQUEST_WRONG, STATUS_400, "/", 0, ""},
 	{"GET / HTTP/1.1\r\n" HOST "Content-Length: +1\r\n", REQUEST_WRONG, STATUS_400, "/", 0, ""},
+	{"GET / HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 1\r\n", REQUEST_WRONG, STATUS_400, "/", 1, ""},
 	{"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", REQUEST_WRONG, STATUS_400, "/", 0, ""},
 	{"GET / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", REQUEST_WRONG, STATUS_501, "/", 0, ""},
 	{"GET / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n\r\n", REQUEST_WHOLE, 0, "/", 0, ""},

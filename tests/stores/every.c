@@ -42,7 +42,7 @@ static intptr_t node[2];
 		done += rk_##kind##_copy_if_equal_release(count, 5, WORDS, node, 3, 0 __VA_ARGS__) == RK_DONE;         \
 		done += rk_##kind##_push(list, node, 0 __VA_ARGS__) == RK_DONE;                                        \
 		done += rk_##kind##_add_through(list, 8, 1 __VA_ARGS__) == RK_DONE;                                    \
-		done += rk_##kind##_pop(list, 0, 0, &value __VA_ARGS__) == RK_DONE;                                    \
+		done += rk_##kind##_pop(list, 0, 0, &element __VA_ARGS__) == RK_DONE;                                    \
 		done += rk_##kind##_push_release(list, node, 0 __VA_ARGS__) == RK_DONE;                                \
 		return done;                                                                                           \
 	}

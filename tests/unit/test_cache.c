@@ -94,12 +94,57 @@ static void to_and_fro(void **state)
 	drop();
 }
 
+/* A section that is aborted has none. */
+static void *get_here(void)
+{
+	void *object = NULL;
+
+	for (int i = 0; i < 20 && object == NULL; i++)
+		object = rk_cache_get_here(cache);
+	return object;
+}
+
+/* Those of this CPU's array, and no others. */
+static void from_here(void **state)
+{
+	cpu_set_t saved;
+
+	(void)state;
+	create((struct rk_cache_options){.per_cpu = 40, .batch = 8});
+	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
+	pin(rk_cpu());
+	assert_null(get_here());
+	for (int turn = 0; turn < 3; turn++) {
+		struct object *one = get(), *two = get(), *got;
+
+		put(one);
+		put(two);
+		got = get_here();
+		if (!WITH_RSEQ()) {
+			assert_null(got);
+			continue;
+		}
+		assert_ptr_equal(got, two);
+		assert_ptr_equal(get_here(), one);
+		assert_null(get_here());
+		move(one, CACHED, HELD);
+		move(two, CACHED, HELD);
+		put(one);
+		put(two);
+	}
+	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
+	drop();
+}
+
 static void batches(void **state)
 {
 	void *held[1000];
 	size_t most = 0;
+	cpu_set_t saved;
 
 	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
+	pin(rk_cpu()); /* objects in the array of another CPU aren't taken, but made */
 	for (size_t n = 0; n <= 1000; n = n * 3 / 2 + 1) {
 		create((struct rk_cache_options){.per_cpu = 300, .limit = 2000});
 		assert_int_equal(rk_cache_get_batch(cache, held, n), n);
@@ -131,6 +176,7 @@ static void batches(void **state)
 	assert_null(rk_cache_get(cache));
 	rk_cache_put_batch(cache, held, 70);
 	drop();
+	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
 }
 
 /* No more than the limit is ever in the cache, nor than the budget in several. */
@@ -335,6 +381,7 @@ static void without_a_fence(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(options_are_checked),
 	cmocka_unit_test(to_and_fro),
+	cmocka_unit_test(from_here),
 	cmocka_unit_test(batches),
 	cmocka_unit_test(limits),
 	cmocka_unit_test(reclaimed),

@@ -190,7 +190,7 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *arg)
 
 static bool are_all_found = true;
 
-/* Who gets to the function gets to its caller. On arm64 nobody gets out of a stub of the dynamic linker's. */
+/* Who gets to the function gets to its caller. On arm64 nobody gets out of the entries of a module's PLT. */
 static void unwind(void)
 {
 	is_passed = is_found = false;

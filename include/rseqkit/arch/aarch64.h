@@ -188,7 +188,10 @@
 	"add x15, x16, x17\n\t"                                                                                        \
 	"add x15, x15, #" RKI_ASM_STR(RK_LOG_DATA) "\n\t"
 #define RK_ASM_PUT(word) "str %x[" #word "], [x15], #8\n\t"
-#define RK_ASM_PUT_STAMP "mrs x17, cntvct_el0\n\tstr x17, [x15], #8\n\t"
+#define RK_ASM_PUT_STAMP                                                                                               \
+	"isb\n\t" /* not ahead of what is before */                                                                    \
+	"mrs x17, cntvct_el0\n\t"                                                                                      \
+	"str x17, [x15], #8\n\t"
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%x[" #source "]", "x15")
 
 /*

@@ -34,6 +34,12 @@
 		(token) = RK_NO_RSEQ;                                                                                  \
 	} while (0)
 
+#define RK_SECTION_OR_NULL(token, body, inputs, uses)                                                                  \
+	do {                                                                                                           \
+		__asm__ __volatile__("" : : inputs : "memory");                                                        \
+		(token) = 0;                                                                                           \
+	} while (0)
+
 /* Anywhere: machines without a port may have few registers. */
 #define RK_IN(name) [name] "g"(name)
 #define RK_IN_WORD_AS(name, expression) [name] "g"(expression)

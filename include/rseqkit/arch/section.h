@@ -51,7 +51,7 @@
  *   RK_USES_LOG              those of one that writes to a log
  *
  * `to` says how a label is named: RK_ASM_C is a label of C, for RK_SECTION, RK_ASM_HERE one in the statement itself,
- * for the other two.
+ * for the other two, and RK_ASM_END the end, for RK_SECTION_OR_NULL.
  *
  * An operation (detail/ops_body.h) is a string of these, in this order: an exit for each way out that isn't the end, an
  * index, loads and compares, stores ahead of the commit, a commit. Between begin and commit nothing may change an
@@ -152,6 +152,7 @@
 
 #define RK_ASM_C(label) "%l[" #label "]"
 #define RK_ASM_HERE(label) ".Lrk_" #label "_%="
+#define RK_ASM_END(label) RKI_ASM_L(2)
 
 /* A way out: its entry in the table, and for RK_SECTION_VALUE what it tells. */
 #define RKI_ASM_EXIT_(place)                                                                                           \
@@ -208,5 +209,15 @@
 				  : [outcome] "=&r"(token)                                                             \
 				  : [area] "r"(rk_area_offset), inputs                                                 \
 				  : "memory", "cc", uses)
+
+/* The same where each outcome is 0, which `token` is from the begin: every way out is the end, and near. */
+#define RK_SECTION_OR_NULL(token, body, inputs, uses)                                                                  \
+	do {                                                                                                           \
+		(token) = 0;                                                                                           \
+		__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE RKI_ASM_BEGIN body RKI_ASM_ABORT(RKI_ASM_TELL("0"))           \
+					  : [outcome] "+&r"(token)                                                     \
+					  : [area] "r"(rk_area_offset), inputs                                         \
+					  : "memory", "cc", uses);                                                     \
+	} while (0)
 
 #endif /* RSEQKIT_ARCH_SECTION_H */

@@ -225,7 +225,8 @@
 #define RK_ASM_PUT(word) RKI_ASM_X("movq %[" #word "], -8(%%rdi)", "mov [rdi-8], %[" #word "]")
 #define RK_ASM_PUT_STAMP                                                                                               \
 	RKI_ASM_X("movq %%rax, %%rsi\n\tmovq %%rdx, %%rcx", "mov rsi, rax\n\tmov rcx, rdx")                            \
-	RKI_ASM_X("rdtsc\n\tshlq $32, %%rdx\n\torq %%rax, %%rdx", "rdtsc\n\tshl rdx, 32\n\tor rdx, rax")               \
+	"lfence\n\trdtsc\n\t" /* not ahead of what is before */                                                       \
+	RKI_ASM_X("shlq $32, %%rdx\n\torq %%rax, %%rdx", "shl rdx, 32\n\tor rdx, rax")                                 \
 	RKI_ASM_X("movq %%rdx, (%%rdi)\n\taddq $8, %%rdi", "mov [rdi], rdx\n\tadd rdi, 8")                             \
 	RKI_ASM_X("movq %%rsi, %%rax\n\tmovq %%rcx, %%rdx", "mov rax, rsi\n\tmov rdx, rcx")
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil")

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bracket.h - levels of vfork's bracket, by number: what somebody claims inside one, for a function's time, has the number
+ * of the innermost, and is free when that has ended, whether or not who claimed it lives.
+ */
+#ifndef RK_SRC_BRACKET_H
+#define RK_SRC_BRACKET_H
+
+#include <stdint.h>
+
+/* The calling thread is inside a level more, with which its state's depth is this. Async-signal-safe. */
+void rk_bracket_begun(uint8_t depth);
+
+/*
+ * The innermost level of this process ends. Those inside it, of vfork children that were killed, have ended before. Returns
+ * the depth with it, 0 if that isn't known. Async-signal-safe.
+ */
+uint8_t rk_bracket_ends(void);
+
+/* The calling thread is about to fork: its vfork children, with their levels, have ended. Async-signal-safe. */
+void rk_bracket_forks(void);
+
+/* The calling thread is inside of none. Async-signal-safe. */
+void rk_bracket_none(void);
+
+/* The innermost level's number, or the thread's own if it is inside of none, or inside of too many. Async-signal-safe. */
+uint64_t rk_bracket_number(uint64_t thread);
+
+/* Inside whose bracket has somebody that number, which an acquire gave? 0 if that has ended. Async-signal-safe. */
+uint64_t rk_bracket_thread(uint64_t number);
+
+#endif /* RK_SRC_BRACKET_H */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* test_steps.c - handlers that allocate or fork, at each instruction of calls that take the allocator's locks. */
+#define INSTRUCTIONS_MAX 4000
+#include "../unit/interrupt.h"
+
+#include <malloc.h>
+#include <string.h>
+
+#define LARGE 70000
+#define SMALL 20000 /* eight of it are in a CPU's array */
+#define MANY 20
+
+static void use(size_t size)
+{
+	void *object = malloc(size);
+
+	if (object != NULL)
+		memset(object, 1, size < 100 ? size : 100);
+	free(object);
+}
+
+/* Takes each lock there is. A lock that this thread has is waited for asleep. */
+static void use_all(void)
+{
+	alarm(20);
+	use(100);
+	use(SMALL);
+	use(LARGE);
+	use(3000000);
+	(void)mallinfo2();
+	(void)malloc_trim(0);
+}
+
+static void fork_here(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		use_all();
+		_exit(0);
+	}
+	CHECK(pid > 0 && exit_status_of(pid) == 0);
+}
+
+/* Children's ends would stop who is stepped through. */
+static void prepare(void)
+{
+	sigset_t ends;
+
+	CHECK(sigemptyset(&ends) == 0 && sigaddset(&ends, SIGCHLD) == 0 && sigprocmask(SIG_BLOCK, &ends, NULL) == 0);
+	for (size_t size = 16; size <= 32768; size *= 2)
+		use(size);
+	use_all();
+}
+
+static void take_many(void)
+{
+	void *objects[MANY];
+
+	for (int i = 0; i < MANY; i++)
+		objects[i] = malloc(SMALL);
+	for (int i = 0; i < MANY; i++)
+		free(objects[i]);
+}
+
+static void take_large(void)
+{
+	use(LARGE);
+}
+
+/* Nobody has a lock, and a child's are free as well. */
+static int judge(void)
+{
+	use_all();
+	fork_here();
+	take_many();
+	return 0;
+}
+
+static void forks(void **state)
+{
+	static const struct interrupted with[] = {
+		{prepare, fork_here, use_all, judge, false},
+		{prepare, fork_here, fork_here, judge, false},
+	};
+
+	(void)state;
+	interrupt_each(with, 2);
+}
+
+static void calls(void **state)
+{
+	static const struct interrupted with[] = {
+		{prepare, take_many, use_all, judge, false},
+		{prepare, take_many, fork_here, judge, false},
+		{prepare, take_many, fork_this_thread, judge, false},
+		{prepare, take_large, use_all, judge, false},
+		{prepare, take_large, fork_here, judge, false},
+		{prepare, take_large, fork_this_thread, judge, false},
+	};
+
+	(void)state;
+	interrupt_each(with, 6);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(forks),
+	cmocka_unit_test(calls),
+};
+
+RUN(tests)

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stamps between CPUs. Threads write records while they hold a lock, and number them behind that. So what the merge gives
+ * must count up, whichever CPUs wrote it: a clock that the processor reads ahead of the lock would be too early.
+ *
+ * Where the lock is must be looked up in memory that is in no near cache: meanwhile a processor goes on with what follows,
+ * in which there is nothing that the other thread has just written.
+ */
+#include "refuse.h"
+#include "test.h"
+
+#include <rseqkit/ring.h>
+
+#define THREADS 2
+#define RECORDS 50000 /* of each thread, in a round */
+#define ROUNDS 16
+#define PLACES (1 << 17) /* of 64 bytes */
+
+static struct rk_ring *ring;
+static uint32_t numbers[THREADS][RECORDS];
+static int refused;
+
+static struct place {
+	struct place *next; /* all of them are one circle */
+	int *lock;
+} __attribute__((__aligned__(64))) places[PLACES];
+
+static struct {
+	char before[64];
+	int lock;
+	char between[64];
+	uint32_t next_number;
+	char behind[64];
+} shared;
+
+static void make_circle(void)
+{
+	for (unsigned i = 0; i < PLACES; i++) /* no stride that is fetched ahead */
+		places[i] = (struct place){&places[(i * 5 + 12345) % PLACES], &shared.lock};
+}
+
+struct record {
+	uint32_t thread, count;
+};
+
+struct writer {
+	uint32_t number;
+	int cpu, looks; /* this is how far away the lock is */
+	pthread_t thread;
+};
+
+static void *write_records(void *arg)
+{
+	struct writer *writer = arg;
+	struct place *place = &places[PLACES / THREADS * writer->number];
+
+	if (writer->cpu >= 0)
+		pin(writer->cpu);
+	for (uint32_t i = 0; i < RECORDS; i++) {
+		struct record record = {writer->number, i};
+		int r;
+
+		for (int look = 0; look < writer->looks; look++)
+			place = place->next;
+		while (__atomic_exchange_n(place->lock, 1, __ATOMIC_ACQUIRE) != 0)
+			if (writer->cpu < 0)
+				sched_yield();
+		r = rk_ring_write_stamped(ring, &record, sizeof(record));
+		numbers[writer->number][i] = shared.next_number++;
+		__atomic_store_n(&shared.lock, 0, __ATOMIC_RELEASE);
+		if (r < 0)
+			__atomic_fetch_add(&refused, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+struct seen {
+	uint32_t records, changes, wrong;
+	int cpu;
+};
+
+static int see(void *context, const struct rk_ring_record *record)
+{
+	struct seen *seen = context;
+	struct record data;
+
+	memcpy(&data, record->data, sizeof(data));
+	seen->wrong += numbers[data.thread][data.count] != seen->records;
+	seen->changes += record->cpu != seen->cpu;
+	seen->cpu = record->cpu;
+	seen->records++;
+	return 0;
+}
+
+static void run_round(int looks, const int *cpus, struct seen *seen)
+{
+	struct rk_ring_options options = {.size = 4 << 20};
+	struct writer writers[THREADS];
+
+	*seen = (struct seen){.cpu = RK_INDEX_ALL};
+	shared.next_number = 0;
+	assert_int_equal(rk_ring_create(&ring, &options), 0);
+	for (uint32_t i = 0; i < THREADS; i++) {
+		writers[i] = (struct writer){.number = i, .cpu = cpus[i], .looks = looks};
+		assert_int_equal(pthread_create(&writers[i].thread, NULL, write_records, &writers[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(writers[i].thread, NULL), 0);
+	assert_int_equal(refused, 0);
+	assert_int_equal(rk_ring_merge(ring, see, seen), 0);
+	assert_int_equal(rk_ring_destroy(ring), 0);
+	assert_int_equal(seen->records, THREADS * RECORDS);
+}
+
+static void records_are_in_order(void **state)
+{
+	int cpus[THREADS], found = 0;
+	uint32_t changes = 0, wrong = 0;
+	cpu_set_t allowed;
+	struct seen seen;
+
+	(void)state;
+	make_circle();
+	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE && found < THREADS; cpu++)
+		if (CPU_ISSET(cpu, &allowed))
+			cpus[found++] = cpu;
+	if (found < THREADS)
+		cpus[0] = cpus[1] = -1;
+	for (int round = 0; round < ROUNDS; round++) {
+		run_round(1 << round % 4, cpus, &seen);
+		changes += seen.changes;
+		wrong += seen.wrong;
+	}
+	printf("# %u changes of the CPU, %u records in wrong places\n", changes, wrong);
+	assert_int_equal(wrong, 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(records_are_in_order),
+};
+
+RUN(tests)
