@@ -15,14 +15,15 @@ struct CMUnitTest {
 	const char *name;
 	void (*run)(void **state);
 	int (*setup)(void **state), (*teardown)(void **state);
+	void *initial_state;
 };
 
 enum { RK_TEST_FAILED = 1, RK_TEST_SKIPPED = 2 };
 
 static jmp_buf rk_test_way_out;
 
-#define cmocka_unit_test(function) {#function, function, NULL, NULL}
-#define cmocka_unit_test_setup_teardown(function, setup, teardown) {#function, function, setup, teardown}
+#define cmocka_unit_test(function) {#function, function, NULL, NULL, NULL}
+#define cmocka_unit_test_setup_teardown(function, setup, teardown) {#function, function, setup, teardown, NULL}
 #define CM_OUTPUT_TAP 0
 #define cmocka_set_message_output(format) ((void)(format))
 #define skip() longjmp(rk_test_way_out, RK_TEST_SKIPPED)
@@ -59,7 +60,7 @@ static jmp_buf rk_test_way_out;
 /* Returns 0, or by which way out the test left. */
 static inline int rk_test_run_one(const struct CMUnitTest *test)
 {
-	void *state = NULL;
+	void *state = test->initial_state;
 	int outcome = setjmp(rk_test_way_out);
 
 	if (outcome == 0) {
