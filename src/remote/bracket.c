@@ -80,7 +80,7 @@ static struct level *innermost(uint64_t thread, const struct level *own)
 	struct level *found = NULL;
 
 	for (struct level *level = levels; level < end_of_levels(); level++)
-		if (load(&level->thread) == thread && level->number > (found != NULL ? found->number : 0) &&
+		if (load(&level->thread) == thread && load(&level->number) > (found != NULL ? load(&found->number) : 0) &&
 		    (own == NULL || level->process != own->process || level->pid == own->pid))
 			found = level;
 	return found;
@@ -101,7 +101,7 @@ static struct level here(void)
 
 static void strike_out_inside(const struct level *level)
 {
-	uint64_t thread = level->thread;
+	uint64_t thread = load(&level->thread);
 	struct level *inner;
 
 	while ((inner = innermost(thread, NULL)) != level)
@@ -173,7 +173,7 @@ uint64_t rk_bracket_number(uint64_t thread)
 {
 	const struct level *level = innermost(thread, NULL);
 
-	return level != NULL ? level->number : thread;
+	return level != NULL ? load(&level->number) : thread;
 }
 
 uint64_t rk_bracket_thread(uint64_t number)
