@@ -6,7 +6,9 @@
  * whether one is missing, or there twice. Calls that take time are complete events, whose end is the record's time. A mutex
  * that is held is an asynchronous event named by the mutex, since locks needn't be given back in the order they were taken.
  *
- * The invariant: there is always room for one event in the buffer.
+ * The invariants: there is always room for one event in the buffer, and for what moves it to the next page; none lies in
+ * two pages of the file. For a process may be killed, or replaced, in the middle of a write: the kernel ends that behind
+ * some page, and what is in the file are whole events.
  */
 #define _GNU_SOURCE
 #include "trace.h"
@@ -20,6 +22,7 @@
 
 #define EVENT_MAX 1024
 #define FILES_MAX 1000 /* of one process number */
+#define PAGE 4096 /* or a part of one */
 
 static const char *const names[EVENT_KINDS] = {
 	[EVENT_MALLOC] = "malloc", [EVENT_CALLOC] = "calloc", [EVENT_REALLOC] = "realloc",
@@ -33,7 +36,8 @@ static const char *const names[EVENT_KINDS] = {
 };
 
 static char buffer[1 << 18];
-static size_t used;
+static size_t used, last; /* where the last event begins */
+static uint64_t written; /* bytes of the file */
 static int fd = -1;
 static int failed; /* negative errno */
 
@@ -110,8 +114,22 @@ static void put_string(const char *text, size_t length)
 	put("\"");
 }
 
+/* Behind an event, which is moved to where it lies in one page. */
+static void end_event(void)
+{
+	size_t left = PAGE - (written + last) % PAGE;
+
+	if (used - last > left) {
+		memmove(buffer + last + left, buffer + last, used - last);
+		memset(buffer + last, ' ', left);
+		used += left;
+	}
+	last = used;
+}
+
 static void put_head(const char *name, const char *category, const char *phase, int64_t time, uint32_t tid)
 {
+	end_event();
 	if (used > sizeof(buffer) - 2 * EVENT_MAX)
 		(void)trace_flush();
 	put(",\n{\"name\":\"");
@@ -142,7 +160,8 @@ int trace_begin(void)
 	ssize_t got = -1;
 	int comm;
 
-	used = 0;
+	used = last = 0;
+	written = 0;
 	fd = -1;
 	failed = 0;
 	latest = clock_time(recorder.born);
@@ -322,6 +341,7 @@ int trace_flush(void)
 {
 	size_t done = 0;
 
+	end_event();
 	if (failed == 0 && fd < 0)
 		failed = open_file();
 	while (failed == 0 && done < used) {
@@ -334,6 +354,7 @@ int trace_flush(void)
 	}
 	if (failed < 0 && done > 0)
 		end_behind_whole(done);
-	used = 0;
+	written += used;
+	used = last = 0;
 	return failed;
 }
