@@ -148,8 +148,9 @@ static void storm(void **state)
 	assert_int_equal(report.destructed, destructed);
 	assert_true(report.in_arrays <= report.capacity);
 	assert_true(got > 0 && got_in_batches > 0 && reclaims > 0);
+	/* Where CPUs are slow, those who reclaim may leave no array full enough for one to be emptied. */
 	if (WITH_RSEQ())
-		assert_true(report.refills > 0 && report.flushes > 0 && report.reclaimed > 0);
+		assert_true(report.refills + report.flushes > 0 && report.reclaimed > 0);
 	assert_int_equal(rk_cache_destroy(cache), 0);
 	assert_int_equal(constructed, destructed);
 	assert_int_equal(wrong + wrong_objects, 0);
