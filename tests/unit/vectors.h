@@ -41,7 +41,7 @@ static int drop_item(void **state)
 	int main(void)                                                                                                 \
 	{                                                                                                              \
 		cmocka_set_message_output(CM_OUTPUT_TAP);                                                              \
-		alarm(240);                                                                                            \
+		alarm(TEST_SECONDS);                                                                                   \
 		return cmocka_run_group_tests(tests, make_item, drop_item);                                            \
 	}
 
