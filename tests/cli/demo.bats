@@ -89,9 +89,12 @@ setup() {
 
 @test "repetitions are divided out" {
 	seq 2000 >numbers
-	expect_json 0 "$RSEQKIT" demo --json --seconds 0.2 numbers
-	assert_counts numbers
-	assert_json 'j["passes"]["rseqkit"] > 1'
+	for _ in 1 2 3 4 5; do # one pass only, where a thread was kept waiting for long
+		expect_json 0 "$RSEQKIT" demo --json --seconds 0.2 numbers
+		assert_counts numbers
+		! assert_json 'j["passes"]["rseqkit"] > 1' || return 0
+	done
+	return 1
 }
 
 @test "threads 1 to 8 and many chunk sizes count the same" {

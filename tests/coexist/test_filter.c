@@ -172,6 +172,16 @@ static void forget(void *context, void *object)
 	(void)object;
 }
 
+/* On this CPU: what was put into a list is got there. */
+static void stay(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	(void)sched_setaffinity(0, sizeof(one), &one);
+}
+
 /* One of each, used as far as that makes no system call but those of claims and fences. */
 static int structures(void)
 {
@@ -186,6 +196,7 @@ static int structures(void)
 	int64_t counts[2];
 
 	(void)rk_process_init();
+	stay();
 	allow_only(creating, fencing, claiming);
 	if (rk_freelist_create(&list) != 0 || rk_cache_create(&cache, &objects) != 0 || rk_ring_create(&ring, &records) != 0 ||
 	    rk_counter_group_create(&group, NULL, 2) != 0 || rk_histogram_create(&histogram, 2, 100) != 0)
@@ -249,6 +260,7 @@ static int lock_here_and_elsewhere(void)
 	int index;
 
 	(void)rk_process_init();
+	stay();
 	allow_only(creating, fencing_undisturbed, claiming);
 	if (rk_lock_create(&lock, 8) != 0 || rk_lock_here(lock, &data) != 0)
 		return 1;

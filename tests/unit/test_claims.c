@@ -23,7 +23,9 @@ static void *hold_a_while(void *arg)
 {
 	CHECK(rk_claim_try(&claim) == 0);
 	__atomic_store_n((int *)arg, 1, __ATOMIC_RELEASE);
-	usleep(20000);
+	while (__atomic_load_n((int *)arg, __ATOMIC_ACQUIRE) == 1)
+		usleep(100);
+	usleep(20000); /* until somebody sleeps */
 	CHECK(rk_claim_release(&claim) == 0);
 	return NULL;
 }
@@ -57,6 +59,7 @@ static void exclusive(void **state)
 		sched_yield();
 	assert_int_equal(rk_claim_wait(&claim, 1000), -EBUSY);
 	assert_int_equal(rk_claim_release(&claim), -EPERM);
+	__atomic_store_n(&held, 2, __ATOMIC_RELEASE);
 	assert_int_equal(rk_claim_wait(&claim, FOR_EVER), 0);
 	assert_int_equal(claim.waiters, 0);
 	assert_int_equal(rk_claim_release(&claim), 0);

@@ -171,7 +171,9 @@ static void signals_while_threads_end(void **state)
 	} while (__atomic_load_n(&handled, __ATOMIC_RELAXED) <= 100);
 	setitimer(ITIMER_REAL, &off, NULL);
 	signal(SIGALRM, SIG_IGN);
-	usleep(10000);
+	/* A thread that is no longer counted may be in the handler still. */
+	for (int i = 0; i < 10000 && rk_counter_sum(counter) != 2 * ended * 10 + __atomic_load_n(&handled, __ATOMIC_RELAXED); i++)
+		usleep(1000);
 	end(2 * ended * 10 + handled);
 	alarm(240);
 }

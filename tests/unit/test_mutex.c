@@ -288,6 +288,7 @@ static void the_holder_requests(void **state)
 	(void)state;
 	if (rk_slice_enable() != 0 || !RK_HAVE_SECTIONS)
 		SKIP("no slice extension here");
+	sum = 0;
 	for (int i = 0; i < 1000; i++) {
 		uint32_t control;
 

@@ -89,6 +89,18 @@ static void *keep_running(void *arg)
 	return NULL;
 }
 
+/* It is woken by another call, which it need not run: it may have seen before that it is to end. */
+static void end_runner(pthread_t runner)
+{
+	void *failed;
+
+	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+	defer(0, 1);
+	assert_int_equal(pthread_join(runner, &failed), 0);
+	assert_null(failed);
+	assert_int_equal(rk_rcu_barrier(rcu), 0);
+}
+
 static void *defer_and_wait(void *arg)
 {
 	int first = *(int *)arg;
@@ -127,10 +139,7 @@ static void run_by_a_thread(void **state)
 	for (int i = 0; i < 10000 && __atomic_load_n(&called, __ATOMIC_ACQUIRE) == CALLS; i++)
 		usleep(1000);
 	assert_int_equal(called, CALLS + 1);
-	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
-	defer(0, 1);
-	assert_int_equal(pthread_join(runner, &failed), 0);
-	assert_null(failed);
+	end_runner(runner);
 }
 
 static int passed;
@@ -191,10 +200,7 @@ static void nothing_is_left_to_wait(void **state)
 	assert_int_equal(pthread_join(user, &failed), 0);
 	assert_null(failed);
 	assert_int_equal(called, TURNS);
-	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
-	defer(0, 1);
-	assert_int_equal(pthread_join(runner, &failed), 0);
-	assert_null(failed);
+	end_runner(runner);
 }
 
 /* A thread that is cancelled while it runs calls ends behind them. */

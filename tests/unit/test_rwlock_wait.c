@@ -68,6 +68,10 @@ static void writers_first(void **state)
 	for (int way = 0; way < WAYS; way++) {
 		assert_int_equal(rk_rwlock_read_lock(lock, &outer), 0);
 		writer = start_writer();
+		for (int i = 0; i < 10000 && read_try((enum way)way, &inner) == 0; i++) { /* until it waits */
+			read_unlock((enum way)way, inner);
+			usleep(1000);
+		}
 		assert_int_equal(read_try((enum way)way, &inner), -EBUSY);
 		assert_int_equal(rk_rwlock_read_lock_for(lock, 1000000, &inner), -ETIMEDOUT);
 		rk_rwlock_read_unlock(lock, outer);
@@ -79,9 +83,15 @@ static void writers_first(void **state)
 	assert_int_equal(rk_rwlock_destroy(lock), 0);
 }
 
+/* Until somebody sleeps. */
+static void leave_time(void)
+{
+	usleep(1000 * (useconds_t)SLOWNESS());
+}
+
 static void *give_back_later(void *arg)
 {
-	usleep(1000);
+	leave_time();
 	rk_rwlock_read_unlock(lock, arg);
 	return NULL;
 }
@@ -121,7 +131,7 @@ static void woken_when_it_is_free(void **state)
 		assert_int_equal(pthread_join(thread, NULL), 0);
 		writers += woken_since(&before);
 		assert_int_equal(pthread_create(&thread, NULL, read_in_thread, &result), 0);
-		usleep(1000);
+		leave_time();
 		assert_int_equal(rk_rwlock_write_unlock(lock), 0);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 		assert_int_equal(result, 0);
