@@ -330,7 +330,7 @@ static void end(const char *how)
 		_exit(3);
 	if (strcmp(how, "quick_exit") == 0)
 		quick_exit(4);
-	usleep(500000); /* the reader comes once in a millisecond, where it isn't kept waiting */
+	usleep(200000); /* the reader comes once in a millisecond, where it isn't kept waiting */
 	if (strcmp(how, "abort") == 0)
 		abort();
 	if (strcmp(how, "kill") == 0)
