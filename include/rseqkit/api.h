@@ -18,7 +18,8 @@
  * Cancellation. No function here is a cancellation point: a request stays pending. With asynchronous cancellation on
  * (PTHREAD_CANCEL_ASYNCHRONOUS) operations, registration, queries and sums may be used; functions that create, allocate,
  * free or destroy may not, for what they were at is lost: address space, an item, a descriptor. Nor may claims and what
- * is built on them (remote.h, vector.h), for what the thread held stays held. Nobody waits for it without a bound.
+ * is built on them (remote.h, vector.h), for what the thread held stays held. Nobody waits for it without a bound. A signal
+ * handler that leaves a function of this library by siglongjmp(3), or by an exception, does the same to it.
  */
 #ifndef RSEQKIT_API_H
 #define RSEQKIT_API_H

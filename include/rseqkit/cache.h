@@ -58,7 +58,7 @@
  * makes it negative nothing more is taken, and what is to be given back is reclaimed and trimmed.
  */
 struct rk_cache_budget {
-	int64_t left;
+	int64_t left __attribute__((__aligned__(8)));
 };
 
 struct rk_cache_options {

@@ -103,7 +103,7 @@ RKI_API int rk_counter_stats(int index, struct rk_percpu_report *stats, size_t s
  */
 struct rk_counter_static {
 	struct rk_counter *counter;
-	int64_t early;
+	int64_t early __attribute__((__aligned__(8)));
 };
 
 #define RK_COUNTER_STATIC {NULL, 0}

@@ -55,7 +55,7 @@ RKI_API int rk_freelist_create(struct rk_freelist **list);
  * as rk_freelist_drain_all() gives them.
  *
  * Returns 0; -EINVAL when it is no list (any more), and then *rest is NULL; -EUCLEAN, with RSEQKIT_PERCPU=debug in the
- * environment, when the memory behind it was written to: the list is empty then, and goes on.
+ * environment, when the memory behind it was written to: the list goes on then, empty if there was a `rest`.
  * Context: as rk_freelist_create(). Cost: a look at every CPU's list, and at all nodes if there is a `rest`.
  */
 RKI_API int rk_freelist_destroy(struct rk_freelist *list, struct rk_freelist_node **rest);

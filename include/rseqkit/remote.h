@@ -22,7 +22,8 @@
  * from a vfork child.
  *
  * A slot is worked on by one copy of this library. Two copies in a process exclude each other, but after a fork each of
- * them takes the other's claims for held.
+ * them takes the other's claims for held. Nor do two copies share what rcu.h and lock.h offer in a process that is a child:
+ * each would take the other's readers for those of before the fork. To count, record and write is any copy's.
  */
 #ifndef RSEQKIT_REMOTE_H
 #define RSEQKIT_REMOTE_H

@@ -100,7 +100,7 @@ RKI_BEGIN_DECLS
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 5 us; the first one
  * 50 us, and 20 ms if there are several threads by then (rk_fence_prepare() in remote.h). Memory: the size, twice that in
  * overwriting rings, for each CPU that writes and for the overflow ring, committed as it is written to; a page for each
- * reader of a CPU that never wrote.
+ * reader of a CPU that never wrote, and one for rk_ring_notify(). Two of the process's mappings.
  */
 RKI_API int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *options);
 
@@ -267,7 +267,8 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
  * each of them, and releases them. It reads those that were written before it was called, and leaves later ones for the next
  * call: so calls that follow each other give one order. How: it reads the clock, fences all CPUs, and takes what is below.
  * A record whose clock is lower than that of one before it on its CPU, or that has none, takes its place right behind that
- * one.
+ * one; so does one whose clock is above this call's: the clock has begun anew since, as when a machine goes on from its disk.
+ * Of clocks that are the same the lower CPU's come first: it is one order to a tick, which aarch64's clock may take 50 ns for.
  *
  * Where `each` returns something else than 0 it stops with that, and the record isn't released.
  *

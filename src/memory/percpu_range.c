@@ -149,15 +149,28 @@ static void prepare(char *from, size_t size)
 
 void *rk_map_lazily(size_t size)
 {
+	int saved = errno;
 	char *mapping = reserve(size);
 
-	if (mapping == NULL)
-		return NULL;
-	prepare(mapping, size);
-	if (mprotect(mapping, size, PROT_READ | PROT_WRITE) == 0)
-		return mapping;
-	(void)munmap(mapping, size);
-	return NULL;
+	if (mapping != NULL) {
+		prepare(mapping, size);
+		if (mprotect(mapping, size, PROT_READ | PROT_WRITE) != 0) {
+			(void)munmap(mapping, size);
+			mapping = NULL;
+		}
+	}
+	errno = saved;
+	return mapping;
+}
+
+void rk_unmap(void *mapping, size_t size)
+{
+	int saved = errno;
+
+	/* In the middle of others it takes a mapping more, which the process may not have. */
+	if (munmap(mapping, size) != 0)
+		(void)madvise(mapping, size, MADV_DONTNEED);
+	errno = saved;
 }
 
 /* `kept` is how much of it belongs to the first index, the reserve slot's, which children have as it is. */
@@ -263,11 +276,5 @@ bool rk_large_new(const struct rk_percpu *pool, const struct range *range, void 
 
 void rk_large_free(const struct rk_percpu *pool, const struct range *range, void *item)
 {
-	char *memory = *(char **)rk_percpu_slot(item, -SHARED_INDEXES);
-	int saved = errno;
-
-	/* In the middle of others it takes a mapping more, which the process may not have. */
-	if (munmap(memory, large_size(pool, range)) != 0)
-		(void)madvise(memory, large_size(pool, range), MADV_DONTNEED);
-	errno = saved;
+	rk_unmap(*(char **)rk_percpu_slot(item, -SHARED_INDEXES), large_size(pool, range));
 }

@@ -50,9 +50,10 @@ struct rk_percpu {
 
 /*
  * Zeros that are committed as they are written to, a page at a time, whatever mlockall() has asked for. NULL if there is no
- * memory. To be given back by munmap().
+ * memory. To be given back by rk_unmap(), which gives back the memory also where it can't the addresses. errno stays.
  */
 void *rk_map_lazily(size_t size);
+void rk_unmap(void *mapping, size_t size);
 
 /* Every index of a range that has memory. */
 #define FOR_EACH_INDEX(range, i) for (int i = -SHARED_INDEXES; i <= (range)->highest; i++)

@@ -82,7 +82,8 @@ static int64_t total(const struct rk_counter *counter)
 
 int64_t rk_counter_sum(const struct rk_counter *counter)
 {
-	uint64_t baseline = (uint64_t)__atomic_load_n(slot(counter, RK_INDEX_RESERVE), __ATOMIC_RELAXED);
+	/* Before the slots: what a reset has taken they have, too. */
+	uint64_t baseline = (uint64_t)__atomic_load_n(slot(counter, RK_INDEX_RESERVE), __ATOMIC_ACQUIRE);
 
 	return (int64_t)((uint64_t)total(counter) - baseline);
 }

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include "memory/percpu_range.h"
 
 #define NUMBER_BITS 24
@@ -123,7 +122,7 @@ void rk_depot_destroy(struct depot *depot)
 	if (depot->budget != NULL)
 		__atomic_fetch_add(&depot->budget->left, (int64_t)((depot->limit - (uint64_t)depot->left) * depot->weight),
 				   __ATOMIC_RELAXED);
-	(void)munmap(depot->memory, depot->mapped);
+	rk_unmap(depot->memory, depot->mapped);
 	depot->memory = NULL;
 }
 

@@ -49,6 +49,12 @@ size_t rk_histogram_buckets(const struct rk_histogram *histogram)
 	return rk_group_head(histogram)->count;
 }
 
+/* After a read of a histogram, or of what has its buckets. */
+static bool fits(const struct rk_histogram_snapshot *s)
+{
+	return s->counts != NULL && s->room >= s->buckets;
+}
+
 static int read_buckets(struct rk_histogram *histogram, struct rk_histogram_snapshot *s, bool reset)
 {
 	int r;
@@ -58,7 +64,7 @@ static int read_buckets(struct rk_histogram *histogram, struct rk_histogram_snap
 	s->buckets = rk_group_head(histogram)->count;
 	s->bits = rk_group_head(histogram)->bits;
 	s->count = 0;
-	if (s->counts == NULL || s->room < s->buckets)
+	if (!fits(s))
 		return -EINVAL;
 	r = rk_group_read(histogram, (int64_t *)s->counts, s->buckets, reset);
 	for (size_t i = 0; i < s->buckets; i++)
@@ -160,7 +166,8 @@ uint64_t rk_histogram_percentile(const struct rk_histogram_snapshot *snapshot, d
 
 int rk_histogram_merge(struct rk_histogram_snapshot *into, const struct rk_histogram_snapshot *from)
 {
-	if (into == NULL || from == NULL || into->bits != from->bits || into->buckets != from->buckets)
+	if (into == NULL || from == NULL || into->bits != from->bits || into->buckets != from->buckets || !fits(into) ||
+	    !fits(from))
 		return -EINVAL;
 	for (size_t i = 0; i < into->buckets; i++)
 		into->counts[i] += from->counts[i];

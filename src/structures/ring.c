@@ -24,7 +24,6 @@
 #include "memory/cpus.h"
 #include "memory/percpu.h"
 #include "pool.h"
-#include "remote/bank.h"
 #include "remote/claim.h"
 
 #define SIZE 65536
@@ -58,22 +57,43 @@ static size_t beginning_of(const struct ring_state *state)
 	return ((uintptr_t)state ^ 2048) & 0xf00;
 }
 
+/* False without memory: it takes a mapping of its own. */
+static bool make_file(void *page)
+{
+	struct ring_file *file = page;
+	int saved = errno;
+	bool made = madvise(page, whole_pages(sizeof(*file)), MADV_WIPEONFORK) == 0;
+
+	if (!made && errno == EINVAL) {
+		file->process = getpid();
+		made = true;
+	}
+	errno = saved;
+	return made;
+}
+
 /* The memory of a ring, and what is known of it. Returns 0 or -ENOMEM. */
 static int lay_out(struct ring_state *state, size_t size, unsigned flags)
 {
 	size_t indexes = (size_t)rk_cpus_get()->highest + 2, region = whole_pages(RK_LOG_DATA + size);
-	size_t banks = indexes * (flags & RK_RING_OVERWRITE ? 2 : 1), logs, largest;
-	void *memory;
+	size_t banks = indexes * (flags & RK_RING_OVERWRITE ? 2 : 1), merged = whole_pages(indexes * sizeof(struct merged));
+	size_t logs, largest;
+	char *memory;
 
 	if (__builtin_mul_overflow(banks, region, &logs) || logs > SIZE_MAX / 2)
 		return -ENOMEM;
-	memory = rk_map_lazily(logs + indexes * sizeof(struct merged));
+	memory = rk_map_lazily(logs + merged + whole_pages(sizeof(struct ring_file)));
 	if (memory == NULL)
 		return -ENOMEM;
+	if (!make_file(memory + logs + merged)) {
+		rk_unmap(memory, logs + merged + whole_pages(sizeof(struct ring_file)));
+		return -ENOMEM;
+	}
 	*state = (struct ring_state){.flags = flags, .size = size, .region = region,
-				     .memory = (char *)memory + beginning_of(state),
-				     .mapped = logs + indexes * sizeof(struct merged),
-				     .merged = (struct merged *)(void *)((char *)memory + logs)};
+				     .memory = memory + beginning_of(state),
+				     .mapped = logs + merged + whole_pages(sizeof(struct ring_file)),
+				     .merged = (struct merged *)(void *)(memory + logs),
+				     .file = (struct ring_file *)(void *)(memory + logs + merged)};
 	largest = (flags & RK_RING_OVERWRITE ? size / RING_BLOCKS : size / 2) - 2 * sizeof(uint64_t);
 	state->shared.largest = (uint32_t)(largest < RK_RING_RECORD_MAX ? largest : RK_RING_RECORD_MAX);
 	return 0;
@@ -118,7 +138,7 @@ int rk_ring_destroy(struct rk_ring *ring)
 	if (!rk_pool_has(from, ring, &place))
 		return -EINVAL;
 	if (state_of(ring)->memory != NULL)
-		(void)munmap(state_of(ring)->memory - beginning_of(state_of(ring)), state_of(ring)->mapped);
+		rk_unmap(state_of(ring)->memory - beginning_of(state_of(ring)), state_of(ring)->mapped);
 	state_of(ring)->memory = NULL;
 	return rk_percpu_free_for(from, ring, __builtin_return_address(0));
 }

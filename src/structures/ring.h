@@ -6,6 +6,8 @@
 #include <rseqkit/remote.h>
 #include <rseqkit/ring.h>
 #include <stdbool.h>
+#include <sys/types.h>
+#include "remote/bank.h"
 
 #define RING_BLOCKS 8 /* of an overwriting ring: what it loses at a time */
 
@@ -37,16 +39,24 @@ struct merged {
 	bool is_open, has;
 };
 
+/*
+ * Where it is told that there are records: on a page of its own, which the kernel wipes in children. So a child has no file,
+ * whichever copy of the library looks.
+ */
+struct ring_file {
+	int fd;        /* plus one; 0: none. Loaded behind `process`, and 0 while that is stored. */
+	pid_t process; /* whose that is where the kernel, before 4.14, wipes no pages; else 0 */
+};
+
 /* In the item's reserve slot. */
 struct ring_state {
 	struct rk_ring_shared shared;
 	unsigned flags;
-	int fd;           /* plus one; 0: none. Loaded behind `process`, and 0 while that is stored. */
-	uint64_t process; /* whose that is: rk_holder_process() */
 	size_t size, region;
 	char *memory; /* for each index from RK_INDEX_OVERFLOW on: one bank or two */
 	size_t mapped;
 	struct merged *merged; /* for each index, behind that */
+	struct ring_file *file;
 };
 
 static inline struct ring_state *state_of(const struct rk_ring *ring)
@@ -69,6 +79,23 @@ static inline struct ring_log *bank_of(const struct ring_state *state, int index
 	size_t number = (size_t)(index - RK_INDEX_OVERFLOW) * (overwrites(state) ? 2 : 1) + (size_t)which;
 
 	return (struct ring_log *)(void *)(state->memory + number * state->region);
+}
+
+static inline int64_t head_of(const struct ring_log *log)
+{
+	return __atomic_load_n(&log->log.head, __ATOMIC_ACQUIRE);
+}
+
+/* The log in use, if there is one. */
+static inline struct ring_log *log_in_use(const struct rk_ring *ring, int index)
+{
+	struct ring_log *overflow = bank_of(state_of(ring), RK_INDEX_OVERFLOW, 0);
+	intptr_t word;
+
+	if (index == RK_INDEX_OVERFLOW)
+		return __atomic_load_n(&overflow->log.limit, __ATOMIC_ACQUIRE) != 0 ? overflow : NULL;
+	word = __atomic_load_n(&slot_of(ring, index)->bank.bank, __ATOMIC_ACQUIRE);
+	return rk_bank_in(word);
 }
 
 /* Records don't lie across the ends of these: of the ring, or of a block of it. */

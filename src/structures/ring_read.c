@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring_read.c - readers of a ring: by CPU, merged, and waiting. The invariants: ring.c.
+ * ring_read.c - readers of a ring: by CPU, and merged. The invariants: ring.c.
  *
  * A snapshot is a log that was taken (bank.h); when it is closed, it is ready to be used again, and goes on where it ended.
  */
@@ -11,7 +11,6 @@
 #include <errno.h>
 #include "kernel.h"
 #include "memory/cpus.h"
-#include "remote/bank.h"
 #include "remote/claim.h"
 #include "remote/holder.h"
 
@@ -36,23 +35,6 @@ uint64_t rk_ring_clock(void)
 #else
 	return (uint64_t)rk_kernel_now();
 #endif
-}
-
-static int64_t head_of(const struct ring_log *log)
-{
-	return __atomic_load_n(&log->log.head, __ATOMIC_ACQUIRE);
-}
-
-/* The log in use, if there is one. */
-static struct ring_log *log_in_use(const struct rk_ring *ring, int index)
-{
-	struct ring_log *overflow = bank_of(state_of(ring), RK_INDEX_OVERFLOW, 0);
-	intptr_t word;
-
-	if (index == RK_INDEX_OVERFLOW)
-		return __atomic_load_n(&overflow->log.limit, __ATOMIC_ACQUIRE) != 0 ? overflow : NULL;
-	word = __atomic_load_n(&slot_of(ring, index)->bank.bank, __ATOMIC_ACQUIRE);
-	return rk_bank_in(word);
 }
 
 /* The oldest block lies where the head's does, and is being written over, or will be. The others are whole. */
@@ -149,32 +131,15 @@ int rk_ring_close(struct rk_ring_reader *reader)
 	return rk_bank_done(reader->ring, reader->cpu);
 }
 
-/* Is there anything to be read? */
-static bool has_records(const struct rk_ring *ring)
-{
-	bool overwriting = overwrites(state_of(ring));
-
-	for (int i = RK_INDEX_OVERFLOW; i <= rk_cpus_get()->highest; i++) {
-		const struct ring_log *log = log_in_use(ring, i);
-
-		if (overwriting && i >= 0 && !rk_cpus_has(rk_cpus_get(), i))
-			continue;
-		if (overwriting && i >= 0 && rk_bank_is_out(&slot_of(ring, i)->bank))
-			return true;
-		if (log == NULL)
-			continue;
-		if (head_of(log) != __atomic_load_n(overwriting && i >= 0 ? &log->start : &log->tail, __ATOMIC_RELAXED))
-			return true;
-	}
-	return false;
-}
-
-/* The next record of a CPU, up to the head that was seen. */
-static void advance(struct merged *m)
+/*
+ * The next record of a CPU, up to the head that was seen. A stamp above the clock is of one that has begun anew since, as it
+ * does when the machine was switched off and its memory kept: that record goes by those before it.
+ */
+static void advance(struct merged *m, uint64_t clock)
 {
 	m->has = m->reader.position != m->reader.head && rk_ring_next(&m->reader, &m->record);
 	m->before = m->reader.position - (m->has ? m->reader.size : 0);
-	if (m->has && m->record.time > m->time)
+	if (m->has && m->record.time > m->time && m->record.time <= clock)
 		m->time = m->record.time;
 }
 
@@ -233,7 +198,7 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 {
 	int indexes = rk_cpus_get()->highest + 2, r;
 	struct merged *merged, *next;
-	uint64_t now;
+	uint64_t now, clock;
 
 	if (ring == NULL || each == NULL || overwrites(state_of(ring)))
 		return -EINVAL;
@@ -250,90 +215,16 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 			(void)rk_ring_look(&merged[i].reader);
 			merged[i].reader.live = NULL;
 			merged[i].reader.state = SNAPSHOT; /* behind padding, too, no further than that head */
-			advance(&merged[i]);
 		}
+	clock = rk_ring_clock();
+	for (int i = 0; r == 0 && i < indexes; i++)
+		if (merged[i].is_open)
+			advance(&merged[i], clock);
 	while (r == 0 && (next = earliest(merged, indexes, now)) != NULL) {
 		r = each(context, &next->record);
 		if (r == 0)
-			advance(next);
+			advance(next, clock);
 	}
 	close_all(merged, indexes);
 	return r;
-}
-
-/* As rk_ring_arm(). *armed is what `waiting` is until somebody writes: a count, so nobody sleeps past that. */
-static int arm(struct rk_ring *ring, uint32_t *armed)
-{
-	int r;
-
-	*armed = 0;
-	if (ring == NULL)
-		return -EINVAL;
-	if (has_records(ring))
-		return 1;
-	*armed = __atomic_fetch_or(&state_of(ring)->shared.waiting, 1, __ATOMIC_SEQ_CST) | 1;
-	r = rk_fence_all();
-	return r < 0 ? r : has_records(ring);
-}
-
-int rk_ring_arm(struct rk_ring *ring)
-{
-	uint32_t armed;
-
-	return arm(ring, &armed);
-}
-
-/*
- * The count goes on by one, and nobody waits, or by two, and somebody still does. In a child the file's number may be another
- * file's. A vfork child's writes are its parent's all the same: they leave the file to that one's next write; and those that
- * sleep, too, should it be killed before it has woken them.
- *
- * Whoever ends the waiting tells, so it must know of the file that the waiting is for: the count is read first, and
- * rk_ring_notify() changes it.
- */
-void rk_ring_wake(struct rk_ring *ring)
-{
-	struct ring_state *state = state_of(ring);
-	uint32_t waiting = __atomic_load_n(&state->shared.waiting, __ATOMIC_SEQ_CST);
-	bool notifies, for_parent;
-	const uint64_t one = 1;
-	int fd;
-
-	do {
-		uint64_t process = __atomic_load_n(&state->process, __ATOMIC_ACQUIRE);
-
-		if ((waiting & 1) == 0)
-			return; /* another writer does it */
-		fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE) - 1;
-		notifies = fd >= 0 && rk_holder_process() == process;
-		for_parent = notifies ? rk_kernel_is_vfork_child() == 1 : rk_holder_here() != rk_holder_me();
-	} while (!__atomic_compare_exchange_n(&state->shared.waiting, &waiting, waiting + (for_parent ? 2 : 1), 0,
-					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-	rk_futex_wake(&state->shared.waiting, INT32_MAX);
-	if (notifies && !for_parent)
-		(void)RK_SYSCALL(SYS_write, fd, &one, sizeof(one));
-}
-
-int rk_ring_wait(struct rk_ring *ring, int64_t nanoseconds)
-{
-	uint32_t armed;
-	int r = arm(ring, &armed);
-
-	if (r != 0)
-		return r < 0 ? r : 0;
-	/* Without a time the kernel would wait on behind a handler with SA_RESTART. */
-	r = (int)rk_futex_wait(&state_of(ring)->shared.waiting, armed, nanoseconds < 0 ? INT64_MAX : nanoseconds);
-	return r == -EAGAIN ? 0 : r; /* woken before it slept */
-}
-
-int rk_ring_notify(struct rk_ring *ring, int fd)
-{
-	if (ring == NULL || fd < -1 || fd == INT32_MAX)
-		return -EINVAL;
-	__atomic_store_n(&state_of(ring)->fd, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&state_of(ring)->process, rk_holder_process(), __ATOMIC_RELEASE);
-	__atomic_store_n(&state_of(ring)->fd, fd + 1, __ATOMIC_RELEASE);
-	/* Writers that saw the one before don't end the waiting that comes. */
-	(void)__atomic_fetch_add(&state_of(ring)->shared.waiting, 2, __ATOMIC_SEQ_CST);
-	return 0;
 }

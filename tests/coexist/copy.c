@@ -7,6 +7,11 @@ static void add(struct rk_counter *counter, int64_t value)
 	rk_counter_add(counter, value);
 }
 
+static int write_record(struct rk_ring *ring, const void *data, size_t length)
+{
+	return rk_ring_write(ring, data, length);
+}
+
 const struct copy *copy_of_rseqkit(void)
 {
 	static const struct copy copy = {
@@ -27,6 +32,11 @@ const struct copy *copy_of_rseqkit(void)
 		.add = add,
 		.sum = rk_counter_sum,
 		.destroy = rk_counter_destroy,
+		.create_ring = rk_ring_create,
+		.notify = rk_ring_notify,
+		.arm = rk_ring_arm,
+		.write = write_record,
+		.destroy_ring = rk_ring_destroy,
 		.create_thread = pthread_create,
 	};
 

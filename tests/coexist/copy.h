@@ -27,6 +27,11 @@ struct copy {
 	void (*add)(struct rk_counter *counter, int64_t value); /* inlined in the module */
 	int64_t (*sum)(const struct rk_counter *counter);
 	int (*destroy)(struct rk_counter *counter);
+	int (*create_ring)(struct rk_ring **ring, const struct rk_ring_options *options);
+	int (*notify)(struct rk_ring *ring, int fd);
+	int (*arm)(struct rk_ring *ring);
+	int (*write)(struct rk_ring *ring, const void *data, size_t length); /* inlined in the module */
+	int (*destroy_ring)(struct rk_ring *ring);
 	/* a thread of the module's own */
 	int (*create_thread)(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg);
 };

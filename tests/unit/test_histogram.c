@@ -162,7 +162,7 @@ static void merges(void **state)
 
 static void refuses(void **state)
 {
-	struct rk_histogram_snapshot s = snapshot(counts);
+	struct rk_histogram_snapshot s = snapshot(counts), large;
 
 	(void)state;
 	assert_int_equal(rk_histogram_create(NULL, 4, 1000), -EINVAL);
@@ -187,7 +187,12 @@ static void refuses(void **state)
 	s.room = rk_histogram_buckets(histogram) - 1;
 	assert_int_equal(rk_histogram_read(histogram, &s), -EINVAL);
 	assert_int_equal(s.buckets, rk_histogram_buckets(histogram));
+	large = snapshot(counts);
+	assert_int_equal(rk_histogram_read(histogram, &large), 0);
+	assert_int_equal(rk_histogram_merge(&large, &s), -EINVAL);
+	assert_int_equal(rk_histogram_merge(&s, &large), -EINVAL);
 	s.room++;
+	assert_int_equal(rk_histogram_merge(&s, &large), 0);
 	assert_int_equal(rk_histogram_read(histogram, &s), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), -EINVAL);

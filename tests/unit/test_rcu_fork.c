@@ -60,12 +60,16 @@ static int mine_is_still_in_the_way(void)
 /* Not kept, it is nobody's, and leaving it disturbs nobody: as far as the third process from here. */
 static int left_in_child(int further)
 {
-	struct rk_rcu_section *section;
+	struct rk_rcu_section *section, *before = mine;
 
 	alarm(60);
 	section = rk_rcu_read_lock(rcu);
 	if (further > 0)
 		CHECK(in_child_with(left_in_child, further - 1) == 0);
+	mine = section;
+	if (further > 0)
+		CHECK(in_child_with(left_in_child, further - 1) == 0);
+	mine = before;
 	rk_rcu_read_unlock(rcu, mine);
 	CHECK(synchronize_elsewhere() == -ETIMEDOUT);
 	rk_rcu_read_unlock(rcu, section);

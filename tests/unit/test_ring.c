@@ -352,7 +352,47 @@ static void without_a_fence(void **state)
 	drop();
 }
 
+static int forget(void *context, const struct rk_ring_record *record)
+{
+	(void)context;
+	return record == NULL;
+}
+
+/* The clock begins anew when a machine goes on from its disk: stamps of before are no reason to wait for those times. */
+static int tell_stamps(void *count, const struct rk_ring_record *record)
+{
+	return memcmp(record->data, ++*(int *)count == 1 ? "before" : "behind", 6) == 0 ? 0 : -1;
+}
+
+static void clock_begins_anew(void **state)
+{
+	const int64_t size = (int64_t)RKI_RING_BYTES(8, 1);
+	struct {
+		uint64_t time;
+		char data[8];
+	} before = {rk_ring_clock() + ((uint64_t)1 << 50), "before"};
+	enum rk_result outcome = RK_ABORTED;
+	int count = 0;
+
+	(void)state;
+	if (!WITH_RSEQ())
+		SKIP("no rseq: nothing but the library writes to the overflow ring");
+	create(8192, 0);
+	assert_int_equal(rk_ring_write(ring, "x", 1), 0); /* there is room now */
+	assert_int_equal(rk_ring_merge(ring, forget, NULL), 0);
+	for (int i = 0; i < 100 && outcome == RK_ABORTED; i++)
+		outcome = rk_cpu_bank_append_release(ring, 0, 8 | RKI_RING_STAMPED, &before, 16, size);
+	assert_int_equal(outcome, RK_DONE);
+	assert_int_equal(rk_ring_write_stamped(ring, "behind", 6), 0);
+	assert_int_equal(rk_ring_write_stamped(ring, "behind", 6), 0);
+	assert_int_equal(rk_ring_merge(ring, tell_stamps, &count), 0);
+	assert_int_equal(count, 3);
+	assert_int_equal(rk_ring_arm(ring), 0);
+	drop();
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(clock_begins_anew),
 	cmocka_unit_test(options_are_checked),
 	cmocka_unit_test(first_in_first_out),
 	cmocka_unit_test(lengths),

@@ -141,6 +141,30 @@ static void namesakes(void **state)
 	assert_int_equal(r, 0);
 }
 
+/* Kernels before 4.14 wipe no pages in children. */
+static int told_without_wiped_pages(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK);
+	uint64_t count;
+
+	refuse(SYS_madvise, SYS_madvise, EINVAL);
+	create(8192, 0);
+	CHECK(rk_ring_notify(ring, fd) == 0);
+	CHECK(in_child(write_in_child) == 0);
+	CHECK(read(fd, &count, sizeof(count)) == -1 && errno == EAGAIN);
+	CHECK(rk_ring_arm(ring) == 0);
+	CHECK(rk_ring_write(ring, "parent", 6) == 0);
+	CHECK(read(fd, &count, sizeof(count)) == sizeof(count));
+	drop();
+	return 0;
+}
+
+static void old_kernels(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(told_without_wiped_pages), 0);
+}
+
 /* A handler ends a wait whatever its flags. */
 static int asleep;
 
@@ -341,6 +365,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(waited_for),
 	cmocka_unit_test(in_vfork_child),
 	cmocka_unit_test(namesakes),
+	cmocka_unit_test(old_kernels),
 	cmocka_unit_test(ended_by_a_handler),
 	cmocka_unit_test(snapshots_of_before),
 	cmocka_unit_test(two_wait),

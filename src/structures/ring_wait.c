@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring_wait.c - waiting for records, and telling who waits. The invariant: who found nothing, and then sleeps or looks at a
+ * file, is woken or told by the next record.
+ */
+#define _GNU_SOURCE
+#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#include "ring.h"
+
+#include <errno.h>
+#include <unistd.h>
+#include "kernel.h"
+#include "memory/cpus.h"
+#include "remote/holder.h"
+
+/* Is there anything to be read? */
+static bool has_records(const struct rk_ring *ring)
+{
+	bool overwriting = overwrites(state_of(ring));
+
+	for (int i = RK_INDEX_OVERFLOW; i <= rk_cpus_get()->highest; i++) {
+		const struct ring_log *log = log_in_use(ring, i);
+
+		if (overwriting && i >= 0 && !rk_cpus_has(rk_cpus_get(), i))
+			continue;
+		if (overwriting && i >= 0 && rk_bank_is_out(&slot_of(ring, i)->bank))
+			return true;
+		if (log == NULL)
+			continue;
+		if (head_of(log) != __atomic_load_n(overwriting && i >= 0 ? &log->start : &log->tail, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+/* As rk_ring_arm(). *armed is what `waiting` is until somebody writes: a count, so nobody sleeps past that. */
+static int arm(struct rk_ring *ring, uint32_t *armed)
+{
+	int r;
+
+	*armed = 0;
+	if (ring == NULL)
+		return -EINVAL;
+	if (has_records(ring))
+		return 1;
+	*armed = __atomic_fetch_or(&state_of(ring)->shared.waiting, 1, __ATOMIC_SEQ_CST) | 1;
+	r = rk_fence_all();
+	return r < 0 ? r : has_records(ring);
+}
+
+int rk_ring_arm(struct rk_ring *ring)
+{
+	uint32_t armed;
+
+	return arm(ring, &armed);
+}
+
+/*
+ * The count goes on by one, and nobody waits, or by two, and somebody still does. In a child the file's number may be another
+ * file's. A vfork child's writes are its parent's all the same: they leave the file to that one's next write; and those that
+ * sleep, too, should it be killed before it has woken them.
+ *
+ * Whoever ends the waiting tells, so it must know of the file that the waiting is for: the count is read first, and
+ * rk_ring_notify() changes it.
+ */
+void rk_ring_wake(struct rk_ring *ring)
+{
+	struct ring_state *state = state_of(ring);
+	struct ring_file *file = state->file;
+	uint32_t waiting = __atomic_load_n(&state->shared.waiting, __ATOMIC_SEQ_CST);
+	bool notifies, for_parent;
+	const uint64_t one = 1;
+	int fd;
+
+	do {
+		pid_t process = __atomic_load_n(&file->process, __ATOMIC_ACQUIRE);
+
+		if ((waiting & 1) == 0)
+			return; /* another writer does it */
+		fd = __atomic_load_n(&file->fd, __ATOMIC_ACQUIRE) - 1;
+		notifies = fd >= 0 && (process == 0 || process == getpid());
+		for_parent = notifies ? rk_kernel_is_vfork_child() == 1 : rk_holder_here() != rk_holder_me();
+	} while (!__atomic_compare_exchange_n(&state->shared.waiting, &waiting, waiting + (for_parent ? 2 : 1), 0,
+					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	rk_futex_wake(&state->shared.waiting, INT32_MAX);
+	if (notifies && !for_parent)
+		(void)RK_SYSCALL(SYS_write, fd, &one, sizeof(one));
+}
+
+int rk_ring_wait(struct rk_ring *ring, int64_t nanoseconds)
+{
+	uint32_t armed;
+	int r = arm(ring, &armed);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	/* Without a time the kernel would wait on behind a handler with SA_RESTART. */
+	r = (int)rk_futex_wait(&state_of(ring)->shared.waiting, armed, nanoseconds < 0 ? INT64_MAX : nanoseconds);
+	return r == -EAGAIN ? 0 : r; /* woken before it slept */
+}
+
+int rk_ring_notify(struct rk_ring *ring, int fd)
+{
+	struct ring_file *file;
+
+	if (ring == NULL || fd < -1 || fd == INT32_MAX)
+		return -EINVAL;
+	file = state_of(ring)->file;
+	if (file->process != 0) {
+		__atomic_store_n(&file->fd, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&file->process, getpid(), __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&file->fd, fd + 1, __ATOMIC_RELEASE);
+	/* Writers that saw the one before don't end the waiting that comes. */
+	(void)__atomic_fetch_add(&state_of(ring)->shared.waiting, 2, __ATOMIC_SEQ_CST);
+	return 0;
+}
