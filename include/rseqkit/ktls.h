@@ -4,9 +4,9 @@
  *
  * A kernel with the patch series in kernel/ registers threads itself, in a blob at one offset from the thread pointer
  * in all threads of a process, and keeps the thread id there, too. Where it does, the threads of raw clone(), of the
- * C library itself, and vfork children have rseq from their first instruction on. Elsewhere the same contract is kept
- * in user space, as far as that can be: one offset, and threads that are registered when they look.
- * rk_ktls_provider() says which.
+ * C library itself, and vfork children, but for those of vfork children, have rseq from their first instruction on.
+ * Elsewhere the same contract is kept in user space, as far as that can be: one offset, and threads that are registered
+ * when they look. rk_ktls_provider() says which.
  *
  * Whether the kernel does it is decided at process start, with where the areas are (rk_process_init()): it needs a
  * kernel that has it, a C library that doesn't register (GLIBC_TUNABLES=glibc.pthread.rseq=0, or glibc before 2.35),

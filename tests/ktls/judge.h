@@ -25,9 +25,10 @@ enum {
 	ELSEWHERE = 2,
 	WRONG_CPU = 4,
 	WRONG_TID = 8,
-	ENDED = 16,  /* a thread or process that was to be judged wasn't */
-	PARENT = 32, /* it did harm to who created it */
-	MISSED = 64  /* the moment that was to be judged never came */
+	ENDED = 16,   /* a thread or process that was to be judged wasn't */
+	PARENT = 32,  /* it did harm to who created it */
+	MISSED = 64,  /* the moment that was to be judged never came */
+	BETWEEN = 128 /* who created it wasn't what such threads are, before that or behind it */
 };
 
 #define JUDGE_MASK_BYTES 128
@@ -72,6 +73,14 @@ static inline bool judge_cpu_as_it_is(const struct place *place)
 		wrong += before == behind;
 	}
 	return false;
+}
+
+/* Of a thread that isn't registered: would who looks at its area know? */
+static inline bool judge_says_none(const struct place *place)
+{
+	const volatile struct rk_area *area = (const volatile struct rk_area *)(raw_thread_pointer() + place->offset);
+
+	return (int32_t)area->cpu_id < 0 && area->cpu_id_start == 0;
 }
 
 /* On each of the CPUs that the thread may use, the first few: numbers that nobody updates are right on one at most. */
