@@ -22,8 +22,9 @@
  * from a vfork child.
  *
  * A slot is worked on by one copy of this library. Two copies in a process exclude each other, but after a fork each of
- * them takes the other's claims for held. Nor do two copies share what rcu.h and lock.h offer in a process that is a child:
- * each would take the other's readers for those of before the fork. To count, record and write is any copy's.
+ * them takes the other's claims for held. Those are also writers (lock.h) and who waits for readers (rcu.h): what one copy
+ * was at in another thread when the process was forked, the other one waits for in the child. Readers are any copy's, and so
+ * is to count, to record and to write.
  */
 #ifndef RSEQKIT_REMOTE_H
 #define RSEQKIT_REMOTE_H

@@ -36,7 +36,6 @@
 #include "kernel.h"
 #include "remote/claim.h"
 #include "remote/fence.h"
-#include "remote/holder.h"
 
 _Static_assert(sizeof(struct rk_rcu_state) <= sizeof(struct rk_readers_slot), "it is in a slot");
 
@@ -93,7 +92,6 @@ int rk_rcu_create(struct rk_rcu **rcu, size_t calls_max)
 	*rcu = (struct rk_rcu *)item;
 	state = rk_rcu_state(*rcu);
 	state->limit = calls_max == 0 ? RK_RCU_CALLS_MAX : (uint32_t)calls_max;
-	state->process = rk_readers_process(&state->readers);
 	(void)open_domain(*rcu);
 	return 0;
 }
@@ -192,12 +190,12 @@ static int begin_period(struct rk_rcu *rcu)
 static int move_on(struct rk_rcu *rcu, uint64_t period)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
-	uint64_t process = rk_readers_process(&state->readers);
+	uint64_t generation = rk_readers_generation(rcu);
 	int r = 1;
 
-	if (state->process != process) { /* a child: what was begun begins again */
+	if (state->generation != generation) { /* a child: what was begun begins again */
 		__atomic_store_n(&state->started, __atomic_load_n(&state->done, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
-		state->process = process;
+		state->generation = generation;
 	}
 	while (r == 1) {
 		uint64_t done = __atomic_load_n(&state->done, __ATOMIC_RELAXED);

@@ -12,7 +12,7 @@
 struct rk_rcu_state {
 	struct rk_readers readers;
 	struct rk_claim claim;  /* of whoever moves grace periods on */
-	uint64_t process;       /* the one that periods are of, times four */
+	uint64_t generation;    /* of the process that periods are of */
 	uint64_t started, done; /* grace periods */
 	struct rk_claim runner; /* of deferred calls */
 	struct rk_rcu_call *queue, *waiting, *ready;

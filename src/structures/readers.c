@@ -7,10 +7,12 @@
  * each word only falls, and each reader counts at least as long as it is there.
  */
 #define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
+#define _GNU_SOURCE
 #include "readers.h"
 
 #include <rseqkit/remote.h>
 #include <errno.h>
+#include "kernel.h"
 #include "memory/cpus.h"
 #include "memory/percpu.h"
 #include "pool.h"
@@ -18,6 +20,8 @@
 #include "remote/holder.h"
 
 _Static_assert(offsetof(struct rk_readers_slot, of_overflow) == RKI_READERS_GATE, "inline functions rely on it");
+
+#define KNOWN 1 /* in a generation: children take another one */
 
 int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *caller)
 {
@@ -35,9 +39,8 @@ int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *calle
 	if (r < 0)
 		return r;
 	readers = rk_readers_of(*item);
-	readers->wiped = wiped;
 	readers->by_sections = RK_HAVE_SECTIONS && rk_fence_all() == 0 && (RK_ORDERS_BY_ITSELF || rk_fence_memory() == 0);
-	readers->set = rk_readers_process(readers);
+	rk_readers_slot(*item, RK_INDEX_OVERFLOW)->of_overflow.generation = KNOWN;
 	return 0;
 }
 
@@ -66,23 +69,45 @@ int rk_readers_destroy(struct rk_percpu *pools[2], void *item, const void *calle
 	return pool == NULL ? -EINVAL : rk_percpu_free_for(pool, item, caller);
 }
 
-uint64_t rk_readers_process(const struct rk_readers *readers)
+/*
+ * Of a process that has none. The first who is here offers the next one, in memory that a further child doesn't have. Then
+ * whoever is here makes it known to all children, and only then is it taken: so no child ever takes that of a process which
+ * has readers. Signals are blocked, so nobody goes on in a child with what he saw in its parent.
+ */
+static uint64_t next_generation(struct rk_readers *readers, uint64_t *here)
 {
-	return readers->wiped ? rk_holder_process() * RK_READERS_SETS : 0;
+	unsigned char before[RK_SIGSET_SIZE];
+	bool blocked = rk_kernel_block_signals(before) == 0;
+	uint64_t seen;
+
+	while (((seen = __atomic_load_n(here, __ATOMIC_SEQ_CST)) & KNOWN) == 0) {
+		uint64_t last = __atomic_load_n(&readers->generation, __ATOMIC_SEQ_CST), offer = seen;
+
+		if (offer == 0) {
+			offer = (last + 1) * 2;
+			if (!__atomic_compare_exchange_n(here, &seen, offer, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+				continue;
+		}
+		last = offer / 2 - 1;
+		(void)__atomic_compare_exchange_n(&readers->generation, &last, offer / 2, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		(void)__atomic_compare_exchange_n(here, &offer, offer | KNOWN, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	}
+	if (blocked)
+		(void)rk_kernel_set_signals(before, NULL);
+	return seen;
+}
+
+uint64_t rk_readers_generation(void *item)
+{
+	uint64_t *here = &rk_readers_slot(item, RK_INDEX_OVERFLOW)->of_overflow.generation;
+	uint64_t generation = __atomic_load_n(here, __ATOMIC_SEQ_CST);
+
+	return (RKI_LIKELY(generation & KNOWN) ? generation : next_generation(rk_readers_of(item), here)) / 2;
 }
 
 intptr_t rk_readers_set(void *item)
 {
-	struct rk_readers *readers = rk_readers_of(item);
-	uint64_t process = rk_readers_process(readers), set = __atomic_load_n(&readers->set, __ATOMIC_SEQ_CST);
-
-	while (set - set % RK_READERS_SETS != process) {
-		uint64_t next = process + (set + 1) % RK_READERS_SETS;
-
-		if (__atomic_compare_exchange_n(&readers->set, &set, next, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-			set = next;
-	}
-	return (intptr_t)rk_readers_slot(item, 0)->counts[set % RK_READERS_SETS];
+	return (intptr_t)rk_readers_slot(item, 0)->counts[rk_readers_generation(item) % RK_READERS_SETS];
 }
 
 intptr_t rk_readers_sum(intptr_t word)

@@ -14,9 +14,9 @@
  *                         phase 0 1 0 1 0 1 0 1
  *
  * fork. All slots but the state are zero in a child, the gate too, so its first user opens it: with another set of counts,
- * since a reader that began before the fork may still end in the set that it knows. `set` changes before the gate is opened,
- * so wherever a further fork happens its child takes the next. Whoever opens a gate has signals blocked: so no thread goes
- * on with that in a child.
+ * since a reader that began before the fork may still end in the set that it knows. Which set that is follows from the
+ * child's generation, one more than its parent's. All is in the item, so copies of this library agree. Whoever opens a gate
+ * has signals blocked: so no thread goes on with that in a child.
  */
 #ifndef RK_SRC_READERS_H
 #define RK_SRC_READERS_H
@@ -32,14 +32,14 @@ struct rk_readers_slot {
 	struct {
 		intptr_t gate;       /* names where readers are counted; 0 while nobody has opened it */
 		intptr_t by_no_gate; /* the same where no section is used, and the gate is never opened */
+		uint64_t generation; /* of this process: twice, and 1 added when the state knows it, too; 0 in a child at first */
 	} of_overflow __attribute__((__aligned__(RKI_READERS_GATE)));
 };
 
 /* What the state in the reserve slot begins with. A child has it as its parent left it. */
 struct rk_readers {
-	uint64_t set;        /* the process that opened it at last, times four, and which set of counts that took */
+	uint64_t generation; /* of the last process that has one, among this one and those it was forked from */
 	uint8_t by_sections; /* are readers counted by sections? */
-	uint8_t wiped;       /* are the other slots empty in children? */
 };
 
 /* Does this machine order loads, and stores, and stores behind loads? Others need fences of memory. */
@@ -78,8 +78,11 @@ static inline intptr_t *rk_readers_word(intptr_t word, int index)
 	return (intptr_t *)rk_percpu_slot((void *)word, index);
 }
 
-/* 0 where children are not told from their parents: counts are never changed for others there. */
-uint64_t rk_readers_process(const struct rk_readers *readers);
+/*
+ * How often an item's process was forked since the item was made, as far as somebody used the item in between. Another one
+ * than that of the processes that this one was forked from; the same where the kernel wipes no memory at a fork.
+ */
+uint64_t rk_readers_generation(void *item);
 
 /* The word of phase 0, in slot 0, of this process's set: another one than its parent's. */
 intptr_t rk_readers_set(void *item);

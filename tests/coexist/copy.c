@@ -12,6 +12,26 @@ static int write_record(struct rk_ring *ring, const void *data, size_t length)
 	return rk_ring_write(ring, data, length);
 }
 
+static int read_try(struct rk_rwlock *lock, struct rk_rwlock_section **section)
+{
+	return rk_rwlock_read_try(lock, section);
+}
+
+static void read_unlock(struct rk_rwlock *lock, struct rk_rwlock_section *section)
+{
+	rk_rwlock_read_unlock(lock, section);
+}
+
+static struct rk_rcu_section *rcu_lock(struct rk_rcu *rcu)
+{
+	return rk_rcu_read_lock(rcu);
+}
+
+static void rcu_unlock(struct rk_rcu *rcu, struct rk_rcu_section *section)
+{
+	rk_rcu_read_unlock(rcu, section);
+}
+
 const struct copy *copy_of_rseqkit(void)
 {
 	static const struct copy copy = {
@@ -37,6 +57,17 @@ const struct copy *copy_of_rseqkit(void)
 		.arm = rk_ring_arm,
 		.write = write_record,
 		.destroy_ring = rk_ring_destroy,
+		.create_rwlock = rk_rwlock_create,
+		.read_try = read_try,
+		.read_unlock = read_unlock,
+		.read_keep = rk_rwlock_keep,
+		.write_try = rk_rwlock_write_try,
+		.write_unlock = rk_rwlock_write_unlock,
+		.create_rcu = rk_rcu_create,
+		.rcu_lock = rcu_lock,
+		.rcu_unlock = rcu_unlock,
+		.rcu_keep = rk_rcu_read_keep,
+		.synchronize_for = rk_rcu_synchronize_for,
 		.create_thread = pthread_create,
 	};
 

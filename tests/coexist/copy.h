@@ -32,6 +32,17 @@ struct copy {
 	int (*arm)(struct rk_ring *ring);
 	int (*write)(struct rk_ring *ring, const void *data, size_t length); /* inlined in the module */
 	int (*destroy_ring)(struct rk_ring *ring);
+	int (*create_rwlock)(struct rk_rwlock **lock, unsigned flags);
+	int (*read_try)(struct rk_rwlock *lock, struct rk_rwlock_section **section); /* inlined in the module, as all of readers */
+	void (*read_unlock)(struct rk_rwlock *lock, struct rk_rwlock_section *section);
+	struct rk_rwlock_section *(*read_keep)(struct rk_rwlock *lock, struct rk_rwlock_section *section);
+	int (*write_try)(struct rk_rwlock *lock);
+	int (*write_unlock)(struct rk_rwlock *lock);
+	int (*create_rcu)(struct rk_rcu **rcu, size_t calls_max);
+	struct rk_rcu_section *(*rcu_lock)(struct rk_rcu *rcu);
+	void (*rcu_unlock)(struct rk_rcu *rcu, struct rk_rcu_section *section);
+	struct rk_rcu_section *(*rcu_keep)(struct rk_rcu *rcu, struct rk_rcu_section *section);
+	int (*synchronize_for)(struct rk_rcu *rcu, int64_t nanoseconds);
 	/* a thread of the module's own */
 	int (*create_thread)(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg);
 };

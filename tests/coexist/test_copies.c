@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #include "../unit/test.h"
 #include <rseqkit/detail/agreement.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/rseq.h>
@@ -369,63 +368,7 @@ static void foreign_registrations(void **state)
 	assert_int_equal(in_child_with(foreign_first, OTHER_LENGTH), 0);
 }
 
-/* One copy's ring, and records that another one writes: the process is told, and its children's files are let alone. */
-static struct rk_ring *ring;
-static int told;
-
-static void make_ring(void)
-{
-	const struct rk_ring_options options = {.size = 8192};
-
-	told = eventfd(0, EFD_NONBLOCK);
-	CHECK(copies[0]->create_ring(&ring, &options) == 0 && copies[0]->notify(ring, told) == 0);
-	CHECK(copies[0]->arm(ring) == 0);
-}
-
-static bool is_told(void)
-{
-	uint64_t count;
-
-	return read(told, &count, sizeof(count)) == sizeof(count);
-}
-
-static int write_in_child(int unused)
-{
-	(void)unused;
-	return copies[1]->write(ring, "child", 5);
-}
-
-static int write_in_another(int unused)
-{
-	(void)unused;
-	make_ring();
-	CHECK(copies[1]->write(ring, "one", 3) == 0);
-	CHECK(is_told());
-	return copies[0]->destroy_ring(ring);
-}
-
-static int ring_of_two(int unused)
-{
-	(void)unused;
-	load_copy(module(0), LOCAL);
-	load_copy(module(1), LOCAL);
-	make_ring();
-	CHECK(in_child_with(write_in_child, 0) == 0);
-	CHECK(!is_told());
-	CHECK(copies[1]->write(ring, "parent", 6) == 0);
-	CHECK(is_told());
-	CHECK(copies[0]->destroy_ring(ring) == 0);
-	return in_child_with(write_in_another, 0);
-}
-
-static void two_write_to_a_ring(void **state)
-{
-	(void)state;
-	assert_int_equal(in_child_with(ring_of_two, 0), 0);
-}
-
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(two_write_to_a_ring),
 	cmocka_unit_test(any_order),
 	cmocka_unit_test(explicit_users),
 	cmocka_unit_test(eight_threads_load_copies),

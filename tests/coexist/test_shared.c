@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects of one copy of the library that another copy in the process uses, too: here, in children and in theirs. */
+#define _GNU_SOURCE
+#include "../unit/test.h"
+#include <sys/eventfd.h>
+#include "load.h"
+
+#define A_WHILE 20000000 /* ns */
+
+static const struct copy *copies[2];
+
+static void load_two(void)
+{
+	void *handle;
+
+	copies[0] = load_copy_of_rseqkit("copy-static-a.so", LOCAL, &handle);
+	copies[1] = load_copy_of_rseqkit("copy-static-b.so", LOCAL, &handle);
+	CHECK(copies[0] != NULL && copies[1] != NULL);
+}
+
+/* One copy's ring, and records that another one writes: the process is told, and its children's files are let alone. */
+static struct rk_ring *ring;
+static int told;
+
+static void make_ring(void)
+{
+	const struct rk_ring_options options = {.size = 8192};
+
+	told = eventfd(0, EFD_NONBLOCK);
+	CHECK(copies[0]->create_ring(&ring, &options) == 0 && copies[0]->notify(ring, told) == 0);
+	CHECK(copies[0]->arm(ring) == 0);
+}
+
+static bool is_told(void)
+{
+	uint64_t count;
+
+	return read(told, &count, sizeof(count)) == sizeof(count);
+}
+
+static int write_in_child(int unused)
+{
+	(void)unused;
+	return copies[1]->write(ring, "child", 5);
+}
+
+static int write_in_another(int unused)
+{
+	(void)unused;
+	make_ring();
+	CHECK(copies[1]->write(ring, "one", 3) == 0);
+	CHECK(is_told());
+	return copies[0]->destroy_ring(ring);
+}
+
+static int ring_of_two(int unused)
+{
+	(void)unused;
+	load_two();
+	make_ring();
+	CHECK(in_child_with(write_in_child, 0) == 0);
+	CHECK(!is_told());
+	CHECK(copies[1]->write(ring, "parent", 6) == 0);
+	CHECK(is_told());
+	CHECK(copies[0]->destroy_ring(ring) == 0);
+	return in_child_with(write_in_another, 0);
+}
+
+static void two_write_to_a_ring(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child_with(ring_of_two, 0), 0);
+}
+
+/* Readers of each copy are in the way of the other one's writer, in each process. */
+static struct rk_rwlock *lock;
+static struct rk_rwlock_section *reading; /* by whoever forks */
+
+static void exclude_each_other(const struct copy *reader, const struct copy *writer)
+{
+	struct rk_rwlock_section *section, *refused;
+
+	CHECK(reader->read_try(lock, &section) == 0);
+	CHECK(writer->write_try(lock) == -EBUSY);
+	CHECK(reader->write_try(lock) == -EBUSY);
+	writer->read_unlock(lock, section);
+	CHECK(writer->write_try(lock) == 0);
+	CHECK(reader->read_try(lock, &refused) == -EBUSY);
+	CHECK(writer->write_unlock(lock) == 0);
+}
+
+static int read_and_write(int further)
+{
+	const struct copy *one = copies[further % 2], *other = copies[!(further % 2)];
+
+	reading = one->read_keep(lock, reading);
+	CHECK(other->read_keep(lock, reading) == reading);
+	CHECK(other->write_try(lock) == -EBUSY && one->write_try(lock) == -EBUSY);
+	if (further > 0)
+		CHECK(in_child_with(read_and_write, further - 1) == 0);
+	CHECK(other->write_try(lock) == -EBUSY && one->write_try(lock) == -EBUSY);
+	other->read_unlock(lock, reading);
+	exclude_each_other(one, other);
+	exclude_each_other(other, one);
+	CHECK(one->read_try(lock, &reading) == 0);
+	if (further > 0)
+		CHECK(in_child_with(read_and_write, further - 1) == 0);
+	other->read_unlock(lock, reading);
+	return 0;
+}
+
+static void *write_once(void *unused)
+{
+	(void)unused;
+	CHECK(copies[0]->write_try(lock) == 0 && copies[0]->write_unlock(lock) == 0);
+	return NULL;
+}
+
+static int rwlock_of_two(int unused)
+{
+	pthread_t thread;
+
+	(void)unused;
+	load_two();
+	CHECK(copies[0]->create_rwlock(&lock, 0) == 0);
+	/* So that the copies know of different numbers of threads. */
+	for (int i = 0; i < 5; i++)
+		CHECK(pthread_create(&thread, NULL, write_once, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	CHECK(copies[0]->read_try(lock, &reading) == 0);
+	return read_and_write(3);
+}
+
+static void two_read_and_write(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child_with(rwlock_of_two, 0), 0);
+}
+
+/* The same with grace periods. */
+static struct rk_rcu *rcu;
+static struct rk_rcu_section *kept;
+
+static int wait_for_readers(int further)
+{
+	const struct copy *one = copies[further % 2], *other = copies[!(further % 2)];
+
+	kept = one->rcu_keep(rcu, kept);
+	CHECK(other->rcu_keep(rcu, kept) == kept);
+	CHECK(other->synchronize_for(rcu, A_WHILE) == -ETIMEDOUT);
+	if (further > 0)
+		CHECK(in_child_with(wait_for_readers, further - 1) == 0);
+	CHECK(one->synchronize_for(rcu, A_WHILE) == -ETIMEDOUT);
+	other->rcu_unlock(rcu, kept);
+	CHECK(one->synchronize_for(rcu, INT64_MAX) == 0);
+	kept = other->rcu_lock(rcu);
+	CHECK(one->synchronize_for(rcu, A_WHILE) == -ETIMEDOUT);
+	if (further > 0)
+		CHECK(in_child_with(wait_for_readers, further - 1) == 0);
+	one->rcu_unlock(rcu, kept);
+	CHECK(other->synchronize_for(rcu, INT64_MAX) == 0);
+	return 0;
+}
+
+static int rcu_of_two(int unused)
+{
+	(void)unused;
+	load_two();
+	CHECK(copies[0]->create_rcu(&rcu, 0) == 0);
+	kept = copies[0]->rcu_lock(rcu);
+	return wait_for_readers(3);
+}
+
+static void two_wait_for_readers(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child_with(rcu_of_two, 0), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(two_write_to_a_ring),
+	cmocka_unit_test(two_read_and_write),
+	cmocka_unit_test(two_wait_for_readers),
+};
+
+RUN(tests)
