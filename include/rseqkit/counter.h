@@ -78,7 +78,8 @@ RKI_API int64_t rk_counter_sum(const struct rk_counter *counter);
 
 /*
  * Returns the sum and makes it the new zero. Adds are not disturbed: the value becomes the baseline of later sums.
- * Several threads may do so at once, and then each add is returned by exactly one of them.
+ * Several threads may do so at once, and then each add is returned by exactly one of them, as long as none is negative; else
+ * the sum of all that they return is right, but one that was interrupted between others may return again what those have.
  *
  * Context and cost: as rk_counter_sum().
  */

@@ -24,7 +24,9 @@
  * A slot is worked on by one copy of this library. Two copies in a process exclude each other, but after a fork each of
  * them takes the other's claims for held. Those are also writers (lock.h) and who waits for readers (rcu.h): what one copy
  * was at in another thread when the process was forked, the other one waits for in the child. Readers are any copy's, and so
- * is to count, to record and to write.
+ * is to count, to record and to write. All that goes through the CPUs, sums and waits for readers too, is of the copy that
+ * made an object, unless both know the same list of CPUs (rk_cpus_count(), percpu.h): one that first looks where /sys can't be read,
+ * behind a chroot, say, may take more CPUs for possible than the object has memory for.
  */
 #ifndef RSEQKIT_REMOTE_H
 #define RSEQKIT_REMOTE_H

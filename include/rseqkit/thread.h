@@ -80,7 +80,8 @@ RKI_BEGIN_DECLS
  *     areas of our own, or an early adopter: prlimit64, memfd_create, write, mmap, close; munmap in emulators
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count
  *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu; a write to a ring whose
- *                         reader waits: futex, with rk_ring_notify() also write, get_robust_list (with musl gettid)
+ *                         reader waits: futex, get_robust_list (with musl gettid), with rk_ring_notify() also write, and
+ *                         getpid where no memory is wiped at a fork
  *   the bracket of vfork  rseq, getpid; the first one as claims; where slice.h's extension is on prctl; rt_sigprocmask in
  *                         rk_vfork_run(), and where a child broke a bracket or was killed inside one; vfork
  *   fences                membarrier; visits: sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close

@@ -47,7 +47,7 @@ static struct page *make_page(void)
 
 	made = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (made != MAP_FAILED && madvise(made, size, MADV_WIPEONFORK) != 0) {
-		if (errno == EINVAL) /* before 4.14 */
+		if (errno != ENOMEM && errno != EAGAIN) /* a kernel before 4.14, or a filter */
 			__atomic_store_n(&hopeless, true, __ATOMIC_RELAXED);
 		(void)munmap(made, size);
 		made = MAP_FAILED;
@@ -178,6 +178,11 @@ uint64_t rk_holder_process(void)
 bool rk_holder_is_wiped(void)
 {
 	return get_page() != NULL;
+}
+
+bool rk_holder_is_hopeless(void)
+{
+	return get_page() == NULL && __atomic_load_n(&hopeless, __ATOMIC_RELAXED);
 }
 
 static void before_fork(void)

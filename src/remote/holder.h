@@ -43,8 +43,12 @@ bool rk_holder_is_elsewhere(uint64_t holder);
  */
 uint64_t rk_holder_process(void);
 
-/* Does the kernel wipe pages at a fork? If not, the number above is the process id. Async-signal-safe. */
+/*
+ * Does the kernel wipe pages at a fork? If not, the number above is the process id. Where there is no memory to ask with
+ * neither is so. Async-signal-safe.
+ */
 bool rk_holder_is_wiped(void);
+bool rk_holder_is_hopeless(void);
 
 /* Makes known where a thread's number is (rk_number_offset). This copy's blocks are in static TLS. Async-signal-safe. */
 void rk_holder_publish(void);

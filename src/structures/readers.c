@@ -32,6 +32,8 @@ int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *calle
 	int r;
 
 	*item = NULL;
+	if (!wiped && !rk_holder_is_hopeless())
+		return -ENOMEM;
 	options.flags = wiped ? RK_PERCPU_EMPTY_IN_CHILDREN : 0;
 	r = rk_pool_get_fenced(&pools[!wiped], &options, &pool);
 	if (r == 0)

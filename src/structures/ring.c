@@ -57,14 +57,14 @@ static size_t beginning_of(const struct ring_state *state)
 	return ((uintptr_t)state ^ 2048) & 0xf00;
 }
 
-/* False without memory: it takes a mapping of its own. */
+/* False without memory: it takes a mapping of its own. A kernel before 4.14, or a filter, wipes nothing. */
 static bool make_file(void *page)
 {
 	struct ring_file *file = page;
 	int saved = errno;
 	bool made = madvise(page, whole_pages(sizeof(*file)), MADV_WIPEONFORK) == 0;
 
-	if (!made && errno == EINVAL) {
+	if (!made && errno != ENOMEM && errno != EAGAIN) {
 		file->process = getpid();
 		made = true;
 	}

@@ -79,7 +79,7 @@ void rk_ring_wake(struct rk_ring *ring)
 			return; /* another writer does it */
 		fd = __atomic_load_n(&file->fd, __ATOMIC_ACQUIRE) - 1;
 		notifies = fd >= 0 && (process == 0 || process == getpid());
-		for_parent = notifies ? rk_kernel_is_vfork_child() == 1 : rk_holder_here() != rk_holder_me();
+		for_parent = rk_kernel_is_vfork_child() == 1;
 	} while (!__atomic_compare_exchange_n(&state->shared.waiting, &waiting, waiting + (for_parent ? 2 : 1), 0,
 					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	rk_futex_wake(&state->shared.waiting, INT32_MAX);

@@ -86,6 +86,18 @@ static void tell_writer(struct rk_rwlock_state *state)
 		rk_futex_wake(&state->left, 1);
 }
 
+/* A handler may fork in the middle: the readers of its child are in another set. */
+static bool has_readers(struct rk_rwlock *lock)
+{
+	intptr_t set, sum;
+
+	do {
+		set = rk_readers_set(lock);
+		sum = rk_readers_sum(set);
+	} while (rk_readers_set(lock) != set);
+	return sum != 0;
+}
+
 /* By who holds the claim. */
 static void open_gate(struct rk_rwlock *lock)
 {
@@ -170,7 +182,7 @@ int rk_rwlock_destroy(struct rk_rwlock *lock)
 		return r;
 	if (r == 1)
 		inherit(state);
-	if (rk_readers_sum(rk_readers_set(lock)) != 0) {
+	if (has_readers(lock)) {
 		let_go(lock);
 		return -EBUSY;
 	}
@@ -239,8 +251,6 @@ int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct
 	int64_t end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
 
 	*section = NULL;
-	if (nanoseconds < 0)
-		return -EINVAL;
 	for (;;) {
 		int64_t left;
 
@@ -251,8 +261,8 @@ int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct
 			return 0;
 		if (__atomic_load_n(&state->abandoned, __ATOMIC_SEQ_CST))
 			return -EOWNERDEAD;
-		if (nanoseconds == 0)
-			return -EBUSY;
+		if (nanoseconds <= 0)
+			return nanoseconds == 0 ? -EBUSY : -EINVAL;
 		if (rk_claim_is_mine(&state->writer))
 			return -EDEADLK;
 		left = end == INT64_MAX ? INT64_MAX : end - rk_kernel_now();
@@ -295,12 +305,7 @@ static int close_gate(struct rk_rwlock *lock)
 	return state->readers.by_sections ? rk_fence_all() : 0;
 }
 
-static bool has_readers(struct rk_rwlock *lock)
-{
-	return rk_readers_sum(rk_readers_set(lock)) != 0;
-}
-
-/* Nobody is let in while it looks. The set is this process's behind that, wherever a handler may have forked before. */
+/* Nobody is let in while it looks. */
 static bool is_alone(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = state_of(lock);

@@ -55,6 +55,7 @@ const struct copy *copy_of_rseqkit(void)
 		.create_ring = rk_ring_create,
 		.notify = rk_ring_notify,
 		.arm = rk_ring_arm,
+		.wait = rk_ring_wait,
 		.write = write_record,
 		.destroy_ring = rk_ring_destroy,
 		.create_rwlock = rk_rwlock_create,

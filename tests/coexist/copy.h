@@ -30,6 +30,7 @@ struct copy {
 	int (*create_ring)(struct rk_ring **ring, const struct rk_ring_options *options);
 	int (*notify)(struct rk_ring *ring, int fd);
 	int (*arm)(struct rk_ring *ring);
+	int (*wait)(struct rk_ring *ring, int64_t nanoseconds);
 	int (*write)(struct rk_ring *ring, const void *data, size_t length); /* inlined in the module */
 	int (*destroy_ring)(struct rk_ring *ring);
 	int (*create_rwlock)(struct rk_rwlock **lock, unsigned flags);

@@ -25,7 +25,8 @@ static const int claiming[] = {SYS_futex, SYS_mmap, SYS_madvise, SYS_munmap, SYS
 			       SYS_clock_gettime, -1};
 static const int fencing_undisturbed[] = {SYS_membarrier, SYS_rt_sigprocmask, -1};
 static const int waiting[] = {SYS_futex, SYS_membarrier, -1};
-static const int waking[] = {SYS_futex, SYS_get_robust_list, SYS_gettid, SYS_write, -1};
+static const int waking[] = {SYS_futex, SYS_get_robust_list, SYS_gettid, -1};
+static const int telling[] = {SYS_write, -1};
 static const int requesting[] = {SYS_get_robust_list, SYS_gettid, SYS_prctl, 471 /* rseq_slice_yield */, -1};
 static const int counting_memory[] = {SYS_openat, SYS_pread64, SYS_close, -1};
 
@@ -329,7 +330,19 @@ static int wait_for_records(void)
 	return 0;
 }
 
+/* Nothing was claimed before. */
 static int wake(void)
+{
+	struct rk_ring_options options = {.size = 8192};
+	struct rk_ring *ring;
+
+	CHECK(rk_ring_create(&ring, &options) == 0);
+	(void)rk_ring_arm(ring);
+	allow_only(waking, rk_thread_reason() == RK_REASON_NONE ? NULL : claiming, NULL);
+	return rk_ring_write(ring, "", 1);
+}
+
+static int tell(void)
 {
 	struct rk_ring_options options = {.size = 8192};
 	struct rk_ring *ring;
@@ -337,7 +350,7 @@ static int wake(void)
 
 	CHECK(rk_ring_create(&ring, &options) == 0 && rk_ring_notify(ring, fd) == 0);
 	(void)rk_ring_arm(ring);
-	allow_only(waking, rk_thread_reason() == RK_REASON_NONE ? NULL : claiming, NULL);
+	allow_only(waking, telling, rk_thread_reason() == RK_REASON_NONE ? NULL : claiming);
 	return rk_ring_write(ring, "", 1);
 }
 
@@ -383,6 +396,7 @@ static void system_calls_are_those_documented(void **state)
 		{"regions of time", request_time, 0},
 		{"waiting for a ring", wait_for_records, 0},
 		{"waking who waits for one", wake, 0},
+		{"telling who waits for one", tell, 0},
 		{"statistics of memory", count_memory, 0},
 	};
 

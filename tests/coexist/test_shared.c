@@ -2,7 +2,10 @@
 /* Objects of one copy of the library that another copy in the process uses, too: here, in children and in theirs. */
 #define _GNU_SOURCE
 #include "../unit/test.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include "load.h"
 
 #define A_WHILE 20000000 /* ns */
@@ -70,6 +73,85 @@ static void two_write_to_a_ring(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child_with(ring_of_two, 0), 0);
+}
+
+/*
+ * A child of vfork writes by one copy, in the other's bracket, and is killed before it has woken who sleeps: that is left to
+ * the next record.
+ */
+static void *sleep_on_ring(void *result)
+{
+	*(int *)result = copies[1]->wait(ring, 60 * (int64_t)1000000000);
+	return NULL;
+}
+
+static bool sleeps_in_futex(pid_t thread)
+{
+	char path[64], number[16] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", thread);
+	file = fopen(path, "r");
+	CHECK(file != NULL);
+	CHECK(fscanf(file, "%15s", number) == 1);
+	fclose(file);
+	return atoi(number) == SYS_futex;
+}
+
+static pid_t sleeper_id;
+
+static void *sleep_and_say_who(void *result)
+{
+	__atomic_store_n(&sleeper_id, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	return sleep_on_ring(result);
+}
+
+static void kill_for(int call)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+		_exit(1);
+}
+
+static int woken_behind_a_killed_child(int bracket_of)
+{
+	const struct rk_ring_options options = {.size = 8192};
+	pthread_t thread;
+	int result = 1;
+	pid_t pid;
+
+	alarm(120);
+	load_two();
+	CHECK(copies[1]->create_ring(&ring, &options) == 0);
+	CHECK(pthread_create(&thread, NULL, sleep_and_say_who, &result) == 0);
+	while (__atomic_load_n(&sleeper_id, __ATOMIC_ACQUIRE) == 0 || !sleeps_in_futex(sleeper_id))
+		usleep(1000);
+	(void)copies[bracket_of]->vfork_begin();
+	pid = vfork();
+	if (pid == 0) {
+		kill_for(SYS_futex);
+		(void)copies[1]->write(ring, "child", 5);
+		_exit(0);
+	}
+	CHECK(exit_status_of(pid) == 128 + SIGSYS);
+	(void)copies[bracket_of]->vfork_end();
+	CHECK(copies[1]->write(ring, "parent", 6) == 0);
+	CHECK(pthread_join(thread, NULL) == 0 && result == 0);
+	return copies[1]->destroy_ring(ring);
+}
+
+static void a_killed_child_of_either_wakes_nobody(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child_with(woken_behind_a_killed_child, 1), 0);
+	assert_int_equal(in_child_with(woken_behind_a_killed_child, 0), 0);
 }
 
 /* Readers of each copy are in the way of the other one's writer, in each process. */
@@ -178,6 +260,7 @@ static void two_wait_for_readers(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(two_write_to_a_ring),
+	cmocka_unit_test(a_killed_child_of_either_wakes_nobody),
 	cmocka_unit_test(two_read_and_write),
 	cmocka_unit_test(two_wait_for_readers),
 };
