@@ -59,10 +59,18 @@ static intptr_t open_domain(struct rk_rcu *rcu)
 {
 	unsigned char before[RK_SIGSET_SIZE];
 	bool blocked = rk_kernel_block_signals(before) == 0;
-	intptr_t first = rk_readers_set(rcu), current = 0;
+	intptr_t first, current;
 
-	if (__atomic_compare_exchange_n(name_of(rcu), &current, first, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-		current = first;
+	for (;;) {
+		first = rk_readers_set(rcu);
+		current = 0;
+		if (__atomic_compare_exchange_n(name_of(rcu), &current, first, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			current = first;
+		if (rk_readers_set(rcu) == first)
+			break;
+		/* Signals couldn't be blocked, and a handler has forked: that was the parent's set. */
+		(void)__atomic_compare_exchange_n(name_of(rcu), &first, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	}
 	if (blocked)
 		(void)rk_kernel_set_signals(before, NULL);
 	return current;
@@ -151,7 +159,7 @@ struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rcu_sectio
 /* Grace periods */
 
 /* Ends the period that has begun, if nobody is in the way. 1 if it is over, 0 if not, or the error of a fence. */
-static int end_period(struct rk_rcu *rcu)
+static int end_period(struct rk_rcu *rcu, uint64_t generation)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
 	int r = 0;
@@ -165,24 +173,28 @@ static int end_period(struct rk_rcu *rcu)
 	if (rk_readers_sum(other(current_of(rcu))) != 0)
 		return 0;
 	r = rk_readers_fence(&state->readers);
+	if (rk_readers_generation(rcu) != generation)
+		return 0; /* the same: the sum was the parent's */
 	if (r == 0)
 		__atomic_store_n(&state->done, __atomic_load_n(&state->started, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
 	return r == 0 ? 1 : r;
 }
 
-static int begin_period(struct rk_rcu *rcu)
+static int begin_period(struct rk_rcu *rcu, uint64_t generation)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
 	intptr_t current = current_of(rcu);
 	int r;
 
+	if (rk_readers_generation(rcu) != generation)
+		return 1; /* as end_period() sees */
 	__atomic_store_n(&state->started, __atomic_load_n(&state->done, __ATOMIC_RELAXED) + 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&state->unfenced, 1, __ATOMIC_SEQ_CST);
 	r = rk_readers_fence(&state->readers);
 	if (r < 0)
 		__atomic_store_n(&state->started, __atomic_load_n(&state->done, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
-	else
-		__atomic_store_n(name_of(rcu), other(current), __ATOMIC_SEQ_CST);
+	else if (!__atomic_compare_exchange_n(name_of(rcu), &current, other(current), 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return 1;
 	return r;
 }
 
@@ -203,9 +215,9 @@ static int move_on(struct rk_rcu *rcu, uint64_t period)
 		if (__atomic_load_n(&state->started, __ATOMIC_RELAXED) == done) {
 			if (done >= period)
 				return 1;
-			r = begin_period(rcu);
+			r = begin_period(rcu, generation);
 		}
-		r = r < 0 ? r : end_period(rcu);
+		r = r < 0 ? r : end_period(rcu, generation);
 	}
 	return r;
 }

@@ -21,7 +21,8 @@
 
 _Static_assert(offsetof(struct rk_readers_slot, of_overflow) == RKI_READERS_GATE, "inline functions rely on it");
 
-#define KNOWN 1 /* in a generation: children take another one */
+#define ASKED (UINT64_MAX - 1) /* somebody is about to offer a generation */
+#define KNOWN 1                /* in a generation: children take another one */
 
 int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *caller)
 {
@@ -72,9 +73,10 @@ int rk_readers_destroy(struct rk_percpu *pools[2], void *item, const void *calle
 }
 
 /*
- * Of a process that has none. The first who is here offers the next one, in memory that a further child doesn't have. Then
- * whoever is here makes it known to all children, and only then is it taken: so no child ever takes that of a process which
- * has readers. Signals are blocked, so nobody goes on in a child with what he saw in its parent.
+ * Of a process that has none. The next one is offered in memory that a further child doesn't have, and whoever is here makes
+ * it known to all children. Only then is it taken: so no child ever takes that of a process which has readers. Signals are
+ * blocked, so nobody goes on in a child with what he saw in its parent. Where they can't be, that is seen: who offers says so
+ * first, and then looks at what is known; a child finds nothing said.
  */
 static uint64_t next_generation(struct rk_readers *readers, uint64_t *here)
 {
@@ -85,10 +87,10 @@ static uint64_t next_generation(struct rk_readers *readers, uint64_t *here)
 	while (((seen = __atomic_load_n(here, __ATOMIC_SEQ_CST)) & KNOWN) == 0) {
 		uint64_t last = __atomic_load_n(&readers->generation, __ATOMIC_SEQ_CST), offer = seen;
 
-		if (offer == 0) {
-			offer = (last + 1) * 2;
-			if (!__atomic_compare_exchange_n(here, &seen, offer, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-				continue;
+		if (offer == 0 || offer == ASKED) {
+			(void)__atomic_compare_exchange_n(here, &seen, offer == 0 ? ASKED : (last + 1) * 2, 0, __ATOMIC_SEQ_CST,
+							  __ATOMIC_SEQ_CST);
+			continue;
 		}
 		last = offer / 2 - 1;
 		(void)__atomic_compare_exchange_n(&readers->generation, &last, offer / 2, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);

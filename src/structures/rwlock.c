@@ -103,12 +103,17 @@ static void open_gate(struct rk_rwlock *lock)
 {
 	const struct rk_rwlock_state *state = state_of(lock);
 	unsigned char before[RK_SIGSET_SIZE];
+	intptr_t set;
 	bool blocked;
 
 	if (!state->readers.by_sections || rk_readers_fence(&state->readers) < 0)
 		return;
 	blocked = rk_kernel_block_signals(before) == 0;
-	__atomic_store_n(rk_readers_gate(lock), rk_readers_set(lock), __ATOMIC_SEQ_CST);
+	/* Where signals can't be blocked, a handler may fork in between: in its child the set is another one. */
+	do {
+		set = rk_readers_set(lock);
+		__atomic_store_n(rk_readers_gate(lock), set, __ATOMIC_SEQ_CST);
+	} while (set != rk_readers_set(lock));
 	if (blocked)
 		(void)rk_kernel_set_signals(before, NULL);
 }

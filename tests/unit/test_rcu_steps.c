@@ -6,6 +6,7 @@
  */
 #define INSTRUCTIONS_MAX 600 /* a section that is stepped through aborts, and is repeated; twice what the rest takes */
 #include "interrupt.h"
+#include "refuse.h"
 
 #define CALLS 16
 
@@ -164,6 +165,13 @@ static void inherit_open(void)
 	read_section();
 }
 
+/* Where signals can't be blocked. */
+static void inherit_unblocked(void)
+{
+	refuse(SYS_rt_sigprocmask, SYS_rt_sigprocmask, EPERM);
+	inherit();
+}
+
 static void poll_once(void)
 {
 	CHECK(rk_rcu_poll(rcu, rk_rcu_start(rcu)) >= 0);
@@ -225,6 +233,10 @@ static void in_a_child_that_opens_it(void **state)
 		{inherit, poll_once, fork_and_hold, judge_sections, false},
 		{inherit, poll_once, fork_in_a_section, judge_sections, false},
 		{inherit_open, poll_once, fork_and_hold, judge_sections, false},
+		{inherit_unblocked, begin_section, fork_and_hold, judge_sections, false},
+		{inherit_unblocked, read_section, fork_in_a_section, judge_sections, false},
+		{inherit_unblocked, poll_once, fork_and_hold, judge_sections, false},
+		{inherit_unblocked, poll_once, fork_in_a_section, judge_sections, false},
 	};
 
 	(void)state;

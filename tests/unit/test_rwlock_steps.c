@@ -4,8 +4,9 @@
  * that is interrupted, and by one of another thread. The invariant: a writer is alone, in each process, and nothing is in the
  * way of the next one.
  */
-#define INSTRUCTIONS_MAX 500
+#define INSTRUCTIONS_MAX 900
 #include "interrupt.h"
+#include "refuse.h"
 
 static struct rk_rwlock *lock;
 static volatile int readers, writers; /* of this process, who have it */
@@ -164,6 +165,7 @@ static void fork_by_a_reader(void)
 
 /* The second halves: what comes first is what is interrupted. */
 static struct rk_rwlock_section *begun;
+static bool reads_on;
 
 static void start_reading(void)
 {
@@ -196,6 +198,38 @@ static void inherit(void)
 	readers = writers = 0;
 }
 
+/* Where signals can't be blocked. */
+static void inherit_unblocked(void)
+{
+	refuse(SYS_rt_sigprocmask, SYS_rt_sigprocmask, EPERM);
+	inherit();
+}
+
+/* The child begins to read there, and goes on. */
+static void fork_and_read(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (pid > 0)
+		CHECK(exit_status_of(pid) == 0);
+	else if (rk_rwlock_read_try(lock, &begun) == 0)
+		reads_on = true;
+}
+
+/* Before a writer opens the gate again. */
+static int judge_reader(void)
+{
+	struct rk_rwlock_section *section;
+
+	CHECK(rk_rwlock_read_try(lock, &section) == 0 && rk_rwlock_write_try(lock) == -EBUSY);
+	rk_rwlock_read_unlock(lock, section);
+	if (reads_on) {
+		CHECK(rk_rwlock_write_try(lock) == -EBUSY);
+		rk_rwlock_read_unlock(lock, begun);
+	}
+	return judge();
+}
+
 static void in_a_child_that_opens_it(void **state)
 {
 	static const struct interrupted with[] = {
@@ -203,6 +237,9 @@ static void in_a_child_that_opens_it(void **state)
 		{inherit, read_it, fork_this_thread, judge, false},
 		{inherit, write_it, try_both, judge, false},
 		{inherit, write_it, fork_this_thread, judge, false},
+		{inherit_unblocked, read_it, fork_this_thread, judge_reader, false},
+		{inherit_unblocked, read_it, fork_and_read, judge_reader, false},
+		{inherit_unblocked, write_it, fork_this_thread, judge_reader, false},
 	};
 
 	(void)state;
