@@ -21,12 +21,13 @@
  * forked has called a function of claims; behind a bare clone() only if it had done so before, too, for it can't be told
  * from a vfork child.
  *
- * A slot is worked on by one copy of this library. Two copies in a process exclude each other, but after a fork each of
- * them takes the other's claims for held. Those are also writers (lock.h) and who waits for readers (rcu.h): what one copy
- * was at in another thread when the process was forked, the other one waits for in the child. Readers are any copy's, and so
- * is to count, to record and to write. All that goes through the CPUs, sums and waits for readers too, is of the copy that
- * made an object, unless both know the same list of CPUs (rk_cpus_count(), percpu.h): one that first looks where /sys can't be read,
- * behind a chroot, say, may take more CPUs for possible than the object has memory for.
+ * Copies of this library. One copy works on a slot. Two in a process exclude each other, but after a fork each takes the
+ * other's claims for held. Writers (lock.h) and waits for readers (rcu.h) have claims, too: what a thread was at by one copy
+ * when another thread forked, the other copy waits for in the child. Any copy may read, count, record and write.
+ *
+ * Sums, waits for readers, and whatever else goes through the CPUs, want both copies to know the same list of them
+ * (rk_cpus_count(), percpu.h). A copy that first looks where /sys can't be read, in a chroot, say, may take more CPUs for
+ * possible than another copy's object has memory for. Then those calls are only for the copy that made the object.
  */
 #ifndef RSEQKIT_REMOTE_H
 #define RSEQKIT_REMOTE_H
