@@ -115,6 +115,10 @@ RKI_BEGIN_DECLS
  *	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) ...
  *	for (int cid = 0; cid < rk_cpus_count(); cid++) ...
  *
+ * All copies of this library in a process take the set that one of them saw first, also one that first looks where /sys
+ * can't be read, in a chroot, say. Not where the kernel contradicts that set by then, or something else is mapped at the
+ * address where they tell each other (RK_CPUS_PAGE_ADDRESS in rseqkit/detail/agreement.h).
+ *
  * Context: any thread; after fork; signal handler. Cost: the list is read once, 20 us.
  * Source: /sys/devices/system/cpu/possible, see the kernel's Documentation/admin-guide/cputopology.rst.
  */

@@ -25,9 +25,8 @@
  * other's claims for held. Writers (lock.h) and waits for readers (rcu.h) have claims, too: what a thread was at by one copy
  * when another thread forked, the other copy waits for in the child. Any copy may read, count, record and write.
  *
- * Sums, waits for readers, and whatever else goes through the CPUs, want both copies to know the same list of them
- * (rk_cpus_count(), percpu.h). A copy that first looks where /sys can't be read, in a chroot, say, may take more CPUs for
- * possible than another copy's object has memory for. Then those calls are only for the copy that made the object.
+ * Sums, waits for readers, and whatever else goes through the CPUs, rely on all copies' knowing the same CPUs: see
+ * rk_cpus_count() in percpu.h for when they don't. Then those calls are only for the copy that made the object.
  */
 #ifndef RSEQKIT_REMOTE_H
 #define RSEQKIT_REMOTE_H

@@ -74,12 +74,14 @@ RKI_BEGIN_DECLS
  * System calls of the whole library. Each of these situations but visits and a thread's end is tested under a filter that
  * kills for any other (tests/coexist/test_filter.c).
  *   deciding              rseq (at most 8; 16 where the kernel is asked to register, ktls.h)
- *     the list of CPUs    openat, pread64, close, sched_getaffinity; for RSEQKIT_PERCPU the first three as well
+ *     the list of CPUs    openat, pread64, close, sched_getaffinity, mmap, mprotect; mincore, rt_sigprocmask beside another copy;
+ *                         munmap in emulators; for RSEQKIT_PERCPU the first three as well
  *     libc registers not  get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close: the
  *                         environment and, beside strangers, the number of threads
  *     areas of our own, or an early adopter: prlimit64, memfd_create, write, mmap, close; munmap in emulators
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count
- *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu; a write to a ring whose
+ *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu; sums make mincore and
+ *                         rt_sigprocmask where no descriptor was left to read the list of CPUs; a write to a ring whose
  *                         reader waits: futex, get_robust_list (with musl gettid), with rk_ring_notify() also write, and
  *                         getpid where no memory is wiped at a fork
  *   the bracket of vfork  rseq, getpid; the first one as claims; where slice.h's extension is on prctl; rt_sigprocmask in

@@ -6,27 +6,37 @@
  * means, so that a first use in a signal handler works too.
  *
  * The invariant: the set in use has every CPU that this process may run on, as far as that can be known. It never grows,
- * for memory is mapped by it; it may shrink once, from all that the kernel has room for to what its list says.
+ * for memory is mapped by it; it may shrink once, from all that the kernel has room for to what its list says. All copies
+ * of this library use the set that one of them saw first (cpus_page.h), for they go through each other's objects; a copy
+ * only leaves it if the kernel contradicts it.
  */
 #define _GNU_SOURCE
 #include "cpus.h"
 
 #include <fcntl.h>
 #include <string.h>
+#include "cpus_page.h"
 #include "kernel.h"
 
 #define BITS (8 * (int)sizeof(unsigned long))
 
-/* Which set is in use. Each of the two has the same contents whoever writes it. */
+/* Which set is in use. Each has the same contents whoever writes it. */
 enum {
 	UNREAD,
 	MASKED_FOR_NOW, /* for there was no descriptor, or no memory, to read the list */
 	MASKED,
-	LISTED
+	LISTED,
+	AGREED
 };
 static unsigned state;
 static struct rk_cpus listed; /* the kernel's list */
 static struct rk_cpus masked; /* all that the kernel has room for */
+static struct rk_cpus agreed; /* another copy's, that differs */
+
+static struct rk_cpus *set_of(unsigned which)
+{
+	return which == LISTED ? &listed : which == AGREED ? &agreed : &masked;
+}
 
 static void set_add(struct rk_cpus *cpus, int cpu)
 {
@@ -38,6 +48,17 @@ static void set_add(struct rk_cpus *cpus, int cpu)
 	cpus->count++;
 	if (cpu > cpus->highest)
 		cpus->highest = cpu;
+}
+
+static bool has_bit(const unsigned long *set, int cpu)
+{
+	return set[cpu / BITS] >> (cpu % BITS) & 1;
+}
+
+static void set_clear(struct rk_cpus *cpus)
+{
+	memset(cpus, 0, sizeof(*cpus));
+	cpus->highest = -1;
 }
 
 /* The list is parsed as it is read: it may be long, and a signal handler's stack is short. */
@@ -84,8 +105,7 @@ static void parse_character(struct parser *p, char c)
 static void parse_begin(struct parser *p, struct rk_cpus *cpus)
 {
 	*p = (struct parser){.cpus = cpus, .first = -1, .number = -1};
-	memset(cpus, 0, sizeof(*cpus));
-	cpus->highest = -1;
+	set_clear(cpus);
 }
 
 static int parse_end(struct parser *p)
@@ -142,8 +162,7 @@ __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 	struct mask mask;
 	long bytes = affinity(&mask);
 
-	memset(cpus, 0, sizeof(*cpus));
-	cpus->highest = -1;
+	set_clear(cpus);
 	/* Refused as well: nothing is known, and everything is possible. */
 	if (bytes <= 0 || bytes > (long)sizeof(mask))
 		bytes = (long)sizeof(mask);
@@ -151,15 +170,15 @@ __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 		set_add(cpus, cpu);
 }
 
-/* The list is somebody else's: of a container, say. The kernel itself lets this thread run on other CPUs. */
-__attribute__((__noinline__)) static bool is_contradicted(const struct rk_cpus *cpus)
+/* The set is somebody else's: of a container, say. The kernel itself lets this thread run on other CPUs. */
+__attribute__((__noinline__)) static bool is_contradicted(const unsigned long *set)
 {
 	struct mask mask;
 
 	if (affinity(&mask) < 0)
 		return false;
 	for (size_t i = 0; i < sizeof(mask.words) / sizeof(mask.words[0]); i++)
-		if (mask.words[i] & ~cpus->set[i])
+		if (mask.words[i] & ~set[i])
 			return true;
 	return false;
 }
@@ -192,28 +211,66 @@ __attribute__((__noinline__, __no_sanitize__("thread"))) static void publish(str
 	PUBLISH(set->highest, cpus->highest);
 }
 
-__attribute__((__noinline__)) static void look(unsigned before)
+/*
+ * What other copies use, instead of what this one would, if they use something else: offered to them, or only asked for. Not
+ * what has a CPU above `highest`.
+ */
+static bool agree(struct rk_cpus *cpus, bool offered, int highest)
 {
-	struct rk_cpus cpus;
-	int r = rk_cpus_read("/sys/devices/system/cpu/possible", &cpus);
-	unsigned now = is_passing(r) ? MASKED_FOR_NOW : r < 0 || is_contradicted(&cpus) ? MASKED : LISTED;
+	const unsigned long *set = rk_cpus_agree(offered ? cpus : NULL);
 
-	/* A list of more than the kernel has room for comes too late: memory is mapped already. */
-	if (before == MASKED_FOR_NOW && now == LISTED && cpus.highest > masked.highest)
+	if (set == NULL || memcmp(set, cpus->set, sizeof(cpus->set)) == 0 || is_contradicted(set))
+		return false;
+	for (int cpu = highest + 1; cpu < RK_CPUS_MAX; cpu++)
+		if (has_bit(set, cpu))
+			return false;
+	set_clear(cpus);
+	for (int cpu = 0; cpu <= highest; cpu++)
+		if (has_bit(set, cpu))
+			set_add(cpus, cpu);
+	return true;
+}
+
+/* What this copy sees by itself. */
+static unsigned see(struct rk_cpus *cpus, int highest)
+{
+	int r = rk_cpus_read("/sys/devices/system/cpu/possible", cpus);
+	unsigned now = is_passing(r) ? MASKED_FOR_NOW : r < 0 || is_contradicted(cpus->set) ? MASKED : LISTED;
+
+	if (now == LISTED && cpus->highest > highest)
 		now = MASKED;
+	if (now != LISTED)
+		assume_mask(cpus);
+	return now;
+}
+
+/* Sees, or only asks others. Whatever has a CPU more comes too late once memory is mapped. */
+__attribute__((__noinline__)) static void look(unsigned before, bool sees)
+{
+	int highest = before == UNREAD ? RK_CPUS_MAX - 1 : masked.highest;
+	struct rk_cpus cpus;
+	unsigned now = before;
+
+	if (sees)
+		now = see(&cpus, highest);
+	else
+		cpus = masked;
+	if (agree(&cpus, now != MASKED_FOR_NOW, highest))
+		now = AGREED;
 	if (now == before)
 		return;
-	if (now != LISTED)
-		assume_mask(&cpus);
-	publish(now == LISTED ? &listed : &masked, &cpus);
+	publish(set_of(now), &cpus);
 	(void)__atomic_compare_exchange_n(&state, &before, now, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+/* Others may have made objects since there was no descriptor for the list: of what they know of. */
 const struct rk_cpus *rk_cpus_get(void)
 {
-	if (RKI_UNLIKELY(__atomic_load_n(&state, __ATOMIC_ACQUIRE) == UNREAD))
-		look(UNREAD);
-	return __atomic_load_n(&state, __ATOMIC_ACQUIRE) == LISTED ? &listed : &masked;
+	unsigned which = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
+
+	if (RKI_UNLIKELY(which == UNREAD || which == MASKED_FOR_NOW))
+		look(which, which == UNREAD);
+	return set_of(__atomic_load_n(&state, __ATOMIC_ACQUIRE));
 }
 
 const struct rk_cpus *rk_cpus_look_again(void)
@@ -221,8 +278,8 @@ const struct rk_cpus *rk_cpus_look_again(void)
 	unsigned before = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
 
 	if (before == UNREAD || before == MASKED_FOR_NOW)
-		look(before);
-	return rk_cpus_get();
+		look(before, true);
+	return set_of(__atomic_load_n(&state, __ATOMIC_ACQUIRE));
 }
 
 int rk_cpus_count(void)

@@ -23,6 +23,9 @@ enum agreed {
 	AGREED_BLOCK_ALIGNMENT = __alignof__(struct rk_thread_block),
 	AGREED_GROUP_HEAD = RKI_GROUP_HEAD,
 	AGREED_STRIDE_SHIFT = RK_STRIDE_SHIFT,
+	AGREED_CPUS_MAX = RK_CPUS_MAX,
+	AGREED_CPUS_PAGE_ADDRESS = RK_CPUS_PAGE_ADDRESS,
+	AGREED_CPUS_PAGE_MAGIC = RK_CPUS_PAGE_MAGIC,
 	AGREED_RENDEZVOUS_ADDRESS = RK_RENDEZVOUS_ADDRESS,
 	AGREED_RENDEZVOUS_BLOCK = RK_RENDEZVOUS_BLOCK,
 	AGREED_RENDEZVOUS_EARLY = RK_RENDEZVOUS_EARLY,
@@ -30,13 +33,14 @@ enum agreed {
 };
 
 EXPORT void agreed(enum agreed constant, const struct rk_thread_block *block, const struct rk_rendezvous *page,
-		   const struct rki_group_head *group);
+		   const struct rk_cpus_page *cpus, const struct rki_group_head *group);
 
 void agreed(enum agreed constant, const struct rk_thread_block *block, const struct rk_rendezvous *page,
-	    const struct rki_group_head *group)
+	    const struct rk_cpus_page *cpus, const struct rki_group_head *group)
 {
 	(void)constant;
 	(void)block;
 	(void)page;
+	(void)cpus;
 	(void)group;
 }

@@ -44,6 +44,7 @@ const struct copy *copy_of_rseqkit(void)
 		.reason = rk_thread_reason,
 		.area = rk_thread_area,
 		.query = rk_process_query,
+		.cpus = rk_cpus_count,
 		.vfork_begin = rk_vfork_begin,
 		.vfork_end = rk_vfork_end,
 		.vfork_run = rk_vfork_run,

@@ -19,6 +19,7 @@ struct copy {
 	enum rk_reason (*reason)(void);
 	const volatile struct rk_area *(*area)(void);
 	int (*query)(struct rk_process_info *info, size_t size);
+	int (*cpus)(void);
 	int (*vfork_begin)(void);
 	int (*vfork_end)(void);
 	int (*vfork_run)(rk_vfork_child *child, void *arg, int *pid);

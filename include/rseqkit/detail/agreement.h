@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agreement.h - what copies and releases of this library agree on, in one process: a thread's state and block, and the
- * page on which they meet. No program needs it; it is installed for those who read other processes, and for debuggers.
+ * agreement.h - what copies and releases of this library agree on, in one process: a thread's state and block, the page
+ * on which they meet, and which CPUs are possible. No program needs it; it is installed for those who read other processes, and for debuggers.
  */
 #ifndef RSEQKIT_DETAIL_AGREEMENT_H
 #define RSEQKIT_DETAIL_AGREEMENT_H
@@ -94,5 +94,22 @@ struct rk_rendezvous {
 
 /* Below 2 MiB, where no executable is linked and no allocator looks; above the lowest address that may be mapped. */
 #define RK_RENDEZVOUS_ADDRESS 0x1ec000UL
+
+/*
+ * Which CPUs are possible (percpu.h), as the copy that looked first took it. Others take the same, so that whoever goes
+ * through the CPUs of an object finds memory for all of them, whichever copy made it. It begins a page at a well-known
+ * address, read-only once the magic word is there, and is never unmapped. Its form is never changed: another one has
+ * another magic word.
+ */
+struct rk_cpus_page {
+	uint32_t magic;    /* RK_CPUS_PAGE_MAGIC, stored last */
+	uint32_t unused;   /* 0 */
+	unsigned long set[8192 / (8 * sizeof(unsigned long))]; /* bit n % bits of word n / bits: CPU n, below RK_CPUS_MAX */
+};
+
+#define RK_CPUS_PAGE_MAGIC 0x31757063U /* "cpu1", on little-endian machines */
+
+/* The next one that is aligned to every page size there is, 64 KiB. */
+#define RK_CPUS_PAGE_ADDRESS 0x1f0000UL
 
 #endif /* RSEQKIT_DETAIL_AGREEMENT_H */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpus_page.c - one page that tells all copies of this library which CPUs are possible.
+ *
+ * The invariant: behind its magic word the page is complete, and never changes. A page without it, that another thread or
+ * the code below a signal handler is about to fill, or that a child has from those, is as none. No file is behind it, as
+ * there is behind the rendezvous: a copy that has no descriptor to read the kernel's list needs the page most.
+ */
+#define _GNU_SOURCE
+#include "cpus_page.h"
+
+#include <rseqkit/detail/agreement.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "kernel.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+_Static_assert(sizeof(((struct rk_cpus_page *)0)->set) == sizeof(((struct rk_cpus *)0)->set), "words of a set");
+
+static struct rk_cpus_page *const page = (struct rk_cpus_page *)RK_CPUS_PAGE_ADDRESS;
+
+/* Maps a page and fills it, unless there is one. Raw, and the result compared, for what rendezvous.c says. */
+static bool publish(const struct rk_cpus *offer)
+{
+	long mapped = RK_SYSCALL(RK_SYS_MMAP, page, sizeof(*page), PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0L);
+
+	if (mapped == (long)RK_CPUS_PAGE_ADDRESS) {
+		memcpy(page->set, offer->set, sizeof(page->set));
+		__atomic_store_n(&page->magic, RK_CPUS_PAGE_MAGIC, __ATOMIC_RELEASE);
+		(void)RK_SYSCALL(SYS_mprotect, page, sizeof(*page), PROT_READ);
+		return true;
+	}
+	if (mapped >= 0 || mapped < -4095)
+		(void)RK_SYSCALL(SYS_munmap, mapped, sizeof(*page));
+	return false;
+}
+
+/* Asks first whether there is anything: valgrind reports who gives the kernel an address that isn't mapped. */
+static bool is_there(void)
+{
+	unsigned char resident = 0;
+
+	return RK_SYSCALL(SYS_mincore, page, sizeof(*page), &resident) != -ENOMEM && rk_kernel_can_read(page) &&
+	       __atomic_load_n(&page->magic, __ATOMIC_ACQUIRE) == RK_CPUS_PAGE_MAGIC;
+}
+
+const unsigned long *rk_cpus_agree(const struct rk_cpus *offer)
+{
+	return (offer != NULL && publish(offer)) || is_there() ? page->set : NULL;
+}
