@@ -116,7 +116,7 @@ RKI_BEGIN_DECLS
  *	for (int cid = 0; cid < rk_cpus_count(); cid++) ...
  *
  * All copies of this library in a process take the set that one of them saw first, also one that first looks where /sys
- * can't be read, in a chroot, say. Not where the kernel contradicts that set by then, or something else is mapped at the
+ * can't be read, in a chroot, say. Not where the kernel contradicts that set by then, or nothing can be mapped at the
  * address where they tell each other (RK_CPUS_PAGE_ADDRESS in rseqkit/detail/agreement.h).
  *
  * Context: any thread; after fork; signal handler. Cost: the list is read once, 20 us.

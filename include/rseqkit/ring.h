@@ -170,10 +170,10 @@ RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, siz
  * Of an overwriting ring it takes a snapshot, and what was in it is gone from the ring. To be closed by the thread that
  * opened it, before that ends: else nobody reads that ring any more.
  *
- * Returns 0; -EBUSY when somebody reads it; -EINVAL when a pointer is NULL or the CPU isn't possible. Of overwriting rings
- * also 1 when this is a snapshot of before, which a call without a fence, or a thread that this process doesn't have, had
- * taken: the next one has what is newer. And -EHOSTUNREACH when there is no fence (remote.h): the records stay out of reach
- * until another call succeeds.
+ * Returns 0; -EBUSY when somebody reads it; -EINVAL when a pointer is NULL or the CPU isn't possible (in a gap of the numbers
+ * dropping rings are empty instead). Of overwriting rings also 1 when this is a snapshot of before, which a call without a
+ * fence, or a thread that this process doesn't have, had taken: the next one has what is newer. And -EHOSTUNREACH when there
+ * is no fence (remote.h): the records stay out of reach until another call succeeds.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. Cost: 30 ns; a
  * snapshot a fence.
  */

@@ -15,8 +15,8 @@
  *
  * fork. All slots but the state are zero in a child, the gate too, so its first user opens it: with another set of counts,
  * since a reader that began before the fork may still end in the set that it knows. Which set that is follows from the
- * child's generation, one more than its parent's. All is in the item, so copies of this library agree. Whoever opens a gate
- * has signals blocked: so no thread goes on with that in a child.
+ * child's generation, one more than that of the last of its ancestors to have one. All is in the item, so copies of this
+ * library agree. Whoever opens a gate has signals blocked: so no thread goes on with that in a child.
  */
 #ifndef RK_SRC_READERS_H
 #define RK_SRC_READERS_H

@@ -92,8 +92,11 @@ struct rk_rendezvous {
 #define RK_RENDEZVOUS_BLOCK 1 /* the area is that of a thread block */
 #define RK_RENDEZVOUS_EARLY 2 /* the area is a component's __rseq_abi */
 
-/* Below 2 MiB, where no executable is linked and no allocator looks; above the lowest address that may be mapped. */
-#define RK_RENDEZVOUS_ADDRESS 0x1ec000UL
+/*
+ * Below 2 MiB, where no executable is linked and no allocator looks; above the lowest address that may be mapped; aligned
+ * to every size of pages, which is up to 64 KiB.
+ */
+#define RK_RENDEZVOUS_ADDRESS 0x1e0000UL
 
 /*
  * Which CPUs are possible (percpu.h), as the copy that looked first took it. Others take the same, so that whoever goes
@@ -109,7 +112,7 @@ struct rk_cpus_page {
 
 #define RK_CPUS_PAGE_MAGIC 0x31757063U /* "cpu1", on little-endian machines */
 
-/* The next one that is aligned to every page size there is, 64 KiB. */
+/* The next one. */
 #define RK_CPUS_PAGE_ADDRESS 0x1f0000UL
 
 #endif /* RSEQKIT_DETAIL_AGREEMENT_H */
