@@ -74,12 +74,12 @@ static void count_in_handler(int signo)
 static int first_look_on_a_small_stack(void)
 {
 	size_t announced = getauxval(AT_MINSIGSTKSZ), least = announced > 2048 ? announced : 2048;
-	size_t size = (least + 4096 + 4095) / 4096 * 4096;
-	char *memory = mmap(NULL, size + 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = (least + 4096 + page - 1) / page * page;
+	char *memory = mmap(NULL, size + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct sigaction action = {.sa_handler = count_in_handler, .sa_flags = SA_ONSTACK};
-	stack_t stack = {.ss_sp = memory + 4096, .ss_size = size};
+	stack_t stack = {.ss_sp = memory + page, .ss_size = size};
 
-	if (memory == MAP_FAILED || mprotect(memory + 4096, size, PROT_READ | PROT_WRITE) != 0 ||
+	if (memory == MAP_FAILED || mprotect(memory + page, size, PROT_READ | PROT_WRITE) != 0 ||
 	    sigaltstack(&stack, NULL) != 0 || sigaction(SIGUSR1, &action, NULL) != 0)
 		return 1;
 	raise(SIGUSR1);

@@ -72,10 +72,15 @@ static void *hold_and_tell(void *arg)
 	return hold(arg);
 }
 
+/* Nobody starts or ends while one of them forks: AddressSanitizer's own locks stay held in a child. */
+static pthread_barrier_t all_started, one_forked;
+
 static void *fork_with_that_pointer(void *arg)
 {
+	(void)pthread_barrier_wait(&all_started);
 	if (rk_thread_pointer() == pointer_of_holder)
 		*(int *)arg = in_child_with(half_done, HERE);
+	(void)pthread_barrier_wait(&one_forked);
 	return NULL;
 }
 
@@ -86,6 +91,7 @@ static int with_a_pointer_again(void)
 	int ends[8];
 
 	start();
+	CHECK(pthread_barrier_init(&all_started, NULL, 8) == 0 && pthread_barrier_init(&one_forked, NULL, 8) == 0);
 	for (int i = 0; i < 8; i++) {
 		ends[i] = 77;
 		CHECK(pthread_create(&threads[i], NULL, fork_with_that_pointer, &ends[i]) == 0);
