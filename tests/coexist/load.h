@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "adopter.h"
 #include "copy.h"
 
@@ -36,6 +37,17 @@ static inline const struct copy *load_copy_of_rseqkit(const char *module, enum w
 
 	*(void **)&function = load_function(module, way, "copy_of_rseqkit", handle);
 	return function == NULL ? NULL : function();
+}
+
+/* Two that are hidden from each other. Where one can't be loaded the reason is printed, and the process ends. */
+static inline void load_two_copies(const struct copy *copies[2])
+{
+	void *handle;
+
+	copies[0] = load_copy_of_rseqkit("copy-static-a.so", LOCAL, &handle);
+	copies[1] = load_copy_of_rseqkit("copy-static-b.so", LOCAL, &handle);
+	if (copies[0] == NULL || copies[1] == NULL)
+		_exit(1);
 }
 
 static inline const struct adopter *load_adopter(const char *module, enum way way)

@@ -10,15 +10,6 @@
 
 static const struct copy *copies[2];
 
-static void load_two(void)
-{
-	void *handle;
-
-	copies[0] = load_copy_of_rseqkit("copy-static-a.so", LOCAL, &handle);
-	copies[1] = load_copy_of_rseqkit("copy-static-b.so", LOCAL, &handle);
-	CHECK(copies[0] != NULL && copies[1] != NULL);
-}
-
 /* Everything that goes through the CPUs. */
 static void go_through(const struct copy *maker, const struct copy *other)
 {
@@ -66,7 +57,7 @@ static void look_where_no_file_is(const struct copy *copy)
 static int count(int unused)
 {
 	(void)unused;
-	load_two();
+	load_two_copies(copies);
 	return copies[0]->cpus() < 64 ? copies[0]->cpus() : 0;
 }
 
@@ -75,7 +66,7 @@ static int list_then_none(int unused)
 	int count;
 
 	(void)unused;
-	load_two();
+	load_two_copies(copies);
 	count = copies[0]->cpus();
 	look_where_no_file_is(copies[1]);
 	CHECK(copies[1]->cpus() == count);
@@ -86,7 +77,7 @@ static int list_then_none(int unused)
 static int none_then_list(int unused)
 {
 	(void)unused;
-	load_two();
+	load_two_copies(copies);
 	look_where_no_file_is(copies[0]);
 	go_both_ways();
 	return 0;
@@ -97,7 +88,7 @@ static int none_for_a_while(int expected)
 {
 	struct rlimit before, none;
 
-	load_two();
+	load_two_copies(copies);
 	CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
 	none = before;
 	none.rlim_cur = 0;
@@ -135,7 +126,7 @@ static int beside(int what)
 	if (what >= SET_OF_64)
 		page->magic = RK_CPUS_PAGE_MAGIC;
 	CHECK(mprotect(page, sizeof(*page), what == NOTHING_READABLE ? PROT_NONE : PROT_READ) == 0);
-	load_two();
+	load_two_copies(copies);
 	CHECK(copies[0]->cpus() == (what == SET_OF_64 ? 64 : expected_count));
 	go_both_ways();
 	return 0;

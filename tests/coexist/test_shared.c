@@ -12,15 +12,6 @@
 
 static const struct copy *copies[2];
 
-static void load_two(void)
-{
-	void *handle;
-
-	copies[0] = load_copy_of_rseqkit("copy-static-a.so", LOCAL, &handle);
-	copies[1] = load_copy_of_rseqkit("copy-static-b.so", LOCAL, &handle);
-	CHECK(copies[0] != NULL && copies[1] != NULL);
-}
-
 /* One copy's ring, and records that another one writes: the process is told, and its children's files are let alone. */
 static struct rk_ring *ring;
 static int told;
@@ -59,7 +50,7 @@ static int write_in_another(int unused)
 static int ring_of_two(int unused)
 {
 	(void)unused;
-	load_two();
+	load_two_copies(copies);
 	make_ring();
 	CHECK(in_child_with(write_in_child, 0) == 0);
 	CHECK(!is_told());
@@ -128,7 +119,7 @@ static int woken_behind_a_killed_child(int bracket_of)
 	pid_t pid;
 
 	alarm(120);
-	load_two();
+	load_two_copies(copies);
 	CHECK(copies[1]->create_ring(&ring, &options) == 0);
 	CHECK(pthread_create(&thread, NULL, sleep_and_say_who, &result) == 0);
 	while (__atomic_load_n(&sleeper_id, __ATOMIC_ACQUIRE) == 0 || !sleeps_in_futex(sleeper_id))
@@ -203,7 +194,7 @@ static int rwlock_of_two(int unused)
 	pthread_t thread;
 
 	(void)unused;
-	load_two();
+	load_two_copies(copies);
 	CHECK(copies[0]->create_rwlock(&lock, 0) == 0);
 	/* So that the copies know of different numbers of threads. */
 	for (int i = 0; i < 5; i++)
@@ -246,7 +237,7 @@ static int wait_for_readers(int further)
 static int rcu_of_two(int unused)
 {
 	(void)unused;
-	load_two();
+	load_two_copies(copies);
 	CHECK(copies[0]->create_rcu(&rcu, 0) == 0);
 	kept = copies[0]->rcu_lock(rcu);
 	return wait_for_readers(3);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * agreement.h - what copies and releases of this library agree on, in one process: a thread's state and block, the page
- * on which they meet, and which CPUs are possible. No program needs it; it is installed for those who read other processes, and for debuggers.
+ * on which they meet, and which CPUs are possible. No program needs it; it is installed for those who read other
+ * processes, and for debuggers.
  */
 #ifndef RSEQKIT_DETAIL_AGREEMENT_H
 #define RSEQKIT_DETAIL_AGREEMENT_H
