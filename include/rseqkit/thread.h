@@ -84,8 +84,10 @@ RKI_BEGIN_DECLS
  *                         rt_sigprocmask where no descriptor was left to read the list of CPUs; a write to a ring whose
  *                         reader waits: futex, get_robust_list (with musl gettid), with rk_ring_notify() also write, and
  *                         getpid where no memory is wiped at a fork
- *   the bracket of vfork  rseq, getpid; the first one as claims; where slice.h's extension is on prctl; rt_sigprocmask in
- *                         rk_vfork_run(), and where a child broke a bracket or was killed inside one; vfork
+ *   the bracket of vfork  rseq; inside another, or of a thread that isn't registered, getpid; the first one as claims; where
+ *                         slice.h's extension is on prctl; rt_sigprocmask in rk_vfork_run(), and where a child broke a
+ *                         bracket or was killed inside one; vfork. A fork inside two brackets: getpid, get_robust_list
+ *                         (with musl gettid)
  *   fences                membarrier; visits: sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
  *   claims, banks, reads of groups, merges, overflow ways of lists and rings, rk_ring_notify(): futex; once mmap,
  *                         madvise, munmap; in a child of fork gettid, getpid, get_robust_list; waiting for a limited time,
@@ -204,7 +206,7 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  * Returns 0; rk_vfork_begin(): -ENOTSUP when the registration can't be undone, -EBUSY when others made it again each
  * time, -EOVERFLOW at 255 nested brackets; rk_vfork_end(): -EINVAL without a begin, -ECANCELED when the bracket was
  * broken (the thread is registered all the same), or the negative errno of the registration.
- * Context: any thread; signal handler; after fork. Cost: two system calls each, about 0.3 us.
+ * Context: any thread; signal handler; after fork. Cost: one system call each.
  */
 RKI_API int rk_vfork_begin(void);
 RKI_API int rk_vfork_end(void);
@@ -227,7 +229,7 @@ RKI_API int rk_vfork_end(void);
  * the bracket was broken all the same; or, with -1 in *pid and no child, -EINVAL when child or pid is NULL, the negative
  * errno of vfork (-EAGAIN, -ENOMEM) or rt_sigprocmask, or that of rk_vfork_begin(). It has the caller wait for the
  * child, as after any vfork, with waitpid().
- * Context: as rk_vfork_begin(). Cost: six system calls besides vfork.
+ * Context: as rk_vfork_begin(). Cost: four system calls besides vfork.
  */
 typedef int rk_vfork_child(void *arg, const void *signals);
 RKI_API int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid);

@@ -153,6 +153,15 @@ static int open_area(const struct rk_process *p, volatile struct rk_area *area, 
 	return broken ? -ECANCELED : r;
 }
 
+/*
+ * Is the caller, who has just opened a bracket, no vfork child for sure? A child has no registration that can be undone, but
+ * for what the kernel gives to every thread by itself.
+ */
+static bool is_in_person(const struct rk_process *p, const struct rk_thread_state *state)
+{
+	return READ(state->vfork) == 1 && p->blob == 0 && (READ(state->restore) & (RESTORE_REGISTRATION | RESTORE_FULL_LENGTH));
+}
+
 int rk_vfork_begin(void)
 {
 	const struct rk_process *p = rk_process_get();
@@ -167,7 +176,7 @@ int rk_vfork_begin(void)
 	WRITE(state->vfork, (uint8_t)(READ(state->vfork) + 1));
 	r = close_area(p, state, area);
 	if (r == 0) {
-		rk_bracket_begun(READ(state->vfork));
+		rk_bracket_begun(READ(state->vfork), is_in_person(p, state));
 		return 0;
 	}
 	owed = READ(state->vfork) == 1 ? READ(state->restore) : 0;

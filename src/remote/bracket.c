@@ -9,7 +9,9 @@
  * might use what he claimed.
  *
  * Who has made a level is told by its process id: a level that isn't this process's, inside one that is, was made by a vfork
- * child that has ended without ending it. Not behind a fork: there a process has the levels that its parent had.
+ * child that has ended without ending it. Not behind a fork: there a process has the levels that its parent had. The id
+ * takes a system call, as long as what a bracket is for. So the outermost level has none where the thread itself made it,
+ * and nobody asks while there is no other.
  *
  * In a forked child the rows of threads that it hasn't got are free.
  */
@@ -26,7 +28,7 @@ static struct level {
 	uint64_t thread; /* 0: a free row */
 	uint64_t number; /* 0 while it is made or struck out, and may be then for good: who did it was killed */
 	uint64_t process;
-	pid_t pid;
+	pid_t pid; /* 0: made by the thread itself, not by a vfork child on its TLS */
 	uint16_t depth;
 	uint16_t further; /* levels inside it that found no row */
 } levels[LEVELS];
@@ -74,29 +76,47 @@ static struct level *free_row(uint64_t thread)
 	return NULL;
 }
 
-/* Among levels of the thread; with a process, among those that are its own. NULL if there is none. */
+/*
+ * Among levels of the thread; with a process, among those that are its own, or may be: the outermost one is the thread's, and
+ * found where no other is. NULL if there is none.
+ */
 static struct level *innermost(uint64_t thread, const struct level *own)
 {
 	struct level *found = NULL;
 
 	for (struct level *level = levels; level < end_of_levels(); level++)
 		if (load(&level->thread) == thread && load(&level->number) > (found != NULL ? load(&found->number) : 0) &&
-		    (own == NULL || level->process != own->process || level->pid == own->pid))
+		    (own == NULL || level->process != own->process || level->pid == 0 || level->pid == own->pid))
 			found = level;
 	return found;
 }
 
 /* Without pages that a fork wipes it isn't known who was forked. */
+static uint64_t process_here(void)
+{
+	return rk_holder_is_wiped() ? rk_holder_process() : 0;
+}
+
 static struct level here(void)
 {
 	struct level own = {.thread = rk_holder_me()};
 
 	/* Until no handler has forked in between. */
 	do {
-		own.process = rk_holder_is_wiped() ? rk_holder_process() : 0;
+		own.process = process_here();
 		own.pid = (pid_t)RK_SYSCALL(SYS_getpid);
-	} while (rk_holder_is_wiped() && rk_holder_process() != own.process);
+	} while (process_here() != own.process);
 	return own;
+}
+
+static struct level here_in_person(void)
+{
+	return (struct level){.thread = rk_holder_me(), .process = process_here(), .pid = 0};
+}
+
+static bool is_outermost(const struct level *level)
+{
+	return level->pid == 0;
 }
 
 static void strike_out_inside(const struct level *level)
@@ -108,9 +128,9 @@ static void strike_out_inside(const struct level *level)
 		strike_out(inner);
 }
 
-void rk_bracket_begun(uint8_t depth)
+void rk_bracket_begun(uint8_t depth, bool in_person)
 {
-	struct level own = here(), *level;
+	struct level own = in_person ? here_in_person() : here(), *level;
 
 	if (depth == 1)
 		rk_bracket_none();
@@ -130,9 +150,14 @@ void rk_bracket_begun(uint8_t depth)
 
 uint8_t rk_bracket_ends(void)
 {
-	struct level own = here(), *level = innermost(own.thread, &own);
+	struct level *level = innermost(rk_holder_me(), NULL);
 	uint8_t depth = 0;
 
+	if (level != NULL && !is_outermost(level)) {
+		struct level own = here();
+
+		level = innermost(own.thread, &own);
+	}
 	if (level != NULL && level->further > 0) {
 		level->further--;
 	} else if (level != NULL) {
@@ -145,10 +170,15 @@ uint8_t rk_bracket_ends(void)
 
 void rk_bracket_forks(void)
 {
-	struct level own = here();
-	const struct level *level = innermost(own.thread, &own);
+	const struct level *level = innermost(rk_holder_me(), NULL);
+	struct level own;
 
-	if (level != NULL)
+	if (level == NULL || is_outermost(level))
+		return;
+	own = here();
+	level = innermost(own.thread, &own);
+	/* A vfork child without a level of its own is inside its parents', which go on. */
+	if (level != NULL && !(is_outermost(level) && rk_kernel_is_vfork_child() == 1))
 		strike_out_inside(level);
 }
 

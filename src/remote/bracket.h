@@ -6,10 +6,14 @@
 #ifndef RK_SRC_BRACKET_H
 #define RK_SRC_BRACKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* The calling thread is inside a level more, with which its state's depth is this. Async-signal-safe. */
-void rk_bracket_begun(uint8_t depth);
+/*
+ * The calling thread is inside a level more, with which its state's depth is this. In person: it isn't inside of any other,
+ * and is no vfork child for sure. Async-signal-safe.
+ */
+void rk_bracket_begun(uint8_t depth, bool in_person);
 
 /*
  * The innermost level of this process ends. Those inside it, of vfork children that were killed, have ended before. Returns

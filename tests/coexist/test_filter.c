@@ -18,7 +18,8 @@ static const int deciding_spare[] = {SYS_openat, SYS_pread64, SYS_close, -1};
 static const int deciding_own[] = {SYS_prlimit64, SYS_memfd_create, SYS_write, SYS_mmap, SYS_close, -1};
 static const int preparing[] = {SYS_get_robust_list, SYS_rseq, -1};
 static const int operating[] = {-1};
-static const int bracketing[] = {SYS_rseq, SYS_getpid, -1};
+static const int bracketing[] = {SYS_rseq, -1};
+static const int bracketing_again[] = {SYS_getpid, -1}; /* or where there is no registration to undo */
 static const int creating[] = {SYS_mmap, SYS_mprotect, SYS_munlock, SYS_madvise, SYS_munmap, SYS_prlimit64, -1};
 static const int creating_with_contents[] = {SYS_memfd_create, SYS_ftruncate, SYS_close, -1};
 static const int fencing[] = {SYS_membarrier, -1};
@@ -123,8 +124,17 @@ static int bracket_first(void)
 
 static int bracket(void)
 {
+	bool registered = rk_thread_prepare() == 0;
+
 	CHECK(bracket_once() == 0);
-	allow_only(bracketing, NULL, NULL);
+	allow_only(bracketing, registered ? NULL : bracketing_again, NULL);
+	return bracket_once();
+}
+
+static int bracket_in_bracket(void)
+{
+	CHECK(rk_vfork_begin() == 0 && bracket_once() == 0);
+	allow_only(bracketing_again, NULL, NULL);
 	return bracket_once();
 }
 
@@ -387,6 +397,7 @@ static void system_calls_are_those_documented(void **state)
 		{"operations", operate, 0},
 		{"a first bracket", bracket_first, 0},
 		{"the bracket", bracket, 0},
+		{"a bracket in another", bracket_in_bracket, 0},
 		{"creating and destroying", create_zeros, 0},
 		{"the same with initial contents", create_with_contents, 0},
 		{"structures", structures, 0},

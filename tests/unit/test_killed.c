@@ -26,6 +26,7 @@ struct killed {
 	int (*judge)(void);      /* wherever that parent's memory is, or a copy of it: 0 if all is well */
 	void (*meanwhile)(void); /* in another thread, while the child stands still. NULL: the child is killed */
 	bool inner;              /* there is a bracket around that of the child */
+	bool forks;              /* before the child stands still */
 };
 
 static const struct killed *the_killed;
@@ -174,6 +175,20 @@ static void *pass(void *argument)
 	return argument;
 }
 
+static int nothing(void)
+{
+	return 0;
+}
+
+static void fork_and_stand(int signal)
+{
+	(void)signal;
+	CHECK(in_child(nothing) == 0);
+	progress->stands = true;
+	while (!progress->passed)
+		usleep(50);
+}
+
 static int in_vfork_child(void *argument, const void *signals)
 {
 	(void)signals;
@@ -215,6 +230,7 @@ static void run_traced(void)
 	int status;
 
 	the_killed->prepare();
+	CHECK(signal(SIGUSR1, fork_and_stand) != SIG_ERR);
 	if (the_killed->meanwhile != NULL)
 		CHECK(pthread_create(&passing, NULL, pass, NULL) == 0);
 	CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
@@ -270,6 +286,8 @@ static int stop_after(int count, bool *last)
 	*last = progress->done;
 	if (the_killed->meanwhile == NULL) {
 		CHECK(kill(child, SIGKILL) == 0 && waitpid(child, &status, __WALL) == child && WIFSIGNALED(status));
+	} else if (the_killed->forks) {
+		CHECK(ptrace(PTRACE_DETACH, child, NULL, SIGUSR1) == 0);
 	} else {
 		progress->stands = true;
 		while (!progress->passed)
@@ -288,6 +306,8 @@ static void everywhere(void **state)
 	if (SANITIZED)
 		SKIP("a sanitizer's runtime takes too many steps");
 	the_killed = *state;
+	if (the_killed->forks)
+		stride *= 5;
 	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(progress != MAP_FAILED);
 	/* A step wakes one of the two processes, and a CPU of an emulator is slow to wake another. */
@@ -304,13 +324,14 @@ static void everywhere(void **state)
 #define KILLED(name, ...) {#name, everywhere, NULL, NULL, (void *)(uintptr_t)&(const struct killed){__VA_ARGS__}}
 
 static const struct CMUnitTest tests[] = {
-	KILLED(killed_writers_to_a_ring, create_ring, write_record, ring_works, NULL, false),
-	KILLED(killed_in_a_bracket_of_its_own, create_ring, write_in_bracket, ring_works, NULL, false),
-	KILLED(killed_in_an_inner_bracket, create_ring, write_record, ring_works, NULL, true),
-	KILLED(killed_while_it_tells, create_ring_with_sleeper, write_record, sleeper_is_told, NULL, false),
-	KILLED(killed_users_of_a_freelist, create_list, pop_and_push, list_works, NULL, false),
-	KILLED(slow_writers_to_a_ring, create_ring, write_record, ring_works, write_record, false),
-	KILLED(slow_users_of_a_freelist, create_list, pop_and_push, list_works, pop_two, false),
+	KILLED(killed_writers_to_a_ring, create_ring, write_record, ring_works, NULL, false, false),
+	KILLED(killed_in_a_bracket_of_its_own, create_ring, write_in_bracket, ring_works, NULL, false, false),
+	KILLED(killed_in_an_inner_bracket, create_ring, write_record, ring_works, NULL, true, false),
+	KILLED(killed_while_it_tells, create_ring_with_sleeper, write_record, sleeper_is_told, NULL, false, false),
+	KILLED(killed_users_of_a_freelist, create_list, pop_and_push, list_works, NULL, false, false),
+	KILLED(slow_writers_to_a_ring, create_ring, write_record, ring_works, write_record, false, false),
+	KILLED(slow_writers_that_fork, create_ring, write_record, ring_works, write_record, true, true),
+	KILLED(slow_users_of_a_freelist, create_list, pop_and_push, list_works, pop_two, false, false),
 };
 
 RUN(tests)
