@@ -229,14 +229,15 @@ static bool enter_overflow(struct rk_rwlock *lock, struct rk_rwlock_section **se
 	return false;
 }
 
-static bool enter(struct rk_rwlock *lock, struct rk_rwlock_section **section, enum rk_result outcome)
+/* The same as often as it is aborted, if it was. */
+static enum rk_result enter_gate(struct rk_rwlock *lock, struct rk_rwlock_section **section, enum rk_result outcome)
 {
 	void *counted = NULL;
 
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED && state_of(lock)->readers.by_sections; i++)
 		outcome = rk_gate_enter(rk_readers_gate(lock), &counted);
 	*section = (struct rk_rwlock_section *)counted;
-	return outcome == RK_DONE || enter_overflow(lock, section);
+	return outcome;
 }
 
 static void wait_for_another_phase(struct rk_rwlock_state *state, int64_t nanoseconds)
@@ -259,10 +260,12 @@ int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct
 	for (;;) {
 		int64_t left;
 
-		if (outcome != RK_CLOSED && enter(lock, section, outcome))
+		outcome = enter_gate(lock, section, outcome);
+		if (outcome == RK_DONE || (outcome != RK_CLOSED && enter_overflow(lock, section)))
 			return 0;
 		settle(lock);
-		if (enter(lock, section, RK_ABORTED)) /* the gate may be open now */
+		/* The gate may be open now. */
+		if (enter_gate(lock, section, RK_ABORTED) == RK_DONE || enter_overflow(lock, section))
 			return 0;
 		if (__atomic_load_n(&state->abandoned, __ATOMIC_SEQ_CST))
 			return -EOWNERDEAD;
