@@ -199,7 +199,7 @@ int rk_vfork_end(void)
 	if (READ(state->vfork) == 0)
 		return -EINVAL;
 	/* A child that was killed inside a bracket of its own, or of a handler's, left it open. */
-	depth = rk_bracket_ends();
+	depth = rk_bracket_ends(READ(state->vfork));
 	if (depth != 0)
 		WRITE(state->vfork, depth);
 	if (READ(state->vfork) > 1) {

@@ -143,12 +143,13 @@ void rk_bracket_begun(uint8_t depth, bool in_person)
 		__atomic_store_n(&level->number, rk_holder_draw() | RK_HOLDER_BRACKET, __ATOMIC_RELEASE);
 	} else {
 		level = innermost(own.thread, &own);
-		if (level != NULL)
+		/* A vfork child that is killed leaves none that somebody counts on. */
+		if (level != NULL && !(is_outermost(level) && rk_kernel_is_vfork_child() == 1))
 			level->further++;
 	}
 }
 
-uint8_t rk_bracket_ends(void)
+uint8_t rk_bracket_ends(uint8_t depth_now)
 {
 	struct level *level = innermost(rk_holder_me(), NULL);
 	uint8_t depth = 0;
@@ -157,6 +158,8 @@ uint8_t rk_bracket_ends(void)
 		struct level own = here();
 
 		level = innermost(own.thread, &own);
+	} else if (level != NULL && level->depth != depth_now && rk_kernel_is_vfork_child() == 1) {
+		level = NULL; /* a vfork child's that found no row: the outermost isn't its own */
 	}
 	if (level != NULL && level->further > 0) {
 		level->further--;
@@ -177,8 +180,8 @@ void rk_bracket_forks(void)
 		return;
 	own = here();
 	level = innermost(own.thread, &own);
-	/* A vfork child without a level of its own is inside its parents', which go on. */
-	if (level != NULL && !(is_outermost(level) && rk_kernel_is_vfork_child() == 1))
+	/* A vfork child without a level of its own is inside its parents', which go on. Nor if nobody knows whether it is one. */
+	if (level != NULL && (!is_outermost(level) || rk_kernel_is_vfork_child() == 0))
 		strike_out_inside(level);
 }
 

@@ -16,10 +16,10 @@
 void rk_bracket_begun(uint8_t depth, bool in_person);
 
 /*
- * The innermost level of this process ends. Those inside it, of vfork children that were killed, have ended before. Returns
- * the depth with it, 0 if that isn't known. Async-signal-safe.
+ * The innermost level of this process ends; the state's depth is this. Those inside it, of vfork children that were killed,
+ * have ended before. Returns the depth with it, 0 if that isn't known. Async-signal-safe.
  */
-uint8_t rk_bracket_ends(void);
+uint8_t rk_bracket_ends(uint8_t depth_now);
 
 /* The calling thread is about to fork: its vfork children, with their levels, have ended. Async-signal-safe. */
 void rk_bracket_forks(void);

@@ -4,6 +4,7 @@
  * threads, forked children and further vfork children find nothing taken that nobody gives back. One that lives and stands
  * still there keeps what it has from other threads.
  */
+#define TEST_SECONDS 900 /* each instruction is tried, beside others that do so */
 #include "test.h"
 #include <sched.h>
 #include <sys/mman.h>
