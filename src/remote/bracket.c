@@ -158,9 +158,10 @@ uint8_t rk_bracket_ends(uint8_t depth_now)
 		struct level own = here();
 
 		level = innermost(own.thread, &own);
-	} else if (level != NULL && level->depth != depth_now && rk_kernel_is_vfork_child() == 1) {
-		level = NULL; /* a vfork child's that found no row: the outermost isn't its own */
 	}
+	/* A vfork child's that found no row: the outermost isn't its own. */
+	if (level != NULL && is_outermost(level) && level->depth != depth_now && rk_kernel_is_vfork_child() == 1)
+		level = NULL;
 	if (level != NULL && level->further > 0) {
 		level->further--;
 	} else if (level != NULL) {

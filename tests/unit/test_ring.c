@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rings of records: what each call does, by itself, at the ends of laps, when it is full; snapshots and merges. */
+/* Rings of records: what each call does, by itself, at the ends of laps, when it is full; snapshots. */
 #include "rings.h"
 
 static void options_are_checked(void **state)
@@ -211,90 +211,6 @@ static void snapshots(void **state)
 	drop();
 }
 
-struct seen {
-	uint64_t times[100];
-	int n, stop_at;
-};
-
-static int see(void *context, const struct rk_ring_record *record)
-{
-	struct seen *seen = context;
-
-	if (seen->n == seen->stop_at)
-		return 77;
-	if (seen->n == 100)
-		return 0;
-	seen->times[seen->n++] = record->time;
-	return 0;
-}
-
-/* Written on all CPUs in turn, and to the overflow ring, read in that order. */
-static void merged(void **state)
-{
-	struct seen seen = {.stop_at = 1000};
-	struct rk_ring_reader reader;
-	int written = 0;
-
-	(void)state;
-	create(8192, 0);
-	assert_int_equal(rk_ring_merge(ring, see, &seen), 0);
-	for (int round = 0; round < 5; round++)
-		for (int cpu = 0; cpu < CPU_SETSIZE && written < 90; cpu++) {
-			if (!CPU_ISSET(cpu, &saved))
-				continue;
-			pin(cpu);
-			assert_int_equal(rk_ring_write_stamped(ring, &written, sizeof(written)), 0);
-			assert_int_equal(rk_ring_write_slow(ring, &written, sizeof(written), 1, RK_NO_RSEQ), 0);
-			written += 2;
-		}
-	seen.stop_at = 3;
-	assert_int_equal(rk_ring_merge(ring, see, &seen), 77);
-	assert_int_equal(seen.n, 3);
-	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
-	assert_int_equal(rk_ring_merge(ring, see, &seen), -EBUSY);
-	assert_int_equal(rk_ring_close(&reader), 0);
-	seen.stop_at = 1000;
-	assert_int_equal(rk_ring_merge(ring, see, &seen), 0);
-	assert_int_equal(seen.n, written);
-	for (int i = 1; i < seen.n; i++)
-		assert_true(seen.times[i] >= seen.times[i - 1]);
-	assert_int_equal(rk_ring_merge(ring, see, &seen), 0);
-	assert_int_equal(seen.n, written);
-	drop();
-	create(8192, RK_RING_OVERWRITE);
-	assert_int_equal(rk_ring_merge(ring, see, &seen), -EINVAL);
-	drop();
-}
-
-/* Two that merge at once keep each other out, and nobody for good. */
-static void *keep_merging(void *arg)
-{
-	struct seen seen = {.stop_at = 0};
-
-	for (int i = 0; i < 20000; i++) {
-		int r = rk_ring_merge(ring, see, &seen);
-
-		CHECK(r == 0 || r == -EBUSY);
-	}
-	return arg;
-}
-
-static void two_merge(void **state)
-{
-	struct seen seen = {.stop_at = 1};
-	pthread_t threads[2];
-
-	(void)state;
-	create(8192, 0);
-	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, keep_merging, NULL), 0);
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(pthread_join(threads[i], NULL), 0);
-	assert_int_equal(rk_ring_merge(ring, see, &seen), 0);
-	drop();
-}
-
 /* A writer that nobody may fence isn't waited for, and a snapshot isn't taken; nothing is lost. */
 static int read_without_a_fence(void)
 {
@@ -352,55 +268,13 @@ static void without_a_fence(void **state)
 	drop();
 }
 
-static int forget(void *context, const struct rk_ring_record *record)
-{
-	(void)context;
-	return record == NULL;
-}
-
-/* The clock begins anew when a machine goes on from its disk: stamps of before are no reason to wait for those times. */
-static int tell_stamps(void *count, const struct rk_ring_record *record)
-{
-	return memcmp(record->data, ++*(int *)count == 1 ? "before" : "behind", 6) == 0 ? 0 : -1;
-}
-
-static void clock_begins_anew(void **state)
-{
-	const int64_t size = (int64_t)RKI_RING_BYTES(8, 1);
-	struct {
-		uint64_t time;
-		char data[8];
-	} before = {rk_ring_clock() + ((uint64_t)1 << 50), "before"};
-	enum rk_result outcome = RK_ABORTED;
-	int count = 0;
-
-	(void)state;
-	if (!WITH_RSEQ())
-		SKIP("no rseq: nothing but the library writes to the overflow ring");
-	create(8192, 0);
-	assert_int_equal(rk_ring_write(ring, "x", 1), 0); /* there is room now */
-	assert_int_equal(rk_ring_merge(ring, forget, NULL), 0);
-	for (int i = 0; i < 100 && outcome == RK_ABORTED; i++)
-		outcome = rk_cpu_bank_append_release(ring, 0, 8 | RKI_RING_STAMPED, &before, 16, size);
-	assert_int_equal(outcome, RK_DONE);
-	assert_int_equal(rk_ring_write_stamped(ring, "behind", 6), 0);
-	assert_int_equal(rk_ring_write_stamped(ring, "behind", 6), 0);
-	assert_int_equal(rk_ring_merge(ring, tell_stamps, &count), 0);
-	assert_int_equal(count, 3);
-	assert_int_equal(rk_ring_arm(ring), 0);
-	drop();
-}
-
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(clock_begins_anew),
 	cmocka_unit_test(options_are_checked),
 	cmocka_unit_test(first_in_first_out),
 	cmocka_unit_test(lengths),
 	cmocka_unit_test(forms_in_turn),
 	cmocka_unit_test(full),
 	cmocka_unit_test(snapshots),
-	cmocka_unit_test(merged),
-	cmocka_unit_test(two_merge),
 	cmocka_unit_test(without_a_fence),
 };
 

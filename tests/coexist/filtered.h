@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * filtered.h - rseqkit/thread.h lists the system calls that this library makes. Here each situation runs under a filter
+ * that kills for everything else; a list that lacks one fails. The lists are in the words of thread.h; each ends with -1.
+ */
+#ifndef FILTERED_H
+#define FILTERED_H
+
+#include "allow.h"
+
+static const int operating[] = {-1};
+static const int claiming[] = {SYS_futex, SYS_mmap, SYS_madvise, SYS_munmap, SYS_gettid, SYS_getpid, SYS_get_robust_list,
+			       SYS_clock_gettime, -1};
+
+struct situation {
+	const char *name;
+	int (*run)(void);
+	int ending;
+};
+
+/* A filter that isn't obeyed would prove nothing. */
+static int call_another(void)
+{
+	allow_only(operating, NULL, NULL);
+	(void)syscall(SYS_getpid);
+	return 0;
+}
+
+#define ANOTHER_CALL {"another one", call_another, 128 + SIGSYS}
+
+static void judge(const struct situation *situations, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int ending = in_child(situations[i].run);
+
+		if (ending != situations[i].ending)
+			fprintf(stderr, "# %s: ended with %d (%d is for another system call)\n", situations[i].name, ending,
+				128 + SIGSYS);
+		assert_int_equal(ending, situations[i].ending);
+	}
+}
+
+#endif /* FILTERED_H */
