@@ -138,7 +138,7 @@ static void run_one(void **state)
 	assert_int_equal(in_child(body), 0);
 }
 
-#define TEST(body) {.name = #body, .test_func = run_one, .initial_state = (void *)(uintptr_t)(body)}
+#define TEST(body) {#body, run_one, NULL, NULL, (void *)(uintptr_t)(body)}
 
 static const struct CMUnitTest tests[] = {
 	TEST(no_further_row),
