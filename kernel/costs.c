@@ -20,7 +20,7 @@
 
 #define KTLS_RSEQ	64 /* where struct rseq is in the blob */
 #define SET_OFFSET	(1 << 17)
-#define SET_SIG		(1 << 18)
+#define SET_KTLS_SIG		(1 << 18)
 #define SET_THREAD	(1 << 19)
 #define CLONE_KTLS	(1ULL << 48)
 #define SIG		0x53053053
@@ -183,7 +183,7 @@ int main(void)
 		if (way == KTLS) {
 			if (syscall(334, &offset, 8, SET_OFFSET, 0) != 0)
 				_exit(0); /* a kernel without */
-			call(NULL, 0, SET_SIG, SIG);
+			call(NULL, 0, SET_KTLS_SIG, SIG);
 			call(NULL, 0, SET_THREAD, 0);
 		}
 		printf("way %s\n", (const char *[]){ "none", "call", "ktls" }[way]);

@@ -34,7 +34,7 @@
 /* Of include/uapi/linux/rseq_ktls.h, which kernels have with the series in kernel/. */
 #define RK_RSEQ_GET_KTLS_LAYOUT (1 << 16)
 #define RK_RSEQ_SET_KTLS_OFFSET (1 << 17)
-#define RK_RSEQ_SET_SIG (1 << 18)
+#define RK_RSEQ_SET_KTLS_SIG (1 << 18)
 #define RK_RSEQ_SET_KTLS_THREAD (1 << 19)
 #define RK_RSEQ_KTLS_AUTO (1 << 20)
 

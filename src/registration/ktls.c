@@ -57,7 +57,7 @@ static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, ui
 	r = rk_kernel_ktls_register();
 	if (r == 0 || r == -EBUSY) /* a handler was faster */
 		return rk_kernel_registered_at(area, length);
-	if (r != -ENXIO || rk_sys_rseq(NULL, 0, RK_RSEQ_SET_SIG, RK_SIGNATURE) != 0)
+	if (r != -ENXIO || rk_sys_rseq(NULL, 0, RK_RSEQ_SET_KTLS_SIG, RK_SIGNATURE) != 0)
 		return false;
 	r = rk_sys_rseq(&offset, sizeof(offset), RK_RSEQ_SET_KTLS_OFFSET | RK_RSEQ_KTLS_AUTO, 0);
 	if (r != 0 && r != -EBUSY)

@@ -128,8 +128,8 @@ static const char *set_ktls_up(bool *broken)
 		return "the kernel asks for more room than there is";
 	if (raw_rseq(&offset, sizeof(offset), RAW_SET_KTLS_OFFSET, 0) != 0)
 		return "RSEQ_FLAG_SET_KTLS_OFFSET failed";
-	if (raw_rseq(NULL, 0, RAW_SET_SIG, RAW_SIGNATURE) != 0)
-		return "RSEQ_FLAG_SET_SIG failed";
+	if (raw_rseq(NULL, 0, RAW_SET_KTLS_SIG, RAW_SIGNATURE) != 0)
+		return "RSEQ_FLAG_SET_KTLS_SIG failed";
 	if (raw_rseq(NULL, 0, RAW_SET_KTLS_THREAD, 0) != 0)
 		return "RSEQ_FLAG_SET_KTLS_THREAD failed";
 	place.offset = offset + (ptrdiff_t)layout.rseq_offset;

@@ -47,7 +47,7 @@ static inline long raw_call6(long number, long a, long b, long c, long d, long e
 /* Of include/uapi/linux/rseq_ktls.h, which kernels have with the series in kernel/. */
 #define RAW_GET_KTLS_LAYOUT (1 << 16)
 #define RAW_SET_KTLS_OFFSET (1 << 17)
-#define RAW_SET_SIG (1 << 18)
+#define RAW_SET_KTLS_SIG (1 << 18)
 #define RAW_SET_KTLS_THREAD (1 << 19)
 #define RAW_KTLS_AUTO (1 << 20)
 #define RAW_SIGNATURE 0x53053053

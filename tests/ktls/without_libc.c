@@ -172,7 +172,7 @@ static const char *set_up(bool automatic)
 	if (layout.size > DATA_BYTES / 4 || layout.alignment > 512)
 		return "the kernel asks for more room than there is";
 	if (raw_rseq(&offset, sizeof(offset), RAW_SET_KTLS_OFFSET | (automatic ? RAW_KTLS_AUTO : 0), 0) != 0 ||
-	    raw_rseq(NULL, 0, RAW_SET_SIG, RAW_SIGNATURE) != 0 || raw_rseq(NULL, 0, RAW_SET_KTLS_THREAD, 0) != 0)
+	    raw_rseq(NULL, 0, RAW_SET_KTLS_SIG, RAW_SIGNATURE) != 0 || raw_rseq(NULL, 0, RAW_SET_KTLS_THREAD, 0) != 0)
 		return "KTLS can't be set up";
 	place.blob = offset;
 	place.offset = offset + (ptrdiff_t)layout.rseq_offset;

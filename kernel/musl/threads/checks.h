@@ -18,7 +18,7 @@
 #define FLAG_UNREGISTER (1 << 0)
 #define FLAG_GET_LAYOUT (1 << 16)
 #define FLAG_SET_OFFSET (1 << 17)
-#define FLAG_SET_SIG (1 << 18)
+#define FLAG_SET_KTLS_SIG (1 << 18)
 #define FLAG_SET_THREAD (1 << 19)
 
 extern const ptrdiff_t __rseq_offset;

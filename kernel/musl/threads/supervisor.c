@@ -22,7 +22,7 @@
 enum { GET, OFFSET, SIG, THREAD, UNREGISTRATION, PROBE, REGISTRATION, OTHER, KINDS };
 
 static const char *const kinds[KINDS] = {
-	"GET_KTLS_LAYOUT", "SET_KTLS_OFFSET", "SET_SIG", "SET_KTLS_THREAD", "UNREGISTER",
+	"GET_KTLS_LAYOUT", "SET_KTLS_OFFSET", "SET_KTLS_SIG", "SET_KTLS_THREAD", "UNREGISTER",
 	"UNREGISTER with a wrong signature", "registration", "other",
 };
 
@@ -31,7 +31,7 @@ static int kind_of(const struct seccomp_data *data)
 	switch (data->args[2]) {
 	case FLAG_GET_LAYOUT: return GET;
 	case FLAG_SET_OFFSET: return OFFSET;
-	case FLAG_SET_SIG: return SIG;
+	case FLAG_SET_KTLS_SIG: return SIG;
 	case FLAG_SET_THREAD: return THREAD;
 	case FLAG_UNREGISTER: return (uint32_t)data->args[3] == SIGNATURE ? UNREGISTRATION : PROBE;
 	case 0: return REGISTRATION;
