@@ -25,7 +25,7 @@ server: deps-check all  ## load an example server, and compare what it counted w
 	@ninja -C $(BUILD) --quiet $(foreach kind,rseqkit atomic mutex,examples/server/server-$(kind) examples/server/statistics-cost-$(kind))
 	@examples/server/show $(BUILD)
 
-check: deps-check  ## build every way and run the tests, 30 to 90 minutes; ends with a line of counts
+check: deps-check  ## build every way and run the tests, 20 to 40 minutes; ends with a line of counts
 	@-scripts/deps system
 	@scripts/check
 
