@@ -94,8 +94,8 @@ static inline enum rk_result classic_try_add(void *base, int64_t value)
 					  : again);
 	else
 		__asm__ __volatile__ goto(CLASSIC_BEGIN("")
-					  "movq %[value], %%rcx\n\t"
-					  "addq (%[slot]), %%rcx\n\t"
+					  "movq (%[slot]), %%rcx\n\t"
+					  "addq %[value], %%rcx\n\t"
 					  "movq %%rcx, (%[slot])\n"
 					  CLASSIC_END
 					  :

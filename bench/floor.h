@@ -32,8 +32,8 @@ static inline void floor_add(void *base, int64_t value)
 				     : FLOOR_INPUTS, [value] "er"(value)
 				     : "memory", "cc", "rax");
 	else
-		__asm__ __volatile__(FLOOR_SLOT "movq %[value], %%rcx\n\t"
-						"addq (%%rax), %%rcx\n\t"
+		__asm__ __volatile__(FLOOR_SLOT "movq (%%rax), %%rcx\n\t"
+						"addq %[value], %%rcx\n\t"
 						"movq %%rcx, (%%rax)"
 				     :
 				     : FLOOR_INPUTS, [value] "er"(value)

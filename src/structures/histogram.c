@@ -33,6 +33,7 @@ int rk_histogram_create(struct rk_histogram **histogram, int bits, uint64_t high
 	if (r < 0)
 		return r;
 	rk_group_head(group)->bits = (uint8_t)bits;
+	rk_group_head(group)->flip = (uint8_t)rki_histogram_scan(1);
 	rk_group_head(group)->width = (uint64_t)1 << bits;
 	rk_group_head(group)->highest = highest;
 	*histogram = (struct rk_histogram *)group;

@@ -17,8 +17,9 @@
  * Intel's cores since Golden Cove hand a stored word to the next load of it in no time, but only if both are addressed
  * by one register and nothing else, and only to some instructions. Anything else takes six cycles more. So:
  *   - the slot's address is computed into a register, never left to an index; what lies behind the slot as well;
- *   - a constant is added to memory in place, a variable by load and store (RK_IMMEDIATE).
- * Older Intel cores, and AMD's Zen 4, take the same time for all forms. AMD's Zen 5 gains from:
+ *   - a constant is added to memory in place, a variable by load, add and store (RK_IMMEDIATE).
+ * AMD's Zen 3 does so whatever the address, but not to an instruction that loads and computes: so a word that was stored
+ * a moment ago is loaded by a mov. Older Intel cores, and AMD's Zen 4, take the same time for all forms. Zen 5 gains from:
  *   - the descriptor's address as an immediate where the code model allows it, else lea: one instruction fewer;
  *   - `movl; testl; js; shl` against `movslq; shl; js`: the longer one is faster, the sign extension costs a cycle;
  *   - %fs:offset(register) against a pointer to the area kept in a register: the segment wins or ties.
@@ -242,8 +243,7 @@
 
 /* Commits: one instruction, the end label right behind it. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
-	RKI_ASM_X("movq %[" #operand "], %%rcx", "mov rcx, %[" #operand "]") RKI_ASM_FROM("add", RK_ASM_SLOT, "rcx")  \
-	RK_ASM_COMMIT_LOADED
+	RK_ASM_LOAD RKI_ASM_X("addq %[" #operand "], %%rcx", "add rcx, %[" #operand "]") RK_ASM_COMMIT_LOADED
 #define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RKI_ASM_TO("add", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE(operand) RKI_ASM_TO("mov", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
 /* With release order, which every store has here. (A string instruction's stores come before any later store, too.) */

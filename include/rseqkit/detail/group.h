@@ -33,7 +33,7 @@ struct rki_group_head {
 	uint8_t unfenced;         /* is the plane that isn't in use perhaps being added to? */
 	uint8_t baseline;         /* which of the two sums are taken against */
 	uint8_t bits;             /* of histograms: significant bits of a value */
-	uint8_t reserved;
+	uint8_t flip;             /* of histograms: rki_histogram_scan() of 1 */
 	union {
 		const char *const *names; /* of counters, or NULL */
 		uint64_t width;           /* of histograms: 1 << bits */
@@ -54,6 +54,28 @@ static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *gro
 	return RK_NO_RSEQ; /* 64 bits are more than one store */
 #endif
 }
+
+/*
+ * Where the highest bit of a word is, which isn't 0: that number, or 63 without it, which is to be flipped. x86-64 has two
+ * instructions with the same bytes: lzcnt, and bsr where the processor doesn't know lzcnt. AMD's do it in one step since
+ * 2007, and take eight for bsr until Zen 4. So each histogram keeps what the processor answers for 1.
+ */
+#if defined(__x86_64__) && !defined(__LZCNT__)
+static inline __attribute__((__unused__)) unsigned rki_histogram_scan(uint64_t word)
+{
+	uint64_t bit;
+
+	__asm__("rep bsr{q %1, %0| %0, %1}" : "=r"(bit) : "r"(word) : "cc");
+	return (unsigned)bit;
+}
+#define RKI_HISTOGRAM_FLIP(head) (head)->flip
+#else
+static inline __attribute__((__unused__)) unsigned rki_histogram_scan(uint64_t word)
+{
+	return (unsigned)__builtin_clzll(word);
+}
+#define RKI_HISTOGRAM_FLIP(head) 63u
+#endif
 
 RKI_END_DECLS
 
