@@ -32,25 +32,33 @@ static bool is_checked(const struct rk_mutex *mutex)
 	return mutex->flags & RK_MUTEX_CHECKED;
 }
 
-/* One attempt. Who has slept may not be the only one who did. */
-static bool take(struct rk_mutex *mutex, bool slept)
+static bool take_if_free(struct rk_mutex *mutex)
 {
-	int requested = rk_slice_hold();
 	uint32_t expected = FREE;
-	bool taken = slept ? __atomic_exchange_n(&mutex->word, SLEPT_FOR, __ATOMIC_ACQUIRE) == FREE :
-			     __atomic_compare_exchange_n(&mutex->word, &expected, HELD, false, __ATOMIC_ACQUIRE,
-							 __ATOMIC_RELAXED);
 
-	if (!taken) {
-		rk_slice_let_go(requested);
-		return false;
-	}
+	return __atomic_compare_exchange_n(&mutex->word, &expected, HELD, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static void taken_with(struct rk_mutex *mutex, int requested)
+{
 	/* Whoever spins reads this line: it is written only if need be. */
 	if (mutex->requested != requested)
 		mutex->requested = requested;
 	if (is_checked(mutex))
 		__atomic_store_n(&mutex->holder, me(), __ATOMIC_RELAXED);
-	return true;
+}
+
+/* One attempt. Who has slept may not be the only one who did. */
+static bool take(struct rk_mutex *mutex, bool slept)
+{
+	int requested = rk_slice_hold();
+	bool taken = slept ? __atomic_exchange_n(&mutex->word, SLEPT_FOR, __ATOMIC_ACQUIRE) == FREE : take_if_free(mutex);
+
+	if (taken)
+		taken_with(mutex, requested);
+	else
+		rk_slice_let_go(requested);
+	return taken;
 }
 
 static void relax(void)
@@ -109,9 +117,21 @@ int rk_mutex_init(struct rk_mutex *mutex, unsigned flags)
 	return 0;
 }
 
+static __attribute__((__noinline__)) int lock_slowly(struct rk_mutex *mutex, int64_t nanoseconds)
+{
+	return take(mutex, false) ? 0 : wait_for(mutex, nanoseconds);
+}
+
+/*
+ * An atomic instruction waits until the stores before it have reached the cache. So there are none on the common way: no
+ * calls, and no registers to save for them.
+ */
 int rk_mutex_lock_for(struct rk_mutex *mutex, int64_t nanoseconds)
 {
-	return RKI_LIKELY(take(mutex, false)) ? 0 : wait_for(mutex, nanoseconds);
+	if (RKI_UNLIKELY(rk_slice_is_possible()) || RKI_UNLIKELY(!take_if_free(mutex)))
+		return lock_slowly(mutex, nanoseconds);
+	taken_with(mutex, 0);
+	return 0;
 }
 
 int rk_mutex_lock(struct rk_mutex *mutex)
@@ -122,6 +142,14 @@ int rk_mutex_lock(struct rk_mutex *mutex)
 int rk_mutex_try(struct rk_mutex *mutex)
 {
 	return rk_mutex_lock_for(mutex, 0);
+}
+
+static __attribute__((__noinline__)) int unlocked(struct rk_mutex *mutex, int requested, bool slept_for)
+{
+	rk_slice_let_go(requested);
+	if (slept_for)
+		rk_futex_wake(&mutex->word, 1);
+	return 0;
 }
 
 int rk_mutex_unlock(struct rk_mutex *mutex)
@@ -136,8 +164,5 @@ int rk_mutex_unlock(struct rk_mutex *mutex)
 	}
 	requested = mutex->requested;
 	slept_for = __atomic_exchange_n(&mutex->word, FREE, __ATOMIC_RELEASE) == SLEPT_FOR;
-	rk_slice_let_go(requested);
-	if (RKI_UNLIKELY(slept_for))
-		rk_futex_wake(&mutex->word, 1);
-	return 0;
+	return RKI_UNLIKELY(requested != 0 || slept_for) ? unlocked(mutex, requested, slept_for) : 0;
 }

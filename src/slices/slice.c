@@ -95,18 +95,6 @@ void rk_slice_end_slow(void)
 	(void)RK_SYSCALL(RK_SYS_SLICE_YIELD);
 }
 
-/* Where the kernel offers nothing, or nobody has asked yet; then that is done. */
-static bool is_offered(void)
-{
-	uint32_t flags, cpu;
-
-	RKI_AREA_READ(flags, 16);
-	if ((flags & (RK_AREA_SLICE_AVAILABLE | RK_AREA_SLICE_ENABLED)) != 0)
-		return RK_HAVE_SECTIONS;
-	RKI_AREA_READ(cpu, 4);
-	return (int32_t)cpu < 0 && rk_slice_enable() == 0;
-}
-
 /*
  * The region's request was lost: by a wait, for another mutex say, or with the time that was granted. What the kernel may
  * remember of that is cleared first, as at a region's end: else it would take the next request amiss (doc/slices.md).
@@ -124,7 +112,7 @@ int rk_slice_hold(void)
 {
 	struct rk_thread_state *state;
 
-	if (RKI_NO_AREA || RKI_LIKELY(!is_offered()))
+	if (!rk_slice_is_possible() || (!rk_slice_is_offered() && rk_slice_enable() != 0))
 		return 0;
 	state = rk_state_in_use(rk_process_get());
 	if (READ(state->slice) >= UINT8_MAX - MUTEX)
