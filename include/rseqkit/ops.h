@@ -78,13 +78,12 @@ struct rk_array {
 
 /*
  * A log in a slot. Positions are bytes, count up for ever, and stay below 2^62; the byte at a position is the one at
- * RK_LOG_DATA + (position & mask) behind this. All are multiples of 8 but for mask, which is a power of two less one. Who
- * sets the limit sees to it that no record wraps, nor overwrites what is still to be read.
+ * RK_LOG_DATA + (position & mask) behind this, where mask is the log's size, a power of two, less one. All are multiples
+ * of 8. Who sets the limit sees to it that no record wraps, nor overwrites what is still to be read.
  */
 struct rk_log {
 	int64_t head; /* up to where there are records */
 	int64_t limit;
-	int64_t mask;
 };
 
 #define RK_LOG_DATA 256

@@ -70,7 +70,7 @@ struct rk_ring_reader {
 	struct rk_log *log;
 	const struct rk_log *live; /* the same, unless this is a snapshot */
 	int64_t position, head, released;
-	int64_t mask; /* the log's own lies in a line that writers write to */
+	int64_t mask;
 	int64_t header, size, front; /* of records like the last one: the bytes of one, and those before its data */
 	int cpu;
 	int state;
@@ -80,6 +80,7 @@ struct rk_ring_reader {
 struct rk_ring_shared {
 	uint32_t waiting; /* odd while a reader waits; counts wake-ups */
 	uint32_t largest;
+	int64_t mask; /* of positions. It isn't in the log: a section's stores would wait for one load more. */
 };
 
 /* The first word of a record: its length, and these. A record of padding is that many bytes as a whole. */
@@ -124,10 +125,12 @@ RKI_API void rk_ring_wake(struct rk_ring *ring);
 /* One attempt at that, of a length that has been looked at. */
 RKI_INLINE enum rk_result rk_ring_append(struct rk_ring *ring, const void *data, size_t length, int stamped)
 {
-	intptr_t size = (intptr_t)RKI_RING_BYTES(length, stamped);
+	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
+	intptr_t size = (intptr_t)RKI_RING_BYTES(length, stamped), mask = (intptr_t)shared->mask;
 
-	return stamped ? rk_cpu_bank_append_stamped_release(ring, 0, (intptr_t)length | RKI_RING_STAMPED, data, length, size) :
-			 rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size);
+	return stamped ? rk_cpu_bank_append_stamped_release(ring, 0, (intptr_t)length | RKI_RING_STAMPED, data, length, size,
+							    mask) :
+			 rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size, mask);
 }
 
 /*

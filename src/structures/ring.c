@@ -94,6 +94,7 @@ static int lay_out(struct ring_state *state, size_t size, unsigned flags)
 				     .mapped = logs + merged + whole_pages(sizeof(struct ring_file)),
 				     .merged = (struct merged *)(void *)(memory + logs),
 				     .file = (struct ring_file *)(void *)(memory + logs + merged)};
+	state->shared.mask = (int64_t)size - 1;
 	largest = (flags & RK_RING_OVERWRITE ? size / RING_BLOCKS : size / 2) - 2 * sizeof(uint64_t);
 	state->shared.largest = (uint32_t)(largest < RK_RING_RECORD_MAX ? largest : RK_RING_RECORD_MAX);
 	return 0;
@@ -156,7 +157,6 @@ void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64
 		log->start = position;
 		__atomic_store_n(&log->log.head, position, __ATOMIC_RELAXED);
 	}
-	__atomic_store_n(&log->log.mask, (int64_t)state->size - 1, __ATOMIC_RELAXED);
 	(void)__atomic_compare_exchange_n(&log->log.limit, &never, position + unit_of(state), 0, __ATOMIC_RELEASE,
 					  __ATOMIC_RELAXED);
 }
@@ -209,7 +209,7 @@ static enum rk_result make_room(struct rk_ring *ring, int cpu, int64_t size)
 		return RK_DONE;
 	end = head == limit && head % unit == 0 ? head : head - head % unit + unit;
 	if (limit == end && head < end) {
-		outcome = rk_at_bank_store_two_if_equal_release(ring, 0, head, place_in(log, head) - (char *)log,
+		outcome = rk_at_bank_store_two_if_equal_release(ring, 0, head, place_in(state, log, head) - (char *)log,
 								RKI_RING_PADDING | (end - head), end, cpu);
 	} else {
 		further = limit_up_to(state, log, limit == end ? end + unit : end);
@@ -236,14 +236,14 @@ static bool append(const struct ring_state *state, struct ring_log *log, const v
 	if (log->log.limit == 0)
 		rk_ring_prepare(state, log, 0);
 	head = log->log.head;
-	rest = (int64_t)state->size - (head & log->log.mask);
+	rest = (int64_t)state->size - (head & state->shared.mask);
 	if (head + (rest < size ? rest : 0) + size > free_up_to)
 		return false;
 	if (rest < size) {
-		*(int64_t *)(void *)place_in(log, head) = RKI_RING_PADDING | rest;
+		*(int64_t *)(void *)place_in(state, log, head) = RKI_RING_PADDING | rest;
 		head += rest;
 	}
-	at = place_in(log, head);
+	at = place_in(state, log, head);
 	*(int64_t *)(void *)at = (intptr_t)length | (stamped ? RKI_RING_STAMPED : 0);
 	at += sizeof(int64_t);
 	if (stamped) {

@@ -104,9 +104,9 @@ static inline int64_t unit_of(const struct ring_state *state)
 	return (int64_t)(overwrites(state) ? state->size / RING_BLOCKS : state->size);
 }
 
-static inline char *place_in(struct ring_log *log, int64_t position)
+static inline char *place_in(const struct ring_state *state, struct ring_log *log, int64_t position)
 {
-	return (char *)log + RK_LOG_DATA + (position & log->log.mask);
+	return (char *)log + RK_LOG_DATA + (position & state->shared.mask);
 }
 
 /* Makes zeros a log that begins at `position`. Any number of threads may, at once. */

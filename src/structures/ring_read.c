@@ -67,7 +67,7 @@ static int take_snapshot(struct rk_ring *ring, int cpu, struct rk_ring_reader *r
 	if (bank == NULL)
 		return r;
 	reader->log = bank;
-	reader->mask = reader->log->mask;
+	reader->mask = state->shared.mask;
 	reader->head = head_of(bank);
 	reader->position = oldest_of(state, bank);
 	return r; /* 1: of before */
@@ -99,7 +99,7 @@ int rk_ring_look(struct rk_ring_reader *reader)
 			return 0;
 		reader->released = reader->position = __atomic_load_n(&log->tail, __ATOMIC_RELAXED);
 		reader->log = &log->log;
-		reader->mask = log->log.mask;
+		reader->mask = state_of(reader->ring)->shared.mask;
 		reader->live = reader->log;
 	}
 	reader->head = head_of((const struct ring_log *)reader->log);

@@ -7,15 +7,12 @@
 #define SIZE 1024
 #define AT (RK_LOG_DATA - 2 * (ptrdiff_t)sizeof(intptr_t)) /* of the data in the slot's bytes, behind `behind` */
 
-/* Behind the word, which is the head: `behind` is the limit, then comes the mask. */
+/* Behind the word, which is the head: `behind` is the limit. */
 static void set_log(struct slot *slot, intptr_t head, intptr_t limit)
 {
-	intptr_t mask = SIZE - 1;
-
 	memset(slot, 0xa5, sizeof(*slot));
 	slot->word = head;
 	slot->behind = limit;
-	memcpy(slot->bytes, &mask, sizeof(mask));
 }
 
 #define APPEND(outcome, index, stamped, release, ...)                                                                  \
@@ -42,11 +39,11 @@ static void append_once(enum index index, intptr_t head, size_t length, bool sta
 		source[i] = (unsigned char)(i * 7 + length + 1);
 	set_log(slot, head, head + size - 8);
 	memcpy(expected, slot->bytes, sizeof(expected));
-	APPEND(RK_UNEQUAL, index, stamped, release, &item->word, header, source, length, size);
+	APPEND(RK_UNEQUAL, index, stamped, release, &item->word, header, source, length, size, SIZE - 1);
 	assert_int_equal(slot->word, head);
 	assert_memory_equal(slot->bytes, expected, sizeof(expected));
 	slot->behind = head + size;
-	APPEND(RK_DONE, index, stamped, release, &item->word, header, source, length, size);
+	APPEND(RK_DONE, index, stamped, release, &item->word, header, source, length, size, SIZE - 1);
 	assert_int_equal(slot->word, works(index) ? head + size : head);
 	assert_int_equal(slot->behind, head + size);
 	assert_int_equal(slot->before, (intptr_t)(UINTPTR_MAX / 0xff * 0xa5));
@@ -80,10 +77,10 @@ static void appends_every_length(void **state)
 		static const char many[500];                                                                           \
                                                                                                                        \
 		set_log(slot_of(index), 0, SIZE);                                                                      \
-		EXPECT_KEPT(name, index, append, &item->word, 3, many, 3, 16);                                         \
-		EXPECT_KEPT(name, index, append_stamped, &item->word, 12, many, 12, 32);                               \
-		EXPECT_KEPT(name, index, append_release, &item->word, 200, many, 200, 208);                            \
-		EXPECT_KEPT(name, index, append_stamped_release, &item->word, 200, many, 200, 216);                    \
+		EXPECT_KEPT(name, index, append, &item->word, 3, many, 3, 16, SIZE - 1);                                         \
+		EXPECT_KEPT(name, index, append_stamped, &item->word, 12, many, 12, 32, SIZE - 1);                               \
+		EXPECT_KEPT(name, index, append_release, &item->word, 200, many, 200, 208, SIZE - 1);                            \
+		EXPECT_KEPT(name, index, append_stamped_release, &item->word, 200, many, 200, 216, SIZE - 1);                    \
 	} while (0)
 
 static void registers_are_kept(void **state)
@@ -107,14 +104,14 @@ static void nothing_elsewhere(void **state)
 		SKIP("no rseq, or a build without critical sections");
 	set_log(slot, 0, SIZE);
 	saved = *slot;
-	EXPECT_WRONG_CPU(rk_at_append(&item->word, 8, &saved, 8, 16, other));
-	EXPECT_WRONG_CPU(rk_at_append_release(&item->word, 8, &saved, 8, 16, other));
-	EXPECT_WRONG_CPU(rk_at_append_stamped(&item->word, 8, &saved, 8, 24, other));
-	EXPECT_WRONG_CPU(rk_at_append_stamped_release(&item->word, 8, &saved, 8, 24, other));
+	EXPECT_WRONG_CPU(rk_at_append(&item->word, 8, &saved, 8, 16, SIZE - 1, other));
+	EXPECT_WRONG_CPU(rk_at_append_release(&item->word, 8, &saved, 8, 16, SIZE - 1, other));
+	EXPECT_WRONG_CPU(rk_at_append_stamped(&item->word, 8, &saved, 8, 24, SIZE - 1, other));
+	EXPECT_WRONG_CPU(rk_at_append_stamped_release(&item->word, 8, &saved, 8, 24, SIZE - 1, other));
 	assert_int_equal(rk_vfork_begin(), 0);
 	EACH_INDEX(index) {
-		assert_int_equal(BY_INDEX(index, cpu, append, &item->word, 8, &saved, 8, 16), RK_NO_RSEQ);
-		assert_int_equal(BY_INDEX(index, cpu, append_stamped, &item->word, 8, &saved, 8, 24), RK_NO_RSEQ);
+		assert_int_equal(BY_INDEX(index, cpu, append, &item->word, 8, &saved, 8, 16, SIZE - 1), RK_NO_RSEQ);
+		assert_int_equal(BY_INDEX(index, cpu, append_stamped, &item->word, 8, &saved, 8, 24, SIZE - 1), RK_NO_RSEQ);
 	}
 	assert_int_equal(rk_vfork_end(), 0);
 	assert_memory_equal(slot, &saved, sizeof(saved));

@@ -115,7 +115,7 @@ static void clock_begins_anew(void **state)
 	assert_int_equal(rk_ring_write(ring, "x", 1), 0); /* there is room now */
 	assert_int_equal(rk_ring_merge(ring, forget, NULL), 0);
 	for (int i = 0; i < 100 && outcome == RK_ABORTED; i++)
-		outcome = rk_cpu_bank_append_release(ring, 0, 8 | RKI_RING_STAMPED, &before, 16, size);
+		outcome = rk_cpu_bank_append_release(ring, 0, 8 | RKI_RING_STAMPED, &before, 16, size, 8191);
 	assert_int_equal(outcome, RK_DONE);
 	assert_int_equal(rk_ring_write_stamped(ring, "behind", 6), 0);
 	assert_int_equal(rk_ring_write_stamped(ring, "behind", 6), 0);

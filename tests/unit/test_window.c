@@ -66,8 +66,8 @@ OPERATION(op_copy_out, rk_cpu_copy_out_if_equal(base, 0, MORE, &popped, sizeof(p
 OPERATION(op_copy_out_much, rk_cpu_copy_out_if_equal(base, 0, MORE, taken, sizeof(taken), 1))
 OPERATION(op_array_push, rk_cpu_array_push(base, &node))
 OPERATION(op_array_pop, rk_cpu_array_pop(base, &popped))
-OPERATION(op_append, rk_cpu_append(base, 1, bytes, 8, 16))
-OPERATION(op_append_stamped, rk_cpu_append_stamped_release(base, 1, bytes, 8, 24))
+OPERATION(op_append, rk_cpu_append(base, 1, bytes, 8, 16, 0))
+OPERATION(op_append_stamped, rk_cpu_append_stamped_release(base, 1, bytes, 8, 24, 0))
 OPERATION(op_pop, rk_cpu_pop(base, 0, offsetof(struct node, next), &popped))
 
 static intptr_t gate;

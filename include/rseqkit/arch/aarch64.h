@@ -175,16 +175,16 @@
 	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_COPY(length, "x15", "%x[" #target "]")
 
 /*
- * Logs: the slot's word is the head, then come the limit and the mask. The next head is in x12, from the look whether there
+ * Logs: the slot's word is the head, then comes the limit. The next head is in x12, from the look whether there
  * is room to the commit. The place that is written to is in x15.
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
-	"ldp x13, x14, [x16, #8]\n\t"                                                                                  \
+	"ldr x13, [x16, #8]\n\t"                                                                                       \
 	"add x12, x17, %x[" #size "]\n\t"                                                                              \
 	"cmp x12, x13\n\t"                                                                                             \
 	"b.gt %l[" #label "]\n\t"
-#define RK_ASM_PLACE                                                                                                   \
-	"and x17, x17, x14\n\t"                                                                                        \
+#define RK_ASM_PLACE(mask)                                                                                             \
+	"and x17, x17, %x[" #mask "]\n\t"                                                                              \
 	"add x15, x16, x17\n\t"                                                                                        \
 	"add x15, x15, #" RKI_ASM_STR(RK_LOG_DATA) "\n\t"
 #define RK_ASM_PUT(word) "str %x[" #word "], [x15], #8\n\t"

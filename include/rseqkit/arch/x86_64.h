@@ -212,15 +212,15 @@
 	RKI_ASM_COPY(length, "%%rsi", "rsi", "%[" #target "]", "%[" #target "]", "rdi", "dil")
 
 /*
- * Logs: the slot's word is the head, then come the limit and the mask. The next head is in rdx, from the look whether there
+ * Logs: the slot's word is the head, then comes the limit. The next head is in rdx, from the look whether there
  * is room to the commit. In rdi is what lies one word behind the place that is written to.
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
 	RKI_ASM_X("leaq (%%rcx,%[" #size "]), %%rdx", "lea rdx, [rcx+%[" #size "]]")                                   \
 	RKI_ASM_X("cmpq 8(%%rax), %%rdx", "cmp rdx, [rax+8]")                                                          \
 	"jg %l[" #label "]\n\t"
-#define RK_ASM_PLACE                                                                                                   \
-	RKI_ASM_X("andq 16(%%rax), %%rcx", "and rcx, [rax+16]")                                                        \
+#define RK_ASM_PLACE(mask)                                                                                             \
+	RKI_ASM_X("andq %[" #mask "], %%rcx", "and rcx, %[" #mask "]")                                                 \
 	RKI_ASM_X("leaq 8+" RKI_ASM_STR(RK_LOG_DATA) "(%%rax,%%rcx), %%rdi",                                           \
 		  "lea rdi, [rax+rcx+8+" RKI_ASM_STR(RK_LOG_DATA) "]")
 #define RK_ASM_PUT(word) RKI_ASM_X("movq %[" #word "], -8(%%rdi)", "mov [rdi-8], %[" #word "]")

@@ -106,28 +106,30 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *nod
  * If the log that the slot is (struct rk_log) has room for `size` bytes up to its limit, stores the word `header` at its
  * head, copies `length` bytes from `source` behind that, and advances the head by `size`; else RK_UNEQUAL. The stamped form
  * stores the clock between the two: in an order that agrees with that of the heads. `size` is a multiple of 8 that all of
- * it fits into. After RK_ABORTED what is behind the head may have been written. The source is as for copy_if_equal.
+ * it fits into, `mask` is the log's size less one. After RK_ABORTED what is behind the head may have been written. The source is as for copy_if_equal.
  */
 RKI_INLINE enum rk_result RK_OP_PUBLISH(append)
-	RK_OP_PARAMS(void *base, intptr_t header, const void *source, size_t length, intptr_t size)
+	RK_OP_PARAMS(void *base, intptr_t header, const void *source, size_t length, intptr_t size, intptr_t mask)
 {
 	RK_OP_CHECK((void)0)
 	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE RK_ASM_PUT(header)
+		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE(mask) RK_ASM_PUT(header)
 		   RK_ASM_PUT_COPY(source, length) RK_OP_COMMIT_HEAD,
-		   RK_LIST(RK_OP_INPUTS, RK_IN(header), RK_IN(source), RK_IN(length), RK_IN(size)),
+		   RK_LIST(RK_OP_INPUTS, RK_IN(header), RK_IN(source), RK_IN(length), RK_IN(size),
+			   RK_IN_WORD_AS(mask, mask)),
 		   RK_USES_LOG, RK_OP_LABELS, unequal);
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
 RKI_INLINE enum rk_result RK_OP_PUBLISH(append_stamped)
-	RK_OP_PARAMS(void *base, intptr_t header, const void *source, size_t length, intptr_t size)
+	RK_OP_PARAMS(void *base, intptr_t header, const void *source, size_t length, intptr_t size, intptr_t mask)
 {
 	RK_OP_CHECK((void)0)
 	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
-		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE RK_ASM_PUT(header)
+		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE(mask) RK_ASM_PUT(header)
 		   RK_ASM_PUT_STAMP RK_ASM_PUT_COPY(source, length) RK_OP_COMMIT_HEAD,
-		   RK_LIST(RK_OP_INPUTS, RK_IN(header), RK_IN(source), RK_IN(length), RK_IN(size)),
+		   RK_LIST(RK_OP_INPUTS, RK_IN(header), RK_IN(source), RK_IN(length), RK_IN(size),
+			   RK_IN_WORD_AS(mask, mask)),
 		   RK_USES_LOG, RK_OP_LABELS, unequal);
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
