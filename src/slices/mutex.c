@@ -90,7 +90,7 @@ static bool spin(struct rk_mutex *mutex)
 	return taken;
 }
 
-static int wait_for(struct rk_mutex *mutex, int64_t nanoseconds)
+static __attribute__((__noinline__)) int wait_for(struct rk_mutex *mutex, int64_t nanoseconds)
 {
 	int64_t end;
 
@@ -117,19 +117,21 @@ int rk_mutex_init(struct rk_mutex *mutex, unsigned flags)
 	return 0;
 }
 
-static __attribute__((__noinline__)) int lock_slowly(struct rk_mutex *mutex, int64_t nanoseconds)
+static __attribute__((__noinline__)) int lock_with_request(struct rk_mutex *mutex, int64_t nanoseconds)
 {
 	return take(mutex, false) ? 0 : wait_for(mutex, nanoseconds);
 }
 
 /*
- * An atomic instruction waits until the stores before it have reached the cache. So there are none on the common way: no
- * calls, and no registers to save for them.
+ * An atomic instruction waits until the stores before it have reached the cache. So there are few on the common way: no
+ * calls, for which registers would have to be saved.
  */
 int rk_mutex_lock_for(struct rk_mutex *mutex, int64_t nanoseconds)
 {
-	if (RKI_UNLIKELY(rk_slice_is_possible()) || RKI_UNLIKELY(!take_if_free(mutex)))
-		return lock_slowly(mutex, nanoseconds);
+	if (RKI_UNLIKELY(rk_slice_is_possible()))
+		return lock_with_request(mutex, nanoseconds);
+	if (RKI_UNLIKELY(!take_if_free(mutex)))
+		return wait_for(mutex, nanoseconds);
 	taken_with(mutex, 0);
 	return 0;
 }

@@ -89,12 +89,11 @@ static int lay_out(struct ring_state *state, size_t size, unsigned flags)
 		rk_unmap(memory, logs + merged + whole_pages(sizeof(struct ring_file)));
 		return -ENOMEM;
 	}
-	*state = (struct ring_state){.flags = flags, .size = size, .region = region,
+	*state = (struct ring_state){.shared = {.mask = (int64_t)size - 1}, .flags = flags, .region = region,
 				     .memory = memory + beginning_of(state),
 				     .mapped = logs + merged + whole_pages(sizeof(struct ring_file)),
 				     .merged = (struct merged *)(void *)(memory + logs),
 				     .file = (struct ring_file *)(void *)(memory + logs + merged)};
-	state->shared.mask = (int64_t)size - 1;
 	largest = (flags & RK_RING_OVERWRITE ? size / RING_BLOCKS : size / 2) - 2 * sizeof(uint64_t);
 	state->shared.largest = (uint32_t)(largest < RK_RING_RECORD_MAX ? largest : RK_RING_RECORD_MAX);
 	return 0;
@@ -184,7 +183,7 @@ static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 /* Where the limit may be, of a head in the unit that ends there. */
 static int64_t limit_up_to(const struct ring_state *state, const struct ring_log *log, int64_t end)
 {
-	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + (int64_t)state->size;
+	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + size_of(state);
 
 	return overwrites(state) || end < free_up_to ? end : free_up_to;
 }
@@ -230,13 +229,13 @@ static int drop(struct rk_ring *ring, int index)
 static bool append(const struct ring_state *state, struct ring_log *log, const void *data, size_t length, int stamped)
 {
 	int64_t head, rest, size = (int64_t)RKI_RING_BYTES(length, stamped);
-	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + (int64_t)state->size;
+	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + size_of(state);
 	char *at;
 
 	if (log->log.limit == 0)
 		rk_ring_prepare(state, log, 0);
 	head = log->log.head;
-	rest = (int64_t)state->size - (head & state->shared.mask);
+	rest = size_of(state) - (head & state->shared.mask);
 	if (head + (rest < size ? rest : 0) + size > free_up_to)
 		return false;
 	if (rest < size) {

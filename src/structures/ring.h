@@ -52,7 +52,7 @@ struct ring_file {
 struct ring_state {
 	struct rk_ring_shared shared;
 	unsigned flags;
-	size_t size, region;
+	size_t region;
 	char *memory; /* for each index from RK_INDEX_OVERFLOW on: one bank or two */
 	size_t mapped;
 	struct merged *merged; /* for each index, behind that */
@@ -67,6 +67,11 @@ static inline struct ring_state *state_of(const struct rk_ring *ring)
 static inline struct ring_slot *slot_of(const struct rk_ring *ring, int index)
 {
 	return (struct ring_slot *)rk_percpu_slot(ring, index);
+}
+
+static inline int64_t size_of(const struct ring_state *state)
+{
+	return state->shared.mask + 1;
 }
 
 static inline bool overwrites(const struct ring_state *state)
@@ -101,7 +106,7 @@ static inline struct ring_log *log_in_use(const struct rk_ring *ring, int index)
 /* Records don't lie across the ends of these: of the ring, or of a block of it. */
 static inline int64_t unit_of(const struct ring_state *state)
 {
-	return (int64_t)(overwrites(state) ? state->size / RING_BLOCKS : state->size);
+	return overwrites(state) ? size_of(state) / RING_BLOCKS : size_of(state);
 }
 
 static inline char *place_in(const struct ring_state *state, struct ring_log *log, int64_t position)

@@ -37,7 +37,7 @@
  *   RK_ASM_UNLESS_ROOM(size, label)          goes to `label` unless a log, whose head was loaded, has room for `size` bytes;
  *                                            RK_ASM_COMMIT_HEAD stores the head behind them
  *   RK_ASM_PLACE(mask)                       finds the place in the log behind its head, whose position is that of the place
- *                                            by the mask (RK_IN_WORD_AS); of the last two in this order
+ *                                            by the mask (RK_IN_WORD); of the last two in this order
  *   RK_ASM_PUT(word)                         stores a word (RK_IN) at the place, ahead of the commit, and moves on
  *   RK_ASM_PUT_STAMP                         the same with the processor's clock (rk_ring_clock())
  *   RK_ASM_PUT_COPY(source, length)          copies bytes to the place, as the last of these

@@ -8,7 +8,7 @@
  * Instructions are written twice, {AT&T|Intel}: with -masm=intel compilers print operands in the other form, and no
  * macro tells which it is.
  *
- * A section takes up to 12 of 15 registers (rk_at_copy_if_equal), and a frame pointer is one. Where -ffixed-REGISTER
+ * A section takes up to 13 of 15 registers (rk_at_bank_append), and a frame pointer is one. Where -ffixed-REGISTER
  * leaves fewer, compilers speak of impossible constraints.
  *
  * The form of each primitive is the fastest of those that were tried; bench/METHOD.md says how, and has the figures of
