@@ -9,6 +9,9 @@ DESTDIR ?=
 # Made absolute by the shell: make's own function splits at blanks.
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
+# Meson tells all its options when one of them has changed. Nobody asked.
+with_tests = meson configure $(BUILD) -Dtests=true && { out=$$(ninja -C $(BUILD) build.ninja 2>&1) || { echo "$$out"; exit 1; }; }
+
 .DEFAULT_GOAL := all
 .PHONY: all demo server recorder malloc check check-quick check-full stress bench install clean help deps deps-check mutants system check-matrix check-programs abi kernel-test slices kernel-mutants kernel-steps kernel-costs
 
@@ -21,7 +24,7 @@ demo: all  ## count real files with per-CPU counters, check and time the result
 	@$(BUILD)/tool/rseqkit demo
 
 server: deps-check all  ## load an example server, and compare what it counted with what ab and wrk say
-	@meson configure $(BUILD) -Dtests=true
+	@$(with_tests)
 	@ninja -C $(BUILD) --quiet $(foreach kind,rseqkit atomic mutex,examples/server/server-$(kind) examples/server/statistics-cost-$(kind))
 	@examples/server/show $(BUILD)
 
@@ -37,7 +40,7 @@ check-full: deps-check  ## everything that make check and make system run, and t
 	@scripts/check --full
 
 stress: deps-check all  ## threads, signals, moves, forks and remote owners at once, for minutes [STRESS_MS=60000 for each of 12]
-	@meson configure $(BUILD) -Dtests=true
+	@$(with_tests)
 	@ninja -C $(BUILD) --quiet
 	@STRESS_MS=$${STRESS_MS:-60000} meson test -C $(BUILD) --no-rebuild --timeout-multiplier 0 --suite storm
 
@@ -99,7 +102,7 @@ malloc: all  ## measure our malloc beside others, in loops and under programs an
 	@bench/malloc/compare $(BUILD)
 
 check-programs: deps-check all  ## run programs that are installed under rseqkit exec and see every thread registered, then with our malloc
-	@meson configure $(BUILD) -Dtests=true
+	@$(with_tests)
 	@ninja -C $(BUILD) --quiet
 	@tests/preload/programs "$(CURDIR)" "$(abspath $(BUILD))"
 	@FULL_TESTS=1 tests/preload/programs "$(CURDIR)" "$(abspath $(BUILD))" "$(abspath $(BUILD))/malloc/librseqkit-malloc.so"
