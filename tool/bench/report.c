@@ -15,23 +15,37 @@
 
 #define BAR_WIDTH 24
 
-/* The processor's name in name[size]; empty where /proc/cpuinfo doesn't tell. */
+enum { NAME, FAMILY, MODEL, IMPLEMENTER, PART, FIELDS };
+
+/* The value, if it is the line of that field. */
+static void take_field(const char *line, const char *field, char *value, size_t size)
+{
+	size_t length = strlen(field);
+
+	if (strncmp(line, field, length) == 0 && line[length + strspn(line + length, "\t ")] == ':') {
+		snprintf(value, size, "%s", line + length + strspn(line + length, ": \t"));
+		value[strcspn(value, "\n")] = '\0';
+	}
+}
+
+/* The processor in name[size], with what tells one apart whose name is "AMD EPYC"; empty where /proc/cpuinfo doesn't say. */
 static void cpu_model(char *name, size_t size)
 {
+	static const char *const names[FIELDS] = {"model name", "cpu family", "model", "CPU implementer", "CPU part"};
 	FILE *file = fopen("/proc/cpuinfo", "re");
-	char line[256];
+	char line[256], fields[FIELDS][128] = {{0}};
 
-	name[0] = '\0';
-	while (file != NULL && name[0] == '\0' && fgets(line, sizeof(line), file) != NULL) {
-		char *value = strchr(line, ':');
-
-		if (strncmp(line, "model name", 10) == 0 && value != NULL) {
-			line[strcspn(line, "\n")] = '\0';
-			snprintf(name, size, "%s", value + strspn(value, ": \t"));
-		}
-	}
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL && line[0] != '\n')
+		for (int i = 0; i < FIELDS; i++)
+			take_field(line, names[i], fields[i], sizeof(fields[i]));
 	if (file != NULL)
 		(void)fclose(file);
+	if (fields[NAME][0] != '\0' && fields[FAMILY][0] != '\0' && fields[MODEL][0] != '\0')
+		snprintf(name, size, "%.80s (family %.12s model %.12s)", fields[NAME], fields[FAMILY], fields[MODEL]);
+	else if (fields[NAME][0] == '\0' && fields[IMPLEMENTER][0] != '\0')
+		snprintf(name, size, "implementer %.40s part %.40s", fields[IMPLEMENTER], fields[PART]);
+	else
+		snprintf(name, size, "%s", fields[NAME]);
 }
 
 static bool is_available(const struct bench_group *group, unsigned contender)
