@@ -232,6 +232,7 @@
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD_AS(name, expression) [name] "rZ"(expression)
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
+#define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
 
 /* Nothing is gained by an immediate. */
 #define RK_IMMEDIATE(word) 0

@@ -44,6 +44,7 @@
 #define RK_IN(name) [name] "g"(name)
 #define RK_IN_WORD_AS(name, expression) [name] "g"(expression)
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
+#define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
 
 #define RK_IMMEDIATE(word) 0
 

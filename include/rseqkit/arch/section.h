@@ -37,13 +37,14 @@
  *   RK_ASM_UNLESS_ROOM(size, label)          goes to `label` unless a log, whose head was loaded, has room for `size` bytes;
  *                                            RK_ASM_COMMIT_HEAD stores the head behind them
  *   RK_ASM_PLACE(mask)                       finds the place in the log behind its head, whose position is that of the place
- *                                            by the mask (RK_IN_WORD); of the last two in this order
+ *                                            by the mask (RK_IN_IF_ROOM); of the last two in this order
  *   RK_ASM_PUT(word)                         stores a word (RK_IN) at the place, ahead of the commit, and moves on
  *   RK_ASM_PUT_STAMP                         the same with the processor's clock (rk_ring_clock())
  *   RK_ASM_PUT_COPY(source, length)          copies bytes to the place, as the last of these
  *   RK_ASM_COMMIT_*                          the one store that others can see; the section's end label is inside it
  *
- *   RK_IN, RK_IN_WORD        operands: a pointer or number, a word; RK_IN_WORD_AS: a word by another name
+ *   RK_IN, RK_IN_WORD        operands: a pointer or number, a word; RK_IN_WORD_AS: a word by another name;
+ *                            RK_IN_IF_ROOM: a word, in memory where there is no register left
  *   RK_IMMEDIATE(word)       is the word to be added by RK_ASM_COMMIT_ADD_IMMEDIATE?
  *   RK_USES_SLOT             the registers of a section that neither loads, reaches, adds nor copies
  *   RK_USES_LOADED           those of one that neither copies nor has an array

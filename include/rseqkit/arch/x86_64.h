@@ -8,7 +8,7 @@
  * Instructions are written twice, {AT&T|Intel}: with -masm=intel compilers print operands in the other form, and no
  * macro tells which it is.
  *
- * A section takes up to 13 of 15 registers (rk_at_bank_append), and a frame pointer is one. Where -ffixed-REGISTER
+ * A section takes up to 12 of 15 registers (rk_at_copy_if_equal), and a frame pointer is one. Where -ffixed-REGISTER
  * leaves fewer, compilers speak of impossible constraints.
  *
  * The form of each primitive is the fastest of those that were tried; bench/METHOD.md says how, and has the figures of
@@ -266,6 +266,12 @@
 #define RK_IN_WORD(name) [name] "er"(name)
 /* A rare one that isn't known may be in memory: registers are few. */
 #define RK_IN_WORD_AS(name, expression) [name] "erm"(expression)
+/* clang takes memory wherever it may, and knows no -ffixed-REGISTER. */
+#ifdef __clang__
+#define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
+#else
+#define RK_IN_IF_ROOM(name) RK_IN_WORD_AS(name, name)
+#endif
 
 /* Can the word be an immediate? Where the compiler can't tell, at -O0 say, it is none. */
 #define RK_IMMEDIATE(word) (__builtin_constant_p(word) && (word) == (int32_t)(word))

@@ -116,7 +116,7 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(append)
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE(mask) RK_ASM_PUT(header)
 		   RK_ASM_PUT_COPY(source, length) RK_OP_COMMIT_HEAD,
 		   RK_LIST(RK_OP_INPUTS, RK_IN(header), RK_IN(source), RK_IN(length), RK_IN(size),
-			   RK_IN_WORD(mask)),
+			   RK_IN_IF_ROOM(mask)),
 		   RK_USES_LOG, RK_OP_LABELS, unequal);
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
@@ -129,7 +129,7 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(append_stamped)
 		   RK_OP_SLOT(RK_ASM_C) RK_ASM_LOAD RK_ASM_UNLESS_ROOM(size, unequal) RK_ASM_PLACE(mask) RK_ASM_PUT(header)
 		   RK_ASM_PUT_STAMP RK_ASM_PUT_COPY(source, length) RK_OP_COMMIT_HEAD,
 		   RK_LIST(RK_OP_INPUTS, RK_IN(header), RK_IN(source), RK_IN(length), RK_IN(size),
-			   RK_IN_WORD(mask)),
+			   RK_IN_IF_ROOM(mask)),
 		   RK_USES_LOG, RK_OP_LABELS, unequal);
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
