@@ -106,7 +106,8 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *nod
  * If the log that the slot is (struct rk_log) has room for `size` bytes up to its limit, stores the word `header` at its
  * head, copies `length` bytes from `source` behind that, and advances the head by `size`; else RK_UNEQUAL. The stamped form
  * stores the clock between the two: in an order that agrees with that of the heads. `size` is a multiple of 8 that all of
- * it fits into, `mask` is the log's size less one. After RK_ABORTED what is behind the head may have been written. The source is as for copy_if_equal.
+ * it fits into, `mask` the size of the log less one. After RK_ABORTED what is behind the head may have been written. The
+ * source is as for copy_if_equal.
  */
 RKI_INLINE enum rk_result RK_OP_PUBLISH(append)
 	RK_OP_PARAMS(void *base, intptr_t header, const void *source, size_t length, intptr_t size, intptr_t mask)
