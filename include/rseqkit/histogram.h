@@ -74,7 +74,7 @@ RKI_INLINE void rk_histogram_record_many(struct rk_histogram *histogram, uint64_
 	const struct rki_group_head *head =
 		(const struct rki_group_head *)((uintptr_t)histogram - 2 * RK_STRIDE); /* the reserve slot */
 	uint64_t held = value < head->highest ? value : head->highest;
-	uint8_t shift = (uint8_t)((RKI_HISTOGRAM_FLIP(head) ^ rki_histogram_scan(held | head->width)) - head->bits);
+	uint8_t shift = (uint8_t)(rki_histogram_top(head, held | head->width) - head->bits);
 	ptrdiff_t bucket = (ptrdiff_t)(shift * head->width + (held >> shift)); /* shifts by variables take longer */
 
 	rk_counter_group_add((struct rk_counter_group *)histogram, (size_t)bucket, (int64_t)times);

@@ -128,15 +128,16 @@ int rk_slice_hold(void)
 void rk_slice_let_go(int held)
 {
 	struct rk_thread_state *state;
+	uint8_t last;
 
 	if (!held)
 		return;
 	state = rk_state_in_use(rk_process_get());
-	if (READ(state->slice) < 2 * MUTEX && (READ(state->slice) & OWED)) {
-		WRITE(state->slice, READ(state->slice) & ~OWED);
+	last = READ(state->slice) < 2 * MUTEX ? READ(state->slice) & OWED : 0;
+	/* In one store: between two a handler's mutex would make a request which nobody ends. */
+	WRITE(state->slice, (uint8_t)(READ(state->slice) - MUTEX - last));
+	if (last)
 		rk_slice_end(1);
-	}
-	WRITE(state->slice, (uint8_t)(READ(state->slice) - MUTEX));
 }
 
 enum rk_slice_reason rk_slice_reason(void)

@@ -10,9 +10,23 @@
 
 #include <errno.h>
 #include <float.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include "group.h"
 
 #define BITS_MAX 13 /* with 13 each value has a bucket, up to 16379; more add nothing */
+
+static bool has_lzcnt(void)
+{
+#ifdef __x86_64__
+	unsigned a, b, c, d;
+
+	return __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & bit_LZCNT) != 0;
+#else
+	return false;
+#endif
+}
 
 int rk_histogram_create(struct rk_histogram **histogram, int bits, uint64_t highest)
 {
@@ -33,7 +47,7 @@ int rk_histogram_create(struct rk_histogram **histogram, int bits, uint64_t high
 	if (r < 0)
 		return r;
 	rk_group_head(group)->bits = (uint8_t)bits;
-	rk_group_head(group)->flip = (uint8_t)rki_histogram_scan(1);
+	rk_group_head(group)->lzcnt = has_lzcnt();
 	rk_group_head(group)->width = (uint64_t)1 << bits;
 	rk_group_head(group)->highest = highest;
 	*histogram = (struct rk_histogram *)group;

@@ -65,6 +65,28 @@ static void buckets_are_log_linear(void **state)
 	}
 }
 
+/* As where the processor has lzcnt, and CPUID hides it. */
+static void buckets_are_the_same_without_lzcnt(void **state)
+{
+	struct rk_histogram_snapshot s;
+	struct rki_group_head *head;
+	uint8_t has;
+
+	(void)state;
+	assert_int_equal(rk_histogram_create(&histogram, 5, UINT64_MAX), 0);
+	head = (struct rki_group_head *)((uintptr_t)histogram - 2 * RK_STRIDE);
+	has = head->lzcnt;
+	for (uint64_t value = 1; value != 0; value <<= 1)
+		for (uint64_t v = value - 1; v <= value + 1; v++) {
+			size_t bucket = bucket_of(v, &s);
+
+			head->lzcnt = 0;
+			assert_int_equal(bucket_of(v, &s), bucket);
+			head->lzcnt = has;
+		}
+	assert_int_equal(rk_histogram_destroy(histogram), 0);
+}
+
 static void values_above_count_as_the_highest(void **state)
 {
 	(void)state;
@@ -233,6 +255,7 @@ static void total(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(buckets_are_log_linear),
+	cmocka_unit_test(buckets_are_the_same_without_lzcnt),
 	cmocka_unit_test(values_above_count_as_the_highest),
 	cmocka_unit_test(tells_percentiles),
 	cmocka_unit_test(merges),

@@ -33,7 +33,7 @@ struct rki_group_head {
 	uint8_t unfenced;         /* is the plane that isn't in use perhaps being added to? */
 	uint8_t baseline;         /* which of the two sums are taken against */
 	uint8_t bits;             /* of histograms: significant bits of a value */
-	uint8_t flip;             /* of histograms: rki_histogram_scan() of 1 */
+	uint8_t lzcnt;            /* of histograms, on x86-64: has the processor lzcnt? */
 	union {
 		const char *const *names; /* of counters, or NULL */
 		uint64_t width;           /* of histograms: 1 << bits */
@@ -56,26 +56,24 @@ static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *gro
 }
 
 /*
- * Where the highest bit of a word is, which isn't 0: that number, or 63 without it, which is to be flipped. x86-64 has two
- * instructions with the same bytes: lzcnt, and bsr where the processor doesn't know lzcnt. AMD's do it in one step since
- * 2007, and take eight for bsr until Zen 4. So each histogram keeps what the processor answers for 1.
+ * Where the highest bit of a word is, which isn't 0. x86-64 has two instructions for that. AMD's processors have lzcnt since
+ * 2007, and take eight times as long for bsr until Zen 4. Which one it is goes by what CPUID said when the histogram was
+ * created: a processor without lzcnt takes its bytes for bsr, and a virtual machine that hides lzcnt may be moved from such
+ * a processor to one that has it.
  */
+static inline __attribute__((__unused__)) unsigned rki_histogram_top(const struct rki_group_head *head, uint64_t word)
+{
 #if defined(__x86_64__) && !defined(__LZCNT__)
-static inline __attribute__((__unused__)) unsigned rki_histogram_scan(uint64_t word)
-{
-	uint64_t bit;
+	uint64_t zeros;
 
-	__asm__("rep bsr{q %1, %0| %0, %1}" : "=r"(bit) : "r"(word) : "cc");
-	return (unsigned)bit;
-}
-#define RKI_HISTOGRAM_FLIP(head) (head)->flip
-#else
-static inline __attribute__((__unused__)) unsigned rki_histogram_scan(uint64_t word)
-{
-	return (unsigned)__builtin_clzll(word);
-}
-#define RKI_HISTOGRAM_FLIP(head) 63u
+	if (RKI_LIKELY(head->lzcnt)) {
+		__asm__("lzcnt{q %1, %0| %0, %1}" : "=r"(zeros) : "r"(word) : "cc");
+		return 63u ^ (unsigned)zeros;
+	}
 #endif
+	(void)head;
+	return 63u ^ (unsigned)__builtin_clzll(word);
+}
 
 RKI_END_DECLS
 
