@@ -265,7 +265,8 @@ static enum rk_result lock_by_section(struct rk_lock *lock, struct wait *wait, v
 			if (is_orphan(taken)) {
 				stop_waiting(wait, NULL);
 				*r = close_slot(lock, cpu, wait, data);
-				return *r == -EHOSTUNREACH ? RK_NO_RSEQ : RK_DONE;
+				/* No fence for it; the latter where the list of CPUs is wrong. */
+				return *r == -EHOSTUNREACH || *r == -EINVAL ? RK_NO_RSEQ : RK_DONE;
 			}
 			*r = wait_until_free(taken, wait);
 			if (*r < 0)
