@@ -78,8 +78,10 @@ static inline int rk_kernel_block_signals(void *before)
 static inline int64_t rk_kernel_now(void)
 {
 	struct timespec time = {0, 0};
+	int saved = errno;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &time);
+	errno = saved;
 	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
@@ -140,12 +142,13 @@ static inline int rk_kernel_ktls_register(void)
 /*
  * Is anything registered in the calling thread, at whatever address? 1 yes, 0 no, negative errno if the kernel
  * doesn't say. The kernel looks at "already registered" before it looks at the address, and this address is never
- * user memory.
+ * user memory. A 32-bit process on a 64-bit kernel has none such: there it is NULL, which old kernels take, and which
+ * leaves the thread as it is.
  */
 static inline int rk_kernel_has_registration(void)
 {
-	volatile void *kernel_space = (volatile void *)-(uintptr_t)4096;
-	int r = rk_sys_rseq(kernel_space, RK_AREA_LENGTH_ORIGINAL, 0, RK_SIGNATURE);
+	volatile void *address = (volatile void *)(sizeof(void *) == 8 ? -(uintptr_t)4096 : 0);
+	int r = rk_sys_rseq(address, RK_AREA_LENGTH_ORIGINAL, 0, RK_SIGNATURE);
 
 	return r == -EINVAL ? 1 : r == -EFAULT ? 0 : r;
 }
@@ -168,13 +171,25 @@ static inline bool rk_kernel_can_read(const void *address)
 	return RK_SYSCALL(SYS_rt_sigprocmask, -1, address, NULL, RK_SIGSET_SIZE) == -EINVAL;
 }
 
+/* 64 bits as an argument: one register, or two, the first of which has an even number on some machines. */
+#if !defined(__LP64__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define RK_WIDE(value) 0L, (value)
+#else
+#define RK_WIDE(value) (value), 0L
+#endif
+#if defined(__arm__) || (defined(__powerpc__) && !defined(__LP64__)) || (defined(__mips__) && _MIPS_SIM == _ABIO32)
+#define RK_FOURTH_WIDE(value) 0L, RK_WIDE(value)
+#else
+#define RK_FOURTH_WIDE(value) RK_WIDE(value)
+#endif
+
 /*
  * Reads from there on. The position is not the descriptor's, which a child has in common with its parent: it may be
  * made in a signal handler between open and read, and read as well.
  */
 static inline long rk_kernel_read_at(long fd, void *buffer, size_t size, long position)
 {
-	return RK_SYSCALL(SYS_pread64, (int)fd, buffer, size, position, 0L);
+	return RK_SYSCALL(SYS_pread64, (int)fd, buffer, size, RK_FOURTH_WIDE(position));
 }
 
 /*

@@ -151,6 +151,17 @@ struct rke_process {
 	int signature_known; /* a registration there was seen to have our signature */
 };
 
+/* struct dl_phdr_info of <link.h>, which strict C99 hides. */
+struct rke_module {
+	ElfW(Addr) address;
+	const char *name;
+	const ElfW(Phdr) *segments;
+	ElfW(Half) count;
+	unsigned long long added, removed;
+	size_t tls_number;
+	char *tls; /* the calling thread's */
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -161,6 +172,10 @@ extern "C" {
  */
 extern long rke_libc_syscall(long number, ...) __asm__("syscall");
 extern int rke_libc_getcpu(void) __asm__("sched_getcpu");
+#ifndef __GLIBC__
+extern int rke_libc_gettid(void) __asm__("gettid") __attribute__((__weak__));
+#endif
+extern int rke_libc_iterate(int (*look)(struct rke_module *, size_t, void *), void *result) __asm__("dl_iterate_phdr");
 #ifdef RKE_TLS_OFFSETS
 extern __thread struct rke_area rke_symbol_area __asm__("__rseq_abi")
 	__attribute__((__weak__, __tls_model__("initial-exec")));
@@ -214,11 +229,12 @@ RKE_FUNCTION unsigned long rke_auxiliary(unsigned long type)
 
 /*
  * Is anything registered in the calling thread, at whatever address? 1, 0 or a negative errno. The kernel looks at
- * that before it looks at the address, which is never user memory.
+ * that before it looks at the address, which is never user memory. A 32-bit process on a 64-bit kernel has none such:
+ * there it is NULL, which old kernels take, and which leaves the thread as it is.
  */
 RKE_FUNCTION int rke_kernel_has_registration(void)
 {
-	int r = rke_rseq((volatile void *)(intptr_t)-4096, RKE_AREA_LENGTH, 0, RKE_SIGNATURE);
+	int r = rke_rseq((volatile void *)(intptr_t)(sizeof(void *) == 8 ? -4096 : 0), RKE_AREA_LENGTH, 0, RKE_SIGNATURE);
 
 	return r == -EINVAL ? 1 : r == -EFAULT ? 0 : r;
 }
@@ -241,7 +257,8 @@ RKE_FUNCTION int rke_kernel_can_read(uintptr_t address)
 
 /*
  * Does the calling thread run on another one's TLS, as a vfork child does? glibc gives each thread of its own a robust
- * list, which the kernel passes on to nobody. Other libcs don't, so there it can't be told. 1, 0 or a negative errno.
+ * list, which the kernel passes on to nobody. musl keeps the thread's number in TLS, and its gettid() returns that; where
+ * a libc has none such it can't be told. 1, 0 or a negative errno.
  */
 RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 {
@@ -252,7 +269,15 @@ RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 
 	return r < 0 ? r : head == NULL;
 #else
-	return 0;
+	int (*get)(void) = rke_libc_gettid, kept = 0, differs = 0;
+
+	__asm__("" : "+r"(get)); /* which may be NULL */
+	/* Both are others if a signal handler forked in between, and this is its child. */
+	do {
+		kept = get != NULL ? get() : 0;
+		differs = get != NULL && rke_syscall(SYS_gettid, 0, 0, 0, 0) != kept;
+	} while (get != NULL && kept != get());
+	return differs;
 #endif
 }
 
@@ -393,9 +418,49 @@ RKE_FUNCTION ptrdiff_t rke_offset_of_count(void)
 	return offset;
 }
 
+struct rke_beginning {
+	ptrdiff_t offset; /* of an area from the thread pointer */
+	int is_unregistered;
+};
+
+/* If the area is in this module's TLS: what it begins as. What isn't in the file begins as zeros. */
+RKE_FUNCTION int rke_look_at_beginning(struct rke_module *module, size_t size, void *result)
+{
+	struct rke_beginning *beginning = (struct rke_beginning *)result;
+	uintptr_t cpu_id = (uintptr_t)rke_thread_pointer() + (uintptr_t)beginning->offset +
+			   offsetof(struct rke_area, cpu_id) - (uintptr_t)module->tls;
+	int32_t value;
+	int i;
+
+	(void)size;
+	for (i = 0; i < module->count; i++) {
+		const ElfW(Phdr) *segment = &module->segments[i];
+
+		if (segment->p_type != PT_TLS || module->tls == NULL || cpu_id >= segment->p_memsz)
+			continue;
+		if (cpu_id + sizeof(value) <= segment->p_filesz) {
+			memcpy(&value, (const char *)(module->address + segment->p_vaddr) + cpu_id, sizeof(value));
+			beginning->is_unregistered = value < 0;
+		}
+		return 1;
+	}
+	return 0;
+}
+
+/* Does the area read -1 in a thread that nobody has registered? One of zeros would say that such a thread is on CPU 0. */
+RKE_FUNCTION int rke_begins_unregistered(ptrdiff_t offset)
+{
+	struct rke_beginning beginning;
+
+	beginning.offset = offset;
+	beginning.is_unregistered = 0;
+	(void)rke_libc_iterate(rke_look_at_beginning, &beginning);
+	return beginning.is_unregistered;
+}
+
 /*
  * Is __rseq_abi defined where this module can see it, and usable? Initial-exec, so it is at one offset in every
- * thread. By the protocol it reads -1 at first; it is registered only if the kernel says so.
+ * thread. By the protocol it reads -1 at first, in every thread; it is registered only if the kernel says so.
  */
 RKE_FUNCTION int rke_early_area(ptrdiff_t *offset)
 {
@@ -405,7 +470,7 @@ RKE_FUNCTION int rke_early_area(ptrdiff_t *offset)
 	if (*offset == 0)
 		return 0;
 	area = rke_area_at(*offset);
-	if ((uintptr_t)area % RKE_AREA_LENGTH != 0 || !rke_kernel_can_read((uintptr_t)area))
+	if ((uintptr_t)area % RKE_AREA_LENGTH != 0 || !rke_kernel_can_read((uintptr_t)area) || !rke_begins_unregistered(*offset))
 		return 0;
 	return !rke_is_registered(area) || rke_kernel_registered_at(area, RKE_AREA_LENGTH);
 }
@@ -612,7 +677,7 @@ RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE]
  *   -EOVERFLOW  2^32 - 1 users
  *   or what rt_sigprocmask or get_robust_list say, if a filter refuses them
  * Context: any thread; signal handler; after fork (the child goes on with what its parent had); a vfork child is
- * refused.
+ * refused, unless there is no count and the parent is registered: then it answers for the parent.
  * Cost: a few ns in a thread that is registered, where there is no count; else two to five system calls, about 1 us.
  */
 RKE_FUNCTION int rke_thread_register(void)

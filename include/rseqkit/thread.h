@@ -225,10 +225,10 @@ RKI_API int rk_vfork_end(void);
  *		return 127;
  *	}
  *
- * Returns 0 with the child's process id in *pid once the child has called exec or ended; -ECANCELED, with the id, when
- * the bracket was broken all the same; or, with -1 in *pid and no child, -EINVAL when child or pid is NULL, the negative
- * errno of vfork (-EAGAIN, -ENOMEM) or rt_sigprocmask, or that of rk_vfork_begin(). It has the caller wait for the
- * child, as after any vfork, with waitpid().
+ * Returns 0 with the child's process id in *pid once the child has called exec or ended; with the id, too, what
+ * rk_vfork_end() returns: -ECANCELED when the bracket was broken all the same, or another error; or, with -1 in *pid and no
+ * child, -EINVAL when child or pid is NULL, the negative errno of vfork (-EAGAIN, -ENOMEM) or rt_sigprocmask, or that of
+ * rk_vfork_begin(). It has the caller wait for the child, as after any vfork, with waitpid().
  * Context: as rk_vfork_begin(). Cost: four system calls besides vfork.
  */
 typedef int rk_vfork_child(void *arg, const void *signals);

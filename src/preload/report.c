@@ -123,10 +123,12 @@ static void write_quietly(int fd, const char *line)
 __attribute__((__destructor__)) static void tell(void)
 {
 	char line[1024] = "", name[256];
-	int fd;
+	int fd, cancelling;
 
 	if (!is_counting || rk_counter_sum(tallies[RK_TALLY_REGIONS]) == 0)
 		return;
+	/* A request to end this thread, which is about to end the process, would be heeded here: another exit status. */
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
 	(void)rk_slice_enable(); /* this thread may not have had a lock */
 	(void)snprintf(name, sizeof(name), "%s", program_invocation_short_name);
 	for (char *at = name; *at != '\0'; at++)

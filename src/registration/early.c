@@ -17,9 +17,8 @@
 
 enum symbol { ABI, REFCOUNT };
 
-#ifdef __GLIBC__
 /* A shared object is never linked statically: see embed.h. */
-#if defined(RK_SHARED_OBJECT) && defined(__aarch64__)
+#if defined(__GLIBC__) && defined(RK_SHARED_OBJECT) && defined(__aarch64__)
 #define RKE_TLS_DESCRIPTORS 1
 #endif
 
@@ -54,6 +53,7 @@ SAME(RKE_CPU_ID_REGISTRATION_FAILED, RK_CPU_ID_REGISTRATION_FAILED);
 SAME(RKE_SIGNATURE, RK_SIGNATURE);
 #endif
 
+#ifdef __GLIBC__
 /* The symbol's offset from the thread pointer; false if there is no such symbol. */
 static bool find(enum symbol symbol, ptrdiff_t *offset)
 {
@@ -94,9 +94,10 @@ bool rk_early_area(ptrdiff_t *offset)
 	if (!find(ABI, offset))
 		return false;
 	area = rk_area_at(*offset);
-	if ((uintptr_t)area % RK_AREA_LENGTH_ORIGINAL != 0 || !rk_kernel_can_read((const void *)(uintptr_t)area))
+	if ((uintptr_t)area % RK_AREA_LENGTH_ORIGINAL != 0 || !rk_kernel_can_read((const void *)(uintptr_t)area) ||
+	    !rke_begins_unregistered(*offset))
 		return false;
-	/* Initially -1 by the protocol; registered only if the kernel says so. */
+	/* Initially -1 by the protocol, in every thread; registered only if the kernel says so. */
 	cpu = (int32_t)area->cpu_id;
 	return cpu < 0 || rk_kernel_registered_at(area, RK_AREA_LENGTH_ORIGINAL);
 }

@@ -42,10 +42,11 @@ enum rk_result rk_leave_at(int cpu)
 int rk_cpu_slow(void)
 {
 	const struct rk_process *p = rk_process_get();
-	int cpu = rk_thread_prepare() == 0 ? (int)rk_area_of(p)->cpu_id : -1;
+	int cpu = rk_thread_prepare() == 0 ? (int)rk_area_of(p)->cpu_id : -1, saved = errno;
 
 	if (cpu < 0)
 		cpu = sched_getcpu();
+	errno = saved;
 	return cpu < 0 ? 0 : cpu;
 }
 

@@ -163,6 +163,13 @@ knows_librseq() {
 	done
 }
 
+@test "a report doesn't change how a program ends" {
+	cd "$BATS_TEST_TMPDIR"
+	expect 3 "$HELPERS/../slices/count" cancelled
+	expect 3 "$RSEQKIT" exec --watch --report=report -- "$HELPERS/../slices/count" cancelled
+	[ "$(grep -c '"regions": 1000' report)" -eq 1 ]
+}
+
 @test "a report that can't be written doesn't end the program" {
 	cd "$BATS_TEST_TMPDIR"
 	for limit in 0 1; do

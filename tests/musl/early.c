@@ -13,7 +13,7 @@
 
 static const char *owner(void)
 {
-	static const char *const names[] = {"none", "libc", "self", "early", "foreign"};
+	static const char *const names[] = {"none", "libc", "self", "early", "foreign", "librseq"};
 
 	return rke_thread_register() == 0 ? names[rke_thread_owner()] : "none";
 }

@@ -184,6 +184,14 @@ static void writes_over(void)
 	take(&mutex, TIMES);
 }
 
+/* Ends the process with a request to end this thread outstanding. */
+static void cancelled(void)
+{
+	take(&mutex, TIMES);
+	(void)pthread_cancel(pthread_self());
+	exit(3);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -193,6 +201,7 @@ int main(int argc, char **argv)
 		{"locks", locks}, {"spins", spins}, {"tries", tries}, {"robust", robust}, {"inheriting", inheriting},
 		{"recursive", recursive}, {"in-turn", in_turn}, {"handed-over", handed_over}, {"forks", forks},
 		{"writes-over", writes_over}, {"waits-in-vain", waits_in_vain}, {"condition", condition},
+		{"cancelled", cancelled},
 	};
 
 	for (size_t i = 0; argc == 2 && i < sizeof(ways) / sizeof(ways[0]); i++)

@@ -163,10 +163,10 @@ static int probe_field(int out, const void *argument)
 	return 0;
 }
 
-/* Unregistered, the system call's answer to an address that is never user memory is EFAULT. */
+/* Unregistered, the system call's answer to an address that is never user memory is EFAULT. For a 32-bit process: kernel.h. */
 static int probe_system_call(int out, const void *argument)
 {
-	long r = rseq((volatile void *)-(uintptr_t)4096, RK_AREA_LENGTH_ORIGINAL, 0);
+	long r = rseq((volatile void *)(sizeof(void *) == 8 ? -(uintptr_t)4096 : 0), RK_AREA_LENGTH_ORIGINAL, 0);
 
 	(void)argument;
 	dprintf(out, "%ld", -r);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An __rseq_abi of zeros, registered in the thread that decides (zeroed.c). Threads that nobody registers read CPU 0 there. So
+ * it is nobody's to share: it is a foreign area, no further thread is registered, and counters are exact.
+ */
+#include "../unit/test.h"
+#include <rseqkit.h>
+#include <rseqkit/embed.h>
+
+#define THREADS 4
+#define ADDS 200000
+
+static struct rk_counter *counter;
+
+static void *add(void *unused)
+{
+	for (int i = 0; i < ADDS; i++)
+		rk_counter_add(counter, 1);
+	CHECK(rk_thread_owner() == RK_OWNER_FOREIGN);
+	return unused;
+}
+
+static void threads_are_not_taken_for_registered(void **state)
+{
+	pthread_t threads[THREADS];
+
+	(void)state;
+	assert_int_equal(rk_thread_owner(), RK_OWNER_FOREIGN);
+	assert_int_equal(rk_counter_create(&counter), 0);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, add, NULL), 0);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(rk_counter_sum(counter), THREADS * ADDS);
+	assert_int_equal(rk_counter_destroy(counter), 0);
+}
+
+static void *register_embedded(void *unused)
+{
+	CHECK(rke_thread_register() == -EBUSY && rke_thread_area() == NULL);
+	return unused;
+}
+
+static void nor_by_the_header(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(rke_thread_register(), -EBUSY);
+	assert_int_equal(pthread_create(&thread, NULL, register_embedded, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(threads_are_not_taken_for_registered),
+	cmocka_unit_test(nor_by_the_header),
+};
+
+RUN(tests)
