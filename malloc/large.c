@@ -38,14 +38,14 @@ static size_t up(size_t size, size_t to)
 	return (size + to - 1) & ~(to - 1);
 }
 
-/* With the lock: pages, the mapping that is kept, or a new one. Else that. */
+/* With the lock: pages, the mapping that is kept, or a new one. Else that. The one that is kept has no room for a guard. */
 static bool find_memory(struct large *large, size_t alignment, bool has_lock, bool *zeroed)
 {
 	size_t size = large->size + large->guard, pages = up(size, SPAN_SIZE) / SPAN_SIZE;
 
-	if (has_lock && pages <= RUN_MAX && alignment <= SPAN_SIZE)
-		return pages_take(&large->run, (unsigned)pages, zeroed);
-	*zeroed = !has_lock || alignment > SPAN_SIZE || !is_about(kept.size, large->size);
+	if (has_lock && pages <= RUN_MAX && alignment <= SPAN_SIZE && pages_take(&large->run, (unsigned)pages, zeroed))
+		return true;
+	*zeroed = !has_lock || alignment > SPAN_SIZE || large->guard > 0 || !is_about(kept.size, large->size);
 	if (!*zeroed) {
 		large->run = kept;
 		kept.size = 0;
@@ -123,6 +123,7 @@ void *large_take(size_t size, size_t alignment, bool *zeroed)
 	bool has_lock = size <= LARGEST && enter();
 	struct large *large = has_lock ? forgotten : NULL;
 	void *object = NULL;
+	bool found;
 
 	if (large == NULL && size <= LARGEST)
 		large = has_lock ? system_describe(sizeof(*large)) : system_map(sizeof(*large), PAGE, true);
@@ -131,7 +132,12 @@ void *large_take(size_t size, size_t alignment, bool *zeroed)
 	if (large != NULL) {
 		large->size = up(size == 0 ? 1 : size, PAGE);
 		large->guard = system_wants_guards() ? PAGE : 0;
-		if (find_memory(large, alignment, has_lock, zeroed)) {
+		found = find_memory(large, alignment, has_lock, zeroed);
+		if (!found && has_lock && kept.size > 0) {
+			large_trim();
+			found = find_memory(large, alignment, has_lock, zeroed);
+		}
+		if (found) {
 			if (has_lock)
 				forgotten = large->next;
 			object = large->run.base;
@@ -187,11 +193,14 @@ static bool grow(struct large *large, size_t size)
 		to = can_move ? system_map(size, SPAN_SIZE, false) : NULL;
 		if (to == NULL)
 			return false;
+		/* First: behind that the place may be that of another object, which who has no lock takes. */
+		map_set(large->run.base, CODE_NONE, NULL, NULL);
 		can_move = map_prepare(to, 1) &&
 			   mremap(large->run.base, large->run.size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to;
-		if (!can_move)
+		if (!can_move) {
+			map_set(large->run.base, CODE_LARGE, NULL, large);
 			return false;
-		map_set(large->run.base, CODE_NONE, NULL, NULL);
+		}
 	}
 	COUNT(mapped, size - large->run.size);
 	large->run.base = to;

@@ -170,7 +170,14 @@ EXPORT void *realloc(void *object, size_t size)
 		return object;
 	moved = large_resize(object, size);
 	errno = saved;
-	if (moved == NULL && (moved = malloc(size)) != NULL) {
+	if (moved != NULL)
+		return moved;
+	moved = malloc(size);
+	if (moved == NULL && size <= had) { /* there is no memory for less either */
+		errno = saved;
+		return object;
+	}
+	if (moved != NULL) {
 		memcpy(moved, object, had < size ? had : size);
 		free(object);
 	}
@@ -266,18 +273,24 @@ EXPORT struct mallinfo2 mallinfo2(void)
 
 /*
  * A vfork child runs on its parent's memory, so on its caches, and has no registration. So that it may allocate, the parent
- * has none meanwhile either (rseqkit/thread.h).
+ * has none meanwhile either (rseqkit/thread.h). Where that can't be, as a filter refuses, the child gets memory of its own.
  */
+int malloc_vfork_begins(void) __attribute__((__used__, __visibility__("hidden")));
+int malloc_vfork_begins(void)
+{
+	return rk_vfork_begin() < 0 ? RK_VFORK_AS_FORK : 0;
+}
+
 pid_t malloc_vfork_ends(long made, int begun) __attribute__((__used__, __visibility__("hidden")));
 pid_t malloc_vfork_ends(long made, int begun)
 {
-	if (begun == 0)
-		(void)rk_vfork_end();
+	(void)begun;
+	(void)rk_vfork_end();
 	if (made >= 0)
 		return (pid_t)made;
 	errno = (int)-made;
 	return -1;
 }
 
-RK_VFORK(vfork, rk_vfork_begin, malloc_vfork_ends);
-RK_VFORK(__vfork, rk_vfork_begin, malloc_vfork_ends);
+RK_VFORK(vfork, malloc_vfork_begins, malloc_vfork_ends);
+RK_VFORK(__vfork, malloc_vfork_begins, malloc_vfork_ends);

@@ -31,20 +31,25 @@
  *	pid_t after(long made, int begun);    in the parent, once the child has called exec or ended
  *
  * `made` is the child's process id, or the negative errno of vfork, and then there was no child. `begun` is what before()
- * returned. What after() returns, the function returns. All three have been declared, in C++ extern "C", and none is static.
+ * returned. What after() returns, the function returns. But where before() returns RK_VFORK_AS_FORK it couldn't make the
+ * thread ready for a child on its memory: then the function calls fork(), as POSIX allows, and returns what that does, in
+ * the child, too. after() isn't called. All three have been declared, in C++ extern "C", and none is static.
  * Assembly calls the two: link-time optimisation keeps them if they are declared __attribute__((__used__)). An allocator
  * whose children may allocate writes:
  *
+ *	int begins(void)
+ *	{
+ *		return rk_vfork_begin() < 0 ? RK_VFORK_AS_FORK : 0;
+ *	}
  *	pid_t ended(long made, int begun)
  *	{
- *		if (begun == 0)
- *			(void)rk_vfork_end();
+ *		(void)rk_vfork_end();
  *		if (made >= 0)
  *			return (pid_t)made;
  *		errno = (int)-made;
  *		return -1;
  *	}
- *	RK_VFORK(vfork, rk_vfork_begin, ended);
+ *	RK_VFORK(vfork, begins, ended);
  *
  * rk_vfork_begin() in thread.h says what that is for. rk_vfork_run() is for programs, which needn't interpose.
  *
@@ -57,6 +62,8 @@
  * jumps back and doesn't return: the parent's entry is still there when its turn comes. With BTI on arm64 a jump must end at
  * a "bti j", which compilers put behind calls of what returns twice.
  */
+#define RK_VFORK_AS_FORK 0x666f726b /* of before(), see above */
+
 #if defined(RKI_VFORK_BY_FORK)
 #define RK_VFORK(name, before, after)                                      \
 	pid_t name(void)                                                   \
@@ -64,7 +71,9 @@
 		int begun = before();                                      \
 		pid_t made = fork();                                       \
                                                                            \
-		return made == 0 ? 0 : after(made < 0 ? -errno : made, begun); \
+		if (made == 0 || begun == RK_VFORK_AS_FORK)                \
+			return made;                                       \
+		return after(made < 0 ? -errno : made, begun);             \
 	}                                                                  \
 	extern __typeof__(after) after
 #elif defined(__x86_64__)
@@ -80,7 +89,10 @@
 	"	call " #before "@PLT\n"                                                     \
 	"	addq $8, %rsp\n"                                                            \
 	"	.cfi_adjust_cfa_offset -8\n"                                                \
-	"	movl %eax, %esi\n"                                                          \
+	"	cmpl $0x666f726b, %eax\n"                                                   \
+	"	jne 2f\n"                                                                   \
+	"	jmp fork@PLT\n"                                                            \
+	"2:	movl %eax, %esi\n"                                                         \
 	"	popq %rdx\n" /* where to return to */                                       \
 	"	.cfi_adjust_cfa_offset -8\n"                                                \
 	"	.cfi_register rip, rdx\n"                                                   \
@@ -118,7 +130,12 @@
 	"	.cfi_adjust_cfa_offset -16\n"                                               \
 	"	.cfi_restore x29\n"                                                         \
 	"	.cfi_restore x30\n"                                                         \
-	"	mov w9, w0\n"                                                               \
+	"	mov w9, #0x726b\n"                                                         \
+	"	movk w9, #0x666f, lsl #16\n"                                               \
+	"	cmp w0, w9\n"                                                              \
+	"	b.ne 3f\n"                                                                 \
+	"	b fork\n"                                                                  \
+	"3:	mov w9, w0\n"                                                              \
 	"	mov x0, #0x4111\n" /* CLONE_VM, CLONE_VFORK, SIGCHLD */                     \
 	"	mov x1, xzr\n"     /* on the same stack */                                  \
 	"	mov x2, xzr\n"                                                              \

@@ -144,6 +144,43 @@ static void no_memory(void **state)
 	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
 }
 
+/* What is kept for the next one of its size is of use to all; what becomes smaller needs no memory. */
+static int with_little_memory(void)
+{
+	const size_t has = (size_t)30 << 20;
+	void **held = NULL, **got;
+	struct rlimit limit;
+	char *small = malloc(4000), *large = malloc(100000);
+
+	CHECK(small != NULL && large != NULL && getrlimit(RLIMIT_AS, &limit) == 0);
+	small[199] = 's';
+	large[199] = 'l';
+	for (int i = 0; i < 2; i++) {
+		sink = malloc(has);
+		CHECK(sink != NULL);
+		free(sink);
+	}
+	limit.rlim_cur = (rlim_t)memory("VmSize") * 1024 + ((rlim_t)16 << 20);
+	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+	for (size_t size = 30000; size >= 16; size -= (size + 15) / 16)
+		while ((got = malloc(size)) != NULL) {
+			*got = held;
+			held = (void **)got;
+		}
+	CHECK(errno == ENOMEM && malloc(has) == NULL);
+	errno = 0;
+	small = realloc(small, 200);
+	large = realloc(large, 200);
+	CHECK(small != NULL && large != NULL && small[199] == 's' && large[199] == 'l' && errno == 0);
+	return 0;
+}
+
+static void little_memory(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(with_little_memory), 0);
+}
+
 static void memory_reads_as_zero(void **state)
 {
 	(void)state;
@@ -290,6 +327,95 @@ static void split_mappings_are_copied(void **state)
 	assert_true(address_space() - before < 150 * 1024);
 }
 
+#define EARLY_SIZE ((size_t)3000 * 1024)
+
+static char *early, *neighbour;
+
+/* Before the allocator sees the environment, which asks for guards: a mapping that is kept, and another right behind it. */
+static void allocate_early(int argc, char **argv, char **environment)
+{
+	(void)argc, (void)argv;
+	while (*environment != NULL && strcmp(*environment, "RSEQKIT_MALLOC=guard") != 0)
+		environment++;
+	for (int i = 0; i < 2 && *environment != NULL; i++) {
+		early = malloc(EARLY_SIZE);
+		free(early);
+	}
+	if (early != NULL)
+		neighbour = mmap(early + EARLY_SIZE, 4096, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
+__attribute__((__section__(".preinit_array"), __used__)) static void (*const first)(int, char **, char **) = allocate_early;
+
+static int touch_neighbour(void)
+{
+	char *object = malloc(EARLY_SIZE);
+
+	CHECK(object != NULL);
+	*(volatile char *)neighbour = 1;
+	free(object);
+	*(volatile char *)neighbour = 2;
+	return 0;
+}
+
+static void guards_are_the_allocators(void **state)
+{
+	(void)state;
+	if (neighbour == NULL || neighbour == MAP_FAILED)
+		SKIP("without guards, or where something else was behind");
+	assert_int_equal(in_child(touch_neighbour), 0);
+}
+
+static size_t to_take; /* by who has no lock, as soon as something has moved */
+static void *taken;
+
+void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
+{
+	void *to, *moved;
+	va_list list;
+
+	va_start(list, flags);
+	to = flags & MREMAP_FIXED ? va_arg(list, void *) : NULL;
+	va_end(list);
+	moved = (void *)syscall(SYS_mremap, old, old_size, size, flags, to);
+	if (to_take != 0 && moved != MAP_FAILED && (flags & MREMAP_FIXED)) {
+		size_t take = to_take;
+
+		to_take = 0;
+		taken = malloc(take);
+	}
+	return moved;
+}
+
+static int take_what_becomes_free(void)
+{
+	const size_t size = ((size_t)8 << 20) + 131072;
+	char *object = malloc(size), *moved;
+
+	/* So that it must move. */
+	CHECK(object != NULL && mmap(object + size, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != NULL);
+	to_take = size - 61440;
+	moved = realloc(object, 2 * size);
+	CHECK(moved != NULL && moved != object);
+	if (taken != object)
+		return 77;
+	memset(taken, 1, size - 61440);
+	free(taken);
+	free(moved);
+	return 0;
+}
+
+static void places_that_become_free(void **state)
+{
+	int ended = in_child(take_what_becomes_free);
+
+	(void)state;
+	if (ended == 77)
+		SKIP("the kernel mapped elsewhere");
+	assert_int_equal(ended, 0);
+}
+
 /* Other names of the same. */
 static void other_names(void **state)
 {
@@ -370,9 +496,12 @@ static void numbers_add_up(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(guards_are_the_allocators), /* first, while it is kept */
 	cmocka_unit_test(sizes_and_alignments),
 	cmocka_unit_test(what_cannot_be),
 	cmocka_unit_test(no_memory),
+	cmocka_unit_test(little_memory),
+	cmocka_unit_test(places_that_become_free),
 	cmocka_unit_test(memory_reads_as_zero),
 	cmocka_unit_test(contents_move_along),
 	cmocka_unit_test(memory_goes_back),

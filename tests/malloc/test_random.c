@@ -6,7 +6,7 @@
  * its own; two that overlap, or one that is given out twice, spoil each other. Threads end and others go on, children of
  * fork go on with all of them, and handlers allocate as well.
  */
-#include "../unit/test.h"
+#include "../unit/refuse.h"
 #include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -230,19 +230,16 @@ static void *run_at_first_cpu(void *stop)
  * It works on the memory of its parent, and on its parent's area, which says CPU 0 while the child runs at another one: so
  * its sections would be no sections, and spoil those of CPU 0.
  */
-static void vfork_children_allocate(void **state)
+static void vfork_and_allocate(bool is_refused)
 {
 	bool stop = false;
 	pthread_t thread;
 	int status, forks = (int)ROUNDS(300);
-	cpu_set_t before;
 
-	(void)state;
-	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
-	if (!CPU_ISSET(0, &before) || !CPU_ISSET(1, &before))
-		skip();
-	assert_int_equal(pthread_create(&thread, NULL, run_at_first_cpu, &stop), 0);
+	CHECK(pthread_create(&thread, NULL, run_at_first_cpu, &stop) == 0);
 	move_to(0);
+	if (is_refused)
+		refuse(SYS_rseq, SYS_rseq, EPERM);
 	for (int i = 0; i < forks; i++) {
 		pid_t pid = vfork();
 
@@ -254,14 +251,31 @@ static void vfork_children_allocate(void **state)
 				step(&objects[64 + next(&random) % 64], &random);
 			_exit(0);
 		}
-		assert_true(pid > 0);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_int_equal(status, 0);
+		CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
 	}
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
 	free_all();
+}
+
+static int vfork_behind_a_filter(void)
+{
+	vfork_and_allocate(true);
+	return 0;
+}
+
+static void vfork_children_allocate(void **state)
+{
+	cpu_set_t before;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	if (!CPU_ISSET(0, &before) || !CPU_ISSET(1, &before))
+		skip();
+	vfork_and_allocate(false);
+	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+	/* Where a filter refuses, the parent stays registered. */
+	assert_int_equal(in_child(vfork_behind_a_filter), 0);
 }
 
 /* Wherever it interrupts; it may get nothing, but doesn't wait. */

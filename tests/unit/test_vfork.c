@@ -13,6 +13,7 @@
 
 static struct rk_counter *counter;
 static int befores, afters, begun_last;
+static bool as_fork;
 static long made_last;
 
 int before_any(void);
@@ -22,6 +23,8 @@ pid_t vfork_any(void) __attribute__((__returns_twice__));
 int before_any(void)
 {
 	befores++;
+	if (as_fork)
+		return RK_VFORK_AS_FORK;
 	begun_last = rk_vfork_begin();
 	return begun_last == 0 ? 7 : -7;
 }
@@ -51,6 +54,28 @@ static int destroy_counter(void **state)
 {
 	(void)state;
 	return rk_counter_destroy(counter);
+}
+
+/* Who can't make the thread ready gets a child with memory of its own. */
+static void by_fork(void **state)
+{
+	volatile int seen = 0;
+	int before = afters, status;
+	pid_t pid;
+
+	(void)state;
+	as_fork = true;
+	pid = vfork_any();
+	if (pid == 0) {
+		seen = 1;
+		_exit(seen + 3);
+	}
+	as_fork = false;
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 4 << 8);
+	assert_int_equal(seen, 0);
+	assert_int_equal(afters, before);
 }
 
 static __attribute__((__noinline__)) int spoil(int depth)
@@ -229,6 +254,7 @@ static void at_each_instruction(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(by_fork),
 	cmocka_unit_test_setup_teardown(spoiled_by_children, create_counter, destroy_counter),
 	cmocka_unit_test(exec_in_child),
 	cmocka_unit_test(error_is_told),
