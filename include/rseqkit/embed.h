@@ -420,30 +420,43 @@ RKE_FUNCTION ptrdiff_t rke_offset_of_count(void)
 
 struct rke_beginning {
 	ptrdiff_t offset; /* of an area from the thread pointer */
-	int is_unregistered;
+	int is_unregistered, maybe;
 };
 
-/* If the area is in this module's TLS: what it begins as. What isn't in the file begins as zeros. */
+/* What cpu_id is where an area begins in the file. What isn't there is zeros. */
+RKE_FUNCTION int32_t rke_beginning_at(const struct rke_module *module, const ElfW(Phdr) *tls, uintptr_t at)
+{
+	int32_t cpu_id = 0;
+
+	at += offsetof(struct rke_area, cpu_id);
+	if (at + sizeof(cpu_id) <= tls->p_filesz)
+		memcpy(&cpu_id, (const char *)(module->address + tls->p_vaddr) + at, sizeof(cpu_id));
+	return cpu_id;
+}
+
+/*
+ * If the area is in this module's TLS: what it begins as. Where a late module's TLS is the dynamic linker doesn't tell: it may
+ * be the one, if an area begins anywhere in it.
+ */
 RKE_FUNCTION int rke_look_at_beginning(struct rke_module *module, size_t size, void *result)
 {
 	struct rke_beginning *beginning = (struct rke_beginning *)result;
-	uintptr_t cpu_id = (uintptr_t)rke_thread_pointer() + (uintptr_t)beginning->offset +
-			   offsetof(struct rke_area, cpu_id) - (uintptr_t)module->tls;
-	int32_t value;
+	uintptr_t at = (uintptr_t)rke_thread_pointer() + (uintptr_t)beginning->offset - (uintptr_t)module->tls;
+	const ElfW(Phdr) *tls = NULL;
 	int i;
 
 	(void)size;
-	for (i = 0; i < module->count; i++) {
-		const ElfW(Phdr) *segment = &module->segments[i];
-
-		if (segment->p_type != PT_TLS || module->tls == NULL || cpu_id >= segment->p_memsz)
-			continue;
-		if (cpu_id + sizeof(value) <= segment->p_filesz) {
-			memcpy(&value, (const char *)(module->address + segment->p_vaddr) + cpu_id, sizeof(value));
-			beginning->is_unregistered = value < 0;
-		}
-		return 1;
+	for (i = 0; i < module->count; i++)
+		if (module->segments[i].p_type == PT_TLS)
+			tls = &module->segments[i];
+	if (tls == NULL)
+		return 0;
+	if (module->tls != NULL) {
+		beginning->is_unregistered = at < tls->p_memsz && rke_beginning_at(module, tls, at) < 0;
+		return at < tls->p_memsz;
 	}
+	for (at = -tls->p_vaddr % RKE_AREA_LENGTH; at < tls->p_filesz; at += RKE_AREA_LENGTH)
+		beginning->maybe |= rke_beginning_at(module, tls, at) < 0;
 	return 0;
 }
 
@@ -452,10 +465,9 @@ RKE_FUNCTION int rke_begins_unregistered(ptrdiff_t offset)
 {
 	struct rke_beginning beginning;
 
+	memset(&beginning, 0, sizeof(beginning));
 	beginning.offset = offset;
-	beginning.is_unregistered = 0;
-	(void)rke_libc_iterate(rke_look_at_beginning, &beginning);
-	return beginning.is_unregistered;
+	return rke_libc_iterate(rke_look_at_beginning, &beginning) != 0 ? beginning.is_unregistered : beginning.maybe;
 }
 
 /*
