@@ -233,6 +233,95 @@ for line in sys.stdin:
 	assert_undisturbed
 }
 
+# At most once: others may be given the id first.
+choose_next_id() {
+	echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid
+}
+
+# Looks at $target again and again, into $looks, and returns after the first look; $watcher is who looks.
+watch() { # SECONDS
+	looks=$BATS_TEST_TMPDIR/looks
+	"$RSEQKIT" inspect --json --watch="$1" "$target" >"$looks" 3>&- &
+	watcher=$!
+	for _ in $(seq 400); do
+		[ ! -s "$looks" ] || return 0
+		sleep 0.05
+	done
+	echo "no look came"
+	return 1
+}
+
+@test "--watch doesn't take a thread for the one that had its id before" {
+	need_libc_registration
+	choose_next_id 2000 2>/dev/null || skip "can't choose the ids of threads here"
+	start "$HELPERS/registrant" renumbered
+	watch 0.1
+	kill -USR1 "$target"
+	for _ in $(seq 400); do
+		! grep -q renumbered "$BATS_TEST_TMPDIR/target" || break
+		sleep 0.05
+	done
+	grep renumbered "$BATS_TEST_TMPDIR/target"
+	sleep 1.5
+	kill -KILL "$target"
+	wait
+	target=
+	python3 - "$looks" <<-'EOF2'
+		import json, sys
+		looks = [json.loads(line)["threads"] for line in open(sys.argv[1])]
+		first, last = looks[0], looks[-1]
+		assert [t["tid"] for t in first] == [t["tid"] for t in last], (first, last)
+		assert sorted(t["owner"] for t in first) == ["libc", "none"], first
+		assert [t["owner"] for t in last] == ["libc", "libc"], last
+	EOF2
+}
+
+@test "--watch ends with the process, whoever has its id then" {
+	choose_next_id 2000 2>/dev/null || skip "can't choose the ids of processes here"
+	start sleep 60
+	was=$target
+	watch 1
+	kill -KILL "$was"
+	wait "$was" || true
+	for _ in $(seq 100); do
+		choose_next_id "$was"
+		sleep 60 3>&- &
+		target=$!
+		[ "$target" -ne "$was" ] || break
+		kill -KILL "$target"
+	done
+	[ "$target" -eq "$was" ]
+	for _ in $(seq 100); do
+		kill -0 "$watcher" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill "$watcher" 2>/dev/null || true
+	wait "$watcher"
+}
+
+@test "a process whose initial thread has ended: as any other" {
+	need_libc_registration
+	start "$HELPERS/registrant" orphaned
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json "j['pid'] == $target and j['name'] == 'registrant'" 'j["findings"] == []' \
+		'[t["owner"] for t in j["threads"]] == ["libc"]' "j['threads'][0]['tid'] != $target"
+	expect 0 "$RSEQKIT" inspect --json --watch=0.1 --count=3 "$target"
+	[ "$(echo "$output" | wc -l)" -eq 3 ]
+}
+
+@test "--watch sees that a thread ran, however many supplementary groups it has" {
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	start setpriv --groups="$(seq -s, 100001 101500)" python3 -c '
+import time
+while True:
+    time.sleep(0.01)'
+	expect 0 "$RSEQKIT" inspect --json --watch=0.3 --count=2 "$target"
+	echo "$output" | python3 -c '
+import json, sys
+for line in sys.stdin:
+    assert json.loads(line)["threads"][0]["stopped_seconds"] is not None, line'
+}
+
 @test "the id of a thread stands for its process" {
 	start "$HELPERS/inspected"
 	tid=$(ls "/proc/$target/task" | sed -n 2p)

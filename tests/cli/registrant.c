@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registrant.c - threads in a state that is rarely seen. To be run with the libc's own registration off, but for the
- * second.
+ * registrant.c - threads in a state that is rarely seen. To be run with the libc's own registration off, but for
+ * those where it says that the libc registers.
  *
  *	registrant signature   the initial thread is registered on the libc's area, with another signature
  *	registrant undone      the libc registers, and one thread undoes that for itself
+ *	registrant orphaned    the libc registers, and the initial thread has ended, another is there
+ *	registrant renumbered  as undone; at SIGUSR1 that thread ends, another one gets its id, and it says "renumbered"
  *	registrant partly      the initial thread is registered, one that was there before isn't
  *	registrant section     the initial thread spins inside a critical section, in a function spin_in_section()
  *	registrant vfork       the initial thread waits for a vfork child, and says "resumed" when that has ended
  *
- * Prints "ready" first, and lasts until it is killed, but for vfork, which lasts a second after the child.
+ * Prints "ready" first, and lasts until it is killed, but for vfork, which lasts a second after the child. Exits with
+ * 77 where nobody may choose the next thread's id.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <rseqkit/arch/arch.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -47,6 +53,15 @@ static void *sleep_long(void *argument)
 	return argument;
 }
 
+static void say(const char *word)
+{
+	puts(word);
+	fflush(stdout);
+}
+
+static pid_t undone_tid;
+static sem_t end_undone;
+
 /* The length isn't told: it is the original one, or what the kernel announces. */
 static void *undo_and_sleep(void *argument)
 {
@@ -54,22 +69,92 @@ static void *undo_and_sleep(void *argument)
 
 	for (int i = 0; lengths[i] != 0 && syscall(SYS_rseq, libc_area(), lengths[i], 1, RK_SIGNATURE) != 0; i++)
 		continue;
-	*(volatile int *)argument = 1;
-	return sleep_long(argument);
+	__atomic_store_n(&undone_tid, gettid(), __ATOMIC_RELEASE);
+	while (sem_wait(&end_undone) != 0)
+		continue;
+	return argument;
+}
+
+static pthread_t start_undone(void)
+{
+	pthread_t thread;
+
+	sem_init(&end_undone, 0, 0);
+	pthread_create(&thread, NULL, undo_and_sleep, NULL);
+	while (__atomic_load_n(&undone_tid, __ATOMIC_ACQUIRE) == 0)
+		usleep(1000);
+	say("ready");
+	return thread;
 }
 
 static int wait_for_undone(void)
 {
-	static volatile int undone;
-	pthread_t thread;
-
-	pthread_create(&thread, NULL, undo_and_sleep, (void *)(uintptr_t)&undone);
-	while (!undone)
-		usleep(1000);
-	puts("ready");
-	fflush(stdout);
+	(void)start_undone();
 	sleep(60);
 	return 0;
+}
+
+static bool choose_next_id(pid_t tid)
+{
+	FILE *file = fopen("/proc/sys/kernel/ns_last_pid", "w");
+
+	return file != NULL && fprintf(file, "%d", (int)tid - 1) > 0 && fclose(file) == 0;
+}
+
+/* Of another thread; it sleeps on where it has the id that it should. */
+static void *sleep_if_same(void *argument)
+{
+	if (gettid() != undone_tid)
+		return argument;
+	say("renumbered");
+	return sleep_long(argument);
+}
+
+static int give_id_away(void)
+{
+	pthread_t thread;
+	sigset_t set;
+	int signal;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	thread = start_undone();
+	sigwait(&set, &signal);
+	sem_post(&end_undone);
+	do {
+		pthread_join(thread, NULL);
+		if (!choose_next_id(undone_tid))
+			return 77;
+		pthread_create(&thread, NULL, sleep_if_same, NULL);
+	} while (true);
+}
+
+/* The initial thread is a zombie then. */
+static void *wait_for_initial(void *argument)
+{
+	char line[256];
+	bool has_ended = false;
+
+	while (!has_ended) {
+		FILE *status = fopen("/proc/self/status", "re");
+
+		while (status != NULL && fgets(line, sizeof(line), status) != NULL)
+			has_ended |= strncmp(line, "State:\tZ", 8) == 0;
+		if (status != NULL)
+			fclose(status);
+		usleep(1000);
+	}
+	say("ready");
+	return sleep_long(argument);
+}
+
+static int end_initial(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, wait_for_initial, NULL);
+	pthread_exit(NULL);
 }
 
 /* Of each architecture: an abort handler behind its signature, which stores the descriptor, and the section. */
@@ -113,15 +198,13 @@ static int wait_for_vfork_child(void)
 {
 	pid_t pid;
 
-	puts("ready");
-	fflush(stdout);
+	say("ready");
 	pid = vfork();
 	if (pid == 0) {
 		sleep(3);
 		_exit(0);
 	}
-	puts("resumed");
-	fflush(stdout);
+	say("resumed");
 	sleep(1);
 	return 0;
 }
@@ -135,12 +218,15 @@ int main(int argc, char **argv)
 		return wait_for_vfork_child();
 	if (strcmp(what, "undone") == 0)
 		return wait_for_undone();
+	if (strcmp(what, "orphaned") == 0)
+		return end_initial();
+	if (strcmp(what, "renumbered") == 0)
+		return give_id_away();
 	if (strcmp(what, "partly") == 0)
 		pthread_create(&thread, NULL, sleep_long, NULL);
 	if (register_with(strcmp(what, "signature") == 0 ? OTHER_SIGNATURE : RK_SIGNATURE) != 0)
 		return 2;
-	puts("ready");
-	fflush(stdout);
+	say("ready");
 	if (strcmp(what, "section") == 0)
 		spin_in_section();
 	sleep(60);

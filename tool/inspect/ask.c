@@ -9,7 +9,7 @@
  *   kill it. A thread that doesn't stop in time can't be detached from, so the child ends, and another goes on.
  * - A stop aborts a critical section, as any preemption may.
  * - A stop interrupts a system call that waits. The kernel restarts most of them by itself, timeouts included. A few
- *   end with EINTR: inspect_registers.c says what becomes of those.
+ *   end with EINTR: registers.c says what becomes of those.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -36,16 +36,16 @@ struct rseq_configuration {
 
 /* Shared with the child that asks. */
 struct question {
-	pid_t pid, tid;
+	pid_t tid;
 	enum inspect_outcome outcome;
 	struct inspect_answer answer;
 };
 
-bool inspect_read(pid_t pid, uint64_t address, void *to, size_t size)
+bool inspect_read(pid_t tid, uint64_t address, void *to, size_t size)
 {
 	struct iovec local = {to, size}, remote = {(void *)(uintptr_t)address, size};
 
-	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)size;
+	return process_vm_readv(tid, &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
 #define STOP_LIMIT 1.0     /* s to wait for a thread to stop; it takes microseconds, if it does at all */
@@ -113,11 +113,11 @@ static enum inspect_outcome read_stopped(struct question *question)
 	answer->address = configuration.address;
 	answer->size = configuration.size;
 	answer->signature = configuration.signature;
-	answer->has_area = inspect_read(question->pid, answer->address, answer->area, sizeof(answer->area));
+	answer->has_area = inspect_read(question->tid, answer->address, answer->area, sizeof(answer->area));
 	memcpy(&answer->rseq_cs, answer->area + offsetof(struct rk_area, rseq_cs), sizeof(answer->rseq_cs));
 	memcpy(&answer->flags, answer->area + offsetof(struct rk_area, flags), sizeof(answer->flags));
 	if (answer->has_area && answer->rseq_cs != 0)
-		answer->has_descriptor = inspect_read(question->pid, answer->rseq_cs, &answer->descriptor,
+		answer->has_descriptor = inspect_read(question->tid, answer->rseq_cs, &answer->descriptor,
 						      sizeof(answer->descriptor));
 	return ASK_ANSWERED;
 }
@@ -180,7 +180,7 @@ static size_t ask_in_child(struct question *questions, size_t count)
 	return asked;
 }
 
-void inspect_ask(pid_t pid, struct inspect_thread *threads, size_t count)
+void inspect_ask(struct inspect_thread *threads, size_t count)
 {
 	size_t size = (count + 1) * sizeof(struct question), asked = 0, n = 0;
 	struct question *questions = (struct question *)mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -188,7 +188,7 @@ void inspect_ask(pid_t pid, struct inspect_thread *threads, size_t count)
 
 	for (size_t i = 0; questions != MAP_FAILED && i < count; i++)
 		if (threads[i].outcome == ASK_NOT_YET)
-			questions[n++] = (struct question){.pid = pid, .tid = threads[i].tid};
+			questions[n++] = (struct question){.tid = threads[i].tid};
 	while (asked < n) {
 		size_t more = ask_in_child(questions + asked, n - asked);
 

@@ -35,29 +35,31 @@ struct settings {
 	uint64_t count;
 };
 
-/* A process that is ending has no memory any more, long before it is gone; then no owner can be told. */
-static bool has_no_memory(pid_t pid)
-{
-	char path[64];
-	FILE *maps;
-	bool empty;
+#define ROUNDS_MAX 8 /* of reading symbols */
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	maps = fopen(path, "re");
-	if (maps == NULL)
-		return false; /* not ours to read */
-	empty = fgetc(maps) == EOF;
-	fclose(maps);
-	return empty;
-}
-
-/* The initial thread may end long before the others. */
-static bool has_ended(pid_t pid)
+static bool has_ended(const struct inspect_look *look)
 {
 	struct inspect_status status;
 
-	return !inspect_status(pid, pid, &status) || (inspect_has_ended(&status) && status.threads <= 1) ||
-	       (!inspect_has_ended(&status) && has_no_memory(pid));
+	return !inspect_status(look->pid, look->pid, &status) || status.started != look->started ||
+	       inspect_living_thread(look->pid) == 0;
+}
+
+/* Anew where the thread ended that was asked. */
+static struct inspect_symbols *open_symbols(struct inspect_look *look)
+{
+	struct inspect_symbols *symbols = NULL;
+	pid_t tid = 0;
+
+	for (int round = 0; round < ROUNDS_MAX && !inspect_lives(look->pid, tid); round++) {
+		inspect_symbols_close(symbols);
+		tid = inspect_living_thread(look->pid);
+		if (tid == 0)
+			return NULL;
+		symbols = inspect_symbols_open(tid);
+		inspect_symbols_places(symbols, &look->places);
+	}
+	return symbols;
 }
 
 static int look_once(struct inspect_look *look, const struct settings *settings)
@@ -67,9 +69,8 @@ static int look_once(struct inspect_look *look, const struct settings *settings)
 
 	if (status != EXIT_CLEAN)
 		return status;
-	symbols = inspect_symbols_open(look->pid);
-	inspect_symbols_places(symbols, &look->places);
-	if (has_ended(look->pid)) {
+	symbols = open_symbols(look);
+	if (has_ended(look)) {
 		inspect_symbols_close(symbols);
 		look->count = 0;
 		if (!settings->watch)
@@ -102,10 +103,10 @@ static int run(pid_t pid, const struct settings *settings)
 		if (fflush(stdout) != 0)
 			break;
 		nanosleep(&pause, NULL);
-		if (has_ended(look.pid))
+		if (has_ended(&look))
 			break;
 		next = look_once(&look, settings);
-		if (look.count == 0 && has_ended(look.pid))
+		if (look.count == 0 && has_ended(&look))
 			break;
 		status = look.count != 0 ? inspect_worse(status, next) : next;
 	}

@@ -21,7 +21,7 @@ enum inspect_outcome {
 	ASK_REFUSED,      /* no permission, or traced by somebody else */
 	ASK_NOT_STOPPED,  /* it didn't stop in time, as in an uninterruptible wait */
 	ASK_NO_REQUEST,   /* the kernel has no PTRACE_GET_RSEQ_CONFIGURATION */
-	ASK_NO_PORT,      /* registers can't be read on this architecture, see inspect_registers.c */
+	ASK_NO_PORT,      /* registers can't be read on this architecture, see registers.c */
 	ASK_NO_CHILD      /* no process of our own to ask with */
 };
 
@@ -54,8 +54,8 @@ extern const bool inspect_has_port;
  */
 bool inspect_read_registers(pid_t tid, struct inspect_answer *answer);
 
-/* Reads memory of another process; all of it, or false. */
-bool inspect_read(pid_t pid, uint64_t address, void *to, size_t size);
+/* Reads memory of another process, by a thread of it that lives; all of it, or false. */
+bool inspect_read(pid_t tid, uint64_t address, void *to, size_t size);
 
 /* Of /proc/PID/task/TID/. */
 struct inspect_status {
@@ -64,6 +64,7 @@ struct inspect_status {
 	pid_t process, tracer;  /* tracer is 0 without one */
 	uint64_t threads;       /* of the process */
 	uint64_t switches;      /* how often it gave up its CPU or was preempted */
+	uint64_t started;       /* clock ticks from boot: nobody who has the id later has both */
 	bool kernel;            /* a kernel thread, or a worker that the kernel runs for the process */
 };
 
@@ -72,6 +73,15 @@ bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status);
 
 /* Is it there only for its parent to ask how it ended? */
 bool inspect_has_ended(const struct inspect_status *status);
+
+/* Is the thread still there, with the memory of its process? */
+bool inspect_lives(pid_t pid, pid_t tid);
+
+/*
+ * A thread that lives: the initial one, or the oldest where that has ended; 0 without any. What is asked of a process
+ * is asked of this thread: of one that has ended the kernel has no memory, files or auxiliary vector to show.
+ */
+pid_t inspect_living_thread(pid_t pid);
 
 enum inspect_owner {
 	OWNER_NONE, OWNER_LIBC, OWNER_SELF, OWNER_EARLY, OWNER_LIBRSEQ, OWNER_KERNEL, OWNER_FOREIGN, OWNER_UNKNOWN
@@ -90,7 +100,7 @@ struct inspect_thread {
  * Asks each thread whose outcome is ASK_NOT_YET, one after the other. Each is stopped for as long as that takes, and
  * never left so.
  */
-void inspect_ask(pid_t pid, struct inspect_thread *threads, size_t count);
+void inspect_ask(struct inspect_thread *threads, size_t count);
 
 /* Offsets from the thread pointer. */
 struct inspect_offsets {
@@ -117,6 +127,7 @@ struct inspect_places {
 
 struct inspect_look {
 	pid_t pid;
+	uint64_t started;      /* of the process, as in its status; 0 before the first look */
 	char name[64];
 	bool announced;        /* the auxiliary vector has a feature size */
 	uint32_t feature_size; /* bytes; the original size where nothing is announced */
@@ -131,9 +142,9 @@ struct inspect_look {
  */
 int inspect_look(struct inspect_look *look);
 
-/* Symbols of a process. NULL when there are none to be had. */
+/* Symbols of a process, by a thread of it that lives. NULL when there are none to be had. */
 struct inspect_symbols;
-struct inspect_symbols *inspect_symbols_open(pid_t pid);
+struct inspect_symbols *inspect_symbols_open(pid_t tid);
 void inspect_symbols_close(struct inspect_symbols *symbols);
 void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_places *places);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process.c - what /proc says of a process and its threads, and one look at all of them.
+ * process.c - one look at all threads of a process.
  *
  * Threads come and go meanwhile: one that is gone is left out, and the list is read until nothing new is in it.
  */
@@ -17,91 +17,33 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/output.h"
 #include "tool.h"
 
 #define ROUNDS_MAX 8           /* of reading the list of threads */
 #define CHANCES 20            /* for a thread to be registered */
 #define CHANCE_NS 10000000    /* each; it takes microseconds, but on a busy machine they may be long in coming */
-#define FLAGS_KERNEL 0x204010  /* PF_KTHREAD, PF_USER_WORKER, PF_IO_WORKER of the kernel's include/linux/sched.h */
 
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27 /* of include/uapi/linux/auxvec.h */
 #endif
 
-/* Reads a file of /proc as text; empty where it can't be. */
-static bool read_proc(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, text, size - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[length > 0 ? length : 0] = '\0';
-	return length > 0;
-}
-
-/* The number behind "\nKEY:"; 0 where there is no such line. */
-static uint64_t number_of(const char *text, const char *key)
-{
-	const char *at = strstr(text, key);
-
-	return at != NULL ? strtoull(at + strlen(key), NULL, 10) : 0;
-}
-
-/* The flags of the kernel's task: the seventh field behind the name, which may itself contain anything. */
-static unsigned long task_flags(const char *stat)
-{
-	const char *at = strrchr(stat, ')');
-	unsigned long flags = 0;
-
-	if (at != NULL)
-		(void)sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %lu", &flags);
-	return flags;
-}
-
-bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status)
-{
-	char path[64], text[8192], stat[1024];
-	const char *state;
-
-	memset(status, 0, sizeof(*status));
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)pid, (int)tid);
-	if (!read_proc(path, text, sizeof(text)))
-		return false;
-	if (strncmp(text, "Name:\t", 6) == 0)
-		copy_printable(status->name, sizeof(status->name), text + 6);
-	state = strstr(text, "\nState:\t");
-	status->state = '?';
-	if (state != NULL)
-		status->state = state[strlen("\nState:\t")];
-	status->process = (pid_t)number_of(text, "\nTgid:");
-	status->tracer = (pid_t)number_of(text, "\nTracerPid:");
-	status->threads = number_of(text, "\nThreads:");
-	status->switches = number_of(text, "\nvoluntary_ctxt_switches:") + number_of(text, "\nnonvoluntary_ctxt_switches:");
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid, (int)tid);
-	status->kernel = read_proc(path, stat, sizeof(stat)) && (task_flags(stat) & FLAGS_KERNEL) != 0;
-	return true;
-}
-
-bool inspect_has_ended(const struct inspect_status *status)
-{
-	return status->state == 'Z' || status->state == 'X';
-}
-
 /* Says why ptrace is refused, as far as that can be told. */
 static int refused(pid_t pid, pid_t tid)
 {
-	char scope[8];
+	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	int scope = file != NULL ? fgetc(file) : '0';
 	struct inspect_status status;
+
+	if (file != NULL)
+		fclose(file);
 
 	if (inspect_status(pid, tid, &status) && status.tracer != 0) {
 		complain("process %d is being traced by process %d already, and there can be one tracer only; "
 			 "end that one first", (int)pid, (int)status.tracer);
-	} else if (read_proc("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof(scope)) && scope[0] != '0') {
+	} else if (scope > '0') {
 		complain("not permitted to trace process %d: kernel.yama.ptrace_scope is %c, which takes CAP_SYS_PTRACE%s; "
-			 "run as root, or set it to 0", (int)pid, scope[0],
-			 scope[0] == '3' ? ", and denies even that until the next boot" : "");
+			 "run as root, or set it to 0", (int)pid, scope,
+			 scope == '3' ? ", and denies even that until the next boot" : "");
 	} else {
 		complain("not permitted to trace process %d: it belongs to another user, or runs with privileges or not "
 			 "dumpable; that takes CAP_SYS_PTRACE: run as root", (int)pid);
@@ -124,6 +66,11 @@ static int check_process(struct inspect_look *look)
 	if (status.process != 0)
 		look->pid = status.process;
 	(void)inspect_status(look->pid, look->pid, &status);
+	if (look->started != 0 && look->started != status.started) {
+		complain("process %d (%s) has ended, and another one has its id", (int)look->pid, look->name);
+		return EXIT_USAGE;
+	}
+	look->started = status.started;
 	memcpy(look->name, status.name, sizeof(look->name));
 	if (look->pid == getpid()) {
 		complain("process %d is this one: nothing in it is worth a look while it looks", (int)look->pid);
@@ -133,7 +80,7 @@ static int check_process(struct inspect_look *look)
 		complain("process %d (%s) is a thread of the kernel: it has no user space", (int)look->pid, look->name);
 		return EXIT_USAGE;
 	}
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)look->pid);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)inspect_living_thread(look->pid));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		bool is_32_bit = read(fd, ident, sizeof(ident)) == sizeof(ident) && ident[EI_CLASS] == ELFCLASS32;
@@ -156,7 +103,7 @@ static void read_feature_size(struct inspect_look *look)
 
 	look->announced = false;
 	look->feature_size = RK_FEATURE_SIZE_ORIGINAL;
-	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)look->pid);
+	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)inspect_living_thread(look->pid));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	while (fd >= 0 && read(fd, pair, sizeof(pair)) == sizeof(pair)) {
 		if (pair[0] == AT_RSEQ_FEATURE_SIZE) {
@@ -200,8 +147,8 @@ static struct inspect_thread *add_thread(struct inspect_look *look)
  */
 static bool has_not_run(const struct inspect_thread *before, const struct inspect_status *status)
 {
-	return before != NULL && before->outcome == ASK_ANSWERED && before->status.state == 'S' &&
-	       status->state == 'S' && status->switches <= before->status.switches + 2;
+	return before != NULL && before->status.started == status->started && before->outcome == ASK_ANSWERED &&
+	       before->status.state == 'S' && status->state == 'S' && status->switches <= before->status.switches + 2;
 }
 
 static int failure(pid_t pid, pid_t tid, enum inspect_outcome outcome)
@@ -281,7 +228,7 @@ static int ask_threads(struct inspect_look *look, const struct inspect_look *bef
 	int status = EXIT_CLEAN;
 
 	for (int round = 0; round < ROUNDS_MAX && status == EXIT_CLEAN && add_new_threads(look, before) != 0; round++) {
-		inspect_ask(look->pid, look->threads, look->count);
+		inspect_ask(look->threads, look->count);
 		status = check_outcomes(look);
 	}
 	return status;
@@ -322,7 +269,7 @@ static int ask_again(struct inspect_look *look)
 		for (size_t i = 0; i < look->count; i++)
 			if (look->threads[i].outcome == ASK_NOT_YET)
 				(void)inspect_status(look->pid, look->threads[i].tid, &look->threads[i].status);
-		inspect_ask(look->pid, look->threads, look->count);
+		inspect_ask(look->threads, look->count);
 		status = check_outcomes(look);
 	}
 	return status;

@@ -26,47 +26,47 @@
 
 struct inspect_symbols {
 	Dwfl *dwfl;
-	pid_t pid;
+	pid_t tid; /* of a thread that lives */
 	char executable[EXECUTABLE_MAX]; /* as in /proc/PID/maps */
 	struct inspect_places *places;
 };
 
-static void read_executable(pid_t pid, char name[EXECUTABLE_MAX])
+static void read_executable(pid_t tid, char name[EXECUTABLE_MAX])
 {
 	char path[64];
 	ssize_t size;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)tid);
 	size = readlink(path, name, EXECUTABLE_MAX - 1);
 	name[size > 0 ? size : 0] = '\0';
 }
 
 /* The executable can be had after it was deleted, too, without a privilege. */
-static int open_executable(pid_t pid, const char *name)
+static int open_executable(pid_t tid, const char *name)
 {
 	char executable[EXECUTABLE_MAX], path[64];
 
-	read_executable(pid, executable);
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	read_executable(tid, executable);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)tid);
 	return strcmp(name, executable) == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 }
 
 /* The file that is mapped at `base`, or, where that isn't permitted, what the process finds under its name. */
-static int open_mapped(pid_t pid, const char *name, Dwarf_Addr base)
+static int open_mapped(pid_t tid, const char *name, Dwarf_Addr base)
 {
 	char line[4400], path[4400];
 	FILE *maps;
 	int fd = -1;
 	struct stat status;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)tid);
 	maps = fopen(path, "re");
 	while (maps != NULL && fd < 0 && fgets(line, sizeof(line), maps) != NULL) {
 		uint64_t start, end;
 
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) != 2 || start != base)
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, start, end);
+		snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)tid, start, end);
 		/* A device may not like being opened. */
 		if (stat(path, &status) == 0 && S_ISREG(status.st_mode))
 			fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -75,10 +75,10 @@ static int open_mapped(pid_t pid, const char *name, Dwarf_Addr base)
 		fclose(maps);
 	if (fd >= 0)
 		return fd;
-	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, name);
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)tid, name);
 	if (name[0] == '/' && stat(path, &status) == 0 && S_ISREG(status.st_mode))
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 ? fd : open_executable(pid, name);
+	return fd >= 0 ? fd : open_executable(tid, name);
 }
 
 static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, char **file_name, Elf **elf)
@@ -101,7 +101,7 @@ static int remember_process(Dwfl_Module *module, void **data, const char *name, 
 	return DWARF_CB_OK;
 }
 
-struct inspect_symbols *inspect_symbols_open(pid_t pid)
+struct inspect_symbols *inspect_symbols_open(pid_t tid)
 {
 	static char *no_path = NULL;
 	static const Dwfl_Callbacks callbacks = {
@@ -113,15 +113,15 @@ struct inspect_symbols *inspect_symbols_open(pid_t pid)
 
 	if (symbols == NULL)
 		return NULL;
-	symbols->pid = pid;
+	symbols->tid = tid;
 	symbols->dwfl = dwfl_begin(&callbacks);
-	if (symbols->dwfl == NULL || dwfl_linux_proc_report(symbols->dwfl, pid) != 0 ||
+	if (symbols->dwfl == NULL || dwfl_linux_proc_report(symbols->dwfl, tid) != 0 ||
 	    dwfl_report_end(symbols->dwfl, NULL, NULL) != 0) {
 		inspect_symbols_close(symbols);
 		return NULL;
 	}
-	(void)dwfl_getmodules(symbols->dwfl, remember_process, (void *)(intptr_t)pid, 0);
-	read_executable(pid, symbols->executable);
+	(void)dwfl_getmodules(symbols->dwfl, remember_process, (void *)(intptr_t)tid, 0);
+	read_executable(tid, symbols->executable);
 	return symbols;
 }
 
@@ -155,7 +155,7 @@ static void add_offset(struct inspect_offsets *offsets, int64_t offset)
 static const struct inspect_tls *tls_of(struct search *search)
 {
 	if (!search->has_tls)
-		inspect_tls_read(search->symbols->pid, search->elf, search->bias, ABI_NAME, &search->tls);
+		inspect_tls_read(search->symbols->tid, search->elf, search->bias, ABI_NAME, &search->tls);
 	search->has_tls = true;
 	return &search->tls;
 }
@@ -192,7 +192,7 @@ static void add_word(struct search *search, struct inspect_offsets *offsets, uin
 {
 	int64_t offset;
 
-	if (inspect_read(search->symbols->pid, address, &offset, sizeof(offset)) && offset != 0)
+	if (inspect_read(search->symbols->tid, address, &offset, sizeof(offset)) && offset != 0)
 		add_offset(offsets, offset);
 }
 
@@ -212,7 +212,7 @@ static void consider(struct search *search, bool in_dynamic_table, const char *n
 	if (strcmp(name, "__rseq_offset") == 0) {
 		add_word(search, &places->libc, address);
 	} else if (strcmp(name, "__rseq_size") == 0) {
-		if (inspect_read(search->symbols->pid, address, &size, sizeof(size)) && size != 0)
+		if (inspect_read(search->symbols->tid, address, &size, sizeof(size)) && size != 0)
 			places->libc_size = size;
 	} else if (strcmp(name, "rk_area_offset") == 0) {
 		add_word(search, &places->self, address);
@@ -283,7 +283,7 @@ static int search_module(Dwfl_Module *module, void **data, const char *name, Dwa
 
 	(void)data;
 	search.in_executable = strcmp(name, symbols->executable) == 0;
-	if (!inspect_read(symbols->pid, start, magic, sizeof(magic)) || memcmp(magic, ELFMAG, SELFMAG) != 0)
+	if (!inspect_read(symbols->tid, start, magic, sizeof(magic)) || memcmp(magic, ELFMAG, SELFMAG) != 0)
 		return DWARF_CB_OK;
 	search.elf = dwfl_module_getelf(module, &search.bias);
 	if (search.elf == NULL || (!search_sections(&search) && !search_dynamic(&search, module)))
@@ -292,11 +292,11 @@ static int search_module(Dwfl_Module *module, void **data, const char *name, Dwa
 }
 
 /* What the copies of this library in the process have agreed on, if they had to. */
-static void read_rendezvous(pid_t pid, struct inspect_places *places)
+static void read_rendezvous(pid_t tid, struct inspect_places *places)
 {
 	struct rk_rendezvous meeting;
 
-	if (!inspect_read(pid, RK_RENDEZVOUS_ADDRESS, &meeting, sizeof(meeting)) ||
+	if (!inspect_read(tid, RK_RENDEZVOUS_ADDRESS, &meeting, sizeof(meeting)) ||
 	    memcmp(meeting.magic, RK_RENDEZVOUS_MAGIC, sizeof(meeting.magic)) != 0 || meeting.signature != RK_SIGNATURE ||
 	    (meeting.kind != RK_RENDEZVOUS_BLOCK && meeting.kind != RK_RENDEZVOUS_EARLY))
 		return;
@@ -315,7 +315,7 @@ void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_plac
 	symbols->places = places;
 	(void)dwfl_getmodules(symbols->dwfl, search_module, symbols, 0);
 	symbols->places = NULL;
-	read_rendezvous(symbols->pid, places);
+	read_rendezvous(symbols->tid, places);
 }
 
 /*

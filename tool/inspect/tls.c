@@ -22,7 +22,7 @@
 #define DYNAMIC_MAX 256
 
 struct module {
-	pid_t pid;
+	pid_t tid;
 	GElf_Addr bias;
 	GElf_Xword type; /* of the relocations that tell */
 	uint64_t relocations, relocations_size, symbols, strings;
@@ -45,7 +45,7 @@ static void read_dynamic(struct module *module, uint64_t address, size_t count)
 	for (size_t i = 0; i < count && i < DYNAMIC_MAX; i++) {
 		Elf64_Dyn entry;
 
-		if (!inspect_read(module->pid, address + i * sizeof(entry), &entry, sizeof(entry)) ||
+		if (!inspect_read(module->tid, address + i * sizeof(entry), &entry, sizeof(entry)) ||
 		    entry.d_tag == DT_NULL)
 			break;
 		if (entry.d_tag == DT_RELA)
@@ -79,7 +79,7 @@ static bool has_name(const struct module *module, const Elf64_Sym *symbol, const
 	char text[64];
 	size_t size = strlen(name) + 1;
 
-	return size <= sizeof(text) && inspect_read(module->pid, module->strings + symbol->st_name, text, size) &&
+	return size <= sizeof(text) && inspect_read(module->tid, module->strings + symbol->st_name, text, size) &&
 	       memcmp(text, name, size) == 0;
 }
 
@@ -90,7 +90,7 @@ static void consider(const struct module *module, const Elf64_Rela *relocation, 
 	Elf64_Sym symbol = {.st_name = 0};
 	int64_t offset;
 
-	if (!inspect_read(module->pid, module->bias + relocation->r_offset, &slot, sizeof(slot)))
+	if (!inspect_read(module->tid, module->bias + relocation->r_offset, &slot, sizeof(slot)))
 		return;
 	offset = (int64_t)(slot - (uint64_t)relocation->r_addend);
 	if (index == 0) {
@@ -98,7 +98,7 @@ static void consider(const struct module *module, const Elf64_Rela *relocation, 
 		tls->base = offset;
 		return;
 	}
-	if (!inspect_read(module->pid, module->symbols + index * sizeof(symbol), &symbol, sizeof(symbol)))
+	if (!inspect_read(module->tid, module->symbols + index * sizeof(symbol), &symbol, sizeof(symbol)))
 		return;
 	if (has_name(module, &symbol, name)) {
 		/* Nothing is written for a weak symbol that nobody defines; and no object lies at the thread pointer. */
@@ -111,9 +111,9 @@ static void consider(const struct module *module, const Elf64_Rela *relocation, 
 	}
 }
 
-void inspect_tls_read(pid_t pid, Elf *elf, GElf_Addr bias, const char *symbol, struct inspect_tls *tls)
+void inspect_tls_read(pid_t tid, Elf *elf, GElf_Addr bias, const char *symbol, struct inspect_tls *tls)
 {
-	struct module module = {.pid = pid, .bias = bias};
+	struct module module = {.tid = tid, .bias = bias};
 	Elf64_Rela chunk[CHUNK];
 	uint64_t count;
 	int offsets = 0;
@@ -127,7 +127,7 @@ void inspect_tls_read(pid_t pid, Elf *elf, GElf_Addr bias, const char *symbol, s
 	for (uint64_t done = 0; done < count; done += CHUNK) {
 		size_t size = count - done < CHUNK ? (size_t)(count - done) : CHUNK;
 
-		if (!inspect_read(pid, module.relocations + done * sizeof(chunk[0]), chunk, size * sizeof(chunk[0])))
+		if (!inspect_read(tid, module.relocations + done * sizeof(chunk[0]), chunk, size * sizeof(chunk[0])))
 			break;
 		for (size_t i = 0; i < size; i++)
 			if (ELF64_R_TYPE(chunk[i].r_info) == module.type && offsets++ < OFFSETS_MAX)

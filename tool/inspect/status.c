@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* status.c - what /proc says of a thread, and which threads of a process still live. */
+#define _GNU_SOURCE
+#include "inspect.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/output.h"
+
+#define FLAGS_KERNEL 0x204010 /* PF_KTHREAD, PF_USER_WORKER, PF_IO_WORKER of the kernel's include/linux/sched.h */
+
+static FILE *open_proc(pid_t pid, pid_t tid, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid, (int)tid, name);
+	return fopen(path, "re");
+}
+
+/* What follows KEY where the line begins with that; NULL where it doesn't. */
+static const char *value_of(const char *line, const char *key)
+{
+	size_t length = strlen(key);
+
+	return strncmp(line, key, length) == 0 ? line + length : NULL;
+}
+
+static uint64_t number_of(const char *line, const char *key)
+{
+	const char *value = value_of(line, key);
+
+	return value != NULL ? strtoull(value, NULL, 10) : 0;
+}
+
+/* A line of `status`. The kernel writes a name on one line, whatever it consists of. */
+static void read_line(struct inspect_status *status, const char *line)
+{
+	const char *name = value_of(line, "Name:\t"), *state = value_of(line, "State:\t");
+
+	if (name != NULL)
+		copy_printable(status->name, sizeof(status->name), name);
+	if (state != NULL)
+		status->state = state[0];
+	status->process += (pid_t)number_of(line, "Tgid:");
+	status->tracer += (pid_t)number_of(line, "TracerPid:");
+	status->threads += number_of(line, "Threads:");
+	status->switches += number_of(line, "voluntary_ctxt_switches:") + number_of(line, "nonvoluntary_ctxt_switches:");
+}
+
+/* Of `stat`, which has the name as it is: the seventh field behind it, and the twentieth. */
+static void read_fields(struct inspect_status *status, const char *text)
+{
+	const char *at = strrchr(text, ')');
+	unsigned long flags = 0;
+	unsigned long long started = 0;
+
+	if (at != NULL)
+		(void)sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+			     &flags, &started);
+	status->kernel = (flags & FLAGS_KERNEL) != 0;
+	status->started = started;
+}
+
+bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status)
+{
+	FILE *file = open_proc(pid, tid, "status");
+	char *text = NULL;
+	size_t room = 0;
+
+	memset(status, 0, sizeof(*status));
+	/* A line is as long as the process has supplementary groups. */
+	while (file != NULL && getline(&text, &room, file) > 0)
+		read_line(status, text);
+	if (file != NULL)
+		fclose(file);
+	file = open_proc(pid, tid, "stat");
+	if (file != NULL && getdelim(&text, &room, '\0', file) > 0)
+		read_fields(status, text);
+	if (file != NULL)
+		fclose(file);
+	free(text);
+	return status->state != '\0';
+}
+
+bool inspect_has_ended(const struct inspect_status *status)
+{
+	return status->state == 'Z' || status->state == 'X';
+}
+
+/* One that is ending has no memory any more, long before it is gone. */
+static bool has_no_memory(pid_t tid)
+{
+	FILE *maps = open_proc(tid, tid, "maps");
+	bool empty;
+
+	if (maps == NULL)
+		return false; /* not ours to read */
+	empty = fgetc(maps) == EOF;
+	fclose(maps);
+	return empty;
+}
+
+bool inspect_lives(pid_t pid, pid_t tid)
+{
+	struct inspect_status status;
+
+	return inspect_status(pid, tid, &status) && !inspect_has_ended(&status) && !has_no_memory(tid);
+}
+
+pid_t inspect_living_thread(pid_t pid)
+{
+	pid_t found = inspect_lives(pid, pid) ? pid : 0;
+	char path[64];
+	DIR *tasks;
+	struct dirent *entry;
+
+	if (found != 0)
+		return found;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	/* The kernel lists them as they came, so that this is the oldest. */
+	while (tasks != NULL && found == 0 && (entry = readdir(tasks)) != NULL) {
+		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (tid > 0 && inspect_lives(pid, tid))
+			found = tid;
+	}
+	if (tasks != NULL)
+		closedir(tasks);
+	return found;
+}
