@@ -25,7 +25,13 @@ uintptr_t heap_key;
 /* Caches reserve gigabytes of address space. A process that has few does without. */
 #define ADDRESS_SPACE_LEAST ((rlim_t)16 << 30)
 
-static bool has_none[CLASSES];     /* no cache can be made */
+/*
+ * How many more objects of a class are taken from spans until a cache is tried for: memory that is short today needn't be
+ * tomorrow. Threads may count one down together, which is as good.
+ */
+static uint32_t due_in[CLASSES];
+#define DUE_LATER 4096      /* a try takes as long as some hundred objects */
+#define DUE_NEVER UINT32_MAX
 static __thread bool is_creating; /* whatever the library or the libc allocates for that */
 
 static size_t least(size_t a, size_t b)
@@ -89,7 +95,7 @@ static void begin(void)
 		heap_key = (uintptr_t)&limit * 0x9e3779b97f4a7c15; /* where the kernel put things is all there is */
 	heap_key |= 1; /* no address, whatever it is combined with */
 	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < ADDRESS_SPACE_LEAST)
-		memset(has_none, true, sizeof(has_none));
+		memset(due_in, 0xff, sizeof(due_in)); /* never */
 	locks_begin();
 }
 
@@ -114,8 +120,8 @@ static struct rk_cache *create(unsigned class)
 
 	is_creating = true;
 	begin_once();
-	if (!has_none[class] && rk_cache_create(&cache, &options) < 0)
-		__atomic_store_n(&has_none[class], true, __ATOMIC_RELAXED);
+	if (due_in[class] == 0 && rk_cache_create(&cache, &options) < 0)
+		__atomic_store_n(&due_in[class], DUE_LATER, __ATOMIC_RELAXED);
 	if (cache != NULL && !__atomic_compare_exchange_n(&heap_caches[class], &first, cache, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		(void)rk_cache_destroy(cache);
 	for (size_t i = 0; cache != NULL && first == NULL && i <= FINE_MAX / FINE; i++)
@@ -125,13 +131,22 @@ static struct rk_cache *create(unsigned class)
 	return first != NULL ? first : cache;
 }
 
+static bool is_due(unsigned class)
+{
+	uint32_t takes = __atomic_load_n(&due_in[class], __ATOMIC_RELAXED);
+
+	if (takes != 0 && takes != DUE_NEVER)
+		__atomic_store_n(&due_in[class], takes - 1, __ATOMIC_RELAXED);
+	return takes == 0;
+}
+
 void *heap_take(unsigned class)
 {
 	struct rk_cache *cache = NULL;
 	void *object = NULL;
 	bool zeroed;
 
-	if (heap_caches[class] == NULL && !is_creating && !__atomic_load_n(&has_none[class], __ATOMIC_RELAXED))
+	if (heap_caches[class] == NULL && !is_creating && is_due(class))
 		cache = create(class);
 	if (cache != NULL)
 		object = rk_cache_get(cache);

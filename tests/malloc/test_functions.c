@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_functions.c - each function by its manual page: results, errno, alignments, limits; and what it costs in memory. */
+/* test_functions.c - each function by its manual page: results, errno, alignments, limits. */
 #include "../unit/test.h"
 #include <dlfcn.h>
 #include <malloc.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 static void *volatile sink;
 
@@ -98,89 +95,6 @@ static void what_cannot_be(void **state)
 	assert_null(sink);
 }
 
-/* In kB, of this process: VmRSS, VmSize. */
-static long memory(const char *what)
-{
-	FILE *status = fopen("/proc/self/status", "r");
-	char line[256];
-	long kb = -1;
-
-	assert_non_null(status);
-	while (fgets(line, sizeof(line), status) != NULL)
-		if (strncmp(line, what, strlen(what)) == 0 && sscanf(line + strlen(what), ": %ld", &kb) == 1)
-			break;
-	fclose(status);
-	return kb;
-}
-
-/* The kernel makes huge pages of small ones when it has time, and more is resident then than anybody touched. */
-static long resident(void)
-{
-	assert_int_equal(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), 0);
-	return memory("VmRSS");
-}
-
-/* A limit on the address space: the program is told, and gets memory again when it has freed some. */
-static void no_memory(void **state)
-{
-	struct rlimit before, limit;
-	void *held[4096];
-	int n = 0;
-
-	(void)state;
-	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
-	limit = before;
-	limit.rlim_cur = (rlim_t)memory("VmSize") * 1024 + ((rlim_t)1 << 30);
-	assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
-	while (n < 4096 && (held[n] = malloc(n % 2 == 0 ? 1000000 : 20000)) != NULL)
-		n++;
-	assert_true(n > 500 && n < 4096);
-	assert_int_equal(errno, ENOMEM);
-	for (int i = 0; i < n; i++)
-		free(held[i]);
-	sink = malloc(1000000);
-	assert_non_null(sink);
-	free(sink);
-	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
-}
-
-/* What is kept for the next one of its size is of use to all; what becomes smaller needs no memory. */
-static int with_little_memory(void)
-{
-	const size_t has = (size_t)30 << 20;
-	void **held = NULL, **got;
-	struct rlimit limit;
-	char *small = malloc(4000), *large = malloc(100000);
-
-	CHECK(small != NULL && large != NULL && getrlimit(RLIMIT_AS, &limit) == 0);
-	small[199] = 's';
-	large[199] = 'l';
-	for (int i = 0; i < 2; i++) {
-		sink = malloc(has);
-		CHECK(sink != NULL);
-		free(sink);
-	}
-	limit.rlim_cur = (rlim_t)memory("VmSize") * 1024 + ((rlim_t)16 << 20);
-	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
-	for (size_t size = 30000; size >= 16; size -= (size + 15) / 16)
-		while ((got = malloc(size)) != NULL) {
-			*got = held;
-			held = (void **)got;
-		}
-	CHECK(errno == ENOMEM && malloc(has) == NULL);
-	errno = 0;
-	small = realloc(small, 200);
-	large = realloc(large, 200);
-	CHECK(small != NULL && large != NULL && small[199] == 's' && large[199] == 'l' && errno == 0);
-	return 0;
-}
-
-static void little_memory(void **state)
-{
-	(void)state;
-	assert_int_equal(in_child(with_little_memory), 0);
-}
-
 static void memory_reads_as_zero(void **state)
 {
 	(void)state;
@@ -224,198 +138,6 @@ static void contents_move_along(void **state)
 	free(at);
 }
 
-static void memory_goes_back(void **state)
-{
-	static void *held[200000];
-	long before, full, after;
-
-	(void)state;
-	for (int size = 700; size < 1000000; size *= 30) {
-		int n = (200 << 20) / size;
-
-		(void)malloc_trim(0);
-		before = resident();
-		for (int i = 0; i < n && i < 200000; i++) {
-			held[i] = malloc((size_t)size);
-			memset(held[i], 1, (size_t)size);
-		}
-		full = resident();
-		for (int i = 0; i < n && i < 200000; i++)
-			free(held[i]);
-		after = resident();
-		assert_true(full - before > 100000);
-		assert_true(after - before < (full - before) / 6);
-		(void)malloc_trim(0);
-		assert_true(resident() - before < 4000);
-	}
-}
-
-/*
- * Freed in no order, so that what caches keep lies in most spans; then other sizes are wanted. Without a collection the heap
- * grows by nearly as much again.
- */
-static void caches_pin_no_spans(void **state)
-{
-	static void *held[100000], *others[40000];
-	size_t full;
-
-	(void)state;
-	(void)malloc_trim(0);
-	for (unsigned i = 0; i < 100000; i++)
-		held[i] = malloc(300);
-	full = mallinfo2().arena;
-	for (unsigned i = 0; i < 100000; i++)
-		free(held[(uint64_t)i * 38699 % 100000]);
-	for (unsigned i = 0; i < 40000; i++)
-		others[i] = malloc(700);
-	assert_true(mallinfo2().arena <= full + ((size_t)4 << 20));
-	for (unsigned i = 0; i < 40000; i++)
-		free(others[i]);
-}
-
-/* What is freed and allocated again needn't be mapped anew each time. */
-static void buffers_stay(void **state)
-{
-	struct rusage before, after;
-
-	(void)state;
-	for (size_t size = 500000; size <= 24000000; size *= 3) {
-		for (int i = 0; i < 23; i++) {
-			char *buffer = malloc(size);
-
-			if (i == 3)
-				assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
-			memset(buffer, i, size);
-			free(buffer);
-			/* With guards mappings don't. */
-			if (size >= 2000000 && getenv("RSEQKIT_MALLOC") != NULL)
-				break;
-		}
-		assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
-		if (size < 2000000 || getenv("RSEQKIT_MALLOC") == NULL)
-			assert_true(after.ru_minflt - before.ru_minflt < (long)(size / 4096));
-	}
-}
-
-static long address_space(void)
-{
-	char text[64] = "";
-	FILE *file = fopen("/proc/self/statm", "r");
-
-	assert_non_null(file);
-	assert_non_null(fgets(text, sizeof(text), file));
-	fclose(file);
-	return atol(text) * 4;
-}
-
-/* A mapping that is split can't be moved. */
-static void split_mappings_are_copied(void **state)
-{
-	long before = address_space();
-
-	(void)state;
-	for (int i = 0; i < 10; i++) {
-		char *object = malloc((size_t)8 << 20);
-
-		memset(object, i, (size_t)8 << 20);
-		assert_int_equal(madvise(object + ((size_t)1 << 20), 65536, MADV_DONTFORK), 0);
-		object = realloc(object, (size_t)64 << 20);
-		assert_int_equal(object[((size_t)8 << 20) - 1], i);
-		free(object);
-	}
-	/* Once it was tried. */
-	assert_true(address_space() - before < 150 * 1024);
-}
-
-#define EARLY_SIZE ((size_t)3000 * 1024)
-
-static char *early, *neighbour;
-
-/* Before the allocator sees the environment, which asks for guards: a mapping that is kept, and another right behind it. */
-static void allocate_early(int argc, char **argv, char **environment)
-{
-	(void)argc, (void)argv;
-	while (*environment != NULL && strcmp(*environment, "RSEQKIT_MALLOC=guard") != 0)
-		environment++;
-	for (int i = 0; i < 2 && *environment != NULL; i++) {
-		early = malloc(EARLY_SIZE);
-		free(early);
-	}
-	if (early != NULL)
-		neighbour = mmap(early + EARLY_SIZE, 4096, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-}
-
-__attribute__((__section__(".preinit_array"), __used__)) static void (*const first)(int, char **, char **) = allocate_early;
-
-static int touch_neighbour(void)
-{
-	char *object = malloc(EARLY_SIZE);
-
-	CHECK(object != NULL);
-	*(volatile char *)neighbour = 1;
-	free(object);
-	*(volatile char *)neighbour = 2;
-	return 0;
-}
-
-static void guards_are_the_allocators(void **state)
-{
-	(void)state;
-	if (neighbour == NULL || neighbour == MAP_FAILED)
-		SKIP("without guards, or where something else was behind");
-	assert_int_equal(in_child(touch_neighbour), 0);
-}
-
-static size_t to_take; /* by who has no lock, as soon as something has moved */
-static void *taken;
-
-void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
-{
-	void *to, *moved;
-	va_list list;
-
-	va_start(list, flags);
-	to = flags & MREMAP_FIXED ? va_arg(list, void *) : NULL;
-	va_end(list);
-	moved = (void *)syscall(SYS_mremap, old, old_size, size, flags, to);
-	if (to_take != 0 && moved != MAP_FAILED && (flags & MREMAP_FIXED)) {
-		size_t take = to_take;
-
-		to_take = 0;
-		taken = malloc(take);
-	}
-	return moved;
-}
-
-static int take_what_becomes_free(void)
-{
-	const size_t size = ((size_t)8 << 20) + 131072;
-	char *object = malloc(size), *moved;
-
-	/* So that it must move. */
-	CHECK(object != NULL && mmap(object + size, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != NULL);
-	to_take = size - 61440;
-	moved = realloc(object, 2 * size);
-	CHECK(moved != NULL && moved != object);
-	if (taken != object)
-		return 77;
-	memset(taken, 1, size - 61440);
-	free(taken);
-	free(moved);
-	return 0;
-}
-
-static void places_that_become_free(void **state)
-{
-	int ended = in_child(take_what_becomes_free);
-
-	(void)state;
-	if (ended == 77)
-		SKIP("the kernel mapped elsewhere");
-	assert_int_equal(ended, 0);
-}
-
 /* Other names of the same. */
 static void other_names(void **state)
 {
@@ -448,31 +170,6 @@ static void marks_are_no_canaries(void **state)
 		assert_true(((object[1] ^ (uintptr_t)object ^ random[i]) & ~(uintptr_t)0xff) != 0);
 }
 
-static void *allocate_and_end(void *argument)
-{
-	(void)argument;
-	for (int i = 0; i < 100; i++)
-		free(malloc((size_t)(i * 50)));
-	return NULL;
-}
-
-static void threads_leave_nothing(void **state)
-{
-	long before = 0;
-	int rounds = (int)ROUNDS(3000);
-
-	(void)state;
-	for (int i = 0; i < rounds; i++) {
-		pthread_t thread;
-
-		assert_int_equal(pthread_create(&thread, NULL, allocate_and_end, NULL), 0);
-		pthread_join(thread, NULL);
-		if (i == rounds / 10)
-			before = resident();
-	}
-	assert_true(resident() - before < 1000);
-}
-
 static void numbers_add_up(void **state)
 {
 	struct mallinfo2 before = mallinfo2(), now;
@@ -496,21 +193,12 @@ static void numbers_add_up(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(guards_are_the_allocators), /* first, while it is kept */
 	cmocka_unit_test(sizes_and_alignments),
 	cmocka_unit_test(what_cannot_be),
-	cmocka_unit_test(no_memory),
-	cmocka_unit_test(little_memory),
-	cmocka_unit_test(places_that_become_free),
 	cmocka_unit_test(memory_reads_as_zero),
 	cmocka_unit_test(contents_move_along),
-	cmocka_unit_test(memory_goes_back),
-	cmocka_unit_test(caches_pin_no_spans),
-	cmocka_unit_test(buffers_stay),
-	cmocka_unit_test(split_mappings_are_copied),
 	cmocka_unit_test(other_names),
 	cmocka_unit_test(marks_are_no_canaries),
-	cmocka_unit_test(threads_leave_nothing),
 	cmocka_unit_test(numbers_add_up),
 };
 
