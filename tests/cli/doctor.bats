@@ -219,6 +219,18 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	done
 }
 
+@test "no emulator is named for what folders are called" {
+	need_rseq
+	need_filter
+	for folder in qemu-images/x valgrind; do
+		mkdir -p "$BATS_TEST_TMPDIR/$folder"
+		cp "$RSEQKIT" "$BATS_TEST_TMPDIR/$folder/rseqkit"
+		expect_json 1 env LD_LIBRARY_PATH="$(dirname "$RSEQKIT")/../src" \
+			"$HELPERS/with_filter" eperm rseq -- "$BATS_TEST_TMPDIR/$folder/rseqkit" doctor --json
+		assert_json 'j["reason"] == "seccomp"'
+	done
+}
+
 @test "a filter that has nothing against rseq changes nothing" {
 	need_libc_registration
 	need_filter

@@ -2,7 +2,7 @@
 /* errno where functions of the C library fail that the library calls: it is the caller's, in handlers too. */
 #include "test.h"
 
-static bool refused;
+static bool refused, fine_refused;
 
 int sched_getcpu(void)
 {
@@ -15,9 +15,11 @@ int sched_getcpu(void)
 
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
-	if (refused)
+	bool fails = refused || (fine_refused && clock == CLOCK_MONOTONIC);
+
+	if (fails)
 		errno = EPERM;
-	return refused ? -1 : (int)syscall(SYS_clock_gettime, clock, time);
+	return fails ? -1 : (int)syscall(SYS_clock_gettime, clock, time);
 }
 
 static void the_cpu_of_a_thread_without_rseq(void **state)
@@ -53,9 +55,28 @@ static void limits_of_time(void **state)
 	assert_int_equal(rk_lock_destroy(lock), 0);
 }
 
+static int wait_in_vain(void)
+{
+	static struct rk_mutex mutex;
+
+	alarm(20);
+	fine_refused = true;
+	CHECK(rk_mutex_lock(&mutex) == 0);
+	CHECK(rk_mutex_lock_for(&mutex, 20000000) == -ETIMEDOUT);
+	return 0;
+}
+
+/* As by a filter, on a machine whose clock isn't read without a system call. */
+static void limits_end_by_the_coarse_clock(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(wait_in_vain), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_cpu_of_a_thread_without_rseq),
 	cmocka_unit_test(limits_of_time),
+	cmocka_unit_test(limits_end_by_the_coarse_clock),
 };
 
 RUN(tests)

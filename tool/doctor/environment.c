@@ -22,21 +22,40 @@ extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 #define AT_RSEQ_FEATURE_SIZE 27 /* include/uapi/linux/auxvec.h */
 #endif
 
-/* Does any line of the file contain one of two words? */
-static bool file_mentions(const char *path, const char *one, const char *other)
+/* Is a file mapped of which that can be said, by its name and the last folder of its path? */
+static bool is_mapped(bool (*says_so)(const char *folder, const char *name))
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = fopen("/proc/self/maps", "re");
 	char *line = NULL;
 	size_t room = 0;
 	bool found = false;
 
-	if (file == NULL)
-		return false;
-	while (!found && getline(&line, &room, file) > 0)
-		found = strstr(line, one) != NULL || strstr(line, other) != NULL;
+	while (file != NULL && !found && getline(&line, &room, file) > 0) {
+		char *path = strchr(line, '/'), *name = path != NULL ? strrchr(path, '/') : NULL, *folder;
+
+		if (name == NULL)
+			continue;
+		name[strcspn(name, "\n")] = '\0';
+		*name++ = '\0';
+		folder = strrchr(path, '/');
+		found = says_so(folder != NULL ? folder + 1 : path, name);
+	}
 	free(line);
-	fclose(file);
+	if (file != NULL)
+		fclose(file);
 	return found;
+}
+
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+static bool ends(const char *text, const char *with)
+{
+	size_t length = strlen(text), tail = strlen(with);
+
+	return length >= tail && strcmp(text + length - tail, with) == 0;
 }
 
 static int seccomp_mode(void)
@@ -55,17 +74,35 @@ static int seccomp_mode(void)
 	return mode;
 }
 
+static bool is_qemus(const char *folder, const char *name)
+{
+	(void)folder;
+	return begins(name, "qemu-") || begins(name, "qemu_");
+}
+
 /* The kernel names a process after the file that was executed, so under `qemu-ARCH PROGRAM` that is the emulator. */
 static bool under_qemu(void)
 {
-	return file_mentions("/proc/self/comm", "qemu-", "qemu_") ||
-	       file_mentions("/proc/self/maps", "/qemu-", "/qemu_");
+	char name[32] = "";
+	FILE *file = fopen("/proc/self/comm", "re");
+
+	if (file != NULL) {
+		(void)!fgets(name, sizeof(name), file);
+		fclose(file);
+	}
+	return is_qemus("", name) || is_mapped(is_qemus);
+}
+
+/* An object that it preloads, or a tool of its own, as memcheck-amd64-linux. */
+static bool is_valgrinds(const char *folder, const char *name)
+{
+	return begins(name, "vgpreload_") || (strcmp(folder, "valgrind") == 0 && ends(name, "-linux"));
 }
 
 /* Valgrind maps its preloaded objects and its own program into the process. */
 static bool under_valgrind(void)
 {
-	return file_mentions("/proc/self/maps", "/vgpreload_", "/valgrind/");
+	return is_mapped(is_valgrinds);
 }
 
 static enum doctor_cause cause_of_refusal(const struct doctor_facts *facts)
