@@ -7,6 +7,8 @@
  *	registrant undone      the libc registers, and one thread undoes that for itself
  *	registrant orphaned    the libc registers, and the initial thread has ended, another is there
  *	registrant renumbered  as undone; at SIGUSR1 that thread ends, another one gets its id, and it says "renumbered"
+ *	registrant stuck       the libc registers; execve() waits for a thread that its tracer holds on to
+ *	registrant restless    the libc registers; it executes itself again and again
  *	registrant partly      the initial thread is registered, one that was there before isn't
  *	registrant section     the initial thread spins inside a critical section, in a function spin_in_section()
  *	registrant vfork       the initial thread waits for a vfork child, and says "resumed" when that has ended
@@ -25,6 +27,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "../../src/registration/thread_pointer.h"
@@ -149,6 +153,12 @@ static void *wait_for_initial(void *argument)
 	return sleep_long(argument);
 }
 
+static void *tell_and_sleep(void *argument)
+{
+	__atomic_store_n((pid_t *)argument, gettid(), __ATOMIC_RELEASE);
+	return sleep_long(NULL);
+}
+
 static int end_initial(void)
 {
 	pthread_t thread;
@@ -194,6 +204,45 @@ __attribute__((__noinline__)) static void spin_in_section(void)
 		: USED, "memory");
 }
 
+/* A tracer that lets its thread not end, for as long as it lives; the thread's process waits for that end. */
+static int wait_for_thread_to_end(void)
+{
+	static pid_t tid;
+	pthread_t thread;
+	int ends[2];
+	char byte;
+
+	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+	pthread_create(&thread, NULL, tell_and_sleep, &tid);
+	while (__atomic_load_n(&tid, __ATOMIC_ACQUIRE) == 0)
+		usleep(1000);
+	if (pipe(ends) != 0)
+		return 2;
+	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACEEXIT) == 0)
+			(void)!write(ends[1], "", 1);
+		close(ends[1]);
+		sleep(60);
+		_exit(0);
+	}
+	close(ends[1]);
+	if (read(ends[0], &byte, 1) != 1)
+		return 77;
+	say("ready");
+	execlp("sleep", "sleep", "60", (char *)NULL);
+	return 2;
+}
+
+static int execute_again(char **arguments)
+{
+	if (arguments[2] == NULL)
+		say("ready");
+	usleep(2000);
+	execl("/proc/self/exe", arguments[0], arguments[1], "again", (char *)NULL);
+	return 2;
+}
+
 static int wait_for_vfork_child(void)
 {
 	pid_t pid;
@@ -220,6 +269,10 @@ int main(int argc, char **argv)
 		return wait_for_undone();
 	if (strcmp(what, "orphaned") == 0)
 		return end_initial();
+	if (strcmp(what, "stuck") == 0)
+		return wait_for_thread_to_end();
+	if (strcmp(what, "restless") == 0)
+		return execute_again(argv);
 	if (strcmp(what, "renumbered") == 0)
 		return give_id_away();
 	if (strcmp(what, "partly") == 0)

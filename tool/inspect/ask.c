@@ -6,7 +6,9 @@
  *
  * - PTRACE_SEIZE and PTRACE_INTERRUPT, never a signal, so nothing is queued, and the kernel lets the thread go on when
  *   its tracer ends. The tracer is a child of ours that lives for some microseconds per thread; killing us doesn't
- *   kill it. A thread that doesn't stop in time can't be detached from, so the child ends, and another goes on.
+ *   kill it. A thread that doesn't stop in time can't be detached from, so the child ends, and another goes on. So it
+ *   does where PTRACE_SEIZE doesn't return: that waits for an execve() of the process, which may wait for anything. And
+ *   where reading memory doesn't, which may be anything, too, the child is killed.
  * - A stop aborts a critical section, as any preemption may.
  * - A stop interrupts a system call that waits. The kernel restarts most of them by itself, timeouts included. A few
  *   end with EINTR: registers.c says what becomes of those.
@@ -26,6 +28,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "common/child.h"
 
 /* Of include/uapi/linux/ptrace.h of kernel 5.13. */
 #define PTRACE_REQUEST_RSEQ_CONFIGURATION 0x420f
@@ -50,6 +54,9 @@ bool inspect_read(pid_t tid, uint64_t address, void *to, size_t size)
 
 #define STOP_LIMIT 1.0     /* s to wait for a thread to stop; it takes microseconds, if it does at all */
 #define WAKE_US 10000      /* how often to look whether they have passed */
+#define LIMIT_MS 10000     /* for a child, and some more for each thread */
+#define LIMIT_EACH_MS 20
+#define THREADS_MANY 100000
 
 static double now(void)
 {
@@ -65,9 +72,21 @@ static long request(int what, pid_t tid, uintptr_t address, uintptr_t data)
 	return ptrace((enum __ptrace_request)what, tid, (void *)address, (void *)data);
 }
 
+/* The question before PTRACE_SEIZE has returned, and what it is to wait for. */
+static struct question *volatile seizing;
+static double seize_limit;
+static pid_t asker;
+
+/* It ends the child where that would wait for ever, or for nobody. */
 static void wake(int signal)
 {
+	struct question *question = seizing;
+
 	(void)signal;
+	if (question == NULL || (now() < seize_limit && getppid() == asker))
+		return;
+	question->outcome = ASK_NOT_STOPPED;
+	_exit(0);
 }
 
 /* So that waitpid() returns from time to time: a wait that sleeps is the one that is woken the soonest. */
@@ -127,10 +146,15 @@ static enum inspect_outcome ask(struct question *question)
 	enum inspect_outcome outcome;
 	double start;
 	int status, signal;
+	bool seized;
 
 	if (!inspect_has_port)
 		return ASK_NO_PORT;
-	if (request(PTRACE_SEIZE, question->tid, 0, 0) != 0)
+	seize_limit = now() + STOP_LIMIT;
+	seizing = question;
+	seized = request(PTRACE_SEIZE, question->tid, 0, 0) == 0;
+	seizing = NULL;
+	if (!seized)
 		return errno == ESRCH ? ASK_GONE : ASK_REFUSED;
 	start = now();
 	if (request(PTRACE_INTERRUPT, question->tid, 0, 0) != 0)
@@ -146,37 +170,46 @@ static enum inspect_outcome ask(struct question *question)
 	return outcome;
 }
 
+/* What the child is given. */
+struct round {
+	struct question *questions;
+	size_t count;
+	pid_t parent;
+};
+
 /* In the child, which no terminal and no process group may end while a thread is stopped. */
-static void ask_all(struct question *questions, size_t count, pid_t parent)
+static int ask_all(int out, const void *argument)
 {
+	const struct round *round = (const struct round *)argument;
 	const struct sched_param first = {.sched_priority = 1};
 
+	(void)out;
+	asker = round->parent;
 	wake_often();
 	(void)setsid();
 	/* If we may: a thread that has stopped shouldn't wait while others use our CPU. */
 	(void)sched_setscheduler(0, SCHED_FIFO, &first);
 	/* Nobody waits for the answers any more once the parent is gone. */
-	for (size_t i = 0; i < count && getppid() == parent; i++) {
-		questions[i].outcome = ask(&questions[i]);
-		if (questions[i].outcome == ASK_NOT_STOPPED)
+	for (size_t i = 0; i < round->count && getppid() == asker; i++) {
+		round->questions[i].outcome = ask(&round->questions[i]);
+		if (round->questions[i].outcome == ASK_NOT_STOPPED)
 			break;
 	}
+	return 0;
 }
 
 /* How many have been asked; those are the first ones. */
 static size_t ask_in_child(struct question *questions, size_t count)
 {
+	struct round round = {questions, count, getpid()};
+	struct child_result result;
 	size_t asked = 0;
-	pid_t parent = getpid(), child = fork();
 
-	if (child == 0) {
-		ask_all(questions, count, parent);
-		_exit(0);
-	}
-	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
-		continue;
+	child_run(ask_all, &round, LIMIT_MS + (int)(count < THREADS_MANY ? count : THREADS_MANY) * LIMIT_EACH_MS, &result);
 	while (asked < count && questions[asked].outcome != ASK_NOT_YET)
 		asked++;
+	if (result.end == CHILD_TIMED_OUT && asked < count)
+		questions[asked++].outcome = ASK_NOT_STOPPED;
 	return asked;
 }
 

@@ -46,7 +46,7 @@ void inspect_conclude(struct inspect_look *look)
 		struct inspect_thread *thread = &look->threads[i];
 
 		thread->owner = thread->outcome != ASK_ANSWERED ? OWNER_UNKNOWN
-								: owner_of(&look->places, &thread->answer);
+								: owner_of(&look->files->places, &thread->answer);
 	}
 }
 
@@ -79,12 +79,12 @@ static bool is_foreign(const struct inspect_look *look, const struct inspect_thr
 
 static bool is_hidden(const struct inspect_look *look, const struct inspect_thread *thread)
 {
-	return thread->owner == OWNER_FOREIGN && inspect_is_among(&look->places.hidden, offset_of(&thread->answer));
+	return thread->owner == OWNER_FOREIGN && inspect_is_among(&look->files->places.hidden, offset_of(&thread->answer));
 }
 
 static bool is_foreign_with_symbol(const struct inspect_look *look, const struct inspect_thread *thread)
 {
-	return thread->owner == OWNER_FOREIGN && look->places.early_elsewhere && !is_hidden(look, thread);
+	return thread->owner == OWNER_FOREIGN && look->files->places.early_elsewhere && !is_hidden(look, thread);
 }
 
 static bool has_other_signature(const struct inspect_look *look, const struct inspect_thread *thread)

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,8 +36,6 @@ struct settings {
 	uint64_t count;
 };
 
-#define ROUNDS_MAX 8 /* of reading symbols */
-
 static bool has_ended(const struct inspect_look *look)
 {
 	struct inspect_status status;
@@ -45,33 +44,13 @@ static bool has_ended(const struct inspect_look *look)
 	       inspect_living_thread(look->pid) == 0;
 }
 
-/* Anew where the thread ended that was asked. */
-static struct inspect_symbols *open_symbols(struct inspect_look *look)
-{
-	struct inspect_symbols *symbols = NULL;
-	pid_t tid = 0;
-
-	for (int round = 0; round < ROUNDS_MAX && !inspect_lives(look->pid, tid); round++) {
-		inspect_symbols_close(symbols);
-		tid = inspect_living_thread(look->pid);
-		if (tid == 0)
-			return NULL;
-		symbols = inspect_symbols_open(tid);
-		inspect_symbols_places(symbols, &look->places);
-	}
-	return symbols;
-}
-
 static int look_once(struct inspect_look *look, const struct settings *settings)
 {
-	struct inspect_symbols *symbols;
 	int status = inspect_look(look);
 
 	if (status != EXIT_CLEAN)
 		return status;
-	symbols = open_symbols(look);
 	if (has_ended(look)) {
-		inspect_symbols_close(symbols);
 		look->count = 0;
 		if (!settings->watch)
 			complain("process %d has ended meanwhile", (int)look->pid);
@@ -81,11 +60,21 @@ static int look_once(struct inspect_look *look, const struct settings *settings)
 	if (settings->watch && !settings->json && isatty(STDOUT_FILENO))
 		fputs("\033[H\033[2J", stdout);
 	if (settings->json)
-		inspect_print_json(look, symbols, settings->watch);
+		inspect_print_json(look, settings->watch);
 	else
-		inspect_print_text(look, symbols);
-	inspect_symbols_close(symbols);
+		inspect_print_text(look);
 	return inspect_exit_status(look);
+}
+
+/* Each file that the process has mapped takes one. */
+static void want_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* The end of the process ends a watch, too. */
@@ -94,8 +83,10 @@ static int run(pid_t pid, const struct settings *settings)
 	struct inspect_look look = {.pid = pid};
 	const struct timespec pause = {(time_t)settings->seconds,
 				       (long)((settings->seconds - (double)(time_t)settings->seconds) * 1e9)};
-	int status = look_once(&look, settings);
+	int status;
 
+	want_descriptors();
+	status = look_once(&look, settings);
 	for (uint64_t i = 1; settings->watch && i != settings->count && look.count != 0; i++) {
 		int next;
 
@@ -111,6 +102,7 @@ static int run(pid_t pid, const struct settings *settings)
 		status = look.count != 0 ? inspect_worse(status, next) : next;
 	}
 	free(look.threads);
+	inspect_forget_files(&look);
 	return status;
 }
 

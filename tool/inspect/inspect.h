@@ -2,8 +2,9 @@
 /*
  * inspect.h - what `rseqkit inspect` knows of a process after one look, and the parts that find it out.
  *
- * The invariant: a thread of the process is stopped only by inspect_ask(), for the few system calls that need it.
- * Everything else, symbols above all, is worked out afterwards, with nothing stopped.
+ * The invariants: a thread of the process is stopped only by inspect_ask(), for the few system calls that need it.
+ * Everything else, symbols above all, is worked out afterwards, with nothing stopped. And whoever made the files that it
+ * has mapped can't harm who looks: a child reads them, see reader.c.
  */
 #ifndef RK_TOOL_INSPECT_H
 #define RK_TOOL_INSPECT_H
@@ -19,7 +20,7 @@ enum inspect_outcome {
 	ASK_ANSWERED,
 	ASK_GONE,         /* the thread ended */
 	ASK_REFUSED,      /* no permission, or traced by somebody else */
-	ASK_NOT_STOPPED,  /* it didn't stop in time, as in an uninterruptible wait */
+	ASK_NOT_STOPPED,  /* it didn't stop in time, as in an uninterruptible wait, or beside an execve() that hangs */
 	ASK_NO_REQUEST,   /* the kernel has no PTRACE_GET_RSEQ_CONFIGURATION */
 	ASK_NO_PORT,      /* registers can't be read on this architecture, see registers.c */
 	ASK_NO_CHILD      /* no process of our own to ask with */
@@ -83,6 +84,19 @@ bool inspect_lives(pid_t pid, pid_t tid);
  */
 pid_t inspect_living_thread(pid_t pid);
 
+/* A number that tells its program from one that it executes later; 0 where it can't be had. */
+uint64_t inspect_image(pid_t pid);
+
+/* Its rights to files: who it is for them. */
+struct inspect_rights {
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[64]; /* more aren't heeded */
+	size_t count;
+};
+
+bool inspect_rights(pid_t pid, struct inspect_rights *rights);
+
 enum inspect_owner {
 	OWNER_NONE, OWNER_LIBC, OWNER_SELF, OWNER_EARLY, OWNER_LIBRSEQ, OWNER_KERNEL, OWNER_FOREIGN, OWNER_UNKNOWN
 };
@@ -125,29 +139,6 @@ struct inspect_places {
 	bool early_elsewhere; /* a library defines it, and its place can't be told */
 };
 
-struct inspect_look {
-	pid_t pid;
-	uint64_t started;      /* of the process, as in its status; 0 before the first look */
-	char name[64];
-	bool announced;        /* the auxiliary vector has a feature size */
-	uint32_t feature_size; /* bytes; the original size where nothing is announced */
-	struct inspect_thread *threads;
-	size_t count;
-	struct inspect_places places;
-};
-
-/*
- * Looks at all threads of a process. What `look` has from the look before is used: threads that have not run since are
- * not stopped again. Returns EXIT_CLEAN, or complains, leaves no threads in `look`, and returns another exit code.
- */
-int inspect_look(struct inspect_look *look);
-
-/* Symbols of a process, by a thread of it that lives. NULL when there are none to be had. */
-struct inspect_symbols;
-struct inspect_symbols *inspect_symbols_open(pid_t tid);
-void inspect_symbols_close(struct inspect_symbols *symbols);
-void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_places *places);
-
 /* Where an address is. Empty texts and line 0 for what isn't known. */
 struct inspect_place {
 	char symbol[256];
@@ -157,6 +148,44 @@ struct inspect_place {
 	int line;
 };
 
+/* What the files tell that a process has mapped. */
+struct inspect_files {
+	struct inspect_places places;
+	size_t count; /* of threads */
+	struct {
+		struct inspect_place start, abort;
+	} sections[]; /* that the threads' areas name, in the order of the threads */
+};
+
+struct inspect_look {
+	pid_t pid;
+	uint64_t started;      /* of the process, as in its status; 0 before the first look */
+	uint64_t image;
+	char name[64];
+	bool announced;        /* the auxiliary vector has a feature size */
+	uint32_t feature_size; /* bytes; the original size where nothing is announced */
+	struct inspect_thread *threads;
+	size_t count;
+	struct inspect_files *files;
+	pid_t refused;         /* a thread that couldn't be asked, and why: the look has failed then */
+	enum inspect_outcome refusal;
+};
+
+/*
+ * Looks at all threads of a process. What `look` has from the look before is used: threads that have not run since are
+ * not stopped again. Returns EXIT_CLEAN, or complains, leaves no threads in `look`, and returns another exit code.
+ */
+int inspect_look(struct inspect_look *look);
+
+/* Sets look->files. What couldn't be read isn't known, and why is said. False where there is no memory for it. */
+bool inspect_read_files(struct inspect_look *look);
+void inspect_forget_files(struct inspect_look *look);
+
+/* In the child: symbols of a process, by a thread of it that lives. NULL when there are none to be had. */
+struct inspect_symbols;
+struct inspect_symbols *inspect_symbols_open(pid_t tid);
+void inspect_symbols_close(struct inspect_symbols *symbols);
+void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_places *places);
 void inspect_symbols_locate(struct inspect_symbols *symbols, uint64_t address, struct inspect_place *place);
 
 /* Works out the owners. */
@@ -186,7 +215,7 @@ int inspect_worse(int status, int other);
 int inspect_exit_status(const struct inspect_look *look);
 
 /* One look, as text or as JSON; `line` puts the JSON on one line. */
-void inspect_print_text(const struct inspect_look *look, struct inspect_symbols *symbols);
-void inspect_print_json(const struct inspect_look *look, struct inspect_symbols *symbols, bool line);
+void inspect_print_text(const struct inspect_look *look);
+void inspect_print_json(const struct inspect_look *look, bool line);
 
 #endif /* RK_TOOL_INSPECT_H */

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,7 +21,8 @@
 #include "tool.h"
 
 #define ROUNDS_MAX 8           /* of reading the list of threads */
-#define CHANCES 20            /* for a thread to be registered */
+#define CHANCES 20            /* for a thread to be registered, for a process to go on with its program */
+#define CHANCES_REFUSED 3
 #define CHANCE_NS 10000000    /* each; it takes microseconds, but on a busy machine they may be long in coming */
 
 #ifndef AT_RSEQ_FEATURE_SIZE
@@ -59,8 +61,14 @@ static int check_process(struct inspect_look *look)
 	char path[64];
 	int fd;
 
+	errno = 0;
 	if (!inspect_status(look->pid, look->pid, &status)) {
-		complain("there is no process %d", (int)look->pid);
+		if (errno != ENOENT && errno != ESRCH && errno != 0)
+			complain("/proc/%d: %s", (int)look->pid, strerror(errno));
+		else if (kill(look->pid, 0) == 0 || errno == EPERM)
+			complain("there is a process %d, but /proc doesn't show it", (int)look->pid);
+		else
+			complain("there is no process %d", (int)look->pid);
 		return EXIT_USAGE;
 	}
 	if (status.process != 0)
@@ -151,11 +159,11 @@ static bool has_not_run(const struct inspect_thread *before, const struct inspec
 	       before->status.state == 'S' && status->state == 'S' && status->switches <= before->status.switches + 2;
 }
 
-static int failure(pid_t pid, pid_t tid, enum inspect_outcome outcome)
+static int failure(const struct inspect_look *look)
 {
-	switch (outcome) {
+	switch (look->refusal) {
 	case ASK_REFUSED:
-		return refused(pid, tid);
+		return refused(look->pid, look->refused);
 	case ASK_NO_REQUEST:
 		complain("cannot tell: this kernel doesn't say how a thread is registered (ptrace has no "
 			 "PTRACE_GET_RSEQ_CONFIGURATION, which came with Linux 5.13)");
@@ -215,8 +223,11 @@ static int check_outcomes(struct inspect_look *look)
 			continue;
 		}
 		/* The kernel refuses to trace a thread that is about to end as well. */
-		if (inspect_status(look->pid, thread->tid, &status) && !inspect_has_ended(&status))
-			return failure(look->pid, thread->tid, outcome);
+		if (!inspect_status(look->pid, thread->tid, &status) || inspect_has_ended(&status))
+			continue;
+		look->refused = thread->tid;
+		look->refusal = outcome;
+		return EXIT_USAGE;
 	}
 	look->count = kept;
 	return EXIT_CLEAN;
@@ -282,27 +293,73 @@ static int compare_threads(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-int inspect_look(struct inspect_look *look)
+/* Of one program: it is true if the process still is at that when the look is over. */
+static int try_look(struct inspect_look *look, const struct inspect_look *before)
 {
-	struct inspect_look before = *look;
-	int status = check_process(look);
+	int status;
 
 	look->threads = NULL;
 	look->count = 0;
+	look->refused = 0;
+	inspect_forget_files(look);
+	status = check_process(look);
+	look->image = inspect_image(look->pid);
 	if (status == EXIT_CLEAN)
-		status = ask_threads(look, &before);
+		status = ask_threads(look, before);
 	if (status == EXIT_CLEAN)
 		status = ask_again(look);
+	if (status != EXIT_CLEAN)
+		return status;
+	read_feature_size(look);
+	qsort(look->threads, look->count, sizeof(look->threads[0]), compare_threads);
+	return inspect_read_files(look) ? EXIT_CLEAN : EXIT_USAGE;
+}
+
+/* Has it gone on to another program meanwhile? Then the look is a mixture, and a thread that was ending was refused. */
+static bool has_moved(const struct inspect_look *look)
+{
+	uint64_t image = inspect_image(look->pid);
+
+	return image != 0 && image != look->image;
+}
+
+int inspect_look(struct inspect_look *look)
+{
+	const struct timespec pause = {0, CHANCE_NS};
+	const struct inspect_look none = {0};
+	struct inspect_look before = *look;
+	int status = EXIT_CLEAN;
+	bool moved = true;
+
+	for (int chance = 0; chance < CHANCES; chance++) {
+		bool same = before.image != 0 && before.image == inspect_image(look->pid);
+
+		status = try_look(look, same ? &before : &none);
+		if (status != EXIT_CLEAN && look->refused == 0) {
+			moved = false;
+			break;
+		}
+		moved = has_moved(look);
+		/* On the way to another one it is refused as well. */
+		if (!moved && (look->refused == 0 || look->refusal != ASK_REFUSED || chance >= CHANCES_REFUSED))
+			break;
+		free(look->threads);
+		look->threads = NULL;
+		nanosleep(&pause, NULL);
+	}
 	free(before.threads);
+	if (moved) {
+		complain("process %d (%s) goes from one program to the next before it can be looked at: cannot tell",
+			 (int)look->pid, look->name);
+		status = EXIT_UNSURE;
+	} else if (look->refused != 0) {
+		status = failure(look);
+	}
 	if (status == EXIT_CLEAN && look->count == 0) {
 		complain("process %d (%s) has ended", (int)look->pid, look->name);
 		status = EXIT_USAGE;
 	}
-	if (status != EXIT_CLEAN) {
+	if (status != EXIT_CLEAN)
 		look->count = 0;
-		return status;
-	}
-	read_feature_size(look);
-	qsort(look->threads, look->count, sizeof(look->threads[0]), compare_threads);
-	return EXIT_CLEAN;
+	return status;
 }

@@ -51,31 +51,28 @@ static const char *section_state(const struct inspect_answer *answer)
 }
 
 /* SYMBOL+0xOFFSET (FILE:LINE), or as much of it as there is. */
-static void print_place(struct inspect_symbols *symbols, uint64_t address)
+static void print_place(const struct inspect_place *place, uint64_t address)
 {
-	struct inspect_place place;
-
-	inspect_symbols_locate(symbols, address, &place);
-	if (place.symbol[0] != '\0')
-		printf("%s+0x%" PRIx64, place.symbol, place.offset);
+	if (place->symbol[0] != '\0')
+		printf("%s+0x%" PRIx64, place->symbol, place->offset);
 	else
 		printf("0x%" PRIx64, address);
-	if (place.line != 0)
-		printf(" (%s:%d)", place.file, place.line);
-	else if (place.module[0] != '\0')
-		printf(" (%s)", place.module);
+	if (place->line != 0)
+		printf(" (%s:%d)", place->file, place->line);
+	else if (place->module[0] != '\0')
+		printf(" (%s)", place->module);
 }
 
-static void print_section(const struct inspect_thread *thread, struct inspect_symbols *symbols)
+static void print_section(const struct inspect_look *look, size_t number)
 {
-	const struct inspect_answer *answer = &thread->answer;
+	const struct inspect_answer *answer = &look->threads[number].answer;
 
-	printf("%d: %s section", (int)thread->tid, section_state(answer));
+	printf("%d: %s section", (int)look->threads[number].tid, section_state(answer));
 	if (answer->has_descriptor) {
 		fputs(" at ", stdout);
-		print_place(symbols, answer->descriptor.start_ip);
+		print_place(&look->files->sections[number].start, answer->descriptor.start_ip);
 		printf(", %" PRIu64 " bytes, abort at ", answer->descriptor.post_commit_offset);
-		print_place(symbols, answer->descriptor.abort_ip);
+		print_place(&look->files->sections[number].abort, answer->descriptor.abort_ip);
 	} else {
 		printf(", descriptor at 0x%" PRIx64, answer->rseq_cs);
 	}
@@ -111,7 +108,7 @@ static void print_thread(const struct inspect_look *look, const struct inspect_t
 	putchar('\n');
 }
 
-void inspect_print_text(const struct inspect_look *look, struct inspect_symbols *symbols)
+void inspect_print_text(const struct inspect_look *look)
 {
 	pid_t first = 0;
 
@@ -125,7 +122,7 @@ void inspect_print_text(const struct inspect_look *look, struct inspect_symbols 
 	putchar('\n');
 	for (size_t i = 0; i < look->count; i++)
 		if (look->threads[i].answer.has_area && look->threads[i].answer.rseq_cs != 0)
-			print_section(&look->threads[i], symbols);
+			print_section(look, i);
 	for (size_t i = 0; i < inspect_findings_count; i++) {
 		const struct inspect_finding *finding = &inspect_findings[i];
 		size_t count = inspect_finding_threads(look, finding, &first);
@@ -148,23 +145,22 @@ static void put_hex(json_object *object, const char *key, uint64_t value, int di
 	json_put_string(object, key, text);
 }
 
-static json_object *place_object(struct inspect_symbols *symbols, uint64_t address)
+static json_object *place_object(const struct inspect_place *place, uint64_t address)
 {
 	json_object *object = json_new();
-	struct inspect_place place;
 
-	inspect_symbols_locate(symbols, address, &place);
 	put_hex(object, "address", address, 1);
-	json_put_string(object, "symbol", place.symbol[0] != '\0' ? place.symbol : NULL);
-	json_put(object, "offset", place.symbol[0] != '\0' ? json_object_new_uint64(place.offset) : NULL);
-	json_put_string(object, "module", place.module[0] != '\0' ? place.module : NULL);
-	json_put_string(object, "file", place.line != 0 ? place.file : NULL);
-	json_put(object, "line", place.line != 0 ? json_object_new_int(place.line) : NULL);
+	json_put_string(object, "symbol", place->symbol[0] != '\0' ? place->symbol : NULL);
+	json_put(object, "offset", place->symbol[0] != '\0' ? json_object_new_uint64(place->offset) : NULL);
+	json_put_string(object, "module", place->module[0] != '\0' ? place->module : NULL);
+	json_put_string(object, "file", place->line != 0 ? place->file : NULL);
+	json_put(object, "line", place->line != 0 ? json_object_new_int(place->line) : NULL);
 	return object;
 }
 
-static json_object *section_object(const struct inspect_answer *answer, struct inspect_symbols *symbols)
+static json_object *section_object(const struct inspect_look *look, size_t number)
 {
+	const struct inspect_answer *answer = &look->threads[number].answer;
 	json_object *object = json_new();
 
 	put_hex(object, "descriptor", answer->rseq_cs, 1);
@@ -172,15 +168,14 @@ static json_object *section_object(const struct inspect_answer *answer, struct i
 	json_put(object, "length",
 		 answer->has_descriptor ? json_object_new_uint64(answer->descriptor.post_commit_offset) : NULL);
 	json_put(object, "start",
-		 answer->has_descriptor ? place_object(symbols, answer->descriptor.start_ip) : NULL);
+		 answer->has_descriptor ? place_object(&look->files->sections[number].start, answer->descriptor.start_ip) : NULL);
 	json_put(object, "abort",
-		 answer->has_descriptor ? place_object(symbols, answer->descriptor.abort_ip) : NULL);
+		 answer->has_descriptor ? place_object(&look->files->sections[number].abort, answer->descriptor.abort_ip) : NULL);
 	return object;
 }
 
 /* What was learned of the registration, for a thread that has one. */
-static void put_registration(json_object *object, const struct inspect_look *look, const struct inspect_thread *thread,
-			     struct inspect_symbols *symbols)
+static void put_registration(json_object *object, const struct inspect_look *look, const struct inspect_thread *thread)
 {
 	const struct inspect_answer *answer = &thread->answer;
 	bool has_section = answer->has_area && answer->rseq_cs != 0;
@@ -197,11 +192,10 @@ static void put_registration(json_object *object, const struct inspect_look *loo
 		json_put(object, fields[i].key, valid ? json_object_new_int(value) : NULL);
 	}
 	json_put(object, "flags", answer->has_area ? json_object_new_int64(answer->flags) : NULL);
-	json_put(object, "section", has_section ? section_object(answer, symbols) : NULL);
+	json_put(object, "section", has_section ? section_object(look, (size_t)(thread - look->threads)) : NULL);
 }
 
-static json_object *thread_object(const struct inspect_look *look, const struct inspect_thread *thread,
-				  struct inspect_symbols *symbols)
+static json_object *thread_object(const struct inspect_look *look, const struct inspect_thread *thread)
 {
 	static const char *const registration[] = {"address", "offset", "size",  "signature", "mode",
 						   "cpu_id",  "cpu_id_start", "node_id", "mm_cid", "flags", "section"};
@@ -211,7 +205,7 @@ static json_object *thread_object(const struct inspect_look *look, const struct 
 	json_put_string(object, "name", thread->status.name);
 	json_put_string(object, "owner", owner_names[thread->owner]);
 	if (thread->answer.address != 0)
-		put_registration(object, look, thread, symbols);
+		put_registration(object, look, thread);
 	else
 		for (size_t i = 0; i < sizeof(registration) / sizeof(registration[0]); i++)
 			json_put(object, registration[i], NULL);
@@ -247,12 +241,12 @@ static json_object *findings_array(const struct inspect_look *look)
 	return array;
 }
 
-void inspect_print_json(const struct inspect_look *look, struct inspect_symbols *symbols, bool line)
+void inspect_print_json(const struct inspect_look *look, bool line)
 {
 	json_object *object = json_new(), *threads = json_object_new_array();
 
 	for (size_t i = 0; i < look->count; i++)
-		json_object_array_add(threads, thread_object(look, &look->threads[i], symbols));
+		json_object_array_add(threads, thread_object(look, &look->threads[i]));
 	json_put_string(object, "schema", "rseqkit.inspect/1");
 	json_put_number(object, "pid", (uint64_t)look->pid);
 	json_put_string(object, "name", look->name);

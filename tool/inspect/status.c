@@ -84,6 +84,64 @@ bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status)
 	return status->state != '\0';
 }
 
+/* By FNV-1a over the auxiliary vector: where the kernel has put things, and what it has executed. */
+uint64_t inspect_image(pid_t pid)
+{
+	pid_t tid = inspect_living_thread(pid);
+	FILE *file = open_proc(pid, tid, "auxv");
+	uint64_t image = 0xcbf29ce484222325;
+	int byte, count = 0;
+
+	while (file != NULL && (byte = fgetc(file)) != EOF) {
+		image = (image ^ (uint64_t)byte) * 0x100000001b3;
+		count++;
+	}
+	if (file != NULL)
+		fclose(file);
+	return count != 0 ? image : 0;
+}
+
+/* The last of four numbers: real, effective, saved, and the one for files. */
+static bool read_id(const char *line, const char *key, unsigned *id)
+{
+	const char *value = value_of(line, key);
+
+	return value != NULL && sscanf(value, "%*u %*u %*u %u", id) == 1;
+}
+
+static void read_groups(const char *line, struct inspect_rights *rights)
+{
+	const char *value = value_of(line, "Groups:");
+	char *end;
+
+	while (value != NULL && rights->count < sizeof(rights->groups) / sizeof(rights->groups[0])) {
+		unsigned long id = strtoul(value, &end, 10);
+
+		if (end == value)
+			break;
+		rights->groups[rights->count++] = (gid_t)id;
+		value = end;
+	}
+}
+
+bool inspect_rights(pid_t pid, struct inspect_rights *rights)
+{
+	FILE *file = open_proc(pid, pid, "status");
+	char *line = NULL;
+	size_t room = 0;
+	int found = 0;
+
+	memset(rights, 0, sizeof(*rights));
+	while (file != NULL && getline(&line, &room, file) > 0) {
+		found += read_id(line, "Uid:", &rights->uid) + read_id(line, "Gid:", &rights->gid);
+		read_groups(line, rights);
+	}
+	free(line);
+	if (file != NULL)
+		fclose(file);
+	return found == 2;
+}
+
 bool inspect_has_ended(const struct inspect_status *status)
 {
 	return status->state == 'Z' || status->state == 'X';

@@ -2,94 +2,42 @@
 /*
  * symbols.c - the symbols of a running process, from the files that it has mapped: where known owners have
  * their areas, and what an address is called.
- *
- * The files are those of the process, not of the same name here: it may run in a container, and its files may have been
- * replaced or deleted since.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
 
 #include <elfutils/libdwfl.h>
-#include <fcntl.h>
 #include <gelf.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "mapped.h"
 #include "tls.h"
 #include "common/output.h"
 
-#define EXECUTABLE_MAX 4096
 #define ABI_NAME "__rseq_abi" /* of the public TLS protocol */
 
 struct inspect_symbols {
 	Dwfl *dwfl;
 	pid_t tid; /* of a thread that lives */
-	char executable[EXECUTABLE_MAX]; /* as in /proc/PID/maps */
+	struct inspect_mapped mapped;
 	struct inspect_places *places;
 };
 
-static void read_executable(pid_t tid, char name[EXECUTABLE_MAX])
-{
-	char path[64];
-	ssize_t size;
-
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)tid);
-	size = readlink(path, name, EXECUTABLE_MAX - 1);
-	name[size > 0 ? size : 0] = '\0';
-}
-
-/* The executable can be had after it was deleted, too, without a privilege. */
-static int open_executable(pid_t tid, const char *name)
-{
-	char executable[EXECUTABLE_MAX], path[64];
-
-	read_executable(tid, executable);
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)tid);
-	return strcmp(name, executable) == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-}
-
-/* The file that is mapped at `base`, or, where that isn't permitted, what the process finds under its name. */
-static int open_mapped(pid_t tid, const char *name, Dwarf_Addr base)
-{
-	char line[4400], path[4400];
-	FILE *maps;
-	int fd = -1;
-	struct stat status;
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)tid);
-	maps = fopen(path, "re");
-	while (maps != NULL && fd < 0 && fgets(line, sizeof(line), maps) != NULL) {
-		uint64_t start, end;
-
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) != 2 || start != base)
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)tid, start, end);
-		/* A device may not like being opened. */
-		if (stat(path, &status) == 0 && S_ISREG(status.st_mode))
-			fd = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	if (maps != NULL)
-		fclose(maps);
-	if (fd >= 0)
-		return fd;
-	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)tid, name);
-	if (name[0] == '/' && stat(path, &status) == 0 && S_ISREG(status.st_mode))
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 ? fd : open_executable(tid, name);
-}
-
+/* Of what isn't a file, as the vDSO, libdwfl reads the memory. It would look for a file among ours. */
 static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, char **file_name, Elf **elf)
 {
-	int fd = open_mapped((pid_t)(intptr_t)*data, name, base);
+	int fd;
 
-	if (fd >= 0) {
-		*file_name = strdup(name);
-		return fd;
+	if (name[0] != '/') {
+		*data = NULL;
+		return dwfl_linux_proc_find_elf(module, data, name, base, file_name, elf);
 	}
-	return dwfl_linux_proc_find_elf(module, data, name, base, file_name, elf);
+	fd = inspect_open_mapped(&((const struct inspect_symbols *)*data)->mapped, name, base);
+	if (fd >= 0)
+		*file_name = strdup(name);
+	return fd;
 }
 
 static int remember_process(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr start, void *argument)
@@ -106,7 +54,8 @@ struct inspect_symbols *inspect_symbols_open(pid_t tid)
 	static char *no_path = NULL;
 	static const Dwfl_Callbacks callbacks = {
 		.find_elf = find_elf,
-		.find_debuginfo = dwfl_standard_find_debuginfo,
+		/* By build id below /usr/lib/debug. By a name that the file says it may be anything, or the network's. */
+		.find_debuginfo = dwfl_build_id_find_debuginfo,
 		.debuginfo_path = &no_path,
 	};
 	struct inspect_symbols *symbols = (struct inspect_symbols *)calloc(1, sizeof(*symbols));
@@ -114,14 +63,14 @@ struct inspect_symbols *inspect_symbols_open(pid_t tid)
 	if (symbols == NULL)
 		return NULL;
 	symbols->tid = tid;
+	inspect_mapped_read(tid, &symbols->mapped);
 	symbols->dwfl = dwfl_begin(&callbacks);
 	if (symbols->dwfl == NULL || dwfl_linux_proc_report(symbols->dwfl, tid) != 0 ||
 	    dwfl_report_end(symbols->dwfl, NULL, NULL) != 0) {
 		inspect_symbols_close(symbols);
 		return NULL;
 	}
-	(void)dwfl_getmodules(symbols->dwfl, remember_process, (void *)(intptr_t)tid, 0);
-	read_executable(tid, symbols->executable);
+	(void)dwfl_getmodules(symbols->dwfl, remember_process, symbols, 0);
 	return symbols;
 }
 
@@ -131,6 +80,7 @@ void inspect_symbols_close(struct inspect_symbols *symbols)
 		return;
 	if (symbols->dwfl != NULL)
 		dwfl_end(symbols->dwfl);
+	free(symbols->mapped.maps);
 	free(symbols);
 }
 
@@ -282,7 +232,7 @@ static int search_module(Dwfl_Module *module, void **data, const char *name, Dwa
 	char magic[SELFMAG];
 
 	(void)data;
-	search.in_executable = strcmp(name, symbols->executable) == 0;
+	search.in_executable = strcmp(name, symbols->mapped.executable) == 0;
 	if (!inspect_read(symbols->tid, start, magic, sizeof(magic)) || memcmp(magic, ELFMAG, SELFMAG) != 0)
 		return DWARF_CB_OK;
 	search.elf = dwfl_module_getelf(module, &search.bias);

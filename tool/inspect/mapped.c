@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* mapped.c - opens the files that a process has mapped, see mapped.h. */
+#define _GNU_SOURCE
+#include "mapped.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void read_executable(pid_t tid, char name[INSPECT_EXECUTABLE_MAX])
+{
+	char path[64];
+	ssize_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)tid);
+	size = readlink(path, name, INSPECT_EXECUTABLE_MAX - 1);
+	name[size > 0 ? size : 0] = '\0';
+}
+
+#define HOW (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+/* A device may not like being opened, and a FIFO may let one wait. */
+static bool is_regular(int fd)
+{
+	struct stat status;
+
+	return fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+static int keep_regular(int fd)
+{
+	if (fd >= 0 && !is_regular(fd)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int open_regular(int folder, const char *path)
+{
+	int named = openat(folder, path, O_PATH | O_CLOEXEC), fd = -1;
+
+	if (is_regular(named))
+		fd = keep_regular(openat(folder, path, HOW));
+	if (named >= 0)
+		close(named);
+	return fd;
+}
+
+/* What the process finds under a name: links below its root, too, lead to what is below that. */
+static int open_in_root(pid_t tid, const char *name)
+{
+	struct open_how how = {.flags = HOW, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	char path[64];
+	int root, fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)tid);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -1;
+	how.flags = O_PATH | O_CLOEXEC;
+	fd = (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
+	if (is_regular(fd)) {
+		close(fd);
+		how.flags = HOW;
+		fd = (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
+	} else if (fd < 0 && errno == ENOSYS) { /* emulators */
+		fd = open_regular(root, name + strspn(name, "/"));
+	}
+	close(root);
+	return keep_regular(fd);
+}
+
+/* The executable can be had after it was deleted, too, without a privilege. */
+static int open_executable(const struct inspect_mapped *mapped, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)mapped->tid);
+	return strcmp(name, mapped->executable) == 0 ? open_regular(AT_FDCWD, path) : -1;
+}
+
+int inspect_open_mapped(const struct inspect_mapped *mapped, const char *name, uint64_t base)
+{
+	char path[96];
+	int fd = -1;
+
+	for (const char *line = mapped->maps; line != NULL && fd < 0; line = strchr(line, '\n')) {
+		uint64_t start, end;
+
+		line += *line == '\n';
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) != 2 || start != base)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)mapped->tid, start, end);
+		fd = open_regular(AT_FDCWD, path);
+	}
+	if (fd < 0)
+		fd = open_in_root(mapped->tid, name);
+	return fd >= 0 ? fd : open_executable(mapped, name);
+}
+
+static char *read_maps(pid_t tid)
+{
+	char path[64], *text = NULL;
+	size_t room = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)tid);
+	file = fopen(path, "re");
+	if (file != NULL && getdelim(&text, &room, '\0', file) <= 0) {
+		free(text);
+		text = NULL;
+	}
+	if (file != NULL)
+		fclose(file);
+	return text;
+}
+
+void inspect_mapped_read(pid_t tid, struct inspect_mapped *mapped)
+{
+	mapped->tid = tid;
+	mapped->maps = read_maps(tid);
+	read_executable(tid, mapped->executable);
+}

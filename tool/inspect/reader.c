@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reader.c - reads the files of a process in a child.
+ *
+ * They are somebody else's, and may have been made to do harm to whoever looks, who may be root: endless tables, files
+ * that are cut off while they are mapped, names that lead to a device or to a FIFO that nobody writes to. So the child may
+ * open what the process itself may open, takes so much time and memory and no more, and may die of it. What it found out
+ * it leaves in memory that both share.
+ */
+#define _GNU_SOURCE
+#include "inspect.h"
+
+#include <grp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/child.h"
+#include "tool.h"
+
+#define LIMIT_MS 60000
+#define MEMORY_MAX ((rlim_t)4 << 30) /* bytes more than what is there */
+#define ROUNDS_MAX 8                 /* where threads end that were asked */
+
+static size_t size_for(size_t count)
+{
+	return sizeof(struct inspect_files) + count * sizeof(((struct inspect_files *)NULL)->sections[0]);
+}
+
+static void limit_memory(void)
+{
+	struct rlimit limit;
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+
+	if (file != NULL && fscanf(file, "%lu", &pages) == 1 && getrlimit(RLIMIT_AS, &limit) == 0) {
+		rlim_t most = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + MEMORY_MAX;
+
+		limit.rlim_cur = most < limit.rlim_max ? most : limit.rlim_max;
+		(void)setrlimit(RLIMIT_AS, &limit);
+	}
+	if (file != NULL)
+		fclose(file);
+}
+
+/* For files only: what it takes to ask for the process's memory stays. */
+static void take_rights(pid_t pid)
+{
+	struct inspect_rights rights;
+
+	if (geteuid() != 0 || !inspect_rights(pid, &rights) || rights.uid == 0)
+		return;
+	(void)setgroups(rights.count, rights.groups);
+	(void)setfsgid(rights.gid);
+	(void)setfsuid(rights.uid);
+}
+
+static void read_with(struct inspect_symbols *symbols, const struct inspect_look *look)
+{
+	inspect_symbols_places(symbols, &look->files->places);
+	for (size_t i = 0; i < look->count; i++) {
+		const struct inspect_answer *answer = &look->threads[i].answer;
+
+		if (!answer->has_descriptor)
+			continue;
+		inspect_symbols_locate(symbols, answer->descriptor.start_ip, &look->files->sections[i].start);
+		inspect_symbols_locate(symbols, answer->descriptor.abort_ip, &look->files->sections[i].abort);
+	}
+}
+
+/* Anew where the thread ended that was asked. */
+static int read_all(int out, const void *argument)
+{
+	const struct inspect_look *look = (const struct inspect_look *)argument;
+	pid_t tid = 0;
+
+	(void)out;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGBUS, SIG_DFL);
+	limit_memory();
+	take_rights(look->pid);
+	for (int round = 0; round < ROUNDS_MAX && !inspect_lives(look->pid, tid); round++) {
+		struct inspect_symbols *symbols;
+
+		tid = inspect_living_thread(look->pid);
+		if (tid == 0)
+			break;
+		symbols = inspect_symbols_open(tid);
+		read_with(symbols, look);
+		inspect_symbols_close(symbols);
+	}
+	return 0;
+}
+
+bool inspect_read_files(struct inspect_look *look)
+{
+	struct child_result result;
+	size_t size = size_for(look->count);
+	void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (shared == MAP_FAILED) {
+		complain("out of memory");
+		return false;
+	}
+	look->files = (struct inspect_files *)shared;
+	look->files->count = look->count;
+	child_run(read_all, look, LIMIT_MS, &result);
+	if (child_succeeded(&result))
+		return true;
+	memset(&look->files->places, 0, sizeof(look->files->places));
+	if (result.end == CHILD_TIMED_OUT)
+		complain("it takes more than %d s to read the files that process %d has mapped: no owner can be told",
+			 LIMIT_MS / 1000, (int)look->pid);
+	else if (result.end == CHILD_KILLED)
+		complain("reading the files that process %d has mapped ended by signal %d, as where they are cut off "
+			 "meanwhile: no owner can be told", (int)look->pid, result.number);
+	else
+		complain("cannot start a process to read with: no owner can be told");
+	return true;
+}
+
+void inspect_forget_files(struct inspect_look *look)
+{
+	if (look->files != NULL)
+		munmap(look->files, size_for(look->files->count));
+	look->files = NULL;
+}
