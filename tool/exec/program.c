@@ -88,22 +88,30 @@ static bool read_linker(int fd, const ElfW(Ehdr) *header, char linker[PATH_MAX])
 	return true;
 }
 
-/* Would the kernel run this file with other rights than ours, and the dynamic linker so ignore LD_PRELOAD? */
-static bool changes_rights(int fd)
+/*
+ * Would the kernel run this file with other rights than ours, and the dynamic linker so ignore LD_PRELOAD? That can be told
+ * of files that can't be opened, too.
+ */
+static bool changes_rights(const char *path)
 {
 	struct stat status;
 	struct statvfs system;
 
-	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 || fstat(fd, &status) != 0 ||
-	    (fstatvfs(fd, &system) == 0 && (system.f_flag & ST_NOSUID)))
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 || stat(path, &status) != 0 ||
+	    (statvfs(path, &system) == 0 && (system.f_flag & ST_NOSUID)))
 		return false;
 	return ((status.st_mode & S_ISUID) && status.st_uid != getuid()) ||
 	       ((status.st_mode & S_ISGID) && (status.st_mode & S_IXGRP) && status.st_gid != getgid()) ||
-	       (geteuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0);
+	       (geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0);
+}
+
+static const char *rights_objection(const char *path)
+{
+	return changes_rights(path) ? "it runs with other rights (set-user-ID, set-group-ID or file capabilities)" : NULL;
 }
 
 /* Why nothing would be preloaded into the process of this ELF file; NULL if it would. */
-static const char *elf_objection(int fd, const ElfW(Ehdr) *header)
+static const char *elf_objection(const char *path, int fd, const ElfW(Ehdr) *header)
 {
 	char linker[PATH_MAX];
 	const char *own = "";
@@ -117,7 +125,7 @@ static const char *elf_objection(int fd, const ElfW(Ehdr) *header)
 		return "it is statically linked";
 	if (strcmp(base_name(linker), own) != 0)
 		return "it is of another C library or architecture than " PRELOAD;
-	return changes_rights(fd) ? "it runs with other rights (set-user-ID, set-group-ID or file capabilities)" : NULL;
+	return rights_objection(path);
 }
 
 /* The interpreter that a script's first line names. Returns false if it names none. */
@@ -135,16 +143,17 @@ const char *program_objection(char path[PATH_MAX])
 			char text[256]; /* of a script, as much as the kernel looks at */
 			ElfW(Ehdr) elf;
 		} start = {{0}};
-		const char *objection = NULL;
 		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		ssize_t size = fd < 0 ? 0 : pread(fd, &start, sizeof(start.text) - 1, 0);
+		/* Of what can't be read nothing else can be told. A script's own rights are none. */
+		const char *objection = fd < 0 ? rights_objection(path) : NULL;
 		bool is_elf = size >= (ssize_t)sizeof(start.elf) && memcmp(start.elf.e_ident, ELFMAG, SELFMAG) == 0;
 
 		if (is_elf)
-			objection = elf_objection(fd, &start.elf);
+			objection = elf_objection(path, fd, &start.elf);
 		if (fd >= 0)
 			close(fd);
-		if (is_elf)
+		if (is_elf || objection != NULL)
 			return objection;
 		if (memcmp(start.text, "#!", 2) != 0 || !read_interpreter(start.text + 2, path))
 			break;
