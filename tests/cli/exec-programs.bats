@@ -34,3 +34,37 @@ need_static() {
 	chmod 0711 program
 	expect 0 powerless "$RSEQKIT" exec ./program
 }
+
+@test "the dynamic linker preloads, too: what counts is the program that it is told to run" {
+	linker=$(LC_ALL=C readelf -l "$HELPERS/rseq_state" | sed -n 's/.*interpreter: \(.*\)]/\1/p')
+	[ -n "$linker" ] || skip "programs here have no dynamic linker"
+	ln -s "$linker" elsewhere
+	for program in "$linker" ./elsewhere "$linker --argv0 name" "$linker --inhibit-cache --library-path ."; do
+		expect 0 "$RSEQKIT" exec $program "$(type -P grep)" -o -m 1 "$preload" /proc/self/maps
+		[ "$output" = "$preload" ]
+	done
+	# It runs nothing, or finds it elsewhere.
+	for arguments in "" --argv0 "--list" "no-such-library" "/no/such/program" "$linker"; do
+		[[ "$("$RSEQKIT" exec "$linker" $arguments 2>&1)" != *rseqkit:* ]]
+	done
+	need_static
+	for program in "$linker" "$linker --argv0 name" "./elsewhere --library-path $linker --inhibit-cache"; do
+		expect 2 "$RSEQKIT" exec $program "$static"
+		assert_says "$static: it is statically linked"
+	done
+	expect 2 env GLIBC_TUNABLES=$tunable_off "$RSEQKIT" exec -f "$linker" "$HELPERS/librseq_user"
+	assert_says "has librseq"
+}
+
+@test "interpreters of interpreters, as many as the kernel follows" {
+	need_static
+	printf '#!%s\n' "$static" >script
+	for i in 2 3 4 5; do
+		chmod +x script
+		mv script "script$i"
+		printf '#!%s\n' "$BATS_TEST_TMPDIR/script$i" >script
+	done
+	chmod +x script
+	expect 2 "$RSEQKIT" exec ./script
+	assert_says "$static: it is statically linked"
+}

@@ -127,13 +127,13 @@ static bool allows_registration(const char *program, enum areas areas)
 }
 
 /* Complains, and returns false, if the library wouldn't get into the program's process, or shouldn't. */
-static bool can_preload(const char *program, enum areas areas)
+static bool can_preload(const char *program, char *const *arguments, enum areas areas)
 {
 	char path[PATH_MAX];
 	const char *objection;
 
 	snprintf(path, sizeof(path), "%s", program);
-	objection = program_objection(path);
+	objection = program_objection(path, arguments);
 	if (objection != NULL)
 		complain("exec: nothing can be preloaded into %s: %s", path, objection);
 	return objection == NULL && (path[0] == '\0' || allows_registration(path, areas));
@@ -183,7 +183,7 @@ static int run(char **arguments, enum areas areas, const struct slices *slices)
 	int error = program_find(arguments[0], path);
 
 	if (error == 0) {
-		if (!can_preload(path, areas) || !preload_add(PRELOAD) || (areas != AREAS_AS_IS && !choose(areas)))
+		if (!can_preload(path, arguments, areas) || !preload_add(PRELOAD) || (areas != AREAS_AS_IS && !choose(areas)))
 			return EXIT_USAGE;
 		if (slices->wanted && (!preload_add(PRELOAD_SLICES) || !choose_slices(slices)))
 			return EXIT_USAGE;

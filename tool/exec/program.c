@@ -58,14 +58,36 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The base name of this program's dynamic linker, which tells the C library and the architecture. */
 static int find_own_linker(struct dl_phdr_info *info, size_t size, void *result)
 {
 	(void)size;
 	for (int i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_INTERP)
-			*(const char **)result = base_name((const char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr));
+			*(const char **)result = (const char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
 	return 1; /* the program itself comes first */
+}
+
+/* This program's dynamic linker, whose base name tells the C library and the architecture. */
+static const char *own_linker(void)
+{
+	static const char *own;
+
+	if (own == NULL) {
+		own = "";
+		(void)dl_iterate_phdr(find_own_linker, &own);
+	}
+	return own;
+}
+
+/* By its base name, or by being that file. */
+static bool is_own_linker(const char *path)
+{
+	const char *own = own_linker();
+	struct stat there, here;
+
+	return strcmp(base_name(path), base_name(own)) == 0 ||
+	       (stat(path, &there) == 0 && stat(own, &here) == 0 && there.st_dev == here.st_dev &&
+		there.st_ino == here.st_ino);
 }
 
 /* The dynamic linker that an ELF file of this machine's kind asks for; an empty string if none. */
@@ -105,27 +127,104 @@ static bool changes_rights(const char *path)
 	       (geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0);
 }
 
-static const char *rights_objection(const char *path)
+static const char other_rights[] = "it runs with other rights (set-user-ID, set-group-ID or file capabilities)";
+
+/* How a file begins. */
+struct beginning {
+	int fd; /* -1 if it can't be read */
+	bool is_elf;
+	union {
+		char text[256]; /* of a script, as much as the kernel looks at */
+		ElfW(Ehdr) elf;
+	} is;
+};
+
+static void read_beginning(const char *path, struct beginning *beginning)
 {
-	return changes_rights(path) ? "it runs with other rights (set-user-ID, set-group-ID or file capabilities)" : NULL;
+	ssize_t size = 0;
+
+	*beginning = (struct beginning){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+	if (beginning->fd >= 0)
+		size = pread(beginning->fd, &beginning->is, sizeof(beginning->is.text) - 1, 0);
+	beginning->is_elf = size >= (ssize_t)sizeof(beginning->is.elf) &&
+			    memcmp(beginning->is.elf.e_ident, ELFMAG, SELFMAG) == 0;
+}
+
+static void end_reading(const struct beginning *beginning)
+{
+	if (beginning->fd >= 0)
+		close(beginning->fd);
+}
+
+static const char is_static[] = "it is statically linked";
+
+/* What an ELF file itself has against it: without the dynamic linker of our kind nobody preloads. */
+static const char *kind_objection(const struct beginning *beginning)
+{
+	char linker[PATH_MAX];
+
+	if (beginning->is.elf.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
+		return "it is of another architecture than " PRELOAD;
+	if (!read_linker(beginning->fd, &beginning->is.elf, linker))
+		return NULL; /* a broken file: the kernel says so */
+	if (linker[0] == '\0')
+		return is_static;
+	return strcmp(base_name(linker), base_name(own_linker())) == 0 ?
+		       NULL : "it is of another C library or architecture than " PRELOAD;
+}
+
+/* The program that the dynamic linker is to run, by its own arguments; NULL if none. */
+static const char *named_to_linker(char *const *arguments)
+{
+	static const char *const with_value[] = {"--library-path", "--inhibit-rpath", "--audit", "--preload", "--argv0",
+						 "--glibc-hwcaps-prepend", "--glibc-hwcaps-mask"};
+
+	if (arguments == NULL)
+		return NULL;
+	while (*++arguments != NULL && strncmp(*arguments, "--", 2) == 0) {
+		const char *option = *arguments;
+
+		if (strcmp(option, "--") == 0)
+			return arguments[1];
+		for (size_t i = 0; i < sizeof(with_value) / sizeof(with_value[0]); i++)
+			if (strcmp(option, with_value[i]) == 0 && arguments[1] != NULL)
+				arguments++;
+	}
+	return *arguments;
+}
+
+/*
+ * The dynamic linker itself is run, which heeds LD_PRELOAD then too. What counts is the program that it is told to run, but
+ * not the rights of that, which nobody gets so. One without a slash is looked for among libraries, and not by us.
+ */
+static const char *objection_by_linker(char path[PATH_MAX], char *const *arguments)
+{
+	const char *program = named_to_linker(arguments), *objection = NULL;
+	struct beginning beginning;
+	bool known = program != NULL && strchr(program, '/') != NULL && strlen(program) < PATH_MAX && !is_own_linker(program);
+
+	path[0] = '\0';
+	if (!known)
+		return NULL;
+	read_beginning(program, &beginning);
+	if (beginning.is_elf) {
+		strcpy(path, program);
+		objection = kind_objection(&beginning);
+	}
+	end_reading(&beginning);
+	return objection;
 }
 
 /* Why nothing would be preloaded into the process of this ELF file; NULL if it would. */
-static const char *elf_objection(const char *path, int fd, const ElfW(Ehdr) *header)
+static const char *elf_objection(char path[PATH_MAX], const struct beginning *beginning, char *const *arguments)
 {
-	char linker[PATH_MAX];
-	const char *own = "";
+	const char *objection = kind_objection(beginning);
 
-	(void)dl_iterate_phdr(find_own_linker, &own);
-	if (header->e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
-		return "it is of another architecture than " PRELOAD;
-	if (!read_linker(fd, header, linker))
-		return NULL; /* a broken file: the kernel says so */
-	if (linker[0] == '\0')
-		return "it is statically linked";
-	if (strcmp(base_name(linker), own) != 0)
-		return "it is of another C library or architecture than " PRELOAD;
-	return rights_objection(path);
+	if (objection != NULL && (objection != is_static || !is_own_linker(path)))
+		return objection;
+	if (changes_rights(path))
+		return other_rights;
+	return objection == NULL ? NULL : objection_by_linker(path, arguments);
 }
 
 /* The interpreter that a script's first line names. Returns false if it names none. */
@@ -136,26 +235,22 @@ static bool read_interpreter(char *line, char path[PATH_MAX])
 	return *line != '\0' && snprintf(path, PATH_MAX, "%s", line) < PATH_MAX;
 }
 
-const char *program_objection(char path[PATH_MAX])
+const char *program_objection(char path[PATH_MAX], char *const *arguments)
 {
-	for (int i = 0; i < INTERPRETERS_MAX; i++) {
-		union {
-			char text[256]; /* of a script, as much as the kernel looks at */
-			ElfW(Ehdr) elf;
-		} start = {{0}};
-		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-		ssize_t size = fd < 0 ? 0 : pread(fd, &start, sizeof(start.text) - 1, 0);
-		/* Of what can't be read nothing else can be told. A script's own rights are none. */
-		const char *objection = fd < 0 ? rights_objection(path) : NULL;
-		bool is_elf = size >= (ssize_t)sizeof(start.elf) && memcmp(start.elf.e_ident, ELFMAG, SELFMAG) == 0;
+	/* The program, and then its interpreters, which get other arguments. */
+	for (int i = 0; i <= INTERPRETERS_MAX; i++, arguments = NULL) {
+		const char *objection = NULL;
+		struct beginning beginning;
 
-		if (is_elf)
-			objection = elf_objection(path, fd, &start.elf);
-		if (fd >= 0)
-			close(fd);
-		if (is_elf || objection != NULL)
+		read_beginning(path, &beginning);
+		if (beginning.is_elf)
+			objection = elf_objection(path, &beginning, arguments);
+		else if (beginning.fd < 0 && changes_rights(path))
+			objection = other_rights; /* nothing else can be told of what can't be read */
+		end_reading(&beginning);
+		if (beginning.is_elf || objection != NULL)
 			return objection;
-		if (memcmp(start.text, "#!", 2) != 0 || !read_interpreter(start.text + 2, path))
+		if (memcmp(beginning.is.text, "#!", 2) != 0 || !read_interpreter(beginning.is.text + 2, path))
 			break;
 	}
 	path[0] = '\0';
