@@ -68,3 +68,34 @@ need_static() {
 	expect 2 "$RSEQKIT" exec ./script
 	assert_says "$static: it is statically linked"
 }
+
+@test "what is run is what was looked at, and found as execvp() finds it" {
+	mkdir first second third
+	printf '#!/nonexistent/interpreter\n' >first/program
+	printf 'echo "$0,$*,$LD_PRELOAD"\n' >third/program
+	chmod +x first/program third/program
+	mkdir second/program
+	path=PATH=first:second:third:$PATH
+	# Env is execvp() itself.
+	expect 0 env $path program a "b c"
+	[ "$output" = "third/program,a b c," ]
+	expect 0 env $path "$RSEQKIT" exec program a "b c"
+	[ "$output" = "third/program,a b c,$preload" ]
+	expect 0 env -C third PATH= "$RSEQKIT" exec program
+	[ "$output" = "program,,$preload" ]
+	rmdir second/program
+	cp "$(type -P sh)" second/program
+	expect 0 env $path "$RSEQKIT" exec program -c 'echo "$0,$LD_PRELOAD"'
+	[ "$output" = "program,$preload" ]
+	# What can't be executed, or isn't there, is told as by others.
+	chmod -x second/program third/program
+	env PATH=first:second:third "$RSEQKIT" exec program 2>said || [ $? -eq 126 ]
+	grep "program: Permission denied" said
+	env PATH=first "$RSEQKIT" exec program 2>said || [ $? -eq 127 ]
+	grep "program: No such file" said
+	need_static
+	cp -f "$static" second/program
+	chmod +x second/program
+	expect 2 env $path "$RSEQKIT" exec program
+	assert_says "second/program: it is statically linked"
+}

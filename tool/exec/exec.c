@@ -26,6 +26,8 @@
 #include "registrant.h"
 #include "tool.h"
 
+#define SHELL "/bin/sh"
+
 static const char help[] =
 	"Usage: rseqkit exec [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
 	"\n"
@@ -177,21 +179,56 @@ static bool choose_slices(const struct slices *slices)
 	return done;
 }
 
-static int run(char **arguments, enum areas areas, const struct slices *slices)
+/* What the program is to find in its environment. */
+static bool set_up(enum areas areas, const struct slices *slices)
 {
-	char path[PATH_MAX];
-	int error = program_find(arguments[0], path);
+	return preload_add(PRELOAD) && (areas == AREAS_AS_IS || choose(areas)) &&
+	       (!slices->wanted || (preload_add(PRELOAD_SLICES) && choose_slices(slices)));
+}
 
-	if (error == 0) {
-		if (!can_preload(path, arguments, areas) || !preload_add(PRELOAD) || (areas != AREAS_AS_IS && !choose(areas)))
-			return EXIT_USAGE;
-		if (slices->wanted && (!preload_add(PRELOAD_SLICES) || !choose_slices(slices)))
-			return EXIT_USAGE;
-		execvp(arguments[0], arguments);
+/* Returns only if the shell can't be run, with the errno. */
+static int run_by_shell(const char *path, char *const *arguments)
+{
+	size_t count = 0;
+	const char **all;
+	int error = ENOMEM;
+
+	while (arguments[count] != NULL)
+		count++;
+	all = (const char **)calloc(count + 2, sizeof(*all));
+	if (all != NULL) {
+		all[0] = SHELL;
+		all[1] = path; /* in the place of the program's name */
+		memcpy(all + 2, arguments + 1, count * sizeof(*all));
+		execv(SHELL, (char *const *)all);
 		error = errno;
 	}
-	complain("exec: %s: %s", arguments[0], strerror(error));
-	return error == ENOENT || error == ENOTDIR ? CHILD_NO_PROGRAM : CHILD_NO_EXEC;
+	free(all);
+	return error;
+}
+
+/* As execvp(), but each file is looked at before it is tried. */
+static int run(char **arguments, enum areas areas, const struct slices *slices)
+{
+	struct program_search search;
+	char path[PATH_MAX];
+	int error;
+
+	program_begin(&search, arguments[0]);
+	while (program_next(&search, path)) {
+		if (!can_preload(path, arguments, areas) || !set_up(areas, slices))
+			return EXIT_USAGE;
+		execv(path, arguments);
+		error = errno;
+		if (error == ENOEXEC) { /* neither ELF nor script: a shell's commands, then */
+			if (!can_preload(SHELL, NULL, areas))
+				return EXIT_USAGE;
+			error = run_by_shell(path, arguments);
+		}
+		program_pass_over(&search, error);
+	}
+	complain("exec: %s: %s", arguments[0], strerror(search.error));
+	return search.error == ENOENT || search.error == ENOTDIR ? CHILD_NO_PROGRAM : CHILD_NO_EXEC;
 }
 
 int cmd_exec(int argc, char **argv)

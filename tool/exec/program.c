@@ -23,31 +23,59 @@
 /* Scripts whose interpreters are scripts: the kernel follows as many. */
 #define INTERPRETERS_MAX 5
 
-int program_find(const char *name, char path[PATH_MAX])
+void program_begin(struct program_search *search, const char *name)
 {
 	const char *list = getenv("PATH");
-	int error = ENOENT;
 
-	if (strchr(name, '/') != NULL) {
-		if (snprintf(path, PATH_MAX, "%s", name) >= PATH_MAX)
-			return ENAMETOOLONG;
-		return access(path, X_OK) == 0 ? 0 : errno;
+	*search = (struct program_search){.name = name, .error = ENOENT};
+	if (strchr(name, '/') != NULL)
+		search->folders = "";
+	else if (*name != '\0')
+		search->folders = list != NULL ? list : "/bin:/usr/bin";
+}
+
+/* If not, errno is what execve() would say. */
+static bool is_executable(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0)
+		return false;
+	errno = EACCES;
+	return S_ISREG(status.st_mode) && access(path, X_OK) == 0;
+}
+
+bool program_next(struct program_search *search, char path[PATH_MAX])
+{
+	while (search->folders != NULL) {
+		const char *folder = search->folders;
+		size_t size = strcspn(folder, ":");
+		bool fits = snprintf(path, PATH_MAX, "%.*s%s%s", (int)size, folder, size ? "/" : "", search->name) < PATH_MAX;
+
+		search->folders = folder[size] != '\0' ? folder + size + 1 : NULL;
+		if (fits && is_executable(path))
+			return true;
+		program_pass_over(search, fits ? errno : ENAMETOOLONG);
 	}
-	if (list == NULL)
-		list = "/bin:/usr/bin";
-	for (;;) {
-		size_t size = strcspn(list, ":");
-		int length = snprintf(path, PATH_MAX, "%.*s%s%s", (int)size, list, size ? "/" : "", name);
-		struct stat status;
+	return false;
+}
 
-		if (length < PATH_MAX && *name != '\0' && stat(path, &status) == 0) {
-			if (S_ISREG(status.st_mode) && access(path, X_OK) == 0)
-				return 0;
-			error = EACCES;
-		}
-		if (list[size] == '\0')
-			return error;
-		list += size + 1;
+void program_pass_over(struct program_search *search, int error)
+{
+	switch (error) {
+	case EACCES:
+		search->error = EACCES;
+		break;
+	case ENOENT:
+	case ENOTDIR:
+	case ENODEV:
+	case ESTALE:
+	case ETIMEDOUT:
+		search->error = search->error == EACCES ? EACCES : error;
+		break;
+	default:
+		search->error = error;
+		search->folders = NULL;
 	}
 }
 

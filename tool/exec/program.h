@@ -4,12 +4,25 @@
 #define RK_TOOL_EXEC_PROGRAM_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 /*
- * Finds the file that execvp() will run, as it does: the first one of PATH that may be executed. Returns 0, or the
- * errno.
+ * The files that execvp() would try for a name, one after the other. They are tried by execv(), so that what is run is what
+ * was looked at.
  */
-int program_find(const char *name, char path[PATH_MAX]);
+struct program_search {
+	const char *name;
+	const char *folders; /* those of PATH that are left; NULL: none */
+	int error;           /* why nothing was run so far */
+};
+
+void program_begin(struct program_search *search, const char *name);
+
+/* The next one that is there and may be executed. Returns false behind the last. */
+bool program_next(struct program_search *search, char path[PATH_MAX]);
+
+/* Keeps why a file wasn't run, by errno. There is no next one where execvp() would leave it at that. */
+void program_pass_over(struct program_search *search, int error);
 
 /*
  * Why nothing would be preloaded into the process of the program at `path`; NULL if it would. `path` becomes the ELF file
