@@ -99,3 +99,27 @@ need_static() {
 	expect 2 env $path "$RSEQKIT" exec program
 	assert_says "second/program: it is statically linked"
 }
+
+@test "a library whose path the dynamic linker would read otherwise: refused, exit 2" {
+	for folder in '$LIB' '${ORIGIN}' 'a$PLATFORM' 'a b' a:b; do
+		mkdir -p "$folder/tool" "$folder/src"
+		cp "$RSEQKIT" "$folder/tool/rseqkit"
+		cp "$preload" "$folder/src"
+		expect 2 env LD_LIBRARY_PATH="$(dirname "$preload")" "./$folder/tool/rseqkit" exec true
+		assert_says "LD_PRELOAD can't name $PWD/$folder/src/librseqkit-preload.so"
+	done
+}
+
+@test "a tunable that is the last word already isn't said again" {
+	off=$tunable_off
+	for before in "$off" "glibc.pthread.rseq=1:$off" "$off:glibc.malloc.check=0"; do
+		expect 0 env GLIBC_TUNABLES="$before" "$RSEQKIT" exec -f "$RSEQKIT" exec -f printenv GLIBC_TUNABLES
+		[ "$output" = "$before" ]
+	done
+	for before in "glibc.pthread.rseq=1" "$off:glibc.pthread.rseq=1" "glibc.pthread.rseq=00" "glibc.malloc.check=0"; do
+		expect 0 env GLIBC_TUNABLES="$before" "$RSEQKIT" exec -f "$RSEQKIT" exec -f printenv GLIBC_TUNABLES
+		[ "$output" = "$before:$off" ]
+	done
+	expect 0 "$RSEQKIT" exec -f "$RSEQKIT" exec -f printenv GLIBC_TUNABLES RSEQKIT_AREA
+	[ "$output" = "$off"$'\n'own ]
+}

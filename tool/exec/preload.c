@@ -63,8 +63,9 @@ bool preload_add(const char *name)
 		complain("exec: %s is neither beside this program nor in " RK_LIBDIR, name);
 		return false;
 	}
-	if (path[strcspn(path, " :")] != '\0') {
-		complain("exec: LD_PRELOAD can't name %s: there is a blank or a colon in it", path);
+	/* The dynamic linker separates names by the first two, and puts something else for $LIB, say. */
+	if (path[strcspn(path, " :$")] != '\0') {
+		complain("exec: LD_PRELOAD can't name %s: there is a blank, a colon or a dollar sign in it", path);
 		return false;
 	}
 	if (before != NULL && contains(before, path))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registrant.c - does a program bring something along that registers threads itself? See exec_registrant.h.
+ * registrant.c - does a program bring something along that registers threads itself? See registrant.h.
  *
  * Libraries are looked for where the dynamic linker looks first, and in the usual folders. Its cache isn't read: one
  * that is listed only there isn't found, and what needs it is still known by its name.
