@@ -108,20 +108,20 @@ struct doctor_findings {
 	size_t count;
 };
 
-/* doctor_probes.c: all facts. */
+/* probes.c: all facts. */
 void doctor_examine(struct doctor_facts *facts);
 
-/* doctor_environment.c: why there is no rseq, by what surrounds the process; and the facts that this needs. */
+/* environment.c: why there is no rseq, by what surrounds the process; and the facts that this needs. */
 void doctor_look_around(struct doctor_facts *facts);
 
-/* doctor_neighbours.c */
+/* neighbours.c */
 void doctor_look_for_neighbours(struct doctor_neighbours *neighbours);
 
-/* doctor_owners.c: what it means who owns the area, or that nobody does. */
+/* owners.c: what it means who owns the area, or that nobody does. */
 const char *doctor_cause_name(enum doctor_cause cause); /* NULL if none */
 void doctor_conclude_owner(const struct doctor_facts *facts, struct doctor_findings *findings);
 
-/* doctor_findings.c */
+/* findings.c */
 void doctor_add(struct doctor_findings *findings, enum severity severity, const char *id, const char *advice,
 		const char *format, ...) __attribute__((__format__(__printf__, 5, 6)));
 void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *findings);

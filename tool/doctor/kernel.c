@@ -3,7 +3,7 @@
  * kernel.c - what this kernel does to registered threads: what aborts their sections, when it writes their ids,
  * and whether it lets them have a little more time.
  *
- * Everything is told by the event itself in a child, as in doctor_probes.c. A full registration is looked at apart only
+ * Everything is told by the event itself in a child, as in probes.c. A full registration is looked at apart only
  * where it is another than the one in force.
  */
 #define _GNU_SOURCE

@@ -64,10 +64,10 @@ int doctor_other_cpu(int cpu);
 /* How often the calling thread was preempted. */
 long doctor_preemptions(void);
 
-/* doctor_aborts.c: what aborts a section, in the registration in force or a full one. */
+/* aborts.c: what aborts a section, in the registration in force or a full one. */
 void doctor_examine_aborts(struct doctor_facts *facts, enum registration registration, enum answer aborts[EVENTS]);
 
-/* doctor_kernel.c */
+/* kernel.c */
 void doctor_examine_kernel(struct doctor_facts *facts);
 
 #endif /* RK_TOOL_DOCTOR_PROBE_H */

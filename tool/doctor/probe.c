@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* probe.c - what the doctor's probes share, see probe.h. */
+#define _GNU_SOURCE
+#include "probe.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define RSEQ_UNREGISTER 1 /* of include/uapi/linux/rseq.h */
+
+void doctor_say(int out, int letter)
+{
+	char c = (char)letter;
+
+	/* A parent that misses it knows no more than before. */
+	(void)!write(out, &c, 1);
+}
+
+static long rseq(volatile void *area, uint32_t length, int flags)
+{
+	return syscall(SYS_rseq, area, length, flags, RK_SIGNATURE) == 0 ? 0 : -errno;
+}
+
+uint32_t doctor_full_length(const struct rk_process_info *process)
+{
+	return process->feature_size > RK_AREA_LENGTH_ORIGINAL ? process->feature_size : RK_AREA_LENGTH_ORIGINAL;
+}
+
+volatile struct rk_area *doctor_area(int out, const struct rk_process_info *process, enum registration registration)
+{
+	uint32_t length = registration == REGISTRATION_FULL ? doctor_full_length(process) : process->length;
+	volatile struct rk_area *present = (volatile struct rk_area *)(uintptr_t)rk_thread_area(), *area;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *room;
+
+	if (registration == REGISTRATION_PRESENT && present != NULL)
+		return present;
+	room = (char *)mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (present == NULL || room == MAP_FAILED || process->alignment + length > page ||
+	    rseq(present, process->length, RSEQ_UNREGISTER) != 0) {
+		doctor_say(out, SAID_UNSURE);
+		return NULL;
+	}
+	/* Aligned to what is announced, and no more. */
+	area = (volatile struct rk_area *)(void *)(room + process->alignment);
+	*(volatile uint32_t *)(uintptr_t)&area->cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED; /* not registered yet */
+	if (rseq(area, length, 0) == 0)
+		return area;
+	doctor_say(out, SAID_REFUSED);
+	return NULL;
+}
+
+int doctor_cpu(void)
+{
+	unsigned cpu = 0;
+
+	(void)syscall(SYS_getcpu, &cpu, NULL, NULL);
+	return (int)cpu;
+}
+
+bool doctor_pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) == 0 && doctor_cpu() == cpu;
+}
+
+int doctor_other_cpu(int cpu)
+{
+	cpu_set_t allowed;
+
+	CPU_ZERO(&allowed);
+	(void)sched_getaffinity(0, sizeof(allowed), &allowed);
+	for (int other = 0; other < CPU_SETSIZE; other++)
+		if (other != cpu && CPU_ISSET(other, &allowed))
+			return other;
+	return -1;
+}
+
+long doctor_preemptions(void)
+{
+	struct rusage usage = {.ru_nivcsw = 0};
+
+	(void)getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nivcsw;
+}
+
+/* Of the list's entries, which look like "NAME (END)", with commas between them. */
+static bool is_noted(const struct doctor_facts *facts, const char *what)
+{
+	char list[sizeof(facts->failed_probes) + 2], entry[64];
+
+	snprintf(list, sizeof(list), ", %s", facts->failed_probes);
+	snprintf(entry, sizeof(entry), ", %s (", what);
+	return strstr(list, entry) != NULL;
+}
+
+void doctor_note_failure(struct doctor_facts *facts, const char *what, const struct child_result *result)
+{
+	size_t used = strlen(facts->failed_probes), room = sizeof(facts->failed_probes) - used;
+	char *end = facts->failed_probes + used;
+	const char *comma = used > 0 ? ", " : "";
+
+	if (is_noted(facts, what)) /* in another registration */
+		return;
+	switch (result->end) {
+	case CHILD_NOT_RUN:
+		snprintf(end, room, "%s%s (not started)", comma, what);
+		break;
+	case CHILD_TIMED_OUT:
+		snprintf(end, room, "%s%s (timed out)", comma, what);
+		break;
+	case CHILD_KILLED:
+		snprintf(end, room, "%s%s (signal %d)", comma, what, result->number);
+		break;
+	default:
+		snprintf(end, room, "%s%s (status %d)", comma, what, result->number);
+	}
+}
+
+bool doctor_probe(struct doctor_facts *facts, const char *what, child_function *function, const void *argument,
+		  struct child_result *result)
+{
+	child_run(function, argument, PROBE_LIMIT_MS, result);
+	if (child_succeeded(result))
+		return true;
+	doctor_note_failure(facts, what, result);
+	return false;
+}
+
+enum answer doctor_said(int letter)
+{
+	return letter == SAID_WORKS                           ? ANSWER_YES
+	       : letter == SAID_NOT || letter == SAID_REFUSED ? ANSWER_NO
+							      : ANSWER_UNKNOWN;
+}
