@@ -104,13 +104,35 @@ print(vector.get(27, 20), vector.get(28, 32))')
 		'j["kernel"]["slice_extension"]["enabled"] or not j["kernel"]["slice_extension"]["granted"]'
 }
 
-@test "a membarrier that does nothing is seen to abort nothing" {
+@test "a membarrier that does nothing is seen to abort nothing: a warning, exit 1" {
 	need_rseq
 	need_sections
 	need_filter
 	[ "$(nproc)" -ge 2 ] || skip "takes two CPUs"
-	expect_json 0 "$HELPERS/with_filter" nothing membarrier -- "$RSEQKIT" doctor --json
-	assert_schema 'j["kernel"]["aborts"]["membarrier"] is False and j["kernel"]["aborts"]["signal"]'
+	expect_json 1 "$HELPERS/with_filter" nothing membarrier -- "$RSEQKIT" doctor --json
+	assert_schema 'j["kernel"]["aborts"]["membarrier"] is False and j["kernel"]["aborts"]["signal"]' \
+		'j["membarrier"]["rseq"] is True and "no-membarrier" not in ids' \
+		'[f["severity"] for f in j["findings"] if f["id"] == "membarrier-idle"] == ["warning"]'
+}
+
+@test "a prctl that does nothing, or is refused, makes no slice extension known" {
+	need_rseq
+	need_filter
+	expect_json 0 "$HELPERS/with_filter" nothing prctl -- "$RSEQKIT" doctor --json
+	assert_schema '"slice-extension" not in ids and j["slice_extension"] is None' \
+		'set(j["kernel"]["slice_extension"].values()) == {None}'
+	expect_json 0 "$HELPERS/with_filter" eperm prctl -- "$RSEQKIT" doctor --json
+	assert_schema 'j["kernel"]["slice_extension"] == {"known": None, "enabled": False, "granted": False}'
+}
+
+@test "an rseq that does nothing registers nobody, and is no kernel that does so by itself" {
+	need_rseq
+	need_filter
+	for tunables in "" $tunable_off; do
+		expect_json 1 env GLIBC_TUNABLES=$tunables "$HELPERS/with_filter" nothing rseq -- "$RSEQKIT" doctor --json
+		assert_json 'j["kernel"]["ktls"] == {"available": None, "size": None, "alignment": None}' \
+			'"ktls-unused" not in ids'
+	done
 }
 
 @test "threads that can't be moved: a migration's effect is unknown, and none is made up" {

@@ -11,5 +11,9 @@
 
 int ask_for_ktls(struct rk_ktls_layout *layout)
 {
-	return syscall(SYS_rseq, layout, sizeof(*layout), GET_KTLS_LAYOUT, 0) == 0 ? 0 : errno;
+	*layout = (struct rk_ktls_layout){.size = 0};
+	if (syscall(SYS_rseq, layout, sizeof(*layout), GET_KTLS_LAYOUT, 0) != 0)
+		return errno;
+	/* No blob is empty. A filter can have a call succeed that isn't made. */
+	return layout->size != 0 ? 0 : ENODATA;
 }

@@ -5,7 +5,10 @@
 
 #include <rseqkit/ktls.h>
 
-/* Returns 0, with what the kernel says of its blob, or the errno: EINVAL and ENOSYS where it can't. */
+/*
+ * Returns 0, with what the kernel says of its blob, or the errno: EINVAL and ENOSYS where it can't, ENODATA where it isn't
+ * the kernel that answers.
+ */
 int ask_for_ktls(struct rk_ktls_layout *layout);
 
 #endif /* RK_TOOL_KTLS_H */

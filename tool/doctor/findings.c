@@ -87,6 +87,10 @@ void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *f
 		doctor_add(findings, SEVERITY_WARNING, "no-membarrier",
 		    "allow membarrier in the seccomp filter, or run a kernel that has it",
 		    "membarrier's command for critical sections doesn't work: other CPUs' sections can't be fenced");
+	else if (facts->membarrier == ANSWER_YES && facts->present.aborts[EVENT_MEMBARRIER] == ANSWER_NO)
+		doctor_add(findings, SEVERITY_WARNING, "membarrier-idle",
+		    "see whether a seccomp filter or an emulator answers membarrier and doesn't pass it on",
+		    "membarrier's command for critical sections succeeds, but aborts none: other CPUs' sections aren't fenced");
 	else if (facts->membarrier_cpu == ANSWER_NO)
 		doctor_add(findings, SEVERITY_INFO, "no-membarrier-cpu", NULL,
 		    "membarrier can fence critical sections on all CPUs only, not on one");

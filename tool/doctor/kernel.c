@@ -136,20 +136,38 @@ static int try_slices(int out, volatile struct rk_area *area)
 	return SAID_UNSURE; /* on a slow machine it may have expired each time before the thread could see it */
 }
 
-/* Says whether the kernel has the request, whether it lets itself be enabled, and whether time is granted. */
+static int ask_slice(int request, int argument)
+{
+	int r = prctl(PRCTL_RSEQ_SLICE_EXTENSION, request, argument, 0, 0);
+
+	return r < 0 ? -errno : r;
+}
+
+/* A filter's refusal says nothing of the kernel. */
+static bool is_filters(int answer)
+{
+	return answer == -EPERM || answer == -EACCES || answer == -ENOSYS;
+}
+
+/*
+ * Says whether the kernel has the request, whether it lets itself be enabled, and whether time is granted. What is set must
+ * be there then: else somebody answered who does nothing.
+ */
 static int probe_slice(int out, const void *argument)
 {
 	const struct kernel_probe *probe = (const struct kernel_probe *)argument;
 	volatile struct rk_area *area = doctor_area(out, probe->process, probe->registration);
-	int r;
+	int before, set;
+	bool honest;
 
 	if (area == NULL)
 		return 0;
-	r = prctl(PRCTL_RSEQ_SLICE_EXTENSION, PRCTL_RSEQ_SLICE_EXTENSION_GET, 0, 0, 0);
-	doctor_say(out, r < 0 && errno == EINVAL ? SAID_NOT : SAID_WORKS);
-	r = prctl(PRCTL_RSEQ_SLICE_EXTENSION, PRCTL_RSEQ_SLICE_EXTENSION_SET, PRCTL_RSEQ_SLICE_EXT_ENABLE, 0, 0);
-	doctor_say(out, r == 0 ? SAID_WORKS : SAID_NOT);
-	doctor_say(out, r == 0 ? try_slices(out, area) : SAID_NOT);
+	before = ask_slice(PRCTL_RSEQ_SLICE_EXTENSION_GET, 0);
+	set = ask_slice(PRCTL_RSEQ_SLICE_EXTENSION_SET, PRCTL_RSEQ_SLICE_EXT_ENABLE);
+	honest = set != 0 || ask_slice(PRCTL_RSEQ_SLICE_EXTENSION_GET, 0) == PRCTL_RSEQ_SLICE_EXT_ENABLE;
+	doctor_say(out, !honest || is_filters(before) ? SAID_UNSURE : before == -EINVAL ? SAID_NOT : SAID_WORKS);
+	doctor_say(out, !honest ? SAID_UNSURE : set == 0 ? SAID_WORKS : SAID_NOT);
+	doctor_say(out, !honest ? SAID_UNSURE : set == 0 ? try_slices(out, area) : SAID_NOT);
 	return 0;
 }
 
