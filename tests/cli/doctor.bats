@@ -24,7 +24,7 @@ assert_schema() {
 		'all(f["advice"] for f in j["findings"] if f["severity"] != "info" and j["reason"] != "no-port")' \
 		'len(set(ids)) == len(ids) > 0' \
 		'j["rseq"] == (j["reason"] is None) and (j["rseq"] or j["mode"] is None)' \
-		'1 <= j["possible_cpus"] <= j["highest_cpu"] + 1' "$@"
+		'j["possible_cpus"] is j["highest_cpu"] is None or 1 <= j["possible_cpus"] <= j["highest_cpu"] + 1' "$@"
 }
 
 # The thread sanitizer doesn't see into sections, so programs built with it have none.
@@ -53,6 +53,21 @@ need_sections() {
 vector = dict(struct.iter_unpack("@LL", open("/proc/self/auxv", "rb").read()))
 print(vector.get(27, 20), vector.get(28, 32))')
 	assert_json "[j['feature_size'], j['alignment']] == list(map(int, '$announced'.split()))"
+}
+
+@test "possible CPUs are those of the kernel's list, and unknown without one" {
+	need_rseq
+	expect_json 0 "$RSEQKIT" doctor --json
+	assert_json 'j["highest_cpu"] == int(re.findall("[0-9]+", open("/sys/devices/system/cpu/possible").read())[-1])'
+	unshare -m mount -t tmpfs none /sys 2>/dev/null || skip "/sys can't be hidden here"
+	expect_json 0 unshare -m sh -c 'mount -t tmpfs none /sys && exec "$0" doctor --json' "$RSEQKIT"
+	assert_schema 'j["possible_cpus"] is None and j["highest_cpu"] is None'
+	expect 0 unshare -m sh -c 'mount -t tmpfs none /sys && exec "$0" doctor' "$RSEQKIT"
+	assert_says "possible CPUs        unknown"
+	# A list of other CPUs is somebody else's.
+	expect_json 0 unshare -m sh -c 'mount -t tmpfs none /sys && mkdir -p /sys/devices/system/cpu &&
+		echo 1000-1003,1010 >/sys/devices/system/cpu/possible && exec "$0" doctor --json' "$RSEQKIT"
+	assert_schema 'j["possible_cpus"] is None'
 }
 
 @test "the mode is found by what the kernel does, and legacy mode where areas have 32 bytes" {

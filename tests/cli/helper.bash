@@ -33,7 +33,7 @@ expect_json() {
 # Python expressions over the object j of $json, which must all be true.
 assert_json() {
 	python3 - "$json" "$@" <<-'EOF'
-		import json, sys
+		import json, re, sys
 		j = json.load(open(sys.argv[1]))
 		ids = [f["id"] for f in j.get("findings", [])]
 		for expression in sys.argv[2:]:

@@ -157,8 +157,8 @@ static void print_json(const struct doctor_facts *facts, const struct doctor_fin
 	json_put(object, "libc", libc_object(facts));
 	json_put(object, "neighbours", neighbours_object(facts));
 	json_put(object, "seccomp", facts->seccomp < 0 ? NULL : json_object_new_int(facts->seccomp));
-	json_put_number(object, "possible_cpus", (uint64_t)facts->possible_cpus);
-	json_put_number(object, "highest_cpu", (uint64_t)facts->highest_cpu);
+	json_put(object, "possible_cpus", facts->cpus_listed ? json_object_new_int(facts->possible_cpus) : NULL);
+	json_put(object, "highest_cpu", facts->cpus_listed ? json_object_new_int(facts->highest_cpu) : NULL);
 	json_put(object, "findings", findings_array(findings));
 	json_print(object);
 }
@@ -241,7 +241,10 @@ static void print_facts(const struct doctor_facts *facts)
 					    : facts->seccomp == 1 ? "strict"
 					    : facts->seccomp == 2 ? "filter"
 								  : "unknown");
-	printf("possible CPUs        %d, highest number %d\n\n", facts->possible_cpus, facts->highest_cpu);
+	if (facts->cpus_listed)
+		printf("possible CPUs        %d, highest number %d\n\n", facts->possible_cpus, facts->highest_cpu);
+	else
+		puts("possible CPUs        unknown: there is no list of them\n");
 }
 
 static void print_text(const struct doctor_facts *facts, const struct doctor_findings *findings)

@@ -88,7 +88,8 @@ struct doctor_facts {
 	struct utsname kernel;       /* for display; nothing follows from it */
 	const char *libc_name;       /* NULL if unknown */
 	const char *libc_version;
-	int possible_cpus, highest_cpu;
+	int possible_cpus, highest_cpu; /* as the library has them */
+	bool cpus_listed;            /* by the kernel; else the library keeps room for all that there may be */
 	char failed_probes[320]; /* those that could not be made, for the finding */
 };
 

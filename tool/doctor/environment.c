@@ -7,10 +7,12 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #include "doctor.h"
 #include "common/ktls.h"
@@ -145,6 +147,24 @@ static enum doctor_cause find_cause(const struct doctor_facts *facts)
 	return CAUSE_UNKNOWN;
 }
 
+/* The highest number of the kernel's list of possible CPUs, which looks like "0-3,8"; -1 where that can't be read. */
+static int highest_listed(void)
+{
+	int fd = open("/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC | O_NONBLOCK), highest = -1;
+	char list[4096];
+	ssize_t size;
+
+	if (fd < 0)
+		return -1;
+	size = read(fd, list, sizeof(list) - 1);
+	close(fd);
+	list[size > 0 ? size : 0] = '\0';
+	for (const char *at = list; *at != '\0'; at += strcspn(at, "-,"), at += *at != '\0')
+		if (sscanf(at, "%d", &highest) != 1)
+			return -1;
+	return highest;
+}
+
 /* A filter may refuse the question whatever the kernel knows. */
 static enum answer look_for_ktls(struct rk_ktls_layout *layout)
 {
@@ -157,6 +177,7 @@ void doctor_look_around(struct doctor_facts *facts)
 {
 	const char *tunables = getenv("GLIBC_TUNABLES");
 
+	facts->cpus_listed = highest_listed() == facts->highest_cpu;
 	facts->announced = getauxval(AT_RSEQ_FEATURE_SIZE) != 0;
 	facts->seccomp = seccomp_mode();
 	facts->tunable = tunables != NULL && strstr(tunables, "glibc.pthread.rseq=0") != NULL &&
