@@ -158,6 +158,57 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	json=$BATS_TEST_TMPDIR/out
 	echo "$output" >"$json"
 	assert_schema 'j["kernel"]["aborts"]["migration"] is None and j["kernel"]["aborts"]["preemption"] is not False'
+	[ "$(nproc)" -lt 2 ] || { [ "$status" -eq 3 ] && could_not_try "no choice of CPUs" migration; }
+}
+
+# That these probes couldn't be made for want of something is a finding.
+could_not_try() { # WANT PROBE...
+	local want=$1 probe
+	shift
+	for probe in "$@"; do
+		assert_json "any(' $probe ($want)' in f['message'] for f in j['findings'] if f['id'] == 'probe-failed')"
+	done
+}
+
+@test "what can't be tried for want of a choice of CPUs: said, exit 3" {
+	need_rseq
+	need_sections
+	need_filter
+	expect_json 3 "$HELPERS/with_filter" enosys sched_setaffinity -- "$RSEQKIT" doctor --json
+	assert_json 'set(j["kernel"]["aborts"].values()) == {None} and j["kernel"]["ids_rewritten"] is None'
+	could_not_try "no choice of CPUs" ids signal preemption migration membarrier
+	expect_json 3 "$HELPERS/with_filter" enosys sched_getaffinity -- "$RSEQKIT" doctor --json
+	assert_schema 'j["kernel"]["aborts"]["signal"] and j["kernel"]["aborts"]["migration"] is None'
+	could_not_try "no choice of CPUs" migration membarrier
+}
+
+@test "what can't be tried for want of a thread, or of memory: said, exit 3" {
+	need_rseq
+	need_sections
+	is_sanitized && skip "sanitizers take what memory there is"
+	# Threads have stacks as large as the initial thread's may become.
+	bash -c 'ulimit -s $((1 << 40))' 2>/dev/null || skip "limits can't be changed here"
+	expect_json 3 bash -c 'ulimit -s $((1 << 40)) && exec "$0" doctor --json' "$RSEQKIT"
+	assert_schema 'j["kernel"]["aborts"]["signal"] and j["kernel"]["aborts"]["preemption"] is None'
+	could_not_try "no thread" preemption
+	[ "$(nproc)" -lt 2 ] || could_not_try "no thread" migration membarrier
+	# As much memory as the program needs to start, and little more.
+	for ((limit = 2048; limit < 1 << 20; limit += 128)); do
+		bash -c 'ulimit -v "$0" && exec "$1" --version' $limit "$RSEQKIT" >/dev/null 2>&1 && break
+	done
+	expect_json 3 bash -c 'ulimit -v "$0" && exec "$1" doctor --json' $((limit + 256)) "$RSEQKIT"
+	assert_schema 'set(j["kernel"]["aborts"].values()) == {None}'
+	could_not_try "no memory" signal preemption
+}
+
+@test "signals that are blocked are still seen to abort sections" {
+	need_rseq
+	need_sections
+	blocking='import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+os.execv(sys.argv[1], sys.argv[1:])'
+	expect_json 0 python3 -c "$blocking" "$RSEQKIT" doctor --json
+	assert_schema 'j["kernel"]["aborts"]["signal"]'
 }
 
 @test "one CPU: the mode is told where the kernel shows it, and nothing else changes" {
@@ -271,7 +322,7 @@ print(vector.get(27, 20), vector.get(28, 32))')
 @test "a filter that has nothing against rseq changes nothing" {
 	need_libc_registration
 	need_filter
-	expect_json 0 "$HELPERS/with_filter" eperm clone3 -- "$RSEQKIT" doctor --json
+	expect_json 0 "$HELPERS/with_filter" enosys clone3 -- "$RSEQKIT" doctor --json
 	assert_json 'j["rseq"] and j["reason"] is None and j["seccomp"] == 2'
 }
 
@@ -356,7 +407,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
 }
 
 @test "wrong usage: exit 2, on stderr" {
-	for arguments in "--frobnicate" "surplus" "--json=1" "-x"; do
+	for arguments in "--frobnicate" "surplus" "--json=1" "-x" "--p" "--print-owne" "--print-owner --json"; do
 		expect 2 sh -c "\"\$0\" doctor $arguments 2>&1 >/dev/null" "$RSEQKIT"
 		assert_says "rseqkit doctor --help"
 	done

@@ -44,7 +44,7 @@ static const struct {
 } calls[] = {
 	{"rseq", SYS_rseq},     {"membarrier", SYS_membarrier}, {"clone", SYS_clone},
 	{"clone3", SYS_clone3}, {"prctl", SYS_prctl},           {"read", SYS_read},
-	{"sched_setaffinity", SYS_sched_setaffinity},
+	{"sched_setaffinity", SYS_sched_setaffinity}, {"sched_getaffinity", SYS_sched_getaffinity},
 };
 
 /* Adds instructions that find the number of the system call loaded, and leave it so. */

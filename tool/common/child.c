@@ -37,10 +37,15 @@ static int left_ms(int64_t deadline)
 
 static _Noreturn void become_child(child_function *function, const void *argument, int out)
 {
+	sigset_t none;
+
 	/* A death is an answer here: no handler of a sanitizer may talk about it, and no core file be left. */
 	signal(SIGSEGV, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
 	prctl(PR_SET_DUMPABLE, 0);
+	/* What whoever started us has blocked must come here: the child may be about what a signal does. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	_exit(function(out, argument));
 }
 

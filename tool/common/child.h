@@ -2,7 +2,8 @@
 /*
  * child.h - does something in a child process, within a time limit, and takes what it wrote.
  *
- * For everything that may die, hang, or change a registration for good. The child leaves no core file.
+ * For everything that may die, hang, or change a registration for good. The child leaves no core file, and has no signal
+ * blocked.
  */
 #ifndef RK_TOOL_CHILD_H
 #define RK_TOOL_CHILD_H

@@ -34,11 +34,12 @@ struct trial {
 	volatile struct rk_area *area;
 	ptrdiff_t offset; /* of that area, from the thread pointer */
 	void *words;      /* one per CPU, zero while a section is to spin */
-	int cpu, other;   /* where the section begins, and one more CPU; -1 if there is none */
+	int cpu, other;   /* where the section begins, and one more CPU, if there is one */
 	pid_t thread;     /* the one in the section */
 	bool ready;       /* the helper is where it should be */
 	bool happened;    /* the event, inside of the section */
 	bool over;        /* the thread has left its section */
+	enum lack lack;   /* of what the event couldn't be made to happen */
 	long preemptions; /* of the thread, from before the section until after it */
 	int cpu_after;    /* where the thread was then */
 };
@@ -141,6 +142,8 @@ static void *help(void *argument)
 	struct trial *trial = (struct trial *)argument;
 	bool placed = doctor_pin(trial->event == EVENT_PREEMPTION ? trial->cpu : trial->other);
 
+	if (!placed)
+		trial->lack = LACKS_CPU;
 	set(&trial->ready);
 	if (placed && wait_for_section(trial))
 		trial->happened = make_happen(trial);
@@ -168,8 +171,10 @@ static enum passage pass_with_helper(struct trial *trial)
 	enum passage passage;
 	pthread_t helper;
 
-	if (pthread_create(&helper, NULL, help, trial) != 0)
+	if (pthread_create(&helper, NULL, help, trial) != 0) {
+		trial->lack = LACKS_THREAD;
 		return PASSAGE_LEFT;
+	}
 	while (!is_set(&trial->ready))
 		sched_yield();
 	passage = counted_pass(trial);
@@ -194,14 +199,19 @@ static bool is_by_event(const struct trial *trial, bool aborted)
 /* One section, and the event inside it. False if it tells nothing. */
 static bool attempt(struct trial *trial, enum passage *passage)
 {
-	if (!doctor_pin(trial->cpu))
+	if (!doctor_pin(trial->cpu)) {
+		trial->lack = LACKS_CPU;
 		return false;
+	}
 	trial->ready = trial->happened = trial->over = false;
 	trial->area->rseq_cs = 0;
 	change_word(trial, 0);
 	*passage = trial->event == EVENT_SIGNAL ? pass_with_timer(trial) : pass_with_helper(trial);
 	if (!trial->happened || *passage == PASSAGE_LEFT)
 		return false;
+	/* Whoever answered the call didn't move it. */
+	if (trial->event == EVENT_MIGRATION && trial->cpu_after == trial->cpu)
+		trial->lack = LACKS_CPU;
 	return is_by_event(trial, *passage == PASSAGE_ABORTED);
 }
 
@@ -226,16 +236,25 @@ static bool prepare(int out, const struct abort_probe *probe, struct trial *tria
 	if (trial->area == NULL)
 		return false;
 	trial->offset = (const char *)(uintptr_t)trial->area - thread_pointer;
-	return rk_percpu_create(&pool, &options) == 0 && rk_percpu_alloc(pool, &trial->words) == 0;
+	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &trial->words) != 0)
+		doctor_give_up(LACKS_MEMORY);
+	return true;
+}
+
+static bool has_other(const struct trial *trial)
+{
+	if (trial->other == CPU_UNKNOWN)
+		doctor_give_up(LACKS_CPU);
+	return trial->other != CPU_NONE;
 }
 
 static bool is_possible(const struct trial *trial)
 {
 	switch (trial->event) {
 	case EVENT_MIGRATION:
-		return trial->other >= 0;
+		return has_other(trial);
 	case EVENT_MEMBARRIER:
-		return trial->other >= 0 &&
+		return has_other(trial) &&
 		       syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0) == 0;
 	default:
 		return true;
@@ -260,7 +279,7 @@ static int probe_abort(int out, const void *argument)
 		done++;
 	}
 	doctor_say(out, done == CERTAIN ? SAID_NOT : SAID_UNSURE);
-	return 0;
+	return done == CERTAIN ? LACKS_NOTHING : (int)trial.lack;
 }
 
 const char *doctor_event_name(enum doctor_event event)

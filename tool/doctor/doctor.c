@@ -20,9 +20,7 @@ static const char help[] =
 	"  -h, --help  this text\n"
 	"\n"
 	"Exit status: 0 usable and nothing to act on, 1 findings to act on, 2 wrong usage,\n"
-	"3 not everything could be told.\n";
-
-enum { OPTION_FRESH = 256 };
+	"3 something could not be tried.\n";
 
 /* Unknown is null, for programs. */
 static void put_answer(json_object *object, const char *key, enum answer answer)
@@ -286,17 +284,26 @@ static int run(bool json)
 	return exit_status(&facts, &findings);
 }
 
+static int print_owner(void)
+{
+	(void)rk_thread_prepare();
+	puts(rk_owner_name(rk_thread_owner()));
+	return EXIT_CLEAN;
+}
+
 int cmd_doctor(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
-		{&DOCTOR_FRESH_OPTION[2], no_argument, NULL, OPTION_FRESH},
 		{NULL, 0, NULL, 0},
 	};
 	bool json = false;
 	int option;
 
+	/* Not among the options, which may be abbreviated: this one is nobody else's. */
+	if (argc == 2 && strcmp(argv[1], DOCTOR_FRESH_OPTION) == 0)
+		return print_owner();
 	while ((option = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
 		switch (option) {
 		case 'j':
@@ -304,10 +311,6 @@ int cmd_doctor(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(help, stdout);
-			return EXIT_CLEAN;
-		case OPTION_FRESH:
-			(void)rk_thread_prepare();
-			puts(rk_owner_name(rk_thread_owner()));
 			return EXIT_CLEAN;
 		default:
 			return option_misuse("doctor");

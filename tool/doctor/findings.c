@@ -102,6 +102,7 @@ void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *f
 		doctor_add(findings, SEVERITY_INFO, "slice-extension", NULL, "a thread can ask for a time slice extension");
 	if (facts->failed_probes[0] != '\0')
 		doctor_add(findings, SEVERITY_INFO, "probe-failed",
-		    "see whether fork works here, and whether a filter kills or delays system calls",
+		    "see whether fork and threads work here, whether there is memory, and whether a filter kills, refuses or "
+		    "delays system calls",
 		    "not everything can be told, because this could not be tried: %s", facts->failed_probes);
 }

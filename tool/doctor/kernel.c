@@ -29,17 +29,18 @@
 #define PRCTL_RSEQ_SLICE_EXTENSION_SET 2
 #define PRCTL_RSEQ_SLICE_EXT_ENABLE 1
 
-/*
- * Another that wants the CPU of the thread that calls this, for as long as its process lives.
- */
-static bool start_competitor(int out)
+/* Another that wants the CPU of the thread that calls this, for as long as its process lives. */
+static void start_competitor(int out)
 {
-	pid_t self = getpid(), pid = -1;
+	pid_t self = getpid(), pid;
 
-	if (doctor_pin(doctor_cpu()))
-		pid = fork();
-	if (pid != 0)
-		return pid > 0;
+	if (!doctor_pin(doctor_cpu()))
+		doctor_give_up(LACKS_CPU);
+	pid = fork();
+	if (pid < 0)
+		doctor_give_up(LACKS_THREAD);
+	if (pid > 0)
+		return;
 	close(out); /* the parent waits for its last end to be closed */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (getppid() == self)
@@ -68,18 +69,16 @@ static int probe_ids(int out, const void *argument)
 
 	if (area == NULL)
 		return 0;
-	if (!doctor_pin(doctor_cpu())) {
-		doctor_say(out, SAID_UNSURE);
-		return 0;
-	}
+	if (!doctor_pin(doctor_cpu()))
+		doctor_give_up(LACKS_CPU);
 	doctor_say(out, SAID_READY);
 	if (mprotect((void *)((uintptr_t)area & ~(page - 1)), page, PROT_READ) != 0)
-		return 0;
+		doctor_give_up(LACKS_MEMORY);
 	for (int i = 0; i < SLEEPS; i++)
 		nanosleep(&pause, NULL);
 	doctor_say(out, SAID_UNCHANGED);
-	if (other >= 0)
-		(void)doctor_pin(other);
+	if (other == CPU_UNKNOWN || (other >= 0 && !doctor_pin(other)))
+		doctor_give_up(LACKS_CPU);
 	doctor_say(out, SAID_UNSURE);
 	return 0;
 }
@@ -120,8 +119,7 @@ static int try_slices(int out, volatile struct rk_area *area)
 	} control, requested = {.bytes = {1, 0}};
 	long last = doctor_preemptions() + SLICES;
 
-	if (!start_competitor(out))
-		return SAID_UNSURE;
+	start_competitor(out);
 	while (doctor_preemptions() < last) {
 		control = requested;
 		area->slice_ctrl = requested.word;

@@ -23,6 +23,11 @@ void doctor_say(int out, int letter)
 	(void)!write(out, &c, 1);
 }
 
+_Noreturn void doctor_give_up(enum lack lack)
+{
+	_exit((int)lack);
+}
+
 static long rseq(volatile void *area, uint32_t length, int flags)
 {
 	return syscall(SYS_rseq, area, length, flags, RK_SIGNATURE) == 0 ? 0 : -errno;
@@ -43,7 +48,9 @@ volatile struct rk_area *doctor_area(int out, const struct rk_process_info *proc
 	if (registration == REGISTRATION_PRESENT && present != NULL)
 		return present;
 	room = (char *)mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (present == NULL || room == MAP_FAILED || process->alignment + length > page ||
+	if (room == MAP_FAILED)
+		doctor_give_up(LACKS_MEMORY);
+	if (present == NULL || process->alignment + length > page ||
 	    rseq(present, process->length, RSEQ_UNREGISTER) != 0) {
 		doctor_say(out, SAID_UNSURE);
 		return NULL;
@@ -79,11 +86,12 @@ int doctor_other_cpu(int cpu)
 	cpu_set_t allowed;
 
 	CPU_ZERO(&allowed);
-	(void)sched_getaffinity(0, sizeof(allowed), &allowed);
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		return CPU_UNKNOWN;
 	for (int other = 0; other < CPU_SETSIZE; other++)
 		if (other != cpu && CPU_ISSET(other, &allowed))
 			return other;
-	return -1;
+	return CPU_NONE;
 }
 
 long doctor_preemptions(void)
@@ -106,6 +114,7 @@ static bool is_noted(const struct doctor_facts *facts, const char *what)
 
 void doctor_note_failure(struct doctor_facts *facts, const char *what, const struct child_result *result)
 {
+	static const char *const lacks[] = {"no memory", "no thread", "no choice of CPUs"};
 	size_t used = strlen(facts->failed_probes), room = sizeof(facts->failed_probes) - used;
 	char *end = facts->failed_probes + used;
 	const char *comma = used > 0 ? ", " : "";
@@ -123,7 +132,10 @@ void doctor_note_failure(struct doctor_facts *facts, const char *what, const str
 		snprintf(end, room, "%s%s (signal %d)", comma, what, result->number);
 		break;
 	default:
-		snprintf(end, room, "%s%s (status %d)", comma, what, result->number);
+		if (result->number >= LACKS_MEMORY && result->number <= LACKS_CPU)
+			snprintf(end, room, "%s%s (%s)", comma, what, lacks[result->number - LACKS_MEMORY]);
+		else
+			snprintf(end, room, "%s%s (status %d)", comma, what, result->number);
 	}
 }
 

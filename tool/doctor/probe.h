@@ -23,6 +23,12 @@ enum {
 /* In a child. */
 void doctor_say(int out, int letter);
 
+/* What a probe may lack; how it exits then, so that it counts as one that couldn't be made. */
+enum lack { LACKS_NOTHING, LACKS_MEMORY = 100, LACKS_THREAD, LACKS_CPU };
+
+/* In a child: ends it. What it said before counts. */
+_Noreturn void doctor_give_up(enum lack lack);
+
 /* What a letter means as an answer. */
 enum answer doctor_said(int letter);
 
@@ -58,7 +64,8 @@ bool doctor_pin(int cpu);
 /* The CPU of the calling thread, by the kernel's word, not the area's. */
 int doctor_cpu(void);
 
-/* The lowest CPU but `cpu` that the calling thread may run on; -1 if there is none. */
+/* The lowest CPU but `cpu` that the calling thread may run on. */
+enum { CPU_NONE = -1, CPU_UNKNOWN = -2 };
 int doctor_other_cpu(int cpu);
 
 /* How often the calling thread was preempted. */

@@ -35,17 +35,22 @@ static void ignore_signal(int number)
 	(void)number;
 }
 
-/* Everything after which a kernel may look at the area: sleep, a handled signal, migration to other CPUs. */
-static void provoke_update(const cpu_set_t *allowed)
+/*
+ * Everything after which a kernel may look at the area: sleep, a handled signal, migration to other CPUs. Returns how often
+ * the thread could be placed on a CPU.
+ */
+static int provoke_update(const cpu_set_t *allowed)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
+	int moves = 0;
 
 	nanosleep(&pause, NULL);
 	signal(SIGUSR1, ignore_signal);
 	raise(SIGUSR1);
-	for (int cpu = 0, moves = 0; cpu < CPU_SETSIZE && moves < 4; cpu++)
+	for (int cpu = 0; cpu < CPU_SETSIZE && moves < 4; cpu++)
 		if (CPU_ISSET(cpu, allowed))
 			moves += doctor_pin(cpu);
+	return moves;
 }
 
 struct field_probe {
@@ -66,18 +71,22 @@ static int probe_field(int out, const void *argument)
 	volatile uint32_t *field;
 	cpu_set_t allowed;
 	uint32_t spoilt;
+	int moves;
 
 	if (area == NULL)
 		return 0;
 	CPU_ZERO(&allowed);
 	(void)sched_getaffinity(0, sizeof(allowed), &allowed);
 	field = (volatile uint32_t *)((volatile char *)area + probe->offset);
-	provoke_update(&allowed);
+	(void)provoke_update(&allowed);
 	doctor_say(out, SAID_READY);
 	spoilt = *field ^ 0x2a5a5a5a;
 	*field = spoilt;
-	provoke_update(&allowed);
+	moves = provoke_update(&allowed);
 	doctor_say(out, *field == spoilt ? SAID_UNCHANGED : SAID_REWRITTEN);
+	/* An id that stays tells nothing of a thread that stayed; other fields are held against what becomes of the ids. */
+	if (*field == spoilt && moves == 0 && probe->offset == offsetof(struct rk_area, cpu_id_start))
+		doctor_give_up(LACKS_CPU);
 	return 0;
 }
 
@@ -133,10 +142,10 @@ static enum field_fate try_field(struct doctor_facts *facts, const char *what, s
 	if (result.end == CHILD_KILLED && result.number == SIGSEGV &&
 	    (strcmp(result.output, "r") == 0 || strcmp(result.output, "ru") == 0))
 		return FATE_KILLED;
-	if (!child_succeeded(&result)) {
+	if (!child_succeeded(&result))
 		doctor_note_failure(facts, what, &result);
+	if (result.end != CHILD_EXITED || (result.number != 0 && result.number != LACKS_CPU))
 		return FATE_UNKNOWN;
-	}
 	switch (result.output[result.size > 0 ? result.size - 1 : 0]) {
 	case SAID_REFUSED:
 		return FATE_REFUSED;
