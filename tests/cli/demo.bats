@@ -325,6 +325,47 @@ setup() {
 	done
 }
 
+@test "a wc that says nothing is ended after ten seconds, which is told; its feeder, too" {
+	local name
+	head -c 200000 /dev/zero >text
+	mkdir bin
+	# One answer, for what is tried first; then nothing, and somebody else has the input.
+	cat >bin/wc <<-'EOF'
+		#!/bin/sh
+		[ ! -e asked ] || { exec 4<&0; sleep 1000 <&4 3>&- & echo $! >>sleepers; wait; }
+		: >asked
+		exec /usr/bin/env -S PATH=/usr/bin:/bin wc "$@"
+	EOF
+	chmod +x bin/wc
+	for name in first second; do # the first time it is silent at once
+		[ $name = second ] || : >asked
+		expect_json 0 timeout 100 env PATH="$PWD/bin:$PATH" "$RSEQKIT" demo --json --seconds 0 text
+		assert_json 'j["wc"] is None and j["verified"] is True'
+		grep -q 'wc gave no answer in 1[0-9] seconds, and was ended' err
+		rm asked
+	done
+	pgrep -f "^$RSEQKIT demo" >left || true
+	kill $(cat sleepers)
+	[ ! -s left ] || { echo "a process is left"; return 1; }
+}
+
+@test "on a terminal it is said that wc is waited for" {
+	seq 10 >text
+	python3 - "$RSEQKIT" <<-'EOF'
+		import os, pty, subprocess, sys
+		ours, theirs = pty.openpty()
+		demo = subprocess.Popen([sys.argv[1], "demo", "--seconds", "0", "text"], stdout=subprocess.DEVNULL, stderr=theirs)
+		os.close(theirs)
+		said = b""
+		try:
+		    while part := os.read(ours, 4096):
+		        said += part
+		except OSError:
+		    pass
+		sys.exit(demo.wait() or (f"not said: {said}" if b"waiting for wc ...\r\x1b[K" not in said else 0))
+	EOF
+}
+
 @test "tunable off: the counters register the threads themselves, and count right" {
 	need_libc_registration
 	seq 5000 >text

@@ -12,16 +12,21 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "common/child.h"
+#include "common/output.h"
 #include "tool.h"
 
-/* Milliseconds for wc; it counts a gigabyte in seconds. */
-#define WC_LIMIT 600000
+/* Seconds for wc: to begin with, and times what one thread took here; it takes about as long as that, on any machine. */
+#define WC_BEGINS 10
+#define WC_TIMES 20
+#define WC_MAX 600
 
 /* Deliberately another program than count_chunk(): whole files, the libc's character classes, plain additions. */
 static void count_file(const struct demo_file *file, struct demo_reference *reference)
@@ -84,6 +89,8 @@ static int run_wc(int out, const void *argument)
 	if (pipe(ends) != 0 || (feeder = fork()) < 0)
 		return CHILD_NO_EXEC;
 	if (feeder == 0) {
+		/* What a wc that is ended has started may keep its input open, and never read it. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(out);
 		close(ends[0]);
 		for (size_t i = 0; ok && i < input->count; i++)
@@ -98,24 +105,37 @@ static int run_wc(int out, const void *argument)
 	return child_exec(out, arguments);
 }
 
-static void ask_wc(const struct demo_input *input, struct demo_wc *wc)
+/* Takes wc's answer. Returns why there is none, or NULL. */
+static const char *take_answer(const struct child_result *result, const struct demo_input *input, struct demo_wc *wc)
 {
+	if (result->end == CHILD_TIMED_OUT)
+		return "it gave no answer in time, and was ended";
+	if (result->end == CHILD_EXITED && result->number == CHILD_NO_PROGRAM)
+		return "there is no wc on this machine";
+	if (!child_succeeded(result))
+		return "wc could not be run, or failed";
+	if (sscanf(result->output, "%" SCNu64 " %" SCNu64 " %" SCNu64, &wc->lines, &wc->words, &wc->bytes) != 3 ||
+	    wc->lines < input->count || wc->bytes < input->count)
+		return "wc gave an answer that isn't three counts";
+	wc->lines -= input->count;
+	wc->bytes -= input->count;
+	return NULL;
+}
+
+/* `counted`: the seconds that counting took here. */
+static void ask_wc(const struct demo_input *input, double counted, struct demo_wc *wc)
+{
+	double limit = WC_BEGINS + WC_TIMES * counted;
 	struct child_result result;
 
-	child_run(run_wc, input, WC_LIMIT, &result);
-	if (result.end == CHILD_EXITED && result.number == CHILD_NO_PROGRAM)
-		wc->missing = "there is no wc on this machine";
-	else if (!child_succeeded(&result))
-		wc->missing = "wc could not be run, or failed";
-	else if (sscanf(result.output, "%" SCNu64 " %" SCNu64 " %" SCNu64, &wc->lines, &wc->words, &wc->bytes) != 3 ||
-		 wc->lines < input->count || wc->bytes < input->count)
-		wc->missing = "wc gave an answer that isn't three counts";
-	else
-		wc->missing = NULL;
-	if (wc->missing == NULL) {
-		wc->lines -= input->count;
-		wc->bytes -= input->count;
-	}
+	limit = limit < WC_MAX ? limit : WC_MAX;
+	print_progress("waiting for wc ...");
+	child_run(run_wc, input, (int)(limit * 1000), &result);
+	print_progress(NULL);
+	if (result.end == CHILD_TIMED_OUT)
+		complain("wc gave no answer in %.0f seconds, and was ended; what is left to compare with is one thread alone",
+			 limit);
+	wc->missing = take_answer(&result, input, wc);
 }
 
 void demo_reference_make(const struct demo_input *input, struct demo_reference *reference)
@@ -123,14 +143,16 @@ void demo_reference_make(const struct demo_input *input, struct demo_reference *
 	unsigned char unprintable[] = "\001";
 	struct demo_file file = {unprintable, 1};
 	struct demo_input trial = {&file, 1, 1, 0};
+	double start = demo_now(), counted;
 
 	*reference = (struct demo_reference){0};
 	for (size_t i = 0; i < input->count; i++)
 		count_file(&input->files[i], reference);
-	ask_wc(&trial, &reference->wc);
+	counted = demo_now() - start;
+	ask_wc(&trial, 0, &reference->wc);
 	reference->wc.counts_runs = reference->wc.words == 1;
 	if (reference->wc.missing == NULL)
-		ask_wc(input, &reference->wc);
+		ask_wc(input, counted, &reference->wc);
 }
 
 static const char *event_name(unsigned event)
