@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+# bench.bash - what the test files of `rseqkit bench` share.
+
+# Enough for one round of each.
+quickly="--time 0.01"
+
+# The schema, and expressions over the results r of $json.
+assert_bench() {
+	assert_json 'j["schema"] == "rseqkit.bench/1"' 'j["machine"]["cpus"] > 0' 'j["placements"] >= 16' \
+		'all(0 < ns["min"] <= ns[m] <= ns["max"] for r in j["results"] for ns in [r["ns_per_op"]]
+			for m in ["median", "pie", "non_pie"])' \
+		'all(r["rounds"] > 0 for r in j["results"])' "$@"
+}
+
+# A copy of the program in a build tree of its own, whose workers are the shell script given.
+with_worker() {
+	local library
+	library=$(ldd "$RSEQKIT" | awk '/librseqkit/ { print $3 }')
+	tree=$BATS_TEST_TMPDIR/tree
+	mkdir -p "$tree/tool" "$tree/bench"
+	cp "$RSEQKIT" "$tree/tool/rseqkit"
+	for name in pie nopie; do
+		printf '#!/bin/sh\n%s\n' "$1" >"$tree/bench/rseqkit-bench-$name"
+		chmod +x "$tree/bench/rseqkit-bench-$name"
+	done
+	export LD_LIBRARY_PATH=${library%/*}
+}
+
+# Answers to all requests before "run", for a bench with one contender.
+list_answers='while read -r request; do case $request in owner) echo libc ;;
+list) printf "placements 1\nbench counter 1 0 adds\ncontender one any 0\nend\n" ;; *) %s ;; esac; done'
+
+# A report in $report: two benches, one of them with several numbers of threads; text that has to be quoted, and a
+# contender that couldn't run. Then Python statements that change it, as j.
+make_report() {
+	report=$BATS_TEST_TMPDIR/report
+	python3 - "$@" >"$report" <<-'EOF'
+		import json, sys
+		ns = {("cache", "rseqkit"): 4, ("cache", "glibc"): 12, ("cache", "mutex"): 30, ("cpu", "rseqkit"): 0.8,
+		      ("cpu", "sched_getcpu"): 1.6}
+		j = {"schema": "rseqkit.bench/1", "date": "2026-02-28T12:00:00Z", "placements": 16, "seconds": 1.5,
+		     "machine": {"cpus": 2, "model": "<b>&'`rm -rf .`\"\\\n", "kernel": "6.1", "libc": "glibc 2.36"},
+		     "benches": [{"name": "cache", "what": "take <one> & 'give' it \"back\"",
+		                  "contenders": ["rseqkit", "glibc", "jemalloc", "mutex"]},
+		                 {"name": "cpu", "what": "read", "contenders": ["rseqkit", "sched_getcpu"]}],
+		     "results": [{"bench": b, "contender": c, "threads": t, "rounds": 3, "owner": "libc", "library": None,
+		                  "ns_per_op": {"min": n * 0.9, "median": n * (t if c == "mutex" else 1), "max": n * t * 1.2,
+		                                "pie": n, "non_pie": n}}
+		                 for (b, c), n in ns.items() for t in ([1, 2, 8] if b == "cache" else [1])],
+		     "unavailable": [{"bench": "cache", "contender": "jemalloc", "threads": t, "reason": "isn't <here>"}
+		                     for t in [1, 2, 8]]}
+		for statement in sys.argv[1:]:
+		    exec(statement)
+		print(json.dumps(j))
+	EOF
+}
+
+need_gnuplot() {
+	command -v gnuplot >/dev/null || skip "no gnuplot here"
+}
