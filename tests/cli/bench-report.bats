@@ -158,7 +158,7 @@ assert_page() {
 	printf '#!/bin/sh\necho "no such terminal"; [ "$1" = --version ]\n' >"$BATS_TEST_TMPDIR/bin/gnuplot"
 	chmod +x "$BATS_TEST_TMPDIR/bin/gnuplot"
 	expect 2 env PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$RSEQKIT" bench --from "$report" --plot "$BATS_TEST_TMPDIR"
-	assert_says "gnuplot failed in $BATS_TEST_TMPDIR: no such terminal"
+	assert_says "gnuplot failed at the pictures of cache: no such terminal"
 	printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/bin/gnuplot"
 	expect 2 env PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$RSEQKIT" bench --from "$report" --plot "$BATS_TEST_TMPDIR"
 	assert_says "gnuplot has not written $BATS_TEST_TMPDIR/cache-ratio.svg"

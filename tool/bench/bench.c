@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,7 @@ struct settings {
 	unsigned threads[BENCH_THREAD_COUNTS_MAX];
 	unsigned thread_counts;
 	const char *output; /* a file, or NULL */
+	struct file file;   /* that one, when it was looked at */
 	const char *plot;   /* a folder, or NULL */
 	const char *report; /* a folder, or NULL */
 	const char *from;   /* a file, or NULL */
@@ -165,19 +167,6 @@ static bool measured_any(const struct bench_run *run)
 	return false;
 }
 
-/* Known before a minute is spent: opens the file, and makes it if it isn't there. */
-static bool can_write(const char *path)
-{
-	FILE *file = fopen(path, "ae");
-
-	if (file == NULL) {
-		complain("cannot write %s: %s", path, strerror(errno));
-		return false;
-	}
-	(void)fclose(file);
-	return true;
-}
-
 static bool can_fill(const char *folder)
 {
 	struct stat status;
@@ -218,7 +207,7 @@ static int show_file(const struct settings *s, char **names)
 }
 
 /* Text, JSON, pictures, as was asked for. */
-static bool put_out(const struct bench_run *run, const struct settings *s)
+static bool put_out(const struct bench_run *run, struct settings *s)
 {
 	json_object *report = bench_json(run);
 	struct figures figures = {0};
@@ -227,7 +216,7 @@ static bool put_out(const struct bench_run *run, const struct settings *s)
 	if (!s->json)
 		bench_print_text(run);
 	if (s->output != NULL)
-		good = bench_save_json(report, s->output);
+		good = bench_save_json(report, &s->file);
 	if (good && (s->plot != NULL || s->report != NULL))
 		good = figures_take(&figures, report, "the report") && show(s, &figures);
 	figures_release(&figures);
@@ -238,7 +227,7 @@ static bool put_out(const struct bench_run *run, const struct settings *s)
 	return good;
 }
 
-static int run_benches(struct bench_run *run, const struct settings *s, char **names)
+static int run_benches(struct bench_run *run, struct settings *s, char **names)
 {
 	if (!bench_list(run) || !choose(run, names))
 		return EXIT_USAGE;
@@ -246,7 +235,8 @@ static int run_benches(struct bench_run *run, const struct settings *s, char **n
 		bench_print_list(run);
 		return EXIT_CLEAN;
 	}
-	if ((s->output != NULL && !can_write(s->output)) || !can_show(s))
+	/* Known before a minute is spent. */
+	if ((s->output != NULL && !file_open(&s->file, s->output)) || !can_show(s))
 		return EXIT_USAGE;
 	if (!bench_measure(run, s->threads, s->thread_counts, s->seconds))
 		return EXIT_USAGE;
@@ -280,11 +270,13 @@ int cmd_bench(int argc, char **argv)
 	status = parse(&s, argc, argv);
 	if (status >= 0)
 		return status;
+	signal(SIGXFSZ, SIG_IGN); /* what gets too large for the process is told as what the disk has no room for */
 	if (s.from != NULL)
 		return show_file(&s, argv + optind);
 	if (s.thread_counts == 0)
 		default_threads(&s);
 	status = run_benches(&run, &s, argv + optind);
+	file_close(&s.file);
 	bench_end(&run);
 	return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench.h - what is measured and what came out, between the options (cmd_bench.c), the measuring (bench_measure.c)
- * and the output (bench_report.c) of `rseqkit bench`. How a figure is made is in bench/METHOD.md.
+ * bench.h - what is measured and what came out, between the options (bench.c), the measuring (measure.c) and the
+ * output (report.c) of `rseqkit bench`. How a figure is made is in bench/METHOD.md.
  *
  * Which benches and contenders there are is the workers' knowledge; the tool asks for it.
  */
@@ -11,6 +11,7 @@
 #include <json-c/json.h>
 #include <stdint.h>
 
+#include "common/file.h"
 #include "peers.h"
 #include "worker.h"
 
@@ -87,7 +88,7 @@ void bench_print_list(const struct bench_run *run);
 void bench_print_text(const struct bench_run *run);
 json_object *bench_json(const struct bench_run *run);
 
-/* JSON into a file. Complains and returns false if it can't be written. */
-bool bench_save_json(json_object *report, const char *path);
+/* JSON into a file, which this ends with. Complains and returns false if it can't be written. */
+bool bench_save_json(json_object *report, struct file *file);
 
 #endif /* RK_TOOL_BENCH_H */

@@ -3,10 +3,9 @@
 #define _GNU_SOURCE
 #include "page.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <string.h>
+#include <stdlib.h>
 
+#include "common/file.h"
 #include "style.h"
 #include "tool.h"
 
@@ -183,18 +182,8 @@ static void put_summary(FILE *page, const struct figures *figures)
 	fputs("</ul>\n</section>\n", page);
 }
 
-bool page_write(const struct figures *figures, const char *folder, bool list)
+static void put_page(FILE *page, const struct figures *figures)
 {
-	char path[PATH_MAX];
-	FILE *page;
-	bool good;
-
-	snprintf(path, sizeof(path), "%s/index.html", folder);
-	page = fopen(path, "we");
-	if (page == NULL) {
-		complain("cannot write %s: %s", path, strerror(errno));
-		return false;
-	}
 	put_head(page, figures);
 	put_contents(page, figures);
 	put_summary(page, figures);
@@ -204,11 +193,23 @@ bool page_write(const struct figures *figures, const char *folder, bool list)
 	fputs("<footer>Made by rseqkit bench. This page needs nothing else, and loads nothing.</footer>\n"
 	      "</main>\n</body>\n</html>\n",
 	      page);
-	good = !ferror(page);
-	good = fclose(page) == 0 && good;
+}
+
+bool page_write(const struct figures *figures, const char *folder, bool list)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *page = open_memstream(&text, &size);
+	bool good = page != NULL;
+
+	if (good) {
+		put_page(page, figures);
+		good = !ferror(page);
+		good = fclose(page) == 0 && good;
+	}
 	if (!good)
-		complain("cannot write %s", path);
-	else if (list)
-		puts(path);
+		complain("out of memory");
+	good = good && file_put_into(folder, "index.html", text, size, list);
+	free(text);
 	return good;
 }

@@ -2,30 +2,31 @@
 /*
  * plot.c - runs gnuplot and looks at what it left (plot.h).
  *
- * The script goes through a file without a name, and gnuplot runs in the folder of the pictures. It reads no
- * configuration. A picture counts as made if the end of its file is the end of a picture: gnuplot says nothing when a
- * disk is full.
+ * The script and the pictures go through files in memory, which have no names: what gnuplot leaves half done, or is
+ * interrupted at, never gets to where pictures are. It reads no configuration. A picture counts as made if the end of its
+ * file is the end of a picture: gnuplot says nothing when it can't write.
  */
 #define _GNU_SOURCE
 #include "plot.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/child.h"
+#include "common/file.h"
 #include "common/output.h"
 #include "script.h"
 #include "tool.h"
 
-#define LIMIT_MS 120000 /* for all pictures, on a slow machine */
+#define LIMIT_MS 120000 /* for the pictures of a bench, on a slow machine */
 
 struct job {
-	const char *folder;
 	int script;
+	const int *outputs;
 };
 
 static int run_gnuplot(int out, const void *argument)
@@ -34,8 +35,11 @@ static int run_gnuplot(int out, const void *argument)
 	char *const command[] = {name, defaults, input, NULL};
 	const struct job *job = argument;
 
-	if (dup2(job->script, STDIN_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0 || chdir(job->folder) != 0)
+	if (dup2(job->script, STDIN_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
 		return CHILD_NO_EXEC;
+	for (unsigned i = 0; i < PICTURES; i++)
+		if (fcntl(job->outputs[i], F_SETFD, 0) != 0)
+			return CHILD_NO_EXEC;
 	return child_exec(out, command);
 }
 
@@ -58,42 +62,43 @@ bool plot_can(void)
 	return child_succeeded(&result);
 }
 
-/* Is the mark among the last bytes of the file? */
-static bool ends_with(const char *path, const char *mark)
+/* Is the mark among the last bytes? */
+static bool ends_with(const char *bytes, size_t size, const char *mark)
 {
-	FILE *file = fopen(path, "re");
-	char last[16];
-	bool good = file != NULL && fseek(file, -(long)sizeof(last), SEEK_END) == 0 &&
-		    fread(last, 1, sizeof(last), file) == sizeof(last) &&
-		    memmem(last, sizeof(last), mark, strlen(mark)) != NULL;
+	size_t last = size < 16 ? size : 16;
 
-	if (file != NULL)
-		(void)fclose(file);
-	return good;
+	return memmem(bytes + size - last, last, mark, strlen(mark)) != NULL;
 }
 
-static bool check_files(const char *folder, const char *bench, const char *kind, bool list)
+/* What gnuplot has left in the open file, if that is a picture, into the folder. */
+static bool put_picture(int fd, enum picture picture, const char *bench, const char *folder, bool list)
 {
 	static const struct {
 		const char *suffix, *end;
-	} formats[] = {{"svg", "</svg>"}, {"png", "IEND\xae\x42\x60\x82"}};
-	char path[PATH_MAX + 80];
+	} kinds[PICTURES] = {
+		[PICTURE_RATIO_SVG] = {"-ratio.svg", "</svg>"},
+		[PICTURE_RATIO_PNG] = {"-ratio.png", "IEND\xae\x42\x60\x82"},
+		[PICTURE_THREADS_SVG] = {"-threads.svg", "</svg>"},
+		[PICTURE_THREADS_PNG] = {"-threads.png", "IEND\xae\x42\x60\x82"},
+	};
+	off_t size = lseek(fd, 0, SEEK_END);
+	void *bytes = size > 0 ? mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+	char name[64];
+	bool good = false;
 
-	for (unsigned i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s-%s.%s", folder, bench, kind, formats[i].suffix);
-		if (!ends_with(path, formats[i].end)) {
-			complain("gnuplot has not written %s", path);
-			return false;
-		}
-		if (list)
-			puts(path);
-	}
-	return true;
+	snprintf(name, sizeof(name), "%s%s", bench, kinds[picture].suffix);
+	if (bytes == MAP_FAILED || !ends_with((const char *)bytes, (size_t)size, kinds[picture].end))
+		complain("gnuplot has not written %s/%s", folder, name);
+	else
+		good = file_put_into(folder, name, bytes, (size_t)size, list);
+	if (bytes != MAP_FAILED)
+		munmap(bytes, (size_t)size);
+	return good;
 }
 
-static bool run_script(FILE *script, const char *folder)
+static bool run_script(int script, const int *outputs, const char *bench)
 {
-	const struct job job = {folder, fileno(script)};
+	const struct job job = {script, outputs};
 	struct child_result result;
 	char said[256];
 
@@ -102,30 +107,70 @@ static bool run_script(FILE *script, const char *folder)
 		return true;
 	/* It begins with the line of the script, an empty one, and a mark. */
 	copy_printable(said, sizeof(said), result.output + strspn(result.output, " \n"));
-	complain("gnuplot failed in %s%s%s", folder, said[0] != '\0' ? ": " : "", said);
+	complain("gnuplot failed at the pictures of %s%s%s", bench, said[0] != '\0' ? ": " : "", said);
 	return false;
+}
+
+/* A file in memory with the script, to be read from its beginning; -1 if it can't be had. */
+static int make_script(const struct figures *figures, const struct figures_bench *bench, const int *outputs)
+{
+	int fd = memfd_create("script", MFD_CLOEXEC), copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	FILE *script = copy >= 0 ? fdopen(copy, "w") : NULL;
+	bool good = script != NULL;
+
+	if (good) {
+		script_write(script, figures, bench, outputs);
+		good = !ferror(script);
+		good = fclose(script) == 0 && lseek(fd, 0, SEEK_SET) == 0 && good;
+	}
+	if (good)
+		return fd;
+	complain("cannot write gnuplot's script: %s", strerror(errno));
+	if (script == NULL && copy >= 0)
+		close(copy);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static bool plot_bench(const struct figures *figures, const struct figures_bench *bench, const int *outputs,
+		       const char *folder, bool list)
+{
+	unsigned count = figures_has_threads(bench) ? PICTURES : PICTURE_THREADS_SVG;
+	int script = make_script(figures, bench, outputs);
+	bool good = script >= 0 && run_script(script, outputs, bench->name);
+
+	for (unsigned i = 0; good && i < count; i++)
+		good = put_picture(outputs[i], (enum picture)i, bench->name, folder, list);
+	if (script >= 0)
+		close(script);
+	return good;
+}
+
+/* With files for the pictures of one bench. */
+static bool plot_with_files(const struct figures *figures, const struct figures_bench *bench, const char *folder,
+			    bool list)
+{
+	int outputs[PICTURES], count = 0;
+	bool good;
+
+	while (count < PICTURES && (outputs[count] = memfd_create("picture", MFD_CLOEXEC)) >= 0)
+		count++;
+	good = count == PICTURES;
+	if (!good)
+		complain("cannot make a file for a picture: %s", strerror(errno));
+	good = good && plot_bench(figures, bench, outputs, folder, list);
+	while (count > 0)
+		close(outputs[--count]);
+	return good;
 }
 
 bool plot_figures(const struct figures *figures, const char *folder, bool list)
 {
-	int fd = memfd_create("pictures", MFD_CLOEXEC);
-	FILE *script = fd >= 0 ? fdopen(fd, "w+") : NULL;
-	bool good;
+	bool good = true;
 
-	if (script == NULL) {
-		complain("cannot make a file for gnuplot's script: %s", strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return false;
-	}
-	script_write(script, figures);
-	good = fflush(script) == 0 && lseek(fd, 0, SEEK_SET) == 0 && run_script(script, folder);
-	(void)fclose(script);
-	for (unsigned i = 0; good && i < figures->bench_count; i++) {
-		const struct figures_bench *bench = &figures->benches[i];
-
-		good = (!figures_has_ratios(bench) || check_files(folder, bench->name, "ratio", list)) &&
-		       (!figures_has_threads(bench) || check_files(folder, bench->name, "threads", list));
-	}
+	for (unsigned i = 0; good && i < figures->bench_count; i++)
+		if (figures_has_ratios(&figures->benches[i]))
+			good = plot_with_files(figures, &figures->benches[i], folder, list);
 	return good;
 }

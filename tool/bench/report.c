@@ -243,11 +243,11 @@ json_object *bench_json(const struct bench_run *run)
 	return report;
 }
 
-bool bench_save_json(json_object *report, const char *path)
+bool bench_save_json(json_object *report, struct file *file)
 {
-	int r = json_object_to_file_ext(path, report, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
+	const char *text = json_object_to_json_string_ext(report, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
 
-	if (r != 0)
-		complain("cannot write %s", path);
-	return r == 0;
+	if (text == NULL)
+		complain("out of memory");
+	return text != NULL && file_put(file, text, strlen(text));
 }

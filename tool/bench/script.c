@@ -59,12 +59,12 @@ static void put_frame(FILE *script, const struct figures *figures, const struct 
 	put_label(script, text, 16.0 / WIDTH, 16.0 / height, "font ',11' tc rgb '#404040'");
 }
 
-/* Both files of the picture that `plot` describes. */
-static void put_files(FILE *script, const char *bench, const char *kind, int height, const char *plot)
+/* Both files of the picture that `plot` describes, which are open already. */
+static void put_files(FILE *script, int svg, int png, int height, const char *plot)
 {
 	fprintf(script, "set terminal svg noenhanced background '#ffffff' size %d,%d font 'DejaVu Sans,12'\n", WIDTH,
 		height);
-	fprintf(script, "set output '%s-%s.svg'\n%s\n", bench, kind, plot);
+	fprintf(script, "set output '/proc/self/fd/%d'\n%s\n", svg, plot);
 	fprintf(script,
 		"if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) {\n"
 		"set terminal pngcairo noenhanced background '#ffffff' size %d,%d font 'DejaVu Sans,12' fontscale 1.8 "
@@ -72,7 +72,7 @@ static void put_files(FILE *script, const char *bench, const char *kind, int hei
 		"set terminal png noenhanced truecolor background '#ffffff' size %d,%d font ',12' fontscale 2 linewidth "
 		"2\n}\n",
 		2 * WIDTH, 2 * height, 2 * WIDTH, 2 * height);
-	fprintf(script, "set output '%s-%s.png'\n%s\nset output\n", bench, kind, plot);
+	fprintf(script, "set output '/proc/self/fd/%d'\n%s\nset output\n", png, plot);
 }
 
 static int name_width(const struct figures_bench *bench)
@@ -170,7 +170,8 @@ static void put_ratio_axis(FILE *script, double least, double greatest, const ch
 	      script);
 }
 
-static void put_ratio_picture(FILE *script, const struct figures *figures, const struct figures_bench *bench)
+static void put_ratio_picture(FILE *script, const struct figures *figures, const struct figures_bench *bench,
+			      const int *outputs)
 {
 	const struct figures_group *groups[FIGURES_SERIES_MAX];
 	unsigned count = figures_choose(figures, bench, groups);
@@ -201,7 +202,7 @@ static void put_ratio_picture(FILE *script, const struct figures *figures, const
 			"notitle%s",
 			i, logarithmic ? "1" : "0", logarithmic ? "1" : "0", bars[i].pattern, bars[i].colour,
 			groups[i]->threads, groups[i]->threads == 1 ? "" : "s", i + 1 < count ? "," : "");
-	put_files(script, bench->name, "ratio", height, plot);
+	put_files(script, outputs[PICTURE_RATIO_SVG], outputs[PICTURE_RATIO_PNG], height, plot);
 }
 
 static void put_costs(FILE *script, const struct figures_bench *bench)
@@ -244,7 +245,8 @@ static double aside(const struct figures_bench *bench, unsigned contender)
 	return 1 + 0.012 * (contender - (bench->contender_count - 1) / 2.0);
 }
 
-static void put_threads_picture(FILE *script, const struct figures *figures, const struct figures_bench *bench)
+static void put_threads_picture(FILE *script, const struct figures *figures, const struct figures_bench *bench,
+				const int *outputs)
 {
 	const unsigned looks = sizeof(lines) / sizeof(lines[0]);
 	char plot[8192] = "plot", caption[256];
@@ -268,13 +270,11 @@ static void put_threads_picture(FILE *script, const struct figures *figures, con
 				"using ($1*%.4f):2 with linespoints lw 1.6 ps 0.9 dt %u pt %d lc rgb '%s' title '%s'",
 				length > 4 ? "," : "", j, aside(bench, j), lines[j % looks].colour, aside(bench, j),
 				1 + j % 5, lines[j % looks].point, lines[j % looks].colour, bench->contenders[j].name);
-	put_files(script, bench->name, "threads", LINES_HEIGHT, plot);
+	put_files(script, outputs[PICTURE_THREADS_SVG], outputs[PICTURE_THREADS_PNG], LINES_HEIGHT, plot);
 }
 
-void script_write(FILE *script, const struct figures *figures)
+void script_write(FILE *script, const struct figures *figures, const struct figures_bench *bench, const int *outputs)
 {
-	for (unsigned i = 0; i < figures->bench_count; i++) {
-		put_ratio_picture(script, figures, &figures->benches[i]);
-		put_threads_picture(script, figures, &figures->benches[i]);
-	}
+	put_ratio_picture(script, figures, bench, outputs);
+	put_threads_picture(script, figures, bench, outputs);
 }

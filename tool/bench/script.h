@@ -12,7 +12,10 @@
 
 #include "figures.h"
 
-/* Writes what makes all of them, as .svg and .png in the current folder. */
-void script_write(FILE *script, const struct figures *figures);
+/* The pictures of a bench; those of threads are made only if figures_has_threads(). */
+enum picture { PICTURE_RATIO_SVG, PICTURE_RATIO_PNG, PICTURE_THREADS_SVG, PICTURE_THREADS_PNG, PICTURES };
+
+/* Writes what makes them. Each goes into a file that is open in gnuplot's process, as outputs[PICTURES] tells. */
+void script_write(FILE *script, const struct figures *figures, const struct figures_bench *bench, const int *outputs);
 
 #endif /* RK_TOOL_BENCH_SCRIPT_H */

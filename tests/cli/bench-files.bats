@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+# bench-files.bats - the files that `rseqkit bench` writes: what was there stays until all of the new one is, and for good
+# where that fails; and what is no regular file is written as it is.
+
+load helper
+load bench
+
+setup() {
+	folder=$BATS_TEST_TMPDIR/folder
+	mkdir "$folder"
+}
+
+teardown() {
+	[ -z "$reachable" ] || rm -r "$reachable"
+}
+
+# A quick run of one bench.
+cpu() {
+	"$RSEQKIT" bench cpu --time 0.01 --threads 1 "$@"
+}
+
+# The same with files of so many KiB at most.
+limited() {
+	bash -c 'ulimit -f "$0"; exec "$@"' "$@"
+}
+
+# What is in the folder, whatever its name begins with.
+assert_folder() {
+	[ "$(ls -A "$folder" | paste -sd' ')" = "$*" ] || { ls -lA "$folder"; return 1; }
+}
+
+assert_report() {
+	json=$1
+	assert_json 'j["schema"] == "rseqkit.bench/1"' 'len(j["results"]) == 4'
+}
+
+# Skips where nothing can be mounted in a namespace of its own.
+need_mount() {
+	unshare -rm mount -t tmpfs none "$folder" 2>/dev/null || skip "nothing can be mounted here"
+}
+
+@test "JSON that gets too large: the old one stays, a new one isn't begun; exit 2" {
+	echo old >"$folder/json"
+	for name in json new; do
+		expect 2 limited 1 "$RSEQKIT" bench cpu $quickly --output "$folder/$name"
+		assert_says "cannot write $folder/$name: File too large"
+		assert_says "cpu: read the number"
+		assert_folder json
+	done
+	[ "$(cat "$folder/json")" = old ]
+}
+
+@test "a page and pictures that get too large: the old ones stay; exit 2" {
+	make_report
+	echo old >"$folder/index.html"
+	expect 2 limited 4 "$RSEQKIT" bench --from "$report" --report "$folder"
+	assert_says "cannot write $folder/index.html: File too large"
+	assert_folder index.html
+	[ "$(cat "$folder/index.html")" = old ]
+	need_gnuplot
+	for name in cache-ratio.svg cache-ratio.png; do
+		echo old >"$folder/$name"
+	done
+	for kilobytes in 1 8; do
+		expect 2 limited $kilobytes "$RSEQKIT" bench --from "$report" --plot "$folder"
+		[[ "$output" = *"gnuplot's script: File too large"* || "$output" = *"gnuplot has not written $folder/"* ]]
+		assert_folder cache-ratio.png cache-ratio.svg index.html
+		[ "$(cat "$folder"/cache*)" = old$'\n'old ]
+	done
+}
+
+@test "a full disk: the old page and the old JSON stay, and nothing else is left" {
+	need_mount
+	make_report
+	expect 0 unshare -rm bash -c '
+		mount -t tmpfs -o size=12k none "$2" && cd "$2" && echo old >index.html && echo old >json || exit 1
+		"$0" bench --from "$1" --report . && exit 1
+		head -c 100000 /dev/zero >zeros
+		"$0" bench cpu --time 0.01 --threads 1 --output json && exit 1
+		[ "$(ls -A | paste -sd" ")" = "index.html json zeros" ] && [ "$(cat index.html json | uniq)" = old ]' \
+		"$RSEQKIT" "$report" "$folder"
+	assert_says "cannot write ./index.html: No space left"
+	assert_says "cannot write json: No space left"
+}
+
+# Starts a run that takes long, with the options given, and kills it when it measures.
+interrupt() {
+	local tool
+	"$RSEQKIT" bench cpu --time 60 --threads 1 "$@" 3>&- &
+	tool=$!
+	for _ in $(seq 200); do
+		[ "$(pgrep -c -P $tool -f nopie)" -eq 0 ] || break
+		sleep 0.05
+	done
+	kill -0 $tool
+	kill $tool
+	! wait $tool || return 1
+}
+
+@test "an interrupted run: the old JSON stays, a new one isn't begun" {
+	echo old >"$folder/json"
+	interrupt --output "$folder/json"
+	interrupt --output "$folder/new"
+	assert_folder json
+	[ "$(cat "$folder/json")" = old ]
+}
+
+@test "what is looked at before measuring makes nothing" {
+	expect 2 "$RSEQKIT" bench cpu --time 600 --output "$folder/new" --report "$folder/none"
+	assert_folder
+	for name in "" none/json new/ "$(printf '%0300d' 0)"; do
+		expect 2 timeout 60 "$RSEQKIT" bench cpu --time 600 --output "$folder/$name"
+		assert_says "rseqkit: cannot write $folder/$name: "
+		[[ "$output" != *"cpu: read"* ]]
+	done
+	expect 2 timeout 60 "$RSEQKIT" bench cpu --time 600 --output ""
+	assert_folder
+}
+
+@test "a new file has the mode that the umask leaves, an old one keeps its own" {
+	umask 027
+	cd "$folder"
+	cpu --output new
+	[ "$(stat -c %a new)" = 640 ]
+	echo old >json
+	chmod 604 json
+	cpu --output json
+	[ "$(stat -c %a json)" = 604 ]
+	assert_report json
+	assert_folder json new
+}
+
+@test "a symbolic link stays one, and leads to the JSON; so do two names of a file" {
+	cd "$folder"
+	echo old >target
+	ln -s target link
+	ln -s later dangling
+	echo old >one
+	ln one other
+	for name in link dangling one; do
+		cpu --output $name
+	done
+	[ "$(readlink link)" = target ] && [ "$(readlink dangling)" = later ]
+	[ one -ef other ]
+	for name in target later other; do
+		assert_report $name
+	done
+	assert_folder dangling later link one other target
+}
+
+@test "as another user: a file that may not be written stays, one in a folder that takes none is written over" {
+	[ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null || skip "for root, with setpriv"
+	as="setpriv --reuid=65534 --regid=65534 --clear-groups"
+	$as "$RSEQKIT" bench --list >/dev/null || skip "the tool is where other users can't reach it"
+	reachable=$(mktemp -d /tmp/rseqkit.XXXXXX) # bats keeps its own folders to itself
+	folder=$reachable
+	echo old >"$folder/json"
+	chmod 777 "$folder"
+	expect 2 $as "$RSEQKIT" bench cpu --time 600 --output "$folder/json"
+	assert_says "cannot write $folder/json: Permission denied"
+	[ "$(cat "$folder/json")" = old ]
+	chmod 666 "$folder/json"
+	# Its owner can't be kept, then there is no room for another one.
+	for mode in 777 755; do
+		echo old >"$folder/json"
+		chmod $mode "$folder"
+		expect 0 $as "$RSEQKIT" bench cpu --time 0.01 --threads 1 --output "$folder/json"
+		[ "$(stat -c %u%a "$folder/json")" = 0666 ]
+		assert_report "$folder/json"
+		assert_folder json
+	done
+	expect 2 $as "$RSEQKIT" bench cpu --time 600 --output "$folder/new"
+	assert_says "cannot write $folder/new: Permission denied"
+}
+
+@test "a file that is mounted on is written over" {
+	need_mount
+	echo old >"$folder/json"
+	echo old >"$BATS_TEST_TMPDIR/mounted"
+	expect 0 unshare -rm bash -c 'mount --bind "$1" "$2/json" && "$0" bench cpu --time 0.01 --threads 1 -o "$2/json"' \
+		"$RSEQKIT" "$BATS_TEST_TMPDIR/mounted" "$folder"
+	[ "$(cat "$folder/json")" = old ]
+	assert_report "$BATS_TEST_TMPDIR/mounted"
+	assert_folder json
+}
+
+@test "a FIFO without a reader is refused before anything is measured; one with a reader gets all of it" {
+	mkfifo "$folder/fifo"
+	expect 2 timeout 60 "$RSEQKIT" bench cpu --time 600 --output "$folder/fifo"
+	assert_says "cannot write $folder/fifo: No such device or address"
+	cat "$folder/fifo" >"$BATS_TEST_TMPDIR/got" 3>&- &
+	local reader=$!
+	expect 0 timeout 60 "$RSEQKIT" bench cpu $quickly --output "$folder/fifo"
+	wait $reader
+	assert_report "$BATS_TEST_TMPDIR/got"
+	[ -p "$folder/fifo" ]
+	# One that is gone by then.
+	sleep 0 <"$folder/fifo" 3>&- &
+	expect 2 timeout 60 "$RSEQKIT" bench cpu --time 1 --output "$folder/fifo"
+	assert_says "cannot write $folder/fifo: Broken pipe"
+	make_report
+	mkfifo "$folder/index.html"
+	expect 2 timeout 60 "$RSEQKIT" bench --from "$report" --report "$folder"
+	assert_says "cannot write $folder/index.html: No such device or address"
+	assert_folder fifo index.html
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* file.c - writes files beside their places, and puts them there (file.h). */
+#define _GNU_SOURCE
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+#define TRIES 100 /* names of a temporary file, which others may have left */
+
+static bool refuse(const char *path, int error)
+{
+	complain("cannot write %s: %s", path, strerror(error));
+	return false;
+}
+
+/* What stands behind the last slash. */
+static const char *name_in_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+/* The folder that the name is in, for system calls that begin there; -1, with errno, if it can't be had. */
+static int open_folder(const char *path)
+{
+	const char *name = name_in_folder(path);
+	char *folder = name != path ? strndup(path, (size_t)(name - path)) : strdup(".");
+	int fd = folder != NULL ? open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	free(folder);
+	return fd;
+}
+
+/* Could a file be made there? Returns 0, or the errno. */
+static int try_folder(const char *path)
+{
+	int folder = open_folder(path), error = errno;
+
+	if (folder < 0)
+		return error;
+	error = faccessat(folder, ".", W_OK | X_OK, 0) != 0 ? errno : name_in_folder(path)[0] == '\0' ? ENOENT : 0;
+	close(folder);
+	return error;
+}
+
+bool file_open(struct file *file, const char *path)
+{
+	struct stat status;
+	int error = 0;
+
+	*file = (struct file){path, open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+	if (file->fd < 0) {
+		error = errno;
+		/* The target of a link that leads nowhere isn't asked about: few have one. */
+		if (error == ENOENT)
+			error = lstat(path, &status) == 0 ? 0 : try_folder(path);
+		return error == 0 || refuse(path, error);
+	}
+	if (fstat(file->fd, &status) != 0 || S_ISREG(status.st_mode))
+		file_close(file);
+	else if (fcntl(file->fd, F_SETFL, 0) != 0) /* a reader that is slow is waited for */
+		error = errno;
+	return error == 0 || refuse(path, error);
+}
+
+void file_close(struct file *file)
+{
+	if (file->path != NULL && file->fd >= 0)
+		close(file->fd);
+	file->fd = -1;
+}
+
+/* Returns 0, or the errno. */
+static int write_all(int fd, const void *bytes, size_t size)
+{
+	const char *at = (const char *)bytes;
+
+	while (size > 0) {
+		ssize_t n = write(fd, at, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? errno : ENOSPC;
+		at += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Writes to an open file and closes it. Returns 0, or the errno. */
+static int write_and_close(int fd, const void *bytes, size_t size)
+{
+	int error = write_all(fd, bytes, size);
+
+	if (close(fd) != 0 && error == 0)
+		error = errno;
+	return error;
+}
+
+/* A file of a name that nobody has, in name[48]; -1, with errno, if it can't be made. */
+static int make_temporary(int folder, char *name, mode_t mode)
+{
+	int fd = -1;
+
+	for (unsigned i = 0; i < TRIES && fd < 0 && (i == 0 || errno == EEXIST); i++) {
+		snprintf(name, 48, ".rseqkit-%ld-%u", (long)getpid(), i);
+		fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	}
+	return fd;
+}
+
+/* Gives a new file the owner and the mode of the old one. */
+static bool make_like(int fd, const struct stat *old)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) != 0)
+		return false;
+	if ((status.st_uid != old->st_uid || status.st_gid != old->st_gid) &&
+	    fchown(fd, old->st_uid, old->st_gid) != 0)
+		return false;
+	return fchmod(fd, old->st_mode & 07777) == 0;
+}
+
+/* Has the contents take the place of a regular file, or of nothing if `old` is NULL. Returns 0, or the errno. */
+static int replace(int folder, const char *name, const struct stat *old, const void *bytes, size_t size)
+{
+	char temporary[48];
+	int fd = make_temporary(folder, temporary, old != NULL ? old->st_mode & 0777 : 0666), error = 0;
+
+	if (fd < 0)
+		return errno;
+	if (old != NULL && !make_like(fd, old)) {
+		close(fd);
+		error = EPERM;
+	} else {
+		error = write_and_close(fd, bytes, size);
+	}
+	if (error == 0 && renameat(folder, temporary, folder, name) != 0)
+		error = errno;
+	if (error != 0)
+		(void)unlinkat(folder, temporary, 0);
+	return error;
+}
+
+/* The same, and what would end the program comes when it is done: nothing is left beside the file. */
+static int replace_undisturbed(const char *path, const struct stat *old, const void *bytes, size_t size)
+{
+	int folder = open_folder(path), error = errno;
+	sigset_t all, before;
+
+	if (folder < 0)
+		return error;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	error = replace(folder, name_in_folder(path), old, bytes, size);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	close(folder);
+	return error;
+}
+
+static int write_over(const char *path, const void *bytes, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+
+	return fd >= 0 ? write_and_close(fd, bytes, size) : errno;
+}
+
+/* Whether the file may be written file_open() has seen. */
+static int put_at(const char *path, const void *bytes, size_t size)
+{
+	struct stat old;
+	int error;
+
+	if (lstat(path, &old) != 0)
+		return errno == ENOENT && name_in_folder(path)[0] != '\0' ? replace_undisturbed(path, NULL, bytes, size) :
+									    errno;
+	if (!S_ISREG(old.st_mode) || old.st_nlink != 1)
+		return write_over(path, bytes, size);
+	error = replace_undisturbed(path, &old, bytes, size);
+	/* A folder that takes no file, an owner that can't be kept, a file that something is mounted on. */
+	return error == EACCES || error == EPERM || error == EROFS || error == EBUSY ? write_over(path, bytes, size) :
+										       error;
+}
+
+bool file_put(struct file *file, const void *bytes, size_t size)
+{
+	void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error, and told */
+	int error = file->fd >= 0 ? write_and_close(file->fd, bytes, size) : put_at(file->path, bytes, size);
+
+	signal(SIGPIPE, before);
+	file->fd = -1;
+	return error == 0 || refuse(file->path, error);
+}
+
+bool file_put_into(const char *folder, const char *name, const void *bytes, size_t size, bool list)
+{
+	struct file file = {NULL, -1};
+	char *path = NULL;
+	bool good;
+
+	if (asprintf(&path, "%s/%s", folder, name) < 0) {
+		complain("out of memory");
+		return false;
+	}
+	good = file_open(&file, path) && file_put(&file, bytes, size);
+	if (good && list)
+		puts(path);
+	free(path);
+	return good;
+}
