@@ -204,3 +204,25 @@ interrupt() {
 	assert_says "cannot write $folder/index.html: No such device or address"
 	assert_folder fifo index.html
 }
+
+@test "text that comes from elsewhere is printable ASCII in JSON, and so valid" {
+	with_worker "$(printf 'while read -r request; do case $request in owner) printf "l\\\\377bc\\\\n" ;;
+		malloc*) printf "/lib/libjemalloc\\\\376.so\\\\n" ;;
+		list) printf "placements 1\nbench cache 1 0 takes\ncontender one any 0\ncontender two any 0\n"
+			printf "contender jemalloc jemalloc 0\ncontender mimalloc mimalloc 0\nend\n" ;;
+		*two*) printf "unavailable as \\\\303 says\\\\n" ;;
+		*) echo 100000000 ;; esac; done')"
+	RSEQKIT_BENCH_MIMALLOC=$'/x/\xff\033[1m' expect_json 0 "$tree/tool/rseqkit" bench cache --json $quickly --threads 1
+	cp "$json" "$folder/fake"
+	assert_json '{r["contender"]: r["library"] for r in j["results"]} == {"one": None, "jemalloc": "libjemalloc?.so",
+			"mimalloc": "libjemalloc?.so"}' '{r["owner"] for r in j["results"]} == {"l?bc"}' \
+		'[u["reason"] for u in j["unavailable"]] == ["as ? says"]'
+	RSEQKIT_BENCH_JEMALLOC=$'/x/\xff\033[1m' expect_json 0 "$RSEQKIT" bench cache --json $quickly --threads 1
+	assert_json '["/x/??[1m can" in u["reason"] for u in j["unavailable"] if u["contender"] == "jemalloc"] == [True]' \
+		"j['machine']['kernel'] == '$(uname -r)' and j['machine']['model'] != ''"
+	for file in "$json" "$folder/fake"; do
+		! LC_ALL=C grep '[^ -~]' "$file" || return 1
+	done
+	RSEQKIT_BENCH_JEMALLOC=$'/x/\xff\033[1m' expect 0 "$RSEQKIT" bench cache $quickly --threads 1
+	! LC_ALL=C grep '[^ -~]' <<<"$output" || return 1
+}

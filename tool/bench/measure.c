@@ -70,7 +70,7 @@ static struct bench_worker *get_worker(struct bench_run *run, enum bench_mode mo
 	if (owner[0] == '\0') {
 		if (!bench_worker_ask(worker, "owner") || (answer = bench_worker_answer(worker)) == NULL)
 			return NULL;
-		snprintf(owner, sizeof(run->owners[0]), "%s", answer);
+		copy_printable(owner, sizeof(run->owners[0]), answer);
 	}
 	return worker;
 }
@@ -158,7 +158,7 @@ static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned
 	if (answer == NULL)
 		return false;
 	if (strncmp(answer, "unavailable ", 12) == 0) {
-		snprintf(cell->unavailable, sizeof(cell->unavailable), "%s", answer + 12);
+		copy_printable(cell->unavailable, sizeof(cell->unavailable), answer + 12);
 		return true;
 	}
 	*ns = strtod(answer, &end);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/output.h"
+
 /* Where an allocator is found. Releases of a distribution differ in sonames; the first one that can be had is taken. */
 static const struct {
 	const char *name;
@@ -46,7 +48,7 @@ static void keep_name(struct bench_peer *peer, const char *path)
 	char resolved[PATH_MAX];
 	const char *file = realpath(path, resolved) != NULL ? resolved : path, *slash = strrchr(file, '/');
 
-	snprintf(peer->library, sizeof(peer->library), "%.63s", slash != NULL ? slash + 1 : file);
+	copy_printable(peer->library, sizeof(peer->library), slash != NULL ? slash + 1 : file);
 }
 
 /* Starts a worker with that library, and asks it. Where the answer is no, no worker is left. */
@@ -54,18 +56,19 @@ static bool try_library(struct bench_worker *worker, enum bench_mode mode, enum 
 			const char *library, struct bench_peer *peer)
 {
 	const char *answer = NULL;
+	char shown[101];
 
+	copy_printable(shown, sizeof(shown), library);
 	if (!bench_worker_start(worker, mode, environment, library))
 		snprintf(peer->unavailable, sizeof(peer->unavailable), "its worker can't be started");
 	else if (!bench_worker_ask(worker, "malloc %s", peers[environment].name) ||
 		 (answer = bench_worker_answer(worker)) == NULL)
-		snprintf(peer->unavailable, sizeof(peer->unavailable), "its worker ends, or is silent, with %.100s",
-			 library);
+		snprintf(peer->unavailable, sizeof(peer->unavailable), "its worker ends, or is silent, with %.100s", shown);
 	else if (answer[0] == '/')
 		keep_name(peer, answer);
 	else if (getenv(peers[environment].variable) != NULL)
 		snprintf(peer->unavailable, sizeof(peer->unavailable), "%s: %.100s can't be loaded, or isn't it",
-			 peers[environment].variable, library);
+			 peers[environment].variable, shown);
 	else
 		snprintf(peer->unavailable, sizeof(peer->unavailable), "no library %.60s here (Debian's package: %s)",
 			 peers[environment].sonames[0], peers[environment].package);

@@ -22,10 +22,8 @@ static void take_field(const char *line, const char *field, char *value, size_t 
 {
 	size_t length = strlen(field);
 
-	if (strncmp(line, field, length) == 0 && line[length + strspn(line + length, "\t ")] == ':') {
-		snprintf(value, size, "%s", line + length + strspn(line + length, ": \t"));
-		value[strcspn(value, "\n")] = '\0';
-	}
+	if (strncmp(line, field, length) == 0 && line[length + strspn(line + length, "\t ")] == ':')
+		copy_printable(value, size, line + length + strspn(line + length, ": \t"));
 }
 
 /* The processor in name[size], with what tells one apart whose name is "AMD EPYC"; empty where /proc/cpuinfo doesn't say. */
@@ -186,12 +184,14 @@ static json_object *machine_json(const struct bench_run *run)
 {
 	json_object *machine = json_new();
 	struct utsname names;
-	char model[128], libc[64];
+	char model[128], kernel[sizeof(names.release)] = "", libc[64];
 
 	cpu_model(model, sizeof(model));
+	if (uname(&names) == 0)
+		copy_printable(kernel, sizeof(kernel), names.release);
 	json_put_number(machine, "cpus", run->cpus);
 	json_put_string(machine, "model", model[0] ? model : NULL);
-	json_put_string(machine, "kernel", uname(&names) == 0 ? names.release : NULL);
+	json_put_string(machine, "kernel", kernel[0] ? kernel : NULL);
 	json_put_string(machine, "libc", libc_name(libc, sizeof(libc)));
 	return machine;
 }
