@@ -138,6 +138,61 @@ assert_page() {
 	[ -z "$output" ]
 }
 
+@test "--from --plot: no text of a report ends its quotes or is run, and the greatest ratios have pictures" {
+	local text hex
+	need_gnuplot
+	pictures=$BATS_TEST_TMPDIR/pictures
+	mkdir "$pictures"
+	cd "$pictures"
+	for text in "'" "''" "'\"" '"' '\' '\"' '`touch here`' '"; system("touch here"); "' "'; system('touch here'); '" \
+		'@x %d $0 {/x}' '#'; do
+		hex=$(printf %s "$text" | od -An -v -tx1 | tr -d ' \n')
+		make_report "t = bytes.fromhex('$hex').decode()" 'for u in j["unavailable"]: u["reason"] = t' \
+			'j["machine"] = {"cpus": 2, "model": t, "kernel": t, "libc": t}' \
+			'j["date"] = t; j["benches"][0]["what"] = t'
+		expect 0 "$RSEQKIT" bench --from "$report" --plot .
+		assert_picture cache-ratio "$text" "cache: $text" "$text, 2 CPUs" "Linux $text; $text; measured $text"
+		[ ! -e here ]
+	done
+	make_report 'j["results"][0]["ns_per_op"] = {"min": 0.0001, "median": 0.0001, "max": 1e12}' \
+		'j["results"][3]["ns_per_op"] = {"min": 1e12, "median": 1e12, "max": 1e12}'
+	expect 0 "$RSEQKIT" bench --from "$report" --plot . --report .
+	assert_picture cache-ratio 1e+15
+	assert_picture cache-threads 1e+12
+	assert_page 'any(e.text == "1e+15" for e in page.iter("text"))'
+}
+
+@test "--from: what ratios are to is said for each number of threads where it differs; what has no figure isn't shown" {
+	pictures=$BATS_TEST_TMPDIR
+	local all_but_one='j["results"] = [r for r in j["results"] if (r["contender"], r["threads"]) != ("rseqkit", 8)]'
+	make_report "$all_but_one"
+	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
+	assert_page '("Time per operation, rseqkit (1 thread), rseqkit (2 threads), glibc (8 threads) = 1, on"
+			in said("bench-cache"))' \
+		'[e.text for e in sections["bench-cache"].findall(".//thead/tr[2]/th")][1::2] ==
+			["ratio to rseqkit", "ratio to rseqkit", "ratio to glibc"]' \
+		'"Time per operation, rseqkit = 1." in said("bench-cpu")' \
+		'[e.text for e in sections["bench-cpu"].findall(".//thead/tr[2]/th")][1::2] == ["ratio"]' \
+		'"ratios to the contender that is named first" in said("summary")'
+	# The first and the last number of threads have no figure, and the two between them no contender in common.
+	make_report 'j["results"] = [r for r in j["results"]
+			if r["contender"] in {2: ["rseqkit"], 8: ["glibc"]}.get(r["threads"], [])]' \
+		'j["unavailable"].append({"bench": "cache", "contender": "mutex", "threads": 16, "reason": "x"})'
+	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
+	assert_page '"Time per operation, rseqkit (2 threads), glibc (8 threads) = 1, on" in said("bench-cache")' \
+		'"From 2 threads" not in said("bench-cache")'
+	make_report 'j["machine"]["cpus"] = 1' 'j["results"] = [r for r in j["results"] if r["threads"] == 2]'
+	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
+	assert_page '"Time per operation, rseqkit = 1, on" in said("bench-cache")'
+	need_gnuplot
+	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
+	assert_picture cache-ratio "rseqkit = 1" "2 threads" "divided by that of rseqkit."
+	make_report "$all_but_one"
+	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
+	assert_picture cache-ratio "rseqkit (1 thread), rseqkit (2 threads), glibc (8 threads) = 1" \
+		"divided by that of what is 1."
+}
+
 @test "--plot measures up to four times as many threads as CPUs, and makes the pictures of that" {
 	need_gnuplot
 	pictures=$BATS_TEST_TMPDIR
@@ -207,6 +262,10 @@ assert_page() {
 		j["results"][2]["threads"] = 2|results[2]: a second figure of the same
 		j["results"][2]["ns_per_op"] = []|results[2]: no "min"
 		j["results"][2]["ns_per_op"]["min"] = 0|results[2]: takes no time
+		j["results"][2]["ns_per_op"]["min"] = 1e-310|results[2]: takes no time
+		j["results"][2]["ns_per_op"]["max"] = float("inf")|results[2]: no "max"
+		j["results"][2]["ns_per_op"]["max"] = 1e15|results[2]: no "max"
+		j["seconds"] = float("inf")|no "seconds"
 		j["results"][2]["ns_per_op"]["min"] = float("nan")|results[2]: no "min"
 		j["results"][2]["ns_per_op"]["median"] = 1|results[2]: no "median", or not a number from 3.6
 		j["results"][2]["ns_per_op"]["max"] = 1e300|results[2]: no "max"

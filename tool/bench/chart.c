@@ -43,7 +43,7 @@ static double next_tick(const struct axis *axis, double value)
 		step *= axis->greatest / step > 5 ? 2 : axis->greatest / step > 2.5 ? 1 : 0.5;
 		return value + step <= axis->greatest ? value + step : 0;
 	}
-	for (double decade = 1e-6; decade < 1e15; decade *= 10)
+	for (double decade = 1e-17; decade < 1e18; decade *= 10)
 		for (int i = 0; i < (axis->greatest / axis->least > DECADES ? 1 : 3); i++) {
 			double tick = decade * (i == 0 ? 1 : i == 1 ? 2 : 5);
 
@@ -149,6 +149,7 @@ void page_chart_ratios(FILE *page, const struct figures *figures, const struct f
 {
 	const struct figures_group *groups[FIGURES_SERIES_MAX];
 	unsigned count = figures_choose(figures, bench, groups);
+	char of[FIGURES_REFERENCES_SIZE];
 	struct axis axis = {0};
 
 	if (count == 0)
@@ -166,7 +167,7 @@ void page_chart_ratios(FILE *page, const struct figures *figures, const struct f
 			"height='12'/></svg> %u thread%s</li>",
 			i, groups[i]->threads, groups[i]->threads == 1 ? "" : "s");
 	fputs("</ul>\n<figcaption>Time per operation, ", page);
-	page_put(page, bench->contenders[groups[0]->reference].name);
+	page_put(page, figures_references(bench, groups, count, of));
 	fprintf(page, " = 1%s. Whiskers: the least and the greatest over placements.</figcaption>\n</figure>\n",
 		axis.logarithmic ? ", on a logarithmic axis" : "");
 }

@@ -99,6 +99,8 @@ static void put_scaling(FILE *page, const struct figures_bench *bench, const str
 			grown[count].side = grown[count].ratio > SCALES ? 1 : 0;
 			count++;
 		}
+	if (count == 0)
+		return;
 	qsort(grown, count, sizeof(grown[0]), compare_rivals);
 	fputs("<li><strong>From ", page);
 	put_threads(page, from->threads);

@@ -12,7 +12,10 @@
 #include "common/output.h"
 #include "tool.h"
 
-#define NS_MAX 1e15 /* eleven days */
+/* Less is nothing in a report, and more no operation: no ratio of the two is too much for an axis. */
+#define NS_MIN 1e-4
+#define NS_MAX 1e12
+#define SECONDS_MAX 1e9
 
 /* Where in which report something is wrong. */
 struct place {
@@ -189,7 +192,7 @@ static bool take_result(struct figures *figures, json_object *entry, const struc
 	    !take_number(ns, "max", f.median, NS_MAX, &f.max, place) ||
 	    !take_count(entry, "rounds", 0, UINT32_MAX, &group->rounds, place))
 		return false;
-	if (f.min <= 0)
+	if (f.min < NS_MIN)
 		return wrong(place, "takes no time");
 	if (figure_is_there(&group->figures[contender]))
 		return wrong(place, "a second figure of the same");
@@ -265,7 +268,7 @@ bool figures_take(struct figures *figures, json_object *report, const char *sour
 	take_text(report, "date", "unknown date", figures->date, sizeof(figures->date));
 	if (!take_count(machine, "cpus", 1, UINT32_MAX, &figures->cpus, &top) ||
 	    !take_count(report, "placements", 1, UINT32_MAX, &figures->placements, &top) ||
-	    !take_number(report, "seconds", 0, NS_MAX, &figures->seconds, &top))
+	    !take_number(report, "seconds", 0, SECONDS_MAX, &figures->seconds, &top))
 		return false;
 	/* Reports of earlier releases don't have this: their contenders are in the order of their results. */
 	if (member(report, "benches") != NULL && !take_all(figures, report, source, "benches", take_bench))

@@ -5,7 +5,8 @@
  * The invariant: pictures are made of the JSON alone, whether it was measured just now or lies in a file, and nothing
  * in it is believed before it was checked. Names of benches and contenders are letters, digits, '-', '.' and '_', so
  * they can stand in names of files; all other text is printable ASCII, and still has to be quoted. Every figure is a
- * positive number, and its least isn't above its median, nor that above its greatest.
+ * number from a tenth of a picosecond to a quarter of an hour, and its least isn't above its median, nor that above its
+ * greatest.
  */
 #ifndef RK_TOOL_BENCH_FIGURES_H
 #define RK_TOOL_BENCH_FIGURES_H
@@ -72,11 +73,16 @@ bool figures_has_threads(const struct figures_bench *bench);
 #define FIGURES_SERIES_MAX 3
 
 /*
- * Which numbers of threads a picture of ratios shows: the least, as many as CPUs or the next, and the greatest. Returns
- * how many are in chosen[FIGURES_SERIES_MAX].
+ * Which numbers of threads a picture of ratios shows, of those with figures: the least, as many as CPUs or the next, and
+ * the greatest. Returns how many are in chosen[FIGURES_SERIES_MAX]; there is one if figures_has_ratios().
  */
 unsigned figures_choose(const struct figures *figures, const struct figures_bench *bench,
 			const struct figures_group **chosen);
+
+/* What the others are divided by, in text[]: a name, or several with their numbers of threads. `count` isn't 0. */
+#define FIGURES_REFERENCES_SIZE 192 /* of FIGURES_SERIES_MAX names */
+const char *figures_references(const struct figures_bench *bench, const struct figures_group *const *groups,
+			       unsigned count, char *text);
 
 /* The range of all ratios of these groups, spread and all. Returns whether it wants a logarithmic axis. */
 bool figures_range(const struct figures_bench *bench, const struct figures_group *const *groups, unsigned count,

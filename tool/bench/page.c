@@ -108,6 +108,19 @@ static void put_cells(FILE *page, const struct figure *f, double of)
 		figures_ns(f->max, max));
 }
 
+/* Is it the same contender that others are divided by, whatever the number of threads? */
+static bool shares_reference(const struct figures_bench *bench)
+{
+	int reference = -1;
+
+	for (unsigned i = 0; i < bench->group_count; i++) {
+		if (reference >= 0 && bench->groups[i].reference >= 0 && bench->groups[i].reference != reference)
+			return false;
+		reference = bench->groups[i].reference >= 0 ? bench->groups[i].reference : reference;
+	}
+	return true;
+}
+
 static void put_table_head(FILE *page, const struct figures_bench *bench)
 {
 	fputs("<thead><tr><th></th>", page);
@@ -117,9 +130,16 @@ static void put_table_head(FILE *page, const struct figures_bench *bench)
 				bench->groups[i].threads, bench->groups[i].threads == 1 ? "" : "s",
 				bench->groups[i].rounds, bench->groups[i].rounds == 1 ? "" : "s");
 	fputs("</tr>\n<tr><th>Contender</th>", page);
-	for (unsigned i = 0; i < bench->group_count; i++)
-		if (bench->groups[i].reference >= 0)
-			fputs("<th class=\"of\">ratio</th><th>nanoseconds</th>", page);
+	for (unsigned i = 0; i < bench->group_count; i++) {
+		if (bench->groups[i].reference < 0)
+			continue;
+		fputs("<th class=\"of\">ratio", page);
+		if (!shares_reference(bench)) {
+			fputs(" to ", page);
+			page_put(page, bench->contenders[bench->groups[i].reference].name);
+		}
+		fputs("</th><th>nanoseconds</th>", page);
+	}
 	fputs("</tr></thead>\n", page);
 }
 
@@ -174,8 +194,9 @@ static void put_bench(FILE *page, const struct figures *figures, const struct fi
 static void put_summary(FILE *page, const struct figures *figures)
 {
 	fputs("<section id=\"summary\">\n<h2>What to conclude</h2>\n<p>Each bench in one line, with one thread, or the "
-	      "least number that it was measured with. Numbers in brackets are ratios to the first contender. What "
-	      "follows from the spread, and from more threads, is said with each bench.</p>\n<ul class=\"conclusions\">\n",
+	      "least number that it was measured with. Numbers in brackets are ratios to the contender that is named "
+	      "first. What follows from the spread, and from more threads, is said with each bench.</p>\n"
+	      "<ul class=\"conclusions\">\n",
 	      page);
 	for (unsigned i = 0; i < figures->bench_count; i++)
 		page_summarise(page, &figures->benches[i]);

@@ -59,14 +59,42 @@ bool figures_has_threads(const struct figures_bench *bench)
 unsigned figures_choose(const struct figures *figures, const struct figures_bench *bench,
 			const struct figures_group **chosen)
 {
-	unsigned count = 0, middle = 0;
+	const struct figures_group *first = NULL, *middle = NULL, *last = NULL;
+	unsigned count = 0;
 
-	while (middle + 1 < bench->group_count && bench->groups[middle].threads < figures->cpus)
-		middle++;
-	for (unsigned i = 0; i < bench->group_count; i++)
-		if ((i == 0 || i == middle || i == bench->group_count - 1) && bench->groups[i].reference >= 0)
-			chosen[count++] = &bench->groups[i];
+	for (unsigned i = 0; i < bench->group_count; i++) {
+		const struct figures_group *group = &bench->groups[i];
+
+		if (group->reference < 0)
+			continue;
+		first = first != NULL ? first : group;
+		middle = middle != NULL && middle->threads >= figures->cpus ? middle : group;
+		last = group;
+	}
+	if (first != NULL)
+		chosen[count++] = first;
+	if (middle != first && middle != last)
+		chosen[count++] = middle;
+	if (last != first)
+		chosen[count++] = last;
 	return count;
+}
+
+const char *figures_references(const struct figures_bench *bench, const struct figures_group *const *groups,
+			       unsigned count, char *text)
+{
+	int length = snprintf(text, FIGURES_REFERENCES_SIZE, "%s", bench->contenders[groups[0]->reference].name);
+	bool same = true;
+
+	for (unsigned i = 1; i < count; i++)
+		same = same && groups[i]->reference == groups[0]->reference;
+	if (!same)
+		length = 0;
+	for (unsigned i = 0; i < count && !same; i++)
+		length += snprintf(text + length, (size_t)(FIGURES_REFERENCES_SIZE - length), "%s%s (%u thread%s)",
+				   i > 0 ? ", " : "", bench->contenders[groups[i]->reference].name, groups[i]->threads,
+				   groups[i]->threads == 1 ? "" : "s");
+	return text;
 }
 
 /* Widens a range so that the figure divided by `unit` is in it. */

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "script.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define WIDTH 860	/* pixels of all pictures */
@@ -24,12 +25,16 @@ static const struct {
 } lines[] = {{"#0072b2", 7}, {"#d55e00", 5}, {"#009e73", 9}, {"#000000", 6}, {"#cc79a7", 4}, {"#8a6d00", 8},
 	     {"#56b4e9", 13}, {"#777777", 12}};
 
+/* By number, but for what means nothing to gnuplot. Four digits: as many as it reads after a first one that is 0. */
 static void put_quoted(FILE *script, const char *text)
 {
-	fputc('\'', script);
+	fputc('"', script);
 	for (; *text != '\0'; text++)
-		fputs(*text == '\'' ? "''" : (const char[]){*text, '\0'}, script);
-	fputc('\'', script);
+		if (isalnum((unsigned char)*text) || strchr(" .,:;=()+-_/", *text) != NULL)
+			fputc(*text, script);
+		else
+			fprintf(script, "\\0%03o", (unsigned char)*text);
+	fputc('"', script);
 }
 
 static void put_label(FILE *script, const char *text, double x, double y, const char *options)
@@ -93,7 +98,7 @@ static void put_log_axis(FILE *script, char axis, double least, double greatest)
 
 	fprintf(script, "set logscale %c\nset %crange [%.6g:%.6g]\nset m%ctics 10\nset %ctics (", axis, axis, least,
 		greatest, axis, axis);
-	for (double decade = 1e-6; decade < 1e12; decade *= 10)
+	for (double decade = 1e-17; decade < 1e18; decade *= 10)
 		for (unsigned i = 0; i < (greatest / least > 2000 ? 1 : 3); i++)
 			if (decade * steps[i] >= least && decade * steps[i] <= greatest) {
 				fprintf(script, "%s'%.6g' %.6g", first ? "" : ", ", decade * steps[i], decade * steps[i]);
@@ -126,6 +131,14 @@ static void put_ratios(FILE *script, const struct figures_bench *bench, const st
 	}
 }
 
+static bool has_bar(const struct figures_group *const *groups, unsigned count, unsigned contender)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (figure_is_there(&groups[i]->figures[contender]))
+			return true;
+	return false;
+}
+
 /* The names of the contenders, and why some have no bar. */
 static void put_names(FILE *script, const struct figures_bench *bench, const struct figures_group *const *groups,
 		      unsigned count)
@@ -141,7 +154,7 @@ static void put_names(FILE *script, const struct figures_bench *bench, const str
 	}
 	fputs(")\n", script);
 	for (unsigned j = 0; j < bench->contender_count; j++) {
-		if (figure_is_there(&groups[0]->figures[j]))
+		if (has_bar(groups, count, j))
 			continue;
 		snprintf(text, sizeof(text), "%.*s", room, bench->contenders[j].unavailable[0] != '\0' ?
 							      bench->contenders[j].unavailable :
@@ -155,7 +168,7 @@ static void put_names(FILE *script, const struct figures_bench *bench, const str
 
 static void put_ratio_axis(FILE *script, double least, double greatest, const char *of, bool logarithmic)
 {
-	char text[128];
+	char text[FIGURES_REFERENCES_SIZE + 64];
 
 	if (logarithmic)
 		/* Room for the number behind the longest bar. */
@@ -177,20 +190,22 @@ static void put_ratio_picture(FILE *script, const struct figures *figures, const
 	unsigned count = figures_choose(figures, bench, groups);
 	double least, greatest, rows = bench->contender_count * (count + 0.8) - 0.8;
 	int height = TOP + BOTTOM + 12 + (int)(rows * BAR);
-	char plot[2048] = "plot", caption[256];
+	char plot[2048] = "plot", caption[384], of[FIGURES_REFERENCES_SIZE];
 	bool logarithmic;
 	size_t length = 4;
 
 	if (!figures_has_ratios(bench))
 		return;
 	logarithmic = figures_range(bench, groups, count, &least, &greatest);
+	(void)figures_references(bench, groups, count, of);
+	/* Several would be too long for a line; the axis has them. */
 	snprintf(caption, sizeof(caption),
 		 "Bars: median over %u code placements, divided by that of %s. Whiskers: the least and the greatest.",
-		 figures->placements, bench->contenders[groups[0]->reference].name);
+		 figures->placements, strchr(of, ' ') != NULL ? "what is 1" : of);
 	put_frame(script, figures, bench, height, name_width(bench), 24, caption);
 	fprintf(script, "set key at screen 0.5, screen %.4f center horizontal noenhanced samplen 2.5\n", 82.0 / height);
 	fprintf(script, "set yrange [%.3f:0.9]\n", -(rows - 0.1));
-	put_ratio_axis(script, least, greatest, bench->contenders[groups[0]->reference].name, logarithmic);
+	put_ratio_axis(script, least, greatest, of, logarithmic);
 	put_names(script, bench, groups, count);
 	put_ratios(script, bench, groups, count);
 	for (unsigned i = 0; i < count; i++)

@@ -2,8 +2,9 @@
 /*
  * script.h - pictures of the figures, in gnuplot's language.
  *
- * The invariant: no path is part of it, and all text is in single quotes, in which gnuplot interprets nothing. Series
- * differ in patterns and shapes as well as in colours, so that they can be told apart in black and white, too.
+ * The invariant: no path is part of it but those of open files, and of a text whatever could mean something to gnuplot is
+ * there by its number alone, so that no text ends its quotes or is run. Series differ in patterns and shapes as well as
+ * in colours, so that they can be told apart in black and white, too.
  */
 #ifndef RK_TOOL_BENCH_SCRIPT_H
 #define RK_TOOL_BENCH_SCRIPT_H
