@@ -1,8 +1,21 @@
 # SPDX-License-Identifier: MIT
-# bench-report.bats - what `rseqkit bench` makes of figures: pictures and the page; and what it doesn't take for figures.
+# bench-report.bats - what `rseqkit bench` makes of figures: pictures, the page, and what it says of few rounds; and what it
+# doesn't take for figures.
 
 load helper
 load bench
+
+@test "text: few rounds are said to be few, where something was measured" {
+	with_worker "$(printf "$list_answers" 'sleep 0.02; echo 100000000')"
+	expect 0 "$tree/tool/rseqkit" bench $quickly --threads 1
+	assert_says $'rounds 1, rseq owned by libc\n  only 1 round: more time (--time) finds more undisturbed moments\n'
+	with_worker "$(printf "$list_answers" 'echo 100000000')"
+	expect 0 "$tree/tool/rseqkit" bench --time 1 --threads 1
+	[[ "$output" =~ "rounds "[0-9]+, && "$output" != *"only "* ]]
+	with_worker "$(printf "$list_answers" 'sleep 0.02; echo unavailable for a reason')"
+	expect 3 "$tree/tool/rseqkit" bench $quickly --threads 1
+	[[ "$output" != *"only "* ]]
+}
 
 # Both formats of a picture are in the folder $pictures, whole; the texts given are in the one that has text.
 assert_picture() {

@@ -37,6 +37,7 @@ need_allocator() {
 	for option in --time --threads --list --json --output --plot --report --from --help; do
 		assert_says " $option"
 	done
+	assert_says "2 wrong usage, a worker that is missing or fails,"
 }
 
 @test "--list names the benches and their contenders" {

@@ -42,7 +42,7 @@ static const char help[] =
 	"                      before, for --plot and --report\n"
 	"  -h, --help          this text\n"
 	"\n"
-	"Exit status: 0 measured, 2 wrong usage a worker that is missing or fails,\n"
+	"Exit status: 0 measured, 2 wrong usage, a worker that is missing or fails,\n"
 	"or output that can't be made, 3 none of the contenders can run here.\n";
 
 struct settings {

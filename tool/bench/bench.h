@@ -20,6 +20,7 @@
 #define BENCH_PLACEMENTS_MAX 64
 #define BENCH_THREADS_MAX 1024
 #define BENCH_THREAD_COUNTS_MAX 16 /* how many numbers of threads */
+#define BENCH_ROUNDS_FEW 3	   /* fewer are said to be few */
 
 struct bench_contender {
 	char name[32];

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS_FEW 3
 #define SPREAD_WIDE 1.25 /* greatest by least */
 #define SCALES 1.15	 /* what takes no longer than this, with more threads, is said to scale */
 
@@ -115,7 +114,7 @@ static void put_doubts(FILE *page, const struct figures_bench *bench, const stru
 {
 	const struct figure *ours = &group->figures[group->reference];
 
-	if (group->rounds < ROUNDS_FEW) {
+	if (group->rounds < BENCH_ROUNDS_FEW) {
 		fputs("<li class='doubt'>With ", page);
 		put_threads(page, group->threads);
 		fprintf(page, " there %s only %u round%s: more time finds more undisturbed moments.</li>\n",

@@ -96,6 +96,11 @@ static void print_group(const struct bench_run *run, const struct bench_group *g
 	print_coloured(COLOUR_BOLD, title);
 	printf("\n  rounds %u, rseq owned by %s\n", group->rounds,
 	       run->owners[group->bench->contenders[0].environment]);
+	if (group->rounds < BENCH_ROUNDS_FEW && greatest > 0) {
+		snprintf(title, sizeof(title), "  only %u round%s: more time (--time) finds more undisturbed moments\n",
+			 group->rounds, group->rounds == 1 ? "" : "s");
+		print_coloured(COLOUR_YELLOW, title);
+	}
 	printf("  %-22s %9s %9s %9s %9s %9s %8s\n", "", "median", "min", "max", "PIE", "non-PIE", "ratio");
 	for (unsigned i = 0; i < group->bench->contender_count; i++)
 		print_row(group, i, reference, greatest);
