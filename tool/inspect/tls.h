@@ -16,8 +16,8 @@ struct inspect_tls {
 };
 
 /*
- * Asks the memory of a process, by a thread of it that lives, about the module of `elf`, whose addresses there are `bias` above the file's. What can't
- * be told is left out: a module that uses its TLS by calls alone has nothing to tell.
+ * Asks the memory of a process, by a thread of it that lives, about the module of `elf`, whose addresses there are `bias`
+ * above the file's. What can't be told is left out: a module that uses its TLS by calls alone has nothing to tell.
  */
 void inspect_tls_read(pid_t tid, Elf *elf, GElf_Addr bias, const char *symbol, struct inspect_tls *tls);
 
