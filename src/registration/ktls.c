@@ -43,9 +43,10 @@ static bool fits(const struct rk_ktls_layout *layout, uint32_t length)
  * Idempotent: a handler may be at it, between any two of these calls, and has set the same offset then. That it was
  * this one is told by where the calling thread is registered in the end.
  *
- * The offset can't be taken back: behind it the kernel registers whoever is created, and a libc that is told to leave
- * its area alone, but finds its thread registered there by us, would have each new thread registered twice, and end the
- * process. So the last command is tried before: a filter that refuses it says something else than that nothing is set.
+ * Once there is another thread or a vfork child the offset stays: behind it the kernel registers whoever is created, and a
+ * libc that is told to leave its area alone, but finds its thread registered there by us, would have each new thread
+ * registered twice, and end the process. So the last command is tried before: a filter that refuses it says something else
+ * than that nothing is set.
  */
 static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, uint32_t length)
 {
