@@ -83,16 +83,20 @@ need_mount() {
 	assert_says "cannot write json: No space left"
 }
 
-# Starts a run that takes long, with the options given, and kills it when it measures.
-interrupt() {
-	local tool
-	"$RSEQKIT" bench cpu --time 60 --threads 1 "$@" 3>&- &
+# Starts a run, $tool, and waits until it measures.
+begin() {
+	"$RSEQKIT" bench cpu --threads 1 "$@" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 5>&- &
 	tool=$!
 	for _ in $(seq 200); do
 		[ "$(pgrep -c -P $tool -f nopie)" -eq 0 ] || break
 		sleep 0.05
 	done
 	kill -0 $tool
+}
+
+# Kills a run that takes long, with the options given, when it measures.
+interrupt() {
+	begin --time 60 "$@"
 	kill $tool
 	! wait $tool || return 1
 }
@@ -173,6 +177,24 @@ interrupt() {
 	assert_says "cannot write $folder/new: Permission denied"
 }
 
+@test "a file that has attributes keeps them" {
+	echo old >"$folder/json"
+	python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.a", b"b")' "$folder/json" || skip "files have no attributes here"
+	expect 0 cpu --output "$folder/json"
+	python3 -c 'import os, sys; exit(os.getxattr(sys.argv[1], "user.a") != b"b")' "$folder/json"
+	assert_report "$folder/json"
+	assert_folder json
+}
+
+@test "the file that stdout goes to gets both, one behind the other" {
+	"$RSEQKIT" bench cpu $quickly --output /dev/stdout >"$folder/both"
+	head -n 1 "$folder/both" | grep -v '{'
+	sed -n '/^{/,$p' "$folder/both" >"$folder/json"
+	assert_report "$folder/json"
+	"$RSEQKIT" bench cpu $quickly --json --output "$folder/json" >"$folder/both"
+	cmp "$folder/both" "$folder/json"
+}
+
 @test "a file that is mounted on is written over" {
 	need_mount
 	echo old >"$folder/json"
@@ -188,16 +210,21 @@ interrupt() {
 	mkfifo "$folder/fifo"
 	expect 2 timeout 60 "$RSEQKIT" bench cpu --time 600 --output "$folder/fifo"
 	assert_says "cannot write $folder/fifo: No such device or address"
-	cat "$folder/fifo" >"$BATS_TEST_TMPDIR/got" 3>&- &
-	local reader=$!
-	expect 0 timeout 60 "$RSEQKIT" bench cpu $quickly --output "$folder/fifo"
+	exec 5<>"$folder/fifo" # so that nobody waits for the others
+	cat "$folder/fifo" >"$BATS_TEST_TMPDIR/got" 3>&- 5>&- &
+	local reader=$! status=0
+	expect 0 timeout 60 "$RSEQKIT" bench cpu $quickly --output "$folder/fifo" 5>&-
+	exec 5>&-
 	wait $reader
 	assert_report "$BATS_TEST_TMPDIR/got"
 	[ -p "$folder/fifo" ]
 	# One that is gone by then.
-	sleep 0 <"$folder/fifo" 3>&- &
-	expect 2 timeout 60 "$RSEQKIT" bench cpu --time 1 --output "$folder/fifo"
-	assert_says "cannot write $folder/fifo: Broken pipe"
+	exec 5<>"$folder/fifo"
+	begin --time 3 --output "$folder/fifo"
+	exec 5>&-
+	wait $tool || status=$?
+	[ $status -eq 2 ]
+	grep "cannot write $folder/fifo: Broken pipe" "$BATS_TEST_TMPDIR/said"
 	make_report
 	mkfifo "$folder/index.html"
 	expect 2 timeout 60 "$RSEQKIT" bench --from "$report" --report "$folder"

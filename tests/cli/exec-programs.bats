@@ -87,6 +87,8 @@ need_static() {
 	cp "$(type -P sh)" second/program
 	expect 0 env $path "$RSEQKIT" exec program -c 'echo "$0,$LD_PRELOAD"'
 	[ "$output" = "program,$preload" ]
+	# A folder whose path is too long is passed over.
+	expect 0 env PATH="$(printf "/%04200d" 0):$(dirname "$(type -P true)")" "$RSEQKIT" exec true
 	# What can't be executed, or isn't there, is told as by others.
 	chmod -x second/program third/program
 	env PATH=first:second:third "$RSEQKIT" exec program 2>said || [ $? -eq 126 ]

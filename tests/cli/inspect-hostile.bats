@@ -19,7 +19,13 @@ load target
 
 @test "a thread beside an execve() that hangs: unknown, exit 3" {
 	start "$HELPERS/registrant" stuck
-	sleep 0.2
+	# Until it hangs the thread is only traced by somebody else.
+	for _ in $(seq 100); do
+		status=0
+		timeout 20 "$RSEQKIT" inspect "$target" >/dev/null 2>&1 || status=$?
+		[ "$status" -eq 2 ] || break
+		sleep 0.1
+	done
 	expect_json 3 timeout 20 "$RSEQKIT" inspect --json "$target"
 	assert_json '"not-stopped" in ids'
 	sleep 0.2
@@ -59,6 +65,68 @@ load target
 	start setpriv --reuid=65534 --clear-groups "$BATS_TEST_TMPDIR/sleep" 60
 	expect_json 0 "$RSEQKIT" inspect --json "$target"
 	assert_json 'j["threads"][0]["owner"] == "libc"'
+}
+
+@test "rights that root can't take: nothing is read, exit 3" {
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	start setpriv --reuid=65534 --clear-groups sleep 60
+	expect 3 setpriv --bounding-set=-setuid,-setgid --inh-caps=-setuid,-setgid \
+		env READING=who LD_PRELOAD="$HELPERS/reading.so" "$RSEQKIT" inspect "$target"
+	assert_says "cannot take the rights of process $target"
+	[[ "$output" != *"reads as"* ]]
+}
+
+@test "who reads doesn't outlive the tool" {
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	# Other rights make the kernel forget what was asked for before.
+	if [ "$(id -u)" -eq 0 ]; then
+		start setpriv --reuid=65534 --clear-groups sleep 60
+	else
+		start sleep 60
+	fi
+	READING=hang LD_PRELOAD="$HELPERS/reading.so" "$RSEQKIT" inspect "$target" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	tool=$!
+	for _ in $(seq 300); do
+		! grep -q "reads as" "$BATS_TEST_TMPDIR/said" || break
+		sleep 0.05
+	done
+	reader=$(pgrep -P $tool)
+	kill -KILL $tool
+	! wait $tool || return 1
+	for _ in $(seq 300); do
+		kill -0 "$reader" 2>/dev/null || return 0
+		sleep 0.05
+	done
+	kill -KILL "$reader"
+	return 1
+}
+
+@test "who reads has 4 GiB more than there is" {
+	is_sanitized && skip "sanitizers want to be preloaded first"
+	start sleep 60
+	run env READING=room LD_PRELOAD="$HELPERS/reading.so" "$RSEQKIT" inspect "$target"
+	echo "$output"
+	[[ "$output" =~ "has room for "(1[0-6])$ ]] || [[ "$output" =~ "has room for "(1[0-6])$'\n' ]]
+}
+
+@test "a process of 60,000 mappings takes no minute" {
+	start python3 -c 'import ctypes, json, decimal, bz2, lzma, time
+libc, pages = ctypes.CDLL(None), 60000
+libc.mmap.restype = ctypes.c_void_p
+at = libc.mmap(None, ctypes.c_size_t(pages * 4096), 1, 0x22, -1, ctypes.c_long(0))
+for i in range(1, pages, 2):
+    libc.mprotect(ctypes.c_void_p(at + i * 4096), ctypes.c_size_t(4096), 3)
+print("ready", flush=True)
+time.sleep(60)'
+	for _ in $(seq 300); do
+		! grep -q ready "$BATS_TEST_TMPDIR/target" || break
+		sleep 0.05
+	done
+	[ "$(wc -l <"/proc/$target/maps")" -gt 50000 ] || skip "so many mappings can't be made here"
+	run sh -c 'ulimit -St 10; exec "$0" inspect $1' "$RSEQKIT" "$target"
+	echo "$output"
+	[[ "$output" != *"ended by signal"* ]] && [ "$status" -ne 2 ]
 }
 
 @test "as many mapped files as there are: few descriptors are made more" {

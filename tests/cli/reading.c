@@ -3,6 +3,8 @@
  * reading.c - preloaded into `rseqkit inspect`: something happens as it begins to read files.
  *
  * READING=die: it gets a SIGBUS, as where a file is cut off that it has mapped. READING=who: it says who it is for files.
+ * READING=hang: it says that, and never ends. READING=room: it says how many times 256 MiB of address space it could have,
+ * up to 64.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,6 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int room(void)
+{
+	int count = 0;
+
+	while (count < 64 && mmap(NULL, (size_t)256 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+		count++;
+	return count;
+}
 
 Dwfl *dwfl_begin(const Dwfl_Callbacks *callbacks)
 {
@@ -22,5 +35,9 @@ Dwfl *dwfl_begin(const Dwfl_Callbacks *callbacks)
 	if (reading != NULL && strcmp(reading, "die") == 0)
 		raise(SIGBUS);
 	fprintf(stderr, "reads as %d\n", setfsuid((uid_t)-1));
+	if (reading != NULL && strcmp(reading, "room") == 0)
+		fprintf(stderr, "has room for %d\n", room());
+	while (reading != NULL && strcmp(reading, "hang") == 0)
+		pause();
 	return next(callbacks);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* report.c - the figures of `rseqkit bench`, as tables for people and as JSON for programs. */
+#define _GNU_SOURCE
 #include "bench.h"
 
 #include <stdio.h>
@@ -250,9 +251,14 @@ json_object *bench_json(const struct bench_run *run)
 
 bool bench_save_json(json_object *report, struct file *file)
 {
-	const char *text = json_object_to_json_string_ext(report, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
+	char *line = NULL;
+	bool good;
 
-	if (text == NULL)
+	if (asprintf(&line, "%s\n", json_text(report)) < 0) {
 		complain("out of memory");
-	return text != NULL && file_put(file, text, strlen(text));
+		return false;
+	}
+	good = file_put(file, line, strlen(line));
+	free(line);
+	return good;
 }

@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "tool.h"
@@ -53,6 +55,14 @@ static int try_folder(const char *path)
 	return error;
 }
 
+/* Is a file where stdout goes? */
+static bool is_stdout(const struct stat *status)
+{
+	struct stat out;
+
+	return fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == status->st_dev && out.st_ino == status->st_ino;
+}
+
 bool file_open(struct file *file, const char *path)
 {
 	struct stat status;
@@ -66,10 +76,16 @@ bool file_open(struct file *file, const char *path)
 			error = lstat(path, &status) == 0 ? 0 : try_folder(path);
 		return error == 0 || refuse(path, error);
 	}
-	if (fstat(file->fd, &status) != 0 || S_ISREG(status.st_mode))
-		file_close(file);
-	else if (fcntl(file->fd, F_SETFL, 0) != 0) /* a reader that is slow is waited for */
+	if (fstat(file->fd, &status) != 0) {
 		error = errno;
+	} else if (S_ISREG(status.st_mode)) {
+		file_close(file);
+		/* Behind what else is printed, where that has come to. */
+		if (is_stdout(&status))
+			file->fd = dup(STDOUT_FILENO);
+	} else if (fcntl(file->fd, F_SETFL, 0) != 0) { /* a reader that is slow is waited for */
+		error = errno;
+	}
 	return error == 0 || refuse(path, error);
 }
 
@@ -80,8 +96,7 @@ void file_close(struct file *file)
 	file->fd = -1;
 }
 
-/* Returns 0, or the errno. */
-static int write_all(int fd, const void *bytes, size_t size)
+int file_write(int fd, const void *bytes, size_t size)
 {
 	const char *at = (const char *)bytes;
 
@@ -98,11 +113,13 @@ static int write_all(int fd, const void *bytes, size_t size)
 	return 0;
 }
 
-/* Writes to an open file and closes it. Returns 0, or the errno. */
-static int write_and_close(int fd, const void *bytes, size_t size)
+/* Writes to an open file and closes it. `lasting`: nothing is lost if the machine stops now. Returns 0, or the errno. */
+static int write_and_close(int fd, const void *bytes, size_t size, bool lasting)
 {
-	int error = write_all(fd, bytes, size);
+	int error = file_write(fd, bytes, size);
 
+	if (error == 0 && lasting && fsync(fd) != 0)
+		error = errno;
 	if (close(fd) != 0 && error == 0)
 		error = errno;
 	return error;
@@ -145,7 +162,7 @@ static int replace(int folder, const char *name, const struct stat *old, const v
 		close(fd);
 		error = EPERM;
 	} else {
-		error = write_and_close(fd, bytes, size);
+		error = write_and_close(fd, bytes, size, true);
 	}
 	if (error == 0 && renameat(folder, temporary, folder, name) != 0)
 		error = errno;
@@ -170,11 +187,23 @@ static int replace_undisturbed(const char *path, const struct stat *old, const v
 	return error;
 }
 
+/* Has a file attributes that a new one wouldn't have: access control lists, or what users have put there? */
+static bool has_attributes(const char *path)
+{
+	char list[XATTR_LIST_MAX];
+	ssize_t size = llistxattr(path, list, sizeof(list));
+
+	for (ssize_t i = 0; i < size; i += (ssize_t)strlen(list + i) + 1)
+		if (strncmp(list + i, "user.", 5) == 0 || strcmp(list + i, "system.posix_acl_access") == 0)
+			return true;
+	return false;
+}
+
 static int write_over(const char *path, const void *bytes, size_t size)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
 
-	return fd >= 0 ? write_and_close(fd, bytes, size) : errno;
+	return fd >= 0 ? write_and_close(fd, bytes, size, false) : errno;
 }
 
 /* Whether the file may be written file_open() has seen. */
@@ -188,8 +217,8 @@ static int put_at(const char *path, const void *bytes, size_t size)
 									    errno;
 	if (!S_ISREG(old.st_mode) || old.st_nlink != 1)
 		return write_over(path, bytes, size);
-	error = replace_undisturbed(path, &old, bytes, size);
-	/* A folder that takes no file, an owner that can't be kept, a file that something is mounted on. */
+	error = has_attributes(path) ? EPERM : replace_undisturbed(path, &old, bytes, size);
+	/* A folder that takes no file, an owner or attributes that can't be kept, a file that something is mounted on. */
 	return error == EACCES || error == EPERM || error == EROFS || error == EBUSY ? write_over(path, bytes, size) :
 										       error;
 }
@@ -197,7 +226,10 @@ static int put_at(const char *path, const void *bytes, size_t size)
 bool file_put(struct file *file, const void *bytes, size_t size)
 {
 	void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error, and told */
-	int error = file->fd >= 0 ? write_and_close(file->fd, bytes, size) : put_at(file->path, bytes, size);
+	int error;
+
+	fflush(stdout); /* which may go to the same place */
+	error = file->fd >= 0 ? write_and_close(file->fd, bytes, size, false) : put_at(file->path, bytes, size);
 
 	signal(SIGPIPE, before);
 	file->fd = -1;

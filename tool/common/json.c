@@ -47,11 +47,16 @@ void json_put_seconds(json_object *object, const char *key, double seconds)
 	json_put(object, key, (json_object *)must(json_object_new_double_s(seconds, text)));
 }
 
-void json_print(json_object *object)
+const char *json_text(json_object *object)
 {
 	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
 									  JSON_C_TO_STRING_NOSLASHESCAPE);
 
-	puts((const char *)must((void *)(uintptr_t)text));
+	return (const char *)must((void *)(uintptr_t)text);
+}
+
+void json_print(json_object *object)
+{
+	puts(json_text(object));
 	json_object_put(object);
 }

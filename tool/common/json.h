@@ -13,6 +13,9 @@ void json_put_number(json_object *object, const char *key, uint64_t number);
 void json_put_seconds(json_object *object, const char *key, double seconds);
 json_object *json_new(void);
 
+/* An object as text, without a newline at its end. It is the object's, and there until that changes. */
+const char *json_text(json_object *object);
+
 /* Prints an object, and releases it. */
 void json_print(json_object *object);
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/child.h"
+#include "common/file.h"
 #include "common/output.h"
 #include "tool.h"
 
@@ -59,23 +60,6 @@ static void count_file(const struct demo_file *file, struct demo_reference *refe
 	}
 }
 
-static bool write_all(int fd, const void *bytes, size_t size)
-{
-	const char *at = (const char *)bytes;
-
-	while (size > 0) {
-		ssize_t n = write(fd, at, size);
-
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0) {
-			at += n;
-			size -= (size_t)n;
-		}
-	}
-	return true;
-}
-
 /* In the child: wc, fed by a grandchild that ends when it is done or wc is gone. */
 static int run_wc(int out, const void *argument)
 {
@@ -94,8 +78,8 @@ static int run_wc(int out, const void *argument)
 		close(out);
 		close(ends[0]);
 		for (size_t i = 0; ok && i < input->count; i++)
-			ok = write_all(ends[1], input->files[i].bytes, input->files[i].size) &&
-			     write_all(ends[1], "\n", 1);
+			ok = file_write(ends[1], input->files[i].bytes, input->files[i].size) == 0 &&
+			     file_write(ends[1], "\n", 1) == 0;
 		_exit(!ok);
 	}
 	close(ends[1]);

@@ -55,7 +55,9 @@ bool program_next(struct program_search *search, char path[PATH_MAX])
 		search->folders = folder[size] != '\0' ? folder + size + 1 : NULL;
 		if (fits && is_executable(path))
 			return true;
-		program_pass_over(search, fits ? errno : ENAMETOOLONG);
+		/* A folder that is too long is left out. */
+		if (fits || strchr(search->name, '/') != NULL)
+			program_pass_over(search, fits ? errno : ENAMETOOLONG);
 	}
 	return false;
 }

@@ -4,7 +4,7 @@
  *
  * The invariants: a thread of the process is stopped only by inspect_ask(), for the few system calls that need it.
  * Everything else, symbols above all, is worked out afterwards, with nothing stopped. And whoever made the files that it
- * has mapped can't harm who looks: a child reads them, see reader.c.
+ * has mapped can't harm who looks: only a child opens them, see reader.c.
  */
 #ifndef RK_TOOL_INSPECT_H
 #define RK_TOOL_INSPECT_H

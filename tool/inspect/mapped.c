@@ -94,12 +94,14 @@ int inspect_open_mapped(const struct inspect_mapped *mapped, const char *name, u
 	int fd = -1;
 
 	for (const char *line = mapped->maps; line != NULL && fd < 0; line = strchr(line, '\n')) {
-		uint64_t start, end;
+		char *at;
 
 		line += *line == '\n';
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) != 2 || start != base)
+		/* Not by sscanf(), which measures all of the text first. */
+		if (strtoull(line, &at, 16) != base || *at != '-')
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)mapped->tid, start, end);
+		snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%llx", (int)mapped->tid, base,
+			 strtoull(at + 1, NULL, 16));
 		fd = open_regular(AT_FDCWD, path);
 	}
 	if (fd < 0)

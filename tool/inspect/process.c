@@ -53,13 +53,37 @@ static int refused(pid_t pid, pid_t tid)
 	return EXIT_USAGE;
 }
 
+/*
+ * The kernel's feature size, as it told the process; the original one where it announces nothing. Returns false if the
+ * process is a 32-bit one, whose pairs are half as long: a type and its value look like a type that there is none of.
+ */
+static bool read_feature_size(struct inspect_look *look)
+{
+	bool fits = true;
+	uint64_t pair[2];
+	char path[64];
+	int fd;
+
+	look->announced = false;
+	look->feature_size = RK_FEATURE_SIZE_ORIGINAL;
+	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)inspect_living_thread(look->pid));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && read(fd, pair, sizeof(pair)) == sizeof(pair)) {
+		fits = fits && pair[0] <= UINT32_MAX;
+		if (pair[0] == AT_RSEQ_FEATURE_SIZE) {
+			look->announced = true;
+			look->feature_size = (uint32_t)pair[1];
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	return fits;
+}
+
 /* Is there a process that can be looked at? Accepts the id of any of its threads, and puts the process's instead. */
 static int check_process(struct inspect_look *look)
 {
 	struct inspect_status status;
-	unsigned char ident[EI_NIDENT];
-	char path[64];
-	int fd;
 
 	errno = 0;
 	if (!inspect_status(look->pid, look->pid, &status)) {
@@ -88,39 +112,11 @@ static int check_process(struct inspect_look *look)
 		complain("process %d (%s) is a thread of the kernel: it has no user space", (int)look->pid, look->name);
 		return EXIT_USAGE;
 	}
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)inspect_living_thread(look->pid));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		bool is_32_bit = read(fd, ident, sizeof(ident)) == sizeof(ident) && ident[EI_CLASS] == ELFCLASS32;
-
-		close(fd);
-		if (is_32_bit && sizeof(void *) == 8) {
-			complain("process %d (%s) runs a 32-bit program: cannot tell", (int)look->pid, look->name);
-			return EXIT_UNSURE;
-		}
+	if (!read_feature_size(look)) {
+		complain("process %d (%s) runs a 32-bit program: cannot tell", (int)look->pid, look->name);
+		return EXIT_UNSURE;
 	}
 	return EXIT_CLEAN;
-}
-
-/* The kernel's feature size, as it told the process; the original one where it announces nothing. */
-static void read_feature_size(struct inspect_look *look)
-{
-	uint64_t pair[2];
-	char path[64];
-	int fd;
-
-	look->announced = false;
-	look->feature_size = RK_FEATURE_SIZE_ORIGINAL;
-	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)inspect_living_thread(look->pid));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	while (fd >= 0 && read(fd, pair, sizeof(pair)) == sizeof(pair)) {
-		if (pair[0] == AT_RSEQ_FEATURE_SIZE) {
-			look->announced = true;
-			look->feature_size = (uint32_t)pair[1];
-		}
-	}
-	if (fd >= 0)
-		close(fd);
 }
 
 static struct inspect_thread *find_thread(const struct inspect_look *look, pid_t tid)
@@ -310,7 +306,6 @@ static int try_look(struct inspect_look *look, const struct inspect_look *before
 		status = ask_again(look);
 	if (status != EXIT_CLEAN)
 		return status;
-	read_feature_size(look);
 	qsort(look->threads, look->count, sizeof(look->threads[0]), compare_threads);
 	return inspect_read_files(look) ? EXIT_CLEAN : EXIT_USAGE;
 }

@@ -47,16 +47,30 @@ static void limit_memory(void)
 		fclose(file);
 }
 
-/* For files only: what it takes to ask for the process's memory stays. */
-static void take_rights(pid_t pid)
+/* For files only: what it takes to ask for the process's memory stays. False where root can't take them. */
+static bool take_rights(pid_t pid)
 {
 	struct inspect_rights rights;
 
-	if (geteuid() != 0 || !inspect_rights(pid, &rights) || rights.uid == 0)
-		return;
-	(void)setgroups(rights.count, rights.groups);
+	if (geteuid() != 0)
+		return true;
+	if (!inspect_rights(pid, &rights))
+		return false;
+	if (rights.uid == 0)
+		return true;
+	if (setgroups(rights.count, rights.groups) != 0)
+		return false;
 	(void)setfsgid(rights.gid);
 	(void)setfsuid(rights.uid);
+	return setfsgid((gid_t)-1) == (int)rights.gid && setfsuid((uid_t)-1) == (int)rights.uid;
+}
+
+/* It doesn't outlive the tool, which limits its time. Whoever gets other rights is asked anew. */
+static void end_with(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		raise(SIGKILL);
 }
 
 static void read_with(struct inspect_symbols *symbols, const struct inspect_look *look)
@@ -72,17 +86,24 @@ static void read_with(struct inspect_symbols *symbols, const struct inspect_look
 	}
 }
 
+struct reading {
+	const struct inspect_look *look;
+	pid_t parent;
+};
+
 /* Anew where the thread ended that was asked. */
 static int read_all(int out, const void *argument)
 {
-	const struct inspect_look *look = (const struct inspect_look *)argument;
+	const struct reading *reading = (const struct reading *)argument;
+	const struct inspect_look *look = reading->look;
 	pid_t tid = 0;
 
 	(void)out;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGBUS, SIG_DFL);
 	limit_memory();
-	take_rights(look->pid);
+	if (!take_rights(look->pid))
+		return inspect_living_thread(look->pid) != 0;
+	end_with(reading->parent);
 	for (int round = 0; round < ROUNDS_MAX && !inspect_lives(look->pid, tid); round++) {
 		struct inspect_symbols *symbols;
 
@@ -98,6 +119,7 @@ static int read_all(int out, const void *argument)
 
 bool inspect_read_files(struct inspect_look *look)
 {
+	const struct reading reading = {look, getpid()};
 	struct child_result result;
 	size_t size = size_for(look->count);
 	void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -108,7 +130,7 @@ bool inspect_read_files(struct inspect_look *look)
 	}
 	look->files = (struct inspect_files *)shared;
 	look->files->count = look->count;
-	child_run(read_all, look, LIMIT_MS, &result);
+	child_run(read_all, &reading, LIMIT_MS, &result);
 	if (child_succeeded(&result))
 		return true;
 	memset(&look->files->places, 0, sizeof(look->files->places));
@@ -118,6 +140,9 @@ bool inspect_read_files(struct inspect_look *look)
 	else if (result.end == CHILD_KILLED)
 		complain("reading the files that process %d has mapped ended by signal %d, as where they are cut off "
 			 "meanwhile: no owner can be told", (int)look->pid, result.number);
+	else if (result.end == CHILD_EXITED)
+		complain("cannot take the rights of process %d to read the files that it has mapped: no owner can be told",
+			 (int)look->pid);
 	else
 		complain("cannot start a process to read with: no owner can be told");
 	return true;
