@@ -10,7 +10,6 @@
 #include "verify.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
