@@ -73,11 +73,11 @@ kernel-test: deps-check  ## build the kernel series in kernel/, and boot and tes
 	@scripts/check --build gcc own musl arm64
 	@tests/system/run $(BUILD) 7.2-pristine 7.2-ktls 7.2-ktls-1cpu 7.2-ktls-4cpus 7.2-ktls-noslice 7.2-ktls-nofsgsbase 7.2-ktls-lockdep 7.2-pristine-musl 7.2-ktls-musl 7.2-ktls-musl-4cpus 7.2-ktls-arm64
 
-kernel-mutants: deps  ## break the kernel series in known ways and see that its selftest fails each time, emulated, some 30 minutes
+kernel-mutants: deps  ## break the kernel series in known ways and see that its selftest fails each time, emulated, some 10 minutes
 	@-scripts/deps system
 	@kernel/run-mutants $(BUILD)/packages/built
 
-kernel-steps: deps  ## build and boot the kernel after each patch of the series, emulated, some 90 minutes
+kernel-steps: deps  ## build and boot the kernel after each patch of the series, emulated, 20 to 90 minutes
 	@-scripts/deps system
 	@kernel/run-steps $(BUILD)/packages/built
 
