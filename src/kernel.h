@@ -145,14 +145,14 @@ static inline int rk_kernel_ktls_register(void)
  * Is anything registered in the calling thread, at whatever address? 1 yes, 0 no, negative errno if the kernel
  * doesn't say. The kernel looks at "already registered" before it looks at the address, and this address is never
  * user memory. A 32-bit process on a 64-bit kernel has none such: there it is NULL, which old kernels take, and which
- * leaves the thread as it is.
+ * leaves the thread as it is. Elsewhere no kernel can take it, but a filter can have a call succeed that isn't made.
  */
 static inline int rk_kernel_has_registration(void)
 {
 	volatile void *address = (volatile void *)(sizeof(void *) == 8 ? -(uintptr_t)4096 : 0);
 	int r = rk_sys_rseq(address, RK_AREA_LENGTH_ORIGINAL, 0, RK_SIGNATURE);
 
-	return r == -EINVAL ? 1 : r == -EFAULT ? 0 : r;
+	return r == -EINVAL ? 1 : r == -EFAULT ? 0 : r == 0 && sizeof(void *) == 8 ? -EPERM : r;
 }
 
 /*

@@ -23,7 +23,7 @@
 
 /* Who sees to it that threads are registered. Numbers are ABI. */
 enum rk_ktls {
-	RK_KTLS_NONE = 0,    /* nobody: the process can't have rseq, see rk_process_query() */
+	RK_KTLS_NONE = 0,    /* nobody: rseq is missing or refused, or another component has it; see rk_thread_reason() */
 	RK_KTLS_KERNEL = 1,  /* the kernel, in every thread that is created with a thread pointer of its own and has room */
 	RK_KTLS_LIBC = 2,    /* the C library, in every thread that it creates; it may have the kernel do it */
 	RK_KTLS_LIBRARY = 3, /* this library: before the start routine where it is preloaded, else when a thread looks */
@@ -44,11 +44,29 @@ RKI_BEGIN_DECLS
  * the calling thread. To be called while the process has one thread: later the kernel refuses to begin.
  *
  * Returns 0, or the negative errno of rk_thread_prepare(). That the kernel can't do it is no error.
- * Context and cost: as rk_process_init().
+ * Context and cost: as rk_process_init(), so not in signal handlers or vfork children.
  */
 RKI_API int rk_ktls_set_up(void);
 
-/* Who sees to it. Context: any thread, signal handler, after fork, vfork child. Cost: nanoseconds, no system call. */
+/*
+ * Could the kernel register the threads of a program that has room for its blob, as the preloaded object and
+ * librseqkit-ktls of this version have it? Asks the kernel, whoever registers threads here.
+ *
+ * Fills `layout`, of which `size` bytes are written as by rk_ktls_query(), where the kernel has KTLS: with 0, -E2BIG
+ * and -ENOTSUP. Else it stays as it was.
+ *
+ * Returns 0: it could; -EINVAL when layout is NULL or size is 0; -ENXIO: this kernel has no KTLS, or not for such programs
+ * (rseq answers EINVAL, ENOSYS or EOPNOTSUPP); -E2BIG: its blob needs more room, or another alignment; -ENOTSUP: with this
+ * C library it is never used; another negative errno is a filter's answer, -ENODATA where that said 0.
+ * Context: any thread, signal handler, after fork, vfork child. Cost: one system call.
+ */
+RKI_API int rk_ktls_ask(struct rk_ktls_layout *layout, size_t size);
+
+/*
+ * Who sees to it: decided with where the areas are, and constant. A thread that was sandboxed since, or that another
+ * component has registered elsewhere, has no rseq all the same; rk_thread_owner() tells.
+ * Context: any thread, signal handler, after fork, vfork child. Cost: nanoseconds, no system call.
+ */
 RKI_API enum rk_ktls rk_ktls_provider(void);
 RKI_API const char *rk_ktls_name(enum rk_ktls provider); /* static storage; "unknown" for other values */
 

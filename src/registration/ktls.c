@@ -23,22 +23,30 @@
 static uint32_t (*kernel_tid)(long offset);
 static int (*kernel_cpu)(long offset);
 
-/* What the kernel says of the blob. False where it has no KTLS. */
-static bool ask_kernel(struct rk_ktls_layout *layout)
+/*
+ * What the kernel says of the blob. Returns 0; -ENXIO where it has no KTLS, or not for this kind of program; or what
+ * else it was answered, by a filter. No blob is empty: a filter can have a call succeed that isn't made.
+ */
+static int ask_kernel(struct rk_ktls_layout *layout)
 {
+	int r;
+
 	*layout = (struct rk_ktls_layout){0};
-	return rk_sys_rseq(layout, sizeof(*layout), RK_RSEQ_GET_KTLS_LAYOUT, 0) == 0;
+	r = rk_sys_rseq(layout, sizeof(*layout), RK_RSEQ_GET_KTLS_LAYOUT, 0);
+	if (r == -EINVAL || r == -ENOSYS || r == -EOPNOTSUPP)
+		return -ENXIO;
+	return r == 0 && layout->size == 0 ? -ENODATA : r;
+}
+
+/* The area isn't at the beginning of the blob: elsewhere an offset of 0 says that there is no KTLS. */
+static bool fits(const struct rk_ktls_layout *layout, uint32_t length, uint32_t size, uint32_t alignment)
+{
+	return layout->rseq_offset > 0 && layout->rseq_offset <= layout->size &&
+	       length <= layout->size - layout->rseq_offset && layout->size <= size && layout->alignment <= alignment;
 }
 
 #ifdef __GLIBC__
-/* The area isn't at the beginning of the blob: elsewhere an offset of 0 says that there is no KTLS. */
-static bool fits(const struct rk_ktls_layout *layout, uint32_t length)
-{
-	return layout->rseq_offset > 0 && layout->rseq_offset <= layout->size &&
-	       length <= layout->size - layout->rseq_offset && layout->size <= RK_KTLS_ROOM &&
-	       layout->alignment <= RK_KTLS_ALIGNMENT;
-}
-
+#define LIBC_CAN true
 /*
  * Idempotent: a handler may be at it, between any two of these calls, and has set the same offset then. That it was
  * this one is told by where the calling thread is registered in the end.
@@ -67,41 +75,85 @@ static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, ui
 	return rk_kernel_registered_at(area, length);
 }
 
-bool rk_ktls_begin(struct rk_process *p, bool chosen)
+bool rk_ktls_begin(struct rk_process *p, bool chosen, struct rk_ktls_room *room)
 {
 	struct rk_ktls_layout layout;
-	bool linked = false;
-	ptrdiff_t room = rk_ktls_room != NULL ? rk_ktls_room(&linked) : 0;
 
-	if (room == 0 || !(linked || chosen) || !ask_kernel(&layout) || !fits(&layout, p->feature_size) ||
-	    !leave_it_to_kernel(room, rk_area_at(room + (ptrdiff_t)layout.rseq_offset), p->feature_size))
+	*room = (struct rk_ktls_room){0};
+	if (rk_ktls_room == NULL)
 		return false;
-	p->offset = room + (ptrdiff_t)layout.rseq_offset;
+	rk_ktls_room(room, sizeof(*room));
+	if (!(room->linked || chosen) || ask_kernel(&layout) != 0 ||
+	    !fits(&layout, p->feature_size, room->size, room->alignment))
+		return false;
+	p->offset = (ptrdiff_t)room->offset + (ptrdiff_t)layout.rseq_offset;
+	if (!leave_it_to_kernel((ptrdiff_t)room->offset, rk_area_at(p->offset), p->feature_size))
+		return false;
 	p->blob = (uint32_t)layout.rseq_offset;
 	p->blob_size = layout.size;
 	p->blob_alignment = layout.alignment;
-	p->state = room + (ptrdiff_t)offsetof(struct rk_ktls_room, state);
+	p->state = (ptrdiff_t)room->offset + (ptrdiff_t)room->state;
 	p->length = p->feature_size;
 	return true;
 }
 #else
+#define LIBC_CAN false
+
 /* A detached thread of musl unmaps its own memory while the kernel still writes to it. */
-bool rk_ktls_begin(struct rk_process *p, bool chosen)
+bool rk_ktls_begin(struct rk_process *p, bool chosen, struct rk_ktls_room *room)
 {
 	(void)p;
 	(void)chosen;
+	(void)room;
 	return false;
 }
 #endif
+
+int rk_ktls_ask(struct rk_ktls_layout *layout, size_t size)
+{
+	struct rk_ktls_layout full;
+	int r;
+
+	if (layout == NULL || size == 0)
+		return -EINVAL;
+	r = ask_kernel(&full);
+	if (r != 0)
+		return r;
+	rk_answer(layout, size, &full, sizeof(full));
+	if (!LIBC_CAN)
+		return -ENOTSUP;
+	return fits(&full, rk_process_get()->feature_size, RK_KTLS_ROOM_SIZE, RK_KTLS_ROOM_ALIGNMENT) ? 0 : -E2BIG;
+}
 
 void rk_ktls_learn_layout(struct rk_process *p)
 {
 	struct rk_ktls_layout layout;
 
-	if (p->blob_size != 0 || !ask_kernel(&layout))
+	if (p->blob_size != 0 || ask_kernel(&layout) != 0)
 		return;
 	p->blob_size = layout.size;
 	p->blob_alignment = layout.alignment;
+}
+
+/*
+ * A fact of the process, though filters and private registrations are each thread's own: at process start there is one
+ * thread, and those to come have its filters.
+ */
+enum rk_ktls rk_ktls_find_provider(const struct rk_process *p)
+{
+	int registered;
+
+	if (p->blob != 0)
+		return RK_KTLS_KERNEL;
+	if (p->where == RK_WHERE_NOWHERE || p->reason != RK_REASON_NONE)
+		return RK_KTLS_NONE;
+	if (p->where == RK_WHERE_LIBC)
+		return RK_KTLS_LIBC;
+	/* The system call is missing or refused, or the thread is registered at a place that nobody knows. */
+	registered = rk_area_is_registered(rk_area_at(p->offset)) ? 0 : rk_kernel_has_registration();
+	if (registered != 0)
+		return RK_KTLS_NONE;
+	return p->where == RK_WHERE_LIBRSEQ ? RK_KTLS_OTHERS : RK_KTLS_LIBRARY;
 }
 
 void rk_ktls_find_accessors(void)
@@ -119,15 +171,7 @@ int rk_ktls_set_up(void)
 
 enum rk_ktls rk_ktls_provider(void)
 {
-	const struct rk_process *p = rk_process_get();
-
-	if (p->blob != 0)
-		return RK_KTLS_KERNEL;
-	if (p->where == RK_WHERE_NOWHERE || __atomic_load_n(&p->reason, __ATOMIC_RELAXED) != RK_REASON_NONE)
-		return RK_KTLS_NONE;
-	return p->where == RK_WHERE_LIBC    ? RK_KTLS_LIBC :
-	       p->where == RK_WHERE_LIBRSEQ ? RK_KTLS_OTHERS :
-					      RK_KTLS_LIBRARY;
+	return (enum rk_ktls)rk_process_get()->provider;
 }
 
 const char *rk_ktls_name(enum rk_ktls provider)

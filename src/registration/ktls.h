@@ -9,36 +9,30 @@
 #define RK_SRC_KTLS_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <rseqkit/detail/agreement.h>
+#include <rseqkit/ktls.h>
 
-/* More than today's kernel needs, which is 128. The alignment is the most that static TLS has in all threads. */
-#define RK_KTLS_ROOM 256
-#define RK_KTLS_ALIGNMENT 64
+/* Of this version's room. More than today's kernel needs, which is 128. Static TLS has this alignment in all threads. */
+#define RK_KTLS_ROOM_SIZE 256
+#define RK_KTLS_ROOM_ALIGNMENT 64
 
-struct rk_ktls_room {
-	unsigned char blob[RK_KTLS_ROOM];
-	struct rk_thread_state state; /* of all copies, as behind any area of ours */
-} __attribute__((__aligned__(RK_KTLS_ALIGNMENT)));
-
-/*
- * ktls_room.c, where it is linked in: the offset of the room, and whether the program was linked with it for that, or
- * has to choose it besides.
- */
-ptrdiff_t rk_ktls_room(bool *chosen) __attribute__((__weak__));
+/* ktls_room.c, where it is linked in. */
+void rk_ktls_room(struct rk_ktls_room *room, size_t size) __attribute__((__weak__));
 
 struct rk_process;
 
 /*
  * Has the kernel register the calling thread, and those that it creates, if there is room, nobody else has registered
- * it, and the program wants it, which it does when `chosen`. Fills *p but for the decision itself. Called again, by a
- * signal handler say, it does the same. Async-signal-safe.
+ * it, and the program wants it, which it does when `chosen`. Fills *p but for the decision itself, and *room. Called
+ * again, by a signal handler say, it does the same. Async-signal-safe.
  */
-bool rk_ktls_begin(struct rk_process *p, bool chosen);
+bool rk_ktls_begin(struct rk_process *p, bool chosen, struct rk_ktls_room *room);
 
 /* Where another copy has begun it: what the kernel says of the blob, before a filter may keep it from saying so. */
 void rk_ktls_learn_layout(struct rk_process *p);
+
+/* Who sees to it that threads are registered, by what was decided. Asks the kernel. */
+enum rk_ktls rk_ktls_find_provider(const struct rk_process *p);
 
 /* Finds the vDSO's accessors. Async-signal-safe. */
 void rk_ktls_find_accessors(void);

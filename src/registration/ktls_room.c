@@ -4,26 +4,43 @@
  * every copy of the library would cost each thread that much: in librseqkit-preload.so, and in librseqkit-ktls.a for
  * programs that ask for it. Never in what may be loaded late, when there is little room in static TLS.
  */
+#include "answer.h"
 #include "ktls.h"
 #include "thread_pointer.h"
+
+#ifdef RK_PRELOADED
+#define LINKED 0
+#else
+#define LINKED 1
+#endif
 
 #define ONES_8 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
 #define ONES_64 ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8
 
-_Static_assert(RK_KTLS_ROOM == 4 * 64, "all of it is ones");
+_Static_assert(RK_KTLS_ROOM_SIZE == 4 * 64, "all of it is ones");
 
-static __thread struct rk_ktls_room room __attribute__((__tls_model__("initial-exec"))) = {
+struct room {
+	unsigned char blob[RK_KTLS_ROOM_SIZE];
+	struct rk_thread_state state; /* of all copies, as behind any area of ours */
+} __attribute__((__aligned__(RK_KTLS_ROOM_ALIGNMENT)));
+
+static __thread struct room here __attribute__((__tls_model__("initial-exec"))) = {
 	.blob = {ONES_64, ONES_64, ONES_64, ONES_64},
 	.state.version = RK_THREAD_STATE_VERSION,
 };
 
 /* For all copies to see: whichever is first decides for all. */
-__attribute__((__visibility__("default"))) ptrdiff_t rk_ktls_room(bool *chosen)
+__attribute__((__visibility__("default"))) void rk_ktls_room(struct rk_ktls_room *room, size_t size)
 {
-#ifdef RK_PRELOADED
-	*chosen = false;
-#else
-	*chosen = true;
-#endif
-	return (char *)&room - rk_thread_pointer();
+	const struct rk_ktls_room full = {
+		.offset = (char *)&here - rk_thread_pointer(),
+		.size = RK_KTLS_ROOM_SIZE,
+		.alignment = RK_KTLS_ROOM_ALIGNMENT,
+		.state = offsetof(struct room, state),
+		.state_version = RK_THREAD_STATE_VERSION,
+		.state_size = sizeof(struct rk_thread_state),
+		.linked = LINKED,
+	};
+
+	rk_answer(room, size, &full, sizeof(full));
 }

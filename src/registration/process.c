@@ -160,11 +160,14 @@ static struct rk_rendezvous offer(uint32_t kind, ptrdiff_t offset, uint32_t stat
 static bool leave_to_kernel(struct rk_process *p, enum rk_choice choice)
 {
 	struct rk_rendezvous meeting;
+	struct rk_ktls_room room;
 
-	if (choice == RK_CHOICE_OWN || choice == RK_CHOICE_OTHERS || !rk_ktls_begin(p, choice == RK_CHOICE_KTLS))
+	if (choice == RK_CHOICE_OWN || choice == RK_CHOICE_OTHERS || !rk_ktls_begin(p, choice == RK_CHOICE_KTLS, &room))
 		return false;
 	meeting = offer(RK_RENDEZVOUS_BLOCK, p->offset, (uint32_t)(p->state - p->offset), p->length);
 	meeting.blob = p->blob;
+	meeting.state_version = room.state_version;
+	meeting.state_size = room.state_size;
 	(void)rk_rendezvous(&meeting);
 	adopt(p, &meeting);
 	return true;
@@ -329,6 +332,7 @@ __attribute__((__no_sanitize__("thread"))) const struct rk_process *rk_process_d
 
 	if (p.blob != 0)
 		rk_ktls_learn_layout(&p);
+	p.provider = (uint8_t)rk_ktls_find_provider(&p);
 	errno = saved;
 	if (__atomic_load_n(&process->where, __ATOMIC_ACQUIRE) != RK_WHERE_UNDECIDED)
 		return process; /* somebody was faster, with the same decision */
@@ -345,6 +349,7 @@ __attribute__((__no_sanitize__("thread"))) const struct rk_process *rk_process_d
 		rk_ktls_find_accessors();
 	SET_ONCE(process->libc_area, p.libc_area);
 	SET_ONCE(process->libc_registers, p.libc_registers);
+	SET_ONCE(process->provider, p.provider);
 	SET_ONCE(process->reason, p.reason);
 	rk_area_publish(p.offset, p.valid);
 	SET_ONCE(process->where, p.where);

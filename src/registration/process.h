@@ -31,10 +31,12 @@ struct rk_process {
 	uint8_t reason;  /* enum rk_reason that holds for every thread */
 	uint8_t libc_area;
 	uint8_t libc_registers;
+	uint8_t provider; /* enum rk_ktls */
 };
 
 /*
- * Makes the decision. Async-signal-safe and lock-free: whoever races makes the same decision from the same inputs, and
+ * Makes the decision. Async-signal-safe, and without a lock but for that of dl_iterate_phdr(), which a handler
+ * inside of dlopen() may take again with glibc only. Whoever races makes the same decision from the same inputs, and
  * publishes the same words.
  */
 const struct rk_process *rk_process_decide(void);

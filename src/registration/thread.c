@@ -39,6 +39,15 @@ static enum rk_reason reason_of(int error)
 }
 
 /*
+ * It is said that the thread is registered already, or now, and it isn't: by a filter, or by a kernel that keeps the thread
+ * id, and doesn't register a thread that was cloned on its creator's thread pointer.
+ */
+static enum rk_reason reason_of_a_word(const struct rk_process *p)
+{
+	return p->blob != 0 && rk_kernel_has_registration() == 0 ? RK_REASON_AREA : RK_REASON_BLOCKED;
+}
+
+/*
  * The system call, and before it what an early adopter's protocol asks for: one user more, so that the adopter's last
  * one doesn't unregister the thread under us. That user stays, as a libc's would. By the protocol signals are blocked
  * meanwhile: a handler finds the count and the registration both done, or neither.
@@ -100,13 +109,12 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 		reason = RK_REASON_UNWATCHED;
 	} else {
 		r = register_area(p, area);
-		if (r == 0) {
-			WRITE(state->registered, 1);
+		if ((r == 0 || r == -EBUSY) && rk_area_is_registered(area)) {
+			if (r == 0)
+				WRITE(state->registered, 1);
 			return 0;
 		}
-		if (r == -EBUSY)
-			return 0;
-		reason = reason_of(r);
+		reason = r == 0 || r == -EBUSY ? reason_of_a_word(p) : reason_of(r);
 	}
 	WRITE(state->reason, (uint8_t)reason);
 	/*

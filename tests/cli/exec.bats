@@ -203,3 +203,17 @@ knows_librseq() {
 	expect 0 "$RSEQKIT" exec --watch --report=outer "$RSEQKIT" exec --slice sh -c 'echo "$RSEQKIT_SLICES,$RSEQKIT_SLICES_REPORT"'
 	[ "$output" = , ]
 }
+
+@test "--ktls on a kernel that has none, or doesn't answer: the program is run as without it" {
+	run "$RSEQKIT" doctor --json
+	[[ ${output//[[:space:]]/} == *'"ktls":{"available":true'* ]] && skip "this kernel has it"
+	for filter in "" "$HELPERS/with_filter nothing rseq=0x10000 --" "$HELPERS/with_filter eperm rseq=0x10000 --"; do
+		expect 0 env -u GLIBC_TUNABLES -u RSEQKIT_AREA $filter "$RSEQKIT" exec --ktls env
+		[[ $output == *librseqkit-preload.so* ]]
+		[[ $output != *RSEQKIT_AREA=* && $output != *GLIBC_TUNABLES=* ]]
+		expect 0 env -u GLIBC_TUNABLES -u RSEQKIT_AREA $filter "$RSEQKIT" exec --ktls -f env
+		[[ $output == *RSEQKIT_AREA=own* && $output == *"GLIBC_TUNABLES=$tunable_off"* ]]
+	done
+	run env $off "$RSEQKIT" exec --ktls "$HELPERS/librseq_user"
+	assert_says "exec leaves that to it"
+}

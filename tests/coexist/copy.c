@@ -41,6 +41,7 @@ const struct copy *copy_of_rseqkit(void)
 		.unreg = rk_thread_unregister,
 		.users = rk_thread_users,
 		.owner = rk_thread_owner,
+		.provider = rk_ktls_provider,
 		.reason = rk_thread_reason,
 		.area = rk_thread_area,
 		.query = rk_process_query,

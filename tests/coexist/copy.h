@@ -16,6 +16,7 @@ struct copy {
 	int (*unreg)(void);
 	uint32_t (*users)(void);
 	enum rk_owner (*owner)(void);
+	enum rk_ktls (*provider)(void);
 	enum rk_reason (*reason)(void);
 	const volatile struct rk_area *(*area)(void);
 	int (*query)(struct rk_process_info *info, size_t size);

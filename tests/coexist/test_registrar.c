@@ -40,6 +40,7 @@ static void check_waits(void)
 static void check_shares(void)
 {
 	CHECK(copy->prepare() == 0 && copy->reason() == RK_REASON_NONE && copy->owner() == RK_OWNER_LIBRSEQ);
+	CHECK(copy->provider() == RK_KTLS_OTHERS);
 	CHECK(copy->area() == its_area() && kernel_says_registered(its_area(), 32));
 	copy->add(counter, 1);
 }

@@ -10,6 +10,12 @@
 #include "../../src/registration/ktls.h"
 #include "../../src/registration/vdso.h"
 
+#ifdef __GLIBC__
+#define GLIBC 1
+#else
+#define GLIBC 0
+#endif
+
 static enum rk_ktls expected_provider(void)
 {
 	switch (world_owner()) {
@@ -60,6 +66,10 @@ static void tells_the_layout(void **state)
 	assert_true(layout.alignment >= RK_AREA_LENGTH_ORIGINAL);
 	assert_int_equal(((uintptr_t)rk_thread_pointer() + (uintptr_t)rk_area_offset) % layout.alignment, 0);
 	if (expected_provider() == RK_KTLS_KERNEL) {
+		struct rk_ktls_layout told;
+
+		assert_int_equal(rk_ktls_ask(&told, sizeof(told)), 0);
+		assert_memory_equal(&layout, &told, sizeof(told));
 		assert_int_equal(layout.rseq_offset > 0, 1);
 		assert_int_equal(process_info().length, getauxval(27 /* AT_RSEQ_FEATURE_SIZE */));
 	} else {
@@ -71,6 +81,28 @@ static void tells_the_layout(void **state)
 	assert_int_equal(part.alignment, 4711);
 	assert_int_equal(rk_ktls_query(&larger.known, sizeof(larger)), 0);
 	assert_int_equal(larger.more, 0);
+}
+
+/* Whoever registers here. Without KTLS nothing is written. */
+static void tells_what_the_kernel_could_do(void **state)
+{
+	struct rk_ktls_layout raw = {0}, layout = {.size = 4711}, none = layout;
+	bool has = syscall(SYS_rseq, &raw, sizeof(raw), 1 << 16, 0) == 0;
+	int r = rk_ktls_ask(&layout, sizeof(layout));
+
+	(void)state;
+	assert_int_equal(rk_ktls_ask(NULL, sizeof(layout)), -EINVAL);
+	assert_int_equal(rk_ktls_ask(&layout, 0), -EINVAL);
+	if (has) {
+		assert_int_equal(r, GLIBC ? 0 : -ENOTSUP);
+		assert_memory_equal(&layout, &raw, sizeof(raw));
+		layout.alignment = 4711;
+		assert_int_equal(rk_ktls_ask(&layout, sizeof(layout.size)), r);
+		assert_int_equal(layout.alignment, 4711);
+	} else {
+		assert_int_equal(r, errno == EPERM ? -EPERM : -ENXIO);
+		assert_memory_equal(&layout, &none, sizeof(none));
+	}
 }
 
 /* 0, or what is wrong with what the calling thread is told. It is pinned, so that its CPU stays what it is. */
@@ -248,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says_who_provides_it),
 		cmocka_unit_test(tells_the_layout),
+		cmocka_unit_test(tells_what_the_kernel_could_do),
 		cmocka_unit_test(tells_each_thread_of_itself),
 		cmocka_unit_test(tells_children_of_themselves),
 		cmocka_unit_test(answers_in_handlers),

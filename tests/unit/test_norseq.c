@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * No rseq to be had: seccomp answering ENOSYS, EPERM or something odd, from process start or later; and seccomp that
- * kills, after everything was prepared. Everything works, nothing asks twice.
+ * No rseq to be had: seccomp answering ENOSYS, EPERM or something odd, that all is well for example, from process start
+ * or later; and seccomp that kills, after everything was prepared. Everything works, nothing asks twice.
  *
  * The cases run in this program started once more, under the filter: "test_norseq CASE".
  */
@@ -93,6 +93,8 @@ static void without_from_the_start(enum rk_reason reason, int error)
 	CHECK(rk_thread_register() == -error);
 	CHECK(rk_thread_users() == 0);
 	CHECK(rk_thread_area() == NULL);
+	CHECK(rk_ktls_provider() == (reason == RK_REASON_LIBC_GAVE_UP ? RK_KTLS_LIBC : RK_KTLS_NONE));
+	CHECK((rk_ktls_offset() == 0) == (rk_ktls_provider() == RK_KTLS_NONE));
 	CHECK(rk_counter_create(&counter) == 0);
 	add_in_threads(4);
 	CHECK(rk_counter_sum(counter) == 80000);
@@ -118,6 +120,14 @@ static void start_eperm(void)
 
 static void start_odd(void)
 {
+	without_from_the_start(RK_REASON_BLOCKED, EPERM);
+}
+
+/* It says that it has done what it hasn't: a libc that asks believes that. */
+static void start_nothing(void)
+{
+	if (world_owner() == RK_OWNER_LIBC)
+		without_from_the_start(RK_REASON_LIBC_GAVE_UP, ESRCH);
 	without_from_the_start(RK_REASON_BLOCKED, EPERM);
 }
 
@@ -236,15 +246,19 @@ static void killed_unprepared(void)
 	_exit(0);
 }
 
+#define ALLOWED (-1)
+
 static const struct {
 	const char *name;
-	int refusal; /* errno of rseq from the program's start on, or 0 */
+	int refusal; /* errno of rseq from the program's start on, 0 for success without effect; or ALLOWED */
 	void (*run)(void);
 } cases[] = {
 	{"start-enosys", ENOSYS, start_enosys}, {"start-eperm", EPERM, start_eperm},
-	{"start-odd", EACCES, start_odd},       {"asks-once", ENOSYS, asks_once},
-	{"later", 0, without_later},            {"prepared", 0, killed_if_it_asks},
-	{"unprepared", 0, killed_unprepared},
+	{"start-odd", EACCES, start_odd},       {"start-busy", EBUSY, start_odd},
+	{"start-nothing", 0, start_nothing},    {"asks-once", ENOSYS, asks_once},
+	{"asks-once-busy", EBUSY, asks_once},   {"asks-once-nothing", 0, asks_once},
+	{"later", ALLOWED, without_later},      {"prepared", ALLOWED, killed_if_it_asks},
+	{"unprepared", ALLOWED, killed_unprepared},
 };
 
 /*
@@ -257,7 +271,7 @@ static int run_case(const char *name)
 
 	if (pid == 0) {
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-			if (strcmp(cases[i].name, name) == 0 && cases[i].refusal != 0)
+			if (strcmp(cases[i].name, name) == 0 && cases[i].refusal != ALLOWED)
 				refuse_rseq(cases[i].refusal, 0);
 		execl("/proc/self/exe", "test_norseq", name, (char *)NULL);
 		_exit(96);
@@ -283,6 +297,18 @@ static void another_errno_from_the_start(void **state)
 	assert_int_equal(run_case("start-odd"), 0);
 }
 
+static void it_says_busy_from_the_start(void **state)
+{
+	(void)state;
+	assert_int_equal(run_case("start-busy"), 0);
+}
+
+static void it_says_done_from_the_start(void **state)
+{
+	(void)state;
+	assert_int_equal(run_case("start-nothing"), 0);
+}
+
 static void eperm_later(void **state)
 {
 	(void)state;
@@ -297,6 +323,8 @@ static void no_system_call_after_the_first(void **state)
 	if (SANITIZED)
 		SKIP("a sanitizer makes system calls of its own");
 	assert_int_equal(run_case("asks-once"), 0);
+	assert_int_equal(run_case("asks-once-busy"), 0);
+	assert_int_equal(run_case("asks-once-nothing"), 0);
 }
 
 static void prepared_for_a_filter_that_kills(void **state)
@@ -313,7 +341,8 @@ static void prepared_for_a_filter_that_kills(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(enosys_from_the_start),          cmocka_unit_test(eperm_from_the_start),
-	cmocka_unit_test(another_errno_from_the_start),   cmocka_unit_test(eperm_later),
+	cmocka_unit_test(another_errno_from_the_start),   cmocka_unit_test(it_says_busy_from_the_start),
+	cmocka_unit_test(it_says_done_from_the_start),    cmocka_unit_test(eperm_later),
 	cmocka_unit_test(no_system_call_after_the_first), cmocka_unit_test(prepared_for_a_filter_that_kills),
 };
 

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "doctor.h"
-#include "common/ktls.h"
 
 /* The libc's, where it has an area. */
 extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
@@ -168,9 +167,9 @@ static int highest_listed(void)
 /* A filter may refuse the question whatever the kernel knows. */
 static enum answer look_for_ktls(struct rk_ktls_layout *layout)
 {
-	int error = ask_for_ktls(layout);
+	int r = rk_ktls_ask(layout, sizeof(*layout));
 
-	return error == 0 ? ANSWER_YES : error == EINVAL || error == ENOSYS ? ANSWER_NO : ANSWER_UNKNOWN;
+	return r == 0 || r == -E2BIG || r == -ENOTSUP ? ANSWER_YES : r == -ENXIO ? ANSWER_NO : ANSWER_UNKNOWN;
 }
 
 void doctor_look_around(struct doctor_facts *facts)

@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
-#include <rseqkit/thread.h>
+#include <rseqkit/ktls.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "common/child.h"
-#include "common/ktls.h"
 #include "common/options.h"
 #include "preload.h"
 #include "program.h"
@@ -61,16 +60,16 @@ enum areas {
 	AREAS_KERNEL /* those that the kernel registers */
 };
 
-/* Has this kernel KTLS, and this C library memory that outlives its threads (rseqkit/ktls.h)? */
+/* Could it register the threads of a program? Says why not where that isn't simply that this kernel has no KTLS. */
 static bool kernel_registers(void)
 {
-#ifdef __GLIBC__
 	struct rk_ktls_layout layout;
+	int r = rk_ktls_ask(&layout, sizeof(layout));
 
-	return ask_for_ktls(&layout) == 0;
-#else
-	return false;
-#endif
+	if (r == -E2BIG)
+		complain("exec: the kernel's blob has %u bytes, aligned to %u, more than there is room for: it isn't used",
+			 layout.size, layout.alignment);
+	return r == 0;
 }
 
 /* Is that the last word of a list of tunables, which colons separate? */
@@ -129,7 +128,8 @@ static bool allows_registration(const char *program, enum areas areas)
 		return true;
 	if (registrant == REGISTRANT_EARLY) {
 		if (areas != AREAS_AS_IS)
-			complain("exec: %s defines __rseq_abi, which all share: areas have the 32 bytes of that", where);
+			complain("exec: %s defines __rseq_abi, which all share: areas have the 32 bytes of that%s", where,
+				 areas == AREAS_KERNEL ? ", and the kernel isn't asked to register them" : "");
 		return true;
 	}
 	if (registrant == REGISTRANT_PRIVATE) {

@@ -100,6 +100,24 @@ struct rk_rendezvous {
 #define RK_RENDEZVOUS_ADDRESS 0x1e0000UL
 
 /*
+ * Room in static TLS for what the kernel maintains (ktls.h). Whoever has it, the preloaded object or librseqkit-ktls,
+ * tells the copies of a process where it is, by a function that it exports: rk_ktls_room(room, size) fills as much of this
+ * as the caller knows, `size` bytes, and what it doesn't know itself it zeroes. The fields below keep their place and
+ * meaning in all versions. A later one appends.
+ *
+ * In a thread that isn't registered yet all bytes of the room are ones. Its state is one for all copies, as a block's is.
+ */
+struct rk_ktls_room {
+	int64_t offset;         /* bytes from the thread pointer to the room */
+	uint32_t size;          /* bytes of room for the kernel's blob */
+	uint32_t alignment;     /* bytes, of where it begins */
+	uint32_t state;         /* bytes from where it begins to its struct rk_thread_state */
+	uint32_t state_version; /* RK_THREAD_STATE_VERSION of who has the room */
+	uint32_t state_size;    /* bytes of the state as that knew it */
+	uint32_t linked;        /* 1: the program was linked with it for this; 0: only with RSEQKIT_AREA=ktls */
+};
+
+/*
  * Which CPUs are possible (percpu.h), as the copy that looked first took it. Others take the same, so that whoever goes
  * through the CPUs of an object finds memory for all of them, whichever copy made it. It begins a page at a well-known
  * address, read-only once the magic word is there, and is never unmapped. Its form is never changed: another one has

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pretend.c - has a kernel without KTLS answer the commands of the series in kernel/, to programs that it is preloaded
+ * into and that make system calls by the C library's syscall(), as this library does. So what the library decides can be
+ * tried on any kernel. Threads are registered when they ask; what the kernel does by itself only the real one shows.
+ *
+ * PRETEND_KTLS may be "size=N", bytes of the blob, or "foreign": threads but the initial one are on a thread pointer of
+ * somebody else's, and are told EBUSY. Kernels before 6.3 take no area of this length: there it stays what they answer.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include "raw.h"
+
+#define EXPORTED __attribute__((__visibility__("default")))
+#define FEATURE_SIZE 33 /* more than 32, as all kernels have by now that the series is for */
+#define ALIGNMENT 64
+#define RSEQ_OFFSET 64
+#define AUXV_FEATURE_SIZE 27 /* AT_RSEQ_FEATURE_SIZE of include/uapi/linux/auxvec.h */
+#define AUXV_ALIGN 28
+#define RAW_EBUSY 16
+#define RAW_ENXIO 6
+
+static bool has_offset, has_signature;
+static int64_t offset;
+static uint32_t signature;
+
+EXPORTED int pretend_asked; /* how often a thread wanted to be registered */
+
+typedef unsigned long get(unsigned long);
+
+static unsigned long real_auxiliary(unsigned long type)
+{
+	get *next = (get *)(uintptr_t)dlsym(RTLD_NEXT, "getauxval");
+
+	return next != NULL ? next(type) : 0;
+}
+
+EXPORTED unsigned long getauxval(unsigned long type)
+{
+	bool ours = (type == AUXV_FEATURE_SIZE || type == AUXV_ALIGN) && real_auxiliary(type) != 0;
+
+	return !ours ? real_auxiliary(type) : type == AUXV_ALIGN ? ALIGNMENT : FEATURE_SIZE;
+}
+
+static const char *choice(void)
+{
+	const char *value = getenv("PRETEND_KTLS");
+
+	return value != NULL ? value : "";
+}
+
+static bool is_foreign(void)
+{
+	return strcmp(choice(), "foreign") == 0 && RAW3(SYS_gettid, 0, 0, 0) != RAW3(SYS_getpid, 0, 0, 0);
+}
+
+static long register_thread(void)
+{
+	const char *pointer;
+
+	pretend_asked++;
+	if (!has_offset || !has_signature)
+		return -RAW_ENXIO;
+	if (is_foreign())
+		return -RAW_EBUSY;
+	__asm__("mov %%fs:0, %0" : "=r"(pointer));
+	return RAW4(SYS_rseq, pointer + offset + RSEQ_OFFSET, FEATURE_SIZE, 0, signature);
+}
+
+/* Of commands of which two are one call the kernel would say EINVAL; nobody here makes such. */
+static long answer(void *argument, int flags, uint32_t number)
+{
+	struct {
+		uint32_t size, alignment;
+		uint64_t rseq_offset;
+	} layout = {128, ALIGNMENT, RSEQ_OFFSET};
+
+	if (flags & RAW_GET_KTLS_LAYOUT) {
+		if (strncmp(choice(), "size=", 5) == 0)
+			layout.size = (uint32_t)strtoul(choice() + 5, NULL, 10);
+		memcpy(argument, &layout, sizeof(layout));
+	} else if (flags & RAW_SET_KTLS_SIG) {
+		has_signature = true;
+		signature = number;
+	} else if (flags & RAW_SET_KTLS_OFFSET) {
+		if (has_offset)
+			return -RAW_EBUSY;
+		memcpy(&offset, argument, sizeof(offset));
+		has_offset = true;
+	} else {
+		return register_thread();
+	}
+	return 0;
+}
+
+EXPORTED long syscall(long number, ...)
+{
+	const int all = RAW_GET_KTLS_LAYOUT | RAW_SET_KTLS_SIG | RAW_SET_KTLS_OFFSET | RAW_SET_KTLS_THREAD;
+	long argument[6], result;
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		argument[i] = va_arg(list, long);
+	va_end(list);
+	if (number == SYS_rseq && ((int)argument[2] & all) != 0 && real_auxiliary(AUXV_FEATURE_SIZE) != 0)
+		result = answer((void *)(uintptr_t)argument[0], (int)argument[2], (uint32_t)argument[3]);
+	else
+		result = raw_call6(number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
+	if (result < 0 && result > -4096) {
+		errno = (int)-result;
+		return -1;
+	}
+	return result;
+}
