@@ -130,6 +130,20 @@ static inline unsigned long rk_auxiliary(unsigned long type)
 	return value;
 }
 
+/* Of include/uapi/linux/auxvec.h, since kernel 6.3; absent before. */
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27
+#define AT_RSEQ_ALIGN 28
+#endif
+
+/* As the kernel announces it, in bytes. */
+static inline uint32_t rk_feature_size(void)
+{
+	unsigned long announced = rk_auxiliary(AT_RSEQ_FEATURE_SIZE);
+
+	return announced != 0 ? (uint32_t)announced : RK_FEATURE_SIZE_ORIGINAL;
+}
+
 static inline int rk_sys_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
 {
 	return (int)RK_SYSCALL(SYS_rseq, area, length, flags, signature);

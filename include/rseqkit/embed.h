@@ -236,7 +236,8 @@ RKE_FUNCTION int rke_kernel_has_registration(void)
 {
 	int r = rke_rseq((volatile void *)(intptr_t)(sizeof(void *) == 8 ? -4096 : 0), RKE_AREA_LENGTH, 0, RKE_SIGNATURE);
 
-	return r == -EINVAL ? 1 : r == -EFAULT ? 0 : r;
+	/* No kernel takes such an address: a filter can have a call succeed that isn't made. */
+	return r == -EINVAL ? 1 : r == -EFAULT ? 0 : r == 0 && sizeof(void *) == 8 ? -EPERM : r;
 }
 
 /*
@@ -618,6 +619,8 @@ RKE_FUNCTION int rke_attach(volatile struct rke_area *area, uint32_t length)
 	struct rke_process *process = rke_facts();
 	int r = rke_rseq(area, length, 0, RKE_SIGNATURE);
 
+	if ((r == 0 || r == -EBUSY) && (int32_t)area->cpu_id < 0)
+		return -EPERM; /* as above */
 	if (r == 0 || r == -EBUSY) {
 		__atomic_store_n(&process->signature_known, 1, __ATOMIC_RELAXED);
 		return 0;

@@ -57,14 +57,15 @@ RKI_API int rk_ktls_set_up(void);
  *
  * Returns 0: it could; -EINVAL when layout is NULL or size is 0; -ENXIO: this kernel has no KTLS, or not for such programs
  * (rseq answers EINVAL, ENOSYS or EOPNOTSUPP); -E2BIG: its blob needs more room, or another alignment; -ENOTSUP: with this
- * C library it is never used; another negative errno is a filter's answer, -ENODATA where that said 0.
+ * C library it is never used; another negative errno is a filter's answer, -ENODATA where that said 0 or one of these.
  * Context: any thread, signal handler, after fork, vfork child. Cost: one system call.
  */
 RKI_API int rk_ktls_ask(struct rk_ktls_layout *layout, size_t size);
 
 /*
- * Who sees to it: decided with where the areas are, and constant. A thread that was sandboxed since, or that another
- * component has registered elsewhere, has no rseq all the same; rk_thread_owner() tells.
+ * Who sees to it: decided with where the areas are, and constant. A thread that is sandboxed, or that another
+ * component has registered elsewhere, has no rseq all the same; rk_thread_owner() tells. RK_KTLS_NONE for one of these
+ * reasons takes the initial thread, or a kernel without rseq: a copy that another thread loads knows of nothing but itself.
  * Context: any thread, signal handler, after fork, vfork child. Cost: nanoseconds, no system call.
  */
 RKI_API enum rk_ktls rk_ktls_provider(void);

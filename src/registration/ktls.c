@@ -25,7 +25,8 @@ static int (*kernel_cpu)(long offset);
 
 /*
  * What the kernel says of the blob. Returns 0; -ENXIO where it has no KTLS, or not for this kind of program; or what
- * else it was answered, by a filter. No blob is empty: a filter can have a call succeed that isn't made.
+ * else it was answered, by a filter: -ENODATA for what has another meaning here, and where nothing was filled. No blob is
+ * empty, but a filter can have a call succeed that isn't made.
  */
 static int ask_kernel(struct rk_ktls_layout *layout)
 {
@@ -35,6 +36,8 @@ static int ask_kernel(struct rk_ktls_layout *layout)
 	r = rk_sys_rseq(layout, sizeof(*layout), RK_RSEQ_GET_KTLS_LAYOUT, 0);
 	if (r == -EINVAL || r == -ENOSYS || r == -EOPNOTSUPP)
 		return -ENXIO;
+	if (r == -ENXIO || r == -E2BIG)
+		return -ENODATA;
 	return r == 0 && layout->size == 0 ? -ENODATA : r;
 }
 
@@ -122,7 +125,7 @@ int rk_ktls_ask(struct rk_ktls_layout *layout, size_t size)
 	rk_answer(layout, size, &full, sizeof(full));
 	if (!LIBC_CAN)
 		return -ENOTSUP;
-	return fits(&full, rk_process_get()->feature_size, RK_KTLS_ROOM_SIZE, RK_KTLS_ROOM_ALIGNMENT) ? 0 : -E2BIG;
+	return fits(&full, rk_feature_size(), RK_KTLS_ROOM_SIZE, RK_KTLS_ROOM_ALIGNMENT) ? 0 : -E2BIG;
 }
 
 void rk_ktls_learn_layout(struct rk_process *p)
@@ -136,22 +139,33 @@ void rk_ktls_learn_layout(struct rk_process *p)
 }
 
 /*
- * A fact of the process, though filters and private registrations are each thread's own: at process start there is one
- * thread, and those to come have its filters.
+ * Has the calling thread no rseq of ours, because the system call is missing or refused, or because it is registered at a
+ * place that nobody knows? Other threads may: filters and private registrations are each thread's own. So only the initial
+ * thread's word counts, which is the only one as a rule, and those to come have its filters.
  */
-enum rk_ktls rk_ktls_find_provider(const struct rk_process *p)
+static bool is_without(const struct rk_process *p)
 {
+	volatile struct rk_area *area = rk_area_at(p->offset);
 	int registered;
 
+	if (rk_area_is_registered(area))
+		return false;
+	registered = rk_kernel_has_registration();
+	/* A handler may have registered the thread meanwhile, in a copy that was there before. */
+	if (registered == 0 || rk_area_is_registered(area))
+		return false;
+	return registered == -ENOSYS || RK_SYSCALL(SYS_gettid) == RK_SYSCALL(SYS_getpid);
+}
+
+enum rk_ktls rk_ktls_find_provider(const struct rk_process *p)
+{
 	if (p->blob != 0)
 		return RK_KTLS_KERNEL;
 	if (p->where == RK_WHERE_NOWHERE || p->reason != RK_REASON_NONE)
 		return RK_KTLS_NONE;
 	if (p->where == RK_WHERE_LIBC)
 		return RK_KTLS_LIBC;
-	/* The system call is missing or refused, or the thread is registered at a place that nobody knows. */
-	registered = rk_area_is_registered(rk_area_at(p->offset)) ? 0 : rk_kernel_has_registration();
-	if (registered != 0)
+	if (is_without(p))
 		return RK_KTLS_NONE;
 	return p->where == RK_WHERE_LIBRSEQ ? RK_KTLS_OTHERS : RK_KTLS_LIBRARY;
 }
@@ -171,7 +185,7 @@ int rk_ktls_set_up(void)
 
 enum rk_ktls rk_ktls_provider(void)
 {
-	return (enum rk_ktls)rk_process_get()->provider;
+	return (enum rk_ktls)(rk_process_get()->provider - 1);
 }
 
 const char *rk_ktls_name(enum rk_ktls provider)

@@ -21,12 +21,6 @@
 #include "strangers.h"
 #include "thread_pointer.h"
 
-/* Auxiliary vector entries of include/uapi/linux/auxvec.h; absent, so 0, before kernel 6.3. */
-#ifndef AT_RSEQ_FEATURE_SIZE
-#define AT_RSEQ_FEATURE_SIZE 27
-#define AT_RSEQ_ALIGN 28
-#endif
-
 struct rk_process rk_process_decided;
 
 /*
@@ -285,9 +279,7 @@ static struct rk_process decide(void)
 	uint32_t length = 0;
 	bool registers;
 
-	p.feature_size = (uint32_t)rk_auxiliary(AT_RSEQ_FEATURE_SIZE);
-	if (p.feature_size == 0)
-		p.feature_size = RK_FEATURE_SIZE_ORIGINAL;
+	p.feature_size = rk_feature_size();
 	p.alignment = (uint32_t)rk_auxiliary(AT_RSEQ_ALIGN);
 	if (p.alignment == 0)
 		p.alignment = RK_AREA_LENGTH_ORIGINAL;
@@ -332,7 +324,7 @@ __attribute__((__no_sanitize__("thread"))) const struct rk_process *rk_process_d
 
 	if (p.blob != 0)
 		rk_ktls_learn_layout(&p);
-	p.provider = (uint8_t)rk_ktls_find_provider(&p);
+	p.provider = (uint8_t)(rk_ktls_find_provider(&p) + 1);
 	errno = saved;
 	if (__atomic_load_n(&process->where, __ATOMIC_ACQUIRE) != RK_WHERE_UNDECIDED)
 		return process; /* somebody was faster, with the same decision */

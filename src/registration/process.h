@@ -31,7 +31,7 @@ struct rk_process {
 	uint8_t reason;  /* enum rk_reason that holds for every thread */
 	uint8_t libc_area;
 	uint8_t libc_registers;
-	uint8_t provider; /* enum rk_ktls */
+	uint8_t provider; /* one more than the enum rk_ktls */
 };
 
 /*

@@ -21,10 +21,19 @@
 #include "thread.h"
 #include "word.h"
 
-/* What a refusal means. EPERM and EINVAL have two meanings each; whether any registration exists tells them apart. */
-static enum rk_reason reason_of(int error)
+/* No errno of the kernel's: it was said that the thread is registered, and it isn't. */
+#define NOT_TRUE (-4096)
+
+/*
+ * What a refusal means. EPERM and EINVAL have two meanings each; whether any registration exists tells them apart. As
+ * it does where the thread was said to be registered and isn't: that was a filter, or a kernel that keeps the thread id,
+ * and registers no thread that was cloned on its creator's thread pointer.
+ */
+static enum rk_reason reason_of(const struct rk_process *p, int error)
 {
 	switch (error) {
+	case NOT_TRUE:
+		return p->blob != 0 && rk_kernel_has_registration() == 0 ? RK_REASON_AREA : RK_REASON_BLOCKED;
 	case -ENOSYS:
 		return RK_REASON_NO_KERNEL;
 	case -EPERM:
@@ -38,13 +47,10 @@ static enum rk_reason reason_of(int error)
 	}
 }
 
-/*
- * It is said that the thread is registered already, or now, and it isn't: by a filter, or by a kernel that keeps the thread
- * id, and doesn't register a thread that was cloned on its creator's thread pointer.
- */
-static enum rk_reason reason_of_a_word(const struct rk_process *p)
+/* An answer that the thread is registered, now or already, is believed where its area says so. */
+static int check(int r, volatile struct rk_area *area)
 {
-	return p->blob != 0 && rk_kernel_has_registration() == 0 ? RK_REASON_AREA : RK_REASON_BLOCKED;
+	return (r == 0 || r == -EBUSY) && !rk_area_is_registered(area) ? NOT_TRUE : r;
 }
 
 /*
@@ -60,13 +66,13 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
 	int r;
 
 	if (adopters == NULL)
-		return rk_register_at(p, area, p->length);
+		return check(rk_register_at(p, area, p->length), area);
 	blocked = rk_kernel_block_signals(before) == 0;
 	if (!READ(rk_block.state.counted)) {
 		WRITE(rk_block.state.counted, 1);
 		(void)rk_word_add(adopters, 1);
 	}
-	r = rk_sys_rseq(area, p->length, 0, RK_SIGNATURE);
+	r = check(rk_sys_rseq(area, p->length, 0, RK_SIGNATURE), area);
 	if (r < 0 && r != -EBUSY) {
 		WRITE(rk_block.state.counted, 0);
 		(void)rk_word_add(adopters, (uint32_t)-1);
@@ -109,12 +115,16 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 		reason = RK_REASON_UNWATCHED;
 	} else {
 		r = register_area(p, area);
-		if ((r == 0 || r == -EBUSY) && rk_area_is_registered(area)) {
-			if (r == 0)
-				WRITE(state->registered, 1);
+		if (r == 0)
+			WRITE(state->registered, 1);
+		if (r == 0 || r == -EBUSY)
 			return 0;
+		/* Undone by a handler, before we could look: the bracket's end registers the thread, or the next attempt. */
+		if (r == NOT_TRUE && (rk_is_bracketed(state, area) || (p->blob == 0 && rk_kernel_has_registration() == 0))) {
+			WRITE(state->registered, 1);
+			return -rk_reason_errno(RK_REASON_VFORK);
 		}
-		reason = r == 0 || r == -EBUSY ? reason_of_a_word(p) : reason_of(r);
+		reason = reason_of(p, r);
 	}
 	WRITE(state->reason, (uint8_t)reason);
 	/*

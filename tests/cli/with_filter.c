@@ -4,7 +4,7 @@
  *
  *	with_filter ANSWER SYSCALL... -- PROGRAM [ARGUMENT...]
  *
- * ANSWER is what the filter does with the named system calls: enosys, eperm, nothing (they return 0 without effect),
+ * ANSWER is what the filter does with the named system calls: enosys, eperm, e2big, nothing (they return 0 without effect),
  * kill (the process), or hang (they never return). rseq=FLAGS is rseq with these flags only. Exit status 125 when the
  * filter can't be installed, 126 when the program can't be run.
  */
@@ -33,6 +33,7 @@ static const struct {
 } answers[] = {
 	{"enosys", SECCOMP_RET_ERRNO | ENOSYS},
 	{"eperm", SECCOMP_RET_ERRNO | EPERM},
+	{"e2big", SECCOMP_RET_ERRNO | E2BIG},
 	{"nothing", SECCOMP_RET_ERRNO | 0},
 	{"kill", SECCOMP_RET_KILL_PROCESS},
 	{"hang", SECCOMP_RET_USER_NOTIF},

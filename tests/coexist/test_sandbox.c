@@ -80,6 +80,7 @@ static int decided_in_a_sandbox(int number)
 	for (int i = 0; i < 2; i++) {
 		CHECK(copies[i]->prepare() == 0);
 		CHECK(copies[i]->owner() == world_owner());
+		CHECK(copies[i]->provider() == (world_owner() == RK_OWNER_LIBC ? RK_KTLS_LIBC : RK_KTLS_LIBRARY));
 	}
 	CHECK(copies[0]->area() == copies[1]->area());
 	return 0;

@@ -4,8 +4,8 @@
  * into and that make system calls by the C library's syscall(), as this library does. So what the library decides can be
  * tried on any kernel. Threads are registered when they ask; what the kernel does by itself only the real one shows.
  *
- * PRETEND_KTLS may be "size=N", bytes of the blob, or "foreign": threads but the initial one are on a thread pointer of
- * somebody else's, and are told EBUSY. Kernels before 6.3 take no area of this length: there it stays what they answer.
+ * PRETEND_KTLS may be "size=N" or "alignment=N", bytes, of the blob; or "foreign": threads but the initial one are on a
+ * thread pointer of somebody else's, and are told EBUSY. Kernels before 6.3 take no area of this length: there it stays what they answer.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -83,6 +83,8 @@ static long answer(void *argument, int flags, uint32_t number)
 	if (flags & RAW_GET_KTLS_LAYOUT) {
 		if (strncmp(choice(), "size=", 5) == 0)
 			layout.size = (uint32_t)strtoul(choice() + 5, NULL, 10);
+		if (strncmp(choice(), "alignment=", 10) == 0)
+			layout.alignment = (uint32_t)strtoul(choice() + 10, NULL, 10);
 		memcpy(argument, &layout, sizeof(layout));
 	} else if (flags & RAW_SET_KTLS_SIG) {
 		has_signature = true;

@@ -63,7 +63,7 @@ enum areas {
 /* Could it register the threads of a program? Says why not where that isn't simply that this kernel has no KTLS. */
 static bool kernel_registers(void)
 {
-	struct rk_ktls_layout layout;
+	struct rk_ktls_layout layout = {.size = 0};
 	int r = rk_ktls_ask(&layout, sizeof(layout));
 
 	if (r == -E2BIG)
