@@ -100,12 +100,15 @@ static void copies_agree_all_the_same(void **state)
 static int sandboxed_before(int error)
 {
 	enum rk_reason reason = error == EPERM ? RK_REASON_BLOCKED : RK_REASON_NO_KERNEL;
+	struct rk_process_info info;
 	struct rk_counter *counter;
 
 	refuse_rseq(error);
 	copies[0] = load("COPY_A");
 	if (world_owner() == RK_OWNER_LIBC) {
 		CHECK(copies[0]->prepare() == 0 && copies[0]->owner() == RK_OWNER_LIBC);
+		/* How long the libc's registration is nobody says. */
+		CHECK(copies[0]->query(&info, sizeof(info)) == 0 && info.length == 0);
 	} else {
 		CHECK(copies[0]->prepare() < 0 && copies[0]->owner() == RK_OWNER_NONE);
 		/* What exports a __rseq_abi may register threads that no filter holds: in areas of ours a reason by itself. */
