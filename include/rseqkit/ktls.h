@@ -64,8 +64,8 @@ RKI_API int rk_ktls_ask(struct rk_ktls_layout *layout, size_t size);
 
 /*
  * Who sees to it: decided with where the areas are, and constant. A thread that is sandboxed, or that another
- * component has registered elsewhere, has no rseq all the same; rk_thread_owner() tells. RK_KTLS_NONE for one of these
- * reasons takes the initial thread, or a kernel without rseq: a copy that another thread loads knows of nothing but itself.
+ * component has registered elsewhere, has no rseq all the same; rk_thread_owner() tells. That counts for the process,
+ * as RK_KTLS_NONE, where it was decided while there was one thread; a kernel without rseq does always.
  * Context: any thread, signal handler, after fork, vfork child. Cost: nanoseconds, no system call.
  */
 RKI_API enum rk_ktls rk_ktls_provider(void);

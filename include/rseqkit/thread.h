@@ -78,7 +78,6 @@ RKI_BEGIN_DECLS
  *                         munmap in emulators; for RSEQKIT_PERCPU the first three as well
  *     libc registers not  get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close: the
  *                         environment and, beside strangers, the number of threads
- *     rseq is refused: gettid, getpid
  *     areas of our own, or an early adopter: prlimit64, memfd_create, write, mmap, close; munmap in emulators
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count
  *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu; sums make mincore and

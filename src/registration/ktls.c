@@ -20,6 +20,9 @@
 #define ACCESSOR(what) "__vdso_rseq_ktls_" what
 #endif
 
+/* glibc 2.32 and later. */
+extern char __libc_single_threaded __attribute__((__weak__));
+
 static uint32_t (*kernel_tid)(long offset);
 static int (*kernel_cpu)(long offset);
 
@@ -140,8 +143,8 @@ void rk_ktls_learn_layout(struct rk_process *p)
 
 /*
  * Has the calling thread no rseq of ours, because the system call is missing or refused, or because it is registered at a
- * place that nobody knows? Other threads may: filters and private registrations are each thread's own. So only the initial
- * thread's word counts, which is the only one as a rule, and those to come have its filters.
+ * place that nobody knows? Other threads may: filters and private registrations are each thread's own. So that counts
+ * only while there is one thread, as there is as a rule, for those to come have its filters.
  */
 static bool is_without(const struct rk_process *p)
 {
@@ -154,7 +157,7 @@ static bool is_without(const struct rk_process *p)
 	/* A handler may have registered the thread meanwhile, in a copy that was there before. */
 	if (registered == 0 || rk_area_is_registered(area))
 		return false;
-	return registered == -ENOSYS || RK_SYSCALL(SYS_gettid) == RK_SYSCALL(SYS_getpid);
+	return registered == -ENOSYS || &__libc_single_threaded == NULL || __libc_single_threaded;
 }
 
 enum rk_ktls rk_ktls_find_provider(const struct rk_process *p)
