@@ -84,6 +84,7 @@ static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, ui
 bool rk_ktls_begin(struct rk_process *p, bool chosen, struct rk_ktls_room *room)
 {
 	struct rk_ktls_layout layout;
+	ptrdiff_t offset;
 
 	*room = (struct rk_ktls_room){0};
 	if (rk_ktls_room == NULL)
@@ -92,9 +93,10 @@ bool rk_ktls_begin(struct rk_process *p, bool chosen, struct rk_ktls_room *room)
 	if (!(room->linked || chosen) || ask_kernel(&layout) != 0 ||
 	    !fits(&layout, p->feature_size, room->size, room->alignment))
 		return false;
-	p->offset = (ptrdiff_t)room->offset + (ptrdiff_t)layout.rseq_offset;
-	if (!leave_it_to_kernel((ptrdiff_t)room->offset, rk_area_at(p->offset), p->feature_size))
+	offset = (ptrdiff_t)room->offset + (ptrdiff_t)layout.rseq_offset;
+	if (!leave_it_to_kernel((ptrdiff_t)room->offset, rk_area_at(offset), p->feature_size))
 		return false;
+	p->offset = offset;
 	p->blob = (uint32_t)layout.rseq_offset;
 	p->blob_size = layout.size;
 	p->blob_alignment = layout.alignment;
