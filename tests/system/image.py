@@ -5,7 +5,6 @@ Programs keep the path that they have on the host, so that what `meson test` wou
 environment. Shared libraries come from the row's C library first, then from where the programs were linked.
 """
 import functools
-import glob
 import importlib.machinery
 import importlib.util
 import json
@@ -15,19 +14,23 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from tables import Unavailable
+from tables import Selected, Unavailable
 
-# Per machine: Debian's name of it, its folder of libraries, and the folder of a build whose name is another.
+# Per machine: Debian's name of it, its folder of libraries, and builds of scripts/check that have another name there.
 MACHINES = {
-    'x86_64': {'debian': 'amd64', 'triplet': 'x86_64-linux-gnu', 'builds': {'gcc': '.'}},
+    'x86_64': {'debian': 'amd64', 'triplet': 'x86_64-linux-gnu', 'builds': {}},
     'aarch64': {'debian': 'arm64', 'triplet': 'aarch64-linux-gnu', 'builds': {'gcc': 'arm64', 'own': 'arm64-own',
                                                                              'clang': 'arm64-clang'}},
 }
 # Emulated, programs take ten times as long, and some have many rounds; the stress lasts for the quotient.
 SLOWNESS = 50
 STRESS_MS = 150000
-# What the tool looks for in the build tree that it is in.
-TOOL_FINDS = ('src/librseqkit-preload.so', 'bench/rseqkit-bench-*')
+# What the tool looks for in the build tree that it is in: for any command, and for `bench`.
+TOOL_FINDS = ('src/librseqkit-preload.so', 'src/librseqkit-slices.so')
+BENCH_FINDS = ('bench/rseqkit-bench-pie', 'bench/rseqkit-bench-nopie')
+INIT = 'tests/system/init'
+# The build that has it.
+GCC = Selected('', 'gcc', '', '', '', '')
 
 
 def load_script(path):
@@ -129,14 +132,50 @@ def tests_of(folder):
 
 
 def in_build(words, folder):
-    """Words of a command, those that name a file of the build by its path."""
-    return [os.path.join(folder, word) if os.path.isfile(os.path.join(folder, word)) else word for word in words]
+    """Words of a command, those that name a file which the build makes by its path."""
+    made = {path for paths in tests_of(folder)[1].values() for path in paths}
+    return [os.path.join(folder, word) if os.path.join(folder, word) in made else word for word in words]
+
+
+def folder_of(line, build, packages):
+    """The build that a line of the selection is about."""
+    name = packages.machine['builds'].get(line.build, line.build)
+    folder = os.path.realpath(os.path.join(build, 'check', name))
+    if not os.path.exists(os.path.join(folder, 'build.ninja')):
+        raise Unavailable(f'there is no build {name}: scripts/check --setup {name}')
+    return folder
+
+
+def selected(line, folder):
+    """The build's tests that a line names."""
+    tests, _ = tests_of(folder)
+    names = matching(line.tests, [name for name, _ in tests], line.build)
+    chosen = {id(test): (name, test) for name, test in reversed(tests) if name in names} # one may be in several suites
+    return list(reversed(chosen.values()))
+
+
+def made_for(line, folder):
+    """Files of the build that a line's tests need."""
+    files = tests_of(folder)[1]
+    if line.tests.startswith('rseqkit '):
+        words = in_build(['tool/rseqkit', *line.tests.split(), *TOOL_FINDS,
+                          *(BENCH_FINDS if ' bench ' in line.tests else [])], folder)
+        return {word for word in words if word.startswith(folder + '/')}
+    return {path for _, test in selected(line, folder) for path in built_for(test, files)}
+
+
+def make(folder, paths):
+    """Has the build make these files, and no others."""
+    done = subprocess.run(['ninja', '-C', folder, *(os.path.relpath(path, folder) for path in sorted(paths))],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f'{folder} doesn\'t build:\n' + '\n'.join(done.stdout.splitlines()[-40:]))
 
 
 def command_of_tool(line, folder):
     """A command of the tool, with what it finds in its build tree, and what it may run there."""
     words = in_build(line.tests.split()[1:], folder)
-    beside = [path for pattern in TOOL_FINDS for path in glob.glob(os.path.join(folder, pattern))]
+    beside = in_build(TOOL_FINDS + (BENCH_FINDS if ' bench ' in line.tests else ()), folder)
     return Program(line.tests, [os.path.join(folder, 'tool', 'rseqkit'), *words], {}, int(line.seconds), False,
                    {*beside, *words})
 
@@ -190,31 +229,33 @@ def matching(pattern, names, build):
 
 def select(row, selection, build, packages):
     """The row's programs, in the order of the selection."""
+    lines = [line for line in selection if line.programs in row.programs.split()]
+    is_script = {line.build: os.path.isfile(os.path.join(packages.source, line.build)) for line in lines}
+    folders = {line.build: folder_of(line, build, packages) for line in lines
+               if line.build != 'kernel' and not is_script[line.build]}
+    folders.setdefault('gcc', folder_of(GCC, build, packages))
+    for name, folder in folders.items():
+        make(folder, {path for line in lines if line.build == name for path in made_for(line, folder)} |
+             ({os.path.join(folder, INIT)} if name == 'gcc' else set()))
     programs = []
-    for line in selection:
-        if line.programs not in row.programs.split():
-            continue
+    for line in lines:
         if line.build == 'kernel':
             kernel = packages.kernel()
             path = os.path.join(os.path.dirname(kernel), f'{line.tests}-{kernel.rsplit("-", 1)[1]}')
             programs.append(Program(line.tests, [path], {}, int(line.seconds), False, set()))
             continue
-        if os.path.isfile(os.path.join(packages.source, line.build)): # a script, which builds the program
+        if is_script[line.build]: # which builds the program
             words = line.tests.split()
             programs.append(Program(line.tests, [packages.built(line.build, '--program', words[0]), *words[1:]],
                                     dict(word.split('=', 1) for word in line.environment.split()), int(line.seconds),
                                     False, set()))
             continue
-        folder = os.path.realpath(os.path.join(build, packages.machine['builds'].get(line.build, line.build)))
-        if not os.path.exists(os.path.join(folder, 'build.ninja')):
-            raise Unavailable(f'there is no build {line.build}: scripts/check --build {line.build}')
+        folder = folders[line.build]
         if line.tests.startswith('rseqkit '):
             found = [command_of_tool(line, folder)]
         else:
-            tests, files = tests_of(folder)
-            names = matching(line.tests, [name for name, _ in tests], line.build)
-            found = [program for name, test in tests if name in names
-                     for program in programs_of(f'{line.build}: {name}', test, files, folder, line)]
+            found = [program for name, test in selected(line, folder)
+                     for program in programs_of(f'{line.build}: {name}', test, tests_of(folder)[1], folder, line)]
         for program in found:
             program.environment.update({'TEST_DIVISOR': str(SLOWNESS), 'STRESS_MS': str(STRESS_MS), 'PATH': '/bin'})
             program.environment.update(word.split('=', 1) for word in line.environment.split())
@@ -252,8 +293,7 @@ def pack(folder, build, programs, packages):
     for link in ('lib', 'lib64'):
         os.makedirs(os.path.join(root, 'usr', link))
         os.symlink('usr/' + link, os.path.join(root, link))
-    own = os.path.join(build, packages.machine['builds']['gcc'])
-    place(os.path.join(own, 'tests', 'system', 'init'), root, '/init')
+    place(os.path.join(folder_of(GCC, build, packages), INIT), root, '/init')
     for program in programs:
         files = {program.arguments[0]} | program.files
         for path in files:

@@ -4,11 +4,10 @@
 usage: run BUILD-DIR [ROW... | quick | normal | all]     rows as in the file `rows`; without one, the normal and quick ones
        run --guest ROW FOLDER BUILD-DIR TEST...          only these tests, of the build in FOLDER
 
-Below BUILD-DIR are the builds that scripts/check makes, and here BUILD-DIR/packages for what is fetched and
-BUILD-DIR/system/ROW for each row: its initramfs, its console, and a test log like meson's; BUILD-DIR/system/logs names
-those of the last run, for scripts/summary. Ends
-with a table and the line "N passed, N failed, N skipped". Exit status: 0 if nothing failed, 1 if something did, 2
-wrong usage, 3 if a machine never came up.
+BUILD-DIR/check has builds as scripts/check configures them; what the rows run is built here. BUILD-DIR/packages is for
+what is fetched, BUILD-DIR/system/ROW for each row: its initramfs, its console, and a test log like meson's;
+BUILD-DIR/system/logs names those of the last run, for scripts/summary. Ends with a table and the line "N passed, N
+failed, N skipped". Exit status: 0 if nothing failed, 1 if something did, 2 wrong usage, 3 if a machine never came up.
 """
 import fcntl
 import json

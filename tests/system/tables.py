@@ -26,7 +26,7 @@ class Row:
 @dataclass
 class Selected:
     programs: str
-    build: str        # below the folder of builds; gcc is that folder itself
+    build: str        # of scripts/check, or its path
     tests: str        # a regular expression for SUITE/NAME
     seconds: str
     cpus: str         # plug, or unplug: CPUs are taken away and brought back meanwhile

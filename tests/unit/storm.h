@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * storm.h - threads that come and go, that are moved between CPUs, interrupted by handlers, fenced by membarrier, and
- * forked around, for STRESS_MS milliseconds (1000 if not set; TEST_DIVISOR divides). What they do is the test's.
+ * forked around, for STRESS_MS milliseconds, or if that is not set for USUAL_STRESS_MS; TEST_DIVISOR divides. What they do
+ * is the test's.
  */
 #ifndef STORM_H
 #define STORM_H
@@ -170,9 +171,12 @@ static uint64_t storm_now(void)
 
 static uint64_t storm_ms(void)
 {
-	const char *ms = getenv("STRESS_MS"), *divisor = getenv("TEST_DIVISOR");
+	const char *ms = getenv("STRESS_MS"), *usual = getenv("USUAL_STRESS_MS"), *divisor = getenv("TEST_DIVISOR");
+	uint64_t result;
 
-	uint64_t result = (ms == NULL ? 1000 : strtoull(ms, NULL, 10)) / (divisor == NULL ? 1 : strtoull(divisor, NULL, 10));
+	if (ms == NULL)
+		ms = usual == NULL ? "1000" : usual;
+	result = strtoull(ms, NULL, 10) / (divisor == NULL ? 1 : strtoull(divisor, NULL, 10));
 
 	return result < 200 ? 200 : result; /* each thread comes to its turn */
 }
