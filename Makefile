@@ -9,6 +9,9 @@ DESTDIR ?=
 # Made absolute by the shell: make's own function splits at blanks.
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
+# On a terminal ninja shows how far it is.
+quiet = $$([ -t 2 ] || echo --quiet)
+
 # The checks have folders of their own below build/check, each with the options that its tests need.
 CHECK := build/check
 targets := steps builds toolchain tool malloc examples kernels
@@ -23,7 +26,7 @@ all:  ## build the library and the tool (build/tool/rseqkit)
 	@scripts/deps --name build
 	@[ -f $(BUILD)/build.ninja ] || \
 		out=$$(meson setup $(BUILD) --prefix "$(PREFIX)" --libdir "$(LIBDIR)" 2>&1) || { echo "$$out"; exit 1; }
-	@ninja -C $(BUILD) --quiet
+	@ninja -C $(BUILD) $(quiet)
 
 install: all  ## install below PREFIX (default /usr/local, LIBDIR lib), staged into DESTDIR
 	@meson configure $(BUILD) -Dprefix="$(PREFIX)" -Dlibdir="$(LIBDIR)"
