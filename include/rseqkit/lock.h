@@ -114,7 +114,7 @@ RKI_API int rk_lock_release_slow(void *data, int is_free);
  *   -EBUSY      (_try, or no time) somebody holds it, the calling thread perhaps, or is about to
  *   -ETIMEDOUT  the time is over
  *   -EDEADLK    the calling thread holds it, and would wait for itself
- *   -EINVAL     nanoseconds is negative, where it would have to wait; of rk_lock_cpu_for() in any case
+ *   -EINVAL     nanoseconds is negative, where it would have to wait
  * Context: any thread; signal handler, with _try only; after fork; not in a vfork child; not under asynchronous cancellation
  * (api.h). A thread that ends while it holds a lock holds it for ever. Cost: with rk_lock_release() 1 to 3 ns with rseq, by
  * processor; 40 without; a fence and a sleep where it has to wait.
@@ -288,7 +288,7 @@ RKI_API struct rk_rwlock_section *rk_rwlock_keep(struct rk_rwlock *lock, struct 
  *   -ETIMEDOUT     the time is over
  *   -EDEADLK       the calling thread has it already
  *   -EHOSTUNREACH  there is no fence (any more, or for this thread, see remote.h): nothing is known of readers
- *   -EINVAL        nanoseconds is negative
+ *   -EINVAL        nanoseconds is negative, where it would have to wait
  * rk_rwlock_write_unlock(): 0, or -EPERM when the calling thread hasn't got it.
  * Context: any thread; signal handler, with _try only; after fork; not in a vfork child; not under asynchronous cancellation
  * (api.h). Cost: a fence, and loads from each CPU's slot; on other machines than x86 two more fences, of another kind.

@@ -115,8 +115,8 @@ RKI_API struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rc
  * Waits for a grace period: until all sections that began before the call are over. rk_rcu_synchronize_for() gives up
  * after `nanoseconds`; the period goes on without it. Not in a read section of the same domain: it would wait for itself.
  *
- * Returns 0; -ETIMEDOUT; -EINVAL when nanoseconds is negative; -EHOSTUNREACH when there is no fence (any more), and then
- * nothing is known, nor waited for; -EDEADLK in a signal handler that interrupted this thread in here, where a filter
+ * Returns 0; -ETIMEDOUT; -EINVAL when nanoseconds is negative, where it would have to wait; -EHOSTUNREACH when there is no
+ * fence (any more), and then nothing is known, nor waited for; -EDEADLK in a signal handler that interrupted this thread in here, where a filter
  * kept it from blocking signals.
  * Context: any thread; signal handler, unless it interrupted a section of this domain, or rk_rcu_read_lock(); after fork;
  * not in a vfork child; not under asynchronous cancellation (api.h). Signals are blocked while a period is moved on, not
@@ -129,9 +129,10 @@ RKI_API int rk_rcu_synchronize_for(struct rk_rcu *rcu, int64_t nanoseconds);
 /*
  * The same in two steps, for who has something else to do meanwhile. rk_rcu_start() returns the number of a grace period
  * that begins after the call. rk_rcu_poll() tells whether it is over, and moves it on if it can; nobody else does, so it is
- * called until it says so. A number stays good for ever, and in children too.
+ * called until it says so. A number belongs to one domain. It stays good for ever, and in children too.
  *
- * Returns of rk_rcu_poll(): 1 if it is over, 0 if not (yet), -EHOSTUNREACH as above.
+ * Returns of rk_rcu_poll(): 1 if it is over, 0 if not (yet), -EINVAL when rk_rcu_start() of this domain can't have returned
+ * that number yet, -EHOSTUNREACH as above.
  * Context: as rk_rcu_synchronize(), but in any signal handler; in one that interrupted a section it says 0. Cost:
  * rk_rcu_start() an atomic instruction; rk_rcu_poll() a load when it is over, else what a period or two take, without
  * waiting for readers.
@@ -163,7 +164,7 @@ RKI_API int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*fu
  * nothing else calls it in a loop; a program without one calls it now and then, with 0.
  *
  * Returns how many it ran; -EBUSY when another thread was at it all the time; -EDEADLK in a deferred call, or in a
- * handler that interrupted this; -EINVAL when nanoseconds is negative; -EHOSTUNREACH as rk_rcu_synchronize().
+ * handler that interrupted this; -EINVAL when nanoseconds is negative, where it would have to wait; -EHOSTUNREACH as rk_rcu_synchronize().
  * Context: as rk_rcu_synchronize(). Cost: a grace period for all that were deferred meanwhile.
  */
 RKI_API int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds);

@@ -81,11 +81,11 @@ RKI_API int rk_fence_prepare(void);
 /*
  * Claims. Whoever claims something holds it until it releases it; others are refused, or wait.
  *
- * rk_claim_wait() waits no longer than `nanoseconds`: 0 doesn't wait, a negative number is -EINVAL. It returns at once,
+ * rk_claim_wait() waits no longer than `nanoseconds`: 0 doesn't wait. It returns at once,
  * refused, where the calling thread holds the claim itself: in a signal handler that interrupted the holder.
  *
  * Returns 0; 1 when it was held at a fork by a thread that this process doesn't have, and is the caller's now: what it
- * protects may be half done; -EBUSY; rk_claim_release(): 0, or -EPERM when the calling thread doesn't hold it.
+ * protects may be half done; -EBUSY, or -EINVAL when nanoseconds is negative; rk_claim_release(): 0, or -EPERM when the calling thread doesn't hold it.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h). A
  * thread that ends while it holds a claim holds it for ever; a bare clone() that shares its creator's TLS is, for a claim,
  * the same thread. Cost: some 20 ns.
@@ -99,7 +99,8 @@ RKI_API int rk_claim_release(struct rk_claim *claim);
  *
  * Parameters: base is the address of slot 0 of closable memory; cpu is a possible CPU, or a concurrency id.
  * Returns 0; 1 as rk_claim_try(): the next rk_bank_take() may give a bank that another thread had taken; -EBUSY;
- * -EINVAL when base is NULL, the number is above that of the last possible CPU, or nanoseconds is negative.
+ * -EINVAL when base is NULL, the number is above that of the last possible CPU, or nanoseconds is negative, where it would
+ * have to wait.
  * Context and cost: as rk_claim_try().
  */
 RKI_API int rk_bank_begin(void *base, int cpu);

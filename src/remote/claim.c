@@ -65,7 +65,7 @@ static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 	uint64_t holder;
 	int r = attempt(claim, me, &holder);
 
-	if (r != -EBUSY || nanoseconds == 0 || rk_holder_is_here(holder))
+	if (r != -EBUSY || nanoseconds <= 0 || rk_holder_is_here(holder))
 		return r;
 	end = rk_kernel_end_of(nanoseconds);
 	if (told)
@@ -82,7 +82,9 @@ static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 
 int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds)
 {
-	return nanoseconds < 0 ? -EINVAL : wait_as(claim, rk_holder_me(), nanoseconds);
+	int r = wait_as(claim, rk_holder_me(), nanoseconds);
+
+	return r == -EBUSY && nanoseconds < 0 ? -EINVAL : r;
 }
 
 int rk_claim_enter(struct rk_claim *claim, int64_t nanoseconds, uint64_t *me)

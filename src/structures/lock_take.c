@@ -60,14 +60,16 @@ struct wait {
 
 static int64_t left_of(const struct wait *wait)
 {
-	if (wait->nanoseconds == 0 || wait->end == INT64_MAX)
+	if (wait->nanoseconds <= 0 || wait->end == INT64_MAX)
 		return wait->nanoseconds;
 	return wait->end - rk_kernel_now();
 }
 
 static int refusal(const struct wait *wait, bool by_itself)
 {
-	return wait->nanoseconds == 0 ? -EBUSY : by_itself ? -EDEADLK : -ETIMEDOUT;
+	if (wait->nanoseconds <= 0)
+		return wait->nanoseconds == 0 ? -EBUSY : -EINVAL;
+	return by_itself ? -EDEADLK : -ETIMEDOUT;
 }
 
 static void wake_one(struct rki_lock_slot *slot)
@@ -198,7 +200,7 @@ static int lock_cpu(const struct rk_lock *lock, int index, int64_t nanoseconds, 
 	struct wait wait = {.nanoseconds = nanoseconds};
 
 	*data = NULL;
-	if (rk_lock_data(lock, index) == NULL || nanoseconds < 0)
+	if (rk_lock_data(lock, index) == NULL)
 		return -EINVAL;
 	wait.end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
 	return close_slot(lock, index, &wait, data);
@@ -288,8 +290,6 @@ int rk_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, en
 	int r = 0;
 
 	*data = NULL;
-	if (nanoseconds < 0)
-		return -EINVAL;
 	wait.end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
 	if (lock_by_section(lock, &wait, data, outcome, &r) == RK_DONE) {
 		stop_waiting(&wait, r < 0 ? NULL : header_of(*data));

@@ -232,11 +232,16 @@ int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
 	unsigned char before[RK_SIGSET_SIZE];
+	uint64_t done;
 	bool blocked;
 	int r = 0;
 
-	if (__atomic_load_n(&state->done, __ATOMIC_SEQ_CST) >= period)
+	done = __atomic_load_n(&state->done, __ATOMIC_SEQ_CST);
+	if (done >= period)
 		return 1;
+	/* rk_rcu_start() gives one more than what has begun, and that is one more than `done` at most. */
+	if (period - done > 2)
+		return -EINVAL;
 	blocked = rk_kernel_block_signals(before) == 0;
 	if (rk_claim_try(&state->claim) >= 0) {
 		r = move_on(rcu, period);
@@ -259,7 +264,7 @@ void rk_rcu_rest(unsigned looks)
 static int wait_for(struct rk_rcu *rcu, int64_t nanoseconds)
 {
 	uint64_t period = rk_rcu_start(rcu);
-	int64_t end = rk_kernel_end_of(nanoseconds);
+	int64_t end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
 
 	for (unsigned looks = 0;; looks += looks < 110) {
 		int r = rk_rcu_poll(rcu, period);
@@ -268,6 +273,8 @@ static int wait_for(struct rk_rcu *rcu, int64_t nanoseconds)
 			return r < 0 ? r : 0;
 		if (rk_claim_is_mine(&rk_rcu_state(rcu)->claim))
 			return -EDEADLK; /* signals can't be blocked, and this is a handler */
+		if (nanoseconds < 0)
+			return -EINVAL;
 		if (end != INT64_MAX && rk_kernel_now() >= end)
 			return -ETIMEDOUT;
 		rk_rcu_rest(looks);
@@ -281,5 +288,5 @@ int rk_rcu_synchronize(struct rk_rcu *rcu)
 
 int rk_rcu_synchronize_for(struct rk_rcu *rcu, int64_t nanoseconds)
 {
-	return nanoseconds < 0 ? -EINVAL : wait_for(rcu, nanoseconds);
+	return wait_for(rcu, nanoseconds);
 }

@@ -153,8 +153,6 @@ int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
 	int64_t end = 0, left = nanoseconds;
 	int busy = -EBUSY;
 
-	if (nanoseconds < 0)
-		return -EINVAL;
 	for (unsigned looks = 0;; looks += looks < 110) {
 		bool idle;
 		int r = step(rcu, &idle);
@@ -162,6 +160,8 @@ int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
 		busy = r == -EBUSY ? busy : 0;
 		if (r > 0 || (r < 0 && r != -EBUSY) || nanoseconds == 0)
 			return r;
+		if (nanoseconds < 0)
+			return -EINVAL;
 		if (end == 0)
 			end = rk_kernel_end_of(nanoseconds);
 		left = end - rk_kernel_now();

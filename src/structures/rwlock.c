@@ -352,17 +352,19 @@ static int claim(struct rk_rwlock_state *state, int64_t nanoseconds)
 static int write_lock(struct rk_rwlock *lock, int64_t nanoseconds)
 {
 	struct rk_rwlock_state *state = state_of(lock);
-	int64_t end = rk_kernel_end_of(nanoseconds);
+	int64_t end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
 	int r = claim(state, nanoseconds);
 
 	if (r < 0)
 		return r;
 	r = close_gate(lock);
 	while (r == 0 && !is_alone(lock)) {
-		int64_t left = end == INT64_MAX ? INT64_MAX : end - rk_kernel_now();
+		int64_t left = nanoseconds <= 0 || end == INT64_MAX ? nanoseconds : end - rk_kernel_now();
 
-		if (left <= 0)
-			r = nanoseconds == 0 ? -EBUSY : -ETIMEDOUT;
+		if (nanoseconds <= 0)
+			r = nanoseconds == 0 ? -EBUSY : -EINVAL;
+		else if (left <= 0)
+			r = -ETIMEDOUT;
 		else
 			wait_for_readers(lock, left);
 	}
@@ -388,7 +390,7 @@ int rk_rwlock_write_try(struct rk_rwlock *lock)
 
 int rk_rwlock_write_lock_for(struct rk_rwlock *lock, int64_t nanoseconds)
 {
-	return nanoseconds < 0 ? -EINVAL : write_lock(lock, nanoseconds);
+	return write_lock(lock, nanoseconds);
 }
 
 int rk_rwlock_write_unlock(struct rk_rwlock *lock)

@@ -214,6 +214,21 @@ static void a_fence_that_fails(void **state)
 	bound(while_held);
 }
 
+/* A negative time is wrong where there is something to wait for, and nowhere else: not after an aborted section either. */
+static void negative_times(void)
+{
+	void *data, *again;
+
+	assert_int_equal(rk_lock_here_slow(lock, -1, &data, RK_ABORTED), 0);
+	assert_int_equal(rk_lock_cpu_for(lock, rk_lock_index(lock, data), -1, &again), -EINVAL);
+	assert_null(again);
+	assert_int_equal(rk_lock_release(data), 0);
+	assert_int_equal(rk_lock_cpu_for(lock, RK_INDEX_OVERFLOW, -1, &data), 0);
+	assert_int_equal(rk_lock_here_slow(lock, -1, &again, RK_NO_RSEQ), -EINVAL); /* the same slot */
+	assert_null(again);
+	assert_int_equal(rk_lock_release(data), 0);
+}
+
 static void refuses(void **state)
 {
 	void *data = &data;
@@ -229,8 +244,7 @@ static void refuses(void **state)
 	assert_null(data);
 	assert_int_equal(rk_lock_cpu(lock, INT_MAX, &data), -EINVAL);
 	assert_int_equal(rk_lock_cpu(lock, RK_CPUS_MAX, &data), -EINVAL);
-	assert_int_equal(rk_lock_cpu_for(lock, 0, -1, &data), -EINVAL);
-	assert_int_equal(rk_lock_here_slow(lock, -1, &data, RK_UNEQUAL), -EINVAL);
+	negative_times();
 	assert_int_equal(rk_lock_index(lock, (char *)rk_lock_data(lock, RK_INDEX_OVERFLOW) + 7), RK_INDEX_OVERFLOW);
 	assert_null(rk_lock_data(lock, -2));
 	assert_null(rk_lock_data(lock, INT_MAX));

@@ -204,14 +204,23 @@ static void a_fence_that_fails(void **state)
 static void refuses(void **state)
 {
 	struct rk_rcu *made = (struct rk_rcu *)state;
+	struct rk_rcu_section *section;
 
 	assert_int_equal(rk_rcu_create(NULL, 0), -EINVAL);
 	assert_int_equal(rk_rcu_create(&made, (size_t)RK_RCU_CALLS_MAX + 1), -EINVAL);
 	assert_null(made);
 	assert_int_equal(rk_rcu_destroy(NULL), 0);
 	create();
-	assert_int_equal(rk_rcu_synchronize_for(rcu, -1), -EINVAL);
 	assert_int_equal(rk_rcu_run(rcu, -1), -EINVAL);
+	assert_int_equal(rk_rcu_synchronize_for(rcu, -1), 0); /* it needn't wait */
+	section = rk_rcu_read_lock(rcu);
+	assert_int_equal(rk_rcu_synchronize_for(rcu, -1), -EINVAL);
+	for (uint64_t ahead = 1; ahead != 0; ahead <<= 1)
+		assert_int_equal(rk_rcu_poll(rcu, rk_rcu_start(rcu) + ahead), -EINVAL);
+	assert_int_equal(rk_rcu_poll(rcu, UINT64_MAX), -EINVAL);
+	assert_int_equal(rk_rcu_poll(rcu, rk_rcu_start(rcu)), 0);
+	rk_rcu_read_unlock(rcu, section);
+	assert_int_equal(rk_rcu_poll(rcu, rk_rcu_start(rcu)), 1);
 	destroy();
 	assert_int_equal(rk_rcu_destroy(rcu), -EINVAL);
 }

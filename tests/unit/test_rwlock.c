@@ -237,11 +237,14 @@ static void refuses(void **state)
 	assert_null(lock);
 	assert_int_equal(rk_rwlock_destroy(NULL), 0);
 	assert_int_equal(rk_rwlock_create(&lock, 0), 0);
-	assert_int_equal(rk_rwlock_write_lock_for(lock, -1), -EINVAL);
 	assert_int_equal(rk_rwlock_write_unlock(lock), -EPERM);
-	assert_int_equal(rk_rwlock_write_lock(lock), 0);
+	assert_int_equal(rk_rwlock_write_lock_for(lock, -1), 0); /* it needn't wait */
+	assert_int_equal(rk_rwlock_write_lock_for(lock, -1), -EINVAL);
 	assert_int_equal(rk_rwlock_read_lock_for(lock, -1, &section), -EINVAL);
 	assert_int_equal(rk_rwlock_write_unlock(lock), 0);
+	assert_int_equal(rk_rwlock_read_lock_for(lock, -1, &section), 0);
+	assert_int_equal(rk_rwlock_write_lock_for(lock, -1), -EINVAL);
+	rk_rwlock_read_unlock(lock, section);
 	assert_int_equal(rk_rwlock_destroy(lock), 0);
 	assert_int_equal(rk_rwlock_destroy(lock), -EINVAL);
 }
