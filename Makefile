@@ -127,7 +127,7 @@ mutants:  ## break the code in known ways and see that a test fails each time
 abi:  ## describe the ABI anew in tests/abi, after a change that is meant
 	@scripts/deps check
 	@$(setup) gcc
-	@ninja -C $(CHECK)/gcc --quiet src/librseqkit.so
+	@ninja -C $(CHECK)/gcc --quiet src/exports.stamp
 	@tests/abi/run "$(CURDIR)" "$(abspath $(CHECK)/gcc)" update
 
 system:  ## run the tests on other kernels, libcs and machines, emulated [ROWS="6.1 7.x ..."], see tests/system/rows

@@ -22,7 +22,8 @@
  *
  * The address space that is reserved isn't memory, but counts where the kernel counts address space: against RLIMIT_AS,
  * and against RLIMIT_MEMLOCK when a program without CAP_IPC_LOCK calls mlockall(MCL_CURRENT). mlockall(MCL_FUTURE) doesn't
- * fill it. A pool takes three mappings of the process's 65,530 or so, each further range two, and a large item two.
+ * fill it. Core dumps leave it out: of a program with one counter both the kernel's and gcore's have 1.5 MB. A pool takes
+ * three mappings of the process's 65,530 or so, each further range two, and a large item two.
  *
  * An item of more than RK_STRIDE bytes is a large one. Its slots hold pointers, each to that index's memory of
  * item_size bytes: the operations that go through a pointer work on it (rk_cpu_add_through() and others).

@@ -122,7 +122,7 @@ int rk_percpu_destroy(struct rk_percpu *pool)
 	if (pool->flags & RK_PERCPU_DEBUG)
 		rk_debug_pool_leave(pool);
 	rk_ranges_free(pool);
-	(void)munmap(pool, pool_size(pool));
+	rk_unmap(pool, pool_size(pool));
 	return 0;
 }
 

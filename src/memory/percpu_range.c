@@ -75,11 +75,22 @@ static int indexes_to_reserve(void)
 	return bytes > 0 && bytes <= (long)sizeof(mask) && INTPTR_MAX == INT64_MAX ? (int)bytes * 8 : 0;
 }
 
+/* Left out of core dumps: gdb's gcore would write zeros for all of it. */
 static void *reserve(size_t size)
 {
 	void *mapping = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	return mapping == MAP_FAILED ? NULL : mapping;
+	if (mapping == MAP_FAILED)
+		return NULL;
+	(void)madvise(mapping, size, MADV_DONTDUMP);
+	return mapping;
+}
+
+/* Of what was reserved. */
+static bool make_accessible(void *from, size_t size)
+{
+	(void)madvise(from, size, MADV_DODUMP);
+	return mprotect(from, size, PROT_READ | PROT_WRITE) == 0;
 }
 
 /*
@@ -154,7 +165,7 @@ void *rk_map_lazily(size_t size)
 
 	if (mapping != NULL) {
 		prepare(mapping, size);
-		if (mprotect(mapping, size, PROT_READ | PROT_WRITE) != 0) {
+		if (!make_accessible(mapping, size)) {
 			(void)munmap(mapping, size);
 			mapping = NULL;
 		}
@@ -179,7 +190,7 @@ static bool open_memory(const struct rk_percpu *pool, size_t kept, char *from, s
 	if (kept < size && (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) &&
 	    madvise(from + kept, size - kept, MADV_WIPEONFORK) != 0)
 		return false;
-	return mprotect(from, size, PROT_READ | PROT_WRITE) == 0;
+	return make_accessible(from, size);
 }
 
 void rk_range_free(struct range *range)
@@ -188,7 +199,7 @@ void rk_range_free(struct range *range)
 		__atomic_fetch_sub(&templates, range->templates, __ATOMIC_RELAXED);
 	if (rk_tell())
 		rk_tell_usable(stride_of(range, -SHARED_INDEXES), strides(range->highest + 1));
-	(void)munmap(range, range->mapped);
+	rk_unmap(range, range->mapped);
 }
 
 static struct range *range_new(const struct rk_percpu *pool)
@@ -205,7 +216,7 @@ static struct range *range_new(const struct rk_percpu *pool)
 		return NULL;
 	prepare(mapping, size);
 	range = (struct range *)(void *)mapping;
-	if (mprotect(mapping, pool->head, PROT_READ | PROT_WRITE) != 0) {
+	if (!make_accessible(mapping, pool->head)) {
 		(void)munmap(mapping, size);
 		return NULL;
 	}

@@ -47,7 +47,7 @@ int rk_range_publish(struct rk_percpu *pool, size_t number, struct range *range)
 						__ATOMIC_ACQUIRE))
 			entries = made;
 		else
-			(void)munmap(made, size);
+			rk_unmap(made, size);
 	}
 	entries += number - first_of(block);
 	/* Before it is seen, or others would take from it what isn't counted yet. A range that is there has a few too many. */
@@ -67,5 +67,5 @@ void rk_ranges_free(struct rk_percpu *pool)
 	FOR_EACH_RANGE(pool, number, entry)
 		rk_range_free(rk_range_of(pool, entry));
 	for (int block = 0; block < BLOCKS && pool->blocks[block] != NULL; block++)
-		(void)munmap(pool->blocks[block], sizeof(struct rk_range_entry) * FIRST_BLOCK << block);
+		rk_unmap(pool->blocks[block], sizeof(struct rk_range_entry) * FIRST_BLOCK << block);
 }

@@ -70,7 +70,8 @@ static struct chunk *following(struct chunk *chunk)
 		return NULL;
 	if (__atomic_compare_exchange_n(&chunk->next, &next, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return made;
-	munmap(made, sizeof(*made));
+	(void)munmap(made, sizeof(*made));
+	errno = saved;
 	return next;
 }
 

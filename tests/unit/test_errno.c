@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* errno where functions of the C library fail that the library calls: it is the caller's, in handlers too. */
 #include "test.h"
+#include <sys/mman.h>
 
-static bool refused, fine_refused;
+static bool refused, fine_refused, memory_refused;
 
 int sched_getcpu(void)
 {
@@ -20,6 +21,21 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 	if (fails)
 		errno = EPERM;
 	return fails ? -1 : (int)syscall(SYS_clock_gettime, clock, time);
+}
+
+/* Where the process has no mapping left to split one. */
+int munmap(void *address, size_t size)
+{
+	if (memory_refused)
+		errno = ENOMEM;
+	return memory_refused ? -1 : (int)syscall(SYS_munmap, address, size);
+}
+
+int madvise(void *address, size_t size, int advice)
+{
+	if (memory_refused)
+		errno = EINVAL;
+	return memory_refused ? -1 : (int)syscall(SYS_madvise, address, size, advice);
 }
 
 static void the_cpu_of_a_thread_without_rseq(void **state)
@@ -55,6 +71,51 @@ static void limits_of_time(void **state)
 	assert_int_equal(rk_lock_destroy(lock), 0);
 }
 
+static void leave_alone(void *context, void *object)
+{
+	(void)context;
+	(void)object;
+}
+
+/* Is it 0? And sets it so for the next one. */
+#define STAYS(call)                                                                                                    \
+	do {                                                                                                           \
+		bool stays_;                                                                                           \
+                                                                                                                       \
+		memory_refused = true;                                                                                 \
+		errno = 0;                                                                                             \
+		(void)(call);                                                                                          \
+		stays_ = errno == 0;                                                                                   \
+		memory_refused = false;                                                                                \
+		assert_true(stays_);                                                                                   \
+	} while (0)
+
+static void memory_that_is_not_given_back(void **state)
+{
+	struct rk_percpu_options options = {.item_size = 3 * RK_STRIDE}, small = {.item_size = 64};
+	struct rk_cache_options cache_options = {.destruct = leave_alone};
+	struct rk_ring_options ring_options = {0};
+	struct rk_percpu *pool;
+	struct rk_cache *cache;
+	struct rk_ring *ring;
+	void *item;
+
+	(void)state;
+	assert_int_equal(rk_percpu_create(&pool, &options), 0);
+	assert_int_equal(rk_percpu_alloc(pool, &item), 0);
+	STAYS(rk_percpu_free(pool, item));
+	STAYS(rk_percpu_trim(pool));
+	STAYS(rk_percpu_destroy(pool));
+	STAYS(rk_percpu_create(&pool, &small));
+	STAYS(rk_percpu_alloc(pool, &item));
+	STAYS(rk_percpu_free(pool, item));
+	STAYS(rk_percpu_destroy(pool));
+	assert_int_equal(rk_cache_create(&cache, &cache_options), 0);
+	STAYS(rk_cache_destroy(cache));
+	assert_int_equal(rk_ring_create(&ring, &ring_options), 0);
+	STAYS(rk_ring_destroy(ring));
+}
+
 static int wait_in_vain(void)
 {
 	static struct rk_mutex mutex;
@@ -76,6 +137,7 @@ static void limits_end_by_the_coarse_clock(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_cpu_of_a_thread_without_rseq),
 	cmocka_unit_test(limits_of_time),
+	cmocka_unit_test(memory_that_is_not_given_back),
 	cmocka_unit_test(limits_end_by_the_coarse_clock),
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What per-CPU memory asks of the kernel, by the kernel's own account of the mapping (/proc/self/smaps): no huge
- * pages, no reservation of what may never be written, and nothing filled early, after mlockall() neither.
+ * pages, no reservation of what may never be written, and nothing filled early, after mlockall() neither. Core dumps have
+ * what can be accessed, and nothing of the address space around it.
  */
 #include "committed.h"
 #include <inttypes.h>
@@ -12,9 +13,10 @@
 
 static const char initial[ITEM] = "contents";
 
-/* The parts of the mapping behind an item that can be written to. */
+/* The parts of the mapping behind an item that can be written to; and of those up to the highest index the others. */
 struct account {
-	int parts, no_huge_pages, not_reserved, locked; /* how many; with those flags */
+	int parts, no_huge_pages, not_reserved, locked, not_dumped; /* how many; with those flags */
+	int closed_parts, closed_not_dumped;
 	unsigned long in_memory_for_good;               /* KiB: Locked */
 	size_t committed;                               /* bytes of the strides */
 	bool has_flags;
@@ -33,7 +35,7 @@ static struct account account_of(void *item)
 	struct account all = {0};
 	unsigned long kib;
 	char line[512], access[8] = "";
-	bool ours = false;
+	bool ours = false, closed = false;
 	int last = -1;
 
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
@@ -43,6 +45,8 @@ static struct account account_of(void *item)
 		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s", &start, &end, access) == 3) {
 			ours = start < to && end > from && access[1] == 'w';
 			all.parts += ours;
+			closed = start < from + (RK_CPUS_MAX - 1UL) * RK_STRIDE && end > from && access[1] != 'w';
+			all.closed_parts += closed;
 		} else if (ours && sscanf(line, "Locked: %lu", &kib) == 1) {
 			all.in_memory_for_good += kib;
 		} else if (ours && strncmp(line, "VmFlags:", 8) == 0) {
@@ -50,6 +54,9 @@ static struct account account_of(void *item)
 			all.no_huge_pages += has_flag(line, " nh");
 			all.not_reserved += has_flag(line, " nr");
 			all.locked += has_flag(line, " lo");
+			all.not_dumped += has_flag(line, " dd");
+		} else if (closed && strncmp(line, "VmFlags:", 8) == 0) {
+			all.closed_not_dumped += has_flag(line, " dd");
 		}
 	}
 	if (smaps != NULL)
@@ -113,6 +120,21 @@ static void not_reserved(void **state)
 	}
 }
 
+static void dumped(void **state)
+{
+	(void)state;
+	for (int with = 0; with < 2; with++) {
+		struct account account = create_and_account(with ? initial : NULL);
+
+		if (!account.has_flags)
+			SKIP("this kernel doesn't show flags of mappings");
+		assert_true(account.parts > 0);
+		assert_int_equal(account.not_dumped, 0);
+		assert_true(account.closed_parts > 0);
+		assert_int_equal(account.closed_not_dumped, account.closed_parts);
+	}
+}
+
 static void nothing_early(void **state)
 {
 	(void)state;
@@ -163,6 +185,7 @@ static void nothing_early_when_all_is_locked(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(no_huge_pages),
 	cmocka_unit_test(not_reserved),
+	cmocka_unit_test(dumped),
 	cmocka_unit_test(nothing_early),
 	cmocka_unit_test(nothing_early_when_all_is_locked),
 };
