@@ -91,16 +91,19 @@ int rk_group_create(void **group, size_t count, const void *caller)
 	return 0;
 }
 
-int rk_group_destroy(void *group, const void *caller)
+int rk_group_destroy(void *group, bool is_histogram, const void *caller)
 {
-	int r = group == NULL ? 0 : -EINVAL;
+	struct place place;
 
-	for (int i = 0; i < POOLS && r == -EINVAL; i++) {
+	if (group == NULL)
+		return 0;
+	for (int i = 0; i < POOLS; i++) {
 		struct rk_percpu *pool = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
 
-		r = pool == NULL ? -EINVAL : rk_percpu_free_for(pool, group, caller);
+		if (rk_pool_has(pool, group, &place) && (rk_group_head(group)->bits != 0) == is_histogram)
+			return rk_percpu_free_for(pool, group, caller);
 	}
-	return r;
+	return -EINVAL;
 }
 
 void rk_counter_group_add_slow(struct rk_counter_group *group, size_t which, int64_t value, enum rk_result outcome)
@@ -229,7 +232,7 @@ int rk_counter_group_create(struct rk_counter_group **group, const char *const *
 
 int rk_counter_group_destroy(struct rk_counter_group *group)
 {
-	return rk_group_destroy(group, __builtin_return_address(0));
+	return rk_group_destroy(group, false, __builtin_return_address(0));
 }
 
 size_t rk_counter_group_count(const struct rk_counter_group *group)

@@ -13,7 +13,7 @@ static inline struct rki_group_head *rk_group_head(const void *group)
 
 /* As rk_counter_group_create(), without names, for the caller of another function of this library. */
 int rk_group_create(void **group, size_t count, const void *caller);
-int rk_group_destroy(void *group, const void *caller);
+int rk_group_destroy(void *group, bool is_histogram, const void *caller);
 
 /* As rk_counter_group_read(), or rk_counter_group_reset(). Parameters are right. */
 int rk_group_read(void *group, int64_t *values, size_t count, bool reset);

@@ -17,12 +17,19 @@
 
 #define BITS_MAX 13 /* with 13 each value has a bucket, up to 16379; more add nothing */
 
+/* In a virtual machine CPUID leaves it, which takes many times as long as all else that a creation does. */
 static bool has_lzcnt(void)
 {
 #ifdef __x86_64__
+	static signed char answer; /* 1 yes, -1 no, 0 until it is known */
+	signed char known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
 	unsigned a, b, c, d;
 
-	return __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & bit_LZCNT) != 0;
+	if (known == 0) {
+		known = __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & bit_LZCNT) != 0 ? 1 : -1;
+		__atomic_store_n(&answer, known, __ATOMIC_RELAXED);
+	}
+	return known > 0;
 #else
 	return false;
 #endif
@@ -56,7 +63,7 @@ int rk_histogram_create(struct rk_histogram **histogram, int bits, uint64_t high
 
 int rk_histogram_destroy(struct rk_histogram *histogram)
 {
-	return rk_group_destroy(histogram, __builtin_return_address(0));
+	return rk_group_destroy(histogram, true, __builtin_return_address(0));
 }
 
 size_t rk_histogram_buckets(const struct rk_histogram *histogram)

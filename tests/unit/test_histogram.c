@@ -182,6 +182,26 @@ static void merges(void **state)
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }
 
+/* The same memory has both, of the same sizes. */
+static void groups_are_no_histograms(void **state)
+{
+	struct rk_counter_group *group;
+
+	(void)state;
+	assert_int_equal(rk_counter_group_create(&group, NULL, 2), 0);
+	assert_int_equal(rk_histogram_create(&histogram, 1, 1), 0);
+	assert_int_equal(rk_histogram_buckets(histogram), 2);
+	assert_int_equal(rk_histogram_destroy((struct rk_histogram *)group), -EINVAL);
+	assert_int_equal(rk_counter_group_destroy((struct rk_counter_group *)histogram), -EINVAL);
+	assert_int_equal(rk_counter_group_destroy(group), 0);
+	assert_int_equal(rk_histogram_destroy(histogram), 0);
+	/* What is there now was a histogram, or a group. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(rk_counter_group_create(&group, NULL, 2), 0);
+		assert_int_equal(rk_histogram_destroy((struct rk_histogram *)group), -EINVAL);
+	}
+}
+
 static void refuses(void **state)
 {
 	struct rk_histogram_snapshot s = snapshot(counts), large;
@@ -259,6 +279,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(values_above_count_as_the_highest),
 	cmocka_unit_test(tells_percentiles),
 	cmocka_unit_test(merges),
+	cmocka_unit_test(groups_are_no_histograms),
 	cmocka_unit_test(refuses),
 	cmocka_unit_test(total),
 };
