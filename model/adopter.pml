@@ -17,7 +17,7 @@
 
 byte theirs; /* ghost: the component's users */
 
-/* tests/coexist/adopter.c, change(): signals blocked, then the count, then by the count the kernel. */
+/* tests/neighbours/early.c, change(): signals blocked, then the count, then by the count the kernel. */
 inline adopter_enters()
 {
 	blocked_before = blocked;

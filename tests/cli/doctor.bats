@@ -276,7 +276,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
 @test "librseq is seen, and what to do where it registers" {
 	need_rseq
 	is_sanitized && skip "sanitizers want to be preloaded first"
-	run env LD_PRELOAD="$HELPERS/librseq.so.0" GLIBC_TUNABLES=$tunable_off "$RSEQKIT" doctor --json
+	run env LD_PRELOAD="$HELPERS/../neighbours/librseq.so.0" GLIBC_TUNABLES=$tunable_off "$RSEQKIT" doctor --json
 	json=$BATS_TEST_TMPDIR/out
 	echo "$output" >"$json"
 	assert_schema 'j["neighbours"]["librseq"].endswith("/librseq.so.0") and j["neighbours"]["hidden"] is None'
@@ -342,7 +342,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
 @test "a fresh process that fares otherwise is a finding, exit 1" {
 	need_rseq
 	is_sanitized && skip "sanitizers want to be preloaded first"
-	expect_json 1 env LD_PRELOAD="$HELPERS/foreign.so" FOREIGN_ONCE=1 GLIBC_TUNABLES=$tunable_off \
+	expect_json 1 env LD_PRELOAD="$HELPERS/foreign.so" NEIGHBOUR_ONCE=1 GLIBC_TUNABLES=$tunable_off \
 		"$RSEQKIT" doctor --json
 	assert_schema 'j["owner"] == "foreign" and j["fresh_owner"] == "self" and "fresh-process-differs" in ids'
 }

@@ -29,7 +29,7 @@ knows_librseq() {
 }
 
 @test "librseq that is needed by a library, or preloaded, is found too" {
-	for program in "$HELPERS/needs_librseq" "env LD_PRELOAD=$HELPERS/librseq.so.0 $RSEQKIT exec -f true"; do
+	for program in "$HELPERS/needs_librseq" "env LD_PRELOAD=$HELPERS/../neighbours/librseq.so.0 $RSEQKIT exec -f true"; do
 		expect 2 env $off "$RSEQKIT" exec -f $program
 		assert_says "librseq.so"
 	done
@@ -86,7 +86,7 @@ knows_librseq() {
 @test "files that lie about themselves do no harm" {
 	[ "$(getconf LONG_BIT)" = 64 ] || skip "the lies are for 64-bit files"
 	# A preloaded librseq is refused, so that none of them is run; all have been read by then.
-	export LD_PRELOAD=$HELPERS/librseq.so.0
+	export LD_PRELOAD=$HELPERS/../neighbours/librseq.so.0
 	python3 - "$HELPERS/librseq_user_static" "$BATS_TEST_TMPDIR/lie" "$RSEQKIT" <<-'EOF2'
 		import os, random, struct, subprocess, sys
 		whole = open(sys.argv[1], "rb").read()

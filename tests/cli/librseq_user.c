@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * librseq_user.c - a program that registers its initial thread by librseq, or the stand-in for it. It says whether that
+ * librseq_user.c - a program that registers its initial thread by librseq, or its stand-in. It says whether that
  * worked. With an argument it says "ready" instead and sleeps, beside a thread that isn't registered by librseq.
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
-#include "librseq.h"
+#include "../neighbours/librseq.h"
 
 static void *sleep_long(void *argument)
 {

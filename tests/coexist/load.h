@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* load.h - modules that the tests of coexistence open: copies of the library (copy.h), and adopters (adopter.h). */
+/* load.h - modules that the tests of coexistence open: copies of the library (copy.h), and its neighbours. */
 #ifndef LOAD_H
 #define LOAD_H
 
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include "adopter.h"
+#include "../neighbours/neighbour.h"
 #include "copy.h"
 
 /* How a module comes into the process. */
@@ -50,12 +50,21 @@ static inline void load_two_copies(const struct copy *copies[2])
 		_exit(1);
 }
 
-static inline const struct adopter *load_adopter(const char *module, enum way way)
+/* Of a form that ../neighbours/meson.build has. */
+static inline void *load_neighbours_function(const char *form, enum way way, const char *function, void **handle)
 {
-	adopter_function *function;
+	char module[100];
+
+	snprintf(module, sizeof(module), "../neighbours/libneighbour-%s.so", form);
+	return load_function(module, way, function, handle);
+}
+
+static inline const struct neighbour *load_neighbour(const char *form, enum way way)
+{
+	neighbour_function *function;
 	void *handle;
 
-	*(void **)&function = load_function(module, way, "adopter_calls", &handle);
+	*(void **)&function = load_neighbours_function(form, way, "neighbour_calls", &handle);
 	return function == NULL ? NULL : function();
 }
 

@@ -8,7 +8,7 @@
 #include "../unit/test.h"
 #include "load.h"
 
-static const struct adopter *adopter;
+static const struct neighbour *adopter;
 static const struct copy *copy;
 static struct rk_counter *counter;
 static bool tagged_form, embedded_form;
@@ -27,9 +27,9 @@ static void load_copy(const char *module)
 static void load_the_adopter(void)
 {
 #if LATE
-	adopter = load_adopter(getenv("ADOPTER"), visible ? GLOBAL : LOCAL);
+	adopter = load_neighbour(getenv("ADOPTER"), visible ? GLOBAL : LOCAL);
 #else
-	adopter = adopter_calls();
+	adopter = neighbour_calls();
 #endif
 	CHECK(adopter != NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An allocator with a per-CPU mode by __rseq_abi is preloaded (tagged_malloc.c), and chooses that mode before any
+ * An allocator with a per-CPU mode by __rseq_abi is preloaded (allocator.c), and chooses that mode before any
  * constructor of ours. This library is linked (LINKED) or opened late. Nobody aborts, memory is nobody else's,
  * counters are exact; and where ours sees the symbol, both work in one area.
  */
@@ -8,16 +8,16 @@
 #include <sys/time.h>
 #include "load.h"
 
-static const struct adopter *allocator;
+static const struct neighbour *allocator;
 static const struct copy *copy;
 static struct rk_counter *counter;
 static int64_t handled;
 
 static void find_allocator(void)
 {
-	adopter_function *function;
+	neighbour_function *function;
 
-	*(void **)&function = dlsym(RTLD_DEFAULT, "adopter_calls");
+	*(void **)&function = dlsym(RTLD_DEFAULT, "neighbour_calls");
 	CHECK(function != NULL);
 	allocator = function();
 }
@@ -129,7 +129,7 @@ static int many_threads(int n)
 	setitimer(ITIMER_REAL, &never, NULL);
 	CHECK(copy->sum(counter) == (int64_t)n * 501 + 1000000 * handled);
 	CHECK(allocator->is_fast() == off);
-	*(void **)&report = dlsym(RTLD_DEFAULT, "tagged_malloc_report");
+	*(void **)&report = dlsym(RTLD_DEFAULT, "allocator_report");
 	report(&made, &threads);
 	CHECK(made > 400 * (uint64_t)n && threads > (uint64_t)n);
 	return 0;

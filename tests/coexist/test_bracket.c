@@ -74,7 +74,7 @@ static int unregistered_stays_so(void)
 
 static int embedded_sees_it(void)
 {
-	const struct adopter *embedded = load_adopter("late-embedded.so", LOCAL);
+	const struct neighbour *embedded = load_neighbour("embedded", LOCAL);
 
 	CHECK(embedded != NULL);
 	load_shared_and_hidden();
@@ -103,7 +103,7 @@ static bool kernel_minds_stores(void)
 /* One that comes first, and whose area we share; it aborts when it finds a thread that can't be registered. */
 static int adopter_sees_it(void)
 {
-	const struct adopter *tagged = load_adopter("late-tagged.so", GLOBAL);
+	const struct neighbour *tagged = load_neighbour("tagged", GLOBAL);
 
 	CHECK(tagged != NULL);
 	CHECK(tagged->enter() == 0 && tagged->is_fast());

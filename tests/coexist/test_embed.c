@@ -10,7 +10,7 @@
 
 #define PARTIES 4 /* the first two embed, the others are copies */
 
-static const struct adopter *embedded[2];
+static const struct neighbour *embedded[2];
 static const struct copy *copies[2];
 static struct rk_counter *counters[2];
 
@@ -20,7 +20,7 @@ static bool own_area(void)
 }
 
 #if EARLY
-static const struct adopter *program; /* the program's own, to look at the count */
+static const struct neighbour *program; /* the program's own, to look at the count */
 #endif
 
 static uint32_t count(void)
@@ -40,12 +40,12 @@ static bool counted(void)
 
 static void load_party(int which)
 {
-	static const char *const modules[PARTIES] = {"embedded-1.so", "embedded-2.so", "copy-static-a.so",
+	static const char *const modules[PARTIES] = {"embedded", "embedded-2", "copy-static-a.so",
 						     "copy-shared.so"};
 	void *handle;
 
 	if (which < 2) {
-		embedded[which] = load_adopter(modules[which], LOCAL);
+		embedded[which] = load_neighbour(modules[which], LOCAL);
 		CHECK(embedded[which] != NULL);
 		return;
 	}
@@ -317,7 +317,7 @@ int main(void)
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	alarm(240);
 #if EARLY
-	program = adopter_calls();
+	program = neighbour_calls();
 #endif
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,10 +8,9 @@
  * ones.
  */
 #include "../unit/test.h"
-#include <dlfcn.h>
 #include <sys/time.h>
-#include "copy.h"
-#include "stranger.h"
+#include "../neighbours/foreign.h"
+#include "load.h"
 
 #define THREADS 8
 #define OTHER_SIGNATURE 0x12345678
@@ -26,12 +25,12 @@ static struct rk_counter *counters[2];
 static int64_t handled;
 static int bits;
 
-static int (*registers)(enum stranger_form form, uint32_t signature);
-static const volatile void *(*its_area)(enum stranger_form form);
+static int (*registers)(enum foreign_form form, uint32_t signature);
+static const volatile void *(*its_area)(enum foreign_form form);
 
-static enum stranger_form form(void)
+static enum foreign_form form(void)
 {
-	return bits & MARKED ? STRANGER_MARKED : STRANGER_ZEROED;
+	return bits & MARKED ? FOREIGN_MARKED : FOREIGN_ZEROED;
 }
 
 static int stranger_here(void)
@@ -39,37 +38,22 @@ static int stranger_here(void)
 	return registers(form(), bits & OTHER ? OTHER_SIGNATURE : RK_SIGNATURE);
 }
 
-static void *load(const char *module)
-{
-	char path[4096];
-	void *handle;
-
-	snprintf(path, sizeof(path), "%s/%s", getenv("MODULES"), module);
-	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (handle == NULL)
-		fprintf(stderr, "# %s\n", dlerror());
-	CHECK(handle != NULL);
-	return handle;
-}
-
 static void load_copies(void)
 {
-	for (int i = 0; i < 2; i++) {
-		copy_function *function;
+	void *handle;
 
-		*(void **)&function = dlsym(load(modules[i]), "copy_of_rseqkit");
-		CHECK(function != NULL);
-		copies[i] = function();
-		CHECK(copies[i]->create(&counters[i]) == 0);
+	for (int i = 0; i < 2; i++) {
+		copies[i] = load_copy_of_rseqkit(modules[i], LOCAL, &handle);
+		CHECK(copies[i] != NULL && copies[i]->create(&counters[i]) == 0);
 	}
 }
 
 static void load_stranger(void)
 {
-	void *handle = load("stranger.so");
+	void *handle;
 
-	*(void **)&registers = dlsym(handle, "stranger_registers");
-	*(void **)&its_area = dlsym(handle, "stranger_area");
+	*(void **)&registers = load_neighbours_function("foreign", LOCAL, "foreign_registers", &handle);
+	*(void **)&its_area = load_neighbours_function("foreign", LOCAL, "foreign_area", &handle);
 	CHECK(registers != NULL && its_area != NULL);
 }
 

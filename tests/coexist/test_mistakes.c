@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Three classic mistakes with the public TLS protocol, each seen to misbehave; and embed.h and this library in the
- * same arrangement, seen not to. Modules make them (adopter.h); with EARLY the program defines the protocol's symbols.
+ * same arrangement, seen not to. Modules make them (early.c); with EARLY the program defines the protocol's symbols.
  *
  * What the wrong ones do is undone by nobody, so each arrangement has a process of its own.
  */
@@ -11,19 +11,19 @@
 #include "load.h"
 
 /* Two modules of one kind: two parties. */
-static void load_two(const char *kind, const struct adopter *parties[2])
+static void load_two(const char *kind, const struct neighbour *parties[2])
 {
-	char name[64];
+	char form[64];
 
 	for (int i = 0; i < 2; i++) {
-		snprintf(name, sizeof(name), "%s-%d.so", kind, i + 1);
-		parties[i] = load_adopter(name, GLOBAL);
+		snprintf(form, sizeof(form), "%s%s", kind, i == 0 ? "" : "-2");
+		parties[i] = load_neighbour(form, GLOBAL);
 		CHECK(parties[i] != NULL);
 	}
 }
 
 /* embed.h finds an area, but for builds that ignore the libc's: there a copy of the library has one. */
-static void load_embedded(const struct adopter *parties[2])
+static void load_embedded(const struct neighbour *parties[2])
 {
 	void *handle;
 
@@ -47,7 +47,7 @@ static void load_copies(const struct copy *copies[2])
  */
 static int alias_unregisters(void)
 {
-	const struct adopter *parties[2];
+	const struct neighbour *parties[2];
 
 	load_two("alias", parties);
 	CHECK(parties[0]->area() == parties[1]->area());
@@ -61,7 +61,7 @@ static int alias_unregisters(void)
 
 static int embedded_stay(void)
 {
-	const struct adopter *parties[2];
+	const struct neighbour *parties[2];
 
 	load_embedded(parties);
 	CHECK(parties[0]->enter() == 0 && parties[1]->enter() == 0);
@@ -94,9 +94,9 @@ static void weak_alias(void **state)
 /* A private copy of the area each: the kernel takes one registration, and refuses the second one. */
 static int private_is_refused(void)
 {
-	const struct adopter *parties[2];
+	const struct neighbour *parties[2];
 
-	load_two("hidden", parties);
+	load_two("counted-hidden", parties);
 	CHECK(parties[0]->area() != parties[1]->area());
 	CHECK(parties[0]->enter() == 0 && parties[0]->work());
 	CHECK(parties[1]->enter() == -EINVAL && !parties[1]->work());
@@ -105,7 +105,7 @@ static int private_is_refused(void)
 
 static int embedded_share(void)
 {
-	const struct adopter *parties[2];
+	const struct neighbour *parties[2];
 
 	load_embedded(parties);
 	CHECK(parties[0]->enter() == 0 && parties[0]->work());
@@ -155,7 +155,7 @@ static unsigned node_here(void)
 /* The count at offset 20, where the kernel keeps the node: it changes under its owner. */
 static int count_is_overwritten(void)
 {
-	const struct adopter *party = load_adopter("inside-1.so", GLOBAL);
+	const struct neighbour *party = load_neighbour("inside", GLOBAL);
 	unsigned node = node_here();
 
 	CHECK(party != NULL);
@@ -176,7 +176,7 @@ static int count_is_overwritten(void)
 
 static int count_stays(void)
 {
-	const struct adopter *parties[2];
+	const struct neighbour *parties[2];
 	unsigned users = node_here() + 2;
 
 	load_embedded(parties);

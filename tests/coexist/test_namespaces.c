@@ -8,10 +8,10 @@
 
 static int two_namespaces(void)
 {
-	const struct adopter *first = load_adopter("late-counted.so", GLOBAL), *second;
+	const struct neighbour *first = load_neighbour("counted", GLOBAL), *second;
 	const struct copy *copies[2];
 	struct rk_counter *counter;
-	adopter_function *function;
+	neighbour_function *function;
 	void *handle;
 
 	CHECK(first != NULL);
@@ -21,7 +21,7 @@ static int two_namespaces(void)
 	copies[1] = load_copy_of_rseqkit("pair.so", NAMESPACE, &handle);
 	CHECK(copies[1] != NULL && copies[1]->prepare() == 0);
 	CHECK(copies[1]->owner() == RK_OWNER_EARLY && copies[1]->area() == first->area());
-	*(void **)&function = dlsym(handle, "adopter_calls");
+	*(void **)&function = dlsym(handle, "neighbour_calls");
 	second = function();
 	CHECK(second->area() != first->area());
 	/* It registers nothing, and is told so. */

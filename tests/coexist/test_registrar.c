@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Beside librseq (registrar.h is its stand-in), and beside others that register threads themselves: they keep what they
+ * Beside librseq (librseq.c is its stand-in), and beside others that register threads themselves: they keep what they
  * would have without us, the process lives, counters are exact, and threads that librseq registered are fast.
  *
  * The stand-in is linked to this program, and this library may be, before or after it. Only where the libc leaves rseq
  * alone.
  */
 #include "../unit/test.h"
+#include "../neighbours/librseq.h"
 #include "load.h"
-#include "registrar.h"
 
 #define THREADS 8
 
@@ -76,7 +76,7 @@ static int its_threads_are_shared(void)
 
 static int embedded_shares(void)
 {
-	const struct adopter *embedded = load_adopter("late-embedded.so", LOCAL);
+	const struct neighbour *embedded = load_neighbour("embedded", LOCAL);
 
 	CHECK(embedded != NULL);
 	CHECK(embedded->enter() == -ENOTSUP && !kernel_says_any());

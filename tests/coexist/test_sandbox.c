@@ -18,13 +18,6 @@
 #define ZEROED_HERE false
 #endif
 
-#ifdef ZEROED
-/* Of somebody who never looked at the protocol. */
-extern __thread struct rk_area __rseq_abi;
-__thread struct rk_area __rseq_abi
-	__attribute__((__tls_model__("initial-exec"), __visibility__("default"), __aligned__(32)));
-#endif
-
 /* A case: which error, and whether another copy was there before. */
 struct sandbox {
 	int error;

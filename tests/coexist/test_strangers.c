@@ -7,23 +7,23 @@
 #include "../unit/test.h"
 #include <sched.h>
 #include <threads.h>
+#include "../neighbours/foreign.h"
 #include "load.h"
-#include "stranger.h"
 
-static int (*stranger)(enum stranger_form form, uint32_t signature);
+static int (*stranger)(enum foreign_form form, uint32_t signature);
 
 static void load_stranger(void)
 {
 	void *handle;
 
-	*(void **)&stranger = load_function("stranger.so", LOCAL, "stranger_registers", &handle);
+	*(void **)&stranger = load_neighbours_function("foreign", LOCAL, "foreign_registers", &handle);
 	CHECK(stranger != NULL);
 }
 
 #ifdef LINKED
 static void *try_stranger(void *arg)
 {
-	CHECK(kernel_says_any() && stranger(STRANGER_MARKED, RK_SIGNATURE) == -EINVAL);
+	CHECK(kernel_says_any() && stranger(FOREIGN_MARKED, RK_SIGNATURE) == -EINVAL);
 	return arg;
 }
 
@@ -107,7 +107,7 @@ static int nobody_exports_anything(void)
 /* Loaded in a way that nobody else sees, yet it may register threads. */
 static int an_adopter_that_is_not_seen(void)
 {
-	CHECK(load_adopter("late-tagged.so", LOCAL) != NULL);
+	CHECK(load_neighbour("tagged", LOCAL) != NULL);
 	check_beside_a_thread(false);
 	return 0;
 }
@@ -115,7 +115,7 @@ static int an_adopter_that_is_not_seen(void)
 /* glibc registers whoever a registered thread creates; in areas of ours late copies don't see threads start. */
 static int an_adopter_in_a_process_with_one_thread(void)
 {
-	CHECK(load_adopter("late-tagged.so", LOCAL) != NULL);
+	CHECK(load_neighbour("tagged", LOCAL) != NULL);
 	check_copy(getenv("RSEQKIT_AREA") == NULL && strcmp(getenv("LIBC_AREA"), "true") == 0);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An __rseq_abi of zeros, registered in the thread that decides (zeroed.c). Threads that nobody registers read CPU 0 there. So
- * it is nobody's to share: it is a foreign area, no further thread is registered, and counters are exact.
+ * An __rseq_abi of zeros, registered in the thread that decides (early.c). Threads that nobody registers read CPU 0
+ * there. So it is nobody's to share: it is a foreign area, no further thread is registered, and counters are exact.
  */
 #include "../unit/test.h"
 #include <rseqkit.h>

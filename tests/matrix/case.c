@@ -23,7 +23,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "../coexist/adopter.h"
+#include "../neighbours/neighbour.h"
 #include "../unit/slowness.h"
 #include "part.h"
 
@@ -34,7 +34,7 @@ enum { THREADS = 4, ADDS = 300000, BRACKETS = 8, PARTS_MAX = 2 };
 #pragma weak matrix_part
 #endif
 #if defined(MATRIX_NONE)
-#pragma weak adopter_calls
+#pragma weak neighbour_calls
 #endif
 extern part_function matrix_part;
 
@@ -115,8 +115,8 @@ static void take_turns(bool registered)
 		add(i, 3);
 		EXPECT(is_registered() == registered);
 	}
-	if (other_knows_brackets() && adopter_calls()->enter() == 0)
-		EXPECT(adopter_calls()->leave());
+	if (other_knows_brackets() && neighbour_calls()->enter() == 0)
+		EXPECT(neighbour_calls()->leave());
 	EXPECT(is_registered() == registered);
 }
 
@@ -152,14 +152,14 @@ static void bracket(int number)
 static void enter_other(void)
 {
 	if (other != NULL)
-		(void)adopter_calls()->enter();
+		(void)neighbour_calls()->enter();
 }
 
 static void look(struct found *found)
 {
 	found->owner = parts[0]->copy->owner();
 	found->reason = parts[0]->copy->reason();
-	found->other_is_fast = other != NULL && adopter_calls()->is_fast();
+	found->other_is_fast = other != NULL && neighbour_calls()->is_fast();
 	for (int i = 1; i < nparts; i++) {
 		EXPECT(parts[i]->copy->owner() == found->owner);
 		EXPECT(parts[i]->copy->area() == parts[0]->copy->area());
@@ -180,9 +180,9 @@ static void live(struct found *found, bool worker)
 		use_all(10);
 	if (other != NULL && strcmp(other, "after") == 0)
 		enter_other();
-	EXPECT(other == NULL || !adopter_calls()->is_fast() || adopter_calls()->work());
+	EXPECT(other == NULL || !neighbour_calls()->is_fast() || neighbour_calls()->work());
 	bracket(0);
-	EXPECT(other == NULL || !adopter_calls()->is_fast() || adopter_calls()->work());
+	EXPECT(other == NULL || !neighbour_calls()->is_fast() || neighbour_calls()->work());
 	look(found);
 }
 
@@ -190,7 +190,7 @@ static void leave(void)
 {
 	for (int i = 0; i < nparts; i++)
 		EXPECT(parts[i]->copy->users() == 0);
-	EXPECT(other == NULL || !adopter_calls()->is_fast() || adopter_calls()->leave());
+	EXPECT(other == NULL || !neighbour_calls()->is_fast() || neighbour_calls()->leave());
 }
 
 static void in_destructor(void *found)

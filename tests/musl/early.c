@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program that was never linked with the library: with __rseq_abi of the public TLS protocol, or, with EMBEDDED, with
- * rseqkit/embed.h. Preloaded, the library must share the one, and be recognised by the other. Prints who owns the area
- * of its initial thread, and of another.
+ * A program that was never linked with the library: with an early adopter (../neighbours/early.c), or, with EMBEDDED,
+ * with rseqkit/embed.h. Preloaded, the library must share the one, and be recognised by the other. Prints who owns the
+ * area of its initial thread, and of another.
  */
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
 
 #ifdef EMBEDDED
@@ -18,20 +17,13 @@ static const char *owner(void)
 	return rke_thread_register() == 0 ? names[rke_thread_owner()] : "none";
 }
 #else
-#include <rseqkit/abi.h>
-
-#define PROTOCOL __attribute__((__tls_model__("initial-exec"), __visibility__("default")))
-
-extern __thread struct rk_area __rseq_abi;
-extern __thread uint32_t __rseq_refcount;
-__thread struct rk_area __rseq_abi PROTOCOL __attribute__((__aligned__(32))) = {.cpu_id = UINT32_MAX};
-__thread uint32_t __rseq_refcount PROTOCOL;
+#include "../neighbours/neighbour.h"
 
 static const char *owner(void)
 {
-	volatile struct rk_area *area = &__rseq_abi;
+	const struct neighbour *early = neighbour_calls();
 
-	return (int32_t)area->cpu_id >= 0 && __rseq_refcount == 1 ? "early" : "none";
+	return early->is_fast() && early->users() == 1 ? "early" : "none";
 }
 #endif
 

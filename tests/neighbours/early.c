@@ -1,111 +1,118 @@
 /* SPDX-License-Identifier: MIT */
-/* adopter.c - see adopter.h. */
+/*
+ * early.c - early adopters of the public TLS protocol, __rseq_abi, in one of these forms:
+ *
+ * COUNTED   the protocol of 2018, as it was meant for all: __rseq_abi and __rseq_refcount, strong and visible; signals
+ *           blocked; who takes the count from 0 to 1 registers, who takes it from 1 to 0 unregisters.
+ * TAGGED    how an allocator does it today (tcmalloc): no count, a thread is registered if its cpu_id isn't negative; a
+ *           pointer that overlaps cpu_id_start, which the kernel overwrites when it preempts the thread; the per-CPU mode
+ *           is given up when the first thread can't be registered, and the process aborted when a later one can't.
+ * PLAIN     __rseq_abi, and who registers it undoes that.
+ * ZEROED    PLAIN as it was before the protocol said -1: unregistered, its area reads "CPU 0".
+ * ALIAS     COUNTED with __rseq_abi a weak alias of a hidden object, and a hidden count: a mistake.
+ * INSIDE    COUNTED with the count in the area at offset 20: a mistake.
+ *
+ * HIDDEN    besides: nobody else can see the symbols. With COUNTED, private copies: a mistake.
+ * MODEL     how COUNTED, PLAIN and ZEROED find the area, a string: "initial-exec", if not set, from the thread pointer;
+ *           "global-dynamic" by a call, as a library may that isn't compiled for the program's start only.
+ * MORE      with a string like that: there is more TLS behind the area, which is found so. Then it takes the size and
+ *           the alignment of all of it to tell where the area is.
+ */
 #define _GNU_SOURCE
-#include "adopter.h"
+#include "neighbour.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <rseqkit/arch/arch.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifdef EMBEDDED
-#include <rseqkit/embed.h>
-
-static bool is_fast(void)
-{
-	return rke_thread_area() != NULL;
-}
-
-static int enter(void)
-{
-	return rke_thread_register();
-}
-
-static bool work(void)
-{
-	return is_fast();
-}
-
-static bool leave(void)
-{
-	return rke_thread_unregister() == 0;
-}
-
-static uint32_t users(void)
-{
-	volatile uint32_t *count = rke_early_users();
-
-	return count == NULL ? 0 : *count;
-}
-
-static volatile void *area(void)
-{
-	return rke_thread_area();
-}
-
-#else
-#include <rseqkit/arch/arch.h>
-
 struct abi {
 	uint32_t cpu_id_start, cpu_id;
 	uint64_t rseq_cs;
 	uint32_t flags, inside, padding[2];
-} __attribute__((aligned(32)));
+} __attribute__((__aligned__(32)));
 
-#define PRIVATE __attribute__((tls_model("initial-exec"), visibility("hidden")))
+#ifndef MODEL
+#define MODEL "initial-exec"
+#endif
+#define PRIVATE __attribute__((__tls_model__("initial-exec"), __visibility__("hidden")))
 #ifdef HIDDEN
 #define PUBLIC PRIVATE
 #else
-#define PUBLIC __attribute__((tls_model("initial-exec"), visibility("default")))
+#define PUBLIC __attribute__((__tls_model__(MODEL), __visibility__("default")))
+#endif
+#ifdef ZEROED
+#define UNREGISTERED 0
+#else
+#define UNREGISTERED UINT32_MAX
 #endif
 
 #if defined(COUNTED)
-__thread struct abi __rseq_abi PUBLIC = {.cpu_id = UINT32_MAX};
+__thread struct abi __rseq_abi PUBLIC = {.cpu_id = UNREGISTERED};
 __thread uint32_t __rseq_refcount PUBLIC;
 #define AREA __rseq_abi
 #define COUNT __rseq_refcount
+#elif defined(PLAIN) || defined(ZEROED)
+__thread struct abi __rseq_abi PUBLIC = {.cpu_id = UNREGISTERED};
+#define AREA __rseq_abi
 #elif defined(ALIAS)
-__thread struct abi hidden_abi PRIVATE = {.cpu_id = UINT32_MAX};
+__thread struct abi hidden_abi PRIVATE = {.cpu_id = UNREGISTERED};
 __thread uint32_t __rseq_refcount PRIVATE;
-extern __thread struct abi __rseq_abi __attribute__((weak, alias("hidden_abi"), tls_model("initial-exec")));
+extern __thread struct abi __rseq_abi __attribute__((__weak__, __alias__("hidden_abi"), __tls_model__("initial-exec")));
 #define AREA __rseq_abi
 #define COUNT __rseq_refcount
 #elif defined(INSIDE)
-static __thread struct abi abi __attribute__((tls_model("initial-exec"))) = {.cpu_id = UINT32_MAX};
+static __thread struct abi abi __attribute__((__tls_model__("initial-exec"))) = {.cpu_id = UNREGISTERED};
 #define AREA abi
 #define COUNT (*(volatile uint32_t *)&abi.inside)
-#else /* TAGGED */
+#elif defined(TAGGED)
 /* The word below the area and the area itself lie together; the pointer's upper half is cpu_id_start. */
 static __thread struct {
 	char unused[28];
 	uint32_t below;
 	struct abi abi;
-} tagged __attribute__((aligned(32), tls_model("initial-exec"))) = {.abi = {.cpu_id = UINT32_MAX}};
+} tagged __attribute__((__aligned__(32), __tls_model__("initial-exec"))) = {.abi = {.cpu_id = UNREGISTERED}};
 #ifndef HIDDEN
 __asm__(".globl __rseq_abi\n.type __rseq_abi, @tls_object\n.size __rseq_abi, 32\n.set __rseq_abi, tagged + 32\n");
 #endif
 #define AREA tagged.abi
 #endif
 
+#ifdef MORE
+static __thread volatile char more[100] __attribute__((__tls_model__(MORE)));
+#endif
+
 static int call(int flags)
 {
 	int saved = errno, r = syscall(SYS_rseq, &AREA, 32, flags, RK_SIGNATURE) == 0 ? 0 : -errno;
 
+#ifdef MORE
+	more[0]++;
+#endif
 	errno = saved;
 	return r;
-}
-
-static int32_t cpu_now(void)
-{
-	return *(volatile int32_t *)&AREA.cpu_id;
 }
 
 static volatile void *area(void)
 {
 	return &AREA;
+}
+
+#if defined(PLAIN) || defined(ZEROED)
+#include "owner.h"
+
+static bool take(void)
+{
+	return call(0) == 0;
+}
+#else
+static int32_t cpu_now(void)
+{
+	return *(volatile int32_t *)&AREA.cpu_id;
 }
 
 #ifdef COUNT
@@ -202,11 +209,6 @@ static uint32_t users(void)
 	return 0;
 }
 #endif
+
+NEIGHBOUR_CALLS
 #endif
-
-const struct adopter *adopter_calls(void)
-{
-	static const struct adopter calls = {enter, work, leave, is_fast, users, area};
-
-	return &calls;
-}

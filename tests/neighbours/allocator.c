@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tagged_malloc.c - an allocator to preload that uses rseq as allocators do today: adopter.c with -DTAGGED is its
+ * allocator.c - an allocator to preload that uses rseq as allocators do today (tcmalloc): early.c with -DTAGGED is its
  * per-CPU mode, chosen at the first allocation, which comes before any other module's constructor.
  *
  * Size classes are powers of two. Free blocks are on lists by CPU, or on one list once the mode is given up; a list
@@ -16,9 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "adopter.h"
+#include "neighbour.h"
 
-#define EXPORTED __attribute__((__visibility__("default")))
 #define LISTS 64
 #define SMALLEST 5 /* log2, the header included */
 #define LARGEST 17 /* larger ones have a mapping of their own */
@@ -86,18 +85,18 @@ static struct block *fresh(size_t size)
 /* The list of the CPU we are on, whose number is the area's; a thread's first call chooses or joins the mode. */
 static struct list *list_here(void)
 {
-	const struct adopter *adopter = adopter_calls();
+	const struct neighbour *mode = neighbour_here();
 	uint32_t cpu;
 
 	if (calls++ == 0) {
 		__atomic_fetch_add(&threads_seen, 1, __ATOMIC_RELAXED);
-		(void)adopter->enter();
+		(void)mode->enter();
 	}
-	if (!adopter->is_fast())
+	if (!mode->is_fast())
 		return &lists[0];
-	if (calls == 100 && !adopter->work())
+	if (calls == 100 && !mode->work())
 		abort();
-	cpu = ((volatile uint32_t *)adopter->area())[1];
+	cpu = ((volatile uint32_t *)mode->area())[1];
 	/* The fast mode has every thread registered. Inside a bracket around vfork it isn't; it is small anyway. */
 	return &lists[(int32_t)cpu < 0 ? 0 : cpu % LISTS];
 }
@@ -257,9 +256,9 @@ EXPORTED size_t malloc_usable_size(void *memory)
 }
 
 /* For the test: how many allocations there were, and how many threads made them. */
-EXPORTED void tagged_malloc_report(uint64_t *made, uint64_t *threads);
+EXPORTED void allocator_report(uint64_t *made, uint64_t *threads);
 
-void tagged_malloc_report(uint64_t *made, uint64_t *threads)
+void allocator_report(uint64_t *made, uint64_t *threads)
 {
 	*made = __atomic_load_n(&allocations, __ATOMIC_RELAXED);
 	*threads = __atomic_load_n(&threads_seen, __ATOMIC_RELAXED);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * foreign.c - a component that follows no protocol and expects to be alone: it registers a private area, as runtimes and
+ * programs do that have rseq code of their own. By default that area reads "CPU 0" before it is registered, and where
+ * the component is refused it does without.
+ *
+ * MARKED      the area reads what the kernel's header asks for
+ * DEMANDING   refused after it wasn't, it ends the process
+ */
+#define _GNU_SOURCE
+#include "foreign.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include "owner.h"
+
+/* Static TLS, as any that outlives a dlclose(). */
+#define AREA __attribute__((__aligned__(32), __tls_model__("initial-exec")))
+
+static __thread struct rk_area zeroed AREA;
+static __thread struct rk_area marked AREA = {.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED};
+
+static volatile struct rk_area *area_of(enum foreign_form form)
+{
+	return form == FOREIGN_ZEROED ? &zeroed : &marked;
+}
+
+int foreign_registers(enum foreign_form form, uint32_t signature)
+{
+	return syscall(SYS_rseq, area_of(form), RK_AREA_LENGTH_ORIGINAL, 0, signature) == 0 ? 0 : -errno;
+}
+
+const volatile void *foreign_area(enum foreign_form form)
+{
+	return area_of(form);
+}
+
+#ifdef MARKED
+#define FORM FOREIGN_MARKED
+#else
+#define FORM FOREIGN_ZEROED
+#endif
+
+static volatile void *area(void)
+{
+	return area_of(FORM);
+}
+
+static bool take(void)
+{
+	bool got = foreign_registers(FORM, RK_SIGNATURE) == 0;
+#ifdef DEMANDING
+	static bool succeeded;
+
+	if (!got && __atomic_load_n(&succeeded, __ATOMIC_RELAXED))
+		abort();
+	if (got)
+		__atomic_store_n(&succeeded, true, __ATOMIC_RELAXED);
+#endif
+	return got;
+}

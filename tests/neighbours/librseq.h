@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* librseq.h - what librseq.c has of the real librseq's names. */
+#ifndef LIBRSEQ_H
+#define LIBRSEQ_H
+
+#include "neighbour.h"
+
+#include <stddef.h>
+
+extern EXPORTED ptrdiff_t rseq_offset;
+extern EXPORTED unsigned int rseq_size; /* -1 before its constructor, 0 before the first thread */
+
+EXPORTED int rseq_register_current_thread(void); /* 0 or -1 */
+
+#endif /* LIBRSEQ_H */
