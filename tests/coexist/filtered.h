@@ -6,7 +6,7 @@
 #ifndef FILTERED_H
 #define FILTERED_H
 
-#include "allow.h"
+#include "../unit/refuse.h"
 
 static const int operating[] = {-1};
 static const int claiming[] = {SYS_futex, SYS_mmap, SYS_madvise, SYS_munmap, SYS_gettid, SYS_getpid, SYS_get_robust_list,
@@ -21,7 +21,7 @@ struct situation {
 /* A filter that isn't obeyed would prove nothing. */
 static int call_another(void)
 {
-	allow_only(operating, NULL, NULL);
+	allow_only(operating, NULL, NULL, 0);
 	(void)syscall(SYS_getpid);
 	return 0;
 }

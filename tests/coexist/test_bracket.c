@@ -3,8 +3,8 @@
  * The bracket around vfork beside others: copies, users of embed.h and an adopter see that it is open and register
  * nobody; whoever breaks it all the same is noticed, and leaves the thread registered.
  */
+#include "../unit/refuse.h"
 #include "bracket.h"
-#include <sched.h>
 
 #define CHILDREN 20
 #define CHILD_ADDS 200000
@@ -184,15 +184,6 @@ static int child_breaks_it(void)
 }
 
 static volatile bool busy;
-
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	CHECK(sched_setaffinity(0, sizeof(set), &set) == 0);
-}
 
 static void *add_on_first_cpu(void *arg)
 {

@@ -36,9 +36,9 @@ static void before_constructors(int argc, char **argv, char **environment)
 		return;
 	situation = setting(environment, "SITUATION");
 	if (strcmp(situation, "libc") == 0)
-		allow_only(deciding, NULL, NULL);
+		allow_only(deciding, NULL, NULL, 0);
 	else
-		allow_only(deciding, deciding_not_libc, strcmp(situation, "own") == 0 ? deciding_own : deciding_spare);
+		allow_only(deciding, deciding_not_libc, strcmp(situation, "own") == 0 ? deciding_own : deciding_spare, 0);
 	if (rk_process_init() != 0 && strcmp(setting(environment, "WORLD"), "foreign") != 0)
 		_exit(1);
 	_exit(rk_cpus_count() > 0 ? 0 : 2);
@@ -57,7 +57,7 @@ static struct rk_counter *counter;
 
 static void *prepare_filtered(void *arg)
 {
-	allow_only(preparing, NULL, NULL);
+	allow_only(preparing, NULL, NULL, 0);
 	(void)rk_thread_prepare();
 	_exit(rk_thread_register() == rk_thread_prepare() ? 0 : 1);
 	return arg;
@@ -78,7 +78,7 @@ static int operate(void)
 
 	(void)rk_process_init();
 	CHECK(rk_counter_create(&counter) == 0);
-	allow_only(operating, NULL, NULL);
+	allow_only(operating, NULL, NULL, 0);
 	rk_counter_add(counter, 5);
 	(void)rk_cpu_load(counter, &value);
 	(void)rk_cid_add(counter, 0);
@@ -103,7 +103,7 @@ static int bracket_once(void)
 static int bracket_first(void)
 {
 	(void)rk_process_init();
-	allow_only(bracketing, claiming, NULL);
+	allow_only(bracketing, claiming, NULL, 0);
 	return bracket_once();
 }
 
@@ -112,14 +112,14 @@ static int bracket(void)
 	bool registered = rk_thread_prepare() == 0;
 
 	CHECK(bracket_once() == 0);
-	allow_only(bracketing, registered ? NULL : bracketing_again, NULL);
+	allow_only(bracketing, registered ? NULL : bracketing_again, NULL, 0);
 	return bracket_once();
 }
 
 static int bracket_in_bracket(void)
 {
 	CHECK(rk_vfork_begin() == 0 && bracket_once() == 0);
-	allow_only(bracketing_again, NULL, NULL);
+	allow_only(bracketing_again, NULL, NULL, 0);
 	return bracket_once();
 }
 

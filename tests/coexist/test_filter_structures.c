@@ -23,7 +23,7 @@ static int create(const void *initial)
 	void *items[3];
 
 	(void)rk_process_init();
-	allow_only(creating, initial != NULL ? creating_with_contents : NULL, NULL);
+	allow_only(creating, initial != NULL ? creating_with_contents : NULL, NULL, 0);
 	if (rk_counter_create(&counter) != 0 || rk_counter_destroy(counter) != 0)
 		return 1;
 	if (rk_percpu_create(&pool, &options) != 0)
@@ -64,11 +64,7 @@ static void forget(void *context, void *object)
 /* On this CPU: what was put into a list is got there. */
 static void stay(void)
 {
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(sched_getcpu(), &one);
-	(void)sched_setaffinity(0, sizeof(one), &one);
+	pin(sched_getcpu());
 }
 
 /* One of each, used as far as that makes no system call but those of claims and fences. */
@@ -86,7 +82,7 @@ static int structures(void)
 
 	(void)rk_process_init();
 	stay();
-	allow_only(creating, fencing, claiming);
+	allow_only(creating, fencing, claiming, 0);
 	if (rk_freelist_create(&list) != 0 || rk_cache_create(&cache, &objects) != 0 || rk_ring_create(&ring, &records) != 0 ||
 	    rk_counter_group_create(&group, NULL, 2) != 0 || rk_histogram_create(&histogram, 2, 100) != 0)
 		return 1;
@@ -116,7 +112,7 @@ static int read_and_replace(void)
 	struct rk_rcu_call call;
 
 	(void)rk_process_init();
-	allow_only(creating, fencing_undisturbed, claiming);
+	allow_only(creating, fencing_undisturbed, claiming, 0);
 	if (rk_rcu_create(&rcu, 0) != 0)
 		return 1;
 	rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
@@ -131,7 +127,7 @@ static int lock_and_unlock(void)
 	struct rk_rwlock *lock;
 
 	(void)rk_process_init();
-	allow_only(creating, fencing_undisturbed, claiming);
+	allow_only(creating, fencing_undisturbed, claiming, 0);
 	if (rk_rwlock_create(&lock, 0) != 0 || rk_rwlock_read_lock(lock, &section) != 0)
 		return 1;
 	if (rk_rwlock_write_try(lock) != -EBUSY || rk_rwlock_write_lock_for(lock, 1000000) != -ETIMEDOUT)
@@ -150,7 +146,7 @@ static int lock_here_and_elsewhere(void)
 
 	(void)rk_process_init();
 	stay();
-	allow_only(creating, fencing_undisturbed, claiming);
+	allow_only(creating, fencing_undisturbed, claiming, 0);
 	if (rk_lock_create(&lock, 8) != 0 || rk_lock_here(lock, &data) != 0)
 		return 1;
 	index = rk_lock_index(lock, data);
@@ -174,7 +170,7 @@ static int refer(void)
 	struct rk_ref ref;
 
 	(void)rk_process_init();
-	allow_only(creating, fencing, NULL);
+	allow_only(creating, fencing, NULL, 0);
 	if (rk_ref_init(&ref, release) != 0)
 		return 1;
 	rk_ref_get(&ref);
@@ -191,7 +187,7 @@ static int request_time(void)
 	struct rk_mutex mutex = RK_MUTEX_INIT;
 
 	(void)rk_process_init();
-	allow_only(requesting, waiting, claiming);
+	allow_only(requesting, waiting, claiming, 0);
 	for (int i = 0; i < 1000; i++)
 		rk_slice_end(rk_slice_begin());
 	(void)rk_slice_enable();
@@ -210,7 +206,7 @@ static int wait_for_records(void)
 	struct rk_ring *ring;
 
 	CHECK(rk_ring_create(&ring, &options) == 0);
-	allow_only(waiting, claiming, NULL);
+	allow_only(waiting, claiming, NULL, 0);
 	if (rk_ring_notify(ring, STDERR_FILENO) != 0 || rk_ring_notify(ring, -1) != 0)
 		return 1;
 	(void)rk_ring_wait(ring, 1000);
@@ -226,7 +222,7 @@ static int wake(void)
 
 	CHECK(rk_ring_create(&ring, &options) == 0);
 	(void)rk_ring_arm(ring);
-	allow_only(waking, rk_thread_reason() == RK_REASON_NONE ? NULL : claiming, NULL);
+	allow_only(waking, rk_thread_reason() == RK_REASON_NONE ? NULL : claiming, NULL, 0);
 	return rk_ring_write(ring, "", 1);
 }
 
@@ -238,7 +234,7 @@ static int tell(void)
 
 	CHECK(rk_ring_create(&ring, &options) == 0 && rk_ring_notify(ring, fd) == 0);
 	(void)rk_ring_arm(ring);
-	allow_only(waking, telling, rk_thread_reason() == RK_REASON_NONE ? NULL : claiming);
+	allow_only(waking, telling, rk_thread_reason() == RK_REASON_NONE ? NULL : claiming, 0);
 	return rk_ring_write(ring, "", 1);
 }
 
@@ -249,7 +245,7 @@ static int count_memory(void)
 	struct rk_percpu *pool;
 
 	CHECK(rk_percpu_create(&pool, &options) == 0);
-	allow_only(counting_memory, NULL, NULL);
+	allow_only(counting_memory, NULL, NULL, 0);
 	return rk_percpu_stats(pool, RK_INDEX_ALL, &report, sizeof(report));
 }
 

@@ -5,10 +5,7 @@
  * one that was decided without a filter, before or after, and both are fast outside. Nor is it taken for the
  * kernel's word on who is registered: an area that isn't by the protocol (zeroed, which reads CPU 0) isn't adopted.
  */
-#include "../unit/test.h"
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
+#include "../unit/refuse.h"
 #include <rseqkit/embed.h>
 #include "load.h"
 
@@ -26,20 +23,6 @@ struct sandbox {
 
 static const struct copy *copies[2];
 
-static void refuse_rseq(int error)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rseq, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
-
-	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
-}
-
 static const struct copy *load(const char *variable)
 {
 	void *handle;
@@ -54,7 +37,7 @@ static void *load_sandboxed(void *arg)
 {
 	const struct sandbox *sandbox = arg;
 
-	refuse_rseq(sandbox->error);
+	refuse(SYS_rseq, SYS_rseq, sandbox->error);
 	copies[1] = load("COPY_B");
 	return NULL;
 }
@@ -96,7 +79,7 @@ static int sandboxed_before(int error)
 	struct rk_process_info info;
 	struct rk_counter *counter;
 
-	refuse_rseq(error);
+	refuse(SYS_rseq, SYS_rseq, error);
 	copies[0] = load("COPY_A");
 	if (world_owner() == RK_OWNER_LIBC) {
 		CHECK(copies[0]->prepare() == 0 && copies[0]->owner() == RK_OWNER_LIBC);

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Objects of one copy of the library that another copy in the process uses, too: here, in children and in theirs. */
-#define _GNU_SOURCE
-#include "../unit/test.h"
-#include <linux/filter.h>
-#include <linux/seccomp.h>
+#include "../unit/refuse.h"
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include "load.h"
 
 #define A_WHILE 20000000 /* ns */
@@ -97,20 +93,6 @@ static void *sleep_and_say_who(void *result)
 	return sleep_on_ring(result);
 }
 
-static void kill_for(int call)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-		_exit(1);
-}
-
 static int woken_behind_a_killed_child(int bracket_of)
 {
 	const struct rk_ring_options options = {.size = 8192};
@@ -127,7 +109,7 @@ static int woken_behind_a_killed_child(int bracket_of)
 	(void)copies[bracket_of]->vfork_begin();
 	pid = vfork();
 	if (pid == 0) {
-		kill_for(SYS_futex);
+		filter_calls(SYS_futex, SYS_futex, SECCOMP_RET_KILL_PROCESS, 0);
 		(void)copies[1]->write(ring, "child", 5);
 		_exit(0);
 	}

@@ -12,6 +12,7 @@
  * kernel kills for a store to the ids in legacy mode, too. `shared` counts in two processes, by concurrency id; the
  * cure is to do it by CPU.
  */
+#include "../unit/refuse.h"
 #include "naive.h"
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -41,7 +42,7 @@ static int vforked(int (*body)(void))
 {
 	pid_t pid;
 
-	stay_on(cpus[0]);
+	pin(cpus[0]);
 	begin_bracket();
 	pid = vfork();
 	if (pid == 0)
@@ -55,7 +56,7 @@ static int compare_cpus(void)
 {
 	unsigned cpu;
 
-	stay_on(cpus[1]);
+	pin(cpus[1]);
 	CHECK(syscall(SYS_getcpu, &cpu, NULL, NULL) == 0 && (int)cpu == cpus[1]);
 	return rk_cpu() == cpus[1] ? RIGHT : WRONG;
 }
@@ -68,7 +69,7 @@ static void count(void)
 
 static void *count_beside(void *arg)
 {
-	stay_on(cpus[0]);
+	pin(cpus[0]);
 	CHECK(rk_thread_prepare() == 0);
 	while (child_stage == 0)
 		sched_yield();
@@ -78,7 +79,7 @@ static void *count_beside(void *arg)
 
 static int count_in_child(void)
 {
-	stay_on(cpus[1]);
+	pin(cpus[1]);
 	child_stage = 1;
 	count();
 	return RIGHT;
@@ -134,7 +135,7 @@ static int parent_survives(uint32_t length)
 	register_shared(length);
 	CHECK(vforked(register_in_child) == RIGHT);
 	for (int i = 0; i < 20; i++) {
-		stay_on(cpus[i % 2]);
+		pin(cpus[i % 2]);
 		if ((int)*(volatile uint32_t *)&shared.area.cpu_id != cpus[i % 2])
 			return WRONG;
 	}
@@ -147,7 +148,7 @@ static int store_to_id(void)
 	register_shared(RK_AREA_LENGTH_ORIGINAL);
 	*(volatile uint32_t *)(uintptr_t)&shared.area.cpu_id = 0x55555555;
 	for (int i = 0; i < 20; i++)
-		stay_on(cpus[i % 2]);
+		pin(cpus[i % 2]);
 	return RIGHT;
 }
 
@@ -170,7 +171,7 @@ static int ours_survives(bool full)
 	CHECK(rk_thread_prepare() == 0);
 	CHECK(vforked(refuse_in_child) == RIGHT);
 	for (int i = 0; i < 20; i++) {
-		stay_on(cpus[i % 2]);
+		pin(cpus[i % 2]);
 		if (rk_cpu() != cpus[i % 2])
 			return WRONG;
 	}
@@ -182,7 +183,7 @@ static void count_shared(void *base, volatile int *stage)
 {
 	int mine = __atomic_add_fetch(stage, 1, __ATOMIC_RELAXED);
 
-	stay_on(cpus[mine % 2]);
+	pin(cpus[mine % 2]);
 	while (*stage < 2)
 		sched_yield();
 	for (int i = 0; i < ADDS;)

@@ -7,7 +7,6 @@
 #define NAIVE_H
 
 #include "../unit/test.h"
-#include <sched.h>
 
 /* How the programs of this folder end, besides by a signal; see hazards.c. */
 enum ending {
@@ -90,29 +89,6 @@ again:
 	return true;
 none:
 	return false;
-}
-
-/* Stays on one CPU. */
-static inline void stay_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	CHECK(sched_setaffinity(0, sizeof(set), &set) == 0);
-}
-
-/* Two CPUs that this process may use; false if there are none. */
-static inline bool two_cpus(int cpus[2])
-{
-	cpu_set_t allowed;
-	int found = 0;
-
-	CHECK(sched_getaffinity(0, sizeof(allowed), &allowed) == 0);
-	for (int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
-		if (CPU_ISSET(cpu, &allowed))
-			cpus[found++] = cpu;
-	return found == 2;
 }
 
 #endif /* NAIVE_H */

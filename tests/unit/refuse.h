@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* refuse.h - system calls that a filter refuses, and the CPU that a thread is bound to. */
+/* refuse.h - filters of system calls, and the CPUs that a thread is bound to. */
 #ifndef REFUSE_H
 #define REFUSE_H
 
@@ -22,20 +22,71 @@ static inline void pin(int cpu)
 	}
 }
 
-/* One or two system calls fail from now on, in the calling thread. */
-static inline void refuse(int first, int second, int error)
+/* Two CPUs that this process may use; false if there are none. */
+static inline bool two_cpus(int cpus[2])
+{
+	cpu_set_t allowed;
+	int found = 0;
+
+	CHECK(sched_getaffinity(0, sizeof(allowed), &allowed) == 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
+		if (CPU_ISSET(cpu, &allowed))
+			cpus[found++] = cpu;
+	return found == 2;
+}
+
+/* For the calling thread, or with SECCOMP_FILTER_FLAG_TSYNC for all. */
+static inline void install_filter(const struct sock_filter *code, size_t length, unsigned flags)
+{
+	struct sock_fprog program = {(unsigned short)length, (struct sock_filter *)(uintptr_t)code};
+
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0);
+}
+
+/* One or two system calls aren't made from now on: this comes of them. */
+static inline void filter_calls(int first, int second, uint32_t action, unsigned flags)
 {
 	const struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)first, 1, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)second, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
+		BPF_STMT(BPF_RET | BPF_K, action),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), (struct sock_filter *)(uintptr_t)code};
 
-	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-		      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
+	install_filter(code, sizeof(code) / sizeof(code[0]), flags);
+}
+
+/* They fail, in the calling thread. */
+static inline void refuse(int first, int second, int error)
+{
+	filter_calls(first, second, SECCOMP_RET_ERRNO | (uint32_t)error, 0);
+}
+
+#define CALLS_MAX 24
+
+static inline size_t add_call(struct sock_filter *code, size_t n, int call)
+{
+	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	return n;
+}
+
+/* Every system call kills but those of up to three lists, each of which ends with -1, and the process's end. */
+static inline void allow_only(const int *some, const int *more, const int *most, unsigned flags)
+{
+	const int *const lists[] = {some, more, most};
+	struct sock_filter code[2 * CALLS_MAX + 4];
+	size_t n = 0;
+
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	n = add_call(code, n, SYS_exit_group);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (const int *call = lists[i]; call != NULL && *call >= 0; call++)
+			n = add_call(code, n, *call);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	install_filter(code, n, flags);
 }
 
 #endif /* REFUSE_H */

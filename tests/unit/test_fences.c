@@ -59,18 +59,6 @@ static void *wait_on(void *arg)
 	return NULL;
 }
 
-static int two_cpus(int *cpus)
-{
-	cpu_set_t set;
-	int found = 0;
-
-	CHECK(sched_getaffinity(0, sizeof(set), &set) == 0);
-	for (int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
-		if (CPU_ISSET(cpu, &set))
-			cpus[found++] = cpu;
-	return found;
-}
-
 /* One section on another CPU, and a fence: was it aborted by nothing else, as far as can be told? */
 static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
 {
@@ -102,7 +90,7 @@ static int fence_reaches(int (*fence)(int cpu), bool by_visit)
 {
 	int cpus[2], tries = 0;
 
-	if (two_cpus(cpus) < 2)
+	if (!two_cpus(cpus))
 		return 0;
 	while (!fence_aborts(fence, cpus, by_visit))
 		CHECK(++tries < (SLOWNESS() > 1 ? 3000 : 300)); /* where CPUs are short others run at any moment */

@@ -5,56 +5,19 @@
  *
  * The cases run in this program started once more, under the filter: "test_norseq CASE".
  */
-#include "test.h"
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-
-/* For the calling thread, or with SECCOMP_FILTER_FLAG_TSYNC for all. */
-static void install(const struct sock_filter *code, size_t length, unsigned flags)
-{
-	struct sock_fprog program = {(unsigned short)length, (struct sock_filter *)(uintptr_t)code};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) != 0) {
-		perror("seccomp");
-		_exit(99);
-	}
-}
-
-/* rseq fails with `error`; everything else is allowed. */
-static void refuse_rseq(int error, unsigned flags)
-{
-	const struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rseq, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-
-	install(code, sizeof(code) / sizeof(code[0]), flags);
-}
+#include "refuse.h"
 
 /* Every system call kills but those that end a thread or wait for one. */
 static void kill_most(unsigned flags)
 {
-	static const int allowed[] = {SYS_exit, SYS_exit_group, SYS_futex, SYS_madvise, SYS_munmap, SYS_write,
-				      SYS_rt_sigprocmask, SYS_rt_sigreturn,
+	static const int allowed[] = {SYS_exit, SYS_futex, SYS_madvise, SYS_munmap, SYS_write, SYS_rt_sigprocmask,
+				      SYS_rt_sigreturn,
 #ifndef __GLIBC__
 				      SYS_rseq, /* undoes a registration when the thread ends; see thread.h */
 #endif
-	};
-	struct sock_filter code[2 * sizeof(allowed) / sizeof(allowed[0]) + 2];
-	size_t n = 0;
+				      -1};
 
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
-		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)allowed[i], 0, 1);
-		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	}
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	install(code, n, flags);
+	allow_only(allowed, NULL, NULL, flags);
 }
 
 static struct rk_counter *counter;
@@ -179,7 +142,7 @@ static void without_later(void)
 	pthread_barrier_wait(&barrier);
 	if (THREAD_SANITIZED)
 		usleep(300000); /* the runtime's own thread is registered by then */
-	refuse_rseq(EPERM, SECCOMP_FILTER_FLAG_TSYNC);
+	filter_calls(SYS_rseq, SYS_rseq, SECCOMP_RET_ERRNO | EPERM, SECCOMP_FILTER_FLAG_TSYNC);
 	pthread_barrier_wait(&barrier);
 	CHECK(pthread_join(thread, NULL) == 0);
 	CHECK(rk_thread_owner() == RK_OWNER_SELF);
@@ -272,7 +235,7 @@ static int run_case(const char *name)
 	if (pid == 0) {
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 			if (strcmp(cases[i].name, name) == 0 && cases[i].refusal != ALLOWED)
-				refuse_rseq(cases[i].refusal, 0);
+				refuse(SYS_rseq, SYS_rseq, cases[i].refusal);
 		execl("/proc/self/exe", "test_norseq", name, (char *)NULL);
 		_exit(96);
 	}

@@ -3,8 +3,7 @@
  * Operations: every outcome of every operation by every kind of index, and sums that stay exact while threads are
  * migrated and interrupted in the middle of them.
  */
-#include "test.h"
-#include <sched.h>
+#include "refuse.h"
 #include <sys/time.h>
 
 static struct rk_percpu *pool;
@@ -22,15 +21,6 @@ static int drop_item(void **state)
 {
 	(void)state;
 	return rk_percpu_free(pool, item) != 0 || rk_percpu_destroy(pool) != 0;
-}
-
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
 }
 
 /* The highest CPU this thread may run on, so that an index of 0 by mistake is not right by luck. */
