@@ -136,9 +136,4 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(storm),
 };
 
-int main(void)
-{
-	cmocka_set_message_output(CM_OUTPUT_TAP);
-	alarm((unsigned)(240 + storm_ms() / 1000));
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+RUN(tests)
