@@ -125,6 +125,18 @@ static struct slot *slot_of(enum index index)
 #define EACH_REGISTER(check, index) (void)(index)
 #endif
 
+/* The test of that: check(name, index) of each register at each index. */
+#define REGISTERS_ARE_KEPT(check)                                                                                      \
+	static void registers_are_kept(void **state)                                                                   \
+	{                                                                                                              \
+		(void)state;                                                                                           \
+		if (!works(BY_CPU))                                                                                    \
+			SKIP("no rseq, or a build without critical sections");                                         \
+		EACH_INDEX(index)                                                                                      \
+			if (works(index))                                                                              \
+				EACH_REGISTER(check, index);                                                           \
+	}
+
 #define EXPECT_WRONG_CPU(operation)                                                                                    \
 	do {                                                                                                           \
 		enum rk_result wrong_result_;                                                                          \

@@ -213,15 +213,7 @@ static void copies_every_length(void **state)
 		EXPECT_KEPT(name, index, copy_if_equal, &item->word, 4, BEHIND, many, sizeof(many), 5);                \
 	} while (0)
 
-static void registers_are_kept(void **state)
-{
-	(void)state;
-	if (!works(BY_CPU))
-		SKIP("no rseq, or a build without critical sections");
-	EACH_INDEX(index)
-		if (works(index))
-			EACH_REGISTER(EXPECT_ALL_KEPT, index);
-}
+REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
 
 /* By an explicit CPU that isn't this one: nothing is done there, nor here. */
 static void nothing_on_another_cpu(void **state)

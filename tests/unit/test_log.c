@@ -83,15 +83,7 @@ static void appends_every_length(void **state)
 		EXPECT_KEPT(name, index, append_stamped_release, &item->word, 200, many, 200, 216, SIZE - 1);                    \
 	} while (0)
 
-static void registers_are_kept(void **state)
-{
-	(void)state;
-	if (!works(BY_CPU))
-		SKIP("no rseq, or a build without critical sections");
-	EACH_INDEX(index)
-		if (works(index))
-			EACH_REGISTER(EXPECT_ALL_KEPT, index);
-}
+REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
 
 /* On another CPU, or not registered: every operation says so, and does nothing, there or here. */
 static void nothing_elsewhere(void **state)
