@@ -6,17 +6,13 @@
  *
  * AREA (in the environment) says whose area the library uses: own or libc.
  */
-#define _GNU_SOURCE
-#include "../unit/test.h"
-#include <stdarg.h>
+#include "../unit/calls.h"
 
 #define FEATURE_SIZE 27 /* AT_RSEQ_FEATURE_SIZE of include/uapi/linux/auxvec.h */
 #define ALIGNMENT 28
 
 unsigned long __real_getauxval(unsigned long type);
 unsigned long __wrap_getauxval(unsigned long type);
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, ...);
 
 /* Set in the environment, as the library asks before main(). */
 unsigned long __wrap_getauxval(unsigned long type)
@@ -27,20 +23,13 @@ unsigned long __wrap_getauxval(unsigned long type)
 }
 
 /* A kernel that takes no length but 32, whatever was announced to the process. */
-long __wrap_syscall(long number, ...)
+static long called(long number, const long arguments[6])
 {
-	long a[6];
-	va_list list;
-
-	va_start(list, number);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(list, long);
-	va_end(list);
-	if (number == SYS_rseq && (uint32_t)a[1] != RK_AREA_LENGTH_ORIGINAL && getenv("ONLY_ORIGINAL") != NULL) {
+	if (number == SYS_rseq && (uint32_t)arguments[1] != RK_AREA_LENGTH_ORIGINAL && getenv("ONLY_ORIGINAL") != NULL) {
 		errno = EINVAL;
 		return -1;
 	}
-	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	return really(number, arguments);
 }
 
 struct kernel {

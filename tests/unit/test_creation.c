@@ -4,7 +4,7 @@
  * cancelled. Nobody ever waits for what the interrupted one would have done next, here or in a child.
  */
 #include "interrupt.h"
-#include <dlfcn.h>
+#include "calls.h"
 #include <sched.h>
 
 #define THREADS 3
@@ -246,20 +246,11 @@ static bool fork_behind_open;
 static pid_t reader = -1;
 static int read_by_child;
 
-/* The library's system calls go through here. As if a signal handler forked at the worst moment, and its child ran on. */
-long syscall(long number, ...)
+/* As if a signal handler forked at the worst moment, and its child ran on. */
+static long called(long number, const long arguments[6])
 {
-	static long (*next)(long, ...);
-	long a[6], result;
-	va_list arguments;
+	long result = really(number, arguments);
 
-	va_start(arguments, number);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(arguments, long);
-	va_end(arguments);
-	if (next == NULL)
-		*(void **)&next = dlsym(RTLD_NEXT, "syscall");
-	result = next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (number == SYS_openat && fork_behind_open) {
 		fork_behind_open = false;
 		reader = fork();
