@@ -163,7 +163,7 @@ static volatile struct rk_area *usual_area(void)
 	static __thread struct naive_area area;
 
 	if (__rseq_size != 0)
-		return (volatile struct rk_area *)((char *)__builtin_thread_pointer() + __rseq_offset);
+		return rk_area_at(__rseq_offset);
 	CHECK(naive_rseq(&area, 32, 0, RK_SIGNATURE) == 0);
 	return &area.area;
 }
@@ -222,8 +222,7 @@ static void storm(long microseconds)
 /* The libc's spare area, registered with somebody else's signature. The first abort is the last. */
 static int other_signature(char **modules)
 {
-	volatile struct rk_area *area =
-		(volatile struct rk_area *)((char *)__builtin_thread_pointer() + __rseq_offset);
+	volatile struct rk_area *area = rk_area_at(__rseq_offset);
 	const int64_t adds = ROUNDS(1000000);
 
 	CHECK(naive_rseq(area, 32, 0, 0x12345678) == 0);

@@ -32,15 +32,13 @@ static void make_writable(void) {}
 __attribute__((__constructor__)) static void publish(void)
 {
 	make_writable();
-	*(volatile ptrdiff_t *)(uintptr_t)&naive_offset = (char *)&tls - (char *)__builtin_thread_pointer();
+	*(volatile ptrdiff_t *)(uintptr_t)&naive_offset = (char *)&tls - rk_thread_pointer();
 	*(volatile unsigned *)(uintptr_t)&naive_size = naive_rseq(&tls, 32, 0, RK_SIGNATURE) == 0 ? 32 : 0;
 }
 
 bool naive_works(void)
 {
-	const volatile struct rk_area *area =
-		(const volatile struct rk_area *)((char *)__builtin_thread_pointer() +
-						  *(volatile WORD ptrdiff_t *)&naive_offset);
+	const volatile struct rk_area *area = rk_area_at(*(volatile WORD ptrdiff_t *)&naive_offset);
 
 	return *(volatile WORD unsigned *)&naive_size != 0 && (int32_t)area->cpu_id >= 0;
 }

@@ -61,15 +61,12 @@ static bool is_foreign(void)
 
 static long register_thread(void)
 {
-	const char *pointer;
-
 	pretend_asked++;
 	if (!has_offset || !has_signature)
 		return -RAW_ENXIO;
 	if (is_foreign())
 		return -RAW_EBUSY;
-	__asm__("mov %%fs:0, %0" : "=r"(pointer));
-	return RAW4(SYS_rseq, pointer + offset + RSEQ_OFFSET, FEATURE_SIZE, 0, signature);
+	return RAW4(SYS_rseq, raw_thread_pointer() + offset + RSEQ_OFFSET, FEATURE_SIZE, 0, signature);
 }
 
 /* Of commands of which two are one call the kernel would say EINVAL; nobody here makes such. */
