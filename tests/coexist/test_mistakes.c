@@ -32,15 +32,6 @@ static void load_embedded(const struct neighbour *parties[2])
 	load_two("embedded", parties);
 }
 
-static void load_copies(const struct copy *copies[2])
-{
-	void *handle;
-
-	copies[0] = load_copy_of_rseqkit("copy-static-a.so", LOCAL, &handle);
-	copies[1] = load_copy_of_rseqkit("copy-static-b.so", LOCAL, &handle);
-	CHECK(copies[0] != NULL && copies[1] != NULL);
-}
-
 /*
  * A weak alias to a hidden object: the alias binds to whichever object comes first, the hidden count is each module's
  * own. The last user of one unregisters the thread under the users of the other.
@@ -75,7 +66,7 @@ static int copies_stay(void)
 {
 	const struct copy *copies[2];
 
-	load_copies(copies);
+	load_two_copies(copies);
 	CHECK(copies[0]->reg() == 0 && copies[1]->reg() == 0);
 	CHECK(copies[0]->area() == copies[1]->area());
 	CHECK(copies[0]->unreg() == 0);
@@ -117,7 +108,7 @@ static int copies_share(void)
 {
 	const struct copy *copies[2];
 
-	load_copies(copies);
+	load_two_copies(copies);
 	CHECK(copies[0]->reg() == 0 && copies[0]->area() != NULL);
 	CHECK(copies[1]->reg() == 0 && copies[1]->area() != NULL);
 	return 0;
@@ -197,7 +188,7 @@ static int copies_count_stays(void)
 {
 	const struct copy *copies[2];
 
-	load_copies(copies);
+	load_two_copies(copies);
 	CHECK(copies[0]->reg() == 0 && copies[0]->reg() == 0);
 	be_preempted();
 	CHECK(copies[0]->users() == 2);
