@@ -57,9 +57,17 @@
 	})
 
 /*
- * Sets the calling thread's signal mask, of RK_SIGSET_SIZE bytes, or blocks all that can be. Raw, because the libc's
+ * Sets the calling thread's signal mask, of RK_SIGSET_SIZE bytes, or blocks all that may be blocked. Raw, because the libc's
  * functions leave two signals of its own unblocked. Returns 0, and what it was in *before, or a negative errno.
+ *
+ * Signals that an instruction causes stay unblocked: blocked, they end the process (force_sig_info_to_task() in the kernel's
+ * signal.c), and SIGSYS is how a filter with SECCOMP_RET_TRAP has a system call answered by a handler.
  */
+#define RKI_SIGNAL_BIT(signal) (1UL << ((signal)-1))
+#define RK_SYNCHRONOUS_SIGNALS                                                                                         \
+	(RKI_SIGNAL_BIT(SIGILL) | RKI_SIGNAL_BIT(SIGTRAP) | RKI_SIGNAL_BIT(SIGBUS) | RKI_SIGNAL_BIT(SIGFPE) |          \
+	 RKI_SIGNAL_BIT(SIGSEGV) | RKI_SIGNAL_BIT(SIGSYS))
+
 static inline int rk_kernel_set_signals(const void *signals, void *before)
 {
 	return (int)RK_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, signals, before, RK_SIGSET_SIZE);
@@ -67,11 +75,12 @@ static inline int rk_kernel_set_signals(const void *signals, void *before)
 
 static inline int rk_kernel_block_signals(void *before)
 {
-	unsigned char all[RK_SIGSET_SIZE];
+	unsigned long blocked[RK_SIGSET_SIZE / sizeof(long)];
 
-	for (int i = 0; i < RK_SIGSET_SIZE; i++)
-		all[i] = 0xff;
-	return rk_kernel_set_signals(all, before);
+	for (size_t i = 0; i < RK_SIGSET_SIZE / sizeof(long); i++)
+		blocked[i] = ~0UL;
+	blocked[0] &= ~RK_SYNCHRONOUS_SIGNALS;
+	return rk_kernel_set_signals(blocked, before);
 }
 
 /* Nanoseconds, of a clock that nobody sets; and when so many from now on will have passed: INT64_MAX if never. */

@@ -212,6 +212,7 @@ static void *run(void *arg)
  */
 int reader_start(void)
 {
+	static const int synchronous[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
 	sigset_t all, before;
 	pthread_attr_t attributes;
 	pthread_t thread;
@@ -223,6 +224,9 @@ int reader_start(void)
 	reader.lost_before = reader.lost;
 	mine.is_own = true;
 	(void)sigfillset(&all);
+	/* These end the process where they are blocked: a filter may answer a system call by SIGSYS. */
+	for (size_t i = 0; i < sizeof(synchronous) / sizeof(synchronous[0]); i++)
+		(void)sigdelset(&all, synchronous[i]);
 	(void)pthread_sigmask(SIG_BLOCK, &all, &before);
 	(void)pthread_attr_init(&attributes);
 	(void)pthread_attr_setstacksize(&attributes, STACK);

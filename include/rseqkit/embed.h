@@ -70,9 +70,11 @@
 #if defined(__mips__)
 #define RKE_SIG_SETMASK 3
 #define RKE_SIGSET_SIZE 16
+#define RKE_SYNCHRONOUS_SIGNALS 0xe98UL /* SIGILL, SIGTRAP, SIGFPE, SIGBUS, SIGSEGV, SIGSYS */
 #else
 #define RKE_SIG_SETMASK 2 /* include/uapi/asm-generic/signal-defs.h */
 #define RKE_SIGSET_SIZE 8
+#define RKE_SYNCHRONOUS_SIGNALS 0x400004d8UL
 #endif
 
 /*
@@ -658,15 +660,17 @@ RKE_FUNCTION uint32_t rke_length(enum rke_place place, volatile struct rke_area 
 }
 
 /*
- * Blocks all signals, for what handlers of this thread mustn't split. Raw, because the libc's leaves two of its own
+ * Blocks signals, for what handlers of this thread mustn't split; but for those that an instruction causes, which end the
+ * process where they are blocked: SIGSYS is how some filters answer. Raw, because the libc's leaves two of its own
  * unblocked, and because it isn't declared in strict C99. Returns 0 or a negative errno.
  */
 RKE_FUNCTION int rke_block_signals(unsigned char saved[RKE_SIGSET_SIZE])
 {
-	unsigned char all[RKE_SIGSET_SIZE];
+	unsigned long blocked[RKE_SIGSET_SIZE / sizeof(long)];
 
-	memset(all, 0xff, sizeof(all));
-	return (int)rke_syscall(SYS_rt_sigprocmask, RKE_SIG_SETMASK, (long)(intptr_t)all, (long)(intptr_t)saved,
+	memset(blocked, 0xff, sizeof(blocked));
+	blocked[0] &= ~RKE_SYNCHRONOUS_SIGNALS;
+	return (int)rke_syscall(SYS_rt_sigprocmask, RKE_SIG_SETMASK, (long)(intptr_t)blocked, (long)(intptr_t)saved,
 				RKE_SIGSET_SIZE);
 }
 

@@ -110,6 +110,10 @@ RKI_BEGIN_DECLS
  * What the libc calls by another name counts under the kernel's: on 32-bit machines mmap2, ftruncate64. Refused
  * instead of killed, each of these costs no more than what it was for.
  *
+ * A filter that doesn't kill may refuse by an errno, by another process (SECCOMP_RET_USER_NOTIF), or by a handler of SIGSYS
+ * (SECCOMP_RET_TRAP). Signals that an instruction causes are never blocked: SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP.
+ * A handler of one may use this library. What the thread below it holds it can't have: it gets -EBUSY or -EDEADLK.
+ *
  * Idempotent.
  * Returns 0, or the negative errno of rk_thread_prepare().
  * Context: any thread; after fork; not a vfork child; not a signal handler. Cost: microseconds once, then
@@ -212,9 +216,9 @@ RKI_API int rk_vfork_begin(void);
 RKI_API int rk_vfork_end(void);
 
 /*
- * Runs child(arg, signals) in a vfork child, inside a bracket, with all signals blocked, and nothing called in between.
- * The child's return value is its exit status, if it doesn't exec. Just before exec it calls rk_vfork_unblock(signals),
- * which gives it back the signals that the caller had unblocked; before that no handler runs in it. What it stores to
+ * Runs child(arg, signals) in a vfork child, inside a bracket, and nothing called in between. Signals are blocked, but for
+ * those that an instruction causes. The child's return value is its exit status, if it doesn't exec. Just before exec it calls rk_vfork_unblock(signals),
+ * which gives it back the signals that the caller had unblocked; before that no other handler runs in it. What it stores to
  * memory, the caller sees.
  *
  *	static int child(void *arg, const void *signals)
