@@ -9,8 +9,13 @@ DESTDIR ?=
 # Made absolute by the shell: make's own function splits at blanks.
 override PREFIX := $(shell realpath -ms -- "$(PREFIX)")
 
-# On a terminal ninja shows how far it is.
-quiet = $$([ -t 2 ] || echo --quiet)
+arguments = "$(BUILD)" "$(PREFIX)" "$(LIBDIR)"
+# That of make itself is nobody's wish.
+ifneq ($(origin CC),default)
+export CC
+else
+unexport CC
+endif
 
 # The checks have folders of their own below build/check, each with the options that its tests need.
 CHECK := build/check
@@ -18,20 +23,20 @@ targets := steps builds toolchain tool malloc examples kernels
 setup = scripts/check --setup
 
 .DEFAULT_GOAL := all
-.PHONY: all demo server recorder malloc bench install clean help abi stress mutants system slices
+.PHONY: all demo server recorder malloc bench install uninstall clean help abi stress mutants system slices
 .PHONY: check check-all check-full $(targets:%=check-%) check-matrix check-programs
 .PHONY: kernel-test kernel-mutants kernel-steps kernel-costs
 
-all:  ## build the library and the tool (build/tool/rseqkit)
+all:  ## build the library and the tool (build/tool/rseqkit) [BUILD=FOLDER to build elsewhere, CC=clang]
 	@scripts/deps --name build
-	@[ -f $(BUILD)/build.ninja ] || \
-		out=$$(meson setup $(BUILD) --prefix "$(PREFIX)" --libdir "$(LIBDIR)" 2>&1) || { echo "$$out"; exit 1; }
-	@ninja -C $(BUILD) $(quiet)
+	@scripts/build $(arguments)
 
-install: all  ## install below PREFIX (default /usr/local, LIBDIR lib), staged into DESTDIR
-	@meson configure $(BUILD) -Dprefix="$(PREFIX)" -Dlibdir="$(LIBDIR)"
-	@ninja -C $(BUILD) --quiet
-	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild --quiet
+install:  ## build, and install below PREFIX (default /usr/local, LIBDIR lib), staged into DESTDIR
+	@scripts/deps --name build
+	@DESTDIR="$(DESTDIR)" scripts/build --install $(arguments)
+
+uninstall:  ## take away what the last make install from this folder has installed
+	@scripts/build --uninstall "$(BUILD)"
 
 demo:  ## count real files with per-CPU counters, check and time the result
 	@scripts/deps build
