@@ -23,7 +23,7 @@ static pthread_t start_writer(void)
 	written = 0;
 	assert_int_equal(pthread_create(&thread, NULL, write_when_it_can, NULL), 0);
 	/* It waits when it is asked about the lock: with nobody else there a try succeeds. */
-	usleep(50000);
+	wait_for_sleepers(1);
 	assert_int_equal(rk_rwlock_write_try(lock), -EBUSY);
 	assert_int_equal(__atomic_load_n(&written, __ATOMIC_ACQUIRE), 0);
 	return thread;
@@ -83,15 +83,9 @@ static void writers_first(void **state)
 	assert_int_equal(rk_rwlock_destroy(lock), 0);
 }
 
-/* Until somebody sleeps. */
-static void leave_time(void)
-{
-	usleep(1000 * (useconds_t)SLOWNESS());
-}
-
 static void *give_back_later(void *arg)
 {
-	leave_time();
+	wait_for_sleepers(1);
 	rk_rwlock_read_unlock(lock, arg);
 	return NULL;
 }
@@ -113,31 +107,36 @@ static void *read_in_thread(void *arg)
 }
 
 #define TURNS 20
+#define TURNS_MAX 1000 /* until some were asleep */
 
-/* Some come without having slept. */
+/* Some come without having slept; nobody sleeps while it is free. */
 static void woken_when_it_is_free(void **state)
 {
 	struct rk_rwlock_section *section;
-	int result, before = 0, writers = 0, readers = 0;
+	int result, before = 0, writers = 0, readers = 0, turns = 0;
 	pthread_t thread;
 
 	(void)state;
 	assert_int_equal(rk_rwlock_create(&lock, 0), 0);
 	(void)woken_since(&before);
-	for (int i = 0; i < TURNS; i++) {
+	overslept = 0;
+	patiently = true;
+	for (; turns < TURNS || ((writers == 0 || readers == 0) && turns < TURNS_MAX); turns++) {
 		assert_int_equal(rk_rwlock_read_lock(lock, &section), 0);
 		assert_int_equal(pthread_create(&thread, NULL, give_back_later, section), 0);
 		assert_int_equal(rk_rwlock_write_lock(lock), 0);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 		writers += woken_since(&before);
 		assert_int_equal(pthread_create(&thread, NULL, read_in_thread, &result), 0);
-		leave_time();
+		wait_for_sleepers(1);
 		assert_int_equal(rk_rwlock_write_unlock(lock), 0);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 		assert_int_equal(result, 0);
 		readers += woken_since(&before);
+		assert_int_equal(overslept, 0);
 	}
-	printf("# woken in %d turns: %d writers, %d readers\n", TURNS, writers, readers);
+	patiently = false;
+	printf("# woken in %d turns: %d writers, %d readers\n", turns, writers, readers);
 	assert_true(writers > 0 && readers > 0);
 	assert_int_equal(rk_rwlock_destroy(lock), 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wakes.h - how many sleepers the kernel found to wake. Whoever waits looks again by itself, later, and times are no
- * assertions.
+ * wakes.h - how many sleepers there are, and how many the kernel found to wake. Whoever waits looks again by itself, later, and
+ * times are no assertions: so a test may have them wait patiently, until they are woken or something is wrong.
  */
 #ifndef WAKES_H
 #define WAKES_H
@@ -9,17 +9,39 @@
 #include "calls.h"
 #include <linux/futex.h>
 
-static int woken, overslept; /* the latter: who looked again by itself */
+#define PATIENCE 20 /* seconds; from one thread to the next it takes no millisecond */
+
+static int sleeping, woken, overslept; /* the last one: who looked again by itself */
+static bool patiently;
 
 static long called(long number, const long arguments[6])
 {
-	long r = really(number, arguments);
+	static const long patience[2] = {PATIENCE, 0};
+	const bool is_futex = number == SYS_futex;
+	const bool waits = is_futex && (arguments[1] & FUTEX_CMD_MASK) == FUTEX_WAIT;
+	long changed[6], r;
 
-	if (number == SYS_futex && (arguments[1] & FUTEX_CMD_MASK) == FUTEX_WAKE && r > 0)
-		__atomic_fetch_add(&woken, (int)r, __ATOMIC_RELAXED);
-	if (number == SYS_futex && (arguments[1] & FUTEX_CMD_MASK) == FUTEX_WAIT && r == -1 && errno == ETIMEDOUT)
+	memcpy(changed, arguments, sizeof(changed));
+	if (waits && patiently)
+		changed[3] = (long)(uintptr_t)patience;
+	if (waits)
+		__atomic_fetch_add(&sleeping, 1, __ATOMIC_RELAXED);
+	r = really(number, changed);
+	if (waits)
+		__atomic_fetch_sub(&sleeping, 1, __ATOMIC_RELAXED);
+	if (waits && r == -1 && errno == ETIMEDOUT)
 		__atomic_fetch_add(&overslept, 1, __ATOMIC_RELAXED);
+	if (is_futex && (arguments[1] & FUTEX_CMD_MASK) == FUTEX_WAKE && r > 0)
+		__atomic_fetch_add(&woken, (int)r, __ATOMIC_RELAXED);
 	return r;
+}
+
+/* Until that many sleep, or are on their way to that: some of them may come too late to be woken. */
+static inline void wait_for_sleepers(int count)
+{
+	while (__atomic_load_n(&sleeping, __ATOMIC_RELAXED) < count)
+		usleep(100);
+	usleep(1000 * (useconds_t)SLOWNESS());
 }
 
 static inline int woken_since(int *before)
