@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * storm.h - threads that come and go, that are moved between CPUs, interrupted by handlers, fenced by membarrier, and
- * forked around, for STRESS_MS milliseconds, or if that is not set for USUAL_STRESS_MS; TEST_DIVISOR divides. What they do
- * is the test's.
+ * forked around, for STRESS_MS milliseconds, or if that is not set for USUAL_STRESS_MS (TEST_DIVISOR divides), and until what
+ * has to happen at least once has. What they do is the test's.
  */
 #ifndef STORM_H
 #define STORM_H
@@ -16,6 +16,7 @@
 #define STORM_THREADS_MAX 64
 #define STORM_REMOTES_MAX 4
 #define STORM_BATCH 500 /* operations between two looks at what else there is to do */
+#define STORM_FORKS 3000 /* at most, while what has to happen hasn't: each is followed by 10 ms */
 
 struct storm_thread {
 	int number; /* of lives that follow each other: 0 to storm_count - 1 */
@@ -31,6 +32,7 @@ struct storm {
 	int (*child)(void);                     /* what the only thread of a child does: 0 if all is well */
 	void *(*remote)(void *stop);            /* a thread that lasts, and isn't disturbed, until *(int *)stop */
 	int remotes;
+	bool (*enough)(void);                   /* has all come that must? While others have the CPUs that may take longer */
 };
 
 static struct storm_thread storm_threads[STORM_THREADS_MAX];
@@ -185,11 +187,18 @@ static uint64_t storm_ms(void)
 #undef TEST_SECONDS
 #define TEST_SECONDS (unsigned)(240 + storm_ms() / 1000)
 
+/* To be read while others add to it. */
+static inline uint64_t count_now(const uint64_t *count)
+{
+	return __atomic_load_n(count, __ATOMIC_RELAXED);
+}
+
 static void storm_run(const struct storm *storm)
 {
 	struct sigaction action = {.sa_handler = on_storm, .sa_flags = SA_RESTART};
 	pthread_t launchers[STORM_THREADS_MAX], agitator, remotes[STORM_REMOTES_MAX];
-	uint64_t end = storm_now() + storm_ms();
+	uint64_t begin = storm_now();
+	int forks = 0;
 
 	the_storm = storm;
 	storm_stop = 0;
@@ -206,9 +215,10 @@ static void storm_run(const struct storm *storm)
 		assert_int_equal(pthread_create(&remotes[i], NULL, storm->remote, &storm_stop), 0);
 	do {
 		EXPECT(in_child(storm->child) == 0);
-		storm_forks++;
+		forks++;
 		usleep(10000);
-	} while (storm_now() < end);
+	} while (storm_now() < begin + storm_ms() || (!storm->enough() && forks < STORM_FORKS));
+	storm_forks += (uint64_t)forks;
 	__atomic_store_n(&storm_stop, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < storm_count; i++)
 		assert_int_equal(pthread_join(launchers[i], NULL), 0);
@@ -216,9 +226,13 @@ static void storm_run(const struct storm *storm)
 	for (int i = 0; i < storm->remotes; i++)
 		assert_int_equal(pthread_join(remotes[i], NULL), 0);
 	printf("# %llu ms, %d threads at a time: %llu lives; %llu moves, %llu signals, %llu fences, %llu forks\n",
-	       (unsigned long long)storm_ms(), storm_count, (unsigned long long)storm_lives,
+	       (unsigned long long)(storm_now() - begin), storm_count, (unsigned long long)storm_lives,
 	       (unsigned long long)storm_moves, (unsigned long long)storm_signals, (unsigned long long)storm_fences,
 	       (unsigned long long)storm_forks);
 }
+
+/* Of a program with a storm: several at most, and each may be told to last long. */
+#undef TEST_SECONDS
+#define TEST_SECONDS ((unsigned)(400 + 4 * storm_ms() / 1000))
 
 #endif /* STORM_H */
