@@ -63,6 +63,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {TEST(copies_load), TEST(embedded_loads)};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	alarm(60);
+	alarm(TEST_SECONDS);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -315,7 +315,7 @@ static const struct CMUnitTest tests[] = {
 int main(void)
 {
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	alarm(240);
+	alarm(TEST_SECONDS);
 #if EARLY
 	program = neighbour_calls();
 #endif

@@ -205,6 +205,6 @@ int main(void)
 		tests[i] = (struct CMUnitTest){.name = names[i], .test_func = foreign, .initial_state = (void *)(intptr_t)i};
 	}
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	alarm(240);
+	alarm(TEST_SECONDS);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

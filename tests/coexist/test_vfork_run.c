@@ -85,17 +85,19 @@ static int run_survives_a_killed_child(void)
 	return 0;
 }
 
-static volatile bool child_runs;
+static volatile bool child_runs, is_cancelled;
 static char child_runs_to_its_end; /* a thread's result */
 
-/* Comes to a cancellation point when the request is there. */
+/* Comes to cancellation points once the request is there. */
 static int sleep_in_child(void *arg, const void *signals)
 {
 	(void)arg;
 	(void)signals;
 	child_runs = true;
-	for (int i = 0; i < 20; i++)
-		usleep(10000);
+	while (!is_cancelled)
+		usleep(1000);
+	for (int i = 0; i < 5; i++)
+		usleep(1000);
 	return 5;
 }
 
@@ -122,6 +124,7 @@ static int run_is_cancelled_later(void)
 	while (!child_runs)
 		sched_yield();
 	CHECK(pthread_cancel(thread) == 0);
+	is_cancelled = true;
 	CHECK(pthread_join(thread, &result) == 0 && result == &child_runs_to_its_end);
 	return 0;
 }
@@ -145,6 +148,6 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	alarm(240);
+	alarm(TEST_SECONDS);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,7 +141,7 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		return check(&kernels[atoi(argv[1])]);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	alarm(240);
+	alarm(TEST_SECONDS);
 	for (int i = 0; i < KERNELS; i++)
 		tests[i] = (struct CMUnitTest){
 			.name = kernels[i].name,

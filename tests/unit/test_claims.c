@@ -300,51 +300,55 @@ static void vfork_children(void **state)
 
 /* A handler forks while its thread waits: in that child, where no handlers of fork ran, it goes on waiting, and gets it. */
 static volatile pid_t handlers_child;
+static volatile bool is_held;
 
 static void fork_in_handler(int signo)
 {
 	(void)signo;
 	handlers_child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
-}
-
-static void *wait_and_fork(void *arg)
-{
-	struct sigaction action = {.sa_handler = fork_in_handler};
-	struct itimerval soon = {.it_value = {0, 20000}};
-	int r;
-
-	CHECK(sigaction(SIGALRM, &action, NULL) == 0 && setitimer(ITIMER_REAL, &soon, NULL) == 0);
-	r = rk_claim_wait(&claim, 500000000);
 	if (handlers_child == 0)
-		_exit(r == 1 ? 0 : 1);
-	answer = r == -EBUSY && exit_status_of(handlers_child) == 0 ? 0 : 1;
-	return arg;
+		alarm(60);
 }
 
+/* Until the initial thread waits, which is interrupted, and its child has ended. */
 static void *hold_for_long(void *arg)
 {
+	pthread_t waiter = *(pthread_t *)arg;
+
 	CHECK(rk_claim_try(&claim) == 0);
-	pthread_barrier_wait(arg);
-	pthread_barrier_wait(arg);
+	is_held = true;
+	while (__atomic_load_n(&claim.waiters, __ATOMIC_ACQUIRE) == 0)
+		usleep(100);
+	usleep(1000); /* most likely it sleeps then */
+	CHECK(pthread_kill(waiter, SIGUSR1) == 0);
+	while (handlers_child < 0)
+		usleep(100);
+	answer = exit_status_of(handlers_child);
 	CHECK(rk_claim_release(&claim) == 0);
 	return NULL;
 }
 
 static void a_handlers_child(void **state)
 {
-	pthread_barrier_t barrier;
-	pthread_t thread;
+	struct sigaction action = {.sa_handler = fork_in_handler};
+	pthread_t thread, self = pthread_self();
+	int r;
 
 	(void)state;
 	if (SANITIZED)
 		SKIP("a sanitizer's runtime has handlers of fork that it needs");
 	memset(&claim, 0, sizeof(claim));
 	handlers_child = -1;
-	assert_int_equal(pthread_barrier_init(&barrier, NULL, 2), 0);
-	assert_int_equal(pthread_create(&thread, NULL, hold_for_long, &barrier), 0);
-	pthread_barrier_wait(&barrier);
-	(void)wait_and_fork(NULL);
-	pthread_barrier_wait(&barrier);
+	is_held = false;
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, hold_for_long, &self), 0);
+	while (!is_held)
+		sched_yield();
+	r = rk_claim_wait(&claim, FOR_EVER);
+	if (handlers_child == 0)
+		_exit(r == 1 ? 0 : 1);
+	assert_int_equal(r, 0);
+	assert_int_equal(rk_claim_release(&claim), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(answer, 0);
 }

@@ -97,7 +97,7 @@ static int as_child(void)
 		pid_t pid = fork_by(kind);
 
 		if (pid == 0) {
-			alarm(20);
+			alarm(60);
 			_exit(use_all() == 0 ? 0 : 1);
 		}
 		if (exit_status_of(pid) != 0)
@@ -117,7 +117,7 @@ static void fork_in_handler(int signo)
 
 	(void)signo;
 	if (pid == 0) {
-		alarm(20);
+		alarm(60);
 		if (number & 2)
 			_exit(as_child());
 		is_child = true;
@@ -162,7 +162,6 @@ static void interrupt_users(void (*handler)(int), int64_t times)
 	pthread_t threads[THREADS];
 	void *line;
 
-	alarm(200);
 	make_shared();
 	sigaction(SIGUSR1, &action, NULL);
 	stop = handled = bad_children = 0;
@@ -179,7 +178,6 @@ static void interrupt_users(void (*handler)(int), int64_t times)
 		assert_int_equal((intptr_t)line, 0);
 	}
 	signal(SIGUSR1, SIG_DFL);
-	alarm(240);
 	if (bad_children > 0)
 		fprintf(stderr, "# %d bad of %d, the first one ended with %d\n", bad_children, handled, first_bad);
 	assert_int_equal(bad_children, 0);
@@ -301,7 +299,7 @@ static int cancelled_before(void)
 	pthread_t thread;
 	void *result;
 
-	alarm(20);
+	alarm(60);
 	make_shared();
 	CHECK(pthread_create(&thread, NULL, use_with_a_request_pending, NULL) == 0);
 	CHECK(pthread_join(thread, &result) == 0);
@@ -333,7 +331,7 @@ static int cancelled_anywhere(void)
 		pthread_t thread;
 		void *result;
 
-		alarm(20);
+		alarm(60);
 		CHECK(pthread_create(&thread, NULL, use_cancellable, NULL) == 0);
 		nanosleep(&moment, NULL);
 		CHECK(pthread_cancel(thread) == 0);

@@ -120,7 +120,7 @@ static int wait_in_vain(void)
 {
 	static struct rk_mutex mutex;
 
-	alarm(20);
+	alarm(60);
 	fine_refused = true;
 	CHECK(rk_mutex_lock(&mutex) == 0);
 	CHECK(rk_mutex_lock_for(&mutex, 20000000) == -ETIMEDOUT);

@@ -175,7 +175,7 @@ static void signals_while_threads_end(void **state)
 	for (int i = 0; i < 10000 && rk_counter_sum(counter) != 2 * ended * 10 + __atomic_load_n(&handled, __ATOMIC_RELAXED); i++)
 		usleep(1000);
 	end(2 * ended * 10 + handled);
-	alarm(240);
+	alarm(TEST_SECONDS);
 }
 
 /* An explicit user that never leaves keeps nothing alive, and harms nothing. */

@@ -58,7 +58,7 @@ static int create_in_child(void)
 {
 	struct rk_counter *c;
 
-	alarm(20);
+	alarm(60);
 	if (rk_counter_create(&c) != 0)
 		return 1;
 	rk_counter_add(c, 3);
@@ -291,17 +291,16 @@ static void brackets_nest_in_handlers(void **state)
 	sigaction(SIGALRM, &action, NULL);
 	set_timer(ITIMER_REAL, 20);
 	/* Fewer where it is slow, but until enough signals came. */
-	for (int64_t i = 0; i < ROUNDS(200000) || (brackets_in_handlers <= 100 && i < 200000); i++) {
+	for (int64_t i = 0; i < ROUNDS(200000) || brackets_in_handlers <= 100; i++) {
 		assert_int_equal(rk_vfork_begin(), 0);
 		assert_false(kernel_says_any());
 		assert_int_equal(rk_vfork_end(), 0);
 		assert_true(kernel_says_registered(area_here(), process_info().length));
 	}
 	set_timer(ITIMER_REAL, 0);
-	assert_true(brackets_in_handlers > 100);
 	assert_int_equal(registered_inside, 0);
 	assert_int_equal(rk_thread_owner(), world_owner());
-	alarm(240);
+	alarm(TEST_SECONDS);
 	signal(SIGALRM, SIG_DFL);
 }
 
@@ -328,17 +327,14 @@ static void fork_in_a_handler(void **state)
 	(void)state;
 	if (THREAD_SANITIZED)
 		SKIP("ThreadSanitizer's fork isn't async-signal-safe");
-	alarm(100);
 	sigaction(SIGPROF, &action, NULL);
 	set_timer(ITIMER_PROF, 1000);
-	for (int i = 0; forks_in_handlers < ROUNDS(50) && i < 100000000; i++) {
+	while (forks_in_handlers < ROUNDS(50)) {
 		assert_int_equal(rk_counter_create(&c), 0);
 		assert_int_equal(rk_counter_destroy(c), 0);
 	}
 	set_timer(ITIMER_PROF, 0);
-	alarm(240);
 	assert_int_equal(bad_forks, 0);
-	assert_int_equal(forks_in_handlers >= ROUNDS(50), 1);
 }
 
 static void bracket_depth_is_bounded(void **state)

@@ -258,7 +258,7 @@ static void few_strides_by_id(void **state)
 	if (!all_added)
 		SKIP("no concurrency ids, or a build without critical sections");
 	assert_int_equal(sum, THREADS * 20000);
-	assert_true(highest < THREADS);
+	assert_true(highest <= THREADS); /* the initial thread may have had one of the lower ones */
 }
 
 /* An index without memory faults, whatever is mapped beside. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a child has of per-CPU locks: what its thread holds, and what others left half done is told, once. */
 #include "lock_children.h"
+#include "wakes.h"
 
 /* Its child, before anybody has looked at the lock in this process. */
 static int still_mine_further_on(int way)
@@ -111,20 +112,25 @@ static void beside_one_who_waits(void **state)
 		assert_int_equal(take((enum lock_way)way, INT64_MAX, &mine), 0);
 		assert_int_equal(pthread_create(&thread, NULL, wait_for_it, NULL), 0);
 		pthread_barrier_wait(&there);
-		usleep(20000);
-		if (same_data((enum lock_way)way, FROM_ELSEWHERE))
+		if (same_data((enum lock_way)way, FROM_ELSEWHERE)) {
+			wait_for_sleepers(1);
 			assert_int_equal(in_child_with(still_mine, way), 0);
+		}
 		assert_int_equal(rk_lock_release(mine), 0);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 	}
 	holder = start_holding(HERE, hold);
 	assert_int_equal(pthread_create(&thread, NULL, wait_for_it, NULL), 0);
 	pthread_barrier_wait(&there);
-	usleep(20000);
+	if (same_data(HERE, FROM_ELSEWHERE))
+		wait_for_sleepers(1);
+	else /* it has had it, and is out of the way */
+		assert_int_equal(pthread_join(thread, NULL), 0);
 	for (int second = 0; second < LOCK_WAYS; second++)
 		assert_int_equal(in_child_with(half_done, second), 0);
 	end_holding(holder);
-	assert_int_equal(pthread_join(thread, NULL), 0);
+	if (same_data(HERE, FROM_ELSEWHERE))
+		assert_int_equal(pthread_join(thread, NULL), 0);
 	finish(&allowed);
 }
 

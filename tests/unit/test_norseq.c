@@ -6,6 +6,7 @@
  * The cases run in this program started once more, under the filter: "test_norseq CASE".
  */
 #include "refuse.h"
+#include <dirent.h>
 
 /* Every system call kills but those that end a thread or wait for one. */
 static void kill_most(unsigned flags)
@@ -131,6 +132,38 @@ static void *check_later(void *arg)
 	return add_many(NULL);
 }
 
+static bool sleeps(const char *thread)
+{
+	char path[64], state = 'S';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%.20s/stat", thread);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return true; /* it has ended */
+	(void)!fscanf(file, "%*d (%*[^)]) %c", &state);
+	fclose(file);
+	return state == 'S';
+}
+
+/* A thread that is new doesn't. */
+static void wait_until_others_sleep(void)
+{
+	bool all_do;
+
+	do {
+		DIR *threads = opendir("/proc/self/task");
+
+		CHECK(threads != NULL);
+		all_do = true;
+		for (struct dirent *entry = readdir(threads); entry != NULL; entry = readdir(threads))
+			if (entry->d_name[0] != '.' && atoi(entry->d_name) != gettid())
+				all_do = all_do && sleeps(entry->d_name);
+		closedir(threads);
+		usleep(100000);
+	} while (!all_do);
+}
+
 static void without_later(void)
 {
 	pthread_t thread;
@@ -141,7 +174,7 @@ static void without_later(void)
 	CHECK(create_unregistered(&thread, check_later, NULL) == 0);
 	pthread_barrier_wait(&barrier);
 	if (THREAD_SANITIZED)
-		usleep(300000); /* the runtime's own thread is registered by then */
+		wait_until_others_sleep(); /* the runtime's own thread is registered by then */
 	filter_calls(SYS_rseq, SYS_rseq, SECCOMP_RET_ERRNO | EPERM, SECCOMP_FILTER_FLAG_TSYNC);
 	pthread_barrier_wait(&barrier);
 	CHECK(pthread_join(thread, NULL) == 0);
@@ -311,7 +344,7 @@ static const struct CMUnitTest tests[] = {
 
 int main(int argc, char **argv)
 {
-	alarm(120);
+	alarm(TEST_SECONDS);
 	for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++)
 		if (strcmp(argv[1], cases[i].name) == 0)
 			cases[i].run();

@@ -362,6 +362,6 @@ static const struct CMUnitTest tests[] = {
 int main(void)
 {
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	alarm(240);
+	alarm(TEST_SECONDS);
 	return cmocka_run_group_tests(tests, make_slots, drop_slots);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a child has of a lock: its own thread's part of it, and what others left half done is told. */
-#include "test.h"
+#include "wakes.h"
 
 static struct rk_rwlock *lock;
 static struct rk_rwlock_section *mine;
@@ -230,7 +230,7 @@ static void beside_a_writer_who_waits(void **state)
 		assert_int_equal(rk_rwlock_read_lock(lock, &mine), 0);
 		assert_int_equal(pthread_create(&thread, NULL, wait_to_write, NULL), 0);
 		pthread_barrier_wait(&there);
-		usleep(50000);
+		wait_for_sleepers(1);
 		for (int way = 0; way < 2; way++)
 			assert_int_equal(in_child_with(nothing_done, way), 0);
 		assert_int_equal(in_child(mine_goes_on), 0);

@@ -130,7 +130,7 @@ static void a_filter_refuses(void **state)
 /* Others want this CPU all the time. */
 static int compete(void)
 {
-	alarm(200);
+	alarm(TEST_SECONDS);
 	for (;;)
 		continue;
 	return 0;
@@ -203,6 +203,7 @@ static int lose_grants(int ends)
 	pid_t self = getpid(), pid = fork();
 
 	signal(SIGSEGV, SIG_DFL); /* cmocka has a handler */
+	alarm(TEST_SECONDS / 2); /* before the other one ends */
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(getppid() == self ? compete() : 0);
