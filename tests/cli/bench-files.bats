@@ -87,10 +87,7 @@ need_mount() {
 begin() {
 	"$RSEQKIT" bench cpu --threads 1 "$@" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 5>&- &
 	tool=$!
-	for _ in $(seq 200); do
-		[ "$(pgrep -c -P $tool -f nopie)" -eq 0 ] || break
-		sleep 0.05
-	done
+	wait_until pgrep -P $tool -f nopie
 	kill -0 $tool
 }
 

@@ -9,7 +9,7 @@ check_bars=$BATS_TEST_DIRNAME/../../bench/check_bars
 
 # The program with the tree's workers must say this, exit with 2, and leave no process.
 assert_worker_fault() {
-	expect 2 timeout 60 "$tree/tool/rseqkit" bench counter $quickly
+	expect 2 timeout 240 "$tree/tool/rseqkit" bench counter $quickly
 	assert_says "$1"
 	! pgrep -f "$tree/" || { echo "a worker is left"; return 1; }
 }
@@ -339,18 +339,11 @@ need_allocator() {
 	with_worker "$(printf "$list_answers" 'sleep 1000')"
 	"$tree/tool/rseqkit" bench counter 3>&- &
 	local tool=$!
-	for _ in $(seq 100); do
-		pgrep -P $tool >/dev/null && break
-		sleep 0.05
-	done
+	wait_until pgrep -P $tool
 	kill -KILL $tool
 	wait $tool || true
-	for _ in $(seq 100); do
-		pgrep -f "$tree/bench/" >/dev/null || return 0
-		sleep 0.05
-	done
-	echo "a worker is left"
-	return 1
+	nobody_is_left() { ! pgrep -f "$tree/bench/"; }
+	wait_until nobody_is_left
 }
 
 # JSON whose ratios are all at their bars, with the figures given changed: CONTENDER@THREADS=NS...

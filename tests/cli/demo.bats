@@ -89,12 +89,11 @@ setup() {
 
 @test "repetitions are divided out" {
 	seq 2000 >numbers
-	for _ in 1 2 3 4 5; do # one pass only, where a thread was kept waiting for long
-		expect_json 0 "$RSEQKIT" demo --json --seconds 0.2 numbers
-		assert_counts numbers
-		! assert_json 'j["passes"]["rseqkit"] > 1' || return 0
-	done
-	return 1
+	repeats() { # one pass only, where a thread was kept waiting for long
+		{ expect_json 0 "$RSEQKIT" demo --json --seconds 0.2 numbers && assert_counts numbers; } || exit
+		assert_json 'j["passes"]["rseqkit"] > 1'
+	}
+	try_until 50 "one pass took all the time" repeats
 }
 
 @test "threads 1 to 8 and many chunk sizes count the same" {
@@ -219,9 +218,9 @@ setup() {
 	seq 3 >text
 	mkdir empty
 	for path in missing text/below loop dangling pipe /dev/zero /dev/null ""; do
-		expect 2 timeout 10 "$RSEQKIT" demo --seconds 0 "$path"
+		expect 2 timeout 60 "$RSEQKIT" demo --seconds 0 "$path"
 		assert_says "rseqkit: $path: "
-		expect 2 sh -c 'timeout 10 "$0" demo --json --seconds 0 text "$1" 2>/dev/null' "$RSEQKIT" "$path"
+		expect 2 sh -c 'timeout 60 "$0" demo --json --seconds 0 text "$1" 2>/dev/null' "$RSEQKIT" "$path"
 		[ -z "$output" ]
 	done
 	expect 2 "$RSEQKIT" demo --seconds 0 empty
@@ -257,7 +256,7 @@ setup() {
 
 @test "an input larger than the memory is refused before it is read" {
 	truncate -s 1P huge 2>/dev/null || truncate -s 8T huge 2>/dev/null || skip "no sparse files here"
-	expect 2 timeout 10 "$RSEQKIT" demo --seconds 0 huge
+	expect 2 timeout 60 "$RSEQKIT" demo --seconds 0 huge
 	assert_says "huge: the input is larger than half of this machine's memory"
 }
 
@@ -339,9 +338,9 @@ setup() {
 	chmod +x bin/wc
 	for name in first second; do # the first time it is silent at once
 		[ $name = second ] || : >asked
-		expect_json 0 timeout 100 env PATH="$PWD/bin:$PATH" "$RSEQKIT" demo --json --seconds 0 text
+		expect_json 0 timeout 240 env PATH="$PWD/bin:$PATH" "$RSEQKIT" demo --json --seconds 0 text
 		assert_json 'j["wc"] is None and j["verified"] is True'
-		grep -q 'wc gave no answer in 1[0-9] seconds, and was ended' err
+		grep -q 'wc gave no answer in [1-9][0-9]* seconds, and was ended' err
 		rm asked
 	done
 	pgrep -f "^$RSEQKIT demo" >left || true

@@ -32,6 +32,21 @@ has_sections() {
 	! grep -qa __tsan_init "$RSEQKIT"
 }
 
+# As expect_json, but where CPUs are short now and then nothing can be told of what aborts sections: it is tried again.
+expect_told() { # STATUS EVENT,... PROGRAM...
+	local status=$1 events=$2 try
+	shift 2
+	for try in $(seq 20); do
+		expect_json "$status" "$@" && assert_json \
+			"all(j[how]['aborts'][e] is not None for how in ('kernel', 'full_size') for e in '$events'.split(',')
+				if (how, e) != ('full_size', 'preemption'))" ||
+			continue
+		echo "# told at try $try: $events" >&3
+		return 0
+	done
+	return 1
+}
+
 need_sections() {
 	has_sections || skip "built without critical sections"
 }
@@ -100,13 +115,13 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	need_rseq
 	need_sections
 	[ "$(nproc)" -ge 2 ] || skip "takes two CPUs"
-	expect_json 0 "$RSEQKIT" doctor --json
+	expect_told 0 signal,preemption,migration,membarrier "$RSEQKIT" doctor --json
 	assert_schema 'all(o["aborts"][event] for o in (j["kernel"], j["full_size"])
 			   for event in ("signal", "migration", "membarrier"))' \
 		'j["kernel"]["aborts"]["preemption"] or j["mode"] != "legacy"' \
 		'j["full_size"]["accepted"]'
-	expect 0 "$RSEQKIT" doctor
-	assert_says "  membarrier         yes"
+	says_so() { expect 0 "$RSEQKIT" doctor && assert_says "  membarrier         yes"; }
+	wait_until says_so
 }
 
 @test "registered in 32 bytes, ids are rewritten on every switch; so they are wherever there are no others" {
@@ -124,7 +139,7 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	need_sections
 	need_filter
 	[ "$(nproc)" -ge 2 ] || skip "takes two CPUs"
-	expect_json 1 "$HELPERS/with_filter" nothing membarrier -- "$RSEQKIT" doctor --json
+	expect_told 1 signal,membarrier "$HELPERS/with_filter" nothing membarrier -- "$RSEQKIT" doctor --json
 	assert_schema 'j["kernel"]["aborts"]["membarrier"] is False and j["kernel"]["aborts"]["signal"]' \
 		'j["membarrier"]["rseq"] is True and "no-membarrier" not in ids' \
 		'[f["severity"] for f in j["findings"] if f["id"] == "membarrier-idle"] == ["warning"]'
@@ -177,7 +192,7 @@ could_not_try() { # WANT PROBE...
 	expect_json 3 "$HELPERS/with_filter" enosys sched_setaffinity -- "$RSEQKIT" doctor --json
 	assert_json 'set(j["kernel"]["aborts"].values()) == {None} and j["kernel"]["ids_rewritten"] is None'
 	could_not_try "no choice of CPUs" ids signal preemption migration membarrier
-	expect_json 3 "$HELPERS/with_filter" enosys sched_getaffinity -- "$RSEQKIT" doctor --json
+	expect_told 3 signal "$HELPERS/with_filter" enosys sched_getaffinity -- "$RSEQKIT" doctor --json
 	assert_schema 'j["kernel"]["aborts"]["signal"] and j["kernel"]["aborts"]["migration"] is None'
 	could_not_try "no choice of CPUs" migration membarrier
 }
@@ -188,7 +203,7 @@ could_not_try() { # WANT PROBE...
 	is_sanitized && skip "sanitizers take what memory there is"
 	# Threads have stacks as large as the initial thread's may become.
 	bash -c 'ulimit -s $((1 << 40))' 2>/dev/null || skip "limits can't be changed here"
-	expect_json 3 bash -c 'ulimit -s $((1 << 40)) && exec "$0" doctor --json' "$RSEQKIT"
+	expect_told 3 signal bash -c 'ulimit -s $((1 << 40)) && exec "$0" doctor --json' "$RSEQKIT"
 	assert_schema 'j["kernel"]["aborts"]["signal"] and j["kernel"]["aborts"]["preemption"] is None'
 	could_not_try "no thread" preemption
 	[ "$(nproc)" -lt 2 ] || could_not_try "no thread" migration membarrier
@@ -207,7 +222,7 @@ could_not_try() { # WANT PROBE...
 	blocking='import os, signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 os.execv(sys.argv[1], sys.argv[1:])'
-	expect_json 0 python3 -c "$blocking" "$RSEQKIT" doctor --json
+	expect_told 0 signal python3 -c "$blocking" "$RSEQKIT" doctor --json
 	assert_schema 'j["kernel"]["aborts"]["signal"]'
 }
 
@@ -215,7 +230,11 @@ os.execv(sys.argv[1], sys.argv[1:])'
 	need_libc_registration
 	command -v taskset >/dev/null || skip "no taskset here"
 	cpu=$(python3 -c 'import os; print(min(os.sched_getaffinity(0)))')
-	expect_json 0 taskset -c "$cpu" "$RSEQKIT" doctor --json
+	if has_sections; then
+		expect_told 0 signal,preemption taskset -c "$cpu" "$RSEQKIT" doctor --json
+	else
+		expect_json 0 taskset -c "$cpu" "$RSEQKIT" doctor --json
+	fi
 	assert_schema 'j["rseq"] and (j["mode"] is not None or "mode-unknown" in ids)'
 	assert_json 'j["kernel"]["aborts"]["migration"] is None and j["kernel"]["aborts"]["membarrier"] is None'
 	! has_sections || assert_json 'j["kernel"]["aborts"]["signal"]' \
@@ -374,7 +393,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
 	need_rseq
 	need_filter
 	"$HELPERS/with_filter" hang clone3 -- true 2>/dev/null || skip "no seccomp notifications here"
-	expect_json 3 timeout 15 "$HELPERS/with_filter" hang membarrier -- "$RSEQKIT" doctor --json
+	expect_json 3 timeout 120 "$HELPERS/with_filter" hang membarrier -- "$RSEQKIT" doctor --json
 	assert_json 'j["rseq"] and j["mode"] is not None and j["membarrier"]["rseq"] is None and "probe-failed" in ids'
 }
 

@@ -115,7 +115,7 @@ knows_librseq() {
 		    with open(sys.argv[2], "wb") as file:
 		        file.write(lie)
 		    os.chmod(sys.argv[2], 0o755)
-		    end = subprocess.run([sys.argv[3], "exec", "-f", sys.argv[2]], capture_output=True, timeout=10)
+		    end = subprocess.run([sys.argv[3], "exec", "-f", sys.argv[2]], capture_output=True, timeout=60)
 		    assert end.returncode == 2, (i, end)
 	EOF2
 }

@@ -17,6 +17,27 @@ expect() {
 	fi
 }
 
+# Until the command succeeds: a minute, of pauses alone, for what takes milliseconds.
+wait_until() {
+	local tries
+	for ((tries = 0; tries < 1200; tries++)); do
+		! "$@" || return 0
+		sleep 0.05
+	done
+	echo "in vain: $*"
+	return 1
+}
+
+# The same for what comes sooner or later if it is tried again, says how often, and is skipped where it never came.
+try_until() { # TRIES REASON COMMAND...
+	local tries=$1 reason=$2 try
+	shift 2
+	for ((try = 1; try <= tries; try++)); do
+		! "$@" || { echo "# try $try: $*" >&3; return 0; }
+	done
+	skip "$reason $tries times"
+}
+
 # Runs the program given, expects an exit status, and keeps stdout in $json, for assert_json to read.
 expect_json() {
 	local expected=$1 got=0

@@ -102,27 +102,29 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 	need_rseq
 	start env GLIBC_TUNABLES=$tunable_off "$HELPERS/registrant" section
 	# At an unlucky moment it hasn't begun, or begins anew.
-	for _ in $(seq 50); do
-		expect_json 0 "$RSEQKIT" inspect --json "$target"
-		! grep -q '"active"' "$json" || break
-	done
+	is_active() {
+		expect_json 0 "$RSEQKIT" inspect --json "$target" || exit
+		grep -q '"active"' "$json"
+	}
+	is_active_as_text() {
+		expect 0 "$RSEQKIT" inspect "$target" || exit
+		[[ "$output" = *"active section at spin_in_section+"* ]]
+	}
+	try_until 500 "it was in no section" is_active
 	assert_json 'all(t["section"]["start"]["file"].endswith("registrant.c") for t in j["threads"] if t["section"])' \
 		"all(t['section']['length'] == $([ "$(uname -m)" = x86_64 ] && echo 2 || echo 4) for t in j['threads'] if t['section'])"
-	for _ in $(seq 50); do
-		expect 0 "$RSEQKIT" inspect "$target"
-		[[ "$output" != *"active section at spin_in_section+"* ]] || break
-	done
-	assert_says "active section at spin_in_section+"
+	try_until 500 "it was in no section" is_active_as_text
 }
 
 @test "a section of the library that is left over, or active, has the name of its function" {
 	need_rseq
 	is_sanitized && skip "a sanitized program is hardly ever inside a section"
 	start "$HELPERS/inspected"
-	for _ in $(seq 50); do
-		"$RSEQKIT" inspect "$target" >"$BATS_TEST_TMPDIR/out" || [ $? -ne 2 ]
-		grep -q 'section at' "$BATS_TEST_TMPDIR/out" && break
-	done
+	has_section() {
+		"$RSEQKIT" inspect "$target" >"$BATS_TEST_TMPDIR/out" || [ $? -ne 2 ] || exit
+		grep -q 'section at' "$BATS_TEST_TMPDIR/out"
+	}
+	try_until 500 "it was in no section" has_section
 	cat "$BATS_TEST_TMPDIR/out"
 	grep -qE '(active|left-over) section at (count|rk_)[a-z_]*\+0x' "$BATS_TEST_TMPDIR/out"
 	assert_undisturbed
@@ -131,7 +133,7 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 @test "under valgrind nobody is registered" {
 	need_valgrind
 	start valgrind -q sleep 60
-	sleep 1
+	wait_until grep -q '/sleep$' "/proc/$target/maps" # valgrind has it in its hands
 	expect_json 0 "$RSEQKIT" inspect --json "$target"
 	assert_json '{t["owner"] for t in j["threads"]} == {"none"}'
 }
@@ -144,11 +146,16 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 }
 
 @test "nothing is disturbed: counts, signals, waits, threads that come and go" {
+	local alike=0
 	start "$HELPERS/inspected"
+	# One that is kept from its CPU at its very beginning is a finding.
 	for _ in $(seq 40); do
-		expect_json 0 "$RSEQKIT" inspect --json "$target"
-		assert_json 'ids == []'
+		run "$RSEQKIT" inspect "$target"
+		[ "$status" -eq 0 ] || { [ "$status" -eq 1 ] && [[ "$output" = *"[thread-without-rseq]"* ]]; }
+		alike=$((alike + (status == 0)))
 	done
+	echo "# $alike of 40 times no thread was at its beginning" >&3
+	[ $alike -gt 0 ]
 	assert_undisturbed
 }
 
@@ -163,11 +170,8 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 		wait "$inspector" 2>/dev/null || true
 	done
 	# A child of the last one may be at work still, for as long as it waits for a thread at most.
-	for _ in $(seq 300); do
-		is_traced || break
-		sleep 0.01
-	done
-	if is_traced; then
+	is_let_go() { ! is_traced; }
+	if ! wait_until is_let_go; then
 		grep -h '^TracerPid:.[1-9]' /proc/"$target"/task/*/status
 		ps -eo pid,ppid,stat,wchan:20,args | grep 'rseqkit inspect'
 		return 1
@@ -178,15 +182,14 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 @test "a stopped process stays stopped, and goes on" {
 	start "$HELPERS/inspected"
 	kill -STOP "$target"
-	sleep 0.1
+	wait_until has_state T
 	# A thread that was stopped at its very beginning isn't registered.
 	run timeout 60 "$RSEQKIT" inspect "$target"
 	[ "$status" -le 1 ]
-	grep -q '^State:.T' "/proc/$target/status"
+	has_state T
 	kill -CONT "$target"
-	sleep 0.1
-	run grep -q '^State:.T' "/proc/$target/status"
-	[ "$status" -ne 0 ]
+	goes_on() { ! has_state T; }
+	wait_until goes_on
 	assert_undisturbed
 }
 
@@ -196,6 +199,7 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 	expect_json 3 "$RSEQKIT" inspect --json "$target"
 	assert_json 'ids == ["not-stopped"] and j["threads"][0]["owner"] == "unknown"'
 	grep -q '^TracerPid:.0' "/proc/$target/status"
+	kill "$(pgrep -P "$target")"
 	wait "$target"
 	grep -q resumed "$BATS_TEST_TMPDIR/target"
 	target=
@@ -203,13 +207,15 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 
 @test "--watch: one line of JSON for each look; a thread that sleeps on isn't stopped again" {
 	start sleep 60
-	expect 0 "$RSEQKIT" inspect --json --watch=0.1 --count=4 "$target"
-	[ "$(echo "$output" | wc -l)" -eq 4 ]
+	expect 0 "$RSEQKIT" inspect --json --watch=0.2 --count=6 "$target"
+	[ "$(echo "$output" | wc -l)" -eq 6 ]
+	# It may take some time until it has a CPU, and sleeps on.
 	echo "$output" | python3 -c '
 import json, sys
 looks = [json.loads(line)["threads"][0] for line in sys.stdin]
-assert looks[0]["stopped_seconds"] > 0, looks
-assert [look["stopped_seconds"] for look in looks[1:]] == [None] * 3, looks
+stopped = [look["stopped_seconds"] is not None for look in looks]
+assert stopped[0] and looks[0]["stopped_seconds"] > 0 and not stopped[-1], looks
+assert stopped == sorted(stopped, reverse=True), looks
 assert len({look["address"] for look in looks}) == 1, looks'
 	expect 0 "$RSEQKIT" inspect -w0.05 -n 2 "$target"
 	[ "$(echo "$output" | grep -c '^process')" -eq 2 ]
@@ -218,14 +224,14 @@ assert len({look["address"] for look in looks}) == 1, looks'
 
 @test "--watch doesn't put a timeout off for ever, and ends with the process, exit 0" {
 	start python3 -c 'import select; select.epoll().poll(1.5)'
-	expect 0 timeout 20 "$RSEQKIT" inspect --watch=0.2 --json "$target"
+	expect 0 timeout 60 "$RSEQKIT" inspect --watch=0.2 --json "$target"
 	target=
 }
 
 @test "--watch sees a thread that ran in between anew" {
 	need_libc_registration
 	start "$HELPERS/inspected"
-	expect 0 "$RSEQKIT" inspect --json --watch=0.1 --count=3 "$target"
+	expect 0 "$RSEQKIT" inspect --json --watch=0.5 --count=3 "$target"
 	echo "$output" | python3 -c '
 import json, sys
 for line in sys.stdin:
@@ -243,12 +249,7 @@ watch() { # SECONDS
 	looks=$BATS_TEST_TMPDIR/looks
 	"$RSEQKIT" inspect --json --watch="$1" "$target" >"$looks" 3>&- &
 	watcher=$!
-	for _ in $(seq 400); do
-		[ ! -s "$looks" ] || return 0
-		sleep 0.05
-	done
-	echo "no look came"
-	return 1
+	wait_until test -s "$looks"
 }
 
 @test "--watch doesn't take a thread for the one that had its id before" {
@@ -257,12 +258,10 @@ watch() { # SECONDS
 	start "$HELPERS/registrant" renumbered
 	watch 0.1
 	kill -USR1 "$target"
-	for _ in $(seq 400); do
-		! grep -q renumbered "$BATS_TEST_TMPDIR/target" || break
-		sleep 0.05
-	done
-	grep renumbered "$BATS_TEST_TMPDIR/target"
-	sleep 1.5
+	wait_until grep -q renumbered "$BATS_TEST_TMPDIR/target"
+	seen=$(wc -l <"$looks")
+	looks_again() { [ "$(wc -l <"$looks")" -ge $((seen + 3)) ]; }
+	wait_until looks_again
 	kill -KILL "$target"
 	wait
 	target=
@@ -291,11 +290,8 @@ watch() { # SECONDS
 		kill -KILL "$target"
 	done
 	[ "$target" -eq "$was" ]
-	for _ in $(seq 100); do
-		kill -0 "$watcher" 2>/dev/null || break
-		sleep 0.1
-	done
-	kill "$watcher" 2>/dev/null || true
+	has_ended() { ! kill -0 "$watcher" 2>/dev/null; }
+	wait_until has_ended || kill "$watcher"
 	wait "$watcher"
 }
 
@@ -315,7 +311,7 @@ watch() { # SECONDS
 import time
 while True:
     time.sleep(0.01)'
-	expect 0 "$RSEQKIT" inspect --json --watch=0.3 --count=2 "$target"
+	expect 0 "$RSEQKIT" inspect --json --watch=1 --count=2 "$target"
 	echo "$output" | python3 -c '
 import json, sys
 for line in sys.stdin:
@@ -348,8 +344,9 @@ pid = os.fork()
 pid or os._exit(0)
 print("ready", pid, flush=True)
 time.sleep(60)'
-	sleep 0.3
-	expect 2 "$RSEQKIT" inspect "$(sed -n 's/ready //p' "$BATS_TEST_TMPDIR/target")"
+	ended=$(sed -n 's/ready //p' "$BATS_TEST_TMPDIR/target")
+	wait_until has_state Z "$ended"
+	expect 2 "$RSEQKIT" inspect "$ended"
 	assert_says "has ended"
 	kernel_thread=$(awk '/^Name:.kthreadd$/ {print FILENAME}' /proc/[0-9]*/status 2>/dev/null | tr -dc 0-9)
 	[ -n "$kernel_thread" ] || skip "no kernel threads to be seen here"
@@ -361,11 +358,11 @@ time.sleep(60)'
 	command -v strace >/dev/null || skip "no strace here"
 	strace -o /dev/null sleep 60 3>&- &
 	tracer=$!
-	for _ in $(seq 100); do
+	is_at_it() {
 		target=$(cat "/proc/$tracer/task/$tracer/children")
-		[ -z "$target" ] || [ "$(cat "/proc/$((target))/comm")" != sleep ] || break
-		sleep 0.02
-	done
+		[ -n "$target" ] && [ "$(cat "/proc/$((target))/comm")" = sleep ]
+	}
+	wait_until is_at_it
 	target=$((target))
 	expect 2 "$RSEQKIT" inspect "$target"
 	assert_says "being traced by process $tracer"
@@ -425,7 +422,7 @@ time.sleep(60)'
 	[ -c /dev/full ] || skip "no /dev/full here"
 	start sleep 60
 	for arguments in "" "--json" "--watch=0.01"; do
-		expect 2 timeout 20 sh -c "exec \"\$0\" inspect $arguments \$1 >/dev/full" "$RSEQKIT" "$target"
+		expect 2 timeout 60 sh -c "exec \"\$0\" inspect $arguments \$1 >/dev/full" "$RSEQKIT" "$target"
 		assert_says "cannot write to standard output"
 	done
 }

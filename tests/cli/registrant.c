@@ -11,7 +11,7 @@
  *	registrant restless    the libc registers; it executes itself again and again
  *	registrant partly      the initial thread is registered, one that was there before isn't
  *	registrant section     the initial thread spins inside a critical section, in a function spin_in_section()
- *	registrant vfork       the initial thread waits for a vfork child, and says "resumed" when that has ended
+ *	registrant vfork       the initial thread waits for a vfork child, which is to be killed, and says "resumed" then
  *
  * Prints "ready" first, and lasts until it is killed, but for vfork, which lasts a second after the child. Exits with
  * 77 where nobody may choose the next thread's id.
@@ -250,7 +250,7 @@ static int wait_for_vfork_child(void)
 	say("ready");
 	pid = vfork();
 	if (pid == 0) {
-		sleep(3);
+		sleep(60);
 		_exit(0);
 	}
 	say("resumed");

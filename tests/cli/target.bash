@@ -19,14 +19,17 @@ start() {
 	[ -z "$target" ] || kill -KILL "$target" 2>/dev/null || true
 	"$@" >"$BATS_TEST_TMPDIR/target" 2>&1 3>&- &
 	target=$!
-	for _ in $(seq 500); do
+	for _ in $(seq 6000); do
 		grep -q ready "$BATS_TEST_TMPDIR/target" && return
 		program=$(readlink "/proc/$target/exe") || program=$shell
-		[[ " $* " = *" $HELPERS/"* ]] || [ "$program" = "$shell" ] ||
-			! grep -q '^State:.S' "/proc/$target/status" || return 0
+		[[ " $* " = *" $HELPERS/"* ]] || [ "$program" = "$shell" ] || ! has_state S || return 0
 		sleep 0.01
 	done
 	echo "it didn't start: $*"
 	cat "$BATS_TEST_TMPDIR/target"
 	return 1
+}
+
+has_state() { # STATE [PROCESS]
+	grep -q "^State:.$1" "/proc/${2:-$target}/status"
 }
