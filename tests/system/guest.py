@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from tables import Unavailable
 
-BOOT_SECONDS = 60     # for the first process to speak; a few are usual
+BOOT_SECONDS = 180    # for the first process to speak; a few are usual
 SILENCE_SECONDS = 90  # beyond what a program may take
 POWER_OFF_SECONDS = 10
 ATTEMPTS = 3

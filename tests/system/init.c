@@ -14,6 +14,9 @@
  *	                             tainted so before, and only its log tells
  *	@guest done                  the list's end; what follows is only the kernel's
  *
+ * The kernel has the same console, and would write into the middle of these lines. So it keeps its messages to itself but
+ * for emergencies; they are read from its log.
+ *
  * /programs has a line per program, of fields between tabs: seconds it may take; "plug", or "unplug" for taking CPUs
  * away and bringing them back meanwhile; its name; NAME=VALUE for its environment, as many as there are; "--"; its
  * path and arguments.
@@ -28,12 +31,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +48,7 @@
 /* Commands of syslog(2), which the libc has no names for. */
 #define KERNEL_LOG_READ_ALL 3
 #define KERNEL_LOG_CLEAR 5
+#define KERNEL_LOG_CONSOLE_OFF 6
 
 static const struct {
 	const char *type, *path;
@@ -196,17 +202,22 @@ static unsigned long taint(void)
 
 /*
  * Says that the kernel was tainted since it had the bits `before`, with what it logged since the last program's end. A
- * bit stays set, so the log is searched as well for what begins every warning and oops.
+ * bit stays set, so the log is searched as well for what begins every warning and oops. Where the program is `late` the
+ * log may say why.
  */
-static void tell_taint(unsigned long before)
+static void tell_taint(unsigned long before, bool late)
 {
 	static char log[(256 << 10) + 1];
 	unsigned long bits = taint() & ~before;
 	int size = klogctl(KERNEL_LOG_READ_ALL, log, sizeof(log) - 1);
+	bool complains;
 
 	log[size < 0 ? 0 : size] = '\0';
-	if (bits != 0 || strstr(log, "[ cut here ]") != NULL)
-		printf("%s\n@guest tainted %lu\n", log, bits);
+	complains = bits != 0 || strstr(log, "[ cut here ]") != NULL;
+	if (complains || late)
+		printf("%s\n", log);
+	if (complains)
+		printf("@guest tainted %lu\n", bits);
 	(void)klogctl(KERNEL_LOG_CLEAR, NULL, 0);
 }
 
@@ -237,7 +248,7 @@ static void run(const struct program *program)
 	pass_rest(ends[0]);
 	close(ends[0]);
 	all_online();
-	tell_taint(tainted);
+	tell_taint(tainted, status == -1);
 	printf("\n@guest end %s %d, %lld ms\n", status == -1 ? "timeout" : WIFSIGNALED(status) ? "signal" : "exit",
 	       status == -1	   ? program->limit :
 	       WIFSIGNALED(status) ? WTERMSIG(status) :
@@ -282,6 +293,21 @@ static void lengthen_slice_extensions(void)
 		close(fd);
 }
 
+/*
+ * Until whoever reads the console has all that was written to it: powered off, the machine takes with it what is still in
+ * the tty's buffer or in the UART. tcdrain() waits for the former, and for the latter only some time, which isn't enough
+ * where the reader is kept waiting.
+ */
+static void drain_console(void)
+{
+	unsigned status;
+
+	while (tcdrain(STDOUT_FILENO) != 0 && errno == EINTR)
+		continue;
+	while (ioctl(STDOUT_FILENO, TIOCSERGETLSR, &status) == 0 && !(status & TIOCSER_TEMT))
+		usleep(1000);
+}
+
 int main(void)
 {
 	struct utsname system;
@@ -292,6 +318,7 @@ int main(void)
 	}
 	mkdir("/tmp", 0777); /* not mounted: builds may lie there */
 	lengthen_slice_extensions();
+	(void)klogctl(KERNEL_LOG_CONSOLE_OFF, NULL, 0);
 	(void)klogctl(KERNEL_LOG_CLEAR, NULL, 0); /* of the boot */
 	uname(&system);
 	printf("\n@guest kernel %s, %ld of %ld CPUs online\n", system.release, sysconf(_SC_NPROCESSORS_ONLN),
@@ -300,6 +327,7 @@ int main(void)
 	run_all("/programs");
 	printf("@guest done\n");
 	fflush(stdout);
+	drain_console();
 	sync();
 	reboot(RB_POWER_OFF);
 	return 1;
