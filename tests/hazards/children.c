@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 
 #define ADDS 1000000
-#define ROUNDS_MAX 100
+#define ROUNDS_MAX 1000 /* until two were at work at the same time */
 
 static bool cure;
 static int cpus[2];
@@ -102,7 +102,8 @@ static int lost(void)
 		CHECK(vforked(count_in_child) == RIGHT);
 		CHECK(pthread_join(thread, NULL) == 0);
 		if (rk_counter_sum(counter) != round * 2 * ADDS) {
-			printf("%lld of %lld\n", (long long)rk_counter_sum(counter), (long long)round * 2 * ADDS);
+			printf("%lld of %lld, in round %lld\n", (long long)rk_counter_sum(counter), (long long)round * 2 * ADDS,
+			       (long long)round);
 			return LOST;
 		}
 	}
@@ -214,7 +215,7 @@ static int lost_between_processes(void)
 		for (size_t at = 0; at < size; at += RK_STRIDE)
 			sum += *(int64_t *)(void *)(base + at);
 		if (sum != (int64_t)round * 2 * ADDS) {
-			printf("%lld of %lld\n", (long long)sum, (long long)round * 2 * ADDS);
+			printf("%lld of %lld, in round %d\n", (long long)sum, (long long)round * 2 * ADDS, round);
 			return LOST;
 		}
 	}

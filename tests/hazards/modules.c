@@ -168,6 +168,10 @@ static volatile struct rk_area *usual_area(void)
 	return &area.area;
 }
 
+#define ATTEMPTS 20
+#define ATTEMPTS_MAX 1000 /* where the module has gone */
+#define GONE 78           /* and nothing happened */
+
 static const char *the_module;
 
 /* The module goes while the thread's rseq_cs points to a descriptor in it. */
@@ -186,17 +190,23 @@ static int unload_with_sections(void)
 	}
 	CHECK(dlclose(handle) == 0);
 	be_preempted();
-	return RIGHT;
+	return dlopen(the_module, RTLD_NOW | RTLD_NOLOAD) == NULL ? GONE : RIGHT;
 }
 
-/* A thread that is preempted before the module has gone comes to no harm: its rseq_cs is cleared. So again. */
+/*
+ * A thread that is preempted before the module has gone comes to no harm: its rseq_cs is cleared. So again, and more often
+ * where others have the CPUs.
+ */
 static int unloaded_with_its_sections(char **modules)
 {
-	int ending = RIGHT;
+	int ending = RIGHT, attempts = 0;
 
 	the_module = modules[0];
-	for (int attempt = 0; attempt < 20 && ending == RIGHT; attempt++)
+	while ((ending == RIGHT && attempts < ATTEMPTS) || (ending == GONE && attempts < ATTEMPTS_MAX)) {
 		ending = in_child(unload_with_sections);
+		attempts++;
+	}
+	printf("attempt %d ended with %d\n", attempts, ending);
 	return ending;
 }
 
