@@ -174,7 +174,7 @@ int way_signal(void)
 	if (!prepare_raw(&raw))
 		return 0;
 	sched_getaffinity(0, sizeof(all), &all);
-	for (int i = 0; i < 200 && !at_first_instruction; i++) {
+	for (int i = 0; i < 2000 && !at_first_instruction; i++) {
 		long id;
 
 		CPU_ZERO(&one);
