@@ -4,6 +4,7 @@
  * count: in the overflow slot, after RK_ABORTS_MAX attempts.
  */
 #include "test.h"
+#include "urgent.h"
 #include <sys/ptrace.h>
 
 static int64_t adds; /* each is RK_ABORTS_MAX attempts, stepped through */
@@ -57,8 +58,11 @@ static void ends_under_single_steps(void **state)
 	if (pid == 0)
 		_exit(count_while_stepped());
 	assert_true(pid > 0);
+	make_urgent(0);
+	make_urgent(pid);
 	/* Every step into a section aborts it, so every add ends up in the overflow slot. */
 	assert_int_equal(step_to_the_end(pid, &steps), adds);
+	make_usual(0);
 	assert_true(steps > 100);
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * urgent.h - two processes that take turns at every instruction, one as tracer. Where others want their CPU as well, a fair
+ * scheduler lets each of those have it for some milliseconds at each turn, and a second becomes minutes. So both have
+ * precedence, if they may.
+ */
+#ifndef URGENT_H
+#define URGENT_H
+
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Of a process, or of the calling one (0), whose children don't inherit it. Not every libc has a function for it. */
+static inline void make_urgent(pid_t pid)
+{
+	const struct sched_param param = {.sched_priority = 1};
+
+	(void)syscall(SYS_sched_setscheduler, pid, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
+}
+
+static inline void make_usual(pid_t pid)
+{
+	const struct sched_param param = {.sched_priority = 0};
+
+	(void)syscall(SYS_sched_setscheduler, pid, SCHED_OTHER, &param);
+}
+
+#endif /* URGENT_H */
