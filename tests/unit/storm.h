@@ -16,7 +16,7 @@
 #define STORM_THREADS_MAX 64
 #define STORM_REMOTES_MAX 4
 #define STORM_BATCH 500 /* operations between two looks at what else there is to do */
-#define STORM_FORKS 3000 /* at most, while what has to happen hasn't: each is followed by 10 ms */
+#define STORM_FORKS 3000 /* at most, while what has to happen hasn't: each is followed by 10 ms; fewer where all is slow */
 
 struct storm_thread {
 	int number; /* of lives that follow each other: 0 to storm_count - 1 */
@@ -197,6 +197,7 @@ static void storm_run(const struct storm *storm)
 {
 	struct sigaction action = {.sa_handler = on_storm, .sa_flags = SA_RESTART};
 	pthread_t launchers[STORM_THREADS_MAX], agitator, remotes[STORM_REMOTES_MAX];
+	const int most = SLOWNESS() < STORM_FORKS / 100 ? (int)(STORM_FORKS / SLOWNESS()) : 100;
 	uint64_t begin = storm_now();
 	int forks = 0;
 
@@ -217,7 +218,7 @@ static void storm_run(const struct storm *storm)
 		EXPECT(in_child(storm->child) == 0);
 		forks++;
 		usleep(10000);
-	} while (storm_now() < begin + storm_ms() || (!storm->enough() && forks < STORM_FORKS));
+	} while (storm_now() < begin + storm_ms() || (!storm->enough() && forks < most));
 	storm_forks += (uint64_t)forks;
 	__atomic_store_n(&storm_stop, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < storm_count; i++)

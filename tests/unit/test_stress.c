@@ -83,6 +83,12 @@ static void handle(struct storm_thread *t)
 	}
 }
 
+static void fold_and_forget(struct tally *tally)
+{
+	fold(&total, tally);
+	*tally = (struct tally){.handlers = 0};
+}
+
 static void live(struct storm_thread *t)
 {
 	struct tally *mine = &own[t->number];
@@ -98,14 +104,14 @@ static void live(struct storm_thread *t)
 		if (batches % 4 == 0)
 			use_the_bracket(t);
 		compare_registrations();
+		fold_and_forget(mine); /* a life may be longer than the storm */
 	}
 }
 
 static void end(struct storm_thread *t)
 {
-	fold(&total, &own[t->number]);
-	fold(&total, &handled[t->number]);
-	own[t->number] = handled[t->number] = (struct tally){.handlers = 0};
+	fold_and_forget(&own[t->number]);
+	fold_and_forget(&handled[t->number]);
 }
 
 #ifdef BANKS_H
@@ -208,7 +214,7 @@ static bool is_possible(int index)
 	return WITH_RSEQ() && (index != BY_CID || rk_area_valid >= RK_FIELD_END_MM_CID);
 }
 
-/* By the lives that have ended. */
+/* By the batches that have ended. */
 static bool enough(void)
 {
 	bool done = count_now(&total.popped) > 0 && count_now(&total.unstacked) > 0 && count_now(&total.taken_at_once) > 0 &&
