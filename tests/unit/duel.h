@@ -28,6 +28,7 @@ static void *duel_on(void *arg)
 
 static void duel(void (*one)(bool slowly, uint64_t *random), void (*other)(uint64_t *random))
 {
+	const uint64_t least = SLOWNESS() < 10 ? 10 : 2; /* turns */
 	int first = -1, second = -1;
 	cpu_set_t allowed;
 
@@ -44,7 +45,7 @@ static void duel(void (*one)(bool slowly, uint64_t *random), void (*other)(uint6
 
 		pin(first);
 		assert_int_equal(pthread_create(&thread, NULL, duel_on, &duel), 0);
-		for (; storm_now() < end || turns < 10; turns++)
+		for (; storm_now() < end || turns < least; turns++)
 			other(&random);
 		__atomic_store_n(&duel.stop, 1, __ATOMIC_RELAXED);
 		assert_int_equal(pthread_join(thread, NULL), 0);
