@@ -138,7 +138,7 @@ int main(int argc, char **argv)
 	registered = strcmp(argv[1], "registered") == 0;
 	for (int i = 2; i < argc; i++)
 		load(argv[i]);
-	alarm(200);
+	alarm(2 * TEST_SECONDS);
 	for (int64_t i = 0; i < rounds; i++) {
 		int status = in_child_with(meeting, 0);
 
