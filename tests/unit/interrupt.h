@@ -75,14 +75,14 @@ static int interrupt_after(int count, bool *last)
 	if (pid == 0)
 		run_stepped();
 	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
-	make_urgent(pid);
+	begin_steps(pid);
 	while (!progress->done && (!progress->inside || count-- > 0)) {
 		CHECK(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == 0);
 		CHECK(waitpid(pid, &status, 0) == pid);
 		CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
 	}
 	*last = progress->done;
-	make_usual(pid);
+	end_steps(pid);
 	CHECK(ptrace(PTRACE_DETACH, pid, NULL, SIGUSR1) == 0);
 	return exit_status_of(pid);
 }
@@ -104,12 +104,10 @@ static inline int interrupt_everywhere(const struct interrupted *interrupted)
 	the_interrupted = interrupted;
 	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(progress != MAP_FAILED);
-	make_urgent(0);
 	while (!last && status == 0 && instructions < INSTRUCTIONS_MAX) {
 		status = interrupt_after(instructions, &last);
 		instructions += stride;
 	}
-	make_usual(0);
 	CHECK(sched_setaffinity(0, sizeof(allowed), &allowed) == 0);
 	printf("# %d instructions, one in %d, then %d\n", instructions, stride, status);
 	CHECK(status != 0 || last || instructions >= INSTRUCTIONS_MAX);

@@ -281,13 +281,13 @@ static int stop_after(int count, bool *last)
 		run_traced();
 	CHECK(pid > 0);
 	child = stopped_child_of(pid);
-	make_urgent(child);
+	begin_steps(child);
 	while (!progress->done && (!progress->inside || count-- > 0)) {
 		CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
 		CHECK(waitpid(child, &status, __WALL) == child && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
 	}
 	*last = progress->done;
-	make_usual(child);
+	end_steps(child);
 	if (the_killed->meanwhile == NULL) {
 		CHECK(kill(child, SIGKILL) == 0 && waitpid(child, &status, __WALL) == child && WIFSIGNALED(status));
 	} else if (the_killed->forks) {
@@ -317,10 +317,8 @@ static void everywhere(void **state)
 	/* A step wakes one of the two processes, and a CPU of an emulator is slow to wake another. */
 	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
 	pin(sched_getcpu());
-	make_urgent(0);
 	for (; !last && count < INSTRUCTIONS_MAX; count += stride)
 		assert_int_equal(stop_after(count, &last), 0);
-	make_usual(0);
 	assert_int_equal(sched_setaffinity(0, sizeof(allowed), &allowed), 0);
 	printf("# %d instructions, one in %d\n", count, stride);
 	assert_true(last && count > 50);

@@ -58,11 +58,10 @@ static void ends_under_single_steps(void **state)
 	if (pid == 0)
 		_exit(count_while_stepped());
 	assert_true(pid > 0);
-	make_urgent(0);
-	make_urgent(pid);
+	begin_steps(pid);
 	/* Every step into a section aborts it, so every add ends up in the overflow slot. */
 	assert_int_equal(step_to_the_end(pid, &steps), adds);
-	make_usual(0);
+	end_steps(0);
 	assert_true(steps > 100);
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }

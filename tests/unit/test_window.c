@@ -264,7 +264,7 @@ static int migrate_at(size_t operation, uintptr_t before, uintptr_t address, con
 	*problem = "the child didn't stop";
 	if (pid < 0 || stop_signal(pid, false) != SIGSTOP)
 		return -1;
-	make_urgent(pid);
+	begin_steps(pid);
 	if (before != 0)
 		there = run_to(pid, before);
 	if (there > 0)
@@ -286,6 +286,7 @@ static int migrate_at(size_t operation, uintptr_t before, uintptr_t address, con
 		if (times_done(&operations[operation], &first, &elsewhere) != 1)
 			return -3;
 	}
+	end_steps(pid);
 	kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
 	return there;
@@ -310,7 +311,7 @@ static void step_through(size_t operation, bool known, uintptr_t *addresses, int
 	if (pid == 0)
 		operate(operation, known);
 	assert_true(pid > 0 && stop_signal(pid, false) == SIGSTOP);
-	make_urgent(pid);
+	begin_steps(pid);
 	for (int steps = 0; steps < STEPS_MAX && (end == 0 || address != end); steps++) {
 		struct user_regs_struct registers;
 
@@ -323,6 +324,7 @@ static void step_through(size_t operation, bool known, uintptr_t *addresses, int
 		if (end != 0 && address != end)
 			add_address(address, addresses, count);
 	}
+	end_steps(pid);
 	kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
 	assert_true(end != 0 && address == end);
@@ -383,14 +385,12 @@ static void migrated_at_every_instruction(void **state)
 	assert_int_equal(rk_percpu_create(&pool, &options), 0);
 	assert_int_equal(rk_percpu_alloc(pool, &allocated), 0);
 	item = allocated;
-	make_urgent(0);
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
 		int executed = at_every_instruction(i);
 
 		printf("# %s: %d instructions\n", operations[i].name, executed);
 		assert_true(executed >= 6);
 	}
-	make_usual(0);
 	assert_int_equal(rk_percpu_free(pool, item), 0);
 	assert_int_equal(rk_percpu_destroy(pool), 0);
 }

@@ -11,19 +11,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Of a process, or of the calling one (0), whose children don't inherit it. Not every libc has a function for it. */
-static inline void make_urgent(pid_t pid)
+/* The calling process and its child; their children don't inherit it. Not every libc has a function for it. */
+static inline void begin_steps(pid_t child)
 {
 	const struct sched_param param = {.sched_priority = 1};
 
-	(void)syscall(SYS_sched_setscheduler, pid, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
+	(void)syscall(SYS_sched_setscheduler, child, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
+	(void)syscall(SYS_sched_setscheduler, 0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
 }
 
-static inline void make_usual(pid_t pid)
+/* Before either waits for anybody else. */
+static inline void end_steps(pid_t child)
 {
 	const struct sched_param param = {.sched_priority = 0};
 
-	(void)syscall(SYS_sched_setscheduler, pid, SCHED_OTHER, &param);
+	(void)syscall(SYS_sched_setscheduler, child, SCHED_OTHER, &param);
+	(void)syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &param);
 }
 
 #endif /* URGENT_H */
