@@ -203,10 +203,11 @@ void *rk_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 	size_t got, put, granted;
 
 	outcome = asked(outcome);
-	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++) {
 		outcome = rk_cpu_bank_array_pop(cache, 0, &object);
-	if (outcome == RK_DONE)
-		return object;
+		if (outcome == RK_DONE)
+			return object;
+	}
 	got = take_granted(cache, batch, outcome == RK_NO_RSEQ ? 1 : shared->batch);
 	if (got == 0)
 		return construct(cache);
