@@ -122,8 +122,13 @@ EXPORT void free(void *object)
 		give(map_first, number, object);
 }
 
-/* C23's, whose sizes are the program's word. */
-__asm__(".globl free_sized, free_aligned_sized\n.set free_sized, free\n.set free_aligned_sized, free");
+/*
+ * C23's, whose sizes are the program's word. The compiler is told of them, not the assembler, which has only a part of the
+ * functions in link-time optimisation; and by other names in C, because they are of other types there.
+ */
+#define ALIAS_OF_FREE __attribute__((__alias__("free"), __nothrow__, __leaf__))
+EXPORT void sized(void *object) __asm__("free_sized") ALIAS_OF_FREE;
+EXPORT void aligned_sized(void *object) __asm__("free_aligned_sized") ALIAS_OF_FREE;
 
 static size_t usable(void *object)
 {

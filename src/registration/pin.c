@@ -27,10 +27,13 @@
 #pragma weak dlsym
 #pragma weak dladdr
 
+/* Operations call it from assembly, where link-time optimisation doesn't see it: without this it would drop the function. */
+#define CALLED_BY_ASSEMBLY __attribute__((__used__))
+
 #ifndef __GLIBC__
 void rk_pin_this_module(void) {}
 
-void rk_pin_module(const void *here)
+CALLED_BY_ASSEMBLY void rk_pin_module(const void *here)
 {
 	(void)here;
 }
@@ -58,7 +61,7 @@ static bool is_program(const Dl_info *module)
 	return dladdr((const void *)rk_auxiliary(AT_PHDR), &program) != 0 && program.dli_fbase == module->dli_fbase;
 }
 
-void rk_pin_module(const void *here)
+CALLED_BY_ASSEMBLY void rk_pin_module(const void *here)
 {
 	void *(*open_module)(const char *, int);
 	int saved = errno;

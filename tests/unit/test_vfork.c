@@ -16,8 +16,8 @@ static int befores, afters, begun_last;
 static bool as_fork;
 static long made_last;
 
-int before_any(void);
-pid_t after_any(long made, int begun);
+int before_any(void) __attribute__((__used__));
+pid_t after_any(long made, int begun) __attribute__((__used__));
 pid_t vfork_any(void) __attribute__((__returns_twice__));
 
 int before_any(void)
