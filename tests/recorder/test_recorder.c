@@ -65,7 +65,7 @@ static struct trace read_trace(const char *name)
 		trace.trylock += is_event(line, "pthread_mutex_trylock");
 		trace.is_libc = trace.is_libc || strstr(line, "\"rseq\":\"libc\"") != NULL;
 		if (thread >= 0) {
-			assert_in_range(thread, 0, THREADS_MAX - 1);
+			assert_true(thread < THREADS_MAX);
 			trace.out_of_order += sequence != next[thread];
 			next[thread] = sequence + 1;
 		}
