@@ -29,7 +29,12 @@ struct interrupted {
 #ifndef INSTRUCTIONS_MAX
 #define INSTRUCTIONS_MAX 300 /* what is behind are repetitions: a section that is stepped through aborts */
 #endif
-#define DEADLOCK_AFTER 500000 /* us of a processor's time, for a lock that nobody will release; more where it is slow */
+/*
+ * us of a processor's time, for a lock that nobody will release; more where it is slow. What is naive waits for one
+ * indeed, after some instructions.
+ */
+#define DEADLOCK_AFTER 500000
+#define NAIVE_DEADLOCK_AFTER 100000
 
 static const struct interrupted *the_interrupted;
 
@@ -41,7 +46,7 @@ static volatile struct {
 /* What has been stepped through before took time too, and the more where all is slow. */
 static void on_interrupt(int signo)
 {
-	int64_t patience_us = DEADLOCK_AFTER * (the_interrupted->naive ? 1 : SLOWNESS());
+	int64_t patience_us = the_interrupted->naive ? NAIVE_DEADLOCK_AFTER : DEADLOCK_AFTER * SLOWNESS();
 	struct itimerval patience = {.it_value = {patience_us / 1000000, patience_us % 1000000}};
 
 	(void)signo;
