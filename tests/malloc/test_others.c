@@ -9,6 +9,10 @@
 #include <sys/time.h>
 #include <time.h>
 
+#ifndef sigev_notify_thread_id /* older glibc lacks the name */
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
 static int refused_at_fork, asked_at_fork;
 
 static void allocate_at_fork(void)
@@ -58,19 +62,74 @@ static void handlers_of_fork_allocate(void **state)
 	assert_int_equal(asked_at_fork, 20 * 6);
 }
 
+static void (*interrupting)(int);
+static int handled;
+static __thread timer_t interrupter;
+static __thread uint32_t moments;
+
+/*
+ * A thread's own timer, which goes off once, in 30 to 290 us. The handler sets it again at its end, so that something is
+ * done between two interruptions. (ITIMER_PROF goes off at a tick of the kernel's only, some hundred times a second.)
+ */
+static void interrupt_soon(void)
+{
+	struct itimerspec soon = {.it_value.tv_nsec = 30000 + (moments = moments * 1664525 + 1013904223) % 260000};
+
+	(void)timer_settime(interrupter, 0, &soon, NULL); /* a child has none */
+}
+
+static void interrupt(int signal)
+{
+	int saved = errno;
+
+	interrupting(signal);
+	__atomic_add_fetch(&handled, 1, __ATOMIC_RELAXED);
+	interrupt_soon();
+	errno = saved;
+}
+
+static void begin_interruptions(void)
+{
+	struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART};
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGPROF};
+
+	event.sigev_notify_thread_id = gettid();
+	CHECK(sigaction(SIGPROF, &action, NULL) == 0);
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, &interrupter) == 0);
+	interrupt_soon();
+}
+
+static void end_interruptions(void)
+{
+	CHECK(timer_delete(interrupter) == 0);
+}
+
 static bool stop;
 
-static void *allocate(void *size)
+static void allocate(size_t size)
 {
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		void *objects[100];
 
 		for (int i = 0; i < 100; i++)
-			objects[i] = malloc((size_t)(uintptr_t)size);
+			objects[i] = malloc(size);
 		for (int i = 0; i < 100; i++)
 			free(objects[i]);
 	}
-	return NULL;
+}
+
+static void *allocate_large(void *arg)
+{
+	allocate(70000);
+	return arg;
+}
+
+static void *allocate_interrupted(void *arg)
+{
+	begin_interruptions();
+	allocate(20000);
+	end_interruptions();
+	return arg;
 }
 
 /* The libc's getenv() may not run meanwhile, so an allocator mustn't call it. */
@@ -81,7 +140,7 @@ static void the_environment_changes(void **state)
 
 	(void)state;
 	stop = false;
-	assert_int_equal(pthread_create(&thread, NULL, allocate, (void *)70000), 0);
+	assert_int_equal(pthread_create(&thread, NULL, allocate_large, NULL), 0);
 	for (int i = 0; i < (int)ROUNDS(4000); i++) {
 		snprintf(name, sizeof(name), "NAME_%d", i);
 		assert_int_equal(setenv(name, "value", 1), 0);
@@ -92,8 +151,6 @@ static void the_environment_changes(void **state)
 	pthread_join(thread, NULL);
 	clearenv();
 }
-
-static volatile sig_atomic_t handled;
 
 static void fork_and_allocate(int signal)
 {
@@ -107,7 +164,6 @@ static void fork_and_allocate(int signal)
 	}
 	if (pid > 0 && (waitpid(pid, &status, 0) != pid || status != 0))
 		_exit(77);
-	handled++;
 }
 
 static void allocate_in_handler(int signal)
@@ -115,19 +171,20 @@ static void allocate_in_handler(int signal)
 	(void)signal;
 	free(malloc(20000));
 	free(malloc(3000000));
-	handled++;
 }
 
-/* Until it was interrupted often. */
-static void interrupted_by(void (*handler)(int), int often)
+/* Until it was interrupted often; another thread that allocates may be, too. */
+static void interrupted_by(void (*handler)(int), int often, void *(*beside)(void *))
 {
-	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
-	struct itimerval soon = {.it_interval.tv_usec = 300, .it_value.tv_usec = 300}, never = {.it_value.tv_sec = 0};
+	pthread_t thread;
 
 	handled = 0;
-	assert_int_equal(sigaction(SIGPROF, &action, NULL), 0);
-	assert_int_equal(setitimer(ITIMER_PROF, &soon, NULL), 0);
-	while (handled < often) {
+	interrupting = handler;
+	stop = false;
+	if (beside != NULL)
+		assert_int_equal(pthread_create(&thread, NULL, beside, NULL), 0);
+	begin_interruptions();
+	while (__atomic_load_n(&handled, __ATOMIC_RELAXED) < often) {
 		void *objects[50];
 
 		for (int i = 0; i < 50; i++)
@@ -135,26 +192,23 @@ static void interrupted_by(void (*handler)(int), int often)
 		for (int i = 0; i < 50; i++)
 			free(objects[i]);
 	}
-	assert_int_equal(setitimer(ITIMER_PROF, &never, NULL), 0);
+	end_interruptions();
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	if (beside != NULL)
+		pthread_join(thread, NULL);
 }
 
 static void handlers_fork(void **state)
 {
 	(void)state;
-	interrupted_by(fork_and_allocate, (int)ROUNDS(300));
+	interrupted_by(fork_and_allocate, (int)ROUNDS(300), NULL);
 }
 
 /* Another thread may have the lock that the handler wants, and want the one that its thread has. */
 static void handlers_beside_threads(void **state)
 {
-	pthread_t thread;
-
 	(void)state;
-	stop = false;
-	assert_int_equal(pthread_create(&thread, NULL, allocate, (void *)20000), 0);
-	interrupted_by(allocate_in_handler, (int)ROUNDS(3000));
-	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
+	interrupted_by(allocate_in_handler, (int)ROUNDS(6000), allocate_interrupted);
 }
 
 static void fork_in_fork(int signal)
@@ -166,7 +220,7 @@ static void fork_in_fork(int signal)
 	if (pid == 0)
 		_exit(0);
 	CHECK(pid < 0 || exit_status_of(pid) == 0);
-	handled++;
+	__atomic_add_fetch(&handled, 1, __ATOMIC_RELAXED);
 	errno = saved;
 }
 
@@ -179,7 +233,7 @@ static void allocate_in_fork(int signal)
 		objects[i] = malloc(30000);
 	for (int i = 0; i < 100; i++)
 		free(objects[i]);
-	handled++;
+	__atomic_add_fetch(&handled, 1, __ATOMIC_RELAXED);
 }
 
 /* By a timer that ends while its handlers run, and their ends: a fork takes 30 us and more. */
@@ -193,7 +247,7 @@ static void handlers_interrupt_forks(void **state)
 		action.sa_handler = handlers[i];
 		assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
 		handled = 0;
-		for (int round = 0; round < ROUNDS(3000); round++) {
+		for (int round = 0; round < ROUNDS(1200); round++) {
 			struct itimerval once = {.it_value.tv_usec = 1 + round * 7 % 60};
 			pid_t pid;
 
