@@ -3,6 +3,12 @@
 
 : "${RSEQKIT:?path of the program under test}" "${HELPERS:?folder of the helper programs}"
 
+. "${BASH_SOURCE[0]%/*}/../python.sh"
+
+setup_file() {
+	find_python "$BATS_FILE_TMPDIR/python"
+}
+
 tunable_off=glibc.pthread.rseq=0
 
 # Runs the program given and expects an exit status; $output is what it wrote on stdout and stderr.

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+# python.sh - Python without a detour: source it, and call `find_python FOLDER`.
+#
+# Where python3 is a script that looks for the version to run, that takes ten times longer than Python's own start, and
+# tests start Python for each of many answers.
+
+# Makes a folder with the real python3, and puts it in front of PATH.
+find_python() { # FOLDER
+	mkdir -p "$1" && ln -sf "$(python3 -c 'import sys; print(sys.executable)')" "$1/python3" && export PATH="$1:$PATH"
+}
