@@ -185,13 +185,15 @@ static void never_seen_spoiled(void **state)
  * A reader who is hardly ever out of a section, each of some tens of microseconds, on one CPU, and a writer on another: it
  * turns the phase just when the reader comes back. Who is counted in the wrong one is taken by surprise by the next turn.
  */
+static int looks_of_a_reader;
+
 static void read_one(bool slowly, uint64_t *random)
 {
 	struct rk_rcu_section *section = enter(slowly ? 0 : 2);
 	const struct object *o = rk_rcu_dereference(&places[0]);
 
 	(void)random;
-	for (int looks = 20000; looks > 0 && !wrong; looks--)
+	for (int looks = looks_of_a_reader; looks > 0 && !wrong; looks--)
 		look(o);
 	rk_rcu_read_unlock(rcu, section);
 }
@@ -210,6 +212,7 @@ static void turned_when_a_reader_comes_back(void **state)
 	(void)state;
 	assert_int_equal(rk_rcu_create(&rcu, 0), 0);
 	places[0] = new_object();
+	looks_of_a_reader = 20000 / (int)SLOWNESS();
 	duel(read_one, replace_one);
 	spoil_and_free(places[0]);
 	assert_int_equal(rk_rcu_destroy(rcu), 0);
