@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+# bench-workers.bats - `rseqkit bench` whose workers aren't there, or misbehave. One that says nothing is waited for
+# half a minute, so these tests are beside those that measure.
+
+load helper
+load bench
+
+# The program with the tree's workers must say this, exit with 2, and leave no process.
+assert_worker_fault() {
+	expect 2 timeout 240 "$tree/tool/rseqkit" bench counter $quickly
+	assert_says "$1"
+	! pgrep -f "$tree/" || { echo "a worker is left"; return 1; }
+}
+
+@test "a missing worker: named with the folders looked at, exit 2" {
+	with_worker "$(printf "$list_answers" 'echo 100000000')"
+	rm "$tree/bench/rseqkit-bench-nopie"
+	assert_worker_fault "cannot find rseqkit-bench-nopie in $tree/tool/../bench or $tree/tool/../libexec/rseqkit"
+}
+
+@test "an installed tool finds its workers in libexec" {
+	with_worker "$(printf "$list_answers" 'echo 1000')"
+	mkdir -p "$tree/bin" "$tree/libexec"
+	mv "$tree/tool/rseqkit" "$tree/bin/rseqkit"
+	mv "$tree/bench" "$tree/libexec/rseqkit"
+	expect 0 "$tree/bin/rseqkit" bench --list
+	assert_says "counter "
+}
+
+@test "a worker that isn't one: exit 2" {
+	with_worker 'exit 7'
+	assert_worker_fault "rseqkit-bench-pie exited with status 7"
+}
+
+@test "a worker that dies of a signal: exit 2" {
+	with_worker "$(printf "$list_answers" 'kill -SEGV $$')"
+	assert_worker_fault "was killed by signal 11"
+}
+
+@test "a worker that answers nonsense: it is shown, exit 2" {
+	with_worker 'while read -r request; do echo frobnicate; done'
+	assert_worker_fault "unexpected answer 'frobnicate'"
+	with_worker "$(printf "$list_answers" 'echo 12monkeys')"
+	assert_worker_fault "unexpected answer '12monkeys'"
+	with_worker "$(printf "$list_answers" 'echo error counted 1 instead of 2')"
+	assert_worker_fault "unexpected answer 'error counted 1 instead of 2'"
+	with_worker "$(printf "$list_answers" 'echo -5')"
+	assert_worker_fault "unexpected answer '-5'"
+}
+
+@test "a worker whose time doesn't pass: exit 2" {
+	with_worker "$(printf "$list_answers" 'echo 1')"
+	assert_worker_fault "counter one takes no time"
+}
+
+@test "a worker that says nothing is given up and ended: exit 2" {
+	with_worker 'exec sleep 1000'
+	assert_worker_fault "doesn't answer"
+}
+
+@test "a worker that never stops talking is given up: exit 2" {
+	with_worker "trap '' PIPE; exec tr '\\0' x </dev/zero"
+	assert_worker_fault "answers without end"
+}
+
+@test "no worker outlives the tool, even if that is killed" {
+	with_worker "$(printf "$list_answers" 'sleep 1000')"
+	"$tree/tool/rseqkit" bench counter 3>&- &
+	local tool=$!
+	wait_until pgrep -P $tool
+	kill -KILL $tool
+	wait $tool || true
+	nobody_is_left() { ! pgrep -f "$tree/bench/"; }
+	wait_until nobody_is_left
+}
