@@ -27,7 +27,7 @@ enum { LIBC = 1, OFF = 2, OWN = 4, ALL = 7 };
 enum { ABORTED = 128 + SIGABRT, CRASHED = 128 + SIGSEGV, DEADLOCKED = 128 + SIGPROF };
 
 #define WORDS_MAX 16
-#define SECONDS_MAX 100 /* for one program; no more than a guard against those that would wait for ever */
+#define SECONDS_MAX 300 /* for one program; no more than a guard against those that would wait for ever */
 
 static const struct row {
 	const char *name;
