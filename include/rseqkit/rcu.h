@@ -115,9 +115,9 @@ RKI_API struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rc
  * Waits for a grace period: until all sections that began before the call are over. rk_rcu_synchronize_for() gives up
  * after `nanoseconds`; the period goes on without it. Not in a read section of the same domain: it would wait for itself.
  *
- * Returns 0; -ETIMEDOUT; -EINVAL when nanoseconds is negative, where it would have to wait; -EHOSTUNREACH when there is no
- * fence (any more), and then nothing is known, nor waited for; -EDEADLK in a signal handler that interrupted this thread in here, where a filter
- * kept it from blocking signals.
+ * Returns 0; -ETIMEDOUT; -EINVAL when nanoseconds is negative, where it would have to wait; -EHOSTUNREACH when there is
+ * no fence (any more), and then nothing is known, nor waited for; -EDEADLK in a signal handler that interrupted this
+ * thread in here, where a filter kept it from blocking signals.
  * Context: any thread; signal handler, unless it interrupted a section of this domain, or rk_rcu_read_lock(); after fork;
  * not in a vfork child; not under asynchronous cancellation (api.h). Signals are blocked while a period is moved on, not
  * while this waits. Cost: a fence (remote.h), on other machines than x86 two more of another kind, and loads from each
@@ -164,7 +164,8 @@ RKI_API int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*fu
  * nothing else calls it in a loop; a program without one calls it now and then, with 0.
  *
  * Returns how many it ran; -EBUSY when another thread was at it all the time; -EDEADLK in a deferred call, or in a
- * handler that interrupted this; -EINVAL when nanoseconds is negative, where it would have to wait; -EHOSTUNREACH as rk_rcu_synchronize().
+ * handler that interrupted this; -EINVAL when nanoseconds is negative, where it would have to wait; -EHOSTUNREACH as
+ * rk_rcu_synchronize().
  * Context: as rk_rcu_synchronize(). Cost: a grace period for all that were deferred meanwhile.
  */
 RKI_API int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds);

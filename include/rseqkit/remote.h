@@ -81,11 +81,12 @@ RKI_API int rk_fence_prepare(void);
 /*
  * Claims. Whoever claims something holds it until it releases it; others are refused, or wait.
  *
- * rk_claim_wait() waits no longer than `nanoseconds`: 0 doesn't wait. It returns at once,
- * refused, where the calling thread holds the claim itself: in a signal handler that interrupted the holder.
+ * rk_claim_wait() waits no longer than `nanoseconds`: 0 doesn't wait. It returns at once, refused, where the calling
+ * thread holds the claim itself: in a signal handler that interrupted the holder.
  *
  * Returns 0; 1 when it was held at a fork by a thread that this process doesn't have, and is the caller's now: what it
- * protects may be half done; -EBUSY, or -EINVAL when nanoseconds is negative; rk_claim_release(): 0, or -EPERM when the calling thread doesn't hold it.
+ * protects may be half done; -EBUSY, or -EINVAL when nanoseconds is negative; rk_claim_release(): 0, or -EPERM when the
+ * calling thread doesn't hold it.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h). A
  * thread that ends while it holds a claim holds it for ever; a bare clone() that shares its creator's TLS is, for a claim,
  * the same thread. Cost: some 20 ns.

@@ -216,10 +216,10 @@ RKI_API int rk_vfork_begin(void);
 RKI_API int rk_vfork_end(void);
 
 /*
- * Runs child(arg, signals) in a vfork child, inside a bracket, and nothing called in between. Signals are blocked, but for
- * those that an instruction causes. The child's return value is its exit status, if it doesn't exec. Just before exec it calls rk_vfork_unblock(signals),
- * which gives it back the signals that the caller had unblocked; before that no other handler runs in it. What it stores to
- * memory, the caller sees.
+ * Runs child(arg, signals) in a vfork child, inside a bracket, and nothing called in between. Signals are blocked, but
+ * for those that an instruction causes. The child's return value is its exit status, if it doesn't exec. Just before
+ * exec it calls rk_vfork_unblock(signals), which gives it back the signals that the caller had unblocked; before that
+ * no other handler runs in it. What it stores to memory, the caller sees.
  *
  *	static int child(void *arg, const void *signals)
  *	{
