@@ -206,15 +206,6 @@ load demo
 	assert_counts text
 }
 
-@test "valgrind: the fallback counts right, and valgrind has no complaint" {
-	need_valgrind
-	seq 200 >text
-	expect_json 0 valgrind -q --error-exitcode=99 --leak-check=full \
-		"$RSEQKIT" demo --json --seconds 0 --threads 2 text
-	assert_counts text
-	assert_json 'j["owner"] == "none"'
-}
-
 @test "threads that can't be had are an error, exit 2" {
 	need_filter
 	seq 10 >text

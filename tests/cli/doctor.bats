@@ -345,12 +345,6 @@ os.execv(sys.argv[1], sys.argv[1:])'
 	assert_json 'j["rseq"] and j["reason"] is None and j["seccomp"] == 2'
 }
 
-@test "valgrind: no rseq, valgrind is named, exit 1" {
-	need_valgrind
-	expect_json 1 valgrind -q --error-exitcode=99 "$RSEQKIT" doctor --json
-	assert_schema 'not j["rseq"] and j["reason"] == "valgrind" and j["owner"] == "none"'
-}
-
 @test "a component with a private area: foreign, exit 1" {
 	need_rseq
 	is_sanitized && skip "sanitizers want to be preloaded first"

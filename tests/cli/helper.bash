@@ -94,13 +94,6 @@ need_early() {
 	[ -e "$HELPERS/early.so" ] || skip "not for this machine"
 }
 
-need_valgrind() {
-	command -v valgrind >/dev/null || skip "no valgrind here"
-	is_sanitized && skip "valgrind doesn't run sanitized programs"
-	! valgrind -q "$RSEQKIT" --version 2>&1 | grep -qE 'Fatal error at startup|debuginfo reader' ||
-		skip "this valgrind can't run this program: it can't read its debug information, or the libc's"
-}
-
 # Is the program under test built with a sanitizer?
 is_sanitized() {
 	grep -qaE '__asan_init|__tsan_init' "$RSEQKIT"

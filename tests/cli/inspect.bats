@@ -130,21 +130,6 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 	assert_undisturbed
 }
 
-@test "under valgrind nobody is registered" {
-	need_valgrind
-	start valgrind -q sleep 60
-	wait_until grep -q '/sleep$' "/proc/$target/maps" # valgrind has it in its hands
-	expect_json 0 "$RSEQKIT" inspect --json "$target"
-	assert_json '{t["owner"] for t in j["threads"]} == {"none"}'
-}
-
-@test "runs under valgrind itself" {
-	need_valgrind
-	start sleep 60
-	expect 0 valgrind -q --error-exitcode=99 "$RSEQKIT" inspect "$target"
-	assert_says "process $target (sleep)"
-}
-
 @test "nothing is disturbed: counts, signals, waits, threads that come and go" {
 	local alike=0
 	start "$HELPERS/inspected"
