@@ -90,7 +90,8 @@ RKI_BEGIN_DECLS
  * Returns 0 and the lock in *lock; -EINVAL when lock is NULL or the size is too large; -ENOMEM; -EUCLEAN as
  * rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: as
- * rk_freelist_create(), and a fence. Memory: `size` and 64 bytes for each CPU, rounded up by a third at most.
+ * rk_freelist_create(), and a fence. Memory for each CPU: `size` and 64 bytes, rounded up to 64, 128, 192, 256, 384, 512,
+ * 768 bytes and so on.
  */
 RKI_API int rk_lock_create(struct rk_lock **lock, size_t size);
 

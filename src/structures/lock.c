@@ -14,7 +14,7 @@
 _Static_assert(sizeof(struct rki_lock_slot) <= RK_LOCK_HEADER, "it is in front of the data");
 _Static_assert(offsetof(struct rki_lock_slot, closed) == sizeof(intptr_t), "rki_lock_take() relies on it");
 
-/* Slots of 64, 96, 128, 192, ... bytes up to RK_STRIDE. */
+/* Slots of 64, 96, 128, 192, ... bytes up to RK_STRIDE; one of 96 takes 128, for it is aligned to 64. */
 #define SIZES 25
 static struct rk_percpu *pools[SIZES];
 
