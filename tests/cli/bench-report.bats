@@ -122,8 +122,10 @@ assert_page() {
 	expect 0 "$RSEQKIT" bench cpu --report "$pictures" $quickly
 	assert_says "cpu: read the number"
 	assert_page 'set(rows("cpu")) == {"rseqkit", "sched_getcpu", "getcpu-syscall", "empty-loop"}'
-	expect 2 "$RSEQKIT" bench --report "$BATS_TEST_TMPDIR/none" --time 600
-	assert_says "cannot write into $BATS_TEST_TMPDIR/none: No such file"
+	expect 2 "$RSEQKIT" bench --report "$BATS_TEST_TMPDIR/none/below" --time 600
+	assert_says "cannot write into $BATS_TEST_TMPDIR/none/below: No such file"
+	expect 0 "$RSEQKIT" bench cpu --report "$BATS_TEST_TMPDIR/made" $quickly
+	[ -s "$BATS_TEST_TMPDIR/made/index.html" ]
 	make_report
 	rm "$pictures/index.html"
 	mkdir "$pictures/index.html"
@@ -235,7 +237,7 @@ assert_page() {
 @test "--plot into what isn't a folder, or a picture that can't be written: exit 2" {
 	need_gnuplot
 	make_report
-	for folder in "$BATS_TEST_TMPDIR/none" "$report" ""; do
+	for folder in "$BATS_TEST_TMPDIR/none/below" "$report" ""; do
 		expect 2 "$RSEQKIT" bench --plot "$folder" --time 600
 		assert_says "cannot write into $folder: "
 	done

@@ -192,6 +192,10 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 
 @test "--watch: one line of JSON for each look; a thread that sleeps on isn't stopped again" {
 	start sleep 60
+	expect 0 "$RSEQKIT" inspect --json --count=2 -w 0.01 "$target"
+	[ "$(echo "$output" | wc -l)" -eq 2 ]
+	expect 2 "$RSEQKIT" inspect -w 0.001 "$target"
+	expect 2 "$RSEQKIT" inspect -w0.1 0.1 "$target"
 	expect 0 "$RSEQKIT" inspect --json --watch=0.2 --count=6 "$target"
 	[ "$(echo "$output" | wc -l)" -eq 6 ]
 	# It may take some time until it has a CPU, and sleeps on.

@@ -37,7 +37,7 @@ static const char help[] =
 	"  -p, --plot DIR      make pictures in DIR, SVG and PNG, with gnuplot; the numbers of\n"
 	"                      threads then go up to four times the number of CPUs\n"
 	"  -r, --report DIR    make index.html in DIR: charts, tables, and what to conclude,\n"
-	"                      with as many threads as --plot\n"
+	"                      with as many threads as --plot; both make DIR\n"
 	"  -f, --from FILE     measure nothing: take the figures from JSON that was written\n"
 	"                      before, for --plot and --report\n"
 	"  -h, --help          this text\n"
@@ -167,11 +167,14 @@ static bool measured_any(const struct bench_run *run)
 	return false;
 }
 
+/* Makes it if it isn't there. */
 static bool can_fill(const char *folder)
 {
 	struct stat status;
-	int error = stat(folder, &status) != 0 ? errno : !S_ISDIR(status.st_mode) ? ENOTDIR : 0;
+	int error = mkdir(folder, 0777) != 0 && errno != EEXIST ? errno : 0;
 
+	if (error == 0)
+		error = stat(folder, &status) != 0 ? errno : !S_ISDIR(status.st_mode) ? ENOTDIR : 0;
 	if (error == 0 && access(folder, W_OK | X_OK) != 0)
 		error = errno;
 	if (error != 0)

@@ -32,7 +32,7 @@ static const char help[] =
 
 struct settings {
 	bool watch, json;
-	double seconds;
+	double seconds; /* 0 until they are given */
 	uint64_t count;
 };
 
@@ -131,7 +131,7 @@ int cmd_inspect(int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	struct settings settings = {.seconds = 1};
+	struct settings settings = {.seconds = 0};
 	uint64_t pid;
 	int option;
 
@@ -143,6 +143,12 @@ int cmd_inspect(int argc, char **argv)
 		if (!read_option(option, &settings))
 			return option_misuse("inspect");
 	}
+	/* "-w 1 PID", too: getopt_long() sees an optional argument only in the same word. */
+	if (settings.watch && settings.seconds == 0 && argc - optind == 2 &&
+	    !option_fraction("--watch", argv[optind++], 0.01, SECONDS_MAX, &settings.seconds))
+		return option_misuse("inspect");
+	if (settings.seconds == 0)
+		settings.seconds = 1;
 	if (optind + 1 != argc) {
 		complain("inspect takes the id of one process");
 		return option_misuse("inspect");
