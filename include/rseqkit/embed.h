@@ -368,11 +368,22 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 #endif
 }
 
+/*
+ * The reference has a name of its own. Made weak by its own name, a symbol would be weak as well where the same unit defines
+ * it, and clang's assembler refuses to. With link-time optimisation a unit is all there is. That assembler doesn't see by
+ * such a reference that the symbol is in TLS; and GNU as, told so, would take the reference for one that isn't weak.
+ */
+#define RKE_REFERENCE ".Lrke_reference_%="
+#define RKE_WEAK(symbol)                                                                                               \
+	".weakref " RKE_REFERENCE ", " symbol "\n\t"                                                                   \
+	".ifndef .gasversion.\n\t"                                                                                     \
+	".type " symbol ", @tls_object\n\t"                                                                            \
+	".endif\n\t"
 #ifdef __x86_64__
 #define RKE_OFFSET_OF(symbol, offset)                                                                                  \
 	do {                                                                                                           \
 		intptr_t word_;                                                                                        \
-		__asm__(".weak " symbol "\n\tleaq " symbol "@tlsdesc(%%rip), %%rax" : "=a"(word_));                    \
+		__asm__(RKE_WEAK(symbol) "leaq " RKE_REFERENCE "@tlsdesc(%%rip), %%rax" : "=a"(word_));                \
 		(offset) = rke_offset_by_descriptor(word_, word_ <= 0);                                                \
 	} while (0)
 #else
@@ -381,10 +392,10 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 	do {                                                                                                           \
 		register intptr_t word_ __asm__("x0");                                                                 \
 		register intptr_t function_ __asm__("x1") = 0;                                                         \
-		__asm__(".weak " symbol "\n\t"                                                                         \
-			"adrp x0, :tlsdesc:" symbol "\n\t"                                                             \
-			"ldr x1, [x0, #:tlsdesc_lo12:" symbol "]\n\t"                                                  \
-			"add x0, x0, #:tlsdesc_lo12:" symbol                                                           \
+		__asm__(RKE_WEAK(symbol)                                                                               \
+			"adrp x0, :tlsdesc:" RKE_REFERENCE "\n\t"                                                      \
+			"ldr x1, [x0, #:tlsdesc_lo12:" RKE_REFERENCE "]\n\t"                                           \
+			"add x0, x0, #:tlsdesc_lo12:" RKE_REFERENCE                                                    \
 			: "=&r"(word_), "+r"(function_));                                                              \
 		(offset) = rke_offset_by_descriptor(word_, function_ == 0);                                            \
 	} while (0)

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A component that defines the public TLS protocol's symbol in the unit that looks for it, as all units are one in
+ * link-time optimisation. Exits with 0 if it is found where it is.
+ */
+#include <rseqkit/embed.h>
+
+extern __thread struct rke_area __rseq_abi;
+__thread struct rke_area __rseq_abi __attribute__((__used__));
+
+int main(void)
+{
+	return rke_offset_of_area() == (const char *)&__rseq_abi - (const char *)rke_thread_pointer() ? 0 : 1;
+}
