@@ -29,7 +29,7 @@ assert_counts() {
 		        if re.search(rb"[!-~]", word):
 		            words += 1
 		            lengths[min(len(word), 32) - 1] += 1
-		env = dict(os.environ, LC_ALL="C")
+		env = dict(os.environ, LC_ALL="C", POSIXLY_CORRECT="1")
 		def wc(path):
 		    out = subprocess.run(["wc", "-lwc", path], capture_output=True, env=env).stdout
 		    return map(int, out.split()[:3])
