@@ -107,7 +107,7 @@ interrupt() {
 }
 
 @test "what is looked at before measuring makes nothing" {
-	expect 2 "$RSEQKIT" bench cpu --time 600 --output "$folder/new" --report "$folder/none"
+	expect 2 "$RSEQKIT" bench cpu --time 600 --output "$folder/new" --report "$folder/none/below"
 	assert_folder
 	for name in "" none/json new/ "$(printf '%0300d' 0)"; do
 		expect 2 timeout 60 "$RSEQKIT" bench cpu --time 600 --output "$folder/$name"
