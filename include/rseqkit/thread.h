@@ -112,7 +112,7 @@ RKI_BEGIN_DECLS
  *
  * A filter that doesn't kill may refuse by an errno, by another process (SECCOMP_RET_USER_NOTIF), or by a handler of SIGSYS
  * (SECCOMP_RET_TRAP). Signals that an instruction causes are never blocked: SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP.
- * A handler of one may use this library. What the thread below it holds it can't have: it gets -EBUSY or -EDEADLK.
+ * Their handlers may use this library. A lock or claim that the interrupted thread holds is refused: -EBUSY or -EDEADLK.
  *
  * Idempotent.
  * Returns 0, or the negative errno of rk_thread_prepare().
