@@ -114,6 +114,11 @@ RKI_BEGIN_DECLS
  * (SECCOMP_RET_TRAP). Signals that an instruction causes are never blocked: SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP.
  * Their handlers may use this library. A lock or claim that the interrupted thread holds is refused: -EBUSY or -EDEADLK.
  *
+ * Where the C library's area is registered, by glibc or by this library, glibc registers whom that thread creates, and ends
+ * the process where that is refused. So a filter that refuses rseq is for processes that create no more threads. Where the
+ * libc leaves its area alone (glibc.pthread.rseq=0), RSEQKIT_AREA=own or =others avoids that; the preloaded objects do by
+ * themselves.
+ *
  * Idempotent.
  * Returns 0, or the negative errno of rk_thread_prepare().
  * Context: any thread; after fork; not a vfork child; not a signal handler. Cost: microseconds once, then

@@ -188,16 +188,29 @@ static void decide_together(struct rk_process *p, uint32_t kind, ptrdiff_t offse
 }
 
 /*
- * Did the program choose areas of our own, which may be larger than the libc's? Too late if somebody uses the libc's
- * already: a copy that wasn't told, or whoever embeds embed.h.
+ * Areas of our own, where the libc has one that it leaves alone? Where the program chose them, for they may be larger. And
+ * in the preloaded objects, which register every thread at its start: in the libc's area glibc would register whoever a
+ * registered thread creates, and end the process where a filter refuses that. Too late if somebody uses the libc's already:
+ * a copy that wasn't told, or whoever embeds embed.h.
  */
-static bool own_is_chosen(ptrdiff_t spare, enum rk_choice choice)
+static bool own_is_better(ptrdiff_t spare, enum rk_choice choice)
 {
-	static uint8_t chosen;
+	static uint8_t better;
 	int32_t cpu = (int32_t)rk_area_at(spare)->cpu_id;
 	bool in_use = cpu >= 0 || cpu == RK_CPU_ID_BRACKET;
+	bool registers_all = rk_start_registers_all != NULL && rk_start_registers_all();
+	bool wanted = choice == RK_CHOICE_OWN || (choice == RK_CHOICE_NONE && registers_all);
 
-	return first_word(&chosen, !in_use && block_can_serve() && choice == RK_CHOICE_OWN);
+	return first_word(&better, wanted && !in_use && block_can_serve());
+}
+
+/* All copies see the libc's area: they agree on it without a word. */
+static void use_spare(struct rk_process *p, ptrdiff_t spare)
+{
+	p->where = RK_WHERE_LIBC_SPARE;
+	p->reason = RK_REASON_NONE;
+	p->offset = spare;
+	p->length = RK_AREA_LENGTH_ORIGINAL;
 }
 
 /*
@@ -259,12 +272,12 @@ static void decide_without_libc(struct rk_process *p, ptrdiff_t spare)
 		/* All copies see this one, but one may have agreed on another, that is hidden from us or was chosen. */
 		if (met) {
 			adopt(p, &meeting);
-		} else if (own_is_chosen(spare, choice)) {
+		} else if (own_is_better(spare, choice)) {
 			decide_together(p, RK_RENDEZVOUS_BLOCK, rk_block_offset(), own_length(p));
+			if (p->where == RK_WHERE_NOWHERE && choice == RK_CHOICE_NONE)
+				use_spare(p, spare);
 		} else {
-			p->where = RK_WHERE_LIBC_SPARE;
-			p->offset = spare;
-			p->length = RK_AREA_LENGTH_ORIGINAL;
+			use_spare(p, spare);
 		}
 	} else {
 		decide_together(p, RK_RENDEZVOUS_BLOCK, rk_block_offset(), own_length(p));

@@ -4,8 +4,8 @@
  * are interposed; where the libc registers, both pass the call on untouched.
  *
  * It is part of librseqkit.so, where it acts if areas are ours (on glibc: RSEQKIT_AREA=own, or a release without an
- * area), and of librseqkit-preload.so, which is there to register every thread of programs that know nothing of this
- * library. Both names are exported without a version: a definition under a version of ours is not seen by other
+ * area). And of librseqkit-preload.so and librseqkit-malloc.so, which register every thread of programs that know nothing
+ * of this library. Both names are exported without a version: a definition under a version of ours is not seen by other
  * libraries, like the one that std::thread is in. With glibc librseqkit.a has none of this: a static program has no
  * next pthread_create() to look up. Where threads' ends have to be watched (exit.h, musl) it has, and always acts.
  *
@@ -258,3 +258,10 @@ bool rk_start_sees_all(void)
 	return in_this_program != NULL || dlsym(RTLD_DEFAULT, "pthread_create") == (void *)(uintptr_t)pthread_create;
 #endif
 }
+
+#ifdef RK_PRELOADED
+bool rk_start_registers_all(void)
+{
+	return rk_start_sees_all();
+}
+#endif

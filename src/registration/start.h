@@ -17,4 +17,7 @@ static inline bool rk_start_is_interposed(void)
 	return rk_start_sees_all != NULL && rk_start_sees_all();
 }
 
+/* The same where it is there for programs that know nothing of this library: all their threads are registered at the start. */
+bool rk_start_registers_all(void) __attribute__((__weak__, __visibility__("hidden")));
+
 #endif /* RK_SRC_START_H */

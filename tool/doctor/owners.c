@@ -76,7 +76,8 @@ static const struct {
 	 "nothing needs doing; without RSEQKIT_AREA it uses the area that the C library leaves alone"},
 	{RK_OWNER_SELF, has_tunable, "owner-self-tunable",
 	 "the tunable glibc.pthread.rseq=0 holds the C library back; rseqkit registers those that use it, in its area",
-	 "nothing needs doing; remove glibc.pthread.rseq=0 from GLIBC_TUNABLES to let the C library do it"},
+	 "remove glibc.pthread.rseq=0 from GLIBC_TUNABLES to let the C library do it; a program that creates threads after it"
+	 " refuses rseq to itself, by a filter, is ended by glibc either way: set RSEQKIT_AREA=own for that one"},
 	{RK_OWNER_SELF, has_spare_area, "owner-self",
 	 "the C library has an area but registers no thread; rseqkit registers those that use it, there", NULL},
 	{RK_OWNER_SELF, NULL, "owner-self",
