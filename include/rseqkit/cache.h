@@ -168,7 +168,8 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache)
  *
  * Returns NULL when there is none and no constructor, or that returned NULL. Objects in other CPUs' arrays aren't looked
  * for: see rk_cache_reclaim(). Nor are the last ones of the depot while another thread, or the code that a handler
- * interrupted, is at work on their magazine, which may be all of 64.
+ * interrupted, is at work on their magazine, which may be all of 64. A vfork child inside rk_vfork_begin() gets from the depot
+ * and puts to it. If it is killed in the middle, each object is the child's or the depot's.
  * Context: any thread; signal handler, also one that interrupts a function of the same cache; after fork; not in a vfork
  * child outside rk_vfork_begin(); not under asynchronous cancellation, which may lose a batch. Cost: 0.6 to 2.5 ns with rseq, by
  * processor (bench/METHOD.md); 45 ns without; and what the constructor takes.
@@ -229,8 +230,8 @@ RKI_API void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, si
  * in a while, every second say, so that what CPUs kept which have nothing to do any more, or went offline, is of use to
  * others. The first call only looks.
  *
- * Returns 0; -EBUSY when another thread, or the code that a signal handler interrupted, does so for that CPU; -EHOSTUNREACH
- * when there is no fence (remote.h): the objects stay out of reach until another call succeeds; -EINVAL when cache is NULL or
+ * Returns 0; -EBUSY when another thread, or the code that a signal handler interrupted, does so for that CPU, and inside
+ * rk_vfork_begin(); -EHOSTUNREACH when there is no fence (remote.h): the objects stay out of reach until another call succeeds; -EINVAL when cache is NULL or
  * the CPU isn't possible. Not where there is nothing to be taken. rk_cache_reclaim_idle() goes on with the other CPUs.
  * Context: any thread; signal handler; after fork; not in a vfork child. Cost: a fence for each CPU that objects are taken
  * from.

@@ -227,8 +227,9 @@ RKI_API void rk_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock
  *   -EOWNERDEAD  in a child of fork: a writer had it who isn't there any more, so the data may be half done; until a writer
  *                has been there
  *   -EINVAL      nanoseconds is negative, where it would have to wait
- * Context: any thread; signal handler, with _try only; after fork; not in a vfork child. Cost: with
- * rk_rwlock_read_unlock() 1 to 4 ns with rseq, by processor; 20 to 40 without, or while a writer waits.
+ * Context: any thread; signal handler, with _try only; after fork; not in a vfork child, which would keep writers waiting for
+ * ever if it were killed: inside rk_vfork_begin() neither. Cost: with rk_rwlock_read_unlock() 1 to 4 ns with rseq, by
+ * processor; 20 to 40 without, or while a writer waits.
  */
 RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section)
 {

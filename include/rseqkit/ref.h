@@ -68,6 +68,8 @@ RKI_API int rk_ref_tryget_slow(struct rk_ref *ref, enum rk_result outcome, int l
  * Takes a reference, and gives one back. Who takes one has one, or knows somebody who keeps one meanwhile. Who gives one
  * back doesn't touch the object any more.
  *
+ * The reference of a vfork child that is killed stays: the object is never released.
+ *
  * Context: any thread; signal handler, also one that interrupts these or rk_ref_kill(); after fork; not in a vfork child
  * outside rk_vfork_begin(). Cost: both together 1 to 4 ns with rseq, by processor; without, or behind the kill, an atomic
  * instruction each. And what `release` costs.

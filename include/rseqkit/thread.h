@@ -203,9 +203,12 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  * be done. rk_vfork_end() registers the thread in any case, and says that it happened.
  *
  * A child may be killed at any time. When the bracket ends, those that the child had opened itself have ended, and what it
- * had claimed is free: others may write to the overflow ring (ring.h), or pop from the overflow list (freelist.h). A node
- * that it had popped is lost. So whoever runs on this thread's TLS must have ended by then: a child of the child, as
- * well, that goes on when the child has been killed. There are exceptions:
+ * had claimed is free: others may write to the overflow ring (ring.h), or pop from the overflow list (freelist.h), and a
+ * cache's magazine is back in its depot (cache.h). A node that it had popped is lost, and so is an object that it had got.
+ * What nobody can take back: a section of rcu.h, a read lock of lock.h, and a reference of ref.h, which count as those of a
+ * thread that sleeps. Grace periods, writers and `release` then wait for ever.
+ * Whoever runs on this thread's TLS must have ended when the bracket ends: a child of the child, as well, that goes on when
+ * the child has been killed. There are exceptions:
  *   - More than 32 brackets at a time, of all threads: what the child had claimed in one of the others stays taken, and a
  *     bracket that it had opened itself stays open. The latter doesn't happen with rk_vfork_run().
  *   - The child used another copy of this library than the parent's bracket: the same, in that copy.

@@ -131,7 +131,7 @@ uint64_t rk_holder_me(void)
 	return number;
 }
 
-static bool is_bracketed(void)
+bool rk_holder_is_bracketed(void)
 {
 	return READ(rk_state_in_use(rk_process_get())->vfork) != 0;
 }
@@ -141,7 +141,7 @@ uint64_t rk_holder_here(void)
 	uint64_t me = rk_holder_me();
 
 	/* A child that was killed inside a bracket of another copy may have left levels here that nothing has ended. */
-	return is_bracketed() ? rk_bracket_number(me) : me;
+	return rk_holder_is_bracketed() ? rk_bracket_number(me) : me;
 }
 
 bool rk_holder_is_here(uint64_t holder)
@@ -187,7 +187,7 @@ bool rk_holder_is_hopeless(void)
 
 static void before_fork(void)
 {
-	if (is_bracketed())
+	if (rk_holder_is_bracketed())
 		rk_bracket_forks();
 }
 

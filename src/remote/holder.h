@@ -24,6 +24,9 @@ uint64_t rk_holder_me(void);
  */
 uint64_t rk_holder_here(void);
 
+/* Is the calling thread inside a bracket of vfork, or a vfork child that is? Async-signal-safe. */
+bool rk_holder_is_bracketed(void);
+
 /* Is it the calling thread's, by either number? Async-signal-safe. */
 bool rk_holder_is_here(uint64_t holder);
 

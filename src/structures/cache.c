@@ -11,7 +11,8 @@
  *     as it was, knows that the capacity isn't smaller.
  *
  * Objects on their way are in one thread's hands: taken out of one place first, then put into the other. A child of a fork
- * in between hasn't got them, and none twice.
+ * in between hasn't got them, and none twice. Inside a bracket of vfork, where the thread may be killed in between, none is on
+ * its way: it goes between the caller and the depot (depot_hand.c).
  */
 #define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include "cache.h"
@@ -20,6 +21,7 @@
 
 #include "memory/cpus.h"
 #include "remote/bank.h"
+#include "remote/holder.h"
 
 #define AT_ONCE 256 /* objects in one section */
 #define PATIENCE 100 /* looks at a depot whose magazines are all in other hands */
@@ -57,7 +59,7 @@ static ptrdiff_t offset_of_element(size_t number)
 /* Takes up to n objects of this CPU's array. Returns how many: 0 when it is empty, or can't be used. */
 static size_t take_here(struct rk_cache *cache, void **objects, size_t n)
 {
-	enum rk_result outcome = RK_ABORTED;
+	enum rk_result outcome = rk_holder_is_bracketed() ? RK_NO_RSEQ : RK_ABORTED;
 
 	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
 		int cpu = rk_cpu();
@@ -106,7 +108,7 @@ static bool grow(struct rk_cache *cache, int cpu, intptr_t capacity, size_t want
  */
 static size_t put_here(struct rk_cache *cache, void *const *objects, size_t n, size_t *granted)
 {
-	enum rk_result outcome = RK_ABORTED;
+	enum rk_result outcome = rk_holder_is_bracketed() ? RK_NO_RSEQ : RK_ABORTED;
 	bool may_grow = true;
 
 	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
@@ -174,7 +176,7 @@ static size_t take_granted(struct rk_cache *cache, void **objects, size_t n)
 	struct depot *depot = &shared_of(cache)->depot;
 	size_t got = rk_depot_take(depot, objects, n);
 
-	for (int i = 0; i < PATIENCE && got == 0 && n > 0; i++) {
+	for (int i = 0; i < PATIENCE && got == 0 && n > 0 && !rk_holder_is_bracketed(); i++) {
 		if (__atomic_load_n(&depot->objects, __ATOMIC_RELAXED) <= 0)
 			break;
 		got = rk_depot_take(depot, objects, n);
@@ -190,9 +192,11 @@ size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n)
 	return got;
 }
 
-/* What the fast paths didn't ask: is the thread registered by now? */
+/* What the fast paths didn't ask: is the thread inside a bracket, or registered by now? */
 static enum rk_result asked(enum rk_result outcome)
 {
+	if (rk_holder_is_bracketed())
+		return RK_NO_RSEQ;
 	return outcome == RK_NO_RSEQ ? rk_leave() : outcome;
 }
 

@@ -8,6 +8,7 @@
 #include "answer.h"
 #include "memory/cpus.h"
 #include "remote/bank.h"
+#include "remote/holder.h"
 
 #define MOVED_MASK (RK_ARRAY_MOVED(INTPTR_MIN) * 2 - 1) /* of the count in a state, which wraps */
 
@@ -86,6 +87,8 @@ static int reclaim(struct rk_cache *cache, int cpu, bool if_idle)
 		return -EINVAL;
 	if (has_nothing(cache, cpu))
 		return 0;
+	if (rk_holder_is_bracketed())
+		return -EBUSY; /* objects would be on their way in a thread that may be killed */
 	do {
 		r = rk_bank_begin(cache, cpu);
 		if (r < 0)
@@ -127,7 +130,7 @@ size_t rk_cache_trim(struct rk_cache *cache, size_t keep)
 	if (there > 0 && (uint64_t)there > keep)
 		wanted = (size_t)there - keep;
 	for (; done < wanted && now > 0; done += now) {
-		now = rk_cache_from_depot(cache, batch, least(wanted - done, RK_CACHE_BATCH_MAX));
+		now = rk_cache_from_depot(cache, batch, rk_holder_is_bracketed() ? 1 : least(wanted - done, RK_CACHE_BATCH_MAX));
 		rk_cache_destruct(cache, batch, now);
 	}
 	return done;
@@ -156,6 +159,7 @@ int rk_cache_stats(const struct rk_cache *cache, struct rk_cache_report *out, si
 	if (cache == NULL || out == NULL)
 		return -EINVAL;
 	shared = shared_of(cache);
+	(void)rk_hand_settle(&shared_of(cache)->depot);
 	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++) {
 		if (__atomic_load_n(&arrays_of(cache, cpu)->slot.bank, __ATOMIC_RELAXED) == 0)
 			continue;

@@ -4,55 +4,31 @@
  *
  * The invariant: a magazine is in one of the two stacks, or was never used, or is in the hands of one thread, which alone
  * looks at its objects. Its link stays readable for ever, so who is about to pop it may still read that.
- *
- * A stack is one word: the number of its first magazine in the low bits, 0 for none, and a count of changes above. A pop that
- * was overtaken by others fails, though the same magazine be on top again, for the count differs.
  */
 #define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
-#include "depot.h"
+#include "depot_stack.h"
 
 #include <errno.h>
 #include <string.h>
 #include "memory/percpu_range.h"
+#include "remote/holder.h"
 
-#define NUMBER_BITS 24
-#define NUMBER_MASK (((uint64_t)1 << NUMBER_BITS) - 1)
 /* Magazines beyond those that the limit fills, since not all are filled to the last: so many, and one in PART. */
 #define SPARE 64
 #define PART 16
 
-struct magazine {
-	uint32_t next;  /* the number of the one below */
-	uint32_t count; /* others look at it as well, for a hint */
-	void *objects[RK_CACHE_BATCH_MAX];
-};
-
-static struct magazine *magazine_of(const struct depot *depot, uint64_t number)
-{
-	return (struct magazine *)(void *)depot->memory + (number - 1);
-}
-
-static uint64_t number_of(const struct depot *depot, const struct magazine *m)
-{
-	return (uint64_t)(m - (const struct magazine *)(const void *)depot->memory) + 1;
-}
-
-static uint64_t changed(uint64_t stack, uint64_t number)
-{
-	return (stack & ~NUMBER_MASK) + NUMBER_MASK + 1 + number;
-}
-
-static void push(const struct depot *depot, uint64_t *stack, struct magazine *m)
+void rk_depot_push(struct depot *depot, uint64_t *stack, struct magazine *m)
 {
 	uint64_t old = __atomic_load_n(stack, __ATOMIC_RELAXED);
 
-	do
-		__atomic_store_n(&m->next, (uint32_t)(old & NUMBER_MASK), __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(stack, &old, changed(old, number_of(depot, m)), 1, __ATOMIC_RELEASE,
-					    __ATOMIC_RELAXED));
+	do {
+		acknowledge(depot, old);
+		set_next(m, old);
+	} while (!__atomic_compare_exchange_n(stack, &old, changed(old, number_of(depot, m)), 1, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
 }
 
-static struct magazine *pop(const struct depot *depot, uint64_t *stack)
+static struct magazine *pop(struct depot *depot, uint64_t *stack)
 {
 	uint64_t old = __atomic_load_n(stack, __ATOMIC_ACQUIRE);
 	struct magazine *m;
@@ -61,22 +37,26 @@ static struct magazine *pop(const struct depot *depot, uint64_t *stack)
 	do {
 		if ((old & NUMBER_MASK) == 0)
 			return NULL;
+		acknowledge(depot, old);
 		m = magazine_of(depot, old & NUMBER_MASK);
-		next = __atomic_load_n(&m->next, __ATOMIC_RELAXED);
-	} while (!__atomic_compare_exchange_n(stack, &old, changed(old, next), 1, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE));
+		next = next_of(m);
+	} while (!__atomic_compare_exchange_n(stack, &old, changed(old, next), 1, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 	return m;
 }
 
 /* One that has never been used, or NULL. */
 static struct magazine *fresh_magazine(struct depot *depot)
 {
-	uint32_t fresh = __atomic_load_n(&depot->fresh, __ATOMIC_RELAXED);
+	uint64_t old = __atomic_load_n(&depot->fresh, __ATOMIC_RELAXED), number;
 
-	do
-		if (fresh == depot->magazines)
+	do {
+		number = (old & NUMBER_MASK) + 1;
+		if (number > depot->magazines)
 			return NULL;
-	while (!__atomic_compare_exchange_n(&depot->fresh, &fresh, fresh + 1, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-	return magazine_of(depot, (uint64_t)fresh + 1);
+		acknowledge(depot, old);
+	} while (!__atomic_compare_exchange_n(&depot->fresh, &old, changed(old, number), 1, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	return magazine_of(depot, number);
 }
 
 static struct magazine *empty_magazine(struct depot *depot)
@@ -93,7 +73,10 @@ int rk_depot_create(struct depot *depot, uint64_t limit, struct rk_cache_budget 
 
 	if (memory == NULL)
 		return -ENOMEM;
-	*depot = (struct depot){.magazines = (uint32_t)magazines,
+	*depot = (struct depot){.full = KIND_FULL,
+				.empty = KIND_EMPTY,
+				.fresh = KIND_FRESH,
+				.magazines = (uint32_t)magazines,
 				.mapped = magazines * sizeof(struct magazine),
 				.memory = memory,
 				.left = (int64_t)limit,
@@ -119,6 +102,7 @@ static uint64_t take_up_to(int64_t *left, uint64_t wanted, uint64_t unit)
 
 void rk_depot_destroy(struct depot *depot)
 {
+	(void)rk_hand_settle(depot);
 	if (depot->budget != NULL)
 		__atomic_fetch_add(&depot->budget->left, (int64_t)((depot->limit - (uint64_t)depot->left) * depot->weight),
 				   __ATOMIC_RELAXED);
@@ -126,7 +110,7 @@ void rk_depot_destroy(struct depot *depot)
 	depot->memory = NULL;
 }
 
-uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted)
+static uint64_t grant(struct depot *depot, uint64_t wanted)
 {
 	uint64_t got = take_up_to(&depot->left, wanted, 1), both = got;
 
@@ -137,9 +121,21 @@ uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted)
 	return both;
 }
 
+uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted)
+{
+	uint64_t got;
+
+	if (rk_holder_is_bracketed())
+		return rk_hand_room(depot, wanted);
+	got = grant(depot, wanted);
+	if (got < wanted && rk_hand_settle(depot))
+		got += grant(depot, wanted - got);
+	return got;
+}
+
 void rk_depot_return(struct depot *depot, uint64_t granted)
 {
-	if (granted == 0)
+	if (granted == 0 || rk_holder_is_bracketed())
 		return;
 	__atomic_fetch_add(&depot->left, (int64_t)granted, __ATOMIC_RELAXED);
 	if (depot->budget != NULL)
@@ -148,14 +144,19 @@ void rk_depot_return(struct depot *depot, uint64_t granted)
 
 size_t rk_depot_take(struct depot *depot, void **objects, size_t count)
 {
-	struct magazine *m = count == 0 ? NULL : pop(depot, &depot->full);
+	struct magazine *m;
 
+	if (rk_holder_is_bracketed())
+		return rk_hand_take(depot, objects, count);
+	m = count == 0 ? NULL : pop(depot, &depot->full);
+	if (m == NULL && count != 0 && rk_hand_settle(depot))
+		m = pop(depot, &depot->full);
 	if (m == NULL)
 		return 0;
 	count = count < m->count ? count : m->count;
 	memcpy(objects, m->objects + (m->count - count), count * sizeof(*objects));
-	__atomic_store_n(&m->count, m->count - (uint32_t)count, __ATOMIC_RELAXED);
-	push(depot, m->count > 0 ? &depot->full : &depot->empty, m);
+	set_count(m, m->count - (uint32_t)count);
+	rk_depot_push(depot, m->count > 0 ? &depot->full : &depot->empty, m);
 	__atomic_fetch_sub(&depot->objects, (int64_t)count, __ATOMIC_RELAXED);
 	return count;
 }
@@ -171,22 +172,25 @@ static struct magazine *begun_magazine(struct depot *depot)
 	m = pop(depot, &depot->full);
 	if (m == NULL || m->count < RK_CACHE_BATCH_MAX)
 		return m;
-	push(depot, &depot->full, m);
+	rk_depot_push(depot, &depot->full, m);
 	return NULL;
 }
 
 size_t rk_depot_put(struct depot *depot, void *const *objects, size_t count)
 {
-	struct magazine *m = count == 0 ? NULL : begun_magazine(depot);
+	struct magazine *m;
 
+	if (rk_holder_is_bracketed())
+		return rk_hand_put(depot, objects, count);
+	m = count == 0 ? NULL : begun_magazine(depot);
 	if (m == NULL && count != 0)
 		m = empty_magazine(depot);
 	if (m == NULL)
 		return 0;
 	count = count < RK_CACHE_BATCH_MAX - m->count ? count : RK_CACHE_BATCH_MAX - m->count;
 	memcpy(m->objects + m->count, objects, count * sizeof(*objects));
-	__atomic_store_n(&m->count, m->count + (uint32_t)count, __ATOMIC_RELAXED);
+	set_count(m, m->count + (uint32_t)count);
 	__atomic_fetch_add(&depot->objects, (int64_t)count, __ATOMIC_RELAXED);
-	push(depot, &depot->full, m);
+	rk_depot_push(depot, &depot->full, m);
 	return count;
 }

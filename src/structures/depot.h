@@ -9,11 +9,24 @@
 #define RK_SRC_DEPOT_H
 
 #include <rseqkit/cache.h>
+#include <rseqkit/remote.h>
+#include <stdbool.h>
+
+/* What is done inside a bracket of vfork, by one thread at a time: see depot_hand.c. */
+struct depot_hand {
+	struct rk_claim claim;
+	uint64_t intent; /* what a change is to make of a word, or DONE, or 0 */
+	uint32_t step;
+	uint32_t magazine;       /* in hand, by number; 0: none */
+	uint32_t base;           /* objects in it that the counts below know of */
+	int64_t owed, owed_next; /* objects that these don't know of, in magazines that were given back */
+};
 
 struct depot {
-	uint64_t full;  /* stack of magazines with objects: see depot.c */
+	uint64_t full;  /* stack of magazines with objects: see depot_stack.h */
 	uint64_t empty; /* those without */
-	uint32_t fresh; /* magazines that were never used begin here */
+	uint64_t fresh; /* magazines that were never used begin here */
+	struct depot_hand hand;
 	uint32_t magazines;
 	size_t mapped; /* bytes */
 	char *memory;
@@ -36,5 +49,16 @@ void rk_depot_return(struct depot *depot, uint64_t granted);
 /* Both move up to RK_CACHE_BATCH_MAX objects, granted ones, and return how many: 0 when it is empty, or full. */
 size_t rk_depot_take(struct depot *depot, void **objects, size_t count);
 size_t rk_depot_put(struct depot *depot, void *const *objects, size_t count);
+
+/*
+ * Inside a bracket of vfork the two above do this. A child may be killed at each instruction: objects are the caller's, or
+ * the depot's. What is granted goes with them: rk_depot_grant() says for how many there is room then, and takes none.
+ */
+size_t rk_hand_take(struct depot *depot, void **objects, size_t count);
+size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count);
+uint64_t rk_hand_room(const struct depot *depot, uint64_t wanted);
+
+/* Outside of one: gives back what is in hand since. True if anything was. */
+bool rk_hand_settle(struct depot *depot);
 
 #endif /* RK_SRC_DEPOT_H */

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Vfork children that are killed while they get objects of a cache and put them: each object is the child's or the cache's,
+ * and the limits are right.
+ */
+#include "killed.h"
+#include "remote/holder.h"
+#include "structures/cache.h"
+#include "structures/depot_stack.h"
+
+#define OBJECTS 200
+#define BATCH RK_CACHE_BATCH_MAX
+#define LIMIT 1000
+#define WEIGHT 3
+#define BUDGET 10000
+
+static struct rk_cache *cache;
+static struct rk_cache_budget budget;
+static uint64_t objects[OBJECTS + 8];
+static int tried;
+static int sure;   /* objects that are the cache's */
+static int more;   /* those that a child has put, and knows it; less, where it has got them */
+static int unsure; /* one more or less, where a child was killed before it knew */
+
+static void reclaim(void)
+{
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
+		CHECK(rk_cache_reclaim(cache, cpu) == 0);
+}
+
+static void put_some(int n)
+{
+	for (int i = 0; i < n; i++)
+		rk_cache_put(cache, &objects[sure + i]);
+	sure += n;
+}
+
+static void get_some(int n)
+{
+	for (int i = 0; i < n; i++)
+		CHECK(rk_cache_get(cache) != NULL);
+	sure -= n;
+}
+
+static void never(void *context, void *object)
+{
+	(void)context;
+	CHECK(object == NULL);
+}
+
+static void create_empty(void)
+{
+	struct rk_cache_options options = {
+		.per_cpu = 64, .limit = LIMIT, .budget = &budget, .weight = WEIGHT, .destruct = never};
+
+	budget.left = BUDGET;
+	sure = more = tried = 0;
+	unsure = 1;
+	CHECK(rk_cache_create(&cache, &options) == 0);
+}
+
+/* All are in the depot. */
+static void create_filled(void)
+{
+	create_empty();
+	put_some(OBJECTS);
+	reclaim();
+}
+
+/* The hand is full, and there are empty magazines, or there are none. */
+static void fill_hand(void)
+{
+	create_empty();
+	CHECK(rk_vfork_begin() == 0);
+	put_some(BATCH);
+	CHECK(rk_vfork_end() == 0);
+}
+
+static void fill_hand_beside_others(void)
+{
+	void *all[OBJECTS];
+
+	create_filled();
+	CHECK(rk_cache_get_batch(cache, all, OBJECTS) == OBJECTS);
+	sure = 0;
+	reclaim();
+	CHECK(rk_vfork_begin() == 0);
+	put_some(BATCH);
+	CHECK(rk_vfork_end() == 0);
+}
+
+/* What is in hand has no object left, and others are full. */
+static void empty_hand(void)
+{
+	const struct depot *depot;
+
+	create_filled();
+	depot = &shared_of(cache)->depot;
+	CHECK(rk_vfork_begin() == 0);
+	do
+		get_some(1);
+	while (magazine_of(depot, depot->hand.magazine)->count > 0);
+	CHECK(rk_vfork_end() == 0 && (depot->full & NUMBER_MASK) != 0);
+}
+
+static void get_one(void)
+{
+	if (rk_cache_get(cache) != NULL)
+		more--;
+}
+
+/* Never the same: a further child puts one, too. */
+static void put_one(void)
+{
+	rk_cache_put(cache, &objects[OBJECTS + ++tried]);
+	more++;
+}
+
+static void get_and_put(void)
+{
+	void *object = rk_cache_get(cache);
+
+	if (object != NULL)
+		rk_cache_put(cache, object);
+}
+
+/* What others do while the child stands still: they have the rest of the depot. */
+static void get_and_put_two(void)
+{
+	void *two[2] = {rk_cache_get(cache), rk_cache_get(cache)};
+
+	CHECK(two[0] != NULL && two[1] != NULL && two[0] != two[1]);
+	rk_cache_put(cache, two[0]);
+	rk_cache_put(cache, two[1]);
+	reclaim();
+}
+
+static void check_limits(int has)
+{
+	struct rk_cache_report report;
+	uint64_t granted;
+
+	CHECK(rk_cache_stats(cache, &report, sizeof(report)) == 0);
+	granted = report.in_depot + report.capacity;
+	CHECK(report.in_depot + report.in_arrays == (uint64_t)has && report.left == LIMIT - granted);
+	CHECK(budget.left == BUDGET - (int64_t)granted * WEIGHT);
+}
+
+/* Nothing is in arrays, before and behind it. */
+static int cache_is_whole(void)
+{
+	static void *got[OBJECTS + 8];
+	bool bracketed = rk_holder_is_bracketed();
+	int n = 0;
+
+	while (n < OBJECTS + 8 && (got[n] = rk_cache_get(cache)) != NULL)
+		n++;
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < i; j++)
+			CHECK(got[i] != got[j]);
+	if (!bracketed)
+		check_limits(0);
+	for (int i = 0; i < n; i++)
+		rk_cache_put(cache, got[i]);
+	if (!bracketed) {
+		reclaim();
+		check_limits(n);
+	}
+	/* A child that lives has put it. And whose it was doesn't change any more. */
+	if (the_killed->meanwhile != NULL)
+		unsure = 0;
+	CHECK(n >= sure + more - unsure && n <= sure + more + unsure);
+	if ((pid_t)syscall(SYS_gettid) != getpid() && !bracketed) {
+		sure = n;
+		more = unsure = 0;
+	}
+	return 0;
+}
+
+static const struct CMUnitTest tests[] = {
+	KILLED(killed_with_a_full_depot, create_filled, get_and_put, cache_is_whole, NULL, false, false),
+	KILLED(killed_in_an_inner_bracket, create_filled, get_and_put, cache_is_whole, NULL, true, false),
+	KILLED(killed_at_a_first_put, create_empty, put_one, cache_is_whole, NULL, false, false),
+	KILLED(killed_with_a_full_magazine, fill_hand, put_one, cache_is_whole, NULL, false, false),
+	KILLED(killed_beside_empty_magazines, fill_hand_beside_others, put_one, cache_is_whole, NULL, false, false),
+	KILLED(killed_with_an_empty_magazine, empty_hand, get_one, cache_is_whole, NULL, false, false),
+	KILLED(slow_children, create_filled, get_and_put, cache_is_whole, get_and_put_two, false, false),
+	KILLED(slow_children_that_fork, create_filled, get_and_put, cache_is_whole, get_and_put_two, true, true),
+};
+
+RUN(tests)
