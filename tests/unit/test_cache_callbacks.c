@@ -65,7 +65,8 @@ static void destroy_with_a_depot_of(int number)
 	for (int i = 0; i < number; i++)
 		held[i] = get();
 	for (int i = 0; i < number; i++)
-		rk_cache_put_slow(cache, held[i], RK_NO_RSEQ);
+		rk_cache_put(cache, held[i]);
+	assert_int_equal(rk_cache_reclaim(cache, rk_cpu()), 0);
 	barren = true;
 	taken = 0;
 	assert_int_equal(rk_cache_destroy(cache), 0);

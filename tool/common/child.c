@@ -2,7 +2,7 @@
 /*
  * child.c - does something in a child process, within a time limit.
  *
- * The limit holds whatever the child does: it is killed at the deadline, whether it still writes, hangs in a system
+ * The limit holds whatever the child does: it is killed when the time is over, whether it still writes, hangs in a system
  * call, or has closed its end of the pipe and lives on.
  */
 #define _GNU_SOURCE
@@ -20,6 +20,16 @@
 
 #define GRACE_MS 1000 /* for a killed child to go */
 
+#define LATE_MS 50
+
+/*
+ * How long something may take. It is asked more often than every LATE_MS; if not, others have the CPUs, and the child is as
+ * slow: that isn't counted.
+ */
+struct patience {
+	int64_t left_ms, asked_ms;
+};
+
 static int64_t now_ms(void)
 {
 	struct timespec t;
@@ -28,11 +38,13 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int left_ms(int64_t deadline)
+static bool is_over(struct patience *patience)
 {
-	int64_t left = deadline - now_ms();
+	int64_t now = now_ms(), since = now - patience->asked_ms;
 
-	return left > 0 ? (int)left : 0;
+	patience->asked_ms = now;
+	patience->left_ms -= since < LATE_MS ? since : LATE_MS;
+	return patience->left_ms <= 0;
 }
 
 static _Noreturn void become_child(child_function *function, const void *argument, int out)
@@ -49,20 +61,20 @@ static _Noreturn void become_child(child_function *function, const void *argumen
 	_exit(function(out, argument));
 }
 
-/* Reads until the end of file. Returns false at the deadline. */
-static bool read_all(int fd, int64_t deadline, struct child_result *result)
+/* Reads until the end of file. Returns false when the time is over. */
+static bool read_all(int fd, struct patience *patience, struct child_result *result)
 {
 	char dropped[256];
 
 	for (;;) {
 		size_t room = sizeof(result->output) - 1 - result->size;
 		struct pollfd poller = {.fd = fd, .events = POLLIN};
-		int ready = poll(&poller, 1, left_ms(deadline));
+		int ready = poll(&poller, 1, LATE_MS / 2);
 		ssize_t n;
 
-		if (ready == 0)
+		if (is_over(patience))
 			return false;
-		if (ready < 0)
+		if (ready <= 0)
 			continue;
 		n = read(fd, room ? result->output + result->size : dropped, room ? room : sizeof(dropped));
 		if (n < 0 && errno == EINTR)
@@ -76,13 +88,13 @@ static bool read_all(int fd, int64_t deadline, struct child_result *result)
 	return true;
 }
 
-/* Waits for the child's end. Returns false at the deadline. */
-static bool reap(pid_t pid, int64_t deadline, int *status)
+/* Waits for the child's end. Returns false when the time is over. */
+static bool reap(pid_t pid, struct patience *patience, int *status)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
 
 	while (waitpid(pid, status, WNOHANG) == 0) {
-		if (left_ms(deadline) == 0)
+		if (is_over(patience))
 			return false;
 		nanosleep(&pause, NULL);
 	}
@@ -91,7 +103,7 @@ static bool reap(pid_t pid, int64_t deadline, int *status)
 
 void child_run(child_function *function, const void *argument, int limit_ms, struct child_result *result)
 {
-	int64_t deadline = now_ms() + limit_ms;
+	struct patience patience = {limit_ms, now_ms()}, grace;
 	int ends[2], status = 0;
 	pid_t pid;
 
@@ -109,14 +121,15 @@ void child_run(child_function *function, const void *argument, int limit_ms, str
 	result->number = errno;
 	close(ends[1]);
 	if (pid > 0) {
-		if (read_all(ends[0], deadline, result) && reap(pid, deadline, &status)) {
+		if (read_all(ends[0], &patience, result) && reap(pid, &patience, &status)) {
 			result->end = WIFSIGNALED(status) ? CHILD_KILLED : CHILD_EXITED;
 			result->number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
 		} else {
 			result->end = CHILD_TIMED_OUT;
 			kill(pid, SIGKILL);
 			/* One that hangs in the kernel for good is left to init. */
-			(void)reap(pid, now_ms() + GRACE_MS, &status);
+			grace = (struct patience){GRACE_MS, now_ms()};
+			(void)reap(pid, &grace, &status);
 		}
 	}
 	close(ends[0]);
