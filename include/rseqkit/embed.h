@@ -43,8 +43,8 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
-#if defined(__GLIBC__) && defined(__GLIBC_PREREQ)
-#if __GLIBC_PREREQ(2, 35)
+#if defined(__GLIBC__) && defined(__GLIBC_PREREQ) && defined(__has_include)
+#if __GLIBC_PREREQ(2, 35) || (__GLIBC_PREREQ(2, 34) && __has_include(<sys/rseq.h>))
 #define RKE_LIBC_HAS_SYMBOLS 1
 #include <sys/rseq.h>
 #endif
@@ -185,17 +185,27 @@ extern __thread uint32_t rke_symbol_count __asm__("__rseq_refcount")
 	__attribute__((__weak__, __tls_model__("initial-exec")));
 #endif
 
-/* librseq's: where its area is, and -1 before it knows. Data, so weak references do no harm. */
-extern ptrdiff_t rke_librseq_offset __asm__("rseq_offset") __attribute__((__weak__));
-extern unsigned int rke_librseq_size __asm__("rseq_size") __attribute__((__weak__));
-
 /*
- * Built against a libc that has them, its symbols are referenced strongly, by its own declarations: with clang, lld,
- * -flto and -fno-pie a weak reference resolves to null although the symbol is there.
+ * Data of others, by name; NULL where there is none. Through the global offset table, which the dynamic linker fills in: a weak
+ * reference in C is null in programs that aren't position independent, and with link-time optimisation, although the symbol is
+ * there. A program that has such a reference to the same symbol spoils this one, too. The reference has a name of its own, see
+ * RKE_WEAK.
  */
-#ifndef RKE_LIBC_HAS_SYMBOLS
-extern const ptrdiff_t rke_symbol_offset __asm__("__rseq_offset") __attribute__((__weak__));
-extern const unsigned int rke_symbol_size __asm__("__rseq_size") __attribute__((__weak__));
+#if defined(__x86_64__)
+#define RKE_ADDRESS_OF(symbol, address)                                                                                \
+	__asm__(".weakref .Lrke_reference_%=, " #symbol "\n\tmovq .Lrke_reference_%=@GOTPCREL(%%rip), %0"              \
+		: "=r"(address))
+#elif defined(__aarch64__)
+#define RKE_ADDRESS_OF(symbol, address)                                                                                \
+	__asm__(".weakref .Lrke_reference_%=, " #symbol "\n\tadrp %0, :got:.Lrke_reference_%=\n\t"                     \
+		"ldr %0, [%0, #:got_lo12:.Lrke_reference_%=]"                                                          \
+		: "=r"(address))
+#else
+extern ptrdiff_t rke_at_rseq_offset __asm__("rseq_offset") __attribute__((__weak__));
+extern unsigned int rke_at_rseq_size __asm__("rseq_size") __attribute__((__weak__));
+extern const ptrdiff_t rke_at___rseq_offset __asm__("__rseq_offset") __attribute__((__weak__));
+extern const unsigned int rke_at___rseq_size __asm__("__rseq_size") __attribute__((__weak__));
+#define RKE_ADDRESS_OF(symbol, address) __asm__("" : "=r"(address) : "0"(&rke_at_##symbol))
 #endif
 
 #ifdef __cplusplus
@@ -509,21 +519,19 @@ RKE_FUNCTION volatile uint32_t *rke_early_users(void)
 	return offset == 0 ? NULL : (volatile uint32_t *)(void *)(rke_thread_pointer() + offset);
 }
 
-/*
- * Is librseq loaded, where this module can see it? Before its own constructor where its area is isn't known: 0. By
- * asking for the addresses the compiler can't know them not to be null.
- */
+/* Is librseq loaded, where this module can see it? Before its own constructor, -1, where its area is isn't known: 0. */
 RKE_FUNCTION int rke_librseq_area(ptrdiff_t *offset)
 {
-	ptrdiff_t *where = &rke_librseq_offset;
-	unsigned int *size = &rke_librseq_size;
+	const volatile ptrdiff_t *where;
+	const volatile unsigned int *size;
 
-	__asm__("" : "+r"(where), "+r"(size));
+	RKE_ADDRESS_OF(rseq_offset, where);
+	RKE_ADDRESS_OF(rseq_size, size);
 	*offset = 0;
 	if (where == NULL || size == NULL)
 		return 0;
-	if (*(volatile unsigned int *)size != (unsigned int)-1)
-		*offset = *(volatile ptrdiff_t *)where;
+	if (*size != (unsigned int)-1)
+		*offset = *where;
 	return 1;
 }
 
@@ -533,19 +541,25 @@ RKE_FUNCTION int rke_librseq_area(ptrdiff_t *offset)
  */
 RKE_FUNCTION int rke_libc_area(ptrdiff_t *offset, int *registers)
 {
+	const ptrdiff_t *where;
+	const unsigned int *size;
+
 	*offset = 0;
 	*registers = 0;
 #ifdef RKE_NO_LIBC_AREA
-	return 0;
+	where = NULL;
+	size = NULL;
 #elif defined(RKE_LIBC_HAS_SYMBOLS)
-	*offset = __rseq_offset;
-	*registers = __rseq_size != 0;
+	where = &__rseq_offset;
+	size = &__rseq_size;
 #else
-	if (&rke_symbol_offset != NULL && &rke_symbol_size != NULL) {
-		*offset = rke_symbol_offset;
-		*registers = rke_symbol_size != 0;
-	}
+	RKE_ADDRESS_OF(__rseq_offset, where);
+	RKE_ADDRESS_OF(__rseq_size, size);
 #endif
+	if (where != NULL && size != NULL) {
+		*offset = *where;
+		*registers = *size != 0;
+	}
 	return *offset != 0;
 }
 

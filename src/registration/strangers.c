@@ -1,110 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * strangers.c - looks for components that register threads themselves, in what the loaded modules export.
- *
- * Reads the modules' symbol tables in memory, as the dynamic linker does: unlike dlsym() that finds what was loaded
- * with RTLD_LOCAL, allocates nothing, and works inside an allocator.
- */
+/* strangers.c - looks for components that register threads themselves, in what the loaded modules export. */
 #define _GNU_SOURCE
 #include "strangers.h"
 
 #include <fcntl.h>
-#include <link.h>
 #include <string.h>
 #include "area.h"
+#include "module.h"
 #include "kernel.h"
 #include "thread_pointer.h"
 
-/* What is needed of a module to look a symbol up. */
-struct module {
-	const struct dl_phdr_info *info;
-	const ElfW(Sym) *symbols;
-	const char *strings;
-	const uint32_t *gnu_hash, *hash;
-};
-
-/* Some dynamic linkers relocate these addresses in place, others don't. */
-static const void *address_in(const struct dl_phdr_info *info, ElfW(Addr) value)
-{
-	return (const void *)(value < info->dlpi_addr ? value + info->dlpi_addr : value);
-}
-
-static bool open_module(struct module *module, const struct dl_phdr_info *info)
-{
-	const ElfW(Dyn) *entry = NULL;
-
-	*module = (struct module){.info = info};
-	for (int i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-			entry = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
-	for (; entry != NULL && entry->d_tag != DT_NULL; entry++) {
-		const void *address = address_in(info, entry->d_un.d_ptr);
-
-		switch (entry->d_tag) {
-		case DT_SYMTAB:
-			module->symbols = (const ElfW(Sym) *)address;
-			break;
-		case DT_STRTAB:
-			module->strings = (const char *)address;
-			break;
-		case DT_GNU_HASH:
-			module->gnu_hash = (const uint32_t *)address;
-			break;
-		case DT_HASH:
-			module->hash = (const uint32_t *)address;
-			break;
-		}
-	}
-	return module->symbols != NULL && module->strings != NULL;
-}
-
-static bool is_defined(const struct module *module, uint32_t i, const char *name)
-{
-	const ElfW(Sym) *symbol = &module->symbols[i];
-
-	return symbol->st_shndx != SHN_UNDEF && strcmp(module->strings + symbol->st_name, name) == 0;
-}
-
-/* By the table that GNU tools write: only what is defined is in it. Its chains are sorted by bucket. */
-static const ElfW(Sym) *find_by_gnu_hash(const struct module *module, const char *name)
-{
-	const uint32_t *table = module->gnu_hash;
-	uint32_t buckets = table[0], first = table[1], bloom_words = table[2], hash = 5381;
-	const uint32_t *bucket = table + 4 + bloom_words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
-	const uint32_t *chain = bucket + buckets;
-
-	for (const char *c = name; *c != '\0'; c++)
-		hash = hash * 33 + (unsigned char)*c;
-	if (buckets == 0 || bucket[hash % buckets] < first)
-		return NULL;
-	for (uint32_t i = bucket[hash % buckets];; i++) {
-		if ((chain[i - first] | 1) == (hash | 1) && is_defined(module, i, name))
-			return &module->symbols[i];
-		if (chain[i - first] & 1)
-			return NULL;
-	}
-}
-
-static const ElfW(Sym) *find_symbol(const struct module *module, const char *name)
-{
-	if (module->gnu_hash != NULL)
-		return find_by_gnu_hash(module, name);
-	/* The older table says how many symbols there are. */
-	for (uint32_t i = 1; module->hash != NULL && i < module->hash[1]; i++)
-		if (is_defined(module, i, name))
-			return &module->symbols[i];
-	return NULL;
-}
-
 static int look_for_strangers(struct dl_phdr_info *info, size_t size, void *found)
 {
-	struct module module;
+	struct rk_module module;
 
 	(void)size;
-	if (!open_module(&module, info))
+	if (!rk_module_open_loaded(&module, info))
 		return 0;
-	*(bool *)found = find_symbol(&module, "rseq_register_current_thread") != NULL ||
-			 find_symbol(&module, "__rseq_abi") != NULL;
+	*(bool *)found = rk_module_find(&module, "rseq_register_current_thread") != NULL ||
+			 rk_module_find(&module, "__rseq_abi") != NULL;
 	return *(bool *)found;
 }
 
@@ -145,25 +59,23 @@ static bool offset_of_block(const struct dl_phdr_info *info, ptrdiff_t *offset)
 	return false;
 }
 
-static const void *first_of(const void *found, const struct module *module, const char *name)
+static const void *first_of(const void *found, const struct rk_module *module, const char *name)
 {
-	const ElfW(Sym) *symbol = found == NULL ? find_symbol(module, name) : NULL;
-
-	return symbol != NULL ? (const void *)(module->info->dlpi_addr + symbol->st_value) : found;
+	return found != NULL ? found : rk_module_address(module, rk_module_find(module, name));
 }
 
 /* In look-up order: an executable may hold the linker's copies of the variables, and then those count. */
 static int look_for_librseq(struct dl_phdr_info *info, size_t size, void *result)
 {
 	struct librseq *librseq = result;
-	struct module module;
+	struct rk_module module;
 
 	(void)size;
-	if (!open_module(&module, info))
+	if (!rk_module_open_loaded(&module, info))
 		return 0;
 	librseq->offset = first_of(librseq->offset, &module, "rseq_offset");
 	librseq->size = first_of(librseq->size, &module, "rseq_size");
-	if (!librseq->found && find_symbol(&module, "rseq_register_current_thread") != NULL) {
+	if (!librseq->found && rk_module_find(&module, "rseq_register_current_thread") != NULL) {
 		librseq->found = true;
 		librseq->module = *info;
 	}
