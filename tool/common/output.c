@@ -1,25 +1,97 @@
 /* SPDX-License-Identifier: MIT */
 /* output.c - how results look to people, with bars and colour, and how complaints do. */
+#define _GNU_SOURCE
 #include "output.h"
 
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "tool.h"
 
+#define COLUMNS_MIN 20 /* fewer are nobody's terminal */
+
+int output_columns(FILE *to)
+{
+	const char *columns = getenv("COLUMNS");
+	long number = columns != NULL ? strtol(columns, NULL, 10) : 0;
+	struct winsize size;
+
+	if (number <= 0 && ioctl(fileno(to), TIOCGWINSZ, &size) == 0)
+		number = size.ws_col;
+	return number >= COLUMNS_MIN && number < 10000 ? (int)number : 0;
+}
+
+/* One line, which ends at a newline or with the text. Returns its length. */
+static size_t print_one(FILE *to, int at, int hang, int columns, const char *line)
+{
+	size_t length = strcspn(line, "\n"), own = strspn(line, " ");
+	int indent = (int)own + hang, column = at;
+
+	if (indent > columns / 2)
+		indent = columns / 2;
+	for (size_t i = 0; i < length;) {
+		size_t blanks = strspn(line + i, " "), word = strcspn(line + i + blanks, " \n");
+
+		if (columns != 0 && i + (size_t)at != 0 && column > indent && column + (int)(blanks + word) > columns) {
+			fprintf(to, "\n%*s", indent, "");
+			column = indent;
+			i += blanks;
+			blanks = 0;
+		}
+		fwrite(line + i, 1, blanks + word, to);
+		column += (int)(blanks + word);
+		i += blanks + word;
+	}
+	return length;
+}
+
+void print_wrapped(FILE *to, int at, int hang, const char *text)
+{
+	int columns = output_columns(to);
+
+	while (*text != '\0') {
+		text += print_one(to, at, hang, columns, text);
+		at = 0;
+		if (*text == '\n') {
+			fputc('\n', to);
+			text++;
+		}
+	}
+}
+
+static void print_formatted(FILE *to, int at, int hang, const char *format, va_list arguments)
+{
+	char *text = NULL;
+
+	if (vasprintf(&text, format, arguments) < 0)
+		return;
+	print_wrapped(to, at, hang, text);
+	fputc('\n', to);
+	free(text);
+}
+
+void print_line(FILE *to, int at, int hang, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_formatted(to, at, hang, format, arguments);
+	va_end(arguments);
+}
+
 void complain(const char *format, ...)
 {
-	va_list args;
+	va_list arguments;
 
 	print_progress(NULL);
-	va_start(args, format);
 	fputs("rseqkit: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
+	va_start(arguments, format);
+	print_formatted(stderr, (int)strlen("rseqkit: "), 2, format, arguments);
+	va_end(arguments);
 }
 
 static bool has_colour(void)

@@ -14,6 +14,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "common/tunables.h"
 #include "doctor.h"
 
 /* The libc's, where it has an area. */
@@ -174,13 +175,11 @@ static enum answer look_for_ktls(struct rk_ktls_layout *layout)
 
 void doctor_look_around(struct doctor_facts *facts)
 {
-	const char *tunables = getenv("GLIBC_TUNABLES");
-
 	facts->cpus_listed = highest_listed() == facts->highest_cpu;
 	facts->announced = getauxval(AT_RSEQ_FEATURE_SIZE) != 0;
 	facts->seccomp = seccomp_mode();
-	facts->tunable = tunables != NULL && strstr(tunables, "glibc.pthread.rseq=0") != NULL &&
-			 facts->process.libc_area && !facts->process.libc_registers;
+	facts->tunable = tunables_say_off(getenv("GLIBC_TUNABLES")) && facts->process.libc_area &&
+			 !facts->process.libc_registers;
 	facts->own_area = facts->owner == RK_OWNER_SELF && facts->process.libc_area &&
 			  &__rseq_offset != NULL && facts->process.offset != __rseq_offset;
 	facts->ktls = look_for_ktls(&facts->ktls_layout);

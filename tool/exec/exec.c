@@ -20,6 +20,7 @@
 
 #include "common/child.h"
 #include "common/options.h"
+#include "common/tunables.h"
 #include "preload.h"
 #include "program.h"
 #include "registrant.h"
@@ -72,22 +73,6 @@ static bool kernel_registers(void)
 	return r == 0;
 }
 
-/* Is that the last word of a list of tunables, which colons separate? */
-static bool says_off(const char *list)
-{
-	static const char name[] = "glibc.pthread.rseq=";
-	bool off = false;
-
-	while (list != NULL && *list != '\0') {
-		size_t size = strcspn(list, ":");
-
-		if (strncmp(list, name, sizeof(name) - 1) == 0)
-			off = size == sizeof(name) && list[size - 1] == '0';
-		list += size + (list[size] != '\0');
-	}
-	return off;
-}
-
 /*
  * Tells the GNU C library to leave rseq alone, after whatever its variable says already, for the last word counts; and
  * this library's copies which areas to use instead. Once is enough: with many of them some versions run into trouble.
@@ -96,7 +81,7 @@ static bool choose(enum areas areas)
 {
 	const char *before = getenv("GLIBC_TUNABLES");
 	char *value = NULL;
-	bool done = says_off(before) ||
+	bool done = tunables_say_off(before) ||
 		    (asprintf(&value, "%s%sglibc.pthread.rseq=0", before ? before : "", before && *before ? ":" : "") >= 0 &&
 		     setenv("GLIBC_TUNABLES", value, 1) == 0);
 
