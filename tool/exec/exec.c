@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "common/child.h"
@@ -28,6 +29,10 @@
 
 #define SHELL "/bin/sh"
 
+/* Of include/uapi/linux/prctl.h of kernel 7.0. */
+#define PRCTL_RSEQ_SLICE_EXTENSION 79
+#define PRCTL_RSEQ_SLICE_EXTENSION_SET 2
+
 static const char help[] =
 	"Usage: rseqkit exec [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
 	"\n"
@@ -38,11 +43,11 @@ static const char help[] =
 	"  -f, --full-size  registered with all that the kernel offers, in areas of ours instead of\n"
 	"                   the C library's: GLIBC_TUNABLES and RSEQKIT_AREA tell both so\n"
 	"  -k, --ktls       registered by the kernel itself, where it can (KTLS): also threads that no\n"
-	"                   library starts, and vfork children; experimental. A kernel that can't: as\n"
-	"                   without this option. GLIBC_TUNABLES and RSEQKIT_AREA tell both so\n"
+	"                   library starts, and vfork children; experimental. A kernel that can't is named,\n"
+	"                   and ignored. GLIBC_TUNABLES and RSEQKIT_AREA tell both so\n"
 	"  -s, --slice      a region of slice.h around whatever locks (pthread mutexes, spin locks) a\n"
 	"                   thread holds, so that it isn't preempted meanwhile; with --full-size.\n"
-	"                   A kernel that can't: as with --full-size alone\n"
+	"                   A kernel that can't is named: it is as with --full-size alone\n"
 	"  -w, --watch      the same without requests, to see by a report what they would be good for\n"
 	"  -r, --report=FILE  with one of the two: at its end each process appends a line of JSON to\n"
 	"                   FILE, which says how often threads were preempted while they held locks\n"
@@ -52,7 +57,7 @@ static const char help[] =
 	"registration would fail beside ours, it is refused.\n"
 	"\n"
 	"Exit status: the program's own; 126 if it can't be run, 127 if it isn't found; 2 wrong\n"
-	"usage, or nothing can be preloaded into it (static, set-user-ID, another C library).\n";
+	"usage, or nothing can be preloaded into it (static, set-user-ID, another or older C library).\n";
 
 /* Whose areas the program is to have. */
 enum areas {
@@ -61,16 +66,36 @@ enum areas {
 	AREAS_KERNEL /* those that the kernel registers */
 };
 
-/* Could it register the threads of a program? Says why not where that isn't simply that this kernel has no KTLS. */
+/* Could it register the threads of a program? Says why not. */
 static bool kernel_registers(void)
 {
 	struct rk_ktls_layout layout = {.size = 0};
 	int r = rk_ktls_ask(&layout, sizeof(layout));
 
 	if (r == -E2BIG)
-		complain("exec: the kernel's blob has %u bytes, aligned to %u, more than there is room for: it isn't used",
+		complain("exec: the kernel's blob has %u bytes, aligned to %u, more than there is room for: run as without --ktls",
 			 layout.size, layout.alignment);
+	else if (r == -ENXIO)
+		complain("exec: this kernel can't register threads by itself, or has no room for that: run as without --ktls");
+	else if (r == -ENOTSUP)
+		complain("exec: with this C library the kernel isn't asked to register threads: run as without --ktls");
+	else if (r != 0)
+		complain("exec: a filter or an emulator keeps the kernel from being asked to register threads: run as without --ktls");
 	return r == 0;
+}
+
+/*
+ * Says so where the kernel has no slice extension, or has it off. To switch off what is off changes nothing: a kernel that
+ * has it answers 0, or ENXIO in a thread that isn't registered. Source: the kernel's rseq_slice_extension_prctl().
+ */
+static void warn_of_slices(void)
+{
+	if (prctl(PRCTL_RSEQ_SLICE_EXTENSION, PRCTL_RSEQ_SLICE_EXTENSION_SET, 0, 0, 0) == 0 || errno == ENXIO)
+		return;
+	if (errno == EPERM || errno == ENOSYS || errno == EACCES)
+		complain("exec: a filter keeps prctl() from the slice extension: with --slice nothing is requested");
+	else
+		complain("exec: this kernel has no slice extension, or has it off: with --slice nothing is requested");
 }
 
 /*
@@ -132,13 +157,14 @@ static bool allows_registration(const char *program, enum areas areas)
 }
 
 /* Complains, and returns false, if the library wouldn't get into the program's process, or shouldn't. */
-static bool can_preload(const char *program, char *const *arguments, enum areas areas)
+static bool can_preload(const char *program, char *const *arguments, enum areas areas, bool slices)
 {
+	const char *const libraries[] = {PRELOAD, slices ? PRELOAD_SLICES : NULL, NULL};
 	char path[PATH_MAX];
 	const char *objection;
 
 	snprintf(path, sizeof(path), "%s", program);
-	objection = program_objection(path, arguments);
+	objection = program_objection(path, arguments, libraries);
 	if (objection != NULL)
 		complain("exec: nothing can be preloaded into %s: %s", path, objection);
 	return objection == NULL && (path[0] == '\0' || allows_registration(path, areas));
@@ -219,12 +245,12 @@ static int run(char **arguments, enum areas areas, const struct slices *slices)
 
 	program_begin(&search, arguments[0]);
 	while (program_next(&search, path)) {
-		if (!can_preload(path, arguments, areas) || !set_up(areas, slices))
+		if (!can_preload(path, arguments, areas, slices->wanted) || !set_up(areas, slices))
 			return EXIT_USAGE;
 		execv(path, arguments);
 		error = errno;
 		if (error == ENOEXEC) { /* neither ELF nor script: a shell's commands, then */
-			if (!can_preload(SHELL, NULL, areas))
+			if (!can_preload(SHELL, NULL, areas, slices->wanted))
 				return EXIT_USAGE;
 			error = run_by_shell(path, arguments);
 		}
@@ -283,6 +309,8 @@ int cmd_exec(int argc, char **argv)
 		return option_misuse("exec");
 	}
 	slices.wanted = slices.requested || slices.watched;
+	if (slices.requested)
+		warn_of_slices();
 	if (slices.report != NULL && !slices.wanted) {
 		complain("exec: --report goes with --slice or --watch");
 		return option_misuse("exec");

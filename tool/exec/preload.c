@@ -4,9 +4,11 @@
 #include "preload.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 #include "tool.h"
 
@@ -15,23 +17,35 @@ static bool is_readable(const char *path)
 	return access(path, R_OK) == 0;
 }
 
-/* Finds a library: in the build tree this program is in, beside it where both are installed, or where configured. */
-static bool find_library(const char *name, char path[PATH_MAX])
+/*
+ * The file that this program is. Without /proc the name it was started by may do: the kernel has kept that, and nobody has
+ * changed the directory yet. False where neither tells.
+ */
+static bool find_self(char self[PATH_MAX])
+{
+	ssize_t length = readlink("/proc/self/exe", self, PATH_MAX - 1);
+	const char *name = (const char *)(uintptr_t)getauxval(AT_EXECFN);
+
+	if (length > 0)
+		self[length] = '\0';
+	return (length > 0 && self[0] == '/') || (name != NULL && realpath(name, self) != NULL);
+}
+
+/* In the build tree this program is in, beside it where both are installed, or where configured. */
+bool preload_find(const char *name, char path[PATH_MAX])
 {
 	static const char *const relative[] = {"../src", RK_LIBDIR_FROM_BINDIR};
 	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	bool known = find_self(self);
 
-	if (length > 0) {
-		self[length] = '\0';
+	if (known)
 		*strrchr(self, '/') = '\0';
-		for (size_t i = 0; i < sizeof(relative) / sizeof(relative[0]); i++) {
-			char joined[PATH_MAX];
+	for (size_t i = 0; known && i < sizeof(relative) / sizeof(relative[0]); i++) {
+		char joined[PATH_MAX];
 
-			if (snprintf(joined, sizeof(joined), "%s/%s/%s", self, relative[i], name) < (int)sizeof(joined) &&
-			    realpath(joined, path) != NULL && is_readable(path))
-				return true;
-		}
+		if (snprintf(joined, sizeof(joined), "%s/%s/%s", self, relative[i], name) < (int)sizeof(joined) &&
+		    realpath(joined, path) != NULL && is_readable(path))
+			return true;
 	}
 	return snprintf(self, sizeof(self), RK_LIBDIR "/%s", name) < (int)sizeof(self) && realpath(self, path) != NULL &&
 	       is_readable(path);
@@ -59,8 +73,12 @@ bool preload_add(const char *name)
 	char path[PATH_MAX], *value = NULL;
 	bool done;
 
-	if (!find_library(name, path)) {
-		complain("exec: %s is neither beside this program nor in " RK_LIBDIR, name);
+	if (!preload_find(name, path)) {
+		if (find_self(path))
+			complain("exec: %s is neither beside this program nor in " RK_LIBDIR, name);
+		else
+			complain("exec: %s isn't in " RK_LIBDIR ", and without /proc nothing tells where this program is: mount "
+				 "it", name);
 		return false;
 	}
 	/* The dynamic linker separates names by the first two, and puts something else for $LIB, say. */
