@@ -157,6 +157,8 @@ static void print_json(const struct doctor_facts *facts, const struct doctor_fin
 	json_put(object, "seccomp", facts->seccomp < 0 ? NULL : json_object_new_int(facts->seccomp));
 	json_put(object, "possible_cpus", facts->cpus_listed ? json_object_new_int(facts->possible_cpus) : NULL);
 	json_put(object, "highest_cpu", facts->cpus_listed ? json_object_new_int(facts->highest_cpu) : NULL);
+	json_put_string(object, "cpu_list", or_null(facts->cpu_list));
+	json_put(object, "proc", json_object_new_boolean(facts->has_proc));
 	json_put(object, "findings", findings_array(findings));
 	json_print(object);
 }
@@ -241,6 +243,8 @@ static void print_facts(const struct doctor_facts *facts)
 								  : "unknown");
 	if (facts->cpus_listed)
 		printf("possible CPUs        %d, highest number %d\n\n", facts->possible_cpus, facts->highest_cpu);
+	else if (facts->cpu_list[0] != '\0')
+		printf("possible CPUs        unknown: the list has %s, and this process may run on others\n\n", facts->cpu_list);
 	else
 		puts("possible CPUs        unknown: there is no list of them\n");
 }
@@ -267,7 +271,7 @@ static int exit_status(const struct doctor_facts *facts, const struct doctor_fin
 	for (size_t i = 0; i < findings->count; i++)
 		if (findings->list[i].severity != SEVERITY_INFO)
 			return EXIT_FINDINGS;
-	return facts->failed_probes[0] != '\0' ? EXIT_UNSURE : EXIT_CLEAN;
+	return facts->failed_probes[0] != '\0' || !facts->has_proc ? EXIT_UNSURE : EXIT_CLEAN;
 }
 
 static int run(bool json)

@@ -4,12 +4,12 @@
 #include "preload.h"
 
 #include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <unistd.h>
+
+#include "common/self.h"
 #include "tool.h"
 
 static bool is_readable(const char *path)
@@ -17,26 +17,12 @@ static bool is_readable(const char *path)
 	return access(path, R_OK) == 0;
 }
 
-/*
- * The file that this program is. Without /proc the name it was started by may do: the kernel has kept that, and nobody has
- * changed the directory yet. False where neither tells.
- */
-static bool find_self(char self[PATH_MAX])
-{
-	ssize_t length = readlink("/proc/self/exe", self, PATH_MAX - 1);
-	const char *name = (const char *)(uintptr_t)getauxval(AT_EXECFN);
-
-	if (length > 0)
-		self[length] = '\0';
-	return (length > 0 && self[0] == '/') || (name != NULL && realpath(name, self) != NULL);
-}
-
 /* In the build tree this program is in, beside it where both are installed, or where configured. */
 bool preload_find(const char *name, char path[PATH_MAX])
 {
 	static const char *const relative[] = {"../src", RK_LIBDIR_FROM_BINDIR};
 	char self[PATH_MAX];
-	bool known = find_self(self);
+	bool known = self_path(self);
 
 	if (known)
 		*strrchr(self, '/') = '\0';
@@ -74,7 +60,7 @@ bool preload_add(const char *name)
 	bool done;
 
 	if (!preload_find(name, path)) {
-		if (find_self(path))
+		if (self_path(path))
 			complain("exec: %s is neither beside this program nor in " RK_LIBDIR, name);
 		else
 			complain("exec: %s isn't in " RK_LIBDIR ", and without /proc nothing tells where this program is: mount "
