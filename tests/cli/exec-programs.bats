@@ -50,7 +50,7 @@ need_static() {
 	done
 	# It runs nothing, or finds it elsewhere.
 	for arguments in "" --argv0 "--list" "no-such-library" "/no/such/program" "$linker"; do
-		[[ "$("$RSEQKIT" exec "$linker" $arguments 2>&1)" != *rseqkit:* ]]
+		[[ "$("$RSEQKIT" exec "$linker" $arguments 2>&1)" != *"rseqkit exec:"* ]]
 	done
 	need_static
 	for program in "$linker" "$linker --argv0 name" "./elsewhere --library-path $linker --inhibit-cache"; do

@@ -54,7 +54,7 @@ time.sleep(60)'
 			expect 0 "$RSEQKIT" inspect $all "$target"
 			wide=$output
 			expect 0 env COLUMNS=40 "$RSEQKIT" inspect $all "$target"
-			! grep -E '.{41}' <<<"$output"
+			assert_fits_forty "$output"
 			# Every word of a finding is whole.
 			for word in $(grep '\[.*\]$' <<<"$wide"); do
 				grep -qF -- "$word" <<<"$output"

@@ -63,6 +63,45 @@ void print_wrapped(FILE *to, int at, int hang, const char *text)
 	}
 }
 
+/* Does the next line go on with this one? Options and paragraphs do, and what is indented like a usage doesn't. */
+static bool goes_on(const char *line, const char *next)
+{
+	if (line[0] == '\n' || next[0] == '\n' || next[0] == '\0' || strncmp(line, "Usage:", 6) == 0)
+		return false;
+	return line[0] == ' ' ? strspn(next, " ") > 8 : next[0] != ' ';
+}
+
+void print_help_text(FILE *to, const char *text)
+{
+	int columns = output_columns(to);
+	char *joined = strdup(text), *end = joined;
+	const char *line = text;
+	size_t longest = 0;
+
+	for (const char *at = text; *at != '\0'; at += strcspn(at, "\n"), at += *at == '\n')
+		if (strcspn(at, "\n") > longest)
+			longest = strcspn(at, "\n");
+	if (joined == NULL || columns == 0 || longest <= (size_t)columns) {
+		fputs(text, to);
+		free(joined);
+		return;
+	}
+	for (const char *at = text; *at != '\0'; at++) {
+		if (*at != '\n') {
+			*end++ = *at;
+		} else if (goes_on(line, at + 1)) {
+			*end++ = ' ';
+			at += strspn(at + 1, " ");
+		} else {
+			*end++ = '\n';
+			line = at + 1;
+		}
+	}
+	*end = '\0';
+	print_wrapped(to, 0, 4, joined);
+	free(joined);
+}
+
 static void print_formatted(FILE *to, int at, int hang, const char *format, va_list arguments)
 {
 	char *text = NULL;
@@ -83,14 +122,21 @@ void print_line(FILE *to, int at, int hang, const char *format, ...)
 	va_end(arguments);
 }
 
+static const char *complaining = "rseqkit";
+
+void complain_as(const char *command)
+{
+	complaining = command;
+}
+
 void complain(const char *format, ...)
 {
 	va_list arguments;
 
 	print_progress(NULL);
-	fputs("rseqkit: ", stderr);
+	fprintf(stderr, "%s: ", complaining);
 	va_start(arguments, format);
-	print_formatted(stderr, (int)strlen("rseqkit: "), 2, format, arguments);
+	print_formatted(stderr, (int)strlen(complaining) + 2, 2, format, arguments);
 	va_end(arguments);
 }
 

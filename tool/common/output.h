@@ -32,6 +32,12 @@ int output_columns(FILE *to);
  */
 void print_wrapped(FILE *to, int at, int hang, const char *text);
 
+/*
+ * The same for a command's help. Where its lines don't fit, those of a paragraph, or of an option, are one before they are
+ * broken anew.
+ */
+void print_help_text(FILE *to, const char *text);
+
 /* The same for one line of a format, and the newline behind it. */
 void print_line(FILE *to, int at, int hang, const char *format, ...) __attribute__((__format__(__printf__, 4, 5)));
 

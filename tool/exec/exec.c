@@ -21,6 +21,7 @@
 
 #include "common/child.h"
 #include "common/options.h"
+#include "common/output.h"
 #include "common/tunables.h"
 #include "preload.h"
 #include "program.h"
@@ -73,14 +74,14 @@ static bool kernel_registers(void)
 	int r = rk_ktls_ask(&layout, sizeof(layout));
 
 	if (r == -E2BIG)
-		complain("exec: the kernel's blob has %u bytes, aligned to %u, more than there is room for: run as without --ktls",
+		complain("the kernel's blob has %u bytes, aligned to %u, more than there is room for: run as without --ktls",
 			 layout.size, layout.alignment);
 	else if (r == -ENXIO)
-		complain("exec: this kernel can't register threads by itself, or has no room for that: run as without --ktls");
+		complain("this kernel can't register threads by itself, or has no room for that: run as without --ktls");
 	else if (r == -ENOTSUP)
-		complain("exec: with this C library the kernel isn't asked to register threads: run as without --ktls");
+		complain("with this C library the kernel isn't asked to register threads: run as without --ktls");
 	else if (r != 0)
-		complain("exec: a filter or an emulator keeps the kernel from being asked to register threads: run as without --ktls");
+		complain("a filter or an emulator keeps the kernel from being asked to register threads: run as without --ktls");
 	return r == 0;
 }
 
@@ -93,9 +94,9 @@ static void warn_of_slices(void)
 	if (prctl(PRCTL_RSEQ_SLICE_EXTENSION, PRCTL_RSEQ_SLICE_EXTENSION_SET, 0, 0, 0) == 0 || errno == ENXIO)
 		return;
 	if (errno == EPERM || errno == ENOSYS || errno == EACCES)
-		complain("exec: a filter keeps prctl() from the slice extension: with --slice nothing is requested");
+		complain("a filter keeps prctl() from the slice extension: with --slice nothing is requested");
 	else
-		complain("exec: this kernel has no slice extension, or has it off: with --slice nothing is requested");
+		complain("this kernel has no slice extension, or has it off: with --slice nothing is requested");
 }
 
 /*
@@ -112,7 +113,7 @@ static bool choose(enum areas areas)
 
 	done = done && setenv("RSEQKIT_AREA", areas == AREAS_OWN ? "own" : "ktls", 1) == 0;
 	if (!done)
-		complain("exec: out of memory");
+		complain("out of memory");
 	free(value);
 	return done;
 }
@@ -138,19 +139,19 @@ static bool allows_registration(const char *program, enum areas areas)
 		return true;
 	if (registrant == REGISTRANT_EARLY) {
 		if (areas != AREAS_AS_IS)
-			complain("exec: %s defines __rseq_abi, which all share: areas have the 32 bytes of that%s", where,
+			complain("%s defines __rseq_abi, which all share: areas have the 32 bytes of that%s", where,
 				 areas == AREAS_KERNEL ? ", and the kernel isn't asked to register them" : "");
 		return true;
 	}
 	if (registrant == REGISTRANT_PRIVATE) {
-		complain("exec: %s registers threads itself, in areas that nobody else sees: in each thread one of us would "
+		complain("%s registers threads itself, in areas that nobody else sees: in each thread one of us would "
 			 "fail; run it without exec", where);
 		return false;
 	}
 	if (areas == AREAS_AS_IS)
-		complain("exec: %s has librseq, which registers threads itself: exec leaves that to it, and adds nothing", where);
+		complain("%s has librseq, which registers threads itself: exec leaves that to it, and adds nothing", where);
 	else
-		complain("exec: %s has librseq, which registers threads itself: %s would give it nothing, and "
+		complain("%s has librseq, which registers threads itself: %s would give it nothing, and "
 			 "take what the C library gives; run it without that",
 			 where, areas == AREAS_OWN ? "--full-size (as --slice and --watch)" : "--ktls");
 	return areas == AREAS_AS_IS;
@@ -166,7 +167,7 @@ static bool can_preload(const char *program, char *const *arguments, enum areas 
 	snprintf(path, sizeof(path), "%s", program);
 	objection = program_objection(path, arguments, libraries);
 	if (objection != NULL)
-		complain("exec: nothing can be preloaded into %s: %s", path, objection);
+		complain("nothing can be preloaded into %s: %s", path, objection);
 	return objection == NULL && (path[0] == '\0' || allows_registration(path, areas));
 }
 
@@ -187,7 +188,7 @@ static bool make_report(const char *name, char path[PATH_MAX])
 	if (is_short && snprintf(path, PATH_MAX, "%s%s%s", folder, folder[0] ? "/" : "", name) < PATH_MAX)
 		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
 	if (fd < 0) {
-		complain("exec: %.100s: %s", name, strerror(errno));
+		complain("%.100s: %s", name, strerror(errno));
 		return false;
 	}
 	close(fd);
@@ -204,7 +205,7 @@ static bool choose_slices(const struct slices *slices)
 	done = done && (slices->report != NULL ? setenv("RSEQKIT_SLICES_REPORT", path, 1) == 0 :
 						 unsetenv("RSEQKIT_SLICES_REPORT") == 0);
 	if (!done)
-		complain("exec: out of memory");
+		complain("out of memory");
 	return done;
 }
 
@@ -256,7 +257,7 @@ static int run(char **arguments, enum areas areas, const struct slices *slices)
 		}
 		program_pass_over(&search, error);
 	}
-	complain("exec: %s: %s", arguments[0], strerror(search.error));
+	complain("%s: %s", arguments[0], strerror(search.error));
 	return search.error == ENOENT || search.error == ENOTDIR ? CHILD_NO_PROGRAM : CHILD_NO_EXEC;
 }
 
@@ -294,25 +295,25 @@ int cmd_exec(int argc, char **argv)
 			slices.report = optarg;
 			break;
 		case 'h':
-			fputs(help, stdout);
+			print_help_text(stdout, help);
 			return EXIT_CLEAN;
 		default:
 			return option_misuse("exec");
 		}
 	}
 	if (optind == argc) {
-		complain("exec needs a program to run");
+		complain("takes a program to run");
 		return option_misuse("exec");
 	}
 	if (slices.requested && slices.watched) {
-		complain("exec: --slice and --watch don't go together");
+		complain("--slice and --watch don't go together");
 		return option_misuse("exec");
 	}
 	slices.wanted = slices.requested || slices.watched;
 	if (slices.requested)
 		warn_of_slices();
 	if (slices.report != NULL && !slices.wanted) {
-		complain("exec: --report goes with --slice or --watch");
+		complain("--report goes with --slice or --watch");
 		return option_misuse("exec");
 	}
 	return run(argv + optind,

@@ -61,15 +61,15 @@ bool preload_add(const char *name)
 
 	if (!preload_find(name, path)) {
 		if (self_path(path))
-			complain("exec: %s is neither beside this program nor in " RK_LIBDIR, name);
+			complain("%s is neither beside this program nor in " RK_LIBDIR, name);
 		else
-			complain("exec: %s isn't in " RK_LIBDIR ", and without /proc nothing tells where this program is: mount "
+			complain("%s isn't in " RK_LIBDIR ", and without /proc nothing tells where this program is: mount "
 				 "it", name);
 		return false;
 	}
 	/* The dynamic linker separates names by the first two, and puts something else for $LIB, say. */
 	if (path[strcspn(path, " :$")] != '\0') {
-		complain("exec: LD_PRELOAD can't name %s: there is a blank, a colon or a dollar sign in it", path);
+		complain("LD_PRELOAD can't name %s: there is a blank, a colon or a dollar sign in it", path);
 		return false;
 	}
 	if (before != NULL && contains(before, path))
@@ -77,7 +77,7 @@ bool preload_add(const char *name)
 	done = asprintf(&value, "%s%s%s", before ? before : "", before && *before ? ":" : "", path) >= 0 &&
 	       setenv("LD_PRELOAD", value, 1) == 0;
 	if (!done)
-		complain("exec: out of memory");
+		complain("out of memory");
 	free(value);
 	return done;
 }

@@ -142,7 +142,7 @@ int cmd_inspect(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "w::n:ajh", options, NULL)) != -1) {
 		if (option == 'h') {
-			fputs(help, stdout);
+			print_help_text(stdout, help);
 			return EXIT_CLEAN;
 		}
 		if (!read_option(option, &settings))
@@ -155,7 +155,7 @@ int cmd_inspect(int argc, char **argv)
 	if (settings.seconds == 0)
 		settings.seconds = 1;
 	if (optind + 1 != argc) {
-		complain("inspect takes the id of one process");
+		complain("takes the id of one process");
 		return option_misuse("inspect");
 	}
 	if (settings.count != 0 && !settings.watch) {
