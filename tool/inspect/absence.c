@@ -13,17 +13,21 @@
 
 #include "common/tunables.h"
 
+#define ENVIRONMENT_MAX (8L << 20) /* bytes that are read: the kernel lets a program begin with fewer, and claim more later */
+
 /* Programs that show a title write it over their environment: then its first word is no NAME=VALUE. */
 static void read_environment(pid_t tid, struct inspect_files *files)
 {
 	char path[64], *text = NULL;
+	ssize_t size, left = ENVIRONMENT_MAX;
 	size_t room = 0;
 	bool known = false;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/environ", (int)tid);
 	file = fopen(path, "re");
-	while (file != NULL && getdelim(&text, &room, '\0', file) > 0) {
+	while (file != NULL && left > 0 && (size = getdelim(&text, &room, '\0', file)) > 0) {
+		left -= size;
 		if (!known && strchr(text, '=') == NULL)
 			break;
 		if (!known)
