@@ -2,6 +2,7 @@
 /* main.c - the table of subcommands, and what is common before one of them runs. */
 #include <fcntl.h>
 #include <rseqkit/api.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,20 +24,20 @@ static const struct command commands[] = {
 
 static void print_help(FILE *to)
 {
-	fputs("Usage: rseqkit COMMAND [OPTION...]\n"
-	      "       rseqkit help [COMMAND]\n"
-	      "       rseqkit --help | --version\n"
-	      "\n"
-	      "Explains and measures restartable sequences (rseq) on this machine.\n"
-	      "\n"
-	      "Commands:\n",
-	      to);
+	print_help_text(to,
+			"Usage: rseqkit COMMAND [OPTION...]\n"
+			"       rseqkit help [COMMAND]\n"
+			"       rseqkit --help | --version\n"
+			"\n"
+			"Explains and measures restartable sequences (rseq) on this machine.\n"
+			"\n"
+			"Commands:\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
-	fputs("\n"
-	      "'rseqkit COMMAND --help' describes a command. Exit status: 0 clean, 1 findings,\n"
-	      "2 wrong usage or environment, 3 cannot tell.\n",
-	      to);
+		print_line(to, 0, 9, "  %-8s %s", commands[i].name, commands[i].summary);
+	print_help_text(to,
+			"\n"
+			"'rseqkit COMMAND --help' describes a command. Exit status: 0 clean, 1 findings,\n"
+			"2 wrong usage or environment, 3 cannot tell.\n");
 }
 
 /* Output that can't be written is an error, not a success: a full disk must not look like an empty result. */
@@ -58,19 +59,39 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
-/* `rseqkit help [COMMAND]` */
+/* A command by its name, as it is to be called in messages: getopt_long() takes that from the arguments. */
+static int run(const struct command *command, int argc, char **argv)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "rseqkit %s", command->name);
+	complain_as(name);
+	argv[0] = name;
+	return command->run(argc, argv);
+}
+
+static bool asks_for_help(const char *argument)
+{
+	return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0 || strcmp(argument, "help") == 0;
+}
+
+/* `rseqkit help [COMMAND]`; help itself is described by what lists the commands. */
 static int run_help(int argc, char **argv)
 {
 	char option[] = "--help";
-	char *arguments[] = {argv[0], option, NULL};
+	char *arguments[] = {NULL, option, NULL};
 	const struct command *command;
 
-	if (argc == 0) {
+	if (argc > 1) {
+		complain("help takes one command, not '%s' as well", argv[1]);
+		return EXIT_USAGE;
+	}
+	if (argc == 0 || asks_for_help(argv[0])) {
 		print_help(stdout);
 		return EXIT_CLEAN;
 	}
 	command = find(argv[0]);
-	return command != NULL ? command->run(2, arguments) : EXIT_USAGE;
+	return command != NULL ? run(command, 2, arguments) : EXIT_USAGE;
 }
 
 /*
@@ -97,12 +118,12 @@ int main(int argc, char **argv)
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+	if (asks_for_help(argv[1]))
 		return finish(run_help(argc - 2, argv + 2));
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		printf("rseqkit %s\n", rk_version());
 		return finish(EXIT_CLEAN);
 	}
 	command = find(argv[1]);
-	return command != NULL ? finish(command->run(argc - 1, argv + 1)) : EXIT_USAGE;
+	return command != NULL ? finish(run(command, argc - 1, argv + 1)) : EXIT_USAGE;
 }

@@ -27,7 +27,8 @@ int cmd_doctor(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 
-/* "rseqkit: MESSAGE\n" on stderr. */
+/* "rseqkit COMMAND: MESSAGE\n" on stderr, in lines that fit a terminal; "rseqkit: " where it is no command's. */
+void complain_as(const char *command);
 void complain(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
 
 #endif /* RK_TOOL_H */

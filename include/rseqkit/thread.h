@@ -47,7 +47,7 @@ enum rk_reason {
 
 /* Facts of the process, for display; see rk_process_query(). */
 struct rk_process_info {
-	enum rk_owner owner;    /* who owns the areas of registered threads */
+	enum rk_owner owner;    /* who owns the areas of registered threads; RK_OWNER_NONE where nobody can have rseq */
 	enum rk_reason reason;  /* why nobody can have rseq in this process; RK_REASON_NONE otherwise */
 	ptrdiff_t offset;       /* bytes from the thread pointer to the area */
 	uint32_t length;        /* bytes that areas are registered with; 0 if unknown */
@@ -172,6 +172,9 @@ RKI_API uint32_t rk_thread_users(void);                    /* explicit users now
 RKI_API const volatile struct rk_area *rk_thread_area(void); /* NULL when not registered */
 
 /*
+ * What is so of the process. A filter is each thread's own. So where the kernel refused each thread that asked, and none
+ * is known to be registered, `reason` says why it refused them; once one is registered, it is RK_REASON_NONE.
+ *
  * Fills `info`, of which `size` bytes (sizeof *info as the caller knows it) are written, the rest of a larger one
  * zeroed.
  *

@@ -365,3 +365,13 @@ void rk_process_give_up(enum rk_reason reason)
 {
 	__atomic_store_n(&rk_process_decided.reason, (uint8_t)reason, __ATOMIC_RELAXED);
 }
+
+void rk_process_note(enum rk_reason reason)
+{
+	uint8_t *word = reason == RK_REASON_NONE ? &rk_process_decided.served : &rk_process_decided.refused;
+	uint8_t value = reason == RK_REASON_NONE ? 1 : (uint8_t)reason;
+
+	/* The line is read by all threads: it is written only where it changes. */
+	if (__atomic_load_n(word, __ATOMIC_RELAXED) != value)
+		__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}

@@ -32,6 +32,8 @@ struct rk_process {
 	uint8_t libc_area;
 	uint8_t libc_registers;
 	uint8_t provider; /* one more than the enum rk_ktls */
+	uint8_t served;   /* 1 once this copy has seen a thread that is registered; never 0 again */
+	uint8_t refused;  /* enum rk_reason of the last thread that this copy couldn't register; 0: none yet */
 };
 
 /*
@@ -53,5 +55,11 @@ static inline const struct rk_process *rk_process_get(void)
 
 /* A fact that a thread's attempt brought to light and that holds for all threads: a foreign owner. */
 void rk_process_give_up(enum rk_reason reason);
+
+/*
+ * What became of a thread that asked to be registered: RK_REASON_NONE if it is. A refusal is this thread's own, for each
+ * may have another filter. It tells of the process only as long as no thread was ever served.
+ */
+void rk_process_note(enum rk_reason reason);
 
 #endif /* RK_SRC_PROCESS_H */

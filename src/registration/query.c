@@ -5,6 +5,20 @@
 #include "kernel.h"
 #include "thread.h"
 
+/*
+ * Why nobody can have rseq in this process. A filter is each thread's own, so a refusal counts only where no thread is
+ * known to be registered. Where the kernel registers threads it does so without the system call.
+ */
+static enum rk_reason reason_of_process(const struct rk_process *p)
+{
+	uint8_t reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
+
+	if (reason == RK_REASON_NONE && p->blob == 0 && !__atomic_load_n(&p->served, __ATOMIC_RELAXED) &&
+	    !rk_area_is_registered(rk_area_of(p)))
+		reason = __atomic_load_n(&p->refused, __ATOMIC_RELAXED);
+	return (enum rk_reason)reason;
+}
+
 int rk_process_query(struct rk_process_info *info, size_t size)
 {
 	const struct rk_process *p = rk_process_get();
@@ -12,8 +26,8 @@ int rk_process_query(struct rk_process_info *info, size_t size)
 
 	if (info == NULL || size == 0)
 		return -EINVAL;
-	full.reason = (enum rk_reason)__atomic_load_n(&p->reason, __ATOMIC_RELAXED);
-	if (p->where == RK_WHERE_LIBC)
+	full.reason = reason_of_process(p);
+	if (p->where == RK_WHERE_LIBC && full.reason == RK_REASON_NONE)
 		full.owner = RK_OWNER_LIBC;
 	else if (p->where == RK_WHERE_EARLY && full.reason == RK_REASON_NONE)
 		full.owner = RK_OWNER_EARLY;

@@ -175,10 +175,8 @@ static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *
 }
 
 /* The slow path's order: is it there already; is a reason known; and only then the kernel. */
-static int prepare(void)
+static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *state)
 {
-	const struct rk_process *p = rk_process_get();
-	struct rk_thread_state *state = rk_state_in_use(p);
 	volatile struct rk_area *area = rk_area_of(p);
 	uint8_t reason;
 
@@ -201,6 +199,26 @@ static int prepare(void)
 	if (rk_is_maybe_bracketed(p, area) && rk_kernel_has_registration() == 0)
 		return -rk_reason_errno(RK_REASON_VFORK);
 	return attach(p, area);
+}
+
+/*
+ * And what came of it, for rk_process_query(). That a bracket is open says nothing of the process, nor does a thread that
+ * hasn't asked librseq yet.
+ */
+static int prepare(void)
+{
+	const struct rk_process *p = rk_process_get();
+	struct rk_thread_state *state = rk_state_in_use(p);
+	int r = prepare_in_order(p, state);
+
+	if (r == 0) {
+		rk_process_note(RK_REASON_NONE);
+	} else if (r != -rk_reason_errno(RK_REASON_VFORK) && p->where != RK_WHERE_LIBRSEQ) {
+		uint8_t reason = READ(state->reason);
+
+		rk_process_note((enum rk_reason)(reason != RK_REASON_NONE ? reason : rk_reason_of_owner(p)));
+	}
+	return r;
 }
 
 int rk_thread_prepare(void)

@@ -111,7 +111,7 @@ interrupt() {
 	assert_folder
 	for name in "" none/json new/ "$(printf '%0300d' 0)"; do
 		expect 2 timeout 60 "$RSEQKIT" bench cpu --time 600 --output "$folder/$name"
-		assert_says "rseqkit: cannot write $folder/$name: "
+		assert_says "rseqkit bench: cannot write $folder/$name: "
 		[[ "$output" != *"cpu: read"* ]]
 	done
 	expect 2 timeout 60 "$RSEQKIT" bench cpu --time 600 --output ""

@@ -258,7 +258,7 @@ assert_page() {
 	while IFS='|' read -r change said; do
 		make_report "$change"
 		expect 2 "$RSEQKIT" bench --from "$report" --plot "$BATS_TEST_TMPDIR"
-		assert_says "rseqkit: $report: $said" || { echo "$change"; return 1; }
+		assert_says "rseqkit bench: $report: $said" || { echo "$change"; return 1; }
 	done <<-'EOF'
 		j["machine"] = 1|no "cpus"
 		j["placements"] = 0|no "placements", or not a number from 1

@@ -91,7 +91,7 @@ load demo
 	mkdir empty
 	for path in missing text/below loop dangling pipe /dev/zero /dev/null ""; do
 		expect 2 timeout 60 "$RSEQKIT" demo --seconds 0 "$path"
-		assert_says "rseqkit: $path: "
+		assert_says "rseqkit demo: $path: "
 		expect 2 sh -c 'timeout 60 "$0" demo --json --seconds 0 text "$1" 2>/dev/null' "$RSEQKIT" "$path"
 		[ -z "$output" ]
 	done

@@ -76,13 +76,33 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	assert_json 'j["highest_cpu"] == int(re.findall("[0-9]+", open("/sys/devices/system/cpu/possible").read())[-1])'
 	unshare -m mount -t tmpfs none /sys 2>/dev/null || skip "/sys can't be hidden here"
 	expect_json 0 unshare -m sh -c 'mount -t tmpfs none /sys && exec "$0" doctor --json' "$RSEQKIT"
-	assert_schema 'j["possible_cpus"] is None and j["highest_cpu"] is None'
+	assert_schema 'j["possible_cpus"] is None and j["highest_cpu"] is None and "no-cpu-list" in ids' 'j["cpu_list"] is None'
 	expect 0 unshare -m sh -c 'mount -t tmpfs none /sys && exec "$0" doctor' "$RSEQKIT"
-	assert_says "possible CPUs        unknown"
-	# A list of other CPUs is somebody else's.
+	assert_says "possible CPUs        unknown: there is no list"
+	# A list of other CPUs is somebody else's. That it is there is said.
 	expect_json 0 unshare -m sh -c 'mount -t tmpfs none /sys && mkdir -p /sys/devices/system/cpu &&
 		echo 1000-1003,1010 >/sys/devices/system/cpu/possible && exec "$0" doctor --json' "$RSEQKIT"
-	assert_schema 'j["possible_cpus"] is None'
+	assert_schema 'j["possible_cpus"] is None and j["cpu_list"] == "1000-1003,1010"' '"cpu-list-wrong" in ids'
+	expect 0 unshare -m sh -c 'mount -t tmpfs none /sys && mkdir -p /sys/devices/system/cpu &&
+		echo 1000-1003,1010 >/sys/devices/system/cpu/possible && exec "$0" doctor' "$RSEQKIT"
+	assert_says "the list has 1000-1003,1010, and this process may run on others"
+	[[ $output != *"there is no list"* ]]
+}
+
+@test "without /proc: said, exit 3; a fresh process is looked at all the same" {
+	need_libc_registration
+	unshare -m mount -t tmpfs none /proc 2>/dev/null || skip "/proc can't be hidden here"
+	without_proc() {
+		LD_LIBRARY_PATH="$(dirname "$RSEQKIT")/../src" unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' sh "$@"
+	}
+	expect_json 3 without_proc "$RSEQKIT" doctor --json
+	assert_schema '"no-proc" in ids and "probe-failed" not in ids' \
+		'j["fresh_owner"] == "libc" and j["seccomp"] is None and j["proc"] is False'
+	# Run by a descriptor it doesn't know what to start.
+	by_descriptor='import os, sys; os.execve(os.open(sys.argv[1], os.O_RDONLY), sys.argv[1:], os.environ)'
+	expect 3 without_proc python3 -c "$by_descriptor" "$RSEQKIT" doctor
+	assert_says "/proc is missing: filters and emulators can't be told, nor what a fresh process gets"
+	[[ $output != *probe-failed* ]]
 }
 
 @test "the mode is found by what the kernel does, and legacy mode where areas have 32 bytes" {

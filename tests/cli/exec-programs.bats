@@ -10,6 +10,12 @@ setup() {
 	cd "$BATS_TEST_TMPDIR"
 }
 
+# The dynamic linker of programs here: $linker.
+need_linker() {
+	linker=$(LC_ALL=C readelf -l "$HELPERS/rseq_state" | sed -n 's/.*interpreter: \(.*\)]/\1/p')
+	[ -n "$linker" ] || skip "programs here have no dynamic linker"
+}
+
 # A static program; skips where none was built.
 need_static() {
 	static=$HELPERS/inspected_static
@@ -36,8 +42,7 @@ need_static() {
 }
 
 @test "the dynamic linker preloads, too: what counts is the program that it is told to run" {
-	linker=$(LC_ALL=C readelf -l "$HELPERS/rseq_state" | sed -n 's/.*interpreter: \(.*\)]/\1/p')
-	[ -n "$linker" ] || skip "programs here have no dynamic linker"
+	need_linker
 	ln -s "$linker" elsewhere
 	for program in "$linker" ./elsewhere "$linker --argv0 name" "$linker --inhibit-cache --library-path ."; do
 		expect 0 "$RSEQKIT" exec $program "$(type -P grep)" -o -m 1 "$preload" /proc/self/maps
@@ -45,7 +50,7 @@ need_static() {
 	done
 	# It runs nothing, or finds it elsewhere.
 	for arguments in "" --argv0 "--list" "no-such-library" "/no/such/program" "$linker"; do
-		[[ "$("$RSEQKIT" exec "$linker" $arguments 2>&1)" != *rseqkit:* ]]
+		[[ "$("$RSEQKIT" exec "$linker" $arguments 2>&1)" != *"rseqkit exec:"* ]]
 	done
 	need_static
 	for program in "$linker" "$linker --argv0 name" "./elsewhere --library-path $linker --inhibit-cache"; do
@@ -54,6 +59,58 @@ need_static() {
 	done
 	expect 2 env GLIBC_TUNABLES=$tunable_off "$RSEQKIT" exec -f "$linker" "$HELPERS/librseq_user"
 	assert_says "has librseq"
+}
+
+# Links a program that asks for a dynamic linker.
+link_for() { # LINKER
+	echo 'int main(void) { return 0; }' >program.c
+	cc program.c -o program "-Wl,--dynamic-linker=$1" || skip "no compiler here"
+}
+
+@test "a dynamic linker by another name, a link or a copy, is the same C library's" {
+	need_linker
+	ln -s "$linker" link.so
+	cp -L "$linker" copy.so
+	for name in link.so copy.so; do
+		link_for "$PWD/$name"
+		expect 0 "$RSEQKIT" exec ./program
+		[ -z "$output" ]
+	done
+}
+
+@test "an older build of the C library: what the library needs and that lacks is said, exit 2" {
+	need_linker
+	needed=$(LC_ALL=C readelf -VW "$preload" | sed -n '/needs section/,$s/.*Name: \(GLIBC_[0-9.]*\) .*/\1/p' | sort -V | tail -n 1)
+	[ -n "$needed" ] || skip "nothing of this C library has a version"
+	mkdir other
+	cp -L "$linker" other/
+	for name in $(LC_ALL=C readelf -VW "$preload" | sed -n 's/.*File: \([^ ]*\).*/\1/p'); do
+		cp -L "$(dirname "$(realpath "$linker")")/$name" other/
+	done
+	link_for "$PWD/other/${linker##*/}"
+	expect 0 "$RSEQKIT" exec ./program
+	sed -i "s/$needed/${needed//[0-9]/x}/g" other/*
+	for program in ./program "./other/${linker##*/} $(type -P true)"; do
+		expect 2 "$RSEQKIT" exec $program
+		assert_says "it is of an older C library, without $needed, which librseqkit-preload.so needs"
+	done
+}
+
+@test "without /proc a program is run all the same; where the library isn't found, /proc is named" {
+	unshare -m mount -t tmpfs none /proc 2>/dev/null || skip "/proc can't be hidden here"
+	without_proc() {
+		LD_LIBRARY_PATH=$(dirname "$preload") unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' sh "$@"
+	}
+	expect 0 without_proc "$RSEQKIT" exec printenv LD_PRELOAD
+	[ "$output" = "$preload" ]
+	expect 2 without_proc env GLIBC_TUNABLES=$tunable_off "$RSEQKIT" exec -f "$HELPERS/librseq_user"
+	assert_says "has librseq"
+	# Run by a descriptor, it has no name of its own. Unless it is installed where it was to be, the library isn't found.
+	by_descriptor='import os, sys; os.execve(os.open(sys.argv[1], os.O_RDONLY), sys.argv[1:], os.environ)'
+	run without_proc python3 -c "$by_descriptor" "$RSEQKIT" exec true
+	[ "$status" -ne 0 ] || return 0
+	[ "$status" -eq 2 ]
+	assert_says "without /proc nothing tells where this program is"
 }
 
 @test "interpreters of interpreters, as many as the kernel follows" {

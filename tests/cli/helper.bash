@@ -9,6 +9,8 @@ setup_file() {
 	find_python "$BATS_FILE_TMPDIR/python"
 }
 
+unset COLUMNS # lines are broken by it
+
 tunable_off=glibc.pthread.rseq=0
 
 # Runs the program given and expects an exit status; $output is what it wrote on stdout and stderr.
@@ -76,6 +78,14 @@ assert_says() {
 		echo "$output"
 		return 1
 	fi
+}
+
+# No line of a text has more than forty columns, unless it is one long word.
+assert_fits_forty() { # TEXT
+	local long
+	long=$(grep -E '.{41}' <<<"$1" | grep -vE '^ *[^ ]{30,}$') || return 0
+	printf 'too long:\n%s\n' "$long"
+	return 1
 }
 
 # Skips where the C library of this machine doesn't register rseq, or the kernel has none.

@@ -21,9 +21,9 @@ assert_undisturbed() {
 	[ "$(cat "$BATS_TEST_TMPDIR/target")" = $'ready\nundisturbed' ]
 }
 
-look_fields='set(j) == {"schema", "pid", "name", "feature_size", "threads", "findings"}'
+look_fields='set(j) == {"schema", "pid", "name", "feature_size", "summary", "threads", "findings"}'
 thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size", "signature", "mode", "cpu_id",
-	"cpu_id_start", "node_id", "mm_cid", "flags", "section", "stopped_seconds"} for t in j["threads"])'
+	"cpu_id_start", "node_id", "mm_cid", "flags", "section", "claimed_cpu", "seccomp", "stopped_seconds"} for t in j["threads"])'
 
 @test "a program of the C library's: libc, everything told, exit 0" {
 	need_libc_registration
@@ -60,10 +60,16 @@ thread_fields='all(set(t) == {"tid", "name", "owner", "address", "offset", "size
 		for t in j["threads"])'
 }
 
-@test "nobody registers: none, exit 0" {
+@test "nobody registers, as the C library is told: none, and why, exit 0" {
 	start env GLIBC_TUNABLES=$tunable_off sleep 60
 	expect_json 0 "$RSEQKIT" inspect --json "$target"
 	assert_json "$thread_fields" 'j["threads"][0]["owner"] == "none" and j["threads"][0]["address"] is None'
+	need_libc_registration
+	assert_json 'ids == ["told-not-to"]' 'j["summary"] == [{"owner": "none", "size": None, "mode": None, "threads": 1}]'
+	# The last word counts.
+	start env GLIBC_TUNABLES=$tunable_off:glibc.pthread.rseq=1 sleep 60
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json 'ids == [] and j["threads"][0]["owner"] == "libc"'
 }
 
 @test "a static program: as any other; stripped, its owner can't be told, exit 3" {

@@ -47,6 +47,47 @@ load helper
 	done
 }
 
+@test "help of help, by any of its names, lists the commands; help of two is wrong" {
+	expect 0 "$RSEQKIT" help
+	listed=$output
+	for arguments in "help help" "help --help" "help -h" "--help help"; do
+		expect 0 "$RSEQKIT" $arguments
+		[ "$output" = "$listed" ]
+	done
+	expect 2 "$RSEQKIT" help doctor demo
+	assert_says "rseqkit: help takes one command"
+}
+
+@test "what goes wrong is said under the command's name, by getopt too" {
+	for command in doctor demo bench inspect exec; do
+		for arguments in "$command --frobnicate" "$command -n"; do
+			expect 2 "$RSEQKIT" $arguments
+			[ -z "$(grep -v "^rseqkit $command: " <<<"$output")" ]
+		done
+	done
+	expect 2 "$RSEQKIT" frobnicate
+	[[ $output == "rseqkit: "* ]]
+}
+
+@test "in forty columns lines break at words, and nothing is lost" {
+	say() { "$RSEQKIT" "$@" 2>&1 || true; }
+	for arguments in --help "doctor --help" "demo --help" "bench --help" "inspect --help" "exec --help" inspect \
+		"exec --report=x true" "demo /no/such/file"; do
+		wide=$(say $arguments)
+		narrow=$(export COLUMNS=40 && say $arguments)
+		assert_fits_forty "$narrow"
+		[ "$(tr -s ' \n' '\n\n' <<<"$narrow")" = "$(tr -s ' \n' '\n\n' <<<"$wide")" ]
+	done
+	for arguments in "demo --seconds 0 $BATS_TEST_FILENAME" doctor; do
+		narrow=$(export COLUMNS=40 && say $arguments)
+		[[ $narrow == *"verified: yes"* || $narrow == *"membarrier for rseq"* ]]
+		assert_fits_forty "$narrow"
+	done
+	# What programs read isn't broken.
+	COLUMNS=40 expect_json 0 "$RSEQKIT" demo --json --seconds 0 "$BATS_TEST_FILENAME"
+	assert_json 'j["verified"]'
+}
+
 @test "output that can't be written is an error, exit 2" {
 	[ -c /dev/full ] || skip "no /dev/full here"
 	for arguments in "--help" "--version" "doctor" "doctor --json" "demo --help" \
@@ -58,9 +99,9 @@ load helper
 
 @test "closed standard streams: output fails, exit 2, and nothing else gets confused" {
 	expect 2 sh -c 'exec "$0" doctor <&- >&-' "$RSEQKIT"
-	[ "$output" = "rseqkit: cannot write to standard output" ]
+	[ "$output" = "rseqkit doctor: cannot write to standard output" ]
 	expect 2 sh -c 'exec "$0" demo --seconds 0 "$1" <&- >&-' "$RSEQKIT" "$BATS_TEST_FILENAME"
-	[ "$output" = "rseqkit: cannot write to standard output" ]
+	[ "$output" = "rseqkit demo: cannot write to standard output" ]
 	expect_json 0 sh -c 'exec "$0" demo --json --seconds 0 "$1" <&- 2>&-' "$RSEQKIT" "$BATS_TEST_FILENAME"
 	assert_json 'j["verified"] is True and j["wc"] is not None'
 }

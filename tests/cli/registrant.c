@@ -5,6 +5,7 @@
  *
  *	registrant signature   the initial thread is registered on the libc's area, with another signature
  *	registrant undone      the libc registers, and one thread undoes that for itself
+ *	registrant restored N  the libc registers, and that is gone, while the area still says that this is CPU N
  *	registrant orphaned    the libc registers, and the initial thread has ended, another is there
  *	registrant renumbered  as undone; at SIGUSR1 that thread ends, another one gets its id, and it says "renumbered"
  *	registrant stuck       the libc registers; execve() waits for a thread that its tracer holds on to
@@ -25,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -63,16 +65,33 @@ static void say(const char *word)
 	fflush(stdout);
 }
 
-static pid_t undone_tid;
-static sem_t end_undone;
-
 /* The length isn't told: it is the original one, or what the kernel announces. */
-static void *undo_and_sleep(void *argument)
+static void undo(void)
 {
 	const unsigned long lengths[] = {32, getauxval(AT_RSEQ_FEATURE_SIZE), 0};
 
 	for (int i = 0; lengths[i] != 0 && syscall(SYS_rseq, libc_area(), lengths[i], 1, RK_SIGNATURE) != 0; i++)
 		continue;
+}
+
+/* As after a checkpoint that didn't keep the registration. */
+static int restore(uint32_t cpu)
+{
+	uint32_t area[8] = {cpu, cpu};
+
+	undo();
+	memcpy(libc_area(), area, sizeof(area));
+	say("ready");
+	sleep(60);
+	return 0;
+}
+
+static pid_t undone_tid;
+static sem_t end_undone;
+
+static void *undo_and_sleep(void *argument)
+{
+	undo();
 	__atomic_store_n(&undone_tid, gettid(), __ATOMIC_RELEASE);
 	while (sem_wait(&end_undone) != 0)
 		continue;
@@ -267,6 +286,8 @@ int main(int argc, char **argv)
 		return wait_for_vfork_child();
 	if (strcmp(what, "undone") == 0)
 		return wait_for_undone();
+	if (strcmp(what, "restored") == 0 && argc > 2)
+		return restore((uint32_t)strtoul(argv[2], NULL, 10));
 	if (strcmp(what, "orphaned") == 0)
 		return end_initial();
 	if (strcmp(what, "stuck") == 0)

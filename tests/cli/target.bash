@@ -17,6 +17,7 @@ start() {
 	local shell program
 	shell=$(readlink /proc/$$/exe)
 	[ -z "$target" ] || kill -KILL "$target" 2>/dev/null || true
+	: >"$BATS_TEST_TMPDIR/target" # what the one before said isn't this one's word
 	"$@" >"$BATS_TEST_TMPDIR/target" 2>&1 3>&- &
 	target=$!
 	for _ in $(seq 6000); do

@@ -46,13 +46,16 @@ static void it_prints_the_same(void **state)
 {
 	static char plain[OUTPUT_MAX], under[OUTPUT_MAX];
 	int end = run(NULL, plain);
+	const char *printed;
 
 	(void)state;
 	assert_int_equal(end, 0);
 	assert_true(strlen(plain) > 1000 && strlen(plain) < OUTPUT_MAX - 1);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(run(i == 0 ? "--slice" : "--watch", under), end);
-		assert_string_equal(under, plain);
+		/* Before the program begins exec may say that this kernel has no slice extension. */
+		printed = strncmp(under, "rseqkit exec: ", 14) == 0 ? strchr(under, '\n') + 1 : under;
+		assert_string_equal(printed, plain);
 	}
 }
 

@@ -51,6 +51,7 @@ static void without_from_the_start(enum rk_reason reason, int error)
 {
 	long value = 7;
 
+	CHECK(process_info().reason == reason && process_info().owner == RK_OWNER_NONE && process_info().valid == 0);
 	CHECK(rk_thread_owner() == RK_OWNER_NONE);
 	CHECK(rk_thread_reason() == reason);
 	CHECK(rk_thread_prepare() == -error);
@@ -61,6 +62,7 @@ static void without_from_the_start(enum rk_reason reason, int error)
 	CHECK((rk_ktls_offset() == 0) == (rk_ktls_provider() == RK_KTLS_NONE));
 	CHECK(rk_counter_create(&counter) == 0);
 	add_in_threads(4);
+	CHECK(process_info().reason == reason && process_info().owner == RK_OWNER_NONE);
 	CHECK(rk_counter_sum(counter) == 80000);
 	CHECK(rk_cpu() >= 0);
 	CHECK(rk_cid() == -1);
@@ -129,6 +131,8 @@ static void *check_later(void *arg)
 	pthread_barrier_wait(&barrier);
 	CHECK(rk_thread_prepare() == -EPERM);
 	CHECK(rk_thread_reason() == RK_REASON_BLOCKED);
+	/* Of this thread alone: others are registered. */
+	CHECK(process_info().reason == RK_REASON_NONE && process_info().owner == RK_OWNER_SELF);
 	return add_many(NULL);
 }
 

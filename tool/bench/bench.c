@@ -13,6 +13,7 @@
 #include "bench.h"
 #include "common/json.h"
 #include "common/options.h"
+#include "common/output.h"
 #include "figures.h"
 #include "page.h"
 #include "plot.h"
@@ -131,7 +132,7 @@ static int parse(struct settings *s, int argc, char **argv)
 			s->from = optarg;
 			break;
 		case 'h':
-			fputs(help, stdout);
+			print_help_text(stdout, help);
 			return EXIT_CLEAN;
 		default:
 			return option_misuse("bench");

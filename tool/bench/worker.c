@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/self.h"
 #include "tool.h"
 
 #define SILENCE_MAX_MS 30000 /* a slice takes milliseconds; this is for emulators on busy machines */
@@ -44,14 +45,12 @@ static const char *const folders[] = {"../bench", "../libexec/rseqkit"};
 static bool find(const char *name, char *path)
 {
 	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
 
-	if (length < 0) {
-		complain("cannot read /proc/self/exe: %s", strerror(errno));
+	if (!self_path(self)) {
+		complain("without /proc nothing tells where this program is, and so its workers: mount it");
 		return false;
 	}
-	self[length] = '\0';
 	slash = strrchr(self, '/');
 	if (slash != NULL)
 		*slash = '\0';

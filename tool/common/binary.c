@@ -40,17 +40,12 @@ static char *read_part(const struct binary *file, uint64_t offset, uint64_t size
 	return part;
 }
 
-/* This program's own machine, by the file that it is. */
+/* This program's own header, where the linker says it is: /proc may be missing. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((__weak__, __visibility__("hidden")));
+
 static unsigned own_machine(void)
 {
-	ElfW(Ehdr) header = {.e_machine = EM_NONE};
-	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0) {
-		(void)!pread(fd, &header, sizeof(header), 0);
-		close(fd);
-	}
-	return header.e_machine;
+	return &__ehdr_start != NULL ? __ehdr_start.e_machine : EM_NONE;
 }
 
 bool binary_open(const char *path, struct binary *file)
@@ -116,7 +111,7 @@ static void each_name(const struct binary *file, const ElfW(Dyn) *entries, size_
 	for (size_t i = 0; strings != NULL && i < count && entries[i].d_tag != DT_NULL; i++) {
 		int64_t tag = entries[i].d_tag;
 
-		if ((tag == DT_NEEDED || tag == DT_RPATH || tag == DT_RUNPATH) && entries[i].d_un.d_val < size &&
+		if ((tag == DT_NEEDED || tag == DT_RPATH || tag == DT_RUNPATH || tag == DT_SONAME) && entries[i].d_un.d_val < size &&
 		    !function(tag, strings + entries[i].d_un.d_val, argument))
 			break;
 	}
@@ -165,18 +160,48 @@ static enum binary_symbol find_in(const ElfW(Sym) *symbols, size_t count, const 
 	return found;
 }
 
+/* Where it and its strings are in the file. */
+static bool find_table(const struct binary *file, uint32_t type, ElfW(Shdr) *table, ElfW(Shdr) *names)
+{
+	unsigned i = 0;
+
+	while (i < file->header.e_shnum && read_section(file, i, table) && table->sh_type != type)
+		i++;
+	return i < file->header.e_shnum && read_section(file, i, table) && read_section(file, table->sh_link, names) &&
+	       names->sh_type == SHT_STRTAB;
+}
+
+bool binary_read_table(const struct binary *file, uint32_t type, struct binary_table *table)
+{
+	ElfW(Shdr) header, names;
+
+	*table = (struct binary_table){.part = NULL};
+	if (!find_table(file, type, &header, &names))
+		return false;
+	table->part = read_part(file, header.sh_offset, header.sh_size);
+	table->strings = read_part(file, names.sh_offset, names.sh_size);
+	table->size = header.sh_size;
+	table->strings_size = names.sh_size;
+	if (table->part != NULL && table->strings != NULL)
+		return true;
+	binary_release_table(table);
+	return false;
+}
+
+void binary_release_table(struct binary_table *table)
+{
+	free(table->part);
+	free(table->strings);
+}
+
 /* By the first table of a type. */
 static enum binary_symbol find_by_table(const struct binary *file, uint32_t type, const char *name)
 {
 	enum binary_symbol found = SYMBOL_NONE;
 	char *strings = NULL, *symbols = NULL;
 	ElfW(Shdr) table, names;
-	unsigned i = 0;
 
-	while (i < file->header.e_shnum && read_section(file, i, &table) && table.sh_type != type)
-		i++;
-	if (i == file->header.e_shnum || !read_section(file, i, &table) || !read_section(file, table.sh_link, &names) ||
-	    names.sh_type != SHT_STRTAB)
+	if (!find_table(file, type, &table, &names))
 		return SYMBOL_NONE;
 	strings = read_part(file, names.sh_offset, names.sh_size);
 	/* Most files don't have the name at all. */

@@ -23,9 +23,19 @@ struct binary {
 bool binary_open(const char *path, struct binary *file);
 void binary_close(struct binary *file);
 
-/* Names that the dynamic section has: DT_NEEDED, and where those are looked for. Calls until one returns false. */
+/* Names that the dynamic section has: DT_NEEDED, where those are looked for, and DT_SONAME. Calls until one returns false. */
 typedef bool binary_name(int64_t tag, const char *name, void *argument);
 void binary_names(const struct binary *file, binary_name *function, void *argument);
+
+/* A section in memory, and the strings that it refers to, with a byte of zero behind both. */
+struct binary_table {
+	char *part, *strings;
+	uint64_t size, strings_size;
+};
+
+/* The first section of a type; false, and nothing to be released, where there is none. */
+bool binary_read_table(const struct binary *file, uint32_t type, struct binary_table *table);
+void binary_release_table(struct binary_table *table);
 
 /* How a file defines a symbol. */
 enum binary_symbol {

@@ -1,25 +1,143 @@
 /* SPDX-License-Identifier: MIT */
 /* output.c - how results look to people, with bars and colour, and how complaints do. */
+#define _GNU_SOURCE
 #include "output.h"
 
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "tool.h"
 
+#define COLUMNS_MIN 20 /* fewer are nobody's terminal */
+
+int output_columns(FILE *to)
+{
+	const char *columns = getenv("COLUMNS");
+	long number = columns != NULL ? strtol(columns, NULL, 10) : 0;
+	struct winsize size;
+
+	if (number <= 0 && ioctl(fileno(to), TIOCGWINSZ, &size) == 0)
+		number = size.ws_col;
+	return number >= COLUMNS_MIN && number < 10000 ? (int)number : 0;
+}
+
+/* One line, which ends at a newline or with the text. Returns its length. */
+static size_t print_one(FILE *to, int at, int hang, int columns, const char *line)
+{
+	size_t length = strcspn(line, "\n"), own = strspn(line, " ");
+	int indent = (int)own + hang, column = at;
+
+	if (indent > columns / 2)
+		indent = columns / 2;
+	for (size_t i = 0; i < length;) {
+		size_t blanks = strspn(line + i, " "), word = strcspn(line + i + blanks, " \n");
+
+		if (columns != 0 && i + (size_t)at != 0 && column > indent && column + (int)(blanks + word) > columns) {
+			fprintf(to, "\n%*s", indent, "");
+			column = indent;
+			i += blanks;
+			blanks = 0;
+		}
+		fwrite(line + i, 1, blanks + word, to);
+		column += (int)(blanks + word);
+		i += blanks + word;
+	}
+	return length;
+}
+
+void print_wrapped(FILE *to, int at, int hang, const char *text)
+{
+	int columns = output_columns(to);
+
+	while (*text != '\0') {
+		text += print_one(to, at, hang, columns, text);
+		at = 0;
+		if (*text == '\n') {
+			fputc('\n', to);
+			text++;
+		}
+	}
+}
+
+/* Does the next line go on with this one? Options and paragraphs do, and what is indented like a usage doesn't. */
+static bool goes_on(const char *line, const char *next)
+{
+	if (line[0] == '\n' || next[0] == '\n' || next[0] == '\0' || strncmp(line, "Usage:", 6) == 0)
+		return false;
+	return line[0] == ' ' ? strspn(next, " ") > 8 : next[0] != ' ';
+}
+
+void print_help_text(FILE *to, const char *text)
+{
+	int columns = output_columns(to);
+	char *joined = strdup(text), *end = joined;
+	const char *line = text;
+	size_t longest = 0;
+
+	for (const char *at = text; *at != '\0'; at += strcspn(at, "\n"), at += *at == '\n')
+		if (strcspn(at, "\n") > longest)
+			longest = strcspn(at, "\n");
+	if (joined == NULL || columns == 0 || longest <= (size_t)columns) {
+		fputs(text, to);
+		free(joined);
+		return;
+	}
+	for (const char *at = text; *at != '\0'; at++) {
+		if (*at != '\n') {
+			*end++ = *at;
+		} else if (goes_on(line, at + 1)) {
+			*end++ = ' ';
+			at += strspn(at + 1, " ");
+		} else {
+			*end++ = '\n';
+			line = at + 1;
+		}
+	}
+	*end = '\0';
+	print_wrapped(to, 0, 4, joined);
+	free(joined);
+}
+
+static void print_formatted(FILE *to, int at, int hang, const char *format, va_list arguments)
+{
+	char *text = NULL;
+
+	if (vasprintf(&text, format, arguments) < 0)
+		return;
+	print_wrapped(to, at, hang, text);
+	fputc('\n', to);
+	free(text);
+}
+
+void print_line(FILE *to, int at, int hang, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_formatted(to, at, hang, format, arguments);
+	va_end(arguments);
+}
+
+static const char *complaining = "rseqkit";
+
+void complain_as(const char *command)
+{
+	complaining = command;
+}
+
 void complain(const char *format, ...)
 {
-	va_list args;
+	va_list arguments;
 
 	print_progress(NULL);
-	va_start(args, format);
-	fputs("rseqkit: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
+	fprintf(stderr, "%s: ", complaining);
+	va_start(arguments, format);
+	print_formatted(stderr, (int)strlen(complaining) + 2, 2, format, arguments);
+	va_end(arguments);
 }
 
 static bool has_colour(void)

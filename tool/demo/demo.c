@@ -87,7 +87,7 @@ static int read_options(int argc, char **argv, struct settings *settings)
 			settings->json = true;
 			break;
 		case 'h':
-			fputs(help, stdout);
+			print_help_text(stdout, help);
 			return EXIT_CLEAN;
 		default:
 			ok = false;

@@ -2,6 +2,7 @@
 /* report.c - the demo's result, as text for people and as JSON for programs. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "demo.h"
 #include "common/json.h"
@@ -30,29 +31,40 @@ static const char *owner_sentence(enum rk_owner owner)
 	return "not to be had here, 'rseqkit doctor' says why; the counters use their fallback";
 }
 
+/* Behind so many columns of a line, as long as a terminal has room for; on a line of its own where that is little. */
+static void print_bar_behind(int before, double value, double greatest)
+{
+	int columns = output_columns(stdout), room = columns == 0 ? BAR_WIDTH : columns - before;
+
+	if (room < BAR_WIDTH / 4) {
+		fputs("\n    ", stdout);
+		room = columns - 4;
+	}
+	print_bar(value, greatest, room < BAR_WIDTH ? room : BAR_WIDTH);
+	putchar('\n');
+}
+
 static void print_counts(const struct demo_result *result)
 {
 	const struct demo_reference *reference = &result->reference;
 	const struct demo_wc *wc = &reference->wc;
 
 	printf("%12s %12s %12s\n", "lines", "words", "bytes");
-	printf("%12" PRIu64 " %12" PRIu64 " %12" PRIu64 "  per-CPU counters\n", result->counts.of[DEMO_LINE],
+	print_line(stdout, 0, 2, "%12" PRIu64 " %12" PRIu64 " %12" PRIu64 "  per-CPU counters", result->counts.of[DEMO_LINE],
 	       result->counts.of[DEMO_WORD], demo_total_bytes(&result->counts));
-	printf("%12" PRIu64 " %12" PRIu64 " %12" PRIu64 "  one thread alone\n", reference->counts.of[DEMO_LINE],
+	print_line(stdout, 0, 2, "%12" PRIu64 " %12" PRIu64 " %12" PRIu64 "  one thread alone", reference->counts.of[DEMO_LINE],
 	       reference->counts.of[DEMO_WORD], demo_total_bytes(&reference->counts));
 	if (wc->missing == NULL)
-		printf("%12" PRIu64 " %12" PRIu64 " %12" PRIu64 "  wc -lwc%s\n", wc->lines, wc->words, wc->bytes,
+		print_line(stdout, 0, 2, "%12" PRIu64 " %12" PRIu64 " %12" PRIu64 "  wc -lwc%s", wc->lines, wc->words, wc->bytes,
 		       wc->counts_runs && reference->runs != reference->counts.of[DEMO_WORD]
 			       ? " (this one counts unprintable words, too)"
 			       : "");
 	else
-		printf("%38s  wc: %s\n", "-", wc->missing);
+		print_line(stdout, 0, 2, "%38s  wc: %s", "-", wc->missing);
 	fputs("\nverified: ", stdout);
-	if (result->verified)
-		print_coloured(COLOUR_GREEN, "yes, all totals and histograms of all methods agree");
-	else
-		print_coloured(COLOUR_RED, "NO");
-	putchar('\n');
+	print_coloured(result->verified ? COLOUR_GREEN : COLOUR_RED, result->verified ? "yes" : "NO");
+	print_line(stdout, (int)strlen("verified: yes"), 2,
+		   result->verified ? ", all totals and histograms of all methods agree" : "");
 }
 
 static void print_times(const struct demo_result *result)
@@ -64,12 +76,15 @@ static void print_times(const struct demo_result *result)
 			slowest = result->methods[m].median;
 	putchar('\n');
 	print_coloured(COLOUR_BOLD, "time for one pass");
-	printf(" (median of %d rounds; fastest; passes in a round)\n", DEMO_ROUNDS);
+	print_line(stdout, (int)strlen("time for one pass"), 2, " (median of %d rounds; fastest; passes in a round)", DEMO_ROUNDS);
 	for (int m = 0; m < DEMO_METHODS; m++) {
-		printf("  %-13s %10.3f ms %10.3f ms %8" PRIu64 "  ", demo_method_name((enum demo_method)m),
-		       result->methods[m].median * 1e3, result->methods[m].fastest * 1e3, result->methods[m].passes);
-		print_bar(result->methods[m].median, slowest, BAR_WIDTH);
-		putchar('\n');
+		char row[80];
+		int size = snprintf(row, sizeof(row), "  %-13s %10.3f ms %10.3f ms %8" PRIu64 "  ",
+				    demo_method_name((enum demo_method)m), result->methods[m].median * 1e3,
+				    result->methods[m].fastest * 1e3, result->methods[m].passes);
+
+		print_wrapped(stdout, 0, 2, row);
+		print_bar_behind(size, result->methods[m].median, slowest);
 	}
 }
 
@@ -92,17 +107,15 @@ static void print_lengths(const struct demo_counts *counts)
 	for (int i = 0; i <= last; i++) {
 		printf("  %2d%c %12" PRIu64 "  ", i + 1, i + 1 == DEMO_LENGTHS ? '+' : ' ',
 		       counts->of[DEMO_LENGTH + i]);
-		print_bar((double)counts->of[DEMO_LENGTH + i], (double)greatest, BAR_WIDTH);
-		putchar('\n');
+		print_bar_behind(21, (double)counts->of[DEMO_LENGTH + i], (double)greatest);
 	}
 }
 
 void demo_print_text(const struct demo_result *result)
 {
-	printf("%zu file%s, %u threads on %u CPU%s, %zu bytes at a time\n", result->files,
-	       result->files == 1 ? "" : "s", result->threads, result->cpus, result->cpus == 1 ? "" : "s",
-	       result->chunk);
-	printf("rseq: owner %s; %s\n\n", rk_owner_name(result->owner), owner_sentence(result->owner));
+	print_line(stdout, 0, 2, "%zu file%s, %u threads on %u CPU%s, %zu bytes at a time", result->files,
+		   result->files == 1 ? "" : "s", result->threads, result->cpus, result->cpus == 1 ? "" : "s", result->chunk);
+	print_line(stdout, 0, 2, "rseq: owner %s; %s\n", rk_owner_name(result->owner), owner_sentence(result->owner));
 	print_counts(result);
 	print_times(result);
 	print_lengths(&result->counts);

@@ -157,6 +157,8 @@ static void print_json(const struct doctor_facts *facts, const struct doctor_fin
 	json_put(object, "seccomp", facts->seccomp < 0 ? NULL : json_object_new_int(facts->seccomp));
 	json_put(object, "possible_cpus", facts->cpus_listed ? json_object_new_int(facts->possible_cpus) : NULL);
 	json_put(object, "highest_cpu", facts->cpus_listed ? json_object_new_int(facts->highest_cpu) : NULL);
+	json_put_string(object, "cpu_list", or_null(facts->cpu_list));
+	json_put(object, "proc", json_object_new_boolean(facts->has_proc));
 	json_put(object, "findings", findings_array(findings));
 	json_print(object);
 }
@@ -166,13 +168,14 @@ static const char *answer_text(enum answer answer)
 	return answer == ANSWER_YES ? "yes" : answer == ANSWER_NO ? "no" : "unknown";
 }
 
+/* One fact. What doesn't fit in its line stands below its answer, which begins at this column. */
+#define FACT(...) print_line(stdout, 0, 21, __VA_ARGS__)
+
 /* "yes", or where a full registration fares otherwise "yes; if registered in full: no". */
 static void print_answers(const char *what, enum answer present, enum answer full)
 {
-	printf("%-20s %s", what, answer_text(present));
-	if (full != present)
-		printf("; if registered in full: %s", answer_text(full));
-	putchar('\n');
+	FACT("%-20s %s%s%s", what, answer_text(present), full != present ? "; if registered in full: " : "",
+	     full != present ? answer_text(full) : "");
 }
 
 static void print_kernel(const struct doctor_facts *facts)
@@ -180,10 +183,10 @@ static void print_kernel(const struct doctor_facts *facts)
 	const struct doctor_behaviour *present = &facts->present, *full = &facts->full;
 
 	print_answers("slice extension", present->slice.enabled, full->slice.enabled);
-	printf("  here               %s\n", rk_slice_reason_text(facts->slice_reason));
+	FACT("  here               %s", rk_slice_reason_text(facts->slice_reason));
 	print_answers("  known", present->slice.known, full->slice.known);
 	print_answers("  granted", present->slice.granted, full->slice.granted);
-	printf("registers by itself  %s\n", answer_text(facts->ktls));
+	FACT("registers by itself  %s", answer_text(facts->ktls));
 	print_answers("ids rewritten always", present->ids_rewritten, full->ids_rewritten);
 	print_answers("ids guarded", present->ids_guarded, full->ids_guarded);
 	puts("sections aborted by");
@@ -209,40 +212,38 @@ static void print_facts(const struct doctor_facts *facts)
 		print_coloured(COLOUR_RED, "not usable");
 	putchar('\n');
 	if (facts->cause != CAUSE_NONE)
-		printf("reason               %s (%s)\n", doctor_cause_name(facts->cause),
-		       rk_reason_text(facts->reason));
-	printf("kernel               %s %s\n", or_unknown(facts->kernel.release), or_unknown(facts->kernel.machine));
-	printf("owner                %s; in a fresh process: %s\n", rk_owner_name(facts->owner),
-	       or_unknown(facts->fresh_owner));
-	printf("C library            %s %s, %s\n", or_unknown(facts->libc_name), or_unknown(facts->libc_version),
-	       facts->process.libc_registers ? "registers every thread"
-	       : facts->process.libc_area    ? "has an area but registers no thread"
-					     : "has no area");
+		FACT("reason               %s (%s)", doctor_cause_name(facts->cause), rk_reason_text(facts->reason));
+	FACT("kernel               %s %s", or_unknown(facts->kernel.release), or_unknown(facts->kernel.machine));
+	FACT("owner                %s; in a fresh process: %s", rk_owner_name(facts->owner), or_unknown(facts->fresh_owner));
+	FACT("C library            %s %s, %s", or_unknown(facts->libc_name), or_unknown(facts->libc_version),
+	     facts->process.libc_registers ? "registers every thread"
+	     : facts->process.libc_area    ? "has an area but registers no thread"
+					   : "has no area");
 	if (is_size_known(facts))
-		printf("feature size         %u bytes, aligned %u%s\n", facts->process.feature_size,
-		       facts->process.alignment, facts->announced ? "" : " (nothing announced: the original)");
+		FACT("feature size         %u bytes, aligned %u%s", facts->process.feature_size, facts->process.alignment,
+		     facts->announced ? "" : " (nothing announced: the original)");
 	else
-		puts("feature size         unknown: nothing announced");
+		FACT("feature size         unknown: nothing announced");
 	if (facts->cause == CAUSE_NONE) {
-		printf("registered           %u bytes, of which %u are valid\n", facts->process.length,
-		       facts->process.valid);
-		printf("mode                 %s; optimised if registered in full: %s\n",
-		       or_unknown(doctor_mode_name(facts->mode)), answer_text(facts->optimised));
-		printf("full size accepted   %s\n", answer_text(facts->full_accepted));
-		printf("concurrency id       %s\n", answer_text(facts->mm_cid));
-		printf("NUMA node id         %s\n", answer_text(facts->node_id));
+		FACT("registered           %u bytes, of which %u are valid", facts->process.length, facts->process.valid);
+		FACT("mode                 %s; optimised if registered in full: %s", or_unknown(doctor_mode_name(facts->mode)),
+		     answer_text(facts->optimised));
+		FACT("full size accepted   %s", answer_text(facts->full_accepted));
+		FACT("concurrency id       %s", answer_text(facts->mm_cid));
+		FACT("NUMA node id         %s", answer_text(facts->node_id));
 		print_kernel(facts);
 	}
-	printf("membarrier for rseq  %s; for one CPU: %s\n", answer_text(facts->membarrier),
-	       answer_text(facts->membarrier_cpu));
-	printf("seccomp              %s\n", facts->seccomp == 0   ? "none"
-					    : facts->seccomp == 1 ? "strict"
-					    : facts->seccomp == 2 ? "filter"
-								  : "unknown");
+	FACT("membarrier for rseq  %s; for one CPU: %s", answer_text(facts->membarrier), answer_text(facts->membarrier_cpu));
+	FACT("seccomp              %s", facts->seccomp == 0   ? "none"
+					: facts->seccomp == 1 ? "strict"
+					: facts->seccomp == 2 ? "filter"
+							      : "unknown");
 	if (facts->cpus_listed)
-		printf("possible CPUs        %d, highest number %d\n\n", facts->possible_cpus, facts->highest_cpu);
+		FACT("possible CPUs        %d, highest number %d\n", facts->possible_cpus, facts->highest_cpu);
+	else if (facts->cpu_list[0] != '\0')
+		FACT("possible CPUs        unknown: the list has %s, and this process may run on others\n", facts->cpu_list);
 	else
-		puts("possible CPUs        unknown: there is no list of them\n");
+		FACT("possible CPUs        unknown: there is no list of them\n");
 }
 
 static void print_text(const struct doctor_facts *facts, const struct doctor_findings *findings)
@@ -255,9 +256,10 @@ static void print_text(const struct doctor_facts *facts, const struct doctor_fin
 		const struct finding *finding = &findings->list[i];
 
 		print_coloured(colours[finding->severity], doctor_severity_name(finding->severity));
-		printf(": %s [%s]\n", finding->message, finding->id);
+		print_line(stdout, (int)strlen(doctor_severity_name(finding->severity)), 2, ": %s [%s]", finding->message,
+			   finding->id);
 		if (finding->advice != NULL)
-			printf("      %s\n", finding->advice);
+			print_line(stdout, 0, 0, "      %s", finding->advice);
 	}
 }
 
@@ -267,7 +269,7 @@ static int exit_status(const struct doctor_facts *facts, const struct doctor_fin
 	for (size_t i = 0; i < findings->count; i++)
 		if (findings->list[i].severity != SEVERITY_INFO)
 			return EXIT_FINDINGS;
-	return facts->failed_probes[0] != '\0' ? EXIT_UNSURE : EXIT_CLEAN;
+	return facts->failed_probes[0] != '\0' || !facts->has_proc ? EXIT_UNSURE : EXIT_CLEAN;
 }
 
 static int run(bool json)
@@ -310,14 +312,14 @@ int cmd_doctor(int argc, char **argv)
 			json = true;
 			break;
 		case 'h':
-			fputs(help, stdout);
+			print_help_text(stdout, help);
 			return EXIT_CLEAN;
 		default:
 			return option_misuse("doctor");
 		}
 	}
 	if (optind < argc) {
-		complain("doctor takes no argument, but was given '%s'", argv[optind]);
+		complain("takes no argument, but was given '%s'", argv[optind]);
 		return option_misuse("doctor");
 	}
 	return run(json);

@@ -90,6 +90,8 @@ struct doctor_facts {
 	const char *libc_version;
 	int possible_cpus, highest_cpu; /* as the library has them */
 	bool cpus_listed;            /* by the kernel; else the library keeps room for all that there may be */
+	char cpu_list[128];          /* what /sys has in its place, right or not; empty where that can't be read */
+	bool has_proc;               /* is /proc there? */
 	char failed_probes[320]; /* those that could not be made, for the finding */
 };
 

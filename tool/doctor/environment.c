@@ -14,6 +14,9 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "common/output.h"
+#include "common/self.h"
+#include "common/tunables.h"
 #include "doctor.h"
 
 /* The libc's, where it has an area. */
@@ -146,18 +149,22 @@ static enum doctor_cause find_cause(const struct doctor_facts *facts)
 	return CAUSE_UNKNOWN;
 }
 
-/* The highest number of the kernel's list of possible CPUs, which looks like "0-3,8"; -1 where that can't be read. */
-static int highest_listed(void)
+/*
+ * The highest number of the kernel's list of possible CPUs, which looks like "0-3,8"; -1 where that can't be read. `shown`
+ * becomes the list.
+ */
+static int highest_listed(char *shown, size_t size)
 {
 	int fd = open("/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC | O_NONBLOCK), highest = -1;
 	char list[4096];
-	ssize_t size;
+	ssize_t length;
 
 	if (fd < 0)
 		return -1;
-	size = read(fd, list, sizeof(list) - 1);
+	length = read(fd, list, sizeof(list) - 1);
 	close(fd);
-	list[size > 0 ? size : 0] = '\0';
+	list[length > 0 ? length : 0] = '\0';
+	copy_printable(shown, size, list);
 	for (const char *at = list; *at != '\0'; at += strcspn(at, "-,"), at += *at != '\0')
 		if (sscanf(at, "%d", &highest) != 1)
 			return -1;
@@ -174,13 +181,12 @@ static enum answer look_for_ktls(struct rk_ktls_layout *layout)
 
 void doctor_look_around(struct doctor_facts *facts)
 {
-	const char *tunables = getenv("GLIBC_TUNABLES");
-
-	facts->cpus_listed = highest_listed() == facts->highest_cpu;
+	facts->cpus_listed = highest_listed(facts->cpu_list, sizeof(facts->cpu_list)) == facts->highest_cpu;
+	facts->has_proc = self_has_proc();
 	facts->announced = getauxval(AT_RSEQ_FEATURE_SIZE) != 0;
 	facts->seccomp = seccomp_mode();
-	facts->tunable = tunables != NULL && strstr(tunables, "glibc.pthread.rseq=0") != NULL &&
-			 facts->process.libc_area && !facts->process.libc_registers;
+	facts->tunable = tunables_say_off(getenv("GLIBC_TUNABLES")) && facts->process.libc_area &&
+			 !facts->process.libc_registers;
 	facts->own_area = facts->owner == RK_OWNER_SELF && facts->process.libc_area &&
 			  &__rseq_offset != NULL && facts->process.offset != __rseq_offset;
 	facts->ktls = look_for_ktls(&facts->ktls_layout);

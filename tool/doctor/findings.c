@@ -100,6 +100,20 @@ void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *f
 		    "the kernel can register threads by itself (KTLS), and nobody has it do so here");
 	if (facts->present.slice.enabled == ANSWER_YES)
 		doctor_add(findings, SEVERITY_INFO, "slice-extension", NULL, "a thread can ask for a time slice extension");
+	if (!facts->cpus_listed && facts->cpu_list[0] != '\0')
+		doctor_add(findings, SEVERITY_INFO, "cpu-list-wrong",
+		    "show this process the kernel's own list: a container may have put another in its place",
+		    "/sys/devices/system/cpu/possible has the CPUs %s, but this process may run on others: results are right, and "
+		    "per-CPU data takes room for all that there may be",
+		    facts->cpu_list);
+	else if (!facts->cpus_listed)
+		doctor_add(findings, SEVERITY_INFO, "no-cpu-list", "mount /sys to have less memory taken",
+		    "/sys/devices/system/cpu/possible can't be read: results are right, and per-CPU data takes room for all that "
+		    "there may be");
+	if (!facts->has_proc)
+		doctor_add(findings, SEVERITY_INFO, "no-proc", "mount /proc, and run this again",
+		    "/proc is missing: filters and emulators can't be told%s",
+		    facts->fresh_owner[0] == '\0' ? ", nor what a fresh process gets" : "");
 	if (facts->failed_probes[0] != '\0')
 		doctor_add(findings, SEVERITY_INFO, "probe-failed",
 		    "see whether fork and threads work here, whether there is memory, and whether a filter kills, refuses or "

@@ -23,6 +23,7 @@
 #include <gnu/libc-version.h>
 #endif
 
+#include "common/self.h"
 #include "probe.h"
 
 /* Of include/uapi/linux: membarrier.h of 5.10. */
@@ -118,15 +119,11 @@ static int probe_membarrier(int out, const void *argument)
 /* Starts this program anew, in the same environment. */
 static int probe_fresh(int out, const void *argument)
 {
-	char path[4096], command[] = "doctor", option[] = DOCTOR_FRESH_OPTION;
+	char path[PATH_MAX], command[] = "doctor", option[] = DOCTOR_FRESH_OPTION;
 	char *arguments[] = {path, command, option, NULL};
-	ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
 	(void)argument;
-	if (size <= 0)
-		return CHILD_NO_EXEC;
-	path[size] = '\0';
-	return child_exec(out, arguments);
+	return self_path(path) ? child_exec(out, arguments) : CHILD_NO_EXEC;
 }
 
 enum field_fate { FATE_UNKNOWN, FATE_REFUSED, FATE_UNCHANGED, FATE_REWRITTEN, FATE_KILLED };
@@ -224,6 +221,7 @@ static void examine_libc(struct doctor_facts *facts)
 void doctor_examine(struct doctor_facts *facts)
 {
 	struct child_result result;
+	char path[PATH_MAX];
 
 	*facts = (struct doctor_facts){.rseq_error = -1};
 	(void)rk_process_init();
@@ -248,7 +246,8 @@ void doctor_examine(struct doctor_facts *facts)
 		if (facts->rseq_error == EFAULT || facts->rseq_error == EINVAL)
 			facts->rseq_error = 0;
 	}
-	if (doctor_probe(facts, "fresh process", probe_fresh, NULL, &result))
+	/* Without that it isn't known what to start, which has a finding of its own. */
+	if (self_path(path) && doctor_probe(facts, "fresh process", probe_fresh, NULL, &result))
 		(void)sscanf(result.output, "%15[a-z]", facts->fresh_owner);
 	doctor_look_around(facts);
 }

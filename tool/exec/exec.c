@@ -16,16 +16,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "common/child.h"
 #include "common/options.h"
+#include "common/output.h"
+#include "common/tunables.h"
 #include "preload.h"
 #include "program.h"
 #include "registrant.h"
 #include "tool.h"
 
 #define SHELL "/bin/sh"
+
+/* Of include/uapi/linux/prctl.h of kernel 7.0. */
+#define PRCTL_RSEQ_SLICE_EXTENSION 79
+#define PRCTL_RSEQ_SLICE_EXTENSION_SET 2
 
 static const char help[] =
 	"Usage: rseqkit exec [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
@@ -37,11 +44,11 @@ static const char help[] =
 	"  -f, --full-size  registered with all that the kernel offers, in areas of ours instead of\n"
 	"                   the C library's: GLIBC_TUNABLES and RSEQKIT_AREA tell both so\n"
 	"  -k, --ktls       registered by the kernel itself, where it can (KTLS): also threads that no\n"
-	"                   library starts, and vfork children; experimental. A kernel that can't: as\n"
-	"                   without this option. GLIBC_TUNABLES and RSEQKIT_AREA tell both so\n"
+	"                   library starts, and vfork children; experimental. A kernel that can't is named,\n"
+	"                   and ignored. GLIBC_TUNABLES and RSEQKIT_AREA tell both so\n"
 	"  -s, --slice      a region of slice.h around whatever locks (pthread mutexes, spin locks) a\n"
 	"                   thread holds, so that it isn't preempted meanwhile; with --full-size.\n"
-	"                   A kernel that can't: as with --full-size alone\n"
+	"                   A kernel that can't is named: it is as with --full-size alone\n"
 	"  -w, --watch      the same without requests, to see by a report what they would be good for\n"
 	"  -r, --report=FILE  with one of the two: at its end each process appends a line of JSON to\n"
 	"                   FILE, which says how often threads were preempted while they held locks\n"
@@ -51,7 +58,7 @@ static const char help[] =
 	"registration would fail beside ours, it is refused.\n"
 	"\n"
 	"Exit status: the program's own; 126 if it can't be run, 127 if it isn't found; 2 wrong\n"
-	"usage, or nothing can be preloaded into it (static, set-user-ID, another C library).\n";
+	"usage, or nothing can be preloaded into it (static, set-user-ID, another or older C library).\n";
 
 /* Whose areas the program is to have. */
 enum areas {
@@ -60,32 +67,36 @@ enum areas {
 	AREAS_KERNEL /* those that the kernel registers */
 };
 
-/* Could it register the threads of a program? Says why not where that isn't simply that this kernel has no KTLS. */
+/* Could it register the threads of a program? Says why not. */
 static bool kernel_registers(void)
 {
 	struct rk_ktls_layout layout = {.size = 0};
 	int r = rk_ktls_ask(&layout, sizeof(layout));
 
 	if (r == -E2BIG)
-		complain("exec: the kernel's blob has %u bytes, aligned to %u, more than there is room for: it isn't used",
+		complain("the kernel's blob has %u bytes, aligned to %u, more than there is room for: run as without --ktls",
 			 layout.size, layout.alignment);
+	else if (r == -ENXIO)
+		complain("this kernel can't register threads by itself, or has no room for that: run as without --ktls");
+	else if (r == -ENOTSUP)
+		complain("with this C library the kernel isn't asked to register threads: run as without --ktls");
+	else if (r != 0)
+		complain("a filter or an emulator keeps the kernel from being asked to register threads: run as without --ktls");
 	return r == 0;
 }
 
-/* Is that the last word of a list of tunables, which colons separate? */
-static bool says_off(const char *list)
+/*
+ * Says so where the kernel has no slice extension, or has it off. To switch off what is off changes nothing: a kernel that
+ * has it answers 0, or ENXIO in a thread that isn't registered. Source: the kernel's rseq_slice_extension_prctl().
+ */
+static void warn_of_slices(void)
 {
-	static const char name[] = "glibc.pthread.rseq=";
-	bool off = false;
-
-	while (list != NULL && *list != '\0') {
-		size_t size = strcspn(list, ":");
-
-		if (strncmp(list, name, sizeof(name) - 1) == 0)
-			off = size == sizeof(name) && list[size - 1] == '0';
-		list += size + (list[size] != '\0');
-	}
-	return off;
+	if (prctl(PRCTL_RSEQ_SLICE_EXTENSION, PRCTL_RSEQ_SLICE_EXTENSION_SET, 0, 0, 0) == 0 || errno == ENXIO)
+		return;
+	if (errno == EPERM || errno == ENOSYS || errno == EACCES)
+		complain("a filter keeps prctl() from the slice extension: with --slice nothing is requested");
+	else
+		complain("this kernel has no slice extension, or has it off: with --slice nothing is requested");
 }
 
 /*
@@ -96,13 +107,13 @@ static bool choose(enum areas areas)
 {
 	const char *before = getenv("GLIBC_TUNABLES");
 	char *value = NULL;
-	bool done = says_off(before) ||
+	bool done = tunables_say_off(before) ||
 		    (asprintf(&value, "%s%sglibc.pthread.rseq=0", before ? before : "", before && *before ? ":" : "") >= 0 &&
 		     setenv("GLIBC_TUNABLES", value, 1) == 0);
 
 	done = done && setenv("RSEQKIT_AREA", areas == AREAS_OWN ? "own" : "ktls", 1) == 0;
 	if (!done)
-		complain("exec: out of memory");
+		complain("out of memory");
 	free(value);
 	return done;
 }
@@ -128,34 +139,35 @@ static bool allows_registration(const char *program, enum areas areas)
 		return true;
 	if (registrant == REGISTRANT_EARLY) {
 		if (areas != AREAS_AS_IS)
-			complain("exec: %s defines __rseq_abi, which all share: areas have the 32 bytes of that%s", where,
+			complain("%s defines __rseq_abi, which all share: areas have the 32 bytes of that%s", where,
 				 areas == AREAS_KERNEL ? ", and the kernel isn't asked to register them" : "");
 		return true;
 	}
 	if (registrant == REGISTRANT_PRIVATE) {
-		complain("exec: %s registers threads itself, in areas that nobody else sees: in each thread one of us would "
+		complain("%s registers threads itself, in areas that nobody else sees: in each thread one of us would "
 			 "fail; run it without exec", where);
 		return false;
 	}
 	if (areas == AREAS_AS_IS)
-		complain("exec: %s has librseq, which registers threads itself: exec leaves that to it, and adds nothing", where);
+		complain("%s has librseq, which registers threads itself: exec leaves that to it, and adds nothing", where);
 	else
-		complain("exec: %s has librseq, which registers threads itself: %s would give it nothing, and "
+		complain("%s has librseq, which registers threads itself: %s would give it nothing, and "
 			 "take what the C library gives; run it without that",
 			 where, areas == AREAS_OWN ? "--full-size (as --slice and --watch)" : "--ktls");
 	return areas == AREAS_AS_IS;
 }
 
 /* Complains, and returns false, if the library wouldn't get into the program's process, or shouldn't. */
-static bool can_preload(const char *program, char *const *arguments, enum areas areas)
+static bool can_preload(const char *program, char *const *arguments, enum areas areas, bool slices)
 {
+	const char *const libraries[] = {PRELOAD, slices ? PRELOAD_SLICES : NULL, NULL};
 	char path[PATH_MAX];
 	const char *objection;
 
 	snprintf(path, sizeof(path), "%s", program);
-	objection = program_objection(path, arguments);
+	objection = program_objection(path, arguments, libraries);
 	if (objection != NULL)
-		complain("exec: nothing can be preloaded into %s: %s", path, objection);
+		complain("nothing can be preloaded into %s: %s", path, objection);
 	return objection == NULL && (path[0] == '\0' || allows_registration(path, areas));
 }
 
@@ -176,7 +188,7 @@ static bool make_report(const char *name, char path[PATH_MAX])
 	if (is_short && snprintf(path, PATH_MAX, "%s%s%s", folder, folder[0] ? "/" : "", name) < PATH_MAX)
 		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
 	if (fd < 0) {
-		complain("exec: %.100s: %s", name, strerror(errno));
+		complain("%.100s: %s", name, strerror(errno));
 		return false;
 	}
 	close(fd);
@@ -193,7 +205,7 @@ static bool choose_slices(const struct slices *slices)
 	done = done && (slices->report != NULL ? setenv("RSEQKIT_SLICES_REPORT", path, 1) == 0 :
 						 unsetenv("RSEQKIT_SLICES_REPORT") == 0);
 	if (!done)
-		complain("exec: out of memory");
+		complain("out of memory");
 	return done;
 }
 
@@ -234,18 +246,18 @@ static int run(char **arguments, enum areas areas, const struct slices *slices)
 
 	program_begin(&search, arguments[0]);
 	while (program_next(&search, path)) {
-		if (!can_preload(path, arguments, areas) || !set_up(areas, slices))
+		if (!can_preload(path, arguments, areas, slices->wanted) || !set_up(areas, slices))
 			return EXIT_USAGE;
 		execv(path, arguments);
 		error = errno;
 		if (error == ENOEXEC) { /* neither ELF nor script: a shell's commands, then */
-			if (!can_preload(SHELL, NULL, areas))
+			if (!can_preload(SHELL, NULL, areas, slices->wanted))
 				return EXIT_USAGE;
 			error = run_by_shell(path, arguments);
 		}
 		program_pass_over(&search, error);
 	}
-	complain("exec: %s: %s", arguments[0], strerror(search.error));
+	complain("%s: %s", arguments[0], strerror(search.error));
 	return search.error == ENOENT || search.error == ENOTDIR ? CHILD_NO_PROGRAM : CHILD_NO_EXEC;
 }
 
@@ -283,23 +295,25 @@ int cmd_exec(int argc, char **argv)
 			slices.report = optarg;
 			break;
 		case 'h':
-			fputs(help, stdout);
+			print_help_text(stdout, help);
 			return EXIT_CLEAN;
 		default:
 			return option_misuse("exec");
 		}
 	}
 	if (optind == argc) {
-		complain("exec needs a program to run");
+		complain("takes a program to run");
 		return option_misuse("exec");
 	}
 	if (slices.requested && slices.watched) {
-		complain("exec: --slice and --watch don't go together");
+		complain("--slice and --watch don't go together");
 		return option_misuse("exec");
 	}
 	slices.wanted = slices.requested || slices.watched;
+	if (slices.requested)
+		warn_of_slices();
 	if (slices.report != NULL && !slices.wanted) {
-		complain("exec: --report goes with --slice or --watch");
+		complain("--report goes with --slice or --watch");
 		return option_misuse("exec");
 	}
 	return run(argv + optind,

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "common/self.h"
 #include "tool.h"
 
 static bool is_readable(const char *path)
@@ -15,23 +17,21 @@ static bool is_readable(const char *path)
 	return access(path, R_OK) == 0;
 }
 
-/* Finds a library: in the build tree this program is in, beside it where both are installed, or where configured. */
-static bool find_library(const char *name, char path[PATH_MAX])
+/* In the build tree this program is in, beside it where both are installed, or where configured. */
+bool preload_find(const char *name, char path[PATH_MAX])
 {
 	static const char *const relative[] = {"../src", RK_LIBDIR_FROM_BINDIR};
 	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	bool known = self_path(self);
 
-	if (length > 0) {
-		self[length] = '\0';
+	if (known)
 		*strrchr(self, '/') = '\0';
-		for (size_t i = 0; i < sizeof(relative) / sizeof(relative[0]); i++) {
-			char joined[PATH_MAX];
+	for (size_t i = 0; known && i < sizeof(relative) / sizeof(relative[0]); i++) {
+		char joined[PATH_MAX];
 
-			if (snprintf(joined, sizeof(joined), "%s/%s/%s", self, relative[i], name) < (int)sizeof(joined) &&
-			    realpath(joined, path) != NULL && is_readable(path))
-				return true;
-		}
+		if (snprintf(joined, sizeof(joined), "%s/%s/%s", self, relative[i], name) < (int)sizeof(joined) &&
+		    realpath(joined, path) != NULL && is_readable(path))
+			return true;
 	}
 	return snprintf(self, sizeof(self), RK_LIBDIR "/%s", name) < (int)sizeof(self) && realpath(self, path) != NULL &&
 	       is_readable(path);
@@ -59,13 +59,17 @@ bool preload_add(const char *name)
 	char path[PATH_MAX], *value = NULL;
 	bool done;
 
-	if (!find_library(name, path)) {
-		complain("exec: %s is neither beside this program nor in " RK_LIBDIR, name);
+	if (!preload_find(name, path)) {
+		if (self_path(path))
+			complain("%s is neither beside this program nor in " RK_LIBDIR, name);
+		else
+			complain("%s isn't in " RK_LIBDIR ", and without /proc nothing tells where this program is: mount "
+				 "it", name);
 		return false;
 	}
 	/* The dynamic linker separates names by the first two, and puts something else for $LIB, say. */
 	if (path[strcspn(path, " :$")] != '\0') {
-		complain("exec: LD_PRELOAD can't name %s: there is a blank, a colon or a dollar sign in it", path);
+		complain("LD_PRELOAD can't name %s: there is a blank, a colon or a dollar sign in it", path);
 		return false;
 	}
 	if (before != NULL && contains(before, path))
@@ -73,7 +77,7 @@ bool preload_add(const char *name)
 	done = asprintf(&value, "%s%s%s", before ? before : "", before && *before ? ":" : "", path) >= 0 &&
 	       setenv("LD_PRELOAD", value, 1) == 0;
 	if (!done)
-		complain("exec: out of memory");
+		complain("out of memory");
 	free(value);
 	return done;
 }

@@ -18,7 +18,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "common/binary.h"
 #include "preload.h"
+#include "versions.h"
 
 /* Scripts whose interpreters are scripts: the kernel follows as many. */
 #define INTERPRETERS_MAX 5
@@ -109,15 +111,49 @@ static const char *own_linker(void)
 	return own;
 }
 
-/* By its base name, or by being that file. */
-static bool is_own_linker(const char *path)
+static bool is_same_file(const char *path, const char *other)
 {
-	const char *own = own_linker();
 	struct stat there, here;
 
-	return strcmp(base_name(path), base_name(own)) == 0 ||
-	       (stat(path, &there) == 0 && stat(own, &here) == 0 && there.st_dev == here.st_dev &&
-		there.st_ino == here.st_ino);
+	return stat(path, &there) == 0 && stat(other, &here) == 0 && there.st_dev == here.st_dev &&
+	       there.st_ino == here.st_ino;
+}
+
+static bool is_own_soname(int64_t tag, const char *name, void *result)
+{
+	if (tag == DT_SONAME)
+		*(bool *)result = strcmp(name, base_name(own_linker())) == 0;
+	return tag != DT_SONAME;
+}
+
+/* Whatever its name is: it may be a link, or a copy. */
+static bool is_own_linker(const char *path)
+{
+	bool found = strcmp(base_name(path), base_name(own_linker())) == 0 || is_same_file(path, own_linker());
+	struct binary file;
+
+	if (!found && binary_open(path, &file)) {
+		binary_names(&file, is_own_soname, &found);
+		binary_close(&file);
+	}
+	return found;
+}
+
+/* Of another build of our C library, which may be older: has it all that the libraries need? */
+static const char *age_objection(const char *linker, const char *const *libraries)
+{
+	static char objection[160];
+	char library[PATH_MAX], version[64];
+
+	for (; !is_same_file(linker, own_linker()) && *libraries != NULL; libraries++) {
+		if (!preload_find(*libraries, library) ||
+		    !exec_lacks_version(linker, library, version, sizeof(version)))
+			continue;
+		snprintf(objection, sizeof(objection), "it is of an older C library, without %s, which %s needs", version,
+			 *libraries);
+		return objection;
+	}
+	return NULL;
 }
 
 /* The dynamic linker that an ELF file of this machine's kind asks for; an empty string if none. */
@@ -188,19 +224,17 @@ static void end_reading(const struct beginning *beginning)
 
 static const char is_static[] = "it is statically linked";
 
-/* What an ELF file itself has against it: without the dynamic linker of our kind nobody preloads. */
-static const char *kind_objection(const struct beginning *beginning)
+/* What an ELF file itself has against it: without the dynamic linker of our kind nobody preloads. `linker` becomes that. */
+static const char *kind_objection(const struct beginning *beginning, char linker[PATH_MAX])
 {
-	char linker[PATH_MAX];
-
+	linker[0] = '\0';
 	if (beginning->is.elf.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
 		return "it is of another architecture than " PRELOAD;
 	if (!read_linker(beginning->fd, &beginning->is.elf, linker))
 		return NULL; /* a broken file: the kernel says so */
 	if (linker[0] == '\0')
 		return is_static;
-	return strcmp(base_name(linker), base_name(own_linker())) == 0 ?
-		       NULL : "it is of another C library or architecture than " PRELOAD;
+	return is_own_linker(linker) ? NULL : "it is of another C library or architecture than " PRELOAD;
 }
 
 /* The program that the dynamic linker is to run, by its own arguments; NULL if none. */
@@ -227,34 +261,41 @@ static const char *named_to_linker(char *const *arguments)
  * The dynamic linker itself is run, which heeds LD_PRELOAD then too. What counts is the program that it is told to run, but
  * not the rights of that, which nobody gets so. One without a slash is looked for among libraries, and not by us.
  */
-static const char *objection_by_linker(char path[PATH_MAX], char *const *arguments)
+static const char *objection_by_linker(char path[PATH_MAX], char *const *arguments, const char *const *libraries)
 {
-	const char *program = named_to_linker(arguments), *objection = NULL;
+	const char *program = named_to_linker(arguments), *objection = age_objection(path, libraries);
 	struct beginning beginning;
+	char linker[PATH_MAX];
 	bool known = program != NULL && strchr(program, '/') != NULL && strlen(program) < PATH_MAX && !is_own_linker(program);
 
+	if (objection != NULL)
+		return objection;
 	path[0] = '\0';
 	if (!known)
 		return NULL;
 	read_beginning(program, &beginning);
 	if (beginning.is_elf) {
 		strcpy(path, program);
-		objection = kind_objection(&beginning);
+		objection = kind_objection(&beginning, linker);
 	}
 	end_reading(&beginning);
 	return objection;
 }
 
 /* Why nothing would be preloaded into the process of this ELF file; NULL if it would. */
-static const char *elf_objection(char path[PATH_MAX], const struct beginning *beginning, char *const *arguments)
+static const char *elf_objection(char path[PATH_MAX], const struct beginning *beginning, char *const *arguments,
+				 const char *const *libraries)
 {
-	const char *objection = kind_objection(beginning);
+	char linker[PATH_MAX];
+	const char *objection = kind_objection(beginning, linker);
 
 	if (objection != NULL && (objection != is_static || !is_own_linker(path)))
 		return objection;
 	if (changes_rights(path))
 		return other_rights;
-	return objection == NULL ? NULL : objection_by_linker(path, arguments);
+	if (objection != NULL)
+		return objection_by_linker(path, arguments, libraries);
+	return linker[0] != '\0' ? age_objection(linker, libraries) : NULL;
 }
 
 /* The interpreter that a script's first line names. Returns false if it names none. */
@@ -265,7 +306,7 @@ static bool read_interpreter(char *line, char path[PATH_MAX])
 	return *line != '\0' && snprintf(path, PATH_MAX, "%s", line) < PATH_MAX;
 }
 
-const char *program_objection(char path[PATH_MAX], char *const *arguments)
+const char *program_objection(char path[PATH_MAX], char *const *arguments, const char *const *libraries)
 {
 	/* The program, and then its interpreters, which get other arguments. */
 	for (int i = 0; i <= INTERPRETERS_MAX; i++, arguments = NULL) {
@@ -274,7 +315,7 @@ const char *program_objection(char path[PATH_MAX], char *const *arguments)
 
 		read_beginning(path, &beginning);
 		if (beginning.is_elf)
-			objection = elf_objection(path, &beginning, arguments);
+			objection = elf_objection(path, &beginning, arguments, libraries);
 		else if (beginning.fd < 0 && changes_rights(path))
 			objection = other_rights; /* nothing else can be told of what can't be read */
 		end_reading(&beginning);

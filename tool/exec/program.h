@@ -25,11 +25,11 @@ bool program_next(struct program_search *search, char path[PATH_MAX]);
 void program_pass_over(struct program_search *search, int error);
 
 /*
- * Why nothing would be preloaded into the process of the program at `path`; NULL if it would. `path` becomes the ELF file
- * that this process is of: the interpreter of a script, or what the dynamic linker is told to run by `arguments`, of which
- * the first is the program's name. It becomes empty where that can't be told: what can't be read, and what is neither ELF nor
- * script, is somebody else's to run.
+ * Why `libraries`, up to a NULL, would not be preloaded into the process of the program at `path`; NULL if they would.
+ * `path` becomes the ELF file that this process is of: the interpreter of a script, or what the dynamic linker is told to
+ * run by `arguments`, of which the first is the program's name. It becomes empty where that can't be told: what can't be
+ * read, and what is neither ELF nor script, is somebody else's to run.
  */
-const char *program_objection(char path[PATH_MAX], char *const *arguments);
+const char *program_objection(char path[PATH_MAX], char *const *arguments, const char *const *libraries);
 
 #endif /* RK_TOOL_EXEC_PROGRAM_H */

@@ -48,6 +48,7 @@ void inspect_conclude(struct inspect_look *look)
 		thread->owner = thread->outcome != ASK_ANSWERED ? OWNER_UNKNOWN
 								: owner_of(&look->files->places, &thread->answer);
 	}
+	look->absence = inspect_absence(look);
 }
 
 uint32_t inspect_valid_bytes(const struct inspect_look *look, const struct inspect_thread *thread)
@@ -64,11 +65,6 @@ bool inspect_is_active(const struct inspect_answer *answer)
 {
 	return answer->has_descriptor &&
 	       answer->ip - answer->descriptor.start_ip < answer->descriptor.post_commit_offset;
-}
-
-static bool is_registered(const struct inspect_thread *thread)
-{
-	return thread->outcome == ASK_ANSWERED && thread->answer.address != 0;
 }
 
 static bool is_foreign(const struct inspect_look *look, const struct inspect_thread *thread)
@@ -90,7 +86,7 @@ static bool is_foreign_with_symbol(const struct inspect_look *look, const struct
 static bool has_other_signature(const struct inspect_look *look, const struct inspect_thread *thread)
 {
 	(void)look;
-	return is_registered(thread) && thread->answer.signature != RK_SIGNATURE;
+	return inspect_is_registered(thread) && thread->answer.signature != RK_SIGNATURE;
 }
 
 /* Not registered, while others are: by the C library, which registers each thread, or by who waits for its first use. */
@@ -98,10 +94,10 @@ static bool is_left_out_by(const struct inspect_look *look, const struct inspect
 {
 	bool by_libc = false, by_any = false;
 
-	if (thread->outcome != ASK_ANSWERED || is_registered(thread))
+	if (thread->outcome != ASK_ANSWERED || inspect_is_registered(thread) || inspect_claimed_cpu(look, thread) >= 0)
 		return false;
 	for (size_t i = 0; i < look->count; i++) {
-		by_any |= is_registered(&look->threads[i]);
+		by_any |= inspect_is_registered(&look->threads[i]);
 		by_libc |= look->threads[i].owner == OWNER_LIBC;
 	}
 	return by_any && by_libc == libc;
@@ -109,7 +105,7 @@ static bool is_left_out_by(const struct inspect_look *look, const struct inspect
 
 static bool is_left_out(const struct inspect_look *look, const struct inspect_thread *thread)
 {
-	return is_left_out_by(look, thread, true);
+	return is_left_out_by(look, thread, true) || look->absence == ABSENCE_UNDONE;
 }
 
 static bool is_waited_for(const struct inspect_look *look, const struct inspect_thread *thread)
@@ -117,10 +113,46 @@ static bool is_waited_for(const struct inspect_look *look, const struct inspect_
 	return is_left_out_by(look, thread, false);
 }
 
+static bool claims_registration(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	return inspect_claimed_cpu(look, thread) >= 0;
+}
+
+/* Where nobody is registered there is one reason for all. */
+static bool is_filtered(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	(void)thread;
+	return look->absence == ABSENCE_FILTER;
+}
+
+static bool is_refused(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	(void)thread;
+	return look->absence == ABSENCE_REFUSED;
+}
+
+static bool is_told_off(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	(void)thread;
+	return look->absence == ABSENCE_TOLD;
+}
+
+static bool has_no_registrant(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	(void)thread;
+	return look->absence == ABSENCE_NOBODY;
+}
+
+static bool has_unknown_absence(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	(void)thread;
+	return look->absence == ABSENCE_UNKNOWN;
+}
+
 static bool has_unknown_owner(const struct inspect_look *look, const struct inspect_thread *thread)
 {
 	(void)look;
-	return is_registered(thread) && thread->owner == OWNER_UNKNOWN;
+	return inspect_is_registered(thread) && thread->owner == OWNER_UNKNOWN;
 }
 
 static bool was_not_stopped(const struct inspect_look *look, const struct inspect_thread *thread)
@@ -142,7 +174,22 @@ const struct inspect_finding inspect_findings[] = {
 	{"other-signature", "warning",
 	 "registered with another signature than the usual one: an abort of any other component's section kills the process",
 	 EXIT_FINDINGS, has_other_signature},
-	{"thread-without-rseq", "warning", "not registered, while the C library registered other threads of the process",
+	{"stale-area", "warning",
+	 "its area reads as registered, but the kernel has no registration, as in a process that was restored from a checkpoint: "
+	 "operations use the data of a wrong CPU", EXIT_FINDINGS, claims_registration},
+	{"filter-refuses", "warning",
+	 "not registered: a seccomp filter is in force, and rseq was refused when it was asked for", EXIT_FINDINGS, is_filtered},
+	{"registration-refused", "warning",
+	 "not registered: the C library asked, and something that isn't a seccomp filter refused, as valgrind does",
+	 EXIT_FINDINGS, is_refused},
+	{"told-not-to", "info",
+	 "not registered: GLIBC_TUNABLES tells the C library not to, and nothing else has done it yet", EXIT_CLEAN,
+	 is_told_off},
+	{"no-registrant", "info", "not registered: this C library doesn't do that, and nothing else has done it yet",
+	 EXIT_CLEAN, has_no_registrant},
+	{"absence-unknown", "info", "not registered, and why can't be told: symbols or the environment can't be read",
+	 EXIT_CLEAN, has_unknown_absence},
+	{"thread-without-rseq", "warning", "not registered, while the C library registers the threads of the process",
 	 EXIT_FINDINGS, is_left_out},
 	{"thread-not-yet", "info", "not registered, as other threads are: their owner waits for a thread's first use of it",
 	 EXIT_CLEAN, is_waited_for},

@@ -24,6 +24,7 @@ static const char help[] =
 	"\n"
 	"  -w, --watch[=SECONDS]  look again and again, every second or as often as given\n"
 	"  -n, --count=N          with --watch: end after N looks\n"
+	"  -a, --all              a line for each thread: without it threads that are alike may share one\n"
 	"  -j, --json             JSON instead of text; with --watch one line for each look\n"
 	"  -h, --help             this text\n"
 	"\n"
@@ -31,7 +32,7 @@ static const char help[] =
 	"no permission, 3 not everything could be told.\n";
 
 struct settings {
-	bool watch, json;
+	bool watch, json, all;
 	double seconds; /* 0 until they are given */
 	uint64_t count;
 };
@@ -62,7 +63,7 @@ static int look_once(struct inspect_look *look, const struct settings *settings)
 	if (settings->json)
 		inspect_print_json(look, settings->watch);
 	else
-		inspect_print_text(look);
+		inspect_print_text(look, settings->all);
 	return inspect_exit_status(look);
 }
 
@@ -109,6 +110,9 @@ static int run(pid_t pid, const struct settings *settings)
 static bool read_option(int option, struct settings *settings)
 {
 	switch (option) {
+	case 'a':
+		settings->all = true;
+		return true;
 	case 'j':
 		settings->json = true;
 		return true;
@@ -127,6 +131,7 @@ int cmd_inspect(int argc, char **argv)
 	static const struct option options[] = {
 		{"watch", optional_argument, NULL, 'w'},
 		{"count", required_argument, NULL, 'n'},
+		{"all", no_argument, NULL, 'a'},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -135,9 +140,9 @@ int cmd_inspect(int argc, char **argv)
 	uint64_t pid;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "w::n:jh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "w::n:ajh", options, NULL)) != -1) {
 		if (option == 'h') {
-			fputs(help, stdout);
+			print_help_text(stdout, help);
 			return EXIT_CLEAN;
 		}
 		if (!read_option(option, &settings))
@@ -150,7 +155,7 @@ int cmd_inspect(int argc, char **argv)
 	if (settings.seconds == 0)
 		settings.seconds = 1;
 	if (optind + 1 != argc) {
-		complain("inspect takes the id of one process");
+		complain("takes the id of one process");
 		return option_misuse("inspect");
 	}
 	if (settings.count != 0 && !settings.watch) {

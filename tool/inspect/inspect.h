@@ -66,6 +66,7 @@ struct inspect_status {
 	uint64_t threads;       /* of the process */
 	uint64_t switches;      /* how often it gave up its CPU or was preempted */
 	uint64_t started;       /* clock ticks from boot: nobody who has the id later has both */
+	int seccomp;            /* of the thread: 0 none, 1 strict, 2 filter */
 	bool kernel;            /* a kernel thread, or a worker that the kernel runs for the process */
 };
 
@@ -148,13 +149,31 @@ struct inspect_place {
 	int line;
 };
 
-/* What the files tell that a process has mapped. */
+/* What the environment that a process was started with tells the C library, or this library. */
+enum inspect_told { TOLD_UNKNOWN, TOLD_NOTHING, TOLD_OFF /* to register nobody */ };
+
+#define CLAIMS_NO_CPU (-1)
+
+/* What the files tell that a process has mapped, and what else the child reads that may take for ever. */
 struct inspect_files {
 	struct inspect_places places;
+	enum inspect_told libc_told, self_told;
 	size_t count; /* of threads */
 	struct {
-		struct inspect_place start, abort;
-	} sections[]; /* that the threads' areas name, in the order of the threads */
+		int32_t claimed_cpu; /* that an area of an unregistered thread names, as if it were registered; CLAIMS_NO_CPU */
+		struct inspect_place start, abort; /* of the section that its area names */
+	} threads[]; /* in the order of the threads */
+};
+
+/* Why no thread of a process is registered. */
+enum inspect_absence {
+	ABSENCE_NONE,    /* one is, or couldn't be asked */
+	ABSENCE_FILTER,  /* somebody tried, and a filter is in force */
+	ABSENCE_UNDONE,  /* the C library registered threads, and that is gone */
+	ABSENCE_TOLD,    /* the environment tells the C library not to */
+	ABSENCE_REFUSED, /* the C library tried, and there is no filter */
+	ABSENCE_NOBODY,  /* nobody is there who does */
+	ABSENCE_UNKNOWN
 };
 
 struct inspect_look {
@@ -167,6 +186,7 @@ struct inspect_look {
 	struct inspect_thread *threads;
 	size_t count;
 	struct inspect_files *files;
+	enum inspect_absence absence; /* of a registration in all threads */
 	pid_t refused;         /* a thread that couldn't be asked, and why: the look has failed then */
 	enum inspect_outcome refusal;
 };
@@ -188,7 +208,21 @@ void inspect_symbols_close(struct inspect_symbols *symbols);
 void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_places *places);
 void inspect_symbols_locate(struct inspect_symbols *symbols, uint64_t address, struct inspect_place *place);
 
-/* Works out the owners. */
+/* In the child: what the environment tells, and which areas claim a registration; places are known by then. */
+void inspect_read_absence(pid_t tid, const struct inspect_look *look);
+
+/* Why is that? By a look whose files are read. */
+enum inspect_absence inspect_absence(const struct inspect_look *look);
+
+/* May threads have been registered since they were asked? Then they are to be asked again. */
+bool inspect_may_be_late(const struct inspect_look *look);
+
+/* The CPU that the area of an unregistered thread names; CLAIMS_NO_CPU without one. */
+int32_t inspect_claimed_cpu(const struct inspect_look *look, const struct inspect_thread *thread);
+
+bool inspect_is_registered(const struct inspect_thread *thread);
+
+/* Works out the owners, and why there is none. */
 void inspect_conclude(struct inspect_look *look);
 
 /* How many bytes of a thread's area hold valid fields: compare with RK_FIELD_END_*. 0 where it couldn't be read. */
@@ -214,8 +248,21 @@ size_t inspect_finding_threads(const struct inspect_look *look, const struct ins
 int inspect_worse(int status, int other);
 int inspect_exit_status(const struct inspect_look *look);
 
-/* One look, as text or as JSON; `line` puts the JSON on one line. */
-void inspect_print_text(const struct inspect_look *look);
+/* Names, and what else text and JSON both tell. */
+const char *inspect_owner_name(enum inspect_owner owner);
+const char *inspect_mode_name(const struct inspect_answer *answer); /* NULL if unknown */
+const char *inspect_section_state(const struct inspect_answer *answer);
+
+/* Fields of the area that are numbers of the kernel; false if one isn't valid in this thread. */
+enum { INSPECT_FIELDS = 4 };
+extern const char *const inspect_field_names[INSPECT_FIELDS];
+bool inspect_field(const struct inspect_look *look, const struct inspect_thread *thread, int number, int32_t *value);
+
+/* Threads that are registered alike, or aren't. */
+bool inspect_is_alike(const struct inspect_thread *thread, const struct inspect_thread *other);
+
+/* One look, as text or as JSON. `all` has a line for each thread; `line` puts the JSON on one line. */
+void inspect_print_text(const struct inspect_look *look, bool all);
 void inspect_print_json(const struct inspect_look *look, bool line);
 
 #endif /* RK_TOOL_INSPECT_H */

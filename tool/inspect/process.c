@@ -240,10 +240,9 @@ static int ask_threads(struct inspect_look *look, const struct inspect_look *bef
 	return status;
 }
 
-/* Marks the threads to be asked again; the number of those. */
-static size_t doubt_unregistered(struct inspect_look *look, bool running_only)
+/* Marks the threads to be asked again; the number of those. `some`: even if no thread is registered. */
+static size_t doubt_unregistered(struct inspect_look *look, bool running_only, bool some)
 {
-	bool some = false;
 	size_t count = 0;
 
 	for (size_t i = 0; i < look->count; i++)
@@ -264,13 +263,13 @@ static size_t doubt_unregistered(struct inspect_look *look, bool running_only)
  * A thread without a registration may just be at its very beginning, before the libc gets to it. Where others are
  * registered, it is asked once more, and more often while it waits for a CPU.
  */
-static int ask_again(struct inspect_look *look)
+static int ask_again(struct inspect_look *look, bool some)
 {
 	const struct timespec pause = {0, CHANCE_NS};
 	int status = EXIT_CLEAN;
 
-	for (int chance = 0; chance < CHANCES && status == EXIT_CLEAN && doubt_unregistered(look, chance > 0) != 0;
-	     chance++) {
+	for (int chance = 0; chance < (some ? CHANCES_REFUSED : CHANCES) && status == EXIT_CLEAN &&
+			     doubt_unregistered(look, chance > 0, some) != 0; chance++) {
 		nanosleep(&pause, NULL);
 		for (size_t i = 0; i < look->count; i++)
 			if (look->threads[i].outcome == ASK_NOT_YET)
@@ -302,11 +301,17 @@ static int try_look(struct inspect_look *look, const struct inspect_look *before
 	if (status == EXIT_CLEAN)
 		status = ask_threads(look, before);
 	if (status == EXIT_CLEAN)
-		status = ask_again(look);
+		status = ask_again(look, false);
 	if (status != EXIT_CLEAN)
 		return status;
 	qsort(look->threads, look->count, sizeof(look->threads[0]), compare_threads);
-	return inspect_read_files(look) ? EXIT_CLEAN : EXIT_USAGE;
+	if (!inspect_read_files(look))
+		return EXIT_USAGE;
+	if (!inspect_may_be_late(look))
+		return EXIT_CLEAN;
+	status = ask_again(look, true);
+	inspect_forget_files(look);
+	return status != EXIT_CLEAN ? status : inspect_read_files(look) ? EXIT_CLEAN : EXIT_USAGE;
 }
 
 /* Has it gone on to another program meanwhile? Then the look is a mixture, and a thread that was ending was refused. */

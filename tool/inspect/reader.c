@@ -28,7 +28,7 @@
 
 static size_t size_for(size_t count)
 {
-	return sizeof(struct inspect_files) + count * sizeof(((struct inspect_files *)NULL)->sections[0]);
+	return sizeof(struct inspect_files) + count * sizeof(((struct inspect_files *)NULL)->threads[0]);
 }
 
 static void limit_memory(void)
@@ -81,8 +81,8 @@ static void read_with(struct inspect_symbols *symbols, const struct inspect_look
 
 		if (!answer->has_descriptor)
 			continue;
-		inspect_symbols_locate(symbols, answer->descriptor.start_ip, &look->files->sections[i].start);
-		inspect_symbols_locate(symbols, answer->descriptor.abort_ip, &look->files->sections[i].abort);
+		inspect_symbols_locate(symbols, answer->descriptor.start_ip, &look->files->threads[i].start);
+		inspect_symbols_locate(symbols, answer->descriptor.abort_ip, &look->files->threads[i].abort);
 	}
 }
 
@@ -112,6 +112,7 @@ static int read_all(int out, const void *argument)
 			break;
 		symbols = inspect_symbols_open(tid);
 		read_with(symbols, look);
+		inspect_read_absence(tid, look);
 		inspect_symbols_close(symbols);
 	}
 	return 0;
@@ -130,10 +131,15 @@ bool inspect_read_files(struct inspect_look *look)
 	}
 	look->files = (struct inspect_files *)shared;
 	look->files->count = look->count;
+	for (size_t i = 0; i < look->count; i++)
+		look->files->threads[i].claimed_cpu = CLAIMS_NO_CPU;
 	child_run(read_all, &reading, LIMIT_MS, &result);
 	if (child_succeeded(&result))
 		return true;
 	memset(&look->files->places, 0, sizeof(look->files->places));
+	look->files->libc_told = look->files->self_told = TOLD_UNKNOWN;
+	for (size_t i = 0; i < look->count; i++)
+		look->files->threads[i].claimed_cpu = CLAIMS_NO_CPU;
 	if (result.end == CHILD_TIMED_OUT)
 		complain("it takes more than %d s to read the files that process %d has mapped: no owner can be told",
 			 LIMIT_MS / 1000, (int)look->pid);

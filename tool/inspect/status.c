@@ -46,6 +46,7 @@ static void read_line(struct inspect_status *status, const char *line)
 	status->process += (pid_t)number_of(line, "Tgid:");
 	status->tracer += (pid_t)number_of(line, "TracerPid:");
 	status->threads += number_of(line, "Threads:");
+	status->seccomp += (int)number_of(line, "Seccomp:");
 	status->switches += number_of(line, "voluntary_ctxt_switches:") + number_of(line, "nonvoluntary_ctxt_switches:");
 }
 

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+# inspect-absence.bats - `rseqkit inspect` of processes without a registration: why; and of many threads.
+
+load helper
+load target
+
+@test "a filter refuses rseq, or says that it was done: named, exit 1" {
+	need_libc_registration
+	need_filter
+	ready="echo ready; exec sleep 60"
+	for answer in enosys eperm nothing; do
+		start "$HELPERS/with_filter" $answer rseq -- sh -c "$ready"
+		expect_json 1 "$RSEQKIT" inspect --json "$target"
+		assert_json 'ids == ["filter-refuses"] and j["threads"][0]["seccomp"] == 2' 'j["threads"][0]["owner"] == "none"'
+	done
+	expect 1 "$RSEQKIT" inspect "$target"
+	assert_says "[filter-refuses]"
+	# One that is told not to ask wasn't refused; and another filter refuses nothing.
+	start env GLIBC_TUNABLES=$tunable_off "$HELPERS/with_filter" eperm rseq -- sh -c "$ready"
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json 'ids == ["told-not-to"]'
+	start "$HELPERS/with_filter" eperm membarrier -- sh -c "$ready"
+	expect_json 0 "$RSEQKIT" inspect --json "$target"
+	assert_json 'ids == [] and j["threads"][0]["seccomp"] == 2'
+}
+
+@test "an area that reads as registered, and isn't: a warning, on CPU 0 too" {
+	need_libc_registration
+	for cpu in 0 1; do
+		start "$HELPERS/registrant" restored $cpu
+		expect_json 1 "$RSEQKIT" inspect --json "$target"
+		assert_json 'ids == ["stale-area"]' "[t['claimed_cpu'] for t in j['threads']] == [$cpu]" \
+			'j["threads"][0]["owner"] == "none" and j["threads"][0]["cpu_id"] is None'
+	done
+}
+
+@test "many threads that are alike share a line, unless each is asked for; JSON has all; narrow lines break at words" {
+	need_libc_registration
+	many='import threading, time
+for i in range(40): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+print("ready", flush=True)
+time.sleep(60)'
+	for tunable in 1 0; do
+		start env GLIBC_TUNABLES=glibc.pthread.rseq=$tunable python3 -c "$many"
+		expect 0 "$RSEQKIT" inspect "$target"
+		[ "$(grep -c python3 <<<"$output")" -eq 2 ]
+		assert_says $'\nowners: 41 '
+		assert_says $'\n   41 '
+		expect 0 "$RSEQKIT" inspect --all "$target"
+		[ "$(grep -c python3 <<<"$output")" -eq 42 ]
+		expect_json 0 "$RSEQKIT" inspect --json "$target"
+		assert_json 'len(j["threads"]) == j["summary"][0]["threads"] == 41'
+		for all in "" --all; do
+			expect 0 "$RSEQKIT" inspect $all "$target"
+			wide=$output
+			expect 0 env COLUMNS=40 "$RSEQKIT" inspect $all "$target"
+			assert_fits_forty "$output"
+			# Every word of a finding is whole.
+			for word in $(grep '\[.*\]$' <<<"$wide"); do
+				grep -qF -- "$word" <<<"$output"
+			done
+		done
+	done
+}

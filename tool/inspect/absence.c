@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * absence.c - why threads have no registration, as far as that can be told from outside.
+ *
+ * The kernel doesn't say whether anybody asked it. But the C library asks at the start of each program, unless the
+ * environment tells it not to: if it has an area and registered nobody, it was refused. That a filter did it is told by
+ * the filter's being there: nobody can see into it.
+ */
+#include "inspect.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/tunables.h"
+
+#define ENVIRONMENT_MAX (8L << 20) /* bytes that are read: the kernel lets a program begin with fewer, and claim more later */
+
+/* Programs that show a title write it over their environment: then its first word is no NAME=VALUE. */
+static void read_environment(pid_t tid, struct inspect_files *files)
+{
+	char path[64], *text = NULL;
+	ssize_t size, left = ENVIRONMENT_MAX;
+	size_t room = 0;
+	bool known = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)tid);
+	file = fopen(path, "re");
+	while (file != NULL && left > 0 && (size = getdelim(&text, &room, '\0', file)) > 0) {
+		left -= size;
+		if (!known && strchr(text, '=') == NULL)
+			break;
+		if (!known)
+			files->libc_told = files->self_told = TOLD_NOTHING;
+		known = true;
+		if (strncmp(text, "GLIBC_TUNABLES=", 15) == 0 && tunables_say_off(text + 15))
+			files->libc_told = TOLD_OFF;
+		else if (strcmp(text, "RSEQKIT_AREA=others") == 0)
+			files->self_told = TOLD_OFF;
+	}
+	free(text);
+	if (file != NULL)
+		fclose(file);
+}
+
+bool inspect_is_registered(const struct inspect_thread *thread)
+{
+	return thread->outcome == ASK_ANSWERED && thread->answer.address != 0;
+}
+
+static bool is_any_registered(const struct inspect_look *look)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < look->count; i++)
+		any |= inspect_is_registered(&look->threads[i]);
+	return any;
+}
+
+/*
+ * The CPU that an area names. A thread at its very beginning has zeros there, which would be CPU 0: they count only where
+ * `zeros` says that nobody begins.
+ */
+static int32_t claim_at(pid_t tid, uint64_t address, bool zeros)
+{
+	static const unsigned char nothing[RK_AREA_LENGTH_ORIGINAL];
+	unsigned char area[RK_AREA_LENGTH_ORIGINAL];
+	int32_t cpu;
+
+	if (!inspect_read(tid, address, area, sizeof(area)))
+		return CLAIMS_NO_CPU;
+	memcpy(&cpu, area + offsetof(struct rk_area, cpu_id), sizeof(cpu));
+	return cpu >= 0 && (zeros || memcmp(area, nothing, sizeof(area)) != 0) ? cpu : CLAIMS_NO_CPU;
+}
+
+static int32_t claim_among(const struct inspect_offsets *offsets, const struct inspect_thread *thread, bool zeros)
+{
+	int32_t cpu = CLAIMS_NO_CPU;
+
+	for (size_t i = 0; i < offsets->count && cpu < 0; i++)
+		cpu = claim_at(thread->tid, thread->answer.thread_pointer + (uint64_t)offsets->list[i], zeros);
+	return cpu;
+}
+
+static int32_t find_claim(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	const struct inspect_places *places = &look->files->places;
+	bool undone = places->libc_size != 0 && !is_any_registered(look);
+	int32_t cpu = claim_among(&places->libc, thread, undone);
+
+	if (cpu < 0 && places->agreed != 0)
+		cpu = claim_at(thread->tid, thread->answer.thread_pointer + (uint64_t)places->agreed_offset, false);
+	if (cpu < 0)
+		cpu = claim_among(&places->self, thread, false);
+	if (cpu < 0)
+		cpu = claim_among(&places->early, thread, false);
+	return cpu >= 0 ? cpu : claim_among(&places->librseq, thread, false);
+}
+
+void inspect_read_absence(pid_t tid, const struct inspect_look *look)
+{
+	read_environment(tid, look->files);
+	for (size_t i = 0; i < look->count; i++)
+		if (look->threads[i].outcome == ASK_ANSWERED && look->threads[i].answer.address == 0)
+			look->files->threads[i].claimed_cpu = find_claim(look, &look->threads[i]);
+}
+
+int32_t inspect_claimed_cpu(const struct inspect_look *look, const struct inspect_thread *thread)
+{
+	return look->files->threads[thread - look->threads].claimed_cpu;
+}
+
+/* Where anything was there to register threads and it didn't, the look may have come before it did. */
+bool inspect_may_be_late(const struct inspect_look *look)
+{
+	bool expected = !is_any_registered(look) && look->files->places.libc.count != 0, late = false;
+
+	for (size_t i = 0; i < look->count; i++) {
+		const struct inspect_thread *thread = &look->threads[i];
+
+		late |= !thread->kept && thread->outcome == ASK_ANSWERED && thread->answer.address == 0 &&
+			(expected || inspect_claimed_cpu(look, thread) >= 0);
+	}
+	return late;
+}
+
+enum inspect_absence inspect_absence(const struct inspect_look *look)
+{
+	const struct inspect_files *files = look->files;
+	bool libc = files->places.libc.count != 0, registered = files->places.libc_size != 0, filtered = false;
+	bool libc_tried = libc && (registered || files->libc_told == TOLD_NOTHING);
+	bool self_tried = files->places.self.count != 0 && files->self_told == TOLD_NOTHING;
+
+	for (size_t i = 0; i < look->count; i++) {
+		if (look->threads[i].outcome != ASK_ANSWERED || look->threads[i].answer.address != 0 ||
+		    inspect_claimed_cpu(look, &look->threads[i]) >= 0)
+			return ABSENCE_NONE;
+		filtered |= look->threads[i].status.seccomp != 0;
+	}
+	if (filtered && (libc_tried || self_tried))
+		return ABSENCE_FILTER;
+	if (registered)
+		return ABSENCE_UNDONE;
+	if (libc && files->libc_told == TOLD_OFF)
+		return ABSENCE_TOLD;
+	if (libc_tried)
+		return ABSENCE_REFUSED;
+	return !libc && files->places.complete ? ABSENCE_NOBODY : ABSENCE_UNKNOWN;
+}
