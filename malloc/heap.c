@@ -14,6 +14,7 @@
 #include "large.h"
 #include "locks.h"
 #include "spans.h"
+#include "stats.h"
 
 #define PER_CPU_BYTES ((size_t)64 * 1024) /* of a class, and its objects are 8 to 256 */
 #define PER_CPU_LEAST 8
@@ -32,6 +33,7 @@ uintptr_t heap_key;
 static uint32_t due_in[CLASSES];
 #define DUE_LATER 4096      /* a try takes as long as some hundred objects */
 #define DUE_NEVER UINT32_MAX
+static bool is_limited;
 static __thread bool is_creating; /* whatever the library or the libc allocates for that */
 
 static size_t least(size_t a, size_t b)
@@ -94,8 +96,10 @@ static void begin(void)
 	if (getrandom(&heap_key, sizeof(heap_key), GRND_NONBLOCK) < 0)
 		heap_key = (uintptr_t)&limit * 0x9e3779b97f4a7c15; /* where the kernel put things is all there is */
 	heap_key |= 1; /* no address, whatever it is combined with */
-	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < ADDRESS_SPACE_LEAST)
+	is_limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < ADDRESS_SPACE_LEAST;
+	if (is_limited)
 		memset(due_in, 0xff, sizeof(due_in)); /* never */
+	stats_set_mode(heap_mode());
 	locks_begin();
 }
 
@@ -127,6 +131,7 @@ static struct rk_cache *create(unsigned class)
 	for (size_t i = 0; cache != NULL && first == NULL && i <= FINE_MAX / FINE; i++)
 		if (fine_classes[i] == class)
 			__atomic_store_n(&heap_fine[i], cache, __ATOMIC_RELEASE);
+	stats_set_mode(heap_mode());
 	is_creating = false;
 	return first != NULL ? first : cache;
 }
@@ -168,6 +173,18 @@ void heap_give(void *object)
 		system_die("no pointer from malloc", object);
 	heap_mark_free(object);
 	spans_give(code, object);
+}
+
+enum heap_mode heap_mode(void)
+{
+	bool lacks = false;
+
+	for (unsigned i = 1; i < CLASSES; i++) {
+		if (heap_caches[i] != NULL)
+			return HEAP_CACHED;
+		lacks |= __atomic_load_n(&due_in[i], __ATOMIC_RELAXED) != 0;
+	}
+	return is_limited ? HEAP_LIMITED : lacks ? HEAP_LACKING : HEAP_UNUSED;
 }
 
 size_t heap_idle(void)

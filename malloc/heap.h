@@ -40,6 +40,15 @@ void *heap_take(unsigned class) __attribute__((__cold__));
 /* Gives back what malloc.c's fast way doesn't: an object without a cache, a large one, or no object at all. */
 void heap_give(void *object);
 
+/* How objects are had: of caches, or without any. */
+enum heap_mode {
+	HEAP_UNUSED,
+	HEAP_CACHED,
+	HEAP_LIMITED, /* a limit on address space is too low for them */
+	HEAP_LACKING  /* there was no memory or address space for one, and it is tried again */
+};
+enum heap_mode heap_mode(void);
+
 /* Bytes of small objects that are free, in caches and spans. */
 size_t heap_idle(void);
 

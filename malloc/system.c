@@ -82,16 +82,32 @@ void system_die(const char *what, const void *pointer)
 	abort();
 }
 
-bool system_wants_guards(void)
+enum wish { KNOWN = 1, GUARDS = 2, STATS = 4 };
+
+static bool wants(enum wish wish)
 {
-	static int8_t answer; /* 1 yes, -1 no; 0 until the libc has begun, and there is an environment */
-	int8_t said = __atomic_load_n(&answer, __ATOMIC_RELAXED);
+	static uint8_t wishes; /* 0 until the libc has begun, and there is an environment */
+	uint8_t said = __atomic_load_n(&wishes, __ATOMIC_RELAXED);
 
 	if (said == 0 && environ != NULL) {
 		const char *options = secure_getenv("RSEQKIT_MALLOC");
 
-		said = options != NULL && strstr(options, "guard") != NULL ? 1 : -1;
-		__atomic_store_n(&answer, said, __ATOMIC_RELAXED);
+		said = KNOWN;
+		if (options != NULL && strstr(options, "guard") != NULL)
+			said |= GUARDS;
+		if (options != NULL && strstr(options, "stats") != NULL)
+			said |= STATS;
+		__atomic_store_n(&wishes, said, __ATOMIC_RELAXED);
 	}
-	return said > 0;
+	return (said & wish) != 0;
+}
+
+bool system_wants_guards(void)
+{
+	return wants(GUARDS);
+}
+
+bool system_wants_stats(void)
+{
+	return wants(STATS);
 }

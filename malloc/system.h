@@ -32,7 +32,8 @@ void *system_describe(size_t size);
 /* Says what is wrong with that pointer, and ends the process by SIGABRT. */
 __attribute__((__noreturn__, __cold__)) void system_die(const char *what, const void *pointer);
 
-/* Is RSEQKIT_MALLOC=guard in the environment? That is looked at once: later threads may change it. */
+/* Is RSEQKIT_MALLOC=guard in the environment, or =stats? That is looked at once: later threads may change it. */
 bool system_wants_guards(void);
+bool system_wants_stats(void);
 
 #endif /* MALLOC_SYSTEM_H */
