@@ -41,6 +41,11 @@
  * RK_NO_TABLES before it includes this has none, and is smaller (arch/section.h). It can't be single-stepped through,
  * nor checked.
  *
+ * A signal handler that interrupts a section finds the thread in the section's abort handler. On x86-64 unwinders get from
+ * there to the function and its callers: backtrace(), gdb, libunwind, a profiler that unwinds in its handler. They show the
+ * abort handler as a frame of its own, without a name (gdb: "signal handler called"). On arm64 they end there: what names
+ * a frame's address without its return address is each unwinder's own affair on that machine.
+ *
  * RK_ABORTED asks for a repetition. It is also the answer when the operation has just registered its thread. Bound
  * the repetitions: a debugger that single-steps aborts for ever. Structures (counter.h) do all this for you.
  */

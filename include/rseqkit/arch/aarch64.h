@@ -221,7 +221,8 @@
  * The signature is an instruction, so disassemblers stay in step. The kernel's diversion is no indirect branch: no
  * landing pad is needed where branch targets are enforced.
  */
-#define RKI_ASM_ABORT(then)                                                                                            \
+#define RKI_ASM_UNWIND(from, to, target) /* there are no means of the field's to say it */
+#define RKI_ASM_ABORT(target, then)                                                                                            \
 	".subsection 1\n\t"                                                                                            \
 	".inst " RKI_ASM_STR(RKI_ASM_SIGNATURE) "\n"                                                                   \
 	RKI_ASM_L(4) ":\n\t" then ".subsection 0\n\t"

@@ -64,7 +64,9 @@
  *   RKI_ASM_BEGIN              stores the descriptor into the area, which activates the section; the start label
  *                              follows at once
  *   RKI_ASM_PIN_HERE           calls rk_pin_module() with the label's address, as a function's last deed
- *   RKI_ASM_ABORT(then)        the abort handler, out of line, behind its signature: `then` is what it does
+ *   RKI_ASM_ABORT(target, then)  the abort handler, out of line, behind its signature: `then` is what it does, and where it
+ *                              goes in the end is `target`
+ *   RKI_ASM_UNWIND(from, to, target)  says to unwinders what code out of line is, between two labels: it goes to `target`
  *   RKI_ASM_GO(place)          goes there
  *   RKI_ASM_TELL(code)         makes that the outcome, and goes to the end; in RK_SECTION_VALUE and RK_SECTION_TOKEN
  *   RKI_ASM_WHILE_EQUAL(word)  waits inside the section while the slot's word is that; for probes of what aborts
@@ -162,8 +164,11 @@
 #define RK_ASM_EXIT(label) RKI_ASM_EXIT_(RK_ASM_C(label))
 #define RK_ASM_EXIT_VALUE(label, code)                                                                                 \
 	RKI_ASM_EXIT_(RK_ASM_HERE(label))                                                                              \
-	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code) ".subsection 0\n\t"
+	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code) RK_ASM_HERE(label) "e:\n\t.subsection 0\n\t"  \
+	RKI_ASM_UNWIND(RK_ASM_HERE(label), RK_ASM_HERE(label) "e", RKI_ASM_L(2))
 
+/* An abort handler whose target is the end. */
+#define RKI_ASM_ABORT_TELLING(code) RKI_ASM_ABORT(RKI_ASM_L(2), RKI_ASM_TELL(code))
 
 /* Codes of enum rk_result. */
 #define RK_ASM_UNEQUAL "1"
@@ -185,7 +190,8 @@
  */
 #define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
 	__asm__ RKI_ASM_QUALIFIERS goto(                                                                               \
-		RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT(RKI_ASM_GO(RK_ASM_C(aborted)))                    \
+		RKI_ASM_TABLE exits RKI_ASM_BEGIN body                                                                 \
+			RKI_ASM_ABORT(RK_ASM_C(aborted), RKI_ASM_GO(RK_ASM_C(aborted)))                                \
 		:                                                                                                      \
 		: [area] "r"(rk_area_offset), inputs                                                                   \
 		: "memory", "cc", uses                                                                                 \
@@ -197,7 +203,7 @@
  * value if it still is. `exits` are RK_ASM_EXIT_VALUE entries.
  */
 #define RK_SECTION_VALUE(result, read, exits, body, inputs, uses)                                                      \
-	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT(RKI_ASM_TELL(RK_ASM_ABORTED))  \
+	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT_TELLING(RK_ASM_ABORTED)        \
 				  : [outcome] "+&r"(result), [value] "=&r"(read)                                       \
 				  : [area] "r"(rk_area_offset), inputs                                                 \
 				  : "memory", "cc", uses)
@@ -207,7 +213,7 @@
  * register does for both, and one test.
  */
 #define RK_SECTION_TOKEN(token, exits, body, inputs, uses)                                                             \
-	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT(RKI_ASM_TELL(RK_ASM_ABORTED))  \
+	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT_TELLING(RK_ASM_ABORTED)        \
 				  : [outcome] "=&r"(token)                                                             \
 				  : [area] "r"(rk_area_offset), inputs                                                 \
 				  : "memory", "cc", uses)
@@ -216,7 +222,7 @@
 #define RK_SECTION_OR_NULL(token, body, inputs, uses)                                                                  \
 	do {                                                                                                           \
 		(token) = 0;                                                                                           \
-		__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE RKI_ASM_BEGIN body RKI_ASM_ABORT(RKI_ASM_TELL("0"))           \
+		__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE RKI_ASM_BEGIN body RKI_ASM_ABORT_TELLING("0")                 \
 					  : [outcome] "+&r"(token)                                                     \
 					  : [area] "r"(rk_area_offset), inputs                                         \
 					  : "memory", "cc", uses);                                                     \

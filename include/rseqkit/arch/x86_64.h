@@ -253,11 +253,36 @@
 #define RK_ASM_COMMIT_HEAD_RELEASE RK_ASM_COMMIT_HEAD
 #define RK_ASM_COMMIT_LOAD "{movq |mov %[value], }" RK_ASM_SLOT "{, %[value]|}\n" RKI_ASM_L(2) ":\n\t"
 
+/*
+ * A signal handler finds the thread in the abort handler, when the section was interrupted. That is outside of the function, in
+ * whose words alone unwinders could find its caller: where its frame is the compiler knows. So it is described as a frame of
+ * its own, as that of a signal is, whose caller is the function at `target`, with all registers as they are.
+ *
+ * The assemblers' directives can't say that. It is written as the table is: 24 bytes once in a file, a record that all share,
+ * and 40 for each. The caller's address is that of the thread (DW_OP_breg16, rip) and the distance from there to the target,
+ * which may be in another section. So it is the difference of two distances from here, 6 bytes apart.
+ */
+#define RKI_ASM_UNWIND(from, to, target)                                                                               \
+	".pushsection .eh_frame, \"a\", @unwind\n\t"                                                                   \
+	".ifndef .Lrk_frames\n"                                                                                        \
+	".Lrk_frames:\n\t"                                                                                             \
+	".long 20, 0\n\t"                                                                                              \
+	".byte 1\n\t.asciz \"zRS\"\n\t.byte 1, 0x78, 16, 1, 0x1b\n\t" /* -8; the return address is rip; 4 bytes from here */ \
+	".byte 12, 7, 0, 0, 0, 0\n\t"                        /* DW_CFA_def_cfa: rsp */                                \
+	".endif\n\t"                                                                                                   \
+	".long 36\n\t.long . - .Lrk_frames\n\t"                                                                        \
+	".long " from " - ., " to " - " from "\n\t"                                                                    \
+	".byte 0, 0x16, 16, 14, 0x80, 0x7a, 0x0d\n\t" /* DW_CFA_val_expression: rip - 6 */                             \
+	".long " target " - .\n\t.byte 0x22, 0x0d\n\t"  /* + */                                                       \
+	".long " from " - .\n\t.byte 0x1c, 0, 0, 0, 0, 0, 0\n\t" /* - */                                              \
+	".popsection\n\t"
+
 /* ud1 with the signature as its displacement, so that disassemblers stay in step. */
-#define RKI_ASM_ABORT(then)                                                                                            \
+#define RKI_ASM_ABORT(target, then)                                                                                    \
 	".subsection 1\n\t"                                                                                            \
 	".byte 0x0f, 0xb9, 0x3d\n\t.long " RKI_ASM_STR(RK_SIGNATURE) "\n"                                              \
-	RKI_ASM_L(4) ":\n\t" then ".subsection 0\n\t"
+	RKI_ASM_L(4) ":\n\t" then RKI_ASM_L(e4) ":\n\t.subsection 0\n\t"                                             \
+	RKI_ASM_UNWIND(RKI_ASM_L(4), RKI_ASM_L(e4), target)
 #define RKI_ASM_GO(place) "jmp " place "\n\t"
 #define RKI_ASM_TELL(code) RKI_ASM_X("movl $" code ", %k[outcome]", "mov %k[outcome], " code) RKI_ASM_GO(RKI_ASM_L(2))
 
