@@ -131,6 +131,15 @@ static void put_ns(json_object *object, const char *key, double ns)
 	json_put(object, key, json_object_new_double_s(ns, text));
 }
 
+/* Of a hundred there are no parts that count. */
+static void put_share(json_object *object, const char *key, double share)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.2f", share);
+	json_put(object, key, share < 0 ? NULL : json_object_new_double_s(share, text));
+}
+
 static json_object *result_json(const struct bench_run *run, const struct bench_group *group, unsigned contender)
 {
 	const struct bench_figure *f = &group->cells[contender].figure;
@@ -243,6 +252,7 @@ json_object *bench_json(const struct bench_run *run)
 	json_put(report, "machine", machine_json(run));
 	json_put_number(report, "placements", BENCH_MODES * run->placements);
 	json_put_seconds(report, "seconds", run->seconds);
+	put_share(report, "busy", run->busy);
 	json_put(report, "benches", benches_json(run));
 	json_put(report, "results", results);
 	json_put(report, "unavailable", unavailable);
