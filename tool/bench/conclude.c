@@ -291,7 +291,7 @@ bool conclude_doubt(const struct figures *figures, char *text)
 	if (figures->busy > BENCH_BUSY)
 		say(&s,
 		    "The machine was busy: other programs, or the host of a virtual machine, took %.0f %% of its CPUs' time "
-		    "meanwhile. Small differences mean nothing, and figures of several threads least.",
+		    "meanwhile. Small differences mean nothing then, above all with several threads.",
 		    100 * figures->busy);
 	if (few > 0)
 		say(&s, "%s%s of the %u measurements had fewer than %d rounds, too few to find undisturbed moments.",
