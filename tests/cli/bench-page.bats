@@ -145,4 +145,5 @@ load bench
 	assert_says "  Careful: The machine was busy: other programs, or the host of a virtual"
 	assert_says $'What to conclude\n'
 	assert_says "  cpu                rseqkit takes"
+	[[ "$output" =~ "  empty-loop *            "\ *[0-9] && "$output" =~ "  sched_getcpu            "\ *[0-9] ]]
 }
