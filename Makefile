@@ -23,7 +23,7 @@ targets := steps builds toolchain tool malloc examples kernels
 setup = scripts/check --setup
 
 .DEFAULT_GOAL := all
-.PHONY: all demo server recorder malloc bench install uninstall clean help abi stress mutants system slices
+.PHONY: all demo server recorder malloc bench bars install uninstall clean help abi stress mutants system slices
 .PHONY: check check-all check-full $(targets:%=check-%) check-matrix check-programs
 .PHONY: kernel-test kernel-mutants kernel-steps kernel-costs
 
@@ -53,13 +53,16 @@ recorder: all  ## record what sort(1) allocates and locks, as a trace for Perfet
 	@ninja -C $(BUILD) --quiet recorder
 	@examples/recorder/show $(BUILD)
 
-bench:  ## measure beside what else one would use, and compare with the bars
+bench:  ## measure beside what else one would use: figures, ratios, what to conclude; a minute
 	@scripts/deps build
 	@-scripts/deps bench
 	@# What it compares with may be here only now, and a build from before had to do without.
 	@[ ! -f $(BUILD)/build.ninja ] || { meson configure $(BUILD) --clearcache && meson setup --reconfigure $(BUILD); } >/dev/null
 	@$(MAKE) --no-print-directory all
 	@bench/run $(BUILD)
+
+bars: bench  ## make bench, then fail where a ratio misses a limit that the project sets itself; wants an idle machine
+	@bench/check_bars $(BUILD)/bench.json
 
 malloc:  ## measure our malloc beside others, in loops and under programs and servers (doc/allocator.md), ten minutes
 	@scripts/deps build

@@ -126,7 +126,11 @@ EXPORT void free(void *object)
  * C23's, whose sizes are the program's word. The compiler is told of them, not the assembler, which has only a part of the
  * functions in link-time optimisation; and by other names in C, because they are of other types there.
  */
+#if __has_attribute(__leaf__) /* as free() is declared; clang 11 knows no such attribute */
 #define ALIAS_OF_FREE __attribute__((__alias__("free"), __nothrow__, __leaf__))
+#else
+#define ALIAS_OF_FREE __attribute__((__alias__("free"), __nothrow__))
+#endif
 EXPORT void sized(void *object) __asm__("free_sized") ALIAS_OF_FREE;
 EXPORT void aligned_sized(void *object) __asm__("free_aligned_sized") ALIAS_OF_FREE;
 
@@ -261,6 +265,7 @@ EXPORT int malloc_trim(size_t keep)
 	return heap_trim(keep);
 }
 
+#if __GLIBC_PREREQ(2, 33)
 EXPORT struct mallinfo2 mallinfo2(void)
 {
 	size_t idle = heap_idle();
@@ -275,6 +280,7 @@ EXPORT struct mallinfo2 mallinfo2(void)
 		.keepcost = now.dirty,
 	};
 }
+#endif
 
 /*
  * A vfork child runs on its parent's memory, so on its caches, and has no registration. So that it may allocate, the parent

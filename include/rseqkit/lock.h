@@ -114,7 +114,8 @@ RKI_API int rk_lock_release_slow(void *data, int is_free);
  * *data then what it protects; NULL otherwise:
  *   -EBUSY      (_try, or no time) somebody holds it, the calling thread perhaps, or is about to
  *   -ETIMEDOUT  the time is over
- *   -EDEADLK    the calling thread holds it, and would wait for itself
+ *   -EDEADLK    the calling thread holds it, and would wait for itself. Each copy of the library in a process knows only
+ *               what was taken by it: with a lock that another copy took for this thread, this waits
  *   -EINVAL     nanoseconds is negative, where it would have to wait
  * Context: any thread; signal handler, with _try only; after fork; not in a vfork child; not under asynchronous cancellation
  * (api.h). A thread that ends while it holds a lock holds it for ever. Cost: with rk_lock_release() 1 to 3 ns with rseq, by
@@ -223,7 +224,7 @@ RKI_API void rk_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock
  * Returns 0 and in *section what to end it with, else:
  *   -EBUSY       (_try, or no time) a writer has the lock, or may have it soon
  *   -ETIMEDOUT   the time is over
- *   -EDEADLK     the calling thread is the writer, and would wait for itself
+ *   -EDEADLK     the calling thread is the writer, by this copy of the library, and would wait for itself
  *   -EOWNERDEAD  in a child of fork: a writer had it who isn't there any more, so the data may be half done; until a writer
  *                has been there
  *   -EINVAL      nanoseconds is negative, where it would have to wait
@@ -288,7 +289,7 @@ RKI_API struct rk_rwlock_section *rk_rwlock_keep(struct rk_rwlock *lock, struct 
  * done. Else:
  *   -EBUSY         (_try, or no time) somebody reads or writes, the caller perhaps, or was just about to look
  *   -ETIMEDOUT     the time is over
- *   -EDEADLK       the calling thread has it already
+ *   -EDEADLK       the calling thread has it already, by this copy of the library; by another it would wait
  *   -EHOSTUNREACH  there is no fence (any more, or for this thread, see remote.h): nothing is known of readers
  *   -EINVAL        nanoseconds is negative, where it would have to wait
  * rk_rwlock_write_unlock(): 0, or -EPERM when the calling thread hasn't got it.

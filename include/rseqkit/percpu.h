@@ -25,6 +25,10 @@
  * fill it. Core dumps leave it out: of a program with one counter both the kernel's and gcore's have 1.5 MB. A pool takes
  * three mappings of the process's 65,530 or so, each further range two, and a large item two.
  *
+ * What walks mappings, measured with one counter and two possible CPUs: fork() takes 46 us instead of 40. Who reads
+ * /proc/PID/smaps waits 97 us instead of 89. mlockall(MCL_CURRENT) takes 330 us instead of 250 and locks 1 MB, RK_STRIDE bytes
+ * for each index. A counter that is made after mlockall(MCL_CURRENT | MCL_FUTURE) is filled by nothing but its adds.
+ *
  * An item of more than RK_STRIDE bytes is a large one. Its slots hold pointers, each to that index's memory of
  * item_size bytes: the operations that go through a pointer work on it (rk_cpu_add_through() and others).
  */

@@ -132,7 +132,8 @@ RKI_API int rk_rcu_synchronize_for(struct rk_rcu *rcu, int64_t nanoseconds);
 /*
  * The same in two steps, for who has something else to do meanwhile. rk_rcu_start() returns the number of a grace period
  * that begins after the call. rk_rcu_poll() tells whether it is over, and moves it on if it can; nobody else does, so it is
- * called until it says so. A number belongs to one domain. It stays good for ever, and in children too.
+ * called until it says so. A number belongs to the domain that gave it: of another one rk_rcu_poll() may say 1 too early.
+ * It stays good for ever, and in children too.
  *
  * Returns of rk_rcu_poll(): 1 if it is over, 0 if not (yet), -EINVAL when rk_rcu_start() of this domain can't have returned
  * that number yet, -EHOSTUNREACH as above.

@@ -135,7 +135,8 @@ RKI_API int rk_process_init(void);
  * RK_REASON_NO_PORT), -EPERM (RK_REASON_BLOCKED), -EBUSY (RK_REASON_FOREIGN,
  * RK_REASON_STRANGER), -ECANCELED (RK_REASON_TOLD), -EACCES (RK_REASON_SIGNATURE), -EAGAIN
  * (RK_REASON_VFORK), -EINVAL (RK_REASON_AREA), -ESRCH (RK_REASON_LIBC_GAVE_UP), -EADDRINUSE
- * (RK_REASON_RENDEZVOUS), -ESHUTDOWN (RK_REASON_EXITING), -ENOTSUP (RK_REASON_LATE, RK_REASON_UNWATCHED).
+ * (RK_REASON_RENDEZVOUS), -ESHUTDOWN (RK_REASON_EXITING), -ENOTSUP (RK_REASON_LATE, RK_REASON_UNWATCHED). With glibc
+ * before 2.32 a handler that runs before a thread's start routine is taken for a vfork child.
  * Context: any thread; signal handler; after fork; vfork child: refused, unless the parent is registered: then it
  * answers for the parent. Cost: a nanosecond when done before, failed or not; else two system calls.
  */

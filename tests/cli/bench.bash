@@ -58,3 +58,38 @@ make_report() {
 need_gnuplot() {
 	command -v gnuplot >/dev/null || skip "no gnuplot here"
 }
+
+# Both formats of a picture are in the folder $pictures, whole; the texts given are in the one that has text.
+assert_picture() {
+	python3 - "$pictures" "$@" <<-'EOF'
+		import sys, struct, xml.etree.ElementTree as tree
+		folder, name, *texts = sys.argv[1:]
+		root = tree.parse(f"{folder}/{name}.svg").getroot()
+		shown = {" ".join(t.itertext()).strip() for t in root.iter("{http://www.w3.org/2000/svg}text")}
+		for text in texts:
+		    if not any(text in s for s in shown):
+		        sys.exit(f"no '{text}' in {name}.svg: {shown}")
+		png = open(f"{folder}/{name}.png", "rb").read()
+		if png[:8] != b"\x89PNG\r\n\x1a\n" or b"IEND" not in png[-12:] or struct.unpack(">I", png[16:20])[0] < 1000:
+		    sys.exit(f"{name}.png is no picture, or small")
+	EOF
+}
+
+# Expressions over the report's page in the folder $pictures, as the tree `page`, its text and its tables by bench.
+assert_page() {
+	python3 - "$pictures/index.html" "$@" <<-'EOF'
+		import re, sys, xml.etree.ElementTree as tree
+		source = open(sys.argv[1]).read()
+		page = tree.fromstring(source.split("\n", 1)[1])
+		text = "".join(page.find("body").itertext())
+		sections = {s.get("id"): s for s in page.iter("section")}
+		def said(section):
+		    return " ".join("".join(sections[section].itertext()).split())
+		def rows(bench):
+		    return {r[0].text: [" ".join("".join(c.itertext()).split()) for c in r[1:]]
+		            for r in sections["bench-" + bench].findall(".//tbody/tr")}
+		for expression in sys.argv[2:]:
+		    if not eval("(" + expression + ")"):
+		        sys.exit(f"not true: {expression}\n{text[-4000:]}")
+	EOF
+}

@@ -348,3 +348,20 @@ figures() {
 	done
 	expect 2 "$check_bars" "$BATS_TEST_TMPDIR/none"
 }
+
+@test "make bench judges nothing: figures, conclusions, exit 0; make bars is that, and the bars" {
+	local root=$BATS_TEST_DIRNAME/../..
+	# Slower than any bar allows.
+	with_worker "$(printf "$list_answers" 'echo 100000000')"
+	cd "$BATS_TEST_TMPDIR"
+	expect 0 "$root/bench/run" tree
+	assert_says "What to conclude"
+	assert_says "tree/bench.json"
+	[[ "$output" != *FAILS* && "$output" != *unknown* ]]
+	expect 3 "$check_bars" tree/bench.json
+	expect 0 make -C "$root" -n bench BUILD=/none
+	assert_says "bench/run"
+	[[ "$output" != *check_bars* ]]
+	expect 0 make -C "$root" -n bars BUILD=/none
+	[[ "$output" == *bench/run*check_bars\ /none/bench.json* ]]
+}

@@ -86,17 +86,61 @@ load demo
 @test "what can't be read is an error that names it, exit 2, at once" {
 	ln -s loop loop
 	ln -s nowhere dangling
-	mkfifo pipe
+	python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
 	seq 3 >text
 	mkdir empty
-	for path in missing text/below loop dangling pipe /dev/zero /dev/null ""; do
+	for path in missing text/below loop dangling socket /dev/zero /dev/null ""; do
 		expect 2 timeout 60 "$RSEQKIT" demo --seconds 0 "$path"
 		assert_says "rseqkit demo: $path: "
 		expect 2 sh -c 'timeout 60 "$0" demo --json --seconds 0 text "$1" 2>/dev/null' "$RSEQKIT" "$path"
 		[ -z "$output" ]
 	done
+	expect 2 "$RSEQKIT" demo --seconds 0 socket
+	assert_says "'-' reads standard input"
 	expect 2 "$RSEQKIT" demo --seconds 0 empty
 	assert_says "nothing to count"
+}
+
+@test "- is standard input, whatever that is; once, and beside files; a directory is an error" {
+	seq 3000 >text
+	printf 'a b\n' >more
+	count - more <text
+	assert_counts text more
+	(sleep 0.1; cat text) | count -
+	assert_counts text
+	expect_json 0 python3 - "$RSEQKIT" <<-'EOF'
+		import socket, subprocess, sys, time
+		ours, theirs = socket.socketpair()
+		theirs.setblocking(False)
+		demo = subprocess.Popen([sys.argv[1], "demo", "--json", "--seconds", "0", "-"], stdin=theirs)
+		theirs.close()
+		time.sleep(0.3)
+		ours.sendall(open("text", "rb").read())
+		ours.close()
+		sys.exit(demo.wait())
+	EOF
+	assert_counts text
+	cp text ./-
+	count ./- <more
+	assert_counts text
+	expect 2 "$RSEQKIT" demo - - <text
+	assert_says "rseqkit demo: -: standard input can be read only once"
+	expect 2 "$RSEQKIT" demo - <.
+	assert_says "rseqkit demo: standard input: Is a directory"
+}
+
+@test "FIFOs that are named are read to their ends: the shell's, one that has a name, /dev/stdin" {
+	seq 3000 >text
+	mkfifo pipe
+	count <(cat text)
+	assert_counts text
+	(sleep 0.1; cat text >pipe) 3>&- &
+	count pipe
+	assert_counts text
+	cat text | count /dev/stdin
+	assert_counts text
+	count /dev/stdin <text
+	assert_counts text
 }
 
 @test "options: not a number, out of range, unknown, without argument; exit 2" {

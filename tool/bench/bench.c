@@ -14,6 +14,7 @@
 #include "common/json.h"
 #include "common/options.h"
 #include "common/output.h"
+#include "conclude.h"
 #include "figures.h"
 #include "page.h"
 #include "plot.h"
@@ -217,9 +218,14 @@ static bool put_out(const struct bench_run *run, struct settings *s)
 	struct figures figures = {0};
 	bool good = true;
 
-	if (!s->json)
+	if (!s->json) {
 		bench_print_text(run);
-	if (s->output != NULL)
+		good = figures_take(&figures, report, "the report");
+		if (good)
+			conclude_print(&figures);
+		figures_release(&figures);
+	}
+	if (good && s->output != NULL)
 		good = bench_save_json(report, &s->file);
 	if (good && (s->plot != NULL || s->report != NULL))
 		good = figures_take(&figures, report, "the report") && show(s, &figures);

@@ -68,6 +68,7 @@ struct bench_run {
 	unsigned group_count;
 	struct bench_group *groups;
 	double seconds; /* of measuring, in all */
+	double busy;	/* load.h: the share of the CPUs' time that others took meanwhile, or -1 */
 	char owners[BENCH_ENVIRONMENTS][16]; /* who owns rseq in each kind of worker; empty if none was needed */
 	struct bench_worker workers[BENCH_MODES][BENCH_ENVIRONMENTS];
 	struct bench_peer peers[BENCH_ENVIRONMENTS]; /* of environments that have one */

@@ -12,6 +12,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "explain.h"
+
 #define ROW 20	    /* pixels of a bar, with what is around it */
 #define BAR 14
 #define LINES 300   /* height of a chart over threads */
@@ -110,6 +112,8 @@ static void put_row(FILE *page, const struct axis *axis, const struct figures_be
 
 	fputs("<div class='row'><span class='name'>", page);
 	page_put(page, who->name);
+	if (!explain_does_job(bench->name, who->name))
+		fputs(" <small class='dim'>for comparison only</small>", page);
 	fputs("</span>", page);
 	if (!figures_has(bench, contender)) {
 		fputs("<span class='missing'>", page);
@@ -131,7 +135,7 @@ static void put_numbers(FILE *page, const struct axis *axis)
 	fputs("<div class='row numbers'><span class='name'></span><svg width='100%' height='18' aria-hidden='true'>",
 	      page);
 	for (double tick = 0; (tick = next_tick(axis, tick)) != 0;)
-		fprintf(page, "<text x='%.2f%%' y='13' text-anchor='middle'>%.6g</text>", place(axis, tick), tick);
+		fprintf(page, "<text x='%.2f%%' y='13' text-anchor='middle'>%.7g</text>", place(axis, tick), tick);
 	fputs("</svg></div>\n", page);
 }
 
@@ -203,6 +207,7 @@ void page_chart_threads(FILE *page, const struct figures_bench *bench)
 {
 	const struct figures_group *first = &bench->groups[0], *last = &bench->groups[bench->group_count - 1];
 	struct axis x = {first->threads / 1.1, last->threads * 1.1, true}, y = {0};
+	char text[32];
 
 	if (!figures_has_threads(bench))
 		return;
@@ -213,8 +218,8 @@ void page_chart_threads(FILE *page, const struct figures_bench *bench)
 	for (double tick = 0; (tick = next_tick(&y, tick)) != 0;)
 		fprintf(page,
 			"<line class='grid' x1='0' x2='100%%' y1='%.2f%%' y2='%.2f%%'/><text x='-6' y='%.2f%%' dy='4' "
-			"text-anchor='end'>%.6g</text>",
-			100 - place(&y, tick), 100 - place(&y, tick), 100 - place(&y, tick), tick);
+			"text-anchor='end'>%s</text>",
+			100 - place(&y, tick), 100 - place(&y, tick), 100 - place(&y, tick), figures_tick(tick, text));
 	fputs("<line class='one' x1='0' x2='0' y1='0' y2='100%'/><line class='one' x1='0' x2='100%' y1='100%' "
 	      "y2='100%'/>\n",
 	      page);
@@ -235,7 +240,7 @@ void page_chart_threads(FILE *page, const struct figures_bench *bench)
 		fputs("</li>", page);
 	}
 	fprintf(page,
-		"</ul>\n<figcaption>CPU time of an operation in nanoseconds%s, over the number of threads. Perfect scaling "
+		"</ul>\n<figcaption>CPU time of an operation%s, over the number of threads. Perfect scaling "
 		"is a level line.</figcaption>\n</figure>\n",
 		y.logarithmic ? " (logarithmic)" : "");
 }

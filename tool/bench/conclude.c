@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conclude.c - what follows from the figures of a bench, in sentences (page.h).
+ * conclude.c - what follows from the figures of a bench, in sentences (conclude.h, page.h).
  *
- * Nothing here knows what a contender is. Two whose spreads overlap are said to take about as long, whatever their
- * medians; a figure of few rounds, or a reference that varies by its placement, is said to be that.
+ * Two whose spreads overlap are said to take about as long, whatever their medians; a figure of few rounds, or a reference
+ * that varies by its placement, is said to be that. What doesn't do the job is never called the fastest: it is named for
+ * comparison only.
  */
 #define _GNU_SOURCE
+#include "conclude.h"
 #include "page.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/output.h"
+#include "explain.h"
+#include "load.h"
+
 #define SPREAD_WIDE 1.25 /* greatest by least */
 #define SCALES 1.15	 /* what takes no longer than this, with more threads, is said to scale */
+#define COLUMNS 80
 
 /* A contender beside the reference. */
 struct rival {
 	const char *name;
 	double ratio;
-	int side; /* -1: takes less, 0: about as long, 1: more */
+	enum side { LESS, AS_LONG, MORE, NO_RIVAL } side; /* the last: it doesn't do the job */
 };
 
 static int compare_rivals(const void *a, const void *b)
@@ -38,14 +47,16 @@ static unsigned find_rivals(const struct figures_bench *bench, const struct figu
 
 		if ((int)j != group->reference && figure_is_there(f))
 			rivals[count++] = (struct rival){bench->contenders[j].name, f->median / ours->median,
-							 f->max < ours->min ? -1 : f->min > ours->max ? 1 : 0};
+							 !explain_does_job(bench->name, bench->contenders[j].name) ? NO_RIVAL :
+							 f->max < ours->min ? LESS :
+							 f->min > ours->max ? MORE : AS_LONG};
 	}
 	qsort(rivals, count, sizeof(rivals[0]), compare_rivals);
 	return count;
 }
 
 /* The rivals of one side, with their ratios, as a sentence; nothing if there are none. */
-static void put_side(FILE *page, const char *beginning, const struct rival *rivals, unsigned count, int side)
+static void put_side(FILE *page, const char *beginning, const struct rival *rivals, unsigned count, enum side side)
 {
 	const char *before = beginning;
 	char ratio[32];
@@ -72,15 +83,18 @@ static void put_comparison(FILE *page, const struct figures_bench *bench, const 
 	const struct figure *ours = &group->figures[group->reference];
 	struct rival rivals[BENCH_CONTENDERS_MAX];
 	unsigned count = find_rivals(bench, group, rivals);
+	char median[32], min[32], max[32];
 
 	fputs("<li><strong>", page);
 	put_threads(page, group->threads);
 	fputs(":</strong> ", page);
 	page_put(page, bench->contenders[group->reference].name);
-	fprintf(page, " takes %.3g ns (%.3g to %.3g).", ours->median, ours->min, ours->max);
-	put_side(page, " Less: ", rivals, count, -1);
-	put_side(page, " About as long, with spreads that overlap: ", rivals, count, 0);
-	put_side(page, " More: ", rivals, count, 1);
+	fprintf(page, " takes %s (%s to %s).", figures_time(ours->median, median),
+		figures_time_as(ours->min, ours->median, min), figures_time_as(ours->max, ours->median, max));
+	put_side(page, " Less: ", rivals, count, LESS);
+	put_side(page, " About as long, with spreads that overlap: ", rivals, count, AS_LONG);
+	put_side(page, " More: ", rivals, count, MORE);
+	put_side(page, " For comparison only: ", rivals, count, NO_RIVAL);
 	fputs("</li>\n", page);
 }
 
@@ -94,8 +108,8 @@ static void put_scaling(FILE *page, const struct figures_bench *bench, const str
 	for (unsigned j = 0; j < bench->contender_count; j++)
 		if (figure_is_there(&from->figures[j]) && figure_is_there(&to->figures[j])) {
 			grown[count] = (struct rival){bench->contenders[j].name,
-						      to->figures[j].median / from->figures[j].median, 0};
-			grown[count].side = grown[count].ratio > SCALES ? 1 : 0;
+						      to->figures[j].median / from->figures[j].median, AS_LONG};
+			grown[count].side = grown[count].ratio > SCALES ? MORE : AS_LONG;
 			count++;
 		}
 	if (count == 0)
@@ -104,8 +118,8 @@ static void put_scaling(FILE *page, const struct figures_bench *bench, const str
 	fputs("<li><strong>From ", page);
 	put_threads(page, from->threads);
 	fprintf(page, " to %u:</strong> an operation takes", to->threads);
-	put_side(page, " about as long, at most 1.15 times: ", grown, count, 0);
-	put_side(page, grown[0].side == 0 ? " Longer: " : " longer: ", grown, count, 1);
+	put_side(page, " about as long, at most 1.15 times: ", grown, count, AS_LONG);
+	put_side(page, grown[0].side == AS_LONG ? " Longer: " : " longer: ", grown, count, MORE);
 	fputs("</li>\n", page);
 }
 
@@ -138,6 +152,8 @@ void page_conclude(FILE *page, const struct figures *figures, const struct figur
 	unsigned count = figures_choose(figures, bench, groups);
 
 	fputs("<ul class='conclusions'>\n", page);
+	if (!explain_same_job(bench->name))
+		fputs("<li>These contenders do different work: what takes least isn't the best.</li>\n", page);
 	for (unsigned i = 0; i < count; i++)
 		put_comparison(page, bench, groups[i]);
 	if (count > 1)
@@ -158,37 +174,165 @@ void page_conclude(FILE *page, const struct figures *figures, const struct figur
 	fputs("</ul>\n", page);
 }
 
-void page_summarise(FILE *page, const struct figures_bench *bench)
-{
-	const struct figures_group *group = NULL;
-	struct rival rivals[BENCH_CONTENDERS_MAX];
-	char ratio[32];
-	unsigned count;
+const char conclude_legend[] =
+	"Ratios in brackets are to the time of the contender that is named first. What is named for comparison only doesn't do "
+	"the job: it loses operations, or does nothing.";
 
-	for (unsigned i = 0; i < bench->group_count && group == NULL; i++)
-		if (bench->groups[i].reference >= 0)
-			group = &bench->groups[i];
-	fputs("<li><a href=\"#bench-", page);
-	page_put(page, bench->name);
-	fputs("\">", page);
-	page_put(page, bench->name);
-	fputs("</a>: ", page);
-	if (group == NULL) {
-		fputs("nothing could be measured.</li>\n", page);
-		return;
+/* Text that grows; what has no room is left out. */
+struct sentence {
+	char *text;
+	size_t length;
+};
+
+static void say(struct sentence *s, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
+
+static void say(struct sentence *s, const char *format, ...)
+{
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(s->text + s->length, CONCLUSION_SIZE - s->length, format, arguments);
+	va_end(arguments);
+	s->length += length > 0 ? (size_t)length : 0;
+	if (s->length >= CONCLUSION_SIZE)
+		s->length = CONCLUSION_SIZE - 1;
+}
+
+static void say_rivals(struct sentence *s, const struct rival *rivals, unsigned count)
+{
+	const struct rival *fastest = NULL, *slowest = NULL;
+	char ratio[32];
+
+	for (unsigned i = 0; i < count; i++)
+		if (rivals[i].side != NO_RIVAL) {
+			fastest = fastest != NULL ? fastest : &rivals[i];
+			slowest = &rivals[i];
+		}
+	if (fastest != NULL)
+		say(s, " The %s: %s (%s)", fastest != slowest ? "fastest of the others" : "other", fastest->name,
+		    figures_ratio(fastest->ratio, ratio));
+	if (fastest != slowest)
+		say(s, "; the slowest: %s (%s)", slowest->name, figures_ratio(slowest->ratio, ratio));
+	say(s, "%s", fastest != NULL ? "." : "");
+}
+
+static void say_bounds(struct sentence *s, const struct rival *rivals, unsigned count)
+{
+	const char *before = " For comparison only: ";
+	char ratio[32];
+
+	for (unsigned i = 0; i < count; i++)
+		if (rivals[i].side == NO_RIVAL) {
+			say(s, "%s%s (%s)", before, rivals[i].name, figures_ratio(rivals[i].ratio, ratio));
+			before = ", ";
+		}
+	say(s, "%s", before[0] == ',' ? "." : "");
+}
+
+/* Of contenders that do different work: only how far apart they are. */
+static void say_range(struct sentence *s, const struct figures_bench *bench, const struct figures_group *group)
+{
+	unsigned least = (unsigned)group->reference, greatest = least;
+	char from[32], to[32];
+
+	for (unsigned j = 0; j < bench->contender_count; j++)
+		if (figure_is_there(&group->figures[j])) {
+			least = group->figures[j].median < group->figures[least].median ? j : least;
+			greatest = group->figures[j].median > group->figures[greatest].median ? j : greatest;
+		}
+	say(s, "different kinds of work take %s (%s) to %s (%s).", figures_time(group->figures[least].median, from),
+	    bench->contenders[least].name, figures_time(group->figures[greatest].median, to), bench->contenders[greatest].name);
+}
+
+const char *conclude_bench(const struct figures_bench *bench, char *text)
+{
+	const struct figures_group *first = NULL, *last = NULL;
+	struct rival rivals[BENCH_CONTENDERS_MAX];
+	struct sentence s = {text, 0};
+	unsigned count;
+	char time[32];
+
+	for (unsigned i = 0; i < bench->group_count; i++)
+		if (bench->groups[i].reference >= 0) {
+			first = first != NULL ? first : &bench->groups[i];
+			last = &bench->groups[i];
+		}
+	if (first == NULL) {
+		say(&s, "nothing could be measured.");
+	} else if (!explain_same_job(bench->name)) {
+		say_range(&s, bench, first);
+	} else {
+		say(&s, "%s takes %s.", bench->contenders[first->reference].name, figures_time(figures_reference(first), time));
+		count = find_rivals(bench, first, rivals);
+		say_rivals(&s, rivals, count);
+		say_bounds(&s, rivals, count);
+		if (last != first) {
+			say(&s, " With %u threads %s takes %s.", last->threads, bench->contenders[last->reference].name,
+			    figures_time(figures_reference(last), time));
+			say_rivals(&s, rivals, find_rivals(bench, last, rivals));
+		}
 	}
-	count = find_rivals(bench, group, rivals);
-	page_put(page, bench->contenders[group->reference].name);
-	fprintf(page, " takes %.3g ns.", group->figures[group->reference].median);
-	if (count > 0) {
-		fputs(count > 1 ? " The fastest of the others: " : " The other: ", page);
-		page_put(page, rivals[0].name);
-		fprintf(page, " (%s)", figures_ratio(rivals[0].ratio, ratio));
+	return text;
+}
+
+bool conclude_doubt(const struct figures *figures, char *text)
+{
+	unsigned groups = 0, few = 0;
+	struct sentence s = {text, 0};
+
+	for (unsigned i = 0; i < figures->bench_count; i++)
+		for (unsigned j = 0; j < figures->benches[i].group_count; j++)
+			if (figures->benches[i].groups[j].reference >= 0) {
+				groups++;
+				few += figures->benches[i].groups[j].rounds < BENCH_ROUNDS_FEW;
+			}
+	text[0] = '\0';
+	if (figures->busy > BENCH_BUSY)
+		say(&s,
+		    "The machine was busy: other programs, or the host of a virtual machine, took %.0f %% of its CPUs' time "
+		    "meanwhile. Small differences mean nothing then, above all with several threads.",
+		    100 * figures->busy);
+	if (few > 0)
+		say(&s, "%s%s of the %u measurements had fewer than %d rounds, too few to find undisturbed moments.",
+		    s.length > 0 ? " " : "", few == groups ? "All" : few == 1 ? "One" : "Some", groups, BENCH_ROUNDS_FEW);
+	if (s.length > 0)
+		say(&s, " Measure again on an idle machine, or with more time (--time).");
+	return s.length > 0;
+}
+
+/* Words, in lines that begin with `indent` blanks; the cursor is behind them in the first one. */
+static void print_words(const char *text, int indent)
+{
+	int column = indent;
+
+	while (*text != '\0') {
+		int length = (int)strcspn(text, " ");
+
+		if (column > indent && column + 1 + length > COLUMNS) {
+			printf("\n%*s", indent, "");
+			column = indent;
+		}
+		column += printf("%s%.*s", column > indent ? " " : "", length, text);
+		text += length + (text[length] == ' ');
 	}
-	if (count > 1) {
-		fputs("; the slowest: ", page);
-		page_put(page, rivals[count - 1].name);
-		fprintf(page, " (%s)", figures_ratio(rivals[count - 1].ratio, ratio));
+	putchar('\n');
+}
+
+void conclude_print(const struct figures *figures)
+{
+	char text[CONCLUSION_SIZE];
+
+	print_coloured(COLOUR_BOLD, "What to conclude");
+	putchar('\n');
+	if (conclude_doubt(figures, text)) {
+		print_coloured(COLOUR_YELLOW, "  Careful: ");
+		print_words(text, 11);
 	}
-	fputs(count > 0 ? ".</li>\n" : "</li>\n", page);
+	printf("  ");
+	print_words(conclude_legend, 2);
+	for (unsigned i = 0; i < figures->bench_count; i++) {
+		printf("  %-18s ", figures->benches[i].name);
+		print_words(conclude_bench(&figures->benches[i], text), 21);
+	}
 }

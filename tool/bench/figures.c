@@ -266,6 +266,9 @@ bool figures_take(struct figures *figures, json_object *report, const char *sour
 	take_text(machine, "kernel", "unknown", figures->kernel, sizeof(figures->kernel));
 	take_text(machine, "libc", "unknown libc", figures->libc, sizeof(figures->libc));
 	take_text(report, "date", "unknown date", figures->date, sizeof(figures->date));
+	figures->busy = -1;
+	if (member(report, "busy") != NULL && !take_number(report, "busy", 0, 1, &figures->busy, &top))
+		return false;
 	if (!take_count(machine, "cpus", 1, UINT32_MAX, &figures->cpus, &top) ||
 	    !take_count(report, "placements", 1, UINT32_MAX, &figures->placements, &top) ||
 	    !take_number(report, "seconds", 0, SECONDS_MAX, &figures->seconds, &top))

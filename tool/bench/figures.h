@@ -44,6 +44,7 @@ struct figures {
 	char model[128], kernel[96], libc[64], date[32]; /* "unknown" where the JSON doesn't tell */
 	unsigned cpus, placements;
 	double seconds;
+	double busy; /* as in struct bench_run; -1 where the JSON doesn't tell */
 	unsigned bench_count;
 	struct figures_bench *benches; /* BENCH_MAX of them */
 };
@@ -91,8 +92,15 @@ bool figures_range(const struct figures_bench *bench, const struct figures_group
 /* The range of all nanoseconds of a bench, likewise. */
 bool figures_costs(const struct figures_bench *bench, double *least, double *greatest);
 
-/* A ratio with three digits that count, and nanoseconds with four; in text[32]. */
+/*
+ * What people read, with three digits that count and no exponent, in text[32]: a ratio, below 1 with two digits; a time with
+ * its unit; and one without it, in the unit that `of` has.
+ */
 const char *figures_ratio(double ratio, char *text);
-const char *figures_ns(double ns, char *text);
+const char *figures_time(double ns, char *text);
+const char *figures_time_as(double ns, double of, char *text);
+
+/* A time at an axis, in text[32]: as short as can be. */
+const char *figures_tick(double ns, char *text);
 
 #endif /* RK_TOOL_BENCH_FIGURES_H */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/output.h"
+#include "load.h"
 #include "tool.h"
 
 /*
@@ -306,9 +307,21 @@ static double slice_of(const struct bench_run *run, const struct bench_group *gr
 	return slice < SLICE_MIN_NS ? SLICE_MIN_NS : slice;
 }
 
+static void read_load(const struct bench_run *run, struct bench_load *load)
+{
+	pid_t pids[BENCH_MODES * BENCH_ENVIRONMENTS];
+	size_t count = 0;
+
+	for (unsigned mode = 0; mode < BENCH_MODES; mode++)
+		for (unsigned i = 0; i < BENCH_ENVIRONMENTS; i++)
+			pids[count++] = run->workers[mode][i].pid;
+	bench_load_read(load, pids, count);
+}
+
 bool bench_measure(struct bench_run *run, const unsigned *threads, unsigned thread_counts, double seconds)
 {
 	double weights = 0, start = now_ns(), most = SECONDS_DEFAULT_MAX;
+	struct bench_load before, after;
 	struct bench_group *group;
 
 	run->cpus = bench_usable_cpus();
@@ -321,6 +334,7 @@ bool bench_measure(struct bench_run *run, const unsigned *threads, unsigned thre
 	if (thread_counts > THREAD_COUNTS_USUAL)
 		most = most * thread_counts / THREAD_COUNTS_USUAL;
 	run->seconds = seconds > 0 ? seconds : weights < most ? weights : most;
+	read_load(run, &before);
 	while ((group = next_group(run))->rounds == 0 || now_ns() - start < run->seconds * 1e9) {
 		double done = (now_ns() - start) / (run->seconds * 1e7);
 		char text[96];
@@ -332,6 +346,8 @@ bool bench_measure(struct bench_run *run, const unsigned *threads, unsigned thre
 			return false;
 	}
 	print_progress(NULL);
+	read_load(run, &after);
+	run->busy = bench_load_of_others(&before, &after);
 	for (unsigned i = 0; i < run->group_count; i++)
 		for (unsigned j = 0; j < run->groups[i].bench->contender_count; j++)
 			make_figure(run, &run->groups[i].cells[j]);

@@ -4,10 +4,15 @@
 #include "page.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/file.h"
+#include "conclude.h"
+#include "explain.h"
 #include "style.h"
 #include "tool.h"
+
+#define COLUMNS_MANY 3 /* of numbers of threads: a table that may be wider than a window */
 
 void page_put(FILE *page, const char *text)
 {
@@ -42,7 +47,7 @@ static void put_term(FILE *page, const char *term, const char *text)
 
 static void put_head(FILE *page, const struct figures *figures)
 {
-	char cpus[32];
+	char cpus[32], doubt[CONCLUSION_SIZE];
 
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
 	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
@@ -51,7 +56,7 @@ static void put_head(FILE *page, const struct figures *figures)
 	      "<title>rseqkit bench: ",
 	      page);
 	page_put(page, figures->model);
-	fprintf(page, "</title>\n<style>\n%s</style>\n</head>\n<body>\n", page_style);
+	fprintf(page, "</title>\n<style>\n%s%s</style>\n</head>\n<body>\n", page_style, page_style_tables);
 	page_chart_shapes(page);
 	fputs("<main>\n<h1>What operations of rseqkit cost, and others</h1>\n<dl>\n", page);
 	snprintf(cpus, sizeof(cpus), "%u that could be used", figures->cpus);
@@ -61,6 +66,11 @@ static void put_head(FILE *page, const struct figures *figures)
 	put_term(page, "C library", figures->libc);
 	put_term(page, "Measured", figures->date);
 	fputs("</dl>\n", page);
+	if (conclude_doubt(figures, doubt)) {
+		fputs("<p class=\"warning\"><strong>Careful.</strong> ", page);
+		page_put(page, doubt);
+		fputs("</p>\n", page);
+	}
 }
 
 static void put_contents(FILE *page, const struct figures *figures)
@@ -80,7 +90,7 @@ static void put_method(FILE *page, const struct figures *figures)
 {
 	fprintf(page,
 		"<section id=\"method\">\n<h2>How it was measured</h2>\n"
-		"<p>A figure is the CPU time that one operation occupies, in nanoseconds, in a loop that does nothing else: "
+		"<p>A figure is the CPU time that one operation occupies, in a loop that does nothing else: "
 		"caches are warm and branches are predicted. With T threads on C CPUs it is the time from their common "
 		"start to the last finish, times the lesser of T and C, divided by the number of operations. So perfect "
 		"scaling shows as the same figure.</p>\n"
@@ -93,7 +103,7 @@ static void put_method(FILE *page, const struct figures *figures)
 		figures->placements, figures->seconds);
 }
 
-/* A ratio or a time with its spread, in cells. */
+/* A ratio or a time with its spread below it, in cells. */
 static void put_cells(FILE *page, const struct figure *f, double of)
 {
 	char median[32], min[32], max[32];
@@ -104,8 +114,8 @@ static void put_cells(FILE *page, const struct figure *f, double of)
 	}
 	fprintf(page, "<td class=\"of\">%s <small>%s to %s</small></td>", figures_ratio(f->median / of, median),
 		figures_ratio(f->min / of, min), figures_ratio(f->max / of, max));
-	fprintf(page, "<td>%s <small>%s to %s</small></td>", figures_ns(f->median, median), figures_ns(f->min, min),
-		figures_ns(f->max, max));
+	fprintf(page, "<td>%s <small>%s to %s</small></td>", figures_time(f->median, median),
+		figures_time_as(f->min, f->median, min), figures_time_as(f->max, f->median, max));
 }
 
 /* Is it the same contender that others are divided by, whatever the number of threads? */
@@ -138,14 +148,16 @@ static void put_table_head(FILE *page, const struct figures_bench *bench)
 			fputs(" to ", page);
 			page_put(page, bench->contenders[bench->groups[i].reference].name);
 		}
-		fputs("</th><th>nanoseconds</th>", page);
+		fputs("</th><th>time</th>", page);
 	}
 	fputs("</tr></thead>\n", page);
 }
 
 static void put_table(FILE *page, const struct figures_bench *bench)
 {
-	/* It can be wider than the window; a keyboard must get to it to scroll. */
+	/* It can be wider than the window: shadows and a line tell so, and a keyboard must get to it to scroll. */
+	if (bench->group_count >= COLUMNS_MANY)
+		fputs("<p class=\"hint dim\">The table is wider than this window: scroll it sideways.</p>\n", page);
 	fputs("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Figures of ", page);
 	page_put(page, bench->name);
 	fputs("\"><table>\n", page);
@@ -156,6 +168,8 @@ static void put_table(FILE *page, const struct figures_bench *bench)
 			continue;
 		fputs("<tr><th scope=\"row\">", page);
 		page_put(page, bench->contenders[j].name);
+		if (!explain_does_job(bench->name, bench->contenders[j].name))
+			fputs("<br/><small class=\"dim\">for comparison only</small>", page);
 		if (bench->contenders[j].library[0] != '\0') {
 			fputs("<br/><small class=\"dim\">", page);
 			page_put(page, bench->contenders[j].library);
@@ -170,6 +184,35 @@ static void put_table(FILE *page, const struct figures_bench *bench)
 	fputs("</tbody></table></div>\n", page);
 }
 
+/* A line for each contender, of those without a figure too: who doesn't know them can't conclude anything. */
+static void put_contenders(FILE *page, const struct figures_bench *bench)
+{
+	fputs("<dl class=\"contenders\">\n", page);
+	for (unsigned j = 0; j < bench->contender_count; j++) {
+		const struct explanation *e = explain(bench->name, bench->contenders[j].name);
+
+		if (e == NULL)
+			continue;
+		fputs("<dt>", page);
+		page_put(page, bench->contenders[j].name);
+		fputs("</dt><dd>", page);
+		page_put(page, e->what);
+		fputs(". ", page);
+		if (e->instead != NULL) {
+			page_put(page, e->instead);
+			fputs(" ", page);
+		}
+		fputs("<span class=\"dim\">Needs:</span> ", page);
+		page_put(page, e->needs != NULL ? e->needs :
+			       strncmp(e->contender, "rseqkit", 7) == 0 ? "nothing else; without rseq it is slower" :
+									  "nothing else");
+		fputs(". <span class=\"dim\">Right when:</span> ", page);
+		page_put(page, e->when);
+		fputs(".</dd>\n", page);
+	}
+	fputs("</dl>\n", page);
+}
+
 static void put_bench(FILE *page, const struct figures *figures, const struct figures_bench *bench)
 {
 	fputs("<section id=\"bench-", page);
@@ -179,6 +222,7 @@ static void put_bench(FILE *page, const struct figures *figures, const struct fi
 	fputs("</h2>\n<p class=\"what\">", page);
 	page_put(page, bench->what);
 	fputs("</p>\n", page);
+	put_contenders(page, bench);
 	page_conclude(page, figures, bench);
 	if (figures_has_ratios(bench)) {
 		fprintf(page, "<div class=\"charts%s\">\n", figures_has_threads(bench) ? " two" : "");
@@ -190,16 +234,27 @@ static void put_bench(FILE *page, const struct figures *figures, const struct fi
 	fputs("</section>\n", page);
 }
 
-/* A line for each bench, of its least number of threads. */
+/* A line for each bench. */
 static void put_summary(FILE *page, const struct figures *figures)
 {
-	fputs("<section id=\"summary\">\n<h2>What to conclude</h2>\n<p>Each bench in one line, with one thread, or the "
-	      "least number that it was measured with. Numbers in brackets are ratios to the contender that is named "
-	      "first. What follows from the spread, and from more threads, is said with each bench.</p>\n"
+	char text[CONCLUSION_SIZE];
+
+	fputs("<section id=\"summary\">\n<h2>What to conclude</h2>\n<p>Each bench in one line, with the least number of threads "
+	      "that it was measured with, and with the greatest. ",
+	      page);
+	page_put(page, conclude_legend);
+	fputs(" What contenders are, and what follows from the spread, is said with each bench.</p>\n"
 	      "<ul class=\"conclusions\">\n",
 	      page);
-	for (unsigned i = 0; i < figures->bench_count; i++)
-		page_summarise(page, &figures->benches[i]);
+	for (unsigned i = 0; i < figures->bench_count; i++) {
+		fputs("<li><a href=\"#bench-", page);
+		page_put(page, figures->benches[i].name);
+		fputs("\">", page);
+		page_put(page, figures->benches[i].name);
+		fputs("</a>: ", page);
+		page_put(page, conclude_bench(&figures->benches[i], text));
+		fputs("</li>\n", page);
+	}
 	fputs("</ul>\n</section>\n", page);
 }
 

@@ -18,8 +18,7 @@ bool page_write(const struct figures *figures, const char *folder, bool list);
 /* Text, escaped for any place in HTML where text or an attribute's value may stand. */
 void page_put(FILE *page, const char *text);
 
-/* conclude.c: what follows from the figures of a bench, in sentences; and in one line of a list. */
-void page_summarise(FILE *page, const struct figures_bench *bench);
+/* conclude.c: what follows from the figures of a bench, in sentences. */
 void page_conclude(FILE *page, const struct figures *figures, const struct figures_bench *bench);
 
 /* chart.c: ratios as bars, and costs over the number of threads as lines; patterns and shapes are defined once. */

@@ -4,6 +4,7 @@
 #include "figures.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define LINEAR_MAX 8.0 /* what spans more is on a logarithmic axis */
 
@@ -12,15 +13,60 @@ bool figure_is_there(const struct figure *figure)
 	return figure->median > 0;
 }
 
-const char *figures_ratio(double ratio, char *text)
+/* With so many digits that count, and as few zeros before them as can be. */
+static const char *put_digits(double value, int digits, char *text)
 {
-	snprintf(text, 32, "%.*f", ratio < 9.995 ? 2 : ratio < 99.95 ? 1 : 0, ratio);
+	int decimals = digits - 1;
+
+	for (double v = value; v >= 9.995 && decimals > 0; v /= 10)
+		decimals--;
+	for (double v = value; v < 0.9995 && v > 0 && decimals < 9; v *= 10)
+		decimals++;
+	snprintf(text, 32, "%.*f", decimals, value);
 	return text;
 }
 
-const char *figures_ns(double ns, char *text)
+const char *figures_ratio(double ratio, char *text)
 {
-	snprintf(text, 32, "%.*f", ns < 9.9995 ? 3 : ns < 99.995 ? 2 : ns < 999.95 ? 1 : 0, ns);
+	if (ratio < 1e-6)
+		snprintf(text, 32, "%.0e", ratio);
+	else if (ratio >= 0.0995 && ratio < 1)
+		snprintf(text, 32, "%.2f", ratio);
+	else
+		(void)put_digits(ratio, ratio < 1 ? 2 : 3, text);
+	return text;
+}
+
+static const struct unit {
+	double ns;
+	const char *name;
+} units[] = {{1, "ns"}, {1e3, "us"}, {1e6, "ms"}, {1e9, "s"}};
+
+static const struct unit *unit_of(double ns)
+{
+	size_t i = 0;
+
+	while (i + 1 < sizeof(units) / sizeof(units[0]) && ns >= 0.9995 * units[i + 1].ns)
+		i++;
+	return &units[i];
+}
+
+const char *figures_time_as(double ns, double of, char *text)
+{
+	return put_digits(ns / unit_of(of)->ns, 3, text);
+}
+
+const char *figures_time(double ns, char *text)
+{
+	size_t length = strlen(figures_time_as(ns, ns, text));
+
+	snprintf(text + length, 32 - length, " %s", unit_of(ns)->name);
+	return text;
+}
+
+const char *figures_tick(double ns, char *text)
+{
+	snprintf(text, 32, "%.6g %s", ns / unit_of(ns)->ns, unit_of(ns)->name);
 	return text;
 }
 

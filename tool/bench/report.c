@@ -12,6 +12,7 @@
 
 #include "common/json.h"
 #include "common/output.h"
+#include "explain.h"
 #include "tool.h"
 
 #define BAR_WIDTH 24
@@ -68,12 +69,14 @@ static void print_row(const struct bench_group *group, unsigned contender, doubl
 {
 	const struct bench_contender *what = &group->bench->contenders[contender];
 	const struct bench_figure *f = &group->cells[contender].figure;
+	char name[sizeof(what->name) + 2];
 
+	snprintf(name, sizeof(name), "%s%s", what->name, explain_does_job(group->bench->name, what->name) ? "" : " *");
 	if (!is_available(group, contender)) {
-		printf("  %-22s %s\n", what->name, group->cells[contender].unavailable);
+		printf("  %-22s %s\n", name, group->cells[contender].unavailable);
 		return;
 	}
-	printf("  %-22s %9.3f %9.3f %9.3f %9.3f %9.3f ", what->name, f->median, f->min, f->max,
+	printf("  %-22s %9.3f %9.3f %9.3f %9.3f %9.3f ", name, f->median, f->min, f->max,
 	       f->mode_median[BENCH_PIE], f->mode_median[BENCH_NON_PIE]);
 	if (reference > 0)
 		printf("%8.2f  ", f->median / reference);
@@ -115,7 +118,8 @@ void bench_print_text(const struct bench_run *run)
 	cpu_model(model, sizeof(model));
 	printf("Nanoseconds of CPU time per operation: median, min and max over %u code placements\n"
 	       "(%u in a PIE, %u in a program that is none), the best of all rounds at each. The\n"
-	       "ratio is to the first contender's median. CPUs: %u, %s\n\n",
+	       "ratio is to the first contender's median. What has a * doesn't do the job: it is\n"
+	       "there for comparison only. CPUs: %u, %s\n\n",
 	       BENCH_MODES * run->placements, run->placements, run->placements, run->cpus,
 	       model[0] ? model : "unknown");
 	for (unsigned i = 0; i < run->group_count; i++)
@@ -129,6 +133,15 @@ static void put_ns(json_object *object, const char *key, double ns)
 
 	snprintf(text, sizeof(text), "%.4f", ns);
 	json_put(object, key, json_object_new_double_s(ns, text));
+}
+
+/* Of a hundred there are no parts that count. */
+static void put_share(json_object *object, const char *key, double share)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.2f", share);
+	json_put(object, key, share < 0 ? NULL : json_object_new_double_s(share, text));
 }
 
 static json_object *result_json(const struct bench_run *run, const struct bench_group *group, unsigned contender)
@@ -243,6 +256,7 @@ json_object *bench_json(const struct bench_run *run)
 	json_put(report, "machine", machine_json(run));
 	json_put_number(report, "placements", BENCH_MODES * run->placements);
 	json_put_seconds(report, "seconds", run->seconds);
+	put_share(report, "busy", run->busy);
 	json_put(report, "benches", benches_json(run));
 	json_put(report, "results", results);
 	json_put(report, "unavailable", unavailable);

@@ -6,13 +6,18 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "explain.h"
+#include "load.h"
+
 #define WIDTH 860	/* pixels of all pictures */
 #define TOP 64		/* title */
 #define BOTTOM 150	/* axis, key, caption of three lines */
 #define CHARACTER 6.8	/* a wide guess of what a letter of the small font takes */
 #define BAR 15
 #define LINES_HEIGHT 520 /* of a picture over threads */
-#define KEY_WIDTH 200
+#define KEY_WIDTH 200 /* at least */
+#define NAMES_LONG 70   /* of what is below an axis */
+#define LARGE 8.9	/* as CHARACTER, of a title */
 
 /* What series look like; as many points as contenders that can still be told apart. */
 static const struct {
@@ -37,6 +42,15 @@ static void put_quoted(FILE *script, const char *text)
 	fputc('"', script);
 }
 
+/* As much of a text as has room in a line of a picture, at 16 pixels from both edges; text[256]. */
+static const char *fit(const char *from, double character, char *text)
+{
+	int room = (int)((WIDTH - 32) / character);
+
+	snprintf(text, 256, "%.*s%s", (int)strlen(from) > room ? room - 3 : room, from, (int)strlen(from) > room ? "..." : "");
+	return text;
+}
+
 static void put_label(FILE *script, const char *text, double x, double y, const char *options)
 {
 	fputs("set label ", script);
@@ -48,7 +62,7 @@ static void put_label(FILE *script, const char *text, double x, double y, const 
 static void put_frame(FILE *script, const struct figures *figures, const struct figures_bench *bench, int height,
 		      int left, int right, const char *caption)
 {
-	char text[512];
+	char text[512], fitting[256];
 
 	fprintf(script, "reset\nset lmargin at screen %.4f\nset rmargin at screen %.4f\n", (double)left / WIDTH,
 		1 - (double)right / WIDTH);
@@ -56,7 +70,14 @@ static void put_frame(FILE *script, const struct figures *figures, const struct 
 		(double)BOTTOM / height);
 	fputs("set border 3 lc rgb '#404040'\nset tics nomirror out\n", script);
 	snprintf(text, sizeof(text), "%s%s%s", bench->name, bench->what[0] != '\0' ? ": " : "", bench->what);
-	put_label(script, text, 16.0 / WIDTH, 1 - 26.0 / height, "font ',15'");
+	if (strlen(text) * LARGE > WIDTH - 32)
+		put_label(script, fit(text, CHARACTER, fitting), 16.0 / WIDTH, 1 - 26.0 / height, "font ',11'");
+	else
+		put_label(script, text, 16.0 / WIDTH, 1 - 26.0 / height, "font ',15'");
+	if (figures->busy > BENCH_BUSY) {
+		snprintf(text, sizeof(text), "busy machine: others took %.0f %% of its CPUs", 100 * figures->busy);
+		put_label(script, text, 1 - 16.0 / WIDTH, 1 - 50.0 / height, "right font ',11' tc rgb '#b35900'");
+	}
 	put_label(script, caption, 16.0 / WIDTH, 54.0 / height, "font ',11' tc rgb '#404040'");
 	snprintf(text, sizeof(text), "%.100s, %u CPU%s", figures->model, figures->cpus, figures->cpus == 1 ? "" : "s");
 	put_label(script, text, 16.0 / WIDTH, 35.0 / height, "font ',11' tc rgb '#404040'");
@@ -80,28 +101,44 @@ static void put_files(FILE *script, int svg, int png, int height, const char *pl
 	fprintf(script, "set output '/proc/self/fd/%d'\n%s\nset output\n", png, plot);
 }
 
-static int name_width(const struct figures_bench *bench)
+static int longest_name(const struct figures_bench *bench)
 {
 	size_t longest = 0;
 
 	for (unsigned i = 0; i < bench->contender_count; i++)
 		if (strlen(bench->contenders[i].name) > longest)
 			longest = strlen(bench->contenders[i].name);
-	return 32 + 8 * (int)longest;
+	return (int)longest;
+}
+
+static int name_width(const struct figures_bench *bench)
+{
+	return 32 + 8 * longest_name(bench);
+}
+
+/* Beside a picture over threads; a sample of its line is in it. */
+static int key_width(const struct figures_bench *bench)
+{
+	int width = 64 + 8 * longest_name(bench);
+
+	return width > KEY_WIDTH ? width : KEY_WIDTH;
 }
 
 /* Numbers along an axis, from a logarithm's point of view evenly spaced: 1, 2, 5, 10, ..., or decades alone. */
-static void put_log_axis(FILE *script, char axis, double least, double greatest)
+static void put_log_axis(FILE *script, char axis, double least, double greatest, bool is_time)
 {
 	static const double steps[] = {1, 2, 5};
 	bool first = true;
+	char text[32];
 
 	fprintf(script, "set logscale %c\nset %crange [%.6g:%.6g]\nset m%ctics 10\nset %ctics (", axis, axis, least,
 		greatest, axis, axis);
 	for (double decade = 1e-17; decade < 1e18; decade *= 10)
 		for (unsigned i = 0; i < (greatest / least > 2000 ? 1 : 3); i++)
 			if (decade * steps[i] >= least && decade * steps[i] <= greatest) {
-				fprintf(script, "%s'%.6g' %.6g", first ? "" : ", ", decade * steps[i], decade * steps[i]);
+				snprintf(text, sizeof(text), "%.7g", decade * steps[i]);
+				fprintf(script, "%s'%s' %.6g", first ? "" : ", ",
+					is_time ? figures_tick(decade * steps[i], text) : text, decade * steps[i]);
 				first = false;
 			}
 	fputs(")\n", script);
@@ -144,21 +181,24 @@ static void put_names(FILE *script, const struct figures_bench *bench, const str
 		      unsigned count)
 {
 	char text[BENCH_WHY_SIZE];
+	const char *why;
 	int room = (int)((WIDTH - name_width(bench) - 24) / CHARACTER);
 
 	fputs("set ytics scale 0 noenhanced (", script);
 	for (unsigned j = 0; j < bench->contender_count; j++) {
 		fputs(j > 0 ? ", " : "", script);
-		put_quoted(script, bench->contenders[j].name);
+		snprintf(text, sizeof(text), "%s%s", bench->contenders[j].name,
+			 explain_does_job(bench->name, bench->contenders[j].name) ? "" : " *");
+		put_quoted(script, text);
 		fprintf(script, " %.3f", -(j * (count + 0.8) + (count - 1) / 2.0));
 	}
 	fputs(")\n", script);
 	for (unsigned j = 0; j < bench->contender_count; j++) {
 		if (has_bar(groups, count, j))
 			continue;
-		snprintf(text, sizeof(text), "%.*s", room, bench->contenders[j].unavailable[0] != '\0' ?
-							      bench->contenders[j].unavailable :
-							      "not measured");
+		why = bench->contenders[j].unavailable[0] != '\0' ? bench->contenders[j].unavailable : "not measured";
+		snprintf(text, sizeof(text), "%.*s%s", (int)strlen(why) > room ? room - 3 : room, why,
+			 (int)strlen(why) > room ? "..." : "");
 		fputs("set label ", script);
 		put_quoted(script, text);
 		fprintf(script, " at graph 0.01, first %.3f noenhanced font ',11' tc rgb '#404040'\n",
@@ -166,19 +206,26 @@ static void put_names(FILE *script, const struct figures_bench *bench, const str
 	}
 }
 
-static void put_ratio_axis(FILE *script, double least, double greatest, const char *of, bool logarithmic)
+static void put_ratio_axis(FILE *script, const struct figures_bench *bench, double least, double greatest, const char *of,
+			   bool logarithmic)
 {
 	char text[FIGURES_REFERENCES_SIZE + 64];
+	bool all_do_job = true;
+
+	for (unsigned j = 0; j < bench->contender_count; j++)
+		all_do_job = all_do_job && explain_does_job(bench->name, bench->contenders[j].name);
 
 	if (logarithmic)
 		/* Room for the number behind the longest bar. */
-		put_log_axis(script, 'x', least / 1.3, greatest * (greatest / least > 1000 ? 3.0 : 1.8));
+		put_log_axis(script, 'x', least / 1.3, greatest * (greatest / least > 1000 ? 3.0 : 1.8), false);
 	else
 		fprintf(script, "set xrange [0:%.6g]\n", greatest * 1.12);
-	snprintf(text, sizeof(text), "time per operation, %s = 1%s", of, logarithmic ? " (log)" : "");
+	snprintf(text, sizeof(text), "time per operation, %s = 1%s%s", of, logarithmic ? " (log)" : "",
+		 all_do_job ? "" : "; * for comparison only");
 	fputs("set xlabel ", script);
 	put_quoted(script, text);
-	fputs(" noenhanced offset 0,0.3\nset grid xtics lc rgb '#d8d8d8' lt 1 lw 0.5\n"
+	fprintf(script, " noenhanced font ',%d'", strlen(text) > NAMES_LONG ? 9 : 12);
+	fputs(" offset 0,0.3\nset grid xtics lc rgb '#d8d8d8' lt 1 lw 0.5\n"
 	      "set arrow from 1, graph 0 to 1, graph 1 nohead lc rgb '#404040' lw 1\n",
 	      script);
 }
@@ -205,7 +252,7 @@ static void put_ratio_picture(FILE *script, const struct figures *figures, const
 	put_frame(script, figures, bench, height, name_width(bench), 24, caption);
 	fprintf(script, "set key at screen 0.5, screen %.4f center horizontal noenhanced samplen 2.5\n", 82.0 / height);
 	fprintf(script, "set yrange [%.3f:0.9]\n", -(rows - 0.1));
-	put_ratio_axis(script, least, greatest, of, logarithmic);
+	put_ratio_axis(script, bench, least, greatest, of, logarithmic);
 	put_names(script, bench, groups, count);
 	put_ratios(script, bench, groups, count);
 	for (unsigned i = 0; i < count; i++)
@@ -246,12 +293,13 @@ static void put_threads_axes(FILE *script, const struct figures_bench *bench)
 	fprintf(script, ")\nset xrange [%.4f:%.4f]\n", bench->groups[0].threads / 1.12,
 		bench->groups[bench->group_count - 1].threads * 1.12);
 	if (logarithmic)
-		put_log_axis(script, 'y', least / 1.3, greatest * 1.3);
+		put_log_axis(script, 'y', least / 1.3, greatest * 1.3, true);
 	else
 		fprintf(script, "set yrange [0:%.6g]\n", greatest * 1.1);
-	fprintf(script, "set ylabel 'CPU time per operation, ns%s' offset 0.5,0\nset grid ytics lc rgb '#d8d8d8' lt 1 lw "
-			"0.5\n",
-		logarithmic ? " (log)" : "");
+	/* Not beside the axis, where it has no room with long numbers. */
+	put_label(script, logarithmic ? "CPU time per operation (log)" : "CPU time per operation, ns", 16.0 / WIDTH,
+		  1 - 50.0 / LINES_HEIGHT, "font ',12'");
+	fputs("set grid ytics lc rgb '#d8d8d8' lt 1 lw 0.5\n", script);
 }
 
 /* By what a contender's points are moved along the axis, so that whiskers don't lie on each other. */
@@ -272,10 +320,10 @@ static void put_threads_picture(FILE *script, const struct figures *figures, con
 	snprintf(caption, sizeof(caption),
 		 "Points: median over %u code placements. Whiskers: the least and the greatest.%s",
 		 figures->placements, figures->cpus == 1 ? "" : " Perfect scaling is a level line.");
-	put_frame(script, figures, bench, LINES_HEIGHT, 88, KEY_WIDTH, caption);
+	put_frame(script, figures, bench, LINES_HEIGHT, 80, key_width(bench), caption);
 	put_costs(script, bench);
 	fprintf(script, "set key at screen %.4f, screen %.4f left top Left reverse noenhanced samplen 3 spacing 1.4\n",
-		1 - (KEY_WIDTH - 8.0) / WIDTH, 1 - (double)TOP / LINES_HEIGHT);
+		1 - (key_width(bench) - 8.0) / WIDTH, 1 - (double)TOP / LINES_HEIGHT);
 	put_threads_axes(script, bench);
 	for (unsigned j = 0; j < bench->contender_count; j++)
 		if (figures_has(bench, j))

@@ -24,13 +24,14 @@
 #define SECONDS_MAX 3600.0
 
 static const char help[] =
-	"Usage: rseqkit demo [OPTION...] [FILE|DIRECTORY...]\n"
+	"Usage: rseqkit demo [OPTION...] [FILE|DIRECTORY|-...]\n"
 	"\n"
 	"Counts bytes, lines and words, a histogram of bytes and one of word lengths, with\n"
 	"several threads and per-CPU counters; checks the result against a count by one\n"
 	"thread and against wc; and shows the time beside that of the same job with shared\n"
 	"atomics and with a mutex. Without a FILE it counts /usr/share/common-licenses and\n"
-	"the documents of the working directory (README.md, doc and the like).\n"
+	"the documents of the working directory (README.md, doc and the like). - is standard\n"
+	"input.\n"
 	"\n"
 	"  -t, --threads N    threads, 1 to 4096; default: two for each CPU\n"
 	"  -s, --seconds S    seconds for each method, 0 to 3600; default: 1\n"
@@ -202,7 +203,7 @@ static int run(const struct settings *settings, const struct demo_input *input)
 int cmd_demo(int argc, char **argv)
 {
 	struct settings settings = {.chunk = CHUNK_DEFAULT, .seconds = SECONDS_DEFAULT};
-	struct demo_input input = {NULL, 0, 0, 0};
+	struct demo_input input = {.files = NULL};
 	int status = read_options(argc, argv, &settings);
 
 	if (status >= 0)

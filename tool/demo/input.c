@@ -2,8 +2,9 @@
 /*
  * input.c - the files to count, read into memory once.
  *
- * Files are opened without blocking and looked at through the descriptor, so that no pipe or device is ever waited for,
- * and read with read(), since a mapping of a file that shrinks would fault.
+ * What can have no end, a device, is refused before it is read, by its descriptor. Only standard input and FIFOs that are
+ * named are waited for, as by any program that reads them. Files are read with read(), since a mapping of one that shrinks
+ * would fault.
  */
 #define _GNU_SOURCE
 #include "input.h"
@@ -11,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,16 @@ static bool refuse(const char *path, const char *what)
 {
 	complain("%s: %s", path, what);
 	return false;
+}
+
+/* Somebody else may have set a descriptor that is shared, like standard input, not to wait. */
+static bool is_to_be_repeated(int fd, int error)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+	if (error == EAGAIN)
+		(void)poll(&wait, 1, -1);
+	return error == EAGAIN || error == EINTR;
 }
 
 /* Half of the machine's memory: more would only be swapped out again while it is counted. */
@@ -55,7 +67,7 @@ static bool read_all(const char *path, int fd, size_t expected, size_t limit, st
 			room = wanted;
 		}
 		n = read(fd, file->bytes + file->size, room - file->size);
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && is_to_be_repeated(fd, errno))
 			continue;
 		if (n < 0)
 			return refuse(path, strerror(errno));
@@ -116,10 +128,15 @@ static bool add_directory(struct demo_input *input, const char *path)
 static bool skip(struct demo_input *input, const char *path, bool given)
 {
 	if (given)
-		return refuse(path, "neither a regular file nor a directory");
+		return refuse(path, "neither a regular file, a directory nor a FIFO; '-' reads standard input, whatever it is");
 	complain("%s: skipped, neither a regular file nor a directory", path);
 	input->skipped++;
 	return true;
+}
+
+static bool is_readable(const struct stat *status, bool given)
+{
+	return S_ISREG(status->st_mode) || (given && S_ISFIFO(status->st_mode));
 }
 
 static bool add(struct demo_input *input, const char *path, bool given)
@@ -134,15 +151,16 @@ static bool add(struct demo_input *input, const char *path, bool given)
 		return add_directory(input, path);
 	if (S_ISLNK(status.st_mode))
 		return true;
-	if (!S_ISREG(status.st_mode))
+	if (!is_readable(&status, given))
 		return skip(input, path, given);
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	/* A FIFO's writer is waited for; nothing else. */
+	fd = open(path, O_RDONLY | (S_ISFIFO(status.st_mode) ? 0 : O_NONBLOCK) | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return refuse(path, strerror(errno));
 	/* Looked at again: by now the name may stand for something else. */
 	if (fstat(fd, &status) != 0)
 		ok = refuse(path, strerror(errno));
-	else if (!S_ISREG(status.st_mode))
+	else if (!is_readable(&status, given))
 		ok = skip(input, path, given);
 	else
 		ok = add_file(input, path, fd, (size_t)status.st_size);
@@ -150,9 +168,22 @@ static bool add(struct demo_input *input, const char *path, bool given)
 	return ok;
 }
 
+/* A second time it would be at its end, and count as an empty file. */
+static bool add_standard_input(struct demo_input *input)
+{
+	struct stat status;
+
+	if (input->has_standard_input)
+		return refuse("-", "standard input can be read only once");
+	if (fstat(STDIN_FILENO, &status) != 0)
+		return refuse("standard input", strerror(errno));
+	input->has_standard_input = true;
+	return add_file(input, "standard input", STDIN_FILENO, S_ISREG(status.st_mode) ? (size_t)status.st_size : 0);
+}
+
 bool demo_input_add(struct demo_input *input, const char *path)
 {
-	return add(input, path, true);
+	return strcmp(path, "-") == 0 ? add_standard_input(input) : add(input, path, true);
 }
 
 void demo_input_release(struct demo_input *input)
@@ -160,5 +191,5 @@ void demo_input_release(struct demo_input *input)
 	for (size_t i = 0; i < input->count; i++)
 		free(input->files[i].bytes);
 	free(input->files);
-	*input = (struct demo_input){NULL, 0, 0, 0};
+	*input = (struct demo_input){.files = NULL};
 }

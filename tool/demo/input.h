@@ -20,10 +20,12 @@ struct demo_input {
 	size_t count;
 	size_t size;    /* of all files, bytes */
 	size_t skipped; /* special files below a directory */
+	bool has_standard_input;
 };
 
 /*
- * Adds a file, or every regular file below a directory; a path given twice is there twice. Symbolic links are followed
+ * Adds a file, every regular file below a directory, or for "-" what standard input has until its end; a path given twice is
+ * there twice, but for standard input, which is refused then. A FIFO is read until its end, too. Symbolic links are followed
  * where given, never below a directory, so there is no loop to run into. Returns false, after complaining, when
  * something can't be read.
  */

@@ -126,7 +126,7 @@ void demo_reference_make(const struct demo_input *input, struct demo_reference *
 {
 	unsigned char unprintable[] = "\001";
 	struct demo_file file = {unprintable, 1};
-	struct demo_input trial = {&file, 1, 1, 0};
+	struct demo_input trial = {.files = &file, .count = 1, .size = 1};
 	double start = demo_now(), counted;
 
 	*reference = (struct demo_reference){0};

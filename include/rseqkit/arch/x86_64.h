@@ -47,15 +47,15 @@
 
 /*
  * The store of the descriptor activates the section; the start label follows at once, or a preemption in between
- * would be missed.
+ * would be missed. Numbers of labels stand in what both forms share: clang before 12 puts them out for either form.
  */
 #if !defined(__PIC__) && !defined(__PIE__) && defined(__code_model_small__)
 #define RKI_ASM_BEGIN                                                                                                  \
-	RKI_ASM_X("movq $" RKI_ASM_L(3) ", %%fs:8(%[area])", "mov qword ptr fs:[%[area]+8], offset " RKI_ASM_L(3))     \
+	"{movq $|mov qword ptr fs:[%[area]+8], offset }" RKI_ASM_L(3) "{, %%fs:8(%[area])|}\n\t"                       \
 	RKI_ASM_L(1) ":\n\t"
 #else
 #define RKI_ASM_BEGIN                                                                                                  \
-	RKI_ASM_X("leaq " RKI_ASM_L(3) "(%%rip), %%rax", "lea rax, [rip+" RKI_ASM_L(3) "]")                            \
+	"{leaq |lea rax, [rip+}" RKI_ASM_L(3) "{(%%rip), %%rax|]}\n\t"                                                 \
 	RKI_ASM_X("movq %%rax, %%fs:8(%[area])", "mov qword ptr fs:[%[area]+8], rax")                                  \
 	RKI_ASM_L(1) ":\n\t"
 #endif
@@ -168,10 +168,11 @@
  * word instead of 0.27.
  */
 #define RKI_COPY_STRING 160
-#define RKI_ASM_WITH(displacement, att, intel) "{" displacement "(" att ",%%rcx)|[" intel "+rcx" displacement "]}"
-#define RKI_ASM_COPY_WORD(displacement, from, from_intel, to, to_intel, word)                                          \
-	RKI_ASM_FROM("mov", RKI_ASM_WITH(displacement, from, from_intel), word)                                        \
-	"{movq %%" word ", |mov }" RKI_ASM_WITH(displacement, to, to_intel) "{|, " word "}\n\t"
+/* A displacement in both forms: binutils before 2.36 take no sign before one that isn't negative. */
+#define RKI_ASM_WITH(at, at_intel, att, intel) "{" at "(" att ",%%rcx)|[" intel "+rcx" at_intel "]}"
+#define RKI_ASM_COPY_WORD(at, at_intel, from, from_intel, to, to_intel, word)                                          \
+	RKI_ASM_FROM("mov", RKI_ASM_WITH(at, at_intel, from, from_intel), word)                                        \
+	"{movq %%" word ", |mov }" RKI_ASM_WITH(at, at_intel, to, to_intel) "{|, " word "}\n\t"
 #define RKI_ASM_COPY(length, from, from_intel, to, to_intel, word, low)                                                \
 	RKI_ASM_X("leaq -8(%[" #length "]), %%rcx", "lea rcx, [%[" #length "]-8]")                                     \
 	RKI_ASM_X("cmpq $8, %%rcx", "cmp rcx, 8")                                                                      \
@@ -187,20 +188,20 @@
 	"rep movsb\n\t"                                                                                                \
 	"jmp " RKI_ASM_L(9) "\n"                                                                                       \
 	RKI_ASM_L(5) ":\n\t"                                                                                           \
-	"{movb |mov " low ", }" RKI_ASM_WITH("-1", from, from_intel) "{, %%" low "|}\n\t"                              \
-	"{movb %%" low ", |mov }" RKI_ASM_WITH("-1", to, to_intel) "{|, " low "}\n\t"                                  \
+	"{movb |mov " low ", }" RKI_ASM_WITH("-1", "-1", from, from_intel) "{, %%" low "|}\n\t"                        \
+	"{movb %%" low ", |mov }" RKI_ASM_WITH("-1", "-1", to, to_intel) "{|, " low "}\n\t"                            \
 	RKI_ASM_X("decq %%rcx", "dec rcx")                                                                             \
 	"jnz " RKI_ASM_L(5) "\n\t"                                                                                     \
 	"jmp " RKI_ASM_L(9) "\n"                                                                                       \
 	RKI_ASM_L(6) ":\n\t"                                                                                           \
 	RKI_ASM_X("subq $8, %%rcx", "sub rcx, 8") "\n"                                                                 \
 	RKI_ASM_L(7) ":\n\t"                                                                                           \
-	RKI_ASM_COPY_WORD("+8", from, from_intel, to, to_intel, word)                                                  \
+	RKI_ASM_COPY_WORD("8", "+8", from, from_intel, to, to_intel, word)                                             \
 	RKI_ASM_X("subq $8, %%rcx", "sub rcx, 8")                                                                      \
 	"jg " RKI_ASM_L(7) "\n\t"                                                                                      \
 	RKI_ASM_X("addq $8, %%rcx", "add rcx, 8") "\n"                                                                 \
 	RKI_ASM_L(8) ":\n\t"                                                                                           \
-	RKI_ASM_COPY_WORD("", from, from_intel, to, to_intel, word)                                                    \
+	RKI_ASM_COPY_WORD("", "", from, from_intel, to, to_intel, word)                                                \
 	RKI_ASM_X("movq (" from "), %%" word, "mov " word ", [" from_intel "]")                                        \
 	RKI_ASM_X("movq %%" word ", (" to ")", "mov [" to_intel "], " word) "\n"                                       \
 	RKI_ASM_L(9) ":\n\t"

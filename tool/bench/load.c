@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * load.c - the load that isn't ours (load.h): other programs, and what a host takes away from a virtual machine.
+ *
+ * Of CPUs that this process may not use nothing is counted: what runs there is no disturbance.
+ */
+#define _GNU_SOURCE
+#include "load.h"
+
+#include <ctype.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TICKS_MIN 50 /* fewer say little: the kernel counts whole ticks */
+
+/* User, nice, system, idle, iowait, irq, softirq, steal. The two of guests, which follow, are part of user and nice. */
+enum { IDLE = 3, IOWAIT = 4, KINDS = 8 };
+
+static void read_cpus(struct bench_load *load)
+{
+	FILE *file = fopen("/proc/stat", "re");
+	char line[512];
+	cpu_set_t set;
+	int cpu;
+
+	if (file == NULL)
+		return;
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		while (fgets(line, sizeof(line), file) != NULL) {
+			double t[KINDS] = {0};
+
+			/* The first line is of all CPUs. */
+			if (!isdigit((unsigned char)line[3]) ||
+			    sscanf(line, "cpu%d %lf %lf %lf %lf %lf %lf %lf %lf", &cpu, &t[0], &t[1], &t[2], &t[3], &t[4], &t[5],
+				   &t[6], &t[7]) < IOWAIT + 2 ||
+			    cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET((size_t)cpu, &set))
+				continue;
+			for (int kind = 0; kind < KINDS; kind++) {
+				load->all += t[kind];
+				load->busy += kind == IDLE || kind == IOWAIT ? 0 : t[kind];
+			}
+		}
+	(void)fclose(file);
+}
+
+/* What a process has used, those of its threads that have ended included. */
+static double read_process(pid_t pid)
+{
+	char path[48], line[1024], *end;
+	double user = 0, kernel = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	/* The name in brackets may have any character. */
+	if (fgets(line, sizeof(line), file) != NULL && (end = strrchr(line, ')')) != NULL)
+		(void)sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lf %lf", &user, &kernel);
+	(void)fclose(file);
+	return user + kernel;
+}
+
+void bench_load_read(struct bench_load *load, const pid_t *pids, size_t count)
+{
+	*load = (struct bench_load){0};
+	read_cpus(load);
+	load->own = read_process(getpid());
+	for (size_t i = 0; i < count; i++)
+		load->own += pids[i] != 0 ? read_process(pids[i]) : 0;
+}
+
+double bench_load_of_others(const struct bench_load *from, const struct bench_load *to)
+{
+	double all = to->all - from->all, others = to->busy - from->busy - (to->own - from->own);
+
+	if (all < TICKS_MIN)
+		return -1;
+	return others <= 0 ? 0 : others >= all ? 1 : others / all;
+}
