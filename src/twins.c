@@ -3,7 +3,6 @@
  * twins.c - the out-of-line twin of every inline function, from the same headers: for other languages, for old
  * compilers, and to set a breakpoint on.
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include <rseqkit/api.h>
 #undef RKI_INLINE
 #define RKI_INLINE RKI_API

@@ -15,7 +15,6 @@
  *     bank | BRIEFLY    the same, open       there is none in `taken`
  *     bank | BRIEFLY    another              there is none: that one is in use, and this one spare
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include "bank.h"
 
 #include <rseqkit/thread.h>

@@ -14,7 +14,6 @@
  * in between hasn't got them, and none twice. Inside a bracket of vfork, where the thread may be killed in between, none is on
  * its way: it goes between the caller and the depot (depot_hand.c).
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include "cache.h"
 
 #include <rseqkit/thread.h>

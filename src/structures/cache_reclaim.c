@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* cache_reclaim.c - what is taken from a cache's CPUs and its depot, and what it has done. The invariants: cache.c. */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include "cache.h"
 
 #include <errno.h>

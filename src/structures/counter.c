@@ -5,7 +5,6 @@
  * All counters are items of one pool of the process. Slot -1 is the overflow slot, slot -2 holds the baseline that
  * sums are taken against; both are accessed atomically, the CPUs' slots by sections and, here, by aligned loads.
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include <rseqkit/counter.h>
 #include <rseqkit/percpu.h>
 

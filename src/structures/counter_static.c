@@ -5,7 +5,6 @@
  * The invariant: an add is in `early` or in the counter. Whoever adds to `early` looks for the counter afterwards, and
  * who made it moves what is in `early`, so one of the two moves it.
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include <rseqkit/counter.h>
 
 static void move(struct rk_counter_static *of, struct rk_counter *counter)

@@ -5,7 +5,6 @@
  * The invariant: a magazine is in one of the two stacks, or was never used, or is in the hands of one thread, which alone
  * looks at its objects. Its link stays readable for ever, so who is about to pop it may still read that.
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include "depot_stack.h"
 
 #include <errno.h>

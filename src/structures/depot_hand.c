@@ -13,7 +13,6 @@
  * hand. As long as it stands there the change was made. Who changes it next replaces the intent by DONE before. The invariant:
  * a change that was made is either what the word says, or the intent is DONE.
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include "depot_stack.h"
 
 #include <string.h>

@@ -8,7 +8,6 @@
  * In the overflow slot the first bank is the overflow list. Whoever takes nodes off it holds the slot's claim, so a node
  * that was popped can't come back while somebody else is about to pop it. Pushes need no claim.
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include <rseqkit/freelist.h>
 #include <rseqkit/remote.h>
 #include <rseqkit/thread.h>

@@ -24,7 +24,6 @@
  * fork: a child may be forked anywhere in a turn. No section runs in it, so either plane will do. Baselines are two, and
  * the one in use changes by one store.
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include <rseqkit/counter.h>
 #include <rseqkit/remote.h>
 #include <rseqkit/thread.h>

@@ -5,7 +5,6 @@
  * The invariant: buckets are numbered without a gap in the order of their values, so the number of one has all that is
  * to know about it.
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include <rseqkit/histogram.h>
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* lock.c - how locks per CPU (lock.h) are made, and end. The invariant: a lock that is known has no holder of a time before. */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #define _GNU_SOURCE
 #include "lock.h"
 

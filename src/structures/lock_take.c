@@ -15,7 +15,6 @@
  *   elsewhere to section  reopen() releases with `closed`; rki_lock_take() acquires that too
  *   elsewhere to elsewhere, and the overflow slot    the claim
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #define _GNU_SOURCE
 #include "lock.h"
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* pool.c - the pool that all structures of one kind share. The invariant: it is set once, whoever is first. */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include "pool.h"
 
 #include <rseqkit/remote.h>

@@ -28,7 +28,6 @@
  * fork. In a child the first reader, or writer, opens the gate again (readers.h), and a period that had begun begins again.
  * Whoever opens a domain or moves a period on has signals blocked: so no thread goes on with that in a child.
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #define _GNU_SOURCE
 #include "rcu.h"
 

@@ -9,7 +9,6 @@
  * called. `waiting` names what is taken before the queue lets go of it, and `ready` before `waiting` does. So in a child of
  * another thread, where the runner is no more, the lists tell how far it was.
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #define _GNU_SOURCE
 #include "rcu.h"
 

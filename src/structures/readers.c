@@ -6,7 +6,6 @@
  * by word, so it means something only where no reader begins meanwhile, or where those who do are of no interest: then
  * each word only falls, and each reader counts at least as long as it is there.
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #define _GNU_SOURCE
 #include "readers.h"
 

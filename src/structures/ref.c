@@ -20,7 +20,6 @@
  * that came before the put is done, and seen behind the fence; a put that came later is atomic, a release and an acquire.
  * Whoever finds the count at 0 is behind the kill's atomic instruction, or is it, and so behind all of them.
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include <rseqkit/ref.h>
 #include <rseqkit/remote.h>
 

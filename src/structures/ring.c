@@ -12,7 +12,6 @@
  * At the end of a unit the rest is padded by one section, and the limit advanced by another. Who comes in between finds no
  * room, and does what is left to do.
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include "ring.h"
 
 #include <rseqkit/thread.h>

@@ -5,7 +5,6 @@
  * A snapshot is a log that was taken (bank.h); when it is closed, it is ready to be used again, and goes on where it ended.
  */
 #define _GNU_SOURCE
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include "ring.h"
 
 #include <errno.h>

@@ -4,7 +4,6 @@
  * file, is woken or told by the next record.
  */
 #define _GNU_SOURCE
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #include "ring.h"
 
 #include <errno.h>

@@ -31,7 +31,6 @@
  * isn't in this process tells that a writer was, and the phase, whether it had the lock: then the lock is `abandoned`, and
  * lets nobody in before a writer has been there. Whoever opens the gate has signals blocked (readers.h).
  */
-#define RK_NO_PIN /* this library pins itself (pin.c), which must not happen in the preloaded object */
 #define _GNU_SOURCE
 #include <rseqkit/lock.h>
 #include <rseqkit/remote.h>
