@@ -108,7 +108,11 @@ static bool preload(void)
 	if (snprintf(list, sizeof(list), "%s%s%s", path, before && *before ? ":" : "", before ? before : "") >=
 	    (int)sizeof(list))
 		return say("LD_PRELOAD", "too long"), false;
-	return setenv("LD_PRELOAD", list, 1) == 0;
+	/*
+	 * Where the C library leaves its area alone it stays so: it would register whoever a registered thread creates, and end a
+	 * program that refuses that by a filter. Programs that chose something keep it.
+	 */
+	return setenv("LD_PRELOAD", list, 1) == 0 && setenv("RSEQKIT_AREA", "own", 0) == 0;
 }
 
 /* Made, or emptied, here: what is wrong with it is said before the program runs. Programs change their directory. */
