@@ -365,3 +365,15 @@ figures() {
 	expect 0 make -C "$root" -n bars BUILD=/none
 	[[ "$output" == *bench/run*check_bars\ /none/bench.json* ]]
 }
+
+@test "a table fits its terminal: in 40 columns the median and the ratio, in 80 the spread as well" {
+	need_rseq
+	for columns in 40 80; do
+		expect 0 env COLUMNS=$columns "$RSEQKIT" bench counter --time 0.01 --threads 1
+		grep '^  rseqkit ' <<<"$output"
+		[ -z "$(grep -v '^  only' <<<"$output" | grep ".\{$((columns + 1))\}")" ]
+		[[ ${output//$'\n'/ } == *"More columns, or --json, have all figures."* ]]
+	done
+	expect 0 env COLUMNS=40 "$RSEQKIT" bench counter --time 0.01 --threads 1
+	grep -Eq '^ +median +ratio$' <<<"$output"
+}

@@ -21,7 +21,6 @@
 
 #define SPREAD_WIDE 1.25 /* greatest by least */
 #define SCALES 1.15	 /* what takes no longer than this, with more threads, is said to scale */
-#define COLUMNS 80
 
 /* A contender beside the reference. */
 struct rival {
@@ -301,6 +300,17 @@ bool conclude_doubt(const struct figures *figures, char *text)
 	return s.length > 0;
 }
 
+/* Sentences are easier to read in lines that aren't long, however wide the terminal is. */
+#define COLUMNS_MOST 80
+#define COLUMNS_NARROW 60 /* below this what is said of a bench begins on a line of its own */
+
+static int columns(void)
+{
+	int there = output_columns(stdout);
+
+	return there == 0 || there > COLUMNS_MOST ? COLUMNS_MOST : there;
+}
+
 /* Words, in lines that begin with `indent` blanks; the cursor is behind them in the first one. */
 static void print_words(const char *text, int indent)
 {
@@ -309,7 +319,7 @@ static void print_words(const char *text, int indent)
 	while (*text != '\0') {
 		int length = (int)strcspn(text, " ");
 
-		if (column > indent && column + 1 + length > COLUMNS) {
+		if (column > indent && column + 1 + length > columns()) {
 			printf("\n%*s", indent, "");
 			column = indent;
 		}
@@ -332,7 +342,9 @@ void conclude_print(const struct figures *figures)
 	printf("  ");
 	print_words(conclude_legend, 2);
 	for (unsigned i = 0; i < figures->bench_count; i++) {
-		printf("  %-18s ", figures->benches[i].name);
-		print_words(conclude_bench(&figures->benches[i], text), 21);
+		bool narrow = columns() < COLUMNS_NARROW;
+
+		printf(narrow ? "  %s\n    " : "  %-18s ", figures->benches[i].name);
+		print_words(conclude_bench(&figures->benches[i], text), narrow ? 4 : 21);
 	}
 }

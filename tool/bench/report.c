@@ -16,6 +16,7 @@
 #include "tool.h"
 
 #define BAR_WIDTH 24
+#define BAR_LEAST 8
 
 enum { NAME, FAMILY, MODEL, IMPLEMENTER, PART, FIELDS };
 
@@ -65,6 +66,30 @@ void bench_print_list(const struct bench_run *run)
 	}
 }
 
+/* What there is room for: in 40 columns the median and the ratio, in 63 the spread as well, in 83 the rest; and a bar. */
+enum room { ROOM_FOR_RATIO = 40, ROOM_FOR_SPREAD = 63, ROOM_FOR_ALL = 83 };
+
+static enum room room(void)
+{
+	int columns = output_columns(stdout);
+
+	return columns == 0 || columns >= ROOM_FOR_ALL ? ROOM_FOR_ALL :
+	       columns >= ROOM_FOR_SPREAD	       ? ROOM_FOR_SPREAD :
+							 ROOM_FOR_RATIO;
+}
+
+static int name_width(void)
+{
+	return room() == ROOM_FOR_RATIO ? 18 : 22;
+}
+
+static int bar_width(void)
+{
+	int columns = output_columns(stdout), left = columns - (int)room() - 2;
+
+	return columns == 0 || left > BAR_WIDTH ? BAR_WIDTH : left;
+}
+
 static void print_row(const struct bench_group *group, unsigned contender, double reference, double greatest)
 {
 	const struct bench_contender *what = &group->bench->contenders[contender];
@@ -73,17 +98,34 @@ static void print_row(const struct bench_group *group, unsigned contender, doubl
 
 	snprintf(name, sizeof(name), "%s%s", what->name, explain_does_job(group->bench->name, what->name) ? "" : " *");
 	if (!is_available(group, contender)) {
-		printf("  %-22s %s\n", name, group->cells[contender].unavailable);
+		printf("  %-*s ", name_width(), name);
+		print_line(stdout, name_width() + 3, 0, "%s", group->cells[contender].unavailable);
 		return;
 	}
-	printf("  %-22s %9.3f %9.3f %9.3f %9.3f %9.3f ", name, f->median, f->min, f->max,
-	       f->mode_median[BENCH_PIE], f->mode_median[BENCH_NON_PIE]);
+	printf("  %-*s %9.3f ", name_width(), name, f->median);
+	if (room() >= ROOM_FOR_SPREAD)
+		printf("%9.3f %9.3f ", f->min, f->max);
+	if (room() == ROOM_FOR_ALL)
+		printf("%9.3f %9.3f ", f->mode_median[BENCH_PIE], f->mode_median[BENCH_NON_PIE]);
 	if (reference > 0)
-		printf("%8.2f  ", f->median / reference);
+		printf("%8.2f", f->median / reference);
 	else
-		printf("%8s  ", "-");
-	print_bar(f->median, greatest, BAR_WIDTH);
+		printf("%8s", "-");
+	if (bar_width() >= BAR_LEAST) {
+		printf("  ");
+		print_bar(f->median, greatest, bar_width());
+	}
 	putchar('\n');
+}
+
+static void print_heads(void)
+{
+	printf("  %-*s %9s ", name_width(), "", "median");
+	if (room() >= ROOM_FOR_SPREAD)
+		printf("%9s %9s ", "min", "max");
+	if (room() == ROOM_FOR_ALL)
+		printf("%9s %9s ", "PIE", "non-PIE");
+	printf("%8s\n", "ratio");
 }
 
 static void print_group(const struct bench_run *run, const struct bench_group *group)
@@ -98,14 +140,15 @@ static void print_group(const struct bench_run *run, const struct bench_group *g
 	snprintf(title, sizeof(title), "%s: %s, %u thread%s", group->bench->name, group->bench->what, group->threads,
 		 group->threads == 1 ? "" : "s");
 	print_coloured(COLOUR_BOLD, title);
-	printf("\n  rounds %u, rseq owned by %s\n", group->rounds,
-	       run->owners[group->bench->contenders[0].environment]);
+	putchar('\n');
+	print_line(stdout, 0, 2, "  rounds %u, rseq owned by %s", group->rounds,
+		   run->owners[group->bench->contenders[0].environment]);
 	if (group->rounds < BENCH_ROUNDS_FEW && greatest > 0) {
 		snprintf(title, sizeof(title), "  only %u round%s: more time (--time) finds more undisturbed moments\n",
 			 group->rounds, group->rounds == 1 ? "" : "s");
 		print_coloured(COLOUR_YELLOW, title);
 	}
-	printf("  %-22s %9s %9s %9s %9s %9s %8s\n", "", "median", "min", "max", "PIE", "non-PIE", "ratio");
+	print_heads();
 	for (unsigned i = 0; i < group->bench->contender_count; i++)
 		print_row(group, i, reference, greatest);
 	putchar('\n');
@@ -113,15 +156,20 @@ static void print_group(const struct bench_run *run, const struct bench_group *g
 
 void bench_print_text(const struct bench_run *run)
 {
-	char model[128];
+	char model[128], text[1024];
 
 	cpu_model(model, sizeof(model));
-	printf("Nanoseconds of CPU time per operation: median, min and max over %u code placements\n"
-	       "(%u in a PIE, %u in a program that is none), the best of all rounds at each. The\n"
-	       "ratio is to the first contender's median. What has a * doesn't do the job: it is\n"
-	       "there for comparison only. CPUs: %u, %s\n\n",
-	       BENCH_MODES * run->placements, run->placements, run->placements, run->cpus,
-	       model[0] ? model : "unknown");
+	snprintf(text, sizeof(text),
+		 "Nanoseconds of CPU time per operation: median, min and max over %u code placements\n"
+		 "(%u in a PIE, %u in a program that is none), the best of all rounds at each. The\n"
+		 "ratio is to the first contender's median. What has a * doesn't do the job: it is\n"
+		 "there for comparison only. CPUs: %u, %s\n%s\n",
+		 BENCH_MODES * run->placements, run->placements, run->placements, run->cpus, model[0] ? model : "unknown",
+		 room() == ROOM_FOR_ALL ? "" : "More columns, or --json, have all figures.\n");
+	for (char *c = text; room() != ROOM_FOR_ALL && *c != '\0'; c++)
+		if (*c == '\n' && c[1] != '\n' && c[1] != '\0')
+			*c = ' ';
+	print_wrapped(stdout, 0, 0, text);
 	for (unsigned i = 0; i < run->group_count; i++)
 		print_group(run, &run->groups[i]);
 }
