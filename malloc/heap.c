@@ -100,6 +100,7 @@ static void begin(void)
 	if (is_limited)
 		memset(due_in, 0xff, sizeof(due_in)); /* never */
 	stats_set_mode(heap_mode());
+	stats_begin();
 	locks_begin();
 }
 

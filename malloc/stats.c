@@ -10,8 +10,12 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <poll.h>
 #include <rseqkit/thread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "heap.h"
 #include "pages.h"
@@ -47,6 +51,41 @@ static const char *explained(enum heap_mode mode)
 	}
 }
 
+static struct stat stderr_at_start;
+
+void stats_begin(void)
+{
+	/* Whether that is wanted isn't known yet: there may be no environment. */
+	if (fstat(STDERR_FILENO, &stderr_at_start) != 0)
+		stderr_at_start.st_ino = 0;
+}
+
+/* A program that closed it may have something of its own there by now. */
+static bool is_stderr_still(void)
+{
+	struct stat now;
+
+	return stderr_at_start.st_ino != 0 && fstat(STDERR_FILENO, &now) == 0 && now.st_dev == stderr_at_start.st_dev &&
+	       now.st_ino == stderr_at_start.st_ino;
+}
+
+/* As much as stderr takes now: it waits for no reader, and a pipe that has none ends nobody. */
+static void say(const char *text, size_t size)
+{
+	struct pollfd poller = {.fd = STDERR_FILENO, .events = POLLOUT};
+	const struct timespec none = {0, 0};
+	sigset_t pipe, before, pending;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	if (poll(&poller, 1, 100) != 1 || pthread_sigmask(SIG_BLOCK, &pipe, &before) != 0)
+		return;
+	(void)sigpending(&pending);
+	if (write(STDERR_FILENO, text, size) < 0 && errno == EPIPE && sigismember(&pending, SIGPIPE) == 0)
+		(void)sigtimedwait(&pipe, NULL, &none);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 EXPORT void malloc_stats(void)
 {
 	enum heap_mode mode = heap_mode();
@@ -65,13 +104,13 @@ EXPORT void malloc_stats(void)
 			used / 1024, idle / 1024, now.chunks / 1024, now.mappings);
 	if (size > (int)sizeof(text) - 1)
 		size = (int)sizeof(text) - 1;
-	while (size > 0 && write(STDERR_FILENO, text, (size_t)size) < 0 && errno == EINTR)
-		;
+	if (size > 0)
+		say(text, (size_t)size);
 	errno = saved;
 }
 
 __attribute__((__destructor__)) static void at_exit(void)
 {
-	if (system_wants_stats())
+	if (system_wants_stats() && is_stderr_still())
 		malloc_stats();
 }

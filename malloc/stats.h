@@ -7,6 +7,9 @@
 
 #pragma GCC visibility push(hidden)
 
+/* Remembers what stderr is. */
+void stats_begin(void);
+
 /* For debuggers. */
 void stats_set_mode(enum heap_mode mode);
 

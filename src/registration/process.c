@@ -23,6 +23,17 @@
 
 struct rk_process rk_process_decided;
 
+/* Where there is no start.c. */
+__attribute__((__weak__)) bool rk_start_sees_all(void)
+{
+	return false;
+}
+
+__attribute__((__weak__)) bool rk_start_registers_all(void)
+{
+	return false;
+}
+
 /*
  * Fields are valid within the feature size and the registered length; a length of 32 never covers more than the first
  * 28 bytes.
@@ -198,8 +209,7 @@ static bool own_is_better(ptrdiff_t spare, enum rk_choice choice)
 	static uint8_t better;
 	int32_t cpu = (int32_t)rk_area_at(spare)->cpu_id;
 	bool in_use = cpu >= 0 || cpu == RK_CPU_ID_BRACKET;
-	bool registers_all = rk_start_registers_all != NULL && rk_start_registers_all();
-	bool wanted = choice == RK_CHOICE_OWN || (choice == RK_CHOICE_NONE && registers_all);
+	bool wanted = choice == RK_CHOICE_OWN || (choice == RK_CHOICE_NONE && rk_start_registers_all());
 
 	return first_word(&better, wanted && !in_use && block_can_serve());
 }
@@ -239,7 +249,7 @@ static bool use_librseq(struct rk_process *p)
  */
 static bool starts_are_ours(const struct rk_process *p)
 {
-	return !rk_strangers_may_run() && (p->where == RK_WHERE_LIBC_SPARE || rk_start_is_interposed());
+	return !rk_strangers_may_run() && (p->where == RK_WHERE_LIBC_SPARE || rk_start_sees_all());
 }
 
 /* Where this library would register threads: may it? Without rseq there is nothing to meet. */

@@ -7,17 +7,14 @@
 #include <stddef.h>
 
 /*
- * Does every call of pthread_create() in this namespace come to start.c of this copy? It may not be linked in: see
- * rk_start_is_interposed() for the answer then.
+ * start.c may not be linked in: process.c has weak definitions, which say no. (A weak reference without one isn't null in what
+ * gold links.)
+ *
+ * Does every call of pthread_create() in this namespace come to start.c of this copy?
  */
-bool rk_start_sees_all(void) __attribute__((__weak__, __visibility__("hidden")));
-
-static inline bool rk_start_is_interposed(void)
-{
-	return rk_start_sees_all != NULL && rk_start_sees_all();
-}
+bool rk_start_sees_all(void) __attribute__((__visibility__("hidden")));
 
 /* The same where it is there for programs that know nothing of this library: all their threads are registered at the start. */
-bool rk_start_registers_all(void) __attribute__((__weak__, __visibility__("hidden")));
+bool rk_start_registers_all(void) __attribute__((__visibility__("hidden")));
 
 #endif /* RK_SRC_START_H */

@@ -176,7 +176,7 @@ static size_t take_granted(struct rk_cache *cache, void **objects, size_t n)
 	size_t got = rk_depot_take(depot, objects, n);
 
 	for (int i = 0; i < PATIENCE && got == 0 && n > 0 && !rk_holder_is_bracketed(); i++) {
-		if (__atomic_load_n(&depot->objects, __ATOMIC_RELAXED) <= 0)
+		if (rk_depot_objects(depot) <= 0)
 			break;
 		got = rk_depot_take(depot, objects, n);
 	}

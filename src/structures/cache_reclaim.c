@@ -125,7 +125,7 @@ size_t rk_cache_trim(struct rk_cache *cache, size_t keep)
 
 	if (cache == NULL)
 		return 0;
-	there = __atomic_load_n(&shared_of(cache)->depot.objects, __ATOMIC_RELAXED);
+	there = rk_depot_objects(&shared_of(cache)->depot);
 	if (there > 0 && (uint64_t)there > keep)
 		wanted = (size_t)there - keep;
 	for (; done < wanted && now > 0; done += now) {
@@ -154,6 +154,7 @@ int rk_cache_stats(const struct rk_cache *cache, struct rk_cache_report *out, si
 {
 	struct rk_cache_report report = {0};
 	const struct rk_cache_shared *shared;
+	int64_t left;
 
 	if (cache == NULL || out == NULL)
 		return -EINVAL;
@@ -176,8 +177,9 @@ int rk_cache_stats(const struct rk_cache *cache, struct rk_cache_report *out, si
 	report.destructed = COUNT(destructed);
 	report.reclaimed = COUNT(reclaimed);
 #undef COUNT
-	report.in_depot = (uint64_t)__atomic_load_n(&shared->depot.objects, __ATOMIC_RELAXED);
-	report.left = (uint64_t)__atomic_load_n(&shared->depot.left, __ATOMIC_RELAXED);
+	report.in_depot = (uint64_t)rk_depot_objects(&shared->depot);
+	left = __atomic_load_n(&shared->depot.left, __ATOMIC_RELAXED);
+	report.left = left > 0 ? (uint64_t)left : 0;
 	rk_answer(out, size, &report, sizeof(report));
 	return 0;
 }

@@ -122,14 +122,12 @@ static uint64_t grant(struct depot *depot, uint64_t wanted)
 
 uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted)
 {
-	uint64_t got;
-
 	if (rk_holder_is_bracketed())
 		return rk_hand_room(depot, wanted);
-	got = grant(depot, wanted);
-	if (got < wanted && rk_hand_settle(depot))
-		got += grant(depot, wanted - got);
-	return got;
+	/* What is in hand counts, too. Where somebody is at it, its count will do. */
+	if (RKI_UNLIKELY(rk_hand_is_used(depot)) && !rk_hand_settle(depot))
+		wanted = rk_hand_room(depot, wanted);
+	return grant(depot, wanted);
 }
 
 void rk_depot_return(struct depot *depot, uint64_t granted)

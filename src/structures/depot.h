@@ -58,6 +58,17 @@ size_t rk_hand_take(struct depot *depot, void **objects, size_t count);
 size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count);
 uint64_t rk_hand_room(const struct depot *depot, uint64_t wanted);
 
+/* How many objects it has, those in hand as well. */
+int64_t rk_depot_objects(const struct depot *depot);
+
+/* Is there anything in hand, or begun? */
+static inline bool rk_hand_is_used(const struct depot *depot)
+{
+	return __atomic_load_n(&depot->hand.magazine, __ATOMIC_RELAXED) != 0 ||
+	       __atomic_load_n(&depot->hand.owed, __ATOMIC_RELAXED) != 0 ||
+	       __atomic_load_n(&depot->hand.step, __ATOMIC_RELAXED) != 0;
+}
+
 /* Outside of one: gives back what is in hand since. True if anything was. */
 bool rk_hand_settle(struct depot *depot);
 

@@ -22,7 +22,7 @@
 #define PATIENCE 10000000 /* ns, for another thread's vfork child */
 
 enum step {
-	STILL,  /* `magazine` is in hand, or 0 */
+	STILL = 0,  /* `magazine` is in hand, or 0 */
 	TAKING, /* `magazine` will be if the change is made */
 	GIVING  /* `magazine` won't be if the change is made, and `owed_next` is what is owed then */
 };
@@ -210,10 +210,20 @@ size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count)
 	return count;
 }
 
-/* Without the claim: another thread may change them. */
+/* Without the claim, here and below: another thread may change them. */
+static int64_t unknown_now(const struct depot *depot)
+{
+	return __atomic_load_n(&depot->hand.owed, __ATOMIC_RELAXED) + more_than_known(depot);
+}
+
+int64_t rk_depot_objects(const struct depot *depot)
+{
+	return __atomic_load_n(&depot->objects, __ATOMIC_RELAXED) + unknown_now(depot);
+}
+
 uint64_t rk_hand_room(const struct depot *depot, uint64_t wanted)
 {
-	int64_t unknown = __atomic_load_n(&depot->hand.owed, __ATOMIC_RELAXED) + more_than_known(depot);
+	int64_t unknown = unknown_now(depot);
 	int64_t left = __atomic_load_n(&depot->left, __ATOMIC_RELAXED) - unknown, budget;
 
 	if (depot->budget != NULL) {
@@ -230,9 +240,7 @@ bool rk_hand_settle(struct depot *depot)
 	int64_t unknown;
 	bool any;
 
-	if (RKI_LIKELY(__atomic_load_n(&hand->magazine, __ATOMIC_RELAXED) == 0 &&
-		       __atomic_load_n(&hand->owed, __ATOMIC_RELAXED) == 0 &&
-		       __atomic_load_n(&hand->step, __ATOMIC_RELAXED) == STILL))
+	if (RKI_LIKELY(!rk_hand_is_used(depot)))
 		return false;
 	if (rk_holder_is_bracketed() || rk_claim_try_exclusively(&hand->claim) < 0)
 		return false;

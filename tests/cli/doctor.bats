@@ -189,7 +189,11 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	need_rseq
 	need_sections
 	need_filter
-	run "$HELPERS/with_filter" nothing sched_setaffinity -- "$RSEQKIT" doctor --json
+	# The scheduler may move a thread just when that is asked for. Then it seemed to work.
+	for _ in $(seq 5); do
+		run "$HELPERS/with_filter" nothing sched_setaffinity -- "$RSEQKIT" doctor --json
+		[ "$status" -ne 3 ] || break
+	done
 	json=$BATS_TEST_TMPDIR/out
 	echo "$output" >"$json"
 	assert_schema 'j["kernel"]["aborts"]["migration"] is None and j["kernel"]["aborts"]["preemption"] is not False'

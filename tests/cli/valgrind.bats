@@ -16,12 +16,12 @@ need_valgrind() {
 	assert_json 'not j["rseq"] and j["reason"] == "valgrind" and j["owner"] == "none"'
 }
 
-@test "inspect: under valgrind nobody is registered" {
+@test "inspect: under valgrind nobody is registered, since it refuses; exit 1" {
 	need_valgrind
 	start valgrind -q sleep 60
 	wait_until grep -q '/sleep$' "/proc/$target/maps" # valgrind has it in its hands
-	expect_json 0 "$RSEQKIT" inspect --json "$target"
-	assert_json '{t["owner"] for t in j["threads"]} == {"none"}'
+	expect_json 1 "$RSEQKIT" inspect --json "$target"
+	assert_json '{t["owner"] for t in j["threads"]} == {"none"}' '[f["id"] for f in j["findings"]] == ["registration-refused"]'
 }
 
 @test "inspect runs under valgrind itself" {

@@ -177,7 +177,44 @@ static int cache_is_whole(void)
 	return 0;
 }
 
+static int destructed;
+
+static void count_it(void *context, void *object)
+{
+	CHECK(context == NULL && object != NULL);
+	destructed++;
+}
+
+/* What a child that lives has put is trimmed, and destructed with the cache, though nobody has asked for anything else. */
+static void put_by_a_child(void **state)
+{
+	struct rk_cache_options options = {.limit = 100, .destruct = count_it};
+	pid_t pid;
+
+	(void)state;
+	for (int keep = 0; keep < 2; keep++) {
+		destructed = 0;
+		assert_int_equal(rk_cache_create(&cache, &options), 0);
+		assert_int_equal(rk_vfork_begin(), 0);
+		pid = vfork();
+		if (pid == 0) {
+			for (int i = 0; i < 100; i++)
+				rk_cache_put(cache, &objects[i]);
+			_exit(0);
+		}
+		assert_int_equal(rk_vfork_end(), 0);
+		assert_int_equal(exit_status_of(pid), 0);
+		/* The limit knows of them. */
+		rk_cache_put(cache, &objects[100]);
+		assert_int_equal(destructed, 1);
+		assert_int_equal(rk_cache_trim(cache, keep == 0 ? 40 : 200), keep == 0 ? 60 : 0);
+		assert_int_equal(rk_cache_destroy(cache), 0);
+		assert_int_equal(destructed, 101);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(put_by_a_child),
 	KILLED(killed_with_a_full_depot, create_filled, get_and_put, cache_is_whole, NULL, false, false),
 	KILLED(killed_in_an_inner_bracket, create_filled, get_and_put, cache_is_whole, NULL, true, false),
 	KILLED(killed_at_a_first_put, create_empty, put_one, cache_is_whole, NULL, false, false),

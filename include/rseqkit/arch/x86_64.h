@@ -263,8 +263,13 @@
  * and 40 for each. The caller's address is that of the thread (DW_OP_breg16, rip) and the distance from there to the target,
  * which may be in another section. So it is the difference of two distances from here, 6 bytes apart.
  */
+#ifdef __clang__
+#define RKI_ASM_FRAMES "@unwind" /* what it calls the section itself; compilers of GNU say @progbits */
+#else
+#define RKI_ASM_FRAMES "@progbits"
+#endif
 #define RKI_ASM_UNWIND(from, to, target)                                                                               \
-	".pushsection .eh_frame, \"a\", @unwind\n\t"                                                                   \
+	".pushsection .eh_frame, \"a\", " RKI_ASM_FRAMES "\n\t"                                                        \
 	".ifndef .Lrk_frames\n"                                                                                        \
 	".Lrk_frames:\n\t"                                                                                             \
 	".long 20, 0\n\t"                                                                                              \
