@@ -96,11 +96,22 @@ static bool take_magazine(struct depot *depot, uint64_t *word)
 	return true;
 }
 
+/* With the claim it is right. Without, others may change all three meanwhile. */
 static int64_t more_than_known(const struct depot *depot)
 {
-	const struct depot_hand *hand = &depot->hand;
+	uint32_t magazine = __atomic_load_n(&depot->hand.magazine, __ATOMIC_ACQUIRE), count, base;
 
-	return hand->magazine == 0 ? 0 : (int64_t)magazine_of(depot, hand->magazine)->count - hand->base;
+	if (magazine == 0)
+		return 0;
+	count = __atomic_load_n(&magazine_of(depot, magazine)->count, __ATOMIC_RELAXED);
+	base = __atomic_load_n(&depot->hand.base, __ATOMIC_RELAXED);
+	return (int64_t)count - base;
+}
+
+/* Objects that the depot's counts don't know of. */
+static int64_t unknown_now(const struct depot *depot)
+{
+	return __atomic_load_n(&depot->hand.owed, __ATOMIC_RELAXED) + more_than_known(depot);
 }
 
 /* Ends what has begun: the magazine in hand goes to a stack. */
@@ -125,7 +136,7 @@ static void give_magazine(struct depot *depot)
 	struct depot_hand *hand = &depot->hand;
 
 	put_down_intent(hand, 0);
-	__atomic_store_n(&hand->owed_next, hand->owed + more_than_known(depot), __ATOMIC_RELEASE);
+	__atomic_store_n(&hand->owed_next, unknown_now(depot), __ATOMIC_RELEASE);
 	put_down(&hand->step, GIVING);
 	give_on(depot);
 }
@@ -210,12 +221,7 @@ size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count)
 	return count;
 }
 
-/* Without the claim, here and below: another thread may change them. */
-static int64_t unknown_now(const struct depot *depot)
-{
-	return __atomic_load_n(&depot->hand.owed, __ATOMIC_RELAXED) + more_than_known(depot);
-}
-
+/* Without the claim, both: another thread may be at it. */
 int64_t rk_depot_objects(const struct depot *depot)
 {
 	return __atomic_load_n(&depot->objects, __ATOMIC_RELAXED) + unknown_now(depot);
@@ -246,7 +252,7 @@ bool rk_hand_settle(struct depot *depot)
 		return false;
 	recover(depot);
 	m = in_hand(depot);
-	unknown = hand->owed + more_than_known(depot);
+	unknown = unknown_now(depot);
 	any = m != NULL || unknown != 0;
 	/* In the middle of this a fork may come, as in that of any trip to the depot: its child hasn't got the magazine. */
 	put_down(&hand->magazine, 0);
