@@ -109,8 +109,8 @@ static bool preload(void)
 	    (int)sizeof(list))
 		return say("LD_PRELOAD", "too long"), false;
 	/*
-	 * Where the C library leaves its area alone it stays so: it would register whoever a registered thread creates, and end a
-	 * program that refuses that by a filter. Programs that chose something keep it.
+	 * The C library may leave its area alone. If the recorder used that, glibc would register each thread that a registered one
+	 * creates, and end the program where a filter refuses. A program that has chosen keeps its choice.
 	 */
 	return setenv("LD_PRELOAD", list, 1) == 0 && setenv("RSEQKIT_AREA", "own", 0) == 0;
 }

@@ -230,9 +230,12 @@ RKI_API void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, si
  * in a while, every second say, so that what CPUs kept which have nothing to do any more, or went offline, is of use to
  * others. The first call only looks.
  *
- * Returns 0; -EBUSY when another thread, or the code that a signal handler interrupted, does so for that CPU, and inside
- * rk_vfork_begin(); -EHOSTUNREACH when there is no fence (remote.h): the objects stay out of reach until another call succeeds; -EINVAL when cache is NULL or
- * the CPU isn't possible. Not where there is nothing to be taken. rk_cache_reclaim_idle() goes on with the other CPUs.
+ * Returns 0, else:
+ *   -EBUSY         another thread, or the code that a signal handler interrupted, does so for that CPU; or the caller is inside
+ *                  rk_vfork_begin()
+ *   -EHOSTUNREACH  there is no fence (remote.h): the objects stay out of reach until another call succeeds
+ *   -EINVAL        cache is NULL, or the CPU isn't possible
+ * Where there is nothing to be taken it needs no fence. rk_cache_reclaim_idle() goes on with the other CPUs.
  * Context: any thread; signal handler; after fork; not in a vfork child. Cost: a fence for each CPU that objects are taken
  * from.
  */

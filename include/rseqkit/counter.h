@@ -136,8 +136,9 @@ RKI_INLINE void rk_counter_static_add(struct rk_counter_static *of, int64_t valu
  * before that one, in the same thread or in one that it was synchronised with, on whichever CPUs. So who counts first a
  * request and then its answer never reads more answers than requests.
  *
- * The difference of two cuts is none: a request that the first one had may be answered before the second, so between them
- * there can be more answers than requests. What is read after a reset, or returned by the next one, is such a difference.
+ * The difference of two cuts isn't a cut. A request of the first one may be answered before the second. Then the difference has
+ * more answers than requests. A reset subtracts a cut, so what is read behind it, and what the next reset returns, is such a
+ * difference.
  *
  *	static const char *const names[] = {"requests", "answers"};
  *	struct rk_counter_group *group;
