@@ -42,6 +42,7 @@ print("ready", flush=True)
 time.sleep(60)'
 	for tunable in 1 0; do
 		start env GLIBC_TUNABLES=glibc.pthread.rseq=$tunable python3 -c "$many"
+		wait_until grep -q ready "$BATS_TEST_TMPDIR/target" # it sleeps for a moment at each thread's start, too
 		expect 0 "$RSEQKIT" inspect "$target"
 		[ "$(grep -c python3 <<<"$output")" -eq 2 ]
 		assert_says $'\nowners: 41 '
