@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bank.pml - a CPU's bank (src/remote/bank.c, vector.c): two threads that add on that CPU, two owners elsewhere that
+ * bank.pml - a CPU's bank (src/sync/bank.c, vector.c): two threads that add on that CPU, two owners elsewhere that
  * take its bank or run a vector on it, a scheduler that preempts and migrates the CPU's threads and takes the CPU
  * offline, fences that fail (FAILURES), and an owner that is no more from any step on, as in a child of another thread.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * library.pml - the slow path of src/registration/thread.c, and the bracket of src/registration/vfork.c, step by step; the comments quote the
+ * library.pml - the slow path of src/thread/thread.c, and the bracket of src/thread/vfork.c, step by step; the comments quote the
  * code. Included after kernel.pml. The area is A, decided before: meeting.pml is about that.
  *
  * A model defines BLOCKS: 1 where all copies share a thread block (RK_WHERE_OWN), 2 where each of two copies has its
@@ -49,14 +49,14 @@ byte adopters;     /* __rseq_refcount */
 #define LOCALS byte r, seen, look, b, actions; bool was, owed, owed_mark, broken
 #endif
 
-/* src/registration/thread.c, add() and replace(): a read, then one cmpxchg; again if a handler came between. */
+/* src/thread/thread.c, add() and replace(): a read, then one cmpxchg; again if a handler came between. */
 #ifdef SEED_COUNT_SPLIT
 #define REPLACE(word, new) word = new; break
 #else
 #define REPLACE(word, new) atomic { if :: word == seen -> word = new; break :: else fi }
 #endif
 
-/* src/registration/thread.c, register_area() */
+/* src/thread/thread.c, register_area() */
 inline register_area()
 {
 #ifdef COUNTED
@@ -81,7 +81,7 @@ inline register_area()
 #endif
 }
 
-/* src/registration/thread.c, attach() */
+/* src/thread/thread.c, attach() */
 inline attach()
 {
 	if
@@ -122,7 +122,7 @@ inline attach()
 #define REFUSES (block[b].vfork > 0 || IS_CLOSED)
 #endif
 
-/* src/registration/thread.c, prepare() */
+/* src/thread/thread.c, prepare() */
 inline prepare()
 {
 	if
@@ -142,7 +142,7 @@ inline prepare()
 	fi
 }
 
-/* src/registration/thread.c, rk_thread_register() */
+/* src/thread/thread.c, rk_thread_register() */
 inline thread_register()
 {
 	was = open == 0 && !child;
@@ -167,7 +167,7 @@ inline thread_register()
 	fi
 }
 
-/* src/registration/thread.c, rk_thread_unregister() */
+/* src/thread/thread.c, rk_thread_unregister() */
 inline thread_unregister()
 {
 	do
@@ -177,7 +177,7 @@ inline thread_unregister()
 	od
 }
 
-/* include/rseqkit/detail/ops_body.h; src/registration/leave.c, rk_leave(): a section, which a signal aborts whole, or the slow path. */
+/* include/rseqkit/detail/ops_body.h; src/thread/leave.c, rk_leave(): a section, which a signal aborts whole, or the slow path. */
 inline operation()
 {
 	do
@@ -195,7 +195,7 @@ inline operation()
 	od
 }
 
-/* src/registration/vfork.c, close_area(). What it gives up for, a registration elsewhere or one that comes back, never comes here. */
+/* src/thread/vfork.c, close_area(). What it gives up for, a registration elsewhere or one that comes back, never comes here. */
 inline close_area()
 {
 	do
@@ -243,7 +243,7 @@ inline close_area()
 	od
 }
 
-/* src/registration/vfork.c, rk_vfork_begin() */
+/* src/thread/vfork.c, rk_vfork_begin() */
 inline vfork_begin()
 {
 	seen = block[b].vfork;
@@ -251,7 +251,7 @@ inline vfork_begin()
 	close_area()
 }
 
-/* src/registration/vfork.c, open_area() and repair() */
+/* src/thread/vfork.c, open_area() and repair() */
 inline open_area()
 {
 	if
@@ -273,7 +273,7 @@ inline open_area()
 	fi
 }
 
-/* src/registration/vfork.c, rk_vfork_end() */
+/* src/thread/vfork.c, rk_vfork_end() */
 inline vfork_end()
 {
 	broken = !closed;

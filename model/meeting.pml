@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * meeting.pml - two copies of the library decide whose block is the area: src/registration/process.c and src/registration/rendezvous.c, step by
+ * meeting.pml - two copies of the library decide whose block is the area: src/thread/process.c and src/thread/rendezvous.c, step by
  * step, where the libc has no area. Copy 0's block is A, copy 1's is B. A thread and its handler use one copy each,
  * whichever; another thread uses both, in either order. A stranger may take the address at any time. With FAILURES,
  * memfd_create may fail any one time (descriptors run short, and come back).
@@ -23,7 +23,7 @@
 /* The process-wide words of each copy. */
 byte where[2], offset[2];
 bool reason[2];
-byte word[2];   /* src/registration/process.c, first_word(): 0 none yet, 1 agreed, 2 did without */
+byte word[2];   /* src/thread/process.c, first_word(): 0 none yet, 1 agreed, 2 did without */
 
 byte running = 3; /* ghost */
 byte page;      /* whose offer, NONE if nothing is mapped: the memfd is complete before */
@@ -33,7 +33,7 @@ bool filled;
 
 #define LOCALS byte r, c, p_where, p_offset; bit self; bool agreed
 
-/* src/registration/rendezvous.c, read_page() */
+/* src/thread/rendezvous.c, read_page() */
 #ifdef SEED_FILLED_LATER
 #define PAGE_IS_GOOD (page != STRANGER && filled)
 #else
@@ -47,7 +47,7 @@ inline read_page()
 	fi
 }
 
-/* src/registration/rendezvous.c, publish(): memfd_create and write show nothing; the mmap that succeeds decides. */
+/* src/thread/rendezvous.c, publish(): memfd_create and write show nothing; the mmap that succeeds decides. */
 inline publish()
 {
 	if
@@ -69,7 +69,7 @@ inline publish()
 	fi
 }
 
-/* src/registration/rendezvous.c, rk_rendezvous() */
+/* src/thread/rendezvous.c, rk_rendezvous() */
 inline rendezvous()
 {
 #ifdef SEED_NO_MEETING
@@ -82,7 +82,7 @@ inline rendezvous()
 #endif
 }
 
-/* src/registration/process.c, first_word(): one compare and swap, and then whoever lost does as the winner. */
+/* src/thread/process.c, first_word(): one compare and swap, and then whoever lost does as the winner. */
 inline first_word()
 {
 	atomic {
@@ -98,7 +98,7 @@ inline first_word()
 	fi
 }
 
-/* src/registration/process.c, decide_together() */
+/* src/thread/process.c, decide_together() */
 inline decide()
 {
 	rendezvous();
@@ -111,7 +111,7 @@ inline decide()
 	fi
 }
 
-/* src/registration/process.c, rk_process_get() */
+/* src/thread/process.c, rk_process_get() */
 inline process_get()
 {
 	if
@@ -130,7 +130,7 @@ inline process_get()
 	fi
 }
 
-/* src/registration/thread.c, prepare() and attach() */
+/* src/thread/thread.c, prepare() and attach() */
 inline prepare()
 {
 	process_get();

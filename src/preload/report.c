@@ -4,7 +4,7 @@
  * changes little; as the process exits they become a line of JSON, unless it took no lock.
  */
 #define _GNU_SOURCE
-#include "preload/report.h"
+#include "report.h"
 
 #include <rseqkit/counter.h>
 #include <rseqkit/slice.h>
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "slices/marker.h"
+#include "slice/marker.h"
 
 static const char *const names[] = {"regions", "preempted", "unknown", "granted", "waits", "conditions"};
 static struct rk_counter *tallies[RK_TALLIES];

@@ -28,9 +28,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include "preload/report.h"
-#include "registration/thread_pointer.h"
-#include "slices/slice.h"
+#include "report.h"
+#include "os/thread_pointer.h"
+#include "slice/slice.h"
 
 #define EXPORTED __attribute__((__visibility__("default")))
 #define NOT_TRIED (-1)

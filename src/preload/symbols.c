@@ -10,7 +10,7 @@
  */
 #include <rseqkit/thread.h>
 
-#include "registration/process.h"
+#include "thread/process.h"
 
 RKI_API ptrdiff_t offset __asm__("__rseq_offset");
 RKI_API unsigned int size __asm__("__rseq_size");

@@ -18,9 +18,9 @@
 
 #include <rseqkit/thread.h>
 
-#include "memory/cpus.h"
-#include "remote/bank.h"
-#include "remote/holder.h"
+#include "os/cpus.h"
+#include "sync/bank.h"
+#include "thread/holder.h"
 
 #define AT_ONCE 256 /* objects in one section */
 #define PATIENCE 100 /* looks at a depot whose magazines are all in other hands */

@@ -6,7 +6,7 @@
 #include <rseqkit/cache.h>
 #include <rseqkit/remote.h>
 #include <stdbool.h>
-#include "depot.h"
+#include "cache_depot.h"
 
 #define SECOND_STATE INTPTR_MIN /* what the second bank counts from */
 

@@ -4,9 +4,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include "memory/cpus.h"
-#include "memory/percpu.h"
-#include "pool.h"
+#include "os/cpus.h"
+#include "percpu/percpu.h"
+#include "sync/pool.h"
 
 #define PER_CPU 256
 

@@ -4,10 +4,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include "answer.h"
-#include "memory/cpus.h"
-#include "remote/bank.h"
-#include "remote/holder.h"
+#include "os/answer.h"
+#include "os/cpus.h"
+#include "sync/bank.h"
+#include "thread/holder.h"
 
 #define MOVED_MASK (RK_ARRAY_MOVED(INTPTR_MIN) * 2 - 1) /* of the count in a state, which wraps */
 

@@ -9,9 +9,9 @@
 #include <rseqkit/percpu.h>
 
 #include <errno.h>
-#include "memory/cpus.h"
-#include "memory/percpu.h"
-#include "pool.h"
+#include "os/cpus.h"
+#include "percpu/percpu.h"
+#include "sync/pool.h"
 
 static struct rk_percpu *pool;
 

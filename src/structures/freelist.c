@@ -13,10 +13,10 @@
 #include <rseqkit/thread.h>
 
 #include <errno.h>
-#include "memory/percpu.h"
-#include "pool.h"
-#include "remote/bank.h"
-#include "remote/claim.h"
+#include "percpu/percpu.h"
+#include "sync/pool.h"
+#include "sync/bank.h"
+#include "sync/claim.h"
 
 #define PATIENCE 1000000 /* ns that a pop waits for the overflow list */
 

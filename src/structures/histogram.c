@@ -12,7 +12,7 @@
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
-#include "group.h"
+#include "counter_group.h"
 
 #define BITS_MAX 13 /* with 13 each value has a bucket, up to 16379; more add nothing */
 

@@ -5,10 +5,10 @@
 
 #include <rseqkit/remote.h>
 #include <errno.h>
-#include "memory/cpus.h"
-#include "memory/percpu.h"
-#include "pool.h"
-#include "remote/holder.h"
+#include "os/cpus.h"
+#include "percpu/percpu.h"
+#include "sync/pool.h"
+#include "thread/holder.h"
 
 _Static_assert(sizeof(struct rki_lock_slot) <= RK_LOCK_HEADER, "it is in front of the data");
 _Static_assert(offsetof(struct rki_lock_slot, closed) == sizeof(intptr_t), "rki_lock_take() relies on it");

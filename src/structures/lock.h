@@ -9,7 +9,7 @@
  * which no section ever works on, is held by its claim alone.
  *
  * fork. A child has all of this as it was. `held` and the claim are numbers of threads, which tell who isn't there
- * (remote/holder.h). Whoever finds such a one closes the slot, as from elsewhere, and marks it HALF_DONE if that one had got it.
+ * (thread/holder.h). Whoever finds such a one closes the slot, as from elsewhere, and marks it HALF_DONE if that one had got it.
  * That stays, and keeps sections out, until somebody has it, who is told.
  */
 #ifndef RK_SRC_LOCK_H

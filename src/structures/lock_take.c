@@ -21,11 +21,11 @@
 #include <rseqkit/remote.h>
 #include <rseqkit/thread.h>
 #include <errno.h>
-#include "kernel.h"
-#include "readers.h"
-#include "remote/claim.h"
-#include "remote/fence.h"
-#include "remote/holder.h"
+#include "os/kernel.h"
+#include "sync/readers.h"
+#include "sync/claim.h"
+#include "os/fence.h"
+#include "thread/holder.h"
 
 #define LOOK_AGAIN 50000000 /* ns: in a child that a handler forks while its thread sleeps, nobody wakes it */
 #define LOOK_SOON 1000000   /* ns: without a fence nobody may wake it */

@@ -32,9 +32,9 @@
 #include "rcu.h"
 
 #include <errno.h>
-#include "kernel.h"
-#include "remote/claim.h"
-#include "remote/fence.h"
+#include "os/kernel.h"
+#include "sync/claim.h"
+#include "os/fence.h"
 
 _Static_assert(sizeof(struct rk_rcu_state) <= sizeof(struct rk_readers_slot), "it is in a slot");
 

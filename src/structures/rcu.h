@@ -6,7 +6,7 @@
 #include <rseqkit/rcu.h>
 #include <rseqkit/remote.h>
 #include <stdbool.h>
-#include "readers.h"
+#include "sync/readers.h"
 
 /* In the reserve slot, which a child has as its parent left it. What several threads use changes atomically. */
 struct rk_rcu_state {

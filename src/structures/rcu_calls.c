@@ -15,8 +15,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include "kernel.h"
-#include "remote/claim.h"
+#include "os/kernel.h"
+#include "sync/claim.h"
 
 int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*function)(struct rk_rcu_call *call))
 {

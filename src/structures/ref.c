@@ -25,9 +25,9 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include "memory/cpus.h"
-#include "memory/percpu.h"
-#include "pool.h"
+#include "os/cpus.h"
+#include "percpu/percpu.h"
+#include "sync/pool.h"
 
 #define ALIVE 1
 #define ONE 2 /* reference */

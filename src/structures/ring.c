@@ -20,10 +20,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "memory/cpus.h"
-#include "memory/percpu.h"
-#include "pool.h"
-#include "remote/claim.h"
+#include "os/cpus.h"
+#include "percpu/percpu.h"
+#include "sync/pool.h"
+#include "sync/claim.h"
 
 #define SIZE 65536
 #define PATIENCE 100000 /* ns that a writer waits for the overflow ring */

@@ -7,7 +7,7 @@
 #include <rseqkit/ring.h>
 #include <stdbool.h>
 #include <sys/types.h>
-#include "remote/bank.h"
+#include "sync/bank.h"
 
 #define RING_BLOCKS 8 /* of an overwriting ring: what it loses at a time */
 

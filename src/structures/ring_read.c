@@ -8,10 +8,10 @@
 #include "ring.h"
 
 #include <errno.h>
-#include "kernel.h"
-#include "memory/cpus.h"
-#include "remote/claim.h"
-#include "remote/holder.h"
+#include "os/kernel.h"
+#include "os/cpus.h"
+#include "sync/claim.h"
+#include "thread/holder.h"
 
 #define SECOND_POSITION ((int64_t)1 << 61) /* where a slot's second log begins */
 #define PATIENCE 100000000 /* ns that a merge waits for a writer of the overflow ring */

@@ -8,9 +8,9 @@
 
 #include <errno.h>
 #include <unistd.h>
-#include "kernel.h"
-#include "memory/cpus.h"
-#include "remote/holder.h"
+#include "os/kernel.h"
+#include "os/cpus.h"
+#include "thread/holder.h"
 
 /* Is there anything to be read? */
 static bool has_records(const struct rk_ring *ring)

@@ -37,9 +37,9 @@
 
 #include <errno.h>
 #include <limits.h>
-#include "kernel.h"
-#include "readers.h"
-#include "remote/claim.h"
+#include "os/kernel.h"
+#include "sync/readers.h"
+#include "sync/claim.h"
 
 #define LOOK_AGAIN 50000000 /* ns: in a child that a handler forks while its thread sleeps, nobody wakes it */
 

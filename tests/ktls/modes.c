@@ -18,7 +18,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <rseqkit.h>
-#include "../../src/registration/vdso.h"
+#include "../../src/os/vdso.h"
 
 #define AT_FEATURE_SIZE 27 /* AT_RSEQ_FEATURE_SIZE */
 

@@ -13,7 +13,7 @@
 
 #include <elf.h>
 #include <stdarg.h>
-#include "../../src/registration/vdso.h"
+#include "../../src/os/vdso.h"
 
 #define THREADS 8
 #define DATA_BYTES 4096

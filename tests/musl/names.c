@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "../../src/registration/thread_pointer.h"
+#include "../../src/os/thread_pointer.h"
 
 #ifdef WEAK
 #define KIND __attribute__((weak))

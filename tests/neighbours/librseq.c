@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "../../src/registration/thread_pointer.h"
+#include "../../src/os/thread_pointer.h"
 
 extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 extern const unsigned int __rseq_size __attribute__((__weak__));

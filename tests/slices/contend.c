@@ -11,7 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/sysinfo.h>
 #include <time.h>
-#include "../../src/slices/marker.h"
+#include "../../src/slice/marker.h"
 
 #define THREADS_MAX 64
 #define TURNS 3          /* each way */

@@ -30,7 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <rseqkit.h>
-#include "../../src/registration/thread_pointer.h"
+#include "../../src/os/thread_pointer.h"
 #include "slowness.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -6,7 +6,7 @@
 #include "test.h"
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include "memory/cpus.h"
+#include "os/cpus.h"
 
 static void parses(void **state)
 {

@@ -4,9 +4,9 @@
  * and the limits are right.
  */
 #include "killed.h"
-#include "remote/holder.h"
+#include "thread/holder.h"
 #include "structures/cache.h"
-#include "structures/depot_stack.h"
+#include "structures/cache_stack.h"
 
 #define OBJECTS 200
 #define BATCH RK_CACHE_BATCH_MAX

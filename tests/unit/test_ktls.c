@@ -7,8 +7,8 @@
 #include "test.h"
 #include <sched.h>
 #include <sys/auxv.h>
-#include "../../src/registration/ktls.h"
-#include "../../src/registration/vdso.h"
+#include "../../src/thread/ktls.h"
+#include "../../src/os/vdso.h"
 
 #ifdef __GLIBC__
 #define GLIBC 1

@@ -7,7 +7,7 @@
 #include "refuse.h"
 #include <semaphore.h>
 
-#define ROWS 32 /* of src/remote/bracket.c */
+#define ROWS 32 /* of src/thread/bracket.c */
 
 static sem_t begun, over;
 

@@ -91,7 +91,7 @@ static int probe_field(int out, const void *argument)
 	return 0;
 }
 
-/* Unregistered, the system call's answer to an address that is never user memory is EFAULT. For a 32-bit process: src/kernel.h. */
+/* Unregistered, the system call's answer to an address that is never user memory is EFAULT. For a 32-bit process: src/os/kernel.h. */
 static int probe_system_call(int out, const void *argument)
 {
 	long r = syscall(SYS_rseq, sizeof(void *) == 8 ? -(uintptr_t)4096 : 0, RK_AREA_LENGTH_ORIGINAL, 0, RK_SIGNATURE);

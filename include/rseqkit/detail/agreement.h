@@ -22,9 +22,9 @@ struct rk_thread_state {
 	uint8_t reason;     /* enum rk_reason: why this thread has no rseq; looked at before any system call */
 	uint8_t vfork;      /* depth of rk_vfork_begin(); while above 0 nothing registers this thread */
 	uint8_t registered; /* this library made this thread's registration */
-	uint8_t restore;    /* what rk_vfork_end() has to undo: bits, see src/registration/vfork.c */
+	uint8_t restore;    /* what rk_vfork_end() has to undo: bits, see src/thread/vfork.c */
 	uint8_t counted;    /* a user of an early adopter's count is ours */
-	uint8_t slice;      /* what came of asking for the slice extension: 0 not asked, see src/slices/slice.c */
+	uint8_t slice;      /* what came of asking for the slice extension: 0 not asked, see src/slice/slice.c */
 	uint8_t armed;      /* the thread's end will undo its registration, where the libc needs that */
 };
 
@@ -51,14 +51,14 @@ struct rk_thread_state {
  * The thread block: what a copy of this library keeps per thread in static TLS. Where the libc has no area, `room` is
  * the area. It is one cache line, because a module that is loaded late gets at most 64-byte alignment and little room
  * in the static TLS surplus. Before a thread's registration it reads cpu_id -1; that is its initial content
- * (src/registration/area.c). A later version may enlarge the room: the state is found by what the page below says.
+ * (src/thread/area.c). A later version may enlarge the room: the state is found by what the page below says.
  */
 struct rk_thread_block {
 	union {
 		struct rk_area area;
 		unsigned char room[40]; /* the kernel's feature size may grow into it */
 	} u;
-	uint64_t number; /* of this copy, whoever uses the rest: the thread's, see src/remote/holder.c */
+	uint64_t number; /* of this copy, whoever uses the rest: the thread's, see src/thread/holder.c */
 	struct rk_thread_state state;
 } __attribute__((__aligned__(RK_BLOCK_ALIGNMENT)));
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* readers.h - how readers are counted and uncounted, by rcu.h and lock.h alike (src/structures/readers.h). */
+/* readers.h - how readers are counted and uncounted, by rcu.h and lock.h alike (src/sync/readers.h). */
 #ifndef RSEQKIT_DETAIL_READERS_H
 #define RSEQKIT_DETAIL_READERS_H
 

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "registration/vdso.h"
+#include "os/vdso.h"
 #include "checks.h"
 
 struct area {

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fence.c - other CPUs' critical sections, finished or aborted.
+ *
+ * By the kernel's fence where there is one: membarrier(2) interrupts the CPUs that run this process, and an interrupt in
+ * a section aborts it. Otherwise by a visit: when the calling thread runs on a CPU, whatever ran there has been
+ * preempted, which aborts a section as well.
+ *
+ * The kernel's fence wants the process registered for it. While a process has one thread that is done at once; later
+ * the kernel waits until all CPUs have noticed. No constructor does it: a filter that ends the process for this call may
+ * be there from its start, and most programs need no fence.
+ */
+#define _GNU_SOURCE
+#include <rseqkit/remote.h>
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include "fence.h"
+#include "kernel.h"
+#include "cpus.h"
+
+/* Of include/uapi/linux/membarrier.h, since 5.10. */
+#define FENCE (1 << 7)    /* MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ */
+#define REGISTER (1 << 8) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ */
+#define ONE_CPU 1         /* MEMBARRIER_CMD_FLAG_CPU */
+
+/* Since 4.14. */
+#define MEMORY_FENCE (1 << 3)    /* MEMBARRIER_CMD_PRIVATE_EXPEDITED */
+#define MEMORY_REGISTER (1 << 4) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED */
+
+#define VISITS 20 /* another thread may set this one's affinity as well */
+
+#define BITS (8 * (int)sizeof(unsigned long))
+
+struct mask {
+	unsigned long bits[RK_CPUS_MAX / BITS];
+};
+
+static bool has_cpu(const void *set, size_t bytes, int cpu)
+{
+	size_t byte = (size_t)cpu / 8;
+
+	/* Sets are of words, and in a word of a big-endian machine the lowest bit is in the last byte. */
+	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+		byte ^= sizeof(unsigned long) - 1;
+	return byte < bytes && ((const unsigned char *)set)[byte] >> (cpu % 8) & 1;
+}
+
+int rk_fence_prepare(void)
+{
+	long r = RK_SYSCALL(SYS_membarrier, REGISTER, 0, 0);
+
+	return r == -EINVAL ? -ENOSYS : (int)r;
+}
+
+/* The kernel's fence. Registers the process where that wasn't done, or is done no more. */
+static long kernel_fence(unsigned flags, int cpu)
+{
+	long r = RK_SYSCALL(SYS_membarrier, FENCE, flags, cpu);
+
+	if (r == -EPERM && rk_fence_prepare() == 0)
+		r = RK_SYSCALL(SYS_membarrier, FENCE, flags, cpu);
+	return r;
+}
+
+/* Nothing runs on an offline CPU. Where the list can't be read, all are online. */
+__attribute__((__noinline__)) static bool is_offline(int cpu)
+{
+	struct rk_cpus online;
+
+	return rk_cpus_read("/sys/devices/system/cpu/online", &online) == 0 && !rk_cpus_has(&online, cpu);
+}
+
+/* Is the calling thread on that CPU, and alone there? It runs, so nothing else does. */
+static bool arrived_on(int cpu)
+{
+	unsigned here = UINT_MAX;
+
+	return RK_SYSCALL(SYS_getcpu, &here, NULL, NULL) == 0 && here == (unsigned)cpu;
+}
+
+static bool has_only(const struct mask *mask, long length, int cpu)
+{
+	for (long word = 0; word < length / (long)sizeof(long); word++)
+		if (mask->bits[word] != (word == cpu / BITS ? 1UL << (cpu % BITS) : 0))
+			return false;
+	return true;
+}
+
+/*
+ * Goes there and comes home, unless another thread has sent this one elsewhere meanwhile: it stays there then. False if
+ * it didn't arrive.
+ */
+static bool go_to(int cpu, bool *allowed)
+{
+	struct mask saved, only;
+	long length;
+	bool arrived;
+
+	memset(&saved, 0, sizeof(saved));
+	length = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(saved), &saved);
+	memset(&only, 0, sizeof(only));
+	only.bits[cpu / BITS] = 1UL << (cpu % BITS);
+	*allowed = length >= 0 && RK_SYSCALL(SYS_sched_setaffinity, 0, sizeof(only), &only) == 0;
+	if (!*allowed)
+		return false;
+	arrived = arrived_on(cpu);
+	length = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(only), &only);
+	if (length < 0 || has_only(&only, length, cpu))
+		(void)RK_SYSCALL(SYS_sched_setaffinity, 0, sizeof(saved), &saved); /* wider than the kernel's: zeros */
+	return arrived;
+}
+
+__attribute__((__noinline__)) static int visit(int cpu)
+{
+	bool allowed = true;
+
+	for (int i = 0; i < VISITS && allowed; i++)
+		if (go_to(cpu, &allowed))
+			return 0;
+	return is_offline(cpu) ? 0 : -EHOSTUNREACH;
+}
+
+int rk_fence_cpu(int cpu)
+{
+	if (!rk_cpus_has(rk_cpus_get(), cpu))
+		return -EINVAL; /* the kernel has no objection to one that doesn't exist */
+	return kernel_fence(ONE_CPU, cpu) == 0 ? 0 : visit(cpu);
+}
+
+int rk_fence_cpus(const void *set, size_t bytes)
+{
+	int result = 0;
+
+	if (set == NULL)
+		return -EINVAL;
+	for (size_t cpu = 0; cpu < 8 * bytes; cpu++)
+		if (cpu < RK_CPUS_MAX ? has_cpu(set, bytes, (int)cpu) && !rk_cpus_has(rk_cpus_get(), (int)cpu) :
+					((const unsigned char *)set)[cpu / 8] != 0)
+			return -EINVAL;
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+		int r = has_cpu(set, bytes, cpu) ? rk_fence_cpu(cpu) : 0;
+
+		result = r < 0 ? r : result;
+	}
+	return result;
+}
+
+static int visit_all(void)
+{
+	int result = 0;
+
+	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
+		int r = visit(cpu);
+
+		result = r < 0 ? r : result;
+	}
+	return result;
+}
+
+int rk_fence_all(void)
+{
+	return kernel_fence(0, 0) == 0 ? 0 : visit_all();
+}
+
+int rk_fence_memory(void)
+{
+	long r = RK_SYSCALL(SYS_membarrier, MEMORY_FENCE, 0, 0);
+
+	if (r == -EPERM && RK_SYSCALL(SYS_membarrier, MEMORY_REGISTER, 0, 0) == 0)
+		r = RK_SYSCALL(SYS_membarrier, MEMORY_FENCE, 0, 0);
+	return r == 0 ? 0 : visit_all(); /* a switch to another thread is a fence, too */
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * percpu.c - pools of per-CPU items over ranges of address space (percpu_range.c; the picture is in percpu.h).
+ *
+ * The invariant: there is no lock. Whatever pools share changes by one atomic instruction at a time, and every state
+ * in between is a valid one. So a thread may end, and a child be forked, anywhere in here, also by a signal handler
+ * and without handlers of fork, and nobody ever waits: what was about to be created or freed there is lost, no more.
+ *
+ *   taken   used         the item
+ *     0      0           may be handed out
+ *     1      0           on its way: somebody prepares it, or fills it as it is freed; or failed its poison check
+ *     1      1           handed out
+ */
+#define _GNU_SOURCE
+#include <rseqkit/percpu.h>
+#include <rseqkit/remote.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "os/kernel.h"
+#include "percpu.h"
+#include "percpu_tell.h"
+#include "os/choice.h"
+#include "thread/process.h"
+
+#define ALIGNMENT_MAX 4096
+#define MANY_PAGES 4 /* faster dropped than looked at */
+#define TRIES_MAX 100 /* without memory for a range more */
+#define FLAGS (RK_PERCPU_DEBUG | RK_PERCPU_CLOSABLE | RK_PERCPU_EMPTY_IN_CHILDREN)
+
+static size_t pool_size(const struct rk_percpu *pool)
+{
+	return sizeof(*pool) + (pool->has_initial ? pool->item_size : 0);
+}
+
+static size_t round_up(size_t size, size_t alignment)
+{
+	return (size + alignment - 1) & ~(alignment - 1);
+}
+
+/* Sizes and options; false where they don't fit. */
+static bool lay_out(struct rk_percpu *pool, const struct rk_percpu_options *o)
+{
+	size_t alignment = o->alignment ? o->alignment : 8;
+
+	if (o->item_size == 0 || o->item_size > RK_PERCPU_ITEM_MAX || (alignment & (alignment - 1)) != 0 ||
+	    alignment > ALIGNMENT_MAX || (o->flags & ~(unsigned)FLAGS) != 0 ||
+	    ((o->flags & RK_PERCPU_EMPTY_IN_CHILDREN) && (o->initial != NULL || (o->flags & RK_PERCPU_CLOSABLE))))
+		return false;
+	pool->item_size = o->item_size;
+	pool->has_initial = o->initial != NULL;
+	pool->flags = o->flags | (rk_debug_chosen() ? RK_PERCPU_DEBUG : 0);
+	if (o->flags & RK_PERCPU_CLOSABLE) {
+		alignment = alignment < sizeof(intptr_t) ? sizeof(intptr_t) : alignment;
+		pool->bank_offset = round_up(sizeof(struct rk_bank_slot), alignment);
+		pool->bank_size = round_up(o->item_size, alignment);
+		pool->slot_size = pool->bank_offset + 2 * pool->bank_size;
+	} else {
+		pool->is_large = o->item_size > RK_STRIDE;
+		pool->slot_size = pool->is_large ? sizeof(void *) : o->item_size;
+		alignment = pool->is_large && alignment < sizeof(void *) ? sizeof(void *) : alignment;
+	}
+	if (pool->slot_size > RK_STRIDE)
+		return false;
+	/* AddressSanitizer has a byte for eight of memory, which two items must not share. */
+	if (rk_tell() && alignment < 8)
+		alignment = 8;
+	if ((pool->flags & RK_PERCPU_DEBUG) && pool->slot_size + GUARD_SIZE <= RK_STRIDE)
+		pool->guard_size = GUARD_SIZE;
+	pool->spacing = round_up(pool->slot_size + pool->guard_size, alignment);
+	pool->per_range = RK_STRIDE / pool->spacing;
+	pool->head = rk_range_head(pool);
+	return true;
+}
+
+int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *options)
+{
+	struct rk_percpu layout = {0}, *pool;
+
+	if (out == NULL || options == NULL || !lay_out(&layout, options))
+		return -EINVAL;
+	*out = NULL;
+	/* Whoever has an item may use operations on it, even before this library's constructor. */
+	(void)rk_process_get();
+	pool = rk_description_new(pool_size(&layout));
+	if (pool == NULL)
+		return -ENOMEM;
+	*pool = layout;
+	if (pool->has_initial)
+		memcpy(pool->initial, options->initial, pool->item_size);
+	if (pool->flags & RK_PERCPU_DEBUG) {
+		if (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN)
+			pool->made_by = RK_SYSCALL(SYS_getpid);
+		rk_debug_pool_enter(pool);
+	}
+	/* Without it, the first fence would wait for what is done at once as long as there is one thread. */
+	if (pool->flags & RK_PERCPU_CLOSABLE)
+		(void)rk_fence_prepare();
+	*out = pool;
+	return 0;
+}
+
+static bool has_used_items(const struct rk_percpu *pool)
+{
+	size_t number = 0;
+
+	FOR_EACH_RANGE(pool, number, entry)
+		for (size_t word = 0; word < rk_words_per_set(pool); word++)
+			if (__atomic_load_n(&rk_set_used(pool, rk_range_of(pool, entry))[word], __ATOMIC_ACQUIRE) != 0)
+				return true;
+	return false;
+}
+
+int rk_percpu_destroy(struct rk_percpu *pool)
+{
+	if (pool == NULL)
+		return 0;
+	if (has_used_items(pool))
+		return -EBUSY;
+	if (pool->flags & RK_PERCPU_DEBUG)
+		rk_debug_pool_leave(pool);
+	rk_ranges_free(pool);
+	rk_unmap(pool, pool_size(pool));
+	return 0;
+}
+
+static bool is_filled(const char *slot, size_t size, unsigned char with)
+{
+	return (unsigned char)slot[0] == with && memcmp(slot, slot + 1, size - 1) == 0;
+}
+
+bool rk_slot_is_fresh(const struct rk_percpu *pool, const char *slot)
+{
+	const char *banks = slot + pool->bank_offset;
+
+	if (!pool->has_initial || pool->is_large)
+		return is_filled(slot, pool->slot_size, 0);
+	if (!(pool->flags & RK_PERCPU_CLOSABLE))
+		return memcmp(slot, pool->initial, pool->item_size) == 0;
+	return is_filled(slot, pool->bank_offset, 0) && memcmp(banks, pool->initial, pool->item_size) == 0 &&
+	       memcmp(banks + pool->bank_size, pool->initial, pool->item_size) == 0;
+}
+
+void rk_slot_reset(const struct rk_percpu *pool, char *slot)
+{
+	char *banks = slot + pool->bank_offset;
+
+	if (!pool->has_initial || pool->is_large) {
+		memset(slot, 0, pool->slot_size);
+	} else if (!(pool->flags & RK_PERCPU_CLOSABLE)) {
+		memcpy(slot, pool->initial, pool->item_size);
+	} else {
+		memset(slot, 0, pool->bank_offset);
+		memcpy(banks, pool->initial, pool->item_size);
+		memcpy(banks + pool->bank_size, pool->initial, pool->item_size);
+	}
+}
+
+/* Are the item's pages its own, and many, and as new when they are dropped? */
+static bool has_pages(const struct rk_percpu *pool, const struct range *range)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return pool->spacing % page == 0 && pool->spacing >= MANY_PAGES * page &&
+	       (!pool->has_initial || range->templates > 0);
+}
+
+/* Gives a used item its initial contents; looks first, so that a slot that never changed stays untouched. */
+static void reset(const struct rk_percpu *pool, const struct range *range, char *item)
+{
+	bool drop = has_pages(pool, range);
+	int saved = errno;
+
+	FOR_EACH_INDEX(range, i) {
+		char *slot = rk_percpu_slot(item, i);
+
+		if (drop && madvise(slot, pool->spacing, MADV_DONTNEED) == 0)
+			continue;
+		if (!rk_slot_is_fresh(pool, slot))
+			rk_slot_reset(pool, slot);
+	}
+	errno = saved;
+}
+
+/*
+ * Takes an item of the range that may be handed out. False if there is none. Where to look first is a guess of the
+ * latest callers, and `vacant` no less than what there is.
+ */
+static bool take(struct rk_percpu *pool, struct place *place)
+{
+	struct range *range = place->range;
+	unsigned long *set = rk_set_taken(range);
+	size_t words = rk_words_per_set(pool), first = __atomic_load_n(&range->first, __ATOMIC_RELAXED);
+
+	for (size_t i = 0; i < words; i++) {
+		size_t word = first + i < words ? first + i : first + i - words;
+		unsigned long taken = __atomic_load_n(&set[word], __ATOMIC_RELAXED);
+
+		for (; ~taken != 0; taken = __atomic_load_n(&set[word], __ATOMIC_RELAXED)) {
+			place->number = word * BITS + (size_t)__builtin_ctzl(~taken);
+			if (rk_set_bit(set, place->number))
+				continue; /* another thread was faster */
+			__atomic_fetch_sub(&place->entry->vacant, 1, __ATOMIC_RELAXED);
+			__atomic_fetch_sub(&pool->vacant, 1, __ATOMIC_RELAXED);
+			if (word != first)
+				__atomic_store_n(&range->first, word, __ATOMIC_RELAXED);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void give_back(struct rk_percpu *pool, const struct place *place)
+{
+	struct range *range = place->range;
+
+	if (place->number / BITS < __atomic_load_n(&range->first, __ATOMIC_RELAXED))
+		__atomic_store_n(&range->first, place->number / BITS, __ATOMIC_RELAXED);
+	__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&pool->vacant, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&place->entry->vacant, 1, __ATOMIC_RELAXED);
+	(void)rk_clear_bit(rk_set_taken(range), place->number);
+}
+
+/* A range more, of the number that was free, unless somebody else is faster. False without memory. */
+static bool extend(struct rk_percpu *pool, size_t number)
+{
+	struct range *range = rk_range_new(pool);
+	int r = range == NULL ? -ENOMEM : rk_range_publish(pool, number, range);
+
+	if (r != 0 && range != NULL)
+		rk_range_free(range);
+	return r != -ENOMEM || rk_range_entry(pool, number) != NULL;
+}
+
+/* Ranges from `place` on, to the one before `end`; true with an item of one. */
+static bool take_between(struct rk_percpu *pool, struct place *place, size_t end)
+{
+	FOR_EACH_RANGE(pool, place->range_number, entry) {
+		if (place->range_number >= end)
+			break;
+		if (__atomic_load_n(&entry->vacant, __ATOMIC_RELAXED) == 0)
+			continue;
+		place->entry = entry;
+		place->range = rk_range_of(pool, entry);
+		if (take(pool, place)) {
+			__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* False without memory. */
+static bool take_anywhere(struct rk_percpu *pool, struct place *place)
+{
+	for (int tries = 1;; tries++) {
+		size_t hint = __atomic_load_n(&pool->hint, __ATOMIC_RELAXED), behind;
+
+		place->range_number = hint;
+		if (__atomic_load_n(&pool->vacant, __ATOMIC_RELAXED) > 0) {
+			if (take_between(pool, place, SIZE_MAX))
+				return true;
+			behind = place->range_number;
+			place->range_number = 0;
+			if (take_between(pool, place, hint))
+				return true;
+			place->range_number = behind;
+		}
+		while (rk_range_entry(pool, place->range_number) != NULL)
+			place->range_number++;
+		__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
+		/* There may be one that somebody trims, and gives back soon. */
+		if (!extend(pool, place->range_number) &&
+		    (tries == TRIES_MAX || __atomic_load_n(&pool->vacant, __ATOMIC_RELAXED) == 0))
+			return false;
+	}
+}
+
+/* Every slot of an item, for those who look out for misuse. */
+static void tell(const struct rk_percpu *pool, const struct place *place, bool usable)
+{
+	if (!rk_tell())
+		return;
+	FOR_EACH_INDEX(place->range, i)
+		(usable ? rk_tell_usable : rk_tell_unusable)(rk_percpu_slot(rk_item_at(pool, place), i), pool->slot_size);
+}
+
+static int prepare(const struct rk_percpu *pool, const struct place *place, const void *caller)
+{
+	char *item = rk_item_at(pool, place);
+
+	if (rk_set_bit(rk_set_written(pool, place->range), place->number)) {
+		if ((pool->flags & RK_PERCPU_DEBUG) && !rk_item_is_poisoned(pool, place)) {
+			__atomic_store_n(&rk_item_callers(pool, place)[2], caller, __ATOMIC_RELEASE);
+			return -EUCLEAN;
+		}
+		tell(pool, place, true);
+		reset(pool, place->range, item);
+	} else if (pool->has_initial && !pool->is_large && place->range->templates == 0) {
+		tell(pool, place, true);
+		reset(pool, place->range, item);
+	}
+	tell(pool, place, true);
+	if (pool->flags & RK_PERCPU_DEBUG) {
+		rk_item_guard(pool, place);
+		__atomic_store_n(&rk_item_callers(pool, place)[0], caller, __ATOMIC_RELAXED);
+	}
+	return pool->is_large && !rk_large_new(pool, place->range, item) ? -ENOMEM : 0;
+}
+
+int rk_percpu_alloc_for(struct rk_percpu *pool, void **item, const void *caller)
+{
+	struct place place;
+	int r;
+
+	if (pool == NULL || item == NULL)
+		return -EINVAL;
+	*item = NULL;
+	if (!take_anywhere(pool, &place))
+		return -ENOMEM;
+	r = prepare(pool, &place, caller);
+	if (r == 0) {
+		*item = rk_item_at(pool, &place);
+		(void)rk_set_bit(rk_set_used(pool, place.range), place.number);
+	} else if (r == -ENOMEM) {
+		if (pool->flags & RK_PERCPU_DEBUG)
+			rk_item_poison(pool, &place);
+		tell(pool, &place, false);
+		give_back(pool, &place);
+	}
+	return r;
+}
+
+int rk_percpu_alloc(struct rk_percpu *pool, void **item)
+{
+	return rk_percpu_alloc_for(pool, item, __builtin_return_address(0));
+}
+
+bool rk_item_find(const struct rk_percpu *pool, const void *item, struct place *place)
+{
+	place->range_number = 0;
+	FOR_EACH_RANGE(pool, place->range_number, entry) {
+		const char *slot0 = __atomic_load_n(&entry->slot0, __ATOMIC_ACQUIRE);
+		size_t offset = (size_t)((uintptr_t)item - (uintptr_t)slot0);
+
+		if (offset >= RK_STRIDE)
+			continue;
+		place->entry = entry;
+		place->range = rk_range_of(pool, entry);
+		place->number = offset / pool->spacing;
+		return offset % pool->spacing == 0 && place->number < pool->per_range;
+	}
+	return false;
+}
+
+int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller)
+{
+	bool debug = pool != NULL && (pool->flags & RK_PERCPU_DEBUG);
+	struct place place;
+
+	if (item == NULL)
+		return 0;
+	if (pool == NULL || !rk_item_find(pool, item, &place))
+		return -EINVAL;
+	if (debug && rk_bit(rk_set_used(pool, place.range), place.number) && !rk_item_is_guarded(pool, &place))
+		return -EUCLEAN;
+	if (!rk_clear_bit(rk_set_used(pool, place.range), place.number))
+		return -EINVAL;
+	if (pool->is_large)
+		rk_large_free(pool, place.range, item);
+	if (debug) {
+		__atomic_store_n(&rk_item_callers(pool, &place)[1], caller, __ATOMIC_RELAXED);
+		rk_item_poison(pool, &place);
+	}
+	tell(pool, &place, false);
+	give_back(pool, &place);
+	return 0;
+}
+
+int rk_percpu_free(struct rk_percpu *pool, void *item)
+{
+	return rk_percpu_free_for(pool, item, __builtin_return_address(0));
+}

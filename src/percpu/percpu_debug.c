@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * percpu_debug.c - the debug mode of per-CPU memory: patterns in freed items, guards behind those in use, and who
+ * allocated and freed them.
+ */
+#define _GNU_SOURCE
+#include "percpu.h"
+#include "percpu_tell.h"
+
+#include <errno.h>
+#include <string.h>
+#include "os/kernel.h"
+
+/*
+ * What is looked at here may be another thread's by the time, and nobody may be told that it can be used: so it is read
+ * and written unwatched, byte by byte, for memcpy() and the like are watched wherever they are called.
+ */
+
+/* The first byte that isn't `with`, or `size`. */
+RK_UNWATCHED static size_t first_other(const volatile unsigned char *bytes, size_t size, unsigned char with)
+{
+	size_t at = 0;
+
+	while (at < size && __atomic_load_n(&bytes[at], __ATOMIC_RELAXED) == with)
+		at++;
+	return at;
+}
+
+RK_UNWATCHED static void fill_bytes(volatile unsigned char *bytes, size_t size, unsigned char with)
+{
+	for (size_t at = 0; at < size; at++)
+		__atomic_store_n(&bytes[at], with, __ATOMIC_RELAXED);
+}
+
+/* Fills [from, from + size) of every slot. */
+static void fill(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size, unsigned char with)
+{
+	rk_quietly(true);
+	FOR_EACH_INDEX(place->range, i)
+		fill_bytes((unsigned char *)rk_percpu_slot(rk_item_at(pool, place), i) + from, size, with);
+	rk_quietly(false);
+}
+
+/*
+ * The first byte of any slot there that isn't `with`: false if there is none. What the kernel has wiped in a child is as
+ * it should be.
+ */
+static bool find_other(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size,
+		       unsigned char with, struct rk_percpu_fault *fault)
+{
+	bool may_be_wiped = (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) && RK_SYSCALL(SYS_getpid) != pool->made_by;
+
+	FOR_EACH_INDEX(place->range, i) {
+		const unsigned char *bytes = (const unsigned char *)rk_percpu_slot(rk_item_at(pool, place), i) + from;
+		bool other;
+		size_t at;
+
+		rk_quietly(true);
+		at = first_other(bytes, size, with);
+		other = at < size && !(may_be_wiped && first_other(bytes, size, 0) == size);
+		rk_quietly(false);
+		if (other) {
+			fault->index = i;
+			fault->offset = (ptrdiff_t)(from + at);
+			return true;
+		}
+	}
+	return false;
+}
+
+void rk_item_poison(const struct rk_percpu *pool, const struct place *place)
+{
+	fill(pool, place, 0, pool->slot_size, POISON);
+}
+
+bool rk_item_is_poisoned(const struct rk_percpu *pool, const struct place *place)
+{
+	struct rk_percpu_fault ignored;
+
+	return !find_other(pool, place, 0, pool->slot_size, POISON, &ignored);
+}
+
+void rk_item_guard(const struct rk_percpu *pool, const struct place *place)
+{
+	fill(pool, place, pool->slot_size, pool->guard_size, GUARD);
+}
+
+bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place)
+{
+	struct rk_percpu_fault ignored;
+
+	return !find_other(pool, place, pool->slot_size, pool->guard_size, GUARD, &ignored);
+}
+
+/* Pools in debug mode, so that an item can be found that is used with another one than its own. */
+#define POOLS_MAX 128
+static struct rk_percpu *pools[POOLS_MAX];
+
+static bool exchange(int at, const struct rk_percpu *from, struct rk_percpu *to)
+{
+	struct rk_percpu *expected = (struct rk_percpu *)from;
+
+	return __atomic_compare_exchange_n(&pools[at], &expected, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+void rk_debug_pool_enter(struct rk_percpu *pool)
+{
+	for (int i = 0; i < POOLS_MAX && !exchange(i, NULL, pool); i++)
+		;
+}
+
+void rk_debug_pool_leave(const struct rk_percpu *pool)
+{
+	for (int i = 0; i < POOLS_MAX && !exchange(i, pool, NULL); i++)
+		;
+}
+
+/* Of which pool is the item? NULL if it is of none. */
+static const struct rk_percpu *owner_of(const void *item, struct place *place)
+{
+	for (int i = 0; i < POOLS_MAX; i++) {
+		const struct rk_percpu *pool = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
+
+		if (pool != NULL && rk_item_find(pool, item, place))
+			return pool;
+	}
+	return NULL;
+}
+
+static void tell_callers(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
+{
+	fault->allocated_by = __atomic_load_n(&rk_item_callers(pool, place)[0], __ATOMIC_RELAXED);
+	fault->freed_by = __atomic_load_n(&rk_item_callers(pool, place)[1], __ATOMIC_RELAXED);
+}
+
+/*
+ * A freed item: while it is looked at nobody is handed it. One that somebody has taken is on its way, or lost on its way
+ * at a fork, and nothing can be said of it, unless it was taken out of use.
+ */
+static bool is_spoiled(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
+{
+	bool spoiled;
+
+	if (__atomic_load_n(&rk_item_callers(pool, place)[2], __ATOMIC_ACQUIRE) != NULL)
+		return find_other(pool, place, 0, pool->slot_size, POISON, fault);
+	if (rk_set_bit(rk_set_taken(place->range), place->number))
+		return false;
+	spoiled = rk_bit(rk_set_written(pool, place->range), place->number) &&
+		  find_other(pool, place, 0, pool->slot_size, POISON, fault);
+	(void)rk_clear_bit(rk_set_taken(place->range), place->number);
+	return spoiled;
+}
+
+static int check(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
+{
+	bool debug = pool->flags & RK_PERCPU_DEBUG, used = rk_bit(rk_set_used(pool, place->range), place->number);
+	bool written = rk_bit(rk_set_written(pool, place->range), place->number);
+
+	fault->item = rk_item_at(pool, place);
+	if (debug)
+		tell_callers(pool, place, fault);
+	if (debug && used && find_other(pool, place, pool->slot_size, pool->guard_size, GUARD, fault))
+		fault->misuse = RK_MISUSE_WRITTEN_PAST_END;
+	if (debug && !used && written && is_spoiled(pool, place, fault))
+		fault->misuse = RK_MISUSE_WRITTEN_AFTER_FREE;
+	return fault->misuse != RK_MISUSE_NONE;
+}
+
+static int check_one(const struct rk_percpu *pool, void *item, struct rk_percpu_fault *fault)
+{
+	struct place place;
+
+	if (!rk_item_find(pool, item, &place)) {
+		const struct rk_percpu *owner = owner_of(item, &place);
+
+		fault->misuse = owner == NULL ? RK_MISUSE_NOT_AN_ITEM : RK_MISUSE_OTHER_POOL;
+		fault->item = item;
+		if (owner != NULL)
+			tell_callers(owner, &place, fault);
+		return 1;
+	}
+	if (check(pool, &place, fault) == 0 && !rk_bit(rk_set_used(pool, place.range), place.number))
+		fault->misuse = RK_MISUSE_NOT_ALLOCATED;
+	return fault->misuse != RK_MISUSE_NONE;
+}
+
+int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_percpu_fault *out)
+{
+	struct rk_percpu_fault none = {0}, fault = none;
+	struct place place = {0};
+	int found = 0;
+
+	if (pool == NULL)
+		return -EINVAL;
+	if (item != NULL) {
+		found = check_one(pool, item, &fault);
+	} else {
+		FOR_EACH_RANGE(pool, place.range_number, entry) {
+			place.range = rk_range_of(pool, entry);
+			for (place.number = 0; found == 0 && place.number < pool->per_range; place.number++) {
+				fault = none;
+				found = check(pool, &place, &fault);
+			}
+			if (found != 0)
+				break;
+		}
+	}
+	if (out != NULL)
+		*out = found == 0 ? none : fault;
+	return found;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * percpu_range.c - ranges of address space for per-CPU items.
+ *
+ *   | head: struct range, sets | -2 | -1 | 0 | 1 | ... | highest | no access, up to the highest index there can be |
+ *
+ * The invariant: a fresh item's slots are never touched before their first use, so a page is committed by, and near,
+ * the CPU that first writes to it. Zeros come with anonymous memory. Other initial contents come from a memory file
+ * that holds one stride of items and is mapped privately over every stride: read, it is shared; written, it is
+ * copied. Where there are no memory files, or too many mappings by now, items get their contents when they are handed
+ * out.
+ *
+ * An index that has no memory, of a CPU that nobody said was possible, leads to where nothing may be accessed, and not
+ * to another range.
+ */
+#define _GNU_SOURCE
+#include "percpu.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include "os/cpus.h"
+#include "os/kernel.h"
+#include "percpu_tell.h"
+
+/* A process may have some 65,000 mappings, and those of all pools are no more than this. */
+#define TEMPLATES_MAX 4096
+
+static int templates; /* in all pools */
+
+void *rk_description_new(size_t size)
+{
+	int saved = errno;
+	void *description = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	errno = saved;
+	return description == MAP_FAILED ? NULL : description;
+}
+
+size_t rk_range_head(const struct rk_percpu *pool)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t size = sizeof(struct range) + 3 * rk_words_per_set(pool) * sizeof(unsigned long);
+
+	if (pool->flags & RK_PERCPU_DEBUG)
+		size += CALLERS * pool->per_range * sizeof(void *);
+	return (size + page - 1) & ~(page - 1);
+}
+
+static size_t strides(int indexes)
+{
+	return (size_t)(indexes + SHARED_INDEXES) << RK_STRIDE_SHIFT;
+}
+
+static char *stride_of(const struct range *range, int index)
+{
+	return rk_percpu_slot(range->slot0, index);
+}
+
+/*
+ * How many indexes to keep clear of others: all that any kernel has. Where address space is limited, by a limit or by
+ * pointers of 32 bits, those that this kernel has.
+ */
+static int indexes_to_reserve(void)
+{
+	struct {
+		uint64_t now, most;
+	} limit = {0, 0};
+	unsigned long mask[RK_CPUS_MAX / BITS];
+	long bytes;
+
+	if (INTPTR_MAX == INT64_MAX && RK_SYSCALL(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) == 0 &&
+	    limit.now == UINT64_MAX)
+		return RK_CPUS_MAX;
+	bytes = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(mask), mask);
+	return bytes > 0 && bytes <= (long)sizeof(mask) && INTPTR_MAX == INT64_MAX ? (int)bytes * 8 : 0;
+}
+
+/* Left out of core dumps: gdb's gcore would write zeros for all of it. */
+static void *reserve(size_t size)
+{
+	void *mapping = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (mapping == MAP_FAILED)
+		return NULL;
+	(void)madvise(mapping, size, MADV_DONTDUMP);
+	return mapping;
+}
+
+/* Of what was reserved. */
+static bool make_accessible(void *from, size_t size)
+{
+	(void)madvise(from, size, MADV_DODUMP);
+	return mprotect(from, size, PROT_READ | PROT_WRITE) == 0;
+}
+
+/*
+ * One stride's worth of items with the initial contents, in a memory file, or -1 where that can't be had.
+ */
+static int make_template(const struct rk_percpu *pool)
+{
+	char *stride;
+	int fd;
+
+	if (!rk_kernel_file_may_have(RK_STRIDE))
+		return -1;
+	fd = memfd_create("rseqkit-initial", MFD_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	stride = ftruncate(fd, (off_t)RK_STRIDE) == 0 ?
+			 mmap(NULL, RK_STRIDE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) :
+			 MAP_FAILED;
+	if (stride == MAP_FAILED) {
+		(void)RK_SYSCALL(SYS_close, fd);
+		return -1;
+	}
+	for (size_t i = 0; i < pool->per_range; i++)
+		rk_slot_reset(pool, stride + i * pool->spacing);
+	(void)munmap(stride, RK_STRIDE);
+	return fd;
+}
+
+/* Not accessible yet, as the anonymous memory that is there. */
+static bool map_stride(const struct range *range, int index, int flags, int fd, int count)
+{
+	return mmap(stride_of(range, index), (size_t)count << RK_STRIDE_SHIFT, PROT_NONE,
+		    MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | flags, fd, 0) != MAP_FAILED;
+}
+
+/* Where there are initial contents, memory files and mappings left, all strides show one. */
+static bool map_contents(const struct rk_percpu *pool, struct range *range)
+{
+	int wanted = range->highest + 1 + SHARED_INDEXES, fd = -1;
+	bool mapped = true;
+
+	if (!pool->has_initial || pool->is_large)
+		return true;
+	if (__atomic_add_fetch(&templates, wanted, __ATOMIC_RELAXED) <= TEMPLATES_MAX)
+		fd = make_template(pool);
+	if (fd >= 0) {
+		FOR_EACH_INDEX(range, i)
+			mapped = mapped && map_stride(range, i, 0, fd, 1);
+		(void)RK_SYSCALL(SYS_close, fd);
+		if (mapped) {
+			range->templates = wanted;
+			return true;
+		}
+	}
+	__atomic_fetch_sub(&templates, wanted, __ATOMIC_RELAXED);
+	return mapped || map_stride(range, -SHARED_INDEXES, MAP_ANONYMOUS, -1, wanted);
+}
+
+/* What memory has to be before it becomes accessible. */
+static void prepare(char *from, size_t size)
+{
+	/* After mlockall(MCL_FUTURE) the kernel fills whatever becomes accessible, unless it is told before. */
+	(void)munlock(from, size);
+	/* A huge page would span several CPUs' strides, and put them all on the node of the first to write. */
+	(void)madvise(from, size, MADV_NOHUGEPAGE);
+}
+
+void *rk_map_lazily(size_t size)
+{
+	int saved = errno;
+	char *mapping = reserve(size);
+
+	if (mapping != NULL) {
+		prepare(mapping, size);
+		if (!make_accessible(mapping, size)) {
+			(void)munmap(mapping, size);
+			mapping = NULL;
+		}
+	}
+	errno = saved;
+	return mapping;
+}
+
+void rk_unmap(void *mapping, size_t size)
+{
+	int saved = errno;
+
+	/* In the middle of others it takes a mapping more, which the process may not have. */
+	if (munmap(mapping, size) != 0)
+		(void)madvise(mapping, size, MADV_DONTNEED);
+	errno = saved;
+}
+
+/* `kept` is how much of it belongs to the first index, the reserve slot's, which children have as it is. */
+static bool open_memory(const struct rk_percpu *pool, size_t kept, char *from, size_t size)
+{
+	if (kept < size && (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) &&
+	    madvise(from + kept, size - kept, MADV_WIPEONFORK) != 0)
+		return false;
+	return make_accessible(from, size);
+}
+
+void rk_range_free(struct range *range)
+{
+	if (range->templates > 0)
+		__atomic_fetch_sub(&templates, range->templates, __ATOMIC_RELAXED);
+	if (rk_tell())
+		rk_tell_usable(stride_of(range, -SHARED_INDEXES), strides(range->highest + 1));
+	rk_unmap(range, range->mapped);
+}
+
+static struct range *range_new(const struct rk_percpu *pool)
+{
+	int highest = rk_cpus_look_again()->highest, clear = indexes_to_reserve();
+	size_t least = pool->head + strides(highest + 1), size = pool->head + strides(clear > highest ? clear : highest + 1);
+	char *mapping = reserve(size);
+	struct range *range;
+	bool opened;
+
+	if (mapping == NULL)
+		mapping = reserve(size = least);
+	if (mapping == NULL)
+		return NULL;
+	prepare(mapping, size);
+	range = (struct range *)(void *)mapping;
+	if (!make_accessible(mapping, pool->head)) {
+		(void)munmap(mapping, size);
+		return NULL;
+	}
+	range->mapped = size;
+	range->highest = highest;
+	range->slot0 = mapping + pool->head + SHARED_INDEXES * RK_STRIDE;
+	if (pool->per_range % BITS != 0)
+		rk_set_taken(range)[pool->per_range / BITS] = ~0UL << (pool->per_range % BITS);
+	opened = map_contents(pool, range);
+	if (range->templates > 0)
+		prepare(mapping + pool->head, least - pool->head);
+	if (!opened || !open_memory(pool, pool->is_large ? least : RK_STRIDE, mapping + pool->head, least - pool->head)) {
+		rk_range_free(range);
+		return NULL;
+	}
+	if (rk_tell())
+		rk_tell_unusable(mapping + pool->head, least - pool->head);
+	return range;
+}
+
+struct range *rk_range_new(const struct rk_percpu *pool)
+{
+	int saved = errno;
+	struct range *range = range_new(pool);
+
+	errno = saved;
+	return range;
+}
+
+/* Page by page, so that an index has its memory near it. */
+size_t rk_large_spacing(const struct rk_percpu *pool)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (pool->item_size + page - 1) & ~(page - 1);
+}
+
+static size_t large_size(const struct rk_percpu *pool, const struct range *range)
+{
+	return rk_large_spacing(pool) * (size_t)(range->highest + 1 + SHARED_INDEXES);
+}
+
+bool rk_large_new(const struct rk_percpu *pool, const struct range *range, void *item)
+{
+	int saved = errno;
+	size_t size = large_size(pool, range);
+	char *memory = reserve(size);
+
+	if (memory != NULL) {
+		prepare(memory, size);
+		if (!open_memory(pool, rk_large_spacing(pool), memory, size)) {
+			(void)munmap(memory, size);
+			memory = NULL;
+		}
+	}
+	errno = saved;
+	if (memory == NULL)
+		return false;
+	FOR_EACH_INDEX(range, i) {
+		char *part = memory + (size_t)(i + SHARED_INDEXES) * rk_large_spacing(pool);
+
+		if (pool->has_initial)
+			memcpy(part, pool->initial, pool->item_size);
+		__atomic_store_n((char **)rk_percpu_slot(item, i), part, __ATOMIC_RELEASE);
+	}
+	return true;
+}
+
+void rk_large_free(const struct rk_percpu *pool, const struct range *range, void *item)
+{
+	rk_unmap(*(char **)rk_percpu_slot(item, -SHARED_INDEXES), large_size(pool, range));
+}

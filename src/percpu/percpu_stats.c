@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * percpu_stats.c - what a pool has, by the kernel's own account where that is about memory.
+ */
+#define _GNU_SOURCE
+#include "percpu.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include "os/kernel.h"
+
+/* Of an entry of the page map: in memory or swapped out, and of a file. */
+#define PRESENT_OR_SWAPPED ((uint64_t)3 << 62)
+#define OF_FILE ((uint64_t)1 << 61)
+
+/* Bytes that are committed of [from, from + size), or RK_STATS_UNKNOWN. */
+static size_t committed(long map, const void *from, size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = 0;
+	uint64_t entries[32] = {0};
+
+	for (size_t done = 0; done < size / page;) {
+		size_t left = size / page - done, count = left < 32 ? left : 32;
+		long r = rk_kernel_read_at(map, entries, count * sizeof(entries[0]),
+					   (long)(((uintptr_t)from / page + done) * sizeof(entries[0])));
+
+		if (r == -EINTR)
+			continue;
+		if (r != (long)(count * sizeof(entries[0])))
+			return RK_STATS_UNKNOWN;
+		for (size_t i = 0; i < count; i++)
+			pages += (entries[i] & PRESENT_OR_SWAPPED) != 0 && !(entries[i] & OF_FILE);
+		done += count;
+	}
+	return pages * page;
+}
+
+static size_t items_in(const struct rk_percpu *pool, struct range *range)
+{
+	size_t items = 0;
+
+	for (size_t word = 0; word < rk_words_per_set(pool); word++)
+		items += (size_t)__builtin_popcountl(__atomic_load_n(&rk_set_used(pool, range)[word], __ATOMIC_RELAXED));
+	return items;
+}
+
+/* Adds what one index of a range has: its stride, and the memory of large items. */
+static void add_index(const struct rk_percpu *pool, struct range *range, int index, long map,
+		      struct rk_percpu_report *stats)
+{
+	size_t more = map < 0 ? RK_STATS_UNKNOWN : committed(map, rk_percpu_slot(range->slot0, index), RK_STRIDE);
+
+	stats->reserved += RK_STRIDE;
+	for (size_t number = 0; pool->is_large && number < pool->per_range; number++) {
+		char **slot = rk_percpu_slot(range->slot0 + number * pool->spacing, index);
+		size_t large;
+
+		if (!rk_bit(rk_set_used(pool, range), number))
+			continue;
+		large = map < 0 ? RK_STATS_UNKNOWN : committed(map, *slot, rk_large_spacing(pool));
+		stats->reserved += rk_large_spacing(pool);
+		more = more == RK_STATS_UNKNOWN || large == RK_STATS_UNKNOWN ? RK_STATS_UNKNOWN : more + large;
+	}
+	stats->committed = more == RK_STATS_UNKNOWN || stats->committed == RK_STATS_UNKNOWN ? RK_STATS_UNKNOWN :
+											       stats->committed + more;
+}
+
+int rk_percpu_stats(const struct rk_percpu *pool, int index, struct rk_percpu_report *out, size_t size)
+{
+	struct rk_percpu_report stats = {0};
+	size_t number = 0;
+	bool exists = index == RK_INDEX_ALL;
+	long map;
+
+	if (pool == NULL || out == NULL)
+		return -EINVAL;
+	map = RK_SYSCALL(SYS_openat, AT_FDCWD, "/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC);
+	FOR_EACH_RANGE(pool, number, entry) {
+		struct range *range = rk_range_of(pool, entry);
+
+		stats.items += items_in(pool, range);
+		FOR_EACH_INDEX(range, i) {
+			if (index == RK_INDEX_ALL || index == i) {
+				add_index(pool, range, i, map, &stats);
+				exists = true;
+			}
+		}
+	}
+	if (map >= 0)
+		(void)RK_SYSCALL(SYS_close, (int)map);
+	if (!exists && number > 0)
+		return -EINVAL;
+	stats.used = stats.items * pool->item_size;
+	stats.aborts = __atomic_load_n(&pool->aborts, __ATOMIC_RELAXED);
+	stats.overflows = __atomic_load_n(&pool->overflows, __ATOMIC_RELAXED);
+	memset(out, 0, size);
+	memcpy(out, &stats, size < sizeof(stats) ? size : sizeof(stats));
+	return 0;
+}

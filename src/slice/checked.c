@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * checked.c - regions in which a system call is a mistake, seen by syscall user dispatch: the kernel looks at a byte of
+ * ours ahead of each system call, and sends SIGSYS instead of doing it.
+ *
+ * Signals wait meanwhile: a handler's own return is a system call. What has to be remembered until the end is in one of a
+ * few slots, by the thread's pointer: there is no more room in the library's TLS (detail/agreement.h). Where none is free
+ * nothing is checked.
+ */
+#define _GNU_SOURCE
+#include <rseqkit/slice.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include "os/kernel.h"
+#include "os/thread_pointer.h"
+
+/* Of include/uapi/linux/prctl.h. */
+#define PRCTL_SYSCALL_DISPATCH 59
+#define DISPATCH_OFF 0
+#define DISPATCH_ON 1
+#define DISPATCH_ALLOW 0
+#define DISPATCH_BLOCK 1
+
+/* What a begin returns: was time requested, and one above the slot's number, 0 without. */
+#define REQUESTED 1
+#define SLOT_SHIFT 1
+
+#define SLOTS 256
+
+/* The invariant: `selector` says block only between a region's begin and its end, in the thread that has the slot. */
+static struct region {
+	char *thread; /* NULL: it is free */
+	volatile unsigned char selector;
+	unsigned char before[RK_SIGSET_SIZE];
+} regions[SLOTS];
+
+static bool is_inside(const char *thread)
+{
+	for (int i = 0; i < SLOTS; i++)
+		if (__atomic_load_n(&regions[i].thread, __ATOMIC_RELAXED) == thread)
+			return true;
+	return false;
+}
+
+static struct region *take_slot(char *thread)
+{
+	for (int i = 0; i < SLOTS; i++) {
+		char *nobody = NULL;
+
+		if (__atomic_compare_exchange_n(&regions[i].thread, &nobody, thread, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return &regions[i];
+	}
+	return NULL;
+}
+
+static void release_slot(struct region *region)
+{
+	__atomic_store_n(&region->thread, NULL, __ATOMIC_RELEASE);
+}
+
+/* In a child of fork other threads aren't there any more, and new ones may get their memory. */
+static void release_all(void)
+{
+	for (int i = 0; i < SLOTS; i++)
+		release_slot(&regions[i]);
+}
+
+__attribute__((__constructor__)) static void at_process_start(void)
+{
+	(void)pthread_atfork(NULL, NULL, release_all);
+}
+
+/* All signals but the one that tells of a call. */
+static void block_signals(void *before)
+{
+	unsigned long blocked[RK_SIGSET_SIZE / sizeof(long)];
+
+	for (size_t i = 0; i < RK_SIGSET_SIZE / sizeof(long); i++)
+		blocked[i] = ~0UL;
+	blocked[0] &= ~(1UL << (SIGSYS - 1));
+	(void)rk_kernel_set_signals(blocked, before);
+}
+
+/* Signals are blocked, and so no handler has a region in between. */
+static struct region *start_checking(void)
+{
+	unsigned char before[RK_SIGSET_SIZE];
+	struct region *region;
+
+	block_signals(before);
+	region = take_slot(rk_thread_pointer());
+	if (region != NULL) {
+		memcpy(region->before, before, sizeof(before));
+		region->selector = DISPATCH_ALLOW;
+		if (RK_SYSCALL(SYS_prctl, PRCTL_SYSCALL_DISPATCH, DISPATCH_ON, 0L, 0L, &region->selector) == 0)
+			return region;
+		release_slot(region);
+	}
+	(void)rk_kernel_set_signals(before, NULL);
+	return NULL;
+}
+
+static void stop_checking(struct region *region)
+{
+	unsigned char before[RK_SIGSET_SIZE];
+
+	(void)RK_SYSCALL(SYS_prctl, PRCTL_SYSCALL_DISPATCH, DISPATCH_OFF, 0L, 0L, 0L);
+	memcpy(before, region->before, sizeof(before));
+	release_slot(region);
+	(void)rk_kernel_set_signals(before, NULL);
+}
+
+/* What makes system calls comes first, then the request, and the check last. */
+int rk_slice_begin_checked(void)
+{
+	struct region *region;
+	int requested;
+
+	if (is_inside(rk_thread_pointer()))
+		return rk_slice_begin() ? REQUESTED : 0;
+	(void)rk_slice_enable();
+	region = start_checking();
+	requested = rk_slice_begin() ? REQUESTED : 0;
+	if (region == NULL)
+		return requested;
+	region->selector = DISPATCH_BLOCK;
+	return requested | (int)(region - regions + 1) << SLOT_SHIFT;
+}
+
+void rk_slice_end_checked(int begun)
+{
+	struct region *region = begun >> SLOT_SHIFT == 0 ? NULL : &regions[(begun >> SLOT_SHIFT) - 1];
+
+	if (region != NULL)
+		region->selector = DISPATCH_ALLOW;
+	rk_slice_end(begun & REQUESTED);
+	if (region != NULL)
+		stop_checking(region);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * condition.c - condition variables: a count of events, on which is slept.
+ *
+ * Who waits counts itself and reads the events, while it has the mutex; who signals counts an event, and looks whether
+ * somebody waits. Both by atomic instructions in one order for all, so either the one sees the sleeper, or the other
+ * begins to wait behind the event: and then it has seen what the event is about, because that was changed under the mutex.
+ */
+#define _GNU_SOURCE
+#include <rseqkit/mutex.h>
+
+#include "os/kernel.h"
+
+int rk_condition_wait_for(struct rk_condition *condition, struct rk_mutex *mutex, int64_t nanoseconds)
+{
+	uint32_t events;
+	long slept;
+	int r;
+
+	if (nanoseconds < 0)
+		return -EINVAL;
+	__atomic_fetch_add(&condition->sleepers, 1, __ATOMIC_SEQ_CST);
+	events = __atomic_load_n(&condition->events, __ATOMIC_SEQ_CST);
+	r = rk_mutex_unlock(mutex);
+	if (r == 0) {
+		slept = rk_futex_wait(&condition->events, events, nanoseconds);
+		(void)rk_mutex_lock(mutex);
+		r = slept == -ETIMEDOUT ? -ETIMEDOUT : 0;
+	}
+	__atomic_fetch_sub(&condition->sleepers, 1, __ATOMIC_RELAXED);
+	return r;
+}
+
+int rk_condition_wait(struct rk_condition *condition, struct rk_mutex *mutex)
+{
+	int r;
+
+	/* The longest sleep that the kernel is asked for is some decades. */
+	r = rk_condition_wait_for(condition, mutex, INT64_MAX);
+	return r == -ETIMEDOUT ? 0 : r;
+}
+
+static void wake(struct rk_condition *condition, int threads)
+{
+	__atomic_fetch_add(&condition->events, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&condition->sleepers, __ATOMIC_SEQ_CST) > 0)
+		rk_futex_wake(&condition->events, threads);
+}
+
+void rk_condition_signal(struct rk_condition *condition)
+{
+	wake(condition, 1);
+}
+
+void rk_condition_broadcast(struct rk_condition *condition)
+{
+	wake(condition, INT32_MAX);
+}

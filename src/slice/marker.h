@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * marker.h - was the thread preempted meanwhile? The area names a descriptor that the thread isn't inside of, and the kernel
+ * clears the word when it preempts the thread, or interrupts it with a signal. It does so in whichever mode areas are
+ * registered (source: the kernel's Documentation/userspace-api/rseq.rst, requirements of the optimised mode). With
+ * rseq_debug=1 it does so at each interrupt.
+ */
+#ifndef RK_SRC_MARKER_H
+#define RK_SRC_MARKER_H
+
+#include <rseqkit/counter.h>
+#include "os/thread_pointer.h"
+
+enum rk_marked {
+	RK_MARKED_STILL,    /* it ran on */
+	RK_MARKED_NO_MORE,  /* it was preempted */
+	RK_MARKED_UNKNOWN   /* somebody's section ran in between */
+};
+
+/* A descriptor that the kernel finds nothing wrong with: that of a section which has just run. 0 without rseq. */
+static inline uint64_t rk_marker_find(struct rk_counter *counter)
+{
+	const volatile struct rk_area *area = rk_thread_area();
+	uint64_t found = 0;
+
+	for (int i = 0; i < 100 && area != NULL && found == 0; i++) {
+		rk_counter_add(counter, 1);
+		rk_counter_add(counter, -1);
+		found = area->rseq_cs;
+	}
+	return found;
+}
+
+/* In a thread that is registered. */
+static inline void rk_marker_set(uint64_t marker)
+{
+	rk_area_at(rk_area_offset)->rseq_cs = marker;
+}
+
+static inline enum rk_marked rk_marker_look(uint64_t marker)
+{
+	uint64_t left = rk_area_at(rk_area_offset)->rseq_cs;
+
+	return left == marker ? RK_MARKED_STILL : left == 0 ? RK_MARKED_NO_MORE : RK_MARKED_UNKNOWN;
+}
+
+#endif /* RK_SRC_MARKER_H */

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mutex.c - a mutex in a word: free, held, held with sleepers.
+ *
+ * The request for time is made ahead of each attempt to take the word, and taken back if that fails: a thread that is
+ * preempted between taking and requesting would keep everybody waiting all the same, and one that only waits has no use
+ * for more time. It ends ahead of the wake-up: that is a system call, before which the kernel would switch anyway.
+ */
+#define _GNU_SOURCE
+#include <rseqkit/mutex.h>
+
+#include "os/kernel.h"
+#include "os/thread_pointer.h"
+#include "slice.h"
+
+enum { FREE = 0, HELD = 1, SLEPT_FOR = 2 };
+
+#define SPINS_MAX 100 /* pauses */
+
+static uint64_t me(void)
+{
+	return (uint64_t)(uintptr_t)rk_thread_pointer();
+}
+
+static bool is_mine(const struct rk_mutex *mutex)
+{
+	return __atomic_load_n(&mutex->holder, __ATOMIC_RELAXED) == me();
+}
+
+static bool is_checked(const struct rk_mutex *mutex)
+{
+	return mutex->flags & RK_MUTEX_CHECKED;
+}
+
+static bool take_if_free(struct rk_mutex *mutex)
+{
+	uint32_t expected = FREE;
+
+	return __atomic_compare_exchange_n(&mutex->word, &expected, HELD, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static void taken_with(struct rk_mutex *mutex, int requested)
+{
+	/* Whoever spins reads this line: it is written only if need be. */
+	if (mutex->requested != requested)
+		mutex->requested = requested;
+	if (is_checked(mutex))
+		__atomic_store_n(&mutex->holder, me(), __ATOMIC_RELAXED);
+}
+
+/* One attempt. Who has slept may not be the only one who did. */
+static bool take(struct rk_mutex *mutex, bool slept)
+{
+	int requested = rk_slice_hold();
+	bool taken = slept ? __atomic_exchange_n(&mutex->word, SLEPT_FOR, __ATOMIC_ACQUIRE) == FREE : take_if_free(mutex);
+
+	if (taken)
+		taken_with(mutex, requested);
+	else
+		rk_slice_let_go(requested);
+	return taken;
+}
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ __volatile__("isb");
+#endif
+}
+
+/*
+ * Up to twice as long as others lately, in vain or not, on average. The looks come at growing distances: each takes the word's
+ * cache line from the holder, who wants it for the unlocking.
+ */
+static bool spin(struct rk_mutex *mutex)
+{
+	int before = __atomic_load_n(&mutex->spins, __ATOMIC_RELAXED), times = 0;
+	int most = before * 2 + 10 < SPINS_MAX ? before * 2 + 10 : SPINS_MAX;
+	bool taken = false;
+
+	for (int pauses = 1; times < most && !taken; pauses *= 2) {
+		for (int i = 0; i < pauses && times < most; i++, times++)
+			relax();
+		taken = __atomic_load_n(&mutex->word, __ATOMIC_RELAXED) == FREE && take(mutex, false);
+	}
+	if ((times - before) / 8 != 0)
+		__atomic_store_n(&mutex->spins, (int16_t)(before + (times - before) / 8), __ATOMIC_RELAXED);
+	return taken;
+}
+
+static __attribute__((__noinline__)) int wait_for(struct rk_mutex *mutex, int64_t nanoseconds)
+{
+	int64_t end;
+
+	if (is_checked(mutex) && is_mine(mutex))
+		return nanoseconds == 0 ? -EBUSY : -EDEADLK;
+	if (nanoseconds <= 0)
+		return nanoseconds == 0 ? -EBUSY : -EINVAL;
+	if (spin(mutex))
+		return 0;
+	end = rk_kernel_end_of(nanoseconds);
+	for (int64_t left = nanoseconds; left > 0; left = end == INT64_MAX ? end : end - rk_kernel_now()) {
+		if (take(mutex, true))
+			return 0;
+		(void)rk_futex_wait(&mutex->word, SLEPT_FOR, left);
+	}
+	return take(mutex, true) ? 0 : -ETIMEDOUT;
+}
+
+int rk_mutex_init(struct rk_mutex *mutex, unsigned flags)
+{
+	if (mutex == NULL || (flags & ~(unsigned)RK_MUTEX_CHECKED) != 0)
+		return -EINVAL;
+	*mutex = (struct rk_mutex){.flags = (uint16_t)flags};
+	return 0;
+}
+
+static __attribute__((__noinline__)) int lock_with_request(struct rk_mutex *mutex, int64_t nanoseconds)
+{
+	return take(mutex, false) ? 0 : wait_for(mutex, nanoseconds);
+}
+
+/*
+ * An atomic instruction waits until the stores before it have reached the cache. So there are few on the common way: no
+ * calls, for which registers would have to be saved.
+ */
+int rk_mutex_lock_for(struct rk_mutex *mutex, int64_t nanoseconds)
+{
+	if (RKI_UNLIKELY(rk_slice_is_possible()))
+		return lock_with_request(mutex, nanoseconds);
+	if (RKI_UNLIKELY(!take_if_free(mutex)))
+		return wait_for(mutex, nanoseconds);
+	taken_with(mutex, 0);
+	return 0;
+}
+
+int rk_mutex_lock(struct rk_mutex *mutex)
+{
+	return rk_mutex_lock_for(mutex, INT64_MAX);
+}
+
+int rk_mutex_try(struct rk_mutex *mutex)
+{
+	return rk_mutex_lock_for(mutex, 0);
+}
+
+static __attribute__((__noinline__)) int unlocked(struct rk_mutex *mutex, int requested, bool slept_for)
+{
+	rk_slice_let_go(requested);
+	if (slept_for)
+		rk_futex_wake(&mutex->word, 1);
+	return 0;
+}
+
+int rk_mutex_unlock(struct rk_mutex *mutex)
+{
+	int requested;
+	bool slept_for;
+
+	if (is_checked(mutex)) {
+		if (!is_mine(mutex))
+			return -EPERM;
+		__atomic_store_n(&mutex->holder, 0, __ATOMIC_RELAXED);
+	}
+	requested = mutex->requested;
+	slept_for = __atomic_exchange_n(&mutex->word, FREE, __ATOMIC_RELEASE) == SLEPT_FOR;
+	return RKI_UNLIKELY(requested != 0 || slept_for) ? unlocked(mutex, requested, slept_for) : 0;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slice.c - the slice extension of the calling thread: switching it on, giving up granted time, and why not.
+ *
+ * What the kernel says of it is in the area's flags, and those are true while the thread is registered. What came of
+ * asking is kept in the thread's state, so that a thread is asked for once: what is off then was switched off. There the
+ * thread's mutexes are counted as well, in the same byte: they may be unlocked in any order, and the last one ends the
+ * region. Handlers change the byte too, and leave what they find, but for what came of asking: lost, that is asked again.
+ */
+#define _GNU_SOURCE
+#include <rseqkit/slice.h>
+
+#include <sys/prctl.h>
+#include "os/kernel.h"
+#include "thread/thread.h"
+#include "slice.h"
+
+/* In the state's `slice`; numbers are the agreement's (detail/agreement.h). */
+enum {
+	NOT_ASKED = 0,
+	ASKED = 1,      /* it was switched on, or on already */
+	REFUSED = 2,    /* by a filter */
+	REFUSED_IT = 3, /* by the kernel, whatever the flags say */
+	ANSWERS = 3,    /* mask of the above */
+	OWED = 4,       /* the mutexes' region made the request */
+	MUTEX = 8       /* one of them; up to 31 */
+};
+
+static int answer_of(struct rk_thread_state *state)
+{
+	return READ(state->slice) & ANSWERS;
+}
+
+static void keep_answer(struct rk_thread_state *state, int answer)
+{
+	WRITE(state->slice, (uint8_t)((READ(state->slice) & ~ANSWERS) | answer));
+}
+
+int rk_slice_switch_on(void)
+{
+	return (int)RK_SYSCALL(SYS_prctl, RK_PRCTL_SLICE_EXTENSION, RK_PRCTL_SLICE_EXTENSION_SET, RK_PRCTL_SLICE_EXTENSION_ENABLE,
+			       0, 0);
+}
+
+/* The kernel's answer here is one that no program knows: ENOTSUPP. */
+static int kept(struct rk_thread_state *state, int result)
+{
+	bool refused = result == -EPERM || result == -EACCES || result == -ENOSYS;
+
+	keep_answer(state, result == 0 ? ASKED : refused ? REFUSED : REFUSED_IT);
+	return result == 0 ? 0 : refused ? -EPERM : -ENOTSUP;
+}
+
+/* The word is the last one of the original length, and valid only with a greater one. */
+static bool offers(const struct rk_process *p, const volatile struct rk_area *area)
+{
+	return p->valid >= RK_AREA_LENGTH_ORIGINAL && (area->flags & RK_AREA_SLICE_AVAILABLE) != 0;
+}
+
+static bool is_on(const struct rk_process *p, const volatile struct rk_area *area)
+{
+	return offers(p, area) && (area->flags & RK_AREA_SLICE_ENABLED) != 0;
+}
+
+int rk_slice_enable(void)
+{
+	int r = rk_thread_prepare();
+	const struct rk_process *p = rk_process_get();
+	struct rk_thread_state *state = rk_state_in_use(p);
+
+	if (r < 0)
+		return r;
+	if (!offers(p, rk_area_of(p)))
+		return -ENOTSUP;
+	if (is_on(p, rk_area_of(p))) {
+		keep_answer(state, ASKED);
+		return 0;
+	}
+	/* In a vfork child the flags are the parent's, and the kernel would say no. */
+	return rk_kernel_is_vfork_child() == 1 ? -EAGAIN : kept(state, rk_slice_switch_on());
+}
+
+int rk_slice_begin_slow(void)
+{
+	const struct rk_process *p = rk_process_get();
+
+	if (answer_of(rk_state_in_use(p)) != NOT_ASKED || rk_slice_enable() != 0 || !is_on(p, rk_area_of(p)))
+		return 0;
+	return rk_slice_begin();
+}
+
+/* Before the kernel does anything it ends a grant. Where none is left it does nothing. */
+void rk_slice_end_slow(void)
+{
+	(void)RK_SYSCALL(RK_SYS_SLICE_YIELD);
+}
+
+/*
+ * The region's request was lost: by a wait, for another mutex say, or with the time that was granted. What the kernel may
+ * remember of that is cleared first, as at a region's end: else it would take the next request amiss (doc/slices.md).
+ */
+static bool is_lost(struct rk_thread_state *state)
+{
+	uint32_t control;
+
+	RKI_AREA_READ(control, 28);
+	return (READ(state->slice) & OWED) != 0 && control == 0;
+}
+
+/* More mutexes than can be counted have no region of their own, but that of the others. */
+int rk_slice_hold(void)
+{
+	struct rk_thread_state *state;
+
+	if (!rk_slice_is_possible() || (!rk_slice_is_offered() && rk_slice_enable() != 0))
+		return 0;
+	state = rk_state_in_use(rk_process_get());
+	if (READ(state->slice) >= UINT8_MAX - MUTEX)
+		return 0;
+	WRITE(state->slice, (uint8_t)(READ(state->slice) + MUTEX));
+	if (is_lost(state))
+		rk_slice_end_slow();
+	if (rk_slice_begin())
+		WRITE(state->slice, READ(state->slice) | OWED);
+	return 1;
+}
+
+void rk_slice_let_go(int held)
+{
+	struct rk_thread_state *state;
+	uint8_t last;
+
+	if (!held)
+		return;
+	state = rk_state_in_use(rk_process_get());
+	last = READ(state->slice) < 2 * MUTEX ? READ(state->slice) & OWED : 0;
+	/* In one store: between two a handler's mutex would make a request which nobody ends. */
+	WRITE(state->slice, (uint8_t)(READ(state->slice) - MUTEX - last));
+	if (last)
+		rk_slice_end(1);
+}
+
+enum rk_slice_reason rk_slice_reason(void)
+{
+	const struct rk_process *p = rk_process_get();
+	const volatile struct rk_area *area = rk_area_of(p);
+
+	switch (rk_thread_reason()) {
+	case RK_REASON_NONE:
+		break;
+	case RK_REASON_VFORK:
+		return RK_SLICE_VFORK;
+	case RK_REASON_NOT_YET:
+		return RK_SLICE_NOT_YET;
+	default:
+		return RK_SLICE_NO_RSEQ;
+	}
+	if (p->feature_size <= RK_AREA_LENGTH_ORIGINAL)
+		return RK_SLICE_NO_KERNEL;
+	if (p->valid < RK_AREA_LENGTH_ORIGINAL)
+		return RK_SLICE_SHORT_AREA;
+	if (!offers(p, area))
+		return RK_SLICE_NOT_OFFERED;
+	if (is_on(p, area))
+		return RK_SLICE_NONE;
+	switch (answer_of(rk_state_in_use(p))) {
+	case NOT_ASKED:
+		return RK_SLICE_NOT_YET;
+	case REFUSED:
+		return RK_SLICE_BLOCKED;
+	case REFUSED_IT:
+		return RK_SLICE_NOT_OFFERED;
+	default:
+		return RK_SLICE_SWITCHED_OFF;
+	}
+}
+
+const char *rk_slice_reason_text(enum rk_slice_reason reason)
+{
+	static const char *const texts[] = {
+		[RK_SLICE_NONE] = "on",
+		[RK_SLICE_NOT_YET] = "not asked for yet; the thread's first rk_slice_begin() does that",
+		[RK_SLICE_NO_RSEQ] = "the thread has no rseq",
+		[RK_SLICE_NO_KERNEL] = "the kernel is older than the slice extension (7.0)",
+		[RK_SLICE_SHORT_AREA] = "the area is registered with 32 bytes, too few; rseqkit exec --slice has longer ones",
+		[RK_SLICE_NOT_OFFERED] = "the kernel was built without the slice extension, or started with rseq_slice_ext=0",
+		[RK_SLICE_BLOCKED] = "a system call filter refuses prctl",
+		[RK_SLICE_SWITCHED_OFF] = "it was on, and somebody switched it off",
+		[RK_SLICE_VFORK] = "in a vfork child, or between rk_vfork_begin() and rk_vfork_end()",
+	};
+
+	return (size_t)reason < sizeof(texts) / sizeof(texts[0]) ? texts[reason] : "unknown";
+}

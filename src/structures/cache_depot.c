@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * depot.c - stacks of magazines.
+ *
+ * The invariant: a magazine is in one of the two stacks, or was never used, or is in the hands of one thread, which alone
+ * looks at its objects. Its link stays readable for ever, so who is about to pop it may still read that.
+ */
+#include "cache_stack.h"
+
+#include <errno.h>
+#include <string.h>
+#include "percpu/percpu_range.h"
+#include "thread/holder.h"
+
+/* Magazines beyond those that the limit fills, since not all are filled to the last: so many, and one in PART. */
+#define SPARE 64
+#define PART 16
+
+void rk_depot_push(struct depot *depot, uint64_t *stack, struct magazine *m)
+{
+	uint64_t old = __atomic_load_n(stack, __ATOMIC_RELAXED);
+
+	do {
+		acknowledge(depot, old);
+		set_next(m, old);
+	} while (!__atomic_compare_exchange_n(stack, &old, changed(old, number_of(depot, m)), 1, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+}
+
+static struct magazine *pop(struct depot *depot, uint64_t *stack)
+{
+	uint64_t old = __atomic_load_n(stack, __ATOMIC_ACQUIRE);
+	struct magazine *m;
+	uint32_t next;
+
+	do {
+		if ((old & NUMBER_MASK) == 0)
+			return NULL;
+		acknowledge(depot, old);
+		m = magazine_of(depot, old & NUMBER_MASK);
+		next = next_of(m);
+	} while (!__atomic_compare_exchange_n(stack, &old, changed(old, next), 1, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	return m;
+}
+
+/* One that has never been used, or NULL. */
+static struct magazine *fresh_magazine(struct depot *depot)
+{
+	uint64_t old = __atomic_load_n(&depot->fresh, __ATOMIC_RELAXED), number;
+
+	do {
+		number = (old & NUMBER_MASK) + 1;
+		if (number > depot->magazines)
+			return NULL;
+		acknowledge(depot, old);
+	} while (!__atomic_compare_exchange_n(&depot->fresh, &old, changed(old, number), 1, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	return magazine_of(depot, number);
+}
+
+static struct magazine *empty_magazine(struct depot *depot)
+{
+	struct magazine *m = pop(depot, &depot->empty);
+
+	return m != NULL ? m : fresh_magazine(depot);
+}
+
+int rk_depot_create(struct depot *depot, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight)
+{
+	uint64_t magazines = limit / RK_CACHE_BATCH_MAX * (PART + 1) / PART + SPARE;
+	void *memory = rk_map_lazily(magazines * sizeof(struct magazine));
+
+	if (memory == NULL)
+		return -ENOMEM;
+	*depot = (struct depot){.full = KIND_FULL,
+				.empty = KIND_EMPTY,
+				.fresh = KIND_FRESH,
+				.magazines = (uint32_t)magazines,
+				.mapped = magazines * sizeof(struct magazine),
+				.memory = memory,
+				.left = (int64_t)limit,
+				.limit = limit,
+				.weight = weight,
+				.budget = budget};
+	return 0;
+}
+
+static uint64_t take_up_to(int64_t *left, uint64_t wanted, uint64_t unit)
+{
+	int64_t had = __atomic_load_n(left, __ATOMIC_RELAXED);
+	uint64_t got;
+
+	do {
+		got = had <= 0 ? 0 : (uint64_t)had / unit < wanted ? (uint64_t)had / unit : wanted;
+		if (got == 0)
+			return 0;
+	} while (!__atomic_compare_exchange_n(left, &had, had - (int64_t)(got * unit), 1, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return got;
+}
+
+void rk_depot_destroy(struct depot *depot)
+{
+	(void)rk_hand_settle(depot);
+	if (depot->budget != NULL)
+		__atomic_fetch_add(&depot->budget->left, (int64_t)((depot->limit - (uint64_t)depot->left) * depot->weight),
+				   __ATOMIC_RELAXED);
+	rk_unmap(depot->memory, depot->mapped);
+	depot->memory = NULL;
+}
+
+static uint64_t grant(struct depot *depot, uint64_t wanted)
+{
+	uint64_t got = take_up_to(&depot->left, wanted, 1), both = got;
+
+	if (got != 0 && depot->budget != NULL)
+		both = take_up_to(&depot->budget->left, got, depot->weight);
+	if (both < got)
+		__atomic_fetch_add(&depot->left, (int64_t)(got - both), __ATOMIC_RELAXED);
+	return both;
+}
+
+uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted)
+{
+	if (rk_holder_is_bracketed())
+		return rk_hand_room(depot, wanted);
+	/* What is in hand counts, too. Where somebody is at it, its count will do. */
+	if (RKI_UNLIKELY(rk_hand_is_used(depot)) && !rk_hand_settle(depot))
+		wanted = rk_hand_room(depot, wanted);
+	return grant(depot, wanted);
+}
+
+void rk_depot_return(struct depot *depot, uint64_t granted)
+{
+	if (granted == 0 || rk_holder_is_bracketed())
+		return;
+	__atomic_fetch_add(&depot->left, (int64_t)granted, __ATOMIC_RELAXED);
+	if (depot->budget != NULL)
+		__atomic_fetch_add(&depot->budget->left, (int64_t)(granted * depot->weight), __ATOMIC_RELAXED);
+}
+
+size_t rk_depot_take(struct depot *depot, void **objects, size_t count)
+{
+	struct magazine *m;
+
+	if (rk_holder_is_bracketed())
+		return rk_hand_take(depot, objects, count);
+	m = count == 0 ? NULL : pop(depot, &depot->full);
+	if (m == NULL && count != 0 && rk_hand_settle(depot))
+		m = pop(depot, &depot->full);
+	if (m == NULL)
+		return 0;
+	count = count < m->count ? count : m->count;
+	memcpy(objects, m->objects + (m->count - count), count * sizeof(*objects));
+	set_count(m, m->count - (uint32_t)count);
+	rk_depot_push(depot, m->count > 0 ? &depot->full : &depot->empty, m);
+	__atomic_fetch_sub(&depot->objects, (int64_t)count, __ATOMIC_RELAXED);
+	return count;
+}
+
+/* The one on top of those with objects, if it seems to have room, so that few are filled by half. */
+static struct magazine *begun_magazine(struct depot *depot)
+{
+	uint64_t number = __atomic_load_n(&depot->full, __ATOMIC_ACQUIRE) & NUMBER_MASK;
+	struct magazine *m;
+
+	if (number == 0 || __atomic_load_n(&magazine_of(depot, number)->count, __ATOMIC_RELAXED) == RK_CACHE_BATCH_MAX)
+		return NULL;
+	m = pop(depot, &depot->full);
+	if (m == NULL || m->count < RK_CACHE_BATCH_MAX)
+		return m;
+	rk_depot_push(depot, &depot->full, m);
+	return NULL;
+}
+
+size_t rk_depot_put(struct depot *depot, void *const *objects, size_t count)
+{
+	struct magazine *m;
+
+	if (rk_holder_is_bracketed())
+		return rk_hand_put(depot, objects, count);
+	m = count == 0 ? NULL : begun_magazine(depot);
+	if (m == NULL && count != 0)
+		m = empty_magazine(depot);
+	if (m == NULL)
+		return 0;
+	count = count < RK_CACHE_BATCH_MAX - m->count ? count : RK_CACHE_BATCH_MAX - m->count;
+	memcpy(m->objects + m->count, objects, count * sizeof(*objects));
+	set_count(m, m->count + (uint32_t)count);
+	__atomic_fetch_add(&depot->objects, (int64_t)count, __ATOMIC_RELAXED);
+	rk_depot_push(depot, &depot->full, m);
+	return count;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * depot_hand.c - a depot's use inside a bracket of vfork, where whoever uses it may be killed at each instruction.
+ *
+ * One magazine is in hand: it stays out of the stacks from one use to the next. Moving objects is one store, of its count:
+ * before it they are the giver's, behind it the taker's. Who is in a bracket has the claim of the hand meanwhile, which is
+ * free when the bracket has ended (remote.h). He changes none of the depot's counts, for nobody could tell afterwards whether
+ * he had: they follow from the magazine's count and from `base`, what it was when they knew it, and somebody outside of
+ * brackets brings them up to date (rk_hand_settle()).
+ *
+ * A magazine comes into the hand, and leaves it, by one change of a word (depot_stack.h), and there the same question comes
+ * up: was it made? So the word as it would be is written down first, in `intent`. It never comes again, and says that it is by
+ * hand. As long as it stands there the change was made. Who changes it next replaces the intent by DONE before. The invariant:
+ * a change that was made is either what the word says, or the intent is DONE.
+ */
+#include "cache_stack.h"
+
+#include <string.h>
+#include "sync/claim.h"
+#include "thread/holder.h"
+
+#define PATIENCE 10000000 /* ns, for another thread's vfork child */
+
+enum step {
+	STILL = 0,  /* `magazine` is in hand, or 0 */
+	TAKING, /* `magazine` will be if the change is made */
+	GIVING  /* `magazine` won't be if the change is made, and `owed_next` is what is owed then */
+};
+
+/* What somebody finds who comes after one that was killed, in this order. */
+static void put_down(uint32_t *word, uint32_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static void put_down_intent(struct depot_hand *hand, uint64_t intent)
+{
+	__atomic_store_n(&hand->intent, intent, __ATOMIC_RELEASE);
+}
+
+/* With the claim. Changes a word from what it was to what it names then. */
+static bool change(struct depot *depot, uint64_t *word, uint64_t old, uint64_t number)
+{
+	uint64_t next = changed(old, number) | BY_HAND;
+
+	acknowledge(depot, old);
+	put_down_intent(&depot->hand, next);
+	if (!__atomic_compare_exchange_n(word, &old, next, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return false;
+	put_down_intent(&depot->hand, DONE);
+	return true;
+}
+
+/* Was the change made that was meant? */
+static bool was_made(struct depot *depot)
+{
+	uint64_t intent = __atomic_load_n(&depot->hand.intent, __ATOMIC_ACQUIRE);
+	const uint64_t *word = (intent & KIND) == KIND_FULL    ? &depot->full :
+			       (intent & KIND) == KIND_EMPTY ? &depot->empty :
+							       &depot->fresh;
+
+	if (intent == 0 || intent == DONE || __atomic_load_n(word, __ATOMIC_ACQUIRE) == intent)
+		return intent != 0;
+	return __atomic_load_n(&depot->hand.intent, __ATOMIC_ACQUIRE) == DONE;
+}
+
+static void taken(struct depot *depot, bool made)
+{
+	struct depot_hand *hand = &depot->hand;
+
+	if (made)
+		put_down(&hand->base, magazine_of(depot, hand->magazine)->count);
+	else
+		put_down(&hand->magazine, 0);
+	put_down(&hand->step, STILL);
+}
+
+/* With the claim, and nothing in hand. Takes the magazine that a stack names, or the next fresh one. */
+static bool take_magazine(struct depot *depot, uint64_t *word)
+{
+	struct depot_hand *hand = &depot->hand;
+	bool is_fresh = word == &depot->fresh, made;
+	uint64_t old, number;
+
+	do {
+		old = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+		number = (old & NUMBER_MASK) + is_fresh;
+		if (number == 0 || number > depot->magazines)
+			return false;
+		put_down_intent(hand, 0);
+		put_down(&hand->step, TAKING);
+		put_down(&hand->magazine, (uint32_t)number);
+		made = change(depot, word, old, is_fresh ? number : next_of(magazine_of(depot, number)));
+		taken(depot, made);
+	} while (!made);
+	return true;
+}
+
+/* With the claim it is right. Without, others may change all three meanwhile. */
+static int64_t more_than_known(const struct depot *depot)
+{
+	uint32_t magazine = __atomic_load_n(&depot->hand.magazine, __ATOMIC_ACQUIRE), count, base;
+
+	if (magazine == 0)
+		return 0;
+	count = __atomic_load_n(&magazine_of(depot, magazine)->count, __ATOMIC_RELAXED);
+	base = __atomic_load_n(&depot->hand.base, __ATOMIC_RELAXED);
+	return (int64_t)count - base;
+}
+
+/* Objects that the depot's counts don't know of. */
+static int64_t unknown_now(const struct depot *depot)
+{
+	return __atomic_load_n(&depot->hand.owed, __ATOMIC_RELAXED) + more_than_known(depot);
+}
+
+/* Ends what has begun: the magazine in hand goes to a stack. */
+static void give_on(struct depot *depot)
+{
+	struct depot_hand *hand = &depot->hand;
+	struct magazine *m = magazine_of(depot, hand->magazine);
+	uint64_t *stack = m->count > 0 ? &depot->full : &depot->empty, old;
+
+	__atomic_store_n(&hand->owed, hand->owed_next, __ATOMIC_RELEASE);
+	do {
+		old = __atomic_load_n(stack, __ATOMIC_ACQUIRE);
+		put_down_intent(hand, 0);
+		set_next(m, old);
+	} while (!change(depot, stack, old, hand->magazine));
+	put_down(&hand->magazine, 0);
+	put_down(&hand->step, STILL);
+}
+
+static void give_magazine(struct depot *depot)
+{
+	struct depot_hand *hand = &depot->hand;
+
+	put_down_intent(hand, 0);
+	__atomic_store_n(&hand->owed_next, unknown_now(depot), __ATOMIC_RELEASE);
+	put_down(&hand->step, GIVING);
+	give_on(depot);
+}
+
+/* What was begun by one that was killed, or in another process. */
+static void recover(struct depot *depot)
+{
+	struct depot_hand *hand = &depot->hand;
+
+	if (hand->step == TAKING) {
+		taken(depot, was_made(depot));
+	} else if (hand->step == GIVING) {
+		if (hand->magazine != 0 && !was_made(depot)) {
+			give_on(depot);
+		} else {
+			__atomic_store_n(&hand->owed, hand->owed_next, __ATOMIC_RELEASE);
+			put_down(&hand->magazine, 0);
+			put_down(&hand->step, STILL);
+		}
+	}
+}
+
+static bool enter(struct depot *depot, uint64_t *me)
+{
+	if (rk_claim_enter(&depot->hand.claim, PATIENCE, me) < 0)
+		return false;
+	recover(depot);
+	return true;
+}
+
+static struct magazine *in_hand(const struct depot *depot)
+{
+	return depot->hand.magazine == 0 ? NULL : magazine_of(depot, depot->hand.magazine);
+}
+
+size_t rk_hand_take(struct depot *depot, void **objects, size_t count)
+{
+	struct magazine *m;
+	uint64_t me;
+
+	if (count == 0 || !enter(depot, &me))
+		return 0;
+	m = in_hand(depot);
+	if (m != NULL && m->count == 0 && (__atomic_load_n(&depot->full, __ATOMIC_RELAXED) & NUMBER_MASK) != 0) {
+		give_magazine(depot);
+		m = NULL;
+	}
+	if (m == NULL && take_magazine(depot, &depot->full))
+		m = in_hand(depot);
+	count = m == NULL ? 0 : count < m->count ? count : m->count;
+	if (count != 0) {
+		memcpy(objects, m->objects + (m->count - count), count * sizeof(*objects));
+		__atomic_store_n(&m->count, m->count - (uint32_t)count, __ATOMIC_RELEASE);
+	}
+	rk_claim_leave(&depot->hand.claim, me);
+	return count;
+}
+
+size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count)
+{
+	struct magazine *m;
+	uint64_t me;
+
+	if (count == 0 || !enter(depot, &me))
+		return 0;
+	m = in_hand(depot);
+	if (m != NULL && m->count == RK_CACHE_BATCH_MAX) {
+		give_magazine(depot);
+		m = NULL;
+	}
+	if (m == NULL && (take_magazine(depot, &depot->empty) || take_magazine(depot, &depot->fresh)))
+		m = in_hand(depot);
+	if (m == NULL)
+		count = 0;
+	else if (count > RK_CACHE_BATCH_MAX - m->count)
+		count = RK_CACHE_BATCH_MAX - m->count;
+	if (count != 0) {
+		memcpy(m->objects + m->count, objects, count * sizeof(*objects));
+		__atomic_store_n(&m->count, m->count + (uint32_t)count, __ATOMIC_RELEASE);
+	}
+	rk_claim_leave(&depot->hand.claim, me);
+	return count;
+}
+
+/* Without the claim, both: another thread may be at it. */
+int64_t rk_depot_objects(const struct depot *depot)
+{
+	return __atomic_load_n(&depot->objects, __ATOMIC_RELAXED) + unknown_now(depot);
+}
+
+uint64_t rk_hand_room(const struct depot *depot, uint64_t wanted)
+{
+	int64_t unknown = unknown_now(depot);
+	int64_t left = __atomic_load_n(&depot->left, __ATOMIC_RELAXED) - unknown, budget;
+
+	if (depot->budget != NULL) {
+		budget = __atomic_load_n(&depot->budget->left, __ATOMIC_RELAXED) / (int64_t)depot->weight - unknown;
+		left = budget < left ? budget : left;
+	}
+	return left <= 0 ? 0 : (uint64_t)left < wanted ? (uint64_t)left : wanted;
+}
+
+bool rk_hand_settle(struct depot *depot)
+{
+	struct depot_hand *hand = &depot->hand;
+	struct magazine *m;
+	int64_t unknown;
+	bool any;
+
+	if (RKI_LIKELY(!rk_hand_is_used(depot)))
+		return false;
+	if (rk_holder_is_bracketed() || rk_claim_try_exclusively(&hand->claim) < 0)
+		return false;
+	recover(depot);
+	m = in_hand(depot);
+	unknown = unknown_now(depot);
+	any = m != NULL || unknown != 0;
+	/* In the middle of this a fork may come, as in that of any trip to the depot: its child hasn't got the magazine. */
+	put_down(&hand->magazine, 0);
+	__atomic_store_n(&hand->owed, 0, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&depot->objects, unknown, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&depot->left, unknown, __ATOMIC_RELAXED);
+	if (depot->budget != NULL)
+		__atomic_fetch_sub(&depot->budget->left, unknown * (int64_t)depot->weight, __ATOMIC_RELAXED);
+	if (m != NULL)
+		rk_depot_push(depot, m->count > 0 ? &depot->full : &depot->empty, m);
+	(void)rk_claim_release_exclusively(&hand->claim);
+	return any;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * group.c - what isn't the fast path of groups: their memory, overflow adds, consistent reads.
+ *
+ * Words are added to and never cleared. An add belongs to the phase in which it loaded `plane`; a turn ends a phase by
+ * storing the other plane there. Turn c ends phase c, and its reader reads all that was added in phases up to c:
+ *
+ *	turns = odd | read the plane that is at rest | plane = that one | fence all | turns = even | read the other one
+ *	                     phases c - 1, c - 3, ...         ^ phase c + 1 begins                     phases c, c - 2, ...
+ *
+ * Why that is a consistent cut. If add A happened before add B then A's load of `plane` happened before B's, and loads of
+ * one word that are ordered never see it go back: A's phase isn't later than B's. So with B in phases up to c, A is in
+ * them. (A word for each CPU wouldn't do: a thread may add on a CPU that was turned, move to one that is not yet, and add
+ * there.) And A is where the reader looks: a section that is in an old phase is finished or aborted behind the fence, and
+ * what is aborted begins again with another load.
+ *
+ * No fence ends an overflow add, which may land in its plane at any time. Landing in the turn of its own phase, or before
+ * the next turn reads that plane, it is as good as any: B comes later than that. If it lands still later, B might be in
+ * the cut without it. Then `turns` has gone on by 3 since the even number at or below what was there before the add
+ * loaded `plane`, because an odd number was stored before this turn's reading and an even one after the turn of that
+ * phase. The adder finds that out before it returns, and counts in `late`; the reader, behind the fence, sees the
+ * count, and turns again. All these accesses are sequentially consistent.
+ *
+ * fork: a child may be forked anywhere in a turn. No section runs in it, so either plane will do. Baselines are two, and
+ * the one in use changes by one store.
+ */
+#include <rseqkit/counter.h>
+#include <rseqkit/remote.h>
+#include <rseqkit/thread.h>
+
+#include <errno.h>
+#include <string.h>
+#include "counter_group.h"
+#include "os/cpus.h"
+#include "percpu/percpu.h"
+#include "sync/pool.h"
+
+#define PATIENCE 100000000 /* ns that a reader waits for others */
+#define TURNS_MAX 16       /* of a read, for late adds */
+#define SMALLEST 128       /* bytes of an item; others are powers of two */
+#define POOLS 12           /* up to RK_STRIDE */
+
+_Static_assert(sizeof(struct rki_group_head) <= RKI_GROUP_HEAD, "planes and baselines are behind it");
+_Static_assert(offsetof(struct rki_group_head, plane) == 0, "rki_group_add() relies on it");
+_Static_assert((size_t)SMALLEST << (POOLS - 1) == RK_STRIDE, "the largest group fills it");
+
+static struct rk_percpu *pools[POOLS];
+
+static int get_pool(size_t count, struct rk_percpu **out)
+{
+	struct rk_percpu_options options = {.item_size = SMALLEST, .alignment = 64};
+	int i = 0;
+
+	for (; options.item_size < RKI_GROUP_HEAD + 2 * count * sizeof(int64_t); i++)
+		options.item_size *= 2;
+	return rk_pool_get_fenced(&pools[i], &options, out);
+}
+
+/* The address in slot 0 of a plane. */
+static intptr_t plane_of(const void *group, int which)
+{
+	return (intptr_t)group + RKI_GROUP_HEAD + which * (intptr_t)(rk_group_head(group)->count * sizeof(int64_t));
+}
+
+static int64_t *words_of(intptr_t plane, int index)
+{
+	return (int64_t *)rk_percpu_slot((void *)plane, index);
+}
+
+static int64_t *baseline_of(const void *group, int which)
+{
+	return words_of(plane_of(group, which), RK_INDEX_RESERVE);
+}
+
+int rk_group_create(void **group, size_t count, const void *caller)
+{
+	struct rk_percpu *pool;
+	int r;
+
+	*group = NULL;
+	if (count == 0 || count > RK_COUNTER_GROUP_MAX)
+		return -EINVAL;
+	r = get_pool(count, &pool);
+	if (r == 0)
+		r = rk_percpu_alloc_for(pool, group, caller);
+	if (r < 0)
+		return r;
+	rk_group_head(*group)->count = (uint32_t)count;
+	rk_group_head(*group)->plane = plane_of(*group, 0);
+	return 0;
+}
+
+int rk_group_destroy(void *group, bool is_histogram, const void *caller)
+{
+	struct place place;
+
+	if (group == NULL)
+		return 0;
+	for (int i = 0; i < POOLS; i++) {
+		struct rk_percpu *pool = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
+
+		if (rk_pool_has(pool, group, &place) && (rk_group_head(group)->bits != 0) == is_histogram)
+			return rk_percpu_free_for(pool, group, caller);
+	}
+	return -EINVAL;
+}
+
+void rk_counter_group_add_slow(struct rk_counter_group *group, size_t which, int64_t value, enum rk_result outcome)
+{
+	struct rki_group_head *head = rk_group_head(group);
+	uint64_t before;
+	intptr_t plane;
+
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
+		outcome = rki_group_add(group, which, value);
+	if (outcome == RK_DONE)
+		return;
+	before = __atomic_load_n(&head->turns, __ATOMIC_SEQ_CST) & ~(uint64_t)1;
+	plane = __atomic_load_n(&head->plane, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&words_of(plane, RK_INDEX_OVERFLOW)[which], value, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&head->turns, __ATOMIC_SEQ_CST) >= before + 3)
+		__atomic_fetch_add(&head->late, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Sums wrap, as adds do: in unsigned arithmetic, where that is defined. */
+static int64_t plus(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+static int64_t minus(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+/* Adds what is in a plane. */
+static void gather(intptr_t plane, int64_t *values, size_t count)
+{
+	/* With the gaps: the list of CPUs may be wrong, and an add there is an add. */
+	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
+		for (size_t i = 0; i < count; i++)
+			values[i] = plus(values[i], __atomic_load_n(&words_of(plane, cpu)[i], __ATOMIC_RELAXED));
+	for (size_t i = 0; i < count; i++)
+		values[i] = plus(values[i], __atomic_load_n(&words_of(plane, RK_INDEX_OVERFLOW)[i], __ATOMIC_SEQ_CST));
+}
+
+static int fence(struct rki_group_head *head)
+{
+	if (rk_fence_all() < 0)
+		return -EHOSTUNREACH;
+	__atomic_store_n(&head->unfenced, 0, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* One turn. The caller holds the claim. 1 if an overflow add came late. */
+static int turn(void *group, int64_t *values, size_t count)
+{
+	struct rki_group_head *head = rk_group_head(group);
+	intptr_t running = __atomic_load_n(&head->plane, __ATOMIC_RELAXED);
+	intptr_t resting = running == plane_of(group, 0) ? plane_of(group, 1) : plane_of(group, 0);
+	uint64_t turns, late;
+
+	if (__atomic_load_n(&head->unfenced, __ATOMIC_ACQUIRE) && fence(head) < 0)
+		return -EHOSTUNREACH;
+	late = __atomic_load_n(&head->late, __ATOMIC_SEQ_CST);
+	turns = (__atomic_load_n(&head->turns, __ATOMIC_RELAXED) + 1) | 1; /* a turn that wasn't finished left it odd */
+	__atomic_store_n(&head->turns, turns, __ATOMIC_SEQ_CST);
+	memset(values, 0, count * sizeof(*values));
+	gather(resting, values, count);
+	__atomic_store_n(&head->unfenced, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&head->plane, resting, __ATOMIC_SEQ_CST);
+	if (fence(head) < 0)
+		return -EHOSTUNREACH;
+	__atomic_store_n(&head->turns, turns + 1, __ATOMIC_SEQ_CST);
+	gather(running, values, count);
+	return __atomic_load_n(&head->late, __ATOMIC_SEQ_CST) != late;
+}
+
+/* Takes values against the baseline. With `reset` they become the new one. */
+static void settle(void *group, int64_t *values, size_t count, bool reset)
+{
+	struct rki_group_head *head = rk_group_head(group);
+	int which = __atomic_load_n(&head->baseline, __ATOMIC_ACQUIRE);
+	int64_t *old = baseline_of(group, which), *next = baseline_of(group, !which);
+
+	for (size_t i = 0; i < head->count && reset; i++)
+		__atomic_store_n(&next[i], i < count ? values[i] : old[i], __ATOMIC_RELAXED);
+	for (size_t i = 0; i < count; i++)
+		values[i] = minus(values[i], __atomic_load_n(&old[i], __ATOMIC_RELAXED));
+	if (reset)
+		__atomic_store_n(&head->baseline, !which, __ATOMIC_RELEASE);
+}
+
+int rk_group_read(void *group, int64_t *values, size_t count, bool reset)
+{
+	struct rki_group_head *head = rk_group_head(group);
+	int r = rk_claim_wait(&head->claim, PATIENCE);
+
+	if (r >= 0) {
+		for (int i = 0; i == 0 || (r == 1 && i < TURNS_MAX); i++)
+			r = turn(group, values, count);
+		if (r == 0)
+			settle(group, values, count, reset);
+		(void)rk_claim_release(&head->claim);
+		r = r == 1 ? -EAGAIN : r;
+	}
+	if (r < 0) { /* each by itself, and the baseline first: others may make it greater meanwhile */
+		const int64_t *baseline = baseline_of(group, __atomic_load_n(&head->baseline, __ATOMIC_ACQUIRE));
+
+		for (size_t i = 0; i < count; i++)
+			values[i] = minus(0, __atomic_load_n(&baseline[i], __ATOMIC_ACQUIRE));
+		gather(plane_of(group, 0), values, count);
+		gather(plane_of(group, 1), values, count);
+	}
+	return r;
+}
+
+int rk_counter_group_create(struct rk_counter_group **group, const char *const *names, size_t count)
+{
+	void *item;
+	int r;
+
+	if (group == NULL)
+		return -EINVAL;
+	r = rk_group_create(&item, count, __builtin_return_address(0));
+	*group = (struct rk_counter_group *)item;
+	if (r == 0)
+		rk_group_head(item)->names = names;
+	return r;
+}
+
+int rk_counter_group_destroy(struct rk_counter_group *group)
+{
+	return rk_group_destroy(group, false, __builtin_return_address(0));
+}
+
+size_t rk_counter_group_count(const struct rk_counter_group *group)
+{
+	return rk_group_head(group)->count;
+}
+
+const char *rk_counter_group_name(const struct rk_counter_group *group, size_t which)
+{
+	const struct rki_group_head *head = rk_group_head(group);
+
+	return head->names != NULL && which < head->count ? head->names[which] : NULL;
+}
+
+static int read_counters(struct rk_counter_group *group, int64_t *values, size_t count, bool reset)
+{
+	if (group == NULL || values == NULL || count > rk_group_head(group)->count)
+		return -EINVAL;
+	return rk_group_read(group, values, count, reset);
+}
+
+int rk_counter_group_read(struct rk_counter_group *group, int64_t *values, size_t count)
+{
+	return read_counters(group, values, count, false);
+}
+
+int rk_counter_group_reset(struct rk_counter_group *group, int64_t *values, size_t count)
+{
+	return read_counters(group, values, count, true);
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bank.c - taking a CPU's bank.
+ *
+ * The invariant: a bank is named by its slot's word, or by `taken`, or is somebody's. `taken` names it before the word
+ * ceases to, so a child that is forked in between finds both, and knows by that that nothing happened yet.
+ *
+ *   taken               word                 the bank in `taken`
+ *     0                 any                  there is none
+ *     bank | PENDING    the same bank, open  is still in use: about to be taken
+ *     bank | PENDING    another, or closed   may still be in use: to be fenced
+ *     bank              any but open         is the holder's of the claim
+ *     bank              the same, open       there is none: it was given back
+ *     bank | BRIEFLY    the same, closed     is as it was: to be opened again (vector.c)
+ *     bank | BRIEFLY    the same, open       there is none in `taken`
+ *     bank | BRIEFLY    another              there is none: that one is in use, and this one spare
+ */
+#include "bank.h"
+
+#include <rseqkit/thread.h>
+
+#include <errno.h>
+#include "claim.h"
+#include "os/cpus.h"
+
+#define ALL (-1)
+#define PENDING 1
+#define BRIEFLY 2
+#define CLOSED_EMPTY 2 /* the word of a closed slot without a bank: never opened, or taken and done with */
+
+static intptr_t bank_of(intptr_t word)
+{
+	return word == CLOSED_EMPTY ? 0 : word & ~(intptr_t)RK_BANK_OPEN;
+}
+
+/* NULL for parameters that name no slot: of a CPU, or of a concurrency id, which may be a number between CPUs'. */
+static struct rk_bank_slot *slot_of(void *base, int index)
+{
+	if (base == NULL || index < 0 || index > rk_cpus_get()->highest)
+		return NULL;
+	return (struct rk_bank_slot *)((uintptr_t)base + ((uintptr_t)index << RK_STRIDE_SHIFT));
+}
+
+static bool may_be_bank(const void *bank)
+{
+	return bank != NULL && (uintptr_t)bank % 4 == 0;
+}
+
+/* Is the bank in `taken` another than the one in use? */
+static bool is_out(intptr_t taken, intptr_t word)
+{
+	return taken != 0 && word != ((taken & ~(intptr_t)PENDING) | RK_BANK_OPEN);
+}
+
+int rk_bank_open_first(struct rk_bank_slot *slot, void *bank)
+{
+	intptr_t never = 0;
+
+	if (slot == NULL || !may_be_bank(bank))
+		return -EINVAL;
+	return __atomic_compare_exchange_n(&slot->bank, &never, (intptr_t)bank | RK_BANK_OPEN, 0, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED) ?
+		       0 :
+		       -EEXIST;
+}
+
+/* What a holder that is no more had closed for a while is opened again. */
+static void mend(struct rk_bank_slot *slot)
+{
+	intptr_t taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
+	intptr_t bank = taken & ~(intptr_t)BRIEFLY;
+
+	if (!(taken & BRIEFLY))
+		return;
+	if (__atomic_load_n(&slot->bank, __ATOMIC_RELAXED) == bank)
+		__atomic_store_n(&slot->bank, bank | RK_BANK_OPEN, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
+}
+
+int rk_bank_begin_wait(void *base, int cpu, int64_t nanoseconds)
+{
+	struct rk_bank_slot *slot = slot_of(base, cpu);
+	int r = slot == NULL ? -EINVAL : rk_claim_wait(&slot->claim, nanoseconds);
+
+	if (r >= 0)
+		mend(slot);
+	return r;
+}
+
+int rk_bank_begin(void *base, int cpu)
+{
+	return rk_bank_begin_wait(base, cpu, 0);
+}
+
+/* The slot, if the calling thread holds its claim; else NULL, and why in *error. */
+static struct rk_bank_slot *held(void *base, int cpu, int *error)
+{
+	struct rk_bank_slot *slot = slot_of(base, cpu);
+
+	*error = slot == NULL ? -EINVAL : !rk_claim_is_mine(&slot->claim) ? -EPERM : 0;
+	if (*error != 0)
+		return NULL;
+	mend(slot); /* unless rk_bank_begin() has done it */
+	return slot;
+}
+
+/* Fences the bank in `taken`, and then it is the caller's. All CPUs where cpu is ALL. */
+static int settle(struct rk_bank_slot *slot, int cpu, void **bank)
+{
+	intptr_t taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
+	int r = !(taken & PENDING) ? 0 : cpu == ALL ? rk_fence_all() : rk_fence_cpu(cpu);
+
+	if (r < 0)
+		return r;
+	taken &= ~(intptr_t)PENDING;
+	__atomic_store_n(&slot->taken, taken, __ATOMIC_RELEASE);
+	*bank = (void *)taken;
+	return 0;
+}
+
+static int take(struct rk_bank_slot *slot, int fenced, void *spare, void **bank)
+{
+	intptr_t next = (intptr_t)spare | RK_BANK_OPEN, word, taken;
+	int r;
+
+	if (bank == NULL || (spare != NULL && !may_be_bank(spare)))
+		return -EINVAL;
+	*bank = NULL;
+	word = __atomic_load_n(&slot->bank, __ATOMIC_ACQUIRE);
+	taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
+	if (is_out(taken, word)) {
+		r = settle(slot, fenced, bank);
+		return r < 0 ? -ESTALE : 1;
+	}
+	do {
+		if (spare != NULL && bank_of(word) == (intptr_t)spare) { /* by now, perhaps: somebody opened it first */
+			__atomic_store_n(&slot->taken, 0, __ATOMIC_RELAXED);
+			return -EINVAL;
+		}
+		if (spare == NULL)
+			next = bank_of(word) == 0 ? CLOSED_EMPTY : bank_of(word);
+		__atomic_store_n(&slot->taken, bank_of(word) == 0 ? 0 : bank_of(word) | PENDING, __ATOMIC_RELAXED);
+	} while (!__atomic_compare_exchange_n(&slot->bank, &word, next, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	return bank_of(word) == 0 ? 0 : settle(slot, fenced, bank);
+}
+
+int rk_bank_take(void *base, int cpu, void *spare, void **bank)
+{
+	int r;
+	struct rk_bank_slot *slot = held(base, cpu, &r);
+
+	if (slot == NULL)
+		return r;
+	return rk_cpus_has(rk_cpus_get(), cpu) ? take(slot, cpu, spare, bank) : -EINVAL;
+}
+
+int rk_bank_take_cid(void *base, int cid, void *spare, void **bank)
+{
+	int r;
+	struct rk_bank_slot *slot = held(base, cid, &r);
+
+	return slot == NULL ? r : take(slot, ALL, spare, bank);
+}
+
+int rk_bank_take_of_two(void *base, int cpu, void *first, void *second, void **bank)
+{
+	const struct rk_bank_slot *slot = slot_of(base, cpu);
+	bool second_is_used = slot != NULL && bank_of(__atomic_load_n(&slot->bank, __ATOMIC_RELAXED)) == (intptr_t)second;
+	int r = rk_bank_take(base, cpu, second_is_used ? first : second, bank);
+
+	return r == -ESTALE ? -EHOSTUNREACH : r;
+}
+
+int rk_bank_open(void *base, int cpu, void *bank)
+{
+	int r;
+	struct rk_bank_slot *slot = held(base, cpu, &r);
+	intptr_t word;
+
+	if (slot == NULL)
+		return r;
+	if (!may_be_bank(bank))
+		return -EINVAL;
+	word = __atomic_load_n(&slot->bank, __ATOMIC_RELAXED);
+	do { /* where it was never opened, others may do that meanwhile */
+		if (word & RK_BANK_OPEN)
+			return -EBUSY;
+	} while (!__atomic_compare_exchange_n(&slot->bank, &word, (intptr_t)bank | RK_BANK_OPEN, 0, __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
+	return 0;
+}
+
+int rk_bank_done(void *base, int cpu)
+{
+	int r;
+	struct rk_bank_slot *slot = held(base, cpu, &r);
+	intptr_t taken;
+
+	if (slot == NULL)
+		return r;
+	taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
+	if (!(taken & PENDING)) {
+		/* A closed slot names the bank until it is taken, so that it can be: it isn't to be taken twice. */
+		if (taken != 0 && __atomic_load_n(&slot->bank, __ATOMIC_RELAXED) == taken)
+			__atomic_store_n(&slot->bank, CLOSED_EMPTY, __ATOMIC_RELEASE);
+		__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
+	}
+	return rk_claim_release(&slot->claim);
+}
+
+int rk_bank_begin_exclusively(void *base, int cpu)
+{
+	struct rk_bank_slot *slot = rk_cpus_has(rk_cpus_get(), cpu) ? slot_of(base, cpu) : NULL;
+	int r = slot == NULL ? -EINVAL : rk_claim_try_exclusively(&slot->claim);
+
+	if (r < 0)
+		return r;
+	mend(slot);
+	return 0;
+}
+
+void rk_bank_end_exclusively(void *base, int cpu)
+{
+	(void)rk_claim_release_exclusively(&slot_of(base, cpu)->claim);
+}
+
+bool rk_bank_is_out(const struct rk_bank_slot *slot)
+{
+	return is_out(__atomic_load_n(&slot->taken, __ATOMIC_RELAXED), __atomic_load_n(&slot->bank, __ATOMIC_RELAXED));
+}
+
+int rk_bank_current(struct rk_bank_slot *slot, void **bank)
+{
+	intptr_t word = __atomic_load_n(&slot->bank, __ATOMIC_ACQUIRE);
+
+	if (is_out(__atomic_load_n(&slot->taken, __ATOMIC_RELAXED), word))
+		return -ESTALE;
+	*bank = (void *)bank_of(word);
+	return word == 0 ? -ENXIO : word & RK_BANK_OPEN ? 0 : -ESHUTDOWN;
+}
+
+int rk_bank_close(void *base, int cpu)
+{
+	struct rk_bank_slot *slot = slot_of(base, cpu);
+	intptr_t word = __atomic_load_n(&slot->bank, __ATOMIC_RELAXED);
+	int r;
+
+	__atomic_store_n(&slot->taken, bank_of(word) | BRIEFLY, __ATOMIC_RELEASE);
+	/* By a section on that CPU: whatever other section there was, it is finished or aborted. */
+	if (rk_cpu() == cpu && rk_at_store_if_equal(base, word, bank_of(word), cpu) == RK_DONE)
+		return 0;
+	__atomic_store_n(&slot->bank, bank_of(word), __ATOMIC_SEQ_CST);
+	r = rk_fence_cpu(cpu);
+	if (r < 0)
+		rk_bank_reopen(slot, (void *)bank_of(word));
+	return r;
+}
+
+void rk_bank_reopen(struct rk_bank_slot *slot, void *bank)
+{
+	__atomic_store_n(&slot->bank, (intptr_t)bank | RK_BANK_OPEN, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vector.c - several operations on a CPU's bank, done as one.
+ *
+ * The invariant: the slot's bank is never written to, only a copy of it, which one store makes the slot's bank. Until
+ * then the slot is closed and `taken` says for what (bank.c), so whoever claims it next can open it as it was.
+ */
+#include <rseqkit/vector.h>
+
+#include <errno.h>
+#include <string.h>
+#include "bank.h"
+#include "os/cpus.h"
+#include "percpu/percpu_range.h"
+
+/* A vector whose operations are as they should be, with the bytes of its comparisons, copies and reads. */
+struct vector {
+	const struct rk_vector_op *ops;
+	int count;
+	bool writes;
+	unsigned char bytes[RK_VECTOR_BYTES_MAX];
+};
+
+static bool is_comparison(const struct rk_vector_op *op)
+{
+	return op->code == RK_VECTOR_EQUAL || op->code == RK_VECTOR_UNEQUAL;
+}
+
+static bool has_bytes(const struct rk_vector_op *op)
+{
+	return op->code <= RK_VECTOR_READ;
+}
+
+static bool is_arithmetic(const struct rk_vector_op *op)
+{
+	return op->code >= RK_VECTOR_ADD && op->code <= RK_VECTOR_SHIFT_RIGHT;
+}
+
+static bool is_valid(const struct rk_vector_op *op, size_t size)
+{
+	uint32_t length = op->length;
+
+	if (op->code == RK_VECTOR_BARRIER)
+		return length == 0;
+	if ((unsigned)op->code > RK_VECTOR_BARRIER || length == 0 || length > size || op->where > size - length)
+		return false;
+	if (has_bytes(op))
+		return (op->code == RK_VECTOR_READ ? op->to : op->from) != NULL;
+	if ((length != 1 && length != 2 && length != 4 && length != 8) || op->where % length != 0)
+		return false;
+	return (op->code != RK_VECTOR_SHIFT_LEFT && op->code != RK_VECTOR_SHIFT_RIGHT) || op->operand < 8 * length;
+}
+
+/* Looks at the operations, and reads what they take from the caller. */
+static int begin(struct vector *vector, const struct rk_vector_op *ops, int count, size_t size)
+{
+	bool compares = true;
+	size_t total = 0;
+
+	if (count < 0 || count > RK_VECTOR_OPS_MAX || (count > 0 && ops == NULL))
+		return -EINVAL;
+	vector->ops = ops;
+	vector->count = count;
+	vector->writes = false;
+	for (int i = 0; i < count; i++) {
+		if (!is_valid(&ops[i], size) || (is_comparison(&ops[i]) && !compares))
+			return -EINVAL;
+		compares = is_comparison(&ops[i]);
+		vector->writes |= ops[i].code == RK_VECTOR_COPY || is_arithmetic(&ops[i]);
+		total += has_bytes(&ops[i]) ? ops[i].length : 0;
+		if (total > RK_VECTOR_BYTES_MAX)
+			return -EINVAL;
+	}
+	total = 0;
+	for (int i = 0; i < count; i++) {
+		if (has_bytes(&ops[i]) && ops[i].code != RK_VECTOR_READ)
+			memcpy(vector->bytes + total, ops[i].from, ops[i].length);
+		total += has_bytes(&ops[i]) ? ops[i].length : 0;
+	}
+	return 0;
+}
+
+/* Gives the caller what was read. */
+static void end(const struct vector *vector)
+{
+	const unsigned char *bytes = vector->bytes;
+
+	for (int i = 0; i < vector->count; i++) {
+		const struct rk_vector_op *op = &vector->ops[i];
+
+		if (op->code == RK_VECTOR_READ)
+			memcpy(op->to, bytes, op->length);
+		bytes += has_bytes(op) ? op->length : 0;
+	}
+}
+
+static bool overlaps(const struct vector *vector, const void *bank, size_t size)
+{
+	for (int i = 0; i < vector->count; i++) {
+		const struct rk_vector_op *op = &vector->ops[i];
+		uintptr_t memory = (uintptr_t)(op->code == RK_VECTOR_READ ? op->to : op->from);
+
+		if (has_bytes(op) && memory < (uintptr_t)bank + size && (uintptr_t)bank < memory + op->length)
+			return true;
+	}
+	return false;
+}
+
+/* 0, or the number of the comparison that fails, from 1 on. */
+static int compare(const struct vector *vector, const unsigned char *bank)
+{
+	const unsigned char *bytes = vector->bytes;
+
+	for (int i = 0; i < vector->count && is_comparison(&vector->ops[i]); i++) {
+		const struct rk_vector_op *op = &vector->ops[i];
+
+		if ((memcmp(bank + op->where, bytes, op->length) == 0) != (op->code == RK_VECTOR_EQUAL))
+			return i + 1;
+		bytes += op->length;
+	}
+	return 0;
+}
+
+static uint64_t load(const unsigned char *place, uint32_t length)
+{
+	uint8_t one;
+	uint16_t two;
+	uint32_t four;
+	uint64_t eight;
+
+	switch (length) {
+	case 1:
+		return memcpy(&one, place, 1), one;
+	case 2:
+		return memcpy(&two, place, 2), two;
+	case 4:
+		return memcpy(&four, place, 4), four;
+	default:
+		return memcpy(&eight, place, 8), eight;
+	}
+}
+
+static void store(unsigned char *place, uint32_t length, uint64_t value)
+{
+	uint8_t one = (uint8_t)value;
+	uint16_t two = (uint16_t)value;
+	uint32_t four = (uint32_t)value;
+	const void *from = length == 1 ? (const void *)&one : length == 2 ? (const void *)&two :
+			   length == 4		      ? (const void *)&four :
+							(const void *)&value;
+
+	memcpy(place, from, length);
+}
+
+static uint64_t calculate(enum rk_vector_code code, uint64_t value, uint64_t operand)
+{
+	switch (code) {
+	case RK_VECTOR_ADD:
+		return value + operand;
+	case RK_VECTOR_AND:
+		return value & operand;
+	case RK_VECTOR_OR:
+		return value | operand;
+	case RK_VECTOR_XOR:
+		return value ^ operand;
+	case RK_VECTOR_SHIFT_LEFT:
+		return value << operand;
+	default:
+		return value >> operand;
+	}
+}
+
+static void apply(struct vector *vector, unsigned char *bank)
+{
+	unsigned char *bytes = vector->bytes;
+
+	for (int i = 0; i < vector->count; i++) {
+		const struct rk_vector_op *op = &vector->ops[i];
+		unsigned char *place = bank + op->where;
+
+		if (op->code == RK_VECTOR_COPY)
+			memcpy(place, bytes, op->length);
+		else if (op->code == RK_VECTOR_READ)
+			memcpy(bytes, place, op->length);
+		else if (is_arithmetic(op))
+			store(place, op->length, calculate(op->code, load(place, op->length), op->operand));
+		else if (op->code == RK_VECTOR_BARRIER)
+			__sync_synchronize();
+		bytes += has_bytes(op) ? op->length : 0;
+	}
+}
+
+/* The claim is held. As rk_vector(). */
+static int run(struct vector *vector, void *base, int cpu, void **spare, size_t size)
+{
+	struct rk_bank_slot *slot = rk_percpu_slot(base, cpu);
+	void *bank;
+	int r = rk_bank_current(slot, &bank);
+
+	if (r < 0)
+		return r;
+	if (*spare == bank || overlaps(vector, bank, size) || overlaps(vector, *spare, size))
+		return -EINVAL;
+	r = rk_bank_close(base, cpu);
+	if (r < 0)
+		return r;
+	r = compare(vector, bank);
+	if (r == 0 && vector->writes) {
+		memcpy(*spare, bank, size);
+		apply(vector, *spare);
+		rk_bank_reopen(slot, *spare);
+		*spare = bank;
+	} else {
+		if (r == 0)
+			apply(vector, bank); /* which only reads it */
+		rk_bank_reopen(slot, bank);
+	}
+	return r;
+}
+
+int rk_vector(void *base, int cpu, void **spare, size_t size, const struct rk_vector_op *ops, int count)
+{
+	struct vector vector;
+	int r;
+
+	if (spare == NULL || *spare == NULL || (uintptr_t)*spare % 4 != 0)
+		return -EINVAL;
+	r = begin(&vector, ops, count, size);
+	if (r == 0)
+		r = rk_bank_begin_exclusively(base, cpu);
+	if (r < 0)
+		return r;
+	r = run(&vector, base, cpu, spare, size);
+	rk_bank_end_exclusively(base, cpu);
+	if (r == 0)
+		end(&vector);
+	return r;
+}
+
+int rk_percpu_vector(const struct rk_percpu *pool, void *item, int cpu, const struct rk_vector_op *ops, int count)
+{
+	struct vector vector;
+	void *spare;
+	int r;
+
+	if (pool == NULL || item == NULL || !(pool->flags & RK_PERCPU_CLOSABLE))
+		return -EINVAL;
+	r = begin(&vector, ops, count, pool->item_size);
+	if (r == 0)
+		r = rk_bank_begin_exclusively(item, cpu);
+	if (r < 0)
+		return r;
+	(void)rk_percpu_open(pool, item, cpu);
+	spare = rk_percpu_spare(pool, item, cpu);
+	r = run(&vector, item, cpu, &spare, pool->item_size);
+	rk_bank_end_exclusively(item, cpu);
+	if (r == 0)
+		end(&vector);
+	return r;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * area.c - the thread block in static TLS, and the two published words that the fast path reads.
+ *
+ * Headers declare the words const, so that compilers keep them in registers. Here they are variables under the same
+ * symbols, writable, because executables may hold the linker's copy of them: a store goes to wherever the symbol is
+ * bound.
+ */
+#define _GNU_SOURCE
+#include "area.h"
+#include <link.h>
+#include "os/thread_pointer.h"
+
+__thread struct rk_thread_block rk_block = {
+	.u.area.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED,
+	.state.version = RK_THREAD_STATE_VERSION,
+};
+
+_Static_assert(sizeof(struct rk_thread_block) == 64, "one cache line of static TLS");
+_Static_assert(sizeof(struct rk_area) == RK_AREA_LENGTH_ORIGINAL, "the kernel's layout");
+_Static_assert(offsetof(struct rk_area, cpu_id) == 4 && offsetof(struct rk_area, rseq_cs) == 8 &&
+		       offsetof(struct rk_area, mm_cid) == 24,
+	       "the kernel's layout, which the ports use by number");
+
+RKI_API ptrdiff_t area_offset __asm__("rk_area_offset");
+RKI_API uint32_t area_valid __asm__("rk_area_valid");
+
+ptrdiff_t area_offset;
+uint32_t area_valid;
+
+#ifdef __GLIBC__
+bool rk_block_is_static(void)
+{
+	return true; /* the dynamic linker refuses the module otherwise */
+}
+#else
+struct search {
+	bool is_first, is_static;
+};
+
+/* Looks for the module that this code is in: the program itself, which comes first, or one from before any dlopen. */
+static int find_module(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	static const char here;
+	struct search *search = arg;
+
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+
+		if (segment->p_type == PT_LOAD &&
+		    (uintptr_t)&here - info->dlpi_addr - segment->p_vaddr < segment->p_memsz) {
+			search->is_static = search->is_first || info->dlpi_adds == 0;
+			return 1;
+		}
+	}
+	search->is_first = false;
+	return 0;
+}
+
+bool rk_block_is_static(void)
+{
+	struct search search = {.is_first = true};
+
+	(void)dl_iterate_phdr(find_module, &search);
+	return search.is_static;
+}
+#endif
+
+ptrdiff_t rk_block_offset(void)
+{
+	return (char *)&rk_block - rk_thread_pointer();
+}
+
+void rk_area_publish(ptrdiff_t offset, uint32_t valid)
+{
+	SET_ONCE(area_valid, valid);
+	SET_ONCE(area_offset, offset);
+}

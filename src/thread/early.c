@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * early.c - finds the symbols of the public TLS protocol, which this library never defines.
+ *
+ * With glibc by weak references. In a shared library they have one more effect that is wanted: they make linkers
+ * export an executable's own definition, so that it can be found at all. The dynamic linker of musl dies of such a
+ * reference to a symbol that isn't there, so there the symbols are looked up by name: by a constructor, for modules
+ * that are loaded at start, whose TLS is at one offset in all threads.
+ */
+#define _GNU_SOURCE
+#include "early.h"
+
+#include <dlfcn.h>
+#include "area.h"
+#include "os/kernel.h"
+#include "os/thread_pointer.h"
+
+enum symbol { ABI, REFCOUNT };
+
+/* A shared object is never linked statically: see embed.h. */
+#if defined(__GLIBC__) && defined(RK_SHARED_OBJECT) && defined(__aarch64__)
+#define RKE_TLS_DESCRIPTORS 1
+#endif
+
+/* The look is that of rseqkit/embed.h, so that copies of that header see what this library sees. */
+#include <rseqkit/embed.h>
+
+/* What the header says once more, because it includes no other. */
+#define SAME(theirs, ours) _Static_assert((int)(theirs) == (int)(ours), #theirs " is " #ours)
+SAME(sizeof(struct rke_area), RK_AREA_LENGTH_ORIGINAL);
+SAME(offsetof(struct rke_area, cpu_id), offsetof(struct rk_area, cpu_id));
+SAME(offsetof(struct rke_area, mm_cid), offsetof(struct rk_area, mm_cid));
+SAME(offsetof(struct rke_meeting, magic), offsetof(struct rk_rendezvous, magic));
+SAME(offsetof(struct rke_meeting, version), offsetof(struct rk_rendezvous, version));
+SAME(offsetof(struct rke_meeting, size), offsetof(struct rk_rendezvous, size));
+SAME(offsetof(struct rke_meeting, kind), offsetof(struct rk_rendezvous, kind));
+SAME(offsetof(struct rke_meeting, offset), offsetof(struct rk_rendezvous, offset));
+SAME(offsetof(struct rke_meeting, length), offsetof(struct rk_rendezvous, length));
+SAME(offsetof(struct rke_meeting, signature), offsetof(struct rk_rendezvous, signature));
+SAME(RKE_MEETING_ADDRESS, RK_RENDEZVOUS_ADDRESS);
+SAME(RKE_MEETING_BLOCK, RK_RENDEZVOUS_BLOCK);
+SAME(RKE_MEETING_EARLY, RK_RENDEZVOUS_EARLY);
+SAME(RKE_AREA_LENGTH, RK_AREA_LENGTH_ORIGINAL);
+SAME(RKE_OWNER_NONE, RK_OWNER_NONE);
+SAME(RKE_OWNER_LIBC, RK_OWNER_LIBC);
+SAME(RKE_OWNER_SELF, RK_OWNER_SELF);
+SAME(RKE_OWNER_EARLY, RK_OWNER_EARLY);
+SAME(RKE_OWNER_FOREIGN, RK_OWNER_FOREIGN);
+SAME(RKE_OWNER_LIBRSEQ, RK_OWNER_LIBRSEQ);
+SAME(RKE_CPU_ID_BRACKET, RK_CPU_ID_BRACKET);
+SAME(RKE_CPU_ID_REGISTRATION_FAILED, RK_CPU_ID_REGISTRATION_FAILED);
+#if RK_SIGNATURE
+SAME(RKE_SIGNATURE, RK_SIGNATURE);
+#endif
+
+#ifdef __GLIBC__
+/* The symbol's offset from the thread pointer; false if there is no such symbol. */
+static bool find(enum symbol symbol, ptrdiff_t *offset)
+{
+	*offset = symbol == ABI ? rke_offset_of_area() : rke_offset_of_count();
+	return *offset != 0;
+}
+
+void rk_early_look_up(void) {}
+#else
+#pragma weak dlsym
+
+/* Offsets from the thread pointer; 0 if there is no such symbol. */
+static ptrdiff_t offsets[2];
+
+void rk_early_look_up(void)
+{
+	static const char *const names[] = {[ABI] = "__rseq_abi", [REFCOUNT] = "__rseq_refcount"};
+
+	for (int i = 0; dlsym != NULL && rk_block_is_static() && i < 2; i++) {
+		char *object = dlsym(RTLD_DEFAULT, names[i]);
+
+		offsets[i] = object == NULL ? 0 : object - rk_thread_pointer();
+	}
+}
+
+static bool find(enum symbol symbol, ptrdiff_t *offset)
+{
+	*offset = offsets[symbol];
+	return *offset != 0;
+}
+#endif
+
+bool rk_early_area(ptrdiff_t *offset)
+{
+	volatile struct rk_area *area;
+	int32_t cpu;
+
+	if (!find(ABI, offset))
+		return false;
+	area = rk_area_at(*offset);
+	if ((uintptr_t)area % RK_AREA_LENGTH_ORIGINAL != 0 || !rk_kernel_can_read((const void *)(uintptr_t)area) ||
+	    !rke_begins_unregistered(*offset))
+		return false;
+	/* Initially -1 by the protocol, in every thread; registered only if the kernel says so. */
+	cpu = (int32_t)area->cpu_id;
+	return cpu < 0 || rk_kernel_registered_at(area, RK_AREA_LENGTH_ORIGINAL);
+}
+
+volatile uint32_t *rk_early_users(ptrdiff_t area)
+{
+	ptrdiff_t offset;
+
+	/* In another namespace there may be another adopter, whose area is not the one that was agreed on. */
+	if (!find(ABI, &offset) || offset != area || !find(REFCOUNT, &offset))
+		return NULL;
+	return (volatile uint32_t *)(rk_thread_pointer() + offset);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exit.c - undoes a thread's registration when it ends, where exit.h says that it has to be.
+ *
+ * A destructor of thread-specific data does it. One that is armed late may never run (in the last round of
+ * destructors, say), so it is armed in the thread's first instructions, see start.c, and a thread that nobody armed is
+ * not registered at all. Its first run is the last that the kernel hears of the thread: operations of later
+ * destructors, and of signal handlers until the thread is gone, take their fallback.
+ */
+#define _GNU_SOURCE
+#include "exit.h"
+
+#if RK_EXIT_MATTERS
+#include <pthread.h>
+#include "area.h"
+#include "os/kernel.h"
+#include "thread.h"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static bool have_key, started;
+
+static void at_thread_end(void *state)
+{
+	(void)state;
+	rk_thread_detach(RK_REASON_EXITING);
+}
+
+static void make_key(void)
+{
+	have_key = pthread_key_create(&key, at_thread_end) == 0;
+}
+
+static bool is_initial_thread(void)
+{
+	return RK_SYSCALL(SYS_gettid) == RK_SYSCALL(SYS_getpid);
+}
+
+void rk_exit_prepare(void)
+{
+	(void)pthread_once(&once, make_key);
+}
+
+void rk_exit_watch(void)
+{
+	struct rk_thread_state *state = rk_state_in_use(rk_process_get());
+
+	if (!have_key || READ(state->armed) || pthread_setspecific(key, state) != 0)
+		return;
+	WRITE(state->armed, 1);
+	/* A signal handler was faster, and was refused. */
+	if (READ(state->reason) == RK_REASON_UNWATCHED)
+		WRITE(state->reason, RK_REASON_NONE);
+}
+
+void rk_exit_process_started(void)
+{
+	if (is_initial_thread())
+		WRITE(rk_state_in_use(rk_process_get())->armed, 1);
+	started = true;
+}
+
+bool rk_exit_is_watched(struct rk_thread_state *state)
+{
+	/* Before the constructor only the initial thread is known for what it is. */
+	return READ(state->armed) || (!__atomic_load_n(&started, __ATOMIC_RELAXED) && is_initial_thread());
+}
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ktls.c - threads that the kernel registers, and the same contract where it doesn't (rseqkit/ktls.h).
+ *
+ * The commands are those of the series in kernel/. A kernel without it answers EINVAL to flags that it doesn't know.
+ */
+#define _GNU_SOURCE
+#include <rseqkit/ktls.h>
+
+#include "os/answer.h"
+#include "os/kernel.h"
+#include "ktls.h"
+#include "reason.h"
+#include "thread.h"
+#include "os/vdso.h"
+
+#ifdef __aarch64__
+#define ACCESSOR(what) "__kernel_rseq_ktls_" what
+#else
+#define ACCESSOR(what) "__vdso_rseq_ktls_" what
+#endif
+
+/* glibc 2.32 and later. */
+extern char __libc_single_threaded __attribute__((__weak__));
+
+static uint32_t (*kernel_tid)(long offset);
+static int (*kernel_cpu)(long offset);
+
+/*
+ * What the kernel says of the blob. Returns 0; -ENXIO where it has no KTLS, or not for this kind of program; or what
+ * else it was answered, by a filter: -ENODATA for what has another meaning here, and where nothing was filled. No blob is
+ * empty, but a filter can have a call succeed that isn't made.
+ */
+static int ask_kernel(struct rk_ktls_layout *layout)
+{
+	int r;
+
+	*layout = (struct rk_ktls_layout){0};
+	r = rk_sys_rseq(layout, sizeof(*layout), RK_RSEQ_GET_KTLS_LAYOUT, 0);
+	if (r == -EINVAL || r == -ENOSYS || r == -EOPNOTSUPP)
+		return -ENXIO;
+	if (r == -ENXIO || r == -E2BIG)
+		return -ENODATA;
+	return r == 0 && layout->size == 0 ? -ENODATA : r;
+}
+
+/* The area isn't at the beginning of the blob: elsewhere an offset of 0 says that there is no KTLS. */
+static bool fits(const struct rk_ktls_layout *layout, uint32_t length, uint32_t size, uint32_t alignment)
+{
+	return layout->rseq_offset > 0 && layout->rseq_offset <= layout->size &&
+	       length <= layout->size - layout->rseq_offset && layout->size <= size && layout->alignment <= alignment;
+}
+
+#ifdef __GLIBC__
+#define LIBC_CAN true
+/*
+ * Idempotent: a handler may be at it, between any two of these calls, and has set the same offset then. That it was
+ * this one is told by where the calling thread is registered in the end.
+ *
+ * Once there is another thread or a vfork child the offset stays: behind it the kernel registers whoever is created, and a
+ * libc that is told to leave its area alone, but finds its thread registered there by us, would have each new thread
+ * registered twice, and end the process. So the last command is tried before: a filter that refuses it says something else
+ * than that nothing is set.
+ */
+static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, uint32_t length)
+{
+	int64_t offset = room;
+	int r;
+
+	if (rk_kernel_has_registration() == 1)
+		return rk_kernel_registered_at(area, length);
+	r = rk_kernel_ktls_register();
+	if (r == 0 || r == -EBUSY) /* a handler was faster */
+		return rk_kernel_registered_at(area, length);
+	if (r != -ENXIO || rk_sys_rseq(NULL, 0, RK_RSEQ_SET_KTLS_SIG, RK_SIGNATURE) != 0)
+		return false;
+	r = rk_sys_rseq(&offset, sizeof(offset), RK_RSEQ_SET_KTLS_OFFSET | RK_RSEQ_KTLS_AUTO, 0);
+	if (r != 0 && r != -EBUSY)
+		return false;
+	(void)rk_kernel_ktls_register();
+	return rk_kernel_registered_at(area, length);
+}
+
+bool rk_ktls_begin(struct rk_process *p, bool chosen, struct rk_ktls_room *room)
+{
+	struct rk_ktls_layout layout;
+	ptrdiff_t offset;
+
+	*room = (struct rk_ktls_room){0};
+	if (rk_ktls_room == NULL)
+		return false;
+	rk_ktls_room(room, sizeof(*room));
+	if (!(room->linked || chosen) || ask_kernel(&layout) != 0 ||
+	    !fits(&layout, p->feature_size, room->size, room->alignment))
+		return false;
+	offset = (ptrdiff_t)room->offset + (ptrdiff_t)layout.rseq_offset;
+	if (!leave_it_to_kernel((ptrdiff_t)room->offset, rk_area_at(offset), p->feature_size))
+		return false;
+	p->offset = offset;
+	p->blob = (uint32_t)layout.rseq_offset;
+	p->blob_size = layout.size;
+	p->blob_alignment = layout.alignment;
+	p->state = (ptrdiff_t)room->offset + (ptrdiff_t)room->state;
+	p->length = p->feature_size;
+	return true;
+}
+#else
+#define LIBC_CAN false
+
+/* A detached thread of musl unmaps its own memory while the kernel still writes to it. */
+bool rk_ktls_begin(struct rk_process *p, bool chosen, struct rk_ktls_room *room)
+{
+	(void)p;
+	(void)chosen;
+	(void)room;
+	return false;
+}
+#endif
+
+int rk_ktls_ask(struct rk_ktls_layout *layout, size_t size)
+{
+	struct rk_ktls_layout full;
+	int r;
+
+	if (layout == NULL || size == 0)
+		return -EINVAL;
+	r = ask_kernel(&full);
+	if (r != 0)
+		return r;
+	rk_answer(layout, size, &full, sizeof(full));
+	if (!LIBC_CAN)
+		return -ENOTSUP;
+	return fits(&full, rk_feature_size(), RK_KTLS_ROOM_SIZE, RK_KTLS_ROOM_ALIGNMENT) ? 0 : -E2BIG;
+}
+
+void rk_ktls_learn_layout(struct rk_process *p)
+{
+	struct rk_ktls_layout layout;
+
+	if (p->blob_size != 0 || ask_kernel(&layout) != 0)
+		return;
+	p->blob_size = layout.size;
+	p->blob_alignment = layout.alignment;
+}
+
+/*
+ * Has the calling thread no rseq of ours, because the system call is missing or refused, or because it is registered at a
+ * place that nobody knows? Other threads may: filters and private registrations are each thread's own. So that counts
+ * only while there is one thread, as there is as a rule, for those to come have its filters.
+ */
+static bool is_without(const struct rk_process *p)
+{
+	volatile struct rk_area *area = rk_area_at(p->offset);
+	int registered;
+
+	if (rk_area_is_registered(area))
+		return false;
+	registered = rk_kernel_has_registration();
+	/* A handler may have registered the thread meanwhile, in a copy that was there before. */
+	if (registered == 0 || rk_area_is_registered(area))
+		return false;
+	return registered == -ENOSYS || &__libc_single_threaded == NULL || __libc_single_threaded;
+}
+
+enum rk_ktls rk_ktls_find_provider(const struct rk_process *p)
+{
+	if (p->blob != 0)
+		return RK_KTLS_KERNEL;
+	if (p->where == RK_WHERE_NOWHERE || p->reason != RK_REASON_NONE)
+		return RK_KTLS_NONE;
+	if (p->where == RK_WHERE_LIBC)
+		return RK_KTLS_LIBC;
+	if (is_without(p))
+		return RK_KTLS_NONE;
+	return p->where == RK_WHERE_LIBRSEQ ? RK_KTLS_OTHERS : RK_KTLS_LIBRARY;
+}
+
+void rk_ktls_find_accessors(void)
+{
+	void *tid = rk_vdso_find(ACCESSOR("tid")), *cpu = rk_vdso_find(ACCESSOR("cpu"));
+
+	__atomic_store_n((void **)&kernel_tid, tid, __ATOMIC_RELAXED);
+	__atomic_store_n((void **)&kernel_cpu, cpu, __ATOMIC_RELAXED);
+}
+
+int rk_ktls_set_up(void)
+{
+	return rk_process_init();
+}
+
+enum rk_ktls rk_ktls_provider(void)
+{
+	return (enum rk_ktls)(rk_process_get()->provider - 1);
+}
+
+const char *rk_ktls_name(enum rk_ktls provider)
+{
+	static const char *const names[] = {[RK_KTLS_NONE] = "none",
+					    [RK_KTLS_KERNEL] = "kernel",
+					    [RK_KTLS_LIBC] = "libc",
+					    [RK_KTLS_LIBRARY] = "library",
+					    [RK_KTLS_OTHERS] = "others"};
+
+	return (size_t)provider < sizeof(names) / sizeof(names[0]) ? names[provider] : "unknown";
+}
+
+int rk_ktls_query(struct rk_ktls_layout *layout, size_t size)
+{
+	const struct rk_process *p = rk_process_get();
+	struct rk_ktls_layout full = {.rseq_offset = p->blob};
+
+	if (layout == NULL || size == 0)
+		return -EINVAL;
+	if (rk_ktls_provider() == RK_KTLS_NONE)
+		return -ENXIO;
+	full.size = p->blob_size != 0 ? p->blob_size : p->blob + (p->length != 0 ? p->length : RK_AREA_LENGTH_ORIGINAL);
+	/* What the kernel announces it asks of registrations with more than the original length only. */
+	full.alignment = p->blob_alignment != 0		       ? p->blob_alignment :
+			 p->length > RK_AREA_LENGTH_ORIGINAL ? p->alignment :
+							       RK_AREA_LENGTH_ORIGINAL;
+	rk_answer(layout, size, &full, sizeof(full));
+	return 0;
+}
+
+ptrdiff_t rk_ktls_offset(void)
+{
+	const struct rk_process *p = rk_process_get();
+
+	return rk_ktls_provider() == RK_KTLS_NONE ? 0 : p->offset - (ptrdiff_t)p->blob;
+}
+
+/* All ones in a thread that was never registered, 0 in one that is no more. */
+int rk_ktls_tid(ptrdiff_t offset)
+{
+	uint32_t (*read_tid)(long) = __atomic_load_n(&kernel_tid, __ATOMIC_RELAXED);
+	int tid = read_tid != NULL && offset != 0 ? (int)read_tid(offset) : 0;
+
+	return tid > 0 ? tid : (int)RK_SYSCALL(SYS_gettid);
+}
+
+int rk_ktls_cpu(ptrdiff_t offset)
+{
+	int (*read_cpu)(long) = __atomic_load_n(&kernel_cpu, __ATOMIC_RELAXED);
+	int cpu = read_cpu != NULL && offset != 0 ? read_cpu(offset) : -1;
+
+	return cpu >= 0 ? cpu : rk_cpu();
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ktls_room.c - room in static TLS for what the kernel maintains for a thread. It is an object of its own, because
+ * every copy of the library would cost each thread that much: in librseqkit-preload.so, and in librseqkit-ktls.a for
+ * programs that ask for it. Never in what may be loaded late, when there is little room in static TLS.
+ */
+#include "os/answer.h"
+#include "ktls.h"
+#include "os/thread_pointer.h"
+
+#ifdef RK_PRELOADED
+#define LINKED 0
+#else
+#define LINKED 1
+#endif
+
+#define ONES_8 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
+#define ONES_64 ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8
+
+_Static_assert(RK_KTLS_ROOM_SIZE == 4 * 64, "all of it is ones");
+
+struct room {
+	unsigned char blob[RK_KTLS_ROOM_SIZE];
+	struct rk_thread_state state; /* of all copies, as behind any area of ours */
+} __attribute__((__aligned__(RK_KTLS_ROOM_ALIGNMENT)));
+
+static __thread struct room here __attribute__((__tls_model__("initial-exec"))) = {
+	.blob = {ONES_64, ONES_64, ONES_64, ONES_64},
+	.state.version = RK_THREAD_STATE_VERSION,
+};
+
+/* For all copies to see: whichever is first decides for all. */
+__attribute__((__visibility__("default"))) void rk_ktls_room(struct rk_ktls_room *room, size_t size)
+{
+	const struct rk_ktls_room full = {
+		.offset = (char *)&here - rk_thread_pointer(),
+		.size = RK_KTLS_ROOM_SIZE,
+		.alignment = RK_KTLS_ROOM_ALIGNMENT,
+		.state = offsetof(struct room, state),
+		.state_version = RK_THREAD_STATE_VERSION,
+		.state_size = sizeof(struct rk_thread_state),
+		.linked = LINKED,
+	};
+
+	rk_answer(room, size, &full, sizeof(full));
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* query.c - what is so: of the process, as it was decided, and of the calling thread, as its area and state say. */
+#define _GNU_SOURCE
+#include "os/answer.h"
+#include "os/kernel.h"
+#include "thread.h"
+
+/*
+ * Why nobody can have rseq in this process. A filter is each thread's own, so a refusal counts only where no thread is
+ * known to be registered. Where the kernel registers threads it does so without the system call.
+ */
+static enum rk_reason reason_of_process(const struct rk_process *p)
+{
+	uint8_t reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
+
+	if (reason == RK_REASON_NONE && p->blob == 0 && !__atomic_load_n(&p->served, __ATOMIC_RELAXED) &&
+	    !rk_area_is_registered(rk_area_of(p)))
+		reason = __atomic_load_n(&p->refused, __ATOMIC_RELAXED);
+	return (enum rk_reason)reason;
+}
+
+int rk_process_query(struct rk_process_info *info, size_t size)
+{
+	const struct rk_process *p = rk_process_get();
+	struct rk_process_info full = {0};
+
+	if (info == NULL || size == 0)
+		return -EINVAL;
+	full.reason = reason_of_process(p);
+	if (p->where == RK_WHERE_LIBC && full.reason == RK_REASON_NONE)
+		full.owner = RK_OWNER_LIBC;
+	else if (p->where == RK_WHERE_EARLY && full.reason == RK_REASON_NONE)
+		full.owner = RK_OWNER_EARLY;
+	else if (p->where == RK_WHERE_LIBRSEQ && full.reason == RK_REASON_NONE)
+		full.owner = RK_OWNER_LIBRSEQ;
+	else if (full.reason == RK_REASON_FOREIGN || full.reason == RK_REASON_SIGNATURE)
+		full.owner = RK_OWNER_FOREIGN;
+	else if (full.reason == RK_REASON_NONE)
+		full.owner = p->blob != 0 ? RK_OWNER_KERNEL : RK_OWNER_SELF;
+	full.offset = p->offset;
+	full.length = p->length;
+	full.valid = full.reason == RK_REASON_NONE ? p->valid : 0;
+	full.feature_size = p->feature_size;
+	full.alignment = p->alignment;
+	full.libc_area = p->libc_area;
+	full.libc_registers = p->libc_registers;
+	rk_answer(info, size, &full, sizeof(full));
+	return 0;
+}
+
+uint32_t rk_thread_users(void)
+{
+	return READ(rk_state_in_use(rk_process_get())->users);
+}
+
+const volatile struct rk_area *rk_thread_area(void)
+{
+	volatile struct rk_area *area = rk_area_of(rk_process_get());
+
+	return rk_area_is_registered(area) ? area : NULL;
+}
+
+enum rk_reason rk_thread_reason(void)
+{
+	const struct rk_process *p = rk_process_get();
+	struct rk_thread_state *state = rk_state_in_use(p);
+	volatile struct rk_area *area = rk_area_of(p);
+	uint8_t reason;
+
+	if (rk_area_is_registered(area))
+		return RK_REASON_NONE;
+	if (rk_is_bracketed(state, area))
+		return RK_REASON_VFORK;
+	reason = READ(state->reason);
+	if (reason == RK_REASON_NONE)
+		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
+	if (reason != RK_REASON_NONE)
+		return (enum rk_reason)reason;
+	if (rk_is_maybe_bracketed(p, area))
+		return RK_REASON_VFORK;
+	reason = rk_reason_of_owner(p);
+	return reason != RK_REASON_NONE ? (enum rk_reason)reason : RK_REASON_NOT_YET;
+}
+
+enum rk_owner rk_thread_owner(void)
+{
+	const struct rk_process *p = rk_process_get();
+
+	switch (rk_thread_reason()) {
+	case RK_REASON_NONE:
+		return p->where == RK_WHERE_LIBC    ? RK_OWNER_LIBC :
+		       p->where == RK_WHERE_EARLY   ? RK_OWNER_EARLY :
+		       p->where == RK_WHERE_LIBRSEQ ? RK_OWNER_LIBRSEQ :
+		       p->blob != 0		    ? RK_OWNER_KERNEL :
+						      RK_OWNER_SELF;
+	case RK_REASON_FOREIGN:
+	case RK_REASON_SIGNATURE:
+		return RK_OWNER_FOREIGN;
+	default:
+		return RK_OWNER_NONE;
+	}
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rendezvous.c - one page that all copies of this library find without a symbol, a lock, or a file name.
+ *
+ * The invariant: the page becomes visible complete, by the one mmap that succeeds, and never changes. Whoever loses
+ * that race reads what the winner wrote. System calls are raw, and results compared with the address asked for:
+ * sanitizers intercept the libc's mmap, and valgrind and emulators ignore MAP_FIXED_NOREPLACE.
+ */
+#define _GNU_SOURCE
+#include "rendezvous.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include "os/kernel.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+#define PAGE 4096
+
+static void *const page = (void *)RK_RENDEZVOUS_ADDRESS;
+
+/* What the first version wrote, hence what every version can rely on. Later ones append to both structures. */
+#define FIRST_PAGE (offsetof(struct rk_rendezvous, state_size) + sizeof(uint32_t))
+#define FIRST_STATE (offsetof(struct rk_thread_state, armed) + sizeof(uint8_t))
+
+/* A state that all can use: behind the area, whole, and aligned. */
+static bool has_state(const struct rk_rendezvous *found)
+{
+	return found->state >= found->length && found->state <= PAGE && found->state % sizeof(uint32_t) == 0 &&
+	       found->state_size >= FIRST_STATE;
+}
+
+/*
+ * Reads what is on the page. It may be anything, if somebody else's. Another version's is as good as ours; what an
+ * older one didn't write reads 0.
+ */
+static int read_page(struct rk_rendezvous *meeting)
+{
+	struct rk_rendezvous found = {0};
+
+	memcpy(&found, page, FIRST_PAGE);
+	if (memcmp(found.magic, RK_RENDEZVOUS_MAGIC, sizeof(found.magic)) != 0 || found.size < FIRST_PAGE ||
+	    found.signature != RK_SIGNATURE || found.length < RK_AREA_LENGTH_ORIGINAL)
+		return -EADDRINUSE;
+	if (found.kind != RK_RENDEZVOUS_EARLY && (found.kind != RK_RENDEZVOUS_BLOCK || !has_state(&found)))
+		return -EADDRINUSE;
+	memcpy(&found, page, found.size < sizeof(found) ? found.size : sizeof(found));
+	*meeting = found;
+	return 0;
+}
+
+/* Maps a page with our offer, unless there is one. Returns 0, -EEXIST if there is, or another negative errno. */
+static int publish(const struct rk_rendezvous *offer)
+{
+	long fd, mapped;
+
+	if (!rk_kernel_file_may_have(sizeof(*offer)))
+		return -EFBIG;
+	fd = RK_SYSCALL(SYS_memfd_create, "rseqkit-rendezvous", MFD_CLOEXEC);
+	if (fd < 0)
+		return (int)fd;
+	mapped = RK_SYSCALL(SYS_write, (int)fd, offer, sizeof(*offer));
+	/* The last argument is on the stack, where syscall() reads a long: half of it would be whatever was there. */
+	if (mapped == (long)sizeof(*offer))
+		mapped = RK_SYSCALL(RK_SYS_MMAP, page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0L);
+	else if (mapped >= 0)
+		mapped = -ENOSPC;
+	(void)RK_SYSCALL(SYS_close, (int)fd);
+	if (mapped == (long)RK_RENDEZVOUS_ADDRESS)
+		return 0;
+	if (mapped < 0 && mapped >= -4095) /* other negative ones are high addresses of 32-bit machines */
+		return (int)mapped;
+	/* Mapped elsewhere: whoever emulates the kernel took the address for a hint. */
+	(void)RK_SYSCALL(SYS_munmap, mapped, PAGE);
+	return -EEXIST;
+}
+
+int rk_rendezvous_look(struct rk_rendezvous *meeting)
+{
+	return rk_kernel_can_read(page) ? read_page(meeting) : -EADDRINUSE;
+}
+
+int rk_rendezvous(struct rk_rendezvous *meeting)
+{
+	int r;
+
+	if (rk_kernel_can_read(page))
+		return read_page(meeting);
+	r = publish(meeting);
+	return r == -EEXIST ? rk_rendezvous_look(meeting) : r;
+}

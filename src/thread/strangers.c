@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* strangers.c - looks for components that register threads themselves, in what the loaded modules export. */
+#define _GNU_SOURCE
+#include "strangers.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include "area.h"
+#include "os/module.h"
+#include "os/kernel.h"
+#include "os/thread_pointer.h"
+
+static int look_for_strangers(struct dl_phdr_info *info, size_t size, void *found)
+{
+	struct rk_module module;
+
+	(void)size;
+	if (!rk_module_open_loaded(&module, info))
+		return 0;
+	*(bool *)found = rk_module_find(&module, "rseq_register_current_thread") != NULL ||
+			 rk_module_find(&module, "__rseq_abi") != NULL;
+	return *(bool *)found;
+}
+
+bool rk_strangers_are_loaded(void)
+{
+	bool found = false;
+
+	(void)dl_iterate_phdr(look_for_strangers, &found);
+	return found;
+}
+
+struct librseq {
+	struct dl_phdr_info module; /* that has the function */
+	const ptrdiff_t *offset;
+	const unsigned *size;
+	bool found;
+};
+
+/*
+ * Before librseq's own constructor its variables tell nothing. Then its TLS does, if that is one area and no more, as
+ * an area begins before anybody registers it.
+ */
+static bool offset_of_block(const struct dl_phdr_info *info, ptrdiff_t *offset)
+{
+	static const struct rk_area initial = {.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED};
+
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+
+		if (segment->p_type != PT_TLS || segment->p_memsz != sizeof(initial) ||
+		    segment->p_filesz != sizeof(initial) || segment->p_align < RK_AREA_LENGTH_ORIGINAL ||
+		    memcmp((const char *)info->dlpi_addr + segment->p_vaddr, &initial, sizeof(initial)) != 0 ||
+		    info->dlpi_tls_data == NULL)
+			continue;
+		*offset = (char *)info->dlpi_tls_data - rk_thread_pointer();
+		return true;
+	}
+	return false;
+}
+
+static const void *first_of(const void *found, const struct rk_module *module, const char *name)
+{
+	return found != NULL ? found : rk_module_address(module, rk_module_find(module, name));
+}
+
+/* In look-up order: an executable may hold the linker's copies of the variables, and then those count. */
+static int look_for_librseq(struct dl_phdr_info *info, size_t size, void *result)
+{
+	struct librseq *librseq = result;
+	struct rk_module module;
+
+	(void)size;
+	if (!rk_module_open_loaded(&module, info))
+		return 0;
+	librseq->offset = first_of(librseq->offset, &module, "rseq_offset");
+	librseq->size = first_of(librseq->size, &module, "rseq_size");
+	if (!librseq->found && rk_module_find(&module, "rseq_register_current_thread") != NULL) {
+		librseq->found = true;
+		librseq->module = *info;
+	}
+	return 0;
+}
+
+enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset)
+{
+	struct librseq librseq = {.found = false};
+
+	(void)dl_iterate_phdr(look_for_librseq, &librseq);
+	if (!librseq.found)
+		return RK_LIBRSEQ_ABSENT;
+	*offset = 0;
+	/* The size: -1 before it is initialised, 0 before a thread is registered. */
+	if (librseq.offset != NULL && librseq.size != NULL && *librseq.size != -1U)
+		*offset = *librseq.offset;
+	else
+		(void)offset_of_block(&librseq.module, offset);
+	return *offset != 0 ? RK_LIBRSEQ_FOUND : RK_LIBRSEQ_HIDDEN;
+}
+
+/* The 18th field behind the name, which may itself contain anything: num_threads of proc(5). */
+static long count_threads(const char *stat)
+{
+	const char *at = strrchr(stat, ')');
+	long count = 0;
+
+	for (int field = 0; at != NULL && field < 18; field++)
+		at = strchr(at + 1, ' ');
+	for (at = at != NULL ? at + 1 : ""; *at >= '0' && *at <= '9'; at++)
+		count = count * 10 + (*at - '0');
+	return count;
+}
+
+bool rk_strangers_may_run(void)
+{
+	char text[512] = {0};
+	long fd = RK_SYSCALL(SYS_openat, AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	long size = fd < 0 ? -1 : rk_kernel_read_at(fd, text, sizeof(text) - 1, 0);
+
+	if (fd >= 0)
+		(void)RK_SYSCALL(SYS_close, (int)fd);
+	text[size > 0 ? size : 0] = '\0';
+	return count_threads(text) != 1;
+}

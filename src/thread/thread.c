@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.c - registration of the calling thread, and of the initial one at process start.
+ *
+ * The slow path is async-signal-safe: raw system calls, no lock, nothing allocated. A handler that nests over a
+ * thread's very first instruction registers, and the thread below is told EBUSY, which means that someone was faster.
+ */
+#define _GNU_SOURCE
+#include <rseqkit/percpu.h>
+#include <rseqkit/thread.h>
+
+#include <signal.h>
+#include "area.h"
+#include "os/choice.h"
+#include "early.h"
+#include "exit.h"
+#include "os/kernel.h"
+#include "pin.h"
+#include "process.h"
+#include "reason.h"
+#include "thread.h"
+#include "os/word.h"
+
+/* No errno of the kernel's: it was said that the thread is registered, and it isn't. */
+#define NOT_TRUE (-4096)
+
+/*
+ * What a refusal means. EPERM and EINVAL have two meanings each; whether any registration exists tells them apart. As
+ * it does where the thread was said to be registered and isn't: that was a filter, or a kernel that keeps the thread id,
+ * and registers no thread that was cloned on its creator's thread pointer.
+ */
+static enum rk_reason reason_of(const struct rk_process *p, int error)
+{
+	switch (error) {
+	case NOT_TRUE:
+		return p->blob != 0 && rk_kernel_has_registration() == 0 ? RK_REASON_AREA : RK_REASON_BLOCKED;
+	case -ENOSYS:
+		return RK_REASON_NO_KERNEL;
+	case -EPERM:
+		return rk_kernel_has_registration() == 1 ? RK_REASON_SIGNATURE : RK_REASON_BLOCKED;
+	case -EINVAL:
+		return rk_kernel_has_registration() == 1 ? RK_REASON_FOREIGN : RK_REASON_AREA;
+	case -EFAULT:
+		return RK_REASON_AREA;
+	default:
+		return RK_REASON_BLOCKED;
+	}
+}
+
+/* An answer that the thread is registered, now or already, is believed where its area says so. */
+static int check(int r, volatile struct rk_area *area)
+{
+	return (r == 0 || r == -EBUSY) && !rk_area_is_registered(area) ? NOT_TRUE : r;
+}
+
+/*
+ * The system call, and before it what an early adopter's protocol asks for: one user more, so that the adopter's last
+ * one doesn't unregister the thread under us. That user stays, as a libc's would. By the protocol signals are blocked
+ * meanwhile: a handler finds the count and the registration both done, or neither.
+ */
+static int register_area(const struct rk_process *p, volatile struct rk_area *area)
+{
+	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users(p->offset) : NULL;
+	unsigned char before[RK_SIGSET_SIZE];
+	bool blocked;
+	int r;
+
+	if (adopters == NULL)
+		return check(rk_register_at(p, area, p->length), area);
+	blocked = rk_kernel_block_signals(before) == 0;
+	if (!READ(rk_block.state.counted)) {
+		WRITE(rk_block.state.counted, 1);
+		(void)rk_word_add(adopters, 1);
+	}
+	r = check(rk_sys_rseq(area, p->length, 0, RK_SIGNATURE), area);
+	if (r < 0 && r != -EBUSY) {
+		WRITE(rk_block.state.counted, 0);
+		(void)rk_word_add(adopters, (uint32_t)-1);
+	}
+	if (blocked)
+		(void)rk_kernel_set_signals(before, NULL);
+	return r;
+}
+
+/*
+ * A thread that an early adopter registered, and we aren't among those it counts: its last user would undo that. At
+ * the thread's end we are none any more, and where nobody sees that end we never were.
+ */
+static bool owes_a_count(const struct rk_process *p)
+{
+	struct rk_thread_state *state = &rk_block.state;
+
+	return p->where == RK_WHERE_EARLY && !READ(state->counted) && READ(state->reason) == RK_REASON_NONE &&
+	       rk_exit_is_watched(state) && rk_early_users(p->offset) != NULL;
+}
+
+/*
+ * Registers the calling thread where this library does that. Returns 0 or a negative errno; failures that last are
+ * kept.
+ */
+static int attach(const struct rk_process *p, volatile struct rk_area *area)
+{
+	struct rk_thread_state *state = rk_state_in_use(p);
+	enum rk_reason reason = RK_REASON_NONE;
+	int vfork_child = rk_kernel_is_vfork_child();
+	int r;
+
+	if (vfork_child == 1)
+		return -rk_reason_errno(RK_REASON_VFORK); /* not kept: the state is the parent's */
+	if (vfork_child < 0) {
+		/* Can't tell, so don't: a registration in a vfork child would poison the parent. */
+		r = rk_kernel_has_registration();
+		reason = r == -ENOSYS ? RK_REASON_NO_KERNEL : RK_REASON_BLOCKED;
+	} else if (!rk_exit_is_watched(state)) {
+		reason = RK_REASON_UNWATCHED;
+	} else {
+		r = register_area(p, area);
+		if (r == 0)
+			WRITE(state->registered, 1);
+		if (r == 0 || r == -EBUSY)
+			return 0;
+		/* Undone by a handler, before we could look: the bracket's end registers the thread, or the next attempt. */
+		if (r == NOT_TRUE && (rk_is_bracketed(state, area) || (p->blob == 0 && rk_kernel_has_registration() == 0))) {
+			WRITE(state->registered, 1);
+			return -rk_reason_errno(RK_REASON_VFORK);
+		}
+		reason = reason_of(p, r);
+	}
+	WRITE(state->reason, (uint8_t)reason);
+	/*
+	 * A private registration is a fact of the process: its owner expects every thread. Filters are each thread's
+	 * own. Where the kernel registers all threads to come, it is the doing of this one alone.
+	 */
+	if (reason == RK_REASON_FOREIGN && p->blob == 0)
+		rk_process_give_up(reason);
+	return -rk_reason_errno(reason);
+}
+
+/*
+ * The reason first: a signal handler behind the system call must not register the thread again. An early adopter's
+ * protocol wants signals blocked between its count's fall to 0 and what follows from it.
+ */
+void rk_thread_detach(enum rk_reason reason)
+{
+	const struct rk_process *p = rk_process_get();
+	struct rk_thread_state *state = rk_state_in_use(p);
+	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users(p->offset) : NULL;
+	unsigned char before[RK_SIGSET_SIZE];
+	bool blocked, last;
+
+	if (READ(state->reason) == RK_REASON_NONE)
+		WRITE(state->reason, (uint8_t)reason);
+	WRITE(state->restore, 0);
+	blocked = rk_kernel_block_signals(before) == 0;
+	last = READ(state->registered);
+	if (adopters != NULL)
+		last = READ(state->counted) && rk_word_add(adopters, (uint32_t)-1) == 0;
+	if (last)
+		(void)rk_sys_rseq(rk_area_of(p), p->length, RK_RSEQ_UNREGISTER, RK_SIGNATURE);
+	WRITE(state->counted, 0);
+	WRITE(state->registered, 0);
+	if (blocked)
+		(void)rk_kernel_set_signals(before, NULL);
+}
+
+/*
+ * That there is a foreign owner one copy may have seen, in one thread. Where copies share blocks it is passed on both
+ * ways: to the process as this copy knows it, and to the other copies in this thread.
+ */
+static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *state)
+{
+	WRITE(state->reason, RK_REASON_FOREIGN);
+	if (p->blob == 0 && __atomic_load_n(&p->reason, __ATOMIC_RELAXED) != RK_REASON_FOREIGN)
+		rk_process_give_up(RK_REASON_FOREIGN);
+}
+
+/* The slow path's order: is it there already; is a reason known; and only then the kernel. */
+static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *state)
+{
+	volatile struct rk_area *area = rk_area_of(p);
+	uint8_t reason;
+
+	if (rk_area_is_registered(area) && owes_a_count(p) && READ(state->vfork) == 0 && rk_kernel_is_vfork_child() == 0)
+		(void)register_area(p, area);
+	if (rk_area_is_registered(area))
+		return 0;
+	if (rk_is_bracketed(state, area))
+		return -rk_reason_errno(RK_REASON_VFORK);
+	reason = READ(state->reason);
+	if (reason == RK_REASON_NONE)
+		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
+	if (reason == RK_REASON_NONE)
+		reason = rk_reason_of_owner(p);
+	if (reason == RK_REASON_FOREIGN)
+		pass_on_foreign(p, state);
+	if (reason != RK_REASON_NONE)
+		return -rk_reason_errno((enum rk_reason)reason);
+	/* Where an adopter's attempt failed the kernel tells us why, too. */
+	if (rk_is_maybe_bracketed(p, area) && rk_kernel_has_registration() == 0)
+		return -rk_reason_errno(RK_REASON_VFORK);
+	return attach(p, area);
+}
+
+/*
+ * And what came of it, for rk_process_query(). That a bracket is open says nothing of the process, nor does a thread that
+ * hasn't asked librseq yet.
+ */
+static int prepare(void)
+{
+	const struct rk_process *p = rk_process_get();
+	struct rk_thread_state *state = rk_state_in_use(p);
+	int r = prepare_in_order(p, state);
+
+	if (r == 0) {
+		rk_process_note(RK_REASON_NONE);
+	} else if (r != -rk_reason_errno(RK_REASON_VFORK) && p->where != RK_WHERE_LIBRSEQ) {
+		uint8_t reason = READ(state->reason);
+
+		rk_process_note((enum rk_reason)(reason != RK_REASON_NONE ? reason : rk_reason_of_owner(p)));
+	}
+	return r;
+}
+
+int rk_thread_prepare(void)
+{
+	int r = prepare();
+
+	if (r == 0)
+		WRITE(rk_state_in_use(rk_process_get())->lazy, 1);
+	return r;
+}
+
+int rk_thread_register(void)
+{
+	struct rk_thread_state *state = rk_state_in_use(rk_process_get());
+	uint32_t users;
+	int r = prepare();
+
+	if (r < 0)
+		return r;
+	do {
+		users = READ(state->users);
+		if (users == UINT32_MAX)
+			return -EOVERFLOW;
+	} while (!rk_word_replace(&state->users, users, users + 1));
+	return 0;
+}
+
+int rk_thread_unregister(void)
+{
+	struct rk_thread_state *state = rk_state_in_use(rk_process_get());
+	uint32_t users;
+
+	do {
+		users = READ(state->users);
+		if (users == 0)
+			return -EINVAL;
+	} while (!rk_word_replace(&state->users, users, users - 1));
+	return 0;
+}
+
+int rk_process_init(void)
+{
+	(void)rk_cpus_count();
+	(void)rk_debug_chosen();
+	return rk_thread_prepare();
+}
+
+/*
+ * Here, because an archive's member is linked only for what it defines: whoever registers a thread needs this too.
+ *
+ * The initial thread, at process start: before anybody can have kept a copy of the published words, and so that a
+ * component with a private area that comes later sees at its first attempt that it can't have rseq.
+ */
+__attribute__((__constructor__(RK_FIRST_OF_ALL))) static void at_process_start(void)
+{
+	rk_pin_this_module();
+	rk_early_look_up();
+	rk_exit_process_started();
+	(void)rk_thread_prepare();
+}
