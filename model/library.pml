@@ -122,7 +122,7 @@ inline attach()
 #define REFUSES (block[b].vfork > 0 || IS_CLOSED)
 #endif
 
-/* src/thread/thread.c, prepare() */
+/* src/thread/thread.c, prepare_and_note() */
 inline prepare()
 {
 	if

@@ -47,7 +47,7 @@ inline read_page()
 	fi
 }
 
-/* src/thread/rendezvous.c, publish(): memfd_create and write show nothing; the mmap that succeeds decides. */
+/* src/thread/rendezvous.c, publish_offer(): memfd_create and write show nothing; the mmap that succeeds decides. */
 inline publish()
 {
 	if
@@ -130,7 +130,7 @@ inline process_get()
 	fi
 }
 
-/* src/thread/thread.c, prepare() and attach() */
+/* src/thread/thread.c, prepare_and_note() and attach() */
 inline prepare()
 {
 	process_get();

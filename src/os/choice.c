@@ -42,7 +42,7 @@ static const struct setting debug_modes[] = {SETTING("RSEQKIT_PERCPU=debug", 1)}
 #define DIFFERS SIZE_MAX
 
 /* A part of the environment. Returns what the first setting means that is complete, or 0. */
-static int find(const char *text, long size, const struct setting *settings, size_t count, size_t matched[])
+static int find_setting(const char *text, long size, const struct setting *settings, size_t count, size_t matched[])
 {
 	for (long i = 0; i < size; i++) {
 		for (size_t s = 0; s < count; s++) {
@@ -72,7 +72,7 @@ static int ask(const struct setting *settings, size_t count)
 		size = rk_kernel_read_at(fd, text, sizeof(text), position);
 		position += size > 0 ? size : 0;
 		if (size > 0)
-			meaning = find(text, size, settings, count, matched);
+			meaning = find_setting(text, size, settings, count, matched);
 	} while (meaning == 0 && (size > 0 || size == -EINTR));
 	(void)RK_SYSCALL(SYS_close, (int)fd);
 	return meaning;

@@ -203,7 +203,7 @@ static bool is_passing(int error)
 	} while (0)
 
 /* Word by word: racing threads and nested handlers do the same. ThreadSanitizer takes exchanges that fail for writes. */
-__attribute__((__noinline__, __no_sanitize__("thread"))) static void publish(struct rk_cpus *set, const struct rk_cpus *cpus)
+__attribute__((__noinline__, __no_sanitize__("thread"))) static void publish_set(struct rk_cpus *set, const struct rk_cpus *cpus)
 {
 	for (size_t i = 0; i < sizeof(cpus->set) / sizeof(cpus->set[0]); i++)
 		PUBLISH(set->set[i], cpus->set[i]);
@@ -245,7 +245,7 @@ static unsigned see(struct rk_cpus *cpus, int highest)
 }
 
 /* Sees, or only asks others. Whatever has a CPU more comes too late once memory is mapped. */
-__attribute__((__noinline__)) static void look(unsigned before, bool sees)
+__attribute__((__noinline__)) static void look_for_cpus(unsigned before, bool sees)
 {
 	int highest = before == UNREAD ? RK_CPUS_MAX - 1 : masked.highest;
 	struct rk_cpus cpus;
@@ -259,7 +259,7 @@ __attribute__((__noinline__)) static void look(unsigned before, bool sees)
 		now = AGREED;
 	if (now == before)
 		return;
-	publish(set_of(now), &cpus);
+	publish_set(set_of(now), &cpus);
 	(void)__atomic_compare_exchange_n(&state, &before, now, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
@@ -269,7 +269,7 @@ const struct rk_cpus *rk_cpus_get(void)
 	unsigned which = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
 
 	if (RKI_UNLIKELY(which == UNREAD || which == MASKED_FOR_NOW))
-		look(which, which == UNREAD);
+		look_for_cpus(which, which == UNREAD);
 	return set_of(__atomic_load_n(&state, __ATOMIC_ACQUIRE));
 }
 
@@ -278,7 +278,7 @@ const struct rk_cpus *rk_cpus_look_again(void)
 	unsigned before = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
 
 	if (before == UNREAD || before == MASKED_FOR_NOW)
-		look(before, true);
+		look_for_cpus(before, true);
 	return set_of(__atomic_load_n(&state, __ATOMIC_ACQUIRE));
 }
 

@@ -23,7 +23,7 @@ _Static_assert(sizeof(((struct rk_cpus_page *)0)->set) == sizeof(((struct rk_cpu
 static struct rk_cpus_page *const page = (struct rk_cpus_page *)RK_CPUS_PAGE_ADDRESS;
 
 /* Maps a page and fills it, unless there is one. Raw, and the result compared, for what rendezvous.c says. */
-static bool publish(const struct rk_cpus *offer)
+static bool publish_page(const struct rk_cpus *offer)
 {
 	long mapped = RK_SYSCALL(RK_SYS_MMAP, page, sizeof(*page), PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0L);
@@ -50,5 +50,5 @@ static bool is_there(void)
 
 const unsigned long *rk_cpus_agree(const struct rk_cpus *offer)
 {
-	return (offer != NULL && publish(offer)) || is_there() ? page->set : NULL;
+	return (offer != NULL && publish_page(offer)) || is_there() ? page->set : NULL;
 }

@@ -164,6 +164,19 @@ static inline int rk_kernel_ktls_register(void)
 	return rk_sys_rseq(NULL, 0, RK_RSEQ_SET_KTLS_THREAD, 0);
 }
 
+/* The slice extension, as include/uapi/linux/prctl.h has it from 7.0 on. */
+#define RK_PRCTL_SLICE_EXTENSION 79
+#define RK_PRCTL_SLICE_EXTENSION_SET 2
+#define RK_PRCTL_SLICE_EXTENSION_ENABLE 1
+#define RK_SYS_SLICE_YIELD 471 /* rseq_slice_yield(2), on every machine */
+
+/* Switches it on for the calling thread. Returns 0 or a negative errno, of the kernel's or a filter's. */
+static inline int rk_kernel_slice_on(void)
+{
+	return (int)RK_SYSCALL(SYS_prctl, RK_PRCTL_SLICE_EXTENSION, RK_PRCTL_SLICE_EXTENSION_SET, RK_PRCTL_SLICE_EXTENSION_ENABLE,
+			       0, 0);
+}
+
 /*
  * Is anything registered in the calling thread, at whatever address? 1 yes, 0 no, negative errno if the kernel
  * doesn't say. The kernel looks at "already registered" before it looks at the address, and this address is never

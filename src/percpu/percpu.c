@@ -41,7 +41,7 @@ static size_t round_up(size_t size, size_t alignment)
 }
 
 /* Sizes and options; false where they don't fit. */
-static bool lay_out(struct rk_percpu *pool, const struct rk_percpu_options *o)
+static bool lay_out_pool(struct rk_percpu *pool, const struct rk_percpu_options *o)
 {
 	size_t alignment = o->alignment ? o->alignment : 8;
 
@@ -79,7 +79,7 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *opt
 {
 	struct rk_percpu layout = {0}, *pool;
 
-	if (out == NULL || options == NULL || !lay_out(&layout, options))
+	if (out == NULL || options == NULL || !lay_out_pool(&layout, options))
 		return -EINVAL;
 	*out = NULL;
 	/* Whoever has an item may use operations on it, even before this library's constructor. */
@@ -126,38 +126,6 @@ int rk_percpu_destroy(struct rk_percpu *pool)
 	return 0;
 }
 
-static bool is_filled(const char *slot, size_t size, unsigned char with)
-{
-	return (unsigned char)slot[0] == with && memcmp(slot, slot + 1, size - 1) == 0;
-}
-
-bool rk_slot_is_fresh(const struct rk_percpu *pool, const char *slot)
-{
-	const char *banks = slot + pool->bank_offset;
-
-	if (!pool->has_initial || pool->is_large)
-		return is_filled(slot, pool->slot_size, 0);
-	if (!(pool->flags & RK_PERCPU_CLOSABLE))
-		return memcmp(slot, pool->initial, pool->item_size) == 0;
-	return is_filled(slot, pool->bank_offset, 0) && memcmp(banks, pool->initial, pool->item_size) == 0 &&
-	       memcmp(banks + pool->bank_size, pool->initial, pool->item_size) == 0;
-}
-
-void rk_slot_reset(const struct rk_percpu *pool, char *slot)
-{
-	char *banks = slot + pool->bank_offset;
-
-	if (!pool->has_initial || pool->is_large) {
-		memset(slot, 0, pool->slot_size);
-	} else if (!(pool->flags & RK_PERCPU_CLOSABLE)) {
-		memcpy(slot, pool->initial, pool->item_size);
-	} else {
-		memset(slot, 0, pool->bank_offset);
-		memcpy(banks, pool->initial, pool->item_size);
-		memcpy(banks + pool->bank_size, pool->initial, pool->item_size);
-	}
-}
-
 /* Are the item's pages its own, and many, and as new when they are dropped? */
 static bool has_pages(const struct rk_percpu *pool, const struct range *range)
 {
@@ -188,7 +156,7 @@ static void reset(const struct rk_percpu *pool, const struct range *range, char 
  * Takes an item of the range that may be handed out. False if there is none. Where to look first is a guess of the
  * latest callers, and `vacant` no less than what there is.
  */
-static bool take(struct rk_percpu *pool, struct place *place)
+static bool take_item(struct rk_percpu *pool, struct place *place)
 {
 	struct range *range = place->range;
 	unsigned long *set = rk_set_taken(range);
@@ -212,7 +180,7 @@ static bool take(struct rk_percpu *pool, struct place *place)
 	return false;
 }
 
-static void give_back(struct rk_percpu *pool, const struct place *place)
+static void give_item_back(struct rk_percpu *pool, const struct place *place)
 {
 	struct range *range = place->range;
 
@@ -245,7 +213,7 @@ static bool take_between(struct rk_percpu *pool, struct place *place, size_t end
 			continue;
 		place->entry = entry;
 		place->range = rk_range_of(pool, entry);
-		if (take(pool, place)) {
+		if (take_item(pool, place)) {
 			__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
 			return true;
 		}
@@ -280,7 +248,7 @@ static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 }
 
 /* Every slot of an item, for those who look out for misuse. */
-static void tell(const struct rk_percpu *pool, const struct place *place, bool usable)
+static void tell_sanitizer(const struct rk_percpu *pool, const struct place *place, bool usable)
 {
 	if (!rk_tell())
 		return;
@@ -288,7 +256,7 @@ static void tell(const struct rk_percpu *pool, const struct place *place, bool u
 		(usable ? rk_tell_usable : rk_tell_unusable)(rk_percpu_slot(rk_item_at(pool, place), i), pool->slot_size);
 }
 
-static int prepare(const struct rk_percpu *pool, const struct place *place, const void *caller)
+static int prepare_item(const struct rk_percpu *pool, const struct place *place, const void *caller)
 {
 	char *item = rk_item_at(pool, place);
 
@@ -297,13 +265,13 @@ static int prepare(const struct rk_percpu *pool, const struct place *place, cons
 			__atomic_store_n(&rk_item_callers(pool, place)[2], caller, __ATOMIC_RELEASE);
 			return -EUCLEAN;
 		}
-		tell(pool, place, true);
+		tell_sanitizer(pool, place, true);
 		reset(pool, place->range, item);
 	} else if (pool->has_initial && !pool->is_large && place->range->templates == 0) {
-		tell(pool, place, true);
+		tell_sanitizer(pool, place, true);
 		reset(pool, place->range, item);
 	}
-	tell(pool, place, true);
+	tell_sanitizer(pool, place, true);
 	if (pool->flags & RK_PERCPU_DEBUG) {
 		rk_item_guard(pool, place);
 		__atomic_store_n(&rk_item_callers(pool, place)[0], caller, __ATOMIC_RELAXED);
@@ -321,15 +289,15 @@ int rk_percpu_alloc_for(struct rk_percpu *pool, void **item, const void *caller)
 	*item = NULL;
 	if (!take_anywhere(pool, &place))
 		return -ENOMEM;
-	r = prepare(pool, &place, caller);
+	r = prepare_item(pool, &place, caller);
 	if (r == 0) {
 		*item = rk_item_at(pool, &place);
 		(void)rk_set_bit(rk_set_used(pool, place.range), place.number);
 	} else if (r == -ENOMEM) {
 		if (pool->flags & RK_PERCPU_DEBUG)
 			rk_item_poison(pool, &place);
-		tell(pool, &place, false);
-		give_back(pool, &place);
+		tell_sanitizer(pool, &place, false);
+		give_item_back(pool, &place);
 	}
 	return r;
 }
@@ -337,23 +305,6 @@ int rk_percpu_alloc_for(struct rk_percpu *pool, void **item, const void *caller)
 int rk_percpu_alloc(struct rk_percpu *pool, void **item)
 {
 	return rk_percpu_alloc_for(pool, item, __builtin_return_address(0));
-}
-
-bool rk_item_find(const struct rk_percpu *pool, const void *item, struct place *place)
-{
-	place->range_number = 0;
-	FOR_EACH_RANGE(pool, place->range_number, entry) {
-		const char *slot0 = __atomic_load_n(&entry->slot0, __ATOMIC_ACQUIRE);
-		size_t offset = (size_t)((uintptr_t)item - (uintptr_t)slot0);
-
-		if (offset >= RK_STRIDE)
-			continue;
-		place->entry = entry;
-		place->range = rk_range_of(pool, entry);
-		place->number = offset / pool->spacing;
-		return offset % pool->spacing == 0 && place->number < pool->per_range;
-	}
-	return false;
 }
 
 int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller)
@@ -375,8 +326,8 @@ int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller)
 		__atomic_store_n(&rk_item_callers(pool, &place)[1], caller, __ATOMIC_RELAXED);
 		rk_item_poison(pool, &place);
 	}
-	tell(pool, &place, false);
-	give_back(pool, &place);
+	tell_sanitizer(pool, &place, false);
+	give_item_back(pool, &place);
 	return 0;
 }
 

@@ -96,7 +96,7 @@ bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place)
 #define POOLS_MAX 128
 static struct rk_percpu *pools[POOLS_MAX];
 
-static bool exchange(int at, const struct rk_percpu *from, struct rk_percpu *to)
+static bool exchange_pool(int at, const struct rk_percpu *from, struct rk_percpu *to)
 {
 	struct rk_percpu *expected = (struct rk_percpu *)from;
 
@@ -105,13 +105,13 @@ static bool exchange(int at, const struct rk_percpu *from, struct rk_percpu *to)
 
 void rk_debug_pool_enter(struct rk_percpu *pool)
 {
-	for (int i = 0; i < POOLS_MAX && !exchange(i, NULL, pool); i++)
+	for (int i = 0; i < POOLS_MAX && !exchange_pool(i, NULL, pool); i++)
 		;
 }
 
 void rk_debug_pool_leave(const struct rk_percpu *pool)
 {
-	for (int i = 0; i < POOLS_MAX && !exchange(i, pool, NULL); i++)
+	for (int i = 0; i < POOLS_MAX && !exchange_pool(i, pool, NULL); i++)
 		;
 }
 
@@ -151,7 +151,7 @@ static bool is_spoiled(const struct rk_percpu *pool, const struct place *place, 
 	return spoiled;
 }
 
-static int check(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
+static int check_item(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
 {
 	bool debug = pool->flags & RK_PERCPU_DEBUG, used = rk_bit(rk_set_used(pool, place->range), place->number);
 	bool written = rk_bit(rk_set_written(pool, place->range), place->number);
@@ -179,7 +179,7 @@ static int check_one(const struct rk_percpu *pool, void *item, struct rk_percpu_
 			tell_callers(owner, &place, fault);
 		return 1;
 	}
-	if (check(pool, &place, fault) == 0 && !rk_bit(rk_set_used(pool, place.range), place.number))
+	if (check_item(pool, &place, fault) == 0 && !rk_bit(rk_set_used(pool, place.range), place.number))
 		fault->misuse = RK_MISUSE_NOT_ALLOCATED;
 	return fault->misuse != RK_MISUSE_NONE;
 }
@@ -199,7 +199,7 @@ int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_percpu_f
 			place.range = rk_range_of(pool, entry);
 			for (place.number = 0; found == 0 && place.number < pool->per_range; place.number++) {
 				fault = none;
-				found = check(pool, &place, &fault);
+				found = check_item(pool, &place, &fault);
 			}
 			if (found != 0)
 				break;

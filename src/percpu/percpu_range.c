@@ -93,6 +93,38 @@ static bool make_accessible(void *from, size_t size)
 	return mprotect(from, size, PROT_READ | PROT_WRITE) == 0;
 }
 
+static bool is_filled(const char *slot, size_t size, unsigned char with)
+{
+	return (unsigned char)slot[0] == with && memcmp(slot, slot + 1, size - 1) == 0;
+}
+
+bool rk_slot_is_fresh(const struct rk_percpu *pool, const char *slot)
+{
+	const char *banks = slot + pool->bank_offset;
+
+	if (!pool->has_initial || pool->is_large)
+		return is_filled(slot, pool->slot_size, 0);
+	if (!(pool->flags & RK_PERCPU_CLOSABLE))
+		return memcmp(slot, pool->initial, pool->item_size) == 0;
+	return is_filled(slot, pool->bank_offset, 0) && memcmp(banks, pool->initial, pool->item_size) == 0 &&
+	       memcmp(banks + pool->bank_size, pool->initial, pool->item_size) == 0;
+}
+
+void rk_slot_reset(const struct rk_percpu *pool, char *slot)
+{
+	char *banks = slot + pool->bank_offset;
+
+	if (!pool->has_initial || pool->is_large) {
+		memset(slot, 0, pool->slot_size);
+	} else if (!(pool->flags & RK_PERCPU_CLOSABLE)) {
+		memcpy(slot, pool->initial, pool->item_size);
+	} else {
+		memset(slot, 0, pool->bank_offset);
+		memcpy(banks, pool->initial, pool->item_size);
+		memcpy(banks + pool->bank_size, pool->initial, pool->item_size);
+	}
+}
+
 /*
  * One stride's worth of items with the initial contents, in a memory file, or -1 where that can't be had.
  */
@@ -150,7 +182,7 @@ static bool map_contents(const struct rk_percpu *pool, struct range *range)
 }
 
 /* What memory has to be before it becomes accessible. */
-static void prepare(char *from, size_t size)
+static void prepare_memory(char *from, size_t size)
 {
 	/* After mlockall(MCL_FUTURE) the kernel fills whatever becomes accessible, unless it is told before. */
 	(void)munlock(from, size);
@@ -164,7 +196,7 @@ void *rk_map_lazily(size_t size)
 	char *mapping = reserve(size);
 
 	if (mapping != NULL) {
-		prepare(mapping, size);
+		prepare_memory(mapping, size);
 		if (!make_accessible(mapping, size)) {
 			(void)munmap(mapping, size);
 			mapping = NULL;
@@ -214,7 +246,7 @@ static struct range *range_new(const struct rk_percpu *pool)
 		mapping = reserve(size = least);
 	if (mapping == NULL)
 		return NULL;
-	prepare(mapping, size);
+	prepare_memory(mapping, size);
 	range = (struct range *)(void *)mapping;
 	if (!make_accessible(mapping, pool->head)) {
 		(void)munmap(mapping, size);
@@ -227,7 +259,7 @@ static struct range *range_new(const struct rk_percpu *pool)
 		rk_set_taken(range)[pool->per_range / BITS] = ~0UL << (pool->per_range % BITS);
 	opened = map_contents(pool, range);
 	if (range->templates > 0)
-		prepare(mapping + pool->head, least - pool->head);
+		prepare_memory(mapping + pool->head, least - pool->head);
 	if (!opened || !open_memory(pool, pool->is_large ? least : RK_STRIDE, mapping + pool->head, least - pool->head)) {
 		rk_range_free(range);
 		return NULL;
@@ -266,7 +298,7 @@ bool rk_large_new(const struct rk_percpu *pool, const struct range *range, void 
 	char *memory = reserve(size);
 
 	if (memory != NULL) {
-		prepare(memory, size);
+		prepare_memory(memory, size);
 		if (!open_memory(pool, rk_large_spacing(pool), memory, size)) {
 			(void)munmap(memory, size);
 			memory = NULL;

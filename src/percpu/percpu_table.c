@@ -4,7 +4,7 @@
  *
  * The invariant: entries are filled in the order of their numbers, each by one compare-and-swap, and never emptied.
  */
-#include "percpu_range.h"
+#include "percpu.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -14,7 +14,7 @@ static int block_of(size_t number)
 	return (int)BITS - 1 - __builtin_clzl(number / FIRST_BLOCK + 1);
 }
 
-static size_t first_of(int block)
+static size_t first_of_block(int block)
 {
 	return FIRST_BLOCK * (((size_t)1 << block) - 1);
 }
@@ -24,9 +24,9 @@ struct rk_range_entry *rk_range_entry(const struct rk_percpu *pool, size_t numbe
 	int block = block_of(number);
 	struct rk_range_entry *entries = block < BLOCKS ? __atomic_load_n(&pool->blocks[block], __ATOMIC_ACQUIRE) : NULL;
 
-	if (entries == NULL || __atomic_load_n(&entries[number - first_of(block)].slot0, __ATOMIC_ACQUIRE) == NULL)
+	if (entries == NULL || __atomic_load_n(&entries[number - first_of_block(block)].slot0, __ATOMIC_ACQUIRE) == NULL)
 		return NULL;
-	return &entries[number - first_of(block)];
+	return &entries[number - first_of_block(block)];
 }
 
 int rk_range_publish(struct rk_percpu *pool, size_t number, struct range *range)
@@ -49,7 +49,7 @@ int rk_range_publish(struct rk_percpu *pool, size_t number, struct range *range)
 		else
 			rk_unmap(made, size);
 	}
-	entries += number - first_of(block);
+	entries += number - first_of_block(block);
 	/* Before it is seen, or others would take from it what isn't counted yet. A range that is there has a few too many. */
 	__atomic_fetch_add(&entries->vacant, pool->per_range, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&pool->vacant, pool->per_range, __ATOMIC_RELAXED);
@@ -68,4 +68,21 @@ void rk_ranges_free(struct rk_percpu *pool)
 		rk_range_free(rk_range_of(pool, entry));
 	for (int block = 0; block < BLOCKS && pool->blocks[block] != NULL; block++)
 		rk_unmap(pool->blocks[block], sizeof(struct rk_range_entry) * FIRST_BLOCK << block);
+}
+
+bool rk_item_find(const struct rk_percpu *pool, const void *item, struct place *place)
+{
+	place->range_number = 0;
+	FOR_EACH_RANGE(pool, place->range_number, entry) {
+		const char *slot0 = __atomic_load_n(&entry->slot0, __ATOMIC_ACQUIRE);
+		size_t offset = (size_t)((uintptr_t)item - (uintptr_t)slot0);
+
+		if (offset >= RK_STRIDE)
+			continue;
+		place->entry = entry;
+		place->range = rk_range_of(pool, entry);
+		place->number = offset / pool->spacing;
+		return offset % pool->spacing == 0 && place->number < pool->per_range;
+	}
+	return false;
 }

@@ -31,7 +31,7 @@ static bool take_all(struct range *range, struct run run)
 }
 
 /* The pages of every index. False if the kernel keeps some: they are locked, say. */
-static bool drop(const struct range *range, size_t from, size_t size)
+static bool drop_pages(const struct range *range, size_t from, size_t size)
 {
 	bool dropped = true;
 
@@ -42,7 +42,7 @@ static bool drop(const struct range *range, size_t from, size_t size)
 }
 
 /* Behind the first page of a range, what lies wholly in given-back pages is as new. */
-static void release(const struct rk_percpu *pool, struct range *range, struct run run, size_t from, size_t to, bool dropped)
+static void release_items(const struct rk_percpu *pool, struct range *range, struct run run, size_t from, size_t to, bool dropped)
 {
 	for (size_t number = run.first; number <= run.last; number++) {
 		if (dropped && number * pool->spacing >= from && number * pool->spacing + pool->slot_size <= to)
@@ -69,7 +69,7 @@ static void trim(const struct rk_percpu *pool, struct range *range)
 			run.last = pool->per_range - 1;
 		if (!take_all(range, run))
 			continue;
-		release(pool, range, run, from, to, drop(range, from, to - from));
+		release_items(pool, range, run, from, to, drop_pages(range, from, to - from));
 	}
 }
 

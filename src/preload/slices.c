@@ -17,7 +17,7 @@
  * one; but while it waits. Handlers' locks come and go in between. So what is remembered changes before a request is
  * made, and behind its end.
  *
- * With RSEQKIT_SLICES=watch nothing is requested; what is seen of it is counted either way (report.h).
+ * With RSEQKIT_SLICES=watch nothing is requested; what is seen of it is counted either way (slices_report.h).
  */
 #define _GNU_SOURCE
 #include <rseqkit/slice.h>
@@ -28,7 +28,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include "report.h"
+#include "slices_report.h"
 #include "os/thread_pointer.h"
 #include "slice/slice.h"
 
@@ -70,7 +70,7 @@ static bool is_granted(void)
 }
 
 /* A handler in between may make a request of its own, where there is none: that stays. */
-static void give_back(void)
+static void give_back_time(void)
 {
 	if (!mine.requested)
 		return;
@@ -86,7 +86,7 @@ static void request(void)
 {
 	if (is_watch_only || (mine.requested && rk_area_at(rk_area_offset)->slice_ctrl != 0))
 		return;
-	give_back();
+	give_back_time();
 	if (rk_slice_begin())
 		mine.requested = 1;
 }
@@ -118,7 +118,7 @@ static void forget(unsigned place)
 	mine.held--;
 }
 
-static void enter(const volatile void *lock)
+static void begin_region(const volatile void *lock)
 {
 	if (mine.held == HELD_MAX)
 		forget(1);
@@ -148,18 +148,18 @@ static void leave(const volatile void *lock, bool was_held)
 	if (mine.held == 1) {
 		if (was_held)
 			rk_report_region(is_granted());
-		give_back();
+		give_back_time();
 	}
 	forget(place_of(lock, mine.held));
 	if (mine.held == 0 && mine.requested) /* by a handler, just now */
-		give_back();
+		give_back_time();
 }
 
 /* It isn't held yet. */
 static void wait_begins(int result)
 {
 	if (mine.held == 1)
-		give_back();
+		give_back_time();
 	if (result == EBUSY)
 		rk_report_count(RK_TALLY_WAITS);
 }
@@ -178,7 +178,7 @@ static bool is_taken(int result)
 }
 
 /* What came of it goes to the program. */
-static int settle(const volatile void *lock, const pthread_mutex_t *mutex, int result)
+static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, int result)
 {
 	if (is_taken(result))
 		got(lock, mutex);
@@ -192,9 +192,9 @@ static int settle(const volatile void *lock, const pthread_mutex_t *mutex, int r
 	do {                                                                                                           \
 		int result_;                                                                                           \
                                                                                                                        \
-		if (!get_ready())                                                                                      \
+		if (!have_libc_locks())                                                                                      \
 			return wait;                                                                                   \
-		enter(lock);                                                                                           \
+		begin_region(lock);                                                                                           \
 		result_ = attempt;                                                                                     \
 		if (result_ == EBUSY || result_ == NOT_TRIED) {                                                        \
 			wait_begins(result_);                                                                          \
@@ -202,20 +202,20 @@ static int settle(const volatile void *lock, const pthread_mutex_t *mutex, int r
 			if (is_taken(result_))                                                                         \
 				wait_ends(mine.held == 1);                                                             \
 		}                                                                                                      \
-		return settle(lock, mutex, result_);                                                                   \
+		return end_failed(lock, mutex, result_);                                                                   \
 	} while (0)
 
 #define TRY(lock, mutex, attempt)                                                                                      \
 	do {                                                                                                           \
-		if (!get_ready())                                                                                      \
+		if (!have_libc_locks())                                                                                      \
 			return attempt;                                                                                \
-		enter(lock);                                                                                           \
-		return settle(lock, mutex, attempt);                                                                   \
+		begin_region(lock);                                                                                           \
+		return end_failed(lock, mutex, attempt);                                                                   \
 	} while (0)
 
 #define GIVE_BACK(lock, unlock)                                                                                        \
 	do {                                                                                                           \
-		int result_ = (get_ready(), unlock);                                                                   \
+		int result_ = (have_libc_locks(), unlock);                                                                   \
                                                                                                                        \
 		if (result_ == 0)                                                                                      \
 			leave(lock, true);                                                                             \
@@ -230,7 +230,7 @@ static int settle(const volatile void *lock, const pthread_mutex_t *mutex, int r
 	do {                                                                                                           \
 		int result_;                                                                                           \
                                                                                                                        \
-		if (!get_ready() || mine.held == 0)                                                                    \
+		if (!have_libc_locks() || mine.held == 0)                                                                    \
 			return wait;                                                                                   \
 		rk_report_region(is_granted());                                                                        \
 		rk_report_count(RK_TALLY_CONDITIONS);                                                                  \
@@ -257,7 +257,7 @@ static int attempt_at(pthread_mutex_t *mutex)
 }
 
 /* Conditions have an older form with the same names, which this one isn't. */
-static void *next_of(const char *name)
+static void *next_lock_function(const char *name)
 {
 	void *found = NULL;
 
@@ -272,7 +272,7 @@ static void *next_of(const char *name)
  * Before main(), or by the first call of a constructor that runs before this one. What isn't found is complained of in memory
  * that the dynamic linker allocates, and an allocator may want a mutex: those are found first, and each is there at once.
  */
-static void find_next(void)
+static void find_libc_locks(void)
 {
 	static const char *const names[] = {
 		"pthread_mutex_lock", "pthread_mutex_unlock", "pthread_mutex_trylock", "pthread_mutex_timedlock",
@@ -284,7 +284,7 @@ static void find_next(void)
 	_Static_assert(sizeof(names) / sizeof(names[0]) * sizeof(found) == sizeof(next), "a name for each");
 	mine.is_looking = true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		found = next_of(names[i]);
+		found = next_lock_function(names[i]);
 		memcpy((char *)&next + i * sizeof(found), &found, sizeof(found));
 	}
 	mine.is_looking = false;
@@ -292,12 +292,12 @@ static void find_next(void)
 }
 
 /* Threads that come here at once all look, and find the same. */
-static bool get_ready(void)
+static bool have_libc_locks(void)
 {
 	if (RKI_LIKELY(__atomic_load_n(&is_ready, __ATOMIC_ACQUIRE)))
 		return true;
 	if (!__atomic_load_n(&is_found, __ATOMIC_ACQUIRE) && !mine.is_looking)
-		find_next();
+		find_libc_locks();
 	return false;
 }
 
@@ -305,7 +305,7 @@ static bool get_ready(void)
 static void start_in_child(void)
 {
 	mine.held = 0;
-	give_back();
+	give_back_time();
 	rk_report_start_in_child();
 }
 
@@ -313,7 +313,7 @@ __attribute__((__constructor__)) static void start(void)
 {
 	const char *mode = secure_getenv("RSEQKIT_SLICES");
 
-	find_next();
+	find_libc_locks();
 	(void)rk_process_init();
 	is_watch_only = mode != NULL && strcmp(mode, "watch") == 0;
 	rk_report_start(is_watch_only);
@@ -341,7 +341,7 @@ EXPORTED int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, co
 {
 	/* A clock that it doesn't know is an error also where it needn't wait. */
 	if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)
-		return get_ready(), next.mutex_clocklock(mutex, clock, time);
+		return have_libc_locks(), next.mutex_clocklock(mutex, clock, time);
 	TAKE(mutex, mutex, attempt_at(mutex), next.mutex_clocklock(mutex, clock, time));
 }
 #endif

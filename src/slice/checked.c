@@ -44,7 +44,7 @@ static bool is_inside(const char *thread)
 	return false;
 }
 
-static struct region *take_slot(char *thread)
+static struct region *take_region(char *thread)
 {
 	for (int i = 0; i < SLOTS; i++) {
 		char *nobody = NULL;
@@ -55,7 +55,7 @@ static struct region *take_slot(char *thread)
 	return NULL;
 }
 
-static void release_slot(struct region *region)
+static void release_region(struct region *region)
 {
 	__atomic_store_n(&region->thread, NULL, __ATOMIC_RELEASE);
 }
@@ -64,10 +64,10 @@ static void release_slot(struct region *region)
 static void release_all(void)
 {
 	for (int i = 0; i < SLOTS; i++)
-		release_slot(&regions[i]);
+		release_region(&regions[i]);
 }
 
-__attribute__((__constructor__)) static void at_process_start(void)
+__attribute__((__constructor__)) static void make_regions_key(void)
 {
 	(void)pthread_atfork(NULL, NULL, release_all);
 }
@@ -90,13 +90,13 @@ static struct region *start_checking(void)
 	struct region *region;
 
 	block_signals(before);
-	region = take_slot(rk_thread_pointer());
+	region = take_region(rk_thread_pointer());
 	if (region != NULL) {
 		memcpy(region->before, before, sizeof(before));
 		region->selector = DISPATCH_ALLOW;
 		if (RK_SYSCALL(SYS_prctl, PRCTL_SYSCALL_DISPATCH, DISPATCH_ON, 0L, 0L, &region->selector) == 0)
 			return region;
-		release_slot(region);
+		release_region(region);
 	}
 	(void)rk_kernel_set_signals(before, NULL);
 	return NULL;
@@ -108,7 +108,7 @@ static void stop_checking(struct region *region)
 
 	(void)RK_SYSCALL(SYS_prctl, PRCTL_SYSCALL_DISPATCH, DISPATCH_OFF, 0L, 0L, 0L);
 	memcpy(before, region->before, sizeof(before));
-	release_slot(region);
+	release_region(region);
 	(void)rk_kernel_set_signals(before, NULL);
 }
 

@@ -40,7 +40,7 @@ int rk_condition_wait(struct rk_condition *condition, struct rk_mutex *mutex)
 	return r == -ETIMEDOUT ? 0 : r;
 }
 
-static void wake(struct rk_condition *condition, int threads)
+static void wake_waiters(struct rk_condition *condition, int threads)
 {
 	__atomic_fetch_add(&condition->events, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&condition->sleepers, __ATOMIC_SEQ_CST) > 0)
@@ -49,10 +49,10 @@ static void wake(struct rk_condition *condition, int threads)
 
 void rk_condition_signal(struct rk_condition *condition)
 {
-	wake(condition, 1);
+	wake_waiters(condition, 1);
 }
 
 void rk_condition_broadcast(struct rk_condition *condition)
 {
-	wake(condition, INT32_MAX);
+	wake_waiters(condition, INT32_MAX);
 }

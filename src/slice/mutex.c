@@ -17,14 +17,14 @@ enum { FREE = 0, HELD = 1, SLEPT_FOR = 2 };
 
 #define SPINS_MAX 100 /* pauses */
 
-static uint64_t me(void)
+static uint64_t mutex_holder(void)
 {
 	return (uint64_t)(uintptr_t)rk_thread_pointer();
 }
 
 static bool is_mine(const struct rk_mutex *mutex)
 {
-	return __atomic_load_n(&mutex->holder, __ATOMIC_RELAXED) == me();
+	return __atomic_load_n(&mutex->holder, __ATOMIC_RELAXED) == mutex_holder();
 }
 
 static bool is_checked(const struct rk_mutex *mutex)
@@ -45,11 +45,11 @@ static void taken_with(struct rk_mutex *mutex, int requested)
 	if (mutex->requested != requested)
 		mutex->requested = requested;
 	if (is_checked(mutex))
-		__atomic_store_n(&mutex->holder, me(), __ATOMIC_RELAXED);
+		__atomic_store_n(&mutex->holder, mutex_holder(), __ATOMIC_RELAXED);
 }
 
 /* One attempt. Who has slept may not be the only one who did. */
-static bool take(struct rk_mutex *mutex, bool slept)
+static bool take_mutex(struct rk_mutex *mutex, bool slept)
 {
 	int requested = rk_slice_hold();
 	bool taken = slept ? __atomic_exchange_n(&mutex->word, SLEPT_FOR, __ATOMIC_ACQUIRE) == FREE : take_if_free(mutex);
@@ -83,14 +83,14 @@ static bool spin(struct rk_mutex *mutex)
 	for (int pauses = 1; times < most && !taken; pauses *= 2) {
 		for (int i = 0; i < pauses && times < most; i++, times++)
 			relax();
-		taken = __atomic_load_n(&mutex->word, __ATOMIC_RELAXED) == FREE && take(mutex, false);
+		taken = __atomic_load_n(&mutex->word, __ATOMIC_RELAXED) == FREE && take_mutex(mutex, false);
 	}
 	if ((times - before) / 8 != 0)
 		__atomic_store_n(&mutex->spins, (int16_t)(before + (times - before) / 8), __ATOMIC_RELAXED);
 	return taken;
 }
 
-static __attribute__((__noinline__)) int wait_for(struct rk_mutex *mutex, int64_t nanoseconds)
+static __attribute__((__noinline__)) int wait_for_mutex(struct rk_mutex *mutex, int64_t nanoseconds)
 {
 	int64_t end;
 
@@ -102,11 +102,11 @@ static __attribute__((__noinline__)) int wait_for(struct rk_mutex *mutex, int64_
 		return 0;
 	end = rk_kernel_end_of(nanoseconds);
 	for (int64_t left = nanoseconds; left > 0; left = end == INT64_MAX ? end : end - rk_kernel_now()) {
-		if (take(mutex, true))
+		if (take_mutex(mutex, true))
 			return 0;
 		(void)rk_futex_wait(&mutex->word, SLEPT_FOR, left);
 	}
-	return take(mutex, true) ? 0 : -ETIMEDOUT;
+	return take_mutex(mutex, true) ? 0 : -ETIMEDOUT;
 }
 
 int rk_mutex_init(struct rk_mutex *mutex, unsigned flags)
@@ -119,7 +119,7 @@ int rk_mutex_init(struct rk_mutex *mutex, unsigned flags)
 
 static __attribute__((__noinline__)) int lock_with_request(struct rk_mutex *mutex, int64_t nanoseconds)
 {
-	return take(mutex, false) ? 0 : wait_for(mutex, nanoseconds);
+	return take_mutex(mutex, false) ? 0 : wait_for_mutex(mutex, nanoseconds);
 }
 
 /*
@@ -131,7 +131,7 @@ int rk_mutex_lock_for(struct rk_mutex *mutex, int64_t nanoseconds)
 	if (RKI_UNLIKELY(rk_slice_is_possible()))
 		return lock_with_request(mutex, nanoseconds);
 	if (RKI_UNLIKELY(!take_if_free(mutex)))
-		return wait_for(mutex, nanoseconds);
+		return wait_for_mutex(mutex, nanoseconds);
 	taken_with(mutex, 0);
 	return 0;
 }

@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #include <rseqkit/slice.h>
 
-#include <sys/prctl.h>
 #include "os/kernel.h"
 #include "thread/thread.h"
 #include "slice.h"
@@ -36,12 +35,6 @@ static void keep_answer(struct rk_thread_state *state, int answer)
 	WRITE(state->slice, (uint8_t)((READ(state->slice) & ~ANSWERS) | answer));
 }
 
-int rk_slice_switch_on(void)
-{
-	return (int)RK_SYSCALL(SYS_prctl, RK_PRCTL_SLICE_EXTENSION, RK_PRCTL_SLICE_EXTENSION_SET, RK_PRCTL_SLICE_EXTENSION_ENABLE,
-			       0, 0);
-}
-
 /* The kernel's answer here is one that no program knows: ENOTSUPP. */
 static int kept(struct rk_thread_state *state, int result)
 {
@@ -57,7 +50,7 @@ static bool offers(const struct rk_process *p, const volatile struct rk_area *ar
 	return p->valid >= RK_AREA_LENGTH_ORIGINAL && (area->flags & RK_AREA_SLICE_AVAILABLE) != 0;
 }
 
-static bool is_on(const struct rk_process *p, const volatile struct rk_area *area)
+static bool is_switched_on(const struct rk_process *p, const volatile struct rk_area *area)
 {
 	return offers(p, area) && (area->flags & RK_AREA_SLICE_ENABLED) != 0;
 }
@@ -72,19 +65,19 @@ int rk_slice_enable(void)
 		return r;
 	if (!offers(p, rk_area_of(p)))
 		return -ENOTSUP;
-	if (is_on(p, rk_area_of(p))) {
+	if (is_switched_on(p, rk_area_of(p))) {
 		keep_answer(state, ASKED);
 		return 0;
 	}
 	/* In a vfork child the flags are the parent's, and the kernel would say no. */
-	return rk_kernel_is_vfork_child() == 1 ? -EAGAIN : kept(state, rk_slice_switch_on());
+	return rk_kernel_is_vfork_child() == 1 ? -EAGAIN : kept(state, rk_kernel_slice_on());
 }
 
 int rk_slice_begin_slow(void)
 {
 	const struct rk_process *p = rk_process_get();
 
-	if (answer_of(rk_state_in_use(p)) != NOT_ASKED || rk_slice_enable() != 0 || !is_on(p, rk_area_of(p)))
+	if (answer_of(rk_state_in_use(p)) != NOT_ASKED || rk_slice_enable() != 0 || !is_switched_on(p, rk_area_of(p)))
 		return 0;
 	return rk_slice_begin();
 }
@@ -161,7 +154,7 @@ enum rk_slice_reason rk_slice_reason(void)
 		return RK_SLICE_SHORT_AREA;
 	if (!offers(p, area))
 		return RK_SLICE_NOT_OFFERED;
-	if (is_on(p, area))
+	if (is_switched_on(p, area))
 		return RK_SLICE_NONE;
 	switch (answer_of(rk_state_in_use(p))) {
 	case NOT_ASKED:

@@ -3,7 +3,7 @@
  * cache.c - what isn't the fast path of a cache: arrays that grow, trips to the depot, batches.
  *
  * A CPU's slot names one of its two banks (bank.h), which is an array. The invariants:
- *   - An array's objects are at most its capacity, and that was granted (depot.h). The depot's objects were granted as well.
+ *   - An array's objects are at most its capacity, and that was granted (cache_depot.h). The depot's objects were granted as well.
  *   - A bank that nobody uses and nobody is at has no object, and capacity 0.
  *   - An array's state (struct rk_array) never comes again: each operation counts, so does taking the bank, and a slot's
  *     two banks count from different numbers. A capacity becomes smaller only when the bank was taken, and who sees
@@ -12,7 +12,7 @@
  *
  * Objects on their way are in one thread's hands: taken out of one place first, then put into the other. A child of a fork
  * in between hasn't got them, and none twice. Inside a bracket of vfork, where the thread may be killed in between, none is on
- * its way: it goes between the caller and the depot (depot_hand.c).
+ * its way: it goes between the caller and the depot (cache_hand.c).
  */
 #include "cache.h"
 
@@ -20,7 +20,7 @@
 
 #include "os/cpus.h"
 #include "sync/bank.h"
-#include "thread/holder.h"
+#include "thread/bracket.h"
 
 #define AT_ONCE 256 /* objects in one section */
 #define PATIENCE 100 /* looks at a depot whose magazines are all in other hands */
@@ -58,7 +58,7 @@ static ptrdiff_t offset_of_element(size_t number)
 /* Takes up to n objects of this CPU's array. Returns how many: 0 when it is empty, or can't be used. */
 static size_t take_here(struct rk_cache *cache, void **objects, size_t n)
 {
-	enum rk_result outcome = rk_holder_is_bracketed() ? RK_NO_RSEQ : RK_ABORTED;
+	enum rk_result outcome = rk_bracket_is_open() ? RK_NO_RSEQ : RK_ABORTED;
 
 	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
 		int cpu = rk_cpu();
@@ -107,7 +107,7 @@ static bool grow(struct rk_cache *cache, int cpu, intptr_t capacity, size_t want
  */
 static size_t put_here(struct rk_cache *cache, void *const *objects, size_t n, size_t *granted)
 {
-	enum rk_result outcome = rk_holder_is_bracketed() ? RK_NO_RSEQ : RK_ABORTED;
+	enum rk_result outcome = rk_bracket_is_open() ? RK_NO_RSEQ : RK_ABORTED;
 	bool may_grow = true;
 
 	for (int i = 0; i < RK_ABORTS_MAX && outcome != RK_NO_RSEQ; i++) {
@@ -175,7 +175,7 @@ static size_t take_granted(struct rk_cache *cache, void **objects, size_t n)
 	struct depot *depot = &shared_of(cache)->depot;
 	size_t got = rk_depot_take(depot, objects, n);
 
-	for (int i = 0; i < PATIENCE && got == 0 && n > 0 && !rk_holder_is_bracketed(); i++) {
+	for (int i = 0; i < PATIENCE && got == 0 && n > 0 && !rk_bracket_is_open(); i++) {
 		if (rk_depot_objects(depot) <= 0)
 			break;
 		got = rk_depot_take(depot, objects, n);
@@ -194,7 +194,7 @@ size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n)
 /* What the fast paths didn't ask: is the thread inside a bracket, or registered by now? */
 static enum rk_result asked(enum rk_result outcome)
 {
-	if (rk_holder_is_bracketed())
+	if (rk_bracket_is_open())
 		return RK_NO_RSEQ;
 	return outcome == RK_NO_RSEQ ? rk_leave() : outcome;
 }

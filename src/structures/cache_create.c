@@ -30,7 +30,7 @@ static size_t item_size_of(int which)
 	return size < sizeof(struct rk_cache_shared) ? sizeof(struct rk_cache_shared) : size;
 }
 
-static int get_pool(int which, struct rk_percpu **out)
+static int get_cache_pool(int which, struct rk_percpu **out)
 {
 	struct rk_percpu_options options = {.item_size = item_size_of(which), .alignment = 64};
 
@@ -76,7 +76,7 @@ int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *give
 		return r;
 	while ((uint32_t)1 << (SMALLEST + which) < options.per_cpu)
 		which++;
-	r = get_pool(which, &from);
+	r = get_cache_pool(which, &from);
 	if (r == 0)
 		r = rk_percpu_alloc_for(from, &item, __builtin_return_address(0));
 	if (r < 0)
@@ -98,7 +98,7 @@ int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *give
 }
 
 /* The pool of what may be a cache, and its place in *place. NULL if it is none. */
-static struct rk_percpu *pool_of(const struct rk_cache *cache, struct place *place)
+static struct rk_percpu *pool_of_cache(const struct rk_cache *cache, struct place *place)
 {
 	for (int i = 0; i < POOLS; i++) {
 		struct rk_percpu *from = __atomic_load_n(&pools[i], __ATOMIC_ACQUIRE);
@@ -132,7 +132,7 @@ static size_t destruct_all(struct rk_cache *cache, int highest)
 int rk_cache_destroy(struct rk_cache *cache)
 {
 	struct place place;
-	struct rk_percpu *from = cache == NULL ? NULL : pool_of(cache, &place);
+	struct rk_percpu *from = cache == NULL ? NULL : pool_of_cache(cache, &place);
 
 	if (from == NULL)
 		return cache == NULL ? 0 : -EINVAL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * depot.c - stacks of magazines.
+ * cache_depot.c - stacks of magazines.
  *
  * The invariant: a magazine is in one of the two stacks, or was never used, or is in the hands of one thread, which alone
  * looks at its objects. Its link stays readable for ever, so who is about to pop it may still read that.
@@ -10,22 +10,11 @@
 #include <errno.h>
 #include <string.h>
 #include "percpu/percpu_range.h"
-#include "thread/holder.h"
+#include "thread/bracket.h"
 
 /* Magazines beyond those that the limit fills, since not all are filled to the last: so many, and one in PART. */
 #define SPARE 64
 #define PART 16
-
-void rk_depot_push(struct depot *depot, uint64_t *stack, struct magazine *m)
-{
-	uint64_t old = __atomic_load_n(stack, __ATOMIC_RELAXED);
-
-	do {
-		acknowledge(depot, old);
-		set_next(m, old);
-	} while (!__atomic_compare_exchange_n(stack, &old, changed(old, number_of(depot, m)), 1, __ATOMIC_ACQ_REL,
-					      __ATOMIC_RELAXED));
-}
 
 static struct magazine *pop(struct depot *depot, uint64_t *stack)
 {
@@ -122,7 +111,7 @@ static uint64_t grant(struct depot *depot, uint64_t wanted)
 
 uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted)
 {
-	if (rk_holder_is_bracketed())
+	if (rk_bracket_is_open())
 		return rk_hand_room(depot, wanted);
 	/* What is in hand counts, too. Where somebody is at it, its count will do. */
 	if (RKI_UNLIKELY(rk_hand_is_used(depot)) && !rk_hand_settle(depot))
@@ -132,7 +121,7 @@ uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted)
 
 void rk_depot_return(struct depot *depot, uint64_t granted)
 {
-	if (granted == 0 || rk_holder_is_bracketed())
+	if (granted == 0 || rk_bracket_is_open())
 		return;
 	__atomic_fetch_add(&depot->left, (int64_t)granted, __ATOMIC_RELAXED);
 	if (depot->budget != NULL)
@@ -143,7 +132,7 @@ size_t rk_depot_take(struct depot *depot, void **objects, size_t count)
 {
 	struct magazine *m;
 
-	if (rk_holder_is_bracketed())
+	if (rk_bracket_is_open())
 		return rk_hand_take(depot, objects, count);
 	m = count == 0 ? NULL : pop(depot, &depot->full);
 	if (m == NULL && count != 0 && rk_hand_settle(depot))
@@ -177,7 +166,7 @@ size_t rk_depot_put(struct depot *depot, void *const *objects, size_t count)
 {
 	struct magazine *m;
 
-	if (rk_holder_is_bracketed())
+	if (rk_bracket_is_open())
 		return rk_hand_put(depot, objects, count);
 	m = count == 0 ? NULL : begun_magazine(depot);
 	if (m == NULL && count != 0)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * depot.h - what the CPUs' parts of a cache share: objects in magazines, and the limits that all of them obey.
+ * cache_depot.h - what the CPUs' parts of a cache share: objects in magazines, and the limits that all of them obey.
  *
  * Whoever holds objects, or may come to hold them, has been granted them: rk_depot_grant(). The depot's own are granted as
  * well. Everything here is without locks, for threads, handlers and children alike.
  */
-#ifndef RK_SRC_DEPOT_H
-#define RK_SRC_DEPOT_H
+#ifndef RK_SRC_CACHE_DEPOT_H
+#define RK_SRC_CACHE_DEPOT_H
 
 #include <rseqkit/cache.h>
 #include <rseqkit/remote.h>
 #include <stdbool.h>
 
-/* What is done inside a bracket of vfork, by one thread at a time: see depot_hand.c. */
+/* What is done inside a bracket of vfork, by one thread at a time: see cache_hand.c. */
 struct depot_hand {
 	struct rk_claim claim;
 	uint64_t intent; /* what a change is to make of a word, or DONE, or 0 */
@@ -23,7 +23,7 @@ struct depot_hand {
 };
 
 struct depot {
-	uint64_t full;  /* stack of magazines with objects: see depot_stack.h */
+	uint64_t full;  /* stack of magazines with objects: see cache_stack.h */
 	uint64_t empty; /* those without */
 	uint64_t fresh; /* magazines that were never used begin here */
 	struct depot_hand hand;
@@ -72,4 +72,4 @@ static inline bool rk_hand_is_used(const struct depot *depot)
 /* Outside of one: gives back what is in hand since. True if anything was. */
 bool rk_hand_settle(struct depot *depot);
 
-#endif /* RK_SRC_DEPOT_H */
+#endif /* RK_SRC_CACHE_DEPOT_H */

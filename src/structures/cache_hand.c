@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * depot_hand.c - a depot's use inside a bracket of vfork, where whoever uses it may be killed at each instruction.
+ * cache_hand.c - a depot's use inside a bracket of vfork, where whoever uses it may be killed at each instruction.
  *
  * One magazine is in hand: it stays out of the stacks from one use to the next. Moving objects is one store, of its count:
  * before it they are the giver's, behind it the taker's. Who is in a bracket has the claim of the hand meanwhile, which is
@@ -8,7 +8,7 @@
  * he had: they follow from the magazine's count and from `base`, what it was when they knew it, and somebody outside of
  * brackets brings them up to date (rk_hand_settle()).
  *
- * A magazine comes into the hand, and leaves it, by one change of a word (depot_stack.h), and there the same question comes
+ * A magazine comes into the hand, and leaves it, by one change of a word (cache_stack.h), and there the same question comes
  * up: was it made? So the word as it would be is written down first, in `intent`. It never comes again, and says that it is by
  * hand. As long as it stands there the change was made. Who changes it next replaces the intent by DONE before. The invariant:
  * a change that was made is either what the word says, or the intent is DONE.
@@ -17,7 +17,7 @@
 
 #include <string.h>
 #include "sync/claim.h"
-#include "thread/holder.h"
+#include "thread/bracket.h"
 
 #define PATIENCE 10000000 /* ns, for another thread's vfork child */
 
@@ -159,7 +159,7 @@ static void recover(struct depot *depot)
 	}
 }
 
-static bool enter(struct depot *depot, uint64_t *me)
+static bool enter_hand(struct depot *depot, uint64_t *me)
 {
 	if (rk_claim_enter(&depot->hand.claim, PATIENCE, me) < 0)
 		return false;
@@ -177,7 +177,7 @@ size_t rk_hand_take(struct depot *depot, void **objects, size_t count)
 	struct magazine *m;
 	uint64_t me;
 
-	if (count == 0 || !enter(depot, &me))
+	if (count == 0 || !enter_hand(depot, &me))
 		return 0;
 	m = in_hand(depot);
 	if (m != NULL && m->count == 0 && (__atomic_load_n(&depot->full, __ATOMIC_RELAXED) & NUMBER_MASK) != 0) {
@@ -200,7 +200,7 @@ size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count)
 	struct magazine *m;
 	uint64_t me;
 
-	if (count == 0 || !enter(depot, &me))
+	if (count == 0 || !enter_hand(depot, &me))
 		return 0;
 	m = in_hand(depot);
 	if (m != NULL && m->count == RK_CACHE_BATCH_MAX) {
@@ -248,7 +248,7 @@ bool rk_hand_settle(struct depot *depot)
 
 	if (RKI_LIKELY(!rk_hand_is_used(depot)))
 		return false;
-	if (rk_holder_is_bracketed() || rk_claim_try_exclusively(&hand->claim) < 0)
+	if (rk_bracket_is_open() || rk_claim_try_exclusively(&hand->claim) < 0)
 		return false;
 	recover(depot);
 	m = in_hand(depot);

@@ -7,7 +7,7 @@
 #include "os/answer.h"
 #include "os/cpus.h"
 #include "sync/bank.h"
-#include "thread/holder.h"
+#include "thread/bracket.h"
 
 #define MOVED_MASK (RK_ARRAY_MOVED(INTPTR_MIN) * 2 - 1) /* of the count in a state, which wraps */
 
@@ -86,7 +86,7 @@ static int reclaim(struct rk_cache *cache, int cpu, bool if_idle)
 		return -EINVAL;
 	if (has_nothing(cache, cpu))
 		return 0;
-	if (rk_holder_is_bracketed())
+	if (rk_bracket_is_open())
 		return -EBUSY; /* objects would be on their way in a thread that may be killed */
 	do {
 		r = rk_bank_begin(cache, cpu);
@@ -129,7 +129,7 @@ size_t rk_cache_trim(struct rk_cache *cache, size_t keep)
 	if (there > 0 && (uint64_t)there > keep)
 		wanted = (size_t)there - keep;
 	for (; done < wanted && now > 0; done += now) {
-		now = rk_cache_from_depot(cache, batch, rk_holder_is_bracketed() ? 1 : least(wanted - done, RK_CACHE_BATCH_MAX));
+		now = rk_cache_from_depot(cache, batch, rk_bracket_is_open() ? 1 : least(wanted - done, RK_CACHE_BATCH_MAX));
 		rk_cache_destruct(cache, batch, now);
 	}
 	return done;

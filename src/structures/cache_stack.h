@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * depot_stack.h - stacks of magazines, for the files of a depot.
+ * cache_stack.h - stacks of magazines, for the files of a depot.
  *
  * A stack is one word: the number of its first magazine in the low bits, 0 for none, and a count of changes above. A pop that
  * was overtaken by others fails, though the same magazine be on top again, for the count differs. The number of magazines
  * that were ever used is such a word as well.
  *
  * A word tells whether its last change was made inside a bracket of vfork (BY_HAND). Who changes it next says so first: see
- * depot_hand.c.
+ * cache_hand.c.
  */
-#ifndef RK_SRC_DEPOT_STACK_H
-#define RK_SRC_DEPOT_STACK_H
+#ifndef RK_SRC_CACHE_STACK_H
+#define RK_SRC_CACHE_STACK_H
 
 #include "cache_depot.h"
 
@@ -69,6 +69,7 @@ static inline void set_next(struct magazine *m, uint64_t word)
 	__atomic_store_n(&m->next, (uint32_t)(word & NUMBER_MASK), __ATOMIC_RELAXED);
 }
 
+/* Puts a magazine, which is the caller's, on top of a stack. */
 void rk_depot_push(struct depot *depot, uint64_t *stack, struct magazine *m);
 
-#endif /* RK_SRC_DEPOT_STACK_H */
+#endif /* RK_SRC_CACHE_STACK_H */

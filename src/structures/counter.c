@@ -20,7 +20,7 @@ static int64_t *slot(const struct rk_counter *counter, int index)
 	return (int64_t *)rk_percpu_slot(counter, index);
 }
 
-static int get_pool(struct rk_percpu **out)
+static int get_counter_pool(struct rk_percpu **out)
 {
 	static const struct rk_percpu_options options = {.item_size = sizeof(int64_t)};
 
@@ -35,7 +35,7 @@ int rk_counter_create(struct rk_counter **counter)
 
 	if (counter == NULL)
 		return -EINVAL;
-	r = get_pool(&from);
+	r = get_counter_pool(&from);
 	if (r == 0)
 		r = rk_percpu_alloc_for(from, &item, __builtin_return_address(0));
 	*counter = r == 0 ? (struct rk_counter *)item : NULL;
@@ -106,7 +106,7 @@ int64_t rk_counter_reset(struct rk_counter *counter)
 int rk_counter_stats(int index, struct rk_percpu_report *stats, size_t size)
 {
 	struct rk_percpu *from;
-	int r = get_pool(&from);
+	int r = get_counter_pool(&from);
 
 	return r < 0 ? r : rk_percpu_stats(from, index, stats, size);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * group.c - what isn't the fast path of groups: their memory, overflow adds, consistent reads.
+ * counter_group.c - what isn't the fast path of groups: their memory, overflow adds, consistent reads.
  *
  * Words are added to and never cleared. An add belongs to the phase in which it loaded `plane`; a turn ends a phase by
  * storing the other plane there. Turn c ends phase c, and its reader reads all that was added in phases up to c:
@@ -46,7 +46,7 @@ _Static_assert((size_t)SMALLEST << (POOLS - 1) == RK_STRIDE, "the largest group 
 
 static struct rk_percpu *pools[POOLS];
 
-static int get_pool(size_t count, struct rk_percpu **out)
+static int get_group_pool(size_t count, struct rk_percpu **out)
 {
 	struct rk_percpu_options options = {.item_size = SMALLEST, .alignment = 64};
 	int i = 0;
@@ -80,7 +80,7 @@ int rk_group_create(void **group, size_t count, const void *caller)
 	*group = NULL;
 	if (count == 0 || count > RK_COUNTER_GROUP_MAX)
 		return -EINVAL;
-	r = get_pool(count, &pool);
+	r = get_group_pool(count, &pool);
 	if (r == 0)
 		r = rk_percpu_alloc_for(pool, group, caller);
 	if (r < 0)
@@ -177,7 +177,7 @@ static int turn(void *group, int64_t *values, size_t count)
 }
 
 /* Takes values against the baseline. With `reset` they become the new one. */
-static void settle(void *group, int64_t *values, size_t count, bool reset)
+static void settle_values(void *group, int64_t *values, size_t count, bool reset)
 {
 	struct rki_group_head *head = rk_group_head(group);
 	int which = __atomic_load_n(&head->baseline, __ATOMIC_ACQUIRE);
@@ -200,7 +200,7 @@ int rk_group_read(void *group, int64_t *values, size_t count, bool reset)
 		for (int i = 0; i == 0 || (r == 1 && i < TURNS_MAX); i++)
 			r = turn(group, values, count);
 		if (r == 0)
-			settle(group, values, count, reset);
+			settle_values(group, values, count, reset);
 		(void)rk_claim_release(&head->claim);
 		r = r == 1 ? -EAGAIN : r;
 	}

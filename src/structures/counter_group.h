@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* group.h - what groups of counters and histograms share. The item that both are is `group` here. */
-#ifndef RK_SRC_GROUP_H
-#define RK_SRC_GROUP_H
+/* counter_group.h - what groups of counters and histograms share. The item that both are is `group` here. */
+#ifndef RK_SRC_COUNTER_GROUP_H
+#define RK_SRC_COUNTER_GROUP_H
 
 #include <rseqkit/detail/group.h>
 #include <stdbool.h>
@@ -18,4 +18,4 @@ int rk_group_destroy(void *group, bool is_histogram, const void *caller);
 /* As rk_counter_group_read(), or rk_counter_group_reset(). Parameters are right. */
 int rk_group_read(void *group, int64_t *values, size_t count, bool reset);
 
-#endif /* RK_SRC_GROUP_H */
+#endif /* RK_SRC_COUNTER_GROUP_H */

@@ -34,7 +34,7 @@ static struct lists *lists_of(const struct rk_freelist *list, int index)
 	return (struct lists *)rk_percpu_slot(list, index);
 }
 
-static int get_pool(struct rk_percpu **out)
+static int get_list_pool(struct rk_percpu **out)
 {
 	static const struct rk_percpu_options options = {.item_size = sizeof(struct lists), .alignment = 64};
 
@@ -49,7 +49,7 @@ int rk_freelist_create(struct rk_freelist **list)
 
 	if (list == NULL)
 		return -EINVAL;
-	r = get_pool(&from);
+	r = get_list_pool(&from);
 	if (r == 0)
 		r = rk_percpu_alloc_for(from, &item, __builtin_return_address(0));
 	*list = r == 0 ? (struct rk_freelist *)item : NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * histogram.c - histograms: a group of counters each (group.c), and what snapshots of them tell.
+ * histogram.c - histograms: a group of counters each (counter_group.c), and what snapshots of them tell.
  *
  * The invariant: buckets are numbered without a gap in the order of their values, so the number of one has all that is
  * to know about it.
@@ -71,7 +71,7 @@ size_t rk_histogram_buckets(const struct rk_histogram *histogram)
 }
 
 /* After a read of a histogram, or of what has its buckets. */
-static bool fits(const struct rk_histogram_snapshot *s)
+static bool has_room_for(const struct rk_histogram_snapshot *s)
 {
 	return s->counts != NULL && s->room >= s->buckets;
 }
@@ -85,7 +85,7 @@ static int read_buckets(struct rk_histogram *histogram, struct rk_histogram_snap
 	s->buckets = rk_group_head(histogram)->count;
 	s->bits = rk_group_head(histogram)->bits;
 	s->count = 0;
-	if (!fits(s))
+	if (!has_room_for(s))
 		return -EINVAL;
 	r = rk_group_read(histogram, (int64_t *)s->counts, s->buckets, reset);
 	for (size_t i = 0; i < s->buckets; i++)
@@ -187,8 +187,8 @@ uint64_t rk_histogram_percentile(const struct rk_histogram_snapshot *snapshot, d
 
 int rk_histogram_merge(struct rk_histogram_snapshot *into, const struct rk_histogram_snapshot *from)
 {
-	if (into == NULL || from == NULL || into->bits != from->bits || into->buckets != from->buckets || !fits(into) ||
-	    !fits(from))
+	if (into == NULL || from == NULL || into->bits != from->bits || into->buckets != from->buckets || !has_room_for(into) ||
+	    !has_room_for(from))
 		return -EINVAL;
 	for (size_t i = 0; i < into->buckets; i++)
 		into->counts[i] += from->counts[i];

@@ -9,6 +9,7 @@
 #include "percpu/percpu.h"
 #include "sync/pool.h"
 #include "thread/holder.h"
+#include "thread/number.h"
 
 _Static_assert(sizeof(struct rki_lock_slot) <= RK_LOCK_HEADER, "it is in front of the data");
 _Static_assert(offsetof(struct rki_lock_slot, closed) == sizeof(intptr_t), "rki_lock_take() relies on it");
@@ -44,9 +45,9 @@ int rk_lock_create(struct rk_lock **lock, size_t size)
 	if (r < 0)
 		return r;
 #ifdef __GLIBC__ /* elsewhere the constructor does it, if it can be done */
-	rk_holder_publish();
+	rk_number_publish();
 #endif
-	(void)rk_holder_me(); /* before a fork: in a child of clone() that thread is known by its number */
+	(void)rk_number_mine(); /* before a fork: in a child of clone() that thread is known by its number */
 	*lock = (struct rk_lock *)item;
 	if (!RK_HAVE_SECTIONS || rk_fence_all() == 0)
 		return 0;
@@ -55,7 +56,7 @@ int rk_lock_create(struct rk_lock **lock, size_t size)
 	return 0;
 }
 
-static struct rk_percpu *pool_of(const struct rk_lock *lock)
+static struct rk_percpu *pool_of_lock(const struct rk_lock *lock)
 {
 	struct place place;
 
@@ -75,13 +76,13 @@ static bool is_here(uint64_t holder)
 
 int rk_lock_destroy(struct rk_lock *lock)
 {
-	struct rk_percpu *pool = pool_of(lock);
+	struct rk_percpu *pool = pool_of_lock(lock);
 
 	if (lock == NULL)
 		return 0;
 	if (pool == NULL)
 		return -EINVAL;
-	(void)rk_holder_me();
+	(void)rk_number_mine();
 	for (int index = RK_INDEX_OVERFLOW; index <= rk_cpus_get()->highest; index++) {
 		const struct rki_lock_slot *slot = rk_lock_slot(lock, index);
 

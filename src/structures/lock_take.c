@@ -26,6 +26,7 @@
 #include "sync/claim.h"
 #include "os/fence.h"
 #include "thread/holder.h"
+#include "thread/number.h"
 
 #define LOOK_AGAIN 50000000 /* ns: in a child that a handler forks while its thread sleeps, nobody wakes it */
 #define LOOK_SOON 1000000   /* ns: without a fence nobody may wake it */
@@ -40,9 +41,9 @@ static struct rki_lock_slot *header_of(void *data)
 }
 
 /* Its number, which it draws if it has none. */
-static intptr_t me(void)
+static intptr_t lock_number(void)
 {
-	return (intptr_t)rk_holder_me();
+	return (intptr_t)rk_number_mine();
 }
 
 static bool is_elsewhere(intptr_t holder)
@@ -78,7 +79,7 @@ static void wake_one(struct rki_lock_slot *slot)
 }
 
 /* It was unlocked. */
-static void wake(struct rki_lock_slot *slot)
+static void wake_waiter(struct rki_lock_slot *slot)
 {
 	uint32_t whom = __atomic_load_n(&slot->waiting, __ATOMIC_SEQ_CST);
 
@@ -133,7 +134,7 @@ static void reopen(struct rki_lock_slot *slot)
 {
 	__atomic_fetch_and(&slot->closed, RK_LOCK_HALF_DONE | RK_LOCK_UNFENCED, __ATOMIC_SEQ_CST);
 	(void)rk_claim_release(&slot->claim);
-	wake(slot);
+	wake_waiter(slot);
 }
 
 /*
@@ -150,8 +151,8 @@ static int wait_until_empty(struct rki_lock_slot *slot, const struct wait *wait)
 		if (is_elsewhere(held)) {
 			__atomic_fetch_or(&slot->closed, RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
 			__atomic_store_n(&slot->held, 0, __ATOMIC_SEQ_CST);
-		} else if (left <= 0 || held == me()) {
-			return refusal(wait, held == me());
+		} else if (left <= 0 || held == lock_number()) {
+			return refusal(wait, held == lock_number());
 		} else {
 			sleep_until(slot, is_empty, left);
 		}
@@ -166,7 +167,7 @@ static int close_slot(const struct rk_lock *lock, int index, const struct wait *
 	int r;
 
 	/* Whoever has the claim may be waiting for this thread. */
-	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == me())
+	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number())
 		return refusal(wait, true);
 	r = rk_claim_wait(&slot->claim, left > 0 ? left : 0);
 	if (r < 0)
@@ -237,7 +238,7 @@ static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
 {
 	int64_t left = left_of(wait);
 
-	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == me() || rk_claim_is_mine(&slot->claim))
+	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number() || rk_claim_is_mine(&slot->claim))
 		return refusal(wait, true);
 	if (left <= 0)
 		return refusal(wait, false);
@@ -251,7 +252,7 @@ static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
 /* By a section, if `outcome` of the last attempt allows for one. RK_NO_RSEQ where the overflow slot is the one to take. */
 static enum rk_result lock_by_section(struct rk_lock *lock, struct wait *wait, void **data, enum rk_result outcome, int *r)
 {
-	intptr_t who = me();
+	intptr_t who = lock_number();
 
 	for (int aborts = 0; outcome != RK_NO_RSEQ && aborts < RK_ABORTS_MAX;) {
 		void *slot = NULL;
@@ -303,12 +304,12 @@ int rk_lock_release_slow(void *data, int is_free)
 	struct rki_lock_slot *slot = header_of(data);
 
 	/* The caller's compiler may know of no sections, or of no offset of numbers. */
-	if (!is_free && __atomic_load_n(&slot->held, __ATOMIC_RELAXED) == me()) {
+	if (!is_free && __atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number()) {
 		__atomic_store_n(&slot->held, 0, __ATOMIC_RELEASE);
 		is_free = 1;
 	}
 	if (is_free) {
-		wake(slot);
+		wake_waiter(slot);
 		return 0;
 	}
 	if (!(__atomic_load_n(&slot->closed, __ATOMIC_RELAXED) & RK_LOCK_OWNED) || !rk_claim_is_mine(&slot->claim))

@@ -38,8 +38,6 @@
 
 _Static_assert(sizeof(struct rk_rcu_state) <= sizeof(struct rk_readers_slot), "it is in a slot");
 
-static struct rk_percpu *pools[2];
-
 static intptr_t other(intptr_t phase)
 {
 	return phase ^ (intptr_t)sizeof(intptr_t);
@@ -53,8 +51,7 @@ static intptr_t *name_of(const struct rk_rcu *rcu)
 	return rk_rcu_state(rcu)->readers.by_sections ? &overflow->of_overflow.gate : &overflow->of_overflow.by_no_gate;
 }
 
-/* Opens the domain, where that wasn't done since the fork. Any number of threads may be at that. The phase. */
-static intptr_t open_domain(struct rk_rcu *rcu)
+intptr_t rk_rcu_open(struct rk_rcu *rcu)
 {
 	unsigned char before[RK_SIGSET_SIZE];
 	bool blocked = rk_kernel_block_signals(before) == 0;
@@ -79,43 +76,16 @@ static intptr_t current_of(struct rk_rcu *rcu)
 {
 	intptr_t current = __atomic_load_n(name_of(rcu), __ATOMIC_SEQ_CST);
 
-	return RKI_LIKELY(current != 0) ? current : open_domain(rcu);
+	return RKI_LIKELY(current != 0) ? current : rk_rcu_open(rcu);
 }
 
-int rk_rcu_create(struct rk_rcu **rcu, size_t calls_max)
+bool rk_rcu_has_readers(struct rk_rcu *rcu)
 {
-	struct rk_rcu_state *state;
-	void *item = NULL;
-	int r;
-
-	if (rcu == NULL)
-		return -EINVAL;
-	*rcu = NULL;
-	if (calls_max > RK_RCU_CALLS_MAX)
-		return -EINVAL;
-	r = rk_readers_create(pools, &item, __builtin_return_address(0));
-	if (r < 0)
-		return r;
-	*rcu = (struct rk_rcu *)item;
-	state = rk_rcu_state(*rcu);
-	state->limit = calls_max == 0 ? RK_RCU_CALLS_MAX : (uint32_t)calls_max;
-	(void)open_domain(*rcu);
-	return 0;
-}
-
-int rk_rcu_destroy(struct rk_rcu *rcu)
-{
-	if (rcu == NULL)
-		return 0;
-	if (!rk_readers_has(pools, rcu))
-		return -EINVAL;
-	if (rk_rcu_has_calls(rcu) || rk_readers_sum(current_of(rcu)) != 0 || rk_readers_sum(other(current_of(rcu))) != 0)
-		return -EBUSY;
-	return rk_readers_destroy(pools, rcu, __builtin_return_address(0));
+	return rk_readers_sum(current_of(rcu)) != 0 || rk_readers_sum(other(current_of(rcu))) != 0;
 }
 
 /* Counts the caller in the overflow word of the phase that it returns. */
-static intptr_t enter_overflow(struct rk_rcu *rcu)
+static intptr_t enter_overflow_phase(struct rk_rcu *rcu)
 {
 	for (;;) {
 		intptr_t phase = current_of(rcu);
@@ -133,13 +103,13 @@ struct rk_rcu_section *rk_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result 
 	void *counted = NULL;
 
 	if (outcome == RK_CLOSED && state->readers.by_sections) {
-		(void)open_domain(rcu);
+		(void)rk_rcu_open(rcu);
 		outcome = RK_ABORTED;
 	}
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED && state->readers.by_sections; i++)
 		outcome = rk_gate_enter(name_of(rcu), &counted);
 	if (outcome != RK_DONE)
-		counted = rk_readers_token(rcu, enter_overflow(rcu));
+		counted = rk_readers_token(rcu, enter_overflow_phase(rcu));
 	return (struct rk_rcu_section *)counted;
 }
 
@@ -260,7 +230,7 @@ void rk_rcu_rest(unsigned looks)
 }
 
 /* Without a limit if `nanoseconds` is INT64_MAX. */
-static int wait_for(struct rk_rcu *rcu, int64_t nanoseconds)
+static int wait_for_period(struct rk_rcu *rcu, int64_t nanoseconds)
 {
 	uint64_t period = rk_rcu_start(rcu);
 	int64_t end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
@@ -282,10 +252,10 @@ static int wait_for(struct rk_rcu *rcu, int64_t nanoseconds)
 
 int rk_rcu_synchronize(struct rk_rcu *rcu)
 {
-	return wait_for(rcu, INT64_MAX);
+	return wait_for_period(rcu, INT64_MAX);
 }
 
 int rk_rcu_synchronize_for(struct rk_rcu *rcu, int64_t nanoseconds)
 {
-	return wait_for(rcu, nanoseconds);
+	return wait_for_period(rcu, nanoseconds);
 }

@@ -32,6 +32,12 @@ static inline struct rk_rcu_state *rk_rcu_state(const struct rk_rcu *rcu)
 /* Waits a little before another look, the longer the more looks there were: not at all, then up to a millisecond. */
 void rk_rcu_rest(unsigned looks);
 
+/* Opens the domain, unless that was done since the fork. Any number of threads may do so at once. Returns the phase. */
+intptr_t rk_rcu_open(struct rk_rcu *rcu);
+
+/* Is a reader counted, in either phase? */
+bool rk_rcu_has_readers(struct rk_rcu *rcu);
+
 /* Is a call deferred, or being called? */
 bool rk_rcu_has_calls(struct rk_rcu *rcu);
 

@@ -39,7 +39,7 @@ int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*function)(
 	return 0;
 }
 
-static bool is_on(const struct rk_rcu_call *list, const struct rk_rcu_call *call)
+static bool is_in_list(const struct rk_rcu_call *list, const struct rk_rcu_call *call)
 {
 	while (list != NULL && list != call)
 		list = list->next;
@@ -47,12 +47,12 @@ static bool is_on(const struct rk_rcu_call *list, const struct rk_rcu_call *call
 }
 
 /* In a child of another thread. What was taken waits for a period of this process. */
-static void mend(struct rk_rcu *rcu)
+static void mend_lists(struct rk_rcu *rcu)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
 
 	if (state->waiting != NULL &&
-	    (is_on(__atomic_load_n(&state->queue, __ATOMIC_ACQUIRE), state->waiting) || is_on(state->ready, state->waiting)))
+	    (is_in_list(__atomic_load_n(&state->queue, __ATOMIC_ACQUIRE), state->waiting) || is_in_list(state->ready, state->waiting)))
 		state->waiting = NULL;
 	state->period = rk_rcu_start(rcu);
 }
@@ -100,7 +100,7 @@ static int step(struct rk_rcu *rcu, bool *idle)
 	if (r < 0)
 		return rk_claim_is_mine(&state->runner) ? -EDEADLK : -EBUSY;
 	if (r == 1)
-		mend(rcu);
+		mend_lists(rcu);
 	ran = run_ready(state); /* left by a runner that a child hasn't got */
 	if (state->waiting == NULL)
 		collect(rcu);
@@ -126,7 +126,7 @@ bool rk_rcu_has_calls(struct rk_rcu *rcu)
 	if (r < 0)
 		return true;
 	if (r == 1)
-		mend(rcu);
+		mend_lists(rcu);
 	has = __atomic_load_n(&state->queue, __ATOMIC_ACQUIRE) != NULL || state->waiting != NULL || state->ready != NULL;
 	(void)rk_claim_release(&state->runner);
 	return has;

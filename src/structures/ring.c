@@ -30,7 +30,7 @@
 
 static struct rk_percpu *pool;
 
-static int get_pool(struct rk_percpu **out)
+static int get_ring_pool(struct rk_percpu **out)
 {
 	static const struct rk_percpu_options options = {
 		.item_size = sizeof(struct ring_slot) > sizeof(struct ring_state) ? sizeof(struct ring_slot) :
@@ -72,7 +72,7 @@ static bool make_file(void *page)
 }
 
 /* The memory of a ring, and what is known of it. Returns 0 or -ENOMEM. */
-static int lay_out(struct ring_state *state, size_t size, unsigned flags)
+static int lay_out_ring(struct ring_state *state, size_t size, unsigned flags)
 {
 	size_t indexes = (size_t)rk_cpus_get()->highest + 2, region = whole_pages(RK_LOG_DATA + size);
 	size_t banks = indexes * (flags & RK_RING_OVERWRITE ? 2 : 1), merged = whole_pages(indexes * sizeof(struct merged));
@@ -113,12 +113,12 @@ int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *options)
 	size = options->size == 0 ? SIZE : options->size;
 	if (size < RK_RING_SIZE_MIN || size > RK_RING_SIZE_MAX || (size & (size - 1)) != 0)
 		return -EINVAL;
-	r = get_pool(&from);
+	r = get_ring_pool(&from);
 	if (r == 0)
 		r = rk_percpu_alloc_for(from, &item, __builtin_return_address(0));
 	if (r < 0)
 		return r;
-	r = lay_out(state_of((struct rk_ring *)item), size, options->flags);
+	r = lay_out_ring(state_of((struct rk_ring *)item), size, options->flags);
 	if (r < 0) {
 		(void)rk_percpu_free_for(from, item, __builtin_return_address(0));
 		return r;
@@ -145,6 +145,21 @@ int rk_ring_destroy(struct rk_ring *ring)
 size_t rk_ring_largest(const struct rk_ring *ring)
 {
 	return state_of(ring)->shared.largest;
+}
+
+uint64_t rk_ring_clock(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_lfence();
+	return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+	uint64_t clock;
+
+	__asm__ __volatile__("isb\n\tmrs %0, cntvct_el0" : "=r"(clock) : : "memory");
+	return clock;
+#else
+	return (uint64_t)rk_kernel_now();
+#endif
 }
 
 void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64_t position)
@@ -218,14 +233,14 @@ static enum rk_result make_room(struct rk_ring *ring, int cpu, int64_t size)
 	return outcome == RK_UNEQUAL ? RK_ABORTED : outcome; /* others were faster */
 }
 
-static int drop(struct rk_ring *ring, int index)
+static int drop_slot(struct rk_ring *ring, int index)
 {
 	__atomic_fetch_add(&slot_of(ring, index)->dropped, 1, __ATOMIC_RELAXED);
 	return -ENOBUFS;
 }
 
 /* The record at the head of the overflow ring, which the caller has claimed. False if there is no room. */
-static bool append(const struct ring_state *state, struct ring_log *log, const void *data, size_t length, int stamped)
+static bool append_to_log(const struct ring_state *state, struct ring_log *log, const void *data, size_t length, int stamped)
 {
 	int64_t head, rest, size = (int64_t)RKI_RING_BYTES(length, stamped);
 	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + size_of(state);
@@ -262,10 +277,10 @@ static int write_overflow(struct rk_ring *ring, const void *data, size_t length,
 	bool done;
 
 	if (rk_claim_enter(&slot->writing, PATIENCE, &me) < 0)
-		return drop(ring, RK_INDEX_OVERFLOW);
-	done = append(state, bank_of(state, RK_INDEX_OVERFLOW, 0), data, length, stamped);
+		return drop_slot(ring, RK_INDEX_OVERFLOW);
+	done = append_to_log(state, bank_of(state, RK_INDEX_OVERFLOW, 0), data, length, stamped);
 	rk_claim_leave(&slot->writing, me);
-	return done ? 0 : drop(ring, RK_INDEX_OVERFLOW);
+	return done ? 0 : drop_slot(ring, RK_INDEX_OVERFLOW);
 }
 
 /* Attempts on the CPU's ring, the first of which has that outcome. RK_UNEQUAL if it is full. */
@@ -295,7 +310,7 @@ int rk_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, in
 		return -EMSGSIZE;
 	outcome = write_here(ring, data, length, stamped, outcome, &cpu);
 	if (outcome == RK_UNEQUAL)
-		return drop(ring, cpu);
+		return drop_slot(ring, cpu);
 	r = outcome == RK_DONE ? 0 : write_overflow(ring, data, length, stamped);
 	/* A barrier, too, which writes that aren't sections need: no fence of who waits sees to their order. */
 	if (r == 0 && (__atomic_fetch_or(waiting, 0, __ATOMIC_SEQ_CST) & 1) != 0)

@@ -11,7 +11,6 @@
 #include "os/kernel.h"
 #include "os/cpus.h"
 #include "sync/claim.h"
-#include "thread/holder.h"
 
 #define SECOND_POSITION ((int64_t)1 << 61) /* where a slot's second log begins */
 #define PATIENCE 100000000 /* ns that a merge waits for a writer of the overflow ring */
@@ -20,21 +19,6 @@
 #define LIVE 1
 #define SNAPSHOT 2
 #define NO_HEADER (-1) /* what no record has */
-
-uint64_t rk_ring_clock(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_lfence();
-	return __builtin_ia32_rdtsc();
-#elif defined(__aarch64__)
-	uint64_t clock;
-
-	__asm__ __volatile__("isb\n\tmrs %0, cntvct_el0" : "=r"(clock) : : "memory");
-	return clock;
-#else
-	return (uint64_t)rk_kernel_now();
-#endif
-}
 
 /* The oldest block lies where the head's does, and is being written over, or will be. The others are whole. */
 static int64_t oldest_of(const struct ring_state *state, const struct ring_log *log)

@@ -10,7 +10,6 @@
 #include <unistd.h>
 #include "os/kernel.h"
 #include "os/cpus.h"
-#include "thread/holder.h"
 
 /* Is there anything to be read? */
 static bool has_records(const struct rk_ring *ring)

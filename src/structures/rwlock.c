@@ -27,7 +27,7 @@
  * behind the sum that is 0, and before the gate is opened, as src/structures/rcu.c explains. Where that fails the gate stays
  * closed, and readers, who then use atomic instructions, are let in by the phase.
  *
- * fork. The gate is closed in a child: its first user opens it, if no writer holds the claim (settle()). A claim whose holder
+ * fork. The gate is closed in a child: its first user opens it, if no writer holds the claim (open_if_unlocked()). A claim whose holder
  * isn't in this process tells that a writer was, and the phase, whether it had the lock: then the lock is `abandoned`, and
  * lets nobody in before a writer has been there. Whoever opens the gate has signals blocked (readers.h).
  */
@@ -137,7 +137,7 @@ static void let_go(struct rk_rwlock *lock)
 }
 
 /* Opens the gate if there is no writer: in a child, or where a fence failed before. */
-static void settle(struct rk_rwlock *lock)
+static void open_if_unlocked(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = state_of(lock);
 	int r;
@@ -217,7 +217,7 @@ static struct rk_rwlock_section *count_in_overflow(struct rk_rwlock *lock)
 	return (struct rk_rwlock_section *)rk_readers_token(lock, set);
 }
 
-static bool enter_overflow(struct rk_rwlock *lock, struct rk_rwlock_section **section)
+static bool read_by_overflow(struct rk_rwlock *lock, struct rk_rwlock_section **section)
 {
 	*section = count_in_overflow(lock);
 	if (lets_in(state_of(lock)))
@@ -260,11 +260,11 @@ int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct
 		int64_t left;
 
 		outcome = enter_gate(lock, section, outcome);
-		if (outcome == RK_DONE || (outcome != RK_CLOSED && enter_overflow(lock, section)))
+		if (outcome == RK_DONE || (outcome != RK_CLOSED && read_by_overflow(lock, section)))
 			return 0;
-		settle(lock);
+		open_if_unlocked(lock);
 		/* The gate may be open now. */
-		if (enter_gate(lock, section, RK_ABORTED) == RK_DONE || enter_overflow(lock, section))
+		if (enter_gate(lock, section, RK_ABORTED) == RK_DONE || read_by_overflow(lock, section))
 			return 0;
 		if (__atomic_load_n(&state->abandoned, __ATOMIC_SEQ_CST))
 			return -EOWNERDEAD;

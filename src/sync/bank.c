@@ -65,7 +65,7 @@ int rk_bank_open_first(struct rk_bank_slot *slot, void *bank)
 }
 
 /* What a holder that is no more had closed for a while is opened again. */
-static void mend(struct rk_bank_slot *slot)
+static void mend_slot(struct rk_bank_slot *slot)
 {
 	intptr_t taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
 	intptr_t bank = taken & ~(intptr_t)BRIEFLY;
@@ -83,7 +83,7 @@ int rk_bank_begin_wait(void *base, int cpu, int64_t nanoseconds)
 	int r = slot == NULL ? -EINVAL : rk_claim_wait(&slot->claim, nanoseconds);
 
 	if (r >= 0)
-		mend(slot);
+		mend_slot(slot);
 	return r;
 }
 
@@ -100,12 +100,12 @@ static struct rk_bank_slot *held(void *base, int cpu, int *error)
 	*error = slot == NULL ? -EINVAL : !rk_claim_is_mine(&slot->claim) ? -EPERM : 0;
 	if (*error != 0)
 		return NULL;
-	mend(slot); /* unless rk_bank_begin() has done it */
+	mend_slot(slot); /* unless rk_bank_begin() has done it */
 	return slot;
 }
 
 /* Fences the bank in `taken`, and then it is the caller's. All CPUs where cpu is ALL. */
-static int settle(struct rk_bank_slot *slot, int cpu, void **bank)
+static int fence_taken(struct rk_bank_slot *slot, int cpu, void **bank)
 {
 	intptr_t taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
 	int r = !(taken & PENDING) ? 0 : cpu == ALL ? rk_fence_all() : rk_fence_cpu(cpu);
@@ -118,7 +118,7 @@ static int settle(struct rk_bank_slot *slot, int cpu, void **bank)
 	return 0;
 }
 
-static int take(struct rk_bank_slot *slot, int fenced, void *spare, void **bank)
+static int take_bank(struct rk_bank_slot *slot, int fenced, void *spare, void **bank)
 {
 	intptr_t next = (intptr_t)spare | RK_BANK_OPEN, word, taken;
 	int r;
@@ -129,7 +129,7 @@ static int take(struct rk_bank_slot *slot, int fenced, void *spare, void **bank)
 	word = __atomic_load_n(&slot->bank, __ATOMIC_ACQUIRE);
 	taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
 	if (is_out(taken, word)) {
-		r = settle(slot, fenced, bank);
+		r = fence_taken(slot, fenced, bank);
 		return r < 0 ? -ESTALE : 1;
 	}
 	do {
@@ -141,7 +141,7 @@ static int take(struct rk_bank_slot *slot, int fenced, void *spare, void **bank)
 			next = bank_of(word) == 0 ? CLOSED_EMPTY : bank_of(word);
 		__atomic_store_n(&slot->taken, bank_of(word) == 0 ? 0 : bank_of(word) | PENDING, __ATOMIC_RELAXED);
 	} while (!__atomic_compare_exchange_n(&slot->bank, &word, next, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
-	return bank_of(word) == 0 ? 0 : settle(slot, fenced, bank);
+	return bank_of(word) == 0 ? 0 : fence_taken(slot, fenced, bank);
 }
 
 int rk_bank_take(void *base, int cpu, void *spare, void **bank)
@@ -151,7 +151,7 @@ int rk_bank_take(void *base, int cpu, void *spare, void **bank)
 
 	if (slot == NULL)
 		return r;
-	return rk_cpus_has(rk_cpus_get(), cpu) ? take(slot, cpu, spare, bank) : -EINVAL;
+	return rk_cpus_has(rk_cpus_get(), cpu) ? take_bank(slot, cpu, spare, bank) : -EINVAL;
 }
 
 int rk_bank_take_cid(void *base, int cid, void *spare, void **bank)
@@ -159,7 +159,7 @@ int rk_bank_take_cid(void *base, int cid, void *spare, void **bank)
 	int r;
 	struct rk_bank_slot *slot = held(base, cid, &r);
 
-	return slot == NULL ? r : take(slot, ALL, spare, bank);
+	return slot == NULL ? r : take_bank(slot, ALL, spare, bank);
 }
 
 int rk_bank_take_of_two(void *base, int cpu, void *first, void *second, void **bank)
@@ -215,7 +215,7 @@ int rk_bank_begin_exclusively(void *base, int cpu)
 
 	if (r < 0)
 		return r;
-	mend(slot);
+	mend_slot(slot);
 	return 0;
 }
 

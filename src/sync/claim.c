@@ -9,6 +9,7 @@
 #include "claim.h"
 
 #include "thread/holder.h"
+#include "thread/number.h"
 #include "os/kernel.h"
 
 #define LOOK_AGAIN 50000000 /* ns */
@@ -16,7 +17,7 @@
 
 bool rk_claim_is_mine(const struct rk_claim *claim)
 {
-	return __atomic_load_n(&claim->holder, __ATOMIC_RELAXED) == rk_holder_me();
+	return __atomic_load_n(&claim->holder, __ATOMIC_RELAXED) == rk_number_mine();
 }
 
 /* -EBUSY, and who holds it in *holder. */
@@ -38,14 +39,14 @@ int rk_claim_try(struct rk_claim *claim)
 {
 	uint64_t holder;
 
-	return attempt(claim, rk_holder_me(), &holder);
+	return attempt(claim, rk_number_mine(), &holder);
 }
 
 int rk_claim_try_exclusively(struct rk_claim *claim)
 {
 	uint64_t holder;
 
-	return attempt(claim, rk_holder_me() | RK_HOLDER_FLAG, &holder);
+	return attempt(claim, rk_number_mine() | RK_NUMBER_FLAG, &holder);
 }
 
 /* The half of `holder` that differs between threads. */
@@ -60,7 +61,7 @@ static uint32_t *futex_of(struct rk_claim *claim)
  */
 static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 {
-	bool told = (me & RK_HOLDER_BRACKET) == 0;
+	bool told = (me & RK_NUMBER_BRACKET) == 0;
 	int64_t end, left, most = told ? LOOK_AGAIN : LOOK_AGAIN_UNTOLD;
 	uint64_t holder;
 	int r = attempt(claim, me, &holder);
@@ -73,7 +74,7 @@ static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 	while ((r = attempt(claim, me, &holder)) == -EBUSY && (left = end - rk_kernel_now()) > 0) {
 		/* In a child that a handler forks here nobody would wake it: it looks again by itself, and says who it is. */
 		(void)rk_futex_wait(futex_of(claim), (uint32_t)holder, left < most ? left : most);
-		(void)rk_holder_me();
+		(void)rk_number_mine();
 	}
 	if (told)
 		__atomic_fetch_sub(&claim->waiters, 1, __ATOMIC_RELAXED);
@@ -82,7 +83,7 @@ static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 
 int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds)
 {
-	int r = wait_as(claim, rk_holder_me(), nanoseconds);
+	int r = wait_as(claim, rk_number_mine(), nanoseconds);
 
 	return r == -EBUSY && nanoseconds < 0 ? -EINVAL : r;
 }
@@ -93,7 +94,7 @@ int rk_claim_enter(struct rk_claim *claim, int64_t nanoseconds, uint64_t *me)
 	return wait_as(claim, *me, nanoseconds);
 }
 
-static int release(struct rk_claim *claim, uint64_t me)
+static int release_as(struct rk_claim *claim, uint64_t me)
 {
 	/* At once: a handler may release it in between, and another thread claim it. */
 	if (!__atomic_compare_exchange_n(&claim->holder, &me, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
@@ -105,15 +106,15 @@ static int release(struct rk_claim *claim, uint64_t me)
 
 int rk_claim_release(struct rk_claim *claim)
 {
-	return release(claim, rk_holder_me());
+	return release_as(claim, rk_number_mine());
 }
 
 int rk_claim_release_exclusively(struct rk_claim *claim)
 {
-	return release(claim, rk_holder_me() | RK_HOLDER_FLAG);
+	return release_as(claim, rk_number_mine() | RK_NUMBER_FLAG);
 }
 
 void rk_claim_leave(struct rk_claim *claim, uint64_t me)
 {
-	(void)release(claim, me);
+	(void)release_as(claim, me);
 }

@@ -16,7 +16,7 @@
 #include "percpu/percpu.h"
 #include "pool.h"
 #include "os/fence.h"
-#include "thread/holder.h"
+#include "thread/number.h"
 
 _Static_assert(offsetof(struct rk_readers_slot, of_overflow) == RKI_READERS_GATE, "inline functions rely on it");
 
@@ -26,13 +26,13 @@ _Static_assert(offsetof(struct rk_readers_slot, of_overflow) == RKI_READERS_GATE
 int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *caller)
 {
 	struct rk_percpu_options options = {.item_size = sizeof(struct rk_readers_slot), .alignment = 64};
-	bool wiped = rk_holder_is_wiped();
+	bool wiped = rk_number_is_wiped();
 	struct rk_readers *readers;
 	struct rk_percpu *pool;
 	int r;
 
 	*item = NULL;
-	if (!wiped && !rk_holder_is_hopeless())
+	if (!wiped && !rk_number_is_hopeless())
 		return -ENOMEM;
 	options.flags = wiped ? RK_PERCPU_EMPTY_IN_CHILDREN : 0;
 	r = rk_pool_get_fenced(&pools[!wiped], &options, &pool);
@@ -46,7 +46,7 @@ int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *calle
 	return 0;
 }
 
-static struct rk_percpu *pool_of(struct rk_percpu *pools[2], const void *item)
+static struct rk_percpu *pool_of_readers(struct rk_percpu *pools[2], const void *item)
 {
 	struct place place;
 
@@ -61,12 +61,12 @@ static struct rk_percpu *pool_of(struct rk_percpu *pools[2], const void *item)
 
 bool rk_readers_has(struct rk_percpu *pools[2], const void *item)
 {
-	return pool_of(pools, item) != NULL;
+	return pool_of_readers(pools, item) != NULL;
 }
 
 int rk_readers_destroy(struct rk_percpu *pools[2], void *item, const void *caller)
 {
-	struct rk_percpu *pool = pool_of(pools, item);
+	struct rk_percpu *pool = pool_of_readers(pools, item);
 
 	return pool == NULL ? -EINVAL : rk_percpu_free_for(pool, item, caller);
 }

@@ -121,7 +121,7 @@ static int compare(const struct vector *vector, const unsigned char *bank)
 	return 0;
 }
 
-static uint64_t load(const unsigned char *place, uint32_t length)
+static uint64_t load_value(const unsigned char *place, uint32_t length)
 {
 	uint8_t one;
 	uint16_t two;
@@ -183,7 +183,7 @@ static void apply(struct vector *vector, unsigned char *bank)
 		else if (op->code == RK_VECTOR_READ)
 			memcpy(bytes, place, op->length);
 		else if (is_arithmetic(op))
-			store(place, op->length, calculate(op->code, load(place, op->length), op->operand));
+			store(place, op->length, calculate(op->code, load_value(place, op->length), op->operand));
 		else if (op->code == RK_VECTOR_BARRIER)
 			__sync_synchronize();
 		bytes += has_bytes(op) ? op->length : 0;

@@ -19,7 +19,9 @@
 #include "bracket.h"
 
 #include <stddef.h>
-#include "holder.h"
+#include <pthread.h>
+#include "area.h"
+#include "number.h"
 #include "os/kernel.h"
 
 #define LEVELS 32 /* of all threads at a time */
@@ -35,7 +37,7 @@ static struct level {
 
 static uint64_t used; /* rows that ever were; rarely more than one or two */
 
-static uint64_t load(const uint64_t *word)
+static uint64_t load_word(const uint64_t *word)
 {
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
@@ -48,12 +50,12 @@ static void strike_out(struct level *level)
 
 static struct level *end_of_levels(void)
 {
-	return levels + load(&used);
+	return levels + load_word(&used);
 }
 
 static void use(uint64_t rows)
 {
-	uint64_t before = load(&used);
+	uint64_t before = load_word(&used);
 
 	while (before < rows && !__atomic_compare_exchange_n(&used, &before, rows, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		;
@@ -63,9 +65,9 @@ static void use(uint64_t rows)
 static struct level *free_row(uint64_t thread)
 {
 	for (struct level *level = levels; level < levels + LEVELS; level++) {
-		uint64_t number = load(&level->number), other = load(&level->thread);
+		uint64_t number = load_word(&level->number), other = load_word(&level->thread);
 
-		if (other != 0 && !rk_holder_is_elsewhere(other))
+		if (other != 0 && !rk_number_is_elsewhere(other))
 			continue;
 		use((uint64_t)(level - levels) + 1);
 		if (number != 0)
@@ -85,7 +87,7 @@ static struct level *innermost(uint64_t thread, const struct level *own)
 	struct level *found = NULL;
 
 	for (struct level *level = levels; level < end_of_levels(); level++)
-		if (load(&level->thread) == thread && load(&level->number) > (found != NULL ? load(&found->number) : 0) &&
+		if (load_word(&level->thread) == thread && load_word(&level->number) > (found != NULL ? load_word(&found->number) : 0) &&
 		    (own == NULL || level->process != own->process || level->pid == 0 || level->pid == own->pid))
 			found = level;
 	return found;
@@ -94,12 +96,12 @@ static struct level *innermost(uint64_t thread, const struct level *own)
 /* Without pages that a fork wipes it isn't known who was forked. */
 static uint64_t process_here(void)
 {
-	return rk_holder_is_wiped() ? rk_holder_process() : 0;
+	return rk_number_is_wiped() ? rk_number_process() : 0;
 }
 
 static struct level here(void)
 {
-	struct level own = {.thread = rk_holder_me()};
+	struct level own = {.thread = rk_number_mine()};
 
 	/* Until no handler has forked in between. */
 	do {
@@ -111,7 +113,7 @@ static struct level here(void)
 
 static struct level here_in_person(void)
 {
-	return (struct level){.thread = rk_holder_me(), .process = process_here(), .pid = 0};
+	return (struct level){.thread = rk_number_mine(), .process = process_here(), .pid = 0};
 }
 
 static bool is_outermost(const struct level *level)
@@ -121,7 +123,7 @@ static bool is_outermost(const struct level *level)
 
 static void strike_out_inside(const struct level *level)
 {
-	uint64_t thread = load(&level->thread);
+	uint64_t thread = load_word(&level->thread);
 	struct level *inner;
 
 	while ((inner = innermost(thread, NULL)) != level)
@@ -140,7 +142,7 @@ void rk_bracket_begun(uint8_t depth, bool in_person)
 		level->pid = own.pid;
 		level->depth = depth;
 		level->further = 0;
-		__atomic_store_n(&level->number, rk_holder_draw() | RK_HOLDER_BRACKET, __ATOMIC_RELEASE);
+		__atomic_store_n(&level->number, rk_number_draw() | RK_NUMBER_BRACKET, __ATOMIC_RELEASE);
 	} else {
 		level = innermost(own.thread, &own);
 		/* A vfork child that is killed leaves none that somebody counts on. */
@@ -151,7 +153,7 @@ void rk_bracket_begun(uint8_t depth, bool in_person)
 
 uint8_t rk_bracket_ends(uint8_t depth_now)
 {
-	struct level *level = innermost(rk_holder_me(), NULL);
+	struct level *level = innermost(rk_number_mine(), NULL);
 	uint8_t depth = 0;
 
 	if (level != NULL && !is_outermost(level)) {
@@ -172,9 +174,10 @@ uint8_t rk_bracket_ends(uint8_t depth_now)
 	return depth;
 }
 
-void rk_bracket_forks(void)
+/* The calling thread is about to fork: its vfork children, with their levels, have ended. */
+static void before_fork_inside(void)
 {
-	const struct level *level = innermost(rk_holder_me(), NULL);
+	const struct level *level = innermost(rk_number_mine(), NULL);
 	struct level own;
 
 	if (level == NULL || is_outermost(level))
@@ -190,15 +193,15 @@ void rk_bracket_forks(void)
 void rk_bracket_none(void)
 {
 	unsigned char before[RK_SIGSET_SIZE];
-	uint64_t thread = rk_holder_me();
+	uint64_t thread = rk_number_mine();
 	bool any = false;
 
 	for (struct level *level = levels; level < end_of_levels(); level++)
-		any |= load(&level->thread) == thread;
+		any |= load_word(&level->thread) == thread;
 	if (!any || rk_kernel_block_signals(before) < 0)
 		return;
 	for (struct level *level = levels; level < end_of_levels(); level++)
-		if (load(&level->thread) == thread)
+		if (load_word(&level->thread) == thread)
 			strike_out(level);
 	(void)rk_kernel_set_signals(before, NULL);
 }
@@ -207,13 +210,29 @@ uint64_t rk_bracket_number(uint64_t thread)
 {
 	const struct level *level = innermost(thread, NULL);
 
-	return level != NULL ? load(&level->number) : thread;
+	return level != NULL ? load_word(&level->number) : thread;
 }
 
 uint64_t rk_bracket_thread(uint64_t number)
 {
 	for (const struct level *level = levels; level < end_of_levels(); level++)
-		if (load(&level->number) == number)
-			return load(&level->thread);
+		if (load_word(&level->number) == number)
+			return load_word(&level->thread);
 	return 0;
+}
+
+bool rk_bracket_is_open(void)
+{
+	return READ(rk_state_in_use(rk_process_get())->vfork) != 0;
+}
+
+static void before_fork(void)
+{
+	if (rk_bracket_is_open())
+		before_fork_inside();
+}
+
+__attribute__((__constructor__(RK_FIRST_OF_ALL))) static void begin_brackets(void)
+{
+	(void)pthread_atfork(before_fork, NULL, NULL);
 }

@@ -21,8 +21,8 @@ void rk_bracket_begun(uint8_t depth, bool in_person);
  */
 uint8_t rk_bracket_ends(uint8_t depth_now);
 
-/* The calling thread is about to fork: its vfork children, with their levels, have ended. Async-signal-safe. */
-void rk_bracket_forks(void);
+/* Is the calling thread inside a bracket, or a vfork child that is? Async-signal-safe. */
+bool rk_bracket_is_open(void);
 
 /* The calling thread is inside of none. Async-signal-safe. */
 void rk_bracket_none(void);

@@ -55,7 +55,7 @@ SAME(RKE_SIGNATURE, RK_SIGNATURE);
 
 #ifdef __GLIBC__
 /* The symbol's offset from the thread pointer; false if there is no such symbol. */
-static bool find(enum symbol symbol, ptrdiff_t *offset)
+static bool find_symbol(enum symbol symbol, ptrdiff_t *offset)
 {
 	*offset = symbol == ABI ? rke_offset_of_area() : rke_offset_of_count();
 	return *offset != 0;
@@ -79,7 +79,7 @@ void rk_early_look_up(void)
 	}
 }
 
-static bool find(enum symbol symbol, ptrdiff_t *offset)
+static bool find_symbol(enum symbol symbol, ptrdiff_t *offset)
 {
 	*offset = offsets[symbol];
 	return *offset != 0;
@@ -91,7 +91,7 @@ bool rk_early_area(ptrdiff_t *offset)
 	volatile struct rk_area *area;
 	int32_t cpu;
 
-	if (!find(ABI, offset))
+	if (!find_symbol(ABI, offset))
 		return false;
 	area = rk_area_at(*offset);
 	if ((uintptr_t)area % RK_AREA_LENGTH_ORIGINAL != 0 || !rk_kernel_can_read((const void *)(uintptr_t)area) ||
@@ -107,7 +107,7 @@ volatile uint32_t *rk_early_users(ptrdiff_t area)
 	ptrdiff_t offset;
 
 	/* In another namespace there may be another adopter, whose area is not the one that was agreed on. */
-	if (!find(ABI, &offset) || offset != area || !find(REFCOUNT, &offset))
+	if (!find_symbol(ABI, &offset) || offset != area || !find_symbol(REFCOUNT, &offset))
 		return NULL;
 	return (volatile uint32_t *)(rk_thread_pointer() + offset);
 }

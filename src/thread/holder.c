@@ -1,220 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * holder.c - numbers of threads that stay the same over a fork, and tell afterwards whose thread is left.
- *
- *   | flag | of a bracket | copy of this library: 23 bits | 39 bits: 1, 2, 3, ... |
- *
- * A thread draws its number once and keeps it in this copy's block (area.h). So the child of a fork has the numbers of
- * all its parent's threads behind it, and one of them is its own first thread's. The invariant: in a process that is a
- * child, numbers above `first` are of its threads, and of those below it only `initial`. Both are on a page that the
- * kernel wipes at a fork. The first who looks draws `first`, before any further one is drawn.
- *
- * Only the child's first thread knows its own number. The libc's handlers of fork run in it. Forks that don't run them
- * leave `initial` unknown until that thread comes here, and until then nobody is said to be elsewhere.
- *
- * Another copy's numbers tell nothing: it has a page of its own.
- *
- * A vfork child has its parent's number. Inside a bracket there are numbers besides: bracket.c.
- */
-#define _GNU_SOURCE
+/* holder.c - see holder.h. */
 #include "holder.h"
 
-#include <pthread.h>
-#include <sys/mman.h>
 #include "bracket.h"
-#include "os/kernel.h"
-#include "area.h"
-
-#define NUMBER (((uint64_t)1 << 39) - 1)
-#define COPY (~NUMBER & ~RK_HOLDER_BRACKET & ~RK_HOLDER_FLAG)
-#define NOBODY UINT64_MAX
-
-struct page {
-	uint64_t first;   /* 0: wiped */
-	uint64_t initial; /* 0: not known */
-};
-
-static struct page *page; /* NULL: not made yet */
-static bool hopeless;     /* the kernel wipes no pages */
-static uint64_t next_number = 2; /* 1 is the `first` of the process that made the page */
-
-/* NULL without memory. In a page that is made late nobody is elsewhere: numbers may have been drawn before. */
-static struct page *make_page(void)
-{
-	struct page *made, *expected = NULL;
-	size_t size = (size_t)sysconf(_SC_PAGESIZE);
-	int saved = errno;
-
-	made = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (made != MAP_FAILED && madvise(made, size, MADV_WIPEONFORK) != 0) {
-		if (errno != ENOMEM && errno != EAGAIN) /* a kernel before 4.14, or a filter */
-			__atomic_store_n(&hopeless, true, __ATOMIC_RELAXED);
-		(void)munmap(made, size);
-		made = MAP_FAILED;
-	}
-	errno = saved;
-	if (made == MAP_FAILED)
-		return NULL;
-	made->first = 1;
-	if (__atomic_compare_exchange_n(&page, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		return made;
-	(void)munmap(made, size);
-	return expected;
-}
-
-static struct page *get_page(void)
-{
-	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);
-
-	return p != NULL || __atomic_load_n(&hopeless, __ATOMIC_RELAXED) ? p : make_page();
-}
-
-static uint64_t first_of(struct page *p)
-{
-	uint64_t first = __atomic_load_n(&p->first, __ATOMIC_ACQUIRE);
-
-	if (RKI_LIKELY(first != 0))
-		return first;
-	/* Nobody draws a number before this is done. It is nobody's, so that another process has another one. */
-	if (__atomic_compare_exchange_n(&p->first, &first, __atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED), 0,
-					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		first = __atomic_load_n(&p->first, __ATOMIC_ACQUIRE);
-	return first;
-}
-
-/* By the process's first thread only. */
-static void tell_initial(struct page *p, uint64_t number)
-{
-	if (__atomic_load_n(&p->initial, __ATOMIC_RELAXED) != number)
-		__atomic_store_n(&p->initial, number, __ATOMIC_RELEASE);
-}
-
-/* A vfork child has one thread, too, but its parent's memory. */
-static bool is_initial(void)
-{
-	long thread = RK_SYSCALL(SYS_gettid);
-
-	return thread > 0 && thread == RK_SYSCALL(SYS_getpid) && rk_kernel_is_vfork_child() == 0;
-}
-
-uint64_t rk_holder_draw(void)
-{
-	static const char here;
-	uint64_t copy = (uint64_t)((uintptr_t)&here >> 12) << 39 & COPY;
-
-	return copy | (__atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED) & NUMBER);
-}
-
-/* A signal handler may draw one in the middle of this: then that is it. */
-static uint64_t draw(struct page *p)
-{
-	uint64_t none = 0, drawn;
-
-	/* Unless a handler has told whose it is. */
-	if (p != NULL && first_of(p) != 1 && __atomic_load_n(&p->initial, __ATOMIC_RELAXED) == 0 && is_initial())
-		(void)__atomic_compare_exchange_n(&p->initial, &none, NOBODY, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
-	none = 0;
-	drawn = rk_holder_draw();
-	return __atomic_compare_exchange_n(&rk_block.number, &none, drawn, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? drawn : none;
-}
-
-uint64_t rk_holder_me(void)
-{
-	struct page *p = get_page();
-	uint64_t number = __atomic_load_n(&rk_block.number, __ATOMIC_RELAXED);
-
-	if (RKI_UNLIKELY(number == 0))
-		number = draw(p);
-	/* Of a thread that runs here, such a number is that of the first. */
-	if (p != NULL && RKI_UNLIKELY((number & NUMBER) < first_of(p)))
-		tell_initial(p, number);
-	return number;
-}
-
-bool rk_holder_is_bracketed(void)
-{
-	return READ(rk_state_in_use(rk_process_get())->vfork) != 0;
-}
+#include "number.h"
 
 uint64_t rk_holder_here(void)
 {
-	uint64_t me = rk_holder_me();
+	uint64_t me = rk_number_mine();
 
 	/* A child that was killed inside a bracket of another copy may have left levels here that nothing has ended. */
-	return rk_holder_is_bracketed() ? rk_bracket_number(me) : me;
+	return rk_bracket_is_open() ? rk_bracket_number(me) : me;
 }
 
 bool rk_holder_is_here(uint64_t holder)
 {
-	uint64_t me = rk_holder_me(), number = holder & ~RK_HOLDER_FLAG;
+	uint64_t me = rk_number_mine(), number = holder & ~RK_NUMBER_FLAG;
 
-	return number == me || ((number & RK_HOLDER_BRACKET) != 0 && rk_bracket_thread(number) == me);
+	return number == me || ((number & RK_NUMBER_BRACKET) != 0 && rk_bracket_thread(number) == me);
 }
 
 bool rk_holder_is_elsewhere(uint64_t holder)
 {
-	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);
-	uint64_t initial, number = holder & ~RK_HOLDER_FLAG;
+	uint64_t number = holder & ~RK_NUMBER_FLAG;
 
-	if (((number ^ __atomic_load_n(&rk_block.number, __ATOMIC_RELAXED)) & COPY) != 0)
+	if ((number & RK_NUMBER_BRACKET) == 0)
+		return rk_number_is_elsewhere(number);
+	if (rk_number_is_foreign(number))
 		return false;
-	if ((number & RK_HOLDER_BRACKET) != 0) {
-		number = rk_bracket_thread(number);
-		return number == 0 || rk_holder_is_elsewhere(number);
-	}
-	if (p == NULL || (number & NUMBER) >= first_of(p))
-		return false;
-	initial = __atomic_load_n(&p->initial, __ATOMIC_ACQUIRE);
-	return initial != 0 && initial != number;
-}
-
-uint64_t rk_holder_process(void)
-{
-	struct page *p = get_page();
-
-	return p != NULL ? first_of(p) : RK_HOLDER_FLAG | (uint64_t)RK_SYSCALL(SYS_getpid);
-}
-
-bool rk_holder_is_wiped(void)
-{
-	return get_page() != NULL;
-}
-
-bool rk_holder_is_hopeless(void)
-{
-	return get_page() == NULL && __atomic_load_n(&hopeless, __ATOMIC_RELAXED);
-}
-
-static void before_fork(void)
-{
-	if (rk_holder_is_bracketed())
-		rk_bracket_forks();
-}
-
-static void in_child(void)
-{
-	struct page *p = __atomic_load_n(&page, __ATOMIC_ACQUIRE);
-	uint64_t number = __atomic_load_n(&rk_block.number, __ATOMIC_RELAXED);
-
-	if (p == NULL)
-		return;
-	(void)first_of(p);
-	tell_initial(p, number != 0 ? number : NOBODY);
-}
-
-/* Headers declare it const: see area.c. */
-RKI_API ptrdiff_t number_offset __asm__("rk_number_offset");
-ptrdiff_t number_offset;
-
-void rk_holder_publish(void)
-{
-	if (__atomic_load_n(&number_offset, __ATOMIC_RELAXED) == 0)
-		SET_ONCE(number_offset, rk_block_offset() + (ptrdiff_t)offsetof(struct rk_thread_block, number));
-}
-
-__attribute__((__constructor__(RK_FIRST_OF_ALL))) static void at_process_start(void)
-{
-	if (rk_block_is_static())
-		rk_holder_publish();
-	(void)pthread_atfork(before_fork, NULL, in_child);
+	number = rk_bracket_thread(number);
+	return number == 0 || rk_number_is_elsewhere(number);
 }

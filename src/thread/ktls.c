@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ktls.c - threads that the kernel registers, and the same contract where it doesn't (rseqkit/ktls.h).
+ * ktls.c - threads that the kernel registers: what the decision asks and does (ktls_query.c has the contract).
  *
  * The commands are those of the series in kernel/. A kernel without it answers EINVAL to flags that it doesn't know.
  */
@@ -45,7 +45,7 @@ static int ask_kernel(struct rk_ktls_layout *layout)
 }
 
 /* The area isn't at the beginning of the blob: elsewhere an offset of 0 says that there is no KTLS. */
-static bool fits(const struct rk_ktls_layout *layout, uint32_t length, uint32_t size, uint32_t alignment)
+static bool fits_layout(const struct rk_ktls_layout *layout, uint32_t length, uint32_t size, uint32_t alignment)
 {
 	return layout->rseq_offset > 0 && layout->rseq_offset <= layout->size &&
 	       length <= layout->size - layout->rseq_offset && layout->size <= size && layout->alignment <= alignment;
@@ -91,7 +91,7 @@ bool rk_ktls_begin(struct rk_process *p, bool chosen, struct rk_ktls_room *room)
 		return false;
 	rk_ktls_room(room, sizeof(*room));
 	if (!(room->linked || chosen) || ask_kernel(&layout) != 0 ||
-	    !fits(&layout, p->feature_size, room->size, room->alignment))
+	    !fits_layout(&layout, p->feature_size, room->size, room->alignment))
 		return false;
 	offset = (ptrdiff_t)room->offset + (ptrdiff_t)layout.rseq_offset;
 	if (!leave_it_to_kernel((ptrdiff_t)room->offset, rk_area_at(offset), p->feature_size))
@@ -130,7 +130,7 @@ int rk_ktls_ask(struct rk_ktls_layout *layout, size_t size)
 	rk_answer(layout, size, &full, sizeof(full));
 	if (!LIBC_CAN)
 		return -ENOTSUP;
-	return fits(&full, rk_feature_size(), RK_KTLS_ROOM_SIZE, RK_KTLS_ROOM_ALIGNMENT) ? 0 : -E2BIG;
+	return fits_layout(&full, rk_feature_size(), RK_KTLS_ROOM_SIZE, RK_KTLS_ROOM_ALIGNMENT) ? 0 : -E2BIG;
 }
 
 void rk_ktls_learn_layout(struct rk_process *p)
@@ -148,7 +148,7 @@ void rk_ktls_learn_layout(struct rk_process *p)
  * place that nobody knows? Other threads may: filters and private registrations are each thread's own. So that counts
  * only while there is one thread, as there is as a rule, for those to come have its filters.
  */
-static bool is_without(const struct rk_process *p)
+static bool is_refused(const struct rk_process *p)
 {
 	volatile struct rk_area *area = rk_area_at(p->offset);
 	int registered;
@@ -170,7 +170,7 @@ enum rk_ktls rk_ktls_find_provider(const struct rk_process *p)
 		return RK_KTLS_NONE;
 	if (p->where == RK_WHERE_LIBC)
 		return RK_KTLS_LIBC;
-	if (is_without(p))
+	if (is_refused(p))
 		return RK_KTLS_NONE;
 	return p->where == RK_WHERE_LIBRSEQ ? RK_KTLS_OTHERS : RK_KTLS_LIBRARY;
 }
@@ -183,65 +183,17 @@ void rk_ktls_find_accessors(void)
 	__atomic_store_n((void **)&kernel_cpu, cpu, __ATOMIC_RELAXED);
 }
 
-int rk_ktls_set_up(void)
-{
-	return rk_process_init();
-}
-
-enum rk_ktls rk_ktls_provider(void)
-{
-	return (enum rk_ktls)(rk_process_get()->provider - 1);
-}
-
-const char *rk_ktls_name(enum rk_ktls provider)
-{
-	static const char *const names[] = {[RK_KTLS_NONE] = "none",
-					    [RK_KTLS_KERNEL] = "kernel",
-					    [RK_KTLS_LIBC] = "libc",
-					    [RK_KTLS_LIBRARY] = "library",
-					    [RK_KTLS_OTHERS] = "others"};
-
-	return (size_t)provider < sizeof(names) / sizeof(names[0]) ? names[provider] : "unknown";
-}
-
-int rk_ktls_query(struct rk_ktls_layout *layout, size_t size)
-{
-	const struct rk_process *p = rk_process_get();
-	struct rk_ktls_layout full = {.rseq_offset = p->blob};
-
-	if (layout == NULL || size == 0)
-		return -EINVAL;
-	if (rk_ktls_provider() == RK_KTLS_NONE)
-		return -ENXIO;
-	full.size = p->blob_size != 0 ? p->blob_size : p->blob + (p->length != 0 ? p->length : RK_AREA_LENGTH_ORIGINAL);
-	/* What the kernel announces it asks of registrations with more than the original length only. */
-	full.alignment = p->blob_alignment != 0		       ? p->blob_alignment :
-			 p->length > RK_AREA_LENGTH_ORIGINAL ? p->alignment :
-							       RK_AREA_LENGTH_ORIGINAL;
-	rk_answer(layout, size, &full, sizeof(full));
-	return 0;
-}
-
-ptrdiff_t rk_ktls_offset(void)
-{
-	const struct rk_process *p = rk_process_get();
-
-	return rk_ktls_provider() == RK_KTLS_NONE ? 0 : p->offset - (ptrdiff_t)p->blob;
-}
-
 /* All ones in a thread that was never registered, 0 in one that is no more. */
-int rk_ktls_tid(ptrdiff_t offset)
+int rk_ktls_tid_told(ptrdiff_t offset)
 {
 	uint32_t (*read_tid)(long) = __atomic_load_n(&kernel_tid, __ATOMIC_RELAXED);
-	int tid = read_tid != NULL && offset != 0 ? (int)read_tid(offset) : 0;
 
-	return tid > 0 ? tid : (int)RK_SYSCALL(SYS_gettid);
+	return read_tid != NULL && offset != 0 ? (int)read_tid(offset) : 0;
 }
 
-int rk_ktls_cpu(ptrdiff_t offset)
+int rk_ktls_cpu_told(ptrdiff_t offset)
 {
 	int (*read_cpu)(long) = __atomic_load_n(&kernel_cpu, __ATOMIC_RELAXED);
-	int cpu = read_cpu != NULL && offset != 0 ? read_cpu(offset) : -1;
 
-	return cpu >= 0 ? cpu : rk_cpu();
+	return read_cpu != NULL && offset != 0 ? read_cpu(offset) : -1;
 }

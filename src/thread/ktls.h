@@ -37,4 +37,8 @@ enum rk_ktls rk_ktls_find_provider(const struct rk_process *p);
 /* Finds the vDSO's accessors. Async-signal-safe. */
 void rk_ktls_find_accessors(void);
 
+/* What they say of the calling thread: 0 or below, or below 0, where they say nothing. Async-signal-safe. */
+int rk_ktls_tid_told(ptrdiff_t offset);
+int rk_ktls_cpu_told(ptrdiff_t offset);
+
 #endif /* RK_SRC_KTLS_H */

@@ -10,10 +10,10 @@
 #include "thread.h"
 
 /*
- * Has the thread no rseq, for a reason that lasts and that needn't be passed on? What prepare() would find out, in a
+ * Has the thread no rseq, for a reason that lasts and that needn't be passed on? What prepare_and_note() would find out, in a
  * few loads: fallbacks come this way each time.
  */
-static bool is_without(const struct rk_process *p)
+static bool is_without_rseq(const struct rk_process *p)
 {
 	uint8_t of_thread = READ(rk_state_in_use(p)->reason);
 	uint8_t of_process = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
@@ -26,7 +26,7 @@ static bool is_without(const struct rk_process *p)
 
 enum rk_result rk_leave(void)
 {
-	if (is_without(rk_process_get()))
+	if (is_without_rseq(rk_process_get()))
 		return RK_NO_RSEQ;
 	return rk_thread_prepare() == 0 ? RK_ABORTED : RK_NO_RSEQ;
 }

@@ -37,7 +37,7 @@ bool rk_libc_area(ptrdiff_t *offset, bool *registers)
 #ifdef LIBC_HAS_SYMBOLS
 #include <sys/rseq.h>
 
-static bool find(ptrdiff_t *offset, bool *registers)
+static bool find_area(ptrdiff_t *offset, bool *registers)
 {
 	*offset = __rseq_offset;
 	*registers = __rseq_size != 0;
@@ -49,7 +49,7 @@ struct symbols {
 	const unsigned int *size;
 };
 
-static int look(struct dl_phdr_info *info, size_t size, void *result)
+static int look_in_module(struct dl_phdr_info *info, size_t size, void *result)
 {
 	struct symbols *symbols = result;
 	struct rk_module module;
@@ -65,12 +65,12 @@ static int look(struct dl_phdr_info *info, size_t size, void *result)
 }
 
 /* A static program has the libc that it was built with, and nothing to look up. */
-static bool find(ptrdiff_t *offset, bool *registers)
+static bool find_area(ptrdiff_t *offset, bool *registers)
 {
 	struct symbols symbols = {NULL, NULL};
 	struct rk_rendezvous meeting;
 
-	if (dl_iterate_phdr(look, &symbols) == 0)
+	if (dl_iterate_phdr(look_in_module, &symbols) == 0)
 		return false;
 	/* They may be our own preloaded object's, see symbols.c: then copies have agreed on the area. */
 	if (rk_rendezvous_look(&meeting) == 0 && meeting.offset == *symbols.offset)
@@ -86,7 +86,7 @@ bool rk_libc_area(ptrdiff_t *offset, bool *registers)
 	*offset = 0;
 	*registers = false;
 	/* Zero would be the thread pointer itself, which is never an area. */
-	if (find(offset, registers) && *offset != 0)
+	if (find_area(offset, registers) && *offset != 0)
 		return true;
 	*registers = false;
 	return false;

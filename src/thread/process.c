@@ -23,7 +23,7 @@
 
 struct rk_process rk_process_decided;
 
-/* Where there is no start.c. */
+/* Where there is no start_here.c. */
 __attribute__((__weak__)) bool rk_start_sees_all(void)
 {
 	return false;

@@ -52,7 +52,7 @@ static int read_page(struct rk_rendezvous *meeting)
 }
 
 /* Maps a page with our offer, unless there is one. Returns 0, -EEXIST if there is, or another negative errno. */
-static int publish(const struct rk_rendezvous *offer)
+static int publish_offer(const struct rk_rendezvous *offer)
 {
 	long fd, mapped;
 
@@ -88,6 +88,6 @@ int rk_rendezvous(struct rk_rendezvous *meeting)
 
 	if (rk_kernel_can_read(page))
 		return read_page(meeting);
-	r = publish(meeting);
+	r = publish_offer(meeting);
 	return r == -EEXIST ? rk_rendezvous_look(meeting) : r;
 }

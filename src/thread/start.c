@@ -25,7 +25,6 @@
 #include <threads.h>
 #include "exit.h"
 #include "process.h"
-#include "start.h"
 
 #define EXPORTED __attribute__((__visibility__("default")))
 
@@ -75,7 +74,7 @@ static struct chunk *following(struct chunk *chunk)
 	return next;
 }
 
-static struct slot *take_slot(void *argument)
+static struct slot *take_start(void *argument)
 {
 	for (struct chunk *chunk = &first_chunk; chunk != NULL; chunk = following(chunk)) {
 		for (size_t i = 0; i < sizeof(chunk->slots) / sizeof(chunk->slots[0]); i++) {
@@ -91,7 +90,7 @@ static struct slot *take_slot(void *argument)
 	return NULL;
 }
 
-static void release_slot(struct slot *slot)
+static void release_start(struct slot *slot)
 {
 	__atomic_store_n(&slot->taken, false, __ATOMIC_RELEASE);
 }
@@ -104,7 +103,7 @@ static struct slot arrive(void *argument)
 {
 	struct slot copy = *(struct slot *)argument;
 
-	release_slot(argument);
+	release_start(argument);
 	rk_exit_watch();
 	(void)rk_thread_prepare();
 	return copy;
@@ -170,7 +169,7 @@ static bool starts_are_left_alone(void)
 }
 
 /* The libc's pthread_create(), and what is to be done before the first thread. */
-static create_posix *get_ready(void)
+static create_posix *ready_to_start(void)
 {
 	create_posix *next = __atomic_load_n(&next_posix, __ATOMIC_RELAXED);
 
@@ -185,19 +184,19 @@ static create_posix *get_ready(void)
 EXPORTED int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes,
 			    void *(*routine)(void *), void *restrict argument)
 {
-	create_posix *next = get_ready();
+	create_posix *next = ready_to_start();
 	struct slot *slot;
 	int r;
 
 	if (starts_are_left_alone())
 		return next(thread, attributes, routine, argument);
-	slot = take_slot(argument);
+	slot = take_start(argument);
 	if (slot == NULL)
 		return EAGAIN;
 	slot->routine.posix = routine;
 	r = next(thread, attributes, start_posix, slot);
 	if (r != 0)
-		release_slot(slot);
+		release_start(slot);
 	return r;
 }
 
@@ -232,36 +231,19 @@ EXPORTED int thrd_create(thrd_t *thread, thrd_start_t routine, void *argument)
 	struct slot *slot;
 	int r;
 
-	(void)get_ready();
+	(void)ready_to_start();
 	next = __atomic_load_n(&next_c11, __ATOMIC_RELAXED);
 	/* Where there is none, the start routine can only be passed on in a slot. */
 	if (next != NULL && starts_are_left_alone())
 		return next(thread, routine, argument);
 	if (next == NULL)
 		next = create_c11_as_posix;
-	slot = take_slot(argument);
+	slot = take_start(argument);
 	if (slot == NULL)
 		return thrd_nomem;
 	slot->routine.c11 = routine;
 	r = next(thread, start_c11, slot);
 	if (r != thrd_success)
-		release_slot(slot);
+		release_start(slot);
 	return r;
 }
-
-/* By whatever the dynamic linker binds references to; ours may come behind the libc's in look-up order. */
-bool rk_start_sees_all(void)
-{
-#ifdef __GLIBC__
-	return dlsym(RTLD_DEFAULT, "pthread_create") == (void *)(uintptr_t)pthread_create;
-#else
-	return in_this_program != NULL || dlsym(RTLD_DEFAULT, "pthread_create") == (void *)(uintptr_t)pthread_create;
-#endif
-}
-
-#ifdef RK_PRELOADED
-bool rk_start_registers_all(void)
-{
-	return rk_start_sees_all();
-}
-#endif

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 /*
- * start.c may not be linked in: process.c has weak definitions, which say no. (A weak reference without one isn't null in what
- * gold links.)
+ * start.c and start_here.c may not be linked in: process.c has weak definitions, which say no. (A weak reference without one
+ * isn't null in what gold links.)
  *
  * Does every call of pthread_create() in this namespace come to start.c of this copy?
  */

@@ -59,7 +59,7 @@ static bool offset_of_block(const struct dl_phdr_info *info, ptrdiff_t *offset)
 	return false;
 }
 
-static const void *first_of(const void *found, const struct rk_module *module, const char *name)
+static const void *first_found(const void *found, const struct rk_module *module, const char *name)
 {
 	return found != NULL ? found : rk_module_address(module, rk_module_find(module, name));
 }
@@ -73,8 +73,8 @@ static int look_for_librseq(struct dl_phdr_info *info, size_t size, void *result
 	(void)size;
 	if (!rk_module_open_loaded(&module, info))
 		return 0;
-	librseq->offset = first_of(librseq->offset, &module, "rseq_offset");
-	librseq->size = first_of(librseq->size, &module, "rseq_size");
+	librseq->offset = first_found(librseq->offset, &module, "rseq_offset");
+	librseq->size = first_found(librseq->size, &module, "rseq_size");
 	if (!librseq->found && rk_module_find(&module, "rseq_register_current_thread") != NULL) {
 		librseq->found = true;
 		librseq->module = *info;

@@ -48,7 +48,7 @@ static enum rk_reason reason_of(const struct rk_process *p, int error)
 }
 
 /* An answer that the thread is registered, now or already, is believed where its area says so. */
-static int check(int r, volatile struct rk_area *area)
+static int check_answer(int r, volatile struct rk_area *area)
 {
 	return (r == 0 || r == -EBUSY) && !rk_area_is_registered(area) ? NOT_TRUE : r;
 }
@@ -66,13 +66,13 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
 	int r;
 
 	if (adopters == NULL)
-		return check(rk_register_at(p, area, p->length), area);
+		return check_answer(rk_register_at(p, area, p->length), area);
 	blocked = rk_kernel_block_signals(before) == 0;
 	if (!READ(rk_block.state.counted)) {
 		WRITE(rk_block.state.counted, 1);
 		(void)rk_word_add(adopters, 1);
 	}
-	r = check(rk_sys_rseq(area, p->length, 0, RK_SIGNATURE), area);
+	r = check_answer(rk_sys_rseq(area, p->length, 0, RK_SIGNATURE), area);
 	if (r < 0 && r != -EBUSY) {
 		WRITE(rk_block.state.counted, 0);
 		(void)rk_word_add(adopters, (uint32_t)-1);
@@ -205,7 +205,7 @@ static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *
  * And what came of it, for rk_process_query(). That a bracket is open says nothing of the process, nor does a thread that
  * hasn't asked librseq yet.
  */
-static int prepare(void)
+static int prepare_and_note(void)
 {
 	const struct rk_process *p = rk_process_get();
 	struct rk_thread_state *state = rk_state_in_use(p);
@@ -223,7 +223,7 @@ static int prepare(void)
 
 int rk_thread_prepare(void)
 {
-	int r = prepare();
+	int r = prepare_and_note();
 
 	if (r == 0)
 		WRITE(rk_state_in_use(rk_process_get())->lazy, 1);
@@ -234,7 +234,7 @@ int rk_thread_register(void)
 {
 	struct rk_thread_state *state = rk_state_in_use(rk_process_get());
 	uint32_t users;
-	int r = prepare();
+	int r = prepare_and_note();
 
 	if (r < 0)
 		return r;
@@ -272,7 +272,7 @@ int rk_process_init(void)
  * The initial thread, at process start: before anybody can have kept a copy of the published words, and so that a
  * component with a private area that comes later sees at its first attempt that it can't have rseq.
  */
-__attribute__((__constructor__(RK_FIRST_OF_ALL))) static void at_process_start(void)
+__attribute__((__constructor__(RK_FIRST_OF_ALL))) static void register_initial_thread(void)
 {
 	rk_pin_this_module();
 	rk_early_look_up();

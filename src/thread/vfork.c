@@ -20,7 +20,6 @@
 #include "os/kernel.h"
 #include "process.h"
 #include "bracket.h"
-#include "slice/slice.h"
 #include "thread.h"
 #include "os/word.h"
 
@@ -42,7 +41,7 @@ static int32_t mark_of(const struct rk_process *p)
 	return p->where == RK_WHERE_EARLY ? RK_CPU_ID_REGISTRATION_FAILED : RK_CPU_ID_BRACKET;
 }
 
-static bool exchange(volatile struct rk_area *area, int32_t from, int32_t to)
+static bool exchange_mark(volatile struct rk_area *area, int32_t from, int32_t to)
 {
 	return rk_word_replace((volatile uint32_t *)(uintptr_t)&area->cpu_id, (uint32_t)from, (uint32_t)to);
 }
@@ -72,7 +71,7 @@ static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t m
 	/* In a vfork child it is the parent's, who may well be registered: there a store to it kills the parent. */
 	if (rk_kernel_is_vfork_child() != 0 || rk_kernel_has_registration() != 0 || rk_kernel_block_signals(before) < 0)
 		return false;
-	done = rk_kernel_has_registration() == 0 && exchange(area, cpu, mark);
+	done = rk_kernel_has_registration() == 0 && exchange_mark(area, cpu, mark);
 	(void)rk_kernel_set_signals(before, NULL);
 	return done;
 }
@@ -100,7 +99,7 @@ static int close_area(const struct rk_process *p, struct rk_thread_state *state,
 		owe(state, restore);
 		if (restore != 0)
 			continue;
-		closed = cpu >= 0 ? close_leftover(area, cpu, mark) : exchange(area, cpu, mark);
+		closed = cpu >= 0 ? close_leftover(area, cpu, mark) : exchange_mark(area, cpu, mark);
 		if (closed) {
 			owe(state, RESTORE_MARK);
 			return 0;
@@ -125,12 +124,12 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 	/* By its own command the kernel says EBUSY in a vfork child, too, whose parent gets its registration back. */
 	if (r == 0 || (r == -EBUSY && (p->blob == 0 || rk_kernel_registered_at(area, length)))) {
 		if (owed & RESTORE_SLICE)
-			(void)rk_slice_switch_on();
+			(void)rk_kernel_slice_on();
 		return 0;
 	}
 	/* Not registered here: neither the mark nor a CPU number is true any more. */
 	if (cpu == mark_of(p) || cpu >= 0)
-		(void)exchange(area, cpu, RK_CPU_ID_UNINITIALIZED);
+		(void)exchange_mark(area, cpu, RK_CPU_ID_UNINITIALIZED);
 	return r;
 }
 
@@ -145,7 +144,7 @@ static int open_area(const struct rk_process *p, volatile struct rk_area *area, 
 	int r = 0;
 
 	if (!broken && (owed & (RESTORE_REGISTRATION | RESTORE_FULL_LENGTH)) == 0) {
-		broken = (owed & RESTORE_MARK) && !exchange(area, mark, RK_CPU_ID_UNINITIALIZED);
+		broken = (owed & RESTORE_MARK) && !exchange_mark(area, mark, RK_CPU_ID_UNINITIALIZED);
 		if (!broken)
 			return 0;
 	}

@@ -4,7 +4,7 @@
  * and the limits are right.
  */
 #include "killed.h"
-#include "thread/holder.h"
+#include "thread/bracket.h"
 #include "structures/cache.h"
 #include "structures/cache_stack.h"
 
@@ -150,7 +150,7 @@ static void check_limits(int has)
 static int cache_is_whole(void)
 {
 	static void *got[OBJECTS + 8];
-	bool bracketed = rk_holder_is_bracketed();
+	bool bracketed = rk_bracket_is_open();
 	int n = 0;
 
 	while (n < OBJECTS + 8 && (got[n] = rk_cache_get(cache)) != NULL)

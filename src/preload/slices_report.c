@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report.c - how often threads of a program were switched out while they held locks. Counters per CPU, so that counting
+ * slices_report.c - how often threads of a program were switched out while they held locks. Counters per CPU, so that counting
  * changes little; as the process exits they become a line of JSON, unless it took no lock.
  */
 #define _GNU_SOURCE
-#include "report.h"
+#include "slices_report.h"
 
 #include <rseqkit/counter.h>
 #include <rseqkit/slice.h>
@@ -92,7 +92,7 @@ void rk_report_region(bool granted)
 }
 
 /* Adds to a text of `size` bytes as much as there is room for. */
-static void __attribute__((__format__(__printf__, 3, 4))) append(char *text, size_t size, const char *format, ...)
+static void __attribute__((__format__(__printf__, 3, 4))) add_text(char *text, size_t size, const char *format, ...)
 {
 	size_t used = strlen(text);
 	va_list list;
@@ -120,7 +120,7 @@ static void write_quietly(int fd, const char *line)
 }
 
 /* One write, so that lines of several processes don't mix. Nobody waits for who reads a pipe. */
-__attribute__((__destructor__)) static void tell(void)
+__attribute__((__destructor__)) static void write_report(void)
 {
 	char line[1024] = "", name[256];
 	int fd, cancelling;
@@ -134,11 +134,11 @@ __attribute__((__destructor__)) static void tell(void)
 	for (char *at = name; *at != '\0'; at++)
 		if (*at < ' ' || *at > '~' || *at == '"' || *at == '\\')
 			*at = '?';
-	append(line, sizeof(line), "{\"pid\": %d, \"program\": \"%s\", \"requests\": \"%s\"", (int)getpid(), name,
+	add_text(line, sizeof(line), "{\"pid\": %d, \"program\": \"%s\", \"requests\": \"%s\"", (int)getpid(), name,
 	       is_watch ? "not made" : rk_slice_reason_text(rk_slice_reason()));
 	for (int i = 0; i < RK_TALLIES; i++)
-		append(line, sizeof(line), ", \"%s\": %lld", names[i], (long long)rk_counter_sum(tallies[i]));
-	append(line, sizeof(line), "}\n");
+		add_text(line, sizeof(line), ", \"%s\": %lld", names[i], (long long)rk_counter_sum(tallies[i]));
+	add_text(line, sizeof(line), "}\n");
 	fd = open(report, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
 	if (fd < 0)
 		return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * symbols.c - __rseq_offset, __rseq_size and __rseq_flags, in librseqkit-preload.so, for C libraries without them:
+ * preload_symbols.c - __rseq_offset, __rseq_size and __rseq_flags, in librseqkit-preload.so, for C libraries without them:
  * programs and modules that look for an area by the C library's names find the one that the preloaded object keeps
  * registered in every thread.
  *
@@ -20,7 +20,7 @@ ptrdiff_t offset;
 unsigned int size;
 unsigned int flags; /* of the registration: none */
 
-__attribute__((__constructor__(RK_FIRST_OF_ALL + 1))) static void publish(void)
+__attribute__((__constructor__(RK_FIRST_OF_ALL + 1))) static void publish_symbols(void)
 {
 	if (rk_thread_prepare() != 0)
 		return;

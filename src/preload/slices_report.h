@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* report.h - what librseqkit-slices.so counts of a program's locks, and reports at its end if it is to. */
+/* slices_report.h - what librseqkit-slices.so counts of a program's locks, and reports at its end if it is to. */
 #ifndef RK_SRC_PRELOAD_REPORT_H
 #define RK_SRC_PRELOAD_REPORT_H
 
