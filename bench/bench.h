@@ -2,7 +2,7 @@
 /*
  * bench.h - what the loops of the benches, their data and the worker's main program agree on.
  *
- * A bench is a set of contenders that do the same job. To add one: an entry in benches[] (data.c), and one per
+ * A bench is a set of contenders that do the same job. To add one: an entry in benches[] (list.c), and one per
  * contender in contenders.h. Everything else - placements, PIE and not, threads, interleaving, statistics, output -
  * follows from these.
  */
@@ -96,6 +96,9 @@ uint64_t bench_sum_shared(void);
 
 /* Allocates the above. Returns 0 or a negative errno. */
 int bench_data_create(void);
+
+/* The same, and what each bench has besides (list.c). */
+int bench_create(void);
 
 /* Another word per CPU, of the same layout, each alone in its line. Returns 0 or a negative errno. */
 int bench_slots_create(void **slots);

@@ -14,18 +14,18 @@
 #define RK_BENCH_CONTENDERS_H
 
 #include "bench.h"
-#include "cache.h"
+#include "cache_bench.h"
 #include "classic.h"
 #include "floor.h"
-#include "freelist.h"
-#include "histogram.h"
-#include "lock.h"
-#include "log.h"
-#include "rcu.h"
-#include "ref.h"
-#include "remote.h"
-#include "ring.h"
-#include "slice.h"
+#include "freelist_bench.h"
+#include "histogram_bench.h"
+#include "lock_bench.h"
+#include "log_bench.h"
+#include "rcu_bench.h"
+#include "ref_bench.h"
+#include "remote_bench.h"
+#include "ring_bench.h"
+#include "slice_bench.h"
 
 /* A value that is computed is also used. */
 #define USE(value) __asm__ __volatile__("" : : "r"(value))

@@ -1,54 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * data.c - the list of benches, the memory that contenders work on, and their ways past the library.
+ * data.c - the memory that contenders of several benches work on, and their ways past the library.
  *
  * Contenders that keep something per CPU keep it in the same kind of memory, so that only the operation differs.
  */
 #define _GNU_SOURCE
-#include "cache.h"
-#include "freelist.h"
-#include "histogram.h"
-#include "lock.h"
-#include "log.h"
-#include "rcu.h"
-#include "ref.h"
-#include "remote.h"
-#include "ring.h"
+#include "bench.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-const struct bench benches[] = {
-	{"counter", 24, false, 1, "add 1 to a counter"},
-	{"counter-variable", 6, true, 1, "add a variable to a counter"},
-	{"histogram", 8, false, 1, "record a value in a histogram"},
-	{"freelist", 12, false, 1, "pop a node off a list and push it back"},
-	{"log", 8, false, 1, "append 40 bytes to a log and count them"},
-	{"ring", 10, false, 1, "write a record of 16 bytes to a ring and read it"},
-	{"ring-batch", 8, false, BENCH_RING_BATCH, "write 32 records of 16 bytes to a ring, then read them; for each record"},
-	{"ring-remote", 6, true, 1, "write records of 16 bytes to a ring that a thread on another CPU reads"},
-	{"cache", 12, false, 1, "take an object of 64 bytes and give it back"},
-	{"cache-batch", 8, false, BENCH_BATCH, "take 64 objects of 64 bytes, then give them back; for each object"},
-	{"rcu", 8, false, 1, "read an object in a read section"},
-	{"rcu-writer", 4, true, 1, "replace an object and wait for a grace period, where nobody reads"},
-	{"rcu-writer-running", 6, true, 1, "replace an object and wait for a grace period, while all other CPUs read"},
-	{"lock", 8, false, 1, "add 1 to a word of this CPU's under a lock"},
-	{"rwlock", 8, false, 1, "read an object under a reader-writer lock"},
-	{"ref", 6, false, 1, "take a reference and give it back"},
-	{"slice", 4, false, 1, "add 1 to a word of the thread's in a region that requests time"},
-	{"mutex", 8, false, 1, "add 1 to a word under one mutex"},
-	{"fallback", 8, false, 1, "add 1 to a counter in threads without rseq"},
-	{"cpu", 4, true, 1, "read the number of the current CPU"},
-	{"remote", 12, true, 1, "work on another CPU's data"},
-	{"bank", 5, true, 1, "add to data that other CPUs can take"},
-	{"register", 3, true, 1, "register and unregister a thread, as the environment has it"},
-	{"register-self", 7, true, 1, "register and unregister a thread where the libc doesn't"},
-};
-
-const unsigned bench_count = sizeof(benches) / sizeof(benches[0]);
 
 struct rk_counter *bench_counter;
 void *bench_slots_classic;
@@ -89,24 +52,6 @@ int bench_data_create(void)
 		r = bench_slots_create(&bench_slots_percpu);
 	if (r == 0)
 		r = bench_slots_create(&bench_slots_getcpu);
-	if (r == 0)
-		r = bench_histogram_create();
-	if (r == 0)
-		r = bench_cache_create();
-	if (r == 0)
-		r = bench_freelist_create();
-	if (r == 0)
-		r = bench_log_create();
-	if (r == 0)
-		r = bench_ring_create();
-	if (r == 0)
-		r = bench_remote_create();
-	if (r == 0)
-		r = bench_rcu_create();
-	if (r == 0)
-		r = bench_lock_create();
-	if (r == 0)
-		r = bench_ref_create();
 	return r;
 }
 

@@ -19,7 +19,7 @@
  */
 #define _GNU_SOURCE
 #include "bench.h"
-#include "cache.h"
+#include "cache_bench.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -313,7 +313,7 @@ static void answer_list(void)
 int main(void)
 {
 	char request[256];
-	int r = bench_data_create();
+	int r = bench_create();
 
 	while (fgets(request, sizeof(request), stdin)) {
 		if (r < 0)

@@ -13,8 +13,9 @@
 #include <sys/resource.h>
 #include "large.h"
 #include "locks.h"
+#include "mark.h"
 #include "spans.h"
-#include "stats.h"
+#include "system.h"
 
 #define PER_CPU_BYTES ((size_t)64 * 1024) /* of a class, and its objects are 8 to 256 */
 #define PER_CPU_LEAST 8
@@ -67,11 +68,11 @@ static void *construct(void *context)
 {
 	unsigned class = (unsigned)(uintptr_t)context;
 	void *objects[RK_CACHE_BATCH_MAX];
-	size_t most = least(per_cpu(class) / 4, RK_CACHE_BATCH_MAX), got = spans_take(class, objects, most, false);
+	size_t most = least(per_cpu(class) / 4, RK_CACHE_BATCH_MAX), got = spans_take(class, heap_caches[class], objects, most, false);
 
 	if (got == 0) {
 		collect();
-		got = spans_take(class, objects, most, true);
+		got = spans_take(class, heap_caches[class], objects, most, true);
 	}
 	if (got == 0)
 		return NULL;
@@ -99,8 +100,8 @@ static void begin(void)
 	is_limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < ADDRESS_SPACE_LEAST;
 	if (is_limited)
 		memset(due_in, 0xff, sizeof(due_in)); /* never */
-	stats_set_mode(heap_mode());
-	stats_begin();
+	mode_publish(heap_mode());
+	system_keep_stderr();
 	locks_begin();
 }
 
@@ -132,7 +133,7 @@ static struct rk_cache *create(unsigned class)
 	for (size_t i = 0; cache != NULL && first == NULL && i <= FINE_MAX / FINE; i++)
 		if (fine_classes[i] == class)
 			__atomic_store_n(&heap_fine[i], cache, __ATOMIC_RELEASE);
-	stats_set_mode(heap_mode());
+	mode_publish(heap_mode());
 	is_creating = false;
 	return first != NULL ? first : cache;
 }
@@ -157,7 +158,7 @@ void *heap_take(unsigned class)
 	if (cache != NULL)
 		object = rk_cache_get(cache);
 	else
-		(void)spans_take(class, &object, 1, true);
+		(void)spans_take(class, heap_caches[class], &object, 1, true);
 	/* A handler that interrupted the holder of a span's lock gets pages. */
 	return object != NULL ? object : large_take(size_classes[class].size, FINE, &zeroed);
 }

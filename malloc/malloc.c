@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include "heap.h"
+#include "mark.h"
 
 #include <errno.h>
 #include <malloc.h>

@@ -3,8 +3,8 @@
 #include "spans.h"
 
 #include <sys/queue.h>
-#include "heap.h"
 #include "locks.h"
+#include "mark.h"
 #include "system.h"
 
 struct span {
@@ -27,7 +27,7 @@ static struct central {
 static struct spans forgotten; /* descriptions to be used again; under the lock of pages */
 
 /* The pages' lock isn't refused to who has a class's: it was inside of nothing, and a fork waits for it. */
-static struct span *new_span(unsigned class, bool grow)
+static struct span *new_span(unsigned class, struct rk_cache *cache, bool grow)
 {
 	size_t guard = PAGE < SPAN_SIZE && system_wants_guards() ? PAGE : 0;
 	struct span *span;
@@ -42,7 +42,7 @@ static struct span *new_span(unsigned class, bool grow)
 		LIST_REMOVE(span, others);
 		*span = (struct span){.run = run, .class = (uint16_t)class, .guard = (uint16_t)guard,
 				      .many = (uint16_t)((SPAN_SIZE - guard) / size_classes[class].size)};
-		map_set(run.base, class, heap_caches[class], span);
+		map_set(run.base, class, cache, span);
 		if (guard > 0)
 			system_allow(run.base + SPAN_SIZE - guard, guard, false);
 	} else {
@@ -114,7 +114,7 @@ static bool enter(unsigned class)
 	return true;
 }
 
-size_t spans_take(unsigned class, void **objects, size_t count, bool grow)
+size_t spans_take(unsigned class, struct rk_cache *cache, void **objects, size_t count, bool grow)
 {
 	struct central *central = &centrals[class];
 	size_t got = 0;
@@ -125,7 +125,7 @@ size_t spans_take(unsigned class, void **objects, size_t count, bool grow)
 		struct span *span = LIST_FIRST(&central->having);
 
 		if (span == NULL) {
-			span = new_span(class, grow);
+			span = new_span(class, cache, grow);
 			if (span == NULL)
 				break;
 			LIST_INSERT_HEAD(&central->having, span, others);

@@ -13,10 +13,10 @@
 #include "pages.h"
 
 /*
- * Takes up to `count` objects of a class. Returns how many, and leaves the others as they are: 0 if there is no memory, or
+ * Takes up to `count` objects of a class, which come back to this cache, or to none if it is NULL. Returns how many, and leaves the others as they are: 0 if there is no memory, or
  * none without another chunk and it isn't to grow, or the lock can't be had.
  */
-size_t spans_take(unsigned class, void **objects, size_t count, bool grow);
+size_t spans_take(unsigned class, struct rk_cache *cache, void **objects, size_t count, bool grow);
 
 /* Gives one back. Ends the process if it is here already. */
 void spans_give(unsigned class, void *object);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -110,4 +111,20 @@ bool system_wants_guards(void)
 bool system_wants_stats(void)
 {
 	return wants(STATS);
+}
+
+static struct stat stderr_at_start;
+
+void system_keep_stderr(void)
+{
+	if (fstat(STDERR_FILENO, &stderr_at_start) != 0)
+		stderr_at_start.st_ino = 0;
+}
+
+bool system_has_same_stderr(void)
+{
+	struct stat now;
+
+	return stderr_at_start.st_ino != 0 && fstat(STDERR_FILENO, &now) == 0 && now.st_dev == stderr_at_start.st_dev &&
+	       now.st_ino == stderr_at_start.st_ino;
 }

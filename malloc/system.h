@@ -36,4 +36,10 @@ __attribute__((__noreturn__, __cold__)) void system_die(const char *what, const 
 bool system_wants_guards(void);
 bool system_wants_stats(void);
 
+/* Remembers which file stderr is. At the start: whether that will be asked isn't known yet, for there may be no environment. */
+void system_keep_stderr(void);
+
+/* Is it the same one still? A program that closed it may have a file of its own there. */
+bool system_has_same_stderr(void);
+
 #endif /* MALLOC_SYSTEM_H */

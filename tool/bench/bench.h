@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bench.h - what is measured and what came out, between the options (bench.c), the measuring (measure.c) and the
- * output (report.c) of `rseqkit bench`. How a figure is made is in bench/METHOD.md.
+ * output (bench_report.c) of `rseqkit bench`. How a figure is made is in bench/METHOD.md.
  *
  * Which benches and contenders there are is the workers' knowledge; the tool asks for it.
  */
@@ -13,7 +13,7 @@
 
 #include "common/file.h"
 #include "peers.h"
-#include "worker.h"
+#include "workers.h"
 
 #define BENCH_MAX 64
 #define BENCH_CONTENDERS_MAX 32 /* of one bench */

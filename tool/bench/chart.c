@@ -7,6 +7,7 @@
  * for dark. Series differ in patterns, dashes and shapes, too.
  */
 #define _GNU_SOURCE
+#include "html.h"
 #include "page.h"
 
 #include <math.h>
@@ -111,13 +112,13 @@ static void put_row(FILE *page, const struct axis *axis, const struct figures_be
 	int height = (int)count * ROW;
 
 	fputs("<div class='row'><span class='name'>", page);
-	page_put(page, who->name);
+	html_put(page, who->name);
 	if (!explain_does_job(bench->name, who->name))
 		fputs(" <small class='dim'>for comparison only</small>", page);
 	fputs("</span>", page);
 	if (!figures_has(bench, contender)) {
 		fputs("<span class='missing'>", page);
-		page_put(page, who->unavailable[0] != '\0' ? who->unavailable : "not measured");
+		html_put(page, who->unavailable[0] != '\0' ? who->unavailable : "not measured");
 		fputs("</span></div>\n", page);
 		return;
 	}
@@ -171,7 +172,7 @@ void page_chart_ratios(FILE *page, const struct figures *figures, const struct f
 			"height='12'/></svg> %u thread%s</li>",
 			i, groups[i]->threads, groups[i]->threads == 1 ? "" : "s");
 	fputs("</ul>\n<figcaption>Time per operation, ", page);
-	page_put(page, figures_references(bench, groups, count, of));
+	html_put(page, figures_references(bench, groups, count, of));
 	fprintf(page, " = 1%s. Whiskers: the least and the greatest over placements.</figcaption>\n</figure>\n",
 		axis.logarithmic ? ", on a logarithmic axis" : "");
 }
@@ -236,7 +237,7 @@ void page_chart_threads(FILE *page, const struct figures_bench *bench)
 			"<li><svg width='34' height='14' aria-hidden='true'><g class='c%u'><line x1='1' x2='33' y1='7' "
 			"y2='7'/><svg x='17' y='7' class='point'><use href='#shape%u'/></svg></g></svg> ",
 			j % LOOKS, j % LOOKS);
-		page_put(page, bench->contenders[j].name);
+		html_put(page, bench->contenders[j].name);
 		fputs("</li>", page);
 	}
 	fprintf(page,

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "conclude.h"
+#include "html.h"
 #include "page.h"
 
 #include <stdarg.h>
@@ -64,7 +65,7 @@ static void put_side(FILE *page, const char *beginning, const struct rival *riva
 		if (rivals[i].side != side)
 			continue;
 		fputs(before, page);
-		page_put(page, rivals[i].name);
+		html_put(page, rivals[i].name);
 		fprintf(page, " (%s)", figures_ratio(rivals[i].ratio, ratio));
 		before = ", ";
 	}
@@ -87,7 +88,7 @@ static void put_comparison(FILE *page, const struct figures_bench *bench, const 
 	fputs("<li><strong>", page);
 	put_threads(page, group->threads);
 	fputs(":</strong> ", page);
-	page_put(page, bench->contenders[group->reference].name);
+	html_put(page, bench->contenders[group->reference].name);
 	fprintf(page, " takes %s (%s to %s).", figures_time(ours->median, median),
 		figures_time_as(ours->min, ours->median, min), figures_time_as(ours->max, ours->median, max));
 	put_side(page, " Less: ", rivals, count, LESS);
@@ -137,7 +138,7 @@ static void put_doubts(FILE *page, const struct figures_bench *bench, const stru
 		fputs("<li class='doubt'>With ", page);
 		put_threads(page, group->threads);
 		fputs(", ", page);
-		page_put(page, bench->contenders[group->reference].name);
+		html_put(page, bench->contenders[group->reference].name);
 		fprintf(page,
 			" takes %.2f times as long at its worst placement as at its best: a difference below that says "
 			"little.</li>\n",
@@ -162,10 +163,10 @@ void page_conclude(FILE *page, const struct figures *figures, const struct figur
 	for (unsigned j = 0; j < bench->contender_count; j++)
 		if (!figures_has(bench, j)) {
 			fputs("<li class='doubt'>Not compared: ", page);
-			page_put(page, bench->contenders[j].name);
+			html_put(page, bench->contenders[j].name);
 			if (bench->contenders[j].unavailable[0] != '\0') {
 				fputs(" (", page);
-				page_put(page, bench->contenders[j].unavailable);
+				html_put(page, bench->contenders[j].unavailable);
 				fputs(")", page);
 			}
 			fputs(".</li>\n", page);

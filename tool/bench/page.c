@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* page.c - the report's page: what was measured, on what, how, and tables of it (page.h). */
 #define _GNU_SOURCE
+#include "html.h"
 #include "page.h"
 
 #include <stdlib.h>
@@ -14,34 +15,10 @@
 
 #define COLUMNS_MANY 3 /* of numbers of threads: a table that may be wider than a window */
 
-void page_put(FILE *page, const char *text)
-{
-	for (; *text != '\0'; text++)
-		switch (*text) {
-		case '&':
-			fputs("&amp;", page);
-			break;
-		case '<':
-			fputs("&lt;", page);
-			break;
-		case '>':
-			fputs("&gt;", page);
-			break;
-		case '"':
-			fputs("&quot;", page);
-			break;
-		case '\'':
-			fputs("&#39;", page);
-			break;
-		default:
-			fputc(*text, page);
-		}
-}
-
 static void put_term(FILE *page, const char *term, const char *text)
 {
 	fprintf(page, "<dt>%s</dt><dd>", term);
-	page_put(page, text);
+	html_put(page, text);
 	fputs("</dd>\n", page);
 }
 
@@ -55,7 +32,7 @@ static void put_head(FILE *page, const struct figures *figures)
 	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n"
 	      "<title>rseqkit bench: ",
 	      page);
-	page_put(page, figures->model);
+	html_put(page, figures->model);
 	fprintf(page, "</title>\n<style>\n%s%s</style>\n</head>\n<body>\n", page_style, page_style_tables);
 	page_chart_shapes(page);
 	fputs("<main>\n<h1>What operations of rseqkit cost, and others</h1>\n<dl>\n", page);
@@ -68,7 +45,7 @@ static void put_head(FILE *page, const struct figures *figures)
 	fputs("</dl>\n", page);
 	if (conclude_doubt(figures, doubt)) {
 		fputs("<p class=\"warning\"><strong>Careful.</strong> ", page);
-		page_put(page, doubt);
+		html_put(page, doubt);
 		fputs("</p>\n", page);
 	}
 }
@@ -78,9 +55,9 @@ static void put_contents(FILE *page, const struct figures *figures)
 	fputs("<nav aria-label=\"Benches\"><ul>\n", page);
 	for (unsigned i = 0; i < figures->bench_count; i++) {
 		fputs("<li><a href=\"#bench-", page);
-		page_put(page, figures->benches[i].name);
+		html_put(page, figures->benches[i].name);
 		fputs("\">", page);
-		page_put(page, figures->benches[i].name);
+		html_put(page, figures->benches[i].name);
 		fputs("</a></li>\n", page);
 	}
 	fputs("</ul></nav>\n", page);
@@ -146,7 +123,7 @@ static void put_table_head(FILE *page, const struct figures_bench *bench)
 		fputs("<th class=\"of\">ratio", page);
 		if (!shares_reference(bench)) {
 			fputs(" to ", page);
-			page_put(page, bench->contenders[bench->groups[i].reference].name);
+			html_put(page, bench->contenders[bench->groups[i].reference].name);
 		}
 		fputs("</th><th>time</th>", page);
 	}
@@ -159,7 +136,7 @@ static void put_table(FILE *page, const struct figures_bench *bench)
 	if (bench->group_count >= COLUMNS_MANY)
 		fputs("<p class=\"hint dim\">The table is wider than this window: scroll it sideways.</p>\n", page);
 	fputs("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Figures of ", page);
-	page_put(page, bench->name);
+	html_put(page, bench->name);
 	fputs("\"><table>\n", page);
 	put_table_head(page, bench);
 	fputs("<tbody>\n", page);
@@ -167,12 +144,12 @@ static void put_table(FILE *page, const struct figures_bench *bench)
 		if (!figures_has(bench, j))
 			continue;
 		fputs("<tr><th scope=\"row\">", page);
-		page_put(page, bench->contenders[j].name);
+		html_put(page, bench->contenders[j].name);
 		if (!explain_does_job(bench->name, bench->contenders[j].name))
 			fputs("<br/><small class=\"dim\">for comparison only</small>", page);
 		if (bench->contenders[j].library[0] != '\0') {
 			fputs("<br/><small class=\"dim\">", page);
-			page_put(page, bench->contenders[j].library);
+			html_put(page, bench->contenders[j].library);
 			fputs("</small>", page);
 		}
 		fputs("</th>", page);
@@ -194,20 +171,20 @@ static void put_contenders(FILE *page, const struct figures_bench *bench)
 		if (e == NULL)
 			continue;
 		fputs("<dt>", page);
-		page_put(page, bench->contenders[j].name);
+		html_put(page, bench->contenders[j].name);
 		fputs("</dt><dd>", page);
-		page_put(page, e->what);
+		html_put(page, e->what);
 		fputs(". ", page);
 		if (e->instead != NULL) {
-			page_put(page, e->instead);
+			html_put(page, e->instead);
 			fputs(" ", page);
 		}
 		fputs("<span class=\"dim\">Needs:</span> ", page);
-		page_put(page, e->needs != NULL ? e->needs :
+		html_put(page, e->needs != NULL ? e->needs :
 			       strncmp(e->contender, "rseqkit", 7) == 0 ? "nothing else; without rseq it is slower" :
 									  "nothing else");
 		fputs(". <span class=\"dim\">Right when:</span> ", page);
-		page_put(page, e->when);
+		html_put(page, e->when);
 		fputs(".</dd>\n", page);
 	}
 	fputs("</dl>\n", page);
@@ -216,11 +193,11 @@ static void put_contenders(FILE *page, const struct figures_bench *bench)
 static void put_bench(FILE *page, const struct figures *figures, const struct figures_bench *bench)
 {
 	fputs("<section id=\"bench-", page);
-	page_put(page, bench->name);
+	html_put(page, bench->name);
 	fputs("\">\n<h2>", page);
-	page_put(page, bench->name);
+	html_put(page, bench->name);
 	fputs("</h2>\n<p class=\"what\">", page);
-	page_put(page, bench->what);
+	html_put(page, bench->what);
 	fputs("</p>\n", page);
 	put_contenders(page, bench);
 	page_conclude(page, figures, bench);
@@ -242,17 +219,17 @@ static void put_summary(FILE *page, const struct figures *figures)
 	fputs("<section id=\"summary\">\n<h2>What to conclude</h2>\n<p>Each bench in one line, with the least number of threads "
 	      "that it was measured with, and with the greatest. ",
 	      page);
-	page_put(page, conclude_legend);
+	html_put(page, conclude_legend);
 	fputs(" What contenders are, and what follows from the spread, is said with each bench.</p>\n"
 	      "<ul class=\"conclusions\">\n",
 	      page);
 	for (unsigned i = 0; i < figures->bench_count; i++) {
 		fputs("<li><a href=\"#bench-", page);
-		page_put(page, figures->benches[i].name);
+		html_put(page, figures->benches[i].name);
 		fputs("\">", page);
-		page_put(page, figures->benches[i].name);
+		html_put(page, figures->benches[i].name);
 		fputs("</a>: ", page);
-		page_put(page, conclude_bench(&figures->benches[i], text));
+		html_put(page, conclude_bench(&figures->benches[i], text));
 		fputs("</li>\n", page);
 	}
 	fputs("</ul>\n</section>\n", page);

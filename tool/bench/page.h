@@ -2,7 +2,7 @@
 /*
  * page.h - the report: one page of HTML that needs nothing else, with charts, tables and what follows from them.
  *
- * The invariant: what the page says it computes from the figures. All text of a report goes through page_put(), and the
+ * The invariant: what the page says it computes from the figures. All text of a report goes through html_put(), and the
  * page forbids the browser to load or run anything.
  */
 #ifndef RK_TOOL_BENCH_PAGE_H
@@ -14,9 +14,6 @@
 
 /* Writes index.html into the folder. `list`: tells so on stdout. Complains and returns false if that fails. */
 bool page_write(const struct figures *figures, const char *folder, bool list);
-
-/* Text, escaped for any place in HTML where text or an attribute's value may stand. */
-void page_put(FILE *page, const char *text);
 
 /* conclude.c: what follows from the figures of a bench, in sentences. */
 void page_conclude(FILE *page, const struct figures *figures, const struct figures_bench *bench);

@@ -9,7 +9,7 @@
 #ifndef RK_TOOL_BENCH_PEERS_H
 #define RK_TOOL_BENCH_PEERS_H
 
-#include "worker.h"
+#include "workers.h"
 
 #define BENCH_WHY_SIZE 192
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* demo.h - what a run of the demo found, between the run (demo.c) and its presentation (report.c). */
+/* demo.h - what a run of the demo found, between the run (demo.c) and its presentation (demo_report.c). */
 #ifndef RK_TOOL_DEMO_H
 #define RK_TOOL_DEMO_H
 

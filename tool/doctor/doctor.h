@@ -124,7 +124,7 @@ void doctor_look_for_neighbours(struct doctor_neighbours *neighbours);
 const char *doctor_cause_name(enum doctor_cause cause); /* NULL if none */
 void doctor_conclude_owner(const struct doctor_facts *facts, struct doctor_findings *findings);
 
-/* findings.c */
+/* diagnosis.c */
 void doctor_add(struct doctor_findings *findings, enum severity severity, const char *id, const char *advice,
 		const char *format, ...) __attribute__((__format__(__printf__, 5, 6)));
 void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *findings);

@@ -47,7 +47,7 @@ static bool has_ended(const struct inspect_look *look)
 
 static int look_once(struct inspect_look *look, const struct settings *settings)
 {
-	int status = inspect_look(look);
+	int status = inspect_process(look);
 
 	if (status != EXIT_CLEAN)
 		return status;

@@ -195,7 +195,7 @@ struct inspect_look {
  * Looks at all threads of a process. What `look` has from the look before is used: threads that have not run since are
  * not stopped again. Returns EXIT_CLEAN, or complains, leaves no threads in `look`, and returns another exit code.
  */
-int inspect_look(struct inspect_look *look);
+int inspect_process(struct inspect_look *look);
 
 /* Sets look->files. What couldn't be read isn't known, and why is said. False where there is no memory for it. */
 bool inspect_read_files(struct inspect_look *look);

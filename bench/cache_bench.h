@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache_bench.h - the benches `cache` and `cache-batch`: objects of 64 bytes, taken and given back, one or 64 at a time.
+ *
+ * The allocators are malloc() and free(), whoever they belong to in this process: the tool starts a process for each
+ * allocator, and bench_malloc_file() tells whose they are. Every object is written to between the two, and an asm
+ * statement hides what becomes of it, so no compiler leaves a pair out. The invariant: no object is handed out twice
+ * while it is held. bench_settle_*() check it after a slice, as far as memory can tell.
+ */
+#ifndef RK_BENCH_CACHE_H
+#define RK_BENCH_CACHE_H
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+#define BENCH_OBJECT_SIZE 64
+#define BENCH_BATCH 64         /* objects of an operation of `cache-batch` */
+#define BENCH_OBJECTS_MAX 131072 /* 1024 threads that hold a batch each, and what waits in arrays */
+
+struct bench_object {
+	unsigned char touched;
+	bool found; /* by the check */
+} __attribute__((__aligned__(BENCH_OBJECT_SIZE)));
+
+/* Objects that wait behind a mutex. */
+struct bench_guarded {
+	pthread_mutex_t mutex;
+	size_t count;
+	size_t made; /* ever */
+	void *objects[BENCH_OBJECTS_MAX];
+};
+
+extern struct bench_guarded bench_cache_guarded;
+
+/* The cache of the contender rseqkit. It gets its objects from behind a mutex, too, and gives them back there. */
+extern struct rk_cache *bench_cache;
+
+/* Makes the cache, empty. Returns 0 or a negative errno. */
+int bench_cache_create(void);
+
+/* Makes a new cache of the old one: all objects that were ever made are behind its mutex then, each once. */
+bool bench_settle_cache_rseqkit(void);
+
+/* The file that malloc() comes from; "" if that can't be told. */
+const char *bench_malloc_file(void);
+
+/* Fills objects of malloc() and compares: none may lie in another. */
+bool bench_settle_cache_malloc(void);
+
+/* All objects that were ever made wait behind the mutex, each once. */
+bool bench_settle_cache_mutex(void);
+
+/* Makes as many objects as were not there. Returns 0 or 1. */
+int bench_cache_make(struct bench_guarded *guarded, void **objects, size_t count);
+
+BENCH_INLINE void cache_touch(void *const *objects, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		*(volatile unsigned char *)objects[i] = 1;
+}
+
+BENCH_INLINE int cache_rseqkit(struct rk_cache *cache)
+{
+	void *object = rk_cache_get(cache);
+
+	BENCH_HIDE(object);
+	if (RKI_UNLIKELY(!object))
+		return 1;
+	cache_touch(&object, 1);
+	rk_cache_put(cache, object);
+	return 0;
+}
+
+BENCH_INLINE int cache_rseqkit_batch(struct rk_cache *cache, void **objects)
+{
+	size_t count = rk_cache_get_batch(cache, objects, BENCH_BATCH);
+
+	BENCH_HIDE(objects);
+	cache_touch(objects, count);
+	rk_cache_put_batch(cache, objects, count);
+	return count != BENCH_BATCH;
+}
+
+BENCH_INLINE int cache_malloc(void)
+{
+	void *object = malloc(BENCH_OBJECT_SIZE);
+
+	BENCH_HIDE(object);
+	if (RKI_UNLIKELY(!object))
+		return 1;
+	cache_touch(&object, 1);
+	free(object);
+	return 0;
+}
+
+BENCH_INLINE int cache_malloc_batch(void **objects)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < BENCH_BATCH; i++) {
+		objects[i] = malloc(BENCH_OBJECT_SIZE);
+		failed |= !objects[i];
+	}
+	BENCH_HIDE(objects);
+	if (RKI_UNLIKELY(failed))
+		return 1;
+	cache_touch(objects, BENCH_BATCH);
+	for (size_t i = 0; i < BENCH_BATCH; i++)
+		free(objects[i]);
+	return 0;
+}
+
+/* As many as are asked for, under one lock; what isn't there is made. */
+BENCH_INLINE int cache_mutex_take(struct bench_guarded *guarded, void **objects, size_t count)
+{
+	size_t there;
+
+	(void)pthread_mutex_lock(&guarded->mutex);
+	there = guarded->count < count ? guarded->count : count;
+	guarded->count -= there;
+	memcpy(objects, guarded->objects + guarded->count, there * sizeof(objects[0]));
+	(void)pthread_mutex_unlock(&guarded->mutex);
+	return RKI_LIKELY(there == count) ? 0 : bench_cache_make(guarded, objects + there, count - there);
+}
+
+BENCH_INLINE void cache_mutex_give(struct bench_guarded *guarded, void *const *objects, size_t count)
+{
+	(void)pthread_mutex_lock(&guarded->mutex);
+	memcpy(guarded->objects + guarded->count, objects, count * sizeof(objects[0]));
+	guarded->count += count;
+	(void)pthread_mutex_unlock(&guarded->mutex);
+}
+
+BENCH_INLINE int cache_mutex(struct bench_guarded *guarded, void **objects, size_t count)
+{
+	if (cache_mutex_take(guarded, objects, count) != 0)
+		return 1;
+	BENCH_HIDE(objects);
+	cache_touch(objects, count);
+	cache_mutex_give(guarded, objects, count);
+	return 0;
+}
+
+#endif /* RK_BENCH_CACHE_H */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * histogram_bench.h - the bench `histogram`: the memory of its contenders, and what each of them does.
+ *
+ * An operation records a value in a histogram of 5 significant bits. All compute the bucket alike, from bits and a highest
+ * value that the compiler doesn't know. The values are the loop's own numbers, a few hundred thousand in a slice, so
+ * that some ten powers of two are met, most of them often.
+ */
+#ifndef RK_BENCH_HISTOGRAM_H
+#define RK_BENCH_HISTOGRAM_H
+
+#include <pthread.h>
+
+#include "bench.h"
+
+#define BENCH_HISTOGRAM_BITS 5
+#define BENCH_HISTOGRAM_BUCKETS 1920 /* (65 - 5) << 5 */
+
+/* What a contender works on that doesn't come from the library. */
+struct bench_histogram {
+	int bits;
+	uint64_t highest;
+	pthread_mutex_t mutex;
+	uint64_t counts[BENCH_HISTOGRAM_BUCKETS];
+} __attribute__((__aligned__(128)));
+
+extern struct rk_histogram *bench_histogram;
+extern struct rk_counter_group *bench_group;
+extern struct bench_histogram bench_histogram_mutex;
+extern __thread struct bench_histogram bench_histogram_thread_local;
+
+uint64_t bench_sum_histogram(void);
+uint64_t bench_sum_histogram_mutex(void);
+uint64_t bench_sum_group(void);
+
+/* Makes them. Returns 0 or a negative errno. */
+int bench_histogram_create(void);
+
+BENCH_INLINE size_t histogram_bucket(const struct bench_histogram *h, uint64_t value)
+{
+	uint64_t held = value < h->highest ? value : h->highest;
+	int shift = 63 - __builtin_clzll(held | (uint64_t)1 << h->bits) - h->bits;
+
+	return ((size_t)shift << h->bits) + (held >> shift);
+}
+
+BENCH_INLINE void histogram_mutex(struct bench_histogram *h, uint64_t value)
+{
+	size_t bucket = histogram_bucket(h, value);
+
+	(void)pthread_mutex_lock(&h->mutex);
+	h->counts[bucket]++;
+	(void)pthread_mutex_unlock(&h->mutex);
+}
+
+BENCH_INLINE void histogram_thread_local(struct bench_histogram *h, uint64_t value)
+{
+	uint64_t *count = &h->counts[histogram_bucket(h, value)];
+
+	++*count;
+	__asm__ __volatile__("" : "+m"(*count));
+}
+
+#endif /* RK_BENCH_HISTOGRAM_H */

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rcu_bench.h - the benches `rcu`, `rcu-writer` and `rcu-writer-running`: an object that is read in sections, and replaced.
+ *
+ * A section begins, loads the pointer that is published and a word of what it leads to, and ends. That word is 1 in an
+ * object that is published, and something else in one that isn't any more. The invariant: what readers found adds up to
+ * the number of their sections, and nobody is left in one (bench_settle_rcu()).
+ *
+ * liburcu is not needed to build with. Without it its contenders are listed, and unavailable.
+ */
+#ifndef RK_BENCH_RCU_H
+#define RK_BENCH_RCU_H
+
+#include <pthread.h>
+
+#include "bench.h"
+#include "floor.h"
+
+#if BENCH_HAVE_URCU_FLAVOURS
+/* Its functions in line: releases before 0.14 know the first of these alone. */
+#ifndef _LGPL_SOURCE
+#define _LGPL_SOURCE
+#endif
+#ifndef URCU_INLINE_SMALL_FUNCTIONS
+#define URCU_INLINE_SMALL_FUNCTIONS
+#endif
+#include <urcu/urcu-bp.h>
+#include <urcu/urcu-mb.h>
+#include <urcu/urcu-memb.h>
+#include <urcu/urcu-qsbr.h>
+#endif
+
+#define BENCH_RCU_QUIET 64 /* sections from one quiescent state to the next */
+
+struct bench_rcu_object {
+	uint64_t one;
+} __attribute__((__aligned__(128)));
+
+/* Alone in its line, like what it leads to. */
+struct bench_rcu_place {
+	struct bench_rcu_object *object;
+} __attribute__((__aligned__(128)));
+
+extern struct bench_rcu_place bench_rcu_place;
+extern struct rk_rcu *bench_rcu;
+extern pthread_rwlock_t bench_rcu_rwlock;
+
+int bench_rcu_create(void);
+int bench_rcu_writer_create(void);
+uint64_t bench_sum_rcu(void);
+bool bench_settle_rcu(void);
+bool bench_settle_rcu_rseqkit(void);
+bool bench_settle_rcu_rwlock(void);
+
+/* What a thread has found, and whether it is in a section still. */
+void bench_rcu_count(uint64_t seen, bool inside);
+
+/* At the end of a loop, by value: what the loop adds up can be in a register. */
+BENCH_INLINE void rcu_count(uint64_t *seen)
+{
+	bench_rcu_count(*seen, false);
+}
+
+#define RCU_TALLY_OF(count)                                                                                            \
+	const struct bench_rcu_place *place = &bench_rcu_place;                                                        \
+	uint64_t seen __attribute__((__cleanup__(count))) = 0
+#define RCU_TALLY RCU_TALLY_OF(rcu_count)
+
+BENCH_INLINE uint64_t rcu_rseqkit_read(struct rk_rcu *rcu, const struct bench_rcu_place *place)
+{
+	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+	uint64_t one = rk_rcu_dereference(&place->object)->one;
+
+	rk_rcu_read_unlock(rcu, section);
+	return one;
+}
+
+BENCH_INLINE uint64_t rcu_rwlock_read(pthread_rwlock_t *lock, const struct bench_rcu_place *place)
+{
+	uint64_t one;
+
+	(void)pthread_rwlock_rdlock(lock);
+	one = place->object->one;
+	(void)pthread_rwlock_unlock(lock);
+	return one;
+}
+
+/* A gate of the floor's own, which names an item: what a section loads to know where it counts. */
+extern void *bench_rcu_floor_gate;
+
+#if BENCH_HAVE_FLOOR
+BENCH_INLINE uint64_t rcu_floor_read(void **gate, const struct bench_rcu_place *place)
+{
+	void *counted = *(void *volatile *)gate;
+	uint64_t one;
+
+	floor_add(counted, 1);
+	one = rk_rcu_dereference(&place->object)->one;
+	floor_add(counted, -1);
+	return one;
+}
+#endif
+
+/* ---- liburcu */
+
+#if BENCH_HAVE_URCU_FLAVOURS
+/*
+ * Before the loop: the thread is registered until it ends, so that warming up does it and no slice has it in its time.
+ * `bp` does so by itself.
+ */
+void bench_rcu_enter_bp(void);
+void bench_rcu_enter_mb(void);
+void bench_rcu_enter_memb(void);
+void bench_rcu_enter_qsbr(void);
+
+#define RCU_FLAVOUR(flavour)                                                                                           \
+	BENCH_INLINE uint64_t rcu_##flavour##_read(const struct bench_rcu_place *place)                                \
+	{                                                                                                              \
+		uint64_t one;                                                                                          \
+                                                                                                                       \
+		urcu_##flavour##_read_lock();                                                                          \
+		one = rcu_dereference(place->object)->one;                                                             \
+		urcu_##flavour##_read_unlock();                                                                        \
+		return one;                                                                                            \
+	}
+
+RCU_FLAVOUR(bp)
+RCU_FLAVOUR(mb)
+RCU_FLAVOUR(memb)
+RCU_FLAVOUR(qsbr)
+
+#define RCU_COUNT(flavour)                                                                                             \
+	BENCH_INLINE void rcu_count_##flavour(uint64_t *seen)                                                          \
+	{                                                                                                              \
+		bench_rcu_count(*seen, urcu_##flavour##_read_ongoing() != 0);                                          \
+	}
+
+RCU_COUNT(bp)
+RCU_COUNT(mb)
+RCU_COUNT(memb)
+
+/* A thread that isn't measured is offline. */
+BENCH_INLINE void rcu_count_qsbr(uint64_t *seen)
+{
+	urcu_qsbr_thread_offline();
+	bench_rcu_count(*seen, urcu_qsbr_read_ongoing() != 0);
+}
+
+/* After the n-th read of a thread: one in so many announces that what was read before is given up. */
+BENCH_INLINE void rcu_qsbr_announce(uint64_t n)
+{
+	if (RKI_UNLIKELY(n % BENCH_RCU_QUIET == 0))
+		urcu_qsbr_quiescent_state();
+}
+#endif
+
+/* X(bench, contender, condition, function), as those of remote_bench.h */
+#define RCU_WRITERS(X)                                                                                                 \
+	X("rcu-writer", "rseqkit", BENCH_ANY, rcu_writer_rseqkit)                                                      \
+	X("rcu-writer", "liburcu-bp", BENCH_URCU_FLAVOURS, rcu_writer_bp)                                              \
+	X("rcu-writer", "liburcu-memb", BENCH_URCU_FLAVOURS, rcu_writer_memb)                                          \
+	X("rcu-writer", "liburcu-mb", BENCH_URCU_FLAVOURS, rcu_writer_mb)                                              \
+	X("rcu-writer", "liburcu-qsbr", BENCH_URCU_FLAVOURS, rcu_writer_qsbr)                                          \
+	X("rcu-writer-running", "rseqkit", BENCH_ANY, rcu_writer_running_rseqkit)                                      \
+	X("rcu-writer-running", "liburcu-bp", BENCH_URCU_FLAVOURS, rcu_writer_running_bp)                              \
+	X("rcu-writer-running", "liburcu-memb", BENCH_URCU_FLAVOURS, rcu_writer_running_memb)                          \
+	X("rcu-writer-running", "liburcu-mb", BENCH_URCU_FLAVOURS, rcu_writer_running_mb)                              \
+	X("rcu-writer-running", "liburcu-qsbr", BENCH_URCU_FLAVOURS, rcu_writer_running_qsbr)
+
+#define RCU_WRITER_DECLARATION(bench, contender, condition, function) uint64_t function(uint64_t n);
+RCU_WRITERS(RCU_WRITER_DECLARATION)
+
+#endif /* RK_BENCH_RCU_H */

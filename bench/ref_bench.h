@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ref_bench.h - the bench `ref`: a reference is taken and given back, to an object that all threads share. The invariant: when a
+ * slice is over there is one left, the owner's, and nobody has released the object.
+ */
+#ifndef RK_BENCH_REF_H
+#define RK_BENCH_REF_H
+
+#include "bench.h"
+#include "floor.h"
+
+/* Alone in its line. */
+struct bench_ref_object {
+	struct rk_ref ref;
+	int released;
+} __attribute__((__aligned__(128)));
+
+struct bench_ref_atomic {
+	intptr_t count;
+	int released;
+} __attribute__((__aligned__(128)));
+
+extern struct bench_ref_object bench_ref_object;
+extern struct bench_ref_atomic bench_ref_atomic;
+
+int bench_ref_create(void);
+bool bench_settle_ref_rseqkit(void);
+bool bench_settle_ref_atomic(void);
+
+BENCH_INLINE void ref_rseqkit(struct rk_ref *ref)
+{
+	rk_ref_get(ref);
+	rk_ref_put(ref);
+}
+
+/* As it is usually done: who takes one has one, so nothing is ordered; who gives one back orders what it did before. */
+BENCH_INLINE void ref_atomic(struct bench_ref_atomic *object)
+{
+	__atomic_fetch_add(&object->count, 1, __ATOMIC_RELAXED);
+	if (RKI_UNLIKELY(__atomic_sub_fetch(&object->count, 1, __ATOMIC_ACQ_REL) == 0))
+		object->released = 1;
+}
+
+/* A gate of the floor's own, which names an item: each add loads it. */
+extern void *bench_ref_floor_gate;
+
+#if BENCH_HAVE_FLOOR
+BENCH_INLINE void ref_floor(void **gate)
+{
+	floor_add(*(void *volatile *)gate, 1);
+	floor_add(*(void *volatile *)gate, -1);
+}
+#endif
+
+#endif /* RK_BENCH_REF_H */

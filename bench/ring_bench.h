@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring_bench.h - the benches `ring`, `ring-batch` and `ring-remote`: records of 16 bytes that are written and read.
+ *
+ * A contender has a write and a read of one record: name_write() returns false when there is no room, name_read() when
+ * there is nothing. All rings have BENCH_RING_SIZE bytes. A thread writes records of a table, reads as many as it wrote,
+ * and looks at all that it reads. Where threads share a ring one may read what another wrote. The invariant: a record is
+ * read as it was written, and in all slices the sum of what was read is that of what was written (bench_settle_ring()).
+ *
+ * Concurrency Kit and liburcu are not needed to build with. Without them their contenders are listed, and unavailable.
+ */
+#ifndef RK_BENCH_RING_H
+#define RK_BENCH_RING_H
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+#if BENCH_HAVE_CK
+#include <ck_ring.h>
+#endif
+#if BENCH_HAVE_URCU
+#define _LGPL_SOURCE /* its functions in line */
+#include <urcu/wfcqueue.h>
+#endif
+
+#define BENCH_RING_SIZE 16384
+#define BENCH_RING_BATCH 32 /* records of a turn of `ring-batch` */
+#define BENCH_RING_TABLE 64
+
+struct bench_ring_record {
+	uint64_t number, complement;
+};
+
+#define BENCH_RING_RECORDS (BENCH_RING_SIZE / sizeof(struct bench_ring_record))
+
+/* Number i is i. Filled at the start, so not visible as a constant where the loops are compiled. */
+extern struct bench_ring_record bench_ring_table[BENCH_RING_TABLE];
+
+/* What a thread has written and not read; wrong isn't 0 when a record isn't as one was written. */
+struct ring_tally {
+	uint64_t difference, wrong;
+};
+
+int bench_ring_create(void);
+bool bench_settle_ring(void);
+void bench_ring_count(uint64_t difference, uint64_t wrong);
+
+/* At the end of a loop, by value: what the loop counts can be in registers. */
+BENCH_INLINE void ring_count(struct ring_tally *tally)
+{
+	bench_ring_count(tally->difference, tally->wrong);
+}
+
+#define RING_TALLY struct ring_tally tally __attribute__((__unused__, __cleanup__(ring_count))) = {0, 0}
+
+BENCH_INLINE const struct bench_ring_record *ring_record(uint64_t number)
+{
+	return &bench_ring_table[number % BENCH_RING_TABLE];
+}
+
+BENCH_INLINE void ring_look_at(struct ring_tally *tally, const struct bench_ring_record *record)
+{
+	tally->difference -= record->number;
+	tally->wrong |= ~(record->number + record->complement);
+}
+
+/* Waits a little, for what another thread must do. Returns false when it has waited for too long. */
+bool bench_ring_wait(uint64_t *times);
+
+/* ---- rseqkit: the ring of the CPU, and a reader of it that the thread keeps open */
+
+struct ring_own {
+	struct rk_ring *ring;
+	struct rk_ring_reader reader;
+	bool open;
+};
+
+extern struct rk_ring *bench_ring;
+
+void bench_ring_leave(struct ring_own *own);
+
+/* Finds the record where it went after a migration: opens the reader that has one. Returns false if none has. */
+bool bench_ring_find(struct ring_own *own, struct rk_ring_record *record);
+
+#define RING_OWN struct ring_own own __attribute__((__cleanup__(bench_ring_leave))) = {.ring = bench_ring}
+
+BENCH_INLINE bool ring_rseqkit_write(struct ring_own *own, const struct bench_ring_record *record)
+{
+	return RKI_LIKELY(rk_ring_write(own->ring, record, sizeof(*record)) == 0);
+}
+
+BENCH_INLINE bool ring_rseqkit_read(struct ring_own *own, struct ring_tally *tally)
+{
+	struct rk_ring_record record;
+
+	if (RKI_UNLIKELY(!rk_ring_next(&own->reader, &record)) && !bench_ring_find(own, &record))
+		return false;
+	ring_look_at(tally, record.data);
+	return true;
+}
+
+BENCH_INLINE void ring_rseqkit_release(struct ring_own *own)
+{
+	rk_ring_release(&own->reader);
+}
+
+/* ---- one ring for all behind a mutex */
+
+struct ring_guarded {
+	pthread_mutex_t mutex;
+	size_t head, tail; /* records ever written, and read */
+	struct bench_ring_record records[BENCH_RING_RECORDS];
+} __attribute__((__aligned__(128)));
+
+extern struct ring_guarded bench_ring_guarded;
+
+BENCH_INLINE bool ring_mutex_write(struct ring_guarded *ring, const struct bench_ring_record *record)
+{
+	bool room;
+
+	(void)pthread_mutex_lock(&ring->mutex);
+	room = ring->head - ring->tail < BENCH_RING_RECORDS;
+	if (RKI_LIKELY(room))
+		ring->records[ring->head++ % BENCH_RING_RECORDS] = *record;
+	(void)pthread_mutex_unlock(&ring->mutex);
+	return room;
+}
+
+BENCH_INLINE bool ring_mutex_read(struct ring_guarded *ring, struct ring_tally *tally)
+{
+	struct bench_ring_record record;
+	bool there;
+
+	(void)pthread_mutex_lock(&ring->mutex);
+	there = ring->head != ring->tail;
+	if (RKI_LIKELY(there))
+		record = ring->records[ring->tail++ % BENCH_RING_RECORDS];
+	(void)pthread_mutex_unlock(&ring->mutex);
+	if (RKI_UNLIKELY(!there))
+		return false;
+	ring_look_at(tally, &record);
+	return true;
+}
+
+/* ---- Concurrency Kit: a ring for all, and one of the thread's own; no ring for both */
+
+#if BENCH_HAVE_CK
+struct ring_ck {
+	ck_ring_t ring;
+	struct bench_ring_record records[BENCH_RING_RECORDS] __attribute__((__aligned__(64)));
+} __attribute__((__aligned__(128)));
+
+CK_RING_PROTOTYPE(bench, bench_ring_record)
+
+#define RING_CK(name, write, read)                                                                                     \
+	BENCH_INLINE bool ring_##name##_write(struct ring_ck *ring, const struct bench_ring_record *record)            \
+	{                                                                                                              \
+		return RKI_LIKELY(write(&ring->ring, ring->records, (void *)(uintptr_t)record));                       \
+	}                                                                                                              \
+                                                                                                                       \
+	BENCH_INLINE bool ring_##name##_read(struct ring_ck *ring, struct ring_tally *tally)                           \
+	{                                                                                                              \
+		struct bench_ring_record record;                                                                       \
+                                                                                                                       \
+		if (RKI_UNLIKELY(!read(&ring->ring, ring->records, &record)))                                          \
+			return false;                                                                                  \
+		ring_look_at(tally, &record);                                                                          \
+		return true;                                                                                           \
+	}
+
+RING_CK(mpmc, ck_ring_enqueue_mpmc_bench, ck_ring_dequeue_mpmc_bench)
+RING_CK(spsc, ck_ring_enqueue_spsc_bench, ck_ring_dequeue_spsc_bench)
+
+extern struct ring_ck bench_ring_mpmc;
+extern __thread struct ring_ck bench_ring_spsc;
+#endif
+
+/* ---- liburcu's queue, one for all: of nodes that go to whoever reads them, so a thread has as many as before */
+
+#if BENCH_HAVE_URCU
+struct ring_node {
+	struct cds_wfcq_node node;
+	struct bench_ring_record record;
+} __attribute__((__aligned__(64)));
+
+struct ring_queue {
+	struct cds_wfcq_head head __attribute__((__aligned__(128)));
+	struct cds_wfcq_tail tail __attribute__((__aligned__(128)));
+};
+
+struct ring_nodes {
+	struct ring_queue *queue;
+	size_t count;
+	struct ring_node *spare[BENCH_RING_BATCH];
+};
+
+extern struct ring_queue bench_ring_queue;
+
+/* As many as may be written before one is read. They end with the loop, in cleanup. */
+struct ring_nodes bench_ring_nodes(void);
+void bench_ring_forget(struct ring_nodes *nodes);
+
+#define RING_NODES struct ring_nodes nodes __attribute__((__cleanup__(bench_ring_forget))) = bench_ring_nodes()
+
+BENCH_INLINE bool ring_wfcqueue_write(struct ring_nodes *nodes, const struct bench_ring_record *record)
+{
+	struct ring_node *node;
+
+	if (RKI_UNLIKELY(nodes->count == 0))
+		return false;
+	node = nodes->spare[--nodes->count];
+	node->record = *record;
+	cds_wfcq_node_init(&node->node);
+	(void)cds_wfcq_enqueue(&nodes->queue->head, &nodes->queue->tail, &node->node);
+	return true;
+}
+
+BENCH_INLINE bool ring_wfcqueue_read(struct ring_nodes *nodes, struct ring_tally *tally)
+{
+	struct cds_wfcq_node *first = cds_wfcq_dequeue_blocking(&nodes->queue->head, &nodes->queue->tail);
+	struct ring_node *node = (struct ring_node *)(void *)first; /* its first member */
+
+	if (RKI_UNLIKELY(!first))
+		return false;
+	ring_look_at(tally, &node->record);
+	nodes->spare[nodes->count++] = node;
+	return true;
+}
+#endif
+
+#define ring_nothing(of) ((void)(of)) /* where reading a record makes its room free */
+
+/*
+ * A turn: `count` records written, then read. Who finds no room reads first what he wrote, and waits if that is nothing:
+ * threads that share a ring and write before they read may fill it. Who finds nothing waits, for a writer to finish.
+ */
+#define RING_TURN(contender, release, of, count, n)                                                                    \
+	for (unsigned left = (count); left != 0;) {                                                                    \
+		unsigned written = 0;                                                                                  \
+		uint64_t times = 0;                                                                                    \
+                                                                                                                       \
+		for (; written < left; written++) {                                                                    \
+			const struct bench_ring_record *record = ring_record((n) + written);                           \
+                                                                                                                       \
+			if (RKI_UNLIKELY(!contender##_write(of, record)))                                              \
+				break;                                                                                 \
+			tally.difference += (uint64_t)(record - bench_ring_table);                                     \
+		}                                                                                                      \
+		if (RKI_UNLIKELY(written == 0 && !bench_ring_wait(&times)))                                            \
+			break;                                                                                         \
+		left -= written;                                                                                       \
+		for (times = 0; written != 0; written--)                                                               \
+			while (RKI_UNLIKELY(!contender##_read(of, &tally)))                                            \
+				if (!bench_ring_wait(&times))                                                          \
+					break;                                                                         \
+		release(of);                                                                                           \
+	}
+
+/* The same of one record, in which nothing but the operations is in the loop's way. */
+#define RING_ONCE(contender, release, of, n)                                                                           \
+	{                                                                                                              \
+		const struct bench_ring_record *record = ring_record(n);                                               \
+                                                                                                                       \
+		if (RKI_UNLIKELY(!contender##_write(of, record))) {                                                    \
+			uint64_t times = 0;                                                                            \
+                                                                                                                       \
+			while (!contender##_write(of, record) && bench_ring_wait(&times))                              \
+				;                                                                                      \
+		}                                                                                                      \
+		tally.difference += (uint64_t)(record - bench_ring_table);                                             \
+		if (RKI_UNLIKELY(!contender##_read(of, &tally))) {                                                     \
+			uint64_t times = 0;                                                                            \
+                                                                                                                       \
+			while (!contender##_read(of, &tally) && bench_ring_wait(&times))                               \
+				;                                                                                      \
+		}                                                                                                      \
+		release(of);                                                                                           \
+	}
+
+/* X(bench, contender, condition, function), as those of remote_bench.h */
+#define RING_REMOTES(X)                                                                                                \
+	X("ring-remote", "rseqkit", BENCH_RSEQ, ring_remote_rseqkit)                                                   \
+	X("ring-remote", "ck-spsc", BENCH_CK, ring_remote_spsc)                                                        \
+	X("ring-remote", "ck-mpmc", BENCH_CK, ring_remote_mpmc)                                                        \
+	X("ring-remote", "mutex", BENCH_ANY, ring_remote_mutex)
+
+#define RING_REMOTE_DECLARATION(bench, contender, condition, function) uint64_t function(uint64_t n);
+RING_REMOTES(RING_REMOTE_DECLARATION)
+
+#endif /* RK_BENCH_RING_H */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* mark.h - tells free objects from those in use. */
+#ifndef MALLOC_MARK_H
+#define MALLOC_MARK_H
+
+#include <rseqkit/api.h>
+#include <stdint.h>
+#include "system.h"
+
+#pragma GCC visibility push(hidden)
+
+/* What the second word of an object says, with its address, while it is free. */
+extern uintptr_t heap_key;
+
+static inline uintptr_t *heap_mark(void *object)
+{
+	return (uintptr_t *)object + 1;
+}
+
+/* Marks an object as free. Ends the process if it was. */
+static inline void heap_mark_free(void *object)
+{
+	uintptr_t mark = (uintptr_t)object ^ heap_key;
+
+	if (RKI_UNLIKELY(*heap_mark(object) == mark))
+		system_die("freed twice", object);
+	*heap_mark(object) = mark;
+}
+
+#pragma GCC visibility pop
+
+#endif /* MALLOC_MARK_H */

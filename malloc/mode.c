@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* mode.c - see mode.h. */
+#include "mode.h"
+
+#include <stddef.h>
+
+/* No header declares it: debuggers read it, and programs don't. */
+__attribute__((__visibility__("default"))) char librseqkit_malloc_mode[] = "nothing allocated";
+
+static const char *const names[] = {
+	[HEAP_UNUSED] = "nothing allocated",
+	[HEAP_CACHED] = "per-CPU caches",
+	[HEAP_LIMITED] = "no caches: limit",
+	[HEAP_LACKING] = "no caches: memory",
+};
+
+const char *mode_name(enum heap_mode mode)
+{
+	return names[mode];
+}
+
+/* Threads that race write the same, or what was so a moment before. */
+void mode_publish(enum heap_mode mode)
+{
+	for (size_t i = 0; i < sizeof(librseqkit_malloc_mode); i++)
+		if ((librseqkit_malloc_mode[i] = names[mode][i]) == '\0')
+			break;
+}

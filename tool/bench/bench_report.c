@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* bench_report.c - the figures of `rseqkit bench`, as tables for people and as JSON for programs. */
+#define _GNU_SOURCE
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/json.h"
+#include "common/output.h"
+#include "explain.h"
+#include "tool.h"
+
+#define BAR_WIDTH 24
+#define BAR_LEAST 8
+
+enum { NAME, FAMILY, MODEL, IMPLEMENTER, PART, FIELDS };
+
+/* The value, if it is the line of that field. */
+static void take_field(const char *line, const char *field, char *value, size_t size)
+{
+	size_t length = strlen(field);
+
+	if (strncmp(line, field, length) == 0 && line[length + strspn(line + length, "\t ")] == ':')
+		copy_printable(value, size, line + length + strspn(line + length, ": \t"));
+}
+
+/* The processor in name[size], with what tells one apart whose name is "AMD EPYC"; empty where /proc/cpuinfo doesn't say. */
+static void cpu_model(char *name, size_t size)
+{
+	static const char *const names[FIELDS] = {"model name", "cpu family", "model", "CPU implementer", "CPU part"};
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	char line[256], fields[FIELDS][128] = {{0}};
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL && line[0] != '\n')
+		for (int i = 0; i < FIELDS; i++)
+			take_field(line, names[i], fields[i], sizeof(fields[i]));
+	if (file != NULL)
+		(void)fclose(file);
+	if (fields[NAME][0] != '\0' && fields[FAMILY][0] != '\0' && fields[MODEL][0] != '\0')
+		snprintf(name, size, "%.80s (family %.12s model %.12s)", fields[NAME], fields[FAMILY], fields[MODEL]);
+	else if (fields[NAME][0] == '\0' && fields[IMPLEMENTER][0] != '\0')
+		snprintf(name, size, "implementer %.40s part %.40s", fields[IMPLEMENTER], fields[PART]);
+	else
+		snprintf(name, size, "%s", fields[NAME]);
+}
+
+static bool is_available(const struct bench_group *group, unsigned contender)
+{
+	return group->cells[contender].unavailable[0] == '\0';
+}
+
+void bench_print_list(const struct bench_run *run)
+{
+	for (unsigned i = 0; i < run->count; i++) {
+		const struct bench *bench = &run->benches[i];
+
+		printf("%-14s %s:", bench->name, bench->what);
+		for (unsigned j = 0; j < bench->contender_count; j++)
+			printf("%s %s", j == 0 ? "" : ",", bench->contenders[j].name);
+		putchar('\n');
+	}
+}
+
+/* What there is room for: in 40 columns the median and the ratio, in 63 the spread as well, in 83 the rest; and a bar. */
+enum room { ROOM_FOR_RATIO = 40, ROOM_FOR_SPREAD = 63, ROOM_FOR_ALL = 83 };
+
+static enum room room(void)
+{
+	int columns = output_columns(stdout);
+
+	return columns == 0 || columns >= ROOM_FOR_ALL ? ROOM_FOR_ALL :
+	       columns >= ROOM_FOR_SPREAD	       ? ROOM_FOR_SPREAD :
+							 ROOM_FOR_RATIO;
+}
+
+static int name_width(void)
+{
+	return room() == ROOM_FOR_RATIO ? 18 : 22;
+}
+
+static int bar_width(void)
+{
+	int columns = output_columns(stdout), left = columns - (int)room() - 2;
+
+	return columns == 0 || left > BAR_WIDTH ? BAR_WIDTH : left;
+}
+
+static void print_row(const struct bench_group *group, unsigned contender, double reference, double greatest)
+{
+	const struct bench_contender *what = &group->bench->contenders[contender];
+	const struct bench_figure *f = &group->cells[contender].figure;
+	char name[sizeof(what->name) + 2];
+
+	snprintf(name, sizeof(name), "%s%s", what->name, explain_does_job(group->bench->name, what->name) ? "" : " *");
+	if (!is_available(group, contender)) {
+		printf("  %-*s ", name_width(), name);
+		print_line(stdout, name_width() + 3, 0, "%s", group->cells[contender].unavailable);
+		return;
+	}
+	printf("  %-*s %9.3f ", name_width(), name, f->median);
+	if (room() >= ROOM_FOR_SPREAD)
+		printf("%9.3f %9.3f ", f->min, f->max);
+	if (room() == ROOM_FOR_ALL)
+		printf("%9.3f %9.3f ", f->mode_median[BENCH_PIE], f->mode_median[BENCH_NON_PIE]);
+	if (reference > 0)
+		printf("%8.2f", f->median / reference);
+	else
+		printf("%8s", "-");
+	if (bar_width() >= BAR_LEAST) {
+		printf("  ");
+		print_bar(f->median, greatest, bar_width());
+	}
+	putchar('\n');
+}
+
+static void print_heads(void)
+{
+	printf("  %-*s %9s ", name_width(), "", "median");
+	if (room() >= ROOM_FOR_SPREAD)
+		printf("%9s %9s ", "min", "max");
+	if (room() == ROOM_FOR_ALL)
+		printf("%9s %9s ", "PIE", "non-PIE");
+	printf("%8s\n", "ratio");
+}
+
+static void print_group(const struct bench_run *run, const struct bench_group *group)
+{
+	/* Ratios are to the first contender, which is ours. */
+	double reference = is_available(group, 0) ? group->cells[0].figure.median : 0, greatest = 0;
+	char title[160];
+
+	for (unsigned i = 0; i < group->bench->contender_count; i++)
+		if (is_available(group, i) && group->cells[i].figure.median > greatest)
+			greatest = group->cells[i].figure.median;
+	snprintf(title, sizeof(title), "%s: %s, %u thread%s", group->bench->name, group->bench->what, group->threads,
+		 group->threads == 1 ? "" : "s");
+	print_coloured(COLOUR_BOLD, title);
+	putchar('\n');
+	print_line(stdout, 0, 2, "  rounds %u, rseq owned by %s", group->rounds,
+		   run->owners[group->bench->contenders[0].environment]);
+	if (group->rounds < BENCH_ROUNDS_FEW && greatest > 0) {
+		snprintf(title, sizeof(title), "  only %u round%s: more time (--time) finds more undisturbed moments\n",
+			 group->rounds, group->rounds == 1 ? "" : "s");
+		print_coloured(COLOUR_YELLOW, title);
+	}
+	print_heads();
+	for (unsigned i = 0; i < group->bench->contender_count; i++)
+		print_row(group, i, reference, greatest);
+	putchar('\n');
+}
+
+void bench_print_text(const struct bench_run *run)
+{
+	char model[128], text[1024];
+
+	cpu_model(model, sizeof(model));
+	snprintf(text, sizeof(text),
+		 "Nanoseconds of CPU time per operation: median, min and max over %u code placements\n"
+		 "(%u in a PIE, %u in a program that is none), the best of all rounds at each. The\n"
+		 "ratio is to the first contender's median. What has a * doesn't do the job: it is\n"
+		 "there for comparison only. CPUs: %u, %s\n%s\n",
+		 BENCH_MODES * run->placements, run->placements, run->placements, run->cpus, model[0] ? model : "unknown",
+		 room() == ROOM_FOR_ALL ? "" : "More columns, or --json, have all figures.\n");
+	for (char *c = text; room() != ROOM_FOR_ALL && *c != '\0'; c++)
+		if (*c == '\n' && c[1] != '\n' && c[1] != '\0')
+			*c = ' ';
+	print_wrapped(stdout, 0, 0, text);
+	for (unsigned i = 0; i < run->group_count; i++)
+		print_group(run, &run->groups[i]);
+}
+
+/* A tenth of a picosecond is far below the spread. */
+static void put_ns(json_object *object, const char *key, double ns)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.4f", ns);
+	json_put(object, key, json_object_new_double_s(ns, text));
+}
+
+/* Of a hundred there are no parts that count. */
+static void put_share(json_object *object, const char *key, double share)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.2f", share);
+	json_put(object, key, share < 0 ? NULL : json_object_new_double_s(share, text));
+}
+
+static json_object *result_json(const struct bench_run *run, const struct bench_group *group, unsigned contender)
+{
+	const struct bench_figure *f = &group->cells[contender].figure;
+	enum bench_environment environment = group->bench->contenders[contender].environment;
+	json_object *result = json_new(), *ns = json_new();
+
+	put_ns(ns, "min", f->min);
+	put_ns(ns, "median", f->median);
+	put_ns(ns, "max", f->max);
+	put_ns(ns, "pie", f->mode_median[BENCH_PIE]);
+	put_ns(ns, "non_pie", f->mode_median[BENCH_NON_PIE]);
+	json_put_string(result, "bench", group->bench->name);
+	json_put_string(result, "contender", group->bench->contenders[contender].name);
+	json_put_number(result, "threads", group->threads);
+	json_put(result, "ns_per_op", ns);
+	json_put_number(result, "rounds", group->rounds);
+	json_put_string(result, "owner", run->owners[environment]);
+	json_put_string(result, "library", bench_is_peer(environment) ? run->peers[environment].library : NULL);
+	return result;
+}
+
+static json_object *unavailable_json(const struct bench_group *group, unsigned contender)
+{
+	json_object *entry = json_new();
+
+	json_put_string(entry, "bench", group->bench->name);
+	json_put_string(entry, "contender", group->bench->contenders[contender].name);
+	json_put_number(entry, "threads", group->threads);
+	json_put_string(entry, "reason", group->cells[contender].unavailable);
+	return entry;
+}
+
+/* NULL where the C library doesn't tell. */
+static const char *libc_name(char *name, size_t size)
+{
+#ifdef _CS_GNU_LIBC_VERSION
+	size_t length = confstr(_CS_GNU_LIBC_VERSION, name, size);
+
+	return length > 0 && length <= size ? name : NULL;
+#else
+	(void)size;
+	name[0] = '\0';
+	return NULL;
+#endif
+}
+
+/* UTC, as in 2026-02-28T12:34:56Z. */
+static const char *put_time(char *text, size_t size)
+{
+	time_t now = time(NULL);
+	struct tm parts;
+
+	return gmtime_r(&now, &parts) != NULL && strftime(text, size, "%FT%TZ", &parts) > 0 ? text : NULL;
+}
+
+static json_object *machine_json(const struct bench_run *run)
+{
+	json_object *machine = json_new();
+	struct utsname names;
+	char model[128], kernel[sizeof(names.release)] = "", libc[64];
+
+	cpu_model(model, sizeof(model));
+	if (uname(&names) == 0)
+		copy_printable(kernel, sizeof(kernel), names.release);
+	json_put_number(machine, "cpus", run->cpus);
+	json_put_string(machine, "model", model[0] ? model : NULL);
+	json_put_string(machine, "kernel", kernel[0] ? kernel : NULL);
+	json_put_string(machine, "libc", libc_name(libc, sizeof(libc)));
+	return machine;
+}
+
+/* Of the benches that were measured: contenders in their order, which results alone don't tell if one is missing. */
+static json_object *benches_json(const struct bench_run *run)
+{
+	json_object *benches = json_object_new_array();
+
+	for (unsigned i = 0; i < run->count; i++) {
+		const struct bench *bench = &run->benches[i];
+		json_object *entry, *contenders;
+
+		if (!bench->selected)
+			continue;
+		entry = json_new();
+		contenders = json_object_new_array();
+		for (unsigned j = 0; j < bench->contender_count; j++)
+			json_object_array_add(contenders, json_object_new_string(bench->contenders[j].name));
+		json_put_string(entry, "name", bench->name);
+		json_put_string(entry, "what", bench->what);
+		json_put(entry, "contenders", contenders);
+		json_object_array_add(benches, entry);
+	}
+	return benches;
+}
+
+json_object *bench_json(const struct bench_run *run)
+{
+	char date[32];
+	json_object *results = json_object_new_array(), *unavailable = json_object_new_array();
+	json_object *report = json_new();
+
+	for (unsigned i = 0; i < run->group_count; i++)
+		for (unsigned j = 0; j < run->groups[i].bench->contender_count; j++) {
+			if (is_available(&run->groups[i], j))
+				json_object_array_add(results, result_json(run, &run->groups[i], j));
+			else
+				json_object_array_add(unavailable, unavailable_json(&run->groups[i], j));
+		}
+	json_put_string(report, "schema", "rseqkit.bench/1");
+	json_put_string(report, "date", put_time(date, sizeof(date)));
+	json_put(report, "machine", machine_json(run));
+	json_put_number(report, "placements", BENCH_MODES * run->placements);
+	json_put_seconds(report, "seconds", run->seconds);
+	put_share(report, "busy", run->busy);
+	json_put(report, "benches", benches_json(run));
+	json_put(report, "results", results);
+	json_put(report, "unavailable", unavailable);
+	return report;
+}
+
+bool bench_save_json(json_object *report, struct file *file)
+{
+	char *line = NULL;
+	bool good;
+
+	if (asprintf(&line, "%s\n", json_text(report)) < 0) {
+		complain("out of memory");
+		return false;
+	}
+	good = file_put(file, line, strlen(line));
+	free(line);
+	return good;
+}

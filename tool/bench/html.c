@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* html.c - text of a report. */
+#include "html.h"
+
+void html_put(FILE *page, const char *text)
+{
+	for (; *text != '\0'; text++)
+		switch (*text) {
+		case '&':
+			fputs("&amp;", page);
+			break;
+		case '<':
+			fputs("&lt;", page);
+			break;
+		case '>':
+			fputs("&gt;", page);
+			break;
+		case '"':
+			fputs("&quot;", page);
+			break;
+		case '\'':
+			fputs("&#39;", page);
+			break;
+		default:
+			fputc(*text, page);
+		}
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inspect_process.c - one look at all threads of a process.
+ *
+ * Threads come and go meanwhile: one that is gone is left out, and the list is read until nothing new is in it.
+ */
+#define _GNU_SOURCE
+#include "inspect.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+#define ROUNDS_MAX 8           /* of reading the list of threads */
+#define CHANCES 20            /* for a thread to be registered, for a process to go on with its program */
+#define CHANCES_REFUSED 3
+#define CHANCE_NS 10000000    /* each; it takes microseconds, but on a busy machine they may be long in coming */
+
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27 /* of include/uapi/linux/auxvec.h */
+#endif
+
+/* Says why ptrace is refused, as far as that can be told. */
+static int refused(pid_t pid, pid_t tid)
+{
+	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	int scope = file != NULL ? fgetc(file) : '0';
+	struct inspect_status status;
+
+	if (file != NULL)
+		fclose(file);
+
+	if (inspect_status(pid, tid, &status) && status.tracer != 0) {
+		complain("process %d is being traced by process %d already, and there can be one tracer only; "
+			 "end that one first", (int)pid, (int)status.tracer);
+	} else if (scope > '0') {
+		complain("not permitted to trace process %d: kernel.yama.ptrace_scope is %c, which takes CAP_SYS_PTRACE%s; "
+			 "run as root, or set it to 0", (int)pid, scope,
+			 scope == '3' ? ", and denies even that until the next boot" : "");
+	} else {
+		complain("not permitted to trace process %d: it belongs to another user, or runs with privileges or not "
+			 "dumpable; that takes CAP_SYS_PTRACE: run as root", (int)pid);
+	}
+	return EXIT_USAGE;
+}
+
+/*
+ * The kernel's feature size, as it told the process; the original one where it announces nothing. Returns false if the
+ * process is a 32-bit one, whose pairs are half as long: a type and its value look like a type that there is none of.
+ */
+static bool read_feature_size(struct inspect_look *look)
+{
+	bool fits = true;
+	uint64_t pair[2];
+	char path[64];
+	int fd;
+
+	look->announced = false;
+	look->feature_size = RK_FEATURE_SIZE_ORIGINAL;
+	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)inspect_living_thread(look->pid));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && read(fd, pair, sizeof(pair)) == sizeof(pair)) {
+		fits = fits && pair[0] <= UINT32_MAX;
+		if (pair[0] == AT_RSEQ_FEATURE_SIZE) {
+			look->announced = true;
+			look->feature_size = (uint32_t)pair[1];
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	return fits;
+}
+
+/* Is there a process that can be looked at? Accepts the id of any of its threads, and puts the process's instead. */
+static int check_process(struct inspect_look *look)
+{
+	struct inspect_status status;
+
+	errno = 0;
+	if (!inspect_status(look->pid, look->pid, &status)) {
+		if (errno != ENOENT && errno != ESRCH && errno != 0)
+			complain("/proc/%d: %s", (int)look->pid, strerror(errno));
+		else if (kill(look->pid, 0) == 0 || errno == EPERM)
+			complain("there is a process %d, but /proc doesn't show it", (int)look->pid);
+		else
+			complain("there is no process %d", (int)look->pid);
+		return EXIT_USAGE;
+	}
+	if (status.process != 0)
+		look->pid = status.process;
+	(void)inspect_status(look->pid, look->pid, &status);
+	if (look->started != 0 && look->started != status.started) {
+		complain("process %d (%s) has ended, and another one has its id", (int)look->pid, look->name);
+		return EXIT_USAGE;
+	}
+	look->started = status.started;
+	memcpy(look->name, status.name, sizeof(look->name));
+	if (look->pid == getpid()) {
+		complain("process %d is this one: nothing in it is worth a look while it looks", (int)look->pid);
+		return EXIT_USAGE;
+	}
+	if (status.kernel) {
+		complain("process %d (%s) is a thread of the kernel: it has no user space", (int)look->pid, look->name);
+		return EXIT_USAGE;
+	}
+	if (!read_feature_size(look)) {
+		complain("process %d (%s) runs a 32-bit program: cannot tell", (int)look->pid, look->name);
+		return EXIT_UNSURE;
+	}
+	return EXIT_CLEAN;
+}
+
+static struct inspect_thread *find_thread(const struct inspect_look *look, pid_t tid)
+{
+	for (size_t i = 0; i < look->count; i++)
+		if (look->threads[i].tid == tid)
+			return &look->threads[i];
+	return NULL;
+}
+
+/* Room for one more. */
+static struct inspect_thread *add_thread(struct inspect_look *look)
+{
+	if ((look->count & (look->count - 1)) == 0) {
+		size_t room = look->count == 0 ? 1 : look->count * 2;
+		struct inspect_thread *threads =
+			(struct inspect_thread *)realloc(look->threads, room * sizeof(*threads));
+
+		if (threads == NULL) {
+			complain("out of memory");
+			exit(EXIT_USAGE);
+		}
+		look->threads = threads;
+	}
+	memset(&look->threads[look->count], 0, sizeof(look->threads[0]));
+	return &look->threads[look->count++];
+}
+
+/*
+ * A thread that slept at the look before, and has switched since only for that look's stop, twice, has not run: what it
+ * told still holds. It isn't stopped again: waits whose timeout starts anew at every stop would never end.
+ */
+static bool has_not_run(const struct inspect_thread *before, const struct inspect_status *status)
+{
+	return before != NULL && before->status.started == status->started && before->outcome == ASK_ANSWERED &&
+	       before->status.state == 'S' && status->state == 'S' && status->switches <= before->status.switches + 2;
+}
+
+static int failure(const struct inspect_look *look)
+{
+	switch (look->refusal) {
+	case ASK_REFUSED:
+		return refused(look->pid, look->refused);
+	case ASK_NO_REQUEST:
+		complain("cannot tell: this kernel doesn't say how a thread is registered (ptrace has no "
+			 "PTRACE_GET_RSEQ_CONFIGURATION, which came with Linux 5.13)");
+		return EXIT_UNSURE;
+	case ASK_NO_PORT:
+		complain("cannot tell: not done for this architecture yet");
+		return EXIT_UNSURE;
+	default:
+		complain("cannot start a process to trace with");
+		return EXIT_USAGE;
+	}
+}
+
+/* Adds each thread that isn't in the look yet; the number of those. */
+static size_t add_new_threads(struct inspect_look *look, const struct inspect_look *before)
+{
+	size_t old = look->count;
+	char path[64];
+	DIR *tasks;
+	struct dirent *entry;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)look->pid);
+	tasks = opendir(path);
+	while (tasks != NULL && (entry = readdir(tasks)) != NULL) {
+		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+		const struct inspect_thread *known = find_thread(before, tid);
+		struct inspect_thread found = {.tid = tid, .outcome = ASK_NOT_YET};
+
+		if (tid <= 0 || find_thread(look, tid) != NULL || !inspect_status(look->pid, tid, &found.status) ||
+		    found.status.kernel || inspect_has_ended(&found.status))
+			continue;
+		if (has_not_run(known, &found.status)) {
+			found = *known;
+			found.kept = true;
+		}
+		*add_thread(look) = found;
+	}
+	if (tasks != NULL)
+		closedir(tasks);
+	return look->count - old;
+}
+
+/* Takes those out that have ended. Of the others each must have been asked, or else the look has failed. */
+static int check_outcomes(struct inspect_look *look)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < look->count; i++) {
+		struct inspect_thread *thread = &look->threads[i];
+		enum inspect_outcome outcome = thread->outcome;
+		struct inspect_status status;
+
+		if (outcome == ASK_GONE)
+			continue;
+		if (outcome == ASK_ANSWERED || outcome == ASK_NOT_STOPPED) {
+			look->threads[kept++] = *thread;
+			continue;
+		}
+		/* The kernel refuses to trace a thread that is about to end as well. */
+		if (!inspect_status(look->pid, thread->tid, &status) || inspect_has_ended(&status))
+			continue;
+		look->refused = thread->tid;
+		look->refusal = outcome;
+		return EXIT_USAGE;
+	}
+	look->count = kept;
+	return EXIT_CLEAN;
+}
+
+/* The threads that were there at some moment of the look: more may have come while the last ones were asked. */
+static int ask_threads(struct inspect_look *look, const struct inspect_look *before)
+{
+	int status = EXIT_CLEAN;
+
+	for (int round = 0; round < ROUNDS_MAX && status == EXIT_CLEAN && add_new_threads(look, before) != 0; round++) {
+		inspect_ask(look->threads, look->count);
+		status = check_outcomes(look);
+	}
+	return status;
+}
+
+/* Marks the threads to be asked again; the number of those. `some`: even if no thread is registered. */
+static size_t doubt_unregistered(struct inspect_look *look, bool running_only, bool some)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < look->count; i++)
+		some |= look->threads[i].answer.address != 0;
+	for (size_t i = 0; some && i < look->count; i++) {
+		struct inspect_thread *thread = &look->threads[i];
+
+		if (thread->outcome != ASK_ANSWERED || thread->answer.address != 0 || thread->kept ||
+		    (running_only && thread->status.state != 'R'))
+			continue;
+		thread->outcome = ASK_NOT_YET;
+		count++;
+	}
+	return count;
+}
+
+/*
+ * A thread without a registration may just be at its very beginning, before the libc gets to it. Where others are
+ * registered, it is asked once more, and more often while it waits for a CPU.
+ */
+static int ask_again(struct inspect_look *look, bool some)
+{
+	const struct timespec pause = {0, CHANCE_NS};
+	int status = EXIT_CLEAN;
+
+	for (int chance = 0; chance < (some ? CHANCES_REFUSED : CHANCES) && status == EXIT_CLEAN &&
+			     doubt_unregistered(look, chance > 0, some) != 0; chance++) {
+		nanosleep(&pause, NULL);
+		for (size_t i = 0; i < look->count; i++)
+			if (look->threads[i].outcome == ASK_NOT_YET)
+				(void)inspect_status(look->pid, look->threads[i].tid, &look->threads[i].status);
+		inspect_ask(look->threads, look->count);
+		status = check_outcomes(look);
+	}
+	return status;
+}
+
+static int compare_threads(const void *left, const void *right)
+{
+	pid_t a = ((const struct inspect_thread *)left)->tid, b = ((const struct inspect_thread *)right)->tid;
+
+	return (a > b) - (a < b);
+}
+
+/* Of one program: it is true if the process still is at that when the look is over. */
+static int try_look(struct inspect_look *look, const struct inspect_look *before)
+{
+	int status;
+
+	look->threads = NULL;
+	look->count = 0;
+	look->refused = 0;
+	inspect_forget_files(look);
+	status = check_process(look);
+	look->image = inspect_image(look->pid);
+	if (status == EXIT_CLEAN)
+		status = ask_threads(look, before);
+	if (status == EXIT_CLEAN)
+		status = ask_again(look, false);
+	if (status != EXIT_CLEAN)
+		return status;
+	qsort(look->threads, look->count, sizeof(look->threads[0]), compare_threads);
+	if (!inspect_read_files(look))
+		return EXIT_USAGE;
+	if (!inspect_may_be_late(look))
+		return EXIT_CLEAN;
+	status = ask_again(look, true);
+	inspect_forget_files(look);
+	return status != EXIT_CLEAN ? status : inspect_read_files(look) ? EXIT_CLEAN : EXIT_USAGE;
+}
+
+/* Has it gone on to another program meanwhile? Then the look is a mixture, and a thread that was ending was refused. */
+static bool has_moved(const struct inspect_look *look)
+{
+	uint64_t image = inspect_image(look->pid);
+
+	return image != 0 && image != look->image;
+}
+
+int inspect_process(struct inspect_look *look)
+{
+	const struct timespec pause = {0, CHANCE_NS};
+	const struct inspect_look none = {0};
+	struct inspect_look before = *look;
+	int status = EXIT_CLEAN;
+	bool moved = true;
+
+	for (int chance = 0; chance < CHANCES; chance++) {
+		bool same = before.image != 0 && before.image == inspect_image(look->pid);
+
+		status = try_look(look, same ? &before : &none);
+		if (status != EXIT_CLEAN && look->refused == 0) {
+			moved = false;
+			break;
+		}
+		moved = has_moved(look);
+		/* On the way to another one it is refused as well. */
+		if (!moved && (look->refused == 0 || look->refusal != ASK_REFUSED || chance >= CHANCES_REFUSED))
+			break;
+		free(look->threads);
+		look->threads = NULL;
+		nanosleep(&pause, NULL);
+	}
+	free(before.threads);
+	if (moved) {
+		complain("process %d (%s) goes from one program to the next before it can be looked at: cannot tell",
+			 (int)look->pid, look->name);
+		status = EXIT_UNSURE;
+	} else if (look->refused != 0) {
+		status = failure(look);
+	}
+	if (status == EXIT_CLEAN && look->count == 0) {
+		complain("process %d (%s) has ended", (int)look->pid, look->name);
+		status = EXIT_USAGE;
+	}
+	if (status != EXIT_CLEAN)
+		look->count = 0;
+	return status;
+}
