@@ -4,8 +4,8 @@
  *
  *	with_filter ANSWER SYSCALL... -- PROGRAM [ARGUMENT...]
  *
- * ANSWER is what the filter does with the named system calls: enosys, eperm, e2big, nothing (they return 0 without effect),
- * kill (the process), or hang (they never return). rseq=FLAGS is rseq with these flags only. Exit status 125 when the
+ * ANSWER is what the filter does with the named system calls: enosys, eperm, einval, e2big, nothing (they return 0 without
+ * effect), kill (the process), or hang (they never return). rseq=FLAGS is rseq with these flags only. Exit status 125 when the
  * filter can't be installed, 126 when the program can't be run.
  */
 #define _GNU_SOURCE
@@ -33,6 +33,7 @@ static const struct {
 } answers[] = {
 	{"enosys", SECCOMP_RET_ERRNO | ENOSYS},
 	{"eperm", SECCOMP_RET_ERRNO | EPERM},
+	{"einval", SECCOMP_RET_ERRNO | EINVAL},
 	{"e2big", SECCOMP_RET_ERRNO | E2BIG},
 	{"nothing", SECCOMP_RET_ERRNO | 0},
 	{"kill", SECCOMP_RET_KILL_PROCESS},
@@ -45,6 +46,7 @@ static const struct {
 } calls[] = {
 	{"rseq", SYS_rseq},     {"membarrier", SYS_membarrier}, {"clone", SYS_clone},
 	{"clone3", SYS_clone3}, {"prctl", SYS_prctl},           {"read", SYS_read},
+	{"ptrace", SYS_ptrace}, {"process_vm_readv", SYS_process_vm_readv}, {"getdents64", SYS_getdents64},
 	{"sched_setaffinity", SYS_sched_setaffinity}, {"sched_getaffinity", SYS_sched_getaffinity},
 };
 

@@ -33,7 +33,7 @@ static int refused(pid_t pid, pid_t tid)
 {
 	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
 	int scope = file != NULL ? fgetc(file) : '0';
-	struct inspect_status status;
+	struct inspect_status status, own;
 
 	if (file != NULL)
 		fclose(file);
@@ -45,6 +45,9 @@ static int refused(pid_t pid, pid_t tid)
 		complain("not permitted to trace process %d: kernel.yama.ptrace_scope is %c, which takes CAP_SYS_PTRACE%s; "
 			 "run as root, or set it to 0", (int)pid, scope,
 			 scope == '3' ? ", and denies even that until the next boot" : "");
+	} else if (inspect_status(getpid(), getpid(), &own) && own.seccomp != 0) {
+		complain("not permitted to trace process %d: this program runs under a seccomp filter, which may refuse ptrace, "
+			 "as those of containers do; run it where there is none, and as root", (int)pid);
 	} else {
 		complain("not permitted to trace process %d: it belongs to another user, or runs with privileges or not "
 			 "dumpable; that takes CAP_SYS_PTRACE: run as root", (int)pid);
@@ -79,6 +82,16 @@ static bool read_feature_size(struct inspect_look *look)
 	return fits;
 }
 
+/* Are the ids that /proc has those of this program's own PID namespace? */
+static bool is_own_proc(void)
+{
+	char name[32];
+	ssize_t size = readlink("/proc/self", name, sizeof(name) - 1);
+
+	name[size > 0 ? size : 0] = '\0';
+	return strtol(name, NULL, 10) == getpid();
+}
+
 /* Is there a process that can be looked at? Accepts the id of any of its threads, and puts the process's instead. */
 static int check_process(struct inspect_look *look)
 {
@@ -92,6 +105,11 @@ static int check_process(struct inspect_look *look)
 			complain("there is a process %d, but /proc doesn't show it", (int)look->pid);
 		else
 			complain("there is no process %d", (int)look->pid);
+		return EXIT_USAGE;
+	}
+	if (!is_own_proc()) {
+		complain("/proc is that of another PID namespace: its process %d is another one; mount this namespace's own",
+			 (int)look->pid);
 		return EXIT_USAGE;
 	}
 	if (status.process != 0)
@@ -354,7 +372,11 @@ int inspect_process(struct inspect_look *look)
 	} else if (look->refused != 0) {
 		status = failure(look);
 	}
-	if (status == EXIT_CLEAN && look->count == 0) {
+	if (status == EXIT_CLEAN && look->count == 0 && inspect_living_thread(look->pid) != 0) {
+		complain("process %d (%s) lives, but no thread of it can be looked at: no descriptor is left for that, or a filter "
+			 "keeps this program from it", (int)look->pid, look->name);
+		status = EXIT_UNSURE;
+	} else if (status == EXIT_CLEAN && look->count == 0) {
 		complain("process %d (%s) has ended", (int)look->pid, look->name);
 		status = EXIT_USAGE;
 	}

@@ -23,6 +23,7 @@ struct inspect_symbols {
 	pid_t tid; /* of a thread that lives */
 	struct inspect_mapped mapped;
 	struct inspect_places *places;
+	bool readable; /* the memory, as far as a file's first bytes in it */
 };
 
 /* Of what isn't a file, as the vDSO, libdwfl reads the memory. It would look for a file among ours. */
@@ -235,6 +236,7 @@ static int search_module(Dwfl_Module *module, void **data, const char *name, Dwa
 	search.in_executable = strcmp(name, symbols->mapped.executable) == 0;
 	if (!inspect_read(symbols->tid, start, magic, sizeof(magic)) || memcmp(magic, ELFMAG, SELFMAG) != 0)
 		return DWARF_CB_OK;
+	symbols->readable = true;
 	search.elf = dwfl_module_getelf(module, &search.bias);
 	if (search.elf == NULL || (!search_sections(&search) && !search_dynamic(&search, module)))
 		symbols->places->complete = false;
@@ -264,6 +266,7 @@ void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_plac
 	places->complete = true;
 	symbols->places = places;
 	(void)dwfl_getmodules(symbols->dwfl, search_module, symbols, 0);
+	places->complete &= symbols->readable;
 	symbols->places = NULL;
 	read_rendezvous(symbols->tid, places);
 }

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+# inspect-sandbox.bats - `rseqkit inspect` that runs in a sandbox itself: what keeps it from looking isn't said of the process.
+
+load helper
+load target
+
+below() { # ANSWER CALL
+	echo env ASAN_OPTIONS=detect_leaks=0 "$HELPERS/with_filter" "$1" "$2" -- "$RSEQKIT" inspect
+}
+
+@test "without process_vm_readv the memory is read all the same: no owner becomes foreign" {
+	need_libc_registration
+	need_filter
+	start sleep 60
+	for answer in enosys eperm einval nothing; do
+		expect_json 0 $(below $answer process_vm_readv) --json "$target"
+		assert_json '[t["owner"] for t in j["threads"]] == ["libc"]' 'j["threads"][0]["cpu_id"] is not None'
+	done
+}
+
+@test "memory that can't be read at all: the owner, or why there is none, is unknown" {
+	need_libc_registration
+	need_filter
+	# Mounts are the only way to take the other one away.
+	hide='mount --bind /dev/null "/proc/$2/mem" && exec $1 --json "$2"'
+	for tunables in "" $tunable_off; do
+		start env GLIBC_TUNABLES=$tunables sleep 60
+		unshare -m mount --bind /dev/null "/proc/$target/mem" 2>/dev/null || skip "nothing can be mounted here"
+		if [ -z "$tunables" ]; then
+			expect_json 3 unshare -m sh -c "$hide" sh "$(below eperm process_vm_readv)" "$target"
+			assert_json '[t["owner"] for t in j["threads"]] == ["unknown"]' 'ids == ["owner-unknown"]'
+		else
+			expect_json 0 unshare -m sh -c "$hide" sh "$(below eperm process_vm_readv)" "$target"
+			assert_json 'ids == ["absence-unknown"]'
+		fi
+	done
+}
+
+@test "a filter that refuses ptrace is named, not the owner of the process: exit 2" {
+	need_filter
+	start sleep 60
+	for answer in enosys eperm; do
+		expect 2 $(below $answer ptrace) "$target"
+		assert_says "seccomp filter"
+		[[ $output != *"another user"* ]]
+	done
+}
+
+@test "threads that can't be listed, or asked: the process isn't said to have ended, exit 3" {
+	need_filter
+	start sleep 60
+	for call in getdents64 ptrace; do
+		expect 3 $(below nothing $call) "$target"
+		assert_says "process $target (sleep) lives"
+		[[ $output != *ended* ]]
+	done
+}
+
+@test "the ids of another PID namespace's /proc aren't taken for those of this one: exit 2" {
+	unshare --pid --fork true 2>/dev/null || skip "no PID namespace can be made here"
+	start sleep 60
+	for pid in 1 "$target"; do
+		expect 2 unshare --pid --fork sh -c '"$0" inspect "$1"; exit $?' "$RSEQKIT" "$pid"
+		assert_says "another PID namespace"
+	done
+	expect 0 unshare --pid --fork --mount-proc sh -c '"$0" inspect 1; exit $?' "$RSEQKIT"
+}
