@@ -26,11 +26,13 @@ load target
 
 @test "an area that reads as registered, and isn't: a warning, on CPU 0 too" {
 	need_libc_registration
-	for cpu in 0 1; do
-		start "$HELPERS/registrant" restored $cpu
-		expect_json 1 "$RSEQKIT" inspect --json "$target"
-		assert_json 'ids == ["stale-area"]' "[t['claimed_cpu'] for t in j['threads']] == [$cpu]" \
-			'j["threads"][0]["owner"] == "none" and j["threads"][0]["cpu_id"] is None'
+	for tunables in "" $tunable_off; do
+		for cpu in 0 1; do
+			start env GLIBC_TUNABLES=$tunables "$HELPERS/registrant" restored $cpu
+			expect_json 1 "$RSEQKIT" inspect --json "$target"
+			assert_json 'ids == ["stale-area"]' "[t['claimed_cpu'] for t in j['threads']] == [$cpu]" \
+				'j["threads"][0]["owner"] == "none" and j["threads"][0]["cpu_id"] is None'
+		done
 	done
 }
 

@@ -86,12 +86,15 @@ static int32_t find_claim(const struct inspect_look *look, const struct inspect_
 {
 	const struct inspect_places *places = &look->files->places;
 	bool undone = places->libc_size != 0 && !is_any_registered(look);
-	int32_t cpu = claim_among(&places->libc, thread, undone);
+	/* Before anything in the process can sleep, an area of the C library's or of this library's says that it isn't in use. */
+	bool begun = thread->tid == look->pid && thread->status.state == 'S';
+	int32_t cpu = claim_among(&places->libc, thread, undone || begun);
 
 	if (cpu < 0 && places->agreed != 0)
-		cpu = claim_at(thread->tid, thread->answer.thread_pointer + (uint64_t)places->agreed_offset, false);
+		cpu = claim_at(thread->tid, thread->answer.thread_pointer + (uint64_t)places->agreed_offset,
+			       begun && places->agreed == RK_RENDEZVOUS_BLOCK);
 	if (cpu < 0)
-		cpu = claim_among(&places->self, thread, false);
+		cpu = claim_among(&places->self, thread, begun);
 	if (cpu < 0)
 		cpu = claim_among(&places->early, thread, false);
 	return cpu >= 0 ? cpu : claim_among(&places->librseq, thread, false);
@@ -137,6 +140,7 @@ enum inspect_absence inspect_absence(const struct inspect_look *look)
 			return ABSENCE_NONE;
 		filtered |= look->threads[i].status.seccomp != 0;
 	}
+	/* Or it was granted, and somebody undid it. Where a filter answers 0, the C library says so as well. */
 	if (filtered && (libc_tried || self_tried))
 		return ABSENCE_FILTER;
 	if (registered)

@@ -178,7 +178,8 @@ const struct inspect_finding inspect_findings[] = {
 	 "its area reads as registered, but the kernel has no registration, as in a process that was restored from a checkpoint: "
 	 "operations use the data of a wrong CPU", EXIT_FINDINGS, claims_registration},
 	{"filter-refuses", "warning",
-	 "not registered: a seccomp filter is in force, and rseq was refused when it was asked for", EXIT_FINDINGS, is_filtered},
+	 "not registered: a seccomp filter is in force, and rseq was refused when it was asked for, or was undone since",
+	 EXIT_FINDINGS, is_filtered},
 	{"registration-refused", "warning",
 	 "not registered: the C library asked, and something that isn't a seccomp filter refused, as valgrind does",
 	 EXIT_FINDINGS, is_refused},
