@@ -113,6 +113,7 @@ RKI_BEGIN_DECLS
  * A filter that doesn't kill may refuse by an errno, by another process (SECCOMP_RET_USER_NOTIF), or by a handler of SIGSYS
  * (SECCOMP_RET_TRAP). Signals that an instruction causes are never blocked: SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP.
  * Their handlers may use this library. A lock or claim that the interrupted thread holds is refused: -EBUSY or -EDEADLK.
+ * A filter that answers EINVAL can't be told from a private area: RK_REASON_FOREIGN. `rseqkit doctor` can.
  *
  * Where the C library's area is registered, by glibc or by this library, glibc registers whom that thread creates, and ends
  * the process where that is refused. So a filter that refuses rseq is for processes that create no more threads. Where the

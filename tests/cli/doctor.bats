@@ -219,6 +219,9 @@ could_not_try() { # WANT PROBE...
 	expect_told 3 signal "$HELPERS/with_filter" enosys sched_getaffinity -- "$RSEQKIT" doctor --json
 	assert_schema 'j["kernel"]["aborts"]["signal"] and j["kernel"]["aborts"]["migration"] is None'
 	could_not_try "no choice of CPUs" migration membarrier
+	# An answer without a CPU in it is none: it doesn't mean that there is one CPU only.
+	expect_told 3 signal "$HELPERS/with_filter" nothing sched_getaffinity -- "$RSEQKIT" doctor --json
+	could_not_try "no choice of CPUs" migration membarrier
 }
 
 @test "what can't be tried for want of a thread, or of memory: said, exit 3" {
@@ -350,6 +353,16 @@ os.execv(sys.argv[1], sys.argv[1:])'
 	done
 }
 
+@test "seccomp answers EINVAL, as the kernel does beside a private area: no rseq, the filter is named, exit 1" {
+	need_rseq
+	need_filter
+	for tunables in "" $tunable_off; do
+		expect_json 1 env GLIBC_TUNABLES=$tunables "$HELPERS/with_filter" einval rseq -- "$RSEQKIT" doctor --json
+		assert_schema 'j["owner"] == j["fresh_owner"] == "none" and not j["rseq"]' \
+			'j["reason"] == "seccomp" and "fresh-process-differs" not in ids'
+	done
+}
+
 @test "no emulator is named for what folders are called" {
 	need_rseq
 	need_filter
@@ -374,6 +387,10 @@ os.execv(sys.argv[1], sys.argv[1:])'
 	is_sanitized && skip "sanitizers want to be preloaded first"
 	expect_json 1 env LD_PRELOAD="$HELPERS/foreign.so" GLIBC_TUNABLES=$tunable_off "$RSEQKIT" doctor --json
 	assert_schema 'j["owner"] == j["fresh_owner"] == "foreign" and j["reason"] == "foreign" and not j["rseq"]'
+	# And so beside a filter that has nothing against rseq.
+	expect_json 1 env LD_PRELOAD="$HELPERS/foreign.so" GLIBC_TUNABLES=$tunable_off \
+		"$HELPERS/with_filter" einval membarrier -- "$RSEQKIT" doctor --json
+	assert_json 'j["owner"] == j["fresh_owner"] == j["reason"] == "foreign" '
 }
 
 @test "a fresh process that fares otherwise is a finding, exit 1" {

@@ -139,8 +139,16 @@ static const struct {
 	{RK_REASON_TOLD, CAUSE_TOLD},
 };
 
+/* A filter's EINVAL looks as that of a kernel with which a thread is registered elsewhere. */
+static bool is_filters_foreigner(const struct doctor_facts *facts)
+{
+	return facts->reason == RK_REASON_FOREIGN && facts->rseq_error > 0 && facts->seccomp > 0;
+}
+
 static enum doctor_cause find_cause(const struct doctor_facts *facts)
 {
+	if (is_filters_foreigner(facts))
+		return CAUSE_SECCOMP;
 	if (facts->reason == RK_REASON_NO_KERNEL || facts->reason == RK_REASON_BLOCKED)
 		return cause_of_refusal(facts);
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
@@ -191,5 +199,9 @@ void doctor_look_around(struct doctor_facts *facts)
 			  &__rseq_offset != NULL && facts->process.offset != __rseq_offset;
 	facts->ktls = look_for_ktls(&facts->ktls_layout);
 	facts->cause = find_cause(facts);
+	if (is_filters_foreigner(facts))
+		facts->owner = RK_OWNER_NONE;
+	if (is_filters_foreigner(facts) && strcmp(facts->fresh_owner, rk_owner_name(RK_OWNER_FOREIGN)) == 0)
+		snprintf(facts->fresh_owner, sizeof(facts->fresh_owner), "%s", rk_owner_name(RK_OWNER_NONE));
 	doctor_look_for_neighbours(&facts->neighbours);
 }

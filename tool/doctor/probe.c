@@ -86,7 +86,8 @@ int doctor_other_cpu(int cpu)
 	cpu_set_t allowed;
 
 	CPU_ZERO(&allowed);
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+	/* What lacks the CPU that this runs on is no answer. */
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0 || !CPU_ISSET(cpu, &allowed))
 		return CPU_UNKNOWN;
 	for (int other = 0; other < CPU_SETSIZE; other++)
 		if (other != cpu && CPU_ISSET(other, &allowed))

@@ -91,13 +91,29 @@ static int probe_field(int out, const void *argument)
 	return 0;
 }
 
-/* Unregistered, the system call's answer to an address that is never user memory is EFAULT. For a 32-bit process: src/os/kernel.h. */
-static int probe_system_call(int out, const void *argument)
+/* Unregistered, the system call's answer to an address that is never user memory. For a 32-bit process: src/os/kernel.h. */
+#define ANSWER_TO_NO_MEMORY (sizeof(void *) == 8 ? EFAULT : EINVAL)
+
+static int try_system_call(void)
 {
 	long r = syscall(SYS_rseq, sizeof(void *) == 8 ? -(uintptr_t)4096 : 0, RK_AREA_LENGTH_ORIGINAL, 0, RK_SIGNATURE);
 
+	return r == 0 ? 0 : errno;
+}
+
+/* In a child that shares memory: the kernel lets it begin unregistered, whoever has registered its parent. */
+static int probe_system_call(int out, const void *argument)
+{
+	volatile int error = -1;
+	pid_t pid = vfork();
+
 	(void)argument;
-	dprintf(out, "%d", r == 0 ? 0 : errno);
+	if (pid == 0) {
+		error = try_system_call();
+		_exit(0);
+	}
+	/* Emulators make a child of fork() instead; some filters none. */
+	dprintf(out, "%d", error >= 0 ? error : try_system_call());
 	return 0;
 }
 
@@ -243,7 +259,7 @@ void doctor_examine(struct doctor_facts *facts)
 		examine_registration(facts);
 	} else if (doctor_probe(facts, "system call", probe_system_call, NULL, &result)) {
 		facts->rseq_error = atoi(result.output);
-		if (facts->rseq_error == EFAULT || facts->rseq_error == EINVAL)
+		if (facts->rseq_error == ANSWER_TO_NO_MEMORY)
 			facts->rseq_error = 0;
 	}
 	/* Without that it isn't known what to start, which has a finding of its own. */
