@@ -85,8 +85,8 @@ void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *f
 	if (!facts->cpus_listed && facts->cpu_list[0] != '\0')
 		doctor_add(findings, SEVERITY_INFO, "cpu-list-wrong",
 		    "show this process the kernel's own list: a container may have put another in its place",
-		    "/sys/devices/system/cpu/possible has the CPUs %s, but this process may run on others: results are right, and "
-		    "per-CPU data takes room for all that there may be",
+		    "/sys/devices/system/cpu/possible says %s, but this process may run on other CPUs, or no kernel writes that: "
+		    "results are right, and per-CPU data takes room for all that there may be",
 		    facts->cpu_list);
 	else if (!facts->cpus_listed)
 		doctor_add(findings, SEVERITY_INFO, "no-cpu-list", "mount /sys to have less memory taken",

@@ -241,7 +241,8 @@ static void print_facts(const struct doctor_facts *facts)
 	if (facts->cpus_listed)
 		FACT("possible CPUs        %d, highest number %d\n", facts->possible_cpus, facts->highest_cpu);
 	else if (facts->cpu_list[0] != '\0')
-		FACT("possible CPUs        unknown: the list has %s, and this process may run on others\n", facts->cpu_list);
+		FACT("possible CPUs        unknown: the list has %s, and this process may run on others, or no kernel wrote it\n",
+		     facts->cpu_list);
 	else
 		FACT("possible CPUs        unknown: there is no list of them\n");
 }
