@@ -74,6 +74,12 @@ knows_librseq() {
 	done
 }
 
+@test "a filter that kills for prctl lets a program run that doesn't call it" {
+	need_filter
+	expect 0 "$HELPERS/with_filter" kill prctl -- "$RSEQKIT" exec echo fine
+	[ "$output" = fine ]
+}
+
 @test "__rseq_abi that is exported is shared: nothing is said, but that it can't have the full size" {
 	need_early
 	expect 0 env $off LD_PRELOAD="$HELPERS/early.so" "$RSEQKIT" exec echo fine

@@ -185,12 +185,14 @@ static bool changes_rights(const char *path)
 	struct stat status;
 	struct statvfs system;
 
-	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 || stat(path, &status) != 0 ||
-	    (statvfs(path, &system) == 0 && (system.f_flag & ST_NOSUID)))
+	if (stat(path, &status) != 0 || (statvfs(path, &system) == 0 && (system.f_flag & ST_NOSUID)))
 		return false;
-	return ((status.st_mode & S_ISUID) && status.st_uid != getuid()) ||
-	       ((status.st_mode & S_ISGID) && (status.st_mode & S_IXGRP) && status.st_gid != getgid()) ||
-	       (geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0);
+	if ((!(status.st_mode & S_ISUID) || status.st_uid == getuid()) &&
+	    (!(status.st_mode & S_ISGID) || !(status.st_mode & S_IXGRP) || status.st_gid == getgid()) &&
+	    (geteuid() == 0 || getxattr(path, "security.capability", NULL, 0) <= 0))
+		return false;
+	/* Last: a filter that kills for it lets other programs run. */
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;
 }
 
 static const char other_rights[] = "it runs with other rights (set-user-ID, set-group-ID or file capabilities)";
