@@ -49,7 +49,8 @@ load target
 	for program in librseq_user librseq_user_exported; do
 		start env GLIBC_TUNABLES=$tunable_off "$HELPERS/$program" wait
 		expect_json 0 "$RSEQKIT" inspect --json "$target"
-		assert_json 'sorted(t["owner"] for t in j["threads"]) == ["librseq", "none"] and ids == ["thread-not-yet"]'
+		assert_json 'sorted(t["owner"] for t in j["threads"]) == ["librseq", "none"] and ids == ["thread-not-yet"]' \
+			'"refused" in j["findings"][0]["message"]' # nobody outside can tell the two apart
 	done
 	need_libc_registration
 	start "$HELPERS/librseq_user" wait

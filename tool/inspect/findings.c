@@ -192,8 +192,9 @@ const struct inspect_finding inspect_findings[] = {
 	 EXIT_CLEAN, has_unknown_absence},
 	{"thread-without-rseq", "warning", "not registered, while the C library registers the threads of the process",
 	 EXIT_FINDINGS, is_left_out},
-	{"thread-not-yet", "info", "not registered, as other threads are: their owner waits for a thread's first use of it",
-	 EXIT_CLEAN, is_waited_for},
+	{"thread-not-yet", "info",
+	 "not registered, as other threads are: their owner waits for a thread's first use of it, or was refused then, as by a "
+	 "filter that came later", EXIT_CLEAN, is_waited_for},
 	{"owner-unknown", "info",
 	 "the owner can't be told: a program or library of the process has no symbols, or can't be read", EXIT_UNSURE,
 	 has_unknown_owner},
