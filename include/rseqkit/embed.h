@@ -193,7 +193,8 @@ extern __thread uint32_t rke_symbol_count __asm__("__rseq_refcount")
  */
 #if defined(__x86_64__)
 #define RKE_ADDRESS_OF(symbol, address)                                                                                \
-	__asm__(".weakref .Lrke_reference_%=, " #symbol "\n\tmovq .Lrke_reference_%=@GOTPCREL(%%rip), %0"              \
+	__asm__(".weakref .Lrke_reference_%=, " #symbol "\n\t"                                                         \
+		"{movq .Lrke_reference_%=@GOTPCREL(%%rip), %0|mov %0, QWORD PTR .Lrke_reference_%=@GOTPCREL[rip]}"     \
 		: "=r"(address))
 #elif defined(__aarch64__)
 #define RKE_ADDRESS_OF(symbol, address)                                                                                \
@@ -300,12 +301,12 @@ RKE_FUNCTION char *rke_thread_pointer(void)
 #if defined(__x86_64__)
 	char *pointer;
 
-	__asm__ __volatile__("mov %%fs:0, %0" : "=r"(pointer));
+	__asm__ __volatile__("{mov %%fs:0, %0|mov %0, QWORD PTR fs:[0]}" : "=r"(pointer));
 	return pointer;
 #elif defined(__i386__)
 	char *pointer;
 
-	__asm__ __volatile__("mov %%gs:0, %0" : "=r"(pointer));
+	__asm__ __volatile__("{mov %%gs:0, %0|mov %0, DWORD PTR gs:[0]}" : "=r"(pointer));
 	return pointer;
 #elif defined(__aarch64__)
 	char *pointer;
@@ -393,7 +394,9 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 #define RKE_OFFSET_OF(symbol, offset)                                                                                  \
 	do {                                                                                                           \
 		intptr_t word_;                                                                                        \
-		__asm__(RKE_WEAK(symbol) "leaq " RKE_REFERENCE "@tlsdesc(%%rip), %%rax" : "=a"(word_));                \
+		__asm__(RKE_WEAK(symbol) "{leaq " RKE_REFERENCE "@tlsdesc(%%rip), %%rax|"                              \
+					 "lea rax, " RKE_REFERENCE "@tlsdesc[rip]}"                                    \
+			: "=a"(word_));                                                                                \
 		(offset) = rke_offset_by_descriptor(word_, word_ <= 0);                                                \
 	} while (0)
 #else
@@ -412,30 +415,48 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 #endif
 #endif
 
-/* The distance of __rseq_abi from the thread pointer; 0 if this module can't see one in static TLS. */
-RKE_FUNCTION ptrdiff_t rke_offset_of_area(void)
+/*
+ * What a name that nobody defines becomes. In a statically linked program gold makes of such a descriptor the beginning of
+ * the program's TLS, where somebody's variable is; elsewhere this is 0.
+ */
+RKE_FUNCTION ptrdiff_t rke_offset_of_nothing(void)
 {
 	ptrdiff_t offset = 0;
 
 #if defined(RKE_TLS_DESCRIPTORS)
-	RKE_OFFSET_OF("__rseq_abi", offset);
-#elif defined(RKE_TLS_OFFSETS)
-	offset = rke_offset_of(&rke_symbol_area);
-	if (rke_is_undefined(offset))
-		offset = 0;
+	RKE_OFFSET_OF("__rseq_nothing", offset);
 #endif
 	return offset;
 }
 
-/* The same of __rseq_refcount. */
+/* The distance of __rseq_refcount from the thread pointer; 0 if this module can't see one in static TLS. */
 RKE_FUNCTION ptrdiff_t rke_offset_of_count(void)
 {
 	ptrdiff_t offset = 0;
 
 #if defined(RKE_TLS_DESCRIPTORS)
 	RKE_OFFSET_OF("__rseq_refcount", offset);
+	if (offset == rke_offset_of_nothing())
+		offset = 0;
 #elif defined(RKE_TLS_OFFSETS)
 	offset = rke_offset_of(&rke_symbol_count);
+	if (rke_is_undefined(offset))
+		offset = 0;
+#endif
+	return offset;
+}
+
+/* The same of __rseq_abi. It may lie at the beginning of TLS, but then there is a count, or gold is believed. */
+RKE_FUNCTION ptrdiff_t rke_offset_of_area(void)
+{
+	ptrdiff_t offset = 0;
+
+#if defined(RKE_TLS_DESCRIPTORS)
+	RKE_OFFSET_OF("__rseq_abi", offset);
+	if (offset == rke_offset_of_nothing() && rke_offset_of_count() == 0)
+		offset = 0;
+#elif defined(RKE_TLS_OFFSETS)
+	offset = rke_offset_of(&rke_symbol_area);
 	if (rke_is_undefined(offset))
 		offset = 0;
 #endif
