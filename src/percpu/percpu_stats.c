@@ -6,7 +6,7 @@
 #include "percpu.h"
 
 #include <fcntl.h>
-#include <string.h>
+#include "os/answer.h"
 #include "os/kernel.h"
 
 /* Of an entry of the page map: in memory or swapped out, and of a file. */
@@ -93,7 +93,6 @@ int rk_percpu_stats(const struct rk_percpu *pool, int index, struct rk_percpu_re
 	stats.used = stats.items * pool->item_size;
 	stats.aborts = __atomic_load_n(&pool->aborts, __ATOMIC_RELAXED);
 	stats.overflows = __atomic_load_n(&pool->overflows, __ATOMIC_RELAXED);
-	memset(out, 0, size);
-	memcpy(out, &stats, size < sizeof(stats) ? size : sizeof(stats));
+	rk_answer(out, size, &stats, sizeof(stats));
 	return 0;
 }

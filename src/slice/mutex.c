@@ -10,6 +10,7 @@
 #include <rseqkit/mutex.h>
 
 #include "os/kernel.h"
+#include "os/limit.h"
 #include "os/thread_pointer.h"
 #include "slice.h"
 
@@ -92,21 +93,20 @@ static bool spin(struct rk_mutex *mutex)
 
 static __attribute__((__noinline__)) int wait_for_mutex(struct rk_mutex *mutex, int64_t nanoseconds)
 {
+	bool by_itself = is_checked(mutex) && is_mine(mutex);
 	int64_t end;
 
-	if (is_checked(mutex) && is_mine(mutex))
-		return nanoseconds == 0 ? -EBUSY : -EDEADLK;
-	if (nanoseconds <= 0)
-		return nanoseconds == 0 ? -EBUSY : -EINVAL;
+	if (by_itself || nanoseconds <= 0)
+		return rk_limit_error(nanoseconds, by_itself);
 	if (spin(mutex))
 		return 0;
 	end = rk_kernel_end_of(nanoseconds);
-	for (int64_t left = nanoseconds; left > 0; left = end == INT64_MAX ? end : end - rk_kernel_now()) {
+	for (int64_t left = nanoseconds; left > 0; left = rk_limit_left(nanoseconds, end)) {
 		if (take_mutex(mutex, true))
 			return 0;
 		(void)rk_futex_wait(&mutex->word, SLEPT_FOR, left);
 	}
-	return take_mutex(mutex, true) ? 0 : -ETIMEDOUT;
+	return take_mutex(mutex, true) ? 0 : rk_limit_error(nanoseconds, false);
 }
 
 int rk_mutex_init(struct rk_mutex *mutex, unsigned flags)

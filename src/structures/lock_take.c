@@ -22,6 +22,7 @@
 #include <rseqkit/thread.h>
 #include <errno.h>
 #include "os/kernel.h"
+#include "os/limit.h"
 #include "sync/readers.h"
 #include "sync/claim.h"
 #include "os/fence.h"
@@ -57,20 +58,6 @@ struct wait {
 	int64_t nanoseconds, end; /* at most; by the clock, if it isn't at once */
 	struct rki_lock_slot *at; /* where it has slept, to have it free, and didn't get it */
 };
-
-static int64_t left_of(const struct wait *wait)
-{
-	if (wait->nanoseconds <= 0 || wait->end == INT64_MAX)
-		return wait->nanoseconds;
-	return wait->end - rk_kernel_now();
-}
-
-static int refusal(const struct wait *wait, bool by_itself)
-{
-	if (wait->nanoseconds <= 0)
-		return wait->nanoseconds == 0 ? -EBUSY : -EINVAL;
-	return by_itself ? -EDEADLK : -ETIMEDOUT;
-}
 
 static void wake_one(struct rki_lock_slot *slot)
 {
@@ -146,13 +133,13 @@ static int wait_until_empty(struct rki_lock_slot *slot, const struct wait *wait)
 	intptr_t held;
 
 	while ((held = __atomic_load_n(&slot->held, __ATOMIC_SEQ_CST)) != 0) {
-		int64_t left = left_of(wait);
+		int64_t left = rk_limit_left(wait->nanoseconds, wait->end);
 
 		if (is_elsewhere(held)) {
 			__atomic_fetch_or(&slot->closed, RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
 			__atomic_store_n(&slot->held, 0, __ATOMIC_SEQ_CST);
 		} else if (left <= 0 || held == lock_number()) {
-			return refusal(wait, held == lock_number());
+			return rk_limit_error(wait->nanoseconds, held == lock_number());
 		} else {
 			sleep_until(slot, is_empty, left);
 		}
@@ -163,15 +150,15 @@ static int wait_until_empty(struct rki_lock_slot *slot, const struct wait *wait)
 static int close_slot(const struct rk_lock *lock, int index, const struct wait *wait, void **data)
 {
 	struct rki_lock_slot *slot = rk_lock_slot(lock, index);
-	int64_t left = left_of(wait);
+	int64_t left = rk_limit_left(wait->nanoseconds, wait->end);
 	int r;
 
 	/* Whoever has the claim may be waiting for this thread. */
 	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number())
-		return refusal(wait, true);
+		return rk_limit_error(wait->nanoseconds, true);
 	r = rk_claim_wait(&slot->claim, left > 0 ? left : 0);
 	if (r < 0)
-		return refusal(wait, rk_claim_is_mine(&slot->claim));
+		return rk_limit_error(wait->nanoseconds, rk_claim_is_mine(&slot->claim));
 	/* Of one who isn't here: whoever releases it clears that before. */
 	if (__atomic_load_n(&slot->closed, __ATOMIC_RELAXED) & RK_LOCK_OWNED) {
 		__atomic_fetch_or(&slot->closed, RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
@@ -236,12 +223,12 @@ static bool is_orphan(const struct rki_lock_slot *slot)
 /* The lock of the CPU that it ran on wasn't free. Returns 0 to try again. */
 static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
 {
-	int64_t left = left_of(wait);
+	int64_t left = rk_limit_left(wait->nanoseconds, wait->end);
 
 	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number() || rk_claim_is_mine(&slot->claim))
-		return refusal(wait, true);
+		return rk_limit_error(wait->nanoseconds, true);
 	if (left <= 0)
-		return refusal(wait, false);
+		return rk_limit_error(wait->nanoseconds, false);
 	if (wait->at != slot)
 		stop_waiting(wait, NULL);
 	wait->at = slot;

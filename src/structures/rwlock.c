@@ -38,6 +38,7 @@
 #include <errno.h>
 #include <limits.h>
 #include "os/kernel.h"
+#include "os/limit.h"
 #include "sync/readers.h"
 #include "sync/claim.h"
 
@@ -257,6 +258,7 @@ int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct
 
 	*section = NULL;
 	for (;;) {
+		bool by_itself;
 		int64_t left;
 
 		outcome = enter_gate(lock, section, outcome);
@@ -268,13 +270,10 @@ int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct
 			return 0;
 		if (__atomic_load_n(&state->abandoned, __ATOMIC_SEQ_CST))
 			return -EOWNERDEAD;
-		if (nanoseconds <= 0)
-			return nanoseconds == 0 ? -EBUSY : -EINVAL;
-		if (rk_claim_is_mine(&state->writer))
-			return -EDEADLK;
-		left = end == INT64_MAX ? INT64_MAX : end - rk_kernel_now();
+		by_itself = rk_claim_is_mine(&state->writer);
+		left = by_itself ? 0 : rk_limit_left(nanoseconds, end);
 		if (left <= 0)
-			return -ETIMEDOUT;
+			return rk_limit_error(nanoseconds, by_itself);
 		wait_for_another_phase(state, left);
 		outcome = RK_CLOSED;
 	}
@@ -344,7 +343,7 @@ static int claim(struct rk_rwlock_state *state, int64_t nanoseconds)
 	if (r == 1)
 		inherit(state);
 	if (r == -EBUSY && nanoseconds > 0)
-		r = rk_claim_is_mine(&state->writer) ? -EDEADLK : -ETIMEDOUT;
+		r = rk_limit_error(nanoseconds, rk_claim_is_mine(&state->writer));
 	return r;
 }
 
@@ -358,12 +357,10 @@ static int write_lock(struct rk_rwlock *lock, int64_t nanoseconds)
 		return r;
 	r = close_gate(lock);
 	while (r == 0 && !is_alone(lock)) {
-		int64_t left = nanoseconds <= 0 || end == INT64_MAX ? nanoseconds : end - rk_kernel_now();
+		int64_t left = rk_limit_left(nanoseconds, end);
 
-		if (nanoseconds <= 0)
-			r = nanoseconds == 0 ? -EBUSY : -EINVAL;
-		else if (left <= 0)
-			r = -ETIMEDOUT;
+		if (left <= 0)
+			r = rk_limit_error(nanoseconds, false);
 		else
 			wait_for_readers(lock, left);
 	}
