@@ -174,6 +174,25 @@ static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *
 		rk_process_give_up(RK_REASON_FOREIGN);
 }
 
+/*
+ * A filter may have each of these system calls answered by a handler (SECCOMP_RET_TRAP). One that comes here as well would
+ * make the call anew, and come here again. So a handler that interrupts an attempt does without.
+ */
+static int attach_once(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
+{
+	uint8_t lazy = READ(state->lazy);
+	int r = -rk_reason_errno(RK_REASON_VFORK); /* not kept */
+
+	if (lazy & RK_THREAD_TRIES)
+		return r;
+	WRITE(state->lazy, lazy | RK_THREAD_TRIES);
+	/* Where an adopter's attempt failed the kernel tells us why, too. */
+	if (!rk_is_maybe_bracketed(p, area) || rk_kernel_has_registration() != 0)
+		r = attach(p, area);
+	WRITE(state->lazy, lazy);
+	return r;
+}
+
 /* The slow path's order: is it there already; is a reason known; and only then the kernel. */
 static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *state)
 {
@@ -195,10 +214,7 @@ static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *
 		pass_on_foreign(p, state);
 	if (reason != RK_REASON_NONE)
 		return -rk_reason_errno((enum rk_reason)reason);
-	/* Where an adopter's attempt failed the kernel tells us why, too. */
-	if (rk_is_maybe_bracketed(p, area) && rk_kernel_has_registration() == 0)
-		return -rk_reason_errno(RK_REASON_VFORK);
-	return attach(p, area);
+	return attach_once(p, state, area);
 }
 
 /*

@@ -205,9 +205,46 @@ static void a_handler_is_refused_what_is_held(void **state)
 	assert_int_equal(in_child(handler_in_a_period), 0);
 }
 
+/* Whatever the thread makes to be registered, a handler answers, and it is the first to need rseq itself. */
+static void count_in_handler(void)
+{
+	CHECK(traps < 100); /* each by one call, not by a handler's */
+	rk_counter_group_add(group, 1, 1);
+	CHECK(rk_thread_prepare() < 0);
+}
+
+static int handler_in_a_registration(int call)
+{
+	volatile void *area = (volatile void *)(uintptr_t)rk_thread_area();
+	int64_t values[2];
+
+	handle_traps();
+	CHECK(rk_counter_group_create(&group, NULL, 2) == 0);
+	CHECK(area == NULL || syscall(SYS_rseq, area, 32, 1, RK_SIGNATURE) == 0 ||
+	      syscall(SYS_rseq, area, 33, 1, RK_SIGNATURE) == 0);
+	in_handler = count_in_handler;
+	filter_calls(call, call, SECCOMP_RET_TRAP, 0);
+	rk_counter_group_add(group, 0, 1);
+	CHECK(world_owner() != RK_OWNER_SELF || traps > 0);
+	CHECK(rk_thread_prepare() < 0);
+	in_handler = NULL;
+	CHECK(rk_counter_group_read(group, values, 2) >= 0);
+	CHECK(values[0] == 1 && values[1] == traps);
+	return 0;
+}
+
+static void a_handler_leaves_its_thread_unregistered(void **state)
+{
+	(void)state;
+	NEEDS_RSEQ();
+	assert_int_equal(in_child_with(handler_in_a_registration, SYS_rseq), 0);
+	assert_int_equal(in_child_with(handler_in_a_registration, SYS_get_robust_list), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(each_call_is_trapped),
 	cmocka_unit_test(a_handler_is_refused_what_is_held),
+	cmocka_unit_test(a_handler_leaves_its_thread_unregistered),
 };
 
 RUN(tests)

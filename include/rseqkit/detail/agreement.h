@@ -18,7 +18,7 @@
 struct rk_thread_state {
 	uint32_t version;   /* of this structure: RK_THREAD_STATE_VERSION */
 	uint32_t users;     /* explicit registrations, see rk_thread_register() */
-	uint8_t lazy;       /* sticky: this thread was registered by an operation, for its life */
+	uint8_t lazy;       /* sticky: this thread was registered by an operation, for its life; and RK_THREAD_TRIES */
 	uint8_t reason;     /* enum rk_reason: why this thread has no rseq; looked at before any system call */
 	uint8_t vfork;      /* depth of rk_vfork_begin(); while above 0 nothing registers this thread */
 	uint8_t registered; /* this library made this thread's registration */
@@ -29,6 +29,9 @@ struct rk_thread_state {
 };
 
 #define RK_THREAD_STATE_VERSION 1
+
+/* A bit of `lazy`: the thread is about to register. Handlers that interrupt it then don't. */
+#define RK_THREAD_TRIES 2
 
 /*
  * The thread block's alignment in bytes: as much as the kernel may ask for an area (64). A module that is loaded late
