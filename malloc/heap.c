@@ -94,7 +94,7 @@ static void begin(void)
 {
 	struct rlimit limit;
 
-	if (getrandom(&heap_key, sizeof(heap_key), GRND_NONBLOCK) < 0)
+	if (getrandom(&heap_key, sizeof(heap_key), GRND_NONBLOCK) != sizeof(heap_key))
 		heap_key = (uintptr_t)&limit * 0x9e3779b97f4a7c15; /* where the kernel put things is all there is */
 	heap_key |= 1; /* no address, whatever it is combined with */
 	is_limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < ADDRESS_SPACE_LEAST;

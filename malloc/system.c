@@ -40,8 +40,11 @@ void system_unmap(void *address, size_t size)
 
 void system_purge(void *address, size_t size)
 {
-	/* Locked memory (mlockall) stays. */
-	if (madvise(address, size, MADV_DONTNEED) != 0)
+	volatile char *first = address;
+
+	/* Locked memory (mlockall) stays; and a filter may say that it was done, and not do it. */
+	*first = 1;
+	if (madvise(address, size, MADV_DONTNEED) != 0 || *first != 0)
 		memset(address, 0, size);
 }
 

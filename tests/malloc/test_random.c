@@ -278,6 +278,35 @@ static void vfork_children_allocate(void **state)
 	assert_int_equal(in_child(vfork_behind_a_filter), 0);
 }
 
+/* A filter says that memory was given back, and it wasn't. */
+static int calloc_behind_a_filter(void)
+{
+	enum { RUNS = 200, SIZE = 60000 };
+	static const unsigned char none[SIZE];
+	void *runs[RUNS];
+
+	filter_calls(SYS_madvise, SYS_madvise, SECCOMP_RET_ERRNO, 0);
+	for (int i = 0; i < RUNS; i++) {
+		runs[i] = malloc(SIZE);
+		CHECK(runs[i] != NULL);
+		memset(runs[i], 0xa5, SIZE);
+	}
+	for (int i = 1; i < RUNS; i += 2) /* chunks stay */
+		free(runs[i]);
+	malloc_trim(0);
+	for (int i = 1; i < RUNS; i += 2) {
+		runs[i] = calloc(1, SIZE);
+		CHECK(runs[i] != NULL && memcmp(runs[i], none, SIZE) == 0);
+	}
+	return 0;
+}
+
+static void zeroed_whatever_a_filter_says(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(calloc_behind_a_filter), 0);
+}
+
 /* Wherever it interrupts; it may get nothing, but doesn't wait. */
 static void handle(int signal)
 {
@@ -310,6 +339,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(one_thread),
 	cmocka_unit_test(threads_that_come_and_go),
 	cmocka_unit_test(forks_among_threads),
+	cmocka_unit_test(zeroed_whatever_a_filter_says),
 	cmocka_unit_test(vfork_children_allocate),
 	cmocka_unit_test(handlers_allocate),
 };
