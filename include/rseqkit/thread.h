@@ -113,7 +113,8 @@ RKI_BEGIN_DECLS
  * A filter that doesn't kill may refuse by an errno, by another process (SECCOMP_RET_USER_NOTIF), or by a handler of SIGSYS
  * (SECCOMP_RET_TRAP). Signals that an instruction causes are never blocked: SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP.
  * Their handlers may use this library. A lock or claim that the interrupted thread holds is refused: -EBUSY or -EDEADLK.
- * A handler that interrupts its thread's registration does without rseq: -EAGAIN.
+ * A handler of SIGSYS that a call for its thread's registration has brought does without rseq: -EAGAIN. So does any handler
+ * that interrupts a registration and blocks SIGSYS.
  * A filter that answers EINVAL can't be told from a private area: RK_REASON_FOREIGN. `rseqkit doctor` can.
  *
  * Where the C library's area is registered, by glibc or by this library, glibc registers whom that thread creates, and ends
@@ -136,7 +137,7 @@ RKI_API int rk_process_init(void);
  * Returns 0, or a negative errno, the same one until something changes: -ENOSYS (RK_REASON_NO_KERNEL,
  * RK_REASON_NO_PORT), -EPERM (RK_REASON_BLOCKED), -EBUSY (RK_REASON_FOREIGN,
  * RK_REASON_STRANGER), -ECANCELED (RK_REASON_TOLD), -EACCES (RK_REASON_SIGNATURE), -EAGAIN
- * (RK_REASON_VFORK; in a handler, too, that interrupts another attempt), -EINVAL (RK_REASON_AREA), -ESRCH
+ * (RK_REASON_VFORK; in a handler of SIGSYS, too, see above), -EINVAL (RK_REASON_AREA), -ESRCH
  * (RK_REASON_LIBC_GAVE_UP), -EADDRINUSE (RK_REASON_RENDEZVOUS), -ESHUTDOWN (RK_REASON_EXITING), -ENOTSUP
  * (RK_REASON_LATE, RK_REASON_UNWATCHED). With glibc
  * before 2.32 a handler that runs before a thread's start routine is taken for a vfork child.

@@ -83,6 +83,15 @@ static inline int rk_kernel_block_signals(void *before)
 	return rk_kernel_set_signals(blocked, before);
 }
 
+/* Does the calling thread block it? */
+static inline bool rk_kernel_is_blocked(int signal)
+{
+	unsigned long blocked[RK_SIGSET_SIZE / sizeof(long)] = {0};
+
+	(void)rk_kernel_set_signals(NULL, blocked);
+	return (blocked[0] & RKI_SIGNAL_BIT(signal)) != 0;
+}
+
 /* Nanoseconds, of a clock that nobody sets; and when so many from now on will have passed: INT64_MAX if never. */
 static inline int64_t rk_kernel_now(void)
 {

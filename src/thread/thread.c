@@ -175,17 +175,18 @@ static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *
 }
 
 /*
- * A filter may have each of these system calls answered by a handler (SECCOMP_RET_TRAP). One that comes here as well would
- * make the call anew, and come here again. So a handler that interrupts an attempt does without.
+ * A filter may have each of these system calls answered by a handler of SIGSYS (SECCOMP_RET_TRAP). One that comes here as well
+ * must not make the call anew: with SIGSYS blocked that ends the process, otherwise it would come here again and again. Handlers
+ * of other signals register the thread as if they hadn't interrupted anything.
  */
 static int attach_once(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
 {
-	uint8_t lazy = READ(state->lazy);
+	uint8_t lazy = READ(state->lazy), tries = lazy & RK_THREAD_TRIES;
 	int r = -rk_reason_errno(RK_REASON_VFORK); /* not kept */
 
-	if (lazy & RK_THREAD_TRIES)
+	if (tries == RK_THREAD_TRIES || (tries != 0 && rk_kernel_is_blocked(SIGSYS)))
 		return r;
-	WRITE(state->lazy, lazy | RK_THREAD_TRIES);
+	WRITE(state->lazy, (uint8_t)(lazy + RK_THREAD_TRY));
 	/* Where an adopter's attempt failed the kernel tells us why, too. */
 	if (!rk_is_maybe_bracketed(p, area) || rk_kernel_has_registration() != 0)
 		r = attach(p, area);

@@ -30,8 +30,9 @@ struct rk_thread_state {
 
 #define RK_THREAD_STATE_VERSION 1
 
-/* A bit of `lazy`: the thread is about to register. Handlers that interrupt it then don't. */
-#define RK_THREAD_TRIES 2
+/* Bits of `lazy`: how many attempts to register the thread are under way, each in a handler that interrupted the one before. */
+#define RK_THREAD_TRY 2
+#define RK_THREAD_TRIES 6
 
 /*
  * The thread block's alignment in bytes: as much as the kernel may ask for an area (64). A module that is loaded late
