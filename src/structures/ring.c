@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "os/cpus.h"
+#include "os/kernel.h"
 #include "percpu/percpu.h"
 #include "sync/pool.h"
 #include "sync/claim.h"
