@@ -79,7 +79,8 @@ RKI_BEGIN_DECLS
  *     libc registers not  get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close: the
  *                         environment and, beside strangers, the number of threads
  *     areas of our own, or an early adopter: prlimit64, memfd_create, write, mmap, close; munmap in emulators
- *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count
+ *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count, and in
+ *                         a handler that interrupted this
  *   operations, sums, queries     none; without rseq, and without a vDSO, rk_cpu() makes getcpu; sums make mincore and
  *                         rt_sigprocmask where no descriptor was left to read the list of CPUs; a write to a ring whose
  *                         reader waits: futex, get_robust_list (with musl gettid), with rk_ring_notify() also write, and
