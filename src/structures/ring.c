@@ -12,6 +12,7 @@
  * At the end of a unit the rest is padded by one section, and the limit advanced by another. Who comes in between finds no
  * room, and does what is left to do.
  */
+#define _GNU_SOURCE
 #include "ring.h"
 
 #include <rseqkit/thread.h>
