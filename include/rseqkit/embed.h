@@ -194,7 +194,7 @@ extern __thread uint32_t rke_symbol_count __asm__("__rseq_refcount")
 #if defined(__x86_64__)
 #define RKE_ADDRESS_OF(symbol, address)                                                                                \
 	__asm__(".weakref .Lrke_reference_%=, " #symbol "\n\t"                                                         \
-		"{movq .Lrke_reference_%=@GOTPCREL(%%rip), %0|mov %0, QWORD PTR .Lrke_reference_%=@GOTPCREL[rip]}"     \
+		"{movq|mov %0, QWORD PTR} .Lrke_reference_%=@GOTPCREL{(%%rip), %0|[rip]}"                              \
 		: "=r"(address))
 #elif defined(__aarch64__)
 #define RKE_ADDRESS_OF(symbol, address)                                                                                \
@@ -394,8 +394,7 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 #define RKE_OFFSET_OF(symbol, offset)                                                                                  \
 	do {                                                                                                           \
 		intptr_t word_;                                                                                        \
-		__asm__(RKE_WEAK(symbol) "{leaq " RKE_REFERENCE "@tlsdesc(%%rip), %%rax|"                              \
-					 "lea rax, " RKE_REFERENCE "@tlsdesc[rip]}"                                    \
+		__asm__(RKE_WEAK(symbol) "{leaq|lea rax,} " RKE_REFERENCE "@tlsdesc{(%%rip), %%rax|[rip]}"             \
 			: "=a"(word_));                                                                                \
 		(offset) = rke_offset_by_descriptor(word_, word_ <= 0);                                                \
 	} while (0)
