@@ -97,7 +97,7 @@ uint64_t bench_sum_shared(void);
 /* Allocates the above. Returns 0 or a negative errno. */
 int bench_data_create(void);
 
-/* The same, and what each bench has besides (list.c). */
+/* Allocates the memory of all benches (list.c). Returns 0 or a negative errno. */
 int bench_create(void);
 
 /* Another word per CPU, of the same layout, each alone in its line. Returns 0 or a negative errno. */

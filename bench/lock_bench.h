@@ -4,7 +4,7 @@
  *
  * `lock`: 1 is added to a word of the current CPU's, under a lock. The invariant: nothing that was added is lost.
  *
- * `rwlock`: an object is read under a reader-writer lock. What is read, and how it is added up, is that of rcu_bench.h. The
+ * `rwlock`: a thread reads an object under a reader-writer lock. The object and the sums are those of rcu_bench.h. The
  * invariant: when a slice is over a writer gets the lock at once.
  */
 #ifndef RK_BENCH_LOCK_H

@@ -9,7 +9,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* What the second word of an object says, with its address, while it is free. */
+/* The second word of a free object is this, combined with the object's address. */
 extern uintptr_t heap_key;
 
 static inline uintptr_t *heap_mark(void *object)

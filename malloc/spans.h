@@ -13,8 +13,9 @@
 #include "pages.h"
 
 /*
- * Takes up to `count` objects of a class, which come back to this cache, or to none if it is NULL. Returns how many, and leaves the others as they are: 0 if there is no memory, or
- * none without another chunk and it isn't to grow, or the lock can't be had.
+ * Takes up to `count` objects of a class. When they are freed they go to `cache`; NULL: to none. Returns how many were taken,
+ * and leaves the other entries as they are. Returns 0 without memory, where the heap would have to grow and mustn't, and where
+ * the lock can't be had.
  */
 size_t spans_take(unsigned class, struct rk_cache *cache, void **objects, size_t count, bool grow);
 

@@ -415,8 +415,8 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 #endif
 
 /*
- * What a name that nobody defines becomes. In a statically linked program gold makes of such a descriptor the beginning of
- * the program's TLS, where somebody's variable is; elsewhere this is 0.
+ * The offset of an undefined name. Other linkers make it 0. In a statically linked program gold makes it the beginning of the
+ * program's TLS, where a variable of the program may be.
  */
 RKE_FUNCTION ptrdiff_t rke_offset_of_nothing(void)
 {

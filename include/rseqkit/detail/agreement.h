@@ -62,7 +62,7 @@ struct rk_thread_block {
 		struct rk_area area;
 		unsigned char room[40]; /* the kernel's feature size may grow into it */
 	} u;
-	uint64_t number; /* of this copy, whoever uses the rest: the thread's, see src/thread/number.c */
+	uint64_t number; /* this copy's number of the thread, see src/thread/number.c */
 	struct rk_thread_state state;
 } __attribute__((__aligned__(RK_BLOCK_ALIGNMENT)));
 
