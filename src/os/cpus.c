@@ -156,16 +156,19 @@ static long affinity(struct mask *mask)
 	return RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(*mask), mask->words);
 }
 
-/* Without a list: every number the kernel has room for. */
+/* Without a list: every number the kernel has room for. It may be refused to one thread, so the first one's answer counts. */
 __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 {
+	static long answered;
 	struct mask mask;
-	long bytes = affinity(&mask);
+	long bytes = affinity(&mask), before = 0;
 
 	set_clear(cpus);
 	/* Refused as well: nothing is known, and everything is possible. */
 	if (bytes <= 0 || bytes > (long)sizeof(mask))
 		bytes = (long)sizeof(mask);
+	if (!__atomic_compare_exchange_n(&answered, &before, bytes, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		bytes = before;
 	for (int cpu = 0; cpu < bytes * 8; cpu++)
 		set_add(cpus, cpu);
 }
