@@ -7,23 +7,21 @@
  *
  * Claims: one area for all, whoever is first, and nobody is refused by the kernel because of the other copy; with a
  * stranger on the page, or failures, a copy may do without, but copies that agreed agree; a copy's decision never
- * changes. Memory is taken as sequentially consistent: the code stores `where` last, with release.
+ * changes. Memory is taken as sequentially consistent: the code stores the last word with release.
  */
 #define SELF self
 #define CLAIMS(area) claims[3 * self + area]
 #include "kernel.pml"
 
-/* enum rk_where */
+/* The word of the area: A or B, for that one's block, or none. */
 #define UNDECIDED 0
-#define OWN 1
-#define NOWHERE 2
+#define NOWHERE 4
 
 #define STRANGER 3
 
-/* The process-wide words of each copy. */
-byte where[2], offset[2];
-bool reason[2];
-byte word[2];   /* src/thread/process.c, first_word(): 0 none yet, 1 agreed, 2 did without */
+/* The process-wide words of each copy; `facts` says that they are all there, and the offset is published. */
+byte area_word[2], offset[2];
+bool facts[2];
 
 byte running = 3; /* ghost */
 byte page;      /* whose offer, NONE if nothing is mapped: the memfd is complete before */
@@ -31,7 +29,7 @@ byte page;      /* whose offer, NONE if nothing is mapped: the memfd is complete
 bool filled;
 #endif
 
-#define LOCALS byte r, c, p_where, p_offset; bit self; bool agreed
+#define LOCALS byte r, c, p_word, p_offset; bit self; bool agreed
 
 /* src/thread/rendezvous.c, read_page() */
 #ifdef SEED_FILLED_LATER
@@ -82,51 +80,48 @@ inline rendezvous()
 #endif
 }
 
-/* src/thread/process.c, first_word(): one compare and swap, and then whoever lost does as the winner. */
-inline first_word()
+/* src/thread/process.c, settle(): one compare and swap, and then whoever lost does as the winner. */
+inline settle()
 {
 	atomic {
 		if
-		:: word[c] == 0 -> word[c] = (agreed -> 1 : 2)
-		:: else
+#ifdef SEED_LAST_WORD
+		:: true -> area_word[c] = p_word
+#else
+		:: area_word[c] == UNDECIDED -> area_word[c] = p_word
+		:: else -> p_word = area_word[c]
+#endif
 		fi
 	}
-	if
-	:: word[c] == 1 && !agreed -> read_page()              /* rk_rendezvous_look() */
-	:: word[c] == 1 && agreed
-	:: word[c] == 2 -> agreed = false
-	fi
 }
 
-/* src/thread/process.c, decide_together() */
+/* src/thread/process.c, decide_on_area() */
 inline decide()
 {
 	rendezvous();
-#ifndef SEED_LAST_WORD
-	first_word();
-#endif
 	if
-	:: agreed -> p_where = OWN
-	:: else -> p_where = NOWHERE; p_offset = c + 1         /* p.offset = rk_block_offset() */
+	:: agreed -> p_word = p_offset
+	:: else -> p_word = NOWHERE
 	fi
 }
 
-/* src/thread/process.c, rk_process_get() */
+/* src/thread/process.c, rk_process_get() and rk_process_decide() */
 inline process_get()
 {
 	if
-	:: where[c] != UNDECIDED
-	:: where[c] == UNDECIDED -> decide();
-#ifdef SEED_WHERE_FIRST
-		where[c] = p_where;
-#endif
-		/* SET_ONCE(...): what others may have read already doesn't change, so a second one sets the same. */
-		atomic { assert(where[c] == UNDECIDED || offset[c] == p_offset); offset[c] = p_offset }
+	:: facts[c]
+	:: !facts[c] ->
 		if
-		:: p_where == NOWHERE -> reason[c] = true
-		:: else
+		:: area_word[c] != UNDECIDED -> p_word = area_word[c]
+		:: area_word[c] == UNDECIDED -> decide(); settle()
 		fi;
-		atomic { assert(where[c] == UNDECIDED || where[c] == p_where); where[c] = p_where }
+#ifdef SEED_FACTS_FIRST
+		facts[c] = true;
+#endif
+		p_offset = (p_word == NOWHERE -> c + 1 : p_word);      /* rk_block_offset() */
+		/* SET_ONCE(...): what others may have read already doesn't change, so a second one sets the same. */
+		atomic { assert(offset[c] == NONE || offset[c] == p_offset); offset[c] = p_offset };
+		facts[c] = true
 	fi
 }
 
@@ -135,8 +130,8 @@ inline prepare()
 {
 	process_get();
 	if
-	:: reason[c]
-	:: !reason[c] ->
+	:: area_word[c] == NOWHERE
+	:: area_word[c] != NOWHERE ->
 		assert(offset[c] != NONE);
 		rseq_register(offset[c]);
 		assert(r == OK || r == EBUSY)
@@ -182,10 +177,10 @@ active proctype stranger()
 	:: true
 	fi;
 	running == 0;
-	assert(where[0] != UNDECIDED && where[1] != UNDECIDED);
-	assert(where[0] != OWN || where[1] != OWN || offset[0] == offset[1]);
-	assert(page != STRANGER || (where[0] == NOWHERE && where[1] == NOWHERE));
+	assert(area_word[0] != UNDECIDED && area_word[1] != UNDECIDED);
+	assert(area_word[0] == NOWHERE || area_word[1] == NOWHERE || area_word[0] == area_word[1]);
+	assert(page != STRANGER || (area_word[0] == NOWHERE && area_word[1] == NOWHERE));
 #ifndef FAILURES
-	assert(page == STRANGER || (where[0] == OWN && where[1] == OWN && offset[0] == page && offset[1] == page))
+	assert(page == STRANGER || (area_word[0] == page && area_word[1] == page))
 #endif
 }

@@ -77,7 +77,8 @@ RKI_BEGIN_DECLS
  *     the list of CPUs    openat, pread64, close, sched_getaffinity, mmap, mprotect; mincore, rt_sigprocmask beside another copy;
  *                         munmap in emulators; for RSEQKIT_PERCPU the first three as well
  *     libc registers not  get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close: the
- *                         environment and, beside strangers, the number of threads
+ *                         environment and, beside strangers, the number of threads. A copy of this library that was
+ *                         built for an older libc, which registers not, makes rt_sigprocmask in any case
  *     areas of our own, or an early adopter: prlimit64, memfd_create, write, mmap, close; munmap in emulators
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask with an early adopter's count, and in
  *                         a handler that interrupted this

@@ -22,8 +22,8 @@ extern __thread struct rk_thread_block rk_block __attribute__((RK_BLOCK_MODEL __
  */
 static inline struct rk_thread_state *rk_state_in_use(const struct rk_process *process)
 {
-	return process->where == RK_WHERE_OWN ? (struct rk_thread_state *)(rk_thread_pointer() + process->state) :
-						&rk_block.state;
+	return process->state != 0 ? (struct rk_thread_state *)(rk_thread_pointer() + process->offset + process->state) :
+				     &rk_block.state;
 }
 
 /* The calling thread's area; where the process has none, what is never registered: this copy's own block. */

@@ -31,7 +31,7 @@ static int (*kernel_cpu)(long offset);
  * else it was answered, by a filter: -ENODATA for what has another meaning here, and where nothing was filled. No blob is
  * empty, but a filter can have a call succeed that isn't made.
  */
-static int ask_kernel(struct rk_ktls_layout *layout)
+int rk_ktls_ask_kernel(struct rk_ktls_layout *layout)
 {
 	int r;
 
@@ -81,38 +81,38 @@ static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, ui
 	return rk_kernel_registered_at(area, length);
 }
 
-bool rk_ktls_begin(struct rk_process *p, bool chosen, struct rk_ktls_room *room)
+bool rk_ktls_find_room(bool chosen, struct rk_ktls_room *room, struct rk_ktls_layout *layout)
 {
-	struct rk_ktls_layout layout;
-	ptrdiff_t offset;
-
 	*room = (struct rk_ktls_room){0};
 	if (rk_ktls_room == NULL)
 		return false;
 	rk_ktls_room(room, sizeof(*room));
-	if (!(room->linked || chosen) || ask_kernel(&layout) != 0 ||
-	    !fits_layout(&layout, p->feature_size, room->size, room->alignment))
-		return false;
-	offset = (ptrdiff_t)room->offset + (ptrdiff_t)layout.rseq_offset;
-	if (!leave_it_to_kernel((ptrdiff_t)room->offset, rk_area_at(offset), p->feature_size))
-		return false;
-	p->offset = offset;
-	p->blob = (uint32_t)layout.rseq_offset;
-	p->blob_size = layout.size;
-	p->blob_alignment = layout.alignment;
-	p->state = (ptrdiff_t)room->offset + (ptrdiff_t)room->state;
-	p->length = p->feature_size;
-	return true;
+	return (room->linked || chosen) && rk_ktls_ask_kernel(layout) == 0 &&
+	       fits_layout(layout, rk_feature_size(), room->size, room->alignment);
+}
+
+bool rk_ktls_begin(const struct rk_ktls_room *room, const struct rk_ktls_layout *layout)
+{
+	ptrdiff_t area = (ptrdiff_t)room->offset + (ptrdiff_t)layout->rseq_offset;
+
+	return leave_it_to_kernel((ptrdiff_t)room->offset, rk_area_at(area), rk_feature_size());
 }
 #else
 #define LIBC_CAN false
 
 /* A detached thread of musl unmaps its own memory while the kernel still writes to it. */
-bool rk_ktls_begin(struct rk_process *p, bool chosen, struct rk_ktls_room *room)
+bool rk_ktls_find_room(bool chosen, struct rk_ktls_room *room, struct rk_ktls_layout *layout)
 {
-	(void)p;
 	(void)chosen;
 	(void)room;
+	(void)layout;
+	return false;
+}
+
+bool rk_ktls_begin(const struct rk_ktls_room *room, const struct rk_ktls_layout *layout)
+{
+	(void)room;
+	(void)layout;
 	return false;
 }
 #endif
@@ -124,23 +124,13 @@ int rk_ktls_ask(struct rk_ktls_layout *layout, size_t size)
 
 	if (layout == NULL || size == 0)
 		return -EINVAL;
-	r = ask_kernel(&full);
+	r = rk_ktls_ask_kernel(&full);
 	if (r != 0)
 		return r;
 	rk_answer(layout, size, &full, sizeof(full));
 	if (!LIBC_CAN)
 		return -ENOTSUP;
 	return fits_layout(&full, rk_feature_size(), RK_KTLS_ROOM_SIZE, RK_KTLS_ROOM_ALIGNMENT) ? 0 : -E2BIG;
-}
-
-void rk_ktls_learn_layout(struct rk_process *p)
-{
-	struct rk_ktls_layout layout;
-
-	if (p->blob_size != 0 || ask_kernel(&layout) != 0)
-		return;
-	p->blob_size = layout.size;
-	p->blob_alignment = layout.alignment;
 }
 
 /*
@@ -164,15 +154,11 @@ static bool is_refused(const struct rk_process *p)
 
 enum rk_ktls rk_ktls_find_provider(const struct rk_process *p)
 {
-	if (p->blob != 0)
-		return RK_KTLS_KERNEL;
-	if (p->where == RK_WHERE_NOWHERE || p->reason != RK_REASON_NONE)
-		return RK_KTLS_NONE;
-	if (p->where == RK_WHERE_LIBC)
-		return RK_KTLS_LIBC;
-	if (is_refused(p))
-		return RK_KTLS_NONE;
-	return p->where == RK_WHERE_LIBRSEQ ? RK_KTLS_OTHERS : RK_KTLS_LIBRARY;
+	enum rk_ktls provider = (enum rk_ktls)rk_kind_of(p)->provider;
+
+	if (provider == RK_KTLS_KERNEL || (provider == RK_KTLS_LIBC && p->reason == RK_REASON_NONE))
+		return provider;
+	return p->reason != RK_REASON_NONE || is_refused(p) ? RK_KTLS_NONE : provider;
 }
 
 void rk_ktls_find_accessors(void)

@@ -21,15 +21,20 @@ void rk_ktls_room(struct rk_ktls_room *room, size_t size) __attribute__((__weak_
 
 struct rk_process;
 
-/*
- * Has the kernel register the calling thread, and those that it creates, if there is room, nobody else has registered
- * it, and the program wants it, which it does when `chosen`. Fills *p but for the decision itself, and *room. Called
- * again, by a signal handler say, it does the same. Async-signal-safe.
- */
-bool rk_ktls_begin(struct rk_process *p, bool chosen, struct rk_ktls_room *room);
+/* What the kernel says of the blob. Returns 0; or what rk_ktls_ask() returns, but for what it says of this library. */
+int rk_ktls_ask_kernel(struct rk_ktls_layout *layout);
 
-/* Where another copy has begun it: what the kernel says of the blob, before a filter may keep it from saying so. */
-void rk_ktls_learn_layout(struct rk_process *p);
+/*
+ * Is there room that the kernel's blob fits in, and does the program want it, as it does when `chosen`? Fills both then.
+ * Async-signal-safe.
+ */
+bool rk_ktls_find_room(bool chosen, struct rk_ktls_room *room, struct rk_ktls_layout *layout);
+
+/*
+ * Has the kernel register the calling thread, and those that it creates, unless another component has registered it. Returns
+ * whether it is registered in the room. Called again, by another thread say, it does the same. Async-signal-safe.
+ */
+bool rk_ktls_begin(const struct rk_ktls_room *room, const struct rk_ktls_layout *layout);
 
 /* Who sees to it that threads are registered, by what was decided. Asks the kernel. */
 enum rk_ktls rk_ktls_find_provider(const struct rk_process *p);

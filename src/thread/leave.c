@@ -16,7 +16,7 @@
 static bool is_without_rseq(const struct rk_process *p)
 {
 	uint8_t of_thread = READ(rk_state_in_use(p)->reason);
-	uint8_t of_process = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
+	uint8_t of_process = (uint8_t)rk_process_reason(p);
 
 	if ((of_thread == RK_REASON_FOREIGN) != (of_process == RK_REASON_FOREIGN))
 		return false;

@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include "libc.h"
 
-#include <features.h>
 #include "os/module.h"
 #include "rendezvous.h"
 
@@ -22,19 +21,7 @@ bool rk_libc_area(ptrdiff_t *offset, bool *registers)
 }
 #else
 
-/*
- * Built against a libc that has them, 2.35 or one that got them later (RHEL 9's 2.34 did), the references are strong.
- * Otherwise the libc at run time may still be a newer one, and the names are looked up. Weak references would do in some
- * links only: linkers make them null where the program isn't position independent, or with link-time optimisation, although
- * the symbols are there.
- */
-#if defined(__GLIBC__) && defined(__GLIBC_PREREQ) && defined(__has_include)
-#if __GLIBC_PREREQ(2, 35) || (__GLIBC_PREREQ(2, 34) && __has_include(<sys/rseq.h>))
-#define LIBC_HAS_SYMBOLS 1
-#endif
-#endif
-
-#ifdef LIBC_HAS_SYMBOLS
+#ifdef RK_LIBC_HAS_SYMBOLS
 #include <sys/rseq.h>
 
 static bool find_area(ptrdiff_t *offset, bool *registers)

@@ -11,12 +11,25 @@
  */
 static enum rk_reason reason_of_process(const struct rk_process *p)
 {
-	uint8_t reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
+	enum rk_reason reason = rk_process_reason(p);
 
-	if (reason == RK_REASON_NONE && p->blob == 0 && !__atomic_load_n(&p->served, __ATOMIC_RELAXED) &&
+	if (reason == RK_REASON_NONE && p->where != RK_WHERE_KTLS && !__atomic_load_n(&p->served, __ATOMIC_RELAXED) &&
 	    !rk_area_is_registered(rk_area_of(p)))
-		reason = __atomic_load_n(&p->refused, __ATOMIC_RELAXED);
-	return (enum rk_reason)reason;
+		reason = (enum rk_reason)__atomic_load_n(&p->refused, __ATOMIC_RELAXED);
+	return reason;
+}
+
+static enum rk_owner owner_by(const struct rk_process *p, enum rk_reason reason)
+{
+	switch (reason) {
+	case RK_REASON_NONE:
+		return (enum rk_owner)rk_kind_of(p)->owner;
+	case RK_REASON_FOREIGN:
+	case RK_REASON_SIGNATURE:
+		return RK_OWNER_FOREIGN;
+	default:
+		return RK_OWNER_NONE;
+	}
 }
 
 int rk_process_query(struct rk_process_info *info, size_t size)
@@ -27,16 +40,7 @@ int rk_process_query(struct rk_process_info *info, size_t size)
 	if (info == NULL || size == 0)
 		return -EINVAL;
 	full.reason = reason_of_process(p);
-	if (p->where == RK_WHERE_LIBC && full.reason == RK_REASON_NONE)
-		full.owner = RK_OWNER_LIBC;
-	else if (p->where == RK_WHERE_EARLY && full.reason == RK_REASON_NONE)
-		full.owner = RK_OWNER_EARLY;
-	else if (p->where == RK_WHERE_LIBRSEQ && full.reason == RK_REASON_NONE)
-		full.owner = RK_OWNER_LIBRSEQ;
-	else if (full.reason == RK_REASON_FOREIGN || full.reason == RK_REASON_SIGNATURE)
-		full.owner = RK_OWNER_FOREIGN;
-	else if (full.reason == RK_REASON_NONE)
-		full.owner = p->blob != 0 ? RK_OWNER_KERNEL : RK_OWNER_SELF;
+	full.owner = owner_by(p, full.reason);
 	full.offset = p->offset;
 	full.length = p->length;
 	full.valid = full.reason == RK_REASON_NONE ? p->valid : 0;
@@ -73,30 +77,16 @@ enum rk_reason rk_thread_reason(void)
 		return RK_REASON_VFORK;
 	reason = READ(state->reason);
 	if (reason == RK_REASON_NONE)
-		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
+		reason = (uint8_t)rk_process_reason(p);
 	if (reason != RK_REASON_NONE)
 		return (enum rk_reason)reason;
 	if (rk_is_maybe_bracketed(p, area))
 		return RK_REASON_VFORK;
-	reason = rk_reason_of_owner(p);
+	reason = rk_kind_of(p)->reason;
 	return reason != RK_REASON_NONE ? (enum rk_reason)reason : RK_REASON_NOT_YET;
 }
 
 enum rk_owner rk_thread_owner(void)
 {
-	const struct rk_process *p = rk_process_get();
-
-	switch (rk_thread_reason()) {
-	case RK_REASON_NONE:
-		return p->where == RK_WHERE_LIBC    ? RK_OWNER_LIBC :
-		       p->where == RK_WHERE_EARLY   ? RK_OWNER_EARLY :
-		       p->where == RK_WHERE_LIBRSEQ ? RK_OWNER_LIBRSEQ :
-		       p->blob != 0		    ? RK_OWNER_KERNEL :
-						      RK_OWNER_SELF;
-	case RK_REASON_FOREIGN:
-	case RK_REASON_SIGNATURE:
-		return RK_OWNER_FOREIGN;
-	default:
-		return RK_OWNER_NONE;
-	}
+	return owner_by(rk_process_get(), rk_thread_reason());
 }

@@ -36,17 +36,20 @@ static bool has_state(const struct rk_rendezvous *found)
  * Reads what is on the page. It may be anything, if somebody else's. Another version's is as good as ours; what an
  * older one didn't write reads 0.
  */
-static int read_page(struct rk_rendezvous *meeting)
+int rk_rendezvous_read(struct rk_rendezvous *meeting)
 {
 	struct rk_rendezvous found = {0};
 
 	memcpy(&found, page, FIRST_PAGE);
 	if (memcmp(found.magic, RK_RENDEZVOUS_MAGIC, sizeof(found.magic)) != 0 || found.size < FIRST_PAGE ||
-	    found.signature != RK_SIGNATURE || found.length < RK_AREA_LENGTH_ORIGINAL)
+	    found.signature != RK_SIGNATURE || found.length < RK_AREA_LENGTH_ORIGINAL || found.length > PAGE ||
+	    found.offset != (int32_t)found.offset)
 		return -EADDRINUSE;
 	if (found.kind != RK_RENDEZVOUS_EARLY && (found.kind != RK_RENDEZVOUS_BLOCK || !has_state(&found)))
 		return -EADDRINUSE;
 	memcpy(&found, page, found.size < sizeof(found) ? found.size : sizeof(found));
+	if (found.blob > PAGE)
+		return -EADDRINUSE;
 	*meeting = found;
 	return 0;
 }
@@ -79,7 +82,7 @@ static int publish_offer(const struct rk_rendezvous *offer)
 
 int rk_rendezvous_look(struct rk_rendezvous *meeting)
 {
-	return rk_kernel_can_read(page) ? read_page(meeting) : -EADDRINUSE;
+	return rk_kernel_can_read(page) ? rk_rendezvous_read(meeting) : -EADDRINUSE;
 }
 
 int rk_rendezvous(struct rk_rendezvous *meeting)
@@ -87,7 +90,7 @@ int rk_rendezvous(struct rk_rendezvous *meeting)
 	int r;
 
 	if (rk_kernel_can_read(page))
-		return read_page(meeting);
+		return rk_rendezvous_read(meeting);
 	r = publish_offer(meeting);
 	return r == -EEXIST ? rk_rendezvous_look(meeting) : r;
 }

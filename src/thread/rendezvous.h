@@ -14,6 +14,9 @@
  */
 int rk_rendezvous(struct rk_rendezvous *meeting);
 
+/* Reads a page that is there for sure: a decision rests on it. Returns as rk_rendezvous_look(). */
+int rk_rendezvous_read(struct rk_rendezvous *meeting);
+
 /* Only looks. Returns 0 with *meeting filled, or -EADDRINUSE if nobody has offered anything. */
 int rk_rendezvous_look(struct rk_rendezvous *meeting);
 

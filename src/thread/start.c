@@ -164,7 +164,7 @@ static bool starts_are_left_alone(void)
 
 	return owner == RK_OWNER_LIBC || owner == RK_OWNER_KERNEL;
 #else
-	return rk_process_get()->where != RK_WHERE_OWN || rk_process_get()->blob != 0;
+	return rk_process_get()->where != RK_WHERE_OWN;
 #endif
 }
 

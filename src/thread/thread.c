@@ -33,7 +33,7 @@ static enum rk_reason reason_of(const struct rk_process *p, int error)
 {
 	switch (error) {
 	case NOT_TRUE:
-		return p->blob != 0 && rk_kernel_has_registration() == 0 ? RK_REASON_AREA : RK_REASON_BLOCKED;
+		return p->where == RK_WHERE_KTLS && rk_kernel_has_registration() == 0 ? RK_REASON_AREA : RK_REASON_BLOCKED;
 	case -ENOSYS:
 		return RK_REASON_NO_KERNEL;
 	case -EPERM:
@@ -60,7 +60,7 @@ static int check_answer(int r, volatile struct rk_area *area)
  */
 static int register_area(const struct rk_process *p, volatile struct rk_area *area)
 {
-	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users(p->offset) : NULL;
+	volatile uint32_t *adopters = rk_kind_of(p)->counted ? rk_early_users(p->offset) : NULL;
 	unsigned char before[RK_SIGSET_SIZE];
 	bool blocked;
 	int r;
@@ -90,7 +90,7 @@ static bool owes_a_count(const struct rk_process *p)
 {
 	struct rk_thread_state *state = &rk_block.state;
 
-	return p->where == RK_WHERE_EARLY && !READ(state->counted) && READ(state->reason) == RK_REASON_NONE &&
+	return rk_kind_of(p)->counted && !READ(state->counted) && READ(state->reason) == RK_REASON_NONE &&
 	       rk_exit_is_watched(state) && rk_early_users(p->offset) != NULL;
 }
 
@@ -120,7 +120,7 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 		if (r == 0 || r == -EBUSY)
 			return 0;
 		/* Undone by a handler, before we could look: the bracket's end registers the thread, or the next attempt. */
-		if (r == NOT_TRUE && (rk_is_bracketed(state, area) || (p->blob == 0 && rk_kernel_has_registration() == 0))) {
+		if (r == NOT_TRUE && (rk_is_bracketed(state, area) || (p->where != RK_WHERE_KTLS && rk_kernel_has_registration() == 0))) {
 			WRITE(state->registered, 1);
 			return -rk_reason_errno(RK_REASON_VFORK);
 		}
@@ -131,7 +131,7 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 	 * A private registration is a fact of the process: its owner expects every thread. Filters are each thread's
 	 * own. Where the kernel registers all threads to come, it is the doing of this one alone.
 	 */
-	if (reason == RK_REASON_FOREIGN && p->blob == 0)
+	if (reason == RK_REASON_FOREIGN && p->where != RK_WHERE_KTLS)
 		rk_process_give_up(reason);
 	return -rk_reason_errno(reason);
 }
@@ -144,7 +144,7 @@ void rk_thread_detach(enum rk_reason reason)
 {
 	const struct rk_process *p = rk_process_get();
 	struct rk_thread_state *state = rk_state_in_use(p);
-	volatile uint32_t *adopters = p->where == RK_WHERE_EARLY ? rk_early_users(p->offset) : NULL;
+	volatile uint32_t *adopters = rk_kind_of(p)->counted ? rk_early_users(p->offset) : NULL;
 	unsigned char before[RK_SIGSET_SIZE];
 	bool blocked, last;
 
@@ -170,7 +170,7 @@ void rk_thread_detach(enum rk_reason reason)
 static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *state)
 {
 	WRITE(state->reason, RK_REASON_FOREIGN);
-	if (p->blob == 0 && __atomic_load_n(&p->reason, __ATOMIC_RELAXED) != RK_REASON_FOREIGN)
+	if (p->where != RK_WHERE_KTLS && (uint8_t)rk_process_reason(p) != RK_REASON_FOREIGN)
 		rk_process_give_up(RK_REASON_FOREIGN);
 }
 
@@ -208,9 +208,9 @@ static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *
 		return -rk_reason_errno(RK_REASON_VFORK);
 	reason = READ(state->reason);
 	if (reason == RK_REASON_NONE)
-		reason = __atomic_load_n(&p->reason, __ATOMIC_RELAXED);
+		reason = (uint8_t)rk_process_reason(p);
 	if (reason == RK_REASON_NONE)
-		reason = rk_reason_of_owner(p);
+		reason = rk_kind_of(p)->reason;
 	if (reason == RK_REASON_FOREIGN)
 		pass_on_foreign(p, state);
 	if (reason != RK_REASON_NONE)
@@ -233,7 +233,7 @@ static int prepare_and_note(void)
 	} else if (r != -rk_reason_errno(RK_REASON_VFORK) && p->where != RK_WHERE_LIBRSEQ) {
 		uint8_t reason = READ(state->reason);
 
-		rk_process_note((enum rk_reason)(reason != RK_REASON_NONE ? reason : rk_reason_of_owner(p)));
+		rk_process_note((enum rk_reason)(reason != RK_REASON_NONE ? reason : rk_kind_of(p)->reason));
 	}
 	return r;
 }

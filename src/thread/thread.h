@@ -12,7 +12,7 @@ void rk_thread_detach(enum rk_reason reason);
 /* Registers the calling thread: by the kernel's own means where those are used, so that it keeps the thread id as well. */
 static inline int rk_register_at(const struct rk_process *p, volatile struct rk_area *area, uint32_t length)
 {
-	return p->blob != 0 ? rk_kernel_ktls_register() : rk_sys_rseq(area, length, 0, RK_SIGNATURE);
+	return p->where == RK_WHERE_KTLS ? rk_kernel_ktls_register() : rk_sys_rseq(area, length, 0, RK_SIGNATURE);
 }
 
 static inline bool rk_area_is_registered(volatile struct rk_area *area)
@@ -32,15 +32,7 @@ static inline bool rk_is_bracketed(const struct rk_thread_state *state, volatile
 /* The mark in an adopter's area has a second meaning: that the adopter's own attempt failed. */
 static inline bool rk_is_maybe_bracketed(const struct rk_process *p, volatile struct rk_area *area)
 {
-	return p->where == RK_WHERE_EARLY && (int32_t)area->cpu_id == RK_CPU_ID_REGISTRATION_FAILED;
-}
-
-/* Where others register threads, why we don't. */
-static inline uint8_t rk_reason_of_owner(const struct rk_process *p)
-{
-	return p->where == RK_WHERE_LIBC    ? RK_REASON_LIBC_GAVE_UP :
-	       p->where == RK_WHERE_LIBRSEQ ? RK_REASON_STRANGER :
-					      RK_REASON_NONE;
+	return rk_kind_of(p)->counted && (int32_t)area->cpu_id == RK_CPU_ID_REGISTRATION_FAILED;
 }
 
 #endif /* RK_SRC_THREAD_H */

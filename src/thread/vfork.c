@@ -32,15 +32,6 @@
 /* Others that register the thread again and again, in signal handlers, get this many chances. */
 #define ATTEMPTS_MAX 64
 
-/*
- * What closes an area. Whoever shares an early adopter's area knows the protocol's two values only; of those the one
- * for a failed attempt keeps it from making another.
- */
-static int32_t mark_of(const struct rk_process *p)
-{
-	return p->where == RK_WHERE_EARLY ? RK_CPU_ID_REGISTRATION_FAILED : RK_CPU_ID_BRACKET;
-}
-
 static bool exchange_mark(volatile struct rk_area *area, int32_t from, int32_t to)
 {
 	return rk_word_replace((volatile uint32_t *)(uintptr_t)&area->cpu_id, (uint32_t)from, (uint32_t)to);
@@ -85,7 +76,7 @@ static void owe(struct rk_thread_state *state, uint8_t restore)
 /* Leaves the thread unregistered and its area closed. Returns 0 or a negative errno. */
 static int close_area(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
 {
-	int32_t mark = mark_of(p);
+	int32_t mark = rk_kind_of(p)->mark;
 
 	for (int i = 0; i < ATTEMPTS_MAX; i++) {
 		int32_t cpu = (int32_t)area->cpu_id;
@@ -122,13 +113,13 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 	int32_t cpu = (int32_t)area->cpu_id;
 
 	/* By its own command the kernel says EBUSY in a vfork child, too, whose parent gets its registration back. */
-	if (r == 0 || (r == -EBUSY && (p->blob == 0 || rk_kernel_registered_at(area, length)))) {
+	if (r == 0 || (r == -EBUSY && (p->where != RK_WHERE_KTLS || rk_kernel_registered_at(area, length)))) {
 		if (owed & RESTORE_SLICE)
 			(void)rk_kernel_slice_on();
 		return 0;
 	}
 	/* Not registered here: neither the mark nor a CPU number is true any more. */
-	if (cpu == mark_of(p) || cpu >= 0)
+	if (cpu == rk_kind_of(p)->mark || cpu >= 0)
 		(void)exchange_mark(area, cpu, RK_CPU_ID_UNINITIALIZED);
 	return r;
 }
@@ -139,7 +130,7 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
  */
 static int open_area(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
 {
-	int32_t mark = mark_of(p);
+	int32_t mark = rk_kind_of(p)->mark;
 	bool broken = (int32_t)area->cpu_id != mark;
 	int r = 0;
 
@@ -158,7 +149,8 @@ static int open_area(const struct rk_process *p, volatile struct rk_area *area, 
  */
 static bool is_in_person(const struct rk_process *p, const struct rk_thread_state *state)
 {
-	return READ(state->vfork) == 1 && p->blob == 0 && (READ(state->restore) & (RESTORE_REGISTRATION | RESTORE_FULL_LENGTH));
+	return READ(state->vfork) == 1 && p->where != RK_WHERE_KTLS &&
+	       (READ(state->restore) & (RESTORE_REGISTRATION | RESTORE_FULL_LENGTH));
 }
 
 int rk_vfork_begin(void)
@@ -192,7 +184,7 @@ int rk_vfork_end(void)
 	const struct rk_process *p = rk_process_get();
 	struct rk_thread_state *state = rk_state_in_use(p);
 	volatile struct rk_area *area = rk_area_of(p);
-	bool broken = (int32_t)area->cpu_id != mark_of(p);
+	bool broken = (int32_t)area->cpu_id != rk_kind_of(p)->mark;
 	uint8_t owed = READ(state->restore), depth;
 
 	if (READ(state->vfork) == 0)

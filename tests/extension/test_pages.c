@@ -101,6 +101,15 @@ static const char *change_page(struct rk_rendezvous *page, int which)
 	case 11:
 		page->state = 1u << 30;
 		return "state far away";
+	case 12:
+		page->length = 1u << 16;
+		return "length beyond a page";
+	case 13:
+		page->offset += INT64_C(1) << 33;
+		return "area further away than static TLS";
+	case 14:
+		page->blob = 1u << 20;
+		return "blob far away";
 	default:
 		return NULL;
 	}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/* plan.c - the candidates for the area, in order, and what each is asked; see plan.h. */
+#define _GNU_SOURCE
+#include "plan.h"
+
+#include "area.h"
+#include "early.h"
+#include "ktls.h"
+#include "libc.h"
+#include "os/choice.h"
+#include "os/kernel.h"
+#include "rendezvous.h"
+#include "start.h"
+#include "strangers.h"
+
+/* Where there is no start_here.c. */
+__attribute__((__weak__)) bool rk_start_sees_all(void)
+{
+	return false;
+}
+
+__attribute__((__weak__)) bool rk_start_registers_all(void)
+{
+	return false;
+}
+
+uint32_t rk_plan_alignment(void)
+{
+	unsigned long announced = rk_auxiliary(AT_RSEQ_ALIGN);
+
+	return announced != 0 ? (uint32_t)announced : RK_AREA_LENGTH_ORIGINAL;
+}
+
+#if RK_SIGNATURE == 0
+union rk_plan rk_plan_make(const union rk_plan *failed)
+{
+	(void)failed;
+	return (union rk_plan){.where = RK_WHERE_NOWHERE, .reason = RK_REASON_NO_PORT};
+}
+#else
+
+/* What doesn't differ between threads, but for the choice, where /proc comes and goes. */
+struct situation {
+	ptrdiff_t libc; /* the offset of the libc's area; 0 if it has none */
+	bool libc_registers;
+	enum rk_choice choice;
+};
+
+/* No static TLS is that far away. */
+static bool propose(union rk_plan *plan, enum rk_where where, ptrdiff_t offset, uint32_t length)
+{
+	if (offset != (int32_t)offset)
+		return false;
+	plan->where = (uint8_t)where;
+	plan->offset = (int32_t)offset;
+	plan->length = (uint16_t)length;
+	return true;
+}
+
+static bool do_without(union rk_plan *plan, enum rk_reason reason)
+{
+	plan->where = RK_WHERE_NOWHERE;
+	plan->reason = (uint8_t)reason & 31;
+	return true;
+}
+
+/* The full feature size where our block has the room and the alignment for it, else what every kernel takes. */
+static uint32_t own_length(void)
+{
+	uint32_t feature_size = rk_feature_size();
+
+	if (feature_size > RK_AREA_LENGTH_ORIGINAL && feature_size <= sizeof(rk_block.u.room) &&
+	    rk_plan_alignment() <= __alignof__(struct rk_thread_block))
+		return feature_size;
+	return RK_AREA_LENGTH_ORIGINAL;
+}
+
+/* Which length did another owner register the calling thread with? 0 if it can't be told, as in a thread that isn't. */
+static uint32_t length_here(ptrdiff_t offset)
+{
+	volatile struct rk_area *area = rk_area_at(offset);
+	uint32_t feature_size = rk_feature_size();
+
+	if (rk_kernel_registered_at(area, RK_AREA_LENGTH_ORIGINAL))
+		return RK_AREA_LENGTH_ORIGINAL;
+	if (feature_size > RK_AREA_LENGTH_ORIGINAL && rk_kernel_registered_at(area, feature_size))
+		return feature_size;
+	return 0;
+}
+
+/*
+ * Is the calling thread's registration there with our signature? Answers EBUSY, and changes nothing, if so. A filter's
+ * EPERM says nothing of it.
+ */
+static bool signature_is_ours(ptrdiff_t offset, uint32_t length)
+{
+	return rk_sys_rseq(rk_area_at(offset), length, 0, RK_SIGNATURE) != -EPERM || rk_kernel_has_registration() != 1;
+}
+
+/*
+ * An area that its libc leaves alone reads -2 (-1, should the kernel have unregistered it), or is registered by now. A
+ * filter may keep us from asking; but nobody else has any business in it.
+ */
+static bool is_spare(ptrdiff_t offset)
+{
+	int32_t cpu = (int32_t)rk_area_at(offset)->cpu_id;
+
+	return cpu == RK_CPU_ID_UNINITIALIZED || cpu == RK_CPU_ID_REGISTRATION_FAILED || cpu == RK_CPU_ID_BRACKET ||
+	       (cpu >= 0 && (rk_kernel_registered_at(rk_area_at(offset), RK_AREA_LENGTH_ORIGINAL) ||
+			     rk_kernel_has_registration() < 0));
+}
+
+/* Can this copy's block be an area, in every thread? Not one that isn't in static TLS, or isn't aligned for it. */
+static bool block_can_serve(void)
+{
+	return rk_block_is_static() && __alignof__(struct rk_thread_block) >= RK_AREA_LENGTH_ORIGINAL;
+}
+
+/*
+ * Why a copy whose block can't be one has no area: it came late, or it stands beside a libc's area in which somebody
+ * else is at work.
+ */
+static enum rk_reason reason_without_block(void)
+{
+	int registered = rk_kernel_has_registration();
+
+	if (!rk_block_is_static())
+		return RK_REASON_LATE;
+	if (registered < 0)
+		return registered == -ENOSYS ? RK_REASON_NO_KERNEL : RK_REASON_BLOCKED;
+	return registered == 1 ? RK_REASON_FOREIGN : RK_REASON_AREA;
+}
+
+static bool ask_libc(const struct situation *now, union rk_plan *plan)
+{
+	return now->libc_registers && propose(plan, RK_WHERE_LIBC, now->libc, length_here(now->libc));
+}
+
+/*
+ * Copies have agreed already. Where the system call doesn't exist (valgrind, emulators) there is nothing to agree on.
+ * Whether it is refused to the calling thread doesn't matter.
+ */
+static bool ask_page(const struct situation *now, union rk_plan *plan)
+{
+	struct rk_rendezvous page;
+
+	(void)now;
+	plan->meets = rk_kernel_has_registration() != -ENOSYS;
+	if (!plan->meets || rk_rendezvous_look(&page) != 0)
+		return false;
+	rk_plan_adopt(plan, &page);
+	return true;
+}
+
+/* Not all copies may see it, those in other namespaces say: so it is offered. */
+static bool ask_early(const struct situation *now, union rk_plan *plan)
+{
+	ptrdiff_t offset;
+
+	(void)now;
+	plan->offers = rk_early_area(&offset) && propose(plan, RK_WHERE_EARLY, offset, RK_AREA_LENGTH_ORIGINAL);
+	return plan->offers;
+}
+
+/*
+ * librseq registers threads when it is asked to, and ends the process if one of them is registered already. So we
+ * register none, and use those that it registered.
+ */
+static bool ask_librseq(const struct situation *now, union rk_plan *plan)
+{
+	ptrdiff_t offset;
+	enum rk_librseq librseq = rk_strangers_librseq(&offset);
+
+	(void)now;
+	if (librseq == RK_LIBRSEQ_ABSENT)
+		return false;
+	return (librseq == RK_LIBRSEQ_FOUND && propose(plan, RK_WHERE_LIBRSEQ, offset, 0)) ||
+	       do_without(plan, RK_REASON_STRANGER);
+}
+
+static bool ask_kernel(const struct situation *now, union rk_plan *plan)
+{
+	struct rk_ktls_room room;
+	struct rk_ktls_layout layout;
+
+	plan->offers =
+		now->choice != RK_CHOICE_OWN && now->choice != RK_CHOICE_OTHERS &&
+		rk_ktls_find_room(now->choice == RK_CHOICE_KTLS, &room, &layout) &&
+		propose(plan, RK_WHERE_KTLS, (ptrdiff_t)room.offset + (ptrdiff_t)layout.rseq_offset, rk_feature_size());
+	return plan->offers;
+}
+
+/*
+ * Areas of our own, where the libc has one that it leaves alone? Where the program chose them, for they may be larger.
+ * And in the preloaded objects, which register every thread at its start: in the libc's area glibc would register
+ * whoever a registered thread creates, and end the process where a filter refuses that. Too late if somebody uses the
+ * libc's already: a copy that wasn't told, or whoever embeds embed.h.
+ */
+static bool ask_better(const struct situation *now, union rk_plan *plan)
+{
+	bool wanted = now->choice == RK_CHOICE_OWN || (now->choice == RK_CHOICE_NONE && rk_start_registers_all());
+	int32_t cpu;
+
+	if (!wanted || now->libc == 0 || !is_spare(now->libc) || !block_can_serve())
+		return false;
+	cpu = (int32_t)rk_area_at(now->libc)->cpu_id;
+	if (cpu >= 0 || cpu == RK_CPU_ID_BRACKET)
+		return false;
+	plan->offers = 1;
+	plan->has_spare = now->choice == RK_CHOICE_NONE;
+	return propose(plan, RK_WHERE_OWN, rk_block_offset(), own_length());
+}
+
+/* All copies see the libc's area: they agree on it without a word. */
+static bool ask_spare(const struct situation *now, union rk_plan *plan)
+{
+	return now->libc != 0 && is_spare(now->libc) &&
+	       propose(plan, RK_WHERE_LIBC_SPARE, now->libc, RK_AREA_LENGTH_ORIGINAL);
+}
+
+/* Where the block can't be one, another copy may have made the page meanwhile. */
+static bool ask_own(const struct situation *now, union rk_plan *plan)
+{
+	struct rk_rendezvous page;
+
+	(void)now;
+	plan->offers = block_can_serve() && propose(plan, RK_WHERE_OWN, rk_block_offset(), own_length());
+	if (!plan->offers && rk_rendezvous_look(&page) == 0)
+		rk_plan_adopt(plan, &page);
+	else if (!plan->offers)
+		do_without(plan, reason_without_block());
+	return true;
+}
+
+static const struct candidate {
+	bool (*ask)(const struct situation *now, union rk_plan *plan);
+	bool is_ours; /* this library would register threads */
+} candidates[] = {
+	{ask_libc, false},   {ask_page, true},   {ask_early, true}, {ask_librseq, false},
+	{ask_kernel, false}, {ask_better, true}, {ask_spare, true}, {ask_own, true},
+};
+
+/*
+ * Are all threads to come registered at their start? Then a stranger's first attempt fails, and it does without rseq.
+ * glibc registers, in its own area, whoever a registered thread creates.
+ */
+static bool starts_are_ours(const union rk_plan *plan)
+{
+	return !rk_strangers_may_run() && (plan->where == RK_WHERE_LIBC_SPARE || rk_start_sees_all());
+}
+
+/* Where this library would register threads: may it? Without rseq there is nothing to meet. */
+static enum rk_reason hesitate(const struct situation *now, const union rk_plan *plan)
+{
+	if (now->choice == RK_CHOICE_OTHERS)
+		return RK_REASON_TOLD;
+	if (plan->where != RK_WHERE_EARLY && plan->meets && rk_strangers_are_loaded() && !starts_are_ours(plan))
+		return RK_REASON_STRANGER;
+	return RK_REASON_NONE;
+}
+
+/* Is the calling thread registered there already, and with another signature? Our first abort would be fatal. */
+static bool is_fatal(const union rk_plan *plan)
+{
+	uint32_t length = plan->length;
+
+	if (plan->where == RK_WHERE_NOWHERE || (int32_t)rk_area_at(plan->offset)->cpu_id < 0)
+		return false;
+	if (length == 0)
+		length = length_here(plan->offset);
+	return length != 0 && !signature_is_ours(plan->offset, length);
+}
+
+static void choose(const struct situation *now, union rk_plan *plan, bool without_kernel)
+{
+	const struct candidate *candidate = candidates;
+
+	while (without_kernel && (candidate++)->ask != ask_kernel)
+		;
+	while (!candidate->ask(now, plan))
+		candidate++;
+	if (candidate->is_ours && plan->reason == RK_REASON_NONE)
+		plan->reason = (uint8_t)hesitate(now, plan) & 31;
+	if (is_fatal(plan)) {
+		plan->offers = 0;
+		do_without(plan, RK_REASON_SIGNATURE);
+	}
+}
+
+union rk_plan rk_plan_make(const union rk_plan *failed)
+{
+	union rk_plan plan = {.meets = failed != NULL && failed->meets};
+	struct situation now = {0};
+
+	(void)rk_libc_area(&now.libc, &now.libc_registers);
+	if (!now.libc_registers)
+		now.choice = rk_choice();
+	choose(&now, &plan, failed != NULL);
+	return plan;
+}
+#endif
+
+void rk_plan_adopt(union rk_plan *plan, const struct rk_rendezvous *page)
+{
+	plan->where = page->kind == RK_RENDEZVOUS_EARLY ? RK_WHERE_EARLY :
+		      page->blob != 0                   ? RK_WHERE_KTLS :
+							  RK_WHERE_OWN;
+	plan->offset = (int32_t)page->offset;
+	plan->length = (uint16_t)page->length;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * There is one decision, wherever two threads race to it and whatever each is answered.
+ *
+ * One thread is stopped before and after each system call of its decision, and some instructions further, and another one
+ * decides meanwhile, to its end. One of the two has no descriptors left: a filter of its own says so. Then the first one
+ * goes on, with a signal whose handler decides too, and forks. All must have decided the same.
+ *
+ * This happens before main(), where the library's constructor is yet to come, see test_filter.c.
+ */
+#include "../unit/refuse.h"
+#include <dlfcn.h>
+#include <rseqkit/detail/agreement.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <time.h>
+#include "../unit/urgent.h"
+
+#define STOPS_MAX 400 /* stops at system calls: two for each */
+#define PATIENCE_MS 20 /* then the stopped thread may have the dynamic linker's lock, and goes on for a while */
+
+struct outcome {
+	struct rk_process_info info;
+	ptrdiff_t offset;
+	uint32_t valid;
+	enum rk_ktls provider;
+};
+
+static struct shared {
+	bool ended;         /* the stepped thread's decision */
+	bool go, done;      /* of the other thread's */
+	struct outcome stepped, other, handler;
+	bool handled;
+} *shared;
+
+static bool stepped_is_poor;
+
+/* Compared as bytes. */
+static void decide(struct outcome *outcome)
+{
+	memset(outcome, 0, sizeof(*outcome));
+	CHECK(rk_process_query(&outcome->info, sizeof(outcome->info)) == 0);
+	outcome->offset = *(volatile const ptrdiff_t *)&rk_area_offset;
+	outcome->valid = *(volatile const uint32_t *)&rk_area_valid;
+	outcome->provider = rk_ktls_provider();
+}
+
+static bool agree(const struct outcome *a, const struct outcome *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+static void run_out_of_descriptors(void)
+{
+	filter_calls(SYS_openat, SYS_memfd_create, SECCOMP_RET_ERRNO | EMFILE, 0);
+}
+
+static void pause_briefly(void)
+{
+	const struct timespec time = {.tv_nsec = 50000};
+
+	(void)nanosleep(&time, NULL);
+}
+
+static void *decide_when_told(void *arg)
+{
+	if (!stepped_is_poor)
+		run_out_of_descriptors();
+	while (!*(volatile bool *)&shared->go)
+		pause_briefly();
+	decide(&shared->other);
+	__atomic_store_n(&shared->done, true, __ATOMIC_RELEASE);
+	return arg;
+}
+
+static void on_signal(int signo)
+{
+	pid_t pid;
+
+	(void)signo;
+	decide(&shared->handler);
+	shared->handled = true;
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0) {
+		struct outcome here;
+
+		decide(&here);
+		_exit(agree(&here, &shared->handler) ? 0 : 1);
+	}
+	CHECK(exit_status_of(pid) == 0);
+}
+
+/* A page that tells other copies of another area is made by nobody, but where this copy has none in the end. */
+static void check_page(const struct outcome *outcome)
+{
+	const struct rk_rendezvous *page = (const struct rk_rendezvous *)RK_RENDEZVOUS_ADDRESS;
+	unsigned char resident;
+
+	if (mincore((void *)RK_RENDEZVOUS_ADDRESS, 4096, &resident) == 0)
+		CHECK(page->offset == outcome->info.offset || outcome->info.reason == RK_REASON_RENDEZVOUS);
+}
+
+/* The process that decides. Its first thread is stepped. */
+static void race(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	pthread_t thread;
+
+	/* Not ours, which would decide. */
+	*(void **)(&create) = dlsym(RTLD_NEXT, "pthread_create");
+	CHECK(create(&thread, NULL, decide_when_told, NULL) == 0);
+	if (stepped_is_poor)
+		run_out_of_descriptors();
+	CHECK(sigaction(SIGUSR1, &action, NULL) == 0 && ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
+	raise(SIGSTOP);
+	decide(&shared->stepped);
+	*(volatile bool *)&shared->ended = true;
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(agree(&shared->stepped, &shared->other));
+	check_page(&shared->stepped);
+	CHECK(shared->handled && agree(&shared->stepped, &shared->handler));
+	_exit(0);
+}
+
+/* Lets the first thread go on to its next stop: of a system call, or of an instruction. */
+static void go_on(pid_t pid, int request, int count)
+{
+	int status;
+
+	begin_steps(pid);
+	for (; count > 0 && !*(volatile bool *)&shared->ended; count--) {
+		CHECK(ptrace(request, pid, NULL, NULL) == 0 && waitpid(pid, &status, 0) == pid);
+		CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
+	}
+	end_steps(pid);
+}
+
+/* Whether the other thread decided while this one stood still. */
+static bool wait_for_other(int tries)
+{
+	for (; tries > 0 && !__atomic_load_n(&shared->done, __ATOMIC_ACQUIRE); tries--)
+		pause_briefly();
+	return __atomic_load_n(&shared->done, __ATOMIC_ACQUIRE);
+}
+
+/* Stops after so many stops at system calls, and so many instructions more. False if the decision had ended by then. */
+static bool stop_after(int calls, int instructions)
+{
+	bool more;
+	int status;
+	pid_t pid;
+
+	memset(shared, 0, sizeof(*shared));
+	pid = fork();
+	if (pid == 0)
+		race();
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
+	go_on(pid, PTRACE_SYSCALL, calls);
+	go_on(pid, PTRACE_SINGLESTEP, instructions);
+	more = !shared->ended;
+	shared->go = true;
+	while (!wait_for_other(PATIENCE_MS * 20) && !shared->ended)
+		go_on(pid, PTRACE_SINGLESTEP, 200);
+	CHECK(wait_for_other(1000000));
+	CHECK(ptrace(PTRACE_DETACH, pid, NULL, SIGUSR1) == 0);
+	status = exit_status_of(pid);
+	if (status != 0)
+		fprintf(stderr, "# stop %d, %d instructions: ended with %d\n", calls, instructions, status);
+	CHECK(status == 0);
+	return more;
+}
+
+/* Ends with 0, or 10 if it saw two different decisions, at different stops. */
+static void before_constructors(int argc, char **argv, char **environment)
+{
+	static const int further[] = {0, 10, 30, 70, 150, 310, 630};
+	struct outcome first;
+	bool differ = false;
+	int calls = 0, stops = 0;
+	cpu_set_t here;
+
+	(void)environment;
+	if (argc != 2 || (strcmp(argv[1], "stepped") != 0 && strcmp(argv[1], "other") != 0))
+		return;
+	stepped_is_poor = strcmp(argv[1], "stepped") == 0;
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED);
+	alarm(600);
+	/* A step wakes one of two processes: that is quicker on one CPU. */
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	CHECK(sched_setaffinity(0, sizeof(here), &here) == 0);
+	for (; calls < STOPS_MAX && stop_after(calls, 0); calls++) {
+		if (calls == 0)
+			first = shared->other;
+		for (size_t i = 1; i < sizeof(further) / sizeof(further[0]) && stop_after(calls, further[i]); i++, stops++)
+			differ |= !agree(&first, &shared->other);
+	}
+	fprintf(stderr, "# %d stops at system calls, %d besides\n", calls, stops);
+	CHECK(calls > 0 && calls < STOPS_MAX);
+	_exit(differ ? 10 : 0);
+}
+
+__attribute__((__section__(".preinit_array"), __used__)) static void (*const first_of_all)(int, char **,
+											   char **) = before_constructors;
+
+static int other_is_poor(void)
+{
+	(void)execl("/proc/self/exe", "test_decision", "other", (char *)NULL);
+	return 98;
+}
+
+static int this_is_poor(void)
+{
+	(void)execl("/proc/self/exe", "test_decision", "stepped", (char *)NULL);
+	return 98;
+}
+
+/* Where the libc registers threads descriptors decide on nothing. */
+static void one_decision(void **state)
+{
+	int expected = strcmp(getenv("SITUATION"), "own") == 0 ? 10 : 0;
+
+	(void)state;
+	if (SANITIZED)
+		SKIP("a sanitizer's runtime takes too many steps");
+	assert_int_equal(in_child(other_is_poor), expected);
+	assert_int_equal(in_child(this_is_poor), expected);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(one_decision),
+};
+
+RUN(tests)
