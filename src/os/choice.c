@@ -7,6 +7,10 @@
  * one, a preloaded allocator runs before it is there, and other threads or the interrupted code may be changing it.
  * The answer may differ all the same, where /proc comes and goes, descriptors run short, or the program overwrites the
  * strings, as setproctitle() does. A choice that was made is on the page by then (process.c), which comes first.
+ *
+ * RSEQKIT_AREA=own exists because glibc's spare area is registered with 32 bytes, in legacy mode: glibc registers threads there
+ * too, with 32. An area of our own has all that the kernel offers. Where copies' blocks are 16-aligned (agreement.h), they can't
+ * be areas: the choice then takes librseqkit-preload.so, whose block is on the page before any other copy asks.
  */
 #define _GNU_SOURCE
 #include "choice.h"

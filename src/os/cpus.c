@@ -9,6 +9,9 @@
  * for memory is mapped by it; it may shrink once, from all that the kernel has room for to what its list says. All copies
  * of this library use the set that one of them saw first (cpus_page.h), for they go through each other's objects; a copy
  * only leaves it if the kernel contradicts it.
+ *
+ * The list is not believed blindly: a container may show that of another machine. If the calling thread may run on a CPU
+ * that isn't listed, or there is no list, every number that the kernel's own masks have room for counts as possible.
  */
 #define _GNU_SOURCE
 #include "cpus.h"

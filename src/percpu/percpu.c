@@ -10,6 +10,19 @@
  *     0      0           may be handed out
  *     1      0           on its way: somebody prepares it, or fills it as it is freed; or failed its poison check
  *     1      1           handed out
+ *
+ * Whoever sets `taken` has the item to itself. Whoever clears `used` frees it, so two frees of one item at a time are found.
+ * A range is complete before one compare-and-swap puts it into the table; who loses that race unmaps its own. Counts of
+ * vacant items, and where to look first, are hints.
+ *
+ * Asynchronous cancellation loses the item that was on its way, no more. Nothing here is a cancellation point.
+ *
+ * Why no lock:
+ *   a lock that fork handlers hold        _Fork(), clone() and forks in vfork children run no handlers; a fork in a signal
+ *                                         handler would have to know how far the interrupted code is with the lock
+ *   the same, and signals blocked         two system calls for each item, and _Fork() still copies a taken lock
+ *   a lock with its owner's process       what it guards may be half done in the child
+ *   a robust mutex                        the kernel releases it when its owner ends; a child has no owner that ends
  */
 #define _GNU_SOURCE
 #include <rseqkit/percpu.h>

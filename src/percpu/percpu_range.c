@@ -12,6 +12,10 @@
  *
  * An index that has no memory, of a CPU that nobody said was possible, leads to where nothing may be accessed, and not
  * to another range.
+ *
+ * Huge pages are kept away, because one would span the strides of several CPUs. Behind the highest index a range reserves
+ * addresses up to the highest number that any kernel has, 2 GiB. A process that is moved to a larger machine faults there
+ * instead of hitting another item. Under a limit on address space only the numbers of this kernel are reserved.
  */
 #define _GNU_SOURCE
 #include "percpu.h"

@@ -6,6 +6,15 @@
  * asking is kept in the thread's state, so that a thread is asked for once: what is off then was switched off. There the
  * thread's mutexes are counted as well, in the same byte: they may be unlocked in any order, and the last one ends the
  * region. Handlers change the byte too, and leave what they find, but for what came of asking: lost, that is asked again.
+ *
+ * Regions have no count. An inner region finds the word other than 0, makes no request, and ends nothing: the word itself tells.
+ * So nothing gets out of step by a longjmp(), and copies of the library need no common state. An inner region of a thread that
+ * has lost its request makes a new one.
+ *
+ * An end clears the request and looks for a grant. If there is one it gives up the CPU, by rseq_slice_yield(2), which has no
+ * other effect. It makes that call too where the request is gone: then the thread was preempted, and if it had been granted
+ * time before, the kernel keeps a mark until the thread's next system call. A kernel that checks (rseq_debug=1) kills if it
+ * finds another request beside that mark.
  */
 #define _GNU_SOURCE
 #include <rseqkit/slice.h>

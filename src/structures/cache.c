@@ -13,6 +13,10 @@
  * Objects on their way are in one thread's hands: taken out of one place first, then put into the other. A child of a fork
  * in between hasn't got them, and none twice. Inside a bracket of vfork, where the thread may be killed in between, none is on
  * its way: it goes between the caller and the depot (cache_hand.c).
+ *
+ * The state of an array is one word: its length, and above that a count of all that was ever moved. So a section has one
+ * commit, and it counts hits on the way. A CPU whose word hasn't changed is idle. A batch is copied in a section that finds
+ * the state as it was read before.
  */
 #include "cache.h"
 

@@ -4,6 +4,10 @@
  *
  * Whoever holds objects, or may come to hold them, has been granted them: rk_depot_grant(). The depot's own are granted as
  * well. Everything here is without locks, for threads, handlers and children alike.
+ *
+ * So the limit is exact at each moment, and no put looks at it. An array begins with no room and grows by a batch when it
+ * is full; only a reclaim gives back. Inside a bracket of vfork puts look at the limit, and take from it when the bracket has
+ * ended: until then the limit may be exceeded by what others took meanwhile.
  */
 #ifndef RK_SRC_CACHE_DEPOT_H
 #define RK_SRC_CACHE_DEPOT_H

@@ -4,6 +4,9 @@
  *
  * All counters are items of one pool of the process. Slot -1 is the overflow slot, slot -2 holds the baseline that
  * sums are taken against; both are accessed atomically, the CPUs' slots by sections and, here, by aligned loads.
+ *
+ * An add tries its section RK_ABORTS_MAX times, then adds to the overflow slot. A reset stores the sum as the baseline. So
+ * nobody but its own CPU ever writes to a slot, and nothing has to be fenced.
  */
 #include <rseqkit/counter.h>
 #include <rseqkit/percpu.h>

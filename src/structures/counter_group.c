@@ -23,6 +23,14 @@
  *
  * fork: a child may be forked anywhere in a turn. No section runs in it, so either plane will do. Baselines are two, and
  * the one in use changes by one store.
+ *
+ * Why not otherwise:
+ *   a bank for each CPU, one turned after the other    a thread adds to A on a CPU that is turned, moves to one that isn't yet,
+ *                                                      and adds to B: the reading has B without A
+ *   the same, all closed before any is read            all adds overflow during a fence, and the overflow slot is no cut either
+ *   the word is loaded before the section              an add that was stopped in between lands in a plane that was read
+ *   read until two readings are the same               never ends beside threads that add all the time
+ *   clear what was read                                overflow adds that land late are lost; each CPU's pages are written to
  */
 #include <rseqkit/counter.h>
 #include <rseqkit/remote.h>

@@ -11,6 +11,19 @@
  * fork. A child has all of this as it was. `held` and the claim are numbers of threads, which tell who isn't there
  * (thread/holder.h). Whoever finds such a one closes the slot, as from elsewhere, and marks it HALF_DONE if that one had got it.
  * That stays, and keeps sections out, until somebody has it, who is told.
+ *
+ * Why not otherwise:
+ *   one word, exchanged from elsewhere             a section that had found it free stores over what was exchanged
+ *   a test of the CPU's number, and a mutex each   right, and an atomic instruction each way: bench compares with it
+ *   a barrier between unlocking and looking        as slow as an atomic instruction: who waits fences instead
+ *   one futex for all who wait                     the one that is woken can't have it yet, and the one that could sleeps on
+ *   a woken thread goes elsewhere, tells nobody    the others sleep, and the lock is free
+ *   the thread pointer for who holds it            it is used again: in a child's child nobody knows whose it was
+ *   words that a child has as zeros                a child would forget what its thread holds, and what was half done
+ *   a gate, closed in a child                      until it is known who forked nobody gets anything; and who held what is lost
+ *                                                  where no handlers of fork run
+ * So the holder is the number of a thread (thread/number.c), which sections find at rk_number_offset from the thread pointer.
+ * Numbers are never used again.
  */
 #ifndef RK_SRC_LOCK_H
 #define RK_SRC_LOCK_H

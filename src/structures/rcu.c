@@ -27,6 +27,21 @@
  *
  * fork. In a child the first reader, or writer, opens the gate again (readers.h), and a period that had begun begins again.
  * Whoever opens a domain or moves a period on has signals blocked: so no thread goes on with that in a child.
+ *
+ * Nobody's thread moves periods on: who waits does it, in steps under a claim that is never held while waiting. So a fork, or
+ * a handler, leaves nothing to be told. The token is the address of the word, so leaving needs no test, in any thread or process.
+ *
+ * Only the thread that forked knows which sections it is in. A count of those for each thread would take two more stores in
+ * each read section, half as long again. So the program says it: rk_rcu_read_keep().
+ *
+ * Ancestors: SRCU of the kernel (two phases, counts per CPU, a sum) and userspace-rcu, which fences by membarrier(2).
+ * Why not otherwise:
+ *   a count per thread                       threads register and are found; ends and forks are told; fibers can't move
+ *   the phase is loaded before the section   a reader that was stopped in between counts in a phase whose sum was 0
+ *   two turns without a fence, as in SRCU    each of a reader's two sections would need a barrier
+ *   a fence of memory instead of sections    a section that had loaded the phase counts after the sum was taken
+ *   an overflow reader that looks once       it may have been stopped since, and count in the wrong phase
+ *   a wake-up by the last reader             only the sum tells who is last; and leaving would need a test
  */
 #define _GNU_SOURCE
 #include "rcu.h"

@@ -19,6 +19,17 @@
  * on the others a switch was one (kernel/sched/membarrier.c). A put that was counted lies before it in its thread, so all
  * that came before the put is done, and seen behind the fence; a put that came later is atomic, a release and an acquire.
  * Whoever finds the count at 0 is behind the kill's atomic instruction, or is it, and so behind all of them.
+ *
+ * The gate is in the object: who counts has the object at hand, and its line is only read. A fence that fails kills nothing.
+ * The gate stays closed, all count in the shared word, and the object lives until another kill succeeds.
+ *
+ * Ancestor: percpu_ref of the kernel. Why not otherwise:
+ *   the gate is loaded before the section         an add behind the sum: a reference lost, or one too many
+ *   the shared count is a number of references    taken by a section and given back without one, they bring it to 0
+ *   a large bias, taken off by the kill           enough of those bring it to 0 all the same, with 32 bits within minutes
+ *   the sum first, even after it, or reversed     in between a count of 0 that is none
+ *   a table of counts per thread                  who ends, and who gives back what another took, has to be told
+ *   a try that adds, and takes back               in between it has resurrected the object for others
  */
 #include <rseqkit/ref.h>
 #include <rseqkit/remote.h>

@@ -11,6 +11,14 @@
  *
  * At the end of a unit the rest is padded by one section, and the limit advanced by another. Who comes in between finds no
  * room, and does what is left to do.
+ *
+ * One limit answers two questions: has the reader been there, and is the room in one piece? A record is one section: it loads
+ * the head, compares it with the limit, copies the record, and advances the head. Nothing is reserved before, so a thread that
+ * stops half-way hangs nobody. Positions never come again, so a section may rely on what was read before it.
+ *
+ * A ring that overwrites has the same sections. Its limit goes ahead by a block, an eighth of the ring, and no record lies
+ * across the end of a block. So a snapshot knows where records begin without a word in each, and leaves out the block that
+ * is being written over, by sections that are aborted too.
  */
 #define _GNU_SOURCE
 #include "ring.h"

@@ -3,6 +3,14 @@
  * ring_read.c - readers of a ring: by CPU, and merged. The invariants: ring.c.
  *
  * A snapshot is a log that was taken (bank.h); when it is closed, it is ready to be used again, and goes on where it ended.
+ *
+ * A writer that was stopped while its log was taken finds another head, and starts again; or it finds the same head, and then
+ * nothing was written.
+ *
+ * A merge reads the clock and then fences all CPUs. Stamps are read in the section, so no record with an earlier stamp comes
+ * after the fence. Writers of the overflow ring hold its claim from the stamp to the head. A stamp is read behind a fence of
+ * the processor. Otherwise a processor reads its clock while a lock's line is still on its way, and the records of two threads
+ * that hold the lock in turn come the wrong way round.
  */
 #define _GNU_SOURCE
 #include "ring.h"

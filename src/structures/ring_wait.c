@@ -2,6 +2,10 @@
 /*
  * ring_wait.c - waiting for records, and telling who waits. The invariant: who found nothing, and then sleeps or looks at a
  * file, is woken or told by the next record.
+ *
+ * The cost is the reader's. It sets a flag, fences all CPUs, and looks again. A writer's section either ended before the
+ * fence, and is seen, or its thread loads the flag behind the fence. The file to be told is on a page that the kernel wipes in
+ * children (ring.h). A number of the process beside it wouldn't do: each copy of the library has numbers of its own.
  */
 #define _GNU_SOURCE
 #include "ring.h"

@@ -19,6 +19,13 @@
  * is in, and it is 0 only when none is. One who was let in while the phase was WAITING may leave by a CPU's word; but it was
  * in the overflow word before CLOSING, so the sum can't have its end without its beginning.
  *
+ * Ancestor: percpu-rwsem of the kernel. Why not otherwise:
+ *   readers that look at a flag, then count   one that was stopped in between is in beside the writer
+ *   a sum while overflow readers come in      one that came there and left on a CPU is in it with its end only
+ *   a refused reader takes back on its CPU    the same
+ *   the state where a child has zeros         a child would forget that its thread is the writer
+ *   the gate in the state a child inherits    a child would wait for a writer who isn't there, or be let in by one
+ *
  * Waiting. A reader who leaves looks at the gate; if it is closed it counts itself in `left`, and wakes the writer. Who
  * left before the fence is in the sum, so nobody needs a barrier for that, but readers of a lock without sections. Readers wait for another phase.
  *

@@ -14,6 +14,18 @@
  *     bank | BRIEFLY    the same, closed     is as it was: to be opened again (vector.c)
  *     bank | BRIEFLY    the same, open       there is none in `taken`
  *     bank | BRIEFLY    another              there is none: that one is in use, and this one spare
+ *
+ * A fence may fail: a filter may come to forbid both the kernel's fence and the visit that stands in for it. The word may
+ * name the spare by then. The old bank stays PENDING, and nobody owns it until a fence succeeds.
+ *
+ * A child that is forked in the middle finds one of three things. The word still names the bank in `taken`: nothing has
+ * happened. The word names another bank, or the slot is closed: the next rk_bank_take() gives the one in `taken`.
+ *
+ * A slot by concurrency id is used from any CPU, so rk_bank_take_cid() fences all of them.
+ *
+ * No fence reaches a section that waits in a page fault, because its thread runs nowhere. The section is aborted when the
+ * thread goes on, but the kernel handles the fault before that, and kills the process if the page is gone. So banks, and
+ * nodes of lists, stay mapped as long as a section may reach them. (Seen with swap, with a file's pages, with userfaultfd.)
  */
 #include "bank.h"
 

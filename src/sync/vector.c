@@ -4,6 +4,17 @@
  *
  * The invariant: the slot's bank is never written to, only a copy of it, which one store makes the slot's bank. Until
  * then the slot is closed and `taken` says for what (bank.c), so whoever claims it next can open it as it was.
+ *
+ * A section has one commit, so several operations can't be one section. On the CPU that it runs on, a vector closes the slot
+ * by a section of its own. That leaves no other section on this CPU half done, so this case needs no fence.
+ *
+ * Ancestors. Kernel developers proposed two system calls for the same purpose; neither was merged. cpu_opv (2017) ran up to
+ * 16 operations on a given CPU, with preemption off. sched_pair_cpu (2020) paired the calling thread with a CPU, so that the
+ * two excluded each other's sections. Both worked on any memory, shared between processes too, and local users paid nothing.
+ * A vector works on banks of one process. Local users load one word more, and take their overflow way while a vector runs.
+ * In return it needs no new kernel. If a comparison fails, nothing was done, because comparisons come first. If an address
+ * can't be accessed, the signal comes before anything is done, or after everything. If its thread is killed, or forked by
+ * another one, the bank is as it was, and the next claim opens it.
  */
 #include <rseqkit/vector.h>
 

@@ -13,7 +13,15 @@
  * takes a system call, as long as what a bracket is for. So the outermost level has none where the thread itself made it,
  * and nobody asks while there is no other.
  *
- * In a forked child the rows of threads that it hasn't got are free.
+ * In a forked child the rows of threads that it hasn't got are free. Its own rows are its parent's, and process ids don't
+ * tell any more which of them a killed child had left. So a handler of fork strikes those out before.
+ *
+ * Where a thread may be killed unnoticed, nobody relies on it. Who waits for a claim inside a bracket isn't counted as a
+ * waiter and polls (claim.c). A child that wakes a ring's reader leaves the mark that somebody waits (ring_wait.c). A claim
+ * isn't enough for words that others change without one: the cache's depot has cache_hand.c.
+ *
+ * A bracket that finds no row, or that another copy of the library opened, has the number that is outside it: what a child
+ * claims there stays taken if the child is killed.
  */
 #define _GNU_SOURCE
 #include "bracket.h"

@@ -6,6 +6,17 @@
  * export an executable's own definition, so that it can be found at all. The dynamic linker of musl dies of such a
  * reference to a symbol that isn't there, so there the symbols are looked up by name: by a constructor, for modules
  * that are loaded at start, whose TLS is at one offset in all threads.
+ *
+ * The reference is a TLS descriptor, which the dynamic linker makes a constant offset only where the symbol is in static TLS.
+ * An initial-exec reference would keep modules with a copy from being loaded where somebody defines the symbol in dynamic TLS.
+ * In an executable GNU ld resolves a reference to a missing symbol into nonsense, which is recognised.
+ *
+ * With __rseq_refcount, registering a thread raises it by one for the thread's life, as a libc would: so the adopter's last user
+ * doesn't unregister us. An adopter without a count, as allocators are, finds our registration and uses it. We read only `cpu_id`
+ * there, because a pointer of theirs may overlap `cpu_id_start`, and store only to `rseq_cs`.
+ *
+ * If no copy of ours can see the symbol (hidden in the executable, or in a late module), the kernel refuses whoever comes
+ * second, who does without. Three ways to define the symbols are wrong: tests/coexist/test_mistakes.c shows each.
  */
 #define _GNU_SOURCE
 #include "early.h"

@@ -4,6 +4,18 @@
  *
  * The invariant: there a thread is registered only if its end will be seen, and is registered no more once its end
  * was seen. glibc keeps a thread's memory until the kernel has let go of it, and needs none of this.
+ *
+ * musl unmaps a detached thread's memory, area included, while the thread runs its last instructions. When the kernel returns
+ * from a system call to a thread that was preempted, it writes to memory that is no more, and the process dies.
+ *
+ *   - Threads that nobody saw start are never registered (RK_REASON_UNWATCHED): those made by clone(), or by others while the
+ *     only copy is hidden in a plugin. The initial thread's memory is never reused, so it needs no watching.
+ *   - RK_REASON_EXITING is kept before the system call, so that no handler registers the thread again.
+ *   - A vfork child is told by its thread number, which musl caches in TLS: robust lists are only there for threads that
+ *     have used one.
+ *   - A copy that comes by a late dlopen has no static TLS to offer. It uses the block of a copy from the program's start.
+ *     Otherwise rk_area_offset is 0, operations test for that (on musl only), and take the fallback (RK_REASON_LATE).
+ *     dl_iterate_phdr() tells who came late: before any dlopen its count of loads is zero.
  */
 #ifndef RK_SRC_EXIT_H
 #define RK_SRC_EXIT_H

@@ -15,6 +15,14 @@
  * Another copy's numbers tell nothing: it has a page of its own.
  *
  * A vfork child has its parent's number. Inside a bracket there are numbers besides: bracket.c.
+ *
+ *   numbers   1  2  3  4  5  6 | 7  8  9 ...
+ *                     ^          | drawn in the child: its threads
+ *               `initial`: the   ^
+ *               one that forked  `first`
+ *               all others below `first` are elsewhere: what they claimed is free
+ *
+ * Nobody is said to be elsewhere too early: to take a claim from a living holder is a wrong store, to refuse one is not.
  */
 #define _GNU_SOURCE
 #include "number.h"

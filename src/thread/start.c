@@ -13,6 +13,18 @@
  * (ktls.h), so a copy of the library that the program brings itself, of whatever version, keeps its own symbols; copies
  * agree on the area without knowing of each other. Nothing is allocated on the program's heap: a malloc() before the
  * start routine, or a free() in it, would give every thread a heap arena that it may never have asked for.
+ *
+ * Out of reach are threads of what comes behind the libc in look-up order, of modules with RTLD_DEEPBIND, of other namespaces,
+ * the libc's own helper threads, and programs that link librseqkit.a with glibc. Their first operation registers them; where
+ * there is evidence of strangers, nobody does.
+ *
+ * The preloaded objects keep out of glibc's area while its tunable is off. Once a creator is registered there, glibc registers
+ * the new thread, and ends the process if that is refused, by a filter say. Without us such a program runs. Why not otherwise:
+ *   unregister around pthread_create()          the filter that refuses the one call refuses the other
+ *   write -1 to the area meanwhile              the kernel writes the CPU there again at the next preemption
+ *   create from a thread without a filter       the new thread would have none either
+ *   own areas for all copies                    the archive has no part in threads' starts, and strangers that don't bear a
+ *                                               refusal after a success rely on glibc to register these
  */
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>

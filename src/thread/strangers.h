@@ -5,6 +5,21 @@
  * Such a component may end the process when it meets a thread that we registered, after its own first registration, in
  * another thread, succeeded. The kernel doesn't tell one thread about another's registration. What can be seen is what
  * modules export.
+ *
+ *   situation                                            what we do
+ *   the libc registers                                   nothing, and so do they
+ *   librseq is loaded                                    use its area in threads that it registered; register none
+ *   we are there at process start, areas are ours        register each thread before its start routine (start.c): the
+ *                                                        stranger's first attempt fails, and it does without
+ *   the same, in the libc's spare area                   glibc registers whom a registered thread creates
+ *   a copy comes late, or has no part in threads'        register nobody, use who is registered (RK_REASON_STRANGER)
+ *   starts, and a module exports __rseq_abi or
+ *   librseq's function
+ *   the same, and no module exports anything             register threads as they come
+ *
+ * The last line is a choice: otherwise a plugin on an old libc would have no rseq at all. It goes wrong beside a component
+ * whose symbols are all hidden, that hasn't registered the thread which loads the plugin, and that doesn't bear a refusal
+ * later. For such programs there is RSEQKIT_AREA=others: then copies register nobody.
  */
 #ifndef RK_SRC_STRANGERS_H
 #define RK_SRC_STRANGERS_H
