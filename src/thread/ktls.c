@@ -3,6 +3,17 @@
  * ktls.c - threads that the kernel registers: what the decision asks and does (ktls_query.c has the contract).
  *
  * The commands are those of the series in kernel/. A kernel without it answers EINVAL to flags that it doesn't know.
+ *
+ * The kernel tells the size of its blob and where the area is in it. So it needs room in static TLS, 256 bytes, that copies in
+ * plugins can't afford: ktls_room.c, in the preloaded object and in librseqkit-ktls.a. The room is all ones to begin with:
+ * wherever the kernel puts the area, it reads cpu_id -1 in a thread that isn't registered.
+ *
+ * It is the automatic kind, for the libc knows nothing of it. So not on musl, where detached threads unmap their memory
+ * while they run. What this library registers all the same (a thread in which the kernel couldn't, or behind a bracket) it
+ * registers by the kernel's command, so that the kernel keeps the thread id there too (rk_register_at()). EBUSY doesn't mean
+ * that the thread is registered: one that was cloned without a thread pointer gets that for good. Only the area's word
+ * counts. On the page the area is one like any other. An older copy or a user of embed.h doesn't know `blob`; it works in
+ * the same area and calls its owner `self`.
  */
 #define _GNU_SOURCE
 #include <rseqkit/ktls.h>

@@ -1,5 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* plan.c - the candidates for the area, in order, and what each is asked; see plan.h. */
+/*
+ * plan.c - the candidates for the area, in order, and what each is asked; see plan.h.
+ *
+ * Only an offset at which every thread has memory that reads cpu_id < 0 until it is registered may be published. A
+ * zero-initialised area of another component reads "CPU 0" in threads that never registered, so it is never adopted.
+ *
+ * The length is the same for every thread. Nothing is derived from a kernel version or from __rseq_size, whose meaning
+ * changed between releases. A kernel that refuses the length it announced leaves threads without an area
+ * (RK_REASON_AREA): 32 bytes then would give threads of one process different lengths.
+ *
+ * An area of our own beside the libc's spare one (ask_better()). glibc has a part in the spare area: it registers the threads
+ * that a registered thread creates, with 32 bytes. Two lengths in a process would be two modes, and fields that are valid
+ * in some threads only. Other users of rseq may be there:
+ *
+ *   a copy that comes later, chosen or not          it looks at the page first, and finds the block
+ *   a copy, or a user of embed.h, that was first    the deciding thread reads cpu_id >= 0 in the spare area: the choice
+ *   and took the spare area                         comes too late, and all stay with 32 bytes
+ *   the same, but the deciding thread isn't         two areas: the kernel refuses the second in each thread, which is
+ *   registered there                                taken for a foreign owner; only speed is lost
+ *   an early adopter that is seen                   its area is used: it can't work in another
+ *   a user of embed.h that comes later              it looks at the page before the spare area
+ *   no memory file for the page, or another         copies can't agree: RK_REASON_RENDEZVOUS, not the spare area, of
+ *   program's page                                  which other copies would know nothing; the preloaded objects, which
+ *                                                   choose unasked, take the spare area
+ *
+ * Where copies' blocks can't be areas (aarch64 with glibc: 16-aligned), RSEQKIT_AREA=own takes librseqkit-preload.so. Its
+ * block is on the page before any other copy asks: it is initialised first of all (-z initfirst), before the libc even,
+ * and mustn't call what depends on that (pin.c). Without it the choice has no effect there.
+ */
 #define _GNU_SOURCE
 #include "plan.h"
 

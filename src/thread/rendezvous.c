@@ -2,6 +2,19 @@
 /*
  * rendezvous.c - one page that all copies of this library find without a symbol, a lock, or a file name.
  *
+ * Copies don't know each other: static and hidden in two plugins, loaded with RTLD_LOCAL or into a namespace, of different
+ * versions, first used in a signal handler. fork carries the page over; exec drops it with the TLS it speaks of. Why not
+ * otherwise:
+ *
+ *   an exported symbol                   hidden copies don't see it, RTLD_LOCAL and namespaces hide it, and a second copy
+ *                                        may bind to the first one's variables by accident and write to them
+ *   a weak alias to a hidden object      it may resolve to another module's object, while the local count is raised
+ *   an environment variable              not async-signal-safe, inherited by other programs, changed by this one
+ *   a lock, file or socket with a name   not async-signal-safe, seen by other processes, in need of cleaning up
+ *   ask the kernel whose area is there   it tells only yes or no for an address that one already knows
+ *   a page that is mapped, then filled   a reader in between, or a handler on the writer's own thread, can only spin
+ *   each registers, the first one wins   which one is first differs from thread to thread
+ *
  * The invariant: the page becomes visible complete, by the one mmap that succeeds, and never changes. Whoever loses
  * that race reads what the winner wrote. System calls are raw, and results compared with the address asked for:
  * sanitizers intercept the libc's mmap, and valgrind and emulators ignore MAP_FIXED_NOREPLACE.

@@ -4,6 +4,17 @@
  *
  * The slow path is async-signal-safe: raw system calls, no lock, nothing allocated. A handler that nests over a
  * thread's very first instruction registers, and the thread below is told EBUSY, which means that someone was faster.
+ *
+ * The initial thread is registered at process start, so that an owner with a private area sees at its first attempt that it
+ * can't have rseq. Foreign is a state of the process: once one private registration is seen, no further thread is
+ * registered, since its owner expects every thread. Explicit users are counted, so that unbalanced calls are found, but the
+ * last one to leave undoes nothing.
+ *
+ * A vfork child runs on its parent's TLS without a registration. If its parent isn't registered either, this file
+ * recognises the child: the kernel has no robust list for it, and the libc sets one for each thread of its own and for the
+ * child of fork. If the parent is registered the area claims a CPU, and the fast path can't know better. A thread made by
+ * clone() is refused like a vfork child where this file gets to see it. (With a robust list of its own it is a thread like
+ * any other, on glibc.)
  */
 #define _GNU_SOURCE
 #include <rseqkit/percpu.h>

@@ -10,6 +10,12 @@
  * A signal handler may bracket a vfork of its own between any two instructions here. The invariant: behind a begin,
  * while the depth is above 0, the thread is unregistered and its area closed, unless a stranger broke the bracket;
  * `restore` says what the outermost end has to undo.
+ *
+ * The mark is -3: neither "not registered yet" nor "failed". In an early adopter's area it is -2, "failed": tcmalloc reads
+ * cpu_id too, takes its slow way for -2 and registers nothing. A stranger that knows no mark can still break the bracket.
+ * Then the mark is gone at the end. The kernel is asked to register the thread in any case: a child's registration dies with
+ * the child, and leaves a CPU number in the area of a parent that isn't registered. The end answers -ECANCELED.
+ * model/thread.pml has the mark, and a stranger; it found that an end has to look once more for what a handler repaired.
  */
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>
