@@ -102,25 +102,6 @@ struct rk_log {
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of a section that found no valid index, shared by all operations.
- * rk_leave(): RK_ABORTED if the thread could be registered now, else RK_NO_RSEQ. rk_leave_at(): if it is registered,
- * RK_WRONG_CPU, or RK_ABORTED if it is on that CPU by now; else as rk_leave(). Context: as the operations.
- */
-RKI_API enum rk_result rk_leave(void);
-RKI_API enum rk_result rk_leave_at(int cpu);
-
-/*
- * Tells the compiler what it can't know of these two: they never return RK_DONE. Else it keeps the outcome of an
- * operation that was done in a register, to test it.
- */
-static inline __attribute__((__unused__)) enum rk_result rk_not_done(enum rk_result outcome)
-{
-	if (outcome == RK_DONE)
-		__builtin_unreachable();
-	return outcome;
-}
-
-/*
  * Keeps the module that has something at `here` from being unloaded, which for it means: dlclose() has no effect. The
  * operations call this by themselves, once per module. Without effect on the program itself, on musl, where nothing is
  * ever unloaded, and in static programs.
@@ -129,8 +110,8 @@ static inline __attribute__((__unused__)) enum rk_result rk_not_done(enum rk_res
  */
 RKI_API void rk_pin_module(const void *here);
 
-#include <rseqkit/detail/ops_indexes.h>
-
 RKI_END_DECLS
+
+#include <rseqkit/detail/ops.h>
 
 #endif /* RSEQKIT_OPS_H */
