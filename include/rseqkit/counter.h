@@ -124,7 +124,7 @@ RKI_INLINE void rk_counter_static_add(struct rk_counter_static *of, int64_t valu
  */
 struct rk_counter_group;
 
-/* Counters of a group, at most: RK_STRIDE holds them. */
+/* Counters of a group, at most 16380: what RK_STRIDE holds. */
 #define RK_COUNTER_GROUP_MAX ((RK_STRIDE - RKI_GROUP_HEAD) / (2 * sizeof(int64_t)))
 
 /*
