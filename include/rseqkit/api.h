@@ -4,9 +4,10 @@
  *
  * Names. rk_ and RK_ are for users. RKI_ is ours: it may change in any release. embed.h has names of its own, rke_.
  *
- * RKI_API marks an exported function. RKI_INLINE marks a fast path that lives in a header and has an out-of-line twin
- * of the same name in the library, for other languages and for debuggers: src/twins.c includes the same headers with
- * RKI_INLINE defined as RKI_API, so there is one source for both.
+ * RKI_API marks an exported function. RKI_INLINE marks a fast path that is inlined and has an out-of-line twin of the same
+ * name in the library, for other languages and for debuggers: src/twins.c includes the same headers with RKI_INLINE defined
+ * as RKI_API, so there is one source for both. The code is in detail/, in a header of the same name, with the slow paths that
+ * it calls (..._slow) and the members of structures that are the library's own.
  *
  * Contexts. Every function says from where it may be called, in these words:
  *   any thread      at any time in a thread's life, constructors and thread-exit destructors included

@@ -66,10 +66,8 @@ RKI_BEGIN_DECLS
  */
 RKI_API int rk_bank_open_first(struct rk_bank_slot *slot, void *bank);
 
-#define RK_OP_BANKS
-#include <rseqkit/detail/ops_indexes.h>
-#undef RK_OP_BANKS
-
 RKI_END_DECLS
+
+#include <rseqkit/detail/bank.h>
 
 #endif /* RSEQKIT_BANK_H */

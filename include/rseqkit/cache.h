@@ -44,7 +44,6 @@
 #ifndef RSEQKIT_CACHE_H
 #define RSEQKIT_CACHE_H
 
-#include <rseqkit/bank.h>
 #include <rseqkit/percpu.h>
 
 /* Highest values of options. */
@@ -117,51 +116,12 @@ RKI_API int rk_cache_create(struct rk_cache **cache, const struct rk_cache_optio
 RKI_API int rk_cache_destroy(struct rk_cache *cache);
 
 /*
- * The ways out of the functions below, with the outcome of the attempt they made, RK_NO_RSEQ also where it may be that the
- * thread isn't registered yet. Context: as those.
- */
-RKI_API void *rk_cache_get_slow(struct rk_cache *cache, enum rk_result outcome);
-RKI_API void rk_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome);
-
-/* One attempt at this CPU's array: the object, or an outcome, RK_NO_RSEQ where rk_leave() hasn't been asked yet. */
-static inline __attribute__((__unused__)) uintptr_t rki_cache_pop(struct rk_cache *base)
-{
-	uintptr_t token;
-
-	if (RKI_NO_AREA)
-		return RK_NO_RSEQ;
-	RK_SECTION_TOKEN(token,
-			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(closed, RK_ASM_CLOSED)
-				 RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
-			 RK_ASM_INDEX_CPU(RK_ASM_HERE) RK_ASM_ENTER(RK_ASM_HERE, where, closed) RK_ASM_LOAD
-				 RK_ASM_LOAD_LAST(RK_ASM_HERE, outcome, unequal) RK_ASM_STEP(step) RK_ASM_COMMIT_LOADED,
-			 RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)-RK_BANK_OPEN),
-				 RK_IN_WORD_AS(step, RK_ARRAY_POPPED(1))),
-			 RK_USES_ARRAY);
-	return token;
-}
-
-/*
  * Takes the object that was put last to this CPU's array, or returns NULL, for whatever reason: for callers with a slow way
  * of their own, which begins with rk_cache_get(). Nothing is called.
  *
  * Context: as rk_cache_get(). Cost: as that where it succeeds, else less than a ns.
  */
-RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache)
-{
-	const void *base = cache;
-	uintptr_t token;
-
-	if (RKI_NO_AREA)
-		return NULL;
-	RK_SECTION_OR_NULL(token,
-			   RK_ASM_INDEX_CPU(RK_ASM_END) RK_ASM_ENTER(RK_ASM_END, where, closed) RK_ASM_LOAD
-				   RK_ASM_LOAD_LAST(RK_ASM_END, outcome, empty) RK_ASM_STEP(step) RK_ASM_COMMIT_LOADED,
-			   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)-RK_BANK_OPEN),
-				   RK_IN_WORD_AS(step, RK_ARRAY_POPPED(1))),
-			   RK_USES_ARRAY);
-	return (void *)token;
-}
+RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache);
 
 /*
  * Takes an object: of this CPU's array, the one that was put last; else of the depot; else a constructed one.
@@ -174,43 +134,14 @@ RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache)
  * child outside rk_vfork_begin(); not under asynchronous cancellation, which may lose a batch. Cost: 0.6 to 2.5 ns with rseq, by
  * processor (bench/METHOD.md); 45 ns without; and what the constructor takes.
  */
-RKI_INLINE void *rk_cache_get(struct rk_cache *cache)
-{
-	uintptr_t token = rki_cache_pop(cache);
-
-	return RKI_LIKELY(token > RK_CLOSED) ? (void *)token : rk_cache_get_slow(cache, (enum rk_result)token);
-}
+RKI_INLINE void *rk_cache_get(struct rk_cache *cache);
 
 /*
  * Puts an object, which the caller doesn't use any more, to this CPU's array; else to the depot; else it is destructed.
  *
  * Context and cost: as rk_cache_get(). It allocates nothing.
  */
-RKI_INLINE void rk_cache_put(struct rk_cache *cache, void *object)
-{
-	const void *base = cache;
-
-	if (RKI_NO_AREA)
-		goto leave;
-	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed) RK_ASM_EXIT(unequal),
-		   RK_ASM_INDEX_CPU(RK_ASM_C) RK_ASM_ENTER(RK_ASM_C, where, closed) RK_ASM_LOAD
-			   RK_ASM_STORE_NEXT(RK_ASM_C, object, unequal) RK_ASM_STEP(step) RK_ASM_COMMIT_LOADED,
-		   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)-RK_BANK_OPEN), RK_IN(object),
-			   RK_IN_WORD_AS(step, RK_ARRAY_PUSHED(1))),
-		   RK_USES_ARRAY, leave, closed, unequal);
-	return;
-aborted:
-	rk_cache_put_slow(cache, object, RK_ABORTED);
-	return;
-closed:
-	rk_cache_put_slow(cache, object, RK_CLOSED);
-	return;
-unequal:
-	rk_cache_put_slow(cache, object, RK_UNEQUAL);
-	return;
-leave:
-	rk_cache_put_slow(cache, object, RK_NO_RSEQ);
-}
+RKI_INLINE void rk_cache_put(struct rk_cache *cache, void *object);
 
 /*
  * The same with `count` objects at once, any number: up to 256 of them in one section. A get returns how many there are in
@@ -264,5 +195,7 @@ RKI_API size_t rk_cache_trim(struct rk_cache *cache, size_t keep);
 RKI_API int rk_cache_stats(const struct rk_cache *cache, struct rk_cache_report *report, size_t size);
 
 RKI_END_DECLS
+
+#include <rseqkit/detail/cache.h>
 
 #endif /* RSEQKIT_CACHE_H */

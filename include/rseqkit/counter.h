@@ -15,8 +15,6 @@
 #ifndef RSEQKIT_COUNTER_H
 #define RSEQKIT_COUNTER_H
 
-#include <rseqkit/detail/group.h>
-#include <rseqkit/ops.h>
 #include <rseqkit/percpu.h>
 
 /* Its address is that of the item in per-CPU memory (percpu.h). */
@@ -44,29 +42,12 @@ RKI_API int rk_counter_create(struct rk_counter **counter);
 RKI_API int rk_counter_destroy(struct rk_counter *counter);
 
 /*
- * The way out of rk_counter_add(), with the outcome of the attempt it made: repeats it, and at last adds to the
- * overflow slot.
- * Context: as rk_counter_add().
- */
-RKI_API void rk_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome);
-
-/*
  * Adds `value`, which may be negative; the sum wraps at 64 bits.
  *
  * Context: any thread; signal handler, also one that interrupts an add to the same counter; after fork; not in a
  * vfork child outside rk_vfork_begin(). Cost: 0.3 to 1.7 ns with rseq, by processor; 5 to 20 without.
  */
-RKI_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value)
-{
-#if INTPTR_MAX == INT64_MAX
-	enum rk_result outcome = rk_cpu_add(counter, value);
-#else
-	enum rk_result outcome = RK_NO_RSEQ; /* 64 bits are more than one store */
-#endif
-
-	if (RKI_UNLIKELY(outcome != RK_DONE))
-		rk_counter_add_slow(counter, value, outcome);
-}
+RKI_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value);
 
 /*
  * The sum since creation or the last reset. Exact if no add runs meanwhile; otherwise it contains every add that
@@ -117,19 +98,10 @@ struct rk_counter_static {
 RKI_API struct rk_counter *rk_counter_static_get(struct rk_counter_static *of);
 
 /*
- * Adds to it. rk_counter_static_add_slow() is the way out where it isn't made yet.
+ * Adds to it.
  * Context: as rk_counter_add(); not under asynchronous cancellation before it is made. Cost: one load more.
  */
-RKI_API void rk_counter_static_add_slow(struct rk_counter_static *of, int64_t value);
-RKI_INLINE void rk_counter_static_add(struct rk_counter_static *of, int64_t value)
-{
-	struct rk_counter *counter = __atomic_load_n(&of->counter, __ATOMIC_ACQUIRE);
-
-	if (RKI_UNLIKELY(counter == NULL))
-		rk_counter_static_add_slow(of, value);
-	else
-		rk_counter_add(counter, value);
-}
+RKI_INLINE void rk_counter_static_add(struct rk_counter_static *of, int64_t value);
 
 /*
  * Counters that are read together. What a read gives is a consistent cut: with an add it has every add that happened
@@ -152,7 +124,7 @@ RKI_INLINE void rk_counter_static_add(struct rk_counter_static *of, int64_t valu
  */
 struct rk_counter_group;
 
-/* Counters of a group, at most: RK_STRIDE holds them. */
+/* Counters of a group, at most 16380: what RK_STRIDE holds. */
 #define RK_COUNTER_GROUP_MAX ((RK_STRIDE - RKI_GROUP_HEAD) / (2 * sizeof(int64_t)))
 
 /*
@@ -187,24 +159,12 @@ RKI_API size_t rk_counter_group_count(const struct rk_counter_group *group);
 RKI_API const char *rk_counter_group_name(const struct rk_counter_group *group, size_t which);
 
 /*
- * The way out of rk_counter_group_add(), with the outcome of the attempt it made. Context: as that.
- */
-RKI_API void rk_counter_group_add_slow(struct rk_counter_group *group, size_t which, int64_t value,
-				       enum rk_result outcome);
-
-/*
  * Adds `value`, which may be negative, to the counter of that number; the sum wraps at 64 bits.
  *
  * Parameters: which is below the group's count; this isn't checked.
  * Context: as rk_counter_add(). Cost: 0.5 to 2 ns with rseq; 30 ns without.
  */
-RKI_INLINE void rk_counter_group_add(struct rk_counter_group *group, size_t which, int64_t value)
-{
-	enum rk_result outcome = rki_group_add(group, which, value);
-
-	if (RKI_UNLIKELY(outcome != RK_DONE))
-		rk_counter_group_add_slow(group, which, value, outcome);
-}
+RKI_INLINE void rk_counter_group_add(struct rk_counter_group *group, size_t which, int64_t value);
 
 /*
  * Reads the first `count` counters of a group, since creation or the last reset. rk_counter_group_reset() makes what it
@@ -251,21 +211,14 @@ struct rk_counter_group_static {
 RKI_API struct rk_counter_group *rk_counter_group_static_get(struct rk_counter_group_static *of);
 
 /*
- * Adds to a counter of it. Adds from before there was memory for it count as added when they were
- * moved, one counter after the other.
+ * Adds to a counter of it. Adds from before there was memory for it count as added when they were moved, one counter after
+ * the other.
  * Context and cost: as rk_counter_group_add(); a load more.
  */
-RKI_API void rk_counter_group_static_add_slow(struct rk_counter_group_static *of, size_t which, int64_t value);
-RKI_INLINE void rk_counter_group_static_add(struct rk_counter_group_static *of, size_t which, int64_t value)
-{
-	struct rk_counter_group *group = __atomic_load_n(&of->group, __ATOMIC_ACQUIRE);
-
-	if (RKI_UNLIKELY(group == NULL))
-		rk_counter_group_static_add_slow(of, which, value);
-	else
-		rk_counter_group_add(group, which, value);
-}
+RKI_INLINE void rk_counter_group_static_add(struct rk_counter_group_static *of, size_t which, int64_t value);
 
 RKI_END_DECLS
+
+#include <rseqkit/detail/counter.h>
 
 #endif /* RSEQKIT_COUNTER_H */

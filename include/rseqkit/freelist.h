@@ -27,7 +27,6 @@
 #ifndef RSEQKIT_FREELIST_H
 #define RSEQKIT_FREELIST_H
 
-#include <rseqkit/bank.h>
 #include <rseqkit/percpu.h>
 
 /* Stands anywhere in what is kept in lists. */
@@ -61,13 +60,6 @@ RKI_API int rk_freelist_create(struct rk_freelist **list);
 RKI_API int rk_freelist_destroy(struct rk_freelist *list, struct rk_freelist_node **rest);
 
 /*
- * The ways out of the functions below, with the outcome of the attempt they made. Context: as those.
- */
-RKI_API void rk_freelist_push_slow(struct rk_freelist *list, struct rk_freelist_node *first,
-				   struct rk_freelist_node *last, enum rk_result outcome);
-RKI_API struct rk_freelist_node *rk_freelist_pop_slow(struct rk_freelist *list, enum rk_result outcome);
-
-/*
  * Puts nodes on the list: one, or those from `first` on to `last`, which are linked already. A pop gives `first` next.
  *
  * Context: any thread; signal handler, also one that interrupts a function of the same list; after fork; not in a vfork
@@ -75,21 +67,8 @@ RKI_API struct rk_freelist_node *rk_freelist_pop_slow(struct rk_freelist *list, 
  * Cost: 0.5 to 1.5 ns with rseq, by processor; 20 without.
  */
 RKI_INLINE void rk_freelist_push_chain(struct rk_freelist *list, struct rk_freelist_node *first,
-				       struct rk_freelist_node *last)
-{
-	enum rk_result outcome = rk_cpu_bank_push(list, 0, first, (char *)last - (char *)first);
-
-	if (RKI_UNLIKELY(outcome != RK_DONE))
-		rk_freelist_push_slow(list, first, last, outcome);
-}
-
-RKI_INLINE void rk_freelist_push(struct rk_freelist *list, struct rk_freelist_node *node)
-{
-	enum rk_result outcome = rk_cpu_bank_push(list, 0, node, 0);
-
-	if (RKI_UNLIKELY(outcome != RK_DONE))
-		rk_freelist_push_slow(list, node, node, outcome);
-}
+				       struct rk_freelist_node *last);
+RKI_INLINE void rk_freelist_push(struct rk_freelist *list, struct rk_freelist_node *node);
 
 /*
  * Takes the node that was pushed last, of this CPU's list or, where that has none, of the overflow list.
@@ -98,17 +77,7 @@ RKI_INLINE void rk_freelist_push(struct rk_freelist *list, struct rk_freelist_no
  * interrupted, or by another thread for more than a millisecond.
  * Context: as rk_freelist_push(). Cost: 0.5 to 1.5 ns with rseq, by processor; 40 without.
  */
-RKI_INLINE struct rk_freelist_node *rk_freelist_pop(struct rk_freelist *list)
-{
-	void *node;
-	enum rk_result outcome = rk_cpu_bank_pop(list, 0, 0, 0, &node);
-
-	if (RKI_UNLIKELY(outcome != RK_DONE))
-		return rk_freelist_pop_slow(list, outcome);
-	if (node == NULL)
-		__builtin_unreachable(); /* an empty list is another outcome, so who tests for NULL tests only then */
-	return (struct rk_freelist_node *)node;
-}
+RKI_INLINE struct rk_freelist_node *rk_freelist_pop(struct rk_freelist *list);
 
 /*
  * Takes all nodes of one CPU's list, whose users go on meanwhile; with RK_INDEX_OVERFLOW for a CPU those of the overflow
@@ -125,5 +94,7 @@ RKI_API int rk_freelist_drain(struct rk_freelist *list, int cpu, struct rk_freel
 RKI_API int rk_freelist_drain_all(struct rk_freelist *list, struct rk_freelist_node **nodes);
 
 RKI_END_DECLS
+
+#include <rseqkit/detail/freelist.h>
 
 #endif /* RSEQKIT_FREELIST_H */

@@ -28,61 +28,17 @@
 
 RKI_BEGIN_DECLS
 
-#if RK_HAVE_SECTIONS
-#define RKI_GATE_LEAVE rk_not_done(rk_leave())
-#else
-#define RKI_GATE_LEAVE RK_NO_RSEQ
-#endif
-
 /* Adds `value`, wrapping, to the word `where` bytes into the slot of the CPU it runs on. */
-RKI_INLINE enum rk_result rk_gate_add(const intptr_t *gate, ptrdiff_t where, intptr_t value)
-{
-	if (RKI_NO_AREA)
-		return RKI_GATE_LEAVE;
-	if (RK_IMMEDIATE(value) && __builtin_constant_p(where) && where == 0)
-		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed),
-			   RK_ASM_INDEX_GATE(RK_ASM_C, closed) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
-			   RK_LIST(RK_IN(gate), RK_IN_WORD(value)), RK_USES_LOADED, leave, closed);
-	else if (RK_IMMEDIATE(value))
-		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed),
-			   RK_ASM_INDEX_GATE(RK_ASM_C, closed) RK_ASM_BEHIND(where) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
-			   RK_LIST(RK_IN(gate), RK_IN_WORD(where), RK_IN_WORD(value)), RK_USES_LOADED, leave, closed);
-	else
-		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed),
-			   RK_ASM_INDEX_GATE(RK_ASM_C, closed) RK_ASM_BEHIND(where) RK_ASM_COMMIT_ADD(value),
-			   RK_LIST(RK_IN(gate), RK_IN_WORD(where), RK_IN_WORD(value)), RK_USES_LOADED, leave, closed);
-	return RK_DONE;
-aborted:
-	return RK_ABORTED;
-closed:
-	return RK_CLOSED;
-leave:
-	return RKI_GATE_LEAVE;
-}
+RKI_INLINE enum rk_result rk_gate_add(const intptr_t *gate, ptrdiff_t where, intptr_t value);
 
 /*
  * Adds 1 to the word that the slot begins with, of the CPU it runs on. *item becomes what the gate named: where to
  * subtract it again (rk_cpu_add(), on any CPU); NULL unless that was done.
  */
-RKI_INLINE enum rk_result rk_gate_enter(const intptr_t *gate, void **item)
-{
-	uintptr_t token;
-
-	*item = NULL;
-	if (RKI_NO_AREA)
-		return RKI_GATE_LEAVE;
-	RK_SECTION_TOKEN(token, RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(closed, RK_ASM_CLOSED),
-			 RK_ASM_INDEX_GATE_TOKEN(RK_ASM_HERE, closed) RK_ASM_COMMIT_ADD_IMMEDIATE(one),
-			 RK_LIST(RK_IN(gate), RK_IN_WORD_AS(one, (intptr_t)1)), RK_USES_SLOT);
-	if (RKI_LIKELY(token > RK_CLOSED)) {
-		*item = (void *)token;
-		return RK_DONE;
-	}
-	return token == RK_NO_RSEQ ? RKI_GATE_LEAVE : (enum rk_result)token;
-}
-
-#undef RKI_GATE_LEAVE
+RKI_INLINE enum rk_result rk_gate_enter(const intptr_t *gate, void **item);
 
 RKI_END_DECLS
+
+#include <rseqkit/detail/gate.h>
 
 #endif /* RSEQKIT_GATE_H */

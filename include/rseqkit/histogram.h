@@ -74,21 +74,8 @@ RKI_API size_t rk_histogram_buckets(const struct rk_histogram *histogram);
  * Context: any thread; signal handler, also one that interrupts a record in the same histogram; after fork; not in a vfork
  * child outside rk_vfork_begin(). Cost: 0.7 to 3 ns with rseq, whatever the value; 30 ns without.
  */
-RKI_INLINE void rk_histogram_record_many(struct rk_histogram *histogram, uint64_t value, uint64_t times)
-{
-	const struct rki_group_head *head =
-		(const struct rki_group_head *)((uintptr_t)histogram - 2 * RK_STRIDE); /* the reserve slot */
-	uint64_t held = value < head->highest ? value : head->highest;
-	uint8_t shift = (uint8_t)(rki_histogram_top(head, held | head->width) - head->bits);
-	ptrdiff_t bucket = (ptrdiff_t)(shift * head->width + (held >> shift)); /* shifts by variables take longer */
-
-	rk_counter_group_add((struct rk_counter_group *)histogram, (size_t)bucket, (int64_t)times);
-}
-
-RKI_INLINE void rk_histogram_record(struct rk_histogram *histogram, uint64_t value)
-{
-	rk_histogram_record_many(histogram, value, 1);
-}
+RKI_INLINE void rk_histogram_record_many(struct rk_histogram *histogram, uint64_t value, uint64_t times);
+RKI_INLINE void rk_histogram_record(struct rk_histogram *histogram, uint64_t value);
 
 /*
  * Reads what was recorded since creation or the last reset. rk_histogram_reset() empties the histogram as well: each
@@ -134,5 +121,7 @@ RKI_API uint64_t rk_histogram_percentile(const struct rk_histogram_snapshot *sna
 RKI_API int rk_histogram_merge(struct rk_histogram_snapshot *into, const struct rk_histogram_snapshot *from);
 
 RKI_END_DECLS
+
+#include <rseqkit/detail/histogram.h>
 
 #endif /* RSEQKIT_HISTOGRAM_H */

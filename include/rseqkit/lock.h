@@ -70,8 +70,7 @@
 #ifndef RSEQKIT_LOCK_H
 #define RSEQKIT_LOCK_H
 
-#include <rseqkit/detail/lock.h>
-#include <rseqkit/detail/readers.h>
+#include <rseqkit/percpu.h>
 
 struct rk_lock;           /* its address is that of the item in per-CPU memory (percpu.h) */
 struct rk_rwlock;         /* the same */
@@ -103,10 +102,6 @@ RKI_API int rk_lock_create(struct rk_lock **lock, size_t size);
  */
 RKI_API int rk_lock_destroy(struct rk_lock *lock);
 
-/* The ways out of the functions below. Context: as those. */
-RKI_API int rk_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, enum rk_result outcome);
-RKI_API int rk_lock_release_slow(void *data, int is_free);
-
 /*
  * Takes the lock of the CPU that the thread runs on: waits for its holder, for at most `nanoseconds`, or not at all.
  *
@@ -121,33 +116,9 @@ RKI_API int rk_lock_release_slow(void *data, int is_free);
  * (api.h). A thread that ends while it holds a lock holds it for ever. Cost: with rk_lock_release() 1 to 3 ns with rseq, by
  * processor; 40 without; a fence and a sleep where it has to wait.
  */
-RKI_INLINE int rk_lock_here_for(struct rk_lock *lock, int64_t nanoseconds, void **data)
-{
-	void *slot, *slowly; /* so that the caller's may be in a register */
-	enum rk_result outcome = RK_ABORTED;
-	intptr_t me = rki_lock_me();
-	int r;
-
-	if (RKI_LIKELY(me != 0))
-		outcome = rki_lock_take(lock, me, &slot);
-	if (RKI_LIKELY(outcome == RK_DONE)) {
-		*data = (void *)((uintptr_t)slot + RK_LOCK_HEADER);
-		return 0;
-	}
-	r = rk_lock_here_slow(lock, nanoseconds, &slowly, outcome);
-	*data = slowly;
-	return r;
-}
-
-RKI_INLINE int rk_lock_here(struct rk_lock *lock, void **data)
-{
-	return rk_lock_here_for(lock, INT64_MAX, data);
-}
-
-RKI_INLINE int rk_lock_here_try(struct rk_lock *lock, void **data)
-{
-	return rk_lock_here_for(lock, 0, data);
-}
+RKI_INLINE int rk_lock_here_for(struct rk_lock *lock, int64_t nanoseconds, void **data);
+RKI_INLINE int rk_lock_here(struct rk_lock *lock, void **data);
+RKI_INLINE int rk_lock_here_try(struct rk_lock *lock, void **data);
 
 /*
  * Takes the lock of a CPU, wherever the thread runs. Who holds several at a time takes them in the order of their indexes,
@@ -169,20 +140,7 @@ RKI_API int rk_lock_cpu_for(struct rk_lock *lock, int index, int64_t nanoseconds
  * Returns 0; -EPERM when the calling thread doesn't hold it. A handler is to release what it took, and nothing else.
  * Context: as rk_lock_here_for(), in handlers too. Cost: as said there; a system call where somebody waits.
  */
-RKI_INLINE int rk_lock_release(void *data)
-{
-#if RK_HAVE_SECTIONS
-	struct rki_lock_slot *slot = (struct rki_lock_slot *)((uintptr_t)data - RK_LOCK_HEADER);
-
-	intptr_t held = __atomic_load_n(&slot->held, __ATOMIC_RELAXED);
-
-	if (RKI_LIKELY(held != 0 && held == rki_lock_me())) {
-		__atomic_store_n(&slot->held, 0, __ATOMIC_RELEASE);
-		return RKI_LIKELY(__atomic_load_n(&slot->waiting, __ATOMIC_RELAXED) == 0) ? 0 : rk_lock_release_slow(data, 1);
-	}
-#endif
-	return rk_lock_release_slow(data, 0);
-}
+RKI_INLINE int rk_lock_release(void *data);
 
 /*
  * The data of an index without its lock, to fill it before others know the lock, say; NULL for an index that there is none
@@ -212,12 +170,6 @@ RKI_API int rk_rwlock_create(struct rk_rwlock **lock, unsigned flags);
  */
 RKI_API int rk_rwlock_destroy(struct rk_rwlock *lock);
 
-/* The ways out of the functions below, with the outcome of the attempt that was made. Context: as those. */
-RKI_API int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section,
-				     enum rk_result outcome);
-RKI_API void rk_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_section *section,
-					enum rk_result outcome);
-
 /*
  * Begins to read: waits for a writer, for at most `nanoseconds`, or not at all.
  *
@@ -232,44 +184,16 @@ RKI_API void rk_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock
  * ever if it were killed: inside rk_vfork_begin() neither. Cost: with rk_rwlock_read_unlock() 1 to 4 ns with rseq, by
  * processor; 20 to 40 without, or while a writer waits.
  */
-RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section)
-{
-	struct rk_rwlock_section *slowly; /* so that the caller's may be in a register */
-	void *counted;
-	enum rk_result outcome = rk_gate_enter(RKI_READERS_GATE_OF(lock), &counted);
-	int r;
-
-	if (RKI_LIKELY(outcome == RK_DONE)) {
-		*section = (struct rk_rwlock_section *)counted;
-		return 0;
-	}
-	r = rk_rwlock_read_lock_slow(lock, nanoseconds, &slowly, outcome);
-	*section = slowly;
-	return r;
-}
-
-RKI_INLINE int rk_rwlock_read_lock(struct rk_rwlock *lock, struct rk_rwlock_section **section)
-{
-	return rk_rwlock_read_lock_for(lock, INT64_MAX, section);
-}
-
-RKI_INLINE int rk_rwlock_read_try(struct rk_rwlock *lock, struct rk_rwlock_section **section)
-{
-	return rk_rwlock_read_lock_for(lock, 0, section);
-}
+RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section);
+RKI_INLINE int rk_rwlock_read_lock(struct rk_rwlock *lock, struct rk_rwlock_section **section);
+RKI_INLINE int rk_rwlock_read_try(struct rk_rwlock *lock, struct rk_rwlock_section **section);
 
 /*
  * Ends a section, in whichever thread. Who ends it in another one hands it over with release and acquire.
  *
  * Context: as rk_rwlock_read_try(). Cost: as said there; with a writer who waits, a system call.
  */
-RKI_INLINE void rk_rwlock_read_unlock(struct rk_rwlock *lock, struct rk_rwlock_section *section)
-{
-	enum rk_result outcome = RKI_READERS_LEAVE(section);
-
-	if (RKI_UNLIKELY(outcome != RK_DONE) || RKI_UNLIKELY(__atomic_load_n(RKI_READERS_GATE_OF(lock), __ATOMIC_RELAXED) == 0))
-		rk_rwlock_read_unlock_slow(lock, section, outcome);
-}
+RKI_INLINE void rk_rwlock_read_unlock(struct rk_rwlock *lock, struct rk_rwlock_section *section);
 
 /*
  * In a child of fork: a section that the forking thread was in goes on here, and writers of this process wait for it. To be
@@ -302,5 +226,7 @@ RKI_API int rk_rwlock_write_lock_for(struct rk_rwlock *lock, int64_t nanoseconds
 RKI_API int rk_rwlock_write_unlock(struct rk_rwlock *lock);
 
 RKI_END_DECLS
+
+#include <rseqkit/detail/lock.h>
 
 #endif /* RSEQKIT_LOCK_H */

@@ -24,21 +24,9 @@
 
 #include <rseqkit/slice.h>
 
-/* All fields are the library's. Its size and form are ABI. */
-struct rk_mutex {
-	uint32_t word;   /* 0 free, 1 held, 2 held and somebody sleeps */
-	uint16_t flags;  /* RK_MUTEX_* */
-	int16_t spins;   /* how long who came before spun, in pauses, on average */
-	uint64_t holder; /* of one with RK_MUTEX_CHECKED: the thread pointer, which may be another thread's when this one has
-			    ended; 0 if it is free */
-	int requested;   /* what the holder's rk_slice_begin() said */
-	int reserved;
-};
-
-struct rk_condition {
-	uint32_t events;
-	uint32_t sleepers; /* at most: who was killed in its sleep stays counted */
-};
+/* The caller's memory. All members are this library's (detail/mutex.h). */
+struct rk_mutex;
+struct rk_condition;
 
 /* Errors are told: locking it twice, unlocking what another thread holds. */
 #define RK_MUTEX_CHECKED 1
@@ -111,5 +99,7 @@ RKI_API void rk_condition_signal(struct rk_condition *condition);
 RKI_API void rk_condition_broadcast(struct rk_condition *condition);
 
 RKI_END_DECLS
+
+#include <rseqkit/detail/mutex.h>
 
 #endif /* RSEQKIT_MUTEX_H */

@@ -11,12 +11,7 @@
  *
  * The index is loaded inside the section, so a migration in between aborts it instead of failing a comparison.
  *
- *   load, add, add_through          the slot's word; the word that it points to
- *   store_if_equal, compare_exchange, store_if_both_equal, store_two_if_equal, copy_if_equal   each also with _release
- *   push (also with _release), pop  a list of nodes, last in first out
- *   array_push, array_pop           an array of pointers, last in first out (struct rk_array)
- *   copy_out_if_equal               takes what copy_if_equal and array_push have stored
- *   append, append_stamped          a log of records that others read (struct rk_log); each also with _release
+ * What each does is said below, behind the types.
  *
  * Some operations store to other places before the commit: to a node that is in no list yet, or behind the slot. Data
  * written before the commit is invalid until the slot's word covers it. After RK_ABORTED it may have been written.
@@ -102,25 +97,6 @@ struct rk_log {
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of a section that found no valid index, shared by all operations.
- * rk_leave(): RK_ABORTED if the thread could be registered now, else RK_NO_RSEQ. rk_leave_at(): if it is registered,
- * RK_WRONG_CPU, or RK_ABORTED if it is on that CPU by now; else as rk_leave(). Context: as the operations.
- */
-RKI_API enum rk_result rk_leave(void);
-RKI_API enum rk_result rk_leave_at(int cpu);
-
-/*
- * Tells the compiler what it can't know of these two: they never return RK_DONE. Else it keeps the outcome of an
- * operation that was done in a register, to test it.
- */
-static inline __attribute__((__unused__)) enum rk_result rk_not_done(enum rk_result outcome)
-{
-	if (outcome == RK_DONE)
-		__builtin_unreachable();
-	return outcome;
-}
-
-/*
  * Keeps the module that has something at `here` from being unloaded, which for it means: dlclose() has no effect. The
  * operations call this by themselves, once per module. Without effect on the program itself, on musl, where nothing is
  * ever unloaded, and in static programs.
@@ -129,8 +105,78 @@ static inline __attribute__((__unused__)) enum rk_result rk_not_done(enum rk_res
  */
 RKI_API void rk_pin_module(const void *here);
 
-#include <rseqkit/detail/ops_indexes.h>
-
 RKI_END_DECLS
+
+/*
+ * The operations, with the parameters behind base. rk_cpu_VERB() and rk_cid_VERB() take just these, rk_at_VERB() a CPU
+ * number behind them: rk_cpu_load(base, &value), rk_at_load(base, &value, cpu).
+ *
+ *   load(intptr_t *value)
+ *     Loads the slot's word into *value, which becomes 0 unless that was done.
+ *
+ *   add(intptr_t value)
+ *     Adds `value` to the slot's word, wrapping.
+ *
+ *   add_through(ptrdiff_t offset, intptr_t value)
+ *     Adds `value`, wrapping, to the word `offset` bytes behind where the slot's word points; RK_UNEQUAL if that is null.
+ *     For memory of this CPU that is larger than a slot, or that can be replaced.
+ *
+ *   store_if_equal(intptr_t expected, intptr_t value)
+ *     Stores `value` into the slot's word if that equals `expected`, else RK_UNEQUAL.
+ *
+ *   compare_exchange(intptr_t *expected, intptr_t desired)
+ *     Stores `desired` into the slot's word if that equals *expected. Else RK_UNEQUAL, and *expected becomes the word that
+ *     was found: for a loop that computes the next value from it. Any other outcome leaves *expected alone.
+ *
+ *   store_if_both_equal(intptr_t expected, ptrdiff_t offset, intptr_t other, intptr_t value)
+ *     Stores `value` into the slot's word if that equals `expected` and the word `offset` bytes behind the slot equals
+ *     `other`, else RK_UNEQUAL.
+ *
+ *   store_two_if_equal(intptr_t expected, ptrdiff_t offset, intptr_t first, intptr_t value)
+ *     If the slot's word equals `expected`, stores `first` into the word `offset` bytes behind the slot and then `value`
+ *     into the slot's word, else RK_UNEQUAL. After RK_ABORTED the first store may have been done: that word is for what
+ *     means nothing yet, like the element behind the last one of an array whose length is the slot's word.
+ *
+ *   copy_if_equal(intptr_t expected, ptrdiff_t offset, const void *source, size_t length, intptr_t value)
+ *     If the slot's word equals `expected`, copies `length` bytes from `source` to `offset` bytes behind the slot and then
+ *     stores `value` into the slot's word, else RK_UNEQUAL. After RK_ABORTED some of the bytes may have been copied. The
+ *     source must be readable memory, and not overlap where it is copied to; some of it is read twice. A repetition starts
+ *     all over, so what takes longer than the time between two interruptions never ends: a few KiB are fine.
+ *
+ *   copy_out_if_equal(intptr_t expected, ptrdiff_t offset, void *target, size_t length, intptr_t value)
+ *     If the slot's word equals `expected`, copies `length` bytes from `offset` bytes behind the slot to `target` and then
+ *     stores `value` into the slot's word, else RK_UNEQUAL: for taking at once what copy_if_equal or array_push stored. After
+ *     RK_ABORTED some of the bytes may have been copied. The target must be writable memory that others don't look at, and
+ *     not overlap the source; some of it is written twice. Repetitions are as those of copy_if_equal.
+ *
+ *   push(void *node, ptrdiff_t next)
+ *     Puts a node in front of the list in the slot's word: what that held goes to the word `next` bytes into the node.
+ *
+ *   pop(intptr_t end, ptrdiff_t next, void **node)
+ *     Takes the first node off a list: the slot's word, which goes to *node and is replaced by the word `next` bytes behind
+ *     where it points. RK_UNEQUAL if the slot's word is `end`, where lists end (0, say). *node becomes NULL unless a node was
+ *     taken. The address of a node stays mapped as long as somebody may be popping it: a thread that waits for its page,
+ *     swapped out, say, is reached by no fence, and dies if the page is gone. Memory that is locked is exempt.
+ *
+ *   array_push(void *element)
+ *     Puts `element` behind the last one of the array that the slot is (struct rk_array), RK_UNEQUAL if that is full. After
+ *     RK_ABORTED or RK_DONE it is written; what was there behind the last one meant nothing.
+ *
+ *   array_pop(void **element)
+ *     Takes the last element off an array; RK_UNEQUAL if it is empty. *element becomes NULL unless one was taken.
+ *
+ *   append(intptr_t header, const void *source, size_t length, intptr_t size, intptr_t mask)
+ *   append_stamped(the same)
+ *     If the log that the slot is (struct rk_log) has room for `size` bytes up to its limit, stores the word `header` at its
+ *     head, copies `length` bytes from `source` behind that, and advances the head by `size`; else RK_UNEQUAL. The stamped
+ *     form stores the clock between the two: in an order that agrees with that of the heads. `size` is a multiple of 8 that
+ *     all of it fits into, `mask` the size of the log less one. After RK_ABORTED what is behind the head may have been
+ *     written. The source is as for copy_if_equal.
+ *
+ * store_if_equal, compare_exchange, store_if_both_equal, store_two_if_equal, copy_if_equal, push, append and append_stamped
+ * are also there with _release. Who reads the slot from another CPU with acquire, and finds what such an operation stored,
+ * also finds all that was stored before: for publishing a pointer. Relaxed is enough for readers on the same CPU.
+ */
+#include <rseqkit/detail/ops.h>
 
 #endif /* RSEQKIT_OPS_H */

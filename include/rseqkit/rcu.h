@@ -37,7 +37,7 @@
 #ifndef RSEQKIT_RCU_H
 #define RSEQKIT_RCU_H
 
-#include <rseqkit/detail/readers.h>
+#include <rseqkit/percpu.h>
 
 struct rk_rcu;         /* its address is that of the item in per-CPU memory (percpu.h) */
 struct rk_rcu_section; /* a read section: where it was counted */
@@ -65,10 +65,6 @@ RKI_API int rk_rcu_create(struct rk_rcu **rcu, size_t calls_max);
  */
 RKI_API int rk_rcu_destroy(struct rk_rcu *rcu);
 
-/* The ways out of the two below, with the outcome of the attempt that was made. Context: as those. */
-RKI_API struct rk_rcu_section *rk_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result outcome);
-RKI_API void rk_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *section, enum rk_result outcome);
-
 /*
  * Begins a read section, and ends one: each once, with what the first returned. Who ends it in another thread hands it
  * over with release and acquire, as by a lock or a queue.
@@ -79,23 +75,8 @@ RKI_API void rk_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *
  * Context: any thread; signal handler, also one that interrupts these; after fork; not in a vfork child outside
  * rk_vfork_begin(). Cost: both together 1 to 4 ns with rseq, by processor; 10 to 30 without.
  */
-RKI_INLINE struct rk_rcu_section *rk_rcu_read_lock(struct rk_rcu *rcu)
-{
-	void *counted;
-	enum rk_result outcome = rk_gate_enter(RKI_READERS_GATE_OF(rcu), &counted);
-
-	if (RKI_UNLIKELY(outcome != RK_DONE))
-		return rk_rcu_read_lock_slow(rcu, outcome);
-	return (struct rk_rcu_section *)counted;
-}
-
-RKI_INLINE void rk_rcu_read_unlock(struct rk_rcu *rcu, struct rk_rcu_section *section)
-{
-	enum rk_result outcome = RKI_READERS_LEAVE(section);
-
-	if (RKI_UNLIKELY(outcome != RK_DONE))
-		rk_rcu_read_unlock_slow(rcu, section, outcome);
-}
+RKI_INLINE struct rk_rcu_section *rk_rcu_read_lock(struct rk_rcu *rcu);
+RKI_INLINE void rk_rcu_read_unlock(struct rk_rcu *rcu, struct rk_rcu_section *section);
 
 /*
  * In a child of fork: a section that the forking thread was in goes on here, and grace periods of this process wait for it.
@@ -183,5 +164,7 @@ RKI_API int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds);
 RKI_API int rk_rcu_barrier(struct rk_rcu *rcu);
 
 RKI_END_DECLS
+
+#include <rseqkit/detail/rcu.h>
 
 #endif /* RSEQKIT_RCU_H */

@@ -36,15 +36,13 @@
 #ifndef RSEQKIT_REF_H
 #define RSEQKIT_REF_H
 
-#include <rseqkit/gate.h>
+#include <rseqkit/abi.h>
 
-/* Stands in the object. Threads load it all the time, so what others write often should have another line. */
-struct rk_ref {
-	intptr_t gate;  /* the word of CPU 0; 0: all count in `count` */
-	uintptr_t count; /* of the shared way: two for each reference, and 1 until the words are added */
-	void (*release)(struct rk_ref *ref);
-	void *words;    /* the word of CPU 0, or NULL */
-};
+/*
+ * Stands in the object. Threads load it all the time, so what others write often should have another line. Its members are
+ * this library's (detail/ref.h).
+ */
+struct rk_ref;
 
 RKI_BEGIN_DECLS
 
@@ -59,11 +57,6 @@ RKI_BEGIN_DECLS
  */
 RKI_API int rk_ref_init(struct rk_ref *ref, void (*release)(struct rk_ref *ref));
 
-/* The ways out of the functions below, with the outcome of the attempt they made. Context: as those. */
-RKI_API void rk_ref_get_slow(struct rk_ref *ref, enum rk_result outcome);
-RKI_API void rk_ref_put_slow(struct rk_ref *ref, enum rk_result outcome);
-RKI_API int rk_ref_tryget_slow(struct rk_ref *ref, enum rk_result outcome, int live);
-
 /*
  * Takes a reference, and gives one back. Who takes one has one, or knows somebody who keeps one meanwhile. Who gives one
  * back doesn't touch the object any more.
@@ -74,21 +67,8 @@ RKI_API int rk_ref_tryget_slow(struct rk_ref *ref, enum rk_result outcome, int l
  * outside rk_vfork_begin(). Cost: both together 1 to 4 ns with rseq, by processor; without, or behind the kill, an atomic
  * instruction each. And what `release` costs.
  */
-RKI_INLINE void rk_ref_get(struct rk_ref *ref)
-{
-	enum rk_result outcome = rk_gate_add(&ref->gate, 0, 1);
-
-	if (RKI_UNLIKELY(outcome != RK_DONE))
-		rk_ref_get_slow(ref, outcome);
-}
-
-RKI_INLINE void rk_ref_put(struct rk_ref *ref)
-{
-	enum rk_result outcome = rk_gate_add(&ref->gate, 0, -1);
-
-	if (RKI_UNLIKELY(outcome != RK_DONE))
-		rk_ref_put_slow(ref, outcome);
-}
+RKI_INLINE void rk_ref_get(struct rk_ref *ref);
+RKI_INLINE void rk_ref_put(struct rk_ref *ref);
 
 /*
  * Takes a reference if there is one left; with _live only as long as no rk_ref_kill() has returned 0. One that happens
@@ -97,19 +77,8 @@ RKI_INLINE void rk_ref_put(struct rk_ref *ref)
  * Returns 1 if it was taken, or 0. It never is after the last one was given back, however long that is ago.
  * Context and cost: as rk_ref_get().
  */
-RKI_INLINE int rk_ref_tryget(struct rk_ref *ref)
-{
-	enum rk_result outcome = rk_gate_add(&ref->gate, 0, 1);
-
-	return RKI_LIKELY(outcome == RK_DONE) ? 1 : rk_ref_tryget_slow(ref, outcome, 0);
-}
-
-RKI_INLINE int rk_ref_tryget_live(struct rk_ref *ref)
-{
-	enum rk_result outcome = rk_gate_add(&ref->gate, 0, 1);
-
-	return RKI_LIKELY(outcome == RK_DONE) ? 1 : rk_ref_tryget_slow(ref, outcome, 1);
-}
+RKI_INLINE int rk_ref_tryget(struct rk_ref *ref);
+RKI_INLINE int rk_ref_tryget_live(struct rk_ref *ref);
 
 /*
  * Ends the time of the cheap count, and gives back the reference that rk_ref_init() gave. Of several objects at once by
@@ -127,5 +96,7 @@ RKI_API int rk_ref_kill(struct rk_ref *ref);
 RKI_API int rk_ref_kill_all(struct rk_ref *const *refs, size_t count);
 
 RKI_END_DECLS
+
+#include <rseqkit/detail/ref.h>
 
 #endif /* RSEQKIT_REF_H */

@@ -35,7 +35,6 @@
 #ifndef RSEQKIT_RING_H
 #define RSEQKIT_RING_H
 
-#include <rseqkit/bank.h>
 #include <rseqkit/percpu.h>
 
 /* Bytes of each CPU's ring. */
@@ -64,32 +63,8 @@ struct rk_ring_record {
 /* Its address is that of the item in per-CPU memory (percpu.h). */
 struct rk_ring;
 
-/* Of one CPU's ring; its members are this library's. */
-struct rk_ring_reader {
-	struct rk_ring *ring;
-	struct rk_log *log;
-	const struct rk_log *live; /* the same, unless this is a snapshot */
-	int64_t position, head, released;
-	int64_t mask;
-	int64_t header, size, front; /* of records like the last one: the bytes of one, and those before its data */
-	int cpu;
-	int state;
-};
-
-/* What every ring has in its reserve slot, and writers look at. */
-struct rk_ring_shared {
-	uint32_t waiting; /* odd while a reader waits; counts wake-ups */
-	uint32_t largest;
-	int64_t mask; /* of positions. It isn't in the log: a section's stores would wait for one load more. */
-};
-
-/* The first word of a record: its length, and these. A record of padding is that many bytes as a whole. */
-#define RKI_RING_STAMPED ((int64_t)1 << 30)
-#define RKI_RING_PADDING ((int64_t)1 << 29)
-#define RKI_RING_LENGTH(header) ((size_t)(header) & 0x1fffffff)
-
-/* What a record takes of the ring, in bytes. */
-#define RKI_RING_BYTES(length, stamped) (((length) + ((stamped) ? 23 : 15)) & ~(size_t)7)
+/* A reader of one CPU's ring. The caller's memory; its members are this library's (detail/ring.h). */
+struct rk_ring_reader;
 
 RKI_BEGIN_DECLS
 
@@ -117,23 +92,6 @@ RKI_API int rk_ring_destroy(struct rk_ring *ring);
 RKI_API size_t rk_ring_largest(const struct rk_ring *ring);
 
 /*
- * The ways out of the functions below, with the outcome of the attempt they made. Context: as those.
- */
-RKI_API int rk_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome);
-RKI_API void rk_ring_wake(struct rk_ring *ring);
-
-/* One attempt at that, of a length that has been looked at. */
-RKI_INLINE enum rk_result rk_ring_append(struct rk_ring *ring, const void *data, size_t length, int stamped)
-{
-	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
-	intptr_t size = (intptr_t)RKI_RING_BYTES(length, stamped), mask = (intptr_t)shared->mask;
-
-	return stamped ? rk_cpu_bank_append_stamped_release(ring, 0, (intptr_t)length | RKI_RING_STAMPED, data, length, size,
-							    mask) :
-			 rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size, mask);
-}
-
-/*
  * Writes a record of `length` bytes, which may be 0; rk_ring_write_stamped() with the clock of the moment.
  *
  * Returns 0; -ENOBUFS when there was no room, and then it was counted (rk_ring_dropped()); -EMSGSIZE when it is longer than
@@ -144,29 +102,8 @@ RKI_INLINE enum rk_result rk_ring_append(struct rk_ring *ring, const void *data,
  * 4 ns by processor, and what copying takes; with a stamp some 20 more; without rseq 50. When a reader waits, a system call
  * that wakes it, with an eventfd three.
  */
-RKI_INLINE int rk_ring_write_any(struct rk_ring *ring, const void *data, size_t length, int stamped)
-{
-	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
-	enum rk_result outcome = RK_UNEQUAL;
-
-	if (RKI_LIKELY(length <= RK_RING_RECORD_ALWAYS || length <= shared->largest))
-		outcome = rk_ring_append(ring, data, length, stamped);
-	if (RKI_UNLIKELY(outcome != RK_DONE))
-		return rk_ring_write_slow(ring, data, length, stamped, outcome);
-	if (RKI_UNLIKELY((__atomic_load_n(&shared->waiting, __ATOMIC_RELAXED) & 1) != 0))
-		rk_ring_wake(ring);
-	return 0;
-}
-
-RKI_INLINE int rk_ring_write(struct rk_ring *ring, const void *data, size_t length)
-{
-	return rk_ring_write_any(ring, data, length, 0);
-}
-
-RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, size_t length)
-{
-	return rk_ring_write_any(ring, data, length, 1);
-}
+RKI_INLINE int rk_ring_write(struct rk_ring *ring, const void *data, size_t length);
+RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, size_t length);
 
 /*
  * Opens a CPU's ring for reading, or with RK_INDEX_OVERFLOW the overflow ring, and claims it: there is one reader at a time.
@@ -189,42 +126,12 @@ RKI_API int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *r
  */
 RKI_API int rk_ring_close(struct rk_ring_reader *reader);
 
-/* Where the tail of a CPU's ring lies: behind its struct rk_log, in no line that is fetched with that. */
-#define RKI_RING_TAIL 128
-
 /*
  * Gives the room of all records that were read back to writers. Of a snapshot without effect.
  *
  * Context: as rk_ring_next(). Cost: a store.
  */
-RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
-{
-	reader->released = reader->position;
-	if (reader->log != NULL)
-		__atomic_store_n((int64_t *)(void *)((char *)reader->log + RKI_RING_TAIL), reader->position, __ATOMIC_RELEASE);
-}
-
-/* Ways out of rk_ring_next(), and in its context. This one: where it knows of no more records. */
-RKI_API int rk_ring_look(struct rk_ring_reader *reader);
-
-/* Where a record isn't like the last one: learns how it lies. Returns 0 for padding, which it passes. */
-RKI_INLINE int rk_ring_learn(struct rk_ring_reader *reader, int64_t header)
-{
-	int is_stamped = (header & RKI_RING_STAMPED) != 0;
-
-	if (RKI_UNLIKELY((header & RKI_RING_PADDING) != 0)) {
-		int64_t padded = reader->position;
-
-		reader->position += (int64_t)RKI_RING_LENGTH(header);
-		if (reader->released == padded)
-			rk_ring_release(reader); /* nobody will */
-		return 0;
-	}
-	reader->header = header;
-	reader->size = (int64_t)RKI_RING_BYTES(RKI_RING_LENGTH(header), is_stamped);
-	reader->front = is_stamped ? 16 : 8;
-	return 1;
-}
+RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader);
 
 /*
  * Reads the next record. record->data stays as it is until rk_ring_release(), or until a snapshot is closed.
@@ -232,38 +139,7 @@ RKI_INLINE int rk_ring_learn(struct rk_ring_reader *reader, int64_t header)
  * Returns 1, or 0 when there is none now.
  * Context: the thread that opened it. Cost: 1 ns; with a writer elsewhere what moving its cache lines takes.
  */
-RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record *record)
-{
-	for (;;) {
-		const char *at;
-		int64_t header;
-
-		if (reader->position == reader->head) {
-			if (reader->live != NULL)
-				reader->head = __atomic_load_n(&reader->live->head, __ATOMIC_ACQUIRE);
-			else if (!rk_ring_look(reader))
-				return 0;
-			if (reader->position == reader->head)
-				return 0;
-		}
-		at = (const char *)reader->log + RK_LOG_DATA + (reader->position & reader->mask);
-		header = *(const int64_t *)(const void *)at;
-		/*
-		 * Records are often alike. A branch, not a computation, so that the next one's place needn't wait for this
-		 * header.
-		 */
-		if (RKI_LIKELY(header == reader->header))
-			__asm__ __volatile__("");
-		else if (!rk_ring_learn(reader, header))
-			continue;
-		reader->position += reader->size;
-		record->data = at + reader->front;
-		record->length = RKI_RING_LENGTH(header);
-		record->time = (header & RKI_RING_STAMPED) != 0 ? *(const uint64_t *)(const void *)(at + sizeof(int64_t)) : 0;
-		record->cpu = reader->cpu;
-		return 1;
-	}
-}
+RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record *record);
 
 /*
  * Reads the records with stamps of all CPUs' rings, and the overflow ring's, in the order of their clocks, calls `each` for
@@ -324,5 +200,7 @@ RKI_API int rk_ring_notify(struct rk_ring *ring, int fd);
 RKI_API uint64_t rk_ring_dropped(const struct rk_ring *ring, int index);
 
 RKI_END_DECLS
+
+#include <rseqkit/detail/ring.h>
 
 #endif /* RSEQKIT_RING_H */

@@ -73,23 +73,6 @@ RKI_API int rk_slice_enable(void);
 RKI_API enum rk_slice_reason rk_slice_reason(void);
 RKI_API const char *rk_slice_reason_text(enum rk_slice_reason reason);
 
-/* The ways out of the two below: the thread's first request; the kernel has taken the request back. Context: as those. */
-RKI_API int rk_slice_begin_slow(void);
-RKI_API void rk_slice_end_slow(void);
-
-/*
- * The same, finding system calls: at the first one inside a region a SIGSYS ends the process, and the core dump or the
- * debugger shows where. (A handler's own calls, its return among them, would be the next ones.) Wherever the kernel has
- * syscall user dispatch (prctl(2), 5.11 and later), with the slice extension or without. Signals but that one wait until the
- * region ends, and what else uses syscall user dispatch in this thread is switched off. Of more than 256 threads at once
- * the others aren't looked at, nor perhaps new threads of a child that a fork without handlers made, like _Fork().
- *
- * rk_slice_begin_checked() returns what rk_slice_end_checked() wants to know.
- * Context: any thread; signal handler; after fork; not in a vfork child. Cost: five system calls.
- */
-RKI_API int rk_slice_begin_checked(void);
-RKI_API void rk_slice_end_checked(int begun);
-
 /*
  * Begins a region, and ends it: to be called ahead of taking a lock, and behind its release. What is between should take
  * microseconds at most.
@@ -105,51 +88,24 @@ RKI_API void rk_slice_end_checked(int begun);
  * and some ns in a thread that has no rseq. Else 1 to 2 ns for both; where time was granted, or the thread was preempted in
  * between, a system call: rseq_slice_yield. Where it hasn't been tried in this thread prctl, once.
  */
-RKI_INLINE int rk_slice_begin(void)
-{
-#ifdef RK_SLICE_CHECKED
-	return rk_slice_begin_checked();
-#else
-	uint32_t flags, control;
-
-	if (RKI_NO_AREA)
-		return 0;
-	RKI_AREA_READ(flags, 16);
-	if (RKI_LIKELY((flags & (RK_AREA_SLICE_AVAILABLE | RK_AREA_SLICE_ENABLED)) == 0)) {
-		RKI_AREA_READ(control, 4);
-		return RKI_UNLIKELY((int32_t)control < 0) ? rk_slice_begin_slow() : 0; /* not registered yet? */
-	}
-	if (RKI_UNLIKELY((flags & RK_AREA_SLICE_ENABLED) == 0))
-		return rk_slice_begin_slow();
-	RKI_AREA_READ(control, 28);
-	if (control != 0)
-		return 0;
-	RKI_AREA_STORE_BYTE(28, 1);
-	return 1;
-#endif
-}
+RKI_INLINE int rk_slice_begin(void);
+RKI_INLINE void rk_slice_end(int requested);
 
 /*
- * A grant takes the request back. So does the kernel when it preempts the thread, and if it had granted time before,
- * something is left in the kernel that the next system call clears: this one, and no other inside a later region.
+ * The same, finding system calls: at the first one inside a region a SIGSYS ends the process, and the core dump or the
+ * debugger shows where. (A handler's own calls, its return among them, would be the next ones.) Wherever the kernel has
+ * syscall user dispatch (prctl(2), 5.11 and later), with the slice extension or without. Signals but that one wait until the
+ * region ends, and what else uses syscall user dispatch in this thread is switched off. Of more than 256 threads at once
+ * the others aren't looked at, nor perhaps new threads of a child that a fork without handlers made, like _Fork().
+ *
+ * rk_slice_begin_checked() returns what rk_slice_end_checked() wants to know.
+ * Context: any thread; signal handler; after fork; not in a vfork child. Cost: five system calls.
  */
-RKI_INLINE void rk_slice_end(int requested)
-{
-#ifdef RK_SLICE_CHECKED
-	rk_slice_end_checked(requested);
-#else
-	uint32_t before, after;
-
-	if (!requested)
-		return;
-	RKI_AREA_READ(before, 28);
-	RKI_AREA_STORE_BYTE(28, 0);
-	RKI_AREA_READ(after, 28);
-	if (RKI_UNLIKELY(before == 0 || after != 0))
-		rk_slice_end_slow();
-#endif
-}
+RKI_API int rk_slice_begin_checked(void);
+RKI_API void rk_slice_end_checked(int begun);
 
 RKI_END_DECLS
+
+#include <rseqkit/detail/slice.h>
 
 #endif /* RSEQKIT_SLICE_H */

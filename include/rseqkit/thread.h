@@ -262,30 +262,13 @@ RKI_API const char *rk_owner_name(enum rk_owner owner);
 RKI_API const char *rk_reason_text(enum rk_reason reason);
 
 /*
- * The ways out of rk_cpu() and rk_cid() for a thread that isn't registered: register it, or do without.
- * Context: as rk_cpu().
- */
-RKI_API int rk_cpu_slow(void);
-RKI_API int rk_cid_slow(void);
-
-/*
  * The CPU the calling thread runs on; it may be another by the time the caller looks at it.
  *
  * Returns a CPU number, from the area or, in a thread without rseq, from the libc's sched_getcpu(); 0 should that
  * fail.
  * Context: any thread; signal handler; after fork; in a vfork child it may answer with the parent's. Cost: one load.
  */
-RKI_INLINE int rk_cpu(void)
-{
-	uint32_t cpu;
-
-	if (RKI_NO_AREA)
-		return rk_cpu_slow();
-	RKI_AREA_READ(cpu, 4);
-	if (RKI_UNLIKELY((int32_t)cpu < 0))
-		return rk_cpu_slow();
-	return (int)cpu;
-}
+RKI_INLINE int rk_cpu(void);
 
 /*
  * The concurrency id of the calling thread: below the number of the process's threads and of its CPUs, and no two
@@ -294,19 +277,10 @@ RKI_INLINE int rk_cpu(void)
  * Returns it, or -1 in a thread without rseq or on a kernel without the field (feature size below 28).
  * Context: as rk_cpu(). Cost: three loads.
  */
-RKI_INLINE int rk_cid(void)
-{
-	uint32_t cpu, cid;
-
-	if (RKI_NO_AREA)
-		return -1;
-	RKI_AREA_READ(cpu, 4);
-	if (RKI_UNLIKELY((int32_t)cpu < 0 || rk_area_valid < RK_FIELD_END_MM_CID))
-		return rk_cid_slow();
-	RKI_AREA_READ(cid, 24);
-	return (int)cid;
-}
+RKI_INLINE int rk_cid(void);
 
 RKI_END_DECLS
+
+#include <rseqkit/detail/thread.h>
 
 #endif /* RSEQKIT_THREAD_H */

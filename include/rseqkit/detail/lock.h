@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* lock.h - what a CPU's lock is, for the inline functions of ../lock.h (src/structures/lock.h). */
+/* lock.h - the inline functions of ../lock.h, their ways out, and what a CPU's lock is (src/structures/lock.h). */
 #ifndef RSEQKIT_DETAIL_LOCK_H
 #define RSEQKIT_DETAIL_LOCK_H
 
 #include <rseqkit/bank.h>
-#include <rseqkit/ops.h>
+#include <rseqkit/detail/readers.h>
+#include <rseqkit/lock.h>
 
 /* What a CPU's slot begins with; its data is behind. The first two are what a section looks at. */
 struct rki_lock_slot {
@@ -67,6 +68,91 @@ static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *bas
 #else
 	return RK_NO_RSEQ;
 #endif
+}
+
+/* The ways out of the functions below, in their contexts: with the outcome of the attempt that was made. */
+RKI_API int rk_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, enum rk_result outcome);
+RKI_API int rk_lock_release_slow(void *data, int is_free);
+RKI_API int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section,
+				     enum rk_result outcome);
+RKI_API void rk_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_section *section,
+					enum rk_result outcome);
+
+RKI_INLINE int rk_lock_here_for(struct rk_lock *lock, int64_t nanoseconds, void **data)
+{
+	void *slot, *slowly; /* so that the caller's may be in a register */
+	enum rk_result outcome = RK_ABORTED;
+	intptr_t me = rki_lock_me();
+	int r;
+
+	if (RKI_LIKELY(me != 0))
+		outcome = rki_lock_take(lock, me, &slot);
+	if (RKI_LIKELY(outcome == RK_DONE)) {
+		*data = (void *)((uintptr_t)slot + RK_LOCK_HEADER);
+		return 0;
+	}
+	r = rk_lock_here_slow(lock, nanoseconds, &slowly, outcome);
+	*data = slowly;
+	return r;
+}
+
+RKI_INLINE int rk_lock_here(struct rk_lock *lock, void **data)
+{
+	return rk_lock_here_for(lock, INT64_MAX, data);
+}
+
+RKI_INLINE int rk_lock_here_try(struct rk_lock *lock, void **data)
+{
+	return rk_lock_here_for(lock, 0, data);
+}
+
+RKI_INLINE int rk_lock_release(void *data)
+{
+#if RK_HAVE_SECTIONS
+	struct rki_lock_slot *slot = (struct rki_lock_slot *)((uintptr_t)data - RK_LOCK_HEADER);
+
+	intptr_t held = __atomic_load_n(&slot->held, __ATOMIC_RELAXED);
+
+	if (RKI_LIKELY(held != 0 && held == rki_lock_me())) {
+		__atomic_store_n(&slot->held, 0, __ATOMIC_RELEASE);
+		return RKI_LIKELY(__atomic_load_n(&slot->waiting, __ATOMIC_RELAXED) == 0) ? 0 : rk_lock_release_slow(data, 1);
+	}
+#endif
+	return rk_lock_release_slow(data, 0);
+}
+
+RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section)
+{
+	struct rk_rwlock_section *slowly; /* so that the caller's may be in a register */
+	void *counted;
+	enum rk_result outcome = rk_gate_enter(RKI_READERS_GATE_OF(lock), &counted);
+	int r;
+
+	if (RKI_LIKELY(outcome == RK_DONE)) {
+		*section = (struct rk_rwlock_section *)counted;
+		return 0;
+	}
+	r = rk_rwlock_read_lock_slow(lock, nanoseconds, &slowly, outcome);
+	*section = slowly;
+	return r;
+}
+
+RKI_INLINE int rk_rwlock_read_lock(struct rk_rwlock *lock, struct rk_rwlock_section **section)
+{
+	return rk_rwlock_read_lock_for(lock, INT64_MAX, section);
+}
+
+RKI_INLINE int rk_rwlock_read_try(struct rk_rwlock *lock, struct rk_rwlock_section **section)
+{
+	return rk_rwlock_read_lock_for(lock, 0, section);
+}
+
+RKI_INLINE void rk_rwlock_read_unlock(struct rk_rwlock *lock, struct rk_rwlock_section *section)
+{
+	enum rk_result outcome = RKI_READERS_LEAVE(section);
+
+	if (RKI_UNLIKELY(outcome != RK_DONE) || RKI_UNLIKELY(__atomic_load_n(RKI_READERS_GATE_OF(lock), __ATOMIC_RELAXED) == 0))
+		rk_rwlock_read_unlock_slow(lock, section, outcome);
 }
 
 RKI_END_DECLS

@@ -4,8 +4,8 @@
  * what selects the slot; for bank.h RK_OP_BANKS says that the slot's word names a bank, which holds the word
  * that is worked on. Nothing else includes it, which is why it has no include guard.
  *
- * Every operation is: its inputs, one RK_SECTION over the port's primitives, and the ways out. See ops.h for what is
- * common to all of them.
+ * Every operation is: its inputs, one RK_SECTION over the port's primitives, and the ways out. ops.h says what each does,
+ * and what is common to all of them.
  */
 #if RK_OP_INDEX == RK_OP_INDEX_CPU
 #define RK_OP_KIND(verb) rk_cpu_##verb
@@ -98,7 +98,6 @@ unequal:                                                                        
 #define RK_OP_LEAVE RK_NO_RSEQ
 #endif
 
-/* Loads the slot's word into *value, which becomes 0 unless that was done. */
 RKI_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *value)
 {
 	enum rk_result outcome = RK_DONE;
@@ -112,7 +111,6 @@ RKI_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *v
 	RK_OP_WAYS_OUT_VALUE(*value = loaded, *value = 0)
 }
 
-/* Adds `value` to the slot's word, wrapping. */
 RKI_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
@@ -127,10 +125,6 @@ RKI_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
 	RK_OP_WAYS_OUT
 }
 
-/*
- * Adds `value`, wrapping, to the word `offset` bytes behind where the slot's word points; RK_UNEQUAL if that is null.
- * For memory of this CPU that is larger than a slot, or that can be replaced.
- */
 RKI_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t offset, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
@@ -146,12 +140,6 @@ RKI_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t 
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
-/*
- * Takes the first node off a list: the slot's word, which goes to *node and is replaced by the word `next` bytes
- * behind where it points. RK_UNEQUAL if the slot's word is `end`, where lists end (0, say). *node becomes NULL
- * unless a node was taken. The address of a node stays mapped as long as somebody may be popping it: a thread that waits
- * for its page, swapped out, say, is reached by no fence, and dies if the page is gone. Memory that is locked is exempt.
- */
 RKI_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdiff_t next, void **node)
 {
 	enum rk_result outcome = RK_DONE;
@@ -166,10 +154,6 @@ RKI_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrd
 	RK_OP_WAYS_OUT_VALUE(*node = (void *)popped, *node = NULL)
 }
 
-/*
- * Puts `element` behind the last one of the array that the slot is (struct rk_array), RK_UNEQUAL if that is full. After
- * RK_ABORTED or RK_DONE it is written; what was there behind the last one meant nothing.
- */
 RKI_INLINE enum rk_result RK_OP(array_push) RK_OP_PARAMS(void *base, void *element)
 {
 	RK_OP_CHECK((void)0)
@@ -181,7 +165,6 @@ RKI_INLINE enum rk_result RK_OP(array_push) RK_OP_PARAMS(void *base, void *eleme
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
-/* Takes the last element off an array; RK_UNEQUAL if it is empty. *element becomes NULL unless one was taken. */
 RKI_INLINE enum rk_result RK_OP(array_pop) RK_OP_PARAMS(void *base, void **element)
 {
 	enum rk_result outcome = RK_DONE;
@@ -196,12 +179,6 @@ RKI_INLINE enum rk_result RK_OP(array_pop) RK_OP_PARAMS(void *base, void **eleme
 	RK_OP_WAYS_OUT_VALUE(*element = (void *)popped, *element = NULL)
 }
 
-/*
- * If the slot's word equals `expected`, copies `length` bytes from `offset` bytes behind the slot to `target` and then
- * stores `value` into the slot's word, else RK_UNEQUAL: for taking much at once. After RK_ABORTED some of the bytes may
- * have been copied. The target must be writable memory that others don't look at, and not overlap the source; some of it
- * is written twice. Repetitions are as those of copy_if_equal.
- */
 RKI_INLINE enum rk_result RK_OP(copy_out_if_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, void *target, size_t length, intptr_t value)
 {
@@ -216,7 +193,7 @@ RKI_INLINE enum rk_result RK_OP(copy_out_if_equal)
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
-/* The operations that publish, relaxed and with release order. */
+/* Those that publish, relaxed and with release order. */
 #define RK_OP_PUBLISH(verb) RK_OP(verb)
 #define RK_OP_COMMIT_STORE RK_ASM_COMMIT_STORE
 #define RK_OP_COMMIT_HEAD RK_ASM_COMMIT_HEAD

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* bank.h - the operations of ../bank.h, by each kind of index (ops_indexes.h, ops_body.h). */
+#ifndef RSEQKIT_DETAIL_BANK_H
+#define RSEQKIT_DETAIL_BANK_H
+
+#include <rseqkit/bank.h>
+
+RKI_BEGIN_DECLS
+
+#define RK_OP_BANKS
+#include <rseqkit/detail/ops_indexes.h>
+#undef RK_OP_BANKS
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_DETAIL_BANK_H */

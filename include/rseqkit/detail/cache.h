@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* cache.h - the inline functions of ../cache.h, and their ways out. */
+#ifndef RSEQKIT_DETAIL_CACHE_H
+#define RSEQKIT_DETAIL_CACHE_H
+
+#include <rseqkit/bank.h>
+#include <rseqkit/cache.h>
+
+RKI_BEGIN_DECLS
+
+/*
+ * The ways out of the functions below, in their contexts: with the outcome of the attempt that was made, RK_NO_RSEQ also where
+ * it may be that the thread isn't registered yet.
+ */
+RKI_API void *rk_cache_get_slow(struct rk_cache *cache, enum rk_result outcome);
+RKI_API void rk_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome);
+
+/* One attempt at this CPU's array: the object, or an outcome, RK_NO_RSEQ where rk_leave() hasn't been asked yet. */
+static inline __attribute__((__unused__)) uintptr_t rki_cache_pop(struct rk_cache *base)
+{
+	uintptr_t token;
+
+	if (RKI_NO_AREA)
+		return RK_NO_RSEQ;
+	RK_SECTION_TOKEN(token,
+			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(closed, RK_ASM_CLOSED)
+				 RK_ASM_EXIT_VALUE(unequal, RK_ASM_UNEQUAL),
+			 RK_ASM_INDEX_CPU(RK_ASM_HERE) RK_ASM_ENTER(RK_ASM_HERE, where, closed) RK_ASM_LOAD
+				 RK_ASM_LOAD_LAST(RK_ASM_HERE, outcome, unequal) RK_ASM_STEP(step) RK_ASM_COMMIT_LOADED,
+			 RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)-RK_BANK_OPEN),
+				 RK_IN_WORD_AS(step, RK_ARRAY_POPPED(1))),
+			 RK_USES_ARRAY);
+	return token;
+}
+
+RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache)
+{
+	const void *base = cache;
+	uintptr_t token;
+
+	if (RKI_NO_AREA)
+		return NULL;
+	RK_SECTION_OR_NULL(token,
+			   RK_ASM_INDEX_CPU(RK_ASM_END) RK_ASM_ENTER(RK_ASM_END, where, closed) RK_ASM_LOAD
+				   RK_ASM_LOAD_LAST(RK_ASM_END, outcome, empty) RK_ASM_STEP(step) RK_ASM_COMMIT_LOADED,
+			   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)-RK_BANK_OPEN),
+				   RK_IN_WORD_AS(step, RK_ARRAY_POPPED(1))),
+			   RK_USES_ARRAY);
+	return (void *)token;
+}
+
+RKI_INLINE void *rk_cache_get(struct rk_cache *cache)
+{
+	uintptr_t token = rki_cache_pop(cache);
+
+	return RKI_LIKELY(token > RK_CLOSED) ? (void *)token : rk_cache_get_slow(cache, (enum rk_result)token);
+}
+
+RKI_INLINE void rk_cache_put(struct rk_cache *cache, void *object)
+{
+	const void *base = cache;
+
+	if (RKI_NO_AREA)
+		goto leave;
+	RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed) RK_ASM_EXIT(unequal),
+		   RK_ASM_INDEX_CPU(RK_ASM_C) RK_ASM_ENTER(RK_ASM_C, where, closed) RK_ASM_LOAD
+			   RK_ASM_STORE_NEXT(RK_ASM_C, object, unequal) RK_ASM_STEP(step) RK_ASM_COMMIT_LOADED,
+		   RK_LIST(RK_IN(base), RK_IN_WORD_AS(where, (intptr_t)-RK_BANK_OPEN), RK_IN(object),
+			   RK_IN_WORD_AS(step, RK_ARRAY_PUSHED(1))),
+		   RK_USES_ARRAY, leave, closed, unequal);
+	return;
+aborted:
+	rk_cache_put_slow(cache, object, RK_ABORTED);
+	return;
+closed:
+	rk_cache_put_slow(cache, object, RK_CLOSED);
+	return;
+unequal:
+	rk_cache_put_slow(cache, object, RK_UNEQUAL);
+	return;
+leave:
+	rk_cache_put_slow(cache, object, RK_NO_RSEQ);
+}
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_DETAIL_CACHE_H */

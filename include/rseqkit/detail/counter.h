@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* counter.h - the inline functions of ../counter.h, and their ways out. */
+#ifndef RSEQKIT_DETAIL_COUNTER_H
+#define RSEQKIT_DETAIL_COUNTER_H
+
+#include <rseqkit/counter.h>
+#include <rseqkit/detail/group.h>
+#include <rseqkit/ops.h>
+
+RKI_BEGIN_DECLS
+
+/*
+ * The ways out of the functions below, in their contexts: with the outcome of the attempt that was made, which they repeat,
+ * and at last add to the overflow slot; or where there is no counter or group yet, which they make.
+ */
+RKI_API void rk_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome);
+RKI_API void rk_counter_static_add_slow(struct rk_counter_static *of, int64_t value);
+RKI_API void rk_counter_group_add_slow(struct rk_counter_group *group, size_t which, int64_t value,
+				       enum rk_result outcome);
+RKI_API void rk_counter_group_static_add_slow(struct rk_counter_group_static *of, size_t which, int64_t value);
+
+RKI_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value)
+{
+#if INTPTR_MAX == INT64_MAX
+	enum rk_result outcome = rk_cpu_add(counter, value);
+#else
+	enum rk_result outcome = RK_NO_RSEQ; /* 64 bits are more than one store */
+#endif
+
+	if (RKI_UNLIKELY(outcome != RK_DONE))
+		rk_counter_add_slow(counter, value, outcome);
+}
+
+RKI_INLINE void rk_counter_static_add(struct rk_counter_static *of, int64_t value)
+{
+	struct rk_counter *counter = __atomic_load_n(&of->counter, __ATOMIC_ACQUIRE);
+
+	if (RKI_UNLIKELY(counter == NULL))
+		rk_counter_static_add_slow(of, value);
+	else
+		rk_counter_add(counter, value);
+}
+
+RKI_INLINE void rk_counter_group_add(struct rk_counter_group *group, size_t which, int64_t value)
+{
+	enum rk_result outcome = rki_group_add(group, which, value);
+
+	if (RKI_UNLIKELY(outcome != RK_DONE))
+		rk_counter_group_add_slow(group, which, value, outcome);
+}
+
+RKI_INLINE void rk_counter_group_static_add(struct rk_counter_group_static *of, size_t which, int64_t value)
+{
+	struct rk_counter_group *group = __atomic_load_n(&of->group, __ATOMIC_ACQUIRE);
+
+	if (RKI_UNLIKELY(group == NULL))
+		rk_counter_group_static_add_slow(of, which, value);
+	else
+		rk_counter_group_add(group, which, value);
+}
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_DETAIL_COUNTER_H */

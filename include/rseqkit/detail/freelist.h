@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* freelist.h - the inline functions of ../freelist.h, and their ways out. */
+#ifndef RSEQKIT_DETAIL_FREELIST_H
+#define RSEQKIT_DETAIL_FREELIST_H
+
+#include <rseqkit/bank.h>
+#include <rseqkit/freelist.h>
+
+RKI_BEGIN_DECLS
+
+/* The ways out of the functions below, in their contexts: with the outcome of the attempt that was made. */
+RKI_API void rk_freelist_push_slow(struct rk_freelist *list, struct rk_freelist_node *first,
+				   struct rk_freelist_node *last, enum rk_result outcome);
+RKI_API struct rk_freelist_node *rk_freelist_pop_slow(struct rk_freelist *list, enum rk_result outcome);
+
+RKI_INLINE void rk_freelist_push_chain(struct rk_freelist *list, struct rk_freelist_node *first,
+				       struct rk_freelist_node *last)
+{
+	enum rk_result outcome = rk_cpu_bank_push(list, 0, first, (char *)last - (char *)first);
+
+	if (RKI_UNLIKELY(outcome != RK_DONE))
+		rk_freelist_push_slow(list, first, last, outcome);
+}
+
+RKI_INLINE void rk_freelist_push(struct rk_freelist *list, struct rk_freelist_node *node)
+{
+	enum rk_result outcome = rk_cpu_bank_push(list, 0, node, 0);
+
+	if (RKI_UNLIKELY(outcome != RK_DONE))
+		rk_freelist_push_slow(list, node, node, outcome);
+}
+
+RKI_INLINE struct rk_freelist_node *rk_freelist_pop(struct rk_freelist *list)
+{
+	void *node;
+	enum rk_result outcome = rk_cpu_bank_pop(list, 0, 0, 0, &node);
+
+	if (RKI_UNLIKELY(outcome != RK_DONE))
+		return rk_freelist_pop_slow(list, outcome);
+	if (node == NULL)
+		__builtin_unreachable(); /* an empty list is another outcome, so who tests for NULL tests only then */
+	return (struct rk_freelist_node *)node;
+}
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_DETAIL_FREELIST_H */

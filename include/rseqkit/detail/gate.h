@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* gate.h - the operations of ../gate.h. */
+#ifndef RSEQKIT_DETAIL_GATE_H
+#define RSEQKIT_DETAIL_GATE_H
+
+#include <rseqkit/gate.h>
+
+RKI_BEGIN_DECLS
+
+#if RK_HAVE_SECTIONS
+#define RKI_GATE_LEAVE rk_not_done(rk_leave())
+#else
+#define RKI_GATE_LEAVE RK_NO_RSEQ
+#endif
+
+RKI_INLINE enum rk_result rk_gate_add(const intptr_t *gate, ptrdiff_t where, intptr_t value)
+{
+	if (RKI_NO_AREA)
+		return RKI_GATE_LEAVE;
+	if (RK_IMMEDIATE(value) && __builtin_constant_p(where) && where == 0)
+		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed),
+			   RK_ASM_INDEX_GATE(RK_ASM_C, closed) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
+			   RK_LIST(RK_IN(gate), RK_IN_WORD(value)), RK_USES_LOADED, leave, closed);
+	else if (RK_IMMEDIATE(value))
+		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed),
+			   RK_ASM_INDEX_GATE(RK_ASM_C, closed) RK_ASM_BEHIND(where) RK_ASM_COMMIT_ADD_IMMEDIATE(value),
+			   RK_LIST(RK_IN(gate), RK_IN_WORD(where), RK_IN_WORD(value)), RK_USES_LOADED, leave, closed);
+	else
+		RK_SECTION(RK_ASM_EXIT(leave) RK_ASM_EXIT(closed),
+			   RK_ASM_INDEX_GATE(RK_ASM_C, closed) RK_ASM_BEHIND(where) RK_ASM_COMMIT_ADD(value),
+			   RK_LIST(RK_IN(gate), RK_IN_WORD(where), RK_IN_WORD(value)), RK_USES_LOADED, leave, closed);
+	return RK_DONE;
+aborted:
+	return RK_ABORTED;
+closed:
+	return RK_CLOSED;
+leave:
+	return RKI_GATE_LEAVE;
+}
+
+RKI_INLINE enum rk_result rk_gate_enter(const intptr_t *gate, void **item)
+{
+	uintptr_t token;
+
+	*item = NULL;
+	if (RKI_NO_AREA)
+		return RKI_GATE_LEAVE;
+	RK_SECTION_TOKEN(token, RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ) RK_ASM_EXIT_VALUE(closed, RK_ASM_CLOSED),
+			 RK_ASM_INDEX_GATE_TOKEN(RK_ASM_HERE, closed) RK_ASM_COMMIT_ADD_IMMEDIATE(one),
+			 RK_LIST(RK_IN(gate), RK_IN_WORD_AS(one, (intptr_t)1)), RK_USES_SLOT);
+	if (RKI_LIKELY(token > RK_CLOSED)) {
+		*item = (void *)token;
+		return RK_DONE;
+	}
+	return token == RK_NO_RSEQ ? RKI_GATE_LEAVE : (enum rk_result)token;
+}
+
+#undef RKI_GATE_LEAVE
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_DETAIL_GATE_H */

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* ring.h - the inline functions of ../ring.h, their ways out, and what they know of a ring and its reader. */
+#ifndef RSEQKIT_DETAIL_RING_H
+#define RSEQKIT_DETAIL_RING_H
+
+#include <rseqkit/bank.h>
+#include <rseqkit/ring.h>
+
+/* Of one CPU's ring. */
+struct rk_ring_reader {
+	struct rk_ring *ring;
+	struct rk_log *log;
+	const struct rk_log *live; /* the same, unless this is a snapshot */
+	int64_t position, head, released;
+	int64_t mask;
+	int64_t header, size, front; /* of records like the last one: the bytes of one, and those before its data */
+	int cpu;
+	int state;
+};
+
+/* What every ring has in its reserve slot, and writers look at. */
+struct rk_ring_shared {
+	uint32_t waiting; /* odd while a reader waits; counts wake-ups */
+	uint32_t largest;
+	int64_t mask; /* of positions. It isn't in the log: a section's stores would wait for one load more. */
+};
+
+/* The first word of a record: its length, and these. A record of padding is that many bytes as a whole. */
+#define RKI_RING_STAMPED ((int64_t)1 << 30)
+#define RKI_RING_PADDING ((int64_t)1 << 29)
+#define RKI_RING_LENGTH(header) ((size_t)(header) & 0x1fffffff)
+
+/* What a record takes of the ring, in bytes. */
+#define RKI_RING_BYTES(length, stamped) (((length) + ((stamped) ? 23 : 15)) & ~(size_t)7)
+
+/* Where the tail of a CPU's ring lies: behind its struct rk_log, in no line that is fetched with that. */
+#define RKI_RING_TAIL 128
+
+RKI_BEGIN_DECLS
+
+/*
+ * The ways out of the functions below, in their contexts. rk_ring_write_slow(), with the outcome of the attempt that was made;
+ * rk_ring_wake(), where a reader waits; rk_ring_look(), where a reader knows of no more records.
+ */
+RKI_API int rk_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome);
+RKI_API void rk_ring_wake(struct rk_ring *ring);
+RKI_API int rk_ring_look(struct rk_ring_reader *reader);
+
+/* One attempt to write a record, of a length that has been looked at. */
+RKI_INLINE enum rk_result rk_ring_append(struct rk_ring *ring, const void *data, size_t length, int stamped)
+{
+	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
+	intptr_t size = (intptr_t)RKI_RING_BYTES(length, stamped), mask = (intptr_t)shared->mask;
+
+	return stamped ? rk_cpu_bank_append_stamped_release(ring, 0, (intptr_t)length | RKI_RING_STAMPED, data, length, size,
+							    mask) :
+			 rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size, mask);
+}
+
+RKI_INLINE int rk_ring_write_any(struct rk_ring *ring, const void *data, size_t length, int stamped)
+{
+	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
+	enum rk_result outcome = RK_UNEQUAL;
+
+	if (RKI_LIKELY(length <= RK_RING_RECORD_ALWAYS || length <= shared->largest))
+		outcome = rk_ring_append(ring, data, length, stamped);
+	if (RKI_UNLIKELY(outcome != RK_DONE))
+		return rk_ring_write_slow(ring, data, length, stamped, outcome);
+	if (RKI_UNLIKELY((__atomic_load_n(&shared->waiting, __ATOMIC_RELAXED) & 1) != 0))
+		rk_ring_wake(ring);
+	return 0;
+}
+
+RKI_INLINE int rk_ring_write(struct rk_ring *ring, const void *data, size_t length)
+{
+	return rk_ring_write_any(ring, data, length, 0);
+}
+
+RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, size_t length)
+{
+	return rk_ring_write_any(ring, data, length, 1);
+}
+
+RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
+{
+	reader->released = reader->position;
+	if (reader->log != NULL)
+		__atomic_store_n((int64_t *)(void *)((char *)reader->log + RKI_RING_TAIL), reader->position, __ATOMIC_RELEASE);
+}
+
+/* Where a record isn't like the last one: learns how it lies. Returns 0 for padding, which it passes. */
+RKI_INLINE int rk_ring_learn(struct rk_ring_reader *reader, int64_t header)
+{
+	int is_stamped = (header & RKI_RING_STAMPED) != 0;
+
+	if (RKI_UNLIKELY((header & RKI_RING_PADDING) != 0)) {
+		int64_t padded = reader->position;
+
+		reader->position += (int64_t)RKI_RING_LENGTH(header);
+		if (reader->released == padded)
+			rk_ring_release(reader); /* nobody will */
+		return 0;
+	}
+	reader->header = header;
+	reader->size = (int64_t)RKI_RING_BYTES(RKI_RING_LENGTH(header), is_stamped);
+	reader->front = is_stamped ? 16 : 8;
+	return 1;
+}
+
+RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record *record)
+{
+	for (;;) {
+		const char *at;
+		int64_t header;
+
+		if (reader->position == reader->head) {
+			if (reader->live != NULL)
+				reader->head = __atomic_load_n(&reader->live->head, __ATOMIC_ACQUIRE);
+			else if (!rk_ring_look(reader))
+				return 0;
+			if (reader->position == reader->head)
+				return 0;
+		}
+		at = (const char *)reader->log + RK_LOG_DATA + (reader->position & reader->mask);
+		header = *(const int64_t *)(const void *)at;
+		/*
+		 * Records are often alike. A branch, not a computation, so that the next one's place needn't wait for this
+		 * header.
+		 */
+		if (RKI_LIKELY(header == reader->header))
+			__asm__ __volatile__("");
+		else if (!rk_ring_learn(reader, header))
+			continue;
+		reader->position += reader->size;
+		record->data = at + reader->front;
+		record->length = RKI_RING_LENGTH(header);
+		record->time = (header & RKI_RING_STAMPED) != 0 ? *(const uint64_t *)(const void *)(at + sizeof(int64_t)) : 0;
+		record->cpu = reader->cpu;
+		return 1;
+	}
+}
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_DETAIL_RING_H */

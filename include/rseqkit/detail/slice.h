@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* slice.h - the inline functions of ../slice.h, and their ways out. */
+#ifndef RSEQKIT_DETAIL_SLICE_H
+#define RSEQKIT_DETAIL_SLICE_H
+
+#include <rseqkit/slice.h>
+
+RKI_BEGIN_DECLS
+
+/* The ways out of the functions below, in their contexts: the thread's first request; the kernel has taken the request back. */
+RKI_API int rk_slice_begin_slow(void);
+RKI_API void rk_slice_end_slow(void);
+
+RKI_INLINE int rk_slice_begin(void)
+{
+#ifdef RK_SLICE_CHECKED
+	return rk_slice_begin_checked();
+#else
+	uint32_t flags, control;
+
+	if (RKI_NO_AREA)
+		return 0;
+	RKI_AREA_READ(flags, 16);
+	if (RKI_LIKELY((flags & (RK_AREA_SLICE_AVAILABLE | RK_AREA_SLICE_ENABLED)) == 0)) {
+		RKI_AREA_READ(control, 4);
+		return RKI_UNLIKELY((int32_t)control < 0) ? rk_slice_begin_slow() : 0; /* not registered yet? */
+	}
+	if (RKI_UNLIKELY((flags & RK_AREA_SLICE_ENABLED) == 0))
+		return rk_slice_begin_slow();
+	RKI_AREA_READ(control, 28);
+	if (control != 0)
+		return 0;
+	RKI_AREA_STORE_BYTE(28, 1);
+	return 1;
+#endif
+}
+
+/*
+ * A grant takes the request back. So does the kernel when it preempts the thread, and if it had granted time before,
+ * something is left in the kernel that the next system call clears: this one, and no other inside a later region.
+ */
+RKI_INLINE void rk_slice_end(int requested)
+{
+#ifdef RK_SLICE_CHECKED
+	rk_slice_end_checked(requested);
+#else
+	uint32_t before, after;
+
+	if (!requested)
+		return;
+	RKI_AREA_READ(before, 28);
+	RKI_AREA_STORE_BYTE(28, 0);
+	RKI_AREA_READ(after, 28);
+	if (RKI_UNLIKELY(before == 0 || after != 0))
+		rk_slice_end_slow();
+#endif
+}
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_DETAIL_SLICE_H */

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* thread.h - the inline functions of ../thread.h, and their ways out. */
+#ifndef RSEQKIT_DETAIL_THREAD_H
+#define RSEQKIT_DETAIL_THREAD_H
+
+#include <rseqkit/thread.h>
+
+RKI_BEGIN_DECLS
+
+/* The ways out for a thread that isn't registered, in the contexts of the functions below: register it, or do without. */
+RKI_API int rk_cpu_slow(void);
+RKI_API int rk_cid_slow(void);
+
+RKI_INLINE int rk_cpu(void)
+{
+	uint32_t cpu;
+
+	if (RKI_NO_AREA)
+		return rk_cpu_slow();
+	RKI_AREA_READ(cpu, 4);
+	if (RKI_UNLIKELY((int32_t)cpu < 0))
+		return rk_cpu_slow();
+	return (int)cpu;
+}
+
+RKI_INLINE int rk_cid(void)
+{
+	uint32_t cpu, cid;
+
+	if (RKI_NO_AREA)
+		return -1;
+	RKI_AREA_READ(cpu, 4);
+	if (RKI_UNLIKELY((int32_t)cpu < 0 || rk_area_valid < RK_FIELD_END_MM_CID))
+		return rk_cid_slow();
+	RKI_AREA_READ(cid, 24);
+	return (int)cid;
+}
+
+RKI_END_DECLS
+
+#endif /* RSEQKIT_DETAIL_THREAD_H */
