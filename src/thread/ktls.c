@@ -92,13 +92,18 @@ static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, ui
 	return rk_kernel_registered_at(area, length);
 }
 
-bool rk_ktls_find_room(bool chosen, struct rk_ktls_room *room, struct rk_ktls_layout *layout)
+bool rk_ktls_see_room(struct rk_ktls_room *room)
 {
 	*room = (struct rk_ktls_room){0};
 	if (rk_ktls_room == NULL)
 		return false;
 	rk_ktls_room(room, sizeof(*room));
-	return (room->linked || chosen) && rk_ktls_ask_kernel(layout) == 0 &&
+	return true;
+}
+
+bool rk_ktls_find_room(bool chosen, struct rk_ktls_room *room, struct rk_ktls_layout *layout)
+{
+	return rk_ktls_see_room(room) && (room->linked || chosen) && rk_ktls_ask_kernel(layout) == 0 &&
 	       fits_layout(layout, rk_feature_size(), room->size, room->alignment);
 }
 
@@ -112,6 +117,12 @@ bool rk_ktls_begin(const struct rk_ktls_room *room, const struct rk_ktls_layout 
 #define LIBC_CAN false
 
 /* A detached thread of musl unmaps its own memory while the kernel still writes to it. */
+bool rk_ktls_see_room(struct rk_ktls_room *room)
+{
+	(void)room;
+	return false;
+}
+
 bool rk_ktls_find_room(bool chosen, struct rk_ktls_room *room, struct rk_ktls_layout *layout)
 {
 	(void)chosen;

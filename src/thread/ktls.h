@@ -24,6 +24,9 @@ struct rk_process;
 /* What the kernel says of the blob. Returns 0; or what rk_ktls_ask() returns, but for what it says of this library. */
 int rk_ktls_ask_kernel(struct rk_ktls_layout *layout);
 
+/* Is there room, as far as this copy sees? */
+bool rk_ktls_see_room(struct rk_ktls_room *room);
+
 /*
  * Is there room that the kernel's blob fits in, and does the program want it, as it does when `chosen`? Fills both then.
  * Async-signal-safe.

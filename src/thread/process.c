@@ -146,23 +146,20 @@ static uint64_t decide_on_area(void)
 }
 
 /*
- * Beside an area of this copy's block or in this copy's room the state is where it always is. Any other one was read
- * on the page.
+ * Beside an area of this copy's block the state is where it always is. Any other area was read on the page, but for the
+ * kernel's, of which there may be no page: then it is in this copy's room.
  */
 static void find_state(struct rk_process *p)
 {
 	struct rk_rendezvous page = {.state = offsetof(struct rk_thread_block, state)};
-	struct rk_ktls_room room = {0};
-	int64_t in_room;
+	struct rk_ktls_room room;
 
-	if (p->where == RK_WHERE_KTLS && rk_ktls_room != NULL)
-		rk_ktls_room(&room, sizeof(room));
-	in_room = p->offset - room.offset;
-	if (in_room > 0 && in_room < room.size) {
-		page.blob = (uint32_t)in_room;
-		page.state = room.state - page.blob;
-	} else if (p->where == RK_WHERE_KTLS || p->offset != rk_block_offset()) {
+	if (p->where == RK_WHERE_OWN && p->offset != rk_block_offset()) {
 		(void)rk_rendezvous_read(&page);
+	} else if (p->where == RK_WHERE_KTLS && (rk_rendezvous_look(&page) != 0 || page.offset != p->offset) &&
+		   rk_ktls_see_room(&room)) {
+		page.blob = (uint32_t)(p->offset - room.offset);
+		page.state = room.state - page.blob;
 	}
 	p->state = (uint16_t)page.state;
 	p->blob = (uint16_t)page.blob;
