@@ -238,7 +238,9 @@ static void a_handler_leaves_its_thread_unregistered(void **state)
 	(void)state;
 	NEEDS_RSEQ();
 	assert_int_equal(in_child_with(handler_in_a_registration, SYS_rseq), 0);
+#ifdef __GLIBC__ /* with musl a vfork child is known by its thread id */
 	assert_int_equal(in_child_with(handler_in_a_registration, SYS_get_robust_list), 0);
+#endif
 }
 
 static const struct CMUnitTest tests[] = {
