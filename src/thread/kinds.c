@@ -20,6 +20,7 @@ const struct rk_kind rk_kinds[] = {
 	[RK_WHERE_LIBRSEQ] = {.owner = RK_OWNER_LIBRSEQ,
 			      .provider = RK_KTLS_OTHERS,
 			      .reason = RK_REASON_STRANGER,
+			      .asked = true,
 			      .mark = RK_CPU_ID_BRACKET},
 	[RK_WHERE_OWN] = {.owner = RK_OWNER_SELF,
 			  .provider = RK_KTLS_LIBRARY,

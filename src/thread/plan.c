@@ -85,6 +85,8 @@ static bool propose(union rk_plan *plan, enum rk_where where, ptrdiff_t offset, 
 	return true;
 }
 
+_Static_assert(RK_REASON_TOLD < 32, "the plan has five bits for a reason");
+
 static bool do_without(union rk_plan *plan, enum rk_reason reason)
 {
 	plan->where = RK_WHERE_NOWHERE;

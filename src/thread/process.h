@@ -24,6 +24,7 @@ struct rk_kind {
 	uint8_t owner;    /* enum rk_owner: of a registered thread */
 	uint8_t provider; /* enum rk_ktls: of a thread's data */
 	uint8_t reason;   /* enum rk_reason: why a thread isn't registered where this library registers none; else 0 */
+	bool asked;       /* threads are registered when they ask for it: one that isn't says nothing of the process */
 	bool counted;     /* an early adopter's protocol counts the users of a thread's registration */
 	bool shared;      /* the thread state stands beside the area, one for all copies; else each copy has its own */
 	int32_t mark;     /* cpu_id inside a bracket of vfork */

@@ -3,6 +3,7 @@
 #include "reason.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <rseqkit/api.h>
 
@@ -37,7 +38,9 @@ int rk_reason_errno(enum rk_reason reason)
 
 const char *rk_reason_text(enum rk_reason reason)
 {
-	return (size_t)reason < sizeof(reasons) / sizeof(reasons[0]) ? reasons[reason].text : "unknown";
+	bool known = (size_t)reason < sizeof(reasons) / sizeof(reasons[0]) && reasons[reason].text != NULL;
+
+	return known ? reasons[reason].text : "unknown";
 }
 
 const char *rk_owner_name(enum rk_owner owner)

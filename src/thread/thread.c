@@ -241,7 +241,7 @@ static int prepare_and_note(void)
 
 	if (r == 0) {
 		rk_process_note(RK_REASON_NONE);
-	} else if (r != -rk_reason_errno(RK_REASON_VFORK) && p->where != RK_WHERE_LIBRSEQ) {
+	} else if (r != -rk_reason_errno(RK_REASON_VFORK) && !rk_kind_of(p)->asked) {
 		uint8_t reason = READ(state->reason);
 
 		rk_process_note((enum rk_reason)(reason != RK_REASON_NONE ? reason : rk_kind_of(p)->reason));

@@ -18,7 +18,7 @@ load demo
 	printf 'one two\nthree\n' >text
 	count text
 	assert_json 'j["schema"] == "rseqkit.demo/1" and j["verified"] is True' \
-		'j["owner"] in ("libc", "self", "foreign", "none")' \
+		'j["owner"] in ("libc", "self", "early", "librseq", "kernel", "foreign", "none")' \
 		'[j["files"], j["bytes"], j["lines"], j["words"]] == [1, 14, 2, 3]' \
 		'set(j["seconds"]) == {"rseqkit", "shared-atomic", "mutex"} == set(j["passes"])' \
 		'all(type(s) is float or type(s) is int for s in j["seconds"].values())' \

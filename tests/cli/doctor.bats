@@ -7,7 +7,7 @@ load helper
 assert_schema() {
 	assert_json 'j["schema"] == "rseqkit.doctor/1" and type(j["rseq"]) is bool' \
 		'j["mode"] in ("legacy", "optimised", None)' \
-		'j["owner"] in ("libc", "self", "early", "librseq", "foreign", "none")' \
+		'j["owner"] in ("libc", "self", "early", "librseq", "kernel", "foreign", "none")' \
 		'set(j["neighbours"]) == {"early", "hidden", "librseq"}' \
 		'all(type(j[k]) is int or j[k] is None for k in ("feature_size", "alignment", "length", "seccomp"))' \
 		'all(j[k] in (True, False, None) for k in ("mm_cid", "node_id", "slice_extension"))' \

@@ -224,14 +224,17 @@ static void ten_thousand_threads(void **state)
 static void texts_cover_everything(void **state)
 {
 	(void)state;
-	for (int reason = RK_REASON_NONE; reason <= RK_REASON_RENDEZVOUS; reason++)
+	for (int reason = RK_REASON_NONE; reason <= RK_REASON_TOLD; reason++)
 		assert_string_not_equal(rk_reason_text((enum rk_reason)reason), "unknown");
+	assert_string_equal(rk_reason_text((enum rk_reason)(RK_REASON_TOLD + 1)), "unknown");
 	assert_string_equal(rk_reason_text((enum rk_reason)99), "unknown");
 	assert_string_equal(rk_owner_name(RK_OWNER_NONE), "none");
 	assert_string_equal(rk_owner_name(RK_OWNER_LIBC), "libc");
 	assert_string_equal(rk_owner_name(RK_OWNER_SELF), "self");
 	assert_string_equal(rk_owner_name(RK_OWNER_EARLY), "early");
 	assert_string_equal(rk_owner_name(RK_OWNER_FOREIGN), "foreign");
+	assert_string_equal(rk_owner_name(RK_OWNER_LIBRSEQ), "librseq");
+	assert_string_equal(rk_owner_name(RK_OWNER_KERNEL), "kernel");
 	assert_string_equal(rk_owner_name((enum rk_owner)99), "unknown");
 	assert_string_equal(rk_version(), "0.1.0");
 }
