@@ -31,7 +31,7 @@ bool filled;
 
 #define LOCALS byte r, c, p_word, p_offset; bit self; bool agreed
 
-/* src/thread/rendezvous.c, read_page() */
+/* src/thread/rendezvous.c, rk_rendezvous_read() */
 #ifdef SEED_FILLED_LATER
 #define PAGE_IS_GOOD (page != STRANGER && filled)
 #else

@@ -68,11 +68,13 @@
 #define RKE_AT_FEATURE_SIZE 27 /* AT_RSEQ_FEATURE_SIZE of include/uapi/linux/auxvec.h */
 
 #if defined(__mips__)
+#define RKE_SIG_BLOCK 1
 #define RKE_SIG_SETMASK 3
 #define RKE_SIGSET_SIZE 16
 #define RKE_SYNCHRONOUS_SIGNALS 0xe98UL /* SIGILL, SIGTRAP, SIGFPE, SIGBUS, SIGSEGV, SIGSYS */
 #else
-#define RKE_SIG_SETMASK 2 /* include/uapi/asm-generic/signal-defs.h */
+#define RKE_SIG_BLOCK 0 /* include/uapi/asm-generic/signal-defs.h */
+#define RKE_SIG_SETMASK 2
 #define RKE_SIGSET_SIZE 8
 #define RKE_SYNCHRONOUS_SIGNALS 0x400004d8UL
 #endif
@@ -715,7 +717,7 @@ RKE_FUNCTION int rke_block_signals(unsigned char saved[RKE_SIGSET_SIZE])
 
 	memset(blocked, 0xff, sizeof(blocked));
 	blocked[0] &= ~RKE_SYNCHRONOUS_SIGNALS;
-	return (int)rke_syscall(SYS_rt_sigprocmask, RKE_SIG_SETMASK, (long)(intptr_t)blocked, (long)(intptr_t)saved,
+	return (int)rke_syscall(SYS_rt_sigprocmask, RKE_SIG_BLOCK, (long)(intptr_t)blocked, (long)(intptr_t)saved,
 				RKE_SIGSET_SIZE);
 }
 

@@ -73,7 +73,7 @@ RKI_BEGIN_DECLS
  *
  * System calls of the whole library. Each of these situations but visits and a thread's end is tested under a filter that
  * kills for any other (tests/coexist/test_filter.c).
- *   deciding              rseq (at most 8; 16 where the kernel is asked to register, ktls.h)
+ *   deciding              rseq (at most 10; 16 where the kernel is asked to register, ktls.h)
  *     the list of CPUs    openat, pread64, close, sched_getaffinity, mmap, mprotect; mincore, rt_sigprocmask beside another copy;
  *                         munmap in emulators; for RSEQKIT_PERCPU the first three as well
  *     libc registers not  get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close: the

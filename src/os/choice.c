@@ -6,7 +6,7 @@
  * asked, which knows where exec put the strings. The libc's `environ` is another thing: each namespace of dlmopen has
  * one, a preloaded allocator runs before it is there, and other threads or the interrupted code may be changing it.
  * The answer may differ all the same, where /proc comes and goes, descriptors run short, or the program overwrites the
- * strings, as setproctitle() does. A choice that was made is on the page by then (process.c), which comes first.
+ * strings, as setproctitle() does. A choice that was made is on the page by then (plan.c), which comes first.
  *
  * RSEQKIT_AREA=own exists because glibc's spare area is registered with 32 bytes, in legacy mode: glibc registers threads there
  * too, with 32. An area of our own has all that the kernel offers. Where copies' blocks are 16-aligned (agreement.h), they can't

@@ -57,10 +57,10 @@
 	})
 
 /*
- * Sets the calling thread's signal mask, of RK_SIGSET_SIZE bytes, or blocks all that may be blocked. Raw, because the libc's
- * functions leave two signals of its own unblocked. Returns 0, and what it was in *before, or a negative errno.
+ * Sets the calling thread's signal mask, of RK_SIGSET_SIZE bytes, or blocks all that may be blocked, too. Raw, because the
+ * libc's functions leave two signals of its own unblocked. Returns 0, and what it was in *before, or a negative errno.
  *
- * Signals that an instruction causes stay unblocked: blocked, they end the process (force_sig_info_to_task() in the kernel's
+ * Signals that an instruction causes stay as they are: blocked, they end the process (force_sig_info_to_task() in the kernel's
  * signal.c), and SIGSYS is how a filter with SECCOMP_RET_TRAP has a system call answered by a handler.
  */
 #define RKI_SIGNAL_BIT(signal) (1UL << ((signal)-1))
@@ -80,7 +80,7 @@ static inline int rk_kernel_block_signals(void *before)
 	for (size_t i = 0; i < RK_SIGSET_SIZE / sizeof(long); i++)
 		blocked[i] = ~0UL;
 	blocked[0] &= ~RK_SYNCHRONOUS_SIGNALS;
-	return rk_kernel_set_signals(blocked, before);
+	return (int)RK_SYSCALL(SYS_rt_sigprocmask, SIG_BLOCK, blocked, before, RK_SIGSET_SIZE);
 }
 
 /* Does the calling thread block it? */

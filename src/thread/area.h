@@ -37,8 +37,8 @@ static inline volatile struct rk_area *rk_area_of(const struct rk_process *proce
 #define WRITE(field, value) (*(volatile __typeof__(field) *)&(field) = (value))
 
 /*
- * Words of the process are zero until they are decided on, and are never written to after that: whoever has seen the
- * decision reads them plainly, while others that made the same one may still be at it.
+ * The published words are zero until they are decided on, and never change after that: code that has seen the decision
+ * reads them plainly, while other threads may still publish the same values.
  */
 #define SET_ONCE(word, value)                                                                                          \
 	do {                                                                                                           \

@@ -175,7 +175,7 @@ static bool ask_page(const struct situation *now, union rk_plan *plan)
 	struct rk_rendezvous page;
 
 	(void)now;
-	plan->meets = rk_kernel_has_registration() != -ENOSYS;
+	plan->meets = plan->meets || rk_kernel_has_registration() != -ENOSYS;
 	if (!plan->meets || rk_rendezvous_look(&page) != 0)
 		return false;
 	rk_plan_adopt(plan, &page);
@@ -305,9 +305,7 @@ static void choose(const struct situation *now, union rk_plan *plan, bool withou
 {
 	const struct candidate *candidate = candidates;
 
-	while (without_kernel && (candidate++)->ask != ask_kernel)
-		;
-	while (!candidate->ask(now, plan))
+	while ((without_kernel && candidate->ask == ask_kernel) || !candidate->ask(now, plan))
 		candidate++;
 	if (candidate->is_ours && plan->reason == RK_REASON_NONE)
 		plan->reason = (uint8_t)hesitate(now, plan) & 31;

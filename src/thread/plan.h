@@ -26,7 +26,7 @@ union rk_plan {
 };
 
 /*
- * The first candidate that says yes; or, if the kernel failed to do its part of a plan, the first one after it. Takes
+ * The first candidate that says yes; or, if the kernel failed to do its part of a plan, the first other one. Takes
  * the dynamic linker's lock: signals are blocked meanwhile.
  */
 union rk_plan rk_plan_make(const union rk_plan *failed);

@@ -9,13 +9,16 @@
  * There is one decision, however many threads race to it, and whatever each of them is answered. What depends on
  * answers is a word that the first thread stores; the others go on with that. In this order:
  *
- *   plan        all that is asked (plan.c), before a thread does what others
- * can see; the area    what came of the plan: another copy may have made the
- * page, the page or the kernel may fail; neighbours  the state and the blob,
- * which follow from the area and the page; facts       last, after
- * rk_area_offset and rk_area_valid: whoever sees this word sees all.
+ *   plan        all that is asked (plan.c), before a thread does what others can see
+ *   area        what came of the plan: another copy may have made the page, the page or the kernel may fail
+ *   neighbours  the state and the blob, which follow from the area and the page
+ *   facts       last, after rk_area_offset and rk_area_valid: a thread that sees this word sees all
  *
- * No thread waits for another one. Who finds a word missing makes it, as would the thread that stopped there.
+ * No thread waits for another one, but for the dynamic linker's lock. A thread that finds a word missing makes it, as would
+ * the thread that stopped there.
+ *
+ * The kernel's part (KTLS) is left out of that: if a filter refuses it to one of two threads that race, the kernel may have
+ * its commands from the other one, and the decision be another area. Then threads have no rseq (RK_REASON_FOREIGN).
  */
 #define _GNU_SOURCE
 #include "process.h"
@@ -28,6 +31,10 @@
 #include "rendezvous.h"
 
 struct rk_process rk_process_decided;
+
+_Static_assert(sizeof(union rk_plan) == sizeof(uint64_t) && offsetof(struct rk_process, neighbours_word) == sizeof(uint64_t) &&
+		       offsetof(struct rk_process, facts_word) == 2 * sizeof(uint64_t),
+	       "each is one word");
 
 /*
  * The first one's word is everybody's. ThreadSanitizer looks away: it takes an exchange that fails for a store, and so
@@ -88,6 +95,7 @@ static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 		plan->length = RK_AREA_LENGTH_ORIGINAL;
 	} else if (planned == RK_WHERE_OWN) {
 		plan->where = RK_WHERE_NOWHERE;
+		plan->length = 0;
 		plan->reason = RK_REASON_RENDEZVOUS;
 	}
 }
@@ -126,7 +134,7 @@ static bool carry_out(union rk_plan *plan)
 
 static uint64_t decide_on_area(void)
 {
-	static uint64_t words[2];
+	static uint64_t words[2] __attribute__((__aligned__(8)));
 	union rk_plan plan = {.word = __atomic_load_n(&words[0], __ATOMIC_ACQUIRE)};
 	struct rk_process p = {0};
 
@@ -156,10 +164,14 @@ static void find_state(struct rk_process *p)
 
 	if (p->where == RK_WHERE_OWN && p->offset != rk_block_offset()) {
 		(void)rk_rendezvous_read(&page);
-	} else if (p->where == RK_WHERE_KTLS && (rk_rendezvous_look(&page) != 0 || page.offset != p->offset) &&
-		   rk_ktls_see_room(&room)) {
-		page.blob = (uint32_t)(p->offset - room.offset);
-		page.state = room.state - page.blob;
+	} else if (p->where == RK_WHERE_KTLS && (rk_rendezvous_look(&page) != 0 || page.offset != p->offset)) {
+		/* A filter may refuse the look. Without a room of its own this copy took the area from the page. */
+		if (rk_ktls_see_room(&room)) {
+			page.blob = (uint32_t)(p->offset - room.offset);
+			page.state = room.state - page.blob;
+		} else {
+			(void)rk_rendezvous_read(&page);
+		}
 	}
 	p->state = (uint16_t)page.state;
 	p->blob = (uint16_t)page.blob;

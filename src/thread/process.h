@@ -70,10 +70,11 @@ struct rk_process {
 	uint8_t given_up; /* enum rk_reason: found later, and true of all threads; 0: none */
 	uint8_t served;   /* 1 once this copy has seen a thread that is registered; never 0 again */
 	uint8_t refused;  /* enum rk_reason of the last thread that this copy couldn't register; 0: none yet */
-};
+} __attribute__((__aligned__(8)));
 
 /*
- * Makes the decision, or takes what has been decided. Async-signal-safe; lock-free but for the dynamic linker's lock.
+ * Makes the decision, or takes what has been decided. Async-signal-safe; without a lock but for the dynamic linker's, which a
+ * handler inside of dlopen() may take again with glibc only.
  */
 const struct rk_process *rk_process_decide(void);
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 /*
- * start.c and start_here.c may not be linked in: process.c has weak definitions, which say no. (A weak reference without one
+ * start.c and start_here.c may not be linked in: plan.c has weak definitions, which say no. (A weak reference without one
  * isn't null in what gold links.)
  *
  * Does every call of pthread_create() in this namespace come to start.c of this copy?

@@ -2,7 +2,7 @@
 /*
  * start_here.c - says that start.c is in this module too: the two are linked together, or neither.
  *
- * The decision asks (process.c), and start.c asks for the decision. So this file names nothing of start.c, but looks which
+ * The decision asks (plan.c), and start.c asks for the decision. So this file names nothing of start.c, but looks which
  * module the dynamic linker binds pthread_create() to. In this module that is start.c's.
  */
 #define _GNU_SOURCE

@@ -159,8 +159,11 @@ static void check_adopted(const struct copy *copy)
 
 static void check_refused(const struct copy *copy)
 {
+	struct rk_process_info info;
+
 	CHECK(copy->prepare() == -EADDRINUSE);
 	CHECK(copy->reason() == RK_REASON_RENDEZVOUS);
+	CHECK(copy->query(&info, sizeof(info)) == 0 && info.owner == RK_OWNER_NONE && info.length == 0);
 	CHECK(!kernel_says_any());
 }
 

@@ -167,7 +167,47 @@ static void handler_comes_first(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
+static volatile sig_atomic_t delivered;
+
+static void count_delivery(int signo)
+{
+	(void)signo;
+	delivered = 1;
+}
+
+static int child_of_vfork(void *arg, const void *signals)
+{
+	(void)arg;
+	(void)signals;
+	return 0;
+}
+
+/* What the library blocks for a while it adds to what the caller blocks, whatever signal that is. */
+static int block_bus_errors(void)
+{
+	struct sigaction action = {.sa_handler = count_delivery};
+	sigset_t bus;
+	int pid;
+
+	sigemptyset(&bus);
+	sigaddset(&bus, SIGBUS);
+	CHECK(sigaction(SIGBUS, &action, NULL) == 0 && pthread_sigmask(SIG_BLOCK, &bus, NULL) == 0);
+	raise(SIGBUS);
+	(void)rk_vfork_run(child_of_vfork, NULL, &pid);
+	CHECK(pid <= 0 || exit_status_of(pid) == 0);
+	CHECK(!delivered && sigpending(&bus) == 0 && sigismember(&bus, SIGBUS));
+	return 0;
+}
+
+static void blocked_signals_stay_blocked(void **state)
+{
+	(void)state;
+	NEEDS_VFORK();
+	assert_int_equal(in_child(block_bus_errors), 0);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(blocked_signals_stay_blocked),
 	cmocka_unit_test(storm_over_thread_starts),
 	cmocka_unit_test(storm_over_one_thread),
 	cmocka_unit_test(handler_comes_first),
