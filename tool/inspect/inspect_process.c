@@ -258,13 +258,20 @@ static int ask_threads(struct inspect_look *look, const struct inspect_look *bef
 	return status;
 }
 
+static bool has_registered_thread(const struct inspect_look *look)
+{
+	for (size_t i = 0; i < look->count; i++)
+		if (look->threads[i].answer.address != 0)
+			return true;
+	return false;
+}
+
 /* Marks the threads to be asked again; the number of those. `some`: even if no thread is registered. */
 static size_t doubt_unregistered(struct inspect_look *look, bool running_only, bool some)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < look->count; i++)
-		some |= look->threads[i].answer.address != 0;
+	some |= has_registered_thread(look);
 	for (size_t i = 0; some && i < look->count; i++) {
 		struct inspect_thread *thread = &look->threads[i];
 
@@ -314,8 +321,9 @@ static int try_look(struct inspect_look *look, const struct inspect_look *before
 	look->count = 0;
 	look->refused = 0;
 	inspect_forget_files(look);
-	status = check_process(look);
+	/* First: the kernel's facts, too, are those of one program. */
 	look->image = inspect_image(look->pid);
+	status = check_process(look);
 	if (status == EXIT_CLEAN)
 		status = ask_threads(look, before);
 	if (status == EXIT_CLEAN)
@@ -332,12 +340,17 @@ static int try_look(struct inspect_look *look, const struct inspect_look *before
 	return status != EXIT_CLEAN ? status : inspect_read_files(look) ? EXIT_CLEAN : EXIT_USAGE;
 }
 
-/* Has it gone on to another program meanwhile? Then the look is a mixture, and a thread that was ending was refused. */
+/*
+ * Has it gone on to another program meanwhile? Then the look is a mixture, and a thread that was ending was refused. Between
+ * two programs a process has no image. It has none for ever if it has no program, but then no thread is registered.
+ */
 static bool has_moved(const struct inspect_look *look)
 {
 	uint64_t image = inspect_image(look->pid);
 
-	return image != 0 && image != look->image;
+	if (image == look->image)
+		return image == 0 && has_registered_thread(look);
+	return image != 0 || inspect_living_thread(look->pid) != 0;
 }
 
 int inspect_process(struct inspect_look *look)

@@ -85,21 +85,24 @@ bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status)
 	return status->state != '\0';
 }
 
-/* By FNV-1a over the auxiliary vector: where the kernel has put things, and what it has executed. */
+/*
+ * By FNV-1a over the auxiliary vector: where the kernel has put things, and what it has executed. While the kernel executes
+ * a program the vector has nothing but its end, which is zeros (create_elf_tables() in fs/binfmt_elf.c fills it).
+ */
 uint64_t inspect_image(pid_t pid)
 {
 	pid_t tid = inspect_living_thread(pid);
 	FILE *file = open_proc(pid, tid, "auxv");
 	uint64_t image = 0xcbf29ce484222325;
-	int byte, count = 0;
+	int byte, any = 0;
 
 	while (file != NULL && (byte = fgetc(file)) != EOF) {
 		image = (image ^ (uint64_t)byte) * 0x100000001b3;
-		count++;
+		any |= byte;
 	}
 	if (file != NULL)
 		fclose(file);
-	return count != 0 ? image : 0;
+	return any != 0 ? image : 0;
 }
 
 /* The last of four numbers: real, effective, saved, and the one for files. */
