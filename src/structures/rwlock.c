@@ -26,17 +26,18 @@
  *   the state where a child has zeros         a child would forget that its thread is the writer
  *   the gate in the state a child inherits    a child would wait for a writer who isn't there, or be let in by one
  *
- * Waiting. A reader who leaves looks at the gate; if it is closed it counts itself in `left`, and wakes the writer. Who
- * left before the fence is in the sum, so nobody needs a barrier for that, but readers of a lock without sections. Readers wait for another phase.
+ * Waiting. A reader that leaves looks at the gate; if it is closed it counts itself in `left`, and wakes the writer. The sum
+ * has every reader that left before the fence. So only readers of a lock without sections need a barrier. Readers wait for
+ * another phase.
  *
- * Memory order. On x86 loads come in order, stores come in order, and no load comes behind a later store, so who sees a reader's
- * end is behind all it did, and who finds the gate open is behind what the writer stored. Other machines have a fence of memory
- * behind the sum that is 0, and before the gate is opened, as src/structures/rcu.c explains. Where that fails the gate stays
- * closed, and readers, who then use atomic instructions, are let in by the phase.
+ * Memory order. On x86 loads come in order, stores come in order, and no load comes after a later store. So a thread that
+ * sees a reader's end sees all that the reader did, and one that finds the gate open sees what the writer stored. Other
+ * machines fence memory after the sum that is 0, and before the gate opens (rcu.c). If that fails the gate stays closed, and
+ * the phase lets readers in, by atomic instructions.
  *
- * fork. The gate is closed in a child: its first user opens it, if no writer holds the claim (open_if_unlocked()). A claim whose holder
- * isn't in this process tells that a writer was, and the phase, whether it had the lock: then the lock is `abandoned`, and
- * lets nobody in before a writer has been there. Whoever opens the gate has signals blocked (readers.h).
+ * fork. The gate is closed in a child. The first user opens it, with signals blocked (readers.h), if no writer holds the
+ * claim (open_if_unlocked()). If the holder isn't in this process, the phase says whether it had the lock. Then the lock is
+ * `abandoned`: it lets no reader in until a writer has had it.
  */
 #define _GNU_SOURCE
 #include <rseqkit/lock.h>
