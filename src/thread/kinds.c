@@ -2,8 +2,8 @@
 /*
  * kinds.c - what depends on whose memory the areas are.
  *
- * Whoever shares an early adopter's area knows two negative values of cpu_id, those of its protocol. The one for a
- * failed attempt keeps the adopter from making another one, so a bracket's mark is that one there.
+ * An early adopter knows two negative values of cpu_id, those of its protocol. The one for a failed attempt keeps the
+ * adopter from making another attempt. So that is the bracket's mark in its area.
  */
 #include "process.h"
 

@@ -35,7 +35,8 @@ bool rk_ktls_find_room(bool chosen, struct rk_ktls_room *room, struct rk_ktls_la
 
 /*
  * Has the kernel register the calling thread, and those that it creates, unless another component has registered it. Returns
- * whether it is registered in the room. Called again, by another thread say, it does the same. Async-signal-safe.
+ * whether it is registered in the room. Another thread that calls it does the same, unless a filter refuses it.
+ * Async-signal-safe.
  */
 bool rk_ktls_begin(const struct rk_ktls_room *room, const struct rk_ktls_layout *layout);
 

@@ -129,7 +129,7 @@ static bool signature_is_ours(ptrdiff_t offset, uint32_t length)
 
 /*
  * An area that its libc leaves alone reads -2 (-1, should the kernel have unregistered it), or is registered by now. A
- * filter may keep us from asking; but nobody else has any business in it.
+ * filter may refuse the question; but no other component uses this area.
  */
 static bool is_spare(ptrdiff_t offset)
 {
@@ -147,8 +147,7 @@ static bool block_can_serve(void)
 }
 
 /*
- * Why a copy whose block can't be one has no area: it came late, or it stands beside a libc's area in which somebody
- * else is at work.
+ * Why a copy whose block can't be one has no area: it came late, or another component uses the libc's area beside it.
  */
 static enum rk_reason reason_without_block(void)
 {
@@ -222,9 +221,9 @@ static bool ask_kernel(const struct situation *now, union rk_plan *plan)
 
 /*
  * Areas of our own, where the libc has one that it leaves alone? Where the program chose them, for they may be larger.
- * And in the preloaded objects, which register every thread at its start: in the libc's area glibc would register
- * whoever a registered thread creates, and end the process where a filter refuses that. Too late if somebody uses the
- * libc's already: a copy that wasn't told, or whoever embeds embed.h.
+ * And in the preloaded objects, which register every thread at its start. In the libc's area glibc would register each
+ * thread that a registered thread creates, and end the process if a filter refuses that. It is too late if the libc's area
+ * is in use: by a copy that wasn't told, or by a user of embed.h.
  */
 static bool ask_better(const struct situation *now, union rk_plan *plan)
 {
@@ -272,7 +271,7 @@ static const struct candidate {
 
 /*
  * Are all threads to come registered at their start? Then a stranger's first attempt fails, and it does without rseq.
- * glibc registers, in its own area, whoever a registered thread creates.
+ * glibc registers, in its own area, each thread that a registered thread creates.
  */
 static bool starts_are_ours(const union rk_plan *plan)
 {

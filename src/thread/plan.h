@@ -2,8 +2,8 @@
 /*
  * plan.h - what a thread would decide: the candidates for the area, and all that is asked to choose one.
  *
- * The answers may differ from thread to thread: descriptors run short in one, a filter refuses another one. So the
- * plan of the thread that has it first is everybody's, before anything is done that others can see (process.c).
+ * The answers may differ from thread to thread: descriptors run short in one, a filter refuses another one. So all
+ * threads take the plan of the first one, before a thread does anything that others can see (process.c).
  */
 #ifndef RK_SRC_PLAN_H
 #define RK_SRC_PLAN_H

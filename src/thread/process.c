@@ -37,8 +37,8 @@ _Static_assert(sizeof(union rk_plan) == sizeof(uint64_t) && offsetof(struct rk_p
 	       "each is one word");
 
 /*
- * The first one's word is everybody's. ThreadSanitizer looks away: it takes an exchange that fails for a store, and so
- * for a race with readers, who read a word plainly once the last one is there.
+ * All threads take the first one's word. ThreadSanitizer looks away: it takes an exchange that fails for a store, and so
+ * for a race with threads that read a word plainly once the last one is there.
  */
 __attribute__((__no_sanitize__("thread"))) static uint64_t settle(uint64_t *word, uint64_t mine)
 {
