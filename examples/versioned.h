@@ -45,7 +45,7 @@ aborted:
 unequal:
 	return RK_UNEQUAL;
 leave:
-	return rk_leave();
+	return rki_leave();
 #else
 	(void)base;
 	(void)version;

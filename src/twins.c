@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * twins.c - the out-of-line twin of every inline function, from the same headers: for other languages, for old
- * compilers, and to set a breakpoint on.
- */
-#include <rseqkit/api.h>
-#undef RKI_INLINE
+/* twins.c - the exported twins of inline functions, from the same headers: for other languages, and to set a breakpoint on. */
 #define RKI_INLINE RKI_API
+#define RKI_INLINE_ONLY static inline __attribute__((__unused__))
 #include <rseqkit.h>

@@ -2,12 +2,15 @@
 /*
  * api.h - how this library's functions are declared, and its version.
  *
- * Names. rk_ and RK_ are for users. RKI_ is ours: it may change in any release. embed.h has names of its own, rke_.
+ * Names. Programs use rk_ and RK_. They don't use rki_ and RKI_, which may change in any release. The library exports the
+ * rki_ functions that inlined code calls. So these are no API, but they are ABI: they change with the soname only. embed.h has
+ * names of its own, rke_.
  *
- * RKI_API marks an exported function. RKI_INLINE marks a fast path that is inlined and has an out-of-line twin of the same
- * name in the library, for other languages and for debuggers: src/twins.c includes the same headers with RKI_INLINE defined
- * as RKI_API, so there is one source for both. The code is in detail/, in a header of the same name, with the slow paths that
- * it calls (..._slow) and the members of structures that are the library's own.
+ * RKI_API marks an exported function. RKI_INLINE marks a fast path that is inlined. The library exports it as a function too,
+ * its twin, for other languages and for debuggers. src/twins.c includes the same headers with RKI_INLINE defined as RKI_API, so
+ * there is one source for both. RKI_INLINE_ONLY marks a fast path that the library doesn't export. A binding that wants it as
+ * a function compiles share/rseqkit/twins.c, which is installed. The code of fast paths is in detail/, in a header of the same
+ * name, with the slow paths that it calls (..._slow) and the members of structures that are the library's own.
  *
  * Contexts. Every function says from where it may be called, in these words:
  *   any thread      at any time in a thread's life, constructors and thread-exit destructors included
@@ -62,6 +65,9 @@
 
 #ifndef RKI_INLINE
 #define RKI_INLINE static inline __attribute__((__unused__))
+#endif
+#ifndef RKI_INLINE_ONLY
+#define RKI_INLINE_ONLY RKI_INLINE
 #endif
 
 #define RKI_LIKELY(x) __builtin_expect(!!(x), 1)

@@ -2,15 +2,18 @@
 /*
  * ktls.h - kernel-maintained per-thread data (KTLS): every thread is registered without a system call of its own.
  *
+ * Experimental: no released kernel has KTLS. The symbols have a version of their own, RSEQKIT_EXPERIMENTAL. They may change in
+ * any release, and the soname stays the same then.
+ *
  * A kernel with the patch series in kernel/ registers threads itself, in a blob at one offset from the thread pointer
  * in all threads of a process, and keeps the thread id there, too. Where it does, the threads of raw clone(), of the
  * C library itself, and vfork children, but for those of vfork children, have rseq from their first instruction on.
  * Elsewhere the same contract is kept in user space, as far as that can be: one offset, and threads that are registered
  * when they look. rk_ktls_provider() says which.
  *
- * Whether the kernel does it is decided at process start, with where the areas are (rk_process_init()): it needs a
- * kernel that has it, a C library that doesn't register (GLIBC_TUNABLES=glibc.pthread.rseq=0, or glibc before 2.35),
- * one thread, and room for the blob in static TLS. The preloaded object has room, and takes it when the program is
+ * Whether the kernel does it is decided at process start, with where the areas are. Code that runs before any constructor calls
+ * rk_process_init() for that. It needs a kernel that has it, a C library that doesn't register
+ * (GLIBC_TUNABLES=glibc.pthread.rseq=0, or glibc before 2.35), one thread, and room for the blob in static TLS. The preloaded object has room, and takes it when the program is
  * started with RSEQKIT_AREA=ktls, as `rseqkit exec --ktls` does; a program has it that is linked with librseqkit-ktls.
  * It is the experimental kind of KTLS (RSEQ_FLAG_KTLS_AUTO), which C libraries need not know of. On musl it is never
  * used, because a detached thread's memory is unmapped there while the kernel still writes to it: a C library that
@@ -38,15 +41,6 @@ struct rk_ktls_layout {
 };
 
 RKI_BEGIN_DECLS
-
-/*
- * Makes the decision, if it wasn't made at process start yet, as in code that runs before any constructor, and prepares
- * the calling thread. To be called while the process has one thread: later the kernel refuses to begin.
- *
- * Returns 0, or the negative errno of rk_thread_prepare(). That the kernel can't do it is no error.
- * Context and cost: as rk_process_init(), so not in signal handlers or vfork children.
- */
-RKI_API int rk_ktls_set_up(void);
 
 /*
  * Could the kernel register the threads of a program that has room for its blob, as the preloaded object and

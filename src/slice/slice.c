@@ -82,7 +82,7 @@ int rk_slice_enable(void)
 	return rk_kernel_is_vfork_child() == 1 ? -EAGAIN : kept(state, rk_kernel_slice_on());
 }
 
-int rk_slice_begin_slow(void)
+int rki_slice_begin_slow(void)
 {
 	const struct rk_process *p = rk_process_get();
 
@@ -92,7 +92,7 @@ int rk_slice_begin_slow(void)
 }
 
 /* Before the kernel does anything it ends a grant. Where none is left it does nothing. */
-void rk_slice_end_slow(void)
+void rki_slice_end_slow(void)
 {
 	(void)RK_SYSCALL(RK_SYS_SLICE_YIELD);
 }
@@ -121,7 +121,7 @@ int rk_slice_hold(void)
 		return 0;
 	WRITE(state->slice, (uint8_t)(READ(state->slice) + MUTEX));
 	if (is_lost(state))
-		rk_slice_end_slow();
+		rki_slice_end_slow();
 	if (rk_slice_begin())
 		WRITE(state->slice, READ(state->slice) | OWED);
 	return 1;

@@ -200,10 +200,10 @@ static enum rk_result asked(enum rk_result outcome)
 {
 	if (rk_bracket_is_open())
 		return RK_NO_RSEQ;
-	return outcome == RK_NO_RSEQ ? rk_leave() : outcome;
+	return outcome == RK_NO_RSEQ ? rki_leave() : outcome;
 }
 
-void *rk_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
+void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 {
 	struct rk_cache_shared *shared = shared_of(cache);
 	void *object, *batch[RK_CACHE_BATCH_MAX];
@@ -249,7 +249,7 @@ static bool flush(struct rk_cache *cache)
 	return true;
 }
 
-void rk_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome)
+void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome)
 {
 	size_t granted = 0;
 

@@ -54,7 +54,7 @@ int rk_counter_destroy(struct rk_counter *counter)
 	return from == NULL ? -EINVAL : rk_percpu_free_for(from, counter, __builtin_return_address(0));
 }
 
-void rk_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome)
+void rki_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome)
 {
 #if INTPTR_MAX == INT64_MAX
 	struct rk_percpu *from = __atomic_load_n(&pool, __ATOMIC_RELAXED); /* NULL: another copy's counter */

@@ -113,7 +113,7 @@ int rk_group_destroy(void *group, bool is_histogram, const void *caller)
 	return -EINVAL;
 }
 
-void rk_counter_group_add_slow(struct rk_counter_group *group, size_t which, int64_t value, enum rk_result outcome)
+void rki_counter_group_add_slow(struct rk_counter_group *group, size_t which, int64_t value, enum rk_result outcome)
 {
 	struct rki_group_head *head = rk_group_head(group);
 	uint64_t before;

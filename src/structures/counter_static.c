@@ -29,7 +29,7 @@ struct rk_counter *rk_counter_static_get(struct rk_counter_static *of)
 	return made;
 }
 
-void rk_counter_static_add_slow(struct rk_counter_static *of, int64_t value)
+void rki_counter_static_add_slow(struct rk_counter_static *of, int64_t value)
 {
 	struct rk_counter *counter = rk_counter_static_get(of);
 
@@ -67,7 +67,7 @@ struct rk_counter_group *rk_counter_group_static_get(struct rk_counter_group_sta
 	return made;
 }
 
-void rk_counter_group_static_add_slow(struct rk_counter_group_static *of, size_t which, int64_t value)
+void rki_counter_group_static_add_slow(struct rk_counter_group_static *of, size_t which, int64_t value)
 {
 	struct rk_counter_group *group = rk_counter_group_static_get(of);
 

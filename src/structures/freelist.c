@@ -123,7 +123,7 @@ static bool open_list(struct rk_freelist *list)
 	return rk_bank_open_first(&lists->slot, &lists->banks[0]) == 0;
 }
 
-void rk_freelist_push_slow(struct rk_freelist *list, struct rk_freelist_node *first, struct rk_freelist_node *last,
+void rki_freelist_push_slow(struct rk_freelist *list, struct rk_freelist_node *first, struct rk_freelist_node *last,
 			   enum rk_result outcome)
 {
 	for (int i = 0; i < RK_ABORTS_MAX && (outcome == RK_ABORTED || outcome == RK_CLOSED); i++) {
@@ -135,7 +135,7 @@ void rk_freelist_push_slow(struct rk_freelist *list, struct rk_freelist_node *fi
 		push_overflow(list, first, last);
 }
 
-struct rk_freelist_node *rk_freelist_pop_slow(struct rk_freelist *list, enum rk_result outcome)
+struct rk_freelist_node *rki_freelist_pop_slow(struct rk_freelist *list, enum rk_result outcome)
 {
 	void *node = NULL;
 

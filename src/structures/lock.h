@@ -22,7 +22,7 @@
  *   words that a child has as zeros                a child would forget what its thread holds, and what was half done
  *   a gate, closed in a child                      until it is known who forked nobody gets anything; and who held what is lost
  *                                                  where no handlers of fork run
- * So the holder is the number of a thread (thread/number.c), which sections find at rk_number_offset from the thread pointer.
+ * So the holder is the number of a thread (thread/number.c), which sections find at rki_number_offset from the thread pointer.
  * Numbers are never used again.
  */
 #ifndef RK_SRC_LOCK_H

@@ -271,7 +271,7 @@ static enum rk_result lock_by_section(struct rk_lock *lock, struct wait *wait, v
 	return RK_NO_RSEQ;
 }
 
-int rk_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, enum rk_result outcome)
+int rki_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, enum rk_result outcome)
 {
 	struct wait wait = {.nanoseconds = nanoseconds};
 	int r = 0;
@@ -286,7 +286,7 @@ int rk_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, en
 	return close_slot(lock, RK_INDEX_OVERFLOW, &wait, data);
 }
 
-int rk_lock_release_slow(void *data, int is_free)
+int rki_lock_release_slow(void *data, int is_free)
 {
 	struct rki_lock_slot *slot = header_of(data);
 

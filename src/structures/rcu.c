@@ -112,7 +112,7 @@ static intptr_t enter_overflow_phase(struct rk_rcu *rcu)
 	}
 }
 
-struct rk_rcu_section *rk_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result outcome)
+struct rk_rcu_section *rki_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result outcome)
 {
 	const struct rk_rcu_state *state = rk_rcu_state(rcu);
 	void *counted = NULL;
@@ -128,7 +128,7 @@ struct rk_rcu_section *rk_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result 
 	return (struct rk_rcu_section *)counted;
 }
 
-void rk_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *section, enum rk_result outcome)
+void rki_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *section, enum rk_result outcome)
 {
 	rk_readers_leave(rcu, section, outcome);
 }

@@ -87,19 +87,19 @@ static enum rk_result add_again(struct rk_ref *ref, intptr_t value, enum rk_resu
 	return outcome;
 }
 
-void rk_ref_get_slow(struct rk_ref *ref, enum rk_result outcome)
+void rki_ref_get_slow(struct rk_ref *ref, enum rk_result outcome)
 {
 	if (add_again(ref, 1, outcome) != RK_DONE)
 		__atomic_fetch_add(&ref->count, ONE, __ATOMIC_RELAXED);
 }
 
-void rk_ref_put_slow(struct rk_ref *ref, enum rk_result outcome)
+void rki_ref_put_slow(struct rk_ref *ref, enum rk_result outcome)
 {
 	if (add_again(ref, -1, outcome) != RK_DONE && __atomic_sub_fetch(&ref->count, ONE, __ATOMIC_ACQ_REL) == 0)
 		ref->release(ref);
 }
 
-int rk_ref_tryget_slow(struct rk_ref *ref, enum rk_result outcome, int live)
+int rki_ref_tryget_slow(struct rk_ref *ref, enum rk_result outcome, int live)
 {
 	uintptr_t count = __atomic_load_n(&ref->count, __ATOMIC_RELAXED);
 

@@ -304,14 +304,14 @@ static enum rk_result write_here(struct rk_ring *ring, const void *data, size_t 
 			if (outcome == RK_UNEQUAL || outcome == RK_CLOSED || outcome == RK_NO_RSEQ)
 				return outcome;
 		}
-		outcome = rk_ring_append(ring, data, length, stamped);
+		outcome = rki_ring_append(ring, data, length, stamped);
 		if (outcome == RK_DONE)
 			return RK_DONE;
 	}
 	return RK_NO_RSEQ;
 }
 
-int rk_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome)
+int rki_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome)
 {
 	uint32_t *waiting = &state_of(ring)->shared.waiting;
 	int cpu = 0, r;
@@ -324,7 +324,7 @@ int rk_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, in
 	r = outcome == RK_DONE ? 0 : write_overflow(ring, data, length, stamped);
 	/* A barrier, too, which writes that aren't sections need: no fence of who waits sees to their order. */
 	if (r == 0 && (__atomic_fetch_or(waiting, 0, __ATOMIC_SEQ_CST) & 1) != 0)
-		rk_ring_wake(ring);
+		rki_ring_wake(ring);
 	return r;
 }
 

@@ -79,7 +79,7 @@ int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader)
 	return 0;
 }
 
-int rk_ring_look(struct rk_ring_reader *reader)
+int rki_ring_look(struct rk_ring_reader *reader)
 {
 	if (reader->state != LIVE)
 		return 0;
@@ -203,7 +203,7 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 		r = fence_overflow(ring);
 	for (int i = 0; r == 0 && i < indexes; i++)
 		if (merged[i].is_open) {
-			(void)rk_ring_look(&merged[i].reader);
+			(void)rki_ring_look(&merged[i].reader);
 			merged[i].reader.live = NULL;
 			merged[i].reader.state = SNAPSHOT; /* behind padding, too, no further than that head */
 		}

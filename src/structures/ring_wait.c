@@ -65,7 +65,7 @@ int rk_ring_arm(struct rk_ring *ring)
  * Whoever ends the waiting tells, so it must know of the file that the waiting is for: the count is read first, and
  * rk_ring_notify() changes it.
  */
-void rk_ring_wake(struct rk_ring *ring)
+void rki_ring_wake(struct rk_ring *ring)
 {
 	struct ring_state *state = state_of(ring);
 	struct ring_file *file = state->file;

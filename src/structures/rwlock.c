@@ -258,7 +258,7 @@ static void wait_for_another_phase(struct rk_rwlock_state *state, int64_t nanose
 	__atomic_fetch_sub(&state->waiting, 1, __ATOMIC_SEQ_CST);
 }
 
-int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section,
+int rki_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section,
 			     enum rk_result outcome)
 {
 	struct rk_rwlock_state *state = state_of(lock);
@@ -287,7 +287,7 @@ int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct
 	}
 }
 
-void rk_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_section *section, enum rk_result outcome)
+void rki_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_section *section, enum rk_result outcome)
 {
 	struct rk_rwlock_state *state = state_of(lock);
 

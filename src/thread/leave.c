@@ -24,7 +24,7 @@ static bool is_without_rseq(const struct rk_process *p)
 	       (of_thread != RK_REASON_NONE || of_process != RK_REASON_NONE || p->where == RK_WHERE_LIBC);
 }
 
-enum rk_result rk_leave(void)
+enum rk_result rki_leave(void)
 {
 	if (is_without_rseq(rk_process_get()))
 		return RK_NO_RSEQ;
@@ -32,14 +32,14 @@ enum rk_result rk_leave(void)
 }
 
 /* By now a handler may have registered the thread, or the scheduler may have brought it to that CPU. */
-enum rk_result rk_leave_at(int cpu)
+enum rk_result rki_leave_at(int cpu)
 {
 	int now = (int)rk_area_of(rk_process_get())->cpu_id;
 
-	return now < 0 ? rk_leave() : now == cpu ? RK_ABORTED : RK_WRONG_CPU;
+	return now < 0 ? rki_leave() : now == cpu ? RK_ABORTED : RK_WRONG_CPU;
 }
 
-int rk_cpu_slow(void)
+int rki_cpu_slow(void)
 {
 	const struct rk_process *p = rk_process_get();
 	int cpu = rk_thread_prepare() == 0 ? (int)rk_area_of(p)->cpu_id : -1, saved = errno;
@@ -50,7 +50,7 @@ int rk_cpu_slow(void)
 	return cpu < 0 ? 0 : cpu;
 }
 
-int rk_cid_slow(void)
+int rki_cid_slow(void)
 {
 	const struct rk_process *p = rk_process_get();
 

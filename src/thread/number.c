@@ -183,7 +183,7 @@ static void in_child(void)
 }
 
 /* Headers declare it const: see area.c. */
-RKI_API ptrdiff_t number_offset __asm__("rk_number_offset");
+RKI_API ptrdiff_t number_offset __asm__("rki_number_offset");
 ptrdiff_t number_offset;
 
 void rk_number_publish(void)

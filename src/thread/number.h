@@ -43,7 +43,7 @@ uint64_t rk_number_process(void);
 bool rk_number_is_wiped(void);
 bool rk_number_is_hopeless(void);
 
-/* Makes known where a thread's number is (rk_number_offset). This copy's blocks are in static TLS. Async-signal-safe. */
+/* Makes known where a thread's number is (rki_number_offset). This copy's blocks are in static TLS. Async-signal-safe. */
 void rk_number_publish(void);
 
 #endif /* RK_SRC_NUMBER_H */

@@ -33,7 +33,7 @@
 
 #include "area.h"
 #include "early.h"
-#include "ktls.h"
+#include "ktls/ktls.h"
 #include "libc.h"
 #include "os/choice.h"
 #include "os/kernel.h"

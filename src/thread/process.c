@@ -24,7 +24,7 @@
 #include "process.h"
 
 #include "area.h"
-#include "ktls.h"
+#include "ktls/ktls.h"
 #include "libc.h"
 #include "os/kernel.h"
 #include "plan.h"

@@ -94,7 +94,7 @@ static int structures(void)
 		return 2;
 	(void)rk_counter_group_read(group, counts, 2);
 	(void)rk_ring_merge(ring, nothing, NULL);
-	(void)rk_ring_write_slow(ring, "", 1, 0, RK_NO_RSEQ);
+	(void)rki_ring_write_slow(ring, "", 1, 0, RK_NO_RSEQ);
 	if (rk_freelist_destroy(list, NULL) != 0 || rk_cache_destroy(cache) != 0 || rk_ring_destroy(ring) != 0 ||
 	    rk_counter_group_destroy(group) != 0 || rk_histogram_destroy(histogram) != 0)
 		return 3;

@@ -83,7 +83,7 @@ int main(int argc, char **argv)
 				printf("ok %d # SKIP this kernel has no KTLS\n", i);
 		return failed;
 	}
-	(void)rk_ktls_set_up();
+	(void)rk_process_init();
 	found = rk_ktls_name(rk_ktls_provider());
 	snprintf(text, sizeof(text), "%s registers threads, expected was %s", found, expected);
 	say(strcmp(found, expected) == 0, 1, text);

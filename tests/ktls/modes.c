@@ -59,7 +59,7 @@ static const char *set_up(bool *broken)
 
 	if (mode == AUTO && !ask_for_layout(&layout))
 		return "this kernel has no KTLS";
-	if (rk_ktls_set_up() != 0 && !judge_has_registration())
+	if (rk_process_init() != 0 && !judge_has_registration())
 		return "there is no rseq here";
 	*broken = true;
 	if (rk_ktls_provider() != expected)

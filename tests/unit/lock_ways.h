@@ -27,9 +27,9 @@ static inline int take(enum lock_way way, int64_t nanoseconds, void **data)
 	case HERE:
 		return rk_lock_here_for(lock, nanoseconds, data);
 	case HERE_SLOWLY:
-		return rk_lock_here_slow(lock, nanoseconds, data, RK_ABORTED);
+		return rki_lock_here_slow(lock, nanoseconds, data, RK_ABORTED);
 	case HERE_BY_OVERFLOW:
-		return rk_lock_here_slow(lock, nanoseconds, data, RK_NO_RSEQ);
+		return rki_lock_here_slow(lock, nanoseconds, data, RK_NO_RSEQ);
 	case FROM_ELSEWHERE:
 		return rk_lock_cpu_for(lock, here, nanoseconds, data);
 	default:

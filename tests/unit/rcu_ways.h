@@ -19,7 +19,7 @@ static void destroy(void)
 
 static struct rk_rcu_section *lock(enum way way)
 {
-	return way == BY_SECTION ? rk_rcu_read_lock(rcu) : rk_rcu_read_lock_slow(rcu, attempt_of(way));
+	return way == BY_SECTION ? rk_rcu_read_lock(rcu) : rki_rcu_read_lock_slow(rcu, attempt_of(way));
 }
 
 static void unlock(struct rk_rcu_section *section, enum way way)
@@ -27,7 +27,7 @@ static void unlock(struct rk_rcu_section *section, enum way way)
 	if (way == BY_SECTION)
 		rk_rcu_read_unlock(rcu, section);
 	else
-		rk_rcu_read_unlock_slow(rcu, section, attempt_of(way));
+		rki_rcu_read_unlock_slow(rcu, section, attempt_of(way));
 }
 
 /* Is there a reader in the way? */

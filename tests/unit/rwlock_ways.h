@@ -10,7 +10,7 @@ static struct rk_rwlock *lock;
 static inline int read_try(enum way way, struct rk_rwlock_section **section)
 {
 	return way == BY_SECTION ? rk_rwlock_read_try(lock, section) :
-				   rk_rwlock_read_lock_slow(lock, 0, section, attempt_of(way));
+				   rki_rwlock_read_lock_slow(lock, 0, section, attempt_of(way));
 }
 
 static inline void read_unlock(enum way way, struct rk_rwlock_section *section)
@@ -18,7 +18,7 @@ static inline void read_unlock(enum way way, struct rk_rwlock_section *section)
 	if (way == BY_SECTION)
 		rk_rwlock_read_unlock(lock, section);
 	else
-		rk_rwlock_read_unlock_slow(lock, section, attempt_of(way));
+		rki_rwlock_read_unlock_slow(lock, section, attempt_of(way));
 }
 
 #endif /* RWLOCK_WAYS_H */

@@ -198,7 +198,7 @@ static void limits(void **state)
 		for (int i = 0; i < 300; i++) {
 			move(held[i], HELD, CACHED);
 			if (overflow)
-				rk_cache_put_slow(cache, held[i], RK_NO_RSEQ);
+				rki_cache_put_slow(cache, held[i], RK_NO_RSEQ);
 			else
 				rk_cache_put(cache, held[i]);
 			assert_true(stats().in_arrays + stats().in_depot <= 50);

@@ -59,12 +59,12 @@ static void use_the_depot(void)
 	void *got;
 
 	CHECK(rk_vfork_begin() == 0);
-	got = rk_cache_get_slow(cache, RK_NO_RSEQ);
+	got = rki_cache_get_slow(cache, RK_NO_RSEQ);
 
 	if (got != NULL) {
 		move(got, CACHED, HELD);
 		move(got, HELD, CACHED);
-		rk_cache_put_slow(cache, got, RK_NO_RSEQ);
+		rki_cache_put_slow(cache, got, RK_NO_RSEQ);
 	}
 	CHECK(rk_vfork_end() == 0);
 }

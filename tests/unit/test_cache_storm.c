@@ -30,7 +30,7 @@ static void *remake(void *context)
 static void use_one(uint64_t *random)
 {
 	bool overflow = draw(random) % 8 == 0; /* as where there is no rseq */
-	void *object = overflow ? rk_cache_get_slow(cache, RK_NO_RSEQ) : rk_cache_get(cache);
+	void *object = overflow ? rki_cache_get_slow(cache, RK_NO_RSEQ) : rk_cache_get(cache);
 
 	if (object == NULL)
 		return;
@@ -38,7 +38,7 @@ static void use_one(uint64_t *random)
 	__atomic_fetch_add(&got, 1, __ATOMIC_RELAXED);
 	move(object, HELD, CACHED);
 	if (draw(random) % 8 == 0)
-		rk_cache_put_slow(cache, object, RK_NO_RSEQ);
+		rki_cache_put_slow(cache, object, RK_NO_RSEQ);
 	else
 		rk_cache_put(cache, object);
 }

@@ -39,7 +39,7 @@ static void destroys_only_counters(void **state)
 	assert_int_equal(rk_counter_create(&d), 0);
 	rk_counter_add(d, 9);
 	(void)rk_counter_reset(d);
-	rk_counter_add_slow(d, 9, RK_ABORTED);
+	rki_counter_add_slow(d, 9, RK_ABORTED);
 	assert_int_equal(rk_counter_destroy(d), 0);
 	assert_int_equal(rk_counter_create(&d), 0);
 	assert_int_equal(rk_counter_sum(d), 0);

@@ -95,7 +95,7 @@ static void vfork_and_operate(void)
 	if (pid == 0) {
 		child_prepare = rk_thread_prepare();
 		for (child_adds = 0; child_adds < 100; child_adds++)
-			rk_counter_add_slow(counter, 1, RK_ABORTED);
+			rki_counter_add_slow(counter, 1, RK_ABORTED);
 		child_kernel_any = kernel_says_any();
 		_exit(0);
 	}

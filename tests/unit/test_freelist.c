@@ -37,7 +37,7 @@ static void last_in_first_out(void **state)
 	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
 	push(9);
 	push(10);
-	rk_freelist_push_slow(list, &nodes[11].link, &nodes[11].link, RK_NO_RSEQ);
+	rki_freelist_push_slow(list, &nodes[11].link, &nodes[11].link, RK_NO_RSEQ);
 	nodes[11].held = 0;
 	assert_int_equal(rk_freelist_destroy((struct rk_freelist *)(void *)((char *)list + 4), &rest), -EINVAL);
 	assert_null(rest);
@@ -61,8 +61,8 @@ static void overflow(void **state)
 		nodes[i].held = 0;
 		nodes[i].link.next = i < 3 ? &nodes[i + 1].link : NULL;
 	}
-	rk_freelist_push_slow(list, &nodes[1].link, &nodes[3].link, RK_NO_RSEQ);
-	rk_freelist_push_slow(list, &nodes[0].link, &nodes[0].link, RK_NO_RSEQ);
+	rki_freelist_push_slow(list, &nodes[1].link, &nodes[3].link, RK_NO_RSEQ);
+	rki_freelist_push_slow(list, &nodes[0].link, &nodes[0].link, RK_NO_RSEQ);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pop(), i);
 	assert_int_equal(rk_freelist_drain(list, rk_cpu(), &rest), 0);
@@ -73,8 +73,8 @@ static void overflow(void **state)
 	assert_null(rest);
 	/* More aborts than anybody has. */
 	nodes[0].held = 0;
-	rk_freelist_push_slow(list, &nodes[0].link, &nodes[0].link, RK_ABORTED);
-	assert_ptr_equal(rk_freelist_pop_slow(list, RK_ABORTED), &nodes[0].link);
+	rki_freelist_push_slow(list, &nodes[0].link, &nodes[0].link, RK_ABORTED);
+	assert_ptr_equal(rki_freelist_pop_slow(list, RK_ABORTED), &nodes[0].link);
 	assert_int_equal(rk_freelist_destroy(list, &rest), 0);
 	assert_null(rest);
 }
@@ -181,7 +181,7 @@ static void fill(void)
 		push(i);
 	for (int i = 5; i < 8; i++) {
 		nodes[i].held = 0;
-		rk_freelist_push_slow(list, &nodes[i].link, &nodes[i].link, RK_NO_RSEQ);
+		rki_freelist_push_slow(list, &nodes[i].link, &nodes[i].link, RK_NO_RSEQ);
 	}
 	got = NULL;
 	taken = taken_by_handler = 0;
@@ -240,7 +240,7 @@ static void use_as_well(void)
 
 static void pop_overflow(void)
 {
-	struct rk_freelist_node *link = rk_freelist_pop_slow(list, RK_NO_RSEQ);
+	struct rk_freelist_node *link = rki_freelist_pop_slow(list, RK_NO_RSEQ);
 
 	if (link != NULL) {
 		CHECK(node_of(link)->held == 0);

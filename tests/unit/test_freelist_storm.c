@@ -13,7 +13,7 @@ static uint64_t popped, drains, drained_nodes, drains_refused;
 static struct node *take(uint64_t *random)
 {
 	bool overflow = draw(random) % 8 == 0; /* as where there is no rseq */
-	struct rk_freelist_node *link = overflow ? rk_freelist_pop_slow(list, RK_NO_RSEQ) : rk_freelist_pop(list);
+	struct rk_freelist_node *link = overflow ? rki_freelist_pop_slow(list, RK_NO_RSEQ) : rk_freelist_pop(list);
 	int number;
 
 	if (link != NULL) {
@@ -32,7 +32,7 @@ static void put(struct node *const *held, int count, bool overflow)
 		held[i]->link.next = i + 1 < count ? &held[i + 1]->link : NULL;
 	}
 	if (count > 0 && overflow)
-		rk_freelist_push_slow(list, &held[0]->link, &held[count - 1]->link, RK_NO_RSEQ);
+		rki_freelist_push_slow(list, &held[0]->link, &held[count - 1]->link, RK_NO_RSEQ);
 	else if (count == 1)
 		rk_freelist_push(list, &held[0]->link);
 	else if (count > 1)

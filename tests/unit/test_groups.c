@@ -43,8 +43,8 @@ static void counts_and_wraps(void **state)
 	counted(-2, 1, INT64_MIN + 2);
 	/* In either plane, some by the overflow way. */
 	for (int i = 0; i < 10; i++) {
-		rk_counter_group_add_slow(group, 1, 1, RK_NO_RSEQ);
-		rk_counter_group_add_slow(group, 1, 1, RK_ABORTED);
+		rki_counter_group_add_slow(group, 1, 1, RK_NO_RSEQ);
+		rki_counter_group_add_slow(group, 1, 1, RK_ABORTED);
 		counted(-2, 3 + 2 * i, INT64_MIN + 2);
 	}
 	assert_int_equal(rk_counter_group_read(group, values, 2), 0);
@@ -131,7 +131,7 @@ static void every_size(void **state)
 		for (int round = 1; round < 4; round++) {
 			for (size_t i = 0; i < count; i++) {
 				rk_counter_group_add(g, i, (int64_t)i);
-				rk_counter_group_add_slow(g, i, 1, RK_NO_RSEQ);
+				rki_counter_group_add_slow(g, i, 1, RK_NO_RSEQ);
 			}
 			assert_int_equal(rk_counter_group_reset(g, values, count), 0);
 			for (size_t i = 0; i < count; i++)
@@ -181,7 +181,7 @@ static void without_a_fence(void **state)
 	(void)state;
 	create();
 	rk_counter_group_add(group, 0, 3);
-	rk_counter_group_add_slow(group, 1, 2, RK_NO_RSEQ);
+	rki_counter_group_add_slow(group, 1, 2, RK_NO_RSEQ);
 	assert_int_equal(in_child(read_without_a_fence), 0);
 	assert_int_equal(pthread_create(&thread, NULL, read_unsuccessfully, NULL), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
@@ -230,7 +230,7 @@ static void reset(void)
 static void add(void)
 {
 	rk_counter_group_add(group, 0, 1);
-	rk_counter_group_add_slow(group, 1, 1, RK_NO_RSEQ);
+	rki_counter_group_add_slow(group, 1, 1, RK_NO_RSEQ);
 }
 
 /* Before the one that is interrupted, or in its midst. */
@@ -238,7 +238,7 @@ static void use_as_well(void)
 {
 	interrupted = 1;
 	rk_counter_group_add(group, 0, 100);
-	rk_counter_group_add_slow(group, 0, 100, RK_NO_RSEQ);
+	rki_counter_group_add_slow(group, 0, 100, RK_NO_RSEQ);
 	reset();
 	rk_counter_group_add(group, 1, 200);
 }

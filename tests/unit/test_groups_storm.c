@@ -24,7 +24,7 @@ static void add(size_t first, size_t last, uint64_t *random)
 {
 	for (size_t i = first; i <= last; i++)
 		if (draw(random) % 4 == 0)
-			rk_counter_group_add_slow(group, i, 1, some_way(random));
+			rki_counter_group_add_slow(group, i, 1, some_way(random));
 		else
 			rk_counter_group_add(group, i, 1);
 }

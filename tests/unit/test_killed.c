@@ -12,7 +12,7 @@ static int write_stamped(uint64_t number)
 {
 	char buffer[RECORD_LONGEST];
 
-	return rk_ring_write_slow(ring, buffer, make_record(buffer, 0, number, 100), 1, RK_NO_RSEQ);
+	return rki_ring_write_slow(ring, buffer, make_record(buffer, 0, number, 100), 1, RK_NO_RSEQ);
 }
 
 static void create_ring(void)
@@ -99,27 +99,27 @@ static void create_list(void)
 {
 	CHECK(rk_freelist_create(&list) == 0);
 	for (int i = 0; i < NODES; i++)
-		rk_freelist_push_slow(list, &nodes[i], &nodes[i], RK_NO_RSEQ);
+		rki_freelist_push_slow(list, &nodes[i], &nodes[i], RK_NO_RSEQ);
 }
 
 static void pop_and_push(void)
 {
-	struct rk_freelist_node *node = rk_freelist_pop_slow(list, RK_NO_RSEQ);
+	struct rk_freelist_node *node = rki_freelist_pop_slow(list, RK_NO_RSEQ);
 
 	if (node != NULL)
-		rk_freelist_push_slow(list, node, node, RK_NO_RSEQ);
+		rki_freelist_push_slow(list, node, node, RK_NO_RSEQ);
 }
 
 /* The head is back, and what is behind it isn't: a pop that had begun before would bring that back. */
 static void pop_two(void)
 {
-	struct rk_freelist_node *first = rk_freelist_pop_slow(list, RK_NO_RSEQ), *second;
+	struct rk_freelist_node *first = rki_freelist_pop_slow(list, RK_NO_RSEQ), *second;
 
 	if (first == NULL)
 		return; /* who stands still has the claim */
-	second = rk_freelist_pop_slow(list, RK_NO_RSEQ);
+	second = rki_freelist_pop_slow(list, RK_NO_RSEQ);
 	CHECK(second != NULL);
-	rk_freelist_push_slow(list, first, first, RK_NO_RSEQ);
+	rki_freelist_push_slow(list, first, first, RK_NO_RSEQ);
 	second->next = NULL;
 	ours = 1;
 }
@@ -130,13 +130,13 @@ static int list_works(void)
 	struct rk_freelist_node *got[NODES + 1];
 	int n = 0, sure = NODES - ours;
 
-	while (n <= NODES && (got[n] = rk_freelist_pop_slow(list, RK_NO_RSEQ)) != NULL)
+	while (n <= NODES && (got[n] = rki_freelist_pop_slow(list, RK_NO_RSEQ)) != NULL)
 		n++;
 	for (int i = 0; i < n; i++)
 		for (int j = 0; j < i; j++)
 			CHECK(got[i] != got[j]);
 	for (int i = 0; i < n; i++)
-		rk_freelist_push_slow(list, got[i], got[i], RK_NO_RSEQ);
+		rki_freelist_push_slow(list, got[i], got[i], RK_NO_RSEQ);
 	return n == sure || (n == sure - 1 && the_killed->meanwhile == NULL) ? 0 : 1;
 }
 

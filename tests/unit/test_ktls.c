@@ -7,7 +7,7 @@
 #include "test.h"
 #include <sched.h>
 #include <sys/auxv.h>
-#include "../../src/thread/ktls.h"
+#include "../../src/thread/ktls/ktls.h"
 #include "../../src/os/vdso.h"
 
 #ifdef __GLIBC__
@@ -34,7 +34,7 @@ static void says_who_provides_it(void **state)
 {
 	(void)state;
 	assert_int_equal(rk_ktls_provider(), expected_provider());
-	assert_int_equal(rk_ktls_set_up() == 0, expected_provider() != RK_KTLS_NONE);
+	assert_int_equal(rk_process_init() == 0, expected_provider() != RK_KTLS_NONE);
 	assert_string_equal(rk_ktls_name(RK_KTLS_NONE), "none");
 	assert_string_equal(rk_ktls_name(RK_KTLS_KERNEL), "kernel");
 	assert_string_equal(rk_ktls_name(RK_KTLS_LIBC), "libc");

@@ -219,12 +219,12 @@ static void negative_times(void)
 {
 	void *data, *again;
 
-	assert_int_equal(rk_lock_here_slow(lock, -1, &data, RK_ABORTED), 0);
+	assert_int_equal(rki_lock_here_slow(lock, -1, &data, RK_ABORTED), 0);
 	assert_int_equal(rk_lock_cpu_for(lock, rk_lock_index(lock, data), -1, &again), -EINVAL);
 	assert_null(again);
 	assert_int_equal(rk_lock_release(data), 0);
 	assert_int_equal(rk_lock_cpu_for(lock, RK_INDEX_OVERFLOW, -1, &data), 0);
-	assert_int_equal(rk_lock_here_slow(lock, -1, &again, RK_NO_RSEQ), -EINVAL); /* the same slot */
+	assert_int_equal(rki_lock_here_slow(lock, -1, &again, RK_NO_RSEQ), -EINVAL); /* the same slot */
 	assert_null(again);
 	assert_int_equal(rk_lock_release(data), 0);
 }

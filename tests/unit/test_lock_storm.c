@@ -34,9 +34,9 @@ static int take(uint64_t *random, bool wait, void **data)
 
 	switch (draw(random) % 32) {
 	case 0:
-		return rk_lock_here_slow(lock, nanoseconds, data, RK_NO_RSEQ);
+		return rki_lock_here_slow(lock, nanoseconds, data, RK_NO_RSEQ);
 	case 1:
-		return rk_lock_here_slow(lock, nanoseconds, data, RK_ABORTED);
+		return rki_lock_here_slow(lock, nanoseconds, data, RK_ABORTED);
 	case 2:
 		return rk_lock_cpu_for(lock, any_cpu(random), nanoseconds, data);
 	case 3:
@@ -179,7 +179,7 @@ static void one_here(bool slowly, uint64_t *random)
 
 	__atomic_store_n(&its_cpu, sched_getcpu(), __ATOMIC_RELAXED);
 	if (slowly)
-		EXPECT(rk_lock_here_slow(lock, INT64_MAX, &data, RK_NO_RSEQ) == 0);
+		EXPECT(rki_lock_here_slow(lock, INT64_MAX, &data, RK_NO_RSEQ) == 0);
 	else
 		EXPECT(rk_lock_here(lock, &data) == 0);
 	write_it(data, draw(random) % 200);

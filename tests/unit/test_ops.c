@@ -173,8 +173,8 @@ static void outcomes_by_explicit_cpu(void **state)
 	assert_int_equal(value, 3);
 	assert_int_equal(*slot, 2);
 	/* A handler behind a section that found no registration has registered the thread: this is the right CPU. */
-	assert_int_equal(rk_leave_at(cpu), RK_ABORTED);
-	assert_int_equal(rk_leave_at(cpu + 1), RK_WRONG_CPU);
+	assert_int_equal(rki_leave_at(cpu), RK_ABORTED);
+	assert_int_equal(rki_leave_at(cpu + 1), RK_WRONG_CPU);
 	sched_setaffinity(0, sizeof(saved), &saved);
 }
 

@@ -348,7 +348,7 @@ static void counters_statistics(void **state)
 	(void)state;
 	assert_int_equal(rk_counter_stats(RK_INDEX_ALL, &before, sizeof(before)), 0);
 	assert_int_equal(rk_counter_create(&counter), 0);
-	rk_counter_add_slow(counter, 1, RK_ABORTED);
+	rki_counter_add_slow(counter, 1, RK_ABORTED);
 	assert_int_equal(rk_counter_stats(RK_INDEX_ALL, &after, sizeof(after)), 0);
 	assert_int_equal(after.items, before.items + 1);
 	if (WITH_RSEQ()) {

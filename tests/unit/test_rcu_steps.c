@@ -48,9 +48,9 @@ static void start(void)
 /* All of the overflow way, and the first attempts of the other. */
 static void read_section(void)
 {
-	struct rk_rcu_section *section = rk_rcu_read_lock_slow(rcu, RK_NO_RSEQ);
+	struct rk_rcu_section *section = rki_rcu_read_lock_slow(rcu, RK_NO_RSEQ);
 
-	rk_rcu_read_unlock_slow(rcu, section, RK_NO_RSEQ);
+	rki_rcu_read_unlock_slow(rcu, section, RK_NO_RSEQ);
 	section = rk_rcu_read_lock(rcu);
 	rk_rcu_read_unlock(rcu, section);
 }

@@ -47,15 +47,15 @@ static void free_later(struct rk_rcu_call *call)
 
 static struct rk_rcu_section *enter(uint64_t way)
 {
-	return way == 0 ? rk_rcu_read_lock_slow(rcu, RK_NO_RSEQ) :
-	       way == 1 ? rk_rcu_read_lock_slow(rcu, RK_ABORTED) :
+	return way == 0 ? rki_rcu_read_lock_slow(rcu, RK_NO_RSEQ) :
+	       way == 1 ? rki_rcu_read_lock_slow(rcu, RK_ABORTED) :
 			  rk_rcu_read_lock(rcu);
 }
 
 static void leave(struct rk_rcu_section *section, uint64_t *random)
 {
 	if (draw(random) % 16 == 0)
-		rk_rcu_read_unlock_slow(rcu, section, RK_NO_RSEQ);
+		rki_rcu_read_unlock_slow(rcu, section, RK_NO_RSEQ);
 	else
 		rk_rcu_read_unlock(rcu, section);
 }

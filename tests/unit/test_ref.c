@@ -18,7 +18,7 @@ static void get(struct object *o, enum way way)
 	if (way == BY_SECTION)
 		rk_ref_get(&o->ref);
 	else
-		rk_ref_get_slow(&o->ref, attempt_of(way));
+		rki_ref_get_slow(&o->ref, attempt_of(way));
 }
 
 static void put(struct object *o, enum way way)
@@ -26,14 +26,14 @@ static void put(struct object *o, enum way way)
 	if (way == BY_SECTION)
 		rk_ref_put(&o->ref);
 	else
-		rk_ref_put_slow(&o->ref, attempt_of(way));
+		rki_ref_put_slow(&o->ref, attempt_of(way));
 }
 
 static int tryget(struct object *o, enum way way, int live)
 {
 	if (way == BY_SECTION)
 		return live ? rk_ref_tryget_live(&o->ref) : rk_ref_tryget(&o->ref);
-	return rk_ref_tryget_slow(&o->ref, attempt_of(way), live);
+	return rki_ref_tryget_slow(&o->ref, attempt_of(way), live);
 }
 
 static void start(struct object *o)

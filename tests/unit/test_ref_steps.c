@@ -44,8 +44,8 @@ static void get_and_put(void)
 
 static void get_and_put_shared(void)
 {
-	rk_ref_get_slow(&object.ref, RK_NO_RSEQ);
-	rk_ref_put_slow(&object.ref, RK_NO_RSEQ);
+	rki_ref_get_slow(&object.ref, RK_NO_RSEQ);
+	rki_ref_put_slow(&object.ref, RK_NO_RSEQ);
 }
 
 static void try_and_put(void)

@@ -57,7 +57,7 @@ static void look(const struct object *o)
 static void get(struct object *o, uint64_t way)
 {
 	if (way < 2)
-		rk_ref_get_slow(&o->ref, way == 0 ? RK_NO_RSEQ : RK_ABORTED);
+		rki_ref_get_slow(&o->ref, way == 0 ? RK_NO_RSEQ : RK_ABORTED);
 	else
 		rk_ref_get(&o->ref);
 }
@@ -65,7 +65,7 @@ static void get(struct object *o, uint64_t way)
 static void put(struct object *o, uint64_t way)
 {
 	if (way < 2)
-		rk_ref_put_slow(&o->ref, way == 0 ? RK_NO_RSEQ : RK_ABORTED);
+		rki_ref_put_slow(&o->ref, way == 0 ? RK_NO_RSEQ : RK_ABORTED);
 	else
 		rk_ref_put(&o->ref);
 }
@@ -76,7 +76,7 @@ static struct object *find(uint64_t *random)
 	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
 	struct object *o = rk_rcu_dereference(&places[draw(random) % PLACES]);
 	uint64_t way = draw(random) % 16;
-	int r = way == 0 ? rk_ref_tryget_slow(&o->ref, RK_NO_RSEQ, 0) :
+	int r = way == 0 ? rki_ref_tryget_slow(&o->ref, RK_NO_RSEQ, 0) :
 		way == 1 ? rk_ref_tryget_live(&o->ref) :
 			   rk_ref_tryget(&o->ref);
 

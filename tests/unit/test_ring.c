@@ -125,7 +125,7 @@ static void forms_in_turn(void **state)
 	for (int i = 0; i < 100; i++) {
 		for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
 			memset(data, (int)(form + 1), sizeof(data));
-			assert_int_equal(rk_ring_write_any(ring, data, forms[form], form % 4 == 3), 0);
+			assert_int_equal(rki_ring_write_any(ring, data, forms[form], form % 4 == 3), 0);
 		}
 		for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
 			memset(data, (int)(form + 1), sizeof(data));

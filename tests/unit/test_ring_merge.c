@@ -35,7 +35,7 @@ static void merged(void **state)
 				continue;
 			pin(cpu);
 			assert_int_equal(rk_ring_write_stamped(ring, &written, sizeof(written)), 0);
-			assert_int_equal(rk_ring_write_slow(ring, &written, sizeof(written), 1, RK_NO_RSEQ), 0);
+			assert_int_equal(rki_ring_write_slow(ring, &written, sizeof(written), 1, RK_NO_RSEQ), 0);
 			written += 2;
 		}
 	seen.stop_at = 3;

@@ -94,7 +94,7 @@ static void write_overflow(void)
 {
 	char buffer[300];
 
-	(void)rk_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 1, RK_NO_RSEQ);
+	(void)rki_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 1, RK_NO_RSEQ);
 }
 
 static void write_and_read(void)
@@ -104,7 +104,7 @@ static void write_and_read(void)
 	/* The overflow ring drops what comes while the interrupted code is writing there. */
 	for (int i = 0; i < 5; i++)
 		CHECK(write_one(BY_HANDLER + (uint64_t)i, 100) == 0 || !WITH_RSEQ());
-	(void)rk_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ);
+	(void)rki_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ);
 	read_here();
 }
 
@@ -158,7 +158,7 @@ static void write_slowly(void)
 {
 	char buffer[300];
 
-	CHECK(rk_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ) == 0);
+	CHECK(rki_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ) == 0);
 }
 
 static void notify_and_arm(void)
@@ -192,7 +192,7 @@ static void write_in_vfork_child(void)
 	CHECK(rk_vfork_begin() == 0);
 	pid = vfork();
 	if (pid == 0) {
-		(void)rk_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ);
+		(void)rki_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ);
 		_exit(0);
 	}
 	CHECK(rk_vfork_end() == 0 && pid > 0 && exit_status_of(pid) == 0);

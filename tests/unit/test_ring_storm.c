@@ -34,7 +34,7 @@ static void write_some(uint32_t writer, uint64_t *random)
 
 	switch (draw(random) % 16) {
 	case 0: /* as where there is no rseq */
-		r = rk_ring_write_slow(ring, buffer, length, draw(random) % 2 == 0, RK_NO_RSEQ);
+		r = rki_ring_write_slow(ring, buffer, length, draw(random) % 2 == 0, RK_NO_RSEQ);
 		break;
 	case 1:
 	case 2:

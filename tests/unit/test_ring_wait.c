@@ -275,7 +275,7 @@ static void two_wait(void **state)
 	for (int i = 0; i < 2000; i++) {
 		uint64_t before = __atomic_load_n(&consumed[i % 2], __ATOMIC_ACQUIRE);
 
-		assert_int_equal(rk_ring_write_slow(ring, "one", 3, 0, i % 2 == 0 ? RK_ABORTED : RK_NO_RSEQ), 0);
+		assert_int_equal(rki_ring_write_slow(ring, "one", 3, 0, i % 2 == 0 ? RK_ABORTED : RK_NO_RSEQ), 0);
 		while (__atomic_load_n(&consumed[i % 2], __ATOMIC_ACQUIRE) == before)
 			sched_yield();
 	}

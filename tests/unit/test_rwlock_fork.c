@@ -101,7 +101,7 @@ static int half_done(int way)
 
 	alarm(60);
 	if (way < 2) {
-		CHECK(rk_rwlock_read_lock_slow(lock, 0, &section, way == 0 ? RK_NO_RSEQ : RK_CLOSED) == -EOWNERDEAD);
+		CHECK(rki_rwlock_read_lock_slow(lock, 0, &section, way == 0 ? RK_NO_RSEQ : RK_CLOSED) == -EOWNERDEAD);
 		CHECK(rk_rwlock_read_lock(lock, &section) == -EOWNERDEAD);
 		CHECK(elsewhere(read_elsewhere) == -EOWNERDEAD);
 	}
@@ -117,7 +117,7 @@ static int nothing_done(int way)
 	struct rk_rwlock_section *section;
 
 	alarm(60);
-	CHECK(rk_rwlock_read_lock_slow(lock, 0, &section, way == 0 ? RK_NO_RSEQ : RK_CLOSED) == 0);
+	CHECK(rki_rwlock_read_lock_slow(lock, 0, &section, way == 0 ? RK_NO_RSEQ : RK_CLOSED) == 0);
 	CHECK(elsewhere(write_elsewhere) == -ETIMEDOUT);
 	rk_rwlock_read_unlock(lock, section);
 	return all_is_well();
@@ -129,7 +129,7 @@ static void *read_meanwhile(void *arg)
 {
 	struct rk_rwlock_section *section;
 	int r = *(int *)arg == 0 ? rk_rwlock_read_lock(lock, &section) :
-				   rk_rwlock_read_lock_slow(lock, INT64_MAX, &section, RK_NO_RSEQ);
+				   rki_rwlock_read_lock_slow(lock, INT64_MAX, &section, RK_NO_RSEQ);
 
 	CHECK(r == 0);
 	pthread_barrier_wait(&there);
@@ -170,7 +170,7 @@ static void beside_readers(void **state)
 	pthread_barrier_wait(&there);
 	assert_int_equal(in_child(others_are_over), 0);
 	for (int way = 0; way < 2; way++) {
-		assert_int_equal(rk_rwlock_read_lock_slow(lock, 0, &mine, way == 0 ? RK_NO_RSEQ : RK_ABORTED), 0);
+		assert_int_equal(rki_rwlock_read_lock_slow(lock, 0, &mine, way == 0 ? RK_NO_RSEQ : RK_ABORTED), 0);
 		assert_int_equal(in_child(mine_goes_on), 0);
 		assert_int_equal(in_child_with(ended_in_child, 2), 0);
 		rk_rwlock_read_unlock(lock, mine);

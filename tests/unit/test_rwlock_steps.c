@@ -46,11 +46,11 @@ static void read_by_overflow(void)
 {
 	struct rk_rwlock_section *section;
 
-	CHECK(rk_rwlock_read_lock_slow(lock, INT64_MAX, &section, RK_NO_RSEQ) == 0);
+	CHECK(rki_rwlock_read_lock_slow(lock, INT64_MAX, &section, RK_NO_RSEQ) == 0);
 	readers++;
 	CHECK(writers == 0);
 	readers--;
-	rk_rwlock_read_unlock_slow(lock, section, RK_NO_RSEQ);
+	rki_rwlock_read_unlock_slow(lock, section, RK_NO_RSEQ);
 }
 
 static void write_it(void)

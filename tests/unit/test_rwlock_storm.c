@@ -23,15 +23,15 @@ static void look(uint64_t *random)
 
 static int enter(uint64_t way, int64_t nanoseconds, struct rk_rwlock_section **section)
 {
-	return way == 0 ? rk_rwlock_read_lock_slow(lock, nanoseconds, section, RK_NO_RSEQ) :
-	       way == 1 ? rk_rwlock_read_lock_slow(lock, nanoseconds, section, RK_ABORTED) :
+	return way == 0 ? rki_rwlock_read_lock_slow(lock, nanoseconds, section, RK_NO_RSEQ) :
+	       way == 1 ? rki_rwlock_read_lock_slow(lock, nanoseconds, section, RK_ABORTED) :
 			  rk_rwlock_read_lock_for(lock, nanoseconds, section);
 }
 
 static void leave(struct rk_rwlock_section *section, uint64_t *random)
 {
 	if (draw(random) % 16 == 0)
-		rk_rwlock_read_unlock_slow(lock, section, RK_NO_RSEQ);
+		rki_rwlock_read_unlock_slow(lock, section, RK_NO_RSEQ);
 	else
 		rk_rwlock_read_unlock(lock, section);
 }

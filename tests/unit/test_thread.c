@@ -103,7 +103,7 @@ static void *look_then_operate(void *arg)
 	seen->reason_before = rk_thread_reason();
 	seen->kernel_before = kernel_says_any();
 	errno = 4711;
-	rk_counter_add_slow(counter, 1, RK_ABORTED); /* the way every first operation takes, in every build */
+	rki_counter_add_slow(counter, 1, RK_ABORTED); /* the way every first operation takes, in every build */
 	(void)rk_thread_prepare();
 	seen->errno_kept = errno == 4711;
 	seen->after = rk_thread_owner();

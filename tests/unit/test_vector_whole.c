@@ -29,7 +29,7 @@ static enum rk_result __attribute__((__noinline__)) add_late(void *base, ptrdiff
 aborted:
 	return RK_ABORTED;
 leave:
-	return rk_leave();
+	return rki_leave();
 closed:
 	return RK_CLOSED;
 #else

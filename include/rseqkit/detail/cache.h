@@ -12,10 +12,10 @@ RKI_BEGIN_DECLS
  * The ways out of the functions below, in their contexts: with the outcome of the attempt that was made, RK_NO_RSEQ also where
  * it may be that the thread isn't registered yet.
  */
-RKI_API void *rk_cache_get_slow(struct rk_cache *cache, enum rk_result outcome);
-RKI_API void rk_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome);
+RKI_API void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome);
+RKI_API void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome);
 
-/* One attempt at this CPU's array: the object, or an outcome, RK_NO_RSEQ where rk_leave() hasn't been asked yet. */
+/* One attempt at this CPU's array: the object, or an outcome, RK_NO_RSEQ where rki_leave() hasn't been asked yet. */
 static inline __attribute__((__unused__)) uintptr_t rki_cache_pop(struct rk_cache *base)
 {
 	uintptr_t token;
@@ -53,7 +53,7 @@ RKI_INLINE void *rk_cache_get(struct rk_cache *cache)
 {
 	uintptr_t token = rki_cache_pop(cache);
 
-	return RKI_LIKELY(token > RK_CLOSED) ? (void *)token : rk_cache_get_slow(cache, (enum rk_result)token);
+	return RKI_LIKELY(token > RK_CLOSED) ? (void *)token : rki_cache_get_slow(cache, (enum rk_result)token);
 }
 
 RKI_INLINE void rk_cache_put(struct rk_cache *cache, void *object)
@@ -70,16 +70,16 @@ RKI_INLINE void rk_cache_put(struct rk_cache *cache, void *object)
 		   RK_USES_ARRAY, leave, closed, unequal);
 	return;
 aborted:
-	rk_cache_put_slow(cache, object, RK_ABORTED);
+	rki_cache_put_slow(cache, object, RK_ABORTED);
 	return;
 closed:
-	rk_cache_put_slow(cache, object, RK_CLOSED);
+	rki_cache_put_slow(cache, object, RK_CLOSED);
 	return;
 unequal:
-	rk_cache_put_slow(cache, object, RK_UNEQUAL);
+	rki_cache_put_slow(cache, object, RK_UNEQUAL);
 	return;
 leave:
-	rk_cache_put_slow(cache, object, RK_NO_RSEQ);
+	rki_cache_put_slow(cache, object, RK_NO_RSEQ);
 }
 
 RKI_END_DECLS

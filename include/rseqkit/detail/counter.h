@@ -13,11 +13,11 @@ RKI_BEGIN_DECLS
  * The ways out of the functions below, in their contexts: with the outcome of the attempt that was made, which they repeat,
  * and at last add to the overflow slot; or where there is no counter or group yet, which they make.
  */
-RKI_API void rk_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome);
-RKI_API void rk_counter_static_add_slow(struct rk_counter_static *of, int64_t value);
-RKI_API void rk_counter_group_add_slow(struct rk_counter_group *group, size_t which, int64_t value,
+RKI_API void rki_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome);
+RKI_API void rki_counter_static_add_slow(struct rk_counter_static *of, int64_t value);
+RKI_API void rki_counter_group_add_slow(struct rk_counter_group *group, size_t which, int64_t value,
 				       enum rk_result outcome);
-RKI_API void rk_counter_group_static_add_slow(struct rk_counter_group_static *of, size_t which, int64_t value);
+RKI_API void rki_counter_group_static_add_slow(struct rk_counter_group_static *of, size_t which, int64_t value);
 
 RKI_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value)
 {
@@ -28,7 +28,7 @@ RKI_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value)
 #endif
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
-		rk_counter_add_slow(counter, value, outcome);
+		rki_counter_add_slow(counter, value, outcome);
 }
 
 RKI_INLINE void rk_counter_static_add(struct rk_counter_static *of, int64_t value)
@@ -36,7 +36,7 @@ RKI_INLINE void rk_counter_static_add(struct rk_counter_static *of, int64_t valu
 	struct rk_counter *counter = __atomic_load_n(&of->counter, __ATOMIC_ACQUIRE);
 
 	if (RKI_UNLIKELY(counter == NULL))
-		rk_counter_static_add_slow(of, value);
+		rki_counter_static_add_slow(of, value);
 	else
 		rk_counter_add(counter, value);
 }
@@ -46,7 +46,7 @@ RKI_INLINE void rk_counter_group_add(struct rk_counter_group *group, size_t whic
 	enum rk_result outcome = rki_group_add(group, which, value);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
-		rk_counter_group_add_slow(group, which, value, outcome);
+		rki_counter_group_add_slow(group, which, value, outcome);
 }
 
 RKI_INLINE void rk_counter_group_static_add(struct rk_counter_group_static *of, size_t which, int64_t value)
@@ -54,7 +54,7 @@ RKI_INLINE void rk_counter_group_static_add(struct rk_counter_group_static *of, 
 	struct rk_counter_group *group = __atomic_load_n(&of->group, __ATOMIC_ACQUIRE);
 
 	if (RKI_UNLIKELY(group == NULL))
-		rk_counter_group_static_add_slow(of, which, value);
+		rki_counter_group_static_add_slow(of, which, value);
 	else
 		rk_counter_group_add(group, which, value);
 }

@@ -9,9 +9,9 @@
 RKI_BEGIN_DECLS
 
 /* The ways out of the functions below, in their contexts: with the outcome of the attempt that was made. */
-RKI_API void rk_freelist_push_slow(struct rk_freelist *list, struct rk_freelist_node *first,
+RKI_API void rki_freelist_push_slow(struct rk_freelist *list, struct rk_freelist_node *first,
 				   struct rk_freelist_node *last, enum rk_result outcome);
-RKI_API struct rk_freelist_node *rk_freelist_pop_slow(struct rk_freelist *list, enum rk_result outcome);
+RKI_API struct rk_freelist_node *rki_freelist_pop_slow(struct rk_freelist *list, enum rk_result outcome);
 
 RKI_INLINE void rk_freelist_push_chain(struct rk_freelist *list, struct rk_freelist_node *first,
 				       struct rk_freelist_node *last)
@@ -19,7 +19,7 @@ RKI_INLINE void rk_freelist_push_chain(struct rk_freelist *list, struct rk_freel
 	enum rk_result outcome = rk_cpu_bank_push(list, 0, first, (char *)last - (char *)first);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
-		rk_freelist_push_slow(list, first, last, outcome);
+		rki_freelist_push_slow(list, first, last, outcome);
 }
 
 RKI_INLINE void rk_freelist_push(struct rk_freelist *list, struct rk_freelist_node *node)
@@ -27,7 +27,7 @@ RKI_INLINE void rk_freelist_push(struct rk_freelist *list, struct rk_freelist_no
 	enum rk_result outcome = rk_cpu_bank_push(list, 0, node, 0);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
-		rk_freelist_push_slow(list, node, node, outcome);
+		rki_freelist_push_slow(list, node, node, outcome);
 }
 
 RKI_INLINE struct rk_freelist_node *rk_freelist_pop(struct rk_freelist *list)
@@ -36,7 +36,7 @@ RKI_INLINE struct rk_freelist_node *rk_freelist_pop(struct rk_freelist *list)
 	enum rk_result outcome = rk_cpu_bank_pop(list, 0, 0, 0, &node);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
-		return rk_freelist_pop_slow(list, outcome);
+		return rki_freelist_pop_slow(list, outcome);
 	if (node == NULL)
 		__builtin_unreachable(); /* an empty list is another outcome, so who tests for NULL tests only then */
 	return (struct rk_freelist_node *)node;

@@ -8,7 +8,7 @@
 RKI_BEGIN_DECLS
 
 #if RK_HAVE_SECTIONS
-#define RKI_GATE_LEAVE rk_not_done(rk_leave())
+#define RKI_GATE_LEAVE rki_not_done(rki_leave())
 #else
 #define RKI_GATE_LEAVE RK_NO_RSEQ
 #endif

@@ -24,7 +24,7 @@ RKI_BEGIN_DECLS
  * until it is drawn. Constant from the library's constructor on, or from the first rk_lock_create(), as rk_area_offset is;
  * 0 where this copy has no static TLS, as with musl when it is loaded late.
  */
-RKI_API const ptrdiff_t rk_number_offset;
+RKI_API const ptrdiff_t rki_number_offset;
 
 /* The calling thread's number, or 0: then the library's function has it. */
 static inline __attribute__((__unused__)) intptr_t rki_lock_me(void)
@@ -33,10 +33,10 @@ static inline __attribute__((__unused__)) intptr_t rki_lock_me(void)
 
 #if RK_HAVE_SECTIONS
 #ifndef __GLIBC__
-	if (RKI_UNLIKELY(rk_number_offset == 0))
+	if (RKI_UNLIKELY(rki_number_offset == 0))
 		return 0;
 #endif
-	RKI_THREAD_WORD(me, rk_number_offset);
+	RKI_THREAD_WORD(me, rki_number_offset);
 #endif
 	return me;
 }
@@ -64,18 +64,18 @@ static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *bas
 		return RK_DONE;
 	}
 #if RK_HAVE_SECTIONS
-	return token == RK_NO_RSEQ ? rk_not_done(rk_leave()) : (enum rk_result)token;
+	return token == RK_NO_RSEQ ? rki_not_done(rki_leave()) : (enum rk_result)token;
 #else
 	return RK_NO_RSEQ;
 #endif
 }
 
 /* The ways out of the functions below, in their contexts: with the outcome of the attempt that was made. */
-RKI_API int rk_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, enum rk_result outcome);
-RKI_API int rk_lock_release_slow(void *data, int is_free);
-RKI_API int rk_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section,
+RKI_API int rki_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, enum rk_result outcome);
+RKI_API int rki_lock_release_slow(void *data, int is_free);
+RKI_API int rki_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section,
 				     enum rk_result outcome);
-RKI_API void rk_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_section *section,
+RKI_API void rki_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_section *section,
 					enum rk_result outcome);
 
 RKI_INLINE int rk_lock_here_for(struct rk_lock *lock, int64_t nanoseconds, void **data)
@@ -91,7 +91,7 @@ RKI_INLINE int rk_lock_here_for(struct rk_lock *lock, int64_t nanoseconds, void 
 		*data = (void *)((uintptr_t)slot + RK_LOCK_HEADER);
 		return 0;
 	}
-	r = rk_lock_here_slow(lock, nanoseconds, &slowly, outcome);
+	r = rki_lock_here_slow(lock, nanoseconds, &slowly, outcome);
 	*data = slowly;
 	return r;
 }
@@ -115,10 +115,10 @@ RKI_INLINE int rk_lock_release(void *data)
 
 	if (RKI_LIKELY(held != 0 && held == rki_lock_me())) {
 		__atomic_store_n(&slot->held, 0, __ATOMIC_RELEASE);
-		return RKI_LIKELY(__atomic_load_n(&slot->waiting, __ATOMIC_RELAXED) == 0) ? 0 : rk_lock_release_slow(data, 1);
+		return RKI_LIKELY(__atomic_load_n(&slot->waiting, __ATOMIC_RELAXED) == 0) ? 0 : rki_lock_release_slow(data, 1);
 	}
 #endif
-	return rk_lock_release_slow(data, 0);
+	return rki_lock_release_slow(data, 0);
 }
 
 RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section)
@@ -132,7 +132,7 @@ RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanosecon
 		*section = (struct rk_rwlock_section *)counted;
 		return 0;
 	}
-	r = rk_rwlock_read_lock_slow(lock, nanoseconds, &slowly, outcome);
+	r = rki_rwlock_read_lock_slow(lock, nanoseconds, &slowly, outcome);
 	*section = slowly;
 	return r;
 }
@@ -152,7 +152,7 @@ RKI_INLINE void rk_rwlock_read_unlock(struct rk_rwlock *lock, struct rk_rwlock_s
 	enum rk_result outcome = RKI_READERS_LEAVE(section);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE) || RKI_UNLIKELY(__atomic_load_n(RKI_READERS_GATE_OF(lock), __ATOMIC_RELAXED) == 0))
-		rk_rwlock_read_unlock_slow(lock, section, outcome);
+		rki_rwlock_read_unlock_slow(lock, section, outcome);
 }
 
 RKI_END_DECLS

@@ -9,14 +9,16 @@
  */
 #if RK_OP_INDEX == RK_OP_INDEX_CPU
 #define RK_OP_KIND(verb) rk_cpu_##verb
+#define RK_OP_INLINE RKI_INLINE
 #define RK_OP_CPU_PARAM
 /* What is known before a section; `before` is done before it is told. */
 #define RK_OP_CHECK(before) RK_OP_CHECK_AREA(before)
 #define RK_OP_INDEX_INPUTS RK_IN(base)
 #define RK_OP_INDEX_SLOT(to) RK_ASM_INDEX_CPU(to)
-#define RK_OP_LEAVE rk_not_done(rk_leave())
+#define RK_OP_LEAVE rki_not_done(rki_leave())
 #elif RK_OP_INDEX == RK_OP_INDEX_CID
 #define RK_OP_KIND(verb) rk_cid_##verb
+#define RK_OP_INLINE RKI_INLINE_ONLY
 #define RK_OP_CPU_PARAM
 #define RK_OP_CHECK(before)                                                                                            \
 	if (RKI_UNLIKELY(rk_area_valid < RK_FIELD_END_MM_CID)) {                                                       \
@@ -26,9 +28,10 @@
 	RK_OP_CHECK_AREA(before)
 #define RK_OP_INDEX_INPUTS RK_IN(base)
 #define RK_OP_INDEX_SLOT(to) RK_ASM_INDEX_CID(to)
-#define RK_OP_LEAVE rk_not_done(rk_leave())
+#define RK_OP_LEAVE rki_not_done(rki_leave())
 #else
 #define RK_OP_KIND(verb) rk_at_##verb
+#define RK_OP_INLINE RKI_INLINE_ONLY
 #define RK_OP_CPU_PARAM , int cpu
 /* cpu_id of an unregistered thread is negative and would compare equal to a negative cpu. */
 #define RK_OP_CHECK(before)                                                                                            \
@@ -39,7 +42,7 @@
 	RK_OP_CHECK_AREA(before)
 #define RK_OP_INDEX_INPUTS RK_IN(base), RK_IN(cpu)
 #define RK_OP_INDEX_SLOT(to) RK_ASM_INDEX_AT(to)
-#define RK_OP_LEAVE rk_not_done(rk_leave_at(cpu))
+#define RK_OP_LEAVE rki_not_done(rki_leave_at(cpu))
 #endif
 
 #define RK_OP_CHECK_AREA(before)                                                                                       \
@@ -98,7 +101,7 @@ unequal:                                                                        
 #define RK_OP_LEAVE RK_NO_RSEQ
 #endif
 
-RKI_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *value)
+RK_OP_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *value)
 {
 	enum rk_result outcome = RK_DONE;
 	intptr_t loaded;
@@ -111,7 +114,7 @@ RKI_INLINE enum rk_result RK_OP(load) RK_OP_PARAMS(const void *base, intptr_t *v
 	RK_OP_WAYS_OUT_VALUE(*value = loaded, *value = 0)
 }
 
-RKI_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
+RK_OP_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
 	if (RK_IMMEDIATE(value))
@@ -125,7 +128,7 @@ RKI_INLINE enum rk_result RK_OP(add) RK_OP_PARAMS(void *base, intptr_t value)
 	RK_OP_WAYS_OUT
 }
 
-RKI_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t offset, intptr_t value)
+RK_OP_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t offset, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
 	if (RK_IMMEDIATE(value))
@@ -140,7 +143,7 @@ RKI_INLINE enum rk_result RK_OP(add_through) RK_OP_PARAMS(void *base, ptrdiff_t 
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
-RKI_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdiff_t next, void **node)
+RK_OP_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrdiff_t next, void **node)
 {
 	enum rk_result outcome = RK_DONE;
 	intptr_t popped;
@@ -154,7 +157,7 @@ RKI_INLINE enum rk_result RK_OP(pop) RK_OP_PARAMS(void *base, intptr_t end, ptrd
 	RK_OP_WAYS_OUT_VALUE(*node = (void *)popped, *node = NULL)
 }
 
-RKI_INLINE enum rk_result RK_OP(array_push) RK_OP_PARAMS(void *base, void *element)
+RK_OP_INLINE enum rk_result RK_OP(array_push) RK_OP_PARAMS(void *base, void *element)
 {
 	RK_OP_CHECK((void)0)
 	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
@@ -165,7 +168,7 @@ RKI_INLINE enum rk_result RK_OP(array_push) RK_OP_PARAMS(void *base, void *eleme
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
-RKI_INLINE enum rk_result RK_OP(array_pop) RK_OP_PARAMS(void *base, void **element)
+RK_OP_INLINE enum rk_result RK_OP(array_pop) RK_OP_PARAMS(void *base, void **element)
 {
 	enum rk_result outcome = RK_DONE;
 	intptr_t popped;
@@ -179,7 +182,7 @@ RKI_INLINE enum rk_result RK_OP(array_pop) RK_OP_PARAMS(void *base, void **eleme
 	RK_OP_WAYS_OUT_VALUE(*element = (void *)popped, *element = NULL)
 }
 
-RKI_INLINE enum rk_result RK_OP(copy_out_if_equal)
+RK_OP_INLINE enum rk_result RK_OP(copy_out_if_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, void *target, size_t length, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
@@ -212,6 +215,7 @@ RKI_INLINE enum rk_result RK_OP(copy_out_if_equal)
 
 #undef RK_OP
 #undef RK_OP_KIND
+#undef RK_OP_INLINE
 #undef RK_OP_CPU_PARAM
 #undef RK_OP_INDEX_INPUTS
 #undef RK_OP_INDEX_SLOT

@@ -4,7 +4,7 @@
  * ops_body.h includes this twice, with RK_OP_COMMIT_STORE saying how the last store is ordered; nothing else does.
  */
 
-RKI_INLINE enum rk_result RK_OP_PUBLISH(store_if_equal) RK_OP_PARAMS(void *base, intptr_t expected, intptr_t value)
+RK_OP_INLINE enum rk_result RK_OP_PUBLISH(store_if_equal) RK_OP_PARAMS(void *base, intptr_t expected, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
 	RK_SECTION(RK_OP_EXITS RK_ASM_EXIT(unequal),
@@ -13,7 +13,7 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(store_if_equal) RK_OP_PARAMS(void *base,
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
-RKI_INLINE enum rk_result RK_OP_PUBLISH(compare_exchange) RK_OP_PARAMS(void *base, intptr_t *expected, intptr_t desired)
+RK_OP_INLINE enum rk_result RK_OP_PUBLISH(compare_exchange) RK_OP_PARAMS(void *base, intptr_t *expected, intptr_t desired)
 {
 	enum rk_result outcome = RK_DONE;
 	intptr_t found, wanted = *expected;
@@ -29,7 +29,7 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(compare_exchange) RK_OP_PARAMS(void *bas
 	RK_OP_WAYS_OUT_VALUE((void)0, (void)0)
 }
 
-RKI_INLINE enum rk_result RK_OP_PUBLISH(store_if_both_equal)
+RK_OP_INLINE enum rk_result RK_OP_PUBLISH(store_if_both_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, intptr_t other, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
@@ -41,7 +41,7 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(store_if_both_equal)
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
-RKI_INLINE enum rk_result RK_OP_PUBLISH(store_two_if_equal)
+RK_OP_INLINE enum rk_result RK_OP_PUBLISH(store_two_if_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, intptr_t first, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
@@ -53,7 +53,7 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(store_two_if_equal)
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
-RKI_INLINE enum rk_result RK_OP_PUBLISH(copy_if_equal)
+RK_OP_INLINE enum rk_result RK_OP_PUBLISH(copy_if_equal)
 	RK_OP_PARAMS(void *base, intptr_t expected, ptrdiff_t offset, const void *source, size_t length, intptr_t value)
 {
 	RK_OP_CHECK((void)0)
@@ -66,7 +66,7 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(copy_if_equal)
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
-RKI_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *node, ptrdiff_t next)
+RK_OP_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *node, ptrdiff_t next)
 {
 	intptr_t *link = (intptr_t *)((char *)node + next);
 
@@ -78,7 +78,7 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *nod
 	RK_OP_WAYS_OUT
 }
 
-RKI_INLINE enum rk_result RK_OP_PUBLISH(append)
+RK_OP_INLINE enum rk_result RK_OP_PUBLISH(append)
 	RK_OP_PARAMS(void *base, intptr_t header, const void *source, size_t length, intptr_t size, intptr_t mask)
 {
 	RK_OP_CHECK((void)0)
@@ -91,7 +91,7 @@ RKI_INLINE enum rk_result RK_OP_PUBLISH(append)
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
-RKI_INLINE enum rk_result RK_OP_PUBLISH(append_stamped)
+RK_OP_INLINE enum rk_result RK_OP_PUBLISH(append_stamped)
 	RK_OP_PARAMS(void *base, intptr_t header, const void *source, size_t length, intptr_t size, intptr_t mask)
 {
 	RK_OP_CHECK((void)0)

@@ -9,8 +9,8 @@
 RKI_BEGIN_DECLS
 
 /* The ways out of the functions below, in their contexts: with the outcome of the attempt that was made. */
-RKI_API struct rk_rcu_section *rk_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result outcome);
-RKI_API void rk_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *section, enum rk_result outcome);
+RKI_API struct rk_rcu_section *rki_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result outcome);
+RKI_API void rki_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *section, enum rk_result outcome);
 
 RKI_INLINE struct rk_rcu_section *rk_rcu_read_lock(struct rk_rcu *rcu)
 {
@@ -18,7 +18,7 @@ RKI_INLINE struct rk_rcu_section *rk_rcu_read_lock(struct rk_rcu *rcu)
 	enum rk_result outcome = rk_gate_enter(RKI_READERS_GATE_OF(rcu), &counted);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
-		return rk_rcu_read_lock_slow(rcu, outcome);
+		return rki_rcu_read_lock_slow(rcu, outcome);
 	return (struct rk_rcu_section *)counted;
 }
 
@@ -27,7 +27,7 @@ RKI_INLINE void rk_rcu_read_unlock(struct rk_rcu *rcu, struct rk_rcu_section *se
 	enum rk_result outcome = RKI_READERS_LEAVE(section);
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
-		rk_rcu_read_unlock_slow(rcu, section, outcome);
+		rki_rcu_read_unlock_slow(rcu, section, outcome);
 }
 
 RKI_END_DECLS

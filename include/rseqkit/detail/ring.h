@@ -39,15 +39,15 @@ struct rk_ring_shared {
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below, in their contexts. rk_ring_write_slow(), with the outcome of the attempt that was made;
- * rk_ring_wake(), where a reader waits; rk_ring_look(), where a reader knows of no more records.
+ * The ways out of the functions below, in their contexts. rki_ring_write_slow(), with the outcome of the attempt that was made;
+ * rki_ring_wake(), where a reader waits; rki_ring_look(), where a reader knows of no more records.
  */
-RKI_API int rk_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome);
-RKI_API void rk_ring_wake(struct rk_ring *ring);
-RKI_API int rk_ring_look(struct rk_ring_reader *reader);
+RKI_API int rki_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome);
+RKI_API void rki_ring_wake(struct rk_ring *ring);
+RKI_API int rki_ring_look(struct rk_ring_reader *reader);
 
 /* One attempt to write a record, of a length that has been looked at. */
-RKI_INLINE enum rk_result rk_ring_append(struct rk_ring *ring, const void *data, size_t length, int stamped)
+static inline __attribute__((__unused__)) enum rk_result rki_ring_append(struct rk_ring *ring, const void *data, size_t length, int stamped)
 {
 	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
 	intptr_t size = (intptr_t)RKI_RING_BYTES(length, stamped), mask = (intptr_t)shared->mask;
@@ -57,28 +57,28 @@ RKI_INLINE enum rk_result rk_ring_append(struct rk_ring *ring, const void *data,
 			 rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size, mask);
 }
 
-RKI_INLINE int rk_ring_write_any(struct rk_ring *ring, const void *data, size_t length, int stamped)
+static inline __attribute__((__unused__)) int rki_ring_write_any(struct rk_ring *ring, const void *data, size_t length, int stamped)
 {
 	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
 	enum rk_result outcome = RK_UNEQUAL;
 
 	if (RKI_LIKELY(length <= RK_RING_RECORD_ALWAYS || length <= shared->largest))
-		outcome = rk_ring_append(ring, data, length, stamped);
+		outcome = rki_ring_append(ring, data, length, stamped);
 	if (RKI_UNLIKELY(outcome != RK_DONE))
-		return rk_ring_write_slow(ring, data, length, stamped, outcome);
+		return rki_ring_write_slow(ring, data, length, stamped, outcome);
 	if (RKI_UNLIKELY((__atomic_load_n(&shared->waiting, __ATOMIC_RELAXED) & 1) != 0))
-		rk_ring_wake(ring);
+		rki_ring_wake(ring);
 	return 0;
 }
 
 RKI_INLINE int rk_ring_write(struct rk_ring *ring, const void *data, size_t length)
 {
-	return rk_ring_write_any(ring, data, length, 0);
+	return rki_ring_write_any(ring, data, length, 0);
 }
 
 RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, size_t length)
 {
-	return rk_ring_write_any(ring, data, length, 1);
+	return rki_ring_write_any(ring, data, length, 1);
 }
 
 RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
@@ -89,7 +89,7 @@ RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
 }
 
 /* Where a record isn't like the last one: learns how it lies. Returns 0 for padding, which it passes. */
-RKI_INLINE int rk_ring_learn(struct rk_ring_reader *reader, int64_t header)
+static inline __attribute__((__unused__)) int rki_ring_learn(struct rk_ring_reader *reader, int64_t header)
 {
 	int is_stamped = (header & RKI_RING_STAMPED) != 0;
 
@@ -116,7 +116,7 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 		if (reader->position == reader->head) {
 			if (reader->live != NULL)
 				reader->head = __atomic_load_n(&reader->live->head, __ATOMIC_ACQUIRE);
-			else if (!rk_ring_look(reader))
+			else if (!rki_ring_look(reader))
 				return 0;
 			if (reader->position == reader->head)
 				return 0;
@@ -129,7 +129,7 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 		 */
 		if (RKI_LIKELY(header == reader->header))
 			__asm__ __volatile__("");
-		else if (!rk_ring_learn(reader, header))
+		else if (!rki_ring_learn(reader, header))
 			continue;
 		reader->position += reader->size;
 		record->data = at + reader->front;

@@ -8,8 +8,8 @@
 RKI_BEGIN_DECLS
 
 /* The ways out of the functions below, in their contexts: the thread's first request; the kernel has taken the request back. */
-RKI_API int rk_slice_begin_slow(void);
-RKI_API void rk_slice_end_slow(void);
+RKI_API int rki_slice_begin_slow(void);
+RKI_API void rki_slice_end_slow(void);
 
 RKI_INLINE int rk_slice_begin(void)
 {
@@ -23,10 +23,10 @@ RKI_INLINE int rk_slice_begin(void)
 	RKI_AREA_READ(flags, 16);
 	if (RKI_LIKELY((flags & (RK_AREA_SLICE_AVAILABLE | RK_AREA_SLICE_ENABLED)) == 0)) {
 		RKI_AREA_READ(control, 4);
-		return RKI_UNLIKELY((int32_t)control < 0) ? rk_slice_begin_slow() : 0; /* not registered yet? */
+		return RKI_UNLIKELY((int32_t)control < 0) ? rki_slice_begin_slow() : 0; /* not registered yet? */
 	}
 	if (RKI_UNLIKELY((flags & RK_AREA_SLICE_ENABLED) == 0))
-		return rk_slice_begin_slow();
+		return rki_slice_begin_slow();
 	RKI_AREA_READ(control, 28);
 	if (control != 0)
 		return 0;
@@ -52,7 +52,7 @@ RKI_INLINE void rk_slice_end(int requested)
 	RKI_AREA_STORE_BYTE(28, 0);
 	RKI_AREA_READ(after, 28);
 	if (RKI_UNLIKELY(before == 0 || after != 0))
-		rk_slice_end_slow();
+		rki_slice_end_slow();
 #endif
 }
 

@@ -8,18 +8,18 @@
 RKI_BEGIN_DECLS
 
 /* The ways out for a thread that isn't registered, in the contexts of the functions below: register it, or do without. */
-RKI_API int rk_cpu_slow(void);
-RKI_API int rk_cid_slow(void);
+RKI_API int rki_cpu_slow(void);
+RKI_API int rki_cid_slow(void);
 
 RKI_INLINE int rk_cpu(void)
 {
 	uint32_t cpu;
 
 	if (RKI_NO_AREA)
-		return rk_cpu_slow();
+		return rki_cpu_slow();
 	RKI_AREA_READ(cpu, 4);
 	if (RKI_UNLIKELY((int32_t)cpu < 0))
-		return rk_cpu_slow();
+		return rki_cpu_slow();
 	return (int)cpu;
 }
 
@@ -31,7 +31,7 @@ RKI_INLINE int rk_cid(void)
 		return -1;
 	RKI_AREA_READ(cpu, 4);
 	if (RKI_UNLIKELY((int32_t)cpu < 0 || rk_area_valid < RK_FIELD_END_MM_CID))
-		return rk_cid_slow();
+		return rki_cid_slow();
 	RKI_AREA_READ(cid, 24);
 	return (int)cid;
 }

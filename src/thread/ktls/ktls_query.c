@@ -6,12 +6,7 @@
 #include "ktls.h"
 #include "os/answer.h"
 #include "os/kernel.h"
-#include "process.h"
-
-int rk_ktls_set_up(void)
-{
-	return rk_process_init();
-}
+#include "thread/process.h"
 
 enum rk_ktls rk_ktls_provider(void)
 {

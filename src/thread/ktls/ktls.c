@@ -21,8 +21,8 @@
 #include "os/answer.h"
 #include "os/kernel.h"
 #include "ktls.h"
-#include "reason.h"
-#include "thread.h"
+#include "thread/reason.h"
+#include "thread/thread.h"
 #include "os/vdso.h"
 
 #ifdef __aarch64__
