@@ -67,7 +67,8 @@ RKI_BEGIN_DECLS
  * With it and rk_thread_prepare() done, operations make no system call.
  *
  * Where the libc doesn't register, the environment that the program was started with may ask for something else than
- * what this library does by itself: RSEQKIT_AREA=own for areas of its own instead of one that the libc leaves alone,
+ * what this library does by itself: RSEQKIT_AREA=own for areas of its own instead of one that the libc leaves alone (threads
+ * are registered at their first operation then, and before their start routine where librseqkit-preload.so is preloaded),
  * RSEQKIT_AREA=others for registering no thread, RSEQKIT_AREA=ktls for leaving it to the kernel (ktls.h), see
  * rseqkit(7).
  *

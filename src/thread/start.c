@@ -3,11 +3,12 @@
  * start.c - the starts of threads: registers every thread before its start routine. pthread_create() and thrd_create()
  * are interposed; where the libc registers, both pass the call on untouched.
  *
- * It is part of librseqkit.so, where it acts if areas are ours (on glibc: RSEQKIT_AREA=own, or a release without an
- * area). And of librseqkit-preload.so and librseqkit-malloc.so, which register every thread of programs that know nothing
- * of this library. Both names are exported without a version: a definition under a version of ours is not seen by other
- * libraries, like the one that std::thread is in. With glibc librseqkit.a has none of this: a static program has no
- * next pthread_create() to look up. Where threads' ends have to be watched (exit.h, musl) it has, and always acts.
+ * librseqkit-preload.so and librseqkit-malloc.so have it. They register every thread of programs that know nothing of this
+ * library. librseqkit.so has it only where the libc has no area (<sys/rseq.h>): with an older glibc and with musl. A glibc that
+ * has one registers whom a registered thread creates, so a program's calls aren't touched for the sake of RSEQKIT_AREA=own.
+ * librseqkit.a has it with musl, where threads' ends have to be watched (exit.h), and not with glibc: a static program has no
+ * next pthread_create() to look up. Both names are exported without a version. Other libraries, like the one that std::thread
+ * is in, wouldn't see a definition under a version of ours.
  *
  * The invariant: a program sees nothing but the registration. Of the preloaded object nothing else is exported but room
  * (ktls.h), so a copy of the library that the program brings itself, of whatever version, keeps its own symbols; copies

@@ -9,9 +9,11 @@
  *   situation                                            what we do
  *   the libc registers                                   nothing, and so do they
  *   librseq is loaded                                    use its area in threads that it registered; register none
- *   we are there at process start, areas are ours        register each thread before its start routine (start.c): the
- *                                                        stranger's first attempt fails, and it does without
- *   the same, in the libc's spare area                   glibc registers whom a registered thread creates
+ *   we are there at process start, areas are ours, and   register each thread before its start routine (start.c): the
+ *   threads' starts are seen: preloaded, or linked to    stranger's first attempt fails, and it does without
+ *   a libc without an area
+ *   we are there at process start, in the libc's spare   glibc registers whom a registered thread creates
+ *   area
  *   a copy comes late, or has no part in threads'        register nobody, use who is registered (RK_REASON_STRANGER)
  *   starts, and a module exports __rseq_abi or
  *   librseq's function
