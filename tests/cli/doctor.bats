@@ -165,6 +165,12 @@ print(vector.get(27, 20), vector.get(28, 32))')
 		'[f["severity"] for f in j["findings"] if f["id"] == "membarrier-idle"] == ["warning"]'
 }
 
+@test "a filter that refuses access(2) hides no /proc" {
+	need_filter
+	expect_json 0 "$HELPERS/with_filter" eperm access faccessat faccessat2 -- "$RSEQKIT" doctor --json
+	assert_schema '"no-proc" not in ids'
+}
+
 @test "a prctl that does nothing, or is refused, makes no slice extension known" {
 	need_rseq
 	need_filter

@@ -74,6 +74,16 @@ knows_librseq() {
 	done
 }
 
+@test "a filter that refuses access(2) keeps no program from running" {
+	need_filter
+	for answer in eperm enosys einval; do
+		for option in "" --full-size; do
+			expect 0 "$HELPERS/with_filter" $answer access faccessat faccessat2 -- "$RSEQKIT" exec $option /bin/echo fine
+			[ "$output" = fine ]
+		done
+	done
+}
+
 @test "a filter that kills for prctl lets a program run that doesn't call it" {
 	need_filter
 	expect 0 "$HELPERS/with_filter" kill prctl -- "$RSEQKIT" exec echo fine

@@ -47,6 +47,12 @@ static const struct {
 	{"rseq", SYS_rseq},     {"membarrier", SYS_membarrier}, {"clone", SYS_clone},
 	{"clone3", SYS_clone3}, {"prctl", SYS_prctl},           {"read", SYS_read},
 	{"ptrace", SYS_ptrace}, {"process_vm_readv", SYS_process_vm_readv}, {"getdents64", SYS_getdents64},
+	{"faccessat", SYS_faccessat}, {"faccessat2", SYS_faccessat2},
+#ifdef SYS_access
+	{"access", SYS_access},
+#else
+	{"access", SYS_faccessat}, /* which the C library calls for it */
+#endif
 	{"sched_setaffinity", SYS_sched_setaffinity}, {"sched_getaffinity", SYS_sched_getaffinity},
 };
 

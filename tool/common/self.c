@@ -3,9 +3,11 @@
 #define _GNU_SOURCE
 #include "self.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool self_path(char path[PATH_MAX])
@@ -20,7 +22,26 @@ bool self_path(char path[PATH_MAX])
 	return name != NULL && realpath(name, path) != NULL;
 }
 
+bool self_may(const char *path, int mode)
+{
+	struct stat status;
+
+	if (access(path, mode) == 0)
+		return true;
+	switch (errno) {
+	case EACCES:
+	case ELOOP:
+	case ENAMETOOLONG:
+	case ENOENT:
+	case ENOTDIR:
+	case EROFS:
+		return false;
+	default:
+		return stat(path, &status) == 0;
+	}
+}
+
 bool self_has_proc(void)
 {
-	return access("/proc/self/maps", F_OK) == 0;
+	return self_may("/proc/self/maps", F_OK);
 }

@@ -12,6 +12,12 @@
  */
 bool self_path(char path[PATH_MAX]);
 
+/*
+ * May this program do with a file what `mode` says, of access(2)? Where a filter refuses that call: is the file there? If not,
+ * errno says why.
+ */
+bool self_may(const char *path, int mode);
+
 /* Is /proc there? */
 bool self_has_proc(void);
 

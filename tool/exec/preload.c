@@ -12,9 +12,18 @@
 #include "common/self.h"
 #include "tool.h"
 
-static bool is_readable(const char *path)
+/*
+ * The path that is `relative` to a folder, without the ".." that it begins with: realpath(3) calls access(2) for these, which a
+ * filter may refuse.
+ */
+static bool join(const char *folder, const char *relative, const char *name, char joined[PATH_MAX])
 {
-	return access(path, R_OK) == 0;
+	size_t length = strlen(folder);
+
+	for (; strncmp(relative, "../", 3) == 0; relative += 3)
+		while (length > 0 && folder[--length] != '/')
+			;
+	return snprintf(joined, PATH_MAX, "%.*s/%s/%s", (int)length, folder, relative, name) < PATH_MAX;
 }
 
 /* In the build tree this program is in, beside it where both are installed, or where configured. */
@@ -29,12 +38,11 @@ bool preload_find(const char *name, char path[PATH_MAX])
 	for (size_t i = 0; known && i < sizeof(relative) / sizeof(relative[0]); i++) {
 		char joined[PATH_MAX];
 
-		if (snprintf(joined, sizeof(joined), "%s/%s/%s", self, relative[i], name) < (int)sizeof(joined) &&
-		    realpath(joined, path) != NULL && is_readable(path))
+		if (join(self, relative[i], name, joined) && realpath(joined, path) != NULL && self_may(path, R_OK))
 			return true;
 	}
 	return snprintf(self, sizeof(self), RK_LIBDIR "/%s", name) < (int)sizeof(self) && realpath(self, path) != NULL &&
-	       is_readable(path);
+	       self_may(path, R_OK);
 }
 
 /* Is `word` one of the list's, which blanks and colons separate? */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "common/binary.h"
+#include "common/self.h"
 #include "preload.h"
 #include "versions.h"
 
@@ -44,7 +45,7 @@ static bool is_executable(const char *path)
 	if (stat(path, &status) != 0)
 		return false;
 	errno = EACCES;
-	return S_ISREG(status.st_mode) && access(path, X_OK) == 0;
+	return S_ISREG(status.st_mode) && self_may(path, X_OK);
 }
 
 bool program_next(struct program_search *search, char path[PATH_MAX])

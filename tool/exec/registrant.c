@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/binary.h"
+#include "common/self.h"
 
 #define OBJECTS_MAX 128 /* of a program; those beyond aren't looked at */
 #define LIBRSEQ "librseq.so"
@@ -76,7 +77,7 @@ static bool add_from(struct search *search, const char *folders, const char *nam
 
 		if (expand(search->object, folders, size, folder) &&
 		    snprintf(path, sizeof(path), "%s/%s", folder, name) < (int)sizeof(path) &&
-		    access(path, R_OK) == 0) {
+		    self_may(path, R_OK)) {
 			add(search, path);
 			return true;
 		}
