@@ -94,7 +94,7 @@ int bench_cache_create(void)
 	static const struct rk_cache_options options = {
 		.per_cpu = 256, .batch = 64, .construct = construct, .destruct = destruct, .context = &supply};
 
-	return rk_cache_create(&bench_cache, &options);
+	return rk_cache_create(&bench_cache, &options, sizeof(options));
 }
 
 bool bench_settle_cache_rseqkit(void)

@@ -32,7 +32,7 @@ int bench_slots_create(void **slots)
 {
 	static const struct rk_percpu_options options = {.item_size = sizeof(uint64_t), .alignment = 128};
 	static struct rk_percpu *pool;
-	int r = pool == NULL ? rk_percpu_create(&pool, &options) : 0;
+	int r = pool == NULL ? rk_percpu_create(&pool, &options, sizeof(options)) : 0;
 
 	return r == 0 ? rk_percpu_alloc(pool, slots) : r;
 }

@@ -12,7 +12,7 @@ int bench_freelist_create(void)
 {
 	static const struct rk_percpu_options options = {.item_size = sizeof(intptr_t), .alignment = 128};
 	struct rk_percpu *pool;
-	int r = rk_percpu_create(&pool, &options);
+	int r = rk_percpu_create(&pool, &options, sizeof(options));
 
 	if (r == 0)
 		r = rk_freelist_create(&bench_freelist_rseqkit.list);

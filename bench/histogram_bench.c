@@ -21,7 +21,7 @@ uint64_t bench_sum_histogram(void)
 	static uint64_t counts[BENCH_HISTOGRAM_BUCKETS];
 	struct rk_histogram_snapshot snapshot = {.counts = counts, .room = BENCH_HISTOGRAM_BUCKETS};
 
-	return rk_histogram_read(bench_histogram, &snapshot) == 0 ? snapshot.count : 0;
+	return rk_histogram_read(bench_histogram, &snapshot, sizeof(snapshot)) == 0 ? snapshot.count : 0;
 }
 
 uint64_t bench_sum_histogram_mutex(void)

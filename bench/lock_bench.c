@@ -60,7 +60,7 @@ uint64_t bench_sum_lock_mutex(void)
 
 bool bench_settle_rwlock_rseqkit(void)
 {
-	return rk_rwlock_write_try(bench_rwlock) == 0 && rk_rwlock_write_unlock(bench_rwlock) == 0;
+	return rk_rwlock_write_lock_try(bench_rwlock) == 0 && rk_rwlock_write_unlock(bench_rwlock) == 0;
 }
 
 #if BENCH_HAVE_CK

@@ -56,7 +56,7 @@ BENCH_INLINE void lock_rseqkit(struct rk_lock *lock)
 	if (RKI_UNLIKELY(rk_lock_here(lock, &data) != 0))
 		return;
 	++*(uint64_t *)data;
-	(void)rk_lock_release(data);
+	(void)rk_lock_release(lock, data);
 }
 
 BENCH_INLINE void lock_mutex(struct bench_lock_mutex *lock)

@@ -15,7 +15,7 @@ int bench_log_create(void)
 {
 	static const struct rk_percpu_options options = {.item_size = sizeof(struct bench_log), .alignment = 128};
 	struct rk_percpu *pool;
-	int r = rk_percpu_create(&pool, &options);
+	int r = rk_percpu_create(&pool, &options, sizeof(options));
 
 	if (r == 0)
 		r = rk_percpu_alloc(pool, &bench_log_rseqkit);

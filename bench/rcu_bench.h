@@ -68,9 +68,11 @@ BENCH_INLINE void rcu_count(uint64_t *seen)
 
 BENCH_INLINE uint64_t rcu_rseqkit_read(struct rk_rcu *rcu, const struct bench_rcu_place *place)
 {
-	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
-	uint64_t one = rk_rcu_dereference(&place->object)->one;
+	struct rk_rcu_section *section;
+	uint64_t one;
 
+	rk_rcu_read_lock(rcu, &section);
+	one = rk_rcu_dereference(place->object)->one;
 	rk_rcu_read_unlock(rcu, section);
 	return one;
 }
@@ -95,7 +97,7 @@ BENCH_INLINE uint64_t rcu_floor_read(void **gate, const struct bench_rcu_place *
 	uint64_t one;
 
 	floor_add(counted, 1);
-	one = rk_rcu_dereference(&place->object)->one;
+	one = rk_rcu_dereference(place->object)->one;
 	floor_add(counted, -1);
 	return one;
 }

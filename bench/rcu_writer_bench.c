@@ -76,7 +76,7 @@ static uint64_t linger_at(const struct bench_rcu_object *object)
 			const struct bench_rcu_object *object;                                                         \
                                                                                                                        \
 			begin;                                                                                         \
-			object = rk_rcu_dereference(&bench_rcu_place.object);                                          \
+			object = rk_rcu_dereference(bench_rcu_place.object);                                           \
 			wrong |= look_at(object);                                                                      \
 			if (RKI_UNLIKELY(__atomic_load_n(&readers.linger, __ATOMIC_RELAXED)) && lingered++ == 0)       \
 				wrong |= linger_at(object);                                                            \
@@ -141,7 +141,7 @@ static bool replace(const struct way *way)
 	bool waited;
 
 	__atomic_store_n(&spare->one, 1, __ATOMIC_RELAXED);
-	old = rk_rcu_exchange(&bench_rcu_place.object, spare);
+	old = rk_rcu_exchange(bench_rcu_place.object, spare);
 	waited = way->wait();
 	__atomic_store_n(&old->one, GONE, __ATOMIC_RELAXED);
 	spare = old;
@@ -230,7 +230,7 @@ static bool wait_rseqkit(void)
 	return rk_rcu_synchronize(bench_rcu) == 0;
 }
 
-READER(rseqkit, , struct rk_rcu_section *section = rk_rcu_read_lock(bench_rcu),
+READER(rseqkit, struct rk_rcu_section *section, rk_rcu_read_lock(bench_rcu, &section),
        rk_rcu_read_unlock(bench_rcu, section))
 
 static const struct way way_rseqkit = {.read = read_rseqkit, .wait = wait_rseqkit};

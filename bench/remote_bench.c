@@ -79,16 +79,16 @@ int bench_remote_create(void)
 	static const struct rk_percpu_options with_mutex = {.item_size = sizeof(struct guarded), .alignment = 64};
 	static const struct rk_percpu_options words = {.item_size = BANK_SIZE, .alignment = 64};
 	struct rk_percpu *others;
-	int r = rk_percpu_create(&pool, &closable);
+	int r = rk_percpu_create(&pool, &closable, sizeof(closable));
 
 	if (r == 0)
 		r = rk_percpu_alloc(pool, &item);
 	if (r == 0)
-		r = rk_percpu_create(&others, &with_mutex);
+		r = rk_percpu_create(&others, &with_mutex, sizeof(with_mutex));
 	if (r == 0)
 		r = rk_percpu_alloc(others, &guarded);
 	if (r == 0)
-		r = rk_percpu_create(&others, &words);
+		r = rk_percpu_create(&others, &words, sizeof(words));
 	if (r == 0)
 		r = rk_percpu_alloc(others, &plain);
 	for (int cpu = r == 0 ? rk_cpus_next(-1) : -1; cpu >= 0; cpu = rk_cpus_next(cpu)) {
@@ -126,7 +126,7 @@ static bool drain(int cpu)
 	void *bank, *spare;
 	bool done;
 
-	if (rk_bank_begin(item, cpu) < 0)
+	if (rk_bank_begin_try(item, cpu) < 0)
 		return false;
 	spare = rk_percpu_spare(pool, item, cpu);
 	if (spare != NULL)

@@ -30,7 +30,7 @@ int bench_ring_create(void)
 #if BENCH_HAVE_URCU
 	cds_wfcq_init(&bench_ring_queue.head, &bench_ring_queue.tail);
 #endif
-	return rk_ring_create(&bench_ring, &options);
+	return rk_ring_create(&bench_ring, &options, sizeof(options));
 }
 
 void bench_ring_count(uint64_t difference, uint64_t wrong)
@@ -77,7 +77,7 @@ void bench_ring_leave(struct ring_own *own)
 
 static bool find_at(struct ring_own *own, int index, struct rk_ring_record *record)
 {
-	own->open = rk_ring_open(own->ring, index, &own->reader) == 0;
+	own->open = rk_ring_open(own->ring, index, &own->reader, sizeof(own->reader)) == 0;
 	if (own->open && rk_ring_next(&own->reader, record))
 		return true;
 	bench_ring_leave(own);
@@ -220,7 +220,8 @@ BENCH_INLINE bool try_rseqkit(struct ring_own *own, struct ring_tally *tally)
 }
 
 RING_REMOTE(rseqkit, struct ring_own, ring_rseqkit_write, try_rseqkit, ring_rseqkit_release,
-	    of->open = rk_ring_open(of->ring, bench_remote_cpu(false), &of->reader) == 0, bench_ring_leave(of))
+	    of->open = rk_ring_open(of->ring, bench_remote_cpu(false), &of->reader, sizeof(of->reader)) == 0,
+	    bench_ring_leave(of))
 RING_REMOTE(mutex, struct ring_guarded, ring_mutex_write, ring_mutex_read, ring_nothing, , )
 
 uint64_t ring_remote_rseqkit(uint64_t n)

@@ -91,7 +91,8 @@ int main(void)
 	pthread_t threads[THREADS];
 	int64_t count, found;
 
-	if (rk_percpu_create(&pool, &options) < 0 || rk_percpu_alloc(pool, &lists) < 0 || rk_counter_create(&made) < 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) < 0 || rk_percpu_alloc(pool, &lists) < 0 ||
+	    rk_counter_create(&made) < 0)
 		return 1;
 	for (int i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, work, NULL) != 0)

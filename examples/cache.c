@@ -57,14 +57,14 @@ int main(void)
 	struct rk_cache_report report;
 	pthread_t threads[THREADS];
 
-	if (rk_cache_create(&cache, &options) < 0)
+	if (rk_cache_create(&cache, &options, sizeof(options)) < 0)
 		return 1;
 	for (int i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, receive, NULL) != 0)
 			abort();
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	if (rk_cache_stats(cache, &report, sizeof(report)) < 0)
+	if (rk_cache_query(cache, &report, sizeof(report)) < 0)
 		return 1;
 	printf("%d packets used; %llu made, %llu in the cache now, %llu trips to the depot\n", THREADS * ROUNDS * BURST,
 	       (unsigned long long)report.constructed, (unsigned long long)(report.in_arrays + report.in_depot),

@@ -47,9 +47,11 @@ static void *read_it(void *wrong)
 	int latest = 0;
 
 	for (int i = 0; i < READS; i++) {
-		struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
-		const struct config *c = rk_rcu_dereference(&config);
+		struct rk_rcu_section *section;
+		const struct config *c;
 
+		rk_rcu_read_lock(rcu, &section);
+		c = rk_rcu_dereference(config);
 		if (c->twice != 2 * c->version || c->version < latest)
 			*(int *)wrong = 1;
 		latest = c->version;
@@ -80,7 +82,7 @@ int main(void)
 	if (pthread_create(&runner, NULL, run_calls, NULL) != 0)
 		abort();
 	while (replaced < REPLACEMENTS || __atomic_load_n(&reading, __ATOMIC_ACQUIRE) > 0) {
-		struct config *old = rk_rcu_exchange(&config, make(++replaced));
+		struct config *old = rk_rcu_exchange(config, make(++replaced));
 
 		while (rk_rcu_defer(rcu, &old->call, drop) != 0) /* too many wait: help */
 			(void)rk_rcu_run(rcu, 1000000);

@@ -54,10 +54,12 @@ static struct connection *open_one(void)
 /* With a reference, or NULL if it is being closed. */
 static struct connection *find(int place)
 {
-	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
-	struct connection *c = rk_rcu_dereference(&table[place]);
+	struct rk_rcu_section *section;
+	struct connection *c;
 
-	if (!rk_ref_tryget(&c->ref))
+	rk_rcu_read_lock(rcu, &section);
+	c = rk_rcu_dereference(table[place]);
+	if (rk_ref_get_try(&c->ref) < 0)
 		c = NULL;
 	rk_rcu_read_unlock(rcu, section);
 	return c;
@@ -104,7 +106,7 @@ int main(void)
 			abort();
 	while (made < CLOSED_AT_LEAST || __atomic_load_n(&working, __ATOMIC_ACQUIRE) > 0) {
 		int place = made % CONNECTIONS;
-		struct connection *old = rk_rcu_exchange(&table[place], open_one());
+		struct connection *old = rk_rcu_exchange(table[place], open_one());
 
 		if (rk_ref_kill(&old->ref) != 0)
 			abort();

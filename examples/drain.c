@@ -61,7 +61,7 @@ static intptr_t drain(int cpu)
 	intptr_t taken = 0;
 	int r = 1;
 
-	while (r == 1 && rk_bank_begin(slots, cpu) >= 0) {
+	while (r == 1 && rk_bank_begin_try(slots, cpu) >= 0) {
 		/* Where count() hasn't opened the slot yet, it will do so with the first bank. */
 		bool second_is_used = counts->slot.bank == ((intptr_t)&counts->banks[1] | RK_BANK_OPEN);
 		void *bank;
@@ -84,7 +84,7 @@ int main(void)
 	intptr_t total = 0, drains = 0;
 	int left;
 
-	if (rk_percpu_create(&pool, &options) < 0 || rk_percpu_alloc(pool, &slots) < 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) < 0 || rk_percpu_alloc(pool, &slots) < 0)
 		return 1;
 	for (int i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, work, NULL) != 0)

@@ -47,7 +47,8 @@ int main(void)
 	s.counts = malloc(s.room * sizeof(*s.counts));
 	if (s.counts == NULL)
 		abort();
-	(void)rk_histogram_read(latency, &s); /* nobody records any more, so whatever it returns, the counts are right */
+	/* Nobody records any more, so whatever it returns, the counts are right. */
+	(void)rk_histogram_read(latency, &s, sizeof(s));
 	printf("%llu calls, mean %.0f ns, median %llu, 99%% %llu, 99.9%% %llu, greatest %llu\n", (unsigned long long)s.count,
 	       rk_histogram_mean(&s), (unsigned long long)rk_histogram_percentile(&s, 50),
 	       (unsigned long long)rk_histogram_percentile(&s, 99), (unsigned long long)rk_histogram_percentile(&s, 99.9),

@@ -52,13 +52,13 @@ int main(void)
 	long dropped;
 	int r;
 
-	if (rk_ring_create(&ring, &options) < 0)
+	if (rk_ring_create(&ring, &options, sizeof(options)) < 0)
 		return 1;
 	for (int i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, work, (void *)(intptr_t)i) != 0)
 			abort();
 	while (__atomic_load_n(&running, __ATOMIC_ACQUIRE) > 0) {
-		(void)rk_ring_wait(ring, 10000000); /* 10 ms: threads may have ended meanwhile */
+		(void)rk_ring_wait_for(ring, 10000000); /* 10 ms: threads may have ended meanwhile */
 		r = rk_ring_merge(ring, take, &reader);
 		if (r < 0 && r != -EAGAIN) /* a writer without rseq stood still: next time */
 			return 1;

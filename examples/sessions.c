@@ -52,7 +52,7 @@ static void *work(void *arg)
 			abort(); /* only by a thread that has one already */
 		number = number * 1664525u + 1013904223u;
 		look_up(data, 1 + number % 200);
-		(void)rk_lock_release(data);
+		(void)rk_lock_release(lock, data);
 	}
 	__atomic_fetch_sub(&looking, 1, __ATOMIC_RELAXED);
 	return NULL;
@@ -89,7 +89,7 @@ static long go_through(unsigned *used)
 		wrong += labs((long)(table->made - table->dropped) - (long)table->used);
 		sweep(table);
 		*used += table->used;
-		(void)rk_lock_release(data);
+		(void)rk_lock_release(lock, data);
 	} while ((cpu = rk_cpus_next(cpu)) >= 0);
 	return wrong;
 }

@@ -53,7 +53,7 @@ int main(void)
 	pthread_t threads[THREADS];
 	int64_t versions = 0;
 
-	if (rk_percpu_create(&pool, &options) < 0 || rk_percpu_alloc(pool, &slots) < 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) < 0 || rk_percpu_alloc(pool, &slots) < 0)
 		return 1;
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
 		struct versioned *object = aligned_alloc(64, 64);

@@ -126,7 +126,7 @@ static struct rk_cache *create(unsigned class)
 
 	is_creating = true;
 	begin_once();
-	if (due_in[class] == 0 && rk_cache_create(&cache, &options) < 0)
+	if (due_in[class] == 0 && rk_cache_create(&cache, &options, sizeof(options)) < 0)
 		__atomic_store_n(&due_in[class], DUE_LATER, __ATOMIC_RELAXED);
 	if (cache != NULL && !__atomic_compare_exchange_n(&heap_caches[class], &first, cache, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		(void)rk_cache_destroy(cache);
@@ -195,7 +195,7 @@ size_t heap_idle(void)
 	size_t bytes = spans_free();
 
 	for (unsigned i = 1; i < CLASSES; i++)
-		if (rk_cache_stats(heap_caches[i], &report, sizeof(report)) == 0)
+		if (rk_cache_query(heap_caches[i], &report, sizeof(report)) == 0)
 			bytes += (report.in_arrays + report.in_depot) * size_classes[i].size;
 	return bytes;
 }

@@ -177,7 +177,8 @@ inline thread_unregister()
 	od
 }
 
-/* include/rseqkit/detail/ops_body.h; src/thread/leave.c, rki_leave(): a section, which a signal aborts whole, or the slow path. */
+/* include/rseqkit/detail/ops_body.h; src/thread/leave.c, rki_leave(): a section, which a signal aborts whole, or the slow
+   path. */
 inline operation()
 {
 	do

@@ -167,7 +167,7 @@ static void rest(int64_t came)
 		futex_wait(&reader.stop, 0, PASS);
 		return;
 	}
-	if (rk_ring_wait(reader.ring, LOOK) == -EHOSTUNREACH)
+	if (rk_ring_wait_for(reader.ring, LOOK) == -EHOSTUNREACH)
 		futex_wait(&reader.stop, 0, PASS);
 }
 

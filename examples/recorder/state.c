@@ -48,7 +48,7 @@ static int begin(void)
 	recorder.is_own_file = process != NULL && strtol(process, NULL, 10) == recorder.process;
 	r = rk_counter_create(&recorder.made);
 	if (r == 0)
-		r = rk_ring_create(&ring, &options);
+		r = rk_ring_create(&ring, &options, sizeof(options));
 	if (r < 0)
 		return r;
 	threads_count();

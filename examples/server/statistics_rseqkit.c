@@ -44,6 +44,6 @@ void statistics_read(struct statistics *statistics)
 
 	statistics->latency = (struct rk_histogram_snapshot){statistics->latencies, LATENCY_BUCKETS, 0, 0, 0};
 	/* Latencies come after the codes of their responses: read before them, they are no more. */
-	r = rk_histogram_read(latency, &statistics->latency);
+	r = rk_histogram_read(latency, &statistics->latency, sizeof(statistics->latency));
 	statistics->at_one_moment = rk_counter_group_read(counts, statistics->counts, STATISTICS) == 0 && r == 0;
 }

@@ -19,6 +19,12 @@
  *                   _Fork(), wherever it happened: in a signal handler too, while other threads were anywhere in here
  *   vfork child     between vfork() and exec or _exit; see rk_vfork_begin() in thread.h
  *
+ * Structures that grow. Options, reports, snapshots and readers are passed with their size, sizeof as the caller knows it. Later
+ * releases append members. Of options that the caller doesn't know yet the library takes zeros. If the caller asks for one that
+ * the library doesn't know, by a byte there that isn't zero, the answer is -E2BIG, and for a size of 0 -EINVAL. Of reports the
+ * library writes no more than the caller knows, and zeros what the caller knows and it doesn't. Snapshots and readers have all
+ * members of the first release at least; else -EINVAL.
+ *
  * Cancellation. No function here is a cancellation point: a request stays pending. With asynchronous cancellation on
  * (PTHREAD_CANCEL_ASYNCHRONOUS) operations, registration, queries and sums may be used; functions that create, allocate,
  * free or destroy may not, for what they were at is lost: address space, an item, a descriptor. Nor may claims and what
@@ -81,6 +87,14 @@ RKI_BEGIN_DECLS
  * Context: any thread, signal handler, after fork, vfork child. Cost: none.
  */
 RKI_API const char *rk_version(void);
+
+/*
+ * A sentence for an error number of this library's functions, negative as they return it, or positive. It says what the number
+ * means here, where strerror(3) says "No route to host". Static storage; "unknown" for numbers that no function returns.
+ *
+ * Context: any thread, signal handler, after fork, vfork child. Cost: nanoseconds.
+ */
+RKI_API const char *rk_error_text(int error);
 
 RKI_END_DECLS
 

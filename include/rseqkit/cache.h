@@ -6,7 +6,7 @@
  *	static void unmake(void *context, void *object) { free(object); }
  *
  *	struct rk_cache_options options = {.construct = make, .destruct = unmake};
- *	rk_cache_create(&cache, &options);
+ *	rk_cache_create(&cache, &options, sizeof(options));
  *
  *	void *object = rk_cache_get(cache);
  *	...
@@ -97,14 +97,16 @@ RKI_BEGIN_DECLS
  * any CPU. They return: no exception, no longjmp(3), no end of the thread. They may use other caches, and this one: a
  * constructor that makes many at once puts the rest, a destructor may get objects, but puts none.
  *
- * Returns 0 and the cache in *cache; -EINVAL when a pointer is NULL, there is no destructor, a number is too high, or a
- * limit times its weight isn't below 2^63; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
+ * Parameters: size is sizeof(*options), see api.h.
+ * Returns 0 and the cache in *cache; -E2BIG for options that this library doesn't know; -EINVAL when a pointer is NULL, there
+ * is no destructor, a number is too high, or a limit times its weight isn't below 2^63; -ENOMEM; -EUCLEAN as
+ * rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 5 us; the first one
  * with about that many objects per CPU 50 us, and 20 ms if there are several threads by then (rk_fence_prepare() in
  * remote.h). Memory: 8 bytes for each object that an array or the depot ever held, 16 where
  * it was reclaimed from an array, in whole pages.
  */
-RKI_API int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *options);
+RKI_API int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *options, size_t size);
 
 /*
  * Destroys a cache; NULL is allowed. No thread may be using it. All objects in it are destructed.
@@ -192,7 +194,7 @@ RKI_API size_t rk_cache_trim(struct rk_cache *cache, size_t keep);
  * Context: any thread; signal handler; after fork. Cost: a look at every CPU's array. The counts of gets and puts cost
  * callers nothing: they come out of a word that a section writes anyway (struct rk_array in ops.h).
  */
-RKI_API int rk_cache_stats(const struct rk_cache *cache, struct rk_cache_report *report, size_t size);
+RKI_API int rk_cache_query(const struct rk_cache *cache, struct rk_cache_report *report, size_t size);
 
 RKI_END_DECLS
 

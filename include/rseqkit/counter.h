@@ -68,9 +68,9 @@ RKI_API int64_t rk_counter_reset(struct rk_counter *counter);
 
 /*
  * What all counters of the process have in memory, and how often their adds were aborted or took the overflow slot; as
- * rk_percpu_stats() (percpu.h). -ENOMEM, too, if there is no counter yet.
+ * rk_percpu_query() (percpu.h). -ENOMEM, too, if there is no counter yet.
  */
-RKI_API int rk_counter_stats(int index, struct rk_percpu_report *stats, size_t size);
+RKI_API int rk_counter_query(int index, struct rk_percpu_report *stats, size_t size);
 
 /*
  * A counter that needs no creation: it is made on its first use, in whichever thread or handler that is. It is never

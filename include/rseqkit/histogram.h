@@ -6,7 +6,7 @@
  *	rk_histogram_record(h, nanoseconds);
  *	...
  *	struct rk_histogram_snapshot s = {counts, room, 0, 0, 0};    // room: at least rk_histogram_buckets(h)
- *	rk_histogram_reset(h, &s);
+ *	rk_histogram_reset(h, &s, sizeof(s));
  *	printf("median %llu\n", (unsigned long long)rk_histogram_percentile(&s, 50));
  *
  * Buckets are log-linear. With `bits` significant bits, values below 2^(bits + 1) have a bucket each. Above that each power
@@ -81,14 +81,15 @@ RKI_INLINE void rk_histogram_record(struct rk_histogram *histogram, uint64_t val
  * Reads what was recorded since creation or the last reset. rk_histogram_reset() empties the histogram as well: each
  * record is returned by exactly one reset. Records go on meanwhile, and none waits.
  *
- * Parameters: counts and room of *snapshot say where the counts go; the rest is written.
- * Returns 0; -EINVAL when a pointer is NULL, or room is less than the buckets, whose number is told. -EBUSY, -EHOSTUNREACH
- * and -EAGAIN as rk_counter_group_read(): the snapshot has counts then that are of no one moment, and nothing is reset.
+ * Parameters: counts and room of *snapshot say where the counts go; the rest is written. size is sizeof(*snapshot), see api.h.
+ * Returns 0; -EINVAL when a pointer is NULL, size is too small, or room is less than the buckets, whose number is told.
+ * -EBUSY, -EHOSTUNREACH and -EAGAIN as rk_counter_group_read(): the snapshot has counts then that are of no one moment, and
+ * nothing is reset.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h).
  * Cost: a fence of all CPUs, and two loads of each bucket for each possible CPU.
  */
-RKI_API int rk_histogram_read(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot);
-RKI_API int rk_histogram_reset(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot);
+RKI_API int rk_histogram_read(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot, size_t size);
+RKI_API int rk_histogram_reset(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot, size_t size);
 
 /*
  * The lowest and the highest value of a bucket. The last one has what is above the histogram's highest value, too.

@@ -11,13 +11,13 @@
  * Elsewhere the same contract is kept in user space, as far as that can be: one offset, and threads that are registered
  * when they look. rk_ktls_provider() says which.
  *
- * Whether the kernel does it is decided at process start, with where the areas are. Code that runs before any constructor calls
- * rk_process_init() for that. It needs a kernel that has it, a C library that doesn't register
- * (GLIBC_TUNABLES=glibc.pthread.rseq=0, or glibc before 2.35), one thread, and room for the blob in static TLS. The preloaded object has room, and takes it when the program is
- * started with RSEQKIT_AREA=ktls, as `rseqkit exec --ktls` does; a program has it that is linked with librseqkit-ktls.
- * It is the experimental kind of KTLS (RSEQ_FLAG_KTLS_AUTO), which C libraries need not know of. On musl it is never
- * used, because a detached thread's memory is unmapped there while the kernel still writes to it: a C library that
- * knows of KTLS is needed there (doc/ktls.md).
+ * Whether the kernel does it is decided at process start, with where the areas are. Code that runs before any constructor
+ * calls rk_process_init() for that. It needs a kernel that has it, a C library that doesn't register
+ * (GLIBC_TUNABLES=glibc.pthread.rseq=0, or glibc before 2.35), one thread, and room for the blob in static TLS. The preloaded
+ * object has room, and takes it when the program is started with RSEQKIT_AREA=ktls, as `rseqkit exec --ktls` does; a program
+ * has it that is linked with librseqkit-ktls. It is the experimental kind of KTLS (RSEQ_FLAG_KTLS_AUTO), which C libraries
+ * need not know of. On musl it is never used, because a detached thread's memory is unmapped there while the kernel still
+ * writes to it: a C library that knows of KTLS is needed there (doc/ktls.md).
  */
 #ifndef RSEQKIT_KTLS_H
 #define RSEQKIT_KTLS_H
@@ -54,7 +54,7 @@ RKI_BEGIN_DECLS
  * C library it is never used; another negative errno is a filter's answer, -ENODATA where that said 0 or one of these.
  * Context: any thread, signal handler, after fork, vfork child. Cost: one system call.
  */
-RKI_API int rk_ktls_ask(struct rk_ktls_layout *layout, size_t size);
+RKI_API int rk_ktls_query_kernel(struct rk_ktls_layout *layout, size_t size);
 
 /*
  * Who sees to it: decided with where the areas are, and constant. A thread that is sandboxed, or that another

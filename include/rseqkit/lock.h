@@ -8,11 +8,11 @@
  *
  *	rk_lock_here(lock, &data);        // that of the CPU that this runs on
  *	...
- *	rk_lock_release(data);
+ *	rk_lock_release(lock, data);
  *
  *	rk_lock_cpu(lock, cpu, &data);    // that of a CPU, from anywhere
  *	...
- *	rk_lock_release(data);
+ *	rk_lock_release(lock, data);
  *
  * A thread takes the lock of the CPU that it runs on by one restartable sequence: no atomic instruction, and no line that
  * other CPUs write. Wherever it runs then, it holds that lock. Who locks from elsewhere closes the lock, fences that CPU, and
@@ -53,13 +53,14 @@
  * Preference. Readers go first: while a writer waits for those who are there, others are let in, by an atomic instruction. So
  * a thread that reads may begin another section, in a handler too, and a writer waits as long as somebody always reads. With
  * RK_RWLOCK_WRITERS_FIRST readers wait as soon as a writer does. Then a thread that reads and begins another section waits
- * for ever, if a writer came in between: it is to use rk_rwlock_read_try(), or a time limit.
+ * for ever, if a writer came in between: it is to use rk_rwlock_read_lock_try(), or a time limit.
  *
  * Total: a reader without rseq, or whose sequence was aborted RK_ABORTS_MAX times in a row, is counted by an atomic
  * instruction in a word that all share. Where there was no fence when the lock was made (remote.h), all readers are.
  *
- * fork. Readers among its parent's other threads are none in a child. Sections of the thread that forked go on if it says
- * so, rk_rwlock_keep(); ending one that it began before is right in any case, as far as in a child's child's child (see rcu.h).
+ * fork. Readers among its parent's other threads are none in a child. Sections of the thread that forked go on if it says so,
+ * rk_rwlock_read_keep(); ending one that it began before is right in any case, as far as in a child's child's child (see
+ * rcu.h).
  * In a child that a handler forks in the middle of a read lock, that section counts as begun before.
  * The thread that holds the lock as writer holds it in the child too. Where another thread did, what it protects may be
  * half done in the child: readers are told, and so is the next writer, who mends it. Where the kernel can't wipe memory at a
@@ -136,11 +137,11 @@ RKI_API int rk_lock_cpu_for(struct rk_lock *lock, int index, int64_t nanoseconds
 /*
  * Gives back what the calling thread took.
  *
- * Parameters: data is what it got with it.
+ * Parameters: data is what it got with the lock.
  * Returns 0; -EPERM when the calling thread doesn't hold it. A handler is to release what it took, and nothing else.
  * Context: as rk_lock_here_for(), in handlers too. Cost: as said there; a system call where somebody waits.
  */
-RKI_INLINE int rk_lock_release(void *data);
+RKI_INLINE int rk_lock_release(struct rk_lock *lock, void *data);
 
 /*
  * The data of an index without its lock, to fill it before others know the lock, say; NULL for an index that there is none
@@ -173,12 +174,12 @@ RKI_API int rk_rwlock_destroy(struct rk_rwlock *lock);
 /*
  * Begins to read: waits for a writer, for at most `nanoseconds`, or not at all.
  *
- * Returns 0 and in *section what to end it with, else:
+ * Returns 0 and in *section what to end it with. Returns 1 with the section, too, in a child of fork where a writer had the
+ * lock that isn't there any more: the data may be half done. Readers get that until a writer has had the lock. Else, with NULL
+ * in *section:
  *   -EBUSY       (_try, or no time) a writer has the lock, or may have it soon
  *   -ETIMEDOUT   the time is over
  *   -EDEADLK     the calling thread is the writer, by this copy of the library, and would wait for itself
- *   -EOWNERDEAD  in a child of fork: a writer had it who isn't there any more, so the data may be half done; until a writer
- *                has been there
  *   -EINVAL      nanoseconds is negative, where it would have to wait
  * Context: any thread; signal handler, with _try only; after fork; not in a vfork child, which would keep writers waiting for
  * ever if it were killed: inside rk_vfork_begin() neither. Cost: with rk_rwlock_read_unlock() 1 to 4 ns with rseq, by
@@ -186,12 +187,12 @@ RKI_API int rk_rwlock_destroy(struct rk_rwlock *lock);
  */
 RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section);
 RKI_INLINE int rk_rwlock_read_lock(struct rk_rwlock *lock, struct rk_rwlock_section **section);
-RKI_INLINE int rk_rwlock_read_try(struct rk_rwlock *lock, struct rk_rwlock_section **section);
+RKI_INLINE int rk_rwlock_read_lock_try(struct rk_rwlock *lock, struct rk_rwlock_section **section);
 
 /*
  * Ends a section, in whichever thread. Who ends it in another one hands it over with release and acquire.
  *
- * Context: as rk_rwlock_read_try(). Cost: as said there; with a writer who waits, a system call.
+ * Context: as rk_rwlock_read_lock_try(). Cost: as said there; with a writer who waits, a system call.
  */
 RKI_INLINE void rk_rwlock_read_unlock(struct rk_rwlock *lock, struct rk_rwlock_section *section);
 
@@ -200,9 +201,9 @@ RKI_INLINE void rk_rwlock_read_unlock(struct rk_rwlock *lock, struct rk_rwlock_s
  * called before anything else is done with the lock, once for each such section.
  *
  * Returns what to end it with from now on. In the process where it was begun, that is `section`.
- * Context: as rk_rwlock_read_try(). Cost: as that.
+ * Context: as rk_rwlock_read_lock_try(). Cost: as that.
  */
-RKI_API struct rk_rwlock_section *rk_rwlock_keep(struct rk_rwlock *lock, struct rk_rwlock_section *section);
+RKI_API struct rk_rwlock_section *rk_rwlock_read_keep(struct rk_rwlock *lock, struct rk_rwlock_section *section);
 
 /*
  * Takes the lock for writing: waits for other writers, and until all sections of readers are over, for at most
@@ -221,7 +222,7 @@ RKI_API struct rk_rwlock_section *rk_rwlock_keep(struct rk_rwlock *lock, struct 
  * (api.h). Cost: a fence, and loads from each CPU's slot; on other machines than x86 two more fences, of another kind.
  */
 RKI_API int rk_rwlock_write_lock(struct rk_rwlock *lock);
-RKI_API int rk_rwlock_write_try(struct rk_rwlock *lock);
+RKI_API int rk_rwlock_write_lock_try(struct rk_rwlock *lock);
 RKI_API int rk_rwlock_write_lock_for(struct rk_rwlock *lock, int64_t nanoseconds);
 RKI_API int rk_rwlock_write_unlock(struct rk_rwlock *lock);
 

@@ -66,7 +66,7 @@ RKI_API int rk_mutex_init(struct rk_mutex *mutex, unsigned flags);
  * cancellation point. Cost: with rk_mutex_unlock() one atomic instruction and one exchange; and as rk_slice_begin().
  */
 RKI_API int rk_mutex_lock(struct rk_mutex *mutex);
-RKI_API int rk_mutex_try(struct rk_mutex *mutex);
+RKI_API int rk_mutex_lock_try(struct rk_mutex *mutex);
 RKI_API int rk_mutex_lock_for(struct rk_mutex *mutex, int64_t nanoseconds);
 
 /*

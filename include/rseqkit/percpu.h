@@ -133,11 +133,13 @@ RKI_API int rk_cpus_next(int after);
 /*
  * Creates a pool. Its address space comes in ranges of RK_STRIDE bytes per index, one more whenever one is full.
  *
- * Returns 0 and the pool in *pool; -EINVAL for options out of range or not together, or flags unknown; -ENOMEM.
+ * Parameters: size is sizeof(*options), see api.h.
+ * Returns 0 and the pool in *pool; -EINVAL for options out of range or not together, or flags unknown; -E2BIG for options that
+ * this library doesn't know; -ENOMEM.
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: microseconds; the
  * first closable one of a process that has several threads by then waits for the kernel, some 20 ms.
  */
-RKI_API int rk_percpu_create(struct rk_percpu **pool, const struct rk_percpu_options *options);
+RKI_API int rk_percpu_create(struct rk_percpu **pool, const struct rk_percpu_options *options, size_t size);
 
 /*
  * Destroys a pool and unmaps its memory; NULL is allowed. No thread may be using an item.
@@ -194,18 +196,19 @@ RKI_API int rk_percpu_trim(struct rk_percpu *pool);
  * Source: /proc/thread-self/pagemap, see the kernel's Documentation/admin-guide/mm/pagemap.rst.
  */
 #define RK_INDEX_ALL INT32_MIN
-RKI_API int rk_percpu_stats(const struct rk_percpu *pool, int index, struct rk_percpu_report *stats, size_t size);
+RKI_API int rk_percpu_query(const struct rk_percpu *pool, int index, struct rk_percpu_report *stats, size_t size);
 
 /*
  * Looks for misuse of an item, or of all items of the pool if `item` is NULL: the first is told. Guards, patterns and
  * callers are there with RK_PERCPU_DEBUG only; what rk_percpu_free() refuses is explained in any pool.
  *
- * Returns 0 if nothing is wrong; 1 and what it is in *fault, which may be NULL; -EINVAL when pool is NULL.
+ * Parameters: size is sizeof(*fault), see api.h; fault may be NULL.
+ * Returns 0 if nothing is wrong; 1 and what it is in *fault; -EINVAL when pool is NULL, or size is 0.
  * Context: any thread; after fork; not while a pool with RK_PERCPU_DEBUG is destroyed. An item that is being freed or
  * allocated meanwhile may look misused. Of more than 128 pools with RK_PERCPU_DEBUG the later ones aren't told as
  * another pool. Cost: a look at every slot.
  */
-RKI_API int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_percpu_fault *fault);
+RKI_API int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_percpu_fault *fault, size_t size);
 
 /*
  * The banks of a closable item's slot: `which` is 0 or 1. rk_percpu_open() opens a slot with the first one, when an

@@ -20,9 +20,9 @@
  * An object that is never killed is never released. One that is used by few threads, for a short time, is better off with
  * an atomic count: a kill costs a fence.
  *
- * Who has no reference, but finds the object in some table, tries: rk_ref_tryget() tells whether there was still one to
- * begin with. It looks into the object, so its memory must stay as long as somebody may be there: by rcu (rcu.h), where
- * `release` defers the free, or by the lock of the table, where who removes the object from it holds that lock.
+ * Who has no reference, but finds the object in some table, tries: rk_ref_get_try() fails where there is none any more. It
+ * looks into the object, so its memory must stay as long as somebody may be there: by rcu (rcu.h), where `release` defers the
+ * free, or by the lock of the table, where who removes the object from it holds that lock.
  *
  * Total: a thread without rseq, or one whose sequence was aborted RK_ABORTS_MAX times in a row, counts in the shared word.
  * Where there is no fence when it is made (remote.h), all do, from the beginning.
@@ -71,14 +71,14 @@ RKI_INLINE void rk_ref_get(struct rk_ref *ref);
 RKI_INLINE void rk_ref_put(struct rk_ref *ref);
 
 /*
- * Takes a reference if there is one left; with _live only as long as no rk_ref_kill() has returned 0. One that happens
+ * Takes a reference if there is one left; with _live only as long as no rk_ref_kill() has returned 0. A kill that happens
  * beside the call may be missed.
  *
- * Returns 1 if it was taken, or 0. It never is after the last one was given back, however long that is ago.
+ * Returns 0, or -ENOENT when none was taken. After the last one was given back it always fails, however long that is ago.
  * Context and cost: as rk_ref_get().
  */
-RKI_INLINE int rk_ref_tryget(struct rk_ref *ref);
-RKI_INLINE int rk_ref_tryget_live(struct rk_ref *ref);
+RKI_INLINE int rk_ref_get_try(struct rk_ref *ref);
+RKI_INLINE int rk_ref_get_live_try(struct rk_ref *ref);
 
 /*
  * Ends the time of the cheap count, and gives back the reference that rk_ref_init() gave. Of several objects at once by

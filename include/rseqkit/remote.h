@@ -2,7 +2,7 @@
 /*
  * remote.h - work on other CPUs' data: fences, claims, and taking a CPU's bank (bank.h) while its users go on.
  *
- *	if (rk_bank_begin(base, cpu) < 0)
+ *	if (rk_bank_begin_try(base, cpu) < 0)
  *		return;                                 // another owner is at work on this CPU's slot
  *	if (rk_bank_take(base, cpu, spare, &bank) >= 0)
  *		...                                     // the bank is ours: drain it, read it, keep it as a spare
@@ -14,7 +14,7 @@
  * Process-private: a fence is one of this process's address space. Memory that processes share can't be taken.
  *
  * fork. A child has only the thread that forked. What other threads had claimed is free in the child, and what they
- * were at is known: rk_bank_begin() returns 1, and rk_bank_take() gives the bank that was on its way. So nothing is lost
+ * were at is known: rk_bank_begin_try() returns 1, and rk_bank_take() gives the bank that was on its way. So nothing is lost
  * to the child, wherever its parent's threads were. What the forking thread itself had claimed, it holds in the child
  * too, against all threads that the child creates. Where no handlers of fork run (_Fork(), clone), or the kernel can't
  * wipe memory at a fork, those threads don't know which one forked: to them what was claimed stays so, until the one that
@@ -79,33 +79,34 @@ RKI_API int rk_fence_all(void);
 RKI_API int rk_fence_prepare(void);
 
 /*
- * Claims. Whoever claims something holds it until it releases it; others are refused, or wait.
+ * Claims. A thread that takes a claim holds it until it releases it. Other threads are refused, or wait for at most
+ * `nanoseconds`; INT64_MAX is for ever.
  *
- * rk_claim_wait() waits no longer than `nanoseconds`: 0 doesn't wait. It returns at once, refused, where the calling
- * thread holds the claim itself: in a signal handler that interrupted the holder.
- *
- * Returns 0; 1 when it was held at a fork by a thread that this process doesn't have, and is the caller's now: what it
- * protects may be half done; -EBUSY, or -EINVAL when nanoseconds is negative; rk_claim_release(): 0, or -EPERM when the
- * calling thread doesn't hold it.
+ * Returns 0, or 1 when a thread that this process doesn't have held it at a fork: the caller holds it now, and what it
+ * protects may be half done. Else:
+ *   -EBUSY      (_try, or no time) it is held, by the calling thread perhaps
+ *   -ETIMEDOUT  the time is over
+ *   -EDEADLK    the calling thread holds it, as in a signal handler that interrupted the holder, and would wait for itself
+ *   -EINVAL     nanoseconds is negative, where it would have to wait
+ * rk_claim_release(): 0, or -EPERM when the calling thread doesn't hold it.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h). A
  * thread that ends while it holds a claim holds it for ever; a bare clone() that shares its creator's TLS is, for a claim,
  * the same thread. Cost: some 20 ns.
  */
-RKI_API int rk_claim_try(struct rk_claim *claim);
-RKI_API int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds);
+RKI_API int rk_claim_take_try(struct rk_claim *claim);
+RKI_API int rk_claim_take_for(struct rk_claim *claim, int64_t nanoseconds);
 RKI_API int rk_claim_release(struct rk_claim *claim);
 
 /*
- * Begins the work on a CPU's slot: claims it. rk_bank_begin_wait() waits for at most `nanoseconds`.
+ * Begins the work on a CPU's slot: takes its claim. rk_bank_begin_for() waits for at most `nanoseconds`.
  *
  * Parameters: base is the address of slot 0 of closable memory; cpu is a possible CPU, or a concurrency id.
- * Returns 0; 1 as rk_claim_try(): the next rk_bank_take() may give a bank that another thread had taken; -EBUSY;
- * -EINVAL when base is NULL, the number is above that of the last possible CPU, or nanoseconds is negative, where it would
- * have to wait.
- * Context and cost: as rk_claim_try().
+ * Returns as rk_claim_take_for(): with 1 the next rk_bank_take() may give a bank that another thread had taken. Besides,
+ * -EINVAL when base is NULL or the number is above that of the last possible CPU.
+ * Context and cost: as rk_claim_take_try().
  */
-RKI_API int rk_bank_begin(void *base, int cpu);
-RKI_API int rk_bank_begin_wait(void *base, int cpu, int64_t nanoseconds);
+RKI_API int rk_bank_begin_try(void *base, int cpu);
+RKI_API int rk_bank_begin_for(void *base, int cpu, int64_t nanoseconds);
 
 /*
  * Takes the bank of a CPU's slot. Users of the slot go on with `spare`; with NULL for a spare the slot is closed, and
@@ -114,14 +115,14 @@ RKI_API int rk_bank_begin_wait(void *base, int cpu, int64_t nanoseconds);
  * Returns 0, and the bank that was there in *bank, the caller's alone: NULL where the slot was never opened.
  * Returns 1, and in *bank one that was taken before and not done with: by a thread that this process doesn't have, by a
  * call whose fence failed, or by the caller. `spare` was not used, and may even be that bank; call again for the bank that
- * is there now, after rk_bank_done() and rk_bank_begin().
+ * is there now, after rk_bank_done() and rk_bank_begin_try().
  * Returns the negative errno of rk_fence_cpu(): then users go on with `spare` already (or the slot is closed already),
  * but the old bank may still be in use, and is nobody's until another call succeeds; rk_bank_done() keeps it so.
  * Returns -ESTALE when that was so before, and the fence failed again: nothing has changed, and `spare` is the caller's.
  * Returns -EPERM when the calling thread doesn't hold the slot's claim, as in a handler that interrupted its own vector
  * (vector.h); -EINVAL when the CPU isn't possible, spare isn't aligned to 4 bytes or is the bank that is there, or bank is
- * NULL. A handler calls this only behind an rk_bank_begin() of its own.
- * Context: as rk_claim_try(). Cost: a fence.
+ * NULL. A handler calls this only behind an rk_bank_begin_try() of its own.
+ * Context: as rk_claim_take_try(). Cost: a fence.
  */
 RKI_API int rk_bank_take(void *base, int cpu, void *spare, void **bank);
 
@@ -135,7 +136,7 @@ RKI_API int rk_bank_take_cid(void *base, int cid, void *spare, void **bank);
  *
  * Returns 0; -EBUSY when it is open, by somebody else's rk_bank_open_first() perhaps; -EPERM when the calling thread
  * doesn't hold the slot's claim; -EINVAL.
- * Context: as rk_claim_try(). Cost: an atomic instruction.
+ * Context: as rk_claim_take_try(). Cost: an atomic instruction.
  */
 RKI_API int rk_bank_open(void *base, int cpu, void *bank);
 
@@ -144,7 +145,7 @@ RKI_API int rk_bank_open(void *base, int cpu, void *bank);
  * bank any more if that was taken: who takes it next gets NULL.
  *
  * Returns 0; -EPERM when the calling thread doesn't hold the slot's claim; -EINVAL.
- * Context and cost: as rk_claim_try().
+ * Context and cost: as rk_claim_take_try().
  */
 RKI_API int rk_bank_done(void *base, int cpu);
 

@@ -3,11 +3,11 @@
  * ring.h - a ring of records per CPU: written by any thread that runs there, read from anywhere; for traces and logs.
  *
  *	struct rk_ring_options options = {.size = 1 << 20};
- *	rk_ring_create(&ring, &options);
+ *	rk_ring_create(&ring, &options, sizeof(options));
  *
  *	rk_ring_write(ring, &event, sizeof(event));                   // any thread, handlers too: one section
  *
- *	rk_ring_open(ring, cpu, &reader);                             // one reader of each CPU's ring at a time
+ *	rk_ring_open(ring, cpu, &reader, sizeof(reader));                             // one reader of each CPU's ring at a time
  *	while (rk_ring_next(&reader, &record))
  *		consume(record.data, record.length);
  *	rk_ring_release(&reader);                                     // what was read makes room
@@ -71,14 +71,16 @@ RKI_BEGIN_DECLS
 /*
  * Creates a ring without records.
  *
- * Returns 0 and the ring in *ring; -EINVAL when a pointer is NULL, the size is none that may be, or flags are unknown;
+ * Parameters: size is sizeof(*options), see api.h.
+ * Returns 0 and the ring in *ring; -EINVAL when a pointer is NULL, the ring's size is none that may be, or flags are unknown;
+ * -E2BIG for options that this library doesn't know;
  * -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 5 us; the first one
  * 50 us, and 20 ms if there are several threads by then (rk_fence_prepare() in remote.h). Memory: the size, twice that in
  * overwriting rings, for each CPU that writes and for the overflow ring, committed as it is written to; a page for each
  * reader of a CPU that never wrote, and one for rk_ring_notify(). Two of the process's mappings.
  */
-RKI_API int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *options);
+RKI_API int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *options, size_t size);
 
 /*
  * Destroys a ring with what is in it; NULL is allowed. No thread may be using it, and no reader be open.
@@ -110,14 +112,15 @@ RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, siz
  * Of an overwriting ring it takes a snapshot, and what was in it is gone from the ring. To be closed by the thread that
  * opened it, before that ends: else nobody reads that ring any more.
  *
- * Returns 0; -EBUSY when somebody reads it; -EINVAL when a pointer is NULL or the CPU isn't possible (in a gap of the numbers
- * dropping rings are empty instead). Of overwriting rings also 1 when this is a snapshot of before, which a call without a
- * fence, or a thread that this process doesn't have, had taken: the next one has what is newer. And -EHOSTUNREACH when there
- * is no fence (remote.h): the records stay out of reach until another call succeeds.
+ * Parameters: size is sizeof(*reader), see api.h.
+ * Returns 0; -EBUSY when somebody reads it; -EINVAL when a pointer is NULL, size is too small, or the CPU isn't possible (in a
+ * gap of the numbers dropping rings are empty instead). Of overwriting rings also 1 when this is a snapshot of before, which a
+ * call without a fence, or a thread that this process doesn't have, had taken: the next one has what is newer. And
+ * -EHOSTUNREACH when there is no fence (remote.h): the records stay out of reach until another call succeeds.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. Cost: 30 ns; a
  * snapshot a fence.
  */
-RKI_API int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader);
+RKI_API int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size);
 
 /*
  * Closes it: what wasn't released is read again by the next reader. A snapshot is forgotten. A closed one has no records,
@@ -175,20 +178,21 @@ RKI_API uint64_t rk_ring_clock(void);
  * Writers need no barrier for that: it sets a flag, fences all CPUs, and looks. What was read and not released counts as
  * something, and so does a snapshot that is open, anybody's.
  *
- * rk_ring_wait() does so and sleeps until somebody writes, or for `nanoseconds`, negative for ever. Overwriting rings too.
- * rk_ring_notify() has writes also write to a file descriptor that is an eventfd(2) with EFD_NONBLOCK, for poll(2): -1 ends
- * it. After an rk_ring_arm() that returned 0 the next record is told there; once in a while others are, too. Children of this
- * process write nothing there: what a vfork child records is told with its parent's next record. The descriptor stays open
- * until no writer may be about to use it, and writers have this process's table of descriptors.
+ * rk_ring_wait_for() does so and sleeps until somebody writes, or for `nanoseconds`; INT64_MAX is for ever. Overwriting rings
+ * too. rk_ring_notify() has writes also write to a file descriptor that is an eventfd(2) with EFD_NONBLOCK, for poll(2): -1
+ * ends it. After an rk_ring_arm() that returned 0 the next record is told there; once in a while others are, too. Children of
+ * this process write nothing there: what a vfork child records is told with its parent's next record. The descriptor stays
+ * open until no writer may be about to use it, and writers have this process's table of descriptors.
  *
- * Return: rk_ring_arm() 1 when there is something, 0 when it is armed; rk_ring_wait() 0 when there may be something, -ETIMEDOUT,
- * or -EINTR after a signal; -EHOSTUNREACH when there is no fence, and then who waits looks by himself once in a while;
- * -EINVAL.
+ * Return: rk_ring_arm() 1 when there is something, 0 when it is armed; rk_ring_wait_for() 0 when there may be something,
+ * -ETIMEDOUT, or -EINTR after a signal; -EHOSTUNREACH when there is no fence, and then who waits looks by himself once in a
+ * while; -EINVAL when ring is NULL, the file descriptor is none that may be, or nanoseconds is negative where it would have to
+ * wait.
  * Context: any thread; rk_ring_arm() and rk_ring_notify() also signal handlers; after fork; not in a vfork child. Cost: a
  * fence, and a look at every CPU's ring.
  */
 RKI_API int rk_ring_arm(struct rk_ring *ring);
-RKI_API int rk_ring_wait(struct rk_ring *ring, int64_t nanoseconds);
+RKI_API int rk_ring_wait_for(struct rk_ring *ring, int64_t nanoseconds);
 RKI_API int rk_ring_notify(struct rk_ring *ring, int fd);
 
 /*

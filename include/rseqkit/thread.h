@@ -181,7 +181,9 @@ RKI_API const volatile struct rk_area *rk_thread_area(void); /* NULL when not re
 
 /*
  * What is so of the process. A filter is each thread's own. So where the kernel refused each thread that asked, and none
- * is known to be registered, `reason` says why it refused them; once one is registered, it is RK_REASON_NONE.
+ * is known to be registered, `reason` says why it refused them; once one is registered, it is RK_REASON_NONE. A private area is
+ * different: once one thread was refused for it (RK_REASON_FOREIGN), that is said of the process, and of threads to come, also
+ * where this library has registered others before. A filter that answers EINVAL looks like that.
  *
  * Fills `info`, of which `size` bytes (sizeof *info as the caller knows it) are written, the rest of a larger one
  * zeroed.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* answer.h - answers in structures that may grow: a caller knows as much of one as its header did. */
+/* answer.h - options and answers in structures that may grow: a caller knows as much of one as its header did. */
 #ifndef RK_SRC_ANSWER_H
 #define RK_SRC_ANSWER_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -14,6 +15,22 @@ static inline void rk_answer(void *to, size_t size, const void *full, size_t ful
 		size = full_size;
 	}
 	memcpy(to, full, size);
+}
+
+/*
+ * Reads options that the caller knows `size` bytes of; what it doesn't know is zero. Returns 0; -EINVAL without options; -E2BIG
+ * if it wants something that this library doesn't know: a byte there isn't zero.
+ */
+static inline int rk_question(void *full, size_t full_size, const void *given, size_t size)
+{
+	if (given == NULL || size == 0)
+		return -EINVAL;
+	for (size_t i = full_size; i < size; i++)
+		if (((const unsigned char *)given)[i] != 0)
+			return -E2BIG;
+	memset(full, 0, full_size);
+	memcpy(full, given, size < full_size ? size : full_size);
+	return 0;
 }
 
 #endif /* RK_SRC_ANSWER_H */

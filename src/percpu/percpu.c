@@ -32,6 +32,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "os/answer.h"
 #include "os/kernel.h"
 #include "percpu.h"
 #include "percpu_tell.h"
@@ -88,13 +89,20 @@ static bool lay_out_pool(struct rk_percpu *pool, const struct rk_percpu_options 
 	return true;
 }
 
-int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *options)
+int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *given, size_t size)
 {
+	struct rk_percpu_options options;
 	struct rk_percpu layout = {0}, *pool;
+	int r;
 
-	if (out == NULL || options == NULL || !lay_out_pool(&layout, options))
+	if (out == NULL)
 		return -EINVAL;
 	*out = NULL;
+	r = rk_question(&options, sizeof(options), given, size);
+	if (r < 0)
+		return r;
+	if (!lay_out_pool(&layout, &options))
+		return -EINVAL;
 	/* Whoever has an item may use operations on it, even before this library's constructor. */
 	(void)rk_process_get();
 	pool = rk_description_new(pool_size(&layout));
@@ -102,7 +110,7 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *opt
 		return -ENOMEM;
 	*pool = layout;
 	if (pool->has_initial)
-		memcpy(pool->initial, options->initial, pool->item_size);
+		memcpy(pool->initial, options.initial, pool->item_size);
 	if (pool->flags & RK_PERCPU_DEBUG) {
 		if (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN)
 			pool->made_by = RK_SYSCALL(SYS_getpid);

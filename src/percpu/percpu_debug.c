@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include "os/answer.h"
 #include "os/kernel.h"
 
 /*
@@ -184,13 +185,13 @@ static int check_one(const struct rk_percpu *pool, void *item, struct rk_percpu_
 	return fault->misuse != RK_MISUSE_NONE;
 }
 
-int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_percpu_fault *out)
+int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_percpu_fault *out, size_t size)
 {
 	struct rk_percpu_fault none = {0}, fault = none;
 	struct place place = {0};
 	int found = 0;
 
-	if (pool == NULL)
+	if (pool == NULL || (out != NULL && size == 0))
 		return -EINVAL;
 	if (item != NULL) {
 		found = check_one(pool, item, &fault);
@@ -206,6 +207,6 @@ int rk_percpu_check(const struct rk_percpu *pool, void *item, struct rk_percpu_f
 		}
 	}
 	if (out != NULL)
-		*out = found == 0 ? none : fault;
+		rk_answer(out, size, found == 0 ? &none : &fault, sizeof(fault));
 	return found;
 }

@@ -65,7 +65,7 @@ static void add_index(const struct rk_percpu *pool, struct range *range, int ind
 											       stats->committed + more;
 }
 
-int rk_percpu_stats(const struct rk_percpu *pool, int index, struct rk_percpu_report *out, size_t size)
+int rk_percpu_query(const struct rk_percpu *pool, int index, struct rk_percpu_report *out, size_t size)
 {
 	struct rk_percpu_report stats = {0};
 	size_t number = 0;

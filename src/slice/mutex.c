@@ -141,7 +141,7 @@ int rk_mutex_lock(struct rk_mutex *mutex)
 	return rk_mutex_lock_for(mutex, INT64_MAX);
 }
 
-int rk_mutex_try(struct rk_mutex *mutex)
+int rk_mutex_lock_try(struct rk_mutex *mutex)
 {
 	return rk_mutex_lock_for(mutex, 0);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include "os/answer.h"
 #include "os/cpus.h"
 #include "percpu/percpu.h"
 #include "sync/pool.h"
@@ -57,7 +58,7 @@ static int complete(struct rk_cache_options *options)
 	return 0;
 }
 
-int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *given)
+int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *given, size_t size)
 {
 	struct rk_cache_options options;
 	struct rk_cache_shared *shared;
@@ -68,10 +69,9 @@ int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *give
 	if (cache == NULL)
 		return -EINVAL;
 	*cache = NULL;
-	if (given == NULL)
-		return -EINVAL;
-	options = *given;
-	r = complete(&options);
+	r = rk_question(&options, sizeof(options), given, size);
+	if (r == 0)
+		r = complete(&options);
 	if (r < 0)
 		return r;
 	while ((uint32_t)1 << (SMALLEST + which) < options.per_cpu)

@@ -89,7 +89,7 @@ static int reclaim(struct rk_cache *cache, int cpu, bool if_idle)
 	if (rk_bracket_is_open())
 		return -EBUSY; /* objects would be on their way in a thread that may be killed */
 	do {
-		r = rk_bank_begin(cache, cpu);
+		r = rk_bank_begin_try(cache, cpu);
 		if (r < 0)
 			return r;
 		r = reclaim_claimed(cache, cpu, if_idle && r == 0);
@@ -150,7 +150,7 @@ static void count_array(const struct rk_array *array, bool second, struct rk_cac
 	report->capacity += (uint64_t)capacity_of(array);
 }
 
-int rk_cache_stats(const struct rk_cache *cache, struct rk_cache_report *out, size_t size)
+int rk_cache_query(const struct rk_cache *cache, struct rk_cache_report *out, size_t size)
 {
 	struct rk_cache_report report = {0};
 	const struct rk_cache_shared *shared;

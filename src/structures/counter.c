@@ -106,10 +106,10 @@ int64_t rk_counter_reset(struct rk_counter *counter)
 	return (int64_t)((uint64_t)sum - (uint64_t)old);
 }
 
-int rk_counter_stats(int index, struct rk_percpu_report *stats, size_t size)
+int rk_counter_query(int index, struct rk_percpu_report *stats, size_t size)
 {
 	struct rk_percpu *from;
 	int r = get_counter_pool(&from);
 
-	return r < 0 ? r : rk_percpu_stats(from, index, stats, size);
+	return r < 0 ? r : rk_percpu_query(from, index, stats, size);
 }

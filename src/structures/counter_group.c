@@ -202,9 +202,11 @@ static void settle_values(void *group, int64_t *values, size_t count, bool reset
 int rk_group_read(void *group, int64_t *values, size_t count, bool reset)
 {
 	struct rki_group_head *head = rk_group_head(group);
-	int r = rk_claim_wait(&head->claim, PATIENCE);
+	int r = rk_claim_take_for(&head->claim, PATIENCE);
 
-	if (r >= 0) {
+	if (r < 0) {
+		r = -EBUSY;
+	} else {
 		for (int i = 0; i == 0 || (r == 1 && i < TURNS_MAX); i++)
 			r = turn(group, values, count);
 		if (r == 0)

@@ -150,7 +150,7 @@ static int drain_overflow(struct rk_freelist *list, chain *nodes)
 
 	if (__atomic_load_n(&lists->banks[0], __ATOMIC_RELAXED) == NULL)
 		return 0;
-	if (rk_claim_wait(&lists->slot.claim, PATIENCE) < 0)
+	if (rk_claim_take_for(&lists->slot.claim, PATIENCE) < 0)
 		return -EBUSY;
 	join(nodes, __atomic_exchange_n(&lists->banks[0], NULL, __ATOMIC_ACQUIRE));
 	(void)rk_claim_release(&lists->slot.claim);
@@ -178,7 +178,7 @@ static int drain(struct rk_freelist *list, int cpu, chain *nodes)
 	int r;
 
 	do {
-		r = rk_bank_begin(list, cpu);
+		r = rk_bank_begin_try(list, cpu);
 		if (r < 0)
 			return r;
 		r = drain_bank(list, cpu, nodes);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <float.h>
+#include <string.h>
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
@@ -76,12 +77,13 @@ static bool has_room_for(const struct rk_histogram_snapshot *s)
 	return s->counts != NULL && s->room >= s->buckets;
 }
 
-static int read_buckets(struct rk_histogram *histogram, struct rk_histogram_snapshot *s, bool reset)
+static int read_buckets(struct rk_histogram *histogram, struct rk_histogram_snapshot *s, size_t size, bool reset)
 {
 	int r;
 
-	if (histogram == NULL || s == NULL)
+	if (histogram == NULL || s == NULL || size < sizeof(*s))
 		return -EINVAL;
+	memset(s + 1, 0, size - sizeof(*s)); /* what a later release knows */
 	s->buckets = rk_group_head(histogram)->count;
 	s->bits = rk_group_head(histogram)->bits;
 	s->count = 0;
@@ -93,14 +95,14 @@ static int read_buckets(struct rk_histogram *histogram, struct rk_histogram_snap
 	return r;
 }
 
-int rk_histogram_read(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot)
+int rk_histogram_read(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot, size_t size)
 {
-	return read_buckets(histogram, snapshot, false);
+	return read_buckets(histogram, snapshot, size, false);
 }
 
-int rk_histogram_reset(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot)
+int rk_histogram_reset(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot, size_t size)
 {
-	return read_buckets(histogram, snapshot, true);
+	return read_buckets(histogram, snapshot, size, true);
 }
 
 /* By how many bits the values of a bucket were shifted. */

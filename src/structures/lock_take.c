@@ -156,7 +156,7 @@ static int close_slot(const struct rk_lock *lock, int index, const struct wait *
 	/* Whoever has the claim may be waiting for this thread. */
 	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number())
 		return rk_limit_error(wait->nanoseconds, true);
-	r = rk_claim_wait(&slot->claim, left > 0 ? left : 0);
+	r = rk_claim_take_for(&slot->claim, left > 0 ? left : 0);
 	if (r < 0)
 		return rk_limit_error(wait->nanoseconds, rk_claim_is_mine(&slot->claim));
 	/* Of one who isn't here: whoever releases it clears that before. */

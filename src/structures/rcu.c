@@ -137,7 +137,9 @@ struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rcu_sectio
 {
 	intptr_t set = ~(intptr_t)(sizeof(intptr_t[2]) - 1);
 
-	return ((intptr_t)section & set) == (current_of(rcu) & set) ? section : rk_rcu_read_lock(rcu);
+	if (((intptr_t)section & set) != (current_of(rcu) & set))
+		rk_rcu_read_lock(rcu, &section);
+	return section;
 }
 
 /* Grace periods */
@@ -227,7 +229,7 @@ int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period)
 	if (period - done > 2)
 		return -EINVAL;
 	blocked = rk_kernel_block_signals(before) == 0;
-	if (rk_claim_try(&state->claim) >= 0) {
+	if (rk_claim_take_try(&state->claim) >= 0) {
 		r = move_on(rcu, period);
 		(void)rk_claim_release(&state->claim);
 	}

@@ -94,7 +94,7 @@ static int run_ready(struct rk_rcu_state *state)
 static int step(struct rk_rcu *rcu, bool *idle)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
-	int r = rk_claim_try(&state->runner), ran;
+	int r = rk_claim_take_try(&state->runner), ran;
 
 	*idle = false;
 	if (r < 0)
@@ -120,7 +120,7 @@ static int step(struct rk_rcu *rcu, bool *idle)
 bool rk_rcu_has_calls(struct rk_rcu *rcu)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
-	int r = rk_claim_try(&state->runner);
+	int r = rk_claim_take_try(&state->runner);
 	bool has;
 
 	if (r < 0)

@@ -99,17 +99,17 @@ void rki_ref_put_slow(struct rk_ref *ref, enum rk_result outcome)
 		ref->release(ref);
 }
 
-int rki_ref_tryget_slow(struct rk_ref *ref, enum rk_result outcome, int live)
+int rki_ref_get_try_slow(struct rk_ref *ref, enum rk_result outcome, int live)
 {
 	uintptr_t count = __atomic_load_n(&ref->count, __ATOMIC_RELAXED);
 
 	if (add_again(ref, 1, outcome) == RK_DONE)
-		return 1;
+		return 0;
 	do
 		if (!is_alive(count) && (live || count == 0))
-			return 0;
+			return -ENOENT;
 	while (!__atomic_compare_exchange_n(&ref->count, &count, count + ONE, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
-	return 1;
+	return 0;
 }
 
 static uintptr_t sum_of(const void *words)

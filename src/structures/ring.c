@@ -29,6 +29,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "os/answer.h"
 #include "os/cpus.h"
 #include "os/kernel.h"
 #include "percpu/percpu.h"
@@ -108,27 +109,30 @@ static int lay_out_ring(struct ring_state *state, size_t size, unsigned flags)
 	return 0;
 }
 
-int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *options)
+int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *given, size_t size)
 {
+	struct rk_ring_options options;
 	struct rk_percpu *from;
-	size_t size;
 	void *item;
 	int r;
 
 	if (ring == NULL)
 		return -EINVAL;
 	*ring = NULL;
-	if (options == NULL || (options->flags & ~RK_RING_OVERWRITE) != 0)
-		return -EINVAL;
-	size = options->size == 0 ? SIZE : options->size;
-	if (size < RK_RING_SIZE_MIN || size > RK_RING_SIZE_MAX || (size & (size - 1)) != 0)
+	r = rk_question(&options, sizeof(options), given, size);
+	if (r < 0)
+		return r;
+	if (options.size == 0)
+		options.size = SIZE;
+	if ((options.flags & ~RK_RING_OVERWRITE) != 0 || options.size < RK_RING_SIZE_MIN || options.size > RK_RING_SIZE_MAX ||
+	    (options.size & (options.size - 1)) != 0)
 		return -EINVAL;
 	r = get_ring_pool(&from);
 	if (r == 0)
 		r = rk_percpu_alloc_for(from, &item, __builtin_return_address(0));
 	if (r < 0)
 		return r;
-	r = lay_out_ring(state_of((struct rk_ring *)item), size, options->flags);
+	r = lay_out_ring(state_of((struct rk_ring *)item), options.size, options.flags);
 	if (r < 0) {
 		(void)rk_percpu_free_for(from, item, __builtin_return_address(0));
 		return r;

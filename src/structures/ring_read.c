@@ -16,6 +16,7 @@
 #include "ring.h"
 
 #include <errno.h>
+#include <string.h>
 #include "os/kernel.h"
 #include "os/cpus.h"
 #include "sync/claim.h"
@@ -42,7 +43,7 @@ static int take_snapshot(struct rk_ring *ring, int cpu, struct rk_ring_reader *r
 	const struct ring_state *state = state_of(ring);
 	struct ring_log *first = bank_of(state, cpu, 0), *second = bank_of(state, cpu, 1);
 	void *bank;
-	int r = rk_cpus_has(rk_cpus_get(), cpu) ? rk_bank_begin(ring, cpu) : -EINVAL;
+	int r = rk_cpus_has(rk_cpus_get(), cpu) ? rk_bank_begin_try(ring, cpu) : -EINVAL;
 
 	if (r < 0)
 		return r;
@@ -64,15 +65,16 @@ static int take_snapshot(struct rk_ring *ring, int cpu, struct rk_ring_reader *r
 	return r; /* 1: of before */
 }
 
-int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader)
+int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size)
 {
 	int r;
 
-	if (ring == NULL || reader == NULL || cpu < RK_INDEX_OVERFLOW || cpu > rk_cpus_get()->highest)
+	if (ring == NULL || reader == NULL || size < sizeof(*reader) || cpu < RK_INDEX_OVERFLOW || cpu > rk_cpus_get()->highest)
 		return -EINVAL;
+	memset(reader + 1, 0, size - sizeof(*reader)); /* what a later release knows */
 	if (cpu != RK_INDEX_OVERFLOW && overwrites(state_of(ring)))
 		return take_snapshot(ring, cpu, reader);
-	r = rk_claim_try(&slot_of(ring, cpu)->bank.claim);
+	r = rk_claim_take_try(&slot_of(ring, cpu)->bank.claim);
 	if (r < 0)
 		return r;
 	*reader = (struct rk_ring_reader){.ring = ring, .cpu = cpu, .state = LIVE, .header = NO_HEADER};
@@ -153,7 +155,7 @@ static void close_all(struct merged *merged, int indexes)
 static int fence_overflow(struct rk_ring *ring)
 {
 	struct rk_claim *writing = &slot_of(ring, RK_INDEX_OVERFLOW)->writing;
-	int r = rk_claim_wait(writing, PATIENCE);
+	int r = rk_claim_take_for(writing, PATIENCE);
 
 	return r < 0 ? -EAGAIN : rk_claim_release(writing);
 }
@@ -163,7 +165,7 @@ static int open_all(struct rk_ring *ring, struct merged *merged, int indexes)
 	struct rk_ring_reader reader;
 
 	for (int i = 0; i < indexes; i++) {
-		int r = rk_ring_open(ring, RK_INDEX_OVERFLOW + i, &reader);
+		int r = rk_ring_open(ring, RK_INDEX_OVERFLOW + i, &reader, sizeof(reader));
 
 		if (r < 0) {
 			close_all(merged, i);

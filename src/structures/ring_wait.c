@@ -89,15 +89,17 @@ void rki_ring_wake(struct rk_ring *ring)
 		(void)RK_SYSCALL(SYS_write, fd, &one, sizeof(one));
 }
 
-int rk_ring_wait(struct rk_ring *ring, int64_t nanoseconds)
+int rk_ring_wait_for(struct rk_ring *ring, int64_t nanoseconds)
 {
 	uint32_t armed;
 	int r = arm(ring, &armed);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
+	if (nanoseconds < 0)
+		return -EINVAL;
 	/* Without a time the kernel would wait on behind a handler with SA_RESTART. */
-	r = (int)rk_futex_wait(&state_of(ring)->shared.waiting, armed, nanoseconds < 0 ? INT64_MAX : nanoseconds);
+	r = (int)rk_futex_wait(&state_of(ring)->shared.waiting, armed, nanoseconds);
 	return r == -EAGAIN ? 0 : r; /* woken before it slept */
 }
 

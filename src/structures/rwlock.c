@@ -37,7 +37,7 @@
  *
  * fork. The gate is closed in a child. The first user opens it, with signals blocked (readers.h), if no writer holds the
  * claim (open_if_unlocked()). If the holder isn't in this process, the phase says whether it had the lock. Then the lock is
- * `abandoned`: it lets no reader in until a writer has had it.
+ * `abandoned` until a writer has had it. Meanwhile the gate stays closed, so each reader comes by the overflow word, and is told.
  */
 #define _GNU_SOURCE
 #include <rseqkit/lock.h>
@@ -153,7 +153,7 @@ static void open_if_unlocked(struct rk_rwlock *lock)
 
 	if (!state->readers.by_sections && phase_of(state) == IDLE)
 		return; /* as it always is */
-	r = rk_claim_try(&state->writer);
+	r = rk_claim_take_try(&state->writer);
 	if (r < 0)
 		return;
 	if (r == 1)
@@ -190,7 +190,7 @@ int rk_rwlock_destroy(struct rk_rwlock *lock)
 	if (!rk_readers_has(pools, lock))
 		return -EINVAL;
 	state = state_of(lock);
-	r = rk_claim_try(&state->writer);
+	r = rk_claim_take_try(&state->writer);
 	if (r < 0)
 		return r;
 	if (r == 1)
@@ -209,8 +209,7 @@ static bool lets_in(const struct rk_rwlock_state *state)
 {
 	enum phase phase = phase_of(state);
 
-	return !__atomic_load_n(&state->abandoned, __ATOMIC_SEQ_CST) &&
-	       (phase == IDLE || (phase == WAITING && !state->writers_first));
+	return phase == IDLE || (phase == WAITING && !state->writers_first);
 }
 
 /* The token of a reader that is counted in the overflow word, whether it is let in or not. */
@@ -226,15 +225,16 @@ static struct rk_rwlock_section *count_in_overflow(struct rk_rwlock *lock)
 	return (struct rk_rwlock_section *)rk_readers_token(lock, set);
 }
 
-static bool read_by_overflow(struct rk_rwlock *lock, struct rk_rwlock_section **section)
+/* Returns 0, or 1 if the lock is abandoned. That changes only with a writer, who waits for this reader. Else -EBUSY. */
+static int read_by_overflow(struct rk_rwlock *lock, struct rk_rwlock_section **section)
 {
 	*section = count_in_overflow(lock);
 	if (lets_in(state_of(lock)))
-		return true;
+		return __atomic_load_n(&state_of(lock)->abandoned, __ATOMIC_SEQ_CST);
 	rk_readers_leave(lock, *section, RK_NO_RSEQ);
 	tell_writer(state_of(lock)); /* who may have taken it for a reader */
 	*section = NULL;
-	return false;
+	return -EBUSY;
 }
 
 /* The same as often as it is aborted, if it was. */
@@ -268,16 +268,22 @@ int rki_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struc
 	for (;;) {
 		bool by_itself;
 		int64_t left;
+		int r = -EBUSY;
 
 		outcome = enter_gate(lock, section, outcome);
-		if (outcome == RK_DONE || (outcome != RK_CLOSED && read_by_overflow(lock, section)))
+		if (outcome == RK_DONE)
 			return 0;
+		if (outcome != RK_CLOSED)
+			r = read_by_overflow(lock, section);
+		if (r >= 0)
+			return r;
 		open_if_unlocked(lock);
 		/* The gate may be open now. */
-		if (enter_gate(lock, section, RK_ABORTED) == RK_DONE || read_by_overflow(lock, section))
+		if (enter_gate(lock, section, RK_ABORTED) == RK_DONE)
 			return 0;
-		if (__atomic_load_n(&state->abandoned, __ATOMIC_SEQ_CST))
-			return -EOWNERDEAD;
+		r = read_by_overflow(lock, section);
+		if (r >= 0)
+			return r;
 		by_itself = rk_claim_is_mine(&state->writer);
 		left = by_itself ? 0 : rk_limit_left(nanoseconds, end);
 		if (left <= 0)
@@ -300,7 +306,7 @@ void rki_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_sectio
 		tell_writer(state);
 }
 
-struct rk_rwlock_section *rk_rwlock_keep(struct rk_rwlock *lock, struct rk_rwlock_section *section)
+struct rk_rwlock_section *rk_rwlock_read_keep(struct rk_rwlock *lock, struct rk_rwlock_section *section)
 {
 	intptr_t word = (intptr_t)section & ~(intptr_t)RKI_READERS_ATOMIC;
 
@@ -346,12 +352,10 @@ static void wait_for_readers(struct rk_rwlock *lock, int64_t nanoseconds)
 
 static int claim(struct rk_rwlock_state *state, int64_t nanoseconds)
 {
-	int r = rk_claim_wait(&state->writer, nanoseconds);
+	int r = rk_claim_take_for(&state->writer, nanoseconds);
 
 	if (r == 1)
 		inherit(state);
-	if (r == -EBUSY && nanoseconds > 0)
-		r = rk_limit_error(nanoseconds, rk_claim_is_mine(&state->writer));
 	return r;
 }
 
@@ -387,7 +391,7 @@ int rk_rwlock_write_lock(struct rk_rwlock *lock)
 	return write_lock(lock, INT64_MAX);
 }
 
-int rk_rwlock_write_try(struct rk_rwlock *lock)
+int rk_rwlock_write_lock_try(struct rk_rwlock *lock)
 {
 	return write_lock(lock, 0);
 }

@@ -89,19 +89,19 @@ static void mend_slot(struct rk_bank_slot *slot)
 	__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
 }
 
-int rk_bank_begin_wait(void *base, int cpu, int64_t nanoseconds)
+int rk_bank_begin_for(void *base, int cpu, int64_t nanoseconds)
 {
 	struct rk_bank_slot *slot = slot_of(base, cpu);
-	int r = slot == NULL ? -EINVAL : rk_claim_wait(&slot->claim, nanoseconds);
+	int r = slot == NULL ? -EINVAL : rk_claim_take_for(&slot->claim, nanoseconds);
 
 	if (r >= 0)
 		mend_slot(slot);
 	return r;
 }
 
-int rk_bank_begin(void *base, int cpu)
+int rk_bank_begin_try(void *base, int cpu)
 {
-	return rk_bank_begin_wait(base, cpu, 0);
+	return rk_bank_begin_for(base, cpu, 0);
 }
 
 /* The slot, if the calling thread holds its claim; else NULL, and why in *error. */
@@ -112,7 +112,7 @@ static struct rk_bank_slot *held(void *base, int cpu, int *error)
 	*error = slot == NULL ? -EINVAL : !rk_claim_is_mine(&slot->claim) ? -EPERM : 0;
 	if (*error != 0)
 		return NULL;
-	mend_slot(slot); /* unless rk_bank_begin() has done it */
+	mend_slot(slot); /* unless rk_bank_begin_try() has done it */
 	return slot;
 }
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 /*
- * As rk_bank_begin(), at once, for one function's time: a signal handler that interrupts it isn't the claim's holder. Its
+ * As rk_bank_begin_try(), at once, for one function's time: a signal handler that interrupts it isn't the claim's holder. Its
  * end leaves alone what was taken and not done with.
  */
 int rk_bank_begin_exclusively(void *base, int cpu);

@@ -11,6 +11,7 @@
 #include "thread/holder.h"
 #include "thread/number.h"
 #include "os/kernel.h"
+#include "os/limit.h"
 
 #define LOOK_AGAIN 50000000 /* ns */
 #define LOOK_AGAIN_UNTOLD 20000
@@ -35,7 +36,7 @@ static int attempt(struct rk_claim *claim, uint64_t me, uint64_t *holder)
 	}
 }
 
-int rk_claim_try(struct rk_claim *claim)
+int rk_claim_take_try(struct rk_claim *claim)
 {
 	uint64_t holder;
 
@@ -66,7 +67,9 @@ static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 	uint64_t holder;
 	int r = attempt(claim, me, &holder);
 
-	if (r != -EBUSY || nanoseconds <= 0 || rk_holder_is_here(holder))
+	if (r == -EBUSY && (nanoseconds <= 0 || rk_holder_is_here(holder)))
+		return rk_limit_error(nanoseconds, true);
+	if (r != -EBUSY)
 		return r;
 	end = rk_kernel_end_of(nanoseconds);
 	if (told)
@@ -78,14 +81,12 @@ static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 	}
 	if (told)
 		__atomic_fetch_sub(&claim->waiters, 1, __ATOMIC_RELAXED);
-	return r;
+	return r == -EBUSY ? -ETIMEDOUT : r;
 }
 
-int rk_claim_wait(struct rk_claim *claim, int64_t nanoseconds)
+int rk_claim_take_for(struct rk_claim *claim, int64_t nanoseconds)
 {
-	int r = wait_as(claim, rk_number_mine(), nanoseconds);
-
-	return r == -EBUSY && nanoseconds < 0 ? -EINVAL : r;
+	return wait_as(claim, rk_number_mine(), nanoseconds);
 }
 
 int rk_claim_enter(struct rk_claim *claim, int64_t nanoseconds, uint64_t *me)

@@ -10,14 +10,14 @@
 bool rk_claim_is_mine(const struct rk_claim *claim);
 
 /*
- * As rk_claim_try() and rk_claim_release(), for one function's time: a signal handler that interrupts it doesn't hold
+ * As rk_claim_take_try() and rk_claim_release(), for one function's time: a signal handler that interrupts it doesn't hold
  * the claim, though its thread does.
  */
 int rk_claim_try_exclusively(struct rk_claim *claim);
 int rk_claim_release_exclusively(struct rk_claim *claim);
 
 /*
- * As rk_claim_wait() and rk_claim_release(), for one function's time, and inside a bracket of vfork as well: what a child
+ * As rk_claim_take_for() and rk_claim_release(), for one function's time, and inside a bracket of vfork as well: what a child
  * had claimed that was killed is free when the bracket has ended. *me goes from the one to the other.
  */
 int rk_claim_enter(struct rk_claim *claim, int64_t nanoseconds, uint64_t *me);

@@ -12,7 +12,7 @@ int rk_pool_get(struct rk_percpu **shared, const struct rk_percpu_options *optio
 	*pool = __atomic_load_n(shared, __ATOMIC_ACQUIRE);
 	if (*pool != NULL)
 		return 0;
-	r = rk_percpu_create(&made, options);
+	r = rk_percpu_create(&made, options, sizeof(*options));
 	if (r < 0)
 		return r;
 	if (__atomic_compare_exchange_n(shared, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {

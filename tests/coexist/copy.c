@@ -14,7 +14,7 @@ static int write_record(struct rk_ring *ring, const void *data, size_t length)
 
 static int read_try(struct rk_rwlock *lock, struct rk_rwlock_section **section)
 {
-	return rk_rwlock_read_try(lock, section);
+	return rk_rwlock_read_lock_try(lock, section);
 }
 
 static void read_unlock(struct rk_rwlock *lock, struct rk_rwlock_section *section)
@@ -24,7 +24,10 @@ static void read_unlock(struct rk_rwlock *lock, struct rk_rwlock_section *sectio
 
 static struct rk_rcu_section *rcu_lock(struct rk_rcu *rcu)
 {
-	return rk_rcu_read_lock(rcu);
+	struct rk_rcu_section *section;
+
+	rk_rcu_read_lock(rcu, &section);
+	return section;
 }
 
 static void rcu_unlock(struct rk_rcu *rcu, struct rk_rcu_section *section)
@@ -57,14 +60,14 @@ const struct copy *copy_of_rseqkit(void)
 		.create_ring = rk_ring_create,
 		.notify = rk_ring_notify,
 		.arm = rk_ring_arm,
-		.wait = rk_ring_wait,
+		.wait = rk_ring_wait_for,
 		.write = write_record,
 		.destroy_ring = rk_ring_destroy,
 		.create_rwlock = rk_rwlock_create,
 		.read_try = read_try,
 		.read_unlock = read_unlock,
-		.read_keep = rk_rwlock_keep,
-		.write_try = rk_rwlock_write_try,
+		.read_keep = rk_rwlock_read_keep,
+		.write_try = rk_rwlock_write_lock_try,
 		.write_unlock = rk_rwlock_write_unlock,
 		.create_rcu = rk_rcu_create,
 		.rcu_lock = rcu_lock,

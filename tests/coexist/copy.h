@@ -29,7 +29,7 @@ struct copy {
 	void (*add)(struct rk_counter *counter, int64_t value); /* inlined in the module */
 	int64_t (*sum)(const struct rk_counter *counter);
 	int (*destroy)(struct rk_counter *counter);
-	int (*create_ring)(struct rk_ring **ring, const struct rk_ring_options *options);
+	int (*create_ring)(struct rk_ring **ring, const struct rk_ring_options *options, size_t size);
 	int (*notify)(struct rk_ring *ring, int fd);
 	int (*arm)(struct rk_ring *ring);
 	int (*wait)(struct rk_ring *ring, int64_t nanoseconds);

@@ -26,7 +26,7 @@ static int create(const void *initial)
 	allow_only(creating, initial != NULL ? creating_with_contents : NULL, NULL, 0);
 	if (rk_counter_create(&counter) != 0 || rk_counter_destroy(counter) != 0)
 		return 1;
-	if (rk_percpu_create(&pool, &options) != 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0)
 		return 2;
 	for (int i = 0; i < 3; i++)
 		if (rk_percpu_alloc(pool, &items[i]) != 0)
@@ -83,7 +83,8 @@ static int structures(void)
 	(void)rk_process_init();
 	stay();
 	allow_only(creating, fencing, claiming, 0);
-	if (rk_freelist_create(&list) != 0 || rk_cache_create(&cache, &objects) != 0 || rk_ring_create(&ring, &records) != 0 ||
+	if (rk_freelist_create(&list) != 0 || rk_cache_create(&cache, &objects, sizeof(objects)) != 0 ||
+	    rk_ring_create(&ring, &records, sizeof(records)) != 0 ||
 	    rk_counter_group_create(&group, NULL, 2) != 0 || rk_histogram_create(&histogram, 2, 100) != 0)
 		return 1;
 	rk_freelist_push(list, &node);
@@ -110,12 +111,14 @@ static int read_and_replace(void)
 {
 	struct rk_rcu *rcu;
 	struct rk_rcu_call call;
+	struct rk_rcu_section *section;
 
 	(void)rk_process_init();
 	allow_only(creating, fencing_undisturbed, claiming, 0);
 	if (rk_rcu_create(&rcu, 0) != 0)
 		return 1;
-	rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
+	rk_rcu_read_lock(rcu, &section);
+	rk_rcu_read_unlock(rcu, section);
 	if (rk_rcu_synchronize(rcu) != 0 || rk_rcu_defer(rcu, &call, do_nothing) != 0 || rk_rcu_barrier(rcu) != 0)
 		return 2;
 	return rk_rcu_run(rcu, 1000000) == 0 && rk_rcu_destroy(rcu) == 0 ? 0 : 3;
@@ -130,10 +133,10 @@ static int lock_and_unlock(void)
 	allow_only(creating, fencing_undisturbed, claiming, 0);
 	if (rk_rwlock_create(&lock, 0) != 0 || rk_rwlock_read_lock(lock, &section) != 0)
 		return 1;
-	if (rk_rwlock_write_try(lock) != -EBUSY || rk_rwlock_write_lock_for(lock, 1000000) != -ETIMEDOUT)
+	if (rk_rwlock_write_lock_try(lock) != -EBUSY || rk_rwlock_write_lock_for(lock, 1000000) != -ETIMEDOUT)
 		return 2;
 	rk_rwlock_read_unlock(lock, section);
-	if (rk_rwlock_write_lock(lock) != 0 || rk_rwlock_read_try(lock, &section) != -EBUSY)
+	if (rk_rwlock_write_lock(lock) != 0 || rk_rwlock_read_lock_try(lock, &section) != -EBUSY)
 		return 3;
 	return rk_rwlock_write_unlock(lock) == 0 && rk_rwlock_destroy(lock) == 0 ? 0 : 4;
 }
@@ -150,11 +153,11 @@ static int lock_here_and_elsewhere(void)
 	if (rk_lock_create(&lock, 8) != 0 || rk_lock_here(lock, &data) != 0)
 		return 1;
 	index = rk_lock_index(lock, data);
-	if (rk_lock_cpu_try(lock, index, &more) != -EBUSY || rk_lock_release(data) != 0)
+	if (rk_lock_cpu_try(lock, index, &more) != -EBUSY || rk_lock_release(lock, data) != 0)
 		return 2;
 	if (rk_lock_cpu(lock, index, &data) != 0 || rk_lock_here_for(lock, 1000000, &more) != -EDEADLK)
 		return 3;
-	return rk_lock_release(data) == 0 && rk_lock_destroy(lock) == 0 ? 0 : 4;
+	return rk_lock_release(lock, data) == 0 && rk_lock_destroy(lock) == 0 ? 0 : 4;
 }
 
 static int released;
@@ -174,7 +177,7 @@ static int refer(void)
 	if (rk_ref_init(&ref, release) != 0)
 		return 1;
 	rk_ref_get(&ref);
-	if (!rk_ref_tryget(&ref) || rk_ref_kill(&ref) != 0)
+	if (rk_ref_get_try(&ref) != 0 || rk_ref_kill(&ref) != 0)
 		return 2;
 	rk_ref_put(&ref);
 	rk_ref_put(&ref);
@@ -205,11 +208,11 @@ static int wait_for_records(void)
 	struct rk_ring_options options = {.size = 8192};
 	struct rk_ring *ring;
 
-	CHECK(rk_ring_create(&ring, &options) == 0);
+	CHECK(rk_ring_create(&ring, &options, sizeof(options)) == 0);
 	allow_only(waiting, claiming, NULL, 0);
 	if (rk_ring_notify(ring, STDERR_FILENO) != 0 || rk_ring_notify(ring, -1) != 0)
 		return 1;
-	(void)rk_ring_wait(ring, 1000);
+	(void)rk_ring_wait_for(ring, 1000);
 	(void)rk_ring_arm(ring);
 	return 0;
 }
@@ -220,7 +223,7 @@ static int wake(void)
 	struct rk_ring_options options = {.size = 8192};
 	struct rk_ring *ring;
 
-	CHECK(rk_ring_create(&ring, &options) == 0);
+	CHECK(rk_ring_create(&ring, &options, sizeof(options)) == 0);
 	(void)rk_ring_arm(ring);
 	allow_only(waking, rk_thread_reason() == RK_REASON_NONE ? NULL : claiming, NULL, 0);
 	return rk_ring_write(ring, "", 1);
@@ -232,7 +235,7 @@ static int tell(void)
 	struct rk_ring *ring;
 	int fd = eventfd(0, EFD_NONBLOCK);
 
-	CHECK(rk_ring_create(&ring, &options) == 0 && rk_ring_notify(ring, fd) == 0);
+	CHECK(rk_ring_create(&ring, &options, sizeof(options)) == 0 && rk_ring_notify(ring, fd) == 0);
 	(void)rk_ring_arm(ring);
 	allow_only(waking, telling, rk_thread_reason() == RK_REASON_NONE ? NULL : claiming, 0);
 	return rk_ring_write(ring, "", 1);
@@ -244,9 +247,9 @@ static int count_memory(void)
 	struct rk_percpu_report report;
 	struct rk_percpu *pool;
 
-	CHECK(rk_percpu_create(&pool, &options) == 0);
+	CHECK(rk_percpu_create(&pool, &options, sizeof(options)) == 0);
 	allow_only(counting_memory, NULL, NULL, 0);
-	return rk_percpu_stats(pool, RK_INDEX_ALL, &report, sizeof(report));
+	return rk_percpu_query(pool, RK_INDEX_ALL, &report, sizeof(report));
 }
 
 static void system_calls_are_those_documented(void **state)

@@ -20,7 +20,7 @@ static void go_through(const struct copy *maker, const struct copy *other)
 	struct rk_ring *ring;
 
 	CHECK(maker->create(&counter) == 0 && maker->create_rwlock(&lock, 0) == 0 && maker->create_rcu(&rcu, 0) == 0 &&
-	      maker->create_ring(&ring, &options) == 0);
+	      maker->create_ring(&ring, &options, sizeof(options)) == 0);
 	maker->add(counter, 3);
 	other->add(counter, 4);
 	CHECK(other->sum(counter) == 7 && maker->sum(counter) == 7);

@@ -17,7 +17,7 @@ static void make_ring(void)
 	const struct rk_ring_options options = {.size = 8192};
 
 	told = eventfd(0, EFD_NONBLOCK);
-	CHECK(copies[0]->create_ring(&ring, &options) == 0 && copies[0]->notify(ring, told) == 0);
+	CHECK(copies[0]->create_ring(&ring, &options, sizeof(options)) == 0 && copies[0]->notify(ring, told) == 0);
 	CHECK(copies[0]->arm(ring) == 0);
 }
 
@@ -102,7 +102,7 @@ static int woken_behind_a_killed_child(int bracket_of)
 
 	alarm(120);
 	load_two_copies(copies);
-	CHECK(copies[1]->create_ring(&ring, &options) == 0);
+	CHECK(copies[1]->create_ring(&ring, &options, sizeof(options)) == 0);
 	CHECK(pthread_create(&thread, NULL, sleep_and_say_who, &result) == 0);
 	while (__atomic_load_n(&sleeper_id, __ATOMIC_ACQUIRE) == 0 || !sleeps_in_futex(sleeper_id))
 		usleep(1000);

@@ -48,7 +48,7 @@ static void say(int good, int number, const char *what)
 static void check_layout(int by_kernel, int number)
 {
 	struct rk_ktls_layout layout = {.size = 0}, told = {.size = 0};
-	int r = rk_ktls_ask(&told, sizeof(told)), queried = rk_ktls_query(&layout, sizeof(layout));
+	int r = rk_ktls_query_kernel(&told, sizeof(told)), queried = rk_ktls_query(&layout, sizeof(layout));
 
 	if (by_kernel)
 		say(r == 0 && queried == 0 && memcmp(&layout, &told, sizeof(told)) == 0, number,

@@ -33,7 +33,7 @@ int main(void)
 	void *popped;
 	void *item;
 
-	if (node == NULL || rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+	if (node == NULL || rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &item) != 0)
 		return __LINE__;
 	if (rk_counter_create(&counter) != 0)
 		return __LINE__;

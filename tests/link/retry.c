@@ -56,7 +56,7 @@ int main(void)
 	void *item;
 	int bad = 0, wrong = 0;
 
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &item) != 0)
 		return 1;
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
 		*(intptr_t *)rk_percpu_slot(item, cpu) = 7;

@@ -66,7 +66,7 @@ static void *first_operations(void *argument)
 
 	(void)argument;
 	is_counting = true;
-	assert_int_equal(rk_cache_create(&cache, &options), 0);
+	assert_int_equal(rk_cache_create(&cache, &options, sizeof(options)), 0);
 	for (int i = 0; i < 10; i++)
 		objects[i] = rk_cache_get(cache);
 	for (int i = 0; i < 10; i++)

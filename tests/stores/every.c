@@ -64,7 +64,8 @@ int main(void)
 	struct rk_counter *counter;
 	void *item;
 
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0 || rk_counter_create(&counter) != 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &item) != 0 ||
+	    rk_counter_create(&counter) != 0)
 		return 1;
 	rk_counter_add(counter, all_operations(item));
 	(void)rk_thread_register();

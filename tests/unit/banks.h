@@ -27,7 +27,7 @@ static inline int create_with_banks(struct rk_percpu **pool, const struct rk_per
 		memcpy(initial + BANKS_HEADER, options->initial, options->item_size);
 		larger.initial = initial;
 	}
-	return rk_percpu_create(pool, &larger);
+	return rk_percpu_create(pool, &larger, sizeof(larger));
 }
 
 static inline int alloc_with_banks(struct rk_percpu *pool, void **item)
@@ -59,7 +59,7 @@ static inline void *slot_with_banks(const void *word, int index)
 }
 
 #define rk_percpu_slot(word, index) slot_with_banks(word, index)
-#define rk_percpu_create(pool, options) create_with_banks(pool, options)
+#define rk_percpu_create(pool, options, size) create_with_banks(pool, options)
 #define rk_percpu_alloc(pool, item) alloc_with_banks(pool, item)
 #define rk_percpu_free(pool, item) free_with_banks(pool, item)
 

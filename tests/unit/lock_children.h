@@ -26,7 +26,7 @@ static inline int still_mine(int way)
 		CHECK(other_waits((enum lock_way)second) == (same ? -ETIMEDOUT : 0));
 		CHECK(take_once((enum lock_way)second, 0) == (same ? -EBUSY : 0));
 	}
-	CHECK(rk_lock_release(mine) == 0);
+	CHECK(rk_lock_release(lock, mine) == 0);
 	all_is_free();
 	return rk_lock_destroy(lock);
 }
@@ -38,7 +38,7 @@ static inline void *hold(void *arg)
 	CHECK(take(way_of_other, INT64_MAX, &data) == 0);
 	pthread_barrier_wait(&there);
 	pthread_barrier_wait(&back);
-	CHECK(rk_lock_release(data) == 0);
+	CHECK(rk_lock_release(lock, data) == 0);
 	return arg;
 }
 

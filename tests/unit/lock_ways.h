@@ -45,7 +45,7 @@ static inline int take_once(enum lock_way way, int64_t nanoseconds)
 
 	MUST((data != NULL) == (r >= 0));
 	if (r >= 0)
-		MUST(rk_lock_release(data) == 0);
+		MUST(rk_lock_release(lock, data) == 0);
 	return r;
 }
 
@@ -60,7 +60,8 @@ static inline void *other_does(void *arg)
 {
 	struct other *other = arg;
 
-	other->result = other->release != NULL ? rk_lock_release(other->release) : take_once(other->way, other->nanoseconds);
+	other->result = other->release != NULL ? rk_lock_release(lock, other->release) :
+						 take_once(other->way, other->nanoseconds);
 	return NULL;
 }
 

@@ -34,7 +34,7 @@ static void move_bank(const struct moved *m, int cpu)
 	char *away = (char *)(rk_percpu_slot)(m->spares, cpu) + BANKS_HEADER;
 	void *bank = NULL;
 
-	if (rk_bank_begin(m->slots, cpu) < 0) {
+	if (rk_bank_begin_try(m->slots, cpu) < 0) {
 		__atomic_fetch_add(&moves_refused, 1, __ATOMIC_RELAXED);
 		return;
 	}
@@ -71,7 +71,7 @@ static void reopen_all(void)
 			struct rk_bank_slot *slot = (struct rk_bank_slot *)(rk_percpu_slot)(moved[i].slots, cpu);
 			void *bank;
 
-			EXPECT(rk_bank_begin(moved[i].slots, cpu) >= 0);
+			EXPECT(rk_bank_begin_try(moved[i].slots, cpu) >= 0);
 			if ((slot->bank & RK_BANK_OPEN) == 0) {
 				EXPECT(rk_bank_take(moved[i].slots, cpu, NULL, &bank) >= 0);
 				EXPECT(rk_bank_open(moved[i].slots, cpu, bank) == 0);

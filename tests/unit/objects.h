@@ -71,7 +71,7 @@ static inline void create(struct rk_cache_options options)
 	if (options.destruct == NULL)
 		options.destruct = destruct;
 	options.context = &cache;
-	assert_int_equal(rk_cache_create(&cache, &options), 0);
+	assert_int_equal(rk_cache_create(&cache, &options, sizeof(options)), 0);
 }
 
 static inline struct object *get(void)
@@ -93,7 +93,7 @@ static inline struct rk_cache_report stats(void)
 {
 	struct rk_cache_report report;
 
-	CHECK(rk_cache_stats(cache, &report, sizeof(report)) == 0);
+	CHECK(rk_cache_query(cache, &report, sizeof(report)) == 0);
 	return report;
 }
 

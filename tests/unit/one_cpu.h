@@ -37,7 +37,7 @@ static int make_item(void **state)
 	void *allocated;
 
 	(void)state;
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &allocated) != 0 ||
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &allocated) != 0 ||
 	    sched_getaffinity(0, sizeof(set), &set) != 0)
 		return 1;
 	item = allocated;

@@ -10,7 +10,7 @@ static inline struct rk_percpu *make(size_t size, const void *initial, unsigned 
 	struct rk_percpu_options options = {size, 0, initial, flags};
 	struct rk_percpu *pool;
 
-	assert_int_equal(rk_percpu_create(&pool, &options), 0);
+	assert_int_equal(rk_percpu_create(&pool, &options, sizeof(options)), 0);
 	return pool;
 }
 

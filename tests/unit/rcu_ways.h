@@ -19,7 +19,12 @@ static void destroy(void)
 
 static struct rk_rcu_section *lock(enum way way)
 {
-	return way == BY_SECTION ? rk_rcu_read_lock(rcu) : rki_rcu_read_lock_slow(rcu, attempt_of(way));
+	struct rk_rcu_section *section;
+
+	if (way != BY_SECTION)
+		return rki_rcu_read_lock_slow(rcu, attempt_of(way));
+	rk_rcu_read_lock(rcu, &section);
+	return section;
 }
 
 static void unlock(struct rk_rcu_section *section, enum way way)

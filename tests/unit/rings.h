@@ -16,7 +16,7 @@ static inline void create(size_t size, unsigned flags)
 {
 	struct rk_ring_options options = {.size = size, .flags = flags};
 
-	assert_int_equal(rk_ring_create(&ring, &options), 0);
+	assert_int_equal(rk_ring_create(&ring, &options, sizeof(options)), 0);
 	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
 	pin(rk_cpu());
 	here = WITH_RSEQ() ? rk_cpu() : RK_INDEX_OVERFLOW;
@@ -42,7 +42,7 @@ static inline uint64_t read_all(uint64_t first)
 	struct rk_ring_record record;
 	uint64_t n = 0;
 
-	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+	assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
 	for (; rk_ring_next(&reader, &record); n++) {
 		assert_true(is_whole(&record));
 		assert_int_equal(head_of(&record).number, first + n);

@@ -9,7 +9,7 @@ static struct rk_rwlock *lock;
 
 static inline int read_try(enum way way, struct rk_rwlock_section **section)
 {
-	return way == BY_SECTION ? rk_rwlock_read_try(lock, section) :
+	return way == BY_SECTION ? rk_rwlock_read_lock_try(lock, section) :
 				   rki_rwlock_read_lock_slow(lock, 0, section, attempt_of(way));
 }
 

@@ -15,7 +15,7 @@ static int make_slots(void **state)
 	void *item;
 
 	(void)state;
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &item) != 0)
 		return 1;
 	slots = item;
 	here = rk_cpu();

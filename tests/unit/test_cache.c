@@ -33,18 +33,18 @@ static void options_are_checked(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		cache = (struct rk_cache *)(void *)&good;
-		assert_int_equal(rk_cache_create(&cache, &bad[i]), -EINVAL);
+		assert_int_equal(rk_cache_create(&cache, &bad[i], sizeof(bad[i])), -EINVAL);
 		assert_null(cache);
 	}
-	assert_int_equal(rk_cache_create(NULL, &good), -EINVAL);
-	assert_int_equal(rk_cache_create(&cache, NULL), -EINVAL);
-	assert_int_equal(rk_cache_create(&cache, &good), 0);
+	assert_int_equal(rk_cache_create(NULL, &good, sizeof(good)), -EINVAL);
+	assert_int_equal(rk_cache_create(&cache, NULL, sizeof(struct rk_cache_options)), -EINVAL);
+	assert_int_equal(rk_cache_create(&cache, &good, sizeof(good)), 0);
 	assert_null(get());
 	assert_int_equal(rk_cache_destroy((struct rk_cache *)(void *)((char *)cache + 8)), -EINVAL);
 	assert_int_equal(rk_cache_destroy(cache), 0);
 	assert_int_equal(rk_cache_destroy(cache), -EINVAL);
 	assert_int_equal(rk_cache_destroy(NULL), 0);
-	assert_int_equal(rk_cache_stats(NULL, NULL, 0), -EINVAL);
+	assert_int_equal(rk_cache_query(NULL, NULL, 0), -EINVAL);
 	assert_int_equal(rk_cache_reclaim(NULL, 0), -EINVAL);
 	assert_int_equal(rk_cache_reclaim_idle(NULL), -EINVAL);
 	assert_int_equal(rk_cache_trim(NULL, 0), 0);
@@ -217,7 +217,7 @@ static void limits(void **state)
 	others = cache;
 	assert_int_equal(rk_cache_create(&cache, &(struct rk_cache_options){.limit = 80, .budget = &budget, .weight = 64,
 									  .construct = construct, .destruct = destruct,
-									  .context = &cache}),
+									  .context = &cache}, sizeof(struct rk_cache_options)),
 			 0);
 	for (int i = 0; i < 300; i++)
 		held[i] = get();

@@ -138,7 +138,7 @@ static void storm(void **state)
 	(void)state;
 	options.construct = remake;
 	options.destruct = destruct;
-	assert_int_equal(rk_cache_create(&cache, &options), 0);
+	assert_int_equal(rk_cache_create(&cache, &options, sizeof(options)), 0);
 	storm_run(&weather);
 	report = stats();
 	printf("# %llu got, %llu in batches; %llu made, %llu destructed; %llu reclaims of %llu objects, %llu refused, %llu trimmed\n",

@@ -15,13 +15,13 @@ static int answer;
 static void *try_claim(void *arg)
 {
 	(void)arg;
-	answer = rk_claim_try(&claim);
+	answer = rk_claim_take_try(&claim);
 	return NULL;
 }
 
 static void *hold_a_while(void *arg)
 {
-	CHECK(rk_claim_try(&claim) == 0);
+	CHECK(rk_claim_take_try(&claim) == 0);
 	__atomic_store_n((int *)arg, 1, __ATOMIC_RELEASE);
 	while (__atomic_load_n((int *)arg, __ATOMIC_ACQUIRE) == 1)
 		usleep(100);
@@ -46,10 +46,10 @@ static void exclusive(void **state)
 	(void)state;
 	memset(&claim, 0, sizeof(claim));
 	assert_int_equal(rk_claim_release(&claim), -EPERM);
-	assert_int_equal(rk_claim_wait(&claim, -1), 0); /* it needn't wait */
-	assert_int_equal(rk_claim_wait(&claim, -1), -EINVAL);
-	assert_int_equal(rk_claim_try(&claim), -EBUSY);
-	assert_int_equal(rk_claim_wait(&claim, FOR_EVER), -EBUSY); /* its own */
+	assert_int_equal(rk_claim_take_for(&claim, -1), 0); /* it needn't wait */
+	assert_int_equal(rk_claim_take_for(&claim, -1), -EINVAL);
+	assert_int_equal(rk_claim_take_try(&claim), -EBUSY);
+	assert_int_equal(rk_claim_take_for(&claim, FOR_EVER), -EDEADLK); /* its own */
 	assert_int_equal(in_thread(try_claim), -EBUSY);
 	assert_int_equal(rk_claim_release(&claim), 0);
 	assert_int_equal(rk_claim_release(&claim), -EPERM);
@@ -57,10 +57,10 @@ static void exclusive(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, hold_a_while, &held), 0);
 	while (!__atomic_load_n(&held, __ATOMIC_ACQUIRE))
 		sched_yield();
-	assert_int_equal(rk_claim_wait(&claim, 1000), -EBUSY);
+	assert_int_equal(rk_claim_take_for(&claim, 1000), -ETIMEDOUT);
 	assert_int_equal(rk_claim_release(&claim), -EPERM);
 	__atomic_store_n(&held, 2, __ATOMIC_RELEASE);
-	assert_int_equal(rk_claim_wait(&claim, FOR_EVER), 0);
+	assert_int_equal(rk_claim_take_for(&claim, FOR_EVER), 0);
 	assert_int_equal(claim.waiters, 0);
 	assert_int_equal(rk_claim_release(&claim), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
@@ -70,8 +70,8 @@ static void exclusive(void **state)
 static int child_of_holder(void)
 {
 	CHECK(in_thread(try_claim) == -EBUSY);
-	CHECK(rk_claim_try(&claim) == -EBUSY);
-	CHECK(rk_claim_wait(&claim, FOR_EVER) == -EBUSY);
+	CHECK(rk_claim_take_try(&claim) == -EBUSY);
+	CHECK(rk_claim_take_for(&claim, FOR_EVER) == -EDEADLK);
 	CHECK(in_thread(try_claim) == -EBUSY);
 	return 0;
 }
@@ -79,7 +79,7 @@ static int child_of_holder(void)
 static int child_of_holder_releases(void)
 {
 	CHECK(rk_claim_release(&claim) == 0);
-	CHECK(rk_claim_try(&claim) == 0);
+	CHECK(rk_claim_take_try(&claim) == 0);
 	CHECK(in_child(child_of_holder) == 0);
 	CHECK(in_thread(try_claim) == -EBUSY);
 	return 0;
@@ -89,9 +89,9 @@ static int child_of_holder_releases(void)
 static int child_of_another(void)
 {
 	CHECK(rk_claim_release(&claim) == -EPERM);
-	CHECK(rk_claim_wait(&claim, FOR_EVER) == 1);
+	CHECK(rk_claim_take_for(&claim, FOR_EVER) == 1);
 	CHECK(rk_claim_release(&claim) == 0);
-	CHECK(rk_claim_try(&claim) == 0);
+	CHECK(rk_claim_take_try(&claim) == 0);
 	return 0;
 }
 
@@ -141,7 +141,7 @@ static void *fork_beside_holder(void *arg)
 		answer = in_child(child_of_another);
 	if (answer == 0)
 		answer = in_child(grandchild_of_another);
-	if (answer == 0 && rk_claim_try(&claim) != -EBUSY)
+	if (answer == 0 && rk_claim_take_try(&claim) != -EBUSY)
 		answer = 1;
 	if (answer == 0)
 		answer = in_bare_child(child_of_another); /* and with one */
@@ -152,7 +152,7 @@ static void held_at_a_fork(void **state)
 {
 	(void)state;
 	memset(&claim, 0, sizeof(claim));
-	assert_int_equal(rk_claim_try(&claim), 0);
+	assert_int_equal(rk_claim_take_try(&claim), 0);
 	assert_int_equal(in_child(child_of_holder), 0);
 	assert_int_equal(in_bare_child(child_of_holder), 0);
 	assert_int_equal(in_child(child_of_holder_releases), 0);
@@ -180,7 +180,7 @@ static void held_by_who_had_the_stack(void **state)
 static int without_thread_numbers(void)
 {
 	refuse(SYS_gettid, SYS_getpid, EPERM);
-	CHECK(rk_claim_try(&claim) == 0);
+	CHECK(rk_claim_take_try(&claim) == 0);
 	CHECK(in_thread(try_claim) == -EBUSY);
 	CHECK(in_child(child_of_holder) == 0);
 	CHECK(rk_claim_release(&claim) == 0);
@@ -205,7 +205,7 @@ static void renew(void)
 
 static void try(void)
 {
-	own_answer = rk_claim_try(&claim);
+	own_answer = rk_claim_take_try(&claim);
 }
 
 static void fork_and_try(void)
@@ -213,7 +213,7 @@ static void fork_and_try(void)
 	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 
 	if (pid == 0)
-		handlers_answer = rk_claim_try(&claim);
+		handlers_answer = rk_claim_take_try(&claim);
 	else
 		CHECK(exit_status_of(pid) == 0);
 }
@@ -231,7 +231,7 @@ static void forked_at_every_instruction(void **state)
 	memset(&claim, 0, sizeof(claim));
 	assert_int_equal(in_thread(try_claim), 0); /* what a process needs is made, and this thread is still to draw its number */
 	interrupt_each(&w, 1);
-	assert_int_equal(rk_claim_try(&claim), -EBUSY);
+	assert_int_equal(rk_claim_take_try(&claim), -EBUSY);
 	interrupt_each(&w, 1);
 }
 
@@ -239,7 +239,7 @@ static void forked_at_every_instruction(void **state)
 static void claim_first(void)
 {
 	renew();
-	CHECK(rk_claim_try(&claim) == 0);
+	CHECK(rk_claim_take_try(&claim) == 0);
 }
 
 static void release(void)
@@ -255,7 +255,7 @@ static void release_and_pass_on(void)
 
 static int is_the_others(void)
 {
-	return (own_answer == 0) + (handlers_answer == 0) == 1 && rk_claim_try(&claim) == -EBUSY ? 0 : 1;
+	return (own_answer == 0) + (handlers_answer == 0) == 1 && rk_claim_take_try(&claim) == -EBUSY ? 0 : 1;
 }
 
 static void released_at_every_instruction(void **state)
@@ -273,11 +273,11 @@ static void *claim_in_a_vfork_child(void *arg)
 	struct rk_claim other = {.holder = 0};
 
 	if (pid == 0) {
-		(void)rk_claim_try(&other);
+		(void)rk_claim_take_try(&other);
 		_exit(0);
 	}
 	(void)arg;
-	answer = exit_status_of(pid) != 0 ? 1 : rk_claim_try(&claim);
+	answer = exit_status_of(pid) != 0 ? 1 : rk_claim_take_try(&claim);
 	return NULL;
 }
 
@@ -293,7 +293,7 @@ static void vfork_children(void **state)
 	if (SANITIZED)
 		SKIP("a sanitizer may make a fork of vfork");
 	memset(&claim, 0, sizeof(claim));
-	assert_int_equal(rk_claim_try(&claim), 0);
+	assert_int_equal(rk_claim_take_try(&claim), 0);
 	assert_int_equal(in_bare_child(passed_by_a_vfork_child), 0);
 	assert_int_equal(rk_claim_release(&claim), 0);
 }
@@ -315,7 +315,7 @@ static void *hold_for_long(void *arg)
 {
 	pthread_t waiter = *(pthread_t *)arg;
 
-	CHECK(rk_claim_try(&claim) == 0);
+	CHECK(rk_claim_take_try(&claim) == 0);
 	is_held = true;
 	while (__atomic_load_n(&claim.waiters, __ATOMIC_ACQUIRE) == 0)
 		usleep(100);
@@ -344,7 +344,7 @@ static void a_handlers_child(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, hold_for_long, &self), 0);
 	while (!is_held)
 		sched_yield();
-	r = rk_claim_wait(&claim, FOR_EVER);
+	r = rk_claim_take_for(&claim, FOR_EVER);
 	if (handlers_child == 0)
 		_exit(r == 1 ? 0 : 1);
 	assert_int_equal(r, 0);

@@ -15,7 +15,7 @@ static void make_shared(void)
 {
 	struct rk_percpu_options options = {.item_size = 200, .flags = RK_PERCPU_DEBUG};
 
-	assert_int_equal(rk_percpu_create(&shared, &options), 0);
+	assert_int_equal(rk_percpu_create(&shared, &options, sizeof(options)), 0);
 }
 
 /* An item that nobody else has: what is written stays. 0 or the line of what failed. */
@@ -47,7 +47,7 @@ static int use_own(void)
 	struct rk_percpu *pool;
 	void *item;
 
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &item) != 0)
 		return __LINE__;
 	if (*(int64_t *)item != 42)
 		return __LINE__;

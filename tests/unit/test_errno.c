@@ -67,7 +67,7 @@ static void limits_of_time(void **state)
 	refused = false;
 	assert_int_equal(errno, 0);
 	assert_int_equal(r, 0);
-	assert_int_equal(rk_lock_release(data), 0);
+	assert_int_equal(rk_lock_release(lock, data), 0);
 	assert_int_equal(rk_lock_destroy(lock), 0);
 }
 
@@ -101,18 +101,18 @@ static void memory_that_is_not_given_back(void **state)
 	void *item;
 
 	(void)state;
-	assert_int_equal(rk_percpu_create(&pool, &options), 0);
+	assert_int_equal(rk_percpu_create(&pool, &options, sizeof(options)), 0);
 	assert_int_equal(rk_percpu_alloc(pool, &item), 0);
 	STAYS(rk_percpu_free(pool, item));
 	STAYS(rk_percpu_trim(pool));
 	STAYS(rk_percpu_destroy(pool));
-	STAYS(rk_percpu_create(&pool, &small));
+	STAYS(rk_percpu_create(&pool, &small, sizeof(small)));
 	STAYS(rk_percpu_alloc(pool, &item));
 	STAYS(rk_percpu_free(pool, item));
 	STAYS(rk_percpu_destroy(pool));
-	assert_int_equal(rk_cache_create(&cache, &cache_options), 0);
+	assert_int_equal(rk_cache_create(&cache, &cache_options, sizeof(cache_options)), 0);
 	STAYS(rk_cache_destroy(cache));
-	assert_int_equal(rk_ring_create(&ring, &ring_options), 0);
+	assert_int_equal(rk_ring_create(&ring, &ring_options, sizeof(ring_options)), 0);
 	STAYS(rk_ring_destroy(ring));
 }
 

@@ -177,11 +177,11 @@ static void closable_memory_prepares(void **state)
 		SKIP("no such fence");
 	assert_int_equal(before, -1);
 	assert_int_equal(error, EPERM);
-	assert_int_equal(rk_percpu_create(&memory, &options), 0);
+	assert_int_equal(rk_percpu_create(&memory, &options, sizeof(options)), 0);
 	assert_int_equal(syscall(SYS_membarrier, 1 << 7, 0, 0), -1);
 	assert_int_equal(rk_percpu_destroy(memory), 0);
 	options.flags = RK_PERCPU_CLOSABLE;
-	assert_int_equal(rk_percpu_create(&memory, &options), 0);
+	assert_int_equal(rk_percpu_create(&memory, &options, sizeof(options)), 0);
 	assert_int_equal(syscall(SYS_membarrier, 1 << 7, 0, 0), 0);
 	assert_int_equal(rk_percpu_destroy(memory), 0);
 }

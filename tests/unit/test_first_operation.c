@@ -54,7 +54,7 @@ static void judge_record(void)
 
 	snapshot.counts = counts;
 	snapshot.room = sizeof(counts) / sizeof(counts[0]);
-	assert_int_equal(rk_histogram_read(histogram, &snapshot), 0);
+	assert_int_equal(rk_histogram_read(histogram, &snapshot, sizeof(snapshot)), 0);
 	assert_int_equal(rk_histogram_percentile(&snapshot, 100), 7);
 }
 
@@ -87,7 +87,7 @@ static void judge_put(void)
 {
 	struct rk_cache_report report;
 
-	assert_int_equal(rk_cache_stats(cache, &report, sizeof(report)), 0);
+	assert_int_equal(rk_cache_query(cache, &report, sizeof(report)), 0);
 	assert_int_equal(report.in_arrays + report.in_depot + report.destructed, 1);
 }
 
@@ -130,7 +130,10 @@ static void judge_record_in_ring(void)
 
 static void read_side(void)
 {
-	rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
+	struct rk_rcu_section *section;
+
+	rk_rcu_read_lock(rcu, &section);
+	rk_rcu_read_unlock(rcu, section);
 }
 
 static void judge_read_side(void)
@@ -164,7 +167,7 @@ static void take_lock(void)
 	if (rk_lock_here(lock, &data) < 0)
 		abort();
 	*(int64_t *)data += 3;
-	if (rk_lock_release(data) != 0)
+	if (rk_lock_release(lock, data) != 0)
 		abort();
 }
 
@@ -237,8 +240,8 @@ static void each_registers(void **state)
 	assert_int_equal(rk_counter_group_create(&group, names, 2), 0);
 	assert_int_equal(rk_histogram_create(&histogram, 3, 1000), 0);
 	assert_int_equal(rk_freelist_create(&list), 0);
-	assert_int_equal(rk_cache_create(&cache, &options), 0);
-	assert_int_equal(rk_ring_create(&ring, &ring_options), 0);
+	assert_int_equal(rk_cache_create(&cache, &options, sizeof(options)), 0);
+	assert_int_equal(rk_ring_create(&ring, &ring_options, sizeof(ring_options)), 0);
 	assert_int_equal(rk_rcu_create(&rcu, 0), 0);
 	assert_int_equal(rk_ref_init(&ref, count_release), 0);
 	assert_int_equal(rk_lock_create(&lock, sizeof(int64_t)), 0);

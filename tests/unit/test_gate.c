@@ -23,7 +23,7 @@ static int make_items(void **state)
 	int r;
 
 	(void)state;
-	r = rk_percpu_create(&pool, &options);
+	r = rk_percpu_create(&pool, &options, sizeof(options));
 	for (int i = 0; i < ITEMS && r == 0; i++) {
 		void *item;
 

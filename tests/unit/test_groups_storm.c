@@ -75,7 +75,7 @@ static void take_records(void)
 	uint64_t counts[32];
 	struct rk_histogram_snapshot s = {counts, 32, 0, 0, 0};
 	uint64_t sum = 0;
-	int r = rk_histogram_reset(histogram, &s);
+	int r = rk_histogram_reset(histogram, &s, sizeof(s));
 
 	EXPECT(r == 0 || r == -EBUSY || r == -EAGAIN);
 	for (size_t i = 0; i < s.buckets; i++)

@@ -17,7 +17,7 @@ static size_t bucket_of(uint64_t value, struct rk_histogram_snapshot *s)
 
 	*s = snapshot(counts);
 	rk_histogram_record(histogram, value);
-	assert_int_equal(rk_histogram_reset(histogram, s), 0);
+	assert_int_equal(rk_histogram_reset(histogram, s, sizeof(*s)), 0);
 	assert_int_equal(s->count, 1);
 	while (counts[bucket] == 0)
 		bucket++;
@@ -40,7 +40,7 @@ static void buckets_are_log_linear(void **state)
 	for (int bits = 1; bits <= 8; bits++) {
 		assert_int_equal(rk_histogram_create(&histogram, bits, UINT64_MAX), 0);
 		assert_int_equal(rk_histogram_buckets(histogram), (size_t)(65 - bits) << bits);
-		assert_int_equal(rk_histogram_read(histogram, &s), 0);
+		assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), 0);
 		assert_int_equal(s.buckets, rk_histogram_buckets(histogram));
 		assert_int_equal(s.bits, bits);
 		assert_int_equal(rk_histogram_bucket_lowest(&s, 0), 0);
@@ -110,12 +110,12 @@ static void tells_percentiles(void **state)
 
 	(void)state;
 	assert_int_equal(rk_histogram_create(&histogram, 6, 1 << 20), 0);
-	assert_int_equal(rk_histogram_read(histogram, &s), 0);
+	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), 0);
 	assert_true(rk_histogram_min(&s) == 0 && rk_histogram_max(&s) == 0 && rk_histogram_percentile(&s, 50) == 0);
 	assert_true(rk_histogram_mean(&s) == 0);
 	for (uint64_t v = 1; v <= 100; v++)
 		rk_histogram_record(histogram, v);
-	assert_int_equal(rk_histogram_read(histogram, &s), 0);
+	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), 0);
 	assert_int_equal(s.count, 100);
 	assert_int_equal(rk_histogram_min(&s), 1);
 	assert_int_equal(rk_histogram_max(&s), 100);
@@ -132,7 +132,7 @@ static void tells_percentiles(void **state)
 	assert_int_equal(rk_histogram_percentile(&s, 100), 100);
 	assert_int_equal(rk_histogram_percentile(&s, 1000), 100);
 	rk_histogram_record_many(histogram, 100000, 900);
-	assert_int_equal(rk_histogram_read(histogram, &s), 0);
+	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), 0);
 	assert_int_equal(s.count, 1000);
 	assert_int_equal(rk_histogram_percentile(&s, 10), 100);
 	assert_true(rk_histogram_percentile(&s, 10.1) >= 100000 && rk_histogram_percentile(&s, 10.1) < 101563);
@@ -160,8 +160,8 @@ static void merges(void **state)
 	rk_histogram_record(histogram, 1);
 	rk_histogram_record(other, 1);
 	rk_histogram_record(other, 500);
-	assert_int_equal(rk_histogram_read(histogram, &s), 0);
-	assert_int_equal(rk_histogram_read(other, &t), 0);
+	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), 0);
+	assert_int_equal(rk_histogram_read(other, &t, sizeof(t)), 0);
 	assert_int_equal(rk_histogram_merge(&s, &t), 0);
 	assert_int_equal(s.count, 3);
 	assert_int_equal(counts[1], 2);
@@ -171,11 +171,11 @@ static void merges(void **state)
 	assert_int_equal(rk_histogram_merge(&s, NULL), -EINVAL);
 	assert_int_equal(rk_histogram_destroy(other), 0);
 	assert_int_equal(rk_histogram_create(&other, 4, 2000), 0);
-	assert_int_equal(rk_histogram_read(other, &t), 0);
+	assert_int_equal(rk_histogram_read(other, &t, sizeof(t)), 0);
 	assert_int_equal(rk_histogram_merge(&s, &t), -EINVAL);
 	assert_int_equal(rk_histogram_destroy(other), 0);
 	assert_int_equal(rk_histogram_create(&other, 5, 1000), 0);
-	assert_int_equal(rk_histogram_read(other, &t), 0);
+	assert_int_equal(rk_histogram_read(other, &t, sizeof(t)), 0);
 	assert_int_equal(rk_histogram_merge(&s, &t), -EINVAL);
 	assert_int_equal(s.count, 3);
 	assert_int_equal(rk_histogram_destroy(other), 0);
@@ -220,22 +220,22 @@ static void refuses(void **state)
 	assert_int_equal(rk_histogram_destroy(NULL), 0);
 	assert_int_equal(rk_histogram_destroy((struct rk_histogram *)(void *)counts), -EINVAL);
 	assert_int_equal(rk_histogram_create(&histogram, 4, 1000), 0);
-	assert_int_equal(rk_histogram_read(NULL, &s), -EINVAL);
-	assert_int_equal(rk_histogram_read(histogram, NULL), -EINVAL);
-	assert_int_equal(rk_histogram_reset(histogram, NULL), -EINVAL);
+	assert_int_equal(rk_histogram_read(NULL, &s, sizeof(s)), -EINVAL);
+	assert_int_equal(rk_histogram_read(histogram, NULL, sizeof(struct rk_histogram_snapshot)), -EINVAL);
+	assert_int_equal(rk_histogram_reset(histogram, NULL, sizeof(struct rk_histogram_snapshot)), -EINVAL);
 	s.counts = NULL;
-	assert_int_equal(rk_histogram_read(histogram, &s), -EINVAL);
+	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), -EINVAL);
 	s = snapshot(counts);
 	s.room = rk_histogram_buckets(histogram) - 1;
-	assert_int_equal(rk_histogram_read(histogram, &s), -EINVAL);
+	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), -EINVAL);
 	assert_int_equal(s.buckets, rk_histogram_buckets(histogram));
 	large = snapshot(counts);
-	assert_int_equal(rk_histogram_read(histogram, &large), 0);
+	assert_int_equal(rk_histogram_read(histogram, &large, sizeof(large)), 0);
 	assert_int_equal(rk_histogram_merge(&large, &s), -EINVAL);
 	assert_int_equal(rk_histogram_merge(&s, &large), -EINVAL);
 	s.room++;
 	assert_int_equal(rk_histogram_merge(&s, &large), 0);
-	assert_int_equal(rk_histogram_read(histogram, &s), 0);
+	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), -EINVAL);
 }
@@ -246,9 +246,9 @@ static int read_without_a_fence(void)
 	struct rk_histogram_snapshot s = snapshot(counts);
 
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
-	CHECK(rk_histogram_reset(histogram, &s) == -EHOSTUNREACH && s.count == 12 && counts[3] == 12);
+	CHECK(rk_histogram_reset(histogram, &s, sizeof(s)) == -EHOSTUNREACH && s.count == 12 && counts[3] == 12);
 	rk_histogram_record(histogram, 3);
-	CHECK(rk_histogram_read(histogram, &s) == -EHOSTUNREACH && s.count == 13);
+	CHECK(rk_histogram_read(histogram, &s, sizeof(s)) == -EHOSTUNREACH && s.count == 13);
 	return 0;
 }
 
@@ -265,10 +265,10 @@ static void total(void **state)
 	rk_histogram_record(histogram, 3);
 	if (getenv("UNDER_VALGRIND") == NULL) /* which has no filters */
 		assert_int_equal(in_child(read_without_a_fence), 0);
-	assert_int_equal(rk_histogram_reset(histogram, &s), 0);
+	assert_int_equal(rk_histogram_reset(histogram, &s, sizeof(s)), 0);
 	assert_int_equal(s.count, 12);
 	assert_int_equal(counts[3], 12);
-	assert_int_equal(rk_histogram_reset(histogram, &s), 0);
+	assert_int_equal(rk_histogram_reset(histogram, &s, sizeof(s)), 0);
 	assert_int_equal(s.count, 0);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }

@@ -72,7 +72,7 @@ static int with_a_sparse_list(void)
 	if (!show_list(list))
 		return NOT_ALLOWED;
 	CHECK(rk_cpus_count() == cpus + 1 && highest_possible() == highest);
-	CHECK(rk_percpu_create(&pool, &options) == 0 && rk_percpu_alloc(pool, &item) == 0);
+	CHECK(rk_percpu_create(&pool, &options, sizeof(options)) == 0 && rk_percpu_alloc(pool, &item) == 0);
 	for (int index = RK_INDEX_RESERVE; index <= highest; index++) {
 		CHECK(*(int64_t *)rk_percpu_slot(item, index) == 0);
 		*(int64_t *)rk_percpu_slot(item, index) = index;
@@ -96,7 +96,7 @@ static int with_the_largest_list(void)
 	if (!show_list("0-8191\n"))
 		return NOT_ALLOWED;
 	for (int i = 0; i < count; i++) {
-		CHECK(rk_percpu_create(&pools[i], &options) == 0 && rk_percpu_alloc(pools[i], &items[i]) == 0);
+		CHECK(rk_percpu_create(&pools[i], &options, sizeof(options)) == 0 && rk_percpu_alloc(pools[i], &items[i]) == 0);
 		CHECK(*(int *)rk_percpu_slot(items[i], 0) == 6 && *(int *)rk_percpu_slot(items[i], 8191) == 6);
 	}
 	for (int i = 0; i < count; i++)
@@ -135,7 +135,7 @@ static int lock_an_orphan(void)
 
 	bind_to(0);
 	CHECK(rk_lock_here(orphan, &data) == 0 && data != NULL);
-	return rk_lock_release(data) == 0 ? 0 : 1;
+	return rk_lock_release(orphan, data) == 0 ? 0 : 1;
 }
 
 /* The lock of a CPU that the list leaves out can't be fenced: it isn't taken away from a thread that fork() left behind. */
@@ -180,11 +180,11 @@ static int without_descriptors(void)
 
 	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
 	CHECK(rk_cpus_count() >= 64);
-	CHECK(rk_percpu_create(&pools[0], &options) == 0 && rk_percpu_alloc(pools[0], &items[0]) == 0);
+	CHECK(rk_percpu_create(&pools[0], &options, sizeof(options)) == 0 && rk_percpu_alloc(pools[0], &items[0]) == 0);
 	CHECK(rk_cpus_count() >= 64);
 	*(int *)rk_percpu_slot(items[0], 63) = 1;
 	CHECK(setrlimit(RLIMIT_NOFILE, &some) == 0);
-	CHECK(rk_percpu_create(&pools[1], &options) == 0 && rk_percpu_alloc(pools[1], &items[1]) == 0);
+	CHECK(rk_percpu_create(&pools[1], &options, sizeof(options)) == 0 && rk_percpu_alloc(pools[1], &items[1]) == 0);
 	CHECK(rk_cpus_count() == sysconf(_SC_NPROCESSORS_CONF));
 	*(int *)rk_percpu_slot(items[0], 63) = 2; /* what is mapped stays */
 	for (int i = 0; i < 2; i++)
@@ -247,7 +247,7 @@ static void few_strides_by_id(void **state)
 	for (int id = 0; id < rk_cpus_count(); id++) {
 		struct rk_percpu_report stats;
 
-		assert_int_equal(rk_percpu_stats(pool, id, &stats, sizeof(stats)), 0);
+		assert_int_equal(rk_percpu_query(pool, id, &stats, sizeof(stats)), 0);
 		if (stats.committed == 0)
 			continue;
 		/* 0 where a thread made room, and had another id by the time it added. */
@@ -306,7 +306,7 @@ static int with_little_address_space(void)
 	CHECK(size != NULL && fscanf(size, "%lu", &pages) == 1);
 	limit.rlim_cur = limit.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (1 << 30);
 	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
-	CHECK(rk_percpu_create(&pool, &options) == 0 && rk_percpu_alloc(pool, &item) == 0);
+	CHECK(rk_percpu_create(&pool, &options, sizeof(options)) == 0 && rk_percpu_alloc(pool, &item) == 0);
 	*(int *)rk_percpu_slot(item, highest_possible()) = 1;
 	return rk_percpu_free(pool, item) == 0 && rk_percpu_destroy(pool) == 0 ? 0 : 1;
 }

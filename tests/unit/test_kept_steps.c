@@ -47,7 +47,7 @@ static void on_trap(int signo, siginfo_t *info, void *context)
 		return;
 	}
 	if (instruction == begins_at)
-		reads = rk_rwlock_read_try(lock, &section) == 0;
+		reads = rk_rwlock_read_lock_try(lock, &section) == 0;
 	if (instruction <= begins_at || !reads || instruction > begins_at + FORKS_MAX)
 		return;
 	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
@@ -56,7 +56,7 @@ static void on_trap(int signo, siginfo_t *info, void *context)
 		return;
 	}
 	in_a_child = true;
-	section = rk_rwlock_keep(lock, section);
+	section = rk_rwlock_read_keep(lock, section);
 	registers[REG_EFL] &= ~(greg_t)TRAP_FLAG;
 }
 
@@ -66,16 +66,16 @@ static int write_interrupted(int at)
 	int r;
 
 	begins_at = at;
-	CHECK(rk_rwlock_create(&lock, 0) == 0 && rk_rwlock_write_try(lock) == 0 && rk_rwlock_write_unlock(lock) == 0);
+	CHECK(rk_rwlock_create(&lock, 0) == 0 && rk_rwlock_write_lock_try(lock) == 0 && rk_rwlock_write_unlock(lock) == 0);
 	CHECK(sigaction(SIGTRAP, &action, NULL) == 0);
 	raise(SIGTRAP);
-	r = rk_rwlock_write_try(lock);
+	r = rk_rwlock_write_lock_try(lock);
 	written = true;
 	CHECK(r == 0 || r == -EBUSY);
 	if (reads) {
 		CHECK(r == -EBUSY);
 		rk_rwlock_read_unlock(lock, section);
-		CHECK(rk_rwlock_write_try(lock) == 0);
+		CHECK(rk_rwlock_write_lock_try(lock) == 0);
 	}
 	CHECK(in_a_child || r == 0 || reads);
 	return instruction < begins_at ? NO_SUCH_INSTRUCTION : WELL;

@@ -19,7 +19,7 @@ static void create_ring(void)
 {
 	struct rk_ring_options options = {.size = 8192};
 
-	CHECK(rk_ring_create(&ring, &options) == 0 && write_stamped(0) == 0);
+	CHECK(rk_ring_create(&ring, &options, sizeof(options)) == 0 && write_stamped(0) == 0);
 	written = 1;
 }
 
@@ -60,7 +60,7 @@ static bool sleeps, awake;
 
 static void *sleep_until_told(void *argument)
 {
-	CHECK(rk_ring_wait(ring, -1) == 0);
+	CHECK(rk_ring_wait_for(ring, INT64_MAX) == 0);
 	__atomic_store_n(&awake, true, __ATOMIC_RELEASE);
 	return argument;
 }
@@ -70,7 +70,7 @@ static void create_ring_with_sleeper(void)
 	struct rk_ring_options options = {.size = 8192};
 	const struct rk_ring_shared *shared;
 
-	CHECK(rk_ring_create(&ring, &options) == 0);
+	CHECK(rk_ring_create(&ring, &options, sizeof(options)) == 0);
 	shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
 	CHECK(pthread_create(&sleeper, NULL, sleep_until_told, NULL) == 0);
 	while ((__atomic_load_n(&shared->waiting, __ATOMIC_ACQUIRE) & 1) == 0)

@@ -56,7 +56,7 @@ static void create_empty(void)
 	budget.left = BUDGET;
 	sure = more = tried = 0;
 	unsure = 1;
-	CHECK(rk_cache_create(&cache, &options) == 0);
+	CHECK(rk_cache_create(&cache, &options, sizeof(options)) == 0);
 }
 
 /* All are in the depot. */
@@ -140,7 +140,7 @@ static void check_limits(int has)
 	struct rk_cache_report report;
 	uint64_t granted;
 
-	CHECK(rk_cache_stats(cache, &report, sizeof(report)) == 0);
+	CHECK(rk_cache_query(cache, &report, sizeof(report)) == 0);
 	granted = report.in_depot + report.capacity;
 	CHECK(report.in_depot + report.in_arrays == (uint64_t)has && report.left == LIMIT - granted);
 	CHECK(budget.left == BUDGET - (int64_t)granted * WEIGHT);
@@ -195,7 +195,7 @@ static void put_by_a_child(void **state)
 	(void)state;
 	for (round = 0; round < 2; round++) {
 		destructed = 0;
-		assert_int_equal(rk_cache_create(&cache, &options), 0);
+		assert_int_equal(rk_cache_create(&cache, &options, sizeof(options)), 0);
 		assert_int_equal(rk_vfork_begin(), 0);
 		pid = vfork();
 		if (pid == 0) {

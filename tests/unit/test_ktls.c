@@ -68,7 +68,7 @@ static void tells_the_layout(void **state)
 	if (expected_provider() == RK_KTLS_KERNEL) {
 		struct rk_ktls_layout told;
 
-		assert_int_equal(rk_ktls_ask(&told, sizeof(told)), 0);
+		assert_int_equal(rk_ktls_query_kernel(&told, sizeof(told)), 0);
 		assert_memory_equal(&layout, &told, sizeof(told));
 		assert_int_equal(layout.rseq_offset > 0, 1);
 		assert_int_equal(process_info().length, getauxval(27 /* AT_RSEQ_FEATURE_SIZE */));
@@ -88,16 +88,16 @@ static void tells_what_the_kernel_could_do(void **state)
 {
 	struct rk_ktls_layout raw = {0}, layout = {.size = 4711}, none = layout;
 	bool has = syscall(SYS_rseq, &raw, sizeof(raw), 1 << 16, 0) == 0;
-	int r = rk_ktls_ask(&layout, sizeof(layout));
+	int r = rk_ktls_query_kernel(&layout, sizeof(layout));
 
 	(void)state;
-	assert_int_equal(rk_ktls_ask(NULL, sizeof(layout)), -EINVAL);
-	assert_int_equal(rk_ktls_ask(&layout, 0), -EINVAL);
+	assert_int_equal(rk_ktls_query_kernel(NULL, sizeof(layout)), -EINVAL);
+	assert_int_equal(rk_ktls_query_kernel(&layout, 0), -EINVAL);
 	if (has) {
 		assert_int_equal(r, GLIBC ? 0 : -ENOTSUP);
 		assert_memory_equal(&layout, &raw, sizeof(raw));
 		layout.alignment = 4711;
-		assert_int_equal(rk_ktls_ask(&layout, sizeof(layout.size)), r);
+		assert_int_equal(rk_ktls_query_kernel(&layout, sizeof(layout.size)), r);
 		assert_int_equal(layout.alignment, 4711);
 	} else {
 		assert_int_equal(r, errno == EPERM ? -EPERM : -ENXIO);

@@ -12,7 +12,7 @@ static void one_at_a_time(void)
 	for (int way = 0; way < LOCK_WAYS; way++) {
 		MUST(take((enum lock_way)way, 0, &data) == 0);
 		index[way] = rk_lock_index(lock, data);
-		MUST(rk_lock_data(lock, index[way]) == data && rk_lock_release(data) == 0);
+		MUST(rk_lock_data(lock, index[way]) == data && rk_lock_release(lock, data) == 0);
 	}
 	MUST(index[FROM_ELSEWHERE] == here && index[FROM_ELSEWHERE_OVERFLOW] == RK_INDEX_OVERFLOW);
 	MUST(index[HERE_BY_OVERFLOW] == RK_INDEX_OVERFLOW && index[HERE_SLOWLY] == index[HERE]);
@@ -26,12 +26,12 @@ static void one_at_a_time(void)
 			MUST(take_once((enum lock_way)second, 0) == (same ? -EBUSY : 0));
 			MUST(take((enum lock_way)second, INT64_MAX, &more) == (same ? -EDEADLK : 0));
 			if (!same)
-				MUST(rk_lock_release(more) == 0);
+				MUST(rk_lock_release(lock, more) == 0);
 		}
 		MUST(other((struct other){.release = data}) == -EPERM);
 		MUST(rk_lock_destroy(lock) == -EBUSY);
-		MUST(rk_lock_release(data) == 0);
-		MUST(rk_lock_release(data) == -EPERM && other((struct other){.release = data}) == -EPERM);
+		MUST(rk_lock_release(lock, data) == 0);
+		MUST(rk_lock_release(lock, data) == -EPERM && other((struct other){.release = data}) == -EPERM);
 	}
 	all_is_free();
 }
@@ -64,7 +64,7 @@ static void which_one(void)
 
 	assert_int_equal(rk_lock_here(lock, &data), 0);
 	assert_int_equal(rk_lock_index(lock, data), WITH_RSEQ() ? here : RK_INDEX_OVERFLOW);
-	assert_int_equal(rk_lock_release(data), 0);
+	assert_int_equal(rk_lock_release(lock, data), 0);
 }
 
 static void the_one_of_this_cpu(void **state)
@@ -93,7 +93,7 @@ static void held_wherever_it_runs(void **state)
 			assert_int_equal(other_tries(HERE), -EBUSY);
 		}
 	while (taken > 0)
-		assert_int_equal(rk_lock_release(data[--taken]), 0);
+		assert_int_equal(rk_lock_release(lock, data[--taken]), 0);
 	assert_int_equal(sched_setaffinity(0, sizeof(allowed), &allowed), 0);
 	assert_int_equal(rk_lock_destroy(lock), 0);
 }
@@ -117,7 +117,7 @@ static void its_own_data(size_t size)
 		assert_ptr_equal(data, rk_lock_data(lock, cpu));
 		assert_true(all_are(data, size, 0));
 		memset(data, cpu + 2, size);
-		assert_int_equal(rk_lock_release(data), 0);
+		assert_int_equal(rk_lock_release(lock, data), 0);
 	} while ((cpu = rk_cpus_next(cpu)) >= 0);
 	do
 		assert_true(all_are(rk_lock_data(lock, cpu), size, (unsigned char)(cpu + 2)));
@@ -147,10 +147,10 @@ static void without_rseq(void **state)
 	assert_int_equal(rk_lock_index(lock, data), RK_INDEX_OVERFLOW);
 	assert_int_equal(other_tries(FROM_ELSEWHERE_OVERFLOW), -EBUSY);
 	assert_int_equal(rk_vfork_end(), 0);
-	assert_int_equal(rk_lock_release(data), 0);
+	assert_int_equal(rk_lock_release(lock, data), 0);
 	assert_int_equal(rk_lock_here(lock, &data), 0);
 	assert_int_equal(rk_vfork_begin(), 0);
-	assert_int_equal(rk_lock_release(data), 0);
+	assert_int_equal(rk_lock_release(lock, data), 0);
 	assert_int_equal(rk_vfork_end(), 0);
 	all_is_free();
 	assert_int_equal(rk_lock_destroy(lock), 0);
@@ -164,7 +164,7 @@ static int never_fenced(void)
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
 	here = sched_getcpu();
 	CHECK(rk_lock_create(&lock, 8) == 0 && rk_lock_here(lock, &data) == 0);
-	CHECK(rk_lock_index(lock, data) == RK_INDEX_OVERFLOW && rk_lock_release(data) == 0);
+	CHECK(rk_lock_index(lock, data) == RK_INDEX_OVERFLOW && rk_lock_release(lock, data) == 0);
 	one_at_a_time();
 	return rk_lock_destroy(lock);
 }
@@ -201,7 +201,7 @@ static void while_held(void)
 	assert_int_equal(pthread_create(&thread, NULL, without_a_fence, &soon), 0);
 	pthread_barrier_wait(&soon);
 	usleep(5000);
-	assert_int_equal(rk_lock_release(data), 0);
+	assert_int_equal(rk_lock_release(lock, data), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	all_is_free();
 }
@@ -222,11 +222,11 @@ static void negative_times(void)
 	assert_int_equal(rki_lock_here_slow(lock, -1, &data, RK_ABORTED), 0);
 	assert_int_equal(rk_lock_cpu_for(lock, rk_lock_index(lock, data), -1, &again), -EINVAL);
 	assert_null(again);
-	assert_int_equal(rk_lock_release(data), 0);
+	assert_int_equal(rk_lock_release(lock, data), 0);
 	assert_int_equal(rk_lock_cpu_for(lock, RK_INDEX_OVERFLOW, -1, &data), 0);
 	assert_int_equal(rki_lock_here_slow(lock, -1, &again, RK_NO_RSEQ), -EINVAL); /* the same slot */
 	assert_null(again);
-	assert_int_equal(rk_lock_release(data), 0);
+	assert_int_equal(rk_lock_release(lock, data), 0);
 }
 
 static void refuses(void **state)
@@ -248,8 +248,8 @@ static void refuses(void **state)
 	assert_int_equal(rk_lock_index(lock, (char *)rk_lock_data(lock, RK_INDEX_OVERFLOW) + 7), RK_INDEX_OVERFLOW);
 	assert_null(rk_lock_data(lock, -2));
 	assert_null(rk_lock_data(lock, INT_MAX));
-	assert_int_equal(rk_lock_release(rk_lock_data(lock, 0)), -EPERM);
-	assert_int_equal(rk_lock_release(rk_lock_data(lock, RK_INDEX_OVERFLOW)), -EPERM);
+	assert_int_equal(rk_lock_release(lock, rk_lock_data(lock, 0)), -EPERM);
+	assert_int_equal(rk_lock_release(lock, rk_lock_data(lock, RK_INDEX_OVERFLOW)), -EPERM);
 	assert_int_equal(rk_lock_destroy(lock), 0);
 	assert_int_equal(rk_lock_destroy(lock), -EINVAL);
 }

@@ -5,7 +5,7 @@
 static int still_mine_alone(int way)
 {
 	start();
-	CHECK(take_once((enum lock_way)way, 0) == -EBUSY && rk_lock_release(mine) == 0);
+	CHECK(take_once((enum lock_way)way, 0) == -EBUSY && rk_lock_release(lock, mine) == 0);
 	CHECK(take_once((enum lock_way)way, 0) == 0);
 	return 0;
 }
@@ -57,7 +57,7 @@ static void in_children_of_clone(void **state)
 		assert_int_equal(take((enum lock_way)way, INT64_MAX, &mine), 0);
 		assert_int_equal(in_a_child_of_clone(still_mine_alone, way), 0);
 		assert_int_equal(in_a_child_of_clone(look_and_fork, way), 0);
-		assert_int_equal(rk_lock_release(mine), 0);
+		assert_int_equal(rk_lock_release(lock, mine), 0);
 	}
 	assert_int_equal(rk_lock_destroy(first), 0);
 	finish(&allowed);

@@ -37,7 +37,7 @@ static int kept_if_not_destroyed(void)
 
 	start();
 	CHECK(take(same_data(way_of_other, FROM_ELSEWHERE) ? FROM_ELSEWHERE_OVERFLOW : FROM_ELSEWHERE, 0, &data) == 0);
-	CHECK(rk_lock_destroy(lock) == -EBUSY && rk_lock_release(data) == 0);
+	CHECK(rk_lock_destroy(lock) == -EBUSY && rk_lock_release(lock, data) == 0);
 	CHECK(take_once(way_of_other, 0) == 1);
 	all_is_free();
 	return 0;
@@ -48,7 +48,7 @@ static int told_once(void)
 	start();
 	CHECK(take(way_of_other, 0, &mine) == 1);
 	CHECK(in_child_with(still_mine, (int)way_of_other) == 0);
-	CHECK(rk_lock_release(mine) == 0);
+	CHECK(rk_lock_release(lock, mine) == 0);
 	CHECK(in_child(nothing_is_told) == 0);
 	return nothing_is_told();
 }
@@ -64,7 +64,7 @@ static void what_is_mine(void **state)
 		assert_int_equal(take((enum lock_way)way, INT64_MAX, &mine), 0);
 		assert_int_equal(in_child_with(still_mine, way), 0);
 		assert_int_equal(in_child_with(still_mine_further_on, way), 0);
-		assert_int_equal(rk_lock_release(mine), 0);
+		assert_int_equal(rk_lock_release(lock, mine), 0);
 	}
 	finish(&allowed);
 }
@@ -116,7 +116,7 @@ static void beside_one_who_waits(void **state)
 			wait_for_sleepers(1);
 			assert_int_equal(in_child_with(still_mine, way), 0);
 		}
-		assert_int_equal(rk_lock_release(mine), 0);
+		assert_int_equal(rk_lock_release(lock, mine), 0);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 	}
 	holder = start_holding(HERE, hold);
@@ -143,7 +143,7 @@ static void *without_a_fence(void *arg)
 	CHECK(rk_lock_cpu(lock, here, &data) == -EHOSTUNREACH && rk_lock_cpu_try(lock, here, &data) == -EHOSTUNREACH);
 	for (int i = 0; i < 3; i++) {
 		CHECK(rk_lock_here_for(lock, i == 0 ? 0 : INT64_MAX, &data) == 0);
-		CHECK(rk_lock_index(lock, data) == RK_INDEX_OVERFLOW && rk_lock_release(data) == 0);
+		CHECK(rk_lock_index(lock, data) == RK_INDEX_OVERFLOW && rk_lock_release(lock, data) == 0);
 	}
 	return arg;
 }

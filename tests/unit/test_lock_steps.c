@@ -36,7 +36,7 @@ static void take_it(void)
 	holders++;
 	CHECK(holders == 1);
 	holders--;
-	CHECK(rk_lock_release(data) == 0);
+	CHECK(rk_lock_release(lock, data) == 0);
 }
 
 static void try_all(void)
@@ -50,7 +50,7 @@ static void try_all(void)
 		if (r < 0)
 			continue;
 		CHECK(holders == 0 || !same_data(way, (enum lock_way)i));
-		CHECK(rk_lock_release(data) == 0);
+		CHECK(rk_lock_release(lock, data) == 0);
 	}
 }
 
@@ -88,7 +88,7 @@ static int hold_on_in_child(void)
 	alarm(60);
 	for (int i = 0; i < LOCK_WAYS; i++)
 		(void)other_tries((enum lock_way)i);
-	CHECK(rk_lock_release(taken) == 0);
+	CHECK(rk_lock_release(lock, taken) == 0);
 	for (int i = 0; i < LOCK_WAYS; i++)
 		CHECK(take_once((enum lock_way)i, INT64_MAX) == 0);
 	return judge();
@@ -99,7 +99,7 @@ static void *fork_while_holding(void *arg)
 	if (take(FROM_ELSEWHERE, 0, &taken) != 0)
 		return NULL;
 	*(int *)arg = in_child(hold_on_in_child);
-	CHECK(rk_lock_release(taken) == 0);
+	CHECK(rk_lock_release(lock, taken) == 0);
 	return NULL;
 }
 
@@ -121,7 +121,7 @@ static void start_holding(void)
 
 static void release_it(void)
 {
-	CHECK(rk_lock_release(taken) == 0);
+	CHECK(rk_lock_release(lock, taken) == 0);
 }
 
 /* In a child that finds it as it was; in one where another thread held it. */
@@ -153,7 +153,7 @@ static void try_inherited(void)
 
 		CHECK(r == 0 || r == -EBUSY || (r == 1 && was_held));
 		if (r >= 0)
-			CHECK(rk_lock_release(data) == 0);
+			CHECK(rk_lock_release(lock, data) == 0);
 	}
 }
 
@@ -166,7 +166,7 @@ static void *hold_inherited(void *arg)
 	CHECK(take(HERE, INT64_MAX, &data) == 0);
 	pthread_barrier_wait(&there);
 	pthread_barrier_wait(&back);
-	CHECK(rk_lock_release(data) == 0);
+	CHECK(rk_lock_release(lock, data) == 0);
 	return arg;
 }
 

@@ -59,7 +59,7 @@ static void use_for(uint64_t *random, bool wait)
 	write_it(data, draw(random) % 16 == 0 ? 200 : 0);
 	if (draw(random) % 128 == 0)
 		sched_yield();
-	EXPECT(rk_lock_release(data) == 0);
+	EXPECT(rk_lock_release(lock, data) == 0);
 }
 
 static void use(uint64_t *random)
@@ -96,7 +96,7 @@ static int child(void)
 			EXPECT(r == 1 || data->words[i] == data->words[0]);
 			data->words[i] = data->words[0];
 		}
-		EXPECT(rk_lock_release(data) == 0);
+		EXPECT(rk_lock_release(lock, data) == 0);
 	} while ((cpu = rk_cpus_next(cpu)) >= 0);
 	for (int i = 0; i < 100; i++)
 		use_for(&random, true);
@@ -118,7 +118,7 @@ static void *go_round(void *stop)
 			continue;
 		}
 		write_it(data, draw(&random) % 200);
-		EXPECT(rk_lock_release(data) == 0);
+		EXPECT(rk_lock_release(lock, data) == 0);
 		if (draw(&random) % 4 == 0)
 			usleep(100);
 	}
@@ -140,7 +140,7 @@ static void count(void)
 		sum += data->words[0];
 		for (int i = 1; i < WORDS; i++)
 			assert_int_equal(data->words[i], data->words[0]);
-		assert_int_equal(rk_lock_release(taken), 0);
+		assert_int_equal(rk_lock_release(lock, taken), 0);
 	} while ((cpu = rk_cpus_next(cpu)) >= 0);
 	printf("# %llu written, %llu refused\n", (unsigned long long)written, (unsigned long long)refused);
 	assert_int_equal(wrong, 0);
@@ -183,7 +183,7 @@ static void one_here(bool slowly, uint64_t *random)
 	else
 		EXPECT(rk_lock_here(lock, &data) == 0);
 	write_it(data, draw(random) % 200);
-	EXPECT(rk_lock_release(data) == 0);
+	EXPECT(rk_lock_release(lock, data) == 0);
 }
 
 static void one_elsewhere(uint64_t *random)
@@ -192,7 +192,7 @@ static void one_elsewhere(uint64_t *random)
 
 	EXPECT(rk_lock_cpu(lock, draw(random) % 4 == 0 ? RK_INDEX_OVERFLOW : __atomic_load_n(&its_cpu, __ATOMIC_RELAXED), &data) == 0);
 	write_it(data, draw(random) % 500);
-	EXPECT(rk_lock_release(data) == 0);
+	EXPECT(rk_lock_release(lock, data) == 0);
 }
 
 static void at_any_moment(void **state)

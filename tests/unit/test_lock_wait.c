@@ -41,7 +41,7 @@ static void wait_for(enum lock_way holder, enum lock_way many, enum lock_way one
 		}
 		wait_for_sleepers(WAITERS);
 		(void)woken_since(&before);
-		assert_int_equal(rk_lock_release(data), 0);
+		assert_int_equal(rk_lock_release(lock, data), 0);
 		for (int w = 0; w < WAITERS; w++)
 			assert_int_equal(pthread_join(waiters[w].thread, NULL), 0);
 		woke += woken_since(&before);
@@ -105,7 +105,7 @@ static void no_two_wait_for_each_other(void **state)
 		assert_int_equal(take(FROM_ELSEWHERE, 2000000, &more), -EDEADLK);
 		assert_int_equal(take(HERE, 2000000, &more), -EDEADLK);
 	}
-	assert_int_equal(rk_lock_release(data), 0);
+	assert_int_equal(rk_lock_release(lock, data), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(rk_lock_destroy(lock), 0);
 	assert_int_equal(sched_setaffinity(0, sizeof(allowed), &allowed), 0);

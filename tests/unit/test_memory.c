@@ -72,7 +72,7 @@ static struct account create_and_account(const void *contents)
 	struct rk_percpu *pool;
 	void *item;
 
-	if (rk_percpu_create(&pool, &options) == 0 && rk_percpu_alloc(pool, &item) == 0) {
+	if (rk_percpu_create(&pool, &options, sizeof(options)) == 0 && rk_percpu_alloc(pool, &item) == 0) {
 		account = account_of(item);
 		(void)rk_percpu_free(pool, item);
 		(void)rk_percpu_destroy(pool);

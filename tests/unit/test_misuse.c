@@ -24,23 +24,23 @@ static void misuse(void **state)
 	item = alloc(pool);
 	foreign = alloc(other);
 	slot = rk_percpu_slot(item, RK_INDEX_OVERFLOW);
-	assert_int_equal(rk_percpu_check(pool, NULL, &fault), 0);
+	assert_int_equal(rk_percpu_check(pool, NULL, &fault, sizeof(fault)), 0);
 	assert_int_equal(fault.misuse, RK_MISUSE_NONE);
-	assert_int_equal(rk_percpu_check(NULL, item, NULL), -EINVAL);
+	assert_int_equal(rk_percpu_check(NULL, item, NULL, 0), -EINVAL);
 	/* Another pool's; in the middle. */
 	assert_int_equal(rk_percpu_free(pool, foreign), -EINVAL);
-	assert_int_equal(rk_percpu_check(pool, foreign, &fault), 1);
+	assert_int_equal(rk_percpu_check(pool, foreign, &fault, sizeof(fault)), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_NOT_AN_ITEM);
-	assert_int_equal(rk_percpu_check(other, item, &fault), 1);
+	assert_int_equal(rk_percpu_check(other, item, &fault, sizeof(fault)), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_OTHER_POOL);
 	assert_true((uintptr_t)fault.allocated_by - (uintptr_t)alloc < 4096);
 	assert_null(fault.freed_by);
-	assert_int_equal(rk_percpu_check(pool, item + 8, &fault), 1);
+	assert_int_equal(rk_percpu_check(pool, item + 8, &fault, sizeof(fault)), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_NOT_AN_ITEM);
 	/* Past its end. */
 	slot[24] ^= 1;
 	assert_int_equal(rk_percpu_free(pool, item), -EUCLEAN);
-	assert_int_equal(rk_percpu_check(pool, NULL, &fault), 1);
+	assert_int_equal(rk_percpu_check(pool, NULL, &fault, sizeof(fault)), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_WRITTEN_PAST_END);
 	assert_ptr_equal(fault.item, item);
 	assert_int_equal(fault.index, RK_INDEX_OVERFLOW);
@@ -51,17 +51,17 @@ static void misuse(void **state)
 	/* Twice, and after. */
 	assert_int_equal(rk_percpu_free(pool, item), 0);
 	assert_int_equal(rk_percpu_free(pool, item), -EINVAL);
-	assert_int_equal(rk_percpu_check(pool, item, &fault), 1);
+	assert_int_equal(rk_percpu_check(pool, item, &fault, sizeof(fault)), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_NOT_ALLOCATED);
 	assert_true((uintptr_t)fault.freed_by - (uintptr_t)misuse < 4096);
-	assert_int_equal(rk_percpu_check(pool, NULL, NULL), 0);
+	assert_int_equal(rk_percpu_check(pool, NULL, NULL, 0), 0);
 	slot[3] ^= 1;
-	assert_int_equal(rk_percpu_check(pool, NULL, &fault), 1);
+	assert_int_equal(rk_percpu_check(pool, NULL, &fault, sizeof(fault)), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_WRITTEN_AFTER_FREE);
 	assert_int_equal(fault.index, RK_INDEX_OVERFLOW);
 	assert_int_equal(fault.offset, 3);
 	assert_int_equal(rk_percpu_destroy(pool), 0);
-	assert_int_equal(rk_percpu_check(other, item, &fault), 1);
+	assert_int_equal(rk_percpu_check(other, item, &fault, sizeof(fault)), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_NOT_AN_ITEM);
 	destroy(other, foreign);
 }
@@ -70,7 +70,7 @@ static struct rk_percpu *checked;
 
 static int check_in_child(void)
 {
-	return rk_percpu_check(checked, NULL, NULL);
+	return rk_percpu_check(checked, NULL, NULL, 0);
 }
 
 /* A pool whose slots are empty in children: elsewhere a zero is as wrong as anything. */
@@ -87,7 +87,7 @@ static void zeros_are_misuse_too(void **state)
 	assert_int_equal(rk_percpu_free(checked, item), 0);
 	assert_int_equal(in_child(check_in_child), 0);
 	memset(item, 0, 24);
-	assert_int_equal(rk_percpu_check(checked, NULL, &fault), 1);
+	assert_int_equal(rk_percpu_check(checked, NULL, &fault, sizeof(fault)), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_WRITTEN_AFTER_FREE);
 	assert_int_equal(rk_percpu_destroy(checked), 0);
 }
@@ -119,14 +119,14 @@ static void beside_others(void **state)
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, use_items, checked), 0);
 	for (int i = 0; i < 300; i++) {
-		(void)rk_percpu_check(checked, NULL, NULL);
+		(void)rk_percpu_check(checked, NULL, NULL, 0);
 		if (i % 3 == 0 && !SANITIZED && getenv("UNDER_VALGRIND") == NULL)
 			assert_int_equal(in_child(check_in_child), 0);
 	}
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
-	assert_int_equal(rk_percpu_check(checked, NULL, NULL), 0);
+	assert_int_equal(rk_percpu_check(checked, NULL, NULL, 0), 0);
 	assert_int_equal(rk_percpu_destroy(checked), 0);
 }
 
@@ -170,7 +170,7 @@ static void told(void **state)
 			assert_false(is_usable(slot + i));
 		assert_true(is_usable(items[0] + 63) && is_usable(items[2]));
 		assert_false(is_usable(items[2] + RK_STRIDE / 2)); /* never handed out */
-		assert_int_equal(rk_percpu_check(pool, NULL, NULL), 0);
+		assert_int_equal(rk_percpu_check(pool, NULL, NULL, 0), 0);
 		assert_false(is_usable(slot));
 		assert_ptr_equal(alloc(pool), items[1]);
 		assert_true(is_usable(slot) && is_usable(slot + 63));
@@ -190,9 +190,9 @@ static void debug_mode_of_large_items(void **state)
 		struct rk_percpu *pool = make(sizes[i], NULL, RK_PERCPU_DEBUG);
 		void *item = alloc(pool);
 
-		assert_int_equal(rk_percpu_check(pool, NULL, NULL), 0);
+		assert_int_equal(rk_percpu_check(pool, NULL, NULL, 0), 0);
 		assert_int_equal(rk_percpu_free(pool, item), 0);
-		assert_int_equal(rk_percpu_check(pool, NULL, NULL), 0);
+		assert_int_equal(rk_percpu_check(pool, NULL, NULL, 0), 0);
 		item = alloc(pool);
 		destroy(pool, item);
 	}
@@ -207,7 +207,7 @@ __attribute__((__constructor__)) static void misuse_at_start(void)
 
 	if (ADDRESS_SANITIZED || getenv("TEST_MISUSE") == NULL)
 		return;
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &item) != 0)
 		_exit(98);
 	*((char *)item + 8) ^= 1;
 	_exit(rk_percpu_free(pool, item) == -EUCLEAN ? 10 : 11);

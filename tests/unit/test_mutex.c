@@ -16,12 +16,12 @@ static void each_result(void **state)
 	assert_int_equal(rk_mutex_init(&mutex, 2), -EINVAL);
 	assert_int_equal(rk_mutex_init(&mutex, 0), 0);
 	assert_int_equal(rk_mutex_lock(&mutex), 0);
-	assert_int_equal(rk_mutex_try(&mutex), -EBUSY);
+	assert_int_equal(rk_mutex_lock_try(&mutex), -EBUSY);
 	assert_int_equal(rk_mutex_lock_for(&mutex, 0), -EBUSY);
 	assert_int_equal(rk_mutex_lock_for(&mutex, -1), -EINVAL);
 	assert_int_equal(rk_mutex_lock_for(&mutex, 1000000), -ETIMEDOUT);
 	assert_int_equal(rk_mutex_unlock(&mutex), 0);
-	assert_int_equal(rk_mutex_try(&mutex), 0);
+	assert_int_equal(rk_mutex_lock_try(&mutex), 0);
 	assert_int_equal(rk_mutex_unlock(&mutex), 0);
 	assert_int_equal(rk_mutex_lock_for(&mutex, -1), 0); /* it needn't wait */
 	assert_int_equal(rk_mutex_unlock(&mutex), 0);
@@ -34,7 +34,7 @@ static void *misuse(void *arg)
 {
 	CHECK(rk_mutex_unlock(arg) == -EPERM);
 	CHECK(rk_condition_wait(&condition, arg) == -EPERM && condition.sleepers == 0);
-	CHECK(rk_mutex_try(arg) == -EBUSY);
+	CHECK(rk_mutex_lock_try(arg) == -EBUSY);
 	CHECK(rk_mutex_lock_for(arg, 1000000) == -ETIMEDOUT);
 	return arg;
 }
@@ -50,7 +50,7 @@ static void errors_are_told(void **state)
 		assert_int_equal(rk_mutex_lock(&checked), 0);
 		assert_int_equal(rk_mutex_lock(&checked), -EDEADLK);
 		assert_int_equal(rk_mutex_lock_for(&checked, 1000000), -EDEADLK);
-		assert_int_equal(rk_mutex_try(&checked), -EBUSY);
+		assert_int_equal(rk_mutex_lock_try(&checked), -EBUSY);
 		assert_int_equal(pthread_create(&thread, NULL, misuse, &checked), 0);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 		assert_int_equal(rk_condition_wait_for(&condition, &checked, -1), -EINVAL);
@@ -69,7 +69,8 @@ static void *add(void *arg)
 	const int64_t rounds = ROUNDS(200000);
 
 	for (int64_t i = 0; i < rounds; i++) {
-		int r = i % 16 == 0 ? rk_mutex_try(&mutex) : i % 8 == 0 ? rk_mutex_lock_for(&mutex, 100000) : rk_mutex_lock(&mutex);
+		int r = i % 16 == 0 ? rk_mutex_lock_try(&mutex) :
+			i % 8 == 0 ? rk_mutex_lock_for(&mutex, 100000) : rk_mutex_lock(&mutex);
 
 		if (r != 0) {
 			CHECK(r == (i % 16 == 0 ? -EBUSY : -ETIMEDOUT));
@@ -133,7 +134,7 @@ static void sleepers_are_woken(void **state)
 	}
 	printf("# %d woken in %d rounds\n", woke, rounds);
 	assert_true(woke > 0);
-	assert_int_equal(rk_mutex_try(&mutex), 0);
+	assert_int_equal(rk_mutex_lock_try(&mutex), 0);
 	assert_int_equal(rk_mutex_unlock(&mutex), 0);
 	assert_int_equal(woken_since(&before), 0); /* nobody is looked for who isn't there */
 }
@@ -221,7 +222,7 @@ static void an_event_that_never_comes(void **state)
 	assert_int_equal(rk_mutex_lock(&mutex), 0);
 	assert_int_equal(rk_condition_wait_for(&condition, &mutex, 1000000), -ETIMEDOUT);
 	assert_int_equal(rk_condition_wait_for(&condition, &mutex, 0), -ETIMEDOUT);
-	assert_int_equal(rk_mutex_try(&mutex), -EBUSY); /* locked again */
+	assert_int_equal(rk_mutex_lock_try(&mutex), -EBUSY); /* locked again */
 	assert_int_equal(rk_mutex_unlock(&mutex), 0);
 	assert_int_equal(condition.sleepers, 0);
 }
@@ -251,7 +252,7 @@ static void try_it(int signo)
 	int saved = errno, r;
 
 	(void)signo;
-	r = rk_mutex_try(&mutex);
+	r = rk_mutex_lock_try(&mutex);
 	tries++;
 	if (r == 0) {
 		got++;
@@ -297,7 +298,7 @@ static void the_holder_requests(void **state)
 		control = rk_thread_area()->slice_ctrl; /* 0 if it was preempted */
 		assert_true(control == 1 || control == 0x100 || control == 0);
 		got = control == 1;
-		assert_int_equal(rk_mutex_try(&mutex), -EBUSY);
+		assert_int_equal(rk_mutex_lock_try(&mutex), -EBUSY);
 		if (got)
 			control = rk_thread_area()->slice_ctrl;
 		assert_int_equal(rk_mutex_lock_for(&mutex, 1000), -ETIMEDOUT);

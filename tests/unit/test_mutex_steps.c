@@ -6,7 +6,7 @@
 #define LOCK_TYPE struct rk_mutex
 #define LOCK_INIT RK_MUTEX_INIT
 #define LOCK rk_mutex_lock
-#define HANDLERS_LOCK rk_mutex_try
+#define HANDLERS_LOCK rk_mutex_lock_try
 #define UNLOCK rk_mutex_unlock
 #include "slice_steps.h"
 
@@ -20,6 +20,6 @@ static void lose_inside(void)
 
 static void take_others(void)
 {
-	CHECK(rk_mutex_try(&others[0]) == 0);
+	CHECK(rk_mutex_lock_try(&others[0]) == 0);
 	CHECK(rk_mutex_unlock(&others[0]) == 0);
 }

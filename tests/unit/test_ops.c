@@ -14,7 +14,7 @@ static int make_item(void **state)
 	struct rk_percpu_options options = {.item_size = sizeof(intptr_t)};
 
 	(void)state;
-	return rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0;
+	return rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &item) != 0;
 }
 
 static int drop_item(void **state)

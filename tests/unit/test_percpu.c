@@ -21,7 +21,7 @@ static struct rk_percpu *make(size_t size, size_t alignment, const void *initial
 	struct rk_percpu_options options = {size, alignment, initial, flags};
 	struct rk_percpu *pool;
 
-	assert_int_equal(rk_percpu_create(&pool, &options), 0);
+	assert_int_equal(rk_percpu_create(&pool, &options, sizeof(options)), 0);
 	return pool;
 }
 
@@ -42,9 +42,9 @@ static void refuses_bad_options(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(rk_percpu_create(&pool, &bad[i]), -EINVAL);
-	assert_int_equal(rk_percpu_create(&pool, NULL), -EINVAL);
-	assert_int_equal(rk_percpu_create(NULL, &bad[0]), -EINVAL);
+		assert_int_equal(rk_percpu_create(&pool, &bad[i], sizeof(bad[i])), -EINVAL);
+	assert_int_equal(rk_percpu_create(&pool, NULL, sizeof(struct rk_percpu_options)), -EINVAL);
+	assert_int_equal(rk_percpu_create(NULL, &bad[0], sizeof(bad[0])), -EINVAL);
 	assert_int_equal(rk_percpu_alloc(NULL, &item), -EINVAL);
 	assert_int_equal(rk_percpu_free(NULL, &item), -EINVAL);
 	assert_int_equal(rk_percpu_free(NULL, NULL), 0);
@@ -180,7 +180,7 @@ static int without_address_space(void)
 	struct rk_percpu *pool;
 	void *item = &item;
 
-	if (rk_percpu_create(&pool, &options) != 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0)
 		return 1;
 	setrlimit(RLIMIT_AS, &none);
 	errno = 0;
@@ -206,7 +206,7 @@ static int closes_descriptors(void)
 	void *item, *more;
 	int fd;
 
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &item) != 0)
 		return 1;
 	for (fd = 3; fd < 100; fd++)
 		close(fd);
@@ -228,7 +228,7 @@ static int without_files(void)
 	void *item;
 
 	setrlimit(RLIMIT_FSIZE, &small);
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &item) != 0)
 		return 1;
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
 		if (*(int64_t *)rk_percpu_slot(item, cpu) != 42)

@@ -135,7 +135,7 @@ static void closable(void **state)
 		assert_int_equal(rk_percpu_open(pool, item, cpu), 0);
 		assert_int_equal(rk_percpu_open(pool, item, cpu), -EEXIST);
 		assert_ptr_equal(rk_percpu_spare(pool, item, cpu), rk_percpu_bank(pool, item, cpu, 1));
-		assert_int_equal(rk_bank_begin(item, cpu), 0);
+		assert_int_equal(rk_bank_begin_try(item, cpu), 0);
 		assert_int_equal(rk_bank_take(item, cpu, rk_percpu_spare(pool, item, cpu), &bank), 0);
 		assert_ptr_equal(bank, rk_percpu_bank(pool, item, cpu, 0));
 		assert_int_equal(*(intptr_t *)bank, with ? 40 : 0);
@@ -189,9 +189,9 @@ static int reads_zero(void)
 	for (int i = RK_INDEX_RESERVE; i <= 0; i++)
 		CHECK(*(intptr_t *)rk_percpu_slot(inherited_item, i) == (i == RK_INDEX_RESERVE ? 9 : 0));
 	*(intptr_t *)rk_percpu_slot(inherited_item, 0) = 5;
-	CHECK(rk_percpu_check(inherited, NULL, NULL) == 0);
+	CHECK(rk_percpu_check(inherited, NULL, NULL, 0) == 0);
 	CHECK(rk_percpu_alloc(inherited, &more) == 0 && more != inherited_item);
-	CHECK(rk_percpu_stats(inherited, RK_INDEX_ALL, &stats, sizeof(stats)) == 0 && stats.items == 2);
+	CHECK(rk_percpu_query(inherited, RK_INDEX_ALL, &stats, sizeof(stats)) == 0 && stats.items == 2);
 	return 0;
 }
 
@@ -307,26 +307,26 @@ static void statistics(void **state)
 	void *item;
 
 	(void)state;
-	assert_int_equal(rk_percpu_stats(pool, RK_INDEX_ALL, &got.stats, sizeof(got.stats)), 0);
+	assert_int_equal(rk_percpu_query(pool, RK_INDEX_ALL, &got.stats, sizeof(got.stats)), 0);
 	assert_int_equal(got.stats.items + got.stats.reserved + got.stats.committed, 0);
 	item = alloc(pool);
 	memset(rk_percpu_slot(item, 0), 1, 4096);
 	memset(rk_percpu_slot(item, RK_INDEX_OVERFLOW), 1, 4096);
-	assert_int_equal(rk_percpu_stats(pool, RK_INDEX_ALL, &got.stats, sizeof(got.stats)), 0);
+	assert_int_equal(rk_percpu_query(pool, RK_INDEX_ALL, &got.stats, sizeof(got.stats)), 0);
 	assert_int_equal(got.stats.items, 1);
 	assert_int_equal(got.stats.used, 4096);
 	assert_true(got.stats.reserved >= (size_t)(rk_cpus_count() + 2) * RK_STRIDE);
 	assert_int_equal(got.stats.committed,
 			 committed(rk_percpu_slot(item, RK_INDEX_RESERVE), (size_t)(rk_cpus_count() + 2) * RK_STRIDE));
-	assert_int_equal(rk_percpu_stats(pool, 0, &got.stats, sizeof(got.stats)), 0);
+	assert_int_equal(rk_percpu_query(pool, 0, &got.stats, sizeof(got.stats)), 0);
 	assert_int_equal(got.stats.reserved, RK_STRIDE);
 	assert_int_equal(got.stats.committed, committed(item, RK_STRIDE));
 	assert_true(got.stats.committed > 0);
-	assert_int_equal(rk_percpu_stats(pool, RK_CPUS_MAX, &got.stats, sizeof(got.stats)), -EINVAL);
-	assert_int_equal(rk_percpu_stats(NULL, 0, &got.stats, sizeof(got.stats)), -EINVAL);
-	assert_int_equal(rk_percpu_stats(pool, 0, NULL, sizeof(got.stats)), -EINVAL);
+	assert_int_equal(rk_percpu_query(pool, RK_CPUS_MAX, &got.stats, sizeof(got.stats)), -EINVAL);
+	assert_int_equal(rk_percpu_query(NULL, 0, &got.stats, sizeof(got.stats)), -EINVAL);
+	assert_int_equal(rk_percpu_query(pool, 0, NULL, sizeof(got.stats)), -EINVAL);
 	memset(&got.stats, 1, sizeof(got.stats));
-	assert_int_equal(rk_percpu_stats(pool, 0, &got.stats, sizeof(size_t)), 0); /* no more than the caller knows */
+	assert_int_equal(rk_percpu_query(pool, 0, &got.stats, sizeof(size_t)), 0); /* no more than the caller knows */
 	assert_int_equal(got.stats.items, 1);
 	assert_true(got.stats.used != 4096);
 	assert_int_equal(got.behind, 'b');
@@ -334,7 +334,7 @@ static void statistics(void **state)
 
 	item = alloc(large);
 	memset(*(char **)rk_percpu_slot(item, 0), 1, 2 * RK_STRIDE);
-	assert_int_equal(rk_percpu_stats(large, 0, &got.stats, sizeof(got.stats)), 0);
+	assert_int_equal(rk_percpu_query(large, 0, &got.stats, sizeof(got.stats)), 0);
 	assert_int_equal(got.stats.reserved, 3 * RK_STRIDE);
 	assert_true(got.stats.committed > 2 * RK_STRIDE);
 	destroy(large, item);
@@ -346,10 +346,10 @@ static void counters_statistics(void **state)
 	struct rk_counter *counter;
 
 	(void)state;
-	assert_int_equal(rk_counter_stats(RK_INDEX_ALL, &before, sizeof(before)), 0);
+	assert_int_equal(rk_counter_query(RK_INDEX_ALL, &before, sizeof(before)), 0);
 	assert_int_equal(rk_counter_create(&counter), 0);
 	rki_counter_add_slow(counter, 1, RK_ABORTED);
-	assert_int_equal(rk_counter_stats(RK_INDEX_ALL, &after, sizeof(after)), 0);
+	assert_int_equal(rk_counter_query(RK_INDEX_ALL, &after, sizeof(after)), 0);
 	assert_int_equal(after.items, before.items + 1);
 	if (WITH_RSEQ()) {
 		assert_true(after.aborts > before.aborts);

@@ -40,12 +40,12 @@ static void not_for_later_ones(void **state)
 
 	(void)state;
 	create();
-	section = rk_rcu_read_lock(rcu);
+	rk_rcu_read_lock(rcu, &section);
 	for (int i = 0; i < 100; i++) {
 		uint64_t period = rk_rcu_start(rcu);
 
 		MUST(rk_rcu_poll(rcu, period) == 0);
-		next = rk_rcu_read_lock(rcu);
+		rk_rcu_read_lock(rcu, &next);
 		MUST(rk_rcu_poll(rcu, period) == 0);
 		rk_rcu_read_unlock(rcu, section);
 		MUST(rk_rcu_poll(rcu, period) == 1);
@@ -63,7 +63,7 @@ static void periods_are_shared(void **state)
 
 	(void)state;
 	create();
-	section = rk_rcu_read_lock(rcu);
+	rk_rcu_read_lock(rcu, &section);
 	first = rk_rcu_start(rcu);
 	assert_int_equal(first, rk_rcu_start(rcu));
 	assert_int_equal(rk_rcu_poll(rcu, first), 0);
@@ -71,7 +71,7 @@ static void periods_are_shared(void **state)
 	assert_int_equal(second, first + 1);
 	assert_int_equal(second, rk_rcu_start(rcu));
 	rk_rcu_read_unlock(rcu, section);
-	section = rk_rcu_read_lock(rcu);
+	rk_rcu_read_lock(rcu, &section);
 	assert_int_equal(rk_rcu_poll(rcu, first), 1);
 	assert_int_equal(rk_rcu_poll(rcu, second), 0);
 	rk_rcu_read_unlock(rcu, section);
@@ -84,6 +84,7 @@ static struct rk_rcu_section *handed_over;
 
 static void *leave_it(void *arg)
 {
+	struct rk_rcu_section *section;
 	cpu_set_t all, one;
 
 	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
@@ -92,7 +93,8 @@ static void *leave_it(void *arg)
 		CPU_SET(cpu, &one);
 		if (!CPU_ISSET(cpu, &all) || sched_setaffinity(0, sizeof(one), &one) != 0)
 			continue;
-		rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
+		rk_rcu_read_lock(rcu, &section);
+		rk_rcu_read_unlock(rcu, section);
 	}
 	rk_rcu_read_unlock(rcu, handed_over);
 	return arg;
@@ -105,7 +107,7 @@ static void left_on_another_cpu_in_another_thread(void **state)
 	(void)state;
 	create();
 	for (int i = 0; i < 10; i++) {
-		handed_over = rk_rcu_read_lock(rcu);
+		rk_rcu_read_lock(rcu, &handed_over);
 		assert_true(waits());
 		assert_int_equal(pthread_create(&thread, NULL, leave_it, NULL), 0);
 		assert_int_equal(pthread_join(thread, NULL), 0);
@@ -122,13 +124,13 @@ static void without_rseq(void **state)
 	(void)state;
 	create();
 	assert_int_equal(rk_vfork_begin(), 0);
-	section = rk_rcu_read_lock(rcu);
+	rk_rcu_read_lock(rcu, &section);
 	assert_true(waits());
 	assert_int_equal(rk_vfork_end(), 0);
 	assert_true(waits());
 	rk_rcu_read_unlock(rcu, section);
 	assert_false(waits());
-	section = rk_rcu_read_lock(rcu);
+	rk_rcu_read_lock(rcu, &section);
 	assert_int_equal(rk_vfork_begin(), 0);
 	rk_rcu_read_unlock(rcu, section);
 	assert_false(waits());
@@ -167,7 +169,7 @@ static int fence_lost(void)
 	period = rk_rcu_start(rcu);
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
 	for (int i = 0; i < 3; i++) {
-		section = rk_rcu_read_lock(rcu);
+		rk_rcu_read_lock(rcu, &section);
 		CHECK(rk_rcu_synchronize(rcu) == -EHOSTUNREACH && rk_rcu_poll(rcu, period) == -EHOSTUNREACH);
 		CHECK(rk_rcu_run(rcu, 0) == 0);
 		rk_rcu_read_unlock(rcu, section);
@@ -194,7 +196,7 @@ static void a_fence_that_fails(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, try_without_a_fence, NULL), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	/* With one it goes on from there. */
-	section = rk_rcu_read_lock(rcu);
+	rk_rcu_read_lock(rcu, &section);
 	assert_true(waits());
 	rk_rcu_read_unlock(rcu, section);
 	assert_false(waits());
@@ -213,7 +215,7 @@ static void refuses(void **state)
 	create();
 	assert_int_equal(rk_rcu_run(rcu, -1), -EINVAL);
 	assert_int_equal(rk_rcu_synchronize_for(rcu, -1), 0); /* it needn't wait */
-	section = rk_rcu_read_lock(rcu);
+	rk_rcu_read_lock(rcu, &section);
 	assert_int_equal(rk_rcu_synchronize_for(rcu, -1), -EINVAL);
 	for (uint64_t ahead = 1; ahead != 0; ahead <<= 1)
 		assert_int_equal(rk_rcu_poll(rcu, rk_rcu_start(rcu) + ahead), -EINVAL);

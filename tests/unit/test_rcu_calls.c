@@ -8,8 +8,9 @@
 
 static void called_when_readers_are_through(void **state)
 {
-	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+	struct rk_rcu_section *section;
 
+	rk_rcu_read_lock(rcu, &section);
 	(void)state;
 	defer(0, 10);
 	for (int i = 0; i < 10; i++)
@@ -17,7 +18,7 @@ static void called_when_readers_are_through(void **state)
 	defer(10, 10); /* these wait for the next period */
 	assert_int_equal(rk_rcu_destroy(rcu), -EBUSY);
 	rk_rcu_read_unlock(rcu, section);
-	section = rk_rcu_read_lock(rcu);
+	rk_rcu_read_lock(rcu, &section);
 	assert_int_equal(rk_rcu_run(rcu, 0), 10);
 	assert_int_equal(called, 10);
 	assert_int_equal(rk_rcu_run(rcu, 0), 0);
@@ -49,8 +50,9 @@ static int results[4], again;
 
 static void work_and_more(struct rk_rcu_call *call)
 {
-	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+	struct rk_rcu_section *section;
 
+	rk_rcu_read_lock(rcu, &section);
 	results[0] = rk_rcu_run(rcu, 0);
 	results[1] = rk_rcu_barrier(rcu);
 	results[2] = rk_rcu_destroy(rcu);
@@ -156,11 +158,12 @@ static void *wait_for_calls(void *arg)
 /* Not only until they are on their way. */
 static void a_barrier_waits_until_they_are_called(void **state)
 {
-	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+	struct rk_rcu_section *section;
 	pthread_t thread;
 	void *failed;
 
 	(void)state;
+	rk_rcu_read_lock(rcu, &section);
 	passed = 0;
 	defer(0, 10);
 	assert_int_equal(pthread_create(&thread, NULL, wait_for_calls, rcu), 0);
@@ -178,8 +181,9 @@ static void a_barrier_waits_until_they_are_called(void **state)
 static void *take_and_leave(void *arg)
 {
 	for (int i = 0; i < TURNS && __atomic_load_n(&called, __ATOMIC_ACQUIRE) == i; i++) {
-		struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+		struct rk_rcu_section *section;
 
+		rk_rcu_read_lock(rcu, &section);
 		if (rk_rcu_defer(rcu, &jobs[i % CALLS].call, work) != 0 || rk_rcu_run(rcu, 0) == 1)
 			return arg; /* not while this one reads */
 		rk_rcu_read_unlock(rcu, section);

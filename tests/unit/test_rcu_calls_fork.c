@@ -17,8 +17,9 @@ static int called_in_child(void)
 
 static void called_in_children(void **state)
 {
-	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+	struct rk_rcu_section *section;
 
+	rk_rcu_read_lock(rcu, &section);
 	(void)state;
 	defer(0, 20);
 	assert_int_equal(rk_rcu_run(rcu, 0), 0);
@@ -44,7 +45,7 @@ static void *claim_and_leave(void *arg)
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
 	enum leftover leftover = *(enum leftover *)arg;
 
-	if (rk_claim_try(&state->runner) != 0)
+	if (rk_claim_take_try(&state->runner) != 0)
 		abort();
 	state->waiting = state->queue;
 	if (leftover == NAMED_WITH_MORE_BEFORE && rk_rcu_defer(rcu, &jobs[10].call, work) != 0)

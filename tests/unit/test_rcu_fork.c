@@ -26,7 +26,7 @@ static int others_are_over(void)
 
 	alarm(60);
 	CHECK(rk_rcu_synchronize(rcu) == 0);
-	section = rk_rcu_read_lock(rcu);
+	rk_rcu_read_lock(rcu, &section);
 	CHECK(synchronize_elsewhere() == -ETIMEDOUT);
 	rk_rcu_read_unlock(rcu, section);
 	CHECK(synchronize_elsewhere() == 0);
@@ -63,7 +63,7 @@ static int left_in_child(int further)
 	struct rk_rcu_section *section, *before = mine;
 
 	alarm(60);
-	section = rk_rcu_read_lock(rcu);
+	rk_rcu_read_lock(rcu, &section);
 	if (further > 0)
 		CHECK(in_child_with(left_in_child, further - 1) == 0);
 	mine = section;

@@ -51,7 +51,7 @@ static void read_section(void)
 	struct rk_rcu_section *section = rki_rcu_read_lock_slow(rcu, RK_NO_RSEQ);
 
 	rki_rcu_read_unlock_slow(rcu, section, RK_NO_RSEQ);
-	section = rk_rcu_read_lock(rcu);
+	rk_rcu_read_lock(rcu, &section);
 	rk_rcu_read_unlock(rcu, section);
 }
 
@@ -61,7 +61,7 @@ static struct rk_rcu_section *entered;
 static void start_entered(void)
 {
 	start();
-	entered = rk_rcu_read_lock(rcu);
+	rk_rcu_read_lock(rcu, &entered);
 }
 
 static void leave_section(void)
@@ -71,7 +71,10 @@ static void leave_section(void)
 
 static void begin_section(void)
 {
-	rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
+	struct rk_rcu_section *section;
+
+	rk_rcu_read_lock(rcu, &section);
+	rk_rcu_read_unlock(rcu, section);
 }
 
 static void wait_for_readers(void)
@@ -88,9 +91,10 @@ static void defer_and_wait(void)
 /* Where the thread that is interrupted was at the same, the handler is told, and doesn't wait. */
 static void use_as_well(void)
 {
-	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+	struct rk_rcu_section *section;
 	int r;
 
+	rk_rcu_read_lock(rcu, &section);
 	CHECK(rk_rcu_poll(rcu, rk_rcu_start(rcu)) >= 0);
 	rk_rcu_read_unlock(rcu, section);
 	defer_one();
@@ -179,8 +183,11 @@ static void poll_once(void)
 
 static void poll_and_read(void)
 {
+	struct rk_rcu_section *section;
+
 	poll_once();
-	rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
+	rk_rcu_read_lock(rcu, &section);
+	rk_rcu_read_unlock(rcu, section);
 }
 
 static void fork_and_hold(void)
@@ -191,14 +198,15 @@ static void fork_and_hold(void)
 		CHECK(exit_status_of(pid) == 0);
 		return;
 	}
-	held = rk_rcu_read_lock(rcu);
+	rk_rcu_read_lock(rcu, &held);
 	held_against = rk_rcu_start(rcu);
 }
 
 static void fork_in_a_section(void)
 {
-	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
+	struct rk_rcu_section *section;
 
+	rk_rcu_read_lock(rcu, &section);
 	fork_this_thread();
 	rk_rcu_read_unlock(rcu, section);
 }
@@ -206,9 +214,11 @@ static void fork_in_a_section(void)
 static int judge_sections(void)
 {
 	for (int i = 0; i < 3; i++) {
-		struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
-		uint64_t period = rk_rcu_start(rcu);
+		struct rk_rcu_section *section;
+		uint64_t period;
 
+		rk_rcu_read_lock(rcu, &section);
+		period = rk_rcu_start(rcu);
 		CHECK(held == NULL || rk_rcu_poll(rcu, held_against) == 0);
 		CHECK(rk_rcu_poll(rcu, period) == 0);
 		if (held != NULL)

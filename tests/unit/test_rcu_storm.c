@@ -47,9 +47,12 @@ static void free_later(struct rk_rcu_call *call)
 
 static struct rk_rcu_section *enter(uint64_t way)
 {
-	return way == 0 ? rki_rcu_read_lock_slow(rcu, RK_NO_RSEQ) :
-	       way == 1 ? rki_rcu_read_lock_slow(rcu, RK_ABORTED) :
-			  rk_rcu_read_lock(rcu);
+	struct rk_rcu_section *section;
+
+	if (way < 2)
+		return rki_rcu_read_lock_slow(rcu, way == 0 ? RK_NO_RSEQ : RK_ABORTED);
+	rk_rcu_read_lock(rcu, &section);
+	return section;
 }
 
 static void leave(struct rk_rcu_section *section, uint64_t *random)
@@ -71,7 +74,7 @@ static void use(uint64_t *random)
 {
 	uint64_t way = draw(random) % 16;
 	struct rk_rcu_section *section = enter(way), *inner = NULL;
-	const struct object *o = rk_rcu_dereference(&places[draw(random) % PLACES]);
+	const struct object *o = rk_rcu_dereference(places[draw(random) % PLACES]);
 
 	look(o);
 	if (draw(random) % 8 == 0)
@@ -122,7 +125,7 @@ static int child(void)
 
 static void replace(uint64_t *random)
 {
-	struct object *old = rk_rcu_exchange(&places[draw(random) % PLACES], new_object());
+	struct object *old = rk_rcu_exchange(places[draw(random) % PLACES], new_object());
 
 	__atomic_fetch_add(&replaced, 1, __ATOMIC_RELAXED);
 	if (draw(random) % 4 != 0 && rk_rcu_defer(rcu, &old->call, free_later) == 0) {
@@ -190,7 +193,7 @@ static int looks_of_a_reader;
 static void read_one(bool slowly, uint64_t *random)
 {
 	struct rk_rcu_section *section = enter(slowly ? 0 : 2);
-	const struct object *o = rk_rcu_dereference(&places[0]);
+	const struct object *o = rk_rcu_dereference(places[0]);
 
 	(void)random;
 	for (int looks = looks_of_a_reader; looks > 0 && !wrong; looks--)
@@ -200,7 +203,7 @@ static void read_one(bool slowly, uint64_t *random)
 
 static void replace_one(uint64_t *random)
 {
-	struct object *old = rk_rcu_exchange(&places[0], new_object());
+	struct object *old = rk_rcu_exchange(places[0], new_object());
 
 	(void)random;
 	EXPECT(rk_rcu_synchronize(rcu) == 0);

@@ -32,8 +32,8 @@ static void put(struct object *o, enum way way)
 static int tryget(struct object *o, enum way way, int live)
 {
 	if (way == BY_SECTION)
-		return live ? rk_ref_tryget_live(&o->ref) : rk_ref_tryget(&o->ref);
-	return rki_ref_tryget_slow(&o->ref, attempt_of(way), live);
+		return (live ? rk_ref_get_live_try(&o->ref) : rk_ref_get_try(&o->ref)) == 0;
+	return rki_ref_get_try_slow(&o->ref, attempt_of(way), live) == 0;
 }
 
 static void start(struct object *o)
@@ -155,7 +155,7 @@ static void without_rseq(void **state)
 	rk_ref_get(&o.ref);
 	rk_ref_put(&o.ref);
 	rk_ref_put(&o.ref);
-	assert_int_equal(rk_ref_tryget(&o.ref), 1);
+	assert_int_equal(rk_ref_get_try(&o.ref), 0);
 	assert_int_equal(rk_vfork_end(), 0);
 	assert_int_equal(rk_ref_kill(&o.ref), 0);
 	assert_int_equal(o.released, 0);
@@ -208,7 +208,7 @@ static void refuses(void **state)
 	assert_int_equal(rk_ref_kill(&b.ref), 0);
 	assert_int_equal(rk_ref_kill(&b.ref), -EALREADY);
 	assert_int_equal(rk_ref_kill_all(refs, 2), -EALREADY);
-	assert_int_equal(rk_ref_tryget_live(&a.ref), 1); /* nothing was done */
+	assert_int_equal(rk_ref_get_live_try(&a.ref), 0); /* nothing was done */
 	assert_ptr_equal((void *)a.ref.gate, a.ref.words);
 	rk_ref_put(&a.ref);
 	rk_ref_put(&b.ref);

@@ -50,7 +50,7 @@ static void get_and_put_shared(void)
 
 static void try_and_put(void)
 {
-	CHECK(rk_ref_tryget(&object.ref) == 1);
+	CHECK(rk_ref_get_try(&object.ref) == 0);
 	rk_ref_put(&object.ref);
 }
 
@@ -95,7 +95,7 @@ static int judge(void)
 	rk_ref_put(&object.ref);
 	rk_ref_put(&second.ref);
 	CHECK(object.released == 1 && second.released == 1);
-	CHECK(rk_ref_tryget(&object.ref) == 0);
+	CHECK(rk_ref_get_try(&object.ref) == -ENOENT);
 	return 0;
 }
 

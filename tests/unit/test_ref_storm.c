@@ -73,16 +73,19 @@ static void put(struct object *o, uint64_t way)
 /* One of the objects that can be found, with a reference; NULL if it was released meanwhile. */
 static struct object *find(uint64_t *random)
 {
-	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
-	struct object *o = rk_rcu_dereference(&places[draw(random) % PLACES]);
+	struct rk_rcu_section *section;
 	uint64_t way = draw(random) % 16;
-	int r = way == 0 ? rki_ref_tryget_slow(&o->ref, RK_NO_RSEQ, 0) :
-		way == 1 ? rk_ref_tryget_live(&o->ref) :
-			   rk_ref_tryget(&o->ref);
+	struct object *o;
+	int r;
 
+	rk_rcu_read_lock(rcu, &section);
+	o = rk_rcu_dereference(places[draw(random) % PLACES]);
+	r = way == 0 ? rki_ref_get_try_slow(&o->ref, RK_NO_RSEQ, 0) :
+	    way == 1 ? rk_ref_get_live_try(&o->ref) :
+		       rk_ref_get_try(&o->ref);
 	rk_rcu_read_unlock(rcu, section);
-	__atomic_fetch_add(r ? &found : &missed, 1, __ATOMIC_RELAXED);
-	return r ? o : NULL;
+	__atomic_fetch_add(r == 0 ? &found : &missed, 1, __ATOMIC_RELAXED);
+	return r == 0 ? o : NULL;
 }
 
 static void use(uint64_t *random)
@@ -152,7 +155,7 @@ static void *keep_replacing(void *stop)
 		size_t count = 1 + draw(&random) % 3;
 
 		for (size_t i = 0; i < count; i++)
-			refs[i] = &rk_rcu_exchange(&places[draw(&random) % PLACES], new_object())->ref;
+			refs[i] = &rk_rcu_exchange(places[draw(&random) % PLACES], new_object())->ref;
 		if (count == 1)
 			EXPECT(rk_ref_kill(refs[0]) == 0);
 		else

@@ -29,15 +29,15 @@ static void banks_are_taken(void **state)
 
 	(void)state;
 	renew_slot();
-	assert_int_equal(rk_bank_begin(slots, -1), -EINVAL);
-	assert_int_equal(rk_bank_begin(NULL, here), -EINVAL);
-	assert_int_equal(rk_bank_begin(slots, INT32_MAX), -EINVAL);
+	assert_int_equal(rk_bank_begin_try(slots, -1), -EINVAL);
+	assert_int_equal(rk_bank_begin_try(NULL, here), -EINVAL);
+	assert_int_equal(rk_bank_begin_try(slots, INT32_MAX), -EINVAL);
 	assert_int_equal(rk_bank_take(slots, here, banks[0], &bank), -EPERM);
 	assert_int_equal(rk_bank_open(slots, here, banks[0]), -EPERM);
 	assert_int_equal(rk_bank_done(slots, here), -EPERM);
-	assert_int_equal(rk_bank_begin_wait(slots, here, -1), 0); /* it needn't wait */
-	assert_int_equal(rk_bank_begin_wait(slots, here, -1), -EINVAL);
-	assert_int_equal(rk_bank_begin(slots, here), -EBUSY);
+	assert_int_equal(rk_bank_begin_for(slots, here, -1), 0); /* it needn't wait */
+	assert_int_equal(rk_bank_begin_for(slots, here, -1), -EINVAL);
+	assert_int_equal(rk_bank_begin_try(slots, here), -EBUSY);
 	assert_int_equal(rk_bank_take(slots, here, (char *)banks[0] + 1, &bank), -EINVAL);
 	assert_int_equal(rk_bank_take(slots, here, banks[0], NULL), -EINVAL);
 	/* Never opened: there is nothing to take. */
@@ -51,7 +51,7 @@ static void banks_are_taken(void **state)
 	assert_int_equal(rk_bank_take(slots, here, banks[2], &bank), 1);
 	assert_ptr_equal(bank, banks[0]);
 	assert_int_equal(rk_bank_done(slots, here), 0);
-	assert_int_equal(rk_bank_begin(slots, here), 0);
+	assert_int_equal(rk_bank_begin_try(slots, here), 0);
 	/* Closed, and open again. */
 	assert_int_equal(rk_bank_open(slots, here, banks[2]), -EBUSY);
 	assert_int_equal(rk_bank_take_cid(slots, here, NULL, &bank), 0);
@@ -60,7 +60,7 @@ static void banks_are_taken(void **state)
 	assert_int_equal(rk_bank_open(slots, here, NULL), -EINVAL);
 	assert_int_equal(rk_bank_open(slots, here, banks[1]), 0);
 	assert_int_equal(rk_bank_done(slots, here), 0);
-	assert_int_equal(rk_bank_begin(slots, here), 0);
+	assert_int_equal(rk_bank_begin_try(slots, here), 0);
 	assert_int_equal(rk_bank_take(slots, here, banks[2], &bank), 0);
 	assert_ptr_equal(bank, banks[1]);
 	assert_int_equal(rk_bank_done(slots, here), 0);
@@ -85,7 +85,7 @@ static void closed_slots(void **state)
 	while (result == RK_ABORTED);                                                                                  \
 	assert_int_equal(result, expected)
 	EXPECT_RESULT(RK_CLOSED, rk_cpu_bank_add(slots, 0, 1)); /* never opened */
-	assert_int_equal(rk_bank_begin(slots, here), 0);
+	assert_int_equal(rk_bank_begin_try(slots, here), 0);
 	assert_int_equal(rk_bank_take(slots, here, NULL, &bank), 0);
 	assert_null(bank);
 	EXPECT_RESULT(RK_CLOSED, rk_cpu_bank_add(slots, 0, 1));
@@ -116,7 +116,7 @@ static void *take_without_fence(void *arg)
 
 	(void)arg;
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
-	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_begin_try(slots, here) == 0);
 	CHECK(rk_bank_take(slots, here, banks[1], &bank) == -EHOSTUNREACH && bank == NULL);
 	CHECK(rk_bank_take(slots, here, banks[2], &bank) == -ESTALE && bank == NULL); /* and banks[2] isn't used */
 	CHECK(rk_bank_done(slots, here) == 0);
@@ -128,7 +128,7 @@ static void *close_without_fence(void *arg)
 	void *bank;
 
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
-	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_begin_try(slots, here) == 0);
 	CHECK(rk_bank_take(slots, here, NULL, &bank) == -EHOSTUNREACH && bank == NULL);
 	CHECK(rk_bank_done(slots, here) == 0);
 	return arg;
@@ -142,10 +142,10 @@ static int quarantined(void)
 	CHECK(rk_bank_open_first(slot(), banks[0]) == 0);
 	CHECK(pthread_create(&thread, NULL, take_without_fence, NULL) == 0 && pthread_join(thread, NULL) == 0);
 	CHECK(slot()->bank == ((intptr_t)banks[1] | RK_BANK_OPEN));
-	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_begin_try(slots, here) == 0);
 	CHECK(rk_bank_take(slots, here, banks[2], &bank) == 1 && bank == banks[0]);
 	CHECK(rk_bank_done(slots, here) == 0);
-	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_begin_try(slots, here) == 0);
 	CHECK(rk_bank_take(slots, here, banks[2], &bank) == 0 && bank == banks[1]);
 	CHECK(rk_bank_done(slots, here) == 0);
 	return 0;
@@ -172,7 +172,7 @@ static void work(void)
 {
 	void *bank;
 
-	CHECK(rk_bank_begin(slots, here) >= 0);
+	CHECK(rk_bank_begin_try(slots, here) >= 0);
 	CHECK(rk_bank_take(slots, here, banks[1], &bank) == 0 && bank == banks[0]);
 	disposed = true;
 	CHECK(rk_bank_done(slots, here) == 0);
@@ -190,7 +190,7 @@ static int take_all(void)
 	void *bank;
 
 	for (int i = 2, r = 1; r == 1; i++) {
-		CHECK(i < 4 && rk_bank_begin(slots, here) >= 0);
+		CHECK(i < 4 && rk_bank_begin_try(slots, here) >= 0);
 		r = rk_bank_take(slots, here, banks[i], &bank);
 		CHECK(r >= 0);
 		for (int k = 0; k < 4; k++)
@@ -228,16 +228,16 @@ static void forks_at_every_instruction(void **state)
 static void work_as_well(void)
 {
 	void *bank;
-	int r = rk_bank_begin_wait(slots, here, FOR_EVER);
+	int r = rk_bank_begin_for(slots, here, FOR_EVER);
 
-	if (r == -EBUSY)
+	if (r == -EDEADLK)
 		return;
 	CHECK(r == 0 && rk_bank_take(slots, here, slot()->bank == ((intptr_t)banks[0] | RK_BANK_OPEN) ?
 								 banks[2] : banks[0], &bank) == 0);
 	CHECK(bank == banks[0] || bank == banks[1]);
 	CHECK(rk_bank_open(slots, here, banks[3]) == -EBUSY);
 	/* As it was. */
-	CHECK(rk_bank_done(slots, here) == 0 && rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_done(slots, here) == 0 && rk_bank_begin_try(slots, here) == 0);
 	CHECK(rk_bank_take(slots, here, bank, &bank) == 0 && rk_bank_done(slots, here) == 0);
 }
 
@@ -269,7 +269,7 @@ static void take_with_that_bank(void)
 {
 	void *bank;
 
-	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_begin_try(slots, here) == 0);
 	own_answer = rk_bank_take(slots, here, banks[0], &bank);
 	got = bank;
 	CHECK(rk_bank_done(slots, here) == 0);
@@ -288,7 +288,7 @@ static int took(void)
 
 static void open_with_another(void)
 {
-	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_begin_try(slots, here) == 0);
 	own_answer = rk_bank_open(slots, here, banks[1]);
 	CHECK(rk_bank_done(slots, here) == 0);
 }
@@ -319,10 +319,10 @@ static int closed_without_a_fence(void)
 
 	CHECK(rk_bank_open_first(slot(), banks[0]) == 0);
 	CHECK(pthread_create(&thread, NULL, close_without_fence, NULL) == 0 && pthread_join(thread, NULL) == 0);
-	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_begin_try(slots, here) == 0);
 	CHECK(rk_bank_take(slots, here, banks[2], &bank) == 1 && bank == banks[0]);
 	CHECK(rk_bank_done(slots, here) == 0);
-	CHECK(rk_bank_begin(slots, here) == 0);
+	CHECK(rk_bank_begin_try(slots, here) == 0);
 	CHECK(rk_bank_take(slots, here, banks[2], &bank) == 0 && bank == NULL);
 	CHECK(rk_bank_done(slots, here) == 0);
 	return 0;
@@ -335,11 +335,11 @@ static void closed_and_taken_once(void **state)
 	(void)state;
 	renew_slot();
 	assert_int_equal(rk_bank_open_first(slot(), banks[0]), 0);
-	assert_int_equal(rk_bank_begin(slots, here), 0);
+	assert_int_equal(rk_bank_begin_try(slots, here), 0);
 	assert_int_equal(rk_bank_take(slots, here, NULL, &bank), 0);
 	assert_ptr_equal(bank, banks[0]);
 	assert_int_equal(rk_bank_done(slots, here), 0);
-	assert_int_equal(rk_bank_begin(slots, here), 0);
+	assert_int_equal(rk_bank_begin_try(slots, here), 0);
 	assert_int_equal(rk_bank_take(slots, here, NULL, &bank), 0);
 	assert_null(bank);
 	assert_int_equal(rk_bank_open(slots, here, banks[0]), 0);

@@ -12,21 +12,21 @@ static void options_are_checked(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ring = (struct rk_ring *)(void *)&good;
-		assert_int_equal(rk_ring_create(&ring, &bad[i]), -EINVAL);
+		assert_int_equal(rk_ring_create(&ring, &bad[i], sizeof(bad[i])), -EINVAL);
 		assert_null(ring);
 	}
-	assert_int_equal(rk_ring_create(NULL, &good), -EINVAL);
-	assert_int_equal(rk_ring_create(&ring, NULL), -EINVAL);
-	assert_int_equal(rk_ring_create(&ring, &good), 0);
-	assert_int_equal(rk_ring_open(NULL, 0, &reader), -EINVAL);
-	assert_int_equal(rk_ring_open(ring, 0, NULL), -EINVAL);
-	assert_int_equal(rk_ring_open(ring, RK_CPUS_MAX, &reader), -EINVAL);
-	assert_int_equal(rk_ring_open(ring, RK_INDEX_RESERVE, &reader), -EINVAL);
+	assert_int_equal(rk_ring_create(NULL, &good, sizeof(good)), -EINVAL);
+	assert_int_equal(rk_ring_create(&ring, NULL, sizeof(struct rk_ring_options)), -EINVAL);
+	assert_int_equal(rk_ring_create(&ring, &good, sizeof(good)), 0);
+	assert_int_equal(rk_ring_open(NULL, 0, &reader, sizeof(reader)), -EINVAL);
+	assert_int_equal(rk_ring_open(ring, 0, NULL, sizeof(struct rk_ring_reader)), -EINVAL);
+	assert_int_equal(rk_ring_open(ring, RK_CPUS_MAX, &reader, sizeof(reader)), -EINVAL);
+	assert_int_equal(rk_ring_open(ring, RK_INDEX_RESERVE, &reader, sizeof(reader)), -EINVAL);
 	assert_int_equal(rk_ring_close(NULL), -EINVAL);
 	assert_int_equal(rk_ring_close(&reader), -EINVAL);
 	assert_int_equal(rk_ring_merge(NULL, NULL, NULL), -EINVAL);
 	assert_int_equal(rk_ring_arm(NULL), -EINVAL);
-	assert_int_equal(rk_ring_wait(NULL, 0), -EINVAL);
+	assert_int_equal(rk_ring_wait_for(NULL, 0), -EINVAL);
 	assert_int_equal(rk_ring_notify(ring, -2), -EINVAL);
 	assert_int_equal(rk_ring_dropped(ring, RK_CPUS_MAX), 0);
 	assert_int_equal(rk_ring_destroy((struct rk_ring *)(void *)((char *)ring + 8)), -EINVAL);
@@ -77,7 +77,7 @@ static void lengths(void **state)
 				assert_int_equal(rk_ring_write(ring, data, largest + 1), -EMSGSIZE);
 				assert_int_equal(rk_ring_write_stamped(ring, data, SIZE_MAX - 7), -EMSGSIZE);
 				assert_int_equal(rk_ring_write_stamped(ring, NULL, 0), 0);
-				assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+				assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
 				assert_int_equal(rk_ring_next(&reader, &record), 1);
 				assert_int_equal(record.length, largest);
 				assert_memory_equal(record.data, data, largest);
@@ -99,7 +99,7 @@ static void lengths(void **state)
 			ends[i] = (char)(i + length);
 		assert_int_equal(rk_ring_write_stamped(ring, ends, length), 0);
 		assert_int_equal(rk_ring_write(ring, ends, length), 0);
-		assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+		assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
 		for (int i = 0; i < 2; i++) {
 			assert_int_equal(rk_ring_next(&reader, &record), 1);
 			assert_int_equal(record.length, length);
@@ -121,7 +121,7 @@ static void forms_in_turn(void **state)
 
 	(void)state;
 	create(8192, 0);
-	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+	assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
 	for (int i = 0; i < 100; i++) {
 		for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
 			memset(data, (int)(form + 1), sizeof(data));
@@ -157,8 +157,8 @@ static void full(void **state)
 		assert_int_equal(write_one(n, 100), -ENOBUFS);
 	assert_int_equal(rk_ring_dropped(ring, here), 10);
 	assert_int_equal(rk_ring_dropped(ring, RK_INDEX_ALL), 10);
-	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
-	assert_int_equal(rk_ring_open(ring, here, &second), -EBUSY);
+	assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
+	assert_int_equal(rk_ring_open(ring, here, &second, sizeof(second)), -EBUSY);
 	assert_int_equal(rk_ring_next(&reader, &record), 1);
 	assert_int_equal(head_of(&record).number, 0);
 	rk_ring_release(&reader);
@@ -190,7 +190,7 @@ static void snapshots(void **state)
 
 		for (int i = 0; i < round * round * 3; i++)
 			assert_int_equal(write_one(written++, (size_t)(i * 13 % 900)), 0);
-		assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+		assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
 		assert_int_equal(write_one(written++, 100), 0); /* to another one */
 		for (; rk_ring_next(&reader, &record); n++) {
 			assert_true(is_whole(&record));
@@ -218,12 +218,12 @@ static int read_without_a_fence(void)
 	struct rk_ring_reader reader;
 	struct rk_ring *empty;
 
-	CHECK(rk_ring_create(&empty, &options) == 0);
+	CHECK(rk_ring_create(&empty, &options, sizeof(options)) == 0);
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
-	CHECK(rk_ring_arm(empty) == -EHOSTUNREACH && rk_ring_wait(empty, -1) == -EHOSTUNREACH);
+	CHECK(rk_ring_arm(empty) == -EHOSTUNREACH && rk_ring_wait_for(empty, INT64_MAX) == -EHOSTUNREACH);
 	CHECK(rk_ring_arm(ring) == 1); /* there is something */
-	CHECK(rk_ring_open(ring, here, &reader) == -EHOSTUNREACH);
-	CHECK(rk_ring_open(ring, here, &reader) == -EHOSTUNREACH);
+	CHECK(rk_ring_open(ring, here, &reader, sizeof(reader)) == -EHOSTUNREACH);
+	CHECK(rk_ring_open(ring, here, &reader, sizeof(reader)) == -EHOSTUNREACH);
 	for (uint64_t i = 0; i < 1000; i++)
 		CHECK(write_one(i, 100) == 0);
 	return 0;
@@ -234,7 +234,7 @@ static void *open_in_vain(void *arg)
 	struct rk_ring_reader reader;
 
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
-	CHECK(rk_ring_open(ring, here, &reader) == -EHOSTUNREACH);
+	CHECK(rk_ring_open(ring, here, &reader, sizeof(reader)) == -EHOSTUNREACH);
 	return arg;
 }
 
@@ -259,7 +259,7 @@ static void without_a_fence(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, open_in_vain, NULL), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(write_one(10, 100), 0);
-	assert_int_equal(rk_ring_open(ring, here, &reader), 1);
+	assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 1);
 	for (; rk_ring_next(&reader, &record); n++)
 		assert_int_equal(head_of(&record).number, n);
 	assert_int_equal(n, 10);

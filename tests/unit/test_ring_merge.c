@@ -41,7 +41,7 @@ static void merged(void **state)
 	seen.stop_at = 3;
 	assert_int_equal(rk_ring_merge(ring, see, &seen), 77);
 	assert_int_equal(seen.n, 3);
-	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+	assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
 	assert_int_equal(rk_ring_merge(ring, see, &seen), -EBUSY);
 	assert_int_equal(rk_ring_close(&reader), 0);
 	seen.stop_at = 1000;

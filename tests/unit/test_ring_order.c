@@ -109,7 +109,7 @@ static void run_round(int looks, const int *cpus, struct seen *seen)
 
 	*seen = (struct seen){.cpu = RK_INDEX_ALL};
 	shared.next_number = 0;
-	assert_int_equal(rk_ring_create(&ring, &options), 0);
+	assert_int_equal(rk_ring_create(&ring, &options, sizeof(options)), 0);
 	for (uint32_t i = 0; i < THREADS; i++) {
 		writers[i] = (struct writer){.number = i, .cpu = cpus[i], .looks = looks};
 		assert_int_equal(pthread_create(&writers[i].thread, NULL, write_records, &writers[i]), 0);

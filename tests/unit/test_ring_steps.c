@@ -41,7 +41,7 @@ static void read_here(void)
 	struct rk_ring_reader reader;
 	struct rk_ring_record record;
 
-	if (rk_ring_open(ring, here, &reader) < 0)
+	if (rk_ring_open(ring, here, &reader, sizeof(reader)) < 0)
 		return;
 	for (int i = 0; i < 3 && rk_ring_next(&reader, &record); i++)
 		expect_next(&record);
@@ -55,7 +55,7 @@ static void read_rest(void)
 	struct rk_ring_record record;
 
 	for (int index = RK_INDEX_OVERFLOW; index <= (here < 0 ? 0 : here); index++) {
-		if (rk_ring_open(ring, index, &reader) < 0)
+		if (rk_ring_open(ring, index, &reader, sizeof(reader)) < 0)
 			continue;
 		while (rk_ring_next(&reader, &record))
 			expect_next(&record);
@@ -82,7 +82,7 @@ static void snapshot_here(void)
 	struct rk_ring_reader reader;
 	struct rk_ring_record record;
 
-	if (rk_ring_open(ring, here, &reader) < 0)
+	if (rk_ring_open(ring, here, &reader, sizeof(reader)) < 0)
 		return;
 	while (rk_ring_next(&reader, &record))
 		expect_next(&record);
@@ -116,7 +116,7 @@ static int use_part_in_child(void)
 
 	for (int again = 0; again < 2; again++) {
 		CHECK(write_one(BY_HANDLER, 100) == 0);
-		CHECK(rk_ring_open(ring, here, &reader) >= 0); /* 1: what the other thread had taken */
+		CHECK(rk_ring_open(ring, here, &reader, sizeof(reader)) >= 0); /* 1: what the other thread had taken */
 		while (rk_ring_next(&reader, &record))
 			CHECK(is_whole(&record));
 		rk_ring_release(&reader);

@@ -123,7 +123,7 @@ static void read_one(struct rk_ring *from, int index, uint64_t (*last)[WRITERS],
 {
 	struct rk_ring_reader reader;
 	struct rk_ring_record record;
-	int r = rk_ring_open(from, index, &reader);
+	int r = rk_ring_open(from, index, &reader, sizeof(reader));
 
 	EXPECT(r >= 0 || r == -EBUSY);
 	if (r < 0)
@@ -170,7 +170,7 @@ static void *keep_reading(void *stop)
 	while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) {
 		uint64_t what = draw(&random) % 8;
 
-		if (what == 0 && rk_ring_wait(ring, 2000000) == 0)
+		if (what == 0 && rk_ring_wait_for(ring, 2000000) == 0)
 			__atomic_fetch_add(&wakes, 1, __ATOMIC_RELAXED);
 		if (what == 1)
 			merge();
@@ -194,10 +194,10 @@ static void storm(void **state)
 	uint64_t wrote = 0, read = 0;
 
 	(void)state;
-	assert_int_equal(rk_ring_create(&ring, &options), 0);
+	assert_int_equal(rk_ring_create(&ring, &options, sizeof(options)), 0);
 	options.flags = RK_RING_OVERWRITE;
 	options.size = 16384;
-	assert_int_equal(rk_ring_create(&overwriting, &options), 0);
+	assert_int_equal(rk_ring_create(&overwriting, &options, sizeof(options)), 0);
 	storm_run(&weather);
 	for (int cpu = RK_INDEX_OVERFLOW; cpu < rk_cpus_count(); cpu++) {
 		uint64_t before = reads;

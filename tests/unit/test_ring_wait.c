@@ -38,17 +38,19 @@ static void waited_for(void **state)
 
 	(void)state;
 	create(8192, 0);
-	assert_int_equal(rk_ring_wait(ring, 1000000), -ETIMEDOUT);
+	assert_int_equal(rk_ring_wait_for(ring, 1000000), -ETIMEDOUT);
+	assert_int_equal(rk_ring_wait_for(ring, 0), -ETIMEDOUT);
+	assert_int_equal(rk_ring_wait_for(ring, -1), -EINVAL);
 	for (int i = 0; i < 2; i++) { /* on the way to sleep, or asleep */
 		assert_int_equal(pthread_create(&thread, NULL, write_later, NULL), 0);
 		if (i == 0)
 			usleep(40000);
-		assert_int_equal(rk_ring_wait(ring, 20000000000), 0);
+		assert_int_equal(rk_ring_wait_for(ring, 20000000000), 0);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 	}
 	assert_int_equal(rk_ring_arm(ring), 1);
 	for (int index = RK_INDEX_OVERFLOW; index < rk_cpus_count(); index++) {
-		assert_int_equal(rk_ring_open(ring, index, &reader), 0);
+		assert_int_equal(rk_ring_open(ring, index, &reader, sizeof(reader)), 0);
 		while (rk_ring_next(&reader, &record))
 			found++;
 		rk_ring_release(&reader);
@@ -196,7 +198,7 @@ static void ended_by_a_handler(void **state)
 	assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
 	assert_int_equal(pthread_create(&thread, NULL, interrupt, &self), 0);
 	__atomic_store_n(&asleep, 1, __ATOMIC_RELEASE);
-	assert_int_equal(rk_ring_wait(ring, -1), -EINTR);
+	assert_int_equal(rk_ring_wait_for(ring, INT64_MAX), -EINTR);
 	__atomic_store_n(&asleep, 0, __ATOMIC_RELEASE);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(sigaction(SIGUSR1, &before, NULL), 0);
@@ -209,7 +211,7 @@ static int left_by_the_parent(void)
 	struct rk_ring_reader reader;
 
 	CHECK(rk_ring_arm(ring) == 1);
-	return rk_ring_open(ring, here, &reader) == 1 ? 0 : 1;
+	return rk_ring_open(ring, here, &reader, sizeof(reader)) == 1 ? 0 : 1;
 }
 
 static void *fork_another(void *arg)
@@ -229,7 +231,7 @@ static void snapshots_of_before(void **state)
 		SKIP("no rseq: there is one ring");
 	create(8192, RK_RING_OVERWRITE);
 	assert_int_equal(rk_ring_write(ring, "one", 3), 0);
-	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+	assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
 	assert_int_equal(pthread_create(&thread, NULL, fork_another, &ended), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(ended, 0);
@@ -247,9 +249,9 @@ static void *consume(void *arg)
 	struct rk_ring_reader reader;
 	struct rk_ring_record record;
 
-	CHECK(rk_ring_open(ring, which == 0 ? here : RK_INDEX_OVERFLOW, &reader) == 0);
+	CHECK(rk_ring_open(ring, which == 0 ? here : RK_INDEX_OVERFLOW, &reader, sizeof(reader)) == 0);
 	while (!__atomic_load_n(&written_all, __ATOMIC_ACQUIRE)) {
-		CHECK(rk_ring_wait(ring, 60000000000) == 0);
+		CHECK(rk_ring_wait_for(ring, 60000000000) == 0);
 		while (rk_ring_next(&reader, &record))
 			__atomic_fetch_add(&consumed[which], 1, __ATOMIC_RELEASE);
 		rk_ring_release(&reader);
@@ -299,7 +301,7 @@ static void *wait_often(void *arg)
 	for (uint32_t i = 1; i <= WAITS; i++) {
 		while (__atomic_load_n(&begun, __ATOMIC_ACQUIRE) != i)
 			sched_yield();
-		CHECK(rk_ring_wait(ring, 60000000000) == 0);
+		CHECK(rk_ring_wait_for(ring, 60000000000) == 0);
 		__atomic_store_n(&woken_up, i, __ATOMIC_RELEASE);
 	}
 	return arg;
@@ -352,13 +354,13 @@ static void padding_is_nothing(void **state)
 		assert_true(i < 100);
 	for (int i = 0; i < 3; i++)
 		(void)write_one(0, 2000);
-	assert_int_equal(rk_ring_open(ring, here, &reader), 0);
+	assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
 	while (rk_ring_next(&reader, &record))
 		rk_ring_release(&reader);
 	assert_int_equal(rk_ring_close(&reader), 0);
-	assert_int_equal(rk_ring_wait(ring, 1000000), -ETIMEDOUT);
+	assert_int_equal(rk_ring_wait_for(ring, 1000000), -ETIMEDOUT);
 	assert_int_equal(write_one(0, 2000), 0);
-	assert_int_equal(rk_ring_wait(ring, 1000000), 0);
+	assert_int_equal(rk_ring_wait_for(ring, 1000000), 0);
 	assert_int_equal(read_all(0), 1);
 	drop();
 }

@@ -28,7 +28,7 @@ static int elsewhere(int (*does)(void))
 
 static int write_once(void)
 {
-	int r = rk_rwlock_write_try(lock);
+	int r = rk_rwlock_write_lock_try(lock);
 
 	return r == 0 ? rk_rwlock_write_unlock(lock) : r;
 }
@@ -43,7 +43,7 @@ static int write_soon(void)
 static int read_once(void)
 {
 	struct rk_rwlock_section *section;
-	int r = rk_rwlock_read_try(lock, &section);
+	int r = rk_rwlock_read_lock_try(lock, &section);
 
 	if (r == 0)
 		rk_rwlock_read_unlock(lock, section);
@@ -96,7 +96,7 @@ static void a_writer_keeps_all_out(unsigned flags)
 		MUST(rk_rwlock_write_lock(lock) == 0);
 		MUST(read_try((enum way)way, &section) == -EBUSY && section == NULL);
 		MUST(rk_rwlock_read_lock(lock, &section) == -EDEADLK);
-		MUST(rk_rwlock_write_lock(lock) == -EDEADLK && rk_rwlock_write_try(lock) == -EBUSY);
+		MUST(rk_rwlock_write_lock(lock) == -EDEADLK && rk_rwlock_write_lock_try(lock) == -EBUSY);
 		MUST(elsewhere(read_once) == -EBUSY && elsewhere(read_soon) == -ETIMEDOUT);
 		MUST(elsewhere(write_once) == -EBUSY && elsewhere(write_soon) == -ETIMEDOUT);
 		MUST(elsewhere(unlock_only) == -EPERM);
@@ -202,7 +202,7 @@ static void *write_without_a_fence(void *arg)
 {
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
 	for (int i = 0; i < 3; i++) {
-		CHECK(rk_rwlock_write_try(lock) == -EHOSTUNREACH && rk_rwlock_write_lock(lock) == -EHOSTUNREACH);
+		CHECK(rk_rwlock_write_lock_try(lock) == -EHOSTUNREACH && rk_rwlock_write_lock(lock) == -EHOSTUNREACH);
 		CHECK(read_once() == 0);
 	}
 	return arg;

@@ -21,7 +21,7 @@ static void *read_elsewhere(void *arg)
 	int r = rk_rwlock_read_lock_for(lock, 20000000, &section);
 
 	*(int *)arg = r;
-	if (r == 0)
+	if (r >= 0)
 		rk_rwlock_read_unlock(lock, section);
 	return NULL;
 }
@@ -56,15 +56,15 @@ static int others_are_over(void)
 	CHECK(rk_rwlock_read_lock_for(lock, -1, &mine) == 0); /* it needn't wait */
 	CHECK(*RKI_READERS_GATE_OF(lock) != 0 || !WITH_RSEQ()); /* and from now on it is as fast as it was */
 	rk_rwlock_read_unlock(lock, mine);
-	CHECK(rk_rwlock_write_try(lock) == 0 && rk_rwlock_write_unlock(lock) == 0);
+	CHECK(rk_rwlock_write_lock_try(lock) == 0 && rk_rwlock_write_unlock(lock) == 0);
 	return all_is_well();
 }
 
 static int mine_goes_on(void)
 {
 	alarm(60);
-	mine = rk_rwlock_keep(lock, mine);
-	CHECK(rk_rwlock_keep(lock, mine) == mine);
+	mine = rk_rwlock_read_keep(lock, mine);
+	CHECK(rk_rwlock_read_keep(lock, mine) == mine);
 	CHECK(elsewhere(write_elsewhere) == -ETIMEDOUT);
 	rk_rwlock_read_unlock(lock, mine);
 	return all_is_well();
@@ -101,12 +101,14 @@ static int half_done(int way)
 
 	alarm(60);
 	if (way < 2) {
-		CHECK(rki_rwlock_read_lock_slow(lock, 0, &section, way == 0 ? RK_NO_RSEQ : RK_CLOSED) == -EOWNERDEAD);
-		CHECK(rk_rwlock_read_lock(lock, &section) == -EOWNERDEAD);
-		CHECK(elsewhere(read_elsewhere) == -EOWNERDEAD);
+		CHECK(rki_rwlock_read_lock_slow(lock, 0, &section, way == 0 ? RK_NO_RSEQ : RK_CLOSED) == 1);
+		CHECK(rk_rwlock_write_lock_try(lock) == -EBUSY && elsewhere(read_elsewhere) == 1);
+		rk_rwlock_read_unlock(lock, section);
+		CHECK(rk_rwlock_read_lock(lock, &section) == 1);
+		rk_rwlock_read_unlock(lock, section);
 	}
 	CHECK(rk_rwlock_write_lock(lock) == 1);
-	CHECK(elsewhere(read_elsewhere) == -EOWNERDEAD);
+	CHECK(elsewhere(read_elsewhere) == -ETIMEDOUT);
 	CHECK(rk_rwlock_write_unlock(lock) == 0);
 	return all_is_well();
 }

@@ -72,7 +72,7 @@ static void handle(struct storm_thread *t)
 {
 	for (int i = 0; i < 4; i++)
 		use_for(&t->handler_random, 0);
-	if (draw(&t->handler_random) % 64 == 0 && rk_rwlock_write_try(lock) == 0)
+	if (draw(&t->handler_random) % 64 == 0 && rk_rwlock_write_lock_try(lock) == 0)
 		EXPECT(rk_rwlock_write_unlock(lock) == 0);
 }
 
@@ -92,7 +92,7 @@ static int child(void)
 	EXPECT(rk_rwlock_write_unlock(lock) == 0);
 	for (int i = 0; i < 100; i++)
 		use_for(&random, INT64_MAX);
-	EXPECT(rk_rwlock_write_try(lock) == 0 && rk_rwlock_write_unlock(lock) == 0);
+	EXPECT(rk_rwlock_write_lock_try(lock) == 0 && rk_rwlock_write_unlock(lock) == 0);
 	return wrong == 0 ? 0 : 1;
 }
 
@@ -115,7 +115,7 @@ static void *keep_writing(void *stop)
 	uint64_t random = 2463534242 ^ (uintptr_t)&random;
 
 	while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) {
-		int r = draw(&random) % 8 == 0 ? rk_rwlock_write_try(lock) : rk_rwlock_write_lock_for(lock, 3000000);
+		int r = draw(&random) % 8 == 0 ? rk_rwlock_write_lock_try(lock) : rk_rwlock_write_lock_for(lock, 3000000);
 
 		EXPECT(r == 0 || r == -EBUSY || r == -ETIMEDOUT);
 		if (r < 0) {
@@ -152,7 +152,7 @@ static void in_a_storm(unsigned flags)
 	assert_int_equal(wrong, 0);
 	assert_true(enough());
 	assert_int_equal(data[0], written);
-	assert_int_equal(rk_rwlock_write_try(lock), 0);
+	assert_int_equal(rk_rwlock_write_lock_try(lock), 0);
 	assert_int_equal(rk_rwlock_write_unlock(lock), 0);
 	assert_int_equal(rk_rwlock_destroy(lock), 0);
 }

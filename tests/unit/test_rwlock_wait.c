@@ -24,7 +24,7 @@ static pthread_t start_writer(void)
 	assert_int_equal(pthread_create(&thread, NULL, write_when_it_can, NULL), 0);
 	/* It waits when it is asked about the lock: with nobody else there a try succeeds. */
 	wait_for_sleepers(1);
-	assert_int_equal(rk_rwlock_write_try(lock), -EBUSY);
+	assert_int_equal(rk_rwlock_write_lock_try(lock), -EBUSY);
 	assert_int_equal(__atomic_load_n(&written, __ATOMIC_ACQUIRE), 0);
 	return thread;
 }

@@ -182,10 +182,10 @@ static void set_up(void)
 	struct rk_percpu_options compounds = {.item_size = sizeof(struct compound)};
 	void *item;
 
-	assert_int_equal(rk_percpu_create(&pool, &options), 0);
+	assert_int_equal(rk_percpu_create(&pool, &options, sizeof(options)), 0);
 	assert_int_equal(rk_percpu_alloc(pool, &item), 0);
 	shared = item;
-	assert_int_equal(rk_percpu_create(&compound_pool, &compounds), 0);
+	assert_int_equal(rk_percpu_create(&compound_pool, &compounds, sizeof(compounds)), 0);
 	assert_int_equal(rk_percpu_alloc(compound_pool, &item), 0);
 	compound = item;
 	set_up_compound();

@@ -75,7 +75,7 @@ static void create(void)
 	CHECK(rk_lock_create(&lock, 8) == 0);
 	CHECK(rk_ref_init(&ref, count_release) == 0);
 	CHECK(rk_counter_group_create(&group, NULL, 2) == 0);
-	CHECK(rk_cache_create(&cache, &options) == 0);
+	CHECK(rk_cache_create(&cache, &options, sizeof(options)) == 0);
 }
 
 /* Without a fence a call may say so; it may not hang, and nothing may be lost. */
@@ -88,6 +88,7 @@ static void use(void)
 {
 	struct rk_rcu_call call;
 	struct rk_rwlock_section *section;
+	struct rk_rcu_section *read;
 	int64_t values[2];
 	void *data;
 	int r;
@@ -96,7 +97,8 @@ static void use(void)
 	CHECK(rk_rcu_defer(rcu, &call, count_call) == 0);
 	r = rk_rcu_barrier(rcu);
 	CHECK(is_done_or_unfenced(r) && (r != 0 || called == 1));
-	rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
+	rk_rcu_read_lock(rcu, &read);
+	rk_rcu_read_unlock(rcu, read);
 	r = rk_rwlock_write_lock(rwlock);
 	CHECK(is_done_or_unfenced(r));
 	if (r == 0)
@@ -107,9 +109,9 @@ static void use(void)
 		r = rk_lock_cpu(lock, cpu, &data);
 		CHECK(is_done_or_unfenced(r));
 		if (r == 0)
-			CHECK(rk_lock_release(data) == 0);
+			CHECK(rk_lock_release(lock, data) == 0);
 	}
-	CHECK(rk_lock_here(lock, &data) >= 0 && rk_lock_release(data) == 0);
+	CHECK(rk_lock_here(lock, &data) >= 0 && rk_lock_release(lock, data) == 0);
 	rk_counter_group_add(group, 1, 3);
 	r = rk_counter_group_read(group, values, 2);
 	CHECK(r >= 0 && values[1] == 3);
@@ -185,11 +187,13 @@ static void use_in_handler(void)
 
 static int handler_in_a_period(void)
 {
+	struct rk_rcu_section *section;
 	int64_t values[2];
 
 	handle_traps();
 	create();
-	rk_rcu_read_unlock(rcu, rk_rcu_read_lock(rcu));
+	rk_rcu_read_lock(rcu, &section);
+	rk_rcu_read_unlock(rcu, section);
 	filter_calls(SYS_membarrier, SYS_membarrier, SECCOMP_RET_TRAP, 0);
 	in_handler = use_in_handler;
 	CHECK(is_done_or_unfenced(rk_rcu_synchronize(rcu)));

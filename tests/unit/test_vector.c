@@ -209,7 +209,7 @@ static void refused(void **state)
 	assert_int_equal(rk_vector(item, here, NULL, SIZE, &fine, 1), -EINVAL);
 	spare = bank_of(here);
 	assert_int_equal(rk_vector(item, here, &spare, SIZE, &fine, 1), -EINVAL);
-	assert_int_equal(rk_percpu_create(&plain, &plain_options), 0);
+	assert_int_equal(rk_percpu_create(&plain, &plain_options, sizeof(plain_options)), 0);
 	assert_int_equal(rk_percpu_alloc(plain, &plain_item), 0);
 	assert_int_equal(rk_percpu_vector(plain, plain_item, here, &fine, 1), -EINVAL);
 	spare = data;
@@ -237,7 +237,7 @@ static void states(void **state)
 	assert_ptr_equal(spare, own[0]);
 	assert_int_equal(own[1][0], 1);
 	assert_int_equal(own[0][0], 0);
-	assert_int_equal(rk_bank_begin(item, here), 0);
+	assert_int_equal(rk_bank_begin_try(item, here), 0);
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -EBUSY);
 	assert_int_equal(rk_bank_take(item, here, NULL, &bank), 0);
 	assert_ptr_equal(bank, own[1]);
@@ -247,7 +247,7 @@ static void states(void **state)
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -ESTALE);
 	assert_int_equal(own[1][0], 1);
 	assert_null(rk_percpu_spare(pool, item, here));
-	assert_int_equal(rk_bank_begin(item, here), 0); /* and so it is still there to be taken */
+	assert_int_equal(rk_bank_begin_try(item, here), 0); /* and so it is still there to be taken */
 	assert_int_equal(rk_bank_take(item, here, own[0], &bank), 1);
 	assert_ptr_equal(bank, own[1]);
 	assert_int_equal(rk_bank_open(item, here, bank), 0); /* given back: it isn't out any more */

@@ -382,7 +382,7 @@ static void migrated_at_every_instruction(void **state)
 			cpus[found++] = cpu;
 	if (found < 2)
 		SKIP("needs two CPUs");
-	assert_int_equal(rk_percpu_create(&pool, &options), 0);
+	assert_int_equal(rk_percpu_create(&pool, &options, sizeof(options)), 0);
 	assert_int_equal(rk_percpu_alloc(pool, &allocated), 0);
 	item = allocated;
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {

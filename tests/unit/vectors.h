@@ -27,7 +27,7 @@ static int make_item(void **state)
 
 	(void)state;
 	here = rk_cpu();
-	return rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0;
+	return rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &item) != 0;
 }
 
 static int drop_item(void **state)

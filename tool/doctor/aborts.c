@@ -236,7 +236,7 @@ static bool prepare(int out, const struct abort_probe *probe, struct trial *tria
 	if (trial->area == NULL)
 		return false;
 	trial->offset = (const char *)(uintptr_t)trial->area - thread_pointer;
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &trial->words) != 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &trial->words) != 0)
 		doctor_give_up(LACKS_MEMORY);
 	return true;
 }

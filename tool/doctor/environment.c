@@ -182,7 +182,7 @@ static int highest_listed(char *shown, size_t size)
 /* A filter may refuse the question whatever the kernel knows. */
 static enum answer look_for_ktls(struct rk_ktls_layout *layout)
 {
-	int r = rk_ktls_ask(layout, sizeof(*layout));
+	int r = rk_ktls_query_kernel(layout, sizeof(*layout));
 
 	return r == 0 || r == -E2BIG || r == -ENOTSUP ? ANSWER_YES : r == -ENXIO ? ANSWER_NO : ANSWER_UNKNOWN;
 }

@@ -71,7 +71,7 @@ enum areas {
 static bool kernel_registers(void)
 {
 	struct rk_ktls_layout layout = {.size = 0};
-	int r = rk_ktls_ask(&layout, sizeof(layout));
+	int r = rk_ktls_query_kernel(&layout, sizeof(layout));
 
 	if (r == -E2BIG)
 		complain("the kernel's blob has %u bytes, aligned to %u, more than there is room for: run as without --ktls",

@@ -106,8 +106,9 @@ RKI_INLINE int rk_lock_here_try(struct rk_lock *lock, void **data)
 	return rk_lock_here_for(lock, 0, data);
 }
 
-RKI_INLINE int rk_lock_release(void *data)
+RKI_INLINE int rk_lock_release(struct rk_lock *lock, void *data)
 {
+	(void)lock; /* its data says all */
 #if RK_HAVE_SECTIONS
 	struct rki_lock_slot *slot = (struct rki_lock_slot *)((uintptr_t)data - RK_LOCK_HEADER);
 
@@ -142,7 +143,7 @@ RKI_INLINE int rk_rwlock_read_lock(struct rk_rwlock *lock, struct rk_rwlock_sect
 	return rk_rwlock_read_lock_for(lock, INT64_MAX, section);
 }
 
-RKI_INLINE int rk_rwlock_read_try(struct rk_rwlock *lock, struct rk_rwlock_section **section)
+RKI_INLINE int rk_rwlock_read_lock_try(struct rk_rwlock *lock, struct rk_rwlock_section **section)
 {
 	return rk_rwlock_read_lock_for(lock, 0, section);
 }

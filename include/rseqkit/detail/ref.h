@@ -18,7 +18,7 @@ RKI_BEGIN_DECLS
 /* The ways out of the functions below, in their contexts: with the outcome of the attempt that was made. */
 RKI_API void rki_ref_get_slow(struct rk_ref *ref, enum rk_result outcome);
 RKI_API void rki_ref_put_slow(struct rk_ref *ref, enum rk_result outcome);
-RKI_API int rki_ref_tryget_slow(struct rk_ref *ref, enum rk_result outcome, int live);
+RKI_API int rki_ref_get_try_slow(struct rk_ref *ref, enum rk_result outcome, int live);
 
 RKI_INLINE void rk_ref_get(struct rk_ref *ref)
 {
@@ -36,18 +36,18 @@ RKI_INLINE void rk_ref_put(struct rk_ref *ref)
 		rki_ref_put_slow(ref, outcome);
 }
 
-RKI_INLINE int rk_ref_tryget(struct rk_ref *ref)
+RKI_INLINE int rk_ref_get_try(struct rk_ref *ref)
 {
 	enum rk_result outcome = rk_gate_add(&ref->gate, 0, 1);
 
-	return RKI_LIKELY(outcome == RK_DONE) ? 1 : rki_ref_tryget_slow(ref, outcome, 0);
+	return RKI_LIKELY(outcome == RK_DONE) ? 0 : rki_ref_get_try_slow(ref, outcome, 0);
 }
 
-RKI_INLINE int rk_ref_tryget_live(struct rk_ref *ref)
+RKI_INLINE int rk_ref_get_live_try(struct rk_ref *ref)
 {
 	enum rk_result outcome = rk_gate_add(&ref->gate, 0, 1);
 
-	return RKI_LIKELY(outcome == RK_DONE) ? 1 : rki_ref_tryget_slow(ref, outcome, 1);
+	return RKI_LIKELY(outcome == RK_DONE) ? 0 : rki_ref_get_try_slow(ref, outcome, 1);
 }
 
 RKI_END_DECLS

@@ -47,7 +47,8 @@ RKI_API void rki_ring_wake(struct rk_ring *ring);
 RKI_API int rki_ring_look(struct rk_ring_reader *reader);
 
 /* One attempt to write a record, of a length that has been looked at. */
-static inline __attribute__((__unused__)) enum rk_result rki_ring_append(struct rk_ring *ring, const void *data, size_t length, int stamped)
+static inline __attribute__((__unused__)) enum rk_result rki_ring_append(struct rk_ring *ring, const void *data,
+									       size_t length, int stamped)
 {
 	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
 	intptr_t size = (intptr_t)RKI_RING_BYTES(length, stamped), mask = (intptr_t)shared->mask;
@@ -57,7 +58,8 @@ static inline __attribute__((__unused__)) enum rk_result rki_ring_append(struct 
 			 rk_cpu_bank_append_release(ring, 0, (intptr_t)length, data, length, size, mask);
 }
 
-static inline __attribute__((__unused__)) int rki_ring_write_any(struct rk_ring *ring, const void *data, size_t length, int stamped)
+static inline __attribute__((__unused__)) int rki_ring_write_any(struct rk_ring *ring, const void *data, size_t length,
+								       int stamped)
 {
 	const struct rk_ring_shared *shared = (const struct rk_ring_shared *)rk_percpu_slot(ring, RK_INDEX_RESERVE);
 	enum rk_result outcome = RK_UNEQUAL;

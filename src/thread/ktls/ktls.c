@@ -139,7 +139,7 @@ bool rk_ktls_begin(const struct rk_ktls_room *room, const struct rk_ktls_layout 
 }
 #endif
 
-int rk_ktls_ask(struct rk_ktls_layout *layout, size_t size)
+int rk_ktls_query_kernel(struct rk_ktls_layout *layout, size_t size)
 {
 	struct rk_ktls_layout full;
 	int r;

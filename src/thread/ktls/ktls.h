@@ -21,7 +21,7 @@ void rk_ktls_room(struct rk_ktls_room *room, size_t size) __attribute__((__weak_
 
 struct rk_process;
 
-/* What the kernel says of the blob. Returns 0; or what rk_ktls_ask() returns, but for what it says of this library. */
+/* What the kernel says of the blob. Returns 0; or what rk_ktls_query_kernel() returns, but for what it says of this library. */
 int rk_ktls_ask_kernel(struct rk_ktls_layout *layout);
 
 /* Is there room, as far as this copy sees? */

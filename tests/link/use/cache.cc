@@ -28,7 +28,7 @@ int main()
 	options.construct = make;
 	options.destruct = unmake;
 	options.context = &unmade;
-	if (rk_cache_create(&cache, &options) != 0)
+	if (rk_cache_create(&cache, &options, sizeof(options)) != 0)
 		return 1;
 	object *one = static_cast<object *>(rk_cache_get_here(cache));
 	if (one != nullptr)
@@ -38,7 +38,7 @@ int main()
 		return 2;
 	rk_cache_put(cache, one);
 	rk_cache_put_batch(cache, batch, 10);
-	if (rk_cache_stats(cache, &report, sizeof(report)) != 0 || report.constructed != 11)
+	if (rk_cache_query(cache, &report, sizeof(report)) != 0 || report.constructed != 11)
 		return 3;
 	return rk_cache_destroy(cache) == 0 && unmade == 11 ? 0 : 4;
 }

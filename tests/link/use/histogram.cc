@@ -12,7 +12,7 @@ int main()
 		return 1;
 	rk_histogram_record(histogram, 7);
 	rk_histogram_record_many(histogram, 20, 3);
-	if (rk_histogram_reset(histogram, &snapshot) != 0 || snapshot.count != 4)
+	if (rk_histogram_reset(histogram, &snapshot, sizeof(snapshot)) != 0 || snapshot.count != 4)
 		return 2;
 	if (rk_histogram_percentile(&snapshot, 25) != 7 || rk_histogram_max(&snapshot) != 20)
 		return 3;

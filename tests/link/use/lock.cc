@@ -13,11 +13,11 @@ static int of_each_cpu()
 		return 6;
 	if (rk_lock_cpu_try(lock, rk_lock_index(lock, data), &more) != -EBUSY || more != nullptr)
 		return 7;
-	if (rk_lock_release(data) != 0 || rk_lock_data(lock, RK_INDEX_OVERFLOW) == nullptr)
+	if (rk_lock_release(lock, data) != 0 || rk_lock_data(lock, RK_INDEX_OVERFLOW) == nullptr)
 		return 8;
-	if (rk_lock_here_try(lock, &data) != 0 || rk_lock_release(data) != 0)
+	if (rk_lock_here_try(lock, &data) != 0 || rk_lock_release(lock, data) != 0)
 		return 9;
-	if (rk_lock_cpu(lock, 0, &data) != 0 || rk_lock_release(data) != 0)
+	if (rk_lock_cpu(lock, 0, &data) != 0 || rk_lock_release(lock, data) != 0)
 		return 10;
 	return rk_lock_destroy(lock);
 }
@@ -29,12 +29,12 @@ int main()
 
 	if (rk_rwlock_create(&lock, RK_RWLOCK_WRITERS_FIRST) != 0)
 		return 1;
-	if (rk_rwlock_read_lock(lock, &outer) != 0 || rk_rwlock_read_try(lock, &inner) != 0)
+	if (rk_rwlock_read_lock(lock, &outer) != 0 || rk_rwlock_read_lock_try(lock, &inner) != 0)
 		return 2;
-	if (rk_rwlock_write_try(lock) == 0 || rk_rwlock_write_lock_for(lock, 1000) == 0)
+	if (rk_rwlock_write_lock_try(lock) == 0 || rk_rwlock_write_lock_for(lock, 1000) == 0)
 		return 3;
 	rk_rwlock_read_unlock(lock, inner);
-	rk_rwlock_read_unlock(lock, rk_rwlock_keep(lock, outer));
+	rk_rwlock_read_unlock(lock, rk_rwlock_read_keep(lock, outer));
 	if (rk_rwlock_write_lock(lock) != 0 || rk_rwlock_read_lock_for(lock, 0, &outer) == 0)
 		return 4;
 	if (rk_rwlock_write_unlock(lock) != 0 || rk_rwlock_destroy(lock) != 0)

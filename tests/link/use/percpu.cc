@@ -14,7 +14,7 @@ int main()
 	options.item_size = sizeof(initial);
 	options.initial = &initial;
 	options.flags = RK_PERCPU_DEBUG;
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &item) != 0)
 		return 1;
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
 		cpus += *static_cast<intptr_t *>(rk_percpu_slot(item, cpu)) == 5;

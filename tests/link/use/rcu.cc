@@ -22,14 +22,15 @@ int main()
 
 	if (rk_rcu_create(&rcu, 0) != 0)
 		return 1;
-	struct rk_rcu_section *section = rk_rcu_read_lock(rcu);
-	const object *seen = rk_rcu_dereference(&published);
+	struct rk_rcu_section *section;
+	rk_rcu_read_lock(rcu, &section);
+	const object *seen = rk_rcu_dereference(published);
 	if (seen->number != 1)
 		return 2;
 	rk_rcu_read_unlock(rcu, section);
-	object *old = rk_rcu_exchange(&published, &second);
+	object *old = rk_rcu_exchange(published, &second);
 	if (rk_rcu_synchronize(rcu) != 0 || rk_rcu_defer(rcu, &old->call, call_it) != 0 || rk_rcu_barrier(rcu) != 0)
 		return 3;
-	rk_rcu_publish(&published, old);
+	rk_rcu_publish(published, old);
 	return called == 1 ? rk_rcu_destroy(rcu) : 4;
 }

@@ -21,7 +21,7 @@ int main()
 	event one = {1};
 	int read = 0;
 
-	if (rk_ring_create(&ring, &options) != 0)
+	if (rk_ring_create(&ring, &options, sizeof(options)) != 0)
 		return 1;
 	for (int i = 0; i < 10; i++)
 		if (rk_ring_write_stamped(ring, &one, sizeof(one)) != 0)
@@ -30,7 +30,7 @@ int main()
 		return 3;
 	if (rk_ring_write(ring, &one, sizeof(one)) != 0 || rk_ring_arm(ring) != 1)
 		return 4;
-	if (rk_ring_open(ring, 0, &reader) != 0)
+	if (rk_ring_open(ring, 0, &reader, sizeof(reader)) != 0)
 		return 5;
 	while (rk_ring_next(&reader, &record))
 		read += static_cast<const event *>(record.data)->number;

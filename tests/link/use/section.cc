@@ -12,7 +12,7 @@ int main()
 	enum rk_result result = RK_ABORTED;
 
 	options.item_size = sizeof(&object);
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &item) != 0)
 		return 1;
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
 		*static_cast<struct versioned **>(rk_percpu_slot(item, cpu)) = &object;

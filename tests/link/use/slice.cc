@@ -17,7 +17,7 @@ int main()
 		return 1;
 	if ((rk_slice_enable() == 0) != (rk_slice_reason() == RK_SLICE_NONE))
 		return 2;
-	if (rk_mutex_lock(&mutex) != 0 || rk_mutex_try(&mutex) != -EBUSY || rk_mutex_lock_for(&mutex, 1) != -ETIMEDOUT)
+	if (rk_mutex_lock(&mutex) != 0 || rk_mutex_lock_try(&mutex) != -EBUSY || rk_mutex_lock_for(&mutex, 1) != -ETIMEDOUT)
 		return 3;
 	if (rk_condition_wait_for(&condition, &mutex, 1) != -ETIMEDOUT || rk_mutex_unlock(&mutex) != 0)
 		return 4;

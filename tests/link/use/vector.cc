@@ -23,7 +23,7 @@ int main()
 
 	options.item_size = sizeof(from);
 	options.flags = RK_PERCPU_CLOSABLE;
-	if (rk_percpu_create(&pool, &options) != 0 || rk_percpu_alloc(pool, &item) != 0)
+	if (rk_percpu_create(&pool, &options, sizeof(options)) != 0 || rk_percpu_alloc(pool, &item) != 0)
 		return 1;
 	if (rk_percpu_vector(pool, item, rk_cpus_next(-1), ops, 3) != 0 || to != 7)
 		return 1;
