@@ -166,8 +166,13 @@ struct rke_module {
 	char *tls; /* the calling thread's */
 };
 
+/* In C++, too, this is C, with casts as C has them. Of code inside extern "C" g++ doesn't complain; clang is told. */
 #ifdef __cplusplus
 extern "C" {
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wold-style-cast"
+#endif
 #endif
 
 /*
@@ -211,10 +216,6 @@ extern const unsigned int rke_at___rseq_size __asm__("__rseq_size") __attribute_
 #define RKE_ADDRESS_OF(symbol, address) __asm__("" : "=r"(address) : "0"(&rke_at_##symbol))
 #endif
 
-#ifdef __cplusplus
-}
-#endif
-
 /* A system call. Returns its result or a negative errno; errno stays. Context: any. */
 RKE_FUNCTION long rke_syscall(long number, long a, long b, long c, long d)
 {
@@ -229,7 +230,7 @@ RKE_FUNCTION long rke_syscall(long number, long a, long b, long c, long d)
 
 RKE_FUNCTION int rke_rseq(volatile void *area, uint32_t length, int flags, uint32_t signature)
 {
-	return (int)rke_syscall(SYS_rseq, (long)(intptr_t)area, (long)length, flags, (long)signature);
+	return (int)rke_syscall(SYS_rseq, (intptr_t)area, (long)length, flags, (long)signature);
 }
 
 /* An entry of the auxiliary vector, 0 if there is none; the libc's getauxval() says that in errno too. */
@@ -281,7 +282,7 @@ RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 #ifdef __GLIBC__
 	void *head = NULL;
 	size_t length = 0;
-	int r = (int)rke_syscall(SYS_get_robust_list, 0, (long)(intptr_t)&head, (long)(intptr_t)&length, 0);
+	int r = (int)rke_syscall(SYS_get_robust_list, 0, (intptr_t)&head, (intptr_t)&length, 0);
 
 	return r < 0 ? r : head == NULL;
 #else
@@ -621,7 +622,7 @@ RKE_FUNCTION intptr_t rke_decide(void)
 	if (has_area && registers && !(meets && meeting.offset == libc))
 		return libc * 8 + RKE_LIBC;
 	if (meets)
-		return (ptrdiff_t)meeting.offset * 8 + (meeting.kind == RKE_MEETING_EARLY ? RKE_EARLY : RKE_RSEQKIT);
+		return (ptrdiff_t)(int32_t)meeting.offset * 8 + (meeting.kind == RKE_MEETING_EARLY ? RKE_EARLY : RKE_RSEQKIT);
 	if (rke_early_area(&early))
 		return early * 8 + RKE_EARLY;
 	if (rke_librseq_area(&librseq))
@@ -648,7 +649,7 @@ RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
 		if (__atomic_compare_exchange_n(word, &where, found, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			where = found;
 	}
-	*offset = (ptrdiff_t)((where - (where & 7)) / 8);
+	*offset = (where - (where & 7)) / 8;
 	return (enum rke_place)(where & 7);
 }
 
@@ -717,13 +718,13 @@ RKE_FUNCTION int rke_block_signals(unsigned char saved[RKE_SIGSET_SIZE])
 
 	memset(blocked, 0xff, sizeof(blocked));
 	blocked[0] &= ~RKE_SYNCHRONOUS_SIGNALS;
-	return (int)rke_syscall(SYS_rt_sigprocmask, RKE_SIG_BLOCK, (long)(intptr_t)blocked, (long)(intptr_t)saved,
+	return (int)rke_syscall(SYS_rt_sigprocmask, RKE_SIG_BLOCK, (intptr_t)blocked, (intptr_t)saved,
 				RKE_SIGSET_SIZE);
 }
 
 RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE])
 {
-	(void)rke_syscall(SYS_rt_sigprocmask, RKE_SIG_SETMASK, (long)(intptr_t)saved, 0, RKE_SIGSET_SIZE);
+	(void)rke_syscall(SYS_rt_sigprocmask, RKE_SIG_SETMASK, (intptr_t)saved, 0, RKE_SIGSET_SIZE);
 }
 
 /*
@@ -873,5 +874,12 @@ RKE_FUNCTION enum rke_owner rke_thread_owner(void)
 	       place == RKE_LIBRSEQ ? RKE_OWNER_LIBRSEQ :
 				      RKE_OWNER_SELF;
 }
+
+#ifdef __cplusplus
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
+}
+#endif
 
 #endif /* RSEQKIT_EMBED_H */

@@ -68,7 +68,7 @@ RK_OP_INLINE enum rk_result RK_OP_PUBLISH(copy_if_equal)
 
 RK_OP_INLINE enum rk_result RK_OP_PUBLISH(push) RK_OP_PARAMS(void *base, void *node, ptrdiff_t next)
 {
-	intptr_t *link = (intptr_t *)((char *)node + next);
+	intptr_t *link = (intptr_t *)(void *)((char *)node + next);
 
 	RK_OP_CHECK((void)0)
 	RK_SECTION(RK_OP_EXITS,
