@@ -97,6 +97,6 @@ int main(void)
 	for (int i = 0; i < PRODUCERS + CONSUMERS; i++)
 		pthread_join(threads[i], NULL);
 	(void)rk_slice_enable();
-	printf("%ld of %ld; time slices: %s\n", sum, expected, rk_slice_reason_text(rk_slice_reason()));
+	printf("%ld of %ld; time slices: %s\n", sum, expected, rk_slice_reason_text(rk_slice_thread_reason()));
 	return sum == expected ? 0 : 1;
 }

@@ -2,6 +2,9 @@
 /*
  * cache.h - a cache of objects that are alike: each CPU keeps some at hand, and all share a depot.
  *
+ * Above all: the constructor and the destructor run in whichever call needs them, perhaps in a signal handler. An object that
+ * was put belongs to the cache: a second put of it gives it to two users.
+ *
  *	static void *make(void *context) { return malloc(64); }
  *	static void unmake(void *context, void *object) { free(object); }
  *
@@ -107,6 +110,12 @@ RKI_BEGIN_DECLS
  * it was reclaimed from an array, in whole pages.
  */
 RKI_API int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *options, size_t size);
+
+/*
+ * Which option rk_cache_create() answers with -EINVAL or -E2BIG for: a sentence, static storage; NULL if all are right.
+ * Parameters: as rk_cache_create(). Context: any. Cost: nanoseconds.
+ */
+RKI_API const char *rk_cache_options_fault(const struct rk_cache_options *options, size_t size);
 
 /*
  * Destroys a cache; NULL is allowed. No thread may be using it. All objects in it are destructed.

@@ -3,6 +3,9 @@
  * counter.h - 64-bit counters: added to on the CPU one runs on, summed over all CPUs when read. Alone, or in groups that
  * are read as they are at one moment.
  *
+ * Above all: a counter is destroyed when no thread can add to it any more. Nothing finds an add that comes later: it goes to
+ * the next counter there.
+ *
  * Total: an add never fails. A thread with rseq adds in its CPU's slot by one restartable sequence; one without, or
  * one whose sequence was aborted RK_ABORTS_MAX times in a row, adds atomically to the overflow slot, which sums
  * include. On 32-bit machines all adds do, since 64 bits are more than one store.

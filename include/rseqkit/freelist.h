@@ -2,10 +2,14 @@
 /*
  * freelist.h - a list of nodes per CPU, last in first out: for memory that is used again and again.
  *
+ * Above all: never free() or unmap a node while the list exists, not even a node that was popped: another thread may still be
+ * about to pop it, and dies if the page is gone. The memory of nodes is given back after rk_freelist_destroy(), or it is
+ * locked (mlock(2)).
+ *
  *	struct buffer { struct rk_freelist_node link; char data[4000]; };
  *
  *	struct rk_freelist_node *link = rk_freelist_pop(list);
- *	struct buffer *b = link != NULL ? (struct buffer *)link : malloc(sizeof(*b));
+ *	struct buffer *b = link != NULL ? (struct buffer *)link : next_of(buffers);   // of an array that outlives the list
  *	...
  *	rk_freelist_push(list, &b->link);
  *
@@ -16,10 +20,9 @@
  * by one restartable sequence; one without, or one whose sequence was aborted RK_ABORTS_MAX times in a row, uses the
  * overflow list that all share. A pop that finds its CPU's list empty looks there as well.
  *
- * Nodes are the caller's memory. One that was popped or drained belongs to the caller alone, to write what it likes. But
- * its address stays mapped as long as the list is in use: a thread that is about to pop the node may be waiting for its
- * page, swapped out, say. No fence reaches it there, and it dies if the page is gone. free() may unmap, unless that is
- * turned off. So nodes are given back when the list is destroyed, or their memory is locked (mlock(2)).
+ * Nodes are the caller's memory. One that was popped or drained belongs to the caller alone, to write what it likes. Its
+ * address stays mapped, as said above: the other thread may wait for the node's page, swapped out, say, and no fence reaches
+ * it there. free() may unmap, unless that is turned off.
  *
  * fork: the child has its own copy of every list with the nodes in it. A node that another thread was holding, or was
  * about to push or had just popped, is in no list of the child.

@@ -2,6 +2,8 @@
 /*
  * histogram.h - how often which values occurred: latencies, sizes. Recorded on the CPU one runs on, read as a whole.
  *
+ * Above all: a histogram is destroyed when no thread can record in it any more, as a counter.
+ *
  *	rk_histogram_create(&h, 5, UINT64_MAX);
  *	rk_histogram_record(h, nanoseconds);
  *	...

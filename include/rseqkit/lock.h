@@ -2,6 +2,9 @@
 /*
  * lock.h - locks: one for the data of each CPU, and one for readers and writers.
  *
+ * Above all: a thread that ends while it holds a lock holds it for ever. Sections under a per-CPU lock are short: whoever
+ * wants the lock of that CPU waits for the holder, also while the holder is preempted.
+ *
  * Per-CPU lock: for data of each CPU that one operation (ops.h) isn't enough for, a list and its length, say.
  *
  *	void *data;                       // of any size, the lock's own: zeros at first
@@ -149,7 +152,7 @@ RKI_INLINE int rk_lock_release(struct rk_lock *lock, void *data);
  *
  * Context: any. Cost: nanoseconds.
  */
-RKI_API void *rk_lock_data(const struct rk_lock *lock, int index);
+RKI_API void *rk_lock_data(struct rk_lock *lock, int index);
 RKI_API int rk_lock_index(const struct rk_lock *lock, const void *data);
 
 /*

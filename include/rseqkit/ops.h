@@ -2,6 +2,9 @@
 /*
  * ops.h - single operations on per-CPU memory, each one restartable sequence.
  *
+ * Above all: what an operation stores before its commit means nothing until the slot's word covers it. Only threads on the
+ * slot's CPU may work on a slot by operations; others fence or claim first (remote.h).
+ *
  * The memory is an item of rk_percpu (percpu.h) or laid out like one: the slot of index i is at base + i * RK_STRIDE.
  * Three kinds of index, and so three names for each operation:
  *

@@ -2,6 +2,9 @@
 /*
  * percpu.h - per-CPU memory: items at the same offset in every CPU's stride of one mapping.
  *
+ * Above all: a plain store to a slot can be lost, or tear an operation apart, while any thread works on that slot by
+ * operations. A freed item's slots are handed out again: no thread may be in an operation on it then.
+ *
  *   index     -2          -1          0           1          ...  highest possible CPU
  *          +-----------+-----------+-----------+-----------+-----+-----------+
  *          | reserve   | overflow  | CPU 0     | CPU 1     |     | CPU n - 1 |     each RK_STRIDE bytes, read as
@@ -22,8 +25,10 @@
  *
  * The address space that is reserved isn't memory, but counts where the kernel counts address space: against RLIMIT_AS,
  * and against RLIMIT_MEMLOCK when a program without CAP_IPC_LOCK calls mlockall(MCL_CURRENT). mlockall(MCL_FUTURE) doesn't
- * fill it. Core dumps leave it out: of a program with one counter both the kernel's and gcore's have 1.5 MB. A pool takes
- * three mappings of the process's 65,530 or so, each further range two, and a large item two.
+ * fill it. Core dumps leave it out: of a program with one counter both the kernel's and gcore's have 1.5 MB. But gcore reads
+ * large items whole, those of unused indexes too: with ten of 8 MB and two possible CPUs its file has 337 MB, and the process
+ * keeps as much memory. A pool takes three mappings of the process's 65,530 or so, each further range two, and a large item
+ * two.
  *
  * What walks mappings, measured with one counter and two possible CPUs: fork() takes 46 us instead of 40. Who reads
  * /proc/PID/smaps waits 97 us instead of 89. mlockall(MCL_CURRENT) takes 330 us instead of 250 and locks 1 MB, RK_STRIDE bytes
@@ -140,6 +145,12 @@ RKI_API int rk_cpus_next(int after);
  * first closable one of a process that has several threads by then waits for the kernel, some 20 ms.
  */
 RKI_API int rk_percpu_create(struct rk_percpu **pool, const struct rk_percpu_options *options, size_t size);
+
+/*
+ * Which option rk_percpu_create() answers with -EINVAL or -E2BIG for: a sentence, static storage; NULL if all are right.
+ * Parameters: as rk_percpu_create(). Context: any. Cost: nanoseconds.
+ */
+RKI_API const char *rk_percpu_options_fault(const struct rk_percpu_options *options, size_t size);
 
 /*
  * Destroys a pool and unmaps its memory; NULL is allowed. No thread may be using an item.

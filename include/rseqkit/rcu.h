@@ -2,6 +2,9 @@
 /*
  * rcu.h - read-copy-update: data that is read all the time, by anybody, and replaced while it is read.
  *
+ * Above all: a pointer that was dereferenced in a section is used in that section only. A thread in a section doesn't wait for
+ * a grace period of the same domain: it would wait for itself.
+ *
  *	struct rk_rcu_section *section;
  *
  *	rk_rcu_read_lock(rcu, &section);                        // reader

@@ -2,6 +2,9 @@
 /*
  * ref.h - a reference count that is cheap as long as its object is in use, and exact when that comes to an end.
  *
+ * Above all: after rk_ref_put() the caller doesn't touch the object. Each object is killed once: one that is never killed is
+ * never released.
+ *
  *	struct connection { struct rk_ref ref; ... };
  *
  *	rk_ref_init(&c->ref, release);      // one reference, the owner's

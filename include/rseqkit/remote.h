@@ -2,6 +2,9 @@
 /*
  * remote.h - work on other CPUs' data: fences, claims, and taking a CPU's bank (bank.h) while its users go on.
  *
+ * Above all: a bank stays mapped as long as its slot is in use, also after it was taken: no fence reaches a thread that waits
+ * for the page.
+ *
  *	if (rk_bank_begin_try(base, cpu) < 0)
  *		return;                                 // another owner is at work on this CPU's slot
  *	if (rk_bank_take(base, cpu, spare, &bank) >= 0)

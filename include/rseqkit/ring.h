@@ -2,6 +2,9 @@
 /*
  * ring.h - a ring of records per CPU: written by any thread that runs there, read from anywhere; for traces and logs.
  *
+ * Above all: a record that was read is valid until rk_ring_release(). A reader is closed by the thread that opened it, before
+ * that thread ends: else nothing reads that CPU's ring any more.
+ *
  *	struct rk_ring_options options = {.size = 1 << 20};
  *	rk_ring_create(&ring, &options, sizeof(options));
  *
@@ -81,6 +84,12 @@ RKI_BEGIN_DECLS
  * reader of a CPU that never wrote, and one for rk_ring_notify(). Two of the process's mappings.
  */
 RKI_API int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *options, size_t size);
+
+/*
+ * Which option rk_ring_create() answers with -EINVAL or -E2BIG for: a sentence, static storage; NULL if all are right.
+ * Parameters: as rk_ring_create(). Context: any. Cost: nanoseconds.
+ */
+RKI_API const char *rk_ring_options_fault(const struct rk_ring_options *options, size_t size);
 
 /*
  * Destroys a ring with what is in it; NULL is allowed. No thread may be using it, and no reader be open.

@@ -2,6 +2,8 @@
 /*
  * slice.h - time slices for lock holders: asks the kernel not to preempt the thread in the middle of something short.
  *
+ * Above all: inside a region the thread makes no system call: that ends a grant.
+ *
  *	int requested = rk_slice_begin();
  *
  *	lock(&spinlock);
@@ -16,7 +18,7 @@
  *
  * Source: the kernel's Documentation/userspace-api/rseq.rst; kernel 7.0 and later, with the slice extension configured
  * and not switched off (rseq_slice_ext=0), in a thread that is registered with all that the kernel offers. The C
- * library's area is often too short for that, with 32 bytes: rk_slice_reason() says what the reason is, and `rseqkit
+ * library's area is often too short for that, with 32 bytes: rk_slice_thread_reason() says what the reason is, and `rseqkit
  * exec --slice` runs a program with areas that aren't. Where there is no such thing both calls do nothing, in less than a
  * nanosecond.
  *
@@ -70,7 +72,7 @@ RKI_API int rk_slice_enable(void);
  *
  * Context: any thread; signal handler; after fork. Cost: nanoseconds, no system call.
  */
-RKI_API enum rk_slice_reason rk_slice_reason(void);
+RKI_API enum rk_slice_reason rk_slice_thread_reason(void);
 RKI_API const char *rk_slice_reason_text(enum rk_slice_reason reason);
 
 /*

@@ -54,15 +54,19 @@ static size_t round_up(size_t size, size_t alignment)
 	return (size + alignment - 1) & ~(alignment - 1);
 }
 
-/* Sizes and options; false where they don't fit. */
-static bool lay_out_pool(struct rk_percpu *pool, const struct rk_percpu_options *o)
+/* Sizes and options. Returns NULL, or which option is wrong. */
+static const char *lay_out_pool(struct rk_percpu *pool, const struct rk_percpu_options *o)
 {
 	size_t alignment = o->alignment ? o->alignment : 8;
 
-	if (o->item_size == 0 || o->item_size > RK_PERCPU_ITEM_MAX || (alignment & (alignment - 1)) != 0 ||
-	    alignment > ALIGNMENT_MAX || (o->flags & ~(unsigned)FLAGS) != 0 ||
-	    ((o->flags & RK_PERCPU_EMPTY_IN_CHILDREN) && (o->initial != NULL || (o->flags & RK_PERCPU_CLOSABLE))))
-		return false;
+	if (o->item_size == 0 || o->item_size > RK_PERCPU_ITEM_MAX)
+		return "item_size is 0 or above RK_PERCPU_ITEM_MAX";
+	if ((alignment & (alignment - 1)) != 0 || alignment > ALIGNMENT_MAX)
+		return "alignment is no power of two, or above 4096";
+	if ((o->flags & ~(unsigned)FLAGS) != 0)
+		return "flags has a bit that isn't known";
+	if ((o->flags & RK_PERCPU_EMPTY_IN_CHILDREN) && (o->initial != NULL || (o->flags & RK_PERCPU_CLOSABLE)))
+		return "RK_PERCPU_EMPTY_IN_CHILDREN goes neither with initial nor with RK_PERCPU_CLOSABLE";
 	pool->item_size = o->item_size;
 	pool->has_initial = o->initial != NULL;
 	pool->flags = o->flags | (rk_debug_chosen() ? RK_PERCPU_DEBUG : 0);
@@ -77,7 +81,7 @@ static bool lay_out_pool(struct rk_percpu *pool, const struct rk_percpu_options 
 		alignment = pool->is_large && alignment < sizeof(void *) ? sizeof(void *) : alignment;
 	}
 	if (pool->slot_size > RK_STRIDE)
-		return false;
+		return "item_size is too large for RK_PERCPU_CLOSABLE, which takes two banks";
 	/* AddressSanitizer has a byte for eight of memory, which two items must not share. */
 	if (rk_tell() && alignment < 8)
 		alignment = 8;
@@ -86,7 +90,16 @@ static bool lay_out_pool(struct rk_percpu *pool, const struct rk_percpu_options 
 	pool->spacing = round_up(pool->slot_size + pool->guard_size, alignment);
 	pool->per_range = RK_STRIDE / pool->spacing;
 	pool->head = rk_range_head(pool);
-	return true;
+	return NULL;
+}
+
+const char *rk_percpu_options_fault(const struct rk_percpu_options *given, size_t size)
+{
+	struct rk_percpu_options options;
+	struct rk_percpu layout = {0};
+	int r = rk_question(&options, sizeof(options), given, size);
+
+	return r < 0 ? rk_error_text(r) : lay_out_pool(&layout, &options);
 }
 
 int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *given, size_t size)
@@ -101,7 +114,7 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 	r = rk_question(&options, sizeof(options), given, size);
 	if (r < 0)
 		return r;
-	if (!lay_out_pool(&layout, &options))
+	if (lay_out_pool(&layout, &options) != NULL)
 		return -EINVAL;
 	/* Whoever has an item may use operations on it, even before this library's constructor. */
 	(void)rk_process_get();

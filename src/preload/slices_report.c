@@ -135,7 +135,7 @@ __attribute__((__destructor__)) static void write_report(void)
 		if (*at < ' ' || *at > '~' || *at == '"' || *at == '\\')
 			*at = '?';
 	add_text(line, sizeof(line), "{\"pid\": %d, \"program\": \"%s\", \"requests\": \"%s\"", (int)getpid(), name,
-	       is_watch ? "not made" : rk_slice_reason_text(rk_slice_reason()));
+	       is_watch ? "not made" : rk_slice_reason_text(rk_slice_thread_reason()));
 	for (int i = 0; i < RK_TALLIES; i++)
 		add_text(line, sizeof(line), ", \"%s\": %lld", names[i], (long long)rk_counter_sum(tallies[i]));
 	add_text(line, sizeof(line), "}\n");

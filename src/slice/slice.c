@@ -142,7 +142,7 @@ void rk_slice_let_go(int held)
 		rk_slice_end(1);
 }
 
-enum rk_slice_reason rk_slice_reason(void)
+enum rk_slice_reason rk_slice_thread_reason(void)
 {
 	const struct rk_process *p = rk_process_get();
 	const volatile struct rk_area *area = rk_area_of(p);

@@ -38,24 +38,36 @@ static int get_cache_pool(int which, struct rk_percpu **out)
 	return rk_pool_get_fenced(&pools[which], &options, out);
 }
 
-/* The options with defaults filled in. Returns 0 or -EINVAL. */
-static int complete(struct rk_cache_options *options)
+/* The options with defaults filled in. Returns NULL, or which option is wrong. */
+static const char *complete(struct rk_cache_options *options)
 {
 	uint64_t cpus = (uint64_t)rk_cpus_count();
 
-	if (options->destruct == NULL || options->per_cpu > RK_CACHE_PER_CPU_MAX || options->limit > RK_CACHE_LIMIT_MAX)
-		return -EINVAL;
+	if (options->destruct == NULL)
+		return "there is no destruct, which is required";
+	if (options->per_cpu > RK_CACHE_PER_CPU_MAX)
+		return "per_cpu is above RK_CACHE_PER_CPU_MAX";
+	if (options->limit > RK_CACHE_LIMIT_MAX)
+		return "limit is above RK_CACHE_LIMIT_MAX";
 	if (options->per_cpu == 0)
 		options->per_cpu = PER_CPU;
 	if (options->batch == 0)
 		options->batch = options->per_cpu < 4 ? 1 : (uint32_t)least(options->per_cpu / 4, RK_CACHE_BATCH_MAX);
 	if (options->batch > options->per_cpu || options->batch > RK_CACHE_BATCH_MAX)
-		return -EINVAL;
+		return "batch is above per_cpu or RK_CACHE_BATCH_MAX";
 	if (options->limit == 0)
 		options->limit = 2 * cpus * options->per_cpu;
 	if (options->budget != NULL && (options->weight == 0 || options->weight > (uint64_t)INT64_MAX / options->limit))
-		return -EINVAL;
-	return 0;
+		return "there is a budget, and weight is 0 or too large for limit";
+	return NULL;
+}
+
+const char *rk_cache_options_fault(const struct rk_cache_options *given, size_t size)
+{
+	struct rk_cache_options options;
+	int r = rk_question(&options, sizeof(options), given, size);
+
+	return r < 0 ? rk_error_text(r) : complete(&options);
 }
 
 int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *given, size_t size)
@@ -70,8 +82,8 @@ int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *give
 		return -EINVAL;
 	*cache = NULL;
 	r = rk_question(&options, sizeof(options), given, size);
-	if (r == 0)
-		r = complete(&options);
+	if (r == 0 && complete(&options) != NULL)
+		r = -EINVAL;
 	if (r < 0)
 		return r;
 	while ((uint32_t)1 << (SMALLEST + which) < options.per_cpu)

@@ -99,7 +99,7 @@ static bool is_possible(int index)
 	return index == RK_INDEX_OVERFLOW || rk_cpus_has(rk_cpus_get(), index);
 }
 
-void *rk_lock_data(const struct rk_lock *lock, int index)
+void *rk_lock_data(struct rk_lock *lock, int index)
 {
 	return is_possible(index) ? (char *)rk_lock_slot(lock, index) + RK_LOCK_HEADER : NULL;
 }

@@ -182,7 +182,7 @@ static int close_slot(const struct rk_lock *lock, int index, const struct wait *
 	return r;
 }
 
-static int lock_cpu(const struct rk_lock *lock, int index, int64_t nanoseconds, void **data)
+static int lock_cpu(struct rk_lock *lock, int index, int64_t nanoseconds, void **data)
 {
 	struct wait wait = {.nanoseconds = nanoseconds};
 

@@ -109,6 +109,24 @@ static int lay_out_ring(struct ring_state *state, size_t size, unsigned flags)
 	return 0;
 }
 
+/* The options with defaults filled in. Returns NULL, or which option is wrong. */
+static const char *complete_ring(struct rk_ring_options *options)
+{
+	if (options->size == 0)
+		options->size = SIZE;
+	if (options->size < RK_RING_SIZE_MIN || options->size > RK_RING_SIZE_MAX || (options->size & (options->size - 1)) != 0)
+		return "size is no power of two from RK_RING_SIZE_MIN to RK_RING_SIZE_MAX";
+	return (options->flags & ~RK_RING_OVERWRITE) != 0 ? "flags has a bit that isn't known" : NULL;
+}
+
+const char *rk_ring_options_fault(const struct rk_ring_options *given, size_t size)
+{
+	struct rk_ring_options options;
+	int r = rk_question(&options, sizeof(options), given, size);
+
+	return r < 0 ? rk_error_text(r) : complete_ring(&options);
+}
+
 int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *given, size_t size)
 {
 	struct rk_ring_options options;
@@ -122,10 +140,7 @@ int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *given, s
 	r = rk_question(&options, sizeof(options), given, size);
 	if (r < 0)
 		return r;
-	if (options.size == 0)
-		options.size = SIZE;
-	if ((options.flags & ~RK_RING_OVERWRITE) != 0 || options.size < RK_RING_SIZE_MIN || options.size > RK_RING_SIZE_MAX ||
-	    (options.size & (options.size - 1)) != 0)
+	if (complete_ring(&options) != NULL)
 		return -EINVAL;
 	r = get_ring_pool(&from);
 	if (r == 0)

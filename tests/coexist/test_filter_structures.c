@@ -194,7 +194,7 @@ static int request_time(void)
 	for (int i = 0; i < 1000; i++)
 		rk_slice_end(rk_slice_begin());
 	(void)rk_slice_enable();
-	(void)rk_slice_reason();
+	(void)rk_slice_thread_reason();
 	if (rk_mutex_lock(&mutex) != 0 || rk_mutex_lock_for(&mutex, 1000) != -ETIMEDOUT)
 		return 1;
 	if (rk_condition_wait_for(&condition, &mutex, 1000) != -ETIMEDOUT || rk_mutex_unlock(&mutex) != 0)

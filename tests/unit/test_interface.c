@@ -49,6 +49,19 @@ static void options_of_other_releases(void **state)
 	assert_int_equal(rk_ring_create(&ring, &ring_options.now, sizeof(ring_options)), -E2BIG);
 	assert_int_equal(rk_cache_create(&cache, &cache_options.now, sizeof(cache_options)), -E2BIG);
 
+	/* Which is wrong. */
+	assert_string_equal(rk_percpu_options_fault(&pool_options.now, sizeof(pool_options)), rk_error_text(-E2BIG));
+	assert_string_equal(rk_percpu_options_fault(NULL, sizeof(pool_options)), rk_error_text(-EINVAL));
+	assert_null(rk_percpu_options_fault(&pool_options.now, sizeof(pool_options.now)));
+	pool_options.now.alignment = 3;
+	assert_non_null(strstr(rk_percpu_options_fault(&pool_options.now, sizeof(pool_options.now)), "alignment"));
+	assert_null(rk_ring_options_fault(&ring_options.now, sizeof(ring_options.now)));
+	ring_options.now.flags = 2;
+	assert_non_null(strstr(rk_ring_options_fault(&ring_options.now, sizeof(ring_options.now)), "flags"));
+	assert_null(rk_cache_options_fault(&cache_options.now, sizeof(cache_options.now)));
+	cache_options.now.destruct = NULL;
+	assert_non_null(strstr(rk_cache_options_fault(&cache_options.now, sizeof(cache_options.now)), "destruct"));
+
 	assert_int_equal(rk_percpu_create(&pool, &pool_options.now, 0), -EINVAL);
 	assert_int_equal(rk_ring_create(&ring, &ring_options.now, 0), -EINVAL);
 	assert_int_equal(rk_cache_create(&cache, &cache_options.now, 0), -EINVAL);

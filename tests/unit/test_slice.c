@@ -33,12 +33,12 @@ static void the_reason(void **state)
 	for (int i = 0; i < 3; i++) {
 		int requested = rk_slice_begin();
 
-		assert_int_equal(rk_slice_reason(), expected);
+		assert_int_equal(rk_slice_thread_reason(), expected);
 		assert_int_equal(requested, expected == RK_SLICE_NONE && RK_HAVE_SECTIONS);
 		rk_slice_end(requested);
 		assert_int_equal(rk_slice_enable(), enable_result_of(expected));
 	}
-	assert_int_equal(rk_slice_reason(), expected);
+	assert_int_equal(rk_slice_thread_reason(), expected);
 	assert_string_equal(rk_slice_reason_text((enum rk_slice_reason)99), "unknown");
 	for (int i = 0; i <= RK_SLICE_VFORK; i++)
 		assert_string_not_equal(rk_slice_reason_text((enum rk_slice_reason)i), "unknown");
@@ -173,7 +173,7 @@ static void nothing_is_stored_where_it_is_off(void **state)
 		rk_slice_end(0);
 		assert_int_equal(*fake.control, 0x5a00);
 		assert_int_equal(switched_on, 0);
-		assert_int_equal(rk_slice_reason(), RK_SLICE_VFORK);
+		assert_int_equal(rk_slice_thread_reason(), RK_SLICE_VFORK);
 		assert_int_equal(rk_slice_enable(), -EAGAIN);
 		end_fake();
 	}

@@ -13,7 +13,7 @@ static uint32_t control_now(void)
 
 static int judge_on(void)
 {
-	CHECK(rk_slice_reason() == RK_SLICE_NONE && kernel_says_on());
+	CHECK(rk_slice_thread_reason() == RK_SLICE_NONE && kernel_says_on());
 	return 0;
 }
 
@@ -21,7 +21,7 @@ static void *first_region(void *arg)
 {
 	int requested;
 
-	CHECK(rk_slice_reason() == RK_SLICE_NOT_YET && !kernel_says_on());
+	CHECK(rk_slice_thread_reason() == RK_SLICE_NOT_YET && !kernel_says_on());
 	switched_on = 0;
 	requested = rk_slice_begin();
 	CHECK(requested == 1 && switched_on == 1 && judge_on() == 0);
@@ -57,7 +57,7 @@ static void what_others_switch_stays(void **state)
 	assert_int_equal(prctl(PRCTL_SLICE, SLICE_SET, 0, 0, 0), 0);
 	rk_slice_end(rk_slice_begin());
 	assert_false(kernel_says_on());
-	assert_int_equal(rk_slice_reason(), RK_SLICE_SWITCHED_OFF);
+	assert_int_equal(rk_slice_thread_reason(), RK_SLICE_SWITCHED_OFF);
 	assert_int_equal(rk_slice_enable(), 0);
 	assert_int_equal(judge_on(), 0);
 }
@@ -65,7 +65,7 @@ static void what_others_switch_stays(void **state)
 static int bracket_in_child(void)
 {
 	CHECK(judge_on() == 0);
-	CHECK(rk_vfork_begin() == 0 && rk_slice_reason() == RK_SLICE_VFORK);
+	CHECK(rk_vfork_begin() == 0 && rk_slice_thread_reason() == RK_SLICE_VFORK);
 	CHECK(rk_slice_begin() == 0 || control_now() == REQUESTED); /* in nobody's memory */
 	CHECK(rk_vfork_end() == 0);
 	return judge_on();
@@ -111,9 +111,9 @@ static void *refused(void *arg)
 	refuse(SYS_prctl, SYS_prctl, EPERM);
 	switched_on = 0;
 	for (int i = 0; i < 3; i++)
-		CHECK(rk_slice_begin() == 0 && rk_slice_reason() == RK_SLICE_BLOCKED);
+		CHECK(rk_slice_begin() == 0 && rk_slice_thread_reason() == RK_SLICE_BLOCKED);
 	CHECK(switched_on == 1);
-	CHECK(rk_slice_enable() == -EPERM && rk_slice_reason() == RK_SLICE_BLOCKED);
+	CHECK(rk_slice_enable() == -EPERM && rk_slice_thread_reason() == RK_SLICE_BLOCKED);
 	return arg;
 }
 

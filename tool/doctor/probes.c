@@ -244,7 +244,7 @@ void doctor_examine(struct doctor_facts *facts)
 	(void)rk_process_query(&facts->process, sizeof(facts->process));
 	facts->owner = rk_thread_owner();
 	facts->reason = rk_thread_reason();
-	facts->slice_reason = rk_slice_reason();
+	facts->slice_reason = rk_slice_thread_reason();
 	facts->possible_cpus = rk_cpus_count();
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
 		facts->highest_cpu = cpu;

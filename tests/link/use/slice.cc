@@ -13,9 +13,9 @@ int main()
 	const int requested = rk_slice_begin();
 
 	rk_slice_end(requested);
-	if (requested != (rk_slice_reason() == RK_SLICE_NONE) || rk_slice_reason_text(RK_SLICE_NOT_YET) == nullptr)
+	if (requested != (rk_slice_thread_reason() == RK_SLICE_NONE) || rk_slice_reason_text(RK_SLICE_NOT_YET) == nullptr)
 		return 1;
-	if ((rk_slice_enable() == 0) != (rk_slice_reason() == RK_SLICE_NONE))
+	if ((rk_slice_enable() == 0) != (rk_slice_thread_reason() == RK_SLICE_NONE))
 		return 2;
 	if (rk_mutex_lock(&mutex) != 0 || rk_mutex_lock_try(&mutex) != -EBUSY || rk_mutex_lock_for(&mutex, 1) != -ETIMEDOUT)
 		return 3;
