@@ -19,6 +19,15 @@
  *                   _Fork(), wherever it happened: in a signal handler too, while other threads were anywhere in here
  *   vfork child     between vfork() and exec or _exit; see rk_vfork_begin() in thread.h
  *
+ * Waiting. A function that takes something waits for it. Its form with _try doesn't wait, and its form with _for waits for at
+ * most `nanoseconds`: 0 is not at all, INT64_MAX for ever. They have the same answers everywhere:
+ *   0           the caller has it
+ *   1           it has it, in a child of fork where the owner was another thread, which isn't there: data may be half done
+ *   -EBUSY      (_try, or no time) another thread has it, or the caller
+ *   -ETIMEDOUT  the time is over
+ *   -EDEADLK    the calling thread has it, and would wait for itself
+ *   -EINVAL     nanoseconds is negative, where it would have to wait
+ *
  * Structures that grow. Options, reports, snapshots and readers are passed with their size, sizeof as the caller knows it. Later
  * releases append members. Of options that the caller doesn't know yet the library takes zeros. If the caller asks for one that
  * the library doesn't know, by a byte there that isn't zero, the answer is -E2BIG, and for a size of 0 -EINVAL. Of reports the
