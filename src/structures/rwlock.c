@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rwlock.c - reader-writer locks. model/rwlock.pml is this as a model.
+ * rwlock.c - reader-writer locks, the gate and readers; rwlock_write.c has writers. model/rwlock.pml is this as a model.
  *
  * Readers (readers.h) are counted behind a gate, which is open as long as no writer is there. Those who find it closed, or
  * can't use sections, are counted in the overflow word, and are let in by the lock's phase:
@@ -40,47 +40,17 @@
  * `abandoned` until a writer has had it. Meanwhile the gate stays closed, so each reader comes by the overflow word, and is told.
  */
 #define _GNU_SOURCE
-#include <rseqkit/lock.h>
-#include <rseqkit/remote.h>
+#include "rwlock.h"
 
 #include <errno.h>
 #include <limits.h>
 #include "os/kernel.h"
 #include "os/limit.h"
-#include "sync/readers.h"
 #include "sync/claim.h"
-
-#define LOOK_AGAIN 50000000 /* ns: in a child that a handler forks while its thread sleeps, nobody wakes it */
-
-enum phase { IDLE, WAITING, CLOSING, IN };
-
-struct rk_rwlock_state {
-	struct rk_readers readers;
-	struct rk_claim writer;
-	uint32_t phase;        /* futex: readers wait for another one */
-	uint32_t left;         /* futex: readers who left while a writer waited */
-	uint32_t waiting;      /* readers */
-	uint8_t writer_sleeps;
-	uint8_t writers_first;
-	uint8_t abandoned;
-};
-
-_Static_assert(sizeof(struct rk_rwlock_state) <= sizeof(struct rk_readers_slot), "it is in a slot");
 
 static struct rk_percpu *pools[2];
 
-static struct rk_rwlock_state *state_of(const struct rk_rwlock *lock)
-{
-	return (struct rk_rwlock_state *)rk_readers_of(lock); /* begins with it */
-}
-
-static enum phase phase_of(const struct rk_rwlock_state *state)
-{
-	return (enum phase)__atomic_load_n(&state->phase, __ATOMIC_SEQ_CST);
-}
-
-/* Readers who wait look at it again. */
-static void set_phase(struct rk_rwlock_state *state, enum phase phase)
+void rk_rwlock_set_phase(struct rk_rwlock_state *state, enum rk_rwlock_phase phase)
 {
 	__atomic_store_n(&state->phase, phase, __ATOMIC_SEQ_CST);
 	if ((phase == IDLE || phase == WAITING) && __atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST) > 0)
@@ -95,7 +65,7 @@ static void tell_writer(struct rk_rwlock_state *state)
 }
 
 /* A handler may fork in the middle: the readers of its child are in another set. */
-static bool has_readers(struct rk_rwlock *lock)
+bool rk_rwlock_has_readers(struct rk_rwlock *lock)
 {
 	intptr_t set, sum;
 
@@ -109,7 +79,7 @@ static bool has_readers(struct rk_rwlock *lock)
 /* By who holds the claim. */
 static void open_gate(struct rk_rwlock *lock)
 {
-	const struct rk_rwlock_state *state = state_of(lock);
+	const struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
 	unsigned char before[RK_SIGSET_SIZE];
 	intptr_t set;
 	bool blocked;
@@ -127,19 +97,19 @@ static void open_gate(struct rk_rwlock *lock)
 }
 
 /* The claim was held at a fork, by a thread that isn't here: was the lock? */
-static void inherit(struct rk_rwlock_state *state)
+void rk_rwlock_inherit(struct rk_rwlock_state *state)
 {
-	if (phase_of(state) == IN)
+	if (rk_rwlock_phase(state) == IN)
 		state->abandoned = 1;
 }
 
 /* By who holds the claim: there is no writer. */
-static void let_go(struct rk_rwlock *lock)
+void rk_rwlock_let_go(struct rk_rwlock *lock)
 {
-	struct rk_rwlock_state *state = state_of(lock);
+	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
 
 	/* First: a child of whoever came through the gate is not to see that a writer had the lock. */
-	set_phase(state, IDLE);
+	rk_rwlock_set_phase(state, IDLE);
 	if (!state->abandoned)
 		open_gate(lock);
 	(void)rk_claim_release(&state->writer);
@@ -148,17 +118,17 @@ static void let_go(struct rk_rwlock *lock)
 /* Opens the gate if there is no writer: in a child, or where a fence failed before. */
 static void open_if_unlocked(struct rk_rwlock *lock)
 {
-	struct rk_rwlock_state *state = state_of(lock);
+	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
 	int r;
 
-	if (!state->readers.by_sections && phase_of(state) == IDLE)
+	if (!state->readers.by_sections && rk_rwlock_phase(state) == IDLE)
 		return; /* as it always is */
 	r = rk_claim_take_try(&state->writer);
 	if (r < 0)
 		return;
 	if (r == 1)
-		inherit(state);
-	let_go(lock);
+		rk_rwlock_inherit(state);
+	rk_rwlock_let_go(lock);
 }
 
 int rk_rwlock_create(struct rk_rwlock **lock, unsigned flags)
@@ -175,7 +145,7 @@ int rk_rwlock_create(struct rk_rwlock **lock, unsigned flags)
 	if (r < 0)
 		return r;
 	*lock = (struct rk_rwlock *)item;
-	state_of(*lock)->writers_first = (flags & RK_RWLOCK_WRITERS_FIRST) != 0;
+	rk_rwlock_state_of(*lock)->writers_first = (flags & RK_RWLOCK_WRITERS_FIRST) != 0;
 	open_gate(*lock);
 	return 0;
 }
@@ -189,14 +159,14 @@ int rk_rwlock_destroy(struct rk_rwlock *lock)
 		return 0;
 	if (!rk_readers_has(pools, lock))
 		return -EINVAL;
-	state = state_of(lock);
+	state = rk_rwlock_state_of(lock);
 	r = rk_claim_take_try(&state->writer);
 	if (r < 0)
 		return r;
 	if (r == 1)
-		inherit(state);
-	if (has_readers(lock)) {
-		let_go(lock);
+		rk_rwlock_inherit(state);
+	if (rk_rwlock_has_readers(lock)) {
+		rk_rwlock_let_go(lock);
 		return -EBUSY;
 	}
 	(void)rk_claim_release(&state->writer);
@@ -207,7 +177,7 @@ int rk_rwlock_destroy(struct rk_rwlock *lock)
 
 static bool lets_in(const struct rk_rwlock_state *state)
 {
-	enum phase phase = phase_of(state);
+	enum rk_rwlock_phase phase = rk_rwlock_phase(state);
 
 	return phase == IDLE || (phase == WAITING && !state->writers_first);
 }
@@ -229,10 +199,10 @@ static struct rk_rwlock_section *count_in_overflow(struct rk_rwlock *lock)
 static int read_by_overflow(struct rk_rwlock *lock, struct rk_rwlock_section **section)
 {
 	*section = count_in_overflow(lock);
-	if (lets_in(state_of(lock)))
-		return __atomic_load_n(&state_of(lock)->abandoned, __ATOMIC_SEQ_CST);
+	if (lets_in(rk_rwlock_state_of(lock)))
+		return __atomic_load_n(&rk_rwlock_state_of(lock)->abandoned, __ATOMIC_SEQ_CST);
 	rk_readers_leave(lock, *section, RK_NO_RSEQ);
-	tell_writer(state_of(lock)); /* who may have taken it for a reader */
+	tell_writer(rk_rwlock_state_of(lock)); /* who may have taken it for a reader */
 	*section = NULL;
 	return -EBUSY;
 }
@@ -242,7 +212,7 @@ static enum rk_result enter_gate(struct rk_rwlock *lock, struct rk_rwlock_sectio
 {
 	void *counted = NULL;
 
-	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED && state_of(lock)->readers.by_sections; i++)
+	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED && rk_rwlock_state_of(lock)->readers.by_sections; i++)
 		outcome = rk_gate_enter(rk_readers_gate(lock), &counted);
 	*section = (struct rk_rwlock_section *)counted;
 	return outcome;
@@ -250,18 +220,18 @@ static enum rk_result enter_gate(struct rk_rwlock *lock, struct rk_rwlock_sectio
 
 static void wait_for_another_phase(struct rk_rwlock_state *state, int64_t nanoseconds)
 {
-	enum phase phase = phase_of(state);
+	enum rk_rwlock_phase phase = rk_rwlock_phase(state);
 
 	__atomic_fetch_add(&state->waiting, 1, __ATOMIC_SEQ_CST);
 	if (phase != IDLE && !lets_in(state))
-		(void)rk_futex_wait(&state->phase, phase, nanoseconds < LOOK_AGAIN ? nanoseconds : LOOK_AGAIN);
+		(void)rk_futex_wait(&state->phase, phase, nanoseconds < RK_RWLOCK_LOOK_AGAIN ? nanoseconds : RK_RWLOCK_LOOK_AGAIN);
 	__atomic_fetch_sub(&state->waiting, 1, __ATOMIC_SEQ_CST);
 }
 
 int rki_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section,
 			     enum rk_result outcome)
 {
-	struct rk_rwlock_state *state = state_of(lock);
+	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
 	int64_t end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
 
 	*section = NULL;
@@ -295,14 +265,14 @@ int rki_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struc
 
 void rki_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_section *section, enum rk_result outcome)
 {
-	struct rk_rwlock_state *state = state_of(lock);
+	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
 
 	if (outcome != RK_DONE)
 		rk_readers_leave(lock, section, outcome);
 	/* Without sections a writer doesn't fence: this is a barrier as well. */
 	if (!state->readers.by_sections)
 		__atomic_fetch_add(&state->left, 0, __ATOMIC_SEQ_CST);
-	if (phase_of(state) != IDLE)
+	if (rk_rwlock_phase(state) != IDLE)
 		tell_writer(state);
 }
 
@@ -311,103 +281,4 @@ struct rk_rwlock_section *rk_rwlock_read_keep(struct rk_rwlock *lock, struct rk_
 	intptr_t word = (intptr_t)section & ~(intptr_t)RKI_READERS_ATOMIC;
 
 	return word == rk_readers_set(lock) ? section : count_in_overflow(lock);
-}
-
-/* Writers */
-
-/* From here on no section counts. */
-static int close_gate(struct rk_rwlock *lock)
-{
-	struct rk_rwlock_state *state = state_of(lock);
-
-	set_phase(state, WAITING);
-	__atomic_store_n(rk_readers_gate(lock), 0, __ATOMIC_SEQ_CST);
-	return state->readers.by_sections ? rk_fence_all() : 0;
-}
-
-/* Nobody is let in while it looks. */
-static bool is_alone(struct rk_rwlock *lock)
-{
-	struct rk_rwlock_state *state = state_of(lock);
-
-	if (has_readers(lock))
-		return false;
-	set_phase(state, CLOSING);
-	if (!has_readers(lock))
-		return true;
-	set_phase(state, WAITING);
-	return false;
-}
-
-static void wait_for_readers(struct rk_rwlock *lock, int64_t nanoseconds)
-{
-	struct rk_rwlock_state *state = state_of(lock);
-	uint32_t left = __atomic_load_n(&state->left, __ATOMIC_SEQ_CST);
-
-	__atomic_store_n(&state->writer_sleeps, 1, __ATOMIC_SEQ_CST);
-	if (has_readers(lock))
-		(void)rk_futex_wait(&state->left, left, nanoseconds < LOOK_AGAIN ? nanoseconds : LOOK_AGAIN);
-	__atomic_store_n(&state->writer_sleeps, 0, __ATOMIC_SEQ_CST);
-}
-
-static int claim(struct rk_rwlock_state *state, int64_t nanoseconds)
-{
-	int r = rk_claim_take_for(&state->writer, nanoseconds);
-
-	if (r == 1)
-		inherit(state);
-	return r;
-}
-
-static int write_lock(struct rk_rwlock *lock, int64_t nanoseconds)
-{
-	struct rk_rwlock_state *state = state_of(lock);
-	int64_t end = nanoseconds > 0 ? rk_kernel_end_of(nanoseconds) : 0;
-	int r = claim(state, nanoseconds);
-
-	if (r < 0)
-		return r;
-	r = close_gate(lock);
-	while (r == 0 && !is_alone(lock)) {
-		int64_t left = rk_limit_left(nanoseconds, end);
-
-		if (left <= 0)
-			r = rk_limit_error(nanoseconds, false);
-		else
-			wait_for_readers(lock, left);
-	}
-	if (r == 0)
-		r = rk_readers_fence(&state->readers);
-	if (r < 0) {
-		let_go(lock);
-		return r;
-	}
-	set_phase(state, IN);
-	return state->abandoned;
-}
-
-int rk_rwlock_write_lock(struct rk_rwlock *lock)
-{
-	return write_lock(lock, INT64_MAX);
-}
-
-int rk_rwlock_write_lock_try(struct rk_rwlock *lock)
-{
-	return write_lock(lock, 0);
-}
-
-int rk_rwlock_write_lock_for(struct rk_rwlock *lock, int64_t nanoseconds)
-{
-	return write_lock(lock, nanoseconds);
-}
-
-int rk_rwlock_write_unlock(struct rk_rwlock *lock)
-{
-	struct rk_rwlock_state *state = state_of(lock);
-
-	if (!rk_claim_is_mine(&state->writer) || phase_of(state) != IN)
-		return -EPERM;
-	__atomic_store_n(&state->abandoned, 0, __ATOMIC_SEQ_CST);
-	let_go(lock);
-	return 0;
 }
