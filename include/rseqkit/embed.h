@@ -166,7 +166,7 @@ struct rke_module {
 	char *tls; /* the calling thread's */
 };
 
-/* In C++, too, this is C, with casts as C has them. Of code inside extern "C" g++ doesn't complain; clang is told. */
+/* The code below has casts as C writes them. g++ doesn't warn of these inside extern "C". For clang the pragma turns it off. */
 #ifdef __cplusplus
 extern "C" {
 #ifdef __clang__

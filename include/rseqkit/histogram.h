@@ -84,9 +84,9 @@ RKI_INLINE void rk_histogram_record(struct rk_histogram *histogram, uint64_t val
  * record is returned by exactly one reset. Records go on meanwhile, and none waits.
  *
  * Parameters: counts and room of *snapshot say where the counts go; the rest is written. size is sizeof(*snapshot), see api.h.
- * Returns 0; -EINVAL when a pointer is NULL, size is too small, or room is less than the buckets, whose number is told.
- * -EBUSY, -EHOSTUNREACH and -EAGAIN as rk_counter_group_read(): the snapshot has counts then that are of no one moment, and
- * nothing is reset.
+ * Returns 0. Returns -EINVAL when a pointer is NULL, size is too small, or room is less than the number of buckets, which is in
+ * *snapshot then. Returns -EBUSY, -EHOSTUNREACH and -EAGAIN as rk_counter_group_read(): then the counts are of no one moment,
+ * and nothing is reset.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h).
  * Cost: a fence of all CPUs, and two loads of each bucket for each possible CPU.
  */

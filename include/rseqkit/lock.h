@@ -2,8 +2,8 @@
 /*
  * lock.h - locks: one for the data of each CPU, and one for readers and writers.
  *
- * Above all: a thread that ends while it holds a lock holds it for ever. Sections under a per-CPU lock are short: whoever
- * wants the lock of that CPU waits for the holder, also while the holder is preempted.
+ * Above all: a thread releases its locks before it ends, for nothing releases them later. Keep sections under a per-CPU lock
+ * short: other threads on that CPU wait for the holder, even while it is preempted.
  *
  * Per-CPU lock: for data of each CPU that one operation (ops.h) isn't enough for, a list and its length, say.
  *

@@ -3,8 +3,8 @@
  * mutex.h - a mutex that spins for a moment, then sleeps, and whose holder requests time slices (slice.h); and condition
  * variables for it.
  *
- * Above all: a thread that ends while it holds a mutex holds it for ever, and a second lock by the same thread waits for ever,
- * unless the mutex has RK_MUTEX_CHECKED.
+ * Above all: a thread unlocks its mutexes before it ends, for nothing unlocks them later. A thread that locks a mutex twice
+ * waits for ever, unless the mutex has RK_MUTEX_CHECKED.
  *
  *	static struct rk_mutex mutex = RK_MUTEX_INIT;
  *

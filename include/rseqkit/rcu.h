@@ -71,8 +71,8 @@ RKI_API int rk_rcu_create(struct rk_rcu **rcu, size_t calls_max);
 RKI_API int rk_rcu_destroy(struct rk_rcu *rcu);
 
 /*
- * Begins a read section, and stores in *section what to end it with; ends one, once. Who ends it in another thread hands it
- * over with release and acquire, as by a lock or a queue.
+ * rk_rcu_read_lock() begins a read section and stores its handle in *section. rk_rcu_read_unlock() ends the section of a handle,
+ * once. Another thread may end it. Then the handle goes to that thread by a release and an acquire, as by a lock or a queue.
  *
  * A vfork child that is killed in a section never ends it: later grace periods don't end either. Such a child does better
  * without sections.

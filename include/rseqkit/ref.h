@@ -23,9 +23,9 @@
  * An object that is never killed is never released. One that is used by few threads, for a short time, is better off with
  * an atomic count: a kill costs a fence.
  *
- * Who has no reference, but finds the object in some table, tries: rk_ref_get_try() fails where there is none any more. It
- * looks into the object, so its memory must stay as long as somebody may be there: by rcu (rcu.h), where `release` defers the
- * free, or by the lock of the table, where who removes the object from it holds that lock.
+ * A thread without a reference that finds the object in a table calls rk_ref_get_try(). It fails when the object has no
+ * reference any more. It reads the object, so the object's memory must stay until then. Either `release` defers the free by rcu
+ * (rcu.h), or the table's lock is held both for this call and for taking the object out of the table.
  *
  * Total: a thread without rseq, or one whose sequence was aborted RK_ABORTS_MAX times in a row, counts in the shared word.
  * Where there is no fence when it is made (remote.h), all do, from the beginning.

@@ -122,10 +122,13 @@ RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, siz
  * opened it, before that ends: else nobody reads that ring any more.
  *
  * Parameters: size is sizeof(*reader), see api.h.
- * Returns 0; -EBUSY when somebody reads it; -EINVAL when a pointer is NULL, size is too small, or the CPU isn't possible (in a
- * gap of the numbers dropping rings are empty instead). Of overwriting rings also 1 when this is a snapshot of before, which a
- * call without a fence, or a thread that this process doesn't have, had taken: the next one has what is newer. And
- * -EHOSTUNREACH when there is no fence (remote.h): the records stay out of reach until another call succeeds.
+ * Returns 0, or:
+ *   1              (overwriting rings) an older snapshot, which a call without a fence had taken, or a thread that this process
+ *                  doesn't have; the next call gives what is newer
+ *   -EBUSY         the ring has a reader
+ *   -EINVAL        a pointer is NULL, size is too small, or the CPU isn't possible. A gap in the numbers of CPUs has an empty
+ *                  ring, unless the ring overwrites
+ *   -EHOSTUNREACH  (overwriting rings) there is no fence (remote.h): a later call that succeeds gives the records
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. Cost: 30 ns; a
  * snapshot a fence.
  */
@@ -183,20 +186,22 @@ RKI_API int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const
 RKI_API uint64_t rk_ring_clock(void);
 
 /*
- * Waiting. rk_ring_arm() sees to it that the next write wakes who waits, and says if there is something to be read already.
- * Writers need no barrier for that: it sets a flag, fences all CPUs, and looks. What was read and not released counts as
- * something, and so does a snapshot that is open, anybody's.
+ * Waiting. After rk_ring_arm() the next write wakes the thread that waits. Writers need no barrier for that: this call sets a
+ * flag, fences all CPUs, and looks. It finds something to read in a record that was written and not released, and in an open
+ * snapshot of any reader.
  *
- * rk_ring_wait_for() does so and sleeps until somebody writes, or for `nanoseconds`; INT64_MAX is for ever. Overwriting rings
- * too. rk_ring_notify() has writes also write to a file descriptor that is an eventfd(2) with EFD_NONBLOCK, for poll(2): -1
- * ends it. After an rk_ring_arm() that returned 0 the next record is told there; once in a while others are, too. Children of
- * this process write nothing there: what a vfork child records is told with its parent's next record. The descriptor stays
- * open until no writer may be about to use it, and writers have this process's table of descriptors.
+ * rk_ring_wait_for() arms the ring and sleeps until a write, for at most `nanoseconds`; INT64_MAX is for ever. It works for
+ * overwriting rings too.
  *
- * Return: rk_ring_arm() 1 when there is something, 0 when it is armed; rk_ring_wait_for() 0 when there may be something,
- * -ETIMEDOUT, or -EINTR after a signal; -EHOSTUNREACH when there is no fence, and then who waits looks by himself once in a
- * while; -EINVAL when ring is NULL, the file descriptor is none that may be, or nanoseconds is negative where it would have to
- * wait.
+ * rk_ring_notify() takes an eventfd(2) with EFD_NONBLOCK, for poll(2); -1 ends it. When rk_ring_arm() has returned 0, the next
+ * write also writes there; now and then another write does. Children of this process write nothing there. After a vfork
+ * child's write the parent's next write does it. The descriptor stays open until no writer can be about to use it, and writers
+ * share this process's table of descriptors.
+ *
+ * rk_ring_arm() returns 1 when there is something to read, and 0 when the ring is armed. rk_ring_wait_for() returns 0 when there
+ * may be something, -ETIMEDOUT, or -EINTR after a signal. All return -EHOSTUNREACH when there is no fence (then a thread that
+ * waits looks by itself now and then), and -EINVAL when ring is NULL, the descriptor isn't allowed, or nanoseconds is negative
+ * where the call would have to wait.
  * Context: any thread; rk_ring_arm() and rk_ring_notify() also signal handlers; after fork; not in a vfork child. Cost: a
  * fence, and a look at every CPU's ring.
  */
