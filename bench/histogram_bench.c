@@ -18,10 +18,13 @@ int bench_histogram_create(void)
 
 uint64_t bench_sum_histogram(void)
 {
-	static uint64_t counts[BENCH_HISTOGRAM_BUCKETS];
-	struct rk_histogram_snapshot snapshot = {.counts = counts, .room = BENCH_HISTOGRAM_BUCKETS};
+	struct rk_histogram_snapshot *snapshot;
+	uint64_t count = 0;
 
-	return rk_histogram_read(bench_histogram, &snapshot, sizeof(snapshot)) == 0 ? snapshot.count : 0;
+	if (rk_histogram_snapshot_create(&snapshot, bench_histogram) == 0 && rk_histogram_read(bench_histogram, snapshot) == 0)
+		count = snapshot->count;
+	(void)rk_histogram_snapshot_destroy(snapshot);
+	return count;
 }
 
 uint64_t bench_sum_histogram_mutex(void)

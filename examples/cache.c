@@ -66,9 +66,11 @@ int main(void)
 		pthread_join(threads[i], NULL);
 	if (rk_cache_query(cache, &report, sizeof(report)) < 0)
 		return 1;
-	printf("%d packets used; %llu made, %llu in the cache now, %llu trips to the depot\n", THREADS * ROUNDS * BURST,
-	       (unsigned long long)report.constructed, (unsigned long long)(report.in_arrays + report.in_depot),
-	       (unsigned long long)(report.refills + report.flushes));
+	printf("%llu packets got, %.1f %% of them from the CPU's own array; %llu made, %llu in the cache now\n",
+	       (unsigned long long)report.gets, 100.0 * (double)report.array_gets / (double)report.gets,
+	       (unsigned long long)report.constructed, (unsigned long long)(report.in_arrays + report.in_depot));
+	if (report.gets != (uint64_t)THREADS * ROUNDS * BURST || report.puts != report.gets)
+		return 1;
 	if (report.constructed - report.destructed != report.in_arrays + report.in_depot)
 		return 1;
 	return rk_cache_destroy(cache) == 0 ? 0 : 1;

@@ -33,26 +33,25 @@ static void *call(void *arg)
 
 int main(void)
 {
-	struct rk_histogram_snapshot s = {NULL, 0, 0, 0, 0};
+	struct rk_histogram_snapshot *s;
 	pthread_t threads[THREADS];
+	uint64_t count;
 
-	if (rk_histogram_create(&latency, 5, 1000000000) < 0) /* 3%, up to a second */
+	/* 3%, up to a second */
+	if (rk_histogram_create(&latency, 5, 1000000000) < 0 || rk_histogram_snapshot_create(&s, latency) < 0)
 		return 1;
 	for (int i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, call, NULL) != 0)
 			abort();
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	s.room = rk_histogram_buckets(latency);
-	s.counts = malloc(s.room * sizeof(*s.counts));
-	if (s.counts == NULL)
-		abort();
-	/* Nobody records any more, so whatever it returns, the counts are right. */
-	(void)rk_histogram_read(latency, &s, sizeof(s));
-	printf("%llu calls, mean %.0f ns, median %llu, 99%% %llu, 99.9%% %llu, greatest %llu\n", (unsigned long long)s.count,
-	       rk_histogram_mean(&s), (unsigned long long)rk_histogram_percentile(&s, 50),
-	       (unsigned long long)rk_histogram_percentile(&s, 99), (unsigned long long)rk_histogram_percentile(&s, 99.9),
-	       (unsigned long long)rk_histogram_max(&s));
-	free(s.counts);
-	return s.count == THREADS * CALLS ? rk_histogram_destroy(latency) : 1;
+	/* All threads have ended, so the counts are right, whatever this returns. */
+	(void)rk_histogram_read(latency, s);
+	count = s->count;
+	printf("%llu calls, mean %.0f ns, median %llu, 99%% %llu, 99.9%% %llu, greatest %llu\n", (unsigned long long)count,
+	       rk_histogram_mean(s), (unsigned long long)rk_histogram_percentile(s, 50),
+	       (unsigned long long)rk_histogram_percentile(s, 99), (unsigned long long)rk_histogram_percentile(s, 99.9),
+	       (unsigned long long)rk_histogram_max(s));
+	rk_histogram_snapshot_destroy(s);
+	return count == THREADS * CALLS ? rk_histogram_destroy(latency) : 1;
 }

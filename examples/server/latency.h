@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* latency.h - the bucket of a latency, for what has no histogram of its own: as rk_histogram_record() finds it. */
+/* latency.h - the bucket of a latency, as rk_histogram_record() finds it, for the files that have no histogram of rseqkit's. */
 #ifndef SERVER_LATENCY_H
 #define SERVER_LATENCY_H
 
@@ -7,7 +7,7 @@
 
 static inline size_t latency_bucket(uint64_t nanoseconds)
 {
-	uint64_t held = nanoseconds < LATENCY_HIGHEST ? nanoseconds : LATENCY_HIGHEST;
+	uint64_t held = nanoseconds <= LATENCY_HIGHEST ? nanoseconds : LATENCY_HIGHEST + 1;
 	unsigned shift = (63u ^ (unsigned)__builtin_clzll(held | (1u << LATENCY_BITS))) - LATENCY_BITS;
 
 	return ((size_t)shift << LATENCY_BITS) + (size_t)(held >> shift);
@@ -16,9 +16,9 @@ static inline size_t latency_bucket(uint64_t nanoseconds)
 /* The snapshot of such buckets, once `latencies` has them. */
 static inline void latency_conclude(struct statistics *statistics)
 {
-	statistics->latency =
-		(struct rk_histogram_snapshot){statistics->latencies, LATENCY_BUCKETS, LATENCY_BUCKETS, 0, LATENCY_BITS};
-	for (size_t i = 0; i < LATENCY_BUCKETS; i++)
+	statistics->latency = (struct rk_histogram_snapshot){
+		statistics->latencies, LATENCY_BUCKETS, statistics->latencies[LATENCY_BUCKETS], 0, LATENCY_BITS};
+	for (size_t i = 0; i < LATENCY_COUNTS; i++)
 		statistics->latency.count += statistics->latencies[i];
 }
 

@@ -35,11 +35,12 @@ enum statistic {
 #define LATENCY_BITS 4
 #define LATENCY_HIGHEST ((UINT64_C(1) << 36) - 1)
 #define LATENCY_BUCKETS 528
+#define LATENCY_COUNTS (LATENCY_BUCKETS + 1) /* with that of longer ones */
 
 struct statistics {
 	int64_t counts[STATISTICS];
 	struct rk_histogram_snapshot latency;
-	uint64_t latencies[LATENCY_BUCKETS];
+	uint64_t latencies[LATENCY_COUNTS];
 	bool at_one_moment; /* the counts; latencies are as many as the responses, or fewer */
 };
 

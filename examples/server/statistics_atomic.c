@@ -4,7 +4,7 @@
 
 const char statistics_kind[] = "atomic";
 static int64_t counts[STATISTICS];
-static uint64_t latencies[LATENCY_BUCKETS];
+static uint64_t latencies[LATENCY_COUNTS];
 
 int statistics_create(void)
 {
@@ -35,7 +35,7 @@ void statistics_response(enum status status, int64_t sent, uint64_t nanoseconds)
 
 void statistics_read(struct statistics *statistics)
 {
-	for (int i = 0; i < LATENCY_BUCKETS; i++)
+	for (int i = 0; i < LATENCY_COUNTS; i++)
 		statistics->latencies[i] = __atomic_load_n(&latencies[i], __ATOMIC_RELAXED);
 	for (int i = 0; i < STATISTICS; i++)
 		statistics->counts[i] = __atomic_load_n(&counts[i], __ATOMIC_RELAXED);

@@ -7,7 +7,7 @@
 const char statistics_kind[] = "mutex";
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static int64_t counts[STATISTICS];
-static uint64_t latencies[LATENCY_BUCKETS];
+static uint64_t latencies[LATENCY_COUNTS];
 
 int statistics_create(void)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* statistics_rseqkit.c - a counter group and a histogram: each add is one restartable sequence, on the CPU it runs on. */
 #include <rseqkit/counter.h>
+#include <string.h>
 #include "statistics.h"
 
 const char statistics_kind[] = "rseqkit";
@@ -38,12 +39,27 @@ void statistics_response(enum status status, int64_t sent, uint64_t nanoseconds)
 	rk_histogram_record(latency, nanoseconds);
 }
 
+/* Any thread may read, so each read has a snapshot of its own. */
+static int read_latency(struct statistics *statistics)
+{
+	struct rk_histogram_snapshot *snapshot;
+	int r = rk_histogram_snapshot_create(&snapshot, latency);
+
+	statistics->latency = (struct rk_histogram_snapshot){0};
+	if (r < 0)
+		return r;
+	r = rk_histogram_read(latency, snapshot);
+	statistics->latency = *snapshot;
+	statistics->latency.counts = statistics->latencies;
+	memcpy(statistics->latencies, snapshot->counts, snapshot->buckets * sizeof(*snapshot->counts));
+	rk_histogram_snapshot_destroy(snapshot);
+	return r;
+}
+
 void statistics_read(struct statistics *statistics)
 {
-	int r;
-
-	statistics->latency = (struct rk_histogram_snapshot){statistics->latencies, LATENCY_BUCKETS, 0, 0, 0};
 	/* Latencies come after the codes of their responses: read before them, they are no more. */
-	r = rk_histogram_read(latency, &statistics->latency, sizeof(statistics->latency));
+	int r = read_latency(statistics);
+
 	statistics->at_one_moment = rk_counter_group_read(counts, statistics->counts, STATISTICS) == 0 && r == 0;
 }

@@ -78,8 +78,10 @@ struct rk_cache_options {
 
 /* What a cache has done, and has. Numbers are exact while nobody uses it. */
 struct rk_cache_report {
-	uint64_t gets, puts;             /* objects from CPUs' arrays, and to them, by callers; they wrap at 2^47 per CPU */
-	uint64_t depot_gets, depot_puts; /* objects from the depot, and to it, by callers: overflow of the arrays */
+	uint64_t gets, puts;             /* objects that callers got, and put: array_gets + depot_gets + constructed, and
+	                                    array_puts + depot_puts */
+	uint64_t array_gets, array_puts; /* of these, from CPUs' arrays, and to them: the hits; they wrap at 2^47 per CPU */
+	uint64_t depot_gets, depot_puts; /* from the depot, and to it or, if there was no room, to the destructor */
 	uint64_t refills, flushes;       /* trips to the depot, to fill an array and to empty one */
 	uint64_t constructed, destructed;
 	uint64_t reclaimed;              /* objects that were taken from CPUs' arrays by rk_cache_reclaim() */

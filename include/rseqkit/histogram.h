@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * histogram.h - how often which values occurred: latencies, sizes. Recorded on the CPU one runs on, read as a whole.
+ * histogram.h - how often which values occurred: latencies, sizes. Threads record on their CPU; a read sees all CPUs.
  *
- * Above all: a histogram is destroyed when no thread can record in it any more, as a counter.
+ * Above all: destroy a histogram only when no thread can record in it any more, as a counter.
  *
  *	rk_histogram_create(&h, 5, UINT64_MAX);
  *	rk_histogram_record(h, nanoseconds);
  *	...
- *	struct rk_histogram_snapshot s = {counts, room, 0, 0, 0};    // room: at least rk_histogram_buckets(h)
- *	rk_histogram_reset(h, &s, sizeof(s));
- *	printf("median %llu\n", (unsigned long long)rk_histogram_percentile(&s, 50));
+ *	rk_histogram_snapshot_create(&s, h);
+ *	rk_histogram_reset(h, s);
+ *	printf("median %llu\n", (unsigned long long)rk_histogram_percentile(s, 50));
  *
  * Buckets are log-linear. With `bits` significant bits, values below 2^(bits + 1) have a bucket each. Above that each power
  * of two has 2^bits buckets of the same width: one is never wider than its lowest value / 2^bits.
@@ -30,14 +30,14 @@
 struct rk_histogram;
 
 /* The most buckets that a histogram has. For all values of 64 bits there are (65 - bits) * 2^bits: with 8 bits 14592. */
-#define RK_HISTOGRAM_BUCKETS_MAX RK_COUNTER_GROUP_MAX
+#define RK_HISTOGRAM_BUCKETS_MAX (RK_COUNTER_GROUP_MAX - 1)
 
-/* What was recorded, as a read gives it. */
+/* What was recorded, as a read stores it. A program may also fill one itself, from counts of its own, for all but the reads. */
 struct rk_histogram_snapshot {
-	uint64_t *counts; /* of each bucket: the caller's memory */
-	size_t room;      /* how many counts it holds: set by the caller */
-	size_t buckets;   /* how many there are */
-	uint64_t count;   /* their sum */
+	uint64_t *counts; /* of each bucket */
+	size_t buckets;   /* how many buckets there are */
+	uint64_t above;   /* how many values were above the last bucket's highest */
+	uint64_t count;   /* how many values there were: the sum of the counts, and `above` */
 	int bits;         /* the histogram's */
 };
 
@@ -47,7 +47,8 @@ RKI_BEGIN_DECLS
  * Creates an empty histogram.
  *
  * Parameters: bits, significant bits of a value, from 1 to 13: 4 tell values apart that differ by 6%, 7 by 0.8%. highest is
- * the highest value that has a bucket; those above count as it. A lower one saves memory, or leaves room for more bits.
+ * the highest value that has a bucket, and is rounded up to the highest value of that bucket. Values above are counted together
+ * (`above`). A lower `highest` saves memory, or leaves room for more bits.
  * Returns 0 and the histogram in *histogram; -EINVAL when that is NULL, bits is out of range, or it would have more than
  * RK_HISTOGRAM_BUCKETS_MAX buckets; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 0.1 us; from 250
@@ -80,21 +81,31 @@ RKI_INLINE void rk_histogram_record_many(struct rk_histogram *histogram, uint64_
 RKI_INLINE void rk_histogram_record(struct rk_histogram *histogram, uint64_t value);
 
 /*
+ * Makes an empty snapshot, for reads of this histogram or others with the same `bits` and `highest`, as often as they are
+ * needed; and gives one back, NULL too. The histogram may be destroyed before it.
+ *
+ * Returns 0 and the snapshot in *snapshot; -EINVAL when a pointer is NULL; -ENOMEM.
+ * Context: any thread; signal handler; after fork, for the child has its own copy. Cost: a system call. Memory: 8 bytes for each
+ * bucket, in whole pages.
+ */
+RKI_API int rk_histogram_snapshot_create(struct rk_histogram_snapshot **snapshot, const struct rk_histogram *histogram);
+RKI_API int rk_histogram_snapshot_destroy(struct rk_histogram_snapshot *snapshot);
+
+/*
  * Reads what was recorded since creation or the last reset. rk_histogram_reset() empties the histogram as well: each
  * record is returned by exactly one reset. Records go on meanwhile, and none waits.
  *
- * Parameters: counts and room of *snapshot say where the counts go; the rest is written. size is sizeof(*snapshot), see api.h.
- * Returns 0. Returns -EINVAL when a pointer is NULL, size is too small, or room is less than the number of buckets, which is in
- * *snapshot then. Returns -EBUSY, -EHOSTUNREACH and -EAGAIN as rk_counter_group_read(): then the counts are of no one moment,
- * and nothing is reset.
+ * Parameters: snapshot was made by rk_histogram_snapshot_create(). One thread at a time uses it.
+ * Returns 0. Returns -EINVAL when a pointer is NULL, or the snapshot was made for a histogram with other buckets. Returns -EBUSY,
+ * -EHOSTUNREACH and -EAGAIN as rk_counter_group_read(): then the counts are of no one moment, and nothing is reset.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h).
  * Cost: a fence of all CPUs, and two loads of each bucket for each possible CPU.
  */
-RKI_API int rk_histogram_read(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot, size_t size);
-RKI_API int rk_histogram_reset(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot, size_t size);
+RKI_API int rk_histogram_read(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot);
+RKI_API int rk_histogram_reset(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot);
 
 /*
- * The lowest and the highest value of a bucket. The last one has what is above the histogram's highest value, too.
+ * The lowest and the highest value of a bucket.
  *
  * Parameters: bucket is below the snapshot's buckets.
  * Context: any. Cost: nanoseconds.
@@ -103,9 +114,9 @@ RKI_API uint64_t rk_histogram_bucket_lowest(const struct rk_histogram_snapshot *
 RKI_API uint64_t rk_histogram_bucket_highest(const struct rk_histogram_snapshot *snapshot, size_t bucket);
 
 /*
- * The least and the greatest value, the mean, and the value that `percent` of all values aren't above, 0 to 100. Each is
+ * The least and the greatest value, the mean, and the value at or below which `percent` of all values lie, 0 to 100. Each is
  * as exact as the buckets: min is the lowest value of its bucket, max and percentile are the highest of theirs, the mean
- * takes each bucket's middle.
+ * takes each bucket's middle. Values above all buckets count as the lowest of them: one more than the last bucket's highest.
  *
  * Returns 0 when nothing was recorded.
  * Context: any. Cost: a look at the buckets.

@@ -64,8 +64,8 @@ RKI_API int rk_rcu_create(struct rk_rcu **rcu, size_t calls_max);
 /*
  * Destroys a domain; NULL is allowed. No thread may be using it.
  *
- * Returns 0; -EBUSY while a call is deferred (rk_rcu_barrier()) or a section goes on; -EINVAL when it is no domain (any
- * more); -EUCLEAN as rk_percpu_free().
+ * Returns 0; -EBUSY while it has a worker (rk_rcu_worker_stop()), a call is deferred (rk_rcu_barrier()) or a section goes on;
+ * -EINVAL when it is no domain (any more); -EUCLEAN as rk_percpu_free().
  * Context: as rk_rcu_create(). Cost: as rk_counter_destroy().
  */
 RKI_API int rk_rcu_destroy(struct rk_rcu *rcu);
@@ -149,9 +149,11 @@ struct rk_rcu_call {
 };
 
 /*
- * Has function(call) called after a grace period: by whoever calls rk_rcu_run() or rk_rcu_barrier(), in that thread. In
- * what order is not said. At process exit what is still deferred is not called. A function may do all of this but
- * rk_rcu_run() and rk_rcu_barrier(); it neither throws nor ends its thread, which isn't cancelled meanwhile.
+ * Calls function(call) after a grace period. The call runs in a thread that calls rk_rcu_run() or rk_rcu_barrier(), or in the
+ * domain's worker. So a program starts a worker (rk_rcu_worker_start()), or calls rk_rcu_run() now and then. Without either,
+ * deferred calls never run. Their order isn't specified. Calls that are still deferred at process exit don't run.
+ * A function may use everything of this header but rk_rcu_run() and rk_rcu_barrier(). It doesn't throw, and doesn't end its
+ * thread. That thread isn't cancelled meanwhile.
  *
  * Returns 0; -EAGAIN when as many calls wait as the domain was made for, and then nothing happens: run some, or wait and do
  * it oneself.
@@ -162,8 +164,8 @@ struct rk_rcu_call {
 RKI_API int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*function)(struct rk_rcu_call *call));
 
 /*
- * Runs deferred calls whose time has come. If there are none it waits for up to `nanoseconds` for some. A thread that does
- * nothing else calls it in a loop; a program without one calls it now and then, with 0.
+ * Runs deferred calls whose grace period is over. If there are none it waits for up to `nanoseconds` for some. A program without
+ * a worker calls it now and then, with 0.
  *
  * Returns how many it ran; -EBUSY when another thread was at it all the time; -EDEADLK in a deferred call, or in a
  * handler that interrupted this; -EINVAL when nanoseconds is negative, where it would have to wait; -EHOSTUNREACH as
@@ -171,6 +173,31 @@ RKI_API int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*fu
  * Context: as rk_rcu_synchronize(). Cost: a grace period for all that were deferred meanwhile.
  */
 RKI_API int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds);
+
+/*
+ * rk_rcu_worker_start() starts a thread, the domain's worker, which sleeps until a call is deferred and runs deferred calls
+ * when their grace period is over. rk_rcu_worker_stop() ends the worker, and waits for that. It doesn't run what is still
+ * deferred: call rk_rcu_barrier() before.
+ *
+ *	rk_rcu_create(&rcu, 0);
+ *	rk_rcu_worker_start(rcu);
+ *	...
+ *	rk_rcu_defer(rcu, &old->call, free_config);             // the worker frees it
+ *	...
+ *	rk_rcu_barrier(rcu);                                    // at the end of the program
+ *	rk_rcu_worker_stop(rcu);
+ *	rk_rcu_destroy(rcu);
+ *
+ * A child of fork has no worker, and starts one of its own if it wants one. The worker is named "rk_rcu". It blocks all signals
+ * but those that an instruction causes. Where the domain has lost its fence, it tries again ten times a second.
+ *
+ * Returns 0. rk_rcu_worker_start() returns -EALREADY when the domain has a worker, or another thread is starting or stopping it;
+ * -EAGAIN and -EPERM as pthread_create(3). rk_rcu_worker_stop() returns -EALREADY when the domain has no worker, or another
+ * thread is starting or stopping it; -EDEADLK in a deferred call that the worker runs.
+ * Context: any thread; after fork; not in a signal handler; not in a vfork child or inside rk_vfork_begin(). Cost: a thread.
+ */
+RKI_API int rk_rcu_worker_start(struct rk_rcu *rcu);
+RKI_API int rk_rcu_worker_stop(struct rk_rcu *rcu);
 
 /*
  * Waits until all calls that were deferred before have been called, by this thread or others.

@@ -15,6 +15,13 @@
  *	...
  *	rk_ref_kill(&c->ref);               // by the owner, once: its own is given back
  *
+ * In C++ a class derives from rk_ref, and static_cast leads from the count to the object. That is also right for a class with
+ * virtual functions, where offsetof() isn't defined (examples/objects.cc):
+ *
+ *	class shape : public rk_ref {
+ *		static void release(rk_ref *ref) { delete static_cast<shape *>(ref); }
+ *	...
+ *
  * Until it is killed, a count is kept per CPU: a get and a put are an add each, by one restartable sequence, in a word of
  * the CPU that they happen to run on. Nobody can say then how many references there are, and nobody asks, because the owner
  * has one. rk_ref_kill() closes the words of the CPUs by a fence, adds them up, and from then on there is one word that

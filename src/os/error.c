@@ -15,7 +15,7 @@ static const struct {
 	{EACCES, "the thread's area is registered with another signature"},
 	{EADDRINUSE, "the copies of rseqkit in this process can't agree on an area"},
 	{EAGAIN, "not now: something that was interrupted stands in the way, or a limit is reached; try again later"},
-	{EALREADY, "it was killed before"},
+	{EALREADY, "it was killed before; of a worker: it runs already, or it was stopped already"},
 	{EBUSY, "it is held or in use, by the calling thread perhaps; of a registration: another component made it"},
 	{ECANCELED, "the program asked for no registration, or another component broke a bracket of vfork"},
 	{EDEADLK, "the calling thread holds it, and would wait for itself"},

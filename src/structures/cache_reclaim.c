@@ -144,8 +144,8 @@ static void count_array(const struct rk_array *array, bool second, struct rk_cac
 	if (second && state == 0)
 		return; /* never in use */
 	moved = RK_ARRAY_MOVED(second ? (intptr_t)((uintptr_t)state - (uintptr_t)SECOND_STATE) : state);
-	report->puts += ((moved + length) & MOVED_MASK) / 2;
-	report->gets += ((moved - length) & MOVED_MASK) / 2;
+	report->array_puts += ((moved + length) & MOVED_MASK) / 2;
+	report->array_gets += ((moved - length) & MOVED_MASK) / 2;
 	report->in_arrays += length;
 	report->capacity += (uint64_t)capacity_of(array);
 }
@@ -167,8 +167,8 @@ int rk_cache_query(const struct rk_cache *cache, struct rk_cache_report *out, si
 		count_array(bank_of(cache, cpu, 1), true, &report);
 	}
 #define COUNT(what) __atomic_load_n(&shared->count.what, __ATOMIC_RELAXED)
-	report.puts -= COUNT(refilled) + COUNT(renewed);
-	report.gets -= COUNT(flushed) + COUNT(reclaimed) + COUNT(renewed);
+	report.array_puts -= COUNT(refilled) + COUNT(renewed);
+	report.array_gets -= COUNT(flushed) + COUNT(reclaimed) + COUNT(renewed);
 	report.depot_gets = COUNT(depot_gets);
 	report.depot_puts = COUNT(depot_puts);
 	report.refills = COUNT(refills);
@@ -176,6 +176,8 @@ int rk_cache_query(const struct rk_cache *cache, struct rk_cache_report *out, si
 	report.constructed = COUNT(constructed);
 	report.destructed = COUNT(destructed);
 	report.reclaimed = COUNT(reclaimed);
+	report.gets = report.array_gets + report.depot_gets + report.constructed;
+	report.puts = report.array_puts + report.depot_puts;
 #undef COUNT
 	report.in_depot = (uint64_t)rk_depot_objects(&shared->depot);
 	left = __atomic_load_n(&shared->depot.left, __ATOMIC_RELAXED);

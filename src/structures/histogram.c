@@ -2,20 +2,21 @@
 /*
  * histogram.c - histograms: a group of counters each (counter_group.c), and what snapshots of them tell.
  *
- * The invariant: buckets are numbered without a gap in the order of their values, so the number of one has all that is
- * to know about it.
+ * The invariant: buckets are numbered without a gap in the order of their values, so a bucket's number says which values it
+ * has. Behind the last bucket stands the count of the values above it.
  */
 #include <rseqkit/histogram.h>
 
 #include <errno.h>
 #include <float.h>
 #include <string.h>
+#include <sys/mman.h>
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
 #include "counter_group.h"
 
-#define BITS_MAX 13 /* with 13 each value has a bucket, up to 16379; more add nothing */
+#define BITS_MAX 13 /* with 13 each value has a bucket, up to 16378; more add nothing */
 
 /* In a virtual machine CPUID leaves it, which takes many times as long as all else that a creation does. */
 static bool has_lzcnt(void)
@@ -35,9 +36,18 @@ static bool has_lzcnt(void)
 #endif
 }
 
+/* The highest value of a bucket. */
+static uint64_t highest_of(size_t bucket, int bits)
+{
+	int shift = bucket >> bits == 0 ? 0 : (int)(bucket >> bits) - 1;
+
+	return ((uint64_t)(bucket - ((size_t)shift << bits)) << shift) + (((uint64_t)1 << shift) - 1);
+}
+
 int rk_histogram_create(struct rk_histogram **histogram, int bits, uint64_t highest)
 {
-	uint64_t last;
+	struct rki_group_head *head;
+	uint64_t last, end;
 	void *group;
 	int shift, r;
 
@@ -50,13 +60,15 @@ int rk_histogram_create(struct rk_histogram **histogram, int bits, uint64_t high
 	last = ((uint64_t)shift << bits) + (highest >> shift);
 	if (last >= RK_HISTOGRAM_BUCKETS_MAX)
 		return -EINVAL;
-	r = rk_group_create(&group, (size_t)last + 1, __builtin_return_address(0));
+	end = highest_of((size_t)last, bits);
+	r = rk_group_create(&group, (size_t)last + 1 + (end < UINT64_MAX), __builtin_return_address(0));
 	if (r < 0)
 		return r;
-	rk_group_head(group)->bits = (uint8_t)bits;
-	rk_group_head(group)->lzcnt = has_lzcnt();
-	rk_group_head(group)->width = (uint64_t)1 << bits;
-	rk_group_head(group)->highest = highest;
+	head = rk_group_head(group);
+	head->bits = (uint8_t)bits;
+	head->lzcnt = has_lzcnt();
+	head->width = (uint64_t)1 << bits;
+	head->above = end < UINT64_MAX ? end + 1 : UINT64_MAX;
 	*histogram = (struct rk_histogram *)group;
 	return 0;
 }
@@ -68,69 +80,98 @@ int rk_histogram_destroy(struct rk_histogram *histogram)
 
 size_t rk_histogram_buckets(const struct rk_histogram *histogram)
 {
-	return rk_group_head(histogram)->count;
+	const struct rki_group_head *head = rk_group_head(histogram);
+
+	return head->count - (head->above < UINT64_MAX);
 }
 
-/* After a read of a histogram, or of what has its buckets. */
-static bool has_room_for(const struct rk_histogram_snapshot *s)
+/* A snapshot and its counts, one more than it has buckets: what a group's read writes. */
+static size_t size_of_snapshot(size_t buckets)
 {
-	return s->counts != NULL && s->room >= s->buckets;
+	return sizeof(struct rk_histogram_snapshot) + (buckets + 1) * sizeof(uint64_t);
 }
 
-static int read_buckets(struct rk_histogram *histogram, struct rk_histogram_snapshot *s, size_t size, bool reset)
+int rk_histogram_snapshot_create(struct rk_histogram_snapshot **snapshot, const struct rk_histogram *histogram)
+{
+	struct rk_histogram_snapshot *s;
+	size_t buckets;
+
+	if (snapshot == NULL)
+		return -EINVAL;
+	*snapshot = NULL;
+	if (histogram == NULL)
+		return -EINVAL;
+	buckets = rk_histogram_buckets(histogram);
+	s = mmap(NULL, size_of_snapshot(buckets), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s == MAP_FAILED)
+		return -ENOMEM;
+	s->counts = (uint64_t *)(s + 1);
+	s->buckets = buckets;
+	s->bits = rk_group_head(histogram)->bits;
+	*snapshot = s;
+	return 0;
+}
+
+int rk_histogram_snapshot_destroy(struct rk_histogram_snapshot *snapshot)
+{
+	if (snapshot != NULL)
+		(void)munmap(snapshot, size_of_snapshot(snapshot->buckets));
+	return 0;
+}
+
+static int read_buckets(struct rk_histogram *histogram, struct rk_histogram_snapshot *s, bool reset)
 {
 	int r;
 
-	if (histogram == NULL || s == NULL || size < sizeof(*s))
+	if (histogram == NULL || s == NULL || s->buckets != rk_histogram_buckets(histogram) ||
+	    s->bits != rk_group_head(histogram)->bits)
 		return -EINVAL;
-	memset(s + 1, 0, size - sizeof(*s)); /* what a later release knows */
-	s->buckets = rk_group_head(histogram)->count;
-	s->bits = rk_group_head(histogram)->bits;
-	s->count = 0;
-	if (!has_room_for(s))
-		return -EINVAL;
-	r = rk_group_read(histogram, (int64_t *)s->counts, s->buckets, reset);
+	r = rk_group_read(histogram, (int64_t *)s->counts, rk_group_head(histogram)->count, reset);
+	s->above = s->counts[s->buckets];
+	s->count = s->above;
 	for (size_t i = 0; i < s->buckets; i++)
 		s->count += s->counts[i];
 	return r;
 }
 
-int rk_histogram_read(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot, size_t size)
+int rk_histogram_read(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot)
 {
-	return read_buckets(histogram, snapshot, size, false);
+	return read_buckets(histogram, snapshot, false);
 }
 
-int rk_histogram_reset(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot, size_t size)
+int rk_histogram_reset(struct rk_histogram *histogram, struct rk_histogram_snapshot *snapshot)
 {
-	return read_buckets(histogram, snapshot, size, true);
-}
-
-/* By how many bits the values of a bucket were shifted. */
-static int shift_of(const struct rk_histogram_snapshot *s, size_t bucket)
-{
-	return bucket >> s->bits == 0 ? 0 : (int)(bucket >> s->bits) - 1;
+	return read_buckets(histogram, snapshot, true);
 }
 
 uint64_t rk_histogram_bucket_lowest(const struct rk_histogram_snapshot *snapshot, size_t bucket)
 {
-	int shift = shift_of(snapshot, bucket);
-
-	return (uint64_t)(bucket - ((size_t)shift << snapshot->bits)) << shift;
+	return bucket == 0 ? 0 : highest_of(bucket - 1, snapshot->bits) + 1;
 }
 
 uint64_t rk_histogram_bucket_highest(const struct rk_histogram_snapshot *snapshot, size_t bucket)
 {
-	return rk_histogram_bucket_lowest(snapshot, bucket) + (((uint64_t)1 << shift_of(snapshot, bucket)) - 1);
+	return highest_of(bucket, snapshot->bits);
 }
 
-/* The bucket of the value of that rank, counted from 1. There is one. */
+/* The bucket of the value of that rank, counted from 1; as many as there are buckets if it is above them. */
 static size_t bucket_of_rank(const struct rk_histogram_snapshot *s, uint64_t rank)
 {
-	size_t bucket = 0;
+	uint64_t seen = 0;
+	size_t bucket;
 
-	for (uint64_t seen = s->counts[0]; seen < rank && bucket + 1 < s->buckets; seen += s->counts[bucket])
-		bucket++;
+	for (bucket = 0; bucket < s->buckets; bucket++) {
+		seen += s->counts[bucket];
+		if (seen >= rank)
+			break;
+	}
 	return bucket;
+}
+
+/* What a value of that bucket counts as at most. Of values above all buckets it is the least. */
+static uint64_t highest_in(const struct rk_histogram_snapshot *s, size_t bucket)
+{
+	return bucket < s->buckets ? highest_of(bucket, s->bits) : rk_histogram_bucket_lowest(s, bucket);
 }
 
 uint64_t rk_histogram_min(const struct rk_histogram_snapshot *snapshot)
@@ -140,8 +181,7 @@ uint64_t rk_histogram_min(const struct rk_histogram_snapshot *snapshot)
 
 uint64_t rk_histogram_max(const struct rk_histogram_snapshot *snapshot)
 {
-	return snapshot->count == 0 ? 0 :
-		       rk_histogram_bucket_highest(snapshot, bucket_of_rank(snapshot, snapshot->count));
+	return snapshot->count == 0 ? 0 : highest_in(snapshot, bucket_of_rank(snapshot, snapshot->count));
 }
 
 double rk_histogram_mean(const struct rk_histogram_snapshot *snapshot)
@@ -154,6 +194,8 @@ double rk_histogram_mean(const struct rk_histogram_snapshot *snapshot)
 		if (snapshot->counts[i] != 0)
 			sum += (double)snapshot->counts[i] * ((double)rk_histogram_bucket_lowest(snapshot, i) / 2 +
 							      (double)rk_histogram_bucket_highest(snapshot, i) / 2);
+	if (snapshot->above != 0)
+		sum += (double)snapshot->above * (double)rk_histogram_bucket_lowest(snapshot, snapshot->buckets);
 	return sum / (double)snapshot->count;
 }
 
@@ -184,16 +226,16 @@ uint64_t rk_histogram_percentile(const struct rk_histogram_snapshot *snapshot, d
 	if (percent > 0)
 		rank = rank_of(snapshot->count, percent);
 	rank += rank == 0;
-	return rk_histogram_bucket_highest(snapshot, bucket_of_rank(snapshot, rank));
+	return highest_in(snapshot, bucket_of_rank(snapshot, rank));
 }
 
 int rk_histogram_merge(struct rk_histogram_snapshot *into, const struct rk_histogram_snapshot *from)
 {
-	if (into == NULL || from == NULL || into->bits != from->bits || into->buckets != from->buckets || !has_room_for(into) ||
-	    !has_room_for(from))
+	if (into == NULL || from == NULL || into->bits != from->bits || into->buckets != from->buckets)
 		return -EINVAL;
 	for (size_t i = 0; i < into->buckets; i++)
 		into->counts[i] += from->counts[i];
+	into->above += from->above;
 	into->count += from->count;
 	return 0;
 }

@@ -5,6 +5,7 @@
 
 #include <rseqkit/rcu.h>
 #include <rseqkit/remote.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include "sync/readers.h"
 
@@ -28,6 +29,24 @@ static inline struct rk_rcu_state *rk_rcu_state(const struct rk_rcu *rcu)
 {
 	return (struct rk_rcu_state *)rk_readers_of(rcu); /* begins with it */
 }
+
+/* A domain's thread that runs deferred calls. The overflow slot has it. */
+struct rk_rcu_worker {
+	uint64_t state;  /* RK_RCU_WORKER_..., and in the higher bits rk_number_process() of the process it is true of; or 0 */
+	uint32_t stop;   /* 1: the thread shall end */
+	pthread_t thread;
+};
+
+#define RK_RCU_WORKER_NONE 0    /* also in a child of fork */
+#define RK_RCU_WORKER_CHANGES 1 /* a thread is starting it, or stopping it */
+#define RK_RCU_WORKER_RUNS 2
+
+/* The state of the domain's worker in this process. */
+int rk_rcu_worker_state(const struct rk_rcu *rcu);
+
+/* As rk_rcu_run(). It also returns, with 0, when `*stop` isn't 0. A thread that sets it calls rk_rcu_wake() then. */
+int rk_rcu_run_until(struct rk_rcu *rcu, int64_t nanoseconds, const uint32_t *stop);
+void rk_rcu_wake(struct rk_rcu *rcu);
 
 /* Waits a little before another look, the longer the more looks there were: not at all, then up to a millisecond. */
 void rk_rcu_rest(unsigned looks);

@@ -14,9 +14,16 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <pthread.h>
 #include "os/kernel.h"
 #include "sync/claim.h"
+
+void rk_rcu_wake(struct rk_rcu *rcu)
+{
+	uint32_t *pushes = &rk_rcu_state(rcu)->pushes;
+
+	__atomic_fetch_add(pushes, 1, __ATOMIC_SEQ_CST);
+	rk_futex_wake(pushes, INT_MAX);
+}
 
 int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*function)(struct rk_rcu_call *call))
 {
@@ -32,10 +39,8 @@ int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*function)(
 	do
 		call->next = first;
 	while (!__atomic_compare_exchange_n(&state->queue, &first, call, 1, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-	if (__atomic_load_n(&state->waiters, __ATOMIC_SEQ_CST) > 0) {
-		__atomic_fetch_add(&state->pushes, 1, __ATOMIC_SEQ_CST);
-		rk_futex_wake(&state->pushes, INT_MAX);
-	}
+	if (__atomic_load_n(&state->waiters, __ATOMIC_SEQ_CST) > 0)
+		rk_rcu_wake(rcu);
 	return 0;
 }
 
@@ -132,22 +137,27 @@ bool rk_rcu_has_calls(struct rk_rcu *rcu)
 	return has;
 }
 
+static bool is_set(const uint32_t *stop)
+{
+	return __atomic_load_n(stop, __ATOMIC_SEQ_CST) != 0;
+}
+
 /*
- * Sleeps until something is deferred, or for that long. What is deferred is in the queue until it waits, so if neither list
- * had any, one behind the other, who defers something finds a waiter.
+ * Sleeps until a call is deferred or *stop is set, or for that long. A call leaves the queue only after it is in `waiting`;
+ * if both are empty, a later defer sees this waiter.
  */
-static void wait_for_calls(struct rk_rcu_state *state, int64_t nanoseconds)
+static void wait_for_calls(struct rk_rcu_state *state, int64_t nanoseconds, const uint32_t *stop)
 {
 	uint32_t pushes = __atomic_load_n(&state->pushes, __ATOMIC_SEQ_CST);
 
 	__atomic_fetch_add(&state->waiters, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&state->queue, __ATOMIC_SEQ_CST) == NULL &&
-	    __atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST) == NULL)
+	    __atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST) == NULL && !is_set(stop))
 		(void)rk_futex_wait(&state->pushes, pushes, nanoseconds);
 	__atomic_fetch_sub(&state->waiters, 1, __ATOMIC_SEQ_CST);
 }
 
-int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
+int rk_rcu_run_until(struct rk_rcu *rcu, int64_t nanoseconds, const uint32_t *stop)
 {
 	int64_t end = 0, left = nanoseconds;
 	int busy = -EBUSY;
@@ -161,18 +171,27 @@ int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
 			return r;
 		if (nanoseconds < 0)
 			return -EINVAL;
+		if (is_set(stop))
+			return 0;
 		if (end == 0)
 			end = rk_kernel_end_of(nanoseconds);
 		left = end - rk_kernel_now();
 		if (left <= 0)
 			return busy;
 		if (idle) {
-			wait_for_calls(rk_rcu_state(rcu), left);
+			wait_for_calls(rk_rcu_state(rcu), left, stop);
 			looks = 0;
 		} else {
 			rk_rcu_rest(looks);
 		}
 	}
+}
+
+int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
+{
+	static const uint32_t never;
+
+	return rk_rcu_run_until(rcu, nanoseconds, &never);
 }
 
 /*

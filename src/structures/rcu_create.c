@@ -33,7 +33,7 @@ int rk_rcu_destroy(struct rk_rcu *rcu)
 		return 0;
 	if (!rk_readers_has(pools, rcu))
 		return -EINVAL;
-	if (rk_rcu_has_calls(rcu) || rk_rcu_has_readers(rcu))
+	if (rk_rcu_worker_state(rcu) != RK_RCU_WORKER_NONE || rk_rcu_has_calls(rcu) || rk_rcu_has_readers(rcu))
 		return -EBUSY;
 	return rk_readers_destroy(pools, rcu, __builtin_return_address(0));
 }

@@ -33,6 +33,7 @@ struct rk_readers_slot {
 		intptr_t gate;       /* names where readers are counted; 0 while nobody has opened it */
 		intptr_t by_no_gate; /* the same where no section is used, and the gate is never opened */
 		uint64_t generation; /* of this process: twice, and 1 added when the state knows it, too; 0 in a child at first */
+		uint64_t spare[3];   /* the structure's own; zero in a child, too */
 	} of_overflow __attribute__((__aligned__(RKI_READERS_GATE)));
 };
 

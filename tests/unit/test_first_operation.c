@@ -49,13 +49,12 @@ static void record(void)
 
 static void judge_record(void)
 {
-	struct rk_histogram_snapshot snapshot = {0};
-	uint64_t counts[4096];
+	struct rk_histogram_snapshot *snapshot;
 
-	snapshot.counts = counts;
-	snapshot.room = sizeof(counts) / sizeof(counts[0]);
-	assert_int_equal(rk_histogram_read(histogram, &snapshot, sizeof(snapshot)), 0);
-	assert_int_equal(rk_histogram_percentile(&snapshot, 100), 7);
+	assert_int_equal(rk_histogram_snapshot_create(&snapshot, histogram), 0);
+	assert_int_equal(rk_histogram_read(histogram, snapshot), 0);
+	assert_int_equal(rk_histogram_percentile(snapshot, 100), 7);
+	assert_int_equal(rk_histogram_snapshot_destroy(snapshot), 0);
 }
 
 static void push(void)

@@ -72,18 +72,21 @@ static uint64_t value_returned;
 
 static void take_records(void)
 {
-	uint64_t counts[32];
-	struct rk_histogram_snapshot s = {counts, 32, 0, 0, 0};
+	struct rk_histogram_snapshot *s;
 	uint64_t sum = 0;
-	int r = rk_histogram_reset(histogram, &s, sizeof(s));
+	int r = rk_histogram_snapshot_create(&s, histogram);
+
+	EXPECT(r == 0);
+	r = rk_histogram_reset(histogram, s);
 
 	EXPECT(r == 0 || r == -EBUSY || r == -EAGAIN);
-	for (size_t i = 0; i < s.buckets; i++)
-		sum += counts[i] * rk_histogram_bucket_lowest(&s, i);
+	for (size_t i = 0; i < s->buckets; i++)
+		sum += s->counts[i] * rk_histogram_bucket_lowest(s, i);
 	if (r == 0) {
-		__atomic_fetch_add(&records_returned, s.count, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&records_returned, s->count, __ATOMIC_RELAXED);
 		__atomic_fetch_add(&value_returned, sum, __ATOMIC_RELAXED);
 	}
+	EXPECT(rk_histogram_snapshot_destroy(s) == 0);
 }
 
 /* A read of all that was added so far has it in order; what a reset returns, and what is left, may each not have. */

@@ -3,64 +3,62 @@
 #include "refuse.h"
 
 static struct rk_histogram *histogram;
-static uint64_t counts[RK_HISTOGRAM_BUCKETS_MAX], other_counts[RK_HISTOGRAM_BUCKETS_MAX];
 
-static struct rk_histogram_snapshot snapshot(uint64_t *of)
+/* Of a histogram, with what was recorded. */
+static struct rk_histogram_snapshot *read_it(struct rk_histogram *from)
 {
-	return (struct rk_histogram_snapshot){.counts = of, .room = RK_HISTOGRAM_BUCKETS_MAX};
+	struct rk_histogram_snapshot *s;
+
+	assert_int_equal(rk_histogram_snapshot_create(&s, from), 0);
+	assert_int_equal(rk_histogram_read(from, s), 0);
+	return s;
 }
 
-/* The one bucket that a value which was just recorded is in. */
+/* The one bucket that a value which was just recorded is in; as many as there are buckets if it is above them. */
 static size_t bucket_of(uint64_t value, struct rk_histogram_snapshot *s)
 {
 	size_t bucket = 0;
 
-	*s = snapshot(counts);
 	rk_histogram_record(histogram, value);
-	assert_int_equal(rk_histogram_reset(histogram, s, sizeof(*s)), 0);
+	assert_int_equal(rk_histogram_reset(histogram, s), 0);
 	assert_int_equal(s->count, 1);
-	while (counts[bucket] == 0)
+	while (bucket < s->buckets && s->counts[bucket] == 0)
 		bucket++;
+	assert_int_equal(s->above, bucket == s->buckets);
 	return bucket;
-}
-
-static bool is_in_the_last(uint64_t value)
-{
-	struct rk_histogram_snapshot s;
-
-	return bucket_of(value, &s) == rk_histogram_buckets(histogram) - 1;
 }
 
 /* Buckets follow each other without a gap, and are no wider than promised. */
 static void buckets_are_log_linear(void **state)
 {
-	struct rk_histogram_snapshot s = snapshot(counts);
+	struct rk_histogram_snapshot *s;
 
 	(void)state;
 	for (int bits = 1; bits <= 8; bits++) {
 		assert_int_equal(rk_histogram_create(&histogram, bits, UINT64_MAX), 0);
 		assert_int_equal(rk_histogram_buckets(histogram), (size_t)(65 - bits) << bits);
-		assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), 0);
-		assert_int_equal(s.buckets, rk_histogram_buckets(histogram));
-		assert_int_equal(s.bits, bits);
-		assert_int_equal(rk_histogram_bucket_lowest(&s, 0), 0);
-		for (size_t i = 0; i < s.buckets; i++) {
-			uint64_t lowest = rk_histogram_bucket_lowest(&s, i), highest = rk_histogram_bucket_highest(&s, i);
+		s = read_it(histogram);
+		assert_int_equal(s->buckets, rk_histogram_buckets(histogram));
+		assert_int_equal(s->bits, bits);
+		assert_int_equal(rk_histogram_bucket_lowest(s, 0), 0);
+		for (size_t i = 0; i < s->buckets; i++) {
+			uint64_t lowest = rk_histogram_bucket_lowest(s, i), highest = rk_histogram_bucket_highest(s, i);
 
 			assert_true(lowest <= highest && highest - lowest <= lowest >> bits);
-			if (i + 1 < s.buckets)
-				assert_int_equal(rk_histogram_bucket_lowest(&s, i + 1), highest + 1);
+			if (i + 1 < s->buckets)
+				assert_int_equal(rk_histogram_bucket_lowest(s, i + 1), highest + 1);
 			else
 				assert_int_equal(highest, UINT64_MAX);
 		}
 		for (uint64_t value = 1; value != 0; value <<= 1)
 			for (uint64_t v = value - 1; v <= value + 1; v++) {
-				size_t bucket = bucket_of(v, &s);
+				size_t bucket = bucket_of(v, s);
 
-				assert_true(rk_histogram_bucket_lowest(&s, bucket) <= v);
-				assert_true(rk_histogram_bucket_highest(&s, bucket) >= v);
+				assert_true(rk_histogram_bucket_lowest(s, bucket) <= v);
+				assert_true(rk_histogram_bucket_highest(s, bucket) >= v);
 			}
-		assert_true(is_in_the_last(UINT64_MAX));
+		assert_int_equal(bucket_of(UINT64_MAX, s), s->buckets - 1);
+		assert_int_equal(rk_histogram_snapshot_destroy(s), 0);
 		assert_int_equal(rk_histogram_destroy(histogram), 0);
 	}
 }
@@ -68,90 +66,121 @@ static void buckets_are_log_linear(void **state)
 /* As where the processor has lzcnt, and CPUID hides it. */
 static void buckets_are_the_same_without_lzcnt(void **state)
 {
-	struct rk_histogram_snapshot s;
+	struct rk_histogram_snapshot *s;
 	struct rki_group_head *head;
 	uint8_t has;
 
 	(void)state;
 	assert_int_equal(rk_histogram_create(&histogram, 5, UINT64_MAX), 0);
+	s = read_it(histogram);
 	head = (struct rki_group_head *)((uintptr_t)histogram - 2 * RK_STRIDE);
 	has = head->lzcnt;
 	for (uint64_t value = 1; value != 0; value <<= 1)
 		for (uint64_t v = value - 1; v <= value + 1; v++) {
-			size_t bucket = bucket_of(v, &s);
+			size_t bucket = bucket_of(v, s);
 
 			head->lzcnt = 0;
-			assert_int_equal(bucket_of(v, &s), bucket);
+			assert_int_equal(bucket_of(v, s), bucket);
 			head->lzcnt = has;
 		}
+	assert_int_equal(rk_histogram_snapshot_destroy(s), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }
 
-static void values_above_count_as_the_highest(void **state)
+/* The highest value is rounded up to the end of its bucket, and all values above that are counted together. */
+static void values_above_are_counted_together(void **state)
 {
+	struct rk_histogram_snapshot *s, *t;
+	uint64_t end;
+	size_t last;
+
 	(void)state;
 	for (int bits = 1; bits <= 13; bits++) {
 		assert_int_equal(rk_histogram_create(&histogram, bits, 1000), 0);
-		assert_true(is_in_the_last(1000));
-		assert_true(is_in_the_last(1024));
-		assert_true(is_in_the_last(UINT64_MAX));
-		assert_false(is_in_the_last(500));
+		s = read_it(histogram);
+		last = s->buckets - 1;
+		end = rk_histogram_bucket_highest(s, last);
+		assert_true(end >= 1000 && rk_histogram_bucket_lowest(s, last) <= 1000);
+		assert_int_equal(bucket_of(1000, s), last);
+		assert_int_equal(bucket_of(end, s), last);
+		assert_int_equal(rk_histogram_max(s), end);
+		assert_int_equal(bucket_of(end + 1, s), s->buckets);
+		assert_int_equal(bucket_of(UINT64_MAX, s), s->buckets);
+		assert_int_equal(rk_histogram_min(s), end + 1);
+		assert_int_equal(rk_histogram_max(s), end + 1);
+		assert_int_equal(rk_histogram_percentile(s, 50), end + 1);
+		assert_true(rk_histogram_mean(s) == (double)(end + 1));
+		rk_histogram_record_many(histogram, 1 << 20, 3);
+		rk_histogram_record(histogram, 1);
+		assert_int_equal(rk_histogram_read(histogram, s), 0);
+		assert_true(s->count == 4 && s->above == 3 && s->counts[1] == 1);
+		assert_int_equal(rk_histogram_percentile(s, 25), 1);
+		assert_int_equal(rk_histogram_percentile(s, 26), end + 1);
+		t = read_it(histogram);
+		assert_int_equal(rk_histogram_merge(s, t), 0);
+		assert_true(s->count == 8 && s->above == 6);
+		assert_int_equal(rk_histogram_snapshot_destroy(t), 0);
+		assert_int_equal(rk_histogram_snapshot_destroy(s), 0);
 		assert_int_equal(rk_histogram_destroy(histogram), 0);
 	}
 	assert_int_equal(rk_histogram_create(&histogram, 3, 0), 0);
 	assert_int_equal(rk_histogram_buckets(histogram), 1);
-	assert_true(is_in_the_last(7));
+	s = read_it(histogram);
+	assert_int_equal(bucket_of(0, s), 0);
+	assert_int_equal(bucket_of(7, s), 1);
+	assert_int_equal(rk_histogram_snapshot_destroy(s), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }
 
 static void tells_percentiles(void **state)
 {
-	struct rk_histogram_snapshot s = snapshot(counts);
+	struct rk_histogram_snapshot *s;
 
 	(void)state;
 	assert_int_equal(rk_histogram_create(&histogram, 6, 1 << 20), 0);
-	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), 0);
-	assert_true(rk_histogram_min(&s) == 0 && rk_histogram_max(&s) == 0 && rk_histogram_percentile(&s, 50) == 0);
-	assert_true(rk_histogram_mean(&s) == 0);
+	s = read_it(histogram);
+	assert_true(rk_histogram_min(s) == 0 && rk_histogram_max(s) == 0 && rk_histogram_percentile(s, 50) == 0);
+	assert_true(rk_histogram_mean(s) == 0);
 	for (uint64_t v = 1; v <= 100; v++)
 		rk_histogram_record(histogram, v);
-	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), 0);
-	assert_int_equal(s.count, 100);
-	assert_int_equal(rk_histogram_min(&s), 1);
-	assert_int_equal(rk_histogram_max(&s), 100);
-	assert_true(rk_histogram_mean(&s) == 50.5);
-	assert_int_equal(rk_histogram_percentile(&s, -1), 1);
-	assert_int_equal(rk_histogram_percentile(&s, 0), 1);
-	assert_int_equal(rk_histogram_percentile(&s, 0.1), 1);
-	assert_int_equal(rk_histogram_percentile(&s, 1), 1);
-	assert_int_equal(rk_histogram_percentile(&s, 1.1), 2);
-	assert_int_equal(rk_histogram_percentile(&s, 1.5), 2);
-	assert_int_equal(rk_histogram_percentile(&s, 50), 50);
-	assert_int_equal(rk_histogram_percentile(&s, 99), 99);
-	assert_int_equal(rk_histogram_percentile(&s, 99.9), 100);
-	assert_int_equal(rk_histogram_percentile(&s, 100), 100);
-	assert_int_equal(rk_histogram_percentile(&s, 1000), 100);
+	assert_int_equal(rk_histogram_read(histogram, s), 0);
+	assert_int_equal(s->count, 100);
+	assert_int_equal(rk_histogram_min(s), 1);
+	assert_int_equal(rk_histogram_max(s), 100);
+	assert_true(rk_histogram_mean(s) == 50.5);
+	assert_int_equal(rk_histogram_percentile(s, -1), 1);
+	assert_int_equal(rk_histogram_percentile(s, 0), 1);
+	assert_int_equal(rk_histogram_percentile(s, 0.1), 1);
+	assert_int_equal(rk_histogram_percentile(s, 1), 1);
+	assert_int_equal(rk_histogram_percentile(s, 1.1), 2);
+	assert_int_equal(rk_histogram_percentile(s, 1.5), 2);
+	assert_int_equal(rk_histogram_percentile(s, 50), 50);
+	assert_int_equal(rk_histogram_percentile(s, 99), 99);
+	assert_int_equal(rk_histogram_percentile(s, 99.9), 100);
+	assert_int_equal(rk_histogram_percentile(s, 100), 100);
+	assert_int_equal(rk_histogram_percentile(s, 1000), 100);
 	rk_histogram_record_many(histogram, 100000, 900);
-	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), 0);
-	assert_int_equal(s.count, 1000);
-	assert_int_equal(rk_histogram_percentile(&s, 10), 100);
-	assert_true(rk_histogram_percentile(&s, 10.1) >= 100000 && rk_histogram_percentile(&s, 10.1) < 101563);
-	assert_true(rk_histogram_max(&s) == rk_histogram_percentile(&s, 99));
-	assert_true(rk_histogram_mean(&s) > 89000 && rk_histogram_mean(&s) < 91500);
-	memset(counts, 0, sizeof(counts)); /* more than a double tells apart */
-	s.count = (uint64_t)1 << 62;
-	s.counts[1] = s.count / 2 - 1;
-	s.counts[9] = s.count / 2 + 1;
-	assert_int_equal(rk_histogram_percentile(&s, 50), 9);
-	s.counts[1]++;
-	s.counts[9]--;
-	assert_int_equal(rk_histogram_percentile(&s, 50), 1);
+	assert_int_equal(rk_histogram_read(histogram, s), 0);
+	assert_int_equal(s->count, 1000);
+	assert_int_equal(rk_histogram_percentile(s, 10), 100);
+	assert_true(rk_histogram_percentile(s, 10.1) >= 100000 && rk_histogram_percentile(s, 10.1) < 101563);
+	assert_true(rk_histogram_max(s) == rk_histogram_percentile(s, 99));
+	assert_true(rk_histogram_mean(s) > 89000 && rk_histogram_mean(s) < 91500);
+	memset(s->counts, 0, s->buckets * sizeof(*s->counts)); /* more than a double tells apart */
+	s->count = (uint64_t)1 << 62;
+	s->counts[1] = s->count / 2 - 1;
+	s->counts[9] = s->count / 2 + 1;
+	assert_int_equal(rk_histogram_percentile(s, 50), 9);
+	s->counts[1]++;
+	s->counts[9]--;
+	assert_int_equal(rk_histogram_percentile(s, 50), 1);
+	assert_int_equal(rk_histogram_snapshot_destroy(s), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }
 
 static void merges(void **state)
 {
-	struct rk_histogram_snapshot s = snapshot(counts), t = snapshot(other_counts);
+	struct rk_histogram_snapshot *s, *t;
 	struct rk_histogram *other;
 
 	(void)state;
@@ -160,24 +189,27 @@ static void merges(void **state)
 	rk_histogram_record(histogram, 1);
 	rk_histogram_record(other, 1);
 	rk_histogram_record(other, 500);
-	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), 0);
-	assert_int_equal(rk_histogram_read(other, &t, sizeof(t)), 0);
-	assert_int_equal(rk_histogram_merge(&s, &t), 0);
-	assert_int_equal(s.count, 3);
-	assert_int_equal(counts[1], 2);
-	assert_int_equal(rk_histogram_min(&s), 1);
-	assert_true(rk_histogram_max(&s) >= 500);
-	assert_int_equal(rk_histogram_merge(NULL, &t), -EINVAL);
-	assert_int_equal(rk_histogram_merge(&s, NULL), -EINVAL);
-	assert_int_equal(rk_histogram_destroy(other), 0);
-	assert_int_equal(rk_histogram_create(&other, 4, 2000), 0);
-	assert_int_equal(rk_histogram_read(other, &t, sizeof(t)), 0);
-	assert_int_equal(rk_histogram_merge(&s, &t), -EINVAL);
-	assert_int_equal(rk_histogram_destroy(other), 0);
-	assert_int_equal(rk_histogram_create(&other, 5, 1000), 0);
-	assert_int_equal(rk_histogram_read(other, &t, sizeof(t)), 0);
-	assert_int_equal(rk_histogram_merge(&s, &t), -EINVAL);
-	assert_int_equal(s.count, 3);
+	s = read_it(histogram);
+	t = read_it(other);
+	assert_int_equal(rk_histogram_merge(s, t), 0);
+	assert_int_equal(s->count, 3);
+	assert_int_equal(s->counts[1], 2);
+	assert_int_equal(rk_histogram_min(s), 1);
+	assert_true(rk_histogram_max(s) >= 500);
+	assert_int_equal(rk_histogram_merge(NULL, t), -EINVAL);
+	assert_int_equal(rk_histogram_merge(s, NULL), -EINVAL);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(rk_histogram_snapshot_destroy(t), 0);
+		assert_int_equal(rk_histogram_destroy(other), 0);
+		assert_int_equal(rk_histogram_create(&other, 4 + i, 2000 - 1000 * (uint64_t)i), 0);
+		t = read_it(other);
+		assert_int_equal(rk_histogram_merge(s, t), -EINVAL);
+		assert_int_equal(rk_histogram_read(histogram, t), -EINVAL);
+		assert_int_equal(rk_histogram_reset(other, s), -EINVAL);
+	}
+	assert_int_equal(s->count, 3);
+	assert_int_equal(rk_histogram_snapshot_destroy(t), 0);
+	assert_int_equal(rk_histogram_snapshot_destroy(s), 0);
 	assert_int_equal(rk_histogram_destroy(other), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }
@@ -188,7 +220,7 @@ static void groups_are_no_histograms(void **state)
 	struct rk_counter_group *group;
 
 	(void)state;
-	assert_int_equal(rk_counter_group_create(&group, NULL, 2), 0);
+	assert_int_equal(rk_counter_group_create(&group, NULL, 3), 0);
 	assert_int_equal(rk_histogram_create(&histogram, 1, 1), 0);
 	assert_int_equal(rk_histogram_buckets(histogram), 2);
 	assert_int_equal(rk_histogram_destroy((struct rk_histogram *)group), -EINVAL);
@@ -204,7 +236,8 @@ static void groups_are_no_histograms(void **state)
 
 static void refuses(void **state)
 {
-	struct rk_histogram_snapshot s = snapshot(counts), large;
+	struct rk_histogram_snapshot *s;
+	uint64_t nothing[16] = {0};
 
 	(void)state;
 	assert_int_equal(rk_histogram_create(NULL, 4, 1000), -EINVAL);
@@ -213,51 +246,44 @@ static void refuses(void **state)
 	assert_int_equal(rk_histogram_create(&histogram, 14, 1000), -EINVAL);
 	assert_int_equal(rk_histogram_create(&histogram, -1, 1000), -EINVAL);
 	assert_int_equal(rk_histogram_create(&histogram, 9, UINT64_MAX), -EINVAL);
-	assert_int_equal(rk_histogram_create(&histogram, 13, 16380), -EINVAL);
-	assert_int_equal(rk_histogram_create(&histogram, 13, 16379), 0);
+	assert_int_equal(rk_histogram_create(&histogram, 13, RK_HISTOGRAM_BUCKETS_MAX), -EINVAL);
+	assert_int_equal(rk_histogram_create(&histogram, 13, RK_HISTOGRAM_BUCKETS_MAX - 1), 0);
 	assert_int_equal(rk_histogram_buckets(histogram), RK_HISTOGRAM_BUCKETS_MAX);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 	assert_int_equal(rk_histogram_destroy(NULL), 0);
-	assert_int_equal(rk_histogram_destroy((struct rk_histogram *)(void *)counts), -EINVAL);
+	assert_int_equal(rk_histogram_destroy((struct rk_histogram *)(void *)nothing), -EINVAL);
 	assert_int_equal(rk_histogram_create(&histogram, 4, 1000), 0);
-	assert_int_equal(rk_histogram_read(NULL, &s, sizeof(s)), -EINVAL);
-	assert_int_equal(rk_histogram_read(histogram, NULL, sizeof(struct rk_histogram_snapshot)), -EINVAL);
-	assert_int_equal(rk_histogram_reset(histogram, NULL, sizeof(struct rk_histogram_snapshot)), -EINVAL);
-	s.counts = NULL;
-	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), -EINVAL);
-	s = snapshot(counts);
-	s.room = rk_histogram_buckets(histogram) - 1;
-	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), -EINVAL);
-	assert_int_equal(s.buckets, rk_histogram_buckets(histogram));
-	large = snapshot(counts);
-	assert_int_equal(rk_histogram_read(histogram, &large, sizeof(large)), 0);
-	assert_int_equal(rk_histogram_merge(&large, &s), -EINVAL);
-	assert_int_equal(rk_histogram_merge(&s, &large), -EINVAL);
-	s.room++;
-	assert_int_equal(rk_histogram_merge(&s, &large), 0);
-	assert_int_equal(rk_histogram_read(histogram, &s, sizeof(s)), 0);
+	assert_int_equal(rk_histogram_snapshot_create(NULL, histogram), -EINVAL);
+	assert_int_equal(rk_histogram_snapshot_create(&s, NULL), -EINVAL);
+	assert_null(s);
+	assert_int_equal(rk_histogram_snapshot_destroy(NULL), 0);
+	s = read_it(histogram);
+	assert_int_equal(rk_histogram_read(NULL, s), -EINVAL);
+	assert_int_equal(rk_histogram_read(histogram, NULL), -EINVAL);
+	assert_int_equal(rk_histogram_reset(histogram, NULL), -EINVAL);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), -EINVAL);
+	assert_int_equal(s->count, 0);
+	assert_int_equal(rk_histogram_snapshot_destroy(s), 0);
 }
+
+static struct rk_histogram_snapshot *before;
 
 /* A record that has no rseq, and reads that have no fence. */
 static int read_without_a_fence(void)
 {
-	struct rk_histogram_snapshot s = snapshot(counts);
-
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
-	CHECK(rk_histogram_reset(histogram, &s, sizeof(s)) == -EHOSTUNREACH && s.count == 12 && counts[3] == 12);
+	CHECK(rk_histogram_reset(histogram, before) == -EHOSTUNREACH && before->count == 12 && before->counts[3] == 12);
 	rk_histogram_record(histogram, 3);
-	CHECK(rk_histogram_read(histogram, &s, sizeof(s)) == -EHOSTUNREACH && s.count == 13);
+	CHECK(rk_histogram_read(histogram, before) == -EHOSTUNREACH && before->count == 13);
 	return 0;
 }
 
 static void total(void **state)
 {
-	struct rk_histogram_snapshot s = snapshot(counts);
-
 	(void)state;
 	assert_int_equal(rk_histogram_create(&histogram, 4, 1000), 0);
+	before = read_it(histogram);
 	rk_histogram_record(histogram, 3);
 	assert_int_equal(rk_vfork_begin(), 0);
 	rk_histogram_record_many(histogram, 3, 10);
@@ -265,18 +291,19 @@ static void total(void **state)
 	rk_histogram_record(histogram, 3);
 	if (getenv("UNDER_VALGRIND") == NULL) /* which has no filters */
 		assert_int_equal(in_child(read_without_a_fence), 0);
-	assert_int_equal(rk_histogram_reset(histogram, &s, sizeof(s)), 0);
-	assert_int_equal(s.count, 12);
-	assert_int_equal(counts[3], 12);
-	assert_int_equal(rk_histogram_reset(histogram, &s, sizeof(s)), 0);
-	assert_int_equal(s.count, 0);
+	assert_int_equal(rk_histogram_reset(histogram, before), 0);
+	assert_int_equal(before->count, 12);
+	assert_int_equal(before->counts[3], 12);
+	assert_int_equal(rk_histogram_reset(histogram, before), 0);
+	assert_int_equal(before->count, 0);
+	assert_int_equal(rk_histogram_snapshot_destroy(before), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(buckets_are_log_linear),
 	cmocka_unit_test(buckets_are_the_same_without_lzcnt),
-	cmocka_unit_test(values_above_count_as_the_highest),
+	cmocka_unit_test(values_above_are_counted_together),
 	cmocka_unit_test(tells_percentiles),
 	cmocka_unit_test(merges),
 	cmocka_unit_test(groups_are_no_histograms),

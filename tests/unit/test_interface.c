@@ -80,13 +80,10 @@ static void answers_of_other_releases(void **state)
 	LATER(rk_percpu_fault) fault;
 	LATER(rk_percpu_report) report;
 	LATER(rk_ring_reader) reader;
-	LATER(rk_histogram_snapshot) snapshot;
 	struct rk_percpu_options options = {.item_size = 8, .flags = RK_PERCPU_DEBUG};
 	struct rk_ring_options ring_options = {.size = RK_RING_SIZE_MIN};
-	struct rk_histogram *histogram;
 	struct rk_percpu *pool;
 	struct rk_ring *ring;
-	uint64_t counts[64];
 	char *item;
 
 	(void)state;
@@ -117,18 +114,6 @@ static void answers_of_other_releases(void **state)
 	assert_true(is_filled(reader.bytes + sizeof(reader.now), 16, 0));
 	assert_int_equal(rk_ring_close(&reader.now), 0);
 	assert_int_equal(rk_ring_destroy(ring), 0);
-
-	assert_int_equal(rk_histogram_create(&histogram, 1, 1000), 0);
-	memset(&snapshot, 0xff, sizeof(snapshot));
-	snapshot.now.counts = counts;
-	snapshot.now.room = sizeof(counts) / sizeof(counts[0]);
-	assert_int_equal(rk_histogram_read(histogram, &snapshot.now, sizeof(snapshot.now) - 1), -EINVAL);
-	assert_int_equal(rk_histogram_reset(histogram, &snapshot.now, sizeof(snapshot.now) - 1), -EINVAL);
-	assert_true(is_filled(snapshot.bytes + sizeof(snapshot.now), 16, 0xff));
-	assert_int_equal(rk_histogram_read(histogram, &snapshot.now, sizeof(snapshot)), 0);
-	assert_int_equal(snapshot.now.count, 0);
-	assert_true(is_filled(snapshot.bytes + sizeof(snapshot.now), 16, 0));
-	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }
 
 #ifdef __GLIBC__

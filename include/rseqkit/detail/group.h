@@ -38,7 +38,7 @@ struct rki_group_head {
 		const char *const *names; /* of counters, or NULL */
 		uint64_t width;           /* of histograms: 1 << bits */
 	};
-	uint64_t highest;         /* of histograms: the highest value that has a bucket */
+	uint64_t above;           /* of histograms: the lowest value above all buckets, which has a counter too; UINT64_MAX: none */
 };
 
 RKI_BEGIN_DECLS

@@ -12,7 +12,7 @@ RKI_INLINE void rk_histogram_record_many(struct rk_histogram *histogram, uint64_
 {
 	const struct rki_group_head *head =
 		(const struct rki_group_head *)((uintptr_t)histogram - 2 * RK_STRIDE); /* the reserve slot */
-	uint64_t held = value < head->highest ? value : head->highest;
+	uint64_t held = value < head->above ? value : head->above;
 	uint8_t shift = (uint8_t)(rki_histogram_top(head, held | head->width) - head->bits);
 	ptrdiff_t bucket = (ptrdiff_t)(shift * head->width + (held >> shift)); /* shifts by variables take longer */
 
