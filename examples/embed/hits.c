@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hits.c - a library that counts hits by CPU, and shares rseq with the rest of its process without linking anything.
- * C99 and C++11.
+ * hits.c - a library that counts hits by CPU. It shares rseq with the rest of its process, and links nothing for that. C99 and
+ * C++11.
  *
- * The number of the CPU is a hint here: it spreads threads over cache lines, and the add is atomic, so the sum is
- * exact wherever a thread is registered, and wherever it isn't. A library of your own has a copy of embed.h beside
- * its sources, and includes that.
+ * The CPU's number is only a hint here: it spreads threads over cache lines. The add is atomic, so the sum is exact in all
+ * threads, registered or not. A library of your own has a copy of embed.h next to its sources, and includes that copy.
  */
 #include "hits.h"
 

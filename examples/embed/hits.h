@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hits.h - the example library's interface: it counts hits, and says by whose registration. */
+/* hits.h - the example library's interface: it counts hits, and names the owner of a thread's registration. */
 #ifndef HITS_H
 #define HITS_H
 
@@ -7,11 +7,11 @@
 extern "C" {
 #endif
 
-int hits_enter(void);          /* once per thread, before its first hit: 0, or a negative errno, which does no harm */
+int hits_enter(void);          /* once per thread, before its first hit: 0, or a negative errno, which may be ignored */
 void hits_leave(void);         /* once for each hits_enter() that returned 0 */
-void hits_add(void);           /* in any thread, also one that never entered */
+void hits_add(void);           /* in any thread, also one that never called hits_enter() */
 unsigned long hits_sum(void);  /* of all threads */
-const char *hits_owner(void);  /* who registered the calling thread */
+const char *hits_owner(void);  /* the component that registered the calling thread */
 
 #ifdef __cplusplus
 }

@@ -1,33 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * embed.h - one header that a library copies into its own tree to share the rseq area of each thread with everybody
- * else in the process. Nothing to link, no other header of rseqkit needed; C99 and C++11, gcc and clang, Linux.
+ * embed.h - one header that a library copies into its own tree, to share each thread's rseq area with the rest of the process.
+ * It needs no linking and no other header of rseqkit. C99 and C++11, gcc and clang, Linux.
  *
- * A thread has one registration. This header finds the area that the others use, and makes none of its own, so it
- * can't be in anybody's way. librseqkit looks in the same places in the same order, so both come to the same area,
- * whichever is first:
+ * A thread can register only once. This header finds the area that other components use, and makes none of its own. So it
+ * never keeps another component from using rseq. The library librseqkit looks in the same places, in the same order. So both
+ * find the same area, whichever is first:
  *
  *   1. the C library registers threads (glibc 2.35 and later): its area
- *   2. copies of librseqkit have agreed on an area (RK_RENDEZVOUS_ADDRESS in rseqkit/detail/agreement.h): that one
- *   3. __rseq_abi is defined in the process: that, with the count __rseq_refcount if there is one. This is the public
- *      TLS protocol; whoever takes the count from 0 to 1 registers, whoever takes it from 1 to 0 unregisters. This
- *      header never defines these symbols; librseqkit-early.a does, for programs that ask for it
- *   4. librseq is loaded: its area, in threads that it registered; it ends the process if we register one
- *   5. the C library has an area but leaves it alone (glibc.pthread.rseq=0): that one
- *      (where RSEQKIT_AREA=own asks librseqkit for areas of its own, see rseqkit(7), 2 says so, if it was first)
- *   6. otherwise there is none for us, and every register says -ENOTSUP
+ *   2. copies of librseqkit have agreed on an area, on the rendezvous page (RK_RENDEZVOUS_ADDRESS in
+ *      rseqkit/detail/agreement.h): that area
+ *   3. __rseq_abi is defined in the process: that area, with the count __rseq_refcount if there is one. This is the public TLS
+ *      protocol. The component that takes the count from 0 to 1 registers the thread, and the one that takes it from 1 to 0
+ *      unregisters it. This header never defines these symbols. An archive, librseqkit-early.a, does so for programs that ask
+ *      for it
+ *   4. librseq is loaded: its area, in threads that it registered. librseq ends the process if this header registers a thread
+ *   5. the C library has an area but leaves it alone (glibc.pthread.rseq=0): that area. With RSEQKIT_AREA=own librseqkit uses
+ *      areas of its own instead, see rseqkit(7). If librseqkit was first, place 2 leads to them
+ *   6. otherwise there is no area to share, and every register call returns -ENOTSUP
  *
- * The invariant: a thread is registered at an offset from the thread pointer at which every thread of the process has
- * memory that reads cpu_id < 0 until that very thread is registered there.
+ * The invariant: a thread is registered only at an offset from the thread pointer that is the same in all threads. At that
+ * offset every thread has memory that reads cpu_id < 0 until that very thread is registered there.
  *
- * Include it in source files, not in public headers, and in none that defines __rseq_abi. Each source file that
+ * Include this header in source files, not in public headers, and in no file that defines __rseq_abi. Each source file that
  * includes it finds the area for itself.
  *
- * Where the C library isn't glibc it may reuse a thread's memory while the thread still runs its last instructions.
- * There a thread is registered only under a count, and has to be unregistered before it ends; and code compiled for
- * shared libraries doesn't see the symbols of the public TLS protocol.
+ * A C library other than glibc may reuse a thread's memory while the thread still runs its last instructions. There a thread
+ * is registered only where there is a count, and must be unregistered before it ends. There, too, code compiled for shared
+ * libraries doesn't see the symbols of the public TLS protocol.
  *
- * Functions say from where they may be called, in the words of rseqkit/api.h.
+ * The contexts of functions have the names of rseqkit/api.h.
  * Sources: the kernel's include/uapi/linux/rseq.h and kernel/rseq.c; the C library's sys/rseq.h.
  */
 #ifndef RSEQKIT_EMBED_H
@@ -50,7 +52,7 @@
 #endif
 #endif
 
-/* The word before every abort handler, equal to the one registered. 0: not known for this architecture. */
+/* The signature: the word before every abort handler, equal to the one registered. 0: not known for this architecture. */
 #if defined(__x86_64__) || defined(__i386__)
 #define RKE_SIGNATURE 0x53053053U
 #elif defined(__AARCH64EB__)
@@ -80,11 +82,13 @@
 #endif
 
 /*
- * How the symbols of the public TLS protocol are referenced. Code for shared libraries asks for a TLS descriptor: the
- * dynamic linker makes it a constant offset if the symbol is in static TLS, and refuses nothing if it isn't. An offset
- * loaded directly (initial-exec) would keep the library from being loaded then. GNU ld for arm64 crashes when it links
- * statically what has descriptors of undefined symbols, so there only shared objects have them: RKE_TLS_DESCRIPTORS is
- * for those. The dynamic linker of musl dies of a weak reference to TLS that isn't there; in executables it sees none.
+ * How the symbols of the public TLS protocol are referenced. Code for shared libraries has a TLS descriptor. The dynamic
+ * linker makes it a constant offset if the symbol is in static TLS, and still loads the library if it isn't. With an offset
+ * that is loaded directly (initial-exec) the library couldn't be loaded then.
+ *
+ * GNU ld for arm64 crashes when it links code statically that has descriptors of undefined symbols. So on arm64 define
+ * RKE_TLS_DESCRIPTORS for shared objects only. The dynamic linker of musl crashes on a weak reference to TLS that isn't there.
+ * In executables it sees no such reference.
  */
 #if defined(__GLIBC__) && defined(__PIC__) && !defined(__PIE__) && defined(__x86_64__) && !defined(__ILP32__) &&       \
 	!defined(RKE_TLS_DESCRIPTORS)
@@ -96,9 +100,12 @@
 
 #define RKE_FUNCTION static inline __attribute__((__unused__))
 
-/* struct rseq of the kernel. All but rseq_cs is the kernel's to write, and a store may kill: const, yet it changes. */
+/*
+ * struct rseq of the kernel. All fields but rseq_cs are the kernel's: a store to one of them may kill the process. So they are
+ * const, and volatile because the kernel changes them.
+ */
 struct rke_area {
-	const volatile uint32_t cpu_id_start; /* a possible CPU number, or what an adopter keeps here */
+	const volatile uint32_t cpu_id_start; /* a possible CPU number, or data of an early adopter */
 	const volatile uint32_t cpu_id;       /* the current CPU; negative as int32_t when unregistered */
 	uint64_t rseq_cs;                     /* the active section's descriptor */
 	const volatile uint32_t flags;
@@ -107,19 +114,22 @@ struct rke_area {
 	uint32_t reserved;
 } __attribute__((__aligned__(32)));
 
-/* What copies of librseqkit have agreed on: the beginning of struct rk_rendezvous in rseqkit/detail/agreement.h. */
+/* The rendezvous page of librseqkit's copies: the beginning of struct rk_rendezvous in rseqkit/detail/agreement.h. */
 struct rke_meeting {
 	char magic[8];
 	uint32_t version;
 	uint32_t size;
-	uint32_t kind;  /* whose area: the thread block of one of them, or __rseq_abi */
-	uint32_t state; /* not looked at here */
+	uint32_t kind;  /* whose area: the thread block of a copy, or __rseq_abi */
+	uint32_t state; /* not used here */
 	int64_t offset;
 	uint32_t length;
 	uint32_t signature;
 };
 
-/* cpu_id inside rk_vfork_begin() and rk_vfork_end() of librseqkit; in an early adopter's area the second one. */
+/*
+ * The cpu_id of a thread in a bracket, between rk_vfork_begin() and rk_vfork_end() of librseqkit. In an early adopter's area
+ * it is the second value.
+ */
 #define RKE_CPU_ID_BRACKET (-3)
 #define RKE_CPU_ID_REGISTRATION_FAILED (-2)
 
@@ -127,14 +137,14 @@ struct rke_meeting {
 #define RKE_MEETING_BLOCK 1
 #define RKE_MEETING_EARLY 2
 
-/* Who made, and alone may undo, the calling thread's registration. Numbers as in enum rk_owner. */
+/* The component that made, and alone may undo, the calling thread's registration. Numbers as in enum rk_owner. */
 enum rke_owner {
-	RKE_OWNER_NONE = 0,   /* nobody */
+	RKE_OWNER_NONE = 0,   /* no component */
 	RKE_OWNER_LIBC = 1,   /* the C library */
 	RKE_OWNER_SELF = 2,   /* this header or librseqkit, in the libc's unused area or in librseqkit's */
-	RKE_OWNER_EARLY = 3,  /* whoever was first by the public TLS protocol, in __rseq_abi */
-	RKE_OWNER_FOREIGN = 4, /* somebody with a private area or another signature; not usable by others */
-	RKE_OWNER_LIBRSEQ = 5  /* librseq, for the threads that ask it to */
+	RKE_OWNER_EARLY = 3,  /* the first user by the public TLS protocol, in __rseq_abi */
+	RKE_OWNER_FOREIGN = 4, /* a component with a private area or another signature; other components can't use the area */
+	RKE_OWNER_LIBRSEQ = 5  /* librseq, for the threads that asked it to */
 };
 
 /* Where the area is. */
@@ -148,11 +158,11 @@ enum rke_place {
 	RKE_LIBRSEQ = 6  /* librseq's, registered by it alone */
 };
 
-/* What holds for the process. */
+/* Facts of the process, as this source file found them. */
 struct rke_process {
 	intptr_t where;      /* offset * 8 + enum rke_place, so that both change at once */
-	int error;           /* a foreign owner or signature was seen: no thread is registered any more */
-	int signature_known; /* a registration there was seen to have our signature */
+	int error;           /* a foreign owner or signature was found: no thread is registered any more */
+	int signature_known; /* a registration in this area is known to have our signature */
 };
 
 /* struct dl_phdr_info of <link.h>, which strict C99 hides. */
@@ -166,7 +176,7 @@ struct rke_module {
 	char *tls; /* the calling thread's */
 };
 
-/* The code below has casts as C writes them. g++ doesn't warn of these inside extern "C". For clang the pragma turns it off. */
+/* The code below has casts as in C. g++ doesn't warn about them inside extern "C". For clang the pragma turns the warning off. */
 #ifdef __cplusplus
 extern "C" {
 #ifdef __clang__
@@ -176,8 +186,8 @@ extern "C" {
 #endif
 
 /*
- * Other names for the symbols, so that nobody's declarations of them clash with these. The libc's functions aren't
- * declared in strict C99.
+ * Other names for the symbols, so that they don't clash with other declarations. Strict C99 doesn't declare the libc's
+ * functions.
  */
 extern long rke_libc_syscall(long number, ...) __asm__("syscall");
 extern int rke_libc_getcpu(void) __asm__("sched_getcpu");
@@ -193,9 +203,10 @@ extern __thread uint32_t rke_symbol_count __asm__("__rseq_refcount")
 #endif
 
 /*
- * Data of others, by name; NULL where there is none. Through the global offset table, which the dynamic linker fills in: a weak
- * reference in C is null in programs that aren't position independent, and with link-time optimisation, although the symbol is
- * there. A program that has such a reference to the same symbol spoils this one, too. The reference has a name of its own, see
+ * Data of other modules, by name; NULL where there is none. It is found through the global offset table, which the dynamic
+ * linker fills in. A weak reference in C would be null in programs that aren't position independent, and with link-time
+ * optimisation, although the symbol is there. A program that has such a reference to the same symbol spoils this one, too. The
+ * reference has a name of its own, see
  * RKE_WEAK.
  */
 #if defined(__x86_64__)
@@ -216,7 +227,7 @@ extern const unsigned int rke_at___rseq_size __asm__("__rseq_size") __attribute_
 #define RKE_ADDRESS_OF(symbol, address) __asm__("" : "=r"(address) : "0"(&rke_at_##symbol))
 #endif
 
-/* A system call. Returns its result or a negative errno; errno stays. Context: any. */
+/* Makes a system call. Returns the result or a negative errno, and doesn't change errno. Context: any. */
 RKE_FUNCTION long rke_syscall(long number, long a, long b, long c, long d)
 {
 	int saved = errno;
@@ -233,7 +244,7 @@ RKE_FUNCTION int rke_rseq(volatile void *area, uint32_t length, int flags, uint3
 	return (int)rke_syscall(SYS_rseq, (intptr_t)area, (long)length, flags, (long)signature);
 }
 
-/* An entry of the auxiliary vector, 0 if there is none; the libc's getauxval() says that in errno too. */
+/* Returns an entry of the auxiliary vector, 0 if there is none. In that case the libc's getauxval() changes errno. */
 RKE_FUNCTION unsigned long rke_auxiliary(unsigned long type)
 {
 	int saved = errno;
@@ -244,21 +255,21 @@ RKE_FUNCTION unsigned long rke_auxiliary(unsigned long type)
 }
 
 /*
- * Is anything registered in the calling thread, at whatever address? 1, 0 or a negative errno. The kernel looks at
- * that before it looks at the address, which is never user memory. A 32-bit process on a 64-bit kernel has none such:
- * there it is NULL, which old kernels take, and which leaves the thread as it is.
+ * Is the calling thread registered, at whatever address? Returns 1, 0 or a negative errno. The kernel checks that before it
+ * checks the address, which is never user memory. A 32-bit process on a 64-bit kernel has no such address. There it is NULL,
+ * which old kernels accept without any effect on the thread.
  */
 RKE_FUNCTION int rke_kernel_has_registration(void)
 {
 	int r = rke_rseq((volatile void *)(intptr_t)(sizeof(void *) == 8 ? -4096 : 0), RKE_AREA_LENGTH, 0, RKE_SIGNATURE);
 
-	/* No kernel takes such an address: a filter can have a call succeed that isn't made. */
+	/* No kernel accepts such an address. A filter can let a call succeed that isn't made. */
 	return r == -EINVAL ? 1 : r == -EFAULT ? 0 : r == 0 && sizeof(void *) == 8 ? -EPERM : r;
 }
 
 /*
- * Is the calling thread registered here, at this length? Unregistering with a wrong signature never succeeds. A filter
- * may say EPERM to everything, and then nothing is known.
+ * Is the calling thread registered at this address, with this length? Unregistering with a wrong signature never succeeds. A
+ * filter may answer EPERM to every call, and then the result is 0.
  */
 RKE_FUNCTION int rke_kernel_registered_at(volatile struct rke_area *area, uint32_t length)
 {
@@ -266,16 +277,16 @@ RKE_FUNCTION int rke_kernel_registered_at(volatile struct rke_area *area, uint32
 	       rke_kernel_has_registration() == 1;
 }
 
-/* May memory be read? The kernel reads a new signal mask before it looks at what to do with it: no effect, no fault. */
+/* Can this memory be read? The kernel reads a new signal mask before it checks what to do with it. So the call has no effect. */
 RKE_FUNCTION int rke_kernel_can_read(uintptr_t address)
 {
 	return rke_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, RKE_SIGSET_SIZE) == -EINVAL;
 }
 
 /*
- * Does the calling thread run on another one's TLS, as a vfork child does? glibc gives each thread of its own a robust
- * list, which the kernel passes on to nobody. musl keeps the thread's number in TLS, and its gettid() returns that; where
- * a libc has none such it can't be told. 1, 0 or a negative errno.
+ * Does the calling thread run on another thread's TLS, as a vfork child does? Returns 1, 0 or a negative errno. glibc gives
+ * each thread a robust list, which a child doesn't inherit from the kernel. musl keeps the thread's number in TLS, and its
+ * gettid() returns that number. With a libc that has neither, the function returns 0.
  */
 RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 {
@@ -288,8 +299,8 @@ RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 #else
 	int (*get)(void) = rke_libc_gettid, kept = 0, differs = 0;
 
-	__asm__("" : "+r"(get)); /* which may be NULL */
-	/* Both are others if a signal handler forked in between, and this is its child. */
+	__asm__("" : "+r"(get)); /* the compiler must expect NULL */
+	/* If a signal handler forks between the calls, both numbers are different in the child. Then compare again. */
 	do {
 		kept = get != NULL ? get() : 0;
 		differs = get != NULL && rke_syscall(SYS_gettid, 0, 0, 0, 0) != kept;
@@ -298,7 +309,7 @@ RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 #endif
 }
 
-/* What offsets are relative to. Read each time: a fiber may go on in another thread. */
+/* The thread pointer, which offsets are relative to. It is read each time, because a fiber may continue in another thread. */
 RKE_FUNCTION char *rke_thread_pointer(void)
 {
 #if defined(__x86_64__)
@@ -321,7 +332,7 @@ RKE_FUNCTION char *rke_thread_pointer(void)
 #endif
 }
 
-/* The calling thread's area at an offset of the process. */
+/* The calling thread's area at the process's offset. */
 RKE_FUNCTION volatile struct rke_area *rke_area_at(ptrdiff_t offset)
 {
 	return (volatile struct rke_area *)(void *)(rke_thread_pointer() + offset);
@@ -332,7 +343,7 @@ RKE_FUNCTION int rke_is_registered(volatile struct rke_area *area)
 	return (int32_t)area->cpu_id >= 0;
 }
 
-/* Hidden from the compiler, which takes the address of an object for not null. */
+/* The compiler assumes that an object's address isn't NULL. The asm statement hides the address from it. */
 RKE_FUNCTION ptrdiff_t rke_offset_of(volatile void *object)
 {
 	__asm__("" : "+r"(object));
@@ -340,9 +351,9 @@ RKE_FUNCTION ptrdiff_t rke_offset_of(volatile void *object)
 }
 
 /*
- * Is this what a reference to a TLS symbol that isn't there becomes? The dynamic linker makes it the thread pointer;
- * so does lld in executables. There GNU ld takes the undefined symbol's value for 0 and computes the offset of
- * address 0 from the end of the executable's TLS segment.
+ * Is this the offset that a reference to a missing TLS symbol gets? The dynamic linker makes such a reference the thread
+ * pointer. So does lld in executables. There GNU ld takes 0 for the symbol's value, and computes the offset of address 0 from
+ * the end of the executable's TLS segment.
  */
 RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 {
@@ -363,10 +374,11 @@ RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 
 #ifdef RKE_TLS_DESCRIPTORS
 /*
- * What a reference to a TLS symbol became. In a shared library `word` is the descriptor's address: two words, of which
- * the second is the offset if the symbol is in static TLS, 0 if there is no such symbol, and else an address of the
- * dynamic linker's own. Offsets are negative on x86-64 and small on arm64, addresses are neither. Nothing is called: that
- * may allocate. In an executable the linker made it the offset itself. 0 for a symbol that can't be used.
+ * Returns the offset of a TLS symbol, from what the reference to it became; 0 for a symbol that can't be used. In an
+ * executable the linker made the reference the offset itself. In a shared library `word` is the address of the descriptor,
+ * which has two words. The second word is the offset if the symbol is in static TLS, and 0 if there is no such symbol.
+ * Otherwise it is an address that belongs to the dynamic linker. Offsets are negative on x86-64 and small on arm64, and
+ * addresses are neither. The descriptor's function isn't called, because it may allocate.
  */
 RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 {
@@ -383,9 +395,10 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 }
 
 /*
- * The reference has a name of its own. Made weak by its own name, a symbol would be weak as well where the same unit defines
- * it, and clang's assembler refuses to. With link-time optimisation a unit is all there is. That assembler doesn't see by
- * such a reference that the symbol is in TLS; and GNU as, told so, would take the reference for one that isn't weak.
+ * The reference has a name of its own. If the symbol were made weak by its own name, it would also be weak where the same unit
+ * defines it, and clang's assembler refuses that. With link-time optimisation the whole program is one unit. By such a
+ * reference clang's assembler doesn't see that the symbol is in TLS, so `.type` says it. GNU as would then take the reference
+ * for one that isn't weak.
  */
 #define RKE_REFERENCE ".Lrke_reference_%="
 #define RKE_WEAK(symbol)                                                                                               \
@@ -402,7 +415,7 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 		(offset) = rke_offset_by_descriptor(word_, word_ <= 0);                                                \
 	} while (0)
 #else
-/* The linker turns the load of the descriptor's function into something else, and then x1 stays 0. */
+/* If the linker replaces the load of the descriptor's function, x1 stays 0. */
 #define RKE_OFFSET_OF(symbol, offset)                                                                                  \
 	do {                                                                                                           \
 		register intptr_t word_ __asm__("x0");                                                                 \
@@ -418,7 +431,7 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 #endif
 
 /*
- * The offset of an undefined name. Other linkers make it 0. In a statically linked program gold makes it the beginning of the
+ * The offset of an undefined name. Most linkers make it 0. In a statically linked program gold makes it the beginning of the
  * program's TLS, where a variable of the program may be.
  */
 RKE_FUNCTION ptrdiff_t rke_offset_of_nothing(void)
@@ -448,7 +461,10 @@ RKE_FUNCTION ptrdiff_t rke_offset_of_count(void)
 	return offset;
 }
 
-/* The same of __rseq_abi. It may lie at the beginning of TLS, but then there is a count, or gold is believed. */
+/*
+ * The distance of __rseq_abi from the thread pointer; 0 if this module can't see one in static TLS. With gold an undefined
+ * name has the offset of the beginning of TLS. An area there counts only if there is a count.
+ */
 RKE_FUNCTION ptrdiff_t rke_offset_of_area(void)
 {
 	ptrdiff_t offset = 0;
@@ -466,11 +482,11 @@ RKE_FUNCTION ptrdiff_t rke_offset_of_area(void)
 }
 
 struct rke_beginning {
-	ptrdiff_t offset; /* of an area from the thread pointer */
+	ptrdiff_t offset; /* of an area, from the thread pointer */
 	int is_unregistered, maybe;
 };
 
-/* What cpu_id is where an area begins in the file. What isn't there is zeros. */
+/* The cpu_id of an area that begins there in the module's initial TLS. Bytes that aren't in the file are zeros. */
 RKE_FUNCTION int32_t rke_beginning_at(const struct rke_module *module, const ElfW(Phdr) *tls, uintptr_t at)
 {
 	int32_t cpu_id = 0;
@@ -482,8 +498,8 @@ RKE_FUNCTION int32_t rke_beginning_at(const struct rke_module *module, const Elf
 }
 
 /*
- * If the area is in this module's TLS: what it begins as. Where a late module's TLS is the dynamic linker doesn't tell: it may
- * be the one, if an area begins anywhere in it.
+ * If the area is in this module's TLS, looks at its initial content. For a module that was loaded late, the dynamic linker
+ * doesn't say where the TLS is. Such a module may have the area if an unregistered area begins anywhere in its initial TLS.
  */
 RKE_FUNCTION int rke_look_at_beginning(struct rke_module *module, size_t size, void *result)
 {
@@ -507,7 +523,7 @@ RKE_FUNCTION int rke_look_at_beginning(struct rke_module *module, size_t size, v
 	return 0;
 }
 
-/* Does the area read -1 in a thread that nobody has registered? One of zeros would say that such a thread is on CPU 0. */
+/* Does the area read -1 in a thread that isn't registered? An area of zeros would say that such a thread is on CPU 0. */
 RKE_FUNCTION int rke_begins_unregistered(ptrdiff_t offset)
 {
 	struct rke_beginning beginning;
@@ -518,8 +534,8 @@ RKE_FUNCTION int rke_begins_unregistered(ptrdiff_t offset)
 }
 
 /*
- * Is __rseq_abi defined where this module can see it, and usable? Initial-exec, so it is at one offset in every
- * thread. By the protocol it reads -1 at first, in every thread; it is registered only if the kernel says so.
+ * Is __rseq_abi defined where this module can see it, and usable? It is initial-exec, so it is at one offset in every thread.
+ * By the protocol it reads -1 at first, in every thread. It counts as registered only if the kernel says so.
  */
 RKE_FUNCTION int rke_early_area(ptrdiff_t *offset)
 {
@@ -542,7 +558,10 @@ RKE_FUNCTION volatile uint32_t *rke_early_users(void)
 	return offset == 0 ? NULL : (volatile uint32_t *)(void *)(rke_thread_pointer() + offset);
 }
 
-/* Is librseq loaded, where this module can see it? Before its own constructor, -1, where its area is isn't known: 0. */
+/*
+ * Is librseq loaded where this module can see it? Before librseq's own constructor the size is -1. Then the place of the area
+ * isn't known, and *offset is 0.
+ */
 RKE_FUNCTION int rke_librseq_area(ptrdiff_t *offset)
 {
 	const volatile ptrdiff_t *where;
@@ -559,8 +578,8 @@ RKE_FUNCTION int rke_librseq_area(ptrdiff_t *offset)
 }
 
 /*
- * Does the libc have an area, and does it register it? __rseq_size is used for zero or not: its meaning changed.
- * RKE_NO_LIBC_AREA, for tests, makes it a libc without one.
+ * Does the libc have an area, and does it register the area? __rseq_size is only compared with zero, because its meaning
+ * changed. Tests define RKE_NO_LIBC_AREA to get a libc without an area.
  */
 RKE_FUNCTION int rke_libc_area(ptrdiff_t *offset, int *registers)
 {
@@ -586,7 +605,10 @@ RKE_FUNCTION int rke_libc_area(ptrdiff_t *offset, int *registers)
 	return *offset != 0;
 }
 
-/* An area that the libc leaves alone reads -2 or -1, or is registered by now, as far as a filter lets us ask. */
+/*
+ * Is this an area that the libc leaves alone? Such an area reads -2 or -1 or is in a bracket, or it is registered by now.
+ * Where a filter keeps the kernel from answering, the area is accepted.
+ */
 RKE_FUNCTION int rke_is_spare(volatile struct rke_area *area)
 {
 	int32_t cpu = (int32_t)area->cpu_id;
@@ -595,12 +617,12 @@ RKE_FUNCTION int rke_is_spare(volatile struct rke_area *area)
 	       (cpu >= 0 && (rke_kernel_registered_at(area, RKE_AREA_LENGTH) || rke_kernel_has_registration() < 0));
 }
 
-/* What copies of librseqkit have agreed on. The page is complete before it is visible, and never changes. */
+/* Reads the rendezvous page of librseqkit's copies. The page is complete before it is visible, and never changes. */
 RKE_FUNCTION int rke_look_for_meeting(struct rke_meeting *meeting)
 {
 	uintptr_t address = RKE_MEETING_ADDRESS;
 
-	__asm__("" : "+r"(address)); /* compilers warn of constants as addresses */
+	__asm__("" : "+r"(address)); /* compilers warn about constants as addresses */
 	if (!rke_kernel_can_read(address))
 		return 0;
 	memcpy(meeting, (const void *)address, sizeof(*meeting));
@@ -617,7 +639,7 @@ RKE_FUNCTION intptr_t rke_decide(void)
 
 	if (RKE_SIGNATURE == 0)
 		return RKE_NOWHERE;
-	/* Where the libc has no such names, librseqkit-preload.so offers the area under them that was agreed on. */
+	/* Where the libc has no such names, librseqkit-preload.so exports them for the area that was agreed on. */
 	meets = rke_look_for_meeting(&meeting);
 	if (has_area && registers && !(meets && meeting.offset == libc))
 		return libc * 8 + RKE_LIBC;
@@ -630,7 +652,7 @@ RKE_FUNCTION intptr_t rke_decide(void)
 	return has_area && rke_is_spare(rke_area_at(libc)) ? libc * 8 + RKE_SPARE : (intptr_t)RKE_NOWHERE;
 }
 
-/* The process's word, of which each source file has one. */
+/* The facts of the process. Each source file has its own. */
 RKE_FUNCTION struct rke_process *rke_facts(void)
 {
 	static struct rke_process process;
@@ -638,7 +660,10 @@ RKE_FUNCTION struct rke_process *rke_facts(void)
 	return &process;
 }
 
-/* Where the area is. Decided once, but that nowhere may be looked at again. Lock-free: one word, the first one wins. */
+/*
+ * Where the area is. This is decided once, but RKE_NOWHERE may be decided again. Lock-free: the decision is one word, and the
+ * first one that is stored counts.
+ */
 RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
 {
 	intptr_t *word = &rke_facts()->where;
@@ -653,16 +678,16 @@ RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
 	return (enum rke_place)(where & 7);
 }
 
-/* The count of the area at this place, or NULL: then nobody ever unregisters it. */
+/* The count of the area at this place. NULL if there is none: then the thread is never unregistered. */
 RKE_FUNCTION volatile uint32_t *rke_users(enum rke_place place, ptrdiff_t offset)
 {
-	/* A copy of librseqkit may have seen another __rseq_abi than this module does. */
+	/* A copy of librseqkit may have seen another __rseq_abi than this module sees. */
 	return place == RKE_EARLY && offset == rke_offset_of_area() ? rke_early_users() : NULL;
 }
 
 /*
- * Asks the kernel to register the calling thread. EBUSY means that it is, at this place with our signature: someone
- * was faster. What else is registered is a fact of the process: its owner expects every thread.
+ * Asks the kernel to register the calling thread. EBUSY means that the thread is registered already, at this place and with
+ * our signature. Any other registration counts for the whole process, because its owner expects every thread.
  */
 RKE_FUNCTION int rke_attach(volatile struct rke_area *area, uint32_t length)
 {
@@ -670,7 +695,7 @@ RKE_FUNCTION int rke_attach(volatile struct rke_area *area, uint32_t length)
 	int r = rke_rseq(area, length, 0, RKE_SIGNATURE);
 
 	if ((r == 0 || r == -EBUSY) && (int32_t)area->cpu_id < 0)
-		return -EPERM; /* as above */
+		return -EPERM; /* a filter let the call succeed without making it */
 	if (r == 0 || r == -EBUSY) {
 		__atomic_store_n(&process->signature_known, 1, __ATOMIC_RELAXED);
 		return 0;
@@ -683,8 +708,8 @@ RKE_FUNCTION int rke_attach(volatile struct rke_area *area, uint32_t length)
 }
 
 /*
- * Is the thread between rk_vfork_begin() and rk_vfork_end() of a librseqkit? In an adopter's area the same value says
- * that the adopter's own attempt failed, and then the kernel tells us why, too.
+ * Is the thread in a bracket, between rk_vfork_begin() and rk_vfork_end() of a librseqkit? In an early adopter's area the
+ * value may also say that the adopter's own attempt failed. In that case rke_kernel_has_registration() doesn't return 0.
  */
 RKE_FUNCTION int rke_is_bracketed(enum rke_place place, volatile struct rke_area *area)
 {
@@ -694,7 +719,7 @@ RKE_FUNCTION int rke_is_bracketed(enum rke_place place, volatile struct rke_area
 					     rke_kernel_has_registration() == 0);
 }
 
-/* The length to register with. The libc's own length is known to it alone: either of two. */
+/* The length to register with. Only the libc knows its own length, which is one of two. */
 RKE_FUNCTION uint32_t rke_length(enum rke_place place, volatile struct rke_area *area)
 {
 	struct rke_meeting meeting;
@@ -708,9 +733,10 @@ RKE_FUNCTION uint32_t rke_length(enum rke_place place, volatile struct rke_area 
 }
 
 /*
- * Blocks signals, for what handlers of this thread mustn't split; but for those that an instruction causes, which end the
- * process where they are blocked: SIGSYS is how some filters answer. Raw, because the libc's leaves two of its own
- * unblocked, and because it isn't declared in strict C99. Returns 0 or a negative errno.
+ * Blocks signals, so that handlers of this thread can't split the code that follows. Signals that an instruction causes stay
+ * unblocked, because they end the process where they are blocked. SIGSYS is one of them: some filters answer by it. The call
+ * is raw for two reasons: the libc's function leaves two signals of its own unblocked, and strict C99 doesn't declare it.
+ * Returns 0 or a negative errno.
  */
 RKE_FUNCTION int rke_block_signals(unsigned char saved[RKE_SIGSET_SIZE])
 {
@@ -728,24 +754,25 @@ RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE]
 }
 
 /*
- * Makes the calling thread registered and, where there is a count, the caller one user more of it. To be called once
- * by each thread that wants rseq, and each time after an unregister; the answer is worth keeping where it is an error.
+ * Registers the calling thread and, where there is a count, adds one user to it. Call it once in each thread that wants rseq,
+ * and again after each unregister. If it returns an error, keep the answer instead of calling it for each use.
  *
  * Returns 0, or a negative errno, and then nothing has changed:
- *   -ENOTSUP    there is no area to share in this process, or none that could be unregistered in time (see above), or
- *               librseq hasn't registered this thread; looked for again each time
+ *   -ENOTSUP    there is no area to share in this process, or none that could be unregistered in time (see above), or librseq
+ *               hasn't registered this thread; each call looks again
  *   -ENOSYS     no such system call: old kernel, emulator, seccomp
  *   -EPERM      the system call is refused: seccomp
- *   -EBUSY      this or another thread was registered on somebody's private area; stays so
- *   -EACCES     the area was registered with another signature, so an abort would be fatal; stays so
+ *   -EBUSY      this or another thread was registered on another component's private area; this is permanent
+ *   -EACCES     the area was registered with another signature, so an abort would be fatal; this is permanent
  *   -EAGAIN     a vfork child, which runs on its parent's area, or between rk_vfork_begin() and rk_vfork_end()
- *   -ESRCH      the libc registers threads, and this one isn't
+ *   -ESRCH      the libc registers threads, but not this one
  *   -EINVAL     the kernel doesn't accept the area
  *   -EOVERFLOW  2^32 - 1 users
- *   or what rt_sigprocmask or get_robust_list say, if a filter refuses them
- * Context: any thread; signal handler; after fork (the child goes on with what its parent had); a vfork child is
- * refused, unless there is no count and the parent is registered: then it answers for the parent.
- * Cost: a few ns in a thread that is registered, where there is no count; else two to five system calls, about 1 us.
+ *   or the error of rt_sigprocmask or get_robust_list, if a filter refuses them
+ * Context: any thread; signal handler; after fork (the child continues with what its parent had). In a vfork child it returns
+ * -EAGAIN, unless there is no count and the parent is registered. Then it answers for the parent, once the process's
+ * registration is known from an earlier call.
+ * Cost: a few ns in a thread that is registered, where there is no count. Otherwise up to five system calls, about 1 us.
  */
 RKE_FUNCTION int rke_thread_register(void)
 {
@@ -781,7 +808,7 @@ RKE_FUNCTION int rke_thread_register(void)
 		return r;
 	r = -EOVERFLOW;
 	if (*users != UINT32_MAX) {
-		/* The count first: ThreadSanitizer runs handlers at atomic accesses, blocked or not. */
+		/* The count first, because ThreadSanitizer runs handlers at atomic accesses, even if they are blocked. */
 		*users = *users + 1;
 		r = rke_attach(area, RKE_AREA_LENGTH);
 		if (r < 0)
@@ -792,12 +819,14 @@ RKE_FUNCTION int rke_thread_register(void)
 }
 
 /*
- * Takes back one successful rke_thread_register() of the calling thread. The last user of a count unregisters the
- * thread. Where there is no count the thread stays registered until it ends: others may be using it.
+ * Takes back one successful rke_thread_register() of the calling thread. The last user of a count unregisters the thread.
+ * Where there is no count the thread stays registered until it ends, because other components may be using the area.
  *
- * Returns 0, or a negative errno, and then nothing has changed: -EINVAL where the count is 0; -EAGAIN in a vfork
- * child; or what rt_sigprocmask, get_robust_list or rseq say, if a filter refuses them.
- * Context: as rke_thread_register(). Cost: a few ns without a count; else three or four system calls.
+ * Returns 0, or a negative errno, and then nothing has changed:
+ *   -EINVAL  the count is 0
+ *   -EAGAIN  a vfork child
+ *   or the error of rt_sigprocmask, get_robust_list or rseq, if a filter refuses them
+ * Context: as rke_thread_register(). Cost: a few ns without a count; otherwise three or four system calls.
  */
 RKE_FUNCTION int rke_thread_unregister(void)
 {
@@ -827,11 +856,11 @@ RKE_FUNCTION int rke_thread_unregister(void)
 }
 
 /*
- * The calling thread's area, or NULL if the thread isn't registered or its area isn't usable. Fields are read through
- * the volatile lvalue; only rseq_cs may be written to. Registers nothing.
+ * The calling thread's area, or NULL if the thread isn't registered or its area isn't usable. Fields are read through the
+ * volatile lvalue. Only rseq_cs may be written to. The function registers nothing.
  *
- * Context: any thread; signal handler; after fork; in a vfork child it is the parent's. Cost: a few ns; system calls
- * on the process's first use, and none later.
+ * Context: any thread; signal handler; after fork; in a vfork child the area is the parent's. Cost: a few ns; system calls on
+ * the first use in a source file, and none later.
  */
 RKE_FUNCTION volatile struct rke_area *rke_thread_area(void)
 {
@@ -844,8 +873,9 @@ RKE_FUNCTION volatile struct rke_area *rke_thread_area(void)
 }
 
 /*
- * The CPU the calling thread runs on; it may be another by the time the caller looks at it. From the area or, in a
- * thread that isn't registered, from the libc's sched_getcpu(); 0 should that fail. Registers nothing.
+ * The CPU that the calling thread runs on. The thread may be on another one when the caller uses the number. It comes from the
+ * area or, in a thread that isn't registered, from the libc's sched_getcpu(). If that fails, it is 0. The function registers
+ * nothing.
  *
  * Context: as rke_thread_area(). Cost: a nanosecond; about 80 ns without rseq where the libc has no vDSO to ask.
  */
@@ -861,7 +891,7 @@ RKE_FUNCTION int rke_cpu(void)
 	return cpu < 0 ? 0 : cpu;
 }
 
-/* Who owns the calling thread's registration, as far as known. Context and cost: as rke_thread_area(). */
+/* The owner of the calling thread's registration, as far as known. Context and cost: as rke_thread_area(). */
 RKE_FUNCTION enum rke_owner rke_thread_owner(void)
 {
 	ptrdiff_t offset;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bank.h - the operations of ../bank.h, by each kind of index (ops_indexes.h, ops_body.h). */
+/* bank.h - the operations of ../bank.h, for each kind of index (ops_indexes.h, ops_body.h). */
 #ifndef RSEQKIT_DETAIL_BANK_H
 #define RSEQKIT_DETAIL_BANK_H
 

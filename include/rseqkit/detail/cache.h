@@ -9,13 +9,13 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below, in their contexts: with the outcome of the attempt that was made, RK_NO_RSEQ also where
- * it may be that the thread isn't registered yet.
+ * The ways out of the functions below, in their contexts. `outcome` is that of the attempt that was made. RK_NO_RSEQ may also
+ * mean that the thread isn't registered yet.
  */
 RKI_API void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome);
 RKI_API void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome);
 
-/* One attempt at this CPU's array: the object, or an outcome, RK_NO_RSEQ where rki_leave() hasn't been asked yet. */
+/* One attempt at this CPU's array. Returns the object or an outcome. It doesn't call rki_leave() before RK_NO_RSEQ. */
 static inline __attribute__((__unused__)) uintptr_t rki_cache_pop(struct rk_cache *base)
 {
 	uintptr_t token;

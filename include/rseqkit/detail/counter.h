@@ -10,8 +10,8 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below, in their contexts: with the outcome of the attempt that was made, which they repeat,
- * and at last add to the overflow slot; or where there is no counter or group yet, which they make.
+ * The ways out of the functions below, in their contexts. `outcome` is that of the attempt that was made. They repeat the
+ * attempt, and in the end add to the overflow slot. Where there is no counter or group yet, they make it.
  */
 RKI_API void rki_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome);
 RKI_API void rki_counter_static_add_slow(struct rk_counter_static *of, int64_t value);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * group.h - the add of counter groups and histograms (counter.h, histogram.h). Nobody includes this by hand.
+ * group.h - the add of counter groups and histograms (counter.h, histogram.h). Programs don't include it directly.
  *
- * A group has every counter twice in each slot, in two planes. One word of the group, `plane`, names the plane that adds
- * go to. The section of an add loads it, so one store moves the adds of all CPUs to the other plane.
+ * A group has each counter twice in every slot, in two planes. One word of the group, `plane`, names the plane that adds go
+ * to. The section of an add loads that word, so one store moves the adds of all CPUs to the other plane.
  *
  *   reserve slot (index -2)         overflow slot, and the slot of each CPU
  *   +--------------+-----------+    +--------+-----------------+-----------------+
@@ -30,20 +30,20 @@ struct rki_group_head {
 	uint64_t late;            /* overflow adds that took longer than a turn */
 	struct rk_claim claim;    /* of readers */
 	uint32_t count;           /* counters */
-	uint8_t unfenced;         /* is the plane that isn't in use perhaps being added to? */
-	uint8_t baseline;         /* which of the two sums are taken against */
+	uint8_t unfenced;         /* may the plane that isn't in use still be added to? */
+	uint8_t baseline;         /* which of the two baselines is in use */
 	uint8_t bits;             /* of histograms: significant bits of a value */
 	uint8_t lzcnt;            /* of histograms, on x86-64: has the processor lzcnt? */
 	union {
 		const char *const *names; /* of counters, or NULL */
 		uint64_t width;           /* of histograms: 1 << bits */
 	};
-	uint64_t above;           /* of histograms: the lowest value above all buckets, which has a counter too; UINT64_MAX: none */
+	uint64_t above;           /* of histograms: the lowest value above all buckets, counted too; UINT64_MAX: none */
 };
 
 RKI_BEGIN_DECLS
 
-/* Adds to a counter of a group by a section, once. */
+/* One attempt to add to a counter of a group, by a section. */
 static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *group, size_t which, int64_t value)
 {
 #if INTPTR_MAX == INT64_MAX
@@ -56,10 +56,10 @@ static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *gro
 }
 
 /*
- * Where the highest bit of a word is, which isn't 0. x86-64 has two instructions for that. AMD's processors have lzcnt since
- * 2007, and take eight times as long for bsr until Zen 4. Which one it is goes by what CPUID said when the histogram was
- * created: a processor without lzcnt takes its bytes for bsr, and a virtual machine that hides lzcnt may be moved from such
- * a processor to one that has it.
+ * The position of the highest bit of a word that isn't 0. x86-64 has two instructions for that. AMD's processors have lzcnt
+ * since 2007, and take eight times as long for bsr until Zen 4. The answer of CPUID when the histogram was created decides. A
+ * test of the instruction itself would be wrong: a processor without lzcnt executes its bytes as bsr. A virtual machine that
+ * hides lzcnt may be moved from such a processor to one that has it.
  */
 static inline __attribute__((__unused__)) unsigned rki_histogram_top(const struct rki_group_head *head, uint64_t word)
 {

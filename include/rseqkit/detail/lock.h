@@ -7,26 +7,27 @@
 #include <rseqkit/detail/readers.h>
 #include <rseqkit/lock.h>
 
-/* What a CPU's slot begins with; its data is behind. The first two are what a section looks at. */
+/* A CPU's slot begins with this, and its data follows. Sections check the first two words. */
 struct rki_lock_slot {
-	intptr_t held;           /* by which thread's section; 0: by none */
-	intptr_t closed;         /* not 0: sections leave it alone */
-	uint32_t waiting;        /* not 0: somebody is to be woken */
-	uint32_t freed, emptied; /* futexes: of those who want it, and of who has closed it */
+	intptr_t held;           /* number of the thread whose section took the lock; 0: none */
+	intptr_t closed;         /* not 0: sections leave the lock alone */
+	uint32_t waiting;        /* not 0: a thread waits to be woken */
+	uint32_t freed, emptied; /* futexes: of threads that want the lock, and of the one that has closed it */
 	uint32_t reserved;
-	struct rk_claim claim; /* of who has closed it */
+	struct rk_claim claim; /* of the thread that has closed it */
 };
 
 RKI_BEGIN_DECLS
 
 /*
- * Where a thread's number is, in bytes from the thread pointer: never used again for another thread, also over forks, and 0
- * until it is drawn. Constant from the library's constructor on, or from the first rk_lock_create(), as rk_area_offset is;
- * 0 where this copy has no static TLS, as with musl when it is loaded late.
+ * Where a thread's number is, in bytes from the thread pointer. No other thread ever gets that number, also after forks. The
+ * number is 0 until the thread has one. The offset is constant from the library's constructor on, or from the first
+ * rk_lock_create(), as rk_area_offset is. It is 0 where this copy has no static TLS, as with musl when the copy is loaded
+ * late.
  */
 RKI_API const ptrdiff_t rki_number_offset;
 
-/* The calling thread's number, or 0: then the library's function has it. */
+/* The calling thread's number, or 0: then the library's function has to find it. */
 static inline __attribute__((__unused__)) intptr_t rki_lock_me(void)
 {
 	intptr_t me = 0;
@@ -42,8 +43,8 @@ static inline __attribute__((__unused__)) intptr_t rki_lock_me(void)
 }
 
 /*
- * Stores `who` into `held` of the CPU it runs on, if nobody holds it and it isn't closed: RK_UNEQUAL otherwise. *slot becomes
- * that slot; NULL unless it was done. Memory order: acquire, of both words.
+ * Stores `who` into `held` of the CPU it runs on, if the lock there is neither held nor closed. Otherwise it returns
+ * RK_UNEQUAL. *slot becomes that slot, or NULL unless that was done. Memory order: acquire, of both words.
  */
 static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *base, intptr_t who, void **slot)
 {
@@ -70,7 +71,7 @@ static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *bas
 #endif
 }
 
-/* The ways out of the functions below, in their contexts: with the outcome of the attempt that was made. */
+/* The ways out of the functions below, in their contexts. `outcome` is that of the attempt that was made. */
 RKI_API int rki_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, enum rk_result outcome);
 RKI_API int rki_lock_release_slow(void *data, int is_free);
 RKI_API int rki_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section,
@@ -80,7 +81,7 @@ RKI_API void rki_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwloc
 
 RKI_INLINE int rk_lock_here_for(struct rk_lock *lock, int64_t nanoseconds, void **data)
 {
-	void *slot, *slowly; /* so that the caller's may be in a register */
+	void *slot, *slowly; /* so that the caller's variable may be in a register */
 	enum rk_result outcome = RK_ABORTED;
 	intptr_t me = rki_lock_me();
 	int r;
@@ -108,7 +109,7 @@ RKI_INLINE int rk_lock_here_try(struct rk_lock *lock, void **data)
 
 RKI_INLINE int rk_lock_release(struct rk_lock *lock, void *data)
 {
-	(void)lock; /* its data says all */
+	(void)lock; /* the data's address is enough */
 #if RK_HAVE_SECTIONS
 	struct rki_lock_slot *slot = (struct rki_lock_slot *)((uintptr_t)data - RK_LOCK_HEADER);
 
@@ -124,7 +125,7 @@ RKI_INLINE int rk_lock_release(struct rk_lock *lock, void *data)
 
 RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section)
 {
-	struct rk_rwlock_section *slowly; /* so that the caller's may be in a register */
+	struct rk_rwlock_section *slowly; /* so that the caller's variable may be in a register */
 	void *counted;
 	enum rk_result outcome = rk_gate_enter(RKI_READERS_GATE_OF(lock), &counted);
 	int r;

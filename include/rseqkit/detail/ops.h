@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ops.h - the operations of ../ops.h, by each kind of index (ops_indexes.h, ops_body.h), and their ways out. */
+/* ops.h - the operations of ../ops.h, for each kind of index (ops_indexes.h, ops_body.h), and their ways out. */
 #ifndef RSEQKIT_DETAIL_OPS_H
 #define RSEQKIT_DETAIL_OPS_H
 
@@ -8,16 +8,20 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of a section that found no valid index, shared by all operations.
- * rki_leave(): RK_ABORTED if the thread could be registered now, else RK_NO_RSEQ. rki_leave_at(): if it is registered,
- * RK_WRONG_CPU, or RK_ABORTED if it is on that CPU by now; else as rki_leave(). Context: as the operations.
+ * The ways out of a section that found no valid index. All operations share them.
+ *
+ *   rki_leave()     registers the thread if it can: RK_ABORTED if the thread is registered now, otherwise RK_NO_RSEQ
+ *   rki_leave_at()  in a registered thread: RK_ABORTED if it runs on that CPU by now, otherwise RK_WRONG_CPU. In a thread that
+ *                   isn't registered: as rki_leave()
+ *
+ * Context: as the operations.
  */
 RKI_API enum rk_result rki_leave(void);
 RKI_API enum rk_result rki_leave_at(int cpu);
 
 /*
- * Tells the compiler what it can't know of these two: they never return RK_DONE. Else it keeps the outcome of an
- * operation that was done in a register, to test it.
+ * Tells the compiler that these two never return RK_DONE, which it can't know. Otherwise it keeps the outcome of an operation
+ * that was done in a register, and tests it.
  */
 static inline __attribute__((__unused__)) enum rk_result rki_not_done(enum rk_result outcome)
 {

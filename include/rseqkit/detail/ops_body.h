@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ops_body.h - the operations, written once. ops_indexes.h includes this three times, with RK_OP_INDEX saying
- * what selects the slot; for bank.h RK_OP_BANKS says that the slot's word names a bank, which holds the word
- * that is worked on. Nothing else includes it, which is why it has no include guard.
+ * ops_body.h - the operations, written once. The file ops_indexes.h includes this one three times. RK_OP_INDEX says what
+ * selects the slot. For bank.h, RK_OP_BANKS is defined: the slot's word names a bank, and operations work on a word of the
+ * bank. No other file includes this one, so it has no include guard.
  *
- * Every operation is: its inputs, one RK_SECTION over the port's primitives, and the ways out. ops.h says what each does,
- * and what is common to all of them.
+ * Every operation consists of inputs, one RK_SECTION over the port's primitives, and ways out. The file ops.h says what each
+ * operation does, and what they have in common.
  */
 #if RK_OP_INDEX == RK_OP_INDEX_CPU
 #define RK_OP_KIND(verb) rk_cpu_##verb
 #define RK_OP_INLINE RKI_INLINE
 #define RK_OP_CPU_PARAM
-/* What is known before a section; `before` is done before it is told. */
+/* Checks before a section. If a check fails, this runs `before`, then returns the outcome. */
 #define RK_OP_CHECK(before) RK_OP_CHECK_AREA(before)
 #define RK_OP_INDEX_INPUTS RK_IN(base)
 #define RK_OP_INDEX_SLOT(to) RK_ASM_INDEX_CPU(to)
@@ -61,7 +61,7 @@
 #define RK_OP_LABELS leave
 #define RK_OP_WAY_CLOSED
 #else
-/* A bank's address is kept with its low bit set, so `where` has one less in it. */
+/* A bank's address is stored with its low bit set, so 1 is subtracted from `where`. */
 #define RK_OP(verb) RK_OP_KIND(bank_##verb)
 #define RK_OP_PARAMS(slots, ...) (slots, ptrdiff_t where, __VA_ARGS__ RK_OP_CPU_PARAM)
 #define RK_OP_INPUTS RK_OP_INDEX_INPUTS, RK_IN_WORD_AS(where, where - RK_BANK_OPEN)
@@ -74,7 +74,7 @@
 	return RK_CLOSED;
 #endif
 
-/* The ways out of an operation, behind its statement. */
+/* The ways out of an operation, after its statement. */
 #define RK_OP_WAYS_OUT                                                                                                 \
 	return RK_DONE;                                                                                                \
 aborted:                                                                                                               \
@@ -196,7 +196,7 @@ RK_OP_INLINE enum rk_result RK_OP(copy_out_if_equal)
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
-/* Those that publish, relaxed and with release order. */
+/* Operations that publish, relaxed and with release order. */
 #define RK_OP_PUBLISH(verb) RK_OP(verb)
 #define RK_OP_COMMIT_STORE RK_ASM_COMMIT_STORE
 #define RK_OP_COMMIT_HEAD RK_ASM_COMMIT_HEAD

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * ops_indexes.h - the operations by each kind of index. ops.h and bank.h include this; nothing else does, which is why
- * it has no include guard.
- */
+/* ops_indexes.h - the operations, for each kind of index. Only ops.h and bank.h include this file, so it has no include guard. */
 #define RK_OP_INDEX_CPU 1
 #define RK_OP_INDEX_CID 2
 #define RK_OP_INDEX_AT 3

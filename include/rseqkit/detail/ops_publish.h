@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ops_publish.h - the operations by which one thread hands something to others, written once for both orders.
- * ops_body.h includes this twice, with RK_OP_COMMIT_STORE saying how the last store is ordered; nothing else does.
+ * ops_publish.h - the operations by which a thread publishes data to others, written once for both memory orders. The file
+ * ops_body.h includes this one twice. RK_OP_COMMIT_STORE says how the last store is ordered. No other file includes this one.
  */
 
 RK_OP_INLINE enum rk_result RK_OP_PUBLISH(store_if_equal) RK_OP_PARAMS(void *base, intptr_t expected, intptr_t value)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* readers.h - how readers are counted and uncounted, by rcu.h and lock.h alike (src/sync/readers.h). */
+/* readers.h - how rcu.h and lock.h count and uncount readers (src/sync/readers.h). */
 #ifndef RSEQKIT_DETAIL_READERS_H
 #define RSEQKIT_DETAIL_READERS_H
 
 #include <rseqkit/gate.h>
 #include <rseqkit/percpu.h>
 
-/* Where the gate is in the overflow slot; and what is set in tokens of an item that was made where there is no fence. */
+/* The gate's offset in the overflow slot; and the bit that is set in tokens of an item that was made where there was no fence. */
 #define RKI_READERS_GATE 64
 #define RKI_READERS_ATOMIC 1
 
 #define RKI_READERS_GATE_OF(item) ((const intptr_t *)((uintptr_t)(item) - RK_STRIDE + RKI_READERS_GATE))
 
-/* Does a plain store come behind all that precedes it? Elsewhere leaving is atomic where there is no fence. */
+/* Does a plain store come after all that precedes it? On other machines a reader leaves atomically if there was no fence. */
 #if defined(__x86_64__) || defined(__i386__)
 #define RKI_READERS_LEAVE_ATOMICALLY(token) 0
 #else

@@ -7,15 +7,15 @@
 #include <rseqkit/ref.h>
 
 struct rk_ref {
-	intptr_t gate;  /* the word of CPU 0; 0: all count in `count` */
-	uintptr_t count; /* of the shared way: two for each reference, and 1 until the words are added */
+	intptr_t gate;  /* the word of CPU 0; 0: all threads use `count` */
+	uintptr_t count; /* the shared count: two for each reference, and 1 until the words are added */
 	void (*release)(struct rk_ref *ref);
 	void *words;    /* the word of CPU 0, or NULL */
 };
 
 RKI_BEGIN_DECLS
 
-/* The ways out of the functions below, in their contexts: with the outcome of the attempt that was made. */
+/* The ways out of the functions below, in their contexts. `outcome` is that of the attempt that was made. */
 RKI_API void rki_ref_get_slow(struct rk_ref *ref, enum rk_result outcome);
 RKI_API void rki_ref_put_slow(struct rk_ref *ref, enum rk_result outcome);
 RKI_API int rki_ref_get_try_slow(struct rk_ref *ref, enum rk_result outcome, int live);

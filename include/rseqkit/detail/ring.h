@@ -6,47 +6,50 @@
 #include <rseqkit/bank.h>
 #include <rseqkit/ring.h>
 
-/* Of one CPU's ring. */
+/* A reader of one CPU's ring. */
 struct rk_ring_reader {
 	struct rk_ring *ring;
 	struct rk_log *log;
 	const struct rk_log *live; /* the same, unless this is a snapshot */
 	int64_t position, head, released;
 	int64_t mask;
-	int64_t header, size, front; /* of records like the last one: the bytes of one, and those before its data */
+	int64_t header, size, front; /* of records like the last one: first word, bytes, and bytes before the data */
 	int cpu;
 	int state;
 };
 
-/* What every ring has in its reserve slot, and writers look at. */
+/* The part of every ring's reserve slot that writers read. */
 struct rk_ring_shared {
 	uint32_t waiting; /* odd while a reader waits; counts wake-ups */
 	uint32_t largest;
-	int64_t mask; /* of positions. It isn't in the log: a section's stores would wait for one load more. */
+	int64_t mask; /* of positions. If it were in the log, a section's stores would wait for one load more. */
 };
 
-/* The first word of a record: its length, and these. A record of padding is that many bytes as a whole. */
+/* The first word of a record: its length, and these bits. The length of padding is that of the whole padding, with this word. */
 #define RKI_RING_STAMPED ((int64_t)1 << 30)
 #define RKI_RING_PADDING ((int64_t)1 << 29)
 #define RKI_RING_LENGTH(header) ((size_t)(header) & 0x1fffffff)
 
-/* What a record takes of the ring, in bytes. */
+/* Bytes that a record takes in the ring. */
 #define RKI_RING_BYTES(length, stamped) (((length) + ((stamped) ? 23 : 15)) & ~(size_t)7)
 
-/* Where the tail of a CPU's ring lies: behind its struct rk_log, in no line that is fetched with that. */
+/* Where the tail of a CPU's ring is: after its struct rk_log, in no cache line that is fetched with the log. */
 #define RKI_RING_TAIL 128
 
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below, in their contexts. rki_ring_write_slow(), with the outcome of the attempt that was made;
- * rki_ring_wake(), where a reader waits; rki_ring_look(), where a reader knows of no more records.
+ * The ways out of the functions below, in their contexts.
+ *
+ *   rki_ring_write_slow()  the attempt to write a record wasn't done; `outcome` says why
+ *   rki_ring_wake()        a reader waits
+ *   rki_ring_look()        the reader knows of no more records
  */
 RKI_API int rki_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome);
 RKI_API void rki_ring_wake(struct rk_ring *ring);
 RKI_API int rki_ring_look(struct rk_ring_reader *reader);
 
-/* One attempt to write a record, of a length that has been looked at. */
+/* One attempt to write a record. The caller has checked the length. */
 static inline __attribute__((__unused__)) enum rk_result rki_ring_append(struct rk_ring *ring, const void *data,
 									       size_t length, int stamped)
 {
@@ -90,7 +93,7 @@ RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
 		__atomic_store_n((int64_t *)(void *)((char *)reader->log + RKI_RING_TAIL), reader->position, __ATOMIC_RELEASE);
 }
 
-/* Where a record isn't like the last one: learns how it lies. Returns 0 for padding, which it passes. */
+/* Stores the layout of a record that isn't like the last one. Returns 0 for padding, which it skips. */
 static inline __attribute__((__unused__)) int rki_ring_learn(struct rk_ring_reader *reader, int64_t header)
 {
 	int is_stamped = (header & RKI_RING_STAMPED) != 0;
@@ -100,7 +103,7 @@ static inline __attribute__((__unused__)) int rki_ring_learn(struct rk_ring_read
 
 		reader->position += (int64_t)RKI_RING_LENGTH(header);
 		if (reader->released == padded)
-			rk_ring_release(reader); /* nobody will */
+			rk_ring_release(reader); /* the caller never sees the padding */
 		return 0;
 	}
 	reader->header = header;
@@ -126,8 +129,8 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 		at = (const char *)reader->log + RK_LOG_DATA + (reader->position & reader->mask);
 		header = *(const int64_t *)(const void *)at;
 		/*
-		 * Records are often alike. A branch, not a computation, so that the next one's place needn't wait for this
-		 * header.
+		 * Records are often alike. This is a branch, not a computation, so that the next record's place needn't wait
+		 * for this header.
 		 */
 		if (RKI_LIKELY(header == reader->header))
 			__asm__ __volatile__("");

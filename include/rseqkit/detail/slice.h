@@ -7,7 +7,10 @@
 
 RKI_BEGIN_DECLS
 
-/* The ways out of the functions below, in their contexts: the thread's first request; the kernel has taken the request back. */
+/*
+ * The ways out of the functions below, in their contexts: for the thread's first request, and for a request that the kernel
+ * has taken back.
+ */
 RKI_API int rki_slice_begin_slow(void);
 RKI_API void rki_slice_end_slow(void);
 
@@ -36,8 +39,9 @@ RKI_INLINE int rk_slice_begin(void)
 }
 
 /*
- * A grant takes the request back. So does the kernel when it preempts the thread, and if it had granted time before,
- * something is left in the kernel that the next system call clears: this one, and no other inside a later region.
+ * A grant takes the request back. The kernel also takes it back when it preempts the thread. If it had granted time before, it
+ * keeps a mark, which the thread's next system call clears. So this function makes a system call, and no call inside a later
+ * region finds the mark.
  */
 RKI_INLINE void rk_slice_end(int requested)
 {

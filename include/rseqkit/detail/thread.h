@@ -7,7 +7,10 @@
 
 RKI_BEGIN_DECLS
 
-/* The ways out for a thread that isn't registered, in the contexts of the functions below: register it, or do without. */
+/*
+ * The ways out for a thread that isn't registered, in the contexts of the functions below. They register the thread, or do
+ * without rseq.
+ */
 RKI_API int rki_cpu_slow(void);
 RKI_API int rki_cid_slow(void);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vfork.h - the function that RK_VFORK() of ../vfork.h defines: in assembly where there is some, else with fork().
+ * vfork.h - the function that RK_VFORK() of ../vfork.h defines: in assembly on x86-64 and arm64, otherwise with fork().
  *
- * On x86-64 a child shares its parent's shadow stack, and on arm64 its guarded control stack, where there is one. So it
- * jumps back and doesn't return: the parent's entry is still there when its turn comes. With BTI on arm64 a jump must end at
- * a "bti j", which compilers put behind calls of what returns twice.
+ * On x86-64 a child shares its parent's shadow stack, and on arm64 its guarded control stack, where there is one. So the child
+ * jumps back and doesn't return: the parent's entry is still there when the parent runs again. With BTI on arm64 a jump must
+ * end at a "bti j". Compilers put that instruction after each call of a function that returns twice.
  */
 #ifndef RSEQKIT_DETAIL_VFORK_H
 #define RSEQKIT_DETAIL_VFORK_H
@@ -48,7 +48,7 @@
 	"	jne 2f\n"                                                                   \
 	"	jmp fork@PLT\n"                                                            \
 	"2:	movl %eax, %esi\n"                                                         \
-	"	popq %rdx\n" /* where to return to */                                       \
+	"	popq %rdx\n" /* the return address */                                       \
 	"	.cfi_adjust_cfa_offset -8\n"                                                \
 	"	.cfi_register rip, rdx\n"                                                   \
 	"	movl $58, %eax\n" /* vfork */                                               \
