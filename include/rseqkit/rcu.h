@@ -31,6 +31,9 @@
  * sequence was aborted RK_ABORTS_MAX times in a row. Where there was no fence (remote.h) when the domain was made, all readers
  * are counted there.
  *
+ * ThreadSanitizer. Build the library with it, too. Otherwise it can't see what orders readers and deferred calls, and reports
+ * races that don't exist.
+ *
  * fork. In a child the sections of other threads are over: the child doesn't wait for them. Sections of the thread that forked
  * go on if the thread calls rk_rcu_read_keep() for them. Kept or not, the thread may end a section that it began before the
  * fork. A section that isn't kept may be ended after up to three forks, each in the child of the one before. After a fourth
@@ -207,10 +210,15 @@ RKI_API int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds);
  * and runs deferred calls when their grace period is over. To end it, call rk_rcu_worker_stop(), which waits until the thread
  * has ended. The worker doesn't run calls that are still deferred then: call rk_rcu_barrier() before.
  *
+ *	static void free_config(struct rk_rcu_call *call)       // in the worker, or in a thread that calls rk_rcu_barrier()
+ *	{
+ *		free((char *)call - offsetof(struct config, call));
+ *	}
+ *
  *	rk_rcu_create(&rcu, 0);
  *	rk_rcu_worker_start(rcu);
  *	...
- *	rk_rcu_defer(rcu, &old->call, free_config);             // the worker frees it
+ *	rk_rcu_defer(rcu, &old->call, free_config);
  *	...
  *	rk_rcu_barrier(rcu);                                    // at the end of the program
  *	rk_rcu_worker_stop(rcu);

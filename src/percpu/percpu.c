@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu.c - pools of per-CPU items over ranges of address space (percpu_range.c; the picture is in percpu.h).
+ * percpu.c - pools of per-CPU items over ranges of address space (percpu_range.c; the picture is in rseqkit/percpu.h).
  *
- * The invariant: there is no lock. Whatever pools share changes by one atomic instruction at a time, and every state
- * in between is a valid one. So a thread may end, and a child be forked, anywhere in here, also by a signal handler
- * and without handlers of fork, and nobody ever waits: what was about to be created or freed there is lost, no more.
+ * The invariant: there is no lock. Everything that pools share changes by one atomic instruction at a time, and every state in
+ * between is valid. So a thread may end, or a child be forked, anywhere in here, also by a signal handler, and where no handlers
+ * of fork run. No thread ever waits. Only the item or range that was about to be created or freed is lost.
  *
  *   taken   used         the item
  *     0      0           may be handed out
- *     1      0           on its way: somebody prepares it, or fills it as it is freed; or failed its poison check
+ *     1      0           in transit: a thread prepares it, or fills it as it is freed; or it failed its poison check
  *     1      1           handed out
  *
- * Whoever sets `taken` has the item to itself. Whoever clears `used` frees it, so two frees of one item at a time are found.
- * A range is complete before one compare-and-swap puts it into the table; who loses that race unmaps its own. Counts of
- * vacant items, and where to look first, are hints.
+ * A thread that sets `taken` has the item to itself. A thread that clears `used` frees it, so two frees of one item at a time
+ * are found. A range is complete before one compare-and-swap puts it into the table; a thread that loses that race unmaps its own
+ * range. The counts of vacant items, and the places to look first, are hints.
  *
- * Asynchronous cancellation loses the item that was on its way, no more. Nothing here is a cancellation point.
+ * Asynchronous cancellation loses the item that was in transit, and nothing else. Nothing here is a cancellation point.
  *
  * Why no lock:
  *   a lock that fork handlers hold        _Fork(), clone() and forks in vfork children run no handlers; a fork in a signal
@@ -40,8 +40,8 @@
 #include "thread/process.h"
 
 #define ALIGNMENT_MAX 4096
-#define MANY_PAGES 4 /* faster dropped than looked at */
-#define TRIES_MAX 100 /* without memory for a range more */
+#define MANY_PAGES 4 /* with so many, dropping them is faster than comparing */
+#define TRIES_MAX 100 /* without memory for another range */
 #define FLAGS (RK_PERCPU_DEBUG | RK_PERCPU_CLOSABLE | RK_PERCPU_EMPTY_IN_CHILDREN)
 
 static size_t pool_size(const struct rk_percpu *pool)
@@ -54,7 +54,7 @@ static size_t round_up(size_t size, size_t alignment)
 	return (size + alignment - 1) & ~(alignment - 1);
 }
 
-/* Sizes and options. Returns NULL, or which option is wrong. */
+/* Calculates a pool's sizes from its options. Returns NULL, or a text that says which option is wrong. */
 static const char *lay_out_pool(struct rk_percpu *pool, const struct rk_percpu_options *o)
 {
 	size_t alignment = o->alignment ? o->alignment : 8;
@@ -82,7 +82,7 @@ static const char *lay_out_pool(struct rk_percpu *pool, const struct rk_percpu_o
 	}
 	if (pool->slot_size > RK_STRIDE)
 		return "item_size is too large for RK_PERCPU_CLOSABLE, which takes two banks";
-	/* AddressSanitizer has a byte for eight of memory, which two items must not share. */
+	/* AddressSanitizer has one byte for eight bytes of memory. Two items must not share it. */
 	if (rk_tell() && alignment < 8)
 		alignment = 8;
 	if ((pool->flags & RK_PERCPU_DEBUG) && pool->slot_size + GUARD_SIZE <= RK_STRIDE)
@@ -116,7 +116,7 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 		return r;
 	if (lay_out_pool(&layout, &options) != NULL)
 		return -EINVAL;
-	/* Whoever has an item may use operations on it, even before this library's constructor. */
+	/* Code that has an item may use operations on it, even before this library's constructor. */
 	(void)rk_process_get();
 	pool = rk_description_new(pool_size(&layout));
 	if (pool == NULL)
@@ -129,7 +129,7 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 			pool->made_by = RK_SYSCALL(SYS_getpid);
 		rk_debug_pool_enter(pool);
 	}
-	/* Without it, the first fence would wait for what is done at once as long as there is one thread. */
+	/* Otherwise the first fence would wait for this, which is immediate as long as there is one thread. */
 	if (pool->flags & RK_PERCPU_CLOSABLE)
 		(void)rk_fence_prepare();
 	*out = pool;
@@ -169,7 +169,7 @@ static bool has_pages(const struct rk_percpu *pool, const struct range *range)
 	       (!pool->has_initial || range->templates > 0);
 }
 
-/* Gives a used item its initial contents; looks first, so that a slot that never changed stays untouched. */
+/* Gives a used item its initial contents. It compares first, so that a slot that never changed stays untouched. */
 static void reset(const struct rk_percpu *pool, const struct range *range, char *item)
 {
 	bool drop = has_pages(pool, range);
@@ -187,8 +187,8 @@ static void reset(const struct rk_percpu *pool, const struct range *range, char 
 }
 
 /*
- * Takes an item of the range that may be handed out. False if there is none. Where to look first is a guess of the
- * latest callers, and `vacant` no less than what there is.
+ * Takes an item of the range that may be handed out. Returns false if there is none. `first` is a hint from recent callers.
+ * `vacant` is never below the number of such items.
  */
 static bool take_item(struct rk_percpu *pool, struct place *place)
 {
@@ -226,7 +226,7 @@ static void give_item_back(struct rk_percpu *pool, const struct place *place)
 	(void)rk_clear_bit(rk_set_taken(range), place->number);
 }
 
-/* A range more, of the number that was free, unless somebody else is faster. False without memory. */
+/* Adds a range with that free number, unless another thread is faster. Returns false without memory. */
 static bool extend(struct rk_percpu *pool, size_t number)
 {
 	struct range *range = rk_range_new(pool);
@@ -237,7 +237,7 @@ static bool extend(struct rk_percpu *pool, size_t number)
 	return r != -ENOMEM || rk_range_entry(pool, number) != NULL;
 }
 
-/* Ranges from `place` on, to the one before `end`; true with an item of one. */
+/* Searches the ranges from `place` on, up to the one before `end`. Returns true when it has taken an item. */
 static bool take_between(struct rk_percpu *pool, struct place *place, size_t end)
 {
 	FOR_EACH_RANGE(pool, place->range_number, entry) {
@@ -255,7 +255,7 @@ static bool take_between(struct rk_percpu *pool, struct place *place, size_t end
 	return false;
 }
 
-/* False without memory. */
+/* Takes an item of any range, and adds ranges if necessary. Returns false without memory. */
 static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 {
 	for (int tries = 1;; tries++) {
@@ -274,14 +274,14 @@ static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 		while (rk_range_entry(pool, place->range_number) != NULL)
 			place->range_number++;
 		__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
-		/* There may be one that somebody trims, and gives back soon. */
+		/* Another thread may have taken items to trim them, and give them back soon. */
 		if (!extend(pool, place->range_number) &&
 		    (tries == TRIES_MAX || __atomic_load_n(&pool->vacant, __ATOMIC_RELAXED) == 0))
 			return false;
 	}
 }
 
-/* Every slot of an item, for those who look out for misuse. */
+/* Tells AddressSanitizer and valgrind whether the slots of an item may be used. */
 static void tell_sanitizer(const struct rk_percpu *pool, const struct place *place, bool usable)
 {
 	if (!rk_tell())

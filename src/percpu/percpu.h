@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* percpu.h - what the parts of per-CPU memory have in common: items and their bits. */
+/* percpu.h - shared by the files of per-CPU memory: items and their bits. */
 #ifndef RK_SRC_PERCPU_H
 #define RK_SRC_PERCPU_H
 
 #include "percpu_range.h"
 
 #define POISON 0xa5 /* what freed items are filled with, in debug mode */
-#define GUARD 0x5c  /* and what is behind items that are in use */
+#define GUARD 0x5c  /* and what follows items that are in use */
 #define GUARD_SIZE 16
 
-/* Both return whether the bit was set. What was done to an item before it is cleared is seen by who sets it. */
+/* Both return whether the bit was set. A thread that sets it sees what was done to the item before the bit was cleared. */
 static inline bool rk_set_bit(unsigned long *set, size_t number)
 {
 	unsigned long bit = 1UL << (number % BITS);
@@ -41,10 +41,10 @@ static inline char *rk_item_at(const struct rk_percpu *pool, const struct place 
 	return place->range->slot0 + place->number * pool->spacing;
 }
 
-/* The place of `item`, if it is one. */
+/* Finds the place of `item`. Returns false if it isn't an item of the pool. */
 bool rk_item_find(const struct rk_percpu *pool, const void *item, struct place *place);
 
-/* Of the debug mode (percpu_debug.c): a freed item, and one on its way out or back. */
+/* The debug mode (percpu_debug.c): poison of freed items, guards of items in use, and the list of pools. */
 void rk_item_poison(const struct rk_percpu *pool, const struct place *place);
 bool rk_item_is_poisoned(const struct rk_percpu *pool, const struct place *place);
 void rk_item_guard(const struct rk_percpu *pool, const struct place *place);
@@ -52,14 +52,14 @@ bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place)
 void rk_debug_pool_enter(struct rk_percpu *pool);
 void rk_debug_pool_leave(const struct rk_percpu *pool);
 
-/* Who allocated it, who freed it, and whether it was refused since its pattern was spoiled: three pointers. */
+/* Three callers: the last to allocate the item, the last to free it, and one that was refused it for its damaged poison. */
 #define CALLERS 3
 static inline const void **rk_item_callers(const struct rk_percpu *pool, const struct place *place)
 {
 	return (const void **)(void *)(place->range->sets + 3 * rk_words_per_set(pool)) + CALLERS * place->number;
 }
 
-/* As rk_percpu_alloc() and rk_percpu_free(), for the caller of another function of this library. */
+/* As rk_percpu_alloc() and rk_percpu_free(). `caller` is an address in the code that called the public function. */
 int rk_percpu_alloc_for(struct rk_percpu *pool, void **item, const void *caller);
 int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_debug.c - the debug mode of per-CPU memory: patterns in freed items, guards behind those in use, and who
+ * percpu_debug.c - the debug mode of per-CPU memory: poison in freed items, guards after those in use, and the callers that
  * allocated and freed them.
  */
 #define _GNU_SOURCE
@@ -13,11 +13,11 @@
 #include "os/kernel.h"
 
 /*
- * What is looked at here may be another thread's by the time, and nobody may be told that it can be used: so it is read
- * and written unwatched, byte by byte, for memcpy() and the like are watched wherever they are called.
+ * Memory that is checked here may be another thread's by then, and the tools must not be told that it can be used. So this code
+ * reads and writes it unwatched, byte by byte. The tools watch memcpy() and the like wherever these are called.
  */
 
-/* The first byte that isn't `with`, or `size`. */
+/* Returns the offset of the first byte that isn't `with`, or `size`. */
 RK_UNWATCHED static size_t first_other(const volatile unsigned char *bytes, size_t size, unsigned char with)
 {
 	size_t at = 0;
@@ -43,8 +43,8 @@ static void fill(const struct rk_percpu *pool, const struct place *place, size_t
 }
 
 /*
- * The first byte of any slot there that isn't `with`: false if there is none. What the kernel has wiped in a child is as
- * it should be.
+ * Finds the first byte of any slot, in that part, that isn't `with`. Returns false if there is none. A part that the kernel has
+ * wiped in a child is right.
  */
 static bool find_other(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size,
 		       unsigned char with, struct rk_percpu_fault *fault)
@@ -93,7 +93,7 @@ bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place)
 	return !find_other(pool, place, pool->slot_size, pool->guard_size, GUARD, &ignored);
 }
 
-/* Pools in debug mode, so that an item can be found that is used with another one than its own. */
+/* Pools in debug mode. With these, an item that is used with another pool than its own can be found. */
 #define POOLS_MAX 128
 static struct rk_percpu *pools[POOLS_MAX];
 
@@ -116,7 +116,7 @@ void rk_debug_pool_leave(const struct rk_percpu *pool)
 		;
 }
 
-/* Of which pool is the item? NULL if it is of none. */
+/* Returns the pool of the item, or NULL if it is of none. */
 static const struct rk_percpu *owner_of(const void *item, struct place *place)
 {
 	for (int i = 0; i < POOLS_MAX; i++) {
@@ -135,8 +135,9 @@ static void tell_callers(const struct rk_percpu *pool, const struct place *place
 }
 
 /*
- * A freed item: while it is looked at nobody is handed it. One that somebody has taken is on its way, or lost on its way
- * at a fork, and nothing can be said of it, unless it was taken out of use.
+ * Is the poison of a freed item damaged? The item is taken while it is checked, so no thread gets it meanwhile. If it is taken
+ * already, it is in transit, or it was lost in transit at a fork. Then nothing can be said about it, unless it was taken out of
+ * use after an earlier check.
  */
 static bool is_spoiled(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
 {

@@ -4,16 +4,14 @@
  *
  *   | head: struct range, sets | -2 | -1 | 0 | 1 | ... | highest | no access, up to the highest index there can be |
  *
- * The invariant: a fresh item's slots are never touched before their first use, so a page is committed by, and near,
- * the CPU that first writes to it. Zeros come with anonymous memory. Other initial contents come from a memory file
- * that holds one stride of items and is mapped privately over every stride: read, it is shared; written, it is
- * copied. Where there are no memory files, or too many mappings by now, items get their contents when they are handed
- * out.
+ * The invariant: a fresh item's slots are never touched before their first use. So the CPU that first writes to a page commits
+ * it, near that CPU. Zeros come with anonymous memory. Other initial contents come from a memory file that holds one stride of
+ * items. The file is mapped privately over every stride: a page that is only read is shared, and a page that is written is
+ * copied. Where there are no memory files, or too many mappings by now, items get their contents when they are handed out.
  *
- * An index that has no memory, of a CPU that nobody said was possible, leads to where nothing may be accessed, and not
- * to another range.
+ * An index without memory, of a CPU that wasn't known to be possible, leads to inaccessible addresses, and not to another range.
  *
- * Huge pages are kept away, because one would span the strides of several CPUs. Behind the highest index a range reserves
+ * Huge pages are kept away, because one would span the strides of several CPUs. After the highest index a range reserves
  * addresses up to the highest number that any kernel has, 2 GiB. A process that is moved to a larger machine faults there
  * instead of hitting another item. Under a limit on address space only the numbers of this kernel are reserved.
  */
@@ -26,7 +24,7 @@
 #include "os/kernel.h"
 #include "percpu_tell.h"
 
-/* A process may have some 65,000 mappings, and those of all pools are no more than this. */
+/* A process may have some 65,000 mappings. Those of all pools together are at most so many. */
 #define TEMPLATES_MAX 4096
 
 static int templates; /* in all pools */
@@ -61,8 +59,8 @@ static char *stride_of(const struct range *range, int index)
 }
 
 /*
- * How many indexes to keep clear of others: all that any kernel has. Where address space is limited, by a limit or by
- * pointers of 32 bits, those that this kernel has.
+ * Returns for how many indexes to reserve addresses: for all that any kernel has. If there is a limit on address space, for all
+ * that this kernel has. Returns 0 with pointers of 32 bits: then only indexes with memory have addresses.
  */
 static int indexes_to_reserve(void)
 {
@@ -79,7 +77,7 @@ static int indexes_to_reserve(void)
 	return bytes > 0 && bytes <= (long)sizeof(mask) && INTPTR_MAX == INT64_MAX ? (int)bytes * 8 : 0;
 }
 
-/* Left out of core dumps: gdb's gcore would write zeros for all of it. */
+/* Reserves addresses. They are left out of core dumps, because gdb's gcore would write zeros for all of them. */
 static void *reserve(size_t size)
 {
 	void *mapping = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -90,7 +88,7 @@ static void *reserve(size_t size)
 	return mapping;
 }
 
-/* Of what was reserved. */
+/* Makes reserved memory accessible. */
 static bool make_accessible(void *from, size_t size)
 {
 	(void)madvise(from, size, MADV_DODUMP);
@@ -130,7 +128,7 @@ void rk_slot_reset(const struct rk_percpu *pool, char *slot)
 }
 
 /*
- * One stride's worth of items with the initial contents, in a memory file, or -1 where that can't be had.
+ * Makes a memory file with one stride of items that have the initial contents. Returns its descriptor, or -1 if it can't be had.
  */
 static int make_template(const struct rk_percpu *pool)
 {
@@ -155,14 +153,14 @@ static int make_template(const struct rk_percpu *pool)
 	return fd;
 }
 
-/* Not accessible yet, as the anonymous memory that is there. */
+/* Maps strides that aren't accessible yet, like the anonymous memory that is there. */
 static bool map_stride(const struct range *range, int index, int flags, int fd, int count)
 {
 	return mmap(stride_of(range, index), (size_t)count << RK_STRIDE_SHIFT, PROT_NONE,
 		    MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | flags, fd, 0) != MAP_FAILED;
 }
 
-/* Where there are initial contents, memory files and mappings left, all strides show one. */
+/* Maps a template over all strides, if there are initial contents, and memory files and mappings left. False without memory. */
 static bool map_contents(const struct rk_percpu *pool, struct range *range)
 {
 	int wanted = range->highest + 1 + SHARED_INDEXES, fd = -1;
@@ -185,12 +183,12 @@ static bool map_contents(const struct rk_percpu *pool, struct range *range)
 	return mapped || map_stride(range, -SHARED_INDEXES, MAP_ANONYMOUS, -1, wanted);
 }
 
-/* What memory has to be before it becomes accessible. */
+/* Prepares memory before it becomes accessible. */
 static void prepare_memory(char *from, size_t size)
 {
-	/* After mlockall(MCL_FUTURE) the kernel fills whatever becomes accessible, unless it is told before. */
+	/* After mlockall(MCL_FUTURE) the kernel fills all memory that becomes accessible, unless it is unlocked before. */
 	(void)munlock(from, size);
-	/* A huge page would span several CPUs' strides, and put them all on the node of the first to write. */
+	/* A huge page would span several CPUs' strides, and put them all on the node of the CPU that writes first. */
 	(void)madvise(from, size, MADV_NOHUGEPAGE);
 }
 
@@ -214,13 +212,13 @@ void rk_unmap(void *mapping, size_t size)
 {
 	int saved = errno;
 
-	/* In the middle of others it takes a mapping more, which the process may not have. */
+	/* In the middle of other memory this takes one mapping more, which may fail. Then it gives back at least the pages. */
 	if (munmap(mapping, size) != 0)
 		(void)madvise(mapping, size, MADV_DONTNEED);
 	errno = saved;
 }
 
-/* `kept` is how much of it belongs to the first index, the reserve slot's, which children have as it is. */
+/* Makes memory accessible. `kept` is how much of it belongs to the first index, the reserve slot, which children inherit. */
 static bool open_memory(const struct rk_percpu *pool, size_t kept, char *from, size_t size)
 {
 	if (kept < size && (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) &&
@@ -282,7 +280,7 @@ struct range *rk_range_new(const struct rk_percpu *pool)
 	return range;
 }
 
-/* Page by page, so that an index has its memory near it. */
+/* Whole pages, so that each index has its memory near its CPU. */
 size_t rk_large_spacing(const struct rk_percpu *pool)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);

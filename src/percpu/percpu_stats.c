@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_stats.c - what a pool has, by the kernel's own account where that is about memory.
+ * percpu_stats.c - reports what a pool has. The kernel's page map says how much memory that is.
  */
 #define _GNU_SOURCE
 #include "percpu.h"
@@ -9,11 +9,11 @@
 #include "os/answer.h"
 #include "os/kernel.h"
 
-/* Of an entry of the page map: in memory or swapped out, and of a file. */
+/* Bits in an entry of the page map: the page is in memory or swapped out; it is a file's. */
 #define PRESENT_OR_SWAPPED ((uint64_t)3 << 62)
 #define OF_FILE ((uint64_t)1 << 61)
 
-/* Bytes that are committed of [from, from + size), or RK_STATS_UNKNOWN. */
+/* Returns how many bytes of [from, from + size) are committed, or RK_STATS_UNKNOWN. */
 static size_t committed(long map, const void *from, size_t size)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_table.c - the table of a pool's ranges, in blocks that double.
+ * percpu_table.c - the table of a pool's ranges, in blocks whose sizes double.
  *
  * The invariant: entries are filled in the order of their numbers, each by one compare-and-swap, and never emptied.
  */
@@ -50,7 +50,10 @@ int rk_range_publish(struct rk_percpu *pool, size_t number, struct range *range)
 			rk_unmap(made, size);
 	}
 	entries += number - first_of_block(block);
-	/* Before it is seen, or others would take from it what isn't counted yet. A range that is there has a few too many. */
+	/*
+	 * Counted before the range is visible: otherwise other threads would take items that aren't counted yet. If another
+	 * range has that number already, it counts too many items for a moment.
+	 */
 	__atomic_fetch_add(&entries->vacant, pool->per_range, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&pool->vacant, pool->per_range, __ATOMIC_RELAXED);
 	if (__atomic_compare_exchange_n(&entries->slot0, &none, range->slot0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))

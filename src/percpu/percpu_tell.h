@@ -2,8 +2,8 @@
 /*
  * percpu_tell.h - tells AddressSanitizer and valgrind which items may be used.
  *
- * AddressSanitizer is there if the program has its functions: the references are weak. Valgrind is asked by instructions
- * that have no effect elsewhere, and in valgrind are requests; see its manual, "The Client Request mechanism".
+ * AddressSanitizer is there if the program has its functions: the references are weak. Valgrind gets requests by instructions
+ * that have no effect on a processor. Its manual describes them under "The Client Request mechanism".
  */
 #ifndef RK_SRC_PERCPU_TELL_H
 #define RK_SRC_PERCPU_TELL_H
@@ -20,7 +20,7 @@ extern void __asan_unpoison_memory_region(const volatile void *from, size_t size
 #define RK_VALGRIND_UNUSABLE ((uintptr_t)'M' << 24 | (uintptr_t)'C' << 16) /* VG_USERREQ__MAKE_MEM_NOACCESS */
 #define RK_VALGRIND_DEFINED (RK_VALGRIND_UNUSABLE + 2)                    /* VG_USERREQ__MAKE_MEM_DEFINED */
 
-/* 0 where there is no valgrind. */
+/* Returns valgrind's answer to a request, or 0 without valgrind. */
 static inline uintptr_t rk_ask_valgrind(uintptr_t request, const volatile void *from, size_t size)
 {
 	volatile uintptr_t arguments[6] = {request, (uintptr_t)from, size};
@@ -49,7 +49,7 @@ static inline uintptr_t rk_ask_valgrind(uintptr_t request, const volatile void *
 
 static inline bool rk_in_valgrind(void)
 {
-	static int known; /* one more than the answer */
+	static int known; /* the answer plus one; 0 until it is known */
 	int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
 
 	if (answer == 0) {
@@ -76,8 +76,8 @@ static inline void rk_tell_unusable(const volatile void *from, size_t size)
 }
 
 /*
- * For looking at what may not be used, by the calling thread: valgrind reports nothing between these. AddressSanitizer
- * doesn't look at functions that are marked so, and call no others.
+ * For code that checks memory which must not be used: between these two calls, valgrind reports nothing about the calling
+ * thread. AddressSanitizer doesn't watch functions that are marked RK_UNWATCHED and call no others.
  */
 static inline void rk_quietly(bool begin)
 {
@@ -87,7 +87,7 @@ static inline void rk_quietly(bool begin)
 
 #define RK_UNWATCHED __attribute__((__noinline__, no_sanitize("address")))
 
-/* Does anybody listen? */
+/* Is there AddressSanitizer or valgrind? */
 static inline bool rk_tell(void)
 {
 	return __asan_poison_memory_region != NULL || rk_in_valgrind();

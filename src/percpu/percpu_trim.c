@@ -2,8 +2,8 @@
 /*
  * percpu_trim.c - gives pages of free items back to the kernel.
  *
- * The invariant: a page is given back while all items that reach into it are taken by this thread, so nobody is handed
- * one of them meanwhile. What a child of fork then misses is free items.
+ * The invariant: a page is given back only while this thread has taken all items that reach into it. So no other thread gets one
+ * of these items meanwhile. A child that is forked in between lacks some free items.
  */
 #define _GNU_SOURCE
 #include "percpu.h"
@@ -12,12 +12,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Items [first, last] of a range, which reach into a page or begin there. */
+/* The items [first, last] of a range: those that reach into a page or begin there. */
 struct run {
 	size_t first, last;
 };
 
-/* Takes them all, or none. */
+/* Takes all items of a run, or none. */
 static bool take_all(struct range *range, struct run run)
 {
 	for (size_t number = run.first; number <= run.last; number++) {
@@ -30,7 +30,7 @@ static bool take_all(struct range *range, struct run run)
 	return true;
 }
 
-/* The pages of every index. False if the kernel keeps some: they are locked, say. */
+/* Gives back the pages of every index. Returns false if the kernel keeps some, locked ones for example. */
 static bool drop_pages(const struct range *range, size_t from, size_t size)
 {
 	bool dropped = true;
@@ -41,7 +41,7 @@ static bool drop_pages(const struct range *range, size_t from, size_t size)
 	return dropped;
 }
 
-/* Behind the first page of a range, what lies wholly in given-back pages is as new. */
+/* Releases the items of a run. If the pages were dropped, items that lie wholly in them are as new. */
 static void release_items(const struct rk_percpu *pool, struct range *range, struct run run, size_t from, size_t to, bool dropped)
 {
 	for (size_t number = run.first; number <= run.last; number++) {
@@ -58,7 +58,7 @@ static void trim(const struct rk_percpu *pool, struct range *range)
 	for (size_t from = 0; from < end; from = to) {
 		struct run run = {from / pool->spacing, 0};
 
-		/* Items that are larger than a page are given back whole. */
+		/* Items that are larger than a page are given back as a whole. */
 		to = from + page;
 		if (pool->spacing > page)
 			to = (run.first + 1) * pool->spacing / page * page;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checked.c - regions in which a system call is a mistake, seen by syscall user dispatch: the kernel looks at a byte of
- * ours ahead of each system call, and sends SIGSYS instead of doing it.
+ * checked.c - regions in which a system call is a mistake. Syscall user dispatch finds it: before each system call the kernel
+ * reads a byte of ours, and may send SIGSYS instead of doing the call.
  *
- * Signals wait meanwhile: a handler's own return is a system call. What has to be remembered until the end is in one of a
- * few slots, by the thread's pointer: there is no more room in the library's TLS (detail/agreement.h). Where none is free
+ * Signals are blocked meanwhile, because a handler's own return is a system call. The data of a region is in one of a few slots,
+ * which the thread pointer identifies, because the library's TLS has no more room (detail/agreement.h). If no slot is free,
  * nothing is checked.
  */
 #define _GNU_SOURCE
@@ -16,22 +16,22 @@
 #include "os/kernel.h"
 #include "os/thread_pointer.h"
 
-/* Of include/uapi/linux/prctl.h. */
+/* From include/uapi/linux/prctl.h. */
 #define PRCTL_SYSCALL_DISPATCH 59
 #define DISPATCH_OFF 0
 #define DISPATCH_ON 1
 #define DISPATCH_ALLOW 0
 #define DISPATCH_BLOCK 1
 
-/* What a begin returns: was time requested, and one above the slot's number, 0 without. */
+/* The result of a begin: whether time was requested; and above that the slot's number plus 1, or 0 without a slot. */
 #define REQUESTED 1
 #define SLOT_SHIFT 1
 
 #define SLOTS 256
 
-/* The invariant: `selector` says block only between a region's begin and its end, in the thread that has the slot. */
+/* The invariant: `selector` is DISPATCH_BLOCK only between a region's begin and its end, in the thread that has the slot. */
 static struct region {
-	char *thread; /* NULL: it is free */
+	char *thread; /* NULL: the slot is free */
 	volatile unsigned char selector;
 	unsigned char before[RK_SIGSET_SIZE];
 } regions[SLOTS];
@@ -60,7 +60,7 @@ static void release_region(struct region *region)
 	__atomic_store_n(&region->thread, NULL, __ATOMIC_RELEASE);
 }
 
-/* In a child of fork other threads aren't there any more, and new ones may get their memory. */
+/* A child of fork lacks the other threads, and new threads may get their memory. */
 static void release_all(void)
 {
 	for (int i = 0; i < SLOTS; i++)
@@ -72,7 +72,7 @@ __attribute__((__constructor__)) static void make_regions_key(void)
 	(void)pthread_atfork(NULL, NULL, release_all);
 }
 
-/* All signals but the one that tells of a call. */
+/* Blocks all signals but SIGSYS, which reports a system call. */
 static void block_signals(void *before)
 {
 	unsigned long blocked[RK_SIGSET_SIZE / sizeof(long)];
@@ -83,7 +83,7 @@ static void block_signals(void *before)
 	(void)rk_kernel_set_signals(blocked, before);
 }
 
-/* Signals are blocked, and so no handler has a region in between. */
+/* Signals are blocked first, so no handler takes a region in between. */
 static struct region *start_checking(void)
 {
 	unsigned char before[RK_SIGSET_SIZE];
@@ -112,7 +112,7 @@ static void stop_checking(struct region *region)
 	(void)rk_kernel_set_signals(before, NULL);
 }
 
-/* What makes system calls comes first, then the request, and the check last. */
+/* Everything that makes system calls comes first, then the request, and the check last. */
 int rk_slice_begin_checked(void)
 {
 	struct region *region;

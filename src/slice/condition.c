@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * condition.c - condition variables: a count of events, on which is slept.
+ * condition.c - condition variables: a count of events, which is the futex that waiters sleep on.
  *
- * Who waits counts itself and reads the events, while it has the mutex; who signals counts an event, and looks whether
- * somebody waits. Both by atomic instructions in one order for all, so either the one sees the sleeper, or the other
- * begins to wait behind the event: and then it has seen what the event is about, because that was changed under the mutex.
+ * A waiter counts itself and then loads the count of events, while it holds the mutex. A signaller adds an event, and then
+ * loads the number of waiters. All four accesses are sequentially consistent. So either the signaller sees the waiter, or the
+ * waiter loads the count after the event. In the second case the waiter has seen the cause of the event, because that was
+ * changed under the mutex.
  */
 #define _GNU_SOURCE
 #include <rseqkit/mutex.h>
@@ -35,7 +36,7 @@ int rk_condition_wait(struct rk_condition *condition, struct rk_mutex *mutex)
 {
 	int r;
 
-	/* The longest sleep that the kernel is asked for is some decades. */
+	/* rk_futex_wait() sleeps for some decades at most, so this may time out. */
 	r = rk_condition_wait_for(condition, mutex, INT64_MAX);
 	return r == -ETIMEDOUT ? 0 : r;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * marker.h - was the thread preempted meanwhile? The area names a descriptor that the thread isn't inside of, and the kernel
- * clears the word when it preempts the thread, or interrupts it with a signal. It does so in whichever mode areas are
- * registered (source: the kernel's Documentation/userspace-api/rseq.rst, requirements of the optimised mode). With
+ * marker.h - was the thread preempted meanwhile? The area names the descriptor of a section that the thread isn't inside of.
+ * The kernel clears the word when it preempts the thread, or interrupts it with a signal. It does so in each mode in which areas
+ * are registered (source: the kernel's Documentation/userspace-api/rseq.rst, requirements of the optimised mode). With
  * rseq_debug=1 it does so at each interrupt.
  */
 #ifndef RK_SRC_MARKER_H
@@ -12,12 +12,12 @@
 #include "os/thread_pointer.h"
 
 enum rk_marked {
-	RK_MARKED_STILL,    /* it ran on */
-	RK_MARKED_NO_MORE,  /* it was preempted */
-	RK_MARKED_UNKNOWN   /* somebody's section ran in between */
+	RK_MARKED_STILL,    /* the thread wasn't preempted */
+	RK_MARKED_NO_MORE,  /* it was preempted, or interrupted by a signal */
+	RK_MARKED_UNKNOWN   /* a section ran in between */
 };
 
-/* A descriptor that the kernel finds nothing wrong with: that of a section which has just run. 0 without rseq. */
+/* Returns a descriptor that the kernel accepts, that of a section which has just run. Returns 0 without rseq. */
 static inline uint64_t rk_marker_find(struct rk_counter *counter)
 {
 	const volatile struct rk_area *area = rk_thread_area();
@@ -31,7 +31,7 @@ static inline uint64_t rk_marker_find(struct rk_counter *counter)
 	return found;
 }
 
-/* In a thread that is registered. */
+/* Needs a registered thread. */
 static inline void rk_marker_set(uint64_t marker)
 {
 	rk_area_at(rk_area_offset)->rseq_cs = marker;

@@ -2,9 +2,9 @@
 /*
  * mutex.c - a mutex in a word: free, held, held with sleepers.
  *
- * The request for time is made ahead of each attempt to take the word, and taken back if that fails: a thread that is
- * preempted between taking and requesting would keep everybody waiting all the same, and one that only waits has no use
- * for more time. It ends ahead of the wake-up: that is a system call, before which the kernel would switch anyway.
+ * The request for time is made before each attempt to take the word, and taken back if the attempt fails. A thread that is
+ * preempted between taking and requesting would keep all waiters waiting. A thread that only waits has no use for more time. The
+ * request ends before the wake-up, which is a system call: at that the kernel would switch threads anyway.
  */
 #define _GNU_SOURCE
 #include <rseqkit/mutex.h>
@@ -42,14 +42,14 @@ static bool take_if_free(struct rk_mutex *mutex)
 
 static void taken_with(struct rk_mutex *mutex, int requested)
 {
-	/* Whoever spins reads this line: it is written only if need be. */
+	/* Threads that spin read this line, so it is written only if it changes. */
 	if (mutex->requested != requested)
 		mutex->requested = requested;
 	if (is_checked(mutex))
 		__atomic_store_n(&mutex->holder, mutex_holder(), __ATOMIC_RELAXED);
 }
 
-/* One attempt. Who has slept may not be the only one who did. */
+/* One attempt. After a sleep, it stores SLEPT_FOR, because other threads may be sleeping, too. */
 static bool take_mutex(struct rk_mutex *mutex, bool slept)
 {
 	int requested = rk_slice_hold();
@@ -72,8 +72,8 @@ static void relax(void)
 }
 
 /*
- * Up to twice as long as others lately, in vain or not, on average. The looks come at growing distances: each takes the word's
- * cache line from the holder, who wants it for the unlocking.
+ * Spins for at most twice as long as recent calls did on average, whether they succeeded or not. The loads come at growing
+ * distances: each takes the word's cache line from the holder, which needs the line for unlocking.
  */
 static bool spin(struct rk_mutex *mutex)
 {
@@ -123,7 +123,7 @@ static __attribute__((__noinline__)) int lock_with_request(struct rk_mutex *mute
 }
 
 /*
- * An atomic instruction waits until the stores before it have reached the cache. So there are few on the common way: no
+ * An atomic instruction waits until the stores before it have reached the cache. So the common path has few stores, and no
  * calls, for which registers would have to be saved.
  */
 int rk_mutex_lock_for(struct rk_mutex *mutex, int64_t nanoseconds)

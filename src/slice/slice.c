@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slice.c - the slice extension of the calling thread: switching it on, giving up granted time, and why not.
+ * slice.c - the slice extension of the calling thread: enabling it, giving up granted time, and the reason when it is off.
  *
- * What the kernel says of it is in the area's flags, and those are true while the thread is registered. What came of
- * asking is kept in the thread's state, so that a thread is asked for once: what is off then was switched off. There the
- * thread's mutexes are counted as well, in the same byte: they may be unlocked in any order, and the last one ends the
- * region. Handlers change the byte too, and leave what they find, but for what came of asking: lost, that is asked again.
+ * The area's flags have the kernel's state of the extension. They are valid while the thread is registered. A byte of the
+ * thread's state keeps the prctl's result, so each thread asks once. If the extension is off after that, other code switched it
+ * off. That byte also counts the thread's mutexes: they may be unlocked in any order, and the last one ends the region. Signal
+ * handlers change the byte, too, and restore what they find, except for the kept result. If that gets lost, the thread asks
+ * again.
  *
- * Regions have no count. An inner region finds the word other than 0, makes no request, and ends nothing: the word itself tells.
- * So nothing gets out of step by a longjmp(), and copies of the library need no common state. An inner region of a thread that
- * has lost its request makes a new one.
+ * Regions have no count. An inner region finds that the word isn't 0, makes no request, and ends nothing. So a longjmp() leaves
+ * no wrong count, and copies of the library need no common state. An inner region of a thread that has lost its request makes a
+ * new one.
  *
- * An end clears the request and looks for a grant. If there is one it gives up the CPU, by rseq_slice_yield(2), which has no
- * other effect. It makes that call too where the request is gone: then the thread was preempted, and if it had been granted
- * time before, the kernel keeps a mark until the thread's next system call. A kernel that checks (rseq_debug=1) kills if it
- * finds another request beside that mark.
+ * An end clears the request and checks for a grant. If there is one, the end gives up the CPU by rseq_slice_yield(2), which has
+ * no other effect. It also makes that call if the request is gone, because the thread was preempted then. If the thread had been
+ * granted time before, the kernel keeps a mark until the thread's next system call. A kernel that checks (rseq_debug=1) kills
+ * the process if it finds both that mark and another request.
  */
 #define _GNU_SOURCE
 #include <rseqkit/slice.h>
@@ -23,7 +24,7 @@
 #include "thread/thread.h"
 #include "slice.h"
 
-/* In the state's `slice`; numbers are the agreement's (detail/agreement.h). */
+/* Values in the state's `slice`. Numbers are those of the agreement (detail/agreement.h). */
 enum {
 	NOT_ASKED = 0,
 	ASKED = 1,      /* it was switched on, or on already */
@@ -31,7 +32,7 @@ enum {
 	REFUSED_IT = 3, /* by the kernel, whatever the flags say */
 	ANSWERS = 3,    /* mask of the above */
 	OWED = 4,       /* the mutexes' region made the request */
-	MUTEX = 8       /* one of them; up to 31 */
+	MUTEX = 8       /* one of the thread's mutexes; up to 31 */
 };
 
 static int answer_of(struct rk_thread_state *state)
@@ -44,7 +45,7 @@ static void keep_answer(struct rk_thread_state *state, int answer)
 	WRITE(state->slice, (uint8_t)((READ(state->slice) & ~ANSWERS) | answer));
 }
 
-/* The kernel's answer here is one that no program knows: ENOTSUPP. */
+/* Keeps the prctl's result, and returns an errno of user space: the kernel's own answer may be ENOTSUPP, which is none. */
 static int kept(struct rk_thread_state *state, int result)
 {
 	bool refused = result == -EPERM || result == -EACCES || result == -ENOSYS;
@@ -53,7 +54,7 @@ static int kept(struct rk_thread_state *state, int result)
 	return result == 0 ? 0 : refused ? -EPERM : -ENOTSUP;
 }
 
-/* The word is the last one of the original length, and valid only with a greater one. */
+/* The slice word is the last one of the original area. The kernel uses it only in areas that are registered with more bytes. */
 static bool offers(const struct rk_process *p, const volatile struct rk_area *area)
 {
 	return p->valid >= RK_AREA_LENGTH_ORIGINAL && (area->flags & RK_AREA_SLICE_AVAILABLE) != 0;
@@ -78,7 +79,7 @@ int rk_slice_enable(void)
 		keep_answer(state, ASKED);
 		return 0;
 	}
-	/* In a vfork child the flags are the parent's, and the kernel would say no. */
+	/* In a vfork child the flags are the parent's, and the kernel would refuse. */
 	return rk_kernel_is_vfork_child() == 1 ? -EAGAIN : kept(state, rk_kernel_slice_on());
 }
 
@@ -91,15 +92,16 @@ int rki_slice_begin_slow(void)
 	return rk_slice_begin();
 }
 
-/* Before the kernel does anything it ends a grant. Where none is left it does nothing. */
+/* At each system call the kernel first ends a grant. If none is left, this call does nothing. */
 void rki_slice_end_slow(void)
 {
 	(void)RK_SYSCALL(RK_SYS_SLICE_YIELD);
 }
 
 /*
- * The region's request was lost: by a wait, for another mutex say, or with the time that was granted. What the kernel may
- * remember of that is cleared first, as at a region's end: else it would take the next request amiss (doc/slices.md).
+ * Is the region's request lost? It is lost by a wait, for another mutex for example, or with the time that was granted. The
+ * caller first makes the kernel forget its mark of that, as at a region's end. Otherwise the kernel would take the next request
+ * for an error (doc/slices.md).
  */
 static bool is_lost(struct rk_thread_state *state)
 {
@@ -109,7 +111,7 @@ static bool is_lost(struct rk_thread_state *state)
 	return (READ(state->slice) & OWED) != 0 && control == 0;
 }
 
-/* More mutexes than can be counted have no region of their own, but that of the others. */
+/* A mutex beyond the highest count isn't counted. The region of the others covers it until the last of those is unlocked. */
 int rk_slice_hold(void)
 {
 	struct rk_thread_state *state;
@@ -136,7 +138,7 @@ void rk_slice_let_go(int held)
 		return;
 	state = rk_state_in_use(rk_process_get());
 	last = READ(state->slice) < 2 * MUTEX ? READ(state->slice) & OWED : 0;
-	/* In one store: between two a handler's mutex would make a request which nobody ends. */
+	/* In one store: between two stores a handler's mutex would make a request that is never ended. */
 	WRITE(state->slice, (uint8_t)(READ(state->slice) - MUTEX - last));
 	if (last)
 		rk_slice_end(1);

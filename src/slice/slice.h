@@ -7,13 +7,13 @@
 #include <stdbool.h>
 
 /*
- * The region of all mutexes that the calling thread holds: begins with the first one, ends with the last one, in whichever
- * order they go. rk_slice_hold() returns what rk_slice_let_go() wants to know.
+ * The region of all mutexes that the calling thread holds. It begins with the first one and ends with the last one, in whatever
+ * order they are unlocked. rk_slice_hold() returns the argument for rk_slice_let_go().
  */
 int rk_slice_hold(void);
 void rk_slice_let_go(int held);
 
-/* Does the kernel offer it to the calling thread, which has an area? */
+/* Does the kernel offer the extension to the calling thread, which has an area? */
 static inline bool rk_slice_is_offered(void)
 {
 	uint32_t flags;
@@ -22,7 +22,7 @@ static inline bool rk_slice_is_offered(void)
 	return (flags & (RK_AREA_SLICE_AVAILABLE | RK_AREA_SLICE_ENABLED)) != 0;
 }
 
-/* Or may it, when it is asked? Where it doesn't rk_slice_hold() does nothing. */
+/* Does the kernel offer it, or might it when the thread is registered? If not, rk_slice_hold() does nothing. */
 static inline bool rk_slice_is_possible(void)
 {
 	uint32_t cpu;
@@ -33,7 +33,7 @@ static inline bool rk_slice_is_possible(void)
 	return rk_slice_is_offered() || (int32_t)cpu < 0;
 }
 
-/* Has the calling thread been granted time that it hasn't given back? The second byte of slice_ctrl, in either order. */
+/* Does the calling thread have granted time that it hasn't given back? This is slice_ctrl's second byte, in either byte order. */
 static inline bool rk_slice_is_granted(const volatile struct rk_area *area)
 {
 	return ((const volatile unsigned char *)area)[28 + 1] != 0;

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache.c - what isn't the fast path of a cache: arrays that grow, trips to the depot, batches.
+ * cache.c - slow paths of a cache: growing arrays, trips to the depot, batches.
  *
- * A CPU's slot names one of its two banks (bank.h), which is an array. The invariants:
- *   - An array's objects are at most its capacity, and that was granted (cache_depot.h). The depot's objects were granted as well.
- *   - A bank that nobody uses and nobody is at has no object, and capacity 0.
- *   - An array's state (struct rk_array) never comes again: each operation counts, so does taking the bank, and a slot's
- *     two banks count from different numbers. A capacity becomes smaller only when the bank was taken, and who sees
- *     the next state sees that as well. So who has read the state and then the capacity, and in a section finds the state
- *     as it was, knows that the capacity isn't smaller.
+ * A CPU's slot names one of its two banks (bank.h). Each bank is an array. The invariants:
+ *   - The number of objects in an array is at most its capacity. The capacity was granted (cache_depot.h). The objects in the
+ *     depot were granted, too.
+ *   - A spare bank, which is neither in use nor being emptied, has no object and capacity 0.
+ *   - An array never has the same state (struct rk_array) twice. Each operation and each taking of the bank advance the count
+ *     in it, and a slot's two banks count from different numbers.
+ *   - A capacity decreases only after its bank was taken. A thread that sees the next state also sees the smaller capacity.
+ *     So a thread reads the state and then the capacity. If a section then finds the same state, the capacity isn't smaller
+ *     than the one that was read.
  *
- * Objects on their way are in one thread's hands: taken out of one place first, then put into the other. A child of a fork
- * in between hasn't got them, and none twice. Inside a bracket of vfork, where the thread may be killed in between, none is on
- * its way: it goes between the caller and the depot (cache_hand.c).
+ * Objects in transit belong to one thread: it takes them out of one place first, then puts them into the other. A child that
+ * is forked in between lacks these objects, and has none twice. Inside a vfork bracket, where the thread may be killed in
+ * between, no object is in transit: it moves directly between the caller and the depot (cache_hand.c).
  *
- * The state of an array is one word: its length, and above that a count of all that was ever moved. So a section has one
- * commit, and it counts hits on the way. A CPU whose word hasn't changed is idle. A batch is copied in a section that finds
- * the state as it was read before.
+ * The state of an array is one word: its length, and above that a count of all objects that were ever moved. So a section has
+ * one commit, which also counts hits. A CPU whose word hasn't changed is idle. To copy a batch, a thread reads the state first;
+ * the section commits only if the state is still the same.
  */
 #include "cache.h"
 
@@ -26,8 +28,8 @@
 #include "sync/bank.h"
 #include "thread/bracket.h"
 
-#define AT_ONCE 256 /* objects in one section */
-#define PATIENCE 100 /* looks at a depot whose magazines are all in other hands */
+#define AT_ONCE 256 /* most objects that one section moves */
+#define PATIENCE 100 /* attempts at a depot while other threads hold its magazines */
 
 void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_t n)
 {
@@ -59,7 +61,7 @@ static ptrdiff_t offset_of_element(size_t number)
 	return (ptrdiff_t)(sizeof(struct rk_array) + number * sizeof(void *));
 }
 
-/* Takes up to n objects of this CPU's array. Returns how many: 0 when it is empty, or can't be used. */
+/* Takes up to n objects from this CPU's array. Returns how many: 0 when the array is empty or can't be used. */
 static size_t take_here(struct rk_cache *cache, void **objects, size_t n)
 {
 	enum rk_result outcome = rk_bracket_is_open() ? RK_NO_RSEQ : RK_ABORTED;
@@ -81,9 +83,9 @@ static size_t take_here(struct rk_cache *cache, void **objects, size_t n)
 }
 
 /*
- * Lets the array of a CPU, which has that capacity, hold `wanted` more, or a batch. What isn't granted anew comes out of
- * *granted, which are the caller's. False if it is as large as can be, or there is nothing; else the outcome is that of the
- * attempt.
+ * Tries to grow a CPU's array, whose capacity is `capacity`, by `wanted` objects or by a batch, whichever is more. Grants that
+ * the depot refuses come out of *granted, which the caller has. Returns false if the array has its largest size, or if there
+ * are no grants. Otherwise returns true, with the outcome of the attempt in *outcome.
  */
 static bool grow(struct rk_cache *cache, int cpu, intptr_t capacity, size_t wanted, size_t *granted,
 		 enum rk_result *outcome)
@@ -106,8 +108,8 @@ static bool grow(struct rk_cache *cache, int cpu, intptr_t capacity, size_t want
 }
 
 /*
- * Puts up to n objects to this CPU's array, which grows if it may. *granted of them are granted, and fewer are when the array
- * needed that. Returns how many: 0 if it is full, or can't be used.
+ * Puts up to n objects into this CPU's array, which grows if it may. The caller has grants for *granted objects; the function
+ * subtracts those that the array needed to grow. Returns how many objects it put: 0 if the array is full or can't be used.
  */
 static size_t put_here(struct rk_cache *cache, void *const *objects, size_t n, size_t *granted)
 {
@@ -171,8 +173,9 @@ static void *construct(const struct rk_cache *cache)
 }
 
 /*
- * Takes up to n objects of the depot, granted ones. While it has some that are in other threads' hands, with the rest of
- * their magazines, it looks again, for a while: a handler that interrupted such a thread waits in vain.
+ * Takes up to n granted objects from the depot. When other threads hold all of the depot's magazines that have objects, the
+ * function tries again, at most PATIENCE times. The number is limited because a signal handler would wait in vain for a thread
+ * that it interrupted.
  */
 static size_t take_granted(struct rk_cache *cache, void **objects, size_t n)
 {
@@ -195,7 +198,7 @@ size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n)
 	return got;
 }
 
-/* What the fast paths didn't ask: is the thread inside a bracket, or registered by now? */
+/* Checks what the fast paths don't: is the thread inside a vfork bracket, or is it registered by now? */
 static enum rk_result asked(enum rk_result outcome)
 {
 	if (rk_bracket_is_open())
@@ -219,20 +222,20 @@ void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 	if (got == 0)
 		return construct(cache);
 	count(&shared->count.depot_gets, 1);
-	granted = got; /* this one as well: it leaves */
+	granted = got; /* includes batch[0], which the caller gets */
 	put = --got == 0 ? 0 : put_here(cache, batch + 1, got, &granted);
 	if (put > 0) {
 		count(&shared->count.refills, 1);
 		count(&shared->count.refilled, put);
 	}
-	/* What is left goes back; the array's capacity is granted. */
+	/* Objects that found no room go back to the depot. The array's capacity covers those that it took. */
 	got -= put;
 	rk_depot_return(&shared->depot, granted >= got ? granted - got : granted);
 	rk_cache_to_depot(cache, batch + 1 + put, got, granted >= got);
 	return batch[0];
 }
 
-/* Makes room in this CPU's full array: a batch of it goes to the depot. */
+/* Makes room in this CPU's full array: moves a batch to the depot. */
 static bool flush(struct rk_cache *cache)
 {
 	struct rk_cache_shared *shared = shared_of(cache);
@@ -278,7 +281,7 @@ size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t wanted)
 			now = rk_cache_from_depot(cache, objects + got, wanted - got);
 			count(&shared_of(cache)->count.depot_gets, now);
 		}
-		/* A constructor may have put others. */
+		/* The constructor may have put more objects. The next round takes those. */
 		if (now == 0 && (objects[got] = construct(cache)) != NULL)
 			now = 1;
 		if (now == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cache.h - how a cache lies in its item, for the parts of it. */
+/* cache.h - the layout of a cache in its item, for the files of the cache. */
 #ifndef RK_SRC_CACHE_H
 #define RK_SRC_CACHE_H
 
@@ -8,17 +8,17 @@
 #include <stdbool.h>
 #include "cache_depot.h"
 
-#define SECOND_STATE INTPTR_MIN /* what the second bank counts from */
+#define SECOND_STATE INTPTR_MIN /* the state that the second bank starts from */
 
 /* A CPU's slot begins with this; its two banks follow. */
 struct arrays {
 	struct rk_bank_slot slot;
-	intptr_t seen; /* the state when rk_cache_reclaim_idle() looked at last */
+	intptr_t seen; /* the state when rk_cache_reclaim_idle() last looked */
 };
 
 #define BANKS_AT 64 /* bytes from the slot to its first bank */
 
-/* In the item's reserve slot. */
+/* The contents of the item's reserve slot. */
 struct rk_cache_shared {
 	struct depot depot;
 	uint32_t per_cpu, batch;
@@ -28,7 +28,7 @@ struct rk_cache_shared {
 	void *context;
 	struct {
 		uint64_t depot_gets, depot_puts, constructed, destructed;
-		uint64_t refills, refilled, flushes, flushed, reclaimed; /* trips, and objects */
+		uint64_t refills, refilled, flushes, flushed, reclaimed; /* refills, flushes: trips; else objects */
 		uint64_t renewed;                                        /* banks that were taken */
 	} count;
 };
@@ -64,7 +64,7 @@ static inline intptr_t capacity_of(const struct rk_array *array)
 	return __atomic_load_n(&array->capacity, __ATOMIC_RELAXED);
 }
 
-/* A state after a step, which wraps. */
+/* Returns the state after a step. The count wraps. */
 static inline intptr_t stepped(intptr_t state, intptr_t step)
 {
 	return (intptr_t)((uintptr_t)state + (uintptr_t)step);
@@ -82,13 +82,13 @@ static inline void count(uint64_t *counter, uint64_t by)
 
 void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_t n);
 
-/* The array of a CPU's slot, which is opened; NULL where it is closed, or the CPU isn't known. */
+/* Returns the array of a CPU's slot, which it opens if that was never done. NULL: the slot is closed or the CPU is unknown. */
 struct rk_array *rk_cache_array(const struct rk_cache *cache, int cpu);
 
-/* Puts objects to the depot, or destructs them. They are granted if `granted`, else that is tried. */
+/* Puts objects to the depot, and destructs those that find no room. `granted`: they were granted; otherwise it tries that. */
 void rk_cache_to_depot(struct rk_cache *cache, void *const *objects, size_t n, bool granted);
 
-/* Takes up to a batch of the depot: the caller's, which aren't granted any more. */
+/* Takes up to n objects from the depot, at most one magazine, and returns their grants. Returns how many it took. */
 size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n);
 
 #endif /* RK_SRC_CACHE_H */

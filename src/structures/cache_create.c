@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cache_create.c - caches are made, and destroyed. The invariants: cache.c. */
+/* cache_create.c - creates and destroys caches. The invariants are in cache.c. */
 #include "cache.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #define PER_CPU 256
 
-/* Caches of about as many objects per CPU have a pool in common: 16, 32 and so on. */
+/* Caches with similar numbers of objects per CPU share a pool: up to 16 objects, up to 32, and so on. */
 #define SMALLEST 4
 #define POOLS 10
 static struct rk_percpu *pools[POOLS];
@@ -38,7 +38,7 @@ static int get_cache_pool(int which, struct rk_percpu **out)
 	return rk_pool_get_fenced(&pools[which], &options, out);
 }
 
-/* The options with defaults filled in. Returns NULL, or which option is wrong. */
+/* Fills in the defaults. Returns NULL, or a text that says which option is wrong. */
 static const char *complete(struct rk_cache_options *options)
 {
 	uint64_t cpus = (uint64_t)rk_cpus_count();
@@ -109,7 +109,7 @@ int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *give
 	return 0;
 }
 
-/* The pool of what may be a cache, and its place in *place. NULL if it is none. */
+/* Finds the pool of a cache, and the cache's place in *place. Returns NULL if the pointer isn't a cache. */
 static struct rk_percpu *pool_of_cache(const struct rk_cache *cache, struct place *place)
 {
 	for (int i = 0; i < POOLS; i++) {
@@ -121,7 +121,7 @@ static struct rk_percpu *pool_of_cache(const struct rk_cache *cache, struct plac
 	return NULL;
 }
 
-/* Destructs what is in the arrays. Meanwhile a destructor may get objects, and so fill arrays. Returns how many. */
+/* Destructs the objects in all arrays, and returns how many. A destructor may get objects, which fills arrays meanwhile. */
 static size_t destruct_all(struct rk_cache *cache, int highest)
 {
 	void *batch[RK_CACHE_BATCH_MAX];

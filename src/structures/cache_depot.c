@@ -2,8 +2,9 @@
 /*
  * cache_depot.c - stacks of magazines.
  *
- * The invariant: a magazine is in one of the two stacks, or was never used, or is in the hands of one thread, which alone
- * looks at its objects. Its link stays readable for ever, so who is about to pop it may still read that.
+ * The invariant: a magazine is in one of the two stacks, or was never used, or is held by one thread. Only the holder accesses
+ * its objects. A magazine's link stays readable for as long as the depot exists. So a thread that is about to pop the magazine
+ * may read the link even after another thread popped it.
  */
 #include "cache_stack.h"
 
@@ -12,7 +13,7 @@
 #include "percpu/percpu_range.h"
 #include "thread/bracket.h"
 
-/* Magazines beyond those that the limit fills, since not all are filled to the last: so many, and one in PART. */
+/* Magazines beyond those that the limit fills, because not all get full: SPARE, and one more for every PART. */
 #define SPARE 64
 #define PART 16
 
@@ -32,7 +33,7 @@ static struct magazine *pop(struct depot *depot, uint64_t *stack)
 	return m;
 }
 
-/* One that has never been used, or NULL. */
+/* Returns a magazine that was never used, or NULL if none is left. */
 static struct magazine *fresh_magazine(struct depot *depot)
 {
 	uint64_t old = __atomic_load_n(&depot->fresh, __ATOMIC_RELAXED), number;
@@ -113,7 +114,7 @@ uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted)
 {
 	if (rk_bracket_is_open())
 		return rk_hand_room(depot, wanted);
-	/* What is in hand counts, too. Where somebody is at it, its count will do. */
+		/* Objects in hand count against the limits. If another thread has the claim, rk_hand_room() estimates them. */
 	if (RKI_UNLIKELY(rk_hand_is_used(depot)) && !rk_hand_settle(depot))
 		wanted = rk_hand_room(depot, wanted);
 	return grant(depot, wanted);
@@ -147,7 +148,7 @@ size_t rk_depot_take(struct depot *depot, void **objects, size_t count)
 	return count;
 }
 
-/* The one on top of those with objects, if it seems to have room, so that few are filled by half. */
+/* Pops the top magazine with objects if it seems to have room. Filling it first keeps the number of half-full magazines low. */
 static struct magazine *begun_magazine(struct depot *depot)
 {
 	uint64_t number = __atomic_load_n(&depot->full, __ATOMIC_ACQUIRE) & NUMBER_MASK;

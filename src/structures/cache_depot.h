@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_depot.h - what the CPUs' parts of a cache share: objects in magazines, and the limits that all of them obey.
+ * cache_depot.h - the depot, which all arrays of a cache share: objects in magazines, and the limits for the whole cache.
  *
- * Whoever holds objects, or may come to hold them, has been granted them: rk_depot_grant(). The depot's own are granted as
- * well. Everything here is without locks, for threads, handlers and children alike.
+ * An array's capacity was granted: rk_depot_grant(). The objects in the depot were granted, too. Outside of vfork brackets
+ * nothing here waits, so threads, signal handlers and children may call everything. Inside a bracket, functions wait for the
+ * claim of the hand for at most 10 ms (cache_hand.c).
  *
- * So the limit is exact at each moment, and no put looks at it. An array begins with no room and grows by a batch when it
- * is full; only a reclaim gives back. Inside a bracket of vfork puts look at the limit, and take from it when the bracket has
- * ended: until then the limit may be exceeded by what others took meanwhile.
+ * So the limit is exact at each moment, and a put to an array that has room doesn't check it. An array begins with capacity 0
+ * and grows by a batch when it is full. Only a reclaim returns its capacity to the limit.
+ *
+ * Inside a vfork bracket a put checks the limit, but its objects are subtracted from the limit only after the bracket has
+ * ended. Until then other threads may take the same room, and the cache may exceed its limit by that much.
  */
 #ifndef RK_SRC_CACHE_DEPOT_H
 #define RK_SRC_CACHE_DEPOT_H
@@ -16,56 +19,58 @@
 #include <rseqkit/remote.h>
 #include <stdbool.h>
 
-/* What is done inside a bracket of vfork, by one thread at a time: see cache_hand.c. */
+/* State of operations inside vfork brackets, which one thread at a time does: see cache_hand.c. */
 struct depot_hand {
 	struct rk_claim claim;
-	uint64_t intent; /* what a change is to make of a word, or DONE, or 0 */
+	uint64_t intent; /* the value that a change is about to store in a word, or DONE, or 0 */
 	uint32_t step;
-	uint32_t magazine;       /* in hand, by number; 0: none */
-	uint32_t base;           /* objects in it that the counts below know of */
-	int64_t owed, owed_next; /* objects that these don't know of, in magazines that were given back */
+	uint32_t magazine;       /* number of the magazine in hand; 0: none */
+	uint32_t base;           /* objects in it that struct depot's counts include */
+	int64_t owed, owed_next; /* objects that these counts lack, in magazines that went back */
 };
 
 struct depot {
 	uint64_t full;  /* stack of magazines with objects: see cache_stack.h */
-	uint64_t empty; /* those without */
-	uint64_t fresh; /* magazines that were never used begin here */
+	uint64_t empty; /* stack of magazines without objects */
+	uint64_t fresh; /* how many magazines were ever used */
 	struct depot_hand hand;
 	uint32_t magazines;
 	size_t mapped; /* bytes */
 	char *memory;
-	int64_t left;    /* of the limit */
+	int64_t left;    /* grants that the limit still allows */
 	int64_t objects; /* in magazines */
 	uint64_t limit, weight;
 	struct rk_cache_budget *budget;
 };
 
-/* For `limit` objects. Returns 0 or -ENOMEM. */
+/* Creates a depot for `limit` objects. Returns 0 or -ENOMEM. */
 int rk_depot_create(struct depot *depot, uint64_t limit, struct rk_cache_budget *budget, uint64_t weight);
 
-/* Gives back its memory, and to the budget all that was granted. */
+/* Frees the depot's memory, and returns all grants to the budget. */
 void rk_depot_destroy(struct depot *depot);
 
-/* Takes room for up to `wanted` objects of the limits. Returns for how many. */
+/* Grants up to `wanted` objects: takes them from the limit and the budget. Returns how many. */
 uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted);
+/* Returns grants to the limit and the budget. */
 void rk_depot_return(struct depot *depot, uint64_t granted);
 
-/* Both move up to RK_CACHE_BATCH_MAX objects, granted ones, and return how many: 0 when it is empty, or full. */
+/* Both move up to RK_CACHE_BATCH_MAX granted objects and return how many: 0 when the depot is empty (take) or full (put). */
 size_t rk_depot_take(struct depot *depot, void **objects, size_t count);
 size_t rk_depot_put(struct depot *depot, void *const *objects, size_t count);
 
 /*
- * Inside a bracket of vfork the two above do this. A child may be killed at each instruction: objects are the caller's, or
- * the depot's. What is granted goes with them: rk_depot_grant() says for how many there is room then, and takes none.
+ * Inside a vfork bracket the two functions above call these. The child may be killed at each instruction: each object then
+ * belongs to the caller or to the depot. Grants move with their objects: rk_depot_grant() returns for how many objects there is
+ * room (rk_hand_room()), and takes nothing from the limit.
  */
 size_t rk_hand_take(struct depot *depot, void **objects, size_t count);
 size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count);
 uint64_t rk_hand_room(const struct depot *depot, uint64_t wanted);
 
-/* How many objects it has, those in hand as well. */
+/* Returns how many objects the depot has, including those in hand. */
 int64_t rk_depot_objects(const struct depot *depot);
 
-/* Is there anything in hand, or begun? */
+/* Is a magazine in hand, is a count out of date, or is a step unfinished? */
 static inline bool rk_hand_is_used(const struct depot *depot)
 {
 	return __atomic_load_n(&depot->hand.magazine, __ATOMIC_RELAXED) != 0 ||
@@ -73,7 +78,7 @@ static inline bool rk_hand_is_used(const struct depot *depot)
 	       __atomic_load_n(&depot->hand.step, __ATOMIC_RELAXED) != 0;
 }
 
-/* Outside of one: gives back what is in hand since. True if anything was. */
+/* Outside of brackets: pushes the magazine in hand to its stack, and updates the counts. Returns true if it changed anything. */
 bool rk_hand_settle(struct depot *depot);
 
 #endif /* RK_SRC_CACHE_DEPOT_H */

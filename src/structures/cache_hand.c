@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_hand.c - a depot's use inside a bracket of vfork, where whoever uses it may be killed at each instruction.
+ * cache_hand.c - operations on a depot inside a vfork bracket, where the child may be killed at each instruction.
  *
- * One magazine is in hand: it stays out of the stacks from one use to the next. Moving objects is one store, of its count:
- * before it they are the giver's, behind it the taker's. Who is in a bracket has the claim of the hand meanwhile, which is
- * free when the bracket has ended (remote.h). He changes none of the depot's counts, for nobody could tell afterwards whether
- * he had: they follow from the magazine's count and from `base`, what it was when they knew it, and somebody outside of
- * brackets brings them up to date (rk_hand_settle()).
+ * One magazine is in hand: it stays out of the stacks from one operation to the next. One store, of the magazine's count, moves
+ * objects: before the store they belong to the giver, after it to the taker. During an operation the thread holds the hand's
+ * claim, which is free when the bracket has ended (claim.h). The thread changes none of the depot's counts: after a kill,
+ * another thread couldn't tell whether the change was made. Instead, `base` is the magazine's count at the time when the
+ * depot's counts included it. The correct counts follow from `base` and the magazine's present count. A thread outside of
+ * brackets updates them (rk_hand_settle()).
  *
- * A magazine comes into the hand, and leaves it, by one change of a word (cache_stack.h), and there the same question comes
- * up: was it made? So the word as it would be is written down first, in `intent`. It never comes again, and says that it is by
- * hand. As long as it stands there the change was made. Who changes it next replaces the intent by DONE before. The invariant:
- * a change that was made is either what the word says, or the intent is DONE.
+ * A magazine comes into the hand, and leaves it, by one change of a word (cache_stack.h). Here, too, a kill leaves open whether
+ * the change was made. So the thread first stores the word's new value in `intent`. A word never has the same value twice, and
+ * this value has BY_HAND set. While the word has the value in `intent`, the change was made. Before another thread changes the
+ * word, it replaces the intent by DONE. The invariant: if the change was made, the word equals the intent, or the intent
+ * is DONE.
  */
 #include "cache_stack.h"
 
@@ -22,12 +24,12 @@
 #define PATIENCE 10000000 /* ns, for another thread's vfork child */
 
 enum step {
-	STILL = 0,  /* `magazine` is in hand, or 0 */
-	TAKING, /* `magazine` will be if the change is made */
-	GIVING  /* `magazine` won't be if the change is made, and `owed_next` is what is owed then */
+	STILL = 0,  /* `magazine` is in hand; 0: none */
+	TAKING, /* `magazine` is in hand if the change was made */
+	GIVING  /* if the change was made, `magazine` isn't in hand any more and `owed_next` is the new `owed` */
 };
 
-/* What somebody finds who comes after one that was killed, in this order. */
+/* Stores a word of the hand. A thread that recovers after a kill finds these stores in the order of the program. */
 static void put_down(uint32_t *word, uint32_t value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
@@ -38,7 +40,7 @@ static void put_down_intent(struct depot_hand *hand, uint64_t intent)
 	__atomic_store_n(&hand->intent, intent, __ATOMIC_RELEASE);
 }
 
-/* With the claim. Changes a word from what it was to what it names then. */
+/* Needs the claim. Changes a word from `old` so that it names `number`. Returns false if the word wasn't `old` any more. */
 static bool change(struct depot *depot, uint64_t *word, uint64_t old, uint64_t number)
 {
 	uint64_t next = changed(old, number) | BY_HAND;
@@ -51,7 +53,7 @@ static bool change(struct depot *depot, uint64_t *word, uint64_t old, uint64_t n
 	return true;
 }
 
-/* Was the change made that was meant? */
+/* Was the change in `intent` made? */
 static bool was_made(struct depot *depot)
 {
 	uint64_t intent = __atomic_load_n(&depot->hand.intent, __ATOMIC_ACQUIRE);
@@ -75,7 +77,7 @@ static void taken(struct depot *depot, bool made)
 	put_down(&hand->step, STILL);
 }
 
-/* With the claim, and nothing in hand. Takes the magazine that a stack names, or the next fresh one. */
+/* Needs the claim, and nothing in hand. Takes the magazine that a stack names, or the next fresh one. */
 static bool take_magazine(struct depot *depot, uint64_t *word)
 {
 	struct depot_hand *hand = &depot->hand;
@@ -96,7 +98,10 @@ static bool take_magazine(struct depot *depot, uint64_t *word)
 	return true;
 }
 
-/* With the claim it is right. Without, others may change all three meanwhile. */
+/*
+ * Returns how many objects in hand the depot's counts lack. The result is exact with the claim. Without it, other threads may
+ * change all three words meanwhile.
+ */
 static int64_t more_than_known(const struct depot *depot)
 {
 	uint32_t magazine = __atomic_load_n(&depot->hand.magazine, __ATOMIC_ACQUIRE), count, base;
@@ -108,13 +113,13 @@ static int64_t more_than_known(const struct depot *depot)
 	return (int64_t)count - base;
 }
 
-/* Objects that the depot's counts don't know of. */
+/* Returns the number of objects that the depot's counts lack. */
 static int64_t unknown_now(const struct depot *depot)
 {
 	return __atomic_load_n(&depot->hand.owed, __ATOMIC_RELAXED) + more_than_known(depot);
 }
 
-/* Ends what has begun: the magazine in hand goes to a stack. */
+/* Completes a GIVING: pushes the magazine in hand to a stack. */
 static void give_on(struct depot *depot)
 {
 	struct depot_hand *hand = &depot->hand;
@@ -141,7 +146,7 @@ static void give_magazine(struct depot *depot)
 	give_on(depot);
 }
 
-/* What was begun by one that was killed, or in another process. */
+/* Needs the claim. Completes or undoes the step of a thread that was killed, or that this process was forked without. */
 static void recover(struct depot *depot)
 {
 	struct depot_hand *hand = &depot->hand;
@@ -221,7 +226,7 @@ size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count)
 	return count;
 }
 
-/* Without the claim, both: another thread may be at it. */
+/* rk_depot_objects() and rk_hand_room() don't take the claim, so another thread may change the hand meanwhile. */
 int64_t rk_depot_objects(const struct depot *depot)
 {
 	return __atomic_load_n(&depot->objects, __ATOMIC_RELAXED) + unknown_now(depot);
@@ -254,7 +259,7 @@ bool rk_hand_settle(struct depot *depot)
 	m = in_hand(depot);
 	unknown = unknown_now(depot);
 	any = m != NULL || unknown != 0;
-	/* In the middle of this a fork may come, as in that of any trip to the depot: its child hasn't got the magazine. */
+	/* A fork may come in the middle, as in any trip to the depot. The child then lacks this magazine. */
 	put_down(&hand->magazine, 0);
 	__atomic_store_n(&hand->owed, 0, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&depot->objects, unknown, __ATOMIC_RELAXED);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cache_reclaim.c - what is taken from a cache's CPUs and its depot, and what it has done. The invariants: cache.c. */
+/* cache_reclaim.c - takes objects from a cache's CPUs and its depot, and reports on the cache. The invariants are in cache.c. */
 #include "cache.h"
 
 #include <errno.h>
@@ -9,9 +9,9 @@
 #include "sync/bank.h"
 #include "thread/bracket.h"
 
-#define MOVED_MASK (RK_ARRAY_MOVED(INTPTR_MIN) * 2 - 1) /* of the count in a state, which wraps */
+#define MOVED_MASK (RK_ARRAY_MOVED(INTPTR_MIN) * 2 - 1) /* the bits of a state's count, which wraps */
 
-/* A bank that was taken: what is in it goes elsewhere, and it is a spare one then. */
+/* Empties a bank that was taken: its objects go to the depot or are destructed. It is a spare bank then. */
 static void empty(struct rk_cache *cache, struct rk_array *array)
 {
 	struct rk_cache_shared *shared = shared_of(cache);
@@ -22,7 +22,7 @@ static void empty(struct rk_cache *cache, struct rk_array *array)
 	state = stepped(state, RK_ARRAY_PUSHED(1) + RK_ARRAY_POPPED(1));
 	__atomic_store_n(&array->state, state, __ATOMIC_RELEASE);
 	count(&shared->count.renewed, 1);
-	if ((size_t)capacity > length) /* a child may find it smaller, and its objects granted */
+	if ((size_t)capacity > length) /* a child may find capacity 0 and these still granted */
 		rk_depot_return(&shared->depot, (size_t)capacity - length);
 	for (; length > 0; length -= now) {
 		void *batch[RK_CACHE_BATCH_MAX];
@@ -36,7 +36,7 @@ static void empty(struct rk_cache *cache, struct rk_array *array)
 	}
 }
 
-/* The same with the claim of the CPU's slot. 1 if it was a bank that somebody else had taken, so that there is another. */
+/* Needs the claim of the CPU's slot. Returns 1 if this bank had been taken earlier, so that another one is still in use. */
 static int empty_bank(struct rk_cache *cache, int cpu)
 {
 	struct rk_array *first = bank_of(cache, cpu, 0), *second = bank_of(cache, cpu, 1);
@@ -51,7 +51,7 @@ static int empty_bank(struct rk_cache *cache, int cpu)
 	return r;
 }
 
-/* Is there nothing to be taken, neither objects nor room for some? */
+/* Has the CPU neither objects nor capacity to take? */
 static bool has_nothing(const struct rk_cache *cache, int cpu)
 {
 	const struct rk_bank_slot *slot = &arrays_of(cache, cpu)->slot;
@@ -60,7 +60,7 @@ static bool has_nothing(const struct rk_cache *cache, int cpu)
 	return word == 0 || (word & RK_BANK_OPEN && !rk_bank_is_out(slot) && capacity_of(rk_cache_array(cache, cpu)) == 0);
 }
 
-/* With the claim of the CPU's slot. */
+/* Needs the claim of the CPU's slot. */
 static int reclaim_claimed(struct rk_cache *cache, int cpu, bool if_idle)
 {
 	struct arrays *arrays = arrays_of(cache, cpu);
@@ -87,7 +87,7 @@ static int reclaim(struct rk_cache *cache, int cpu, bool if_idle)
 	if (has_nothing(cache, cpu))
 		return 0;
 	if (rk_bracket_is_open())
-		return -EBUSY; /* objects would be on their way in a thread that may be killed */
+		return -EBUSY; /* objects would be in transit in a thread that may be killed */
 	do {
 		r = rk_bank_begin_try(cache, cpu);
 		if (r < 0)
@@ -135,7 +135,7 @@ size_t rk_cache_trim(struct rk_cache *cache, size_t keep)
 	return done;
 }
 
-/* What passed through an array: in, and out. */
+/* Adds what was put into an array, and what was taken out. */
 static void count_array(const struct rk_array *array, bool second, struct rk_cache_report *report)
 {
 	intptr_t state = state_of(array);

@@ -2,12 +2,12 @@
 /*
  * cache_stack.h - stacks of magazines, for the files of a depot.
  *
- * A stack is one word: the number of its first magazine in the low bits, 0 for none, and a count of changes above. A pop that
- * was overtaken by others fails, though the same magazine be on top again, for the count differs. The number of magazines
- * that were ever used is such a word as well.
+ * A stack is one word. The low bits are the number of its top magazine, 0 for none; a count of changes is above them. The count
+ * prevents ABA: a pop fails if other threads changed the stack meanwhile, even if the same magazine is on top again. The number
+ * of magazines that were ever used is such a word, too.
  *
- * A word tells whether its last change was made inside a bracket of vfork (BY_HAND). Who changes it next says so first: see
- * cache_hand.c.
+ * BY_HAND in a word says that its last change was made inside a vfork bracket. Before a thread changes such a word, it calls
+ * acknowledge(): see cache_hand.c.
  */
 #ifndef RK_SRC_CACHE_STACK_H
 #define RK_SRC_CACHE_STACK_H
@@ -17,17 +17,17 @@
 #define NUMBER_MASK (((uint64_t)1 << 24) - 1)
 #define BY_HAND ((uint64_t)1 << 24)
 #define CHANGE ((uint64_t)1 << 25)
-/* Which word it is: no two of a depot are ever equal. */
+/* The kind of a word. So two words of a depot are never equal. */
 #define KIND_FULL ((uint64_t)0)
 #define KIND_EMPTY ((uint64_t)1 << 62)
 #define KIND_FRESH ((uint64_t)2 << 62)
 #define KIND ((uint64_t)3 << 62)
 
-#define DONE 1 /* of depot->hand.intent, and of no word: the change that was meant was made */
+#define DONE 1 /* a value of depot->hand.intent, and of no word: the change was made */
 
 struct magazine {
-	uint32_t next;  /* the number of the one below */
-	uint32_t count; /* others look at it as well, for a hint */
+	uint32_t next;  /* number of the magazine below */
+	uint32_t count; /* other threads read it as a hint */
 	void *objects[RK_CACHE_BATCH_MAX];
 };
 
@@ -46,7 +46,10 @@ static inline uint64_t changed(uint64_t word, uint64_t number)
 	return (word & KIND) | ((word + CHANGE) & ~(KIND | BY_HAND | NUMBER_MASK)) | number;
 }
 
-/* Before a word that reads so is changed: whoever made it so inside a bracket may have been killed before he knew. */
+/*
+ * Call this before changing a word whose value is `word`. A thread inside a bracket that stored this value may have been killed
+ * before it stored DONE.
+ */
 static inline void acknowledge(struct depot *depot, uint64_t word)
 {
 	if (RKI_UNLIKELY((word & BY_HAND) != 0))
@@ -58,7 +61,7 @@ static inline void set_count(struct magazine *m, uint32_t count)
 	__atomic_store_n(&m->count, count, __ATOMIC_RELAXED);
 }
 
-/* Of a magazine that a stack names, by whoever is about to pop it: it may have been popped before. */
+/* For a thread that is about to pop a magazine which a stack names. Another thread may have popped it already. */
 static inline uint32_t next_of(const struct magazine *m)
 {
 	return __atomic_load_n(&m->next, __ATOMIC_RELAXED);
@@ -69,7 +72,7 @@ static inline void set_next(struct magazine *m, uint64_t word)
 	__atomic_store_n(&m->next, (uint32_t)(word & NUMBER_MASK), __ATOMIC_RELAXED);
 }
 
-/* Puts a magazine, which is the caller's, on top of a stack. */
+/* Pushes a magazine that the caller holds. */
 void rk_depot_push(struct depot *depot, uint64_t *stack, struct magazine *m);
 
 #endif /* RK_SRC_CACHE_STACK_H */

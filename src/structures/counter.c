@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * counter.c - what isn't the fast path of a counter: its memory, the overflow slot, sums.
+ * counter.c - slow paths of counters: memory, the overflow slot, sums.
  *
- * All counters are items of one pool of the process. Slot -1 is the overflow slot, slot -2 holds the baseline that
- * sums are taken against; both are accessed atomically, the CPUs' slots by sections and, here, by aligned loads.
+ * All counters are items of one pool of the process. Slot -1 is the overflow slot. Slot -2 holds the baseline, which sums are
+ * relative to. Both are accessed atomically. Sections write the CPUs' slots; this file reads them by aligned loads.
  *
  * An add tries its section RK_ABORTS_MAX times, then adds to the overflow slot. A reset stores the sum as the baseline. So
- * nobody but its own CPU ever writes to a slot, and nothing has to be fenced.
+ * only its own CPU ever writes to a slot, and nothing has to be fenced.
  */
 #include <rseqkit/counter.h>
 #include <rseqkit/percpu.h>
@@ -71,12 +71,12 @@ void rki_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_res
 		__atomic_fetch_add(slot(counter, RK_INDEX_OVERFLOW), value, __ATOMIC_RELAXED);
 }
 
-/* Sums wrap, as adds do: in unsigned arithmetic, where that is defined. */
+/* Sums wrap, as adds do. In unsigned arithmetic that is defined. */
 static int64_t total(const struct rk_counter *counter)
 {
 	uint64_t sum = (uint64_t)__atomic_load_n(slot(counter, RK_INDEX_OVERFLOW), __ATOMIC_RELAXED);
 
-	/* With the gaps: the list of CPUs may be wrong, and an add there is an add. */
+	/* Includes the gaps between CPU numbers: the list of CPUs may be wrong, and adds there count. */
 	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
 		sum += (uint64_t)__atomic_load_n(slot(counter, cpu), __ATOMIC_RELAXED);
 	return (int64_t)sum;
@@ -84,7 +84,7 @@ static int64_t total(const struct rk_counter *counter)
 
 int64_t rk_counter_sum(const struct rk_counter *counter)
 {
-	/* Before the slots: what a reset has taken they have, too. */
+	/* Loaded before the slots, so they include everything that the reset summed. */
 	uint64_t baseline = (uint64_t)__atomic_load_n(slot(counter, RK_INDEX_RESERVE), __ATOMIC_ACQUIRE);
 
 	return (int64_t)((uint64_t)total(counter) - baseline);
@@ -97,8 +97,8 @@ int64_t rk_counter_reset(struct rk_counter *counter)
 	int64_t sum;
 
 	/*
-	 * Whoever set the baseline first has taken what came before: look again. Each failure is somebody else's
-	 * success.
+	 * If another reset sets the baseline first, its result has the adds before it. So sum again. Each failure here is the
+	 * success of another reset.
 	 */
 	do
 		sum = total(counter);

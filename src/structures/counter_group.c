@@ -1,35 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * counter_group.c - what isn't the fast path of groups: their memory, overflow adds, consistent reads.
+ * counter_group.c - slow paths of groups of counters: memory, overflow adds, consistent reads.
  *
- * Words are added to and never cleared. An add belongs to the phase in which it loaded `plane`; a turn ends a phase by
- * storing the other plane there. Turn c ends phase c, and its reader reads all that was added in phases up to c:
+ * Words are added to and never cleared. An add belongs to the phase in which it loaded `plane`. A turn ends a phase: it stores
+ * the other plane's address there. Turn c ends phase c, and its reader reads all adds of the phases up to c:
  *
  *	turns = odd | read the plane that is at rest | plane = that one | fence all | turns = even | read the other one
  *	                     phases c - 1, c - 3, ...         ^ phase c + 1 begins                     phases c, c - 2, ...
  *
- * Why that is a consistent cut. If add A happened before add B then A's load of `plane` happened before B's, and loads of
- * one word that are ordered never see it go back: A's phase isn't later than B's. So with B in phases up to c, A is in
- * them. (A word for each CPU wouldn't do: a thread may add on a CPU that was turned, move to one that is not yet, and add
- * there.) And A is where the reader looks: a section that is in an old phase is finished or aborted behind the fence, and
- * what is aborted begins again with another load.
+ * Why this is a consistent cut. Let add A happen before add B. Then A's load of `plane` happened before B's load of it. Loads
+ * of one word that are ordered never see it go back, so A's phase isn't later than B's. So if B is in the phases up to c, A is
+ * in them, too. (One word for each CPU wouldn't do: a thread may add on a CPU that was turned, move to one that wasn't turned
+ * yet, and add there.) The reader also finds A in the plane that it reads. After the fence, a section that was in an old phase
+ * is finished or aborted, and an aborted section begins again with another load.
  *
- * No fence ends an overflow add, which may land in its plane at any time. Landing in the turn of its own phase, or before
- * the next turn reads that plane, it is as good as any: B comes later than that. If it lands still later, B might be in
- * the cut without it. Then `turns` has gone on by 3 since the even number at or below what was there before the add
- * loaded `plane`, because an odd number was stored before this turn's reading and an even one after the turn of that
- * phase. The adder finds that out before it returns, and counts in `late`; the reader, behind the fence, sees the
- * count, and turns again. All these accesses are sequentially consistent.
+ * No fence ends an overflow add, so it may reach its plane at any time. If it does so during the turn of its own phase, or
+ * before the next turn reads that plane, the cut is consistent, because B comes later than that. If it comes still later, B
+ * might be in the cut without it. Take the value that `turns` had before the add loaded `plane`, rounded down to an even number.
+ * In this last case `turns` has increased by at least 3 since then. An even number was stored after the turn of that phase, and
+ * an odd one before the present turn's reading. The adder finds that out before it returns, and increments `late`. The reader
+ * sees the increment after the fence, and turns again. All these accesses are sequentially consistent.
  *
- * fork: a child may be forked anywhere in a turn. No section runs in it, so either plane will do. Baselines are two, and
- * the one in use changes by one store.
+ * fork: a child may be forked anywhere in a turn. No section runs in the child, so it can use either plane. There are two
+ * baselines, and one store changes which of them is in use.
  *
  * Why not otherwise:
- *   a bank for each CPU, one turned after the other    a thread adds to A on a CPU that is turned, moves to one that isn't yet,
+ *   a bank for each CPU, turned one by one             a thread adds to A on a CPU that is turned, moves to one that isn't yet,
  *                                                      and adds to B: the reading has B without A
  *   the same, all closed before any is read            all adds overflow during a fence, and the overflow slot is no cut either
  *   the word is loaded before the section              an add that was stopped in between lands in a plane that was read
- *   read until two readings are the same               never ends beside threads that add all the time
+ *   read until two readings are the same               never ends while other threads add all the time
  *   clear what was read                                overflow adds that land late are lost; each CPU's pages are written to
  */
 #include <rseqkit/counter.h>
@@ -43,9 +43,9 @@
 #include "percpu/percpu.h"
 #include "sync/pool.h"
 
-#define PATIENCE 100000000 /* ns that a reader waits for others */
-#define TURNS_MAX 16       /* of a read, for late adds */
-#define SMALLEST 128       /* bytes of an item; others are powers of two */
+#define PATIENCE 100000000 /* ns that a reader waits for other readers */
+#define TURNS_MAX 16       /* in one read, because of late adds */
+#define SMALLEST 128       /* bytes of the smallest item; all are powers of two */
 #define POOLS 12           /* up to RK_STRIDE */
 
 _Static_assert(sizeof(struct rki_group_head) <= RKI_GROUP_HEAD, "planes and baselines are behind it");
@@ -64,7 +64,7 @@ static int get_group_pool(size_t count, struct rk_percpu **out)
 	return rk_pool_get_fenced(&pools[i], &options, out);
 }
 
-/* The address in slot 0 of a plane. */
+/* Returns the address of a plane in slot 0. */
 static intptr_t plane_of(const void *group, int which)
 {
 	return (intptr_t)group + RKI_GROUP_HEAD + which * (intptr_t)(rk_group_head(group)->count * sizeof(int64_t));
@@ -130,7 +130,7 @@ void rki_counter_group_add_slow(struct rk_counter_group *group, size_t which, in
 		__atomic_fetch_add(&head->late, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Sums wrap, as adds do: in unsigned arithmetic, where that is defined. */
+/* Sums wrap, as adds do. In unsigned arithmetic that is defined. */
 static int64_t plus(int64_t a, int64_t b)
 {
 	return (int64_t)((uint64_t)a + (uint64_t)b);
@@ -141,10 +141,10 @@ static int64_t minus(int64_t a, int64_t b)
 	return (int64_t)((uint64_t)a - (uint64_t)b);
 }
 
-/* Adds what is in a plane. */
+/* Adds the words of a plane to the values. */
 static void gather(intptr_t plane, int64_t *values, size_t count)
 {
-	/* With the gaps: the list of CPUs may be wrong, and an add there is an add. */
+	/* Includes the gaps between CPU numbers: the list of CPUs may be wrong, and adds there count. */
 	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
 		for (size_t i = 0; i < count; i++)
 			values[i] = plus(values[i], __atomic_load_n(&words_of(plane, cpu)[i], __ATOMIC_RELAXED));
@@ -160,7 +160,7 @@ static int fence(struct rki_group_head *head)
 	return 0;
 }
 
-/* One turn. The caller holds the claim. 1 if an overflow add came late. */
+/* One turn. The caller holds the claim. Returns 0, 1 if an overflow add came late, or -EHOSTUNREACH if there is no fence. */
 static int turn(void *group, int64_t *values, size_t count)
 {
 	struct rki_group_head *head = rk_group_head(group);
@@ -184,7 +184,7 @@ static int turn(void *group, int64_t *values, size_t count)
 	return __atomic_load_n(&head->late, __ATOMIC_SEQ_CST) != late;
 }
 
-/* Takes values against the baseline. With `reset` they become the new one. */
+/* Subtracts the baseline from the values. With `reset`, the values become the new baseline. */
 static void settle_values(void *group, int64_t *values, size_t count, bool reset)
 {
 	struct rki_group_head *head = rk_group_head(group);
@@ -214,7 +214,7 @@ int rk_group_read(void *group, int64_t *values, size_t count, bool reset)
 		(void)rk_claim_release(&head->claim);
 		r = r == 1 ? -EAGAIN : r;
 	}
-	if (r < 0) { /* each by itself, and the baseline first: others may make it greater meanwhile */
+	if (r < 0) { /* each by itself, the baseline first: a reset may increase it meanwhile */
 		const int64_t *baseline = baseline_of(group, __atomic_load_n(&head->baseline, __ATOMIC_ACQUIRE));
 
 		for (size_t i = 0; i < count; i++)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * counter_static.c - counters and groups that are made on their first use.
+ * counter_static.c - counters and groups that are created on their first use.
  *
- * The invariant: an add is in `early` or in the counter. Whoever adds to `early` looks for the counter afterwards, and
- * who made it moves what is in `early`, so one of the two moves it.
+ * The invariant: an add is in `early` or in the counter. A thread that adds to `early` looks for the counter afterwards. The
+ * thread that created the counter moves what is in `early`. So one of the two moves it.
  */
 #include <rseqkit/counter.h>
 
@@ -22,7 +22,7 @@ struct rk_counter *rk_counter_static_get(struct rk_counter_static *of)
 	if (there != NULL || rk_counter_create(&made) < 0)
 		return there;
 	if (!__atomic_compare_exchange_n(&of->counter, &there, made, 0, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE)) {
-		(void)rk_counter_destroy(made); /* somebody was faster */
+		(void)rk_counter_destroy(made); /* another thread was faster */
 		return there;
 	}
 	move(of, made);

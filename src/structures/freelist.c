@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * freelist.c - what isn't the fast path of a list: its memory, the overflow list, drains.
+ * freelist.c - slow paths of per-CPU free lists: memory, the overflow list, drains.
  *
- * A CPU's slot names one of its two banks (bank.h), and that one's word is the first node. A drain takes the bank and
- * leaves the other one, which is empty: the invariant is that a bank that nobody uses and nobody is at holds no node.
+ * A CPU's slot names one of its two banks (bank.h). A bank is one word, the address of the first node. A drain takes the bank
+ * and leaves the other one, which is empty. The invariant: a spare bank, neither in use nor being drained, holds no node.
  *
- * In the overflow slot the first bank is the overflow list. Whoever takes nodes off it holds the slot's claim, so a node
- * that was popped can't come back while somebody else is about to pop it. Pushes need no claim.
+ * In the overflow slot the first bank is the overflow list. A thread that takes nodes off it holds the slot's claim. This
+ * prevents ABA: while one thread is about to pop a node, no other thread can pop it and push it again. Pushes need no claim.
  */
 #include <rseqkit/freelist.h>
 #include <rseqkit/remote.h>
@@ -56,7 +56,7 @@ int rk_freelist_create(struct rk_freelist **list)
 	return r;
 }
 
-/* Takes the nodes of `from` into `to`, in front. */
+/* Puts the nodes of `from` in front of those in `to`. */
 static void join(chain *to, chain from)
 {
 	struct rk_freelist_node *last = from;
@@ -115,7 +115,7 @@ static struct rk_freelist_node *pop_overflow(struct rk_freelist *list)
 	return node;
 }
 
-/* Opens the list of the CPU that the thread runs on, if nobody ever did. */
+/* Opens the list of the CPU that the thread runs on, if it was never opened. */
 static bool open_list(struct rk_freelist *list)
 {
 	struct lists *lists = lists_of(list, rk_cpu());
@@ -157,7 +157,7 @@ static int drain_overflow(struct rk_freelist *list, chain *nodes)
 	return 0;
 }
 
-/* One bank of a CPU, emptied: 1 if it was one that somebody else had taken, so that there is another. */
+/* Empties one bank of a CPU. Returns 1 if this bank had been taken earlier, so that another one is still in use. */
 static int drain_bank(struct rk_freelist *list, int cpu, chain *nodes)
 {
 	struct lists *lists = lists_of(list, cpu);
@@ -167,7 +167,7 @@ static int drain_bank(struct rk_freelist *list, int cpu, chain *nodes)
 	if (r >= 0 && bank != NULL) {
 		chain taken = __atomic_load_n((chain *)bank, __ATOMIC_RELAXED);
 
-		__atomic_store_n((chain *)bank, NULL, __ATOMIC_RELEASE); /* it is the spare one now */
+		__atomic_store_n((chain *)bank, NULL, __ATOMIC_RELEASE); /* it is the spare bank now */
 		join(nodes, taken);
 	}
 	return r;

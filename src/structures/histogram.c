@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * histogram.c - histograms: a group of counters each (counter_group.c), and what snapshots of them tell.
+ * histogram.c - histograms, each of them a group of counters (counter_group.c), and what their snapshots say.
  *
- * The invariant: buckets are numbered without a gap in the order of their values, so a bucket's number says which values it
- * has. Behind the last bucket stands the count of the values above it.
+ * The invariant: buckets are numbered without gaps in the order of their values, so a bucket's number determines its values.
+ * After the last bucket comes the count of the values above it.
  */
 #include <rseqkit/histogram.h>
 
@@ -16,9 +16,9 @@
 #endif
 #include "counter_group.h"
 
-#define BITS_MAX 13 /* with 13 each value has a bucket, up to 16378; more add nothing */
+#define BITS_MAX 13 /* with 13 bits each value up to 16378 has a bucket; more bits add nothing */
 
-/* In a virtual machine CPUID leaves it, which takes many times as long as all else that a creation does. */
+/* Keeps the answer: in a virtual machine, CPUID traps and takes many times as long as the rest of a creation. */
 static bool has_lzcnt(void)
 {
 #ifdef __x86_64__
@@ -36,7 +36,7 @@ static bool has_lzcnt(void)
 #endif
 }
 
-/* The highest value of a bucket. */
+/* Returns the highest value of a bucket. */
 static uint64_t highest_of(size_t bucket, int bits)
 {
 	int shift = bucket >> bits == 0 ? 0 : (int)(bucket >> bits) - 1;
@@ -85,7 +85,7 @@ size_t rk_histogram_buckets(const struct rk_histogram *histogram)
 	return head->count - (head->above < UINT64_MAX);
 }
 
-/* A snapshot and its counts, one more than it has buckets: what a group's read writes. */
+/* Bytes of a snapshot and its counts. A group's read also writes the count of the values above all buckets. */
 static size_t size_of_snapshot(size_t buckets)
 {
 	return sizeof(struct rk_histogram_snapshot) + (buckets + 1) * sizeof(uint64_t);
@@ -154,7 +154,7 @@ uint64_t rk_histogram_bucket_highest(const struct rk_histogram_snapshot *snapsho
 	return highest_of(bucket, snapshot->bits);
 }
 
-/* The bucket of the value of that rank, counted from 1; as many as there are buckets if it is above them. */
+/* Returns the bucket of the value with this rank, counted from 1; the number of buckets if the value is above all of them. */
 static size_t bucket_of_rank(const struct rk_histogram_snapshot *s, uint64_t rank)
 {
 	uint64_t seen = 0;
@@ -168,7 +168,7 @@ static size_t bucket_of_rank(const struct rk_histogram_snapshot *s, uint64_t ran
 	return bucket;
 }
 
-/* What a value of that bucket counts as at most. Of values above all buckets it is the least. */
+/* The highest value that the bucket may have. Values above all buckets count as the lowest of them. */
 static uint64_t highest_in(const struct rk_histogram_snapshot *s, size_t bucket)
 {
 	return bucket < s->buckets ? highest_of(bucket, s->bits) : rk_histogram_bucket_lowest(s, bucket);
@@ -200,8 +200,8 @@ double rk_histogram_mean(const struct rk_histogram_snapshot *snapshot)
 }
 
 /*
- * How many values are `percent` of so many: no less, rounded up. By integers where the percentage is one of binary fractions;
- * others are rounded themselves, and 99.9% of 1000 are to be 999.
+ * Returns how many values are `percent` of `count`, rounded up. A percentage that is a multiple of 1/1024 is calculated in
+ * integers. Other percentages are inexact themselves, but 99.9% of 1000 has to be 999, so the product is slightly reduced.
  */
 static uint64_t rank_of(uint64_t count, double percent)
 {

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock_take.c - taking a lock per CPU (lock.h), here and from elsewhere, and releasing it. model/lock.pml is this as a model.
+ * lock_take.c - takes a per-CPU lock, on its CPU or as a remote owner, and releases it. model/lock.pml is a model of this.
  *
- * Waiting. Who waits sets a flag, fences all CPUs, looks again, and sleeps. Who unlocks stores 0, and looks at the flag. The
- * fence stands for the barrier between those two. There are two kinds: those who want a free slot (FREE), and the one that has
- * closed it, and wants it empty (EMPTY). One of each is woken, for who wants it empty may have given up by then, and the others
- * couldn't have it before. The invariant: while somebody sleeps for a slot that is free, the flag is set, or one is awake who
- * will set it when it takes the slot, or wake another when it goes away.
+ * Waiting. A waiter sets a flag, fences all CPUs, checks the slot again, and sleeps. A thread that unlocks stores 0, and then
+ * reads the flag. The fence stands for the barrier between that store and that load. There are two kinds of waiters: threads
+ * that want a free slot (FREE), and the thread that has closed the slot and wants it empty (EMPTY). An unlock wakes one of each
+ * kind. Waking only the EMPTY waiter isn't enough: it may have given up. Waking only a FREE waiter isn't either: it can't take
+ * a closed slot. The invariant: while a thread sleeps for a slot that is free, the flag is set, or another waiter is awake. That
+ * waiter sets the flag when it takes the slot, or wakes another thread when it gives up.
  *
  * Memory order, from each holder to the next:
  *   section to section    the store of 0 to `held` is a release; rki_lock_take() acquires what it loads
- *   section to elsewhere  the same store; is_empty() acquires. The fence before it: a section that found `closed` 0 has either
- *                         stored who holds it by then, or is aborted and finds it closed
- *   elsewhere to section  reopen() releases with `closed`; rki_lock_take() acquires that too
- *   elsewhere to elsewhere, and the overflow slot    the claim
+ *   section to remote     the same store; is_empty() acquires. The fence before it: a section that found `closed` 0 has stored
+ *                         its thread's number by then, or is aborted and finds the slot closed
+ *   remote to section     reopen() releases with `closed`; rki_lock_take() acquires that too
+ *   remote to remote, and the overflow slot    the claim
  */
 #define _GNU_SOURCE
 #include "lock.h"
@@ -29,10 +30,10 @@
 #include "thread/holder.h"
 #include "thread/number.h"
 
-#define LOOK_AGAIN 50000000 /* ns: in a child that a handler forks while its thread sleeps, nobody wakes it */
-#define LOOK_SOON 1000000   /* ns: without a fence nobody may wake it */
+#define LOOK_AGAIN 50000000 /* ns: in a child that a handler forks while its thread sleeps, no thread wakes it */
+#define LOOK_SOON 1000000   /* ns: without a fence the wake-up may be missed */
 
-/* Of `waiting`: who wants a slot that is free, or empty. */
+/* Bits of `waiting`: a thread wants a free slot, or an empty one. */
 #define FREE 1u
 #define EMPTY 2u
 
@@ -41,7 +42,7 @@ static struct rki_lock_slot *header_of(void *data)
 	return (struct rki_lock_slot *)(void *)((char *)data - RK_LOCK_HEADER);
 }
 
-/* Its number, which it draws if it has none. */
+/* Returns the calling thread's number, and draws one if there is none. */
 static intptr_t lock_number(void)
 {
 	return (intptr_t)rk_number_mine();
@@ -55,8 +56,8 @@ static bool is_elsewhere(intptr_t holder)
 /* Waiting */
 
 struct wait {
-	int64_t nanoseconds, end; /* at most; by the clock, if it isn't at once */
-	struct rki_lock_slot *at; /* where it has slept, to have it free, and didn't get it */
+	int64_t nanoseconds, end; /* the limit; and when it ends by the clock, unless it is 0 */
+	struct rki_lock_slot *at; /* where the thread has slept as FREE, without taking the slot; or NULL */
 };
 
 static void wake_one(struct rki_lock_slot *slot)
@@ -65,7 +66,7 @@ static void wake_one(struct rki_lock_slot *slot)
 	rk_futex_wake(&slot->freed, 1);
 }
 
-/* It was unlocked. */
+/* Called after an unlock. */
 static void wake_waiter(struct rki_lock_slot *slot)
 {
 	uint32_t whom = __atomic_load_n(&slot->waiting, __ATOMIC_SEQ_CST);
@@ -80,7 +81,10 @@ static void wake_waiter(struct rki_lock_slot *slot)
 		wake_one(slot);
 }
 
-/* Whether it got `slot`, and has slept there, or not: those who sleep are woken by who unlocks it, or now. */
+/*
+ * Ends the waiting of a thread that took `slot`, or none (NULL). If it slept for `slot`, it sets the flag, so its unlock wakes
+ * the next sleeper. If it slept for another slot, it wakes a sleeper there now.
+ */
 static void stop_waiting(struct wait *wait, const struct rki_lock_slot *slot)
 {
 	if (wait->at != NULL && wait->at == slot)
@@ -114,9 +118,9 @@ static void sleep_until(struct rki_lock_slot *slot, bool (*is_so)(const struct r
 		(void)rk_futex_wait(futex, seen, left < most ? left : most);
 }
 
-/* From elsewhere, or without a section */
+/* As a remote owner, or without a section */
 
-/* By who has the claim. */
+/* Needs the claim. */
 static void reopen(struct rki_lock_slot *slot)
 {
 	__atomic_fetch_and(&slot->closed, RK_LOCK_HALF_DONE | RK_LOCK_UNFENCED, __ATOMIC_SEQ_CST);
@@ -125,8 +129,8 @@ static void reopen(struct rki_lock_slot *slot)
 }
 
 /*
- * Waits for who took it by a section. Who isn't in this process has left it half done: no section takes it meanwhile, so the
- * word is the claim holder's.
+ * Waits until the thread that took the slot by a section releases it. If that thread isn't in this process, the data is half
+ * done, and this function clears `held`. It may do so as the claim's holder, because no section takes a closed slot.
  */
 static int wait_until_empty(struct rki_lock_slot *slot, const struct wait *wait)
 {
@@ -153,13 +157,13 @@ static int close_slot(const struct rk_lock *lock, int index, const struct wait *
 	int64_t left = rk_limit_left(wait->nanoseconds, wait->end);
 	int r;
 
-	/* Whoever has the claim may be waiting for this thread. */
+	/* The claim's holder may be waiting for this thread. */
 	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number())
 		return rk_limit_error(wait->nanoseconds, true);
 	r = rk_claim_take_for(&slot->claim, left > 0 ? left : 0);
 	if (r < 0)
 		return rk_limit_error(wait->nanoseconds, rk_claim_is_mine(&slot->claim));
-	/* Of one who isn't here: whoever releases it clears that before. */
+	/* OWNED is a holder's that this process lacks: a release clears OWNED before it releases the claim. */
 	if (__atomic_load_n(&slot->closed, __ATOMIC_RELAXED) & RK_LOCK_OWNED) {
 		__atomic_fetch_or(&slot->closed, RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
 		__atomic_fetch_and(&slot->closed, ~(intptr_t)RK_LOCK_OWNED, __ATOMIC_SEQ_CST);
@@ -174,7 +178,7 @@ static int close_slot(const struct rk_lock *lock, int index, const struct wait *
 			return r;
 		}
 	}
-	/* First: who forks in between leaves a child that is told. */
+	/* OWNED is set before HALF_DONE is cleared: a child that is forked in between also learns that the data is half done. */
 	r = __atomic_fetch_or(&slot->closed, RK_LOCK_OWNED, __ATOMIC_SEQ_CST) & RK_LOCK_HALF_DONE ? 1 : 0;
 	if (r == 1)
 		__atomic_fetch_and(&slot->closed, ~(intptr_t)RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
@@ -208,9 +212,9 @@ int rk_lock_cpu_for(struct rk_lock *lock, int index, int64_t nanoseconds, void *
 	return lock_cpu(lock, index, nanoseconds, data);
 }
 
-/* Here */
+/* On this CPU */
 
-/* Is it held, or closed, by nobody who is here? A section can't take it then, nor will anybody release it. */
+/* Is the slot's holder elsewhere, or is the slot half done? Then no section can take it, and no thread will release it. */
 static bool is_orphan(const struct rki_lock_slot *slot)
 {
 	intptr_t closed = __atomic_load_n(&slot->closed, __ATOMIC_SEQ_CST);
@@ -220,7 +224,7 @@ static bool is_orphan(const struct rki_lock_slot *slot)
 	       closed == RK_LOCK_HALF_DONE;
 }
 
-/* The lock of the CPU that it ran on wasn't free. Returns 0 to try again. */
+/* Waits for the lock of the CPU that the thread ran on, which wasn't free. Returns 0 to try again, or an error. */
 static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
 {
 	int64_t left = rk_limit_left(wait->nanoseconds, wait->end);
@@ -236,7 +240,7 @@ static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
 	return 0;
 }
 
-/* By a section, if `outcome` of the last attempt allows for one. RK_NO_RSEQ where the overflow slot is the one to take. */
+/* Takes the lock by sections, if the last `outcome` allows that; the result is in *r. RK_NO_RSEQ: take the overflow slot. */
 static enum rk_result lock_by_section(struct rk_lock *lock, struct wait *wait, void **data, enum rk_result outcome, int *r)
 {
 	intptr_t who = lock_number();
@@ -254,7 +258,7 @@ static enum rk_result lock_by_section(struct rk_lock *lock, struct wait *wait, v
 			if (is_orphan(taken)) {
 				stop_waiting(wait, NULL);
 				*r = close_slot(lock, cpu, wait, data);
-				/* No fence for it; the latter where the list of CPUs is wrong. */
+				/* No fence for it; -EINVAL where the list of CPUs is wrong. */
 				return *r == -EHOSTUNREACH || *r == -EINVAL ? RK_NO_RSEQ : RK_DONE;
 			}
 			*r = wait_until_free(taken, wait);
@@ -290,7 +294,7 @@ int rki_lock_release_slow(void *data, int is_free)
 {
 	struct rki_lock_slot *slot = header_of(data);
 
-	/* The caller's compiler may know of no sections, or of no offset of numbers. */
+	/* The caller's code may have no sections, or not know the offset of thread numbers. */
 	if (!is_free && __atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number()) {
 		__atomic_store_n(&slot->held, 0, __ATOMIC_RELEASE);
 		is_free = 1;

@@ -1,38 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu.c - domains, and grace periods. model/rcu.pml is this as a model.
+ * rcu.c - domains and grace periods. model/rcu.pml is a model of this.
  *
- * Readers (readers.h) are counted in one of two phases, each a word in every slot. The gate names the phase.
+ * Readers (readers.h) are counted in one of two phases. A phase has one word in every slot. The gate names the phase.
  *
- * A grace period: the other phase is named, and all CPUs are fenced; then it waits until the sum of the phase before is 0.
- * One such turn is enough. Behind the fence no section adds to that phase any more: one that had loaded its name has
- * counted, and is seen, or was aborted, and loads again. So from then on counts of it only fall. The sum is taken word by
- * word, which counts each reader at least as long as it is there: its 1 was there before the sum was begun. A fence that
- * fails leaves the period where it is: who comes next fences first.
+ * A grace period: name the other phase, fence all CPUs, and wait until the sum of the previous phase is 0. One such turn is
+ * enough. After the fence no section adds to the previous phase. A section that had loaded its name has counted, and is seen; or
+ * it was aborted, and loads again. So from the fence on, the counts of that phase only fall. The sum is taken word by word. It
+ * includes each reader at least as long as the reader is there, because the reader's 1 was there before the sum was begun. If
+ * the fence fails, the period stays where it is, and the next thread that moves it on fences first.
  *
- * An overflow reader is fenced by nothing. It adds 1 to the overflow word, and looks at the name again: if that is another
- * one, it takes its 1 back from the same word, and begins again. The addition and both looks are sequentially consistent, as
- * is naming a phase and reading the overflow word. So either the sum has its 1, or it sees the other name.
+ * An overflow reader isn't subject to the fence. It adds 1 to the overflow word and loads the name again. If the name is another
+ * one, the reader takes its 1 back from the same word and begins again. The addition and both loads are sequentially consistent,
+ * and so are naming a phase and reading the overflow word. So the sum has the reader's 1, or the reader sees the other name.
  *
- * Memory order. On x86, loads come in order, and stores, and no load comes after a later store. So
- *   1. who sees the new name sees what was published before it;
- *   2. who sees that a reader has left sees, and comes behind, all that it did in its section.
- * Others order neither, and readers have no barriers. There rk_fence_memory() stands before a phase is named, and behind
- * the sum that is 0. (1) A reader that loads the new name does so behind that first fence, wherever it met it, so what it
- * loads later it loads behind it, too, and finds what was published. (2) The store by which a reader left was executed when
- * it was seen, so the second fence met its CPU, or the thread after a switch, behind that store: all that comes before in
- * the program is done. Between the two, that a reader which counted in the phase before is in the sum, is what the fence of
- * sections does: it is one of memory, too, on each CPU that it interrupts, and a switch is one on the others
- * (kernel/sched/membarrier.c).
+ * Memory order. On x86, loads are in order, stores are in order, and no load is executed after a later store. So
+ *   1. a reader that sees the new name sees what was published before it;
+ *   2. a writer that sees that a reader has left also sees all that the reader did in its section, and comes after it.
+ * Other machines order neither, and readers have no barriers. There rk_fence_memory() is called before a phase is named, and
+ * after the sum is 0. (1) A reader that loads the new name does so after the first fence, wherever the fence met it. So its
+ * later loads come after the fence, too, and find what was published. (2) The store by which a reader left had been executed
+ * when it was seen. So the second fence met the reader's CPU, or its thread after a switch, after that store. All that comes
+ * before the store in the program is done.
+ * Between the two fences, the fence of sections ensures that a reader which counted in the previous phase is in the sum. That
+ * fence is also one of memory on each CPU that it interrupts, and a switch is one on the others (kernel/sched/membarrier.c).
  *
- * fork. In a child the first reader, or writer, opens the gate again (readers.h), and a period that had begun begins again.
- * Whoever opens a domain or moves a period on has signals blocked: so no thread goes on with that in a child.
+ * fork. In a child the first reader or writer opens the gate again (readers.h), and a period that had begun begins again.
+ * Threads block signals before they open a domain or move a period on. So no handler can fork in the middle of that, and no
+ * thread continues it in a child.
  *
- * Nobody's thread moves periods on: who waits does it, in steps under a claim that is never held while waiting. So a fork, or
- * a handler, leaves nothing to be told. The token is the address of the word, so leaving needs no test, in any thread or process.
+ * No thread exists for moving periods on. The threads that wait do it, in steps, under a claim that is never held while
+ * waiting. So forks and handlers need no notification. A reader's token is the address of its word, so leaving needs no test, in
+ * any thread or process.
  *
- * Only the thread that forked knows which sections it is in. A count of those for each thread would take two more stores in
- * each read section, half as long again. So the program says it: rk_rcu_read_keep().
+ * Only the thread that forked knows which sections it is in. Counting them for each thread would take two more stores in each
+ * read section, which would take half as long again. So the program tells the library: rk_rcu_read_keep().
  *
  * Ancestors: SRCU of the kernel (two phases, counts per CPU, a sum) and userspace-rcu, which fences by membarrier(2).
  * Why not otherwise:
@@ -41,7 +43,7 @@
  *   two turns without a fence, as in SRCU    each of a reader's two sections would need a barrier
  *   a fence of memory instead of sections    a section that had loaded the phase counts after the sum was taken
  *   an overflow reader that looks once       it may have been stopped since, and count in the wrong phase
- *   a wake-up by the last reader             only the sum tells who is last; and leaving would need a test
+ *   a wake-up by the last reader             only the sum tells which reader is last; and leaving would need a test
  */
 #define _GNU_SOURCE
 #include "rcu.h"
@@ -58,7 +60,7 @@ static intptr_t other(intptr_t phase)
 	return phase ^ (intptr_t)sizeof(intptr_t);
 }
 
-/* The word that names the phase. */
+/* Returns the word that names the phase. */
 static intptr_t *name_of(const struct rk_rcu *rcu)
 {
 	struct rk_readers_slot *overflow = rk_readers_slot(rcu, RK_INDEX_OVERFLOW);
@@ -79,7 +81,7 @@ intptr_t rk_rcu_open(struct rk_rcu *rcu)
 			current = first;
 		if (rk_readers_set(rcu) == first)
 			break;
-		/* Signals couldn't be blocked, and a handler has forked: that was the parent's set. */
+		/* Signals couldn't be blocked, and a handler has forked. `first` is from the parent's set. */
 		(void)__atomic_compare_exchange_n(name_of(rcu), &first, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	}
 	if (blocked)
@@ -99,7 +101,7 @@ bool rk_rcu_has_readers(struct rk_rcu *rcu)
 	return rk_readers_sum(current_of(rcu)) != 0 || rk_readers_sum(other(current_of(rcu))) != 0;
 }
 
-/* Counts the caller in the overflow word of the phase that it returns. */
+/* Counts the caller in the overflow word of the current phase. Returns that phase. */
 static intptr_t enter_overflow_phase(struct rk_rcu *rcu)
 {
 	for (;;) {
@@ -144,7 +146,7 @@ struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rcu_sectio
 
 /* Grace periods */
 
-/* Ends the period that has begun, if nobody is in the way. 1 if it is over, 0 if not, or the error of a fence. */
+/* Tries to end the period that has begun. Returns 1 if it is over, 0 if readers or a fork prevented that, or a fence's error. */
 static int end_period(struct rk_rcu *rcu, uint64_t generation)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
@@ -160,7 +162,7 @@ static int end_period(struct rk_rcu *rcu, uint64_t generation)
 		return 0;
 	r = rk_readers_fence(&state->readers);
 	if (rk_readers_generation(rcu) != generation)
-		return 0; /* the same: the sum was the parent's */
+		return 0; /* a handler has forked: the sum was the parent's */
 	if (r == 0)
 		__atomic_store_n(&state->done, __atomic_load_n(&state->started, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
 	return r == 0 ? 1 : r;
@@ -173,7 +175,7 @@ static int begin_period(struct rk_rcu *rcu, uint64_t generation)
 	int r;
 
 	if (rk_readers_generation(rcu) != generation)
-		return 1; /* as end_period() sees */
+		return 1; /* a handler has forked; end_period() sees that, too */
 	__atomic_store_n(&state->started, __atomic_load_n(&state->done, __ATOMIC_RELAXED) + 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&state->unfenced, 1, __ATOMIC_SEQ_CST);
 	r = rk_readers_fence(&state->readers);
@@ -184,14 +186,14 @@ static int begin_period(struct rk_rcu *rcu, uint64_t generation)
 	return r;
 }
 
-/* Does what periods up to `period` need next. The caller holds the claim, with signals blocked. */
+/* Moves periods up to `period` on. Returns 1 when they are over. The caller holds the claim and has blocked signals. */
 static int move_on(struct rk_rcu *rcu, uint64_t period)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
 	uint64_t generation = rk_readers_generation(rcu);
 	int r = 1;
 
-	if (state->generation != generation) { /* a child: what was begun begins again */
+	if (state->generation != generation) { /* in a child, a period that had begun begins again */
 		__atomic_store_n(&state->started, __atomic_load_n(&state->done, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
 		state->generation = generation;
 	}
@@ -210,7 +212,7 @@ static int move_on(struct rk_rcu *rcu, uint64_t period)
 
 uint64_t rk_rcu_start(struct rk_rcu *rcu)
 {
-	/* A store: what the caller has unpublished is so before any period that begins behind it. */
+	/* A store, so what the caller has unpublished is unpublished before any period that begins after it. */
 	return __atomic_fetch_add(&rk_rcu_state(rcu)->started, 0, __ATOMIC_SEQ_CST) + 1;
 }
 
@@ -225,7 +227,7 @@ int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period)
 	done = __atomic_load_n(&state->done, __ATOMIC_SEQ_CST);
 	if (done >= period)
 		return 1;
-	/* rk_rcu_start() gives one more than what has begun, and that is one more than `done` at most. */
+	/* rk_rcu_start() returns one more than the number of the last begun period, which is at most one more than `done`. */
 	if (period - done > 2)
 		return -EINVAL;
 	blocked = rk_kernel_block_signals(before) == 0;
@@ -240,13 +242,13 @@ int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period)
 
 void rk_rcu_rest(unsigned looks)
 {
-	static const uint32_t nothing; /* that ever changes */
+	static const uint32_t nothing; /* never changes */
 
 	if (looks >= 100)
 		(void)rk_futex_wait(&nothing, 0, looks < 110 ? (int64_t)1000 << (looks - 100) : 1000000);
 }
 
-/* Without a limit if `nanoseconds` is INT64_MAX. */
+/* Waits without a limit if `nanoseconds` is INT64_MAX. */
 static int wait_for_period(struct rk_rcu *rcu, int64_t nanoseconds)
 {
 	uint64_t period = rk_rcu_start(rcu);
@@ -258,7 +260,7 @@ static int wait_for_period(struct rk_rcu *rcu, int64_t nanoseconds)
 		if (r != 0)
 			return r < 0 ? r : 0;
 		if (rk_claim_is_mine(&rk_rcu_state(rcu)->claim))
-			return -EDEADLK; /* signals can't be blocked, and this is a handler */
+			return -EDEADLK; /* signals couldn't be blocked, and this handler interrupted the holder */
 		if (nanoseconds < 0)
 			return -EINVAL;
 		if (end != INT64_MAX && rk_kernel_now() >= end)

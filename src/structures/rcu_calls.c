@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu_calls.c - deferred calls: who defers one pushes it to a list, and who runs some, one at a time, takes it from there.
+ * rcu_calls.c - deferred calls. Any thread may defer a call: it pushes the call to a list. One thread at a time takes calls from
+ * there and runs them.
  *
  *   queue -------> waiting --------> ready -----> called
- *   (anybody)      (for a period)    (the period is over)
+ *   (any thread)   (for a period)    (the period is over)
  *
- * The invariant, wherever a fork meets it: each call is in one of the lists, in two that have it in common, or is being
- * called. `waiting` names what is taken before the queue lets go of it, and `ready` before `waiting` does. So in a child of
- * another thread, where the runner is no more, the lists tell how far it was.
+ * The invariant, wherever a fork meets it: each call is in one list, or in two lists that share it, or is being called.
+ * `waiting` names calls before the queue drops them, and `ready` names them before `waiting` does. So in a child that another
+ * thread forked, which lacks the runner, the lists show how far the runner was.
  */
 #define _GNU_SOURCE
 #include "rcu.h"
@@ -51,7 +52,7 @@ static bool is_in_list(const struct rk_rcu_call *list, const struct rk_rcu_call 
 	return list != NULL;
 }
 
-/* In a child of another thread. What was taken waits for a period of this process. */
+/* In a child that another thread forked: the calls in `waiting` then wait for a period of this process. */
 static void mend_lists(struct rk_rcu *rcu)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
@@ -75,7 +76,7 @@ static void collect(struct rk_rcu *rcu)
 	state->period = rk_rcu_start(rcu);
 }
 
-/* A thread that is cancelled in one of the calls ends when they are done: it has the claim. */
+/* Cancellation is disabled, because the thread has the claim. A thread that is cancelled in a call ends after all calls. */
 static int run_ready(struct rk_rcu_state *state)
 {
 	struct rk_rcu_call *call;
@@ -93,8 +94,8 @@ static int run_ready(struct rk_rcu_state *state)
 }
 
 /*
- * One step: collects what was deferred, if nothing waits, and runs what waited, if its period is over. Returns how many it
- * ran; -EBUSY, -EDEADLK or -EHOSTUNREACH. *idle: is there nothing to wait for, but further calls?
+ * One step: if no call waits, it collects the deferred ones; if the period of the waiting ones is over, it runs them. Returns
+ * how many calls it ran; -EBUSY, -EDEADLK or -EHOSTUNREACH. *idle: are all lists empty, so that only new calls can follow?
  */
 static int step(struct rk_rcu *rcu, bool *idle)
 {
@@ -106,7 +107,7 @@ static int step(struct rk_rcu *rcu, bool *idle)
 		return rk_claim_is_mine(&state->runner) ? -EDEADLK : -EBUSY;
 	if (r == 1)
 		mend_lists(rcu);
-	ran = run_ready(state); /* left by a runner that a child hasn't got */
+	ran = run_ready(state); /* left by a runner that this child lacks */
 	if (state->waiting == NULL)
 		collect(rcu);
 	r = state->waiting != NULL ? rk_rcu_poll(rcu, state->period) : 0;
@@ -115,7 +116,7 @@ static int step(struct rk_rcu *rcu, bool *idle)
 		__atomic_store_n(&state->waiting, NULL, __ATOMIC_RELEASE);
 		ran += run_ready(state);
 	} else if (r == 0 && state->waiting != NULL && rk_claim_is_mine(&state->claim)) {
-		r = -EDEADLK; /* signals can't be blocked, and who moves the period on is interrupted by this */
+		r = -EDEADLK; /* signals couldn't be blocked, and this handler interrupted the holder of that claim */
 	}
 	*idle = state->waiting == NULL && __atomic_load_n(&state->queue, __ATOMIC_RELAXED) == NULL;
 	(void)rk_claim_release(&state->runner);
@@ -143,8 +144,8 @@ static bool is_set(const uint32_t *stop)
 }
 
 /*
- * Sleeps until a call is deferred or *stop is set, or for that long. A call leaves the queue only after it is in `waiting`;
- * if both are empty, a later defer sees this waiter.
+ * Sleeps until a call is deferred or *stop is set, or for at most `nanoseconds`. A call leaves the queue only after it is in
+ * `waiting`; if both are empty, a later defer sees this waiter.
  */
 static void wait_for_calls(struct rk_rcu_state *state, int64_t nanoseconds, const uint32_t *stop)
 {
@@ -195,8 +196,8 @@ int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
 }
 
 /*
- * What was deferred before is in the lists that there are, or in the queue when it is collected next. It has been called
- * when that is collected once more.
+ * Calls that were deferred before are in `waiting` or `ready` now, or they are in the queue when it is collected next. All of
+ * them have been called when the queue is collected once more.
  */
 int rk_rcu_barrier(struct rk_rcu *rcu)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rcu_create.c - makes domains, and gives them back. */
+/* rcu_create.c - creates and destroys domains. */
 #include "rcu.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * rcu_worker.c - a domain's thread that runs deferred calls.
  *
  * The invariant: a thread that changes `state` to CHANGES is the only one to write the other fields, until it stores another
- * state. The worker only reads `stop`. The state of another process is none of this process's.
+ * state. The worker only reads `stop`. A state that belongs to another process counts as NONE in this process.
  */
 #define _GNU_SOURCE
 #include "rcu.h"
@@ -48,7 +48,7 @@ static void *work(void *argument)
 	return NULL;
 }
 
-/* The worker handles none of the program's signals but those that an instruction causes. */
+/* The worker blocks all signals except those that an instruction causes. */
 static int create_thread(struct rk_rcu *rcu, pthread_t *thread)
 {
 	static const int synchronous[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
@@ -66,7 +66,7 @@ static int create_thread(struct rk_rcu *rcu, pthread_t *thread)
 	return -r;
 }
 
-/* Enters CHANGES from `from`. False if the worker is in another state. */
+/* Enters CHANGES from `from`. Returns false if the worker is in another state. */
 static bool change(struct rk_rcu_worker *worker, int from)
 {
 	uint64_t word = __atomic_load_n(&worker->state, __ATOMIC_RELAXED);

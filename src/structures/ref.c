@@ -1,34 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ref.c - reference counts: how they begin, how they end, and the way that all share.
+ * ref.c - reference counts: how they begin, how they end, and the shared count.
  *
- * The invariant: the references that there are, are the sum of the words of all CPUs and of the shared count, which has two
- * for each and 1 while it is alive. Words of CPUs change only where the gate is open, by sections; the shared count changes at
- * any time, atomically. Neither means anything alone: what is taken here and given back there may bring them as far apart as
- * they have bits, and they wrap.
+ * The invariant: the number of references is the sum of all CPUs' words and of the shared count. The shared count has 2 for each
+ * reference, and 1 while it is alive. Only sections change CPUs' words, and only while the gate is open. Atomic instructions
+ * change the shared count at any time. Neither part means anything alone. References may be taken in one part and given back in
+ * the other, which moves the two apart as far as their bits allow; both wrap.
  *
- * A count that is alive is odd, so it is never 0. The kill closes the gate and fences all CPUs. Behind that no section changes
- * a word any more, so what is read then, CPU by CPU, is their sum. It is added, and the owner's reference and the 1 taken off,
- * by one atomic instruction. So there is no state in between: whoever sees an even count sees all of it.
+ * A count that is alive is odd, so it is never 0. The kill closes the gate and fences all CPUs. After the fence no section
+ * changes a word, so reading the words CPU by CPU gives their sum. One atomic instruction then adds that sum, and takes off the
+ * owner's reference and the 1. So there is no state in between: a thread that sees an even count sees all of it.
  *
- * That is what a fork by another thread needs, too: a child either has the sum in its count, or the words as they were.
- * The pages of both are copied at one moment: the kernel makes them read-only, flushes the translations of all CPUs, and
- * lets nobody write to them again before all are flushed, since a fault waits for the lock that fork holds (dup_mmap()). So what a thread did later never is in the child when what it did earlier isn't.
+ * A fork by another thread needs that, too: a child either has the sum in its count, or the words as they were. The pages of
+ * both are copied at one moment. The kernel makes them read-only, and flushes the translations of all CPUs. No thread can write
+ * to the pages again before all CPUs are flushed, because a fault waits for the lock that fork holds (dup_mmap()). So if a child
+ * lacks what a thread did earlier, it also lacks what that thread did later.
  *
- * Memory order. A put in a section is a plain store. The kill's fence is one of memory on each CPU that it interrupts, and
- * on the others a switch was one (kernel/sched/membarrier.c). A put that was counted lies before it in its thread, so all
- * that came before the put is done, and seen behind the fence; a put that came later is atomic, a release and an acquire.
- * Whoever finds the count at 0 is behind the kill's atomic instruction, or is it, and so behind all of them.
+ * Memory order. A put in a section is a plain store. The kill's fence is one of memory on each CPU that it interrupts; on
+ * the others a switch was one (kernel/sched/membarrier.c). A put that is in the sum lies before the fence in its thread. So all
+ * that came before the put is done, and is seen after the fence. A put that came later is atomic, a release and an acquire. The
+ * thread that finds the count at 0 is after the kill's atomic instruction, or executes it, and so is after all of the puts.
  *
- * The gate is in the object: who counts has the object at hand, and its line is only read. A fence that fails kills nothing.
- * The gate stays closed, all count in the shared word, and the object lives until another kill succeeds.
+ * The gate is in the object, because a thread that counts has the object at hand. The gate's line is only read. A fence that
+ * fails kills nothing. Then the gate stays closed, all threads count in the shared count, and the object lives until another
+ * kill succeeds.
  *
  * Ancestor: percpu_ref of the kernel. Why not otherwise:
- *   the gate is loaded before the section         an add behind the sum: a reference lost, or one too many
+ *   the gate is loaded before the section         an add after the sum: a reference lost, or one too many
  *   the shared count is a number of references    taken by a section and given back without one, they bring it to 0
  *   a large bias, taken off by the kill           enough of those bring it to 0 all the same, with 32 bits within minutes
  *   the sum first, even after it, or reversed     in between a count of 0 that is none
- *   a table of counts per thread                  who ends, and who gives back what another took, has to be told
+ *   a table of counts per thread                  needs notice of each thread's end, and of puts by another thread
  *   a try that adds, and takes back               in between it has resurrected the object for others
  */
 #include <rseqkit/ref.h>
@@ -41,10 +43,10 @@
 #include "sync/pool.h"
 
 #define ALIVE 1
-#define ONE 2 /* reference */
+#define ONE 2 /* one reference */
 
 static struct rk_percpu *pool;
-static bool has_fence; /* tried until there was one */
+static bool has_fence; /* each rk_ref_init() tries the fence until it succeeds */
 
 static bool is_alive(uintptr_t count)
 {
@@ -79,7 +81,7 @@ int rk_ref_init(struct rk_ref *ref, void (*release)(struct rk_ref *ref))
 	return 0;
 }
 
-/* Adds 1 or -1 where it can. */
+/* Tries to add 1 or -1 by a section. */
 static enum rk_result add_again(struct rk_ref *ref, intptr_t value, enum rk_result outcome)
 {
 	for (int i = 0; i < RK_ABORTS_MAX && outcome == RK_ABORTED; i++)
@@ -116,20 +118,20 @@ static uintptr_t sum_of(const void *words)
 {
 	uintptr_t sum = 0;
 
-	/* With the gaps: the list of CPUs may be wrong, and a reference there is a reference. */
+	/* Includes the gaps between CPU numbers: the list of CPUs may be wrong, and references there count. */
 	for (int cpu = 0; words != NULL && cpu <= rk_cpus_get()->highest; cpu++)
 		sum += __atomic_load_n((uintptr_t *)rk_percpu_slot(words, cpu), __ATOMIC_ACQUIRE);
 	return sum;
 }
 
-/* Behind the fence. The object is another's, or nobody's, as soon as the owner's reference is taken off. */
+/* Called after the fence. Once the owner's reference is taken off, other threads may release the object. */
 static void finish(struct rk_ref *ref, const void *caller)
 {
 	void *words = ref->words;
 
 	if (__atomic_add_fetch(&ref->count, ONE * sum_of(words) - ONE - ALIVE, __ATOMIC_ACQ_REL) == 0)
 		ref->release(ref);
-	/* What somebody else has spoiled in debug mode is rk_percpu_check()'s to tell: it isn't used again. */
+	/* In debug mode other code may have damaged this memory. rk_percpu_check() reports that; the memory isn't used again. */
 	(void)rk_percpu_free_for(__atomic_load_n(&pool, __ATOMIC_ACQUIRE), words, caller);
 }
 

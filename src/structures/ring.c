@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring.c - what isn't the fast path of writing to a ring: its memory, the end of a lap, the overflow ring.
+ * ring.c - slow paths of writing to a ring: memory, the end of a lap, the overflow ring.
  *
- * A CPU's slot names its log (bank.h), of which there are two where records are overwritten. The invariants:
- *   - Whoever writes in a section goes no further than the limit. Up to there the ring is free, and in one piece.
- *   - Between the tail (of an overwriting ring: the beginning of the seventh block before the head's) and the head there
- *     are whole records and padding, which don't lie across the ends of a unit: the ring, or a block.
- *   - Head, limit and tail count up for ever, and a slot's two logs count from different numbers. So who has read one of
- *     them, and in a section finds it as it was, knows that nothing happened.
+ * A CPU's slot names its log (bank.h). Where records are overwritten, each slot has two logs. The invariants:
+ *   - A section writes no further than the limit. Up to the limit the ring is free, and in one piece.
+ *   - From the tail to the head there are whole records and padding. None of them crosses the end of a unit: the ring, or a
+ *     block. In an overwriting ring, this begins where the seventh block before the head's block begins, not at the tail.
+ *   - Head, limit and tail count up for ever, and a slot's two logs count from different numbers. So if a thread reads one of
+ *     them, and a later section finds the same value, it hasn't changed in between.
  *
- * At the end of a unit the rest is padded by one section, and the limit advanced by another. Who comes in between finds no
- * room, and does what is left to do.
+ * At the end of a unit one section pads the rest, and another one advances the limit. A thread that comes in between finds no
+ * room, and does the step that is left.
  *
- * One limit answers two questions: has the reader been there, and is the room in one piece? A record is one section: it loads
- * the head, compares it with the limit, copies the record, and advances the head. Nothing is reserved before, so a thread that
- * stops half-way hangs nobody. Positions never come again, so a section may rely on what was read before it.
+ * One limit answers two questions: has the reader read this part, and is the room in one piece? A record is one section: it
+ * loads the head, compares it with the limit, copies the record, and advances the head. Nothing is reserved before, so a thread
+ * that stops half-way blocks no other thread. Positions never repeat, so a section may rely on what was read before it.
  *
- * A ring that overwrites has the same sections. Its limit goes ahead by a block, an eighth of the ring, and no record lies
- * across the end of a block. So a snapshot knows where records begin without a word in each, and leaves out the block that
- * is being written over, by sections that are aborted too.
+ * An overwriting ring has the same sections. Its limit advances by a block, an eighth of the ring, and no record crosses the end
+ * of a block. So a snapshot knows where records begin, without a word in each. The snapshot leaves out the block that is being
+ * overwritten. Aborted sections may have written to that block, too.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -59,15 +59,16 @@ static size_t whole_pages(size_t size)
 }
 
 /*
- * Where a log begins in its first page: half a page away from the ring's slots. Processors compare the place in the page
- * first, so a look at the slot would have to wait for the head that was stored before.
+ * Returns where a log begins in its first page: half a page away from the offset of the ring's slots. Processors compare the
+ * page offsets of loads and stores first (4K aliasing). If a slot and a head had the same offset, a load of the slot would have
+ * to wait for the store of the head before it.
  */
 static size_t beginning_of(const struct ring_state *state)
 {
 	return ((uintptr_t)state ^ 2048) & 0xf00;
 }
 
-/* False without memory: it takes a mapping of its own. A kernel before 4.14, or a filter, wipes nothing. */
+/* Prepares the page for struct ring_file. A kernel before 4.14, or a filter, wipes nothing. False: no memory for a mapping. */
 static bool make_file(void *page)
 {
 	struct ring_file *file = page;
@@ -82,7 +83,7 @@ static bool make_file(void *page)
 	return made;
 }
 
-/* The memory of a ring, and what is known of it. Returns 0 or -ENOMEM. */
+/* Maps a ring's memory and sets up its state. Returns 0 or -ENOMEM. */
 static int lay_out_ring(struct ring_state *state, size_t size, unsigned flags)
 {
 	size_t indexes = (size_t)rk_cpus_get()->highest + 2, region = whole_pages(RK_LOG_DATA + size);
@@ -109,7 +110,7 @@ static int lay_out_ring(struct ring_state *state, size_t size, unsigned flags)
 	return 0;
 }
 
-/* The options with defaults filled in. Returns NULL, or which option is wrong. */
+/* Fills in the defaults. Returns NULL, or a text that says which option is wrong. */
 static const char *complete_ring(struct rk_ring_options *options)
 {
 	if (options->size == 0)
@@ -195,7 +196,7 @@ void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64
 {
 	int64_t never = 0;
 
-	if (position != 0) { /* nobody else does, or has */
+	if (position != 0) { /* only the claim's holder does this, once */
 		log->start = position;
 		__atomic_store_n(&log->log.head, position, __ATOMIC_RELAXED);
 	}
@@ -203,7 +204,7 @@ void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64
 					  __ATOMIC_RELAXED);
 }
 
-/* The log that a CPU's slot names, opened; NULL where that is closed, or the CPU isn't known. */
+/* Returns the log that a CPU's slot names, which it opens if that was never done. NULL: closed, or the CPU is unknown. */
 static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 {
 	struct ring_slot *slot;
@@ -223,7 +224,7 @@ static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 	return rk_bank_in(word);
 }
 
-/* Where the limit may be, of a head in the unit that ends there. */
+/* Returns how far the limit may advance, if the head is in the unit that ends at `end`. */
 static int64_t limit_up_to(const struct ring_state *state, const struct ring_log *log, int64_t end)
 {
 	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + size_of(state);
@@ -232,8 +233,8 @@ static int64_t limit_up_to(const struct ring_state *state, const struct ring_log
 }
 
 /*
- * One step towards room for a record on a CPU: pads, or advances the limit. RK_DONE, or why it isn't, when it is worth to try
- * again; RK_UNEQUAL when the ring is full; RK_CLOSED when there is none.
+ * One step towards room for a record on a CPU: pads, or advances the limit. Returns RK_UNEQUAL when the ring is full, RK_CLOSED
+ * when there is none, and RK_NO_RSEQ without rseq. After any other outcome the caller tries again.
  */
 static enum rk_result make_room(struct rk_ring *ring, int cpu, int64_t size)
 {
@@ -244,7 +245,7 @@ static enum rk_result make_room(struct rk_ring *ring, int cpu, int64_t size)
 
 	if (log == NULL)
 		return RK_CLOSED;
-	/* The head behind the limit: one that is older might make the ring look full. */
+	/* The head is loaded after the limit: an older head might make the ring look full. */
 	limit = __atomic_load_n(&log->log.limit, __ATOMIC_ACQUIRE);
 	head = __atomic_load_n(&log->log.head, __ATOMIC_ACQUIRE);
 	if (head + size <= limit)
@@ -259,7 +260,7 @@ static enum rk_result make_room(struct rk_ring *ring, int cpu, int64_t size)
 			return RK_UNEQUAL;
 		outcome = rk_at_bank_store_if_equal(ring, offsetof(struct rk_log, limit), limit, further, cpu);
 	}
-	return outcome == RK_UNEQUAL ? RK_ABORTED : outcome; /* others were faster */
+	return outcome == RK_UNEQUAL ? RK_ABORTED : outcome; /* another thread was faster */
 }
 
 static int drop_slot(struct rk_ring *ring, int index)
@@ -268,7 +269,7 @@ static int drop_slot(struct rk_ring *ring, int index)
 	return -ENOBUFS;
 }
 
-/* The record at the head of the overflow ring, which the caller has claimed. False if there is no room. */
+/* Appends a record to the overflow ring, which the caller has claimed. Returns false if there is no room. */
 static bool append_to_log(const struct ring_state *state, struct ring_log *log, const void *data, size_t length, int stamped)
 {
 	int64_t head, rest, size = (int64_t)RKI_RING_BYTES(length, stamped);
@@ -312,7 +313,7 @@ static int write_overflow(struct rk_ring *ring, const void *data, size_t length,
 	return done ? 0 : drop_slot(ring, RK_INDEX_OVERFLOW);
 }
 
-/* Attempts on the CPU's ring, the first of which has that outcome. RK_UNEQUAL if it is full. */
+/* Tries to write to the CPU's ring. `outcome` is that of the first attempt. Returns RK_UNEQUAL if the ring of *cpu is full. */
 static enum rk_result write_here(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome,
 				 int *cpu)
 {
@@ -341,7 +342,7 @@ int rki_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, i
 	if (outcome == RK_UNEQUAL)
 		return drop_slot(ring, cpu);
 	r = outcome == RK_DONE ? 0 : write_overflow(ring, data, length, stamped);
-	/* A barrier, too, which writes that aren't sections need: no fence of who waits sees to their order. */
+	/* This is a barrier, too. Writes without sections need it, because the waiter's fence doesn't order them. */
 	if (r == 0 && (__atomic_fetch_or(waiting, 0, __ATOMIC_SEQ_CST) & 1) != 0)
 		rki_ring_wake(ring);
 	return r;

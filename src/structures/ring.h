@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ring.h - how a ring lies in its item and its memory, for the parts of it. */
+/* ring.h - the layout of a ring in its item and its memory, for the files of the ring. */
 #ifndef RK_SRC_RING_H
 #define RK_SRC_RING_H
 
@@ -9,19 +9,19 @@
 #include <sys/types.h>
 #include "sync/bank.h"
 
-#define RING_BLOCKS 8 /* of an overwriting ring: what it loses at a time */
+#define RING_BLOCKS 8 /* in an overwriting ring, which loses one at a time */
 
 /* A CPU's slot, and the overflow slot. */
 struct ring_slot {
 	struct rk_bank_slot bank; /* its claim is the reader's */
-	struct rk_claim writing;  /* of the overflow ring's writers */
+	struct rk_claim writing;  /* claim of the overflow ring's writers */
 	uint64_t dropped;
 };
 
-/* A bank: what is in front of the data. */
+/* A bank begins with this; the data follow. */
 struct ring_log {
 	struct rk_log log;
-	int64_t start; /* of an overwriting ring: what is before isn't in it any more */
+	int64_t start; /* in an overwriting ring: records before this position aren't in it any more */
 	char unused[RKI_RING_TAIL - sizeof(struct rk_log) - sizeof(int64_t)];
 	int64_t tail;
 	char unused_too[RK_LOG_DATA - RKI_RING_TAIL - sizeof(int64_t)];
@@ -30,32 +30,32 @@ struct ring_log {
 _Static_assert(sizeof(struct ring_log) == RK_LOG_DATA, "the data are behind it");
 _Static_assert(offsetof(struct ring_log, tail) == RKI_RING_TAIL, "as the header says");
 
-/* Of rk_ring_merge(): the next record of one CPU. */
+/* State of rk_ring_merge() for one CPU: its next record. */
 struct merged {
 	struct rk_ring_reader reader;
 	struct rk_ring_record record;
-	int64_t before; /* its position */
-	uint64_t time;   /* by which it goes */
+	int64_t before; /* the record's position */
+	uint64_t time;   /* by which records are merged */
 	bool is_open, has;
 };
 
 /*
- * Where it is told that there are records: on a page of its own, which the kernel wipes in children. So a child has no file,
- * whichever copy of the library looks.
+ * The file descriptor to be notified. It is on a page of its own, which the kernel wipes in children. So a child has no
+ * descriptor, whichever copy of the library reads this.
  */
 struct ring_file {
-	int fd;        /* plus one; 0: none. Loaded behind `process`, and 0 while that is stored. */
-	pid_t process; /* whose that is where the kernel, before 4.14, wipes no pages; else 0 */
+	int fd;        /* plus one; 0: none. Loaded after `process`, and 0 while that is stored. */
+	pid_t process; /* the owner, where the kernel (before 4.14) wipes no pages; else 0 */
 };
 
-/* In the item's reserve slot. */
+/* The contents of the item's reserve slot. */
 struct ring_state {
 	struct rk_ring_shared shared;
 	unsigned flags;
 	size_t region;
 	char *memory; /* for each index from RK_INDEX_OVERFLOW on: one bank or two */
 	size_t mapped;
-	struct merged *merged; /* for each index, behind that */
+	struct merged *merged; /* one for each index, after the banks */
 	struct ring_file *file;
 };
 
@@ -91,7 +91,7 @@ static inline int64_t head_of(const struct ring_log *log)
 	return __atomic_load_n(&log->log.head, __ATOMIC_ACQUIRE);
 }
 
-/* The log in use, if there is one. */
+/* Returns the log in use, or NULL if there is none. */
 static inline struct ring_log *log_in_use(const struct rk_ring *ring, int index)
 {
 	struct ring_log *overflow = bank_of(state_of(ring), RK_INDEX_OVERFLOW, 0);
@@ -103,7 +103,7 @@ static inline struct ring_log *log_in_use(const struct rk_ring *ring, int index)
 	return rk_bank_in(word);
 }
 
-/* Records don't lie across the ends of these: of the ring, or of a block of it. */
+/* Returns the size of a unit: the ring, or a block of it. Records don't cross the end of a unit. */
 static inline int64_t unit_of(const struct ring_state *state)
 {
 	return overwrites(state) ? size_of(state) / RING_BLOCKS : size_of(state);
@@ -114,7 +114,7 @@ static inline char *place_in(const struct ring_state *state, struct ring_log *lo
 	return (char *)log + RK_LOG_DATA + (position & state->shared.mask);
 }
 
-/* Makes zeros a log that begins at `position`. Any number of threads may, at once. */
+/* Makes zeros a log that begins at `position`. If that isn't 0, the caller has the claim. Else several threads may do this. */
 void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64_t position);
 
 #endif /* RK_SRC_RING_H */

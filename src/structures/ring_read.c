@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring_read.c - readers of a ring: by CPU, and merged. The invariants: ring.c.
+ * ring_read.c - readers of a ring: of one CPU, and merged. The invariants are in ring.c.
  *
- * A snapshot is a log that was taken (bank.h); when it is closed, it is ready to be used again, and goes on where it ended.
+ * A snapshot is a log that was taken (bank.h). When the snapshot is closed, the log is ready for use again, and continues at the
+ * position where it ended.
  *
- * A writer that was stopped while its log was taken finds another head, and starts again; or it finds the same head, and then
- * nothing was written.
+ * A writer may be stopped while its log is taken. Then it finds another head, and starts again; or it finds the same head, and
+ * nothing was written meanwhile.
  *
  * A merge reads the clock and then fences all CPUs. Stamps are read in the section, so no record with an earlier stamp comes
- * after the fence. Writers of the overflow ring hold its claim from the stamp to the head. A stamp is read behind a fence of
- * the processor. Otherwise a processor reads its clock while a lock's line is still on its way, and the records of two threads
- * that hold the lock in turn come the wrong way round.
+ * after the fence. Writers of the overflow ring hold its claim from the stamp to the head. A stamp is read after a fence of
+ * the processor. Without it, a processor may read its clock while a lock's line is still on its way. Then the records of two
+ * threads that hold the lock in turn would be in the wrong order.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -24,12 +25,12 @@
 #define SECOND_POSITION ((int64_t)1 << 61) /* where a slot's second log begins */
 #define PATIENCE 100000000 /* ns that a merge waits for a writer of the overflow ring */
 
-/* States of a reader; zeros are a closed one. */
+/* States of a reader; 0 is a closed one. */
 #define LIVE 1
 #define SNAPSHOT 2
-#define NO_HEADER (-1) /* what no record has */
+#define NO_HEADER (-1) /* no record has this header */
 
-/* The oldest block lies where the head's does, and is being written over, or will be. The others are whole. */
+/* The oldest block shares its place with the head's, and is being overwritten, or will be. The others are whole. */
 static int64_t oldest_of(const struct ring_state *state, const struct ring_log *log)
 {
 	int64_t head = head_of(log), unit = unit_of(state), oldest = head - head % unit - (RING_BLOCKS - 1) * unit;
@@ -62,7 +63,7 @@ static int take_snapshot(struct rk_ring *ring, int cpu, struct rk_ring_reader *r
 	reader->mask = state->shared.mask;
 	reader->head = head_of(bank);
 	reader->position = oldest_of(state, bank);
-	return r; /* 1: of before */
+	return r; /* 1: an older snapshot */
 }
 
 int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size)
@@ -71,7 +72,7 @@ int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, s
 
 	if (ring == NULL || reader == NULL || size < sizeof(*reader) || cpu < RK_INDEX_OVERFLOW || cpu > rk_cpus_get()->highest)
 		return -EINVAL;
-	memset(reader + 1, 0, size - sizeof(*reader)); /* what a later release knows */
+	memset(reader + 1, 0, size - sizeof(*reader)); /* members that a later release adds */
 	if (cpu != RK_INDEX_OVERFLOW && overwrites(state_of(ring)))
 		return take_snapshot(ring, cpu, reader);
 	r = rk_claim_take_try(&slot_of(ring, cpu)->bank.claim);
@@ -110,7 +111,7 @@ int rk_ring_close(struct rk_ring_reader *reader)
 	if (!rk_claim_is_mine(&slot->claim))
 		return -EINVAL;
 	log = (struct ring_log *)reader->log;
-	/* Reading on finds nothing, and releases nothing. */
+	/* After this, the reader finds no records, and releases nothing. */
 	reader->log = NULL;
 	reader->live = NULL;
 	reader->head = reader->position;
@@ -118,15 +119,15 @@ int rk_ring_close(struct rk_ring_reader *reader)
 		reader->state = 0;
 		return rk_claim_release(&slot->claim);
 	}
-	if (log != NULL) /* one store: a child finds all of it, or nothing */
+	if (log != NULL) /* one store: a child finds all records, or none */
 		__atomic_store_n(&log->start, head_of(log), __ATOMIC_RELEASE);
 	reader->state = 0;
 	return rk_bank_done(reader->ring, reader->cpu);
 }
 
 /*
- * The next record of a CPU, up to the head that was seen. A stamp above the clock is of one that has begun anew since, as it
- * does when the machine was switched off and its memory kept: that record goes by those before it.
+ * Reads a CPU's next record, up to the head that was seen. A stamp above `clock` was read before the clock started again. That
+ * happens when the machine is switched off and its memory kept. Such a record keeps the time of the records before it.
  */
 static void advance(struct merged *m, uint64_t clock)
 {
@@ -143,7 +144,7 @@ static void close_all(struct merged *merged, int indexes)
 
 		if (!merged[i].is_open)
 			continue;
-		merged[i].is_open = false; /* behind the close it is another one's */
+		merged[i].is_open = false; /* after the close, another merge may use it */
 		reader.state = LIVE;
 		reader.position = merged[i].before;
 		rk_ring_release(&reader);
@@ -151,7 +152,7 @@ static void close_all(struct merged *merged, int indexes)
 	}
 }
 
-/* Whoever stamped a record of the overflow ring before is done with it. */
+/* Waits until writers of the overflow ring that read their stamp before have stored the head. */
 static int fence_overflow(struct rk_ring *ring)
 {
 	struct rk_claim *writing = &slot_of(ring, RK_INDEX_OVERFLOW)->writing;
@@ -196,7 +197,7 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 	if (ring == NULL || each == NULL || overwrites(state_of(ring)))
 		return -EINVAL;
 	merged = state_of(ring)->merged;
-	r = open_all(ring, merged, indexes); /* the first that is opened keeps others away */
+	r = open_all(ring, merged, indexes); /* the first open keeps other merges out */
 	if (r < 0)
 		return r;
 	now = rk_ring_clock();
@@ -207,7 +208,7 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 		if (merged[i].is_open) {
 			(void)rki_ring_look(&merged[i].reader);
 			merged[i].reader.live = NULL;
-			merged[i].reader.state = SNAPSHOT; /* behind padding, too, no further than that head */
+			merged[i].reader.state = SNAPSHOT; /* no further than that head, also after padding */
 		}
 	clock = rk_ring_clock();
 	for (int i = 0; r == 0 && i < indexes; i++)

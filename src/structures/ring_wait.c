@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring_wait.c - waiting for records, and telling who waits. The invariant: who found nothing, and then sleeps or looks at a
- * file, is woken or told by the next record.
+ * ring_wait.c - waiting for records, and notifying those readers. The invariant: a reader that found nothing, and then sleeps or
+ * polls the file descriptor, is woken or notified by the next record.
  *
- * The cost is the reader's. It sets a flag, fences all CPUs, and looks again. A writer's section either ended before the
- * fence, and is seen, or its thread loads the flag behind the fence. The file to be told is on a page that the kernel wipes in
- * children (ring.h). A number of the process beside it wouldn't do: each copy of the library has numbers of its own.
+ * The reader bears the cost. It sets a flag, fences all CPUs, and looks again. A writer's section either ended before the
+ * fence, and is seen, or its thread loads the flag after the fence. The descriptor to be notified is on a page that the kernel
+ * wipes in children (ring.h). A process number stored with it wouldn't do: each copy of the library has numbers of its own.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -15,7 +15,7 @@
 #include "os/kernel.h"
 #include "os/cpus.h"
 
-/* Is there anything to be read? */
+/* Are there records to read? */
 static bool has_records(const struct rk_ring *ring)
 {
 	bool overwriting = overwrites(state_of(ring));
@@ -35,7 +35,7 @@ static bool has_records(const struct rk_ring *ring)
 	return false;
 }
 
-/* As rk_ring_arm(). *armed is what `waiting` is until somebody writes: a count, so nobody sleeps past that. */
+/* As rk_ring_arm(). *armed is the value of `waiting` until a write ends the waiting. It is a count, so no wake-up is missed. */
 static int arm(struct rk_ring *ring, uint32_t *armed)
 {
 	int r;
@@ -58,12 +58,12 @@ int rk_ring_arm(struct rk_ring *ring)
 }
 
 /*
- * The count goes on by one, and nobody waits, or by two, and somebody still does. In a child the file's number may be another
- * file's. A vfork child's writes are its parent's all the same: they leave the file to that one's next write; and those that
- * sleep, too, should it be killed before it has woken them.
+ * Adds 1 to the count, after which no reader waits. A vfork child adds 2, after which readers still wait. In a child of fork the
+ * descriptor's number may be another file's. A vfork child writes to its parent's ring, but leaves the notification to the
+ * parent's next write. That write also wakes the sleepers, if the child is killed before it has woken them.
  *
- * Whoever ends the waiting tells, so it must know of the file that the waiting is for: the count is read first, and
- * rk_ring_notify() changes it.
+ * The writer that ends the waiting notifies, so it must use the descriptor that this waiting was armed with. So it reads the
+ * count first, and rk_ring_notify() changes the count.
  */
 void rki_ring_wake(struct rk_ring *ring)
 {
@@ -98,7 +98,7 @@ int rk_ring_wait_for(struct rk_ring *ring, int64_t nanoseconds)
 		return r < 0 ? r : 0;
 	if (nanoseconds < 0)
 		return -EINVAL;
-	/* Without a time the kernel would wait on behind a handler with SA_RESTART. */
+	/* Without a time limit the kernel would continue the wait after a handler with SA_RESTART. */
 	r = (int)rk_futex_wait(&state_of(ring)->shared.waiting, armed, nanoseconds);
 	return r == -EAGAIN ? 0 : r; /* woken before it slept */
 }
@@ -115,7 +115,7 @@ int rk_ring_notify(struct rk_ring *ring, int fd)
 		__atomic_store_n(&file->process, getpid(), __ATOMIC_RELEASE);
 	}
 	__atomic_store_n(&file->fd, fd + 1, __ATOMIC_RELEASE);
-	/* Writers that saw the one before don't end the waiting that comes. */
+	/* So writers that saw the previous descriptor don't end the next waiting. */
 	(void)__atomic_fetch_add(&state_of(ring)->shared.waiting, 2, __ATOMIC_SEQ_CST);
 	return 0;
 }

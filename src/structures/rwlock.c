@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rwlock.c - reader-writer locks, the gate and readers; rwlock_write.c has writers. model/rwlock.pml is this as a model.
+ * rwlock.c - reader-writer locks: the gate and readers. rwlock_write.c has writers. model/rwlock.pml is a model of this.
  *
- * Readers (readers.h) are counted behind a gate, which is open as long as no writer is there. Those who find it closed, or
- * can't use sections, are counted in the overflow word, and are let in by the lock's phase:
+ * A gate, which is open while there is no writer, names where readers (readers.h) are counted. Readers that find it closed, or
+ * can't use sections, are counted in the overflow word. The lock's phase decides whether these are let in:
  *
  *   phase     gate     overflow readers    the writer
  *   IDLE      open     are let in          is none
@@ -12,32 +12,32 @@
  *   CLOSING   closed   are not             looks whether readers are left: then it goes back to WAITING
  *   IN        closed   are not             has the lock
  *
- * A writer holds the claim in all phases but IDLE. It closes the gate and fences all CPUs. From then on no section counts:
- * the words of CPUs only fall. An overflow reader adds 1, and then looks at the phase; if that doesn't let it in, it takes its
- * 1 back from the same word. The writer sets CLOSING, and then takes the sum. All four are sequentially consistent: either
- * the sum has the reader, or the reader sees CLOSING. So the sum, which begins with the overflow word, counts every reader who
- * is in, and it is 0 only when none is. One who was let in while the phase was WAITING may leave by a CPU's word; but it was
- * in the overflow word before CLOSING, so the sum can't have its end without its beginning.
+ * A writer holds the claim in all phases but IDLE. It closes the gate and fences all CPUs. From then on no section counts a
+ * reader, and the words of CPUs only fall. An overflow reader adds 1 and then loads the phase. If the phase doesn't let it in,
+ * the reader takes its 1 back from the same word. The writer sets CLOSING, and then takes the sum. All four are sequentially
+ * consistent: either the sum has the reader, or the reader sees CLOSING. The sum begins with the overflow word. So it counts
+ * every reader that is in, and it is 0 only when there is none. A reader that was let in while the phase was WAITING may leave
+ * by a CPU's word. But its 1 was in the overflow word before CLOSING, so the sum can't have its end without its beginning.
  *
  * Ancestor: percpu-rwsem of the kernel. Why not otherwise:
- *   readers that look at a flag, then count   one that was stopped in between is in beside the writer
- *   a sum while overflow readers come in      one that came there and left on a CPU is in it with its end only
+ *   readers that look at a flag, then count   a reader that was stopped in between is in together with the writer
+ *   a sum while overflow readers come in      a reader that came there and left on a CPU is in it with its end only
  *   a refused reader takes back on its CPU    the same
  *   the state where a child has zeros         a child would forget that its thread is the writer
- *   the gate in the state a child inherits    a child would wait for a writer who isn't there, or be let in by one
+ *   the gate in the state a child inherits    a child would wait for a writer that isn't there, or be let in by one
  *
- * Waiting. A reader that leaves looks at the gate; if it is closed it counts itself in `left`, and wakes the writer. The sum
- * has every reader that left before the fence. So only readers of a lock without sections need a barrier. Readers wait for
- * another phase.
+ * Waiting. A reader that leaves loads the gate. If the gate is closed, and the phase isn't IDLE, the reader adds 1 to `left`, and
+ * wakes the writer. The sum has every reader that left before the fence. So only readers of a lock without sections need a
+ * barrier. Readers that wait sleep until the phase changes.
  *
- * Memory order. On x86 loads come in order, stores come in order, and no load comes after a later store. So a thread that
- * sees a reader's end sees all that the reader did, and one that finds the gate open sees what the writer stored. Other
- * machines fence memory after the sum that is 0, and before the gate opens (rcu.c). If that fails the gate stays closed, and
- * the phase lets readers in, by atomic instructions.
+ * Memory order. On x86, loads are in order, stores are in order, and no load is executed after a later store. So a thread that
+ * sees a reader's end sees all that the reader did, and a thread that finds the gate open sees what the writer stored. Other
+ * machines fence memory after the sum that is 0, and before the gate opens (rcu.c). If the latter fence fails, the gate stays
+ * closed, and the phase lets readers in, by atomic instructions.
  *
  * fork. The gate is closed in a child. The first user opens it, with signals blocked (readers.h), if no writer holds the
- * claim (open_if_unlocked()). If the holder isn't in this process, the phase says whether it had the lock. Then the lock is
- * `abandoned` until a writer has had it. Meanwhile the gate stays closed, so each reader comes by the overflow word, and is told.
+ * claim (open_if_unlocked()). If the holder is elsewhere, the phase says whether it had the lock. Then the lock is `abandoned`
+ * until a writer has had it. Meanwhile the gate stays closed, so each reader uses the overflow word, and gets the result 1.
  */
 #define _GNU_SOURCE
 #include "rwlock.h"
@@ -64,7 +64,7 @@ static void tell_writer(struct rk_rwlock_state *state)
 		rk_futex_wake(&state->left, 1);
 }
 
-/* A handler may fork in the middle: the readers of its child are in another set. */
+/* A handler may fork in the middle. In its child readers are counted in another set, so the sum is taken again. */
 bool rk_rwlock_has_readers(struct rk_rwlock *lock)
 {
 	intptr_t set, sum;
@@ -76,7 +76,7 @@ bool rk_rwlock_has_readers(struct rk_rwlock *lock)
 	return sum != 0;
 }
 
-/* By who holds the claim. */
+/* Needs the claim. */
 static void open_gate(struct rk_rwlock *lock)
 {
 	const struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
@@ -87,7 +87,7 @@ static void open_gate(struct rk_rwlock *lock)
 	if (!state->readers.by_sections || rk_readers_fence(&state->readers) < 0)
 		return;
 	blocked = rk_kernel_block_signals(before) == 0;
-	/* Where signals can't be blocked, a handler may fork in between: in its child the set is another one. */
+	/* If signals can't be blocked, a handler may fork in between. In its child the set is another one. */
 	do {
 		set = rk_readers_set(lock);
 		__atomic_store_n(rk_readers_gate(lock), set, __ATOMIC_SEQ_CST);
@@ -96,33 +96,33 @@ static void open_gate(struct rk_rwlock *lock)
 		(void)rk_kernel_set_signals(before, NULL);
 }
 
-/* The claim was held at a fork, by a thread that isn't here: was the lock? */
+/* The claim's last holder is elsewhere. If it had the lock, the lock is abandoned. */
 void rk_rwlock_inherit(struct rk_rwlock_state *state)
 {
 	if (rk_rwlock_phase(state) == IN)
 		state->abandoned = 1;
 }
 
-/* By who holds the claim: there is no writer. */
+/* Needs the claim. */
 void rk_rwlock_let_go(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
 
-	/* First: a child of whoever came through the gate is not to see that a writer had the lock. */
+	/* IDLE is stored first: a child of a reader that came through the gate must not see that a writer had the lock. */
 	rk_rwlock_set_phase(state, IDLE);
 	if (!state->abandoned)
 		open_gate(lock);
 	(void)rk_claim_release(&state->writer);
 }
 
-/* Opens the gate if there is no writer: in a child, or where a fence failed before. */
+/* Opens the gate if there is no writer. It is closed in a child, and after a fence failed. */
 static void open_if_unlocked(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
 	int r;
 
 	if (!state->readers.by_sections && rk_rwlock_phase(state) == IDLE)
-		return; /* as it always is */
+		return; /* without sections the gate is always closed */
 	r = rk_claim_take_try(&state->writer);
 	if (r < 0)
 		return;
@@ -182,12 +182,12 @@ static bool lets_in(const struct rk_rwlock_state *state)
 	return phase == IDLE || (phase == WAITING && !state->writers_first);
 }
 
-/* The token of a reader that is counted in the overflow word, whether it is let in or not. */
+/* Counts the caller in the overflow word, whether the phase lets it in or not. Returns its token. */
 static struct rk_rwlock_section *count_in_overflow(struct rk_rwlock *lock)
 {
 	intptr_t set = 0, current;
 
-	/* In a child that a handler forks in between it is another one. */
+	/* In a child that a handler forks in between, the set is another one. */
 	while ((current = rk_readers_set(lock)) != set) {
 		set = current;
 		__atomic_fetch_add(rk_readers_word(set, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
@@ -195,19 +195,19 @@ static struct rk_rwlock_section *count_in_overflow(struct rk_rwlock *lock)
 	return (struct rk_rwlock_section *)rk_readers_token(lock, set);
 }
 
-/* Returns 0, or 1 if the lock is abandoned. That changes only with a writer, who waits for this reader. Else -EBUSY. */
+/* Returns 0, or 1 if the lock is abandoned. Only a writer changes that, and it waits for this reader. Otherwise -EBUSY. */
 static int read_by_overflow(struct rk_rwlock *lock, struct rk_rwlock_section **section)
 {
 	*section = count_in_overflow(lock);
 	if (lets_in(rk_rwlock_state_of(lock)))
 		return __atomic_load_n(&rk_rwlock_state_of(lock)->abandoned, __ATOMIC_SEQ_CST);
 	rk_readers_leave(lock, *section, RK_NO_RSEQ);
-	tell_writer(rk_rwlock_state_of(lock)); /* who may have taken it for a reader */
+	tell_writer(rk_rwlock_state_of(lock)); /* the writer may have counted it as a reader */
 	*section = NULL;
 	return -EBUSY;
 }
 
-/* The same as often as it is aborted, if it was. */
+/* Tries the gate again while `outcome` is RK_ABORTED, at most RK_ABORTS_MAX times. */
 static enum rk_result enter_gate(struct rk_rwlock *lock, struct rk_rwlock_section **section, enum rk_result outcome)
 {
 	void *counted = NULL;
@@ -269,7 +269,7 @@ void rki_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_sectio
 
 	if (outcome != RK_DONE)
 		rk_readers_leave(lock, section, outcome);
-	/* Without sections a writer doesn't fence: this is a barrier as well. */
+	/* Without sections a writer doesn't fence, so this is also the barrier. */
 	if (!state->readers.by_sections)
 		__atomic_fetch_add(&state->left, 0, __ATOMIC_SEQ_CST);
 	if (rk_rwlock_phase(state) != IDLE)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rwlock.h - a reader-writer lock's state: rwlock.c has readers and the gate, rwlock_write.c writers. */
+/* rwlock.h - the state of a reader-writer lock: rwlock.c has readers and the gate, rwlock_write.c has writers. */
 #ifndef RK_SRC_RWLOCK_H
 #define RK_SRC_RWLOCK_H
 
@@ -8,16 +8,16 @@
 #include <stdbool.h>
 #include "sync/readers.h"
 
-#define RK_RWLOCK_LOOK_AGAIN 50000000 /* ns: in a child that a handler forks while its thread sleeps, nobody wakes it */
+#define RK_RWLOCK_LOOK_AGAIN 50000000 /* ns: in a child that a handler forks while its thread sleeps, no thread wakes it */
 
 enum rk_rwlock_phase { IDLE, WAITING, CLOSING, IN };
 
 struct rk_rwlock_state {
 	struct rk_readers readers;
 	struct rk_claim writer;
-	uint32_t phase;        /* futex: readers wait for another one */
-	uint32_t left;         /* futex: readers who left while a writer waited */
-	uint32_t waiting;      /* readers */
+	uint32_t phase;        /* futex: readers wait until it changes */
+	uint32_t left;         /* futex: counts readers that left while a writer waited */
+	uint32_t waiting;      /* readers that wait */
 	uint8_t writer_sleeps;
 	uint8_t writers_first;
 	uint8_t abandoned;
@@ -27,7 +27,7 @@ _Static_assert(sizeof(struct rk_rwlock_state) <= sizeof(struct rk_readers_slot),
 
 static inline struct rk_rwlock_state *rk_rwlock_state_of(const struct rk_rwlock *lock)
 {
-	return (struct rk_rwlock_state *)rk_readers_of(lock); /* begins with it */
+	return (struct rk_rwlock_state *)rk_readers_of(lock); /* the state begins with it */
 }
 
 static inline enum rk_rwlock_phase rk_rwlock_phase(const struct rk_rwlock_state *state)
@@ -35,16 +35,16 @@ static inline enum rk_rwlock_phase rk_rwlock_phase(const struct rk_rwlock_state 
 	return (enum rk_rwlock_phase)__atomic_load_n(&state->phase, __ATOMIC_SEQ_CST);
 }
 
-/* Readers who wait look at it again. */
+/* Stores the phase. Wakes the waiting readers if it is IDLE or WAITING. */
 void rk_rwlock_set_phase(struct rk_rwlock_state *state, enum rk_rwlock_phase phase);
 
 /* Does a reader of this process have the lock? */
 bool rk_rwlock_has_readers(struct rk_rwlock *lock);
 
-/* For the thread that has taken the claim of a writer who isn't in this process: did that writer have the lock? */
+/* Call it after taking the claim of a writer that isn't in this process. Notes whether that writer had the lock. */
 void rk_rwlock_inherit(struct rk_rwlock_state *state);
 
-/* Ends the thread's claim: there is no writer any more. */
+/* Ends the writer that holds the claim: stores IDLE, opens the gate unless the lock is abandoned, and releases the claim. */
 void rk_rwlock_let_go(struct rk_rwlock *lock);
 
 #endif /* RK_SRC_RWLOCK_H */

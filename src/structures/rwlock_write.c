@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rwlock_write.c - the writers of a reader-writer lock; rwlock.c says how readers and writers meet. */
+/* rwlock_write.c - the writers of a reader-writer lock. rwlock.c says how readers and writers exclude each other. */
 #define _GNU_SOURCE
 #include "rwlock.h"
 
@@ -7,7 +7,7 @@
 #include "os/limit.h"
 #include "sync/claim.h"
 
-/* From here on no section counts. */
+/* When this has returned 0, no section counts readers any more. */
 static int close_gate(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
@@ -17,7 +17,7 @@ static int close_gate(struct rk_rwlock *lock)
 	return state->readers.by_sections ? rk_fence_all() : 0;
 }
 
-/* Nobody is let in while it looks. */
+/* Returns whether there is no reader; then the phase is CLOSING. That phase lets no reader in while the sum is taken. */
 static bool is_alone(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);

@@ -2,29 +2,29 @@
 /*
  * bank.c - taking a CPU's bank.
  *
- * The invariant: a bank is named by its slot's word, or by `taken`, or is somebody's. `taken` names it before the word
- * ceases to, so a child that is forked in between finds both, and knows by that that nothing happened yet.
+ * The invariant: a bank is named by its slot's word, or by `taken`, or belongs to one thread. `taken` names the bank before the
+ * word ceases to. So a child that is forked in between finds both, and knows from this that nothing has happened yet.
  *
  *   taken               word                 the bank in `taken`
  *     0                 any                  there is none
  *     bank | PENDING    the same bank, open  is still in use: about to be taken
  *     bank | PENDING    another, or closed   may still be in use: to be fenced
- *     bank              any but open         is the holder's of the claim
+ *     bank              any but open         belongs to the claim's holder
  *     bank              the same, open       there is none: it was given back
  *     bank | BRIEFLY    the same, closed     is as it was: to be opened again (vector.c)
  *     bank | BRIEFLY    the same, open       there is none in `taken`
  *     bank | BRIEFLY    another              there is none: that one is in use, and this one spare
  *
  * A fence may fail: a filter may come to forbid both the kernel's fence and the visit that stands in for it. The word may
- * name the spare by then. The old bank stays PENDING, and nobody owns it until a fence succeeds.
+ * name the spare by then. The old bank stays PENDING, and belongs to no thread until a fence succeeds.
  *
- * A child that is forked in the middle finds one of three things. The word still names the bank in `taken`: nothing has
- * happened. The word names another bank, or the slot is closed: the next rk_bank_take() gives the one in `taken`.
+ * A child that is forked in the middle finds one of three states. If the word still names the bank in `taken`, nothing has
+ * happened. If the word names another bank, or the slot is closed, the next rk_bank_take() gives the bank in `taken`.
  *
  * A slot by concurrency id is used from any CPU, so rk_bank_take_cid() fences all of them.
  *
  * No fence reaches a section that waits in a page fault, because its thread runs nowhere. The section is aborted when the
- * thread goes on, but the kernel handles the fault before that, and kills the process if the page is gone. So banks, and
+ * thread continues. But the kernel handles the fault before that, and kills the process if the page is gone. So banks, and
  * nodes of lists, stay mapped as long as a section may reach them. (Seen with swap, with a file's pages, with userfaultfd.)
  */
 #include "bank.h"
@@ -45,7 +45,7 @@ static intptr_t bank_of(intptr_t word)
 	return word == CLOSED_EMPTY ? 0 : word & ~(intptr_t)RK_BANK_OPEN;
 }
 
-/* NULL for parameters that name no slot: of a CPU, or of a concurrency id, which may be a number between CPUs'. */
+/* Returns NULL for parameters that name no slot. An index is a CPU, or a concurrency id, which may be between CPUs' numbers. */
 static struct rk_bank_slot *slot_of(void *base, int index)
 {
 	if (base == NULL || index < 0 || index > rk_cpus_get()->highest)
@@ -58,7 +58,7 @@ static bool may_be_bank(const void *bank)
 	return bank != NULL && (uintptr_t)bank % 4 == 0;
 }
 
-/* Is the bank in `taken` another than the one in use? */
+/* Is the bank in `taken` another one than the one in use? */
 static bool is_out(intptr_t taken, intptr_t word)
 {
 	return taken != 0 && word != ((taken & ~(intptr_t)PENDING) | RK_BANK_OPEN);
@@ -76,7 +76,7 @@ int rk_bank_open_first(struct rk_bank_slot *slot, void *bank)
 		       -EEXIST;
 }
 
-/* What a holder that is no more had closed for a while is opened again. */
+/* Opens the slot again, if a holder that this process lacks had closed it briefly. */
 static void mend_slot(struct rk_bank_slot *slot)
 {
 	intptr_t taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
@@ -104,7 +104,7 @@ int rk_bank_begin_try(void *base, int cpu)
 	return rk_bank_begin_for(base, cpu, 0);
 }
 
-/* The slot, if the calling thread holds its claim; else NULL, and why in *error. */
+/* Returns the slot, if the calling thread holds its claim. Otherwise returns NULL, and the reason in *error. */
 static struct rk_bank_slot *held(void *base, int cpu, int *error)
 {
 	struct rk_bank_slot *slot = slot_of(base, cpu);
@@ -116,7 +116,7 @@ static struct rk_bank_slot *held(void *base, int cpu, int *error)
 	return slot;
 }
 
-/* Fences the bank in `taken`, and then it is the caller's. All CPUs where cpu is ALL. */
+/* Fences the bank in `taken`, which then belongs to the caller. Fences all CPUs if cpu is ALL. */
 static int fence_taken(struct rk_bank_slot *slot, int cpu, void **bank)
 {
 	intptr_t taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
@@ -145,7 +145,7 @@ static int take_bank(struct rk_bank_slot *slot, int fenced, void *spare, void **
 		return r < 0 ? -ESTALE : 1;
 	}
 	do {
-		if (spare != NULL && bank_of(word) == (intptr_t)spare) { /* by now, perhaps: somebody opened it first */
+		if (spare != NULL && bank_of(word) == (intptr_t)spare) { /* another thread may have opened it first */
 			__atomic_store_n(&slot->taken, 0, __ATOMIC_RELAXED);
 			return -EINVAL;
 		}
@@ -194,7 +194,7 @@ int rk_bank_open(void *base, int cpu, void *bank)
 	if (!may_be_bank(bank))
 		return -EINVAL;
 	word = __atomic_load_n(&slot->bank, __ATOMIC_RELAXED);
-	do { /* where it was never opened, others may do that meanwhile */
+	do { /* another thread may open a slot that was never opened */
 		if (word & RK_BANK_OPEN)
 			return -EBUSY;
 	} while (!__atomic_compare_exchange_n(&slot->bank, &word, (intptr_t)bank | RK_BANK_OPEN, 0, __ATOMIC_RELEASE,
@@ -212,7 +212,7 @@ int rk_bank_done(void *base, int cpu)
 		return r;
 	taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
 	if (!(taken & PENDING)) {
-		/* A closed slot names the bank until it is taken, so that it can be: it isn't to be taken twice. */
+		/* A closed slot names its bank so that the bank can be taken. Now it must not be taken a second time. */
 		if (taken != 0 && __atomic_load_n(&slot->bank, __ATOMIC_RELAXED) == taken)
 			__atomic_store_n(&slot->bank, CLOSED_EMPTY, __ATOMIC_RELEASE);
 		__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
@@ -258,7 +258,7 @@ int rk_bank_close(void *base, int cpu)
 	int r;
 
 	__atomic_store_n(&slot->taken, bank_of(word) | BRIEFLY, __ATOMIC_RELEASE);
-	/* By a section on that CPU: whatever other section there was, it is finished or aborted. */
+	/* By a section, if this is that CPU: every other section there is finished or aborted by then. */
 	if (rk_cpu() == cpu && rk_at_store_if_equal(base, word, bank_of(word), cpu) == RK_DONE)
 		return 0;
 	__atomic_store_n(&slot->bank, bank_of(word), __ATOMIC_SEQ_CST);

@@ -2,8 +2,9 @@
 /*
  * claim.c - remote owners take turns.
  *
- * The invariant: who stores to `holder` finds it free, or its holder elsewhere (a thread that the process was forked
- * without), or holds it. There is no other state, and it is one word, so a claim is whole wherever a fork meets it.
+ * The invariant: a thread that stores to `holder` holds the claim, or finds it free, or finds that its holder is elsewhere. That
+ * is a thread that the process was forked without. There is no other state, and it is one word. So a claim is whole wherever a
+ * fork meets it.
  */
 #define _GNU_SOURCE
 #include "claim.h"
@@ -21,10 +22,10 @@ bool rk_claim_is_mine(const struct rk_claim *claim)
 	return __atomic_load_n(&claim->holder, __ATOMIC_RELAXED) == rk_number_mine();
 }
 
-/* -EBUSY, and who holds it in *holder. */
+/* Tries to take the claim. Returns 0; 1 if its holder was elsewhere; or -EBUSY, and the holder in *holder. */
 static int attempt(struct rk_claim *claim, uint64_t me, uint64_t *holder)
 {
-	/* Who sees a bracket's number there sees it in the table as well, as long as that has it. */
+	/* A thread that sees a bracket's number here (acquire) also sees it in the table, as long as it is there. */
 	*holder = __atomic_load_n(&claim->holder, __ATOMIC_ACQUIRE);
 	for (;;) {
 		uint64_t seen = *holder;
@@ -50,15 +51,15 @@ int rk_claim_try_exclusively(struct rk_claim *claim)
 	return attempt(claim, rk_number_mine() | RK_NUMBER_FLAG, &holder);
 }
 
-/* The half of `holder` that differs between threads. */
+/* Returns the half of `holder` that differs between threads. */
 static uint32_t *futex_of(struct rk_claim *claim)
 {
 	return (uint32_t *)&claim->holder + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
 /*
- * It returns at once where its own thread holds it, or its parent by vfork. Who may be killed without anybody's noticing is
- * no waiter whom others wake: inside a bracket it looks again and again.
+ * Returns at once if the calling thread, or its parent by vfork, holds the claim. A waiter in a vfork bracket may be killed
+ * unnoticed, so it polls and isn't counted.
  */
 static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 {
@@ -75,7 +76,7 @@ static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 	if (told)
 		__atomic_fetch_add(&claim->waiters, 1, __ATOMIC_SEQ_CST);
 	while ((r = attempt(claim, me, &holder)) == -EBUSY && (left = end - rk_kernel_now()) > 0) {
-		/* In a child that a handler forks here nobody would wake it: it looks again by itself, and says who it is. */
+		/* In a child that a handler forks here, no thread wakes this one. So it polls. Its number says that it forked. */
 		(void)rk_futex_wait(futex_of(claim), (uint32_t)holder, left < most ? left : most);
 		(void)rk_number_mine();
 	}
@@ -97,7 +98,7 @@ int rk_claim_enter(struct rk_claim *claim, int64_t nanoseconds, uint64_t *me)
 
 static int release_as(struct rk_claim *claim, uint64_t me)
 {
-	/* At once: a handler may release it in between, and another thread claim it. */
+	/* In one instruction: a handler may release the claim in between, and another thread take it. */
 	if (!__atomic_compare_exchange_n(&claim->holder, &me, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return -EPERM;
 	if (__atomic_load_n(&claim->waiters, __ATOMIC_SEQ_CST) > 0)

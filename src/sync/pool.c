@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pool.c - the pool that all structures of one kind share. The invariant: it is set once, whoever is first. */
+/* pool.c - the pool that all structures of one kind share. The invariant: the first thread that creates it sets it, once. */
 #include "pool.h"
 
 #include <rseqkit/remote.h>

@@ -6,18 +6,18 @@
 #include "percpu/percpu.h"
 
 /*
- * The pool in *shared, made on the first call. Returns 0 and the pool in *pool, or what rk_percpu_create() returns.
- * Async-signal-safe; threads that race get the same one.
+ * Gives the pool in *shared, which the first call creates. Returns 0 and the pool in *pool, or what rk_percpu_create() returns.
+ * Async-signal-safe. Threads that race get the same pool.
  */
 int rk_pool_get(struct rk_percpu **shared, const struct rk_percpu_options *options, struct rk_percpu **pool);
 
 /*
- * The same for structures that are taken, or read as a whole, from elsewhere. The process is registered for fences before:
- * that takes a microsecond while there is one thread, and a wait later.
+ * As rk_pool_get(), for structures that have remote owners, or are read as a whole. It first registers the process for fences.
+ * That takes a microsecond while there is one thread, and some 20 ms later.
  */
 int rk_pool_get_fenced(struct rk_percpu **shared, const struct rk_percpu_options *options, struct rk_percpu **pool);
 
-/* Is that an item of the pool, which may be NULL, and handed out? Then *place is its place. */
+/* Is `item` an item of the pool, and handed out? The pool may be NULL. If so, *place is the item's place. */
 bool rk_pool_has(const struct rk_percpu *pool, const void *item, struct place *place);
 
 #endif /* RK_SRC_POOL_H */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * readers.c - readers per CPU (readers.h): their words, and how they are summed up.
+ * readers.c - readers per CPU (readers.h): their words, and the sums of these.
  *
  * The invariant: a reader that was counted is in the sum of its word over all indexes until it leaves. The sum is taken word
- * by word, so it means something only where no reader begins meanwhile, or where those who do are of no interest: then
- * each word only falls, and each reader counts at least as long as it is there.
+ * by word. So it has a meaning only if no reader begins meanwhile, or if readers that begin don't matter. Then each word only
+ * falls, and each reader counts at least as long as it is there.
  */
 #define _GNU_SOURCE
 #include "readers.h"
@@ -20,8 +20,8 @@
 
 _Static_assert(offsetof(struct rk_readers_slot, of_overflow) == RKI_READERS_GATE, "inline functions rely on it");
 
-#define ASKED (UINT64_MAX - 1) /* somebody is about to offer a generation */
-#define KNOWN 1                /* in a generation: children take another one */
+#define ASKED (UINT64_MAX - 1) /* a thread is about to offer a generation */
+#define KNOWN 1                /* bit of a generation: the state has it, so children take another one */
 
 int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *caller)
 {
@@ -72,10 +72,12 @@ int rk_readers_destroy(struct rk_percpu *pools[2], void *item, const void *calle
 }
 
 /*
- * Of a process that has none. The next one is offered in memory that a further child doesn't have, and whoever is here makes
- * it known to all children. Only then is it taken: so no child ever takes that of a process which has readers. Signals are
- * blocked, so nobody goes on in a child with what he saw in its parent. Where they can't be, that is seen: who offers says so
- * first, and then looks at what is known; a child finds nothing said.
+ * Gives a generation to a process that has none. A thread offers the next one in `here`, which is 0 in further children. Then
+ * any thread of this process makes it known to all children, in the state. Only after that is it taken. So no child ever takes
+ * the generation of a process that has readers.
+ *
+ * Signals are blocked, so no thread continues in a child with what it saw in the parent. If they can't be blocked, that is
+ * noticed. The thread that offers stores ASKED before it loads the known generation, and in a child `here` isn't ASKED.
  */
 static uint64_t next_generation(struct rk_readers *readers, uint64_t *here)
 {
@@ -117,7 +119,7 @@ intptr_t rk_readers_sum(intptr_t word)
 {
 	intptr_t sum = __atomic_load_n(rk_readers_word(word, RK_INDEX_OVERFLOW), __ATOMIC_SEQ_CST);
 
-	/* With the gaps: the list of CPUs may be wrong, and a reader there is a reader. */
+	/* Includes the gaps between CPU numbers: the list of CPUs may be wrong, and readers there count. */
 	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
 		sum += __atomic_load_n(rk_readers_word(word, cpu), __ATOMIC_ACQUIRE);
 	return sum;

@@ -2,8 +2,9 @@
 /*
  * vector.c - several operations on a CPU's bank, done as one.
  *
- * The invariant: the slot's bank is never written to, only a copy of it, which one store makes the slot's bank. Until
- * then the slot is closed and `taken` says for what (bank.c), so whoever claims it next can open it as it was.
+ * The invariant: the slot's bank is never written to. Operations change a copy of it, which one store makes the slot's bank.
+ * Until then the slot is closed, and `taken` names the bank (bank.c). So the next thread that claims the slot can open it as it
+ * was.
  *
  * A section has one commit, so several operations can't be one section. On the CPU that it runs on, a vector closes the slot
  * by a section of its own. That leaves no other section on this CPU half done, so this case needs no fence.
@@ -13,8 +14,8 @@
  * two excluded each other's sections. Both worked on any memory, shared between processes too, and local users paid nothing.
  * A vector works on banks of one process. Local users load one word more, and take their overflow way while a vector runs.
  * In return it needs no new kernel. If a comparison fails, nothing was done, because comparisons come first. If an address
- * can't be accessed, the signal comes before anything is done, or after everything. If its thread is killed, or forked by
- * another one, the bank is as it was, and the next claim opens it.
+ * can't be accessed, the signal comes before anything is done, or after everything. If the thread is killed, or another thread
+ * forks, the bank is as it was, and the next claim opens it.
  */
 #include <rseqkit/vector.h>
 
@@ -24,7 +25,7 @@
 #include "os/cpus.h"
 #include "percpu/percpu_range.h"
 
-/* A vector whose operations are as they should be, with the bytes of its comparisons, copies and reads. */
+/* A vector whose operations are valid, with the bytes of its comparisons, copies and reads. */
 struct vector {
 	const struct rk_vector_op *ops;
 	int count;
@@ -62,7 +63,7 @@ static bool is_valid(const struct rk_vector_op *op, size_t size)
 	return (op->code != RK_VECTOR_SHIFT_LEFT && op->code != RK_VECTOR_SHIFT_RIGHT) || op->operand < 8 * length;
 }
 
-/* Looks at the operations, and reads what they take from the caller. */
+/* Checks the operations, and reads the bytes that they need from the caller. */
 static int begin(struct vector *vector, const struct rk_vector_op *ops, int count, size_t size)
 {
 	bool compares = true;
@@ -91,7 +92,7 @@ static int begin(struct vector *vector, const struct rk_vector_op *ops, int coun
 	return 0;
 }
 
-/* Gives the caller what was read. */
+/* Gives the caller the bytes that were read. */
 static void end(const struct vector *vector)
 {
 	const unsigned char *bytes = vector->bytes;
@@ -117,7 +118,7 @@ static bool overlaps(const struct vector *vector, const void *bank, size_t size)
 	return false;
 }
 
-/* 0, or the number of the comparison that fails, from 1 on. */
+/* Returns 0, or the number of the comparison that fails, counted from 1. */
 static int compare(const struct vector *vector, const unsigned char *bank)
 {
 	const unsigned char *bytes = vector->bytes;
@@ -201,7 +202,7 @@ static void apply(struct vector *vector, unsigned char *bank)
 	}
 }
 
-/* The claim is held. As rk_vector(). */
+/* Needs the claim. Returns as rk_vector(). */
 static int run(struct vector *vector, void *base, int cpu, void **spare, size_t size)
 {
 	struct rk_bank_slot *slot = rk_percpu_slot(base, cpu);
@@ -223,7 +224,7 @@ static int run(struct vector *vector, void *base, int cpu, void **spare, size_t 
 		*spare = bank;
 	} else {
 		if (r == 0)
-			apply(vector, bank); /* which only reads it */
+			apply(vector, bank); /* only reads it */
 		rk_bank_reopen(slot, bank);
 	}
 	return r;
