@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock.h - locks: one for the data of each CPU, and one for readers and writers.
+ * lock.h - a lock for the data of each CPU, and a reader-writer lock.
  *
- * Above all: a thread releases its locks before it ends, for nothing releases them later. Keep sections under a per-CPU lock
- * short: other threads on that CPU wait for the holder, even while it is preempted.
+ * Above all: a thread releases its locks before it ends, because nothing releases them later. Keep sections under a per-CPU
+ * lock short: other threads on that CPU wait for the holder, even while it is preempted.
  *
- * Per-CPU lock: for data of each CPU that one operation (ops.h) isn't enough for, a list and its length, say.
+ * Per-CPU lock: for per-CPU data that needs more than one operation (ops.h), for example a list and its length.
  *
  *	void *data;                       // of any size, the lock's own: zeros at first
  *
@@ -17,26 +17,28 @@
  *	...
  *	rk_lock_release(lock, data);
  *
- * A thread takes the lock of the CPU that it runs on by one restartable sequence: no atomic instruction, and no line that
- * other CPUs write. Wherever it runs then, it holds that lock. Who locks from elsewhere closes the lock, fences that CPU, and
- * waits until nobody holds it. So a holder who is preempted is waited for: sections under a per-CPU lock are to be short.
+ * A thread takes the lock of the CPU that it runs on by one restartable sequence. That needs no atomic instruction, and
+ * touches no cache line that other CPUs write. The thread keeps that lock wherever it runs afterwards. rk_lock_cpu() takes
+ * the lock of any CPU: it closes the lock, fences that CPU, and waits until no thread holds the lock. So it may wait for a
+ * holder that is preempted.
  *
- * Total: threads without rseq, and those whose sequence was aborted RK_ABORTS_MAX times in a row, share the lock and the data
- * at RK_INDEX_OVERFLOW; so do those who find data half done, and have no fence. Where there was none when the lock was made
- * (remote.h), all do. So who goes through the data of all CPUs begins there:
+ * Fallback. Threads without rseq share the lock and the data at RK_INDEX_OVERFLOW. So do threads whose sequence was aborted
+ * RK_ABORTS_MAX times in a row, and threads that find data half done and have no fence. If there was no fence when the lock
+ * was made (remote.h), rk_lock_here() always takes that lock. So a loop over the data of all CPUs begins there:
  *
  *	int cpu = RK_INDEX_OVERFLOW;
  *
  *	do ... while ((cpu = rk_cpus_next(cpu)) >= 0);
  *
- * fork. What the forking thread holds, it holds in the child too. What others held is free there, and the next who takes it is
- * told: its data may be half done. Whose thread is there is known as for claims (remote.h): where no handlers of fork run,
- * what was held stays so until the thread that forked has waited for a lock; behind a bare clone() only if it had waited for
- * one, or made one, before, too; and before 4.14 for ever.
+ * fork. Locks that the forking thread holds, it also holds in the child. Locks that other threads held are free in the
+ * child. But their data may be half done, so the next call that takes such a lock returns 1. The rules of claims say which
+ * threads exist in the child (remote.h). If no fork handlers run, a lock that was held stays held in the child until the
+ * thread that forked has waited for a lock. After a bare clone() that isn't enough: the thread must also have waited for a
+ * lock, or made one, before the clone(). On kernels before 4.14 such a lock stays held for ever.
  *
- * Code that runs before any constructor makes a lock in another function than those that take it: see abi.h.
+ * Code that runs before any constructor makes a lock in one function, and takes it in others: see abi.h.
  *
- * Reader-writer lock: for data that is read all the time, and written in place.
+ * Reader-writer lock: for data that is read very often, and changed in place. It works like percpu-rwsem of the kernel.
  *
  *	struct rk_rwlock_section *section;
  *
@@ -48,46 +50,51 @@
  *	...
  *	rk_rwlock_write_unlock(lock);
  *
- * A reader is counted on the CPU that it runs on, by one restartable sequence, and uncounted on whichever CPU it runs on
- * then, by another: no atomic instruction, and no line that readers of several CPUs write. A section may be ended in another
- * thread. A writer closes a gate, fences all CPUs, and waits until the sum of all CPUs is 0. So reading costs next to nothing,
- * and writing a fence at least: where data can be replaced instead of being changed in place, rcu.h is better still.
+ * A reader that begins a section is counted on the CPU that it runs on, by one restartable sequence. Another restartable
+ * sequence uncounts the reader, on the CPU that it runs on when the section ends. That needs no atomic instruction, and
+ * touches no cache line that readers on several CPUs write. Another thread may end the section. A writer closes a gate,
+ * fences all CPUs, and waits until the sum of all CPUs is 0. So reading costs very little, and writing costs at least a
+ * fence. If data can be replaced instead of being changed in place, rcu.h is better still.
  *
- * Preference. Readers go first: while a writer waits for those who are there, others are let in, by an atomic instruction. So
- * a thread that reads may begin another section, in a handler too, and a writer waits as long as somebody always reads. With
- * RK_RWLOCK_WRITERS_FIRST readers wait as soon as a writer does. Then a thread that reads and begins another section waits
- * for ever, if a writer came in between: it is to use rk_rwlock_read_lock_try(), or a time limit.
+ * Preference. By default readers go first. While a writer waits for readers, further readers are let in, by an atomic
+ * instruction. So a thread that reads may begin another section, also in a signal handler. But a writer waits as long as
+ * there is always some reader. With RK_RWLOCK_WRITERS_FIRST readers wait as soon as a writer waits. Then a thread that reads
+ * and begins another section waits for ever if a writer came in between. Such a thread uses rk_rwlock_read_lock_try() or a
+ * time limit.
  *
- * Total: a reader without rseq, or whose sequence was aborted RK_ABORTS_MAX times in a row, is counted by an atomic
- * instruction in a word that all share. Where there was no fence when the lock was made (remote.h), all readers are.
+ * Fallback. A reader without rseq is counted by an atomic instruction, in a word that all threads share. So is a reader
+ * whose sequence was aborted RK_ABORTS_MAX times in a row. If there was no fence when the lock was made (remote.h), all
+ * readers are counted there.
  *
- * fork. Readers among its parent's other threads are none in a child. Sections of the thread that forked go on if it says so,
- * rk_rwlock_read_keep(); ending one that it began before is right in any case, as far as in a child's child's child (see
- * rcu.h).
- * In a child that a handler forks in the middle of a read lock, that section counts as begun before.
- * The thread that holds the lock as writer holds it in the child too. Where another thread did, what it protects may be
- * half done in the child: readers are told, and so is the next writer, who mends it. Where the kernel can't wipe memory at a
- * fork (before 4.14), a child's writers wait for its parent's readers.
+ * fork. Readers among the parent's other threads don't count in a child. Sections of the thread that forked go on if the
+ * thread calls rk_rwlock_read_keep() for them. Kept or not, the thread may end a section that it began before the fork. A
+ * section that isn't kept may be ended after up to three forks, each in the child of the one before (see rcu.h). If a signal
+ * handler forks in the middle of a read lock, the section counts as begun before the fork.
  *
- * Memory order. What was done under a lock happened before what is done under it later, unless both only read.
+ * If the thread that forked holds the lock as writer, it also holds the lock in the child. If another thread held it, the
+ * data may be half done in the child. Then calls of readers return 1, and so does that of the next writer, which repairs the
+ * data. On kernels that can't wipe memory at a fork (before 4.14), a child's writers wait for its parent's readers.
+ *
+ * Memory order. All that a thread does under a lock happens before all that any thread does under it later, unless both only
+ * read.
  */
 #ifndef RSEQKIT_LOCK_H
 #define RSEQKIT_LOCK_H
 
 #include <rseqkit/percpu.h>
 
-struct rk_lock;           /* its address is that of the item in per-CPU memory (percpu.h) */
-struct rk_rwlock;         /* the same */
-struct rk_rwlock_section; /* of a reader: where it was counted */
+struct rk_lock;           /* a per-CPU lock; its address is that of its item in per-CPU memory (percpu.h) */
+struct rk_rwlock;         /* a reader-writer lock; its address is that of its item, too */
+struct rk_rwlock_section; /* a read section: where its reader was counted */
 
-/* Of a per-CPU lock: what a CPU's data is preceded by, and so the most that a CPU can have. */
+/* Bytes in front of a CPU's data in a per-CPU lock, and the most bytes of data for each CPU. */
 #define RK_LOCK_HEADER 64
 #define RK_LOCK_SIZE_MAX (RK_STRIDE - RK_LOCK_HEADER)
 
 RKI_BEGIN_DECLS
 
 /*
- * Creates a per-CPU lock, with `size` bytes of zeros for each CPU, aligned to 64.
+ * Creates a per-CPU lock, with `size` bytes of zeros for each CPU, aligned to 64 bytes.
  *
  * Parameters: size is 0 to RK_LOCK_SIZE_MAX.
  * Returns 0 and the lock in *lock; -EINVAL when lock is NULL or the size is too large; -ENOMEM; -EUCLEAN as
@@ -99,38 +106,40 @@ RKI_BEGIN_DECLS
 RKI_API int rk_lock_create(struct rk_lock **lock, size_t size);
 
 /*
- * Destroys a lock and its data; NULL is allowed. No thread may be using it.
+ * Destroys a lock and its data. NULL is allowed. No thread may be using the lock.
  *
- * Returns 0; -EBUSY while somebody holds it; -EINVAL when it is no lock (any more); -EUCLEAN as rk_percpu_free().
- * Context: as rk_lock_create(). Cost: as rk_counter_destroy(), and a look at each CPU's.
+ * Returns 0; -EBUSY while a thread holds it; -EINVAL when it isn't a lock, or was destroyed before; -EUCLEAN as
+ * rk_percpu_free().
+ * Context: as rk_lock_create(). Cost: as rk_counter_destroy(), and a look at each CPU's lock.
  */
 RKI_API int rk_lock_destroy(struct rk_lock *lock);
 
 /*
- * Takes the lock of the CPU that the thread runs on: waits for its holder, for at most `nanoseconds`, or not at all.
+ * Take the lock of the CPU that the thread runs on. If the lock is held, the call waits for as long as needed, for at most
+ * `nanoseconds`, or (_try) not at all.
  *
- * Returns 0, or 1 in a child of fork where it was held by a thread that isn't there any more: the data may be half done. In
- * *data then what it protects; NULL otherwise:
- *   -EBUSY      (_try, or no time) somebody holds it, the calling thread perhaps, or is about to
+ * Returns 0 and the lock's data in *data. Returns 1 and the data in a child of fork, if the lock was held by a thread that
+ * isn't in the child: the data may be half done. Otherwise *data is NULL, and the call returns:
+ *   -EBUSY      (_try, or no time) a thread holds the lock, perhaps the calling thread, or is about to
  *   -ETIMEDOUT  the time is over
- *   -EDEADLK    the calling thread holds it, and would wait for itself. Each copy of the library in a process knows only
- *               what was taken by it: with a lock that another copy took for this thread, this waits
- *   -EINVAL     nanoseconds is negative, where it would have to wait
+ *   -EDEADLK    the calling thread holds the lock, and would wait for itself. A copy of the library knows only the locks
+ *               that it took itself. If another copy took the lock for this thread, the call waits
+ *   -EINVAL     nanoseconds is negative, and the call would have to wait
  * Context: any thread; signal handler, with _try only; after fork; not in a vfork child; not under asynchronous cancellation
  * (api.h). A thread that ends while it holds a lock holds it for ever. Cost: with rk_lock_release() 1 to 3 ns with rseq, by
- * processor; 40 without; a fence and a sleep where it has to wait.
+ * processor; 40 ns without; a fence and a sleep if the call has to wait.
  */
 RKI_INLINE int rk_lock_here_for(struct rk_lock *lock, int64_t nanoseconds, void **data);
 RKI_INLINE int rk_lock_here(struct rk_lock *lock, void **data);
 RKI_INLINE int rk_lock_here_try(struct rk_lock *lock, void **data);
 
 /*
- * Takes the lock of a CPU, wherever the thread runs. Who holds several at a time takes them in the order of their indexes,
- * or with a time limit.
+ * Take the lock of a CPU, wherever the thread runs. To hold several locks at a time, take them in order of index, or with a
+ * time limit.
  *
  * Parameters: index is a possible CPU, online or not, or RK_INDEX_OVERFLOW.
- * Returns as rk_lock_here_for(); -EINVAL for an index that isn't possible too; -EHOSTUNREACH when there is no fence (any
- * more, or for this thread, see remote.h).
+ * Returns as rk_lock_here_for(); also -EINVAL when the index isn't possible; -EHOSTUNREACH when there is no fence (any more,
+ * or for this thread, see remote.h).
  * Context: as rk_lock_here_for(). Cost: a fence of that CPU; for RK_INDEX_OVERFLOW some 20 ns.
  */
 RKI_API int rk_lock_cpu(struct rk_lock *lock, int index, void **data);
@@ -138,17 +147,17 @@ RKI_API int rk_lock_cpu_try(struct rk_lock *lock, int index, void **data);
 RKI_API int rk_lock_cpu_for(struct rk_lock *lock, int index, int64_t nanoseconds, void **data);
 
 /*
- * Gives back what the calling thread took.
+ * Releases a lock that the calling thread took.
  *
- * Parameters: data is what it got with the lock.
- * Returns 0; -EPERM when the calling thread doesn't hold it. A handler is to release what it took, and nothing else.
- * Context: as rk_lock_here_for(), in handlers too. Cost: as said there; a system call where somebody waits.
+ * Parameters: data is the pointer that came with the lock.
+ * Returns 0; -EPERM when the calling thread doesn't hold the lock. A signal handler releases only locks that it took itself.
+ * Context: as rk_lock_here_for(), also in signal handlers. Cost: see there; a system call if a thread waits.
  */
 RKI_INLINE int rk_lock_release(struct rk_lock *lock, void *data);
 
 /*
- * The data of an index without its lock, to fill it before others know the lock, say; NULL for an index that there is none
- * of. And the index whose data that is.
+ * rk_lock_data() returns the data of an index without its lock, for example to fill the data before other threads know the
+ * lock. It returns NULL when there is no such index. rk_lock_index() returns the index that the data belongs to.
  *
  * Context: any. Cost: nanoseconds.
  */
@@ -159,68 +168,73 @@ RKI_API int rk_lock_index(const struct rk_lock *lock, const void *data);
  * Creates a reader-writer lock.
  *
  * Parameters: flags is 0, or RK_RWLOCK_WRITERS_FIRST.
- * Returns 0 and the lock in *lock; -EINVAL when lock is NULL or a flag isn't known; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
+ * Returns 0 and the lock in *lock; -EINVAL when lock is NULL or a flag is unknown; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: as
- * rk_freelist_create(), and a fence. Memory: 128 bytes for each CPU that readers run on, and 256 for all.
+ * rk_freelist_create(), and a fence. Memory: 128 bytes for each CPU that readers run on, and 256 bytes that all CPUs share.
  */
 #define RK_RWLOCK_WRITERS_FIRST 1u
 RKI_API int rk_rwlock_create(struct rk_rwlock **lock, unsigned flags);
 
 /*
- * Destroys a lock; NULL is allowed. No thread may be using it: one that hasn't returned from rk_rwlock_read_unlock() is.
+ * Destroys a lock. NULL is allowed. No thread may be using the lock. A thread still uses it until rk_rwlock_read_unlock()
+ * has returned.
  *
- * Returns 0; -EBUSY while somebody reads or writes; -EINVAL when it is no lock (any more); -EUCLEAN as rk_percpu_free().
+ * Returns 0; -EBUSY while a thread reads or writes; -EINVAL when it isn't a lock, or was destroyed before; -EUCLEAN as
+ * rk_percpu_free().
  * Context: as rk_rwlock_create(). Cost: as rk_counter_destroy().
  */
 RKI_API int rk_rwlock_destroy(struct rk_rwlock *lock);
 
 /*
- * Begins to read: waits for a writer, for at most `nanoseconds`, or not at all.
+ * Begin a read section. If a writer keeps readers out, the call waits for as long as needed, for at most `nanoseconds`, or
+ * (_try) not at all.
  *
- * Returns 0 and in *section what to end it with. Returns 1 with the section, too, in a child of fork where a writer had the
- * lock that isn't there any more: the data may be half done. Readers get that until a writer has had the lock. Else, with NULL
- * in *section:
- *   -EBUSY       (_try, or no time) a writer has the lock, or may have it soon
- *   -ETIMEDOUT   the time is over
- *   -EDEADLK     the calling thread is the writer, by this copy of the library, and would wait for itself
- *   -EINVAL      nanoseconds is negative, where it would have to wait
- * Context: any thread; signal handler, with _try only; after fork; not in a vfork child, which would keep writers waiting for
- * ever if it were killed: inside rk_vfork_begin() neither. Cost: with rk_rwlock_read_unlock() 1 to 4 ns with rseq, by
- * processor; 20 to 40 without, or while a writer waits.
+ * Returns 0 and the section's handle in *section. Returns 1 and the handle in a child of fork, if the lock belonged to a
+ * writer that isn't in the child: the data may be half done. Readers get 1 until another writer has had the lock. Otherwise
+ * *section is NULL, and the call returns:
+ *   -EBUSY      (_try, or no time) a writer has the lock, or may have it soon
+ *   -ETIMEDOUT  the time is over
+ *   -EDEADLK    the calling thread is the writer, by this copy of the library, and would wait for itself
+ *   -EINVAL     nanoseconds is negative, and the call would have to wait
+ * Context: any thread; signal handler, with _try only; after fork; not in a vfork child, not even inside rk_vfork_begin().
+ * If such a child were killed, writers would wait for ever. Cost: with rk_rwlock_read_unlock() 1 to 4 ns with rseq, by
+ * processor; 20 to 40 ns without, or while a writer waits.
  */
 RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section);
 RKI_INLINE int rk_rwlock_read_lock(struct rk_rwlock *lock, struct rk_rwlock_section **section);
 RKI_INLINE int rk_rwlock_read_lock_try(struct rk_rwlock *lock, struct rk_rwlock_section **section);
 
 /*
- * Ends a section, in whichever thread. Who ends it in another one hands it over with release and acquire.
+ * Ends a read section. Another thread may end it. Then pass the handle to that thread through a lock or a queue, which
+ * orders memory by a release and an acquire.
  *
- * Context: as rk_rwlock_read_lock_try(). Cost: as said there; with a writer who waits, a system call.
+ * Context: as rk_rwlock_read_lock_try(). Cost: see there; a system call if a writer waits.
  */
 RKI_INLINE void rk_rwlock_read_unlock(struct rk_rwlock *lock, struct rk_rwlock_section *section);
 
 /*
- * In a child of fork: a section that the forking thread was in goes on here, and writers of this process wait for it. To be
- * called before anything else is done with the lock, once for each such section.
+ * In a child of fork: keeps a section that the forking thread was in, so that writers of this process wait for it. Call this
+ * before anything else is done with the lock, once for each such section.
  *
- * Returns what to end it with from now on. In the process where it was begun, that is `section`.
- * Context: as rk_rwlock_read_lock_try(). Cost: as that.
+ * Returns the handle that ends the section from now on. In the process where the section began, that is `section`.
+ * Context and cost: as rk_rwlock_read_lock_try().
  */
 RKI_API struct rk_rwlock_section *rk_rwlock_read_keep(struct rk_rwlock *lock, struct rk_rwlock_section *section);
 
 /*
- * Takes the lock for writing: waits for other writers, and until all sections of readers are over, for at most
- * `nanoseconds`, or not at all. rk_rwlock_write_unlock() gives it back, in the same thread. A thread that ends while it has
- * the lock has it for ever.
+ * Take the lock for writing. The call waits for other writers and for all read sections: for as long as needed, for at most
+ * `nanoseconds`, or (_try) not at all. rk_rwlock_write_unlock() gives the lock back, in the same thread. A thread that ends
+ * while it has the lock has it for ever.
  *
- * Returns 0, or 1 in a child of fork where it was another writer's who isn't there any more: what it protects may be half
- * done. Else:
- *   -EBUSY         (_try, or no time) somebody reads or writes, the caller perhaps, or was just about to look
+ * Returns 0, or 1 in a child of fork if the lock belonged to a writer that isn't in the child: the data may be half done.
+ * Otherwise:
+ *   -EBUSY         (_try, or no time) a thread reads or writes, perhaps the caller, or a reader was just trying to begin
  *   -ETIMEDOUT     the time is over
- *   -EDEADLK       the calling thread has it already, by this copy of the library; by another it would wait
- *   -EHOSTUNREACH  there is no fence (any more, or for this thread, see remote.h): nothing is known of readers
- *   -EINVAL        nanoseconds is negative, where it would have to wait
- * rk_rwlock_write_unlock(): 0, or -EPERM when the calling thread hasn't got it.
+ *   -EDEADLK       the calling thread already has the lock, by this copy of the library. If another copy took it, the call
+ *                  waits
+ *   -EHOSTUNREACH  there is no fence (any more, or for this thread, see remote.h), so readers can't be counted
+ *   -EINVAL        nanoseconds is negative, and the call would have to wait
+ * rk_rwlock_write_unlock() returns 0, or -EPERM when the calling thread doesn't have the lock.
  * Context: any thread; signal handler, with _try only; after fork; not in a vfork child; not under asynchronous cancellation
  * (api.h). Cost: a fence, and loads from each CPU's slot; on other machines than x86 two more fences, of another kind.
  */
