@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* answer.h - options and answers in structures that may grow: a caller knows as much of one as its header did. */
+/* answer.h - options and answers in structures that may grow. A caller knows as much of a structure as its header did. */
 #ifndef RK_SRC_ANSWER_H
 #define RK_SRC_ANSWER_H
 
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Copies what the caller has room for; what it has besides, as of a later version, becomes zero. */
+/* Copies as much of an answer as the caller has room for. If the caller knows a later version, the rest becomes zero. */
 static inline void rk_answer(void *to, size_t size, const void *full, size_t full_size)
 {
 	if (size > full_size) {
@@ -18,8 +18,10 @@ static inline void rk_answer(void *to, size_t size, const void *full, size_t ful
 }
 
 /*
- * Reads options that the caller knows `size` bytes of; what it doesn't know is zero. Returns 0; -EINVAL without options; -E2BIG
- * if it wants something that this library doesn't know: a byte there isn't zero.
+ * Reads options, of which the caller knows `size` bytes. Options that the caller doesn't know become zero.
+ *
+ * Returns 0; -EINVAL without options; -E2BIG if the caller wants something that this library doesn't know: a byte after the
+ * known ones isn't zero.
  */
 static inline int rk_question(void *full, size_t full_size, const void *given, size_t size)
 {

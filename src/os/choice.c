@@ -2,15 +2,17 @@
 /*
  * choice.c - reads the environment that the program was started with.
  *
- * The invariant: every copy of this library asks the same question, whenever and wherever it does. So the kernel is
- * asked, which knows where exec put the strings. The libc's `environ` is another thing: each namespace of dlmopen has
- * one, a preloaded allocator runs before it is there, and other threads or the interrupted code may be changing it.
- * The answer may differ all the same, where /proc comes and goes, descriptors run short, or the program overwrites the
- * strings, as setproctitle() does. A choice that was made is on the page by then (plan.c), which comes first.
+ * The invariant: every copy of this library gets the same answer, at any time and in any module. So this file asks the
+ * kernel, which knows where exec put the strings. The libc's `environ` would not do. Each namespace of dlmopen has its own,
+ * and a preloaded allocator runs before it is there. Other threads or the interrupted code may be changing it.
  *
- * RSEQKIT_AREA=own exists because glibc's spare area is registered with 32 bytes, in legacy mode: glibc registers threads there
- * too, with 32. An area of our own has all that the kernel offers. Where copies' blocks are 16-aligned (agreement.h), they can't
- * be areas: the choice then takes librseqkit-preload.so, whose block is on the page before any other copy asks.
+ * The answers can still differ if /proc comes and goes, if descriptors run short, or if the program overwrites the strings,
+ * as setproctitle() does. A choice that was made is on the page by then, and the page is looked at first (plan.c).
+ *
+ * RSEQKIT_AREA=own exists because glibc's spare area is registered with 32 bytes, in legacy mode: glibc registers threads
+ * there too, with 32 bytes. An area of our own has all that the kernel offers. Where copies' blocks are 16-aligned
+ * (agreement.h) they can't be areas. There the choice takes librseqkit-preload.so, whose block is on the page before any
+ * other copy asks.
  */
 #define _GNU_SOURCE
 #include "choice.h"
@@ -24,7 +26,7 @@
 #define AT_SECURE 23 /* include/uapi/linux/auxvec.h */
 #endif
 
-/* What may be in the environment; the text with its terminator. */
+/* A setting that the environment may have. `size` counts the text's terminator. */
 struct setting {
 	const char *text;
 	size_t size;
@@ -42,10 +44,10 @@ static const struct setting debug_modes[] = {SETTING("RSEQKIT_PERCPU=debug", 1)}
 
 #define SETTINGS_MAX 3
 
-/* How many characters of a string are as wanted so far; DIFFERS after a difference. */
+/* `matched` has, for each setting, the number of characters that match so far; DIFFERS after a difference. */
 #define DIFFERS SIZE_MAX
 
-/* A part of the environment. Returns what the first setting means that is complete, or 0. */
+/* Searches a part of the environment. Returns the meaning of the first setting that is complete, or 0. */
 static int find_setting(const char *text, long size, const struct setting *settings, size_t count, size_t matched[])
 {
 	for (long i = 0; i < size; i++) {
@@ -59,7 +61,7 @@ static int find_setting(const char *text, long size, const struct setting *setti
 	return 0;
 }
 
-/* What the environment says, 0 if nothing, or -1 where there is no descriptor to look at it with, now. */
+/* Returns the meaning of a setting in the environment; 0 if there is none; -1 if no descriptor is free to read it with now. */
 static int ask(const struct setting *settings, size_t count)
 {
 	char text[256] = {0}; /* a signal handler's stack is short */
@@ -91,12 +93,12 @@ enum rk_choice rk_choice(void)
 
 bool rk_debug_chosen(void)
 {
-	static int answer; /* 0: not asked yet; else one more than it is */
+	static int answer; /* 0: not asked yet; else the answer plus 1 */
 	int known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
 
 	if (known == 0) {
 		known = 1 + ask(debug_modes, sizeof(debug_modes) / sizeof(debug_modes[0]));
-		__atomic_store_n(&answer, known, __ATOMIC_RELAXED); /* asked again, if it is still 0 */
+		__atomic_store_n(&answer, known, __ATOMIC_RELAXED); /* while this is 0 the next call asks again */
 	}
 	return known == 2;
 }

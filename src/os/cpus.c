@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpus.c - which CPUs are possible: those whose numbers an area may ever hold.
+ * cpus.c - the possible CPUs: those whose numbers an area may ever hold.
  *
- * Never the number online, nor what sysconf() makes of it: ids may be sparse, and CPUs come and go. Read once, by raw
- * means, so that a first use in a signal handler works too.
+ * This is neither the number of CPUs online nor what sysconf() makes of that: ids may be sparse, and CPUs come and go. The
+ * set is read once, by raw system calls, so that a first use in a signal handler works too.
  *
  * The invariant: the set in use has every CPU that this process may run on, as far as that can be known. It never grows,
- * for memory is mapped by it; it may shrink once, from all that the kernel has room for to what its list says. All copies
- * of this library use the set that one of them saw first (cpus_page.h), for they go through each other's objects; a copy
- * only leaves it if the kernel contradicts it.
+ * because memory is mapped by it. It may shrink once, from all that the kernel has room for to what the kernel's list says.
+ * All copies of this library use the set that one of them saw first (cpus_page.h), because they go through each other's
+ * objects. A copy uses another set only if the kernel contradicts the common one.
  *
- * The list is not believed blindly: a container may show that of another machine. If the calling thread may run on a CPU
- * that isn't listed, or there is no list, every number that the kernel's own masks have room for counts as possible.
+ * The list isn't always right: a container may show that of another machine. If there is no list, or if the calling thread
+ * may run on a CPU that isn't listed, the list doesn't count. Then every number that the kernel's own masks have room for
+ * is possible.
  */
 #define _GNU_SOURCE
 #include "cpus.h"
@@ -23,10 +24,10 @@
 
 #define BITS (8 * (int)sizeof(unsigned long))
 
-/* Which set is in use. Each has the same contents whoever writes it. */
+/* Which set is in use. All threads that write a set write the same contents. */
 enum {
 	UNREAD,
-	MASKED_FOR_NOW, /* for there was no descriptor, or no memory, to read the list */
+	MASKED_FOR_NOW, /* there was no descriptor, or no memory, to read the list */
 	MASKED,
 	LISTED,
 	AGREED
@@ -34,7 +35,7 @@ enum {
 static unsigned state;
 static struct rk_cpus listed; /* the kernel's list */
 static struct rk_cpus masked; /* all that the kernel has room for */
-static struct rk_cpus agreed; /* another copy's, that differs */
+static struct rk_cpus agreed; /* another copy's, which differs */
 
 static struct rk_cpus *set_of(unsigned which)
 {
@@ -64,16 +65,16 @@ static void set_clear(struct rk_cpus *cpus)
 	cpus->highest = -1;
 }
 
-/* The list is parsed as it is read: it may be long, and a signal handler's stack is short. */
+/* The list is parsed while it is read: it may be long, and a signal handler's stack is short. */
 struct parser {
 	struct rk_cpus *cpus;
-	int first;  /* of a range, or -1 */
-	int number; /* being read, or -1 before its first digit */
-	bool ended; /* by the line's end */
+	int first;  /* first number of a range, or -1 */
+	int number; /* number being read, or -1 before its first digit */
+	bool ended; /* the line has ended */
 	int error;
 };
 
-/* A number is complete: alone, or as the end of a range. */
+/* A number is complete: a single one, or the end of a range. */
 static void parse_range_end(struct parser *p)
 {
 	int first = p->first >= 0 ? p->first : p->number;
@@ -133,7 +134,7 @@ int rk_cpus_read(const char *path, struct rk_cpus *cpus)
 	struct parser p;
 	char text[128] = {0};
 	long r, position = 0;
-	long fd = RK_SYSCALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO, in its place */
+	long fd = RK_SYSCALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* in case this is a FIFO */
 
 	if (fd < 0)
 		return (int)fd;
@@ -152,14 +153,17 @@ struct mask {
 	unsigned long words[RK_CPUS_MAX / BITS];
 };
 
-/* Where the calling thread may run. Returns the bytes of the kernel's own mask, or a negative errno. */
+/* Finds out where the calling thread may run. Returns the bytes of the kernel's own mask, or a negative errno. */
 static long affinity(struct mask *mask)
 {
 	memset(mask, 0, sizeof(*mask));
 	return RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(*mask), mask->words);
 }
 
-/* Without a list: every number the kernel has room for. It may be refused to one thread, so the first one's answer counts. */
+/*
+ * Without a list, every number that the kernel has room for is possible. A filter may refuse sched_getaffinity() to one
+ * thread, so the first thread's answer counts for all.
+ */
 __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 {
 	static long answered;
@@ -167,7 +171,7 @@ __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 	long bytes = affinity(&mask), before = 0;
 
 	set_clear(cpus);
-	/* Refused as well: nothing is known, and everything is possible. */
+	/* The call was refused as well: nothing is known, and every number is possible. */
 	if (bytes <= 0 || bytes > (long)sizeof(mask))
 		bytes = (long)sizeof(mask);
 	if (!__atomic_compare_exchange_n(&answered, &before, bytes, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
@@ -176,7 +180,10 @@ __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 		set_add(cpus, cpu);
 }
 
-/* The set is somebody else's: of a container, say. The kernel itself lets this thread run on other CPUs. */
+/*
+ * Returns whether the set can't be this machine's, as in a container: the kernel lets this thread run on CPUs that aren't
+ * in it.
+ */
 __attribute__((__noinline__)) static bool is_contradicted(const unsigned long *set)
 {
 	struct mask mask;
@@ -189,15 +196,15 @@ __attribute__((__noinline__)) static bool is_contradicted(const unsigned long *s
 	return false;
 }
 
-/* What comes and goes: another look may succeed. */
+/* Returns whether the error may pass: another look may succeed. */
 static bool is_passing(int error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR;
 }
 
 /*
- * Stores only words that differ, so a late thread doesn't write beside readers. The load makes the word's store visible to
- * whoever sees `state`.
+ * Stores a word only if it differs, so a late thread doesn't write beside readers. The load makes the word's store visible
+ * to each thread that sees `state`.
  */
 #define PUBLISH(to, from)                                                                                              \
 	do {                                                                                                           \
@@ -208,7 +215,10 @@ static bool is_passing(int error)
 		}                                                                                                      \
 	} while (0)
 
-/* Word by word: racing threads and nested handlers do the same. ThreadSanitizer takes exchanges that fail for writes. */
+/*
+ * Publishes a set word by word: racing threads and nested handlers store the same. ThreadSanitizer is off here, because it
+ * takes exchanges that fail for stores.
+ */
 __attribute__((__noinline__, __no_sanitize__("thread"))) static void publish_set(struct rk_cpus *set, const struct rk_cpus *cpus)
 {
 	for (size_t i = 0; i < sizeof(cpus->set) / sizeof(cpus->set[0]); i++)
@@ -218,8 +228,8 @@ __attribute__((__noinline__, __no_sanitize__("thread"))) static void publish_set
 }
 
 /*
- * What other copies use, instead of what this one would, if they use something else: offered to them, or only asked for. Not
- * what has a CPU above `highest`.
+ * Replaces *cpus by the set that other copies use, if that differs, and returns true then. `offered`: *cpus is offered to
+ * them. A set isn't taken if the kernel contradicts it, or if it has a CPU above `highest`.
  */
 static bool agree(struct rk_cpus *cpus, bool offered, int highest)
 {
@@ -237,7 +247,7 @@ static bool agree(struct rk_cpus *cpus, bool offered, int highest)
 	return true;
 }
 
-/* What this copy sees by itself. */
+/* Finds the set that this copy sees by itself. Returns which one it is. */
 static unsigned see(struct rk_cpus *cpus, int highest)
 {
 	int r = rk_cpus_read("/sys/devices/system/cpu/possible", cpus);
@@ -250,7 +260,10 @@ static unsigned see(struct rk_cpus *cpus, int highest)
 	return now;
 }
 
-/* Sees, or only asks others. Whatever has a CPU more comes too late once memory is mapped. */
+/*
+ * Finds the set. `sees`: this copy reads the list; otherwise it only asks other copies. A set with a higher CPU than the
+ * present one comes too late, because memory is mapped.
+ */
 __attribute__((__noinline__)) static void look_for_cpus(unsigned before, bool sees)
 {
 	int highest = before == UNREAD ? RK_CPUS_MAX - 1 : masked.highest;
@@ -269,7 +282,10 @@ __attribute__((__noinline__)) static void look_for_cpus(unsigned before, bool se
 	(void)__atomic_compare_exchange_n(&state, &before, now, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-/* Others may have made objects since there was no descriptor for the list: of what they know of. */
+/*
+ * If this copy had no descriptor for the list, it asks other copies at each call. They may have made objects meanwhile, for
+ * the CPUs that they know of.
+ */
 const struct rk_cpus *rk_cpus_get(void)
 {
 	unsigned which = __atomic_load_n(&state, __ATOMIC_ACQUIRE);

@@ -12,19 +12,22 @@ struct rk_cpus {
 	unsigned long set[RK_CPUS_MAX / (8 * sizeof(unsigned long))];
 };
 
-/* The set, read on the first call; never fails. Async-signal-safe. */
+/* Returns the set, which the first call reads. Never fails. Async-signal-safe. */
 const struct rk_cpus *rk_cpus_get(void);
 
-/* The same, after another look if there was no descriptor for the first. Of those who map memory for CPUs. */
+/* Returns the set, after another attempt if there was no descriptor for the list. For functions that map memory for CPUs. */
 const struct rk_cpus *rk_cpus_look_again(void);
 
 /*
- * Parses the kernel's list format, "0-3,8,10-11\n". Returns 0, or -EINVAL for anything else, or -ERANGE for a number
- * of RK_CPUS_MAX or more; *cpus is then undefined.
+ * Parses the kernel's list format, "0-3,8,10-11\n". Returns 0; -ERANGE for a number of RK_CPUS_MAX or more; -EINVAL for any
+ * other fault. After an error *cpus is undefined.
  */
 int rk_cpus_parse(const char *text, struct rk_cpus *cpus);
 
-/* The same from a file. Returns the negative errno of what failed, too. Async-signal-safe. */
+/*
+ * Parses a file in that format. Returns as rk_cpus_parse(), or the negative errno of the system call that failed.
+ * Async-signal-safe.
+ */
 int rk_cpus_read(const char *path, struct rk_cpus *cpus);
 
 static inline bool rk_cpus_has(const struct rk_cpus *cpus, int cpu)

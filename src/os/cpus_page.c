@@ -2,9 +2,10 @@
 /*
  * cpus_page.c - one page that tells all copies of this library which CPUs are possible.
  *
- * The invariant: behind its magic word the page is complete, and never changes. A page without it, that another thread or
- * the code below a signal handler is about to fill, or that a child has from those, is as none. No file is behind it, as
- * there is behind the rendezvous: a copy that has no descriptor to read the kernel's list needs the page most.
+ * The invariant: once its magic word is there, the page is complete and never changes. A page without the magic word counts
+ * as none: another thread, or the code that a signal handler interrupted, is about to fill it. In a child that is forked
+ * meanwhile it stays like that. Unlike the rendezvous page it is no file, because a copy that has no descriptor to read the
+ * kernel's list needs this page most.
  */
 #define _GNU_SOURCE
 #include "cpus_page.h"
@@ -22,7 +23,10 @@ _Static_assert(sizeof(((struct rk_cpus_page *)0)->set) == sizeof(((struct rk_cpu
 
 static struct rk_cpus_page *const page = (struct rk_cpus_page *)RK_CPUS_PAGE_ADDRESS;
 
-/* Maps a page and fills it, unless there is one. Raw, and the result compared, for what rendezvous.c says. */
+/*
+ * Maps a page and fills it, unless there is one. The call is raw and its result is compared, for the reasons in
+ * rendezvous.c.
+ */
 static bool publish_page(const struct rk_cpus *offer)
 {
 	long mapped = RK_SYSCALL(RK_SYS_MMAP, page, sizeof(*page), PROT_READ | PROT_WRITE,
@@ -39,7 +43,7 @@ static bool publish_page(const struct rk_cpus *offer)
 	return false;
 }
 
-/* Asks first whether there is anything: valgrind reports who gives the kernel an address that isn't mapped. */
+/* Asks first whether any page is there, because valgrind reports an unmapped address that is given to the kernel. */
 static bool is_there(void)
 {
 	unsigned char resident = 0;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fence.c - other CPUs' critical sections, finished or aborted.
+ * fence.c - fences: they finish or abort the critical sections of other CPUs.
  *
- * By the kernel's fence where there is one: membarrier(2) interrupts the CPUs that run this process, and an interrupt in
- * a section aborts it. Otherwise by a visit: when the calling thread runs on a CPU, whatever ran there has been
- * preempted, which aborts a section as well.
+ * Where the kernel has a fence it is used: membarrier(2) interrupts the CPUs that run this process, and an interrupt in a
+ * section aborts it. Otherwise the calling thread visits the CPUs. When it runs on a CPU, the thread that ran there has
+ * been preempted, which aborts a section as well.
  *
- * The kernel's fence wants the process registered for it. While a process has one thread that is done at once; later
- * the kernel waits until all CPUs have noticed. No constructor does it: a filter that ends the process for this call may
- * be there from its start, and most programs need no fence.
+ * The kernel's fence needs the process registered for it. While a process has one thread, that is done at once. Later the
+ * kernel waits until all CPUs have noticed. No constructor does it, because a filter that kills for this call may be there
+ * from the start, and most programs need no fence.
  */
 #define _GNU_SOURCE
 #include <rseqkit/remote.h>
@@ -20,16 +20,16 @@
 #include "kernel.h"
 #include "cpus.h"
 
-/* Of include/uapi/linux/membarrier.h, since 5.10. */
+/* From include/uapi/linux/membarrier.h, since Linux 5.10. */
 #define FENCE (1 << 7)    /* MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ */
 #define REGISTER (1 << 8) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ */
 #define ONE_CPU 1         /* MEMBARRIER_CMD_FLAG_CPU */
 
-/* Since 4.14. */
+/* Since Linux 4.14. */
 #define MEMORY_FENCE (1 << 3)    /* MEMBARRIER_CMD_PRIVATE_EXPEDITED */
 #define MEMORY_REGISTER (1 << 4) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED */
 
-#define VISITS 20 /* another thread may set this one's affinity as well */
+#define VISITS 20 /* attempts: another thread may set this one's affinity as well */
 
 #define BITS (8 * (int)sizeof(unsigned long))
 
@@ -41,7 +41,7 @@ static bool has_cpu(const void *set, size_t bytes, int cpu)
 {
 	size_t byte = (size_t)cpu / 8;
 
-	/* Sets are of words, and in a word of a big-endian machine the lowest bit is in the last byte. */
+	/* A set is an array of words. On a big-endian machine the lowest bit of a word is in the last byte. */
 	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
 		byte ^= sizeof(unsigned long) - 1;
 	return byte < bytes && ((const unsigned char *)set)[byte] >> (cpu % 8) & 1;
@@ -54,7 +54,7 @@ int rk_fence_prepare(void)
 	return r == -EINVAL ? -ENOSYS : (int)r;
 }
 
-/* The kernel's fence. Registers the process where that wasn't done, or is done no more. */
+/* Makes the kernel's fence. Registers the process for it, if the process isn't registered or is registered no more. */
 static long kernel_fence(unsigned flags, int cpu)
 {
 	long r = RK_SYSCALL(SYS_membarrier, FENCE, flags, cpu);
@@ -64,7 +64,7 @@ static long kernel_fence(unsigned flags, int cpu)
 	return r;
 }
 
-/* Nothing runs on an offline CPU. Where the list can't be read, all are online. */
+/* Returns whether the CPU is offline: then nothing runs there. If the list can't be read, all CPUs count as online. */
 __attribute__((__noinline__)) static bool is_offline(int cpu)
 {
 	struct rk_cpus online;
@@ -72,7 +72,7 @@ __attribute__((__noinline__)) static bool is_offline(int cpu)
 	return rk_cpus_read("/sys/devices/system/cpu/online", &online) == 0 && !rk_cpus_has(&online, cpu);
 }
 
-/* Is the calling thread on that CPU, and alone there? It runs, so nothing else does. */
+/* Returns whether the calling thread is on this CPU. While it runs there, no other thread does. */
 static bool arrived_on(int cpu)
 {
 	unsigned here = UINT_MAX;
@@ -89,8 +89,8 @@ static bool has_only(const struct mask *mask, long length, int cpu)
 }
 
 /*
- * Goes there and comes home, unless another thread has sent this one elsewhere meanwhile: it stays there then. False if
- * it didn't arrive.
+ * Moves the calling thread to the CPU and back. If another thread has set another affinity meanwhile, that affinity stays.
+ * Returns false if the thread didn't arrive.
  */
 static bool go_to(int cpu, bool *allowed)
 {
@@ -108,7 +108,7 @@ static bool go_to(int cpu, bool *allowed)
 	arrived = arrived_on(cpu);
 	length = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(only), &only);
 	if (length < 0 || has_only(&only, length, cpu))
-		(void)RK_SYSCALL(SYS_sched_setaffinity, 0, sizeof(saved), &saved); /* wider than the kernel's: zeros */
+		(void)RK_SYSCALL(SYS_sched_setaffinity, 0, sizeof(saved), &saved); /* longer than the kernel's mask: zeros */
 	return arrived;
 }
 
@@ -125,7 +125,7 @@ __attribute__((__noinline__)) static int visit(int cpu)
 int rk_fence_cpu(int cpu)
 {
 	if (!rk_cpus_has(rk_cpus_get(), cpu))
-		return -EINVAL; /* the kernel has no objection to one that doesn't exist */
+		return -EINVAL; /* the kernel accepts a CPU that doesn't exist */
 	return kernel_fence(ONE_CPU, cpu) == 0 ? 0 : visit(cpu);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.h - the system calls of the slow path, and the questions they can answer.
+ * kernel.h - the system calls of the slow path, and the questions that they can answer.
  *
- * Every call returns a negative errno and leaves errno as it was, so all of this may run in a signal handler.
+ * A call that fails returns a negative errno, and every call leaves errno as it was. So all of them may run in a signal
+ * handler.
  */
 #ifndef RK_SRC_KERNEL_H
 #define RK_SRC_KERNEL_H
@@ -22,7 +23,10 @@
 #define SYS_rseq __NR_rseq
 #endif
 
-/* Of 32-bit machines the one that takes its arguments in registers; offsets are 0 here, in whatever unit. */
+/*
+ * On 32-bit machines this call takes its arguments in registers. The unit of its offset doesn't matter, because offsets are
+ * 0 here.
+ */
 #ifdef SYS_mmap2
 #define RK_SYS_MMAP SYS_mmap2
 #else
@@ -31,21 +35,21 @@
 
 #define RK_RSEQ_UNREGISTER 1 /* RSEQ_FLAG_UNREGISTER of include/uapi/linux/rseq.h */
 
-/* Of include/uapi/linux/rseq_ktls.h, which kernels have with the series in kernel/. */
+/* From include/uapi/linux/rseq_ktls.h, which kernels with the series in kernel/ have. */
 #define RK_RSEQ_GET_KTLS_LAYOUT (1 << 16)
 #define RK_RSEQ_SET_KTLS_OFFSET (1 << 17)
 #define RK_RSEQ_SET_KTLS_SIG (1 << 18)
 #define RK_RSEQ_SET_KTLS_THREAD (1 << 19)
 #define RK_RSEQ_KTLS_AUTO (1 << 20)
 
-/* Bytes of the kernel's signal set. */
+/* Size of the kernel's signal set, in bytes. */
 #ifdef __mips__
 #define RK_SIGSET_SIZE 16
 #else
 #define RK_SIGSET_SIZE 8
 #endif
 
-/* The libc's syscall(), as a negative errno. */
+/* Makes a system call by the libc's syscall(). Returns a negative errno if the call fails, and keeps errno. */
 #define RK_SYSCALL(...)                                                                                                \
 	__extension__({                                                                                                \
 		int rk_errno_ = errno;                                                                                 \
@@ -57,11 +61,13 @@
 	})
 
 /*
- * Sets the calling thread's signal mask, of RK_SIGSET_SIZE bytes, or blocks all that may be blocked, too. Raw, because the
- * libc's functions leave two signals of its own unblocked. Returns 0, and what it was in *before, or a negative errno.
+ * rk_kernel_set_signals() sets the calling thread's signal mask, of RK_SIGSET_SIZE bytes. rk_kernel_block_signals() blocks
+ * all signals that may be blocked, in addition. Both return 0, and the mask that was set before in *before, or a negative
+ * errno. They make raw calls, because the libc's functions leave two signals of its own unblocked.
  *
- * Signals that an instruction causes stay as they are: blocked, they end the process (force_sig_info_to_task() in the kernel's
- * signal.c), and SIGSYS is how a filter with SECCOMP_RET_TRAP has a system call answered by a handler.
+ * Signals that an instruction causes stay as they are. If such a signal is blocked, it ends the process
+ * (force_sig_info_to_task() in the kernel's signal.c). A filter with SECCOMP_RET_TRAP also uses SIGSYS: its handler answers
+ * a system call.
  */
 #define RKI_SIGNAL_BIT(signal) (1UL << ((signal)-1))
 #define RK_SYNCHRONOUS_SIGNALS                                                                                         \
@@ -83,7 +89,7 @@ static inline int rk_kernel_block_signals(void *before)
 	return (int)RK_SYSCALL(SYS_rt_sigprocmask, SIG_BLOCK, blocked, before, RK_SIGSET_SIZE);
 }
 
-/* Does the calling thread block it? */
+/* Returns whether the calling thread blocks the signal. */
 static inline bool rk_kernel_is_blocked(int signal)
 {
 	unsigned long blocked[RK_SIGSET_SIZE / sizeof(long)] = {0};
@@ -92,13 +98,16 @@ static inline bool rk_kernel_is_blocked(int signal)
 	return (blocked[0] & RKI_SIGNAL_BIT(signal)) != 0;
 }
 
-/* Nanoseconds, of a clock that nobody sets; and when so many from now on will have passed: INT64_MAX if never. */
+/*
+ * rk_kernel_now() returns the nanoseconds of a clock that is never set. rk_kernel_end_of() returns the time at which so
+ * many nanoseconds from now will have passed: INT64_MAX if never.
+ */
 static inline int64_t rk_kernel_now(void)
 {
 	struct timespec time = {0, 0};
 	int saved = errno;
 
-	/* Where that takes a system call, and the call is refused: the vDSO has the coarse one on any machine that has it. */
+	/* This clock may take a system call, which may be refused. The coarse clock takes none wherever the vDSO has it. */
 	if (clock_gettime(CLOCK_MONOTONIC, &time) != 0)
 		(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
 	errno = saved;
@@ -107,23 +116,23 @@ static inline int64_t rk_kernel_now(void)
 
 static inline int64_t rk_kernel_end_of(int64_t nanoseconds)
 {
-	int64_t now = nanoseconds == INT64_MAX ? 0 : rk_kernel_now(); /* it may be a system call */
+	int64_t now = nanoseconds == INT64_MAX ? 0 : rk_kernel_now(); /* rk_kernel_now() may make a system call */
 
 	return now > INT64_MAX - nanoseconds ? INT64_MAX : now + nanoseconds;
 }
 
-/* Of include/uapi/linux/futex.h, private to the process. */
+/* From include/uapi/linux/futex.h, private to the process. */
 #define RK_FUTEX_WAIT 128
 #define RK_FUTEX_WAKE 129
 
-#ifndef SYS_futex /* 32-bit machines that never had another time */
+#ifndef SYS_futex /* 32-bit machines that have always had 64-bit time */
 #define SYS_futex SYS_futex_time64
 typedef int64_t rk_futex_time;
 #else
-typedef long rk_futex_time; /* of the kernel's old structure, whatever the libc's time_t is */
+typedef long rk_futex_time; /* as in the kernel's old structure, whatever the libc's time_t is */
 #endif
 
-/* Sleeps while *word is `value`, at most `nanoseconds`. Returns 0 or a negative errno. */
+/* Sleeps while *word is `value`, for at most `nanoseconds`. Returns 0 or a negative errno. */
 static inline long rk_futex_wait(const uint32_t *word, uint32_t value, int64_t nanoseconds)
 {
 	int64_t seconds = nanoseconds / 1000000000;
@@ -138,7 +147,7 @@ static inline void rk_futex_wake(const uint32_t *word, int threads)
 	(void)RK_SYSCALL(SYS_futex, word, RK_FUTEX_WAKE, threads, NULL, NULL, 0);
 }
 
-/* An entry of the auxiliary vector, 0 if there is none; the libc's getauxval() says that in errno too. */
+/* Returns an entry of the auxiliary vector, or 0 if there is none. It keeps errno, which the libc's getauxval() sets then. */
 static inline unsigned long rk_auxiliary(unsigned long type)
 {
 	int saved = errno;
@@ -148,13 +157,13 @@ static inline unsigned long rk_auxiliary(unsigned long type)
 	return value;
 }
 
-/* Of include/uapi/linux/auxvec.h, since kernel 6.3; absent before. */
+/* From include/uapi/linux/auxvec.h, since Linux 6.3. */
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27
 #define AT_RSEQ_ALIGN 28
 #endif
 
-/* As the kernel announces it, in bytes. */
+/* Returns the feature size that the kernel announces, in bytes, or the original one if it announces none. */
 static inline uint32_t rk_feature_size(void)
 {
 	unsigned long announced = rk_auxiliary(AT_RSEQ_FEATURE_SIZE);
@@ -167,19 +176,19 @@ static inline int rk_sys_rseq(volatile void *area, uint32_t length, int flags, u
 	return (int)RK_SYSCALL(SYS_rseq, area, length, flags, signature);
 }
 
-/* Registers the calling thread where the process's KTLS is. */
+/* Registers the calling thread at the process's KTLS offset. */
 static inline int rk_kernel_ktls_register(void)
 {
 	return rk_sys_rseq(NULL, 0, RK_RSEQ_SET_KTLS_THREAD, 0);
 }
 
-/* The slice extension, as include/uapi/linux/prctl.h has it from 7.0 on. */
+/* The slice extension, from include/uapi/linux/prctl.h, since Linux 7.0. */
 #define RK_PRCTL_SLICE_EXTENSION 79
 #define RK_PRCTL_SLICE_EXTENSION_SET 2
 #define RK_PRCTL_SLICE_EXTENSION_ENABLE 1
-#define RK_SYS_SLICE_YIELD 471 /* rseq_slice_yield(2), on every machine */
+#define RK_SYS_SLICE_YIELD 471 /* rseq_slice_yield(2), the same on every machine */
 
-/* Switches it on for the calling thread. Returns 0 or a negative errno, of the kernel's or a filter's. */
+/* Switches the slice extension on for the calling thread. Returns 0, or a negative errno of the kernel or a filter. */
 static inline int rk_kernel_slice_on(void)
 {
 	return (int)RK_SYSCALL(SYS_prctl, RK_PRCTL_SLICE_EXTENSION, RK_PRCTL_SLICE_EXTENSION_SET, RK_PRCTL_SLICE_EXTENSION_ENABLE,
@@ -187,10 +196,11 @@ static inline int rk_kernel_slice_on(void)
 }
 
 /*
- * Is anything registered in the calling thread, at whatever address? 1 yes, 0 no, negative errno if the kernel
- * doesn't say. The kernel looks at "already registered" before it looks at the address, and this address is never
- * user memory. A 32-bit process on a 64-bit kernel has none such: there it is NULL, which old kernels take, and which
- * leaves the thread as it is. Elsewhere no kernel can take it, but a filter can have a call succeed that isn't made.
+ * Returns whether the calling thread has a registration, at any address: 1 yes, 0 no, negative errno if the kernel doesn't
+ * say. The kernel checks for an earlier registration before it checks the address, and this address is never user memory. A
+ * 32-bit process on a 64-bit kernel has no such address, so there the address is NULL. Old kernels accept NULL, and it
+ * leaves the thread as it is. On 64-bit machines no kernel can accept the address, but a filter can let a call succeed that
+ * isn't made.
  */
 static inline int rk_kernel_has_registration(void)
 {
@@ -201,8 +211,9 @@ static inline int rk_kernel_has_registration(void)
 }
 
 /*
- * Is the calling thread registered at exactly this area and length? An unregistration with a wrong signature never
- * succeeds. A filter may say EPERM to everything, and then nothing is known.
+ * Returns whether the calling thread is registered at exactly this area and length. An attempt to unregister with a wrong
+ * signature never succeeds, and its error tells. A filter may answer EPERM to everything: then nothing is known, and the
+ * answer is false.
  */
 static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 {
@@ -211,14 +222,15 @@ static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 }
 
 /*
- * May memory be read? The kernel reads a new signal mask before it looks at what to do with it: no effect, no fault.
+ * Returns whether memory may be read. The kernel reads a new signal mask before it looks at what to do with it. So this
+ * call has no effect and causes no fault.
  */
 static inline bool rk_kernel_can_read(const void *address)
 {
 	return RK_SYSCALL(SYS_rt_sigprocmask, -1, address, NULL, RK_SIGSET_SIZE) == -EINVAL;
 }
 
-/* 64 bits as an argument: one register, or two, the first of which has an even number on some machines. */
+/* 64 bits as an argument take one register, or two. On some machines the first of two must have an even number. */
 #if !defined(__LP64__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define RK_WIDE(value) 0L, (value)
 #else
@@ -231,8 +243,8 @@ static inline bool rk_kernel_can_read(const void *address)
 #endif
 
 /*
- * Reads from there on. The position is not the descriptor's, which a child has in common with its parent: it may be
- * made in a signal handler between open and read, and read as well.
+ * Reads from `position` on. The descriptor's own position isn't used, because a child shares it with its parent. A signal
+ * handler between open and read may make a child, and the child may read as well.
  */
 static inline long rk_kernel_read_at(long fd, void *buffer, size_t size, long position)
 {
@@ -240,22 +252,22 @@ static inline long rk_kernel_read_at(long fd, void *buffer, size_t size, long po
 }
 
 /*
- * May a file of this size be written? Beyond the process's limit the kernel doesn't only refuse, but ends the process by
- * a signal, SIGXFSZ. Where the limit isn't known, no.
+ * Returns whether a file of this size may be written. Beyond the process's limit the kernel doesn't only refuse, but also
+ * ends the process by SIGXFSZ. If the limit isn't known, the answer is no.
  */
 static inline bool rk_kernel_file_may_have(uint64_t size)
 {
 	struct {
 		uint64_t now, most;
-	} limit = {0, 0}; /* MemorySanitizer doesn't know what system calls write; so everywhere here */
+	} limit = {0, 0}; /* as everywhere here: MemorySanitizer doesn't know what system calls write */
 
 	return RK_SYSCALL(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 && limit.now >= size;
 }
 
 /*
- * Does the calling thread run on another thread's TLS, as a vfork child does? 1 yes, 0 no, negative errno if the
- * kernel doesn't say. glibc gives every thread of its own a robust list, in the child of fork() too, and the kernel
- * passes it on to nobody. musl keeps the thread's number in TLS, and its gettid() returns that.
+ * Returns whether the calling thread runs on another thread's TLS, as a vfork child does: 1 yes, 0 no, negative errno if
+ * the kernel doesn't say. Each thread that glibc creates has a robust list, and so has the child of fork(). The kernel
+ * never passes a robust list on to a new thread. On musl the thread id is kept in TLS, and gettid() returns the kept one.
  */
 static inline int rk_kernel_is_vfork_child(void)
 {
@@ -263,7 +275,7 @@ static inline int rk_kernel_is_vfork_child(void)
 	pid_t kept;
 	bool differs;
 
-	/* Both are others if a signal handler forked in between, and this is its child. */
+	/* If a signal handler forked in between, and this is its child, both ids have changed. */
 	do {
 		kept = gettid();
 		differs = RK_SYSCALL(SYS_gettid) != kept;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* module.c - see module.h. What a module says of itself is believed: the dynamic linker, or the kernel, has mapped it. */
+/* module.c - see module.h. The data of a module is trusted, because the dynamic linker, or the kernel, has mapped it. */
 #define _GNU_SOURCE
 #include "module.h"
 
@@ -49,8 +49,8 @@ static bool is_defined(const struct rk_module *module, uint32_t i, const char *n
 }
 
 /*
- * By the table that GNU tools write: only what is defined is in it. Buckets name their first symbol; hashes follow each other,
- * and the last one of a bucket is odd.
+ * Searches the table that GNU tools write, which has only defined symbols. A bucket names its first symbol. The hashes of a
+ * bucket follow each other, and the last one is odd.
  */
 static const ElfW(Sym) *find_by_gnu_hash(const struct rk_module *module, const char *name)
 {
@@ -75,7 +75,7 @@ const ElfW(Sym) *rk_module_find(const struct rk_module *module, const char *name
 {
 	if (module->gnu_hash != NULL)
 		return find_by_gnu_hash(module, name);
-	/* The older table says how many symbols there are. */
+	/* The older table has the number of symbols. */
 	for (uint32_t i = 1; module->hash != NULL && i < module->hash[1]; i++)
 		if (is_defined(module, i, name))
 			return &module->symbols[i];

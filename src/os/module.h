@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * module.h - looks symbols up in a module, in memory, as the dynamic linker does. Unlike dlsym() that finds what was loaded with
- * RTLD_LOCAL, allocates nothing, and works inside an allocator and before the libc is initialised.
+ * module.h - looks symbols up in a module, in memory, as the dynamic linker does. Unlike dlsym() these functions find
+ * modules that were loaded with RTLD_LOCAL. They allocate nothing, and work inside an allocator and before the libc is
+ * initialised.
  */
 #ifndef RK_SRC_MODULE_H
 #define RK_SRC_MODULE_H
@@ -12,22 +13,22 @@
 #include <stdint.h>
 
 struct rk_module {
-	uintptr_t bias; /* of addresses in memory, to those in the file */
+	uintptr_t bias; /* address in memory minus address in the file */
 	const ElfW(Sym) *symbols;
 	const char *names;
 	const uint32_t *gnu_hash, *hash;
 };
 
-/* False if it has no table of symbols, or there is no dynamic section. */
+/* Returns false if the module has no symbol table, or no dynamic section. */
 bool rk_module_open(struct rk_module *module, uintptr_t bias, const ElfW(Dyn) *dynamic);
 
-/* The same of what dl_iterate_phdr() tells. */
+/* Opens a module that dl_iterate_phdr() reports. Returns as rk_module_open(). */
 bool rk_module_open_loaded(struct rk_module *module, const struct dl_phdr_info *info);
 
-/* The symbol that it defines under this name, or NULL. */
+/* Returns the symbol that the module defines under this name, or NULL. */
 const ElfW(Sym) *rk_module_find(const struct rk_module *module, const char *name);
 
-/* Where that is in memory; NULL without a symbol. Not of one in TLS. */
+/* Returns where the symbol is in memory; NULL without a symbol. Not for symbols in TLS. */
 static inline void *rk_module_address(const struct rk_module *module, const ElfW(Sym) *symbol)
 {
 	return symbol == NULL ? NULL : (void *)(module->bias + (uintptr_t)symbol->st_value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* thread_pointer.h - what rk_area_offset is relative to. */
+/* thread_pointer.h - the thread pointer, from which rk_area_offset counts. */
 #ifndef RK_SRC_THREAD_POINTER_H
 #define RK_SRC_THREAD_POINTER_H
 
@@ -22,7 +22,7 @@ static inline char *rk_thread_pointer(void)
 #endif
 }
 
-/* The calling thread's area, at an offset of the process. */
+/* Returns the calling thread's area at this offset. */
 static inline volatile struct rk_area *rk_area_at(ptrdiff_t offset)
 {
 	return (volatile struct rk_area *)(rk_thread_pointer() + offset);

@@ -4,7 +4,7 @@
 #define RK_SRC_VDSO_H
 
 /*
- * The function of this name, or NULL: there is no vDSO, or no such function in it. Reads memory only, so it is
+ * Returns the function of this name. NULL: there is no vDSO, or no such function in it. This only reads memory, so it is
  * async-signal-safe, and works in static programs.
  */
 void *rk_vdso_find(const char *name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * word.h - words that a thread shares with its own signal handlers, and with nobody else.
+ * word.h - words that a thread shares only with its own signal handlers.
  *
- * Other threads never look, so on x86 one instruction without the lock prefix will do: a fifth of the price.
+ * Other threads never use these words. So on x86 one instruction without the lock prefix is enough, at a fifth of the cost.
  */
 #ifndef RK_SRC_WORD_H
 #define RK_SRC_WORD_H
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Compare and swap. */
+/* Compares and swaps. Returns whether it stored `desired`. */
 static inline bool rk_word_replace(volatile uint32_t *word, uint32_t expected, uint32_t desired)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -26,7 +26,7 @@ static inline bool rk_word_replace(volatile uint32_t *word, uint32_t expected, u
 #endif
 }
 
-/* Returns the sum. */
+/* Adds to a word. Returns the sum. */
 static inline uint32_t rk_word_add(volatile uint32_t *word, uint32_t value)
 {
 	uint32_t seen;

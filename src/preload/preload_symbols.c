@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * preload_symbols.c - __rseq_offset, __rseq_size and __rseq_flags, in librseqkit-preload.so, for C libraries without them:
- * programs and modules that look for an area by the C library's names find the one that the preloaded object keeps
- * registered in every thread.
+ * preload_symbols.c - __rseq_offset, __rseq_size and __rseq_flags in librseqkit-preload.so, for C libraries without them.
  *
- * Their users declare them const; here they are variables under the same symbols, in writable memory, for the reason
- * that area.c gives. Until the constructor they say "not registered": size 0. It follows the library's own, which has
- * to look for an early adopter before anything is decided, and is ahead of the program's, which see nothing else.
+ * Some programs and modules look for an area by these names of the C library. They find the area that the preloaded object
+ * keeps registered in every thread.
+ *
+ * Such programs declare the symbols const. Here they are variables under the same symbols, in writable memory, for the
+ * reason that area.c gives. Until the constructor has run, size 0 says "not registered". The constructor runs after the
+ * library's own, which has to look for an early adopter before anything is decided. It runs before the program's
+ * constructors, so they see only the final values.
  */
 #include <rseqkit/thread.h>
 
@@ -18,7 +20,7 @@ RKI_API unsigned int flags __asm__("__rseq_flags");
 
 ptrdiff_t offset;
 unsigned int size;
-unsigned int flags; /* of the registration: none */
+unsigned int flags; /* the registration has none */
 
 __attribute__((__constructor__(RK_FIRST_OF_ALL + 1))) static void publish_symbols(void)
 {

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slices.c - librseqkit-slices.so, which `rseqkit exec --slice` preloads: a region of slice.h around whatever an unmodified
- * program holds of pthread mutexes and spin locks.
+ * slices.c - librseqkit-slices.so, which `rseqkit exec --slice` preloads: a region of slice.h around the pthread mutexes
+ * and spin locks that an unmodified program holds.
  *
- * A thread's regions are one, from the first lock that it takes to the last that it gives back. While it waits for the
- * first one it requests nothing, and a condition wait ends the request: there the lock is given back inside. So each lock
- * is tried first, with the request made, and only if that fails waited for, without. What the libc returns the program
- * gets: where trying fails because the lock is taken, whoever waits is told all that there is to tell, and any other result
- * of trying is that of waiting, too. But not of each kind: see attempt_at().
+ * A thread has one region, from the first lock that it takes to the last that it gives back. While it waits for the first
+ * one it requests nothing. A condition wait ends the request, because the lock is given back inside the wait. So each lock
+ * is tried first, with the request made. Only if that fails does the thread wait for the lock, without a request.
  *
- * A thread remembers the locks that it holds, the last few. What another thread gives back, or what is initialised anew
- * while it is held, is remembered until this thread takes it again or others push it out; meanwhile the thread's region
- * doesn't end, and it gets time that it gives back only by being preempted.
+ * The program gets the libc's result. If the attempt fails because the lock is taken, the wait has the result. Any other
+ * result of the attempt is that of waiting, too. Some kinds of mutexes are different: see attempt_at().
  *
- * The invariant: as long as a lock is remembered there is a request, or a grant that this thread gives back behind the last
- * one; but while it waits. Handlers' locks come and go in between. So what is remembered changes before a request is
- * made, and behind its end.
+ * A thread remembers the last few locks that it holds. Another thread may give such a lock back, or the lock may be
+ * initialised anew while it is held. Then it is remembered until this thread takes it again or other locks push it out.
+ * Meanwhile the thread's region doesn't end, and the thread gives granted time back only by being preempted.
  *
- * With RSEQKIT_SLICES=watch nothing is requested; what is seen of it is counted either way (slices_report.h).
+ * The invariant: as long as a lock is remembered there is a request, or a grant that this thread gives back after the last
+ * lock. There is none while the thread waits. A handler's locks come and go in between. So the remembered locks change
+ * before a request is made, and after its end.
+ *
+ * With RSEQKIT_SLICES=watch nothing is requested. Events are counted in either case (slices_report.h).
  */
 #define _GNU_SOURCE
 #include <rseqkit/slice.h>
@@ -51,16 +52,16 @@ static struct {
 } next;
 
 static bool is_watch_only;
-static bool is_found; /* all of `next` */
-static bool is_ready; /* until this library's constructors have run calls are passed on */
+static bool is_found; /* all of `next` is set */
+static bool is_ready; /* until this library's constructor has run, calls are passed on */
 
 #define HELD_MAX 8
 
-/* Changed by the thread's handlers as well, which leave what they find. */
+/* The thread's handlers change this as well, and leave it as they found it. */
 static __thread struct {
 	volatile unsigned held;
-	const volatile void *volatile locks[HELD_MAX]; /* `held` of them, the latest last */
-	volatile int requested;                        /* there is a request, or a grant, to be ended by us */
+	const volatile void *volatile locks[HELD_MAX]; /* the first `held` are in use, the latest last */
+	volatile int requested;                        /* there is a request, or a grant, that we have to end */
 	bool is_looking;
 } mine __attribute__((__tls_model__("initial-exec")));
 
@@ -69,7 +70,7 @@ static bool is_granted(void)
 	return mine.requested && rk_slice_is_granted(rk_area_at(rk_area_offset));
 }
 
-/* A handler in between may make a request of its own, where there is none: that stays. */
+/* Ends the request. If there is none, a handler in between may make one of its own, and that one stays. */
 static void give_back_time(void)
 {
 	if (!mine.requested)
@@ -79,8 +80,8 @@ static void give_back_time(void)
 }
 
 /*
- * Makes the request, also one that was lost, in a wait say: then what the kernel may remember of a grant is cleared first,
- * as rk_slice_end() does. A grant that is still there is still to be given back.
+ * Makes the request, also if an earlier one was lost, for example in a wait. Then the kernel may remember a grant. That is
+ * cleared first, as rk_slice_end() does. A grant that is still there is left, because it is still to be given back.
  */
 static void request(void)
 {
@@ -91,7 +92,7 @@ static void request(void)
 		mine.requested = 1;
 }
 
-/* A mutex of the recursive kind is held as often as it was taken. */
+/* Returns whether the mutex may be recursive. A recursive mutex is held as often as it was taken. */
 static bool is_recursive(const pthread_mutex_t *mutex)
 {
 #ifdef __GLIBC__
@@ -101,7 +102,7 @@ static bool is_recursive(const pthread_mutex_t *mutex)
 #endif
 }
 
-/* One above a lock's last place among the first `n`; 0 if it isn't remembered. */
+/* Returns the lock's last place among the first `n`, plus 1; 0 if the lock isn't remembered. */
 static unsigned place_of(const volatile void *lock, unsigned n)
 {
 	unsigned i = n;
@@ -129,7 +130,7 @@ static void begin_region(const volatile void *lock)
 		rk_report_mark();
 }
 
-/* It was got. What this thread was said to hold already, and couldn't if it got it now, it hasn't held. */
+/* The lock was just acquired, so an older entry for it is stale. Drops that entry, unless the mutex is recursive. */
 static void got(const volatile void *lock, const pthread_mutex_t *mutex)
 {
 	unsigned before;
@@ -151,11 +152,11 @@ static void leave(const volatile void *lock, bool was_held)
 		give_back_time();
 	}
 	forget(place_of(lock, mine.held));
-	if (mine.held == 0 && mine.requested) /* by a handler, just now */
+	if (mine.held == 0 && mine.requested) /* a handler made this request just now */
 		give_back_time();
 }
 
-/* It isn't held yet. */
+/* The wait for a lock begins. The lock isn't held yet. */
 static void wait_begins(int result)
 {
 	if (mine.held == 1)
@@ -164,7 +165,7 @@ static void wait_begins(int result)
 		rk_report_count(RK_TALLY_WAITS);
 }
 
-/* Here the first lock is got, or there was a condition's wait: either way a region begins. */
+/* A wait ends. The thread has acquired its first lock, or has waited for a condition: then a region begins. */
 static void wait_ends(bool is_region)
 {
 	request();
@@ -177,7 +178,7 @@ static bool is_taken(int result)
 	return result == 0 || result == EOWNERDEAD;
 }
 
-/* What came of it goes to the program. */
+/* Records how an attempt or a wait ended. Returns the result for the program. */
 static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, int result)
 {
 	if (is_taken(result))
@@ -187,7 +188,7 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 	return result;
 }
 
-/* The attempt, and the wait if somebody has it. */
+/* Tries the lock, and waits if another thread has it. */
 #define TAKE(lock, mutex, attempt, wait)                                                                               \
 	do {                                                                                                           \
 		int result_;                                                                                           \
@@ -223,8 +224,9 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 	} while (0)
 
 /*
- * With the lock still held the request only ends; time that was granted already is given back behind the wait, if the wait
- * is refused before it has made a system call. Cancelled in the wait, the thread goes on with the lock, and no request.
+ * The request ends while the lock is still held. Time that was granted already is given back after the wait, if the wait is
+ * refused before it makes a system call. A thread that is cancelled in the wait goes on with the lock and without a
+ * request.
  */
 #define WAIT(wait)                                                                                                     \
 	do {                                                                                                           \
@@ -244,8 +246,9 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 	} while (0)
 
 /*
- * Robust mutexes of glibc, and those that change priorities, aren't tried first: an attempt at one that nobody can recover
- * any more leaves another state behind than a wait does. The kind is in its public header, the bits are of nptl/pthreadP.h.
+ * Some mutexes of glibc aren't tried first: the robust ones, and those that change priorities. If a robust mutex can't be
+ * recovered any more, an attempt at it leaves another state than a wait does. The kind is in glibc's public header, the
+ * bits are from nptl/pthreadP.h.
  */
 static int attempt_at(pthread_mutex_t *mutex)
 {
@@ -256,7 +259,7 @@ static int attempt_at(pthread_mutex_t *mutex)
 	return next.mutex_trylock(mutex);
 }
 
-/* Conditions have an older form with the same names, which this one isn't. */
+/* Functions of conditions have an older version with the same names, which must not be called here. */
 static void *next_lock_function(const char *name)
 {
 	void *found = NULL;
@@ -269,8 +272,9 @@ static void *next_lock_function(const char *name)
 }
 
 /*
- * Before main(), or by the first call of a constructor that runs before this one. What isn't found is complained of in memory
- * that the dynamic linker allocates, and an allocator may want a mutex: those are found first, and each is there at once.
+ * Looks the libc's functions up before main(), or at the first call by a constructor that runs before this one. If a
+ * function isn't found, the dynamic linker allocates memory for a message, and an allocator may want a mutex. So the
+ * functions of mutexes are found first, and each can be used at once.
  */
 static void find_libc_locks(void)
 {
@@ -291,7 +295,7 @@ static void find_libc_locks(void)
 	__atomic_store_n(&is_found, true, __ATOMIC_RELEASE);
 }
 
-/* Threads that come here at once all look, and find the same. */
+/* Threads that come here at the same time all look, and find the same. */
 static bool have_libc_locks(void)
 {
 	if (RKI_LIKELY(__atomic_load_n(&is_ready, __ATOMIC_ACQUIRE)))
@@ -301,7 +305,10 @@ static bool have_libc_locks(void)
 	return false;
 }
 
-/* What was held at the fork may be initialised anew here, by handlers like this one, and never given back. */
+/*
+ * Locks that were held at the fork may be initialised anew in the child, by fork handlers like this one, and never given
+ * back.
+ */
 static void start_in_child(void)
 {
 	mine.held = 0;
@@ -339,7 +346,7 @@ EXPORTED int pthread_mutex_timedlock(pthread_mutex_t *restrict mutex, const stru
 #ifdef __GLIBC__
 EXPORTED int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *time)
 {
-	/* A clock that it doesn't know is an error also where it needn't wait. */
+	/* An unknown clock is an error even if the call needn't wait. */
 	if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)
 		return have_libc_locks(), next.mutex_clocklock(mutex, clock, time);
 	TAKE(mutex, mutex, attempt_at(mutex), next.mutex_clocklock(mutex, clock, time));
@@ -377,7 +384,7 @@ EXPORTED int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_
 	WAIT(next.cond_timedwait(condition, mutex, time));
 }
 
-#ifdef __GLIBC__ /* others have no such function, and programs may ask for that */
+#ifdef __GLIBC__ /* other C libraries have no such function, and programs may look for it */
 EXPORTED int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
 				    const struct timespec *time)
 {

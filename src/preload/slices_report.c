@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slices_report.c - how often threads of a program were switched out while they held locks. Counters per CPU, so that counting
- * changes little; as the process exits they become a line of JSON, unless it took no lock.
+ * slices_report.c - counts how often a program's threads were switched out while they held locks. The counters are per CPU,
+ * so that counting changes little. As the process exits they become a line of JSON, unless the process took no lock.
  */
 #define _GNU_SOURCE
 #include "slices_report.h"
@@ -64,7 +64,7 @@ static void count(enum rk_tally what)
 		rk_counter_add(tallies[what], 1);
 }
 
-/* Counting is a section, which says nothing of the region that it is in. */
+/* Counting is a section, which says nothing about the region around it. So the marker is set again as it was. */
 void rk_report_count(enum rk_tally what)
 {
 	enum rk_marked before = marked();
@@ -102,7 +102,7 @@ static void __attribute__((__format__(__printf__, 3, 4))) add_text(char *text, s
 	va_end(list);
 }
 
-/* A limit on files' sizes, or a pipe that nobody reads any more, would end the program by a signal. */
+/* Blocks two signals that would end the program. A limit on files' sizes raises SIGXFSZ, a pipe without a reader SIGPIPE. */
 static void write_quietly(int fd, const char *line)
 {
 	static const struct timespec now;
@@ -119,7 +119,7 @@ static void write_quietly(int fd, const char *line)
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* One write, so that lines of several processes don't mix. Nobody waits for who reads a pipe. */
+/* Makes one write, so that lines of several processes don't mix. The process never waits for the reader of a pipe. */
 __attribute__((__destructor__)) static void write_report(void)
 {
 	char line[1024] = "", name[256];
@@ -127,9 +127,12 @@ __attribute__((__destructor__)) static void write_report(void)
 
 	if (!is_counting || rk_counter_sum(tallies[RK_TALLY_REGIONS]) == 0)
 		return;
-	/* A request to end this thread, which is about to end the process, would be heeded here: another exit status. */
+	/*
+	 * Turns cancellation off. A request to end this thread, which is ending the process, would take effect here and
+	 * change the exit status.
+	 */
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
-	(void)rk_slice_enable(); /* this thread may not have had a lock */
+	(void)rk_slice_enable(); /* this thread may not have taken a lock */
 	(void)snprintf(name, sizeof(name), "%s", program_invocation_short_name);
 	for (char *at = name; *at != '\0'; at++)
 		if (*at < ' ' || *at > '~' || *at == '"' || *at == '\\')

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* slices_report.h - what librseqkit-slices.so counts of a program's locks, and reports at its end if it is to. */
+/*
+ * slices_report.h - what librseqkit-slices.so counts about a program's locks. It reports the counts at exit if that is
+ * requested.
+ */
 #ifndef RK_SRC_PRELOAD_REPORT_H
 #define RK_SRC_PRELOAD_REPORT_H
 
@@ -15,18 +18,18 @@ enum rk_tally {
 	RK_TALLIES
 };
 
-/* Counts from now on, if the environment names a file (RSEQKIT_SLICES_REPORT); `watches_only` is for the report. */
+/* Starts counting, if the environment names a file (RSEQKIT_SLICES_REPORT). `watches_only` is for the report. */
 void rk_report_start(bool watches_only);
 
-/* In a child of fork: what its parent has counted the parent reports. */
+/* Called in a child of fork. Sets the counts to 0, because the parent reports what it has counted. */
 void rk_report_start_in_child(void);
 
 void rk_report_count(enum rk_tally what);
 
-/* From here on it shows whether this thread was switched out. */
+/* From this call on, the marker shows whether this thread was switched out. */
 void rk_report_mark(void);
 
-/* What was held since then is given back, with granted time or without. */
+/* Ends the region that began with the mark. `granted`: with granted time. */
 void rk_report_region(bool granted);
 
 #endif /* RK_SRC_PRELOAD_REPORT_H */

@@ -3,7 +3,7 @@
  * area.c - the thread block in static TLS, and the two published words that the fast path reads.
  *
  * Headers declare the words const, so that compilers keep them in registers. Here they are variables under the same
- * symbols, writable, because executables may hold the linker's copy of them: a store goes to wherever the symbol is
+ * symbols, in writable memory. An executable may hold the linker's copy of them, so a store goes to wherever the symbol is
  * bound.
  */
 #define _GNU_SOURCE
@@ -31,14 +31,17 @@ uint32_t area_valid;
 #ifdef __GLIBC__
 bool rk_block_is_static(void)
 {
-	return true; /* the dynamic linker refuses the module otherwise */
+	return true; /* otherwise the dynamic linker refuses the module */
 }
 #else
 struct search {
 	bool is_first, is_static;
 };
 
-/* Looks for the module that this code is in: the program itself, which comes first, or one from before any dlopen. */
+/*
+ * Looks for the module that has this code. Its block is static if the module is the program itself, which comes first, or
+ * if it was loaded before any dlopen().
+ */
 static int find_module(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	static const char here;

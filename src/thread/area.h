@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* area.h - this copy's thread block, and the one place that sets the published offset. */
+/* area.h - this copy's thread block, and the function that publishes the area's offset. */
 #ifndef RK_SRC_AREA_H
 #define RK_SRC_AREA_H
 
@@ -8,7 +8,7 @@
 #include "process.h"
 #include "os/thread_pointer.h"
 
-/* Static TLS where every module has it; musl has none for modules that are loaded late, see rk_block_is_static(). */
+/* On glibc the block is always in static TLS. On musl a module that is loaded late has none: see rk_block_is_static(). */
 #ifdef __GLIBC__
 #define RK_BLOCK_MODEL __tls_model__("initial-exec"),
 #else
@@ -17,8 +17,8 @@
 extern __thread struct rk_thread_block rk_block __attribute__((RK_BLOCK_MODEL __visibility__("hidden")));
 
 /*
- * The calling thread's state that this process uses: that of the copy whose block is the area, which may be of another
- * version, and each copy's own where the area is the libc's.
+ * Returns the calling thread's state. Copies that share a block, or the kernel's room, share the state beside the area. The
+ * copy that made that state may be of another version. With any other area each copy uses the state in its own block.
  */
 static inline struct rk_thread_state *rk_state_in_use(const struct rk_process *process)
 {
@@ -26,19 +26,20 @@ static inline struct rk_thread_state *rk_state_in_use(const struct rk_process *p
 				     &rk_block.state;
 }
 
-/* The calling thread's area; where the process has none, what is never registered: this copy's own block. */
+/* Returns the calling thread's area. If the process has no area, that is this copy's own block, which is never registered. */
 static inline volatile struct rk_area *rk_area_of(const struct rk_process *process)
 {
 	return RKI_LIKELY(process->offset != 0) ? rk_area_at(process->offset) : &rk_block.u.area;
 }
 
-/* Single bytes and words of the thread state, shared with signal handlers of the same thread only. */
+/* Read or write a field of the thread state. Only the thread and its own signal handlers use the state. */
 #define READ(field) (*(volatile __typeof__(field) *)&(field))
 #define WRITE(field, value) (*(volatile __typeof__(field) *)&(field) = (value))
 
 /*
- * The published words are zero until they are decided on, and never change after that: code that has seen the decision
- * reads them plainly, while other threads may still publish the same values.
+ * Sets a published word, unless it is set already. A published word is 0 until the decision, and never changes after that.
+ * A thread that has seen the decision may read the word by a plain load, even while other threads publish the same value
+ * again.
  */
 #define SET_ONCE(word, value)                                                                                          \
 	do {                                                                                                           \
@@ -48,13 +49,13 @@ static inline volatile struct rk_area *rk_area_of(const struct rk_process *proce
 						    __ATOMIC_ACQUIRE);                                                 \
 	} while (0)
 
-/* Is this copy's block at one offset from the thread pointer in every thread? Not for signal handlers. */
+/* Returns whether this copy's block is at one offset from the thread pointer in every thread. Not for signal handlers. */
 bool rk_block_is_static(void);
 
-/* That offset. */
+/* Returns the offset of this copy's block from the thread pointer, in bytes. */
 ptrdiff_t rk_block_offset(void);
 
-/* Publishes the process's decision; called with the same values however often. */
+/* Publishes the decision. More calls with the same values change nothing. */
 void rk_area_publish(ptrdiff_t offset, uint32_t valid);
 
 #endif /* RK_SRC_AREA_H */

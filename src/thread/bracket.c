@@ -2,26 +2,30 @@
 /*
  * bracket.c - see bracket.h.
  *
- * A table: a level has a row, from its begin to its end. Only the thread that it belongs to makes, changes and strikes out a
- * row; and its vfork children, while it waits for them. So a thread's rows are as its brackets nest, and numbers that are
- * drawn later are further inside. A signal handler's brackets come and go between two instructions here, and leave what was
- * there before. The invariant: a number is in the table before anything is claimed with it, and until nobody is left who
- * might use what he claimed.
+ * The levels are in a table: a level has a row from its begin to its end. A row belongs to one thread. Only that thread
+ * makes, changes and strikes out the row, and its vfork children do while the thread waits for them. So a thread's rows
+ * nest as its brackets do, and a number that was drawn later belongs to a level further inside. A signal handler's brackets
+ * begin and end between two instructions here, and leave the rows as they were before. The invariant: a number is in the
+ * table before anything is claimed with it. It stays there until no thread or child is left that might use what it claimed
+ * with that number.
  *
- * Who has made a level is told by its process id: a level that isn't this process's, inside one that is, was made by a vfork
- * child that has ended without ending it. Not behind a fork: there a process has the levels that its parent had. The id
- * takes a system call, as long as what a bracket is for. So the outermost level has none where the thread itself made it,
- * and nobody asks while there is no other.
+ * A level's process id shows which process made it. Suppose a level isn't this process's, and is inside a level that is.
+ * Then a vfork child made it, and that child has ended without ending the level. After a fork this reasoning fails: a
+ * process then has the levels that its parent had. Reading the process id takes a system call, which costs as much as the
+ * bracket itself. So the outermost level has no process id if the thread itself made it, and nothing reads the id while
+ * there is no other level.
  *
- * In a forked child the rows of threads that it hasn't got are free. Its own rows are its parent's, and process ids don't
- * tell any more which of them a killed child had left. So a handler of fork strikes those out before.
+ * In a forked child the rows of threads that are elsewhere are free. The rows of its own thread are copies of the parent's.
+ * Process ids no longer show which of them a killed vfork child had left. So a fork handler strikes those out before the
+ * fork.
  *
- * Where a thread may be killed unnoticed, nobody relies on it. Who waits for a claim inside a bracket isn't counted as a
- * waiter and polls (claim.c). A child that wakes a ring's reader leaves the mark that somebody waits (ring_wait.c). A claim
- * isn't enough for words that others change without one: the cache's depot has cache_hand.c.
+ * A thread inside a bracket may be killed unnoticed, so no other thread relies on it. A thread that waits for a claim
+ * inside a bracket isn't counted as a waiter, and polls (claim.c). A child that wakes a ring's reader doesn't clear the
+ * mark that a reader waits (ring_wait.c). A claim can't protect words that other threads change without a claim, so the
+ * cache's depot has cache_hand.c.
  *
- * A bracket that finds no row, or that another copy of the library opened, has the number that is outside it: what a child
- * claims there stays taken if the child is killed.
+ * A bracket may have no level: it found no row, or another copy of the library opened it. Claims inside it have the number
+ * of the level around it, or the thread's. A child's claims there stay taken if the child is killed.
  */
 #define _GNU_SOURCE
 #include "bracket.h"
@@ -32,18 +36,18 @@
 #include "number.h"
 #include "os/kernel.h"
 
-#define LEVELS 32 /* of all threads at a time */
+#define LEVELS 32 /* of all threads together */
 
 static struct level {
 	uint64_t thread; /* 0: a free row */
-	uint64_t number; /* 0 while it is made or struck out, and may be then for good: who did it was killed */
+	uint64_t number; /* 0 while the row is made or struck out; stays 0 if the child that did it was killed */
 	uint64_t process;
-	pid_t pid; /* 0: made by the thread itself, not by a vfork child on its TLS */
+	pid_t pid; /* 0: the thread itself made the level, not a vfork child on its TLS */
 	uint16_t depth;
-	uint16_t further; /* levels inside it that found no row */
+	uint16_t further; /* levels inside this one that found no row */
 } levels[LEVELS];
 
-static uint64_t used; /* rows that ever were; rarely more than one or two */
+static uint64_t used; /* rows that were ever in use; rarely more than one or two */
 
 static uint64_t load_word(const uint64_t *word)
 {
@@ -69,7 +73,10 @@ static void use(uint64_t rows)
 		;
 }
 
-/* A row is its new thread's without a number. One that was there is of a thread that is elsewhere: it was read before. */
+/*
+ * Takes a row that is free, or that belongs to a thread that is elsewhere; NULL if there is none. The row must have no
+ * number when it gets its new thread. A number that is removed here was read before, so it is the old thread's.
+ */
 static struct level *free_row(uint64_t thread)
 {
 	for (struct level *level = levels; level < levels + LEVELS; level++) {
@@ -87,8 +94,9 @@ static struct level *free_row(uint64_t thread)
 }
 
 /*
- * Among levels of the thread; with a process, among those that are its own, or may be: the outermost one is the thread's, and
- * found where no other is. NULL if there is none.
+ * Returns the innermost level of the thread, or NULL. With `own`, it skips the levels of this process that have another
+ * process id: a vfork child made those. The outermost level has no id and isn't skipped. It is found only if there is no
+ * other.
  */
 static struct level *innermost(uint64_t thread, const struct level *own)
 {
@@ -101,7 +109,7 @@ static struct level *innermost(uint64_t thread, const struct level *own)
 	return found;
 }
 
-/* Without pages that a fork wipes it isn't known who was forked. */
+/* Returns 0 if this library has no page that a fork wipes: then a forked child can't be told from its parent. */
 static uint64_t process_here(void)
 {
 	return rk_number_is_wiped() ? rk_number_process() : 0;
@@ -111,7 +119,7 @@ static struct level here(void)
 {
 	struct level own = {.thread = rk_number_mine()};
 
-	/* Until no handler has forked in between. */
+	/* Repeats this if a handler forked in between. */
 	do {
 		own.process = process_here();
 		own.pid = (pid_t)RK_SYSCALL(SYS_getpid);
@@ -153,7 +161,10 @@ void rk_bracket_begun(uint8_t depth, bool in_person)
 		__atomic_store_n(&level->number, rk_number_draw() | RK_NUMBER_BRACKET, __ATOMIC_RELEASE);
 	} else {
 		level = innermost(own.thread, &own);
-		/* A vfork child that is killed leaves none that somebody counts on. */
+		/*
+		 * A vfork child doesn't count its level in its parent's outermost one: if the child is killed, nothing
+		 * undoes that.
+		 */
 		if (level != NULL && !(is_outermost(level) && rk_kernel_is_vfork_child() == 1))
 			level->further++;
 	}
@@ -169,7 +180,7 @@ uint8_t rk_bracket_ends(uint8_t depth_now)
 
 		level = innermost(own.thread, &own);
 	}
-	/* A vfork child's that found no row: the outermost isn't its own. */
+	/* A vfork child ends a level that found no row: the outermost level isn't its own. */
 	if (level != NULL && is_outermost(level) && level->depth != depth_now && rk_kernel_is_vfork_child() == 1)
 		level = NULL;
 	if (level != NULL && level->further > 0) {
@@ -182,7 +193,7 @@ uint8_t rk_bracket_ends(uint8_t depth_now)
 	return depth;
 }
 
-/* The calling thread is about to fork: its vfork children, with their levels, have ended. */
+/* The calling thread is about to fork. Its vfork children have ended, so their levels end too. */
 static void before_fork_inside(void)
 {
 	const struct level *level = innermost(rk_number_mine(), NULL);
@@ -192,12 +203,15 @@ static void before_fork_inside(void)
 		return;
 	own = here();
 	level = innermost(own.thread, &own);
-	/* A vfork child without a level of its own is inside its parents', which go on. Nor if nobody knows whether it is one. */
+	/*
+	 * A vfork child without a level of its own is inside its parents' levels, which stay. They also stay if the kernel
+	 * doesn't say whether this is a vfork child.
+	 */
 	if (level != NULL && (!is_outermost(level) || rk_kernel_is_vfork_child() == 0))
 		strike_out_inside(level);
 }
 
-/* The end of a handler's bracket would find the same rows. */
+/* Blocks signals, because the end of a handler's bracket would find the same rows. */
 void rk_bracket_none(void)
 {
 	unsigned char before[RK_SIGSET_SIZE];

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bracket.h - levels of vfork's bracket, by number: what somebody claims inside one, for a function's time, has the number
- * of the innermost, and is free when that has ended, whether or not who claimed it lives.
+ * bracket.h - the levels of vfork's bracket, by number.
+ *
+ * Some claims last only for the time of one function. Inside a bracket such a claim is made with the number of the
+ * innermost level. When that level has ended the claim is free, even if the thread or child that made it was killed.
  */
 #ifndef RK_SRC_BRACKET_H
 #define RK_SRC_BRACKET_H
@@ -10,27 +12,33 @@
 #include <stdint.h>
 
 /*
- * The calling thread is inside a level more, with which its state's depth is this. In person: it isn't inside of any other,
- * and is no vfork child for sure. Async-signal-safe.
+ * Records that the calling thread is inside one more level. `depth` is the state's depth with that level. `in_person`: the
+ * thread is inside no other level, and is certainly no vfork child. Async-signal-safe.
  */
 void rk_bracket_begun(uint8_t depth, bool in_person);
 
 /*
- * The innermost level of this process ends; the state's depth is this. Those inside it, of vfork children that were killed,
- * have ended before. Returns the depth with it, 0 if that isn't known. Async-signal-safe.
+ * Ends the innermost level of this process. `depth_now` is the state's depth. Levels further inside, which killed vfork
+ * children left, end as well. Returns the depth that the ended level had, or 0 if that isn't known. Async-signal-safe.
  */
 uint8_t rk_bracket_ends(uint8_t depth_now);
 
-/* Is the calling thread inside a bracket, or a vfork child that is? Async-signal-safe. */
+/* Returns whether the calling thread, or the parent if it is a vfork child, is inside a bracket. Async-signal-safe. */
 bool rk_bracket_is_open(void);
 
-/* The calling thread is inside of none. Async-signal-safe. */
+/* Records that the calling thread is inside no level. Async-signal-safe. */
 void rk_bracket_none(void);
 
-/* The innermost level's number, or the thread's own if it is inside of none, or inside of too many. Async-signal-safe. */
+/*
+ * Returns the number of the thread's innermost level that has a row in the table, or `thread` if there is none.
+ * Async-signal-safe.
+ */
 uint64_t rk_bracket_number(uint64_t thread);
 
-/* Inside whose bracket has somebody that number, which an acquire gave? 0 if that has ended. Async-signal-safe. */
+/*
+ * Returns the number of the thread in whose bracket the level `number` is, or 0 if the level has ended. The caller has read
+ * `number` by a load with acquire order. Async-signal-safe.
+ */
 uint64_t rk_bracket_thread(uint64_t number);
 
 #endif /* RK_SRC_BRACKET_H */

@@ -2,21 +2,23 @@
 /*
  * early.c - finds the symbols of the public TLS protocol, which this library never defines.
  *
- * With glibc by weak references. In a shared library they have one more effect that is wanted: they make linkers
- * export an executable's own definition, so that it can be found at all. The dynamic linker of musl dies of such a
- * reference to a symbol that isn't there, so there the symbols are looked up by name: by a constructor, for modules
- * that are loaded at start, whose TLS is at one offset in all threads.
+ * With glibc this file uses weak references. In a shared library they have another effect that is wanted: linkers export an
+ * executable's own definition, so that it can be found at all. The dynamic linker of musl crashes on such a reference if
+ * the symbol isn't there. So on musl a constructor looks the symbols up by name. It sees modules that are loaded at start,
+ * whose TLS is at one offset in all threads.
  *
- * The reference is a TLS descriptor, which the dynamic linker makes a constant offset only where the symbol is in static TLS.
- * An initial-exec reference would keep modules with a copy from being loaded where somebody defines the symbol in dynamic TLS.
- * In an executable GNU ld resolves a reference to a missing symbol into nonsense, which is recognised.
+ * The reference is a TLS descriptor. The dynamic linker makes it a constant offset only if the symbol is in static TLS.
+ * With an initial-exec reference, no module with a copy could be loaded where a component defines the symbol in dynamic
+ * TLS. In an executable GNU ld resolves a reference to a missing symbol to a wrong value, which embed.h recognises.
  *
- * With __rseq_refcount, registering a thread raises it by one for the thread's life, as a libc would: so the adopter's last user
- * doesn't unregister us. An adopter without a count, as allocators are, finds our registration and uses it. We read only `cpu_id`
- * there, because a pointer of theirs may overlap `cpu_id_start`, and store only to `rseq_cs`.
+ * If there is a __rseq_refcount, registering a thread raises it by one for the thread's life, as a libc would do. So the
+ * adopter's last user doesn't unregister the thread. An adopter without a count, as allocators are, finds our registration
+ * and uses it. In an adopter's area this library reads only `cpu_id`, because a pointer of the adopter may overlap
+ * `cpu_id_start`. It stores only to `rseq_cs`.
  *
- * If no copy of ours can see the symbol (hidden in the executable, or in a late module), the kernel refuses whoever comes
- * second, who does without. Three ways to define the symbols are wrong: tests/coexist/test_mistakes.c shows each.
+ * The symbol may be hidden from all copies, in the executable or in a late module. Then the kernel refuses the component
+ * that comes second, and that component does without. Three ways to define the symbols are wrong:
+ * tests/coexist/test_mistakes.c shows each.
  */
 #define _GNU_SOURCE
 #include "early.h"
@@ -28,15 +30,15 @@
 
 enum symbol { ABI, REFCOUNT };
 
-/* A shared object is never linked statically: see embed.h. */
+/* A shared object is never linked statically; embed.h says why that matters. */
 #if defined(__GLIBC__) && defined(RK_SHARED_OBJECT) && defined(__aarch64__)
 #define RKE_TLS_DESCRIPTORS 1
 #endif
 
-/* The look is that of rseqkit/embed.h, so that copies of that header see what this library sees. */
+/* The look-up is that of rseqkit/embed.h, so that copies of that header see what this library sees. */
 #include <rseqkit/embed.h>
 
-/* What the header says once more, because it includes no other. */
+/* The header includes no other one, so it repeats these values. */
 #define SAME(theirs, ours) _Static_assert((int)(theirs) == (int)(ours), #theirs " is " #ours)
 SAME(sizeof(struct rke_area), RK_AREA_LENGTH_ORIGINAL);
 SAME(offsetof(struct rke_area, cpu_id), offsetof(struct rk_area, cpu_id));
@@ -65,7 +67,7 @@ SAME(RKE_SIGNATURE, RK_SIGNATURE);
 #endif
 
 #ifdef __GLIBC__
-/* The symbol's offset from the thread pointer; false if there is no such symbol. */
+/* Returns whether the symbol is there. *offset is its distance from the thread pointer. */
 static bool find_symbol(enum symbol symbol, ptrdiff_t *offset)
 {
 	*offset = symbol == ABI ? rke_offset_of_area() : rke_offset_of_count();
@@ -108,7 +110,7 @@ bool rk_early_area(ptrdiff_t *offset)
 	if ((uintptr_t)area % RK_AREA_LENGTH_ORIGINAL != 0 || !rk_kernel_can_read((const void *)(uintptr_t)area) ||
 	    !rke_begins_unregistered(*offset))
 		return false;
-	/* Initially -1 by the protocol, in every thread; registered only if the kernel says so. */
+	/* By the protocol cpu_id is -1 in every thread at first. The thread is registered only if the kernel says so. */
 	cpu = (int32_t)area->cpu_id;
 	return cpu < 0 || rk_kernel_registered_at(area, RK_AREA_LENGTH_ORIGINAL);
 }
@@ -117,7 +119,7 @@ volatile uint32_t *rk_early_users(ptrdiff_t area)
 {
 	ptrdiff_t offset;
 
-	/* In another namespace there may be another adopter, whose area is not the one that was agreed on. */
+	/* In another namespace there may be another adopter. Its area isn't the one that was agreed on. */
 	if (!find_symbol(ABI, &offset) || offset != area || !find_symbol(REFCOUNT, &offset))
 		return NULL;
 	return (volatile uint32_t *)(rk_thread_pointer() + offset);

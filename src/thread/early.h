@@ -8,18 +8,18 @@
 #include <stdint.h>
 
 /*
- * Does the executable, or a module loaded with it, define __rseq_abi in static TLS, so that it is at one offset in
- * every thread? Async-signal-safe.
+ * Returns whether the executable, or a module loaded with it, defines __rseq_abi in static TLS. If so, *offset is the
+ * symbol's offset from the thread pointer, which is the same in every thread. Async-signal-safe.
  */
 bool rk_early_area(ptrdiff_t *offset);
 
 /*
- * The calling thread's __rseq_refcount for the area at this offset, or NULL where there is none, as in the protocol's
- * present-day form, or where it can't be seen from here.
+ * Returns the calling thread's __rseq_refcount for the area at this offset. NULL: the adopter has no count, as in the
+ * protocol's present form, or this copy can't see it.
  */
 volatile uint32_t *rk_early_users(ptrdiff_t area);
 
-/* For the constructor, once: looks the symbols up where they have to be looked up by name. */
+/* Looks the symbols up where they have to be found by name. The constructor calls this function once. */
 void rk_early_look_up(void);
 
 #endif /* RK_SRC_EARLY_H */

@@ -2,9 +2,9 @@
 /*
  * early_symbols.c - librseqkit-early.a: the definitions of the public TLS protocol, for programs that ask for them.
  *
- * Not part of librseqkit: who defines __rseq_abi may rely on where it lies, and a definition from elsewhere would
- * take its place. Strong and visible, because both are an ABI between the modules of a process; the count apart from
- * the area, because the kernel writes all over that.
+ * They aren't part of librseqkit. A component that defines __rseq_abi may rely on where the symbol lies, and a definition
+ * from another module would take its place. Both symbols are strong and visible, because they are an ABI between the
+ * modules of a process. The count is apart from the area, because the kernel writes to the whole area.
  */
 #include <rseqkit/abi.h>
 

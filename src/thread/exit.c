@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exit.c - undoes a thread's registration when it ends, where exit.h says that it has to be.
+ * exit.c - undoes a thread's registration when the thread ends, where exit.h says that this is needed.
  *
- * A destructor of thread-specific data does it. One that is armed late may never run (in the last round of
- * destructors, say), so it is armed in the thread's first instructions, see start.c, and a thread that nobody armed is
- * not registered at all. Its first run is the last that the kernel hears of the thread: operations of later
- * destructors, and of signal handlers until the thread is gone, take their fallback.
+ * A destructor of thread-specific data undoes it. A destructor that is armed late may never run, for example if the thread
+ * is in its last round of destructors. So it is armed in the thread's first instructions (start.c). A thread without it is
+ * not registered at all. The destructor's first run undoes the registration for good. Later destructors, and signal
+ * handlers until the thread is gone, take their fallback.
  */
 #define _GNU_SOURCE
 #include "exit.h"
@@ -48,7 +48,7 @@ void rk_exit_watch(void)
 	if (!have_key || READ(state->armed) || pthread_setspecific(key, state) != 0)
 		return;
 	WRITE(state->armed, 1);
-	/* A signal handler was faster, and was refused. */
+	/* A signal handler came before this and was refused. */
 	if (READ(state->reason) == RK_REASON_UNWATCHED)
 		WRITE(state->reason, RK_REASON_NONE);
 }
@@ -62,7 +62,7 @@ void rk_exit_process_started(void)
 
 bool rk_exit_is_watched(struct rk_thread_state *state)
 {
-	/* Before the constructor only the initial thread is known for what it is. */
+	/* The constructor arms the initial thread. Before that, the thread id has to show which thread it is. */
 	return READ(state->armed) || (!__atomic_load_n(&started, __ATOMIC_RELAXED) && is_initial_thread());
 }
 #endif

@@ -9,7 +9,10 @@ uint64_t rk_holder_here(void)
 {
 	uint64_t me = rk_number_mine();
 
-	/* A child that was killed inside a bracket of another copy may have left levels here that nothing has ended. */
+	/*
+	 * Reads the table only inside a bracket. A child that was killed inside a bracket of another copy may have left
+	 * levels in it, which nothing has ended.
+	 */
 	return rk_bracket_is_open() ? rk_bracket_number(me) : me;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* holder.h - who holds what is claimed: a thread, or a level of vfork's bracket that it is in. */
+/* holder.h - the holder of a claim: a thread, or a level of vfork's bracket that the thread is in. */
 #ifndef RK_SRC_HOLDER_H
 #define RK_SRC_HOLDER_H
 
@@ -7,17 +7,18 @@
 #include <stdint.h>
 
 /*
- * The calling thread's number, or inside a bracket of vfork its innermost level's. After the end of that level the number
- * means no one. For what one function claims and gives back. Async-signal-safe.
+ * Returns the number to claim with: the calling thread's or, inside a bracket, that of the innermost level. After the end
+ * of that level the number names no holder. Only for a claim that one function makes and gives back. Async-signal-safe.
  */
 uint64_t rk_holder_here(void);
 
-/* Is it the calling thread's, by either number? The flag of number.h doesn't count. Async-signal-safe. */
+/* Returns whether the calling thread is this holder, by either number. The flag of number.h is ignored. Async-signal-safe. */
 bool rk_holder_is_here(uint64_t holder);
 
 /*
- * Does it mean no one in this process: a thread that the process was forked without, or a level that has ended? False where
- * that can't be told. Not of threads that have ended. For a thread that has its own number already. Async-signal-safe.
+ * Returns whether the holder is elsewhere: this process was forked without that thread, or that level has ended. Returns
+ * false if the function can't tell. A thread of this process that has ended is not elsewhere. The calling thread must have
+ * its own number already. Async-signal-safe.
  */
 bool rk_holder_is_elsewhere(uint64_t holder);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kinds.c - what depends on whose memory the areas are.
+ * kinds.c - the properties of each kind of area.
  *
- * An early adopter knows two negative values of cpu_id, those of its protocol. The one for a failed attempt keeps the
- * adopter from making another attempt. So that is the bracket's mark in its area.
+ * An early adopter knows two negative values of cpu_id, those of its protocol. The value for a failed attempt keeps the
+ * adopter from making another attempt. So this value is the bracket's mark in an adopter's area.
  */
 #include "process.h"
 

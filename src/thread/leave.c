@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * leave.c - the ways out of fast paths that found no registration: they register the thread, or say why there is no
- * rseq. Async-signal-safe, as what they call.
+ * leave.c - the ways out of fast paths that found no registration. They register the thread, or say that there is no rseq.
+ * These functions and those that they call are async-signal-safe.
  */
 #define _GNU_SOURCE
 #include <rseqkit/ops.h>
@@ -10,8 +10,8 @@
 #include "thread.h"
 
 /*
- * Has the thread no rseq, for a reason that lasts and that needn't be passed on? What prepare_and_note() would find out, in a
- * few loads: fallbacks come this way each time.
+ * Returns whether the thread has no rseq, for a reason that lasts and that needn't be passed on. It finds what
+ * prepare_and_note() would find, by a few loads: every fallback comes through here.
  */
 static bool is_without_rseq(const struct rk_process *p)
 {
@@ -31,7 +31,7 @@ enum rk_result rki_leave(void)
 	return rk_thread_prepare() == 0 ? RK_ABORTED : RK_NO_RSEQ;
 }
 
-/* By now a handler may have registered the thread, or the scheduler may have brought it to that CPU. */
+/* By now a handler may have registered the thread, or the scheduler may have moved it to this CPU. */
 enum rk_result rki_leave_at(int cpu)
 {
 	int now = (int)rk_area_of(rk_process_get())->cpu_id;

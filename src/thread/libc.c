@@ -2,8 +2,9 @@
 /*
  * libc.c - finds the C library's area by the symbols that glibc 2.35 and later export.
  *
- * __rseq_size is used for nothing but zero or not: its meaning changed between releases. Zero with an offset is an
- * area that exists in every thread and isn't registered (tunable off, or the libc's own attempt failed).
+ * This file only tests whether __rseq_size is zero, because the meaning of its value changed between releases. Zero with an
+ * offset means an area that exists in every thread and isn't registered (the tunable is off, or the libc's own attempt
+ * failed).
  */
 #define _GNU_SOURCE
 #include "libc.h"
@@ -12,7 +13,7 @@
 #include "rendezvous.h"
 
 #ifdef RK_IGNORE_LIBC_AREA
-/* A stand-in for C libraries without an area, so that our own is exercised on every machine. */
+/* Stands in for a C library without an area, so that our own area is tested on every machine. */
 bool rk_libc_area(ptrdiff_t *offset, bool *registers)
 {
 	*offset = 0;
@@ -51,7 +52,7 @@ static int look_in_module(struct dl_phdr_info *info, size_t size, void *result)
 	return symbols->offset != NULL && symbols->size != NULL;
 }
 
-/* A static program has the libc that it was built with, and nothing to look up. */
+/* A static program has the libc that it was built with, and no symbols to look up. */
 static bool find_area(ptrdiff_t *offset, bool *registers)
 {
 	struct symbols symbols = {NULL, NULL};
@@ -59,7 +60,7 @@ static bool find_area(ptrdiff_t *offset, bool *registers)
 
 	if (dl_iterate_phdr(look_in_module, &symbols) == 0)
 		return false;
-	/* They may be our own preloaded object's, see symbols.c: then copies have agreed on the area. */
+	/* The symbols may be those of our own preloaded object, see preload_symbols.c. Then copies have agreed on the area. */
 	if (rk_rendezvous_look(&meeting) == 0 && meeting.offset == *symbols.offset)
 		return false;
 	*offset = *symbols.offset;
@@ -72,7 +73,7 @@ bool rk_libc_area(ptrdiff_t *offset, bool *registers)
 {
 	*offset = 0;
 	*registers = false;
-	/* Zero would be the thread pointer itself, which is never an area. */
+	/* Offset 0 would be the thread pointer itself, which is never an area. */
 	if (find_area(offset, registers) && *offset != 0)
 		return true;
 	*registers = false;

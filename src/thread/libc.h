@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libc.h - what the C library has to do with rseq. */
+/* libc.h - the C library's area. */
 #ifndef RK_SRC_LIBC_H
 #define RK_SRC_LIBC_H
 
@@ -8,10 +8,10 @@
 #include <stddef.h>
 
 /*
- * Built against a libc that has the symbols, 2.35 or one that got them later (RHEL 9's 2.34 did), the references are
- * strong. Otherwise the libc at run time may still be a newer one, and the dynamic linker is asked for the names. Weak
- * references would do in some links only: linkers make them null where the program isn't position independent, or with
- * link-time optimisation, although the symbols are there.
+ * Defined where this library is built against a libc that has the symbols: glibc 2.35, or an older one that got them later
+ * (as RHEL 9's 2.34 did). The references are strong then. Otherwise the libc at run time may still be a newer one. So the
+ * names are looked up in the loaded modules. Weak references would work only in some links. In programs that aren't
+ * position independent, and with link-time optimisation, linkers make them null although the symbols are there.
  */
 #if defined(__GLIBC__) && defined(__GLIBC_PREREQ) && defined(__has_include)
 #if __GLIBC_PREREQ(2, 35) || (__GLIBC_PREREQ(2, 34) && __has_include(<sys/rseq.h>))
@@ -20,8 +20,8 @@
 #endif
 
 /*
- * Does the libc have an area in every thread? If so, *offset is its distance from the thread pointer and *registers
- * says whether the libc registers it. Async-signal-safe.
+ * Returns whether the libc has an area in every thread. If so, *offset is the area's distance from the thread pointer, and
+ * *registers says whether the libc registers it. Async-signal-safe.
  */
 bool rk_libc_area(ptrdiff_t *offset, bool *registers);
 

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * number.c - numbers of threads that stay the same over a fork, and tell afterwards whose thread is left.
+ * number.c - thread numbers, which stay the same over a fork and then show which threads the child has.
  *
  *   | flag | of a bracket | copy of this library: 23 bits | 39 bits: 1, 2, 3, ... |
  *
- * A thread draws its number once and keeps it in this copy's block (area.h). So the child of a fork has the numbers of
- * all its parent's threads behind it, and one of them is its own first thread's. The invariant: in a process that is a
- * child, numbers above `first` are of its threads, and of those below it only `initial`. Both are on a page that the
- * kernel wipes at a fork. The first who looks draws `first`, before any further one is drawn.
+ * A thread draws its number once and keeps it in this copy's block (area.h). So the numbers that the child of a fork draws
+ * are higher than those that its parent's threads had at the fork. One of the lower numbers is that of the child's own
+ * first thread. The invariant: in a process that is a child, numbers above `first` are those of its threads. Below `first`,
+ * only `initial` is the number of one of its threads. Both words are on a page that the kernel wipes at a fork. The first
+ * thread that looks draws `first`, before any other number is drawn.
  *
- * Only the child's first thread knows its own number. The libc's handlers of fork run in it. Forks that don't run them
- * leave `initial` unknown until that thread comes here, and until then nobody is said to be elsewhere.
+ * Only the child's first thread knows its own number. The libc runs handlers of fork in that thread, and ours stores
+ * `initial`. After a fork that runs no handlers, `initial` is unknown until the first thread calls a function of this file.
+ * Until then no thread counts as elsewhere.
  *
- * Another copy's numbers tell nothing: it has a page of its own.
+ * A number that another copy drew tells nothing, because that copy has a page of its own.
  *
- * A vfork child has its parent's number. Inside a bracket there are numbers besides: bracket.c.
+ * A vfork child has its parent's number. Inside a bracket there are more numbers: see bracket.c.
  *
  *   numbers   1  2  3  4  5  6 | 7  8  9 ...
  *                     ^          | drawn in the child: its threads
@@ -22,7 +24,8 @@
  *               one that forked  `first`
  *               all others below `first` are elsewhere: what they claimed is free
  *
- * Nobody is said to be elsewhere too early: to take a claim from a living holder is a wrong store, to refuse one is not.
+ * No thread counts as elsewhere too early. Taking a claim from a living holder leads to a wrong store. Leaving a claim with
+ * a holder that is elsewhere does no harm.
  */
 #define _GNU_SOURCE
 #include "number.h"
@@ -43,9 +46,12 @@ struct page {
 
 static struct page *page; /* NULL: not made yet */
 static bool hopeless;     /* the kernel wipes no pages */
-static uint64_t next_number = 2; /* 1 is the `first` of the process that made the page */
+static uint64_t next_number = 2; /* 1 is `first` in the process that made the page */
 
-/* NULL without memory. In a page that is made late nobody is elsewhere: numbers may have been drawn before. */
+/*
+ * Returns NULL without memory, and if the kernel wipes no pages. In a new page `first` is 1, so no thread is elsewhere.
+ * That matters if the page is made late: numbers may have been drawn before.
+ */
 static struct page *make_page(void)
 {
 	struct page *made, *expected = NULL;
@@ -82,14 +88,17 @@ static uint64_t first_number(struct page *p)
 
 	if (RKI_LIKELY(first != 0))
 		return first;
-	/* Nobody draws a number before this is done. It is nobody's, so that another process has another one. */
+	/*
+	 * No thread of this process draws a number before `first` is stored. No thread has this number, so no other process
+	 * has this `first`.
+	 */
 	if (__atomic_compare_exchange_n(&p->first, &first, __atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED), 0,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		first = __atomic_load_n(&p->first, __ATOMIC_ACQUIRE);
 	return first;
 }
 
-/* By the process's first thread only. */
+/* Only the process's first thread calls this function. */
 static void tell_initial(struct page *p, uint64_t number)
 {
 	if (__atomic_load_n(&p->initial, __ATOMIC_RELAXED) != number)
@@ -112,12 +121,15 @@ uint64_t rk_number_draw(void)
 	return copy | (__atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED) & NUMBER);
 }
 
-/* A signal handler may draw one in the middle of this: then that is it. */
+/* Draws the thread's number. If a signal handler draws one meanwhile, that one is the thread's. */
 static uint64_t draw(struct page *p)
 {
 	uint64_t none = 0, drawn;
 
-	/* Unless a handler has told whose it is. */
+	/*
+	 * This thread had no number at the fork, so no number below `first` is its own. A handler may have stored `initial`
+	 * already.
+	 */
 	if (p != NULL && first_number(p) != 1 && __atomic_load_n(&p->initial, __ATOMIC_RELAXED) == 0 && is_initial())
 		(void)__atomic_compare_exchange_n(&p->initial, &none, NOBODY, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 	none = 0;
@@ -132,7 +144,7 @@ uint64_t rk_number_mine(void)
 
 	if (RKI_UNLIKELY(number == 0))
 		number = draw(p);
-	/* Of a thread that runs here, such a number is that of the first. */
+	/* A thread that runs here and has such a number is the process's first one. */
 	if (p != NULL && RKI_UNLIKELY((number & NUMBER) < first_number(p)))
 		tell_initial(p, number);
 	return number;

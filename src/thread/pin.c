@@ -2,11 +2,11 @@
 /*
  * pin.c - keeps the module that this copy of the library is in from being unloaded.
  *
- * A module's memory is still used by the kernel after the module's last instruction: its TLS holds the registered
- * area where the libc has none, and a thread's rseq_cs may go on pointing to a descriptor in it until that thread is
- * preempted the next time, when the kernel reads it. A copy may sit in a plugin that its program unloads, so the copy
- * sees to it itself. So does a module that has nothing but inlined operations: their first brings a constructor along,
- * which calls rk_pin_module() (arch/section.h). On musl nothing is ever unloaded, and a dlopen here would hide from
+ * The kernel still uses a module's memory after the module's last instruction. Where the libc has no area, the module's TLS
+ * holds the registered one. A thread's rseq_cs may point to a descriptor in the module until the thread is preempted the
+ * next time. Then the kernel reads the descriptor. A copy may be in a plugin that its program unloads, so the copy itself
+ * prevents that. A module that has only inlined operations does the same: its first operation brings a constructor along,
+ * which calls rk_pin_module() (arch/section.h). On musl no module is ever unloaded. A dlopen() there would hide from
  * rk_block_is_static() that other modules were loaded at start.
  */
 #define _GNU_SOURCE
@@ -21,13 +21,16 @@
 #include "os/kernel.h"
 
 /*
- * Weak, and dlopen by name: a static program has nothing to unload, and a reference to dlopen would make every static
- * link warn.
+ * The references are weak, and dlopen is looked up by name. A static program has nothing to unload, and a reference to
+ * dlopen would make every static link warn.
  */
 #pragma weak dlsym
 #pragma weak dladdr
 
-/* Operations call it from assembly, where link-time optimisation doesn't see it: without this it would drop the function. */
+/*
+ * Operations call the function from assembly, where link-time optimisation doesn't see the call, and would drop the
+ * function.
+ */
 #define CALLED_BY_ASSEMBLY __attribute__((__used__))
 
 #ifndef __GLIBC__
@@ -38,12 +41,13 @@ CALLED_BY_ASSEMBLY void rk_pin_module(const void *here)
 	(void)here;
 }
 #else
-/* This very module's, made by the linker; a static program may have none. */
+/* This module's own, made by the linker; a static program may have none. */
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((__weak__, __visibility__("hidden")));
 
 /*
- * Linked with -z nodelete, as librseqkit.so is. In the preloaded object, which is initialised before the libc, a dlopen
- * would do harm: it would initialise the libc as well, without the arguments and the environment.
+ * Returns whether this module was linked with -z nodelete, as librseqkit.so is. The preloaded object is, too. It is
+ * initialised before the libc, so a dlopen() in it would do harm: it would initialise the libc without the arguments and
+ * the environment.
  */
 static bool stays_loaded(void)
 {
@@ -53,7 +57,7 @@ static bool stays_loaded(void)
 	return false;
 }
 
-/* Is that the program itself? It has no name that dlopen() would find it under, and stays anyway. */
+/* Returns whether the module is the program itself. It has no name that dlopen() would find, and stays loaded anyway. */
 static bool is_program(const Dl_info *module)
 {
 	Dl_info program;
@@ -70,7 +74,7 @@ CALLED_BY_ASSEMBLY void rk_pin_module(const void *here)
 	if (dlsym == NULL || dladdr == NULL || dladdr(here, &info) == 0 || info.dli_fname == NULL || is_program(&info))
 		return;
 	*(void **)&open_module = dlsym(RTLD_DEFAULT, "dlopen");
-	/* By its own name, as it is loaded already. */
+	/* The module is loaded already, so its own name finds it. */
 	if (open_module != NULL)
 		(void)open_module(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 	errno = saved;
@@ -78,7 +82,7 @@ CALLED_BY_ASSEMBLY void rk_pin_module(const void *here)
 
 void rk_pin_this_module(void)
 {
-	static const char here; /* something of this very module, whatever symbols are bound to */
+	static const char here; /* an address in this module, whatever symbols are bound to */
 
 	if (!stays_loaded())
 		rk_pin_module(&here);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plan.c - the candidates for the area, in order, and what each is asked; see plan.h.
+ * plan.c - the candidates for the area, in order, and the questions for each of them; see plan.h.
  *
- * Only an offset at which every thread has memory that reads cpu_id < 0 until it is registered may be published. A
+ * Only an offset may be published at which every thread has memory that reads cpu_id < 0 until the thread is registered. A
  * zero-initialised area of another component reads "CPU 0" in threads that never registered, so it is never adopted.
  *
  * The length is the same for every thread. Nothing is derived from a kernel version or from __rseq_size, whose meaning
- * changed between releases. A kernel that refuses the length it announced leaves threads without an area
- * (RK_REASON_AREA): 32 bytes then would give threads of one process different lengths.
+ * changed between releases. If a kernel refuses the length that it announced, threads have no rseq (RK_REASON_AREA). A
+ * second attempt with 32 bytes would give threads of one process different lengths.
  *
- * An area of our own beside the libc's spare one (ask_better()). glibc has a part in the spare area: it registers the threads
- * that a registered thread creates, with 32 bytes. Two lengths in a process would be two modes, and fields that are valid
- * in some threads only. Other users of rseq may be there:
+ * An area of our own may be better than the libc's spare one (ask_better()). In the spare area glibc registers the threads
+ * that a registered thread creates, with 32 bytes. A longer area would mean two lengths in a process. That would be two
+ * modes, and fields that are valid in some threads only. Other users of rseq may be there:
  *
  *   a copy that comes later, chosen or not          it looks at the page first, and finds the block
  *   a copy, or a user of embed.h, that was first    the deciding thread reads cpu_id >= 0 in the spare area: the choice
@@ -24,9 +24,10 @@
  *   program's page                                  which other copies would know nothing; the preloaded objects, which
  *                                                   choose unasked, take the spare area
  *
- * Where copies' blocks can't be areas (aarch64 with glibc: 16-aligned), RSEQKIT_AREA=own takes librseqkit-preload.so. Its
- * block is on the page before any other copy asks: it is initialised first of all (-z initfirst), before the libc even,
- * and mustn't call what depends on that (pin.c). Without it the choice has no effect there.
+ * Copies' blocks can't always be areas: on aarch64 with glibc they are 16-aligned. There RSEQKIT_AREA=own takes the block
+ * of librseqkit-preload.so. That block is on the page before any other copy looks, because the object is initialised first
+ * of all (-z initfirst), even before the libc. So it mustn't call functions that need an initialised libc (pin.c). Without
+ * the preloaded object the choice has no effect there.
  */
 #define _GNU_SOURCE
 #include "plan.h"
@@ -41,7 +42,7 @@
 #include "start.h"
 #include "strangers.h"
 
-/* Where there is no start_here.c. */
+/* Used where start_here.c isn't linked in. */
 __attribute__((__weak__)) bool rk_start_sees_all(void)
 {
 	return false;
@@ -67,14 +68,14 @@ union rk_plan rk_plan_make(const union rk_plan *failed)
 }
 #else
 
-/* What doesn't differ between threads, but for the choice, where /proc comes and goes. */
+/* Answers that are the same in all threads. Only the choice may differ, where /proc comes and goes. */
 struct situation {
 	ptrdiff_t libc; /* the offset of the libc's area; 0 if it has none */
 	bool libc_registers;
 	enum rk_choice choice;
 };
 
-/* No static TLS is that far away. */
+/* Plans an area. Returns false if the plan can't hold the offset, but no static TLS is that far away. */
 static bool propose(union rk_plan *plan, enum rk_where where, ptrdiff_t offset, uint32_t length)
 {
 	if (offset != (int32_t)offset)
@@ -94,7 +95,7 @@ static bool do_without(union rk_plan *plan, enum rk_reason reason)
 	return true;
 }
 
-/* The full feature size where our block has the room and the alignment for it, else what every kernel takes. */
+/* Returns the full feature size if our block has the room and the alignment for it, else the length that every kernel takes. */
 static uint32_t own_length(void)
 {
 	uint32_t feature_size = rk_feature_size();
@@ -105,7 +106,10 @@ static uint32_t own_length(void)
 	return RK_AREA_LENGTH_ORIGINAL;
 }
 
-/* Which length did another owner register the calling thread with? 0 if it can't be told, as in a thread that isn't. */
+/*
+ * Returns the length that another owner registered the calling thread with. 0 if the thread isn't registered there, or if
+ * the kernel doesn't say.
+ */
 static uint32_t length_here(ptrdiff_t offset)
 {
 	volatile struct rk_area *area = rk_area_at(offset);
@@ -119,8 +123,8 @@ static uint32_t length_here(ptrdiff_t offset)
 }
 
 /*
- * Is the calling thread's registration there with our signature? Answers EBUSY, and changes nothing, if so. A filter's
- * EPERM says nothing of it.
+ * Returns whether the calling thread's registration there has our signature. If so, the kernel answers EBUSY and changes
+ * nothing. A filter's EPERM says nothing about the signature.
  */
 static bool signature_is_ours(ptrdiff_t offset, uint32_t length)
 {
@@ -128,8 +132,9 @@ static bool signature_is_ours(ptrdiff_t offset, uint32_t length)
 }
 
 /*
- * An area that its libc leaves alone reads -2 (-1, should the kernel have unregistered it), or is registered by now. A
- * filter may refuse the question; but no other component uses this area.
+ * Returns whether this is an area that its libc leaves alone. Such an area reads -2, or -1 if the kernel has unregistered
+ * it. It may also be registered by now, or closed by a bracket. A filter may refuse the question whether it is registered.
+ * The answer is yes then, because no other component uses this area.
  */
 static bool is_spare(ptrdiff_t offset)
 {
@@ -140,14 +145,15 @@ static bool is_spare(ptrdiff_t offset)
 			     rk_kernel_has_registration() < 0));
 }
 
-/* Can this copy's block be an area, in every thread? Not one that isn't in static TLS, or isn't aligned for it. */
+/* Returns whether this copy's block can be an area in every thread: it is in static TLS, and aligned for that. */
 static bool block_can_serve(void)
 {
 	return rk_block_is_static() && __alignof__(struct rk_thread_block) >= RK_AREA_LENGTH_ORIGINAL;
 }
 
 /*
- * Why a copy whose block can't be one has no area: it came late, or another component uses the libc's area beside it.
+ * Returns why a copy whose block can't be an area has none. The copy came late, or rseq is missing or refused, or another
+ * component has registered the thread. Otherwise the block isn't aligned for an area.
  */
 static enum rk_reason reason_without_block(void)
 {
@@ -166,8 +172,8 @@ static bool ask_libc(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * Copies have agreed already. Where the system call doesn't exist (valgrind, emulators) there is nothing to agree on.
- * Whether it is refused to the calling thread doesn't matter.
+ * Copies may have agreed already. Where the system call doesn't exist (valgrind, emulators) there is nothing to agree on. A
+ * refusal of the call in this thread doesn't matter.
  */
 static bool ask_page(const struct situation *now, union rk_plan *plan)
 {
@@ -181,7 +187,7 @@ static bool ask_page(const struct situation *now, union rk_plan *plan)
 	return true;
 }
 
-/* Not all copies may see it, those in other namespaces say: so it is offered. */
+/* Some copies may not see the area, for example those in other namespaces. So it is offered on the page. */
 static bool ask_early(const struct situation *now, union rk_plan *plan)
 {
 	ptrdiff_t offset;
@@ -192,8 +198,8 @@ static bool ask_early(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * librseq registers threads when it is asked to, and ends the process if one of them is registered already. So we
- * register none, and use those that it registered.
+ * On request librseq registers a thread, and it ends the process if that thread is registered already. So we register none,
+ * and use the threads that it registered.
  */
 static bool ask_librseq(const struct situation *now, union rk_plan *plan)
 {
@@ -220,10 +226,12 @@ static bool ask_kernel(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * Areas of our own, where the libc has one that it leaves alone? Where the program chose them, for they may be larger.
- * And in the preloaded objects, which register every thread at its start. In the libc's area glibc would register each
- * thread that a registered thread creates, and end the process if a filter refuses that. It is too late if the libc's area
- * is in use: by a copy that wasn't told, or by a user of embed.h.
+ * Plans areas of our own although the libc has an area, which it leaves alone. The program may have chosen that, because
+ * our areas may be longer. The preloaded objects do it by themselves, because they register every thread at its start. In
+ * the libc's area glibc would register each thread that a registered thread creates, and end the process if a filter
+ * refuses that.
+ *
+ * It is too late if the libc's area is in use already: by a copy without the choice, or by a user of embed.h.
  */
 static bool ask_better(const struct situation *now, union rk_plan *plan)
 {
@@ -240,14 +248,14 @@ static bool ask_better(const struct situation *now, union rk_plan *plan)
 	return propose(plan, RK_WHERE_OWN, rk_block_offset(), own_length());
 }
 
-/* All copies see the libc's area: they agree on it without a word. */
+/* All copies see the libc's area, so they need no page to agree on it. */
 static bool ask_spare(const struct situation *now, union rk_plan *plan)
 {
 	return now->libc != 0 && is_spare(now->libc) &&
 	       propose(plan, RK_WHERE_LIBC_SPARE, now->libc, RK_AREA_LENGTH_ORIGINAL);
 }
 
-/* Where the block can't be one, another copy may have made the page meanwhile. */
+/* If this copy's block can't be an area, another copy may have made the page meanwhile. */
 static bool ask_own(const struct situation *now, union rk_plan *plan)
 {
 	struct rk_rendezvous page;
@@ -263,22 +271,25 @@ static bool ask_own(const struct situation *now, union rk_plan *plan)
 
 static const struct candidate {
 	bool (*ask)(const struct situation *now, union rk_plan *plan);
-	bool is_ours; /* this library would register threads */
+	bool is_ours; /* this library would register the threads */
 } candidates[] = {
 	{ask_libc, false},   {ask_page, true},   {ask_early, true}, {ask_librseq, false},
 	{ask_kernel, false}, {ask_better, true}, {ask_spare, true}, {ask_own, true},
 };
 
 /*
- * Are all threads to come registered at their start? Then a stranger's first attempt fails, and it does without rseq.
- * glibc registers, in its own area, each thread that a registered thread creates.
+ * Returns whether all threads to come are registered at their start. Then a stranger's first attempt fails, and it does
+ * without rseq. In the spare area glibc itself registers each thread that a registered thread creates.
  */
 static bool starts_are_ours(const union rk_plan *plan)
 {
 	return !rk_strangers_may_run() && (plan->where == RK_WHERE_LIBC_SPARE || rk_start_sees_all());
 }
 
-/* Where this library would register threads: may it? Without rseq there is nothing to meet. */
+/*
+ * Returns why this library may not register the threads of its plan, or RK_REASON_NONE. Without the system call no stranger
+ * registers threads.
+ */
 static enum rk_reason hesitate(const struct situation *now, const union rk_plan *plan)
 {
 	if (now->choice == RK_CHOICE_OTHERS)
@@ -288,7 +299,10 @@ static enum rk_reason hesitate(const struct situation *now, const union rk_plan 
 	return RK_REASON_NONE;
 }
 
-/* Is the calling thread registered there already, and with another signature? Our first abort would be fatal. */
+/*
+ * Returns whether the calling thread is registered there with another signature. Our first abort would then kill the
+ * process.
+ */
 static bool is_fatal(const union rk_plan *plan)
 {
 	uint32_t length = plan->length;

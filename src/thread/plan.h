@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plan.h - what a thread would decide: the candidates for the area, and all that is asked to choose one.
+ * plan.h - the plan of a thread: the candidates for the area, and the questions that choose one of them.
  *
- * The answers may differ from thread to thread: descriptors run short in one, a filter refuses another one. So all
- * threads take the plan of the first one, before a thread does anything that others can see (process.c).
+ * The answers may differ from thread to thread: one thread has no descriptor left, a filter refuses another one. So all
+ * threads take the plan of the first one, before any thread does something that others can see (process.c).
  */
 #ifndef RK_SRC_PLAN_H
 #define RK_SRC_PLAN_H
@@ -11,7 +11,7 @@
 #include "process.h"
 #include <rseqkit/detail/agreement.h>
 
-/* Of the same form as the decision; the plan is one word. */
+/* A plan has the form of the decision's first word, and is one word. */
 union rk_plan {
 	uint64_t word;
 	struct {
@@ -19,22 +19,22 @@ union rk_plan {
 		uint16_t length;
 		uint8_t where;
 		uint8_t reason : 5;
-		uint8_t offers : 1;    /* the page is to be made, so that other copies see this; and KTLS to be begun */
-		uint8_t meets : 1;     /* the system call exists: there is something to agree on */
-		uint8_t has_spare : 1; /* the libc's area will do where no page can be made */
+		uint8_t offers : 1;    /* make the page, so that other copies see this area; for KTLS begin that first */
+		uint8_t meets : 1;     /* the rseq system call exists: there is something to agree on */
+		uint8_t has_spare : 1; /* use the libc's area if no page can be made */
 	};
 };
 
 /*
- * The first candidate that says yes; or, if the kernel failed to do its part of a plan, the first other one. Takes
- * the dynamic linker's lock: signals are blocked meanwhile.
+ * Returns the first candidate that applies. `failed` is NULL, or a plan whose part the kernel failed to do: then the
+ * function returns the first other candidate. It takes the dynamic linker's lock, so the caller blocks signals.
  */
 union rk_plan rk_plan_make(const union rk_plan *failed);
 
-/* Whose memory the page offers. */
+/* Takes the area that the page describes into the plan. */
 void rk_plan_adopt(union rk_plan *plan, const struct rk_rendezvous *page);
 
-/* As the kernel announces it, but for a kernel that announces none. */
+/* Returns the alignment of areas that the kernel announces, in bytes; 32 if it announces none. */
 uint32_t rk_plan_alignment(void);
 
 #endif /* RK_SRC_PLAN_H */

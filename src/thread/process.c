@@ -2,23 +2,23 @@
 /*
  * process.c - decides once per process where the areas are.
  *
- * The invariant: what is published is an offset at which every thread reads cpu_id < 0 until it is registered there.
- * The libc's area is so by construction (a libc that leaves it alone writes -2 at every thread's start), ours by its
+ * The invariant: at the published offset every thread reads cpu_id < 0 until it is registered there. The libc's area is
+ * like that by construction: a libc that leaves it alone writes -2 at every thread's start. Ours is like that by its
  * initial content.
  *
- * There is one decision, however many threads race to it, and whatever each of them is answered. What depends on
- * answers is a word that the first thread stores; the others go on with that. In this order:
+ * There is one decision, however many threads race to it, and whatever answers each of them gets. Results that depend on
+ * answers are kept in words. The first thread stores a word, and all other threads use the stored one. In this order:
  *
  *   plan        all that is asked (plan.c), before a thread does what others can see
  *   area        what came of the plan: another copy may have made the page, the page or the kernel may fail
  *   neighbours  the state and the blob, which follow from the area and the page
  *   facts       last, after rk_area_offset and rk_area_valid: a thread that sees this word sees all
  *
- * No thread waits for another one, but for the dynamic linker's lock. A thread that finds a word missing makes it, as would
- * the thread that stopped there.
+ * No thread waits for another one, except for the dynamic linker's lock. A thread that finds a word missing makes it, as
+ * the thread that stopped there would have.
  *
- * The kernel's part (KTLS) is left out of that: if a filter refuses it to one of two threads that race, the kernel may have
- * its commands from the other one, and the decision be another area. Then threads have no rseq (RK_REASON_FOREIGN).
+ * The kernel's part (KTLS) has a gap. If two threads race, and a filter refuses the commands to one of them, the other one
+ * may have given them. The decision may then be another area. Threads have no rseq in that case (RK_REASON_FOREIGN).
  */
 #define _GNU_SOURCE
 #include "process.h"
@@ -37,8 +37,9 @@ _Static_assert(sizeof(union rk_plan) == sizeof(uint64_t) && offsetof(struct rk_p
 	       "each is one word");
 
 /*
- * All threads take the first one's word. ThreadSanitizer looks away: it takes an exchange that fails for a store, and so
- * for a race with threads that read a word plainly once the last one is there.
+ * Stores a word, unless another thread was first, and returns the stored one. ThreadSanitizer is off here: it takes an
+ * exchange that fails for a store. That would be a race with threads that read a word plainly, which they do once the last
+ * word is there.
  */
 __attribute__((__no_sanitize__("thread"))) static uint64_t settle(uint64_t *word, uint64_t mine)
 {
@@ -49,8 +50,8 @@ __attribute__((__no_sanitize__("thread"))) static uint64_t settle(uint64_t *word
 }
 
 /*
- * Fields are valid within the feature size and the registered length; a length of 32 never covers more than the first
- * 28 bytes.
+ * Returns how many bytes are valid. Fields are valid within the feature size and within the registered length. A length of
+ * 32 covers only the first 28 bytes.
  */
 static uint32_t valid_bytes(uint32_t feature_size, uint32_t length)
 {
@@ -59,7 +60,7 @@ static uint32_t valid_bytes(uint32_t feature_size, uint32_t length)
 	return feature_size < covered ? feature_size : covered;
 }
 
-/* What is written on the page: an area, and the state at so many bytes from it. */
+/* Returns what goes on the page: the area, and the distance from it to the state. */
 static struct rk_rendezvous offer_of(const union rk_plan *plan)
 {
 	return (struct rk_rendezvous){
@@ -76,7 +77,7 @@ static struct rk_rendezvous offer_of(const union rk_plan *plan)
 	};
 }
 
-/* Offers an area, or takes what another copy offered. Copies that can't see the libc's area depend on the page. */
+/* Offers an area, or takes the one that another copy offered. Copies that can't see the libc's area depend on the page. */
 static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 {
 	enum rk_where planned = (enum rk_where)plan->where;
@@ -101,8 +102,8 @@ static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 }
 
 /*
- * The kernel registers every thread. Other copies see that on the page; one that can't be made is missed by them
- * alone.
+ * Has the kernel register every thread. Other copies learn of the area from the page. A page that can't be made affects
+ * only those copies.
  */
 static bool leave_to_kernel(union rk_plan *plan, struct rk_rendezvous *page)
 {
@@ -119,7 +120,7 @@ static bool leave_to_kernel(union rk_plan *plan, struct rk_rendezvous *page)
 	return true;
 }
 
-/* Does what is planned, and has the plan say what came of it. False if the kernel failed to do its part. */
+/* Does what is planned, and stores the outcome in the plan. Returns false if the kernel failed to do its part. */
 static bool carry_out(union rk_plan *plan)
 {
 	struct rk_rendezvous page = offer_of(plan);
@@ -154,8 +155,8 @@ static uint64_t decide_on_area(void)
 }
 
 /*
- * Beside an area of this copy's block the state is where it always is. Any other area was read on the page, but for the
- * kernel's, of which there may be no page: then it is in this copy's room.
+ * Finds where the thread state and the blob are. If the area is this copy's block, the state is at its usual place.
+ * Otherwise the page says where it is. For the kernel's area there may be no page: then the state is in this copy's room.
  */
 static void find_state(struct rk_process *p)
 {
@@ -165,7 +166,10 @@ static void find_state(struct rk_process *p)
 	if (p->where == RK_WHERE_OWN && p->offset != rk_block_offset()) {
 		(void)rk_rendezvous_read(&page);
 	} else if (p->where == RK_WHERE_KTLS && (rk_rendezvous_look(&page) != 0 || page.offset != p->offset)) {
-		/* A filter may refuse the look. Without a room of its own this copy took the area from the page. */
+		/*
+		 * A filter may refuse the look at the page. A copy without a room of its own took the area from the page,
+		 * so the page is there.
+		 */
 		if (rk_ktls_see_room(&room)) {
 			page.blob = (uint32_t)(p->offset - room.offset);
 			page.state = room.state - page.blob;
@@ -207,7 +211,7 @@ static uint64_t find_facts(const struct rk_process *decided)
 	return p.facts_word;
 }
 
-/* Is the dynamic linker asked anything? Not where the libc has the symbols, and registers threads. */
+/* Returns whether the decision uses the dynamic linker. It doesn't if the libc has the symbols and registers threads. */
 static bool asks_linker(void)
 {
 #ifdef RK_LIBC_HAS_SYMBOLS
@@ -220,7 +224,7 @@ static bool asks_linker(void)
 #endif
 }
 
-/* A handler that comes while this thread takes the dynamic linker's lock would wait for it for ever. */
+/* Blocks signals while this thread may hold the dynamic linker's lock. A handler would wait for that lock for ever. */
 const struct rk_process *rk_process_decide(void)
 {
 	struct rk_process *process = &rk_process_decided, p = {0};
@@ -253,7 +257,7 @@ void rk_process_note(enum rk_reason reason)
 	uint8_t *word = reason == RK_REASON_NONE ? &rk_process_decided.served : &rk_process_decided.refused;
 	uint8_t value = reason == RK_REASON_NONE ? 1 : (uint8_t)reason;
 
-	/* The line is read by all threads: it is written only where it changes. */
+	/* All threads read this cache line, so a store is made only if it changes the value. */
 	if (__atomic_load_n(word, __ATOMIC_RELAXED) != value)
 		__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }

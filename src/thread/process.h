@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* process.h - the decision that is made once per process: whose memory is the area, where, how long. */
+/* process.h - the decision, made once per process: where the areas are, whose memory they are, and how long they are. */
 #ifndef RK_SRC_PROCESS_H
 #define RK_SRC_PROCESS_H
 
@@ -7,34 +7,34 @@
 #include <rseqkit/ktls.h>
 #include <rseqkit/thread.h>
 
-/* Whose memory the areas are, and who registers them. */
+/* The kinds of area: the component whose memory the areas are, and the component that registers them. */
 enum rk_where {
 	RK_WHERE_UNDECIDED = 0,
 	RK_WHERE_LIBC,       /* the libc's area, registered by the libc */
 	RK_WHERE_EARLY,      /* an early adopter's __rseq_abi, registered by it or by us */
-	RK_WHERE_LIBC_SPARE, /* the libc's area, which it leaves alone: registered by us */
+	RK_WHERE_LIBC_SPARE, /* the libc's area, which the libc leaves alone: registered by us */
 	RK_WHERE_LIBRSEQ,    /* librseq's area, registered by it alone */
 	RK_WHERE_OWN,        /* the thread block of one copy of this library, see rendezvous.h */
-	RK_WHERE_KTLS,       /* the room for what the kernel maintains: registered by the kernel, see ktls.h */
+	RK_WHERE_KTLS,       /* the room for the kernel's data: registered by the kernel, see ktls.h */
 	RK_WHERE_NOWHERE     /* no thread has rseq; the offset is that of this copy's block, never registered */
 };
 
-/* What depends on that, one row for each (kinds.c). */
+/* The properties of a kind of area, one row for each kind (kinds.c). */
 struct rk_kind {
-	uint8_t owner;    /* enum rk_owner: of a registered thread */
-	uint8_t provider; /* enum rk_ktls: of a thread's data */
-	uint8_t reason;   /* enum rk_reason: why a thread isn't registered where this library registers none; else 0 */
-	bool asked;       /* threads are registered when they ask for it: one that isn't says nothing of the process */
+	uint8_t owner;    /* enum rk_owner of a registered thread */
+	uint8_t provider; /* enum rk_ktls: the part that registers threads */
+	uint8_t reason;   /* enum rk_reason of an unregistered thread where this library registers none; else 0 */
+	bool asked;       /* threads are registered when they ask for it: an unregistered one says nothing of the process */
 	bool counted;     /* an early adopter's protocol counts the users of a thread's registration */
-	bool shared;      /* the thread state stands beside the area, one for all copies; else each copy has its own */
+	bool shared;      /* the thread state is beside the area, one for all copies; else each copy has its own */
 	int32_t mark;     /* cpu_id inside a bracket of vfork */
 };
 
 extern const struct rk_kind rk_kinds[] __attribute__((__visibility__("hidden")));
 
 /*
- * The decision. Each of the three words is 0 until one thread stores it, and never changes after that. A thread that
- * races with others, or interrupts one, takes the words that it finds, and makes the next one from them. The last word
+ * The decision. Each of the three words is 0 until one thread stores it, and never changes after that. A thread that races
+ * with other threads, or interrupts one, takes the words that it finds, and makes the next one from them. The last word
  * says that rk_area_offset and rk_area_valid are stored too.
  */
 struct rk_process {
@@ -42,7 +42,7 @@ struct rk_process {
 		uint64_t area_word;
 		struct {
 			int32_t offset;  /* bytes from the thread pointer */
-			uint16_t length; /* to register with, or that the libc registered with; 0 if unknown */
+			uint16_t length; /* bytes that this library or the libc registers; 0 if unknown */
 			uint8_t where;   /* enum rk_where */
 			uint8_t reason;  /* enum rk_reason: why no thread has rseq; see rk_process_reason() */
 		};
@@ -51,36 +51,36 @@ struct rk_process {
 		uint64_t neighbours_word;
 		struct {
 			uint16_t state;          /* bytes from the area to the shared thread state; 0 where there is none */
-			uint16_t blob;           /* bytes from the kernel's blob to the area; 0 where it registers no thread */
-			uint16_t blob_size;      /* as the kernel said, in bytes; 0 where it wasn't to be asked */
+			uint16_t blob;           /* bytes from the kernel's blob to the area; 0 without KTLS */
+			uint16_t blob_size;      /* bytes, as the kernel said; 0 if it wasn't asked or didn't say */
 			uint16_t blob_alignment; /* likewise */
 		};
 	};
 	union {
 		uint64_t facts_word;
 		struct {
-			uint16_t valid; /* bytes of the area that mean something */
+			uint16_t valid; /* bytes of the area that are valid */
 			uint16_t feature_size;
 			uint16_t alignment;
-			uint8_t provider; /* one more than the enum rk_ktls */
+			uint8_t provider; /* enum rk_ktls, plus 1 */
 			uint8_t libc_area : 1;
 			uint8_t libc_registers : 1;
 		};
 	};
-	uint8_t given_up; /* enum rk_reason: found later, and true of all threads; 0: none */
-	uint8_t served;   /* 1 once this copy has seen a thread that is registered; never 0 again */
+	uint8_t given_up; /* enum rk_reason found later, which is true of all threads; 0: none */
+	uint8_t served;   /* 1 once this copy has seen a registered thread; never 0 again */
 	uint8_t refused;  /* enum rk_reason of the last thread that this copy couldn't register; 0: none yet */
 } __attribute__((__aligned__(8)));
 
 /*
- * Makes the decision, or takes what has been decided. Async-signal-safe; without a lock but for the dynamic linker's, which a
- * handler inside of dlopen() may take again with glibc only.
+ * Makes the decision, or returns the one that was made. Async-signal-safe. It takes no lock but the dynamic linker's. A
+ * handler that interrupts dlopen() may take that lock again with glibc only.
  */
 const struct rk_process *rk_process_decide(void);
 
 extern struct rk_process rk_process_decided __attribute__((__visibility__("hidden")));
 
-/* The decision, made on the first call. */
+/* Returns the decision. The first call makes it. */
 static inline const struct rk_process *rk_process_get(void)
 {
 	if (RKI_LIKELY(__atomic_load_n(&rk_process_decided.facts_word, __ATOMIC_ACQUIRE) != 0))
@@ -93,7 +93,7 @@ static inline const struct rk_kind *rk_kind_of(const struct rk_process *p)
 	return &rk_kinds[p->where];
 }
 
-/* Why no thread of the process has rseq: as it was decided, or found since. RK_REASON_NONE if threads may have it. */
+/* Returns why no thread of the process has rseq, as decided or found since. RK_REASON_NONE if threads may have it. */
 static inline enum rk_reason rk_process_reason(const struct rk_process *p)
 {
 	uint8_t given_up = __atomic_load_n(&p->given_up, __ATOMIC_RELAXED);
@@ -101,12 +101,12 @@ static inline enum rk_reason rk_process_reason(const struct rk_process *p)
 	return (enum rk_reason)(given_up != RK_REASON_NONE ? given_up : p->reason);
 }
 
-/* A fact that a thread's attempt brought to light and that holds for all threads: a foreign owner. */
+/* Records a reason that one thread's attempt found and that holds for all threads: a foreign owner. */
 void rk_process_give_up(enum rk_reason reason);
 
 /*
- * What became of a thread that asked to be registered: RK_REASON_NONE if it is. A refusal is this thread's own, for
- * each may have another filter. It tells of the process only as long as no thread was ever served.
+ * Records the outcome for a thread that asked to be registered: RK_REASON_NONE if it is. A refusal is this thread's own,
+ * because each thread may have another filter. It says something of the process only while no thread was ever registered.
  */
 void rk_process_note(enum rk_reason reason);
 

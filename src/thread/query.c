@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* query.c - what is so: of the process, as it was decided, and of the calling thread, as its area and state say. */
+/* query.c - queries. Those of the process answer from the decision, those of the calling thread from its area and state. */
 #define _GNU_SOURCE
 #include "os/answer.h"
 #include "os/kernel.h"
 #include "thread.h"
 
 /*
- * Why nobody can have rseq in this process. A filter is each thread's own, so a refusal counts only where no thread is
- * known to be registered. Where the kernel registers threads it does so without the system call.
+ * Returns why no thread of this process can have rseq. A filter is each thread's own, so a refusal counts only while no
+ * thread is known to be registered. It doesn't count with KTLS either, where the kernel registers threads without the
+ * system call.
  */
 static enum rk_reason reason_of_process(const struct rk_process *p)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* reason.c - the names and numbers of owners and reasons, and of this library's version. */
+/* reason.c - the names and numbers of owners and reasons, and this library's version. */
 #include "reason.h"
 
 #include <errno.h>

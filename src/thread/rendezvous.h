@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * rendezvous.h - where copies of this library that know nothing of each other agree; the page is described in abi.h.
- */
+/* rendezvous.h - the page on which copies of this library agree without knowing each other. Its form is in agreement.h. */
 #ifndef RK_SRC_RENDEZVOUS_H
 #define RK_SRC_RENDEZVOUS_H
 
 #include <rseqkit/detail/agreement.h>
 
 /*
- * Offers *meeting, and replaces it by what was agreed on if another copy was faster. Async-signal-safe, lock-free.
- * Returns 0; -EADDRINUSE when the address holds something else; the negative errno of memfd_create, write or mmap;
- * then nothing is agreed on.
+ * Offers *meeting. If another copy was faster, *meeting becomes what was agreed on. Async-signal-safe, lock-free.
+ *
+ * Returns 0, or a negative errno, and then nothing is agreed on. -EADDRINUSE: something else is at the address. -EFBIG: the
+ * process's limit doesn't allow a memory file of this size. -ENOSPC: the file can't be filled. Otherwise the errno is that
+ * of memfd_create, write or mmap.
  */
 int rk_rendezvous(struct rk_rendezvous *meeting);
 
-/* Reads a page that is there for sure: a decision rests on it. Returns as rk_rendezvous_look(). */
+/* Reads a page that is certainly there, because a decision rests on it. Returns as rk_rendezvous_look(). */
 int rk_rendezvous_read(struct rk_rendezvous *meeting);
 
-/* Only looks. Returns 0 with *meeting filled, or -EADDRINUSE if nobody has offered anything. */
+/* Only looks at the page. Returns 0 with *meeting filled, or -EADDRINUSE if no copy has made an offer. */
 int rk_rendezvous_look(struct rk_rendezvous *meeting);
 
 #endif /* RK_SRC_RENDEZVOUS_H */

@@ -1,31 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start.c - the starts of threads: registers every thread before its start routine. pthread_create() and thrd_create()
- * are interposed; where the libc registers, both pass the call on untouched.
+ * start.c - the starts of threads: registers every thread before its start routine. pthread_create() and thrd_create() are
+ * interposed. Where the libc registers threads, both pass the call on unchanged.
  *
- * librseqkit-preload.so and librseqkit-malloc.so have it. They register every thread of programs that know nothing of this
- * library. librseqkit.so has it only where the libc has no area (<sys/rseq.h>): with an older glibc and with musl. A glibc that
- * has one registers whom a registered thread creates, so a program's calls aren't touched for the sake of RSEQKIT_AREA=own.
- * librseqkit.a has it with musl, where threads' ends have to be watched (exit.h), and not with glibc: a static program has no
- * next pthread_create() to look up. Both names are exported without a version. Other libraries, like the one that std::thread
- * is in, wouldn't see a definition under a version of ours.
+ *   - librseqkit-preload.so and librseqkit-malloc.so have this file. They register every thread of programs that know
+ *     nothing of this library.
+ *   - librseqkit.so has it only where the libc has no area (<sys/rseq.h>): with an older glibc and with musl. A glibc that
+ *     has one registers each thread that a registered thread creates. So there a program's calls are left alone even with
+ *     RSEQKIT_AREA=own.
+ *   - librseqkit.a has it with musl, where threads' ends have to be watched (exit.h). With glibc it doesn't: a static
+ *     program has no next pthread_create() to look up.
  *
- * The invariant: a program sees nothing but the registration. Of the preloaded object nothing else is exported but room
- * (ktls.h), so a copy of the library that the program brings itself, of whatever version, keeps its own symbols; copies
- * agree on the area without knowing of each other. Nothing is allocated on the program's heap: a malloc() before the
- * start routine, or a free() in it, would give every thread a heap arena that it may never have asked for.
+ * Both names are exported without a version. Other libraries, like the one with std::thread, wouldn't see a definition
+ * under a version of ours.
  *
- * Out of reach are threads of what comes behind the libc in look-up order, of modules with RTLD_DEEPBIND, of other namespaces,
- * the libc's own helper threads, and programs that link librseqkit.a with glibc. Their first operation registers them; where
- * there is evidence of strangers, nobody does.
+ * The invariant: a program sees nothing but the registration. The preloaded object exports nothing else but room (ktls.h)
+ * or, for a libc that lacks them, the libc's names for the area (preload_symbols.c). So a copy of the library that the
+ * program brings itself keeps its own symbols, in any version. The copies agree on the area without knowing of each other.
+ * This file allocates nothing on the program's heap. A malloc() before the start routine, or a free() in it, would give
+ * every thread a heap arena, and the thread may never have asked for one.
  *
- * The preloaded objects keep out of glibc's area while its tunable is off. Once a creator is registered there, glibc registers
- * the new thread, and ends the process if that is refused, by a filter say. Without us such a program runs. Why not otherwise:
+ * Some threads are out of reach:
+ *   - threads of modules for which the libc comes first in look-up order, of modules with RTLD_DEEPBIND, and of other
+ *     namespaces;
+ *   - the libc's own helper threads;
+ *   - threads of programs that link librseqkit.a with glibc.
+ *
+ * Their first operation registers them. If there are signs of strangers, they are never registered.
+ *
+ * The preloaded objects keep out of glibc's area while its tunable is off. Once a creator is registered there, glibc
+ * registers the new thread. If that is refused, for example by a filter, glibc ends the process. Without us such a program
+ * runs. Other ways don't work:
+ *
  *   unregister around pthread_create()          the filter that refuses the one call refuses the other
  *   write -1 to the area meanwhile              the kernel writes the CPU there again at the next preemption
  *   create from a thread without a filter       the new thread would have none either
- *   own areas for all copies                    the archive has no part in threads' starts, and strangers that don't bear a
- *                                               refusal after a success rely on glibc to register these
+ *   own areas for all copies                    the archive has no part in threads' starts, and strangers that can't cope with
+ *                                               a refusal after a success rely on glibc to register these
  */
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>
@@ -45,9 +56,9 @@ typedef int create_posix(pthread_t *, const pthread_attr_t *, void *(*)(void *),
 typedef int create_c11(thrd_t *, thrd_start_t, void *);
 
 /*
- * What a new thread is to do, on its way there. A slot is taken from before the thread's creation until its first
- * instructions, so few are taken at a time; those on their way in other threads during a fork() stay taken in the
- * child.
+ * The start routine and argument of a new thread, on their way to it. A slot is taken before the thread's creation and
+ * released in the thread's first instructions, so few slots are taken at a time. If another thread forks meanwhile, such
+ * slots stay taken in the child.
  */
 struct slot {
 	union {
@@ -68,7 +79,7 @@ static struct chunk first_chunk;
 static create_posix *next_posix;
 static create_c11 *next_c11;
 
-/* The chunk behind this one, made if need be; NULL without memory. errno stays. */
+/* Returns the chunk after this one, and makes it if there is none. NULL without memory. Keeps errno. */
 static struct chunk *following(struct chunk *chunk)
 {
 	struct chunk *next = __atomic_load_n(&chunk->next, __ATOMIC_ACQUIRE), *made;
@@ -109,8 +120,8 @@ static void release_start(struct slot *slot)
 }
 
 /*
- * The first instructions of a thread. None is a cancellation point, and asynchronous cancellation is something that
- * only the thread itself can turn on, later: the slot is always released.
+ * The first instructions of a thread. None of them is a cancellation point. Only the thread itself can turn on asynchronous
+ * cancellation, which it can do only later. So the slot is always released.
  */
 static struct slot arrive(void *argument)
 {
@@ -140,15 +151,15 @@ static int start_c11(void *argument)
 static create_posix *const in_this_program = NULL;
 #else
 /*
- * In a static program of musl there is no next one to look up, but pthread_create() there is an alias of this one, in
- * the object that pthread_exit() brings in. In libc.so it is hidden.
+ * In a static program of musl there is no next pthread_create() to look up. There pthread_create() is an alias of this
+ * symbol, in the object that pthread_exit() brings in. In libc.so the symbol is hidden.
  */
 extern create_posix __pthread_create __attribute__((__weak__));
 static void (*volatile const bring_in)(void *) __attribute__((__used__)) = pthread_exit;
 #define in_this_program __pthread_create
 #endif
 
-/* To musl there is nothing behind a module that was loaded late; what is global then is another's, or the libc's. */
+/* To musl, a module that was loaded late has no next module. The global definition is then another module's, or the libc's. */
 static void *next_of(const char *name)
 {
 	void *next = dlsym(RTLD_NEXT, name);
@@ -156,7 +167,7 @@ static void *next_of(const char *name)
 	return next != NULL ? next : dlsym(RTLD_DEFAULT, name);
 }
 
-/* The libc's functions: looked up before main(), or by the first call of a constructor that runs before this one. */
+/* Looks up the libc's functions. Runs before main(), or at the first call by a constructor that runs before this one. */
 __attribute__((__constructor__)) static void find_next(void)
 {
 	bool is_static = in_this_program != NULL;
@@ -167,11 +178,14 @@ __attribute__((__constructor__)) static void find_next(void)
 	__atomic_store_n(&next_c11, (create_c11 *)(uintptr_t)c11, __ATOMIC_RELAXED);
 }
 
-/* A libc that registers threads does so if their creator is registered; a kernel that does, does in any case. */
+/*
+ * Returns whether a creation is passed on unchanged. A libc that registers threads registers those with a registered
+ * creator. A kernel that registers threads registers all.
+ */
 static bool starts_are_left_alone(void)
 {
 #ifdef __SANITIZE_THREAD__
-	return true; /* its runtime starts a thread after us, and what it instruments can't run before that */
+	return true; /* its runtime starts a thread after us, and code that it instruments can't run before that */
 #elif defined(RK_PRELOADED) || RK_EXIT_MATTERS
 	enum rk_owner owner = rk_thread_owner();
 
@@ -181,7 +195,7 @@ static bool starts_are_left_alone(void)
 #endif
 }
 
-/* The libc's pthread_create(), and what is to be done before the first thread. */
+/* Returns the libc's pthread_create(), after the preparations for the first thread. */
 static create_posix *ready_to_start(void)
 {
 	create_posix *next = __atomic_load_n(&next_posix, __ATOMIC_RELAXED);
@@ -217,7 +231,7 @@ EXPORTED int pthread_create(pthread_t *restrict thread, const pthread_attr_t *re
 /* Never needed: there always is a next thrd_create(). */
 #define create_c11_as_posix NULL
 #else
-/* To musl the two kinds of threads are one; a thread of C11 returns its number as a pointer. */
+/* To musl both kinds of threads are one. A C11 thread returns its int as a pointer. */
 static void *start_c11_as_posix(void *argument)
 {
 	struct slot slot = arrive(argument);
@@ -236,7 +250,8 @@ static int create_c11_as_posix(thrd_t *thread, thrd_start_t routine, void *slot)
 #endif
 
 /*
- * Not by way of pthread_create() where there are both: glibc tells the threads of the two apart, by how they return.
+ * Doesn't call pthread_create() where the libc has both functions: glibc tells the two kinds of threads apart by how they
+ * return.
  */
 EXPORTED int thrd_create(thrd_t *thread, thrd_start_t routine, void *argument)
 {
@@ -246,7 +261,7 @@ EXPORTED int thrd_create(thrd_t *thread, thrd_start_t routine, void *argument)
 
 	(void)ready_to_start();
 	next = __atomic_load_n(&next_c11, __ATOMIC_RELAXED);
-	/* Where there is none, the start routine can only be passed on in a slot. */
+	/* Without a next function, only a slot can pass the start routine on. */
 	if (next != NULL && starts_are_left_alone())
 		return next(thread, routine, argument);
 	if (next == NULL)

@@ -2,8 +2,8 @@
 /*
  * start_here.c - says that start.c is in this module too: the two are linked together, or neither.
  *
- * The decision asks (plan.c), and start.c asks for the decision. So this file names nothing of start.c, but looks which
- * module the dynamic linker binds pthread_create() to. In this module that is start.c's.
+ * The decision calls this file (plan.c), and start.c needs the decision. So this file uses no symbol of start.c. It looks
+ * which module the dynamic linker binds pthread_create() to. In this module, the only pthread_create() is start.c's.
  */
 #define _GNU_SOURCE
 #include "start.h"
@@ -19,7 +19,10 @@ extern int __pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void 
 #endif
 
 #ifdef RK_PRELOADED
-/* It comes before the libc. What comes before it, another preloaded object of ours say, passes the calls on. */
+/*
+ * The preloaded object comes before the libc. A module before it, such as another preloaded object of ours, passes the
+ * calls on.
+ */
 bool rk_start_sees_all(void)
 {
 	return true;
@@ -30,7 +33,7 @@ bool rk_start_registers_all(void)
 	return true;
 }
 #else
-/* Another one may come before ours in look-up order. */
+/* Another definition may come before ours in look-up order. */
 bool rk_start_sees_all(void)
 {
 	static const char here;

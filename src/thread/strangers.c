@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* strangers.c - looks for components that register threads themselves, in what the loaded modules export. */
+/* strangers.c - looks for components that register threads themselves, among the symbols that the loaded modules export. */
 #define _GNU_SOURCE
 #include "strangers.h"
 
@@ -31,15 +31,15 @@ bool rk_strangers_are_loaded(void)
 }
 
 struct librseq {
-	struct dl_phdr_info module; /* that has the function */
+	struct dl_phdr_info module; /* the one that has the function */
 	const ptrdiff_t *offset;
 	const unsigned *size;
 	bool found;
 };
 
 /*
- * Before librseq's own constructor its variables tell nothing. Then its TLS does, if that is one area and no more, as
- * an area begins before anybody registers it.
+ * Finds the area of librseq before librseq's own constructor, when its variables tell nothing. The module's TLS does, if it
+ * is one area and no more, with the content that an area has before any registration.
  */
 static bool offset_of_block(const struct dl_phdr_info *info, ptrdiff_t *offset)
 {
@@ -64,7 +64,7 @@ static const void *first_found(const void *found, const struct rk_module *module
 	return found != NULL ? found : rk_module_address(module, rk_module_find(module, name));
 }
 
-/* In look-up order: an executable may hold the linker's copies of the variables, and then those count. */
+/* Looks in look-up order: an executable may hold the linker's copies of the variables, and then those count. */
 static int look_for_librseq(struct dl_phdr_info *info, size_t size, void *result)
 {
 	struct librseq *librseq = result;
@@ -90,7 +90,7 @@ enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset)
 	if (!librseq.found)
 		return RK_LIBRSEQ_ABSENT;
 	*offset = 0;
-	/* The size: -1 before it is initialised, 0 before a thread is registered. */
+	/* The size is -1 before librseq is initialised, and 0 before it registers a thread. */
 	if (librseq.offset != NULL && librseq.size != NULL && *librseq.size != -1U)
 		*offset = *librseq.offset;
 	else
@@ -98,7 +98,7 @@ enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset)
 	return *offset != 0 ? RK_LIBRSEQ_FOUND : RK_LIBRSEQ_HIDDEN;
 }
 
-/* The 18th field behind the name, which may itself contain anything: num_threads of proc(5). */
+/* Returns num_threads of proc(5), the 18th field after the name. The name itself may contain anything. */
 static long count_threads(const char *stat)
 {
 	const char *at = strrchr(stat, ')');

@@ -2,9 +2,9 @@
 /*
  * strangers.h - other components of the process that register threads themselves.
  *
- * Such a component may end the process when it meets a thread that we registered, after its own first registration, in
- * another thread, succeeded. The kernel doesn't tell one thread about another's registration. What can be seen is what
- * modules export.
+ * Such a component may end the process when it meets a thread that we registered, if its own first registration, in another
+ * thread, succeeded before. The kernel doesn't show one thread's registration to another thread. Only the symbols that
+ * modules export can be seen.
  *
  *   situation                                            what we do
  *   the libc registers                                   nothing, and so do they
@@ -12,16 +12,16 @@
  *   we are there at process start, areas are ours, and   register each thread before its start routine (start.c): the
  *   threads' starts are seen: preloaded, or linked to    stranger's first attempt fails, and it does without
  *   a libc without an area
- *   we are there at process start, in the libc's spare   glibc registers whom a registered thread creates
+ *   we are there at process start, in the libc's spare   glibc registers each thread that a registered thread creates
  *   area
- *   a copy comes late, or has no part in threads'        register nobody, use who is registered (RK_REASON_STRANGER)
- *   starts, and a module exports __rseq_abi or
+ *   a copy comes late, or has no part in threads'        register no thread, use those that are registered
+ *   starts, and a module exports __rseq_abi or           (RK_REASON_STRANGER)
  *   librseq's function
  *   the same, and no module exports anything             register threads as they come
  *
- * The last line is a choice: otherwise a plugin on an old libc would have no rseq at all. It goes wrong beside a component
- * whose symbols are all hidden, that hasn't registered the thread which loads the plugin, and that doesn't bear a refusal
- * later. For such programs there is RSEQKIT_AREA=others: then copies register nobody.
+ * The last line is a choice: otherwise a plugin on an old libc would have no rseq at all. It goes wrong beside some
+ * components. The symbols of such a component are all hidden, it hasn't registered the thread that loads the plugin, and it
+ * can't cope with a refusal later. Such programs can be started with RSEQKIT_AREA=others: then copies register no thread.
  */
 #ifndef RK_SRC_STRANGERS_H
 #define RK_SRC_STRANGERS_H
@@ -30,21 +30,24 @@
 #include <stddef.h>
 
 /*
- * Does any module of this namespace export librseq's function for registering a thread, or a __rseq_abi? Takes the
- * dynamic linker's lock: for the process's decision only.
+ * Returns whether a module of this namespace exports librseq's function for registering a thread, or a __rseq_abi. Takes
+ * the dynamic linker's lock: only for the process's decision.
  */
 bool rk_strangers_are_loaded(void);
 
 enum rk_librseq {
 	RK_LIBRSEQ_ABSENT,
-	RK_LIBRSEQ_HIDDEN, /* loaded, but where its area is can't be told */
-	RK_LIBRSEQ_FOUND   /* *offset is that of its area from the thread pointer */
+	RK_LIBRSEQ_HIDDEN, /* loaded, but its area can't be found */
+	RK_LIBRSEQ_FOUND   /* *offset is the distance of its area from the thread pointer */
 };
 
-/* Is librseq loaded, and where is the area of threads that it registers? As above. */
+/*
+ * Returns whether librseq is loaded, and where the area is in threads that it registers. Only for the decision: it takes
+ * the same lock.
+ */
 enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset);
 
-/* Has the process more than one thread, as far as /proc tells? Without /proc it may have. */
+/* Returns whether the process may have more than one thread, by what /proc says. Without /proc it may. */
 bool rk_strangers_may_run(void);
 
 #endif /* RK_SRC_STRANGERS_H */

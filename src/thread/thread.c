@@ -2,19 +2,20 @@
 /*
  * thread.c - registration of the calling thread, and of the initial one at process start.
  *
- * The slow path is async-signal-safe: raw system calls, no lock, nothing allocated. A handler that nests over a
- * thread's very first instruction registers, and the thread below is told EBUSY, which means that someone was faster.
+ * The slow path is async-signal-safe: raw system calls, no lock, no allocation. A handler may interrupt a thread's very
+ * first operation and register the thread. The interrupted operation then gets EBUSY, which means that the thread is
+ * registered.
  *
  * The initial thread is registered at process start, so that an owner with a private area sees at its first attempt that it
- * can't have rseq. Foreign is a state of the process: once one private registration is seen, no further thread is
- * registered, since its owner expects every thread. Explicit users are counted, so that unbalanced calls are found, but the
+ * can't have rseq. A foreign owner is a state of the process. Once one private registration is seen, no further thread is
+ * registered, because its owner expects every thread. Explicit users are counted, so that unbalanced calls are found. The
  * last one to leave undoes nothing.
  *
  * A vfork child runs on its parent's TLS without a registration. If its parent isn't registered either, this file
- * recognises the child: the kernel has no robust list for it, and the libc sets one for each thread of its own and for the
- * child of fork. If the parent is registered the area claims a CPU, and the fast path can't know better. A thread made by
- * clone() is refused like a vfork child where this file gets to see it. (With a robust list of its own it is a thread like
- * any other, on glibc.)
+ * recognises the child: the kernel has no robust list for it. The libc sets one for each thread of its own and for the
+ * child of fork. (On musl the thread id tells, see kernel.h.) If the parent is registered the area names a CPU, and the
+ * fast path can't know that this is a child. A thread made by clone() is refused like a vfork child, if it comes to this
+ * file. On glibc, with a robust list of its own, it is a thread like any other.
  */
 #define _GNU_SOURCE
 #include <rseqkit/percpu.h>
@@ -32,13 +33,13 @@
 #include "thread.h"
 #include "os/word.h"
 
-/* No errno of the kernel's: it was said that the thread is registered, and it isn't. */
+/* Not an errno of the kernel: the answer was that the thread is registered, and it isn't. */
 #define NOT_TRUE (-4096)
 
 /*
- * What a refusal means. EPERM and EINVAL have two meanings each; whether any registration exists tells them apart. As
- * it does where the thread was said to be registered and isn't: that was a filter, or a kernel that keeps the thread id,
- * and registers no thread that was cloned on its creator's thread pointer.
+ * Returns the reason for a refusal. EPERM and EINVAL have two meanings each, and so has NOT_TRUE. Whether any registration
+ * exists tells them apart. With NOT_TRUE either a filter answered, or the kernel keeps the thread id (KTLS). Such a kernel
+ * registers no thread that was cloned on its creator's thread pointer.
  */
 static enum rk_reason reason_of(const struct rk_process *p, int error)
 {
@@ -58,16 +59,16 @@ static enum rk_reason reason_of(const struct rk_process *p, int error)
 	}
 }
 
-/* An answer that the thread is registered, now or already, is believed where its area says so. */
+/* The answer that the thread is registered, now or already, is believed only if its area says so. */
 static int check_answer(int r, volatile struct rk_area *area)
 {
 	return (r == 0 || r == -EBUSY) && !rk_area_is_registered(area) ? NOT_TRUE : r;
 }
 
 /*
- * The system call, and before it what an early adopter's protocol asks for: one user more, so that the adopter's last
- * one doesn't unregister the thread under us. That user stays, as a libc's would. By the protocol signals are blocked
- * meanwhile: a handler finds the count and the registration both done, or neither.
+ * Makes the system call. An early adopter's protocol asks for one more user before it, so that the adopter's last user
+ * doesn't unregister the thread while we use it. Our user stays, as a libc's would. By the protocol, signals are blocked
+ * meanwhile. A handler finds the count and the registration both done, or neither.
  */
 static int register_area(const struct rk_process *p, volatile struct rk_area *area)
 {
@@ -94,8 +95,9 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
 }
 
 /*
- * A thread that an early adopter registered, and we aren't among those it counts: its last user would undo that. At
- * the thread's end we are none any more, and where nobody sees that end we never were.
+ * Returns whether an early adopter's count lacks us in a thread that the adopter registered. The adopter's last user would
+ * then unregister the thread. After the thread's end was seen we are no user any more. If that end can't be seen we never
+ * are.
  */
 static bool owes_a_count(const struct rk_process *p)
 {
@@ -106,8 +108,8 @@ static bool owes_a_count(const struct rk_process *p)
 }
 
 /*
- * Registers the calling thread where this library does that. Returns 0 or a negative errno; failures that last are
- * kept.
+ * Registers the calling thread, where this library does that. Returns 0 or a negative errno. Keeps the reason of a failure
+ * that lasts.
  */
 static int attach(const struct rk_process *p, volatile struct rk_area *area)
 {
@@ -119,7 +121,10 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 	if (vfork_child == 1)
 		return -rk_reason_errno(RK_REASON_VFORK); /* not kept: the state is the parent's */
 	if (vfork_child < 0) {
-		/* Can't tell, so don't: a registration in a vfork child would poison the parent. */
+		/*
+		 * The kernel doesn't say whether this is a vfork child, so nothing is registered. A registration in a vfork
+		 * child would leave a CPU number in the parent's area.
+		 */
 		r = rk_kernel_has_registration();
 		reason = r == -ENOSYS ? RK_REASON_NO_KERNEL : RK_REASON_BLOCKED;
 	} else if (!rk_exit_is_watched(state)) {
@@ -130,7 +135,10 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 			WRITE(state->registered, 1);
 		if (r == 0 || r == -EBUSY)
 			return 0;
-		/* Undone by a handler, before we could look: the bracket's end registers the thread, or the next attempt. */
+		/*
+		 * A handler undid the registration before the area was read. The bracket's end registers the thread, or the
+		 * next attempt does.
+		 */
 		if (r == NOT_TRUE && (rk_is_bracketed(state, area) || (p->where != RK_WHERE_KTLS && rk_kernel_has_registration() == 0))) {
 			WRITE(state->registered, 1);
 			return -rk_reason_errno(RK_REASON_VFORK);
@@ -139,8 +147,8 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 	}
 	WRITE(state->reason, (uint8_t)reason);
 	/*
-	 * A private registration is a fact of the process: its owner expects every thread. Filters are each thread's
-	 * own. Where the kernel registers all threads to come, it is the doing of this one alone.
+	 * A private registration is a fact of the process: its owner expects every thread. A filter is each thread's own.
+	 * Where the kernel registers all threads to come, a private registration is a fact of this thread alone.
 	 */
 	if (reason == RK_REASON_FOREIGN && p->where != RK_WHERE_KTLS)
 		rk_process_give_up(reason);
@@ -148,8 +156,8 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 }
 
 /*
- * The reason first: a signal handler behind the system call must not register the thread again. An early adopter's
- * protocol wants signals blocked between its count's fall to 0 and what follows from it.
+ * Stores the reason first: a signal handler after the system call must not register the thread again. An early adopter's
+ * protocol wants signals blocked from the count's fall to 0 until the thread is unregistered.
  */
 void rk_thread_detach(enum rk_reason reason)
 {
@@ -175,8 +183,8 @@ void rk_thread_detach(enum rk_reason reason)
 }
 
 /*
- * That there is a foreign owner one copy may have seen, in one thread. Where copies share blocks it is passed on both
- * ways: to the process as this copy knows it, and to the other copies in this thread.
+ * Records a foreign owner, which one copy may have seen in one thread. Where copies share blocks, the fact is passed on
+ * both ways: to the process as this copy knows it, and to the other copies in this thread.
  */
 static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *state)
 {
@@ -186,9 +194,9 @@ static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *
 }
 
 /*
- * A filter may have each of these system calls answered by a handler of SIGSYS (SECCOMP_RET_TRAP). One that comes here as well
- * must not make the call anew: with SIGSYS blocked that ends the process, otherwise it would come here again and again. Handlers
- * of other signals register the thread as if they hadn't interrupted anything.
+ * A filter may have each of these system calls answered by a handler of SIGSYS (SECCOMP_RET_TRAP). If such a handler comes
+ * here as well, it must not make the call again. With SIGSYS blocked that would end the process. Otherwise the handler
+ * would come here again and again. Handlers of other signals register the thread as if they hadn't interrupted anything.
  */
 static int attach_once(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
 {
@@ -198,14 +206,20 @@ static int attach_once(const struct rk_process *p, struct rk_thread_state *state
 	if (tries == RK_THREAD_TRIES || (tries != 0 && rk_kernel_is_blocked(SIGSYS)))
 		return r;
 	WRITE(state->lazy, (uint8_t)(lazy + RK_THREAD_TRY));
-	/* Where an adopter's attempt failed the kernel tells us why, too. */
+	/*
+	 * An adopter's area has the same mark after the adopter's own attempt failed. Then the kernel also gives us the
+	 * reason.
+	 */
 	if (!rk_is_maybe_bracketed(p, area) || rk_kernel_has_registration() != 0)
 		r = attach(p, area);
 	WRITE(state->lazy, lazy);
 	return r;
 }
 
-/* The slow path's order: is it there already; is a reason known; and only then the kernel. */
+/*
+ * The order of the slow path: first whether the thread is registered, then whether a reason is known, and only then the
+ * kernel.
+ */
 static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *state)
 {
 	volatile struct rk_area *area = rk_area_of(p);
@@ -230,8 +244,8 @@ static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *
 }
 
 /*
- * And what came of it, for rk_process_query(). That a bracket is open says nothing of the process, nor does a thread that
- * hasn't asked librseq yet.
+ * Prepares the thread, and records the outcome for rk_process_query(). An open bracket says nothing of the process. A
+ * thread that hasn't asked librseq yet says nothing either.
  */
 static int prepare_and_note(void)
 {
@@ -295,9 +309,10 @@ int rk_process_init(void)
 }
 
 /*
- * Here, because an archive's member is linked only for what it defines: whoever registers a thread needs this too.
+ * This constructor is here because an archive's member is linked only for what it defines, and code that registers a thread
+ * needs the constructor, too.
  *
- * The initial thread, at process start: before anybody can have kept a copy of the published words, and so that a
+ * It registers the initial thread at process start, before any code can have kept a copy of the published words. A
  * component with a private area that comes later sees at its first attempt that it can't have rseq.
  */
 __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void register_initial_thread(void)

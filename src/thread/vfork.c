@@ -2,20 +2,24 @@
 /*
  * vfork.c - the bracket around a vfork whose child computes: unregister, vfork, register.
  *
- * The child runs on the parent's TLS but has no registration of its own. So the bracket undoes the parent's, and
- * closes the area: it stores a negative mark into cpu_id, which everybody reads who might register the thread. The
- * state's depth says the same to those who share the state. Nobody may store there while the thread is registered, so
- * the mark is exchanged for a negative value only: a handler that registers the thread in between makes that fail.
+ * The child runs on the parent's TLS but has no registration of its own. So the bracket undoes the parent's registration
+ * and closes the area: it stores a negative mark into cpu_id. Each component that might register the thread reads cpu_id.
+ * The state's depth says the same to copies that share the state. While the thread is registered, only the kernel may store
+ * to cpu_id. So the mark is stored by an exchange that expects a negative value. If a handler registers the thread in
+ * between, the exchange fails.
  *
- * A signal handler may bracket a vfork of its own between any two instructions here. The invariant: behind a begin,
- * while the depth is above 0, the thread is unregistered and its area closed, unless a stranger broke the bracket;
- * `restore` says what the outermost end has to undo.
+ * A signal handler may bracket a vfork of its own between any two instructions here. The invariant: after a begin, while
+ * the depth is above 0, the thread is unregistered and its area closed, unless a stranger broke the bracket. `restore` says
+ * what the outermost end has to undo.
  *
- * The mark is -3: neither "not registered yet" nor "failed". In an early adopter's area it is -2, "failed": tcmalloc reads
- * cpu_id too, takes its slow way for -2 and registers nothing. A stranger that knows no mark can still break the bracket.
- * Then the mark is gone at the end. The kernel is asked to register the thread in any case: a child's registration dies with
- * the child, and leaves a CPU number in the area of a parent that isn't registered. The end answers -ECANCELED.
- * model/thread.pml has the mark, and a stranger; it found that an end has to look once more for what a handler repaired.
+ * The mark is -3: neither "not registered yet" nor "failed". In an early adopter's area it is -2, "failed". For example,
+ * tcmalloc reads cpu_id too: at -2 it takes its slow path and registers nothing. A stranger that knows no mark can still
+ * break the bracket. Then the mark is gone at the end. The end has the kernel register the thread in any case, because a
+ * child's registration dies with the child. The child leaves a CPU number in the area of a parent that isn't registered.
+ * The end then returns -ECANCELED.
+ *
+ * The model in model/thread.pml has the mark and a stranger. It found that an end has to read `restore` once more, for what
+ * a handler repaired.
  */
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>
@@ -31,11 +35,11 @@
 
 /* Bits of the state's `restore`. */
 #define RESTORE_REGISTRATION 1 /* the thread was registered, with the process's length or the original one */
-#define RESTORE_MARK 2         /* the mark is ours to take away */
+#define RESTORE_MARK 2         /* the mark is ours to remove */
 #define RESTORE_FULL_LENGTH 4  /* the thread was registered, with the kernel's feature size */
-#define RESTORE_SLICE 8        /* the slice extension was on, and goes with the registration */
+#define RESTORE_SLICE 8        /* the slice extension was on, and ends with the registration */
 
-/* Others that register the thread again and again, in signal handlers, get this many chances. */
+/* How often a begin tries, if other components register the thread again and again in signal handlers. */
 #define ATTEMPTS_MAX 64
 
 static bool exchange_mark(volatile struct rk_area *area, int32_t from, int32_t to)
@@ -43,7 +47,7 @@ static bool exchange_mark(volatile struct rk_area *area, int32_t from, int32_t t
 	return rk_word_replace((volatile uint32_t *)(uintptr_t)&area->cpu_id, (uint32_t)from, (uint32_t)to);
 }
 
-/* Undoes the calling thread's registration, whatever its length. Returns the bits to restore it by, 0 if that failed. */
+/* Undoes the calling thread's registration, whatever its length. Returns the bits to restore it by, or 0 if that failed. */
 static uint8_t unregister(const struct rk_process *p, volatile struct rk_area *area)
 {
 	uint32_t length = p->length != 0 ? p->length : RK_AREA_LENGTH_ORIGINAL;
@@ -57,15 +61,16 @@ static uint8_t unregister(const struct rk_process *p, volatile struct rk_area *a
 }
 
 /*
- * A CPU number in the area of a thread that isn't registered: what a child of a broken bracket left there. With signals
- * blocked, because a stranger's handler could register the thread between the look and the store, on the same CPU.
+ * Closes an area that names a CPU although the thread isn't registered: a child of a broken bracket left that number.
+ * Signals are blocked, because a stranger's handler could register the thread, on the same CPU, between the look and the
+ * store.
  */
 static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t mark)
 {
 	unsigned char before[RK_SIGSET_SIZE];
 	bool done;
 
-	/* In a vfork child it is the parent's, who may well be registered: there a store to it kills the parent. */
+	/* In a vfork child the area is the parent's. If the parent is registered, a store to its area kills the parent. */
 	if (rk_kernel_is_vfork_child() != 0 || rk_kernel_has_registration() != 0 || rk_kernel_block_signals(before) < 0)
 		return false;
 	done = rk_kernel_has_registration() == 0 && exchange_mark(area, cpu, mark);
@@ -73,13 +78,13 @@ static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t m
 	return done;
 }
 
-/* In one step: a handler's bracket owes as well. */
+/* Adds bits in one step, because a handler's bracket may add bits as well. */
 static void owe(struct rk_thread_state *state, uint8_t restore)
 {
 	(void)__atomic_fetch_or(&state->restore, restore, __ATOMIC_RELAXED);
 }
 
-/* Leaves the thread unregistered and its area closed. Returns 0 or a negative errno. */
+/* Leaves the thread unregistered and its area closed. Returns 0, -ENOTSUP or -EBUSY. */
 static int close_area(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
 {
 	int32_t mark = rk_kind_of(p)->mark;
@@ -90,7 +95,7 @@ static int close_area(const struct rk_process *p, struct rk_thread_state *state,
 		bool closed;
 
 		if (cpu == mark)
-			return 0; /* by a handler, or in a bracket that another copy opened */
+			return 0; /* closed by a handler, or in a bracket that another copy opened */
 		if (cpu >= 0)
 			restore = unregister(p, area);
 		owe(state, restore);
@@ -101,7 +106,7 @@ static int close_area(const struct rk_process *p, struct rk_thread_state *state,
 			owe(state, RESTORE_MARK);
 			return 0;
 		}
-		/* Nobody changed it meanwhile: it is registered, and can't be undone. */
+		/* No handler changed it meanwhile: the thread is registered, and the registration can't be undone. */
 		if (cpu >= 0 && (int32_t)area->cpu_id >= 0 &&
 		    (rk_kernel_has_registration() != 0 || rk_kernel_is_vfork_child() != 0))
 			return -ENOTSUP;
@@ -109,7 +114,7 @@ static int close_area(const struct rk_process *p, struct rk_thread_state *state,
 	return -EBUSY;
 }
 
-/* Registers the thread as it was. */
+/* Registers the thread as it was before the bracket. */
 static int register_again(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
 {
 	uint32_t length = owed & RESTORE_FULL_LENGTH ? p->feature_size :
@@ -118,21 +123,25 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 	int r = rk_register_at(p, area, length);
 	int32_t cpu = (int32_t)area->cpu_id;
 
-	/* By its own command the kernel says EBUSY in a vfork child, too, whose parent gets its registration back. */
+	/*
+	 * EBUSY says that the thread is registered. To its own command (KTLS) the kernel also answers EBUSY in a vfork
+	 * child, whose parent gets the registration back. So there the kernel has to confirm that the area is registered.
+	 */
 	if (r == 0 || (r == -EBUSY && (p->where != RK_WHERE_KTLS || rk_kernel_registered_at(area, length)))) {
 		if (owed & RESTORE_SLICE)
 			(void)rk_kernel_slice_on();
 		return 0;
 	}
-	/* Not registered here: neither the mark nor a CPU number is true any more. */
+	/* The thread isn't registered here, so neither the mark nor a CPU number is true any more. */
 	if (cpu == rk_kind_of(p)->mark || cpu >= 0)
 		(void)exchange_mark(area, cpu, RK_CPU_ID_UNINITIALIZED);
 	return r;
 }
 
 /*
- * The end of the outermost bracket. If somebody registered the thread meanwhile it may have been the child, whose
- * registration is gone, and what names a CPU here is the child's leftover: the thread is registered in any case.
+ * Ends the outermost bracket. If the mark is gone, some component registered the thread meanwhile. That may have happened
+ * in the child, whose registration is gone. The CPU number here is then the child's leftover. So the thread is registered
+ * in any case.
  */
 static int open_area(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
 {
@@ -150,8 +159,8 @@ static int open_area(const struct rk_process *p, volatile struct rk_area *area, 
 }
 
 /*
- * Is the caller, who has just opened a bracket, no vfork child for sure? A child has no registration that can be undone, but
- * for what the kernel gives to every thread by itself.
+ * Returns whether the caller, which has just opened a bracket, is certainly no vfork child. A child has no registration
+ * that can be undone, except with KTLS, where the kernel registers every thread by itself.
  */
 static bool is_in_person(const struct rk_process *p, const struct rk_thread_state *state)
 {
@@ -169,7 +178,7 @@ int rk_vfork_begin(void)
 
 	if (READ(state->vfork) == UINT8_MAX)
 		return -EOVERFLOW;
-	/* The depth first: from here on a signal handler's operation registers nothing. */
+	/* Raises the depth first: from here on a signal handler's operation registers nothing. */
 	WRITE(state->vfork, (uint8_t)(READ(state->vfork) + 1));
 	r = close_area(p, state, area);
 	if (r == 0) {
@@ -195,7 +204,7 @@ int rk_vfork_end(void)
 
 	if (READ(state->vfork) == 0)
 		return -EINVAL;
-	/* A child that was killed inside a bracket of its own, or of a handler's, left it open. */
+	/* A child that was killed inside a bracket of its own, or of a handler's, left that bracket open. */
 	depth = rk_bracket_ends(READ(state->vfork));
 	if (depth != 0)
 		WRITE(state->vfork, depth);
@@ -206,13 +215,16 @@ int rk_vfork_end(void)
 		return broken ? -ECANCELED : 0;
 	}
 	/*
-	 * What is owed is this call's from here on: the bracket of a handler, or of a handler in a vfork child that a
-	 * handler made, owes nothing. Then the depth, before the system call: a handler's bracket behind that must
-	 * find itself the outermost one.
+	 * From here on this call alone has to undo what `restore` said. A handler's bracket finds nothing to undo, and
+	 * neither does a bracket in a vfork child that a handler made. The depth follows, before the system call: a
+	 * handler's bracket after that must find itself the outermost one.
 	 */
 	WRITE(state->restore, 0);
 	WRITE(state->vfork, 0);
-	/* A handler in between, in whose nested bracket somebody registered the thread, had to close the area again. */
+	/*
+	 * A stranger may have registered the thread in a handler's nested bracket. That handler closed the area again, and
+	 * added bits.
+	 */
 	owed |= READ(state->restore);
 	WRITE(state->restore, 0);
 	rk_bracket_none();
@@ -237,11 +249,14 @@ int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 	*pid = -1;
 	if (child == NULL)
 		return -EINVAL;
-	/* First, so that no handler's operation, of whatever component, gets between the two and the child. */
+	/* Blocks signals first, so that no handler's operation, of any component, runs between the begin and the child. */
 	r = rk_kernel_block_signals(before);
 	if (r < 0)
 		return r;
-	/* A request to end this thread, which the child would heed, and unwind the stack and run the destructors. */
+	/*
+	 * Turns cancellation off. The child would act on a request to end this thread: it would unwind the stack and run
+	 * destructors.
+	 */
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
 	r = rk_vfork_begin();
 	if (r == 0) {
@@ -250,7 +265,7 @@ int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 		if (made == 0)
 			_exit(child(arg, before));
 		failed = errno;
-		/* As rk_vfork_end() does it, where there are more brackets than it can know of. */
+		/* Sets the depth as rk_vfork_end() does. This also works with more brackets than the table has rows. */
 		WRITE(state->vfork, depth);
 		ended = rk_vfork_end();
 		*pid = made;

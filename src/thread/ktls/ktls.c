@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ktls.c - threads that the kernel registers: what the decision asks and does (ktls_query.c has the contract).
+ * ktls.c - threads that the kernel registers: the part of the decision that asks the kernel and gives it commands. The
+ * functions of the public header are in ktls_query.c.
  *
- * The commands are those of the series in kernel/. A kernel without it answers EINVAL to flags that it doesn't know.
+ * The commands are those of the series in kernel/. A kernel without the series answers EINVAL to flags that it doesn't
+ * know.
  *
- * The kernel tells the size of its blob and where the area is in it. So it needs room in static TLS, 256 bytes, that copies in
- * plugins can't afford: ktls_room.c, in the preloaded object and in librseqkit-ktls.a. The room is all ones to begin with:
- * wherever the kernel puts the area, it reads cpu_id -1 in a thread that isn't registered.
+ * The kernel reports the size of its blob, and where the area is in the blob. So KTLS needs room in static TLS, 256 bytes,
+ * which copies in plugins can't afford. The room is in ktls_room.c, for the preloaded object and librseqkit-ktls.a. All its
+ * bytes are 0xff at first. So wherever the kernel puts the area, a thread that isn't registered reads cpu_id -1.
  *
- * It is the automatic kind, for the libc knows nothing of it. So not on musl, where detached threads unmap their memory
- * while they run. What this library registers all the same (a thread in which the kernel couldn't, or behind a bracket) it
- * registers by the kernel's command, so that the kernel keeps the thread id there too (rk_register_at()). EBUSY doesn't mean
- * that the thread is registered: one that was cloned without a thread pointer gets that for good. Only the area's word
- * counts. On the page the area is one like any other. An older copy or a user of embed.h doesn't know `blob`; it works in
- * the same area and calls its owner `self`.
+ * This is the automatic kind of KTLS, because the libc knows nothing of it. It isn't used on musl, where detached threads
+ * unmap their memory while they run.
+ *
+ * This library still registers some threads: those in which the kernel couldn't do it, and those after a bracket. For them
+ * it uses the kernel's command, so that the kernel keeps the thread id there too (rk_register_at()). The answer EBUSY
+ * doesn't mean that the thread is registered: a thread that was cloned without a thread pointer always gets EBUSY. Only the
+ * area's cpu_id counts.
+ *
+ * On the rendezvous page the area looks like any other. An older copy, and a user of embed.h, don't know the page's `blob`.
+ * They work in the same area, and call its owner `self`.
  */
 #define _GNU_SOURCE
 #include <rseqkit/ktls.h>
@@ -38,9 +44,11 @@ static uint32_t (*kernel_tid)(long offset);
 static int (*kernel_cpu)(long offset);
 
 /*
- * What the kernel says of the blob. Returns 0; -ENXIO where it has no KTLS, or not for this kind of program; or what
- * else it was answered, by a filter: -ENODATA for what has another meaning here, and where nothing was filled. No blob is
- * empty, but a filter can have a call succeed that isn't made.
+ * Asks the kernel for the layout of its blob.
+ *
+ * Returns 0; -ENXIO if the kernel has no KTLS, or none for this kind of program; or a filter's answer. A filter's answer
+ * becomes -ENODATA if it has another meaning here, or if it is success and nothing was filled. A filter can let a call
+ * succeed that isn't made, but no blob is empty.
  */
 int rk_ktls_ask_kernel(struct rk_ktls_layout *layout)
 {
@@ -55,7 +63,10 @@ int rk_ktls_ask_kernel(struct rk_ktls_layout *layout)
 	return r == 0 && layout->size == 0 ? -ENODATA : r;
 }
 
-/* The area isn't at the beginning of the blob: elsewhere an offset of 0 says that there is no KTLS. */
+/*
+ * Returns whether the area fits into the blob, and the blob into the room. The area is never at the beginning of the blob,
+ * because on the page a distance of 0 says that there is no KTLS.
+ */
 static bool fits_layout(const struct rk_ktls_layout *layout, uint32_t length, uint32_t size, uint32_t alignment)
 {
 	return layout->rseq_offset > 0 && layout->rseq_offset <= layout->size &&
@@ -65,13 +76,15 @@ static bool fits_layout(const struct rk_ktls_layout *layout, uint32_t length, ui
 #ifdef __GLIBC__
 #define LIBC_CAN true
 /*
- * Idempotent: a handler may be at it, between any two of these calls, and has set the same offset then. That it was
- * this one is told by where the calling thread is registered in the end.
+ * Gives the kernel its commands. The sequence is idempotent: a handler between two of these calls may give the same
+ * commands, and sets the same offset. At the end, the place where the calling thread is registered shows whether this
+ * offset is in use.
  *
- * Once there is another thread or a vfork child the offset stays: behind it the kernel registers whoever is created, and a
- * libc that is told to leave its area alone, but finds its thread registered there by us, would have each new thread
- * registered twice, and end the process. So the last command is tried before: a filter that refuses it says something else
- * than that nothing is set.
+ * The offset can't be taken back once there is another thread or a vfork child. From then on the kernel registers every
+ * thread that is created. Suppose the libc was told to leave its area alone, but finds its thread registered there by us.
+ * Then the libc would register each new thread there too, fail because the kernel had registered it, and end the process.
+ * So this function tries the last command first. Only -ENXIO says that no offset is set. A filter that refuses the command
+ * answers something else.
  */
 static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, uint32_t length)
 {
@@ -116,7 +129,7 @@ bool rk_ktls_begin(const struct rk_ktls_room *room, const struct rk_ktls_layout 
 #else
 #define LIBC_CAN false
 
-/* A detached thread of musl unmaps its own memory while the kernel still writes to it. */
+/* A detached thread of musl unmaps its own memory while the kernel still writes to it, so there is no room on musl. */
 bool rk_ktls_see_room(struct rk_ktls_room *room)
 {
 	(void)room;
@@ -156,9 +169,10 @@ int rk_ktls_query_kernel(struct rk_ktls_layout *layout, size_t size)
 }
 
 /*
- * Has the calling thread no rseq of ours, because the system call is missing or refused, or because it is registered at a
- * place that nobody knows? Other threads may: filters and private registrations are each thread's own. So that counts
- * only while there is one thread, as there is as a rule, for those to come have its filters.
+ * Returns whether rseq is refused to the process, as far as this thread shows. The thread has no rseq of ours if the system
+ * call is missing or refused, or if it is registered at an unknown place. Filters and private registrations are each
+ * thread's own, and other threads may still have rseq. So a refusal counts only while there is one thread: as a rule, later
+ * threads have its filters. A missing system call always counts.
  */
 static bool is_refused(const struct rk_process *p)
 {
@@ -168,7 +182,7 @@ static bool is_refused(const struct rk_process *p)
 	if (rk_area_is_registered(area))
 		return false;
 	registered = rk_kernel_has_registration();
-	/* A handler may have registered the thread meanwhile, in a copy that was there before. */
+	/* Meanwhile a handler may have registered the thread, by a copy that was there before. */
 	if (registered == 0 || rk_area_is_registered(area))
 		return false;
 	return registered == -ENOSYS || &__libc_single_threaded == NULL || __libc_single_threaded;
@@ -191,7 +205,7 @@ void rk_ktls_find_accessors(void)
 	__atomic_store_n((void **)&kernel_cpu, cpu, __ATOMIC_RELAXED);
 }
 
-/* All ones in a thread that was never registered, 0 in one that is no more. */
+/* The accessor returns all ones in a thread that was never registered, and 0 in a thread that is registered no more. */
 int rk_ktls_tid_told(ptrdiff_t offset)
 {
 	uint32_t (*read_tid)(long) = __atomic_load_n(&kernel_tid, __ATOMIC_RELAXED);

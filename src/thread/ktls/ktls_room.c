@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ktls_room.c - room in static TLS for what the kernel maintains for a thread. It is an object of its own, because
- * every copy of the library would cost each thread that much: in librseqkit-preload.so, and in librseqkit-ktls.a for
- * programs that ask for it. Never in what may be loaded late, when there is little room in static TLS.
+ * ktls_room.c - room in static TLS for the data that the kernel maintains for a thread.
+ *
+ * It is an object of its own, because in every copy of the library it would cost each thread that much memory. It is in
+ * librseqkit-preload.so, and in librseqkit-ktls.a for programs that ask for it. It is never in a module that may be loaded
+ * late, because there is little room in static TLS then.
  */
 #include "os/answer.h"
 #include "ktls.h"
@@ -21,7 +23,7 @@ _Static_assert(RK_KTLS_ROOM_SIZE == 4 * 64, "all of it is ones");
 
 struct room {
 	unsigned char blob[RK_KTLS_ROOM_SIZE];
-	struct rk_thread_state state; /* of all copies, as behind any area of ours */
+	struct rk_thread_state state; /* one for all copies, as after any area of ours */
 } __attribute__((__aligned__(RK_KTLS_ROOM_ALIGNMENT)));
 
 static __thread struct room here __attribute__((__tls_model__("initial-exec"))) = {
@@ -29,7 +31,7 @@ static __thread struct room here __attribute__((__tls_model__("initial-exec"))) 
 	.state.version = RK_THREAD_STATE_VERSION,
 };
 
-/* For all copies to see: whichever is first decides for all. */
+/* Exported for all copies: they all call the first definition in look-up order. */
 __attribute__((__visibility__("default"))) void rk_ktls_room(struct rk_ktls_room *room, size_t size)
 {
 	const struct rk_ktls_room full = {
