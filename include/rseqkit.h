@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rseqkit.h - everything, in the order in which the concepts build on each other.
+ * rseqkit.h - all headers of the library, each after those whose concepts it builds on.
  *
- * Each header below stands alone as well; its comments are the reference of what it declares.
+ * Each header below can be included alone as well. Its comments are the reference of what it declares.
  */
 #ifndef RSEQKIT_H
 #define RSEQKIT_H

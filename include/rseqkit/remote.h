@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * remote.h - work on other CPUs' data: fences, claims, and taking a CPU's bank (bank.h) while its users go on.
+ * remote.h - work on other CPUs' data: fences, claims, and taking a CPU's bank (bank.h) while its users continue.
  *
- * Above all: a bank stays mapped as long as its slot is in use, also after it was taken: no fence reaches a thread that waits
- * for the page.
+ * Above all: a bank stays mapped as long as its slot is in use, also after it was taken. No fence reaches a thread that waits for
+ * a page of the bank, for example one that was swapped out. If the page is gone, the kernel kills the process. So the owner of a
+ * bank that was taken reads and writes it, and keeps it as a spare.
  *
  *	if (rk_bank_begin_try(base, cpu) < 0)
  *		return;                                 // another owner is at work on this CPU's slot
@@ -11,25 +12,25 @@
  *		...                                     // the bank is ours: drain it, read it, keep it as a spare
  *	rk_bank_done(base, cpu);
  *
- * Banks stay mapped as long as the slot is in use: a thread that waits for a bank's page, swapped out, say, is reached by
- * no fence, and dies if the page is gone. Who takes a bank reads and writes it, and keeps it as a spare.
+ * Private to a process: a fence covers the address space of this process. Memory that processes share can't be taken.
  *
- * Process-private: a fence is one of this process's address space. Memory that processes share can't be taken.
+ * fork. A child has only the thread that forked. Claims of its parent's other threads are free in the child. The child can also
+ * complete their work: rk_bank_begin_try() returns 1, and rk_bank_take() gives the bank that was being taken. So the child loses
+ * nothing, wherever its parent's threads were. The thread that forked holds its own claims in the child too, against all threads
+ * that the child creates.
  *
- * fork. A child has only the thread that forked. What other threads had claimed is free in the child, and what they
- * were at is known: rk_bank_begin_try() returns 1, and rk_bank_take() gives the bank that was on its way. So nothing is lost
- * to the child, wherever its parent's threads were. What the forking thread itself had claimed, it holds in the child
- * too, against all threads that the child creates. Where no handlers of fork run (_Fork(), clone), or the kernel can't
- * wipe memory at a fork, those threads don't know which one forked: to them what was claimed stays so, until the one that
- * forked has called a function of claims; behind a bare clone() only if it had done so before, too, for it can't be told
- * from a vfork child.
+ * A handler of fork tells the child's new threads which thread forked. If no handlers run (_Fork(), clone), the parent's claims
+ * stay held for the new threads, until the thread that forked has called a function of claims. After a bare clone() that thread
+ * must also have called one before it; otherwise the library takes the thread for a vfork child. If the kernel can't wipe memory
+ * at a fork (before 4.14), claims of the parent's other threads stay held in the child for ever.
  *
- * Copies of this library. One copy works on a slot. Two in a process exclude each other, but after a fork each takes the
- * other's claims for held. Writers (lock.h) and waits for readers (rcu.h) have claims, too: what a thread was at by one copy
- * when another thread forked, the other copy waits for in the child. Any copy may read, count, record and write.
+ * Copies of this library. Only one copy may work on a slot. Two copies in a process exclude each other, but after a fork each
+ * takes the other's claims for held. Writers (lock.h) and waits for readers (rcu.h) use claims, too. Suppose that a thread is in
+ * such a call of one copy while another thread forks. Then the other copy waits for that call in the child. Any copy may be used
+ * to read, count, record and write.
  *
- * Sums, waits for readers, and whatever else goes through the CPUs, rely on all copies' knowing the same CPUs: see
- * rk_cpus_count() in percpu.h for when they don't. Then those calls are only for the copy that made the object.
+ * Sums, waits for readers, and other calls that go through the CPUs rely on one set of CPUs in all copies. rk_cpus_count() in
+ * percpu.h says when copies have different sets. Then only the copy that made the object may make such calls.
  */
 #ifndef RSEQKIT_REMOTE_H
 #define RSEQKIT_REMOTE_H
@@ -39,31 +40,34 @@
 RKI_BEGIN_DECLS
 
 /*
- * Fences. When one returns 0, every critical section that began before the call on the CPUs that it is for, in any
- * thread of this process, has been finished or aborted, and what it stored is seen by the caller. Sections that begin
- * later see what the caller stored before.
+ * Fences. A fence is for one CPU or several. When it returns 0, each critical section that began there before the call has
+ * finished or aborted, in all threads of this process. The caller sees what these sections stored. Sections that begin later see
+ * what the caller stored before.
  *
  *   rk_fence_cpu(cpu)            one CPU; any possible one, offline too
- *   rk_fence_cpus(set, bytes)    those in a set as sched_setaffinity(2) takes it, one after the other
+ *   rk_fence_cpus(set, bytes)    the CPUs of a set as sched_setaffinity(2) takes it, one after the other
  *   rk_fence_all()               all CPUs, by one call; the fence for slots by concurrency id
  *
- * The kernel interrupts those CPUs that run a thread of this process at that moment, isolated ones too, and no others.
- * To spare a CPU, leave it out of the set.
+ * The kernel interrupts only CPUs that run a thread of this process at that moment, isolated CPUs too. To spare a CPU, leave it
+ * out of the set.
  *
- * Where the kernel has no such fence (before 5.10) or a filter refuses it, the calling thread visits the CPUs: it
- * moves to each by its affinity, sees that it arrived, and gets its affinity back. Nothing else of this process runs on
- * a CPU at that moment. An offline CPU needs no visit.
+ * If the kernel has no such fence (before 5.10), or a filter refuses it, the calling thread visits the CPUs. It moves to each CPU
+ * by its affinity, checks that it arrived, and restores its affinity. No other thread of this process runs on that CPU at that
+ * moment. An offline CPU needs no visit.
  *
- * Returns 0; -EINVAL for a CPU that isn't possible, or a set that is NULL or has one; -EHOSTUNREACH when there is no
- * fence but by a visit, and this thread may not run on a CPU that isn't known to be offline (a cpuset, a filter, no /sys).
- * Then it may have fenced some of the CPUs.
- * Context: any thread; signal handler, with 4 KiB of stack where CPUs are visited; after fork; vfork child. Where CPUs
- * are visited, a handler that interrupts the visit sees the narrow affinity, and a child forked there keeps it; an
- * affinity that another thread gives this one at that moment may be undone; and CPUs that are offline leave the affinity,
- * where the kernel doesn't keep them (before 6.2).
- * Cost: about 0.2 us where no other CPU runs this process, else some 10 us; a visit takes two migrations, and waits as
- * long as threads of higher priority keep the CPU busy. The first
- * fence of a process that has several threads by then waits for the kernel, some 20 ms; see rk_fence_prepare().
+ * Returns
+ *   0               done
+ *   -EINVAL         a CPU isn't possible; or the set is NULL, or has such a CPU
+ *   -EHOSTUNREACH   a fence needs visits, and this thread can't visit a CPU that isn't known to be offline (a cpuset, a filter,
+ *                   no /sys). Some of the CPUs may have been fenced
+ * Context: any thread; signal handler, with 4 KiB of stack where CPUs are visited; after fork; vfork child. A visit has these
+ * effects:
+ *   - A handler that interrupts the visit sees the narrow affinity. A child that is forked there keeps it.
+ *   - If another thread changes this thread's affinity at that moment, the visit may undo the change.
+ *   - If the kernel doesn't keep offline CPUs in an affinity (before 6.2), they leave it.
+ * Cost: about 0.2 us if no other CPU runs this process, otherwise some 10 us. A visit takes two migrations. It waits as long as
+ * threads of higher priority keep the CPU busy. If the process already has several threads, its first fence waits for the
+ * kernel, some 20 ms; see rk_fence_prepare().
  * Source: membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ; kernel/sched/membarrier.c.
  */
 RKI_API int rk_fence_cpu(int cpu);
@@ -71,12 +75,13 @@ RKI_API int rk_fence_cpus(const void *set, size_t bytes);
 RKI_API int rk_fence_all(void);
 
 /*
- * Registers the process for the kernel's fences, as the first fence does by itself. To be called at the start of a
- * program, while it has one thread: then it costs a microsecond and not a wait. Idempotent; children of fork have it
- * too. Creating closable memory (percpu.h) does it as well. No constructor does, for a program that needs no fence may
+ * Registers the process for the kernel's fences, as the first fence does by itself. Call it at the start of a program, while
+ * there is one thread: then it costs a microsecond and doesn't wait. Idempotent. Children of fork are registered too.
+ *
+ * Creating closable memory (percpu.h) also registers the process. No constructor does, because a program that needs no fence may
  * run under a filter that kills for membarrier(2).
  *
- * Returns 0; -ENOSYS where the kernel has no such fence, so that fences are visits; or what a filter answers.
+ * Returns 0; -ENOSYS if the kernel has no such fence, so that fences are visits; or a filter's errno.
  * Context: any thread; signal handler; after fork; vfork child, on behalf of its parent.
  */
 RKI_API int rk_fence_prepare(void);
@@ -85,16 +90,16 @@ RKI_API int rk_fence_prepare(void);
  * Claims. A thread that takes a claim holds it until it releases it. Other threads are refused, or wait for at most
  * `nanoseconds`; INT64_MAX is for ever.
  *
- * Returns 0, or 1 when a thread that this process doesn't have held it at a fork: the caller holds it now, and what it
- * protects may be half done. Else:
- *   -EBUSY      (_try, or no time) it is held, by the calling thread perhaps
+ * Returns 0 or 1 if the caller holds the claim now. With 1 the previous holder was a thread that this process was forked without,
+ * so the data that the claim protects may be half done. Otherwise returns
+ *   -EBUSY      (_try, or no time) the claim is held, perhaps by the calling thread
  *   -ETIMEDOUT  the time is over
  *   -EDEADLK    the calling thread holds it, as in a signal handler that interrupted the holder, and would wait for itself
- *   -EINVAL     nanoseconds is negative, where it would have to wait
- * rk_claim_release(): 0, or -EPERM when the calling thread doesn't hold it.
+ *   -EINVAL     nanoseconds is negative, and the call would have to wait
+ * rk_claim_release() returns 0, or -EPERM if the calling thread doesn't hold the claim.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h). A
- * thread that ends while it holds a claim holds it for ever; a bare clone() that shares its creator's TLS is, for a claim,
- * the same thread. Cost: some 20 ns.
+ * thread that ends while it holds a claim holds it for ever. A claim takes a thread of a bare clone() that shares its creator's
+ * TLS for its creator. Cost: some 20 ns.
  */
 RKI_API int rk_claim_take_try(struct rk_claim *claim);
 RKI_API int rk_claim_take_for(struct rk_claim *claim, int64_t nanoseconds);
@@ -104,50 +109,58 @@ RKI_API int rk_claim_release(struct rk_claim *claim);
  * Begins the work on a CPU's slot: takes its claim. rk_bank_begin_for() waits for at most `nanoseconds`.
  *
  * Parameters: base is the address of slot 0 of closable memory; cpu is a possible CPU, or a concurrency id.
- * Returns as rk_claim_take_for(): with 1 the next rk_bank_take() may give a bank that another thread had taken. Besides,
- * -EINVAL when base is NULL or the number is above that of the last possible CPU.
+ * Returns as rk_claim_take_for(). After 1 the next rk_bank_take() may give a bank that another thread had taken. Also returns
+ * -EINVAL if base is NULL, or if the number is negative or above that of the last possible CPU.
  * Context and cost: as rk_claim_take_try().
  */
 RKI_API int rk_bank_begin_try(void *base, int cpu);
 RKI_API int rk_bank_begin_for(void *base, int cpu, int64_t nanoseconds);
 
 /*
- * Takes the bank of a CPU's slot. Users of the slot go on with `spare`; with NULL for a spare the slot is closed, and
- * they take their overflow way.
+ * Takes the bank of a CPU's slot. Users of the slot continue with `spare`. If `spare` is NULL, the slot is closed, and they take
+ * their overflow way.
  *
- * Returns 0, and the bank that was there in *bank, the caller's alone: NULL where the slot was never opened.
- * Returns 1, and in *bank one that was taken before and not done with: by a thread that this process doesn't have, by a
- * call whose fence failed, or by the caller. `spare` was not used, and may even be that bank; call again for the bank that
- * is there now, after rk_bank_done() and rk_bank_begin_try().
- * Returns the negative errno of rk_fence_cpu(): then users go on with `spare` already (or the slot is closed already),
- * but the old bank may still be in use, and is nobody's until another call succeeds; rk_bank_done() keeps it so.
- * Returns -ESTALE when that was so before, and the fence failed again: nothing has changed, and `spare` is the caller's.
- * Returns -EPERM when the calling thread doesn't hold the slot's claim, as in a handler that interrupted its own vector
- * (vector.h); -EINVAL when the CPU isn't possible, spare isn't aligned to 4 bytes or is the bank that is there, or bank is
- * NULL. A handler calls this only behind an rk_bank_begin_try() of its own.
+ * Returns 0, and in *bank the bank that was there. It belongs to the caller alone. *bank is NULL if the slot had no bank: it was
+ * never opened, or it is closed and its bank was taken.
+ *
+ * Returns 1, and in *bank a bank that was taken before and isn't done with. It was taken by a thread that this process lacks, by
+ * a call whose fence failed, or by the caller. `spare` was not used, and may even be that bank. To take the bank that is there
+ * now, call this again after rk_bank_done() and rk_bank_begin_try().
+ *
+ * Returns the negative errno of rk_fence_cpu() if the fence failed. Users continue with `spare` already, or the slot is closed
+ * already. But the old bank may still be in use. No thread owns it until another call succeeds, and rk_bank_done() keeps it so.
+ *
+ * Also returns
+ *   -ESTALE     a fence had failed before, and failed again now; nothing has changed, and `spare` is the caller's
+ *   -EPERM      the calling thread doesn't hold the slot's claim, as in a handler that interrupted its own vector (vector.h)
+ *   -EINVAL     base or bank is NULL; the CPU isn't possible; spare isn't aligned to 4 bytes, or is the bank that is there
+ * A handler calls this only after an rk_bank_begin_try() of its own.
  * Context: as rk_claim_take_try(). Cost: a fence.
  */
 RKI_API int rk_bank_take(void *base, int cpu, void *spare, void **bank);
 
 /*
- * The same for slots by concurrency id, which is in `cid`: a thread that has the id may be on any CPU, so all are fenced.
+ * Does the same for slots by concurrency id, which is in `cid`. It fences all CPUs, because a thread with that id may be on any
+ * CPU.
  */
 RKI_API int rk_bank_take_cid(void *base, int cid, void *spare, void **bank);
 
 /*
- * Opens a closed slot with a bank: the one that was taken, or another; or one that was never opened.
+ * Opens a slot that is closed or was never opened, with `bank`: the bank that was taken, or another one.
  *
- * Returns 0; -EBUSY when it is open, by somebody else's rk_bank_open_first() perhaps; -EPERM when the calling thread
- * doesn't hold the slot's claim; -EINVAL.
+ * Returns 0, or
+ *   -EBUSY      the slot is open, perhaps by another thread's rk_bank_open_first()
+ *   -EPERM      the calling thread doesn't hold the slot's claim
+ *   -EINVAL     as rk_bank_begin_try(); or bank is NULL, or not aligned to 4 bytes
  * Context: as rk_claim_take_try(). Cost: an atomic instruction.
  */
 RKI_API int rk_bank_open(void *base, int cpu, void *bank);
 
 /*
- * Ends the work: the bank that was taken is done with, and the claim is released. A closed slot stays closed, and has no
- * bank any more if that was taken: who takes it next gets NULL.
+ * Ends the work: the bank that was taken is done with, and the claim is released. A closed slot stays closed. If its bank was
+ * taken, the slot has no bank any more, and the next rk_bank_take() gives NULL.
  *
- * Returns 0; -EPERM when the calling thread doesn't hold the slot's claim; -EINVAL.
+ * Returns 0; -EPERM if the calling thread doesn't hold the slot's claim; -EINVAL as rk_bank_begin_try().
  * Context and cost: as rk_claim_take_try().
  */
 RKI_API int rk_bank_done(void *base, int cpu);

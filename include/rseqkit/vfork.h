@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vfork.h - a vfork() of one's own, for who interposes it: with a call before it and one behind it.
+ * vfork.h - defines a vfork() for a component that interposes it, with a call before the vfork and a call after it.
  *
- * A vfork() can't be wrapped in C. It returns twice, the first time in the child, which then runs on the same stack and
- * spoils the frame of the wrapper. So the function that RK_VFORK() defines keeps in registers what the parent needs: each
- * task has its own.
+ * A vfork() can't be wrapped in C. It returns twice, the first time in the child. The child then runs on the same stack and
+ * overwrites the frame of the wrapper. So the function that RK_VFORK() defines keeps the parent's data in registers: each task
+ * has registers of its own.
  */
 #ifndef RSEQKIT_VFORK_H
 #define RSEQKIT_VFORK_H
@@ -14,21 +14,24 @@
 #include <sys/types.h>
 
 /*
- * RK_VFORK(name, before, after); at file scope defines
+ * At file scope RK_VFORK(name, before, after); defines
  *
  *	pid_t name(void);
  *
- * a function with external linkage that does as vfork() does. It calls
+ * This function has external linkage, and does what vfork() does. It calls
  *
  *	int before(void);                     first, in the parent
  *	pid_t after(long made, int begun);    in the parent, once the child has called exec or ended
  *
- * `made` is the child's process id, or the negative errno of vfork, and then there was no child. `begun` is what before()
- * returned. What after() returns, the function returns. But where before() returns RK_VFORK_AS_FORK it couldn't make the
- * thread ready for a child on its memory: then the function calls fork(), as POSIX allows, and returns what that does, in
- * the child, too. after() isn't called. All three have been declared, in C++ extern "C", and none is static.
- * Assembly calls the two: link-time optimisation keeps them if they are declared __attribute__((__used__)). An allocator
- * whose children may allocate writes:
+ * `made` is the child's process id, or the negative errno of vfork if there is no child. `begun` is the value that before()
+ * returned. The function returns the value that after() returned.
+ *
+ * If before() couldn't make the thread ready for a child on its memory, it returns RK_VFORK_AS_FORK. Then the function calls
+ * fork(), as POSIX allows, and doesn't call after(). It returns the value of fork(), in the child too.
+ *
+ * All three functions must have been declared, in C++ as extern "C", and none is static. Assembly calls before() and after().
+ * Declare them __attribute__((__used__)), so that link-time optimisation keeps them. An allocator whose children may allocate
+ * writes:
  *
  *	int begins(void)
  *	{
@@ -44,14 +47,18 @@
  *	}
  *	RK_VFORK(vfork, begins, ended);
  *
- * rk_vfork_begin() in thread.h says what that is for. rk_vfork_run() is for programs, which needn't interpose.
+ * See rk_vfork_begin() in thread.h for the purpose. A program that needn't interpose vfork() uses rk_vfork_run() instead.
  *
- * The function returns: in the child 0; in the parent as said. It may be unwound through from either of the two. On
- * architectures without critical sections it calls fork(), as POSIX allows. The compiler must know that a function of
- * another name than vfork returns twice: declare it __attribute__((__returns_twice__)).
- * Context: as that of before() and after(). Cost: vfork's, 50 to 150 us, and theirs.
+ * The function returns 0 in the child, and in the parent the value described above. Unwinders get through it from before() and
+ * from after().
+ *
+ * On architectures without critical sections, and in code with 32-bit pointers, the function calls before(), then fork(), and at
+ * once after() in the parent. POSIX allows fork() there too.
+ *
+ * If the name isn't vfork, the compiler must know that the function returns twice: declare it __attribute__((__returns_twice__)).
+ * Context: as that of before() and after(). Cost: that of vfork, 50 to 150 us, and that of before() and after().
  */
-#define RK_VFORK_AS_FORK 0x666f726b /* of before(), see above */
+#define RK_VFORK_AS_FORK 0x666f726b /* a value that before() returns, see above */
 #define RK_VFORK(name, before, after) RKI_VFORK(name, before, after)
 
 #include <rseqkit/detail/vfork.h>

@@ -2,25 +2,28 @@
 /*
  * aarch64.h - the port to 64-bit Arm, of either byte order: see section.h for what each primitive is.
  *
- * From the begin to the index x17 is the area, then x16 is the slot's address and x17 what was loaded; copies take x13
- * to x15 besides. The thread pointer is read in the statement itself, so a fiber that moved to another thread between
- * two operations keeps no stale area. All ways out are conditional branches, which reach 1 MiB; tbz would reach 32 KiB.
- * gcc's -freorder-blocks-and-partition, which is no default here, moves their targets to another section: in a program
- * whose text is longer than that the linker may refuse them (R_AARCH64_CONDBR19).
+ * Register x17 is the area from the begin to the index. After that x16 is the slot's address, and x17 is the loaded word. Copies
+ * also use x13 to x15. The statement itself reads the thread pointer, so a fiber that moved to another thread between two
+ * operations keeps no stale area.
  *
- * Memory order. Relaxed stores need no barrier among the users of one slot, although this machine lets others see
- * stores out of order. Those users run on the slot's CPU one after the other, and a CPU sees its own accesses in
- * program order. A thread that migrates takes its order along: the scheduler lets nobody run it elsewhere before what
- * it did here is visible there. A concurrency id changes hands between CPUs in the scheduler too, behind the full
- * barrier with which every switch begins (kernel/sched/core.c, __schedule()).
- * Use _release for readers on other CPUs, which load the slot's word with acquire and follow the pointer they find.
- * Such a commit is a store-release: one instruction, like the plain one. A barrier before a plain store would do as
- * well, and cost more. Loads have no acquire form: users of a slot find in it what one of them stored.
+ * All ways out are conditional branches, which reach 1 MiB; tbz would reach 32 KiB. The option -freorder-blocks-and-partition of
+ * gcc, which is no default here, moves the targets of these branches to another ELF section. If the program's text is longer than
+ * 1 MiB, the linker may then refuse them (R_AARCH64_CONDBR19).
+ *
+ * Memory order. Relaxed stores need no barrier among the users of one slot, although this machine shows stores to other CPUs out
+ * of order. The users run on the slot's CPU one after the other, and a CPU sees its own accesses in program order. A thread that
+ * migrates keeps its order: the scheduler runs it on another CPU only when its stores are visible there. The scheduler also hands
+ * a concurrency id from one CPU to another, after the full barrier with which every switch begins (kernel/sched/core.c,
+ * __schedule()).
+ *
+ * Use _release for readers on other CPUs, which load the slot's word with acquire and follow the pointer in it. Such a commit is
+ * a store-release: one instruction, like the plain store. A barrier before a plain store would also work, but costs more. Loads
+ * have no acquire form: users of a slot find in it only what one of them stored.
  */
 #ifndef RSEQKIT_ARCH_AARCH64_H
 #define RSEQKIT_ARCH_AARCH64_H
 
-/* Instructions are little-endian whatever data are: the same four bytes, read as a word of data. */
+/* Instructions are little-endian on both byte orders. RK_SIGNATURE is the same four bytes, read as a word of data. */
 #define RKI_ASM_SIGNATURE 0xd428bc00 /* brk #0x45e0 */
 #ifdef __AARCH64EB__
 #define RK_SIGNATURE 0x00bc28d4
@@ -38,8 +41,8 @@
 #define RK_USES_LOG RK_USES_COPY, "x12"
 
 /*
- * The store of the descriptor activates the section; the start label follows at once, or a preemption in between
- * would be missed.
+ * The store of the descriptor activates the section. The start label must follow at once: an interruption between the two would
+ * clear the descriptor, and the section would run unprotected.
  */
 #define RKI_ASM_BEGIN                                                                                                  \
 	"adrp x16, " RKI_ASM_L(3) "\n\t"                                                                               \
@@ -56,14 +59,14 @@
 
 #define RKI_ASM_SCALE "add x16, %x[base], x16, lsl #" RKI_ASM_STR(RK_STRIDE_SHIFT) "\n\t"
 
-/* By current CPU: a negative cpu_id means that this thread has no rseq, now. */
+/* By current CPU: a negative cpu_id means that this thread has no rseq at the moment. */
 #define RK_ASM_INDEX_CPU(to)                                                                                           \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, #0\n\t"                                                                                              \
 	"b.lt " to(leave) "\n\t"                                                                                       \
 	RKI_ASM_SCALE
 
-/* By concurrency id: mm_cid of an unregistered thread reads 0, so the sign of cpu_id is tested as well. */
+/* By concurrency id: mm_cid of an unregistered thread reads 0, so this tests the sign of cpu_id as well. */
 #define RK_ASM_INDEX_CID(to)                                                                                           \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, #0\n\t"                                                                                              \
@@ -71,14 +74,14 @@
 	"ldr w16, [x17, #24]\n\t"                                                                                      \
 	RKI_ASM_SCALE
 
-/* By explicit CPU, which the caller has checked not to be negative: an unregistered thread is on no CPU. */
+/* By explicit CPU. The caller has checked that it isn't negative, so it never equals an unregistered thread's cpu_id. */
 #define RK_ASM_INDEX_AT(to)                                                                                            \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, %w[cpu]\n\t"                                                                                         \
 	"b.ne " to(leave) "\n\t"                                                                                       \
 	RKI_ASM_SCALE
 
-/* By current CPU, of what a shared word names. */
+/* By current CPU, in the item that a shared word names. */
 #define RKI_ASM_INDEX_GATE(to, label, word)                                                                            \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, #0\n\t"                                                                                              \
@@ -142,8 +145,8 @@
 #define RK_ASM_STEP(number) "add x17, x17, %x[" #number "]\n\t"
 
 /*
- * Words while there are more than eight bytes left, then the last eight, which may overlap what is copied; fewer than
- * eight one by one, from the last.
+ * Copies words while more than eight bytes are left. Then copies the last eight bytes, of which some may have been copied before.
+ * Fewer than eight bytes are copied one by one, from the last.
  */
 #define RKI_ASM_COPY(length, from, to)                                                                                 \
 	"mov x14, #0\n\t"                                                                                              \
@@ -175,8 +178,8 @@
 	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_COPY(length, "x15", "%x[" #target "]")
 
 /*
- * Logs: the slot's word is the head, then comes the limit. The next head is in x12, from the look whether there
- * is room to the commit. The place that is written to is in x15.
+ * Logs: the slot's word is the head, and the next word is the limit. From the test for room to the commit, x12 is the next head.
+ * Register x15 is the place that is written to.
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
 	"ldr x13, [x16, #8]\n\t"                                                                                       \
@@ -189,13 +192,13 @@
 	"add x15, x15, #" RKI_ASM_STR(RK_LOG_DATA) "\n\t"
 #define RK_ASM_PUT(word) "str %x[" #word "], [x15], #8\n\t"
 #define RK_ASM_PUT_STAMP                                                                                               \
-	"isb\n\t" /* not ahead of what is before */                                                                    \
+	"isb\n\t" /* after all that precedes */                                                                        \
 	"mrs x17, cntvct_el0\n\t"                                                                                      \
 	"str x17, [x15], #8\n\t"
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%x[" #source "]", "x15")
 
 /*
- * Stays while the slot's word equals the operand: inside a section until somebody changes the word, or an abort comes.
+ * Waits while the slot's word equals the operand: inside a section, until another thread changes the word or the section aborts.
  * For probes of what aborts a section.
  */
 #define RKI_ASM_WHILE_EQUAL(operand)                                                                                   \
@@ -204,7 +207,7 @@
 	"cmp x17, %x[" #operand "]\n\t"                                                                                \
 	"b.eq " RKI_ASM_L(5) "\n\t"
 
-/* Commits: one store, the end label right behind it. */
+/* Commits: one store, directly followed by the end label. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
 	"ldr x17, [x16]\n\t"                                                                                           \
 	"add x17, x17, %x[" #operand "]\n\t"                                                                           \
@@ -218,10 +221,10 @@
 #define RK_ASM_COMMIT_LOAD "ldr %x[value], [x16]\n" RKI_ASM_L(2) ":\n\t"
 
 /*
- * The signature is an instruction, so disassemblers stay in step. The kernel's diversion is no indirect branch: no
- * landing pad is needed where branch targets are enforced.
+ * The signature is an instruction, so disassemblers stay in step. The kernel's diversion is no indirect branch. So the handler
+ * needs no landing pad where branch targets are enforced.
  */
-#define RKI_ASM_UNWIND(from, to, target) /* there are no means of the field's to say it */
+#define RKI_ASM_UNWIND(from, to, target) /* unwinders have no common way to read it on this machine */
 #define RKI_ASM_ABORT(target, then)                                                                                            \
 	".subsection 1\n\t"                                                                                            \
 	".inst " RKI_ASM_STR(RKI_ASM_SIGNATURE) "\n"                                                                   \
@@ -229,22 +232,22 @@
 #define RKI_ASM_GO(place) "b " place "\n\t"
 #define RKI_ASM_TELL(code) "mov %w[outcome], #" code "\n\t" RKI_ASM_GO(RKI_ASM_L(2))
 
-/* Operands: a pointer or number in a register, a word also as the register that reads zero. */
+/* Operands: a pointer or number in a register; a word may also be the register that reads zero. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD_AS(name, expression) [name] "rZ"(expression)
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
 #define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
 
-/* Nothing is gained by an immediate. */
+/* An immediate would gain nothing. */
 #define RK_IMMEDIATE(word) 0
 
-/* Reads a word of the calling thread's, at an offset from its thread pointer. */
+/* Reads a word at an offset from the calling thread's thread pointer. */
 #define RKI_THREAD_WORD(result, offset)                                                                                \
 	__asm__ __volatile__("mrs %x[word], tpidr_el0\n\tldr %x[word], [%x[word], %x[at]]"                             \
 			     : [word] "=&r"(result)                                                                    \
 			     : [at] "r"(offset))
 
-/* Reads one 32-bit field of the calling thread's area, given by its byte offset as a literal. */
+/* Reads one 32-bit field of the calling thread's area; `field` is its byte offset, a literal. */
 #define RKI_AREA_READ(result, field)                                                                                   \
 	__asm__ __volatile__("mrs %x[value], tpidr_el0\n\t"                                                            \
 			     "add %x[value], %x[value], %x[area]\n\t"                                                  \
@@ -252,7 +255,7 @@
 			     : [value] "=&r"(result)                                                                   \
 			     : [area] "r"(rk_area_offset))
 
-/* Stores a byte there, behind whatever precedes and before whatever follows, as the calling thread sees it. */
+/* Stores a byte to the area. For the calling thread the store is in program order with all that precedes and follows. */
 #define RKI_AREA_STORE_BYTE(field, byte)                                                                               \
 	do {                                                                                                           \
 		uint64_t at_;                                                                                          \

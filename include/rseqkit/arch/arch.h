@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arch.h - picks the port for what is being compiled.
+ * arch.h - picks the port for the machine that the code is compiled for.
  *
- * A port is one file beside this one, included below, that says all there is to say of an architecture: RK_SIGNATURE,
- * the word before every abort handler, equal to the one registered (source: the C library's bits/rseq.h); and, unless
- * RK_NO_SECTIONS is defined, the primitives that section.h lists. Operations are written once over those
- * (detail/ops_body.h).
+ * A port is one file in this folder, included below. It has all that depends on the architecture:
+ *   - RK_SIGNATURE, the word before every abort handler, equal to the one registered (source: the C library's bits/rseq.h)
+ *   - unless RK_NO_SECTIONS is defined, the primitives that section.h lists. Operations are written once, of these primitives
+ *     (detail/ops_body.h)
  *
- * What has no primitives gets those of portable.h, without critical sections: every operation says RK_NO_RSEQ, and
- * what is built on operations takes its fallback. So have machines without a port, ThreadSanitizer (which can't see
- * into assembly), code with 32-bit pointers (a word of ours is 64 bits in every port), and whoever defines
- * RK_NO_SECTIONS.
+ * Code without primitives gets those of portable.h, which have no critical sections. Then every operation returns RK_NO_RSEQ, and
+ * everything built on operations takes its fallback. This is so
+ *   - on machines without a port
+ *   - with ThreadSanitizer, which can't see into assembly
+ *   - with 32-bit pointers, because a word of this library is 64 bits in every port
+ *   - where RK_NO_SECTIONS is defined
  */
 #ifndef RSEQKIT_ARCH_H
 #define RSEQKIT_ARCH_H
@@ -24,7 +26,7 @@
 #define RK_NO_SECTIONS 1
 #endif
 
-/* What a section wrote to the caller's memory; MemorySanitizer can't see into assembly either, and is told. */
+/* Tells MemorySanitizer what a section wrote to the caller's memory, because it can't see into assembly either. */
 #define RK_WRITTEN(pointer, size) ((void)0)
 #if defined(__has_feature)
 #if __has_feature(memory_sanitizer)
@@ -33,7 +35,7 @@
 #ifdef __cplusplus
 extern "C"
 #endif
-void __msan_unpoison(const volatile void *memory, __SIZE_TYPE__ size); /* of <sanitizer/msan_interface.h> */
+void __msan_unpoison(const volatile void *memory, __SIZE_TYPE__ size); /* from <sanitizer/msan_interface.h> */
 #endif
 #endif
 

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * portable.h - what a port without critical sections has: everything compiles, every operation leaves with RK_NO_RSEQ.
+ * portable.h - what a port without critical sections has: everything compiles, and every operation returns RK_NO_RSEQ.
  *
- * The statement of an operation keeps its operands and labels, so that compilers check them here as everywhere, and
- * holds no instruction.
+ * The statement of an operation has no instruction. It keeps its operands and labels, so that compilers check them here too.
  */
 #ifndef RSEQKIT_ARCH_PORTABLE_H
 #define RSEQKIT_ARCH_PORTABLE_H
 
 #define RK_HAVE_SECTIONS 0
 
-/* Not known: nothing is ever registered. */
+/* The signature isn't known, so the library never registers a thread. */
 #ifndef RK_SIGNATURE
 #define RK_SIGNATURE 0
 #endif
@@ -40,7 +39,7 @@
 		(token) = 0;                                                                                           \
 	} while (0)
 
-/* Anywhere: machines without a port may have few registers. */
+/* Operands may be anywhere: machines without a port may have few registers. */
 #define RK_IN(name) [name] "g"(name)
 #define RK_IN_WORD_AS(name, expression) [name] "g"(expression)
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
@@ -48,7 +47,7 @@
 
 #define RK_IMMEDIATE(word) 0
 
-/* Reads like the area of a thread that isn't registered. */
+/* Reads what the area of a thread that isn't registered has; stores nothing. */
 #define RKI_AREA_READ(result, field) ((result) = (uint32_t)RK_CPU_ID_UNINITIALIZED)
 #define RKI_AREA_STORE_BYTE(field, byte) ((void)0)
 

@@ -1,77 +1,82 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * section.h - what a critical section has on every machine: its descriptor, its entries in the tables that debuggers
- * and binary tools read, and the statement that holds it. A port (arch.h) includes this and adds the primitives.
+ * and binary tools read, and the statement that holds it. A port (arch.h) includes this file and adds the primitives.
  *
- * What operations are made of:
+ * Operations are made of the primitives below. "The slot" is the memory that a primitive works on. At first it is the slot of the
+ * index; some primitives move it to another place. "The loaded word" is the word that the section loaded last. Offsets are in
+ * bytes.
  *
- *   RK_ASM_INDEX_CPU(to), _CID, _AT          load the index, leave if the thread has no rseq, find the index's slot
- *   RK_ASM_INDEX_GATE(to, label)             the same of the item that the shared word `gate` (RK_IN) names (gate.h), or
- *                                            goes to `label` if that is 0; what was loaded is that word then
- *   RK_ASM_INDEX_GATE_TOKEN(to, label)       the same, and the word becomes the outcome; in RK_SECTION_TOKEN
- *   RK_ASM_UNLESS_FREE(to, label)            goes to `label` unless the slot's word and the one behind it are 0, and
- *   RK_ASM_TELL_SLOT                         makes the slot's address the outcome: both in RK_SECTION_TOKEN
- *   RK_ASM_BEHIND(where)                     makes the word at `where` (RK_IN_WORD) behind the slot the slot
+ *   RK_ASM_INDEX_CPU(to), _CID, _AT          loads the index, leaves if the thread has no rseq, finds the index's slot
+ *   RK_ASM_INDEX_GATE(to, label)             does the same in the item that the shared word `gate` (RK_IN) names (gate.h), or
+ *                                            goes to `label` if that word is 0; the word is the loaded word then
+ *   RK_ASM_INDEX_GATE_TOKEN(to, label)       does the same, but makes that word the outcome; in RK_SECTION_TOKEN
+ *   RK_ASM_UNLESS_FREE(to, label)            goes to `label` unless the slot's word and the word behind it are 0; in
+ *                                            RK_SECTION_TOKEN
+ *   RK_ASM_TELL_SLOT                         makes the slot's address the outcome; in RK_SECTION_TOKEN
+ *   RK_ASM_BEHIND(where)                     moves the slot to the word at `where` (RK_IN_WORD) behind it
  *   RK_ASM_SLOT                              a place: the slot's word
  *   RK_ASM_REACH(offset)                     finds the word at `offset` (RK_IN) behind the slot
  *   RK_ASM_REACHED(offset)                   a place: that word
- *   RK_ASM_FOLLOW(label, offset)             makes the word at `offset` (RK_IN_WORD) behind where the slot's word
- *                                            points the slot, or goes to `label` if that is null
- *   RK_ASM_ENTER(to, where, label)           makes the word at `where` (RK_IN_WORD, less RK_BANK_OPEN) in the bank that
- *                                            the slot's word names the slot, or goes to `label` if the slot is closed
+ *   RK_ASM_FOLLOW(label, offset)             takes the slot's word for a pointer, and moves the slot to the word at `offset`
+ *                                            (RK_IN_WORD) behind the target; goes to `label` if the pointer is null
+ *   RK_ASM_ENTER(to, where, label)           enters the bank that the slot's word names: moves the slot to the word at `where`
+ *                                            (RK_IN_WORD, less RK_BANK_OPEN) in it; goes to `label` if the slot is closed
  *   RK_ASM_UNLESS_EQUAL(place, word, label)  goes to `label` unless the place holds the word
  *   RK_ASM_LOAD                              loads the slot's word
- *   RK_ASM_IF_LOADED(to, word, label)        goes to `label` if what was loaded is the word
- *   RK_ASM_UNLESS_LOADED(to, word, label)    goes to `label` unless what was loaded is the word
- *   RK_ASM_LOAD_THROUGH(offset)              loads the word at `offset` (RK_IN_WORD) behind where what was loaded
- *                                            points
- *   RK_ASM_KEEP                              makes what was loaded the value; in RK_SECTION_VALUE
- *   RK_ASM_STORE_LOADED(pointer)             stores what was loaded there
- *   RK_ASM_STORE(place, word)                stores a word ahead of the commit
- *   RK_ASM_COPY(offset, source, length)      copies bytes to that offset behind the slot ahead of the commit
- *   RK_ASM_COPY_OUT(offset, target, length)  copies bytes from there to the caller's memory
- *   RK_ASM_LOAD_LAST(to, read, label)        makes an array's last element that output, or goes to `label` if it is empty;
- *                                            these three come behind RK_ASM_LOAD
- *   RK_ASM_STORE_NEXT(to, word, label)       stores the word behind the last element, or goes to `label` if it is full
- *   RK_ASM_STEP(number)                      adds the number (RK_IN_WORD) to what was loaded
- *   RK_ASM_UNLESS_ROOM(size, label)          goes to `label` unless a log, whose head was loaded, has room for `size` bytes;
- *                                            RK_ASM_COMMIT_HEAD stores the head behind them
- *   RK_ASM_PLACE(mask)                       finds the place in the log behind its head, whose position is that of the place
- *                                            by the mask (RK_IN_IF_ROOM); of the last two in this order
- *   RK_ASM_PUT(word)                         stores a word (RK_IN) at the place, ahead of the commit, and moves on
- *   RK_ASM_PUT_STAMP                         the same with the processor's clock (rk_ring_clock())
+ *   RK_ASM_IF_LOADED(to, word, label)        goes to `label` if the loaded word is `word`
+ *   RK_ASM_UNLESS_LOADED(to, word, label)    goes to `label` unless the loaded word is `word`
+ *   RK_ASM_LOAD_THROUGH(offset)              takes the loaded word for a pointer, and loads the word at `offset` (RK_IN_WORD)
+ *                                            behind its target
+ *   RK_ASM_KEEP                              makes the loaded word the value; in RK_SECTION_VALUE
+ *   RK_ASM_STORE_LOADED(pointer)             stores the loaded word where `pointer` points
+ *   RK_ASM_STORE(place, word)                stores a word, before the commit
+ *   RK_ASM_COPY(offset, source, length)      copies bytes from `source` to `offset` behind the slot, before the commit
+ *   RK_ASM_COPY_OUT(offset, target, length)  copies bytes from `offset` behind the slot to the caller's memory
+ *   RK_ASM_LOAD_LAST(to, read, label)        loads an array's last element into the output `read`, or goes to `label` if the
+ *                                            array is empty. This one and the next two come after RK_ASM_LOAD
+ *   RK_ASM_STORE_NEXT(to, word, label)       stores the word behind the array's last element, or goes to `label` if it is full
+ *   RK_ASM_STEP(number)                      adds the number (RK_IN_WORD) to the loaded word
+ *   RK_ASM_UNLESS_ROOM(size, label)          for a log, whose head is the loaded word: goes to `label` unless the log has room
+ *                                            for `size` bytes. RK_ASM_COMMIT_HEAD stores the head behind these bytes
+ *   RK_ASM_PLACE(mask)                       finds the place in the log to which the head leads by the mask (RK_IN_IF_ROOM);
+ *                                            comes after RK_ASM_UNLESS_ROOM
+ *   RK_ASM_PUT(word)                         stores a word (RK_IN) at the place, before the commit. The next word is the place
+ *                                            then
+ *   RK_ASM_PUT_STAMP                         does the same with the processor's clock (rk_ring_clock())
  *   RK_ASM_PUT_COPY(source, length)          copies bytes to the place, as the last of these
- *   RK_ASM_COMMIT_*                          the one store that others can see; the section's end label is inside it
+ *   RK_ASM_COMMIT_*                          the one store that other threads can see; ends with the section's end label
  *
- *   RK_IN, RK_IN_WORD        operands: a pointer or number, a word; RK_IN_WORD_AS: a word by another name;
- *                            RK_IN_IF_ROOM: a word, in memory where there is no register left
+ *   RK_IN, RK_IN_WORD        operands: a pointer or number, a word. RK_IN_WORD_AS: a word by another name.
+ *                            RK_IN_IF_ROOM: a word, in memory if no register is left
  *   RK_IMMEDIATE(word)       is the word to be added by RK_ASM_COMMIT_ADD_IMMEDIATE?
- *   RK_USES_SLOT             the registers of a section that neither loads, reaches, adds nor copies
- *   RK_USES_LOADED           those of one that neither copies nor has an array
- *   RK_USES_ARRAY            those of one with an array
- *   RK_USES_COPY             those of one that copies
- *   RK_USES_LOG              those of one that writes to a log
+ *   RK_USES_SLOT             the registers of a section that neither loads, reaches, copies nor adds a variable
+ *   RK_USES_LOADED           those of a section that neither copies nor has an array
+ *   RK_USES_ARRAY            those of a section with an array
+ *   RK_USES_COPY             those of a section that copies
+ *   RK_USES_LOG              those of a section that writes to a log
  *
- * `to` says how a label is named: RK_ASM_C is a label of C, for RK_SECTION, RK_ASM_HERE one in the statement itself,
- * for the other two, and RK_ASM_END the end, for RK_SECTION_OR_NULL.
+ * `to` says how a label is named:
+ *   RK_ASM_C      a label of C, for RK_SECTION
+ *   RK_ASM_HERE   a label in the statement itself, for RK_SECTION_VALUE and RK_SECTION_TOKEN
+ *   RK_ASM_END    the end, for RK_SECTION_OR_NULL
  *
- * An operation (detail/ops_body.h) is a string of these, in this order: an exit for each way out that isn't the end, an
- * index, loads and compares, stores ahead of the commit, a commit. Between begin and commit nothing may change an
- * input (a retry needs it), store to memory in which others could see it, call, or enter the kernel.
+ * An operation (detail/ops_body.h) is a string of primitives. Their order is: an exit for each way out that isn't the end, an
+ * index, loads and comparisons, stores before the commit, a commit. Between begin and commit the inputs stay unchanged, because a
+ * retry needs them. No instruction there may store where other threads could see the value, call a function, or enter the kernel.
  *
- * What only this file uses of a port, and headers of ours:
+ * Only this file and other headers of the library use these parts of a port:
  *
  *   RKI_ASM_BEGIN              stores the descriptor into the area, which activates the section; the start label
  *                              follows at once
- *   RKI_ASM_PIN_HERE           calls rk_pin_module() with the label's address, as a function's last deed
- *   RKI_ASM_ABORT(target, then)  the abort handler, out of line, behind its signature: `then` is what it does, and where it
- *                              goes in the end is `target`
- *   RKI_ASM_UNWIND(from, to, target)  says to unwinders what code out of line is, between two labels: it goes to `target`
- *   RKI_ASM_GO(place)          goes there
- *   RKI_ASM_TELL(code)         makes that the outcome, and goes to the end; in RK_SECTION_VALUE and RK_SECTION_TOKEN
- *   RKI_ASM_WHILE_EQUAL(word)  waits inside the section while the slot's word is that; for probes of what aborts
+ *   RKI_ASM_PIN_HERE           ends a function with a jump to rk_pin_module(), whose argument is the label's address
+ *   RKI_ASM_ABORT(target, then)  the abort handler, out of line, behind its signature: does `then`, which ends at `target`
+ *   RKI_ASM_UNWIND(from, to, target)  describes to unwinders the code out of line between two labels, which goes to `target`
+ *   RKI_ASM_GO(place)          goes to the place
+ *   RKI_ASM_TELL(code)         makes `code` the outcome, and goes to the end; not in RK_SECTION
+ *   RKI_ASM_WHILE_EQUAL(word)  waits inside the section while the slot's word is `word`; for probes of what aborts
  *   RKI_AREA_READ              reads a field of the area
- *   RKI_AREA_STORE_BYTE        stores a constant to a byte of it that is the thread's to write
+ *   RKI_AREA_STORE_BYTE        stores a constant to a byte of the area that the thread may write
  *   RKI_THREAD_WORD            reads a word at an offset from the thread pointer
  */
 #ifndef RSEQKIT_ARCH_SECTION_H
@@ -83,12 +88,12 @@
 #define RKI_ASM_STR(x) RKI_ASM_STR_(x)
 
 /*
- * Numbered by %=, which is unique in every emitted copy of an asm statement: 0 operation, 1 start, 2 end, 3
- * descriptor, 4 abort, 5 and above within a primitive.
+ * Labels: the number %= is unique in every emitted copy of an asm statement. The number n says which label it is: 0 operation,
+ * 1 start, 2 end, 3 descriptor, 4 abort handler, 5 and above within a primitive.
  */
 #define RKI_ASM_L(n) ".Lrk" #n "_%="
 
-/* A pointer, and a 64-bit number, which descriptors and tables have for addresses on every machine. */
+/* A pointer; and a 64-bit number, because descriptors and tables have 64 bits for an address on every machine. */
 #if __SIZEOF_POINTER__ == 8
 #define RKI_ASM_POINTER ".quad "
 #define RKI_ASM_U64(value) ".quad " value "\n\t"
@@ -102,17 +107,19 @@
 #endif
 
 /*
- * Sections carry "?" so that an operation inlined into a C++ COMDAT function is kept or dropped with it, and "o"
- * (link order) so that --gc-sections drops exactly the entries of functions that are dropped. Both take the assembler
- * of binutils 2.35, and 2.36 to link with objects whose tables have no link order; `ld -r` of GNU ld refuses these
- * beside ours in every version ("both ordered and unordered sections"), while ld.lld -r takes them.
+ * The flags of the tables' ELF sections. With "?" the entry of an operation that is inlined into a C++ COMDAT function is kept
+ * or dropped with that function. With "o" (link order) the linker's --gc-sections drops exactly the entries of dropped functions.
+ *
+ * Both flags need the assembler of binutils 2.35. To link with objects whose tables have no link order takes binutils 2.36. In
+ * every version `ld -r` of GNU ld refuses to combine such objects with ours ("both ordered and unordered sections"). LLVM's
+ * `ld.lld -r` accepts them.
  */
 #define RKI_ASM_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, " RKI_ASM_L(0) "\n\t"
 
 /*
- * A module must not be unloaded while a thread's area may name a section in it, so it pins itself (pin.c): by one
- * constructor, which the first operation in a file brings along, and of which a module keeps one. What is compiled
- * for an executable needs none, nor does a module that defines RK_NO_PIN because it is linked with -z nodelete.
+ * A module must not be unloaded while a thread's area may name a section in it. So the module pins itself (pin.c), by a
+ * constructor. The first operation in a source file has the constructor with it, and the linker keeps one of them in a module.
+ * Code for an executable needs none. A module that is linked with -z nodelete may define RK_NO_PIN, and needs none either.
  */
 #if defined(__PIC__) && !defined(__PIE__) && defined(__GLIBC__) && !defined(RK_NO_PIN)
 #define RKI_ASM_PIN                                                                                                    \
@@ -131,9 +138,9 @@
 #endif
 
 /*
- * An entry of a table that debuggers and binary tools read: which sections there are, and by which ways they can be
- * left. The kernel doesn't. Code that defines RK_NO_TABLES has none of these, and in a shared object two dynamic
- * relocations for each operation instead of four or five.
+ * An entry of a table that debuggers and binary tools read, but the kernel doesn't. The tables say which sections there are, and
+ * which ways out a section has. Code that defines RK_NO_TABLES has no such entries. In a shared object each operation then has
+ * the two dynamic relocations of its descriptor. With tables it has one more, and two more for each way out.
  */
 #ifndef RK_NO_TABLES
 #define RKI_ASM_ENTRY(table, values) RKI_ASM_SECTION(table) values ".popsection\n\t"
@@ -158,7 +165,7 @@
 #define RK_ASM_HERE(label) ".Lrk_" #label "_%="
 #define RK_ASM_END(label) RKI_ASM_L(2)
 
-/* A way out: its entry in the table, and for RK_SECTION_VALUE what it tells. */
+/* A way out: its entry in the table. RK_ASM_EXIT_VALUE also has the code that sets the outcome. */
 #define RKI_ASM_EXIT_(place)                                                                                           \
 	RKI_ASM_ENTRY("__rseq_exit_point_array", RKI_ASM_U64(RKI_ASM_L(1)) RKI_ASM_U64(place))
 #define RK_ASM_EXIT(label) RKI_ASM_EXIT_(RK_ASM_C(label))
@@ -167,7 +174,7 @@
 	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code) RK_ASM_HERE(label) "e:\n\t.subsection 0\n\t"  \
 	RKI_ASM_UNWIND(RK_ASM_HERE(label), RK_ASM_HERE(label) "e", RKI_ASM_L(2))
 
-/* An abort handler whose target is the end. */
+/* An abort handler that sets the outcome, and whose target is the end. */
 #define RKI_ASM_ABORT_TELLING(code) RKI_ASM_ABORT(RKI_ASM_L(2), RKI_ASM_TELL(code))
 
 /* Codes of enum rk_result. */
@@ -176,7 +183,7 @@
 #define RK_ASM_NO_RSEQ "4"
 #define RK_ASM_CLOSED "5"
 
-/* Tells compilers not to take the length of the text for that of the code, when they decide what to inline. */
+/* With `inline` compilers don't take the length of the text for that of the code when they decide what to inline. */
 #if (defined(__clang__) && __clang_major__ >= 11) || (!defined(__clang__) && __GNUC__ >= 9)
 #define RKI_ASM_QUALIFIERS __volatile__ __inline__
 #else
@@ -184,9 +191,9 @@
 #endif
 
 /*
- * The statement. `exits` are RK_ASM_EXIT entries, `body` runs from the index to the commit, `inputs` is a list of
- * operands, `uses` one of RK_USES_*, and the rest are the labels besides `aborted`. There are no outputs: gcc before
- * 11.5, 12.4, 13.3 and 14.1 takes wrong values for the outputs of an asm goto.
+ * The statement. `exits` are RK_ASM_EXIT entries. `body` has the primitives from the index to the commit. `inputs` is a list of
+ * operands, and `uses` is one of RK_USES_*. The other arguments are the labels, without `aborted`. There are no outputs, because
+ * gcc before 11.5, 12.4, 13.3 and 14.1 takes wrong values for the outputs of an asm goto.
  */
 #define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
 	__asm__ RKI_ASM_QUALIFIERS goto(                                                                               \
@@ -198,9 +205,9 @@
 		: aborted, __VA_ARGS__)
 
 /*
- * The statement of an operation that reads something. No asm goto, so that the value can be in a register: a store to
- * the caller's memory that is loaded again costs more than the rest. `result` is RK_DONE before, and `read` has the
- * value if it still is. `exits` are RK_ASM_EXIT_VALUE entries.
+ * The statement of an operation that reads something. It is no asm goto, so that the value can be in a register: a store to the
+ * caller's memory that is loaded again costs more than the rest. `result` is RK_DONE before the statement. If `result` is still
+ * RK_DONE after it, `read` has the value. `exits` are RK_ASM_EXIT_VALUE entries.
  */
 #define RK_SECTION_VALUE(result, read, exits, body, inputs, uses)                                                      \
 	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT_TELLING(RK_ASM_ABORTED)        \
@@ -209,8 +216,8 @@
 				  : "memory", "cc", uses)
 
 /*
- * The same for what reads an address: `token` has it, or else an outcome, which no address is as small as. So one
- * register does for both, and one test.
+ * The statement of an operation that reads an address. `token` becomes the address, or an outcome: no address is as small as an
+ * outcome. So one register and one test are enough for both.
  */
 #define RK_SECTION_TOKEN(token, exits, body, inputs, uses)                                                             \
 	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT_TELLING(RK_ASM_ABORTED)        \
@@ -218,7 +225,7 @@
 				  : [area] "r"(rk_area_offset), inputs                                                 \
 				  : "memory", "cc", uses)
 
-/* The same where each outcome is 0, which `token` is from the begin: every way out is the end, and near. */
+/* Such a statement where each outcome is 0. `token` is 0 from the begin, so every way out is a near jump to the end. */
 #define RK_SECTION_OR_NULL(token, body, inputs, uses)                                                                  \
 	do {                                                                                                           \
 		(token) = 0;                                                                                           \

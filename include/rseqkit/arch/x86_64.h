@@ -2,29 +2,32 @@
 /*
  * x86_64.h - the port to x86-64: see section.h for what each primitive is.
  *
- * The slot's address is in rax, what was loaded or reached in rcx, and copies take rsi and rdi besides. %fs is applied
- * inside the section, so a fiber that moved to another thread between two operations keeps no stale area.
+ * Register rax is the slot's address, and rcx is the word or address that was loaded or reached. Copies also use rsi and rdi. The
+ * section itself applies %fs, so a fiber that moved to another thread between two operations keeps no stale area.
  *
- * Instructions are written twice, {AT&T|Intel}: with -masm=intel compilers print operands in the other form, and no
- * macro tells which it is.
+ * Instructions are written twice, {AT&T|Intel}: with -masm=intel compilers print operands in the other form, and no macro says
+ * which form it is.
  *
- * A section takes up to 12 of 15 registers (rk_at_copy_if_equal), and a frame pointer is one. Where -ffixed-REGISTER
- * leaves fewer, compilers speak of impossible constraints.
+ * A section takes up to 12 of 15 registers (rk_at_copy_if_equal), and a frame pointer takes one more. If -ffixed-REGISTER leaves
+ * fewer, compilers report impossible constraints.
  *
- * The form of each primitive is the fastest of those that were tried; bench/METHOD.md says how, and has the figures of
+ * The form of each primitive is the fastest of those that were tried. The file bench/METHOD.md says how, and has the figures of
  * each processor. A section costs at least its two stores, to the area and to the slot.
  *
- * Intel's cores since Golden Cove hand a stored word to the next load of it in no time, but only if both are addressed
- * by one register and nothing else, and only to some instructions. Anything else takes six cycles more. So:
- *   - the slot's address is computed into a register, never left to an index; what lies behind the slot as well;
+ * Intel's cores since Golden Cove forward a stored word to the next load of it without delay (memory renaming). They do so only
+ * if both addresses are one register and nothing else, and only for some instructions. Otherwise the load takes six cycles more.
+ * So:
+ *   - the slot's address, and that of a word behind the slot, is computed into a register, and never uses an index;
  *   - a constant is added to memory in place, a variable by load, add and store (RK_IMMEDIATE).
- * AMD's Zen 3 does so whatever the address, but not to an instruction that loads and computes: so a word that was stored
- * a moment ago is loaded by a mov. Older Intel cores, and AMD's Zen 4, take the same time for all forms. Zen 5 gains from:
- *   - the descriptor's address as an immediate where the code model allows it, else lea: one instruction fewer;
- *   - `movl; testl; js; shl` against `movslq; shl; js`: the longer one is faster, the sign extension costs a cycle;
- *   - %fs:offset(register) against a pointer to the area kept in a register: the segment wins or ties.
- * Storing the descriptor only if the area doesn't hold it already gains a fifth in a loop of one section, and costs
- * three quarters more as soon as two sections alternate.
+ *
+ * AMD's Zen 3 does so for any address, but not for an instruction that loads and computes. So a mov loads a word that was stored
+ * a moment ago. Older Intel cores, and AMD's Zen 4, take the same time for all forms. Zen 5 gains from:
+ *   - the descriptor's address as an immediate where the code model allows it, otherwise lea: one instruction fewer;
+ *   - `movl; testl; js; shl` instead of `movslq; shl; js`: it is longer but faster, because the sign extension costs a cycle;
+ *   - %fs:offset(register) instead of a pointer to the area in a register: as fast or faster.
+ *
+ * One variant was tried and dropped: to store the descriptor only if the area doesn't hold it already. It is a fifth faster in a
+ * loop of one section, but three quarters slower as soon as two sections alternate.
  */
 #ifndef RSEQKIT_ARCH_X86_64_H
 #define RSEQKIT_ARCH_X86_64_H
@@ -40,14 +43,15 @@
 #define RK_USES_COPY "rax", "rcx", "rsi", "rdi"
 #define RK_USES_LOG RK_USES_COPY, "rdx"
 
-/* One instruction in both forms; and one whose last or first operand is a place, which has two forms itself. */
+/* An instruction in both forms; one whose last or first operand is a place, which has two forms itself. */
 #define RKI_ASM_X(att, intel) "{" att "|" intel "}\n\t"
 #define RKI_ASM_TO(verb, from, place) "{" verb "q " from ", |" verb " qword ptr }" place "{|, " from "}"
 #define RKI_ASM_FROM(verb, place, to) "{" verb "q |" verb " " to ", }" place "{, %%" to "|}\n\t"
 
 /*
- * The store of the descriptor activates the section; the start label follows at once, or a preemption in between
- * would be missed. Numbers of labels stand in what both forms share: clang before 12 puts them out for either form.
+ * The store of the descriptor activates the section. The start label must follow at once: an interruption between the two would
+ * clear the descriptor, and the section would run unprotected. Labels are in the text that both forms share, because clang
+ * before 12 prints their numbers for both forms.
  */
 #if !defined(__PIC__) && !defined(__PIE__) && defined(__code_model_small__)
 #define RKI_ASM_BEGIN                                                                                                  \
@@ -69,28 +73,28 @@
 	RKI_ASM_X("shlq $" RKI_ASM_STR(RK_STRIDE_SHIFT) ", %%rax", "shl rax, " RKI_ASM_STR(RK_STRIDE_SHIFT))           \
 	RKI_ASM_X("addq %[base], %%rax", "add rax, %[base]")
 
-/* By current CPU: a negative cpu_id means that this thread has no rseq, now. */
+/* By current CPU: a negative cpu_id means that this thread has no rseq at the moment. */
 #define RK_ASM_INDEX_CPU(to)                                                                                           \
 	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
 	RKI_ASM_X("testl %%eax, %%eax", "test eax, eax")                                                               \
 	"js " to(leave) "\n\t"                                                                                         \
 	RKI_ASM_SCALE
 
-/* By concurrency id: mm_cid of an unregistered thread reads 0, so the sign of cpu_id is tested as well. */
+/* By concurrency id: mm_cid of an unregistered thread reads 0, so this tests the sign of cpu_id as well. */
 #define RK_ASM_INDEX_CID(to)                                                                                           \
 	RKI_ASM_X("cmpl $0, %%fs:4(%[area])", "cmp dword ptr fs:[%[area]+4], 0")                                       \
 	"js " to(leave) "\n\t"                                                                                         \
 	RKI_ASM_X("movl %%fs:24(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+24]")                                \
 	RKI_ASM_SCALE
 
-/* By explicit CPU, which the caller has checked not to be negative: an unregistered thread is on no CPU. */
+/* By explicit CPU. The caller has checked that it isn't negative, so it never equals an unregistered thread's cpu_id. */
 #define RK_ASM_INDEX_AT(to)                                                                                            \
 	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
 	RKI_ASM_X("cmpl %[cpu], %%eax", "cmp eax, %[cpu]")                                                             \
 	"jne " to(leave) "\n\t"                                                                                        \
 	RKI_ASM_SCALE
 
-/* By current CPU, of what a shared word names: that goes to rcx, or becomes the outcome. */
+/* By current CPU, in the item that a shared word names. That word goes to rcx, or becomes the outcome. */
 #define RKI_ASM_INDEX_GATE(to, label, att, intel)                                                                      \
 	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
 	RKI_ASM_X("testl %%eax, %%eax", "test eax, eax")                                                               \
@@ -135,7 +139,7 @@
 #define RK_ASM_UNLESS_LOADED(to, word, label)                                                                          \
 	RKI_ASM_X("cmpq %[" #word "], %%rcx", "cmp rcx, %[" #word "]")                                                 \
 	"jne " to(label) "\n\t"
-/* Most links are a node's first word: 0 isn't added. */
+/* Most links are a node's first word, so an offset of 0 isn't added. */
 #define RK_ASM_LOAD_THROUGH(offset)                                                                                    \
 	".ifnc %[" #offset "], {$|}0\n\t"                                                                              \
 	RKI_ASM_X("addq %[" #offset "], %%rcx", "add rcx, %[" #offset "]")                                             \
@@ -161,14 +165,16 @@
 #define RK_ASM_STEP(number) RKI_ASM_X("addq %[" #number "], %%rcx", "add rcx, %[" #number "]")
 
 /*
- * Words from the last on while there are more than 16 bytes left, then the last eight of these and the first, which may
- * overlap; fewer than eight one by one. Eight to 16 bytes take one jump: many records have no more. One register counts
- * and indexes: four instructions a word, so that the stores are the limit, not how many instructions a cycle can start.
- * From RKI_COPY_STRING bytes on the string instruction is faster: on Zen 4 it takes 9 ns to start, and then 0.07 ns for a
- * word instead of 0.27.
+ * Copies words, from the last one, while more than 16 bytes are left. Then copies the last eight of the bytes left, and the first
+ * eight; the two may overlap. Fewer than eight bytes are copied one by one. Eight to 16 bytes take one jump, because many records
+ * are no longer.
+ *
+ * One register counts and indexes, so a word takes four instructions. Then the stores are the limit, and not the number of
+ * instructions that a cycle can start. From RKI_COPY_STRING bytes on the string instruction is faster: on Zen 4 it takes 9 ns to
+ * start, and then 0.07 ns for a word instead of 0.27.
  */
 #define RKI_COPY_STRING 160
-/* A displacement in both forms: binutils before 2.36 take no sign before one that isn't negative. */
+/* An address with a displacement, in both forms. For AT&T binutils before 2.36 accept no plus sign before it. */
 #define RKI_ASM_WITH(at, at_intel, att, intel) "{" at "(" att ",%%rcx)|[" intel "+rcx" at_intel "]}"
 #define RKI_ASM_COPY_WORD(at, at_intel, from, from_intel, to, to_intel, word)                                          \
 	RKI_ASM_FROM("mov", RKI_ASM_WITH(at, at_intel, from, from_intel), word)                                        \
@@ -213,8 +219,8 @@
 	RKI_ASM_COPY(length, "%%rsi", "rsi", "%[" #target "]", "%[" #target "]", "rdi", "dil")
 
 /*
- * Logs: the slot's word is the head, then comes the limit. The next head is in rdx, from the look whether there
- * is room to the commit. In rdi is what lies one word behind the place that is written to.
+ * Logs: the slot's word is the head, and the next word is the limit. From the test for room to the commit, rdx is the next head.
+ * Register rdi points to the word behind the record's first one, which is stored at -8(rdi).
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
 	RKI_ASM_X("leaq (%%rcx,%[" #size "]), %%rdx", "lea rdx, [rcx+%[" #size "]]")                                   \
@@ -227,14 +233,14 @@
 #define RK_ASM_PUT(word) RKI_ASM_X("movq %[" #word "], -8(%%rdi)", "mov [rdi-8], %[" #word "]")
 #define RK_ASM_PUT_STAMP                                                                                               \
 	RKI_ASM_X("movq %%rax, %%rsi\n\tmovq %%rdx, %%rcx", "mov rsi, rax\n\tmov rcx, rdx")                            \
-	"lfence\n\trdtsc\n\t" /* not ahead of what is before */                                                       \
+	"lfence\n\trdtsc\n\t" /* after all that precedes */                                                           \
 	RKI_ASM_X("shlq $32, %%rdx\n\torq %%rax, %%rdx", "shl rdx, 32\n\tor rdx, rax")                                 \
 	RKI_ASM_X("movq %%rdx, (%%rdi)\n\taddq $8, %%rdi", "mov [rdi], rdx\n\tadd rdi, 8")                             \
 	RKI_ASM_X("movq %%rsi, %%rax\n\tmovq %%rcx, %%rdx", "mov rax, rsi\n\tmov rdx, rcx")
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil")
 
 /*
- * Stays while the slot's word equals the operand: inside a section until somebody changes the word, or an abort comes.
+ * Waits while the slot's word equals the operand: inside a section, until another thread changes the word or the section aborts.
  * For probes of what aborts a section.
  */
 #define RKI_ASM_WHILE_EQUAL(operand)                                                                                   \
@@ -242,12 +248,12 @@
 	RKI_ASM_TO("cmp", "%[" #operand "]", RK_ASM_SLOT) "\n\t"                                                       \
 	"je " RKI_ASM_L(5) "\n\t"
 
-/* Commits: one instruction, the end label right behind it. */
+/* Commits: the last instruction commits, directly followed by the end label. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
 	RK_ASM_LOAD RKI_ASM_X("addq %[" #operand "], %%rcx", "add rcx, %[" #operand "]") RK_ASM_COMMIT_LOADED
 #define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RKI_ASM_TO("add", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE(operand) RKI_ASM_TO("mov", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
-/* With release order, which every store has here. (A string instruction's stores come before any later store, too.) */
+/* With release order, which every store has here. The stores of a string instruction also come before any later store. */
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) RK_ASM_COMMIT_STORE(operand)
 #define RK_ASM_COMMIT_LOADED "{movq %%rcx, |mov }" RK_ASM_SLOT "{|, rcx}\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_HEAD "{movq %%rdx, |mov }" RK_ASM_SLOT "{|, rdx}\n" RKI_ASM_L(2) ":\n\t"
@@ -255,16 +261,18 @@
 #define RK_ASM_COMMIT_LOAD "{movq |mov %[value], }" RK_ASM_SLOT "{, %[value]|}\n" RKI_ASM_L(2) ":\n\t"
 
 /*
- * A signal handler finds the thread in the abort handler, when the section was interrupted. That is outside of the function, in
- * whose words alone unwinders could find its caller: where its frame is the compiler knows. So it is described as a frame of
- * its own, as that of a signal is, whose caller is the function at `target`, with all registers as they are.
+ * A signal handler that interrupted a section finds the thread in the abort handler. The abort handler is outside of its
+ * function. Unwinders could find the function's caller only by the function's own frame, which the compiler describes. So this
+ * describes the abort handler as a frame of its own, like that of a signal. The caller of that frame is the function at `target`,
+ * with all registers as they are.
  *
- * The assemblers' directives can't say that. It is written as the table is: 24 bytes once in a file, a record that all share,
- * and 40 for each. The caller's address is that of the thread (DW_OP_breg16, rip) and the distance from there to the target,
- * which may be in another section. So it is the difference of two distances from here, 6 bytes apart.
+ * The assemblers' directives can't say that. So the bytes of the table are written here: a record of 24 bytes once in a file,
+ * which all handlers share, and 40 bytes for each. The caller's address is the thread's address (DW_OP_breg16, rip) plus the
+ * distance from there to the target. The target may be in another ELF section. So the distance is the difference of two
+ * distances that begin here, at places 6 bytes apart.
  */
 #ifdef __clang__
-#define RKI_ASM_FRAMES "@unwind" /* what it calls the section itself; compilers of GNU say @progbits */
+#define RKI_ASM_FRAMES "@unwind" /* as clang itself declares this ELF section; gcc says @progbits */
 #else
 #define RKI_ASM_FRAMES "@progbits"
 #endif
@@ -283,7 +291,7 @@
 	".long " from " - .\n\t.byte 0x1c, 0, 0, 0, 0, 0, 0\n\t" /* - */                                              \
 	".popsection\n\t"
 
-/* ud1 with the signature as its displacement, so that disassemblers stay in step. */
+/* The signature is the displacement of a ud1, so that disassemblers stay in step. */
 #define RKI_ASM_ABORT(target, then)                                                                                    \
 	".subsection 1\n\t"                                                                                            \
 	".byte 0x0f, 0xb9, 0x3d\n\t.long " RKI_ASM_STR(RK_SIGNATURE) "\n"                                              \
@@ -292,35 +300,35 @@
 #define RKI_ASM_GO(place) "jmp " place "\n\t"
 #define RKI_ASM_TELL(code) RKI_ASM_X("movl $" code ", %k[outcome]", "mov %k[outcome], " code) RKI_ASM_GO(RKI_ASM_L(2))
 
-/* Operands: a pointer or number in a register, a word also as an immediate where it fits. */
+/* Operands: a pointer or number in a register; a word may also be an immediate where it fits. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD(name) [name] "er"(name)
-/* A rare one that isn't known may be in memory: registers are few. */
+/* Rarely used words that are no constants may be in memory, because registers are few. */
 #define RK_IN_WORD_AS(name, expression) [name] "erm"(expression)
-/* clang takes memory wherever it may, and knows no -ffixed-REGISTER. */
+/* clang uses memory wherever a constraint allows it, and has no -ffixed-REGISTER. */
 #ifdef __clang__
 #define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
 #else
 #define RK_IN_IF_ROOM(name) RK_IN_WORD_AS(name, name)
 #endif
 
-/* Can the word be an immediate? Where the compiler can't tell, at -O0 say, it is none. */
+/* Can the word be an immediate? No where the compiler can't tell, for example at -O0. */
 #define RK_IMMEDIATE(word) (__builtin_constant_p(word) && (word) == (int32_t)(word))
 
-/* Reads a word of the calling thread's, at an offset from its thread pointer. */
+/* Reads a word at an offset from the calling thread's thread pointer. */
 #define RKI_THREAD_WORD(result, offset)                                                                                \
 	__asm__ __volatile__(RKI_ASM_X("movq %%fs:(%[at]), %[word]", "mov %[word], qword ptr fs:[%[at]]")              \
 			     : [word] "=r"(result)                                                                     \
 			     : [at] "r"(offset))
 
-/* Reads one 32-bit field of the calling thread's area, given by its byte offset as a literal. */
+/* Reads one 32-bit field of the calling thread's area; `field` is its byte offset, a literal. */
 #define RKI_AREA_READ(result, field)                                                                                   \
 	__asm__ __volatile__(RKI_ASM_X("movl %%fs:" #field "(%[area]), %[value]",                                      \
 				       "mov %[value], dword ptr fs:[%[area]+" #field "]")                              \
 			     : [value] "=r"(result)                                                                    \
 			     : [area] "r"(rk_area_offset))
 
-/* Stores a byte there, behind whatever precedes and before whatever follows, as the calling thread sees it. */
+/* Stores a byte to the area. For the calling thread the store is in program order with all that precedes and follows. */
 #define RKI_AREA_STORE_BYTE(field, byte)                                                                               \
 	__asm__ __volatile__(RKI_ASM_X("movb $" #byte ", %%fs:" #field "(%[area])",                                    \
 				       "mov byte ptr fs:[%[area]+" #field "], " #byte)                                 \
