@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench.h - what the loops of the benches, their data and the worker's main program agree on.
+ * bench.h - what the loops of the benches, their data and the worker's main program share.
  *
- * A bench is a set of contenders that do the same job. To add one: an entry in benches[] (list.c), and one per
- * contender in contenders.h. Everything else - placements, PIE and not, threads, interleaving, statistics, output -
- * follows from these.
+ * A bench is a set of contenders that do the same job. To add a bench, add an entry to benches[] (list.c), and one entry for
+ * each contender to contenders.h. Everything else follows from these: placements, PIE and non-PIE, threads, interleaving,
+ * statistics, output.
  */
 #ifndef RK_BENCH_H
 #define RK_BENCH_H
@@ -13,24 +13,24 @@
 #include <stdint.h>
 #include <rseqkit.h>
 
-/* What a contender needs to be true of its threads; how to make it true is the tool's business. */
+/* A condition for a contender's threads. The tool (rseqkit bench) makes it true. */
 enum bench_condition {
 	BENCH_ANY,  /* works in any thread */
-	BENCH_RSEQ, /* has no fallback: needs a thread with rseq, whoever owns it */
+	BENCH_RSEQ, /* has no fallback: needs a thread with rseq, whatever the owner */
 	BENCH_SELF, /* this library registers threads, the libc doesn't */
 	BENCH_NONE, /* threads can't have rseq */
 	BENCH_CK,   /* the worker was built with Concurrency Kit */
-	BENCH_CK_SPINS, /* the same, and there is a CPU for each thread: it spins while another is preempted */
-	BENCH_URCU, /* with liburcu */
-	BENCH_URCU_FLAVOURS, /* with the libraries of its flavours, too */
-	/* malloc() is that of: */
+	BENCH_CK_SPINS, /* as BENCH_CK, with a CPU for each thread: it spins while another thread is preempted */
+	BENCH_URCU, /* the worker was built with liburcu */
+	BENCH_URCU_FLAVOURS, /* the worker was built with the libraries of liburcu's flavours */
+	/* malloc() is the function of: */
 	BENCH_GLIBC,
 	BENCH_JEMALLOC,
 	BENCH_MIMALLOC,
 	BENCH_TCMALLOC
 };
 
-/* What a loop returns when it measured nothing usable. */
+/* The result of a loop that measured nothing usable. */
 #define BENCH_FAILED UINT64_MAX
 
 struct bench_loop {
@@ -38,31 +38,34 @@ struct bench_loop {
 	const char *contender;
 	enum bench_condition condition;
 	/*
-	 * Takes n turns, of as many operations as the bench has in each. Returns 0 if the time is the caller's to
-	 * take, the nanoseconds if the loop takes it itself, or BENCH_FAILED.
+	 * Makes n turns, each of as many operations as the bench has in a turn. Returns 0 if the caller measures the time.
+	 * Returns nanoseconds if the loop measures it. Otherwise returns BENCH_FAILED.
 	 */
 	uint64_t (*run)(uint64_t n);
-	/* What all runs so far have added up to, to be compared with how often they ran; NULL if it can't be told. */
+	/*
+	 * Returns the sum over all runs so far, which the caller compares with the number of operations. NULL if there is no
+	 * sum.
+	 */
 	uint64_t (*sum)(void);
-	/* After a slice: is the memory as it must be? Makes it ready for the next, too. NULL if nothing is to do. */
+	/* Called after a slice. Checks the memory and prepares it for the next slice. NULL if there is nothing to do. */
 	bool (*settle)(void);
 	uint64_t iterations; /* of a slice; 0: as many as fit */
 };
 
 struct bench {
 	const char *name;
-	unsigned seconds;  /* measuring time by default */
-	bool one_thread;   /* not measured with several */
+	unsigned seconds;  /* the default measuring time */
+	bool one_thread;   /* not measured with several threads */
 	unsigned per_turn; /* operations in a turn of the loop */
 	const char *what;
 };
 
 #define BENCH_PLACEMENTS 8
 
-/* For what a loop does, at any length: compilers take a section for as long as its text, and would call it. */
+/* For the code in a loop, of any length. Compilers judge a section's size by its text, and would not inline it. */
 #define BENCH_INLINE static inline __attribute__((__always_inline__))
 
-/* The compiler doesn't know what becomes of a pointer, nor of what it points to: nothing is left out or undone. */
+/* Hides a pointer and the memory it points to from the compiler, so that it removes no operation. */
 #define BENCH_HIDE(pointer) __asm__ __volatile__("" : "+r"(pointer) : : "memory")
 
 #define BENCH_GLUE_(a, b) a##b
@@ -75,8 +78,8 @@ extern const struct bench_loop *const bench_loops[BENCH_PLACEMENTS];
 extern const unsigned bench_loop_count;
 
 /*
- * The memory of the contenders, each its own, of the same layout: per CPU as rk_percpu lays it out, or one shared
- * word.
+ * The memory of the contenders. Each contender has its own, in the same layout: a word for each CPU as in rk_percpu, or one
+ * shared word.
  */
 extern struct rk_counter *bench_counter;
 extern void *bench_slots_classic;
@@ -86,7 +89,7 @@ extern void *bench_slots_getcpu;
 extern uint64_t *bench_shared;
 extern __thread uint64_t bench_thread_local;
 
-extern int64_t bench_one; /* 1, which loops don't know */
+extern int64_t bench_one; /* 1, which the loops don't know */
 
 uint64_t bench_sum_counter(void);
 uint64_t bench_sum_classic(void);
@@ -94,23 +97,23 @@ uint64_t bench_sum_percpu(void);
 uint64_t bench_sum_getcpu(void);
 uint64_t bench_sum_shared(void);
 
-/* Allocates the above. Returns 0 or a negative errno. */
+/* Allocates this memory. Returns 0 or a negative errno. */
 int bench_data_create(void);
 
 /* Allocates the memory of all benches (list.c). Returns 0 or a negative errno. */
 int bench_create(void);
 
-/* Another word per CPU, of the same layout, each alone in its line. Returns 0 or a negative errno. */
+/* Allocates one more word for each CPU, in the same layout, each alone in its cache line. Returns 0 or a negative errno. */
 int bench_slots_create(void **slots);
 
 /*
- * Bare registration of the calling thread, beside the library: 0 or a negative errno. Not for threads that use
- * operations.
+ * Registers the calling thread by the bare system call, without the library. Returns 0 or a negative errno. Not for threads
+ * that use operations.
  */
 int bench_bare_register(void);
 int bench_bare_unregister(void);
 
-/* Nanoseconds spent in `operation`, called once in each of n fresh threads, less what the clock itself takes. */
+/* Returns the nanoseconds spent in `operation`, called once in each of n fresh threads, without the time that the clock takes. */
 uint64_t bench_in_fresh_threads(uint64_t n, bool (*operation)(void));
 
 uint64_t bench_now(void); /* nanoseconds of CLOCK_MONOTONIC */

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_bench.c - the objects of the benches `cache` and `cache-batch`, and the checks of them (cache_bench.h).
+ * cache_bench.c - the objects of the benches `cache` and `cache-batch`, and their checks (cache_bench.h).
  */
 #define _GNU_SOURCE
 #include "cache_bench.h"
 
 #include <dlfcn.h>
 
-#define SAMPLE 256 /* objects that a check of malloc() looks at */
+#define SAMPLE 256 /* objects that a check of malloc() uses */
 
 struct bench_guarded bench_cache_guarded = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 struct rk_cache *bench_cache;
 
-static struct bench_guarded supply = {.mutex = PTHREAD_MUTEX_INITIALIZER}; /* of bench_cache */
+static struct bench_guarded supply = {.mutex = PTHREAD_MUTEX_INITIALIZER}; /* for bench_cache */
 
 const char *bench_malloc_file(void)
 {
-	/* Asked of the linker: the address that a program sees may be that of its own way there. */
+	/* Asks the dynamic linker, because the address in a program may be that of a PLT entry. */
 	void *function = dlsym(RTLD_DEFAULT, "malloc");
 	Dl_info info;
 
@@ -56,7 +56,7 @@ int bench_cache_make(struct bench_guarded *guarded, void **objects, size_t count
 	return 0;
 }
 
-/* Does each object that was ever made wait here, once, and was it written to? */
+/* Is each object that was ever made here, once, and was it written to? */
 static bool has_all(struct bench_guarded *guarded)
 {
 	size_t found = 0;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_bench.h - the benches `cache` and `cache-batch`: objects of 64 bytes, taken and given back, one or 64 at a time.
+ * cache_bench.h - the benches `cache` and `cache-batch`: threads take objects of 64 bytes and give them back, one or 64 at a
+ * time.
  *
- * The allocators are malloc() and free(), whoever they belong to in this process: the tool starts a process for each
- * allocator, and bench_malloc_file() tells whose they are. Every object is written to between the two, and an asm
- * statement hides what becomes of it, so no compiler leaves a pair out. The invariant: no object is handed out twice
- * while it is held. bench_settle_*() check it after a slice, as far as memory can tell.
+ * The allocators are malloc() and free() of this process. The tool starts a process for each allocator, and bench_malloc_file()
+ * returns the file that the functions are in. Each object is written to while it is held, and an asm statement hides it from
+ * the compiler, so no compiler removes a pair. Invariant: no object is handed out twice while it is held. bench_settle_*()
+ * check this after a slice, as far as the memory shows it.
  */
 #ifndef RK_BENCH_CACHE_H
 #define RK_BENCH_CACHE_H
@@ -18,42 +19,42 @@
 
 #define BENCH_OBJECT_SIZE 64
 #define BENCH_BATCH 64         /* objects of an operation of `cache-batch` */
-#define BENCH_OBJECTS_MAX 131072 /* 1024 threads that hold a batch each, and what waits in arrays */
+#define BENCH_OBJECTS_MAX 131072 /* for 1024 threads that hold a batch each, and the objects in arrays */
 
 struct bench_object {
 	unsigned char touched;
 	bool found; /* by the check */
 } __attribute__((__aligned__(BENCH_OBJECT_SIZE)));
 
-/* Objects that wait behind a mutex. */
+/* Objects under a mutex. */
 struct bench_guarded {
 	pthread_mutex_t mutex;
 	size_t count;
-	size_t made; /* ever */
+	size_t made; /* objects ever made */
 	void *objects[BENCH_OBJECTS_MAX];
 };
 
 extern struct bench_guarded bench_cache_guarded;
 
-/* The cache of the contender rseqkit. It gets its objects from behind a mutex, too, and gives them back there. */
+/* The cache of the contender rseqkit. It also takes its objects from under a mutex, and gives them back there. */
 extern struct rk_cache *bench_cache;
 
-/* Makes the cache, empty. Returns 0 or a negative errno. */
+/* Creates the cache, empty. Returns 0 or a negative errno. */
 int bench_cache_create(void);
 
-/* Makes a new cache of the old one: all objects that were ever made are behind its mutex then, each once. */
+/* Destroys the cache and creates a new one. Checks that all objects that were ever made are then under its mutex, each once. */
 bool bench_settle_cache_rseqkit(void);
 
-/* The file that malloc() comes from; "" if that can't be told. */
+/* Returns the file that malloc() is in; "" if it isn't known. */
 const char *bench_malloc_file(void);
 
-/* Fills objects of malloc() and compares: none may lie in another. */
+/* Allocates objects by malloc(), fills and compares them. Returns false if two overlap. */
 bool bench_settle_cache_malloc(void);
 
-/* All objects that were ever made wait behind the mutex, each once. */
+/* Checks that all objects that were ever made are under the mutex, each once. */
 bool bench_settle_cache_mutex(void);
 
-/* Makes as many objects as were not there. Returns 0 or 1. */
+/* Makes the objects that were missing. Returns 0, or 1 if that failed. */
 int bench_cache_make(struct bench_guarded *guarded, void **objects, size_t count);
 
 BENCH_INLINE void cache_touch(void *const *objects, size_t count)
@@ -113,7 +114,7 @@ BENCH_INLINE int cache_malloc_batch(void **objects)
 	return 0;
 }
 
-/* As many as are asked for, under one lock; what isn't there is made. */
+/* Takes `count` objects under one lock. Missing objects are made. */
 BENCH_INLINE int cache_mutex_take(struct bench_guarded *guarded, void **objects, size_t count)
 {
 	size_t there;

@@ -2,12 +2,16 @@
 /*
  * classic.h - the contender `classic`: operations in the shape that users of rseq know.
  *
- * Read cpu_id_start, compute the slot from it in C, then enter the section: store the descriptor, compare cpu_id with
- * what was read, do the rest. It is written by hand, apart from the library's primitives, so that it stays the same
- * when they change; and at its best: the offset is a constant that the compiler hoists out of loops, the descriptor's
- * address is an immediate where the code model allows it, the slot's address is in one register, a constant is added
- * by one instruction on memory and a variable by a load and a store (arch/x86_64.h has the reasons), a word that is
- * popped is stored by the address of the caller's variable, bytes are copied in words with one register that counts.
+ * An operation reads cpu_id_start, computes the slot in C, and enters the section. There it stores the descriptor, compares
+ * cpu_id with the number that it read, and does the rest. The operations are written by hand, without the library's primitives,
+ * so they stay the same when the primitives change. They have the fastest form that is known:
+ *
+ * - The area's offset is a constant, which the compiler hoists out of loops.
+ * - The descriptor's address is an immediate, if the code model allows that.
+ * - The slot's address is in one register.
+ * - A constant is added by one instruction on memory, a variable by a load and a store (arch/x86_64.h explains why).
+ * - A popped word is stored at the address of the caller's variable.
+ * - Bytes are copied as words, with one register as counter.
  */
 #ifndef RK_BENCH_CLASSIC_H
 #define RK_BENCH_CLASSIC_H
@@ -25,13 +29,13 @@
 
 #define CLASSIC_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, .Lop%=\n\t"
 
-/* An entry for a way out that isn't the end. */
+/* The table's entry for a way out other than the section's end. */
 #define CLASSIC_EXIT(label)                                                                                            \
 	CLASSIC_SECTION("__rseq_exit_point_array")                                                                     \
 	".quad .Lstart%=, %l[" #label "]\n\t"                                                                          \
 	".popsection\n\t"
 
-/* From the tables to the comparison of the CPU. `exits` are CLASSIC_EXIT entries besides that of `again`. */
+/* From the tables to the comparison of the CPU. `exits` are further CLASSIC_EXIT entries, in addition to that of `again`. */
 #define CLASSIC_BEGIN(exits)                                                                                           \
 	".Lop%=:\n\t"                                                                                                  \
 	CLASSIC_SECTION("__rseq_cs")                                                                                   \
@@ -49,7 +53,7 @@
 	"cmpl %[cpu], %%fs:4(%[area])\n\t"                                                                             \
 	"jne %l[again]\n\t"
 
-/* Follows the commit at once. */
+/* Comes directly after the commit. */
 #define CLASSIC_END                                                                                                    \
 	".Lend%=:\n\t"                                                                                                 \
 	".subsection 1\n\t"                                                                                            \
@@ -62,8 +66,8 @@
 #define CLASSIC_INPUTS [area] "r"(rk_area_offset), [cpu] "r"(cpu), [slot] "r"(slot)
 
 /*
- * The operations that follow return RK_DONE; RK_ABORTED if they were aborted or had migrated; RK_UNEQUAL as the
- * library's do. Unless it is RK_DONE nothing was committed.
+ * The operations below return RK_DONE, or RK_ABORTED if the thread was aborted or had migrated. They return RK_UNEQUAL as the
+ * library's operations do. If the result isn't RK_DONE, nothing was committed.
  */
 static inline uint32_t classic_cpu(void)
 {
@@ -78,7 +82,7 @@ static inline intptr_t *classic_slot(void *base, uint32_t cpu)
 	return (intptr_t *)((char *)base + ((uint64_t)cpu << RK_STRIDE_SHIFT));
 }
 
-/* Adds to the slot of the CPU it runs on. */
+/* Adds to this CPU's slot. */
 static inline enum rk_result classic_try_add(void *base, int64_t value)
 {
 	uint32_t cpu = classic_cpu();
@@ -113,7 +117,7 @@ static inline void classic_add(void *base, int64_t value)
 		;
 }
 
-/* Takes the first node off the list of the CPU it runs on; its first word is the link. RK_UNEQUAL if there is none. */
+/* Pops the first node from this CPU's list. A node's first word is its link. Returns RK_UNEQUAL if the list is empty. */
 static inline enum rk_result classic_try_pop(void *base, void **node)
 {
 	uint32_t cpu = classic_cpu();
@@ -138,7 +142,7 @@ again:
 	return RK_ABORTED;
 }
 
-/* Puts a node in front of that list. */
+/* Pushes a node to the front of this CPU's list. */
 static inline enum rk_result classic_try_push(void *base, void *node)
 {
 	uint32_t cpu = classic_cpu();
@@ -159,8 +163,8 @@ again:
 }
 
 /*
- * If the slot of the CPU it runs on holds `expected`, copies `length` bytes, a multiple of eight and not 0, to
- * `offset` bytes behind it and then stores `value`, else RK_UNEQUAL.
+ * If this CPU's slot has the value `expected`, copies `length` bytes to the slot's address plus `offset`, and then stores
+ * `value` in the slot. `length` is a multiple of eight, and not 0. If the slot has another value, returns RK_UNEQUAL.
  */
 static inline enum rk_result classic_try_copy(void *base, intptr_t expected, ptrdiff_t offset, const void *source,
 					      size_t length, intptr_t value)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * contenders.h - all contenders, each once: to which bench it belongs, and its loop.
+ * contenders.h - the list of all contenders: each one's bench, and its loop.
  *
  * CONTENDERS(X) is a list of
  *
  *   X(bench, contender, condition, name of the loop, sum, settle, setup, body)
  *
- * in the words of struct bench_loop (bench.h); `setup` stands before the loop, `body` in it. The first one of a bench
- * is what the others are compared with. Contenders that use the loop of another, or take the time themselves, are in
- * the table of loops.h.
+ * with the words of struct bench_loop (bench.h). `setup` comes before the loop, `body` is in it. The first contender of a bench
+ * is the one that the others are compared with. Contenders that use another contender's loop, or measure the time themselves,
+ * are in the table of loops.h.
  */
 #ifndef RK_BENCH_CONTENDERS_H
 #define RK_BENCH_CONTENDERS_H
@@ -27,10 +27,10 @@
 #include "ring_bench.h"
 #include "slice_bench.h"
 
-/* A value that is computed is also used. */
+/* Uses a value, so that the compiler computes it. */
 #define USE(value) __asm__ __volatile__("" : : "r"(value))
 
-/* One `lock xadd`: compilers choose it when the old value is used. */
+/* One `lock xadd`. Compilers choose that instruction if the old value is used. */
 #define ATOMIC_ADD(word) USE(__atomic_fetch_add((uint64_t *)(word), 1, __ATOMIC_RELAXED))
 
 #if BENCH_HAVE_CLASSIC
@@ -44,7 +44,7 @@
 #define IF_FLOOR(...)
 #endif
 
-/* What was built without them is listed, and never runs. */
+/* Contenders whose library was absent at build time are listed, and never run. */
 #if BENCH_HAVE_CK
 #define IF_CK(...) __VA_ARGS__
 #define RING_CK_OF(name) struct ring_ck *ring = &(name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * data.c - the memory that contenders of several benches work on, and their ways past the library.
+ * data.c - the memory that contenders of several benches use, and their functions that don't use the library.
  *
- * Contenders that keep something per CPU keep it in the same kind of memory, so that only the operation differs.
+ * Contenders with per-CPU data have it in the same kind of memory, so that only the operation differs.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -24,7 +24,7 @@ int64_t bench_one = 1;
 
 static struct {
 	uint64_t word;
-} __attribute__((__aligned__(128))) shared; /* alone in its cache line, and in the one fetched with it */
+} __attribute__((__aligned__(128))) shared; /* alone in its cache line, and in the line that is fetched with it */
 
 static struct rk_process_info process;
 
@@ -138,7 +138,7 @@ uint64_t bench_in_fresh_threads(uint64_t n, bool (*operation)(void))
 {
 	uint64_t sum = 0, clock_ns = UINT64_MAX;
 
-	/* glibc registers a new thread if the one that creates it is registered, tunable or not. */
+	/* glibc registers a new thread if its creator is registered, even if the tunable is off. */
 	(void)bench_bare_unregister();
 	for (uint64_t i = 0; i < n; i++) {
 		struct fresh fresh = {.operation = operation};
@@ -150,7 +150,7 @@ uint64_t bench_in_fresh_threads(uint64_t n, bool (*operation)(void))
 		if (!fresh.done)
 			return BENCH_FAILED;
 		sum += fresh.ns;
-		/* The least: a thread that was interrupted between the two readings must not shorten the sum. */
+		/* The least value: a thread that was interrupted between the two readings must not lower the sum. */
 		clock_ns = fresh.clock_ns < clock_ns ? fresh.clock_ns : clock_ns;
 	}
 	return sum > n * clock_ns ? sum - n * clock_ns : BENCH_FAILED;

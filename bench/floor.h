@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * floor.h - the contender `floor`: the stores of an operation, by the same addressing, and nothing that protects them.
+ * floor.h - the contender `floor`: the stores of an operation, with the same addressing, without protection.
  *
- * That is: a store to the area where a section's descriptor would go (0 is stored, which names no section), the slot's
- * address from the number of the CPU, and what the operation itself loads and stores. There is no section, no test of
- * the CPU's number and nothing to repeat. So no operation of this kind can be faster; and these are wrong: a thread
- * that is preempted or migrates in between loses adds and nodes, or stores them where another thread works.
+ * It stores 0, which names no section, in the area's field for the descriptor. It computes the slot's address from the CPU's
+ * number. Then it does the operation's own loads and stores. There is no section, no comparison of the CPU's number, and no
+ * repetition. So no operation of this kind can be faster. The results are wrong: a thread that is preempted or migrates in
+ * between loses adds and nodes, or stores them in the slot of another CPU.
  */
 #ifndef RK_BENCH_FLOOR_H
 #define RK_BENCH_FLOOR_H
@@ -15,7 +15,7 @@
 #if defined(__x86_64__) && RK_HAVE_SECTIONS
 #define BENCH_HAVE_FLOOR 1
 
-/* To the slot's address in rax. */
+/* Computes the slot's address in rax. */
 #define FLOOR_SLOT                                                                                                     \
 	"movq $0, %%fs:8(%[area])\n\t"                                                                                 \
 	"movl %%fs:4(%[area]), %%eax\n\t"                                                                              \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * freelist_bench.c - the memory of the bench `freelist`, and the check that each node is where it should be (freelist_bench.h).
+ * freelist_bench.c - the memory of the bench `freelist`, and the check that each node is in one list (freelist_bench.h).
  */
 #define _GNU_SOURCE
 #include "freelist_bench.h"
@@ -32,7 +32,10 @@ struct bench_node *bench_freelist_take(struct bench_freelist *list)
 	return taken < BENCH_NODES ? &list->nodes[taken] : NULL;
 }
 
-/* Marks the nodes from `link` to the end. Returns how many, or BENCH_NODES + 1 if one is no node or was marked. */
+/*
+ * Marks the nodes from `link` to the end, and returns their number. Returns BENCH_NODES + 1 if a link isn't a node, or is
+ * marked already.
+ */
 static unsigned find_nodes(struct bench_freelist *list, intptr_t link, bool by_number)
 {
 	unsigned found = 0;
@@ -51,7 +54,7 @@ static unsigned find_nodes(struct bench_freelist *list, intptr_t link, bool by_n
 	return found;
 }
 
-/* The end of a slice that has found so many of the nodes that were taken. */
+/* Ends a slice. Returns true if all nodes that were taken have been found. */
 static bool settle(struct bench_freelist *list, unsigned found)
 {
 	bool all = found == list->taken;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * freelist_bench.h - the bench `freelist`: nodes, the memory of its contenders, and what each of them does.
+ * freelist_bench.h - the bench `freelist`: nodes, the memory of its contenders, and the operation of each.
  *
- * An operation pops a node and pushes it back. Who finds no node (the first time on a CPU, or after a migration between
- * the two) takes a new one out of the contender's supply, out of line, and pushes that. The invariant: at the end of a
- * slice every node that was ever taken is in one list, once; bench_settle_freelist_*() check it, and start over. Nothing in
- * a loop counts: a count would cost every contender a store, and so make them look alike.
+ * An operation pops a node and pushes it back. The list is empty the first time on a CPU, or after a migration between pop and
+ * push. Then a function out of line takes a new node from the contender's supply, and the operation pushes that node.
+ * Invariant: at the end of a slice every node that was ever taken is in one list, once. bench_settle_freelist_*() check this,
+ * and empty the lists. The loops count nothing: a count would cost every contender a store, and so hide differences.
  */
 #ifndef RK_BENCH_FREELIST_H
 #define RK_BENCH_FREELIST_H
@@ -18,20 +18,20 @@
 
 #define BENCH_NODES 4096u /* of a contender: enough for every thread to hold one while it migrates */
 
-/* A node has its line to itself, so that threads share nothing but what a contender shares. */
+/* A node is alone in its cache line, so threads share only what a contender shares. */
 struct bench_node {
-	intptr_t next; /* a node's address, or its number plus 1 in the shared stack; 0 at the end */
+	intptr_t next; /* a node's address, or in the shared stack its number plus 1; 0 at the end */
 	bool found;    /* by the check */
 } __attribute__((__aligned__(64)));
 
-/* What a contender works on. */
+/* The data of a contender. */
 struct bench_freelist {
 	void *slots; /* the first node of each CPU's list */
 	struct rk_freelist *list;
 	struct {
 		pthread_mutex_t mutex;
 		intptr_t first; /* of the shared list */
-		uint64_t top;   /* of the shared stack: in the low half a node as in `next`, in the high half a tag */
+		uint64_t top;   /* of the shared stack: the low half is a node as in `next`, the high half a tag */
 	} shared __attribute__((__aligned__(128)));
 	unsigned taken __attribute__((__aligned__(128)));
 	struct bench_node nodes[BENCH_NODES];
@@ -43,19 +43,19 @@ extern struct bench_freelist bench_freelist_floor, bench_freelist_stack, bench_f
 bool bench_settle_freelist_rseqkit(void);
 bool bench_settle_freelist_operations(void);
 bool bench_settle_freelist_classic(void);
-bool bench_settle_freelist_floor(void); /* only starts over: this one loses nodes */
+bool bench_settle_freelist_floor(void); /* only empties the lists: `floor` loses nodes */
 bool bench_settle_freelist_stack(void);
 bool bench_settle_freelist_mutex(void);
 
-/* Makes the lists, all empty. Returns 0 or a negative errno. */
+/* Creates the lists, all empty. Returns 0 or a negative errno. */
 int bench_freelist_create(void);
 
-/* Takes a new node; NULL if there is none left. */
+/* Takes a new node. NULL if there is none left. */
 struct bench_node *bench_freelist_take(struct bench_freelist *list);
 
 /*
- * Lists per CPU by an operation that pops and one that pushes. Each is tried once in line; out of line it is repeated
- * when aborted, RK_ABORTS_MAX times at most. Returns 0 if all was done.
+ * Defines a list for each CPU, from an operation that pops and one that pushes. The inlined code tries each once. If one was
+ * aborted, a function out of line repeats it at most RK_ABORTS_MAX times. Returns 0 if both were done.
  */
 #define LIST_PER_CPU(name, try_pop, try_push)                                                                          \
 	static __attribute__((__noinline__)) int name##_pop_again(struct bench_freelist *list, void *slots, void **node,   \
@@ -115,8 +115,8 @@ LIST_PER_CPU(freelist_floor, floor_pop, floor_push)
 #endif
 
 /*
- * A stack that all share without a lock: a node that was popped and pushed again meanwhile is told by the tag, which
- * every pop raises. Nodes have numbers because a number and a tag fit into one word. Memory of nodes is never freed.
+ * A lock-free stack that all threads share. Every pop raises the tag, which prevents ABA. Nodes have numbers, because a number
+ * and a tag fit into one word. The memory of nodes is never freed.
  */
 BENCH_INLINE struct bench_node *freelist_stack_pop(struct bench_freelist *list)
 {
@@ -171,7 +171,7 @@ BENCH_INLINE int freelist_mutex(struct bench_freelist *list)
 	return 0;
 }
 
-/* The calling thread's list, with a node in it, so never empty. */
+/* Returns the calling thread's list. It has one node, so it is never empty. */
 BENCH_INLINE intptr_t *freelist_of_thread(void)
 {
 	static __thread struct bench_node node;

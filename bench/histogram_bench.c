@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* histogram_bench.c - the memory of the bench `histogram`, and the check that no record is lost (histogram_bench.h). */
+/* histogram_bench.c - the memory of the bench `histogram`, and the sums that show that no record is lost (histogram_bench.h). */
 #include "histogram_bench.h"
 
 struct rk_histogram *bench_histogram;

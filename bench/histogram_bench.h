@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * histogram_bench.h - the bench `histogram`: the memory of its contenders, and what each of them does.
+ * histogram_bench.h - the bench `histogram`: the memory of its contenders, and the operation of each.
  *
- * An operation records a value in a histogram of 5 significant bits. All compute the bucket alike, from bits and a highest
- * value that the compiler doesn't know. The values are the loop's own numbers, a few hundred thousand in a slice, so
- * that some ten powers of two are met, most of them often.
+ * An operation records a value in a histogram of 5 significant bits. All contenders compute the bucket in the same way, from
+ * bits and a highest value that the compiler doesn't know. The values are the loop's own numbers, a few hundred thousand in a
+ * slice. So values of more than ten powers of two occur, most of them often.
  */
 #ifndef RK_BENCH_HISTOGRAM_H
 #define RK_BENCH_HISTOGRAM_H
@@ -16,7 +16,7 @@
 #define BENCH_HISTOGRAM_BITS 5
 #define BENCH_HISTOGRAM_BUCKETS 1920 /* (65 - 5) << 5 */
 
-/* What a contender works on that doesn't come from the library. */
+/* The data of a contender without the library. */
 struct bench_histogram {
 	int bits;
 	uint64_t highest;
@@ -33,7 +33,7 @@ uint64_t bench_sum_histogram(void);
 uint64_t bench_sum_histogram_mutex(void);
 uint64_t bench_sum_group(void);
 
-/* Makes them. Returns 0 or a negative errno. */
+/* Creates the memory. Returns 0 or a negative errno. */
 int bench_histogram_create(void);
 
 BENCH_INLINE size_t histogram_bucket(const struct bench_histogram *h, uint64_t value)

@@ -2,10 +2,10 @@
 /*
  * lock_bench.h - the benches `lock` and `rwlock`.
  *
- * `lock`: 1 is added to a word of the current CPU's, under a lock. The invariant: nothing that was added is lost.
+ * `lock`: a thread adds 1 to a word of the current CPU, under a lock. Invariant: no addition is lost.
  *
- * `rwlock`: a thread reads an object under a reader-writer lock. The object and the sums are those of rcu_bench.h. The
- * invariant: when a slice is over a writer gets the lock at once.
+ * `rwlock`: a thread reads an object under a reader-writer lock. The object and the sums are those of rcu_bench.h. Invariant:
+ * after a slice a writer gets the lock at once.
  */
 #ifndef RK_BENCH_LOCK_H
 #define RK_BENCH_LOCK_H
@@ -17,7 +17,7 @@
 #if BENCH_HAVE_CK
 #include <ck_rwlock.h>
 
-/* Alone in its line, like the others. */
+/* Alone in its cache lines, like the other locks. */
 struct bench_rwlock_ck {
 	ck_rwlock_t lock;
 } __attribute__((__aligned__(128)));
@@ -35,7 +35,7 @@ BENCH_INLINE uint64_t rwlock_ck_read(ck_rwlock_t *lock, const struct bench_rcu_p
 }
 #endif
 
-/* A mutex in the place of a lock: of each CPU, or one for all. */
+/* A mutex that replaces the lock: one for each CPU, or one for all. */
 struct bench_lock_mutex {
 	pthread_mutex_t mutex;
 	uint64_t word;
@@ -67,7 +67,7 @@ BENCH_INLINE void lock_mutex(struct bench_lock_mutex *lock)
 }
 
 #if BENCH_HAVE_FLOOR
-/* Where it is held, what it protects, and who waits, as far from each other as ours. */
+/* The word of the holder and the protected word are as far apart as those of rk_lock. */
 BENCH_INLINE void lock_floor(void *base)
 {
 	volatile intptr_t *slot = floor_slot(base);

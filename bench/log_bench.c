@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log_bench.c - the memory of the bench `log`, and the check that what was counted was appended (log_bench.h).
+ * log_bench.c - the memory of the bench `log`, and the check that each counted record was appended (log_bench.h).
  */
 #define _GNU_SOURCE
 #include "log_bench.h"
@@ -48,7 +48,7 @@ uint64_t bench_sum_log_shared(void)
 	return (uint64_t)bench_log_shared.count;
 }
 
-/* Compares all records with what was appended, and empties the log. */
+/* Compares all records with the one that was appended, and empties the log. */
 static bool settle(struct bench_log *log)
 {
 	bool whole = true;

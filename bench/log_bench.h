@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log_bench.h - the bench `log`: records, the memory of its contenders, and what each of them does.
+ * log_bench.h - the bench `log`: records, the memory of its contenders, and the operation of each.
  *
- * An operation appends a record to a ring and counts it. Where there is a ring per CPU the count is the commit: a
- * reader goes by it. The caller keeps the count it expects, as a logger does, and reads it again when it was wrong: the
- * first time, and when another thread has appended, or after a migration. The invariant: the counts add up to the
- * operations (bench_sum_log_*()), and every record below a count is whole (bench_settle_log_*()).
+ * An operation appends a record to a ring and counts it. If each CPU has a ring, the store of the count is the commit: a reader
+ * relies on it. The caller keeps the count that it expects, as a logger does. It reads the count again if the expected one was
+ * wrong: the first time, after another thread has appended, or after a migration. Invariants: the counts add up to the number
+ * of operations (bench_sum_log_*()). Every record below a count is whole (bench_settle_log_*()).
  */
 #ifndef RK_BENCH_LOG_H
 #define RK_BENCH_LOG_H
@@ -21,20 +21,20 @@ struct bench_record {
 	uint64_t words[5];
 };
 
-/* Begins a line. */
+/* Begins a cache line. */
 struct bench_place {
 	struct bench_record record;
 } __attribute__((__aligned__(64)));
 
 struct bench_log {
-	intptr_t count; /* of all records so far; the latest BENCH_RECORDS are there */
+	intptr_t count; /* of all records so far; the ring has the last BENCH_RECORDS */
 	struct bench_place ring[BENCH_RECORDS];
 };
 
-/* What is appended; not visible as a constant where the loops are compiled. */
+/* The record that is appended. Where the loops are compiled, its value isn't known. */
 extern const struct bench_record bench_record;
 
-/* An item of rk_percpu each, with a struct bench_log per CPU; one for all threads; and one per thread. */
+/* Two items of rk_percpu with a struct bench_log for each CPU; one log for all threads; one for each thread. */
 extern void *bench_log_rseqkit, *bench_log_classic;
 extern struct bench_log bench_log_shared;
 extern __thread struct bench_log bench_log_thread_local;
@@ -46,10 +46,10 @@ bool bench_settle_log_rseqkit(void);
 bool bench_settle_log_classic(void);
 bool bench_settle_log_shared(void);
 
-/* Makes the logs, all empty. Returns 0 or a negative errno. */
+/* Creates the logs, all empty. Returns 0 or a negative errno. */
 int bench_log_create(void);
 
-/* Where the record that follows `count` others begins, in bytes from the log's beginning. */
+/* The offset in the log of the record that follows `count` others, in bytes. */
 BENCH_INLINE ptrdiff_t log_offset(intptr_t count)
 {
 	size_t place = (size_t)count % BENCH_RECORDS;
@@ -58,8 +58,8 @@ BENCH_INLINE ptrdiff_t log_offset(intptr_t count)
 }
 
 /*
- * Logs per CPU by an operation that copies. It is tried once in line; out of line it is repeated when aborted, or when
- * the count was another, RK_ABORTS_MAX times at most. Returns 0 if it was done.
+ * Defines a log for each CPU, from an operation that copies. The inlined code tries the operation once. If it was aborted, or
+ * the count was another, a function out of line repeats it at most RK_ABORTS_MAX times. Returns 0 if the record was appended.
  */
 #define LOG_PER_CPU(name, try_copy)                                                                                    \
 	BENCH_INLINE enum rk_result name##_once(void *logs, intptr_t count, const struct bench_record *record)         \
@@ -98,7 +98,7 @@ LOG_PER_CPU(log_rseqkit, rk_cpu_copy_if_equal_release)
 LOG_PER_CPU(log_classic, classic_try_copy)
 #endif
 
-/* Whoever adds to the count owns the record: nobody can tell when it is whole. */
+/* The thread that adds to the count owns the record. A reader can't know when the record is whole. */
 BENCH_INLINE void log_shared(struct bench_log *log, const struct bench_record *record)
 {
 	intptr_t count = __atomic_fetch_add(&log->count, 1, __ATOMIC_RELAXED);

@@ -2,7 +2,7 @@
 /*
  * loops.c - the loops of all contenders (contenders.h, loops.h), once for every placement.
  *
- * Same order in all tables: the loop of a contender has the same index at every placement.
+ * All tables have the same order, so a contender's loop has the same index at every placement.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -20,7 +20,7 @@ static bool bare_use(void)
 	return bench_bare_register() == 0 && bench_bare_unregister() == 0;
 }
 
-/* And the question that a registration asks first: whose thread is this? */
+/* Also makes the system call with which a registration begins. */
 static bool bare_use_and_one(void)
 {
 	void *head;

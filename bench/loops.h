@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loops.h - the loop of every contender, at one code placement. loops.c includes this once for each PLACEMENT; nothing
- * else does, which is why it has no include guard.
+ * loops.h - the loop of every contender, at one code placement. loops.c includes this file once for each PLACEMENT. No other
+ * file includes it, so it has no include guard.
  *
- * The invariant: contenders differ in nothing but the operation. One macro makes all loops: the same skeleton, never
- * unrolled (-fno-unroll-loops), never aligned by the compiler (-falign-loops=1 and its kin), its head moved by
- * PLACEMENT. What is constant, an address say, is read into a local variable before the loop.
+ * Invariant: contenders differ only in the operation. One macro makes all loops, so all have the same skeleton. Loops are never
+ * unrolled (-fno-unroll-loops), and the compiler never aligns them (-falign-loops=1 and similar options). PLACEMENT moves the
+ * loop's head. Constants, for example addresses, are read into local variables before the loop.
  */
 #define NAME(name) BENCH_GLUE(BENCH_GLUE(name, _at_), PLACEMENT)
 
-/* Steps of 9 bytes visit even and odd offsets in all parts of a 64-byte line. The padding runs once per call. */
+/* Steps of 9 bytes give even and odd offsets in all parts of a 64-byte line. The padding runs once in a call. */
 #define PLACE() __asm__ __volatile__(".balign 64\n\t.rept %c0\n\tnop\n\t.endr" : : "i"(PLACEMENT * 9 % 64))
 
-/* `body` sets `failed` to something else than 0 if the operation didn't do what it should. */
+/* `body` sets `failed` to a value other than 0 if the operation failed. */
 #define LOOP(bench, contender, condition, name, sum, settle, setup, body)                                              \
 	static __attribute__((__noinline__)) uint64_t NAME(loop_##name)(uint64_t n)                                    \
 	{                                                                                                              \

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* rcu_bench.c - what the benches `rcu` and `rwlock` read, the check of what was read, and threads of liburcu's flavours (rcu_bench.h). */
+/*
+ * rcu_bench.c - the object that the benches `rcu` and `rwlock` read, the checks after a slice, and the registration of threads
+ * with liburcu's flavours (rcu_bench.h).
+ */
 #include "rcu_bench.h"
 
 #define LEAVES_WITHIN_NS 1000000000
@@ -32,7 +35,7 @@ static int create_flavours(void)
 	return -pthread_key_create(&registered, forget_thread);
 }
 
-/* A thread has one contender in its life. */
+/* A thread runs only one contender in its life. */
 static void register_thread(const struct flavour *flavour)
 {
 	if (pthread_getspecific(registered) != NULL)
@@ -105,7 +108,7 @@ bool bench_settle_rcu(void)
 	return settled;
 }
 
-/* A grace period ends when nobody is left inside. */
+/* A grace period ends only if no thread is in a section. */
 bool bench_settle_rcu_rseqkit(void)
 {
 	return rk_rcu_synchronize_for(bench_rcu, LEAVES_WITHIN_NS) == 0;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu_bench.h - the benches `rcu`, `rcu-writer` and `rcu-writer-running`: an object that is read in sections, and replaced.
+ * rcu_bench.h - the benches `rcu`, `rcu-writer` and `rcu-writer-running`: an object that readers read in sections, and a writer
+ * replaces.
  *
- * A section begins, loads the pointer that is published and a word of what it leads to, and ends. That word is 1 in an
- * object that is published, and something else in one that isn't any more. The invariant: what readers found adds up to
- * the number of their sections, and nobody is left in one (bench_settle_rcu()).
+ * In a section a reader loads the published pointer, and a word of the object there. The word is 1 while the object is
+ * published, and has another value afterwards. Invariants: the words that readers find add up to the number of their sections,
+ * and after a slice no reader is in a section (bench_settle_rcu()).
  *
- * liburcu is not needed to build with. Without it its contenders are listed, and unavailable.
+ * liburcu isn't needed to build. Without it, its contenders are in the list but can't run.
  */
 #ifndef RK_BENCH_RCU_H
 #define RK_BENCH_RCU_H
@@ -17,7 +18,7 @@
 #include "floor.h"
 
 #if BENCH_HAVE_URCU_FLAVOURS
-/* Its functions in line: releases before 0.14 know the first of these alone. */
+/* liburcu's functions in line. Releases before 0.14 know only the first macro. */
 #ifndef _LGPL_SOURCE
 #define _LGPL_SOURCE
 #endif
@@ -36,7 +37,7 @@ struct bench_rcu_object {
 	uint64_t one;
 } __attribute__((__aligned__(128)));
 
-/* Alone in its line, like what it leads to. */
+/* Alone in its cache lines, like the object. */
 struct bench_rcu_place {
 	struct bench_rcu_object *object;
 } __attribute__((__aligned__(128)));
@@ -52,10 +53,10 @@ bool bench_settle_rcu(void);
 bool bench_settle_rcu_rseqkit(void);
 bool bench_settle_rcu_rwlock(void);
 
-/* What a thread has found, and whether it is in a section still. */
+/* Adds the words that a thread has found, and notes whether it is still in a section. */
 void bench_rcu_count(uint64_t seen, bool inside);
 
-/* At the end of a loop, by value: what the loop adds up can be in a register. */
+/* Called at the end of a loop, with a copy, so that the loop may keep its sum in a register. */
 BENCH_INLINE void rcu_count(uint64_t *seen)
 {
 	bench_rcu_count(*seen, false);
@@ -87,7 +88,7 @@ BENCH_INLINE uint64_t rcu_rwlock_read(pthread_rwlock_t *lock, const struct bench
 	return one;
 }
 
-/* A gate of the floor's own, which names an item: what a section loads to know where it counts. */
+/* A gate for the floor, which names an item. A section loads it to find its counts. */
 extern void *bench_rcu_floor_gate;
 
 #if BENCH_HAVE_FLOOR
@@ -107,8 +108,8 @@ BENCH_INLINE uint64_t rcu_floor_read(void **gate, const struct bench_rcu_place *
 
 #if BENCH_HAVE_URCU_FLAVOURS
 /*
- * Before the loop: the thread is registered until it ends, so that warming up does it and no slice has it in its time.
- * `bp` does so by itself.
+ * Called before the loop. The thread is registered until it ends, so the warm-up registers it, and no slice includes that. `bp`
+ * registers threads by itself.
  */
 void bench_rcu_enter_bp(void);
 void bench_rcu_enter_mb(void);
@@ -148,7 +149,7 @@ BENCH_INLINE void rcu_count_qsbr(uint64_t *seen)
 	bench_rcu_count(*seen, urcu_qsbr_read_ongoing() != 0);
 }
 
-/* After the n-th read of a thread: one in so many announces that what was read before is given up. */
+/* Called after the n-th read of a thread. After every BENCH_RCU_QUIET reads the thread announces a quiescent state. */
 BENCH_INLINE void rcu_qsbr_announce(uint64_t n)
 {
 	if (RKI_UNLIKELY(n % BENCH_RCU_QUIET == 0))
@@ -156,7 +157,7 @@ BENCH_INLINE void rcu_qsbr_announce(uint64_t n)
 }
 #endif
 
-/* X(bench, contender, condition, function), as those of remote_bench.h */
+/* X(bench, contender, condition, function), as in remote_bench.h */
 #define RCU_WRITERS(X)                                                                                                 \
 	X("rcu-writer", "rseqkit", BENCH_ANY, rcu_writer_rseqkit)                                                      \
 	X("rcu-writer", "liburcu-bp", BENCH_URCU_FLAVOURS, rcu_writer_bp)                                              \

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu_writer_bench.c - the loops of the benches `rcu-writer` and `rcu-writer-running`, in which one thread replaces an object again
- * and again while others, if any, read it (rcu_bench.h).
+ * rcu_writer_bench.c - the loops of the benches `rcu-writer` and `rcu-writer-running`. One thread replaces an object again and
+ * again. In the second bench other threads read it (rcu_bench.h).
  *
- * The writer is on one CPU. "Running" is a thread on each other CPU that the process may use, which reads as fast as it
- * can until the writer is done. On a machine with one CPU a reader shares it, and the figure is that of time slices.
+ * The writer runs on one CPU. "Running" means that a thread on each other CPU that the process may use reads as fast as it can,
+ * until the writer is done. On a machine with one CPU a reader shares it, and the figure shows time slices.
  */
 #define _GNU_SOURCE
 #include "rcu_bench.h"
@@ -14,8 +14,8 @@
 #include <sched.h>
 #include <time.h>
 
-#define GONE 0xdead0000dead /* what stands in an object that nobody may read any more */
-#define LINGERS_NS 100000 /* longer than a grace period that waits for nobody */
+#define GONE 0xdead0000dead /* the word of an object that no thread may read any more */
+#define LINGERS_NS 100000 /* longer than a grace period that waits for no reader */
 #define TRIES 4
 
 static struct bench_rcu_object first_spare;
@@ -27,14 +27,14 @@ int bench_rcu_writer_create(void)
 	return sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? 0 : -errno;
 }
 
-/* How a contender reads, in a thread of its own until it is told to stop, and how it waits for a grace period. */
+/* A contender: how it reads, in a separate thread until it is stopped, and how it waits for a grace period. */
 struct way {
-	void (*enter)(void); /* what the writer's thread does first; NULL if nothing */
+	void (*enter)(void); /* called first in the writer's thread; NULL if there is nothing to do */
 	void *(*read)(void *arg);
 	bool (*wait)(void);
 };
 
-/* The readers of a slice. Who finds what nobody may read any more says so in `wrong`. */
+/* The readers of a slice. A reader that finds an object which is gone reports it in `wrong`. */
 static struct {
 	pthread_t ids[CPU_SETSIZE];
 	unsigned count;
@@ -45,13 +45,13 @@ static struct {
 	bool linger; /* in one section */
 } readers;
 
-/* 0, or something else in an object that is gone. */
+/* Returns 0, or another value for an object that is gone. */
 BENCH_INLINE uint64_t look_at(const struct bench_rcu_object *object)
 {
 	return __atomic_load_n(&object->one, __ATOMIC_RELAXED) ^ 1;
 }
 
-/* Stays in a section until what is read there was replaced, and for some time more. */
+/* Stays in a section until the object read there was replaced, and for LINGERS_NS more. */
 static uint64_t linger_at(const struct bench_rcu_object *object)
 {
 	uint64_t wrong = 0, end;
@@ -110,7 +110,7 @@ static void wait_for_readers(const unsigned *these)
 		(void)sched_yield();
 }
 
-/* Returns when all of them have read. */
+/* Returns when all readers have read. */
 static bool start_readers(const struct way *way)
 {
 	bool started = true;
@@ -134,7 +134,7 @@ static void stop_readers(void)
 	readers.stop = readers.linger = false;
 }
 
-/* Publishes the other object and waits until nobody can have the one that was published before. */
+/* Publishes the spare object, and waits until no reader can have the previous one. */
 static bool replace(const struct way *way)
 {
 	struct bench_rcu_object *old;
@@ -149,8 +149,8 @@ static bool replace(const struct way *way)
 }
 
 /*
- * Sections are so short that a grace period which waits for nobody would hardly be noticed. Each reader stays in one
- * for longer; when all do, what they read is replaced once more.
+ * Normal sections are so short that a grace period which doesn't wait would hardly be noticed. So each reader stays in one
+ * section for longer. When all readers do, the object is replaced once more.
  */
 static bool replace_while_they_linger(const struct way *way)
 {
@@ -159,7 +159,7 @@ static bool replace_while_they_linger(const struct way *way)
 	return replace(way);
 }
 
-/* The CPU time that all readers together have had, in nanoseconds. */
+/* Returns the CPU time of all readers together, in nanoseconds. */
 static uint64_t readers_ran(void)
 {
 	uint64_t sum = 0;
@@ -174,7 +174,7 @@ static uint64_t readers_ran(void)
 	return sum;
 }
 
-/* n replacements. Nanoseconds. *together: did all readers run meanwhile, nearly all of the time? */
+/* Makes n replacements. Returns nanoseconds. *together tells whether all readers ran meanwhile, nearly all of the time. */
 static uint64_t replace_often(const struct way *way, uint64_t n, bool *together)
 {
 	uint64_t ran = readers_ran(), ns = bench_now();
@@ -188,9 +188,9 @@ static uint64_t replace_often(const struct way *way, uint64_t n, bool *together)
 }
 
 /*
- * With readers on the other CPUs, or without. While a reader doesn't run nobody interrupts it, nor waits for it unless
- * it is in a section: that is faster, and the fastest slice is kept. So it is repeated, as worker.c does that with its
- * threads.
+ * Measures with readers on the other CPUs, or without. A reader that doesn't run isn't interrupted, and is waited for only if
+ * it is in a section. That is faster, and the fastest slice is the one that counts. So a slice in which readers didn't run is
+ * repeated, as in worker.c.
  */
 static uint64_t write_by(const struct way *way, uint64_t n, bool running)
 {
@@ -243,7 +243,7 @@ READER(mb, bench_rcu_enter_mb(), urcu_mb_read_lock(), urcu_mb_read_unlock())
 READER(memb, bench_rcu_enter_memb(), urcu_memb_read_lock(), urcu_memb_read_unlock())
 READER(qsbr, bench_rcu_enter_qsbr(), urcu_qsbr_read_lock(), urcu_qsbr_read_unlock(); rcu_qsbr_announce(n))
 
-/* The writer's thread is one that reads, too: with no thread registered at all nothing would be waited for. */
+/* The writer's thread is registered, too. Without any registered thread a grace period would wait for nothing. */
 #define FLAVOUR(flavour)                                                                                               \
 	static bool wait_##flavour(void)                                                                               \
 	{                                                                                                              \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ref_bench.c - the objects of the bench `ref`, and the check that no reference was lost or invented (ref_bench.h). */
+/* ref_bench.c - the objects of the bench `ref`, and the check that no reference was lost or added (ref_bench.h). */
 #include "ref_bench.h"
 
 struct bench_ref_object bench_ref_object;
@@ -19,7 +19,7 @@ int bench_ref_create(void)
 	return r == 0 ? bench_slots_create(&bench_ref_floor_gate) : r;
 }
 
-/* The kill says it; another count takes its place. */
+/* Kills the object, which shows whether the count was right, and makes a new count. */
 bool bench_settle_ref_rseqkit(void)
 {
 	bool settled = bench_ref_object.released == 0 && rk_ref_kill(&bench_ref_object.ref) == 0 &&

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ref_bench.h - the bench `ref`: a reference is taken and given back, to an object that all threads share. The invariant: when a
- * slice is over there is one left, the owner's, and nobody has released the object.
+ * ref_bench.h - the bench `ref`: a thread takes and gives back a reference to an object that all threads share.
+ *
+ * Invariant: after a slice only the owner's reference is left, and the object wasn't released.
  */
 #ifndef RK_BENCH_REF_H
 #define RK_BENCH_REF_H
@@ -9,7 +10,7 @@
 #include "bench.h"
 #include "floor.h"
 
-/* Alone in its line. */
+/* Alone in its cache lines. */
 struct bench_ref_object {
 	struct rk_ref ref;
 	int released;
@@ -33,7 +34,9 @@ BENCH_INLINE void ref_rseqkit(struct rk_ref *ref)
 	rk_ref_put(ref);
 }
 
-/* As it is usually done: who takes one has one, so nothing is ordered; who gives one back orders what it did before. */
+/*
+ * The usual way. Taking a reference needs no order, because the caller already has one. Giving it back orders earlier accesses.
+ */
 BENCH_INLINE void ref_atomic(struct bench_ref_atomic *object)
 {
 	__atomic_fetch_add(&object->count, 1, __ATOMIC_RELAXED);
@@ -41,7 +44,7 @@ BENCH_INLINE void ref_atomic(struct bench_ref_atomic *object)
 		object->released = 1;
 }
 
-/* A gate of the floor's own, which names an item: each add loads it. */
+/* A gate for the floor, which names an item. Each add loads it. */
 extern void *bench_ref_floor_gate;
 
 #if BENCH_HAVE_FLOOR

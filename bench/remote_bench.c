@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * remote_bench.c - work on another CPU's data, beside other ways to do it (remote_bench.h).
+ * remote_bench.c - work on another CPU's data, by this library and by other ways (remote_bench.h).
  *
- * The thread that measures is on one CPU, the data is another's. "Idle" is a CPU on which this process runs nothing;
- * "running" one on which a thread adds to the data all the time, as fast as it can. On a machine with one CPU both are
- * the same one, and the figures are of little use.
+ * The thread that measures runs on one CPU, and the data belongs to another. On an "idle" CPU this process runs nothing. On a
+ * "running" CPU a thread adds to the data as fast as it can. On a machine with one CPU both are the same CPU, and the figures
+ * are of little use.
  */
 #define _GNU_SOURCE
 #include "remote_bench.h"
@@ -20,20 +20,20 @@
 
 #define BANK_SIZE 128 /* 16 words */
 
-/* What a per-CPU mutex guards: the other way to have data that another CPU can reach. */
+/* The data under a per-CPU mutex, which is another way to have data that other CPUs can reach. */
 struct guarded {
 	pthread_mutex_t mutex;
 	intptr_t words[BANK_SIZE / sizeof(intptr_t)];
 };
 
 static struct rk_percpu *pool;
-static void *item;  /* closable */
-static void *plain; /* its words alone */
+static void *item;  /* an item of closable memory */
+static void *plain; /* an item without banks */
 static void *guarded;
 static int here, there; /* CPUs */
 static cpu_set_t allowed;
 
-/* The thread that runs beside the one that measures. */
+/* The thread that runs while the other one measures. */
 static struct {
 	pthread_t id;
 	int cpu;
@@ -100,7 +100,7 @@ int bench_remote_create(void)
 	return r == 0 && here < 0 ? -ENOSYS : r;
 }
 
-/* What local users do. */
+/* The operations of local users. */
 static void add_to_bank(void)
 {
 	(void)rk_cpu_bank_add(item, 0, 1);
@@ -120,7 +120,7 @@ static void add_guarded(void)
 	(void)pthread_mutex_unlock(&own->mutex);
 }
 
-/* What remote owners do; false if it fails. */
+/* The operations of remote owners. They return false if they fail. */
 static bool drain(int cpu)
 {
 	void *bank, *spare;
@@ -150,7 +150,7 @@ static bool drain_there(void)
 	return drain(there);
 }
 
-/* All words of the bank, as they are at one moment. */
+/* Reads all words of the bank, at one moment. */
 static bool read_there(void)
 {
 	static unsigned char words[BANK_SIZE];
@@ -189,7 +189,7 @@ static bool vector_16_there(void)
 	return run_vector(there, 16);
 }
 
-/* To the CPU, where the data is one's own, and back. */
+/* Moves to the CPU, adds there, and moves back. */
 static bool go_there(void)
 {
 	pin(there);
@@ -215,7 +215,7 @@ static void on_request(int signo)
 	__atomic_fetch_add(&answers, 1, __ATOMIC_RELEASE);
 }
 
-/* A thread on that CPU does it, when it is told to. */
+/* Sends a signal to the thread on that CPU, whose handler clears the data, and waits for that. */
 static bool ask_by_signal(void)
 {
 	unsigned before = __atomic_load_n(&answers, __ATOMIC_RELAXED);
@@ -269,7 +269,7 @@ static void stop_beside(void)
 	(void)pthread_join(beside.id, NULL);
 }
 
-/* n operations from `here`; `work` runs on `there` meanwhile, if it isn't NULL. Nanoseconds. */
+/* Runs n operations on `here`. If `work` isn't NULL, a thread on `there` runs it meanwhile. Returns nanoseconds. */
 static uint64_t measure(uint64_t n, bool (*operation)(void), void (*work)(void))
 {
 	bool done = true;
@@ -310,7 +310,7 @@ MEASURE(mutex_idle, drain_guarded, NULL)
 MEASURE(mutex_running, drain_guarded, add_guarded)
 MEASURE(signal_running, ask_by_signal, add_to_plain)
 
-/* n adds on `here`, what others do on `there` notwithstanding. */
+/* Makes n adds on `here`. A thread on `there` may run `work` meanwhile. Returns nanoseconds. */
 #define MEASURE_ADDS(name, add, work)                                                                                  \
 	uint64_t bank_##name(uint64_t n)                                                                               \
 	{                                                                                                              \

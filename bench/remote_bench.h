@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * remote_bench.h - the contenders of `remote` and `bank`: work on another CPU's data, and what its users notice. They take
- * the time themselves, between starting and stopping the thread that runs on that other CPU.
+ * remote_bench.h - the contenders of `remote` and `bank`: work on another CPU's data, and what it costs local users. The
+ * contenders measure the time themselves, from after the start of the thread on the other CPU until before its end.
  */
 #ifndef RK_BENCH_REMOTE_H
 #define RK_BENCH_REMOTE_H
@@ -37,7 +37,7 @@ REMOTES(REMOTE_DECLARATION)
 
 int bench_remote_create(void);
 
-/* The CPU of the thread that measures, or the other one; the same on a machine with one. */
+/* Returns the CPU of the thread that measures, or the other CPU. On a machine with one CPU both are the same. */
 int bench_remote_cpu(bool other);
 
 #endif /* RK_BENCH_REMOTE_H */

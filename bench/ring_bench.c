@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring_bench.c - the rings of `ring`, `ring-batch` and `ring-remote`, the check of what was read, and the loops of the last,
- * in which one thread writes and another, on another CPU, reads (ring_bench.h).
+ * ring_bench.c - the rings of `ring`, `ring-batch` and `ring-remote`, and the check of the records that were read
+ * (ring_bench.h).
+ *
+ * It also has the loops of `ring-remote`, in which one thread writes and a thread on another CPU reads.
  */
 #define _GNU_SOURCE
 #include "ring_bench.h"
@@ -10,7 +12,7 @@
 #include <sched.h>
 
 #define SPINS_BEFORE_YIELD 1000
-#define WAITS_MAX 100000000 /* a minute or so, in which something should have happened */
+#define WAITS_MAX 100000000 /* about a minute, within which another thread should have acted */
 
 struct bench_ring_record bench_ring_table[BENCH_RING_TABLE];
 struct rk_ring *bench_ring;
@@ -137,7 +139,7 @@ struct remote {
 	unsigned running;
 };
 
-/* Starts the thread that reads, pinned, and pins the calling one to another CPU. */
+/* Starts the thread that reads, pinned to one CPU, and pins the calling thread to another CPU. */
 static bool start_reader(struct remote *remote, pthread_t *reader)
 {
 	cpu_set_t set;
@@ -158,7 +160,7 @@ static bool start_reader(struct remote *remote, pthread_t *reader)
 	return started;
 }
 
-/* In this bench all records have to come in their order: the next one is that of the table. */
+/* In this bench all records must come in order: the next one is the next of the table. */
 static void look_in_order(struct ring_tally *tally, uint64_t i)
 {
 	tally->wrong |= tally->difference + i % BENCH_RING_TABLE;
@@ -208,7 +210,7 @@ static void look_in_order(struct ring_tally *tally, uint64_t i)
 		return bench_settle_ring() && waits && remote.end > start ? remote.end - start : BENCH_FAILED;         \
 	}
 
-/* Without looking elsewhere: the writer stays where it is. */
+/* Doesn't search other rings, because the writer stays on its CPU. */
 BENCH_INLINE bool try_rseqkit(struct ring_own *own, struct ring_tally *tally)
 {
 	struct rk_ring_record record;

@@ -2,12 +2,12 @@
 /*
  * ring_bench.h - the benches `ring`, `ring-batch` and `ring-remote`: records of 16 bytes that are written and read.
  *
- * A contender has a write and a read of one record: name_write() returns false when there is no room, name_read() when
- * there is nothing. All rings have BENCH_RING_SIZE bytes. A thread writes records of a table, reads as many as it wrote,
- * and looks at all that it reads. Where threads share a ring one may read what another wrote. The invariant: a record is
- * read as it was written, and in all slices the sum of what was read is that of what was written (bench_settle_ring()).
+ * A contender has a write and a read of one record. name_write() returns false if there is no room, name_read() if there is no
+ * record. All rings have BENCH_RING_SIZE bytes. A thread writes records of a table, reads as many as it wrote, and checks all
+ * that it reads. Threads that share a ring may read each other's records. Invariants: a record is read as it was written. Over
+ * all threads of a slice, the sum of the records read is the sum of the records written (bench_settle_ring()).
  *
- * Concurrency Kit and liburcu are not needed to build with. Without them their contenders are listed, and unavailable.
+ * Concurrency Kit and liburcu aren't needed to build. Without them, their contenders are in the list but can't run.
  */
 #ifndef RK_BENCH_RING_H
 #define RK_BENCH_RING_H
@@ -22,7 +22,7 @@
 #include <ck_ring.h>
 #endif
 #if BENCH_HAVE_URCU
-#define _LGPL_SOURCE /* its functions in line */
+#define _LGPL_SOURCE /* liburcu's functions in line */
 #include <urcu/wfcqueue.h>
 #endif
 
@@ -36,10 +36,10 @@ struct bench_ring_record {
 
 #define BENCH_RING_RECORDS (BENCH_RING_SIZE / sizeof(struct bench_ring_record))
 
-/* Number i is i. Filled at the start, so not visible as a constant where the loops are compiled. */
+/* Record i has the number i. The table is filled at the start, so its values aren't known where the loops are compiled. */
 extern struct bench_ring_record bench_ring_table[BENCH_RING_TABLE];
 
-/* What a thread has written and not read; wrong isn't 0 when a record isn't as one was written. */
+/* `difference` is the sum of the numbers written minus those read. `wrong` isn't 0 if a record was read wrong. */
 struct ring_tally {
 	uint64_t difference, wrong;
 };
@@ -48,7 +48,7 @@ int bench_ring_create(void);
 bool bench_settle_ring(void);
 void bench_ring_count(uint64_t difference, uint64_t wrong);
 
-/* At the end of a loop, by value: what the loop counts can be in registers. */
+/* Called at the end of a loop, with a copy, so that the loop may keep its counts in registers. */
 BENCH_INLINE void ring_count(struct ring_tally *tally)
 {
 	bench_ring_count(tally->difference, tally->wrong);
@@ -67,10 +67,10 @@ BENCH_INLINE void ring_look_at(struct ring_tally *tally, const struct bench_ring
 	tally->wrong |= ~(record->number + record->complement);
 }
 
-/* Waits a little, for what another thread must do. Returns false when it has waited for too long. */
+/* Waits a little for another thread. Returns false after it has waited too long. */
 bool bench_ring_wait(uint64_t *times);
 
-/* ---- rseqkit: the ring of the CPU, and a reader of it that the thread keeps open */
+/* ---- rseqkit: the CPU's ring, and its reader, which the thread keeps open */
 
 struct ring_own {
 	struct rk_ring *ring;
@@ -82,7 +82,7 @@ extern struct rk_ring *bench_ring;
 
 void bench_ring_leave(struct ring_own *own);
 
-/* Finds the record where it went after a migration: opens the reader that has one. Returns false if none has. */
+/* After a migration: opens the reader of the ring that has a record. Returns false if no ring has one. */
 bool bench_ring_find(struct ring_own *own, struct rk_ring_record *record);
 
 #define RING_OWN struct ring_own own __attribute__((__cleanup__(bench_ring_leave))) = {.ring = bench_ring}
@@ -107,11 +107,11 @@ BENCH_INLINE void ring_rseqkit_release(struct ring_own *own)
 	rk_ring_release(&own->reader);
 }
 
-/* ---- one ring for all behind a mutex */
+/* ---- one ring for all, under a mutex */
 
 struct ring_guarded {
 	pthread_mutex_t mutex;
-	size_t head, tail; /* records ever written, and read */
+	size_t head, tail; /* records ever written, and ever read */
 	struct bench_ring_record records[BENCH_RING_RECORDS];
 } __attribute__((__aligned__(128)));
 
@@ -145,7 +145,7 @@ BENCH_INLINE bool ring_mutex_read(struct ring_guarded *ring, struct ring_tally *
 	return true;
 }
 
-/* ---- Concurrency Kit: a ring for all, and one of the thread's own; no ring for both */
+/* ---- Concurrency Kit: one ring for all, and one ring for each thread */
 
 #if BENCH_HAVE_CK
 struct ring_ck {
@@ -178,7 +178,7 @@ extern struct ring_ck bench_ring_mpmc;
 extern __thread struct ring_ck bench_ring_spsc;
 #endif
 
-/* ---- liburcu's queue, one for all: of nodes that go to whoever reads them, so a thread has as many as before */
+/* ---- liburcu's queue, one for all. A node goes to the thread that reads it, so a thread keeps its number of nodes. */
 
 #if BENCH_HAVE_URCU
 struct ring_node {
@@ -199,7 +199,7 @@ struct ring_nodes {
 
 extern struct ring_queue bench_ring_queue;
 
-/* As many as may be written before one is read. They end with the loop, in cleanup. */
+/* Allocates as many nodes as may be written before one is read. They are freed at the end of the loop. */
 struct ring_nodes bench_ring_nodes(void);
 void bench_ring_forget(struct ring_nodes *nodes);
 
@@ -221,7 +221,7 @@ BENCH_INLINE bool ring_wfcqueue_write(struct ring_nodes *nodes, const struct ben
 BENCH_INLINE bool ring_wfcqueue_read(struct ring_nodes *nodes, struct ring_tally *tally)
 {
 	struct cds_wfcq_node *first = cds_wfcq_dequeue_blocking(&nodes->queue->head, &nodes->queue->tail);
-	struct ring_node *node = (struct ring_node *)(void *)first; /* its first member */
+	struct ring_node *node = (struct ring_node *)(void *)first; /* the first member */
 
 	if (RKI_UNLIKELY(!first))
 		return false;
@@ -231,11 +231,12 @@ BENCH_INLINE bool ring_wfcqueue_read(struct ring_nodes *nodes, struct ring_tally
 }
 #endif
 
-#define ring_nothing(of) ((void)(of)) /* where reading a record makes its room free */
+#define ring_nothing(of) ((void)(of)) /* for contenders whose read frees the record's room */
 
 /*
- * A turn: `count` records written, then read. Who finds no room reads first what he wrote, and waits if that is nothing:
- * threads that share a ring and write before they read may fill it. Who finds nothing waits, for a writer to finish.
+ * A turn: writes `count` records, then reads them. If there is no room, the thread first reads the records that it wrote. If it
+ * wrote none, it waits: threads that share a ring may fill it before they read. If there is no record, the thread waits for a
+ * writer to finish.
  */
 #define RING_TURN(contender, release, of, count, n)                                                                    \
 	for (unsigned left = (count); left != 0;) {                                                                    \
@@ -259,7 +260,7 @@ BENCH_INLINE bool ring_wfcqueue_read(struct ring_nodes *nodes, struct ring_tally
 		release(of);                                                                                           \
 	}
 
-/* The same of one record, in which nothing but the operations is in the loop's way. */
+/* A turn of one record, whose loop has only the two operations. */
 #define RING_ONCE(contender, release, of, n)                                                                           \
 	{                                                                                                              \
 		const struct bench_ring_record *record = ring_record(n);                                               \
@@ -280,7 +281,7 @@ BENCH_INLINE bool ring_wfcqueue_read(struct ring_nodes *nodes, struct ring_tally
 		release(of);                                                                                           \
 	}
 
-/* X(bench, contender, condition, function), as those of remote_bench.h */
+/* X(bench, contender, condition, function), as in remote_bench.h */
 #define RING_REMOTES(X)                                                                                                \
 	X("ring-remote", "rseqkit", BENCH_RSEQ, ring_remote_rseqkit)                                                   \
 	X("ring-remote", "ck-spsc", BENCH_CK, ring_remote_spsc)                                                        \

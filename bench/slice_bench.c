@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* slice_bench.c - the mutexes of the bench `mutex`, and what they must have come to when a slice is over (slice_bench.h). */
+/* slice_bench.c - the mutexes of the bench `mutex`, and their sums after a slice (slice_bench.h). */
 #define _GNU_SOURCE
 #include "slice_bench.h"
 

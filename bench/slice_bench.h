@@ -2,8 +2,8 @@
 /*
  * slice_bench.h - the benches `slice` and `mutex`.
  *
- * `slice`: 1 is added to a word of the thread's, inside a region that requests time. `mutex`: 1 is added to a word under one
- * mutex for all. The invariant: nothing that was added is lost.
+ * `slice`: a thread adds 1 to its own word, inside a region that requests time. `mutex`: a thread adds 1 to a word under one
+ * mutex for all. Invariant: no addition is lost.
  */
 #ifndef RK_BENCH_SLICE_H
 #define RK_BENCH_SLICE_H
@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <rseqkit/mutex.h>
 
-/* Alone in its lines. */
+/* Alone in its cache lines. */
 struct bench_mutex {
 	union {
 		struct rk_mutex ours;

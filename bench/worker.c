@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.c - a process that runs slices of loops on request; `rseqkit bench` starts it, asks, and compares.
+ * worker.c - a process that runs slices of loops on request. `rseqkit bench` starts it, sends requests, and compares the
+ * answers.
  *
- * Requests on standard input, answers on standard output, a line each:
+ * Requests come on standard input, answers go to standard output, one line each:
  *
  *   list                                        see answer_list(); ends with "end"
  *   owner                                       owner of this process's threads: "libc", "self", "none", ...
@@ -10,12 +11,12 @@
  *   run BENCH CONTENDER PLACEMENT THREADS N     N operations in each of THREADS fresh threads: nanoseconds from the
  *                                               common start to the last finish
  *
- * or "unavailable WHY" when that can't run in this process, or "error WHAT". End of input ends the process.
+ * The answer is "unavailable WHY" if the request can't run in this process, or "error WHAT". The process ends at the end of
+ * input.
  *
- * The invariant: an answer in nanoseconds is that of operations that were all done, which is checked by their sum
- * where they have one, and by what they left in memory where that can tell. Thread creation and warming up are not in
- * it. A slice in which one thread ran alone for a while is repeated: threads that contend are faster then, and the
- * fastest slice is what is kept.
+ * Invariant: an answer in nanoseconds is for operations that were all done. The worker checks their sum, if they have one, and
+ * the memory that they left, if that shows anything. The time doesn't include thread creation and warm-up. If one thread ran
+ * alone for a while, the slice is repeated: threads that contend are faster then, and the fastest slice is the one that counts.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -36,7 +37,7 @@ static const char *const conditions[] = {
 	[BENCH_RSEQ] = "rseq",
 	[BENCH_SELF] = "self",
 	[BENCH_NONE] = "none",
-	/* What was built without them is for the worker to say: there is no other process that could. */
+	/* The worker answers for contenders that it was built without. No other process could run them. */
 	[BENCH_CK] = "any",
 	[BENCH_CK_SPINS] = "any",
 	[BENCH_URCU] = "any",
@@ -47,7 +48,7 @@ static const char *const conditions[] = {
 	[BENCH_TCMALLOC] = "tcmalloc",
 };
 
-/* One slice: what its threads share. */
+/* The data that the threads of a slice share. */
 struct slice {
 	const struct bench_loop *loop;
 	uint64_t turns; /* of the loop, in each thread */
@@ -61,7 +62,7 @@ struct slice_thread {
 	struct slice *slice;
 	pthread_t id;
 	uint64_t start, end;
-	uint64_t own_ns; /* as the loop returned it */
+	uint64_t own_ns; /* the loop's return value */
 };
 
 static uint64_t warm_up_turns(uint64_t n)
@@ -69,7 +70,7 @@ static uint64_t warm_up_turns(uint64_t n)
 	return n / 8 + 1;
 }
 
-/* Returns when all threads have come here. More threads than CPUs: those who wait give way. */
+/* Returns when all threads have called it. There may be more threads than CPUs, so a waiting thread yields. */
 static void wait_for_all(struct slice *slice)
 {
 	unsigned spins = 0;
@@ -94,7 +95,7 @@ static void *slice_thread(void *arg)
 	return NULL;
 }
 
-/* Several threads are spread evenly over the CPUs that the process may use; one runs wherever the scheduler puts it. */
+/* Spreads several threads evenly over the CPUs that the process may use. The scheduler places a single thread. */
 static void place_thread(pthread_attr_t *attr, const cpu_set_t *allowed, unsigned thread, unsigned threads)
 {
 	unsigned skip = thread % (unsigned)CPU_COUNT(allowed);
@@ -111,7 +112,7 @@ static void place_thread(pthread_attr_t *attr, const cpu_set_t *allowed, unsigne
 		}
 }
 
-/* Starts all threads or none. Those who started before one failed are let through the gate by its count. */
+/* Starts all threads. Returns false if one failed: then the count is raised, so that the threads that wait continue. */
 static bool run_threads(struct slice *slice, struct slice_thread *threads)
 {
 	cpu_set_t allowed;
@@ -138,7 +139,7 @@ static bool run_threads(struct slice *slice, struct slice_thread *threads)
 	return created == slice->threads;
 }
 
-/* Takes the time: what the loops say if they do, else from the common start to the last finish. */
+/* Stores the time: the largest that a loop returned, or from the common start to the last finish. */
 static void take_time(struct slice *slice, const struct slice_thread *threads)
 {
 	uint64_t start = UINT64_MAX, last_start = 0, end = 0, first_end = UINT64_MAX, own = 0;
@@ -151,11 +152,11 @@ static void take_time(struct slice *slice, const struct slice_thread *threads)
 		first_end = threads[i].end < first_end ? threads[i].end : first_end;
 	}
 	slice->ns = own > 0 ? own : end - start;
-	/* 1/100: more than it takes to pass the gate, less than a share of the time that would matter. */
+	/* 1/100 of the time is more than the start of all threads takes, and too little to change the result. */
 	slice->together = first_end > last_start && (first_end - last_start) >= (end - start) / 100 * 99;
 }
 
-/* Is malloc() that of the allocator? The name of the file that it comes from tells: libc.so.6 is glibc's. */
+/* Is malloc() that of the allocator? The name of its file shows it: libc.so.6 is glibc's. */
 static bool malloc_is(const char *allocator)
 {
 	const char *path = bench_malloc_file(), *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -165,7 +166,7 @@ static bool malloc_is(const char *allocator)
 	return strstr(name, allocator) != NULL;
 }
 
-/* More threads than CPUs can't all run all the time. */
+/* If there are more threads than CPUs, some don't run all the time. */
 static bool is_crowded(unsigned threads)
 {
 	cpu_set_t allowed;
@@ -199,7 +200,7 @@ static const char *why_unavailable(enum bench_condition condition, unsigned thre
 	return NULL;
 }
 
-/* Runs a slice and checks its operations. Returns false if it has printed what is wrong. */
+/* Runs a slice and checks its operations. If something is wrong, prints it and returns false. */
 static bool run_slice(struct slice *slice, struct slice_thread *threads)
 {
 	const struct bench_loop *loop = slice->loop;
@@ -225,7 +226,7 @@ static bool run_slice(struct slice *slice, struct slice_thread *threads)
 	return slice->ns != BENCH_FAILED && counted == expected && settled;
 }
 
-/* On a busy machine the last try has to do. */
+/* Measures, and prints the time. On a busy machine the last try counts. */
 static void measure(const struct bench_loop *loop, unsigned per_turn, unsigned count, uint64_t operations)
 {
 	struct slice slice = {.loop = loop, .turns = (operations + per_turn - 1) / per_turn, .threads = count};
@@ -236,7 +237,7 @@ static void measure(const struct bench_loop *loop, unsigned per_turn, unsigned c
 		printf("error out of memory\n");
 	for (int i = 0; good && i < (is_crowded(count) ? 1 : TRIES) && !slice.together; i++)
 		good = run_slice(&slice, threads);
-	/* Whole turns may be more operations than were asked for: the time of those. */
+	/* Whole turns may have more operations than the request. Prints the time for the number requested. */
 	if (good)
 		printf("%.0f\n", (double)slice.ns * (double)operations / ((double)slice.turns * per_turn));
 	free(threads);
@@ -289,6 +290,8 @@ static void answer_run(const char *request)
 }
 
 /*
+ * Prints the list:
+ *
  *   placements COUNT
  *   bench NAME SECONDS THREADS WHAT...        THREADS: 1, or 0 for any number
  *   contender NAME CONDITION ITERATIONS       of the bench above; 0 for as many as fit into a slice

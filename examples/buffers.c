@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * buffers.c - a pool of buffers with a list per CPU, made of single operations: taking a buffer and giving it back are
- * one critical section each, and where there is none to be had the pool falls back on malloc() and free().
+ * buffers.c - a pool of buffers with a list per CPU, made of single operations.
+ *
+ * To take a buffer from a list is one critical section, and to give it back is another one. If no buffer is free, the pool
+ * calls malloc(). A buffer that can't go into a list is freed.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -10,13 +12,13 @@
 
 #define THREADS 4
 #define ROUNDS 1000000
-#define NEXT 0 /* a free buffer's first word is the list's link */
+#define NEXT 0 /* a free buffer's first word links to the next one */
 
 struct buffer {
 	intptr_t words[32];
 };
 
-static void *lists; /* of an item: the first free buffer of each CPU, 0 if there is none */
+static void *lists; /* an item of per-CPU memory: each slot has the first free buffer of its CPU, or 0 */
 static struct rk_counter *made;
 
 static struct buffer *take(void)
@@ -29,7 +31,7 @@ static struct buffer *take(void)
 		result = rk_cpu_pop(lists, 0, NEXT, &first);
 	if (result == RK_DONE)
 		return first;
-	/* This CPU's list is empty (RK_UNEQUAL), or this thread has no rseq, or it is being stepped through. */
+	/* This CPU's list is empty (RK_UNEQUAL), or this thread has no rseq, or a debugger single-steps it. */
 	buffer = malloc(sizeof(*buffer));
 	if (buffer != NULL)
 		rk_counter_add(made, 1);
@@ -57,7 +59,7 @@ static void *work(void *arg)
 			abort();
 		a->words[31] = (intptr_t)b;
 		b->words[31] = (intptr_t)a;
-		if (a->words[31] != (intptr_t)b) /* somebody else has it, too */
+		if (a->words[31] != (intptr_t)b) /* another thread has the buffer, too */
 			abort();
 		give_back(a);
 		give_back(b);
@@ -65,7 +67,7 @@ static void *work(void *arg)
 	return arg;
 }
 
-/* Nobody uses the lists any more: they can be walked. Returns how many buffers were in them. */
+/* Frees all buffers in the lists, and returns their number. By now no other thread uses the lists. */
 static int64_t drain(void)
 {
 	int64_t count = 0;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache.c - packets that some threads make and others are done with. Each CPU has some at hand. What one has left over goes
- * to the others by the depot. No more are kept than the limit says. All are given back at the end.
+ * cache.c - a cache of packets. Threads take packets and put them back.
+ *
+ * Each CPU has an array of packets. When an array is full, a batch of packets goes to the depot, from which other CPUs take it.
+ * The cache keeps no more packets than its limit. At the end all packets are freed.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -19,7 +21,7 @@ struct packet {
 
 static struct rk_cache *cache;
 
-/* From here a program would allocate what is expensive: registered memory, a connection, a stack. */
+/* A real program would allocate expensive things here: registered memory, a connection, a stack. */
 static void *make_packet(void *context)
 {
 	(void)context;

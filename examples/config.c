@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config.c - a configuration that several threads read a million times, without a lock, while it is replaced. What was
- * replaced is freed when nobody can be reading it any more: by a deferred call, which a thread of its own runs.
+ * config.c - a configuration that threads read a million times each without a lock, while another thread replaces it.
+ *
+ * A deferred call frees an old configuration when no thread can be reading it any more. A separate thread runs these calls.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -11,15 +12,15 @@
 #define THREADS 4
 #define READS 1000000
 #define REPLACEMENTS 1000
-#define PENDING 100 /* old configurations that may wait to be freed */
+#define PENDING 100 /* old configurations that wait to be freed */
 
 struct config {
-	int version, twice; /* the invariant: the second is twice the first */
+	int version, twice; /* invariant: the second is twice the first */
 	struct rk_rcu_call call;
 };
 
 static struct rk_rcu *rcu;
-static struct config *config; /* published: for readers and one writer */
+static struct config *config; /* published by one writer, for all readers */
 static int reading = THREADS, freed;
 
 static struct config *make(int version)
@@ -39,7 +40,7 @@ static void drop(struct rk_rcu_call *call)
 
 	c->version = c->twice = -1;
 	free(c);
-	freed++; /* calls are run by one thread at a time */
+	freed++; /* only one thread at a time runs calls */
 }
 
 static void *read_it(void *wrong)
@@ -84,7 +85,7 @@ int main(void)
 	while (replaced < REPLACEMENTS || __atomic_load_n(&reading, __ATOMIC_ACQUIRE) > 0) {
 		struct config *old = rk_rcu_exchange(config, make(++replaced));
 
-		while (rk_rcu_defer(rcu, &old->call, drop) != 0) /* too many wait: help */
+		while (rk_rcu_defer(rcu, &old->call, drop) != 0) /* too many calls wait: run some here */
 			(void)rk_rcu_run(rcu, 1000000);
 	}
 	for (int i = 0; i < THREADS; i++) {

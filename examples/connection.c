@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connection.c - connections that threads share: found in a table, held while they are used, and closed meanwhile by the one
- * who owns them. Each is freed by whoever is the last to use it, when nobody can be finding it any more.
+ * connection.c - connections that several threads share. A thread finds one in a table, and holds a reference while it uses it.
+ *
+ * Meanwhile the owner closes connections. The thread that drops the last reference defers the free. The connection is freed
+ * when no thread can be looking at it in the table any more.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -16,24 +18,24 @@
 struct connection {
 	struct rk_ref ref;
 	int number;
-	int is_open; /* the invariant: whoever holds it finds it open */
+	int is_open; /* invariant: a thread with a reference finds it open */
 	struct rk_rcu_call call;
 };
 
-static struct rk_rcu *rcu; /* who looks into the table is in one of its sections */
+static struct rk_rcu *rcu; /* a thread looks into the table inside a read section */
 static struct connection *table[CONNECTIONS];
 static int working = THREADS, made, freed;
 
 static void drop(struct rk_rcu_call *call)
 {
 	free((char *)call - offsetof(struct connection, call));
-	freed++; /* calls are run by one thread at a time */
+	freed++; /* only one thread at a time runs calls */
 }
 
-/* By the last who had it, in whichever thread. Another may just be looking whether there is one left. */
+/* Called in the thread that drops the last reference. Another thread may just be trying to get a reference. */
 static void release(struct rk_ref *ref)
 {
-	struct connection *c = (struct connection *)ref; /* its first member */
+	struct connection *c = (struct connection *)ref; /* the first member */
 
 	c->is_open = 0;
 	while (rk_rcu_defer(rcu, &c->call, drop) != 0)
@@ -51,7 +53,7 @@ static struct connection *open_one(void)
 	return c;
 }
 
-/* With a reference, or NULL if it is being closed. */
+/* Returns the connection with a reference, or NULL if it is being closed. */
 static struct connection *find(int place)
 {
 	struct rk_rcu_section *section;
@@ -74,7 +76,7 @@ static void *serve(void *wrong)
 			continue;
 		if (!c->is_open)
 			*(int *)wrong = 1;
-		rk_ref_get(&c->ref); /* as for an answer that is on its way, say */
+		rk_ref_get(&c->ref); /* a second one, for example for an answer that is being sent */
 		rk_ref_put(&c->ref);
 		rk_ref_put(&c->ref);
 	}
@@ -82,7 +84,7 @@ static void *serve(void *wrong)
 	return NULL;
 }
 
-/* The owner's reference goes with the kill: of all of them by one fence. */
+/* Killing a connection drops the owner's reference. One fence is enough for all connections. */
 static int close_all(struct connection *const *connections)
 {
 	struct rk_ref *refs[CONNECTIONS];

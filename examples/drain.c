@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * drain.c - takes what other CPUs have counted, while they go on: each CPU counts in a bank, and a thread elsewhere
- * swaps that for a spare one. Every count is taken once, and the threads that count never wait.
+ * drain.c - takes the counts of other CPUs, while the threads there continue to count.
+ *
+ * Each CPU counts in a bank. Another thread swaps the bank for a spare one. Each count is taken once, and the threads that
+ * count never wait.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -12,13 +14,13 @@
 #define THREADS 4
 #define ROUNDS 3000000
 
-/* What each CPU's slot holds. */
+/* The slot of a CPU. */
 struct counts {
 	struct rk_bank_slot slot;
-	intptr_t banks[2]; /* one is in use, one is spare */
+	intptr_t banks[2]; /* one bank is in use, the other is spare */
 };
 
-static void *slots; /* of an item of per-CPU memory */
+static void *slots; /* an item of per-CPU memory */
 static intptr_t overflow;
 static int running = THREADS;
 
@@ -33,7 +35,7 @@ static void count(void)
 
 	for (int i = 0; i < RK_ABORTS_MAX && result != RK_DONE && result != RK_NO_RSEQ; i++) {
 		result = rk_cpu_bank_add(slots, 0, 1);
-		if (result == RK_CLOSED) { /* the first count on a CPU; on this one or another by now, which does no harm */
+		if (result == RK_CLOSED) { /* the first count on a CPU; the thread may have moved, which does no harm */
 			struct counts *counts = counts_of(rk_cpu());
 
 			(void)rk_bank_open_first(&counts->slot, &counts->banks[0]);
@@ -52,8 +54,8 @@ static void *work(void *arg)
 }
 
 /*
- * What a CPU has counted since it was drained last. When rk_bank_take() returns 1, it gives a bank that was on its way
- * already: its fence had failed, or a thread had it that the process was forked without. Then there is another.
+ * Returns what a CPU has counted since the last drain. If rk_bank_take() returns 1, it gives a bank that was taken before: its
+ * fence failed, or this process was forked without the thread that took it. Then the bank in use is taken in the next round.
  */
 static intptr_t drain(int cpu)
 {
@@ -62,13 +64,13 @@ static intptr_t drain(int cpu)
 	int r = 1;
 
 	while (r == 1 && rk_bank_begin_try(slots, cpu) >= 0) {
-		/* Where count() hasn't opened the slot yet, it will do so with the first bank. */
+		/* If count() hasn't opened the slot yet, it will do so with the first bank. */
 		bool second_is_used = counts->slot.bank == ((intptr_t)&counts->banks[1] | RK_BANK_OPEN);
 		void *bank;
 
 		r = rk_bank_take(slots, cpu, &counts->banks[second_is_used ? 0 : 1], &bank);
 		if (r >= 0 && bank != NULL) {
-			taken += *(intptr_t *)bank; /* ours: it is the spare one from now on */
+			taken += *(intptr_t *)bank; /* it belongs to this thread, and is the spare bank from now on */
 			*(intptr_t *)bank = 0;
 		}
 		(void)rk_bank_done(slots, cpu);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * freelist.c - message buffers that are used again: each CPU has a list of its own, and what threads left in them is
- * given back at the end. No buffer is lost, and threads never wait for each other.
+ * freelist.c - message buffers that are recycled. Each CPU has its own list.
+ *
+ * Threads never wait for each other, and no buffer is lost: at the end all buffers in the lists are freed.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #define MESSAGES 200000
 
 struct buffer {
-	struct rk_freelist_node link; /* the first member: its address is the buffer's */
+	struct rk_freelist_node link; /* the first member, so its address is the buffer's */
 	char text[240];
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * groups.c - what a server exports: counters that need no set-up, by name, as they are at one moment. No reading shows
- * more answers than requests, though threads count them on whichever CPUs they are.
+ * groups.c - the counters that a server exports: they need no set-up, have names, and are read at one moment.
+ *
+ * No reading shows more answers than requests, though threads count on many CPUs.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -47,7 +48,7 @@ int main(void)
 	}
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	r = rk_counter_group_read(group, values, 2); /* where there is no fence, each value is right by itself */
+	r = rk_counter_group_read(group, values, 2); /* without a fence, each value is right by itself */
 	for (size_t i = 0; i < rk_counter_group_count(group); i++)
 		printf("%s %lld\n", rk_counter_group_name(group, i), (long long)values[i]);
 	printf("%ld readings meanwhile, last result %d\n", readings, r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* histogram.c - how long a function takes: threads record each call, and percentiles are told at the end. */
+/* histogram.c - how long a function takes: threads record each call, and the program prints percentiles at the end. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ int main(void)
 	pthread_t threads[THREADS];
 	uint64_t count;
 
-	/* 3%, up to a second */
+	/* within 3 %, up to one second */
 	if (rk_histogram_create(&latency, 5, 1000000000) < 0 || rk_histogram_snapshot_create(&s, latency) < 0)
 		return 1;
 	for (int i = 0; i < THREADS; i++)
@@ -45,7 +45,7 @@ int main(void)
 			abort();
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	/* All threads have ended, so the counts are right, whatever this returns. */
+	/* All threads have ended, so the counts are right even if this returns an error. */
 	(void)rk_histogram_read(latency, s);
 	count = s->count;
 	printf("%llu calls, mean %.0f ns, median %llu, 99%% %llu, 99.9%% %llu, greatest %llu\n", (unsigned long long)count,

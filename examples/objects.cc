@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// objects.cc - reference counts for C++ objects with virtual functions: a class derives from rk_ref, and static_cast leads back.
+// objects.cc - reference counts for C++ objects with virtual functions. A class derives from rk_ref.
 #include <rseqkit/counter.h>
 #include <rseqkit/ref.h>
 
@@ -30,7 +30,7 @@ protected:
 	virtual ~shape() = default;
 
 private:
-	// The offset of rk_ref in an object is the compiler's affair. offsetof() isn't defined for such a class.
+	// The compiler chooses the offset of rk_ref in an object. offsetof() isn't defined for such a class, but static_cast works.
 	static void release(rk_ref *ref)
 	{
 		delete static_cast<shape *>(ref);
@@ -50,7 +50,7 @@ public:
 	}
 };
 
-// A reference as a value: taken by a copy, given back by the destructor.
+// Holds one reference. A copy takes another one, and the destructor gives it back.
 class reference
 {
 public:
@@ -96,7 +96,7 @@ int main()
 
 	for (int i = 0; i < 4; i++)
 		threads.emplace_back(draw, reference(first));
-	rk_ref_kill(first); // the owner's reference; the threads have theirs
+	rk_ref_kill(first); // drops the owner's reference; the threads have their own
 	for (std::thread &thread : threads)
 		thread.join();
 	threads.clear();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.c - a queue of jobs that some threads fill and others empty, behind one mutex whose holder isn't preempted if the
- * kernel can help it; and a lock of the program's own, with a region around it.
+ * queue.c - a queue of jobs: some threads put jobs, others take them. One mutex protects the queue.
+ *
+ * The mutex asks the kernel not to preempt its holder. The example also has a spin lock of its own, with a region around it.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -14,13 +15,13 @@
 #define JOBS 100000 /* of each producer */
 #define ROOM 64
 
-/* The invariant: what is between `first` and `last` is to be done; both only grow. */
+/* Invariant: the jobs from `first` to before `last` are to be done. Both only grow. */
 static struct {
 	struct rk_mutex mutex;
-	struct rk_condition more, less; /* something came, something went */
+	struct rk_condition more, less; /* a job was put; a job was taken */
 	unsigned long first, last;
 	int jobs[ROOM];
-	int producers; /* that aren't done */
+	int producers; /* producers that haven't ended */
 } queue = {.mutex = RK_MUTEX_INIT, .more = RK_CONDITION_INIT, .less = RK_CONDITION_INIT, .producers = PRODUCERS};
 
 static void put(int job)
@@ -30,7 +31,7 @@ static void put(int job)
 		rk_condition_wait(&queue.less, &queue.mutex);
 	queue.jobs[queue.last++ % ROOM] = job;
 	rk_mutex_unlock(&queue.mutex);
-	rk_condition_signal(&queue.more); /* a system call, perhaps: behind the region */
+	rk_condition_signal(&queue.more); /* after the region, because it may make a system call */
 }
 
 static bool take(int *job)
@@ -60,7 +61,7 @@ static void *produce(void *arg)
 	return arg;
 }
 
-/* Any lock will do: the request comes ahead of it, and is taken back behind its release. */
+/* A region works with any lock: it begins before the lock is taken, and ends after the lock is released. */
 static char spin;
 static long sum;
 

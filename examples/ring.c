@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring.c - a tracer: threads write events, which one reader gets in the order of their time stamps, whatever CPU each was
- * written on. It sleeps while there is nothing, and what was dropped is told.
+ * ring.c - a tracer: threads write events, and one reader gets them in the order of their time stamps, from all CPUs.
+ *
+ * The reader sleeps while there are no events. At the end the program prints how many events were dropped.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -29,7 +30,7 @@ static void *work(void *arg)
 	struct event event = {.thread = (int)(intptr_t)arg};
 
 	for (event.number = 0; event.number < EVENTS; event.number++)
-		(void)rk_ring_write_stamped(ring, &event, sizeof(event)); /* a full ring counts what it drops */
+		(void)rk_ring_write_stamped(ring, &event, sizeof(event)); /* a full ring counts the events that it drops */
 	__atomic_fetch_sub(&running, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -58,9 +59,9 @@ int main(void)
 		if (pthread_create(&threads[i], NULL, work, (void *)(intptr_t)i) != 0)
 			abort();
 	while (__atomic_load_n(&running, __ATOMIC_ACQUIRE) > 0) {
-		(void)rk_ring_wait_for(ring, 10000000); /* 10 ms: threads may have ended meanwhile */
+		(void)rk_ring_wait_for(ring, 10000000); /* at most 10 ms, because all threads may have ended meanwhile */
 		r = rk_ring_merge(ring, take, &reader);
-		if (r < 0 && r != -EAGAIN) /* a writer without rseq stood still: next time */
+		if (r < 0 && r != -EAGAIN) /* a writer without rseq was inside a write: try again in the next round */
 			return 1;
 	}
 	for (int i = 0; i < THREADS; i++)

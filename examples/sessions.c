@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sessions.c - a table of sessions for each CPU: threads look theirs up, and make one, on the CPU where they run, while
- * another one takes the tables one after the other, and drops what nobody has asked for.
+ * sessions.c - a table of sessions for each CPU. Threads look sessions up in the table of the CPU that they run on.
+ *
+ * A missing session is made there. Meanwhile another thread takes the tables in turn, and drops the sessions without a look-up
+ * since the last time.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -14,11 +16,11 @@
 #define SWEEPS_AT_LEAST 20
 
 struct session {
-	unsigned number; /* 0: none */
-	unsigned asked;  /* since the last sweep */
+	unsigned number; /* 0: no session */
+	unsigned asked;  /* look-ups since the last sweep */
 };
 
-/* What a CPU has. The invariant: `used` is how many of the entries are. */
+/* The table of a CPU. Invariant: `used` is the number of entries with a session. */
 struct table {
 	unsigned used;
 	unsigned long made, dropped;
@@ -49,7 +51,7 @@ static void *work(void *arg)
 		void *data;
 
 		if (rk_lock_here(lock, &data) < 0)
-			abort(); /* only by a thread that has one already */
+			abort(); /* fails only if this thread holds the lock already */
 		number = number * 1664525u + 1013904223u;
 		look_up(data, 1 + number % 200);
 		(void)rk_lock_release(lock, data);
@@ -72,7 +74,7 @@ static void sweep(struct table *table)
 	}
 }
 
-/* All tables, first that of threads without rseq. Returns how many sessions there are too many or too few. */
+/* Sweeps all tables, that of threads without rseq first. Returns by how many sessions the tables are wrong. */
 static long go_through(unsigned *used)
 {
 	int cpu = RK_INDEX_OVERFLOW;
@@ -84,7 +86,7 @@ static long go_through(unsigned *used)
 		void *data;
 
 		if (rk_lock_cpu(lock, cpu, &data) < 0)
-			abort(); /* no fence, or a thread that has it already */
+			abort(); /* there is no fence, or this thread holds the lock already */
 		table = data;
 		wrong += labs((long)(table->made - table->dropped) - (long)table->used);
 		sweep(table);

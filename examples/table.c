@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table.c - a table of prices that several threads look up all the time, and that is changed in place now and then: two
- * entries at once, so that their sum stays. Readers share nothing; a writer waits until they are through.
+ * table.c - a table of prices that threads read all the time. Now and then a writer changes it in place.
+ *
+ * A change concerns two entries, and leaves the sum the same. Readers share no data with each other. A writer waits until all
+ * readers have left their read sections.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@
 #define PRICE 1000
 
 static struct rk_rwlock *lock;
-static int prices[ENTRIES]; /* the invariant: they are PRICE each, on the average */
+static int prices[ENTRIES]; /* invariant: their average is PRICE */
 static int looking = THREADS;
 
 static int add_up(void)
@@ -33,7 +35,7 @@ static void *look_up(void *wrong)
 		struct rk_rwlock_section *section;
 
 		if (rk_rwlock_read_lock(lock, &section) != 0)
-			abort(); /* only in a child of fork, or a writer */
+			abort(); /* fails only for the writer, or in a child of fork */
 		if (i % 100 == 0 ? add_up() != ENTRIES * PRICE : prices[i % ENTRIES] < 0)
 			*(int *)wrong = 1;
 		rk_rwlock_read_unlock(lock, section);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * versioned.c - an operation of one's own at work: threads set a value with a version on whatever CPU they run, and a
- * set that was done is never lost or mixed with another's.
+ * versioned.c - uses an operation of the program's own (versioned.h). Threads set a value with a version, on any CPU.
+ *
+ * A set that was done is never lost, and two sets are never mixed.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -12,10 +13,10 @@
 #define THREADS 4
 #define ROUNDS 200000
 
-static void *slots; /* of an item of per-CPU memory; each points to its CPU's object */
+static void *slots; /* an item of per-CPU memory; each slot points to its CPU's object */
 static int64_t done, without_rseq, wrong;
 
-/* Whose version to read. The thread may be elsewhere by then: then that object's version has to be the same. */
+/* The CPU whose version is read. If the thread moves meanwhile, the set succeeds only if the other CPU's version is the same. */
 static int cpu_here(void)
 {
 	int cpu = rk_cpu();
@@ -28,7 +29,7 @@ static struct versioned *object_of(int cpu)
 	return *(struct versioned **)rk_percpu_slot(slots, cpu);
 }
 
-/* The version says how often the value was set, and so does the value. */
+/* The version is the number of sets. The value is the same number. */
 static void *work(void *arg)
 {
 	for (int i = 0; i < ROUNDS;) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * versioned.h - an operation of a program's own, made of the library's primitives (rseqkit/arch/section.h);
- * doc/sections.md goes through it instruction by instruction.
+ * versioned.h - an operation of a program's own, made of the library's primitives (rseqkit/arch/section.h). doc/sections.md
+ * explains each instruction.
  *
- * A slot points to an object of its CPU, whose value has two halves. The version says which of them is valid: the even
- * or the odd one. To set the value is to store it in the other half, where nobody looks yet, and then the next version.
- * So whoever reads the version and then that half has a value that was set, however many words it may have.
+ * A slot points to an object of its CPU. The object's value has two halves. An even version means that the first half is valid,
+ * an odd version means the second one. A set stores the value in the other half, which no thread reads yet. Then it stores the
+ * next version, which is the commit. So a thread that reads the version, and then that half, has a value that was set. The
+ * halves may be of any size.
  */
 #ifndef VERSIONED_H
 #define VERSIONED_H
@@ -18,8 +19,11 @@ struct versioned {
 };
 
 /*
- * On the CPU that it runs on, if the version is still the one given. base is the address of slot 0, whose word is a
- * struct versioned pointer. RK_UNEQUAL if the version is another, or the slot points to nothing; else as any operation.
+ * Sets the value of this CPU's object, if its version is `version`.
+ *
+ * Parameters: base is the address of slot 0. Each slot has a struct versioned pointer.
+ *
+ * Returns RK_UNEQUAL if the object has another version, or the slot has no object. Otherwise returns as any operation.
  */
 static inline __attribute__((__unused__)) enum rk_result versioned_set(void *base, intptr_t version, intptr_t value)
 {

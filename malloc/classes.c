@@ -2,7 +2,7 @@
 /* classes.c - the tables of classes.h. */
 #include "classes.h"
 
-#pragma GCC diagnostic ignored "-Wpedantic" /* of ranges */
+#pragma GCC diagnostic ignored "-Wpedantic" /* for the ranges in initialisers */
 
 #define BY_FINE(class, above, upto) [(above) / FINE + 1 ... (upto) / FINE] = (class),
 #define BY_COARSE(class, above, upto) [(above) / COARSE + 1 ... (upto) / COARSE] = (class),

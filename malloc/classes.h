@@ -2,9 +2,9 @@
 /*
  * classes.h - the sizes of small objects.
  *
- * A span of 64 KiB has objects of one class. Up to 1024 bytes classes are multiples of 16, above that of 128, so that two
- * tables find the class of a size. Powers of two are among them: their objects are aligned to their size. Above 4096 a
- * class is what a span can be divided into with little left over.
+ * A span of 64 KiB contains objects of one class. Sizes up to 1024 bytes are multiples of 16, and larger ones are multiples of
+ * 128. So two tables give the class of a size. All powers of two are classes: their objects are aligned to their size. Above
+ * 4096 bytes the sizes divide a span with little left over.
  */
 #ifndef MALLOC_CLASSES_H
 #define MALLOC_CLASSES_H
@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <rseqkit/api.h>
 
-#pragma GCC visibility push(hidden) /* so that nothing is looked up */
+#pragma GCC visibility push(hidden) /* no symbol lookup */
 
 #define SPAN_SHIFT 16
 #define SPAN_SIZE ((size_t)1 << SPAN_SHIFT)
@@ -22,7 +22,7 @@
 #define FINE 16
 #define COARSE 128
 
-/* class, the size of the one before, its size */
+/* class, the size of the previous class, its size */
 #define FINE_CLASSES(X)                                                                                                \
 	X(1, 0, 16) X(2, 16, 32) X(3, 32, 48) X(4, 48, 64) X(5, 64, 80) X(6, 80, 96) X(7, 96, 112) X(8, 112, 128)      \
 	X(9, 128, 160) X(10, 160, 192) X(11, 192, 224) X(12, 224, 256) X(13, 256, 320) X(14, 320, 384)                 \
@@ -35,9 +35,9 @@
 	X(33, 7168, 8192) X(34, 8192, 9344) X(35, 9344, 10880) X(36, 10880, 13056)                                     \
 	X(37, 13056, 16384) X(38, 16384, 21760) X(39, 21760, 32768)
 
-#define CLASSES 40 /* with 0, which is none */
+#define CLASSES 40 /* class 0 means no class */
 
-/* Of each class: its size, and what finds out whether an offset is a multiple of it (classes.c). */
+/* The size of each class, and the numbers that show whether an offset is a multiple of it (classes.c). */
 struct size_class {
 	uint32_t size;
 	uint32_t inverse; /* 2^32 / size, rounded up */
@@ -47,7 +47,7 @@ struct size_class {
 extern const uint8_t fine_classes[FINE_MAX / FINE + 1], coarse_classes[SMALL_MAX / COARSE + 1];
 extern const struct size_class size_classes[CLASSES];
 
-/* 0 for what isn't small. */
+/* Returns 0 if the size isn't small. */
 static inline unsigned class_of(size_t size)
 {
 	if (size <= FINE_MAX)
@@ -56,8 +56,8 @@ static inline unsigned class_of(size_t size)
 }
 
 /*
- * Is that place of a span a multiple of the size? Then it leaves less than the inverse in the product's lower half, and else
- * at least that: offset and size are of 16 bits, so 32 are enough. With inverse 0 nothing is.
+ * Is the offset of the address in its span a multiple of the size? Offsets and sizes have 16 bits, so 32 bits are enough: the
+ * lower half of the product is less than the inverse exactly for multiples. For inverse 0 the result is always false.
  */
 static inline int is_multiple(uint32_t inverse, const void *address)
 {

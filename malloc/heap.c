@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap.c - caches in front of the spans, made when a class is used for the first time.
+ * heap.c - caches in front of the spans. A class gets its cache when it is first used.
  */
 #define _GNU_SOURCE
 #include "heap.h"
@@ -17,25 +17,25 @@
 #include "spans.h"
 #include "system.h"
 
-#define PER_CPU_BYTES ((size_t)64 * 1024) /* of a class, and its objects are 8 to 256 */
+#define PER_CPU_BYTES ((size_t)64 * 1024) /* of each class, as long as that is 8 to 256 objects */
 #define PER_CPU_LEAST 8
 #define PER_CPU_MOST 256
 
 struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
 uintptr_t heap_key;
 
-/* Caches reserve gigabytes of address space. A process that has few does without. */
+/* Caches reserve gigabytes of address space. If RLIMIT_AS is lower than this, the process uses none. */
 #define ADDRESS_SPACE_LEAST ((rlim_t)16 << 30)
 
 /*
- * How many more objects of a class are taken from spans until a cache is tried for: memory that is short today needn't be
- * tomorrow. Threads may count one down together, which is as good.
+ * How many more objects of a class are taken from spans before a cache is tried again, because memory may be available by then.
+ * Two threads may store the same count; the exact number doesn't matter.
  */
 static uint32_t due_in[CLASSES];
-#define DUE_LATER 4096      /* a try takes as long as some hundred objects */
+#define DUE_LATER 4096      /* a try takes as long as a few hundred objects */
 #define DUE_NEVER UINT32_MAX
 static bool is_limited;
-static __thread bool is_creating; /* whatever the library or the libc allocates for that */
+static __thread bool is_creating; /* then allocations by the library or the libc make no cache */
 
 static size_t least(size_t a, size_t b)
 {
@@ -49,7 +49,7 @@ static size_t per_cpu(unsigned class)
 	return fit < PER_CPU_LEAST ? PER_CPU_LEAST : least(fit, PER_CPU_MOST);
 }
 
-/* What caches have in depots, and in arrays that nobody has used since this was called last, goes back to spans. */
+/* Gives objects back to the spans: those in depots, and those in arrays that were not used since the last call. */
 static void collect(void)
 {
 	for (unsigned i = 1; i < CLASSES && rk_thread_reason() != RK_REASON_VFORK; i++) {
@@ -61,8 +61,8 @@ static void collect(void)
 }
 
 /*
- * Called by a cache that is empty: one is for the caller, a batch of others for the cache. An object that a cache keeps also
- * keeps its span. So before the heap grows they are collected.
+ * An empty cache calls this. One object is for the caller, and a batch of others for the cache. An object in a cache keeps its
+ * span in use. So caches are collected before the heap grows.
  */
 static void *construct(void *context)
 {
@@ -83,29 +83,32 @@ static void *construct(void *context)
 
 static void destruct(void *context, void *object)
 {
-	int saved = errno; /* free() doesn't know that it came to this */
+	int saved = errno; /* free() doesn't save it on the way here */
 
 	spans_give((unsigned)(uintptr_t)context, object);
 	errno = saved;
 }
 
-/* Nothing of this allocates in a libc that has just begun. */
+/* Runs possibly before the libc is ready. Nothing here allocates. */
 static void begin(void)
 {
 	struct rlimit limit;
 
 	if (getrandom(&heap_key, sizeof(heap_key), GRND_NONBLOCK) != sizeof(heap_key))
-		heap_key = (uintptr_t)&limit * 0x9e3779b97f4a7c15; /* where the kernel put things is all there is */
-	heap_key |= 1; /* no address, whatever it is combined with */
+		heap_key = (uintptr_t)&limit * 0x9e3779b97f4a7c15; /* the stack's address is the only random number left */
+	heap_key |= 1; /* so that a mark is never an aligned address */
 	is_limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < ADDRESS_SPACE_LEAST;
 	if (is_limited)
-		memset(due_in, 0xff, sizeof(due_in)); /* never */
+		memset(due_in, 0xff, sizeof(due_in)); /* DUE_NEVER */
 	mode_publish(heap_mode());
 	system_keep_stderr();
 	locks_begin();
 }
 
-/* Before every other constructor (-z initfirst), so that handlers of fork that wait for locks run while nothing is locked. */
+/*
+ * Runs before every other constructor (-z initfirst). So other handlers of fork run before the allocator's, and may wait for
+ * locks while the allocator isn't locked yet.
+ */
 static void __attribute__((__constructor__)) begin_once(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -113,7 +116,7 @@ static void __attribute__((__constructor__)) begin_once(void)
 	(void)pthread_once(&once, begin);
 }
 
-/* Threads that race for it make two, and one of them is destroyed, empty. */
+/* Threads that race make two caches. The second one is destroyed, empty. */
 static struct rk_cache *create(unsigned class)
 {
 	struct rk_cache_options options = {
@@ -159,7 +162,7 @@ void *heap_take(unsigned class)
 		object = rk_cache_get(cache);
 	else
 		(void)spans_take(class, heap_caches[class], &object, 1, true);
-	/* A handler that interrupted the holder of a span's lock gets pages. */
+	/* Without a lock or without room for a span, the caller gets pages or a mapping. */
 	return object != NULL ? object : large_take(size_classes[class].size, FINE, &zeroed);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap.h - the slow ways of malloc.c: what the caches don't have.
+ * heap.h - the slow paths of malloc.c, for what the caches don't have.
  */
 #ifndef MALLOC_HEAP_H
 #define MALLOC_HEAP_H
@@ -12,23 +12,26 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Of each class, and of the class of each size; NULL until it is used, and where none can be made. */
+/* The cache of each class, and of each small size. NULL until the class is used, or when no cache could be made. */
 extern struct rk_cache *heap_caches[CLASSES];
 extern struct rk_cache *heap_fine[FINE_MAX / FINE + 1];
 
-/* An object of a class whose cache isn't there, or has none. NULL if there is no memory. */
+/* Returns an object of a class that has no cache, or whose cache is empty. NULL if there is no memory. */
 void *heap_take(unsigned class) __attribute__((__cold__));
 
-/* Gives back what malloc.c's fast way doesn't: an object without a cache, a large one, or no object at all. */
+/*
+ * Frees what the fast path of malloc.c doesn't: an object without a cache, a large object. Ends the process for any other
+ * pointer.
+ */
 void heap_give(void *object);
 
-/* How objects are had by now. */
+/* The mode that the allocator runs in now. */
 enum heap_mode heap_mode(void);
 
-/* Bytes of small objects that are free, in caches and spans. */
+/* The bytes of free small objects, in caches and spans. */
 size_t heap_idle(void);
 
-/* Gives back to the system what can be given. True if it was something. */
+/* Gives memory back to the system, until at most `keep` bytes of free pages are dirty. True if it gave back any. */
 bool heap_trim(size_t keep);
 
 #pragma GCC visibility pop

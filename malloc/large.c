@@ -10,24 +10,24 @@
 #define LARGEST ((size_t)PTRDIFF_MAX - SPAN_SIZE)
 
 struct large {
-	void *next; /* of those that are forgotten, or put aside */
+	void *next; /* in the list of free descriptions, or of objects put aside */
 	struct run run;
 	size_t size; /* what the program may use */
 	size_t guard;
 };
 
-static struct large *forgotten; /* descriptions to be used again */
-static void *aside;             /* what was freed by who didn't wait */
-static struct run kept;         /* a mapping that was freed; of no size: none */
+static struct large *forgotten; /* free descriptions */
+static void *aside;             /* objects that were freed without the lock */
+static struct run kept;         /* a freed mapping; size 0: none */
 static size_t freed_last;
 static bool can_move = true;
 
 #define KEPT_MOST ((size_t)32 << 20)
 
-/* Some have no lock. */
+/* Atomic, because some callers don't hold the lock. */
 #define COUNT(number, more) ((void)__atomic_fetch_add(&numbers.number, more, __ATOMIC_RELAXED))
 
-/* Is it as large as the other, or up to a quarter more? */
+/* Is `size` equal to the other, or up to a quarter larger? */
 static bool is_about(size_t size, size_t other)
 {
 	return size >= other && size - other <= other / 4;
@@ -38,7 +38,10 @@ static size_t up(size_t size, size_t to)
 	return (size + to - 1) & ~(to - 1);
 }
 
-/* With the lock: pages, the mapping that is kept, or a new one. Else that. The one that is kept has no room for a guard. */
+/*
+ * With the lock, takes pages, the mapping that is kept, or a new mapping. Without the lock, takes a new mapping. The mapping
+ * that is kept has no room for a guard.
+ */
 static bool find_memory(struct large *large, size_t alignment, bool has_lock, bool *zeroed)
 {
 	size_t size = large->size + large->guard, pages = up(size, SPAN_SIZE) / SPAN_SIZE;
@@ -63,7 +66,7 @@ static bool find_memory(struct large *large, size_t alignment, bool has_lock, bo
 	return true;
 }
 
-/* Needs no lock: who has an object has its description. */
+/* Needs no lock, because only the object's user reads its description. */
 static struct large *large_of(const void *object)
 {
 	struct large *large = map_code(object) == CODE_LARGE ? map_owner(object) : NULL;
@@ -73,7 +76,7 @@ static struct large *large_of(const void *object)
 	return large;
 }
 
-/* The second of about that size in a row is kept. Returns which one goes. */
+/* If the last two runs have about the same size, keeps the second one. Returns the run to unmap, which may be of size 0. */
 static struct run keep(struct run run)
 {
 	bool again = is_about(run.size, freed_last) || is_about(freed_last, run.size);
@@ -86,7 +89,7 @@ static struct run keep(struct run run)
 	return goes;
 }
 
-/* With the lock. What it returns is to be unmapped; if anything. */
+/* Call with the lock. Returns the run to unmap, which may be of size 0. */
 static struct run forget(struct large *large)
 {
 	struct run run = large->run;
@@ -102,7 +105,7 @@ static struct run forget(struct large *large)
 	return large->guard == 0 ? keep(run) : run;
 }
 
-/* The lock, and what was put aside goes. False as lock_enter() has it. */
+/* Takes the lock, and frees what was put aside. Returns false if lock_enter() does. */
 static bool enter(void)
 {
 	struct run run;
@@ -117,7 +120,7 @@ static bool enter(void)
 	return true;
 }
 
-/* Who can't have the lock gets a mapping, and one for its description, which is forgotten with the others. */
+/* Without the lock, the object gets a mapping, and its description another one. The description later joins the free ones. */
 void *large_take(size_t size, size_t alignment, bool *zeroed)
 {
 	bool has_lock = size <= LARGEST && enter();
@@ -182,8 +185,8 @@ size_t large_size(const void *object)
 }
 
 /*
- * Its mapping, where it is or at another place, of that size. Where moving fails the place stays reserved: older kernels unmap
- * it first, and by now it may be another thread's. So that is tried once in a process.
+ * Resizes a mapping, in place or by moving it. If moving fails, the new range stays reserved: older kernels unmap it first, and
+ * another thread may have mapped it since. So after a failure no mapping in this process is moved again.
  */
 static bool grow(struct large *large, size_t size)
 {
@@ -193,7 +196,7 @@ static bool grow(struct large *large, size_t size)
 		to = can_move ? system_map(size, SPAN_SIZE, false) : NULL;
 		if (to == NULL)
 			return false;
-		/* First: behind that the place may be that of another object, which who has no lock takes. */
+		/* Before the move: after it, a thread without the lock may map another object at the old address. */
 		map_set(large->run.base, CODE_NONE, NULL, NULL);
 		can_move = map_prepare(to, 1) &&
 			   mremap(large->run.base, large->run.size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to;
@@ -208,7 +211,7 @@ static bool grow(struct large *large, size_t size)
 	return true;
 }
 
-/* With the pages' lock. */
+/* Call with the lock of pages. */
 static bool resize(struct large *large, size_t size)
 {
 	size_t pages = up(size, SPAN_SIZE) / SPAN_SIZE, has = large->run.size / SPAN_SIZE;

@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * large.h - objects that are too large for a span: a run of pages, above 2 MiB a mapping of their own.
+ * large.h - objects that are too large for a span: a run of pages, or above 2 MiB a mapping of their own.
  *
- * Their memory is touched up to the kernel's next page only. What is freed and was a mapping goes back to the system at once.
- * But where two of about the same size, up to 32 MiB, are freed in a row, the last one is kept for who takes such a size.
+ * An object's size is rounded up to the kernel's page only, so the rest of its run is never touched. A freed mapping goes back
+ * to the system at once. There is one exception: if two mappings of about the same size, up to 32 MiB, are freed in a row, the
+ * second one is kept. The next object of such a size gets it.
  */
 #ifndef MALLOC_LARGE_H
 #define MALLOC_LARGE_H
 
 #include "pages.h"
 
-/* NULL if there is no memory. *zeroed: it reads as zero. */
+/* Returns NULL if there is no memory. Sets *zeroed if the object's memory reads as zero. */
 void *large_take(size_t size, size_t alignment, bool *zeroed);
 
-/* Ends the process if no such object begins there. */
+/* Frees a large object. Ends the process if no large object begins there. */
 void large_give(void *object);
 
-/* Gives back the mapping that is kept, under the lock of pages. */
+/* Unmaps the mapping that is kept. The caller holds the lock of pages. */
 void large_trim(void);
 
-/* How many bytes the program may use; dies as well. */
+/* Returns how many bytes the program may use. Ends the process if no large object begins there. */
 size_t large_size(const void *object);
 
 /*
- * Makes it larger or smaller, where it is or elsewhere, without copying. NULL if that can't be, or a small object is there:
- * nothing has changed then.
+ * Resizes an object, in place or by moving its pages to another address, without copying. Returns NULL if that is impossible,
+ * or if the object is small. Then nothing has changed.
  */
 void *large_resize(void *object, size_t size);
 

@@ -14,15 +14,15 @@ static struct {
 
 enum { IN_SPANS = 1, IN_PAGES = 2 };
 
-/* What this thread is at, said before a lock is taken, for handlers. */
+/* Where this thread is in the allocator. Set before a lock is taken, so that handlers see it. */
 static __thread struct {
-	uint8_t at;    /* of the above */
-	uint8_t forks; /* handlers of fork it is between: those of a signal fork as well */
+	uint8_t at;    /* IN_SPANS, IN_PAGES */
+	uint8_t forks; /* forks that this thread is in, also by signal handlers */
 } inside;
 
-static void *has_all; /* whose `inside`, for a fork: it needs none, in other handlers of the fork say */
+static void *has_all; /* &inside of the thread whose fork holds all locks, and which needs none */
 
-/* In this order for handlers, who see both or one. */
+/* The signal fences keep this order for handlers in the same thread. */
 static void say(uint8_t at)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -74,8 +74,9 @@ void *take_aside(void **list)
 }
 
 /*
- * A handler that interrupted the allocator forks without: its thread goes on where it was, in the child as well. So does one
- * that interrupted a fork. While locks are taken or released handlers find the allocator in use.
+ * A fork takes no locks in a handler that interrupted the allocator, because the thread continues there, in the child also. A
+ * fork takes none either in a handler that interrupted another fork. While locks are taken or released, handlers find the
+ * allocator in use.
  */
 static void before_fork(void)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * malloc.c - the C library's functions: sizes to classes, and a cache's array for each class and CPU.
+ * malloc.c - the C library's functions: from sizes to classes, and to a cache's array for each class and CPU.
  *
  *	malloc(size) -> class -> its rk_cache: pop        empty: depot, then spans, then pages, then the system
  *	free(p) -> code of its page -> class -> push      full: the same way back
  *
- * No thread has anything of its own, so a thread's end has nothing to give back. A free object has a mark in its second word,
- * which is its address and a secret number: whoever frees it twice is found. Nothing else is in free memory.
+ * No thread has objects of its own, so a thread that ends gives nothing back. A free object has a mark in its second word, made
+ * of its address and a secret number. So a second free is detected. The first word is used only while an object is put aside
+ * (locks.h).
  */
 #define _GNU_SOURCE
 #include "heap.h"
@@ -22,14 +23,14 @@
 
 #define EXPORT __attribute__((__visibility__("default")))
 
-/* errno is what it was, or says that there is no memory. */
+/* Restores errno, or sets it to ENOMEM if there is no memory. */
 static inline void *told(void *object, int saved)
 {
 	errno = object != NULL ? saved : ENOMEM;
 	return object;
 }
 
-/* What this CPU's array doesn't have. */
+/* Takes an object that this CPU's array doesn't have. */
 static __attribute__((__noinline__)) void *take_slow(unsigned class)
 {
 	int saved = errno;
@@ -60,7 +61,10 @@ static inline void *take(unsigned class)
 	return object;
 }
 
-/* For powers of two. A class whose size is a multiple of the alignment has aligned objects, since spans are. */
+/*
+ * The alignment is a power of two. Spans are aligned, so if a class's size is a multiple of the alignment, its objects are
+ * aligned.
+ */
 static __attribute__((__noinline__)) void *take_aligned(size_t alignment, size_t size)
 {
 	unsigned class = alignment <= SMALL_MAX ? class_of(size < alignment ? alignment : size) : 0;
@@ -73,11 +77,11 @@ static __attribute__((__noinline__)) void *take_aligned(size_t alignment, size_t
 
 EXPORT void *malloc(size_t size)
 {
-	size_t number = (size - 1) / FINE; /* 0 bytes are above all */
+	size_t number = (size - 1) / FINE; /* size 0 gives the largest number */
 	struct rk_cache *cache;
 	void *object;
 
-	__asm__("" : "+r"(number)); /* or compilers compare the size, by a longer instruction */
+	__asm__("" : "+r"(number)); /* otherwise compilers compare the size, with a longer instruction */
 	if (RKI_UNLIKELY(number >= FINE_MAX / FINE))
 		return take_aligned(FINE, size);
 	cache = heap_fine[number + 1];
@@ -97,7 +101,7 @@ static __attribute__((__noinline__)) void give_slow(void *object)
 	errno = saved;
 }
 
-/* To the cache of its page. */
+/* Puts an object into the cache of its page. */
 static inline void give(const struct leaf *leaf, uintptr_t number, void *object)
 {
 	if (RKI_UNLIKELY(!is_multiple(leaf->inverses[number], object))) {
@@ -124,10 +128,11 @@ EXPORT void free(void *object)
 }
 
 /*
- * C23's, whose sizes are the program's word. The compiler is told of them, not the assembler, which has only a part of the
- * functions in link-time optimisation; and by other names in C, because they are of other types there.
+ * C23's functions. They trust the program, and ignore the sizes. The compiler makes the aliases, because in link-time
+ * optimisation the assembler sees only a part of the functions. In C the aliases have other names, because free_sized() and
+ * free_aligned_sized() have other types.
  */
-#if __has_attribute(__leaf__) /* as free() is declared; clang 11 knows no such attribute */
+#if __has_attribute(__leaf__) /* as the libc declares free(); clang 11 lacks the attribute */
 #define ALIAS_OF_FREE __attribute__((__alias__("free"), __nothrow__, __leaf__))
 #else
 #define ALIAS_OF_FREE __attribute__((__alias__("free"), __nothrow__))
@@ -175,7 +180,7 @@ EXPORT void *realloc(void *object, size_t size)
 		return NULL;
 	}
 	had = usable(object);
-	/* What shrinks a little stays. */
+	/* A small object that shrinks by at most a quarter stays where it is. */
 	if (size <= had && had <= SMALL_MAX && (size >= had - had / 4 || had <= 64))
 		return object;
 	moved = large_resize(object, size);
@@ -183,7 +188,7 @@ EXPORT void *realloc(void *object, size_t size)
 	if (moved != NULL)
 		return moved;
 	moved = malloc(size);
-	if (moved == NULL && size <= had) { /* there is no memory for less either */
+	if (moved == NULL && size <= had) { /* no memory for a smaller object either */
 		errno = saved;
 		return object;
 	}
@@ -208,7 +213,7 @@ static bool is_power_of_two(size_t n)
 	return n != 0 && (n & (n - 1)) == 0;
 }
 
-/* POSIX says no to what isn't a power of two; the C library's memalign() takes the next one. */
+/* aligned_alloc() and posix_memalign() reject alignments that aren't powers of two. The C library's memalign() rounds them up. */
 EXPORT void *memalign(size_t alignment, size_t size)
 {
 	size_t power = FINE;
@@ -270,7 +275,7 @@ EXPORT int malloc_trim(size_t keep)
 EXPORT struct mallinfo2 mallinfo2(void)
 {
 	size_t idle = heap_idle();
-	struct numbers now = numbers; /* as they are at the moment */
+	struct numbers now = numbers; /* a copy; other threads may change the numbers meanwhile */
 
 	return (struct mallinfo2){
 		.arena = now.chunks,
@@ -284,8 +289,8 @@ EXPORT struct mallinfo2 mallinfo2(void)
 #endif
 
 /*
- * A vfork child runs on its parent's memory, so on its caches, and has no registration. So that it may allocate, the parent
- * has none meanwhile either (rseqkit/thread.h). Where that can't be, as a filter refuses, the child gets memory of its own.
+ * A vfork child uses its parent's memory and caches, and has no registration. To let it allocate, the parent's registration is
+ * undone meanwhile (rseqkit/thread.h). If that fails, for example because a filter refuses, the child gets memory of its own.
  */
 int malloc_vfork_begins(void) __attribute__((__used__, __visibility__("hidden")));
 int malloc_vfork_begins(void)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * map.h - what lies at an address: of each 64 KiB of the address space what free() wants to know, and who describes it.
+ * map.h - what lies at an address: for each 64 KiB of the address space, what free() needs, and the owner's description.
  *
- * Two levels: the root has a leaf for each 4 GiB. The first leaf is known without the root: a small heap lies in it, and
- * free() needn't wait for another load. All of it is far from what the program writes to, and none is ever given back.
+ * The map has two levels: the root has a leaf for each 4 GiB. A small heap lies in the first leaf that was made. free() finds
+ * that leaf without a load from the root. The map is apart from memory that the program writes to. Leaves are never given back.
  */
 #ifndef MALLOC_MAP_H
 #define MALLOC_MAP_H
@@ -13,22 +13,25 @@
 
 #pragma GCC visibility push(hidden)
 
-/* A code that is the number of a class: a span of it. */
+/* The code of a page. The number of a class means a span of that class. */
 enum { CODE_NONE = 0, CODE_LARGE = 255 /* a large object begins there */ };
 
-/* Read without a lock by whoever has an object there; so it doesn't change meanwhile. */
+/* A thread that has an object reads the entry of the object's page without a lock. The entry doesn't change meanwhile. */
 struct leaf {
-	struct rk_cache *caches[65536]; /* where objects of a span go; valid if there is an inverse */
-	uint32_t inverses[65536];       /* of the class of a span that has a cache; else 0 */
+	struct rk_cache *caches[65536]; /* where freed objects of a span go; valid if the inverse isn't 0 */
+	uint32_t inverses[65536];       /* the inverse of the class, for a span with a cache; else 0 */
 	uint8_t codes[65536];
 	void *owners[65536];
 };
 
-/* The first leaf, and the number of its first page in the address space: for free(). */
+/* The first leaf that was made, and the number of its first page in the address space. For free(). */
 extern struct leaf *map_first;
 extern uintptr_t map_first_page;
 
-/* The leaf of an address; one with zeros where nothing of ours is. The address space has 2^48 bytes without a hint. */
+/*
+ * Returns the leaf of an address, or a leaf of zeros if the allocator has nothing there. Without an address hint the kernel
+ * maps below 2^48.
+ */
 const struct leaf *map_leaf(const void *address);
 
 static inline uint16_t map_number(const void *address)
@@ -41,16 +44,16 @@ static inline unsigned map_code(const void *address)
 	return map_leaf(address)->codes[map_number(address)];
 }
 
-/* Of an address with a code: struct span or struct large. */
+/* The owner at an address with a code: a struct span or a struct large. */
 static inline void *map_owner(const void *address)
 {
 	return map_leaf(address)->owners[map_number(address)];
 }
 
-/* Leaves for that much memory; false if there is none for them. */
+/* Makes the leaves for a range of memory. False if there is no memory for them, or the range lies above 2^48. */
 bool map_prepare(const void *address, size_t size);
 
-/* Says what one page is, of prepared ones. By who has it. */
+/* Sets the entry of a page whose leaf exists. Only the page's owner calls this. */
 void map_set(const void *address, unsigned code, struct rk_cache *cache, void *owner);
 
 #pragma GCC visibility pop

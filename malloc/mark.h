@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mark.h - tells free objects from those in use. */
+/* mark.h - the mark that tells a free object from one in use. */
 #ifndef MALLOC_MARK_H
 #define MALLOC_MARK_H
 
@@ -9,7 +9,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* The second word of a free object is this, combined with the object's address. */
+/* The second word of a free object is this key, combined with the object's address. */
 extern uintptr_t heap_key;
 
 static inline uintptr_t *heap_mark(void *object)
@@ -17,7 +17,7 @@ static inline uintptr_t *heap_mark(void *object)
 	return (uintptr_t *)object + 1;
 }
 
-/* Marks an object as free. Ends the process if it was. */
+/* Marks an object as free. Ends the process if the object is already marked. */
 static inline void heap_mark_free(void *object)
 {
 	uintptr_t mark = (uintptr_t)object ^ heap_key;

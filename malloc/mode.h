@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* mode.h - the mode that the allocator runs in, for readers outside of the process. */
+/* mode.h - the mode that the allocator runs in, for readers outside the process. */
 #ifndef MALLOC_MODE_H
 #define MALLOC_MODE_H
 
 #pragma GCC visibility push(hidden)
 
-/* How objects are had: of caches, or without any. */
+/* Whether objects come from caches. */
 enum heap_mode {
 	HEAP_UNUSED,
 	HEAP_CACHED,
-	HEAP_LIMITED, /* a limit on address space is too low for them */
-	HEAP_LACKING  /* there was no memory or address space for one, and it is tried again */
+	HEAP_LIMITED, /* the limit on address space is too low for caches */
+	HEAP_LACKING  /* there was no memory or address space for a cache; the allocator tries again later */
 };
 
-/* The text of the word librseqkit_malloc_mode, which debuggers and readers of core files look at. */
+/* The mode as text. Debuggers and readers of core files find it in librseqkit_malloc_mode. */
 const char *mode_name(enum heap_mode mode);
 
-/* Writes that word. */
+/* Writes the text to librseqkit_malloc_mode. */
 void mode_publish(enum heap_mode mode);
 
 #pragma GCC visibility pop

@@ -9,14 +9,14 @@
 #define CHUNK_PAGES 64
 #define CHUNK_SIZE (CHUNK_PAGES * SPAN_SIZE)
 
-/* Huge pages would make of a small heap, whose spans lie apart, a large one. */
+/* With huge pages a small heap would take much memory, because its spans lie apart. */
 #define CHUNKS_OF_SMALL_PAGES 8
 
 #define DIRTY_ALWAYS ((size_t)4 << 20)
 
 struct chunk {
 	char *base;
-	uint64_t free, dirty; /* a bit for each page; dirty ones are free */
+	uint64_t free, dirty; /* a bit for each page; dirty pages are free */
 	struct chunk *next;
 };
 
@@ -28,7 +28,7 @@ static uint64_t bits(unsigned pages, unsigned at)
 	return (~(uint64_t)0 >> (CHUNK_PAGES - pages)) << at;
 }
 
-/* Where that many free pages follow each other; -1 if nowhere. */
+/* Returns the first of that many free pages in a row, or -1. */
 static int find(uint64_t free, unsigned pages)
 {
 	for (unsigned have = 1; have < pages && free != 0;) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pages.h - runs of pages of 64 KiB, for spans and for large objects up to 2 MiB, out of chunks of 64 pages.
+ * pages.h - runs of pages of 64 KiB, for spans and for large objects up to 2 MiB. Runs are parts of chunks of 64 pages.
  *
- * A chunk's free pages are bits of a word. Of those that were used their memory may still be there: they are dirty, and
- * more than an eighth of what is in use doesn't stay so. A page that is free and not dirty reads as zero.
+ * A chunk has a word with a bit for each free page. The memory of a free page that was used may still be there. Such a page is
+ * dirty. When more than an eighth of the bytes in use is dirty, and more than 4 MiB, dirty pages go back to the system. A free
+ * page that isn't dirty reads as zero.
  *
- * Everything here is under the lock of pages (locks.h).
+ * The caller of each function holds the lock of pages (locks.h).
  */
 #ifndef MALLOC_PAGES_H
 #define MALLOC_PAGES_H
@@ -16,24 +17,24 @@
 
 struct chunk;
 
-/* What descriptions of runs begin with. */
+/* The first member of each description of a run. */
 struct run {
-	struct chunk *chunk; /* NULL: a mapping of its own */
+	struct chunk *chunk; /* NULL: the run is a mapping of its own */
 	char *base;
-	size_t size; /* bytes: a multiple of SPAN_SIZE of a chunk's */
+	size_t size; /* bytes; for a run of a chunk a multiple of SPAN_SIZE */
 };
 
-/* Finds memory for a run of `pages` pages, and says if it reads as zero. False if there is none. */
+/* Finds memory for a run of `pages` pages, and sets *zeroed if it reads as zero. False if there is no memory. */
 bool pages_take(struct run *run, unsigned pages, bool *zeroed);
 void pages_give(const struct run *run);
 
-/* Makes a run longer by so many pages that follow it. False if they aren't free. */
+/* Extends a run by the `more` pages that follow it. False if they aren't free. */
 bool pages_extend(struct run *run, unsigned more);
 
-/* Gives the memory of free pages back to the system, until at most `keep` bytes are dirty. True if there was any. */
+/* Gives the memory of free pages back to the system, until at most `keep` bytes are dirty. True if it gave back any. */
 bool pages_trim(size_t keep);
 
-/* In bytes, but for how many mappings there are. Mappings are of large objects. */
+/* All are bytes, except `mappings`, which is a count. Mappings belong to large objects. */
 extern struct numbers {
 	size_t chunks, used, dirty, mapped, mappings;
 } numbers;

@@ -9,24 +9,26 @@
 
 struct span {
 	struct run run;
-	LIST_ENTRY(span) others; /* of the list it is in */
+	LIST_ENTRY(span) others; /* in centrals[].having or in `forgotten` */
 	uint16_t class, many;
-	uint16_t carved; /* objects that ever left; the others' memory was never touched */
+	uint16_t carved; /* objects that were handed out once; the memory of others was never touched */
 	uint16_t out;
-	uint16_t guard; /* bytes at its end */
+	uint16_t guard; /* bytes at the span's end */
 	uint64_t here[SPAN_SIZE / FINE / 64]; /* a bit for each carved object */
 };
 
 LIST_HEAD(spans, span);
 
 static struct central {
-	_Alignas(64) struct spans having; /* spans with objects */
-	void *aside;                      /* what was freed by who didn't wait */
+	_Alignas(64) struct spans having; /* spans that have objects */
+	void *aside;                      /* objects that were freed without the lock */
 } centrals[CLASSES];
 
-static struct spans forgotten; /* descriptions to be used again; under the lock of pages */
+static struct spans forgotten; /* free descriptions; under the lock of pages */
 
-/* The pages' lock isn't refused to who has a class's: it was inside of nothing, and a fork waits for it. */
+/*
+ * A thread with a class's lock always gets the lock of pages: it isn't inside the pages, and no fork holds all locks meanwhile.
+ */
 static struct span *new_span(unsigned class, struct rk_cache *cache, bool grow)
 {
 	size_t guard = PAGE < SPAN_SIZE && system_wants_guards() ? PAGE : 0;
@@ -52,7 +54,7 @@ static struct span *new_span(unsigned class, struct rk_cache *cache, bool grow)
 	return span;
 }
 
-/* Its objects' marks go, so that none is ever in memory that somebody gets, and may copy. */
+/* Clears the marks of the span's objects, so that no mark is in memory that the program gets and may copy. */
 static void release(struct span *span)
 {
 	size_t size = size_classes[span->class].size;
@@ -82,7 +84,7 @@ static void *take_one(struct span *span)
 	return span->run.base + (size_t)span->carved++ * size_classes[span->class].size;
 }
 
-/* With the class's lock. A span is in the list while it has objects. */
+/* Call with the class's lock. A span is in the list while it has objects. */
 static void put_back(struct central *central, void *object)
 {
 	struct span *span = map_owner(object);
@@ -100,7 +102,7 @@ static void put_back(struct central *central, void *object)
 	}
 }
 
-/* The lock, and what was put aside comes back. False as lock_enter() has it. */
+/* Takes the lock, and takes back what was put aside. Returns false if lock_enter() does. */
 static bool enter(unsigned class)
 {
 	struct central *central = &centrals[class];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats.c - says in which mode the allocator runs: malloc_stats(), which a debugger may call, and RSEQKIT_MALLOC=stats at exit.
+ * stats.c - tells the mode of the allocator: malloc_stats(), which a debugger may call, and RSEQKIT_MALLOC=stats at exit.
  *
- * For readers who can't call anything, as of a core file, the mode is a word as well (mode.c). Nothing here allocates.
+ * A reader of a core file can't call functions. For it the mode is also in a variable (mode.c). Nothing here allocates.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -31,7 +31,7 @@ static const char *explained(enum heap_mode mode)
 	}
 }
 
-/* As much as stderr takes now: it waits for no reader, and a pipe that has none ends nobody. */
+/* Waits at most 100 ms for room in stderr. If stderr is a pipe without a reader, SIGPIPE doesn't end the process. */
 static void say(const char *text, size_t size)
 {
 	struct pollfd poller = {.fd = STDERR_FILENO, .events = POLLOUT};

@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define SYSTEM_BLOCK ((size_t)256 * 1024) /* of descriptions */
+#define SYSTEM_BLOCK ((size_t)256 * 1024) /* for descriptions */
 
 void *system_map(size_t size, size_t alignment, bool accessible)
 {
@@ -33,7 +33,7 @@ void *system_map(size_t size, size_t alignment, bool accessible)
 
 void system_unmap(void *address, size_t size)
 {
-	/* Where the kernel has no more mappings to give it can't split one; the memory at least goes. */
+	/* If the process has too many mappings, the kernel can't split one. Then at least the memory is freed. */
 	if (size > 0 && munmap(address, size) != 0)
 		(void)madvise(address, size, MADV_DONTNEED);
 }
@@ -42,7 +42,10 @@ void system_purge(void *address, size_t size)
 {
 	volatile char *first = address;
 
-	/* Locked memory (mlockall) stays; and a filter may say that it was done, and not do it. */
+	/*
+	 * madvise() fails for locked memory (mlockall). A filter may let it return 0 without effect. Then memset() clears the
+	 * memory.
+	 */
 	*first = 1;
 	if (madvise(address, size, MADV_DONTNEED) != 0 || *first != 0)
 		memset(address, 0, size);
@@ -90,7 +93,7 @@ enum wish { KNOWN = 1, GUARDS = 2, STATS = 4 };
 
 static bool wants(enum wish wish)
 {
-	static uint8_t wishes; /* 0 until the libc has begun, and there is an environment */
+	static uint8_t wishes; /* 0 until the libc has started and set environ */
 	uint8_t said = __atomic_load_n(&wishes, __ATOMIC_RELAXED);
 
 	if (said == 0 && environ != NULL) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * malloc_loops.c - what an allocator takes for objects of 64 bytes: with whichever is preloaded. Prints nanoseconds of CPU time for
- * each object, the least of many slices.
+ * malloc_loops.c - the time that the preloaded allocator takes for objects of 64 bytes. Prints nanoseconds of CPU time for each
+ * object: the least of many slices.
  *
  *	loops pairs | rows | handed THREADS
  *
- * pairs: allocated and freed at once; rows: 256 allocated, then freed in that order; handed: allocated by one thread and
- * freed by another, in batches of 64 (of pairs of threads).
+ * pairs: an object is allocated and freed at once. rows: 256 objects are allocated, then freed in the same order. handed: one
+ * thread allocates, and another one frees, in batches of 64 (THREADS is even).
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -26,7 +26,7 @@
 static double best[THREADS_MAX];
 static pthread_barrier_t barrier;
 
-/* A batch on its way between two threads; NULL in front where there is none. */
+/* A batch that one thread hands to another. `full` is 1 while it has objects. */
 static struct hand {
 	_Alignas(64) void *objects[BATCH];
 	int full;
@@ -70,7 +70,10 @@ static void rows(int thread)
 	}
 }
 
-/* Even threads allocate, odd ones free. Both wait by looking: that is in the figure, of every allocator alike. */
+/*
+ * Threads with even numbers allocate, those with odd numbers free. Both spin while they wait. The figure includes that, equally
+ * for all allocators.
+ */
 static void handed(int thread)
 {
 	struct hand *hand = &hands[thread / 2];

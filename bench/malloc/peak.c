@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peak.c - runs a program, with a library preloaded or "", and writes its CPU time in seconds and its largest resident set
- * in KiB to a file. Small itself: the kernel counts what a process was before it became another program.
+ * peak.c - runs a program, and writes its CPU time in seconds and its largest resident set in KiB to a file.
  *
  *	peak FILE LIBRARY PROGRAM [ARGUMENT...]
+ *
+ * LIBRARY is preloaded; "" means none. This program is small, because the kernel counts a process's resident set from before
+ * its exec.
  */
 #define _GNU_SOURCE
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock.c - the processor's clock, as nanoseconds of CLOCK_MONOTONIC, without knowing its rate.
+ * clock.c - converts the processor's clock to nanoseconds of CLOCK_MONOTONIC, without knowing its rate.
  *
- * Both clocks are read at one moment, at each pass of the reader, and times in between are on the straight line from one
- * such point to the next. So they don't drift apart, and later ticks are never an earlier time. Durations, which may be
- * longer than a pass, are by the rate since the beginning.
+ * Each pass of the reader reads both clocks at one moment, which gives a point. Times between two points are on the straight
+ * line between them. So the clocks don't drift apart, and later ticks never give an earlier time. A duration may be longer than
+ * a pass, so it uses the average rate since the beginning.
  */
 #include "trace.h"
 
@@ -15,7 +15,7 @@ struct point {
 	int64_t time;
 };
 
-static struct point first, points[3]; /* the last three, the latest last */
+static struct point first, points[3]; /* the last three, in the order of time */
 
 static struct point look(void)
 {
@@ -42,7 +42,7 @@ uint64_t clock_begin(void)
 	return first.ticks;
 }
 
-/* Behind all ticks that are asked for until the next look. */
+/* Adds a point. Ticks that are converted before the next call must be older than the point. */
 void clock_look(void)
 {
 	struct point now = look();

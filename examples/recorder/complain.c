@@ -2,8 +2,8 @@
 /*
  * complain.c - messages to the program's user.
  *
- * The invariant: nothing is written to a file that the program opened. It may have closed its standard error, and have got
- * that number for another file: so this is compared with what was there at the beginning.
+ * Invariant: nothing is written to a file that the program opened. The program may have closed its standard error, and opened
+ * another file with that number. So the file is compared with the one at the beginning.
  */
 #define _GNU_SOURCE
 #include "recorder.h"

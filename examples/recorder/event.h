@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * event.h - what a record is: one call of the program.
+ * event.h - a record: one call of the program.
  *
- * The invariant: what ends the use of an address or a mutex (free, unlock) is recorded before it is done, and what begins
- * it (malloc, lock) behind it. So, whatever thread comes next, the records of one address are in the order of its uses.
+ * Invariant: a call that ends the use of an address or a mutex (free, unlock) is recorded before it is made. A call that begins
+ * a use (malloc, lock) is recorded after it. So the records of one address are in the order of its uses, in whatever threads
+ * these are.
  */
 #ifndef RECORDER_EVENT_H
 #define RECORDER_EVENT_H
@@ -13,7 +14,7 @@
 enum event_kind {
 	EVENT_MALLOC,
 	EVENT_CALLOC,
-	EVENT_REALLOC, /* its end; its beginning is EVENT_REALLOC_OF */
+	EVENT_REALLOC, /* the end of the call; EVENT_REALLOC_OF is its beginning */
 	EVENT_REALLOCARRAY,
 	EVENT_ALIGNED_ALLOC,
 	EVENT_MEMALIGN,
@@ -26,23 +27,23 @@ enum event_kind {
 	EVENT_TRYLOCK,
 	EVENT_TIMEDLOCK,
 	EVENT_CLOCKLOCK,
-	EVENT_COND_WAIT, /* its end, when the mutex is held again; its beginning is an EVENT_UNLOCK */
+	EVENT_COND_WAIT, /* the end of the wait, when the mutex is held again; the beginning is an EVENT_UNLOCK */
 	EVENT_UNLOCK,
-	EVENT_UNLOCK_FAILED, /* the EVENT_UNLOCK before it was none */
-	EVENT_NAME,          /* the thread's: 16 bytes in `address` and `size` */
+	EVENT_UNLOCK_FAILED, /* the EVENT_UNLOCK before it had no effect */
+	EVENT_NAME,          /* the thread's name: 16 bytes in `address` and `size` */
 	EVENT_EXIT,
 	EVENT_KINDS
 };
 
-/* Its end is the record's stamp. 64 bytes of the ring with that. */
+/* The end of the call is the record's stamp. With the ring's header a record takes 64 bytes. */
 struct event {
-	uint64_t start;   /* clock, of calls that take time */
+	uint64_t start;   /* ticks, for calls that take time; else 0 */
 	uint64_t address; /* of memory, or of a mutex */
-	uint64_t size;    /* bytes asked for; of a lock what the call returned */
+	uint64_t size;    /* bytes asked for; for a lock the call's result */
 	uint64_t usable;  /* bytes that the allocator gave, or gets back */
-	uint32_t thread;  /* counts the process's threads as they come; numbers of the kernel's are used again */
+	uint32_t thread;  /* numbers the process's threads from 1; the kernel reuses its thread ids */
 	uint32_t tid;
-	uint32_t sequence; /* the thread's: 0, 1, 2, ... modulo 2^32 */
+	uint32_t sequence; /* the record's number in its thread: 0, 1, 2, ... modulo 2^32 */
 	uint32_t kind;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap.c - what is interposed of allocators. Whatever this does, the program gets what the allocator returned.
+ * heap.c - the interposed functions of allocators. In all cases the program gets what the allocator returned.
  */
 #define _GNU_SOURCE
 #include "recorder.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What an allocator calls of itself belongs to the call that is recorded. */
+/* A call that an allocator makes to itself belongs to the call that is recorded. */
 static enum way way_in(void)
 {
 	enum way found = way();
@@ -24,7 +24,7 @@ static uint64_t begin_call(void)
 	return rk_ring_clock();
 }
 
-/* errno is what the allocator left. */
+/* Leaves errno as the allocator set it. */
 static void *end_call(enum event_kind kind, uint64_t start, void *memory, size_t size)
 {
 	struct event event = {.kind = kind, .start = start, .address = (uintptr_t)memory, .size = size};
@@ -109,7 +109,7 @@ static void record_release(enum event_kind kind, void *memory)
 	record(&event);
 }
 
-/* Memory of ours moves to the allocator, unless this is the recorder itself. */
+/* Moves a block of next.c's memory to the allocator. If the caller is the recorder itself, the new block is next.c's, too. */
 static void *move_own(void *memory, size_t size, bool stays)
 {
 	size_t before = own_memory_size(memory);
@@ -142,7 +142,7 @@ static void *reallocate(enum event_kind kind, void *memory, size_t size, void *(
 	if (moved != NULL || size == 0)
 		return end_call(kind, failed.start, moved, size);
 	mine.is_allocating = false;
-	record(&failed); /* the memory is still there */
+	record(&failed); /* the old memory is still allocated */
 	return NULL;
 }
 
@@ -175,7 +175,7 @@ EXPORTED void free(void *memory)
 		return;
 	here = way_in();
 	if (here == WAY_OWN)
-		return; /* of the program's, while functions are looked for: there is none of it yet */
+		return; /* while functions are looked up, the program has no memory yet */
 	if (here == WAY_RECORD)
 		record_release(EVENT_FREE, memory);
 	mine.is_allocating = true;

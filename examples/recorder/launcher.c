@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * launcher.c - `recorder`: runs a program with recorder.so, and becomes it.
+ * launcher.c - `recorder`: runs a program with recorder.so, in this process.
  *
  *	recorder [-o FILE] [--size BYTES] PROGRAM [ARGUMENT...]
  *
- * What can't be recorded, since the dynamic linker would preload nothing, is said, and run all the same.
+ * If the dynamic linker would not preload the recorder, prints why nothing is recorded, and runs the program all the same.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -45,7 +45,7 @@ static void say(const char *what, const char *why)
 	fprintf(stderr, "recorder: %s: %s\n", what, why);
 }
 
-/* The file that execvp() would take; as it was given where that finds none. */
+/* Finds the file that execvp() would run. If there is none, stores the name as it was given. */
 static void find_program(const char *name, char path[PATH_MAX])
 {
 	const char *list = getenv("PATH");
@@ -72,7 +72,10 @@ static bool has_linker(const struct binary *file)
 	return false;
 }
 
-/* Scripts are left to their interpreters, and programs of other machines to the dynamic linker's own complaint. */
+/*
+ * Prints nothing for a script, because its interpreter is recorded. Prints nothing for another machine's program: the dynamic
+ * linker reports that.
+ */
 static void say_if_it_is_not_recorded(const char *name)
 {
 	char path[PATH_MAX];
@@ -90,7 +93,7 @@ static void say_if_it_is_not_recorded(const char *name)
 	binary_close(&file);
 }
 
-/* Beside this program. */
+/* Adds recorder.so, which lies in this program's folder. */
 static bool preload(void)
 {
 	const char *before = getenv("LD_PRELOAD");
@@ -109,19 +112,23 @@ static bool preload(void)
 	    (int)sizeof(list))
 		return say("LD_PRELOAD", "too long"), false;
 	/*
-	 * The C library may leave its area alone. If the recorder used that, glibc would register each thread that a registered one
-	 * creates, and end the program where a filter refuses. A program that has chosen keeps its choice.
+	 * With RSEQKIT_AREA=own the recorder doesn't use the C library's area, even if the C library doesn't register it.
+	 * Otherwise glibc would register each thread that a registered thread creates, and end the program if a filter refuses.
+	 * If the program's environment already has the variable, it stays.
 	 */
 	return setenv("LD_PRELOAD", list, 1) == 0 && setenv("RSEQKIT_AREA", "own", 0) == 0;
 }
 
-/* Made, or emptied, here: what is wrong with it is said before the program runs. Programs change their directory. */
+/*
+ * Makes the file or empties it, so that errors are reported before the program runs. Programs may change their directory, so
+ * the path is absolute.
+ */
 static bool make_file(const char *name)
 {
 	char path[PATH_MAX], process[16];
 	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
 
-	if (fd < 0 && errno != ENXIO) /* a FIFO that nobody reads yet */
+	if (fd < 0 && errno != ENXIO) /* a FIFO without a reader */
 		return say(name, strerror(errno)), false;
 	if (fd >= 0)
 		close(fd);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * locks.c - what is interposed of mutexes, and of conditions, which give a mutex back and take it again.
+ * locks.c - the interposed functions of mutexes, and of conditions, which release a mutex and take it again.
  *
- * The invariant: a mutex is recorded as given back before it is, and as taken behind that (event.h). It isn't touched
- * behind its unlock: whoever takes it next may destroy it.
+ * Invariant: a release is recorded before it is made, and an acquisition after it (event.h). After its unlock a mutex isn't
+ * touched, because the next owner may destroy it.
  */
 #define _GNU_SOURCE
 #include "recorder.h"
@@ -75,7 +75,8 @@ struct wait {
 };
 
 /*
- * A thread that is cancelled in the wait holds the mutex in its cleanup handlers. A call that is refused never gave it back.
+ * If a thread is cancelled in the wait, its cleanup handlers run with the mutex held. If the call is refused, the mutex was
+ * never released.
  */
 static void end_wait(struct wait *wait)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * next.c - the functions behind the interposed ones, and the recorder's own memory.
+ * next.c - the functions that the interposed ones call, and the recorder's own memory.
  *
- * Looking for functions may allocate, as starting a thread does, and the allocator may not be known yet, or not be fit for
- * use, in the child of a fork say. So what a thread allocates while it is in the recorder comes from here. It is never used
- * again: there are a few such blocks in a process.
+ * Looking up functions or starting a thread may need memory. At that time the allocator may be unknown, or unusable, for
+ * example in the child of a fork. So memory that a thread allocates inside the recorder comes from here. It is never reused: a
+ * process has only a few such blocks.
  */
 #define _GNU_SOURCE
 #include "recorder.h"
@@ -21,7 +21,7 @@ static bool is_found;
 static char memory[1 << 17] __attribute__((__aligned__(64)));
 static size_t used;
 
-/* Its size lies before a block. */
+/* A block's size is stored before it. */
 void *own_memory(size_t size, size_t alignment)
 {
 	size_t before = __atomic_load_n(&used, __ATOMIC_RELAXED), begin;
@@ -52,7 +52,7 @@ bool is_own_memory(const void *address)
 	return (uintptr_t)address - (uintptr_t)memory < sizeof(memory);
 }
 
-/* Conditions have an older form with the same names on x86-64, which this one isn't. */
+/* On x86-64 condition functions have an older version with the same names. This finds the newer one. */
 static void *next_of(const char *name)
 {
 	void *found = strncmp(name, "pthread_cond_", 13) == 0 ? dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2") : NULL;
@@ -73,7 +73,10 @@ static size_t unknown_size(void *block)
 	return 0;
 }
 
-/* In an executable at a fixed address a function that it takes the address of is at an entry of its own, without a section. */
+/*
+ * In an executable at a fixed address, the address of an imported function may be that of an entry in the executable, whose
+ * symbol has no section.
+ */
 static bool is_ours(const char *name)
 {
 	void *function = dlsym(RTLD_DEFAULT, name);
@@ -86,8 +89,9 @@ static bool is_ours(const char *name)
 }
 
 /*
- * A program that brings an allocator of its own calls that, but for functions that this one lacks: such calls are none of
- * the memory that `next` knows. And an allocator that doesn't tell sizes mustn't be taken for another's.
+ * A program with an allocator of its own calls that allocator, except for functions that it lacks. A call to one of those is
+ * about memory that `next` doesn't know. And if an allocator has no function for sizes, another allocator's function must not
+ * be used.
  */
 static void look_at_allocator(void)
 {
@@ -96,7 +100,7 @@ static void look_at_allocator(void)
 		next.usable_size = unknown_size;
 }
 
-/* Threads that come here at once all look, and find the same. What wasn't found is no error of the program's. */
+/* Several threads may run this at once; all find the same functions. A function that isn't found is no error. */
 static void find(void)
 {
 	static const char *const names[] = {
@@ -116,7 +120,7 @@ static void find(void)
 	(void)dlerror();
 }
 
-/* False while this thread is looking. */
+/* False while this thread is looking functions up. */
 bool next_found(void)
 {
 	bool was_own = mine.is_own;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process.c - what is interposed of the life of a process: its end without handlers, and vfork.
+ * process.c - the interposed functions that end a process without handlers, and vfork.
  *
- * A vfork child runs on its parent's memory and TLS, in an area that the kernel doesn't keep for it, and some do more there
- * than exec: dash allocates. So the parent is bracketed (rk_vfork_begin() in thread.h), and what the child does is recorded
- * as its parent's.
+ * A vfork child runs on its parent's memory and TLS, without a registration of its own. Some children do more there than exec:
+ * dash allocates. So the parent is in a bracket (rk_vfork_begin() in thread.h). The calls of the child are recorded as its
+ * parent's.
  */
 #define _GNU_SOURCE
 #include "recorder.h"
@@ -31,7 +31,7 @@ EXPORTED void _Exit(int status)
 int recorder_before_vfork(void) __attribute__((__used__));
 pid_t recorder_after_vfork(long made, int begun) __attribute__((__used__));
 
-/* Where there can be no bracket nothing is recorded meanwhile. */
+/* If no bracket is possible, nothing is recorded meanwhile. */
 int recorder_before_vfork(void)
 {
 	int begun = mine.silent > 0 ? -EBUSY : rk_vfork_begin();
@@ -40,7 +40,7 @@ int recorder_before_vfork(void)
 	return begun;
 }
 
-/* In the parent. The child may have ended in the middle of a call. */
+/* Runs in the parent. The child may have ended in the middle of a call. */
 pid_t recorder_after_vfork(long made, int begun)
 {
 	mine.is_allocating = false;

@@ -2,12 +2,14 @@
 /*
  * reader.c - the thread that reads the rings and writes the trace.
  *
- * It is a thread of the program, for the rings are the process's own memory; and yet must not be seen by it:
- *   - It has a table of descriptors of its own, with nothing of the program's in it. So the program can close whatever it
- *     likes, the trace is written to no other file, and who waits for the program's pipes to be closed doesn't wait for us.
- *     Its directory and root are its own as well, so that the program can change namespaces of mounts.
- *   - All signals are blocked in it. A pipe without readers, and a limit of file sizes, are errors of its own writes.
- *   - If it is the last thread left it ends, and with it the process, as it would have without it.
+ * The rings are the process's own memory, so the reader is a thread of the program. But the program must not notice it:
+ *
+ * - The reader has its own table of descriptors, with none of the program's. So the program may close any descriptor, and the
+ *   trace is written to no other file. A process that waits until the program's pipes are closed doesn't wait for the reader.
+ *   The reader's directory and root are also its own, so the program may change namespaces of mounts.
+ * - The reader blocks all signals except synchronous ones. So a pipe without readers, or a limit of file sizes, is only an
+ *   error of its own writes.
+ * - If the reader is the last thread, it ends. Then the process ends, as without the recorder.
  */
 #define _GNU_SOURCE
 #include "trace.h"
@@ -25,7 +27,7 @@
 #include <unistd.h>
 
 #define PASS 1000000    /* ns between two passes over the rings */
-#define LOOK 250000000  /* ns between two looks whether it is the last thread */
+#define LOOK 250000000  /* ns between two checks whether it is the last thread */
 #define STACK (256 << 10)
 #define LOOKS 1000 /* one per PASS */
 #define LAST_PASSES 20
@@ -34,16 +36,16 @@
 static struct {
 	struct rk_ring *ring;
 	int tid;
-	int ready; /* a futex; it has left the program's descriptors */
-	int stop;  /* a futex */
-	int done;  /* a futex; then there is nothing more to be read or written */
+	int ready; /* a futex; 1 when the reader has left the program's descriptors */
+	int stop;  /* a futex; 1 asks the reader to end */
+	int done;  /* a futex; 1 when nothing more will be read or written */
 	int error; /* negative errno */
-	bool has_looked; /* at the clock, in this pass */
+	bool has_looked; /* in this pass the clock was read */
 	uint64_t taken;
 	int64_t heap;
-	uint64_t lost_before;        /* the parent's */
-	uint64_t lost;               /* with those */
-	uint64_t lost_at[CPUS_MAX];  /* per CPU, the overflow ring first: what was said */
+	uint64_t lost_before;        /* the parent's lost records */
+	uint64_t lost;               /* including the parent's */
+	uint64_t lost_at[CPUS_MAX];  /* per CPU, the overflow ring first: reported losses */
 } reader;
 
 static void futex_wait(int *word, int value, long nanoseconds)
@@ -74,7 +76,7 @@ static int leave_descriptors(void)
 	return 0;
 }
 
-/* Bytes that are allocated since the recording began. */
+/* Counts the bytes that were allocated since the recording began. */
 static void count_heap(const struct event *event)
 {
 	if (event->kind < EVENT_REALLOC_OF)
@@ -83,7 +85,7 @@ static void count_heap(const struct event *event)
 		reader.heap -= (int64_t)event->usable;
 }
 
-/* The clock is looked at behind all that this pass reads. */
+/* The first record of a pass reads the clock. All records of the pass are older. */
 static int take(void *context, const struct rk_ring_record *record)
 {
 	struct event event;
@@ -101,7 +103,7 @@ static int take(void *context, const struct rk_ring_record *record)
 	return 0;
 }
 
-/* What was dropped since it was asked last, said for each CPU or not. */
+/* Updates the counts of lost records. If are_said, writes an event for each CPU that lost some. */
 static void look_for_losses(bool are_said)
 {
 	reader.lost = rk_ring_dropped(reader.ring, RK_INDEX_ALL);
@@ -117,7 +119,7 @@ static void look_for_losses(bool are_said)
 	}
 }
 
-/* What is in the rings, to the file. Returns how many records, or a negative errno. */
+/* Writes the records in the rings to the file. Returns how many, or a negative errno. */
 static int64_t pass(void)
 {
 	uint64_t before = reader.taken;
@@ -128,7 +130,7 @@ static int64_t pass(void)
 	if (rk_ring_dropped(reader.ring, RK_INDEX_ALL) != reader.lost)
 		look_for_losses(true);
 	if (reader.taken == before)
-		return r == -EAGAIN ? 0 : r; /* a writer without rseq stands still: next time */
+		return r == -EAGAIN ? 0 : r; /* a writer without rseq was inside a write: try again in the next pass */
 	if (!recorder.is_child)
 		trace_heap(reader.heap);
 	r = trace_flush();
@@ -141,8 +143,7 @@ static uint64_t made(void)
 }
 
 /*
- * The last passes: nobody begins to write any more. Threads that have counted a record and not written it yet are given a
- * moment.
+ * The last passes. No thread begins a record any more. Threads that have counted a record and not written it yet get some time.
  */
 static void end_trace(void)
 {
@@ -160,7 +161,9 @@ static void end_trace(void)
 		reader.error = trace_flush();
 }
 
-/* Sleeps until there may be records: for a moment while they come, otherwise until the next one. */
+/*
+ * Sleeps until there may be records: for one PASS if the last pass found records, otherwise until the next record, or for LOOK.
+ */
 static void rest(int64_t came)
 {
 	if (came > 0) {
@@ -174,7 +177,7 @@ static void rest(int64_t came)
 static void read_rings(void)
 {
 	bool stops = false;
-	int64_t came = 1; /* the clock's rate takes a moment to be known */
+	int64_t came = 1; /* so that the clock is read soon, which gives its rate */
 
 	while (!stops && reader.error == 0) {
 		rest(came);
@@ -193,7 +196,7 @@ static void *run(void *arg)
 	mine.is_own = true;
 	(void)prctl(PR_SET_NAME, "recorder");
 	__atomic_store_n(&reader.tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
-	(void)rk_thread_prepare(); /* the trace says who registers threads */
+	(void)rk_thread_prepare(); /* the trace names the component that registers threads */
 	reader.error = leave_descriptors();
 	threads_watch();
 	if (reader.error == 0)
@@ -207,8 +210,8 @@ static void *run(void *arg)
 }
 
 /*
- * In a fork's child, too: what the parent's reader knew is forgotten. Threads inherit who blocks which signals. The program
- * goes on when the reader has left its descriptors, or is held up.
+ * Starts the reader, also in a fork's child, where the state of the parent's reader is cleared. A thread inherits the signal
+ * mask of its creator. Waits until the reader has left the program's descriptors, at most for LOOKS * PASS.
  */
 int reader_start(void)
 {
@@ -224,7 +227,7 @@ int reader_start(void)
 	reader.lost_before = reader.lost;
 	mine.is_own = true;
 	(void)sigfillset(&all);
-	/* These end the process where they are blocked: a filter may answer a system call by SIGSYS. */
+	/* If such a signal is blocked, the kernel ends the process. A filter may answer a system call by SIGSYS. */
 	for (size_t i = 0; i < sizeof(synchronous) / sizeof(synchronous[0]); i++)
 		(void)sigdelset(&all, synchronous[i]);
 	(void)pthread_sigmask(SIG_BLOCK, &all, &before);
@@ -240,7 +243,7 @@ int reader_start(void)
 	return -r;
 }
 
-/* Several threads may end the process at once. A reader that a filter of system calls has killed isn't waited for. */
+/* Several threads may end the process at once. If a filter of system calls has killed the reader, this doesn't wait for it. */
 void reader_finish(void)
 {
 	int error;

@@ -2,20 +2,20 @@
 /*
  * recorder.h - what the parts of recorder.so share.
  *
- *	heap.c      what is interposed of allocators       \
- *	locks.c     of locks                                \
- *	process.c   of the life of a process                 > record() -> a ring per CPU
- *	threads.c   of that of threads                      /                  |
- *	reader.c    a thread, which reads the rings    <-----------------------+
- *	trace.c     what it read, as JSON
- *	clock.c     when that was
+ *	heap.c      interposed functions of allocators    \
+ *	locks.c     of locks                               \
+ *	process.c   of the life of a process                > record() -> a ring per CPU
+ *	threads.c   of the life of threads                 /                  |
+ *	reader.c    a thread that reads the rings    <------------------------+
+ *	trace.c     the records as JSON
+ *	clock.c     the times of records
  *	state.c     begin and end of the recording
- *	complain.c  messages, on no other file than the standard error that the program began with
+ *	complain.c  messages, only to the standard error that the program began with
  *	next.c      the functions that are interposed, and memory until they are known
  *
- * The invariant: to record, nothing is called that the program may have replaced, but how large a block is. What the recorder
- * needs of memory and locks is its own, so it may be called from wherever the program calls malloc(). pthread_create() alone
- * takes memory of the allocator, as the C library's does.
+ * Invariant: to record, the recorder calls no function that the program may have replaced, except the one that returns a
+ * block's size. The recorder has its own memory and locks, so it works wherever the program calls malloc(). Only
+ * pthread_create() allocates memory for it by the program's allocator, as the C library's function does.
  */
 #ifndef RECORDER_H
 #define RECORDER_H
@@ -33,34 +33,34 @@
 
 #define EXPORTED __attribute__((__visibility__("default")))
 
-/* What the launcher tells by the environment. */
+/* The launcher passes these in the environment. */
 #define ENVIRONMENT_FILE "RSEQKIT_RECORDER_FILE"
 #define ENVIRONMENT_SIZE "RSEQKIT_RECORDER_SIZE"
-#define ENVIRONMENT_PROCESS "RSEQKIT_RECORDER_PROCESS" /* whose file that is; those of others have their id behind it */
+#define ENVIRONMENT_PROCESS "RSEQKIT_RECORDER_PROCESS" /* the process that owns FILE; others append their id */
 
 #define SIZE_DEFAULT ((size_t)4 << 20)
 
-/* In the initial-exec model, which needs no allocation. Changed by the thread's handlers, too. */
+/* TLS in the initial-exec model, which needs no allocation. The thread's handlers change it, too. */
 struct recorder_thread {
-	uint32_t number; /* 0 before its first record */
+	uint32_t number; /* 0 before the thread's first record */
 	uint32_t tid;
 	uint32_t sequence;
-	bool is_own;        /* in the recorder's own work: memory comes from next.c, nothing is recorded */
-	bool is_allocating; /* calls of the allocator to itself are no calls of the program */
-	unsigned silent;    /* in a vfork child that couldn't be bracketed */
+	bool is_own;        /* inside the recorder's own work: memory comes from next.c, nothing is recorded */
+	bool is_allocating; /* inside the allocator, whose calls to itself aren't recorded */
+	unsigned silent;    /* not 0 in a vfork child without a bracket */
 };
 
 extern __thread struct recorder_thread mine __attribute__((__tls_model__("initial-exec")));
 
 struct recorder {
 	struct rk_ring *ring;     /* NULL while nothing is recorded */
-	struct rk_counter *made;  /* records that were tried to be written */
-	int process;              /* whose recording it is: children that no handler told have none */
-	bool is_child;            /* by a fork: what it frees, its parent may have allocated */
-	uint64_t born;            /* clock; records before it are the parent's */
-	int64_t made_before;      /* of the parent's, too */
-	char file[4096];          /* name */
-	bool is_own_file;         /* the name as it is, without a number */
+	struct rk_counter *made;  /* records that threads tried to write */
+	int process;              /* the process that is recorded; children without handlers of fork have another id */
+	bool is_child;            /* a fork's child, which may free what its parent allocated */
+	uint64_t born;            /* ticks; earlier records are the parent's */
+	int64_t made_before;      /* value of `made` at the fork */
+	char file[4096];          /* the file's name */
+	bool is_own_file;         /* the name is used without a process id */
 };
 
 extern struct recorder recorder;
@@ -91,14 +91,14 @@ struct next {
 	int (*create_c)(thrd_t *, thrd_start_t, void *);
 	void (*process_exit)(int) __attribute__((__noreturn__));
 	void (*process_exit_c)(int) __attribute__((__noreturn__));
-	bool allocates; /* the program's malloc() is ours */
+	bool allocates; /* the program's malloc() is the recorder's */
 };
 
 extern struct next next;
 
 /* next.c */
 bool next_found(void);
-void *own_memory(size_t size, size_t alignment); /* zeroed, never given back; NULL when there is no more */
+void *own_memory(size_t size, size_t alignment); /* zeroed, never given back; NULL if there is no more */
 bool is_own_memory(const void *memory);
 size_t own_memory_size(const void *memory);
 
@@ -109,19 +109,19 @@ void recorder_end(void);
 
 /* threads.c */
 void thread_begin(void);
-void threads_count(void);     /* from one, the calling one */
-void threads_watch(void);     /* by the reader, with descriptors of its own */
-bool thread_is_alone(void);   /* the reader, in the process */
+void threads_count(void);     /* sets the count to 1, for the calling thread */
+void threads_watch(void);     /* called by the reader, which has its own descriptors */
+bool thread_is_alone(void);   /* whether the reader is the last thread of the process */
 
 /* reader.c */
-int reader_start(void);   /* negative errno */
-void reader_finish(void); /* behind the last record: waits until all is in the file */
+int reader_start(void);   /* returns a negative errno */
+void reader_finish(void); /* call after the last record; waits until all records are in the file */
 
 /* complain.c */
 void complain_prepare(void);
 void complain(const char *what, int error);
 
-/* What a call is to do; `next` is complete but for WAY_OWN. */
+/* Returns how a call is handled. Except for WAY_OWN, `next` is complete. */
 static inline enum way way(void)
 {
 	if (RKI_LIKELY(__atomic_load_n(&recorder.ring, __ATOMIC_ACQUIRE) != NULL && !mine.is_own && mine.silent == 0))
@@ -130,8 +130,8 @@ static inline enum way way(void)
 }
 
 /*
- * The number is taken by one instruction: handlers take numbers, too. What comes while the recording ends isn't counted, or
- * is, and then in time.
+ * One instruction takes the sequence number, because handlers take numbers, too. A record that is written while the recording
+ * ends is either not counted, or counted in time.
  */
 static inline void record(struct event *event)
 {

@@ -2,12 +2,12 @@
 /*
  * state.c - begin and end of a recording.
  *
- * Records are written from the first call that finds the C library initialised: before any constructor of the program's, and
- * of its libraries but the C library's own. The reader starts in a constructor; until then records wait in the rings. The
- * recording ends where the program does: at the end of exit(), in _exit(), quick_exit(), or with its last thread.
+ * The first recorded call is the first one after the C library has set its environment. It comes before any constructor of the
+ * program and its libraries, except the C library's own. The reader starts in a constructor; until then records wait in the
+ * rings. The recording ends where the program ends: at the end of exit(), in _exit(), quick_exit(), or with its last thread.
  *
- * The invariant: recorder.ring is there from the begin of a recording to its end, and never destroyed: who has seen it may
- * still be writing. In the child of a fork everything begins anew, in the same rings.
+ * Invariant: recorder.ring isn't NULL from the begin of a recording to its end. The ring is never destroyed, because a thread
+ * that has read the pointer may still be writing. In the child of a fork the recording begins again, in the same rings.
  */
 #define _GNU_SOURCE
 #include "trace.h"
@@ -32,7 +32,7 @@ static size_t size_told(void)
 	return size == 0 ? SIZE_DEFAULT : size;
 }
 
-/* Without a file to write to there is no recording. */
+/* If no file is given, nothing is recorded. */
 static int begin(void)
 {
 	const char *file = secure_getenv(ENVIRONMENT_FILE), *process = secure_getenv(ENVIRONMENT_PROCESS);
@@ -58,8 +58,8 @@ static int begin(void)
 }
 
 /*
- * The C library has its environment from its own constructor; the dynamic linker allocates before. Threads that come here at
- * once: one begins, the others' calls of that moment aren't recorded.
+ * The C library sets its environment in its own constructor. The dynamic linker allocates before that. If several threads come
+ * here at once, one begins the recording. The calls that the others make at that moment aren't recorded.
  */
 static void begin_once(void)
 {
@@ -97,7 +97,7 @@ static void start_reader(void)
 	complain("no thread to read the rings", -r);
 }
 
-/* The rings have the parent's records, which the reader passes by. */
+/* The rings have the parent's records, which the reader skips. */
 static void begin_in_child(void)
 {
 	if (recorder.ring == NULL)
@@ -124,7 +124,7 @@ __attribute__((__constructor__)) static void begin_in_constructor(void)
 	mine.is_own = false;
 }
 
-/* In whichever process: a vfork child, or one of a raw system call, has no recording to end. */
+/* Does nothing in a vfork child, or in a child of a raw system call. Such a child has no recording. */
 __attribute__((__destructor__)) void recorder_end(void)
 {
 	struct event event = {.kind = EVENT_EXIT};

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * threads.c - threads: their first record, their names, and the last one's end.
+ * threads.c - threads: their first record, their names, and the end of the last thread.
  *
- * A process ends with its last thread, as if that had called exit(). The reader is a thread, too, so the C library wouldn't
- * see which of the program's is the last: this counts them, by a key that each thread has a value of. That one is the last
- * of its destructors as far as a key can be, and if nobody else is left, calls exit() as the C library would have.
+ * A process ends with its last thread, as if that thread had called exit(). The reader is a thread, too, so the C library
+ * doesn't see which of the program's threads is the last one. This file counts them, by a key for which each thread has a
+ * value. The key's destructor runs as late as a key's destructor can. If no other thread is left, it calls exit(), as the C
+ * library would have.
  *
- * The C library's own threads, of timers say, aren't counted. They are seen in what the kernel counts, as far as that can be
- * read, and not waited for long. Where they are the last, the reader finds itself alone and ends.
+ * The C library's own threads, for example of timers, aren't counted. They are in the kernel's number of threads, if that can
+ * be read. The last thread waits for them only for a short time. If they are the last threads, the reader later finds itself
+ * alone, and ends.
  */
 #define _GNU_SOURCE
 #include "recorder.h"
@@ -27,17 +29,17 @@
 
 struct beginning {
 	void *(*start)(void *);
-	thrd_start_t start_c; /* or that */
+	thrd_start_t start_c; /* used if start is NULL */
 	void *arg;
 };
 
-static uint32_t threads; /* so far */
+static uint32_t threads; /* threads that have a number */
 static int running;
 static bool has_key;
 static pthread_key_t key;
-static int watched; /* the reader's descriptor */
+static int watched; /* the reader's descriptor of /proc/self/stat */
 
-/* By one instruction, for a handler may have come first. The name is a record of its own, the first. */
+/* One instruction stores the number, because a handler may have stored one first. The thread's first record is its name. */
 void thread_begin(void)
 {
 	struct event event = {.kind = EVENT_NAME};
@@ -52,7 +54,7 @@ void thread_begin(void)
 	record(&event);
 }
 
-/* How many threads the process has, as the kernel sees it, less the leader if that has ended; 0 if that isn't known. */
+/* Returns the kernel's number of threads in the process, without the leader if that has ended. Returns 0 if it isn't known. */
 static int threads_left(int file)
 {
 	char text[1024], state;
@@ -61,7 +63,7 @@ static int threads_left(int file)
 	ssize_t got = pread(file, text, sizeof(text) - 1, 0);
 
 	text[got > 0 ? got : 0] = '\0';
-	behind = strrchr(text, ')'); /* the name may have any others */
+	behind = strrchr(text, ')'); /* the last one: the name may have more */
 	if (behind == NULL || sscanf(behind, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
 				     &state, &count) != 2)
 		return 0;
@@ -73,7 +75,7 @@ static int open_status(void)
 	return open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 }
 
-/* Later there may be no /proc, or no descriptor left. */
+/* Call early: later there may be no /proc, or no free descriptor. */
 void threads_watch(void)
 {
 	watched = open_status();
@@ -86,7 +88,7 @@ bool thread_is_alone(void)
 	return left == 1 || (left == 0 && __atomic_load_n(&running, __ATOMIC_ACQUIRE) == 0);
 }
 
-/* Those that are ending just now are waited for. */
+/* Waits for threads that are just ending, at most LOOKS milliseconds. */
 static void end_as_last(void)
 {
 	struct timespec time = {.tv_nsec = 1000000};
@@ -102,7 +104,10 @@ static void end_as_last(void)
 	}
 }
 
-/* The C library calls this PTHREAD_DESTRUCTOR_ITERATIONS times at most, as long as there is a value again. */
+/*
+ * While a thread sets a value again, the C library calls this again, at most PTHREAD_DESTRUCTOR_ITERATIONS times. The last call
+ * counts.
+ */
 static void thread_end(void *value)
 {
 	uintptr_t times = (uintptr_t)value;
@@ -148,7 +153,7 @@ static int begin_c(void *arg)
 	return beginning.start_c(beginning.arg);
 }
 
-/* NULL if there is no memory. The thread is counted ahead of its begin. */
+/* Returns NULL if there is no memory. The thread is counted before it begins. */
 static struct beginning *prepare(void *(*start)(void *), thrd_start_t start_c, void *arg)
 {
 	struct beginning *beginning = next.allocate(sizeof(*beginning));
@@ -199,7 +204,7 @@ EXPORTED int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
 	return r;
 }
 
-/* Another thread's is changed without a record: that is written by the thread itself. */
+/* A change of another thread's name isn't recorded, because only that thread writes its records. */
 EXPORTED int pthread_setname_np(pthread_t thread, const char *name)
 {
 	struct event event = {.kind = EVENT_NAME};

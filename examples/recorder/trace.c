@@ -2,13 +2,13 @@
 /*
  * trace.c - events as JSON, see trace.h.
  *
- * Every record of the ring is one event with `thread`, `sequence` and `cpu` in its `args`; by these a reader of the file sees
- * whether one is missing, or there twice. Calls that take time are complete events, whose end is the record's time. A mutex
- * that is held is an asynchronous event named by the mutex, since locks needn't be given back in the order they were taken.
+ * Each record of the ring is one event with `thread`, `sequence` and `cpu` in its `args`. By these a reader of the file finds
+ * missing and doubled records. A call that takes time is a complete event, which ends at the record's time. The time for which
+ * a mutex is held is an asynchronous event named by the mutex, because locks may be released in any order.
  *
- * The invariants: there is always room for one event in the buffer, and for what moves it to the next page; none lies in
- * two pages of the file. For a process may be killed, or replaced, in the middle of a write: the kernel ends that behind
- * some page, and what is in the file are whole events.
+ * Invariants: the buffer always has room for one event, and for the blanks that move it to the next page. No event lies in two
+ * pages of the file. A process may be killed or replaced in the middle of a write. Then the kernel ends the write at the end of
+ * a page, and the file has only whole events.
  */
 #define _GNU_SOURCE
 #include "trace.h"
@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #define EVENT_MAX 1024
-#define FILES_MAX 1000 /* of one process number */
-#define PAGE 4096 /* or a part of one */
+#define FILES_MAX 1000 /* with the same process id */
+#define PAGE 4096 /* the kernel's page, or a part of it */
 
 static const char *const names[EVENT_KINDS] = {
 	[EVENT_MALLOC] = "malloc", [EVENT_CALLOC] = "calloc", [EVENT_REALLOC] = "realloc",
@@ -37,7 +37,7 @@ static const char *const names[EVENT_KINDS] = {
 
 static char buffer[1 << 18];
 static size_t used, last; /* where the last event begins */
-static uint64_t written; /* bytes of the file */
+static uint64_t written; /* bytes in the file */
 static int fd = -1;
 static int failed; /* negative errno */
 
@@ -82,7 +82,7 @@ static void put_hexadecimal(uint64_t number)
 	put("\"");
 }
 
-/* Nanoseconds as the format's microseconds. */
+/* Writes nanoseconds as the format's microseconds. */
 static void put_time(int64_t time)
 {
 	uint64_t number = time < 0 ? 0 : (uint64_t)time;
@@ -95,7 +95,7 @@ static void put_time(int64_t time)
 	put(fraction);
 }
 
-/* A name may be any bytes: what isn't printable ASCII is written as that character of Latin-1. */
+/* A name may have any bytes. A byte that isn't printable ASCII is written as that character of Latin-1. */
 static void put_string(const char *text, size_t length)
 {
 	put("\"");
@@ -114,7 +114,7 @@ static void put_string(const char *text, size_t length)
 	put("\"");
 }
 
-/* Behind an event, which is moved to where it lies in one page. */
+/* Ends an event. If it would lie in two pages, moves it to the next page. */
 static void end_event(void)
 {
 	size_t left = PAGE - (written + last) % PAGE;
@@ -146,7 +146,7 @@ static void put_head(const char *name, const char *category, const char *phase, 
 	put_number(tid);
 }
 
-/* Its time is where the last event's was: it tells of what lies before. */
+/* The latest time of an event. Events about the process get this time, because they concern what came before. */
 static int64_t latest;
 
 static void put_process_event(const char *name, const char *phase)
@@ -202,7 +202,7 @@ static bool is_lock(uint32_t kind)
 	return kind >= EVENT_LOCK && kind <= EVENT_COND_WAIT;
 }
 
-/* The locks of a process are told apart by their addresses, and from another process's by being local. */
+/* A mutex is identified by its address, which is valid only in its process ("local"). */
 static void put_mutex(const struct event *event)
 {
 	put(",\"id2\":{\"local\":");
@@ -210,7 +210,7 @@ static void put_mutex(const struct event *event)
 	put("}");
 }
 
-/* EOWNERDEAD: held, too. A time-out of a condition wait as well. */
+/* EOWNERDEAD also means that the mutex is held. So does a time-out of a condition wait. */
 static bool is_held(const struct event *event)
 {
 	return event->size == 0 || event->size == EOWNERDEAD || (event->kind == EVENT_COND_WAIT && event->size == ETIMEDOUT);
@@ -298,7 +298,7 @@ void trace_end(uint64_t made, uint64_t recorded, uint64_t lost)
 	put("}}\n]\n");
 }
 
-/* The launcher has made the first one's file, empty. Another process's is new: what has its name is somebody else's. */
+/* The launcher has made the first process's file, empty. Another process gets a new file: an existing file isn't its own. */
 static int open_file(void)
 {
 	char name[sizeof(recorder.file) + 32];
@@ -313,7 +313,7 @@ static int open_file(void)
 		return 0;
 	close(fd);
 	if (!S_ISREG(status.st_mode))
-		return -ENOTSUP; /* no other names beside a device */
+		return -ENOTSUP; /* a device has no other names beside it */
 	for (int i = 1; i < FILES_MAX; i++) {
 		(void)snprintf(name, sizeof(name), i == 1 ? "%s.%d" : "%s.%d.%d", recorder.file, recorder.process, i);
 		fd = open(name, O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, 0666);
@@ -325,7 +325,7 @@ static int open_file(void)
 	return -errno;
 }
 
-/* No part of an event stays in a file that took only some of them. */
+/* Cuts off an event that was written only in part. */
 static void end_behind_whole(size_t done)
 {
 	off_t end = lseek(fd, 0, SEEK_CUR);
@@ -334,7 +334,7 @@ static void end_behind_whole(size_t done)
 	while (whole > 0 && buffer[whole - 1] != '\n')
 		whole--;
 	if (end >= (off_t)done && whole > 1)
-		(void)!ftruncate(fd, end - (off_t)(done - whole) - 2); /* without the comma ahead of the next one */
+		(void)!ftruncate(fd, end - (off_t)(done - whole) - 2); /* also removes the ",\n" before the next event */
 }
 
 int trace_flush(void)

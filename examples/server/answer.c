@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answer.c - what is served: "/" a few bytes, "/bytes/N" N bytes of zero, "/metrics" the statistics.
+ * answer.c - the answers: a few bytes for "/", N zero bytes for "/bytes/N", the statistics for "/metrics".
  *
- * A body is a block that is repeated, so a large one takes no memory.
+ * A body is a block that is repeated, so a large body takes no memory.
  */
 #include "answer.h"
 #include <inttypes.h>
@@ -14,9 +14,9 @@
 #include <time.h>
 #include "metrics.h"
 
-#define BYTES_MAX (UINT64_C(16) << 20) /* of /bytes/N */
+#define BYTES_MAX (UINT64_C(16) << 20) /* the largest N of /bytes/N */
 #define BLOCK 65536
-#define PIECES 16 /* of a body that are written at once */
+#define PIECES 16 /* pieces of a body that are written at once */
 
 static const char zeros[BLOCK];
 
@@ -29,7 +29,7 @@ static const struct {
 #undef STATUS_ENTRY
 };
 
-/* Made once a second in each thread. */
+/* Each thread makes the text once a second. */
 static const char *date(void)
 {
 	static __thread time_t made;
@@ -67,7 +67,7 @@ static void set_words(struct answer *answer, enum status status)
 	set_body(answer, statuses[status].text, strlen(statuses[status].text), BLOCK);
 }
 
-/* The number N of "/bytes/N", or false. */
+/* Stores the N of "/bytes/N". False if it isn't a valid number. */
 static bool take_number(const char *path, uint64_t *number)
 {
 	size_t digits = strspn(path, "0123456789");

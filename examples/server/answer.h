@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* answer.h - the answer to a request: made at once, written as the client takes it. */
+/* answer.h - the answer to a request. It is made at once, and written as fast as the client takes it. */
 #ifndef SERVER_ANSWER_H
 #define SERVER_ANSWER_H
 
@@ -8,21 +8,21 @@
 
 struct answer {
 	enum status status;
-	size_t head_length, written; /* `written` of head and body together */
+	size_t head_length, written; /* `written` counts head and body together */
 	uint64_t body_length;
-	const char *body;   /* its bytes, which are repeated */
-	size_t body_period; /* after so many */
-	char *owned;        /* what is freed with the answer */
+	const char *body;   /* the body's bytes, which are repeated */
+	size_t body_period; /* after this many bytes */
+	char *owned;        /* memory that answer_release() frees */
 	char head[320];
 };
 
-/* The answer to a request that is whole. */
+/* Makes the answer to a complete request. */
 void answer_prepare(struct answer *answer, const struct request *request, bool close);
 
-/* The answer to one that isn't: the status in words. */
+/* Makes the answer to a wrong request: the text of the status. */
 void answer_prepare_error(struct answer *answer, enum status status);
 
-/* Writes what the socket takes, up to a megabyte. Returns how many bytes; -1 and errno as sendmsg(2). */
+/* Writes what the socket takes, up to a megabyte. Returns the number of bytes; -1 and errno as sendmsg(2). */
 ssize_t answer_write(struct answer *answer, int fd);
 
 bool answer_is_written(const struct answer *answer);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connection.c - the states of a connection. Each has a step, which ends with what the connection waits for; a turn makes
- * steps until there is something to wait for. In a turn the socket is read once, and a limited number of requests answered:
- * whoever sends much waits for the others.
+ * connection.c - the states of a connection. Each state has a step, which returns what the connection waits for.
+ *
+ * A turn makes steps until the connection has to wait. In a turn the server reads the socket once, and answers a limited number
+ * of requests. So a client that sends much waits for the other clients.
  */
 #include "connection.h"
 #include <errno.h>
@@ -53,7 +54,7 @@ static enum step over(struct connection *connection, enum statistic closed_by)
 	return OVER;
 }
 
-/* Has any of a request come? */
+/* Has a part of a request arrived? */
 static bool has_begun(const struct connection *connection)
 {
 	return connection->request.state != REQUEST_AT_LINE || connection->end > connection->begin;
@@ -98,12 +99,12 @@ static enum step answer(struct connection *connection)
 	const struct request *request = &connection->request;
 
 	connection->closing = request->close || (request->http_1_0 && !request->keep_alive) || connection->stopping;
-	count_request(connection); /* first: the statistics may be what is asked for */
+	count_request(connection); /* first, because the answer may be the statistics */
 	answer_prepare(&connection->answer, request, connection->closing);
 	return AGAIN;
 }
 
-/* What follows in the input is unknown, so the connection can't be used any more. */
+/* The input after a wrong request can't be parsed, so the connection ends. */
 static enum step answer_error(struct connection *connection, enum status status)
 {
 	connection->closing = connection->lingering = true;
@@ -145,7 +146,7 @@ static enum step conclude(struct connection *connection)
 {
 	connection->renewed = true;
 	if (connection->closing) {
-		/* Closed with input that nobody has read, a connection is reset. */
+		/* If a connection is closed with unread input, the kernel resets it. */
 		if (!connection->lingering && connection->begin == connection->end)
 			return over(connection, CLOSED_BY_SERVER);
 		connection->phase = LINGERING;
@@ -154,7 +155,7 @@ static enum step conclude(struct connection *connection)
 	}
 	connection->phase = RECEIVING;
 	request_begin(&connection->request);
-	return connection->budget-- > 0 ? AGAIN : WANTS_OUTPUT; /* it can write, so it has its turn behind the others */
+	return connection->budget-- > 0 ? AGAIN : WANTS_OUTPUT; /* it is writable, so its next turn comes after those of others */
 }
 
 static enum step write_answer(struct connection *connection)
@@ -173,7 +174,7 @@ static enum step write_answer(struct connection *connection)
 	now = monotonic_time();
 	statistics_response(connection->answer.status, connection->sent, now - connection->started);
 	connection->sent = 0;
-	connection->started = now; /* of the next one, if it is here already */
+	connection->started = now; /* for the next request, which may be in the buffer already */
 	answer_release(&connection->answer);
 	return conclude(connection);
 }
@@ -207,12 +208,12 @@ bool connection_late(struct connection *connection)
 	const struct linger at_once = {1, 0};
 	bool incomplete = connection->phase == SKIPPING || (connection->phase == RECEIVING && has_begun(connection));
 
-	/* Waiting for output, the client doesn't take the answer to a request before. */
+	/* A connection that waits for output is excluded: its client doesn't take the previous answer. */
 	if (incomplete && connection->waits_for == WANTS_INPUT) {
 		answer_error(connection, STATUS_408);
 		return true;
 	}
-	/* The kernel would keep what a client doesn't read. */
+	/* Resets the connection. Otherwise the kernel would keep the data that the client doesn't read. */
 	if (connection->waits_for == WANTS_OUTPUT)
 		setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	connection->closed_by = CLOSED_LATE;

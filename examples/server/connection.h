@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connection.h - one client's connection: what it sent, and the answer to that. It belongs to one thread (worker.h).
+ * connection.h - the connection of a client: its input, and the answer. A connection belongs to one thread (worker.h).
  *
- * It has one request at a time. The next one isn't looked at before the answer is written, nor is more read, so a client
- * that doesn't read takes no more memory than this.
+ * A connection has one request at a time. The server doesn't look at the next request, and reads no more, before the answer is
+ * written. So a client that doesn't read costs only this structure, and the text of one answer.
  */
 #ifndef SERVER_CONNECTION_H
 #define SERVER_CONNECTION_H
@@ -13,48 +13,48 @@
 #include "statistics.h"
 
 enum phase {
-	RECEIVING, /* the head of a request */
-	SKIPPING,  /* its body */
+	RECEIVING, /* receives the head of a request */
+	SKIPPING,  /* receives its body, and discards it */
 	ANSWERING,
-	LINGERING, /* our side is closed; what still comes is thrown away, lest the kernel throws the answer away */
+	LINGERING, /* our side is closed; input is discarded, or the kernel would reset the connection and lose the answer */
 };
 
-/* What a connection waits for, or that it is over. AGAIN is only within a turn. */
+/* The condition that a connection waits for, or OVER. AGAIN is used only within a turn. */
 enum step { AGAIN, WANTS_INPUT, WANTS_OUTPUT, OVER };
 
 struct connection {
-	struct connection *newer, *older; /* of the worker's list, or of its newcomers */
+	struct connection *newer, *older; /* in the worker's list; `newer` also in its newcomers */
 	uint64_t since;                   /* the time limit counts from here */
-	enum step waits_for;              /* what epoll was told */
+	enum step waits_for;              /* what epoll waits for */
 	int fd;
 	enum phase phase;
 	bool input_ended, may_read;
-	bool closing;   /* behind this answer */
-	bool lingering; /* behind that */
-	bool stopping;  /* the server ends */
-	bool renewed;   /* in this turn a request began or ended: the time limit counts anew */
+	bool closing;   /* ends after this answer */
+	bool lingering; /* LINGERING comes before that */
+	bool stopping;  /* the server is ending */
+	bool renewed;   /* a request began or ended in this turn, so the time limit starts again */
 	unsigned budget; /* requests left in this turn */
 	enum statistic closed_by;
-	uint64_t now, started; /* this turn; the request's first byte */
+	uint64_t now, started; /* the time of this turn; of the request's first byte */
 	int64_t received, sent; /* bytes that aren't in the statistics yet */
 	struct request request;
 	struct answer answer;
-	size_t begin, end; /* of what is in the buffer */
+	size_t begin, end; /* the range of the buffer that has input */
 	char buffer[REQUEST_LINE_MAX];
 };
 
 uint64_t monotonic_time(void); /* in nanoseconds */
 
-/* Of a socket that doesn't block. Returns NULL where there is no memory. */
+/* Makes the connection of a non-blocking socket. Returns NULL if there is no memory. */
 struct connection *connection_create(int fd);
 
-/* Closes the socket, too. */
+/* Also closes the socket. */
 void connection_destroy(struct connection *connection);
 
-/* Does what can be done without waiting, but not too much of it at once. */
+/* Does what is possible without waiting, up to a limit for each turn. */
 enum step connection_turn(struct connection *connection, uint64_t now, bool stopping);
 
-/* Its time is over. Returns whether it is still to say so to the client, by a turn. */
+/* Call when the time limit is over. Returns true if the client is to get an answer about that, in one more turn. */
 bool connection_late(struct connection *connection);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* latency.h - the bucket of a latency, as rk_histogram_record() finds it, for the files that have no histogram of rseqkit's. */
+/* latency.h - the bucket of a latency, computed as by rk_histogram_record(), for the statistics without rseqkit's histogram. */
 #ifndef SERVER_LATENCY_H
 #define SERVER_LATENCY_H
 
@@ -13,7 +13,7 @@ static inline size_t latency_bucket(uint64_t nanoseconds)
 	return ((size_t)shift << LATENCY_BITS) + (size_t)(held >> shift);
 }
 
-/* The snapshot of such buckets, once `latencies` has them. */
+/* Makes the snapshot of such buckets from `latencies`. */
 static inline void latency_conclude(struct statistics *statistics)
 {
 	statistics->latency = (struct rk_histogram_snapshot){

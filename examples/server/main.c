@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c - a server on the loopback interface, which shows its statistics at /metrics. This thread accepts connections and
- * waits for signals; workers (worker.h) do the rest.
+ * main.c - a server on the loopback interface, which shows its statistics at /metrics. The main thread accepts connections and
+ * waits for signals. The workers (worker.h) do the rest.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,8 +23,8 @@
 
 #define THREADS_MAX 64
 #define CONNECTIONS_DEFAULT 10000
-#define ACCEPTS 64    /* in a row, before it looks for signals */
-#define PAUSE_MS 50   /* where there are no files for more connections */
+#define ACCEPTS 64    /* in a row, before the next check for signals */
+#define PAUSE_MS 50   /* after file descriptors ran out */
 
 struct options {
 	long port, threads, connections, timeout_ms;
@@ -32,7 +32,7 @@ struct options {
 
 static struct worker workers[THREADS_MAX];
 static long threads;
-static int64_t given; /* connections, in all */
+static int64_t given; /* connections given to workers, in all */
 
 static int fail(const char *what, int error)
 {
@@ -87,7 +87,7 @@ static bool take_options(int argc, char **argv, struct options *options)
 	return false;
 }
 
-/* As many files as may be; returns how many. */
+/* Raises the limit of files as far as possible. Returns the new limit, at most 1,000,000. */
 static long raise_files(void)
 {
 	struct rlimit limit;
@@ -100,7 +100,7 @@ static long raise_files(void)
 	return limit.rlim_cur < 1000000 ? (long)limit.rlim_cur : 1000000;
 }
 
-/* A socket that listens, and its port; or a negative errno. */
+/* Returns a listening socket and stores its port, or returns a negative errno. */
 static int listen_at(long *port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
@@ -110,7 +110,7 @@ static int listen_at(long *port)
 	if (fd < 0)
 		return -errno;
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	/* Connections inherit that what is written is sent at once. */
+	/* Connections inherit TCP_NODELAY: data is sent at once. */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
 	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, SOMAXCONN) < 0 ||
@@ -133,7 +133,7 @@ static int64_t open_connections(void)
 	return open;
 }
 
-/* Says that there is no room, without waiting for anything. */
+/* Answers that there is no room, without waiting. */
 static void refuse(int fd)
 {
 	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -141,14 +141,17 @@ static void refuse(int fd)
 	ssize_t received, sent = send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
 
 	shutdown(fd, SHUT_WR);
-	received = recv(fd, request, sizeof(request), 0); /* unread, it would have the connection reset */
+	received = recv(fd, request, sizeof(request), 0); /* the kernel would reset a connection with unread input */
 	statistics_add(BYTES_RECEIVED, received > 0 ? received : 0);
 	statistics_add(BYTES_SENT, sent > 0 ? sent : 0);
 	statistics_add(CONNECTIONS_REFUSED, 1);
 	close(fd);
 }
 
-/* Accepts some connections. Returns false if there are no files or no memory for more, so that trying again is in vain. */
+/*
+ * Accepts some connections. Returns false if there are no file descriptors or no memory for more, so a retry at once would
+ * fail.
+ */
 static bool accept_some(int listener, int64_t most)
 {
 	for (int i = 0; i < ACCEPTS; i++) {
@@ -158,7 +161,7 @@ static bool accept_some(int listener, int64_t most)
 			return false;
 		if (fd < 0 && errno == EAGAIN)
 			return true;
-		if (fd < 0) /* of a connection that was broken already */
+		if (fd < 0) /* the client has broken the connection already */
 			continue;
 		if (open_connections() >= most) {
 			refuse(fd);
@@ -175,14 +178,14 @@ static bool accept_some(int listener, int64_t most)
 	return true;
 }
 
-/* Until a signal ends it. */
+/* Accepts connections until a signal arrives. */
 static void accept_all(int listener, int signals, int64_t most)
 {
 	struct pollfd files[2] = {{signals, POLLIN, 0}, {listener, POLLIN, 0}};
 	bool room = true;
 
 	while (files[0].revents == 0) {
-		/* Without room it comes back by time: the clients wait in the kernel's queue. */
+		/* Without room, poll() returns after PAUSE_MS. Meanwhile clients wait in the kernel's queue. */
 		int ready = poll(files, room ? 2 : 1, room ? -1 : PAUSE_MS);
 
 		if (ready < 0 || files[0].revents != 0)
@@ -230,7 +233,7 @@ int main(int argc, char **argv)
 	sigemptyset(&ending);
 	sigaddset(&ending, SIGINT);
 	sigaddset(&ending, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &ending, NULL); /* of the workers, too */
+	pthread_sigmask(SIG_BLOCK, &ending, NULL); /* the workers inherit the mask */
 	signals = signalfd(-1, &ending, SFD_CLOEXEC);
 	if (signals < 0)
 		return fail("signalfd", errno);

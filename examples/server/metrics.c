@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * metrics.c - one read of the statistics as text. What is a difference of two counts (open connections, requests in
- * progress) is made of the same read, so it is never below zero where that is of one moment.
+ * metrics.c - one read of the statistics, as text. The number of open connections is a difference of two counts, and so is the
+ * number of requests in progress. Both counts come from the same read, so if that is of one moment, the difference is never
+ * negative.
  *
- * The bounds of the histogram are those of its buckets, so what is shown is exact; the sum is that of the buckets' middles,
- * within 3 %, and always agrees with them.
+ * The histogram's bounds are bounds of its buckets, so its counts are exact. The sum is computed from the middles of the
+ * buckets, within 3 %, and always agrees with them.
  */
 #define _GNU_SOURCE
 #include "metrics.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include "statistics.h"
 
-#define BOUND_FIRST 12 /* the first bound is 2^12 - 1 ns, 4 us; each is twice the one before */
+#define BOUND_FIRST 12 /* the first bound is 2^12 - 1 ns, 4 us; each bound is twice the previous one */
 #define BOUND_LAST 35
 
 static const int codes[] = {

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* The text, to be freed, and its length; NULL where there is no memory. */
+/* Returns the text and its length. The caller frees it. NULL if there is no memory. */
 char *metrics_text(size_t *length);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request.c - the parser. What is ambiguous is refused, not guessed: two lengths, a length beside a transfer coding, space
- * before a colon, folded lines, control characters.
+ * request.c - the parser. It refuses ambiguous requests and doesn't guess: two lengths, a length together with a transfer
+ * coding, space before a colon, folded lines, control characters.
  */
 #include "request.h"
 #include <string.h>
@@ -28,7 +28,7 @@ static bool is_token(struct text text)
 	return text.length > 0;
 }
 
-/* Cuts off what is before the first such character, or all, and the character. */
+/* Returns the text before the first such character, or all of it. Removes that text and the character from *rest. */
 static struct text cut(struct text *rest, char at)
 {
 	const char *found = (const char *)memchr(rest->bytes, at, rest->length);
@@ -57,7 +57,7 @@ static void refuse(struct request *request, enum status status)
 	request->status = status;
 }
 
-/* The path of a target, be it "/path?query" or "http://host/path?query". */
+/* Takes the path of a target, which is "/path?query" or "http://host/path?query". */
 static void take_path(struct request *request, struct text target)
 {
 	struct text path;
@@ -120,7 +120,7 @@ static void take_length(struct request *request, struct text value)
 			refuse(request, STATUS_400);
 			return;
 		}
-		if (length <= REQUEST_BODY_MAX) /* more is too much already, and can't overflow */
+		if (length <= REQUEST_BODY_MAX) /* beyond that it is too large already; so no overflow */
 			length = length * 10 + (uint64_t)(value.bytes[i] - '0');
 	}
 	request->has_length = true;
@@ -141,7 +141,10 @@ static void parse_field(struct request *request, struct text line)
 {
 	struct text value = line, name = cut(&value, ':');
 
-	/* A name that reaches the end of the line has no colon. A folded line begins with a space, which is in no token. */
+	/*
+	 * If the name reaches the end of the line, there is no colon. A folded line begins with a space, which no token
+	 * contains.
+	 */
 	if (name.length == line.length || !is_token(name)) {
 		refuse(request, STATUS_400);
 		return;
@@ -167,7 +170,7 @@ static void parse_field(struct request *request, struct text line)
 		request->expects = true;
 }
 
-/* Behind the last field. */
+/* After the last field. */
 static void conclude(struct request *request)
 {
 	if (request->hosts > 1 || (request->hosts == 0 && !request->http_1_0))
@@ -177,7 +180,7 @@ static void conclude(struct request *request)
 	else if (request->body > REQUEST_BODY_MAX)
 		refuse(request, STATUS_413);
 	else if (request->expects && request->body > 0 && !request->http_1_0)
-		refuse(request, STATUS_417); /* the client asks again without */
+		refuse(request, STATUS_417); /* the client repeats the request without it */
 	else
 		request->state = REQUEST_WHOLE;
 }
@@ -214,7 +217,7 @@ size_t request_parse(struct request *request, const char *bytes, size_t length)
 			parse_field(request, line);
 		else if (request->state == REQUEST_AT_FIELDS)
 			conclude(request);
-		/* Otherwise it is an empty line before a request, which some clients send behind the one before. */
+		/* Otherwise the line is empty and comes before a request. Some clients send such a line after a request. */
 	}
 	return taken;
 }

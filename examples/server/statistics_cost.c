@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * statistics_cost.c - what the statistics of one request cost, without a server around them; and whether reads of them are of
- * one moment: there are as many requests as responses then, or more, by one for each thread at most.
+ * statistics_cost.c - what the statistics of one request cost, without a server around them.
  *
- *	statistics-cost-KIND THREADS REQUESTS [read]     REQUESTS by each thread; `read`: as often as can be, meanwhile
+ * It also checks whether reads are of one moment: then the requests are never fewer than the responses, and more by at most one
+ * for each thread.
+ *
+ *	statistics-cost-KIND THREADS REQUESTS [read]     REQUESTS by each thread; `read`: also reads, as often as possible
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
@@ -33,7 +35,7 @@ static int64_t sum_of_responses(const struct statistics *statistics)
 	return sum;
 }
 
-/* Stores how many nanoseconds of CPU time it took. */
+/* Stores how many nanoseconds of CPU time the thread took. */
 static void *count(void *arg)
 {
 	int64_t *nanoseconds = (int64_t *)arg;
@@ -51,7 +53,10 @@ static void *count(void *arg)
 	return NULL;
 }
 
-/* Threads that take turns on one CPU would share for nothing: each has one of those that this process may run on. */
+/*
+ * Threads that take turns on one CPU would share no data at the same time. So each runs on its own CPU, of those that this
+ * process may use.
+ */
 static void move_to_cpu(pthread_t thread, long number)
 {
 	cpu_set_t allowed, one;
@@ -110,7 +115,7 @@ int main(int argc, char **argv)
 	}
 	if (statistics_create() < 0)
 		return 1;
-	pthread_barrier_init(&barrier, NULL, (unsigned)threads + 1); /* they begin when each is where it belongs */
+	pthread_barrier_init(&barrier, NULL, (unsigned)threads + 1); /* threads begin after each was moved to its CPU */
 	working = (int)threads;
 	for (long i = 0; i < threads; i++) {
 		if (pthread_create(&ids[i], NULL, count, &nanoseconds[i]) != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* statistics_mutex.c - words under one mutex, which each event takes once. */
+/* statistics_mutex.c - words under one mutex. Each event locks it once. */
 #include <pthread.h>
 #include <string.h>
 #include "latency.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* status.h - the status codes that this server answers with, in one list. */
+/* status.h - the list of status codes that this server answers with. */
 #ifndef SERVER_STATUS_H
 #define SERVER_STATUS_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.c - the loop of a thread. Every connection has the same time limit, so the list in the order of `since` is in the
- * order of their ends, too: the first one that isn't late ends the search for late ones.
+ * worker.c - the loop of a thread. All connections have the same time limit. So the list, which is in the order of `since`, is
+ * also in the order in which time limits end. The search for late connections ends at the first one that isn't late.
  *
- * Epoll is level-triggered: a turn needn't read until there is nothing left.
+ * Epoll is level-triggered: a turn may leave input unread.
  */
 #include "worker.h"
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define EVENTS 64
-#define GRACE UINT64_C(5000000000) /* the time limit of a server that stops */
+#define GRACE UINT64_C(5000000000) /* ns, the time limit after worker_stop() */
 
 static void append(struct worker *worker, struct connection *connection)
 {
@@ -85,7 +85,7 @@ static void end_late(struct worker *worker, uint64_t now)
 	while (worker->list.newer != &worker->list && now - worker->list.newer->since >= limit) {
 		struct connection *connection = worker->list.newer;
 
-		renew(worker, connection, now); /* whatever becomes of it, it isn't the first one any more */
+		renew(worker, connection, now); /* in any case it isn't the first in the list any more */
 		if (connection_late(connection))
 			serve(worker, connection, now);
 		else
@@ -110,7 +110,7 @@ static void *run(void *arg)
 {
 	struct worker *worker = (struct worker *)arg;
 	struct epoll_event events[EVENTS];
-	/* Newcomers that send nothing are noticed by the tick. */
+	/* Newcomers that send nothing are noticed at the next tick. */
 	int tick = worker->limit < 4000000000 ? (int)(worker->limit / 4000000) + 1 : 1000;
 
 	while (!worker->stopping || worker->list.newer != &worker->list) {
@@ -125,7 +125,7 @@ static void *run(void *arg)
 			else
 				serve(worker, (struct connection *)events[i].data.ptr, now);
 		}
-		if (stopped) /* behind the events, which are of connections that it may end */
+		if (stopped) /* after the events, because it may end their connections */
 			stop(worker, now);
 		end_late(worker, now);
 	}
@@ -156,7 +156,7 @@ int worker_give(struct worker *worker, int fd)
 	while (!__atomic_compare_exchange_n(&worker->newcomers, &connection->newer, connection, true, __ATOMIC_RELEASE,
 					    __ATOMIC_RELAXED))
 		continue;
-	/* From here on it is the worker's, which ends it when its time is over if it hears nothing of it. */
+	/* The connection belongs to the worker now. If epoll_ctl() fails, the worker ends the connection at its time limit. */
 	(void)epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event);
 	return 0;
 }
