@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What no exported function mentions and programs, or other copies of the library in their process, have compiled in
- * all the same: structures that copies share, and constants. In a form that the tools for ABIs understand.
+ * agreed.c - structures that copies share, and constants, in a form that ABI tools understand. No exported function mentions
+ * them, but programs and other copies in their process have them compiled in.
  */
 #include <rseqkit.h>
 #include <rseqkit/detail/agreement.h>
@@ -19,7 +19,7 @@ enum agreed {
 	AGREED_INDEX_OVERFLOW = RK_INDEX_OVERFLOW,
 	AGREED_INDEX_RESERVE = RK_INDEX_RESERVE,
 	AGREED_PERCPU_DEBUG = RK_PERCPU_DEBUG,
-	/* Tools compare sizes and offsets, but not this. */
+	/* Tools compare sizes and offsets, but not alignments. */
 	AGREED_BLOCK_ALIGNMENT = __alignof__(struct rk_thread_block),
 	AGREED_GROUP_HEAD = RKI_GROUP_HEAD,
 	AGREED_STRIDE_SHIFT = RK_STRIDE_SHIFT,

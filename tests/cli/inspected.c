@@ -4,10 +4,11 @@
  *
  *	inspected [SECONDS]
  *
- * Threads count with a per-CPU counter while signals are sent to them, others wait in system calls of every kind that
- * an interruption could end early, and one starts threads that end at once. Prints "ready", and after SECONDS, or at
- * SIGTERM, checks that no count and no signal was lost, no call saw EINTR that could be restarted, and each kind of
- * wait came to its end. Then it prints "undisturbed" and exits with 0, or says what went wrong and exits with 1.
+ * Some threads count with a per-CPU counter while they get signals. Others wait in system calls of every kind that an
+ * interruption could end early, and one starts threads that end at once.
+ * Prints "ready". After SECONDS, or at SIGTERM, it checks that no count and no signal was lost, no restartable call returned
+ * EINTR, and each kind of wait ended. Then it prints "undisturbed" and exits with 0, or reports what went wrong and exits
+ * with 1.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -33,7 +34,7 @@
 #define COUNTERS 2
 #define WAIT_MS 20
 
-/* On the others a call that the kernel doesn't restart ends with EINTR: see tool/inspect_registers.c. */
+/* On other machines a call that the kernel doesn't restart ends with EINTR, see tool/inspect_registers.c. */
 #ifdef __x86_64__
 #define ALL_IS_RESTARTED true
 #else
@@ -60,7 +61,7 @@ static struct timespec deadline(clockid_t clock)
 	return time;
 }
 
-/* Each wait returns 0 if it ended as it should, after its time or with its event, or else an errno. */
+/* Each wait returns 0 if it ended by its time or its event, otherwise an errno value. */
 
 static int wait_nanosleep(void)
 {
@@ -158,15 +159,15 @@ static int wait_socket(void)
 
 static int wait_aio(void)
 {
-	static unsigned long context; /* this thread's alone */
+	static unsigned long context; /* only this thread uses it */
 
-	/* Not every kernel has it. */
+	/* Some kernels have no asynchronous I/O. */
 	if (context == 0 && syscall(SYS_io_setup, 1, &context) != 0)
 		return wait_nanosleep();
 	return syscall(SYS_io_getevents, context, 1, 1, NULL, &wait_time) == 0 ? 0 : errno;
 }
 
-/* Ends with an event, not by a timeout. */
+/* Ends with an event instead of a timeout. */
 static int event_fd;
 
 static int wait_event(void)
@@ -184,7 +185,7 @@ static int write_events(void)
 	return write(event_fd, &one, sizeof(one)) == sizeof(one) ? 0 : errno;
 }
 
-/* Real-time signals are queued: as many must be handled as are sent. */
+/* Real-time signals are queued: the number of handled signals must equal the number sent. */
 static long sent, handled;
 
 static int send_signals(void)
@@ -194,7 +195,7 @@ static int send_signals(void)
 	for (int i = 0; i < COUNTERS; i++) {
 		int r = pthread_kill(counters[i], SIGRTMIN);
 
-		/* The queue of a thread that waits for a CPU may fill up. */
+		/* The queue may fill up while the thread waits for a CPU. */
 		if (r != 0 && r != EAGAIN)
 			return r;
 		sent += r == 0;
@@ -218,7 +219,7 @@ static int start_and_join(void)
 static struct wait {
 	const char *name;
 	int (*function)(void);
-	bool left_alone; /* once interrupted, by the kernel: it isn't restarted */
+	bool left_alone; /* the kernel doesn't restart it after an interruption */
 	long done;
 	int error;
 } waits[] = {
@@ -280,7 +281,7 @@ static int verify(void)
 	int64_t expected = __atomic_load_n(&handled, __ATOMIC_RELAXED);
 	int failed = 0;
 
-#ifndef __SANITIZE_THREAD__ /* this sanitizer hands several signals over as one */
+#ifndef __SANITIZE_THREAD__ /* this sanitizer merges several signals into one */
 	if (expected != sent) {
 		printf("%ld signals were sent, %lld handled\n", sent, (long long)expected);
 		failed = 1;
@@ -309,7 +310,7 @@ int main(int argc, char **argv)
 	pthread_t threads[WAITS];
 	sigset_t blocked, end;
 
-	/* Handlers would rightly end a wait: only the threads that count get the signal. */
+	/* A handler would rightly end a wait, so only the threads that count get the signal. */
 	sigfillset(&blocked);
 	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
 	sigaction(SIGRTMIN, &action, NULL);
@@ -335,7 +336,7 @@ int main(int argc, char **argv)
 		(void)!write(event_fd, &one, sizeof(one));
 		pthread_join(threads[i], NULL);
 	}
-	/* The last signals are on their way. */
+	/* The last signals may not have been delivered yet. */
 	nanosleep(&wait_time, NULL);
 	__atomic_store_n(&stop_counting, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < COUNTERS; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * librseq_user.c - a program that registers its initial thread by librseq, or its stand-in. It says whether that
- * worked. With an argument it says "ready" instead and sleeps, beside a thread that isn't registered by librseq.
+ * librseq_user.c - a program that registers its initial thread with librseq or its stand-in, and prints whether that worked.
+ * With an argument it prints "ready" instead and sleeps, with a second thread that librseq hasn't registered.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs to look at, and what `rseqkit inspect --json` says of them.
+ * look.h - starts target programs, and reads the output of `rseqkit inspect --json` for them.
  *
  * Environment: RSEQKIT and HELPERS, as for inspect.bats.
  */
@@ -12,16 +12,16 @@
 #include <json-c/json.h>
 #include <sys/prctl.h>
 
-/* How a target is started, and what was. */
+/* How a target is started, and the started process. */
 struct target {
-	bool off, full_size; /* with the libc's tunable off; by exec --full-size */
-	const char *preload; /* a module of this folder, or NULL */
+	bool off, full_size; /* the libc's tunable off; started with exec --full-size */
+	const char *preload; /* a module of this directory, or NULL */
 	const char *name, *argument;
 	pid_t pid;
 	FILE *output;
 };
 
-/* What a look said. */
+/* The result of one look. */
 struct look {
 	int status;
 	json_object *json, *threads;
@@ -76,7 +76,7 @@ static void end(struct target *target)
 	fclose(target->output);
 }
 
-/* Ends the program that notices when it is disturbed, and believes it. */
+/* Ends the program that notices when it is disturbed. It must report that it wasn't. */
 static void end_undisturbed(struct target *target)
 {
 	char line[256] = "";
@@ -123,7 +123,7 @@ static json_object *of_thread(const struct look *look, int index, const char *ke
 	return value;
 }
 
-/* How many threads have that text there. */
+/* Returns how many threads have this text for the key. */
 static int count_of(const struct look *look, const char *key, const char *text)
 {
 	int count = 0;
@@ -141,7 +141,7 @@ static int number_of(const struct look *look, int index, const char *key)
 	return json_object_get_int(of_thread(look, index, key));
 }
 
-/* The ids of what was found, in their order, separated by blanks. */
+/* Checks the ids of the findings, in their order, separated by blanks. */
 static void check_findings(const struct look *look, int status, const char *expected)
 {
 	json_object *findings = NULL;

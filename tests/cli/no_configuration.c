@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* no_configuration.c - a stand-in for kernels before 5.13: preloaded, it knows no PTRACE_GET_RSEQ_CONFIGURATION. */
+/* no_configuration.c - a stand-in for kernels before 5.13. Preloaded, it refuses PTRACE_GET_RSEQ_CONFIGURATION. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdarg.h>

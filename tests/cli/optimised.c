@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * optimised.c - a stand-in for a kernel with the optimised mode: preloaded, it kills a process that sleeps after it
- * wrote to an id in its area. The kernel underneath, in legacy mode, would rewrite the id when the process wakes up.
+ * optimised.c - a stand-in for a kernel with optimised mode. Preloaded, it kills a process that stores to an id in its area
+ * and then sleeps. The real kernel, in legacy mode, would rewrite the id when the process wakes up.
  *
- * An area that is made read-only stays writable, as nobody writes to it until the process goes to another CPU; that
- * kills. With RK_GUARD_ONLY in the environment it doesn't hide the kernel's writes: so does rseq_debug in legacy mode.
+ * An mprotect() that makes the area read-only only sets a flag, because in optimised mode the kernel doesn't write to the
+ * area until the process moves to another CPU. Then this stand-in kills the process.
+ * With RK_GUARD_ONLY in the environment the area does become read-only, so the kernel's writes show. rseq_debug in legacy
+ * mode shows them too.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -18,9 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CPUS_MAX 8192 /* no node or concurrency id is as high */
+#define CPUS_MAX 8192 /* above all node numbers and concurrency ids */
 
-extern const ptrdiff_t __rseq_offset __attribute__((__weak__)); /* not on every C library */
+extern const ptrdiff_t __rseq_offset __attribute__((__weak__)); /* some C libraries lack it */
 
 static bool read_only;
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reading.c - preloaded into `rseqkit inspect`: something happens as it begins to read files.
+ * reading.c - preloaded into `rseqkit inspect`, acts when inspect begins to read files.
  *
- * READING=die: it gets a SIGBUS, as where a file is cut off that it has mapped. READING=who: it says who it is for files.
- * READING=hang: it says that, and never ends. READING=room: it says how many times 256 MiB of address space it could have,
- * up to 64.
+ * - READING=die: raises SIGBUS, as when a file that it has mapped is truncated.
+ * - READING=who: prints the user id with which it accesses files.
+ * - READING=hang: prints the user id, and never ends.
+ * - READING=room: also prints how many times it can map 256 MiB of address space, at most 64.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ready.c - a program that does nothing: it says "ready", and lasts for a minute. */
+/* ready.c - a program that prints "ready" and sleeps for a minute. */
 #include <stdio.h>
 #include <unistd.h>
 

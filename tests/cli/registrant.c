@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registrant.c - threads in a state that is rarely seen. To be run with the libc's own registration off, but for
- * those where it says that the libc registers.
+ * registrant.c - threads in rare states. Run it with the libc's own registration off, except for the states in which the libc
+ * registers.
  *
  *	registrant signature   the initial thread is registered on the libc's area, with another signature
  *	registrant undone      the libc registers, and one thread undoes that for itself
- *	registrant restored N  the libc registers, and that is gone, while the area still says that this is CPU N
- *	registrant orphaned    the libc registers, and the initial thread has ended, another is there
- *	registrant renumbered  as undone; at SIGUSR1 that thread ends, another one gets its id, and it says "renumbered"
- *	registrant stuck       the libc registers; execve() waits for a thread that its tracer holds on to
- *	registrant restless    the libc registers; it executes itself again and again
- *	registrant partly      the initial thread is registered, one that was there before isn't
+ *	registrant restored N  the libc registers and that is undone, while the area still says CPU N
+ *	registrant orphaned    the libc registers; the initial thread has ended, another one lives
+ *	registrant renumbered  as undone; at SIGUSR1 that thread ends, another one gets its id and prints "renumbered"
+ *	registrant stuck       the libc registers; execve() waits for a thread that its tracer doesn't release
+ *	registrant restless    the libc registers; the program executes itself again and again
+ *	registrant partly      the initial thread is registered, an older thread isn't
  *	registrant section     the initial thread spins inside a critical section, in a function spin_in_section()
- *	registrant vfork       the initial thread waits for a vfork child, which is to be killed, and says "resumed" then
+ *	registrant vfork       the initial thread waits for a vfork child; when the child is killed, it prints "resumed"
  *
- * Prints "ready" first, and lasts until it is killed, but for vfork, which lasts a second after the child. Exits with
- * 77 where nobody may choose the next thread's id.
+ * Prints "ready" first, and lasts until it is killed. With vfork it lasts a second after the child. Exits with 77 if it may
+ * not choose the next thread's id or trace a thread.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -65,7 +65,7 @@ static void say(const char *word)
 	fflush(stdout);
 }
 
-/* The length isn't told: it is the original one, or what the kernel announces. */
+/* The registered length is unknown: either the original length or the kernel's feature size. */
 static void undo(void)
 {
 	const unsigned long lengths[] = {32, getauxval(AT_RSEQ_FEATURE_SIZE), 0};
@@ -74,7 +74,7 @@ static void undo(void)
 		continue;
 }
 
-/* As after a checkpoint that didn't keep the registration. */
+/* The state after a checkpoint that lost the registration. */
 static int restore(uint32_t cpu)
 {
 	uint32_t area[8] = {cpu, cpu};
@@ -124,7 +124,7 @@ static bool choose_next_id(pid_t tid)
 	return file != NULL && fprintf(file, "%d", (int)tid - 1) > 0 && fclose(file) == 0;
 }
 
-/* Of another thread; it sleeps on where it has the id that it should. */
+/* Runs in a new thread, which sleeps if it got the wanted id. */
 static void *sleep_if_same(void *argument)
 {
 	if (gettid() != undone_tid)
@@ -186,7 +186,7 @@ static int end_initial(void)
 	pthread_exit(NULL);
 }
 
-/* Of each architecture: an abort handler behind its signature, which stores the descriptor, and the section. */
+/* For each architecture: the signature, the abort handler after it, which stores the descriptor's address, and the section. */
 #ifdef __x86_64__
 #define SPIN                                                                                                           \
 	"jmp 4f\n\t"                                                                                                   \
@@ -207,7 +207,7 @@ static int end_initial(void)
 #define USED "x16"
 #endif
 
-/* Each abort begins the section anew. */
+/* An abort restarts the section. */
 __attribute__((__noinline__)) static void spin_in_section(void)
 {
 	__asm__ volatile(
@@ -223,7 +223,7 @@ __attribute__((__noinline__)) static void spin_in_section(void)
 		: USED, "memory");
 }
 
-/* A tracer that lets its thread not end, for as long as it lives; the thread's process waits for that end. */
+/* A child traces the thread and doesn't let it end while the child lives. execve() of this process waits for that end. */
 static int wait_for_thread_to_end(void)
 {
 	static pid_t tid;

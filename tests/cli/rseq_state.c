@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rseq_state.c - says what to expect here, without any code of the project: "libc" registers rseq, the "kernel" has it
- * but the libc doesn't register, or there is "none".
+ * rseq_state.c - prints the state of rseq here, without any code of this project. "libc": the libc registers. "kernel": the
+ * kernel has rseq, but the libc doesn't register. "none": neither.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `rseqkit inspect` on processes whose threads are known: its JSON must say of each what is so. A program, so that it
- * can be run in guests, where inspect.bats can't. Targets are programs of this folder, which say "ready".
+ * test_inspect.c - runs `rseqkit inspect` on processes with known threads; its JSON must describe each thread correctly. It
+ * is a program, so that it also runs in guests, where inspect.bats can't. Targets are programs of this directory that print
+ * "ready".
  *
  * Environment: RSEQKIT and HELPERS, as for inspect.bats.
  */
@@ -12,9 +13,9 @@
 
 #define GET_RSEQ_CONFIGURATION 0x420f /* include/uapi/linux/ptrace.h */
 
-/* At a program that isn't to be disturbed. */
+/* Looks at a program that must not be disturbed. */
 #define LOOKS (SLOWNESS() > 1 ? 2 : 5)
-#define LOOKS_MAX 200 /* until no thread was at its beginning */
+#define LOOKS_MAX 200 /* until a look finds no thread at its beginning */
 
 extern const unsigned int __rseq_size __attribute__((__weak__));
 
@@ -32,8 +33,10 @@ static const char *signature(void)
 }
 
 /*
- * Each thread is registered at the same place, with so many bytes, and runs on a CPU that there is; and nothing is
- * found. Where others have the CPUs one may be at its beginning, for longer than inspect waits. Was there none?
+ * Checks that each thread is registered at the same place, with `size` bytes, and runs on an existing CPU. There must be no
+ * findings.
+ *
+ * On a busy machine one thread may be at its beginning for longer than inspect waits. Returns true if no thread was.
  */
 static bool check_all_alike(const struct look *look, const char *owner, int size)
 {
@@ -58,7 +61,10 @@ static bool check_all_alike(const struct look *look, const char *owner, int size
 	return !beginning;
 }
 
-/* What inspect asks for, asked without it, of a process that is no child either; it is let go when the asker ends. */
+/*
+ * Asks what inspect asks, without inspect, about a process that isn't a child. The kernel releases that process when the
+ * asking child ends.
+ */
 static int ask_parent(void)
 {
 	uint64_t configuration[4];
@@ -103,7 +109,7 @@ static void the_libcs(void **state)
 	end_undisturbed(&target);
 }
 
-/* Threads that never count are registered only where the libc passes on its creator's registration. */
+/* A thread that never counts is registered only if the libc passes on its creator's registration. */
 static void the_librarys(void **state)
 {
 	struct target target = {.name = "inspected", .off = true};
@@ -122,7 +128,10 @@ static void the_librarys(void **state)
 	end_undisturbed(&target);
 }
 
-/* All that the kernel offers, if it fits the block, in every thread of a program with a copy of its own. */
+/*
+ * Every thread is registered with all that the kernel offers, if that fits the thread block. The program contains its own
+ * copy.
+ */
 static void of_full_size(void **state)
 {
 	struct target target = {.name = "inspected", .full_size = true};
@@ -162,7 +171,7 @@ static void with_another_signature(void **state)
 	end(&target);
 }
 
-/* Others may register it at its first use. */
+/* A component may still register the other thread at its first use, so the exit status is 0. */
 static void one_not_yet(void **state)
 {
 	struct target target = {.name = "registrant", .argument = "partly", .off = true};
@@ -173,7 +182,7 @@ static void one_not_yet(void **state)
 	start(&target);
 	look = look_at(&target);
 	check_findings(&look, 0, "thread-not-yet");
-	/* A sanitizer may have a thread of its own. */
+	/* A sanitizer may have its own thread. */
 	assert_true(look.count == 2 || (SANITIZED && look.count > 2));
 	assert_int_equal(count_of(&look, "owner", "self"), 1);
 	assert_int_equal(count_of(&look, "owner", "none"), look.count - 1);
@@ -181,7 +190,7 @@ static void one_not_yet(void **state)
 	end(&target);
 }
 
-/* Where the libc registers each thread is to be. */
+/* If the libc registers, each thread must be registered. */
 static void one_left_out(void **state)
 {
 	struct target target = {.name = "registrant", .argument = "undone"};
@@ -209,7 +218,7 @@ static void inside_a_section(void **state)
 	(void)state;
 	NEEDS_TRACING();
 	start(&target);
-	/* At an unlucky moment it hasn't begun, or begins anew. */
+	/* A look may come before the section begins, or while it restarts. */
 	for (int i = 0; i < 500 && active == NULL; i++) {
 		forget(&look);
 		look = look_at(&target);

@@ -4,9 +4,9 @@
  *
  *	with_filter ANSWER SYSCALL... -- PROGRAM [ARGUMENT...]
  *
- * ANSWER is what the filter does with the named system calls: enosys, eperm, einval, e2big, nothing (they return 0 without
- * effect), kill (the process), or hang (they never return). rseq=FLAGS is rseq with these flags only. Exit status 125 when the
- * filter can't be installed, 126 when the program can't be run.
+ * ANSWER is the filter's action for the named system calls: enosys, eperm, einval, e2big, nothing (they return 0 without
+ * effect), kill (the process), or hang (they never return). rseq=FLAGS selects only rseq calls with these flags.
+ * Exits with 125 if the filter can't be installed, and with 126 if the program can't be run.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,7 +24,7 @@
 
 #define CALLS_MAX 32
 #define PER_CALL 5 /* instructions */
-/* Its lower half, on machines that begin with that. */
+/* The argument's lower half, on little-endian machines. */
 #define THIRD_ARGUMENT ((uint32_t)offsetof(struct seccomp_data, args[2]))
 
 static const struct {
@@ -51,12 +51,12 @@ static const struct {
 #ifdef SYS_access
 	{"access", SYS_access},
 #else
-	{"access", SYS_faccessat}, /* which the C library calls for it */
+	{"access", SYS_faccessat}, /* the C library's access() calls it */
 #endif
 	{"sched_setaffinity", SYS_sched_setaffinity}, {"sched_getaffinity", SYS_sched_getaffinity},
 };
 
-/* Adds instructions that find the number of the system call loaded, and leave it so. */
+/* Adds instructions for one system call. They expect the call's number loaded, and leave it loaded. */
 static const char *add(struct sock_fprog *program, const char *call, uint32_t action)
 {
 	const char *flags = strchr(call, '=');
@@ -92,7 +92,7 @@ static int fail(const char *what, const char *which)
 	return 125;
 }
 
-/* Nobody answers a notification, but the listener must stay open: it goes on to the program. */
+/* Notifications are never answered, but the listener must stay open. So the program inherits it. */
 static int install(const struct sock_fprog *program, uint32_t action)
 {
 	unsigned flags = action == SECCOMP_RET_USER_NOTIF ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;

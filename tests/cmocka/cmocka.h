@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmocka.h - the part of cmocka that the unit tests use, for C libraries that no cmocka is packaged for, and for static
- * programs, which its packages aren't. Same names, same meaning, TAP on standard output.
+ * cmocka.h - the part of cmocka that the unit tests use. It is for C libraries without a cmocka package, and for static
+ * programs, which can't use the packages. Names and meanings are the same; TAP goes to standard output.
  */
 #ifndef RK_TEST_CMOCKA_H
 #define RK_TEST_CMOCKA_H
@@ -57,7 +57,7 @@ static jmp_buf rk_test_way_out;
 			fail_msg("%s is %jd, not %jd", #a, rk_a, rk_b);                                                \
 	} while (0)
 
-/* Returns 0, or by which way out the test left. */
+/* Returns 0 if the test passed, otherwise RK_TEST_FAILED or RK_TEST_SKIPPED. */
 static inline int rk_test_run_one(const struct CMUnitTest *test)
 {
 	void *state = test->initial_state;
@@ -71,7 +71,7 @@ static inline int rk_test_run_one(const struct CMUnitTest *test)
 	return outcome;
 }
 
-/* Says what cmocka says; tests/tap mends the skips. */
+/* Prints what cmocka prints; tests/tap corrects the skips. */
 static inline int rk_test_run(const struct CMUnitTest *tests, size_t count, int (*setup)(void **),
 			      int (*teardown)(void **))
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two copies of the library in one process: one opens the bracket around vfork, the other one must see that it is open.
+ * bracket.h - two copies of the library in one process. One opens the bracket around vfork; the other must see that the
+ * bracket is open.
  */
 #ifndef TESTS_COEXIST_BRACKET_H
 #define TESTS_COEXIST_BRACKET_H
@@ -27,7 +28,7 @@ static void load_shared_and_hidden(void)
 	load_pair("copy-shared.so", "copy-static-a.so");
 }
 
-/* Inside: nobody is registered, whatever the other one does; its adds count. */
+/* Inside the bracket the thread stays unregistered, whatever the other copy does. Adds of the other copy count. */
 static void check_closed(void)
 {
 	CHECK(!kernel_says_any());

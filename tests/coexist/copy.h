@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * copy.h - what a module that holds, or uses, a copy of the library shows of it. The modules are built from copy.c
- * and know nothing of each other.
+ * copy.h - the functions of one copy of the library, as its module exports them. The modules are built from copy.c and know
+ * nothing of each other. A module contains a copy or links to a shared one.
  */
 #ifndef COPY_H
 #define COPY_H
@@ -36,7 +36,7 @@ struct copy {
 	int (*write)(struct rk_ring *ring, const void *data, size_t length); /* inlined in the module */
 	int (*destroy_ring)(struct rk_ring *ring);
 	int (*create_rwlock)(struct rk_rwlock **lock, unsigned flags);
-	int (*read_try)(struct rk_rwlock *lock, struct rk_rwlock_section **section); /* inlined in the module, as all of readers */
+	int (*read_try)(struct rk_rwlock *lock, struct rk_rwlock_section **section); /* inlined in the module */
 	void (*read_unlock)(struct rk_rwlock *lock, struct rk_rwlock_section *section);
 	struct rk_rwlock_section *(*read_keep)(struct rk_rwlock *lock, struct rk_rwlock_section *section);
 	int (*write_try)(struct rk_rwlock *lock);
@@ -46,7 +46,7 @@ struct copy {
 	void (*rcu_unlock)(struct rk_rcu *rcu, struct rk_rcu_section *section);
 	struct rk_rcu_section *(*rcu_keep)(struct rk_rcu *rcu, struct rk_rcu_section *section);
 	int (*synchronize_for)(struct rk_rcu *rcu, int64_t nanoseconds);
-	/* a thread of the module's own */
+	/* calls pthread_create() from the module */
 	int (*create_thread)(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg);
 };
 

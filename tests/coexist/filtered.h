@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filtered.h - rseqkit/thread.h lists the system calls that this library makes. Here each situation runs under a filter
- * that kills for everything else; a list that lacks one fails. The lists are in the words of thread.h; each ends with -1.
+ * filtered.h - rseqkit/thread.h lists the system calls that this library makes. Each situation here runs under a filter that
+ * kills the process at any other call, so a list that lacks a call fails. The lists follow thread.h; each ends with -1.
  */
 #ifndef FILTERED_H
 #define FILTERED_H
@@ -18,7 +18,7 @@ struct situation {
 	int ending;
 };
 
-/* A filter that isn't obeyed would prove nothing. */
+/* Makes a call outside the list: a filter that doesn't kill for such a call would prove nothing. */
 static int call_another(void)
 {
 	allow_only(operating, NULL, NULL, 0);

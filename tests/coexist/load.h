@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* load.h - modules that the tests of coexistence open: copies of the library (copy.h), and its neighbours. */
+/* load.h - opens modules for the coexistence tests: copies of the library (copy.h) and neighbours. */
 #ifndef LOAD_H
 #define LOAD_H
 
@@ -13,10 +13,10 @@
 #include "../neighbours/neighbour.h"
 #include "copy.h"
 
-/* How a module comes into the process. */
+/* how a module comes into the process */
 enum way { LOCAL, GLOBAL, NAMESPACE };
 
-/* A function of a module in the folder that the environment names. NULL, and the reason printed, if there is none. */
+/* Returns a function of a module in the directory that MODULES names. On failure returns NULL and prints the reason. */
 static inline void *load_function(const char *module, enum way way, const char *function, void **handle)
 {
 	char path[4096];
@@ -39,7 +39,7 @@ static inline const struct copy *load_copy_of_rseqkit(const char *module, enum w
 	return function == NULL ? NULL : function();
 }
 
-/* Two that are hidden from each other. Where one can't be loaded the reason is printed, and the process ends. */
+/* Loads two copies that can't see each other. If one can't be loaded, the reason is printed and the process ends. */
 static inline void load_two_copies(const struct copy *copies[2])
 {
 	void *handle;
@@ -50,7 +50,7 @@ static inline void load_two_copies(const struct copy *copies[2])
 		_exit(1);
 }
 
-/* Of a form that ../neighbours/meson.build has. */
+/* Like load_function(). The module is the neighbour that ../neighbours/meson.build builds in this form. */
 static inline void *load_neighbours_function(const char *form, enum way way, const char *function, void **handle)
 {
 	char module[100];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Early adopters of the public TLS protocol, and users of embed.h, in the executable, in a library loaded with it, or
- * in one loaded late; and copies of this library linked, loaded late, or hidden in a module: who comes first differs,
- * thread by thread. Where ours can see theirs, both work in one area; where it can't, nobody aborts; everyone stays
- * exact.
+ * test_adopter.c - early adopters and users of embed.h together with copies of this library.
+ *
+ * The adopter is in the executable, in a library loaded with it, or in one loaded late. The copy is hidden in a module or
+ * shared. Which of them is first differs from thread to thread.
+ * If our copy can see the adopter's symbols, both use one area. In every case no component aborts and all counts are exact.
  */
 #include "../unit/test.h"
 #include "load.h"
@@ -23,7 +24,7 @@ static void load_copy(const char *module)
 	CHECK(copy->create(&counter) == 0);
 }
 
-/* LATE: the adopter is in a module that is opened when its turn comes. Otherwise it is linked. */
+/* LATE: the adopter is in a module that this function opens. Otherwise the adopter is linked. */
 static void load_the_adopter(void)
 {
 #if LATE
@@ -34,7 +35,7 @@ static void load_the_adopter(void)
 	CHECK(adopter != NULL);
 }
 
-/* Each thread: the adopter enters before us, after us, or leaves while we still operate. */
+/* Runs in each thread: the adopter enters before us or after us, and leaves before our last adds or after them. */
 static void *live(void *arg)
 {
 	uintptr_t order = (uintptr_t)arg % 4;
@@ -65,10 +66,10 @@ static void *live(void *arg)
 		CHECK(adopter->leave());
 	}
 	if (visible) {
-		/* We count, whoever was first: the adopter's last user hasn't taken the thread from an explicit user. */
+		/* Our explicit user still counts: when the adopter's last user left, the thread stayed registered. */
 		CHECK(copy->area() != NULL);
 		CHECK(copy->unreg() == 0);
-		/* One registration, theirs and ours; still there now that the adopter has left. */
+		/* There is one registration for both, and it outlives the adopter's use. */
 		CHECK(copy->prepare() == 0);
 		CHECK(copy->owner() == (embedded_form ? world_owner() : RK_OWNER_EARLY));
 		CHECK(fast_before);
@@ -94,7 +95,7 @@ static void many_lives(int threads)
 
 static int adopter_first(int threads)
 {
-	/* Where there is no area but the library's, embed.h has to wait for it. */
+	/* If the library's area is the only one, embed.h can't register before a copy of the library is loaded. */
 	bool waits = embedded_form && strcmp(getenv("LIBC_AREA"), "false") == 0;
 
 	load_the_adopter();
@@ -112,9 +113,9 @@ static int we_first(int threads)
 	copy->add(counter, 0);
 	load_the_adopter();
 	if (LATE && !embedded_form)
-		visible = false; /* ours has looked for their symbol before it was there */
+		visible = false; /* our copy looked for the adopter's symbol before it existed */
 	CHECK(adopter->enter() == 0);
-	/* Where it can't be seen, the adopter finds the thread taken, and settles for its slow mode. */
+	/* If the two can't see each other, the kernel refuses the adopter, which then chooses its slow mode. */
 	if (visible || tagged_form)
 		CHECK(adopter->is_fast() == visible);
 	many_lives(threads);

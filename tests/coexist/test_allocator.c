@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An allocator with a per-CPU mode by __rseq_abi is preloaded (allocator.c), and chooses that mode before any
- * constructor of ours. This library is linked (LINKED) or opened late. Nobody aborts, memory is nobody else's,
- * counters are exact; and where ours sees the symbol, both work in one area.
+ * test_allocator.c - an allocator (allocator.c) is preloaded. Its per-CPU mode uses __rseq_abi, and it chooses that mode
+ * before any constructor of this library runs.
+ *
+ * This library is linked (LINKED) or opened late. No component aborts, every block keeps its contents, and counters are
+ * exact. If this library sees the symbol, both use one area.
  */
 #include "../unit/test.h"
 #include <sys/time.h>
@@ -36,7 +38,7 @@ static void load_library(void)
 
 #define BLOCKS 64
 
-/* Blocks of all sizes, each filled with what tells its owner. */
+/* Uses blocks of many sizes, each filled with a mark, and checks the marks. */
 static void use_heap(unsigned seed, int rounds)
 {
 	struct {
@@ -77,7 +79,7 @@ static void *work(void *arg)
 {
 	uintptr_t number = (uintptr_t)arg;
 
-	/* Who is first in a thread differs. */
+	/* In even threads the counter is used first, in odd threads the allocator. */
 	if (number % 2 == 0)
 		copy->add(counter, 1);
 	use_heap((unsigned)number, 500);
@@ -108,12 +110,12 @@ static int many_threads(int n)
 	sigset_t set;
 
 	find_allocator();
-	/* It had its choice before us: where the libc leaves rseq alone, it took it. */
+	/* The allocator chose its mode before us: the per-CPU mode if the libc doesn't register. */
 	CHECK(allocator->is_fast() == off);
 	load_library();
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &interval, NULL);
-	/* Handlers run in this thread alone, so that `handled` needs no atomic. */
+	/* Signal handlers run in this thread only, so `handled` needs no atomic access. */
 	sigemptyset(&set);
 	sigaddset(&set, SIGALRM);
 	for (int i = 0; i < n; i += 4) {

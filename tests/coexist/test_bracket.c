@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bracket around vfork beside others: copies, users of embed.h and an adopter see that it is open and register
- * nobody; whoever breaks it all the same is noticed, and leaves the thread registered.
+ * test_bracket.c - the bracket around vfork in a process with other components. Copies, users of embed.h and an adopter see
+ * that the bracket is open, and register no thread. If a stranger or a child registers the thread inside the bracket,
+ * rk_vfork_end() reports that and leaves the thread registered.
  */
 #include "../unit/refuse.h"
 #include "bracket.h"
@@ -47,7 +48,7 @@ static int brackets_of_two_copies_nest(void)
 	return 0;
 }
 
-/* A thread that nobody had registered is none behind the bracket either, and can be. */
+/* A thread that was unregistered before the bracket is unregistered after it, and can still be registered. */
 static void *bracket_unregistered(void *arg)
 {
 	(void)arg;
@@ -87,7 +88,7 @@ static int embedded_sees_it(void)
 	return 0;
 }
 
-/* A kernel that was told to debug rseq ends a process for the allocator's pointer over cpu_id_start. */
+/* A kernel booted with rseq_debug=1 kills a process that stores a pointer in cpu_id_start, as this allocator does. */
 static bool kernel_minds_stores(void)
 {
 	char line[4096] = "";
@@ -100,7 +101,7 @@ static bool kernel_minds_stores(void)
 	return minds;
 }
 
-/* One that comes first, and whose area we share; it aborts when it finds a thread that can't be registered. */
+/* The adopter comes first, and the copies use its area. It aborts if it finds a thread that can't be registered. */
 static int adopter_sees_it(void)
 {
 	const struct neighbour *tagged = load_neighbour("tagged", GLOBAL);
@@ -123,7 +124,7 @@ static bool stranger_registers_here(const volatile void *area, uint32_t length)
 	return syscall(SYS_rseq, area, length, 0, RK_SIGNATURE) == 0;
 }
 
-/* Where it was registered, and how long, for a stranger who does the same. */
+/* Returns the area and the length of the registration, so that a stranger can register the same. */
 static const volatile void *place(uint32_t *length)
 {
 	const volatile void *area = opener->area();
@@ -143,7 +144,7 @@ static int stranger_breaks_it(void)
 	CHECK(stranger_registers_here(area, length));
 	CHECK(opener->vfork_end() == -ECANCELED);
 	check_open();
-	/* In the inner one of two: the outer one is closed again. */
+	/* The inner one of two brackets is broken. Its end closes the thread again for the outer one. */
 	CHECK(opener->vfork_begin() == 0 && opener->vfork_begin() == 0);
 	CHECK(stranger_registers_here(area, length));
 	CHECK(opener->vfork_end() == -ECANCELED);
@@ -153,7 +154,7 @@ static int stranger_breaks_it(void)
 	return 0;
 }
 
-/* The child's registration ends with it, and leaves a CPU number in the area of a thread that isn't registered. */
+/* The child's registration ends with the child. It leaves a CPU number in the area of its parent, which isn't registered. */
 static int child_breaks_it(void)
 {
 	const volatile void *area;
@@ -170,7 +171,7 @@ static int child_breaks_it(void)
 	CHECK(!kernel_says_any());
 	CHECK(opener->vfork_end() == -ECANCELED);
 	check_open();
-	/* In the inner one of two: what the child left there is no registration to undo. */
+	/* In the inner one of two brackets. The CPU number that the child left isn't a registration to undo. */
 	CHECK(opener->vfork_begin() == 0 && opener->vfork_begin() == 0);
 	pid = vfork();
 	if (pid == 0)
@@ -196,7 +197,7 @@ static void *add_on_first_cpu(void *arg)
 	return NULL;
 }
 
-/* The other copy's operation in between, and then the child on another CPU than its parent's. */
+/* The other copy adds inside the bracket, and then in a child on another CPU. No add is lost. */
 static int nothing_is_lost(void)
 {
 	pthread_t thread;

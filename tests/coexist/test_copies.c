@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several copies of the library in one process: static and hidden in two modules, shared, loaded late, with
- * RTLD_LOCAL, in another namespace. One registration per thread, the kernel's word; one area, one count; every copy's
- * counters exact.
+ * test_copies.c - several copies of the library in one process: hidden in two modules, shared, loaded late, with RTLD_LOCAL,
+ * in another namespace.
  *
- * The program itself has none: the order in which copies come is the test's to choose.
+ * Each thread has one registration, which the kernel confirms. All copies use one area, and every copy's counters are exact.
+ * The program itself contains no copy, so the test chooses the order in which copies come.
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"
@@ -15,7 +15,7 @@
 #include <sys/time.h>
 #include "load.h"
 
-/* The modules' names: two with a hidden copy each, one linked to a shared library; perhaps of different releases. */
+/* The modules' names: two contain a hidden copy each, one links to the shared library. Their releases may differ. */
 static const char *module(int which)
 {
 	static const char *const variables[] = {"COPY_A", "COPY_B", "COPY_SHARED"};
@@ -37,10 +37,7 @@ static struct rk_counter *counters[8];
 static int ncopies;
 static int64_t handled;
 
-/*
- * In every thread: all copies see one area, and the kernel agrees; users of one are users of all where the block is
- * shared.
- */
+/* Checks in every thread that all copies see one area and that the kernel has it registered. */
 static void check_thread(void)
 {
 	const volatile struct rk_area *area = NULL;
@@ -86,7 +83,7 @@ static void storm(long microseconds)
 	setitimer(ITIMER_REAL, &interval, NULL);
 }
 
-/* Thousands of threads, a few at a time, under a signal storm: each copy's counter is exact. */
+/* Runs thousands of threads, a few at a time, under a signal storm. Each copy's counter must be exact. */
 static void thousands_of_threads(int threads)
 {
 	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
@@ -124,13 +121,13 @@ static void load_copy(const char *module, enum way way)
 static int some_order(int order)
 {
 	alarm(0);
-	/* The six orders of three modules; the way rotates too. */
+	/* All six orders of three modules. The way of loading changes too. */
 	static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
 
 	for (int i = 0; i < 3; i++)
 		load_copy(module(orders[order][i]), (enum way)((order + i) % 2));
 	check_thread();
-	/* A namespace has copies of the library, and of the libc, of its own; but not of a sanitizer's runtime. */
+	/* A namespace has its own copies of the library and of the libc. It can't have its own sanitizer runtime. */
 	if (!SANITIZED)
 		load_copy(module(order % 2), NAMESPACE);
 	thousands_of_threads((int)ROUNDS(1600));
@@ -144,7 +141,7 @@ static void any_order(void **state)
 		assert_int_equal(in_child_with(some_order, order), 0);
 }
 
-/* Counts are common to all copies where they share the block, and each copy's own where the area is the libc's. */
+/* Copies that share the thread block share the count of users. If the area is the libc's, each copy has its own count. */
 static int counts(int unused)
 {
 	struct rk_process_info info;
@@ -164,7 +161,7 @@ static int counts(int unused)
 	CHECK(copies[1]->unreg() == 0);
 	CHECK(copies[0]->users() == 0 && copies[1]->users() == 0);
 	CHECK(copies[0]->unreg() == -EINVAL && copies[1]->unreg() == -EINVAL);
-	/* One copy's vfork bracket is respected by the others where they share the block. */
+	/* Copies that share the thread block also respect each other's vfork bracket. */
 	CHECK(copies[0]->vfork_begin() == 0);
 	CHECK(copies[0]->owner() == RK_OWNER_NONE && copies[1]->owner() == RK_OWNER_NONE);
 	if (shared)
@@ -220,7 +217,7 @@ static void eight_threads_load_copies(void **state)
 		assert_int_equal(in_child_with(all_at_once, 0), 0);
 }
 
-/* A plugin that holds a copy goes; threads that it registered, and one that sleeps with its rseq_cs set, live on. */
+/* A plugin that contains a copy is unloaded. Threads that it registered live on, also one that sleeps with its rseq_cs set. */
 static void *sleeper(void *arg)
 {
 	copies[0]->add(counters[0], 1);
@@ -263,7 +260,7 @@ static void unloading_is_harmless(void **state)
 		assert_int_equal(in_child_with(unloaded, 0), 0);
 }
 
-/* Somebody else's page at the rendezvous, readable or not: said, and the fallback at work. */
+/* Another component's page is at the rendezvous address, readable or not. The copy reports that and uses the fallback. */
 static int address_taken(int protection)
 {
 	void *page = mmap((void *)RK_RENDEZVOUS_ADDRESS, 4096, protection,
@@ -279,7 +276,7 @@ static int address_taken(int protection)
 	return 0;
 }
 
-/* A page has to be a file, and a file larger than the limit on those ends the process by a signal. */
+/* The rendezvous page needs a file. Writing a file larger than RLIMIT_FSIZE would kill the process by a signal. */
 static int no_files(int limit)
 {
 	struct rlimit most = {(rlim_t)limit, (rlim_t)limit};
@@ -308,7 +305,7 @@ static void rendezvous_taken(void **state)
 
 static __thread char private_area[32] __attribute__((__aligned__(32)));
 
-/* Where somebody registered this thread first: on a private area, or on the libc's in a way that isn't ours. */
+/* How another component registered this thread first: on a private area, or on the libc's with another signature or length. */
 enum foreign { PRIVATE, OTHER_SIGNATURE, OTHER_LENGTH };
 
 struct registration {
@@ -324,13 +321,13 @@ static struct registration register_foreign(enum foreign how)
 
 	if (syscall(SYS_rseq, r.area, r.length, 0, r.signature) == 0)
 		return r;
-	/* Some kernels take that length with more alignment only: then elsewhere, by somebody who claims both areas. */
+	/* Some kernels accept this length only with stricter alignment. Then claim the libc's area and register a private one. */
 	CHECK(how == OTHER_LENGTH && errno == EINVAL);
 	memset(libc_area, 0, 32);
 	return register_foreign(PRIVATE);
 }
 
-/* Nothing of ours runs there. */
+/* No copy registers a thread in this process. */
 static int foreign_first(int how)
 {
 	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};

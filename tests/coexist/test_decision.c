@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * There is one decision, wherever two threads race to it and whatever each is answered.
+ * test_decision.c - a process makes one decision, even if two threads race and get different answers from the kernel.
  *
- * One thread is stopped before and after each system call of its decision, and some instructions further, and another one
- * decides meanwhile, to its end. One of the two has no descriptors left: a filter of its own says so. Then the first one
- * goes on, with a signal whose handler decides too, and forks. All must have decided the same.
+ * One thread is stopped before and after each system call of its decision, and also some instructions later. Meanwhile
+ * another thread decides completely. A filter denies descriptors to one of the two threads. Then the first thread continues,
+ * with a signal whose handler also decides and forks. All decisions must be equal.
  *
- * This happens before main(), where the library's constructor is yet to come, see test_filter.c.
+ * The race happens before main(), because the library's constructor hasn't run yet there; see test_filter.c.
  */
 #include "../unit/refuse.h"
 #include <dlfcn.h>
@@ -16,8 +16,8 @@
 #include <time.h>
 #include "../unit/urgent.h"
 
-#define STOPS_MAX 400 /* stops at system calls: two for each */
-#define PATIENCE_MS 20 /* then the stopped thread may have the dynamic linker's lock, and goes on for a while */
+#define STOPS_MAX 400 /* stops at system calls, two for each call */
+#define PATIENCE_MS 20 /* after this time the stopped thread may hold the dynamic linker's lock, so it continues for a while */
 
 struct outcome {
 	struct rk_process_info info;
@@ -27,15 +27,15 @@ struct outcome {
 };
 
 static struct shared {
-	bool ended;         /* the stepped thread's decision */
-	bool go, done;      /* of the other thread's */
+	bool ended;         /* the stepped thread has decided */
+	bool go, done;      /* the other thread may decide; it has decided */
 	struct outcome stepped, other, handler;
 	bool handled;
 } *shared;
 
 static bool stepped_is_poor;
 
-/* Compared as bytes. */
+/* Decides and stores the result. Outcomes are compared as bytes, so padding is cleared. */
 static void decide(struct outcome *outcome)
 {
 	memset(outcome, 0, sizeof(*outcome));
@@ -90,7 +90,7 @@ static void on_signal(int signo)
 	CHECK(exit_status_of(pid) == 0);
 }
 
-/* A page that tells other copies of another area is made by nobody, but where this copy has none in the end. */
+/* The rendezvous page must name the area that this copy uses. It may differ only if this copy found no rendezvous. */
 static void check_page(const struct outcome *outcome)
 {
 	const struct rk_rendezvous *page = (const struct rk_rendezvous *)RK_RENDEZVOUS_ADDRESS;
@@ -100,14 +100,14 @@ static void check_page(const struct outcome *outcome)
 		CHECK(page->offset == outcome->info.offset || outcome->info.reason == RK_REASON_RENDEZVOUS);
 }
 
-/* The process that decides. Its first thread is stepped. */
+/* Runs in the process that decides. Its first thread is stepped. */
 static void race(void)
 {
 	struct sigaction action = {.sa_handler = on_signal};
 	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 	pthread_t thread;
 
-	/* Not ours, which would decide. */
+	/* The libc's pthread_create(), because the library's would decide. */
 	*(void **)(&create) = dlsym(RTLD_NEXT, "pthread_create");
 	CHECK(create(&thread, NULL, decide_when_told, NULL) == 0);
 	if (stepped_is_poor)
@@ -123,7 +123,7 @@ static void race(void)
 	_exit(0);
 }
 
-/* Lets the first thread go on to its next stop: of a system call, or of an instruction. */
+/* Lets the first thread continue for `count` stops, each at a system call or after an instruction. */
 static void go_on(pid_t pid, int request, int count)
 {
 	int status;
@@ -136,7 +136,7 @@ static void go_on(pid_t pid, int request, int count)
 	end_steps(pid);
 }
 
-/* Whether the other thread decided while this one stood still. */
+/* Returns whether the other thread decided while the stepped one was stopped. */
 static bool wait_for_other(int tries)
 {
 	for (; tries > 0 && !__atomic_load_n(&shared->done, __ATOMIC_ACQUIRE); tries--)
@@ -144,7 +144,10 @@ static bool wait_for_other(int tries)
 	return __atomic_load_n(&shared->done, __ATOMIC_ACQUIRE);
 }
 
-/* Stops after so many stops at system calls, and so many instructions more. False if the decision had ended by then. */
+/*
+ * Runs one race: the stepped thread stops after `calls` stops at system calls and then `instructions` instructions. Returns
+ * false if the decision had ended by then.
+ */
 static bool stop_after(int calls, int instructions)
 {
 	bool more;
@@ -171,7 +174,7 @@ static bool stop_after(int calls, int instructions)
 	return more;
 }
 
-/* Ends with 0, or 10 if it saw two different decisions, at different stops. */
+/* Exits with 0, or with 10 if different stops led to different decisions. */
 static void before_constructors(int argc, char **argv, char **environment)
 {
 	static const int further[] = {0, 10, 30, 70, 150, 310, 630};
@@ -187,7 +190,7 @@ static void before_constructors(int argc, char **argv, char **environment)
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(shared != MAP_FAILED);
 	alarm(600);
-	/* A step wakes one of two processes: that is quicker on one CPU. */
+	/* A step wakes one of two processes, which is faster on one CPU. */
 	CPU_ZERO(&here);
 	CPU_SET(sched_getcpu(), &here);
 	CHECK(sched_setaffinity(0, sizeof(here), &here) == 0);
@@ -217,7 +220,7 @@ static int this_is_poor(void)
 	return 98;
 }
 
-/* Where the libc registers threads descriptors decide on nothing. */
+/* If the libc registers threads, the decision needs no descriptor. */
 static void one_decision(void **state)
 {
 	int expected = strcmp(getenv("SITUATION"), "own") == 0 ? 10 : 0;

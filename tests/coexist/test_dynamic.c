@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copies, and users of embed.h, that are loaded behind a module whose __rseq_abi is in dynamic TLS and visible to all:
- * they load, use another area, and count exactly.
+ * test_dynamic.c - copies and users of embed.h are loaded after a module whose __rseq_abi is in dynamic TLS and visible to
+ * all modules. They must load, use another area and count exactly.
  */
 #include "../unit/test.h"
 #include "load.h"
@@ -10,7 +10,7 @@ static void load_dynamic(void)
 {
 	const struct neighbour *dynamic = load_neighbour("dynamic", GLOBAL);
 
-	/* Whoever touches it makes the dynamic linker allocate it: from then on it can't become static. */
+	/* The first access makes the dynamic linker allocate __rseq_abi. After that it can't move to static TLS. */
 	CHECK(dynamic != NULL && dynamic->users() == 0 && !dynamic->is_fast());
 }
 
@@ -27,7 +27,7 @@ static int copies_load(void)
 		CHECK(copy != NULL && copy->create(&counter) == 0);
 		copy->add(counter, 5);
 		CHECK(copy->sum(counter) == 5 && copy->owner() != RK_OWNER_EARLY);
-		/* What may register threads is a reason to register none, where their starts aren't seen. */
+		/* A copy that doesn't see threads start registers none, because the module may register threads. */
 		CHECK(copy->owner() != RK_OWNER_NONE || copy->reason() == RK_REASON_STRANGER);
 	}
 	return 0;
@@ -40,7 +40,7 @@ static int embedded_loads(void)
 	load_dynamic();
 	embedded = load_neighbour("embedded", LOCAL);
 	CHECK(embedded != NULL && embedded->leave());
-	/* In areas of ours there is none for it, unless a copy has agreed on one. */
+	/* If the build ignores the libc's area, embed.h finds none until a copy has agreed on one. */
 	CHECK(embedded->enter() == (strcmp(getenv("LIBC_AREA"), "true") == 0 ? 0 : -ENOTSUP));
 	return 0;
 }

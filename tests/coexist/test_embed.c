@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two libraries that embed embed.h and two copies of this library, loaded in every order into a program that has
- * neither, with the symbols of the public TLS protocol in the program (EARLY) and without: one area, thread by
- * thread; the count of the protocol kept; errno and signal masks as they were.
+ * test_embed.c - two libraries that contain embed.h and two copies of this library are loaded in every order. The program
+ * contains neither.
+ *
+ * With EARLY the program defines the symbols of the public TLS protocol. In each thread all parties use one area, the
+ * protocol's count is kept, and errno and signal masks are unchanged.
  */
 #include "../unit/test.h"
 #include <sys/time.h>
 #include "load.h"
 
-#define PARTIES 4 /* the first two embed, the others are copies */
+#define PARTIES 4 /* the first two use embed.h, the others are copies */
 
 static const struct neighbour *embedded[2];
 static const struct copy *copies[2];
@@ -20,7 +22,7 @@ static bool own_area(void)
 }
 
 #if EARLY
-static const struct neighbour *program; /* the program's own, to look at the count */
+static const struct neighbour *program; /* the program's own adopter, to read the count */
 #endif
 
 static uint32_t count(void)
@@ -32,7 +34,7 @@ static uint32_t count(void)
 #endif
 }
 
-/* The protocol's count rules here, and a thread that nobody uses is unregistered. */
+/* The protocol's count decides here: a thread without users is unregistered. */
 static bool counted(void)
 {
 	return EARLY && world_owner() == RK_OWNER_SELF;
@@ -53,7 +55,7 @@ static void load_party(int which)
 	CHECK(copies[which - 2] != NULL && copies[which - 2]->create(&counters[which - 2]) == 0);
 }
 
-/* The party uses rseq in this thread; embedded ones enter. Returns the area that it uses. */
+/* The party uses rseq in this thread; a user of embed.h enters first. Returns the area that the party uses. */
 static volatile void *use(int which)
 {
 	if (which < 2) {
@@ -78,7 +80,7 @@ static bool signals_open(void)
 	return true;
 }
 
-/* Every party, beginning with another one in each thread: one area, and the kernel agrees. */
+/* All parties use one area, and the kernel confirms it. Each thread begins with another party. */
 static void *everybody(void *arg)
 {
 	int first = (int)((uintptr_t)arg % PARTIES);
@@ -95,13 +97,13 @@ static void *everybody(void *arg)
 	CHECK(kernel_says_registered(area, info.length));
 	CHECK(copies[0]->owner() == (counted() ? RK_OWNER_EARLY : world_owner()));
 	CHECK(embedded[0]->leave() && embedded[1]->leave() && signals_open());
-	/* Only users of copies of the library are left, and it keeps its threads. */
+	/* Only copies of the library still use this thread, and they keep it registered. */
 	CHECK(kernel_says_registered(area, info.length));
 	CHECK(!counted() || count() > 0);
 	return NULL;
 }
 
-/* Only those who embed: who leaves last unregisters, by the count; without one nobody does. */
+/* Only users of embed.h: by the count, the last one that leaves unregisters. Without a count the thread stays registered. */
 static void *embedders_alone(void *arg)
 {
 	int first = (int)((uintptr_t)arg % 2);
@@ -118,15 +120,15 @@ static void *embedders_alone(void *arg)
 	}
 	if (counted()) {
 		CHECK(count() == 0);
-		CHECK(!embedded[0]->leave()); /* one too many: -EINVAL, and the count isn't -1 */
+		CHECK(!embedded[0]->leave()); /* one leave too many: -EINVAL, and the count doesn't become -1 */
 		CHECK(count() == 0);
 	}
 	return NULL;
 }
 
 /*
- * Where the libc leaves that to us, threads begin unregistered: their creator isn't registered, so the libc doesn't
- * register them either.
+ * If the libc doesn't register, threads begin unregistered: the bracket unregisters their creator, so the libc doesn't
+ * register its children either.
  */
 static void threads(void *(*run)(void *), int n)
 {
@@ -145,9 +147,9 @@ static void threads(void *(*run)(void *), int n)
 
 static int in_order(int order)
 {
-	int left[PARTIES] = {0, 1, 2, 3}, n = ((int)ROUNDS(160) + 7) / 8 * 8; /* a batch where all is slow */
+	int left[PARTIES] = {0, 1, 2, 3}, n = ((int)ROUNDS(160) + 7) / 8 * 8; /* whole batches, also with few rounds */
 
-	/* The order's digits choose among those that are left; each one used at once, as far as it has an area yet. */
+	/* The order's digits choose among the parties that are left. Each party is used at once if it has an area by then. */
 	for (int i = PARTIES; i > 0; i--) {
 		int chosen = order % i, party = left[chosen];
 
@@ -185,7 +187,7 @@ static void on_signal(int signo)
 	errno = saved;
 }
 
-/* A handler enters and leaves between any two instructions of a thread that does so itself. */
+/* The handler enters and leaves between any two instructions of a thread that also enters and leaves. */
 static int storm(int rounds)
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
@@ -215,7 +217,7 @@ static void signal_storm(void **state)
 	assert_int_equal(in_child_with(storm, (int)ROUNDS(300000)), 0);
 }
 
-/* Without a bracket, of a parent that isn't registered: the child is told by its TLS. */
+/* The parent isn't registered and opens no bracket. embed.h recognises the child by its TLS. */
 static int vfork_child_of_nobody(void)
 {
 	pid_t pid;
@@ -233,7 +235,7 @@ static int vfork_child_of_nobody(void)
 	return 0;
 }
 
-/* A vfork child is refused, and its parent's registration stays. */
+/* A vfork child can't register, and its parent's registration stays. */
 static int vfork_child(void)
 {
 	pid_t pid;
@@ -269,8 +271,8 @@ static void vfork_child_is_refused(void **state)
 static __thread char private_area[32] __attribute__((__aligned__(32)));
 
 /*
- * Somebody's private area came first, or the shared one with another signature: said, in other threads too, and
- * nothing registered or undone.
+ * A private area was registered first, or the shared area with another signature. embed.h reports that in other threads too,
+ * and changes no registration.
  */
 static int foreign_first(int signature_only)
 {
@@ -289,7 +291,7 @@ static int foreign_first(int signature_only)
 	CHECK(embedded[1]->enter() == (signature_only ? -EACCES : -EBUSY));
 	CHECK(!embedded[1]->is_fast() && count() == (EARLY && signature_only ? 1 : 0));
 	CHECK(syscall(SYS_rseq, area, 32, 1, signature) == 0);
-	/* Free again, but what was seen holds for the process. */
+	/* The thread is free again, but the process keeps what it saw. */
 	CHECK(embedded[1]->enter() == (signature_only ? -EACCES : -EBUSY) && !kernel_says_any());
 	return 0;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The system calls of deciding, of threads, operations and brackets are those documented.
+ * test_filter.c - the system calls of deciding, threads, operations and brackets are those that thread.h documents.
  *
- * Deciding happens before main(), where the library's constructor is yet to come: this program runs itself, and the
- * case is in the array of functions that come before all constructors, under a filter from its first instruction.
- * SITUATION says where areas are: libc (it registers them), spare (it leaves its own alone), own (ours).
+ * The library decides before main(), in its constructor. So this program executes itself, and a function that runs before all
+ * constructors installs the filter. SITUATION says where areas are: libc (the libc registers them), spare (the libc doesn't
+ * register its areas), own (ours).
  */
 #include "filtered.h"
 
@@ -15,7 +15,7 @@ static const int deciding_spare[] = {SYS_openat, SYS_pread64, SYS_close, -1};
 static const int deciding_own[] = {SYS_prlimit64, SYS_memfd_create, SYS_write, SYS_mmap, SYS_close, -1};
 static const int preparing[] = {SYS_get_robust_list, SYS_rseq, -1};
 static const int bracketing[] = {SYS_rseq, -1};
-static const int bracketing_again[] = {SYS_getpid, -1}; /* or where there is no registration to undo */
+static const int bracketing_again[] = {SYS_getpid, -1}; /* also where there is no registration to undo */
 
 static const char *setting(char **environment, const char *name)
 {
@@ -27,7 +27,7 @@ static const char *setting(char **environment, const char *name)
 	return "";
 }
 
-/* Everything for the first time. An answer is told by how the process ends: nothing may be written. */
+/* Decides for the first time. The exit status is the result, because the filter allows no output. */
 static void before_constructors(int argc, char **argv, char **environment)
 {
 	const char *situation;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The system calls of memory and of structures are those documented. */
+/* test_filter_structures.c - the system calls of memory and of structures are those that thread.h documents. */
 #include "filtered.h"
 #include <sys/eventfd.h>
 
@@ -15,7 +15,7 @@ static const int counting_memory[] = {SYS_openat, SYS_pread64, SYS_close, -1};
 
 static struct rk_counter *counter;
 
-/* Allocates until there is a second range, and leaves nothing. */
+/* Allocates until the pool has a second range, then frees everything. */
 static int create(const void *initial)
 {
 	struct rk_percpu_options options = {.item_size = RK_STRIDE / 2, .initial = initial};
@@ -61,13 +61,13 @@ static void forget(void *context, void *object)
 	(void)object;
 }
 
-/* On this CPU: what was put into a list is got there. */
+/* Stays on this CPU, so that a pop finds what a push stored. */
 static void stay(void)
 {
 	pin(sched_getcpu());
 }
 
-/* One of each, used as far as that makes no system call but those of claims and fences. */
+/* Uses one structure of each kind. The only further system calls are those of claims and fences. */
 static int structures(void)
 {
 	struct rk_cache_options objects = {.destruct = forget};
@@ -217,7 +217,7 @@ static int wait_for_records(void)
 	return 0;
 }
 
-/* Nothing was claimed before. */
+/* This is the thread's first claim. */
 static int wake(void)
 {
 	struct rk_ring_options options = {.size = 8192};

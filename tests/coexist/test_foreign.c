@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A library that follows no protocol and registers a private area, in every combination: before us or after us, with
- * our signature or another, zero-initialised or not, in all threads or in some. It is recognised where it holds a
- * thread, never adopted, and left alone; once it was seen, no further thread is registered by us; counters are exact.
+ * test_foreign.c - a library that follows no protocol registers a private area. The test tries every combination: before us
+ * or after us, with our signature or another, zero-initialised or not, in all threads or in some.
  *
- * Only where the libc leaves rseq alone. Threads start unregistered, for glibc registers the children of registered
- * ones.
+ * The copies recognise it in a thread that it has registered, and never use or change its registration. After that they
+ * register no further thread. Counters are exact.
+ *
+ * Runs only where the libc doesn't register. Threads start unregistered, because glibc registers the children of registered
+ * threads.
  */
 #include "../unit/test.h"
 #include <sys/time.h>
@@ -15,7 +17,7 @@
 #define THREADS 8
 #define OTHER_SIGNATURE 0x12345678
 
-/* A case is a number below 16; its bits. */
+/* The bits of a case, which is a number below 16. */
 enum { AFTER_US = 1, OTHER = 2, MARKED = 4, SOME = 8 };
 
 static const char *const modules[] = {"copy-static-a.so", "copy-shared.so"};
@@ -57,7 +59,7 @@ static void load_stranger(void)
 	CHECK(registers != NULL && its_area != NULL);
 }
 
-/* Both copies know that a stranger is about, in this thread; none uses its area; its registration is as it was. */
+/* Both copies know that this process has a stranger. They use no area of it and leave its registration alone. */
 static void check_refused(bool its)
 {
 	for (int i = 0; i < 2; i++) {
@@ -88,7 +90,7 @@ static void mask_alarm(int how)
 	pthread_sigmask(how, &set, NULL);
 }
 
-/* A thread of the stranger's, or one that nobody registers any more. */
+/* A thread of the stranger, or a thread that stays unregistered. */
 static void *live(void *arg)
 {
 	bool its = arg != NULL;
@@ -102,9 +104,7 @@ static void *live(void *arg)
 	return NULL;
 }
 
-/*
- * As create_unregistered() of test.h, by a copy's bracket. No handler of ours comes before the thread's own first step.
- */
+/* Like create_unregistered() of test.h, with a copy's bracket. Our signal handler runs only after the new thread's first step. */
 static pthread_t start(void *(*run)(void *), bool its)
 {
 	pthread_t thread;
@@ -132,7 +132,7 @@ static void storm(long microseconds)
 	setitimer(ITIMER_REAL, &interval, NULL);
 }
 
-/* The stranger takes the initial thread, or finds that it can't have it. */
+/* The stranger registers the initial thread, or the kernel refuses it. */
 static void first_contact(void)
 {
 	load_stranger();
@@ -148,7 +148,7 @@ static void first_contact(void)
 	CHECK(stranger_here() == -EINVAL);
 }
 
-/* The initial thread stays what it was, whatever came. */
+/* The initial thread is still what first_contact() left. */
 static void last_look(void)
 {
 	if (!(bits & AFTER_US)) {
@@ -171,7 +171,7 @@ static int one_case(int number)
 	first_contact();
 	sigaction(SIGALRM, &action, NULL);
 	storm(200);
-	/* A stranger that won't take no for an answer gets a new thread first; from then on we register nobody. */
+	/* The stranger also registers the first new thread. After that we register no thread. */
 	pthread_join(start(live, true), NULL);
 	pthread_join(start(live, false), NULL);
 	for (int i = 0; i < THREADS; i++)
@@ -179,7 +179,7 @@ static int one_case(int number)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	while (__atomic_load_n(&handled, __ATOMIC_RELAXED) == 0)
-		sched_yield(); /* a slow machine has had no time for one yet */
+		sched_yield(); /* a slow machine may not have run a handler yet */
 	storm(0);
 	signal(SIGALRM, SIG_IGN);
 	last_look();

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Three classic mistakes with the public TLS protocol, each seen to misbehave; and embed.h and this library in the
- * same arrangement, seen not to. Modules make them (early.c); with EARLY the program defines the protocol's symbols.
+ * test_mistakes.c - three classic mistakes with the public TLS protocol. The test shows that each misbehaves, and that
+ * embed.h and this library don't in the same arrangement.
  *
- * What the wrong ones do is undone by nobody, so each arrangement has a process of its own.
+ * Modules make the mistakes (early.c). With EARLY the program defines the protocol's symbols. A mistake's effects can't be
+ * undone, so each arrangement has its own process.
  */
 #include "../unit/test.h"
 #include <sched.h>
 #include <sys/auxv.h>
 #include "load.h"
 
-/* Two modules of one kind: two parties. */
+/* Loads two modules of one kind. */
 static void load_two(const char *kind, const struct neighbour *parties[2])
 {
 	char form[64];
@@ -22,7 +23,7 @@ static void load_two(const char *kind, const struct neighbour *parties[2])
 	}
 }
 
-/* embed.h finds an area, but for builds that ignore the libc's: there a copy of the library has one. */
+/* embed.h finds an area, except in builds that ignore the libc's. There a copy of the library provides one. */
 static void load_embedded(const struct neighbour *parties[2])
 {
 	void *handle;
@@ -33,8 +34,8 @@ static void load_embedded(const struct neighbour *parties[2])
 }
 
 /*
- * A weak alias to a hidden object: the alias binds to whichever object comes first, the hidden count is each module's
- * own. The last user of one unregisters the thread under the users of the other.
+ * A weak alias of a hidden object: all modules bind to the first one's area, but each module has its own hidden count. The
+ * last user in one module unregisters the thread while the other module still uses it.
  */
 static int alias_unregisters(void)
 {
@@ -82,7 +83,7 @@ static void weak_alias(void **state)
 	assert_int_equal(in_child(copies_stay), 0);
 }
 
-/* A private copy of the area each: the kernel takes one registration, and refuses the second one. */
+/* Each module has a private area. The kernel accepts one registration and refuses the second. */
 static int private_is_refused(void)
 {
 	const struct neighbour *parties[2];
@@ -122,14 +123,14 @@ static void hidden_objects(void **state)
 	assert_int_equal(in_child(copies_share), 0);
 }
 
-/* After this the kernel has written the area's fields. */
+/* Lets the kernel write the area's fields. */
 static void be_preempted(void)
 {
 	usleep(1000);
 	sched_yield();
 }
 
-/* The node of the CPU that this process stays on from now on. */
+/* Binds this process to its CPU, and returns that CPU's node. */
 static unsigned node_here(void)
 {
 	unsigned cpu, node;
@@ -143,19 +144,19 @@ static unsigned node_here(void)
 	return node;
 }
 
-/* The count at offset 20, where the kernel keeps the node: it changes under its owner. */
+/* The count is at offset 20, where the kernel stores the node, so the kernel overwrites it. */
 static int count_is_overwritten(void)
 {
 	const struct neighbour *party = load_neighbour("inside", GLOBAL);
 	unsigned node = node_here();
 
 	CHECK(party != NULL);
-	/* Two more than the node: the right count and the node differ, whatever the node. */
+	/* Two users more than the node's number, so the right count differs from the node on every node. */
 	for (unsigned i = 0; i < node + 2; i++)
 		CHECK(party->enter() == 0);
 	be_preempted();
 	CHECK(party->users() == node);
-	/* On node 0 the next user to come and go takes the count from 0 to 1 and back, and unregisters all others. */
+	/* On node 0 the next user takes the count from 0 to 1 and back to 0. That unregisters the thread for all users. */
 	for (int i = 0; node == 0 && i < 1000 && party->work(); i++) {
 		be_preempted();
 		CHECK(party->enter() == 0);

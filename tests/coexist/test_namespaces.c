@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two namespaces, each with an early adopter and a copy of the library. The copies work in the area of the first
- * adopter, whoever looks; the second one's count isn't theirs to raise: it would be told that it is registered.
+ * test_namespaces.c - two namespaces, each with an early adopter and a copy of the library.
+ *
+ * Both copies use the area of the first adopter. They must not raise the second adopter's count, or that adopter would take
+ * its area for registered.
  */
 #include "../unit/test.h"
 #include "load.h"
@@ -24,10 +26,10 @@ static int two_namespaces(void)
 	*(void **)&function = dlsym(handle, "neighbour_calls");
 	second = function();
 	CHECK(second->area() != first->area());
-	/* It registers nothing, and is told so. */
+	/* The second adopter's registration fails, and the adopter sees the error. */
 	CHECK(second->users() == 0);
 	CHECK(second->enter() == -EINVAL);
-	/* Nor does the first one's last user take the registration away. */
+	/* The first adopter's last user doesn't undo the registration either. */
 	CHECK(first->enter() == 0 && first->leave() && first->users() == 1);
 	CHECK(copies[1]->create(&counter) == 0);
 	copies[1]->add(counter, 3);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Copies of the library that see different lists of possible CPUs, and go through each other's objects all the same. */
+/* test_possible.c - copies of the library that read different lists of possible CPUs iterate over each other's objects. */
 #define _GNU_SOURCE
 #include "../unit/test.h"
 #include <rseqkit/detail/agreement.h>
@@ -10,7 +10,7 @@
 
 static const struct copy *copies[2];
 
-/* Everything that goes through the CPUs. */
+/* Calls every function that iterates over the CPUs. */
 static void go_through(const struct copy *maker, const struct copy *other)
 {
 	const struct rk_ring_options options = {.size = 8192};
@@ -53,7 +53,7 @@ static void look_where_no_file_is(const struct copy *copy)
 	      pthread_join(thread, NULL) == 0);
 }
 
-/* 0 where it can't be told by how a process ends. */
+/* Returns the number of CPUs, or 0 if an exit status can't hold it. */
 static int count(int unused)
 {
 	(void)unused;
@@ -83,7 +83,10 @@ static int none_then_list(int unused)
 	return 0;
 }
 
-/* One copy has no descriptor for the list, looks again when it maps memory, and knows of fewer CPUs then. So do others. */
+/*
+ * One copy has no descriptor to read the list at first. It reads the list when it maps memory, and then knows fewer CPUs. So
+ * do the other copies.
+ */
 static int none_for_a_while(int expected)
 {
 	struct rlimit before, none;
@@ -108,7 +111,7 @@ static void all_go_by_one_list(void **state)
 	assert_int_equal(in_child_with(none_for_a_while, in_child_with(count, 0)), 0);
 }
 
-/* What is at the address where copies meet. */
+/* what is at the address of the page on which copies agree */
 enum { NOTHING_READABLE, ZEROS, SET_WITHOUT_MAGIC, SET_OF_64, SET_OF_A_STRANGE_ONE };
 
 static int expected_count;

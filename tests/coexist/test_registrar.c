@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Beside librseq (librseq.c is its stand-in), and beside others that register threads themselves: they keep what they
- * would have without us, the process lives, counters are exact, and threads that librseq registered are fast.
+ * test_registrar.c - this library in a process with librseq (librseq.c is its stand-in), which registers threads itself.
+ * librseq keeps what it would have without us, the process lives, counters are exact, and threads that librseq registered are
+ * fast.
  *
- * The stand-in is linked to this program, and this library may be, before or after it. Only where the libc leaves rseq
- * alone.
+ * The stand-in is linked to this program. This library may be linked too, before or after it. Runs only where the libc
+ * doesn't register.
  */
 #include "../unit/test.h"
 #include "../neighbours/librseq.h"
@@ -28,7 +29,7 @@ static const volatile void *its_area(void)
 	return rk_area_at(rseq_offset);
 }
 
-/* A thread that it hasn't registered works through the fallback, and nobody registers it. */
+/* A thread that librseq hasn't registered uses the fallback and stays unregistered. */
 static void check_waits(void)
 {
 	CHECK(!kernel_says_any());
@@ -85,7 +86,7 @@ static int embedded_shares(void)
 	return 0;
 }
 
-/* Brackets undo and redo what it registered. */
+/* Brackets undo and redo librseq's registration. */
 static int bracket_around_its_thread(void)
 {
 	load_copy();

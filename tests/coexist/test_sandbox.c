@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A module with a copy of the library comes to a thread that a filter has sandboxed: rseq answers EPERM there, while
- * other threads go on. What the filter answers is taken for no fact of the process: the copy comes to the same area as
- * one that was decided without a filter, before or after, and both are fast outside. Nor is it taken for the
- * kernel's word on who is registered: an area that isn't by the protocol (zeroed, which reads CPU 0) isn't adopted.
+ * test_sandbox.c - a module with a copy of the library is loaded in a sandboxed thread. There rseq fails with EPERM, while
+ * other threads can still use it.
+ *
+ * The copy must not take the filter's answer for a fact of the process. It chooses the same area as a copy that decided
+ * without a filter, before or after, and both are fast in other threads.
+ * The copy must not take the filter's answer for the kernel's word on registrations either. It must not adopt an unregistered
+ * area that breaks the protocol (ZEROED: it reads CPU 0).
  */
 #include "../unit/refuse.h"
 #include <rseqkit/embed.h>
@@ -15,7 +18,7 @@
 #define ZEROED_HERE false
 #endif
 
-/* A case: which error, and whether another copy was there before. */
+/* A case: the filter's error, and whether another copy was loaded before. */
 struct sandbox {
 	int error;
 	bool second;
@@ -72,7 +75,7 @@ static void copies_agree_all_the_same(void **state)
 }
 #endif
 
-/* The whole process is sandboxed, and only then a copy comes. */
+/* The whole process is sandboxed before a copy is loaded. */
 static int sandboxed_before(int error)
 {
 	enum rk_reason reason = error == EPERM ? RK_REASON_BLOCKED : RK_REASON_NO_KERNEL;
@@ -83,11 +86,14 @@ static int sandboxed_before(int error)
 	copies[0] = load("COPY_A");
 	if (world_owner() == RK_OWNER_LIBC) {
 		CHECK(copies[0]->prepare() == 0 && copies[0]->owner() == RK_OWNER_LIBC);
-		/* How long the libc's registration is nobody says. */
+		/* The length of the libc's registration is unknown. */
 		CHECK(copies[0]->query(&info, sizeof(info)) == 0 && info.length == 0);
 	} else {
 		CHECK(copies[0]->prepare() < 0 && copies[0]->owner() == RK_OWNER_NONE);
-		/* What exports a __rseq_abi may register threads that no filter holds: in areas of ours a reason by itself. */
+		/*
+		 * The module that exports __rseq_abi may register threads without a filter. In areas of ours that alone is a
+		 * reason.
+		 */
 		CHECK(copies[0]->reason() == reason ||
 		      (ZEROED_HERE && error == EPERM && copies[0]->reason() == RK_REASON_STRANGER));
 		CHECK(rke_thread_area() == NULL);

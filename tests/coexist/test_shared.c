@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects of one copy of the library that another copy in the process uses, too: here, in children and in theirs. */
+/* test_shared.c - two copies of the library use the same objects: in this process, in its children and in theirs. */
 #include "../unit/refuse.h"
 #include <sys/eventfd.h>
 #include "load.h"
@@ -8,7 +8,10 @@
 
 static const struct copy *copies[2];
 
-/* One copy's ring, and records that another one writes: the process is told, and its children's files are let alone. */
+/*
+ * One copy makes the ring, another writes records. The process is notified, and a child never writes to the file that its
+ * parent notifies.
+ */
 static struct rk_ring *ring;
 static int told;
 
@@ -63,8 +66,8 @@ static void two_write_to_a_ring(void **state)
 }
 
 /*
- * A child of vfork writes by one copy, in the other's bracket, and is killed before it has woken who sleeps: that is left to
- * the next record.
+ * A vfork child writes with one copy, in the bracket of one of them. It is killed before it has woken the sleeping reader, so
+ * the next record must wake the reader.
  */
 static void *sleep_on_ring(void *result)
 {
@@ -127,9 +130,9 @@ static void a_killed_child_of_either_wakes_nobody(void **state)
 	assert_int_equal(in_child_with(woken_behind_a_killed_child, 0), 0);
 }
 
-/* Readers of each copy are in the way of the other one's writer, in each process. */
+/* Readers of each copy exclude the other copy's writer, in each process. */
 static struct rk_rwlock *lock;
-static struct rk_rwlock_section *reading; /* by whoever forks */
+static struct rk_rwlock_section *reading; /* the read section of the process that forks */
 
 static void exclude_each_other(const struct copy *reader, const struct copy *writer)
 {
@@ -178,7 +181,7 @@ static int rwlock_of_two(int unused)
 	(void)unused;
 	load_two_copies(copies);
 	CHECK(copies[0]->create_rwlock(&lock, 0) == 0);
-	/* So that the copies know of different numbers of threads. */
+	/* The copies then know different numbers of threads. */
 	for (int i = 0; i < 5; i++)
 		CHECK(pthread_create(&thread, NULL, write_once, NULL) == 0 && pthread_join(thread, NULL) == 0);
 	CHECK(copies[0]->read_try(lock, &reading) == 0);
@@ -191,7 +194,7 @@ static void two_read_and_write(void **state)
 	assert_int_equal(in_child_with(rwlock_of_two, 0), 0);
 }
 
-/* The same with grace periods. */
+/* Readers of each copy delay the other copy's grace periods, in each process. */
 static struct rk_rcu *rcu;
 static struct rk_rcu_section *kept;
 

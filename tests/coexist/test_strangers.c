@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Strangers that come first in a worker, and end the process when they meet a thread of ours after that. Where this
- * library is there from the start, every thread is registered before them, so that they learn it at once (LINKED, in
- * areas of ours). Where a copy comes late, what modules export tells whether to register anybody.
+ * test_strangers.c - strangers that first register in a worker thread, and end the process when they meet a thread of ours
+ * after that.
+ *
+ * If this library is linked from the start (LINKED, in areas of ours), it registers every thread first, so the stranger's
+ * first attempt fails. A copy that is loaded late looks at the modules' exports to decide whether to register threads.
  */
 #include "../unit/test.h"
 #include <sched.h>
@@ -33,7 +35,7 @@ static int try_stranger_c11(void *arg)
 	return 0;
 }
 
-/* Created here, in another library, by C11, from a thread that is itself new. */
+/* Threads are created by this program, by another library, by C11, and by a thread that is itself new. */
 static void *create_more(void *arg)
 {
 	const struct copy *copy = arg;
@@ -53,7 +55,7 @@ static int every_thread_is_registered_first(void)
 	void *handle;
 
 	load_stranger();
-	/* Not linked with us, so that what it refers to is the libc's pthread_create by its version. */
+	/* The module isn't linked with us, so it refers to the libc's pthread_create by its version. */
 	copy = load_copy_of_rseqkit(getenv("COPY"), LOCAL, &handle);
 	CHECK(copy != NULL);
 	(void)create_more((void *)(uintptr_t)copy);
@@ -70,7 +72,7 @@ static void *wait_for_the_end(void *arg)
 	return arg;
 }
 
-/* What a copy does that comes late, alone or beside another thread. */
+/* Checks a copy that is loaded late, alone or while another thread runs. */
 static void check_copy(bool registers)
 {
 	const struct copy *copy;
@@ -104,7 +106,7 @@ static int nobody_exports_anything(void)
 	return 0;
 }
 
-/* Loaded in a way that nobody else sees, yet it may register threads. */
+/* The adopter is loaded with RTLD_LOCAL. Other modules can't see its symbols, yet it may register threads. */
 static int an_adopter_that_is_not_seen(void)
 {
 	CHECK(load_neighbour("tagged", LOCAL) != NULL);
@@ -112,7 +114,7 @@ static int an_adopter_that_is_not_seen(void)
 	return 0;
 }
 
-/* glibc registers whoever a registered thread creates; in areas of ours late copies don't see threads start. */
+/* glibc registers the children of a registered thread. In areas of ours late copies don't see threads start. */
 static int an_adopter_in_a_process_with_one_thread(void)
 {
 	CHECK(load_neighbour("tagged", LOCAL) != NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rk_vfork_run(): the bracket with the child inside. Signals wait until the child asks for them, a child that is killed
- * leaves no depth behind, and a request to cancel is the caller's.
+ * test_vfork_run.c - rk_vfork_run() runs a child inside a bracket. Signals wait until the child unblocks them, a killed child
+ * leaves no open bracket, and a cancellation request is the caller's.
  */
 #include "bracket.h"
 #include <sched.h>
@@ -15,7 +15,10 @@ static void on_signal(int signo)
 	other->add(counter, 1);
 }
 
-/* In the child: closed, no signal gets in before it asks, and then those do that the caller hadn't blocked. */
+/*
+ * In the child the bracket is closed, and no signal arrives before the child unblocks them. Then those arrive that the caller
+ * hadn't blocked.
+ */
 static int child_of_run(void *arg, const void *signals)
 {
 	sigset_t mask;
@@ -70,7 +73,7 @@ static int killed_in_its_own_bracket(void *arg, const void *signals)
 	return 0;
 }
 
-/* Its depth is the caller's memory. */
+/* The child's brackets change the caller's memory, but not the caller's depth after rk_vfork_run(). */
 static int run_survives_a_killed_child(void)
 {
 	int status;
@@ -88,7 +91,7 @@ static int run_survives_a_killed_child(void)
 static volatile bool child_runs, is_cancelled;
 static char child_runs_to_its_end; /* a thread's result */
 
-/* Comes to cancellation points once the request is there. */
+/* Calls cancellation points after the request was sent. */
 static int sleep_in_child(void *arg, const void *signals)
 {
 	(void)arg;
@@ -113,7 +116,7 @@ static void *run_sleeper(void *arg)
 	return arg;
 }
 
-/* The request is the caller's; a child that heeded it would unwind the caller's stack. */
+/* The caller acts on the request. If the child did, it would unwind the caller's stack. */
 static int run_is_cancelled_later(void)
 {
 	pthread_t thread;

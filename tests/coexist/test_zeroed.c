@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An __rseq_abi of zeros, registered in the thread that decides (early.c). Threads that nobody registers read CPU 0
- * there. So it is nobody's to share: it is a foreign area, no further thread is registered, and counters are exact.
+ * test_zeroed.c - a component (early.c) registers an __rseq_abi of zeros in the thread that decides. Unregistered threads
+ * read CPU 0 there, so the area can't be shared. It is a foreign area, no further thread is registered, and counters are
+ * exact.
  */
 #include "../unit/test.h"
 #include <rseqkit.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * beginning.c - a statically linked program whose TLS begins with what an area that nobody has registered looks like. gold
- * makes that of a name that isn't defined, __rseq_abi say. The kernel would write to it.
+ * beginning.c - a statically linked program whose TLS begins with a variable that looks like an unregistered area. gold
+ * resolves an undefined TLS name, such as __rseq_abi, to that place. If a component registered it, the kernel would overwrite
+ * the variable.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * beside.c - the example library and librseqkit in one program, either one first in each thread; fails unless both
- * count exactly, and a thread's area, where both use one, is the same.
+ * beside.c - the example library and librseqkit in one program. Either one is first in each thread. Fails unless both count
+ * exactly and use the same area in a thread.
  *
- * usage: beside hits | rseqkit    who is first
+ * usage: beside hits | rseqkit    the one that is first
  */
 #include <pthread.h>
 #include <stdio.h>

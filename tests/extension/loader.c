@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loads the modules it is given, each with a copy of the library, until one doesn't load; then counts in several
- * threads with all that did. Prints "loaded N", the dynamic linker's error if there was one, and each owner that a
- * copy names. Exits with 0 if every count is exact.
+ * loader.c - loads the given modules, each with a copy of the library, until one fails to load. Then it counts in several
+ * threads with all loaded copies. Prints "loaded N", the dynamic linker's error if there was one, and the owner that each
+ * copy reports. Exits with 0 if every count is exact.
  *
- * With -DWITH_COPY the program has a copy of its own.
+ * With -DWITH_COPY the program contains its own copy.
  */
 #include <dlfcn.h>
 #include <pthread.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernels that announce other feature sizes and alignments than this one: the library is linked with a getauxval, and
- * a syscall, that say so. What it registers with, what it says is valid, and that all works where the kernel doesn't
- * keep to its word.
+ * test_auxv.c - kernels that announce other feature sizes and alignments than this one. The library is linked with a
+ * getauxval() and a syscall() that pretend so. The test checks the registered length and the fields that the library reports
+ * as valid. Everything must also work if the kernel refuses what it announced.
  *
- * AREA (in the environment) says whose area the library uses: own or libc.
+ * AREA in the environment says which area the library uses: own or libc.
  */
 #include "../unit/calls.h"
 
@@ -14,7 +14,7 @@
 unsigned long __real_getauxval(unsigned long type);
 unsigned long __wrap_getauxval(unsigned long type);
 
-/* Set in the environment, as the library asks before main(). */
+/* From the environment, because the library asks before main(). */
 unsigned long __wrap_getauxval(unsigned long type)
 {
 	const char *value = type == FEATURE_SIZE ? getenv("FEATURE_SIZE") : type == ALIGNMENT ? getenv("ALIGNMENT") : NULL;
@@ -22,7 +22,7 @@ unsigned long __wrap_getauxval(unsigned long type)
 	return value == NULL ? __real_getauxval(type) : strtoul(value, NULL, 10);
 }
 
-/* A kernel that takes no length but 32, whatever was announced to the process. */
+/* With ONLY_ORIGINAL, pretends a kernel that accepts no length but 32, whatever it announced. */
 static long called(long number, const long arguments[6])
 {
 	if (number == SYS_rseq && (uint32_t)arguments[1] != RK_AREA_LENGTH_ORIGINAL && getenv("ONLY_ORIGINAL") != NULL) {
@@ -36,7 +36,7 @@ struct kernel {
 	const char *name;
 	uint32_t feature_size, alignment; /* as announced */
 	bool only_original;
-	uint32_t length, valid; /* as is right for an area of our own */
+	uint32_t length, valid; /* the right values for an area of our own */
 };
 
 static const struct kernel kernels[] = {
@@ -62,7 +62,7 @@ static void *count(void *arg)
 	return arg;
 }
 
-/* Does the kernel underneath take this length? Asked with an area that is nobody's, while the thread has none. */
+/* Returns whether the real kernel accepts this length. Asks with a separate area, while this thread isn't registered. */
 static bool kernel_takes(uint32_t length)
 {
 	static unsigned char area[4096] __attribute__((__aligned__(4096)));
@@ -75,7 +75,7 @@ static bool kernel_takes(uint32_t length)
 	return takes;
 }
 
-/* Runs as a program of its own, whose kernel was made up before it started. */
+/* Runs in its own program, which started with the pretended kernel. */
 static int check(const struct kernel *kernel)
 {
 	bool own = strcmp(getenv("AREA"), "own") == 0, refused = own && !kernel_takes(kernel->length);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a copy makes of the page that it finds at the rendezvous: of its own version, of an older, of a newer, or
- * nobody's. Here the test itself is the copy that came first: the page and the block are its own.
+ * test_pages.c - a copy finds a rendezvous page: of its own version, of an older one, of a newer one, or one that no copy
+ * wrote. The test itself acts as the first copy: the page and the thread block are its own.
  *
- * COPY_A is a module with today's copy, COPY_B one with that of a later release, which appended to everything.
+ * COPY_A is a module with today's copy. COPY_B is a module with the copy of a later release, which appended fields to every
+ * structure.
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"
@@ -11,7 +12,7 @@
 #include <sys/mman.h>
 #include "../coexist/load.h"
 
-/* The test's block: the area, and further behind it than anybody's room, the state. */
+/* The test's thread block: the area, then more room than in any release, then the state. */
 struct block {
 	struct rk_area area;
 	unsigned char room[224];
@@ -21,7 +22,7 @@ struct block {
 
 static __thread struct block block = {.area.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED, .state.version = 1};
 
-/* What the copies of COPY_B say that was in the page's appended field, behind the facts that are known today. */
+/* The process information of COPY_B's release: today's fields, and a copy of the page's appended field. */
 struct later_info {
 	struct rk_process_info known;
 	uint64_t later;
@@ -59,7 +60,10 @@ static struct rk_rendezvous good_page(void)
 	return page;
 }
 
-/* Pages whose writer is another release, and pages that are nobody's. */
+/*
+ * Changes a good page into one of another release, or one that no release wrote. Returns its description, or NULL after the
+ * last.
+ */
 static const char *change_page(struct rk_rendezvous *page, int which)
 {
 	switch (which) {
@@ -115,7 +119,7 @@ static const char *change_page(struct rk_rendezvous *page, int which)
 	}
 }
 
-#define ADOPTED 3 /* the cases from here on are to be refused */
+#define ADOPTED 3 /* cases from here on must be refused */
 
 static void write_page(const struct rk_rendezvous *page)
 {
@@ -123,7 +127,7 @@ static void write_page(const struct rk_rendezvous *page)
 				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	CHECK(memory == (void *)RK_RENDEZVOUS_ADDRESS);
-	/* Behind what its writer knew there should be zeros, but nobody is to rely on it. */
+	/* The bytes after the writer's last field should be zero, but no copy may rely on that. */
 	memset(memory, 0xa5, 4096);
 	memcpy(memory, page, sizeof(*page));
 	CHECK(mprotect(memory, 4096, PROT_READ) == 0);
@@ -145,7 +149,7 @@ static void check_adopted(const struct copy *copy)
 	CHECK(copy->prepare() == 0);
 	CHECK(copy->area() == &block.area);
 	CHECK(kernel_says_registered(&block, RK_AREA_LENGTH_ORIGINAL));
-	/* The state is where the page says, and nothing else of the block is written to. */
+	/* The state is where the page says, and the copy writes to nothing else in the block. */
 	CHECK(copy->reg() == 0 && copy->users() == 1 && block.state.users == 1);
 	CHECK(copy->vfork_begin() == 0 && block.state.vfork == 1);
 	CHECK(copy->vfork_end() == 0 && copy->unreg() == 0 && block.state.users == 0);
@@ -186,7 +190,7 @@ static int finds(int which)
 	CHECK(copy->create(&counter) == 0);
 	copy->add(counter, 7);
 	CHECK(copy->sum(counter) == 7);
-	/* To a newer copy, what an older one didn't write reads zero, whatever is there. */
+	/* A newer copy reads zero for a field that an older writer didn't write, whatever the page contains there. */
 	CHECK(copy->query(&info.known, sizeof(info)) == 0);
 	if (newer_copy && which < ADOPTED)
 		CHECK(info.later == (page.size > sizeof(page) ? 0xa5a5a5a5a5a5a5a5 : 0));

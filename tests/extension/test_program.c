@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program built against the headers of one release, run with the library of another: what both know is right, what
- * one doesn't know is left alone or said not to be there. HEADER says which headers these are, LIBRARY (in the
- * environment) which library; see *.changes.
+ * test_program.c - a program that is built against the headers of one release and runs with the library of another. Fields
+ * that both know are right. A field that only one knows is left alone or reported as absent.
+ *
+ * HEADER says which headers these are, LIBRARY (in the environment) which library; see *.changes.
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"
@@ -13,7 +14,7 @@
 #define NOW 2
 #define LATER 3
 
-/* The library writes as much as the caller has, zeroes what it doesn't know, and nothing behind. */
+/* The library writes as many bytes as the caller has, zeroes fields that it doesn't know, and writes nothing after them. */
 static void size_is_negotiated(void **state)
 {
 	struct {
@@ -36,7 +37,7 @@ static void size_is_negotiated(void **state)
 	assert_true(asked.info.valid <= asked.info.feature_size);
 #endif
 #if HEADER >= NOW
-	/* The other releases' libraries are built to have areas of their own. */
+	/* The libraries of other releases are built to use their own areas. */
 	assert_int_equal(asked.info.libc_area,
 			 strcmp(getenv("LIBRARY"), "now") == 0 && strcmp(getenv("LIBC_AREA"), "true") == 0);
 	assert_int_equal(asked.info.libc_registers, strcmp(getenv("WORLD"), "libc") == 0);
@@ -46,7 +47,7 @@ static void size_is_negotiated(void **state)
 #endif
 }
 
-/* A field that is valid holds what the kernel says; one that isn't is known to be so. */
+/* A valid field has the kernel's value. The library reports the other fields as not valid. */
 static void fields_are_valid_or_said_not_to_be(void **state)
 {
 	const volatile struct rk_area *area = rk_thread_area();
@@ -69,13 +70,13 @@ static void fields_are_valid_or_said_not_to_be(void **state)
 #if HEADER >= EARLIER
 	if (rk_area_valid >= RK_FIELD_END_NODE_ID)
 		assert_int_equal(area->node_id, node);
-	/* The only thread there is. */
+	/* There is only this thread. */
 	if (rk_area_valid >= RK_FIELD_END_MM_CID)
 		assert_int_equal(area->mm_cid, 0);
 	assert_int_equal(rk_cid(), rk_area_valid >= RK_FIELD_END_MM_CID ? 0 : -1);
 #endif
 #if HEADER >= NOW
-	/* Not by a registered length of 32, whatever the kernel has. */
+	/* A registered length of 32 excludes this field, whatever the kernel has. */
 	assert_true(rk_area_valid < RK_FIELD_END_SLICE_CTRL);
 #endif
 #if HEADER >= LATER

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads on stacks that the program supplies, at addresses and of sizes as odd as the libc takes them: the block of a
- * module that was loaded late is aligned and registered in all of them.
+ * test_stacks.c - threads on stacks that the program supplies, with addresses and sizes as odd as the libc accepts. In each
+ * thread the block of a module that was loaded late must be aligned and registered.
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"
@@ -41,7 +41,7 @@ static int on_stacks(void)
 	memory = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(memory != MAP_FAILED);
 	for (size_t i = 0; i < 512; i += i % 16 == 0 ? 1 : 7 + i % 3) {
-		size_t odd = SANITIZED ? i / 8 * 8 : i; /* AddressSanitizer insists on multiples of 8 */
+		size_t odd = SANITIZED ? i / 8 * 8 : i; /* AddressSanitizer accepts only multiples of 8 */
 		pthread_attr_t attributes;
 		pthread_t thread;
 

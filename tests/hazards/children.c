@@ -5,12 +5,13 @@
  *	children CASE [cure]
  *	children guarded
  *
- * `cpu` asks which CPU a vfork child is on, `lost` counts there while another thread counts where the parent was; the
- * cure is the bracket. `register` has the child register its parent's area again, as a component would that looks for
- * no such child: with the original length, and as `register-full` with the kernel's whole feature size, which is the
- * optimised mode where there is one; the cure is the bracket again, and our registration. `guarded` dies where the
- * kernel kills for a store to the ids in legacy mode, too. `shared` counts in two processes, by concurrency id; the
- * cure is to do it by CPU.
+ * `cpu` asks which CPU a vfork child is on. `lost` counts in the child, on another CPU, while another thread counts on the
+ * parent's CPU. The cure for both is the bracket.
+ * `register` has the child register its parent's area again, with the original length, as a component would that doesn't
+ * recognise such a child. `register-full` does so with the kernel's whole feature size, which selects optimised mode if the
+ * kernel has it. The cure is the bracket with our registration.
+ * `guarded` dies if the kernel also kills for a store to the ids in legacy mode. `shared` counts in two processes by
+ * concurrency id; the cure is to count by CPU.
  */
 #include "../unit/refuse.h"
 #include "naive.h"
@@ -18,12 +19,12 @@
 #include <sys/mman.h>
 
 #define ADDS 1000000
-#define ROUNDS_MAX 1000 /* until two were at work at the same time */
+#define ROUNDS_MAX 1000 /* until two threads have worked at the same time */
 
 static bool cure;
 static int cpus[2];
 static struct rk_counter *counter;
-static volatile int child_stage; /* 1 once the child counts */
+static volatile int child_stage; /* 1 when the child counts */
 
 static void begin_bracket(void)
 {
@@ -37,7 +38,7 @@ static void end_bracket(void)
 		CHECK(rk_vfork_end() == 0);
 }
 
-/* The parent, on the first CPU, makes a child that `body` runs in; its exit status. */
+/* The parent, on the first CPU, creates a child that runs `body`. Returns the child's exit status. */
 static int vforked(int (*body)(void))
 {
 	pid_t pid;
@@ -51,7 +52,7 @@ static int vforked(int (*body)(void))
 	return exit_status_of(pid);
 }
 
-/* The libc's sched_getcpu() may read the area too; the system call knows. */
+/* The libc's sched_getcpu() may read the area too, so this makes the system call. */
 static int compare_cpus(void)
 {
 	unsigned cpu;
@@ -85,13 +86,13 @@ static int count_in_child(void)
 	return RIGHT;
 }
 
-/* Of counting; without the cure until something is lost. */
+/* The number of counting rounds: without the cure, as many as it takes to lose an increment. */
 static int rounds(void)
 {
 	return !cure ? ROUNDS_MAX : SLOWNESS() == 1 ? 3 : 1;
 }
 
-/* Two at work on one slot, on two CPUs, lose something sooner or later; those that exclude each other never. */
+/* Two threads that use one slot on two CPUs lose an increment sooner or later. Threads that exclude each other never do. */
 static int lost(void)
 {
 	for (int64_t round = 1; round <= rounds(); round++) {
@@ -121,7 +122,7 @@ static int register_in_child(void)
 	return naive_rseq(&shared, shared_length, 0, RK_SIGNATURE) == 0 ? RIGHT : REFUSED;
 }
 
-/* Registers this thread again, with that length. */
+/* Registers this thread again, with this length. */
 static void register_shared(uint32_t length)
 {
 	shared_length = length;
@@ -130,7 +131,7 @@ static void register_shared(uint32_t length)
 	CHECK(naive_rseq(&shared, length, 0, RK_SIGNATURE) == 0);
 }
 
-/* The parent goes on as registered, and on the CPU it is on. */
+/* The parent stays registered, and its area shows its CPU. */
 static int parent_survives(uint32_t length)
 {
 	register_shared(length);
@@ -143,7 +144,7 @@ static int parent_survives(uint32_t length)
 	return kernel_says_registered(&shared, length) ? RIGHT : WRONG;
 }
 
-/* The kernel mends the store, or kills for it. */
+/* The kernel corrects the store, or kills the process for it. */
 static int store_to_id(void)
 {
 	register_shared(RK_AREA_LENGTH_ORIGINAL);
@@ -160,7 +161,7 @@ static int refuse_in_child(void)
 	return RIGHT;
 }
 
-/* The same with this library, in the mode that it has here. */
+/* Like parent_survives(), with this library and the mode that it has here. */
 static int ours_survives(bool full)
 {
 	uint32_t length = process_info().length;

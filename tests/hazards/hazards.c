@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hazards.c - each hazard that rseq has for components that share a process, twice: "without the cure" a naive
- * component, written in this folder, comes to harm; "with it" one of this library's doesn't, in the same place. A row
- * per half: how this folder's other programs are to end.
+ * hazards.c - shows each hazard that rseq has for components that share a process, in two halves. "without the cure" a naive
+ * component, written in this directory, comes to harm. "with it" a component with this library doesn't, in the same place.
+ * Each row is one half: a command of this directory and its expected ending.
  *
  *	hazards [--brief] WORLD...
  *
- * Briefly, a row runs only in the first world that it has, and a row at full speed has fewer rounds (BRIEF=1 in the
- * environment tells its program).
+ * With --brief a row runs only in the first of the given worlds that it names. BRIEF=1 in the environment then tells programs
+ * that run at full speed to make fewer rounds.
  *
- * Worlds: the libc registers (libc), its tunable is off and we register its area (off), we register an area of our own
- * (own). Where a hazard is shown in both halves elsewhere:
+ * Worlds: the libc registers (libc); its tunable is off and we register its area (off); we register an area of our own (own).
+ * Other tests show both halves of these hazards:
  *
  *	musl: a detached thread ends registered         tests/musl/run (naive.c), tests/unit/test_exit.c
  *	a filter that kills for rseq, late registration tests/unit/test_norseq.c: cases unprepared and prepared
@@ -27,14 +27,14 @@ enum { LIBC = 1, OFF = 2, OWN = 4, ALL = 7 };
 enum { ABORTED = 128 + SIGABRT, CRASHED = 128 + SIGSEGV, DEADLOCKED = 128 + SIGPROF };
 
 #define WORDS_MAX 16
-#define SECONDS_MAX 300 /* for one program; no more than a guard against those that would wait for ever */
+#define SECONDS_MAX 300 /* for one program, in case it hangs */
 
 static const struct row {
 	const char *name;
 	int worlds;
 	int ending;          /* enum ending, or 128 + the signal */
-	const char *command; /* % stands for what the world's files have behind their names */
-	int guarded;         /* if not 0, the ending where the kernel guards the ids in legacy mode too */
+	const char *command; /* each % is replaced by the world's suffix of file names */
+	int guarded;         /* if not 0, the ending where the kernel also guards the ids in legacy mode */
 } rows[] = {
 	{"static TLS at a late dlopen: without the cure, a module with 128-aligned TLS is refused", OFF, UNLOADABLE,
 	 "modules load ./naive-128.so", 0},
@@ -68,7 +68,7 @@ static const struct row {
 	{"zero-initialised foreign area: with it, never adopted, and nothing lost", OFF | OWN, RIGHT,
 	 "modules zero ./a%.so", 0},
 
-	/* A signal at every instruction. */
+	/* A signal arrives at every instruction. */
 	{"mm_cid in an unregistered thread: without the cure, increments are lost", ALL, LOST, "interrupted% id-naive", 0},
 	{"mm_cid in an unregistered thread: with it, the answer is that there is no rseq", ALL, RIGHT,
 	 "interrupted% id-ours", 0},
@@ -80,7 +80,7 @@ static const struct row {
 	{"lock in an overflow path: without the cure, a handler on the same thread waits for ever", ALL, DEADLOCKED,
 	 "interrupted% overflow-naive", 0},
 	{"lock in an overflow path: with it, no instruction minds a handler", ALL, RIGHT, "interrupted% overflow-ours", 0},
-	/* Where the libc registers, nobody does so lazily. */
+	/* If the libc registers, no component registers lazily. */
 	{"lazy registration in a handler: without the cure, by a lock, it waits for ever", OFF | OWN, DEADLOCKED,
 	 "interrupted% lazy-locked", 0},
 	{"lazy registration in a handler: without the cure, by taking EBUSY for a failure, abort", OFF | OWN, ABORTED,
@@ -121,9 +121,9 @@ static const struct world {
 	int bit, registers;
 } worlds[] = {{"libc", "", LIBC, 1}, {"off", "", OFF, 0}, {"own", "-own", OWN, 0}};
 
-static const char *inherited; /* tunables of the libc besides its registration */
+static const char *inherited; /* the libc's other tunables */
 
-/* The words of a command, each % replaced. */
+/* Splits a command into words, each % replaced. */
 static void split(const char *command, const char *suffix, char *room, size_t size, char *words[WORDS_MAX])
 {
 	size_t at = 0;
@@ -159,7 +159,7 @@ static _Noreturn void become(const struct world *world, const char *command, int
 	_exit(127);
 }
 
-/* How the command ends in a world, as exit_status_of(); what it prints goes to `out`. */
+/* Runs the command in a world. Returns its ending, as exit_status_of() does; its output goes to `out`. */
 static int ending_of(const struct world *world, const char *command, int out)
 {
 	struct timespec limit = {.tv_sec = SECONDS_MAX};
@@ -178,13 +178,13 @@ static int ending_of(const struct world *world, const char *command, int out)
 	}
 	if (sigtimedwait(&chld, NULL, &limit) < 0)
 		dprintf(out, "longer than %d s\n", (int)limit.tv_sec);
-	kill(-pid, SIGKILL); /* what it left, and itself if it is late */
+	kill(-pid, SIGKILL); /* its descendants, and the program itself if it is late */
 	status = exit_status_of(pid);
-	sigtimedwait(&chld, NULL, &(struct timespec){0}); /* a late one's */
+	sigtimedwait(&chld, NULL, &(struct timespec){0}); /* SIGCHLD of a late program */
 	return status;
 }
 
-/* Prints what a program said, every line behind a mark; returns the last line. */
+/* Prints a program's output, each line after a mark, if `print` is set. Returns the last line. */
 static const char *said(int out, bool print)
 {
 	static char text[8192], last[512];
@@ -200,7 +200,7 @@ static const char *said(int out, bool print)
 	return last;
 }
 
-/* One half of a row, as TAP. The program may say that it can't be run here, and why. */
+/* Runs one row and prints the result as TAP. The program may report that it can't run here, and why. */
 static bool half(int number, const struct row *row, const struct world *world, int expected, int out)
 {
 	int ending = ending_of(world, row->command, out);
@@ -218,7 +218,7 @@ static bool half(int number, const struct row *row, const struct world *world, i
 	return right;
 }
 
-/* Programs and modules are in this program's folder. */
+/* Changes to this program's directory, which contains the programs and modules. */
 static void go_home(void)
 {
 	char path[PATH_MAX] = "";

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interrupted.c - hazards that a signal on the thread itself brings to light: one at each instruction of a naive
- * component's operation, and of ours.
+ * interrupted.c - hazards that a signal on the thread itself reveals. A signal arrives at each instruction of an operation,
+ * of a naive component or of ours.
  *
  *	interrupted CASE
  *
- * Linked with the library, and run in every world that registers.
+ * The program is linked with the library, and runs in every world that registers.
  */
 #include "../unit/interrupt.h"
 #include "naive.h"
 
-/* A thread's area that nobody registered, as a TLS object with the right contents. */
+/* An area that isn't registered, with the contents of a new thread's. */
 static struct naive_area own = {.area = {.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED}};
 static struct rk_counter *counter;
-static int64_t words[CPU_SETSIZE + 1], *const slots = words + 1; /* whatever index a section takes */
+static int64_t words[CPU_SETSIZE + 1], *const slots = words + 1; /* room for every index, also -1 */
 static char held;
 
-/* The area that is registered, whoever did it, as any component could know it; kept, for each step costs. */
+/*
+ * The registered area, which any component could find. It is kept here because each instruction is stepped, and a search
+ * would take long.
+ */
 static volatile struct rk_area *process_area;
 static uint32_t process_length;
 
@@ -25,7 +28,7 @@ static int change_registration(int flags)
 	return naive_rseq(process_area, process_length, flags, RK_SIGNATURE);
 }
 
-/* Somebody unregisters the thread, and tells nobody. */
+/* Unregisters the thread without the library's knowledge. */
 static void unregister(void)
 {
 	CHECK(kernel_says_registered(process_area, process_length));
@@ -37,7 +40,7 @@ static void toggle(void)
 	CHECK(change_registration(kernel_says_any()) == 0);
 }
 
-/* Two increments, the operation's and the handler's. */
+/* Two increments are right: the operation's and the handler's. */
 static int judge_words(void)
 {
 	int64_t sum = 0;
@@ -57,14 +60,14 @@ static void add_to_counter(void)
 	rk_counter_add(counter, 1);
 }
 
-/* Nobody can register this thread; `own` is what it reads. */
+/* Leaves the thread unregistered, inside a bracket. Its area reads what `own` has. */
 static void without_rseq(void)
 {
 	CHECK(rk_vfork_begin() == 0);
 	CHECK(!kernel_says_any());
 }
 
-/* mm_cid: compared with itself at most, it reads 0. */
+/* Uses mm_cid as index, which reads 0 in an unregistered thread. No test rejects that. */
 static void naive_by_id(void)
 {
 	static const uint32_t untested = 0;
@@ -78,7 +81,7 @@ static void ours_by_id(void)
 	(void)__atomic_fetch_add((int64_t *)rk_percpu_slot(counter, RK_INDEX_OVERFLOW), 1, __ATOMIC_RELAXED);
 }
 
-/* "Am I registered?", asked once. */
+/* The answer to "am I registered?", asked once. */
 static bool known_registered;
 
 static void ask_once_then_unregister(void)
@@ -101,7 +104,7 @@ static void add_and_toggle(void)
 	toggle();
 }
 
-/* Locks that a handler on the same thread can't get past. */
+/* A lock that a handler on the same thread can't pass. */
 static void take(void)
 {
 	while (__atomic_test_and_set(&held, __ATOMIC_ACQUIRE))
@@ -146,7 +149,7 @@ static int judge_registered(void)
 	return kernel_says_registered(process_area, process_length) && rk_thread_prepare() == 0 ? RIGHT : WRONG;
 }
 
-/* At full speed: the registration comes and goes under an operation that goes on. */
+/* At full speed the registration comes and goes during operations. */
 static volatile int64_t handled;
 
 static void on_timer(int signo)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* module.h - what a naive component in a module shows of itself. */
+/* module.h - the functions of a naive component in a module. */
 #ifndef MODULE_H
 #define MODULE_H
 
@@ -7,10 +7,10 @@
 
 struct naive_module {
 	int (*enter)(void);                       /* registers this thread, on the module's own area: 0 or -errno */
-	volatile struct rk_area *(*area)(void);   /* the calling thread's area there */
-	size_t tls;                               /* bytes of the object that the area begins */
+	volatile struct rk_area *(*area)(void);   /* the calling thread's area in the module */
+	size_t tls;                               /* bytes of the object that begins with the area */
 	bool (*add)(volatile struct rk_area *area, const volatile uint32_t *sign, const volatile uint32_t *index,
-		    int64_t *slots);           /* the section, the module's code */
+		    int64_t *slots);           /* the section, in the module's code */
 };
 
 /* The module's only export. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * modules.c - hazards of what comes and goes in modules, and of areas that somebody else registered. The program
- * itself has nothing of the library; modules are naive (module.c) or hold a copy of it (../coexist/copy.c).
+ * modules.c - hazards of modules that are loaded and unloaded, and of areas that another component registered. The program
+ * itself contains nothing of the library. Modules are naive (module.c) or contain a copy of it (../coexist/copy.c).
  *
  *	modules CASE [MODULE...]
  */
@@ -12,15 +12,15 @@
 #include "module.h"
 
 /*
- * Late modules get as much alignment as the program asked for at its start. The libc itself asks for that much on
- * x86-64 only.
+ * The alignment of static TLS at the start limits that of late modules. The libc itself asks for this alignment on x86-64
+ * only.
  */
 static __thread volatile char room[64] __attribute__((__aligned__(64)));
 
 static const struct naive_module *naive;
 static const struct copy *ours;
 static struct rk_counter *counter;
-static struct naive_area private; /* of the initial thread alone: it reads "CPU 0" before it is registered */
+static struct naive_area private; /* of the initial thread alone; reads "CPU 0" before it is registered */
 static int64_t words[CPU_SETSIZE];
 
 /* Loads a module of either kind, and sets `naive` or `ours`. */
@@ -51,8 +51,9 @@ static void on_alarm(int signo)
 }
 
 /*
- * The kernel writes the ids when a thread that slept comes back. At rseq_cs it looks then as well; since 7.0 only where
- * it delivers a signal, in optimised mode only one that interrupted the program itself.
+ * Makes the kernel write the ids and check rseq_cs. It writes the ids when a thread that slept runs again. It checks rseq_cs
+ * then too, but since Linux 7.0 only before it delivers a signal. In optimised mode the signal must have interrupted user
+ * code.
  */
 static void be_preempted(void)
 {
@@ -74,7 +75,7 @@ static int just_load(char **modules)
 	return RIGHT;
 }
 
-/* Two components in one thread; the order that differs from thread to thread is the argument's. */
+/* Two components in one thread. The argument reverses their order. */
 static char **both;
 static int first_said[2], second_said[2];
 
@@ -113,7 +114,7 @@ static int two_in_a_thread(char **modules)
 	return second_said[0] == -EINVAL && second_said[1] == -EINVAL ? REFUSED : WRONG;
 }
 
-/* Is there a block of the heap, among what comes of asking often, that covers `address`? It reads zero. */
+/* Allocates often, and returns a block of zeros that covers `address`, or NULL. */
 static char *heap_over(volatile struct rk_area *address, size_t size)
 {
 	for (int i = 0; i < 10000; i++) {
@@ -126,8 +127,8 @@ static char *heap_over(volatile struct rk_area *address, size_t size)
 }
 
 /*
- * The first module goes, and its TLS is the heap's once the libc looks what has changed: for the next module's TLS,
- * which may get the same memory.
+ * The first module is unloaded. Its TLS returns to the heap when the libc next updates its TLS, for the next module. That
+ * module's TLS may get the same memory.
  */
 static int unloaded_with_its_tls(char **modules)
 {
@@ -151,13 +152,13 @@ static int unloaded_with_its_tls(char **modules)
 	CHECK(kernel_says_registered(area, length));
 	if (naive->area() != area && heap_over(area, size) == NULL)
 		return RIGHT;
-	*(volatile uint32_t *)(uintptr_t)&area->cpu_id = 0x55555555; /* its new owner writes what it likes */
+	*(volatile uint32_t *)(uintptr_t)&area->cpu_id = 0x55555555; /* the new owner of the memory writes to it */
 	be_preempted();
 	printf("0x55555555 became 0x%x in memory that was given out again\n", (unsigned)area->cpu_id);
 	return area->cpu_id == 0x55555555 ? RIGHT : WRITTEN;
 }
 
-/* The area of this thread that sections work with: the libc's, or one of the program's. */
+/* The registered area of this thread that sections use: the libc's, or one of the program's. */
 static volatile struct rk_area *usual_area(void)
 {
 	static __thread struct naive_area area;
@@ -169,12 +170,12 @@ static volatile struct rk_area *usual_area(void)
 }
 
 #define ATTEMPTS 20
-#define ATTEMPTS_MAX 1000 /* where the module has gone */
-#define GONE 78           /* and nothing happened */
+#define ATTEMPTS_MAX 1000 /* if the module was unloaded */
+#define GONE 78           /* the module was unloaded without harm */
 
 static const char *the_module;
 
-/* The module goes while the thread's rseq_cs points to a descriptor in it. */
+/* The module is unloaded while the thread's rseq_cs points to a descriptor in it. */
 static int unload_with_sections(void)
 {
 	void *handle = load(the_module);
@@ -194,8 +195,8 @@ static int unload_with_sections(void)
 }
 
 /*
- * A thread that is preempted before the module has gone comes to no harm: its rseq_cs is cleared. So again, and more often
- * where others have the CPUs.
+ * If the thread is preempted before the module is unloaded, the kernel clears its rseq_cs and nothing happens. So this tries
+ * again, and more often if the module was unloaded without harm.
  */
 static int unloaded_with_its_sections(char **modules)
 {
@@ -229,7 +230,7 @@ static void storm(long microseconds)
 	setitimer(ITIMER_REAL, &interval, NULL);
 }
 
-/* The libc's spare area, registered with somebody else's signature. The first abort is the last. */
+/* The libc's spare area is registered with another component's signature, so the first abort kills the process. */
 static int other_signature(char **modules)
 {
 	volatile struct rk_area *area = rk_area_at(__rseq_offset);
@@ -253,8 +254,8 @@ static int other_signature(char **modules)
 }
 
 /*
- * An area that is zero before it is registered, found in one thread and taken for everybody's. The child is a thread
- * that never registered: its area is as every thread's is at first.
+ * An area is zero before it is registered. A component finds it in one thread and takes it for every thread's. The child acts
+ * as a thread that never registered, whose area has its initial contents.
  */
 static void as_a_new_thread(void)
 {
@@ -310,7 +311,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	room[0] = 1; /* so that it is there */
+	room[0] = 1; /* keeps the object in the program */
 	for (size_t i = 0; argc >= 2 && i < sizeof(cases) / sizeof(cases[0]); i++)
 		if (strcmp(argv[1], cases[i].name) == 0)
 			return cases[i].run(argv + 2);

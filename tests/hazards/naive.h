@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * naive.h - what a component does that knows nothing of this library and guards against nothing: its own system calls,
- * its own section, no protocol.
+ * naive.h - the code of a component that knows nothing of this library and has no safeguards: its own system calls, its own
+ * section, no protocol.
  */
 #ifndef NAIVE_H
 #define NAIVE_H
 
 #include "../unit/test.h"
 
-/* How the programs of this folder end, besides by a signal; see hazards.c. */
+/* How the programs of this directory end if no signal kills them; see hazards.c. */
 enum ending {
 	RIGHT = 0,
-	/* 1 is CHECK's: the program's own expectations failed. */
+	/* 1 is CHECK's: an expectation of the program failed. */
 	USAGE = 2,
 	LOST = 3,    /* increments are missing */
-	REFUSED = 4, /* the kernel said no */
-	WRONG = 5,   /* a value that isn't so */
-	WRITTEN = 6, /* memory changed that nobody writes to */
-	UNLOADABLE = 7, /* the dynamic linker said no */
-	CANNOT = 77  /* not on this kernel or machine */
+	REFUSED = 4, /* the kernel refused */
+	WRONG = 5,   /* a wrong value */
+	WRITTEN = 6, /* memory changed without a writer in the program */
+	UNLOADABLE = 7, /* the dynamic linker refused */
+	CANNOT = 77  /* impossible on this kernel or machine */
 };
 
 struct naive_area {
@@ -30,7 +30,7 @@ static inline int naive_rseq(volatile void *area, uint32_t length, int flags, ui
 	return syscall(SYS_rseq, area, length, flags, signature) == 0 ? 0 : -errno;
 }
 
-/* The section, from the descriptor's store (the label 3 is the descriptor's) to the way out of an abort. */
+/* The section: from the store of the descriptor's address (label 3) to the jump after an abort. */
 #if defined(__x86_64__)
 #define NAIVE_CLOBBERS "cc", "rax", "rcx"
 #define NAIVE_SECTION                                                                                                  \
@@ -67,8 +67,8 @@ static inline int naive_rseq(volatile void *area, uint32_t length, int flags, ui
 #endif
 
 /*
- * One increment of slots[*index] by a section of three steps, load, increment, store, for as long as it takes. Returns
- * false, and does nothing, if *sign is negative there.
+ * Adds 1 to slots[*index] in a section of three steps: load, increment, store. Repeats until it commits. If the section finds
+ * *sign negative, returns false and stores nothing.
  */
 __attribute__((__noinline__, __unused__)) static bool naive_add(volatile struct rk_area *area,
 								const volatile uint32_t *sign,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * words.c - a naive library that publishes where its area is, in exported words that its constructor sets. With
- * -DCONSTANT they are declared as the libc declares its own, const, and the constructor first makes its page writable.
+ * words.c - a naive library that publishes its area's place in exported words, which its constructor sets. With -DCONSTANT
+ * the words are const, as the libc declares its own, and the constructor first makes their page writable.
  */
 #include "words.h"
 #include "naive.h"
@@ -15,14 +15,14 @@ WORD ptrdiff_t naive_offset = 0;
 WORD unsigned naive_size = 0;
 
 #ifdef CONSTANT
-/* The words as this library has them, wherever the exported symbols are bound. */
+/* This library's own definition of the word, wherever the exported symbol is bound. */
 extern const unsigned here __attribute__((__alias__("naive_size"), __visibility__("hidden")));
 
 static void make_writable(void)
 {
 	uintptr_t page = (uintptr_t)&here & -4096UL;
 
-	/* There may be code beside them. */
+	/* These pages may contain code too. */
 	CHECK(mprotect((void *)page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
 }
 #else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* words.h - what words.c exports; WORD is const where the words are declared so. */
+/* words.h - the exports of words.c. WORD is const if the words are declared const. */
 #ifndef WORDS_H
 #define WORDS_H
 
@@ -13,8 +13,8 @@
 #endif
 
 extern WORD ptrdiff_t naive_offset; /* from the thread pointer to the area */
-extern WORD unsigned naive_size;    /* of the area; 0 if nobody registered it */
+extern WORD unsigned naive_size;    /* of the area; 0 if its registration failed */
 
-bool naive_works(void); /* is the calling thread's area, by those words, a registered one? */
+bool naive_works(void); /* whether the words lead to a registered area of the calling thread */
 
 #endif /* WORDS_H */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * choices.c - whom the kernel and the environment have register threads: the first argument is a word of rk_ktls_name().
- * With a second one the kernel can't register threads but the initial one, says so (pretend.c), and is asked once.
+ * choices.c - checks which component registers threads, as the kernel and the environment decide. The first argument is the
+ * expected word of rk_ktls_name(). With a second argument the kernel can register only the initial thread and says so
+ * (pretend.c). The library must ask it once.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -44,7 +45,7 @@ static void say(int good, int number, const char *what)
 	failed |= !good;
 }
 
-/* What the library says of the kernel's blob, and of its own use of it. */
+/* Checks the library's answers about the kernel's blob, and its own use of the blob. */
 static void check_layout(int by_kernel, int number)
 {
 	struct rk_ktls_layout layout = {.size = 0}, told = {.size = 0};
@@ -73,7 +74,7 @@ int main(int argc, char **argv)
 
 	printf("TAP version 13\n1..7\n");
 	asked = (int *)dlsym(RTLD_DEFAULT, "pretend_asked");
-	/* By the libc's function, which pretend.c replaces: where that is meant to it must. */
+	/* Through the libc's syscall(), so that pretend.c answers if it is preloaded. */
 	no_answer = syscall(SYS_rseq, &layout, sizeof(layout), RAW_GET_KTLS_LAYOUT, 0) != 0;
 	if (no_answer && (by_kernel || getenv("PRETEND_KTLS") != NULL)) {
 		for (int i = 1; i <= 7; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * judge.h - what the calling thread has, in the kernel's own words and by looking at its area, without any of its C
- * library's thread data.
+ * judge.h - judges the calling thread's registration by the kernel's answers and the area, without any of its C library's
+ * thread data.
  */
 #ifndef JUDGE_H
 #define JUDGE_H
@@ -10,37 +10,37 @@
 #include <stdbool.h>
 #include "raw.h"
 
-/* Where the threads of this process are to be registered, and what to ask besides. */
+/* Where the threads of this process must be registered, and further functions to ask. */
 struct place {
 	ptrdiff_t offset;  /* of struct rseq, from the thread pointer */
-	uint32_t length;   /* that threads are registered with */
+	uint32_t length;   /* length of the registrations */
 	long blob;         /* offset of the kernel's blob, for the functions */
-	int (*tid[2])(long blob); /* NULL where nobody keeps the thread id */
+	int (*tid[2])(long blob); /* NULL: no component keeps the thread id */
 	int (*cpu[2])(long blob);
 };
 
-/* What can be wrong with a thread: bits. */
+/* Faults of a thread: bits. */
 enum {
 	NOT_REGISTERED = 1,
 	ELSEWHERE = 2,
 	WRONG_CPU = 4,
 	WRONG_TID = 8,
-	ENDED = 16,   /* a thread or process that was to be judged wasn't */
-	PARENT = 32,  /* it did harm to who created it */
-	MISSED = 64,  /* the moment that was to be judged never came */
-	BETWEEN = 128 /* who created it wasn't what such threads are, before that or behind it */
+	ENDED = 16,   /* a thread or process wasn't judged */
+	PARENT = 32,  /* it harmed its creator */
+	MISSED = 64,  /* the moment to judge never came */
+	BETWEEN = 128 /* its creator, a vfork child, was wrong before or after */
 };
 
 #define JUDGE_MASK_BYTES 128
 #define JUDGE_CPUS 4
 
-/* The kernel looks at "already registered", EINVAL, before it looks at the address, EFAULT. */
+/* The kernel checks for an existing registration (EINVAL) before it checks the address (EFAULT). */
 static inline bool judge_has_registration(void)
 {
 	return raw_rseq((void *)-4096L, 32, 0, RAW_SIGNATURE) == -RAW_EINVAL;
 }
 
-/* A registration isn't undone with a wrong signature: EPERM, but only exactly where the thread is registered. */
+/* Unregistering with a wrong signature fails with EPERM only if area and length are those of the registration. */
 static inline bool judge_is_registered_at(volatile void *area, uint32_t length)
 {
 	return raw_rseq(area, length, 1, ~(uint32_t)RAW_SIGNATURE) == -RAW_EPERM && judge_has_registration();
@@ -58,7 +58,10 @@ static inline bool judge_says_cpu(const struct place *place, unsigned cpu)
 	return true;
 }
 
-/* A look between two of the kernel's answers that agree. The thread may come back in between: three in a row, then. */
+/*
+ * Looks at the area between two answers of getcpu that agree. The thread may leave its CPU and return in between, so a fault
+ * must show three times.
+ */
 static inline bool judge_cpu_as_it_is(const struct place *place)
 {
 	for (int wrong = 0; wrong < 3;) {
@@ -75,7 +78,7 @@ static inline bool judge_cpu_as_it_is(const struct place *place)
 	return false;
 }
 
-/* Of a thread that isn't registered: would who looks at its area know? */
+/* For an unregistered thread: does its area show that? */
 static inline bool judge_says_none(const struct place *place)
 {
 	const volatile struct rk_area *area = (const volatile struct rk_area *)(raw_thread_pointer() + place->offset);
@@ -83,7 +86,10 @@ static inline bool judge_says_none(const struct place *place)
 	return (int32_t)area->cpu_id < 0 && area->cpu_id_start == 0;
 }
 
-/* On each of the CPUs that the thread may use, the first few: numbers that nobody updates are right on one at most. */
+/*
+ * Judges on the first JUDGE_CPUS CPUs that the thread may use. Numbers that the kernel doesn't update are right on one CPU at
+ * most.
+ */
 static inline bool judge_cpu_everywhere(const struct place *place)
 {
 	unsigned long allowed[JUDGE_MASK_BYTES / 8] = {0};
@@ -104,7 +110,10 @@ static inline bool judge_cpu_everywhere(const struct place *place)
 	return right;
 }
 
-/* Judges the calling thread; `thorough`, on all CPUs. The registration comes first, before anything has happened. */
+/*
+ * Judges the calling thread; if `thorough`, on several CPUs. The registration comes first, while the thread has done nothing
+ * else.
+ */
 static inline int judge(const struct place *place, bool thorough)
 {
 	int faults = 0;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * modes.c - who registers threads here:
+ * modes.c - which component registers threads in this process:
  *
- *	stock     the C library, as it is; rseqkit isn't in the process
- *	emulated  rseqkit, where the C library doesn't
- *	flag      the kernel, those that are cloned with CLONE_RSEQ_KTLS; this program has set KTLS up by system calls
- *	auto      the kernel, all of them; rseqkit has set KTLS up
+ *	stock     the C library, unchanged; rseqkit isn't in the process
+ *	emulated  rseqkit, because the C library doesn't
+ *	flag      the kernel, for threads cloned with CLONE_RSEQ_KTLS; this program has set KTLS up by system calls
+ *	auto      the kernel, for all threads; rseqkit has set KTLS up
  *
- * The program is built with rseqkit (WITH_LIBRARY), for the second and the last, and without.
+ * The program is built with rseqkit (WITH_LIBRARY) for emulated and auto, and without it for stock and flag.
  */
 #define _GNU_SOURCE
 #include "modes.h"
@@ -27,13 +27,13 @@ struct place place;
 enum mode mode;
 static const char no_functions[] = "the vDSO has no functions for KTLS";
 
-/* What it says of the blob; false where it has no KTLS. */
+/* Reads the kernel's description of the blob. Returns false if the kernel has no KTLS. */
 static bool ask_for_layout(struct rk_ktls_layout *layout)
 {
 	return raw_rseq(layout, sizeof(*layout), RAW_GET_KTLS_LAYOUT, 0) == 0;
 }
 
-/* Where the kernel keeps them, its own functions are asked, not only a library's that may have another way. */
+/* If the kernel keeps thread id and CPU, asks its own functions too, because a library's function may use another source. */
 static void ask_kernel(int which)
 {
 	place.tid[which] = (int (*)(long))(uintptr_t)rk_vdso_find("__vdso_rseq_ktls_tid");
@@ -81,14 +81,14 @@ int mode_first_operation(void)
 #else
 #define ROOM 256
 
-/* Room for the blob in static TLS: at one offset in all threads, and never unmapped while the thread lives. */
+/* Room for the blob in static TLS: at one offset in all threads, and mapped as long as the thread lives. */
 static __thread char room[ROOM] __attribute__((__aligned__(64), __tls_model__("initial-exec")));
 
 #ifdef __GLIBC__
 extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 extern const unsigned int __rseq_size __attribute__((__weak__));
 
-/* The length isn't told: what the symbol has is how much of it is valid. */
+/* glibc doesn't publish the registration's length; __rseq_size says how much of the area is valid. */
 static const char *find_libc(void)
 {
 	uint32_t feature_size = (uint32_t)getauxval(AT_FEATURE_SIZE);
@@ -105,7 +105,7 @@ static const char *find_libc(void)
 	return "the C library's registration can't be found";
 }
 #else
-/* musl knows nothing of rseq: anywhere will do to find nobody registered. */
+/* musl doesn't know rseq. Any place serves to find the thread unregistered. */
 static const char *find_libc(void)
 {
 	place.offset = room - raw_thread_pointer();
@@ -172,9 +172,12 @@ const char *mode_set_up(const char *name, bool *broken)
 }
 
 /*
- * glibc has a function for who brings threads of their own, debuggers' helpers say: initial contents of all modules'
- * static TLS, and a thread descriptor of zeros, as that of any thread begins. Elsewhere, ones: raw threads use nothing
- * of it. Either way the first word is what the thread pointer is read from.
+ * Creates thread data for a raw thread.
+ *
+ * glibc has a function for components that create threads themselves, such as debuggers' helpers. It gives static TLS with
+ * the initial contents of all modules, and a thread descriptor of zeros, as in any new thread.
+ * With musl the memory is filled with ones, because raw threads use nothing of it. With both, the word at the thread pointer
+ * contains the thread pointer.
  */
 char *mode_thread_data(void)
 {
@@ -184,12 +187,12 @@ char *mode_thread_data(void)
 
 	if (pointer == NULL)
 		return NULL;
-	memcpy(pointer + 40, raw_thread_pointer() + 40, 16); /* the guards of stacks and of pointers */
+	memcpy(pointer + 40, raw_thread_pointer() + 40, 16); /* the guards of stacks and pointers */
 	((char **)(void *)pointer)[2] = pointer;
 #else
 	enum { SIZE = 1 << 16 };
 	char *memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char *pointer = memory + SIZE / 2 + (uintptr_t)raw_thread_pointer() % 64; /* TLS is aligned relative to it */
+	char *pointer = memory + SIZE / 2 + (uintptr_t)raw_thread_pointer() % 64; /* TLS is aligned relative to the pointer */
 
 	if (memory == MAP_FAILED)
 		return NULL;

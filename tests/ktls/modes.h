@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* modes.h - who is to register the threads of this process, and where. */
+/* modes.h - which component registers the threads of this process, and where. */
 #ifndef MODES_H
 #define MODES_H
 
@@ -12,18 +12,18 @@ extern struct place place; /* set by mode_set_up() */
 extern enum mode mode;
 
 /*
- * Finds, or makes, what the mode of this name promises, in the initial thread. Returns NULL, or why it can't be; with
- * `broken` set if that is a failure rather than this machine's nature.
+ * Finds or sets up, in the initial thread, the mode of this name. Returns NULL, or the reason why the mode isn't available.
+ * Sets *broken to true if that is a failure, and to false if this machine lacks the mode.
  */
 const char *mode_set_up(const char *name, bool *broken);
 
 /*
- * What the first operation of rseqkit brings to the calling thread, which isn't registered: what rk_thread_prepare()
- * returns. 1 where there is no rseqkit.
+ * Runs rseqkit's first operation in the calling thread, which isn't registered. Returns the result of rk_thread_prepare(), or
+ * 1 without rseqkit.
  */
 int mode_first_operation(void);
 
-/* Thread data for a thread that no C library makes: its thread pointer, NULL if it can't be had. Never given back. */
+/* Returns the thread pointer of new thread data for a raw thread, or NULL on failure. The memory is never freed. */
 char *mode_thread_data(void);
 
 #endif /* MODES_H */

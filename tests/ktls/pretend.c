@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pretend.c - has a kernel without KTLS answer the commands of the series in kernel/, to programs that it is preloaded
- * into and that make system calls by the C library's syscall(), as this library does. So what the library decides can be
- * tried on any kernel. Threads are registered when they ask; what the kernel does by itself only the real one shows.
+ * pretend.c - answers the commands of the kernel series in kernel/ in place of a kernel without KTLS.
  *
- * PRETEND_KTLS may be "size=N" or "alignment=N", bytes, of the blob; or "foreign": threads but the initial one are on a
- * thread pointer of somebody else's, and are told EBUSY. Kernels before 6.3 take no area of this length: there it stays what they answer.
+ * Preload it into programs that make system calls with the C library's syscall(), as this library does. It shows on any
+ * kernel what the library decides. Threads are registered when they ask; only the real kernel registers by itself.
+ *
+ * PRETEND_KTLS may be "size=N" or "alignment=N", in bytes, of the blob. With "foreign" all threads except the initial one
+ * have another component's thread pointer and get EBUSY. Kernels before 6.3 refuse an area of this length; their answer is
+ * returned.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,7 +19,7 @@
 #include "raw.h"
 
 #define EXPORTED __attribute__((__visibility__("default")))
-#define FEATURE_SIZE 33 /* more than 32, as all kernels have by now that the series is for */
+#define FEATURE_SIZE 33 /* more than 32, as in all current kernels for which the series is */
 #define ALIGNMENT 64
 #define RSEQ_OFFSET 64
 #define AUXV_FEATURE_SIZE 27 /* AT_RSEQ_FEATURE_SIZE of include/uapi/linux/auxvec.h */
@@ -29,7 +31,7 @@ static bool has_offset, has_signature;
 static int64_t offset;
 static uint32_t signature;
 
-EXPORTED int pretend_asked; /* how often a thread wanted to be registered */
+EXPORTED int pretend_asked; /* how often threads asked for registration */
 
 typedef unsigned long get(unsigned long);
 
@@ -69,7 +71,7 @@ static long register_thread(void)
 	return RAW4(SYS_rseq, raw_thread_pointer() + offset + RSEQ_OFFSET, FEATURE_SIZE, 0, signature);
 }
 
-/* Of commands of which two are one call the kernel would say EINVAL; nobody here makes such. */
+/* The kernel returns EINVAL for two commands in one call. No caller here makes such a call. */
 static long answer(void *argument, int flags, uint32_t number)
 {
 	struct {

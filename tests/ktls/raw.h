@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * raw.h - system calls and threads without a C library: nothing here touches errno, or anything else that is in a C
- * library's thread data. So it works in a thread that no C library made, at its first instruction, and in programs
- * without one.
+ * raw.h - system calls and threads without a C library. Nothing here uses errno or other thread data of a C library. So it
+ * works in a thread that no C library made, at its first instruction, and in programs without a C library.
  */
 #ifndef RAW_H
 #define RAW_H
@@ -32,19 +31,19 @@ static inline long raw_call6(long number, long a, long b, long c, long d, long e
 #define RAW4(number, a, b, c, d) raw_call6(number, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 #define RAW3(number, a, b, c) RAW4(number, a, b, c, 0)
 
-/* Of the kernel's headers, which a C library's wrapper of the compiler may hide. */
+/* From the kernel's headers, which a C library's compiler wrapper may hide. */
 #define RAW_EPERM 1
 #define RAW_EAGAIN 11
 #define RAW_EFAULT 14
 #define RAW_EINVAL 22
 
 #define RAW_CLONE_VM 0x100UL
-#define RAW_CLONE_THREAD_FLAGS 0x50f00UL /* VM, FS, FILES, SIGHAND, THREAD, SYSVSEM: what threads share */
+#define RAW_CLONE_THREAD_FLAGS 0x50f00UL /* VM, FS, FILES, SIGHAND, THREAD, SYSVSEM: shared by threads */
 #define RAW_CLONE_SETTLS 0x80000UL
 #define RAW_CLONE_CHILD_CLEARTID 0x200000UL
-#define RAW_CLONE_RSEQ_KTLS (1UL << 48) /* include/uapi/linux/sched.h, with the series in kernel/ */
+#define RAW_CLONE_RSEQ_KTLS (1UL << 48) /* include/uapi/linux/sched.h with the series in kernel/ */
 
-/* Of include/uapi/linux/rseq_ktls.h, which kernels have with the series in kernel/. */
+/* From include/uapi/linux/rseq_ktls.h, in kernels with the series in kernel/. */
 #define RAW_GET_KTLS_LAYOUT (1 << 16)
 #define RAW_SET_KTLS_OFFSET (1 << 17)
 #define RAW_SET_KTLS_SIG (1 << 18)
@@ -57,8 +56,8 @@ struct raw_clone_args {
 };
 
 /*
- * Create a thread, which calls function(argument) and ends; return its id, or a negative errno. `raw_clone3_first` is
- * where the thread's first instruction is.
+ * Create a thread that calls function(argument) and ends. Return its id or a negative errno. `raw_clone3_first` is the
+ * thread's first instruction.
  */
 long raw_clone3(const struct raw_clone_args *args, size_t size, void (*function)(void *), void *argument);
 long raw_clone(unsigned long flags, void *stack_end, void *tls, volatile int *child_tid, void (*function)(void *),
@@ -69,7 +68,7 @@ extern const char raw_clone3_first[];
 __asm__(".pushsection .text\n"
 	".globl raw_clone3, raw_clone3_first, raw_clone\n"
 	"raw_clone3:\n"
-	"	mov %rcx, %r8\n" /* a system call loses rcx */
+	"	mov %rcx, %r8\n" /* a system call overwrites rcx */
 	"	mov $435, %eax\n"
 	"	syscall\n"
 	"raw_clone3_first:\n"
@@ -116,7 +115,7 @@ static inline char *raw_thread_pointer(void)
 	return pointer;
 }
 
-/* Waits until the thread is gone whose CLONE_CHILD_CLEARTID is there. */
+/* Waits until the thread ends whose CLONE_CHILD_CLEARTID address is `child_tid`. */
 static inline void raw_wait_for_end(volatile int *child_tid)
 {
 	int now;

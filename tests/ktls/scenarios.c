@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scenarios.c - is every thread registered from its beginning on, whichever way it came to be?
+ * scenarios.c - is every thread registered from its beginning, however it was created?
  *
  *	scenarios MODE            MODE is one of modes.c
- *	scenarios MODE report FD  only the initial thread: writes what is wrong with it to FD
+ *	scenarios MODE report FD  only the initial thread: writes its faults to FD
  *
- * A thread is right if the kernel says that it is registered at the process's one offset, its area has its CPU, on each
- * CPU that it goes to, and who keeps its thread id has the one of gettid(). What is to be right is known for each mode:
- * what isn't, and what is though it shouldn't be, is a failure.
+ * A thread is right if three conditions hold. The kernel confirms that it is registered at the process's one offset. Its area
+ * has its CPU, on each CPU that it moves to. Each component that keeps its thread id has that of gettid().
+ * For each mode it is known which scenarios must be right. Any other result is a failure.
  *
  * Prints TAP, a line per scenario, which tests/ktls/table reads:
  *
  *	ok N - SCENARIO | yes|no | REASON
- *	ok N - SCENARIO | skipped | REASON # SKIP REASON     this machine doesn't let it be tried
- *	# n/a - SCENARIO | n/a | REASON                      there is no such thing in this mode
+ *	ok N - SCENARIO | skipped | REASON # SKIP REASON     this machine doesn't allow it
+ *	# n/a - SCENARIO | n/a | REASON                      this mode has no such thing
  */
 #define _GNU_SOURCE
 #include "modes.h"
@@ -25,11 +25,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define TEST_SECONDS 600 /* emulated, threads take a hundred times as long */
+#define TEST_SECONDS 600 /* emulated threads take a hundred times as long */
 
 struct outcome *outcome;
 
-/* What is expected. */
+/* The expected results. */
 enum expected { NO, YES, NOT_PASSED, NO_ROOM, NO_MASK };
 
 static const char *const impossible[] = {
@@ -46,7 +46,7 @@ static const char *const impossible[] = {
 #define IS_GLIBC 0
 #endif
 
-/* In the order of the modes. On musl nobody registers but rseqkit, and the last mode isn't there. */
+/* In the order of the modes. musl registers no threads itself, and has no mode auto. */
 static const struct scenario {
 	const char *name;
 	int (*run)(void);
@@ -77,7 +77,7 @@ static const struct scenario {
 };
 #define SCENARIOS (int)(sizeof(scenarios) / sizeof(scenarios[0]))
 
-/* In words. */
+/* Writes the faults in words. */
 static void explain(char *text, size_t size)
 {
 	static const struct {
@@ -133,7 +133,7 @@ static bool judge_scenario(int number, const struct scenario *scenario)
 	if (outcome->judged != judged)
 		outcome->faults |= ENDED;
 	yes = outcome->faults == 0;
-	/* Unregistered is what is expected where nobody registers; anything else is wrong. */
+	/* If no component registers, the expected fault is NOT_REGISTERED alone. */
 	ok = yes ? expected == YES : expected == NO && outcome->faults == NOT_REGISTERED;
 	explain(reason, sizeof(reason));
 	printf("%sok %d - %s | %s | %s\n", ok ? "" : "not ", number, scenario->name, yes ? "yes" : "no", reason);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * ways.c - the ways for a thread to come to be by the C library's functions. What a new thread does first is to judge
- * itself.
- */
+/* ways.c - creates threads by the C library's functions. A new thread judges itself first. */
 #define _GNU_SOURCE
 #include "modes.h"
 #include "ways.h"
@@ -72,7 +69,7 @@ int way_c11(void)
 	return 1;
 }
 
-/* Judges the parent, too, when the child is gone. Threads that weren't registered before needn't be now. */
+/* Judges the parent too, after the child has ended. Its faults must be those from before. */
 static void judge_parent(int before)
 {
 	if (judge(&place, true) != before)
@@ -87,7 +84,7 @@ static void wait_for(pid_t pid)
 		__atomic_fetch_or(&outcome->faults, ENDED, __ATOMIC_RELAXED);
 }
 
-/* The outcome is in shared memory, so that a child by fork can tell, too. */
+/* The outcome is in shared memory, so that a child of fork can write it. */
 static int be_parent_of(bool vforked)
 {
 	int before = judge(&place, true);
@@ -112,7 +109,10 @@ int way_vfork(void)
 	return be_parent_of(true);
 }
 
-/* What the row of vfork says of the child, before and after its own child. That one is judged. */
+/*
+ * Runs in a vfork child that creates its own vfork child, which is judged. The first child must be as the row of vfork says,
+ * before and after that.
+ */
 __attribute__((__noinline__)) static int be_a_parent(void)
 {
 	const bool by_kernel = mode == FLAG || mode == AUTO;
@@ -121,7 +121,7 @@ __attribute__((__noinline__)) static int be_a_parent(void)
 	volatile pid_t pid = vfork();
 
 	if (pid == 0) {
-		/* Where it has what the kernel maintains for its parent, it isn't told a CPU of others. */
+		/* The kernel doesn't maintain the inner child's area, which is its parent's. So that area must show no CPU. */
 		count_judged(judge(&place, true) | (by_kernel && !judge_says_none(&place) ? WRONG_CPU : 0));
 		_exit(0);
 	}
@@ -150,7 +150,7 @@ void report_to(int fd)
 		_exit(1);
 }
 
-/* The new program's answer. */
+/* Reads the new program's answer. */
 static void collect(int fd)
 {
 	int faults;
@@ -222,7 +222,7 @@ int way_exec(void)
 	return run_exec(false);
 }
 
-/* The thread becomes the process's only one, and takes over the initial one's id. */
+/* The thread becomes the process's only one, and takes over the initial thread's id. */
 int way_exec_in_thread(void)
 {
 	return run_exec(true);
@@ -274,7 +274,7 @@ int way_timer(void)
 	return 1;
 }
 
-/* Only the children of who unshares are in the new namespace, and it could create no threads any more. */
+/* unshare() moves only later children into the new namespace. The caller itself could create no more threads. */
 static int in_namespace(void)
 {
 	pid_t pid;

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* ways.h - every way for a thread to come to be; each is judged at its beginning. */
+/* ways.h - every way to create a thread; each thread is judged at its beginning. */
 #ifndef WAYS_H
 #define WAYS_H
 
-/* What became of it, which children write, too: in memory that processes share. */
+/* The result of a way. It is in shared memory, because children write it too. */
 struct outcome {
-	volatile int judged;       /* how many threads were */
+	volatile int judged;       /* number of judged threads */
 	volatile int faults;       /* bits of judge.h */
-	volatile int operation;    /* mode_first_operation() in a thread that wasn't registered */
-	volatile bool helped;      /* it was registered behind that */
-	const char *volatile skip; /* why this can't be tried here */
+	volatile int operation;    /* result of mode_first_operation() in an unregistered thread */
+	volatile bool helped;      /* that operation registered the thread */
+	const char *volatile skip; /* why this is impossible here */
 };
 extern struct outcome *outcome;
 
-#define LOOK_AROUND 256 /* of many threads, one in so many is judged on all CPUs */
+#define LOOK_AROUND 256 /* with many threads, one in so many is judged on several CPUs */
 
-/* In the thread to be judged, or with what it found. */
+/* The thread to be judged calls these; count_judged() takes faults that it found before. */
 void count_judged(int faults);
 void judge_here(bool thorough);
 void *judge_as_pthread(void *argument);
 
-/* Threads that no C library made, one after the other. Returns how many are to be judged. */
+/* Runs `times` raw threads, one after the other. Returns the number of threads to be judged. */
 int run_raw_shortly(int times);
 
-/* Each returns how many threads are to be judged. */
+/* Each returns the number of threads to be judged. */
 int way_initial(void);
 int way_pthread(void);
 int way_c11(void);
@@ -44,7 +44,7 @@ int way_signal(void);
 int way_signal_pthread(void);
 int way_many(void);
 
-/* The program that way_spawn() and way_exec() start: judges itself, and writes the answer. */
+/* Runs in the program that way_spawn() and way_exec() start: judges itself, and writes the answer. */
 void report_to(int fd);
 
 #endif /* WAYS_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ways_raw.c - threads that no C library made, and signals that come before anything else.
+ * ways_raw.c - raw threads, which no C library made, and signals that arrive before anything else.
  *
- * Such threads have thread data, but not all of what a C library keeps there: they call nothing of it before they have
- * judged themselves.
+ * A raw thread has thread data, but not all that a C library keeps there. It calls no function of the C library before it has
+ * judged itself.
  */
 #define _GNU_SOURCE
 #define RAW_DEFINE
@@ -19,7 +19,7 @@
 
 #define STACK_BYTES (1 << 16)
 
-/* Where rseqkit does without a thread's registration at its beginning, does it register the thread when it looks? */
+/* Judges the thread. If it isn't registered, checks whether rseqkit's first operation registers it. */
 static void judge_and_operate(void)
 {
 	int faults = judge(&place, true);
@@ -31,7 +31,7 @@ static void judge_and_operate(void)
 	count_judged(faults);
 }
 
-/* A thread that no C library made. One at a time, and again and again on the same thread data and stack. */
+/* A raw thread. Only one exists at a time; all use the same thread data and stack. */
 struct raw_thread {
 	char *pointer, *stack;
 	volatile int alive;
@@ -117,7 +117,7 @@ int way_clone(void)
 	return 3;
 }
 
-/* A process of its own, in this one's memory and on its thread data, while this thread goes on. */
+/* Creates a process that shares this one's memory and thread data, while this thread continues. */
 int way_borrowed(void)
 {
 	long id;
@@ -162,8 +162,9 @@ static struct sigaction catch(void)
 }
 
 /*
- * The thread may not run before it has its signal: both are on one CPU, which the creator doesn't give away if it is
- * allowed to insist on that, and seldom does if it isn't. Where the handler interrupted the thread is its proof.
+ * The thread must not run before its signal arrives. Both threads use one CPU. With SCHED_FIFO the creator keeps it; without
+ * permission for SCHED_FIFO it seldom loses it. The handler's interrupted address shows whether the signal came at the first
+ * instruction.
  */
 int way_signal(void)
 {
@@ -196,7 +197,7 @@ int way_signal(void)
 	return 1;
 }
 
-/* A signal that waits for somebody who doesn't block it: the new thread. */
+/* A pending signal is delivered to the first thread that doesn't block it: the new one. */
 int way_signal_pthread(void)
 {
 #ifdef __GLIBC__

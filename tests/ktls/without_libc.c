@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * without_libc.c - threads of a program that has no C library, and so nobody who would register them but the kernel.
+ * without_libc.c - threads of a program without a C library, where only the kernel can register threads.
  *
  *	without_libc stock | flag | auto
  *
- * It makes its thread data itself: a page each, the thread pointer in its middle, the blob behind that. For `flag` and
- * `auto` it sets KTLS up by three system calls; for `auto` it asks for nothing more when it clones. Prints TAP as
+ * The program makes its own thread data: a page for each thread, with the thread pointer in its middle and the blob after
+ * that. For `flag` and `auto` it sets KTLS up by three system calls. For `auto` it clones without a flag. Prints TAP as
  * scenarios.c does.
  */
 #define RAW_DEFINE
@@ -33,7 +33,7 @@ static volatile int faults, judged;
 static int number, failures;
 static bool asks; /* threads are cloned with CLONE_RSEQ_KTLS */
 
-/* What the compiler, and the search of the vDSO, take for granted. */
+/* Functions that the compiler and the search of the vDSO need. */
 unsigned long getauxval(unsigned long type)
 {
 	for (const unsigned long *entry = auxiliary; entry[0] != AT_NULL; entry += 2)
@@ -74,7 +74,7 @@ size_t strlen(const char *text)
 	return length;
 }
 
-/* Words, up to NULL. */
+/* Writes words, up to NULL. */
 static void say(const char *word, ...)
 {
 	va_list words;
@@ -111,7 +111,7 @@ static void start(void *argument)
 	__atomic_fetch_add(&judged, 1, __ATOMIC_RELEASE);
 }
 
-/* The threads of a scenario, all at once. */
+/* Runs the threads of a scenario, all at once. */
 static void run(bool by_clone3)
 {
 	static volatile int alive[THREADS];
@@ -158,14 +158,14 @@ static void scenario(const char *name, bool by_clone3, bool expected)
 	tell(name, THREADS, expected);
 }
 
-/* Returns NULL, or why not. */
+/* Sets KTLS up. Returns NULL, or the reason for a failure; "" if the kernel has no KTLS. */
 static const char *set_up(bool automatic)
 {
 	struct {
 		uint32_t size, alignment;
 		uint64_t rseq_offset;
 	} layout = {0};
-	int64_t offset = 512; /* behind the thread pointer */
+	int64_t offset = 512; /* after the thread pointer */
 
 	if (raw_rseq(&layout, sizeof(layout), RAW_GET_KTLS_LAYOUT, 0) != 0)
 		return "";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first constructor a program may have creates a counter and adds to it, in one loop, so that a compiler may read
- * the published offset before the counter is created. Exits with 0 if the count is right.
+ * constructor.c - a program's first constructor creates a counter and adds to it, in one loop. So a compiler may read the
+ * published offset before the counter is created. Exits with 0 if the count is right.
  */
 #include <rseqkit.h>
 

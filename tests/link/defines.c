@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A component that defines the public TLS protocol's symbol in the unit that looks for it, as all units are one in
- * link-time optimisation. Exits with 0 if it is found where it is.
+ * defines.c - a component defines the public TLS protocol's symbol in the unit that looks for it, since all units are one in
+ * link-time optimisation. Exits with 0 if the lookup finds the symbol's address.
  */
 #include <rseqkit/embed.h>
 

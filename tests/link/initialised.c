@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything that operations store through pointers is used, for MemorySanitizer to see: memory from malloc() and the
- * stack counts as uninitialised there until something that it saw has written to it.
+ * initialised.c - uses every value that operations store through pointers, under MemorySanitizer. It treats memory from
+ * malloc() and the stack as uninitialised until it sees a write.
  */
 #include <rseqkit.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@ struct node {
 	struct node *next;
 };
 
-/* Until it is done, if there is rseq. */
+/* Repeats until the operation is done. Without rseq the program ends successfully. */
 #define REPEAT(operation)                                                                                              \
 	do {                                                                                                           \
 		enum rk_result r_;                                                                                     \
@@ -42,7 +42,7 @@ int main(void)
 		return __LINE__;
 	if (rk_cpu() < 0 || rk_cid() < -1)
 		return __LINE__;
-	/* Elsewhere by now, the list is another; then it is tried again. */
+	/* The thread may move to another CPU, which has another list. So the node is put into every CPU's list before the pop. */
 	for (int i = 0; i < 1000; i++) {
 		int cpu = rk_cpu();
 		enum rk_result r;

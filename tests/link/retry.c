@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Retry loops as users write them, to be compiled in many ways: gcc has taken wrong values for results of an asm goto
- * in just this shape. Exits with 0 if every result is right.
+ * retry.c - retry loops as users write them, to be compiled in many ways. gcc has taken wrong values for results of an asm
+ * goto in exactly this form. Exits with 0 if every result is right.
  */
 #include <rseqkit.h>
 #include <stdio.h>
 
-/* The outcome is looked at after the loop, the value used behind it. */
+/* Checks the outcome after the loop, and then uses the value. */
 __attribute__((__noinline__)) static intptr_t load_cpu(const void *base, int *bad)
 {
 	intptr_t value;

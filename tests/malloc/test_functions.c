@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_functions.c - each function by its manual page: results, errno, alignments, limits. */
+/* test_functions.c - checks each function against its manual page: results, errno, alignments, limits. */
 #include "../unit/test.h"
 #include <dlfcn.h>
 #include <malloc.h>
@@ -7,7 +7,7 @@
 
 static void *volatile sink;
 
-/* So that the compiler doesn't know how large it is. */
+/* Hides the size from the compiler. */
 static size_t unknown(size_t size)
 {
 	__asm__("" : "+r"(size));
@@ -23,7 +23,7 @@ static void sizes_and_alignments(void **state)
 		assert_non_null(at);
 		assert_int_equal((uintptr_t)at % 16, 0);
 		assert_true(malloc_usable_size(at) >= size);
-		/* At most a quarter is wasted, but of the smallest, and above 4096 a third. */
+		/* At most a quarter of the object, or 16 bytes more, is wasted, except in objects of whole 4096-byte pages. */
 		assert_true(malloc_usable_size(at) <= 16 + size + size / 3 || malloc_usable_size(at) % 4096 == 0);
 		memset(at, 1, malloc_usable_size(at));
 		free(at);
@@ -138,7 +138,7 @@ static void contents_move_along(void **state)
 	free(at);
 }
 
-/* Other names of the same. */
+/* Further functions that the library defines. */
 static void other_names(void **state)
 {
 	static const char *const names[] = {"vfork", "__vfork", "free_sized", "free_aligned_sized", "mallinfo2"};
@@ -158,7 +158,7 @@ static void other_names(void **state)
 	free_any(malloc(100));
 }
 
-/* A free object shows nothing of what protects the stack. */
+/* A free object doesn't reveal the random value that protects stacks. */
 static void marks_are_no_canaries(void **state)
 {
 	uintptr_t *object = malloc(100), random[2];

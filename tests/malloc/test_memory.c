@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_memory.c - what the allocator costs in memory, what it gives back, and where there is none to be had. */
+/* test_memory.c - the memory that the allocator costs, the memory that it gives back, and its behaviour without memory. */
 #include "../unit/test.h"
 #include <malloc.h>
 #include <sys/mman.h>
@@ -8,7 +8,7 @@
 
 static void *volatile sink;
 
-/* In kB, a line of a file about this process. */
+/* Returns a value in kB from a file about this process. */
 static long memory(const char *path, const char *what)
 {
 	FILE *file = fopen(path, "r");
@@ -24,8 +24,8 @@ static long memory(const char *path, const char *what)
 }
 
 /*
- * The kernel makes huge pages of small ones when it has time, and more is resident then than anybody touched. VmRSS lacks
- * what each CPU has counted for itself, which on some kernels is much.
+ * Returns the resident memory in kB. The kernel may merge small pages into huge pages, which makes more memory resident than
+ * the program touched, so this disables it. VmRSS lacks what each CPU has counted, which on some kernels is much.
  */
 static long resident(void)
 {
@@ -33,7 +33,7 @@ static long resident(void)
 	return memory("/proc/self/smaps_rollup", "Rss");
 }
 
-/* A limit on the address space: the program is told, and gets memory again when it has freed some. */
+/* Under a limit on the address space malloc() fails with ENOMEM. It succeeds again after the program has freed memory. */
 static void no_memory(void **state)
 {
 	struct rlimit before, limit;
@@ -57,7 +57,7 @@ static void no_memory(void **state)
 	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
 }
 
-/* What is kept for the next one of its size is of use to all; what becomes smaller needs no memory. */
+/* A mapping that the allocator keeps for reuse serves other sizes when memory is short. Shrinking an object needs no memory. */
 static int with_little_memory(void)
 {
 	const size_t has = (size_t)30 << 20;
@@ -94,7 +94,7 @@ static void little_memory(void **state)
 	assert_int_equal(in_child(with_little_memory), 0);
 }
 
-/* Of a size that nothing was allocated with before: its cache can't be made then, and is made once there is memory. */
+/* The first object of a size is allocated without memory for a cache. The cache is created later, when there is memory. */
 static int make_cache_later(void)
 {
 	struct rlimit before, limit;
@@ -113,7 +113,7 @@ static int make_cache_later(void)
 		sink = malloc(7000);
 		free(sink);
 	}
-	/* A cache has mappings, and there is nothing else to map. */
+	/* Creating the cache is the only reason to map memory here. */
 	return memory("/proc/self/status", "VmSize") > had ? 0 : 1;
 }
 
@@ -150,8 +150,8 @@ static void memory_goes_back(void **state)
 }
 
 /*
- * Freed in no order, so that what caches keep lies in most spans; then other sizes are wanted. Without a collection the heap
- * grows by nearly as much again.
+ * Objects are freed in random order, so the objects that caches keep are in most spans. Then the program allocates other
+ * sizes. Without a collection the heap would nearly double.
  */
 static void caches_pin_no_spans(void **state)
 {
@@ -172,7 +172,7 @@ static void caches_pin_no_spans(void **state)
 		free(others[i]);
 }
 
-/* What is freed and allocated again needn't be mapped anew each time. */
+/* A buffer that is freed and allocated again needn't be mapped anew each time. */
 static void buffers_stay(void **state)
 {
 	struct rusage before, after;
@@ -186,7 +186,7 @@ static void buffers_stay(void **state)
 				assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
 			memset(buffer, i, size);
 			free(buffer);
-			/* With guards mappings don't. */
+			/* Mappings with guards aren't kept. */
 			if (size >= 2000000 && getenv("RSEQKIT_MALLOC") != NULL)
 				break;
 		}
@@ -207,7 +207,7 @@ static long address_space(void)
 	return atol(text) * 4;
 }
 
-/* A mapping that is split can't be moved. */
+/* A mapping that was split can't be moved. */
 static void split_mappings_are_copied(void **state)
 {
 	long before = address_space();
@@ -222,7 +222,7 @@ static void split_mappings_are_copied(void **state)
 		assert_int_equal(object[((size_t)8 << 20) - 1], i);
 		free(object);
 	}
-	/* Once it was tried. */
+	/* After the first failure the allocator moves no mapping again, so at most one range stays reserved. */
 	assert_true(address_space() - before < 150 * 1024);
 }
 
@@ -230,7 +230,10 @@ static void split_mappings_are_copied(void **state)
 
 static char *early, *neighbour;
 
-/* Before the allocator sees the environment, which asks for guards: a mapping that is kept, and another right behind it. */
+/*
+ * Runs before the allocator reads the environment, which asks for guards. The allocator then keeps a mapping without a guard,
+ * and another mapping is directly after it.
+ */
 static void allocate_early(int argc, char **argv, char **environment)
 {
 	(void)argc, (void)argv;
@@ -266,7 +269,7 @@ static void guards_are_the_allocators(void **state)
 	assert_int_equal(in_child(touch_neighbour), 0);
 }
 
-static size_t to_take; /* by who has no lock, as soon as something has moved */
+static size_t to_take; /* bytes that mremap() allocates after a move, without a lock */
 static void *taken;
 
 void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
@@ -292,7 +295,7 @@ static int take_what_becomes_free(void)
 	const size_t size = ((size_t)8 << 20) + 131072;
 	char *object = malloc(size), *moved;
 
-	/* So that it must move. */
+	/* Blocks the space after the object, so that realloc() must move it. */
 	CHECK(object != NULL);
 	CHECK(mmap(object + size, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != MAP_FAILED ||
 	      errno == EEXIST);
@@ -343,8 +346,8 @@ static void threads_leave_nothing(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(guards_are_the_allocators), /* first, while it is kept */
-	cmocka_unit_test(caches_are_made_later),     /* before any other uses that size */
+	cmocka_unit_test(guards_are_the_allocators), /* first, while the mapping is kept */
+	cmocka_unit_test(caches_are_made_later),     /* before another test uses that size */
 	cmocka_unit_test(no_memory),
 	cmocka_unit_test(little_memory),
 	cmocka_unit_test(places_that_become_free),

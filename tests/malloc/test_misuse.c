@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_misuse.c - pointers that are freed twice, or never came from malloc: the process ends with a word about it. */
+/* test_misuse.c - pointers that are freed twice or never came from malloc(). The process must end with a message. */
 #include "../unit/test.h"
 #include <malloc.h>
 
@@ -10,7 +10,7 @@ static void sink_of(void *pointer)
 	__asm__ volatile("" : : "r"(pointer));
 }
 
-/* Hidden from the compiler, which knows that this is wrong. */
+/* Hides the pointer from the compiler, which would warn about the mistake. */
 static void *hide(void *pointer)
 {
 	__asm__("" : "+r"(pointer));
@@ -37,7 +37,7 @@ static void free_small_twice_later(void)
 	free(hide(at));
 }
 
-/* The mark was written over, and the span knows. */
+/* The object's mark was overwritten, so the span must detect the second free. */
 static void free_after_writing(void)
 {
 	char *held[3000], *at = malloc(1000);
@@ -138,7 +138,7 @@ static const struct misuse {
 	{"usable size of static", "no pointer from malloc", ask_size_of_static},
 };
 
-/* What a child writes to stderr. Returns how it ended. */
+/* Runs `how` in a child and stores its standard error in `text`. Returns the child's wait status. */
 static int end_of(void (*how)(void), char *text, size_t size)
 {
 	int ends[2], status;
@@ -182,7 +182,7 @@ static void write_behind_span(void)
 {
 	char *first = malloc(64), *at = hide(first);
 
-	/* Up to the span's end, where the guard is. */
+	/* Writes up to the span's end, where the guard begins. */
 	for (; (uintptr_t)at % 65536 != 65535; at++)
 		*at = 1;
 }
@@ -194,7 +194,7 @@ static void write_behind_large(void)
 	memset(at, 1, malloc_usable_size(at) + 1);
 }
 
-/* With RSEQKIT_MALLOC=guard in the environment. */
+/* Guards exist with RSEQKIT_MALLOC=guard in the environment. */
 static void guards_are_there(void **state)
 {
 	const char *option = getenv("RSEQKIT_MALLOC");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_others.c - what others in the process do while somebody allocates: they change the environment, fork in handlers, have
- * handlers of fork that allocate, copy what they find in new memory.
+ * test_others.c - other activity during allocations: the environment changes, signal handlers fork, fork handlers allocate,
+ * and code copies the contents of new memory.
  */
 #include "../unit/test.h"
 #include <malloc.h>
@@ -26,7 +26,7 @@ static void allocate_at_fork(void)
 	}
 }
 
-/* Before anybody has allocated: so the allocator's own handlers come first before a fork, and last behind it. */
+/* Runs before the first allocation. So the allocator's own handlers run first before a fork, and last after it. */
 static void register_early(int argc, char **argv, char **environment)
 {
 	(void)argc;
@@ -42,7 +42,7 @@ static int in_child_of_fork(void)
 	return refused_at_fork;
 }
 
-/* Who waits for ever shall not take long. */
+/* Ends a test that hangs. */
 static void limit_time(void)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGTERM};
@@ -68,14 +68,14 @@ static __thread timer_t interrupter;
 static __thread uint32_t moments;
 
 /*
- * A thread's own timer, which goes off once, in 30 to 290 us. The handler sets it again at its end, so that something is
- * done between two interruptions. (ITIMER_PROF goes off at a tick of the kernel's only, some hundred times a second.)
+ * Sets this thread's own timer, which expires once, after 30 to 290 us. The handler sets it again at its end, so the thread
+ * makes progress between two interruptions. (ITIMER_PROF expires only at kernel ticks, some hundred times a second.)
  */
 static void interrupt_soon(void)
 {
 	struct itimerspec soon = {.it_value.tv_nsec = 30000 + (moments = moments * 1664525 + 1013904223) % 260000};
 
-	(void)timer_settime(interrupter, 0, &soon, NULL); /* a child has none */
+	(void)timer_settime(interrupter, 0, &soon, NULL); /* a child has no timer */
 }
 
 static void interrupt(int signal)
@@ -132,7 +132,7 @@ static void *allocate_interrupted(void *arg)
 	return arg;
 }
 
-/* The libc's getenv() may not run meanwhile, so an allocator mustn't call it. */
+/* While the environment changes, other threads must not call the libc's getenv(). So an allocator must not call it. */
 static void the_environment_changes(void **state)
 {
 	pthread_t thread;
@@ -173,7 +173,7 @@ static void allocate_in_handler(int signal)
 	free(malloc(3000000));
 }
 
-/* Until it was interrupted often; another thread that allocates may be, too. */
+/* Allocates until `often` interruptions happened, with a further thread that runs `beside` if that isn't NULL. */
 static void interrupted_by(void (*handler)(int), int often, void *(*beside)(void *))
 {
 	pthread_t thread;
@@ -204,7 +204,7 @@ static void handlers_fork(void **state)
 	interrupted_by(fork_and_allocate, (int)ROUNDS(300), NULL);
 }
 
-/* Another thread may have the lock that the handler wants, and want the one that its thread has. */
+/* Another thread may hold the lock that the handler needs, and wait for the lock that the handler's thread holds. */
 static void handlers_beside_threads(void **state)
 {
 	(void)state;
@@ -236,7 +236,10 @@ static void allocate_in_fork(int signal)
 	__atomic_add_fetch(&handled, 1, __ATOMIC_RELAXED);
 }
 
-/* By a timer that ends while its handlers run, and their ends: a fork takes 30 us and more. */
+/*
+ * The timer expires within 60 us, and a fork takes 30 us or more. So signals interrupt the fork's handlers, also at their
+ * ends.
+ */
 static void handlers_interrupt_forks(void **state)
 {
 	static void (*const handlers[])(int) = {fork_in_fork, allocate_in_fork};
@@ -262,7 +265,7 @@ static void handlers_interrupt_forks(void **state)
 }
 
 static pthread_mutex_t programs = PTHREAD_MUTEX_INITIALIZER;
-static bool is_locking; /* no fork in a fork bears it */
+static bool is_locking; /* false in tests where a handler forks during a fork */
 
 static void lock_programs(void)
 {
@@ -276,7 +279,7 @@ static void unlock_programs(void)
 		pthread_mutex_unlock(&programs);
 }
 
-/* Before this program has allocated anything; but the allocator's handlers of fork are there. */
+/* Runs before this program's first allocation, but after the allocator has registered its fork handlers. */
 __attribute__((__constructor__)) static void register_programs(void)
 {
 	(void)pthread_atfork(lock_programs, unlock_programs, unlock_programs);
@@ -302,7 +305,7 @@ static int do_nothing(void)
 	return 0;
 }
 
-/* A thread that allocates has the lock that the fork's handler waits for. */
+/* A thread that allocates holds the lock that the program's fork handler waits for. */
 static void forks_wait_for_the_programs_locks(void **state)
 {
 	pthread_t thread;
@@ -320,7 +323,7 @@ static void forks_wait_for_the_programs_locks(void **state)
 
 static bool is_writing, is_forking;
 
-/* fflush() holds the lock of the list of files, which a fork takes behind its handlers. */
+/* fflush() holds the lock of the list of files. A fork takes that lock after its handlers have run. */
 static ssize_t write_at_fork(void *cookie, const char *text, size_t length)
 {
 	static const size_t sizes[] = {24, 100, 5000, 40000, 100000, 5000000};
@@ -374,7 +377,7 @@ static void say_that_it_forks(void)
 	__atomic_store_n(&is_forking, __atomic_load_n(&is_writing, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
 }
 
-/* And for those, which a thread that allocates holds for as long as it takes. */
+/* Forks also wait for the libc's locks, which an allocating thread may hold for a long time. */
 static void forks_wait_for_the_libcs_locks(void **state)
 {
 	size_t before = mallinfo2().hblkhd;
@@ -391,13 +394,13 @@ static void forks_wait_for_the_libcs_locks(void **state)
 		assert_int_equal(pthread_join(thread, NULL), 0);
 	}
 	(void)malloc_trim(0);
-	free(malloc(100000)); /* what was put aside goes */
+	free(malloc(100000)); /* frees the objects that were put aside */
 	assert_int_equal(mallinfo2().hblkhd, before);
 }
 
 /*
- * What was in freed memory may come along with new memory, and be copied: it must not be what says that an object is free.
- * A page becomes large, and small again.
+ * New memory may contain what was in freed memory, and a program may copy it. The copy must not mark an object as free. In
+ * each round pages become large and then small again.
  */
 static void contents_of_new_memory_say_nothing(void **state)
 {
@@ -411,7 +414,7 @@ static void contents_of_new_memory_say_nothing(void **state)
 			objects[i] = malloc(24);
 		for (int i = 0; i < 4000; i++)
 			free(objects[i]);
-		(void)malloc_trim((size_t)1 << 30); /* to the pages, which stay as they are */
+		(void)malloc_trim((size_t)1 << 30); /* moves objects to the pages, which stay unchanged */
 		large = malloc(60000);
 		memcpy(copy, large, sizeof(copy));
 		free(large);
@@ -427,7 +430,7 @@ static void contents_of_new_memory_say_nothing(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(handlers_of_fork_allocate),
-	cmocka_unit_test(handlers_interrupt_forks), /* the libc's own fork bears that as long as there are no threads */
+	cmocka_unit_test(handlers_interrupt_forks), /* the libc's own fork supports this only without threads */
 	cmocka_unit_test(the_environment_changes),
 	cmocka_unit_test(handlers_fork),
 	cmocka_unit_test(handlers_beside_threads),

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_random.c - random sequences of calls against a model: what each object should contain, and be.
+ * test_random.c - random sequences of calls, checked against a model of each object's contents and size.
  *
- * Threads share the objects, so that many are freed by another thread than made them. An object is filled with bytes of
- * its own; two that overlap, or one that is given out twice, spoil each other. Threads end and others go on, children of
- * fork go on with all of them, and handlers allocate as well.
+ * Threads share the objects, so many are freed by another thread than the one that allocated them. Each object is filled with
+ * its own bytes, so objects that overlap, or one that is returned twice, corrupt each other. Threads end and new ones
+ * continue, children of fork continue with all objects, and handlers allocate too.
  */
 #include "../unit/refuse.h"
 #include <malloc.h>
@@ -21,7 +21,7 @@ struct object {
 	uint64_t seed;
 };
 
-#pragma GCC diagnostic ignored "-Wpedantic" /* of ranges */
+#pragma GCC diagnostic ignored "-Wpedantic" /* ranges */
 static struct object objects[OBJECTS] = {[0 ... OBJECTS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
 static volatile sig_atomic_t handled;
 
@@ -35,7 +35,7 @@ static uint64_t next(uint64_t *state)
 
 static size_t some_size(uint64_t *random)
 {
-	/* Runs and mappings; around the largest class; small ones, and those most often. */
+	/* Runs and mappings, sizes near the largest class, and most often small ones. */
 	static const struct {
 		unsigned below, size;
 	} kinds[] = {{1, 5 << 20}, {5, 70000}, {20, 4096}, {64, 300}};
@@ -47,7 +47,7 @@ static size_t some_size(uint64_t *random)
 	return (size_t)(r >> 8) % kinds[i].size;
 }
 
-/* The first and last bytes, and some in between. */
+/* Writes the first and last bytes, and some between them. */
 static void fill(struct object *object)
 {
 	size_t step = object->size > 512 ? object->size / 64 : 1;
@@ -176,12 +176,12 @@ static void threads_that_come_and_go(void **state)
 	free_all();
 }
 
-/* The child's copy is whole but for what other threads had at hand: those objects it leaves alone. */
+/* The child's copy is whole except for objects that other threads were changing. The child leaves those alone. */
 static void child(uintptr_t seed)
 {
 	uint64_t random = seed + 1;
 
-	alarm(900); /* it takes minutes beside full load */
+	alarm(900); /* under full load it takes minutes */
 	for (int i = 0; i < 3000; i++) {
 		struct object *object = &objects[next(&random) % OBJECTS];
 
@@ -215,7 +215,7 @@ static void forks_among_threads(void **state)
 	free_all();
 }
 
-/* Its thread's objects, at its CPU, until it is told to stop. */
+/* Changes this thread's objects, on the first CPU, until *stop. */
 static void *run_at_first_cpu(void *stop)
 {
 	uint64_t random = 77;
@@ -227,8 +227,8 @@ static void *run_at_first_cpu(void *stop)
 }
 
 /*
- * It works on the memory of its parent, and on its parent's area, which says CPU 0 while the child runs at another one: so
- * its sections would be no sections, and spoil those of CPU 0.
+ * A vfork child uses its parent's memory and its parent's area, which says CPU 0 while the child runs on another CPU. Its
+ * sections would not be protected, and would corrupt the data of CPU 0.
  */
 static void vfork_and_allocate(bool is_refused)
 {
@@ -274,11 +274,11 @@ static void vfork_children_allocate(void **state)
 		skip();
 	vfork_and_allocate(false);
 	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
-	/* Where a filter refuses, the parent stays registered. */
+	/* If a filter refuses rseq, the parent stays registered. */
 	assert_int_equal(in_child(vfork_behind_a_filter), 0);
 }
 
-/* A filter says that memory was given back, and it wasn't. */
+/* A filter makes madvise() return 0 without effect, so the memory isn't given back. */
 static int calloc_behind_a_filter(void)
 {
 	enum { RUNS = 200, SIZE = 60000 };
@@ -291,7 +291,7 @@ static int calloc_behind_a_filter(void)
 		CHECK(runs[i] != NULL);
 		memset(runs[i], 0xa5, SIZE);
 	}
-	for (int i = 1; i < RUNS; i += 2) /* chunks stay */
+	for (int i = 1; i < RUNS; i += 2) /* only every second one, so chunks stay */
 		free(runs[i]);
 	malloc_trim(0);
 	for (int i = 1; i < RUNS; i += 2) {
@@ -307,7 +307,7 @@ static void zeroed_whatever_a_filter_says(void **state)
 	assert_int_equal(in_child(calloc_behind_a_filter), 0);
 }
 
-/* Wherever it interrupts; it may get nothing, but doesn't wait. */
+/* Interrupts at any instruction. malloc() may fail here, but doesn't wait. */
 static void handle(int signal)
 {
 	static uint64_t random = 4711;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_steps.c - handlers that allocate or fork, at each instruction of calls that take the allocator's locks. */
+/* test_steps.c - signal handlers allocate or fork at each instruction of calls that take the allocator's locks. */
 #define INSTRUCTIONS_MAX 4000
 #include "../unit/interrupt.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define LARGE 70000
-#define SMALL 20000 /* eight of it are in a CPU's array */
+#define SMALL 20000 /* a CPU's array holds eight */
 #define MANY 20
 
 static void use(size_t size)
@@ -19,7 +19,7 @@ static void use(size_t size)
 	free(object);
 }
 
-/* Takes each lock there is. A lock that this thread has is waited for asleep. */
+/* Takes every lock of the allocator. If this thread already holds it, the thread sleeps until SIGALRM kills the process. */
 static void use_all(void)
 {
 	alarm(20);
@@ -42,7 +42,7 @@ static void fork_here(void)
 	CHECK(pid > 0 && exit_status_of(pid) == 0);
 }
 
-/* Children's ends would stop who is stepped through. */
+/* Blocks SIGCHLD, which would stop the process that is stepped. */
 static void prepare(void)
 {
 	sigset_t ends;
@@ -68,7 +68,7 @@ static void take_large(void)
 	use(LARGE);
 }
 
-/* Nobody has a lock, and a child's are free as well. */
+/* No lock is held, in this process and in a child. */
 static int judge(void)
 {
 	use_all();

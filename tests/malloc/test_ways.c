@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_ways.c - librseqkit calls nothing that allocates on its ways: an allocator may use it anywhere.
+ * test_ways.c - librseqkit never calls the allocator in its own work, so an allocator may use it anywhere.
  *
- * This program's own malloc counts calls, in each thread while it goes the ways of the library, from its first
- * operation on. Constructors don't count: the dynamic linker allocates there, for whoever asks it for a symbol.
+ * This program's own malloc() counts calls in each thread, from the library's first operation on. Constructors aren't
+ * counted: there the dynamic linker allocates for symbol lookups.
  */
 #include "../unit/test.h"
 
@@ -95,7 +95,7 @@ static void in_new_threads(void **state)
 	pthread_t thread;
 
 	(void)state;
-	/* The libc allocates for the values of keys above the first 32. */
+	/* The libc allocates memory for the values of keys above the first 32. */
 	for (int i = 0; i < 40; i++)
 		assert_int_equal(pthread_key_create(&keys[i], NULL), 0);
 	for (int i = 0; i < 10; i++) {
@@ -121,7 +121,7 @@ static void in_a_child(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* Does the test see anything? */
+/* Checks that this test counts calls at all. */
 static void calls_are_counted(void **state)
 {
 	(void)state;

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case.c - one case of the matrix: a copy of the library comes in one way, in some company, and is first used in one
- * place; then all of it works under load. What the program finds goes to standard output, for `matrix` to judge.
+ * case.c - one case of the matrix. A copy of the library comes in one way, with some other component, and is first used in
+ * one place. Then all parts work under load. The results go to standard output, for `matrix` to judge.
  *
  *	case [MODULE] [second=MODULE] [namespace] [global] [pause]
  *
- * Without a MODULE the copy is in the program, or in a module that is linked to it. Environment: MATRIX_USE is main,
- * thread, constructor, handler or destructor; MATRIX_OTHER is before or after where another component is linked, or
- * worker for one that comes first in every thread but the initial one, and never there.
+ * Without a MODULE the copy is in the program, or in a module that is linked to it. MATRIX_USE in the environment is main,
+ * thread, constructor, handler or destructor.
+ * If another component is linked, MATRIX_OTHER is before, after or worker. A worker enters first in every thread except the
+ * initial one, and never enters there.
  *
- * Every thread opens brackets around vfork, of each copy in turn, in which everybody has another turn, here and in a
- * child: nobody is registered there, and all that they count is counted.
+ * Every thread opens brackets around vfork, with each copy in turn. In the bracket all parts work again, in this process and
+ * in a child. They register no thread there, and all their adds count.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,7 +30,7 @@
 
 enum { THREADS = 4, ADDS = 300000, BRACKETS = 8, PARTS_MAX = 2 };
 
-/* Not linked to every program. */
+/* Some programs are linked without these. */
 #if defined(MATRIX_PLAIN)
 #pragma weak matrix_part
 #endif
@@ -82,20 +83,20 @@ static void on_signal(int signo)
 	errno = saved;
 }
 
-/* What a thread is, when both the copies and the other component have had their turn. */
+/* The state of a thread after the copies and the other component have worked in it. */
 struct found {
 	enum rk_owner owner;
 	enum rk_reason reason;
 	bool other_is_fast;
 };
 
-/* The kernel's word: is anything registered in the calling thread? */
+/* Asks the kernel whether the calling thread is registered. */
 static bool is_registered(void)
 {
 	return syscall(SYS_rseq, (void *)-4096UL, 32, 0, RK_SIGNATURE) == -1 && errno == EINVAL;
 }
 
-/* Those that know what a closed area is register nobody; the others must not be called in a bracket. */
+/* Components that know closed areas register no thread in a bracket. The others must not be called there. */
 static bool other_knows_brackets(void)
 {
 #if defined(MATRIX_EARLY) || defined(MATRIX_EMBEDDED)
@@ -105,7 +106,7 @@ static bool other_knows_brackets(void)
 #endif
 }
 
-/* Everybody's turn inside a bracket: the thread is what it was, and the adds count. */
+/* All parts work inside a bracket: the thread's registration doesn't change, and the adds count. */
 static void take_turns(bool registered)
 {
 	EXPECT(is_registered() == registered);
@@ -132,7 +133,7 @@ static bool child_takes_turns(void)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-/* Who has registered the thread on an area that isn't ours to use keeps it; all others are undone, and redone. */
+/* A registration in an area that we can't use stays. A bracket undoes every other registration and restores it at its end. */
 static void bracket(int number)
 {
 	const struct copy *opener = parts[number % nparts]->copy;
@@ -167,8 +168,8 @@ static void look(struct found *found)
 }
 
 /*
- * A thread's first use, in a handler if that is the case; the other component enters before it or after. Then the
- * first bracket.
+ * A thread's first use, in a handler if the case says so. The other component enters before or after. The first bracket
+ * follows.
  */
 static void live(struct found *found, bool worker)
 {
@@ -280,7 +281,7 @@ static void *wait_to_be_seen(void *found)
 	return NULL;
 }
 
-/* With one thread more, and standard input as the sign to go on: time for `rseqkit inspect`. */
+/* Adds one thread and waits for a line on standard input, so that `rseqkit inspect` can look. */
 static void pause_for_inspection(void)
 {
 	struct found found;
@@ -316,7 +317,7 @@ int main(int argc, char **argv)
 	other = getenv("MATRIX_OTHER");
 	if (use == NULL)
 		return 2;
-	/* What is inspected is judged by its owners, and elsewhere by what it does under load. */
+	/* An inspected case is judged by its owners. The other cases judge the load. */
 	adds_per_thread = (has(argc, argv, "pause") ? ADDS / 30 : ADDS) / SLOWNESS();
 	load_part(module, has(argc, argv, "namespace"), has(argc, argv, "global"));
 	for (int i = 1; i < argc; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* part.c - see part.h. With MATRIX_USE=constructor in the environment the constructor makes the first use. */
+/* part.c - see part.h. With MATRIX_USE=constructor in the environment the constructor is the first user. */
 #include "part.h"
 
 #include <stdlib.h>

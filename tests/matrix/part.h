@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * part.h - the part of a case that holds, or uses, a copy of the library: in the program itself, or in a module that is
- * loaded at start or later. Built from part.c, whichever way the copy comes.
+ * part.h - the part of a case that contains a copy of the library or links to one. The part is in the program itself, or in a
+ * module that is loaded at start or later. All variants are built from part.c.
  */
 #ifndef PART_H
 #define PART_H
@@ -12,7 +12,7 @@ enum { MATRIX_ADDS_IN_CONSTRUCTOR = 7 };
 
 struct part {
 	const struct copy *copy;
-	struct rk_counter *counter; /* of this part; made by its constructor */
+	struct rk_counter *counter; /* made by this part's constructor */
 	int in_constructor;         /* adds that the constructor made */
 };
 

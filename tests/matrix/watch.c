@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch.c - runs a program and counts its rseq system calls from outside, thread by thread, as the kernel answers them.
+ * watch.c - runs a program, and counts each thread's rseq system calls and their results from outside.
  *
  *	watch REPORT PROGRAM [ARGUMENT...]
  *
- * A filter in the program stops it at each rseq call; every other system call runs at full speed. At a thread's end the
- * kernel is asked whether it is still registered, and must agree with what was counted. REPORT gets one line:
+ * A filter in the program stops it at each rseq call; every other system call runs at full speed. When a thread ends, watch
+ * asks the kernel whether the thread is still registered. The answer must agree with the count. REPORT gets one line:
  *
  *	threads N registered N twice N refused N left N left-initial N disagree N children N
  *
- * `registered` are threads with at least one registration, `twice` are registrations while one was alive, `refused` are
- * registrations at an address of user space that the kernel refused, `left` are threads other than the initial one that
- * ended registered, `children` those of vfork that were ever registered: they are no threads of the program. The exit
- * status is the program's.
+ * - `registered`: threads with at least one registration
+ * - `twice`: registrations of a thread that was still registered
+ * - `refused`: registrations at an address of user space that failed, except with EBUSY
+ * - `left`: threads other than the initial one that ended registered
+ * - `left-initial`: 1 if the initial thread ended registered
+ * - `disagree`: threads about which kernel and count disagreed
+ * - `children`: threads of child processes, such as vfork's, that were ever registered; `threads` doesn't include them
+ *
+ * The exit status is the program's.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -31,13 +36,13 @@
 #include <unistd.h>
 
 #define GET_RSEQ_CONFIGURATION 0x420f /* include/uapi/linux/ptrace.h */
-#define IDS 4194305                   /* the kernel's PID_MAX_LIMIT and one */
+#define IDS 4194305                   /* the kernel's PID_MAX_LIMIT, plus 1 */
 
 enum { IN_CALL = 1, USER_SPACE = 2, UNREGISTER = 4 };
 
-static uint8_t registrations[IDS]; /* of a thread, so far; at most 255 */
+static uint8_t registrations[IDS]; /* of each thread until now; at most 255 */
 static bool is_registered[IDS];
-static uint8_t calls[IDS]; /* what is known of the rseq call that a thread is in; 0 if in none */
+static uint8_t calls[IDS]; /* flags of the rseq call that a thread is in; 0: in none */
 static unsigned threads, registered, twice, refused, left, left_initial, disagree, children;
 
 static void run(char **program)
@@ -110,7 +115,7 @@ static void at_exit_of(pid_t tid, pid_t initial)
 		disagree++;
 }
 
-/* Returns how to go on: to the end of the system call, or freely. */
+/* Returns how the thread continues: until the end of the system call, or freely. */
 static int on_event(pid_t tid, int event, pid_t initial)
 {
 	unsigned long creator = 0;
@@ -127,7 +132,7 @@ static int on_event(pid_t tid, int event, pid_t initial)
 		registrations[tid] = 0;
 		break;
 	case PTRACE_EVENT_FORK:
-		/* The child keeps the registration. */
+		/* The child inherits the registration. */
 		if (ptrace(PTRACE_GETEVENTMSG, tid, NULL, &creator) == 0 && creator < IDS)
 			is_registered[creator] = is_registered[tid];
 		break;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program that was never linked with the library: with an early adopter (../neighbours/early.c), or, with EMBEDDED,
- * with rseqkit/embed.h. Preloaded, the library must share the one, and be recognised by the other. Prints who owns the
- * area of its initial thread, and of another.
+ * early.c - a program that was never linked with the library. It contains an early adopter (../neighbours/early.c) or, with
+ * EMBEDDED, rseqkit/embed.h. The library is preloaded: it must share the adopter's area, and embed.h must find the library's.
+ * Prints the owner of the area in its initial thread and in another.
  */
 #include <pthread.h>
 #include <stdio.h>

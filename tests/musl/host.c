@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host.c - a program that gets a module with a copy of the library (tests/coexist/copy.c): linked, so that it is
- * loaded at start, or by dlopen.
+ * host.c - a program that gets a module with a copy of the library (tests/coexist/copy.c), either linked, so that it is
+ * loaded at start, or by dlopen().
  *
  *	host [MODULE]
  *
- * Prints why the initial thread, a thread of the program's and one of the module's have rseq or not, and fails unless
- * the copy's counter is exact in all of them.
+ * Prints the reasons why three kinds of threads have rseq or not: the initial thread, the program's threads and the module's.
+ * Fails unless the copy's counter is exact.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * naive.c - what musl does to a thread that ends registered: an area in the thread's own TLS, registered and left so.
- * No library of ours is in this program.
+ * naive.c - shows what musl does to a thread that ends registered, with an area in the thread's own TLS. This program
+ * contains no library of ours.
  *
  *	naive joined|detached THREADS
  *
- * Detached threads die of it, and the process with them: the kernel writes to memory that is no more.
+ * With detached threads the process dies: the kernel writes to an area that is no longer mapped.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

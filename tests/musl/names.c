@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names.c - a program that looks for the area by the C library's names, as programs for glibc 2.35 do: strongly (then
- * it may hold copies of them), weakly, and by dlsym() in a module's way. With -DMODULE it is a module that looks.
+ * names.c - a program that looks for the area by the C library's names, as programs for glibc 2.35 do. It refers to them
+ * strongly (then the program may contain copies of them), weakly, and by dlsym() as modules do. With -DMODULE it is a module
+ * that looks.
  *
  *	names [MODULE...]
  *
- * Fails unless all ways find the same area, and the kernel says that it is registered, in every thread; also as seen
- * from the MODULEs that it loads, and from one that it is linked to.
+ * Fails unless all ways find the same area, and the kernel confirms in every thread that it is registered. The MODULEs that
+ * it loads, and one that it is linked to, must find the same.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -27,7 +28,7 @@
 extern const ptrdiff_t __rseq_offset KIND;
 extern const unsigned int __rseq_size KIND, __rseq_flags KIND;
 
-/* What is wrong in this thread, or NULL. */
+/* Returns what is wrong in this thread, or NULL. */
 #ifdef MODULE
 #define look look_from_start
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A vfork child of a thread that isn't registered, with rseqkit/embed.h and the public protocol's symbols: it is refused. */
+/* vfork.c - embed.h, with the public protocol's symbols, refuses to register the vfork child of an unregistered thread. */
 #define _GNU_SOURCE
 #include <rseqkit/embed.h>
 #include <sys/wait.h>

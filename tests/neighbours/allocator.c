@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * allocator.c - an allocator to preload that uses rseq as allocators do today (tcmalloc): early.c with -DTAGGED is its
- * per-CPU mode, chosen at the first allocation, which comes before any other module's constructor.
+ * allocator.c - an allocator to preload that uses rseq as allocators do today (tcmalloc). early.c with -DTAGGED is its
+ * per-CPU mode. The first allocation chooses the mode, before any other module's constructor runs.
  *
- * Size classes are powers of two. Free blocks are on lists by CPU, or on one list once the mode is given up; a list
- * that is in use by somebody else is passed over, never waited for, so handlers and children of fork can't hang.
- * Every block says in front of itself what it is; whatever isn't as it should be ends the process.
+ * Size classes are powers of two. Free blocks are on one list per CPU, or on a single list without the per-CPU mode. An
+ * allocation skips a list that is in use and never waits for it, so handlers and children of fork can't hang. Every block has
+ * a header with its state; a wrong state ends the process.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,22 +19,22 @@
 #include "neighbour.h"
 
 #define LISTS 64
-#define SMALLEST 5 /* log2, the header included */
-#define LARGEST 17 /* larger ones have a mapping of their own */
+#define SMALLEST 5 /* log2 of the size, with the header */
+#define LARGEST 17 /* log2; larger blocks have their own mapping */
 #define CHUNK (4UL << 20)
 #define IN_USE 0x6d616c6cu
 #define FREE 0x66726565u
 
-/* In front of every block, which is 16-aligned as this is 16 bytes. */
+/* Precedes every block. It has 16 bytes, so the block is 16-aligned. */
 struct header {
 	uint32_t state;
-	uint32_t class; /* log2 of the size; 0 for a mapping of its own */
-	size_t size;    /* bytes from the beginning of the block on; of an aligned one, of what is left of it */
+	uint32_t class; /* log2 of the size; 0: the block has its own mapping */
+	size_t size;    /* usable bytes; of an aligned block, those after its beginning */
 };
 
 struct block {
 	struct header header;
-	struct block *next; /* while it is free */
+	struct block *next; /* while the block is free */
 };
 
 static struct list {
@@ -64,7 +64,7 @@ static void *map(size_t size)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* New memory: from the chunk if nobody is at it, else a mapping. */
+/* Returns new memory: from the chunk if no other thread holds it, else a mapping. */
 static struct block *fresh(size_t size)
 {
 	char *memory = NULL;
@@ -82,7 +82,7 @@ static struct block *fresh(size_t size)
 	return memory != NULL ? (struct block *)memory : map(size);
 }
 
-/* The list of the CPU we are on, whose number is the area's; a thread's first call chooses or joins the mode. */
+/* Returns the list of this CPU, whose number is in the area. A thread's first call chooses or joins the mode. */
 static struct list *list_here(void)
 {
 	const struct neighbour *mode = neighbour_here();
@@ -97,7 +97,7 @@ static struct list *list_here(void)
 	if (calls == 100 && !mode->work())
 		abort();
 	cpu = ((volatile uint32_t *)mode->area())[1];
-	/* The fast mode has every thread registered. Inside a bracket around vfork it isn't; it is small anyway. */
+	/* In per-CPU mode every thread is registered, except inside a vfork bracket. There the number is negative. */
 	return &lists[(int32_t)cpu < 0 ? 0 : cpu % LISTS];
 }
 
@@ -157,14 +157,14 @@ EXPORTED void free(void *memory)
 	header = header_of(memory);
 	header->state = FREE;
 	if (header->class == 0)
-		return; /* few, and small in sum: a mapping of its own isn't given back */
-	/* An aligned block begins inside another one, and isn't used again. */
+		return; /* an own mapping isn't unmapped: these blocks are few, and small in sum */
+	/* An aligned block begins inside another block and isn't reused. */
 	if (header->size != (1UL << header->class) - sizeof(struct header))
 		return;
 	block = (struct block *)header;
 	list = list_here();
 	if (!take(&list->taken))
-		return; /* lost, not waited for */
+		return; /* the block is lost, because free() never waits */
 	block->next = list->first[header->class];
 	list->first[header->class] = block;
 	give(&list->taken);
@@ -255,7 +255,7 @@ EXPORTED size_t malloc_usable_size(void *memory)
 	return memory == NULL ? 0 : header_of(memory)->size;
 }
 
-/* For the test: how many allocations there were, and how many threads made them. */
+/* For the test: the number of allocations, and of threads that made them. */
 EXPORTED void allocator_report(uint64_t *made, uint64_t *threads);
 
 void allocator_report(uint64_t *made, uint64_t *threads)
@@ -264,7 +264,7 @@ void allocator_report(uint64_t *made, uint64_t *threads)
 	*threads = __atomic_load_n(&threads_seen, __ATOMIC_RELAXED);
 }
 
-/* Initialised first of all (-z initfirst): the mode is chosen now. */
+/* This module is initialised first of all (-z initfirst), so this call chooses the mode. */
 __attribute__((__constructor__)) static void first_allocation(void)
 {
 	free(malloc(1));

@@ -2,21 +2,23 @@
 /*
  * early.c - early adopters of the public TLS protocol, __rseq_abi, in one of these forms:
  *
- * COUNTED   the protocol of 2018, as it was meant for all: __rseq_abi and __rseq_refcount, strong and visible; signals
- *           blocked; who takes the count from 0 to 1 registers, who takes it from 1 to 0 unregisters.
- * TAGGED    how an allocator does it today (tcmalloc): no count, a thread is registered if its cpu_id isn't negative; a
- *           pointer that overlaps cpu_id_start, which the kernel overwrites when it preempts the thread; the per-CPU mode
- *           is given up when the first thread can't be registered, and the process aborted when a later one can't.
- * PLAIN     __rseq_abi, and who registers it undoes that.
- * ZEROED    PLAIN as it was before the protocol said -1: unregistered, its area reads "CPU 0".
- * ALIAS     COUNTED with __rseq_abi a weak alias of a hidden object, and a hidden count: a mistake.
+ * COUNTED   the protocol of 2018: __rseq_abi and __rseq_refcount, strong and visible; signals blocked. The user that takes
+ *           the count from 0 to 1 registers the thread, the one that takes it from 1 to 0 unregisters it.
+ * TAGGED    the way of an allocator today (tcmalloc), without a count. A thread is registered if its cpu_id isn't negative.
+ *           A pointer overlaps cpu_id_start, which the kernel overwrites when it preempts the thread. If the first thread
+ *           can't be registered, the allocator gives up the per-CPU mode; if a later one can't, it aborts the process.
+ * PLAIN     __rseq_abi without a count; the component that registers a thread also unregisters it.
+ * ZEROED    PLAIN before the protocol demanded -1: the area of an unregistered thread reads "CPU 0".
+ * ALIAS     COUNTED with __rseq_abi as a weak alias of a hidden object, and a hidden count: a mistake.
  * INSIDE    COUNTED with the count in the area at offset 20: a mistake.
  *
- * HIDDEN    besides: nobody else can see the symbols. With COUNTED, private copies: a mistake.
- * MODEL     how COUNTED, PLAIN and ZEROED find the area, a string: "initial-exec", if not set, from the thread pointer;
- *           "global-dynamic" by a call, as a library may that isn't compiled for the program's start only.
- * MORE      with a string like that: there is more TLS behind the area, which is found so. Then it takes the size and
- *           the alignment of all of it to tell where the area is.
+ * Options for these forms:
+ *
+ * HIDDEN    other modules can't see the symbols. With COUNTED the copies are private: a mistake.
+ * MODEL     the TLS model of the area in COUNTED, PLAIN and ZEROED, a string. "initial-exec", the default, finds the area
+ *           from the thread pointer; "global-dynamic" finds it by a call, as in a library that may be opened late.
+ * MORE      a TLS model for further TLS after the area. To find the area then takes the size and the alignment of all
+ *           this TLS.
  */
 #define _GNU_SOURCE
 #include "neighbour.h"
@@ -70,7 +72,7 @@ static __thread struct abi abi __attribute__((__tls_model__("initial-exec"))) = 
 #define AREA abi
 #define COUNT (*(volatile uint32_t *)&abi.inside)
 #elif defined(TAGGED)
-/* The word below the area and the area itself lie together; the pointer's upper half is cpu_id_start. */
+/* The word below the area and the area are adjacent. The pointer's upper half is cpu_id_start. */
 static __thread struct {
 	char unused[28];
 	uint32_t below;
@@ -134,7 +136,7 @@ static int enter(void)
 {
 	int r = change(1, 1, 0);
 
-	/* Somebody was faster and hasn't counted: not in the protocol, but harmless. */
+	/* EBUSY: another component registered the thread without counting. The protocol forbids that, but it is harmless. */
 	return r == -EBUSY ? 0 : r;
 }
 
@@ -158,7 +160,7 @@ static uint32_t users(void)
 	return COUNT;
 }
 #else
-/* 0 not chosen, 1 per-CPU, 2 given up. */
+/* 0: not chosen, 1: per-CPU, 2: given up. */
 static int mode;
 
 static int enter(void)
@@ -166,7 +168,10 @@ static int enter(void)
 	int expected = 0;
 	bool have;
 
-	/* An attempt failed: never again. This is also how an area is closed, see RK_CPU_ID_BRACKET. */
+	/*
+	 * cpu_id is -2: an attempt failed, so don't try again. A bracket also sets -2 in an adopter's area, see
+	 * RK_CPU_ID_BRACKET.
+	 */
 	if (cpu_now() == -2)
 		return 0;
 	have = cpu_now() >= 0 || call(0) == 0 || cpu_now() >= 0;
@@ -177,10 +182,7 @@ static int enter(void)
 	return 0;
 }
 
-/*
- * Caches a tagged pointer over cpu_id_start; sees it overwritten after it was preempted, and cpu_id_start a CPU
- * again.
- */
+/* Stores a tagged pointer over cpu_id_start, and waits until a preemption overwrites it with a CPU number. */
 static bool work(void)
 {
 	volatile uint32_t *start = &tagged.abi.cpu_id_start;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * embedded.c - a library of somebody else's that has rseqkit/embed.h in it, and nothing else of ours. With
- * RKE_NO_LIBC_AREA it ignores the C library's area, as this library does when it is built so.
+ * embedded.c - another project's library that contains rseqkit/embed.h and nothing else of ours. With RKE_NO_LIBC_AREA
+ * embed.h ignores the C library's area, as builds of this library with that option do.
  */
 #define _GNU_SOURCE
 #include "neighbour.h"

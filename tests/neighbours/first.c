@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * first.c - makes any neighbour that it is linked with one that comes first: in the initial thread it enters before other
- * constructors of its module are run, if NEIGHBOUR_FIRST is in the environment.
+ * first.c - makes a neighbour that is linked with this file come first. If NEIGHBOUR_FIRST is in the environment, the
+ * neighbour enters in the initial thread, before other constructors of its module run.
  *
- * ALWAYS    without being asked. With NEIGHBOUR_ONCE in the environment, what is preloaded here isn't preloaded into
- *           programs that this one starts.
- * PREINIT   without being asked, and before the constructors of all modules; in executables only.
+ * ALWAYS    enters without NEIGHBOUR_FIRST. With NEIGHBOUR_ONCE in the environment, programs that this one starts don't
+ *           inherit its LD_PRELOAD.
+ * PREINIT   enters without NEIGHBOUR_FIRST, before the constructors of all modules; in executables only.
  */
 #include "neighbour.h"
 
@@ -20,7 +20,7 @@ static char *find(char **environment, const char *start)
 	return *environment;
 }
 
-/* glibc passes what main() gets; in a module that is initialised before the libc getenv() isn't ready yet. */
+/* glibc passes main()'s arguments to constructors. getenv() isn't ready in a module that is initialised before the libc. */
 __attribute__((__constructor__(101))) static void come_first(int argc, char **argv, char **environment)
 {
 	char *preload = find(environment, "LD_PRELOAD=");

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * foreign.c - a component that follows no protocol and expects to be alone: it registers a private area, as runtimes and
- * programs do that have rseq code of their own. By default that area reads "CPU 0" before it is registered, and where
- * the component is refused it does without.
+ * foreign.c - a component that follows no protocol and expects to be alone. It registers a private area, as runtimes and
+ * programs with their own rseq code do. By default the area reads "CPU 0" before it is registered, and a refused component
+ * works without rseq.
  *
- * MARKED      the area reads what the kernel's header asks for
- * DEMANDING   refused after it wasn't, it ends the process
+ * MARKED      an unregistered area reads what the kernel's header demands
+ * DEMANDING   a refusal after a success ends the process
  */
 #define _GNU_SOURCE
 #include "foreign.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include "owner.h"
 
-/* Static TLS, as any that outlives a dlclose(). */
+/* Static TLS, like every area that outlives a dlclose(). */
 #define AREA __attribute__((__aligned__(32), __tls_model__("initial-exec")))
 
 static __thread struct rk_area zeroed AREA;

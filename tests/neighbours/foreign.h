@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* foreign.h - what foreign.c has besides neighbour.h's functions, for tests that choose area and signature. */
+/* foreign.h - further functions of foreign.c, for tests that choose the area and the signature. */
 #ifndef FOREIGN_H
 #define FOREIGN_H
 
 #include "neighbour.h"
 
-/* What its area reads in threads where it isn't registered: "CPU 0", or what the kernel's header asks for. */
+/* The contents of an unregistered area: "CPU 0", or the value that the kernel's header demands. */
 enum foreign_form { FOREIGN_ZEROED, FOREIGN_MARKED };
 
 EXPORTED int foreign_registers(enum foreign_form form, uint32_t signature); /* in this thread: 0 or a negative errno */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * librseq.c - librseq, of since 2023: where the C library registers it uses that; otherwise it registers a thread that
- * asks for it, on an area of its own that it tells, and ends the process when one is refused after another wasn't. What
- * the area is called nobody else sees. It is all that the library has in TLS.
+ * librseq.c - a stand-in for librseq as it is since 2023. If the C library registers threads, librseq uses its areas.
+ * Otherwise librseq registers a thread at its request, on its own area, and exports the area's offset. When it is refused
+ * after a success, it ends the process. The area's symbol isn't exported, and is all of the library's TLS.
  *
- * CALLED   behind neighbour.h's functions, which have TLS of their own beside it
+ * CALLED   reached by neighbour.h's functions, which have further TLS
  */
 #define _GNU_SOURCE
 #include "librseq.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* librseq.h - what librseq.c has of the real librseq's names. */
+/* librseq.h - the names of the real librseq that librseq.c defines. */
 #ifndef LIBRSEQ_H
 #define LIBRSEQ_H
 

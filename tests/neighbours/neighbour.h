@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neighbour.h - stand-ins for components that this library meets in a process and that were never linked with it, right
- * ones and wrong ones: what tests call them by. Each is a file beside this one, whose first comment says what it stands
- * for, and by which -D it is built in which form.
+ * neighbour.h - calls a stand-in for a component that shares a process with this library and was never linked with it. Some
+ * stand-ins are right and some wrong. Each is a file in this directory; its first comment says what it stands for, and which
+ * -D builds which form.
  */
 #ifndef NEIGHBOUR_H
 #define NEIGHBOUR_H
@@ -12,24 +12,24 @@
 
 #define EXPORTED __attribute__((__visibility__("default")))
 
-/* Calls of the calling thread. Those of type bool return false where the neighbour found its invariant broken. */
+/* The functions act on the calling thread. Those of type bool return false if the neighbour found its invariant broken. */
 struct neighbour {
 	int (*enter)(void);           /* becomes a user in this thread: 0 or a negative errno */
 	bool (*work)(void);           /* uses the area, and checks it */
-	bool (*leave)(void);          /* stops being one */
-	bool (*is_fast)(void);        /* has rseq, so far */
-	uint32_t (*users)(void);      /* as its count says; 0 without one */
-	volatile void *(*area)(void); /* where it is registered, or would be */
+	bool (*leave)(void);          /* stops being a user */
+	bool (*is_fast)(void);        /* has rseq until now */
+	uint32_t (*users)(void);      /* the neighbour's count; 0 without one */
+	volatile void *(*area)(void); /* the area that is registered, or would be */
 };
 
 typedef const struct neighbour *neighbour_function(void);
 
 EXPORTED const struct neighbour *neighbour_calls(void);
 
-/* The same for files of one module with the neighbour, whatever others export. */
+/* Like neighbour_calls(), for files of the neighbour's own module: other modules' exports don't matter. */
 __attribute__((__visibility__("hidden"))) const struct neighbour *neighbour_here(void);
 
-/* For the end of a neighbour's file, behind the functions. */
+/* Defines these functions. Place it at the end of a neighbour's file. */
 #define NEIGHBOUR_CALLS                                                                                                \
 	const struct neighbour *neighbour_here(void)                                                                   \
 	{                                                                                                              \

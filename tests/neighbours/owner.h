@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * owner.h - neighbour.h's functions for a component that registers a thread for itself alone, counts nothing, and undoes
- * what it did. Its file includes this, and has take() and area().
+ * owner.h - neighbour.h's functions for a component that registers threads for itself alone, counts no users, and undoes its
+ * own registration. The file that includes this defines take() and area().
  */
 #ifndef OWNER_H
 #define OWNER_H
@@ -13,12 +13,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static bool take(void);           /* registers the calling thread; false if that is refused, or not its to undo */
-static volatile void *area(void); /* the original length */
+static bool take(void);           /* registers the calling thread; false if refused, or if another component owns the result */
+static volatile void *area(void); /* of the original length */
 
 static __thread bool taken;
 
-/* Where it is refused it does without. */
+/* A refused component works without rseq. */
 static int enter(void)
 {
 	taken = taken || take();
@@ -30,7 +30,7 @@ static bool work(void)
 	return ((volatile int32_t *)area())[1] >= 0;
 }
 
-/* Not with the libc's help, who keeps threads' memory longer than the kernel needs it. */
+/* Unregisters before the thread ends, without relying on the libc to keep the thread's memory. */
 static bool leave(void)
 {
 	bool right = !taken || syscall(SYS_rseq, area(), RK_AREA_LENGTH_ORIGINAL, 1, RK_SIGNATURE) == 0;

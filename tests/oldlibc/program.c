@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program.c - who registers threads, as embed.h sees it, and as the library does. Built as against a libc without rseq.
+ * program.c - prints which component registers threads, as embed.h and the library see it. It is built as if the libc had no
+ * rseq.
  *
- * Says first what a weak reference in C finds, which is what this is about: "weak null" where the linker has spoilt it.
+ * It also prints what a weak reference in C finds: "weak null" if the linker has broken the reference.
  */
 #include <stddef.h>
 #include <stdio.h>

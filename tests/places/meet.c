@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * meet.c - hidden copies of the library meet in a process that nobody has decided for: eight threads start at once
- * under a signal storm, and the first operation of each, or of a handler over it, is the copies' first. Each meeting
- * is a process of its own.
+ * meet.c - hidden copies of the library meet in a process that has made no decision. Eight threads start at once under a
+ * signal storm. The first operation of each thread, or of a handler in it, is the copies' first. Each meeting is its own
+ * process.
  *
- * usage: meet registered|no-kernel MODULE...    what the place gives; copies whose constructor doesn't run
+ * usage: meet registered|no-kernel MODULE...    what the kernel gives here; copies without a running constructor
  */
 #include "../unit/test.h"
 #include <dlfcn.h>
@@ -54,8 +54,8 @@ static void check_copy(const struct copy *copy)
 }
 
 /*
- * The first of a process is a decision, wherever it comes. The stack is aligned anew: qemu 7.2 enters handlers with one
- * that isn't, on which compiled code may fault.
+ * The first handler may make the process's decision, at any instruction. The stack is realigned, because qemu 7.2 enters
+ * handlers with a misaligned stack, on which compiled code may fault.
  */
 __attribute__((__force_align_arg_pointer__)) static void on_alarm(int signo)
 {
@@ -71,8 +71,8 @@ __attribute__((__force_align_arg_pointer__)) static void on_alarm(int signo)
 	else
 		__atomic_fetch_sub(&handled, 1, __ATOMIC_RELAXED);
 	/*
-	 * ThreadSanitizer's runtime calls handlers late, from its own functions, and now and then one finds another
-	 * errno at its end, some of the runtime's. Elsewhere it is the library's to keep.
+	 * ThreadSanitizer's runtime calls handlers late, from its own functions. Sometimes a handler then sees the runtime's
+	 * errno at its end. Otherwise the library must keep errno.
 	 */
 	CHECK(errno == before || THREAD_SANITIZED);
 }
@@ -124,7 +124,7 @@ static int meeting(int unused)
 	signal(SIGALRM, SIG_IGN);
 	for (int i = 0; i < ncopies; i++)
 		sum += copies[i]->sum(counters[i]);
-	/* Exact by the threads; the handlers that counted are no more than those that came. */
+	/* The threads' adds are exact, and so are those of the handlers that counted. */
 	CHECK(sum % 1000000 == THREADS * ADDS && sum / 1000000 == handled);
 	return 0;
 }

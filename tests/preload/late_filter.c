@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * late_filter.c - installs a filter that refuses rseq when it already runs, and then creates threads: late_filter ERRNO
+ * late_filter.c - installs, at run time, a filter that refuses rseq, and then creates threads.
  *
- * Prints "done" when all threads ran. By itself, and with the tunable off, it always does.
+ *	late_filter ERRNO
+ *
+ * Prints "done" when all threads ran. Without a preloaded library, and with the tunable off, they always do.
  */
 #define _GNU_SOURCE
 #include <linux/filter.h>
@@ -30,7 +32,7 @@ static int c11(void *argument)
 	return argument != NULL;
 }
 
-/* Its threads have the filter from their first instruction on: one is made by a registered thread, one by one that isn't. */
+/* The threads have the filter from their first instruction. One call runs in the initial thread, another in a new thread. */
 static int create_threads(void *error)
 {
 	pthread_t thread;

@@ -4,9 +4,9 @@
  *
  *	outside REPORT PROGRAM [ARGUMENT...]
  *
- * Every thread of the program and of its descendants stops on its way out, and is asked for then: none is too short to
- * be seen. A vfork child that never gets as far as exec is somebody else's memory and isn't counted. REPORT gets a line
- * for each thread that isn't registered and the line "threads N unregistered N". The exit status is the program's.
+ * Every thread of the program and of its descendants stops at its end, and this program asks the kernel then. So no thread is
+ * too short-lived to be seen. A vfork child that ends without exec isn't counted, because it uses its parent's memory.
+ * REPORT gets a line for each unregistered thread and the line "threads N unregistered N". The exit status is the program's.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,9 +26,9 @@ struct rseq_configuration {
 	uint32_t size, signature, flags, pad;
 };
 
-#define IDS 4194305 /* the kernel's PID_MAX_LIMIT and one */
+#define IDS 4194305 /* the kernel's PID_MAX_LIMIT, plus 1 */
 
-/* What is known of a thread. It goes on only when its creator has said what it is. */
+/* Facts about a thread. A new thread continues only after its creator has announced it. */
 enum { ANNOUNCED = 1, WAITING = 2, VFORKED = 4 };
 static uint8_t known[IDS];
 
@@ -37,7 +37,7 @@ static unsigned long threads, unregistered;
 
 static void go_on(pid_t tid, int signal)
 {
-	/* ESRCH: killed meanwhile. */
+	/* ESRCH: the thread was killed meanwhile. */
 	if (ptrace(PTRACE_CONT, tid, NULL, (void *)(intptr_t)signal) != 0 && errno != ESRCH)
 		perror("outside: PTRACE_CONT");
 }
@@ -71,7 +71,7 @@ static void at_exit_of(pid_t tid)
 	}
 }
 
-/* The creator of a thread says what it is. */
+/* Handles an event of a thread that has created another: the event says what the new one is. */
 static void announce(pid_t creator, uint8_t kind)
 {
 	unsigned long id = 0;
@@ -83,7 +83,7 @@ static void announce(pid_t creator, uint8_t kind)
 	known[id] = (uint8_t)(ANNOUNCED | kind);
 }
 
-/* A thread stopped: a new one, or one in a stopped process. */
+/* A thread stopped: a new one, or one of a stopped process. */
 static void stopped(pid_t tid, int signal)
 {
 	if (signal != SIGTRAP)
@@ -168,7 +168,7 @@ int main(int argc, char **argv)
 			handle(tid, status);
 			continue;
 		}
-		known[tid] = 0; /* the id may be used again */
+		known[tid] = 0; /* the id may be reused */
 		if (tid == child)
 			result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	}

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * threads.c - every way for a thread to come and go, each checked for what the C library promises of it.
+ * threads.c - every way for a thread to begin and end, each checked against the C library's promises.
  *
  *	threads registered | any [N]
  *
- * With `registered` every thread must find itself registered in its first statement, and nothing may be left of those
- * that are gone. N threads come and go on top.
+ * With `registered` every thread must be registered in its first statement, and ended threads must leave nothing. N further
+ * threads begin and end after that.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,8 +41,8 @@ static void check(bool condition, const char *what)
 }
 
 /*
- * The first statement of every start routine. The kernel looks at "already registered", EINVAL, before it looks at the
- * address, EFAULT.
+ * The first statement of every start routine. The kernel checks for an existing registration (EINVAL) before it checks the
+ * address (EFAULT).
  */
 static void arrive(void)
 {
@@ -141,7 +141,7 @@ static int c11_detached(void *argument)
 	return *(int *)argument;
 }
 
-/* Creates and joins. */
+/* Creates a thread and joins it. */
 static void *result_of(const pthread_attr_t *attributes, void *(*routine)(void *), void *argument, bool cancel)
 {
 	pthread_t thread;
@@ -214,8 +214,8 @@ static void c11_threads(void)
 
 #ifdef __GLIBC__
 /*
- * The libc leaves the child of an unregistered thread unregistered: here the library alone makes the difference. Only
- * where the libc doesn't register; where it does, what it leaves out is left to it.
+ * The libc leaves the child of an unregistered thread unregistered, so here only the library can register it. Runs only if
+ * the libc doesn't register. Otherwise the library leaves such threads alone.
  */
 static void *create_unregistered(void *argument)
 {
@@ -224,7 +224,7 @@ static void *create_unregistered(void *argument)
 
 	arrive();
 	if (syscall(SYS_rseq, area, 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG) != 0)
-		return argument; /* it is registered elsewhere */
+		return argument; /* it is registered on another area */
 	result = result_of(NULL, give_back, argument, false);
 	syscall(SYS_rseq, area, 32, 0, RSEQ_SIG);
 	return result;
@@ -243,7 +243,7 @@ static long memory_pages(void)
 	return pages;
 }
 
-/* Threads that come and go, and those that never come, leave no memory behind. */
+/* Ended threads, and threads that couldn't be created, leave no memory. */
 static void no_leak(void)
 {
 	enum { THREADS = 2000 };
@@ -264,8 +264,8 @@ static void no_leak(void)
 }
 
 /*
- * Hundreds of threads created before the first of them runs: all are to run on one CPU, which their creator doesn't
- * give away. Where it isn't allowed to insist on that, they may run earlier.
+ * Creates hundreds of threads before the first of them runs. All run on one CPU, which their creator keeps by SCHED_FIFO. If
+ * it may not use SCHED_FIFO, they may run earlier.
  */
 static void crowd(void)
 {
@@ -299,7 +299,7 @@ static void crowd(void)
 	pthread_attr_destroy(&attributes);
 }
 
-/* As many as asked for, a few hundred at a time. */
+/* Creates `count` threads, a few hundred at a time. */
 static void many(long count)
 {
 	enum { AT_ONCE = 200 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * with_library.c - a program that brings a copy of the library of its own: linked, or opened by the path given.
+ * with_library.c - a program with its own copy of the library: linked, or opened at the given path.
  *
- * Prints who owns the threads, as that copy sees it, and fails unless it is the same in each of them and the copy's
+ * Prints the owner of the threads, as that copy sees it. Fails unless the owner is the same in each thread and the copy's
  * operations work there.
  */
 #define _GNU_SOURCE
@@ -20,7 +20,7 @@ static const char *(*name_of)(enum rk_owner);
 
 static void *look(void *argument)
 {
-	/* Before the copy can have done anything for this thread. */
+	/* At this point the copy has done nothing for this thread. */
 	enum rk_owner before = owner();
 	int r = prepare();
 

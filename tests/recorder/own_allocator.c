@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* own_allocator.c - a program that brings an allocator, but for reallocarray(). What the recorder makes of its memory ends it. */
+/*
+ * own_allocator.c - a program with its own allocator, except for reallocarray(). If the recorder gives it other memory to
+ * free, the program aborts.
+ */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdint.h>
@@ -9,7 +12,7 @@
 static char heap[1 << 20] __attribute__((__aligned__(4096)));
 static size_t used;
 
-/* A block begins its page: nobody looks for a size before it. */
+/* A block begins at a page, so no size is stored before it. */
 void *malloc(size_t size)
 {
 	size_t begin = __atomic_fetch_add(&used, (size + 4095) & ~(size_t)4095, __ATOMIC_RELAXED);

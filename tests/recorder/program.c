@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program.c - a program to be recorded, which makes a known number of calls, in one of several ways.
+ * program.c - a program to be recorded. It makes a known number of calls, in one of several ways.
  *
  *	program WAY [COUNT [THREADS]]
  *
- * aligned_alloc() and mutexes are used by nobody else in it: there are as many records of these as the comments say.
+ * Nothing else in the program uses aligned_alloc() and mutexes, so the trace has as many records of them as the comments say.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,18 +35,21 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 static volatile int told, waiting;
 
-/* By their addresses, too: in an executable at a fixed address these are not the library's. */
+/* Pointers to the functions: in an executable at a fixed address they don't point to the library's functions. */
 static void *(*volatile by_address)(size_t) = malloc;
 static void (*volatile free_by_address)(void *) = free;
 
 static void *aligned(size_t size)
 {
-	void *volatile memory = aligned_alloc(64, size); /* isn't optimised away */
+	void *volatile memory = aligned_alloc(64, size); /* volatile, so the call isn't optimised away */
 
 	return memory;
 }
 
-/* `count` of each: aligned_alloc, malloc, calloc, realloc, posix_memalign, lock, unlock, trylock; five times free. */
+/*
+ * Calls each `count` times: aligned_alloc, calloc, realloc, posix_memalign, lock, unlock, trylock. Calls malloc twice and
+ * free five times as often, once each by its address.
+ */
 static void *work(void *arg)
 {
 	for (long i = 0; i < count; i++) {
@@ -64,7 +67,7 @@ static void *work(void *arg)
 	return arg;
 }
 
-/* Twice so many threads: each ends and is followed by another. */
+/* Runs `threads` threads, and after they ended as many again. */
 static void run_threads(void)
 {
 	pthread_t ids[64];
@@ -85,7 +88,10 @@ static void wait_for(pid_t pid, int status)
 	CHECK(WIFEXITED(got) && WEXITSTATUS(got) == status);
 }
 
-/* `threads` children beside a thread that works, of which each has a child, by another end. */
+/*
+ * Forks `threads` children while a thread works. Each child works and forks a child that runs threads. Children end by
+ * exit(), their children by _exit().
+ */
 static void run_forks(void)
 {
 	pthread_t id;
@@ -109,7 +115,7 @@ static void run_forks(void)
 	CHECK(pthread_join(id, NULL) == 0);
 }
 
-/* A record of its own in a handler, wherever that comes: of a mutex that nobody holds. */
+/* The handler makes its own records at any instruction, with a mutex that no thread holds. */
 static void handle(int signal)
 {
 	pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
@@ -122,7 +128,7 @@ static void handle(int signal)
 	errno = before;
 }
 
-/* Until there were `count` of them. Prints how often the handler ran. */
+/* Works until the handler ran `count` times. Prints that number. */
 static void run_signals(void)
 {
 	struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
@@ -155,7 +161,10 @@ static void *wait_to_be_told(void *arg)
 	return NULL;
 }
 
-/* One wait that ends, one that is cancelled, one that takes too long; an unlock that fails; a mutex that is taken twice. */
+/*
+ * One wait ends, one is cancelled, one times out and one is refused. One unlock and one lock fail. A recursive mutex is
+ * locked twice.
+ */
 static void run_conditions(void)
 {
 	pthread_mutexattr_t attributes;
@@ -172,13 +181,13 @@ static void run_conditions(void)
 	pthread_cond_broadcast(&condition);
 	pthread_mutex_unlock(&mutex);
 	CHECK(pthread_join(told_one, NULL) == 0);
-	while (waiting < 3) /* the other one was woken as well */
+	while (waiting < 3) /* the other thread was woken too */
 		usleep(1000);
 	CHECK(pthread_cancel(cancelled) == 0 && pthread_join(cancelled, NULL) == 0);
 	pthread_mutex_lock(&mutex);
 	clock_gettime(CLOCK_REALTIME, &soon);
 	CHECK(pthread_cond_timedwait(&condition, &mutex, &soon) == ETIMEDOUT);
-	soon.tv_nsec = 1000000000; /* refused, and still held */
+	soon.tv_nsec = 1000000000; /* refused; the mutex is still held */
 	CHECK(pthread_cond_timedwait(&condition, &mutex, &soon) == EINVAL);
 	pthread_mutex_unlock(&mutex);
 	pthread_mutexattr_init(&attributes);
@@ -203,10 +212,10 @@ static void *allocate(void *arg)
 	return arg;
 }
 
-/* Each of `threads` children allocates `count` times, on this memory, beside a thread of its parent's. */
+/* Each of `threads` vfork children allocates `count` times on this process's memory, while another thread allocates. */
 static void run_vforks(void)
 {
-	static long i, j; /* in no register */
+	static long i, j; /* not in registers */
 	pthread_t id;
 
 	CHECK(pthread_create(&id, NULL, allocate, NULL) == 0);
@@ -228,7 +237,7 @@ static void *write_as_last(void *arg)
 {
 	usleep(20000);
 	free(aligned(64));
-	printf("the last thread"); /* written out by exit() alone */
+	printf("the last thread"); /* only exit() flushes it */
 	return arg;
 }
 
@@ -254,7 +263,7 @@ static void end_with_last_thread_c(void)
 	pthread_exit(NULL);
 }
 
-/* And nobody can open a file. */
+/* Like write_as_last(), but no file can be opened at the end. */
 static void end_without_files(void)
 {
 	struct rlimit none = {0, 0};
@@ -270,7 +279,7 @@ static void *end_with_mutex(void *taken)
 	return NULL;
 }
 
-/* A mutex whose holder has ended. */
+/* Locks a mutex whose holder has ended. */
 static void take_over(void)
 {
 	pthread_mutexattr_t attributes;
@@ -297,7 +306,10 @@ static void run_refused(void)
 	free(memory);
 }
 
-/* Its files have the lowest numbers, 2 among them. Prints nothing: what is in the files is looked at. */
+/*
+ * Closes all descriptors and opens its own files with the lowest numbers, 2 among them. Prints nothing; the test checks the
+ * files' contents.
+ */
 static void close_all(const char *directory)
 {
 	char name[4096];
@@ -330,7 +342,7 @@ static void end(const char *how)
 		_exit(3);
 	if (strcmp(how, "quick_exit") == 0)
 		quick_exit(4);
-	usleep(200000); /* the reader comes once in a millisecond, where it isn't kept waiting */
+	usleep(200000); /* the reader runs every millisecond if it isn't delayed */
 	if (strcmp(how, "abort") == 0)
 		abort();
 	if (strcmp(how, "kill") == 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_recorder.c - programs under the recorder, with no more than a guest has: for other machines and kernels. The traces are
- * counted; `run` holds them against the format, where there is Python.
+ * test_recorder.c - runs programs under the recorder with no more than a guest has, so that other machines and kernels can be
+ * tested. Counts the records of the traces. `run` also checks their format, if Python is installed.
  *
- * environment: RECORDER and PROGRAM, their paths
+ * Environment: RECORDER and PROGRAM, their paths.
  */
 #include "../unit/test.h"
 
@@ -12,14 +12,14 @@
 
 #define THREADS_MAX 256
 
-/* What is in a trace. */
+/* The contents of a trace. */
 struct trace {
-	long lines;                      /* with an event */
-	long aligned, memalign, reallocs; /* of work(), and of nobody else */
+	long lines;                      /* lines that hold an event */
+	long aligned, memalign, reallocs; /* calls that only work() makes */
 	long lock, trylock;
-	long out_of_order; /* records that don't follow the one before of their thread */
+	long out_of_order; /* records that don't follow their thread's previous one */
 	long made, recorded, lost;
-	bool is_libc; /* it says that the libc registers threads */
+	bool is_libc; /* the trace says that the libc registers threads */
 };
 
 static char folder[] = "/tmp/recorder-XXXXXX";
@@ -83,7 +83,7 @@ static struct trace read_trace(const char *name)
 	return trace;
 }
 
-/* Runs the program in one of its ways; its trace is `trace`, of its children `trace.NUMBER`. */
+/* Runs the program in one of its ways. Its trace is `trace`; those of its children are `trace.NUMBER`. */
 static void record(const char *size, const char *way, const char *count, const char *threads)
 {
 	pid_t pid = fork();
@@ -96,7 +96,7 @@ static void record(const char *size, const char *way, const char *count, const c
 	assert_int_equal(exit_status_of(pid), 7);
 }
 
-/* Each of `works` made the same calls `count` times. */
+/* `works` calls of work() made the same calls `count` times each. */
 static void assert_works(const struct trace *trace, long count, long works)
 {
 	assert_int_equal(trace->lost, 0);
@@ -132,7 +132,7 @@ static void full_rings_are_counted(void **state)
 	assert_true(some.lost > 0);
 }
 
-/* Two children, and two of theirs. */
+/* Two children, and a child of each. */
 static void children_have_traces(void **state)
 {
 	DIR *dir;
@@ -162,7 +162,10 @@ static void vfork_children_are_recorded(void **state)
 	struct trace trace = {.lost = -1};
 
 	(void)state;
-	/* A child doesn't wait for long when the reader is interrupted with the overflow ring. */
+	/*
+	 * If the reader is interrupted while it holds the overflow ring, a child doesn't wait for it long, and may lose
+	 * records.
+	 */
 	for (int tries = 1; trace.lost != 0 && tries <= 30; tries++) {
 		record("67108864", "vforks", "50", "10");
 		trace = read_trace("trace");

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The example server's parser: requests right and wrong, cut at every byte, and random ones. What it finds depends on no cut. */
+/*
+ * test_request.c - the example server's parser: right and wrong requests, cut at every byte, and random ones. A cut must not
+ * change the result.
+ */
 #include "../unit/test.h"
 #include <inttypes.h>
 #include "../../examples/server/request.h"
@@ -13,7 +16,7 @@ static const struct {
 	enum status status;
 	const char *path;
 	uint64_t body;
-	const char *left; /* what isn't taken */
+	const char *left; /* the part that isn't taken */
 } cases[] = {
 	{"GET / HTTP/1.1\r\n" HOST "\r\n", REQUEST_WHOLE, 0, "/", 0, ""},
 	{"GET / HTTP/1.1\n" "host:a\n\n", REQUEST_WHOLE, 0, "/", 0, ""},
@@ -56,8 +59,8 @@ static const struct {
 };
 
 /*
- * Parses a text of which the first `first` bytes come before the rest: what wasn't taken of them comes again. From memory of
- * that size, so that a sanitizer sees a look behind the end.
+ * Parses a text in two parts: its first `first` bytes, and then the rest together with the bytes not taken before. Each part
+ * is in memory of exactly its size, so that a sanitizer detects reads after the end.
  */
 static size_t parse_in_two(struct request *request, const char *text, size_t length, size_t first)
 {
@@ -123,7 +126,7 @@ static void it_knows_who_closes(void **state)
 	}
 }
 
-/* Lines and heads of just the size that is allowed, and of one byte more. */
+/* Lines and heads of exactly the allowed size, and one byte longer. */
 static void it_has_limits(void **state)
 {
 	static char text[2 * REQUEST_HEAD_MAX];
@@ -160,7 +163,7 @@ static void it_has_limits(void **state)
 	}
 }
 
-/* Out of pieces of requests, whole and broken. */
+/* Makes a text from pieces of requests, whole and broken. */
 static size_t make_random(char *text, size_t room, unsigned *seed)
 {
 	static const char *const pieces[] = {"GET ", "/", " HTTP/1.1", "\r\n", "\n", HOST, "Content-Length: ", "7", ":", " ",
@@ -184,7 +187,7 @@ static void it_bears_anything(void **state)
 	(void)state;
 	for (int64_t i = ROUNDS(300000); i > 0; i--) {
 		char text[1024] = "GET / HTTP/1.1\r\n" HOST;
-		size_t known = i % 2 == 0 ? strlen(text) : 0; /* half of them begin well */
+		size_t known = i % 2 == 0 ? strlen(text) : 0; /* half of them begin correctly */
 		size_t length = known + make_random(text + known, sizeof(text) - known, &seed);
 		size_t first = (size_t)rand_r(&seed) % (length + 1);
 		struct request at_once, in_two;

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program under `rseqkit exec`, in turns with requests for time around its locks and without: by its reports, how often
- * threads were preempted while they held one.
+ * compare.c - runs a program under `rseqkit exec`, alternately with requests for time around its locks and without. Its
+ * reports say how often threads were preempted while they held a lock.
  *
  *	compare less | told RSEQKIT NAME PROGRAM [ARGUMENT...]
  *
- * `less`: with requests it must be less often. `told`: a program that has too few locks for that to be told.
+ * `less`: with requests this must happen less often. `told`: only prints the counts, because the program has too few locks.
  */
 #include "../unit/slices.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 
-#define TURNS 2 /* each way */
-#define TRIES 5 /* of those turns, where others have the CPUs */
+#define TURNS 2 /* with requests, and as many without */
+#define TRIES 5 /* of those turns, for busy machines */
 
 enum { REGIONS, PREEMPTED, UNKNOWN, GRANTS, WAITS, FIELDS };
 static const char *const fields[] = {"regions", "preempted", "unknown", "granted", "waits"};
 
 static bool must_be_less;
-static char **arguments; /* the tool's, a name, the program's */
+static char **arguments; /* the tool's path, a name, the program's arguments */
 static char report[] = "/tmp/rseqkit-slices-XXXXXX";
 
 static int run(const char *way)
@@ -32,7 +32,7 @@ static int run(const char *way)
 		list[4 + i] = arguments[2 + i];
 	pid = fork();
 	if (pid == 0) {
-		(void)dup2(2, 1); /* this one's output is TAP */
+		(void)dup2(2, 1); /* this program's own output is TAP */
 		execv(list[0], list);
 		perror(list[0]);
 		_exit(127);
@@ -40,7 +40,7 @@ static int run(const char *way)
 	return exit_status_of(pid);
 }
 
-/* Adds up the report, of however many processes, and empties it. What the last one says of requests. */
+/* Adds up the report, which may be of several processes, and empties it. `requests` is the last process's word on them. */
 static void add_up(int64_t sums[FIELDS], char requests[128])
 {
 	FILE *file = fopen(report, "re");
@@ -91,7 +91,7 @@ static void compare(int64_t off[FIELDS], int64_t on[FIELDS])
 	assert_int_equal(off[GRANTS], 0);
 }
 
-/* Where there is no extension: that the program runs, and is watched. */
+/* Without the extension it only checks that the program runs and is watched. */
 static void holders_are_preempted_less(void **state)
 {
 	int64_t off[FIELDS], on[FIELDS];

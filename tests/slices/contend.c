@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads that want one lock, more of them than there are CPUs: how often its holder is preempted, with requests for time
- * and without, in turns. What is held against what are counts; the operations done in the time are only told.
+ * contend.c - more threads than CPUs want one lock. How often is its holder preempted, with requests for time and without, in
+ * turns? The test compares these counts; it only prints the operations done in the time.
  *
  *	contend guard | mutex     a spin lock with a region of slice.h around it, or rk_mutex: TAP, and a line of JSON each way
- *	contend pthread           a mutex of the C library's, once: for `rseqkit exec --slice`
+ *	contend pthread           a mutex of the C library, once: for `rseqkit exec --slice`
  */
 #include "../unit/calls.h"
 #include <linux/futex.h>
@@ -14,10 +14,10 @@
 #include "../../src/slice/marker.h"
 
 #define THREADS_MAX 64
-#define TURNS 3          /* each way */
+#define TURNS 3          /* with requests, and as many without */
 #define TRIES 5
 #define TURN_MS 1000
-#define INSIDE 400       /* loops with the lock, and without */
+#define INSIDE 400       /* loops with the lock, and without it */
 #define OUTSIDE 200
 #define GRANTED 0x100u
 #define PRCTL_SLICE 79 /* PR_RSEQ_SLICE_EXTENSION of include/uapi/linux/prctl.h */
@@ -30,11 +30,14 @@ struct counts {
 
 static struct rk_counter *scratch;
 static uint64_t marker;
-static bool stop, requests; /* of the threads of this turn */
+static bool stop, requests; /* whether this turn's threads make requests */
 static struct counts of[THREADS_MAX];
-static int64_t waits, given_back, in_all, shared; /* the last one under the lock */
+static int64_t waits, given_back, in_all, shared; /* `shared` is guarded by the lock */
 
-/* The library's sleeps, and its yields that came in time: before which no other system call had ended the grant. */
+/*
+ * Counts the library's sleeps and its yields that came in time. A yield is in time if no other system call ended the grant
+ * before.
+ */
 static long called(long number, const long arguments[6])
 {
 	long r;
@@ -50,7 +53,7 @@ static long called(long number, const long arguments[6])
 static char spin_lock;
 static struct rk_mutex mutex;
 static pthread_mutex_t posix = PTHREAD_MUTEX_INITIALIZER;
-static int begun; /* of the holder */
+static int begun; /* the holder's rk_slice_begin() result */
 
 static void lock_spinning(void)
 {
@@ -115,7 +118,7 @@ static void work(int loops)
 static void *want_it(void *arg)
 {
 	struct counts own = {0};
-	bool marks = marker != 0 && used->lock != lock_posix; /* there the preloaded library does */
+	bool marks = marker != 0 && used->lock != lock_posix; /* with the libc's mutex the preloaded library marks */
 
 	CHECK(rk_thread_prepare() == 0 || marker == 0);
 	if (used->lock != lock_posix) {
@@ -175,7 +178,10 @@ static void print(const char *requested, const struct counts *counts)
 	       (long long)counts->unknown, (long long)counts->granted, (long long)counts->waits);
 }
 
-/* False where this shows nothing: others had the CPUs, so that grants expired, or hardly anybody was preempted. */
+/*
+ * Returns whether holders were preempted less than half as often with requests. Returns false too if the run proves nothing:
+ * on a busy machine grants expired, or hardly any holder was preempted.
+ */
 static bool are_preempted_less(void)
 {
 	struct counts off = {0}, on = {0};
@@ -194,7 +200,10 @@ static bool are_preempted_less(void)
 	       (long long)in_time);
 	assert_int_equal(shared, in_all);
 	assert_int_equal(off.granted, 0);
-	/* Some expire on the way. By region: with fewer preemptions there may be more of them. */
+	/*
+	 * Up to a tenth of the grants may expire. Preemptions are compared per region, because fewer preemptions may allow
+	 * more regions.
+	 */
 	return on.granted > 0 && in_time * 10 > on.granted * 9 && off.preempted >= 20 &&
 	       on.preempted * off.operations * 2 < off.preempted * on.operations;
 }

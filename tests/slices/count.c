@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Takes locks in one of several ways, a known number of times: what `rseqkit exec --watch --report` says of it is known, too. */
+/*
+ * count.c - takes locks in one of several ways, a known number of times. So the report of `rseqkit exec --watch --report` is
+ * known too.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -94,7 +97,7 @@ static void recursive(void)
 	}
 }
 
-/* Not the last one first. */
+/* The lock taken last isn't unlocked first. */
 static void in_turn(void)
 {
 	for (int i = 0; i < TIMES; i++) {
@@ -105,7 +108,7 @@ static void in_turn(void)
 	}
 }
 
-/* In a region, which goes on. */
+/* A wait for the mutex times out inside a region, which continues. */
 static void waits_in_vain(void)
 {
 	for (int i = 0; i < TIMES; i++) {
@@ -116,7 +119,7 @@ static void waits_in_vain(void)
 	}
 }
 
-/* It ends one region and begins another. */
+/* The wait ends one region and begins another. */
 static void condition(void)
 {
 	static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
@@ -163,7 +166,7 @@ static void forks(void)
 {
 	pid_t pid;
 
-	/* As allocators do it. */
+	/* Allocators register such handlers. */
 	pthread_atfork(lock_second, unlock_second, initialise_anew);
 	take(&mutex, TIMES);
 	pid = fork();
@@ -174,7 +177,7 @@ static void forks(void)
 	waitpid(pid, NULL, 0);
 }
 
-/* As setproctitle() does. */
+/* setproctitle() writes over the environment in this way. */
 static void writes_over(void)
 {
 	extern char **environ;
@@ -184,7 +187,7 @@ static void writes_over(void)
 	take(&mutex, TIMES);
 }
 
-/* Ends the process with a request to end this thread outstanding. */
+/* The process exits while a request to cancel this thread is pending. */
 static void cancelled(void)
 {
 	take(&mutex, TIMES);

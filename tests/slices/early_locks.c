@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A library whose constructor has several threads take locks of all kinds, each for the first time. */
+/* early_locks.c - a library whose constructor has several threads take locks of all kinds, each for the first time. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ static void *take(void *arg)
 {
 	struct timespec past = {1, 0};
 
-	/* All at once. */
+	/* The threads start at the same time. */
 	__atomic_fetch_sub(&waiting, 1, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&waiting, __ATOMIC_SEQ_CST) > 0)
 		continue;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every kind of mutex, spin locks and condition variables, rightly used and wrongly: prints what each call returns. Under
- * `rseqkit exec --slice` that is to be the same.
+ * kinds.c - uses every kind of mutex, spin locks and condition variables, rightly and wrongly, and prints what each call
+ * returns. The output must be the same under `rseqkit exec --slice`.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,7 +38,7 @@ static struct timespec soon(clockid_t clock, long ms)
 
 static pthread_mutex_t *mutex;
 
-/* In another thread: nobody's, or somebody else's. */
+/* Tries to lock the mutex in another thread. */
 static void *as_stranger(void *arg)
 {
 	struct timespec real = soon(CLOCK_REALTIME, 5), monotonic = soon(CLOCK_MONOTONIC, 5), wrong = {0, 1000000000};
@@ -80,7 +80,7 @@ static void *lock_and_unlock(void *arg)
 	return arg;
 }
 
-/* It sleeps, and takes what the other gives back. */
+/* The other thread sleeps, and gets the mutex when this thread unlocks it. */
 static void hand_over(void)
 {
 	pthread_t thread;
@@ -206,12 +206,12 @@ static void try_conditions(void)
 	pthread_mutexattr_init(&attributes);
 	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
 	SAY(pthread_mutex_init(mutex, &attributes));
-	SAY(pthread_cond_timedwait(&condition, mutex, &real)); /* nobody has the mutex */
+	SAY(pthread_cond_timedwait(&condition, mutex, &real)); /* the mutex isn't locked */
 	SAY(pthread_mutex_lock(mutex));
 	SAY(pthread_cond_timedwait(&condition, mutex, &real));
 	SAY(pthread_cond_clockwait(&condition, mutex, CLOCK_MONOTONIC, &monotonic));
 	SAY(pthread_cond_timedwait(&condition, mutex, &wrong));
-	SAY(pthread_mutex_lock(mutex)); /* it has it again */
+	SAY(pthread_mutex_lock(mutex)); /* the wait has locked it again */
 	if (pthread_create(&thread, NULL, wait_for_go, NULL) != 0)
 		abort();
 	SAY(pthread_mutex_unlock(mutex));
@@ -237,7 +237,7 @@ static void try_conditions(void)
 	SAY(pthread_mutex_unlock(mutex));
 }
 
-/* A child, of another process then, wants it as well. */
+/* A child, which is another process, wants the mutex too. */
 static void try_shared(void)
 {
 	pthread_mutexattr_t attributes;
@@ -258,11 +258,11 @@ static void try_shared(void)
 		bool busy = pthread_mutex_trylock(mutex) == EBUSY;
 
 		__atomic_store_n(tried, 1, __ATOMIC_RELEASE);
-		_exit(busy && pthread_mutex_lock(mutex) == 0 ? 0 : 1); /* with it */
+		_exit(busy && pthread_mutex_lock(mutex) == 0 ? 0 : 1); /* it ends with the mutex locked */
 	}
 	while (!__atomic_load_n(tried, __ATOMIC_ACQUIRE))
 		usleep(100);
-	usleep(20000); /* until it sleeps */
+	usleep(20000); /* until the child sleeps */
 	SAY(pthread_mutex_unlock(mutex));
 	waitpid(pid, &status, 0);
 	printf("%s: child %d\n", kind, status);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Under `rseqkit exec --slice`, where time is granted: whatever locks a thread took, in whatever order it gives them back,
- * with calls in between that fail or make system calls, behind the last one there is neither a request nor a grant left;
- * and before that it doesn't give time back. With rseq_debug=1 the kernel kills for a mistake.
+ * leftovers.c - runs under `rseqkit exec --slice`, where time is granted. After a thread's last unlock neither a request nor
+ * a grant is left. Before the last unlock the thread doesn't give time back.
+ *
+ * That must hold for every order of unlocking, and for calls in between that fail or make system calls. With rseq_debug=1 the
+ * kernel kills the process for a mistake.
  */
 #include "../unit/test.h"
 #include "../unit/refuse.h"
@@ -18,7 +20,7 @@ static uint32_t control(void)
 	return rk_thread_area()->slice_ctrl;
 }
 
-/* Until time is granted; `longer`: and that is over as well. */
+/* Works until time is granted; if `longer`, also until the grant has ended. Returns false without a grant. */
 static bool work(bool longer)
 {
 	for (int i = 0; i < 1000000 && control() != GRANTED; i++)
@@ -78,7 +80,7 @@ static bool refused_inside(bool longer)
 	return granted;
 }
 
-/* What wasn't used up is still there for the second. */
+/* The rest of the grant is still there after the first unlock. */
 static bool first_goes_first(bool longer)
 {
 	bool granted;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A redis server with threads for input and output, and its own load generator with several, by a socket in the file system.
- * Both are unmodified, and inherit whatever is preloaded. REDIS_SERVER and REDIS_BENCHMARK are their files.
+ * redis.c - runs a redis server with I/O threads and its load generator with several threads, over a socket in the file
+ * system. Both are unmodified, and inherit what is preloaded. REDIS_SERVER and REDIS_BENCHMARK are the paths of their files.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -43,7 +43,7 @@ int main(void)
 		return 2;
 	snprintf(socket, sizeof(socket), "%s/socket", folder);
 	snprintf(log, sizeof(log), "%s/log", folder);
-	/* The file is several programs, by the name that it is called by. */
+	/* The file contains several programs. The name that it is called by selects one. */
 	server = start(server_file, (char *[]){text("redis-server"), text("--port"), text("0"), text("--unixsocket"), socket,
 					       text("--save"), text(""), text("--io-threads"), text("3"),
 					       text("--io-threads-do-reads"), text("yes"), text("--dir"), folder,

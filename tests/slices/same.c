@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Does a program print the same, and end alike, by itself and under `rseqkit exec --slice`, and --watch?
+ * same.c - does a program print the same, and end alike, by itself and under `rseqkit exec --slice` and --watch?
  *
  *	same RSEQKIT PROGRAM [ARGUMENT...]
  */
@@ -10,7 +10,7 @@
 
 static char **arguments;
 
-/* What it prints to both of its outputs; `way` is exec's option, or NULL. Its end. */
+/* Runs the program and stores both of its outputs; `way` is exec's option, or NULL. Returns its exit status. */
 static int run(const char *way, char output[OUTPUT_MAX])
 {
 	char *list[64] = {arguments[0], (char *)(uintptr_t)"exec", (char *)(uintptr_t)way, (char *)(uintptr_t)"--"};
@@ -53,7 +53,7 @@ static void it_prints_the_same(void **state)
 	assert_true(strlen(plain) > 1000 && strlen(plain) < OUTPUT_MAX - 1);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(run(i == 0 ? "--slice" : "--watch", under), end);
-		/* Before the program begins exec may say that this kernel has no slice extension. */
+		/* exec may first print that this kernel has no slice extension. */
 		printed = strncmp(under, "rseqkit exec: ", 14) == 0 ? strchr(under, '\n') + 1 : under;
 		assert_string_equal(printed, plain);
 	}

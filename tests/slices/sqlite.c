@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads that share one connection of SQLite, which has a mutex of its own for that: they insert, change and look up rows,
- * for a time. What is in the table at the end is what they did.
+ * sqlite.c - threads share one connection of SQLite, which has its own mutex for that. They insert, change and look up rows
+ * for some time. At the end the table must contain what they did.
  */
 #include <pthread.h>
 #include <sqlite3.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Under `rseqkit exec --slice`: pthread mutexes, as in slice_steps.h.
- */
+/* steps.c - runs slice_steps.h with pthread mutexes, under `rseqkit exec --slice`. */
 #define INSTRUCTIONS_MAX 1500
 #define LOCK_TYPE pthread_mutex_t
 #define LOCK_INIT PTHREAD_MUTEX_INITIALIZER
@@ -14,7 +12,7 @@
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 static const struct timespec past = {1, 0};
 
-/* By a wait. */
+/* A wait ends the region. */
 static void lose_inside(void)
 {
 	CHECK(pthread_mutex_lock(&first) == 0);

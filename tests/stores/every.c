@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * every.c - every operation by every kind of index, inline, and a use of whatever else stores per thread: what `check`
- * looks at. It runs, so that nothing of it can be dropped.
+ * every.c - every operation with every kind of index, inline, and further code that stores per thread. `check` examines the
+ * program. It also runs, so the compiler can't drop any of the code.
  */
 #include <rseqkit.h>
 
 static struct rk_percpu *pool;
 
-/* What an item holds: a list, a word that counts what stands behind it, an array. */
+/* An item: a list, a word that operations change, and further words after it. */
 struct item {
 	intptr_t list, count, words[7];
-	struct rk_array array; /* full, and empty */
-	struct rk_log log;     /* full, too */
+	struct rk_array array;
+	struct rk_log log;
 };
 
 #define WORDS ((ptrdiff_t)(offsetof(struct item, words) - offsetof(struct item, count)))
 
 static intptr_t node[2];
 
-/* Every operation by one kind of index; `...` is a comma and the CPU for those that take one. */
+/* Every operation with one kind of index. `...` is a comma and the CPU for the kinds that take one. */
 #define ALL_OPERATIONS(kind, ...)                                                                                      \
 	static int all_by_##kind(struct item *item, int cpu)                                                           \
 	{                                                                                                              \

@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * init.c - the first process of a guest: runs the programs that /programs lists, one after the other, passes on what
- * they print, and powers the machine off.
+ * init.c - the first process of a guest. It runs the programs that /programs lists, one after the other, passes on their
+ * output, and powers the machine off.
  *
- * What it says itself begins with "@guest ", at the beginning of a line:
+ * Its own messages are lines that begin with "@guest ":
  *
  *	@guest kernel RELEASE, N of M CPUs online
  *	@guest begin NAME
  *	...                          the program's standard output and error
  *	@guest end exit|signal|timeout NUMBER, MS ms
- *	@guest unplugged N times     CPUs taken away and brought back while it ran, if that was asked for
- *	@guest tainted BITS          the kernel complained of itself meanwhile; the lines before say how. 0 where it was
- *	                             tainted so before, and only its log tells
- *	@guest done                  the list's end; what follows is only the kernel's
+ *	@guest unplugged N times     CPUs taken away and brought back while it ran, if /programs says so
+ *	@guest tainted BITS          the kernel reported a fault of its own meanwhile; the lines before say which. 0: the
+ *	                             bit was set before, and only the log shows the new fault
+ *	@guest done                  the list's end; the kernel's own messages follow
  *
- * The kernel has the same console, and would write into the middle of these lines. So it keeps its messages to itself but
- * for emergencies; they are read from its log.
+ * The kernel uses the same console, and would write into the middle of these lines. So it prints only emergencies there. Its
+ * other messages are read from its log.
  *
- * /programs has a line per program, of fields between tabs: seconds it may take; "plug", or "unplug" for taking CPUs
- * away and bringing them back meanwhile; its name; NAME=VALUE for its environment, as many as there are; "--"; its
- * path and arguments.
+ * /programs has a line for each program, with fields between tabs:
+ * - the seconds that it may take
+ * - "plug", or "unplug" to take CPUs away and bring them back meanwhile
+ * - its name
+ * - any number of NAME=VALUE for its environment, and "--"
+ * - its path and arguments
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -43,9 +46,9 @@
 #include <unistd.h>
 
 #define FIELDS_MAX 64
-#define TOGGLE_MS 50 /* between two changes of the CPUs that are there */
+#define TOGGLE_MS 50 /* between two changes of the online CPUs */
 
-/* Commands of syslog(2), which the libc has no names for. */
+/* Commands of syslog(2) without a name in the libc. */
 #define KERNEL_LOG_READ_ALL 3
 #define KERNEL_LOG_CLEAR 5
 #define KERNEL_LOG_CONSOLE_OFF 6
@@ -72,7 +75,7 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Takes the line apart in place; false if it isn't one. */
+/* Parses the line in place. Returns false if it isn't complete. */
 static bool parse(char *line, char **fields, struct program *program)
 {
 	int count = 0, first = 3, end;
@@ -100,7 +103,7 @@ static bool parse(char *line, char **fields, struct program *program)
 	return true;
 }
 
-/* The online switch of a CPU, for writing; -1 if it has none, as CPU 0 of many machines. */
+/* Opens the CPU's online switch for writing. Returns -1 if the CPU has none, as CPU 0 of many machines. */
 static int cpu_switch(int cpu)
 {
 	char path[64];
@@ -119,7 +122,7 @@ static bool set_online(int cpu, bool online)
 	return done;
 }
 
-/* Changes one CPU after the other, from on to off, and in the next round back. True if one was brought back. */
+/* Switches the next CPU: all off in one round, all on in the next. Returns true if a CPU was brought back. */
 static bool toggle_next(int *turn)
 {
 	int cpus = (int)sysconf(_SC_NPROCESSORS_CONF), cpu = *turn % cpus;
@@ -146,7 +149,7 @@ static _Noreturn void become(const struct program *program, int out)
 	_exit(127);
 }
 
-/* What a program printed between the last look and its end; nobody is left who could print more. */
+/* Passes on what the program printed after the last look. No process is left that could print more. */
 static void pass_rest(int in)
 {
 	struct pollfd poller = {.fd = in, .events = POLLIN};
@@ -157,10 +160,7 @@ static void pass_rest(int in)
 		(void)!write(STDOUT_FILENO, text, (size_t)size);
 }
 
-/*
- * Passes on what the program prints, until it has ended, or its time has. Returns its status as of waitpid(), or -1 for
- * a timeout.
- */
+/* Passes on the program's output until it ends or its time is over. Returns its status as waitpid() does, or -1 for a timeout. */
 static int watch(pid_t pid, int in, const struct program *program, int *plugged)
 {
 	int64_t deadline = now_ms() + program->limit * INT64_C(1000);
@@ -181,12 +181,12 @@ static int watch(pid_t pid, int in, const struct program *program, int *plugged)
 			return -1;
 		if (program->unplug)
 			*plugged += toggle_next(&turn);
-		if (size == 0 && poller.revents != 0) /* closed, but alive */
+		if (size == 0 && poller.revents != 0) /* closed, but the program lives */
 			usleep(TOGGLE_MS * 1000);
 	}
 }
 
-/* The kernel's taint bits: a warning, a bug or a lockup sets one. Source: the kernel's admin-guide/tainted-kernels. */
+/* Returns the kernel's taint bits. A warning, a bug or a lockup sets one. Source: the kernel's admin-guide/tainted-kernels. */
 static unsigned long taint(void)
 {
 	unsigned long bits = 0;
@@ -201,9 +201,9 @@ static unsigned long taint(void)
 }
 
 /*
- * Says that the kernel was tainted since it had the bits `before`, with what it logged since the last program's end. A
- * bit stays set, so the log is searched as well for what begins every warning and oops. Where the program is `late` the
- * log may say why.
+ * Reports whether the kernel was tainted since it had the bits `before`, with its log since the last program's end. A bit
+ * stays set, so this also searches the log for the line that begins each warning and oops. If the program is `late`, prints
+ * the log, which may say why.
  */
 static void tell_taint(unsigned long before, bool late)
 {
@@ -236,12 +236,12 @@ static void run(const struct program *program)
 	if (pid == 0)
 		become(program, ends[1]);
 	close(ends[1]);
-	if (pid < 0) { /* no end is said, so the runner knows */
+	if (pid < 0) { /* without an "@guest end" the runner knows */
 		close(ends[0]);
 		return;
 	}
 	status = watch(pid, ends[0], program, &plugged);
-	/* Whatever it left behind, too. */
+	/* Also kills the processes that the program left. */
 	(void)kill(-1, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
@@ -277,8 +277,9 @@ static void run_all(const char *list)
 }
 
 /*
- * Emulated, a time slice extension of the usual length is over before the thread sees it: the longest that there is, or
- * what the kernel's arguments say. (What the kernel doesn't know of them is the first process's environment.)
+ * Makes time slice extensions longer: as long as possible, or as the kernel's argument slice_ext_nsec says. On an emulated
+ * machine an extension of the usual length ends before the thread sees it. (Arguments that the kernel doesn't know become the
+ * first process's environment.)
  */
 static void lengthen_slice_extensions(void)
 {
@@ -294,9 +295,8 @@ static void lengthen_slice_extensions(void)
 }
 
 /*
- * Until whoever reads the console has all that was written to it: powered off, the machine takes with it what is still in
- * the tty's buffer or in the UART. tcdrain() waits for the former, and for the latter only some time, which isn't enough
- * where the reader is kept waiting.
+ * Waits until the console's reader has everything. Powering off would lose what is in the tty's buffer or in the UART.
+ * tcdrain() waits for the buffer, and for the UART only some time, which is too short for a slow reader.
  */
 static void drain_console(void)
 {
@@ -316,10 +316,10 @@ int main(void)
 		mkdir(mounts[i].path, 0755);
 		(void)mount(mounts[i].type, mounts[i].path, mounts[i].type, 0, NULL);
 	}
-	mkdir("/tmp", 0777); /* not mounted: builds may lie there */
+	mkdir("/tmp", 0777); /* not mounted, because builds may be there */
 	lengthen_slice_extensions();
 	(void)klogctl(KERNEL_LOG_CONSOLE_OFF, NULL, 0);
-	(void)klogctl(KERNEL_LOG_CLEAR, NULL, 0); /* of the boot */
+	(void)klogctl(KERNEL_LOG_CLEAR, NULL, 0); /* the boot's messages */
 	uname(&system);
 	printf("\n@guest kernel %s, %ld of %ld CPUs online\n", system.release, sysconf(_SC_NPROCESSORS_ONLN),
 	       sysconf(_SC_NPROCESSORS_CONF));

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * checks.h - what the parts of this program share: what a thread is asked, what was found, and what the supervisor is
- * told of it.
- */
+/* checks.h - shared by the parts of this program: the checks of a thread, their results, and the report to the supervisor. */
 #ifndef CHECKS_H
 #define CHECKS_H
 
@@ -14,7 +11,7 @@
 
 #define SIGNATURE 0x53053053
 
-/* rseq(2) */
+/* flags of rseq(2) */
 #define FLAG_UNREGISTER (1 << 0)
 #define FLAG_GET_LAYOUT (1 << 16)
 #define FLAG_SET_OFFSET (1 << 17)
@@ -24,38 +21,38 @@
 extern const ptrdiff_t __rseq_offset;
 extern const unsigned int __rseq_size;
 
-/* What the supervisor is told, to hold it against what it saw. */
+/* The report that the supervisor compares with its counts. */
 struct report {
-	long images;	/* programs started: the calls of the C library's start are made so many times */
+	long images;	/* programs started: each makes the calls of the C library's start once */
 	long detached;	/* threads that ended detached: each calls rseq(2) once */
-	long refused;	/* threads that could not be made by clone3: each calls rseq(2) once */
+	long refused;	/* threads that clone3 was refused to: each calls rseq(2) once */
 	long failed;
 };
 extern struct report report;
 
-extern char self[];	/* a path that leads to this program, wherever it runs */
-extern char path[4096];	/* this program's own */
+extern char self[];	/* a path of this program, wherever it runs */
+extern char path[4096];	/* this program's real path */
 
-/* judge.c: looks for KTLS in the vDSO, and unless it is the supervisor that asks, at where the blob is. */
+/* judge.c: looks for KTLS in the vDSO, and if `with_blob`, asks the kernel for the blob's offset. */
 void look_at_kernel(_Bool with_blob);
 _Bool has_ktls(void);
 
-/* What is wrong with the calling thread, or NULL. The first may be called by signal handlers; the second moves to each CPU. */
+/* Return what is wrong with the calling thread, or NULL. wrong_here() is async-signal-safe; wrong() moves to each CPU. */
 const char *wrong_here(void);
 const char *wrong(void);
 
-/* Of threads that nobody joins, between forget() and noted(): how many looked, and what was wrong first. */
+/* For threads that aren't joined, between forget() and noted(): the number of checks, and the first fault. */
 void forget(void);
 void note(const char *what);
 int looked(void);
 const char *noted(int wanted);
 const char *noted_any(void);
 
-void *thread(void *unused); /* a thread that looks, and returns what is wrong */
+void *thread(void *unused); /* checks a thread, and returns what is wrong */
 const char *in_thread(const pthread_attr_t *attributes, void *(*function)(void *));
-void wait_for_ends(void); /* until only the calling thread is left */
+void wait_for_ends(void); /* returns when only the calling thread is left */
 
-/* kinds.c, children.c: NULL, what is wrong, or "# SKIP" with the reason. */
+/* kinds.c, children.c: return NULL, what is wrong, or "# SKIP" with the reason. */
 const char *test_this(void);
 const char *test_joined(void);
 const char *test_stack(void);
@@ -77,7 +74,7 @@ const char *test_system(void);
 const char *test_popen(void);
 const char *test_sandbox(void);
 
-/* supervisor.c: has this program run the tests, and holds the calls of rseq(2) against what they report. */
+/* supervisor.c: runs the tests in a child, and compares the calls of rseq(2) with their report. */
 int supervised(int tests);
 
 #endif /* CHECKS_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* children.c - children of each kind, and what they make of their parent. */
+/* children.c - children of each kind, and their effects on the parent. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/filter.h>
@@ -56,7 +56,7 @@ const char *test_vfork(void)
 	return in_child ? in_child : outcome(pid) ? "the child failed" : wrong();
 }
 
-/* Children that are this program again, and see whether they are registered. */
+/* Children that execute this program again, and check whether they are registered. */
 static char *const image[] = { self, "image", NULL };
 
 static void *execs(void *unused)
@@ -133,7 +133,7 @@ static int filter_clone3(int error)
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 
-/* Sandboxes that know nothing of clone3, or do not want it; and what a kernel says that lost the offset. */
+/* Sandboxes that don't know clone3 (ENOSYS) or refuse it (EPERM), and the error of a kernel that lost the offset (ENXIO). */
 const char *test_sandbox(void)
 {
 	static const int errors[] = { ENOSYS, EPERM, ENXIO };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* judge.c - is the calling thread registered, where and as it should be? */
+/* judge.c - checks whether the calling thread is registered, at the right place and in the right way. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +21,7 @@ struct layout {
 	uint64_t rseq_offset;
 };
 
-/* TLS of the program's own, so that the blob has something to collide with. */
+/* The program's own TLS, which the blob must not overwrite. */
 static _Thread_local _Alignas(256) volatile unsigned char beside[300] = { [0] = 1, [299] = 2 };
 
 static uint32_t (*vdso_tid)(long offset);
@@ -45,7 +45,7 @@ static pid_t thread_id(void)
 	return syscall(SYS_gettid);
 }
 
-/* Does the kernel have KTLS? Its vDSO tells. */
+/* Looks for KTLS in the kernel's vDSO. */
 void look_at_kernel(bool with_blob)
 {
 	struct layout layout;
@@ -65,7 +65,7 @@ static int probe(void *address)
 	return syscall(SYS_rseq, address, __rseq_size, FLAG_UNREGISTER, SIGNATURE + 1) == 0 ? 0 : errno;
 }
 
-/* What is wrong with the calling thread, or NULL; may be called by signal handlers. */
+/* Returns what is wrong with the calling thread, or NULL. Async-signal-safe. */
 const char *wrong_here(void)
 {
 	volatile struct area *mine = area();
@@ -91,7 +91,7 @@ const char *wrong_here(void)
 	return NULL;
 }
 
-/* The same on each CPU, and what lies beside the blob. */
+/* Like wrong_here(), on each CPU. Also checks the TLS next to the blob. */
 const char *wrong(void)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -113,7 +113,7 @@ const char *wrong(void)
 	return what;
 }
 
-static const char *volatile first_wrong;	/* of threads that nobody joins */
+static const char *volatile first_wrong;	/* of threads that aren't joined */
 static int checked;
 
 void note(const char *what)
@@ -162,7 +162,7 @@ const char *in_thread(const pthread_attr_t *attributes, void *(*function)(void *
 	return what;
 }
 
-/* Until only the calling thread is left. */
+/* Waits until only the calling thread is left. */
 void wait_for_ends(void)
 {
 	for (int threads = 2; threads > 1;) {

@@ -46,7 +46,7 @@ const char *test_joined(void)
 	return what;
 }
 
-/* A stack of the program's own: with room for TLS, and so small that this goes elsewhere. */
+/* Stacks that the program supplies: one with room for TLS, and one so small that TLS gets other memory. */
 const char *test_stack(void)
 {
 	static _Alignas(4096) char large[65536], small[8192];
@@ -169,7 +169,7 @@ const char *test_cancelled(void)
 			pthread_join(id, NULL);
 	}
 	wait_for_ends();
-	/* One that is cancelled before it has begun has nothing to clean up. */
+	/* A thread that is cancelled before it begins runs no cleanup handler. */
 	return noted_any();
 }
 
@@ -211,7 +211,7 @@ static int early;
 
 static void *is_signalled(void *unused)
 {
-	/* A signal that came before: the C library held it up until here. */
+	/* The signal arrived before this statement, and the C library delayed it until now. */
 	if (handled)
 		__atomic_add_fetch(&early, 1, __ATOMIC_SEQ_CST);
 	while (!handled)

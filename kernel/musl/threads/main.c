@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c - is every thread of a program registered by the kernel (KTLS), when only the C library knows of that?
+ * main.c - is every thread of a program registered by the kernel (KTLS), when only the C library knows of KTLS?
  *
- * For a musl with the patch in the folder above. The program registers nothing. It asks each kind of thread and of child:
- * is the CPU in its rseq area the right one, wherever it runs; is the thread id that the vDSO reads its own; and does
- * the kernel know the area? For that it tries to unregister it with a wrong signature, which is refused by EPERM.
+ * For a musl with the patch in the parent directory. The program registers nothing. Each kind of thread and child checks
+ * three things. The CPU in its rseq area is right, on each CPU. The thread id that the vDSO reads is its own. The kernel
+ * knows the area: unregistering it with a wrong signature fails with EPERM.
  * Meanwhile a supervisor counts all calls of rseq(2), by seccomp's notifications.
  *
- * Where the kernel has no KTLS, __rseq_size has to be 0 everywhere, and no one may have called rseq(2) but for the
- * C library's question.
+ * If the kernel has no KTLS, __rseq_size must be 0 in every thread. The only calls of rseq(2) may then be the C library's
+ * questions for the layout.
  *
  * usage: threads                  TAP; exit status 0 if all is well
  *        threads stress SECONDS   detached threads for so long, without the supervisor
@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 
 	path[length < 0 ? 0 : length] = '\0';
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	look_at_kernel(argc > 1); /* the supervisor's own question would be among those that it counts */
+	look_at_kernel(argc > 1); /* the supervisor doesn't need the blob's offset */
 	if (argc == 1)
 		return supervised(ARRAY_SIZE(tests));
 	if (strcmp(argv[1], "image") == 0)
