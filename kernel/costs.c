@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What starting threads and processes costs, in ticks of the time-stamp counter. Under QEMU's -icount shift=0 these are
- * instructions, of the kernel and the program together. Costs are printed by line: name, and ticks of one round.
+ * costs.c - measures the start of threads and processes in ticks of the time-stamp counter. Under QEMU's -icount shift=0 a tick
+ * is an instruction, of the kernel or of the program. Each line of the output has a name and the ticks of one round.
  *
- * Three ways: "none" without rseq, "call" where each thread calls rseq(2) itself, and "ktls", where the kernel registers.
+ * There are three ways: "none" without rseq, "call" where each thread calls rseq(2) itself, and "ktls" where the kernel
+ * registers threads.
  */
 #define _GNU_SOURCE
 #include <linux/sched.h>
@@ -42,7 +43,7 @@ static uint64_t now(void)
 	return (uint64_t)high << 32 | low;
 }
 
-/* A thread that registers itself if it has an area, and ends. */
+/* A thread that registers itself if it has an area, and then ends. */
 static long start(const struct clone_args *args, void *area)
 {
 	register long len __asm__("r8") = length;
@@ -162,7 +163,7 @@ int main(void)
 	int64_t offset = blob - (char *)__builtin_thread_pointer();
 	cpu_set_t set;
 
-	/* Who registers is to be us. */
+	/* glibc must not register threads: this program does. */
 	if (!getenv("GLIBC_TUNABLES")) {
 		setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
 		execl("/proc/self/exe", "costs", NULL);
@@ -182,7 +183,7 @@ int main(void)
 			call(blob + KTLS_RSEQ, length, 0, SIG);
 		if (way == KTLS) {
 			if (syscall(334, &offset, 8, SET_OFFSET, 0) != 0)
-				_exit(0); /* a kernel without */
+				_exit(0); /* the kernel has no KTLS */
 			call(NULL, 0, SET_KTLS_SIG, SIG);
 			call(NULL, 0, SET_THREAD, 0);
 		}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * banks.h - included ahead of a test of the operations of ops.h, makes it one of those of bank.h: an item of the test is
- * the bank of its slot, and lies behind what a slot of closable memory begins with. Each has a page, so that the slot is
- * found from any word of it.
+ * banks.h - included before a test of the operations of ops.h, turns it into a test of those of bank.h. An item of
+ * the test becomes the bank of its slot. It follows the header of the slot, struct rk_bank_slot. Each slot has a page
+ * of its own, so that the slot is found from the address of any word in it.
  */
 #ifndef BANKS_H
 #define BANKS_H
@@ -48,7 +48,7 @@ static inline int free_with_banks(struct rk_percpu *pool, void *item)
 	return rk_percpu_free(pool, (char *)item - BANKS_HEADER);
 }
 
-/* A slot's item is in the bank that the slot names now. */
+/* Returns the word in the bank that the slot names now. */
 static inline void *slot_with_banks(const void *word, int index)
 {
 	uintptr_t where = (uintptr_t)word & (BANKS_PAGE - 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * by_index.h - any operation by any kind of index, for tests that go through all of them.
+ * by_index.h - any operation by any kind of index, for tests that try all of them.
  */
 #ifndef BY_INDEX_H
 #define BY_INDEX_H

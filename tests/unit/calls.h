@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * calls.h - the library's system calls, seen by the test: it makes them by the libc's syscall(), which is this one here. Who
- * includes this says in called() what comes of each, by really() what the kernel says.
+ * calls.h - replaces the libc's syscall(), by which the library makes its system calls, so that a test sees each one.
+ * The test defines called(), which returns the result of a call. really() makes the call in the kernel.
  */
 #ifndef CALLS_H
 #define CALLS_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* committed.h - which pages are in memory, of this process's own, in the kernel's word: its page map. */
+/* committed.h - the bytes of a range that are in memory or swapped out, by the kernel's page map of this process. */
 #ifndef COMMITTED_H
 #define COMMITTED_H
 

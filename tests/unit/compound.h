@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compound.h - lists, stacks, arrays, logs and pointers in per-CPU memory, worked on by the operations that need more
- * than one word, and what must be there in the end.
+ * compound.h - lists, stacks, arrays, logs and pointers in per-CPU memory, the operations on them that need more than
+ * one word, and checks of the result.
  *
- * The invariants: a node is in one list, or whoever popped it has it; a stack or an array holds what was stored by
- * operations that were done, and nothing of those that weren't; the last records of a log are whole.
+ * The invariants: a node is in one list, or held by the thread that popped it. A stack or an array holds what the
+ * operations that returned RK_DONE stored, and nothing else. The last records of a log are whole.
  */
 #ifndef COMPOUND_H
 #define COMPOUND_H
@@ -23,7 +23,7 @@ struct node {
 
 struct compound {
 	intptr_t list[INDICES];
-	intptr_t through[INDICES], target[INDICES]; /* a pointer to the target of the same slot */
+	intptr_t through[INDICES], target[INDICES]; /* points to the target of the same slot */
 	struct {
 		intptr_t depth, elements[DEPTH];
 	} stack[INDICES];
@@ -38,7 +38,7 @@ struct compound {
 
 static struct node nodes[NODES];
 static struct compound *compound;
-static struct node *spilled; /* by those who couldn't push; only ever pushed to */
+static struct node *spilled; /* nodes of threads that couldn't push them to a list; only ever pushed to */
 
 static void spill(struct node *node)
 {
@@ -82,7 +82,7 @@ static void use_list(struct tally *t, enum index index, int cpu, uint64_t *rando
 	push_somewhere(t, node, (enum index)(draw(random) % INDICES));
 }
 
-/* Takes the last element off, if it is still the one that was seen. */
+/* Removes the last element, if it is still the one that was loaded. */
 static void unstack(struct tally *t, enum index index, int cpu, intptr_t depth)
 {
 	intptr_t seen, *word = &compound->stack[index].depth, *last = &compound->stack[index].elements[depth - 1];
@@ -141,7 +141,7 @@ static void use_log(struct tally *t, enum index index, int cpu, uint64_t *random
 	t->logged += result == RK_DONE;
 }
 
-/* The last elements of the array at once, if it is still as it was seen. */
+/* Takes the last `count` elements of the array at once, if its state hasn't changed since it was loaded. */
 static void take_from_array(struct tally *t, enum index index, int cpu, intptr_t state, int count)
 {
 	intptr_t got[DEPTH], *word = &compound->array[index].head.state;
@@ -190,7 +190,7 @@ static void use_pointer(struct tally *t, enum index index, int cpu, uint64_t *ra
 	t->through += result == RK_DONE ? (uint64_t)value : 0;
 }
 
-/* One of each, by an index that is drawn. In handlers too. */
+/* One operation of each kind, by an index that is drawn. Handlers call this too. */
 static void operate_compound(struct tally *t, uint64_t *random)
 {
 	enum index index = (enum index)(draw(random) % INDICES);
@@ -231,7 +231,10 @@ static int count_nodes(intptr_t head)
 	return count;
 }
 
-/* Those from the oldest that no operation that wasn't done may have begun to overwrite. */
+/*
+ * Checks the records in the log, except the oldest of a full log: an operation that failed may have begun to
+ * overwrite that one.
+ */
 static void check_log(const struct compound *slot, int index)
 {
 	intptr_t count = slot->log[index].count;
@@ -244,7 +247,7 @@ static void check_log(const struct compound *slot, int index)
 	}
 }
 
-/* All is still: what is there must be what was done. */
+/* Compares the memory with what the tallies say. All threads have ended. */
 static void check_compound(const struct tally *all)
 {
 	uint64_t through = 0, stacked = 0, stacked_sum = 0, logged = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * duel.h - two who meet at any moment: a thread on one CPU, and this one on another, for a quarter of a storm (storm.h), and
- * as long again with the first one by its slow way.
+ * duel.h - two functions that may meet at any moment: one in a thread on one CPU, the other in this thread, on
+ * another CPU if there is one. They run for a quarter of a storm's time (storm.h), and then as long again with
+ * `slowly` set.
  */
 #ifndef DUEL_H
 #define DUEL_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* expect.h - expectations of threads and handlers, which go on if they fail; and numbers drawn at random. */
+/* expect.h - checks for threads and handlers, which continue after a failure; and random numbers. */
 #ifndef EXPECT_H
 #define EXPECT_H
 
 #include "test.h"
 
-static int wrong; /* expectations that failed */
+static int wrong; /* checks that failed */
 
-/* For any thread, and handlers: says what failed, a few times, and goes on. */
+/* For any thread, and for handlers: counts a failure, reports the first ten, and continues. */
 #define EXPECT(condition)                                                                                              \
 	do {                                                                                                           \
 		if (!(condition) && __atomic_fetch_add(&wrong, 1, __ATOMIC_RELAXED) < 10)                              \
@@ -23,7 +23,7 @@ static inline uint64_t draw(uint64_t *random)
 	return *random;
 }
 
-/* One of the possible CPUs, online or not. */
+/* A possible CPU, online or not. */
 static inline int any_cpu(uint64_t *random)
 {
 	int cpu = -1;

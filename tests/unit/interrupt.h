@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interrupt.h - a signal at every instruction: an operation is run in a fresh child for each of its instructions,
- * single-stepped up to there, and let go with a signal. What a storm of signals finds once in a while is found every
- * time, in whatever state of registration the child has put itself. To be linked with -z now: the dynamic linker's
- * instructions are none of the operation's.
+ * interrupt.h - sends a signal at every instruction of an operation. For each instruction, a new child runs the
+ * operation, single-stepped up to there, and then continues with a signal. A storm of signals finds such faults only
+ * now and then; this finds them every time. The child chooses the state of registration. Link such a test with -z
+ * now: otherwise the instructions of the dynamic linker are stepped through too.
  */
 #ifndef INTERRUPT_H
 #define INTERRUPT_H
 
 #ifndef TEST_SECONDS
-#define TEST_SECONDS 900 /* where each instruction is tried, beside others that do so */
+#define TEST_SECONDS 900 /* each instruction is tried, while other such tests run */
 #endif
 #include "test.h"
 #include "urgent.h"
@@ -20,30 +20,30 @@
 
 struct interrupted {
 	void (*prepare)(void);   /* before the first step */
-	void (*operate)(void);   /* what is interrupted */
+	void (*operate)(void);   /* the operation that is interrupted */
 	void (*interrupt)(void); /* what the signal handler does */
-	int (*judge)(void);      /* afterwards: 0 if all is well */
-	bool naive;              /* will come to harm, so every instruction is tried where all is slow, too, briefly */
+	int (*judge)(void);      /* runs last: 0 if all is well */
+	bool naive;              /* expected to fail: every instruction is tried on slow machines too, with a short timer */
 };
 
 #ifndef INSTRUCTIONS_MAX
-#define INSTRUCTIONS_MAX 300 /* what is behind are repetitions: a section that is stepped through aborts */
+#define INSTRUCTIONS_MAX 300 /* later ones are repetitions: a section that is stepped through aborts */
 #endif
 /*
- * us of a processor's time, for a lock that nobody will release; more where it is slow. What is naive waits for one
- * indeed, after some instructions.
+ * Microseconds of processor time that a handler may take before it counts as deadlocked. On slow machines
+ * DEADLOCK_AFTER grows. A naive operation does deadlock after some of its instructions, so its time is short.
  */
 #define DEADLOCK_AFTER 500000
 #define NAIVE_DEADLOCK_AFTER 100000
 
 static const struct interrupted *the_interrupted;
 
-/* Shared with the child: where it is. */
+/* Shared with the child: how far it is. */
 static volatile struct {
 	bool inside, done;
 } *progress;
 
-/* What has been stepped through before took time too, and the more where all is slow. */
+/* The timer starts here, because the steps before the signal took processor time too, and most on slow machines. */
 static void on_interrupt(int signo)
 {
 	int64_t patience_us = the_interrupted->naive ? NAIVE_DEADLOCK_AFTER : DEADLOCK_AFTER * SLOWNESS();
@@ -61,7 +61,7 @@ static void run_stepped(void)
 	the_interrupted->prepare();
 	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
 	CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
-	alarm(240); /* a kernel that looks at all its locks steps slowly */
+	alarm(240); /* a kernel that checks all its locks steps slowly */
 	raise(SIGSTOP);
 	progress->inside = true;
 	the_interrupted->operate();
@@ -69,7 +69,10 @@ static void run_stepped(void)
 	_exit(the_interrupted->judge());
 }
 
-/* Lets the child go with a signal after `count` instructions. Its end; *last is set if the operation has no more. */
+/*
+ * Steps a child through `count` instructions, then lets it continue with a signal. Returns its exit status. Sets
+ * *last if the operation has no more instructions.
+ */
 static int interrupt_after(int count, bool *last)
 {
 	pid_t pid;
@@ -93,8 +96,8 @@ static int interrupt_after(int count, bool *last)
 }
 
 /*
- * The first end that isn't 0, or 0 if none of the operation's instructions minds a signal; where all is slow, none of
- * some of them.
+ * Interrupts the operation at each instruction, or at some of them on slow machines. Returns the first exit status
+ * that isn't 0, or 0 if there is none.
  */
 static inline int interrupt_everywhere(const struct interrupted *interrupted)
 {
@@ -102,7 +105,10 @@ static inline int interrupt_everywhere(const struct interrupted *interrupted)
 	bool last = false;
 	cpu_set_t allowed, here;
 
-	/* A step wakes one of the two processes, and a CPU of an emulator is slow to wake another. */
+	/*
+	 * Both processes run on one CPU: each step wakes one of them, and an emulator's CPU is slow to wake another
+	 * CPU.
+	 */
 	CPU_ZERO(&here);
 	CPU_SET(sched_getcpu(), &here);
 	CHECK(sched_getaffinity(0, sizeof(allowed), &allowed) == 0 && sched_setaffinity(0, sizeof(here), &here) == 0);
@@ -119,7 +125,7 @@ static inline int interrupt_everywhere(const struct interrupted *interrupted)
 	return status;
 }
 
-/* A test of some of them. */
+/* Runs `count` operations; each must end with 0. */
 __attribute__((__unused__)) static void interrupt_each(const struct interrupted *interrupted, size_t count)
 {
 	if (SANITIZED)
@@ -136,7 +142,7 @@ __attribute__((__unused__)) static void *fork_for_deed(void *arg)
 	return NULL;
 }
 
-/* What a handler may do: another thread forks, and its child does this, which must end with 0. */
+/* For a handler: another thread forks, and the child runs `deed`, which must return 0. */
 static inline void fork_in_another_thread(int (*deed)(void))
 {
 	pthread_t thread;
@@ -147,7 +153,7 @@ static inline void fork_in_another_thread(int (*deed)(void))
 	CHECK(ending == 0);
 }
 
-/* The same by the interrupted thread itself: its child goes on with what was interrupted, as does its parent. */
+/* For a handler: the interrupted thread forks. Both the child and the parent then continue the interrupted operation. */
 static inline void fork_this_thread(void)
 {
 	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);

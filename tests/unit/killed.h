@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * killed.h - a vfork child that is killed in the middle of what it does, at each instruction of it: its parent, the parent's
- * other threads, forked children and further vfork children find nothing taken that nobody gives back. One that lives and
- * stands still there keeps what it has from other threads.
+ * killed.h - kills a vfork child at each instruction of an operation. The parent, its other threads, forked children
+ * and further vfork children must then find nothing that stays taken for ever. With `meanwhile`, the child isn't
+ * killed: it stops there, and other threads must not get what it holds.
  */
 #ifndef TESTS_KILLED_H
 #define TESTS_KILLED_H
 
-#define TEST_SECONDS 900 /* each instruction is tried, beside others that do so */
+#define TEST_SECONDS 900 /* each instruction is tried, while other such tests run */
 #include "test.h"
 #include <sched.h>
 #include <sys/mman.h>
@@ -18,7 +18,7 @@
 
 #define INSTRUCTIONS_MAX 3000
 
-/* Shared with the processes: where the vfork child is, and whether another thread of its parent has done its part. */
+/* Shared with the processes: how far the vfork child is, and whether another thread of its parent has finished. */
 static volatile struct {
 	bool inside, done, stands, passed;
 } *progress;
@@ -26,10 +26,10 @@ static volatile struct {
 struct killed {
 	void (*prepare)(void);
 	void (*operate)(void);   /* in a vfork child */
-	int (*judge)(void);      /* wherever that parent's memory is, or a copy of it: 0 if all is well */
-	void (*meanwhile)(void); /* in another thread, while the child stands still. NULL: the child is killed */
-	bool inner;              /* there is a bracket around that of the child */
-	bool forks;              /* before the child stands still */
+	int (*judge)(void);      /* in the parent, its threads and its children: 0 if all is well */
+	void (*meanwhile)(void); /* in another thread, while the child is stopped. NULL: the child is killed */
+	bool inner;              /* another bracket surrounds that of the child */
+	bool forks;              /* the child forks before it stops */
 };
 
 static const struct killed *the_killed;
@@ -83,7 +83,7 @@ static void judge_everywhere(void)
 	CHECK(the_killed->judge() == 0);
 }
 
-/* A child of fork has its parent's brackets, and none of the killed child's. */
+/* A child of fork() has the brackets of its parent, but none of the killed child. */
 static int end_brackets(void)
 {
 	CHECK(!the_killed->inner || rk_vfork_end() == 0);
@@ -119,7 +119,7 @@ static void run_traced(void)
 	_exit(0);
 }
 
-/* Of that process: the vfork child that it has made, stopped. */
+/* Returns the vfork child that process `pid` makes, stopped. */
 static pid_t stopped_child_of(pid_t pid)
 {
 	unsigned long child;
@@ -135,7 +135,10 @@ static pid_t stopped_child_of(pid_t pid)
 	return (pid_t)child;
 }
 
-/* Its parent's end; *last is set if the operation has no more instructions. */
+/*
+ * Stops the vfork child after `count` instructions, and kills it or lets `meanwhile` run. Returns the exit status of
+ * its parent. Sets *last if the operation has no more instructions.
+ */
 static int stop_after(int count, bool *last)
 {
 	pid_t child, pid;
@@ -180,7 +183,10 @@ static void everywhere(void **state)
 		stride *= 5;
 	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(progress != MAP_FAILED);
-	/* A step wakes one of the two processes, and a CPU of an emulator is slow to wake another. */
+	/*
+	 * Both processes run on one CPU: each step wakes one of them, and an emulator's CPU is slow to wake another
+	 * CPU.
+	 */
 	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
 	pin(sched_getcpu());
 	for (; !last && count < INSTRUCTIONS_MAX; count += stride)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* lock_ways.h - a per-CPU lock, and what another thread gets of it. */
+/* lock_ways.h - a per-CPU lock, the ways to acquire it, and the results that another thread gets. */
 #ifndef LOCK_WAYS_H
 #define LOCK_WAYS_H
 
 #include "refuse.h"
 #include "ways.h"
 
-/* Where it can't be had here by a section, it is the overflow slot's. */
+/* Where this thread can't use sections, HERE and HERE_SLOWLY acquire the overflow slot. */
 enum lock_way { HERE, HERE_SLOWLY, HERE_BY_OVERFLOW, FROM_ELSEWHERE, FROM_ELSEWHERE_OVERFLOW, LOCK_WAYS };
 
 static struct rk_lock *lock;
-static int here; /* the CPU that this process's threads run on, if a test binds them */
+static int here; /* the CPU to which a test binds the threads of this process */
 
-/* Do they lead to the same data? */
+/* True if both ways lead to the same data. */
 static inline bool same_data(enum lock_way one, enum lock_way other)
 {
 	bool here_by_section = WITH_RSEQ();
@@ -37,7 +37,7 @@ static inline int take(enum lock_way way, int64_t nanoseconds, void **data)
 	}
 }
 
-/* Takes it and gives it back, and returns what it got. */
+/* Acquires the lock and releases it. Returns the result of the acquisition. */
 static inline int take_once(enum lock_way way, int64_t nanoseconds)
 {
 	void *data;
@@ -83,7 +83,7 @@ static inline int other_waits(enum lock_way way)
 	return other((struct other){.way = way, .nanoseconds = 2000000});
 }
 
-/* All ways lead to something, and nobody is told of anything. */
+/* Every way succeeds with 0, in this thread and in another: no slot is held, and no owner was lost. */
 static inline void all_is_free(void)
 {
 	for (int way = 0; way < LOCK_WAYS; way++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * movers.h - remote owners that are always at work: each moves the banks of one CPU after the other to where their
- * spares are and back, and spoils what it left. Who goes on using an old bank is found out.
+ * movers.h - remote owners that run all the time. Each moves the banks of one CPU after another from their home to a
+ * spare place or back, and then overwrites the old place. The tests detect a thread that still uses an old bank.
  */
 #ifndef MOVERS_H
 #define MOVERS_H
@@ -13,7 +13,7 @@
 
 struct moved {
 	char *slots, *spares;
-	void (*relocate)(void *bank, ptrdiff_t distance); /* what points into the bank itself */
+	void (*relocate)(void *bank, ptrdiff_t distance); /* adjusts pointers into the bank itself */
 };
 
 static struct moved moved[2];
@@ -27,7 +27,7 @@ static void *as_item(struct rk_percpu *of)
 	return item;
 }
 
-/* Copied first and spoiled last: a child that is forked in between reopens the old one, which is whole. */
+/* Copies before opening and overwrites last. A child forked in between reopens the old bank, which is whole. */
 static void move_bank(const struct moved *m, int cpu)
 {
 	char *home = (char *)(rk_percpu_slot)(m->slots, cpu) + BANKS_HEADER, *to;
@@ -38,7 +38,7 @@ static void move_bank(const struct moved *m, int cpu)
 		__atomic_fetch_add(&moves_refused, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	if (rk_bank_take_cid(m->slots, cpu, NULL, &bank) == 0) { /* there are users by concurrency id */
+	if (rk_bank_take_cid(m->slots, cpu, NULL, &bank) == 0) { /* operations by concurrency id use the banks too */
 		EXPECT(bank == home || bank == away);
 		to = bank == home ? away : home;
 		memcpy(to, bank, BANK_SIZE);
@@ -63,7 +63,7 @@ static void move_all_home(const struct moved *m)
 	}
 }
 
-/* In a child, whose parent's movers were anywhere. */
+/* Runs in a child, and opens the banks that the parent's movers had closed. */
 static void reopen_all(void)
 {
 	for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++)

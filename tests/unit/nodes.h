@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* nodes.h - nodes for a list (freelist.h). The invariant: each is held by somebody or in a list, and there once. */
+/* nodes.h - nodes for a list (freelist.h). The invariant: each node is held by a thread, or is in one list, once. */
 #ifndef NODES_H
 #define NODES_H
 
@@ -8,9 +8,9 @@
 #define NODES 3000
 
 struct node {
-	intptr_t number; /* the link is not the first */
+	intptr_t number; /* so that the link is not the first member */
 	struct rk_freelist_node link;
-	int held; /* by somebody, and not in a list */
+	int held; /* by a thread, and not in a list */
 };
 
 static struct node nodes[NODES];
@@ -28,7 +28,10 @@ static inline void create(void)
 		nodes[i] = (struct node){.number = i, .held = 1};
 }
 
-/* How many there are, each held by nobody before; NODES + 1 if one was held, or is no node. */
+/*
+ * Marks all nodes from `first` on as held. Returns how many there are, or NODES + 1 if one was held already or is
+ * none of `nodes`.
+ */
 static inline int hold_all(struct rk_freelist_node *first)
 {
 	int count = 0;
@@ -46,7 +49,7 @@ static inline void push(int number)
 	rk_freelist_push(list, &nodes[number].link);
 }
 
-/* The number, or -1. */
+/* Returns the number of the node, or -1 if the list is empty. */
 static inline int pop(void)
 {
 	struct rk_freelist_node *link = rk_freelist_pop(list);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * objects.h - objects for a cache (cache.h), of a fixed supply. The invariant: each is held by somebody, or in the cache and
- * there once, or wasn't made or was destructed.
+ * objects.h - a fixed supply of objects for a cache (cache.h). The invariant: each object is held by a thread, or is
+ * in the cache once, or isn't made, or was destructed.
  */
 #ifndef OBJECTS_H
 #define OBJECTS_H
@@ -17,9 +17,9 @@ struct object {
 };
 
 static struct object objects[OBJECTS];
-static int made;                      /* how many of the supply ever were */
-static uint64_t constructed, destructed; /* by the callbacks */
-static bool barren;                   /* the constructor has nothing */
+static int made;                      /* objects of the supply that were ever made */
+static uint64_t constructed, destructed; /* counted by the callbacks */
+static bool barren;                   /* the constructor returns NULL */
 static struct rk_cache *cache;
 static int wrong_objects;
 
@@ -29,14 +29,17 @@ static inline bool is_object(const void *pointer)
 	       ((uintptr_t)pointer - (uintptr_t)objects) % sizeof(struct object) == 0;
 }
 
-/* From where it was to somewhere else; what isn't so is counted, for handlers and threads alike. */
+/*
+ * Moves an object to another state. Counts it in wrong_objects if it wasn't in `from`. Handlers and threads call
+ * this.
+ */
 static inline void move(void *object, enum where from, enum where to)
 {
 	if (!is_object(object) || __atomic_exchange_n(&((struct object *)object)->where, to, __ATOMIC_RELAXED) != (int)from)
 		__atomic_fetch_add(&wrong_objects, 1, __ATOMIC_RELAXED);
 }
 
-/* In the cache until somebody gets it, as far as the callbacks know: they hand it over. */
+/* A new object counts as cached until get() moves it, because callbacks hand objects over. */
 static inline void *construct(void *context)
 {
 	int number;
@@ -97,7 +100,6 @@ static inline struct rk_cache_report stats(void)
 	return report;
 }
 
-/* How many objects are somewhere. */
 static inline int count_objects(enum where where)
 {
 	int n = 0;

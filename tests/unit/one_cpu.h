@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * one_cpu.h - an item whose slot on one CPU is worked on, by a thread that is kept there, and what must come of it.
+ * one_cpu.h - a thread that is bound to one CPU, an item whose slot it works on, and checks of the results.
  */
 #ifndef ONE_CPU_H
 #define ONE_CPU_H
@@ -9,14 +9,14 @@
 #include "by_index.h"
 #include <sched.h>
 
-#define GUARD 16 /* bytes around what is copied */
-#ifdef BANKS_H /* a bank has less room */
+#define GUARD 16 /* bytes on each side of what is copied */
+#ifdef BANKS_H /* a bank is smaller */
 #define LENGTH_MAX 3900
 #else
 #define LENGTH_MAX 5000
 #endif
 
-/* What a slot holds. The word stands between two others, for offsets of either sign. */
+/* The contents of a slot. The word stands between two others, for offsets of either sign. */
 struct slot {
 	intptr_t before, word, behind;
 	unsigned char bytes[GUARD + LENGTH_MAX + GUARD];
@@ -24,11 +24,11 @@ struct slot {
 
 #define BEFORE (-(ptrdiff_t)sizeof(intptr_t))
 #define BEHIND ((ptrdiff_t)sizeof(intptr_t))
-#define WIDE INTPTR_MIN /* not to be had as an immediate */
+#define WIDE INTPTR_MIN /* doesn't fit an immediate operand */
 
 static struct rk_percpu *pool;
 static struct slot *item;
-static int cpu; /* that this thread is kept on */
+static int cpu; /* the CPU that this thread is bound to */
 
 static int make_item(void **state)
 {
@@ -41,7 +41,7 @@ static int make_item(void **state)
 	    sched_getaffinity(0, sizeof(set), &set) != 0)
 		return 1;
 	item = allocated;
-	/* The highest, so that an index of 0 by mistake is not right by luck. */
+	/* The highest CPU, so that an operation that uses index 0 by mistake is noticed. */
 	for (cpu = CPU_SETSIZE - 1; !CPU_ISSET(cpu, &set); cpu--)
 		;
 	CPU_ZERO(&set);
@@ -60,7 +60,7 @@ static bool works(enum index index)
 	return WITH_RSEQ() && (index != BY_CID || rk_area_valid >= RK_FIELD_END_MM_CID);
 }
 
-/* The slot that operations by that index use: this is the process's only thread. */
+/* The slot that operations by `index` use. This process has one thread, so its concurrency id is 0. */
 static struct slot *slot_of(enum index index)
 {
 	return rk_percpu_slot(item, index == BY_CID ? 0 : cpu);
@@ -68,7 +68,7 @@ static struct slot *slot_of(enum index index)
 
 #define EACH_INDEX(index) for (enum index index = 0; index < INDICES; index++)
 
-/* A preemption in the middle of a section aborts it: try again, as every caller must. */
+/* A preemption inside a section aborts the section. Then this tries again, as every caller must. */
 #define EXPECT(outcome, index, verb, ...)                                                                              \
 	do {                                                                                                           \
 		enum rk_result expect_result_;                                                                         \
@@ -78,7 +78,7 @@ static struct slot *slot_of(enum index index)
 		assert_int_equal(expect_result_, works(index) ? (outcome) : RK_NO_RSEQ);                               \
 	} while (0)
 
-/* Makes the compiler have a value in that register here; where it can, it leaves it there. */
+/* Makes the compiler hold `value` in the register `name` here. Where it can, the compiler leaves the value there. */
 #define THROUGH_REGISTER(name, value)                                                                                  \
 	do {                                                                                                           \
 		register uintptr_t there_ __asm__(name) = (value);                                                     \
@@ -87,7 +87,7 @@ static struct slot *slot_of(enum index index)
 		(value) = there_;                                                                                      \
 	} while (0)
 
-/* What was in a register before an operation is kept across it. */
+/* Checks that an operation keeps the value of a register. */
 #define EXPECT_KEPT(name, index, verb, ...)                                                                            \
 	do {                                                                                                           \
 		uintptr_t kept_ = 0x5a5a5a5a;                                                                          \
@@ -102,7 +102,7 @@ static struct slot *slot_of(enum index index)
 		assert_int_equal(kept_result_, RK_DONE);                                                               \
 	} while (0)
 
-/* check(name, index) of each register that sections use. */
+/* Runs check(name, index) for each register that sections use. */
 #if defined(__x86_64__)
 #define EACH_REGISTER(check, index)                                                                                    \
 	do {                                                                                                           \
@@ -125,7 +125,7 @@ static struct slot *slot_of(enum index index)
 #define EACH_REGISTER(check, index) (void)(index)
 #endif
 
-/* The test of that: check(name, index) of each register at each index. */
+/* Defines a test that runs check(name, index) for each register and each kind of index. */
 #define REGISTERS_ARE_KEPT(check)                                                                                      \
 	static void registers_are_kept(void **state)                                                                   \
 	{                                                                                                              \

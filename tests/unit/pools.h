@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pools.h - pools of per-CPU memory in tests: made, used and destroyed in a line each. */
+/* pools.h - creates, uses and destroys pools of per-CPU memory, in one line each. */
 #ifndef POOLS_H
 #define POOLS_H
 
@@ -14,7 +14,7 @@ static inline struct rk_percpu *make(size_t size, const void *initial, unsigned 
 	return pool;
 }
 
-/* Never inlined: the caller that the library sees is here. */
+/* Never inlined, so that the library sees an address in this function as the caller. */
 __attribute__((__noinline__, __unused__)) static void *alloc(struct rk_percpu *pool)
 {
 	void *item;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * records.h - records for a ring (ring.h). Each says who wrote it and as which of its own, and is filled with what follows
- * from that. The invariant: what is read of a CPU is whole, once, and each writer's records come in the order in which it
- * wrote them there.
+ * records.h - records for a ring (ring.h). Each has the number of its writer and its own number among that writer's
+ * records. Its other bytes follow from these. The invariant: each record that is read of a CPU is whole, and is read
+ * once. The records of a writer come in the order in which it wrote them on that CPU.
  */
 #ifndef RECORDS_H
 #define RECORDS_H
@@ -11,7 +11,7 @@
 
 struct head {
 	uint32_t writer, length;
-	uint64_t number; /* of the writer's, counting up */
+	uint64_t number; /* counts the records of this writer */
 };
 
 #define RECORD_LONGEST 4000
@@ -21,7 +21,7 @@ static inline unsigned char filling(const struct head *head, size_t at)
 	return (unsigned char)(head->number * 31 + head->writer * 7 + at);
 }
 
-/* A record of that length in `buffer`, or as long as its head. Returns the length. */
+/* Makes a record of `length` bytes in `buffer`, or of its head's size if that is longer. Returns the length. */
 static inline size_t make_record(void *buffer, uint32_t writer, uint64_t number, size_t length)
 {
 	struct head head = {writer, (uint32_t)(length < sizeof(head) ? sizeof(head) : length), number};

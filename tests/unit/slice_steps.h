@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slice_steps.h - locks that request time, with the kernel's part of the slice extension played here, interrupted at
- * each instruction (interrupt.h): by a handler that takes others, is granted time there, or loses the request. Behind the
- * last one there is neither a request nor a grant, and the next lock requests.
+ * slice_steps.h - locks that request a slice extension, interrupted at each instruction (interrupt.h). This file
+ * plays the kernel's part. The handler takes other locks, is granted time there, or loses the request. After the last
+ * instruction there must be neither a request nor a grant, and the next lock must request again.
  *
- * Who includes this defines LOCK_TYPE, LOCK_INIT, LOCK(), UNLOCK() and HANDLERS_LOCK(), each 0 if done, and the functions
- * declared below.
+ * A file that includes this one defines LOCK_TYPE, LOCK_INIT, and LOCK(), UNLOCK() and HANDLERS_LOCK(), which return
+ * 0 on success. It also defines the two functions declared below.
  */
 #ifndef SLICE_STEPS_H
 #define SLICE_STEPS_H
@@ -13,7 +13,7 @@
 #include "interrupt.h"
 #include "slices.h"
 
-static void lose_inside(void); /* takes `first`, and loses the request before it gives it back */
+static void lose_inside(void); /* locks `first`, and loses the request before it unlocks it */
 static void take_others(void); /* what a handler does */
 
 static LOCK_TYPE first = LOCK_INIT, second = LOCK_INIT, others[2] = {LOCK_INIT, LOCK_INIT};

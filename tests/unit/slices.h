@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slices.h - what the kernel says of the slice extension, and what is asked of it.
+ * slices.h - whether the kernel has the slice extension, and counts of the calls that the library makes for it.
  */
 #ifndef SLICES_H
 #define SLICES_H
@@ -14,8 +14,8 @@
 #define SLICE_SET 2
 #define SYS_SLICE_YIELD 471
 
-static int switched_on, yields, yielded_in_time; /* calls that were made; yields to which the kernel says 1 */
-static volatile uint32_t *faked;                 /* the word that the kernel would clear at a yield; NULL: it does so itself */
+static int switched_on, yields, yielded_in_time; /* calls made; yields for which the kernel returned 1 */
+static volatile uint32_t *faked;                 /* not NULL: called() clears this word at a yield, in place of the kernel */
 
 static long called(long number, const long arguments[6])
 {
@@ -38,7 +38,10 @@ static inline bool kernel_says_on(void)
 	return prctl(PRCTL_SLICE, SLICE_GET, 0, 0, 0) == 1;
 }
 
-/* In a child: registers an area as long as the kernel wants it, and asks there. */
+/*
+ * Runs in a child: registers an area of the length that the kernel wants, and enables the extension there. Returns 0
+ * if that works.
+ */
 static int ask_kernel(void)
 {
 	static unsigned char room[4096] __attribute__((__aligned__(4096)));
@@ -51,13 +54,13 @@ static int ask_kernel(void)
 	return prctl(PRCTL_SLICE, SLICE_SET, 1, 0, 0) == 0 ? 0 : 1;
 }
 
-/* Does it offer the extension to who is registered in full? */
+/* True if the kernel offers the extension to a thread that is registered in full. */
 static inline bool kernel_offers(void)
 {
 	return in_child(ask_kernel) == 0;
 }
 
-/* Is it to be had in this process? */
+/* True if this process can use the extension. */
 static inline bool can_have(void)
 {
 	return WITH_RSEQ() && process_info().length > 32 && kernel_offers();
@@ -70,8 +73,8 @@ static inline bool can_have(void)
 	} while (0)
 
 /*
- * The protocol, with the kernel's part played here: inside a bracket the thread isn't registered, and the area's fields
- * are nobody's.
+ * The protocol, with the kernel's part played here. Inside a bracket the thread isn't registered, so the test may
+ * write the fields of the area.
  */
 static struct {
 	volatile uint32_t *flags, *control;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* slots.h - the item of per-CPU memory that tests of other CPUs' data work on. */
+/* slots.h - the item of per-CPU memory for tests that work on the data of other CPUs. */
 #ifndef SLOTS_H
 #define SLOTS_H
 
@@ -7,7 +7,7 @@
 
 static struct rk_percpu *pool;
 static char *slots;
-static int here; /* the CPU that is worked on */
+static int here; /* the CPU whose slot the test uses */
 
 static int make_slots(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slowness.h - how much slower things are here than on the bare machine, and what follows for tests. TEST_DIVISOR in
- * the environment says so: valgrind, emulators.
+ * slowness.h - how much slower this machine is than bare hardware, and how tests adapt. TEST_DIVISOR in the
+ * environment gives the factor under valgrind and emulators.
  */
 #ifndef SLOWNESS_H
 #define SLOWNESS_H
@@ -17,7 +17,10 @@ static inline int64_t SLOWNESS(void)
 	return divisor == NULL ? 1 : atoll(divisor);
 }
 
-/* For a timer; where all is slow, a slower one: handlers that last as long as the interval let nothing else run. */
+/*
+ * An interval for a timer. On slow machines it is longer: handlers that take as long as the interval let nothing else
+ * run.
+ */
 static inline struct itimerval storm_interval(long microseconds)
 {
 	long interval = microseconds * (SLOWNESS() == 1 ? 1 : 20);

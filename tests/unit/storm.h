@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * storm.h - threads that come and go, that are moved between CPUs, interrupted by handlers, fenced by membarrier, and
- * forked around, for STRESS_MS milliseconds, or if that is not set for USUAL_STRESS_MS (TEST_DIVISOR divides), and until what
- * has to happen at least once has. What they do is the test's.
+ * storm.h - threads that start and end, are moved between CPUs, interrupted by handlers and fenced by membarrier(2),
+ * while the process forks. A storm lasts STRESS_MS milliseconds, or USUAL_STRESS_MS if the former is not set, divided
+ * by TEST_DIVISOR. It also lasts until everything that the test requires has happened at least once. The test says
+ * what the threads do.
  */
 #ifndef STORM_H
 #define STORM_H
@@ -15,24 +16,24 @@
 
 #define STORM_THREADS_MAX 64
 #define STORM_REMOTES_MAX 4
-#define STORM_BATCH 500 /* operations between two looks at what else there is to do */
-#define STORM_FORKS 3000 /* at most, while what has to happen hasn't: each is followed by 10 ms; fewer where all is slow */
+#define STORM_BATCH 500 /* operations in a batch */
+#define STORM_FORKS 3000 /* at most, while enough() is false; each is followed by 10 ms. Fewer on slow machines */
 
 struct storm_thread {
-	int number; /* of lives that follow each other: 0 to storm_count - 1 */
+	int number; /* 0 to storm_count - 1; lives that follow each other share it */
 	uint64_t random, handler_random;
-	pid_t tid;    /* 0 when there is none */
-	int finished; /* a life: for its launcher */
+	pid_t tid;    /* 0 when there is no thread */
+	int finished; /* the life has ended; for its launcher */
 };
 
 struct storm {
 	void (*live)(struct storm_thread *t);   /* one life: some batches, or until stopped() */
 	void (*handle)(struct storm_thread *t); /* what a signal handler does */
-	void (*end)(struct storm_thread *t);    /* a life's end, with no more signals; or NULL */
+	void (*end)(struct storm_thread *t);    /* runs at a life's end, with signals blocked; or NULL */
 	int (*child)(void);                     /* what the only thread of a child does: 0 if all is well */
-	void *(*remote)(void *stop);            /* a thread that lasts, and isn't disturbed, until *(int *)stop */
+	void *(*remote)(void *stop);            /* a thread that runs undisturbed until *(int *)stop */
 	int remotes;
-	bool (*enough)(void);                   /* has all come that must? While others have the CPUs that may take longer */
+	bool (*enough)(void);                   /* has all happened that must? May take longer while other processes run */
 };
 
 static struct storm_thread storm_threads[STORM_THREADS_MAX];
@@ -46,7 +47,7 @@ static inline bool stopped(void)
 	return __atomic_load_n(&storm_stop, __ATOMIC_RELAXED);
 }
 
-/* A life of uses, some of them unregistered. */
+/* A life that calls `use` again and again, some of the time unregistered. */
 static inline void storm_use(struct storm_thread *t, void (*use)(uint64_t *random))
 {
 	for (unsigned batches = 1 + draw(&t->random) % 64; batches > 0 && !stopped(); batches--) {
@@ -62,7 +63,7 @@ static inline void storm_use(struct storm_thread *t, void (*use)(uint64_t *rando
 static void on_storm(int signo)
 {
 	(void)signo;
-	if (storm_me != NULL) /* else a launcher that got a dead thread's number */
+	if (storm_me != NULL) /* else this is a launcher with a dead thread's number */
 		the_storm->handle(storm_me);
 }
 
@@ -99,7 +100,7 @@ static void storm_start(pthread_t *thread, struct storm_thread *t, unsigned life
 		abort();
 }
 
-/* Starts one life after the other: joined or detached, registered by the libc or by nobody yet. */
+/* Starts one life after another: joined or detached, registered by the libc or not registered yet. */
 static void *storm_launch(void *arg)
 {
 	struct storm_thread *t = arg;
@@ -118,7 +119,10 @@ static void *storm_launch(void *arg)
 	return NULL;
 }
 
-/* A CPU of a group that only lets some be used, or one offline: the kernel says no, or moves the thread elsewhere. */
+/*
+ * Some CPUs of the set may be offline, or not allowed to this process. The kernel then refuses the set, or uses the
+ * rest of it.
+ */
 static void storm_move(pid_t tid, uint64_t *random)
 {
 	cpu_set_t set;
@@ -138,7 +142,7 @@ static void storm_fence(uint64_t *random)
 				one ? any_cpu(random) : 0) == 0;
 }
 
-/* Moves, signals and fences, as fast as it gets the processor. */
+/* Moves, signals and fences, as fast as this thread gets a processor. */
 static void *storm_agitate(void *arg)
 {
 	uint64_t random = 88172645463325252;
@@ -150,7 +154,7 @@ static void *storm_agitate(void *arg)
 		uint64_t what = draw(&random) % 16;
 		pid_t tid = __atomic_load_n(&storm_threads[draw(&random) % (unsigned)storm_count].tid, __ATOMIC_ACQUIRE);
 
-		/* It may be gone by now, and its number another thread's of this process. */
+		/* That thread may have ended by now, and another thread of this process may have its number. */
 		if (tid != 0 && what < 8)
 			storm_move(tid, &random);
 		else if (tid != 0 && what < 15)
@@ -180,14 +184,14 @@ static uint64_t storm_ms(void)
 		ms = usual == NULL ? "1000" : usual;
 	result = strtoull(ms, NULL, 10) / (divisor == NULL ? 1 : strtoull(divisor, NULL, 10));
 
-	return result < 200 ? 200 : result; /* each thread comes to its turn */
+	return result < 200 ? 200 : result; /* time for each thread to run */
 }
 
-/* For RUN(). */
+/* For RUN(): the limit in seconds. */
 #undef TEST_SECONDS
 #define TEST_SECONDS (unsigned)(240 + storm_ms() / 1000)
 
-/* To be read while others add to it. */
+/* Reads a count while other threads add to it. */
 static inline uint64_t count_now(const uint64_t *count)
 {
 	return __atomic_load_n(count, __ATOMIC_RELAXED);
@@ -232,7 +236,7 @@ static void storm_run(const struct storm *storm)
 	       (unsigned long long)storm_forks);
 }
 
-/* Of a program with a storm: several at most, and each may be told to last long. */
+/* The limit of a program with storms: several at most, and STRESS_MS may make each of them long. */
 #undef TEST_SECONDS
 #define TEST_SECONDS ((unsigned)(400 + 4 * storm_ms() / 1000))
 

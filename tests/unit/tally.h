@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tally.h - words in per-CPU memory, operations on them, and what a thread believes to have done.
+ * tally.h - words in per-CPU memory, operations on them, and a thread's own count of what it has done.
  *
- * The invariant: a tally counts RK_DONE only, so the sum of a word over its slots equals the sum of all tallies of it.
- * Words that are swapped hold a number and its complement, so that a torn load, or a store of anything else, shows at
- * once.
+ * The invariant: a tally counts RK_DONE only, so the sum of a word over its slots equals the sum of its tallies.
+ * Words that are swapped hold a number and its complement. A torn load, or a store of anything else, shows at once.
  */
 #ifndef TALLY_H
 #define TALLY_H
@@ -27,14 +26,14 @@ static uintptr_t number_of(intptr_t pair)
 	return (uintptr_t)pair >> HALF;
 }
 
-/* An item of the pool: all words by each kind of index. */
+/* An item of the pool: both words for each kind of index. */
 struct words {
 	intptr_t added[INDICES], swapped[INDICES];
 };
 
 static const struct words new_words = {.swapped = {(intptr_t)LOW, (intptr_t)LOW, (intptr_t)LOW}};
 
-/* What a thread, or its handler, believes to have done. Unsigned: numbers wrap. */
+/* The work of a thread or its handler, by its own count. Unsigned: numbers wrap. */
 struct tally {
 	uint64_t added[INDICES], swapped[INDICES], counted, taken;
 	uint64_t adds[INDICES], aborted, unequal, elsewhere, refused;
@@ -61,7 +60,10 @@ static void tally_result(struct tally *t, enum rk_result result)
 	t->closed += result == RK_CLOSED;
 }
 
-/* Increments by value: of what was read before, possibly on another CPU, or before a handler's increment. */
+/*
+ * Increments a word by compare-and-store. The value seen may come from another CPU, or from before a handler's
+ * increment.
+ */
 static void increment(struct tally *t, enum index index, int cpu)
 {
 	intptr_t found, seen = 0, *word = &shared->swapped[index];
@@ -84,7 +86,7 @@ static void increment(struct tally *t, enum index index, int cpu)
 	t->swapped[index] += result == RK_DONE;
 }
 
-/* One operation of each kind, by an index that is drawn. In handlers too. */
+/* One operation of each kind, by an index that is drawn. Handlers call this too. */
 static void operate(struct tally *t, uint64_t *random)
 {
 	enum index index = (enum index)(draw(random) % INDICES);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test.h - what the unit tests share: cmocka with TAP output, the world a test was started in, and the kernel's own
- * word on registrations.
+ * test.h - what the unit tests share: cmocka with TAP output, the world a test was started in, and questions to the
+ * kernel about registrations.
  *
- * Worlds: the same program runs with the libc registering (WORLD=libc), with the libc's tunable off (WORLD=self), in
- * the build that ignores the libc's area while the libc registers it (WORLD=foreign), where the kernel registers
- * (WORLD=kernel, of rseqkit exec --ktls in a guest), and where there is no rseq (WORLD=none). The meson file sets WORLD
- * beside what makes it so.
+ * One program runs in several worlds. WORLD=libc: the libc registers. WORLD=self: the libc's tunable is off.
+ * WORLD=foreign: the build ignores the libc's area while the libc registers it. WORLD=kernel: the kernel registers,
+ * by rseqkit exec --ktls in a guest. WORLD=none: there is no rseq. The meson file sets WORLD together with the
+ * environment of that world.
  */
 #ifndef RK_TEST_H
 #define RK_TEST_H
@@ -39,7 +39,7 @@
 #define SANITIZED 0
 #endif
 
-/* Until a program that hangs is ended. */
+/* Seconds until the alarm ends a program that hangs. */
 #ifndef TEST_SECONDS
 #define TEST_SECONDS 240
 #endif
@@ -56,7 +56,7 @@
 #define THREAD_SANITIZED 0
 #endif
 
-/* Rounds of a stress: a tenth with sanitizers, and less where all is slow. */
+/* Rounds of a stress test: a tenth with sanitizers, and fewer on slow machines. */
 static inline int64_t ROUNDS(int64_t n)
 {
 	return n / (SANITIZED ? 10 : 1) / SLOWNESS();
@@ -80,18 +80,18 @@ static inline enum rk_owner world_owner(void)
 	abort();
 }
 
-/* Does this world have rseq for us? */
+/* True if this library can use rseq in this world. */
 static inline bool world_has_rseq(void)
 {
 	return world_owner() == RK_OWNER_LIBC || world_owner() == RK_OWNER_SELF || world_owner() == RK_OWNER_KERNEL;
 }
 
-/* Do sections work here? */
+/* True if sections work here. */
 #define WITH_RSEQ() (world_has_rseq() && RK_HAVE_SECTIONS)
 
 /*
- * The kernel's word: is the calling thread registered at this area with this length? A wrong signature undoes
- * nothing.
+ * Asks the kernel whether the calling thread is registered at this area with this length. The wrong signature makes
+ * sure that nothing is undone.
  */
 static inline bool kernel_says_registered(const volatile void *area, uint32_t length)
 {
@@ -102,7 +102,7 @@ static inline bool kernel_says_registered(const volatile void *area, uint32_t le
 	return yes;
 }
 
-/* The kernel's word: is anything registered in the calling thread? */
+/* Asks the kernel whether the calling thread has any registration. */
 static inline bool kernel_says_any(void)
 {
 	int saved = errno;
@@ -132,7 +132,7 @@ struct unregistered {
 	void *arg;
 };
 
-/* Undoes what was done before the start routine. */
+/* Undoes the registration that was made before the start routine. */
 static inline void *start_unregistered(void *arg)
 {
 	struct unregistered start = *(struct unregistered *)arg;
@@ -143,8 +143,8 @@ static inline void *start_unregistered(void *arg)
 }
 
 /*
- * Starts a thread that nobody has registered. A libc that leaves its area alone still registers the threads that a
- * registered thread creates, and where areas are ours this library registers every thread before its start routine.
+ * Starts an unregistered thread. A libc that leaves its own area alone still registers threads that a registered
+ * thread creates. Where the areas are this library's, the library registers every thread before its start routine.
  */
 static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), void *arg)
 {
@@ -156,7 +156,7 @@ static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), v
 	return pthread_create(thread, NULL, start_unregistered, start);
 }
 
-/* Skips a test, with its reason for the report: see tests/tap. */
+/* Skips a test, with its reason for the report (tests/tap). */
 #define SKIP(reason)                                                                                                   \
 	do {                                                                                                           \
 		printf("# reason: %s\n", reason);                                                                      \
@@ -164,7 +164,7 @@ static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), v
 		skip();                                                                                                \
 	} while (0)
 
-/* What tests of vfork need, or are skipped. */
+/* These skip a test whose precondition is missing. */
 #define NEEDS_VFORK()                                                                                                  \
 	do {                                                                                                           \
 		if (THREAD_SANITIZED)                                                                                  \
@@ -181,7 +181,7 @@ static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), v
 			SKIP("only where this library registers threads is there an unregistered one to poison");      \
 	} while (0)
 
-/* An assertion in a child process: says what failed, and ends the child. */
+/* An assertion in a child process: prints the failed condition and ends the child. */
 #define CHECK(condition)                                                                                               \
 	do {                                                                                                           \
 		if (!(condition)) {                                                                                    \
@@ -190,7 +190,7 @@ static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), v
 		}                                                                                                      \
 	} while (0)
 
-/* Waits for a child that fork() returned. Its exit status, or 128 + the signal that ended it. */
+/* Waits for a child that fork() returned. Returns its exit status, or 128 + the signal that ended it. */
 static inline int exit_status_of(pid_t pid)
 {
 	int status;
@@ -200,7 +200,7 @@ static inline int exit_status_of(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* Runs `body` in a child; returns as exit_status_of(). */
+/* Runs `body` in a child. Returns as exit_status_of() does. */
 static inline int in_child(int (*body)(void))
 {
 	pid_t pid = fork();

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arrays in slots, and what is copied out of them: every outcome by every kind of index, and that nothing else is
- * written.
+ * Arrays in slots, and copies out of slots: every outcome by every kind of index. Nothing else is written.
  */
 #include "one_cpu.h"
 
 #define CAPACITY 5
 
-/* Behind the word of one_cpu.h's slot: `behind` is the capacity, the bytes are the elements. */
+/* The array begins at the word of one_cpu.h's slot: `behind` is its capacity, and `bytes` holds its elements. */
 static void *element(const struct slot *slot, int which)
 {
 	void *at;
@@ -41,7 +40,7 @@ static void last_in_first_out(void **state)
 		}
 		for (int i = 0; i < CAPACITY; i++)
 			assert_ptr_equal(element(slot, i), &objects[i]);
-		assert_int_equal(slot->bytes[CAPACITY * sizeof(got)], 0xa5); /* one too many isn't written */
+		assert_int_equal(slot->bytes[CAPACITY * sizeof(got)], 0xa5); /* an element beyond the capacity isn't written */
 		moved += RK_ARRAY_PUSHED(CAPACITY);
 		assert_int_equal(slot->word, moved);
 		assert_int_equal(RK_ARRAY_LENGTH(slot->word), CAPACITY);
@@ -62,7 +61,7 @@ static void last_in_first_out(void **state)
 	}
 }
 
-/* The count of what was moved wraps and takes nothing of the length with it. */
+/* The count of moved elements wraps, and leaves the length as it is. */
 static void the_count_wraps(void **state)
 {
 	void *got;
@@ -89,7 +88,7 @@ static void the_count_wraps(void **state)
 	}
 }
 
-/* One copy; every byte of the target that it isn't about stays as it was. */
+/* One copy. The bytes around its target stay as they were. */
 static void copy_once(enum index index, size_t length, size_t misaligned)
 {
 	static unsigned char whole[GUARD + LENGTH_MAX + GUARD], expected[sizeof(whole)];
@@ -142,7 +141,7 @@ static void copies_every_length_out(void **state)
 
 REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
 
-/* On another CPU, or not registered: every operation says so, and does nothing, there or here. */
+/* On another CPU or without a registration, every operation says so, and changes neither slot. */
 static void nothing_elsewhere(void **state)
 {
 	static const int others[] = {-1, -2, 0, 1};

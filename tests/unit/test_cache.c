@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Caches of objects: what each call does, by itself, in the depot, at the limits; reclaimed. The invariant is that of
+ * Caches of objects: each call by itself, with the depot, at the limits, and with reclaims. The invariant is that of
  * objects.h.
  */
 #include "objects.h"
@@ -48,14 +48,17 @@ static void options_are_checked(void **state)
 	assert_int_equal(rk_cache_reclaim(NULL, 0), -EINVAL);
 	assert_int_equal(rk_cache_reclaim_idle(NULL), -EINVAL);
 	assert_int_equal(rk_cache_trim(NULL, 0), 0);
-	/* Every number of objects per CPU that may be. */
+	/* Many allowed numbers of objects per CPU. */
 	for (uint32_t n = 1; n <= RK_CACHE_PER_CPU_MAX; n = n * 2 + (n % 3 == 0)) {
 		create((struct rk_cache_options){.per_cpu = n, .batch = n < RK_CACHE_BATCH_MAX ? n : 0});
 		drop();
 	}
 }
 
-/* What was put last is got first; what there is goes to where there is room, and comes from where there is some. */
+/*
+ * The object that was put last is got first. Objects go to the array while it has room, else to the depot, and come
+ * back from both.
+ */
 static void to_and_fro(void **state)
 {
 	struct object *held[100];
@@ -96,7 +99,7 @@ static void to_and_fro(void **state)
 	drop();
 }
 
-/* A section that is aborted has none. */
+/* rk_cache_get_here() returns NULL when its section is aborted, so this tries again. */
 static void *get_here(void)
 {
 	void *object = NULL;
@@ -106,7 +109,7 @@ static void *get_here(void)
 	return object;
 }
 
-/* Those of this CPU's array, and no others. */
+/* rk_cache_get_here() returns only objects in this CPU's array. */
 static void from_here(void **state)
 {
 	cpu_set_t saved;
@@ -146,7 +149,7 @@ static void batches(void **state)
 
 	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
-	pin(rk_cpu()); /* objects in the array of another CPU aren't taken, but made */
+	pin(rk_cpu()); /* a get takes nothing from another CPU's array, and makes objects instead */
 	for (size_t n = 0; n <= 1000; n = n * 3 / 2 + 1) {
 		create((struct rk_cache_options){.per_cpu = 300, .limit = 2000});
 		assert_int_equal(rk_cache_get_batch(cache, held, n), n);
@@ -168,7 +171,7 @@ static void batches(void **state)
 		rk_cache_put_batch(cache, held, n);
 		drop();
 	}
-	/* Too few. */
+	/* The constructor fails, so a batch gets fewer objects than it wants. */
 	create((struct rk_cache_options){.limit = 100});
 	assert_int_equal(rk_cache_get_batch(cache, held, 70), 70);
 	rk_cache_put_batch(cache, held, 70);
@@ -181,7 +184,7 @@ static void batches(void **state)
 	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
 }
 
-/* No more than the limit is ever in the cache, nor than the budget in several. */
+/* A cache never holds more than its limit, and caches that share a budget never more than that. */
 static void limits(void **state)
 {
 	struct rk_cache_budget budget = {.left = 6400};
@@ -192,7 +195,7 @@ static void limits(void **state)
 
 	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
-	pin(rk_cpu()); /* an array elsewhere may hold room of the limit that this CPU then lacks */
+	pin(rk_cpu()); /* room that another CPU's array holds is part of the limit */
 	for (int overflow = 0; overflow < 2; overflow++) {
 		create(options);
 		for (int i = 0; i < 300; i++)
@@ -211,7 +214,7 @@ static void limits(void **state)
 		assert_int_equal(rk_cache_trim(cache, 50), 0);
 		drop();
 	}
-	/* Two share a budget: one object is 64 of it. */
+	/* Two caches share a budget, of which each object takes 64. */
 	options.budget = &budget;
 	options.weight = 64;
 	options.limit = 80;
@@ -260,13 +263,13 @@ static void reclaimed(void **state)
 		assert_int_equal(stats().in_depot, 64);
 		assert_int_equal(stats().capacity, 0);
 		assert_int_equal(constructed, 64);
-		assert_int_equal(rk_cache_reclaim(cache, cpu), 0); /* there is nothing */
+		assert_int_equal(rk_cache_reclaim(cache, cpu), 0); /* the array is empty */
 	}
 	assert_int_equal(stats().gets, 5 * 64);
 	assert_int_equal(stats().array_gets + stats().depot_gets + constructed, 5 * 64);
 	assert_int_equal(stats().puts, 5 * 64);
 	assert_int_equal(stats().array_puts + stats().depot_puts, 5 * 64);
-	/* Only what nobody has used since the last time. */
+	/* rk_cache_reclaim_idle() takes from arrays that no thread has used since its last call. */
 	if (WITH_RSEQ()) {
 		put(get());
 		assert_int_equal(rk_cache_reclaim_idle(cache), 0);
@@ -286,7 +289,7 @@ static void reclaimed(void **state)
 	drop();
 }
 
-/* With the limit used up, too, an array is refilled by batches. */
+/* An array is refilled by batches also when the limit is used up. */
 static void refilled_at_the_limit(void **state)
 {
 	struct object *held[64];
@@ -315,7 +318,7 @@ static void refilled_at_the_limit(void **state)
 	drop();
 }
 
-/* Many that come by one leave no magazine with one each: there are fewer of those. */
+/* Objects that come to the depot one at a time don't take a magazine each: there are fewer magazines than objects. */
 static void few_magazines_are_begun(void **state)
 {
 	static struct object *held[3000];
@@ -331,11 +334,11 @@ static void few_magazines_are_begun(void **state)
 		assert_int_equal(rk_cache_reclaim(cache, here), 0);
 	}
 	assert_int_equal(destructed, 0);
-	assert_true(stats().in_depot > 2900); /* but for those put where the thread was moved to */
+	assert_true(stats().in_depot > 2900); /* all but those put after the thread was moved */
 	drop();
 }
 
-/* Without a fence objects stay out of reach, and none is lost or there twice. */
+/* A reclaim that has no fence leaves the objects of the array out of reach. None is lost or in the cache twice. */
 static int reclaim_without_a_fence(void)
 {
 	struct object *held[20];
@@ -343,7 +346,7 @@ static int reclaim_without_a_fence(void)
 
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu))
-		CHECK(rk_cache_reclaim(cache, cpu) == (cpu == here ? -EHOSTUNREACH : 0)); /* others have nothing */
+		CHECK(rk_cache_reclaim(cache, cpu) == (cpu == here ? -EHOSTUNREACH : 0)); /* the other arrays are empty */
 	for (int i = 0; i < 20; i++)
 		CHECK((held[i] = get()) != NULL);
 	for (int i = 0; i < 20; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reclaim, trips to the depot and batches, interrupted and forked at each instruction. The invariant is that of objects.h.
+ * A reclaim, gets and puts by the depot, and batches: a signal or a fork at each instruction. The invariant is that
+ * of objects.h.
  */
 static int instructions_max;
 #define INSTRUCTIONS_MAX instructions_max
@@ -9,9 +10,9 @@ static int instructions_max;
 
 #define FILLED 200
 
-static struct object *one; /* that is held, of FILLED */
+static struct object *one; /* the held object of the FILLED */
 
-/* The array is full. */
+/* Fills the array. */
 static void fill(void)
 {
 	struct object *held[FILLED];
@@ -25,7 +26,7 @@ static void fill(void)
 	barren = true;
 }
 
-/* The arrays are empty. */
+/* Moves everything to the depot. The arrays are empty. */
 static void fill_depot(void)
 {
 	fill();
@@ -53,7 +54,10 @@ static void put_one(void)
 	put(one);
 }
 
-/* Past the array, whose sections are repeated while they are stepped through: in a bracket a thread has no rseq. */
+/*
+ * Uses the depot only: while the sections of an array are stepped through, they repeat. In a bracket a thread has no
+ * rseq.
+ */
 static void use_the_depot(void)
 {
 	void *got;
@@ -81,7 +85,7 @@ static void use_a_batch(void)
 	rk_cache_put_batch(cache, held, n);
 }
 
-/* All of them, each once, once reclaimed and got. */
+/* Reclaims all arrays, then gets all objects. Each is there once. */
 static int all_are_there(void)
 {
 	struct rk_cache_report report;
@@ -97,7 +101,10 @@ static int all_are_there(void)
 	return count_objects(HELD) == FILLED && wrong_objects == 0 && destructed == 0 ? 0 : 1;
 }
 
-/* In a child of another thread: no object is there twice, and no more are lost than a magazine and an array hold. */
+/*
+ * Runs in the child of another thread. No object is in the cache twice. The child has lost at most the contents of a
+ * magazine and an array.
+ */
 static int use_in_child(void)
 {
 	int n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Children of a process at work: fork while other threads come and go, fork in a handler that interrupted anything,
- * spawned programs, and signals in the window of a vfork, on either side of it.
+ * Children of a busy process: forks while other threads start and end, forks in a handler at any instruction, and
+ * spawned programs. Also signals in the window of a vfork, to the parent or to the child.
  */
 #include "interrupt.h"
 #include <sched.h>
@@ -26,7 +26,7 @@ static void *live_shortly(void *arg)
 	return arg;
 }
 
-/* Threads that register, operate and end, all the time. */
+/* Starts threads that register, operate and end, all the time. */
 static void *come_and_go(void *arg)
 {
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
@@ -40,7 +40,7 @@ static void *come_and_go(void *arg)
 
 static pthread_t others[2];
 
-/* They are at it when this returns: some tests are over before a new thread has run at all. */
+/* Returns when the threads have begun to add. Some tests would otherwise end before a new thread runs. */
 static void start_others(void)
 {
 	__atomic_store_n(&stop, 0, __ATOMIC_RELAXED);
@@ -61,7 +61,7 @@ static void stop_others(int64_t more)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
-/* The child is alone: its counters are exact, and so are its own threads'. */
+/* Runs in a child, where no other thread exists. Its counters are exact, also with threads of its own. */
 static int child_of_many(void)
 {
 	int64_t before = rk_counter_sum(counter);
@@ -92,14 +92,17 @@ static void fork_while_others_come_and_go(void **state)
 	assert_int_equal(rk_thread_owner(), world_owner());
 }
 
-/* The thread isn't registered, as before its first operation; where the libc registers, that can't be. */
+/*
+ * Unregisters the thread, as it was before its first operation. This is possible only where the library registers
+ * threads.
+ */
 static void before_first_operation(void)
 {
 	if (world_owner() == RK_OWNER_SELF)
 		CHECK(syscall(SYS_rseq, area_here(), process_info().length, 1, RK_SIGNATURE) == 0);
 }
 
-static bool has_rseq; /* known before, for few instructions */
+static bool has_rseq; /* known before, so that the operation has fewer instructions */
 
 static void operate(void)
 {
@@ -107,7 +110,7 @@ static void operate(void)
 	rk_counter_add(counter, 1);
 }
 
-/* Both go on with what was interrupted. */
+/* The result of fork(). The parent and the child both continue what was interrupted. */
 static pid_t forked = -1;
 
 static void fork_and_operate(void)
@@ -140,7 +143,7 @@ static void fork_at_every_instruction(void **state)
 
 extern char **environ;
 
-/* The libc's own vfork children, which do nothing of ours, on our thread's area. */
+/* The libc's own vfork children run on this thread's area, and don't call the library. */
 static void spawn_while_others_come_and_go(void **state)
 {
 	char *const arguments[] = {(char *)(uintptr_t)"true", NULL};
@@ -165,15 +168,15 @@ static void spawn_while_others_come_and_go(void **state)
 }
 
 /*
- * The window of a vfork. Volatile: shared by a child that runs on our memory, and two returns from vfork. A child that
- * is in there waits for the other thread to say that its signal was sent.
+ * The window of a vfork. It is volatile because the child shares this memory, and because vfork() returns twice. A
+ * child in the window waits until the other thread has sent the signal.
  */
 static volatile struct {
-	pid_t child; /* in the window */
+	pid_t child; /* its process number, once it is in the window */
 	bool sent, left;
-	int in_child, in_parent; /* runs of the handler */
-	bool too_early;          /* the parent's ran before the child had left */
-	bool registers;          /* the handler found a registration in the child, or made one */
+	int in_child, in_parent; /* how often the handler ran */
+	bool too_early;          /* the parent's handler ran before the child had left */
+	bool registers;          /* in the child, the handler found a registration or made one */
 } window;
 
 static pthread_t parent;
@@ -191,7 +194,7 @@ static void in_window(int signo)
 	}
 }
 
-/* Sends a signal to the parent, and to the child where `arg` says so, once the child is there. */
+/* Waits for the child, and sends a signal to the parent. If `arg` isn't NULL, sends one to the child too. */
 static void *send_signals(void *arg)
 {
 	while (window.child == 0)
@@ -209,7 +212,7 @@ static void be_in_window(bool expect_handler)
 	while (!window.sent || (expect_handler && window.in_child == 0))
 		sched_yield();
 	for (int i = 0; i < 100; i++)
-		sched_yield(); /* a handler of the parent would have its chance */
+		sched_yield(); /* gives a handler of the parent time to run */
 	window.left = true;
 }
 
@@ -234,7 +237,10 @@ static void vfork_with_signals(bool to_child)
 	CHECK(window.in_child == to_child && !window.registers);
 }
 
-/* A child that does nothing: the parent's handler is delayed until it is registered, and alone, again. */
+/*
+ * The child does nothing. The parent's handler waits until the child has left. Then the parent is registered, and
+ * alone on its area.
+ */
 static void signal_to_the_parent_of_a_vfork(void **state)
 {
 	const int rounds = (int)(200 / SLOWNESS());
@@ -251,7 +257,7 @@ static void signal_to_the_parent_of_a_vfork(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
-/* In the bracket, handlers operate on both sides, by the fallback. The sender was created by an unregistered thread. */
+/* Inside the bracket, handlers operate in both processes, by the fallback. An unregistered thread created the sender. */
 static void signals_in_the_bracket(void **state)
 {
 	const int rounds = (int)(200 / SLOWNESS());
@@ -272,7 +278,10 @@ static void signals_in_the_bracket(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
-/* Without it, where the parent isn't registered: the child's handler is refused, and nothing is kept against us. */
+/*
+ * Without a bracket, in an unregistered parent: the child's handler gets no registration, and the parent can register
+ * later.
+ */
 static void *signals_unregistered(void *arg)
 {
 	vfork_with_signals(true);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Claims: who holds one, by itself and to a handler, to other threads, to children and to the threads that these create;
- * forked at each instruction of a claim.
+ * Claims: which thread holds one. Tested with the thread itself, its handlers, other threads, children and the
+ * threads of children, and with a fork at each instruction of a claim.
  */
-#define INSTRUCTIONS_MAX 3000 /* there is no section in it */
+#define INSTRUCTIONS_MAX 3000 /* a claim has no section */
 #include "interrupt.h"
 #include "refuse.h"
 
@@ -25,7 +25,7 @@ static void *hold_a_while(void *arg)
 	__atomic_store_n((int *)arg, 1, __ATOMIC_RELEASE);
 	while (__atomic_load_n((int *)arg, __ATOMIC_ACQUIRE) == 1)
 		usleep(100);
-	usleep(20000); /* until somebody sleeps */
+	usleep(20000); /* until the waiter sleeps */
 	CHECK(rk_claim_release(&claim) == 0);
 	return NULL;
 }
@@ -46,14 +46,14 @@ static void exclusive(void **state)
 	(void)state;
 	memset(&claim, 0, sizeof(claim));
 	assert_int_equal(rk_claim_release(&claim), -EPERM);
-	assert_int_equal(rk_claim_take_for(&claim, -1), 0); /* it needn't wait */
+	assert_int_equal(rk_claim_take_for(&claim, -1), 0); /* the claim is free, so there is no wait */
 	assert_int_equal(rk_claim_take_for(&claim, -1), -EINVAL);
 	assert_int_equal(rk_claim_take_try(&claim), -EBUSY);
-	assert_int_equal(rk_claim_take_for(&claim, FOR_EVER), -EDEADLK); /* its own */
+	assert_int_equal(rk_claim_take_for(&claim, FOR_EVER), -EDEADLK); /* this thread holds it */
 	assert_int_equal(in_thread(try_claim), -EBUSY);
 	assert_int_equal(rk_claim_release(&claim), 0);
 	assert_int_equal(rk_claim_release(&claim), -EPERM);
-	/* Bounded, and woken. */
+	/* A wait ends after its time, or when the holder releases the claim. */
 	assert_int_equal(pthread_create(&thread, NULL, hold_a_while, &held), 0);
 	while (!__atomic_load_n(&held, __ATOMIC_ACQUIRE))
 		sched_yield();
@@ -66,7 +66,7 @@ static void exclusive(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-/* What the forking thread had claimed is the child's first thread's, against all others. */
+/* A claim of the forking thread belongs to the child's first thread, and to no other thread. */
 static int child_of_holder(void)
 {
 	CHECK(in_thread(try_claim) == -EBUSY);
@@ -85,7 +85,7 @@ static int child_of_holder_releases(void)
 	return 0;
 }
 
-/* What another thread had claimed is free. */
+/* In the child, a claim of another thread is free. */
 static int child_of_another(void)
 {
 	CHECK(rk_claim_release(&claim) == -EPERM);
@@ -100,7 +100,10 @@ static int grandchild_of_another(void)
 	return in_child(child_of_another);
 }
 
-/* To a thread that the child creates as well, whose stack may be that of the holder: it has another number all the same. */
+/*
+ * A thread that the child creates may get the stack that the holder had. It has another thread number, and finds the
+ * claim free too.
+ */
 static int childs_thread_of_another(void)
 {
 	return in_thread(try_claim) == 1 ? 0 : 1;
@@ -118,13 +121,13 @@ static int grandchild_of_a_childs_thread(void)
 	return in_thread(fork_once_more);
 }
 
-/* A fork that runs no handlers. */
+/* A fork that runs no fork handlers. */
 static int in_bare_child(int (*deed)(void))
 {
 	pid_t pid;
 
 	if (SANITIZED)
-		return in_child(deed); /* a sanitizer's runtime has handlers that it needs */
+		return in_child(deed); /* the runtime of a sanitizer needs its handlers */
 	pid = _Fork();
 	if (pid == 0)
 		_exit(deed());
@@ -134,8 +137,8 @@ static int in_bare_child(int (*deed)(void))
 static void *fork_beside_holder(void *arg)
 {
 	(void)arg;
-	answer = in_bare_child(child_of_another); /* of a thread without a number yet */
-	if (answer == 0 && !THREAD_SANITIZED) /* it allows no new threads in such a child */
+	answer = in_bare_child(child_of_another); /* this thread has no number yet */
+	if (answer == 0 && !THREAD_SANITIZED) /* ThreadSanitizer starts no threads in such a child */
 		answer = in_child(childs_thread_of_another);
 	if (answer == 0)
 		answer = in_child(child_of_another);
@@ -144,7 +147,7 @@ static void *fork_beside_holder(void *arg)
 	if (answer == 0 && rk_claim_take_try(&claim) != -EBUSY)
 		answer = 1;
 	if (answer == 0)
-		answer = in_bare_child(child_of_another); /* and with one */
+		answer = in_bare_child(child_of_another); /* now this thread has a number */
 	return NULL;
 }
 
@@ -160,7 +163,7 @@ static void held_at_a_fork(void **state)
 	assert_int_equal(rk_claim_release(&claim), 0);
 }
 
-/* Another thread holds it, and has ended by the time that its stack is another's. */
+/* Another thread holds the claim and has ended. A later thread gets its stack. */
 static int from_a_threads_stack(void)
 {
 	answer = 0;
@@ -176,7 +179,7 @@ static void held_by_who_had_the_stack(void **state)
 	assert_int_equal(in_child(from_a_threads_stack), 0);
 }
 
-/* A filter that refuses thread numbers: nobody is taken for another. */
+/* A filter refuses gettid(2) and getpid(2): no thread is taken for another. */
 static int without_thread_numbers(void)
 {
 	refuse(SYS_gettid, SYS_getpid, EPERM);
@@ -194,7 +197,7 @@ static void numbers_are_its_own(void **state)
 	assert_int_equal(in_child(without_thread_numbers), 0);
 }
 
-/* A handler that forks, and claims in the child: that or what it interrupted is the holder, never both. */
+/* A handler forks, and the child's handler claims. Either the handler or the interrupted claim gets it, never both. */
 static volatile int own_answer, handlers_answer;
 
 static void renew(void)
@@ -229,13 +232,13 @@ static void forked_at_every_instruction(void **state)
 
 	(void)state;
 	memset(&claim, 0, sizeof(claim));
-	assert_int_equal(in_thread(try_claim), 0); /* what a process needs is made, and this thread is still to draw its number */
+	assert_int_equal(in_thread(try_claim), 0); /* the process is set up, and this thread has no number yet */
 	interrupt_each(&w, 1);
 	assert_int_equal(rk_claim_take_try(&claim), -EBUSY);
 	interrupt_each(&w, 1);
 }
 
-/* A handler that releases what is being released, whereupon another thread claims it. */
+/* A handler releases a claim whose release it interrupted. Then another thread claims it. */
 static void claim_first(void)
 {
 	renew();
@@ -266,7 +269,7 @@ static void released_at_every_instruction(void **state)
 	interrupt_each(&w, 1);
 }
 
-/* What a vfork child does is no reason to take the process's first thread for another. */
+/* A claim in a vfork child doesn't make the process take its first thread for another one. */
 static void *claim_in_a_vfork_child(void *arg)
 {
 	pid_t pid = vfork();
@@ -298,7 +301,10 @@ static void vfork_children(void **state)
 	assert_int_equal(rk_claim_release(&claim), 0);
 }
 
-/* A handler forks while its thread waits: in that child, where no handlers of fork ran, it goes on waiting, and gets it. */
+/*
+ * A handler forks while its thread waits. No fork handlers run in that child. The child continues the wait, and gets
+ * the claim.
+ */
 static volatile pid_t handlers_child;
 static volatile bool is_held;
 
@@ -310,7 +316,7 @@ static void fork_in_handler(int signo)
 		alarm(60);
 }
 
-/* Until the initial thread waits, which is interrupted, and its child has ended. */
+/* Holds the claim until the initial thread has waited and was interrupted, and the handler's child has ended. */
 static void *hold_for_long(void *arg)
 {
 	pthread_t waiter = *(pthread_t *)arg;
@@ -319,7 +325,7 @@ static void *hold_for_long(void *arg)
 	is_held = true;
 	while (__atomic_load_n(&claim.waiters, __ATOMIC_ACQUIRE) == 0)
 		usleep(100);
-	usleep(1000); /* most likely it sleeps then */
+	usleep(1000); /* by then the thread most likely sleeps */
 	CHECK(pthread_kill(waiter, SIGUSR1) == 0);
 	while (handlers_child < 0)
 		usleep(100);
@@ -354,7 +360,7 @@ static void a_handlers_child(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(forked_at_every_instruction), /* before this thread has a number */
+	cmocka_unit_test(forked_at_every_instruction), /* first, because this thread may not have a number yet */
 	cmocka_unit_test(exclusive),
 	cmocka_unit_test(held_at_a_fork),
 	cmocka_unit_test(held_by_who_had_the_stack),

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads that no C library made, by clone: on their creator's TLS, and on TLS of their own. Whatever they ask of us,
- * their creator's registration stays as it was, and counts are exact: they are refused, or they get an area of their
- * own.
+ * Threads that clone(2) made, without the C library: on their creator's TLS, and on TLS of their own. Whatever such a
+ * thread calls, its creator's registration stays as it was, and counts are exact. The thread is refused, or gets an
+ * area of its own.
  *
- * What can't be helped is stated here too: on TLS whose area reads a CPU without being registered (the creator's, if
- * that is registered; a copy of it; zeroes) operations run unprotected, and are forbidden as in a vfork child.
+ * The tests also show what the library can't prevent. An area may name a CPU without being registered: in the TLS of
+ * a registered creator, in a copy of that, or in zeroes. There, operations run unprotected, and are forbidden as in a
+ * vfork child.
  */
 #include "test.h"
 #include <rseqkit/detail/agreement.h>
@@ -14,11 +15,11 @@
 
 static struct rk_counter *counter;
 
-/* What a thread found. */
+/* Results of a thread: */
 static volatile struct {
-	int prepared;    /* rk_thread_prepare() */
-	bool registered; /* does the kernel say that anything is? */
-	bool at_area;    /* ... and at the area that it would use? */
+	int prepared;    /* the result of rk_thread_prepare() */
+	bool registered; /* the kernel says that the thread has a registration */
+	bool at_area;    /* the kernel says that it has one at the area that it would use */
 	const volatile struct rk_area *area;
 } found;
 
@@ -34,7 +35,10 @@ static int ask(void *arg)
 	return 0;
 }
 
-/* As a runtime with threads of its own may do: with a robust list, by which a thread of glibc is told from a child. */
+/*
+ * Sets a robust list, as a runtime with threads of its own may do. By that list the library tells a thread of glibc
+ * from a child.
+ */
 static int ask_with_robust_list(void *arg)
 {
 	static struct {
@@ -48,7 +52,7 @@ static int ask_with_robust_list(void *arg)
 	return ask(arg);
 }
 
-/* Runs a thread to its end, with operations or without, on `thread_pointer` if that isn't NULL. */
+/* Runs a thread to its end, with or without operations. Its thread pointer is `thread_pointer` unless that is NULL. */
 static void run_thread(int (*run)(void *), bool operate, char *thread_pointer)
 {
 	const int sharing = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
@@ -69,8 +73,8 @@ static void run_thread(int (*run)(void *), bool operate, char *thread_pointer)
 enum contents { COPIED, ZERO };
 
 /*
- * TLS by hand: what lies around the thread pointer, with the words that point to itself. The area is what it is in any
- * thread before its registration, unless that is what is asked for.
+ * Makes TLS by hand: the memory around the thread pointer, with the words that point to itself. If `area_is_right`,
+ * the area is as in any thread before its registration.
  */
 #define TLS_BELOW 4096
 
@@ -94,7 +98,7 @@ static char *make_tls(enum contents contents, bool area_is_right)
 	return there;
 }
 
-/* Each case runs in a child, in a thread of the libc's: its TLS has its stack below. */
+/* Each case runs in a child, in a thread of the libc, whose stack lies below its TLS. */
 static void (*the_case)(void);
 
 static void *run_case(void *arg)
@@ -118,7 +122,7 @@ static void begin(void)
 	CHECK(rk_counter_create(&counter) == 0);
 }
 
-/* The creator is registered, where it can be, and its count goes on. */
+/* The creator is registered, if it can be, and its counts stay exact. */
 static void unharmed(int64_t sum)
 {
 	if (world_has_rseq()) {
@@ -158,7 +162,7 @@ static void shares_in_bracket(void)
 	unharmed(100);
 }
 
-/* It is told its creator's state; nothing of the creator's changes by that. */
+/* The thread gets its creator's state as the answer. Nothing changes for the creator. */
 static void shares_registered(void)
 {
 	begin();
@@ -168,7 +172,10 @@ static void shares_registered(void)
 	unharmed(0);
 }
 
-/* A thread that no library knows: without rseq, unless the kernel registers whoever has a thread pointer of its own. */
+/*
+ * A thread that no library knows has no rseq, unless the kernel registers every thread with a thread pointer of its
+ * own.
+ */
 static void is_what_the_kernel_makes_it(void)
 {
 	bool by_kernel = world_owner() == RK_OWNER_KERNEL;
@@ -192,7 +199,7 @@ static void has_its_own_and_a_list(void)
 	CHECK(found.area != area_here());
 	CHECK((found.prepared == 0) == found.at_area && found.at_area == found.registered);
 #ifdef __GLIBC__
-	/* Then it is a thread like others, where we register threads. */
+	/* Then it is like any other thread: registered where the library or the kernel registers threads. */
 	CHECK(found.at_area == (world_owner() == RK_OWNER_SELF || world_owner() == RK_OWNER_KERNEL));
 #else
 	CHECK(!found.registered);
@@ -208,7 +215,10 @@ static void has_zeroes_but_the_area(void)
 	unharmed(100);
 }
 
-/* They claim a CPU, and unless the kernel registers them we can't know better: no operations there, but nothing is poisoned either. */
+/*
+ * A zeroed area names a CPU. Unless the kernel registers the thread, the library can't know better. Operations are
+ * forbidden there, but the creator's registration is unharmed.
+ */
 static void has_zeroes(void)
 {
 	begin();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations on more than the slot's word: every outcome by every kind of index, and that nothing else is written.
+ * Operations on more than the slot's word: every outcome by every kind of index. Nothing else is written.
  */
 #include "one_cpu.h"
 
@@ -69,7 +69,7 @@ static void lists_are_last_in_first_out(void **state)
 	}
 }
 
-/* A link is anywhere in its node, and the compiler may know where or not. */
+/* A link may be anywhere in its node. The compiler may or may not know the offset. */
 #define PUSH_AND_POP(link)                                                                                             \
 	do {                                                                                                           \
 		intptr_t words[3] = {-1, -1, -1};                                                                      \
@@ -105,7 +105,7 @@ static void links_are_anywhere(void **state)
 	}
 }
 
-/* The word and its neighbours after an operation that expected to be done, or not. */
+/* Checks the word and its neighbours. */
 #define ASSERT_SLOT(slot, wanted_before, wanted_word, wanted_behind)                                                   \
 	do {                                                                                                           \
 		assert_int_equal((slot)->before, wanted_before);                                                       \
@@ -154,7 +154,7 @@ static void stores_two_words(void **state)
 	}
 }
 
-/* One copy; every byte of the slot that it isn't about stays as it was. */
+/* One copy. All other bytes of the slot stay as they were. */
 static void copy_once(enum index index, size_t length, size_t misaligned, bool release)
 {
 	static unsigned char whole[LENGTH_MAX + 8], expected[sizeof(item->bytes)];
@@ -191,7 +191,7 @@ static void copies_every_length(void **state)
 	}
 }
 
-/* Every way through each primitive. */
+/* Takes every path through each primitive. */
 #define EXPECT_ALL_KEPT(name, index)                                                                                   \
 	do {                                                                                                           \
 		struct node first = {1, 0};                                                                            \
@@ -215,7 +215,7 @@ static void copies_every_length(void **state)
 
 REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
 
-/* By an explicit CPU that isn't this one: nothing is done there, nor here. */
+/* For a CPU that isn't this one, an operation does nothing on either CPU. */
 static void nothing_on_another_cpu(void **state)
 {
 	static const int others[] = {-1, -2, 0, 1};
@@ -247,7 +247,7 @@ static void nothing_on_another_cpu(void **state)
 	}
 }
 
-/* Not registered: every operation says so, and does nothing. */
+/* Without a registration, every operation returns RK_NO_RSEQ and does nothing. */
 static void nothing_without_registration(void **state)
 {
 	struct slot *slot = slot_of(BY_AT), *first = slot_of(BY_CID), saved, saved_first;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What optimised mode costs and saves, as ratios to legacy mode on the running kernel: a context switch, and
- * a registration with its undoing, of the same threads in areas of 32 bytes and of all that the kernel offers.
+ * Costs and savings of optimised mode, as ratios to legacy mode on the running kernel. The test measures a context
+ * switch, and a registration with its undoing. It uses two lengths of the area in the same threads: 32 bytes, and all
+ * that the kernel offers.
  *
- * Rounds of both alternate; a ratio is that of two neighbours, and what is printed are the median and the quartiles.
- * A figure is no assertion: the test fails only if something can't be measured that the kernel has.
+ * Rounds of both modes alternate, and a ratio compares two neighbours. The test prints the median and the quartiles.
+ * It makes no assertion about a figure: it fails only if a mode that the kernel has can't be measured.
  */
 #include "test.h"
 #include <sched.h>
@@ -12,12 +13,12 @@
 #include <time.h>
 
 #define ROUNDS_OF_EACH 31
-#define SWITCHES 4000 /* of a round; there and back again are two */
+#define SWITCHES 4000 /* of a round; there and back are two */
 #define REGISTRATIONS 20000
 
 static __thread unsigned char room[256] __attribute__((__aligned__(256)));
 static int there[2], back[2];
-static uint32_t length; /* of this round */
+static uint32_t length; /* of the area, in this round */
 static int the_cpu;
 
 static double seconds(void)
@@ -33,7 +34,7 @@ static int change(int flags)
 	return syscall(SYS_rseq, room, length, flags, RK_SIGNATURE) == 0 ? 0 : -errno;
 }
 
-/* In place of the usual registration, which comes back with leave(). */
+/* Replaces the usual registration by one of `length` bytes. leave() restores it. */
 static void enter(void)
 {
 	cpu_set_t set;
@@ -63,7 +64,7 @@ static void *answer(void *arg)
 	return arg;
 }
 
-/* Two threads on one CPU that wait for each other in turn. */
+/* Two threads on one CPU wait for each other in turn. */
 static double switches(void)
 {
 	pthread_t thread;
@@ -113,7 +114,7 @@ static void compare(const char *what, double (*measure)(void), uint32_t full)
 
 	for (int i = 0; i < ROUNDS_OF_EACH; i++) {
 		for (int k = 0; k < 2; k++) {
-			int second = (i + k) % 2; /* which goes first alternates too */
+			int second = (i + k) % 2; /* the order alternates too */
 
 			length = second ? full : RK_AREA_LENGTH_ORIGINAL;
 			ns[second][i] = measure();

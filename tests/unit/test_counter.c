@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counters: exact in every world, over migrations and storms; reset against a baseline while others add. */
+/* Counters: sums are exact in every world, whichever CPUs the threads run on, and while other threads reset. */
 #include "test.h"
 
 static void counts_and_wraps(void **state)
@@ -35,7 +35,7 @@ static void destroys_only_counters(void **state)
 	assert_int_equal(rk_counter_destroy((struct rk_counter *)((char *)c + 4)), -EINVAL);
 	assert_int_equal(rk_counter_destroy(c), 0);
 	assert_int_equal(rk_counter_destroy(c), -EINVAL);
-	/* A reused counter starts at 0, with no baseline of a former life. */
+	/* A reused counter starts at 0, without the baseline of its former life. */
 	assert_int_equal(rk_counter_create(&d), 0);
 	rk_counter_add(d, 9);
 	(void)rk_counter_reset(d);
@@ -79,7 +79,7 @@ static void *add(void *arg)
 	return NULL;
 }
 
-/* Enough to be interrupted often; a contended atomic is fifty times slower than a section. */
+/* Enough adds to be interrupted often. A contended atomic add is fifty times slower than a section. */
 static int64_t many(void)
 {
 	return ROUNDS(WITH_RSEQ() ? 100000000 : 3000000);
@@ -116,7 +116,7 @@ static void *keep_resetting(void *arg)
 	return NULL;
 }
 
-/* Two threads reset while four add: each add is in exactly one of the values that resets returned. */
+/* Two threads reset while four add. Each add is in exactly one of the values that resets return. */
 static void resets_lose_nothing(void **state)
 {
 	pthread_t adders[4], resetters[2];
@@ -141,7 +141,7 @@ static void resets_lose_nothing(void **state)
 	assert_int_equal(rk_counter_destroy(shared), 0);
 }
 
-/* Inside the bracket this thread has no rseq: its adds go to the overflow slot, and the sum includes them. */
+/* Inside the bracket, this thread has no rseq. Its adds go to the overflow slot, and the sum includes them. */
 static void total_without_rseq(void **state)
 {
 	(void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Creating and freeing, whoever interrupts it: signal handlers that fork or allocate themselves, threads that are
- * cancelled. Nobody ever waits for what the interrupted one would have done next, here or in a child.
+ * Creating and freeing, interrupted by signal handlers that fork or allocate, or by cancellation. No thread waits for
+ * what the interrupted thread would have done next, neither here nor in a child.
  */
 #include "interrupt.h"
 #include "calls.h"
@@ -18,7 +18,7 @@ static void make_shared(void)
 	assert_int_equal(rk_percpu_create(&shared, &options, sizeof(options)), 0);
 }
 
-/* An item that nobody else has: what is written stays. 0 or the line of what failed. */
+/* Takes items that no other thread has: what is written stays. Returns 0, or the line of the check that failed. */
 static int use_shared(void)
 {
 	void *items[2];
@@ -39,7 +39,7 @@ static int use_shared(void)
 	return 0;
 }
 
-/* A pool of one's own, with contents: what takes most system calls. */
+/* A pool of its own, with contents: this makes the most system calls. */
 static int use_own(void)
 {
 	static const int64_t initial[1000] = {42};
@@ -77,7 +77,7 @@ static int use_all(void)
 	return line != 0 ? line : use_own();
 }
 
-/* As fork(), but no handlers run: what _Fork() does, which not every libc has. */
+/* A fork without fork handlers. _Fork() does this, but not every libc has it. */
 static pid_t bare_fork(void)
 {
 	return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
@@ -88,7 +88,7 @@ static pid_t fork_by(int kind)
 	return kind & 1 ? bare_fork() : fork();
 }
 
-/* Everything works in a child, in its children of either kind, and what it found half done doesn't matter. */
+/* Runs in a child. Everything works there and in its children of either kind, whatever the fork interrupted. */
 static int as_child(void)
 {
 	if (use_all() != 0)
@@ -109,7 +109,7 @@ static int as_child(void)
 static int stop, handled, bad_children, first_bad;
 static __thread volatile bool is_child;
 
-/* Half of the children do everything in the handler, the others go on with what was interrupted first. */
+/* Half of the children do everything in the handler. The others first finish the interrupted call. */
 static void fork_in_handler(int signo)
 {
 	int number = __atomic_load_n(&handled, __ATOMIC_RELAXED), saved = errno, status;
@@ -155,7 +155,7 @@ static void *use_until_stopped(void *arg)
 	return NULL;
 }
 
-/* Threads that wait for each other, if anybody ever did, and a handler in each of them in turn. */
+/* Starts threads that would wait for each other if any of them ever waited, and interrupts each in turn. */
 static void interrupt_users(void (*handler)(int), int64_t times)
 {
 	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
@@ -202,7 +202,7 @@ static void handlers_allocate(void **state)
 
 static void *interrupted_item, *handlers_item;
 
-/* The pool has a range already: what is interrupted is the taking alone. */
+/* The pool has a range already, so that only the taking of an item is interrupted. */
 static void have_a_range(void)
 {
 	void *item;
@@ -227,7 +227,7 @@ static int have_two_items(void)
 	return 0;
 }
 
-/* Somebody else takes an item between the look at what is vacant and the taking, whichever instruction that is. */
+/* At each instruction of taking an item, a handler takes another one. */
 static void taken_at_every_instruction(void **state)
 {
 	static const struct interrupted interrupted = {have_a_range, take_one, take_another, have_two_items, false};
@@ -244,7 +244,7 @@ static bool fork_behind_open;
 static pid_t reader = -1;
 static int read_by_child;
 
-/* As if a signal handler forked at the worst moment, and its child ran on. */
+/* Plays a signal handler that forks at the worst moment, and whose child continues. */
 static long called(long number, const long arguments[6])
 {
 	long result = really(number, arguments);
@@ -271,7 +271,10 @@ static int read_beside_a_child(void)
 	return 0;
 }
 
-/* Parent and child share the position of a descriptor that was opened before the fork. Comes first: it is read once. */
+/*
+ * Parent and child share the position of a descriptor that was opened before the fork. The list is read once, so this
+ * test is first.
+ */
 static void list_of_cpus_beside_a_child(void **state)
 {
 	(void)state;
@@ -293,7 +296,7 @@ static void *use_with_a_request_pending(void *arg)
 	return NULL;
 }
 
-/* In a child: everything for the first time. */
+/* Runs in a child, where everything happens for the first time. */
 static int cancelled_before(void)
 {
 	pthread_t thread;
@@ -321,7 +324,7 @@ static void *use_cancellable(void *arg)
 	return use_until_stopped(arg);
 }
 
-/* What the ended thread was about to create or free is lost; nobody else notices. */
+/* The library loses what the ended thread was about to create or free. Other threads notice nothing. */
 static int cancelled_anywhere(void)
 {
 	make_shared();

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* errno where functions of the C library fail that the library calls: it is the caller's, in handlers too. */
+/*
+ * errno stays as the caller left it, also when a function of the C library fails that this library calls. Handlers
+ * rely on this.
+ */
 #include "test.h"
 #include <sys/mman.h>
 
@@ -23,7 +26,7 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 	return fails ? -1 : (int)syscall(SYS_clock_gettime, clock, time);
 }
 
-/* Where the process has no mapping left to split one. */
+/* Fails as where a process may have no further mapping, so that it can't split one. */
 int munmap(void *address, size_t size)
 {
 	if (memory_refused)
@@ -77,7 +80,7 @@ static void leave_alone(void *context, void *object)
 	(void)object;
 }
 
-/* Is it 0? And sets it so for the next one. */
+/* Makes a call while functions for memory fail, and checks that errno stays 0. */
 #define STAYS(call)                                                                                                    \
 	do {                                                                                                           \
 		bool stays_;                                                                                           \
@@ -127,7 +130,7 @@ static int wait_in_vain(void)
 	return 0;
 }
 
-/* As by a filter, on a machine whose clock isn't read without a system call. */
+/* The fine clock fails as by a filter, on a machine where reading a clock takes a system call. */
 static void limits_end_by_the_coarse_clock(void **state)
 {
 	(void)state;

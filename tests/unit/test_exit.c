@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads' ends: first use in a destructor, of any round; signals while threads end; detached threads by the thousand.
- * Where the libc keeps a thread's memory to the last (glibc), everything works as in the middle of a life. Where it
- * doesn't (musl), the first of our destructors is the end of the registration, and what follows takes the fallback.
+ * Ends of threads: first use in destructors of any round, signals while threads end, and thousands of detached
+ * threads. glibc keeps a thread's memory to the last, so everything works as in the middle of a life. musl doesn't:
+ * the first of this library's destructors ends the registration, and later calls use the fallback.
  */
 #include "test.h"
 #include <limits.h>
 #include <sched.h>
 #include <sys/time.h>
 
-/* ThreadSanitizer's own part of a thread ends in the last round: nothing that it has compiled may run there. */
+/* ThreadSanitizer ends its own part of a thread in the last round. Code that it has compiled can't run there. */
 #define LAST_ROUND (PTHREAD_DESTRUCTOR_ITERATIONS - THREAD_SANITIZED)
 
 static struct rk_counter *counter;
@@ -22,7 +22,7 @@ static void expect(bool condition)
 		__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
 }
 
-/* In whatever state the thread is, our word is the kernel's, and adds are exact. */
+/* In any state of the thread, the library and the kernel agree on the registration, and adds are exact. */
 static void use_it(void)
 {
 	int r = rk_thread_prepare();
@@ -39,7 +39,7 @@ static void use_it(void)
 	expect(r == 0 || world_owner() == RK_OWNER_FOREIGN || !kernel_says_any());
 }
 
-/* A thread's plan: in which rounds of destructors it uses what it has never used before. */
+/* A thread's plan: the rounds of destructors in which it uses the library. */
 struct plan {
 	int round, first, last;
 };
@@ -77,7 +77,10 @@ static void wait_for(int64_t most)
 		sched_yield();
 }
 
-/* `count` detached threads, at most 16 at a time, whose first use is in round `first` of destructors. */
+/*
+ * Starts `count` detached threads, at most 16 at a time, whose destructors use the library from round `first` to
+ * `last`.
+ */
 static void many_ends(int64_t count, void *(*run)(void *), int first, int last)
 {
 	pthread_attr_t detached;
@@ -112,7 +115,7 @@ static void end(int64_t sum)
 	assert_int_equal(failures, 0);
 	assert_int_equal(rk_counter_sum(counter), sum);
 	assert_int_equal(pthread_key_delete(key), 0);
-	usleep(10000); /* the last threads' last instructions */
+	usleep(10000); /* for the last instructions of the last threads */
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
@@ -147,7 +150,7 @@ static void handler(int signo)
 	errno = saved;
 }
 
-/* A hundred signals hit threads in their first instructions, in their destructors, and behind those. */
+/* More than a hundred signals reach threads in their first instructions, in their destructors, and after those. */
 static void signals_while_threads_end(void **state)
 {
 	const int64_t threads = ROUNDS(10000);
@@ -161,7 +164,7 @@ static void signals_while_threads_end(void **state)
 	sigemptyset(&alarm_only);
 	sigaddset(&alarm_only, SIGALRM);
 	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
-	/* This thread takes none, so they go to those that come and go. */
+	/* The timer starts while this thread blocks the signal. Afterwards, any thread may take it. */
 	pthread_sigmask(SIG_BLOCK, &alarm_only, &set);
 	setitimer(ITIMER_REAL, &on, NULL);
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
@@ -171,14 +174,14 @@ static void signals_while_threads_end(void **state)
 	} while (__atomic_load_n(&handled, __ATOMIC_RELAXED) <= 100);
 	setitimer(ITIMER_REAL, &off, NULL);
 	signal(SIGALRM, SIG_IGN);
-	/* A thread that is no longer counted may be in the handler still. */
+	/* A thread that is no longer counted may still be in the handler. */
 	for (int i = 0; i < 10000 && rk_counter_sum(counter) != 2 * ended * 10 + __atomic_load_n(&handled, __ATOMIC_RELAXED); i++)
 		usleep(1000);
 	end(2 * ended * 10 + handled);
 	alarm(TEST_SECONDS);
 }
 
-/* An explicit user that never leaves keeps nothing alive, and harms nothing. */
+/* A thread that ends as an explicit user keeps nothing alive, and harms nothing. */
 static void *keep_a_user(void *arg)
 {
 	int r = rk_thread_register();
@@ -199,7 +202,7 @@ static void users_left_at_the_end(void **state)
 	end(threads);
 }
 
-/* Cancelled, and ended by pthread_exit() from a nested call. */
+/* Threads end by cancellation and by pthread_exit(). */
 static void *be_cancelled(void *arg)
 {
 	use_it();
@@ -240,7 +243,7 @@ static void other_ways_to_end(void **state)
 }
 
 #ifdef __GLIBC__
-/* The destructors of C++'s thread_local objects, which run before all others. */
+/* The destructors of C++'s thread_local objects run before all others. */
 extern int __cxa_thread_atexit_impl(void (*run)(void *), void *object, void *module);
 
 static void in_tls_destructor(void *arg)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fences: a section on another CPU is aborted by each of them, and by nothing else; what they are of; visits where a
- * filter refuses the kernel's fence.
+ * Fences: each kind aborts a section on another CPU; which CPUs they accept; and visits, where a filter refuses the
+ * kernel's fence.
  */
 #include "refuse.h"
 #include "slots.h"
 #include <sys/resource.h>
 
-/* The section is entered, and left when the slot's word changes or it is aborted: done, aborted, or no rseq. */
+/*
+ * Enters the section, and leaves it when the slot's word changes or the section is aborted. Returns RK_DONE,
+ * RK_ABORTED or RK_NO_RSEQ.
+ */
 static enum rk_result __attribute__((__noinline__)) wait_in_section(void *base)
 {
 #if RK_HAVE_SECTIONS
@@ -27,13 +30,13 @@ static enum rk_result __attribute__((__noinline__)) wait_in_section(void *base)
 #endif
 }
 
-/* A thread in a section on `cpu`, until something aborts it. */
+/* A thread in a section on `cpu`, until the section is aborted. */
 struct waiter {
 	int cpu;
 	int inside, over;
 	enum rk_result outcome;
 	const volatile struct rk_area *area;
-	long preemptions; /* which abort sections too */
+	long preemptions; /* these abort sections too */
 };
 
 static long preemptions_here(void)
@@ -59,7 +62,10 @@ static void *wait_on(void *arg)
 	return NULL;
 }
 
-/* One section on another CPU, and a fence: was it aborted by nothing else, as far as can be told? */
+/*
+ * Fences a section on another CPU. Returns true if no preemption can have aborted it instead. A visit always returns
+ * true.
+ */
 static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
 {
 	cpu_set_t all;
@@ -79,7 +85,7 @@ static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
 	CHECK(sched_setaffinity(0, sizeof(all), &all) == 0);
 	for (int i = 0; i < 60000 && !__atomic_load_n(&w.over, __ATOMIC_ACQUIRE); i++)
 		usleep(1000);
-	CHECK(__atomic_load_n(&w.over, __ATOMIC_ACQUIRE)); /* without a fence it is there for ever */
+	CHECK(__atomic_load_n(&w.over, __ATOMIC_ACQUIRE)); /* without a fence, the section never ends */
 	CHECK(pthread_join(thread, NULL) == 0);
 	CHECK(w.outcome == RK_ABORTED);
 	return by_visit || w.preemptions == 0;
@@ -88,7 +94,7 @@ static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
 #define TRIES 10000
 #define TOO_BUSY 77
 
-/* A visit is a preemption itself. Where CPUs are short others run at any moment. */
+/* A visit itself is a preemption. On a busy machine, other threads preempt the section as well, so this tries again. */
 static int fence_reaches(int (*fence)(int cpu), bool by_visit)
 {
 	int cpus[2], tries = 1;
@@ -148,7 +154,7 @@ static void fences_of_nothing(void **state)
 	assert_int_equal(rk_fence_prepare(), 0);
 	assert_int_equal(rk_fence_prepare(), 0);
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
-		assert_int_equal(rk_fence_cpu(cpu), 0); /* offline ones too */
+		assert_int_equal(rk_fence_cpu(cpu), 0); /* offline CPUs too */
 		last = cpu;
 	}
 	assert_int_equal(rk_fence_cpu(-1), -EINVAL);
@@ -165,7 +171,7 @@ static void fences_of_nothing(void **state)
 	assert_int_equal(rk_fence_cpus(none, sizeof(none)), -EINVAL);
 }
 
-/* As long as nothing asked for it, the kernel's fence is refused. */
+/* The kernel refuses its fence until the process has prepared for it. */
 static void closable_memory_prepares(void **state)
 {
 	struct rk_percpu_options options = {.item_size = 8};
@@ -227,7 +233,7 @@ static void fences_that_cannot_be(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(closable_memory_prepares), /* before any fence */
+	cmocka_unit_test(closable_memory_prepares), /* first, before any fence */
 	cmocka_unit_test(fences_reach),
 	cmocka_unit_test(fences_of_nothing),
 	cmocka_unit_test(fences_by_visit),

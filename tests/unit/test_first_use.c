@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counters and groups that are made on their first use: by threads that race for it, interrupted at each of its
- * instructions, and where there is no memory.
+ * Counters and groups that are made on first use: by threads that race, with a handler at each instruction, and
+ * without memory.
  */
-#define INSTRUCTIONS_MAX 2000 /* there is no section in a creation */
+#define INSTRUCTIONS_MAX 2000 /* a creation has no section */
 #include "interrupt.h"
 #include <sys/resource.h>
 
@@ -58,7 +58,7 @@ static void *use_first_together(void *arg)
 	return arg;
 }
 
-/* By threads that race for it, each time anew. */
+/* Threads race for the first use, with new objects in each round. */
 static void made_on_first_use(void **state)
 {
 	pthread_t threads[THREADS];
@@ -83,7 +83,7 @@ static void made_on_first_use(void **state)
 	}
 }
 
-/* Where there is no address space, adds are kept until there is. */
+/* Without address space, adds are kept until there is some. */
 static int without_memory(void)
 {
 	const struct rlimit none = {0, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
@@ -113,7 +113,7 @@ static void kept_until_there_is_memory(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(kept_until_there_is_memory), /* while there is no pool */
+	cmocka_unit_test(kept_until_there_is_memory), /* first, while there is no pool */
 	cmocka_unit_test(at_every_instruction),
 	cmocka_unit_test(made_on_first_use),
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork and vfork: registrations and counts that carry over, a vfork child that is refused, a parent that isn't
- * poisoned.
+ * fork and vfork: a child keeps registrations and counts, a vfork child is refused, and its parent isn't poisoned.
  */
 #include "interrupt.h"
 
@@ -19,7 +18,7 @@ static int fork_child(void)
 		rk_counter_add(counter, 1);
 	if (rk_counter_sum(counter) != before + 1000)
 		return 3;
-	/* The explicit users of the parent are the child's. */
+	/* The child has the explicit users of its parent. */
 	if (rk_thread_users() != (world_has_rseq() ? 2 : 0))
 		return 4;
 	return 0;
@@ -33,7 +32,7 @@ static void fork_keeps_everything(void **state)
 	(void)rk_thread_register();
 	(void)rk_thread_register();
 	assert_int_equal(in_child(fork_child), 0);
-	/* The child's adds are the child's alone. */
+	/* The parent doesn't see the child's adds. */
 	assert_int_equal(rk_counter_sum(counter), 5);
 	(void)rk_thread_unregister();
 	(void)rk_thread_unregister();
@@ -65,7 +64,10 @@ static int create_in_child(void)
 	return rk_counter_sum(c) == 3 && rk_counter_destroy(c) == 0 ? 0 : 2;
 }
 
-/* Another thread is nearly always inside the lock when this one forks; the child must find it free. */
+/*
+ * When this thread forks, other threads are nearly always creating or destroying a counter. The child must not wait
+ * for them.
+ */
 static void fork_while_others_allocate(void **state)
 {
 	pthread_t threads[2];
@@ -81,7 +83,7 @@ static void fork_while_others_allocate(void **state)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
-/* What a vfork child found; it shares our memory. Volatile: two returns from vfork. */
+/* Results of a vfork child, which shares this memory. They are volatile because vfork() returns twice. */
 static volatile int child_prepare, child_adds;
 static volatile bool child_kernel_any;
 
@@ -107,14 +109,14 @@ static void vfork_and_operate(void)
 static void *vfork_unregistered(void *arg)
 {
 	(void)arg;
-	/* Nothing of ours has run here: this thread isn't registered, and its vfork child must not be either. */
+	/* The library hasn't run in this thread, so the thread isn't registered. Its vfork child must not be either. */
 	vfork_and_operate();
 	assert_int_equal(child_adds, 100);
 	assert_int_equal(child_prepare, -EAGAIN);
 	assert_false(child_kernel_any);
 	assert_false(kernel_says_any());
 	assert_int_equal(rk_thread_reason(), RK_REASON_NOT_YET);
-	/* Nothing was kept against the parent. */
+	/* The parent can register later. */
 	assert_int_equal(rk_thread_prepare(), 0);
 	assert_true(kernel_says_registered(rk_thread_area(), process_info().length));
 	return NULL;
@@ -165,7 +167,7 @@ static void bracket_makes_vfork_safe(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
-/* What of an area is the kernel's, and in a registered one nobody else's to store to. */
+/* Compares words that belong to the kernel. In a registered area nothing else may store to them. */
 static bool same_words(const volatile struct rk_area *area, uint32_t cpu_id_start, uint32_t cpu_id, uint32_t flags)
 {
 	return area->cpu_id_start == cpu_id_start && area->cpu_id == cpu_id && area->flags == flags;
@@ -174,7 +176,7 @@ static bool same_words(const volatile struct rk_area *area, uint32_t cpu_id_star
 static volatile int child_begin;
 static volatile bool child_kept_words;
 
-/* The child runs on its parent's area, which nobody else writes meanwhile: the parent sleeps. */
+/* The child runs on its parent's area. No other thread writes to that, because the parent sleeps. */
 static void vfork_and_bracket(const volatile struct rk_area *area)
 {
 	pid_t pid = vfork();
@@ -193,7 +195,7 @@ static void vfork_and_bracket(const volatile struct rk_area *area)
 	assert_int_equal(exit_status_of(pid), 0);
 }
 
-/* Some kernels kill the parent for such a store. This test reads it, on every kernel. */
+/* Some kernels kill the parent for such a store. This test finds the store on every kernel. */
 static void child_leaves_its_registered_parents_area_alone(void **state)
 {
 	(void)state;
@@ -201,11 +203,14 @@ static void child_leaves_its_registered_parents_area_alone(void **state)
 	NEEDS_RSEQ();
 	assert_int_equal(rk_thread_prepare(), 0);
 	vfork_and_bracket(rk_thread_area());
-	/* Where the kernel registers children, too, this one undid its own, and the parent has got back what it had. */
+	/*
+	 * A kernel that registers threads registers the child too. There, the child's bracket undid that, and the
+	 * parent is registered as before.
+	 */
 	assert_int_equal(child_begin, world_owner() == RK_OWNER_KERNEL ? 0 : -ENOTSUP);
 	assert_true(child_kept_words != (world_owner() == RK_OWNER_KERNEL));
 	assert_false(child_kernel_any);
-	/* Nothing is left open, and the parent is what it was. */
+	/* No bracket is open, and the parent is as it was. */
 	assert_int_equal(rk_vfork_end(), -EINVAL);
 	assert_true(kernel_says_registered(rk_thread_area(), process_info().length));
 	assert_int_equal(rk_thread_owner(), world_owner());
@@ -214,8 +219,8 @@ static void child_leaves_its_registered_parents_area_alone(void **state)
 static volatile int registered_in_child;
 
 /*
- * At an instruction of a bracket: a vfork child that brackets as well. It registers nobody, whatever the parent was
- * about to do.
+ * Runs at each instruction of a bracket: makes a vfork child that has a bracket too. The child stays unregistered,
+ * whatever the parent was about to do.
  */
 static void bracket_in_child(void)
 {
@@ -281,7 +286,10 @@ static void set_timer(int which, long microseconds)
 	setitimer(which, &interval, NULL);
 }
 
-/* A handler's bracket keeps its promise wherever it interrupts the thread's own, and leaves that one whole. */
+/*
+ * Inside a handler's bracket the thread isn't registered, wherever that bracket interrupts the thread's own. The
+ * thread's own bracket stays whole.
+ */
 static void brackets_nest_in_handlers(void **state)
 {
 	struct sigaction action = {.sa_handler = bracket_in_handler, .sa_flags = SA_RESTART};
@@ -290,7 +298,7 @@ static void brackets_nest_in_handlers(void **state)
 	NEEDS_RSEQ();
 	sigaction(SIGALRM, &action, NULL);
 	set_timer(ITIMER_REAL, 20);
-	/* Fewer where it is slow, but until enough signals came. */
+	/* Fewer rounds on slow machines, but enough for more than a hundred brackets in handlers. */
 	for (int64_t i = 0; i < ROUNDS(200000) || brackets_in_handlers <= 100; i++) {
 		assert_int_equal(rk_vfork_begin(), 0);
 		assert_false(kernel_says_any());
@@ -318,7 +326,7 @@ static void fork_in_handler(int signo)
 	forks_in_handlers++;
 }
 
-/* As crash reporters do: whatever the thread was doing, its own lock included. */
+/* Handlers fork, as crash reporters do, while the thread creates and destroys counters. */
 static void fork_in_a_handler(void **state)
 {
 	struct sigaction action = {.sa_handler = fork_in_handler, .sa_flags = SA_RESTART};

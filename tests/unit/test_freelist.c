@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lists of nodes: what each call does, by itself, in the overflow list too; drained, and forked and interrupted at each
- * instruction of that. The invariant is that of nodes.h.
+ * Lists of nodes: each call by itself, also on the overflow list; and drains, interrupted and forked at each
+ * instruction. The invariant is that of nodes.h.
  */
-#define INSTRUCTIONS_MAX 3000 /* there is no section in a drain */
+#define INSTRUCTIONS_MAX 3000 /* a drain has no section */
 #include "interrupt.h"
 #include "nodes.h"
 #include "refuse.h"
@@ -23,7 +23,7 @@ static void last_in_first_out(void **state)
 	assert_int_equal(pop(), -1);
 	for (int i = 0; i < 5; i++)
 		push(i);
-	/* A chain. */
+	/* Pushes a chain. */
 	for (int i = 5; i < 8; i++) {
 		nodes[i].held = 0;
 		nodes[i].link.next = i < 7 ? &nodes[i + 1].link : NULL;
@@ -44,7 +44,7 @@ static void last_in_first_out(void **state)
 	assert_int_equal(rk_freelist_destroy(list, &rest), 0);
 	assert_int_equal(hold_all(rest), 3);
 	assert_int_equal(rk_freelist_destroy(list, &rest), -EINVAL);
-	/* One that is made in its place is empty. */
+	/* A list that is created in its place is empty. */
 	create();
 	assert_int_equal(pop(), -1);
 	push(0);
@@ -71,7 +71,7 @@ static void overflow(void **state)
 	assert_int_equal(hold_all(rest), 2);
 	assert_int_equal(rk_freelist_drain(list, RK_INDEX_OVERFLOW, &rest), 0);
 	assert_null(rest);
-	/* More aborts than anybody has. */
+	/* After an abort, the slow functions try the section again. */
 	nodes[0].held = 0;
 	rki_freelist_push_slow(list, &nodes[0].link, &nodes[0].link, RK_ABORTED);
 	assert_ptr_equal(rki_freelist_pop_slow(list, RK_ABORTED), &nodes[0].link);
@@ -102,7 +102,7 @@ static void drained(void **state)
 		pin(cpu);
 		for (int i = 0; i < 10; i++)
 			push(count++);
-		if (cpu % 2 == 0) { /* twice, so from either bank */
+		if (cpu % 2 == 0) { /* this CPU is drained twice, so from each bank */
 			assert_int_equal(rk_freelist_drain(list, rk_cpu(), &rest), 0);
 			if (WITH_RSEQ())
 				assert_int_equal(hold_all(rest), 10);
@@ -123,7 +123,7 @@ static void drained(void **state)
 	assert_null(rest);
 }
 
-/* Without a fence nodes stay out of reach, and none is lost or there twice. */
+/* A drain that has no fence leaves nodes out of reach. None is lost or in a list twice. */
 static int drain_without_a_fence(void)
 {
 	struct rk_freelist_node *got;
@@ -170,7 +170,7 @@ static void without_a_fence(void **state)
 	assert_int_equal(rk_freelist_destroy(list, NULL), 0);
 }
 
-/* A drain, and a pop of the overflow list, interrupted at each instruction. */
+/* A drain, and a pop of the overflow list: interrupted and forked at each instruction. */
 static struct rk_freelist_node *volatile got;
 static volatile int taken, taken_by_handler;
 
@@ -205,7 +205,10 @@ static int all_is_there(void)
 	return count + hold_all(rest) + taken + taken_by_handler == 8 ? 0 : 1;
 }
 
-/* In a child of another thread: what the drain was at is there, or was already disposed of. */
+/*
+ * Runs in the child of another thread. Nodes of the interrupted drain are still in the list, or the drain has
+ * returned them.
+ */
 static int drain_in_child(void)
 {
 	struct rk_freelist_node *rest;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lists of nodes in a storm (storm.h), beside threads that drain them. The invariant is that of nodes.h. CPUs may be
- * taken offline and brought back meanwhile.
+ * Lists of nodes in a storm (storm.h), while other threads drain them. The invariant is that of nodes.h. CPUs may go
+ * offline and come back meanwhile.
  */
 #include "nodes.h"
 #include "storm.h"
 
-/* Nodes are taken out of a supply when lists are empty, and held a few at a time. */
+/* When the lists are empty, threads take nodes from a supply. Each thread holds a few at a time. */
 static int supply;
 static uint64_t popped, drains, drained_nodes, drains_refused;
 
 static struct node *take(uint64_t *random)
 {
-	bool overflow = draw(random) % 8 == 0; /* as where there is no rseq */
+	bool overflow = draw(random) % 8 == 0; /* as a thread without rseq does */
 	struct rk_freelist_node *link = overflow ? rki_freelist_pop_slow(list, RK_NO_RSEQ) : rk_freelist_pop(list);
 	int number;
 
@@ -71,7 +71,7 @@ static void handle(struct storm_thread *t)
 	}
 }
 
-/* Each node that is in a list is there once, and lists work. */
+/* Each node in a list is there once, and lists work. */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;
@@ -102,7 +102,7 @@ static void *keep_draining(void *stop)
 		for (struct rk_freelist_node *next; rest != NULL; rest = next) {
 			next = rest->next;
 			EXPECT(node_of(rest)->held == 0);
-			rest->next = (struct rk_freelist_node *)0x5e; /* who still reads it goes astray */
+			rest->next = (struct rk_freelist_node *)0x5e; /* a thread that still reads the node would crash */
 			__atomic_fetch_add(&drained_nodes, 1, __ATOMIC_RELAXED);
 			rk_freelist_push(list, rest);
 		}

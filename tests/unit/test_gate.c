@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gates: operations go where the word leads, or are refused; and once it has been changed and all CPUs are fenced, none
- * works where it led before, which a storm (storm.h) looks for. test_window moves them at each of their instructions.
+ * Gates: operations go to the item that the word names, or are refused. Once the word has changed and all CPUs are
+ * fenced, no operation works on the old item. A storm (storm.h) checks this. test_window moves threads to another CPU
+ * at each instruction of these operations.
  */
 #include "storm.h"
 
@@ -15,7 +16,7 @@ static struct rk_percpu *pool;
 static struct words *items[ITEMS];
 static intptr_t gate;
 
-static const volatile intptr_t minus_three = -3; /* in no instruction: the compiler can't know */
+static const volatile intptr_t minus_three = -3; /* the compiler can't know the value, so it is in no instruction */
 
 static int make_items(void **state)
 {
@@ -80,7 +81,7 @@ static enum rk_result add_variable(void)
 
 static enum rk_result enter(void)
 {
-	entered = &gate; /* anything else */
+	entered = &gate; /* not NULL, and no item */
 	return rk_gate_enter(&gate, &entered);
 }
 
@@ -170,7 +171,7 @@ static int child(void)
 	return wrong == 0 ? 0 : 1;
 }
 
-/* Leads it elsewhere, or nowhere; then nothing is added where it led before. */
+/* Names another item in the gate, or none. After the fence, nothing is added to the old item. */
 static void *keep_turning(void *stop)
 {
 	uint64_t random = 2463534242;

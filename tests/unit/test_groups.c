@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counters that are read together: what each call does, by itself, in the overflow way too; without a fence; read, and
- * forked and interrupted at each instruction of that.
+ * Counters that are read together: each call by itself, also by the overflow slot; calls without a fence; and adds
+ * and resets, interrupted and forked at each instruction.
  */
-#define INSTRUCTIONS_MAX 1500 /* there is no section in a read */
+#define INSTRUCTIONS_MAX 1500 /* a read has no section */
 #include "interrupt.h"
 #include "refuse.h"
 
@@ -41,7 +41,7 @@ static void counts_and_wraps(void **state)
 	rk_counter_group_add(group, 2, 3);
 	rk_counter_group_add(group, 1, 1);
 	counted(-2, 1, INT64_MIN + 2);
-	/* In either plane, some by the overflow way. */
+	/* Adds in both planes, some of them by the overflow slot. */
 	for (int i = 0; i < 10; i++) {
 		rki_counter_group_add_slow(group, 1, 1, RK_NO_RSEQ);
 		rki_counter_group_add_slow(group, 1, 1, RK_ABORTED);
@@ -67,7 +67,7 @@ static void resets(void **state)
 			assert_int_equal(values[i], 10 * i + round);
 		counted(0, 0, 0);
 	}
-	/* Some of them. */
+	/* Resets only some counters of the group. */
 	rk_counter_group_add(group, 0, 1);
 	rk_counter_group_add(group, 2, 1);
 	assert_int_equal(rk_counter_group_reset(group, values, 1), 0);
@@ -117,7 +117,7 @@ static void names_are_walked(void **state)
 	assert_int_equal(rk_counter_group_destroy(group), 0);
 }
 
-/* Of each size, the last counter too, and in the place of a former one. */
+/* Groups of many sizes: their last counter works, also in the place of a former group. */
 static void every_size(void **state)
 {
 	static int64_t values[RK_COUNTER_GROUP_MAX];
@@ -173,7 +173,7 @@ static void *read_unsuccessfully(void *arg)
 	return arg;
 }
 
-/* Values are told all the same; with a fence it goes on as if nothing had been. */
+/* Without a fence, the functions still return values. With a fence, later calls work as if nothing had happened. */
 static void without_a_fence(void **state)
 {
 	pthread_t thread;
@@ -190,7 +190,7 @@ static void without_a_fence(void **state)
 	assert_int_equal(rk_counter_group_destroy(group), 0);
 }
 
-/* Inside the bracket this thread has no rseq. */
+/* Inside the bracket, this thread has no rseq. */
 static void total_without_rseq(void **state)
 {
 	(void)state;
@@ -205,7 +205,7 @@ static void total_without_rseq(void **state)
 	assert_int_equal(rk_counter_group_destroy(group), 0);
 }
 
-/* An add, and a reset, interrupted at each instruction. */
+/* An add and a reset, interrupted at each instruction. */
 static int64_t returned;
 static volatile int interrupted;
 
@@ -233,7 +233,7 @@ static void add(void)
 	rki_counter_group_add_slow(group, 1, 1, RK_NO_RSEQ);
 }
 
-/* Before the one that is interrupted, or in its midst. */
+/* Runs in a handler: before the interrupted call, or in the middle of it. */
 static void use_as_well(void)
 {
 	interrupted = 1;
@@ -259,7 +259,7 @@ static int judge_add(void)
 	return returned + values[0] == 11 + 200 * interrupted ? 0 : 1;
 }
 
-/* In a child of another thread: nothing is lost that no reset returned, and all goes on. */
+/* Runs in the child of another thread. Only values that a reset returned are missing, and the group still works. */
 static int go_on_in_child(void)
 {
 	int64_t values[COUNT];
@@ -296,7 +296,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(names_are_walked),
 	cmocka_unit_test(without_a_fence),
 	cmocka_unit_test(total_without_rseq),
-	cmocka_unit_test(at_every_instruction), /* with little memory to be forked */
+	cmocka_unit_test(at_every_instruction), /* before every_size(), so that there is little memory to fork */
 	cmocka_unit_test(every_size),
 };
 

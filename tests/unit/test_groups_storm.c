@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Groups of counters, and histograms, in a storm (storm.h), beside threads that read and reset them. Who adds goes through
- * the counters in order, on whichever CPUs and ways, so the invariant of what is read is that none is above the one
- * before it. For a histogram: that each record is returned by one reset, and that it is in the right bucket.
+ * Groups of counters, and histograms, in a storm (storm.h), while other threads read and reset them. Each thread adds
+ * to the counters in order, on any CPUs and by any path. So in each read, no counter is above the one before it. For
+ * a histogram, one reset returns each record, in the right bucket.
  */
 #include "expect.h"
 #include "storm.h"
@@ -11,8 +11,8 @@
 
 static struct rk_counter_group *group;
 static struct rk_histogram *histogram;
-static int64_t added, half_done, returned;                  /* sequences; of the first counter */
-static uint64_t recorded, records_returned, value_recorded; /* and the sum of the values, of 0 to 15 */
+static int64_t added, half_done, returned;                  /* finished sequences; half done ones; counts that resets returned */
+static uint64_t recorded, records_returned, value_recorded; /* records; those that resets returned; the sum of their values */
 static uint64_t reads, resets, busy, late;
 
 static enum rk_result some_way(uint64_t *random)
@@ -29,7 +29,7 @@ static void add(size_t first, size_t last, uint64_t *random)
 			rk_counter_group_add(group, i, 1);
 }
 
-/* The second half of a sequence whose first half some thread did, not always this one. */
+/* Does the second half of a sequence. Any thread may have done its first half. */
 static bool finish_one(uint64_t *random)
 {
 	int64_t there = __atomic_load_n(&half_done, __ATOMIC_RELAXED);
@@ -89,7 +89,7 @@ static void take_records(void)
 	EXPECT(rk_histogram_snapshot_destroy(s) == 0);
 }
 
-/* A read of all that was added so far has it in order; what a reset returns, and what is left, may each not have. */
+/* A read that includes all adds so far has them in order. Values that a reset returns or leaves may be out of order. */
 static void look(uint64_t *random)
 {
 	int64_t values[COUNT];
@@ -110,7 +110,7 @@ static void handle(struct storm_thread *t)
 		look(&t->handler_random);
 }
 
-/* In order, and all goes on. */
+/* Counters are in order, and the group works. */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Histograms: buckets of all precisions, what snapshots tell, resets and merges. Consistency is test_groups_storm.c's. */
+/*
+ * Histograms: buckets of all precisions, figures of snapshots, resets and merges. test_groups_storm.c tests
+ * consistency.
+ */
 #include "refuse.h"
 
 static struct rk_histogram *histogram;
 
-/* Of a histogram, with what was recorded. */
+/* Returns a new snapshot of the histogram, with its records. */
 static struct rk_histogram_snapshot *read_it(struct rk_histogram *from)
 {
 	struct rk_histogram_snapshot *s;
@@ -14,7 +17,7 @@ static struct rk_histogram_snapshot *read_it(struct rk_histogram *from)
 	return s;
 }
 
-/* The one bucket that a value which was just recorded is in; as many as there are buckets if it is above them. */
+/* Records `value`. Returns the one bucket that counts it, or the number of buckets if the value is above all of them. */
 static size_t bucket_of(uint64_t value, struct rk_histogram_snapshot *s)
 {
 	size_t bucket = 0;
@@ -28,7 +31,7 @@ static size_t bucket_of(uint64_t value, struct rk_histogram_snapshot *s)
 	return bucket;
 }
 
-/* Buckets follow each other without a gap, and are no wider than promised. */
+/* Buckets follow each other without a gap, and are no wider than the header promises. */
 static void buckets_are_log_linear(void **state)
 {
 	struct rk_histogram_snapshot *s;
@@ -63,7 +66,7 @@ static void buckets_are_log_linear(void **state)
 	}
 }
 
-/* As where the processor has lzcnt, and CPUID hides it. */
+/* The result is as on a processor that has lzcnt while CPUID hides it. */
 static void buckets_are_the_same_without_lzcnt(void **state)
 {
 	struct rk_histogram_snapshot *s;
@@ -87,7 +90,7 @@ static void buckets_are_the_same_without_lzcnt(void **state)
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }
 
-/* The highest value is rounded up to the end of its bucket, and all values above that are counted together. */
+/* The highest value is rounded up to the end of its bucket. All values above that are counted together. */
 static void values_above_are_counted_together(void **state)
 {
 	struct rk_histogram_snapshot *s, *t;
@@ -166,7 +169,7 @@ static void tells_percentiles(void **state)
 	assert_true(rk_histogram_percentile(s, 10.1) >= 100000 && rk_histogram_percentile(s, 10.1) < 101563);
 	assert_true(rk_histogram_max(s) == rk_histogram_percentile(s, 99));
 	assert_true(rk_histogram_mean(s) > 89000 && rk_histogram_mean(s) < 91500);
-	memset(s->counts, 0, s->buckets * sizeof(*s->counts)); /* more than a double tells apart */
+	memset(s->counts, 0, s->buckets * sizeof(*s->counts)); /* more than a double can tell apart */
 	s->count = (uint64_t)1 << 62;
 	s->counts[1] = s->count / 2 - 1;
 	s->counts[9] = s->count / 2 + 1;
@@ -214,7 +217,7 @@ static void merges(void **state)
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }
 
-/* The same memory has both, of the same sizes. */
+/* Groups and histograms of the same size come from the same memory. */
 static void groups_are_no_histograms(void **state)
 {
 	struct rk_counter_group *group;
@@ -227,7 +230,7 @@ static void groups_are_no_histograms(void **state)
 	assert_int_equal(rk_counter_group_destroy((struct rk_counter_group *)histogram), -EINVAL);
 	assert_int_equal(rk_counter_group_destroy(group), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
-	/* What is there now was a histogram, or a group. */
+	/* This memory was a histogram or a group before. */
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(rk_counter_group_create(&group, NULL, 2), 0);
 		assert_int_equal(rk_histogram_destroy((struct rk_histogram *)group), -EINVAL);
@@ -269,7 +272,7 @@ static void refuses(void **state)
 
 static struct rk_histogram_snapshot *before;
 
-/* A record that has no rseq, and reads that have no fence. */
+/* A record without rseq, and reads without a fence. */
 static int read_without_a_fence(void)
 {
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
@@ -289,7 +292,7 @@ static void total(void **state)
 	rk_histogram_record_many(histogram, 3, 10);
 	assert_int_equal(rk_vfork_end(), 0);
 	rk_histogram_record(histogram, 3);
-	if (getenv("UNDER_VALGRIND") == NULL) /* which has no filters */
+	if (getenv("UNDER_VALGRIND") == NULL) /* valgrind has no filters */
 		assert_int_equal(in_child(read_without_a_fence), 0);
 	assert_int_equal(rk_histogram_reset(histogram, before), 0);
 	assert_int_equal(before->count, 12);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which indexes have memory: lists of CPUs that are wrong, sparse, or can't be read; concurrency ids; and what is behind
+ * Which indexes have memory: with lists of CPUs that are wrong, sparse or unreadable; by concurrency id; and after
  * the last index.
  */
 #include "pools.h"
@@ -8,7 +8,10 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 
-/* In a child: the kernel's list as given, for this process alone. Not without the right to mount. */
+/*
+ * Runs in a child: shows this process `text` in place of the kernel's list. Returns false if this process may not
+ * mount.
+ */
 #define NOT_ALLOWED 77
 
 static bool show_list(const char *text)
@@ -45,7 +48,7 @@ static int with_too_small_a_list(void)
 
 	if (!show_list("0\n"))
 		return NOT_ALLOWED;
-	CHECK(rk_cpus_count() >= 64); /* the kernel lets us run on others: all that it has room for */
+	CHECK(rk_cpus_count() >= 64); /* the kernel lets the thread run on other CPUs, so all it has room for count */
 	CHECK(rk_counter_create(&counter) == 0);
 	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++) {
 		cpu_set_t set;
@@ -59,7 +62,7 @@ static int with_too_small_a_list(void)
 	return 0;
 }
 
-/* Numbers 0, 1 and 9 on a machine with two CPUs: concurrency ids are 0 to 2. */
+/* A machine with two CPUs then has CPUs 0, 1 and 9, and concurrency ids 0 to 2. */
 static int with_a_sparse_list(void)
 {
 	struct rk_percpu_options options = {.item_size = 8};
@@ -84,7 +87,10 @@ static int with_a_sparse_list(void)
 	return rk_percpu_free(pool, item) == 0 && rk_percpu_destroy(pool) == 0 ? 0 : 1;
 }
 
-/* More strides than there are mappings for: contents come at allocation, to a page for each CPU, 640 MiB in all. */
+/*
+ * There are more strides than a process may have mappings. Contents are written at allocation, to a page for each
+ * CPU: 640 MiB in all.
+ */
 static int with_the_largest_list(void)
 {
 	static const int initial = 6;
@@ -138,7 +144,10 @@ static int lock_an_orphan(void)
 	return rk_lock_release(orphan, data) == 0 ? 0 : 1;
 }
 
-/* The lock of a CPU that the list leaves out can't be fenced: it isn't taken away from a thread that fork() left behind. */
+/*
+ * A CPU that the list leaves out can't be fenced. So in a child, its lock isn't taken from a holder that the child
+ * lacks.
+ */
 static int with_a_cpu_left_out(void)
 {
 	pthread_t thread;
@@ -170,7 +179,10 @@ static void wrong_lists(void **state)
 	}
 }
 
-/* No descriptor for the first look: all that the kernel has room for, and its list as soon as there is one. */
+/*
+ * No descriptor is free for the first look. The library then assumes all CPUs that the kernel has room for, and reads
+ * the list later.
+ */
 static int without_descriptors(void)
 {
 	struct rlimit none = {0, 1024}, some = {1024, 1024};
@@ -186,7 +198,7 @@ static int without_descriptors(void)
 	CHECK(setrlimit(RLIMIT_NOFILE, &some) == 0);
 	CHECK(rk_percpu_create(&pools[1], &options, sizeof(options)) == 0 && rk_percpu_alloc(pools[1], &items[1]) == 0);
 	CHECK(rk_cpus_count() == sysconf(_SC_NPROCESSORS_CONF));
-	*(int *)rk_percpu_slot(items[0], 63) = 2; /* what is mapped stays */
+	*(int *)rk_percpu_slot(items[0], 63) = 2; /* mapped memory stays */
 	for (int i = 0; i < 2; i++)
 		CHECK(rk_percpu_free(pools[i], items[i]) == 0 && rk_percpu_destroy(pools[i]) == 0);
 	return 0;
@@ -225,7 +237,7 @@ static void *add_by_id(void *arg)
 	return arg;
 }
 
-/* Concurrency ids are dense: what they index has memory up to the highest one seen, however many CPUs are possible. */
+/* Concurrency ids are dense. An item has memory up to the highest id seen, however many CPUs are possible. */
 static void few_strides_by_id(void **state)
 {
 	enum { THREADS = 6 };
@@ -250,7 +262,7 @@ static void few_strides_by_id(void **state)
 		assert_int_equal(rk_percpu_query(pool, id, &stats, sizeof(stats)), 0);
 		if (stats.committed == 0)
 			continue;
-		/* 0 where a thread made room, and had another id by the time it added. */
+		/* This is 0 where a thread made room, and had another id when it added. */
 		sum += *(intptr_t *)rk_percpu_slot(by_id, id);
 		highest = id;
 	}
@@ -258,16 +270,16 @@ static void few_strides_by_id(void **state)
 	if (!all_added)
 		SKIP("no concurrency ids, or a build without critical sections");
 	assert_int_equal(sum, THREADS * 20000);
-	assert_true(highest <= THREADS); /* the initial thread may have had one of the lower ones */
+	assert_true(highest <= THREADS); /* the initial thread may have had a lower id */
 }
 
-/* An index without memory faults, whatever is mapped beside. */
+/* An index without memory faults, whatever is mapped next to the item. */
 static void *touched;
 static int touched_index;
 
 static int touch(void)
 {
-	signal(SIGSEGV, SIG_DFL); /* not the test runner's */
+	signal(SIGSEGV, SIG_DFL); /* removes the test runner's handler */
 	*(volatile char *)rk_percpu_slot(touched, touched_index) = 1;
 	return 0;
 }
@@ -293,7 +305,7 @@ static void beyond_the_last(void **state)
 		destroy(pools[i], items[i]);
 }
 
-/* With little address space there are fewer such indexes, and pools work. */
+/* With little address space, the library reserves fewer such indexes, and pools work. */
 static int with_little_address_space(void)
 {
 	struct rlimit limit;
@@ -320,7 +332,7 @@ static void little_address_space(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(list_later), /* first: nobody has looked yet */
+	cmocka_unit_test(list_later), /* first, while the list hasn't been read */
 	cmocka_unit_test(wrong_lists),
 	cmocka_unit_test(few_strides_by_id),
 	cmocka_unit_test(beyond_the_last),

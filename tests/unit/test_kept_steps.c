@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A writer that is interrupted twice: at one instruction a handler begins to read, at each later one a handler forks, and the
- * child keeps that section and goes on with the writer. It isn't let in, wherever that was.
+ * A writer that is interrupted twice. At one instruction, a handler begins a read section. At each later instruction,
+ * a handler forks. The child keeps the read section and continues the writer. The writer must not get the lock,
+ * wherever the interruptions were.
  *
- * The thread steps through itself: what is interrupted twice would take a tracer too long.
+ * The thread steps through itself, because a tracer would take too long.
  */
 #include "test.h"
 
 #define INSTRUCTIONS_MAX 1500
-#define FORKS_MAX 100 /* behind the beginning of the section */
+#define FORKS_MAX 100 /* after the read section has begun */
 
 #ifdef __x86_64__
 #include <ucontext.h>
@@ -22,7 +23,7 @@ static struct rk_rwlock_section *section;
 static int instruction, begins_at;
 static bool stepping, reads, in_a_child, written;
 
-/* Behind it a trap could be blocked, which ends a process. */
+/* True before a system call that may block signals. A blocked trap would end the process. */
 static bool blocks_signals(const greg_t *registers)
 {
 	const unsigned char *code = (const unsigned char *)registers[REG_RIP];

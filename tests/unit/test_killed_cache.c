@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vfork children that are killed while they get objects of a cache and put them: each object is the child's or the cache's,
- * and the limits are right.
+ * Vfork children that are killed while they get and put objects of a cache. Each object belongs to the child or to
+ * the cache, and the limits are right.
  */
 #include "killed.h"
 #include "thread/bracket.h"
@@ -18,9 +18,9 @@ static struct rk_cache *cache;
 static struct rk_cache_budget budget;
 static uint64_t objects[OBJECTS + 8];
 static int tried;
-static int sure;   /* objects that are the cache's */
-static int more;   /* those that a child has put, and knows it; less, where it has got them */
-static int unsure; /* one more or less, where a child was killed before it knew */
+static int sure;   /* objects in the cache */
+static int more;   /* objects that a child has put and counted, minus those it has got and counted */
+static int unsure; /* 1 where a child may have been killed before it counted */
 
 static void reclaim(void)
 {
@@ -59,7 +59,7 @@ static void create_empty(void)
 	CHECK(rk_cache_create(&cache, &options, sizeof(options)) == 0);
 }
 
-/* All are in the depot. */
+/* All objects are in the depot. */
 static void create_filled(void)
 {
 	create_empty();
@@ -67,7 +67,7 @@ static void create_filled(void)
 	reclaim();
 }
 
-/* The hand is full, and there are empty magazines, or there are none. */
+/* The magazine in hand is full. This function leaves no empty magazines, and the next one leaves some. */
 static void fill_hand(void)
 {
 	create_empty();
@@ -89,7 +89,7 @@ static void fill_hand_beside_others(void)
 	CHECK(rk_vfork_end() == 0);
 }
 
-/* What is in hand has no object left, and others are full. */
+/* The magazine in hand is empty, and other magazines are full. */
 static void empty_hand(void)
 {
 	const struct depot *depot;
@@ -109,7 +109,7 @@ static void get_one(void)
 		more--;
 }
 
-/* Never the same: a further child puts one, too. */
+/* Puts another object each time, because a further child puts one too. */
 static void put_one(void)
 {
 	rk_cache_put(cache, &objects[OBJECTS + ++tried]);
@@ -124,7 +124,7 @@ static void get_and_put(void)
 		rk_cache_put(cache, object);
 }
 
-/* What others do while the child stands still: they have the rest of the depot. */
+/* Another thread does this while the child is stopped. It uses the rest of the depot. */
 static void get_and_put_two(void)
 {
 	void *two[2] = {rk_cache_get(cache), rk_cache_get(cache)};
@@ -146,7 +146,7 @@ static void check_limits(int has)
 	CHECK(budget.left == BUDGET - (int64_t)granted * WEIGHT);
 }
 
-/* Nothing is in arrays, before and behind it. */
+/* Checks objects and limits. The arrays are empty before and afterwards. */
 static int cache_is_whole(void)
 {
 	static void *got[OBJECTS + 8];
@@ -166,7 +166,7 @@ static int cache_is_whole(void)
 		reclaim();
 		check_limits(n);
 	}
-	/* A child that lives has put it. And whose it was doesn't change any more. */
+	/* A child that lives has counted its put. Later checks expect what the first one in the parent finds. */
 	if (the_killed->meanwhile != NULL)
 		unsure = 0;
 	CHECK(n >= sure + more - unsure && n <= sure + more + unsure);
@@ -185,11 +185,14 @@ static void count_it(void *context, void *object)
 	destructed++;
 }
 
-/* What a child that lives has put is trimmed, and destructed with the cache, though nobody has asked for anything else. */
+/*
+ * Objects that a child has put are trimmed, and destructed with the cache, even if the parent has called nothing
+ * else.
+ */
 static void put_by_a_child(void **state)
 {
 	struct rk_cache_options options = {.limit = 100, .destruct = count_it};
-	static int round; /* on the stack compilers believe it lost: vfork returns twice */
+	static int round; /* static, because compilers assume that a variable on the stack is lost: vfork() returns twice */
 	pid_t pid;
 
 	(void)state;
@@ -205,7 +208,7 @@ static void put_by_a_child(void **state)
 		}
 		assert_int_equal(rk_vfork_end(), 0);
 		assert_int_equal(exit_status_of(pid), 0);
-		/* The limit knows of them. */
+		/* The limit includes them. */
 		rk_cache_put(cache, &objects[100]);
 		assert_int_equal(destructed, 1);
 		assert_int_equal(rk_cache_trim(cache, round == 0 ? 40 : 200), round == 0 ? 60 : 0);

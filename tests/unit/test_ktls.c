@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Data that the kernel maintains for threads, and the same contract where it doesn't: who provides it, the blob's place,
- * the accessors, in threads, handlers and children. World kernel is that of rseqkit exec --ktls on a kernel with the
- * series in kernel/.
+ * KTLS, data that the kernel maintains for threads, and the same contract without such a kernel. Tested are the
+ * provider, the place of the blob, and the accessors, in threads, handlers and children. World kernel is that of
+ * rseqkit exec --ktls on a kernel with the series in kernel/.
  */
 #include "test.h"
 #include <sched.h>
@@ -60,7 +60,7 @@ static void tells_the_layout(void **state)
 		return;
 	}
 	assert_int_equal(rk_ktls_query(&layout, sizeof(layout)), 0);
-	/* The area is what the library works in, and lies in the blob. */
+	/* The area is the one that the library works in, and lies in the blob. */
 	assert_int_equal(rk_ktls_offset() + (ptrdiff_t)layout.rseq_offset, rk_area_offset);
 	assert_true(layout.size >= layout.rseq_offset + process_info().length);
 	assert_true(layout.alignment >= RK_AREA_LENGTH_ORIGINAL);
@@ -83,7 +83,7 @@ static void tells_the_layout(void **state)
 	assert_int_equal(larger.more, 0);
 }
 
-/* Whoever registers here. Without KTLS nothing is written. */
+/* Works with any provider. Without KTLS nothing is written. */
 static void tells_what_the_kernel_could_do(void **state)
 {
 	struct rk_ktls_layout raw = {0}, layout = {.size = 4711}, none = layout;
@@ -105,7 +105,7 @@ static void tells_what_the_kernel_could_do(void **state)
 	}
 }
 
-/* 0, or what is wrong with what the calling thread is told. It is pinned, so that its CPU stays what it is. */
+/* Checks the accessors in the calling thread. It is bound to one CPU after another, so that each answer is known. */
 static int judge(void)
 {
 	ptrdiff_t offset = rk_ktls_offset();
@@ -129,7 +129,7 @@ static int judge(void)
 static void *judge_thread(void *arg)
 {
 	(void)arg;
-	/* Before anything asks for it. */
+	/* The kernel has registered the thread before its first call. */
 	if (world_owner() == RK_OWNER_KERNEL)
 		CHECK(rk_thread_owner() == RK_OWNER_KERNEL && kernel_says_registered(area_here(), process_info().length));
 	(void)judge();
@@ -158,7 +158,7 @@ static void tells_children_of_themselves(void **state)
 	(void)state;
 	assert_int_equal(in_child(judge), 0);
 	assert_int_equal(judge(), 0);
-	/* A vfork child is told its own thread id; where the kernel maintains it the CPU as well. */
+	/* A vfork child gets its own thread id. Where the kernel maintains the data, it gets the CPU too. */
 	pid = vfork();
 	if (pid == 0) {
 		tid = rk_ktls_tid(offset);
@@ -192,7 +192,7 @@ static void answers_in_handlers(void **state)
 	assert_true(is);
 }
 
-/* What a thread is that undid its registration: told all the same, and registered by the kernel's means again. */
+/* A thread that undid its registration still gets right answers. In world kernel, the kernel registers it again. */
 static void *undo(void *arg)
 {
 	struct rk_process_info info = process_info();
@@ -203,7 +203,7 @@ static void *undo(void *arg)
 	(void)judge();
 	if (world_owner() == RK_OWNER_KERNEL)
 		CHECK(kernel_says_registered(area_here(), info.length) && rk_thread_owner() == RK_OWNER_KERNEL);
-	/* And behind a bracket of vfork. */
+	/* Also after a bracket of vfork. */
 	if (world_owner() == RK_OWNER_KERNEL)
 		CHECK(rk_vfork_begin() == 0 && !kernel_says_any() && rk_vfork_end() == 0);
 	(void)judge();
@@ -225,7 +225,7 @@ static void comes_back_after_unregistering(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-/* As no component should. */
+/* Registers a private area, as no component should. */
 static void *go_elsewhere(void *arg)
 {
 	static char area[256] __attribute__((__aligned__(64)));
@@ -240,7 +240,7 @@ static void *go_elsewhere(void *arg)
 	return NULL;
 }
 
-/* The kernel goes on to register all others. */
+/* The kernel still registers all other threads. */
 static void a_private_area_is_one_threads_own_affair(void **state)
 {
 	ptrdiff_t offset = rk_ktls_offset();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Per-CPU locks: who gets which, and who doesn't, on every way that there is. */
+/* Per-CPU locks: which thread gets which lock, by every way. */
 #include "lock_ways.h"
 #include <limits.h>
 
-/* Of two ways that lead to the same data, one at a time does. */
+/* Two ways may lead to the same data. Then only one at a time succeeds. */
 static void one_at_a_time(void)
 {
 	int index[LOCK_WAYS];
@@ -57,7 +57,7 @@ static void excludes(void **state)
 	bound(one_at_a_time);
 }
 
-/* By sections it is this CPU's. */
+/* With sections, the lock is that of this CPU. */
 static void which_one(void)
 {
 	void *data;
@@ -73,7 +73,7 @@ static void the_one_of_this_cpu(void **state)
 	bound(which_one);
 }
 
-/* A thread that is moved goes on holding what it holds, and may take the next one. */
+/* A thread that is moved still holds its locks, and may take the next one. */
 static void held_wherever_it_runs(void **state)
 {
 	void *data[CPU_SETSIZE];
@@ -103,7 +103,7 @@ static bool all_are(const unsigned char *bytes, size_t size, unsigned char byte)
 	return size == 0 || (bytes[0] == byte && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-/* Each CPU's data is its own, up to the last byte, and zeros at first, also of a lock that is made again. */
+/* Each CPU has its own data, up to the last byte. It is zero at first, also in a lock that is created again. */
 static void its_own_data(size_t size)
 {
 	int cpu = RK_INDEX_OVERFLOW;
@@ -135,7 +135,7 @@ static void of_any_size(void **state)
 			its_own_data(sizes[i]);
 }
 
-/* In the bracket this thread has no rseq. */
+/* In the bracket, this thread has no rseq. */
 static void without_rseq(void **state)
 {
 	void *data;
@@ -177,7 +177,7 @@ static void without_any_fence(void **state)
 	assert_int_equal(in_child(never_fenced), 0);
 }
 
-/* Where there is none any more nobody comes from elsewhere, and those who wait look again by themselves. */
+/* Where fences no longer work, no lock is taken from another CPU. Waiting threads check again by themselves. */
 static void *without_a_fence(void *arg)
 {
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
@@ -214,7 +214,10 @@ static void a_fence_that_fails(void **state)
 	bound(while_held);
 }
 
-/* A negative time is wrong where there is something to wait for, and nowhere else: not after an aborted section either. */
+/*
+ * A negative time is an error only if the call would have to wait. A free lock is taken, also after an aborted
+ * section.
+ */
 static void negative_times(void)
 {
 	void *data, *again;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose per-CPU locks a child has, where that is hard to tell: no handlers of fork ran, or a thread has another one's pointer. */
+/*
+ * Which per-CPU locks a child has, where that is hard to tell: no fork handlers ran, or a thread has the thread
+ * pointer of another.
+ */
 #include "lock_children.h"
 
 static int still_mine_alone(int way)
@@ -10,7 +13,10 @@ static int still_mine_alone(int way)
 	return 0;
 }
 
-/* Where no handlers of fork run: by a thread that has had nothing to do with locks, and by one whose child's threads had. */
+/*
+ * Forks without fork handlers, by two kinds of threads: one that has not used locks, and one whose child uses them in
+ * other threads.
+ */
 static void *make_it(void *arg)
 {
 	CHECK(rk_lock_create(&lock, 8) == 0);
@@ -49,7 +55,7 @@ static void in_children_of_clone(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(in_a_child_of_clone(takes_all, 0), 0);
 	first = lock;
-	prepare(&allowed); /* which is all that this thread has done so far */
+	prepare(&allowed); /* this thread has done nothing else so far */
 	thread = start_holding(HERE, hold);
 	assert_int_equal(in_a_child_of_clone(alone_after_clone, HERE), 0);
 	end_holding(thread);
@@ -63,7 +69,7 @@ static void in_children_of_clone(void **state)
 	finish(&allowed);
 }
 
-/* A thread of the child's that has the thread pointer of one that it was forked without, forks in turn. */
+/* A thread of the child has the thread pointer of a thread that the child lacks. That thread forks in turn. */
 static void *pointer_of_holder;
 
 static void *hold_and_tell(void *arg)
@@ -72,7 +78,7 @@ static void *hold_and_tell(void *arg)
 	return hold(arg);
 }
 
-/* Nobody starts or ends while one of them forks: AddressSanitizer's own locks stay held in a child. */
+/* No thread starts or ends while one of them forks: AddressSanitizer's own locks would stay held in the child. */
 static pthread_barrier_t all_started, one_forked;
 
 static void *fork_with_that_pointer(void *arg)
@@ -84,7 +90,7 @@ static void *fork_with_that_pointer(void *arg)
 	return NULL;
 }
 
-/* 77 where no thread has got it. */
+/* Returns 77 if no thread has got the pointer. */
 static int with_a_pointer_again(void)
 {
 	pthread_t threads[8];
@@ -123,7 +129,7 @@ static void pointers_that_are_used_again(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(in_children_of_clone), /* first: nothing was locked before */
+	cmocka_unit_test(in_children_of_clone), /* first, before anything was locked */
 	cmocka_unit_test(pointers_that_are_used_again),
 };
 

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What a child has of per-CPU locks: what its thread holds, and what others left half done is told, once. */
+/*
+ * Per-CPU locks in a child. The child's thread holds what it held before the fork. If the child lacks a holder, the
+ * next acquisition returns 1, once.
+ */
 #include "lock_children.h"
 #include "wakes.h"
 
-/* Its child, before anybody has looked at the lock in this process. */
+/* Forks again, before a thread of this process has used the lock. */
 static int still_mine_further_on(int way)
 {
 	start();
 	return in_child_with(still_mine, way);
 }
 
-/* The first may be a thread that this child creates. */
+/* The first acquisition may be in a thread that this child creates. */
 static int half_done_first_of_all_elsewhere(int way)
 {
 	bool same = same_data(way_of_other, (enum lock_way)way);
@@ -22,7 +25,7 @@ static int half_done_first_of_all_elsewhere(int way)
 	return rk_lock_destroy(lock);
 }
 
-/* Whoever was told has it like any other. */
+/* After that acquisition, the lock is like any other. */
 static int nothing_is_told(void)
 {
 	start();
@@ -30,7 +33,7 @@ static int nothing_is_told(void)
 	return rk_lock_destroy(lock);
 }
 
-/* Nothing is forgotten when it can't be destroyed, for the thread that forked has some of it. */
+/* While the forking thread holds a lock, destroying fails, and changes nothing. */
 static int kept_if_not_destroyed(void)
 {
 	void *data;
@@ -92,7 +95,7 @@ static void what_is_others(void **state)
 	finish(&allowed);
 }
 
-/* Somebody has closed it, and waits for who holds it: that isn't half done by him. */
+/* This thread has closed the lock, and waits for the holder. The child must not take it for a lost owner. */
 static void *wait_for_it(void *arg)
 {
 	pthread_barrier_wait(&there);
@@ -124,7 +127,7 @@ static void beside_one_who_waits(void **state)
 	pthread_barrier_wait(&there);
 	if (same_data(HERE, FROM_ELSEWHERE))
 		wait_for_sleepers(1);
-	else /* it has had it, and is out of the way */
+	else /* the thread has had the lock and ended */
 		assert_int_equal(pthread_join(thread, NULL), 0);
 	for (int second = 0; second < LOCK_WAYS; second++)
 		assert_int_equal(in_child_with(half_done, second), 0);
@@ -134,7 +137,7 @@ static void beside_one_who_waits(void **state)
 	finish(&allowed);
 }
 
-/* Where there is no fence for a thread nobody can tell that a section isn't at it: the overflow slot is left. */
+/* A thread that has no fence can't know that no section uses the data, so it gets the overflow slot. */
 static void *without_a_fence(void *arg)
 {
 	void *data;

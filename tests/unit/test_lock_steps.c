@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking a per-CPU lock, and releasing it, interrupted at each instruction (interrupt.h): by a handler that tries all ways, by a
- * fork of the thread that is interrupted, and by one of another thread. The invariant: a holder is alone, in each process, and
- * nothing is in the way of the next one.
+ * Acquiring and releasing a per-CPU lock, interrupted at each instruction (interrupt.h). The interruption is a
+ * handler that tries all ways, a fork of the interrupted thread, or a fork of another thread. The invariant: in each
+ * process there is one holder at a time, and nothing keeps the next one out.
  */
 #define INSTRUCTIONS_MAX 700
 #include "interrupt.h"
 #include "lock_ways.h"
 
-static volatile int holders; /* of this process, of the lock that is interrupted */
+static volatile int holders; /* of the interrupted lock, in this process */
 static enum lock_way way;
 static void *taken;
 
@@ -16,7 +16,7 @@ static void start(void)
 {
 	struct rk_lock *first;
 
-	/* What is done once in a process would take most of the steps. */
+	/* Does first what each process does once, which would take most of the steps. */
 	CHECK(rk_lock_create(&first, 8) == 0);
 	lock = first;
 	here = sched_getcpu();
@@ -60,7 +60,10 @@ static int judge(void)
 	return rk_lock_destroy(lock);
 }
 
-/* In a child of another thread nobody holds it. Who had it is told of, once; who hadn't quite may be. */
+/*
+ * Runs in the child of another thread, where the lock has no holder. If the interrupted thread held the lock, one
+ * acquisition returns 1. If that thread was about to hold it, one may.
+ */
 static int go_on_in_child(void)
 {
 	int had = holders, told = 0;
@@ -82,7 +85,7 @@ static void fork_by_another(void)
 	fork_in_another_thread(go_on_in_child);
 }
 
-/* By one that holds what it can get: that goes on there. */
+/* The forking thread holds what it can get. Its child holds that too. */
 static int hold_on_in_child(void)
 {
 	alarm(60);
@@ -112,7 +115,7 @@ static void fork_by_a_holder(void)
 	CHECK(ending == 0);
 }
 
-/* The second half: what comes first isn't interrupted. */
+/* Only the release is interrupted. */
 static void start_holding(void)
 {
 	start();
@@ -124,7 +127,7 @@ static void release_it(void)
 	CHECK(rk_lock_release(lock, taken) == 0);
 }
 
-/* In a child that finds it as it was; in one where another thread held it. */
+/* For a child that inherits the lock: either free, or held by another thread of the parent. */
 static struct rk_lock *inherited;
 static bool was_held;
 
@@ -143,7 +146,7 @@ static void take_inherited(void)
 	CHECK(r == 0 || (r == 1 && was_held));
 }
 
-/* Held at the fork of which this is a child's child: told once by each. */
+/* If the lock was held at the fork, the first acquisition in each process returns 1. */
 static void try_inherited(void)
 {
 	void *data;
@@ -170,7 +173,7 @@ static void *hold_inherited(void *arg)
 	return arg;
 }
 
-/* Who is first is told, wherever a handler or a fork came in between. */
+/* The first acquisition returned 1, wherever a handler or a fork came in between. */
 static int judge_inherited(void)
 {
 	for (int i = 0; i < LOCK_WAYS; i++) {

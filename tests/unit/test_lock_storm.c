@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Data of each CPU under per-CPU locks, in a storm (storm.h). The invariant: what a holder finds is whole, as the last one left
- * it, and nothing that was done is lost. Only the lock keeps holders apart, so ThreadSanitizer looks as well.
+ * Data of each CPU under per-CPU locks, in a storm (storm.h). The invariant: a holder finds the data whole, as the
+ * last holder left it, and no write is lost. Only the lock keeps holders apart, so ThreadSanitizer checks that too.
  */
 #include "duel.h"
 
 #define WORDS 8
 
 struct data {
-	uint64_t words[WORDS]; /* all the same: how often it was written */
+	uint64_t words[WORDS]; /* all equal: the number of writes */
 };
 
 static struct rk_lock *lock;
 static uint64_t written, refused;
 
-/* So slowly that somebody who comes meanwhile sees half of it. */
+/* Writes so slowly that another thread in between would see half of it. */
 static void write_it(struct data *data, uint64_t pause)
 {
 	uint64_t next = *(volatile uint64_t *)&data->words[0] + 1;
@@ -78,7 +78,7 @@ static void handle(struct storm_thread *t)
 		use_for(&t->handler_random, false);
 }
 
-/* Whole, unless it is told. */
+/* The data is whole, unless the acquisition returns 1. */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;
@@ -103,7 +103,7 @@ static int child(void)
 	return wrong == 0 ? 0 : 1;
 }
 
-/* One after the other, from elsewhere. */
+/* Locks one CPU after another, by way of remote owners. */
 static void *go_round(void *stop)
 {
 	uint64_t random = 2463534242 ^ (uintptr_t)&random;
@@ -125,7 +125,7 @@ static void *go_round(void *stop)
 	return NULL;
 }
 
-/* Nothing of it is lost. */
+/* Checks that no write is lost. */
 static void count(void)
 {
 	int cpu = RK_INDEX_OVERFLOW;
@@ -170,7 +170,7 @@ static void in_a_storm(void **state)
 	count();
 }
 
-/* A holder on one CPU, and one who comes from another, at any moment. */
+/* A holder on one CPU, and one that comes from another CPU, at any moment. */
 static int its_cpu;
 
 static void one_here(bool slowly, uint64_t *random)

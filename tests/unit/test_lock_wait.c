@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Per-CPU locks: who waits is woken, whether a lock is held here or from elsewhere. */
+/* Per-CPU locks: waiting threads are woken, whether a lock is held here or from another CPU. */
 #include "lock_ways.h"
 #include "wakes.h"
 
 #define TURNS 20
-#define TURNS_MAX 1000 /* until some were asleep */
+#define TURNS_MAX 1000 /* until some waiting threads slept */
 #define WAITERS 4
 
 static int had[LOCK_WAYS];
@@ -23,7 +23,7 @@ static void *take_when_it_can(void *arg)
 	return NULL;
 }
 
-/* Several of a kind, and one of the other. Nobody sleeps for a lock that is free. */
+/* Several threads wait by one way, and one by another. No thread sleeps for a free lock. */
 static void wait_for(enum lock_way holder, enum lock_way many, enum lock_way one)
 {
 	struct waiter waiters[WAITERS];
@@ -75,7 +75,10 @@ static void woken_when_it_is_free(void **state)
 	assert_int_equal(sched_setaffinity(0, sizeof(allowed), &allowed), 0);
 }
 
-/* Who holds it by a section, and wants it from elsewhere as well, while another one waits from there for that section. */
+/*
+ * A holder by a section also wants the lock as a remote owner. Meanwhile, another remote owner waits for that
+ * section.
+ */
 static void *close_it(void *arg)
 {
 	pthread_barrier_wait(arg);

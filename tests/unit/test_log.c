@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Logs in slots: records that are appended, every outcome by every kind of index, and that nothing else is written.
+ * Logs in slots: appended records, every outcome by every kind of index. Nothing else is written.
  */
 #include "one_cpu.h"
 
 #define SIZE 1024
-#define AT (RK_LOG_DATA - 2 * (ptrdiff_t)sizeof(intptr_t)) /* of the data in the slot's bytes, behind `behind` */
+#define AT (RK_LOG_DATA - 2 * (ptrdiff_t)sizeof(intptr_t)) /* offset of the data from the slot's bytes, which follow `behind` */
 
-/* Behind the word, which is the head: `behind` is the limit. */
+/* The word is the head of the log, and `behind` is its limit. */
 static void set_log(struct slot *slot, intptr_t head, intptr_t limit)
 {
 	memset(slot, 0xa5, sizeof(*slot));
@@ -85,7 +85,7 @@ static void appends_every_length(void **state)
 
 REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
 
-/* On another CPU, or not registered: every operation says so, and does nothing, there or here. */
+/* On another CPU or without a registration, every operation says so, and changes neither slot. */
 static void nothing_elsewhere(void **state)
 {
 	struct slot *slot = slot_of(BY_AT), saved;

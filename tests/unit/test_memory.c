@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What per-CPU memory asks of the kernel, by the kernel's own account of the mapping (/proc/self/smaps): no huge
- * pages, no reservation of what may never be written, and nothing filled early, after mlockall() neither. Core dumps have
- * what can be accessed, and nothing of the address space around it.
+ * Per-CPU memory as the kernel accounts for it in /proc/self/smaps. There are no huge pages, and no reservation of
+ * memory that may never be written. Nothing is filled early, even after mlockall(). Core dumps contain what can be
+ * accessed, and nothing of the address space around it.
  */
 #include "committed.h"
 #include <inttypes.h>
@@ -13,11 +13,11 @@
 
 static const char initial[ITEM] = "contents";
 
-/* The parts of the mapping behind an item that can be written to; and of those up to the highest index the others. */
+/* Parts of an item's mapping: those that can be written to, and those that can't, up to the highest index. */
 struct account {
-	int parts, no_huge_pages, not_reserved, locked, not_dumped; /* how many; with those flags */
+	int parts, no_huge_pages, not_reserved, locked, not_dumped; /* their number, and how many have each flag */
 	int closed_parts, closed_not_dumped;
-	unsigned long in_memory_for_good;               /* KiB: Locked */
+	unsigned long in_memory_for_good;               /* KiB, from Locked: */
 	size_t committed;                               /* bytes of the strides */
 	bool has_flags;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Misuse of per-CPU memory: found by the debug mode, which a program or its environment asks for, and by AddressSanitizer
- * and valgrind, which are told what may be used.
+ * Misuse of per-CPU memory. The debug mode finds it, which a program or its environment turns on. AddressSanitizer
+ * and valgrind find it, because the library tells them what may be used.
  */
 #include "pools.h"
 #ifdef __SANITIZE_ADDRESS__
@@ -27,7 +27,7 @@ static void misuse(void **state)
 	assert_int_equal(rk_percpu_check(pool, NULL, &fault, sizeof(fault)), 0);
 	assert_int_equal(fault.misuse, RK_MISUSE_NONE);
 	assert_int_equal(rk_percpu_check(NULL, item, NULL, 0), -EINVAL);
-	/* Another pool's; in the middle. */
+	/* An item of another pool, and an address inside an item. */
 	assert_int_equal(rk_percpu_free(pool, foreign), -EINVAL);
 	assert_int_equal(rk_percpu_check(pool, foreign, &fault, sizeof(fault)), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_NOT_AN_ITEM);
@@ -37,7 +37,7 @@ static void misuse(void **state)
 	assert_null(fault.freed_by);
 	assert_int_equal(rk_percpu_check(pool, item + 8, &fault, sizeof(fault)), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_NOT_AN_ITEM);
-	/* Past its end. */
+	/* A write past the end of an item. */
 	slot[24] ^= 1;
 	assert_int_equal(rk_percpu_free(pool, item), -EUCLEAN);
 	assert_int_equal(rk_percpu_check(pool, NULL, &fault, sizeof(fault)), 1);
@@ -48,7 +48,7 @@ static void misuse(void **state)
 	assert_true((uintptr_t)fault.allocated_by - (uintptr_t)alloc < 4096);
 	assert_null(fault.freed_by);
 	slot[24] ^= 1;
-	/* Twice, and after. */
+	/* Freed twice, and written after the free. */
 	assert_int_equal(rk_percpu_free(pool, item), 0);
 	assert_int_equal(rk_percpu_free(pool, item), -EINVAL);
 	assert_int_equal(rk_percpu_check(pool, item, &fault, sizeof(fault)), 1);
@@ -73,7 +73,10 @@ static int check_in_child(void)
 	return rk_percpu_check(checked, NULL, NULL, 0);
 }
 
-/* A pool whose slots are empty in children: elsewhere a zero is as wrong as anything. */
+/*
+ * In children, the slots of this pool are zero. In the parent, a zero that is written after the free is misuse like
+ * any other byte.
+ */
 static void zeros_are_misuse_too(void **state)
 {
 	struct rk_percpu_fault fault;
@@ -92,7 +95,10 @@ static void zeros_are_misuse_too(void **state)
 	assert_int_equal(rk_percpu_destroy(checked), 0);
 }
 
-/* Looked at while others allocate and free: nobody is accused, not even by who is told; nor in a child. */
+/*
+ * Checks run while other threads allocate and free. AddressSanitizer and valgrind report nothing. Checks in a child
+ * and the last check find nothing.
+ */
 static int stop;
 
 static void *use_items(void *arg)
@@ -130,7 +136,7 @@ static void beside_others(void **state)
 	assert_int_equal(rk_percpu_destroy(checked), 0);
 }
 
-/* May a byte be used, in the eyes of who looks out for misuse? */
+/* True if AddressSanitizer or valgrind takes the byte for usable. */
 static bool is_usable(const char *byte)
 {
 #ifdef __SANITIZE_ADDRESS__
@@ -169,7 +175,7 @@ static void told(void **state)
 		for (int i = 0; i < 64; i++)
 			assert_false(is_usable(slot + i));
 		assert_true(is_usable(items[0] + 63) && is_usable(items[2]));
-		assert_false(is_usable(items[2] + RK_STRIDE / 2)); /* never handed out */
+		assert_false(is_usable(items[2] + RK_STRIDE / 2)); /* never allocated */
 		assert_int_equal(rk_percpu_check(pool, NULL, NULL, 0), 0);
 		assert_false(is_usable(slot));
 		assert_ptr_equal(alloc(pool), items[1]);
@@ -180,7 +186,7 @@ static void told(void **state)
 	}
 }
 
-/* The largest items in debug mode have no room for a guard. */
+/* In debug mode, the largest items have no room for a guard. */
 static void debug_mode_of_large_items(void **state)
 {
 	static const size_t sizes[] = {RK_STRIDE - 8, RK_STRIDE, RK_STRIDE + 1};
@@ -198,7 +204,7 @@ static void debug_mode_of_large_items(void **state)
 	}
 }
 
-/* The environment has a say in all pools. This program runs itself, and ends before main(). */
+/* The environment can turn on the debug mode of all pools. This program runs itself, and that run ends before main(). */
 __attribute__((__constructor__)) static void misuse_at_start(void)
 {
 	struct rk_percpu_options options = {.item_size = 8};

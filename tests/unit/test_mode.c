@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long areas are, and what that means: an area of ours has the whole feature size wherever the kernel offers it, in
- * every thread and through every way to come by a registration; others have 32 bytes. And what optimised mode, which
- * comes with that, does to a thread that stored to a kernel-owned field.
+ * Lengths of areas. An area of this library has the whole feature size wherever the kernel offers it, in every
+ * thread, however the thread is registered. Other areas have 32 bytes. Optimised mode comes with the whole feature
+ * size. There, the kernel kills a thread that stored to a kernel-owned field.
  */
 #include "test.h"
 #include <rseqkit/detail/agreement.h>
@@ -19,7 +19,10 @@ static uint32_t feature_size(void)
 	return size == 0 ? RK_FEATURE_SIZE_ORIGINAL : (uint32_t)size;
 }
 
-/* Is the area ours, or room that the kernel uses? Where the libc has none, and where the program was started so. */
+/*
+ * True if the area is not the libc's: the libc has none, the kernel registers threads, or the program was started
+ * with RSEQKIT_AREA=own.
+ */
 static bool is_own(void)
 {
 	const char *choice = getenv("RSEQKIT_AREA");
@@ -28,7 +31,7 @@ static bool is_own(void)
 	       (choice != NULL && strcmp(choice, "own") == 0);
 }
 
-/* A block that can be an area, whosever, is 64-aligned. */
+/* True if an area of the kernel's size and alignment fits the thread block, which is aligned to 64. */
 static bool fits_the_block(void)
 {
 	unsigned long alignment = getauxval(28 /* AT_RSEQ_ALIGN */);
@@ -37,7 +40,7 @@ static bool fits_the_block(void)
 	       alignment <= 64;
 }
 
-/* The libc's area is left alone, in threads that it creates too, where ours is used. */
+/* True if the libc's area is unused where another area is used. Threads that the libc creates are tested too. */
 static bool libc_is_left_alone(void)
 {
 #ifdef __GLIBC__
@@ -51,7 +54,7 @@ static bool libc_is_left_alone(void)
 #endif
 }
 
-/* 0, or what is wrong with the calling thread's registration. */
+/* Checks the calling thread's registration. Returns 0. */
 static int judge(void)
 {
 	struct rk_process_info info = process_info();
@@ -111,7 +114,7 @@ static void one_length_everywhere(void **state)
 
 static unsigned char room[4096] __attribute__((__aligned__(4096)));
 
-/* Onto each CPU that there is, so at least once to another. */
+/* Moves the thread to each CPU, so at least once to another one. */
 static void migrate(void)
 {
 	for (int cpu = rk_cpus_next(-1); cpu >= 0 && cpu < CPU_SETSIZE; cpu = rk_cpus_next(cpu)) {
@@ -123,10 +126,13 @@ static void migrate(void)
 	}
 }
 
-/* As no component should: an area of all the kernel offers, and a store to the word at `offset`, or none if < 0. */
+/*
+ * Does what no component should: registers an area of all that the kernel offers, and stores to the word at `offset`.
+ * If `offset` is negative, there is no store.
+ */
 static int store_junk(int offset)
 {
-	signal(SIGSEGV, SIG_DFL); /* cmocka has a handler */
+	signal(SIGSEGV, SIG_DFL); /* removes the handler of cmocka */
 	if (kernel_says_any())
 		CHECK(syscall(SYS_rseq, area_here(), process_info().length, 1, RK_SIGNATURE) == 0);
 	migrate();
@@ -138,8 +144,8 @@ static int store_junk(int offset)
 }
 
 /*
- * As no component should: a vfork child that registers its parent's area for itself. Legacy mode doesn't mind. In
- * optimised mode the kernel writes the child's ids, on another CPU, into what it guards for the parent.
+ * Does what no component should: a vfork child registers its parent's area for itself. Legacy mode allows this. In
+ * optimised mode, the kernel writes the child's ids, on another CPU, into words that it checks for the parent.
  */
 static int register_in_vfork_child(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rk_mutex, as in slice_steps.h. */
+/* The test of slice_steps.h, for rk_mutex. */
 #define INSTRUCTIONS_MAX 700
 #include "interrupt.h"
 #include <rseqkit/mutex.h>
@@ -10,7 +10,7 @@
 #define UNLOCK rk_mutex_unlock
 #include "slice_steps.h"
 
-/* By a wait, or a system call. */
+/* Loses the request, as a wait or a system call does. */
 static void lose_inside(void)
 {
 	CHECK(rk_mutex_lock(&first) == 0);

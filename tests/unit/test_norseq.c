@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * No rseq to be had: seccomp answering ENOSYS, EPERM or something odd, that all is well for example, from process start
- * or later; and seccomp that kills, after everything was prepared. Everything works, nothing asks twice.
+ * Processes without rseq. A seccomp filter makes rseq(2) return ENOSYS, EPERM or another error, or even success, from
+ * the start of the process or later. Another filter kills, after everything was prepared. Everything works, and no
+ * thread asks twice.
  *
  * The cases run in this program started once more, under the filter: "test_norseq CASE".
  */
 #include "refuse.h"
 #include <dirent.h>
 
-/* Every system call kills but those that end a thread or wait for one. */
+/* Allows the system calls that end a thread or wait for one. Every other call kills. */
 static void kill_most(unsigned flags)
 {
 	static const int allowed[] = {SYS_exit, SYS_futex, SYS_madvise, SYS_munmap, SYS_write, SYS_rt_sigprocmask,
@@ -46,7 +47,7 @@ static void add_in_threads(int threads)
 		pthread_join(thread[i], NULL);
 }
 
-/* Started under a filter: nobody could register, and the reason is known. */
+/* For a program that starts under a filter: no component could register, and the reason is known. */
 static void without_from_the_start(enum rk_reason reason, int error)
 {
 	long value = 7;
@@ -89,7 +90,7 @@ static void start_odd(void)
 	without_from_the_start(RK_REASON_BLOCKED, EPERM);
 }
 
-/* It says that it has done what it hasn't: a libc that asks believes that. */
+/* The filter returns success without effect, and a libc believes that. */
 static void start_nothing(void)
 {
 	if (world_owner() == RK_OWNER_LIBC)
@@ -97,7 +98,7 @@ static void start_nothing(void)
 	without_from_the_start(RK_REASON_BLOCKED, EPERM);
 }
 
-/* A new thread asks once; from then on a filter that kills for any system call is no danger to its operations. */
+/* A new thread asks once. From then on, a filter that kills for any system call doesn't endanger its operations. */
 static void *ask_once(void *arg)
 {
 	(void)arg;
@@ -123,7 +124,7 @@ static void asks_once(void)
 	_exit(0);
 }
 
-/* The filter comes later: threads that are registered stay so, new ones of world self do without. */
+/* The filter comes later. Registered threads stay registered, and new ones of world self do without. */
 static void *check_later(void *arg)
 {
 	(void)arg;
@@ -131,7 +132,7 @@ static void *check_later(void *arg)
 	pthread_barrier_wait(&barrier);
 	CHECK(rk_thread_prepare() == -EPERM);
 	CHECK(rk_thread_reason() == RK_REASON_BLOCKED);
-	/* Of this thread alone: others are registered. */
+	/* This concerns this thread alone: others are registered. */
 	CHECK(process_info().reason == RK_REASON_NONE && process_info().owner == RK_OWNER_SELF);
 	return add_many(NULL);
 }
@@ -144,13 +145,13 @@ static bool sleeps(const char *thread)
 	snprintf(path, sizeof(path), "/proc/self/task/%.20s/stat", thread);
 	file = fopen(path, "re");
 	if (file == NULL)
-		return true; /* it has ended */
+		return true; /* the thread has ended */
 	(void)!fscanf(file, "%*d (%*[^)]) %c", &state);
 	fclose(file);
 	return state == 'S';
 }
 
-/* A thread that is new doesn't. */
+/* Waits until all other threads sleep. A thread that has just started doesn't. */
 static void wait_until_others_sleep(void)
 {
 	bool all_do;
@@ -178,7 +179,7 @@ static void without_later(void)
 	CHECK(create_unregistered(&thread, check_later, NULL) == 0);
 	pthread_barrier_wait(&barrier);
 	if (THREAD_SANITIZED)
-		wait_until_others_sleep(); /* the runtime's own thread is registered by then */
+		wait_until_others_sleep(); /* the runtime's own thread is registered then */
 	filter_calls(SYS_rseq, SYS_rseq, SECCOMP_RET_ERRNO | EPERM, SECCOMP_FILTER_FLAG_TSYNC);
 	pthread_barrier_wait(&barrier);
 	CHECK(pthread_join(thread, NULL) == 0);
@@ -207,8 +208,8 @@ static void *wait_then_add(void *arg)
 }
 
 /*
- * Prepared, then sandboxed with a filter that kills, all threads at once: thread.h's list of system calls is
- * complete.
+ * All threads are prepared, and then sandboxed at once with a filter that kills. The list of system calls in thread.h
+ * is complete.
  */
 static void killed_if_it_asks(void)
 {
@@ -231,7 +232,7 @@ static void killed_if_it_asks(void)
 	_exit(0);
 }
 
-/* What happens to a thread that wasn't prepared, so that the case above means something. */
+/* A thread that wasn't prepared is killed, so the previous case means something. */
 static void killed_unprepared(void)
 {
 	pthread_t thread;
@@ -250,7 +251,7 @@ static void killed_unprepared(void)
 
 static const struct {
 	const char *name;
-	int refusal; /* errno of rseq from the program's start on, 0 for success without effect; or ALLOWED */
+	int refusal; /* errno of rseq(2) from the program's start; 0: success without effect; or ALLOWED */
 	void (*run)(void);
 } cases[] = {
 	{"start-enosys", ENOSYS, start_enosys}, {"start-eperm", EPERM, start_eperm},
@@ -335,7 +336,7 @@ static void prepared_for_a_filter_that_kills(void **state)
 	if (!world_has_rseq())
 		SKIP("nothing to prepare without rseq");
 	assert_int_equal(run_case("prepared"), 0);
-	/* Only where the library itself would have to register is the unprepared thread lost. */
+	/* The unprepared thread is killed only where the library itself would have to register it. */
 	assert_int_equal(run_case("unprepared"), world_owner() == RK_OWNER_SELF ? 128 + SIGSYS : 0);
 }
 

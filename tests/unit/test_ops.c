@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations: every outcome of every operation by every kind of index, and sums that stay exact while threads are
- * migrated and interrupted in the middle of them.
+ * Operations: every outcome of every operation by every kind of index. Sums stay exact while threads are moved and
+ * interrupted in the middle of operations.
  */
 #include "refuse.h"
 #include <sys/time.h>
@@ -23,7 +23,7 @@ static int drop_item(void **state)
 	return rk_percpu_free(pool, item) != 0 || rk_percpu_destroy(pool) != 0;
 }
 
-/* The highest CPU this thread may run on, so that an index of 0 by mistake is not right by luck. */
+/* The highest CPU this thread may run on, so that an operation that uses index 0 by mistake is noticed. */
 static int highest_allowed(cpu_set_t *saved)
 {
 	int highest = -1;
@@ -35,7 +35,7 @@ static int highest_allowed(cpu_set_t *saved)
 	return highest;
 }
 
-/* A preemption in the middle of a section aborts it: try again, as every caller must. */
+/* A preemption inside a section aborts the section. Then this tries again, as every caller must. */
 #define UNTIL_NOT_ABORTED(result, operation)                                                                           \
 	do                                                                                                             \
 		(result) = (operation);                                                                                \
@@ -78,7 +78,7 @@ static void outcomes_by_cpu(void **state)
 	assert_int_equal(*slot, 38);
 	EXPECT(RK_DONE, rk_cpu_store_if_equal(item, 38, INTPTR_MIN));
 	assert_int_equal(*slot, INTPTR_MIN);
-	EXPECT(RK_DONE, rk_cpu_load(item, &value)); /* all of the word */
+	EXPECT(RK_DONE, rk_cpu_load(item, &value)); /* the whole word */
 	assert_int_equal(value, INTPTR_MIN);
 	value = 38;
 	EXPECT(RK_UNEQUAL, rk_cpu_compare_exchange(item, &value, 5));
@@ -98,7 +98,7 @@ static void outcomes_by_cpu(void **state)
 	sched_setaffinity(0, sizeof(saved), &saved);
 }
 
-/* Adds a constant, and the same as a variable: they may be different instructions. */
+/* Adds a constant, and the same value as a variable. These may be different instructions. */
 #define ADD_BOTH(value)                                                                                                \
 	do {                                                                                                           \
 		volatile intptr_t variable_ = (value);                                                                 \
@@ -172,7 +172,7 @@ static void outcomes_by_explicit_cpu(void **state)
 	EXPECT(RK_DONE, rk_at_compare_exchange_release(item, &value, 2, cpu));
 	assert_int_equal(value, 3);
 	assert_int_equal(*slot, 2);
-	/* A handler behind a section that found no registration has registered the thread: this is the right CPU. */
+	/* A handler may register the thread after a section that found no registration. Then this is the right CPU. */
 	assert_int_equal(rki_leave_at(cpu), RK_ABORTED);
 	assert_int_equal(rki_leave_at(cpu + 1), RK_WRONG_CPU);
 	sched_setaffinity(0, sizeof(saved), &saved);
@@ -188,7 +188,7 @@ static void outcomes_by_concurrency_id(void **state)
 		assert_int_equal(rk_cid_add(item, 1), RK_NO_RSEQ);
 		return;
 	}
-	/* The only thread: the lowest id, whatever the CPU. */
+	/* This is the only thread, so it has the lowest id, on any CPU. */
 	assert_int_equal(rk_cid(), 0);
 	slot = rk_percpu_slot(item, 0);
 	*slot = 1;
@@ -208,7 +208,7 @@ static void outcomes_by_concurrency_id(void **state)
 	assert_int_equal(*slot, 1);
 }
 
-/* Not registered: every operation says so, and nothing is stored; a concurrency id that reads 0 deceives nobody. */
+/* Without a registration, every operation says so, and stores nothing, although the concurrency id reads 0. */
 static void outcomes_without_registration(void **state)
 {
 	int64_t before[2] = {*(int64_t *)rk_percpu_slot(item, 0), *(int64_t *)rk_percpu_slot(item, -1)};
@@ -221,7 +221,7 @@ static void outcomes_without_registration(void **state)
 	assert_int_equal(rk_cpu_store_if_equal(item, 0, 1), RK_NO_RSEQ);
 	assert_int_equal(rk_cpu_store_if_equal_release(item, 0, 1), RK_NO_RSEQ);
 	assert_int_equal(value, 0);
-	value = 5; /* not what the slot holds, and not touched */
+	value = 5; /* not what the slot holds; stays as it is */
 	assert_int_equal(rk_cpu_compare_exchange(item, &value, 1), RK_NO_RSEQ);
 	assert_int_equal(rk_cid_compare_exchange(item, &value, 1), RK_NO_RSEQ);
 	assert_int_equal(rk_at_compare_exchange(item, &value, 1, 0), RK_NO_RSEQ);
@@ -244,7 +244,7 @@ static void outcomes_without_registration(void **state)
 	assert_int_equal(*(int64_t *)rk_percpu_slot(item, -1), before[1]);
 }
 
-/* rk_cpu() agrees with the kernel while the thread is moved about. */
+/* rk_cpu() agrees with the kernel while the thread is moved. */
 static void current_cpu(void **state)
 {
 	cpu_set_t saved;
@@ -295,7 +295,7 @@ static void *increment(void *arg)
 			done++;
 			break;
 		case RK_NO_RSEQ:
-			done = per_thread; /* the sum will tell */
+			done = per_thread; /* the sum will show this */
 			break;
 		default:
 			break;
@@ -328,7 +328,7 @@ static void on_alarm(int signo)
 	(void)signo;
 }
 
-/* Four threads, moved between CPUs and interrupted all the time: nothing is lost, by any kind. */
+/* Four threads, moved between CPUs and interrupted all the time. By no kind of operation is an add lost. */
 static void exact_under_stress(void **state)
 {
 	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
@@ -353,7 +353,7 @@ static void exact_under_stress(void **state)
 		for (int i = 0; i < 4; i++)
 			assert_int_equal(pthread_create(&threads[i], NULL, increment, &kind), 0);
 		assert_int_equal(pthread_create(&churner, NULL, churn, threads), 0);
-		/* The churner stops before any thread is joined: until then their ids are valid. */
+		/* The churner stops before any thread is joined: the ids of the threads are valid until then. */
 		while (__atomic_load_n(&finished, __ATOMIC_ACQUIRE) == 0)
 			usleep(1000);
 		__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);

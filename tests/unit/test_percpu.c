@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Per-CPU memory: layout, initial contents, reuse, the debug mode, errors; and that nobody's page is touched early.
+ * Per-CPU memory: layout, initial contents, reuse, the debug mode and errors. No page is touched early.
  */
 #include "committed.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-/* Calls `statement` for every index that has memory. */
+/* Runs `statement` for every index that has memory. */
 #define EACH_INDEX(i, statement)                                                                                       \
 	do {                                                                                                           \
 		for (int i = RK_INDEX_RESERVE; i < 0; i++)                                                             \
@@ -117,7 +117,7 @@ static void frees_only_its_items(void **state)
 	assert_int_equal(rk_percpu_alloc(other, &foreign), 0);
 	assert_int_equal(rk_percpu_free(pool, foreign), -EINVAL);
 	assert_int_equal(rk_percpu_free(pool, (char *)item + 1), -EINVAL);
-	assert_int_equal(rk_percpu_free(pool, (char *)item + 16), -EINVAL); /* never handed out */
+	assert_int_equal(rk_percpu_free(pool, (char *)item + 16), -EINVAL); /* never allocated */
 	assert_int_equal(rk_percpu_free(pool, rk_percpu_slot(item, 1)), -EINVAL);
 	assert_int_equal(rk_percpu_free(pool, &item), -EINVAL);
 	assert_int_equal(rk_percpu_free(pool, item), 0);
@@ -218,7 +218,7 @@ static int closes_descriptors(void)
 	return fcntl(fd, F_GETFD) < 0 ? 4 : 0;
 }
 
-/* No memory file to be had: contents come at allocation, and no signal ends the process. */
+/* No memory file can be had. Contents are written at allocation, and no signal ends the process. */
 static int without_files(void)
 {
 	static const int64_t initial = 42;

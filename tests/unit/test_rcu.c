@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Read sections and grace periods: what they wait for and what not, on every way that readers and fences have. */
+/*
+ * Read sections and grace periods: which readers a period waits for and which not, for every way of readers and
+ * fences.
+ */
 #include "rcu_ways.h"
 #include "refuse.h"
 #include <sched.h>
@@ -18,7 +21,7 @@ static void waits_for_those_who_were_there(void **state)
 			nested = lock((enum way)out);
 			period = rk_rcu_start(rcu);
 			MUST(waits());
-			later = lock((enum way)in); /* a period has begun without it */
+			later = lock((enum way)in); /* the period has begun without this reader */
 			unlock(before, (enum way)out);
 			MUST(waits());
 			MUST(rk_rcu_destroy(rcu) == -EBUSY);
@@ -33,7 +36,7 @@ static void waits_for_those_who_were_there(void **state)
 	destroy();
 }
 
-/* Somebody reads at every moment, never the same for long. */
+/* There is a reader at every moment, but no reader stays long. */
 static void not_for_later_ones(void **state)
 {
 	struct rk_rcu_section *section, *next;
@@ -55,7 +58,7 @@ static void not_for_later_ones(void **state)
 	destroy();
 }
 
-/* A period that had begun began without what its caller did: the next one is shared by all who wait. */
+/* A period that has begun may miss what its caller did. All callers that wait share the next period. */
 static void periods_are_shared(void **state)
 {
 	struct rk_rcu_section *section;
@@ -116,7 +119,7 @@ static void left_on_another_cpu_in_another_thread(void **state)
 	destroy();
 }
 
-/* In the bracket this thread has no rseq. */
+/* In the bracket, this thread has no rseq. */
 static void without_rseq(void **state)
 {
 	struct rk_rcu_section *section;
@@ -138,7 +141,7 @@ static void without_rseq(void **state)
 	destroy();
 }
 
-/* Where there never was a fence, readers go by the overflow way. */
+/* Where no fence has ever worked, readers use the overflow slot. */
 static int never_fenced(void)
 {
 	forked = true;
@@ -156,7 +159,7 @@ static void without_any_fence(void **state)
 	assert_int_equal(in_child(never_fenced), 0);
 }
 
-/* Where there is none any more, nobody is told that a period is over; readers go on. */
+/* Where fences no longer work, no call reports the end of a period. Readers continue. */
 static int fence_lost(void)
 {
 	struct rk_rcu_section *section;
@@ -165,7 +168,7 @@ static int fence_lost(void)
 	forked = true;
 	create();
 	if (!RK_HAVE_SECTIONS)
-		return 0; /* none is needed */
+		return 0; /* no fence is needed */
 	period = rk_rcu_start(rcu);
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
 	for (int i = 0; i < 3; i++) {
@@ -195,7 +198,7 @@ static void a_fence_that_fails(void **state)
 	create();
 	assert_int_equal(pthread_create(&thread, NULL, try_without_a_fence, NULL), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
-	/* With one it goes on from there. */
+	/* With a fence, the period continues from there. */
 	rk_rcu_read_lock(rcu, &section);
 	assert_true(waits());
 	rk_rcu_read_unlock(rcu, section);
@@ -214,7 +217,7 @@ static void refuses(void **state)
 	assert_int_equal(rk_rcu_destroy(NULL), 0);
 	create();
 	assert_int_equal(rk_rcu_run(rcu, -1), -EINVAL);
-	assert_int_equal(rk_rcu_synchronize_for(rcu, -1), 0); /* it needn't wait */
+	assert_int_equal(rk_rcu_synchronize_for(rcu, -1), 0); /* there is no need to wait */
 	rk_rcu_read_lock(rcu, &section);
 	assert_int_equal(rk_rcu_synchronize_for(rcu, -1), -EINVAL);
 	for (uint64_t ahead = 1; ahead != 0; ahead <<= 1)

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Deferred calls: each is called once, not before its time, by who runs some; the limit, and what is refused. */
+/*
+ * Deferred calls: each is made once, not before its period is over, by a thread that runs calls. Also the limit, and
+ * refusals.
+ */
 #include "rcu_jobs.h"
 #include <time.h>
 
 #define CALLS 1000
-#define A_MINUTE 60000000000 /* ns: it waits for what comes at once, but for the CPU */
+#define A_MINUTE 60000000000 /* ns: what comes at once may still wait for a CPU */
 
 static void called_when_readers_are_through(void **state)
 {
@@ -45,7 +48,7 @@ static void no_more_than_the_limit(void **state)
 	assert_int_equal(rk_rcu_destroy(small), 0);
 }
 
-/* In a call: others may be deferred, read, and waited for; those who would wait for themselves are told. */
+/* A call may defer calls, read, and wait for readers. Functions that would wait for the call itself return an error. */
 static int results[4], again;
 
 static void work_and_more(struct rk_rcu_call *call)
@@ -81,7 +84,7 @@ static void a_call_may_use_it(void **state)
 	assert_int_equal(rk_rcu_barrier(rcu), 0);
 }
 
-/* A thread that does nothing else, and others that defer and wait. */
+/* One thread does nothing but run calls. Others defer calls and wait for them. */
 static int stop;
 
 static void *keep_running(void *arg)
@@ -92,7 +95,7 @@ static void *keep_running(void *arg)
 	return NULL;
 }
 
-/* It is woken by another call, which it need not run: it may have seen before that it is to end. */
+/* Another deferred call wakes the runner. The runner may have seen `stop` before, so it need not make that call. */
 static void end_runner(pthread_t runner)
 {
 	void *failed;
@@ -135,7 +138,7 @@ static void run_by_a_thread(void **state)
 		assert_null(failed);
 	}
 	each_called_once(CALLS);
-	/* It sleeps now, and is woken by a call that is deferred. */
+	/* The runner sleeps now, and a deferred call wakes it. */
 	usleep(50000);
 	jobs[0].called = 0;
 	defer(0, 1);
@@ -155,7 +158,7 @@ static void *wait_for_calls(void *arg)
 	return r == 0 ? NULL : arg;
 }
 
-/* Not only until they are on their way. */
+/* A barrier waits until the calls have been made, not only until they are taken. */
 static void a_barrier_waits_until_they_are_called(void **state)
 {
 	struct rk_rcu_section *section;
@@ -177,7 +180,10 @@ static void a_barrier_waits_until_they_are_called(void **state)
 
 #define TURNS (int)(ROUNDS(2000) + 1)
 
-/* A runner that finds nothing, beside one that takes a call and leaves it to wait: the first one has it called. */
+/*
+ * A runner finds no call, while another thread takes one and leaves it waiting for a period. The first runner makes
+ * that call.
+ */
 static void *take_and_leave(void *arg)
 {
 	for (int i = 0; i < TURNS && __atomic_load_n(&called, __ATOMIC_ACQUIRE) == i; i++) {
@@ -185,7 +191,7 @@ static void *take_and_leave(void *arg)
 
 		rk_rcu_read_lock(rcu, &section);
 		if (rk_rcu_defer(rcu, &jobs[i % CALLS].call, work) != 0 || rk_rcu_run(rcu, 0) == 1)
-			return arg; /* not while this one reads */
+			return arg; /* can't be made while this thread reads */
 		rk_rcu_read_unlock(rcu, section);
 		for (int ms = 0; ms < 10000 && __atomic_load_n(&called, __ATOMIC_ACQUIRE) == i; ms++)
 			usleep(ms == 0 ? 0 : 1000);
@@ -208,7 +214,7 @@ static void nothing_is_left_to_wait(void **state)
 	end_runner(runner);
 }
 
-/* A thread that is cancelled while it runs calls ends behind them. */
+/* A thread that is cancelled while it runs calls ends after them. */
 static void work_with_a_cancellation_point(struct rk_rcu_call *call)
 {
 	usleep(1000);
@@ -238,7 +244,7 @@ static void cancelled_behind_its_calls(void **state)
 	assert_int_equal(rk_rcu_run(rcu, 0), 0);
 }
 
-/* What is woken without a call comes back when its time is over. */
+/* Without a call, rk_rcu_run() returns 0 when its time is over. */
 static void waits_no_longer_than_told(void **state)
 {
 	struct timespec before, after;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What a child has of deferred calls: all, each once, wherever their runner was. */
+/* Deferred calls in a child: all of them are there, and each is made once, wherever the parent's runner was. */
 #include "structures/rcu.h"
 #include <semaphore.h>
 #include "rcu_jobs.h"
 
-/* A child has them too, those that wait for a period, and those that don't yet. */
+/* The child has calls that wait for a period, and calls that no period covers yet. */
 static int called_in_child(void)
 {
 	alarm(60);
@@ -33,8 +33,8 @@ static void called_in_children(void **state)
 }
 
 /*
- * What a runner leaves behind that a child hasn't got, at each point where lists have calls in common: put together here as
- * rcu_calls.c has it.
+ * The child lacks the runner. That thread may have left calls in two lists at once. This test builds each such state
+ * as rcu_calls.c leaves it.
  */
 enum leftover { NAMED, NAMED_WITH_MORE_BEFORE, READY, SOME_CALLED, LEFTOVERS };
 
@@ -96,7 +96,7 @@ static void left_half_done_by_a_runner(void **state)
 		assert_int_equal(pthread_create(&thread, NULL, claim_and_leave, &arg), 0);
 		sem_wait(&claimed);
 		assert_int_equal(in_child_with(call_the_rest, count), 0);
-		rk_rcu_state(rcu)->waiting = NULL; /* what the runner would have done next, or as it was */
+		rk_rcu_state(rcu)->waiting = NULL; /* what the runner would do next, or no change */
 		sem_post(&forked);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 		assert_int_equal(rk_rcu_barrier(rcu), 0);

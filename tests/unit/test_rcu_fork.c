@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a child has of read sections: its own thread's, if they are kept, and nobody else's. */
+/* Read sections in a child: those of its own thread if they are kept, and no others. */
 #include "rcu_ways.h"
 
 static struct rk_rcu_section *mine;
@@ -10,7 +10,7 @@ static void *synchronize(void *arg)
 	return NULL;
 }
 
-/* What another thread of the child gets. */
+/* Returns what another thread of the child gets. */
 static int synchronize_elsewhere(void)
 {
 	pthread_t thread;
@@ -44,7 +44,7 @@ static int mine_goes_on(void)
 	return rk_rcu_destroy(rcu);
 }
 
-/* A period that it was in the way of begins again, and so it still is. */
+/* A period that the section held up begins again in the child. The section still holds it up. */
 static uint64_t begun;
 
 static int mine_is_still_in_the_way(void)
@@ -57,7 +57,10 @@ static int mine_is_still_in_the_way(void)
 	return 0;
 }
 
-/* Not kept, it is nobody's, and leaving it disturbs nobody: as far as the third process from here. */
+/*
+ * A section that is not kept belongs to no thread of the child. Leaving it disturbs no other section, down to the
+ * third process.
+ */
 static int left_in_child(int further)
 {
 	struct rk_rcu_section *section, *before = mine;
@@ -104,7 +107,7 @@ static void fork_beside_readers(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, read_meanwhile, &ways[i]), 0);
 	pthread_barrier_wait(&there);
 	assert_int_equal(in_child(others_are_over), 0);
-	/* Also with a period that they are in the way of. */
+	/* Also while a period waits for these readers. */
 	assert_true(waits());
 	assert_int_equal(in_child(others_are_over), 0);
 	for (int way = 0; way < WAYS; way++) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sections, grace periods and deferred calls, interrupted at each instruction (interrupt.h): by a handler that does the
- * same, by a fork of the thread that is interrupted, and by one of another thread. Each call is called once, in each
- * process; in a child of another thread but for the one that was being deferred, or called.
+ * Read sections, grace periods and deferred calls, interrupted at each instruction (interrupt.h). The interruption is
+ * a handler that uses the same functions, a fork of the interrupted thread, or a fork of another thread. In each
+ * process, each call is made once. In a child of another thread, one call may be missing: the one that was being
+ * deferred or made.
  */
-#define INSTRUCTIONS_MAX 600 /* a section that is stepped through aborts, and is repeated; twice what the rest takes */
+#define INSTRUCTIONS_MAX 600 /* a section that is stepped through aborts and repeats; twice what the rest takes */
 #include "interrupt.h"
 #include "refuse.h"
 
@@ -40,12 +41,12 @@ static void start(void)
 	memset(jobs, 0, sizeof(jobs));
 	next_job = 0;
 	CHECK(rk_rcu_create(&rcu, 0) == 0);
-	CHECK(rk_rcu_synchronize(rcu) == 0); /* what is done once in a process would take most of the steps */
+	CHECK(rk_rcu_synchronize(rcu) == 0); /* first, because what a process does once would take most of the steps */
 	for (int i = 0; i < 3; i++)
 		defer_one();
 }
 
-/* All of the overflow way, and the first attempts of the other. */
+/* Reads by the overflow slot, and then by the first attempts of a section. */
 static void read_section(void)
 {
 	struct rk_rcu_section *section = rki_rcu_read_lock_slow(rcu, RK_NO_RSEQ);
@@ -55,7 +56,7 @@ static void read_section(void)
 	rk_rcu_read_unlock(rcu, section);
 }
 
-/* The same of leaving: what comes first is what is interrupted. */
+/* Enters the section before the steps begin, so that leaving it is interrupted. */
 static struct rk_rcu_section *entered;
 
 static void start_entered(void)
@@ -88,7 +89,7 @@ static void defer_and_wait(void)
 	CHECK(rk_rcu_barrier(rcu) == 0);
 }
 
-/* Where the thread that is interrupted was at the same, the handler is told, and doesn't wait. */
+/* If the interrupted thread is in the same function, the handler gets an error and doesn't wait. */
 static void use_as_well(void)
 {
 	struct rk_rcu_section *section;
@@ -105,12 +106,12 @@ static void use_as_well(void)
 	defer_one();
 }
 
-/* The same, where the thread that is interrupted is in no section. */
+/* Also waits without a limit, where the interrupted thread is in no section. */
 static void wait_as_well(void)
 {
 	int r;
 
-	alarm(60); /* who waits for itself takes no time of a processor */
+	alarm(60); /* a thread that waits for itself takes no processor time */
 	r = rk_rcu_synchronize(rcu);
 	CHECK(r == 0 || r == -EDEADLK);
 	defer_one();
@@ -150,8 +151,8 @@ static void fork_by_another(void)
 }
 
 /*
- * In a process that has to open the domain first, which its parent made: by a read section, or a poll. And a poll in one
- * that has opened it. A handler reads, or forks, and the child begins a section there that is to be waited for.
+ * In a child that inherits the domain, the first read section or poll opens it. A later poll is tested too. The
+ * handler reads or forks. The forked child begins a section there, which a period must wait for.
  */
 static struct rk_rcu *inherited;
 static struct rk_rcu_section *held;
@@ -169,7 +170,7 @@ static void inherit_open(void)
 	read_section();
 }
 
-/* Where signals can't be blocked. */
+/* Signals can't be blocked here. */
 static void inherit_unblocked(void)
 {
 	refuse(SYS_rt_sigprocmask, SYS_rt_sigprocmask, EPERM);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects that are read and replaced in a storm (storm.h), beside writers who free them, really: after a grace period that
- * they wait for, or by a deferred call. The invariant: a reader never sees one that was spoiled, which is what is done to
- * them before they are freed, and AddressSanitizer looks as well.
+ * Objects that are read and replaced in a storm (storm.h), while writers free them. They are freed after a grace
+ * period that a writer waits for, or by a deferred call. The invariant: a reader never sees a spoiled object. Writers
+ * spoil objects before they free them. AddressSanitizer checks the readers too.
  */
 #include "duel.h"
 
@@ -69,7 +69,10 @@ static void look(const struct object *o)
 	EXPECT(__atomic_load_n(&o->complement, __ATOMIC_RELAXED) == ~o->number);
 }
 
-/* Reads one, some for as long as a writer needs for several periods. What it read belongs to the outer section. */
+/*
+ * Reads an object, sometimes for as long as a writer needs for several periods. The object belongs to the outer
+ * section.
+ */
 static void use(uint64_t *random)
 {
 	uint64_t way = draw(random) % 16;
@@ -110,7 +113,10 @@ static void nothing(struct rk_rcu_call *call)
 	call->function = NULL;
 }
 
-/* Nobody is in the way but this thread, which leaves again. What was deferred stays: its memory is the parent's malloc's. */
+/*
+ * Only this thread's sections can hold up a period here, and it leaves them. Deferred calls aren't made: their memory
+ * belongs to the parent's malloc().
+ */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;
@@ -185,8 +191,9 @@ static void never_seen_spoiled(void **state)
 }
 
 /*
- * A reader who is hardly ever out of a section, each of some tens of microseconds, on one CPU, and a writer on another: it
- * turns the phase just when the reader comes back. Who is counted in the wrong one is taken by surprise by the next turn.
+ * A reader on one CPU is nearly always in a section, each of some tens of microseconds. A writer on another CPU turns
+ * the phase just when the reader comes back. A reader that is counted in the wrong phase isn't waited for at the next
+ * turn.
  */
 static int looks_of_a_reader;
 

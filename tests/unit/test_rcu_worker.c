@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A domain's worker: it runs what is deferred, it is one, it ends, and a child of fork has none. */
+/* The worker of a domain: it makes deferred calls, there is only one, it ends, and a child of fork() has none. */
 #include "rcu_jobs.h"
 #include "refuse.h"
 #include <dirent.h>
@@ -16,11 +16,11 @@ static void runs_what_is_deferred(void **state)
 	struct rk_rcu_section *section;
 
 	(void)state;
-	defer(0, 1); /* it finds this one when it begins */
+	defer(0, 1); /* the worker finds this call when it begins */
 	assert_int_equal(rk_rcu_worker_start(rcu), 0);
 	assert_true(is_called(1));
 	for (int i = 1; i < 10; i++) {
-		usleep(i % 3 == 0 ? 5000 : 0); /* it sleeps, or not yet */
+		usleep(i % 3 == 0 ? 5000 : 0); /* the worker sleeps, or not yet */
 		rk_rcu_read_lock(rcu, &section);
 		defer(i, 1);
 		usleep(1000);
@@ -33,7 +33,7 @@ static void runs_what_is_deferred(void **state)
 	each_called_once(10);
 }
 
-/* Beside a runner and a barrier of others, too. */
+/* Other threads run calls and wait in a barrier meanwhile. */
 static void shares_with_others(void **state)
 {
 	(void)state;
@@ -76,7 +76,7 @@ static void is_one(void **state)
 	assert_int_equal(rk_rcu_worker_stop(rcu), 0);
 }
 
-/* It ends beside a reader that its calls wait for; what is left is run by others. */
+/* The worker ends while a reader holds up its calls. Other threads make them later. */
 static void ends_before_its_calls(void **state)
 {
 	struct rk_rcu_section *section;
@@ -120,7 +120,7 @@ static void a_child_has_none(void **state)
 	assert_int_equal(rk_rcu_worker_stop(rcu), 0);
 }
 
-/* Where the kernel wipes no memory at a fork, the child inherits what its parent's worker was. */
+/* Where the kernel doesn't wipe memory at a fork, the child inherits the state of its parent's worker. */
 static int inherits(void)
 {
 	refuse(SYS_madvise, SYS_madvise, EINVAL);
@@ -134,14 +134,14 @@ static int inherits(void)
 	return 0;
 }
 
-/* To be the first test: later ones know whether memory is wiped. */
+/* Must be the first test: later ones know whether memory is wiped. */
 static void on_old_kernels(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(inherits), 0);
 }
 
-/* The mask that /proc says the worker has. */
+/* Returns the worker's signal mask, from /proc. */
 static uint64_t signals_blocked(void)
 {
 	uint64_t blocked = 0;
@@ -168,7 +168,10 @@ static uint64_t signals_blocked(void)
 	return blocked;
 }
 
-/* The program's handlers don't run in it, but for those of signals that an instruction causes. */
+/*
+ * The worker blocks all signals but those that an instruction causes. So other handlers of the program don't run in
+ * it.
+ */
 static void blocks_signals(void **state)
 {
 	static const int synchronous[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};

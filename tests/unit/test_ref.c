@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Reference counts: released once, by whoever is last, on every way that references come and go, and fences fail. */
+/*
+ * Reference counts: an object is released once, by its last user, on every way by which references come and go. Also
+ * with fences that fail.
+ */
 #include "ways.h"
 #include "refuse.h"
 
@@ -42,7 +45,7 @@ static void start(struct object *o)
 	CHECK(rk_ref_init(&o->ref, release) == 0);
 }
 
-/* The rest are checks that end the process: they are made in children as well. */
+/* The following checks end the process, because children make them too. */
 static void by_the_kill(void)
 {
 	struct object o;
@@ -115,7 +118,7 @@ static void released_once(void **state)
 	assert_int_equal(all_of_it(), 0);
 }
 
-/* Taken on one CPU, given back on another: no word is what it seems. */
+/* References are taken on one CPU and given back on another. No single word shows the count. */
 static void on_several_cpus(void **state)
 {
 	cpu_set_t allowed;
@@ -143,7 +146,7 @@ static void on_several_cpus(void **state)
 	assert_int_equal(o.released, 1);
 }
 
-/* In the bracket this thread has no rseq. */
+/* In the bracket, this thread has no rseq. */
 static void without_rseq(void **state)
 {
 	struct object o;
@@ -208,7 +211,7 @@ static void refuses(void **state)
 	assert_int_equal(rk_ref_kill(&b.ref), 0);
 	assert_int_equal(rk_ref_kill(&b.ref), -EALREADY);
 	assert_int_equal(rk_ref_kill_all(refs, 2), -EALREADY);
-	assert_int_equal(rk_ref_get_live_try(&a.ref), 0); /* nothing was done */
+	assert_int_equal(rk_ref_get_live_try(&a.ref), 0); /* nothing was killed */
 	assert_ptr_equal((void *)a.ref.gate, a.ref.words);
 	rk_ref_put(&a.ref);
 	rk_ref_put(&b.ref);
@@ -233,7 +236,10 @@ static void without_any_fence(void **state)
 	assert_int_equal(in_child(never_fenced), 0);
 }
 
-/* With the fence lost an object stays alive, for all who use it; the next who has one ends that. */
+/*
+ * If a thread's fences fail, its kill leaves an object alive for all users. A later kill by another thread, whose
+ * fence works, succeeds.
+ */
 static struct object together[2];
 
 static void *kill_without_a_fence(void *arg)
@@ -273,7 +279,10 @@ static void a_fence_that_fails(void **state)
 	assert_int_equal(together[1].released, 1);
 }
 
-/* Taken here and given back there, more often than there are numbers: what each says means nothing, and both wrap. */
+/*
+ * References are taken here and given back there, more often than a word can count. A single word means nothing, and
+ * both words wrap.
+ */
 static void far_apart(void **state)
 {
 	static const uintptr_t apart[] = {1, (uintptr_t)INTPTR_MAX / 2, (uintptr_t)INTPTR_MAX / 2 + 1, UINTPTR_MAX / 2 + 1,
@@ -301,7 +310,7 @@ static void far_apart(void **state)
 	}
 }
 
-/* What its words took is used again. */
+/* The memory of its words is used again. */
 static void leaves_nothing(void **state)
 {
 	uintptr_t lowest = UINTPTR_MAX, highest = 0;
@@ -348,7 +357,7 @@ static void in_children_too(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(without_any_fence), /* before anybody has found one */
+	cmocka_unit_test(without_any_fence), /* first, while no fence has been used */
 	cmocka_unit_test(released_once),
 	cmocka_unit_test(on_several_cpus),
 	cmocka_unit_test(without_rseq),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A get, a put, a try and a kill, interrupted at each instruction (interrupt.h): by a handler that does the same, by a fork
- * of the thread that is interrupted, and by one of another thread. What a handler holds is there until it gives it back, and
- * each object is released once; in a child of another thread it may stay, because of what that thread held.
+ * A get, a put, a try and a kill, interrupted at each instruction (interrupt.h). The interruption is a handler that
+ * uses the same functions, a fork of the interrupted thread, or a fork of another thread. A handler's references keep
+ * the object until the handler gives them back. Each object is released once. In a child of another thread it may
+ * stay, because that thread's references stay.
  */
 #include "interrupt.h"
 
@@ -19,10 +20,10 @@ static void release(struct rk_ref *ref)
 	((struct object *)ref)->released++;
 }
 
-/* One reference more than those of the interrupted: what handlers and judges rely on. */
+/* Takes one reference more than the interrupted code. Handlers and judges rely on it. */
 static void start(void)
 {
-	CHECK(rk_ref_init(&other.ref, release) == 0); /* what is done once in a process would take most of the steps */
+	CHECK(rk_ref_init(&other.ref, release) == 0); /* first, because what a process does once would take most of the steps */
 	CHECK(rk_ref_init(&object.ref, release) == 0 && rk_ref_init(&second.ref, release) == 0);
 	rk_ref_get(&object.ref);
 	rk_ref_get(&second.ref);
@@ -83,7 +84,7 @@ static void use_as_well(void)
 	CHECK(mine.released == 1);
 }
 
-/* Behind its end: a last one is given back by whoever comes last, and that is this. */
+/* Runs after the operation, and gives the last references back. */
 static int judge(void)
 {
 	use_as_well();
@@ -99,7 +100,7 @@ static int judge(void)
 	return 0;
 }
 
-/* The last but the owner's is given back while it is killed. */
+/* While an object is killed, the handler gives back the last reference but the owner's. */
 static void give_back(void)
 {
 	rk_ref_put(&object.ref);
@@ -111,7 +112,7 @@ static int judge_given_back(void)
 	return 0;
 }
 
-/* How many references of its own the thread that was interrupted may have had. */
+/* How many references of its own the interrupted thread may have. */
 static int stay_at_most;
 
 static int go_on_in_child(void)

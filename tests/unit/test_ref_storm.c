@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects that are found, held for a while, and given back in a storm (storm.h), beside owners who replace and kill them,
- * alone and together. They are freed, really: at once where nobody finds them any more, else behind a grace period. The
- * invariant: who holds one sees it whole, and each is released once.
+ * Objects that are found, held for a while, and given back in a storm (storm.h). Meanwhile, owners replace and kill
+ * them, alone and together. A deferred call frees each object. The invariant: a holder sees the object whole, and
+ * each object is released once.
  */
 #include "expect.h"
 #include "storm.h"
@@ -25,7 +25,10 @@ static void free_later(struct rk_rcu_call *call)
 	free((char *)call - offsetof(struct object, call));
 }
 
-/* In whatever thread or handler the last one was given back. Who finds it still is told that it is too late. */
+/*
+ * Runs in the thread or handler that gave the last reference back. A thread that still finds the object can't get a
+ * reference.
+ */
 static void release(struct rk_ref *ref)
 {
 	struct object *o = (struct object *)ref;
@@ -70,7 +73,7 @@ static void put(struct object *o, uint64_t way)
 		rk_ref_put(&o->ref);
 }
 
-/* One of the objects that can be found, with a reference; NULL if it was released meanwhile. */
+/* Returns one of the objects that can be found, with a reference, or NULL if it was released meanwhile. */
 static struct object *find(uint64_t *random)
 {
 	struct rk_rcu_section *section;
@@ -105,7 +108,7 @@ static void use(uint64_t *random)
 	put(o, draw(random) % 16);
 }
 
-/* Some are held for a life, and given back wherever its end is. */
+/* Some objects are held for a whole life, and given back at its end. */
 static __thread struct object *kept;
 
 static void live(struct storm_thread *t)
@@ -128,7 +131,10 @@ static void handle(struct storm_thread *t)
 		use(&t->handler_random);
 }
 
-/* Others hold what they held, and this one what it takes. Calls that were deferred stay: malloc may be locked here. */
+/*
+ * References of other threads stay, and so do those that this thread takes. Deferred calls aren't made, because
+ * malloc() may be locked here.
+ */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;
@@ -145,7 +151,7 @@ static int child(void)
 	return wrong == 0 ? 0 : 1;
 }
 
-/* Its owner's reference goes with the kill. Those of one call are different ones: each was replaced before. */
+/* The kill gives the owner's reference back. The objects of one call differ, because each was replaced before. */
 static void *keep_replacing(void *stop)
 {
 	uint64_t random = 2463534242 ^ (uintptr_t)&random;
@@ -191,7 +197,8 @@ static void held_ones_are_whole(void **state)
 }
 
 /*
- * A count that goes up and down on two CPUs, and a kill at any moment of it: whoever holds the last reference looks.
+ * A count goes up and down on two CPUs, and a kill comes at any moment. Each holder checks the object before its last
+ * put.
  */
 #define USERS 2
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Banks: what each call answers, by itself and to a handler, to another thread, to a child forked at each instruction of
- * the work on a bank, to who opens a slot first meanwhile, and under filters that refuse every fence.
+ * Banks: the result of each call, by itself, to a handler, to another thread, and to a child forked at each
+ * instruction of the work on a bank. Also when the slot is opened for the first time meanwhile, and under filters
+ * that refuse every fence.
  */
-#define INSTRUCTIONS_MAX 3000 /* there is no section in it */
+#define INSTRUCTIONS_MAX 3000 /* this work has no section */
 #include "interrupt.h"
 #include "refuse.h"
 #include "slots.h"
 
 #define FOR_EVER INT64_MAX
 
-/* Banks are what they are of by their first word. */
+/* Each bank is known by its first word. */
 static intptr_t banks[4][8] = {{100}, {101}, {102}, {103}};
 
 static struct rk_bank_slot *slot(void)
@@ -35,24 +36,24 @@ static void banks_are_taken(void **state)
 	assert_int_equal(rk_bank_take(slots, here, banks[0], &bank), -EPERM);
 	assert_int_equal(rk_bank_open(slots, here, banks[0]), -EPERM);
 	assert_int_equal(rk_bank_done(slots, here), -EPERM);
-	assert_int_equal(rk_bank_begin_for(slots, here, -1), 0); /* it needn't wait */
+	assert_int_equal(rk_bank_begin_for(slots, here, -1), 0); /* the slot is free, so there is no wait */
 	assert_int_equal(rk_bank_begin_for(slots, here, -1), -EINVAL);
 	assert_int_equal(rk_bank_begin_try(slots, here), -EBUSY);
 	assert_int_equal(rk_bank_take(slots, here, (char *)banks[0] + 1, &bank), -EINVAL);
 	assert_int_equal(rk_bank_take(slots, here, banks[0], NULL), -EINVAL);
-	/* Never opened: there is nothing to take. */
+	/* The slot was never opened, so there is nothing to take. */
 	assert_int_equal(rk_bank_take(slots, here, banks[0], &bank), 0);
 	assert_null(bank);
 	assert_int_equal(rk_bank_open_first(slot(), banks[1]), -EEXIST);
-	assert_int_equal(rk_bank_take(slots, here, banks[0], &bank), -EINVAL); /* the one that is there */
+	assert_int_equal(rk_bank_take(slots, here, banks[0], &bank), -EINVAL); /* the bank that is in use */
 	assert_int_equal(rk_bank_take(slots, here, banks[1], &bank), 0);
 	assert_ptr_equal(bank, banks[0]);
-	/* Not done with. */
+	/* Without rk_bank_done(), a further call returns the same bank. */
 	assert_int_equal(rk_bank_take(slots, here, banks[2], &bank), 1);
 	assert_ptr_equal(bank, banks[0]);
 	assert_int_equal(rk_bank_done(slots, here), 0);
 	assert_int_equal(rk_bank_begin_try(slots, here), 0);
-	/* Closed, and open again. */
+	/* Closed, and opened again. */
 	assert_int_equal(rk_bank_open(slots, here, banks[2]), -EBUSY);
 	assert_int_equal(rk_bank_take_cid(slots, here, NULL, &bank), 0);
 	assert_ptr_equal(bank, banks[1]);
@@ -105,11 +106,11 @@ static void closed_slots(void **state)
 	assert_int_equal(banks[0][0], 101);
 	banks[0][0] = 100;
 	assert_int_equal(rk_bank_done(slots, here), 0);
-	EXPECT_RESULT(RK_CLOSED, rk_cpu_bank_add(slots, 0, 1)); /* it stays so */
+	EXPECT_RESULT(RK_CLOSED, rk_cpu_bank_add(slots, 0, 1)); /* the slot stays closed */
 	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
 }
 
-/* A thread whose fences fail. The bank that it took off belongs to nobody. */
+/* A thread whose fences fail. The bank that it took off the slot belongs to no thread. */
 static void *take_without_fence(void *arg)
 {
 	void *bank = &bank;
@@ -118,7 +119,7 @@ static void *take_without_fence(void *arg)
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
 	CHECK(rk_bank_begin_try(slots, here) == 0);
 	CHECK(rk_bank_take(slots, here, banks[1], &bank) == -EHOSTUNREACH && bank == NULL);
-	CHECK(rk_bank_take(slots, here, banks[2], &bank) == -ESTALE && bank == NULL); /* and banks[2] isn't used */
+	CHECK(rk_bank_take(slots, here, banks[2], &bank) == -ESTALE && bank == NULL); /* banks[2] isn't used */
 	CHECK(rk_bank_done(slots, here) == 0);
 	return NULL;
 }
@@ -158,7 +159,10 @@ static void bank_without_a_fence(void **state)
 	assert_int_equal(in_child(quarantined), 0);
 }
 
-/* Work on a bank, interrupted at every instruction. What the work has disposed of is its own. */
+/*
+ * The work on a bank, interrupted at every instruction. Once `disposed` is set, the old bank belongs to the
+ * interrupted thread.
+ */
 static volatile bool disposed;
 
 static void open_slot(void)
@@ -183,7 +187,7 @@ static int worked(void)
 	return slot()->bank == ((intptr_t)banks[1] | RK_BANK_OPEN) && slot()->taken == 0 && slot()->claim.holder == 0 ? 0 : 1;
 }
 
-/* In a child of another thread: takes all there is, with spares of its own. Each bank comes once. */
+/* Runs in a child of another thread, and takes all banks, with spares of its own. Each bank comes once. */
 static int take_all(void)
 {
 	int times[4] = {0};
@@ -215,7 +219,7 @@ static void forked_at_every_instruction(void **state)
 	interrupt_each(&w, 1);
 }
 
-/* Both go on: the child, which is the thread that forked, has what it had. */
+/* Parent and child both continue. The child is the thread that forked, so it has what that thread had. */
 static void forks_at_every_instruction(void **state)
 {
 	static const struct interrupted w = {open_slot, work, fork_this_thread, worked, false};
@@ -224,7 +228,7 @@ static void forks_at_every_instruction(void **state)
 	interrupt_each(&w, 1);
 }
 
-/* A handler that wants the same, and would wait for ever: it is refused, or does all of it. */
+/* A handler wants the same slot, and would wait for ever. It is refused, or does all of the work. */
 static void work_as_well(void)
 {
 	void *bank;
@@ -236,7 +240,7 @@ static void work_as_well(void)
 								 banks[2] : banks[0], &bank) == 0);
 	CHECK(bank == banks[0] || bank == banks[1]);
 	CHECK(rk_bank_open(slots, here, banks[3]) == -EBUSY);
-	/* As it was. */
+	/* Puts the old bank back. */
 	CHECK(rk_bank_done(slots, here) == 0 && rk_bank_begin_try(slots, here) == 0);
 	CHECK(rk_bank_take(slots, here, bank, &bank) == 0 && rk_bank_done(slots, here) == 0);
 }
@@ -249,7 +253,7 @@ static void handled_at_every_instruction(void **state)
 	interrupt_each(&w, 1);
 }
 
-/* A slot that was never opened, taken or opened by its remote owner, and opened first by somebody else meanwhile. */
+/* A slot that was never opened. Its remote owner takes or opens it, while a handler opens it for the first time. */
 static volatile int own_answer, first_answer;
 static void *volatile got;
 
@@ -275,7 +279,7 @@ static void take_with_that_bank(void)
 	CHECK(rk_bank_done(slots, here) == 0);
 }
 
-/* The bank is in use, by whoever came first, and the caller's never. */
+/* The bank is in use, whichever call came first. The remote owner gets none. */
 static int took(void)
 {
 	bool opened = first_answer == 0 && own_answer == -EINVAL, was_there = first_answer == -EEXIST && own_answer == 0;
@@ -311,7 +315,10 @@ static void opened_first_at_every_instruction(void **state)
 	interrupt_each(&open, 1);
 }
 
-/* Taken once: who closes a slot and is done with its bank has it for ever, and so has who got it by a second call. */
+/*
+ * A bank is taken once. A thread that closes a slot and calls rk_bank_done() owns the bank for ever. So does a thread
+ * that got the bank by a second call.
+ */
 static int closed_without_a_fence(void)
 {
 	pthread_t thread;

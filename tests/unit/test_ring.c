@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rings of records: what each call does, by itself, at the ends of laps, when it is full; snapshots. */
+/* Rings of records: each call by itself, at the ends of laps, and with a full ring; snapshots. */
 #include "rings.h"
 
 static void options_are_checked(void **state)
@@ -91,7 +91,7 @@ static void lengths(void **state)
 			}
 			drop();
 		}
-	/* Every length of a short one, next to what isn't its own. */
+	/* All short lengths, with other bytes around the data. */
 	create(8192, 0);
 	for (size_t length = 0; length < 200; length++) {
 		memset(data, 0x5a, sizeof(data));
@@ -111,7 +111,7 @@ static void lengths(void **state)
 	drop();
 }
 
-/* One reader: who has learned one form of records finds another, the first one again, and padding in between. */
+/* A reader has learned one form of records. It finds another form, then the first one again, with padding in between. */
 static void forms_in_turn(void **state)
 {
 	static const size_t forms[] = {8, 40, 8, 40, 40, 0, 8, 500, 8};
@@ -141,7 +141,7 @@ static void forms_in_turn(void **state)
 	drop();
 }
 
-/* What there was no room for is counted, what there was is read, and what wasn't released is read again. */
+/* Records for which there was no room are counted. The others are read, and read again if they weren't released. */
 static void full(void **state)
 {
 	struct rk_ring_reader reader, second;
@@ -174,7 +174,7 @@ static void full(void **state)
 	drop();
 }
 
-/* The newest are there, all but what the last eighth took, and whole. */
+/* The newest records are there and whole: all but those that the last eighth replaced. */
 static void snapshots(void **state)
 {
 	struct rk_ring_reader reader;
@@ -191,7 +191,7 @@ static void snapshots(void **state)
 		for (int i = 0; i < round * round * 3; i++)
 			assert_int_equal(write_one(written++, (size_t)(i * 13 % 900)), 0);
 		assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
-		assert_int_equal(write_one(written++, 100), 0); /* to another one */
+		assert_int_equal(write_one(written++, 100), 0); /* this goes to another bank */
 		for (; rk_ring_next(&reader, &record); n++) {
 			assert_true(is_whole(&record));
 			first = n == 0 ? head_of(&record).number : first;
@@ -211,7 +211,7 @@ static void snapshots(void **state)
 	drop();
 }
 
-/* A writer that nobody may fence isn't waited for, and a snapshot isn't taken; nothing is lost. */
+/* A thread that has no fence doesn't wait for writers, and takes no snapshot. No record is lost. */
 static int read_without_a_fence(void)
 {
 	struct rk_ring_options options = {.size = 0};
@@ -221,7 +221,7 @@ static int read_without_a_fence(void)
 	CHECK(rk_ring_create(&empty, &options, sizeof(options)) == 0);
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
 	CHECK(rk_ring_arm(empty) == -EHOSTUNREACH && rk_ring_wait_for(empty, INT64_MAX) == -EHOSTUNREACH);
-	CHECK(rk_ring_arm(ring) == 1); /* there is something */
+	CHECK(rk_ring_arm(ring) == 1); /* the ring has records */
 	CHECK(rk_ring_open(ring, here, &reader, sizeof(reader)) == -EHOSTUNREACH);
 	CHECK(rk_ring_open(ring, here, &reader, sizeof(reader)) == -EHOSTUNREACH);
 	for (uint64_t i = 0; i < 1000; i++)
@@ -253,7 +253,7 @@ static void without_a_fence(void **state)
 		assert_int_equal(write_one(i, 100), 0);
 	assert_int_equal(in_child(read_without_a_fence), 0);
 	assert_int_equal(read_all(0), 10);
-	/* What was taken in vain comes first, and is said to be of before. */
+	/* The snapshot that was taken in vain comes first. The result 1 says that it is older. */
 	for (uint64_t i = 0; i < 10; i++)
 		assert_int_equal(write_one(i, 100), 0);
 	assert_int_equal(pthread_create(&thread, NULL, open_in_vain, NULL), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rings of records: what was written on all CPUs, read in the order of its stamps. */
+/* Rings of records: records of all CPUs, read in the order of their stamps. */
 #include "rings.h"
 
 struct seen {
@@ -19,7 +19,7 @@ static int see(void *context, const struct rk_ring_record *record)
 	return 0;
 }
 
-/* Written on all CPUs in turn, and to the overflow ring, read in that order. */
+/* Records are written on all CPUs in turn, and to the overflow ring. They are read in that order. */
 static void merged(void **state)
 {
 	struct seen seen = {.stop_at = 1000};
@@ -57,7 +57,7 @@ static void merged(void **state)
 	drop();
 }
 
-/* Two that merge at once keep each other out, and nobody for good. */
+/* Two threads that merge at once keep each other out, but not for ever. */
 static void *keep_merging(void *arg)
 {
 	struct seen seen = {.stop_at = 0};
@@ -92,7 +92,7 @@ static int forget(void *context, const struct rk_ring_record *record)
 	return record == NULL;
 }
 
-/* The clock begins anew when a machine goes on from its disk: stamps of before are no reason to wait for those times. */
+/* The clock begins anew when a machine resumes from disk. Stamps from before are no reason to wait for those times. */
 static int tell_stamps(void *count, const struct rk_ring_record *record)
 {
 	return memcmp(record->data, ++*(int *)count == 1 ? "before" : "behind", 6) == 0 ? 0 : -1;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stamps between CPUs. Threads write records while they hold a lock, and number them behind that. So what the merge gives
- * must count up, whichever CPUs wrote it, but for equal stamps, which emulators have, and slow clocks: a clock that the
- * processor reads ahead of the lock would be too early.
+ * Stamps between CPUs. Threads write records while they hold a lock, and number them after the write. So the merge
+ * must return numbers that count up, whichever CPUs wrote the records. Equal stamps are an exception: emulators and
+ * slow clocks have them. If a processor read the clock before it had the lock, the stamp would be too early.
  *
- * Where the lock is must be looked up in memory that is in no near cache: meanwhile a processor goes on with what follows,
- * in which there is nothing that the other thread has just written.
+ * The address of the lock is loaded from memory that is in no near cache. Meanwhile, the processor executes later
+ * instructions. These need nothing that the other thread has just written.
  */
 #include "refuse.h"
 #include "test.h"
@@ -22,7 +22,7 @@ static uint32_t numbers[THREADS][RECORDS];
 static int refused;
 
 static struct place {
-	struct place *next; /* all of them are one circle */
+	struct place *next; /* all places form one circle */
 	int *lock;
 } __attribute__((__aligned__(64))) places[PLACES];
 
@@ -36,7 +36,7 @@ static struct {
 
 static void make_circle(void)
 {
-	for (unsigned i = 0; i < PLACES; i++) /* no stride that is fetched ahead */
+	for (unsigned i = 0; i < PLACES; i++) /* a stride that no processor prefetches */
 		places[i] = (struct place){&places[(i * 5 + 12345) % PLACES], &shared.lock};
 }
 
@@ -46,7 +46,7 @@ struct record {
 
 struct writer {
 	uint32_t number;
-	int cpu, looks; /* this is how far away the lock is */
+	int cpu, looks; /* this many loads lead to the lock */
 	pthread_t thread;
 };
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading a ring, taking a snapshot of it, and writing past the CPU's ring, interrupted and forked at each instruction. */
+/*
+ * Reading a ring, taking a snapshot of it, and writing to the overflow ring, interrupted and forked at each
+ * instruction.
+ */
 #define INSTRUCTIONS_MAX 2000
 #include "interrupt.h"
 #include "rings.h"
@@ -28,7 +31,7 @@ static void fill_overwriting(void)
 
 static uint64_t next_number;
 
-/* In order: what was there, and then what handlers wrote. */
+/* The records are in order: first those that were there, then those of handlers. */
 static void expect_next(const struct rk_ring_record *record)
 {
 	CHECK(is_whole(record));
@@ -70,7 +73,7 @@ static int all_was_read(void)
 	return next_number == FILLED ? 0 : 1;
 }
 
-/* A snapshot that a handler took is gone, so what was read is in order all the same. */
+/* Records of a snapshot that a handler took are gone. The others are still in order. */
 static int some_were_read(void)
 {
 	read_rest();
@@ -101,14 +104,14 @@ static void write_and_read(void)
 {
 	char buffer[300];
 
-	/* The overflow ring drops what comes while the interrupted code is writing there. */
+	/* While the interrupted code writes to the overflow ring, that ring drops records. */
 	for (int i = 0; i < 5; i++)
 		CHECK(write_one(BY_HANDLER + (uint64_t)i, 100) == 0 || !WITH_RSEQ());
 	(void)rki_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ);
 	read_here();
 }
 
-/* What it reads is in order, from wherever. */
+/* A child reads whole records, wherever the fork was. */
 static int use_part_in_child(void)
 {
 	struct rk_ring_reader reader;
@@ -116,7 +119,7 @@ static int use_part_in_child(void)
 
 	for (int again = 0; again < 2; again++) {
 		CHECK(write_one(BY_HANDLER, 100) == 0);
-		CHECK(rk_ring_open(ring, here, &reader, sizeof(reader)) >= 0); /* 1: what the other thread had taken */
+		CHECK(rk_ring_open(ring, here, &reader, sizeof(reader)) >= 0); /* 1: a snapshot that the other thread had taken */
 		while (rk_ring_next(&reader, &record))
 			CHECK(is_whole(&record));
 		rk_ring_release(&reader);
@@ -130,7 +133,7 @@ static void fork_by_another(void)
 	fork_in_another_thread(use_part_in_child);
 }
 
-/* Telling of what is written. */
+/* Notification of what is written. */
 
 static int told_at, armed;
 
@@ -153,7 +156,7 @@ static void arm_for_file(void)
 	CHECK(rk_ring_notify(ring, told_at) == 0 && rk_ring_arm(ring) == 0);
 }
 
-/* As whoever finds that somebody waits. */
+/* Writes as a writer does that finds a waiting reader. */
 static void write_slowly(void)
 {
 	char buffer[300];
@@ -183,7 +186,7 @@ static int next_is_told(void)
 	return armed < 0 || (armed == 0 && !is_told()) ? 1 : 0;
 }
 
-/* It may be dropped: the interrupted code is writing to the overflow ring. */
+/* This record may be dropped: the interrupted code is writing to the overflow ring. */
 static void write_in_vfork_child(void)
 {
 	char buffer[300];
@@ -198,7 +201,7 @@ static void write_in_vfork_child(void)
 	CHECK(rk_vfork_end() == 0 && pid > 0 && exit_status_of(pid) == 0);
 }
 
-/* By the write that was interrupted, if that hadn't told yet. */
+/* The interrupted write notifies, if it hadn't yet. */
 static int is_told_of(void)
 {
 	return is_told() ? 0 : 1;

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rings in a storm (storm.h): one that drops what is new, read by CPU and merged; one that overwrites, read by snapshots.
- * The invariant is that of records.h: what is read of a CPU is whole, once, and each writer's in order. What was written to
- * the first, and not said to be dropped, is read. CPUs may be taken offline and brought back meanwhile.
+ * Rings in a storm (storm.h). One drops new records, and is read by CPU and merged. The other overwrites, and is read
+ * by snapshots. The invariant is that of records.h: what is read of a CPU is whole, is read once, and has each
+ * writer's records in order. Each record that was written to the first ring, and not reported as dropped, is read.
+ * CPUs may go offline and come back meanwhile.
  */
 #include "records.h"
 #include "storm.h"
 
-#define WRITERS (2 * STORM_THREADS_MAX) /* a thread and its handler each */
+#define WRITERS (2 * STORM_THREADS_MAX) /* two for each thread: itself and its handler */
 #define INDEXES 64                      /* CPUs, and the overflow ring */
 
 static struct rk_ring *ring, *overwriting;
 
-/* Of each writer: its next number, and how many it wrote to the first ring and to the second. */
+/* For each writer: its next number, and the records it wrote to the first ring and to the second. */
 static uint64_t next_number[WRITERS], kept[WRITERS], dropped, written[WRITERS];
 
-/* What readers of each index saw last of each writer; a reader's claim keeps others away. */
+/* The last record of each writer that readers of each index saw. A reader's claim keeps other readers away. */
 static uint64_t seen[INDEXES][WRITERS], seen_in_snapshots[INDEXES][WRITERS];
 static uint64_t read_of[WRITERS], reads, merges, snapshots, in_snapshots, wakes;
 
@@ -33,7 +34,7 @@ static void write_some(uint32_t writer, uint64_t *random)
 	int r;
 
 	switch (draw(random) % 16) {
-	case 0: /* as where there is no rseq */
+	case 0: /* as a thread without rseq does */
 		r = rki_ring_write_slow(ring, buffer, length, draw(random) % 2 == 0, RK_NO_RSEQ);
 		break;
 	case 1:
@@ -54,8 +55,10 @@ static void write_some(uint32_t writer, uint64_t *random)
 	written[writer] += r == 0;
 }
 
-/* Numbers of a writer count up, wherever the record comes from. */
-/* Whoever merged has had everything that was stamped before. */
+/*
+ * Merges have returned everything that was stamped before this time. In what is read of an index, a writer's numbers
+ * count up.
+ */
 static uint64_t merged_up_to;
 
 static void look_at(const struct rk_ring_record *record, uint64_t (*last)[WRITERS], bool count)
@@ -96,10 +99,10 @@ static void handle(struct storm_thread *t)
 		write_some((uint32_t)t->number * 2 + 1, &t->handler_random);
 }
 
-/* Merges that follow each other give one order. */
+/* Successive merges return one order. */
 static int see(void *context, const struct rk_ring_record *record)
 {
-	static uint64_t last; /* one merges at a time */
+	static uint64_t last; /* only one merge runs at a time */
 
 	(void)context;
 	EXPECT(record->time >= last || record->time == 0);
@@ -145,7 +148,7 @@ static int any_index(uint64_t *random)
 	return draw(random) % 4 == 0 ? RK_INDEX_OVERFLOW : any_cpu(random);
 }
 
-/* In a child other threads' numbers may go on where a reader has already been. */
+/* In a child, records of other threads that a reader has had may be there again. */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;
@@ -203,7 +206,7 @@ static void storm(void **state)
 		uint64_t before = reads;
 
 		read_one(ring, cpu, seen, true);
-		assert_int_equal(reads, before + 1); /* nobody has it */
+		assert_int_equal(reads, before + 1); /* no other reader has it */
 	}
 	for (int i = 0; i < WRITERS; i++) {
 		assert_int_equal(read_of[i], kept[i]);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting for records: woken, and not in vain; by eventfds, by two, in children. */
+/*
+ * Waiting for records: a wait ends when there is a record, and not before. Also with eventfds, with two readers, and
+ * in children.
+ */
 #include "rings.h"
 #include <poll.h>
 #include <rseqkit/thread.h>
@@ -41,7 +44,7 @@ static void waited_for(void **state)
 	assert_int_equal(rk_ring_wait_for(ring, 1000000), -ETIMEDOUT);
 	assert_int_equal(rk_ring_wait_for(ring, 0), -ETIMEDOUT);
 	assert_int_equal(rk_ring_wait_for(ring, -1), -EINVAL);
-	for (int i = 0; i < 2; i++) { /* on the way to sleep, or asleep */
+	for (int i = 0; i < 2; i++) { /* the record comes before the wait; then a record is left unread */
 		assert_int_equal(pthread_create(&thread, NULL, write_later, NULL), 0);
 		if (i == 0)
 			usleep(40000);
@@ -74,7 +77,10 @@ static void waited_for(void **state)
 	drop();
 }
 
-/* A vfork child writes to its parent's ring, and leaves the file to it: the number may be another file's. */
+/*
+ * A vfork child writes to its parent's ring. It leaves the eventfd alone, because the number may be that of another
+ * file.
+ */
 static void in_vfork_child(void **state)
 {
 	struct pollfd poller = {.fd = eventfd(0, EFD_NONBLOCK), .events = POLLIN};
@@ -99,7 +105,7 @@ static void in_vfork_child(void **state)
 	close(poller.fd);
 }
 
-/* In another PID namespace a child may have its parent's process id. */
+/* In another PID namespace, a child may have its parent's process id. */
 static int child_of_the_same_number(void)
 {
 	int fd = eventfd(0, EFD_NONBLOCK), status;
@@ -143,7 +149,7 @@ static void namesakes(void **state)
 	assert_int_equal(r, 0);
 }
 
-/* Kernels before 4.14 wipe no pages in children, nor do filters that refuse it. */
+/* Kernels before 4.14 don't wipe pages in children. Filters may refuse it too. */
 static int told_without_wiped_pages(int error)
 {
 	int fd = eventfd(0, EFD_NONBLOCK);
@@ -169,7 +175,7 @@ static void old_kernels(void **state)
 	assert_int_equal(in_child_with(told_without_wiped_pages, ENOSYS), 0);
 }
 
-/* A handler ends a wait whatever its flags. */
+/* A handler ends a wait, whatever the handler's flags. */
 static int asleep;
 
 static void *interrupt(void *thread)
@@ -205,7 +211,7 @@ static void ended_by_a_handler(void **state)
 	drop();
 }
 
-/* A snapshot that a thread of the parent has open is one of before to the child. */
+/* A snapshot that a thread of the parent has open is an older snapshot in the child. */
 static int left_by_the_parent(void)
 {
 	struct rk_ring_reader reader;
@@ -239,7 +245,7 @@ static void snapshots_of_before(void **state)
 	drop();
 }
 
-/* Each of two waits for its own records, and is woken whatever the other does. */
+/* Two readers wait, each for its own records. Each is woken, whatever the other does. */
 static uint64_t consumed[2];
 static int written_all, ended;
 
@@ -281,7 +287,7 @@ static void two_wait(void **state)
 		while (__atomic_load_n(&consumed[i % 2], __ATOMIC_ACQUIRE) == before)
 			sched_yield();
 	}
-	/* One may have what the other one's wait would have ended with. */
+	/* One reader may take the record that would have ended the other's wait. */
 	__atomic_store_n(&written_all, 1, __ATOMIC_RELEASE);
 	while (__atomic_load_n(&ended, __ATOMIC_ACQUIRE) < 2) {
 		(void)rk_ring_write(ring, "one", 3);
@@ -292,7 +298,10 @@ static void two_wait(void **state)
 	drop();
 }
 
-/* Who was about to sleep when somebody wrote doesn't, although another reader has the record and waits anew. */
+/*
+ * A thread is about to sleep when a record is written. It doesn't sleep, although another reader has the record and
+ * waits again.
+ */
 #define WAITS 200
 static uint32_t begun, woken_up;
 
@@ -327,7 +336,7 @@ static void woken_by_what_is_gone(void **state)
 	begun = woken_up = 0;
 	assert_int_equal(pthread_create(&thread, NULL, wait_often, NULL), 0);
 	for (uint32_t i = 1; i <= WAITS; i++) {
-		assert_int_equal(write_and_forget(), 0); /* nobody waits now */
+		assert_int_equal(write_and_forget(), 0); /* no thread waits now */
 		__atomic_store_n(&begun, i, __ATOMIC_RELEASE);
 		while ((__atomic_load_n(&shared->waiting, __ATOMIC_ACQUIRE) & 1) == 0)
 			sched_yield();
@@ -342,7 +351,7 @@ static void woken_by_what_is_gone(void **state)
 	drop();
 }
 
-/* Padding that is left where there was no room is nothing to be read. */
+/* Padding that is left where there was no room is not a record. */
 static void padding_is_nothing(void **state)
 {
 	struct rk_ring_reader reader;

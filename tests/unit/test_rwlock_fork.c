@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a child has of a lock: its own thread's part of it, and what others left half done is told. */
+/*
+ * A reader-writer lock in a child. The child's thread keeps its own part of the lock. If the child lacks the writer,
+ * functions return 1.
+ */
 #include "wakes.h"
 
 static struct rk_rwlock *lock;
@@ -26,7 +29,7 @@ static void *read_elsewhere(void *arg)
 	return NULL;
 }
 
-/* What another thread of the child gets. */
+/* Returns what another thread of the child gets. */
 static int elsewhere(void *(*does)(void *))
 {
 	pthread_t thread;
@@ -53,8 +56,8 @@ static int all_is_well(void)
 static int others_are_over(void)
 {
 	alarm(60);
-	CHECK(rk_rwlock_read_lock_for(lock, -1, &mine) == 0); /* it needn't wait */
-	CHECK(*RKI_READERS_GATE_OF(lock) != 0 || !WITH_RSEQ()); /* and from now on it is as fast as it was */
+	CHECK(rk_rwlock_read_lock_for(lock, -1, &mine) == 0); /* there is no need to wait */
+	CHECK(*RKI_READERS_GATE_OF(lock) != 0 || !WITH_RSEQ()); /* from now on, readers use sections again */
 	rk_rwlock_read_unlock(lock, mine);
 	CHECK(rk_rwlock_write_lock_try(lock) == 0 && rk_rwlock_write_unlock(lock) == 0);
 	return all_is_well();
@@ -70,7 +73,10 @@ static int mine_goes_on(void)
 	return all_is_well();
 }
 
-/* Not kept, it is nobody's, and ending it disturbs nobody: as far as the third process from here. */
+/*
+ * A section that is not kept belongs to no thread of the child. Ending it disturbs no other section, down to the
+ * third process.
+ */
 static int ended_in_child(int further)
 {
 	struct rk_rwlock_section *section;
@@ -85,7 +91,7 @@ static int ended_in_child(int further)
 	return all_is_well();
 }
 
-/* As a writer who forked. */
+/* Runs in the child of a writer. */
 static int still_the_writer(void)
 {
 	alarm(60);
@@ -94,7 +100,7 @@ static int still_the_writer(void)
 	return all_is_well();
 }
 
-/* By a writer who isn't there. */
+/* Runs in a child that lacks the writer. */
 static int half_done(int way)
 {
 	struct rk_rwlock_section *section;
@@ -113,7 +119,7 @@ static int half_done(int way)
 	return all_is_well();
 }
 
-/* By one who waited. */
+/* Runs in a child that lacks a waiting writer. */
 static int nothing_done(int way)
 {
 	struct rk_rwlock_section *section;

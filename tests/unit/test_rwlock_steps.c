@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reader, and a writer, interrupted at each instruction (interrupt.h): by a handler that tries both, by a fork of the thread
- * that is interrupted, and by one of another thread. The invariant: a writer is alone, in each process, and nothing is in the
- * way of the next one.
+ * A reader and a writer, interrupted at each instruction (interrupt.h). The interruption is a handler that tries
+ * both, a fork of the interrupted thread, or a fork of another thread. The invariant: in each process a writer is
+ * alone, and nothing keeps the next one out.
  */
 #define INSTRUCTIONS_MAX 900
 #include "interrupt.h"
 #include "refuse.h"
 
 static struct rk_rwlock *lock;
-static volatile int readers, writers; /* of this process, who have it */
+static volatile int readers, writers; /* in this process, inside the lock */
 
 static void start_with(unsigned flags)
 {
 	struct rk_rwlock *first;
 
-	/* What is done once in a process would take most of the steps. */
+	/* Does first what each process does once, which would take most of the steps. */
 	CHECK(rk_rwlock_create(&first, 0) == 0 && rk_rwlock_write_lock(first) == 0 && rk_rwlock_write_unlock(first) == 0);
 	CHECK(rk_rwlock_create(&lock, flags) == 0);
 	readers = writers = 0;
@@ -92,7 +92,7 @@ static void try_both(void)
 	try_to_read();
 }
 
-/* Behind it, and in a child that goes on with it: all is as in the beginning. */
+/* Runs after the operation, also in a child that continues it. The lock is as it was in the beginning. */
 static int judge(void)
 {
 	struct rk_rwlock_section *section;
@@ -105,7 +105,10 @@ static int judge(void)
 }
 
 
-/* In a child of another thread nobody reads. Who had the lock as writer is told, the others not. */
+/*
+ * Runs in the child of another thread, where there is no reader. If the interrupted thread had the lock as writer,
+ * the functions return 1.
+ */
 static int go_on_in_child(void)
 {
 	struct rk_rwlock_section *section;
@@ -128,7 +131,7 @@ static void fork_by_another(void)
 	fork_in_another_thread(go_on_in_child);
 }
 
-/* The same of a thread that reads, if it may: then nobody was writing. */
+/* The forking thread reads, if it can. Then there was no writer. */
 static struct rk_rwlock_section *kept;
 
 static int read_on_in_child(void)
@@ -162,7 +165,7 @@ static void fork_by_a_reader(void)
 	CHECK(ending == 0);
 }
 
-/* The second halves: what comes first is what is interrupted. */
+/* Only the second half of an operation is interrupted. */
 static struct rk_rwlock_section *begun;
 static bool reads_on;
 
@@ -188,7 +191,7 @@ static void end_writing(void)
 	CHECK(rk_rwlock_write_unlock(lock) == 0);
 }
 
-/* In a process that has to open the gate first. */
+/* For a process that must open the gate first. */
 static struct rk_rwlock *inherited;
 
 static void inherit(void)
@@ -197,14 +200,14 @@ static void inherit(void)
 	readers = writers = 0;
 }
 
-/* Where signals can't be blocked. */
+/* Signals can't be blocked here. */
 static void inherit_unblocked(void)
 {
 	refuse(SYS_rt_sigprocmask, SYS_rt_sigprocmask, EPERM);
 	inherit();
 }
 
-/* The child begins to read there, and goes on. */
+/* The child begins to read in the handler, and still reads afterwards. */
 static void fork_and_read(void)
 {
 	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
@@ -215,7 +218,7 @@ static void fork_and_read(void)
 		reads_on = true;
 }
 
-/* Before a writer opens the gate again. */
+/* Checks readers before a writer opens the gate again. */
 static int judge_reader(void)
 {
 	struct rk_rwlock_section *section;

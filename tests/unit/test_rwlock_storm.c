@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Data that is read, and written in place, in a storm (storm.h). The invariant: what a reader sees doesn't change while it reads,
- * and a writer finds what the last one left. Only the lock keeps them apart, so ThreadSanitizer looks as well.
+ * Data that is read, and written in place, in a storm (storm.h). The invariant: the data doesn't change while a
+ * reader is inside, and a writer finds what the last writer left. Only the lock keeps them apart, so ThreadSanitizer
+ * checks that too.
  */
 #include "duel.h"
 
 #define WORDS 8
 
 static struct rk_rwlock *lock;
-static uint64_t data[WORDS]; /* all the same */
+static uint64_t data[WORDS]; /* all equal */
 static uint64_t sections, refused, written, given_up;
 
 static void look(uint64_t *random)
@@ -36,7 +37,7 @@ static void leave(struct rk_rwlock_section *section, uint64_t *random)
 		rk_rwlock_read_unlock(lock, section);
 }
 
-/* Readers may read once more, whether a writer waits or not. */
+/* A reader may read once more, whether or not a writer waits. */
 static void use_for(uint64_t *random, int64_t nanoseconds)
 {
 	struct rk_rwlock_section *outer, *inner;
@@ -76,7 +77,7 @@ static void handle(struct storm_thread *t)
 		EXPECT(rk_rwlock_write_unlock(lock) == 0);
 }
 
-/* Of what another thread was writing, it is told. */
+/* Acquiring the lock returns 1 if another thread was writing. */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;
@@ -96,7 +97,7 @@ static int child(void)
 	return wrong == 0 ? 0 : 1;
 }
 
-/* So slowly that a reader who comes meanwhile sees half of it. */
+/* Writes so slowly that a reader in between would see half of it. */
 static void write_it(uint64_t pause)
 {
 	uint64_t next = *(volatile uint64_t *)&data[0] + 1;
@@ -132,7 +133,7 @@ static void *keep_writing(void *stop)
 
 static bool writers_first_here;
 
-/* Where readers go first there may be no end of them. */
+/* Where readers go first, writers may never get in. */
 static bool enough(void)
 {
 	return count_now(&sections) > 0 && (!writers_first_here || count_now(&written) > 0);
@@ -169,7 +170,7 @@ static void writers_first(void **state)
 	in_a_storm(RK_RWLOCK_WRITERS_FIRST);
 }
 
-/* A reader on one CPU that is in for some time, out for none, and a writer on another who comes at any moment of that. */
+/* A reader on one CPU is nearly always inside. A writer on another CPU comes at any moment. */
 static void read_one(bool slowly, uint64_t *random)
 {
 	struct rk_rwlock_section *section;

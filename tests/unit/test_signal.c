@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals that interrupt registration itself: a timer storm over thousands of thread starts, with handlers that
- * register, operate and unregister on the thread they interrupted, at whatever instruction that was.
+ * Signals that interrupt registration itself. A timer storm runs over thousands of thread starts. Its handlers
+ * register, operate and unregister on the thread that they interrupted, at any instruction.
  */
 #include "test.h"
 #include <sys/time.h>
 
 static struct rk_counter *counter;
 static int64_t handled; /* adds made by handlers */
-static int failures;    /* anything that must not happen, counted where assertions can't be */
+static int failures;    /* failed expectations, where no assertion can be made */
 
 static void expect(bool condition)
 {
@@ -17,8 +17,8 @@ static void expect(bool condition)
 }
 
 /*
- * musl: before a thread's start routine, and behind it, there is nothing but the fallback. glibc before 2.32 lets signals in
- * before a thread has its robust list, by which a vfork child is told from a thread.
+ * musl: before and after a thread's start routine, only the fallback works. glibc before 2.32 lets signals in before
+ * a thread has its robust list. By that list the library tells a thread from a vfork child.
  */
 #ifndef __GLIBC__
 #define ENDS_EARLY true
@@ -71,7 +71,7 @@ static void set_timer(long microseconds)
 	setitimer(ITIMER_REAL, &interval, NULL);
 }
 
-/* Threads start while the storm blows: the handler is often what registers them. */
+/* Threads start during the storm. Often, it is the handler that registers them. */
 static void storm_over_thread_starts(void **state)
 {
 	const int least = (int)ROUNDS(6000);
@@ -104,9 +104,7 @@ static void storm_over_thread_starts(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
-/*
- * One thread, interrupted thousands of times a second right in its adds and in its own registering and unregistering.
- */
+/* One thread is interrupted thousands of times a second, often in the middle of an add. */
 static void storm_over_one_thread(void **state)
 {
 	const int64_t least = ROUNDS(WITH_RSEQ() ? 100000000 : 20000000);
@@ -128,7 +126,10 @@ static void storm_over_one_thread(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
-/* The handler runs first in a thread's life: blocked at creation, pending, delivered before any operation. */
+/*
+ * A handler is the first to run in a thread's life. Its signal is blocked at creation, pending, and delivered before
+ * any operation.
+ */
 static void *first_is_a_handler(void *arg)
 {
 	sigset_t usr1;
@@ -182,7 +183,7 @@ static int child_of_vfork(void *arg, const void *signals)
 	return 0;
 }
 
-/* What the library blocks for a while it adds to what the caller blocks, whatever signal that is. */
+/* While the library blocks signals for a while, those that the caller blocks stay blocked, whichever they are. */
 static int block_bus_errors(void)
 {
 	struct sigaction action = {.sa_handler = count_delivery};

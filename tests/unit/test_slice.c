@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time slices where the kernel's part is played here: what is asked of it and when, why there is no effect, and system calls
- * inside a region.
+ * Slice extensions, with the kernel's part played here: what the library requests and when, why there is no effect,
+ * and system calls inside a region.
  */
 #include "slices.h"
 
-/* Where there is none: both calls do nothing. */
+/* The reason that the library must give. Without the extension, regions do nothing. */
 static enum rk_slice_reason expected_reason(void)
 {
 	struct rk_process_info info = process_info();
@@ -44,7 +44,7 @@ static void the_reason(void **state)
 		assert_string_not_equal(rk_slice_reason_text((enum rk_slice_reason)i), "unknown");
 }
 
-/* An inner region changes nothing, whatever the kernel has made of the request by then. */
+/* An inner region changes nothing, whatever the kernel has made of the request. */
 static void end_around_another(uint32_t control)
 {
 	int outer, inner;
@@ -79,7 +79,7 @@ static void granted_time_is_given_back(void **state)
 	end_around_another(GRANTED);
 }
 
-/* Whoever was preempted has no request any more. What comes inside may make one, and ends that. */
+/* A thread that was preempted has lost its request. A region inside may make another, and ends that one. */
 static void a_lost_request_is_made_again_inside(void **state)
 {
 	int outer, inner;
@@ -100,7 +100,10 @@ static void a_lost_request_is_made_again_inside(void **state)
 	end_fake();
 }
 
-/* By a wait for another one, say. The kernel is told, so that it takes no offence at the next request. */
+/*
+ * A request is lost, for example by a wait for another mutex. The library yields before it requests again, because
+ * the kernel may kill otherwise.
+ */
 static void mutexes_request_again(void **state)
 {
 	struct rk_mutex mutexes[3] = {RK_MUTEX_INIT, RK_MUTEX_INIT, RK_MUTEX_INIT};
@@ -124,7 +127,7 @@ static void mutexes_request_again(void **state)
 	end_fake();
 }
 
-/* The region of a thread's mutexes ends with the last one, and with what is around it. */
+/* The region of a thread's mutexes ends with the last unlock. Inside another region, it ends with that region. */
 static void mutexes_go_in_any_order(void **state)
 {
 	static struct rk_mutex mutexes[40];
@@ -142,7 +145,7 @@ static void mutexes_go_in_any_order(void **state)
 		for (int i = 0; i < count; i++)
 			if (i != last)
 				assert_int_equal(rk_mutex_unlock(&mutexes[i]), 0);
-		/* More than can be counted: those have no part in it. */
+		/* The library counts 31 mutexes. Further ones have no part in the region. */
 		assert_int_equal(*fake.control, last < 31 ? REQUESTED : 0);
 		*fake.control = last < 31 ? GRANTED : 0;
 		yields = 0;
@@ -179,7 +182,7 @@ static void nothing_is_stored_where_it_is_off(void **state)
 	}
 }
 
-/* What a bracket asks of the kernel, where the flags are nobody's. */
+/* The requests of a bracket to the kernel, where the kernel doesn't use the flags. */
 static void a_bracket_switches_it_on_again(void **state)
 {
 	volatile uint32_t *flags = (volatile uint32_t *)(uintptr_t)&area_here()->flags;
@@ -221,7 +224,7 @@ static void the_first_region_registers(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-/* System calls inside a region, where it is checked; a handler waits until it is over. */
+/* System calls inside a checked region. A handler waits until the region is over. */
 static volatile sig_atomic_t handled;
 
 static void on_usr1(int signo)
@@ -270,7 +273,7 @@ static void *call_inside(void *unused)
 	return unused;
 }
 
-/* A new thread of the child's gets the memory of one that was in a region as its parent forked. */
+/* A new thread of the child gets the memory of a thread that was in a region when its parent forked. */
 static int checked_in_new_thread(void)
 {
 	pthread_t thread;

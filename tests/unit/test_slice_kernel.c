@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time slices where the kernel has them: what takes the extension away and brings it back, that time is granted and given
- * back, and what a grant leaves behind.
+ * Slice extensions where the kernel has them: what switches the extension off and on again, that time is granted and
+ * given back, and what a grant leaves behind.
  */
 #include "slices.h"
 #include "refuse.h"
@@ -66,7 +66,7 @@ static int bracket_in_child(void)
 {
 	CHECK(judge_on() == 0);
 	CHECK(rk_vfork_begin() == 0 && rk_slice_thread_reason() == RK_SLICE_VFORK);
-	CHECK(rk_slice_begin() == 0 || control_now() == REQUESTED); /* in nobody's memory */
+	CHECK(rk_slice_begin() == 0 || control_now() == REQUESTED); /* the kernel doesn't use this area now */
 	CHECK(rk_vfork_end() == 0);
 	return judge_on();
 }
@@ -127,7 +127,7 @@ static void a_filter_refuses(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-/* Others want this CPU all the time. */
+/* Another process wants this CPU all the time. */
 static int compete(void)
 {
 	alarm(TEST_SECONDS);
@@ -181,9 +181,9 @@ static void time_is_granted(void **state)
 }
 
 /*
- * A grant that is overstayed leaves something in the kernel until the next system call, and one that was started with
- * rseq_debug=1 kills for such a call with another request made. The end of the region clears it. Without that, which is
- * how one knows that there is something to clear, the thread is killed there.
+ * A grant that the thread overstays leaves a state in the kernel until the next system call. A kernel that was
+ * started with rseq_debug=1 kills for such a call if another request was made. The end of a region clears that state.
+ * Without that end, the thread is killed, which shows that there is something to clear.
  */
 static bool kernel_checks(void)
 {
@@ -202,8 +202,8 @@ static int lose_grants(int ends)
 	volatile struct rk_area *area = rk_area_at(process_info().offset);
 	pid_t self = getpid(), pid = fork();
 
-	signal(SIGSEGV, SIG_DFL); /* cmocka has a handler */
-	alarm(TEST_SECONDS / 2); /* before the other one ends */
+	signal(SIGSEGV, SIG_DFL); /* removes the handler of cmocka */
+	alarm(TEST_SECONDS / 2); /* before the other process ends */
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(getppid() == self ? compete() : 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A debugger that single-steps aborts every section for ever. Operations of structures must end all the same, and
- * count: in the overflow slot, after RK_ABORTS_MAX attempts.
+ * A debugger that single-steps aborts every section, for ever. Operations of structures must still end and count.
+ * They do so in the overflow slot, after RK_ABORTS_MAX attempts.
  */
 #include "test.h"
 #include "urgent.h"
@@ -11,7 +11,10 @@ static int64_t adds; /* each is RK_ABORTS_MAX attempts, stepped through */
 
 static struct rk_counter *counter;
 
-/* The child counts between two stops; its exit status says where the counts went. */
+/*
+ * The child counts between two stops. Its exit status is the count in the overflow slot, 98 if the sum is wrong, or
+ * 99 without ptrace(2).
+ */
 static int count_while_stepped(void)
 {
 	int64_t overflow;
@@ -25,7 +28,7 @@ static int count_while_stepped(void)
 	return rk_counter_sum(counter) != adds ? 98 : (int)overflow;
 }
 
-/* Steps the child until it exits; its exit status, or -1 after too many steps. */
+/* Steps the child until it exits. Returns its exit status, or -1 after too many steps. */
 static int step_to_the_end(pid_t pid, long *steps)
 {
 	int status;
@@ -59,7 +62,7 @@ static void ends_under_single_steps(void **state)
 		_exit(count_while_stepped());
 	assert_true(pid > 0);
 	begin_steps(pid);
-	/* Every step into a section aborts it, so every add ends up in the overflow slot. */
+	/* Every step into a section aborts it, so every add ends in the overflow slot. */
 	assert_int_equal(step_to_the_end(pid, &steps), adds);
 	end_steps(0);
 	assert_true(steps > 100);

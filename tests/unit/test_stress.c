@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every operation, and counters, at once, in a storm (storm.h) whose handlers use the same words and counters. CPUs may
- * be taken offline and brought back meanwhile.
+ * Every operation, and counters, at once, in a storm (storm.h) whose handlers use the same words and counters. CPUs
+ * may go offline and come back meanwhile.
  *
- * The invariant is that of tally.h: what threads believe they did is what is there.
+ * The invariant is that of tally.h: what threads have counted as done is what is there.
  */
 #include "compound.h"
 #ifdef BANKS_H
@@ -14,7 +14,7 @@
 static struct tally total, own[STORM_THREADS_MAX], handled[STORM_THREADS_MAX];
 static struct rk_percpu *pool, *compound_pool;
 
-/* A counter of one's own, from the first add to the last, through whatever memory was somebody else's before. */
+/* A counter of its own, from the first add to the last, in memory that other threads used before. */
 static void use_a_counter(uint64_t *random)
 {
 	int64_t value = (int64_t)(draw(random) >> 8), n = (int64_t)(draw(random) % 100);
@@ -31,7 +31,7 @@ static void use_a_counter(uint64_t *random)
 	EXPECT(rk_counter_destroy(c) == 0);
 }
 
-/* Items are handed out as new, whoever wrote what into them before. */
+/* Items are handed out as new, whichever thread wrote to them before. */
 static void use_an_item(uint64_t *random)
 {
 	struct words *item;
@@ -51,7 +51,7 @@ static void use_an_item(uint64_t *random)
 	EXPECT(rk_percpu_free(pool, item) == 0);
 }
 
-/* Unregistered for a while, as around a vfork: counters go on through the overflow slot, handlers' ones too. */
+/* Unregistered for a while, as around a vfork. Counters continue in the overflow slot, also in handlers. */
 static void use_the_bracket(struct storm_thread *t)
 {
 	int r = rk_vfork_begin();
@@ -65,7 +65,10 @@ static void use_the_bracket(struct storm_thread *t)
 		EXPECT(rk_vfork_end() == 0);
 }
 
-/* Where registrations are this library's, what it says of the thread must be what the kernel says. */
+/*
+ * If the library names an area, the kernel must say that it is registered. Where the library registers threads, it
+ * must name one.
+ */
 static void compare_registrations(void)
 {
 	const volatile struct rk_area *area = rk_thread_area();
@@ -104,7 +107,7 @@ static void live(struct storm_thread *t)
 		if (batches % 4 == 0)
 			use_the_bracket(t);
 		compare_registrations();
-		fold_and_forget(mine); /* a life may be longer than the storm */
+		fold_and_forget(mine); /* a life may outlast the storm */
 	}
 }
 
@@ -152,7 +155,7 @@ static void end_movers(void)
 #define reopen_all() ((void)0)
 #endif
 
-/* The only thread of its process: all is still, whatever the others were in the middle of. */
+/* The only thread of its process: nothing else changes the words, whatever the other threads were doing. */
 static int fork_child(void)
 {
 	uint64_t random = 4101842887655102017, added[INDICES], counted = (uint64_t)rk_counter_sum(counter);
@@ -214,7 +217,7 @@ static bool is_possible(int index)
 	return WITH_RSEQ() && (index != BY_CID || rk_area_valid >= RK_FIELD_END_MM_CID);
 }
 
-/* By the batches that have ended. */
+/* Judges by the batches that have ended. */
 static bool enough(void)
 {
 	bool done = count_now(&total.popped) > 0 && count_now(&total.unstacked) > 0 && count_now(&total.taken_at_once) > 0 &&
@@ -242,7 +245,7 @@ static void exact_whatever_happens(void **state)
 		assert_int_equal(total.popped + total.unstacked + total.taken_at_once + total.logged + total.through, 0);
 	for (int i = 0; i < INDICES; i++) {
 		assert_true(sum_of(&shared->added[i], false) == total.added[i]);
-		/* Half a word of each number is there. */
+		/* Each number has half a word. */
 		assert_int_equal(sum_of(&shared->swapped[i], true) & LOW, total.swapped[i] & LOW);
 		if (!is_possible(i))
 			assert_int_equal(total.adds[i] + total.swapped[i], 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registration of real threads: owners, queries, counts, ten thousand short lives; the kernel is asked, not only us.
+ * Registration of real threads: owners, queries, counts, and ten thousand short lives. The tests ask the kernel, not
+ * only the library.
  */
 #include "test.h"
 
@@ -9,7 +10,7 @@ static int64_t overflow_of(const struct rk_counter *counter)
 	return *(int64_t *)rk_percpu_slot(counter, RK_INDEX_OVERFLOW);
 }
 
-/* The initial thread is what the world says, since process start. */
+/* From the start of the process, the initial thread is registered as the world says. */
 static void initial_thread_is_registered(void **state)
 {
 	struct rk_process_info info = process_info();
@@ -41,7 +42,7 @@ static void facts_of_the_process(void **state)
 	(void)state;
 	assert_int_equal(rk_process_query(NULL, sizeof(info)), -EINVAL);
 	assert_int_equal(rk_process_query(&info, 0), -EINVAL);
-	/* A caller built against a header with a smaller, and one with a larger structure. */
+	/* A caller whose header has a smaller structure, and one whose header has a larger one. */
 	assert_int_equal(rk_process_query((struct rk_process_info *)(void *)small, sizeof(small)), 0);
 	large.later = 1;
 	assert_int_equal(rk_process_query(&large.info, sizeof(large)), 0);
@@ -80,7 +81,7 @@ static void counts_nest(void **state)
 		assert_int_equal(rk_thread_users(), i - 1);
 	}
 	assert_int_equal(rk_thread_unregister(), -EINVAL);
-	/* Taking the last user back leaves the registration where it is. */
+	/* Removing the last user leaves the registration where it is. */
 	assert_non_null(rk_thread_area());
 }
 
@@ -103,7 +104,7 @@ static void *look_then_operate(void *arg)
 	seen->reason_before = rk_thread_reason();
 	seen->kernel_before = kernel_says_any();
 	errno = 4711;
-	rki_counter_add_slow(counter, 1, RK_ABORTED); /* the way every first operation takes, in every build */
+	rki_counter_add_slow(counter, 1, RK_ABORTED); /* every first operation takes this path, in every build */
 	(void)rk_thread_prepare();
 	seen->errno_kept = errno == 4711;
 	seen->after = rk_thread_owner();
@@ -114,7 +115,7 @@ static void *look_then_operate(void *arg)
 	return NULL;
 }
 
-/* Queries register nobody; the first operation does, silently, and counts no explicit user. */
+/* Queries register no thread. The first operation does, silently, and counts no explicit user. */
 static void first_operation_registers(void **state)
 {
 	struct seen seen;
@@ -144,7 +145,7 @@ static void *ask_for_the_id(void *arg)
 	return NULL;
 }
 
-/* Asking for the concurrency id is an operation like any other. */
+/* Reading the concurrency id is an operation like any other. */
 static void concurrency_id_registers(void **state)
 {
 	pthread_t thread;
@@ -213,7 +214,7 @@ static void ten_thousand_threads(void **state)
 	pthread_attr_destroy(&detached);
 	assert_int_equal(rk_counter_sum(shared), 20 * (int64_t)threads);
 	assert_true(right);
-	/* Where there is rseq the overflow slot is for emergencies. */
+	/* With rseq, the overflow slot is for emergencies. */
 	if (WITH_RSEQ())
 		assert_int_equal(overflow_of(shared), 0);
 	else

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Filters that answer system calls by SECCOMP_RET_TRAP, as browsers' sandboxes do: a handler of SIGSYS stores the result.
- * Where SIGSYS is blocked meanwhile the kernel ends the process. Each call that the library makes with signals blocked,
- * or may make, is answered so, in a child, and everything works without it.
+ * Filters that answer system calls by SECCOMP_RET_TRAP, as the sandboxes of browsers do: a handler of SIGSYS stores
+ * the result. If SIGSYS is blocked meanwhile, the kernel ends the process. In children, each call that the library
+ * makes with signals blocked, or may make so, is answered like that. Everything works without the call.
  */
 #include "test.h"
 #include <sys/ucontext.h>
@@ -78,7 +78,7 @@ static void create(void)
 	CHECK(rk_cache_create(&cache, &options, sizeof(options)) == 0);
 }
 
-/* Without a fence a call may say so; it may not hang, and nothing may be lost. */
+/* Without a fence, a call may return -EHOSTUNREACH. It may not hang, and nothing may be lost. */
 static bool is_done_or_unfenced(int r)
 {
 	return r == 0 || r == -EHOSTUNREACH;
@@ -121,7 +121,7 @@ static void use(void)
 	CHECK(rk_cache_get(cache) == &rcu);
 }
 
-/* Everything is created and used behind the filter, and by a thread that is born there. */
+/* Everything is created and used under the filter, also by a thread that starts there. */
 static void *create_and_use(void *unused)
 {
 	(void)unused;
@@ -139,7 +139,7 @@ static int behind_the_filter(int call)
 	create_and_use(NULL);
 	CHECK(rk_thread_register() != 0 || rk_thread_unregister() == 0);
 	released = called = 0;
-	/* Others the libc needs for a thread: it insists, or has signals blocked itself. */
+	/* The libc needs the other calls for a thread: it insists on them, or blocks signals itself. */
 	if (call == SYS_membarrier || call == SYS_rt_sigprocmask) {
 		CHECK(pthread_create(&thread, NULL, create_and_use, NULL) == 0);
 		CHECK(pthread_join(thread, NULL) == 0);
@@ -170,7 +170,7 @@ static void each_call_is_trapped(void **state)
 	}
 }
 
-/* In the middle of a period: it is the interrupted thread's. */
+/* Runs in the middle of a period that the interrupted thread has begun. */
 static void use_in_handler(void)
 {
 	struct rk_rwlock_section *section;
@@ -209,7 +209,10 @@ static void a_handler_is_refused_what_is_held(void **state)
 	assert_int_equal(in_child(handler_in_a_period), 0);
 }
 
-/* Whatever the thread makes to be registered, a handler answers, and it is the first to need rseq itself. */
+/*
+ * A handler answers each call that the thread makes to be registered. The handler itself needs rseq before its thread
+ * has it.
+ */
 static void count_in_handler(void)
 {
 	CHECK(traps < 100); /* each by one call, not by a handler's */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unwinding from a signal handler that interrupted an inlined operation: the kernel has diverted the thread to the abort
- * handler, and who called the operation's function is found all the same.
+ * Unwinding from a signal handler that interrupted an inlined operation. The kernel has diverted the thread to the
+ * abort handler. The unwinder must still find the caller of the operation's function.
  */
 #include "test.h"
 #include <rseqkit/rcu.h>
@@ -113,7 +113,7 @@ static void faults_in_sections(void **state)
 	assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
 }
 
-/* A profiler's samples, wherever they come. */
+/* Samples of a profiler, at any instruction. */
 static void samples(void **state)
 {
 	const struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What vectors do: every code by itself and in chance company, beside a plain model of it, on every possible CPU; what is
- * refused, and that nothing is touched then.
+ * Vectors: every code by itself and in random sequences, compared with a plain model, on every possible CPU. Also
+ * what is refused: then nothing is changed.
  */
 #include "vectors.h"
 
@@ -13,7 +13,7 @@ static uint64_t draw(uint64_t *random)
 	return *random;
 }
 
-/* The model: bit by bit where the library has numbers of four lengths. */
+/* The model. It shifts by one bit at a time, where the library has numbers of four lengths. */
 static void shift(unsigned char *number, uint32_t length, bool left)
 {
 	uint64_t value = 0;
@@ -50,7 +50,7 @@ static void model(unsigned char *data, const struct rk_vector_op *op, unsigned c
 	}
 }
 
-/* An operation that is as it should be; sources and destinations in rows of their own. */
+/* Draws a valid operation. Sources and destinations have rows of their own. */
 static struct rk_vector_op draw_op(uint64_t *random, unsigned char *source, unsigned char *destination)
 {
 	struct rk_vector_op op = {.code = (enum rk_vector_code)(RK_VECTOR_COPY + draw(random) % 9)};
@@ -132,7 +132,7 @@ static void comparisons(void **state)
 		memcpy(read, "before", 7);
 		ops[2].from = other;
 		assert_int_equal(rk_percpu_vector(pool, item, here, ops, 6), 3);
-		/* A part that has no difference in it. */
+		/* A part that has no difference. */
 		ops[2].where = wrong < SIZE / 2 ? SIZE / 2 : 0;
 		ops[2].length = SIZE / 2;
 		ops[2].from = other + ops[2].where;
@@ -167,7 +167,7 @@ static void refused(void **state)
 		{.code = RK_VECTOR_COPY, .length = SIZE + 1, .from = data},
 		{.code = RK_VECTOR_COPY, .length = SIZE, .where = 1, .from = data},
 		{.code = RK_VECTOR_COPY, .length = UINT32_MAX, .where = 1, .from = data},
-		{.code = RK_VECTOR_EQUAL, .length = 8, .from = data}, /* behind an operation */
+		{.code = RK_VECTOR_EQUAL, .length = 8, .from = data}, /* after another operation */
 		{.code = RK_VECTOR_COPY, .length = 8, .from = rk_percpu_bank(pool, item, here, 0)},
 		{.code = RK_VECTOR_COPY, .length = 8, .from = (char *)rk_percpu_bank(pool, item, here, 1) - 7},
 		{.code = RK_VECTOR_READ, .length = 8, .to = (char *)rk_percpu_bank(pool, item, here, 1) + SIZE - 1},
@@ -221,7 +221,7 @@ static void refused(void **state)
 	assert_int_equal(slot_of(here)->taken, 0);
 }
 
-/* What state the slot is in: never opened, closed, claimed, taken from and not done with. */
+/* States of the slot: never opened, closed, claimed, and taken without rk_bank_done(). */
 static void states(void **state)
 {
 	const struct rk_vector_op add = {.code = RK_VECTOR_ADD, .length = 8, .operand = 1};
@@ -243,20 +243,20 @@ static void states(void **state)
 	assert_ptr_equal(bank, own[1]);
 	assert_int_equal(rk_bank_done(item, here), 0);
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -ESHUTDOWN);
-	slot->taken = (intptr_t)own[1]; /* as somebody leaves it who is no more */
+	slot->taken = (intptr_t)own[1]; /* as an owner leaves it that has ended */
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -ESTALE);
 	assert_int_equal(own[1][0], 1);
 	assert_null(rk_percpu_spare(pool, item, here));
-	assert_int_equal(rk_bank_begin_try(item, here), 0); /* and so it is still there to be taken */
+	assert_int_equal(rk_bank_begin_try(item, here), 0); /* so it can still be taken */
 	assert_int_equal(rk_bank_take(item, here, own[0], &bank), 1);
 	assert_ptr_equal(bank, own[1]);
-	assert_int_equal(rk_bank_open(item, here, bank), 0); /* given back: it isn't out any more */
+	assert_int_equal(rk_bank_open(item, here, bank), 0); /* given back, so no longer taken */
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -EBUSY);
 	assert_int_equal(rk_claim_release(&slot->claim), 0);
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), 0);
 	*slot = (struct rk_bank_slot){.bank = 0};
 	assert_ptr_equal(rk_percpu_spare(pool, item, here), rk_percpu_bank(pool, item, here, 1));
-	assert_int_equal(rk_percpu_vector(pool, item, here, &add, 1), 0); /* opens it */
+	assert_int_equal(rk_percpu_vector(pool, item, here, &add, 1), 0); /* this opens the slot */
 	assert_ptr_equal(bank_of(here), rk_percpu_bank(pool, item, here, 1));
 }
 

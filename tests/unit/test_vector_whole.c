@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vector is done whole or not at all: beside users of the data and other vectors; interrupted, and forked, at each of
- * its instructions.
+ * A vector is done whole or not at all: while other threads use the data or run vectors, and when it is interrupted
+ * or forked at each instruction.
  */
-#define INSTRUCTIONS_MAX 4000 /* those of claims; the section in it aborts when it is stepped, and isn't repeated */
+#define INSTRUCTIONS_MAX 4000 /* most are in claims; the section aborts when it is stepped, and isn't repeated */
 #include "interrupt.h"
 #include "vectors.h"
 #include <time.h>
 
-/* Beside each other and users of the banks: what vectors do together stays together. */
+/* Vectors run while other threads use the banks and run vectors. The changes of one vector stay together. */
 struct shared {
 	intptr_t adds, first, second;
 };
@@ -16,7 +16,7 @@ struct shared {
 static int64_t added, overflows, vectors;
 static int adding;
 
-/* As rk_cpu_bank_add(), but that the bank's address is long loaded when it is added to. */
+/* Like rk_cpu_bank_add(), but with a long time between loading the bank's address and the add. */
 static enum rk_result __attribute__((__noinline__)) add_late(void *base, ptrdiff_t where, intptr_t value)
 {
 #if RK_HAVE_SECTIONS
@@ -45,7 +45,7 @@ static void *add_locally(void *arg)
 	time_t latest = time(NULL) + TEST_SECONDS / 4;
 	int64_t i = 0;
 
-	/* A while, and until there were vectors: a machine that is busy starts those who make them late. */
+	/* For a while, and until there were vectors: a busy machine starts the threads that make them late. */
 	for (; i < ROUNDS(ADDS) || (__atomic_load_n(&vectors, __ATOMIC_RELAXED) < 50 && time(NULL) < latest); i++) {
 		enum rk_result result = RK_ABORTED;
 
@@ -154,7 +154,7 @@ static int worked(void)
 	return has(1);
 }
 
-/* In a child of another thread: what was begun is done or not, and the slot works. */
+/* Runs in the child of another thread. The vector that had begun is done or not, and the slot works. */
 static int work_in_child(void)
 {
 	CHECK(add_to_both() == 0);
@@ -166,7 +166,7 @@ static void fork_by_another(void)
 	fork_in_another_thread(work_in_child);
 }
 
-/* A handler is refused, or does all of it; and can't take what the interrupted vector works on. */
+/* A handler's vector is refused, or done whole. The handler can't take what the interrupted vector works on. */
 static bool handled;
 
 static void work_as_well(void)
@@ -180,7 +180,7 @@ static void work_as_well(void)
 	if (r == 0)
 		return;
 	r = rk_bank_take(item, here, other, &bank);
-	CHECK(r == -EPERM); /* whose claim it is doesn't matter */
+	CHECK(r == -EPERM); /* whichever thread has the claim */
 	CHECK(rk_bank_done(item, here) == -EPERM);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RK_VFORK: what its two calls are told and answer, children that count and spoil the stack, and signals, further forks
- * and unwinding at each of its instructions.
+ * RK_VFORK: the arguments and results of its two calls, and children that count and overwrite the stack. Also
+ * signals, further forks and unwinding at each of its instructions.
  */
-#define INSTRUCTIONS_MAX 2000 /* with musl a thread is looked for by its number */
+#define INSTRUCTIONS_MAX 2000 /* with musl, the library looks for a thread by its number */
 #include "interrupt.h"
 #include <rseqkit/vfork.h>
 #include <sys/resource.h>
@@ -56,7 +56,7 @@ static int destroy_counter(void **state)
 	return rk_counter_destroy(counter);
 }
 
-/* Who can't make the thread ready gets a child with memory of its own. */
+/* If the first call can't make the thread ready, the child gets memory of its own. */
 static void by_fork(void **state)
 {
 	volatile int seen = 0;
@@ -86,7 +86,7 @@ static __attribute__((__noinline__)) int spoil(int depth)
 	return (frame[3] + (depth == 0 ? 0 : spoil(depth - 1))) % 256;
 }
 
-/* Below which its child's frames are. */
+/* The frames of its child are below this function's frame. */
 static __attribute__((__noinline__)) pid_t child_that_spoils(void)
 {
 	pid_t pid = vfork_any();
@@ -134,7 +134,7 @@ static void exec_in_child(void **state)
 	assert_int_equal(exit_status_of(pid), 9);
 }
 
-/* A user who may have no process more. */
+/* A user that may have no further process. */
 static int vfork_refused(void)
 {
 	struct rlimit none = {0, 0};
@@ -158,7 +158,7 @@ static void error_is_told(void **state)
 	assert_int_equal(rk_thread_owner(), world_owner());
 }
 
-/* At each instruction. */
+/* Adds by handlers and their children, at each instruction. */
 
 static volatile int handlers_counts;
 
@@ -215,7 +215,10 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *arg)
 
 static bool are_all_found = true;
 
-/* Who gets to the function gets to its caller. On arm64 nobody gets out of the entries of a module's PLT. */
+/*
+ * An unwinder that finds this function finds its caller too. On arm64, an unwinder can't leave the entries of a
+ * module's PLT.
+ */
 static void unwind(void)
 {
 	is_passed = is_found = false;
@@ -229,7 +232,7 @@ static int found_all(void)
 }
 #endif
 
-/* One that is let through would end a step. */
+/* A SIGCHLD that is delivered would end a step. */
 static void block_ends_of_children(void)
 {
 	sigset_t children;

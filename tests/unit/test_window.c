@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stops an operation at each of its instructions in turn, moves its thread to another CPU there, and lets it go on:
- * from then on nothing may be stored in the first CPU's slot. A window without protection, in front of a section or
- * behind it, that a stress finds once in a while is found here every time.
+ * Stops an operation at each of its instructions in turn, moves its thread to another CPU there, and lets it
+ * continue. From then on, nothing may be stored in the first CPU's slot. A stress test finds an unprotected window,
+ * before or after a section, only once in a while. This test finds it every time.
  *
- * The stop is a breakpoint set by a tracer. Where instructions begin is seen by stepping through the operation.
+ * The stop is a breakpoint that a tracer sets. Stepping through the operation shows where its instructions begin.
  */
 #include "test.h"
 #include "urgent.h"
@@ -15,7 +15,7 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 
-/* What an operation works on in a slot: the word that it commits to, and what stands behind that. */
+/* An operation's data in a slot: the word that it commits to, and the words that follow. */
 struct slot {
 	intptr_t word, other, more[40], self;
 };
@@ -31,8 +31,8 @@ static char taken[200];
 static const char bytes[200] = "copied by words with a rest, by bytes, or by one instruction, as the length wants it";
 
 /*
- * The operations, each in a function of its own: it is stepped through from its address to where it returns to. Each is
- * done once, where the slot's word is what it was at first, and leaves another one.
+ * The operations, each in a function of its own, which is stepped through from its address to its return address.
+ * Each operation is done once: where the slot's word still has its first value. It leaves another value.
  */
 #define OPERATION(name, operation)                                                                                     \
 	__attribute__((__noinline__)) static enum rk_result name(struct slot *base, int cpu)                           \
@@ -46,7 +46,7 @@ static const char bytes[200] = "copied by words with a rest, by bytes, or by one
 		return operation;                                                                                      \
 	}
 
-static const volatile intptr_t one = 1; /* in no instruction: the compiler can't know */
+static const volatile intptr_t one = 1; /* the compiler can't know the value, so it is in no instruction */
 
 OPERATION(op_add, rk_cpu_add(base, 1))
 OPERATION(op_add_variable, rk_cpu_add(base, one))
@@ -83,7 +83,7 @@ OPERATION(op_versioned, versioned_set(&base->self, 0, 5))
 static const struct operation {
 	const char *name;
 	enum rk_result (*run)(struct slot *base, int cpu);
-	intptr_t before, after; /* the slot's word */
+	intptr_t before, after; /* values of the slot's word */
 } operations[] = {
 	{"add", op_add, 0, 1},
 	{"add of a variable", op_add_variable, 0, 1},
@@ -113,7 +113,7 @@ static const struct operation {
 	{"pop", op_pop, (intptr_t)&node, 7},
 };
 
-/* A breakpoint, what of a word it covers, and how far behind it the thread is when it stops there. */
+/* A breakpoint, the part of a word that it covers, and how many bytes after it the thread stops. */
 #ifdef __aarch64__
 #define BREAKPOINT 0xd4200000UL /* brk #0 */
 #define BREAKPOINT_MASK 0xffffffffUL
@@ -152,7 +152,7 @@ static struct slot peek(pid_t pid, int cpu)
 	return slot;
 }
 
-/* How often the operation was done in two slots: neither may hold anything else. */
+/* Returns how often the operation was done in two slots, or -1 if one of them holds anything else. */
 static int times_done(const struct operation *operation, const struct slot *a, const struct slot *b)
 {
 	int done = (a->word == operation->after) + (b->word == operation->after);
@@ -161,8 +161,8 @@ static int times_done(const struct operation *operation, const struct slot *a, c
 }
 
 /*
- * The child: one operation, repeated until it is done somewhere, between two stops. Unless it is known to the kernel
- * no stop aborts its sections: then it says itself which CPU it is on.
+ * Runs in the child: one operation between two stops, repeated until it is done on some CPU. If the thread is not
+ * `known` to the kernel, no stop aborts its sections. Then this function stores the number of its CPU.
  */
 static void operate(size_t operation, bool known)
 {
@@ -204,7 +204,7 @@ static void set_registers(pid_t pid, struct user_regs_struct *registers)
 	ptrace(PTRACE_SETREGSET, pid, (void *)NT_PRSTATUS, &vector);
 }
 
-/* Where the function returns to whose first instruction is next. */
+/* Returns the return address of a function whose first instruction is next. */
 static uintptr_t return_address(pid_t pid, const struct user_regs_struct *registers)
 {
 #ifdef __aarch64__
@@ -215,7 +215,7 @@ static uintptr_t return_address(pid_t pid, const struct user_regs_struct *regist
 #endif
 }
 
-/* Lets the child run to its next stop; the signal that stopped it. */
+/* Lets the child run to its next stop. Returns the signal that stopped it. */
 static int stop_signal(pid_t pid, bool go_on)
 {
 	int status;
@@ -227,7 +227,10 @@ static int stop_signal(pid_t pid, bool go_on)
 	return WSTOPSIG(status);
 }
 
-/* Runs the child to a breakpoint at `address` and takes that away again. 1 if it got there, 0 if not, -1 if gone. */
+/*
+ * Runs the child to a breakpoint at `address`, and removes the breakpoint. Returns 1 if the child got there, 0 if
+ * not, and -1 if it is gone.
+ */
 static int run_to(pid_t pid, uintptr_t address)
 {
 	struct user_regs_struct registers;
@@ -240,7 +243,7 @@ static int run_to(pid_t pid, uintptr_t address)
 		return signal == SIGSTOP ? 0 : -1;
 	ptrace(PTRACE_POKETEXT, pid, address, text);
 	registers = get_registers(pid);
-	/* Unless the stop aborted a section: then the thread is at the abort handler. */
+	/* If the stop aborted a section, the thread is at the abort handler instead. */
 	if (PC(registers) == address + BREAKPOINT_LENGTH) {
 		PC(registers) = address;
 		set_registers(pid, &registers);
@@ -249,9 +252,9 @@ static int run_to(pid_t pid, uintptr_t address)
 }
 
 /*
- * One run with a migration at the instruction at `address`, and before that an interruption at `before`, unless 0: it
- * makes the kernel forget a section that hasn't begun yet. Returns 1 if the thread was migrated, 0 if it didn't come
- * by, or a negative number and the problem.
+ * One run with a migration at the instruction at `address`. Unless `before` is 0, the thread is interrupted there
+ * first: the kernel then forgets a section that hasn't begun yet. Returns 1 if the thread was migrated, 0 if it
+ * didn't get there, or a negative number and the problem.
  */
 static int migrate_at(size_t operation, uintptr_t before, uintptr_t address, const char **problem)
 {
@@ -301,7 +304,7 @@ static void add_address(uintptr_t address, uintptr_t *addresses, int *count)
 	addresses[(*count)++] = address;
 }
 
-/* Steps through the operation in a child, and adds the addresses of its instructions that aren't there yet. */
+/* Steps through the operation in a child, and adds the addresses of instructions that aren't in the list. */
 static void step_through(size_t operation, bool known, uintptr_t *addresses, int *count)
 {
 	uintptr_t end = 0, address = 0;
@@ -330,7 +333,7 @@ static void step_through(size_t operation, bool known, uintptr_t *addresses, int
 	assert_true(end != 0 && address == end);
 }
 
-/* The addresses of the operation's instructions, to its end and to its abort; how many there are. */
+/* Finds the addresses of the operation's instructions, to its end and to its abort. Returns their number. */
 static int instructions_of(size_t operation, uintptr_t *addresses)
 {
 	int count = 0;
@@ -341,8 +344,9 @@ static int instructions_of(size_t operation, uintptr_t *addresses)
 }
 
 /*
- * The operation, migrated at each instruction, after an interruption at none and at each of those before it. On slow
- * machines the latter only for the first operations, which have between them all ways to begin.
+ * Runs the operation with a migration at each instruction: without an interruption, and with one at each earlier
+ * instruction. On slow machines, only the first operations are interrupted. Between them, these have all ways to
+ * begin.
  */
 static int at_every_instruction(size_t operation)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * urgent.h - two processes that take turns at every instruction, one as tracer. Where others want their CPU as well, a fair
- * scheduler lets each of those have it for some milliseconds at each turn, and a second becomes minutes. So both have
- * precedence, if they may.
+ * urgent.h - for two processes that take turns at every instruction, one as tracer. If other processes want their CPU
+ * too, a fair scheduler gives each of those some milliseconds at each turn. Then a second becomes minutes. So both
+ * get a higher priority, if they may.
  */
 #ifndef URGENT_H
 #define URGENT_H
@@ -11,7 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The calling process and its child; their children don't inherit it. Not every libc has a function for it. */
+/*
+ * For the calling process and its child; their children don't inherit the priority. Not every libc has a function for
+ * this.
+ */
 static inline void begin_steps(pid_t child)
 {
 	const struct sched_param param = {.sched_priority = 1};
@@ -20,7 +23,7 @@ static inline void begin_steps(pid_t child)
 	(void)syscall(SYS_sched_setscheduler, 0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
 }
 
-/* Before either waits for anybody else. */
+/* Must come before either process waits for another one. */
 static inline void end_steps(pid_t child)
 {
 	const struct sched_param param = {.sched_priority = 0};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wakes.h - how many sleepers there are, and how many the kernel found to wake. Whoever waits looks again by itself, later, and
- * times are no assertions: so a test may have them wait patiently, until they are woken or something is wrong.
+ * wakes.h - how many threads sleep, and how many the kernel found to wake. A waiting thread checks again by itself
+ * after some time, and times are no assertions. So a test may make threads wait patiently: until they are woken, or
+ * until something is wrong.
  */
 #ifndef WAKES_H
 #define WAKES_H
@@ -9,9 +10,9 @@
 #include "calls.h"
 #include <linux/futex.h>
 
-#define PATIENCE 20 /* seconds; from one thread to the next it takes no millisecond */
+#define PATIENCE 20 /* seconds; one thread wakes the next within a millisecond */
 
-static int sleeping, woken, overslept; /* the last one: who looked again by itself */
+static int sleeping, woken, overslept; /* the last one: waits that ended by time */
 static bool patiently;
 
 static long called(long number, const long arguments[6])
@@ -36,7 +37,7 @@ static long called(long number, const long arguments[6])
 	return r;
 }
 
-/* Until that many sleep, or are on their way to that: some of them may come too late to be woken. */
+/* Waits until `count` threads sleep or are about to. Some of those may come too late to be woken. */
 static inline void wait_for_sleepers(int count)
 {
 	while (__atomic_load_n(&sleeping, __ATOMIC_RELAXED) < count)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ways.h - the ways by which a thread comes and goes that is counted per CPU, and assertions that children make as well. */
+/*
+ * ways.h - the ways by which a thread enters and leaves that is counted per CPU, and assertions that children make
+ * too.
+ */
 #ifndef WAYS_H
 #define WAYS_H
 
@@ -15,10 +18,10 @@ __attribute__((__unused__)) static bool forked;
 			assert_true(condition);                                                                        \
 	} while (0)
 
-/* Where a way can't be had it is another one. */
+/* Where a way can't be used, it is another one. */
 enum way { BY_SECTION, BY_OVERFLOW, AFTER_ABORTS, WAYS };
 
-/* What the first attempt came to, of a way that isn't a section's. */
+/* The result of the first attempt, for a way that isn't by section. */
 static inline enum rk_result attempt_of(enum way way)
 {
 	return way == BY_OVERFLOW ? RK_NO_RSEQ : RK_ABORTED;
