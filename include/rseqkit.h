@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rseqkit.h - all headers of the library, each after those whose concepts it builds on.
+ * rseqkit.h - includes all headers of the library. Each header comes after the headers that it builds on.
  *
- * Each header below can be included alone as well. Its comments are the reference of what it declares.
+ * A program can also include a single header. The comments of a header are the reference of what it declares.
  */
 #ifndef RSEQKIT_H
 #define RSEQKIT_H

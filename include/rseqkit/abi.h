@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * abi.h - what a program and the kernel agree on: the area, where it is, and which side may write which field. (What copies of
- * this library agree on is in detail/agreement.h.)
+ * abi.h - what a program and the kernel agree on: the area, where it is, and which side may write which field. (The header
+ * detail/agreement.h has what copies of this library agree on.)
  *
- * The invariant: a process has one offset from the thread pointer to the area. It is decided once, before first use. At this
- * offset every thread has memory that reads cpu_id < 0 until that very thread is registered there. So the fast path only adds
- * the offset to the thread pointer.
+ * The invariant: a process has one offset from the thread pointer to the area. The library decides the offset once, before its
+ * first use. Every thread has memory at this offset. Until a thread is registered there, cpu_id in its memory is negative. So
+ * the fast path only adds the offset to the thread pointer.
  */
 #ifndef RSEQKIT_ABI_H
 #define RSEQKIT_ABI_H
@@ -16,24 +16,24 @@
 #include <rseqkit/arch/arch.h>
 
 /*
- * The area: `struct rseq` of the kernel, the one structure per thread that the kernel and the thread share.
- * Source: the kernel's include/uapi/linux/rseq.h. It is declared here so that no particular kernel header is needed.
+ * The area: `struct rseq` of the kernel, the one structure per thread that the kernel and the thread share. Source: the kernel's
+ * include/uapi/linux/rseq.h. This header declares the structure itself, so that a program needs no particular kernel header.
  *
- * Only the kernel may write the fields marked K. In optimised mode (kernel 7.0 and later, registered length above 32) a user
- * store to one of them kills the process. So these fields are const. They are volatile too, because the kernel changes them. An
- * object of this type is initialised, never assigned to.
+ * Only the kernel may write the fields marked K. In optimised mode (kernel 7.0 and later, registered length above 32) a store by
+ * the program to one of these fields kills the process. So the fields are const. They are volatile too, because the kernel
+ * changes them. Initialise an object of this type; never assign to it.
  *
- * Every access from C goes through a volatile lvalue, and needs no atomic instruction: aligned words don't tear, and the kernel
- * writes only on behalf of the thread itself.
+ * Every access from C must use a volatile lvalue. It needs no atomic instruction, because aligned words don't tear, and because
+ * the kernel writes to an area only while it works for that area's thread.
  */
 struct rk_area {
-	const volatile uint32_t cpu_id_start; /* K: a possible CPU number, unless an adopter keeps something of its own here */
-	const volatile uint32_t cpu_id;       /* K: the current CPU; negative as int32_t when unregistered */
-	uint64_t rseq_cs;                     /* the active section's descriptor; the kernel clears it, lazily */
-	const volatile uint32_t flags;        /* K: slice extension available and enabled */
+	const volatile uint32_t cpu_id_start; /* K: a possible CPU number, unless an early adopter keeps its own data here */
+	const volatile uint32_t cpu_id;       /* K: the current CPU; negative as int32_t if the thread isn't registered */
+	uint64_t rseq_cs;                     /* address of the active section's descriptor; the kernel clears it later */
+	const volatile uint32_t flags;        /* K: whether the slice extension is available, and enabled */
 	const volatile uint32_t node_id;      /* K: NUMA node; valid from feature size 24 on */
 	const volatile uint32_t mm_cid;       /* K: concurrency id; valid from feature size 28 on */
-	uint32_t slice_ctrl;                  /* slice extension: a byte each for request and grant; from feature size 33 on */
+	uint32_t slice_ctrl;                  /* slice extension: one byte for request, one for grant; from feature size 33 on */
 };
 
 /* cpu_id, read as int32_t, of a thread that isn't registered. Source: include/uapi/linux/rseq.h. */
@@ -45,16 +45,17 @@ struct rk_area {
 #define RK_AREA_SLICE_ENABLED (1u << 5)
 
 /*
- * cpu_id of a thread between rk_vfork_begin() and rk_vfork_end(), which no component may register. In an early adopter's area
- * the mark is RK_CPU_ID_REGISTRATION_FAILED, which the adopter knows. Every copy of this library, and embed.h, respects both.
+ * cpu_id of a thread between rk_vfork_begin() and rk_vfork_end(). No component may register such a thread. In an early adopter's
+ * area, cpu_id is RK_CPU_ID_REGISTRATION_FAILED instead, which the adopter knows. Every copy of this library, and embed.h,
+ * respects both values.
  */
 #define RK_CPU_ID_BRACKET (-3)
 
-/* Bytes: the length that every kernel with rseq accepts, and the fields that it covered when rseq was new. */
+/* In bytes: the length that every kernel with rseq accepts, and the size of the fields that the first such kernels had. */
 #define RK_AREA_LENGTH_ORIGINAL 32
 #define RK_FEATURE_SIZE_ORIGINAL 20
 
-/* The byte offset of a field's end: the field is valid if rk_area_valid is at least this. */
+/* The byte offset of a field's end. The field is valid if rk_area_valid is at least this offset. */
 #define RK_FIELD_END_RSEQ_CS 16
 #define RK_FIELD_END_FLAGS 20
 #define RK_FIELD_END_NODE_ID 24
@@ -64,27 +65,28 @@ struct rk_area {
 RKI_BEGIN_DECLS
 
 /*
- * The offset in bytes from the thread pointer to the area, the same in every thread; see the invariant above. It is constant
- * from this library's constructor on. It is declared const, so that the compiler may keep it in a register.
+ * The offset in bytes from the thread pointer to the area, the same in every thread; see the invariant above. The variable is
+ * constant from this library's constructor on. It is declared const, so that the compiler may keep its value in a register.
  *
- * Code that can run before any constructor, as in a preloaded allocator, calls rk_process_init() or creates a structure first.
- * It does so in another function than the one that has the operations, and that function isn't inlined. Otherwise the compiler,
- * which takes the word for constant, may read it before that call.
+ * Code that can run before any constructor, as in a preloaded allocator, must call rk_process_init() or create a structure
+ * first. Make that call in a function of its own, which isn't inlined and has no operations. Otherwise the compiler possibly
+ * reads the variable before the call, because it takes the variable for constant.
  */
 RKI_API const ptrdiff_t rk_area_offset;
 
 /*
- * How many bytes of a registered thread's area hold valid fields: compare with RK_FIELD_END_*. It doesn't say whether a thread is
- * registered; the sign of the thread's cpu_id does.
+ * The number of bytes of a registered thread's area that hold valid fields; compare it with RK_FIELD_END_*. This number doesn't
+ * tell whether a thread is registered. The sign of the thread's cpu_id does.
  *
- * The value is never derived from a kernel version. It is the smaller one of the auxiliary vector's feature size and the size
- * that the registered length covers: at most 28 when that length is 32. It is constant from the constructor on.
+ * The value is never derived from a kernel version. It is the minimum of two sizes: the auxiliary vector's feature size, and the
+ * size that the registered length covers (28 if the registered length is 32). The value is constant from the constructor on.
  */
 RKI_API const uint32_t rk_area_valid;
 
 /*
- * True where there is no such offset. Then rk_area_offset is 0, which is never an area's offset, and operations take their
- * fallback. This happens with C libraries that have no static TLS for modules that are loaded late (musl). glibc has it.
+ * True if the areas have no common offset from the thread pointer. Then rk_area_offset is 0, which is never an area's offset,
+ * and operations take their fallback. This happens with C libraries that give no static TLS to modules that dlopen() loads
+ * (musl). glibc gives such modules static TLS, so the value is always 0 there.
  */
 #ifdef __GLIBC__
 #define RKI_NO_AREA 0

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache.h - a cache of objects of one kind (Bonwick's magazines): each CPU has an array of objects, and all CPUs share a
+ * cache.h - a cache of objects of one kind, with Bonwick's magazines. Each CPU has an array of objects, and all CPUs share a
  * depot.
  *
- * Above all: the constructor and the destructor run in whichever call needs them, perhaps in a signal handler. An object
- * that was put belongs to the cache. If it is put a second time, the cache gives it to two users.
+ * Above all: any call may run the constructor or the destructor, also in a signal handler. An object that was put belongs to
+ * the cache: don't put it a second time. Otherwise the cache gives the object to two users.
  *
  *	static void *make(void *context) { return malloc(64); }
  *	static void unmake(void *context, void *object) { free(object); }
@@ -16,7 +16,7 @@
  *	...
  *	rk_cache_put(cache, object);
  *
- *     CPU 0     CPU 1     CPU 2            an array of pointers each: one section per object, or per batch
+ *     CPU 0     CPU 1     CPU 2            each CPU has an array of pointers: one section per object, or per batch
  *    +-----+   +-----+   +-----+
  *    |     |   |     |   |     |
  *    +--^--+   +--^--+   +--^--+
@@ -25,35 +25,39 @@
  *    |          depot          |           stacks of magazines, without a lock
  *    +-------------------------+
  *       ^                   v
- *   construct            destruct          when the depot has nothing, or no more room
+ *   construct            destruct          when the depot is empty, or has no more room
  *
- * When an array is empty, the cache fills it from the depot, a batch at a time. When an array is full, it grows, or the
- * cache moves a batch of its objects to the depot. An array's capacity starts at 0 and grows up to per_cpu. Only
- * rk_cache_reclaim() and rk_cache_reclaim_idle() reduce it. So each CPU takes as much of the limit as it needs.
+ * When an array is empty, a get moves a batch of objects from the depot to the array. When an array is full, a put increases
+ * the array's capacity, or moves a batch of objects from the array to the depot. An array's capacity starts at 0 and grows up
+ * to per_cpu. Only rk_cache_reclaim() and rk_cache_reclaim_idle() reduce the capacity. So each CPU takes as much of the limit
+ * as it needs.
  *
- * An array's capacity counts against the limit even if the array is empty. If the limit is less than per_cpu for each CPU in
- * use plus the objects of the depot, a CPU may lack capacity that another CPU has taken. Then puts on the first CPU destroy
- * objects. To avoid that, choose a larger limit, or call rk_cache_reclaim_idle() regularly.
+ * An array's capacity counts against the limit even if the array is empty. Suppose that the limit is less than (per_cpu for
+ * each CPU in use) plus (objects of the depot). Then the arrays of some CPUs may take the whole limit, and puts on the other
+ * CPUs destroy objects. To avoid this, choose a larger limit, or call rk_cache_reclaim_idle() regularly.
  *
- * Where some CPUs only get and others only put, objects reach the former through the depot. Choose a limit of at least
- * 2 * per_cpu for each CPU in use there, or a smaller per_cpu. Otherwise arrays of the latter may take the whole limit, and
- * every get constructs.
+ * If some CPUs only get objects and other CPUs only put objects, all objects go through the depot. For such a program choose
+ * a limit of at least 2 * per_cpu for each CPU in use, or a smaller per_cpu. Otherwise the arrays of the CPUs that only put
+ * may take the whole limit. Then every get constructs an object.
  *
- * The limit doesn't bound how many objects exist: callers may hold any number. A constructor that returns NULL bounds that.
+ * The limit applies to the arrays and the depot, not to the objects that callers hold. To limit the number of objects that
+ * exist, use a constructor that returns NULL when enough objects exist.
  *
- * If there is no object, rk_cache_get() constructs one. If there is no room, rk_cache_put() destroys the object. Threads
- * without rseq use the depot only. So do threads whose sections were aborted RK_ABORTS_MAX times in a row. No call waits for
- * another thread, with one exception: inside rk_vfork_begin() it may wait up to 10 ms for another thread's vfork child.
+ * If there is no object, rk_cache_get() constructs one. If there is no room, rk_cache_put() destroys the object. A thread
+ * without rseq uses only the depot. A thread whose sections were aborted RK_ABORTS_MAX times in a row also uses only the
+ * depot. No call waits for another thread, with one exception: a call inside rk_vfork_begin() may wait up to 10 ms for
+ * another thread's vfork child.
  *
- * Objects are the caller's memory, which the cache neither reads nor writes. An object's memory may be unmapped as soon as
- * the object is destroyed. Objects are addresses, and no address is below 4096. LeakSanitizer doesn't look into caches: it
- * reports the objects of a cache that is not destroyed before exit.
+ * Objects are the caller's memory. The cache neither reads nor writes objects. An object's memory may be unmapped as soon as
+ * the object is destroyed. For the cache an object is an address. The address must be at least 4096. LeakSanitizer doesn't
+ * search caches for pointers. So LeakSanitizer reports the objects of a cache that isn't destroyed before exit.
  *
- * fork: the child has its own copy of the cache with the objects in it. The child loses objects that other threads were
- * moving between caller, array and depot. It loses at most 2 * RK_CACHE_BATCH_MAX objects, a batch and a magazine, for each
- * thread that was inside a cache function. It may lose as many again for each signal handler that was inside a cache
- * function. The child also loses objects that batch calls had already got, or had not yet put. The lost objects still count
- * against the limits, and in_depot may count them.
+ * fork: the child has its own copy of the cache with the objects in it. The child loses the objects that other threads were
+ * moving between caller, array and depot at the fork. For each thread that was inside a cache function, the child loses at
+ * most 2 * RK_CACHE_BATCH_MAX objects: a batch and a magazine. For each signal handler that was inside a cache function, the
+ * child may lose as many objects again. If a thread was inside a batch call, the child also loses the objects that the call
+ * had already got or not yet put. In the child the lost objects still count against the limits, and in_depot may include
+ * them.
  */
 #ifndef RSEQKIT_CACHE_H
 #define RSEQKIT_CACHE_H
@@ -66,10 +70,11 @@
 #define RK_CACHE_LIMIT_MAX ((uint64_t)1 << 29)
 
 /*
- * A limit that several caches share, in any unit, for example bytes. It is in static memory, or exists longer than the
- * caches. At first `left` is the whole budget; later it is the part that no cache has taken. Any thread may add to it or
- * subtract from it, atomically. While it is negative, caches take nothing more. To make caches give back what they have,
- * call rk_cache_reclaim() and rk_cache_trim().
+ * A limit that several caches share, in any unit, for example bytes. Keep the struct until all its caches are destroyed, for
+ * example in static memory. Before the first cache is created, set `left` to the whole budget. Later `left` is the part of
+ * the budget that no cache has taken. Any thread may add to `left` or subtract from `left` by atomic instructions. While
+ * `left` is negative, caches take nothing more. To make caches give back their parts, call rk_cache_reclaim() and
+ * rk_cache_trim().
  */
 struct rk_cache_budget {
 	int64_t left __attribute__((__aligned__(8)));
@@ -77,31 +82,31 @@ struct rk_cache_budget {
 
 struct rk_cache_options {
 	uint32_t per_cpu; /* objects in a CPU's array, at most RK_CACHE_PER_CPU_MAX; 0 means 256 */
-	uint32_t batch;   /* objects that are moved at once, at most per_cpu and RK_CACHE_BATCH_MAX, best no more than half of
-	                     per_cpu; 0 means a quarter of per_cpu, but at least 1 and at most RK_CACHE_BATCH_MAX */
-	uint64_t limit;   /* capacity of all arrays plus objects in the depot, at most RK_CACHE_LIMIT_MAX; 0 means
-	                     2 * per_cpu for each possible CPU. With less than that see above */
-	struct rk_cache_budget *budget;                  /* a limit that this cache shares with others; NULL for none */
-	uint64_t weight;                                 /* of each object, in the budget's unit; not 0 if there is a budget */
-	void *(*construct)(void *context);               /* makes an object, or returns NULL; without it gets return NULL */
+	uint32_t batch;   /* objects that are moved at once, at most per_cpu and RK_CACHE_BATCH_MAX. Best at most half of
+	                     per_cpu. 0 means a quarter of per_cpu, but at least 1 and at most RK_CACHE_BATCH_MAX */
+	uint64_t limit;   /* of all arrays' capacity plus the objects in the depot, at most RK_CACHE_LIMIT_MAX. 0 means
+	                     2 * per_cpu for each possible CPU. The effects of a lower limit: see above */
+	struct rk_cache_budget *budget;                  /* a limit that this cache shares with other caches; NULL for none */
+	uint64_t weight;                                 /* of an object, in the budget's unit; not 0 if there is a budget */
+	void *(*construct)(void *context);               /* makes an object, or returns NULL; NULL for no constructor */
 	void (*destruct)(void *context, void *object);   /* destroys an object; required */
 	void *context;                                   /* passed to both callbacks */
 };
 
-/* The statistics and the state of a cache. Numbers are exact while no thread uses the cache. */
+/* The statistics and the state of a cache. The numbers are exact only while no thread uses the cache. */
 struct rk_cache_report {
 	uint64_t gets;                   /* objects that callers got: array_gets + depot_gets + constructed */
 	uint64_t puts;                   /* objects that callers put: array_puts + depot_puts */
-	uint64_t array_gets, array_puts; /* hits: got from a CPU's array, and put to one; they wrap at 2^47 per CPU */
-	uint64_t depot_gets;             /* got from the depot; a refill's other objects become array_gets later */
-	uint64_t depot_puts;             /* put to the depot or, without room there, to the destructor */
-	uint64_t refills, flushes;       /* trips to the depot that fill an array, and that empty one */
-	uint64_t constructed;            /* misses: got from the constructor */
-	uint64_t destructed;             /* for lack of room, or by rk_cache_trim() */
+	uint64_t array_gets, array_puts; /* hits: gets from, and puts to, a CPU's array. Wrap at 2^47 per CPU */
+	uint64_t depot_gets;             /* gets from the depot. A refill moves more objects; gets of these are array_gets */
+	uint64_t depot_puts;             /* puts to the depot, or to the destructor if the depot has no room */
+	uint64_t refills, flushes;       /* moves of a batch from the depot to an array, and back */
+	uint64_t constructed;            /* misses: objects that the constructor made */
+	uint64_t destructed;             /* objects destroyed because there was no room, or by rk_cache_trim() */
 	uint64_t reclaimed;              /* objects that rk_cache_reclaim() and rk_cache_reclaim_idle() took from arrays */
-	uint64_t in_arrays, in_depot;    /* objects, now */
-	uint64_t capacity;               /* of all arrays, in objects, now */
-	uint64_t left;                   /* rest of the limit, for arrays to grow and for the depot */
+	uint64_t in_arrays, in_depot;    /* objects that are there now */
+	uint64_t capacity;               /* of all arrays now, in objects */
+	uint64_t left;                   /* part of the limit that neither arrays nor the depot have taken */
 };
 
 /* A cache's address is that of its item in per-CPU memory (percpu.h). */
@@ -112,10 +117,10 @@ RKI_BEGIN_DECLS
 /*
  * Creates an empty cache.
  *
- * The callbacks run without a lock, in any get, put or other call that needs them. So they may run in a signal handler, and
- * on any CPU. A callback has to return: it throws no exception, calls no longjmp(3), and doesn't end its thread. It may use
- * other caches, and this one too. A constructor that makes many objects at once puts the other ones. A destructor may get
- * objects, but puts none.
+ * The constructor and the destructor are callbacks. They run without a lock, in any get, put or other call that needs them.
+ * So they may run in a signal handler, and on any CPU. A callback has to return: it must not throw an exception, call
+ * longjmp(3) or end its thread. A callback may use any cache, also its own. If a constructor makes many objects at once, it
+ * returns one object and puts the other objects into the cache. A destructor may get objects, but must not put objects.
  *
  * Parameters: size is sizeof(*options), see api.h.
  * Returns 0 and the cache in *cache, or:
@@ -125,9 +130,9 @@ RKI_BEGIN_DECLS
  *   -ENOMEM   there is no memory
  *   -EUCLEAN  as rk_percpu_alloc()
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 5 us. The first cache
- * of a process with about that many objects per CPU takes 50 us, and 20 ms if there are several threads by then
- * (rk_fence_prepare() in remote.h). Memory: 8 bytes for each object that an array or the depot ever held, in whole pages.
- * For an array that was reclaimed it is 16 bytes.
+ * of a process with about the same per_cpu takes 50 us. If the process already has several threads, its first cache takes 20
+ * ms (rk_fence_prepare() in remote.h). Memory, in whole pages: 8 bytes for each object that the arrays and the depot held at
+ * their fullest. An array that was ever reclaimed takes 16 bytes for each object.
  */
 RKI_API int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *options, size_t size);
 
@@ -142,93 +147,98 @@ RKI_API const char *rk_cache_options_fault(const struct rk_cache_options *option
  * Destroys a cache and all objects in it. NULL is allowed. No thread may be using the cache.
  *
  * Returns 0, or:
- *   -EINVAL   it isn't a cache, or was destroyed before
- *   -EUCLEAN  (RSEQKIT_PERCPU=debug in the environment) the memory behind the cache was written to. The cache is empty then,
- *             and can't be used
- * Context: as rk_cache_create(). Cost: reads every CPU's array, and calls the destructor for each object.
+ *   -EINVAL   `cache` isn't a cache, or was destroyed before
+ *   -EUCLEAN  (RSEQKIT_PERCPU=debug in the environment) the memory behind the cache was written to. All objects are
+ *             destroyed, and the cache can't be used any more
+ * Context: as rk_cache_create(). Cost: the call reads every CPU's array, and runs the destructor for each object.
  */
 RKI_API int rk_cache_destroy(struct rk_cache *cache);
 
 /*
- * Takes the object that was put last into this CPU's array. Returns NULL if that fails for any reason. The call runs no
- * callback and no slow path. It is for callers with a slow path of their own, which begins with rk_cache_get().
+ * Takes the object that was put last into this CPU's array. Returns NULL if this fails for any reason. The call runs no
+ * callback and no slow path. Use it if the program has a slow path of its own, and call rk_cache_get() at the beginning of
+ * that slow path.
  *
- * Context: as rk_cache_get(). Cost: as rk_cache_get() on success, otherwise less than 1 ns.
+ * Context: as rk_cache_get(). Cost: if the call returns an object, as rk_cache_get(); otherwise less than 1 ns.
  */
 RKI_INLINE void *rk_cache_get_here(struct rk_cache *cache);
 
 /*
  * Takes the object that was put last into this CPU's array. If the array is empty, takes an object from the depot. If the
- * depot is empty too, constructs one.
+ * depot is also empty, constructs an object.
  *
- * Returns NULL when there is no object, and either no constructor or a constructor that returns NULL. The call doesn't look
- * in other CPUs' arrays: see rk_cache_reclaim(). It may miss the last objects of the depot, up to 64, while their magazine
- * is in use. The magazine may be in use by another thread, or by the code that a signal handler interrupted.
- * Inside rk_vfork_begin(), a vfork child gets objects from the depot and puts objects there. If the child is killed during a
- * call, each object belongs either to the child or to the depot.
- * Context: any thread; signal handler, also one that interrupts a function of the same cache; after fork; not in a vfork
- * child outside rk_vfork_begin(). Asynchronous cancellation is not allowed: it may lose a batch. Cost: 0.6 to 2.5 ns with
- * rseq, by processor (bench/METHOD.md); 45 ns without; and the time of the constructor.
+ * Returns NULL when there is no object, and the cache has no constructor or the constructor returns NULL. The call doesn't
+ * take objects from other CPUs' arrays (see rk_cache_reclaim()). It may miss the last objects of the depot, up to 64, while
+ * another thread uses the magazine of these objects. In a signal handler, the call may also miss them while the interrupted
+ * code uses their magazine. Inside rk_vfork_begin(), a vfork child gets objects from the depot and puts objects into the
+ * depot. If the child is killed during a call, each object belongs either to the child or to the depot.
+ * Context: any thread; signal handler, even if it interrupted a function of the same cache; after fork; in a vfork child only
+ * inside rk_vfork_begin(). Asynchronous cancellation is not allowed, because it may lose a batch. Cost: with rseq 0.6 to 2.5
+ * ns, depending on the processor (bench/METHOD.md); without rseq 45 ns. If the call constructs an object, the time of the
+ * constructor comes on top.
  */
 RKI_INLINE void *rk_cache_get(struct rk_cache *cache);
 
 /*
- * Puts an object into this CPU's array, or into the depot. If there is no room, the call destroys the object. The caller
- * doesn't use the object any more.
+ * Puts an object into this CPU's array, or into the depot. If there is no room, the call destroys the object. Don't use the
+ * object after the call.
  *
  * Context and cost: as rk_cache_get(). The call allocates nothing.
  */
 RKI_INLINE void rk_cache_put(struct rk_cache *cache, void *object);
 
 /*
- * Get and put `count` objects at once. Any number is allowed. One section moves up to 256 objects. rk_cache_get_batch()
- * returns how many objects it stored in objects[]. It returns less than `count` only if there is no constructor or
- * constructing fails. rk_cache_put_batch() destroys objects that find no room.
+ * rk_cache_get_batch() gets `count` objects at once, and rk_cache_put_batch() puts `count` objects at once. Any count is
+ * allowed. One section moves up to 256 objects. rk_cache_get_batch() returns how many objects it stored in objects[]. The
+ * number is less than `count` only if there is no constructor or the constructor returns NULL. rk_cache_put_batch() destroys
+ * objects for which there is no room.
  *
- * The memory of objects[] must be readable, and writable for rk_cache_get_batch(). A fault there is reported at an
- * instruction of this library.
- * Context: as rk_cache_get(). Cost: some 10 ns, and 0.3 ns for each object with rseq.
+ * objects[] must be readable memory, and for rk_cache_get_batch() also writable. If an access to objects[] faults, the signal
+ * reports an instruction of this library.
+ * Context: as rk_cache_get(). Cost: with rseq some 10 ns, plus 0.3 ns for each object.
  */
 RKI_API size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t count);
 RKI_API void rk_cache_put_batch(struct rk_cache *cache, void *const *objects, size_t count);
 
 /*
- * rk_cache_reclaim() moves all objects of a CPU's array to the depot, while threads on that CPU go on using the array. It
- * destroys objects that find no room in the depot. The array's capacity goes back to the limit, and grows again by use.
+ * rk_cache_reclaim() moves all objects of a CPU's array to the depot. Threads on that CPU may use the array meanwhile. The
+ * call destroys objects for which the depot has no room. The array's capacity becomes 0, and no longer counts against the
+ * limit. Later puts on that CPU increase it again.
  *
- * rk_cache_reclaim_idle() does this for all CPUs whose arrays no thread has used since the last call. Call it regularly, for
- * example every second. Then CPUs that are idle or offline don't keep capacity that other CPUs need. The first call only
- * notes the state of each array.
+ * rk_cache_reclaim_idle() reclaims the arrays of all CPUs whose arrays no thread has used since the previous
+ * rk_cache_reclaim_idle(). Call it regularly, for example every second. Then CPUs that are idle or offline don't keep
+ * capacity that other CPUs need. The first call only records the state of each array.
  *
  * Returns 0, or:
- *   -EBUSY         another thread, or the code that a signal handler interrupted, is reclaiming that CPU's array; or the
- *                  caller is inside rk_vfork_begin()
- *   -EHOSTUNREACH  there is no fence (remote.h). The objects stay out of reach until another call succeeds
+ *   -EBUSY         another thread is reclaiming the same CPU's array; or a signal handler made the call, and the handler
+ *                  interrupted code that was reclaiming the same CPU's array; or the caller is inside rk_vfork_begin()
+ *   -EHOSTUNREACH  there is no fence (remote.h). No get can take the objects until another reclaim of that CPU succeeds
  *   -EINVAL        cache is NULL, or the CPU isn't possible
- * A call that finds nothing to take needs no fence. After an error rk_cache_reclaim_idle() goes on with the other CPUs.
- * Context: any thread; signal handler; after fork; not in a vfork child. Cost: a fence for each CPU that objects are taken
- * from.
+ * If there is nothing to take, the call needs no fence. If one CPU has an error, rk_cache_reclaim_idle() still reclaims the
+ * other CPUs.
+ * Context: any thread; signal handler; after fork; not in a vfork child. Cost: a fence for each CPU whose array is reclaimed.
  */
 RKI_API int rk_cache_reclaim(struct rk_cache *cache, int cpu);
 RKI_API int rk_cache_reclaim_idle(struct rk_cache *cache);
 
 /*
- * If the depot has more than `keep` objects at the time of the call, destroys the excess. The call misses objects whose
- * magazine other threads have in use. To give all memory back, call rk_cache_reclaim() for all CPUs, then this with 0.
+ * If the depot has more than `keep` objects at the beginning of the call, the call destroys the excess. It misses objects
+ * whose magazine another thread uses at that moment. To destroy all objects of a cache, call rk_cache_reclaim() for all CPUs,
+ * then rk_cache_trim() with keep = 0.
  *
- * Returns how many objects it destroyed.
- * Context: as rk_cache_get(). Cost: the destructor for each object.
+ * Returns how many objects the call destroyed.
+ * Context: as rk_cache_get(). Cost: the time of the destructor for each object.
  */
 RKI_API size_t rk_cache_trim(struct rk_cache *cache, size_t keep);
 
 /*
  * Reports the statistics and the state of a cache.
  *
- * Parameters: size is sizeof(struct rk_cache_report) as the caller knows it. The call writes no more than that. Members that
- * this library doesn't know become 0.
+ * Parameters: size is sizeof(struct rk_cache_report) in the caller's headers. The call writes at most `size` bytes. Members
+ * that this library doesn't know become 0.
  * Returns 0; -EINVAL when a pointer is NULL.
- * Context: any thread; signal handler; after fork. Cost: reads every CPU's array. Counting gets and puts costs callers
- * nothing: the counts are computed from a word that a section writes anyway (struct rk_array in ops.h).
+ * Context: any thread; signal handler; after fork. Cost: the call reads every CPU's array. Counting doesn't slow down gets
+ * and puts: this call computes the counts from a word that each section writes anyway (struct rk_array in ops.h).
  */
 RKI_API int rk_cache_query(const struct rk_cache *cache, struct rk_cache_report *report, size_t size);
 

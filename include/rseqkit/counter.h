@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * counter.h - 64-bit counters. A thread adds on the CPU that it runs on; a read sums up all CPUs. Counters may form groups,
- * which are read as they are at one moment.
+ * counter.h - 64-bit counters. A thread adds on the CPU that it runs on; a read sums up all CPUs. Counters can form a group.
+ * A read of a group is a consistent cut of all its counters.
  *
- * Above all: destroy a counter only when no thread can add to it any more. The library doesn't detect a later add: it goes
- * to the next counter in the same memory.
+ * Above all: destroy a counter only when no thread can add to it any more. The library doesn't detect an add to a destroyed
+ * counter. Such an add changes the counter that uses the same memory next.
  *
- * An add never fails. A thread with rseq adds in its CPU's slot by one restartable sequence. A thread without rseq adds to
- * the overflow slot by an atomic instruction. So does a thread whose sequence was aborted RK_ABORTS_MAX times in a row. Sums
- * include the overflow slot. On 32-bit machines all adds go there, because 64 bits take more than one store.
+ * An add never fails. A thread with rseq adds to its CPU's slot by one restartable sequence. A thread without rseq adds to
+ * the overflow slot by an atomic instruction. A thread whose sequence was aborted RK_ABORTS_MAX times in a row also adds to
+ * the overflow slot. Sums include the overflow slot. On 32-bit machines all adds go to the overflow slot, because 64 bits
+ * take more than one store.
  *
- * Memory: 8 bytes for a counter, and 16 for a counter in a group. They are in the pages of each CPU that adds to the
- * counter, and in those of the shared slots. A million counters take 8 MiB for each CPU. In groups they take 16 MiB.
+ * Memory: on each CPU that adds to it, a counter takes 8 bytes, and a counter in a group takes 16. Each of the two shared
+ * slots takes the same. For each CPU a million counters take 8 MiB, or 16 MiB if they are in groups.
  *
  * fork: the child has its own copy of every counter, with the values at the moment of the fork.
  */
@@ -30,61 +31,62 @@ RKI_BEGIN_DECLS
  *
  * Returns 0 and the counter in *counter; -EINVAL when `counter` is NULL; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 0.1 us; for the first
- * counter of a process 50 us.
+ * counter of a process 50 us. If the counter gets the memory of a destroyed counter, the call also reads every CPU's slot.
  */
 RKI_API int rk_counter_create(struct rk_counter **counter);
 
 /*
  * Destroys a counter. NULL is allowed. No thread may be using the counter.
  *
- * Returns 0; -EINVAL when it isn't a counter, or was destroyed before; -EUCLEAN as rk_percpu_free().
- * Context: as rk_counter_create(). Cost: 50 ns. The call gives no memory back. When a counter is created in the place of a
- * destroyed one, the call reads every CPU's slot.
+ * Returns 0; -EINVAL when `counter` isn't a counter, or was destroyed before; -EUCLEAN as rk_percpu_free().
+ * Context: as rk_counter_create(). Cost: 50 ns. The call gives no memory back to the kernel.
  */
 RKI_API int rk_counter_destroy(struct rk_counter *counter);
 
 /*
  * Adds `value`, which may be negative. The sum wraps at 64 bits.
  *
- * Context: any thread; signal handler, also one that interrupts an add to the same counter; after fork; not in a vfork child
- * outside rk_vfork_begin(). Cost: 0.3 to 1.7 ns with rseq, by processor; 5 to 20 ns without.
+ * Context: any thread; signal handler, even if it interrupted an add to the same counter; after fork; in a vfork child only
+ * inside rk_vfork_begin(). Cost: with rseq 0.3 to 1.7 ns, depending on the processor; without rseq 5 to 20 ns.
  */
 RKI_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value);
 
 /*
- * Returns the sum of all adds since creation or the last reset. The sum is exact if no add runs meanwhile. Otherwise it
- * contains every add that happened before the call, and some of those that run during the call.
+ * Returns the sum of all adds since the counter was created or last reset. The sum is exact if no add runs meanwhile.
+ * Otherwise the sum contains every add that happened before the call, and some of the adds that run during the call.
  *
  * Context: any thread; signal handler; after fork. Cost: one load for each index up to the highest possible CPU.
  */
 RKI_API int64_t rk_counter_sum(const struct rk_counter *counter);
 
 /*
- * Returns the sum and makes it the new zero: the value becomes the baseline of later sums. Adds aren't disturbed. Several
- * threads may reset a counter at once. If no add is negative, each add appears in exactly one result. With negative adds
- * only the total of all results is right: a reset that was interrupted may return adds again that other resets have
- * returned.
+ * Returns the sum and resets the counter: later sums count from that sum as zero. A reset doesn't disturb adds. Several
+ * threads may reset a counter at the same time. If no add is negative, each add appears in the result of exactly one reset.
+ * If some adds are negative, an add may appear in the results of several resets, but the total of all results is right. For
+ * example, a reset is interrupted, and other resets return some adds meanwhile. Then the interrupted reset may return these
+ * adds a second time.
  *
  * Context and cost: as rk_counter_sum().
  */
 RKI_API int64_t rk_counter_reset(struct rk_counter *counter);
 
 /*
- * Reports the memory of all counters of the process, and how often their adds were aborted or took the overflow slot. The
- * call works like rk_percpu_query() (percpu.h). It also returns -ENOMEM when the process has no counter yet and there is no
- * memory for a pool.
+ * Reports the memory of all counters of the process, and how often their adds were aborted or used the overflow slot.
+ * Parameters, result, context and cost: as rk_percpu_query() (percpu.h). The call also returns -ENOMEM when the process has
+ * no counter yet and there is no memory for a pool.
  */
 RKI_API int rk_counter_query(int index, struct rk_percpu_report *stats, size_t size);
 
 /*
- * A counter that needs no creation. Its first use creates it, in any thread or signal handler. It is never destroyed.
+ * A static counter. The program doesn't create it: its first use creates it, in any thread or signal handler. A static
+ * counter is never destroyed.
  *
  *	static struct rk_counter_static requests = RK_COUNTER_STATIC;
  *
  *	rk_counter_static_add(&requests, 1);
  *	... rk_counter_sum(rk_counter_static_get(&requests)) ...
  *
- * While there is no memory for the counter, adds go to `early`.
+ * As long as there is no memory to create the counter, adds go to `early`.
  */
 struct rk_counter_static {
 	struct rk_counter *counter;
@@ -94,28 +96,31 @@ struct rk_counter_static {
 #define RK_COUNTER_STATIC {NULL, 0}
 
 /*
- * Returns the counter, which it creates if there is none yet, or NULL when there is no memory.
- * Context and cost: as rk_counter_create(), afterwards one load. While the call moves `early` to the counter, sums lack that
- * amount. This concerns other threads, and signal handlers that interrupt the call. If such a thread or handler forks at
- * that time, the child's sums lack the amount for ever.
+ * Returns the counter. If the counter doesn't exist yet, the call creates it. Returns NULL when there is no memory.
+ * Context: as rk_counter_create(). Cost: as rk_counter_create() for the call that creates the counter, one load for later
+ * calls.
+ * While the call moves `early` to the counter, sums in other threads lack that amount. Sums in a signal handler that
+ * interrupts the call lack it, too. If such a thread or handler forks at that time, the child's sums lack the amount for
+ * ever.
  */
 RKI_API struct rk_counter *rk_counter_static_get(struct rk_counter_static *of);
 
 /*
  * Adds to the counter.
- * Context: as rk_counter_add(); not under asynchronous cancellation before the counter is created. Cost: one load more than
- * rk_counter_add().
+ * Context: as rk_counter_add(). Until the counter is created, the call is not allowed under asynchronous cancellation. Cost:
+ * one load more than rk_counter_add().
  */
 RKI_INLINE void rk_counter_static_add(struct rk_counter_static *of, int64_t value);
 
 /*
- * Counters that are read together. A read gives a consistent cut: with each add it contains all adds that happened before
- * that add. The earlier add may have run in the same thread, or in a thread that was synchronised with it, on any CPU. For
- * example, a program may count each request first and its answer afterwards. Then it never reads more answers than requests.
+ * A group: counters that are read together. A read of a group is a consistent cut: if add A happened before add B, and the
+ * read contains B, then the read also contains A. A and B may run in one thread, or in two threads that synchronise with each
+ * other, on any CPUs. For example, a program counts each request first and its answer afterwards. Then a read never returns
+ * more answers than requests.
  *
- * The difference of two cuts isn't a cut. A request of the first cut may be answered before the second. Then the difference
- * has more answers than requests. A reset subtracts a cut. So a read after a reset returns such a difference, and so does
- * the next reset.
+ * The difference between two cuts isn't a cut. For example, the first cut contains a request, and only the second cut
+ * contains its answer. So the difference may have more answers than requests. After a reset, each read or reset returns the
+ * difference between its own cut and the cut of the previous reset.
  *
  *	static const char *const names[] = {"requests", "answers"};
  *	struct rk_counter_group *group;
@@ -129,31 +134,32 @@ RKI_INLINE void rk_counter_static_add(struct rk_counter_static *of, int64_t valu
  */
 struct rk_counter_group;
 
-/* The most counters of a group, 16380. More don't fit into RK_STRIDE. */
+/* The highest number of counters in a group: 16380. More counters don't fit into RK_STRIDE. */
 #define RK_COUNTER_GROUP_MAX ((RK_STRIDE - RKI_GROUP_HEAD) / (2 * sizeof(int64_t)))
 
 /*
  * Creates a group of counters with the value 0.
  *
- * Parameters: names are `count` strings, for programs that export the counters (rk_counter_group_name()); NULL for none. The
- * library doesn't copy them, so they have to exist as long as the group. count is from 1 to RK_COUNTER_GROUP_MAX.
+ * Parameters: names is an array of `count` strings, for rk_counter_group_name(); NULL if the counters have no names. The
+ * library doesn't copy the array and the strings. The caller keeps both as long as the group exists. count is from 1 to
+ * RK_COUNTER_GROUP_MAX.
  * Returns 0 and the group in *group; -EINVAL when `group` is NULL or count is out of range; -ENOMEM; -EUCLEAN as
  * rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h).
- * Cost: 0.1 us. From 250 counters on 2 to 7 us, for a page fault. From 8,000 on 10 to 20 us, for a range of address space.
- * The first group of each size in a process takes 30 us. The first of all takes 20 ms if there are several threads by then
- * (rk_fence_prepare() in remote.h).
- * Memory: 64 bytes and 16 for each counter, rounded up to a power of two, in each slot. As with other items, the address
- * space is RK_CPUS_MAX times that. The largest group takes 2 GB, and two of the process's mappings.
+ * Cost: 0.1 us. A group of 250 counters or more takes 2 to 7 us, because of a page fault. A group of 8,000 counters or more
+ * takes 10 to 20 us, because the call maps address space. The first group of each size in a process takes 30 us. If the
+ * process already has several threads, its first group takes 20 ms (rk_fence_prepare() in remote.h).
+ * Memory: in each slot 64 bytes plus 16 bytes for each counter, rounded up to a power of two. A group takes RK_CPUS_MAX times
+ * as much address space. The largest group takes 2 GB of address space, and two of the process's mappings.
  */
 RKI_API int rk_counter_group_create(struct rk_counter_group **group, const char *const *names, size_t count);
 
 /*
  * Destroys a group. NULL is allowed. No thread may be using the group.
  *
- * Returns 0; -EINVAL when it isn't a group, or was destroyed before; -EUCLEAN as rk_percpu_free().
+ * Returns 0; -EINVAL when `group` isn't a group, or was destroyed before; -EUCLEAN as rk_percpu_free().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 50 ns, for the largest
- * group up to 1 us. Memory and address space are kept for the next group or histogram of that size.
+ * group up to 1 us. The library keeps the memory and the address space for the next group or histogram of that size.
  */
 RKI_API int rk_counter_group_destroy(struct rk_counter_group *group);
 
@@ -168,26 +174,27 @@ RKI_API const char *rk_counter_group_name(const struct rk_counter_group *group, 
 /*
  * Adds `value`, which may be negative, to counter number `which`. The sum wraps at 64 bits.
  *
- * Parameters: which is below the group's count. The call doesn't check this.
- * Context: as rk_counter_add(). Cost: 0.5 to 2 ns with rseq; 30 ns without.
+ * Parameters: which is below the group's count. The call doesn't check `which`.
+ * Context: as rk_counter_add(). Cost: with rseq 0.5 to 2 ns, without rseq 30 ns.
  */
 RKI_INLINE void rk_counter_group_add(struct rk_counter_group *group, size_t which, int64_t value);
 
 /*
- * Both calls store the values of the first `count` counters of a group, since creation or the last reset.
- * rk_counter_group_reset() also makes these values the new zero: each add appears in the result of exactly one reset. Adds
- * go on meanwhile, and none of them waits.
+ * Both calls store in values[] the values of the group's first `count` counters. A value is the sum of all adds since the
+ * group was created or last reset. rk_counter_group_reset() also resets these counters. Each add appears in the result of
+ * exactly one reset. Neither call disturbs adds, and no add waits for a call.
  *
- * If the call returns 0, the values contain all adds that happened before the call, and they are a consistent cut. After an
- * error other than -EINVAL each value is right by itself, like that of rk_counter_sum(). But the values may be from
- * different moments, or from before a reset that is still running, and nothing is reset.
+ * If the call returns 0, the values contain all adds that happened before the call, and the values are a consistent cut. If
+ * the call returns an error other than -EINVAL, each value by itself is right, like a result of rk_counter_sum(). But the
+ * values may be from different moments, and may ignore a reset that another thread runs at that moment. After any error
+ * nothing is reset.
  *
  * Returns 0, or:
- *   -EBUSY         another thread was reading the group for a tenth of a second, or the code that a signal handler
- *                  interrupted is reading it
+ *   -EBUSY         other threads' reads or resets kept the group busy for a tenth of a second. Or a signal handler made the
+ *                  call, and the handler interrupted a read or reset of the group
  *   -EHOSTUNREACH  there is no fence (remote.h)
- *   -EAGAIN        at each of 16 attempts a thread without rseq was stopped inside an add. Try again
- *   -EINVAL        a pointer is NULL or count is above the group's. The call stores no values
+ *   -EAGAIN        the call made 16 attempts, and during each of them an add without rseq was stopped half-way. Try again
+ *   -EINVAL        a pointer is NULL, or count is above the group's number of counters. The call stores no values
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h).
  * Cost: a fence of all CPUs, and two loads of each counter for each index up to the highest possible CPU.
  */
@@ -195,9 +202,9 @@ RKI_API int rk_counter_group_read(struct rk_counter_group *group, int64_t *value
 RKI_API int rk_counter_group_reset(struct rk_counter_group *group, int64_t *values, size_t count);
 
 /*
- * A group that needs no creation, like struct rk_counter_static. RK_COUNTER_GROUP_STATIC() defines such a group at file
- * scope. The first argument is its name, and the others are the names of its counters. The member `count` is the number of
- * counters.
+ * A static group: its first use creates it, as with struct rk_counter_static. RK_COUNTER_GROUP_STATIC() defines a static
+ * group at file scope. The first argument is the name of the variable, and the other arguments are the names of the counters.
+ * The member `count` is the number of counters.
  *
  *	RK_COUNTER_GROUP_STATIC(traffic, "requests", "answers");
  *
@@ -217,15 +224,16 @@ struct rk_counter_group_static {
 						      sizeof(name##_names) / sizeof(name##_names[0])}
 
 /*
- * Returns the group, which it creates if there is none yet, or NULL when there is no memory.
+ * Returns the group. If the group doesn't exist yet, the call creates it. Returns NULL when there is no memory.
  * Context and cost: as rk_counter_static_get().
  */
 RKI_API struct rk_counter_group *rk_counter_group_static_get(struct rk_counter_group_static *of);
 
 /*
- * Adds to a counter of the group. While there is no memory for the group, adds go to `early`. They count as added at the
- * moment when they are moved to the group, one counter after the other.
- * Context and cost: as rk_counter_group_add(), with one load more.
+ * Adds to a counter of the group. As long as there is no memory to create the group, adds go to `early`. When the group is
+ * created, the library moves these adds to the group, one counter after the other. For a consistent cut, an early add counts
+ * as an add at the moment when it is moved.
+ * Context: as rk_counter_static_add(). Cost: one load more than rk_counter_group_add().
  */
 RKI_INLINE void rk_counter_group_static_add(struct rk_counter_group_static *of, size_t which, int64_t value);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * freelist.h - a free list (LIFO) per CPU, for memory that is recycled.
+ * freelist.h - per-CPU free lists (LIFO), for recycling memory.
  *
  * Above all: never free() or unmap a node before the list is destroyed, not even a node that was popped. Another thread may
- * be about to pop the node, and crashes if the page is gone. Free the memory of nodes after rk_freelist_destroy(). Only
- * locked memory (mlock(2)) may be freed earlier.
+ * still be about to pop that node, and crashes if the node's page is gone. Free the memory of nodes after
+ * rk_freelist_destroy(). Only locked memory (mlock(2)) may be freed earlier.
  *
  *	struct buffer { struct rk_freelist_node link; char data[4000]; };
  *
@@ -13,20 +13,22 @@
  *	...
  *	rk_freelist_push(list, &b->link);
  *
- * A push puts a node on the list of the CPU that the thread runs on, and a pop takes a node from there. A pop never takes
- * nodes from the lists of other CPUs. To get those nodes, drain the lists. So a pop without a result doesn't mean that there
- * are no nodes.
+ * A push puts a node on the list of the CPU that the thread runs on. A pop takes a node from the list of the CPU that the
+ * thread runs on, and never from the list of another CPU. So a pop may find no node while other CPUs' lists have nodes. To
+ * get the nodes of other CPUs, drain their lists.
  *
  * A push never fails. Each node that was pushed can be popped or drained. A thread with rseq uses its CPU's list, by one
- * restartable sequence. A thread without rseq uses the overflow list, which all threads share. So does a thread whose
- * sequence was aborted RK_ABORTS_MAX times in a row. If the CPU's list is empty, a pop also looks in the overflow list.
+ * restartable sequence. A thread without rseq uses the overflow list, which all threads share. A thread whose sequence was
+ * aborted RK_ABORTS_MAX times in a row also uses the overflow list. If the CPU's list is empty, a pop looks in the overflow
+ * list.
  *
- * Nodes are the caller's memory. A node that was popped or drained belongs to the caller alone, which may write to all of
- * it. But its address stays mapped, as said above. Another thread may wait for the node's page, for example because the page
- * is swapped out. No fence reaches a thread that waits for a page. free() may unmap memory, unless this is turned off.
+ * Nodes are the caller's memory. A node that was popped or drained belongs to the caller alone, and the caller may write to
+ * the whole node. But the caller keeps the node mapped until the list is destroyed. Another thread that is about to pop the
+ * node possibly waits for the node's page, for example because the page is swapped out. No fence reaches a thread that waits
+ * for a page. free() possibly unmaps memory, unless the allocator is configured not to.
  *
- * fork: the child has its own copy of every list, with the nodes in it. At the fork another thread may hold a node, be about
- * to push it, or have just popped it. Such a node is in no list of the child.
+ * fork: the child has its own copy of every list, with the nodes in it. If another thread holds a node at the fork, is about
+ * to push a node, or has just popped a node, that node is in no list of the child.
  */
 #ifndef RSEQKIT_FREELIST_H
 #define RSEQKIT_FREELIST_H
@@ -46,58 +48,64 @@ RKI_BEGIN_DECLS
 /*
  * Creates a list without nodes.
  *
- * Returns 0 and the list in *list; -EINVAL when `list` is NULL; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
+ * Returns 0 and the new list in *list; -EINVAL when `list` is NULL; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 0.1 us. The first list
- * of a process takes 50 us, and 20 ms if there are several threads by then (rk_fence_prepare() in remote.h).
+ * of a process takes 50 us. If the process already has several threads, its first list takes 20 ms (rk_fence_prepare() in
+ * remote.h).
  * Memory: 64 bytes for each CPU that uses the list.
  */
 RKI_API int rk_freelist_create(struct rk_freelist **list);
 
 /*
- * Destroys a list. NULL is allowed. No thread may be using the list. If `rest` isn't NULL, *rest becomes the first node of a
- * chain of all nodes that were in the list, as from rk_freelist_drain_all().
+ * Destroys a list. NULL is allowed. No thread may be using the list. If `rest` isn't NULL, the call stores in *rest the first
+ * node of a chain of all nodes that were in the list. The chain is like that of rk_freelist_drain_all().
  *
  * Returns 0, or:
- *   -EINVAL   it isn't a list, or was destroyed before; *rest is NULL
+ *   -EINVAL   `list` isn't a list, or was destroyed before. *rest is NULL
  *   -EUCLEAN  (RSEQKIT_PERCPU=debug in the environment) the memory behind the list was written to. The list isn't destroyed.
- *             It is empty if `rest` isn't NULL
- * Context: as rk_freelist_create(). Cost: as rk_counter_destroy(). With `rest` the call also reads every CPU's list and its
- * nodes.
+ *             If `rest` isn't NULL, *rest has the nodes, and the list is empty
+ * Context: as rk_freelist_create(). Cost: as rk_counter_destroy(). If `rest` isn't NULL, the call also reads every CPU's list
+ * and all nodes.
  */
 RKI_API int rk_freelist_destroy(struct rk_freelist *list, struct rk_freelist_node **rest);
 
 /*
- * Push nodes: a single one, or a chain from `first` to `last`, which is linked already. The next pop takes `first`.
+ * rk_freelist_push() pushes one node. rk_freelist_push_chain() pushes a chain of nodes from `first` to `last`. The caller has
+ * linked the chain. The next pop takes `first`.
  *
- * Context: any thread; signal handler, also one that interrupts a function of the same list; after fork; not in a vfork
- * child outside rk_vfork_begin(). Asynchronous cancellation is not allowed: it may leave the overflow list claimed (api.h).
- * Cost: 0.5 to 1.5 ns with rseq, by processor; 20 ns without.
+ * Context: any thread; signal handler, even if it interrupted a function of the same list; after fork; in a vfork child only
+ * inside rk_vfork_begin(). Asynchronous cancellation is not allowed, because it may leave the overflow list claimed (api.h).
+ * Cost: with rseq 0.5 to 1.5 ns, depending on the processor; without rseq 20 ns.
  */
 RKI_INLINE void rk_freelist_push_chain(struct rk_freelist *list, struct rk_freelist_node *first,
 				       struct rk_freelist_node *last);
 RKI_INLINE void rk_freelist_push(struct rk_freelist *list, struct rk_freelist_node *node);
 
 /*
- * Takes the node that was pushed last to this CPU's list. If that list is empty, takes the last one of the overflow list.
+ * Takes the node that was pushed last to this CPU's list. If this CPU's list is empty, takes the node that was pushed last to
+ * the overflow list.
  *
- * Returns NULL when both lists are empty. Also returns NULL when the overflow list is in use by the code that a signal
- * handler interrupted, or by another thread for more than a millisecond.
- * Context: as rk_freelist_push(). Cost: 0.5 to 1.5 ns with rseq, by processor; 40 ns without.
+ * Returns NULL when both lists are empty. Also returns NULL when this CPU's list is empty and another thread uses the
+ * overflow list for more than a millisecond. In a signal handler, also returns NULL when this CPU's list is empty and the
+ * interrupted code was using the overflow list.
+ * Context: as rk_freelist_push(). Cost: with rseq 0.5 to 1.5 ns, depending on the processor; without rseq 40 ns.
  */
 RKI_INLINE struct rk_freelist_node *rk_freelist_pop(struct rk_freelist *list);
 
 /*
- * rk_freelist_drain() takes all nodes of one CPU's list, while threads on that CPU go on using it. With RK_INDEX_OVERFLOW as
- * `cpu` it takes the nodes of the overflow list. rk_freelist_drain_all() takes the nodes of all lists.
+ * rk_freelist_drain() takes all nodes of one CPU's list. Threads on that CPU may use the list meanwhile. If `cpu` is
+ * RK_INDEX_OVERFLOW, the call takes all nodes of the overflow list. rk_freelist_drain_all() takes the nodes of all lists.
  *
- * Returns 0 and the first node in *nodes, NULL if there were none. The last node's `next` is NULL. After an error *nodes
- * still has the nodes that the call took. Errors:
- *   -EBUSY         another thread, or the code that a signal handler interrupted, is draining that CPU's list. For the
- *                  overflow list: such code is using it, or another thread has used it for a millisecond
- *   -EHOSTUNREACH  there is no fence (remote.h). The nodes stay out of reach until another call succeeds
+ * Returns 0 and in *nodes the first node of a chain, or NULL if there were no nodes. The last node's `next` is NULL. After an
+ * error *nodes has the nodes that the call took. After an error on one list, rk_freelist_drain_all() still drains the other
+ * lists. Errors:
+ *   -EBUSY         another thread is draining the same CPU's list, or used the overflow list for more than a millisecond. Or
+ *                  a signal handler made the call, and the handler interrupted code that was draining the same CPU's list or
+ *                  using the overflow list
+ *   -EHOSTUNREACH  there is no fence (remote.h). No pop can take the nodes until another drain of that CPU succeeds
  *   -EINVAL        a parameter is NULL, or the CPU isn't possible
- * Context: any thread; signal handler; after fork; not in a vfork child. Cost: a fence for each CPU that ever used the list.
- * rk_freelist_drain_all() also reads each node.
+ * Context: any thread; signal handler; after fork; not in a vfork child. Cost: rk_freelist_drain() takes a fence.
+ * rk_freelist_drain_all() takes a fence for each CPU that ever used the list, and reads each node.
  */
 RKI_API int rk_freelist_drain(struct rk_freelist *list, int cpu, struct rk_freelist_node **nodes);
 RKI_API int rk_freelist_drain_all(struct rk_freelist *list, struct rk_freelist_node **nodes);

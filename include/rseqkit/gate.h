@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gate.h - a word that all CPUs share: it names the item that operations work on, or says that there is none.
+ * gate.h - a word that all CPUs share. It names the item that operations work on. While it is 0, operations do nothing.
  *
  *     gate                     slot of CPU 0     slot of CPU 1
  *     +------+                 +-----------+     +-----------+
@@ -9,19 +9,22 @@
  *       0: closed              | another   |     | another   |
  *                              +-----------+     +-----------+
  *
- * A gate is the address of slot 0 of an item of per-CPU memory (percpu.h, or laid out like it), or 0 while it is closed.
- * Operations load the gate in their section, and never store to it. To redirect all CPUs, a thread stores another address, or 0,
- * and then fences all CPUs (rk_fence_all(), remote.h). From then on no operation works on the item that the gate named before,
- * and the thread sees all that operations stored there.
+ * A gate is a word. While the gate is open, the word is the address of slot 0 of an item. The item is per-CPU memory of
+ * percpu.h, or memory with the same layout. While the gate is closed, the word is 0. Operations load the gate in their section,
+ * and never store to the gate. To redirect all CPUs, a thread stores another address, or 0, into the gate, and then fences all
+ * CPUs (rk_fence_all(), remote.h). After the fence no operation works on the item that the gate named before, and the thread
+ * sees all that operations stored in that item.
  *
- * A bank (bank.h) does the same for one CPU, and leaves the other CPUs alone. A gate also keeps the order of operations: if one
- * happened before another, on whichever CPUs, it loaded the same value of the gate or an older one. The reason is that ordered
- * loads of one word never see an older value after a newer one.
+ * A bank (bank.h) redirects one CPU, and doesn't affect the others. A gate also keeps the order of operations. Suppose that one
+ * operation happened before another, on the same CPU or on different CPUs. Then the first operation loaded the same value of the
+ * gate as the second, or an older value. The reason is that ordered loads of one word never see an older value after a newer
+ * one.
  *
  * Common to both operations:
- *   Parameters: gate is the address of the word. The memory that it names stays mapped as long as a thread may still use it.
- *   Returns: an outcome of enum rk_result; RK_CLOSED if the gate is 0, and then nothing was done.
- *   Context, cost and memory order: as ops.h says, and a load of a word that all CPUs have in their caches.
+ *   Parameters: gate is the address of the word. The caller must keep the item mapped as long as a thread may still use it.
+ *   Returns: an outcome of enum rk_result. If the gate is 0, the outcome is RK_CLOSED, and nothing was done.
+ *   Context, cost and memory order: as ops.h says. An operation also takes a load of the gate, which all CPUs can have in their
+ *   caches.
  */
 #ifndef RSEQKIT_GATE_H
 #define RSEQKIT_GATE_H
@@ -30,12 +33,12 @@
 
 RKI_BEGIN_DECLS
 
-/* Adds `value`, wrapping, to the word `where` bytes into the slot of the CPU that the operation runs on. */
+/* Adds `value` to the word at offset `where` (bytes) in the slot of the CPU that the operation runs on. The sum wraps. */
 RKI_INLINE enum rk_result rk_gate_add(const intptr_t *gate, ptrdiff_t where, intptr_t value);
 
 /*
- * Adds 1 to the first word of the slot of the CPU that the operation runs on. *item becomes the address that the gate named: the
- * caller subtracts the 1 there again, by rk_cpu_add() on any CPU. If nothing was added, *item becomes NULL.
+ * Adds 1 to the first word of the slot of the CPU that the operation runs on. *item becomes the address that the gate held. The
+ * caller later subtracts this 1 from the same item, by rk_cpu_add() on any CPU. If nothing was added, *item becomes NULL.
  */
 RKI_INLINE enum rk_result rk_gate_enter(const intptr_t *gate, void **item);
 

@@ -3,26 +3,28 @@
  * ktls.h - kernel-maintained per-thread data (KTLS): every thread is registered without a system call of its own.
  *
  * Experimental: no released kernel has KTLS. The symbols have a version of their own, RSEQKIT_EXPERIMENTAL. They may change in
- * any release, and the soname stays the same then.
+ * any release, without a change of the soname.
  *
- * A kernel with the patch series in kernel/ registers threads itself. It uses a blob at one offset from the thread pointer, in
- * all threads of a process, and keeps the thread id there too. Threads then have rseq from their first instruction on: threads
- * of raw clone(), threads that the C library makes for itself, and vfork children. Vfork children of vfork children don't.
+ * A kernel with the patch series in kernel/ registers threads itself. The area is in a memory block, the blob, which is at the
+ * same offset from the thread pointer in all threads of a process. The blob also has the thread id. Threads then have rseq from
+ * their first instruction on, including threads of raw clone(), threads that the C library makes for itself, and vfork children.
+ * Vfork children of vfork children have no rseq.
  *
- * With other kernels the library keeps the same contract in user space as far as it can: one offset, and threads that are
- * registered when they first need it. The function rk_ktls_provider() says which of the two is so.
+ * With other kernels the library keeps the same contract in user space as far as possible. The offset is the same in all
+ * threads, and a thread is registered when it first needs rseq. The function rk_ktls_provider() says which component registers
+ * threads.
  *
- * The library decides at process start whether the kernel registers threads, together with where the areas are. Code that runs
- * before any constructor calls rk_process_init() first. For KTLS the process needs
+ * At process start the library decides where the areas are, and whether the kernel registers threads. Code that runs before any
+ * constructor must call rk_process_init() first. For KTLS the process needs
  *   - a kernel that has it;
  *   - a C library that doesn't register (GLIBC_TUNABLES=glibc.pthread.rseq=0, or glibc before 2.35);
- *   - only one thread at that moment;
- *   - room for the blob in static TLS. The preloaded object has room, and uses it when the program is started with
- *     RSEQKIT_AREA=ktls, as `rseqkit exec --ktls` does. A program that is linked with librseqkit-ktls has room too.
+ *   - only one thread at the time of the decision;
+ *   - room for the blob in static TLS. A program that is linked with librseqkit-ktls has room. The preloaded object has room
+ *     too, and uses this room if the program is started with RSEQKIT_AREA=ktls, as `rseqkit exec --ktls` does.
  *
- * This is the experimental kind of KTLS (RSEQ_FLAG_KTLS_AUTO), which C libraries need not know. The library never uses it with
- * musl: a detached thread of musl unmaps its memory while the kernel still writes to it. There the C library itself would have
- * to know KTLS (doc/ktls.md).
+ * This kind of KTLS (RSEQ_FLAG_KTLS_AUTO) needs no support from the C library. The library never uses it with musl, because a
+ * detached thread of musl unmaps its memory while the kernel still writes to that memory. KTLS on musl would need support in
+ * musl itself (doc/ktls.md).
  */
 #ifndef RSEQKIT_KTLS_H
 #define RSEQKIT_KTLS_H
@@ -31,11 +33,11 @@
 
 /* The provider: the part that registers threads. Numbers are ABI. */
 enum rk_ktls {
-	RK_KTLS_NONE = 0,    /* none: rseq is missing or refused, or another component has it; see rk_thread_reason() */
+	RK_KTLS_NONE = 0,    /* none: rseq is missing or refused, or foreign; see rk_thread_reason() */
 	RK_KTLS_KERNEL = 1,  /* the kernel, in every thread that is created with a thread pointer of its own and has room */
-	RK_KTLS_LIBC = 2,    /* the C library, in every thread that it creates; it may have the kernel do it */
-	RK_KTLS_LIBRARY = 3, /* this library: before the start routine if it is preloaded, otherwise when a thread needs it */
-	RK_KTLS_OTHERS = 4   /* another component that registers threads: librseq, in threads that ask it to */
+	RK_KTLS_LIBC = 2,    /* the C library, in every thread that it creates, itself or through the kernel */
+	RK_KTLS_LIBRARY = 3, /* this library: if preloaded, before the start routine; otherwise when a thread needs rseq */
+	RK_KTLS_OTHERS = 4   /* another component that registers threads: librseq, in threads that call it */
 };
 
 /* The known facts of the blob. Everything else in it belongs to the provider. */
@@ -48,38 +50,41 @@ struct rk_ktls_layout {
 RKI_BEGIN_DECLS
 
 /*
- * Asks the kernel whether it could register the threads of a program that has room for its blob: the room that the preloaded
- * object and librseqkit-ktls of this version have. Asks it whatever the provider of this process is.
+ * Asks the kernel whether the kernel could register the threads of a program that has room for the blob. "Room" means the room
+ * that the preloaded object and librseqkit-ktls of this version have. The function asks the kernel even if the provider of this
+ * process is another one.
  *
- * If the kernel has KTLS, fills `layout` as rk_ktls_query() does. That is so if the function returns 0, -E2BIG or -ENOTSUP.
- * Otherwise `layout` stays as it was.
+ * If the kernel has KTLS, the function fills `layout` as rk_ktls_query() does, and returns 0, -E2BIG or -ENOTSUP. With any other
+ * value `layout` is unchanged.
  *
  * Returns
- *   0          it could
+ *   0          the kernel could register the threads
  *   -EINVAL    layout is NULL, or size is 0
- *   -ENXIO     this kernel has no KTLS, or not for such programs (rseq answers EINVAL, ENOSYS or EOPNOTSUPP)
- *   -E2BIG     the blob needs more room, or another alignment
+ *   -ENXIO     this kernel has no KTLS, or has none for such programs (rseq answers EINVAL, ENOSYS or EOPNOTSUPP)
+ *   -E2BIG     the blob needs more room, or a larger alignment
  *   -ENOTSUP   the library never uses KTLS with this C library
- *   -ENODATA   a filter answered 0 and nothing was filled, or it answered ENXIO or E2BIG
+ *   -ENODATA   a filter answered 0 but filled nothing, or it answered ENXIO or E2BIG
  *   another negative errno is a filter's answer
  * Context: any thread, signal handler, after fork, vfork child. Cost: one system call.
  */
 RKI_API int rk_ktls_query_kernel(struct rk_ktls_layout *layout, size_t size);
 
 /*
- * The provider of this process. It is decided together with where the areas are, and is constant then.
+ * The provider of this process. The library decides it together with the place of the areas. After the decision the provider is
+ * constant.
  *
- * A thread that is sandboxed, or that another component has registered in an area of its own, has no rseq all the same. The
- * function rk_thread_owner() says so. If the process has only one thread at the decision, and that thread is such a one, the
- * provider is RK_KTLS_NONE. If the kernel has no rseq, the provider is always RK_KTLS_NONE.
+ * Whatever the provider is, a thread has no rseq if a filter refuses the system call, or if another component has registered the
+ * thread in a private area. The function rk_thread_owner() tells this for each thread. If at the decision the process has only
+ * one thread, and this thread can't have rseq, the provider is RK_KTLS_NONE. If the kernel has no rseq, the provider is always
+ * RK_KTLS_NONE.
  * Context: any thread, signal handler, after fork, vfork child. Cost: nanoseconds, no system call.
  */
 RKI_API enum rk_ktls rk_ktls_provider(void);
 RKI_API const char *rk_ktls_name(enum rk_ktls provider); /* in static storage; "unknown" for other values */
 
 /*
- * Fills `layout` with the kernel's answer, or with the area alone if the provider isn't the kernel. Writes `size` bytes, which is
- * sizeof *layout as the caller knows it. Members that this library doesn't know become 0.
+ * Fills `layout` with the kernel's answer. If the provider isn't the kernel, `layout` describes a blob that has only the area.
+ * Writes `size` bytes; the caller passes sizeof *layout. Members that this library doesn't know become 0.
  *
  * Returns 0; -EINVAL when layout is NULL or size is 0; -ENXIO when the provider is RK_KTLS_NONE.
  * Context and cost: as rk_ktls_provider().
@@ -87,30 +92,31 @@ RKI_API const char *rk_ktls_name(enum rk_ktls provider); /* in static storage; "
 RKI_API int rk_ktls_query(struct rk_ktls_layout *layout, size_t size);
 
 /*
- * The offset in bytes from the thread pointer to the blob, the same in every thread and constant from the constructor on. If the
- * provider is RK_KTLS_NONE, returns 0, which is never a blob's offset.
+ * Returns the offset in bytes from the thread pointer to the blob. It is the same in every thread, and constant from the
+ * constructor on. If the provider is RK_KTLS_NONE, returns 0, which is never a blob's offset.
  * Context and cost: as rk_ktls_provider().
  */
 RKI_API ptrdiff_t rk_ktls_offset(void);
 
 /*
- * The calling thread's id, as gettid() returns it in the thread's PID namespace, and the thread's CPU. The thread may be on
- * another CPU by the time the caller looks at the number. `offset` is the value that rk_ktls_offset() returned; with another one
- * the behaviour is undefined. The functions need not know the layout of the blob: if the kernel maintains it they call functions
- * of the vDSO.
+ * rk_ktls_tid() returns the calling thread's id, as gettid() returns it in the thread's PID namespace. rk_ktls_cpu() returns the
+ * thread's CPU. When the caller uses the CPU number, the thread is possibly on another CPU already. `offset` must be the value
+ * that rk_ktls_offset() returned; otherwise the behaviour is undefined. If the kernel maintains the blob, the functions call
+ * functions of the vDSO, so they need not know the layout of the blob.
  *
- * If the thread isn't registered, and this library registers threads, rk_ktls_cpu() registers it. Without an answer of the vDSO,
- * rk_ktls_tid() calls gettid(). In a thread without rseq, rk_ktls_cpu() calls the libc's sched_getcpu(), and returns 0 if that
- * fails.
+ * If the thread isn't registered, and this library registers threads, rk_ktls_cpu() registers the thread. If the vDSO gives no
+ * answer, rk_ktls_tid() calls gettid(). In a thread without rseq, rk_ktls_cpu() calls the libc's sched_getcpu(), and returns 0
+ * if sched_getcpu() fails.
  *
- * In a vfork child (CLONE_VM | CLONE_VFORK, no CLONE_SETTLS) both are right if the provider is RK_KTLS_KERNEL. With another
- * provider the thread id is right, but the CPU may be the parent's.
+ * In a vfork child (CLONE_VM | CLONE_VFORK, no CLONE_SETTLS), thread id and CPU are right if the provider is RK_KTLS_KERNEL.
+ * With another provider the thread id is right, but the CPU is possibly the parent's.
  *
- * Some children of clone(2) with CLONE_VM are neither vfork children nor threads. They may read their parent's blob, or a copy
- * of it. Then both values may be the parent's.
+ * Some children of clone(2) with CLONE_VM are neither vfork children nor threads. Such a child possibly reads its parent's blob,
+ * or a duplicate of that blob. Then the thread id and the CPU are possibly the parent's.
  *
  * Context: any thread; signal handler; after fork; a vfork child as described. Cost: a few nanoseconds if the kernel maintains
- * the blob and the vDSO has the functions. Otherwise rk_ktls_cpu() costs as much as rk_cpu(), and rk_ktls_tid() a system call.
+ * the blob and the vDSO has the functions. Otherwise rk_ktls_cpu() costs as much as rk_cpu(), and rk_ktls_tid() takes a system
+ * call.
  */
 RKI_API int rk_ktls_tid(ptrdiff_t offset);
 RKI_API int rk_ktls_cpu(ptrdiff_t offset);

@@ -1,44 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock.h - a lock for the data of each CPU, and a reader-writer lock.
+ * lock.h - per-CPU locks and reader-writer locks.
  *
- * Above all: a thread releases its locks before it ends, because nothing releases them later. Keep sections under a per-CPU
- * lock short: other threads on that CPU wait for the holder, even while it is preempted.
+ * Above all: a thread must release its locks before it ends. Otherwise they stay held for ever. Hold a per-CPU lock only for
+ * a short time: other threads on that CPU wait for the holder, even while the holder is preempted.
  *
- * Per-CPU lock: for per-CPU data that needs more than one operation (ops.h), for example a list and its length.
+ * A per-CPU lock has a lock and data for each CPU. Use it if a change of per-CPU data needs more than one operation (ops.h),
+ * for example a change of a list and its length.
  *
- *	void *data;                       // of any size, the lock's own: zeros at first
+ *	void *data;                       // belongs to the lock; zeros at first
  *
- *	rk_lock_here(lock, &data);        // that of the CPU that this runs on
+ *	rk_lock_here(lock, &data);        // takes the lock of the CPU that the thread runs on
  *	...
  *	rk_lock_release(lock, data);
  *
- *	rk_lock_cpu(lock, cpu, &data);    // that of a CPU, from anywhere
+ *	rk_lock_cpu(lock, cpu, &data);    // takes the lock of any CPU
  *	...
  *	rk_lock_release(lock, data);
  *
- * A thread takes the lock of the CPU that it runs on by one restartable sequence. That needs no atomic instruction, and
- * touches no cache line that other CPUs write. The thread keeps that lock wherever it runs afterwards. rk_lock_cpu() takes
- * the lock of any CPU: it closes the lock, fences that CPU, and waits until no thread holds the lock. So it may wait for a
- * holder that is preempted.
+ * A thread takes the lock of the CPU that it runs on by one restartable sequence. The sequence needs no atomic instruction,
+ * and touches no cache line that other CPUs write. The thread still holds that lock after it has moved to another CPU.
+ * rk_lock_cpu() takes the lock of any CPU: it closes the lock, fences that CPU, and waits until no thread holds the lock. So
+ * the call may wait for a holder that is preempted.
  *
- * Fallback. Threads without rseq share the lock and the data at RK_INDEX_OVERFLOW. So do threads whose sequence was aborted
- * RK_ABORTS_MAX times in a row, and threads that find data half done and have no fence. If there was no fence when the lock
- * was made (remote.h), rk_lock_here() always takes that lock. So a loop over the data of all CPUs begins there:
+ * Fallback. There is one more lock, with data, at the index RK_INDEX_OVERFLOW. rk_lock_here() takes the lock at
+ * RK_INDEX_OVERFLOW if the thread has no rseq, or if the thread's sequence was aborted RK_ABORTS_MAX times in a row. It also
+ * takes that lock if the CPU's data is half done and there is no fence (remote.h). If there was no fence when the lock was
+ * created, rk_lock_here() always takes the lock at RK_INDEX_OVERFLOW. So a loop over the data of all CPUs has to begin at
+ * RK_INDEX_OVERFLOW:
  *
  *	int cpu = RK_INDEX_OVERFLOW;
  *
  *	do ... while ((cpu = rk_cpus_next(cpu)) >= 0);
  *
- * fork. Locks that the forking thread holds, it also holds in the child. Locks that other threads held are free in the
- * child. But their data may be half done, so the next call that takes such a lock returns 1. The rules of claims say which
- * threads exist in the child (remote.h). If no fork handlers run, a lock that was held stays held in the child until the
- * thread that forked has waited for a lock. After a bare clone() that isn't enough: the thread must also have waited for a
- * lock, or made one, before the clone(). On kernels before 4.14 such a lock stays held for ever.
+ * fork. The thread that forked holds its locks in the child, too. Locks that other threads held are free in the child. But
+ * the data of such a lock may be half done, so the next call that takes the lock returns 1. If no fork handlers run (_Fork(),
+ * clone()), the locks of other threads stay held in the child at first. These locks become free when the thread that forked
+ * has waited for a lock in the child (see claims in remote.h). After a bare clone() there is one more condition: before the
+ * clone(), that thread must have waited for a lock or created a lock. On kernels before 4.14 the locks of other threads stay
+ * held in the child for ever.
  *
- * Code that runs before any constructor makes a lock in one function, and takes it in others: see abi.h.
+ * If code runs before this library's constructor, it must create a lock in one function and take the lock in another function
+ * (see abi.h).
  *
- * Reader-writer lock: for data that is read very often, and changed in place. It works like percpu-rwsem of the kernel.
+ * A reader-writer lock is for data that is read very often and changed in place. It works like the kernel's percpu-rwsem.
  *
  *	struct rk_rwlock_section *section;
  *
@@ -50,57 +55,60 @@
  *	...
  *	rk_rwlock_write_unlock(lock);
  *
- * A reader that begins a section is counted on the CPU that it runs on, by one restartable sequence. Another restartable
- * sequence uncounts the reader, on the CPU that it runs on when the section ends. That needs no atomic instruction, and
- * touches no cache line that readers on several CPUs write. Another thread may end the section. A writer closes a gate,
- * fences all CPUs, and waits until the sum of all CPUs is 0. So reading costs very little, and writing costs at least a
- * fence. If data can be replaced instead of being changed in place, rcu.h is better still.
+ * Each CPU has a count of readers. At the beginning of a section, a restartable sequence adds 1 to the count of the CPU that
+ * the reader runs on. At the end of the section, a restartable sequence subtracts 1 from the count of the CPU that the reader
+ * then runs on. These sequences need no atomic instruction, and touch no cache line that readers on several CPUs write.
+ * Another thread may end the section. A writer closes a gate, fences all CPUs, and waits until the sum of all counts is 0. So
+ * a read costs very little, and a write costs at least a fence. If writers can replace data instead of changing it in place,
+ * use rcu.h: it is faster still.
  *
- * Preference. By default readers go first. While a writer waits for readers, further readers are let in, by an atomic
- * instruction. So a thread that reads may begin another section, also in a signal handler. But a writer waits as long as
- * there is always some reader. With RK_RWLOCK_WRITERS_FIRST readers wait as soon as a writer waits. Then a thread that reads
- * and begins another section waits for ever if a writer came in between. Such a thread uses rk_rwlock_read_lock_try() or a
- * time limit.
+ * Preference. By default readers go first. While a writer waits for readers, further readers may begin sections, by an atomic
+ * instruction. So a thread inside a section may begin another section, also in a signal handler. But as long as there is
+ * always at least one reader, a writer waits. With RK_RWLOCK_WRITERS_FIRST new readers wait while a writer waits. Then a
+ * thread inside a section must begin another section only by rk_rwlock_read_lock_try() or with a time limit. Otherwise it
+ * waits for ever if a writer came in between.
  *
- * Fallback. A reader without rseq is counted by an atomic instruction, in a word that all threads share. So is a reader
- * whose sequence was aborted RK_ABORTS_MAX times in a row. If there was no fence when the lock was made (remote.h), all
- * readers are counted there.
+ * Fallback. A reader without rseq is counted by an atomic instruction, in a word that all threads share. A reader whose
+ * sequence was aborted RK_ABORTS_MAX times in a row is also counted in that word. If there was no fence when the lock was
+ * created (remote.h), all readers are counted in that word.
  *
- * fork. Readers among the parent's other threads don't count in a child. Sections of the thread that forked go on if the
- * thread calls rk_rwlock_read_keep() for them. Kept or not, the thread may end a section that it began before the fork. A
- * section that isn't kept may be ended after up to three forks, each in the child of the one before (see rcu.h). If a signal
- * handler forks in the middle of a read lock, the section counts as begun before the fork.
+ * fork. In a child, writers don't wait for sections that began before the fork, unless the thread that forked calls
+ * rk_rwlock_read_keep() for its own sections. Kept or not, that thread may end each section that it began before the fork. If
+ * it doesn't keep a section, it may end the section after one, two or three forks in a row, each in the child of the previous
+ * fork. After a fourth fork don't end the section (see rcu.h). If a signal handler interrupts rk_rwlock_read_lock() and
+ * forks, the section counts as begun before the fork.
  *
- * If the thread that forked holds the lock as writer, it also holds the lock in the child. If another thread held it, the
- * data may be half done in the child. Then calls of readers return 1, and so does that of the next writer, which repairs the
- * data. On kernels that can't wipe memory at a fork (before 4.14), a child's writers wait for its parent's readers.
+ * If the thread that forked holds the lock as a writer, it also holds the lock in the child. If another thread held the lock
+ * as a writer, the lock is free in the child, and the data may be half done. Then the calls of readers return 1 until a
+ * writer has had the lock. The call of that writer also returns 1, and the writer should repair the data. On kernels before
+ * 4.14, which can't wipe memory at a fork, writers in a child wait for sections of the parent's threads.
  *
- * Memory order. All that a thread does under a lock happens before all that any thread does under it later, unless both only
- * read.
+ * Memory order. Everything that a thread does under a lock happens before everything that a later holder of the same lock
+ * does under the lock. There is one exception: two readers of a reader-writer lock aren't ordered.
  */
 #ifndef RSEQKIT_LOCK_H
 #define RSEQKIT_LOCK_H
 
 #include <rseqkit/percpu.h>
 
-struct rk_lock;           /* a per-CPU lock; its address is that of its item in per-CPU memory (percpu.h) */
-struct rk_rwlock;         /* a reader-writer lock; its address is that of its item, too */
-struct rk_rwlock_section; /* a read section: where its reader was counted */
+struct rk_lock;           /* a per-CPU lock: the address of its item in per-CPU memory (percpu.h) */
+struct rk_rwlock;         /* a reader-writer lock: the address of its item in per-CPU memory */
+struct rk_rwlock_section; /* the handle of a read section */
 
-/* Bytes in front of a CPU's data in a per-CPU lock, and the most bytes of data for each CPU. */
+/* In a per-CPU lock: the bytes before the data of each CPU, and the highest number of bytes of data for each CPU. */
 #define RK_LOCK_HEADER 64
 #define RK_LOCK_SIZE_MAX (RK_STRIDE - RK_LOCK_HEADER)
 
 RKI_BEGIN_DECLS
 
 /*
- * Creates a per-CPU lock, with `size` bytes of zeros for each CPU, aligned to 64 bytes.
+ * Creates a per-CPU lock, with `size` bytes of data for each CPU. The data is zero at first, and aligned to 64 bytes.
  *
  * Parameters: size is 0 to RK_LOCK_SIZE_MAX.
  * Returns 0 and the lock in *lock; -EINVAL when lock is NULL or the size is too large; -ENOMEM; -EUCLEAN as
  * rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: as
- * rk_freelist_create(), and a fence. Memory for each CPU: `size` and 64 bytes, rounded up to 64, 128, 192, 256, 384, 512,
+ * rk_freelist_create(), plus a fence. Memory: for each CPU, `size` plus 64 bytes, rounded up to 64, 128, 192, 256, 384, 512,
  * 768 bytes and so on.
  */
 RKI_API int rk_lock_create(struct rk_lock **lock, size_t size);
@@ -108,39 +116,40 @@ RKI_API int rk_lock_create(struct rk_lock **lock, size_t size);
 /*
  * Destroys a lock and its data. NULL is allowed. No thread may be using the lock.
  *
- * Returns 0; -EBUSY while a thread holds it; -EINVAL when it isn't a lock, or was destroyed before; -EUCLEAN as
- * rk_percpu_free().
- * Context: as rk_lock_create(). Cost: as rk_counter_destroy(), and a look at each CPU's lock.
+ * Returns 0; -EBUSY while a thread holds the lock of any CPU; -EINVAL when `lock` isn't a per-CPU lock, or was destroyed
+ * before; -EUCLEAN as rk_percpu_free().
+ * Context: as rk_lock_create(). Cost: as rk_counter_destroy(), plus loads from each CPU's lock.
  */
 RKI_API int rk_lock_destroy(struct rk_lock *lock);
 
 /*
- * Take the lock of the CPU that the thread runs on. If the lock is held, the call waits for as long as needed, for at most
- * `nanoseconds`, or (_try) not at all.
+ * Take the lock of the CPU that the thread runs on. If the lock is held, rk_lock_here() waits as long as needed,
+ * rk_lock_here_for() waits for at most `nanoseconds`, and rk_lock_here_try() doesn't wait.
  *
- * Returns 0 and the lock's data in *data. Returns 1 and the data in a child of fork, if the lock was held by a thread that
- * isn't in the child: the data may be half done. Otherwise *data is NULL, and the call returns:
- *   -EBUSY      (_try, or no time) a thread holds the lock, perhaps the calling thread, or is about to
+ * Returns 0, and in *data the address of that CPU's data. In a child of fork, returns 1 and the address if a thread that
+ * isn't in the child held the lock: the data may be half done. Otherwise *data is NULL, and the call returns:
+ *   -EBUSY      (_try, or nanoseconds is 0) a thread, possibly the calling thread, holds the lock or is about to take it
  *   -ETIMEDOUT  the time is over
- *   -EDEADLK    the calling thread holds the lock, and would wait for itself. A copy of the library knows only the locks
- *               that it took itself. If another copy took the lock for this thread, the call waits
+ *   -EDEADLK    the calling thread holds the lock, and would wait for itself. A copy of the library knows only the locks that
+ *               were taken through this copy. If the thread took the lock through another copy, the call waits
  *   -EINVAL     nanoseconds is negative, and the call would have to wait
- * Context: any thread; signal handler, with _try only; after fork; not in a vfork child; not under asynchronous cancellation
- * (api.h). A thread that ends while it holds a lock holds it for ever. Cost: with rk_lock_release() 1 to 3 ns with rseq, by
- * processor; 40 ns without; a fence and a sleep if the call has to wait.
+ * Context: any thread; in a signal handler only _try; after fork; not in a vfork child; not under asynchronous cancellation
+ * (api.h). If a thread ends while it holds a lock, the lock stays held for ever. Cost, including rk_lock_release(): with rseq
+ * 1 to 3 ns, depending on the processor; without rseq 40 ns. If the call has to wait, it takes a fence and a sleep.
  */
 RKI_INLINE int rk_lock_here_for(struct rk_lock *lock, int64_t nanoseconds, void **data);
 RKI_INLINE int rk_lock_here(struct rk_lock *lock, void **data);
 RKI_INLINE int rk_lock_here_try(struct rk_lock *lock, void **data);
 
 /*
- * Take the lock of a CPU, wherever the thread runs. To hold several locks at a time, take them in order of index, or with a
- * time limit.
+ * Take the lock of any CPU, whichever CPU the thread runs on. If the lock is held, rk_lock_cpu() waits as long as needed,
+ * rk_lock_cpu_for() waits for at most `nanoseconds`, and rk_lock_cpu_try() doesn't wait. To hold several locks at a time,
+ * take them in order of index, or with a time limit.
  *
  * Parameters: index is a possible CPU, online or not, or RK_INDEX_OVERFLOW.
- * Returns as rk_lock_here_for(); also -EINVAL when the index isn't possible; -EHOSTUNREACH when there is no fence (any more,
- * or for this thread, see remote.h).
- * Context: as rk_lock_here_for(). Cost: a fence of that CPU; for RK_INDEX_OVERFLOW some 20 ns.
+ * Returns as rk_lock_here_for(). Also returns -EINVAL when the index isn't possible, and -EHOSTUNREACH when no fence is
+ * available (remote.h): to this thread, or not any longer.
+ * Context: as rk_lock_here_for(). Cost: a fence of one CPU; for RK_INDEX_OVERFLOW some 20 ns.
  */
 RKI_API int rk_lock_cpu(struct rk_lock *lock, int index, void **data);
 RKI_API int rk_lock_cpu_try(struct rk_lock *lock, int index, void **data);
@@ -149,15 +158,18 @@ RKI_API int rk_lock_cpu_for(struct rk_lock *lock, int index, int64_t nanoseconds
 /*
  * Releases a lock that the calling thread took.
  *
- * Parameters: data is the pointer that came with the lock.
- * Returns 0; -EPERM when the calling thread doesn't hold the lock. A signal handler releases only locks that it took itself.
- * Context: as rk_lock_here_for(), also in signal handlers. Cost: see there; a system call if a thread waits.
+ * Parameters: data is the pointer that the call that took the lock stored in *data.
+ * Returns 0; -EPERM when the calling thread doesn't hold the lock. A signal handler must release only locks that the handler
+ * took.
+ * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h). Cost:
+ * see rk_lock_here_for(). If a thread waits, the call also makes a system call.
  */
 RKI_INLINE int rk_lock_release(struct rk_lock *lock, void *data);
 
 /*
- * rk_lock_data() returns the data of an index without its lock, for example to fill the data before other threads know the
- * lock. It returns NULL when there is no such index. rk_lock_index() returns the index that the data belongs to.
+ * rk_lock_data() returns the address of the data at an index, and doesn't take the lock. Use it for example to fill the data
+ * before other threads know the lock. It returns NULL when there is no such index. rk_lock_index() returns the index of the
+ * data at the address `data`.
  *
  * Context: any. Cost: nanoseconds.
  */
@@ -168,75 +180,79 @@ RKI_API int rk_lock_index(const struct rk_lock *lock, const void *data);
  * Creates a reader-writer lock.
  *
  * Parameters: flags is 0, or RK_RWLOCK_WRITERS_FIRST.
- * Returns 0 and the lock in *lock; -EINVAL when lock is NULL or a flag is unknown; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
+ * Returns 0 and the lock in *lock; -EINVAL when lock is NULL, or a flag is unknown; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: as
- * rk_freelist_create(), and a fence. Memory: 128 bytes for each CPU that readers run on, and 256 bytes that all CPUs share.
+ * rk_freelist_create(), plus a fence. Memory: 128 bytes for each CPU that readers run on, plus 256 bytes that all CPUs share.
  */
 #define RK_RWLOCK_WRITERS_FIRST 1u
 RKI_API int rk_rwlock_create(struct rk_rwlock **lock, unsigned flags);
 
 /*
- * Destroys a lock. NULL is allowed. No thread may be using the lock. A thread still uses it until rk_rwlock_read_unlock()
+ * Destroys a lock. NULL is allowed. No thread may be using the lock. A reader uses the lock until its rk_rwlock_read_unlock()
  * has returned.
  *
- * Returns 0; -EBUSY while a thread reads or writes; -EINVAL when it isn't a lock, or was destroyed before; -EUCLEAN as
- * rk_percpu_free().
+ * Returns 0; -EBUSY while a thread reads or writes; -EINVAL when `lock` isn't a reader-writer lock, or was destroyed before;
+ * -EUCLEAN as rk_percpu_free().
  * Context: as rk_rwlock_create(). Cost: as rk_counter_destroy().
  */
 RKI_API int rk_rwlock_destroy(struct rk_rwlock *lock);
 
 /*
- * Begin a read section. If a writer keeps readers out, the call waits for as long as needed, for at most `nanoseconds`, or
- * (_try) not at all.
+ * Begin a read section. If a writer keeps readers out, rk_rwlock_read_lock() waits as long as needed,
+ * rk_rwlock_read_lock_for() waits for at most `nanoseconds`, and rk_rwlock_read_lock_try() doesn't wait.
  *
- * Returns 0 and the section's handle in *section. Returns 1 and the handle in a child of fork, if the lock belonged to a
- * writer that isn't in the child: the data may be half done. Readers get 1 until another writer has had the lock. Otherwise
- * *section is NULL, and the call returns:
- *   -EBUSY      (_try, or no time) a writer has the lock, or may have it soon
+ * Returns 0, and in *section the handle of the section. In a child of fork, returns 1 and the handle if a writer that isn't
+ * in the child held the lock: the data may be half done. All calls of readers return 1 until another writer has had the lock.
+ * Otherwise *section is NULL, and the call returns:
+ *   -EBUSY      (_try, or nanoseconds is 0) a writer holds the lock, or is about to take it
  *   -ETIMEDOUT  the time is over
- *   -EDEADLK    the calling thread is the writer, by this copy of the library, and would wait for itself
+ *   -EDEADLK    the calling thread took the lock for writing, through this copy of the library, and would wait for itself
  *   -EINVAL     nanoseconds is negative, and the call would have to wait
- * Context: any thread; signal handler, with _try only; after fork; not in a vfork child, not even inside rk_vfork_begin().
- * If such a child were killed, writers would wait for ever. Cost: with rk_rwlock_read_unlock() 1 to 4 ns with rseq, by
- * processor; 20 to 40 ns without, or while a writer waits.
+ * Context: any thread; in a signal handler only _try; after fork; not in a vfork child, not even inside rk_vfork_begin(). If
+ * a vfork child were killed in a section, writers would wait for ever.
+ * Cost, including rk_rwlock_read_unlock(): with rseq 1 to 4 ns, depending on the processor; without rseq, or while a writer
+ * waits, 20 to 40 ns.
  */
 RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section);
 RKI_INLINE int rk_rwlock_read_lock(struct rk_rwlock *lock, struct rk_rwlock_section **section);
 RKI_INLINE int rk_rwlock_read_lock_try(struct rk_rwlock *lock, struct rk_rwlock_section **section);
 
 /*
- * Ends a read section. Another thread may end it. Then pass the handle to that thread through a lock or a queue, which
- * orders memory by a release and an acquire.
+ * Ends a read section. A thread other than the reader may end the section. Then pass the handle to that thread through a lock
+ * or a queue, which orders memory by a release and an acquire.
  *
- * Context: as rk_rwlock_read_lock_try(). Cost: see there; a system call if a writer waits.
+ * Context: as rk_rwlock_read_lock_try(). Cost: see rk_rwlock_read_lock(). If a writer waits, the call also makes a system
+ * call.
  */
 RKI_INLINE void rk_rwlock_read_unlock(struct rk_rwlock *lock, struct rk_rwlock_section *section);
 
 /*
- * In a child of fork: keeps a section that the forking thread was in, so that writers of this process wait for it. Call this
- * before anything else is done with the lock, once for each such section.
+ * In a child of fork: keeps a section in which the thread was when it forked. Writers in the child then wait for this
+ * section. Call the function once for each such section, before any other use of the lock in the child.
  *
- * Returns the handle that ends the section from now on. In the process where the section began, that is `section`.
+ * Returns the handle with which the section must be ended. In the process in which the section began, returns `section`.
  * Context and cost: as rk_rwlock_read_lock_try().
  */
 RKI_API struct rk_rwlock_section *rk_rwlock_read_keep(struct rk_rwlock *lock, struct rk_rwlock_section *section);
 
 /*
- * Take the lock for writing. The call waits for other writers and for all read sections: for as long as needed, for at most
- * `nanoseconds`, or (_try) not at all. rk_rwlock_write_unlock() gives the lock back, in the same thread. A thread that ends
- * while it has the lock has it for ever.
+ * Take the lock for writing. If there are other writers or read sections, rk_rwlock_write_lock() waits for them as long as
+ * needed, rk_rwlock_write_lock_for() waits for at most `nanoseconds`, and rk_rwlock_write_lock_try() doesn't wait. The writer
+ * must release the lock in the same thread, by rk_rwlock_write_unlock(). If a thread ends while it holds the lock, the lock
+ * stays held for ever.
  *
- * Returns 0, or 1 in a child of fork if the lock belonged to a writer that isn't in the child: the data may be half done.
+ * Returns 0. In a child of fork, returns 1 if a writer that isn't in the child held the lock: the data may be half done.
  * Otherwise:
- *   -EBUSY         (_try, or no time) a thread reads or writes, perhaps the caller, or a reader was just trying to begin
+ *   -EBUSY         (_try, or nanoseconds is 0) a thread, possibly the caller, reads or writes, or a reader was trying to
+ *                  begin a section
  *   -ETIMEDOUT     the time is over
- *   -EDEADLK       the calling thread already has the lock, by this copy of the library. If another copy took it, the call
- *                  waits
- *   -EHOSTUNREACH  there is no fence (any more, or for this thread, see remote.h), so readers can't be counted
+ *   -EDEADLK       the calling thread took the lock for writing before, through this copy of the library. If the thread took
+ *                  the lock through another copy, the call waits
+ *   -EHOSTUNREACH  no fence is available (remote.h), to this thread or not any longer. So the call can't count the readers
  *   -EINVAL        nanoseconds is negative, and the call would have to wait
- * rk_rwlock_write_unlock() returns 0, or -EPERM when the calling thread doesn't have the lock.
- * Context: any thread; signal handler, with _try only; after fork; not in a vfork child; not under asynchronous cancellation
- * (api.h). Cost: a fence, and loads from each CPU's slot; on other machines than x86 two more fences, of another kind.
+ * rk_rwlock_write_unlock() returns 0, or -EPERM when the calling thread doesn't hold the lock for writing.
+ * Context: any thread; in a signal handler only _try; after fork; not in a vfork child; not under asynchronous cancellation
+ * (api.h). Cost: a fence, and loads from each CPU's slot. Machines other than x86 need two more fences, of memory.
  */
 RKI_API int rk_rwlock_write_lock(struct rk_rwlock *lock);
 RKI_API int rk_rwlock_write_lock_try(struct rk_rwlock *lock);

@@ -1,43 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring.h - a ring of records per CPU, for traces and logs. A thread writes to the ring of the CPU that it runs on; any
- * thread may read.
+ * ring.h - per-CPU rings of records, for traces and logs. A thread writes to the ring of the CPU that it runs on; any thread
+ * may read any ring.
  *
- * Above all: a record that was read is valid until rk_ring_release(). The thread that opened a reader closes it before the
- * thread ends. Otherwise no thread can read that CPU's ring any more.
+ * Above all: don't use a record after rk_ring_release(). Before a thread that opened a reader ends, it must close the reader.
+ * Otherwise no thread can read that CPU's ring any more.
  *
  *	struct rk_ring_options options = {.size = 1 << 20};
  *	rk_ring_create(&ring, &options, sizeof(options));
  *
- *	rk_ring_write(ring, &event, sizeof(event));                   // any thread, handlers too: one section
+ *	rk_ring_write(ring, &event, sizeof(event));                   // in any thread or signal handler: one section
  *
  *	rk_ring_open(ring, cpu, &reader, sizeof(reader));                             // one reader of each CPU's ring at a time
  *	while (rk_ring_next(&reader, &record))
  *		consume(record.data, record.length);
- *	rk_ring_release(&reader);                                     // what was read makes room
+ *	rk_ring_release(&reader);                                     // frees the room of these records
  *	rk_ring_close(&reader);
  *
- * A record may have any length up to rk_ring_largest(), and is stored in one piece. Records come in the order in which their
- * CPU wrote them.
+ * A record may have any length up to rk_ring_largest(), and is stored in one piece. A reader gets the records of a CPU in the
+ * order in which they were written.
  *
  * There are two modes. By default a full ring drops new records: no older record is lost, and drops are counted. With
- * RK_RING_OVERWRITE a full ring drops its oldest records, an eighth of the ring at a time. This mode keeps the last moments
- * before an event. Such a ring is read by snapshots: rk_ring_open() takes all records that are there, and writers go on in
- * other memory.
+ * RK_RING_OVERWRITE a full ring drops its oldest records, an eighth of the ring at a time. Use this mode to keep the last
+ * records before an event. An overwriting ring is read by snapshots: rk_ring_open() takes all records of the CPU's ring, and
+ * writers continue in other memory.
  *
- * Stamps. rk_ring_write_stamped() stores the processor's clock with the record. The section that writes the record also
- * reads the clock, so clocks are in the order of the records. rk_ring_merge() puts the records of all CPUs in one order.
- * That order agrees with synchronisation between threads. For example, thread A writes a record and unlocks a lock; then
- * thread B locks it and writes a record. Then A's record comes first, on whichever CPUs they ran. This holds because the
- * processor reads its clock only after all instructions that precede the write.
+ * Stamps. rk_ring_write_stamped() stores the processor's clock with the record, as its stamp. The section that writes the
+ * record also reads the clock. So a CPU's stamps are in the order of its records. rk_ring_merge() puts the records of all
+ * CPUs in one order. The order agrees with synchronisation between threads. For example, thread A writes a record and unlocks
+ * a lock. Then thread B locks the same lock and writes a record. So A's record comes before B's record, on whichever CPUs A
+ * and B ran. This is so because the processor reads its clock only after it has executed all instructions before the write.
  *
- * Fallback. A thread without rseq writes to the overflow ring, which all threads share. So does a thread whose section was
- * aborted RK_ABORTS_MAX times in a row. The overflow ring has an index of its own, RK_INDEX_OVERFLOW. It drops a record if
- * another thread writes there, or merges, for more than 0.1 ms. It also drops a record if the code that a signal handler
- * interrupted is writing there, or is merging. These drops are counted, too. The overflow ring doesn't overwrite.
+ * Fallback. A thread without rseq writes to the overflow ring, which all threads share. A thread whose section was aborted
+ * RK_ABORTS_MAX times in a row also writes to the overflow ring. The index of the overflow ring is RK_INDEX_OVERFLOW. The
+ * overflow ring drops a record if another thread's write or merge keeps the overflow ring busy for more than 0.1 ms. It also
+ * drops a signal handler's record if the handler interrupted a write to the overflow ring, or a merge of the same ring. These
+ * drops are counted, too. The overflow ring doesn't overwrite records.
  *
  * fork: the child has its own copy of the rings with the records in them. In the child, readers that the forking thread had
- * opened read this copy. A record that another thread was writing is in the child whole, or not at all.
+ * opened read the child's copy. If another thread was writing a record at the fork, the child has the whole record or nothing
+ * of it.
  */
 #ifndef RSEQKIT_RING_H
 #define RSEQKIT_RING_H
@@ -49,7 +51,7 @@
 #define RK_RING_SIZE_MAX ((size_t)1 << 30)
 
 /*
- * Records up to RK_RING_RECORD_ALWAYS bytes fit into every ring. No ring takes records longer than RK_RING_RECORD_MAX bytes.
+ * Every ring takes records of up to RK_RING_RECORD_ALWAYS bytes. No ring takes records of more than RK_RING_RECORD_MAX bytes.
  */
 #define RK_RING_RECORD_ALWAYS 512
 #define RK_RING_RECORD_MAX 65536
@@ -65,14 +67,14 @@ struct rk_ring_options {
 struct rk_ring_record {
 	const void *data; /* 8-byte aligned */
 	size_t length;    /* bytes */
-	uint64_t time;    /* rk_ring_clock() when it was written; 0 without a stamp */
-	int cpu;          /* the CPU that wrote it, or RK_INDEX_OVERFLOW */
+	uint64_t time;    /* the stamp: rk_ring_clock() when the record was written; 0 without a stamp */
+	int cpu;          /* the CPU on which the record was written, or RK_INDEX_OVERFLOW */
 };
 
 /* A ring's address is that of its item in per-CPU memory (percpu.h). */
 struct rk_ring;
 
-/* A reader of one CPU's ring, in the caller's memory. Its members are this library's (detail/ring.h). */
+/* A reader of one CPU's ring, in the caller's memory. Only this library uses the members (detail/ring.h). */
 struct rk_ring_reader;
 
 RKI_BEGIN_DECLS
@@ -82,15 +84,17 @@ RKI_BEGIN_DECLS
  *
  * Parameters: size is sizeof(*options), see api.h.
  * Returns 0 and the ring in *ring, or:
- *   -EINVAL   a pointer is NULL, size is 0, the ring's size is not allowed, or a flag is unknown
+ *   -EINVAL   a pointer is NULL, size is 0, options->size is not allowed, or a flag is unknown
  *   -E2BIG    this library doesn't know one of the options
  *   -ENOMEM   there is no memory
  *   -EUCLEAN  as rk_percpu_alloc()
- * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 5 us. The first ring
- * of a process takes 50 us, and 20 ms if there are several threads by then (rk_fence_prepare() in remote.h).
- * Memory: each CPU that writes takes the ring's size, in overwriting rings up to twice that. The overflow ring takes the
- * size once. Memory is committed as it is written to. A reader of a CPU that never wrote takes a page, in overwriting rings
- * three. rk_ring_notify() takes a page, and rk_ring_merge() at least one. A ring takes two of the process's mappings.
+ * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 5 us. The first ring of
+ * a process takes 50 us. If the process already has several threads, its first ring takes 20 ms (rk_fence_prepare() in
+ * remote.h).
+ * Memory: each CPU that writes takes options->size bytes, or up to twice as many if the ring overwrites. The overflow ring
+ * takes options->size bytes. Only pages that were written to take memory. A reader of a CPU that never wrote takes one page,
+ * or three pages if the ring overwrites. rk_ring_notify() takes one page, and rk_ring_merge() takes at least one page. A ring
+ * takes two of the process's mappings.
  */
 RKI_API int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *options, size_t size);
 
@@ -102,9 +106,9 @@ RKI_API int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *
 RKI_API const char *rk_ring_options_fault(const struct rk_ring_options *options, size_t size);
 
 /*
- * Destroys a ring with the records in it. NULL is allowed. No thread may be using the ring, and no reader may be open.
+ * Destroys a ring and the records in it. NULL is allowed. No thread may be using the ring, and no reader may be open.
  *
- * Returns 0; -EINVAL when it isn't a ring, or was destroyed before; -EUCLEAN as rk_cache_destroy().
+ * Returns 0; -EINVAL when `ring` isn't a ring, or was destroyed before; -EUCLEAN as rk_cache_destroy().
  * Context: as rk_ring_create().
  */
 RKI_API int rk_ring_destroy(struct rk_ring *ring);
@@ -113,135 +117,142 @@ RKI_API int rk_ring_destroy(struct rk_ring *ring);
 RKI_API size_t rk_ring_largest(const struct rk_ring *ring);
 
 /*
- * Write a record of `length` bytes, which may be 0. rk_ring_write_stamped() stores the current clock with it. The data must
- * be readable memory: a fault there is reported at another instruction than the one that read it.
+ * Both calls write a record of `length` bytes, which may be 0. rk_ring_write_stamped() also stores the current clock with the
+ * record. The data must be readable memory. If a read of the data faults, the signal reports an instruction that isn't the
+ * one that read the data.
  *
  * Returns 0, or:
- *   -ENOBUFS   there was no room, or the overflow ring was in use. The drop was counted (rk_ring_dropped())
+ *   -ENOBUFS   the ring had no room, or the overflow ring was in use. The record was dropped and counted (rk_ring_dropped())
  *   -EMSGSIZE  length is above rk_ring_largest()
- * Context: any thread; signal handler, also one that interrupts a write to the same ring; after fork; not in a vfork child
- * outside rk_vfork_begin(). Asynchronous cancellation is not allowed: it may leave the overflow ring claimed (api.h). Cost:
- * 1 to 4 ns by processor, and the time of copying; with a stamp some 20 ns more; without rseq 50 ns. When a reader waits,
- * the write also makes two system calls to wake it, with an eventfd three.
+ * Context: any thread; signal handler, even if it interrupted a write to the same ring; after fork; in a vfork child only
+ * inside rk_vfork_begin(). Asynchronous cancellation is not allowed, because it may leave the overflow ring claimed (api.h).
+ * Cost: with rseq 1 to 4 ns, depending on the processor, plus the time of copying; with a stamp some 20 ns more; without rseq
+ * 50 ns. If a reader waits, the write makes two system calls to wake the reader, and a third one if there is an eventfd.
  */
 RKI_INLINE int rk_ring_write(struct rk_ring *ring, const void *data, size_t length);
 RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, size_t length);
 
 /*
- * Opens a CPU's ring for reading, or with RK_INDEX_OVERFLOW the overflow ring. The call claims the ring: each has one reader
- * at a time. In an overwriting ring it takes a snapshot of the CPU's records, and removes them from the ring. The thread
- * that opened the reader closes it before the thread ends. Otherwise no thread can read that ring any more.
+ * Opens the ring of one CPU for reading. If `cpu` is RK_INDEX_OVERFLOW, opens the overflow ring. The call claims that CPU's
+ * ring, so each CPU's ring has at most one reader at a time. If the ring overwrites, the call takes a snapshot: it moves all
+ * records of the CPU's ring to the reader. The thread that opened the reader must close it before the thread ends. Otherwise
+ * no thread can read that CPU's ring any more.
  *
  * Parameters: size is sizeof(*reader), see api.h.
  * Returns 0, or:
- *   1              (overwriting rings) this is an older snapshot that was never read. The fence of an earlier call failed,
- *                  or the snapshot was taken by a thread that isn't in this process. The next open gives newer records
+ *   1              (overwriting rings) the reader has an older snapshot that was never read. This happens if the fence of an
+ *                  earlier call failed, or if this process was forked while another thread had the snapshot. After this
+ *                  reader is closed, the next open gives newer records
  *   -EBUSY         the ring has a reader
- *   -EINVAL        a pointer is NULL, size is too small, or the CPU isn't possible. A gap in the numbers of CPUs has an
- *                  empty ring, unless the ring overwrites
- *   -EHOSTUNREACH  (overwriting rings) there is no fence (remote.h). A later call that succeeds gives the records
- * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. Cost: 30 ns;
- * for a snapshot a fence.
+ *   -EINVAL        a pointer is NULL, size is too small, or the CPU isn't possible. If the ring doesn't overwrite, an
+ *                  impossible CPU below the highest possible one is no error, and its ring is empty
+ *   -EHOSTUNREACH  (overwriting rings) there is no fence (remote.h). The next call that succeeds gives the records
+ * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. Cost: 30 ns; a
+ * snapshot also takes a fence.
  */
 RKI_API int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size);
 
 /*
- * Closes a reader. Records that weren't released are read again by the next reader. A snapshot is discarded. A closed reader
- * has no records, and rk_ring_release() does nothing for it.
+ * Closes a reader. The next reader gets all records that weren't released. If the reader has a snapshot, the snapshot is
+ * discarded. From then on rk_ring_next() finds no record with this reader, and rk_ring_release() does nothing.
  *
- * Returns 0; -EINVAL when the reader isn't open, or another thread opened it.
+ * Returns 0; -EINVAL when the reader isn't open, or another thread opened the reader.
  * Context: as rk_ring_open().
  */
 RKI_API int rk_ring_close(struct rk_ring_reader *reader);
 
 /*
- * Gives writers the room of all records that were read. It has no effect on a snapshot.
+ * Frees the room of all records that this reader has read, for new records. For a snapshot the call has no effect.
  *
  * Context: as rk_ring_next(). Cost: a store.
  */
 RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader);
 
 /*
- * Reads the next record. record->data stays as it is until rk_ring_release(), or until a snapshot is closed.
+ * Reads the next record. record->data is valid until rk_ring_release(). In a snapshot it is valid until rk_ring_close().
  *
  * Returns 1, or 0 when there is no record now.
- * Context: the thread that opened the reader. Cost: 1 ns. If another CPU is writing, also the time to move its cache lines.
+ * Context: the thread that opened the reader. Cost: 1 ns. If another CPU wrote the record, the time to move its cache lines
+ * comes on top.
  */
 RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record *record);
 
 /*
- * Reads the records of all CPUs' rings and of the overflow ring, in the order of their clocks. Calls `each` for every
- * record, and releases the record. The call reads the records that were written before the call, and leaves later ones for
- * the next call. So successive calls give one order. The call reads the clock, fences all CPUs, and takes the records with
- * lower clocks.
+ * Reads the records of all CPUs' rings and of the overflow ring, in the order of their stamps. Calls `each` for every record,
+ * and releases the record. The call first reads the clock and fences all CPUs. Then it takes the records whose stamps are
+ * lower than that clock. These are all records that were written before the call. Later records stay for the next call. So
+ * the records of successive calls are in one order.
  *
- * Some records don't take the place of their clock. They come directly after the record before them on their CPU:
- *   - A record whose clock is lower than that of a record before it.
+ * Some records are not in the order of stamps. Each of these records comes directly after the previous record of the same
+ * CPU, or first if there is none:
+ *   - A record whose stamp is lower than the stamp of an earlier record of the same CPU.
  *   - A record without a stamp.
- *   - A record whose clock is above the clock at this call. The clock has begun anew since, for example because the machine
- *     resumed from disk.
+ *   - A record whose stamp is above the clock at this call. This happens if the clock started again after that record was
+ *     written, for example because the machine resumed from disk.
  *
- * Records with the same clock come in the order of their indexes: the overflow ring first, then lower CPUs before higher
- * ones. The order is only as fine as a tick of the clock, which may take 50 ns on aarch64.
+ * Records with the same stamp come in the order of their indexes: first the overflow ring, then the CPUs from the lowest to
+ * the highest. Records that are written within one tick of the clock have the same stamp. On aarch64 a tick may take 50 ns.
  *
- * If `each` returns another value than 0, the call stops and returns that value. It doesn't release that record.
+ * If `each` returns another value than 0, the call doesn't release that record, stops, and returns the value.
  *
  * Returns 0, the value of `each`, or:
- *   -EBUSY         one of the rings has a reader
- *   -EAGAIN        a writer of the overflow ring stood still for a tenth of a second, or is the code that a signal handler
- *                  interrupted
+ *   -EBUSY         the ring of a CPU, or the overflow ring, has a reader
+ *   -EAGAIN        another thread didn't finish a write to the overflow ring within a tenth of a second. Or a signal handler
+ *                  made the call, and the handler interrupted a write to the overflow ring
  *   -EHOSTUNREACH  there is no fence (remote.h)
  *   -EINVAL        a pointer is NULL, or the ring overwrites
- * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. `each` doesn't
- * read the same ring. It has to return: it throws no exception, calls no longjmp(3), and doesn't end its thread. Cost: a
- * fence, and for each record a comparison for each CPU.
- * Source: the clocks of all CPUs agree on x86-64 where the kernel uses the clock source tsc, and on aarch64 by its
- * architecture. On x86-64 lfence comes before rdtsc, as in the kernel's rdtsc_ordered(). The kernel makes AMD's processors
- * heed lfence. On aarch64 isb comes before the clock is read. On x86-64 prctl(2) with PR_SET_TSC can forbid rdtsc. Then a
- * write with a stamp kills the process.
+ * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. `each` must not
+ * read the same ring. `each` has to return: it must not throw an exception, call longjmp(3) or end its thread. Cost: a fence,
+ * and for each record one comparison for each CPU.
+ * Source: on x86-64 the clocks of all CPUs agree if the kernel uses the clock source tsc. On aarch64 they agree by the
+ * architecture. On x86-64 lfence comes before rdtsc, as in the kernel's rdtsc_ordered(). On AMD processors the kernel makes
+ * lfence a barrier for rdtsc. On aarch64 isb comes before the read of the clock.
+ * On x86-64 prctl(2) with PR_SET_TSC can forbid rdtsc. Then a write with a stamp kills the process.
  */
 RKI_API int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct rk_ring_record *record),
 			  void *context);
 
 /*
  * Returns the stamp that a record would get now: the processor's clock (rdtsc, cntvct_el0), on other machines
- * CLOCK_MONOTONIC. The clock is read after all instructions before the call. Context: any. Cost: 20 ns. A program that
- * doesn't need that order can read the clock itself in half the time.
+ * CLOCK_MONOTONIC. The processor reads the clock only after it has executed all instructions before the call. Context: any.
+ * Cost: 20 ns. A program that doesn't need this order can read the clock by an instruction of its own, in half the time.
  */
 RKI_API uint64_t rk_ring_clock(void);
 
 /*
- * Waiting. After rk_ring_arm() the next write wakes the thread that waits. Writers need no barrier for that: rk_ring_arm()
- * sets a flag, fences all CPUs, and looks for something to read. That is a record that was written and not released, or an
- * open snapshot of any reader.
+ * Waiting. After rk_ring_arm() the next write wakes waiting threads. Writers need no barrier, because rk_ring_arm() sets a
+ * flag, fences all CPUs, and checks if there is something to read. There is something to read if a CPU's ring or the overflow
+ * ring has a record that wasn't released, or if a reader has an open snapshot.
  *
- * rk_ring_wait_for() arms the ring and sleeps until a write, for at most `nanoseconds`; INT64_MAX is for ever. It also works
- * for overwriting rings.
+ * rk_ring_wait_for() arms the ring and sleeps until a write, for at most `nanoseconds`. INT64_MAX is no limit. All three
+ * functions also work for overwriting rings.
  *
- * rk_ring_notify() sets an eventfd(2) with EFD_NONBLOCK, for poll(2); -1 removes it. When rk_ring_arm() has returned 0, the
- * next write to the ring also writes to the eventfd. Sometimes another write does so, too. Children of this process don't
- * write to the eventfd. After a vfork child's write, the parent's next write does it. The descriptor has to stay open until
- * no writer can be about to use it. All writers have to share this process's table of descriptors.
+ * rk_ring_notify() sets an eventfd(2), for poll(2). The caller creates the eventfd with EFD_NONBLOCK. fd = -1 removes the
+ * eventfd from the ring. When rk_ring_arm() has returned 0, the next write to the ring also writes to the eventfd. Sometimes
+ * a further write also writes to the eventfd. Children of this process don't write to the eventfd. If a vfork child writes a
+ * record, the parent's next write to the ring writes to the eventfd. Keep the descriptor open as long as any writer may still
+ * use it. All threads that write to the ring must share one table of descriptors.
  *
- * rk_ring_arm() returns 1 when there is something to read, and 0 when the ring is armed. rk_ring_wait_for() returns 0 when
- * there may be something to read. rk_ring_notify() returns 0. Errors:
+ * rk_ring_arm() returns 1 when there is something to read, and 0 when the ring is armed and there is nothing to read.
+ * rk_ring_wait_for() returns 0 when there may be something to read. rk_ring_notify() returns 0. Errors:
  *   -ETIMEDOUT     (rk_ring_wait_for()) the time is over
  *   -EINTR         (rk_ring_wait_for()) a signal came
- *   -EHOSTUNREACH  (rk_ring_arm(), rk_ring_wait_for()) there is no fence. Then the reader has to look for records by itself
- *                  now and then
+ *   -EHOSTUNREACH  (rk_ring_arm(), rk_ring_wait_for()) there is no fence. Then the reader can't wait, and must look for
+ *                  records regularly
  *   -EINVAL        ring is NULL, the descriptor is not allowed, or nanoseconds is negative and the call would have to wait
- * Context: any thread; rk_ring_arm() and rk_ring_notify() also signal handlers; after fork; not in a vfork child. Cost: a
- * fence, and a look at every CPU's ring. rk_ring_notify() costs nanoseconds.
+ * Context: any thread; in a signal handler only rk_ring_arm() and rk_ring_notify(); after fork; not in a vfork child. Cost:
+ * rk_ring_arm() and rk_ring_wait_for() take a fence and loads from every CPU's ring. rk_ring_notify() takes nanoseconds.
  */
 RKI_API int rk_ring_arm(struct rk_ring *ring);
 RKI_API int rk_ring_wait_for(struct rk_ring *ring, int64_t nanoseconds);
 RKI_API int rk_ring_notify(struct rk_ring *ring, int fd);
 
 /*
- * Returns how many records writers dropped, on one CPU, with RK_INDEX_OVERFLOW in the overflow ring, or with RK_INDEX_ALL in
- * total. Returns 0 when ring is NULL or the index doesn't exist. Records that were overwritten aren't counted.
+ * Returns how many records writers dropped on CPU `index`. With RK_INDEX_OVERFLOW returns the drops of the overflow ring, and
+ * with RK_INDEX_ALL the sum of all drops. Returns 0 when ring is NULL or the index doesn't exist. Overwritten records don't
+ * count as drops.
  *
- * Context: any thread; signal handler; after fork. Cost: a load; with RK_INDEX_ALL one for each index.
+ * Context: any thread; signal handler; after fork. Cost: a load; with RK_INDEX_ALL one load for each index.
  */
 RKI_API uint64_t rk_ring_dropped(const struct rk_ring *ring, int index);
 

@@ -6,42 +6,43 @@
  * first operation. Explicit calls are for a program that wants to know a thread's state, to count users, to prepare for a
  * sandbox, or to call vfork().
  *
- * Failure is a state. A thread can't have rseq if the kernel doesn't support it, if a seccomp filter or an emulator refuses it,
- * or if another component has registered a private area. The library keeps the reason in a byte of the thread's state, and
- * reads that byte before it makes any system call. Everything that is built on operations uses its fallback in such a thread.
+ * A thread without rseq is a normal state, not an error of the program. A thread can't have rseq if the kernel doesn't support
+ * rseq, if a filter or an emulator refuses the system call, or if another component has registered a private area. The library
+ * keeps the reason in one byte per thread, and reads that byte before it makes any system call. In a thread without rseq,
+ * everything that is built on operations uses its fallback.
  */
 #ifndef RSEQKIT_THREAD_H
 #define RSEQKIT_THREAD_H
 
 #include <rseqkit/abi.h>
 
-/* The component that made the registration of a thread's area, and alone may undo it. Numbers are ABI. */
+/* The component that registered a thread's area. No other component is allowed to undo the registration. Numbers are ABI. */
 enum rk_owner {
-	RK_OWNER_NONE = 0,    /* none; rk_thread_reason() says why */
+	RK_OWNER_NONE = 0,    /* no component: the thread has no rseq; rk_thread_reason() says why */
 	RK_OWNER_LIBC = 1,    /* the C library */
-	RK_OWNER_SELF = 2,    /* this library, in the libc's unused area or in its own */
-	RK_OWNER_EARLY = 3,   /* a component that follows the public TLS protocol, __rseq_abi; the area is shared with it */
+	RK_OWNER_SELF = 2,    /* this library; the area is one that the libc left unused, or this library's own */
+	RK_OWNER_EARLY = 3,   /* a component that follows the public TLS protocol, __rseq_abi; the component's area is shared */
 	RK_OWNER_FOREIGN = 4, /* a component with a private area, or with another signature; this library can't use the area */
-	RK_OWNER_LIBRSEQ = 5, /* librseq, in threads that ask it to; this library uses such an area, but never registers one */
+	RK_OWNER_LIBRSEQ = 5, /* librseq, in threads that call it; this library uses librseq's area, but never registers it */
 	RK_OWNER_KERNEL = 6   /* the kernel itself, see ktls.h */
 };
 
 /* Why a thread has no rseq. Numbers are ABI. */
 enum rk_reason {
 	RK_REASON_NONE = 0,         /* the thread has rseq */
-	RK_REASON_NOT_YET = 1,      /* not asked for yet: the thread's first operation will register it */
-	RK_REASON_NO_KERNEL = 2,    /* the system call doesn't exist: old kernel, emulator, seccomp that answers ENOSYS */
+	RK_REASON_NOT_YET = 1,      /* the thread's first operation will register the thread */
+	RK_REASON_NO_KERNEL = 2,    /* no such system call: an old kernel, an emulator, or a filter that answers ENOSYS */
 	RK_REASON_BLOCKED = 3,      /* a seccomp filter refuses the system call */
-	RK_REASON_FOREIGN = 4,      /* another component registered a private area, in this thread or in another one */
-	RK_REASON_SIGNATURE = 5,    /* the area is registered with another signature: our first abort would kill the process */
+	RK_REASON_FOREIGN = 4,      /* another component registered a private area, for this thread or another one */
+	RK_REASON_SIGNATURE = 5,    /* the area has another signature: this library's first abort would kill the process */
 	RK_REASON_VFORK = 6,        /* in a vfork child, or between rk_vfork_begin() and rk_vfork_end() */
 	RK_REASON_AREA = 7,         /* the kernel doesn't accept the area */
-	RK_REASON_LIBC_GAVE_UP = 8, /* the libc registers threads, but this one isn't registered (never was, or no longer) */
+	RK_REASON_LIBC_GAVE_UP = 8, /* the libc registers threads, but this thread never was registered, or was unregistered */
 	RK_REASON_NO_PORT = 9,      /* this library has no critical sections for this architecture */
-	RK_REASON_RENDEZVOUS = 10,  /* copies of this library can't agree: no memory file, or their address is taken */
-	RK_REASON_EXITING = 11,     /* this thread is about to end, and the C library reuses its memory early (musl) */
-	RK_REASON_LATE = 12,        /* a late dlopen loaded this library, and the libc has no static TLS for it then (musl) */
-	RK_REASON_UNWATCHED = 13,   /* the library can't see the thread's end, and the libc reuses its memory early (musl) */
+	RK_REASON_RENDEZVOUS = 10,  /* copies can't share a page: no memory file, or the page's address is in use */
+	RK_REASON_EXITING = 11,     /* this thread is about to end, and the libc reuses the thread's memory early (musl) */
+	RK_REASON_LATE = 12,        /* dlopen() loaded this library, and the libc gives such a module no static TLS (musl) */
+	RK_REASON_UNWATCHED = 13,   /* the library can't see the thread's end, and the libc reuses thread memory early (musl) */
 	RK_REASON_STRANGER = 14,    /* a component that registers threads itself is loaded, so this library registers none */
 	RK_REASON_TOLD = 15         /* the program was started with RSEQKIT_AREA=others, so this library registers no thread */
 };
@@ -51,91 +52,97 @@ struct rk_process_info {
 	enum rk_owner owner;    /* owner of registered threads' areas; RK_OWNER_NONE or _FOREIGN if no thread can have rseq */
 	enum rk_reason reason;  /* why no thread of this process can have rseq; RK_REASON_NONE if threads can */
 	ptrdiff_t offset;       /* bytes from the thread pointer to the area */
-	uint32_t length;        /* bytes with which areas are registered; 0 if unknown */
+	uint32_t length;        /* the registered length of an area in bytes; 0 if unknown */
 	uint32_t valid;         /* bytes of valid fields: rk_area_valid, or 0 if no thread can have rseq */
-	uint32_t feature_size;  /* bytes, as the kernel announces; 20 where it announces nothing */
-	uint32_t alignment;     /* bytes, as the kernel announces; 32 where it announces nothing */
+	uint32_t feature_size;  /* bytes, as the kernel announces; 20 if the kernel announces nothing */
+	uint32_t alignment;     /* bytes, as the kernel announces; 32 if the kernel announces nothing */
 	int libc_area;          /* 1 if the libc has an area, registered or not */
-	int libc_registers;     /* 1 if the libc registers it */
+	int libc_registers;     /* 1 if the libc registers its area */
 };
 
 RKI_BEGIN_DECLS
 
 /*
  * Decides where the area is, and prepares the calling thread. Also reads which CPUs are possible, and whether RSEQKIT_PERCPU is
- * set (percpu.h). The decision is made at process start as well. A program that installs a seccomp filter calls this function
- * before it does so. After this call and rk_thread_prepare(), operations make no system call.
+ * set (percpu.h). The library's constructor makes the same decision at process start. Call this function before you install a
+ * seccomp filter. After this call, operations make no system call in the calling thread, or in any thread that has called
+ * rk_thread_prepare().
  *
- * Where the libc doesn't register threads, the environment that the program was started with may choose something else than
- * the library's default (see rseqkit(7)):
- *   RSEQKIT_AREA=own      areas of this library's own, and not the one that the libc leaves alone. A thread is registered at its
- *                         first operation, or before its start routine if librseqkit-preload.so is preloaded
+ * If the libc doesn't register threads, an environment variable at program start can replace the library's default (see
+ * rseqkit(7)):
+ *   RSEQKIT_AREA=own      the library uses areas of its own, not those that the libc left unused. A thread is registered at its
+ *                         first operation. If librseqkit-preload.so is preloaded, a thread is registered before its start
+ *                         routine
  *   RSEQKIT_AREA=others   this library registers no thread
  *   RSEQKIT_AREA=ktls     the kernel registers threads (ktls.h)
  *
- * These are the system calls of the whole library. Each situation except visits and a thread's end is tested under a filter that
- * kills for any other call (test_filter.c and test_filter_structures.c in tests/coexist/).
- *   deciding              rseq (at most 10 times; 16 where the kernel is asked to register, ktls.h)
- *     the list of CPUs    openat, pread64, close, sched_getaffinity, mmap, mprotect; beside another copy also mincore and
- *                         rt_sigprocmask; in emulators also munmap; the first three again for RSEQKIT_PERCPU
- *     where the libc doesn't register
- *                         get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close for the
- *                         environment and, beside strangers, for the number of threads. A copy of this library that was
- *                         built for an older libc, one that doesn't register, calls rt_sigprocmask in any case
- *     for areas of its own, or an early adopter's
+ * This list has all system calls of the library. Tests run each situation except visits and a thread's end under a filter that
+ * kills the process at any other call (test_filter.c and test_filter_structures.c in tests/coexist/). "With musl" names the
+ * calls that musl programs make instead.
+ *   deciding              rseq (at most 10 times; at most 16 if the library asks the kernel to register threads, ktls.h)
+ *     the list of CPUs    openat, pread64, close, sched_getaffinity, mmap, mprotect. If the process has another copy of this
+ *                         library, also mincore and rt_sigprocmask. In emulators also munmap. To look for RSEQKIT_PERCPU,
+ *                         openat, pread64 and close once more
+ *     if the libc doesn't register threads
+ *                         get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close to read the
+ *                         environment. If a stranger (RK_REASON_STRANGER) is loaded, the last three also to count the threads. A
+ *                         copy of this library that was built for an older libc, which doesn't register threads, calls
+ *                         rt_sigprocmask in any case
+ *     if areas are this library's own, or an early adopter's
  *                         prlimit64, memfd_create, write, mmap, close; in emulators also munmap
- *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask where an early adopter counts its
- *                         users, and in a handler that interrupted this
+ *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask if an early adopter counts users, and
+ *                         in a handler that interrupted a preparation
  *   operations, sums, queries
- *                         none. Without rseq and without a vDSO, rk_cpu() calls getcpu. If no descriptor was left to read the
- *                         list of CPUs, sums call mincore and rt_sigprocmask. A write to a ring whose reader waits calls
- *                         futex, get_robust_list (with musl gettid); with rk_ring_notify() also write, and getpid where
- *                         the kernel wipes no memory at a fork
- *   the bracket of vfork  rseq; getpid inside another bracket, or in a thread that isn't registered; the first bracket also those
- *                         of claims; prctl where the extension of slice.h is on; rt_sigprocmask in rk_vfork_run(), and where a
- *                         child broke a bracket or was killed inside one; vfork. A fork inside two brackets: getpid,
- *                         get_robust_list (with musl gettid)
- *   fences                membarrier; for visits sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
+ *                         none, with these exceptions. In a thread without rseq, rk_cpu() calls getcpu if there is no vDSO. If
+ *                         no file descriptor was free to read the list of CPUs, sums call mincore and rt_sigprocmask. A write to
+ *                         a ring whose reader waits calls futex and get_robust_list (with musl gettid). With rk_ring_notify() it
+ *                         also calls write, and getpid if the kernel can't wipe memory at a fork
+ *   the bracket of vfork  rseq and vfork; getpid inside another bracket, or in a thread that isn't registered; in the first
+ *                         bracket also the calls of claims; prctl if the extension of slice.h is on; rt_sigprocmask in
+ *                         rk_vfork_run(), and if a child broke a bracket or was killed inside one. A fork inside two brackets
+ *                         calls getpid and get_robust_list (with musl gettid)
+ *   fences                membarrier; in visits sched_getaffinity, sched_setaffinity, getcpu, openat, pread64, close
  *   claims, banks, reads of groups, merges, overflow ways of lists and rings, rk_ring_notify()
- *                         futex; once mmap, madvise, munmap; in a child of fork gettid, getpid, get_robust_list;
- *                         clock_gettime for a wait with a time limit, where the vDSO has no clock
+ *                         futex; once mmap, madvise, munmap; in a child of fork gettid, getpid, get_robust_list; in a wait with
+ *                         a time limit clock_gettime, if the vDSO has no clock
  *   waiting for a ring    futex, membarrier
  *   grace periods, deferred calls, writers' locks, other CPUs' locks, the first reader or lock in a child of fork
- *                         those of fences and claims; rt_sigprocmask
+ *                         the calls of fences and claims; rt_sigprocmask
  *   a reader whose lock a writer holds or waits for
- *                         those of claims
+ *                         the calls of claims
  *   waiting for the lock of this CPU
- *                         those of fences and claims
+ *                         the calls of fences and claims
  *   releasing a lock for which another thread waits
  *                         futex
- *   kills of references   those of fences
- *   regions of slice.h    in a thread's first region, where the extension exists: get_robust_list (with musl gettid), prctl;
- *                         rseq_slice_yield in a region that was granted time or was preempted. Mutexes also call futex, and
- *                         for a time limit clock_gettime where the vDSO has no clock. Conditions call futex
+ *   kills of references   the calls of fences
+ *   regions of slice.h    in a thread's first region, if the kernel has the extension, get_robust_list (with musl gettid),
+ *                         prctl; rseq_slice_yield in a region that was granted time or was preempted. Mutexes also call futex.
+ *                         With a time limit they call clock_gettime if the vDSO has no clock. Conditions call futex
  *   creating, allocating, destroying, trimming
  *                         mmap, mprotect, munlock, madvise, munmap, prlimit64; with a limit on address space
- *                         sched_getaffinity; with initial contents memfd_create, ftruncate, close; for closable memory,
- *                         lists, caches, rings, groups and histograms membarrier; for rcu.h, lock.h and ref.h those of
- *                         fences, and rt_sigprocmask; for RK_PERCPU_DEBUG with RK_PERCPU_EMPTY_IN_CHILDREN getpid
+ *                         sched_getaffinity; with initial contents memfd_create, ftruncate, close; for closable memory, lists,
+ *                         caches, rings, groups and histograms membarrier; for rcu.h, lock.h and ref.h the calls of fences, and
+ *                         rt_sigprocmask; for RK_PERCPU_DEBUG with RK_PERCPU_EMPTY_IN_CHILDREN getpid
  *   statistics of memory  openat, pread64, close
- *   rk_rcu_worker_start() rt_sigprocmask, and those of pthread_create(3); rk_rcu_worker_stop(): futex
+ *   rk_rcu_worker_start() rt_sigprocmask, and the calls of pthread_create(3); rk_rcu_worker_stop(): futex
  *   a thread's end        with musl, if the thread was registered: rseq, rt_sigprocmask
- * On 32-bit machines the system calls for mmap and ftruncate are mmap2 and ftruncate64. If a filter refuses one of these calls
- * instead of killing, the program loses no more than the purpose of that call.
+ * On 32-bit machines the system calls for mmap and ftruncate are mmap2 and ftruncate64. If a filter refuses one of the calls and
+ * doesn't kill, the program loses only what that call is for.
  *
- * A filter that doesn't kill may refuse a call by an errno, through another process (SECCOMP_RET_USER_NOTIF), or through a
+ * A filter that doesn't kill can refuse a call by an errno, through another process (SECCOMP_RET_USER_NOTIF), or through a
  * handler of SIGSYS (SECCOMP_RET_TRAP). The library never blocks signals that an instruction causes: SIGSYS, SIGSEGV, SIGBUS,
- * SIGILL, SIGFPE, SIGTRAP. Their handlers may use this library. If the interrupted thread holds a lock or claim, taking it in
- * the handler returns -EBUSY or -EDEADLK.
+ * SIGILL, SIGFPE, SIGTRAP. Handlers of these signals may use this library. If the interrupted thread holds a lock or claim, a
+ * call in the handler that takes the same lock or claim returns -EBUSY or -EDEADLK.
  *
- * A handler of SIGSYS may run because of a system call that registers its thread. There the thread can't be registered (-EAGAIN),
- * and operations take their fallback. This also happens in any handler that interrupts a registration and blocks SIGSYS. A filter
- * that answers EINVAL looks like a private area: the reason is RK_REASON_FOREIGN. Only `rseqkit doctor` can tell the two apart.
+ * The system call that caused SIGSYS may be one that registers the thread. In the handler the thread can't be registered then
+ * (-EAGAIN), and operations take their fallback. A handler of another signal has the same limits if it interrupts a registration
+ * and blocks SIGSYS. If a filter answers EINVAL, the library takes the refusal for a private area, and the reason is
+ * RK_REASON_FOREIGN. Only `rseqkit doctor` can tell such a filter from a private area.
  *
- * A thread may be registered in the C library's area, by glibc or by this library. Then glibc registers each thread that this one
- * creates, and ends the process if that is refused. So a filter that refuses rseq is only for processes that create no more
- * threads. Where the libc leaves its area alone (glibc.pthread.rseq=0), RSEQKIT_AREA=own or =others avoids that. The
- * preloaded objects avoid it by themselves.
+ * If a thread is registered in glibc's area, by glibc or by this library, glibc also registers each thread that this thread
+ * creates. If the kernel refuses such a registration, glibc ends the process. So install a filter that refuses rseq only in a
+ * process that creates no more threads. If glibc leaves its area unused (glibc.pthread.rseq=0), RSEQKIT_AREA=own or =others
+ * prevents such an end of the process. The preloaded objects prevent it without a variable.
  *
  * Idempotent.
  * Returns 0, or the negative errno of rk_thread_prepare().
@@ -145,12 +152,12 @@ RKI_BEGIN_DECLS
 RKI_API int rk_process_init(void);
 
 /*
- * Makes sure that the calling thread is registered, for its whole life. Operations do this by themselves.
+ * Makes sure that the calling thread is registered, for the thread's whole life. Operations do this by themselves.
  *
- * Makes system calls once per thread, and only where the libc doesn't register: get_robust_list (with musl gettid and getpid)
- * and rseq. Also rt_sigprocmask where an early adopter counts its users.
+ * Makes system calls once per thread, and only if the libc doesn't register threads: get_robust_list (with musl gettid and
+ * getpid instead) and rseq. If an early adopter counts users, also rt_sigprocmask.
  *
- * Returns 0, or a negative errno, which stays the same until something changes:
+ * Returns 0, or a negative errno. Later calls return the same errno until the reason changes:
  *   -ENOSYS       RK_REASON_NO_KERNEL, RK_REASON_NO_PORT
  *   -EPERM        RK_REASON_BLOCKED
  *   -EBUSY        RK_REASON_FOREIGN, RK_REASON_STRANGER
@@ -162,9 +169,11 @@ RKI_API int rk_process_init(void);
  *   -EADDRINUSE   RK_REASON_RENDEZVOUS
  *   -ESHUTDOWN    RK_REASON_EXITING
  *   -ENOTSUP      RK_REASON_LATE, RK_REASON_UNWATCHED
- * With glibc before 2.32 this function takes a signal handler that runs before the thread's start routine for a vfork child.
+ * With glibc before 2.32, a signal handler may run before the thread's start routine. This function then treats the thread as a
+ * vfork child.
  * Context: any thread; signal handler; after fork; vfork child: returns -EAGAIN, or 0 if the parent is registered.
- * Cost: a nanosecond if it was called before in this thread, whatever it returned; otherwise two system calls.
+ * Cost: the first call in a thread makes these system calls; each later call takes a nanosecond, whatever the first one
+ * returned.
  */
 RKI_API int rk_thread_prepare(void);
 
@@ -172,16 +181,17 @@ RKI_API int rk_thread_prepare(void);
  * Makes sure that the calling thread is registered, and adds one explicit user of its area. Calls nest. Each thread has its own
  * count.
  *
- * Returns 0; -EOVERFLOW at 2^32 - 1 users; or the negative errno of rk_thread_prepare(). With an error nothing is counted.
- * Context: any thread; signal handler; after fork (the child continues with the parent's count); not in a vfork
- * child outside the bracket, where the call would count for the parent.
+ * Returns 0; -EOVERFLOW at 2^32 - 1 users; or the negative errno of rk_thread_prepare(). If the function returns an error, it
+ * adds no user.
+ * Context: any thread; signal handler; after fork (the child continues with the parent's count); not in a vfork child outside
+ * the bracket (there the call would change the parent's count).
  * Cost: a few ns, and no system call, once the thread is registered.
  */
 RKI_API int rk_thread_register(void);
 
 /*
- * Removes one explicit user of the calling thread's area. The registration itself stays until the thread ends: the area lives as
- * long as the thread, and to undo the registration would only cost the next user two system calls.
+ * Removes one explicit user of the calling thread's area. The registration itself stays until the thread ends, because the area
+ * lives as long as the thread. If the registration were undone, the next user would only pay two system calls.
  *
  * Returns 0, or -EINVAL when no explicit user is left.
  * Context and cost: as rk_thread_register().
@@ -189,8 +199,8 @@ RKI_API int rk_thread_register(void);
 RKI_API int rk_thread_unregister(void);
 
 /*
- * Queries of the calling thread. They don't register it. A vfork child runs on its parent's TLS, so outside a bracket they answer
- * for the parent.
+ * Queries of the calling thread. They don't register the thread. Because a vfork child runs on its parent's TLS, queries in a
+ * child outside a bracket return the parent's values.
  *
  * Context: any thread, signal handler, after fork. Cost: nanoseconds, no system call.
  */
@@ -200,15 +210,15 @@ RKI_API uint32_t rk_thread_users(void);                    /* explicit users now
 RKI_API const volatile struct rk_area *rk_thread_area(void); /* NULL when not registered */
 
 /*
- * Fills `info` with facts of the process. Writes `size` bytes, which is sizeof *info as the caller knows it. Members that this
- * library doesn't know become 0.
+ * Fills `info` with facts of the process. Writes `size` bytes; the caller passes sizeof *info. Members that this library doesn't
+ * know become 0.
  *
- * Each thread has its own filter. So `reason` gives the reason of a refusal only if no thread is known to be registered, and the
- * kernel refused every thread that asked. Once a thread is registered, `reason` is RK_REASON_NONE.
+ * Each thread can have its own filter. So `reason` is the reason of a refusal only if the kernel refused every thread that
+ * tried, and no thread is known to be registered. Once a thread is registered, `reason` is RK_REASON_NONE.
  *
- * A private area is different. Once the kernel has refused a thread because of one (RK_REASON_FOREIGN), `reason` says so for the
- * whole process, and the library registers no further threads. That is so even if it registered other threads before. A filter
- * that answers EINVAL has the same effect.
+ * Private areas are different. Once the kernel has refused a thread because of a private area, `reason` is RK_REASON_FOREIGN for
+ * the whole process, and the library registers no further threads. This holds even if the library registered other threads
+ * before. A filter that answers EINVAL has the same effect.
  *
  * Returns 0, or -EINVAL when info is NULL or size is 0.
  * Context: any thread, signal handler, after fork. Cost: nanoseconds after process start.
@@ -216,48 +226,51 @@ RKI_API const volatile struct rk_area *rk_thread_area(void); /* NULL when not re
 RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
 
 /*
- * Brackets a vfork (or clone with CLONE_VM and CLONE_VFORK, without own TLS) whose child does more than exec or _exit.
+ * Call rk_vfork_begin() before, and rk_vfork_end() after, a vfork whose child does more than exec or _exit. A clone with
+ * CLONE_VM and CLONE_VFORK, and without its own TLS, needs the same two calls. The time between them is the bracket.
  *
- * Such a child runs unregistered on its parent's TLS. The area there still names the parent's CPU, so an operation would run
- * unprotected. Inside the bracket the thread is unregistered and its area is closed. So operations of the child, and of signal
- * handlers, use their fallback. Only the parent calls rk_vfork_end(). Calls nest.
+ * Such a child runs unregistered on its parent's TLS. Without a bracket, the area in that TLS still names the parent's CPU, so
+ * an operation of the child would run unprotected. Inside the bracket the thread is unregistered and its area is closed. So
+ * operations of the child, and of signal handlers, use their fallback. Only the parent calls rk_vfork_end(). Calls nest.
  *
- * Without the bracket operations in the child are forbidden. If the parent isn't registered, the library recognises the child
- * and refuses to register it. All this also applies to a thread of clone(2) that was given no TLS of its own. Create no threads
- * inside the bracket: a libc that registers threads does so only if their creator is registered.
+ * Call no operations in the child without the bracket. If the parent isn't registered, the library recognises the child and
+ * refuses to register the child. All this also applies to a thread of clone(2) that has no TLS of its own. Create no threads
+ * inside the bracket: a libc that registers threads registers a new thread only if the thread's creator is registered.
  *
  *	rk_vfork_begin();
  *	pid = vfork();
  *	if (pid == 0) { ...; execv(...); _exit(127); }
  *	rk_vfork_end();
  *
- * A closed area has a mark, RK_CPU_ID_BRACKET. Every copy of this library respects the mark, and so does embed.h. In an early
- * adopter's area the mark is one that the adopter respects if it knows the public protocol, as tcmalloc does.
+ * A closed area has a mark, RK_CPU_ID_BRACKET. Every copy of this library respects the mark, and so does embed.h. An early
+ * adopter's area has another mark, which every adopter that knows the public protocol respects, for example tcmalloc.
  *
- * Another component may know neither the mark nor the protocol, or may have an area of its own. If it registers the thread
- * between the begin and vfork(), or in the child, it breaks the bracket. The child's operations in that area then run under the
- * parent's CPU number, and updates of per-CPU data may be lost. So call no function of such a component there, and no malloc()
- * of such an allocator. The function rk_vfork_run() prevents such calls as far as possible. At the bracket's end the thread is
- * registered in any case, and rk_vfork_end() returns -ECANCELED if the bracket was broken.
+ * Another component possibly knows neither the mark nor the protocol, or has an area of its own. If such a component registers
+ * the thread between rk_vfork_begin() and vfork(), or in the child, it breaks the bracket. The child's operations in that area
+ * then run under the parent's CPU number, and updates of per-CPU data may be lost. So inside the bracket call no function of
+ * such a component, and no malloc() of such an allocator. The function rk_vfork_run() prevents such calls as far as possible. If
+ * the bracket was broken, rk_vfork_end() registers the thread again all the same, and returns -ECANCELED.
  *
- * A child may be killed at any time. When the bracket ends, the library ends the brackets that the child had opened itself, and
- * frees what the child had claimed. Other threads may then write to the overflow ring (ring.h) and pop from the overflow list
- * (freelist.h), and a cache's magazine is back in its depot (cache.h). A node that the child had popped is lost, and so is an
- * object that it had got from a cache.
+ * A child can be killed at any time. When the bracket ends, the library ends the brackets that the child opened itself, and
+ * releases the child's claims. Other threads can then write to the overflow ring (ring.h) and pop from the overflow list
+ * (freelist.h), and a cache's magazine is back in its depot (cache.h). The nodes that the child popped, and the objects that the
+ * child took from a cache, are lost.
  *
- * The library can't take back a section of rcu.h, a read lock of lock.h or a reference of ref.h. They count like those of a
- * thread that sleeps. Then grace periods and writers wait for ever, and `release` is never called.
+ * The library can't end the killed child's read sections (rcu.h), and can't give back its read locks (lock.h) or references
+ * (ref.h). They count as if a sleeping thread had them. Then grace periods and writers wait for ever, and `release` is never
+ * called.
  *
- * All tasks that run on this thread's TLS must have ended when the bracket ends. That includes a child of the child, which may
- * continue when the child has been killed.
+ * All tasks that run on this thread's TLS must have ended before rk_vfork_end() is called. This includes a child of the child,
+ * which possibly continues after the child was killed.
  *
  * In these cases claims stay taken or brackets stay open:
- *   - More than 32 brackets are open at a time, in all threads together. In a bracket beyond these, what the child had claimed
- *     stays taken. A bracket beyond these that the child had opened itself stays open, but not with rk_vfork_run().
- *   - The child used another copy of this library than the parent's bracket did. Then both happen in that copy.
- *   - The child had its parent's process id, as the first process in a new PID namespace may have. Brackets that the killed
- *     child had opened itself stay open.
- *   - The parent called _Fork() before the bracket's end. In the child of _Fork(), brackets that the killed child had opened
+ *   - More than 32 brackets are open at a time, in all threads together. In each further bracket, the child's claims stay taken.
+ *     If the child opened a further bracket itself, that bracket stays open, but not with rk_vfork_run().
+ *   - The child used another copy of this library than the parent's bracket. Then the child's claims stay taken, and brackets
+ *     that the child opened stay open, in the child's copy.
+ *   - The child had the same process id as its parent, which is possible if the child is the first process in a new PID
+ *     namespace. Then brackets that the killed child opened itself stay open.
+ *   - The parent called _Fork() before the bracket's end. In the child of _Fork(), brackets that the killed vfork child opened
  *     itself stay open.
  *
  * Returns 0, or a negative errno. rk_vfork_begin() returns
@@ -266,18 +279,18 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  *   -EOVERFLOW   there are 255 nested brackets
  * and rk_vfork_end() returns
  *   -EINVAL      there was no begin
- *   -ECANCELED   the bracket was broken; at the end of the outermost one the thread is registered all the same
- *   another      the registration failed
- * Context: any thread; signal handler; after fork. Cost: one system call each.
+ *   -ECANCELED   the bracket was broken; the end of the outermost bracket registers the thread all the same
+ *   another      errno: the registration failed
+ * Context: any thread; signal handler; after fork. Cost: one system call for each of the two functions.
  */
 RKI_API int rk_vfork_begin(void);
 RKI_API int rk_vfork_end(void);
 
 /*
- * Runs child(arg, signals) in a vfork child, inside a bracket, and calls nothing in between. Signals are blocked, except those
- * that an instruction causes. If the child doesn't exec, its return value is its exit status. Just before exec the child calls
- * rk_vfork_unblock(signals), which unblocks the signals that the caller had unblocked. Before that no other handler runs in the
- * child. The caller sees what the child stores to memory.
+ * Runs child(arg, signals) in a vfork child, inside a bracket. Between the bracket's begin and child() it calls only vfork().
+ * Signals are blocked, except those that an instruction causes. If child() doesn't call exec, its return value is the child's
+ * exit status. Just before exec, child() calls rk_vfork_unblock(signals), which restores the caller's signal mask. Before that
+ * call, only handlers of signals that an instruction causes run in the child. The caller sees what the child stores to memory.
  *
  *	static int child(void *arg, const void *signals)
  *	{
@@ -287,11 +300,10 @@ RKI_API int rk_vfork_end(void);
  *		return 127;
  *	}
  *
- * Returns when the child has called exec or ended, with the child's process id in *pid. Returns 0 then, or the negative errno of
- * rk_vfork_end(): -ECANCELED if the bracket was broken all the same.
- * If there is no child, *pid is -1. Returns -EINVAL then if child or pid is NULL, or the negative errno of vfork (-EAGAIN,
- * -ENOMEM), rt_sigprocmask or rk_vfork_begin().
- * The caller waits for the child with waitpid(), as after any vfork.
+ * Returns when the child has called exec or ended, with the child's process id in *pid. The value is 0, or the negative errno of
+ * rk_vfork_end(): -ECANCELED if the bracket was broken in spite of this function. If no child was created, *pid is -1. The value
+ * is then -EINVAL if child or pid is NULL, or the negative errno of vfork (-EAGAIN, -ENOMEM), rt_sigprocmask or
+ * rk_vfork_begin(). The caller must wait for the child with waitpid(), as after any vfork.
  * Context: as rk_vfork_begin(). Cost: four system calls more than vfork.
  */
 typedef int rk_vfork_child(void *arg, const void *signals);
@@ -303,18 +315,20 @@ RKI_API const char *rk_owner_name(enum rk_owner owner);
 RKI_API const char *rk_reason_text(enum rk_reason reason);
 
 /*
- * The CPU that the calling thread runs on. The thread may be on another CPU by the time the caller looks at the number.
+ * The CPU that the calling thread runs on. When the caller uses the number, the thread is possibly on another CPU already.
  *
- * Returns a CPU number: from the area or, in a thread without rseq, from the libc's sched_getcpu(). Returns 0 if that fails.
- * Context: any thread; signal handler; after fork; in a vfork child it may return the parent's CPU. Cost: one load.
+ * Returns a CPU number from the area. In a thread without rseq, returns the result of the libc's sched_getcpu(), or 0 if
+ * sched_getcpu() fails.
+ * Context: any thread; signal handler; after fork; vfork child: the result is possibly the parent's CPU. Cost: one load.
  */
 RKI_INLINE int rk_cpu(void);
 
 /*
- * The concurrency id of the calling thread. The id is below the number of the process's threads, and below the number of its
- * CPUs. No two running threads of a process have the same id.
+ * The concurrency id of the calling thread. The id is less than the number of the process's threads, and less than the number of
+ * CPUs that the process can use. No two running threads of a process have the same id.
  *
- * Returns the id, or -1 in a thread without rseq, or if the area lacks the field (rk_area_valid below RK_FIELD_END_MM_CID).
+ * Returns the id. Returns -1 in a thread without rseq, or if the area lacks the field (rk_area_valid less than
+ * RK_FIELD_END_MM_CID).
  * Context: as rk_cpu(). Cost: three loads.
  */
 RKI_INLINE int rk_cid(void);

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aarch64.h - the port to 64-bit Arm, of either byte order: see section.h for what each primitive is.
+ * aarch64.h - the port to 64-bit Arm, for both byte orders. See section.h for the meaning of each primitive.
  *
- * Register x17 is the area from the begin to the index. After that x16 is the slot's address, and x17 is the loaded word. Copies
- * also use x13 to x15. The statement itself reads the thread pointer, so a fiber that moved to another thread between two
- * operations keeps no stale area.
+ * From the begin to the index, register x17 has the area's address. After the index, x16 has the slot's address, and x17 has the
+ * loaded word. Sections that copy also use x13 to x15. The statement itself reads the thread pointer. So a fiber that moved to
+ * another thread between two operations never uses the old thread's area.
  *
- * All ways out are conditional branches, which reach 1 MiB; tbz would reach 32 KiB. The option -freorder-blocks-and-partition of
- * gcc, which is no default here, moves the targets of these branches to another ELF section. If the program's text is longer than
- * 1 MiB, the linker may then refuse them (R_AARCH64_CONDBR19).
+ * All ways out are conditional branches with a range of 1 MiB; tbz would have a range of 32 KiB. gcc's option
+ * -freorder-blocks-and-partition moves the targets of these branches to another ELF section. The option is off by default on
+ * this machine. If it is on, and the program's text is longer than 1 MiB, the linker possibly refuses the branches
+ * (R_AARCH64_CONDBR19).
  *
- * Memory order. Relaxed stores need no barrier among the users of one slot, although this machine shows stores to other CPUs out
- * of order. The users run on the slot's CPU one after the other, and a CPU sees its own accesses in program order. A thread that
- * migrates keeps its order: the scheduler runs it on another CPU only when its stores are visible there. The scheduler also hands
- * a concurrency id from one CPU to another, after the full barrier with which every switch begins (kernel/sched/core.c,
- * __schedule()).
+ * Memory order. On this machine, other CPUs may see stores out of order. Nevertheless the users of one slot need no barrier
+ * after relaxed stores. These users run on the slot's CPU one after the other, and a CPU sees its own accesses in program order.
+ * If a thread migrates, the scheduler runs the thread on the other CPU only after the thread's stores are visible there. The
+ * scheduler also passes concurrency ids between CPUs. It does so after the full barrier at the beginning of every switch
+ * (kernel/sched/core.c, __schedule()).
  *
- * Use _release for readers on other CPUs, which load the slot's word with acquire and follow the pointer in it. Such a commit is
- * a store-release: one instruction, like the plain store. A barrier before a plain store would also work, but costs more. Loads
- * have no acquire form: users of a slot find in it only what one of them stored.
+ * Use the _release forms if readers on other CPUs load the slot's word with acquire and follow the pointer in that word. The
+ * commit of a _release form is a store-release: one instruction, like a plain store. A barrier before a plain store would also
+ * work, but costs more. Loads have no acquire form, because users of a slot load only values that users of the same slot stored.
  */
 #ifndef RSEQKIT_ARCH_AARCH64_H
 #define RSEQKIT_ARCH_AARCH64_H
 
-/* Instructions are little-endian on both byte orders. RK_SIGNATURE is the same four bytes, read as a word of data. */
+/* Instructions are little-endian in both byte orders. RK_SIGNATURE is the same four bytes, read as a data word. */
 #define RKI_ASM_SIGNATURE 0xd428bc00 /* brk #0x45e0 */
 #ifdef __AARCH64EB__
 #define RK_SIGNATURE 0x00bc28d4
@@ -53,7 +54,7 @@
 	RKI_ASM_L(1) ":\n\t"
 
 #define RKI_ASM_PIN_HERE(here)                                                                                         \
-	"hint #34\n\t" /* a landing pad, where branch targets are enforced */                                          \
+	"hint #34\n\t" /* a landing pad, if branch targets are enforced */                                             \
 	"adr x0, " #here "\n\t"                                                                                        \
 	"b rk_pin_module\n\t"
 
@@ -66,7 +67,7 @@
 	"b.lt " to(leave) "\n\t"                                                                                       \
 	RKI_ASM_SCALE
 
-/* By concurrency id: mm_cid of an unregistered thread reads 0, so this tests the sign of cpu_id as well. */
+/* By concurrency id: in an unregistered thread mm_cid reads 0. So the code tests the sign of cpu_id as well. */
 #define RK_ASM_INDEX_CID(to)                                                                                           \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, #0\n\t"                                                                                              \
@@ -74,7 +75,7 @@
 	"ldr w16, [x17, #24]\n\t"                                                                                      \
 	RKI_ASM_SCALE
 
-/* By explicit CPU. The caller has checked that it isn't negative, so it never equals an unregistered thread's cpu_id. */
+/* By explicit CPU. The caller has checked that `cpu` isn't negative. So `cpu` never equals an unregistered thread's cpu_id. */
 #define RK_ASM_INDEX_AT(to)                                                                                            \
 	"ldr w16, [x17, #4]\n\t"                                                                                       \
 	"cmp w16, %w[cpu]\n\t"                                                                                         \
@@ -145,8 +146,8 @@
 #define RK_ASM_STEP(number) "add x17, x17, %x[" #number "]\n\t"
 
 /*
- * Copies words while more than eight bytes are left. Then copies the last eight bytes, of which some may have been copied before.
- * Fewer than eight bytes are copied one by one, from the last.
+ * Copies words while more than eight bytes are left. Then copies the last eight bytes; some of these were possibly copied
+ * before. If the whole length is less than eight, copies bytes one by one, beginning with the last.
  */
 #define RKI_ASM_COPY(length, from, to)                                                                                 \
 	"mov x14, #0\n\t"                                                                                              \
@@ -178,8 +179,8 @@
 	"add x15, x16, %x[" #offset "]\n\t" RKI_ASM_COPY(length, "x15", "%x[" #target "]")
 
 /*
- * Logs: the slot's word is the head, and the next word is the limit. From the test for room to the commit, x12 is the next head.
- * Register x15 is the place that is written to.
+ * Logs: the slot's word is the head, and the next word is the limit. From the test for room to the commit, x12 has the next
+ * head. Register x15 has the address of the place.
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
 	"ldr x13, [x16, #8]\n\t"                                                                                       \
@@ -192,14 +193,14 @@
 	"add x15, x15, #" RKI_ASM_STR(RK_LOG_DATA) "\n\t"
 #define RK_ASM_PUT(word) "str %x[" #word "], [x15], #8\n\t"
 #define RK_ASM_PUT_STAMP                                                                                               \
-	"isb\n\t" /* after all that precedes */                                                                        \
+	"isb\n\t" /* after all instructions before it */                                                               \
 	"mrs x17, cntvct_el0\n\t"                                                                                      \
 	"str x17, [x15], #8\n\t"
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%x[" #source "]", "x15")
 
 /*
- * Waits while the slot's word equals the operand: inside a section, until another thread changes the word or the section aborts.
- * For probes of what aborts a section.
+ * Waits inside a section while the slot's word equals the operand. The wait ends when another thread changes the word, or when
+ * the section aborts. This is for tests of the events that abort a section.
  */
 #define RKI_ASM_WHILE_EQUAL(operand)                                                                                   \
 	RKI_ASM_L(5) ":\n\t"                                                                                           \
@@ -207,7 +208,7 @@
 	"cmp x17, %x[" #operand "]\n\t"                                                                                \
 	"b.eq " RKI_ASM_L(5) "\n\t"
 
-/* Commits: one store, directly followed by the end label. */
+/* Commits: the last instruction commits, and the end label follows directly. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
 	"ldr x17, [x16]\n\t"                                                                                           \
 	"add x17, x17, %x[" #operand "]\n\t"                                                                           \
@@ -221,10 +222,10 @@
 #define RK_ASM_COMMIT_LOAD "ldr %x[value], [x16]\n" RKI_ASM_L(2) ":\n\t"
 
 /*
- * The signature is an instruction, so disassemblers stay in step. The kernel's diversion is no indirect branch. So the handler
- * needs no landing pad where branch targets are enforced.
+ * The signature is a valid instruction, so disassemblers decode the following instructions correctly. The kernel's jump to the
+ * abort handler is no indirect branch. So the handler needs no landing pad, even if the processor enforces branch targets.
  */
-#define RKI_ASM_UNWIND(from, to, target) /* unwinders have no common way to read it on this machine */
+#define RKI_ASM_UNWIND(from, to, target) /* on this machine unwinders have no common format for such a frame */
 #define RKI_ASM_ABORT(target, then)                                                                                            \
 	".subsection 1\n\t"                                                                                            \
 	".inst " RKI_ASM_STR(RKI_ASM_SIGNATURE) "\n"                                                                   \
@@ -232,13 +233,13 @@
 #define RKI_ASM_GO(place) "b " place "\n\t"
 #define RKI_ASM_TELL(code) "mov %w[outcome], #" code "\n\t" RKI_ASM_GO(RKI_ASM_L(2))
 
-/* Operands: a pointer or number in a register; a word may also be the register that reads zero. */
+/* Operands: a pointer or number in a register; a word may also be the zero register. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD_AS(name, expression) [name] "rZ"(expression)
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
 #define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
 
-/* An immediate would gain nothing. */
+/* Never an immediate: it would save nothing. */
 #define RK_IMMEDIATE(word) 0
 
 /* Reads a word at an offset from the calling thread's thread pointer. */
@@ -255,7 +256,7 @@
 			     : [value] "=&r"(result)                                                                   \
 			     : [area] "r"(rk_area_offset))
 
-/* Stores a byte to the area. For the calling thread the store is in program order with all that precedes and follows. */
+/* Stores a byte to the area. The calling thread sees the store in program order with its other accesses. */
 #define RKI_AREA_STORE_BYTE(field, byte)                                                                               \
 	do {                                                                                                           \
 		uint64_t at_;                                                                                          \

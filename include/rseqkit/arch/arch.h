@@ -2,17 +2,18 @@
 /*
  * arch.h - picks the port for the machine that the code is compiled for.
  *
- * A port is one file in this folder, included below. It has all that depends on the architecture:
- *   - RK_SIGNATURE, the word before every abort handler, equal to the one registered (source: the C library's bits/rseq.h)
- *   - unless RK_NO_SECTIONS is defined, the primitives that section.h lists. Operations are written once, of these primitives
+ * A port is one file in this folder; this header includes it below. A port has all code that depends on the architecture:
+ *   - RK_SIGNATURE, the word before every abort handler, which equals the registered signature (source: the C library's
+ *     bits/rseq.h)
+ *   - unless RK_NO_SECTIONS is defined, the primitives that section.h lists. Operations are written once, with these primitives
  *     (detail/ops_body.h)
  *
- * Code without primitives gets those of portable.h, which have no critical sections. Then every operation returns RK_NO_RSEQ, and
- * everything built on operations takes its fallback. This is so
+ * If a port has no primitives, this header includes portable.h, whose primitives have no critical sections. Then every operation
+ * returns RK_NO_RSEQ, and everything that is built on operations takes its fallback. This happens
  *   - on machines without a port
  *   - with ThreadSanitizer, which can't see into assembly
  *   - with 32-bit pointers, because a word of this library is 64 bits in every port
- *   - where RK_NO_SECTIONS is defined
+ *   - if RK_NO_SECTIONS is defined
  */
 #ifndef RSEQKIT_ARCH_H
 #define RSEQKIT_ARCH_H
@@ -26,7 +27,7 @@
 #define RK_NO_SECTIONS 1
 #endif
 
-/* Tells MemorySanitizer what a section wrote to the caller's memory, because it can't see into assembly either. */
+/* Tells MemorySanitizer, which can't see into assembly, which bytes of the caller's memory a section wrote. */
 #define RK_WRITTEN(pointer, size) ((void)0)
 #if defined(__has_feature)
 #if __has_feature(memory_sanitizer)
@@ -39,7 +40,7 @@ void __msan_unpoison(const volatile void *memory, __SIZE_TYPE__ size); /* from <
 #endif
 #endif
 
-/* One macro argument with commas in it, for the lists of RK_SECTION. */
+/* Passes a list with commas as one macro argument, for RK_SECTION. */
 #define RK_LIST(...) __VA_ARGS__
 
 #if defined(__x86_64__)

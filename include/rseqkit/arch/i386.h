@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* i386.h - 32-bit x86: the signature, by which the library can share areas with other components. There are no sections. */
+/* i386.h - 32-bit x86: only the signature, so that the library can share areas with other components. It has no sections. */
 #ifndef RSEQKIT_ARCH_I386_H
 #define RSEQKIT_ARCH_I386_H
 

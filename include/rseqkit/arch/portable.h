@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * portable.h - what a port without critical sections has: everything compiles, and every operation returns RK_NO_RSEQ.
+ * portable.h - primitives for a port without critical sections. All code compiles, and every operation returns RK_NO_RSEQ.
  *
- * The statement of an operation has no instruction. It keeps its operands and labels, so that compilers check them here too.
+ * The asm statement of an operation has no instruction. It keeps its operands and labels, so that compilers check them on these
+ * machines too.
  */
 #ifndef RSEQKIT_ARCH_PORTABLE_H
 #define RSEQKIT_ARCH_PORTABLE_H
@@ -47,7 +48,7 @@
 
 #define RK_IMMEDIATE(word) 0
 
-/* Reads what the area of a thread that isn't registered has; stores nothing. */
+/* The read gives the cpu_id of a thread that isn't registered. The store does nothing. */
 #define RKI_AREA_READ(result, field) ((result) = (uint32_t)RK_CPU_ID_UNINITIALIZED)
 #define RKI_AREA_STORE_BYTE(field, byte) ((void)0)
 

@@ -1,60 +1,65 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * section.h - what a critical section has on every machine: its descriptor, its entries in the tables that debuggers
- * and binary tools read, and the statement that holds it. A port (arch.h) includes this file and adds the primitives.
+ * section.h - the common parts of a critical section on every machine: its descriptor, its entries in the tables that debuggers
+ * and binary tools read, and its asm statement. A port (arch.h) includes this file and adds the primitives.
  *
- * Operations are made of the primitives below. "The slot" is the memory that a primitive works on. At first it is the slot of the
- * index; some primitives move it to another place. "The loaded word" is the word that the section loaded last. Offsets are in
- * bytes.
+ * Operations are made of the primitives below. "The slot" is the memory that a primitive works on. At first the slot is the one
+ * of the index. Some primitives move the slot to another place. "The loaded word" is the word that the section loaded last.
+ * Offsets are in bytes.
  *
- *   RK_ASM_INDEX_CPU(to), _CID, _AT          loads the index, leaves if the thread has no rseq, finds the index's slot
- *   RK_ASM_INDEX_GATE(to, label)             does the same in the item that the shared word `gate` (RK_IN) names (gate.h), or
- *                                            goes to `label` if that word is 0; the word is the loaded word then
- *   RK_ASM_INDEX_GATE_TOKEN(to, label)       does the same, but makes that word the outcome; in RK_SECTION_TOKEN
- *   RK_ASM_UNLESS_FREE(to, label)            goes to `label` unless the slot's word and the word behind it are 0; in
+ *   RK_ASM_INDEX_CPU(to), _CID, _AT          loads the index and finds the index's slot; goes to label `leave` if the thread has
+ *                                            no rseq
+ *   RK_ASM_INDEX_GATE(to, label)             finds the current CPU's slot in the item that the shared word `gate` (RK_IN) names
+ *                                            (gate.h). That word becomes the loaded word. Goes to `label` if that word is 0
+ *   RK_ASM_INDEX_GATE_TOKEN(to, label)       does the same, but makes the word at `gate` the outcome; in RK_SECTION_TOKEN
+ *   RK_ASM_UNLESS_FREE(to, label)            goes to `label` unless the slot's word and the word behind it are both 0; in
  *                                            RK_SECTION_TOKEN
  *   RK_ASM_TELL_SLOT                         makes the slot's address the outcome; in RK_SECTION_TOKEN
  *   RK_ASM_BEHIND(where)                     moves the slot to the word at `where` (RK_IN_WORD) behind it
  *   RK_ASM_SLOT                              a place: the slot's word
  *   RK_ASM_REACH(offset)                     finds the word at `offset` (RK_IN) behind the slot
- *   RK_ASM_REACHED(offset)                   a place: that word
- *   RK_ASM_FOLLOW(label, offset)             takes the slot's word for a pointer, and moves the slot to the word at `offset`
- *                                            (RK_IN_WORD) behind the target; goes to `label` if the pointer is null
- *   RK_ASM_ENTER(to, where, label)           enters the bank that the slot's word names: moves the slot to the word at `where`
- *                                            (RK_IN_WORD, less RK_BANK_OPEN) in it; goes to `label` if the slot is closed
- *   RK_ASM_UNLESS_EQUAL(place, word, label)  goes to `label` unless the place holds the word
+ *   RK_ASM_REACHED(offset)                   a place: the word that RK_ASM_REACH found
+ *   RK_ASM_FOLLOW(label, offset)             the slot's word is a pointer: moves the slot to the word at `offset` (RK_IN_WORD)
+ *                                            behind the pointer's target; goes to `label` if the pointer is null
+ *   RK_ASM_ENTER(to, where, label)           enters the bank that the slot's word names: moves the slot to the bank's word at
+ *                                            `where` (RK_IN_WORD; the operand is the offset less RK_BANK_OPEN); goes to `label`
+ *                                            if the slot is closed
+ *   RK_ASM_UNLESS_EQUAL(place, word, label)  goes to `label` unless the place holds `word`
  *   RK_ASM_LOAD                              loads the slot's word
  *   RK_ASM_IF_LOADED(to, word, label)        goes to `label` if the loaded word is `word`
  *   RK_ASM_UNLESS_LOADED(to, word, label)    goes to `label` unless the loaded word is `word`
- *   RK_ASM_LOAD_THROUGH(offset)              takes the loaded word for a pointer, and loads the word at `offset` (RK_IN_WORD)
- *                                            behind its target
+ *   RK_ASM_LOAD_THROUGH(offset)              the loaded word is a pointer: loads the word at `offset` (RK_IN_WORD) behind the
+ *                                            pointer's target
  *   RK_ASM_KEEP                              makes the loaded word the value; in RK_SECTION_VALUE
  *   RK_ASM_STORE_LOADED(pointer)             stores the loaded word where `pointer` points
  *   RK_ASM_STORE(place, word)                stores a word, before the commit
  *   RK_ASM_COPY(offset, source, length)      copies bytes from `source` to `offset` behind the slot, before the commit
  *   RK_ASM_COPY_OUT(offset, target, length)  copies bytes from `offset` behind the slot to the caller's memory
  *   RK_ASM_LOAD_LAST(to, read, label)        loads an array's last element into the output `read`, or goes to `label` if the
- *                                            array is empty. This one and the next two come after RK_ASM_LOAD
- *   RK_ASM_STORE_NEXT(to, word, label)       stores the word behind the array's last element, or goes to `label` if it is full
+ *                                            array is empty. RK_ASM_LOAD must precede this primitive and the next two
+ *   RK_ASM_STORE_NEXT(to, word, label)       stores the word behind the array's last element, or goes to `label` if the array is
+ *                                            full
  *   RK_ASM_STEP(number)                      adds the number (RK_IN_WORD) to the loaded word
- *   RK_ASM_UNLESS_ROOM(size, label)          for a log, whose head is the loaded word: goes to `label` unless the log has room
- *                                            for `size` bytes. RK_ASM_COMMIT_HEAD stores the head behind these bytes
- *   RK_ASM_PLACE(mask)                       finds the place in the log to which the head leads by the mask (RK_IN_IF_ROOM);
- *                                            comes after RK_ASM_UNLESS_ROOM
- *   RK_ASM_PUT(word)                         stores a word (RK_IN) at the place, before the commit. The next word is the place
- *                                            then
+ *   RK_ASM_UNLESS_ROOM(size, label)          for a log whose head is the loaded word: goes to `label` unless the log has room
+ *                                            for `size` bytes. RK_ASM_COMMIT_HEAD stores the new head, which is `size` bytes
+ *                                            further
+ *   RK_ASM_PLACE(mask)                       computes the head's place in the log by the mask (RK_IN_IF_ROOM); comes after
+ *                                            RK_ASM_UNLESS_ROOM
+ *   RK_ASM_PUT(word)                         stores a word (RK_IN) at the place, before the commit. Afterwards the place is the
+ *                                            next word
  *   RK_ASM_PUT_STAMP                         does the same with the processor's clock (rk_ring_clock())
- *   RK_ASM_PUT_COPY(source, length)          copies bytes to the place, as the last of these
+ *   RK_ASM_PUT_COPY(source, length)          copies bytes to the place; comes after RK_ASM_PUT and RK_ASM_PUT_STAMP
  *   RK_ASM_COMMIT_*                          the one store that other threads can see; ends with the section's end label
  *
- *   RK_IN, RK_IN_WORD        operands: a pointer or number, a word. RK_IN_WORD_AS: a word by another name.
- *                            RK_IN_IF_ROOM: a word, in memory if no register is left
- *   RK_IMMEDIATE(word)       is the word to be added by RK_ASM_COMMIT_ADD_IMMEDIATE?
- *   RK_USES_SLOT             the registers of a section that neither loads, reaches, copies nor adds a variable
- *   RK_USES_LOADED           those of a section that neither copies nor has an array
- *   RK_USES_ARRAY            those of a section with an array
- *   RK_USES_COPY             those of a section that copies
- *   RK_USES_LOG              those of a section that writes to a log
+ *   RK_IN, RK_IN_WORD        operands: RK_IN is a pointer or number, RK_IN_WORD is a word
+ *   RK_IN_WORD_AS            an operand: a word by another name
+ *   RK_IN_IF_ROOM            an operand: a word, in memory if no register is left
+ *   RK_IMMEDIATE(word)       true if RK_ASM_COMMIT_ADD_IMMEDIATE is to add the word
+ *   RK_USES_SLOT             the registers of a section with none of: load, reach, copy, add of a variable
+ *   RK_USES_LOADED           the registers of a section that doesn't copy and has no array
+ *   RK_USES_ARRAY            the registers of a section with an array
+ *   RK_USES_COPY             the registers of a section that copies
+ *   RK_USES_LOG              the registers of a section that writes to a log
  *
  * `to` says how a label is named:
  *   RK_ASM_C      a label of C, for RK_SECTION
@@ -62,19 +67,23 @@
  *   RK_ASM_END    the end, for RK_SECTION_OR_NULL
  *
  * An operation (detail/ops_body.h) is a string of primitives. Their order is: an exit for each way out that isn't the end, an
- * index, loads and comparisons, stores before the commit, a commit. Between begin and commit the inputs stay unchanged, because a
- * retry needs them. No instruction there may store where other threads could see the value, call a function, or enter the kernel.
+ * index, loads and comparisons, stores before the commit, a commit. Between begin and commit the inputs must stay unchanged,
+ * because a retry needs them. Instructions between begin and commit must not call a function or enter the kernel. They must not
+ * store anything that other threads could see.
  *
  * Only this file and other headers of the library use these parts of a port:
  *
- *   RKI_ASM_BEGIN              stores the descriptor into the area, which activates the section; the start label
+ *   RKI_ASM_BEGIN              stores the descriptor into the area; this store activates the section, and the start label
  *                              follows at once
  *   RKI_ASM_PIN_HERE           ends a function with a jump to rk_pin_module(), whose argument is the label's address
- *   RKI_ASM_ABORT(target, then)  the abort handler, out of line, behind its signature: does `then`, which ends at `target`
- *   RKI_ASM_UNWIND(from, to, target)  describes to unwinders the code out of line between two labels, which goes to `target`
+ *   RKI_ASM_ABORT(target, then)  the abort handler, out of line, behind its signature: runs `then`, which goes to `target` at
+ *                                its end
+ *   RKI_ASM_UNWIND(from, to, target)  describes to unwinders the out-of-line code between two labels; the code goes to `target`
+ *                                     at its end
  *   RKI_ASM_GO(place)          goes to the place
  *   RKI_ASM_TELL(code)         makes `code` the outcome, and goes to the end; not in RK_SECTION
- *   RKI_ASM_WHILE_EQUAL(word)  waits inside the section while the slot's word is `word`; for probes of what aborts
+ *   RKI_ASM_WHILE_EQUAL(word)  waits inside the section while the slot's word is `word`; for tests of the events that abort a
+ *                              section
  *   RKI_AREA_READ              reads a field of the area
  *   RKI_AREA_STORE_BYTE        stores a constant to a byte of the area that the thread may write
  *   RKI_THREAD_WORD            reads a word at an offset from the thread pointer
@@ -88,12 +97,12 @@
 #define RKI_ASM_STR(x) RKI_ASM_STR_(x)
 
 /*
- * Labels: the number %= is unique in every emitted copy of an asm statement. The number n says which label it is: 0 operation,
- * 1 start, 2 end, 3 descriptor, 4 abort handler, 5 and above within a primitive.
+ * Labels: the number %= is different in each asm statement that the compiler emits. The number n is the kind of label: 0
+ * operation, 1 start, 2 end, 3 descriptor, 4 abort handler, 5 and above within a primitive.
  */
 #define RKI_ASM_L(n) ".Lrk" #n "_%="
 
-/* A pointer; and a 64-bit number, because descriptors and tables have 64 bits for an address on every machine. */
+/* Directives for a pointer and for a 64-bit number. Descriptors and tables have 64 bits for an address on every machine. */
 #if __SIZEOF_POINTER__ == 8
 #define RKI_ASM_POINTER ".quad "
 #define RKI_ASM_U64(value) ".quad " value "\n\t"
@@ -107,19 +116,21 @@
 #endif
 
 /*
- * The flags of the tables' ELF sections. With "?" the entry of an operation that is inlined into a C++ COMDAT function is kept
- * or dropped with that function. With "o" (link order) the linker's --gc-sections drops exactly the entries of dropped functions.
+ * The flags of the tables' ELF sections. Because of "?", the linker keeps or drops the entry of an operation that is inlined
+ * into a C++ COMDAT function together with that function. Because of "o" (link order), the linker's --gc-sections drops exactly
+ * the entries of dropped functions.
  *
- * Both flags need the assembler of binutils 2.35. To link with objects whose tables have no link order takes binutils 2.36. In
- * every version `ld -r` of GNU ld refuses to combine such objects with ours ("both ordered and unordered sections"). LLVM's
- * `ld.lld -r` accepts them.
+ * Both flags need the assembler of binutils 2.35 or later. Linking with objects whose tables have no link order needs binutils
+ * 2.36 or later. In every version, GNU `ld -r` refuses to combine such objects with objects that have our tables ("both ordered
+ * and unordered sections"). LLVM's `ld.lld -r` accepts them.
  */
 #define RKI_ASM_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, " RKI_ASM_L(0) "\n\t"
 
 /*
- * A module must not be unloaded while a thread's area may name a section in it. So the module pins itself (pin.c), by a
- * constructor. The first operation in a source file has the constructor with it, and the linker keeps one of them in a module.
- * Code for an executable needs none. A module that is linked with -z nodelete may define RK_NO_PIN, and needs none either.
+ * A module must not be unloaded while a thread's area may name a section of the module. So a constructor pins the module
+ * (pin.c). The first operation in a source file brings the constructor with it, and the linker keeps one constructor in each
+ * module. Code for an executable needs no such constructor. A module that is linked with -z nodelete needs none either, and may
+ * define RK_NO_PIN.
  */
 #if defined(__PIC__) && !defined(__PIE__) && defined(__GLIBC__) && !defined(RK_NO_PIN)
 #define RKI_ASM_PIN                                                                                                    \
@@ -138,9 +149,9 @@
 #endif
 
 /*
- * An entry of a table that debuggers and binary tools read, but the kernel doesn't. The tables say which sections there are, and
- * which ways out a section has. Code that defines RK_NO_TABLES has no such entries. In a shared object each operation then has
- * the two dynamic relocations of its descriptor. With tables it has one more, and two more for each way out.
+ * An entry of a table. Debuggers and binary tools read the tables; the kernel doesn't. The tables list all sections, and the
+ * ways out of each section. Code that defines RK_NO_TABLES has no such entries. Then each operation in a shared object has two
+ * dynamic relocations, in its descriptor. With tables, an operation has one more relocation, and two more for each way out.
  */
 #ifndef RK_NO_TABLES
 #define RKI_ASM_ENTRY(table, values) RKI_ASM_SECTION(table) values ".popsection\n\t"
@@ -165,7 +176,7 @@
 #define RK_ASM_HERE(label) ".Lrk_" #label "_%="
 #define RK_ASM_END(label) RKI_ASM_L(2)
 
-/* A way out: its entry in the table. RK_ASM_EXIT_VALUE also has the code that sets the outcome. */
+/* The table's entry for a way out. RK_ASM_EXIT_VALUE also has the code that sets the outcome. */
 #define RKI_ASM_EXIT_(place)                                                                                           \
 	RKI_ASM_ENTRY("__rseq_exit_point_array", RKI_ASM_U64(RKI_ASM_L(1)) RKI_ASM_U64(place))
 #define RK_ASM_EXIT(label) RKI_ASM_EXIT_(RK_ASM_C(label))
@@ -174,7 +185,7 @@
 	".subsection 1\n" RK_ASM_HERE(label) ":\n\t" RKI_ASM_TELL(code) RK_ASM_HERE(label) "e:\n\t.subsection 0\n\t"  \
 	RKI_ASM_UNWIND(RK_ASM_HERE(label), RK_ASM_HERE(label) "e", RKI_ASM_L(2))
 
-/* An abort handler that sets the outcome, and whose target is the end. */
+/* An abort handler that sets the outcome. Its target is the end label. */
 #define RKI_ASM_ABORT_TELLING(code) RKI_ASM_ABORT(RKI_ASM_L(2), RKI_ASM_TELL(code))
 
 /* Codes of enum rk_result. */
@@ -183,7 +194,7 @@
 #define RK_ASM_NO_RSEQ "4"
 #define RK_ASM_CLOSED "5"
 
-/* With `inline` compilers don't take the length of the text for that of the code when they decide what to inline. */
+/* Without `inline`, compilers estimate the size of the code by the length of its text when they decide what to inline. */
 #if (defined(__clang__) && __clang_major__ >= 11) || (!defined(__clang__) && __GNUC__ >= 9)
 #define RKI_ASM_QUALIFIERS __volatile__ __inline__
 #else
@@ -192,8 +203,8 @@
 
 /*
  * The statement. `exits` are RK_ASM_EXIT entries. `body` has the primitives from the index to the commit. `inputs` is a list of
- * operands, and `uses` is one of RK_USES_*. The other arguments are the labels, without `aborted`. There are no outputs, because
- * gcc before 11.5, 12.4, 13.3 and 14.1 takes wrong values for the outputs of an asm goto.
+ * operands, and `uses` is one of RK_USES_*. The other arguments are the C labels; `aborted` isn't among them, because this macro
+ * adds it. There are no outputs, because gcc before 11.5, 12.4, 13.3 and 14.1 takes wrong values for the outputs of an asm goto.
  */
 #define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
 	__asm__ RKI_ASM_QUALIFIERS goto(                                                                               \
@@ -205,9 +216,10 @@
 		: aborted, __VA_ARGS__)
 
 /*
- * The statement of an operation that reads something. It is no asm goto, so that the value can be in a register: a store to the
- * caller's memory that is loaded again costs more than the rest. `result` is RK_DONE before the statement. If `result` is still
- * RK_DONE after it, `read` has the value. `exits` are RK_ASM_EXIT_VALUE entries.
+ * The statement of an operation that reads something. It is no asm goto, so that the value can be in a register. Otherwise the
+ * section would store the value to the caller's memory, and the caller would load it again; these two cost more than all the
+ * rest. Set `result` to RK_DONE before the statement. If `result` is still RK_DONE after the statement, `read` has the value.
+ * `exits` are RK_ASM_EXIT_VALUE entries.
  */
 #define RK_SECTION_VALUE(result, read, exits, body, inputs, uses)                                                      \
 	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT_TELLING(RK_ASM_ABORTED)        \
@@ -216,8 +228,8 @@
 				  : "memory", "cc", uses)
 
 /*
- * The statement of an operation that reads an address. `token` becomes the address, or an outcome: no address is as small as an
- * outcome. So one register and one test are enough for both.
+ * The statement of an operation that reads an address. `token` becomes the address or an outcome. Because every address is
+ * greater than every outcome, one register and one test are enough for both.
  */
 #define RK_SECTION_TOKEN(token, exits, body, inputs, uses)                                                             \
 	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT_TELLING(RK_ASM_ABORTED)        \
@@ -225,7 +237,7 @@
 				  : [area] "r"(rk_area_offset), inputs                                                 \
 				  : "memory", "cc", uses)
 
-/* Such a statement where each outcome is 0. `token` is 0 from the begin, so every way out is a near jump to the end. */
+/* Like RK_SECTION_TOKEN, but every outcome is 0. `token` is 0 from the begin, so each way out is a near jump to the end. */
 #define RK_SECTION_OR_NULL(token, body, inputs, uses)                                                                  \
 	do {                                                                                                           \
 		(token) = 0;                                                                                           \

@@ -1,33 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x86_64.h - the port to x86-64: see section.h for what each primitive is.
+ * x86_64.h - the port to x86-64. See section.h for the meaning of each primitive.
  *
- * Register rax is the slot's address, and rcx is the word or address that was loaded or reached. Copies also use rsi and rdi. The
- * section itself applies %fs, so a fiber that moved to another thread between two operations keeps no stale area.
+ * Register rax has the slot's address. Register rcx has the loaded word, or the address that RK_ASM_REACH computed. Sections
+ * that copy bytes also use rsi and rdi. The section itself addresses the area by %fs. So a fiber that moved to another thread
+ * between two operations never uses the old thread's area.
  *
- * Instructions are written twice, {AT&T|Intel}: with -masm=intel compilers print operands in the other form, and no macro says
- * which form it is.
+ * Instructions are written in both syntaxes, {AT&T|Intel}. With -masm=intel compilers print operands in Intel syntax, and no
+ * predefined macro says which syntax is in use.
  *
- * A section takes up to 12 of 15 registers (rk_at_copy_if_equal), and a frame pointer takes one more. If -ffixed-REGISTER leaves
- * fewer, compilers report impossible constraints.
+ * A section needs up to 12 of 15 registers (rk_at_copy_if_equal), and a frame pointer needs one more. If the option
+ * -ffixed-REGISTER leaves fewer registers than a section needs, compilers report impossible constraints.
  *
- * The form of each primitive is the fastest of those that were tried. The file bench/METHOD.md says how, and has the figures of
- * each processor. A section costs at least its two stores, to the area and to the slot.
+ * Several forms of each primitive were measured, and the fastest form is used. The file bench/METHOD.md describes the
+ * measurements, and has the figures of each processor. A section costs at least its two stores: one to the area and one to the
+ * slot.
  *
- * Intel's cores since Golden Cove forward a stored word to the next load of it without delay (memory renaming). They do so only
- * if both addresses are one register and nothing else, and only for some instructions. Otherwise the load takes six cycles more.
- * So:
- *   - the slot's address, and that of a word behind the slot, is computed into a register, and never uses an index;
- *   - a constant is added to memory in place, a variable by load, add and store (RK_IMMEDIATE).
+ * Intel's cores since Golden Cove have memory renaming: they forward a stored word without delay to the next load of that word.
+ * Renaming works only for some instructions. It also needs a store address and a load address that are each a single register,
+ * without displacement or index. Otherwise the load takes six cycles more. So:
+ *   - the code computes the address of the slot, or of a word behind the slot, into a register, and never addresses by an index;
+ *   - the code adds a constant to memory in place, but adds a variable by a load, an add and a store (RK_IMMEDIATE).
  *
- * AMD's Zen 3 does so for any address, but not for an instruction that loads and computes. So a mov loads a word that was stored
- * a moment ago. Older Intel cores, and AMD's Zen 4, take the same time for all forms. Zen 5 gains from:
- *   - the descriptor's address as an immediate where the code model allows it, otherwise lea: one instruction fewer;
- *   - `movl; testl; js; shl` instead of `movslq; shl; js`: it is longer but faster, because the sign extension costs a cycle;
- *   - %fs:offset(register) instead of a pointer to the area in a register: as fast or faster.
+ * AMD's Zen 3 renames memory for any address, but not for an instruction that both loads and computes. So a separate mov loads a
+ * word that was stored shortly before. Older Intel cores, and AMD's Zen 4, take the same time for all forms. AMD's Zen 5 is
+ * faster with these forms:
+ *   - the descriptor's address is an immediate if the code model allows it, which saves one instruction; otherwise lea computes
+ *     it;
+ *   - `movl; testl; js; shl` replaces `movslq; shl; js`: the longer form is faster, because the sign extension costs a cycle;
+ *   - %fs:offset(register) replaces a register that points to the area: this form is as fast or faster.
  *
- * One variant was tried and dropped: to store the descriptor only if the area doesn't hold it already. It is a fifth faster in a
- * loop of one section, but three quarters slower as soon as two sections alternate.
+ * One variant was measured but isn't used: it stores the descriptor only if the area doesn't hold the descriptor already. This
+ * variant is a fifth faster in a loop with one section, but three quarters slower if two sections alternate.
  */
 #ifndef RSEQKIT_ARCH_X86_64_H
 #define RSEQKIT_ARCH_X86_64_H
@@ -43,15 +47,15 @@
 #define RK_USES_COPY "rax", "rcx", "rsi", "rdi"
 #define RK_USES_LOG RK_USES_COPY, "rdx"
 
-/* An instruction in both forms; one whose last or first operand is a place, which has two forms itself. */
+/* An instruction in both syntaxes. For TO the last operand is a place, for FROM the first. A place has two forms itself. */
 #define RKI_ASM_X(att, intel) "{" att "|" intel "}\n\t"
 #define RKI_ASM_TO(verb, from, place) "{" verb "q " from ", |" verb " qword ptr }" place "{|, " from "}"
 #define RKI_ASM_FROM(verb, place, to) "{" verb "q |" verb " " to ", }" place "{, %%" to "|}\n\t"
 
 /*
  * The store of the descriptor activates the section. The start label must follow at once: an interruption between the two would
- * clear the descriptor, and the section would run unprotected. Labels are in the text that both forms share, because clang
- * before 12 prints their numbers for both forms.
+ * clear the descriptor, and the section would run unprotected. Labels must be in the text that both syntaxes share, because
+ * clang before 12 prints the number of a label in both alternatives.
  */
 #if !defined(__PIC__) && !defined(__PIE__) && defined(__code_model_small__)
 #define RKI_ASM_BEGIN                                                                                                  \
@@ -80,21 +84,21 @@
 	"js " to(leave) "\n\t"                                                                                         \
 	RKI_ASM_SCALE
 
-/* By concurrency id: mm_cid of an unregistered thread reads 0, so this tests the sign of cpu_id as well. */
+/* By concurrency id: in an unregistered thread mm_cid reads 0. So the code tests the sign of cpu_id as well. */
 #define RK_ASM_INDEX_CID(to)                                                                                           \
 	RKI_ASM_X("cmpl $0, %%fs:4(%[area])", "cmp dword ptr fs:[%[area]+4], 0")                                       \
 	"js " to(leave) "\n\t"                                                                                         \
 	RKI_ASM_X("movl %%fs:24(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+24]")                                \
 	RKI_ASM_SCALE
 
-/* By explicit CPU. The caller has checked that it isn't negative, so it never equals an unregistered thread's cpu_id. */
+/* By explicit CPU. The caller has checked that `cpu` isn't negative. So `cpu` never equals an unregistered thread's cpu_id. */
 #define RK_ASM_INDEX_AT(to)                                                                                            \
 	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
 	RKI_ASM_X("cmpl %[cpu], %%eax", "cmp eax, %[cpu]")                                                             \
 	"jne " to(leave) "\n\t"                                                                                        \
 	RKI_ASM_SCALE
 
-/* By current CPU, in the item that a shared word names. That word goes to rcx, or becomes the outcome. */
+/* By current CPU, in the item that a shared word names. The code loads that word into rcx, or into the outcome. */
 #define RKI_ASM_INDEX_GATE(to, label, att, intel)                                                                      \
 	RKI_ASM_X("movl %%fs:4(%[area]), %%eax", "mov eax, dword ptr fs:[%[area]+4]")                                  \
 	RKI_ASM_X("testl %%eax, %%eax", "test eax, eax")                                                               \
@@ -139,7 +143,7 @@
 #define RK_ASM_UNLESS_LOADED(to, word, label)                                                                          \
 	RKI_ASM_X("cmpq %[" #word "], %%rcx", "cmp rcx, %[" #word "]")                                                 \
 	"jne " to(label) "\n\t"
-/* Most links are a node's first word, so an offset of 0 isn't added. */
+/* A node's link is usually its first word. So the code omits the add if the offset is 0. */
 #define RK_ASM_LOAD_THROUGH(offset)                                                                                    \
 	".ifnc %[" #offset "], {$|}0\n\t"                                                                              \
 	RKI_ASM_X("addq %[" #offset "], %%rcx", "add rcx, %[" #offset "]")                                             \
@@ -165,16 +169,17 @@
 #define RK_ASM_STEP(number) RKI_ASM_X("addq %[" #number "], %%rcx", "add rcx, %[" #number "]")
 
 /*
- * Copies words, from the last one, while more than 16 bytes are left. Then copies the last eight of the bytes left, and the first
- * eight; the two may overlap. Fewer than eight bytes are copied one by one. Eight to 16 bytes take one jump, because many records
- * are no longer.
+ * Copies words, beginning with the last word, while more than 16 bytes are left. Then copies the last eight and the first eight
+ * of the bytes that are left; these two words may overlap. If the whole length is less than eight, copies bytes one by one. A
+ * length of 8 to 16 bytes takes only one jump, because many records are that short.
  *
- * One register counts and indexes, so a word takes four instructions. Then the stores are the limit, and not the number of
- * instructions that a cycle can start. From RKI_COPY_STRING bytes on the string instruction is faster: on Zen 4 it takes 9 ns to
- * start, and then 0.07 ns for a word instead of 0.27.
+ * One register both counts and indexes, so the loop has four instructions for a word. With four instructions the speed depends
+ * only on the stores, and not on the number of instructions that the processor can start in a cycle. If the length is
+ * RKI_COPY_STRING bytes or more, the code uses the string instruction (rep movsb), because it is faster there. On Zen 4 the
+ * string instruction takes 9 ns to start and 0.07 ns for each word; the loop takes 0.27 ns for each word.
  */
 #define RKI_COPY_STRING 160
-/* An address with a displacement, in both forms. For AT&T binutils before 2.36 accept no plus sign before it. */
+/* An address with a displacement, in both syntaxes. In AT&T syntax, binutils before 2.36 reject a plus sign before the number. */
 #define RKI_ASM_WITH(at, at_intel, att, intel) "{" at "(" att ",%%rcx)|[" intel "+rcx" at_intel "]}"
 #define RKI_ASM_COPY_WORD(at, at_intel, from, from_intel, to, to_intel, word)                                          \
 	RKI_ASM_FROM("mov", RKI_ASM_WITH(at, at_intel, from, from_intel), word)                                        \
@@ -219,8 +224,8 @@
 	RKI_ASM_COPY(length, "%%rsi", "rsi", "%[" #target "]", "%[" #target "]", "rdi", "dil")
 
 /*
- * Logs: the slot's word is the head, and the next word is the limit. From the test for room to the commit, rdx is the next head.
- * Register rdi points to the word behind the record's first one, which is stored at -8(rdi).
+ * Logs: the slot's word is the head, and the next word is the limit. From the test for room to the commit, rdx has the next
+ * head. Register rdi points to the record's second word, so the record's first word is at -8(rdi).
  */
 #define RK_ASM_UNLESS_ROOM(size, label)                                                                                \
 	RKI_ASM_X("leaq (%%rcx,%[" #size "]), %%rdx", "lea rdx, [rcx+%[" #size "]]")                                   \
@@ -233,27 +238,27 @@
 #define RK_ASM_PUT(word) RKI_ASM_X("movq %[" #word "], -8(%%rdi)", "mov [rdi-8], %[" #word "]")
 #define RK_ASM_PUT_STAMP                                                                                               \
 	RKI_ASM_X("movq %%rax, %%rsi\n\tmovq %%rdx, %%rcx", "mov rsi, rax\n\tmov rcx, rdx")                            \
-	"lfence\n\trdtsc\n\t" /* after all that precedes */                                                           \
+	"lfence\n\trdtsc\n\t" /* after all instructions before it */                                                  \
 	RKI_ASM_X("shlq $32, %%rdx\n\torq %%rax, %%rdx", "shl rdx, 32\n\tor rdx, rax")                                 \
 	RKI_ASM_X("movq %%rdx, (%%rdi)\n\taddq $8, %%rdi", "mov [rdi], rdx\n\tadd rdi, 8")                             \
 	RKI_ASM_X("movq %%rsi, %%rax\n\tmovq %%rcx, %%rdx", "mov rax, rsi\n\tmov rdx, rcx")
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%[" #source "]", "%[" #source "]", "%%rdi", "rdi", "rsi", "sil")
 
 /*
- * Waits while the slot's word equals the operand: inside a section, until another thread changes the word or the section aborts.
- * For probes of what aborts a section.
+ * Waits inside a section while the slot's word equals the operand. The wait ends when another thread changes the word, or when
+ * the section aborts. This is for tests of the events that abort a section.
  */
 #define RKI_ASM_WHILE_EQUAL(operand)                                                                                   \
 	RKI_ASM_L(5) ":\n\t"                                                                                           \
 	RKI_ASM_TO("cmp", "%[" #operand "]", RK_ASM_SLOT) "\n\t"                                                       \
 	"je " RKI_ASM_L(5) "\n\t"
 
-/* Commits: the last instruction commits, directly followed by the end label. */
+/* Commits: the last instruction commits, and the end label follows directly. */
 #define RK_ASM_COMMIT_ADD(operand)                                                                                     \
 	RK_ASM_LOAD RKI_ASM_X("addq %[" #operand "], %%rcx", "add rcx, %[" #operand "]") RK_ASM_COMMIT_LOADED
 #define RK_ASM_COMMIT_ADD_IMMEDIATE(operand) RKI_ASM_TO("add", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_STORE(operand) RKI_ASM_TO("mov", "%[" #operand "]", RK_ASM_SLOT) "\n" RKI_ASM_L(2) ":\n\t"
-/* With release order, which every store has here. The stores of a string instruction also come before any later store. */
+/* Every store on x86 has release order. The stores of a string instruction also become visible before any later store. */
 #define RK_ASM_COMMIT_STORE_RELEASE(operand) RK_ASM_COMMIT_STORE(operand)
 #define RK_ASM_COMMIT_LOADED "{movq %%rcx, |mov }" RK_ASM_SLOT "{|, rcx}\n" RKI_ASM_L(2) ":\n\t"
 #define RK_ASM_COMMIT_HEAD "{movq %%rdx, |mov }" RK_ASM_SLOT "{|, rdx}\n" RKI_ASM_L(2) ":\n\t"
@@ -261,18 +266,22 @@
 #define RK_ASM_COMMIT_LOAD "{movq |mov %[value], }" RK_ASM_SLOT "{, %[value]|}\n" RKI_ASM_L(2) ":\n\t"
 
 /*
- * A signal handler that interrupted a section finds the thread in the abort handler. The abort handler is outside of its
- * function. Unwinders could find the function's caller only by the function's own frame, which the compiler describes. So this
- * describes the abort handler as a frame of its own, like that of a signal. The caller of that frame is the function at `target`,
- * with all registers as they are.
+ * When a signal interrupts a section, the kernel first diverts the thread to the section's abort handler. So an unwinder that
+ * starts in the signal handler finds the thread at the abort handler. The code of the abort handler is outside the function that
+ * has the section, and the compiler's description of that function doesn't cover it. So RKI_ASM_UNWIND describes the abort
+ * handler as a frame of its own, like the frame of a signal. The caller of that frame is the function at `target`, and all
+ * registers are unchanged.
  *
- * The assemblers' directives can't say that. So the bytes of the table are written here: a record of 24 bytes once in a file,
- * which all handlers share, and 40 bytes for each. The caller's address is the thread's address (DW_OP_breg16, rip) plus the
- * distance from there to the target. The target may be in another ELF section. So the distance is the difference of two
- * distances that begin here, at places 6 bytes apart.
+ * The directives of assemblers can't express this description. So the macro writes the bytes of the table itself. It writes one
+ * record of 24 bytes (a CIE) per file, which all abort handlers share, and one record of 40 bytes (an FDE) per abort handler.
+ * The caller's address is rip (DW_OP_breg16) plus the distance from the abort handler to the target. The target is possibly in
+ * another ELF section, so the assembler can't compute this distance. But the linker can compute the distance from a place in the
+ * table to any label. So the table has two such distances, to the target and to the abort handler, and unwinders subtract them.
+ * The places of the two distances are 6 bytes apart, which the offset -6 corrects. In the CIE, 0x78 is the data alignment factor
+ * (-8), 16 is the register of the return address (rip), and 0x1b says that addresses are distances of 4 bytes.
  */
 #ifdef __clang__
-#define RKI_ASM_FRAMES "@unwind" /* as clang itself declares this ELF section; gcc says @progbits */
+#define RKI_ASM_FRAMES "@unwind" /* clang itself gives this ELF section the type @unwind, gcc @progbits */
 #else
 #define RKI_ASM_FRAMES "@progbits"
 #endif
@@ -281,7 +290,7 @@
 	".ifndef .Lrk_frames\n"                                                                                        \
 	".Lrk_frames:\n\t"                                                                                             \
 	".long 20, 0\n\t"                                                                                              \
-	".byte 1\n\t.asciz \"zRS\"\n\t.byte 1, 0x78, 16, 1, 0x1b\n\t" /* -8; the return address is rip; 4 bytes from here */ \
+	".byte 1\n\t.asciz \"zRS\"\n\t.byte 1, 0x78, 16, 1, 0x1b\n\t" /* "zRS": a signal's frame; see above for the numbers */ \
 	".byte 12, 7, 0, 0, 0, 0\n\t"                        /* DW_CFA_def_cfa: rsp */                                \
 	".endif\n\t"                                                                                                   \
 	".long 36\n\t.long . - .Lrk_frames\n\t"                                                                        \
@@ -291,7 +300,7 @@
 	".long " from " - .\n\t.byte 0x1c, 0, 0, 0, 0, 0, 0\n\t" /* - */                                              \
 	".popsection\n\t"
 
-/* The signature is the displacement of a ud1, so that disassemblers stay in step. */
+/* The signature is the displacement of a ud1, so disassemblers decode the following instructions correctly. */
 #define RKI_ASM_ABORT(target, then)                                                                                    \
 	".subsection 1\n\t"                                                                                            \
 	".byte 0x0f, 0xb9, 0x3d\n\t.long " RKI_ASM_STR(RK_SIGNATURE) "\n"                                              \
@@ -300,19 +309,19 @@
 #define RKI_ASM_GO(place) "jmp " place "\n\t"
 #define RKI_ASM_TELL(code) RKI_ASM_X("movl $" code ", %k[outcome]", "mov %k[outcome], " code) RKI_ASM_GO(RKI_ASM_L(2))
 
-/* Operands: a pointer or number in a register; a word may also be an immediate where it fits. */
+/* Operands: a pointer or number in a register; a word may also be an immediate if it fits. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD(name) [name] "er"(name)
-/* Rarely used words that are no constants may be in memory, because registers are few. */
+/* Because registers are few, rarely used words may also be in memory. */
 #define RK_IN_WORD_AS(name, expression) [name] "erm"(expression)
-/* clang uses memory wherever a constraint allows it, and has no -ffixed-REGISTER. */
+/* clang would use memory whenever that is allowed. It has no -ffixed-REGISTER, so registers alone are enough. */
 #ifdef __clang__
 #define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
 #else
 #define RK_IN_IF_ROOM(name) RK_IN_WORD_AS(name, name)
 #endif
 
-/* Can the word be an immediate? No where the compiler can't tell, for example at -O0. */
+/* True if the word can be an immediate. False if the compiler can't tell, for example at -O0. */
 #define RK_IMMEDIATE(word) (__builtin_constant_p(word) && (word) == (int32_t)(word))
 
 /* Reads a word at an offset from the calling thread's thread pointer. */
@@ -328,7 +337,7 @@
 			     : [value] "=r"(result)                                                                    \
 			     : [area] "r"(rk_area_offset))
 
-/* Stores a byte to the area. For the calling thread the store is in program order with all that precedes and follows. */
+/* Stores a byte to the area. The calling thread sees the store in program order with its other accesses. */
 #define RKI_AREA_STORE_BYTE(field, byte)                                                                               \
 	__asm__ __volatile__(RKI_ASM_X("movb $" #byte ", %%fs:" #field "(%[area])",                                    \
 				       "mov byte ptr fs:[%[area]+" #field "], " #byte)                                 \
