@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - the table of subcommands, and what is common before one of them runs. */
+/* main.c - the table of subcommands, and the work before one of them runs. */
 #include <fcntl.h>
 #include <rseqkit/api.h>
 #include <stdbool.h>
@@ -12,10 +12,10 @@
 
 static const struct command commands[] = {
 #ifndef RK_EXEC_ONLY
-	{"doctor", "can rseq be used here, who owns it, what is missing, what to do about it", cmd_doctor},
-	{"demo", "count real files with per-CPU counters, and check and time the result", cmd_demo},
-	{"bench", "measure operations beside what else one would use", cmd_bench},
-	{"inspect", "who owns the registrations of a running process's threads, and where they are", cmd_inspect},
+	{"doctor", "report which rseq features work here, and how to fix what is missing", cmd_doctor},
+	{"demo", "count files with per-CPU counters; check and time the result", cmd_demo},
+	{"bench", "measure operations and their alternatives", cmd_bench},
+	{"inspect", "show the owners and places of the registrations in a running process", cmd_inspect},
 #endif
 	{"exec", "run a program with every thread registered", cmd_exec},
 };
@@ -29,18 +29,19 @@ static void print_help(FILE *to)
 			"       rseqkit help [COMMAND]\n"
 			"       rseqkit --help | --version\n"
 			"\n"
-			"Explains and measures restartable sequences (rseq) on this machine.\n"
+			"Reports which features of restartable sequences (rseq) work here, and measures\n"
+			"what they gain.\n"
 			"\n"
 			"Commands:\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		print_line(to, 0, 9, "  %-8s %s", commands[i].name, commands[i].summary);
 	print_help_text(to,
 			"\n"
-			"'rseqkit COMMAND --help' describes a command. Exit status: 0 clean, 1 findings,\n"
-			"2 wrong usage or environment, 3 cannot tell.\n");
+			"'rseqkit COMMAND --help' describes a command. Exit status: 0 nothing to do,\n"
+			"1 findings need action, 2 wrong usage or environment, 3 an answer is unknown.\n");
 }
 
-/* Output that can't be written is an error, not a success: a full disk must not look like an empty result. */
+/* A failed write of output is an error: a full disk must not look like an empty result. */
 static int finish(int status)
 {
 	if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -55,11 +56,11 @@ static const struct command *find(const char *name)
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(name, commands[i].name) == 0)
 			return &commands[i];
-	complain("unknown command '%s'; 'rseqkit --help' lists them", name);
+	complain("unknown command '%s'; 'rseqkit --help' lists all commands", name);
 	return NULL;
 }
 
-/* A command by its name, as it is to be called in messages: getopt_long() takes that from the arguments. */
+/* Runs a command. Sets its name for messages in argv[0], because getopt_long() prints argv[0]. */
 static int run(const struct command *command, int argc, char **argv)
 {
 	static char name[32];
@@ -75,7 +76,7 @@ static bool asks_for_help(const char *argument)
 	return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0 || strcmp(argument, "help") == 0;
 }
 
-/* `rseqkit help [COMMAND]`; help itself is described by what lists the commands. */
+/* `rseqkit help [COMMAND]`. Help of help is the list of commands. */
 static int run_help(int argc, char **argv)
 {
 	char option[] = "--help";
@@ -83,7 +84,7 @@ static int run_help(int argc, char **argv)
 	const struct command *command;
 
 	if (argc > 1) {
-		complain("help takes one command, not '%s' as well", argv[1]);
+		complain("help takes one command; '%s' is one too many", argv[1]);
 		return EXIT_USAGE;
 	}
 	if (argc == 0 || asks_for_help(argv[0])) {
@@ -95,8 +96,8 @@ static int run_help(int argc, char **argv)
 }
 
 /*
- * A standard stream that is closed must not become the next file or pipe that is opened. What takes its place is open for
- * reading only, so that output to it fails as before.
+ * The next file or pipe that is opened must not get the number of a closed standard stream. So /dev/null takes these
+ * numbers. It is open for reading only, so that output still fails.
  */
 static void occupy_standard_streams(void)
 {

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tool.h - what the subcommands of rseqkit share: the exit codes, the table entry, and ways to report.
+ * tool.h - what the subcommands of rseqkit share: the exit codes, the table entry, and messages.
  *
- * Results go to stdout, everything else to stderr.
+ * Results go to stdout, and everything else to stderr.
  */
 #ifndef RK_TOOL_H
 #define RK_TOOL_H
 
 /* Exit codes of every subcommand. */
 enum {
-	EXIT_CLEAN = 0,    /* done, nothing found */
-	EXIT_FINDINGS = 1, /* done, and there is something to look at */
+	EXIT_CLEAN = 0,    /* done, and there is nothing to do */
+	EXIT_FINDINGS = 1, /* done, and findings need action */
 	EXIT_USAGE = 2,    /* wrong usage, or the environment lacks something */
-	EXIT_UNSURE = 3    /* cannot tell */
+	EXIT_UNSURE = 3    /* an answer is unknown */
 };
 
 struct command {
@@ -27,7 +27,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 
-/* "rseqkit COMMAND: MESSAGE\n" on stderr, in lines that fit a terminal; "rseqkit: " where it is no command's. */
+/* Prints "rseqkit COMMAND: MESSAGE\n" on stderr, in lines that fit a terminal. complain_as() sets "rseqkit COMMAND". */
 void complain_as(const char *command);
 void complain(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
 

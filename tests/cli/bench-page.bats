@@ -35,25 +35,25 @@ load bench
 	assert_page '("cache: rseqkit takes 4.00 ns. The fastest of the others: glibc (3.00); the slowest: mutex (7.50)."
 			" With 8 threads rseqkit takes 4.00 ns. The fastest of the others: glibc (3.00); the slowest: mutex (60.0).")
 			in said("summary")' \
-		'"1 thread: rseqkit takes 4.00 ns (3.60 to 4.80). More: glibc (3.00), mutex (7.50)." in said("bench-cache")' \
-		'"8 threads: rseqkit takes 4.00 ns (3.60 to 38.4). About as long, with spreads that overlap: glibc (3.00),"
+		'"1 thread: rseqkit takes 4.00 ns (3.60 to 4.80). Slower: glibc (3.00), mutex (7.50)." in said("bench-cache")' \
+		'"8 threads: rseqkit takes 4.00 ns (3.60 to 38.4). No clear difference (spreads overlap): glibc (3.00),"
 			" mutex (60.0)." in said("bench-cache")' \
-		'"From 1 thread to 8: an operation takes about as long, at most 1.15 times: rseqkit (1.00), glibc (1.00)."
+		'"From 1 thread to 8: an operation takes about as long (at most 1.15 times): rseqkit (1.00), glibc (1.00)."
 			" Longer: mutex (8.00)." in said("bench-cache")' \
 		'"rseqkit takes 10.67 times as long at its worst placement" in said("bench-cache")' \
 		'"Not compared: jemalloc (isn\x27t <here>)." in said("bench-cache")' '"round" not in said("bench-cpu")[:300]'
 	make_report 'j["results"][3]["ns_per_op"] = {"min": 1, "median": 2, "max": 3}' 'j["results"][0]["rounds"] = 1' \
 		'j["results"][3]["rounds"] = 1'
 	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
-	assert_page '"Less: glibc (0.50). More: mutex (7.50)." in said("bench-cache")' \
+	assert_page '"Faster: glibc (0.50). Slower: mutex (7.50)." in said("bench-cache")' \
 		'"The fastest of the others: glibc (0.50); the slowest: mutex (7.50)." in said("summary")' \
 		'"With 2 threads there were" not in said("bench-cache")'
 	make_report 'for r in j["results"]: r["rounds"] = 1'
 	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
-	assert_page '"With 2 threads there was only 1 round:" in said("bench-cache")'
+	assert_page '"With 2 threads there was only 1 round, so figures are noisy." in said("bench-cache")'
 	make_report 'j["results"] = []'
 	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
-	assert_page '"cache: nothing could be measured." in said("summary")' '"jemalloc" in text'
+	assert_page '"cache: no contender could run." in said("summary")' '"jemalloc" in text'
 }
 
 @test "the report explains all contenders that there are, and calls none the fastest that doesn't do the job" {
@@ -74,7 +74,7 @@ load bench
 			" For comparison only: floor (0.50)." in said("summary")' \
 		'"cpu: rseqkit takes 1.00 ns." in said("summary") and "For comparison only: empty-loop (0.50)." in said("summary")' \
 		'"remote: different kinds of work take 1.00 ns (fence-idle) to 16.0 ns (signal-running)." in said("summary")' \
-		'"Less: floor" not in said("bench-counter") and "For comparison only: floor (0.50)." in said("bench-counter")' \
+		'"Faster: floor" not in said("bench-counter") and "For comparison only: floor (0.50)." in said("bench-counter")' \
 		'"It loses operations" in said("bench-counter") and "do different work" in said("bench-bank")' \
 		'"floor for comparison only" in said("bench-rcu")'
 	# What nobody knows here, from another release, is shown as it is.
@@ -110,7 +110,7 @@ load bench
 	make_report 'j["busy"] = 0.42'
 	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
 	assert_page '"took 42 % of its CPUs" in page.find(".//p[@class=\"warning\"]").findall("strong")[0].tail' \
-		'text.index("42 %") < text.index("What to conclude")'
+		'text.index("42 %") < text.index("Conclusions")'
 	make_report 'j["busy"] = 0.42; j["results"][10]["rounds"] = 1'
 	expect 0 "$RSEQKIT" bench --from "$report" --report "$pictures"
 	assert_page '"42 %" in text and "One of the 4 measurements had fewer than 3 rounds" in text'
@@ -122,13 +122,13 @@ load bench
 	for busy in -1 1.5 '"x"'; do
 		make_report "j['busy'] = $busy"
 		expect 2 "$RSEQKIT" bench --from "$report" --report "$pictures"
-		assert_says 'no "busy", or not a number from 0 to 1'
+		assert_says '"busy" is missing or not a number from 0 to 1'
 	done
 	need_gnuplot
 	make_report 'j["busy"] = 0.42'
 	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
-	assert_picture cache-ratio "busy machine: others took 42 % of its CPUs"
-	assert_picture cache-threads "busy machine: others took 42 % of its CPUs"
+	assert_picture cache-ratio "busy machine: other programs took 42 % of its CPUs"
+	assert_picture cache-threads "busy machine: other programs took 42 % of its CPUs"
 }
 
 @test "how busy the machine is with something else is measured: much where programs run all the time" {
@@ -143,7 +143,7 @@ load bench
 	kill "${spinners[@]}"
 	assert_json 'j["busy"] > 0.3'
 	assert_says "  Careful: The machine was busy: other programs, or the host of a virtual"
-	assert_says $'What to conclude\n'
+	assert_says $'Conclusions\n'
 	assert_says "  cpu                rseqkit takes"
 	[[ "$output" =~ "  empty-loop *            "\ *[0-9] && "$output" =~ "  sched_getcpu            "\ *[0-9] ]]
 }

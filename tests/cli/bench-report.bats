@@ -8,15 +8,15 @@ load bench
 @test "text: few rounds are said to be few, where something was measured" {
 	with_worker "$(printf "$list_answers" 'sleep 0.02; echo 100000000')"
 	expect 0 "$tree/tool/rseqkit" bench $quickly --threads 1
-	assert_says $'rounds 1, rseq owned by libc\n  only 1 round: more time (--time) finds more undisturbed moments\n'
+	assert_says $'rounds 1, rseq owned by libc\n  only 1 round, so figures are noisy; raise --time\n'
 	with_worker "$(printf "$list_answers" 'echo 100000000')"
 	expect 0 "$tree/tool/rseqkit" bench --time 1 --threads 1
 	[[ "$output" =~ "rounds "[0-9]+, && "$output" != *"only "[0-9]* ]]
 	with_worker "$(printf "$list_answers" 'sleep 0.02; echo unavailable for a reason')"
 	expect 3 "$tree/tool/rseqkit" bench $quickly --threads 1
 	[[ "$output" != *"only "[0-9]* && "$output" != *Careful* ]]
-	assert_says $'What to conclude\n'
-	assert_says "  counter            nothing could be measured."
+	assert_says $'Conclusions\n'
+	assert_says "  counter            no contender could run."
 }
 
 @test "--from --plot: a picture of ratios, and one over threads where there are several, with all contenders" {
@@ -119,7 +119,7 @@ load bench
 			["ratio to rseqkit", "ratio to rseqkit", "ratio to glibc"]' \
 		'"Time per operation, rseqkit = 1." in said("bench-cpu")' \
 		'[e.text for e in sections["bench-cpu"].findall(".//thead/tr[2]/th")][1::2] == ["ratio"]' \
-		'"to the time of the contender that is named first" in said("summary")'
+		'"divided by that of the contender named first" in said("summary")'
 	# The first and the last number of threads have no figure, and the two between them no contender in common.
 	make_report 'j["results"] = [r for r in j["results"]
 			if r["contender"] in {2: ["rseqkit"], 8: ["glibc"]}.get(r["threads"], [])]' \
@@ -136,7 +136,7 @@ load bench
 	make_report "$all_but_one"
 	expect 0 "$RSEQKIT" bench --from "$report" --plot "$pictures"
 	assert_picture cache-ratio "rseqkit (1 thread), rseqkit (2 threads), glibc (8 threads) = 1" \
-		"divided by that of what is 1."
+		"divided by that of the contender at 1."
 }
 
 @test "--plot measures up to four times as many threads as CPUs, and makes the pictures of that" {
@@ -191,33 +191,33 @@ load bench
 		expect 2 "$RSEQKIT" bench --from "$report" --plot "$BATS_TEST_TMPDIR"
 		assert_says "rseqkit bench: $report: $said" || { echo "$change"; return 1; }
 	done <<-'EOF'
-		j["machine"] = 1|no "cpus"
-		j["placements"] = 0|no "placements", or not a number from 1
-		j["seconds"] = "x"|no "seconds"
-		del j["unavailable"]|no array "unavailable"
-		j["results"] = {}|no array "results"
-		j["benches"] = 1|no array "benches"
-		j["benches"][1]["name"] = "../x"|benches[1]: no "name", or not a name
-		j["benches"][0]["contenders"] = None|benches[0]: no array "contenders"
-		j["benches"][0]["contenders"][0] = "x" * 32|benches[0]: no "contenders", or not a name
+		j["machine"] = 1|"cpus" is missing
+		j["placements"] = 0|"placements" is missing or not a number from 1
+		j["seconds"] = "x"|"seconds" is missing
+		del j["unavailable"]|array "unavailable" is missing
+		j["results"] = {}|array "results" is missing
+		j["benches"] = 1|array "benches" is missing
+		j["benches"][1]["name"] = "../x"|benches[1]: "name" is missing or not a name
+		j["benches"][0]["contenders"] = None|benches[0]: array "contenders" is missing
+		j["benches"][0]["contenders"][0] = "x" * 32|benches[0]: "contenders" is missing or not a name
 		j["benches"][0]["contenders"] = ["c%d" % i for i in range(33)]|benches[0]: too many contenders
-		j["results"][2] = 3|results[2]: no "bench"
-		j["results"][2]["contender"] = "a\nb"|results[2]: no "contender", or not a name
-		j["results"][2]["contender"] = "'x"|results[2]: no "contender", or not a name
-		j["results"][2]["threads"] = 0|results[2]: no "threads", or not a number from 1 to 1024
-		j["results"][2]["threads"] = 2|results[2]: a second figure of the same
-		j["results"][2]["ns_per_op"] = []|results[2]: no "min"
+		j["results"][2] = 3|results[2]: "bench" is missing
+		j["results"][2]["contender"] = "a\nb"|results[2]: "contender" is missing or not a name
+		j["results"][2]["contender"] = "'x"|results[2]: "contender" is missing or not a name
+		j["results"][2]["threads"] = 0|results[2]: "threads" is missing or not a number from 1 to 1024
+		j["results"][2]["threads"] = 2|results[2]: duplicate figure
+		j["results"][2]["ns_per_op"] = []|results[2]: "min" is missing
 		j["results"][2]["ns_per_op"]["min"] = 0|results[2]: takes no time
 		j["results"][2]["ns_per_op"]["min"] = 1e-310|results[2]: takes no time
-		j["results"][2]["ns_per_op"]["max"] = float("inf")|results[2]: no "max"
-		j["results"][2]["ns_per_op"]["max"] = 1e15|results[2]: no "max"
-		j["seconds"] = float("inf")|no "seconds"
-		j["results"][2]["ns_per_op"]["min"] = float("nan")|results[2]: no "min"
-		j["results"][2]["ns_per_op"]["median"] = 1|results[2]: no "median", or not a number from 3.6
-		j["results"][2]["ns_per_op"]["max"] = 1e300|results[2]: no "max"
+		j["results"][2]["ns_per_op"]["max"] = float("inf")|results[2]: "max" is missing
+		j["results"][2]["ns_per_op"]["max"] = 1e15|results[2]: "max" is missing
+		j["seconds"] = float("inf")|"seconds" is missing
+		j["results"][2]["ns_per_op"]["min"] = float("nan")|results[2]: "min" is missing
+		j["results"][2]["ns_per_op"]["median"] = 1|results[2]: "median" is missing or not a number from 3.6
+		j["results"][2]["ns_per_op"]["max"] = 1e300|results[2]: "max" is missing
 		j["results"] += [dict(j["results"][0], threads=20 + i) for i in range(20)]|results[24]: too many numbers of threads
 		j["results"] += [dict(j["results"][0], bench="b%d" % i) for i in range(70)]|results[73]: too many benches
-		j["unavailable"][0]["bench"] = None|unavailable[0]: no "bench"
+		j["unavailable"][0]["bench"] = None|unavailable[0]: "bench" is missing
 	EOF
 }
 
@@ -226,6 +226,6 @@ load bench
 	for more in "" "--plot . --time 1" "--plot . --threads 1" "--plot . --json" "--plot . --output x" \
 		"--plot . cpu" "--plot . --list"; do
 		expect 2 "$RSEQKIT" bench --from "$report" $more
-		assert_says "--from goes with"
+		assert_says "--from needs --plot or --report"
 	done
 }

@@ -60,7 +60,7 @@ assert_worker_fault() {
 
 @test "a worker that never stops talking is given up: exit 2" {
 	with_worker "trap '' PIPE; exec tr '\\0' x </dev/zero"
-	assert_worker_fault "answers without end"
+	assert_worker_fault "sends an answer without end"
 }
 
 @test "no worker outlives the tool, even if that is killed" {

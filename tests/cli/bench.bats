@@ -355,7 +355,7 @@ figures() {
 	with_worker "$(printf "$list_answers" 'echo 100000000')"
 	cd "$BATS_TEST_TMPDIR"
 	expect 0 "$root/bench/run" tree
-	assert_says "What to conclude"
+	assert_says "Conclusions"
 	assert_says "tree/bench.json"
 	[[ "$output" != *FAILS* && "$output" != *unknown* ]]
 	expect 3 "$check_bars" tree/bench.json
@@ -372,7 +372,7 @@ figures() {
 		expect 0 env COLUMNS=$columns "$RSEQKIT" bench counter --time 0.01 --threads 1
 		grep '^  rseqkit ' <<<"$output"
 		[ -z "$(grep -v '^  only' <<<"$output" | grep ".\{$((columns + 1))\}")" ]
-		[[ ${output//$'\n'/ } == *"More columns, or --json, have all figures."* ]]
+		[[ ${output//$'\n'/ } == *"A wider terminal, or --json, shows all figures."* ]]
 	done
 	expect 0 env COLUMNS=40 "$RSEQKIT" bench counter --time 0.01 --threads 1
 	grep -Eq '^ +median +ratio$' <<<"$output"

@@ -57,8 +57,9 @@ need_sections() {
 	assert_schema 'j["rseq"] and j["owner"] == j["fresh_owner"] == "libc" and j["libc"]["registers"]'
 	assert_json '"owner-libc" in ids and j["length"] >= 32'
 	expect 0 "$RSEQKIT" doctor
-	assert_says "usable"
+	assert_says "rseq: usable"
 	assert_says "[owner-libc]"
+	assert_says "Nothing to do: rseq works here."
 }
 
 @test "feature size and alignment are those of the auxiliary vector" {
@@ -78,15 +79,15 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	expect_json 0 unshare -m sh -c 'mount -t tmpfs none /sys && exec "$0" doctor --json' "$RSEQKIT"
 	assert_schema 'j["possible_cpus"] is None and j["highest_cpu"] is None and "no-cpu-list" in ids' 'j["cpu_list"] is None'
 	expect 0 unshare -m sh -c 'mount -t tmpfs none /sys && exec "$0" doctor' "$RSEQKIT"
-	assert_says "possible CPUs        unknown: there is no list"
+	assert_says "possible CPUs: unknown (the kernel's list can't be read)"
 	# A list of other CPUs is somebody else's. That it is there is said.
 	expect_json 0 unshare -m sh -c 'mount -t tmpfs none /sys && mkdir -p /sys/devices/system/cpu &&
 		echo 1000-1003,1010 >/sys/devices/system/cpu/possible && exec "$0" doctor --json' "$RSEQKIT"
 	assert_schema 'j["possible_cpus"] is None and j["cpu_list"] == "1000-1003,1010"' '"cpu-list-wrong" in ids'
 	expect 0 unshare -m sh -c 'mount -t tmpfs none /sys && mkdir -p /sys/devices/system/cpu &&
 		echo 1000-1003,1010 >/sys/devices/system/cpu/possible && exec "$0" doctor' "$RSEQKIT"
-	assert_says "the list has 1000-1003,1010, and this process may run on others"
-	[[ $output != *"there is no list"* ]]
+	assert_says "possible CPUs: unknown (the kernel's list can't be right: 1000-1003,1010)"
+	[[ $output != *"can't be read"* ]]
 }
 
 @test "without /proc: said, exit 3; a fresh process is looked at all the same" {
@@ -101,7 +102,7 @@ print(vector.get(27, 20), vector.get(28, 32))')
 	# Run by a descriptor it doesn't know what to start.
 	by_descriptor='import os, sys; os.execve(os.open(sys.argv[1], os.O_RDONLY), sys.argv[1:], os.environ)'
 	expect 3 without_proc python3 -c "$by_descriptor" "$RSEQKIT" doctor
-	assert_says "/proc is missing: filters and emulators can't be told, nor what a fresh process gets"
+	assert_says "/proc is missing, so filters and emulators can't be detected, and no fresh process can be started"
 	[[ $output != *probe-failed* ]]
 }
 
@@ -140,7 +141,7 @@ print(vector.get(27, 20), vector.get(28, 32))')
 			   for event in ("signal", "migration", "membarrier"))' \
 		'j["kernel"]["aborts"]["preemption"] or j["mode"] != "legacy"' \
 		'j["full_size"]["accepted"]'
-	says_so() { expect 0 "$RSEQKIT" doctor && assert_says "  membarrier         yes"; }
+	says_so() { expect 0 "$RSEQKIT" doctor && assert_says "  membarrier: yes"; }
 	wait_until says_so
 }
 
@@ -348,6 +349,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
 	assert_json '[f["severity"] for f in j["findings"] if f["id"] == "no-rseq"] == ["error"]'
 	expect 1 "$HELPERS/with_filter" enosys rseq -- "$RSEQKIT" doctor
 	assert_says "not usable"
+	assert_says "1 finding needs action. See [no-rseq]: "
 }
 
 @test "seccomp answers EPERM: no rseq, the filter is named, exit 1; with the tunable off, too" {

@@ -92,7 +92,7 @@ link_for() { # LINKER
 	sed -i "s/$needed/${needed//[0-9]/x}/g" other/*
 	for program in ./program "./other/${linker##*/} $(type -P true)"; do
 		expect 2 "$RSEQKIT" exec $program
-		assert_says "it is of an older C library, without $needed, which librseqkit-preload.so needs"
+		assert_says "it uses an older C library without $needed, which librseqkit-preload.so needs"
 	done
 }
 
@@ -110,7 +110,7 @@ link_for() { # LINKER
 	run without_proc python3 -c "$by_descriptor" "$RSEQKIT" exec true
 	[ "$status" -ne 0 ] || return 0
 	[ "$status" -eq 2 ]
-	assert_says "without /proc nothing tells where this program is"
+	assert_says "without /proc this program can't find its own folder"
 }
 
 @test "interpreters of interpreters, as many as the kernel follows" {

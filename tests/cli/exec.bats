@@ -19,7 +19,7 @@ knows_librseq() {
 	[ "$output" = registered ]
 	for program in librseq_user librseq_user_exported; do
 		run env $off "$RSEQKIT" exec "$HELPERS/$program"
-		assert_says "has librseq, which registers threads itself: exec leaves that to it"
+		assert_says "has librseq, which registers threads itself, so exec adds nothing"
 	done
 	knows_librseq || skip "this library doesn't step back yet"
 	for program in librseq_user librseq_user_exported; do
@@ -42,7 +42,7 @@ knows_librseq() {
 	for tunables in "" $off; do
 		expect 2 env $tunables "$RSEQKIT" exec --full-size "$HELPERS/librseq_user"
 		assert_says "has librseq"
-		assert_says "run it without that"
+		assert_says "Run the program without that option."
 	done
 }
 
@@ -212,7 +212,7 @@ knows_librseq() {
 @test "--report alone: exit 2; a report of a program that takes no lock: none" {
 	cd "$BATS_TEST_TMPDIR"
 	expect 2 "$RSEQKIT" exec --report=report true
-	assert_says "goes with --slice or --watch"
+	assert_says "--report needs --slice or --watch"
 	expect 0 "$RSEQKIT" exec --slice --report=report true
 	[ ! -s report ]
 	# What an outer exec asked for doesn't hold for an inner one.
@@ -223,7 +223,7 @@ knows_librseq() {
 @test "--slice where nothing can be requested: said, and the program is run" {
 	need_filter
 	expect 0 "$HELPERS/with_filter" eperm prctl -- "$RSEQKIT" exec --slice echo fine
-	assert_says "a filter keeps prctl() from the slice extension"
+	assert_says "a filter refuses prctl() for the slice extension"
 	assert_says fine
 	# To watch requests nothing.
 	expect 0 "$RSEQKIT" exec --watch echo fine
@@ -243,7 +243,7 @@ knows_librseq() {
 	for filter in "" "$HELPERS/with_filter nothing rseq=0x10000 --" "$HELPERS/with_filter eperm rseq=0x10000 --" \
 		"$HELPERS/with_filter e2big rseq=0x10000 --"; do
 		expect 0 $filter "$RSEQKIT" exec --ktls true
-		assert_says "run as without --ktls"
+		assert_says "running without --ktls"
 		expect 0 env -u GLIBC_TUNABLES -u RSEQKIT_AREA $filter "$RSEQKIT" exec --ktls env
 		[[ $output == *librseqkit-preload.so* ]]
 		[[ $output != *RSEQKIT_AREA=* && $output != *GLIBC_TUNABLES=* ]]
@@ -251,5 +251,5 @@ knows_librseq() {
 		[[ $output == *RSEQKIT_AREA=own* && $output == *"GLIBC_TUNABLES=$tunable_off"* ]]
 	done
 	run env $off "$RSEQKIT" exec --ktls "$HELPERS/librseq_user"
-	assert_says "exec leaves that to it"
+	assert_says "so exec adds nothing"
 }

@@ -42,7 +42,7 @@ load target
 		run "$RSEQKIT" inspect "$target"
 		echo "$output"
 		# Beside load it may be seen before the C library has registered it, each time that inspect looks again.
-		[ "$status" -eq 0 ] || [[ "$output" = *"goes from one program to the next"* && "$status" -eq 3 ]] ||
+		[ "$status" -eq 0 ] || [[ "$output" = *"executes one program after another"* && "$status" -eq 3 ]] ||
 			[[ "$output" = *"owners: 1 none"*"[thread-without-rseq]"* && "$status" -eq 1 ]]
 	done
 }

@@ -333,7 +333,7 @@ for line in sys.stdin:
 	expect 2 "$RSEQKIT" inspect "$(($(cat /proc/sys/kernel/pid_max) + 1))"
 	assert_says "there is no process"
 	expect 2 sh -c 'exec "$0" inspect $$' "$RSEQKIT"
-	assert_says "is this one"
+	assert_says "is this program"
 	start python3 -c 'import os, time
 pid = os.fork()
 pid or os._exit(0)
@@ -346,7 +346,7 @@ time.sleep(60)'
 	kernel_thread=$(awk '/^Name:.kthreadd$/ {print FILENAME}' /proc/[0-9]*/status 2>/dev/null | tr -dc 0-9)
 	[ -n "$kernel_thread" ] || skip "no kernel threads to be seen here"
 	expect 2 "$RSEQKIT" inspect "$kernel_thread"
-	assert_says "a thread of the kernel"
+	assert_says "is a kernel thread"
 }
 
 @test "a process that is being traced: exit 2, and the tracer is named" {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bench.c - `rseqkit bench`: the options, and which benches are run. */
+/* bench.c - `rseqkit bench`: reads the options, and selects the benches to run. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
@@ -26,47 +26,47 @@
 static const char help[] =
 	"Usage: rseqkit bench [OPTION...] [BENCH...]\n"
 	"\n"
-	"Measures operations of rseqkit beside what else one would use for the same job,\n"
-	"interleaved in one run, at many code placements. Without a BENCH all are run.\n"
+	"Measures operations of rseqkit and of alternatives for the same job, interleaved\n"
+	"in one run, at many code placements. Without a BENCH, runs all of them.\n"
 	"\n"
-	"  -t, --time SECONDS  time to measure, 0.01 to 3600, in all; more time finds more\n"
-	"                      undisturbed moments; default: seconds per bench, 50 at most\n"
-	"  -n, --threads LIST  numbers of threads, as in 1,2,4; default: 1, 2 and twice the\n"
-	"                      number of CPUs; some benches are always measured with 1\n"
+	"  -t, --time SECONDS  total time to measure, 0.01 to 3600; more time gives less noise;\n"
+	"                      default: some seconds per bench, at most 50\n"
+	"  -n, --threads LIST  numbers of threads, such as 1,2,4; default: 1, 2 and twice the\n"
+	"                      number of CPUs; some benches always use 1\n"
 	"  -l, --list          list the benches and their contenders\n"
-	"  -j, --json          JSON instead of text\n"
-	"  -o, --output FILE   write the JSON into FILE as well\n"
-	"  -p, --plot DIR      make pictures in DIR, SVG and PNG, with gnuplot; the numbers of\n"
-	"                      threads then go up to four times the number of CPUs\n"
-	"  -r, --report DIR    make index.html in DIR: charts, tables, and what to conclude,\n"
-	"                      with as many threads as --plot; both make DIR\n"
-	"  -f, --from FILE     measure nothing: take the figures from JSON that was written\n"
+	"  -j, --json          write JSON instead of text\n"
+	"  -o, --output FILE   also write the JSON into FILE\n"
+	"  -p, --plot DIR      draw pictures in DIR, SVG and PNG, with gnuplot; by default with\n"
+	"                      up to four times as many threads as CPUs; creates DIR\n"
+	"  -r, --report DIR    write index.html in DIR: charts, tables and conclusions; with as\n"
+	"                      many threads as --plot; creates DIR\n"
+	"  -f, --from FILE     don't measure: read the figures from JSON that was written\n"
 	"                      before, for --plot and --report\n"
-	"  -h, --help          this text\n"
+	"  -h, --help          show this text\n"
 	"\n"
 	"Exit status: 0 measured, 2 wrong usage, a worker that is missing or fails,\n"
-	"or output that can't be made, 3 none of the contenders can run here.\n";
+	"or output that can't be written, 3 no contender can run here.\n";
 
 struct settings {
 	double seconds;
 	unsigned threads[BENCH_THREAD_COUNTS_MAX];
 	unsigned thread_counts;
 	const char *output; /* a file, or NULL */
-	struct file file;   /* that one, when it was looked at */
+	struct file file;   /* `output`, once it is open */
 	const char *plot;   /* a folder, or NULL */
 	const char *report; /* a folder, or NULL */
 	const char *from;   /* a file, or NULL */
 	bool json, list;
 };
 
-/* Adds a number of threads unless it is there. */
+/* Adds a number of threads, unless the list already has it. */
 static bool add_threads(struct settings *s, unsigned threads)
 {
 	for (unsigned i = 0; i < s->thread_counts; i++)
 		if (s->threads[i] == threads)
 			return true;
 	if (s->thread_counts == BENCH_THREAD_COUNTS_MAX) {
-		complain("--threads: more than %d numbers", BENCH_THREAD_COUNTS_MAX);
+		complain("--threads takes at most %d numbers", BENCH_THREAD_COUNTS_MAX);
 		return false;
 	}
 	s->threads[s->thread_counts++] = threads;
@@ -87,7 +87,7 @@ static bool parse_threads(struct settings *s, const char *list)
 	return good;
 }
 
-/* Returns -1 to go on, or an exit code. */
+/* Returns -1 to continue, or an exit code. */
 static int parse(struct settings *s, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -141,7 +141,7 @@ static int parse(struct settings *s, int argc, char **argv)
 	return -1;
 }
 
-/* Marks the benches that are named, or all. */
+/* Selects the named benches; all if none is named. */
 static bool choose(struct bench_run *run, char **names)
 {
 	for (unsigned i = 0; i < run->count; i++)
@@ -153,7 +153,7 @@ static bool choose(struct bench_run *run, char **names)
 			if (strcmp(run->benches[i].name, names[0]) == 0)
 				found = run->benches[i].selected = true;
 		if (!found) {
-			complain("no bench '%s'; 'rseqkit bench --list' lists them", names[0]);
+			complain("unknown bench '%s'; 'rseqkit bench --list' shows all", names[0]);
 			return false;
 		}
 	}
@@ -169,7 +169,7 @@ static bool measured_any(const struct bench_run *run)
 	return false;
 }
 
-/* Makes it if it isn't there. */
+/* Can files be created in the folder? Creates the folder if it doesn't exist. */
 static bool can_fill(const char *folder)
 {
 	struct stat status;
@@ -184,7 +184,7 @@ static bool can_fill(const char *folder)
 	return error == 0;
 }
 
-/* Is there all that pictures and the report need? */
+/* Is everything available that pictures and the report need? */
 static bool can_show(const struct settings *s)
 {
 	return (s->plot == NULL || (can_fill(s->plot) && plot_can())) && (s->report == NULL || can_fill(s->report));
@@ -196,7 +196,7 @@ static bool show(const struct settings *s, const struct figures *figures)
 	       (s->report == NULL || page_write(figures, s->report, !s->json));
 }
 
-/* From figures that were measured before. */
+/* Handles --from: shows figures that were measured before. */
 static int show_file(const struct settings *s, char **names)
 {
 	struct figures figures = {0};
@@ -204,14 +204,14 @@ static int show_file(const struct settings *s, char **names)
 
 	if ((s->plot == NULL && s->report == NULL) || names[0] != NULL || s->output != NULL || s->json || s->list || s->seconds > 0 ||
 	    s->thread_counts > 0)
-		complain("--from goes with --plot or --report, and with nothing that is measured");
+		complain("--from needs --plot or --report, and excludes all other options and benches");
 	else
 		good = can_show(s) && figures_read(&figures, s->from) && show(s, &figures);
 	figures_release(&figures);
 	return good ? EXIT_CLEAN : EXIT_USAGE;
 }
 
-/* Text, JSON, pictures, as was asked for. */
+/* Writes text, JSON, pictures and the report, as requested. */
 static bool put_out(const struct bench_run *run, struct settings *s)
 {
 	json_object *report = bench_json(run);
@@ -245,7 +245,7 @@ static int run_benches(struct bench_run *run, struct settings *s, char **names)
 		bench_print_list(run);
 		return EXIT_CLEAN;
 	}
-	/* Known before a minute is spent. */
+	/* Checked before a minute of measuring. */
 	if ((s->output != NULL && !file_open(&s->file, s->output)) || !can_show(s))
 		return EXIT_USAGE;
 	if (!bench_measure(run, s->threads, s->thread_counts, s->seconds))
@@ -263,7 +263,7 @@ static void default_threads(struct settings *s)
 		(void)(add_threads(s, 1) && add_threads(s, 2) && add_threads(s, 2 * cpus));
 		return;
 	}
-	/* A picture over threads: powers of two up to the CPUs, and multiples of these. */
+	/* For pictures over threads: powers of two below the number of CPUs, and up to four times that number. */
 	for (unsigned threads = 1; threads < cpus; threads *= 2)
 		(void)add_threads(s, threads);
 	for (unsigned times = 1; times <= 4; times++)
@@ -280,7 +280,7 @@ int cmd_bench(int argc, char **argv)
 	status = parse(&s, argc, argv);
 	if (status >= 0)
 		return status;
-	signal(SIGXFSZ, SIG_IGN); /* what gets too large for the process is told as what the disk has no room for */
+	signal(SIGXFSZ, SIG_IGN); /* a file that exceeds the process's limit is reported like a full disk */
 	if (s.from != NULL)
 		return show_file(&s, argv + optind);
 	if (s.thread_counts == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_report.c - the figures of `rseqkit bench`, as tables for people and as JSON for programs. */
+/* bench_report.c - prints the figures of `rseqkit bench` as tables, and writes them as JSON. */
 #define _GNU_SOURCE
 #include "bench.h"
 
@@ -20,7 +20,7 @@
 
 enum { NAME, FAMILY, MODEL, IMPLEMENTER, PART, FIELDS };
 
-/* The value, if it is the line of that field. */
+/* Stores the value if the line has this field. */
 static void take_field(const char *line, const char *field, char *value, size_t size)
 {
 	size_t length = strlen(field);
@@ -29,7 +29,10 @@ static void take_field(const char *line, const char *field, char *value, size_t 
 		copy_printable(value, size, line + length + strspn(line + length, ": \t"));
 }
 
-/* The processor in name[size], with what tells one apart whose name is "AMD EPYC"; empty where /proc/cpuinfo doesn't say. */
+/*
+ * Stores the processor's name in name[size], with family and model, because names such as "AMD EPYC" are ambiguous. Empty if
+ * /proc/cpuinfo has no name.
+ */
 static void cpu_model(char *name, size_t size)
 {
 	static const char *const names[FIELDS] = {"model name", "cpu family", "model", "CPU implementer", "CPU part"};
@@ -66,7 +69,7 @@ void bench_print_list(const struct bench_run *run)
 	}
 }
 
-/* What there is room for: in 40 columns the median and the ratio, in 63 the spread as well, in 83 the rest; and a bar. */
+/* 40 columns show median and ratio, 63 also the spread, 83 all figures. More columns show a bar. */
 enum room { ROOM_FOR_RATIO = 40, ROOM_FOR_SPREAD = 63, ROOM_FOR_ALL = 83 };
 
 static enum room room(void)
@@ -130,7 +133,7 @@ static void print_heads(void)
 
 static void print_group(const struct bench_run *run, const struct bench_group *group)
 {
-	/* Ratios are to the first contender, which is ours. */
+	/* Each figure is divided by that of the first contender, which is rseqkit. */
 	double reference = is_available(group, 0) ? group->cells[0].figure.median : 0, greatest = 0;
 	char title[160];
 
@@ -144,7 +147,7 @@ static void print_group(const struct bench_run *run, const struct bench_group *g
 	print_line(stdout, 0, 2, "  rounds %u, rseq owned by %s", group->rounds,
 		   run->owners[group->bench->contenders[0].environment]);
 	if (group->rounds < BENCH_ROUNDS_FEW && greatest > 0) {
-		snprintf(title, sizeof(title), "  only %u round%s: more time (--time) finds more undisturbed moments\n",
+		snprintf(title, sizeof(title), "  only %u round%s, so figures are noisy; raise --time\n",
 			 group->rounds, group->rounds == 1 ? "" : "s");
 		print_coloured(COLOUR_YELLOW, title);
 	}
@@ -161,11 +164,11 @@ void bench_print_text(const struct bench_run *run)
 	cpu_model(model, sizeof(model));
 	snprintf(text, sizeof(text),
 		 "Nanoseconds of CPU time per operation: median, min and max over %u code placements\n"
-		 "(%u in a PIE, %u in a program that is none), the best of all rounds at each. The\n"
-		 "ratio is to the first contender's median. What has a * doesn't do the job: it is\n"
-		 "there for comparison only. CPUs: %u, %s\n%s\n",
+		 "(%u in a PIE, %u in a non-PIE program), each with its best round. The ratio is the\n"
+		 "median divided by that of the first contender. A contender with a * doesn't do the\n"
+		 "job, and is listed for comparison only. CPUs: %u, %s\n%s\n",
 		 BENCH_MODES * run->placements, run->placements, run->placements, run->cpus, model[0] ? model : "unknown",
-		 room() == ROOM_FOR_ALL ? "" : "More columns, or --json, have all figures.\n");
+		 room() == ROOM_FOR_ALL ? "" : "A wider terminal, or --json, shows all figures.\n");
 	for (char *c = text; room() != ROOM_FOR_ALL && *c != '\0'; c++)
 		if (*c == '\n' && c[1] != '\n' && c[1] != '\0')
 			*c = ' ';
@@ -183,7 +186,7 @@ static void put_ns(json_object *object, const char *key, double ns)
 	json_put(object, key, json_object_new_double_s(ns, text));
 }
 
-/* Of a hundred there are no parts that count. */
+/* Two digits: a fraction of a per cent isn't significant. */
 static void put_share(json_object *object, const char *key, double share)
 {
 	char text[32];
@@ -224,7 +227,7 @@ static json_object *unavailable_json(const struct bench_group *group, unsigned c
 	return entry;
 }
 
-/* NULL where the C library doesn't tell. */
+/* Returns NULL if the C library has no name for itself. */
 static const char *libc_name(char *name, size_t size)
 {
 #ifdef _CS_GNU_LIBC_VERSION
@@ -238,7 +241,7 @@ static const char *libc_name(char *name, size_t size)
 #endif
 }
 
-/* UTC, as in 2026-02-28T12:34:56Z. */
+/* Writes the time in UTC, such as 2026-02-28T12:34:56Z. */
 static const char *put_time(char *text, size_t size)
 {
 	time_t now = time(NULL);
@@ -263,7 +266,7 @@ static json_object *machine_json(const struct bench_run *run)
 	return machine;
 }
 
-/* Of the benches that were measured: contenders in their order, which results alone don't tell if one is missing. */
+/* Lists the measured benches with their contenders in order. Results alone don't show the order if a contender is missing. */
 static json_object *benches_json(const struct bench_run *run)
 {
 	json_object *benches = json_object_new_array();

@@ -2,9 +2,9 @@
 /*
  * chart.c - the charts of the report (page.h).
  *
- * SVG whose places along an axis are in percent and whose sizes are in pixels: a chart is as wide as the reader's
- * window, and its text stays as large as the page's. Colours come from the page's style, which has them for light and
- * for dark. Series differ in patterns, dashes and shapes, too.
+ * The charts are SVG. Positions along an axis are in per cent, and sizes are in pixels. So a chart is as wide as the
+ * reader's window, and its text is as large as the page's. Colours come from the page's style, which defines them for light
+ * and dark. Series also differ in patterns, dashes and shapes.
  */
 #define _GNU_SOURCE
 #include "html.h"
@@ -15,19 +15,19 @@
 
 #include "explain.h"
 
-#define ROW 20	    /* pixels of a bar, with what is around it */
+#define ROW 20	    /* pixels of a bar with its margins */
 #define BAR 14
 #define LINES 300   /* height of a chart over threads */
 #define LOOKS 8	    /* of lines, in the style as .c0 to .c7 */
-#define DECADES 100 /* axes that span more have only these */
+#define DECADES 100 /* an axis with a larger range has ticks only at decades */
 
-/* An axis: what is at its ends. */
+/* An axis, with the values at its ends. */
 struct axis {
 	double least, greatest;
 	bool logarithmic;
 };
 
-/* In percent. */
+/* Returns the position of a value on the axis in per cent. */
 static double place(const struct axis *axis, double value)
 {
 	double part = axis->logarithmic ? log(value / axis->least) / log(axis->greatest / axis->least) :
@@ -36,7 +36,7 @@ static double place(const struct axis *axis, double value)
 	return 100 * (part < 0 ? 0 : part > 1 ? 1 : part);
 }
 
-/* The next number of the axis after `value`, or the first one; 0 at its end. */
+/* Returns the next tick of the axis after `value`, or the first one if `value` is 0; 0 at the end of the axis. */
 static double next_tick(const struct axis *axis, double value)
 {
 	double step;
@@ -78,7 +78,7 @@ void page_chart_shapes(FILE *page)
 	fputs("</defs></svg>\n", page);
 }
 
-/* Lines at the numbers of the axis, in a picture of this height. */
+/* Draws lines at the ticks of the axis, in a picture of this height. */
 static void put_grid(FILE *page, const struct axis *axis, int height)
 {
 	for (double tick = 0; (tick = next_tick(axis, tick)) != 0;)
@@ -88,7 +88,7 @@ static void put_grid(FILE *page, const struct axis *axis, int height)
 		height);
 }
 
-/* The bar of a contender with one number of threads, its spread, and its ratio as a number. */
+/* Draws the bar of a contender with one number of threads, its spread, and its ratio as a number. */
 static void put_bar(FILE *page, const struct axis *axis, const struct figure *f, double of, int series, int y)
 {
 	double base = place(axis, axis->logarithmic ? 1 : 0), end = place(axis, f->median / of);
@@ -173,11 +173,11 @@ void page_chart_ratios(FILE *page, const struct figures *figures, const struct f
 			i, groups[i]->threads, groups[i]->threads == 1 ? "" : "s");
 	fputs("</ul>\n<figcaption>Time per operation, ", page);
 	html_put(page, figures_references(bench, groups, count, of));
-	fprintf(page, " = 1%s. Whiskers: the least and the greatest over placements.</figcaption>\n</figure>\n",
+	fprintf(page, " = 1%s. Whiskers: least and greatest over placements.</figcaption>\n</figure>\n",
 		axis.logarithmic ? ", on a logarithmic axis" : "");
 }
 
-/* The line of a contender: segments, spreads, points. */
+/* Draws the line of a contender: segments, spreads and points. */
 static void put_line(FILE *page, const struct figures_bench *bench, unsigned contender, const struct axis *x,
 		     const struct axis *y)
 {
@@ -241,7 +241,7 @@ void page_chart_threads(FILE *page, const struct figures_bench *bench)
 		fputs("</li>", page);
 	}
 	fprintf(page,
-		"</ul>\n<figcaption>CPU time of an operation%s, over the number of threads. Perfect scaling "
-		"is a level line.</figcaption>\n</figure>\n",
+		"</ul>\n<figcaption>CPU time of an operation%s, over the number of threads. With perfect scaling "
+		"the line is level.</figcaption>\n</figure>\n",
 		y.logarithmic ? " (logarithmic)" : "");
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conclude.c - what follows from the figures of a bench, in sentences (conclude.h, page.h).
+ * conclude.c - writes conclusions from the figures of a bench, in sentences (conclude.h, page.h).
  *
- * Two whose spreads overlap are said to take about as long, whatever their medians; a figure of few rounds, or a reference
- * that varies by its placement, is said to be that. What doesn't do the job is never called the fastest: it is named for
- * comparison only.
+ * Two contenders whose spreads overlap count as equally fast, whatever their medians. The text names figures of few rounds,
+ * and a reference that varies by its placement. A contender that doesn't do the job is never called the fastest: it is
+ * listed for comparison only.
  */
 #define _GNU_SOURCE
 #include "conclude.h"
@@ -20,14 +20,14 @@
 #include "explain.h"
 #include "load.h"
 
-#define SPREAD_WIDE 1.25 /* greatest by least */
-#define SCALES 1.15	 /* what takes no longer than this, with more threads, is said to scale */
+#define SPREAD_WIDE 1.25 /* greatest divided by least */
+#define SCALES 1.15	 /* a contender scales if its time with more threads grows by no more than this factor */
 
-/* A contender beside the reference. */
+/* A contender that is compared with the reference. */
 struct rival {
 	const char *name;
 	double ratio;
-	enum side { LESS, AS_LONG, MORE, NO_RIVAL } side; /* the last: it doesn't do the job */
+	enum side { LESS, AS_LONG, MORE, NO_RIVAL } side; /* NO_RIVAL: it doesn't do the job */
 };
 
 static int compare_rivals(const void *a, const void *b)
@@ -55,7 +55,7 @@ static unsigned find_rivals(const struct figures_bench *bench, const struct figu
 	return count;
 }
 
-/* The rivals of one side, with their ratios, as a sentence; nothing if there are none. */
+/* Writes the rivals of one side with their ratios as a sentence; nothing if there are none. */
 static void put_side(FILE *page, const char *beginning, const struct rival *rivals, unsigned count, enum side side)
 {
 	const char *before = beginning;
@@ -91,14 +91,14 @@ static void put_comparison(FILE *page, const struct figures_bench *bench, const 
 	html_put(page, bench->contenders[group->reference].name);
 	fprintf(page, " takes %s (%s to %s).", figures_time(ours->median, median),
 		figures_time_as(ours->min, ours->median, min), figures_time_as(ours->max, ours->median, max));
-	put_side(page, " Less: ", rivals, count, LESS);
-	put_side(page, " About as long, with spreads that overlap: ", rivals, count, AS_LONG);
-	put_side(page, " More: ", rivals, count, MORE);
+	put_side(page, " Faster: ", rivals, count, LESS);
+	put_side(page, " No clear difference (spreads overlap): ", rivals, count, AS_LONG);
+	put_side(page, " Slower: ", rivals, count, MORE);
 	put_side(page, " For comparison only: ", rivals, count, NO_RIVAL);
 	fputs("</li>\n", page);
 }
 
-/* How much longer each contender takes with the threads of `to` than with those of `from`. */
+/* Writes how much longer each contender takes with the threads of `to` than with those of `from`. */
 static void put_scaling(FILE *page, const struct figures_bench *bench, const struct figures_group *from,
 			const struct figures_group *to)
 {
@@ -118,12 +118,12 @@ static void put_scaling(FILE *page, const struct figures_bench *bench, const str
 	fputs("<li><strong>From ", page);
 	put_threads(page, from->threads);
 	fprintf(page, " to %u:</strong> an operation takes", to->threads);
-	put_side(page, " about as long, at most 1.15 times: ", grown, count, AS_LONG);
+	put_side(page, " about as long (at most 1.15 times): ", grown, count, AS_LONG);
 	put_side(page, grown[0].side == AS_LONG ? " Longer: " : " longer: ", grown, count, MORE);
 	fputs("</li>\n", page);
 }
 
-/* What is weak in these figures. */
+/* Writes why these figures may be doubtful. */
 static void put_doubts(FILE *page, const struct figures_bench *bench, const struct figures_group *group)
 {
 	const struct figure *ours = &group->figures[group->reference];
@@ -131,7 +131,7 @@ static void put_doubts(FILE *page, const struct figures_bench *bench, const stru
 	if (group->rounds < BENCH_ROUNDS_FEW) {
 		fputs("<li class='doubt'>With ", page);
 		put_threads(page, group->threads);
-		fprintf(page, " there %s only %u round%s: more time finds more undisturbed moments.</li>\n",
+		fprintf(page, " there %s only %u round%s, so figures are noisy.</li>\n",
 			group->rounds == 1 ? "was" : "were", group->rounds, group->rounds == 1 ? "" : "s");
 	}
 	if (ours->max > SPREAD_WIDE * ours->min) {
@@ -140,7 +140,7 @@ static void put_doubts(FILE *page, const struct figures_bench *bench, const stru
 		fputs(", ", page);
 		html_put(page, bench->contenders[group->reference].name);
 		fprintf(page,
-			" takes %.2f times as long at its worst placement as at its best: a difference below that says "
+			" takes %.2f times as long at its worst placement as at its best. Smaller differences mean "
 			"little.</li>\n",
 			ours->max / ours->min);
 	}
@@ -153,7 +153,7 @@ void page_conclude(FILE *page, const struct figures *figures, const struct figur
 
 	fputs("<ul class='conclusions'>\n", page);
 	if (!explain_same_job(bench->name))
-		fputs("<li>These contenders do different work: what takes least isn't the best.</li>\n", page);
+		fputs("<li>These contenders do different work, so the fastest isn't necessarily the best.</li>\n", page);
 	for (unsigned i = 0; i < count; i++)
 		put_comparison(page, bench, groups[i]);
 	if (count > 1)
@@ -175,10 +175,10 @@ void page_conclude(FILE *page, const struct figures *figures, const struct figur
 }
 
 const char conclude_legend[] =
-	"Ratios in brackets are to the time of the contender that is named first. What is named for comparison only doesn't do "
-	"the job: it loses operations, or does nothing.";
+	"A ratio in brackets is the contender's time divided by that of the contender named first. A contender listed for "
+	"comparison only doesn't do the job: it loses operations, or does nothing.";
 
-/* Text that grows; what has no room is left out. */
+/* Text that grows. Words that don't fit are dropped. */
 struct sentence {
 	char *text;
 	size_t length;
@@ -230,7 +230,7 @@ static void say_bounds(struct sentence *s, const struct rival *rivals, unsigned 
 	say(s, "%s", before[0] == ',' ? "." : "");
 }
 
-/* Of contenders that do different work: only how far apart they are. */
+/* For contenders that do different work: says only how far apart they are. */
 static void say_range(struct sentence *s, const struct figures_bench *bench, const struct figures_group *group)
 {
 	unsigned least = (unsigned)group->reference, greatest = least;
@@ -259,7 +259,7 @@ const char *conclude_bench(const struct figures_bench *bench, char *text)
 			last = &bench->groups[i];
 		}
 	if (first == NULL) {
-		say(&s, "nothing could be measured.");
+		say(&s, "no contender could run.");
 	} else if (!explain_same_job(bench->name)) {
 		say_range(&s, bench, first);
 	} else {
@@ -291,19 +291,19 @@ bool conclude_doubt(const struct figures *figures, char *text)
 	if (figures->busy > BENCH_BUSY)
 		say(&s,
 		    "The machine was busy: other programs, or the host of a virtual machine, took %.0f %% of its CPUs' time "
-		    "meanwhile. Small differences mean nothing then, above all with several threads.",
+		    "during the run. Small differences mean nothing, especially with several threads.",
 		    100 * figures->busy);
 	if (few > 0)
-		say(&s, "%s%s of the %u measurements had fewer than %d rounds, too few to find undisturbed moments.",
+		say(&s, "%s%s of the %u measurements had fewer than %d rounds, so their figures are noisy.",
 		    s.length > 0 ? " " : "", few == groups ? "All" : few == 1 ? "One" : "Some", groups, BENCH_ROUNDS_FEW);
 	if (s.length > 0)
-		say(&s, " Measure again on an idle machine, or with more time (--time).");
+		say(&s, " Measure again on an idle machine, or raise --time.");
 	return s.length > 0;
 }
 
-/* Sentences are easier to read in lines that aren't long, however wide the terminal is. */
+/* Sentences are easier to read in short lines, even on a wide terminal. */
 #define COLUMNS_MOST 80
-#define COLUMNS_NARROW 60 /* below this what is said of a bench begins on a line of its own */
+#define COLUMNS_NARROW 60 /* with fewer columns the sentences of a bench begin on a new line */
 
 static int columns(void)
 {
@@ -312,7 +312,7 @@ static int columns(void)
 	return there == 0 || there > COLUMNS_MOST ? COLUMNS_MOST : there;
 }
 
-/* Words, in lines that begin with `indent` blanks; the cursor is behind them in the first one. */
+/* Prints words in lines that begin with `indent` blanks. In the first line the cursor is already after the blanks. */
 static void print_words(const char *text, int indent)
 {
 	int column = indent;
@@ -334,7 +334,7 @@ void conclude_print(const struct figures *figures)
 {
 	char text[CONCLUSION_SIZE];
 
-	print_coloured(COLOUR_BOLD, "What to conclude");
+	print_coloured(COLOUR_BOLD, "Conclusions");
 	putchar('\n');
 	if (conclude_doubt(figures, text)) {
 		print_coloured(COLOUR_YELLOW, "  Careful: ");

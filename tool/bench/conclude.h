@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conclude.h - what follows from figures, in sentences: for the text and for the page. */
+/* conclude.h - conclusions from figures, in sentences: for the text and for the page. */
 #ifndef RK_TOOL_BENCH_CONCLUDE_H
 #define RK_TOOL_BENCH_CONCLUDE_H
 
@@ -7,19 +7,19 @@
 
 #define CONCLUSION_SIZE 640
 
-/* A bench in one line, in text[CONCLUSION_SIZE]: with its least and its greatest number of threads. */
+/* Describes a bench in one line, with its least and its greatest number of threads. Returns `text`[CONCLUSION_SIZE]. */
 const char *conclude_bench(const struct figures_bench *bench, char *text);
 
-/* How these lines are to be read; fits in a line of a page, not of a terminal. */
+/* Explains these lines. Fits in one line of a page, but not of a terminal. */
 extern const char conclude_legend[];
 
 /*
- * What makes all figures of a run doubtful, in text[CONCLUSION_SIZE]: a busy machine, few rounds. Returns false if there is
- * nothing.
+ * Describes in text[CONCLUSION_SIZE] what makes all figures of a run doubtful: a busy machine, or few rounds. Returns false
+ * if there is no doubt.
  */
 bool conclude_doubt(const struct figures *figures, char *text);
 
-/* Prints both on stdout, for a terminal of 80 columns. */
+/* Prints all conclusions on stdout, for a terminal of at most 80 columns. */
 void conclude_print(const struct figures *figures);
 
 #endif /* RK_TOOL_BENCH_CONCLUDE_H */

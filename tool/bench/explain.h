@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * explain.h - what contenders are, what they need, and when they are the right choice: for the report.
+ * explain.h - explains for the report what contenders are, what they need, and when they are the right choice.
  *
- * Which contenders there are is the workers' knowledge; a figure of one that isn't explained here is shown as it is. Every
- * contender that `rseqkit bench --list` has is explained, which a test sees to.
+ * Only the workers know which contenders exist. A contender without an explanation is shown without one. A test checks that
+ * every contender of `rseqkit bench --list` has an explanation.
  */
 #ifndef RK_TOOL_BENCH_EXPLAIN_H
 #define RK_TOOL_BENCH_EXPLAIN_H
@@ -11,18 +11,18 @@
 #include <stdbool.h>
 
 struct explanation {
-	const char *bench, *contender;	 /* what ends in '*' is the beginning of names; bench: NULL for any */
+	const char *bench, *contender;	 /* a name, or a beginning of names that ends with '*'; bench: NULL for any */
 	const char *what, *needs, *when; /* needs: NULL for nothing */
-	const char *instead; /* what it does instead of the job, so that nobody can choose it; NULL if it does the job */
+	const char *instead; /* what it does instead of the job, so that it is no choice; NULL if it does the job */
 };
 
-/* NULL if there is none. */
+/* Returns NULL if there is no explanation. */
 const struct explanation *explain(const char *bench, const char *contender);
 
-/* Does it do what the bench is about, so that it can be the fastest? */
+/* Does the contender do the job of the bench, so that it can be the fastest? */
 bool explain_does_job(const char *bench, const char *contender);
 
-/* Have the contenders of the bench the same job, so that one of them is the fastest? */
+/* Do the contenders of the bench do the same job, so that one of them is the fastest? */
 bool explain_same_job(const char *bench);
 
 #endif /* RK_TOOL_BENCH_EXPLAIN_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* figures.c - reads the JSON of `rseqkit bench`, and believes nothing of it (figures.h). */
+/* figures.c - reads the JSON of `rseqkit bench`, and checks all of it (figures.h). */
 #define _GNU_SOURCE
 #include "figures.h"
 
@@ -12,12 +12,12 @@
 #include "common/output.h"
 #include "tool.h"
 
-/* Less is nothing in a report, and more no operation: no ratio of the two is too much for an axis. */
+/* Plausible limits of a figure. The ratio of two figures within them fits on an axis. */
 #define NS_MIN 1e-4
 #define NS_MAX 1e12
 #define SECONDS_MAX 1e9
 
-/* Where in which report something is wrong. */
+/* A place in a report, for messages. */
 struct place {
 	const char *source, *array;
 	size_t index;
@@ -40,7 +40,7 @@ static json_object *member(json_object *object, const char *key)
 													NULL;
 }
 
-/* Text that may be missing, without what could harm a terminal. */
+/* Stores text without characters that could harm a terminal; `otherwise` if the text is missing. */
 static void take_text(json_object *object, const char *key, const char *otherwise, char *text, size_t size)
 {
 	json_object *value = member(object, key);
@@ -58,7 +58,7 @@ static bool is_name(const char *text)
 	return good;
 }
 
-/* A name in name[32]. */
+/* Stores a name in name[32]. */
 static bool take_name(json_object *value, const char *what, char *name, const struct place *place)
 {
 	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
@@ -68,7 +68,7 @@ static bool take_name(json_object *value, const char *what, char *name, const st
 		memcpy(name, text, strlen(text) + 1);
 		return true;
 	}
-	snprintf(complaint, sizeof(complaint), "no \"%s\", or not a name", what);
+	snprintf(complaint, sizeof(complaint), "\"%s\" is missing or not a name", what);
 	return wrong(place, complaint);
 }
 
@@ -80,10 +80,10 @@ static bool take_number(json_object *object, const char *key, double min, double
 
 	if (json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double)) {
 		*number = json_object_get_double(value);
-		if (*number >= min && *number <= max) /* neither is true of a NaN */
+		if (*number >= min && *number <= max) /* false for a NaN */
 			return true;
 	}
-	snprintf(complaint, sizeof(complaint), "no \"%s\", or not a number from %g to %g", key, min, max);
+	snprintf(complaint, sizeof(complaint), "\"%s\" is missing or not a number from %g to %g", key, min, max);
 	return wrong(place, complaint);
 }
 
@@ -114,7 +114,7 @@ static struct figures_bench *get_bench(struct figures *figures, const char *name
 	return bench;
 }
 
-/* Its index, or -1. */
+/* Returns the contender's index, or -1. Adds the contender if it is new. */
 static int get_contender(struct figures_bench *bench, const char *name, const struct place *place)
 {
 	for (unsigned i = 0; i < bench->contender_count; i++)
@@ -141,7 +141,7 @@ static struct figures_group *get_group(struct figures_bench *bench, unsigned thr
 	return &bench->groups[bench->group_count++];
 }
 
-/* An entry of "benches": the order of contenders, and what a bench is about. */
+/* Reads an entry of "benches": the order of contenders, and the description of the bench. */
 static bool take_bench(struct figures *figures, json_object *entry, const struct place *place)
 {
 	json_object *contenders = member(entry, "contenders");
@@ -153,7 +153,7 @@ static bool take_bench(struct figures *figures, json_object *entry, const struct
 		return false;
 	take_text(entry, "what", "", bench->what, sizeof(bench->what));
 	if (!json_object_is_type(contenders, json_type_array))
-		return wrong(place, "no array \"contenders\"");
+		return wrong(place, "array \"contenders\" is missing");
 	for (size_t i = 0; i < json_object_array_length(contenders); i++)
 		if (!take_name(json_object_array_get_idx(contenders, i), "contenders", name, place) ||
 		    get_contender(bench, name, place) < 0)
@@ -161,7 +161,7 @@ static bool take_bench(struct figures *figures, json_object *entry, const struct
 	return true;
 }
 
-/* What an entry of "results" or "unavailable" is about. */
+/* Reads the bench, the contender and the number of threads of an entry of "results" or "unavailable". */
 static bool take_subject(struct figures *figures, json_object *entry, const struct place *place,
 			 struct figures_bench **bench, struct figures_group **group, int *contender)
 {
@@ -195,7 +195,7 @@ static bool take_result(struct figures *figures, json_object *entry, const struc
 	if (f.min < NS_MIN)
 		return wrong(place, "takes no time");
 	if (figure_is_there(&group->figures[contender]))
-		return wrong(place, "a second figure of the same");
+		return wrong(place, "duplicate figure");
 	group->figures[contender] = f;
 	take_text(entry, "library", "", bench->contenders[contender].library,
 		  sizeof(bench->contenders[contender].library));
@@ -222,7 +222,7 @@ static bool take_all(struct figures *figures, json_object *report, const char *s
 	struct place place = {source, array, 0};
 
 	if (!json_object_is_type(entries, json_type_array)) {
-		complain("%s: no array \"%s\"", source, array);
+		complain("%s: array \"%s\" is missing", source, array);
 		return false;
 	}
 	for (; place.index < json_object_array_length(entries); place.index++)
@@ -261,7 +261,7 @@ bool figures_take(struct figures *figures, json_object *report, const char *sour
 		return wrong(&top, "out of memory");
 	if (!json_object_is_type(schema, json_type_string) ||
 	    strcmp(json_object_get_string(schema), "rseqkit.bench/1") != 0)
-		return wrong(&top, "not of schema rseqkit.bench/1");
+		return wrong(&top, "\"schema\" is not rseqkit.bench/1");
 	take_text(machine, "model", "unknown processor", figures->model, sizeof(figures->model));
 	take_text(machine, "kernel", "unknown", figures->kernel, sizeof(figures->kernel));
 	take_text(machine, "libc", "unknown libc", figures->libc, sizeof(figures->libc));
@@ -273,7 +273,7 @@ bool figures_take(struct figures *figures, json_object *report, const char *sour
 	    !take_count(report, "placements", 1, UINT32_MAX, &figures->placements, &top) ||
 	    !take_number(report, "seconds", 0, SECONDS_MAX, &figures->seconds, &top))
 		return false;
-	/* Reports of earlier releases don't have this: their contenders are in the order of their results. */
+	/* Reports of earlier releases lack "benches". Then contenders are in the order of their results. */
 	if (member(report, "benches") != NULL && !take_all(figures, report, source, "benches", take_bench))
 		return false;
 	if (!take_all(figures, report, source, "results", take_result) ||

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* html.c - text of a report. */
+/* html.c - writes text of a report. */
 #include "html.h"
 
 void html_put(FILE *page, const char *text)

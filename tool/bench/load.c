@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * load.c - the load that isn't ours (load.h): other programs, and what a host takes away from a virtual machine.
+ * load.c - measures the load of other programs, and the time that a host takes from a virtual machine (load.h).
  *
- * Of CPUs that this process may not use nothing is counted: what runs there is no disturbance.
+ * CPUs that this process may not use aren't counted, because their load disturbs nothing.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -13,9 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TICKS_MIN 50 /* fewer say little: the kernel counts whole ticks */
+#define TICKS_MIN 50 /* fewer are too inexact, because the kernel counts whole ticks */
 
-/* User, nice, system, idle, iowait, irq, softirq, steal. The two of guests, which follow, are part of user and nice. */
+/* User, nice, system, idle, iowait, irq, softirq, steal. The next two, of guests, are contained in user and nice. */
 enum { IDLE = 3, IOWAIT = 4, KINDS = 8 };
 
 static void read_cpus(struct bench_load *load)
@@ -31,7 +31,7 @@ static void read_cpus(struct bench_load *load)
 		while (fgets(line, sizeof(line), file) != NULL) {
 			double t[KINDS] = {0};
 
-			/* The first line is of all CPUs. */
+			/* The first line is for all CPUs together, so it is skipped. */
 			if (!isdigit((unsigned char)line[3]) ||
 			    sscanf(line, "cpu%d %lf %lf %lf %lf %lf %lf %lf %lf", &cpu, &t[0], &t[1], &t[2], &t[3], &t[4], &t[5],
 				   &t[6], &t[7]) < IOWAIT + 2 ||
@@ -45,7 +45,7 @@ static void read_cpus(struct bench_load *load)
 	(void)fclose(file);
 }
 
-/* What a process has used, those of its threads that have ended included. */
+/* Returns the ticks that a process has used, including its ended threads. */
 static double read_process(pid_t pid)
 {
 	char path[48], line[1024], *end;
@@ -56,7 +56,7 @@ static double read_process(pid_t pid)
 	file = fopen(path, "re");
 	if (file == NULL)
 		return 0;
-	/* The name in brackets may have any character. */
+	/* The name in brackets may contain any character. */
 	if (fgets(line, sizeof(line), file) != NULL && (end = strrchr(line, ')')) != NULL)
 		(void)sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lf %lf", &user, &kernel);
 	(void)fclose(file);

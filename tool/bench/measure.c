@@ -2,10 +2,10 @@
 /*
  * measure.c - makes the figures of `rseqkit bench`.
  *
- * The invariant: one slice runs at a time, and what is compared is interleaved slice by slice. A round of a group
- * (one bench, one number of threads) visits every contender, PIE and not, at every placement; the groups take turns
- * round by round. What is kept of a contender at a placement is its best slice; the figure is the median of these
- * over placements.
+ * The invariant: one slice runs at a time, and contenders are interleaved slice by slice. A round of a group (one bench, one
+ * number of threads) runs every contender, in the PIE and in the other program, at every placement. The groups take turns
+ * round by round. At each placement the contender's best slice is kept. The figure is the median of the best slices over
+ * placements.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -22,16 +22,16 @@
 #include "tool.h"
 
 /*
- * Short, so that some slices are undisturbed; with more threads than CPUs long enough for preemptions to be part of
- * it.
+ * Slices are short, so that some are undisturbed. With more threads than CPUs they are long enough to contain
+ * preemptions.
  */
 #define SLICE_NS 300000.0
 #define SLICE_CROWDED_NS 6000000.0
 #define SLICE_MIN_NS 20000.0
 #define ITERATIONS_MIN 32
-#define ITERATIONS_MAX 1000000000000 /* no slice has so many: its worker doesn't tell the time */
-#define GROWTH_MAX 100 /* what few operations took says little about many */
-/* A whole run is over within a minute, however many benches there are, if it has the usual numbers of threads. */
+#define ITERATIONS_MAX 1000000000000 /* more mean that the worker reports wrong times */
+#define GROWTH_MAX 100 /* at most this factor at a time: the time of few operations predicts that of many badly */
+/* With the usual numbers of threads a whole run takes less than a minute, however many benches there are. */
 #define SECONDS_DEFAULT_MAX 50.0
 #define THREAD_COUNTS_USUAL 3
 
@@ -50,11 +50,11 @@ unsigned bench_usable_cpus(void)
 
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		return (unsigned)CPU_COUNT(&set);
-	online = sysconf(_SC_NPROCESSORS_ONLN); /* more than the set has room for */
+	online = sysconf(_SC_NPROCESSORS_ONLN); /* there are more CPUs than a cpu_set_t can hold */
 	return online > 0 ? (unsigned)online : 1;
 }
 
-/* A worker whose pid is 0 can't be had here; run->peers[] says why. */
+/* Returns a running worker, or NULL after an error. A worker with pid 0 isn't available here: run->peers[] has the reason. */
 static struct bench_worker *get_worker(struct bench_run *run, enum bench_mode mode, enum bench_environment environment)
 {
 	struct bench_worker *worker = &run->workers[mode][environment];
@@ -89,7 +89,7 @@ static bool environment_of(const char *condition, enum bench_environment *enviro
 	return true;
 }
 
-/* One line of the answer to "list". */
+/* Parses one line of the answer to "list". */
 static bool parse_line(struct bench_run *run, const char *line)
 {
 	struct bench *bench = run->count > 0 ? &run->benches[run->count - 1] : NULL;
@@ -135,7 +135,7 @@ bool bench_list(struct bench_run *run)
 	return line != NULL && run->placements > 0;
 }
 
-/* Runs one slice. `ns` is 0 if the contender turned out not to be available. */
+/* Runs one slice. Sets `ns` to 0 if the contender isn't available. */
 static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned contender_index, enum bench_mode mode,
 		      unsigned placement, uint64_t iterations, double *ns)
 {
@@ -171,8 +171,8 @@ static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned
 }
 
 /*
- * How many operations make a slice, from the fastest seen so far: a disturbed slice must not look like a slow
- * operation for good, so this grows whenever a faster one is seen.
+ * Returns the number of operations of a slice, computed from the fastest operation so far. A disturbed slice makes an
+ * operation look slow only until a faster slice is seen; then the number grows.
  */
 static uint64_t slice_iterations(const struct bench_contender *contender, double fastest_ns, double slice_ns)
 {
@@ -183,7 +183,7 @@ static uint64_t slice_iterations(const struct bench_contender *contender, double
 	return (uint64_t)(slice_ns / fastest_ns);
 }
 
-/* One slice into its cell; several while the right number of operations is still to be found. */
+/* Measures one slice of a cell. Measures several while the right number of operations isn't known yet. */
 static bool measure_cell(struct bench_run *run, struct bench_group *group, unsigned contender, enum bench_mode mode,
 			 unsigned placement, double slice_ns)
 {
@@ -206,7 +206,7 @@ static bool measure_cell(struct bench_run *run, struct bench_group *group, unsig
 			return true;
 		if (*fastest == 0 || ns / (double)n < *fastest)
 			*fastest = ns / (double)n;
-		/* The CPU time that one operation occupies: with more threads than CPUs, only so many run at once. */
+		/* Compute the CPU time of one operation. At most as many threads as CPUs run at once. */
 		ns = ns * at_once / ((double)n * group->threads);
 		if (*best == 0 || ns < *best)
 			*best = ns;
@@ -285,7 +285,7 @@ static bool make_groups(struct bench_run *run, const unsigned *threads, unsigned
 	return true;
 }
 
-/* The group that is furthest behind its share of the time. */
+/* Returns the group that has used the smallest part of its share of the time. */
 static struct bench_group *next_group(struct bench_run *run)
 {
 	struct bench_group *next = &run->groups[0];
@@ -296,7 +296,7 @@ static struct bench_group *next_group(struct bench_run *run)
 	return next;
 }
 
-/* With little time slices are shorter, so that there is at least one round. */
+/* Returns the length of a slice. If time is short, slices are shorter, so that there is at least one round. */
 static double slice_of(const struct bench_run *run, const struct bench_group *group, double group_ns)
 {
 	double slices = (double)group->bench->contender_count * BENCH_MODES * run->placements;

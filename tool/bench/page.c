@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* page.c - the report's page: what was measured, on what, how, and tables of it (page.h). */
+/* page.c - writes the report's page: the machine, the method, the conclusions, the charts and the tables (page.h). */
 #define _GNU_SOURCE
 #include "html.h"
 #include "page.h"
@@ -13,7 +13,7 @@
 #include "style.h"
 #include "tool.h"
 
-#define COLUMNS_MANY 3 /* of numbers of threads: a table that may be wider than a window */
+#define COLUMNS_MANY 3 /* a table with so many numbers of threads may be wider than a window */
 
 static void put_term(FILE *page, const char *term, const char *text)
 {
@@ -35,8 +35,8 @@ static void put_head(FILE *page, const struct figures *figures)
 	html_put(page, figures->model);
 	fprintf(page, "</title>\n<style>\n%s%s</style>\n</head>\n<body>\n", page_style, page_style_tables);
 	page_chart_shapes(page);
-	fputs("<main>\n<h1>What operations of rseqkit cost, and others</h1>\n<dl>\n", page);
-	snprintf(cpus, sizeof(cpus), "%u that could be used", figures->cpus);
+	fputs("<main>\n<h1>Costs of rseqkit's operations and of alternatives</h1>\n<dl>\n", page);
+	snprintf(cpus, sizeof(cpus), "%u usable", figures->cpus);
 	put_term(page, "Processor", figures->model);
 	put_term(page, "CPUs", cpus);
 	put_term(page, "Kernel", figures->kernel);
@@ -67,20 +67,20 @@ static void put_method(FILE *page, const struct figures *figures)
 {
 	fprintf(page,
 		"<section id=\"method\">\n<h2>How it was measured</h2>\n"
-		"<p>A figure is the CPU time that one operation occupies, in a loop that does nothing else: "
-		"caches are warm and branches are predicted. With T threads on C CPUs it is the time from their common "
-		"start to the last finish, times the lesser of T and C, divided by the number of operations. So perfect "
-		"scaling shows as the same figure.</p>\n"
+		"<p>A figure is the CPU time of one operation in a loop that does nothing else, so caches are warm and "
+		"branches are predicted. With T threads on C CPUs, the time runs from their common start to the last finish. "
+		"The figure is this time multiplied by the smaller of T and C, divided by the number of operations. So with "
+		"perfect scaling the figure stays the same.</p>\n"
 		"<p>Every loop was compiled at %u placements, half of them in a position-independent executable, because "
-		"placement alone can double a short loop's time. All contenders were run in turn, slice by slice, for "
-		"%.3g seconds in all. Of each placement the fastest slice is kept, as what disturbs a loop only makes it "
-		"slower; the figure is the median over placements, and the spread is from the least to the greatest. Each "
-		"slice is checked for operations that were lost or invented. Figures are compared within this run only; "
-		"another processor has other ratios. bench/METHOD.md in rseqkit's sources tells more.</p>\n</section>\n",
+		"placement alone can double a short loop's time. All contenders ran in turn, slice by slice, for "
+		"%.3g seconds in total. At each placement the fastest slice counts, because disturbances only make a loop "
+		"slower. The figure is the median over placements. The spread is the range from the least to the greatest. "
+		"Each slice is checked for lost and surplus operations. Compare figures only within this run: another "
+		"processor has other ratios. See bench/METHOD.md in rseqkit's sources for details.</p>\n</section>\n",
 		figures->placements, figures->seconds);
 }
 
-/* A ratio or a time with its spread below it, in cells. */
+/* Writes a cell with a ratio and a cell with a time, each with its spread below. */
 static void put_cells(FILE *page, const struct figure *f, double of)
 {
 	char median[32], min[32], max[32];
@@ -95,7 +95,7 @@ static void put_cells(FILE *page, const struct figure *f, double of)
 		figures_time_as(f->min, f->median, min), figures_time_as(f->max, f->median, max));
 }
 
-/* Is it the same contender that others are divided by, whatever the number of threads? */
+/* Is the reference the same contender for all numbers of threads? */
 static bool shares_reference(const struct figures_bench *bench)
 {
 	int reference = -1;
@@ -132,7 +132,10 @@ static void put_table_head(FILE *page, const struct figures_bench *bench)
 
 static void put_table(FILE *page, const struct figures_bench *bench)
 {
-	/* It can be wider than the window: shadows and a line tell so, and a keyboard must get to it to scroll. */
+	/*
+	 * The table can be wider than the window. Shadows and a hint show this, and the table has a tabindex so that a keyboard
+	 * can scroll it.
+	 */
 	if (bench->group_count >= COLUMNS_MANY)
 		fputs("<p class=\"hint dim\">The table is wider than this window: scroll it sideways.</p>\n", page);
 	fputs("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Figures of ", page);
@@ -161,7 +164,7 @@ static void put_table(FILE *page, const struct figures_bench *bench)
 	fputs("</tbody></table></div>\n", page);
 }
 
-/* A line for each contender, of those without a figure too: who doesn't know them can't conclude anything. */
+/* Explains each contender in a line, including those without a figure, so that readers can draw conclusions. */
 static void put_contenders(FILE *page, const struct figures_bench *bench)
 {
 	fputs("<dl class=\"contenders\">\n", page);
@@ -211,16 +214,16 @@ static void put_bench(FILE *page, const struct figures *figures, const struct fi
 	fputs("</section>\n", page);
 }
 
-/* A line for each bench. */
+/* Writes a line for each bench. */
 static void put_summary(FILE *page, const struct figures *figures)
 {
 	char text[CONCLUSION_SIZE];
 
-	fputs("<section id=\"summary\">\n<h2>What to conclude</h2>\n<p>Each bench in one line, with the least number of threads "
-	      "that it was measured with, and with the greatest. ",
+	fputs("<section id=\"summary\">\n<h2>Conclusions</h2>\n<p>Each line shows a bench with its least and its greatest "
+	      "number of threads. ",
 	      page);
 	html_put(page, conclude_legend);
-	fputs(" What contenders are, and what follows from the spread, is said with each bench.</p>\n"
+	fputs(" The section of each bench explains its contenders and its spreads.</p>\n"
 	      "<ul class=\"conclusions\">\n",
 	      page);
 	for (unsigned i = 0; i < figures->bench_count; i++) {
@@ -243,7 +246,7 @@ static void put_page(FILE *page, const struct figures *figures)
 	put_method(page, figures);
 	for (unsigned i = 0; i < figures->bench_count; i++)
 		put_bench(page, figures, &figures->benches[i]);
-	fputs("<footer>Made by rseqkit bench. This page needs nothing else, and loads nothing.</footer>\n"
+	fputs("<footer>Made by rseqkit bench. This page is self-contained and loads nothing.</footer>\n"
 	      "</main>\n</body>\n</html>\n",
 	      page);
 }

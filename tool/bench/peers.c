@@ -10,12 +10,12 @@
 
 #include "common/output.h"
 
-/* Where an allocator is found. Releases of a distribution differ in sonames; the first one that can be had is taken. */
+/* The names of allocators' libraries. Sonames differ between distributions; the first one that can be loaded is used. */
 static const struct {
 	const char *name;
-	const char *variable; /* of the environment: the library's path, instead of what follows */
+	const char *variable; /* environment variable with the library's path, which overrides `sonames` */
 	const char *sonames[4];
-	const char *package; /* Debian's */
+	const char *package; /* Debian's package */
 } peers[BENCH_ENVIRONMENTS] = {
 	[BENCH_JEMALLOC] = {"jemalloc", "RSEQKIT_BENCH_JEMALLOC", {"libjemalloc.so.2"}, "libjemalloc2"},
 	[BENCH_MIMALLOC] = {"mimalloc",
@@ -51,7 +51,7 @@ static void keep_name(struct bench_peer *peer, const char *path)
 	copy_printable(peer->library, sizeof(peer->library), slash != NULL ? slash + 1 : file);
 }
 
-/* Starts a worker with that library, and asks it. Where the answer is no, no worker is left. */
+/* Starts a worker with the library, and checks that the worker uses it. Otherwise stops the worker. */
 static bool try_library(struct bench_worker *worker, enum bench_mode mode, enum bench_environment environment,
 			const char *library, struct bench_peer *peer)
 {
@@ -63,14 +63,14 @@ static bool try_library(struct bench_worker *worker, enum bench_mode mode, enum 
 		snprintf(peer->unavailable, sizeof(peer->unavailable), "its worker can't be started");
 	else if (!bench_worker_ask(worker, "malloc %s", peers[environment].name) ||
 		 (answer = bench_worker_answer(worker)) == NULL)
-		snprintf(peer->unavailable, sizeof(peer->unavailable), "its worker ends, or is silent, with %.100s", shown);
+		snprintf(peer->unavailable, sizeof(peer->unavailable), "its worker ends or doesn't answer with %.100s", shown);
 	else if (answer[0] == '/')
 		keep_name(peer, answer);
 	else if (getenv(peers[environment].variable) != NULL)
-		snprintf(peer->unavailable, sizeof(peer->unavailable), "%s: %.100s can't be loaded, or isn't it",
+		snprintf(peer->unavailable, sizeof(peer->unavailable), "%s: %.100s can't be loaded, or isn't this allocator",
 			 peers[environment].variable, shown);
 	else
-		snprintf(peer->unavailable, sizeof(peer->unavailable), "no library %.60s here (Debian's package: %s)",
+		snprintf(peer->unavailable, sizeof(peer->unavailable), "%.60s isn't installed (Debian's package: %s)",
 			 peers[environment].sonames[0], peers[environment].package);
 	if (answer == NULL || answer[0] != '/') {
 		bench_worker_stop(worker);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plot.c - runs gnuplot and looks at what it left (plot.h).
+ * plot.c - runs gnuplot and checks the pictures that it makes (plot.h).
  *
- * The script and the pictures go through files in memory, which have no names: what gnuplot leaves half done, or is
- * interrupted at, never gets to where pictures are. It reads no configuration. A picture counts as made if the end of its
- * file is the end of a picture: gnuplot says nothing when it can't write.
+ * The script and the pictures are unnamed files in memory, so an incomplete picture never gets into the folder. gnuplot reads
+ * no configuration. A picture is complete if its file ends like a picture. This check is needed because gnuplot doesn't report
+ * failed writes.
  */
 #define _GNU_SOURCE
 #include "plot.h"
@@ -58,11 +58,11 @@ bool plot_can(void)
 
 	child_run(ask_version, NULL, LIMIT_MS, &result);
 	if (!child_succeeded(&result))
-		complain("--plot needs gnuplot, which can't be run here; its package is gnuplot, or gnuplot-nox");
+		complain("--plot needs gnuplot, which can't be run here. Install the package gnuplot or gnuplot-nox.");
 	return child_succeeded(&result);
 }
 
-/* Is the mark among the last bytes? */
+/* Do the last 16 bytes contain the mark? */
 static bool ends_with(const char *bytes, size_t size, const char *mark)
 {
 	size_t last = size < 16 ? size : 16;
@@ -70,7 +70,7 @@ static bool ends_with(const char *bytes, size_t size, const char *mark)
 	return memmem(bytes + size - last, last, mark, strlen(mark)) != NULL;
 }
 
-/* What gnuplot has left in the open file, if that is a picture, into the folder. */
+/* Copies gnuplot's picture from the open file into the folder, if it is complete. */
 static bool put_picture(int fd, enum picture picture, const char *bench, const char *folder, bool list)
 {
 	static const struct {
@@ -105,13 +105,13 @@ static bool run_script(int script, const int *outputs, const char *bench)
 	child_run(run_gnuplot, &job, LIMIT_MS, &result);
 	if (child_succeeded(&result))
 		return true;
-	/* It begins with the line of the script, an empty one, and a mark. */
+	/* gnuplot's message begins with the script's line, an empty line, and a mark. */
 	copy_printable(said, sizeof(said), result.output + strspn(result.output, " \n"));
 	complain("gnuplot failed at the pictures of %s%s%s", bench, said[0] != '\0' ? ": " : "", said);
 	return false;
 }
 
-/* A file in memory with the script, to be read from its beginning; -1 if it can't be had. */
+/* Returns a file in memory with the script, positioned at its beginning; -1 on failure. */
 static int make_script(const struct figures *figures, const struct figures_bench *bench, const int *outputs)
 {
 	int fd = memfd_create("script", MFD_CLOEXEC), copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
@@ -147,7 +147,7 @@ static bool plot_bench(const struct figures *figures, const struct figures_bench
 	return good;
 }
 
-/* With files for the pictures of one bench. */
+/* Makes files in memory for the pictures of one bench, and then the pictures. */
 static bool plot_with_files(const struct figures *figures, const struct figures_bench *bench, const char *folder,
 			    bool list)
 {

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* ratios.c - what pictures and the report say of figures: which of them, divided by what, on which axis (figures.h). */
+/* ratios.c - selects figures for pictures and the report, and computes ratios, ranges and texts (figures.h). */
 #define _GNU_SOURCE
 #include "figures.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define LINEAR_MAX 8.0 /* what spans more is on a logarithmic axis */
+#define LINEAR_MAX 8.0 /* a wider range gets a logarithmic axis */
 
 bool figure_is_there(const struct figure *figure)
 {
 	return figure->median > 0;
 }
 
-/* With so many digits that count, and as few zeros before them as can be. */
+/* Writes a number with this many significant digits. */
 static const char *put_digits(double value, int digits, char *text)
 {
 	int decimals = digits - 1;
@@ -143,7 +143,7 @@ const char *figures_references(const struct figures_bench *bench, const struct f
 	return text;
 }
 
-/* Widens a range so that the figure divided by `unit` is in it. */
+/* Widens a range so that it contains the figure divided by `unit`. */
 static void widen(const struct figure *f, double unit, double *least, double *greatest)
 {
 	if (!figure_is_there(f))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* script.c - the script by which gnuplot makes pictures of figures (script.h). */
+/* script.c - writes the script with which gnuplot makes pictures of figures (script.h). */
 #define _GNU_SOURCE
 #include "script.h"
 
@@ -12,14 +12,14 @@
 #define WIDTH 860	/* pixels of all pictures */
 #define TOP 64		/* title */
 #define BOTTOM 150	/* axis, key, caption of three lines */
-#define CHARACTER 6.8	/* a wide guess of what a letter of the small font takes */
+#define CHARACTER 6.8	/* pixels of a letter in the small font: a high estimate */
 #define BAR 15
 #define LINES_HEIGHT 520 /* of a picture over threads */
-#define KEY_WIDTH 200 /* at least */
-#define NAMES_LONG 70   /* of what is below an axis */
-#define LARGE 8.9	/* as CHARACTER, of a title */
+#define KEY_WIDTH 200   /* minimum width of the key */
+#define NAMES_LONG 70   /* a longer text below an axis gets a smaller font */
+#define LARGE 8.9	/* pixels of a letter in a title */
 
-/* What series look like; as many points as contenders that can still be told apart. */
+/* The looks of series. There are as many points as remain distinct. */
 static const struct {
 	const char *colour;
 	int pattern;
@@ -30,7 +30,10 @@ static const struct {
 } lines[] = {{"#0072b2", 7}, {"#d55e00", 5}, {"#009e73", 9}, {"#000000", 6}, {"#cc79a7", 4}, {"#8a6d00", 8},
 	     {"#56b4e9", 13}, {"#777777", 12}};
 
-/* By number, but for what means nothing to gnuplot. Four digits: as many as it reads after a first one that is 0. */
+/*
+ * Writes text in quotes. Characters that may have a meaning in gnuplot are written as four octal digits, of which the first
+ * is 0. gnuplot reads at most four digits then.
+ */
 static void put_quoted(FILE *script, const char *text)
 {
 	fputc('"', script);
@@ -42,7 +45,7 @@ static void put_quoted(FILE *script, const char *text)
 	fputc('"', script);
 }
 
-/* As much of a text as has room in a line of a picture, at 16 pixels from both edges; text[256]. */
+/* Shortens a text to one line of a picture, with margins of 16 pixels. Returns `text`[256]. */
 static const char *fit(const char *from, double character, char *text)
 {
 	int room = (int)((WIDTH - 32) / character);
@@ -58,7 +61,7 @@ static void put_label(FILE *script, const char *text, double x, double y, const 
 	fprintf(script, " at screen %.4f, screen %.4f noenhanced %s\n", x, y, options);
 }
 
-/* Title, caption and margins of a picture of this height, whose axis of names needs `left` pixels. */
+/* Writes title, caption and margins of a picture of this height. The axis of names needs `left` pixels. */
 static void put_frame(FILE *script, const struct figures *figures, const struct figures_bench *bench, int height,
 		      int left, int right, const char *caption)
 {
@@ -75,7 +78,7 @@ static void put_frame(FILE *script, const struct figures *figures, const struct 
 	else
 		put_label(script, text, 16.0 / WIDTH, 1 - 26.0 / height, "font ',15'");
 	if (figures->busy > BENCH_BUSY) {
-		snprintf(text, sizeof(text), "busy machine: others took %.0f %% of its CPUs", 100 * figures->busy);
+		snprintf(text, sizeof(text), "busy machine: other programs took %.0f %% of its CPUs", 100 * figures->busy);
 		put_label(script, text, 1 - 16.0 / WIDTH, 1 - 50.0 / height, "right font ',11' tc rgb '#b35900'");
 	}
 	put_label(script, caption, 16.0 / WIDTH, 54.0 / height, "font ',11' tc rgb '#404040'");
@@ -85,7 +88,7 @@ static void put_frame(FILE *script, const struct figures *figures, const struct 
 	put_label(script, text, 16.0 / WIDTH, 16.0 / height, "font ',11' tc rgb '#404040'");
 }
 
-/* Both files of the picture that `plot` describes, which are open already. */
+/* Writes the commands for both files of the picture that `plot` describes. The files are open already. */
 static void put_files(FILE *script, int svg, int png, int height, const char *plot)
 {
 	fprintf(script, "set terminal svg noenhanced background '#ffffff' size %d,%d font 'DejaVu Sans,12'\n", WIDTH,
@@ -116,7 +119,7 @@ static int name_width(const struct figures_bench *bench)
 	return 32 + 8 * longest_name(bench);
 }
 
-/* Beside a picture over threads; a sample of its line is in it. */
+/* Returns the width of the key beside a picture over threads, including samples of the lines. */
 static int key_width(const struct figures_bench *bench)
 {
 	int width = 64 + 8 * longest_name(bench);
@@ -124,7 +127,7 @@ static int key_width(const struct figures_bench *bench)
 	return width > KEY_WIDTH ? width : KEY_WIDTH;
 }
 
-/* Numbers along an axis, from a logarithm's point of view evenly spaced: 1, 2, 5, 10, ..., or decades alone. */
+/* Writes the ticks of a logarithmic axis: 1, 2, 5, 10, ..., or only decades. */
 static void put_log_axis(FILE *script, char axis, double least, double greatest, bool is_time)
 {
 	static const double steps[] = {1, 2, 5};
@@ -145,8 +148,8 @@ static void put_log_axis(FILE *script, char axis, double least, double greatest,
 }
 
 /*
- * A block of data for each number of threads: ratio, row, its least and greatest, and what is written beside it. Rows go
- * down, a bar's height apart, with half a bar between contenders.
+ * Writes a block of data for each number of threads: the ratio, the row, the least and the greatest, and the text beside the
+ * bar. Rows go downwards, one bar's height apart, with almost a bar's height between contenders.
  */
 static void put_ratios(FILE *script, const struct figures_bench *bench, const struct figures_group *const *groups,
 		       unsigned count)
@@ -176,7 +179,7 @@ static bool has_bar(const struct figures_group *const *groups, unsigned count, u
 	return false;
 }
 
-/* The names of the contenders, and why some have no bar. */
+/* Writes the names of the contenders, and why some have no bar. */
 static void put_names(FILE *script, const struct figures_bench *bench, const struct figures_group *const *groups,
 		      unsigned count)
 {
@@ -216,7 +219,7 @@ static void put_ratio_axis(FILE *script, const struct figures_bench *bench, doub
 		all_do_job = all_do_job && explain_does_job(bench->name, bench->contenders[j].name);
 
 	if (logarithmic)
-		/* Room for the number behind the longest bar. */
+		/* Leave space for the number behind the longest bar. */
 		put_log_axis(script, 'x', least / 1.3, greatest * (greatest / least > 1000 ? 3.0 : 1.8), false);
 	else
 		fprintf(script, "set xrange [0:%.6g]\n", greatest * 1.12);
@@ -245,10 +248,10 @@ static void put_ratio_picture(FILE *script, const struct figures *figures, const
 		return;
 	logarithmic = figures_range(bench, groups, count, &least, &greatest);
 	(void)figures_references(bench, groups, count, of);
-	/* Several would be too long for a line; the axis has them. */
+	/* Several references would be too long for a line; the axis has their names. */
 	snprintf(caption, sizeof(caption),
-		 "Bars: median over %u code placements, divided by that of %s. Whiskers: the least and the greatest.",
-		 figures->placements, strchr(of, ' ') != NULL ? "what is 1" : of);
+		 "Bars: median over %u code placements, divided by that of %s. Whiskers: least and greatest.",
+		 figures->placements, strchr(of, ' ') != NULL ? "the contender at 1" : of);
 	put_frame(script, figures, bench, height, name_width(bench), 24, caption);
 	fprintf(script, "set key at screen 0.5, screen %.4f center horizontal noenhanced samplen 2.5\n", 82.0 / height);
 	fprintf(script, "set yrange [%.3f:0.9]\n", -(rows - 0.1));
@@ -296,13 +299,13 @@ static void put_threads_axes(FILE *script, const struct figures_bench *bench)
 		put_log_axis(script, 'y', least / 1.3, greatest * 1.3, true);
 	else
 		fprintf(script, "set yrange [0:%.6g]\n", greatest * 1.1);
-	/* Not beside the axis, where it has no room with long numbers. */
+	/* Above the axis: beside it, long numbers leave no space. */
 	put_label(script, logarithmic ? "CPU time per operation (log)" : "CPU time per operation, ns", 16.0 / WIDTH,
 		  1 - 50.0 / LINES_HEIGHT, "font ',12'");
 	fputs("set grid ytics lc rgb '#d8d8d8' lt 1 lw 0.5\n", script);
 }
 
-/* By what a contender's points are moved along the axis, so that whiskers don't lie on each other. */
+/* Returns the factor that shifts a contender's points along the axis, so that whiskers don't overlap. */
 static double aside(const struct figures_bench *bench, unsigned contender)
 {
 	return 1 + 0.012 * (contender - (bench->contender_count - 1) / 2.0);
@@ -318,8 +321,8 @@ static void put_threads_picture(FILE *script, const struct figures *figures, con
 	if (!figures_has_threads(bench))
 		return;
 	snprintf(caption, sizeof(caption),
-		 "Points: median over %u code placements. Whiskers: the least and the greatest.%s",
-		 figures->placements, figures->cpus == 1 ? "" : " Perfect scaling is a level line.");
+		 "Points: median over %u code placements. Whiskers: least and greatest.%s",
+		 figures->placements, figures->cpus == 1 ? "" : " With perfect scaling the line is level.");
 	put_frame(script, figures, bench, LINES_HEIGHT, 80, key_width(bench), caption);
 	put_costs(script, bench);
 	fprintf(script, "set key at screen %.4f, screen %.4f left top Left reverse noenhanced samplen 3 spacing 1.4\n",

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * workers.c - starts the workers of `rseqkit bench`, and talks to them over a socket pair.
+ * workers.c - starts the workers of `rseqkit bench`, and communicates with them over a socket pair.
  *
- * No worker outlives the tool: it ends at the end of its input, is killed if it doesn't, and by the kernel should the
- * tool be killed. A socket instead of pipes, because a write to a dead process must be an error here and not a
- * signal.
+ * No worker outlives the tool. A worker ends at the end of its input. Otherwise the tool kills it, and if the tool itself is
+ * killed, the kernel kills the worker. Sockets are used instead of pipes, because a write to a dead process must be an error
+ * and not a signal.
  */
 #define _GNU_SOURCE
 #include "workers.h"
@@ -30,7 +30,7 @@
 #include "common/self.h"
 #include "tool.h"
 
-#define SILENCE_MAX_MS 30000 /* a slice takes milliseconds; this is for emulators on busy machines */
+#define SILENCE_MAX_MS 30000 /* a slice takes milliseconds, but much longer in an emulator on a busy machine */
 #define END_MAX_MS 2000
 
 static const char *const names[BENCH_MODES] = {
@@ -38,17 +38,17 @@ static const char *const names[BENCH_MODES] = {
 	[BENCH_NON_PIE] = "rseqkit-bench-nopie",
 };
 
-/* Relative to the folder of the tool's own executable: in the build tree, and installed. */
+/* The workers' folders relative to the folder of the tool's executable: in the build tree, and installed. */
 static const char *const folders[] = {"../bench", "../libexec/rseqkit"};
 
-/* The worker's path in path[PATH_MAX]. */
+/* Stores the worker's path in path[PATH_MAX]. */
 static bool find(const char *name, char *path)
 {
 	char self[PATH_MAX];
 	char *slash;
 
 	if (!self_path(self)) {
-		complain("without /proc nothing tells where this program is, and so its workers: mount it");
+		complain("without /proc this program can't find its own folder, nor its workers. Mount /proc.");
 		return false;
 	}
 	slash = strrchr(self, '/');
@@ -57,12 +57,12 @@ static bool find(const char *name, char *path)
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
 		if (snprintf(path, PATH_MAX, "%s/%s/%s", self, folders[i], name) < PATH_MAX && access(path, X_OK) == 0)
 			return true;
-	complain("cannot find %s in %s/%s or %s/%s; build or install the whole of rseqkit", name, self, folders[0],
-		 self, folders[1]);
+	complain("cannot find %s in %s/%s or %s/%s. Build or install all of rseqkit.", name, self, folders[0], self,
+		 folders[1]);
 	return false;
 }
 
-/* From exec on rseq answers ENOSYS, so that the libc of the new program doesn't get it either. */
+/* Makes the rseq system call return ENOSYS, also to the C library of the program that is executed next. */
 static void take_rseq_away(void)
 {
 	struct sock_filter filter[] = {
@@ -73,7 +73,7 @@ static void take_rseq_away(void)
 	};
 	struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
 
-	/* Where this fails the worker sees that it has rseq, and says so. */
+	/* If this fails, the worker notices that it has rseq, and reports so. */
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	(void)prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
@@ -89,7 +89,10 @@ static bool take_libc_registration_away(void)
 	return length < (int)sizeof(text) && setenv("GLIBC_TUNABLES", text, 1) == 0;
 }
 
-/* Before what is preloaded already. A library that can't be loaded is found out by asking, so nothing need be said. */
+/*
+ * Puts the library before those in LD_PRELOAD. Silences stderr: if the library can't be loaded, the worker's answer shows
+ * it, and the dynamic linker's message isn't needed.
+ */
 static bool put_before_others(const char *preload)
 {
 	const char *others = getenv("LD_PRELOAD");
@@ -106,7 +109,7 @@ static bool put_before_others(const char *preload)
 static _Noreturn void become_worker(const char *path, const char *name, int fd, enum bench_environment environment,
 				    const char *preload, pid_t parent)
 {
-	/* The check is for a tool that was killed before the request was made. */
+	/* getppid() detects a tool that was killed before PR_SET_PDEATHSIG. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && dup2(fd, STDIN_FILENO) >= 0 &&
 	    dup2(fd, STDOUT_FILENO) >= 0 && (environment != BENCH_NO_LIBC || take_libc_registration_away()) &&
 	    (preload == NULL || put_before_others(preload))) {
@@ -127,7 +130,7 @@ bool bench_worker_start(struct bench_worker *worker, enum bench_mode mode, enum 
 	*worker = (struct bench_worker){.name = names[mode]};
 	if (!find(worker->name, path))
 		return false;
-	signal(SIGCHLD, SIG_DFL); /* ignored by whoever started us, children would reap themselves */
+	signal(SIGCHLD, SIG_DFL); /* if the parent process ignored SIGCHLD, children would reap themselves */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
 		complain("cannot make a socket pair: %s", strerror(errno));
 		return false;
@@ -152,7 +155,7 @@ static bool lost(struct bench_worker *worker)
 	int status;
 	const struct timespec moment = {.tv_nsec = 100000000};
 
-	nanosleep(&moment, NULL); /* the end of its input may come before the end of a process */
+	nanosleep(&moment, NULL); /* the socket may close before the process has ended */
 	if (waitpid(worker->pid, &status, WNOHANG) != worker->pid) {
 		complain("%s closed its output", worker->name);
 		return false;
@@ -182,7 +185,7 @@ bool bench_worker_ask(struct bench_worker *worker, const char *format, ...)
 	return true;
 }
 
-/* Receives more. A worker that goes on without a newline fills the buffer, which is as wrong as silence. */
+/* Receives more of the answer. Returns false after a failure or a timeout. */
 static bool receive(struct bench_worker *worker)
 {
 	struct pollfd poller = {.fd = worker->fd, .events = POLLIN};
@@ -212,7 +215,7 @@ const char *bench_worker_answer(struct bench_worker *worker)
 	worker->returned = 0;
 	while ((newline = memchr(worker->received, '\n', worker->size)) == NULL) {
 		if (worker->size == sizeof(worker->received)) {
-			complain("%s answers without end", worker->name);
+			complain("%s sends an answer without end", worker->name);
 			return NULL;
 		}
 		if (!receive(worker))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * workers.h - the processes that run the loops of a bench, seen from the tool.
+ * workers.h - the tool's side of the processes that run the loops of a bench.
  *
- * The protocol is in bench/worker.c: a line asked, a line answered (or several, for "list"). Every failure of a
- * worker - it can't be found, dies, is silent for too long, answers too much - is complained about here, and is
+ * bench/worker.c describes the protocol: one line is a request, and one line is the answer (several lines for "list"). A
+ * worker fails if it can't be found, dies, doesn't answer in time, or answers too much. The failure is reported here, and is
  * final.
  */
 #ifndef RK_TOOL_BENCH_WORKER_H
@@ -13,31 +13,34 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* What a worker's process is like. */
+/* The environment of a worker's process. */
 enum bench_environment {
-	BENCH_AS_IS,   /* as this process */
-	BENCH_NO_LIBC, /* the libc is told not to register threads */
-	BENCH_NO_RSEQ, /* rseq is a system call that doesn't exist */
-	/* As this process, and malloc() is that of the allocator (peers.h): */
+	BENCH_AS_IS,   /* like this process */
+	BENCH_NO_LIBC, /* the C library doesn't register threads */
+	BENCH_NO_RSEQ, /* the rseq system call returns ENOSYS */
+	/* like this process, with malloc() of the allocator (peers.h): */
 	BENCH_JEMALLOC,
 	BENCH_MIMALLOC,
 	BENCH_TCMALLOC,
 	BENCH_ENVIRONMENTS
 };
 
-/* How a worker is linked. */
+/* The kind of a worker's executable. */
 enum bench_mode { BENCH_PIE, BENCH_NON_PIE, BENCH_MODES };
 
 struct bench_worker {
 	pid_t pid; /* 0: not running */
 	int fd;    /* both directions */
 	const char *name;
-	size_t size; /* of what was received and not yet returned */
+	size_t size; /* bytes in `received` */
 	size_t returned;
 	char received[4096];
 };
 
-/* `preload`: a library that the dynamic linker loads before all others, and what it says about that is lost; or NULL. */
+/*
+ * Starts a worker. `preload` is a library that the dynamic linker loads before all others, or NULL. With a library the
+ * worker's stderr is lost, so that the dynamic linker prints no message.
+ */
 bool bench_worker_start(struct bench_worker *worker, enum bench_mode mode, enum bench_environment environment,
 			const char *preload);
 
@@ -45,10 +48,10 @@ bool bench_worker_start(struct bench_worker *worker, enum bench_mode mode, enum 
 bool bench_worker_ask(struct bench_worker *worker, const char *format, ...)
 	__attribute__((__format__(__printf__, 2, 3)));
 
-/* The next line of the answer, without its newline, valid until the next call; NULL on failure. */
+/* Returns the next line of the answer without its newline, valid until the next call; NULL on failure. */
 const char *bench_worker_answer(struct bench_worker *worker);
 
-/* Ends and reaps it; nothing to do for one that isn't running. */
+/* Ends and reaps the worker, if it is running. */
 void bench_worker_stop(struct bench_worker *worker);
 
 #endif /* RK_TOOL_BENCH_WORKER_H */

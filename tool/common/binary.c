@@ -2,7 +2,7 @@
 /*
  * binary.c - reads names and symbols of an ELF file, see binary.h.
  *
- * By pread() and not by a mapping: a file that is cut off meanwhile would kill a process that has it mapped.
+ * Files are read by pread() and not mapped: a process that reads a mapping of a truncated file is killed.
  */
 #define _GNU_SOURCE
 #include "binary.h"
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TABLE_MAX (64UL << 20) /* bytes: larger tables take longer to read than the answer is worth */
+#define TABLE_MAX (64UL << 20) /* bytes; larger tables would take too long to read */
 
 static const unsigned char own_class = sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32;
 
@@ -24,7 +24,7 @@ static bool read_at(const struct binary *file, uint64_t offset, void *to, size_t
 	       pread(file->fd, to, size, (off_t)offset) == (ssize_t)size;
 }
 
-/* A part of the file in memory, with a byte of zero behind it; NULL if it isn't there. */
+/* Reads a part of the file into memory, followed by a zero byte. Returns NULL on failure. */
 static char *read_part(const struct binary *file, uint64_t offset, uint64_t size)
 {
 	char *part;
@@ -40,7 +40,7 @@ static char *read_part(const struct binary *file, uint64_t offset, uint64_t size
 	return part;
 }
 
-/* This program's own header, where the linker says it is: /proc may be missing. */
+/* This program's own ELF header, whose address the linker defines. It needs no /proc. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((__weak__, __visibility__("hidden")));
 
 static unsigned own_machine(void)
@@ -77,7 +77,7 @@ static bool read_segment(const struct binary *file, unsigned index, ElfW(Phdr) *
 	       read_at(file, file->header.e_phoff + (uint64_t)index * sizeof(*segment), segment, sizeof(*segment));
 }
 
-/* Where in the file an address is that the dynamic section names. */
+/* Converts an address of the dynamic section to an offset in the file. */
 static bool file_offset(const struct binary *file, uint64_t address, uint64_t *offset)
 {
 	ElfW(Phdr) segment;
@@ -141,14 +141,14 @@ static bool read_section(const struct binary *file, unsigned index, ElfW(Shdr) *
 	       read_at(file, file->header.e_shoff + (uint64_t)index * sizeof(*section), section, sizeof(*section));
 }
 
-/* Is the symbol defined, in a table whose names are `strings`; and for others to see? */
+/* Finds how a symbol is defined in a table whose names are in `strings`. */
 static enum binary_symbol find_in(const ElfW(Sym) *symbols, size_t count, const char *strings, uint64_t size,
 				    const char *name)
 {
 	enum binary_symbol found = SYMBOL_NONE;
 
 	for (size_t i = 1; i < count && found != SYMBOL_SEEN; i++) {
-		unsigned char visibility = symbols[i].st_other & 3; /* of the same meaning in both classes */
+		unsigned char visibility = symbols[i].st_other & 3; /* the same in both classes */
 
 		if (symbols[i].st_shndx == SHN_UNDEF || symbols[i].st_name >= size ||
 		    strcmp(strings + symbols[i].st_name, name) != 0)
@@ -160,7 +160,7 @@ static enum binary_symbol find_in(const ElfW(Sym) *symbols, size_t count, const 
 	return found;
 }
 
-/* Where it and its strings are in the file. */
+/* Finds a table and its strings in the file. */
 static bool find_table(const struct binary *file, uint32_t type, ElfW(Shdr) *table, ElfW(Shdr) *names)
 {
 	unsigned i = 0;
@@ -194,7 +194,7 @@ void binary_release_table(struct binary_table *table)
 	free(table->strings);
 }
 
-/* By the first table of a type. */
+/* Searches the first table of a type. */
 static enum binary_symbol find_by_table(const struct binary *file, uint32_t type, const char *name)
 {
 	enum binary_symbol found = SYMBOL_NONE;
@@ -204,7 +204,7 @@ static enum binary_symbol find_by_table(const struct binary *file, uint32_t type
 	if (!find_table(file, type, &table, &names))
 		return SYMBOL_NONE;
 	strings = read_part(file, names.sh_offset, names.sh_size);
-	/* Most files don't have the name at all. */
+	/* Most files don't contain the name. */
 	if (strings != NULL && memmem(strings, names.sh_size, name, strlen(name) + 1) != NULL)
 		symbols = read_part(file, table.sh_offset, table.sh_size);
 	if (symbols != NULL)
@@ -220,6 +220,6 @@ enum binary_symbol binary_find(const struct binary *file, const char *name)
 	enum binary_symbol found = find_by_table(file, SHT_DYNSYM, name);
 
 	if (found == SYMBOL_NONE && find_by_table(file, SHT_SYMTAB, name) != SYMBOL_NONE)
-		found = SYMBOL_HIDDEN; /* whatever it is for the linker, no other module finds it */
+		found = SYMBOL_HIDDEN; /* the dynamic linker doesn't read SHT_SYMTAB, so other modules can't see the symbol */
 	return found;
 }

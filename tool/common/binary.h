@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * binary.h - the little that `exec` and `doctor` read of programs and libraries, without libelf: small builds have none.
+ * binary.h - reads parts of programs and libraries for `exec` and `doctor`, without libelf, which small builds lack.
  *
- * The invariant: nothing a file says is believed before it is held against the file's size. A file that is broken, or
- * changes meanwhile, has less in it, and never does harm.
+ * The invariant: each number in a file is checked against the file's size before use. A file that is broken, or that changes
+ * during reading, does no harm: some parts of it count as missing.
  */
 #ifndef RK_TOOL_BINARY_H
 #define RK_TOOL_BINARY_H
@@ -19,29 +19,29 @@ struct binary {
 	ElfW(Ehdr) header;
 };
 
-/* A regular file of this program's class and machine; nothing to be closed otherwise. */
+/* Opens a regular ELF file of this program's class and machine. If it returns false, there is nothing to close. */
 bool binary_open(const char *path, struct binary *file);
 void binary_close(struct binary *file);
 
-/* Names that the dynamic section has: DT_NEEDED, where those are looked for, and DT_SONAME. Calls until one returns false. */
+/* Calls the function for the names in the dynamic section (DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME) until it returns false. */
 typedef bool binary_name(int64_t tag, const char *name, void *argument);
 void binary_names(const struct binary *file, binary_name *function, void *argument);
 
-/* A section in memory, and the strings that it refers to, with a byte of zero behind both. */
+/* An ELF section in memory, and the strings that it refers to. Both are followed by a zero byte. */
 struct binary_table {
 	char *part, *strings;
 	uint64_t size, strings_size;
 };
 
-/* The first section of a type; false, and nothing to be released, where there is none. */
+/* Reads the first ELF section of a type. If it returns false, there is none, and nothing to release. */
 bool binary_read_table(const struct binary *file, uint32_t type, struct binary_table *table);
 void binary_release_table(struct binary_table *table);
 
 /* How a file defines a symbol. */
 enum binary_symbol {
-	SYMBOL_NONE,   /* not at all */
-	SYMBOL_HIDDEN, /* so that no other module sees it */
-	SYMBOL_SEEN    /* for the dynamic linker */
+	SYMBOL_NONE,   /* not defined */
+	SYMBOL_HIDDEN, /* other modules can't see it */
+	SYMBOL_SEEN    /* the dynamic linker and other modules can see it */
 };
 
 enum binary_symbol binary_find(const struct binary *file, const char *name);

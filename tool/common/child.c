@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * child.c - does something in a child process, within a time limit.
+ * child.c - runs a function in a child process with a time limit.
  *
- * The limit holds whatever the child does: it is killed when the time is over, whether it still writes, hangs in a system
- * call, or has closed its end of the pipe and lives on.
+ * The limit holds whatever the child does. A child that writes without end, hangs in a system call, or has closed its end of
+ * the pipe is killed at the limit.
  */
 #define _GNU_SOURCE
 #include "child.h"
@@ -18,13 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GRACE_MS 1000 /* for a killed child to go */
+#define GRACE_MS 1000 /* for a killed child to end */
 
 #define LATE_MS 50
 
 /*
- * How long something may take. It is asked more often than every LATE_MS; if not, others have the CPUs, and the child is as
- * slow: that isn't counted.
+ * A time limit. It is checked at intervals shorter than LATE_MS. If a check comes later, other processes have the CPUs and
+ * the child is slow too, so only LATE_MS are counted.
  */
 struct patience {
 	int64_t left_ms, asked_ms;
@@ -51,11 +51,11 @@ static _Noreturn void become_child(child_function *function, const void *argumen
 {
 	sigset_t none;
 
-	/* A death is an answer here: no handler of a sanitizer may talk about it, and no core file be left. */
+	/* A child may die as its result. So no sanitizer's handler may report it, and no core file may be left. */
 	signal(SIGSEGV, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
 	prctl(PR_SET_DUMPABLE, 0);
-	/* What whoever started us has blocked must come here: the child may be about what a signal does. */
+	/* Unblock the signals that the parent of this tool has blocked: the child may test the effect of a signal. */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	_exit(function(out, argument));
@@ -108,7 +108,7 @@ void child_run(child_function *function, const void *argument, int limit_ms, str
 	pid_t pid;
 
 	*result = (struct child_result){.end = CHILD_NOT_RUN};
-	signal(SIGCHLD, SIG_DFL); /* ignored by whoever started us, it would lose the exit status */
+	signal(SIGCHLD, SIG_DFL); /* if SIGCHLD were ignored, the exit status would be lost */
 	if (pipe2(ends, O_CLOEXEC) != 0) {
 		result->number = errno;
 		return;
@@ -127,7 +127,7 @@ void child_run(child_function *function, const void *argument, int limit_ms, str
 		} else {
 			result->end = CHILD_TIMED_OUT;
 			kill(pid, SIGKILL);
-			/* One that hangs in the kernel for good is left to init. */
+			/* A child that hangs in the kernel forever is left to init. */
 			grace = (struct patience){GRACE_MS, now_ms()};
 			(void)reap(pid, &grace, &status);
 		}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * child.h - does something in a child process, within a time limit, and takes what it wrote.
+ * child.h - runs a function in a child process with a time limit, and collects the child's output.
  *
- * For everything that may die, hang, or change a registration for good. The child leaves no core file, and has no signal
+ * For functions that may die, hang, or change a registration permanently. The child leaves no core file, and has no signal
  * blocked.
  */
 #ifndef RK_TOOL_CHILD_H
@@ -14,26 +14,26 @@
 enum child_end {
 	CHILD_EXITED,    /* number is the exit status */
 	CHILD_KILLED,    /* number is the signal */
-	CHILD_TIMED_OUT, /* it was killed by us */
+	CHILD_TIMED_OUT, /* child_run() killed it */
 	CHILD_NOT_RUN    /* number is the errno of pipe() or fork() */
 };
 
 struct child_result {
 	enum child_end end;
 	int number;
-	size_t size;       /* of what it wrote */
-	char output[1024]; /* NUL-terminated; the rest is dropped */
+	size_t size;       /* of the output */
+	char output[1024]; /* NUL-terminated; further output is dropped */
 };
 
-/* Runs in the child; `out` is where its results go. Returns the exit status. */
+/* Runs in the child, and writes its results to `out`. Returns the exit status. */
 typedef int child_function(int out, const void *argument);
 
-/* What a child's exit status says when it could not exec a program. */
+/* Exit statuses of a child that could not execute a program. */
 enum { CHILD_NO_EXEC = 126, CHILD_NO_PROGRAM = 127 };
 
 void child_run(child_function *function, const void *argument, int limit_ms, struct child_result *result);
 
-/* In a child: runs a program found by PATH with stdout at `out`; returns an exit status only where that fails. */
+/* In a child: executes a program found by PATH, with `out` as stdout. If that fails, returns an exit status. */
 int child_exec(int out, char *const *arguments);
 
 /* Did it exit with status 0? */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* file.c - writes files beside their places, and puts them there (file.h). */
+/* file.c - writes temporary files, and renames them to their names (file.h). */
 #define _GNU_SOURCE
 #include "file.h"
 
@@ -16,7 +16,7 @@
 
 #include "tool.h"
 
-#define TRIES 100 /* names of a temporary file, which others may have left */
+#define TRIES 100 /* names for a temporary file: earlier runs may have left files */
 
 static bool refuse(const char *path, int error)
 {
@@ -24,7 +24,7 @@ static bool refuse(const char *path, int error)
 	return false;
 }
 
-/* What stands behind the last slash. */
+/* Returns the part behind the last slash. */
 static const char *name_in_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -32,7 +32,7 @@ static const char *name_in_folder(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
-/* The folder that the name is in, for system calls that begin there; -1, with errno, if it can't be had. */
+/* Opens the folder of the path, for system calls relative to it. Returns -1 with errno on failure. */
 static int open_folder(const char *path)
 {
 	const char *name = name_in_folder(path);
@@ -43,7 +43,7 @@ static int open_folder(const char *path)
 	return fd;
 }
 
-/* Could a file be made there? Returns 0, or the errno. */
+/* Can a file be created in the path's folder? Returns 0, or the errno. */
 static int try_folder(const char *path)
 {
 	int folder = open_folder(path), error = errno;
@@ -55,7 +55,7 @@ static int try_folder(const char *path)
 	return error;
 }
 
-/* Is a file where stdout goes? */
+/* Is stdout this file? */
 static bool is_stdout(const struct stat *status)
 {
 	struct stat out;
@@ -71,7 +71,7 @@ bool file_open(struct file *file, const char *path)
 	*file = (struct file){path, open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
 	if (file->fd < 0) {
 		error = errno;
-		/* The target of a link that leads nowhere isn't asked about: few have one. */
+		/* The target of a dangling symbolic link isn't checked: such links are rare. */
 		if (error == ENOENT)
 			error = lstat(path, &status) == 0 ? 0 : try_folder(path);
 		return error == 0 || refuse(path, error);
@@ -80,10 +80,10 @@ bool file_open(struct file *file, const char *path)
 		error = errno;
 	} else if (S_ISREG(status.st_mode)) {
 		file_close(file);
-		/* Behind what else is printed, where that has come to. */
+		/* If stdout is this file, append at stdout's position. */
 		if (is_stdout(&status))
 			file->fd = dup(STDOUT_FILENO);
-	} else if (fcntl(file->fd, F_SETFL, 0) != 0) { /* a reader that is slow is waited for */
+	} else if (fcntl(file->fd, F_SETFL, 0) != 0) { /* writes will wait for a slow reader */
 		error = errno;
 	}
 	return error == 0 || refuse(path, error);
@@ -113,7 +113,7 @@ int file_write(int fd, const void *bytes, size_t size)
 	return 0;
 }
 
-/* Writes to an open file and closes it. `lasting`: nothing is lost if the machine stops now. Returns 0, or the errno. */
+/* Writes to an open file and closes it. `lasting`: the data also survives a crash of the machine. Returns 0, or the errno. */
 static int write_and_close(int fd, const void *bytes, size_t size, bool lasting)
 {
 	int error = file_write(fd, bytes, size);
@@ -125,7 +125,7 @@ static int write_and_close(int fd, const void *bytes, size_t size, bool lasting)
 	return error;
 }
 
-/* A file of a name that nobody has, in name[48]; -1, with errno, if it can't be made. */
+/* Creates a file with an unused name, and stores the name in name[48]. Returns -1 with errno on failure. */
 static int make_temporary(int folder, char *name, mode_t mode)
 {
 	int fd = -1;
@@ -150,7 +150,7 @@ static bool make_like(int fd, const struct stat *old)
 	return fchmod(fd, old->st_mode & 07777) == 0;
 }
 
-/* Has the contents take the place of a regular file, or of nothing if `old` is NULL. Returns 0, or the errno. */
+/* Replaces a regular file, or creates a file if `old` is NULL. Returns 0, or the errno. */
 static int replace(int folder, const char *name, const struct stat *old, const void *bytes, size_t size)
 {
 	char temporary[48];
@@ -171,7 +171,7 @@ static int replace(int folder, const char *name, const struct stat *old, const v
 	return error;
 }
 
-/* The same, and what would end the program comes when it is done: nothing is left beside the file. */
+/* Calls replace() with all signals blocked, so that no signal ends the program while the temporary file exists. */
 static int replace_undisturbed(const char *path, const struct stat *old, const void *bytes, size_t size)
 {
 	int folder = open_folder(path), error = errno;
@@ -187,7 +187,7 @@ static int replace_undisturbed(const char *path, const struct stat *old, const v
 	return error;
 }
 
-/* Has a file attributes that a new one wouldn't have: access control lists, or what users have put there? */
+/* Does the file have attributes that a new file would lack: an access control list, or attributes of users? */
 static bool has_attributes(const char *path)
 {
 	char list[XATTR_LIST_MAX];
@@ -206,7 +206,7 @@ static int write_over(const char *path, const void *bytes, size_t size)
 	return fd >= 0 ? write_and_close(fd, bytes, size, false) : errno;
 }
 
-/* Whether the file may be written file_open() has seen. */
+/* Writes the file at the path. file_open() has checked that the file may be written. */
 static int put_at(const char *path, const void *bytes, size_t size)
 {
 	struct stat old;
@@ -218,17 +218,17 @@ static int put_at(const char *path, const void *bytes, size_t size)
 	if (!S_ISREG(old.st_mode) || old.st_nlink != 1)
 		return write_over(path, bytes, size);
 	error = has_attributes(path) ? EPERM : replace_undisturbed(path, &old, bytes, size);
-	/* A folder that takes no file, an owner or attributes that can't be kept, a file that something is mounted on. */
+	/* No new file in the folder, an owner or attributes that can't be kept, or a mount point: write in place. */
 	return error == EACCES || error == EPERM || error == EROFS || error == EBUSY ? write_over(path, bytes, size) :
 										       error;
 }
 
 bool file_put(struct file *file, const void *bytes, size_t size)
 {
-	void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error, and told */
+	void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* a missing reader is an error, which is reported */
 	int error;
 
-	fflush(stdout); /* which may go to the same place */
+	fflush(stdout); /* stdout may be the same file */
 	error = file->fd >= 0 ? write_and_close(file->fd, bytes, size, false) : put_at(file->path, bytes, size);
 
 	signal(SIGPIPE, before);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file.h - files that a command makes: whole, or not at all.
+ * file.h - writes files completely, or not at all.
  *
- * The invariant: a regular file is written beside its place, and takes the place in one step when all of it is there. So
- * what was there stays until then, and for good where something fails; and a new name has all or isn't there. The mode
- * and the owner stay. Everything else is written where it is: a device or a pipe; what a symbolic link leads to; a file
- * of several names; the one that stdout goes to; and one whose place can't be taken, as its folder is read-only, say, or
- * its owner, its access control list or its other attributes can't be kept.
+ * The invariant: a regular file is written as a temporary file in the same folder, and then renamed to its name in one step.
+ * So the old contents stay until then, and stay if anything fails. A new file appears with all of its contents. The mode and
+ * the owner stay. Other files are written in place:
+ * - a device or a pipe,
+ * - the target of a symbolic link,
+ * - a file with several names,
+ * - the file that stdout goes to,
+ * - a file that can't be replaced, for example because its folder is read-only, or because its owner, access control list or
+ *   other attributes can't be kept.
  */
 #ifndef RK_TOOL_FILE_H
 #define RK_TOOL_FILE_H
@@ -15,27 +19,27 @@
 #include <stddef.h>
 
 struct file {
-	const char *path; /* as it was given */
-	int fd;		  /* of what is written where it is: a device or a pipe, whose reader would take a second opening
-			     for another file, or stdout; else -1 */
+	const char *path; /* as given */
+	int fd;		  /* of a device or stdout, or of a pipe, whose reader would take a second open for another file;
+			     otherwise -1 */
 };
 
 /*
- * Can it be written? Makes and changes nothing, so that it can be asked before the contents are there, and never waits: a
- * pipe without a reader can't. Complains and returns false if it can't.
+ * Can the file be written? Creates and changes nothing, so it may be called before the contents are known. Never waits, so
+ * a pipe without a reader can't be written. If the file can't be written, prints a message and returns false.
  */
 bool file_open(struct file *file, const char *path);
 
-/* Writes all contents of the file, and ends with it. Complains and returns false if that fails. */
+/* Writes all contents of the file and closes it. If that fails, prints a message and returns false. */
 bool file_put(struct file *file, const void *bytes, size_t size);
 
-/* Writes all of it to an open file, which may take it in parts. Returns 0, or the errno. */
+/* Writes all bytes to an open file, in parts if necessary. Returns 0, or the errno. */
 int file_write(int fd, const void *bytes, size_t size);
 
-/* Ends with a file that file_open() has opened, or that is all zeros, unless file_put() has. */
+/* Closes a file, unless file_put() has. The structure may be all zeros. */
 void file_close(struct file *file);
 
-/* Both of the first two, for a file in a folder. `list`: tells its path on stdout. */
+/* Calls file_open() and file_put() for a file in a folder. `list`: prints the file's path on stdout. */
 bool file_put_into(const char *folder, const char *name, const void *bytes, size_t size, bool list);
 
 #endif /* RK_TOOL_FILE_H */

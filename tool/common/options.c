@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options.c - reading option arguments: all of the text counts, out of range is an error and never clamped. */
+/* options.c - reads option arguments. All of the text must be the number, and a number out of range is an error. */
 #include "options.h"
 
 #include <ctype.h>
@@ -15,7 +15,7 @@ bool option_number(const char *option, const char *text, uint64_t min, uint64_t 
 	unsigned long long value = 0;
 
 	errno = 0;
-	/* strtoull() would take blanks and a sign. */
+	/* strtoull() would accept blanks and a sign. */
 	if (isdigit((unsigned char)text[0]))
 		value = strtoull(text, &end, 10);
 	if (end == NULL || *end != '\0') {
@@ -23,7 +23,7 @@ bool option_number(const char *option, const char *text, uint64_t min, uint64_t 
 		return false;
 	}
 	if (errno == ERANGE || value < min || value > max) {
-		complain("%s: %s is not from %" PRIu64 " to %" PRIu64, option, text, min, max);
+		complain("%s: %s is not between %" PRIu64 " and %" PRIu64, option, text, min, max);
 		return false;
 	}
 	*number = value;
@@ -35,7 +35,7 @@ bool option_fraction(const char *option, const char *text, double min, double ma
 	char *end = NULL;
 	double value = 0;
 
-	/* strtod() would take blanks, a sign, "inf", "nan" and hexadecimal. */
+	/* strtod() would accept blanks, a sign, "inf", "nan" and hexadecimal. */
 	if ((isdigit((unsigned char)text[0]) || text[0] == '.') && text[1] != 'x' && text[1] != 'X')
 		value = strtod(text, &end);
 	if (end == NULL || end == text || *end != '\0') {
@@ -43,7 +43,7 @@ bool option_fraction(const char *option, const char *text, double min, double ma
 		return false;
 	}
 	if (!(value >= min && value <= max)) {
-		complain("%s: %s is not from %g to %g", option, text, min, max);
+		complain("%s: %s is not between %g and %g", option, text, min, max);
 		return false;
 	}
 	*fraction = value;

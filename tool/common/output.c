@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* output.c - how results look to people, with bars and colour, and how complaints do. */
+/* output.c - prints results with bars and colour, and messages. */
 #define _GNU_SOURCE
 #include "output.h"
 
@@ -12,7 +12,7 @@
 
 #include "tool.h"
 
-#define COLUMNS_MIN 20 /* fewer are nobody's terminal */
+#define COLUMNS_MIN 20 /* a smaller number can't be a terminal's width */
 
 int output_columns(FILE *to)
 {
@@ -25,7 +25,7 @@ int output_columns(FILE *to)
 	return number >= COLUMNS_MIN && number < 10000 ? (int)number : 0;
 }
 
-/* One line, which ends at a newline or with the text. Returns its length. */
+/* Prints one line, which ends at a newline or at the end of the text. Returns its length. */
 static size_t print_one(FILE *to, int at, int hang, int columns, const char *line)
 {
 	size_t length = strcspn(line, "\n"), own = strspn(line, " ");
@@ -63,7 +63,10 @@ void print_wrapped(FILE *to, int at, int hang, const char *text)
 	}
 }
 
-/* Does the next line go on with this one? Options and paragraphs do, and what is indented like a usage doesn't. */
+/*
+ * Does the next line continue this one? Yes for lines of a paragraph and of an option's description; no for lines of a
+ * usage.
+ */
 static bool goes_on(const char *line, const char *next)
 {
 	if (line[0] == '\n' || next[0] == '\n' || next[0] == '\0' || strncmp(line, "Usage:", 6) == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * output.h - how results look to people: bars, colour, and lines that fit.
+ * output.h - prints results for people: with bars, colour, and lines that fit.
  *
- * Colour only on a terminal, never with NO_COLOR (https://no-color.org) or a dumb terminal.
+ * Colour is used only on a terminal, and never with NO_COLOR (https://no-color.org) or a dumb terminal.
  */
 #ifndef RK_TOOL_OUTPUT_H
 #define RK_TOOL_OUTPUT_H
@@ -13,41 +13,41 @@
 
 enum colour { COLOUR_NONE, COLOUR_BOLD, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED };
 
-/* Prints `text` on stdout in `colour`, if that is to be had there. */
+/* Prints `text` on stdout in `colour`, if stdout can show colours. */
 void print_coloured(enum colour colour, const char *text);
 
-/* A bar of value / greatest of `width` columns, at least one where value is above 0; no newline. */
+/* Prints a bar of value / greatest * width columns, at least one if value is above 0. Prints no newline. */
 void print_bar(double value, double greatest, int width);
 
 /*
- * How many columns a line may have: by COLUMNS, or by the terminal that the stream is; 0 where there is no limit. A
- * pipe or a file has none but by COLUMNS.
+ * Returns how many columns a line may have: the value of COLUMNS, or the width of the stream's terminal. Returns 0 if there
+ * is no limit, as for a pipe or a file without COLUMNS.
  */
 int output_columns(FILE *to);
 
 /*
- * Prints text, with as many lines as it has newlines, and breaks lines at blanks where they are too long. What is broken
- * off begins below the line's own beginning, and `hang` columns to the right of it. The first line begins at column `at`,
- * behind something that is printed already. A word that is longer than a line stays whole.
+ * Prints text, and breaks each line that is too long at blanks. The following lines are indented like the broken line, plus
+ * `hang` columns. The first line begins at column `at`, behind text that was printed before. A word that is longer than a
+ * line isn't broken.
  */
 void print_wrapped(FILE *to, int at, int hang, const char *text);
 
 /*
- * The same for a command's help. Where its lines don't fit, those of a paragraph, or of an option, are one before they are
- * broken anew.
+ * Prints a command's help like print_wrapped(). If its lines are too long, the lines of each paragraph and of each option
+ * are joined before they are broken again.
  */
 void print_help_text(FILE *to, const char *text);
 
-/* The same for one line of a format, and the newline behind it. */
+/* Prints a formatted line like print_wrapped(), and a newline. */
 void print_line(FILE *to, int at, int hang, const char *format, ...) __attribute__((__format__(__printf__, 4, 5)));
 
 /*
- * Progress on stderr, if that is a terminal: rewrites one line; NULL clears it. Text that goes elsewhere in between
- * must follow a clear.
+ * Shows progress on stderr, if stderr is a terminal, by rewriting one line. NULL clears the line. Clear it before other text
+ * is printed.
  */
 void print_progress(const char *text);
 
-/* The first line of a text that may be anything, without what mustn't get to a terminal, or into JSON. */
+/* Copies the first line of any text. Characters that mustn't get to a terminal or into JSON become '?'. */
 void copy_printable(char *to, size_t size, const char *from);
 
 #endif /* RK_TOOL_OUTPUT_H */

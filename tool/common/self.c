@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* self.c - which file this program is, see self.h. */
+/* self.c - finds the file of this program, see self.h. */
 #define _GNU_SOURCE
 #include "self.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* self.h - which file this program is, for who starts it anew, or looks for what lies beside it. */
+/* self.h - finds the file of this program, to start it again or to find files beside it. */
 #ifndef RK_TOOL_SELF_H
 #define RK_TOOL_SELF_H
 
@@ -7,18 +7,18 @@
 #include <stdbool.h>
 
 /*
- * Its path, by /proc, or else by the name that it was started by, as long as nobody has changed the directory. False where
- * neither tells: that takes /proc.
+ * Stores the path of this program, from /proc or from the name that it was started with. A relative name is right only as
+ * long as the working directory is unchanged. Returns false if neither gives a path.
  */
 bool self_path(char path[PATH_MAX]);
 
 /*
- * May this program do with a file what `mode` says, of access(2)? Where a filter refuses that call: is the file there? If not,
- * errno says why.
+ * May this program access the file with `mode`, as in access(2)? If a filter refuses access(2), checks only whether the file
+ * exists. If the result is false, errno has the reason.
  */
 bool self_may(const char *path, int mode);
 
-/* Is /proc there? */
+/* Is /proc mounted? */
 bool self_has_proc(void);
 
 #endif /* RK_TOOL_SELF_H */

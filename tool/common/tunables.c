@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tunables.c - what GLIBC_TUNABLES says of rseq: the last word counts. */
+/* tunables.c - the rseq setting in GLIBC_TUNABLES, of which the last one counts. */
 #include "tunables.h"
 
 #include <stddef.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* tunables.h - what an environment's GLIBC_TUNABLES says of rseq. */
+/* tunables.h - the rseq setting in GLIBC_TUNABLES. */
 #ifndef RK_TOOL_TUNABLES_H
 #define RK_TOOL_TUNABLES_H
 
 #include <stdbool.h>
 
-/* Does a list of tunables, which colons separate, say last that the C library registers nobody? NULL says nothing. */
+/* Does the last rseq setting in a list of tunables, separated by colons, stop the C library from registering threads? The
+ * list may be NULL. */
 bool tunables_say_off(const char *list);
 
 #endif /* RK_TOOL_TUNABLES_H */

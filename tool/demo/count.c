@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * count.c - the job of the demo, written once over a policy of how to count, and run by each method.
+ * count.c - the job of the demo, written once for all methods of counting.
  *
- * Work comes in chunks that threads draw by number; a thread needn't know how many others there are. A word belongs to
- * the chunk in which it starts, whose thread follows it across the border, so that every event is counted exactly once
- * however the text is cut.
+ * Work is divided into numbered chunks, and each thread takes the next number. A word belongs to the chunk in which it
+ * starts, and the thread of that chunk follows the word across the border. So every event is counted exactly once, wherever
+ * the borders are.
  */
 #include "count.h"
 
@@ -16,7 +16,7 @@
 
 #include "tool.h"
 
-/* All that the methods count in; each uses its own part. */
+/* The counters of all methods. Each method uses its own part. */
 struct tally {
 	struct rk_counter *per_cpu[DEMO_EVENTS];
 	uint64_t shared[DEMO_EVENTS];
@@ -30,10 +30,10 @@ struct run {
 	const struct demo_job *job;
 	void (*count)(const struct demo_file *file, size_t begin, size_t end, struct tally *tally);
 	struct tally tally;
-	size_t *first_chunk;  /* of each file, and the number of chunks in one pass behind the last */
+	size_t *first_chunk;  /* of each file; the last element is the number of chunks in one pass */
 	uint64_t next_ticket; /* atomic */
-	pthread_mutex_t gate; /* held until all threads are there */
-	bool cancelled;       /* under the gate */
+	pthread_mutex_t gate; /* held until all threads have been started */
+	bool cancelled;       /* protected by `gate` */
 };
 
 static inline bool is_space(unsigned char c)
@@ -55,7 +55,7 @@ static inline __attribute__((__always_inline__)) void count_word(size_t length, 
 	add(tally, DEMO_LENGTH + (unsigned)(length < DEMO_LENGTHS ? length : DEMO_LENGTHS) - 1);
 }
 
-/* The job. Inlined with a constant `add` into one function per method, which differ in nothing else. */
+/* The job. It is inlined with a constant `add` into one function for each method, so the functions differ only in `add`. */
 static inline __attribute__((__always_inline__)) void count_chunk(const struct demo_file *file, size_t begin,
 								  size_t end, struct tally *tally, add_function *add)
 {
@@ -154,7 +154,7 @@ double demo_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* The file that holds a chunk: the last one whose first chunk isn't behind it. */
+/* Finds the file of a chunk: the last file whose first chunk has no greater number. */
 static size_t file_of(const struct run *run, size_t chunk)
 {
 	size_t low = 0, high = run->job->input->count;
@@ -195,7 +195,7 @@ static void *worker(void *argument)
 	return NULL;
 }
 
-/* Lets all threads go at once; the time is from there to the end of the last. */
+/* Releases all threads at once, and measures the time until the last one ends. */
 static bool run_threads(struct run *run, double *seconds)
 {
 	unsigned count = run->job->threads, started = 0;

@@ -2,8 +2,8 @@
 /*
  * count.h - the job of the demo: several threads count events of a text, one add per event.
  *
- * Events are bytes by value, ends of lines, words, and words by length. A word is a run of bytes that aren't white
- * space, with at least one printable character, in the C locale; that is GNU wc's definition. Its length is the length
+ * Events are bytes by value, ends of lines, words, and words by length. A word is a run of bytes that aren't white space and
+ * contain at least one printable character in the C locale. That is GNU wc's definition. The length of a word is the length
  * of the run.
  */
 #ifndef RK_TOOL_DEMO_COUNT_H
@@ -16,7 +16,7 @@
 #include "input.h"
 
 #define DEMO_BYTE_VALUES 256
-#define DEMO_LENGTHS 32 /* the last one is for words of this length and longer */
+#define DEMO_LENGTHS 32 /* the last one counts words of this length and longer */
 
 enum demo_event {
 	DEMO_BYTE = 0,                              /* + its value */
@@ -38,16 +38,16 @@ struct demo_job {
 	const struct demo_input *input;
 	unsigned threads;
 	size_t chunk;    /* bytes that a thread takes at a time */
-	uint64_t passes; /* how many times all of the input is counted */
+	uint64_t passes; /* times that the whole input is counted */
 };
 
-/* The most passes that a job may have, so that no product of passes and chunks overflows. */
+/* The maximum number of passes of a job. It keeps the product of passes and chunks from overflowing. */
 #define DEMO_PASSES_MAX 1000000
 
-/* Does the job. Returns false, after complaining, if threads or memory can't be had. */
+/* Does the job. If threads or memory are short, prints a message and returns false. */
 bool demo_count(enum demo_method method, const struct demo_job *job, struct demo_counts *counts, double *seconds);
 
-/* A monotonic clock. */
+/* Returns seconds of a monotonic clock. */
 double demo_now(void);
 
 #endif /* RK_TOOL_DEMO_COUNT_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * demo.c - `rseqkit demo`: the options, and the run: read, count by each method in turn, compare.
+ * demo.c - `rseqkit demo`: reads the options and the files, counts by each method in turn, and compares the counts.
  *
- * Every count that a method ever makes is compared with the reference, in each round, not only the one that is shown.
+ * The counts of every method are compared with the reference in each round, not only the counts that are printed.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
@@ -26,22 +26,21 @@
 static const char help[] =
 	"Usage: rseqkit demo [OPTION...] [FILE|DIRECTORY|-...]\n"
 	"\n"
-	"Counts bytes, lines and words, a histogram of bytes and one of word lengths, with\n"
-	"several threads and per-CPU counters; checks the result against a count by one\n"
-	"thread and against wc; and shows the time beside that of the same job with shared\n"
-	"atomics and with a mutex. Without a FILE it counts /usr/share/common-licenses and\n"
-	"the documents of the working directory (README.md, doc and the like). - is standard\n"
-	"input.\n"
+	"Counts bytes, lines and words of files with several threads and per-CPU counters, and\n"
+	"makes histograms of bytes and of word lengths. Checks the result against a count by one\n"
+	"thread and against wc. Compares the time with the same job using shared atomics and a\n"
+	"mutex. Without a FILE, counts /usr/share/common-licenses and the documents of the\n"
+	"working directory, such as README.md and doc. - is standard input.\n"
 	"\n"
 	"  -t, --threads N    threads, 1 to 4096; default: two for each CPU\n"
 	"  -s, --seconds S    seconds for each method, 0 to 3600; default: 1\n"
-	"  -c, --chunk BYTES  what a thread takes at a time, 1 to 1073741824; default: 16384\n"
-	"  -j, --json         JSON instead of text\n"
-	"  -h, --help         this text\n"
+	"  -c, --chunk BYTES  bytes that a thread takes at a time, 1 to 1073741824; default: 16384\n"
+	"  -j, --json         write JSON instead of text\n"
+	"  -h, --help         show this text\n"
 	"\n"
-	"Exit status: 0 all counts agree, 1 they don't, 2 wrong usage or unreadable input.\n";
+	"Exit status: 0 all counts agree, 1 some counts differ, 2 wrong usage or unreadable input.\n";
 
-/* What is counted when nothing is named; what isn't there is left out. */
+/* The files to count if none is named. Missing ones are skipped. */
 static const char *const defaults[] = {
 	"/usr/share/common-licenses", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "doc",
 };
@@ -58,11 +57,11 @@ static unsigned usable_cpus(void)
 
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		return (unsigned)CPU_COUNT(&set);
-	/* More CPUs than the set has room for. */
+	/* There are more CPUs than a cpu_set_t can hold. */
 	return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-/* Returns -1 to go on, or an exit status. */
+/* Returns -1 to continue, or an exit status. */
 static int read_options(int argc, char **argv, struct settings *settings)
 {
 	static const struct option options[] = {
@@ -109,13 +108,13 @@ static bool read_input(struct demo_input *input, char **paths, int count)
 			ok = demo_input_add(input, defaults[i]);
 	print_progress(NULL);
 	if (ok && input->count == 0) {
-		complain("nothing to count; name a file, or a directory that has some");
+		complain("nothing to count. Name a file, or a directory with files.");
 		ok = false;
 	}
 	return ok;
 }
 
-/* One round of one method, checked; adds its time per pass to `seconds`. */
+/* Runs and checks one round of one method. Stores the time per pass in `seconds`. */
 static bool run_round(struct demo_result *result, struct demo_job *job, enum demo_method method, double *seconds)
 {
 	struct demo_counts counts;
@@ -135,7 +134,7 @@ static bool run_round(struct demo_result *result, struct demo_job *job, enum dem
 	return true;
 }
 
-/* As many passes as fit into the time of a round, by one pass that isn't measured. */
+/* Computes how many passes fit into the time of a round, from the time of one trial pass. */
 static bool choose_passes(struct demo_result *result, struct demo_job job, enum demo_method method, double seconds)
 {
 	double one, passes;

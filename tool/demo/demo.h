@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* demo.h - what a run of the demo found, between the run (demo.c) and its presentation (demo_report.c). */
+/* demo.h - the result of a run of the demo (demo.c), which demo_report.c prints. */
 #ifndef RK_TOOL_DEMO_H
 #define RK_TOOL_DEMO_H
 
@@ -11,14 +11,14 @@
 
 struct demo_result {
 	struct demo_reference reference;
-	struct demo_counts counts; /* by the per-CPU counters, of one pass */
+	struct demo_counts counts; /* of the per-CPU counters in one pass */
 	enum rk_owner owner;
 	size_t files, skipped, chunk;
 	unsigned threads, cpus;
 	bool verified;
 	struct {
 		uint64_t passes; /* in a round */
-		double fastest;  /* seconds for a pass, of all rounds */
+		double fastest;  /* seconds for a pass in the fastest round */
 		double median;
 	} methods[DEMO_METHODS];
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* demo_report.c - the demo's result, as text for people and as JSON for programs. */
+/* demo_report.c - prints the demo's result as text or as JSON. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@ static const char *owner_sentence(enum rk_owner owner)
 	case RK_OWNER_LIBC:
 		return "the C library registered every thread; the counters use its areas";
 	case RK_OWNER_SELF:
-		return "the C library leaves rseq alone; rseqkit registers every thread";
+		return "the C library registers no thread, so rseqkit registers every thread of this program";
 	case RK_OWNER_EARLY:
 		return "another component shares its areas; the counters use them";
 	case RK_OWNER_LIBRSEQ:
@@ -24,14 +24,14 @@ static const char *owner_sentence(enum rk_owner owner)
 	case RK_OWNER_KERNEL:
 		return "the kernel itself registers every thread; the counters use its areas";
 	case RK_OWNER_FOREIGN:
-		return "another component has a private area; the counters use their fallback";
+		return "another component has a private area, so the counters use their fallback";
 	case RK_OWNER_NONE:
 		break;
 	}
-	return "not to be had here, 'rseqkit doctor' says why; the counters use their fallback";
+	return "rseq isn't available (see 'rseqkit doctor'), so the counters use their fallback";
 }
 
-/* Behind so many columns of a line, as long as a terminal has room for; on a line of its own where that is little. */
+/* Prints a bar behind `before` columns of a line, as long as the terminal permits. If space is short, uses a new line. */
 static void print_bar_behind(int before, double value, double greatest)
 {
 	int columns = output_columns(stdout), room = columns == 0 ? BAR_WIDTH : columns - before;
@@ -57,7 +57,7 @@ static void print_counts(const struct demo_result *result)
 	if (wc->missing == NULL)
 		print_line(stdout, 0, 2, "%12" PRIu64 " %12" PRIu64 " %12" PRIu64 "  wc -lwc%s", wc->lines, wc->words, wc->bytes,
 		       wc->counts_runs && reference->runs != reference->counts.of[DEMO_WORD]
-			       ? " (this one counts unprintable words, too)"
+			       ? " (this wc also counts unprintable words)"
 			       : "");
 	else
 		print_line(stdout, 0, 2, "%38s  wc: %s", "-", wc->missing);
@@ -76,7 +76,7 @@ static void print_times(const struct demo_result *result)
 			slowest = result->methods[m].median;
 	putchar('\n');
 	print_coloured(COLOUR_BOLD, "time for one pass");
-	print_line(stdout, (int)strlen("time for one pass"), 2, " (median of %d rounds; fastest; passes in a round)", DEMO_ROUNDS);
+	print_line(stdout, (int)strlen("time for one pass"), 2, " (median of %d rounds, fastest, passes per round)", DEMO_ROUNDS);
 	for (int m = 0; m < DEMO_METHODS; m++) {
 		char row[80];
 		int size = snprintf(row, sizeof(row), "  %-13s %10.3f ms %10.3f ms %8" PRIu64 "  ",

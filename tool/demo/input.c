@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * input.c - the files to count, read into memory once.
+ * input.c - reads the files to count into memory once.
  *
- * What can have no end, a device, is refused before it is read, by its descriptor. Only standard input and FIFOs that are
- * named are waited for, as by any program that reads them. Files are read with read(), since a mapping of one that shrinks
- * would fault.
+ * A device may have no end, so it is refused before reading, after a check of its descriptor. Only standard input and FIFOs
+ * that are given may block, as in any program that reads them. Files are read by read(), because access to a mapping of a file
+ * that shrinks would fault.
  */
 #define _GNU_SOURCE
 #include "input.h"
@@ -22,7 +22,7 @@
 
 #include "tool.h"
 
-/* The least that is asked of read(), and the step behind what fstat() says, where /proc says 0. */
+/* The minimum size of a read(), and the extra space after the size that fstat() returns, which is 0 in /proc. */
 #define READ_STEP ((size_t)64 * 1024)
 
 static bool refuse(const char *path, const char *what)
@@ -31,7 +31,7 @@ static bool refuse(const char *path, const char *what)
 	return false;
 }
 
-/* Somebody else may have set a descriptor that is shared, like standard input, not to wait. */
+/* Must the read be repeated? Another process may have set a shared descriptor, such as standard input, to non-blocking. */
 static bool is_to_be_repeated(int fd, int error)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
@@ -41,7 +41,7 @@ static bool is_to_be_repeated(int fd, int error)
 	return error == EAGAIN || error == EINTR;
 }
 
-/* Half of the machine's memory: more would only be swapped out again while it is counted. */
+/* Returns half of the machine's memory: a larger input would be swapped out while it is counted. */
 static size_t input_limit(void)
 {
 	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
@@ -101,7 +101,7 @@ static bool add_file(struct demo_input *input, const char *path, int fd, size_t 
 
 static bool add(struct demo_input *input, const char *path, bool given);
 
-/* In order of name, so that every run sees the same sequence. */
+/* Adds files in the order of their names, so that every run sees the same sequence. */
 static bool add_directory(struct demo_input *input, const char *path)
 {
 	struct dirent **entries;
@@ -124,12 +124,12 @@ static bool add_directory(struct demo_input *input, const char *path)
 	return ok;
 }
 
-/* Below a directory, whatever isn't a file or a directory is left out; given by name it is an error. */
+/* Skips a file that is neither regular nor a directory. It is an error if the file was given by name. */
 static bool skip(struct demo_input *input, const char *path, bool given)
 {
 	if (given)
-		return refuse(path, "neither a regular file, a directory nor a FIFO; '-' reads standard input, whatever it is");
-	complain("%s: skipped, neither a regular file nor a directory", path);
+		return refuse(path, "not a regular file, a directory or a FIFO; '-' reads standard input of any kind");
+	complain("%s: skipped, not a regular file or a directory", path);
 	input->skipped++;
 	return true;
 }
@@ -153,11 +153,11 @@ static bool add(struct demo_input *input, const char *path, bool given)
 		return true;
 	if (!is_readable(&status, given))
 		return skip(input, path, given);
-	/* A FIFO's writer is waited for; nothing else. */
+	/* Only the open of a FIFO may block, until it has a writer. */
 	fd = open(path, O_RDONLY | (S_ISFIFO(status.st_mode) ? 0 : O_NONBLOCK) | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return refuse(path, strerror(errno));
-	/* Looked at again: by now the name may stand for something else. */
+	/* Check again: the name may lead to another file by now. */
 	if (fstat(fd, &status) != 0)
 		ok = refuse(path, strerror(errno));
 	else if (!is_readable(&status, given))
@@ -168,7 +168,7 @@ static bool add(struct demo_input *input, const char *path, bool given)
 	return ok;
 }
 
-/* A second time it would be at its end, and count as an empty file. */
+/* Standard input can't be read twice: the second time it would be at its end, and count as an empty file. */
 static bool add_standard_input(struct demo_input *input)
 {
 	struct stat status;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * input.h - the files to count, read into memory once.
+ * input.h - reads the files to count into memory once.
  *
- * What is counted is what was read: a file that changes or shrinks afterwards changes nothing.
+ * Later changes of a file don't affect the counts.
  */
 #ifndef RK_TOOL_DEMO_INPUT_H
 #define RK_TOOL_DEMO_INPUT_H
@@ -24,10 +24,9 @@ struct demo_input {
 };
 
 /*
- * Adds a file, every regular file below a directory, or for "-" what standard input has until its end; a path given twice is
- * there twice, but for standard input, which is refused then. A FIFO is read until its end, too. Symbolic links are followed
- * where given, never below a directory, so there is no loop to run into. Returns false, after complaining, when
- * something can't be read.
+ * Adds a file, every regular file below a directory, or standard input for "-". A FIFO and standard input are read until
+ * their end. A path that is given twice is counted twice, but a second "-" is refused. Symbolic links are followed if they are
+ * given, but not below a directory, so there are no loops. If reading fails, prints a message and returns false.
  */
 bool demo_input_add(struct demo_input *input, const char *path);
 

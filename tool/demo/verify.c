@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verify.c - what the demo's counts are compared with.
+ * verify.c - makes the references for the demo's counts.
  *
- * wc gets the very bytes that were counted, through a pipe, with a newline behind each file so that words of two files
- * don't join; those newlines are taken off again. Versions of wc differ in what a word of unprintable bytes is: one
- * such word is tried first.
+ * wc reads exactly the bytes that were counted, through a pipe, with a newline after each file, so that words of two files
+ * don't join. These newlines are subtracted from its answer. Versions of wc differ in whether unprintable bytes are a word.
+ * So one such word is tested first.
  */
 #define _GNU_SOURCE
 #include "verify.h"
@@ -23,12 +23,15 @@
 #include "common/output.h"
 #include "tool.h"
 
-/* Seconds for wc: to begin with, and times what one thread took here; it takes about as long as that, on any machine. */
+/*
+ * The time limit for wc in seconds: WC_BEGINS plus WC_TIMES the time that one thread takes here, at most WC_MAX. On any
+ * machine wc takes about as long as one thread.
+ */
 #define WC_BEGINS 10
 #define WC_TIMES 20
 #define WC_MAX 600
 
-/* Deliberately another program than count_chunk(): whole files, the libc's character classes, plain additions. */
+/* Deliberately different from count_chunk(): uses whole files, the libc's character classes, and plain additions. */
 static void count_file(const struct demo_file *file, struct demo_reference *reference)
 {
 	uint64_t *of = reference->counts.of;
@@ -59,7 +62,7 @@ static void count_file(const struct demo_file *file, struct demo_reference *refe
 	}
 }
 
-/* In the child: wc, fed by a grandchild that ends when it is done or wc is gone. */
+/* In the child: executes wc. A grandchild writes wc's input, and ends when it is done or wc has ended. */
 static int run_wc(int out, const void *argument)
 {
 	const struct demo_input *input = (const struct demo_input *)argument;
@@ -72,7 +75,7 @@ static int run_wc(int out, const void *argument)
 	if (pipe(ends) != 0 || (feeder = fork()) < 0)
 		return CHILD_NO_EXEC;
 	if (feeder == 0) {
-		/* What a wc that is ended has started may keep its input open, and never read it. */
+		/* If wc is killed, a process that wc started may keep its input open without reading. */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(out);
 		close(ends[0]);
@@ -82,31 +85,31 @@ static int run_wc(int out, const void *argument)
 		_exit(!ok);
 	}
 	close(ends[1]);
-	/* Newer coreutils' wc ends words at bytes of 0xa0 in the C locale, too, but not where POSIX is asked for. */
+	/* In newer coreutils wc also ends words at bytes of 0xa0 in the C locale, unless POSIXLY_CORRECT is set. */
 	if (dup2(ends[0], STDIN_FILENO) < 0 || setenv("LC_ALL", "C", 1) != 0 || setenv("POSIXLY_CORRECT", "1", 1) != 0)
 		return CHILD_NO_EXEC;
 	close(ends[0]);
 	return child_exec(out, arguments);
 }
 
-/* Takes wc's answer. Returns why there is none, or NULL. */
+/* Reads wc's answer. Returns why there is none, or NULL. */
 static const char *take_answer(const struct child_result *result, const struct demo_input *input, struct demo_wc *wc)
 {
 	if (result->end == CHILD_TIMED_OUT)
-		return "it gave no answer in time, and was ended";
+		return "wc gave no answer in time, and was ended";
 	if (result->end == CHILD_EXITED && result->number == CHILD_NO_PROGRAM)
 		return "there is no wc on this machine";
 	if (!child_succeeded(result))
 		return "wc could not be run, or failed";
 	if (sscanf(result->output, "%" SCNu64 " %" SCNu64 " %" SCNu64, &wc->lines, &wc->words, &wc->bytes) != 3 ||
 	    wc->lines < input->count || wc->bytes < input->count)
-		return "wc gave an answer that isn't three counts";
+		return "wc's answer isn't three counts";
 	wc->lines -= input->count;
 	wc->bytes -= input->count;
 	return NULL;
 }
 
-/* `counted`: the seconds that counting took here. */
+/* Runs wc. `counted` is the number of seconds that counting took here. */
 static void ask_wc(const struct demo_input *input, double counted, struct demo_wc *wc)
 {
 	double limit = WC_BEGINS + WC_TIMES * counted;
@@ -117,7 +120,7 @@ static void ask_wc(const struct demo_input *input, double counted, struct demo_w
 	child_run(run_wc, input, (int)(limit * 1000), &result);
 	print_progress(NULL);
 	if (result.end == CHILD_TIMED_OUT)
-		complain("wc gave no answer in %.0f seconds, and was ended; what is left to compare with is one thread alone",
+		complain("wc gave no answer in %.0f seconds, and was ended; only the count by one thread is left as a reference",
 			 limit);
 	wc->missing = take_answer(&result, input, wc);
 }
@@ -155,7 +158,7 @@ bool demo_reference_check(const struct demo_reference *reference, enum demo_meth
 
 		if (counts->of[event] == expected)
 			continue;
-		complain("%s counted %" PRIu64 " %s (event %u) in %" PRIu64 " passes; one thread alone counts %" PRIu64,
+		complain("%s counted %" PRIu64 " %s (event %u) in %" PRIu64 " passes, but one thread counts %" PRIu64,
 			 demo_method_name(method), counts->of[event], event_name(event), event, passes, expected);
 		return false;
 	}

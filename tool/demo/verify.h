@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verify.h - what the demo's counts are compared with: a count of one thread, by other code, and wc.
+ * verify.h - the references for the demo's counts: a count by one thread with other code, and wc.
  */
 #ifndef RK_TOOL_DEMO_VERIFY_H
 #define RK_TOOL_DEMO_VERIFY_H
@@ -8,8 +8,8 @@
 #include "count.h"
 
 struct demo_wc {
-	const char *missing; /* why wc said nothing; NULL if it did */
-	bool counts_runs;    /* this wc takes any run of bytes that aren't white space for a word */
+	const char *missing; /* why there is no answer of wc; NULL if there is one */
+	bool counts_runs;    /* this wc counts any run of bytes that aren't white space as a word */
 	uint64_t lines, words, bytes;
 };
 
@@ -21,14 +21,14 @@ struct demo_reference {
 
 void demo_reference_make(const struct demo_input *input, struct demo_reference *reference);
 
-/* Are these the counts of `passes` passes? Otherwise complains about the first difference. */
+/* Are these the counts of `passes` passes? If not, prints the first difference. */
 bool demo_reference_check(const struct demo_reference *reference, enum demo_method method,
 			  const struct demo_counts *counts, uint64_t passes);
 
-/* Does wc agree with the reference? True where there is no wc; otherwise complains. */
+/* Does wc agree with the reference? If not, prints both counts. Returns true if there is no answer of wc. */
 bool demo_reference_check_wc(const struct demo_reference *reference);
 
-/* All bytes, whatever their value. */
+/* Returns the number of bytes of all values. */
 uint64_t demo_total_bytes(const struct demo_counts *counts);
 
 #endif /* RK_TOOL_DEMO_VERIFY_H */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aborts.c - what aborts a critical section on this kernel.
+ * aborts.c - finds which events abort a critical section on this kernel.
  *
- * A thread spins in a section until a word changes. The event is made to happen while it is in there, and the word is
- * changed only after the event: the section either was aborted or reaches its end. An abort counts only where nothing
- * else can have caused it; the thread's count of preemptions tells. What can't be told apart is unknown.
+ * A thread spins in a section until a word changes. The event happens while the thread is in the section, and the word
+ * changes only after the event. So the section is either aborted, or reaches its end. An abort counts only if nothing else
+ * can have caused it, which the thread's count of preemptions shows. Otherwise the result is unknown.
  *
- *   signal      a timer's, so that no other thread is needed, which would preempt
- *   preemption  another thread of the same CPU sees the section begun: that it runs at all is the preemption
- *   migration   another CPU's thread changes the affinity of the one in the section
- *   membarrier  another CPU's thread calls it
+ *   signal      from a timer, because another thread would preempt the section
+ *   preemption  a thread on the same CPU sees that the section has begun, so it has preempted the section
+ *   migration   a thread on another CPU changes the affinity of the thread in the section
+ *   membarrier  a thread on another CPU calls membarrier
  */
 #define _GNU_SOURCE
 #include <linux/membarrier.h>
@@ -24,35 +24,35 @@
 
 #include "probe.h"
 
-#define TRIES 100    /* until one that counts; each takes a millisecond or a few */
-#define CERTAIN 3    /* sections that reach their end before the event is said not to abort */
-#define TICKS 3      /* of the timer until the word changes: one of them surely was inside */
+#define TRIES 100    /* attempts until one counts; each takes a few milliseconds */
+#define CERTAIN 3    /* sections that must reach their end until the event counts as not aborting */
+#define TICKS 3      /* of the timer until the word changes; at least one of them is inside the section */
 #define TICK_US 1000
 
 struct trial {
 	enum doctor_event event;
 	volatile struct rk_area *area;
-	ptrdiff_t offset; /* of that area, from the thread pointer */
-	void *words;      /* one per CPU, zero while a section is to spin */
-	int cpu, other;   /* where the section begins, and one more CPU, if there is one */
-	pid_t thread;     /* the one in the section */
-	bool ready;       /* the helper is where it should be */
-	bool happened;    /* the event, inside of the section */
+	ptrdiff_t offset; /* of `area`, from the thread pointer */
+	void *words;      /* one per CPU, zero while the section spins */
+	int cpu, other;   /* CPU where the section begins, and another CPU, if there is one */
+	pid_t thread;     /* the thread in the section */
+	bool ready;       /* the helper is on its CPU */
+	bool happened;    /* the event happened inside the section */
 	bool over;        /* the thread has left its section */
-	enum lack lack;   /* of what the event couldn't be made to happen */
+	enum lack lack;   /* what was missing to cause the event */
 	long preemptions; /* of the thread, from before the section until after it */
-	int cpu_after;    /* where the thread was then */
+	int cpu_after;    /* CPU of the thread after the section */
 };
 
 enum passage { PASSAGE_LEFT, PASSAGE_DONE, PASSAGE_ABORTED };
 
-/* For the handler, which is in the probe's only thread. */
+/* For the signal handler. A probe with a timer has only one thread. */
 static struct trial *signalled;
 static volatile sig_atomic_t ticks;
 
 /*
- * The section. The primitives take the area at `rk_area_offset`: here that is the parameter, which hides the library's
- * word, because the registration looked at may be another.
+ * Runs the section. The primitives use the area at `rk_area_offset`. Here that is the parameter, which hides the library's
+ * variable, because the tested registration may be another one.
  */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
@@ -72,7 +72,7 @@ static enum passage __attribute__((__noinline__)) pass(const void *base, ptrdiff
 }
 #pragma GCC diagnostic pop
 
-/* Also what else might have aborted it. */
+/* Runs the section, and records what else might have aborted it. */
 static enum passage counted_pass(struct trial *trial)
 {
 	long before = doctor_preemptions();
@@ -106,8 +106,8 @@ static void on_tick(int number)
 }
 
 /*
- * Until the thread is in its section: the descriptor is in its area. False if it was there and has left already. From
- * another CPU it is seen at once, before anything else can happen to it.
+ * Waits until the thread is in its section, so that the descriptor is in its area. Returns false if the thread has already
+ * left the section. A helper on another CPU waits without sleeping, so it sees the section before another event can happen.
  */
 static bool wait_for_section(const struct trial *trial)
 {
@@ -183,20 +183,20 @@ static enum passage pass_with_helper(struct trial *trial)
 	return passage;
 }
 
-/* Did the event take place, and can nothing else have aborted the section, if it was? */
+/* Did the event happen, and if the section was aborted, was the event the only possible cause? */
 static bool is_by_event(const struct trial *trial, bool aborted)
 {
 	switch (trial->event) {
 	case EVENT_PREEMPTION:
 		return trial->cpu_after == trial->cpu && trial->preemptions > 0;
-	case EVENT_MIGRATION: /* takes a running thread from its CPU by one preemption */
+	case EVENT_MIGRATION: /* itself is one preemption of the running thread */
 		return trial->cpu_after != trial->cpu && (!aborted || trial->preemptions == 1);
 	default:
 		return !aborted || trial->preemptions == 0;
 	}
 }
 
-/* One section, and the event inside it. False if it tells nothing. */
+/* Runs one section with the event inside it. Returns false if the attempt shows nothing. */
 static bool attempt(struct trial *trial, enum passage *passage)
 {
 	if (!doctor_pin(trial->cpu)) {
@@ -209,7 +209,7 @@ static bool attempt(struct trial *trial, enum passage *passage)
 	*passage = trial->event == EVENT_SIGNAL ? pass_with_timer(trial) : pass_with_helper(trial);
 	if (!trial->happened || *passage == PASSAGE_LEFT)
 		return false;
-	/* Whoever answered the call didn't move it. */
+	/* The system call succeeded, but the thread wasn't moved: a filter may have answered the call. */
 	if (trial->event == EVENT_MIGRATION && trial->cpu_after == trial->cpu)
 		trial->lack = LACKS_CPU;
 	return is_by_event(trial, *passage == PASSAGE_ABORTED);
@@ -224,7 +224,7 @@ struct abort_probe {
 static bool prepare(int out, const struct abort_probe *probe, struct trial *trial)
 {
 	const struct rk_percpu_options options = {.item_size = sizeof(intptr_t)};
-	/* Before the registration looked at takes the place of the one that the library knows. */
+	/* Computed before doctor_area() replaces the registration that the library knows. */
 	const char *thread_pointer = (const char *)(uintptr_t)rk_thread_area() - rk_area_offset;
 	struct rk_percpu *pool;
 
@@ -297,7 +297,7 @@ void doctor_examine_aborts(struct doctor_facts *facts, enum registration registr
 		struct abort_probe probe = {&facts->process, registration, (enum doctor_event)event};
 
 		aborts[event] = ANSWER_UNKNOWN;
-		/* Where it can't be called there is nothing to try. */
+		/* If membarrier doesn't work, there is nothing to test. */
 		if (event == EVENT_MEMBARRIER && facts->membarrier != ANSWER_YES)
 			continue;
 		if (RK_HAVE_SECTIONS && doctor_probe(facts, doctor_event_name(probe.event), probe_abort, &probe, &result))

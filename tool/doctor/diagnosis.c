@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diagnosis.c - what follows from the facts: each finding says what is so, what it means, and what to do.
+ * diagnosis.c - derives findings from the facts. Each finding states a fact, its effect, and what to do.
  *
- * The ids are for programs and stay; the words may change.
+ * Programs may rely on the ids, which never change. The texts may change.
  */
 #include "doctor.h"
 #include <rseqkit/detail/agreement.h>
@@ -19,20 +19,23 @@ const char *doctor_severity_name(enum severity severity)
 	return severity == SEVERITY_ERROR ? "error" : severity == SEVERITY_WARNING ? "warning" : "info";
 }
 
-/* Who registers decides how to get the optimised mode; not every machine's thread block can be an area (abi.h). */
+/*
+ * Returns how to get the optimised mode, which depends on the owner. On some architectures the thread block can't be an
+ * area (abi.h).
+ */
 static const char *unused_mode_advice(const struct doctor_facts *facts)
 {
 	const bool can_choose = RK_BLOCK_ALIGNMENT >= RK_AREA_LENGTH_ORIGINAL;
 
 	if (facts->owner == RK_OWNER_EARLY || facts->owner == RK_OWNER_LIBRSEQ)
-		return "nothing needs doing: the area is another component's, which may depend on it as it is";
+		return "Nothing to do. The area belongs to another component, which may depend on its size.";
 	if (facts->owner != RK_OWNER_LIBC)
-		return can_choose ? "start the program with RSEQKIT_AREA=own" :
-				    "start the program by rseqkit exec --full-size";
-	return can_choose ? "use a glibc that registers the full size (2.41 and later), or start the program with "
-			    "GLIBC_TUNABLES=glibc.pthread.rseq=0 and RSEQKIT_AREA=own" :
-			    "use a glibc that registers the full size (2.41 and later), or start the program by "
-			    "rseqkit exec --full-size";
+		return can_choose ? "Start the program with RSEQKIT_AREA=own." :
+				    "Start the program with rseqkit exec --full-size.";
+	return can_choose ? "Use a glibc that registers the full size (2.41 and later), or start the program with "
+			    "GLIBC_TUNABLES=glibc.pthread.rseq=0 and RSEQKIT_AREA=own." :
+			    "Use a glibc that registers the full size (2.41 and later), or start the program with "
+			    "rseqkit exec --full-size.";
 }
 
 static void conclude_mode(const struct doctor_facts *facts, struct doctor_findings *findings)
@@ -41,23 +44,23 @@ static void conclude_mode(const struct doctor_facts *facts, struct doctor_findin
 		return;
 	if (facts->mode == MODE_LEGACY)
 		doctor_add(findings, SEVERITY_INFO, "mode-legacy", NULL,
-		    "legacy mode: the kernel rewrites the ids on every preemption");
+		    "legacy mode: the kernel rewrites the CPU ids each time it switches to the thread");
 	else if (facts->mode == MODE_OPTIMISED)
-		doctor_add(findings, SEVERITY_INFO, "mode-optimised", "never write to the area's ids: that kills the process",
-		    "optimised mode: the kernel writes the ids only when they change, and guards them");
+		doctor_add(findings, SEVERITY_INFO, "mode-optimised", "Never write to the area's CPU ids.",
+		    "optimised mode: the kernel writes the CPU ids only when they change, and kills a process that writes them");
 	else
-		doctor_add(findings, SEVERITY_INFO, "mode-unknown", NULL, "the mode can't be told");
+		doctor_add(findings, SEVERITY_INFO, "mode-unknown", NULL, "the mode is unknown");
 	if (facts->mode == MODE_LEGACY && facts->present.ids_guarded == ANSWER_YES)
-		doctor_add(findings, SEVERITY_INFO, "ids-guarded", "look for rseq_debug in the kernel's command line",
-		    "the kernel guards the ids although the mode is legacy: writing to them kills the process");
+		doctor_add(findings, SEVERITY_INFO, "ids-guarded", "Look for rseq_debug in the kernel's command line.",
+		    "the kernel kills a process that writes to the area's CPU ids, although the mode is legacy");
 	if (facts->mode == MODE_LEGACY && facts->optimised == ANSWER_YES)
 		doctor_add(findings, SEVERITY_INFO, "optimised-mode-unused", unused_mode_advice(facts),
-		    "the kernel has the optimised mode, but threads are registered with %u bytes, which costs a write of "
-		    "the ids at each preemption, and there is no slice extension",
+		    "the kernel has the optimised mode, but areas of %u bytes don't use it; the kernel rewrites their CPU ids at "
+		    "each switch, and grants no slice extension",
 		    facts->process.length);
 	if (facts->mm_cid == ANSWER_NO)
-		doctor_add(findings, SEVERITY_INFO, "no-mm-cid", "a newer kernel has them; index by CPU instead",
-		    "the kernel keeps no concurrency ids: operations by concurrency id report that there is no rseq");
+		doctor_add(findings, SEVERITY_INFO, "no-mm-cid", "Index by CPU, or use a newer kernel.",
+		    "the kernel provides no concurrency ids, so operations by concurrency id return RK_NO_RSEQ");
 }
 
 void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *findings)
@@ -67,38 +70,39 @@ void doctor_conclude(const struct doctor_facts *facts, struct doctor_findings *f
 	conclude_mode(facts, findings);
 	if (facts->membarrier == ANSWER_NO)
 		doctor_add(findings, SEVERITY_WARNING, "no-membarrier",
-		    "allow membarrier in the seccomp filter, or run a kernel that has it",
-		    "membarrier's command for critical sections doesn't work: other CPUs' sections can't be fenced");
+		    "Allow membarrier in the seccomp filter, or run a kernel that has it.",
+		    "membarrier's command for critical sections doesn't work, so sections of other CPUs can't be fenced by it");
 	else if (facts->membarrier == ANSWER_YES && facts->present.aborts[EVENT_MEMBARRIER] == ANSWER_NO)
 		doctor_add(findings, SEVERITY_WARNING, "membarrier-idle",
-		    "see whether a seccomp filter or an emulator answers membarrier and doesn't pass it on",
-		    "membarrier's command for critical sections succeeds, but aborts none: other CPUs' sections aren't fenced");
+		    "Check whether a seccomp filter or an emulator answers membarrier instead of the kernel.",
+		    "membarrier's command for critical sections succeeds but aborts none, so sections of other CPUs aren't "
+		    "fenced");
 	else if (facts->membarrier_cpu == ANSWER_NO)
 		doctor_add(findings, SEVERITY_INFO, "no-membarrier-cpu", NULL,
-		    "membarrier can fence critical sections on all CPUs only, not on one");
+		    "membarrier can fence critical sections only on all CPUs at once, not on a single CPU");
 	if (facts->ktls == ANSWER_YES && facts->owner != RK_OWNER_KERNEL)
 		doctor_add(findings, SEVERITY_INFO, "ktls-unused",
-		    "start a program by rseqkit exec --ktls to try it; it is experimental",
-		    "the kernel can register threads by itself (KTLS), and nobody has it do so here");
+		    "To try it, start a program with rseqkit exec --ktls. KTLS is experimental.",
+		    "the kernel can register threads itself (KTLS), but doesn't do so in this process");
 	if (facts->present.slice.enabled == ANSWER_YES)
-		doctor_add(findings, SEVERITY_INFO, "slice-extension", NULL, "a thread can ask for a time slice extension");
+		doctor_add(findings, SEVERITY_INFO, "slice-extension", NULL, "threads can request time slice extensions");
 	if (!facts->cpus_listed && facts->cpu_list[0] != '\0')
 		doctor_add(findings, SEVERITY_INFO, "cpu-list-wrong",
-		    "show this process the kernel's own list: a container may have put another in its place",
-		    "/sys/devices/system/cpu/possible says %s, but this process may run on other CPUs, or no kernel writes that: "
-		    "results are right, and per-CPU data takes room for all that there may be",
+		    "Give this process the kernel's own list. A container may have replaced it.",
+		    "/sys/devices/system/cpu/possible says %s, which can't be right. Results are right, but per-CPU data takes "
+		    "memory for every CPU that the kernel could have",
 		    facts->cpu_list);
 	else if (!facts->cpus_listed)
-		doctor_add(findings, SEVERITY_INFO, "no-cpu-list", "mount /sys to have less memory taken",
-		    "/sys/devices/system/cpu/possible can't be read: results are right, and per-CPU data takes room for all that "
-		    "there may be");
+		doctor_add(findings, SEVERITY_INFO, "no-cpu-list", "Mount /sys to save memory.",
+		    "/sys/devices/system/cpu/possible can't be read. Results are right, but per-CPU data takes memory for every "
+		    "CPU that the kernel could have");
 	if (!facts->has_proc)
-		doctor_add(findings, SEVERITY_INFO, "no-proc", "mount /proc, and run this again",
-		    "/proc is missing: filters and emulators can't be told%s",
-		    facts->fresh_owner[0] == '\0' ? ", nor what a fresh process gets" : "");
+		doctor_add(findings, SEVERITY_INFO, "no-proc", "Mount /proc, and run this again.",
+		    "/proc is missing, so filters and emulators can't be detected%s",
+		    facts->fresh_owner[0] == '\0' ? ", and no fresh process can be started" : "");
 	if (facts->failed_probes[0] != '\0')
 		doctor_add(findings, SEVERITY_INFO, "probe-failed",
-		    "see whether fork and threads work here, whether there is memory, and whether a filter kills, refuses or "
-		    "delays system calls",
-		    "not everything can be told, because this could not be tried: %s", facts->failed_probes);
+		    "Check whether fork and threads work here, whether memory is short, and whether a filter kills, refuses or "
+		    "delays system calls.",
+		    "some tests were impossible, so some answers are unknown: %s", facts->failed_probes);
 }

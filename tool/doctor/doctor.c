@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* doctor.c - `rseqkit doctor`: the options, and the presentation of facts and findings. */
+/* doctor.c - `rseqkit doctor`: reads the options, and prints facts and findings. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,22 +13,22 @@
 static const char help[] =
 	"Usage: rseqkit doctor [OPTION...]\n"
 	"\n"
-	"Finds out, by trying, whether restartable sequences can be used here, in which mode,\n"
-	"who owns them, and what is missing; says what that means and what to do about it.\n"
+	"Tests whether restartable sequences (rseq) work here. Shows the mode, the component that\n"
+	"owns the registration, and what is missing. Explains each finding and says what to do.\n"
 	"\n"
-	"  -j, --json  JSON instead of text\n"
-	"  -h, --help  this text\n"
+	"  -j, --json  write JSON instead of text\n"
+	"  -h, --help  show this text\n"
 	"\n"
-	"Exit status: 0 usable and nothing to act on, 1 findings to act on, 2 wrong usage,\n"
-	"3 something could not be tried.\n";
+	"Exit status: 0 rseq works and there is nothing to do, 1 findings need action,\n"
+	"2 wrong usage, 3 a test was impossible.\n";
 
-/* Unknown is null, for programs. */
+/* An unknown answer becomes null. */
 static void put_answer(json_object *object, const char *key, enum answer answer)
 {
 	json_put(object, key, answer == ANSWER_UNKNOWN ? NULL : json_object_new_boolean(answer == ANSWER_YES));
 }
 
-/* What the kernel announces; where it announces nothing, the original size, if there is rseq at all. */
+/* The size that the kernel announces is known. A kernel that has rseq and announces nothing uses the original size. */
 static bool is_size_known(const struct doctor_facts *facts)
 {
 	return facts->announced || facts->cause == CAUSE_NONE;
@@ -62,7 +62,7 @@ static json_object *findings_array(const struct doctor_findings *findings)
 	return array;
 }
 
-/* What is true of threads that are registered in one way. */
+/* Adds what the kernel does to threads with one form of registration. */
 static void put_behaviour(json_object *object, const struct doctor_behaviour *behaviour)
 {
 	json_object *aborts = json_new();
@@ -100,7 +100,7 @@ static json_object *neighbours_object(const struct doctor_facts *facts)
 	return neighbours;
 }
 
-/* Numbers only where the kernel gave them. */
+/* The numbers are null unless the kernel returned them. */
 static json_object *ktls_object(const struct doctor_facts *facts)
 {
 	json_object *ktls = json_new();
@@ -168,14 +168,32 @@ static const char *answer_text(enum answer answer)
 	return answer == ANSWER_YES ? "yes" : answer == ANSWER_NO ? "no" : "unknown";
 }
 
-/* One fact. What doesn't fit in its line stands below its answer, which begins at this column. */
-#define FACT(...) print_line(stdout, 0, 21, __VA_ARGS__)
+/* Prints one fact, "NAME: VALUE". If the line is too long, the next line is indented. */
+#define FACT(...) print_line(stdout, 0, 4, __VA_ARGS__)
 
-/* "yes", or where a full registration fares otherwise "yes; if registered in full: no". */
+/* Prints "yes", or "yes (at full size: no)" if the answers differ. */
 static void print_answers(const char *what, enum answer present, enum answer full)
 {
-	FACT("%-20s %s%s%s", what, answer_text(present), full != present ? "; if registered in full: " : "",
-	     full != present ? answer_text(full) : "");
+	FACT("%s: %s%s%s%s", what, answer_text(present), full != present ? " (at full size: " : "",
+	     full != present ? answer_text(full) : "", full != present ? ")" : "");
+}
+
+/* Returns what the mode would be at full size. */
+static const char *mode_at_full_size(const struct doctor_facts *facts)
+{
+	if (facts->optimised == ANSWER_NO && facts->full_accepted == ANSWER_NO)
+		return "the kernel refuses the full size";
+	if (facts->optimised == ANSWER_NO)
+		return "this kernel has no optimised mode";
+	return facts->optimised == ANSWER_YES ? "at full size: optimised" : "at full size: unknown";
+}
+
+static void print_mode(const struct doctor_facts *facts)
+{
+	if (facts->mode == MODE_OPTIMISED)
+		FACT("mode: optimised");
+	else
+		FACT("mode: %s (%s)", facts->mode == MODE_LEGACY ? "legacy" : "unknown", mode_at_full_size(facts));
 }
 
 static void print_kernel(const struct doctor_facts *facts)
@@ -183,13 +201,13 @@ static void print_kernel(const struct doctor_facts *facts)
 	const struct doctor_behaviour *present = &facts->present, *full = &facts->full;
 
 	print_answers("slice extension", present->slice.enabled, full->slice.enabled);
-	FACT("  here               %s", rk_slice_reason_text(facts->slice_reason));
-	print_answers("  known", present->slice.known, full->slice.known);
-	print_answers("  granted", present->slice.granted, full->slice.granted);
-	FACT("registers by itself  %s", answer_text(facts->ktls));
-	print_answers("ids rewritten always", present->ids_rewritten, full->ids_rewritten);
-	print_answers("ids guarded", present->ids_guarded, full->ids_guarded);
-	puts("sections aborted by");
+	FACT("  in this thread: %s", rk_slice_reason_text(facts->slice_reason));
+	print_answers("  kernel has the request", present->slice.known, full->slice.known);
+	print_answers("  kernel grants time", present->slice.granted, full->slice.granted);
+	FACT("kernel registers threads itself (KTLS): %s", answer_text(facts->ktls));
+	print_answers("CPU ids rewritten at every switch", present->ids_rewritten, full->ids_rewritten);
+	print_answers("writing to a CPU id kills the process", present->ids_guarded, full->ids_guarded);
+	puts("critical sections aborted by");
 	for (int event = 0; event < EVENTS; event++) {
 		char what[32];
 
@@ -205,46 +223,79 @@ static const char *or_unknown(const char *text)
 
 static void print_facts(const struct doctor_facts *facts)
 {
-	fputs("rseq                 ", stdout);
+	fputs("rseq: ", stdout);
 	if (facts->cause == CAUSE_NONE)
 		print_coloured(COLOUR_GREEN, "usable");
 	else
 		print_coloured(COLOUR_RED, "not usable");
 	putchar('\n');
 	if (facts->cause != CAUSE_NONE)
-		FACT("reason               %s (%s)", doctor_cause_name(facts->cause), rk_reason_text(facts->reason));
-	FACT("kernel               %s %s", or_unknown(facts->kernel.release), or_unknown(facts->kernel.machine));
-	FACT("owner                %s; in a fresh process: %s", rk_owner_name(facts->owner), or_unknown(facts->fresh_owner));
-	FACT("C library            %s %s, %s", or_unknown(facts->libc_name), or_unknown(facts->libc_version),
+		FACT("reason: %s (%s)", doctor_cause_name(facts->cause), rk_reason_text(facts->reason));
+	FACT("kernel: %s %s", or_unknown(facts->kernel.release), or_unknown(facts->kernel.machine));
+	FACT("owner: %s (in a fresh process: %s)", rk_owner_name(facts->owner), or_unknown(facts->fresh_owner));
+	FACT("C library: %s %s, %s", or_unknown(facts->libc_name), or_unknown(facts->libc_version),
 	     facts->process.libc_registers ? "registers every thread"
 	     : facts->process.libc_area    ? "has an area but registers no thread"
 					   : "has no area");
 	if (is_size_known(facts))
-		FACT("feature size         %u bytes, aligned %u%s", facts->process.feature_size, facts->process.alignment,
-		     facts->announced ? "" : " (nothing announced: the original)");
+		FACT("feature size: %u bytes, aligned to %u%s", facts->process.feature_size, facts->process.alignment,
+		     facts->announced ? "" : " (the original size: the kernel announces none)");
 	else
-		FACT("feature size         unknown: nothing announced");
+		FACT("feature size: unknown (the kernel announces none)");
 	if (facts->cause == CAUSE_NONE) {
-		FACT("registered           %u bytes, of which %u are valid", facts->process.length, facts->process.valid);
-		FACT("mode                 %s; optimised if registered in full: %s", or_unknown(doctor_mode_name(facts->mode)),
-		     answer_text(facts->optimised));
-		FACT("full size accepted   %s", answer_text(facts->full_accepted));
-		FACT("concurrency id       %s", answer_text(facts->mm_cid));
-		FACT("NUMA node id         %s", answer_text(facts->node_id));
+		FACT("registered: %u bytes, of which %u are valid", facts->process.length, facts->process.valid);
+		print_mode(facts);
+		FACT("kernel accepts the full size: %s", answer_text(facts->full_accepted));
+		FACT("concurrency id: %s", answer_text(facts->mm_cid));
+		FACT("NUMA node id: %s", answer_text(facts->node_id));
 		print_kernel(facts);
 	}
-	FACT("membarrier for rseq  %s; for one CPU: %s", answer_text(facts->membarrier), answer_text(facts->membarrier_cpu));
-	FACT("seccomp              %s", facts->seccomp == 0   ? "none"
-					: facts->seccomp == 1 ? "strict"
-					: facts->seccomp == 2 ? "filter"
-							      : "unknown");
+	FACT("membarrier for rseq: %s (for one CPU: %s)", answer_text(facts->membarrier), answer_text(facts->membarrier_cpu));
+	FACT("seccomp: %s", facts->seccomp == 0   ? "none"
+			    : facts->seccomp == 1 ? "strict"
+			    : facts->seccomp == 2 ? "filter"
+						  : "unknown");
 	if (facts->cpus_listed)
-		FACT("possible CPUs        %d, highest number %d\n", facts->possible_cpus, facts->highest_cpu);
+		FACT("possible CPUs: %d, highest number %d\n", facts->possible_cpus, facts->highest_cpu);
 	else if (facts->cpu_list[0] != '\0')
-		FACT("possible CPUs        unknown: the list has %s, and this process may run on others, or no kernel wrote it\n",
-		     facts->cpu_list);
+		FACT("possible CPUs: unknown (the kernel's list can't be right: %s)\n", facts->cpu_list);
 	else
-		FACT("possible CPUs        unknown: there is no list of them\n");
+		FACT("possible CPUs: unknown (the kernel's list can't be read)\n");
+}
+
+static bool is_unsure(const struct doctor_facts *facts)
+{
+	return facts->failed_probes[0] != '\0' || !facts->has_proc;
+}
+
+static bool needs_action(const struct finding *finding)
+{
+	return finding->severity != SEVERITY_INFO;
+}
+
+/* Prints the most important thing to do: the advice of the first error, or else of the first warning. */
+static void print_conclusion(const struct doctor_facts *facts, const struct doctor_findings *findings)
+{
+	const struct finding *first = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *finding = &findings->list[i];
+
+		count += needs_action(finding);
+		if (needs_action(finding) && (first == NULL || finding->severity > first->severity))
+			first = finding;
+	}
+	putchar('\n');
+	if (first != NULL)
+		print_line(stdout, 0, 0, "%zu finding%s action. %s [%s]: %s", count, count == 1 ? " needs" : "s need",
+			   count == 1 ? "See" : "First", first->id,
+			   first->advice != NULL ? first->advice : "Nothing can be done here.");
+	else if (is_unsure(facts))
+		print_line(stdout, 0, 0, "rseq works here, but some tests were impossible. See [%s].",
+			   facts->failed_probes[0] != '\0' ? "probe-failed" : "no-proc");
+	else
+		print_line(stdout, 0, 0, "Nothing to do: rseq works here.");
 }
 
 static void print_text(const struct doctor_facts *facts, const struct doctor_findings *findings)
@@ -262,15 +313,16 @@ static void print_text(const struct doctor_facts *facts, const struct doctor_fin
 		if (finding->advice != NULL)
 			print_line(stdout, 0, 0, "      %s", finding->advice);
 	}
+	print_conclusion(facts, findings);
 }
 
-/* Something to act on outweighs something that can't be told. */
+/* A finding that needs action outweighs an unknown answer. */
 static int exit_status(const struct doctor_facts *facts, const struct doctor_findings *findings)
 {
 	for (size_t i = 0; i < findings->count; i++)
-		if (findings->list[i].severity != SEVERITY_INFO)
+		if (needs_action(&findings->list[i]))
 			return EXIT_FINDINGS;
-	return facts->failed_probes[0] != '\0' || !facts->has_proc ? EXIT_UNSURE : EXIT_CLEAN;
+	return is_unsure(facts) ? EXIT_UNSURE : EXIT_CLEAN;
 }
 
 static int run(bool json)
@@ -304,7 +356,7 @@ int cmd_doctor(int argc, char **argv)
 	bool json = false;
 	int option;
 
-	/* Not among the options, which may be abbreviated: this one is nobody else's. */
+	/* Compared exactly. getopt_long() would accept an abbreviation of this internal option. */
 	if (argc == 2 && strcmp(argv[1], DOCTOR_FRESH_OPTION) == 0)
 		return print_owner();
 	while ((option = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
@@ -320,7 +372,7 @@ int cmd_doctor(int argc, char **argv)
 		}
 	}
 	if (optind < argc) {
-		complain("takes no argument, but was given '%s'", argv[optind]);
+		complain("unexpected argument '%s'", argv[optind]);
 		return option_misuse("doctor");
 	}
 	return run(json);

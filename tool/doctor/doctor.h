@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * doctor.h - what the doctor found out: facts (by probing), and the findings that follow from them.
+ * doctor.h - the facts that the doctor's probes establish, and the findings that follow from them.
  *
- * A fact is known by what the kernel did when asked, never by a version; what can't be told is said to be unknown,
+ * A fact comes from what the kernel did in a test, never from a version. A fact that no test can establish is unknown, and
  * never guessed.
  */
 #ifndef RK_TOOL_DOCTOR_H
@@ -14,22 +14,22 @@
 #include <stddef.h>
 #include <sys/utsname.h>
 
-/* The argument with which the doctor starts itself to look at a fresh process: prints the owner's name, and ends. */
+/* The doctor starts itself with this argument to test a fresh process, which prints the owner's name and ends. */
 #define DOCTOR_FRESH_OPTION "--print-owner"
 
 enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
 
 enum doctor_mode { MODE_UNKNOWN, MODE_LEGACY, MODE_OPTIMISED };
 
-/* Why there is no rseq. */
+/* Why rseq isn't available. */
 enum doctor_cause {
-	CAUSE_NONE, /* there is */
+	CAUSE_NONE, /* rseq is available */
 	CAUSE_UNKNOWN,
 	CAUSE_KERNEL,
 	CAUSE_SECCOMP,
 	CAUSE_VALGRIND,
 	CAUSE_QEMU,
-	CAUSE_EMULATOR, /* something between us and the kernel that isn't a filter */
+	CAUSE_EMULATOR, /* an emulator or a sandbox that isn't a filter */
 	CAUSE_FOREIGN,
 	CAUSE_STRANGER,
 	CAUSE_TOLD,
@@ -38,29 +38,29 @@ enum doctor_cause {
 	CAUSES
 };
 
-/* What may abort a critical section. */
+/* Events that may abort a critical section. */
 enum doctor_event { EVENT_SIGNAL, EVENT_PREEMPTION, EVENT_MIGRATION, EVENT_MEMBARRIER, EVENTS };
 
-/* The slice extension: each needs the one before. */
+/* The slice extension. Each member needs the one before. */
 struct doctor_slice {
-	enum answer known;   /* has the kernel the request for it, whatever it answers? */
-	enum answer enabled; /* can it be switched on? */
-	enum answer granted; /* was it seen to be granted? */
+	enum answer known;   /* does the kernel have the request, whatever it returns? */
+	enum answer enabled; /* can the extension be enabled? */
+	enum answer granted; /* did a thread get a time slice extension in the test? */
 };
 
-/* What the kernel does to threads that are registered in one way. */
+/* The kernel's behaviour towards threads with one form of registration. */
 struct doctor_behaviour {
-	enum answer ids_rewritten;  /* whenever the thread was switched out, also when they didn't change? */
-	enum answer ids_guarded;    /* does a store to one kill? */
-	enum answer aborts[EVENTS]; /* does it abort a section? EVENT_PREEMPTION: on the same CPU */
+	enum answer ids_rewritten;  /* at each switch, even if the ids didn't change? */
+	enum answer ids_guarded;    /* does a store to an id kill? */
+	enum answer aborts[EVENTS]; /* does the event abort a section? EVENT_PREEMPTION: on the same CPU */
 	struct doctor_slice slice;
 };
 
-/* Who else is in this process, by the names that its modules define; each a module's file, or empty. */
+/* Other components in this process, by the symbols of its modules. Each member is a module's file, or empty. */
 struct doctor_neighbours {
-	char early[256];   /* __rseq_abi, for others to see */
-	char hidden[256];  /* __rseq_abi, for nobody else to see */
-	char librseq[256]; /* librseq's functions */
+	char early[256];   /* has __rseq_abi that other modules can see */
+	char hidden[256];  /* has __rseq_abi that other modules can't see */
+	char librseq[256]; /* has librseq's functions */
 };
 
 struct doctor_facts {
@@ -69,39 +69,39 @@ struct doctor_facts {
 	enum rk_reason reason;
 	enum rk_slice_reason slice_reason;
 	enum doctor_cause cause;
-	int rseq_error;              /* errno that the system call gives here; 0 if it works, -1 unknown */
+	int rseq_error;              /* errno of the rseq system call here; 0 if it works, -1 unknown */
 	bool announced;              /* the auxiliary vector has a feature size */
-	int seccomp;                 /* of /proc/self/status: 0, 1 strict, 2 filter; -1 unknown */
-	bool tunable;                /* GLIBC_TUNABLES tells the libc to leave rseq alone */
+	int seccomp;                 /* from /proc/self/status: 0, 1 strict, 2 filter; -1 unknown */
+	bool tunable;                /* GLIBC_TUNABLES stops the libc from registering threads */
 	bool own_area;               /* areas are this library's although the libc has one: RSEQKIT_AREA */
 	struct doctor_neighbours neighbours;
 	enum doctor_mode mode;       /* of the registration in force */
-	enum answer optimised;       /* would a registration with all that the kernel has be in optimised mode? */
+	enum answer optimised;       /* would a registration of full size be in optimised mode? */
 	enum answer mm_cid, node_id; /* does the kernel keep the field up to date? */
-	enum answer ktls;            /* can the kernel register threads by itself? */
-	struct rk_ktls_layout ktls_layout; /* what it says of its blob then */
+	enum answer ktls;            /* can the kernel register threads itself? */
+	struct rk_ktls_layout ktls_layout; /* the kernel's description of its data, if it can */
 	enum answer membarrier;      /* does the command for critical sections work, for all CPUs? */
 	enum answer membarrier_cpu;  /* for one CPU? */
-	enum answer full_accepted;   /* does the kernel take a registration with all that it has? */
-	struct doctor_behaviour present, full; /* in the registration in force, and in a full one */
+	enum answer full_accepted;   /* does the kernel accept a registration of full size? */
+	struct doctor_behaviour present, full; /* with the registration in force, and with one of full size */
 	char fresh_owner[16];        /* in a fresh process; empty if unknown */
-	struct utsname kernel;       /* for display; nothing follows from it */
+	struct utsname kernel;       /* for display only */
 	const char *libc_name;       /* NULL if unknown */
 	const char *libc_version;
-	int possible_cpus, highest_cpu; /* as the library has them */
-	bool cpus_listed;            /* by the kernel; else the library keeps room for all that there may be */
-	char cpu_list[128];          /* what /sys has in its place, right or not; empty where that can't be read */
-	bool has_proc;               /* is /proc there? */
-	char failed_probes[320]; /* those that could not be made, for the finding */
+	int possible_cpus, highest_cpu; /* as the library uses them */
+	bool cpus_listed;            /* from the kernel's list; otherwise the library has memory for the maximum of CPUs */
+	char cpu_list[128];          /* the list in /sys, right or not; empty if it can't be read */
+	bool has_proc;               /* is /proc mounted? */
+	char failed_probes[320]; /* the probes that failed, for the finding */
 };
 
 enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
 
 struct finding {
-	const char *id; /* stable, for programs */
+	const char *id; /* for programs; never changes */
 	enum severity severity;
 	char message[448];
-	const char *advice; /* NULL: nothing to do */
+	const char *advice; /* NULL if there is nothing to do */
 };
 
 #define DOCTOR_FINDINGS_MAX 16
@@ -111,16 +111,16 @@ struct doctor_findings {
 	size_t count;
 };
 
-/* probes.c: all facts. */
+/* probes.c: establishes all facts. */
 void doctor_examine(struct doctor_facts *facts);
 
-/* environment.c: why there is no rseq, by what surrounds the process; and the facts that this needs. */
+/* environment.c: finds why rseq isn't available, from the environment of the process. Sets the facts that this needs. */
 void doctor_look_around(struct doctor_facts *facts);
 
 /* neighbours.c */
 void doctor_look_for_neighbours(struct doctor_neighbours *neighbours);
 
-/* owners.c: what it means who owns the area, or that nobody does. */
+/* owners.c: findings about the owner of the area, or about its absence. */
 const char *doctor_cause_name(enum doctor_cause cause); /* NULL if none */
 void doctor_conclude_owner(const struct doctor_facts *facts, struct doctor_findings *findings);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * environment.c - why there is no rseq, by what surrounds the process.
+ * environment.c - finds why rseq isn't available, from the environment of the process.
  *
- * A cause is named only where the evidence leaves no other: a filter is in force, the kernel announces the feature and
- * yet the call doesn't exist; an emulator's own files are mapped.
+ * A cause is named only if the evidence excludes all others. For example, a filter is in force and the kernel announces rseq,
+ * but the system call fails. Or an emulator's own files are mapped.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,14 +19,14 @@
 #include "common/tunables.h"
 #include "doctor.h"
 
-/* The libc's, where it has an area. */
+/* Defined by a libc that has an area. */
 extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27 /* include/uapi/linux/auxvec.h */
 #endif
 
-/* Is a file mapped of which that can be said, by its name and the last folder of its path? */
+/* Is a file mapped for which `says_so` returns true? `says_so` gets the file's name and the last folder of its path. */
 static bool is_mapped(bool (*says_so)(const char *folder, const char *name))
 {
 	FILE *file = fopen("/proc/self/maps", "re");
@@ -84,7 +84,7 @@ static bool is_qemus(const char *folder, const char *name)
 	return begins(name, "qemu-") || begins(name, "qemu_");
 }
 
-/* The kernel names a process after the file that was executed, so under `qemu-ARCH PROGRAM` that is the emulator. */
+/* The kernel names a process after the executed file, which is the emulator under `qemu-ARCH PROGRAM`. */
 static bool under_qemu(void)
 {
 	char name[32] = "";
@@ -97,7 +97,7 @@ static bool under_qemu(void)
 	return is_qemus("", name) || is_mapped(is_qemus);
 }
 
-/* An object that it preloads, or a tool of its own, as memcheck-amd64-linux. */
+/* Is it an object that valgrind preloads, or one of its tools, such as memcheck-amd64-linux? */
 static bool is_valgrinds(const char *folder, const char *name)
 {
 	return begins(name, "vgpreload_") || (strcmp(folder, "valgrind") == 0 && ends(name, "-linux"));
@@ -118,7 +118,7 @@ static enum doctor_cause cause_of_refusal(const struct doctor_facts *facts)
 	if (under_qemu())
 		return CAUSE_QEMU;
 	if (facts->rseq_error == ENOSYS && !facts->announced)
-		return facts->seccomp == 0 ? CAUSE_KERNEL : CAUSE_UNKNOWN; /* with a filter it might be either */
+		return facts->seccomp == 0 ? CAUSE_KERNEL : CAUSE_UNKNOWN; /* with a filter, either may be the cause */
 	if (facts->rseq_error > 0 && filter)
 		return CAUSE_SECCOMP;
 	if (facts->rseq_error == ENOSYS && facts->seccomp == 0)
@@ -126,7 +126,7 @@ static enum doctor_cause cause_of_refusal(const struct doctor_facts *facts)
 	return CAUSE_UNKNOWN;
 }
 
-/* By number: the library may have fewer names. What isn't listed has no cause that is known. */
+/* `reason` is a number because an older library may lack a name for it. Other reasons have no known cause. */
 static const struct {
 	int reason;
 	enum doctor_cause cause;
@@ -139,7 +139,7 @@ static const struct {
 	{RK_REASON_TOLD, CAUSE_TOLD},
 };
 
-/* A filter's EINVAL looks as that of a kernel with which a thread is registered elsewhere. */
+/* Does a filter return EINVAL, which the kernel also returns if the thread is registered in another area? */
 static bool is_filters_foreigner(const struct doctor_facts *facts)
 {
 	return facts->reason == RK_REASON_FOREIGN && facts->rseq_error > 0 && facts->seccomp > 0;
@@ -158,8 +158,8 @@ static enum doctor_cause find_cause(const struct doctor_facts *facts)
 }
 
 /*
- * The highest number of the kernel's list of possible CPUs, which looks like "0-3,8"; -1 where that can't be read. `shown`
- * becomes the list.
+ * Returns the highest number in the kernel's list of possible CPUs, such as "0-3,8"; -1 if the list can't be read. Stores the
+ * list in `shown`.
  */
 static int highest_listed(char *shown, size_t size)
 {
@@ -179,7 +179,7 @@ static int highest_listed(char *shown, size_t size)
 	return highest;
 }
 
-/* A filter may refuse the question whatever the kernel knows. */
+/* Asks the kernel for KTLS. The answer is unknown if a filter refuses the question. */
 static enum answer look_for_ktls(struct rk_ktls_layout *layout)
 {
 	int r = rk_ktls_query_kernel(layout, sizeof(*layout));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.c - what this kernel does to registered threads: what aborts their sections, when it writes their ids,
- * and whether it lets them have a little more time.
+ * kernel.c - finds what this kernel does to registered threads: which events abort their sections, when it writes their
+ * ids, and whether it grants time slice extensions.
  *
- * Everything is told by the event itself in a child, as in probes.c. A full registration is looked at apart only
- * where it is another than the one in force.
+ * Each test causes the event itself in a child, as in probes.c. A registration of full size is tested separately only if it
+ * differs from the registration in force.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,17 +19,17 @@
 #include "probe.h"
 
 #define SLEEPS 2
-#define TRIES 5              /* children that are killed before the ids are said to be rewritten */
+#define TRIES 5              /* children that must be killed until the ids count as rewritten */
 #define SPINS 100000
-#define SLICES 200           /* preemptions without a grant, before it can't be told */
+#define SLICES 200           /* preemptions without a grant until the answer is unknown */
 
-/* Of include/uapi/linux/prctl.h of kernel 7.0. */
+/* From include/uapi/linux/prctl.h of kernel 7.0. */
 #define PRCTL_RSEQ_SLICE_EXTENSION 79
 #define PRCTL_RSEQ_SLICE_EXTENSION_GET 1
 #define PRCTL_RSEQ_SLICE_EXTENSION_SET 2
 #define PRCTL_RSEQ_SLICE_EXT_ENABLE 1
 
-/* Another that wants the CPU of the thread that calls this, for as long as its process lives. */
+/* Starts a process that competes for the CPU of the calling thread until the calling process ends. */
 static void start_competitor(int out)
 {
 	pid_t self = getpid(), pid;
@@ -41,7 +41,7 @@ static void start_competitor(int out)
 		doctor_give_up(LACKS_THREAD);
 	if (pid > 0)
 		return;
-	close(out); /* the parent waits for its last end to be closed */
+	close(out); /* the doctor waits until all ends of this pipe are closed */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (getppid() == self)
 		continue;
@@ -54,10 +54,10 @@ struct kernel_probe {
 };
 
 /*
- * Switched out while its area can't be written to: a kernel that writes the ids whenever it switches kills. The switch
- * is a sleep, because after a preemption in user mode some kernels write in optimised mode, too: the slice extension's
- * word, and where all returns to user mode take one slow path the ids. One that lived through that goes to another CPU:
- * now the kernel must write, or what was seen proves nothing.
+ * Sleeps while the area is read-only. A kernel that writes the ids at each switch kills the child. The switch is a sleep,
+ * because some kernels also write in optimised mode after a preemption in user mode. They write the slice extension's word,
+ * and also the ids if all returns to user mode share one slow path. A child that survives moves to another CPU. Now the
+ * kernel must write; otherwise the test proves nothing.
  */
 static int probe_ids(int out, const void *argument)
 {
@@ -88,7 +88,7 @@ static enum answer examine_ids(struct doctor_facts *facts, enum registration reg
 	struct kernel_probe probe = {&facts->process, registration};
 	struct child_result result;
 
-	/* Something else may have been written at that moment: one child that lives is proof, one that is killed isn't. */
+	/* The kernel may have written something else. So one surviving child is proof, but one killed child is not. */
 	for (int i = 0; i < TRIES; i++) {
 		bool killed;
 
@@ -100,16 +100,16 @@ static enum answer examine_ids(struct doctor_facts *facts, enum registration reg
 			doctor_note_failure(facts, "ids", &result);
 			return ANSWER_UNKNOWN;
 		}
-		/* Who lives to the end, on a single CPU or where it can't be moved, has seen nothing change. */
+		/* A child that survives the end, on a single CPU or because it can't be moved, proves nothing. */
 		return killed && strcmp(result.output, "ru") == 0 ? ANSWER_NO : ANSWER_UNKNOWN;
 	}
 	return ANSWER_YES;
 }
 
 /*
- * Asks for more time whenever it has none, while another wants the CPU. The kernel answers at a preemption: it clears
- * the request, and says in the same store whether more time is granted. That lasts for microseconds, so both bytes are
- * read at once, and over and over.
+ * Requests an extension again and again, while a competitor wants the CPU. The kernel answers at a preemption: one store
+ * clears the request and shows whether the extension is granted. A grant lasts for microseconds, so the loop reads both
+ * bytes at once and all the time.
  */
 static int try_slices(int out, volatile struct rk_area *area)
 {
@@ -131,7 +131,7 @@ static int try_slices(int out, volatile struct rk_area *area)
 		if (control.bytes[1] != 0)
 			return SAID_WORKS;
 	}
-	return SAID_UNSURE; /* on a slow machine it may have expired each time before the thread could see it */
+	return SAID_UNSURE; /* on a slow machine each grant may have expired before the thread read it */
 }
 
 static int ask_slice(int request, int argument)
@@ -141,15 +141,15 @@ static int ask_slice(int request, int argument)
 	return r < 0 ? -errno : r;
 }
 
-/* A filter's refusal says nothing of the kernel. */
+/* Is this a filter's refusal, which shows nothing about the kernel? */
 static bool is_filters(int answer)
 {
 	return answer == -EPERM || answer == -EACCES || answer == -ENOSYS;
 }
 
 /*
- * Says whether the kernel has the request, whether it lets itself be enabled, and whether time is granted. What is set must
- * be there then: else somebody answered who does nothing.
+ * Reports whether the kernel has the request, whether the extension can be enabled, and whether time is granted. A setting
+ * must be readable afterwards. Otherwise a filter has answered the call without effect.
  */
 static int probe_slice(int out, const void *argument)
 {
@@ -174,7 +174,7 @@ static void examine_slice(struct doctor_facts *facts, enum registration registra
 	struct kernel_probe probe = {&facts->process, registration};
 	struct child_result result;
 
-	/* Whatever it said counts: with many others on its CPU its preemptions may take longer than it has. */
+	/* The letters count even if the probe fails: on a busy CPU its preemptions may exceed the time limit. */
 	(void)doctor_probe(facts, "slice extension", probe_slice, &probe, &result);
 	slice->known = doctor_said(result.output[0]);
 	slice->enabled = doctor_said(result.output[1]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neighbours.c - which modules of this process have names of rseq's: those that are preloaded, as a rule.
+ * neighbours.c - finds modules of this process that define symbols of rseq. Usually these are preloaded.
  *
- * By the symbols of their files. A module without symbols of its own tells of what it exports only.
+ * The search uses the symbols of the modules' files. A stripped module shows only the symbols that it exports.
  */
 #define _GNU_SOURCE
 #include <link.h>
@@ -26,11 +26,11 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *result)
 	struct binary file;
 
 	(void)size;
-	/* The program itself has no name here, and none of those symbols. */
+	/* The program itself has no name here, and doesn't define these symbols. */
 	if (info->dlpi_name == NULL || info->dlpi_name[0] == '\0' || !binary_open(info->dlpi_name, &file))
 		return 0;
 	abi = binary_find(&file, "__rseq_abi");
-	/* What librseq calls its area is its own business. */
+	/* An __rseq_abi in librseq is librseq's own area. */
 	if (binary_find(&file, "rseq_register_current_thread") == SYMBOL_SEEN)
 		note(neighbours->librseq, info->dlpi_name);
 	else if (abi == SYMBOL_SEEN)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* probe.c - what the doctor's probes share, see probe.h. */
+/* probe.c - functions that the doctor's probes share, see probe.h. */
 #define _GNU_SOURCE
 #include "probe.h"
 
@@ -13,13 +13,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define RSEQ_UNREGISTER 1 /* of include/uapi/linux/rseq.h */
+#define RSEQ_UNREGISTER 1 /* from include/uapi/linux/rseq.h */
 
 void doctor_say(int out, int letter)
 {
 	char c = (char)letter;
 
-	/* A parent that misses it knows no more than before. */
+	/* If the write fails, the answer stays unknown. */
 	(void)!write(out, &c, 1);
 }
 
@@ -55,7 +55,7 @@ volatile struct rk_area *doctor_area(int out, const struct rk_process_info *proc
 		doctor_say(out, SAID_UNSURE);
 		return NULL;
 	}
-	/* Aligned to what is announced, and no more. */
+	/* Aligned to exactly what the kernel announces. */
 	area = (volatile struct rk_area *)(void *)(room + process->alignment);
 	*(volatile uint32_t *)(uintptr_t)&area->cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED; /* not registered yet */
 	if (rseq(area, length, 0) == 0)
@@ -86,7 +86,7 @@ int doctor_other_cpu(int cpu)
 	cpu_set_t allowed;
 
 	CPU_ZERO(&allowed);
-	/* What lacks the CPU that this runs on is no answer. */
+	/* A set without the CPU that this thread runs on can't be right. */
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0 || !CPU_ISSET(cpu, &allowed))
 		return CPU_UNKNOWN;
 	for (int other = 0; other < CPU_SETSIZE; other++)
@@ -103,7 +103,7 @@ long doctor_preemptions(void)
 	return usage.ru_nivcsw;
 }
 
-/* Of the list's entries, which look like "NAME (END)", with commas between them. */
+/* Does the list have an entry for this probe? Entries look like "NAME (END)" and are separated by commas. */
 static bool is_noted(const struct doctor_facts *facts, const char *what)
 {
 	char list[sizeof(facts->failed_probes) + 2], entry[64];
@@ -120,7 +120,7 @@ void doctor_note_failure(struct doctor_facts *facts, const char *what, const str
 	char *end = facts->failed_probes + used;
 	const char *comma = used > 0 ? ", " : "";
 
-	if (is_noted(facts, what)) /* in another registration */
+	if (is_noted(facts, what)) /* noted for another registration */
 		return;
 	switch (result->end) {
 	case CHILD_NOT_RUN:

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * probes.c - the doctor's facts, each by trying it.
+ * probes.c - establishes the doctor's facts by tests.
  *
- * Whatever may kill, hang, or change a registration runs in a forked child with a time limit. The child inherits the
- * registration of its parent, so what it sees is what programs here get; "full" probes first replace it by one with all
- * that the kernel announces.
+ * A test that may kill, hang, or change a registration runs in a forked child with a time limit. The child inherits the
+ * registration of its parent, so its results are those of ordinary programs. Probes of the full size first replace the
+ * registration by one of all bytes that the kernel announces.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +26,7 @@
 #include "common/self.h"
 #include "probe.h"
 
-/* Of include/uapi/linux: membarrier.h of 5.10. */
+/* From include/uapi/linux/membarrier.h of kernel 5.10. */
 #define MEMBARRIER_RSEQ (1 << 7)
 #define MEMBARRIER_REGISTER_RSEQ (1 << 8)
 #define MEMBARRIER_ONE_CPU 1
@@ -37,8 +37,8 @@ static void ignore_signal(int number)
 }
 
 /*
- * Everything after which a kernel may look at the area: sleep, a handled signal, migration to other CPUs. Returns how often
- * the thread could be placed on a CPU.
+ * Causes all events after which a kernel may access the area: a sleep, a handled signal, and migrations to other CPUs.
+ * Returns how often the thread could be moved to a CPU.
  */
 static int provoke_update(const cpu_set_t *allowed)
 {
@@ -61,9 +61,9 @@ struct field_probe {
 };
 
 /*
- * Spoils a field that is the kernel's. In legacy mode the kernel rewrites it at the next preemption, where it guards
- * the field it kills, and a field that it doesn't know stays spoilt. First the same without the spoiling, so that a
- * death means what it seems to.
+ * Overwrites a field that belongs to the kernel. In legacy mode the kernel rewrites the field at the next switch. If the
+ * kernel guards the field, it kills the child. A field that it doesn't know stays spoilt. All events also happen once before
+ * the overwriting, so that a death has only one possible cause.
  */
 static int probe_field(int out, const void *argument)
 {
@@ -85,13 +85,16 @@ static int probe_field(int out, const void *argument)
 	*field = spoilt;
 	moves = provoke_update(&allowed);
 	doctor_say(out, *field == spoilt ? SAID_UNCHANGED : SAID_REWRITTEN);
-	/* An id that stays tells nothing of a thread that stayed; other fields are held against what becomes of the ids. */
+	/* If the thread couldn't be moved, an unchanged id proves nothing. Other fields are judged together with the ids. */
 	if (*field == spoilt && moves == 0 && probe->offset == offsetof(struct rk_area, cpu_id_start))
 		doctor_give_up(LACKS_CPU);
 	return 0;
 }
 
-/* Unregistered, the system call's answer to an address that is never user memory. For a 32-bit process: src/os/kernel.h. */
+/*
+ * The errno of the rseq system call in an unregistered thread, for an address that is never user memory. For 32-bit processes
+ * see src/os/kernel.h.
+ */
 #define ANSWER_TO_NO_MEMORY (sizeof(void *) == 8 ? EFAULT : EINVAL)
 
 static int try_system_call(void)
@@ -101,7 +104,7 @@ static int try_system_call(void)
 	return r == 0 ? 0 : errno;
 }
 
-/* In a child that shares memory: the kernel lets it begin unregistered, whoever has registered its parent. */
+/* Calls rseq in a vfork child, because the kernel starts a child that shares memory without a registration. */
 static int probe_system_call(int out, const void *argument)
 {
 	volatile int error = -1;
@@ -112,7 +115,7 @@ static int probe_system_call(int out, const void *argument)
 		error = try_system_call();
 		_exit(0);
 	}
-	/* Emulators make a child of fork() instead; some filters none. */
+	/* An emulator may run vfork() as fork(), and a filter may refuse it. Then try here. */
 	dprintf(out, "%d", error >= 0 ? error : try_system_call());
 	return 0;
 }
@@ -132,7 +135,7 @@ static int probe_membarrier(int out, const void *argument)
 	return 0;
 }
 
-/* Starts this program anew, in the same environment. */
+/* Starts this program again in the same environment. */
 static int probe_fresh(int out, const void *argument)
 {
 	char path[PATH_MAX], command[] = "doctor", option[] = DOCTOR_FRESH_OPTION;
@@ -151,7 +154,7 @@ static enum field_fate try_field(struct doctor_facts *facts, const char *what, s
 	struct child_result result;
 
 	child_run(probe_field, &probe, PROBE_LIMIT_MS, &result);
-	/* On one processor nothing but a preemption makes the kernel look, and that may come after the child's last word. */
+	/* With one CPU only a preemption makes the kernel check the id, and it may come after the child's last letter. */
 	if (result.end == CHILD_KILLED && result.number == SIGSEGV &&
 	    (strcmp(result.output, "r") == 0 || strcmp(result.output, "ru") == 0))
 		return FATE_KILLED;
@@ -172,8 +175,8 @@ static enum field_fate try_field(struct doctor_facts *facts, const char *what, s
 }
 
 /*
- * A store to an id that is rewritten, or that kills: the latter alone doesn't tell the mode, because the kernel's
- * debugging (rseq_debug) guards the ids in legacy mode as well.
+ * Derives the mode. Guarded ids alone don't prove the optimised mode, because the kernel's debugging (rseq_debug) also guards
+ * the ids in legacy mode.
  */
 static enum doctor_mode mode_of(const struct doctor_behaviour *behaviour)
 {
@@ -188,7 +191,7 @@ static enum answer is_guarded(enum field_fate fate)
 	return fate == FATE_KILLED ? ANSWER_YES : fate == FATE_REWRITTEN ? ANSWER_NO : ANSWER_UNKNOWN;
 }
 
-/* A kernel that rewrites or guards a field keeps it; one that stays spoilt where others are rewritten isn't known. */
+/* A kernel that rewrites or guards a field keeps it up to date. A field that stays spoilt in legacy mode is unknown to it. */
 static enum answer is_kept(enum field_fate fate, enum doctor_mode mode)
 {
 	if (fate == FATE_REWRITTEN || fate == FATE_KILLED)
@@ -196,7 +199,7 @@ static enum answer is_kept(enum field_fate fate, enum doctor_mode mode)
 	return fate == FATE_UNCHANGED && mode == MODE_LEGACY ? ANSWER_NO : ANSWER_UNKNOWN;
 }
 
-/* The mode in force, and that of a full registration: that its length is accepted proves none. */
+/* Finds the mode in force, and that of a full registration. An accepted length alone doesn't prove a mode. */
 static void examine_modes(struct doctor_facts *facts)
 {
 	const size_t id = offsetof(struct rk_area, cpu_id_start);
@@ -262,7 +265,7 @@ void doctor_examine(struct doctor_facts *facts)
 		if (facts->rseq_error == ANSWER_TO_NO_MEMORY)
 			facts->rseq_error = 0;
 	}
-	/* Without that it isn't known what to start, which has a finding of its own. */
+	/* Without a path no fresh process can be started, which the finding no-proc reports. */
 	if (self_path(path) && doctor_probe(facts, "fresh process", probe_fresh, NULL, &result))
 		(void)sscanf(result.output, "%15[a-z]", facts->fresh_owner);
 	doctor_look_around(facts);

@@ -2,9 +2,9 @@
 /*
  * exec.c - `rseqkit exec`: runs a program with librseqkit-preload.so, so that all of its threads are registered.
  *
- * It becomes the program: no process stays behind, and nothing of the environment changes but LD_PRELOAD, and what
- * --full-size asks for. What the dynamic linker would ignore in silence, or fail on in the program's name, is said here
- * instead, before the program starts.
+ * The process becomes the program, so no other process stays. Only LD_PRELOAD changes in the environment, and the variables
+ * that the options need. The dynamic linker may ignore a library silently, or end the program. So exec checks both cases
+ * before the program starts, and reports them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,78 +30,79 @@
 
 #define SHELL "/bin/sh"
 
-/* Of include/uapi/linux/prctl.h of kernel 7.0. */
+/* From include/uapi/linux/prctl.h of kernel 7.0. */
 #define PRCTL_RSEQ_SLICE_EXTENSION 79
 #define PRCTL_RSEQ_SLICE_EXTENSION_SET 2
 
 static const char help[] =
 	"Usage: rseqkit exec [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
 	"\n"
-	"Runs a program with every thread registered for restartable sequences, also where\n"
-	"the C library is told not to register (GLIBC_TUNABLES=glibc.pthread.rseq=0) or\n"
-	"doesn't know how. The program's children inherit that.\n"
+	"Runs a program with every thread registered for restartable sequences, even if the C\n"
+	"library can't register threads, or GLIBC_TUNABLES=glibc.pthread.rseq=0 stops it. The\n"
+	"program's children inherit this.\n"
 	"\n"
-	"  -f, --full-size  registered with all that the kernel offers, in areas of ours instead of\n"
-	"                   the C library's: GLIBC_TUNABLES and RSEQKIT_AREA tell both so\n"
-	"  -k, --ktls       registered by the kernel itself, where it can (KTLS): also threads that no\n"
-	"                   library starts, and vfork children; experimental. A kernel that can't is named,\n"
-	"                   and ignored. GLIBC_TUNABLES and RSEQKIT_AREA tell both so\n"
-	"  -s, --slice      a region of slice.h around whatever locks (pthread mutexes, spin locks) a\n"
-	"                   thread holds, so that it isn't preempted meanwhile; with --full-size.\n"
-	"                   A kernel that can't is named: it is as with --full-size alone\n"
-	"  -w, --watch      the same without requests, to see by a report what they would be good for\n"
-	"  -r, --report=FILE  with one of the two: at its end each process appends a line of JSON to\n"
-	"                   FILE, which says how often threads were preempted while they held locks\n"
-	"  -h, --help       this text\n"
+	"  -f, --full-size  register areas of the full size that the kernel offers, in memory of rseqkit\n"
+	"                   instead of the C library. Sets GLIBC_TUNABLES and RSEQKIT_AREA\n"
+	"  -k, --ktls       let the kernel register threads itself (KTLS), including vfork children and\n"
+	"                   threads that no library starts. Experimental. If the kernel can't do this, prints\n"
+	"                   a message and ignores the option. Sets GLIBC_TUNABLES and RSEQKIT_AREA\n"
+	"  -s, --slice      request a time slice extension (slice.h) while a thread holds locks (pthread\n"
+	"                   mutexes, spin locks), so that the thread isn't preempted. Implies --full-size. If\n"
+	"                   the kernel can't grant it, prints a message and requests nothing\n"
+	"  -w, --watch      like --slice but without requests: shows in a report what --slice could gain\n"
+	"  -r, --report=FILE  with --slice or --watch: at its end each process appends a line of JSON to\n"
+	"                   FILE, which shows how often threads were preempted while they held locks\n"
+	"  -h, --help       show this text\n"
 	"\n"
-	"A program that registers threads itself, by librseq, is run as it is; with -f, or where its\n"
-	"registration would fail beside ours, it is refused.\n"
+	"A program that registers threads itself by librseq runs unchanged. With -f or -k, or if its\n"
+	"registrations and those of rseqkit would conflict, exec refuses to run it.\n"
 	"\n"
-	"Exit status: the program's own; 126 if it can't be run, 127 if it isn't found; 2 wrong\n"
-	"usage, or nothing can be preloaded into it (static, set-user-ID, another or older C library).\n";
+	"Exit status: that of the program; 126 if it can't be run, 127 if it isn't found; 2 wrong usage,\n"
+	"or nothing can be preloaded into it (static, set-user-ID, another or an older C library).\n";
 
-/* Whose areas the program is to have. */
+/* The areas that the program gets. */
 enum areas {
 	AREAS_AS_IS, /* the C library's */
-	AREAS_OWN,   /* those of this library, in full size */
-	AREAS_KERNEL /* those that the kernel registers */
+	AREAS_OWN,   /* this library's, of full size */
+	AREAS_KERNEL /* registered by the kernel */
 };
 
-/* Could it register the threads of a program? Says why not. */
+/* Can the kernel register the threads of a program? If not, prints why. */
 static bool kernel_registers(void)
 {
 	struct rk_ktls_layout layout = {.size = 0};
 	int r = rk_ktls_query_kernel(&layout, sizeof(layout));
 
 	if (r == -E2BIG)
-		complain("the kernel's blob has %u bytes, aligned to %u, more than there is room for: run as without --ktls",
+		complain("running without --ktls: the kernel needs %u bytes per thread, aligned to %u, and rseqkit reserves less",
 			 layout.size, layout.alignment);
 	else if (r == -ENXIO)
-		complain("this kernel can't register threads by itself, or has no room for that: run as without --ktls");
+		complain("running without --ktls: this kernel can't register threads itself, or not those of such programs");
 	else if (r == -ENOTSUP)
-		complain("with this C library the kernel isn't asked to register threads: run as without --ktls");
+		complain("running without --ktls: rseqkit doesn't use KTLS with this C library");
 	else if (r != 0)
-		complain("a filter or an emulator keeps the kernel from being asked to register threads: run as without --ktls");
+		complain("running without --ktls: a filter or an emulator refuses the request");
 	return r == 0;
 }
 
 /*
- * Says so where the kernel has no slice extension, or has it off. To switch off what is off changes nothing: a kernel that
- * has it answers 0, or ENXIO in a thread that isn't registered. Source: the kernel's rseq_slice_extension_prctl().
+ * Prints a message if the kernel has no slice extension, or if the extension is off. The test disables the extension for
+ * this thread, which changes nothing. A kernel with the extension returns 0, or ENXIO in a thread that isn't registered.
+ * Source: the kernel's rseq_slice_extension_prctl().
  */
 static void warn_of_slices(void)
 {
 	if (prctl(PRCTL_RSEQ_SLICE_EXTENSION, PRCTL_RSEQ_SLICE_EXTENSION_SET, 0, 0, 0) == 0 || errno == ENXIO)
 		return;
 	if (errno == EPERM || errno == ENOSYS || errno == EACCES)
-		complain("a filter keeps prctl() from the slice extension: with --slice nothing is requested");
+		complain("a filter refuses prctl() for the slice extension, so --slice requests nothing");
 	else
-		complain("this kernel has no slice extension, or has it off: with --slice nothing is requested");
+		complain("this kernel has no slice extension, or it is off, so --slice requests nothing");
 }
 
 /*
- * Tells the GNU C library to leave rseq alone, after whatever its variable says already, for the last word counts; and
- * this library's copies which areas to use instead. Once is enough: with many of them some versions run into trouble.
+ * Stops the GNU C library from registering threads, and tells the copies of this library which areas to use. The tunable is
+ * appended, because the last one counts. It is not added a second time: some versions of glibc fail with many tunables.
  */
 static bool choose(enum areas areas)
 {
@@ -119,9 +120,9 @@ static bool choose(enum areas areas)
 }
 
 /*
- * Is it right to preload into a program that registers threads itself? The library steps back before a librseq that it
- * sees, and shares an exported __rseq_abi. What it can't see is refused by the kernel in each thread that we were first
- * in, and the other way round; unless the C library registers, for then nobody else does.
+ * May the library be preloaded into a program that registers threads itself? The library uses the registrations of a
+ * librseq that it can see, and shares an exported __rseq_abi. Areas that the library can't see conflict with it: in each
+ * thread the kernel accepts only the first registration. If the C library registers, no other component does.
  */
 static bool allows_registration(const char *program, enum areas areas)
 {
@@ -131,7 +132,7 @@ static bool allows_registration(const char *program, enum areas areas)
 	int own = rk_thread_prepare();
 
 	(void)rk_process_query(&process, sizeof(process));
-	/* The program fares as this one: its C library is of the same kind, its environment and its filters are the same. */
+	/* The program will get the same result as this one: it has the same kind of C library, environment and filters. */
 	if (own == -ENOSYS || own == -EPERM || (process.libc_registers != 0 && areas == AREAS_AS_IS))
 		return true;
 	registrant = exec_find_registrant(program, where);
@@ -139,25 +140,25 @@ static bool allows_registration(const char *program, enum areas areas)
 		return true;
 	if (registrant == REGISTRANT_EARLY) {
 		if (areas != AREAS_AS_IS)
-			complain("%s defines __rseq_abi, which all share: areas have the 32 bytes of that%s", where,
-				 areas == AREAS_KERNEL ? ", and the kernel isn't asked to register them" : "");
+			complain("%s defines __rseq_abi, which all components share, so areas have only its 32 bytes%s", where,
+				 areas == AREAS_KERNEL ? ", and the kernel doesn't register threads itself" : "");
 		return true;
 	}
 	if (registrant == REGISTRANT_PRIVATE) {
-		complain("%s registers threads itself, in areas that nobody else sees: in each thread one of us would "
-			 "fail; run it without exec", where);
+		complain("%s registers threads itself, in areas that rseqkit can't share, so in each thread one of the two would "
+			 "fail. Run the program without exec.", where);
 		return false;
 	}
 	if (areas == AREAS_AS_IS)
-		complain("%s has librseq, which registers threads itself: exec leaves that to it, and adds nothing", where);
+		complain("%s has librseq, which registers threads itself, so exec adds nothing", where);
 	else
-		complain("%s has librseq, which registers threads itself: %s would give it nothing, and "
-			 "take what the C library gives; run it without that",
-			 where, areas == AREAS_OWN ? "--full-size (as --slice and --watch)" : "--ktls");
+		complain("%s has librseq, which registers threads itself, so %s would only take the C library's registration "
+			 "away. Run the program without that option.",
+			 where, areas == AREAS_OWN ? "--full-size (or --slice or --watch)" : "--ktls");
 	return areas == AREAS_AS_IS;
 }
 
-/* Complains, and returns false, if the library wouldn't get into the program's process, or shouldn't. */
+/* Prints why, and returns false, if the library can't or mustn't be preloaded into the program. */
 static bool can_preload(const char *program, char *const *arguments, enum areas areas, bool slices)
 {
 	const char *const libraries[] = {PRELOAD, slices ? PRELOAD_SLICES : NULL, NULL};
@@ -171,13 +172,16 @@ static bool can_preload(const char *program, char *const *arguments, enum areas 
 	return objection == NULL && (path[0] == '\0' || allows_registration(path, areas));
 }
 
-/* Regions around the program's locks: none, or with or without requests; and where to report. */
+/* Regions around the program's locks: none, with requests or without; and the report's file. */
 struct slices {
 	bool wanted, requested, watched;
 	const char *report;
 };
 
-/* The report's file from the root on, for the program may change its directory; made now, for later nobody is told. */
+/*
+ * Makes the report's file now, because a later failure couldn't be reported. Stores its absolute path, because the program
+ * may change its directory.
+ */
 static bool make_report(const char *name, char path[PATH_MAX])
 {
 	char folder[PATH_MAX] = "";
@@ -209,7 +213,7 @@ static bool choose_slices(const struct slices *slices)
 	return done;
 }
 
-/* What the program is to find in its environment. */
+/* Sets the environment of the program. */
 static bool set_up(enum areas areas, const struct slices *slices)
 {
 	return preload_add(PRELOAD) && (areas == AREAS_AS_IS || choose(areas)) &&
@@ -228,7 +232,7 @@ static int run_by_shell(const char *path, char *const *arguments)
 	all = (const char **)calloc(count + 2, sizeof(*all));
 	if (all != NULL) {
 		all[0] = SHELL;
-		all[1] = path; /* in the place of the program's name */
+		all[1] = path; /* replaces the program's name */
 		memcpy(all + 2, arguments + 1, count * sizeof(*all));
 		execv(SHELL, (char *const *)all);
 		error = errno;
@@ -237,7 +241,7 @@ static int run_by_shell(const char *path, char *const *arguments)
 	return error;
 }
 
-/* As execvp(), but each file is looked at before it is tried. */
+/* Like execvp(), but checks each file before it executes the file. */
 static int run(char **arguments, enum areas areas, const struct slices *slices)
 {
 	struct program_search search;
@@ -250,7 +254,7 @@ static int run(char **arguments, enum areas areas, const struct slices *slices)
 			return EXIT_USAGE;
 		execv(path, arguments);
 		error = errno;
-		if (error == ENOEXEC) { /* neither ELF nor script: a shell's commands, then */
+		if (error == ENOEXEC) { /* neither ELF nor script: commands for a shell */
 			if (!can_preload(SHELL, NULL, areas, slices->wanted))
 				return EXIT_USAGE;
 			error = run_by_shell(path, arguments);
@@ -276,7 +280,7 @@ int cmd_exec(int argc, char **argv)
 	bool full_size = false, ktls = false;
 	int option;
 
-	/* The first argument that is no option is the program; what follows is the program's. */
+	/* The first argument that isn't an option is the program. The following arguments belong to the program. */
 	while ((option = getopt_long(argc, argv, "+fkswr:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'f':
@@ -302,18 +306,18 @@ int cmd_exec(int argc, char **argv)
 		}
 	}
 	if (optind == argc) {
-		complain("takes a program to run");
+		complain("no program given");
 		return option_misuse("exec");
 	}
 	if (slices.requested && slices.watched) {
-		complain("--slice and --watch don't go together");
+		complain("--slice and --watch exclude each other");
 		return option_misuse("exec");
 	}
 	slices.wanted = slices.requested || slices.watched;
 	if (slices.requested)
 		warn_of_slices();
 	if (slices.report != NULL && !slices.wanted) {
-		complain("--report goes with --slice or --watch");
+		complain("--report needs --slice or --watch");
 		return option_misuse("exec");
 	}
 	return run(argv + optind,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* preload.c - the libraries that `rseqkit exec` preloads: where they are, and the list of what is preloaded. */
+/* preload.c - finds the libraries that `rseqkit exec` preloads, and adds them to LD_PRELOAD. */
 #define _GNU_SOURCE
 #include "preload.h"
 
@@ -13,7 +13,7 @@
 #include "tool.h"
 
 /*
- * The path that is `relative` to a folder, without the ".." that it begins with: realpath(3) calls access(2) for these, which a
+ * Joins the paths, and resolves each ".." at the beginning of `relative`. realpath(3) would call access(2) for "..", which a
  * filter may refuse.
  */
 static bool join(const char *folder, const char *relative, const char *name, char joined[PATH_MAX])
@@ -26,7 +26,7 @@ static bool join(const char *folder, const char *relative, const char *name, cha
 	return snprintf(joined, PATH_MAX, "%.*s/%s/%s", (int)length, folder, relative, name) < PATH_MAX;
 }
 
-/* In the build tree this program is in, beside it where both are installed, or where configured. */
+/* Looks in this program's build tree, relative to this program as installed, and in the configured folder. */
 bool preload_find(const char *name, char path[PATH_MAX])
 {
 	static const char *const relative[] = {"../src", RK_LIBDIR_FROM_BINDIR};
@@ -45,7 +45,7 @@ bool preload_find(const char *name, char path[PATH_MAX])
 	       self_may(path, R_OK);
 }
 
-/* Is `word` one of the list's, which blanks and colons separate? */
+/* Is `word` in the list, whose words are separated by blanks and colons? */
 static bool contains(const char *list, const char *word)
 {
 	size_t length = strlen(word);
@@ -69,15 +69,15 @@ bool preload_add(const char *name)
 
 	if (!preload_find(name, path)) {
 		if (self_path(path))
-			complain("%s is neither beside this program nor in " RK_LIBDIR, name);
+			complain("cannot find %s, neither relative to this program nor in " RK_LIBDIR, name);
 		else
-			complain("%s isn't in " RK_LIBDIR ", and without /proc nothing tells where this program is: mount "
-				 "it", name);
+			complain("cannot find %s in " RK_LIBDIR ", and without /proc this program can't find its own folder. "
+				 "Mount /proc.", name);
 		return false;
 	}
-	/* The dynamic linker separates names by the first two, and puts something else for $LIB, say. */
+	/* The dynamic linker separates names by blanks and colons, and replaces words such as $LIB. */
 	if (path[strcspn(path, " :$")] != '\0') {
-		complain("LD_PRELOAD can't name %s: there is a blank, a colon or a dollar sign in it", path);
+		complain("LD_PRELOAD can't name %s: the path has a blank, a colon or a dollar sign", path);
 		return false;
 	}
 	if (before != NULL && contains(before, path))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* preload.h - what `rseqkit exec` preloads. */
+/* preload.h - the libraries that `rseqkit exec` preloads. */
 #ifndef RK_TOOL_EXEC_PRELOAD_H
 #define RK_TOOL_EXEC_PRELOAD_H
 
@@ -9,10 +9,10 @@
 #define PRELOAD "librseqkit-preload.so"
 #define PRELOAD_SLICES "librseqkit-slices.so"
 
-/* Where a library is that is to be preloaded; false where it isn't to be found. */
+/* Finds a library to preload. Returns false if it isn't there. */
 bool preload_find(const char *name, char path[PATH_MAX]);
 
-/* Adds a library behind what is preloaded already. Complains, and returns false, where it isn't there or has no name. */
+/* Appends a library to LD_PRELOAD. If it isn't there, or LD_PRELOAD can't name it, prints a message and returns false. */
 bool preload_add(const char *name);
 
 #endif /* RK_TOOL_EXEC_PRELOAD_H */

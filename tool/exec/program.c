@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* program.c - which file is run, and whether anything can be preloaded into its process, see program.h. */
+/* program.c - finds the file to run, and checks whether libraries can be preloaded into its process, see program.h. */
 #define _GNU_SOURCE
 #include "program.h"
 
@@ -23,7 +23,7 @@
 #include "preload.h"
 #include "versions.h"
 
-/* Scripts whose interpreters are scripts: the kernel follows as many. */
+/* The kernel follows this many interpreters that are scripts themselves. */
 #define INTERPRETERS_MAX 5
 
 void program_begin(struct program_search *search, const char *name)
@@ -37,7 +37,7 @@ void program_begin(struct program_search *search, const char *name)
 		search->folders = list != NULL ? list : "/bin:/usr/bin";
 }
 
-/* If not, errno is what execve() would say. */
+/* Returns false with the errno of execve() if the file can't be executed. */
 static bool is_executable(const char *path)
 {
 	struct stat status;
@@ -58,7 +58,7 @@ bool program_next(struct program_search *search, char path[PATH_MAX])
 		search->folders = folder[size] != '\0' ? folder + size + 1 : NULL;
 		if (fits && is_executable(path))
 			return true;
-		/* A folder that is too long is left out. */
+		/* A folder whose path is too long is skipped. */
 		if (fits || strchr(search->name, '/') != NULL)
 			program_pass_over(search, fits ? errno : ENAMETOOLONG);
 	}
@@ -100,7 +100,7 @@ static int find_own_linker(struct dl_phdr_info *info, size_t size, void *result)
 	return 1; /* the program itself comes first */
 }
 
-/* This program's dynamic linker, whose base name tells the C library and the architecture. */
+/* Returns this program's dynamic linker, whose base name identifies the C library and the architecture. */
 static const char *own_linker(void)
 {
 	static const char *own;
@@ -127,7 +127,7 @@ static bool is_own_soname(int64_t tag, const char *name, void *result)
 	return tag != DT_SONAME;
 }
 
-/* Whatever its name is: it may be a link, or a copy. */
+/* Is it this program's dynamic linker? The file may be a link or a copy with another name. */
 static bool is_own_linker(const char *path)
 {
 	bool found = strcmp(base_name(path), base_name(own_linker())) == 0 || is_same_file(path, own_linker());
@@ -140,7 +140,7 @@ static bool is_own_linker(const char *path)
 	return found;
 }
 
-/* Of another build of our C library, which may be older: has it all that the libraries need? */
+/* Another build of the same C library may be older. Returns why, if it lacks a version that the libraries need. */
 static const char *age_objection(const char *linker, const char *const *libraries)
 {
 	static char objection[160];
@@ -150,14 +150,14 @@ static const char *age_objection(const char *linker, const char *const *librarie
 		if (!preload_find(*libraries, library) ||
 		    !exec_lacks_version(linker, library, version, sizeof(version)))
 			continue;
-		snprintf(objection, sizeof(objection), "it is of an older C library, without %s, which %s needs", version,
+		snprintf(objection, sizeof(objection), "it uses an older C library without %s, which %s needs", version,
 			 *libraries);
 		return objection;
 	}
 	return NULL;
 }
 
-/* The dynamic linker that an ELF file of this machine's kind asks for; an empty string if none. */
+/* Reads the name of the dynamic linker that an ELF file requests; an empty string if it requests none. */
 static bool read_linker(int fd, const ElfW(Ehdr) *header, char linker[PATH_MAX])
 {
 	linker[0] = '\0';
@@ -178,8 +178,8 @@ static bool read_linker(int fd, const ElfW(Ehdr) *header, char linker[PATH_MAX])
 }
 
 /*
- * Would the kernel run this file with other rights than ours, and the dynamic linker so ignore LD_PRELOAD? That can be told
- * of files that can't be opened, too.
+ * Would the kernel run this file with other rights than this process's? Then the dynamic linker ignores LD_PRELOAD. The
+ * answer is also known for files that can't be opened.
  */
 static bool changes_rights(const char *path)
 {
@@ -192,18 +192,18 @@ static bool changes_rights(const char *path)
 	    (!(status.st_mode & S_ISGID) || !(status.st_mode & S_IXGRP) || status.st_gid == getgid()) &&
 	    (geteuid() == 0 || getxattr(path, "security.capability", NULL, 0) <= 0))
 		return false;
-	/* Last: a filter that kills for it lets other programs run. */
+	/* Called last, and so only for such files: a filter may kill a process that calls prctl(). */
 	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;
 }
 
 static const char other_rights[] = "it runs with other rights (set-user-ID, set-group-ID or file capabilities)";
 
-/* How a file begins. */
+/* The first bytes of a file. */
 struct beginning {
 	int fd; /* -1 if it can't be read */
 	bool is_elf;
 	union {
-		char text[256]; /* of a script, as much as the kernel looks at */
+		char text[256]; /* of a script: as many bytes as the kernel reads */
 		ElfW(Ehdr) elf;
 	} is;
 };
@@ -227,20 +227,23 @@ static void end_reading(const struct beginning *beginning)
 
 static const char is_static[] = "it is statically linked";
 
-/* What an ELF file itself has against it: without the dynamic linker of our kind nobody preloads. `linker` becomes that. */
+/*
+ * Returns why an ELF file itself prevents preloading: only a dynamic linker of this program's kind can preload the
+ * libraries. Stores the file's dynamic linker in `linker`.
+ */
 static const char *kind_objection(const struct beginning *beginning, char linker[PATH_MAX])
 {
 	linker[0] = '\0';
 	if (beginning->is.elf.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
-		return "it is of another architecture than " PRELOAD;
+		return "it is for another architecture than " PRELOAD;
 	if (!read_linker(beginning->fd, &beginning->is.elf, linker))
-		return NULL; /* a broken file: the kernel says so */
+		return NULL; /* a broken file, which the kernel will refuse */
 	if (linker[0] == '\0')
 		return is_static;
-	return is_own_linker(linker) ? NULL : "it is of another C library or architecture than " PRELOAD;
+	return is_own_linker(linker) ? NULL : "it uses another C library or architecture than " PRELOAD;
 }
 
-/* The program that the dynamic linker is to run, by its own arguments; NULL if none. */
+/* Returns the program that the dynamic linker's arguments name; NULL if they name none. */
 static const char *named_to_linker(char *const *arguments)
 {
 	static const char *const with_value[] = {"--library-path", "--inhibit-rpath", "--audit", "--preload", "--argv0",
@@ -261,8 +264,9 @@ static const char *named_to_linker(char *const *arguments)
 }
 
 /*
- * The dynamic linker itself is run, which heeds LD_PRELOAD then too. What counts is the program that it is told to run, but
- * not the rights of that, which nobody gets so. One without a slash is looked for among libraries, and not by us.
+ * Handles a dynamic linker that is run itself, which also obeys LD_PRELOAD. The program in its arguments is checked, but not
+ * for other rights, because the linker doesn't give it any. A name without a slash isn't checked: the linker searches for it
+ * among libraries.
  */
 static const char *objection_by_linker(char path[PATH_MAX], char *const *arguments, const char *const *libraries)
 {
@@ -285,7 +289,7 @@ static const char *objection_by_linker(char path[PATH_MAX], char *const *argumen
 	return objection;
 }
 
-/* Why nothing would be preloaded into the process of this ELF file; NULL if it would. */
+/* Returns why the libraries can't be preloaded into the process of this ELF file; NULL if they can. */
 static const char *elf_objection(char path[PATH_MAX], const struct beginning *beginning, char *const *arguments,
 				 const char *const *libraries)
 {
@@ -301,7 +305,7 @@ static const char *elf_objection(char path[PATH_MAX], const struct beginning *be
 	return linker[0] != '\0' ? age_objection(linker, libraries) : NULL;
 }
 
-/* The interpreter that a script's first line names. Returns false if it names none. */
+/* Reads the interpreter from a script's first line. Returns false if the line names none. */
 static bool read_interpreter(char *line, char path[PATH_MAX])
 {
 	line += strspn(line, " \t");
@@ -311,7 +315,7 @@ static bool read_interpreter(char *line, char path[PATH_MAX])
 
 const char *program_objection(char path[PATH_MAX], char *const *arguments, const char *const *libraries)
 {
-	/* The program, and then its interpreters, which get other arguments. */
+	/* Checks the program and then its interpreters, which get other arguments. */
 	for (int i = 0; i <= INTERPRETERS_MAX; i++, arguments = NULL) {
 		const char *objection = NULL;
 		struct beginning beginning;
@@ -320,7 +324,7 @@ const char *program_objection(char path[PATH_MAX], char *const *arguments, const
 		if (beginning.is_elf)
 			objection = elf_objection(path, &beginning, arguments, libraries);
 		else if (beginning.fd < 0 && changes_rights(path))
-			objection = other_rights; /* nothing else can be told of what can't be read */
+			objection = other_rights; /* nothing else is known of a file that can't be read */
 		end_reading(&beginning);
 		if (beginning.is_elf || objection != NULL)
 			return objection;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* program.h - which file `rseqkit exec` runs, and whether anything can be preloaded into its process. */
+/* program.h - finds the file that `rseqkit exec` runs, and checks whether libraries can be preloaded into its process. */
 #ifndef RK_TOOL_EXEC_PROGRAM_H
 #define RK_TOOL_EXEC_PROGRAM_H
 
@@ -7,28 +7,28 @@
 #include <stdbool.h>
 
 /*
- * The files that execvp() would try for a name, one after the other. They are tried by execv(), so that what is run is what
- * was looked at.
+ * The files that execvp() would try for a name, one after the other. They are executed by execv(), so that the file that
+ * runs is the file that was checked.
  */
 struct program_search {
 	const char *name;
-	const char *folders; /* those of PATH that are left; NULL: none */
-	int error;           /* why nothing was run so far */
+	const char *folders; /* the rest of PATH; NULL at its end */
+	int error;           /* errno of the failure so far */
 };
 
 void program_begin(struct program_search *search, const char *name);
 
-/* The next one that is there and may be executed. Returns false behind the last. */
+/* Finds the next file that exists and may be executed. Returns false after the last one. */
 bool program_next(struct program_search *search, char path[PATH_MAX]);
 
-/* Keeps why a file wasn't run, by errno. There is no next one where execvp() would leave it at that. */
+/* Stores the errno of a file that couldn't be run. Ends the search if execvp() would end it. */
 void program_pass_over(struct program_search *search, int error);
 
 /*
- * Why `libraries`, up to a NULL, would not be preloaded into the process of the program at `path`; NULL if they would.
- * `path` becomes the ELF file that this process is of: the interpreter of a script, or what the dynamic linker is told to
- * run by `arguments`, of which the first is the program's name. It becomes empty where that can't be told: what can't be
- * read, and what is neither ELF nor script, is somebody else's to run.
+ * Returns why `libraries`, a list that ends with NULL, can't be preloaded into the process of the program at `path`; NULL if
+ * they can. Replaces `path` by the ELF file of this process. For a script that is the interpreter. For the dynamic linker
+ * that is the program in `arguments`, whose first element is the program's name. `path` becomes empty if the ELF file isn't
+ * known: the file can't be read, or is neither ELF nor script.
  */
 const char *program_objection(char path[PATH_MAX], char *const *arguments, const char *const *libraries);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registrant.c - does a program bring something along that registers threads itself? See registrant.h.
+ * registrant.c - does a program contain or need a component that registers threads itself? See registrant.h.
  *
- * Libraries are looked for where the dynamic linker looks first, and in the usual folders. Its cache isn't read: one
- * that is listed only there isn't found, and what needs it is still known by its name.
+ * Libraries are searched where the dynamic linker searches first, and in the usual folders. The linker's cache isn't read,
+ * so a library that is listed only there isn't found. A need for librseq is still recognised by the library's name.
  */
 #define _GNU_SOURCE
 #include "registrant.h"
@@ -20,14 +20,14 @@
 #include "common/binary.h"
 #include "common/self.h"
 
-#define OBJECTS_MAX 128 /* of a program; those beyond aren't looked at */
+#define OBJECTS_MAX 128 /* of a program; further ones are ignored */
 #define LIBRSEQ "librseq.so"
 
 struct search {
-	char *paths[OBJECTS_MAX]; /* each found once, in the order of the dynamic linker */
+	char *paths[OBJECTS_MAX]; /* each object once, in the order of the dynamic linker */
 	size_t count;
-	const char *object; /* whose names are being read */
-	char *folders;      /* its own list of folders, or NULL */
+	const char *object; /* the object that is being read */
+	char *folders;      /* the object's own list of folders, or NULL */
 	enum registrant found;
 	char *where;
 };
@@ -53,7 +53,7 @@ static void add(struct search *search, const char *path)
 	search->count += search->paths[search->count] != NULL;
 }
 
-/* Puts the object's own folder in the place of $ORIGIN; nothing else of that kind is known here. */
+/* Replaces $ORIGIN by the object's own folder. Other such words aren't supported here. */
 static bool expand(const char *object, const char *folder, size_t size, char path[PATH_MAX])
 {
 	static const char *const words[] = {"$ORIGIN", "${ORIGIN}"};
@@ -68,7 +68,7 @@ static bool expand(const char *object, const char *folder, size_t size, char pat
 	return size != 0 && size < PATH_MAX && snprintf(path, PATH_MAX, "%.*s", (int)size, folder) < PATH_MAX;
 }
 
-/* Is the library in one of the folders, which colons separate? */
+/* Is the library in one of the folders, which are separated by colons or semicolons? */
 static bool add_from(struct search *search, const char *folders, const char *name)
 {
 	while (folders != NULL && *folders != '\0') {
@@ -86,7 +86,7 @@ static bool add_from(struct search *search, const char *folders, const char *nam
 	return false;
 }
 
-/* The folder of our own C library, which is where most others are. */
+/* Searches the folder of this program's C library, where most libraries are. */
 static bool add_beside_libc(struct search *search, const char *name)
 {
 	char folder[PATH_MAX];
@@ -157,7 +157,7 @@ static void look_at(struct search *search, const char *path)
 	binary_close(&file);
 }
 
-/* What LD_PRELOAD names is needed by the program, so to say. */
+/* Treats the libraries in LD_PRELOAD as needed by the program. */
 static void add_preloaded(struct search *search)
 {
 	const char *list = getenv("LD_PRELOAD");

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registrant.h - does a program bring something along that registers threads for rseq itself?
+ * registrant.h - does a program contain or need a component that registers threads for rseq itself?
  *
- * That is told from files alone, before the program starts: nothing is loaded, and no process is started. So what a
- * program opens later isn't seen, nor is what has no symbol any more.
+ * The answer comes from files alone, before the program starts: no library is loaded, and no process is started. So
+ * libraries that the program opens later aren't found, and neither are components without symbols.
  */
 #ifndef RK_TOOL_EXEC_REGISTRANT_H
 #define RK_TOOL_EXEC_REGISTRANT_H
 
 #include <limits.h>
 
-/* What was found; of several, the greatest. */
+/* The component that was found. If there are several, the greatest value counts. */
 enum registrant {
 	REGISTRANT_NONE,
-	REGISTRANT_EARLY,   /* exports __rseq_abi: every copy of librseqkit shares that */
+	REGISTRANT_EARLY,   /* exports __rseq_abi, which every copy of librseqkit shares */
 	REGISTRANT_PRIVATE, /* has an area, or a librseq, that no other module can see */
-	REGISTRANT_LIBRSEQ  /* librseq, where other modules see it: librseqkit steps back */
+	REGISTRANT_LIBRSEQ  /* librseq that other modules can see: librseqkit uses its registrations */
 };
 
 /*
- * Looks at an ELF program of this machine's kind, at what LD_PRELOAD names, and at the libraries that these need, as
- * far as they are found. `where` becomes the file that has it.
+ * Examines an ELF program of this machine's kind, the libraries in LD_PRELOAD, and the libraries that these need, as far as
+ * they are found. Stores the path of the file that has the component in `where`.
  */
 enum registrant exec_find_registrant(const char *program, char where[PATH_MAX]);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * versions.c - does another build of the C library have what a preloaded library needs? See versions.h.
+ * versions.c - does another build of the C library have the symbol versions that a preloaded library needs? See versions.h.
  *
- * The dynamic linker and the C library are of one build, and lie in one folder. Both say which versions of symbols they
- * define, and the preloaded library which ones it needs of which file. Were one missing, the dynamic linker would end the
- * program. What these files say is held against the sizes of their tables.
+ * The dynamic linker and the C library are of the same build and in the same folder. Both list the symbol versions that they
+ * define. The preloaded library lists the versions that it needs, and the file that each comes from. If a version is
+ * missing, the dynamic linker ends the program. All numbers in these files are checked against the sizes of the tables.
  */
 #define _GNU_SOURCE
 #include "versions.h"
@@ -19,7 +19,7 @@
 
 #include "common/binary.h"
 
-/* A record of a table; false where it doesn't lie in there whole. */
+/* Reads a record of a table. Returns false if the record isn't completely inside the table. */
 static bool read_record(const struct binary_table *table, uint64_t at, void *record, size_t size)
 {
 	if (at > table->size || size > table->size - at)
@@ -33,7 +33,7 @@ static const char *string_at(const struct binary_table *table, uint64_t at)
 	return at < table->strings_size ? table->strings + at : "";
 }
 
-/* Each record names the next one by a distance: 0 behind the last. They go forward, so there is an end. */
+/* Each record has the distance to the next one, which is 0 in the last. Distances aren't negative, so the loop ends. */
 static bool defines(const struct binary_table *defined, const char *version)
 {
 	ElfW(Verdef) definition;
@@ -49,7 +49,7 @@ static bool defines(const struct binary_table *defined, const char *version)
 	return false;
 }
 
-/* Which of the versions that are needed of a file doesn't that define? NULL if it has all. */
+/* Returns the first needed version that the file doesn't define; NULL if it defines all. */
 static const char *find_missing(const struct binary_table *needed, uint64_t at, const ElfW(Verneed) *need,
 				const struct binary_table *defined)
 {
@@ -64,7 +64,7 @@ static const char *find_missing(const struct binary_table *needed, uint64_t at, 
 	return NULL;
 }
 
-/* One file that is needed: it is the linker, or beside that. */
+/* Examines one needed file, which is the linker or in the linker's folder. */
 static const char *look_beside(const char *linker, const struct binary_table *needed, uint64_t at, const ElfW(Verneed) *need)
 {
 	const char *name = string_at(needed, need->vn_file), *missing = NULL, *slash = strrchr(linker, '/');

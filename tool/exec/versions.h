@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* versions.h - do the C library's files beside a dynamic linker have what a preloaded library needs? */
+/* versions.h - does the C library of a dynamic linker have the symbol versions that a preloaded library needs? */
 #ifndef RK_TOOL_EXEC_VERSIONS_H
 #define RK_TOOL_EXEC_VERSIONS_H
 
@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 /*
- * Looks into the linker and its neighbours for the versions of symbols that `library` needs of them. Returns true, and the
- * first version that isn't there, where there is one; what can't be read lacks nothing.
+ * Searches the linker, and the files in its folder, for the symbol versions that `library` needs from them. Returns true if
+ * one is missing, and stores the first missing version in `version`. A file that can't be read counts as complete.
  */
 bool exec_lacks_version(const char *linker, const char *library, char *version, size_t size);
 

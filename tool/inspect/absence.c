@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * absence.c - why threads have no registration, as far as that can be told from outside.
+ * absence.c - why threads have no registration, as far as known from outside.
  *
- * The kernel doesn't say whether anybody asked it. But the C library asks at the start of each program, unless the
- * environment tells it not to: if it has an area and registered nobody, it was refused. That a filter did it is told by
- * the filter's being there: nobody can see into it.
+ * The kernel doesn't show whether a component tried to register. But the C library tries at the start of each program,
+ * unless the environment tells it not to. If it has an area and registered no thread, it was refused. A filter's rules
+ * can't be read, so any filter in force is assumed to be the cause.
  */
 #include "inspect.h"
 
@@ -13,9 +13,9 @@
 
 #include "common/tunables.h"
 
-#define ENVIRONMENT_MAX (8L << 20) /* bytes that are read: the kernel lets a program begin with fewer, and claim more later */
+#define ENVIRONMENT_MAX (8L << 20) /* bytes that are read; at the start of a program the kernel allows fewer */
 
-/* Programs that show a title write it over their environment: then its first word is no NAME=VALUE. */
+/* Some programs write their title over their environment. Then its first string has no '='. */
 static void read_environment(pid_t tid, struct inspect_files *files)
 {
 	char path[64], *text = NULL;
@@ -58,8 +58,8 @@ static bool is_any_registered(const struct inspect_look *look)
 }
 
 /*
- * The CPU that an area names. A thread at its very beginning has zeros there, which would be CPU 0: they count only where
- * `zeros` says that nobody begins.
+ * Returns the CPU that an area names. The area of a thread that has just started is all zeros, which would mean CPU 0.
+ * `zeros` says that the thread can't have just started, so that zeros count.
  */
 static int32_t claim_at(pid_t tid, uint64_t address, bool zeros)
 {
@@ -86,7 +86,7 @@ static int32_t find_claim(const struct inspect_look *look, const struct inspect_
 {
 	const struct inspect_places *places = &look->files->places;
 	bool undone = places->libc_size != 0 && !is_any_registered(look);
-	/* Before anything in the process can sleep, an area of the C library's or of this library's says that it isn't in use. */
+	/* The C library and this library mark their areas as unused before any thread of the process can sleep. */
 	bool begun = thread->tid == look->pid && thread->status.state == 'S';
 	int32_t cpu = claim_among(&places->libc, thread, undone || begun);
 
@@ -113,7 +113,7 @@ int32_t inspect_claimed_cpu(const struct inspect_look *look, const struct inspec
 	return look->files->threads[thread - look->threads].claimed_cpu;
 }
 
-/* Where anything was there to register threads and it didn't, the look may have come before it did. */
+/* If a component could register threads but hasn't, the look may have come too early. */
 bool inspect_may_be_late(const struct inspect_look *look)
 {
 	bool expected = !is_any_registered(look) && look->files->places.libc.count != 0, late = false;
@@ -140,7 +140,7 @@ enum inspect_absence inspect_absence(const struct inspect_look *look)
 			return ABSENCE_NONE;
 		filtered |= look->threads[i].status.seccomp != 0;
 	}
-	/* Or it was granted, and somebody undid it. Where a filter answers 0, the C library says so as well. */
+	/* Or the registration was undone later. If a filter returns 0, the C library also believes that it is registered. */
 	if (filtered && (libc_tried || self_tried))
 		return ABSENCE_FILTER;
 	if (registered)

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ask.c - stops a thread of another process by ptrace, reads what only a stopped thread tells, lets it go.
+ * ask.c - stops a thread of another process by ptrace, reads its registration, and resumes it.
  *
- * The invariants: the thread is let go whatever happens to us, and it notices as little as its architecture allows.
+ * The invariants: the thread is resumed whatever happens to this tool, and it notices as little as its architecture allows.
  *
- * - PTRACE_SEIZE and PTRACE_INTERRUPT, never a signal, so nothing is queued, and the kernel lets the thread go on when
- *   its tracer ends. The tracer is a child of ours that lives for some microseconds per thread; killing us doesn't
- *   kill it. A thread that doesn't stop in time can't be detached from, so the child ends, and another goes on. So it
- *   does where PTRACE_SEIZE doesn't return: that waits for an execve() of the process, which may wait for anything. And
- *   where reading memory doesn't, which may be anything, too, the child is killed.
+ * - The tracer uses PTRACE_SEIZE and PTRACE_INTERRUPT and never a signal, so no signal is queued. The kernel resumes the
+ *   thread when the tracer ends. The tracer is a child of the tool, and lives for some microseconds per thread. Killing the
+ *   tool doesn't kill the tracer.
+ * - A tracer can't detach from a thread that doesn't stop in time. The child ends instead, and another child continues
+ *   with the next thread.
+ * - PTRACE_SEIZE waits for an execve() of the process, which may wait for anything. If PTRACE_SEIZE doesn't return in time,
+ *   the child also ends. If reading memory doesn't return, the tool kills the child.
  * - A stop aborts a critical section, as any preemption may.
- * - A stop interrupts a system call that waits. The kernel restarts most of them by itself, timeouts included. A few
- *   end with EINTR: registers.c says what becomes of those.
+ * - A stop interrupts a system call that waits. The kernel restarts most of them by itself, with their remaining timeouts.
+ *   A few end with EINTR: see registers.c.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -33,7 +35,7 @@
 
 #include "common/child.h"
 
-/* Of include/uapi/linux/ptrace.h of kernel 5.13. */
+/* From include/uapi/linux/ptrace.h of kernel 5.13. */
 #define PTRACE_REQUEST_RSEQ_CONFIGURATION 0x420f
 struct rseq_configuration {
 	uint64_t address;
@@ -47,7 +49,7 @@ struct question {
 	struct inspect_answer answer;
 };
 
-/* Where there is no process_vm_readv(): kernels can be built without it, and filters refuse it. */
+/* Used if process_vm_readv() fails: kernels can be built without it, and filters refuse it. */
 static bool read_file_of_memory(pid_t tid, uint64_t address, void *to, size_t size)
 {
 	char path[64];
@@ -72,9 +74,9 @@ bool inspect_read(pid_t tid, uint64_t address, void *to, size_t size)
 	       ((done < 0 ? errno != EFAULT && errno != ESRCH : done == 0) && read_file_of_memory(tid, address, to, size));
 }
 
-#define STOP_LIMIT 1.0     /* s to wait for a thread to stop; it takes microseconds, if it does at all */
-#define WAKE_US 10000      /* how often to look whether they have passed */
-#define LIMIT_MS 10000     /* for a child, and some more for each thread */
+#define STOP_LIMIT 1.0     /* seconds to wait for a thread to stop; a stop takes microseconds, or never happens */
+#define WAKE_US 10000      /* interval of checks for STOP_LIMIT */
+#define LIMIT_MS 10000     /* for a child, plus LIMIT_EACH_MS for each thread */
 #define LIMIT_EACH_MS 20
 #define THREADS_MANY 100000
 
@@ -92,12 +94,12 @@ static long request(int what, pid_t tid, uintptr_t address, uintptr_t data)
 	return ptrace((enum __ptrace_request)what, tid, (void *)address, (void *)data);
 }
 
-/* The question before PTRACE_SEIZE has returned, and what it is to wait for. */
+/* The question whose PTRACE_SEIZE hasn't returned yet, its time limit, and the parent of the child that asks. */
 static struct question *volatile seizing;
 static double seize_limit;
 static pid_t asker;
 
-/* It ends the child where that would wait for ever, or for nobody. */
+/* Ends the child if PTRACE_SEIZE has waited too long, or if the parent has ended. */
 static void wake(int signal)
 {
 	struct question *question = seizing;
@@ -109,7 +111,7 @@ static void wake(int signal)
 	_exit(0);
 }
 
-/* So that waitpid() returns from time to time: a wait that sleeps is the one that is woken the soonest. */
+/* Interrupts waitpid() at intervals, so that it can time out. The thread sleeps in waitpid(), so a stop wakes it at once. */
 static void wake_often(void)
 {
 	const struct itimerval interval = {{0, WAKE_US}, {0, WAKE_US}};
@@ -136,7 +138,7 @@ static enum inspect_outcome wait_for_stop(pid_t tid, int *status)
 	return WIFSTOPPED(*status) ? ASK_ANSWERED : ASK_GONE;
 }
 
-/* The thread is stopped. */
+/* Reads from a stopped thread. */
 static enum inspect_outcome read_stopped(struct question *question)
 {
 	struct inspect_answer *answer = &question->answer;
@@ -182,7 +184,7 @@ static enum inspect_outcome ask(struct question *question)
 	outcome = wait_for_stop(question->tid, &status);
 	if (outcome != ASK_ANSWERED)
 		return outcome;
-	/* A signal that came first is passed on. */
+	/* If a signal stopped the thread first, pass the signal on. */
 	signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
 	outcome = read_stopped(question);
 	(void)request(PTRACE_DETACH, question->tid, 0, (uintptr_t)signal);
@@ -190,14 +192,14 @@ static enum inspect_outcome ask(struct question *question)
 	return outcome;
 }
 
-/* What the child is given. */
+/* The child's argument. */
 struct round {
 	struct question *questions;
 	size_t count;
 	pid_t parent;
 };
 
-/* In the child, which no terminal and no process group may end while a thread is stopped. */
+/* Runs in the child. The child has its own session, so that no terminal or process group ends it while a thread is stopped. */
 static int ask_all(int out, const void *argument)
 {
 	const struct round *round = (const struct round *)argument;
@@ -207,9 +209,9 @@ static int ask_all(int out, const void *argument)
 	asker = round->parent;
 	wake_often();
 	(void)setsid();
-	/* If we may: a thread that has stopped shouldn't wait while others use our CPU. */
+	/* If permitted: a stopped thread shouldn't wait while other threads use the CPU of this child. */
 	(void)sched_setscheduler(0, SCHED_FIFO, &first);
-	/* Nobody waits for the answers any more once the parent is gone. */
+	/* Without the parent the answers are useless. */
 	for (size_t i = 0; i < round->count && getppid() == asker; i++) {
 		round->questions[i].outcome = ask(&round->questions[i]);
 		if (round->questions[i].outcome == ASK_NOT_STOPPED)
@@ -218,7 +220,7 @@ static int ask_all(int out, const void *argument)
 	return 0;
 }
 
-/* How many have been asked; those are the first ones. */
+/* Asks in a child. Returns how many questions have an outcome; these are the first ones. */
 static size_t ask_in_child(struct question *questions, size_t count)
 {
 	struct round round = {questions, count, getpid()};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* findings.c - what a look means: owners, which fields are valid, findings, and the exit status. */
+/* findings.c - evaluates a look: owners, valid fields, findings, and the exit status. */
 #include "inspect.h"
 
 #include "tool.h"
@@ -23,14 +23,14 @@ static enum inspect_owner owner_of(const struct inspect_places *places, const st
 
 	if (answer->address == 0)
 		return OWNER_NONE;
-	/* The word of this library's copies counts most: they may work in an area that has other names too. */
+	/* The rendezvous page comes first: the copies of this library may use an area that has other names too. */
 	if (places->agreed != 0 && offset == places->agreed_offset)
 		return places->agreed == RK_RENDEZVOUS_EARLY ? OWNER_EARLY :
 		       places->agreed_on_kernel		     ? OWNER_KERNEL :
 							       OWNER_SELF;
 	if (inspect_is_among(&places->libc, offset))
 		return places->libc_size != 0 ? OWNER_LIBC : OWNER_SELF;
-	/* A copy of this library that shares somebody's area names it as well. */
+	/* A copy of this library that shares a component's area has the same offset. So the component is checked first. */
 	if (inspect_is_among(&places->early, offset))
 		return OWNER_EARLY;
 	if (inspect_is_among(&places->librseq, offset))
@@ -89,7 +89,10 @@ static bool has_other_signature(const struct inspect_look *look, const struct in
 	return inspect_is_registered(thread) && thread->answer.signature != RK_SIGNATURE;
 }
 
-/* Not registered, while others are: by the C library, which registers each thread, or by who waits for its first use. */
+/*
+ * Is the thread unregistered while other threads are registered? `libc`: the C library registers them, and should register
+ * each thread. Otherwise another owner does, which may register a thread at its first use.
+ */
 static bool is_left_out_by(const struct inspect_look *look, const struct inspect_thread *thread, bool libc)
 {
 	bool by_libc = false, by_any = false;
@@ -118,7 +121,7 @@ static bool claims_registration(const struct inspect_look *look, const struct in
 	return inspect_claimed_cpu(look, thread) >= 0;
 }
 
-/* Where nobody is registered there is one reason for all. */
+/* If no thread is registered, all threads have the same reason. */
 static bool is_filtered(const struct inspect_look *look, const struct inspect_thread *thread)
 {
 	(void)thread;
@@ -163,42 +166,43 @@ static bool was_not_stopped(const struct inspect_look *look, const struct inspec
 
 const struct inspect_finding inspect_findings[] = {
 	{"foreign-owner", "warning",
-	 "registered on a private area by a component that follows no protocol, so nothing else can use rseq there",
+	 "registered in a private area by a component that follows no protocol, so no other component can use rseq there",
 	 EXIT_FINDINGS, is_foreign},
 	{"early-symbol-hidden", "info",
-	 "its area is called __rseq_abi, but no other module sees that symbol, so none can share the area",
+	 "the area's name is __rseq_abi, but other modules can't see that symbol, so they can't share the area",
 	 EXIT_CLEAN, is_hidden},
 	{"early-symbol-in-library", "info",
-	 "a library of the process defines __rseq_abi, so this may be the area; from outside that can't be told",
+	 "a library of the process defines __rseq_abi, which may be this area; its address can't be found from outside",
 	 EXIT_CLEAN, is_foreign_with_symbol},
 	{"other-signature", "warning",
-	 "registered with another signature than the usual one: an abort of any other component's section kills the process",
+	 "registered with an unusual signature, so an abort of any other component's section kills the process",
 	 EXIT_FINDINGS, has_other_signature},
 	{"stale-area", "warning",
-	 "its area reads as registered, but the kernel has no registration, as in a process that was restored from a checkpoint: "
-	 "operations use the data of a wrong CPU", EXIT_FINDINGS, claims_registration},
+	 "the area says it is registered, but the kernel has no registration, as after a restore from a checkpoint; operations "
+	 "may use the data of a wrong CPU. Restart the program", EXIT_FINDINGS, claims_registration},
 	{"filter-refuses", "warning",
-	 "not registered: a seccomp filter is in force, and rseq was refused when it was asked for, or was undone since",
-	 EXIT_FINDINGS, is_filtered},
+	 "not registered: a seccomp filter is in force, and the registration was refused, or was undone later. Allow rseq in "
+	 "the filter", EXIT_FINDINGS, is_filtered},
 	{"registration-refused", "warning",
-	 "not registered: the C library asked, and something that isn't a seccomp filter refused, as valgrind does",
+	 "not registered: the C library tried, but was refused, and not by a seccomp filter; valgrind does that, for example",
 	 EXIT_FINDINGS, is_refused},
 	{"told-not-to", "info",
-	 "not registered: GLIBC_TUNABLES tells the C library not to, and nothing else has done it yet", EXIT_CLEAN,
+	 "not registered: GLIBC_TUNABLES stops the C library, and no other component has registered a thread yet", EXIT_CLEAN,
 	 is_told_off},
-	{"no-registrant", "info", "not registered: this C library doesn't do that, and nothing else has done it yet",
+	{"no-registrant", "info",
+	 "not registered: this C library registers no threads, and no other component has registered one yet",
 	 EXIT_CLEAN, has_no_registrant},
-	{"absence-unknown", "info", "not registered, and why can't be told: symbols or the environment can't be read",
+	{"absence-unknown", "info", "not registered, for an unknown reason: symbols or the environment can't be read",
 	 EXIT_CLEAN, has_unknown_absence},
-	{"thread-without-rseq", "warning", "not registered, while the C library registers the threads of the process",
+	{"thread-without-rseq", "warning", "not registered, although the C library registers every thread of the process",
 	 EXIT_FINDINGS, is_left_out},
 	{"thread-not-yet", "info",
-	 "not registered, as other threads are: their owner waits for a thread's first use of it, or was refused then, as by a "
-	 "filter that came later", EXIT_CLEAN, is_waited_for},
+	 "not registered, although other threads are: their owner registers a thread at its first use, or was refused, as by a "
+	 "filter that was installed later", EXIT_CLEAN, is_waited_for},
 	{"owner-unknown", "info",
-	 "the owner can't be told: a program or library of the process has no symbols, or can't be read", EXIT_UNSURE,
+	 "the owner is unknown: a program or library of the process has no symbols, or can't be read", EXIT_UNSURE,
 	 has_unknown_owner},
-	{"not-stopped", "info", "did not stop in time, as in an uninterruptible wait, so nothing is known of it",
+	{"not-stopped", "info", "did not stop in time, so nothing is known about it; it may be in an uninterruptible wait",
 	 EXIT_UNSURE, was_not_stopped},
 };
 

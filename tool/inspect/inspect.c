@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* inspect.c - `rseqkit inspect`: the options, and one look after the other. */
+/* inspect.c - `rseqkit inspect`: reads the options, and looks at the process once or repeatedly. */
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -18,18 +18,19 @@
 static const char help[] =
 	"Usage: rseqkit inspect [OPTION...] PID\n"
 	"\n"
-	"Tells of every thread of a running process whether it is registered for rseq, by whom,\n"
-	"where, and which critical section it is in. Takes the permission to trace the process;\n"
-	"each thread is stopped for some microseconds, and not disturbed otherwise.\n"
+	"Shows for every thread of a running process whether it is registered for rseq, which\n"
+	"component owns the registration, where the area is, and which critical section it names.\n"
+	"Needs the permission to trace the process. Stops each thread for some microseconds. A\n"
+	"blocking system call of the thread may then return EINTR.\n"
 	"\n"
-	"  -w, --watch[=SECONDS]  look again and again, every second or as often as given\n"
-	"  -n, --count=N          with --watch: end after N looks\n"
-	"  -a, --all              a line for each thread: without it threads that are alike may share one\n"
-	"  -j, --json             JSON instead of text; with --watch one line for each look\n"
-	"  -h, --help             this text\n"
+	"  -w, --watch[=SECONDS]  repeat, every second or as often as given\n"
+	"  -n, --count=N          with --watch: stop after N looks\n"
+	"  -a, --all              print a line for each thread; by default, like threads may share one\n"
+	"  -j, --json             write JSON instead of text; with --watch, one line for each look\n"
+	"  -h, --help             show this text\n"
 	"\n"
-	"Exit status: 0 nothing to act on, 1 findings to act on, 2 wrong usage, no such process or\n"
-	"no permission, 3 not everything could be told.\n";
+	"Exit status: 0 nothing to do, 1 findings need action, 2 wrong usage, no such process or\n"
+	"no permission, 3 some answers are unknown.\n";
 
 struct settings {
 	bool watch, json, all;
@@ -54,7 +55,7 @@ static int look_once(struct inspect_look *look, const struct settings *settings)
 	if (has_ended(look)) {
 		look->count = 0;
 		if (!settings->watch)
-			complain("process %d has ended meanwhile", (int)look->pid);
+			complain("process %d has ended during the look", (int)look->pid);
 		return EXIT_USAGE;
 	}
 	inspect_conclude(look);
@@ -67,7 +68,7 @@ static int look_once(struct inspect_look *look, const struct settings *settings)
 	return inspect_exit_status(look);
 }
 
-/* Each file that the process has mapped takes one. */
+/* Raises the limit of open files: each file that the process has mapped needs a descriptor. */
 static void want_descriptors(void)
 {
 	struct rlimit limit;
@@ -78,7 +79,7 @@ static void want_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* The end of the process ends a watch, too. */
+/* The end of the process also ends a watch. */
 static int run(pid_t pid, const struct settings *settings)
 {
 	struct inspect_look look = {.pid = pid};
@@ -91,7 +92,7 @@ static int run(pid_t pid, const struct settings *settings)
 	for (uint64_t i = 1; settings->watch && i != settings->count && look.count != 0; i++) {
 		int next;
 
-		/* An error of output is reported by main(). */
+		/* main() reports errors of output. */
 		if (fflush(stdout) != 0)
 			break;
 		nanosleep(&pause, NULL);
@@ -148,18 +149,18 @@ int cmd_inspect(int argc, char **argv)
 		if (!read_option(option, &settings))
 			return option_misuse("inspect");
 	}
-	/* "-w 1 PID", too: getopt_long() sees an optional argument only in the same word. */
+	/* Accepts "-w 1 PID" too. getopt_long() finds an optional argument only in the same word. */
 	if (settings.watch && settings.seconds == 0 && argc - optind == 2 &&
 	    !option_fraction("--watch", argv[optind++], 0.01, SECONDS_MAX, &settings.seconds))
 		return option_misuse("inspect");
 	if (settings.seconds == 0)
 		settings.seconds = 1;
 	if (optind + 1 != argc) {
-		complain("takes the id of one process");
+		complain("give the id of one process");
 		return option_misuse("inspect");
 	}
 	if (settings.count != 0 && !settings.watch) {
-		complain("--count: only with --watch");
+		complain("--count needs --watch");
 		return option_misuse("inspect");
 	}
 	if (!option_number("PID", argv[optind], 1, INT_MAX, &pid))

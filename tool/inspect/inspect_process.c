@@ -2,7 +2,7 @@
 /*
  * inspect_process.c - one look at all threads of a process.
  *
- * Threads come and go meanwhile: one that is gone is left out, and the list is read until nothing new is in it.
+ * Threads may start and end during the look. Ended threads are left out, and the list is read until it has no new thread.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -20,15 +20,15 @@
 #include "tool.h"
 
 #define ROUNDS_MAX 8           /* of reading the list of threads */
-#define CHANCES 20            /* for a thread to be registered, for a process to go on with its program */
+#define CHANCES 20            /* attempts, while a thread may get registered or a process may execute another program */
 #define CHANCES_REFUSED 3
-#define CHANCE_NS 10000000    /* each; it takes microseconds, but on a busy machine they may be long in coming */
+#define CHANCE_NS 10000000    /* pause between attempts; microseconds suffice, but not on a busy machine */
 
 #ifndef AT_RSEQ_FEATURE_SIZE
-#define AT_RSEQ_FEATURE_SIZE 27 /* of include/uapi/linux/auxvec.h */
+#define AT_RSEQ_FEATURE_SIZE 27 /* from include/uapi/linux/auxvec.h */
 #endif
 
-/* Says why ptrace is refused, as far as that can be told. */
+/* Reports why ptrace is refused, as far as known. */
 static int refused(pid_t pid, pid_t tid)
 {
 	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
@@ -39,25 +39,28 @@ static int refused(pid_t pid, pid_t tid)
 		fclose(file);
 
 	if (inspect_status(pid, tid, &status) && status.tracer != 0) {
-		complain("process %d is being traced by process %d already, and there can be one tracer only; "
-			 "end that one first", (int)pid, (int)status.tracer);
+		complain("process %d is already being traced by process %d, and a process can have only one tracer. "
+			 "End process %d first.", (int)pid, (int)status.tracer, (int)status.tracer);
+	} else if (scope == '3') {
+		complain("not permitted to trace process %d: kernel.yama.ptrace_scope is 3, so even CAP_SYS_PTRACE doesn't help "
+			 "until the next boot.", (int)pid);
 	} else if (scope > '0') {
-		complain("not permitted to trace process %d: kernel.yama.ptrace_scope is %c, which takes CAP_SYS_PTRACE%s; "
-			 "run as root, or set it to 0", (int)pid, scope,
-			 scope == '3' ? ", and denies even that until the next boot" : "");
+		complain("not permitted to trace process %d: kernel.yama.ptrace_scope is %c, so tracing needs CAP_SYS_PTRACE. "
+			 "Run as root, or set ptrace_scope to 0.", (int)pid, scope);
 	} else if (inspect_status(getpid(), getpid(), &own) && own.seccomp != 0) {
 		complain("not permitted to trace process %d: this program runs under a seccomp filter, which may refuse ptrace, "
-			 "as those of containers do; run it where there is none, and as root", (int)pid);
+			 "as in a container. Run it without a filter, and as root.", (int)pid);
 	} else {
-		complain("not permitted to trace process %d: it belongs to another user, or runs with privileges or not "
-			 "dumpable; that takes CAP_SYS_PTRACE: run as root", (int)pid);
+		complain("not permitted to trace process %d: it belongs to another user or is protected, so tracing needs "
+			 "CAP_SYS_PTRACE. Run as root.", (int)pid);
 	}
 	return EXIT_USAGE;
 }
 
 /*
- * The kernel's feature size, as it told the process; the original one where it announces nothing. Returns false if the
- * process is a 32-bit one, whose pairs are half as long: a type and its value look like a type that there is none of.
+ * Reads the feature size that the kernel announced to the process, or assumes the original size if it announced none.
+ * Returns false for a 32-bit process: its pairs are half as long, so a type and its value together look like one type that
+ * doesn't exist.
  */
 static bool read_feature_size(struct inspect_look *look)
 {
@@ -82,7 +85,7 @@ static bool read_feature_size(struct inspect_look *look)
 	return fits;
 }
 
-/* Are the ids that /proc has those of this program's own PID namespace? */
+/* Does /proc show the ids of this program's own PID namespace? */
 static bool is_own_proc(void)
 {
 	char name[32];
@@ -92,7 +95,7 @@ static bool is_own_proc(void)
 	return strtol(name, NULL, 10) == getpid();
 }
 
-/* Is there a process that can be looked at? Accepts the id of any of its threads, and puts the process's instead. */
+/* Can this process be inspected? Accepts the id of any of its threads, and replaces it by the process's id. */
 static int check_process(struct inspect_look *look)
 {
 	struct inspect_status status;
@@ -102,13 +105,14 @@ static int check_process(struct inspect_look *look)
 		if (errno != ENOENT && errno != ESRCH && errno != 0)
 			complain("/proc/%d: %s", (int)look->pid, strerror(errno));
 		else if (kill(look->pid, 0) == 0 || errno == EPERM)
-			complain("there is a process %d, but /proc doesn't show it", (int)look->pid);
+			complain("process %d exists, but /proc doesn't show it. Run as root, or mount /proc without hidepid.",
+				 (int)look->pid);
 		else
 			complain("there is no process %d", (int)look->pid);
 		return EXIT_USAGE;
 	}
 	if (!is_own_proc()) {
-		complain("/proc is that of another PID namespace: its process %d is another one; mount this namespace's own",
+		complain("/proc belongs to another PID namespace, where %d is another process. Mount /proc for this namespace.",
 			 (int)look->pid);
 		return EXIT_USAGE;
 	}
@@ -116,21 +120,21 @@ static int check_process(struct inspect_look *look)
 		look->pid = status.process;
 	(void)inspect_status(look->pid, look->pid, &status);
 	if (look->started != 0 && look->started != status.started) {
-		complain("process %d (%s) has ended, and another one has its id", (int)look->pid, look->name);
+		complain("process %d (%s) has ended, and another process has its id", (int)look->pid, look->name);
 		return EXIT_USAGE;
 	}
 	look->started = status.started;
 	memcpy(look->name, status.name, sizeof(look->name));
 	if (look->pid == getpid()) {
-		complain("process %d is this one: nothing in it is worth a look while it looks", (int)look->pid);
+		complain("process %d is this program, which can't inspect itself", (int)look->pid);
 		return EXIT_USAGE;
 	}
 	if (status.kernel) {
-		complain("process %d (%s) is a thread of the kernel: it has no user space", (int)look->pid, look->name);
+		complain("process %d (%s) is a kernel thread, which has no user space", (int)look->pid, look->name);
 		return EXIT_USAGE;
 	}
 	if (!read_feature_size(look)) {
-		complain("process %d (%s) runs a 32-bit program: cannot tell", (int)look->pid, look->name);
+		complain("process %d (%s) runs a 32-bit program, which can't be inspected", (int)look->pid, look->name);
 		return EXIT_UNSURE;
 	}
 	return EXIT_CLEAN;
@@ -144,7 +148,7 @@ static struct inspect_thread *find_thread(const struct inspect_look *look, pid_t
 	return NULL;
 }
 
-/* Room for one more. */
+/* Adds an empty entry. */
 static struct inspect_thread *add_thread(struct inspect_look *look)
 {
 	if ((look->count & (look->count - 1)) == 0) {
@@ -163,8 +167,8 @@ static struct inspect_thread *add_thread(struct inspect_look *look)
 }
 
 /*
- * A thread that slept at the look before, and has switched since only for that look's stop, twice, has not run: what it
- * told still holds. It isn't stopped again: waits whose timeout starts anew at every stop would never end.
+ * Has the thread slept since the previous look? Then its switches are at most the two of that look's stop, and its answer
+ * still holds. The thread isn't stopped again: some waits restart their timeout at every stop, and would never end.
  */
 static bool has_not_run(const struct inspect_thread *before, const struct inspect_status *status)
 {
@@ -178,19 +182,19 @@ static int failure(const struct inspect_look *look)
 	case ASK_REFUSED:
 		return refused(look->pid, look->refused);
 	case ASK_NO_REQUEST:
-		complain("cannot tell: this kernel doesn't say how a thread is registered (ptrace has no "
-			 "PTRACE_GET_RSEQ_CONFIGURATION, which came with Linux 5.13)");
+		complain("this kernel doesn't show registrations: ptrace has no PTRACE_GET_RSEQ_CONFIGURATION. "
+			 "Use Linux 5.13 or later.");
 		return EXIT_UNSURE;
 	case ASK_NO_PORT:
-		complain("cannot tell: not done for this architecture yet");
+		complain("this architecture is not supported yet");
 		return EXIT_UNSURE;
 	default:
-		complain("cannot start a process to trace with");
+		complain("cannot start the process that traces");
 		return EXIT_USAGE;
 	}
 }
 
-/* Adds each thread that isn't in the look yet; the number of those. */
+/* Adds each thread that isn't in the look yet. Returns how many it added. */
 static size_t add_new_threads(struct inspect_look *look, const struct inspect_look *before)
 {
 	size_t old = look->count;
@@ -219,7 +223,7 @@ static size_t add_new_threads(struct inspect_look *look, const struct inspect_lo
 	return look->count - old;
 }
 
-/* Takes those out that have ended. Of the others each must have been asked, or else the look has failed. */
+/* Removes the threads that have ended. The look fails if another thread has no answer. */
 static int check_outcomes(struct inspect_look *look)
 {
 	size_t kept = 0;
@@ -235,7 +239,7 @@ static int check_outcomes(struct inspect_look *look)
 			look->threads[kept++] = *thread;
 			continue;
 		}
-		/* The kernel refuses to trace a thread that is about to end as well. */
+		/* The kernel also refuses to trace a thread that is about to end. */
 		if (!inspect_status(look->pid, thread->tid, &status) || inspect_has_ended(&status))
 			continue;
 		look->refused = thread->tid;
@@ -246,7 +250,7 @@ static int check_outcomes(struct inspect_look *look)
 	return EXIT_CLEAN;
 }
 
-/* The threads that were there at some moment of the look: more may have come while the last ones were asked. */
+/* Asks all threads. New threads may start meanwhile, so the list is read again, at most ROUNDS_MAX times. */
 static int ask_threads(struct inspect_look *look, const struct inspect_look *before)
 {
 	int status = EXIT_CLEAN;
@@ -266,7 +270,10 @@ static bool has_registered_thread(const struct inspect_look *look)
 	return false;
 }
 
-/* Marks the threads to be asked again; the number of those. `some`: even if no thread is registered. */
+/*
+ * Marks the unregistered threads, to be asked again. Returns how many. If no thread is registered, marks none unless `some`
+ * is set.
+ */
 static size_t doubt_unregistered(struct inspect_look *look, bool running_only, bool some)
 {
 	size_t count = 0;
@@ -285,8 +292,8 @@ static size_t doubt_unregistered(struct inspect_look *look, bool running_only, b
 }
 
 /*
- * A thread without a registration may just be at its very beginning, before the libc gets to it. Where others are
- * registered, it is asked once more, and more often while it waits for a CPU.
+ * An unregistered thread may have just started, before the libc registers it. If other threads are registered, it is
+ * asked once more, and then repeatedly while it is runnable.
  */
 static int ask_again(struct inspect_look *look, bool some)
 {
@@ -312,7 +319,7 @@ static int compare_threads(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-/* Of one program: it is true if the process still is at that when the look is over. */
+/* Looks once. The result is valid only if the process still runs the same program afterwards. */
 static int try_look(struct inspect_look *look, const struct inspect_look *before)
 {
 	int status;
@@ -321,7 +328,7 @@ static int try_look(struct inspect_look *look, const struct inspect_look *before
 	look->count = 0;
 	look->refused = 0;
 	inspect_forget_files(look);
-	/* First: the kernel's facts, too, are those of one program. */
+	/* Read first: the feature size also belongs to one program. */
 	look->image = inspect_image(look->pid);
 	status = check_process(look);
 	if (status == EXIT_CLEAN)
@@ -341,8 +348,9 @@ static int try_look(struct inspect_look *look, const struct inspect_look *before
 }
 
 /*
- * Has it gone on to another program meanwhile? Then the look is a mixture, and a thread that was ending was refused. Between
- * two programs a process has no image. It has none for ever if it has no program, but then no thread is registered.
+ * Has the process executed another program during the look? Then the look mixes two programs, and a thread that was ending
+ * refused to be traced. Between two programs a process has no image. A process without any program never has one, but then
+ * it has no registered thread.
  */
 static bool has_moved(const struct inspect_look *look)
 {
@@ -370,7 +378,7 @@ int inspect_process(struct inspect_look *look)
 			break;
 		}
 		moved = has_moved(look);
-		/* On the way to another one it is refused as well. */
+		/* During an execve() ptrace is refused too. */
 		if (!moved && (look->refused == 0 || look->refusal != ASK_REFUSED || chance >= CHANCES_REFUSED))
 			break;
 		free(look->threads);
@@ -379,15 +387,15 @@ int inspect_process(struct inspect_look *look)
 	}
 	free(before.threads);
 	if (moved) {
-		complain("process %d (%s) goes from one program to the next before it can be looked at: cannot tell",
-			 (int)look->pid, look->name);
+		complain("process %d (%s) executes one program after another, too fast to be inspected", (int)look->pid,
+			 look->name);
 		status = EXIT_UNSURE;
 	} else if (look->refused != 0) {
 		status = failure(look);
 	}
 	if (status == EXIT_CLEAN && look->count == 0 && inspect_living_thread(look->pid) != 0) {
-		complain("process %d (%s) lives, but no thread of it can be looked at: no descriptor is left for that, or a filter "
-			 "keeps this program from it", (int)look->pid, look->name);
+		complain("process %d (%s) lives, but its threads can't be listed: this program has no free descriptor, or a "
+			 "filter stops it", (int)look->pid, look->name);
 		status = EXIT_UNSURE;
 	} else if (status == EXIT_CLEAN && look->count == 0) {
 		complain("process %d (%s) has ended", (int)look->pid, look->name);

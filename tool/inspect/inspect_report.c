@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* inspect_report.c - one look at a process as JSON for programs, and names that the text has as well. */
+/* inspect_report.c - prints one look at a process as JSON. Also has the names that JSON and text share. */
 #include "inspect.h"
 
 #include <inttypes.h>
@@ -38,7 +38,7 @@ bool inspect_field(const struct inspect_look *look, const struct inspect_thread 
 	return true;
 }
 
-/* Larger registrations are legacy or optimised; the kernel tells that to nobody. */
+/* Larger registrations may be legacy or optimised. The kernel doesn't show which. */
 const char *inspect_mode_name(const struct inspect_answer *answer)
 {
 	return answer->size == RK_AREA_LENGTH_ORIGINAL ? "legacy" : NULL;
@@ -92,7 +92,7 @@ static json_object *section_object(const struct inspect_look *look, size_t numbe
 	return object;
 }
 
-/* What was learned of the registration, for a thread that has one. */
+/* Adds the registration of a registered thread. */
 static void put_registration(json_object *object, const struct inspect_look *look, const struct inspect_thread *thread)
 {
 	const struct inspect_answer *answer = &thread->answer;
@@ -162,7 +162,7 @@ static json_object *findings_array(const struct inspect_look *look)
 	return array;
 }
 
-/* How many threads are registered in which way, in the order of the first of each. */
+/* Counts the threads of each form of registration, in the order of their first threads. */
 static json_object *summary_array(const struct inspect_look *look)
 {
 	json_object *array = json_object_new_array();

@@ -27,7 +27,7 @@ static void read_executable(pid_t tid, char name[INSPECT_EXECUTABLE_MAX])
 
 #define HOW (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
-/* A device may not like being opened, and a FIFO may let one wait. */
+/* Only regular files are opened: opening a device may have effects, and opening a FIFO may block. */
 static bool is_regular(int fd)
 {
 	struct stat status;
@@ -55,7 +55,7 @@ static int open_regular(int folder, const char *path)
 	return fd;
 }
 
-/* What the process finds under a name: links below its root, too, lead to what is below that. */
+/* Opens the file that the process finds by this name. Symbolic links are resolved within the process's root. */
 static int open_in_root(pid_t tid, const char *name)
 {
 	struct open_how how = {.flags = HOW, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
@@ -72,14 +72,14 @@ static int open_in_root(pid_t tid, const char *name)
 		close(fd);
 		how.flags = HOW;
 		fd = (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
-	} else if (fd < 0 && errno == ENOSYS) { /* emulators */
+	} else if (fd < 0 && errno == ENOSYS) { /* under an emulator */
 		fd = open_regular(root, name + strspn(name, "/"));
 	}
 	close(root);
 	return keep_regular(fd);
 }
 
-/* The executable can be had after it was deleted, too, without a privilege. */
+/* Opens the executable, which needs no privilege and works even after its deletion. */
 static int open_executable(const struct inspect_mapped *mapped, const char *name)
 {
 	char path[64];
@@ -97,7 +97,7 @@ int inspect_open_mapped(const struct inspect_mapped *mapped, const char *name, u
 		char *at;
 
 		line += *line == '\n';
-		/* Not by sscanf(), which measures all of the text first. */
+		/* sscanf() would first measure the whole text each time. */
 		if (strtoull(line, &at, 16) != base || *at != '-')
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%llx", (int)mapped->tid, base,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mapped.h - the files that a process has mapped.
+ * mapped.h - opens the files that a process has mapped.
  *
- * They are those of the process, not of the same name here: it may run in a container, and its files may have been
- * replaced or deleted since. Only regular files are opened: a device may not like it, and a FIFO may let one wait.
+ * Opens the process's own files, not files with the same names in this tool's root. The process may run in a container, and
+ * its files may have been replaced or deleted. Only regular files are opened: opening a device may have effects, and
+ * opening a FIFO may block.
  */
 #ifndef RK_TOOL_INSPECT_MAPPED_H
 #define RK_TOOL_INSPECT_MAPPED_H
@@ -14,14 +15,17 @@
 #define INSPECT_EXECUTABLE_MAX 4096
 
 struct inspect_mapped {
-	pid_t tid;  /* of a thread that lives */
-	char *maps; /* the text of /proc/PID/maps, of malloc(); NULL where it can't be read */
-	char executable[INSPECT_EXECUTABLE_MAX]; /* as in there */
+	pid_t tid;  /* a living thread */
+	char *maps; /* the text of /proc/PID/maps, allocated by malloc(); NULL if it can't be read */
+	char executable[INSPECT_EXECUTABLE_MAX]; /* the target of /proc/PID/exe */
 };
 
 void inspect_mapped_read(pid_t tid, struct inspect_mapped *mapped);
 
-/* The file that is mapped at `base`, or, where that isn't permitted, what the process finds under its name; or -1. */
+/*
+ * Opens the file that is mapped at `base`. If that isn't permitted, opens the file that the process finds by this name, or
+ * its executable. Returns a descriptor, or -1.
+ */
 int inspect_open_mapped(const struct inspect_mapped *mapped, const char *name, uint64_t base);
 
 #endif /* RK_TOOL_INSPECT_MAPPED_H */

@@ -2,10 +2,10 @@
 /*
  * reader.c - reads the files of a process in a child.
  *
- * They are somebody else's, and may have been made to do harm to whoever looks, who may be root: endless tables, files
- * that are cut off while they are mapped, names that lead to a device or to a FIFO that nobody writes to. So the child may
- * open what the process itself may open, takes so much time and memory and no more, and may die of it. What it found out
- * it leaves in memory that both share.
+ * The files belong to another user, who may have made them to harm this tool, which may run as root. Tables may be endless.
+ * Files may be truncated while they are mapped. Names may lead to a device, or to a FIFO without a writer. So the child
+ * may open only files that the process itself may open, has limits of time and memory, and may die. It stores its results
+ * in shared memory.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -23,8 +23,8 @@
 #include "tool.h"
 
 #define LIMIT_MS 60000
-#define MEMORY_MAX ((rlim_t)4 << 30) /* bytes more than what is there */
-#define ROUNDS_MAX 8                 /* where threads end that were asked */
+#define MEMORY_MAX ((rlim_t)4 << 30) /* bytes of address space, in addition to what the child has at its start */
+#define ROUNDS_MAX 8                 /* attempts, while threads end during the reading */
 
 static size_t size_for(size_t count)
 {
@@ -47,7 +47,10 @@ static void limit_memory(void)
 		fclose(file);
 }
 
-/* For files only: what it takes to ask for the process's memory stays. False where root can't take them. */
+/*
+ * Takes the process's rights to files. The rights to read its memory stay. Returns false if root can't take the rights to
+ * files.
+ */
 static bool take_rights(pid_t pid)
 {
 	struct inspect_rights rights;
@@ -65,7 +68,10 @@ static bool take_rights(pid_t pid)
 	return setfsgid((gid_t)-1) == (int)rights.gid && setfsuid((uid_t)-1) == (int)rights.uid;
 }
 
-/* It doesn't outlive the tool, which limits its time. Whoever gets other rights is asked anew. */
+/*
+ * Ends the child together with the tool, which limits the child's time. Called after take_rights(), because a change of
+ * rights clears the death signal.
+ */
 static void end_with(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -91,7 +97,7 @@ struct reading {
 	pid_t parent;
 };
 
-/* Anew where the thread ended that was asked. */
+/* Reads the files by way of a living thread. If that thread has ended since, reads them again by way of another one. */
 static int read_all(int out, const void *argument)
 {
 	const struct reading *reading = (const struct reading *)argument;
@@ -141,16 +147,16 @@ bool inspect_read_files(struct inspect_look *look)
 	for (size_t i = 0; i < look->count; i++)
 		look->files->threads[i].claimed_cpu = CLAIMS_NO_CPU;
 	if (result.end == CHILD_TIMED_OUT)
-		complain("it takes more than %d s to read the files that process %d has mapped: no owner can be told",
-			 LIMIT_MS / 1000, (int)look->pid);
+		complain("reading the files that process %d has mapped took more than %d s, so owners are unknown",
+			 (int)look->pid, LIMIT_MS / 1000);
 	else if (result.end == CHILD_KILLED)
-		complain("reading the files that process %d has mapped ended by signal %d, as where they are cut off "
-			 "meanwhile: no owner can be told", (int)look->pid, result.number);
+		complain("reading the files that process %d has mapped was ended by signal %d, so owners are unknown; a file may "
+			 "have been truncated", (int)look->pid, result.number);
 	else if (result.end == CHILD_EXITED)
-		complain("cannot take the rights of process %d to read the files that it has mapped: no owner can be told",
+		complain("cannot take the rights of process %d to read the files that it has mapped, so owners are unknown",
 			 (int)look->pid);
 	else
-		complain("cannot start a process to read with: no owner can be told");
+		complain("cannot start the process that reads files, so owners are unknown");
 	return true;
 }
 

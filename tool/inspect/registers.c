@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registers.c - what differs between architectures in asking a stopped thread: its registers, and whether a
- * system call that the stop ended can be begun again.
+ * registers.c - the parts of asking a stopped thread that depend on the architecture: its registers, and the restart of a
+ * system call that the stop interrupted.
  *
- * The kernel restarts most calls by itself. Those that end with EINTR, see signal(7), can be restarted from here if the
- * kernel keeps what they were called with until the thread goes on: the thread's result is replaced by the one with
- * which the kernel restarts a call unless a signal handler runs. Their relative timeout then starts anew.
+ * The kernel restarts most calls by itself. Some calls end with EINTR, see signal(7). The tracer can restart such a call if
+ * the kernel keeps the call's arguments until the thread continues. To do so, the tracer replaces the call's result by
+ * ERESTARTNOHAND, with which the kernel restarts a call unless a signal handler runs. A relative timeout then starts anew.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -25,8 +25,8 @@ const bool inspect_has_port = true;
 #define ERESTARTNOHAND 514 /* of the kernel's include/linux/errno.h: restart unless a handler runs */
 
 /*
- * Calls that end with EINTR, rather than being restarted, when their thread is stopped: see signal(7). Those on sockets
- * do so with a timeout set, having moved no data. Restarting is right for each of them.
+ * Does this call end with EINTR when its thread is stopped, see signal(7)? A call on a socket does if the socket has a
+ * timeout and the call has moved no data. Each of these calls may be restarted.
  */
 static bool ends_with_eintr(unsigned long long number)
 {
@@ -43,7 +43,7 @@ static bool ends_with_eintr(unsigned long long number)
 	return false;
 }
 
-/* orig_rax is negative where the thread isn't in a system call. */
+/* orig_rax is negative if the thread isn't in a system call. */
 static void hide_interruption(pid_t tid, const struct user_regs_struct *registers)
 {
 	if ((long long)registers->rax == -EINTR && (long long)registers->orig_rax >= 0 &&
@@ -67,7 +67,7 @@ bool inspect_read_registers(pid_t tid, struct inspect_answer *answer)
 
 const bool inspect_has_port = true;
 
-/* A set of registers, by the type of its note in core files; all of it, or false. */
+/* Reads a set of registers, named by the type of its note in core files. Returns false unless all of it was read. */
 static bool read_set(pid_t tid, int type, void *to, size_t size)
 {
 	struct iovec vector = {to, size};
@@ -76,10 +76,9 @@ static bool read_set(pid_t tid, int type, void *to, size_t size)
 }
 
 /*
- * Nothing is restarted from here: the first argument and the result share a register, and what it held before the call
- * no tracer can read; and what is to be restarted the kernel has settled by the time of the stop. So a call that isn't
- * ends with EINTR, as it does when the process is stopped and continued. Source: the kernel's
- * arch/arm64/kernel/signal.c, do_signal().
+ * The tracer restarts no call here. The first argument and the result share a register, and a tracer can't read the
+ * argument. Also, the kernel has decided which calls to restart before the stop. So the other calls end with EINTR, as
+ * they do when the process is stopped and continued. Source: the kernel's arch/arm64/kernel/signal.c, do_signal().
  */
 bool inspect_read_registers(pid_t tid, struct inspect_answer *answer)
 {

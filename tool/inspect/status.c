@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* status.c - what /proc says of a thread, and which threads of a process still live. */
+/* status.c - reads a thread's state from /proc, and finds the living threads of a process. */
 #define _GNU_SOURCE
 #include "inspect.h"
 
@@ -19,7 +19,7 @@ static FILE *open_proc(pid_t pid, pid_t tid, const char *name)
 	return fopen(path, "re");
 }
 
-/* What follows KEY where the line begins with that; NULL where it doesn't. */
+/* Returns the text after `key` if the line begins with `key`; otherwise NULL. */
 static const char *value_of(const char *line, const char *key)
 {
 	size_t length = strlen(key);
@@ -34,7 +34,7 @@ static uint64_t number_of(const char *line, const char *key)
 	return value != NULL ? strtoull(value, NULL, 10) : 0;
 }
 
-/* A line of `status`. The kernel writes a name on one line, whatever it consists of. */
+/* Reads one line of `status`. The kernel escapes newlines in a name, so it is on one line. */
 static void read_line(struct inspect_status *status, const char *line)
 {
 	const char *name = value_of(line, "Name:\t"), *state = value_of(line, "State:\t");
@@ -50,7 +50,10 @@ static void read_line(struct inspect_status *status, const char *line)
 	status->switches += number_of(line, "voluntary_ctxt_switches:") + number_of(line, "nonvoluntary_ctxt_switches:");
 }
 
-/* Of `stat`, which has the name as it is: the seventh field behind it, and the twentieth. */
+/*
+ * Reads the seventh and the twentieth field after the name in `stat`. The name isn't escaped there, so the fields are
+ * counted from the last ')'.
+ */
 static void read_fields(struct inspect_status *status, const char *text)
 {
 	const char *at = strrchr(text, ')');
@@ -71,7 +74,7 @@ bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status)
 	size_t room = 0;
 
 	memset(status, 0, sizeof(*status));
-	/* A line is as long as the process has supplementary groups. */
+	/* getline(), because the line of supplementary groups may be long. */
 	while (file != NULL && getline(&text, &room, file) > 0)
 		read_line(status, text);
 	if (file != NULL)
@@ -86,8 +89,8 @@ bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status)
 }
 
 /*
- * By FNV-1a over the auxiliary vector: where the kernel has put things, and what it has executed. While the kernel executes
- * a program the vector has nothing but its end, which is zeros (create_elf_tables() in fs/binfmt_elf.c fills it).
+ * Computes FNV-1a over the auxiliary vector, which has the addresses that the kernel chose and the name of the program.
+ * During an execve() the vector has only its end, which is zeros. create_elf_tables() in fs/binfmt_elf.c fills it.
  */
 uint64_t inspect_image(pid_t pid)
 {
@@ -105,7 +108,7 @@ uint64_t inspect_image(pid_t pid)
 	return any != 0 ? image : 0;
 }
 
-/* The last of four numbers: real, effective, saved, and the one for files. */
+/* Reads the last of four ids: real, effective, saved, and for files. */
 static bool read_id(const char *line, const char *key, unsigned *id)
 {
 	const char *value = value_of(line, key);
@@ -151,14 +154,14 @@ bool inspect_has_ended(const struct inspect_status *status)
 	return status->state == 'Z' || status->state == 'X';
 }
 
-/* One that is ending has no memory any more, long before it is gone. */
+/* Has the process released its memory? An ending process does so long before it disappears. */
 static bool has_no_memory(pid_t tid)
 {
 	FILE *maps = open_proc(tid, tid, "maps");
 	bool empty;
 
 	if (maps == NULL)
-		return false; /* not ours to read */
+		return false; /* not permitted to read it */
 	empty = fgetc(maps) == EOF;
 	fclose(maps);
 	return empty;
@@ -182,7 +185,7 @@ pid_t inspect_living_thread(pid_t pid)
 		return found;
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	tasks = opendir(path);
-	/* The kernel lists them as they came, so that this is the oldest. */
+	/* The kernel lists threads in the order of their creation, so the first one is the oldest. */
 	while (tasks != NULL && found == 0 && (entry = readdir(tasks)) != NULL) {
 		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
 

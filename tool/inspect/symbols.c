@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * symbols.c - the symbols of a running process, from the files that it has mapped: where known owners have
- * their areas, and what an address is called.
+ * symbols.c - reads the symbols of a running process from the files that it has mapped. Finds the areas of known owners,
+ * and the symbol and source line of an address.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -20,13 +20,16 @@
 
 struct inspect_symbols {
 	Dwfl *dwfl;
-	pid_t tid; /* of a thread that lives */
+	pid_t tid; /* a living thread */
 	struct inspect_mapped mapped;
 	struct inspect_places *places;
-	bool readable; /* the memory, as far as a file's first bytes in it */
+	bool readable; /* the first bytes of at least one mapped file could be read */
 };
 
-/* Of what isn't a file, as the vDSO, libdwfl reads the memory. It would look for a file among ours. */
+/*
+ * A module that isn't a file, such as the vDSO, is left to libdwfl, which reads the memory. Files are opened here, because
+ * libdwfl would open a file of this tool's own root.
+ */
 static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, char **file_name, Elf **elf)
 {
 	int fd;
@@ -55,7 +58,7 @@ struct inspect_symbols *inspect_symbols_open(pid_t tid)
 	static char *no_path = NULL;
 	static const Dwfl_Callbacks callbacks = {
 		.find_elf = find_elf,
-		/* By build id below /usr/lib/debug. By a name that the file says it may be anything, or the network's. */
+		/* Finds debug files by build id below /usr/lib/debug. A name in the file could lead anywhere. */
 		.find_debuginfo = dwfl_build_id_find_debuginfo,
 		.debuginfo_path = &no_path,
 	};
@@ -85,14 +88,14 @@ void inspect_symbols_close(struct inspect_symbols *symbols)
 	free(symbols);
 }
 
-/* What is searched, one module after the other. */
+/* The module that is searched now. */
 struct search {
 	struct inspect_symbols *symbols;
 	struct inspect_places *places;
 	Elf *elf;
 	GElf_Addr bias;
 	bool in_executable;
-	bool is_dynamic;        /* it has a table of symbols for the dynamic linker */
+	bool is_dynamic;        /* has a table of symbols for the dynamic linker */
 	bool has_tls;           /* `tls` has been read */
 	struct inspect_tls tls;
 };
@@ -111,7 +114,7 @@ static const struct inspect_tls *tls_of(struct search *search)
 	return &search->tls;
 }
 
-/* Can other modules see it? In a static program there are none, but all of that is one module. */
+/* Can other modules see the symbol? A static program has no other modules, and its whole code is one module. */
 static bool is_public(const struct search *search, bool in_dynamic_table, const GElf_Sym *symbol)
 {
 	unsigned visibility = GELF_ST_VISIBILITY(symbol->st_other);
@@ -121,7 +124,7 @@ static bool is_public(const struct search *search, bool in_dynamic_table, const 
 	return in_dynamic_table ? visibility == STV_DEFAULT || visibility == STV_PROTECTED : !search->is_dynamic;
 }
 
-/* The __rseq_abi that a module has, or refers to. */
+/* Handles the __rseq_abi that a module defines or refers to. */
 static void consider_abi(struct search *search, bool in_dynamic_table, const GElf_Sym *symbol)
 {
 	bool public = is_public(search, in_dynamic_table, symbol);
@@ -147,7 +150,7 @@ static void add_word(struct search *search, struct inspect_offsets *offsets, uin
 		add_offset(offsets, offset);
 }
 
-/* One symbol of a file; `address` is where in the process, but for those of TLS. */
+/* Handles one symbol of a file. `address` is its address in the process, except for a symbol in TLS. */
 static void consider(struct search *search, bool in_dynamic_table, const char *name, uint64_t address,
 		     const GElf_Sym *symbol)
 {
@@ -183,7 +186,7 @@ static bool has_table(Elf *elf, GElf_Word type)
 	return false;
 }
 
-/* By the section headers of a file; false if it has no symbols there. */
+/* Searches by the section headers of a file. Returns false if these lead to no symbols. */
 static bool search_sections(struct search *search)
 {
 	Elf_Scn *section = NULL;
@@ -199,7 +202,7 @@ static bool search_sections(struct search *search)
 		    (header.sh_type != SHT_DYNSYM && header.sh_type != SHT_SYMTAB))
 			continue;
 		table = elf_getdata(section, NULL);
-		/* The first symbol of a table is none. */
+		/* The first entry of a table is not a symbol. */
 		for (int i = 1; table != NULL && gelf_getsym(table, i, &symbol) != NULL; i++) {
 			consider(search, header.sh_type == SHT_DYNSYM,
 				 elf_strptr(search->elf, header.sh_link, symbol.st_name), search->bias + symbol.st_value,
@@ -210,7 +213,10 @@ static bool search_sections(struct search *search)
 	return found;
 }
 
-/* What the dynamic linker reads, where there is no file any more, but what is mapped of it; false without any. */
+/*
+ * Searches the symbols that the dynamic linker reads, for a file that is gone but still mapped. Returns false if there are
+ * none.
+ */
 static bool search_dynamic(struct search *search, Dwfl_Module *module)
 {
 	int count = dwfl_module_getsymtab(module);
@@ -243,7 +249,7 @@ static int search_module(Dwfl_Module *module, void **data, const char *name, Dwa
 	return DWARF_CB_OK;
 }
 
-/* What the copies of this library in the process have agreed on, if they had to. */
+/* Reads the rendezvous page, if the copies of this library in the process have made one. */
 static void read_rendezvous(pid_t tid, struct inspect_places *places)
 {
 	struct rk_rendezvous meeting;
@@ -253,7 +259,7 @@ static void read_rendezvous(pid_t tid, struct inspect_places *places)
 	    (meeting.kind != RK_RENDEZVOUS_BLOCK && meeting.kind != RK_RENDEZVOUS_EARLY))
 		return;
 	places->agreed = meeting.kind;
-	/* What an older copy didn't write reads 0: the page is zero behind. */
+	/* Fields that an older copy doesn't know are 0, like the rest of the page. */
 	places->agreed_on_kernel = meeting.blob != 0;
 	places->agreed_offset = meeting.offset;
 }
@@ -272,8 +278,8 @@ void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_plac
 }
 
 /*
- * The line of an address, from its compilation unit. The index of those (.debug_aranges) isn't written by every
- * compiler: without it each is looked at.
+ * Finds the source line of an address by way of its compilation unit. Not every compiler writes an index of the units
+ * (.debug_aranges). Without the index each unit is searched.
  */
 static Dwarf_Line *find_line(Dwfl_Module *module, uint64_t address)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table.c - one look at a process as text for people.
+ * table.c - prints one look at a process as text.
  *
- * Threads that are alike share a line: those without a registration always, as their lines are equal, and the registered
- * ones where there are many and nobody asked for each. A table that is wider than the terminal becomes a list.
+ * Like threads share a line. Unregistered threads always do, because their lines are equal. Registered threads do if there
+ * are many, and --all isn't given. A table that is wider than the terminal is printed as a list.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -15,22 +15,22 @@
 #include "common/output.h"
 #include "tool.h"
 
-#define LINES_MAX 24 /* of threads that are told one by one */
+#define LINES_MAX 24 /* with more lines, like registered threads share one */
 #define IDS_SIZE 24  /* columns for the ids of a line's threads */
 
 /* Threads that share a line. */
 struct line {
 	const struct inspect_thread *first;
-	pid_t last;         /* the end of the range that `ids` ends with */
+	pid_t last;         /* end of the current range, which isn't in `ids` yet */
 	size_t count;
-	char ids[IDS_SIZE]; /* "12-40,42": those before that range, and then all of them */
-	bool cut;           /* there is no room for more */
+	char ids[IDS_SIZE]; /* "12-40,42" */
+	bool cut;           /* `ids` is full */
 };
 
 struct table {
 	struct line *lines;
 	size_t count;
-	bool counts; /* a line may be of several threads */
+	bool counts; /* at least one line has several threads */
 };
 
 static bool share(const struct inspect_thread *thread, const struct inspect_thread *other, bool registered)
@@ -39,7 +39,7 @@ static bool share(const struct inspect_thread *thread, const struct inspect_thre
 	       (registered || thread->answer.address == 0);
 }
 
-/* Ends the range that begins with `from`; there is room for "..." in any case. */
+/* Appends the range that begins with `from`, or "..." if it doesn't fit. Space for "..." is always kept. */
 static void end_range(struct line *line, pid_t from)
 {
 	char range[32];
@@ -75,7 +75,7 @@ static void write_ids(const struct inspect_look *look, struct line *line, bool r
 	end_range(line, from);
 }
 
-/* `registered`: of registered threads that are alike, too. */
+/* Fills the table. `registered`: like registered threads share a line too. */
 static void fill(struct table *table, const struct inspect_look *look, bool all, bool registered)
 {
 	table->count = 0;
@@ -150,7 +150,7 @@ static void print_row(const struct inspect_look *look, const struct table *table
 	putchar('\n');
 }
 
-/* One paragraph for a line. */
+/* Prints one line of the table as a paragraph. */
 static void print_item(const struct inspect_look *look, const struct line *line)
 {
 	const struct inspect_answer *answer = &line->first->answer;
@@ -164,7 +164,7 @@ static void print_item(const struct inspect_look *look, const struct line *line)
 	print_owner(line->first, 0);
 	putchar('\n');
 	if (line->count > 1)
-		print_line(stdout, 0, 2, "  ids %s", line->ids);
+		print_line(stdout, 0, 2, "  thread ids %s", line->ids);
 	if (answer->address == 0)
 		return;
 	if (line->count == 1)
@@ -198,7 +198,7 @@ static void print_threads(const struct inspect_look *look, const struct table *t
 		print_row(look, table, &table->lines[i]);
 }
 
-/* How many threads are registered in which way: "60 libc (32 bytes, legacy), 1 none". */
+/* Prints how many threads have each form of registration: "60 libc (32 bytes, legacy), 1 none". */
 static void print_summary(const struct inspect_look *look)
 {
 	char *text = NULL;
@@ -228,7 +228,7 @@ static void print_summary(const struct inspect_look *look)
 	free(text);
 }
 
-/* SYMBOL+0xOFFSET (FILE:LINE), or as much of it as there is. */
+/* Prints SYMBOL+0xOFFSET (FILE:LINE), or the parts of it that are known. */
 static void print_place(FILE *to, const struct inspect_place *place, uint64_t address)
 {
 	if (place->symbol[0] != '\0')
@@ -292,7 +292,7 @@ void inspect_print_text(const struct inspect_look *look, bool all)
 	}
 	print_line(stdout, 0, 2, "process %d (%s): %zu %s, feature size %" PRIu32 "%s", (int)look->pid, look->name, look->count,
 		   look->count == 1 ? "thread" : "threads", look->feature_size,
-		   look->announced ? "" : " (nothing announced: the original)");
+		   look->announced ? "" : " (the original size: the kernel announces none)");
 	print_summary(look);
 	putchar('\n');
 	fill(&table, look, all, false);

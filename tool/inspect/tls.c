@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tls.c - where a running process has the TLS of a module, as its own relocations tell.
+ * tls.c - finds the TLS of a module in a running process, by the module's relocations.
  *
- * A module that is loaded with the program has its TLS at one offset from the thread pointer. The dynamic linker wrote
- * offsets into words of the module, one for each relocation of a kind: the value of a symbol in TLS, plus an addend,
- * plus where the TLS begins that has the symbol. The first two are in the module's tables, so the last can be told.
+ * A module that is loaded with the program has its TLS at a fixed offset from the thread pointer. The dynamic linker wrote
+ * such offsets into words of the module, for each relocation of one type. The word is the sum of three numbers: the value
+ * of a symbol in TLS, an addend, and the offset of the TLS that has the symbol. The first two are in the module's tables, so
+ * the third can be computed.
  *
- * Tables are read from the process, as the dynamic linker did, so files that are gone or replaced don't matter. What is
- * there may be anything: sizes are bounded, and what can't be read isn't there.
+ * The tables are read from the process's memory, so files that are gone or replaced don't matter. The memory may contain
+ * anything. So sizes are bounded, and tables that can't be read count as missing.
  */
 #define _GNU_SOURCE
 #include "tls.h"
@@ -17,24 +18,24 @@
 #include "inspect.h"
 
 #define RELOCATIONS_MAX (1UL << 20) /* of a module */
-#define OFFSETS_MAX 4096           /* of those, that are looked at: modules have a few */
+#define OFFSETS_MAX 4096           /* relocations of the type that are examined; modules have a few */
 #define CHUNK 256
 #define DYNAMIC_MAX 256
 
 struct module {
 	pid_t tid;
 	GElf_Addr bias;
-	GElf_Xword type; /* of the relocations that tell */
+	GElf_Xword type; /* of the relocations with an offset from the thread pointer */
 	uint64_t relocations, relocations_size, symbols, strings;
 };
 
-/* Of the relocations that are filled with an offset from the thread pointer; 0 where there is no port. */
+/* Returns the type of relocations that hold an offset from the thread pointer; 0 if the architecture isn't supported. */
 static GElf_Xword offset_type(int machine)
 {
 	return machine == EM_X86_64 ? R_X86_64_TPOFF64 : machine == EM_AARCH64 ? R_AARCH64_TLS_TPREL : 0;
 }
 
-/* glibc adds the bias to what the dynamic section says, where that is writable; others don't. */
+/* glibc adds the bias to the addresses in a writable dynamic section. Other C libraries don't. */
 static uint64_t address_of(const struct module *module, uint64_t value)
 {
 	return value < module->bias ? value + module->bias : value;
@@ -101,11 +102,11 @@ static void consider(const struct module *module, const Elf64_Rela *relocation, 
 	if (!inspect_read(module->tid, module->symbols + index * sizeof(symbol), &symbol, sizeof(symbol)))
 		return;
 	if (has_name(module, &symbol, name)) {
-		/* Nothing is written for a weak symbol that nobody defines; and no object lies at the thread pointer. */
+		/* The word of an undefined weak symbol stays 0, and no object lies at the thread pointer. */
 		tls->has_symbol = slot != 0;
 		tls->symbol = offset;
 	} else if (symbol.st_shndx != SHN_UNDEF && !tls->has_base) {
-		/* Another module may define that, too, and come first: then this is no place where anything is. */
+		/* If another module's definition takes precedence, this base is wrong, but no area lies there. */
 		tls->has_base = true;
 		tls->base = (int64_t)((uint64_t)offset - symbol.st_value);
 	}
@@ -140,7 +141,7 @@ static uint64_t round_up(uint64_t size, uint64_t alignment)
 	return (size + alignment - 1) / alignment * alignment;
 }
 
-/* Source: the ABIs of ELF's TLS, with the block below the thread pointer on x86-64, and behind two words on aarch64. */
+/* Source: the ELF TLS ABIs. On x86-64 the block lies below the thread pointer, on aarch64 after two words above it. */
 bool inspect_tls_executable(Elf *elf, int64_t *base)
 {
 	GElf_Ehdr header;
