@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hits.c - a library that counts hits by CPU. It shares rseq with the rest of its process, and links nothing for that. C99 and
- * C++11.
+ * hits.c - a library that counts hits by CPU. It shares rseq with the rest of its process, and needs to link nothing for that.
+ * C99 and C++11.
  *
- * The CPU's number is only a hint here: it spreads threads over cache lines. The add is atomic, so the sum is exact in all
- * threads, registered or not. A library of your own has a copy of embed.h next to its sources, and includes that copy.
+ * The CPU's number is only a hint here: it spreads threads over cache lines. The add is atomic, so the sum is exact, whether
+ * threads are registered or not. For a library of your own, put a copy of embed.h next to its sources, and include that copy.
  */
 #include "hits.h"
 

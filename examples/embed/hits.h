@@ -7,11 +7,11 @@
 extern "C" {
 #endif
 
-int hits_enter(void);          /* once per thread, before its first hit: 0, or a negative errno, which may be ignored */
-void hits_leave(void);         /* once for each hits_enter() that returned 0 */
-void hits_add(void);           /* in any thread, also one that never called hits_enter() */
-unsigned long hits_sum(void);  /* of all threads */
-const char *hits_owner(void);  /* the component that registered the calling thread */
+int hits_enter(void);          /* call once per thread, before its first hit; returns 0, or -errno, which you may ignore */
+void hits_leave(void);         /* call once for each hits_enter() that returned 0 */
+void hits_add(void);           /* call in any thread, also in one that never called hits_enter() */
+unsigned long hits_sum(void);  /* returns the hits of all threads */
+const char *hits_owner(void);  /* returns the name of the component that registered the calling thread */
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c - a program that uses the example library from four threads. It prints the owner of rseq in each thread, and fails
- * unless the sum is exact.
+ * main.c - a program that uses the example library from four threads. It prints the owner of rseq in each thread, and fails if
+ * the sum isn't exact.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,35 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * embed.h - one header that a library copies into its own tree, to share each thread's rseq area with the rest of the process.
- * It needs no linking and no other header of rseqkit. C99 and C++11, gcc and clang, Linux.
+ * The header needs no linking and no other header of rseqkit. It is for C99 and C++11, gcc and clang, on Linux.
  *
- * A thread can register only once. This header finds the area that other components use, and makes none of its own. So it
- * never keeps another component from using rseq. The library librseqkit looks in the same places, in the same order. So both
- * find the same area, whichever is first:
+ * A thread can register only once. This header finds the area that other components use, and makes no area of its own. So the
+ * header never keeps another component from using rseq. The library librseqkit looks in the same places, in the same order. So
+ * the header and the library find the same area, whichever of them looks first:
  *
- *   1. the C library registers threads (glibc 2.35 and later): its area
- *   2. copies of librseqkit have agreed on an area, on the rendezvous page (RK_RENDEZVOUS_ADDRESS in
+ *   1. if the C library registers threads (glibc 2.35 and later): the C library's area
+ *   2. if copies of librseqkit have agreed on an area, on the rendezvous page (RK_RENDEZVOUS_ADDRESS in
  *      rseqkit/detail/agreement.h): that area
- *   3. __rseq_abi is defined in the process: that area, with the count __rseq_refcount if there is one. This is the public TLS
- *      protocol. The component that takes the count from 0 to 1 registers the thread, and the one that takes it from 1 to 0
- *      unregisters it. This header never defines these symbols. An archive, librseqkit-early.a, does so for programs that ask
- *      for it
- *   4. librseq is loaded: its area, in threads that it registered. librseq ends the process if this header registers a thread
- *   5. the C library has an area but leaves it alone (glibc.pthread.rseq=0): that area. With RSEQKIT_AREA=own librseqkit uses
- *      areas of its own instead, see rseqkit(7). If librseqkit was first, place 2 leads to them
+ *   3. if __rseq_abi is defined in the process: that area, with the count __rseq_refcount if there is one. This is the public
+ *      TLS protocol. The component that changes the count from 0 to 1 registers the thread. The component that changes it from
+ *      1 to 0 unregisters the thread. This header never defines these symbols. The archive librseqkit-early.a defines them, for
+ *      programs that want this
+ *   4. if librseq is loaded: its area, in threads that librseq registered. This header registers no thread then, because librseq
+ *      would end the process
+ *   5. if the C library has an area, but doesn't register threads (glibc.pthread.rseq=0): that area. With RSEQKIT_AREA=own
+ *      librseqkit uses areas of its own instead, see rseqkit(7). If librseqkit looked first, place 2 leads to these areas
  *   6. otherwise there is no area to share, and every register call returns -ENOTSUP
  *
- * The invariant: a thread is registered only at an offset from the thread pointer that is the same in all threads. At that
- * offset every thread has memory that reads cpu_id < 0 until that very thread is registered there.
+ * The invariant: threads are registered only at one offset from the thread pointer, the same in all threads. Every thread has
+ * memory at that offset. Until a thread is registered there, the cpu_id in its memory is negative.
  *
- * Include this header in source files, not in public headers, and in no file that defines __rseq_abi. Each source file that
- * includes it finds the area for itself.
+ * Include this header in source files, but not in public headers, and not in a file that defines __rseq_abi. Each source file
+ * that includes it finds the area for itself.
  *
- * A C library other than glibc may reuse a thread's memory while the thread still runs its last instructions. There a thread
- * is registered only where there is a count, and must be unregistered before it ends. There, too, code compiled for shared
- * libraries doesn't see the symbols of the public TLS protocol.
+ * A C library other than glibc possibly reuses a thread's memory while the thread still runs its last instructions. With such a
+ * C library, this header registers a thread only if there is a count, and you must unregister the thread before it ends. With
+ * such a C library, code that is compiled for shared libraries also doesn't see the symbols of the public TLS protocol.
  *
- * The contexts of functions have the names of rseqkit/api.h.
+ * The names of functions' contexts are those of rseqkit/api.h.
  * Sources: the kernel's include/uapi/linux/rseq.h and kernel/rseq.c; the C library's sys/rseq.h.
  */
 #ifndef RSEQKIT_EMBED_H
@@ -82,13 +83,13 @@
 #endif
 
 /*
- * How the symbols of the public TLS protocol are referenced. Code for shared libraries has a TLS descriptor. The dynamic
- * linker makes it a constant offset if the symbol is in static TLS, and still loads the library if it isn't. With an offset
- * that is loaded directly (initial-exec) the library couldn't be loaded then.
+ * How code references the symbols of the public TLS protocol. Code for shared libraries uses a TLS descriptor. If the symbol is
+ * in static TLS, the dynamic linker makes the descriptor a constant offset. If the symbol isn't in static TLS, the dynamic
+ * linker still loads the library. If code loaded the offset directly (initial-exec), such a library couldn't be loaded.
  *
- * GNU ld for arm64 crashes when it links code statically that has descriptors of undefined symbols. So on arm64 define
- * RKE_TLS_DESCRIPTORS for shared objects only. The dynamic linker of musl crashes on a weak reference to TLS that isn't there.
- * In executables it sees no such reference.
+ * GNU ld for arm64 crashes if it statically links code that has descriptors of undefined symbols. So on arm64, define
+ * RKE_TLS_DESCRIPTORS for shared objects only. The dynamic linker of musl crashes on a weak reference to a TLS symbol that
+ * isn't defined. In executables it sees no such reference.
  */
 #if defined(__GLIBC__) && defined(__PIC__) && !defined(__PIE__) && defined(__x86_64__) && !defined(__ILP32__) &&       \
 	!defined(RKE_TLS_DESCRIPTORS)
@@ -101,8 +102,8 @@
 #define RKE_FUNCTION static inline __attribute__((__unused__))
 
 /*
- * struct rseq of the kernel. All fields but rseq_cs are the kernel's: a store to one of them may kill the process. So they are
- * const, and volatile because the kernel changes them.
+ * struct rseq of the kernel. All fields except rseq_cs belong to the kernel: a store to such a field possibly kills the
+ * process. So these fields are const. They are also volatile, because the kernel changes them.
  */
 struct rke_area {
 	const volatile uint32_t cpu_id_start; /* a possible CPU number, or data of an early adopter */
@@ -127,8 +128,8 @@ struct rke_meeting {
 };
 
 /*
- * The cpu_id of a thread in a bracket, between rk_vfork_begin() and rk_vfork_end() of librseqkit. In an early adopter's area
- * it is the second value.
+ * The cpu_id of a thread in a bracket, between rk_vfork_begin() and rk_vfork_end() of librseqkit. In an early adopter's area,
+ * RKE_CPU_ID_REGISTRATION_FAILED marks a bracket instead.
  */
 #define RKE_CPU_ID_BRACKET (-3)
 #define RKE_CPU_ID_REGISTRATION_FAILED (-2)
@@ -141,27 +142,27 @@ struct rke_meeting {
 enum rke_owner {
 	RKE_OWNER_NONE = 0,   /* no component */
 	RKE_OWNER_LIBC = 1,   /* the C library */
-	RKE_OWNER_SELF = 2,   /* this header or librseqkit, in the libc's unused area or in librseqkit's */
+	RKE_OWNER_SELF = 2,   /* this header or librseqkit, in the libc's unused area or in librseqkit's area */
 	RKE_OWNER_EARLY = 3,  /* the first user by the public TLS protocol, in __rseq_abi */
 	RKE_OWNER_FOREIGN = 4, /* a component with a private area or another signature; other components can't use the area */
-	RKE_OWNER_LIBRSEQ = 5  /* librseq, for the threads that asked it to */
+	RKE_OWNER_LIBRSEQ = 5  /* librseq, in threads that asked librseq to register them */
 };
 
 /* Where the area is. */
 enum rke_place {
 	RKE_UNDECIDED = 0,
-	RKE_LIBC = 1,    /* the libc's, registered by it */
+	RKE_LIBC = 1,    /* the libc's area, which the libc registers */
 	RKE_EARLY = 2,   /* __rseq_abi */
-	RKE_SPARE = 3,   /* the libc's, left alone by it */
+	RKE_SPARE = 3,   /* the libc's area, which the libc doesn't register */
 	RKE_RSEQKIT = 4, /* librseqkit's thread block */
 	RKE_NOWHERE = 5,
-	RKE_LIBRSEQ = 6  /* librseq's, registered by it alone */
+	RKE_LIBRSEQ = 6  /* librseq's area, which only librseq registers */
 };
 
 /* Facts of the process, as this source file found them. */
 struct rke_process {
 	intptr_t where;      /* offset * 8 + enum rke_place, so that both change at once */
-	int error;           /* a foreign owner or signature was found: no thread is registered any more */
+	int error;           /* negative: a foreign owner or signature was found, and no further thread is registered */
 	int signature_known; /* a registration in this area is known to have our signature */
 };
 
@@ -173,7 +174,7 @@ struct rke_module {
 	ElfW(Half) count;
 	unsigned long long added, removed;
 	size_t tls_number;
-	char *tls; /* the calling thread's */
+	char *tls; /* the module's TLS of the calling thread */
 };
 
 /* The code below has casts as in C. g++ doesn't warn about them inside extern "C". For clang the pragma turns the warning off. */
@@ -186,8 +187,8 @@ extern "C" {
 #endif
 
 /*
- * Other names for the symbols, so that they don't clash with other declarations. Strict C99 doesn't declare the libc's
- * functions.
+ * Declarations of symbols under other names, so that they don't clash with other declarations of the same symbols. The libc's
+ * functions are declared here because strict C99 doesn't declare them.
  */
 extern long rke_libc_syscall(long number, ...) __asm__("syscall");
 extern int rke_libc_getcpu(void) __asm__("sched_getcpu");
@@ -203,10 +204,10 @@ extern __thread uint32_t rke_symbol_count __asm__("__rseq_refcount")
 #endif
 
 /*
- * Data of other modules, by name; NULL where there is none. It is found through the global offset table, which the dynamic
- * linker fills in. A weak reference in C would be null in programs that aren't position independent, and with link-time
- * optimisation, although the symbol is there. A program that has such a reference to the same symbol spoils this one, too. The
- * reference has a name of its own, see
+ * Finds the address of another module's data by name; NULL if there is no such symbol. The address comes from the global offset
+ * table, which the dynamic linker fills in. A weak reference in C would be null in programs that aren't position independent,
+ * and with link-time optimisation, although the symbol is defined. If a program has such a reference in C to the same symbol,
+ * this reference becomes null, too. The reference has a name of its own, see
  * RKE_WEAK.
  */
 #if defined(__x86_64__)
@@ -244,7 +245,10 @@ RKE_FUNCTION int rke_rseq(volatile void *area, uint32_t length, int flags, uint3
 	return (int)rke_syscall(SYS_rseq, (intptr_t)area, (long)length, flags, (long)signature);
 }
 
-/* Returns an entry of the auxiliary vector, 0 if there is none. In that case the libc's getauxval() changes errno. */
+/*
+ * Returns an entry of the auxiliary vector, or 0 if there is none. In the second case getauxval() changes errno, so this
+ * function restores errno.
+ */
 RKE_FUNCTION unsigned long rke_auxiliary(unsigned long type)
 {
 	int saved = errno;
@@ -255,21 +259,22 @@ RKE_FUNCTION unsigned long rke_auxiliary(unsigned long type)
 }
 
 /*
- * Is the calling thread registered, at whatever address? Returns 1, 0 or a negative errno. The kernel checks that before it
- * checks the address, which is never user memory. A 32-bit process on a 64-bit kernel has no such address. There it is NULL,
- * which old kernels accept without any effect on the thread.
+ * Is the calling thread registered, at any address? Returns 1, 0 or a negative errno. The function tries to register an address
+ * that is never user memory. The kernel first checks whether the thread is registered, and then checks the address. In a 32-bit
+ * process on a 64-bit kernel there is no such address. So the function passes NULL there, which old kernels accept without any
+ * effect on the thread.
  */
 RKE_FUNCTION int rke_kernel_has_registration(void)
 {
 	int r = rke_rseq((volatile void *)(intptr_t)(sizeof(void *) == 8 ? -4096 : 0), RKE_AREA_LENGTH, 0, RKE_SIGNATURE);
 
-	/* No kernel accepts such an address. A filter can let a call succeed that isn't made. */
+	/* No kernel accepts such an address. If the result is 0, a filter answered without making the call. */
 	return r == -EINVAL ? 1 : r == -EFAULT ? 0 : r == 0 && sizeof(void *) == 8 ? -EPERM : r;
 }
 
 /*
- * Is the calling thread registered at this address, with this length? Unregistering with a wrong signature never succeeds. A
- * filter may answer EPERM to every call, and then the result is 0.
+ * Is the calling thread registered at this address, with this length? The function tries to unregister with a wrong signature,
+ * which never succeeds. If a filter answers EPERM to every call, the function returns 0.
  */
 RKE_FUNCTION int rke_kernel_registered_at(volatile struct rke_area *area, uint32_t length)
 {
@@ -277,16 +282,20 @@ RKE_FUNCTION int rke_kernel_registered_at(volatile struct rke_area *area, uint32
 	       rke_kernel_has_registration() == 1;
 }
 
-/* Can this memory be read? The kernel reads a new signal mask before it checks what to do with it. So the call has no effect. */
+/*
+ * Can this memory be read? The call passes the address as a new signal mask, with an invalid operation. The kernel reads the
+ * mask before it checks the operation. So the call has no effect.
+ */
 RKE_FUNCTION int rke_kernel_can_read(uintptr_t address)
 {
 	return rke_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, RKE_SIGSET_SIZE) == -EINVAL;
 }
 
 /*
- * Does the calling thread run on another thread's TLS, as a vfork child does? Returns 1, 0 or a negative errno. glibc gives
- * each thread a robust list, which a child doesn't inherit from the kernel. musl keeps the thread's number in TLS, and its
- * gettid() returns that number. With a libc that has neither, the function returns 0.
+ * Does the calling thread run on another thread's TLS, as a vfork child does? Returns 1, 0 or a negative errno. glibc sets a
+ * robust list for each thread, and in the kernel a vfork child has no robust list. musl keeps the thread's number in TLS, and
+ * musl's gettid() returns that number, which is the parent's in a vfork child. With a libc that has neither, the function
+ * returns 0.
  */
 RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 {
@@ -300,7 +309,7 @@ RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 	int (*get)(void) = rke_libc_gettid, kept = 0, differs = 0;
 
 	__asm__("" : "+r"(get)); /* the compiler must expect NULL */
-	/* If a signal handler forks between the calls, both numbers are different in the child. Then compare again. */
+	/* If a signal handler forks between these calls, `kept` is the parent's number in the child. Then compare again. */
 	do {
 		kept = get != NULL ? get() : 0;
 		differs = get != NULL && rke_syscall(SYS_gettid, 0, 0, 0, 0) != kept;
@@ -309,7 +318,10 @@ RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 #endif
 }
 
-/* The thread pointer, which offsets are relative to. It is read each time, because a fiber may continue in another thread. */
+/*
+ * Returns the thread pointer, which offsets are relative to. Each call reads it again, because a fiber may continue in another
+ * thread.
+ */
 RKE_FUNCTION char *rke_thread_pointer(void)
 {
 #if defined(__x86_64__)
@@ -332,7 +344,7 @@ RKE_FUNCTION char *rke_thread_pointer(void)
 #endif
 }
 
-/* The calling thread's area at the process's offset. */
+/* Returns the calling thread's area, which is at the process's offset. */
 RKE_FUNCTION volatile struct rke_area *rke_area_at(ptrdiff_t offset)
 {
 	return (volatile struct rke_area *)(void *)(rke_thread_pointer() + offset);
@@ -343,7 +355,7 @@ RKE_FUNCTION int rke_is_registered(volatile struct rke_area *area)
 	return (int32_t)area->cpu_id >= 0;
 }
 
-/* The compiler assumes that an object's address isn't NULL. The asm statement hides the address from it. */
+/* The compiler assumes that an object's address isn't NULL. The asm statement hides the address from the compiler. */
 RKE_FUNCTION ptrdiff_t rke_offset_of(volatile void *object)
 {
 	__asm__("" : "+r"(object));
@@ -351,9 +363,9 @@ RKE_FUNCTION ptrdiff_t rke_offset_of(volatile void *object)
 }
 
 /*
- * Is this the offset that a reference to a missing TLS symbol gets? The dynamic linker makes such a reference the thread
- * pointer. So does lld in executables. There GNU ld takes 0 for the symbol's value, and computes the offset of address 0 from
- * the end of the executable's TLS segment.
+ * Is this the offset that a reference to an undefined TLS symbol gets? The dynamic linker makes such a reference the thread
+ * pointer, which is offset 0. In executables, lld does the same. In executables, GNU ld takes 0 for the symbol's value, and
+ * computes the offset of address 0 from the end of the executable's TLS segment.
  */
 RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 {
@@ -374,11 +386,12 @@ RKE_FUNCTION int rke_is_undefined(ptrdiff_t offset)
 
 #ifdef RKE_TLS_DESCRIPTORS
 /*
- * Returns the offset of a TLS symbol, from what the reference to it became; 0 for a symbol that can't be used. In an
- * executable the linker made the reference the offset itself. In a shared library `word` is the address of the descriptor,
- * which has two words. The second word is the offset if the symbol is in static TLS, and 0 if there is no such symbol.
- * Otherwise it is an address that belongs to the dynamic linker. Offsets are negative on x86-64 and small on arm64, and
- * addresses are neither. The descriptor's function isn't called, because it may allocate.
+ * Returns the offset of a TLS symbol, or 0 if the symbol can't be used. The parameter `word` is the result of the reference to
+ * the symbol. In an executable the linker has replaced the reference, and `word` is the offset itself. In a shared library
+ * `word` is the address of the descriptor, which has two words. If the symbol is in static TLS, the second word is the offset.
+ * If there is no such symbol, the second word is 0. Otherwise the second word is an address that belongs to the dynamic linker.
+ * Offsets are negative on x86-64 and small on arm64, and addresses are neither. The function doesn't call the descriptor's
+ * function, because that function possibly allocates memory.
  */
 RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 {
@@ -395,10 +408,10 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 }
 
 /*
- * The reference has a name of its own. If the symbol were made weak by its own name, it would also be weak where the same unit
- * defines it, and clang's assembler refuses that. With link-time optimisation the whole program is one unit. By such a
- * reference clang's assembler doesn't see that the symbol is in TLS, so `.type` says it. GNU as would then take the reference
- * for one that isn't weak.
+ * The reference has a name of its own. If the symbol itself were made weak, it would also be weak in a unit that defines it,
+ * and clang's assembler refuses that. With link-time optimisation the whole program is one unit. If a reference has a name of
+ * its own, clang's assembler doesn't see that the symbol is in TLS, so `.type` says it. GNU as gets no `.type`, because with it
+ * GNU as would treat the reference as not weak.
  */
 #define RKE_REFERENCE ".Lrke_reference_%="
 #define RKE_WEAK(symbol)                                                                                               \
@@ -431,8 +444,8 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 #endif
 
 /*
- * The offset of an undefined name. Most linkers make it 0. In a statically linked program gold makes it the beginning of the
- * program's TLS, where a variable of the program may be.
+ * Returns the offset that an undefined name gets. With most linkers it is 0. In a statically linked program, gold makes it the
+ * offset of the beginning of the program's TLS, where there may be a variable of the program.
  */
 RKE_FUNCTION ptrdiff_t rke_offset_of_nothing(void)
 {
@@ -444,7 +457,7 @@ RKE_FUNCTION ptrdiff_t rke_offset_of_nothing(void)
 	return offset;
 }
 
-/* The distance of __rseq_refcount from the thread pointer; 0 if this module can't see one in static TLS. */
+/* Returns the offset of __rseq_refcount from the thread pointer, or 0 if this module can't see that symbol in static TLS. */
 RKE_FUNCTION ptrdiff_t rke_offset_of_count(void)
 {
 	ptrdiff_t offset = 0;
@@ -462,8 +475,9 @@ RKE_FUNCTION ptrdiff_t rke_offset_of_count(void)
 }
 
 /*
- * The distance of __rseq_abi from the thread pointer; 0 if this module can't see one in static TLS. With gold an undefined
- * name has the offset of the beginning of TLS. An area there counts only if there is a count.
+ * Returns the offset of __rseq_abi from the thread pointer, or 0 if this module can't see that symbol in static TLS. With gold,
+ * an undefined name gets the offset of the beginning of TLS. So __rseq_abi at that offset is accepted only if __rseq_refcount
+ * is also defined.
  */
 RKE_FUNCTION ptrdiff_t rke_offset_of_area(void)
 {
@@ -486,7 +500,10 @@ struct rke_beginning {
 	int is_unregistered, maybe;
 };
 
-/* The cpu_id of an area that begins there in the module's initial TLS. Bytes that aren't in the file are zeros. */
+/*
+ * Returns the cpu_id of an area that begins at the position `at` of the module's initial TLS. Bytes that aren't in the file are
+ * zeros.
+ */
 RKE_FUNCTION int32_t rke_beginning_at(const struct rke_module *module, const ElfW(Phdr) *tls, uintptr_t at)
 {
 	int32_t cpu_id = 0;
@@ -498,8 +515,9 @@ RKE_FUNCTION int32_t rke_beginning_at(const struct rke_module *module, const Elf
 }
 
 /*
- * If the area is in this module's TLS, looks at its initial content. For a module that was loaded late, the dynamic linker
- * doesn't say where the TLS is. Such a module may have the area if an unregistered area begins anywhere in its initial TLS.
+ * If the area is in this module's TLS, looks at the area's initial content. For a module that was loaded late, the dynamic
+ * linker doesn't say where the module's TLS is. Such a module possibly has the area if an unregistered area begins anywhere in
+ * the module's initial TLS.
  */
 RKE_FUNCTION int rke_look_at_beginning(struct rke_module *module, size_t size, void *result)
 {
@@ -534,8 +552,9 @@ RKE_FUNCTION int rke_begins_unregistered(ptrdiff_t offset)
 }
 
 /*
- * Is __rseq_abi defined where this module can see it, and usable? It is initial-exec, so it is at one offset in every thread.
- * By the protocol it reads -1 at first, in every thread. It counts as registered only if the kernel says so.
+ * Can this module see a definition of __rseq_abi, and is that area usable? The symbol is initial-exec, so it is at the same
+ * offset in every thread. By the protocol, the area's cpu_id is -1 at first, in every thread. If cpu_id says that the thread is
+ * registered, the kernel must confirm it.
  */
 RKE_FUNCTION int rke_early_area(ptrdiff_t *offset)
 {
@@ -550,7 +569,7 @@ RKE_FUNCTION int rke_early_area(ptrdiff_t *offset)
 	return !rke_is_registered(area) || rke_kernel_registered_at(area, RKE_AREA_LENGTH);
 }
 
-/* The calling thread's __rseq_refcount, or NULL where there is none. */
+/* Returns the calling thread's __rseq_refcount, or NULL if there is none. */
 RKE_FUNCTION volatile uint32_t *rke_early_users(void)
 {
 	ptrdiff_t offset = rke_offset_of_count();
@@ -559,8 +578,8 @@ RKE_FUNCTION volatile uint32_t *rke_early_users(void)
 }
 
 /*
- * Is librseq loaded where this module can see it? Before librseq's own constructor the size is -1. Then the place of the area
- * isn't known, and *offset is 0.
+ * Is librseq loaded, and can this module see its symbols? Until librseq's constructor has run, rseq_size is -1. In that case
+ * the place of the area isn't known, and *offset becomes 0.
  */
 RKE_FUNCTION int rke_librseq_area(ptrdiff_t *offset)
 {
@@ -578,8 +597,8 @@ RKE_FUNCTION int rke_librseq_area(ptrdiff_t *offset)
 }
 
 /*
- * Does the libc have an area, and does it register the area? __rseq_size is only compared with zero, because its meaning
- * changed. Tests define RKE_NO_LIBC_AREA to get a libc without an area.
+ * Does the libc have an area, and does it register the area? The function compares __rseq_size only with zero, because the
+ * meaning of its value has changed. Tests define RKE_NO_LIBC_AREA to get a libc without an area.
  */
 RKE_FUNCTION int rke_libc_area(ptrdiff_t *offset, int *registers)
 {
@@ -606,8 +625,8 @@ RKE_FUNCTION int rke_libc_area(ptrdiff_t *offset, int *registers)
 }
 
 /*
- * Is this an area that the libc leaves alone? Such an area reads -2 or -1 or is in a bracket, or it is registered by now.
- * Where a filter keeps the kernel from answering, the area is accepted.
+ * Is this an area that the libc doesn't register? The cpu_id of such an area is -1, -2 or the value of a bracket, or the area
+ * is registered by now. If a filter keeps the kernel from answering, the area is accepted.
  */
 RKE_FUNCTION int rke_is_spare(volatile struct rke_area *area)
 {
@@ -617,7 +636,7 @@ RKE_FUNCTION int rke_is_spare(volatile struct rke_area *area)
 	       (cpu >= 0 && (rke_kernel_registered_at(area, RKE_AREA_LENGTH) || rke_kernel_has_registration() < 0));
 }
 
-/* Reads the rendezvous page of librseqkit's copies. The page is complete before it is visible, and never changes. */
+/* Reads the rendezvous page of librseqkit's copies. The page is complete when it becomes visible, and never changes. */
 RKE_FUNCTION int rke_look_for_meeting(struct rke_meeting *meeting)
 {
 	uintptr_t address = RKE_MEETING_ADDRESS;
@@ -639,7 +658,7 @@ RKE_FUNCTION intptr_t rke_decide(void)
 
 	if (RKE_SIGNATURE == 0)
 		return RKE_NOWHERE;
-	/* Where the libc has no such names, librseqkit-preload.so exports them for the area that was agreed on. */
+	/* If the libc has no such symbols, librseqkit-preload.so exports them for the area that was agreed on. */
 	meets = rke_look_for_meeting(&meeting);
 	if (has_area && registers && !(meets && meeting.offset == libc))
 		return libc * 8 + RKE_LIBC;
@@ -652,7 +671,7 @@ RKE_FUNCTION intptr_t rke_decide(void)
 	return has_area && rke_is_spare(rke_area_at(libc)) ? libc * 8 + RKE_SPARE : (intptr_t)RKE_NOWHERE;
 }
 
-/* The facts of the process. Each source file has its own. */
+/* Returns the facts of the process. Each source file has its own. */
 RKE_FUNCTION struct rke_process *rke_facts(void)
 {
 	static struct rke_process process;
@@ -661,8 +680,8 @@ RKE_FUNCTION struct rke_process *rke_facts(void)
 }
 
 /*
- * Where the area is. This is decided once, but RKE_NOWHERE may be decided again. Lock-free: the decision is one word, and the
- * first one that is stored counts.
+ * Returns where the area is. The decision is made once, but RKE_NOWHERE may be replaced by a later decision. The function is
+ * lock-free: the decision is one word, and the first decision that is stored counts.
  */
 RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
 {
@@ -678,7 +697,7 @@ RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
 	return (enum rke_place)(where & 7);
 }
 
-/* The count of the area at this place. NULL if there is none: then the thread is never unregistered. */
+/* Returns the count of the area at this place, or NULL if there is none. Without a count, the thread is never unregistered. */
 RKE_FUNCTION volatile uint32_t *rke_users(enum rke_place place, ptrdiff_t offset)
 {
 	/* A copy of librseqkit may have seen another __rseq_abi than this module sees. */
@@ -687,7 +706,8 @@ RKE_FUNCTION volatile uint32_t *rke_users(enum rke_place place, ptrdiff_t offset
 
 /*
  * Asks the kernel to register the calling thread. EBUSY means that the thread is registered already, at this place and with
- * our signature. Any other registration counts for the whole process, because its owner expects every thread.
+ * our signature. If the thread has any other registration, this is recorded for the whole process, because the owner of that
+ * registration expects to register every thread.
  */
 RKE_FUNCTION int rke_attach(volatile struct rke_area *area, uint32_t length)
 {
@@ -708,8 +728,9 @@ RKE_FUNCTION int rke_attach(volatile struct rke_area *area, uint32_t length)
 }
 
 /*
- * Is the thread in a bracket, between rk_vfork_begin() and rk_vfork_end() of a librseqkit? In an early adopter's area the
- * value may also say that the adopter's own attempt failed. In that case rke_kernel_has_registration() doesn't return 0.
+ * Is the thread in a bracket, between rk_vfork_begin() and rk_vfork_end() of a librseqkit? In an early adopter's area,
+ * RKE_CPU_ID_REGISTRATION_FAILED marks a bracket. But it also says that the adopter's own attempt to register failed. In that
+ * second case rke_kernel_has_registration() doesn't return 0.
  */
 RKE_FUNCTION int rke_is_bracketed(enum rke_place place, volatile struct rke_area *area)
 {
@@ -719,7 +740,10 @@ RKE_FUNCTION int rke_is_bracketed(enum rke_place place, volatile struct rke_area
 					     rke_kernel_has_registration() == 0);
 }
 
-/* The length to register with. Only the libc knows its own length, which is one of two. */
+/*
+ * Returns the length to register with. Only the libc knows the length of its own registration. It is one of two values, so the
+ * function tries the larger one.
+ */
 RKE_FUNCTION uint32_t rke_length(enum rke_place place, volatile struct rke_area *area)
 {
 	struct rke_meeting meeting;
@@ -734,8 +758,9 @@ RKE_FUNCTION uint32_t rke_length(enum rke_place place, volatile struct rke_area 
 
 /*
  * Blocks signals, so that handlers of this thread can't split the code that follows. Signals that an instruction causes stay
- * unblocked, because they end the process where they are blocked. SIGSYS is one of them: some filters answer by it. The call
- * is raw for two reasons: the libc's function leaves two signals of its own unblocked, and strict C99 doesn't declare it.
+ * unblocked, because such a signal ends the process if it is blocked. SIGSYS is one of them: some filters answer by SIGSYS. The
+ * system call is made directly for two reasons: the libc's function leaves two signals of the libc unblocked, and strict C99
+ * doesn't declare that function.
  * Returns 0 or a negative errno.
  */
 RKE_FUNCTION int rke_block_signals(unsigned char saved[RKE_SIGSET_SIZE])
@@ -754,25 +779,27 @@ RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE]
 }
 
 /*
- * Registers the calling thread and, where there is a count, adds one user to it. Call it once in each thread that wants rseq,
- * and again after each unregister. If it returns an error, keep the answer instead of calling it for each use.
+ * Registers the calling thread. If there is a count, the function also adds one user to the count. Call the function once in
+ * each thread that wants rseq, and again after each rke_thread_unregister(). If the function returns an error, store the
+ * result, and don't call the function for each use.
  *
  * Returns 0, or a negative errno, and then nothing has changed:
- *   -ENOTSUP    there is no area to share in this process, or none that could be unregistered in time (see above), or librseq
- *               hasn't registered this thread; each call looks again
+ *   -ENOTSUP    there is no area to share in this process; or the C library isn't glibc and there is no count (see above); or
+ *               librseq hasn't registered this thread. Each call looks again
  *   -ENOSYS     no such system call: old kernel, emulator, seccomp
  *   -EPERM      the system call is refused: seccomp
- *   -EBUSY      this or another thread was registered on another component's private area; this is permanent
- *   -EACCES     the area was registered with another signature, so an abort would be fatal; this is permanent
- *   -EAGAIN     a vfork child, which runs on its parent's area, or between rk_vfork_begin() and rk_vfork_end()
+ *   -EBUSY      this or another thread was registered in another component's private area; the error is permanent
+ *   -EACCES     the area was registered with another signature, so an abort would be fatal; the error is permanent
+ *   -EAGAIN     the caller is a vfork child, which runs on its parent's area; or it is between rk_vfork_begin() and
+ *               rk_vfork_end()
  *   -ESRCH      the libc registers threads, but not this one
  *   -EINVAL     the kernel doesn't accept the area
- *   -EOVERFLOW  2^32 - 1 users
+ *   -EOVERFLOW  the count has 2^32 - 1 users already
  *   or the error of rt_sigprocmask or get_robust_list, if a filter refuses them
  * Context: any thread; signal handler; after fork (the child continues with what its parent had). In a vfork child it returns
- * -EAGAIN, unless there is no count and the parent is registered. Then it answers for the parent, once the process's
- * registration is known from an earlier call.
- * Cost: a few ns in a thread that is registered, where there is no count. Otherwise up to five system calls, about 1 us.
+ * -EAGAIN, with one exception. It returns 0, as for the parent, if there is no count, the parent is registered, and an earlier
+ * call has found the process's registration.
+ * Cost: a few ns if the thread is registered and there is no count. Otherwise up to five system calls, about 1 us.
  */
 RKE_FUNCTION int rke_thread_register(void)
 {
@@ -808,7 +835,7 @@ RKE_FUNCTION int rke_thread_register(void)
 		return r;
 	r = -EOVERFLOW;
 	if (*users != UINT32_MAX) {
-		/* The count first, because ThreadSanitizer runs handlers at atomic accesses, even if they are blocked. */
+		/* Change the count first: ThreadSanitizer runs handlers at atomic accesses, even of blocked signals. */
 		*users = *users + 1;
 		r = rke_attach(area, RKE_AREA_LENGTH);
 		if (r < 0)
@@ -820,13 +847,13 @@ RKE_FUNCTION int rke_thread_register(void)
 
 /*
  * Takes back one successful rke_thread_register() of the calling thread. The last user of a count unregisters the thread.
- * Where there is no count the thread stays registered until it ends, because other components may be using the area.
+ * If there is no count, the thread stays registered until it ends, because other components are possibly using the area.
  *
  * Returns 0, or a negative errno, and then nothing has changed:
  *   -EINVAL  the count is 0
- *   -EAGAIN  a vfork child
+ *   -EAGAIN  the caller is a vfork child
  *   or the error of rt_sigprocmask, get_robust_list or rseq, if a filter refuses them
- * Context: as rke_thread_register(). Cost: a few ns without a count; otherwise three or four system calls.
+ * Context: as rke_thread_register(). Cost: a few ns if there is no count; otherwise three or four system calls.
  */
 RKE_FUNCTION int rke_thread_unregister(void)
 {
@@ -856,11 +883,11 @@ RKE_FUNCTION int rke_thread_unregister(void)
 }
 
 /*
- * The calling thread's area, or NULL if the thread isn't registered or its area isn't usable. Fields are read through the
- * volatile lvalue. Only rseq_cs may be written to. The function registers nothing.
+ * Returns the calling thread's area, or NULL if the thread isn't registered or its area isn't usable. Read the fields through
+ * the volatile pointer, and write only to rseq_cs. The function registers nothing.
  *
- * Context: any thread; signal handler; after fork; in a vfork child the area is the parent's. Cost: a few ns; system calls on
- * the first use in a source file, and none later.
+ * Context: any thread; signal handler; after fork; in a vfork child the area is the parent's. Cost: a few ns. The first call in
+ * each source file makes system calls, later calls make none.
  */
 RKE_FUNCTION volatile struct rke_area *rke_thread_area(void)
 {
@@ -873,11 +900,11 @@ RKE_FUNCTION volatile struct rke_area *rke_thread_area(void)
 }
 
 /*
- * The CPU that the calling thread runs on. The thread may be on another one when the caller uses the number. It comes from the
- * area or, in a thread that isn't registered, from the libc's sched_getcpu(). If that fails, it is 0. The function registers
- * nothing.
+ * Returns the number of the CPU that the calling thread runs on. When the caller uses the number, the thread is possibly on
+ * another CPU already. The number comes from the area. In a thread that isn't registered, the number comes from the libc's
+ * sched_getcpu(), or is 0 if that fails. The function registers nothing.
  *
- * Context: as rke_thread_area(). Cost: a nanosecond; about 80 ns without rseq where the libc has no vDSO to ask.
+ * Context: as rke_thread_area(). Cost: a nanosecond; without rseq about 80 ns if the libc can't use the vDSO.
  */
 RKE_FUNCTION int rke_cpu(void)
 {
@@ -891,7 +918,7 @@ RKE_FUNCTION int rke_cpu(void)
 	return cpu < 0 ? 0 : cpu;
 }
 
-/* The owner of the calling thread's registration, as far as known. Context and cost: as rke_thread_area(). */
+/* Returns the owner of the calling thread's registration, as far as known. Context and cost: as rke_thread_area(). */
 RKE_FUNCTION enum rke_owner rke_thread_owner(void)
 {
 	ptrdiff_t offset;

@@ -2,52 +2,55 @@
 /*
  * ops.h - single operations on per-CPU memory, each one restartable sequence.
  *
- * Above all: data that an operation stores before its commit is invalid until the slot's word covers it. Only threads on the
- * slot's CPU may use operations on a slot. Other threads fence or claim first (remote.h).
+ * Above all: data that an operation stores before its commit is invalid until the slot's word refers to that data. Only threads
+ * on the slot's CPU may use operations on a slot. A thread on another CPU must fence or claim first (remote.h).
  *
  * The memory is an item of rk_percpu (percpu.h), or has the layout of one: the slot of index i is at base + i * RK_STRIDE.
  * Each operation has three names, for three kinds of index:
  *
- *   rk_cpu_VERB(base, ...)        the slot of the CPU it runs on
- *   rk_cid_VERB(base, ...)        the slot of the thread's concurrency id; never in memory shared between processes
- *   rk_at_VERB(base, ..., cpu)    the slot of `cpu`, done only if that is the CPU it runs on
+ *   rk_cpu_VERB(base, ...)        the slot of the CPU that the operation runs on
+ *   rk_cid_VERB(base, ...)        the slot of the thread's concurrency id; not allowed in memory that processes share
+ *   rk_at_VERB(base, ..., cpu)    the slot of `cpu`; done only if the operation runs on that CPU
  *
- * The index is loaded inside the section. So a migration after the load aborts the section, and the operation needs no
- * comparison.
+ * The index is loaded inside the section. So a migration after the load aborts the section, and the operation needn't compare
+ * CPU numbers.
  *
  * Each operation is described below, after the types.
  *
- * Some operations store to other places before the commit: to a node that is in no list yet, or after the slot's word. This
- * data is invalid until the slot's word covers it. After RK_ABORTED it may have been written. An operation that reads (load,
- * pop) stores the value in the caller's variable. The variable becomes 0 unless the operation was done.
+ * Some operations store to other memory before the commit: into a node that is in no list yet, or into the bytes after the
+ * slot's word. This data is invalid until the slot's word refers to it. After RK_ABORTED such data has possibly been written.
+ * An operation that reads (load, pop) stores the value in the caller's variable. If the operation wasn't done, the variable
+ * becomes 0.
  *
  * Common to all of them:
- *   Parameters: base is the address of slot 0, word-aligned. cpu is a CPU number. offset and next are in bytes, of either
- *   sign, and lead to aligned words. The bytes that the copying operations copy needn't be aligned.
- *   Returns: one outcome of enum rk_result. Unless that is RK_DONE, the operation has changed neither the slot's word nor the
- *   word that add_through adds to.
- *   Context: any thread; signal handler; after fork; not in a vfork child outside rk_vfork_begin().
- *   Cost: 0.3 to 2 ns, depending on the processor (bench/METHOD.md), and what copying takes. The first operation of a thread
- *   that the libc did not register makes two system calls.
- *   Memory order: relaxed. A thread on the same CPU, or with the same concurrency id, sees the effects in order. Operations
- *   with names that end with _release store with release order, for threads that read the slot with acquire (arch/aarch64.h).
+ *   Parameters: base is the address of slot 0, word-aligned. cpu is a CPU number. offset and next are numbers of bytes,
+ *   positive or negative, and must lead to aligned words. The bytes that copying operations copy needn't be aligned.
+ *   Returns: an outcome of enum rk_result. If the outcome isn't RK_DONE, the operation has changed neither the slot's word nor
+ *   the word that add_through adds to.
+ *   Context: any thread; signal handler; after fork; in a vfork child only inside rk_vfork_begin().
+ *   Cost: 0.3 to 2 ns, depending on the processor (bench/METHOD.md), and the time for copying. If the libc didn't register the
+ *   thread, the thread's first operation makes two system calls.
+ *   Memory order: relaxed. A thread on the same CPU, or with the same concurrency id, sees the effects of operations in order.
+ *   If an operation's name ends with _release, it stores with release order, for threads that read the slot with acquire order
+ *   (arch/aarch64.h).
  *
- * A module with inlined operations must not be unloaded while threads that ran them live. Such a thread's area may name a
- * section of the module until the thread's next preemption. So a module that is compiled with -fPIC pins itself when it is
- * loaded, see rk_pin_module(). With RK_NO_PIN defined it doesn't. Define that for modules that are linked with
+ * Never unload a module with inlined operations while a thread that ran these operations exists. Until its next preemption,
+ * that thread's area possibly names a section of the module. So a module that is compiled with -fPIC pins itself when it is
+ * loaded, see rk_pin_module(). With RK_NO_PIN defined, it doesn't pin itself. Define RK_NO_PIN for modules that are linked with
  * -Wl,-z,nodelete.
  *
- * Each inlined operation lists its section in tables that debuggers and binary tools read. Code that defines RK_NO_TABLES
- * before it includes this header has no tables, and is smaller (arch/section.h). Debuggers can't single-step through such
- * code, and tools can't check it.
+ * Each inlined operation lists its section in tables that debuggers and binary tools read. If code defines RK_NO_TABLES before
+ * it includes this header, the code has no tables, and is smaller (arch/section.h). Then debuggers can't single-step through
+ * the code, and tools can't check it.
  *
- * A signal handler that interrupts a section finds the thread in the section's abort handler. On x86-64 unwinders get from
- * there to the function and its callers: backtrace(), gdb, libunwind, a profiler that unwinds in its handler. They show the
- * abort handler as a frame of its own, without a name (gdb: "signal handler called"). On arm64 they end there, since unwinders
- * don't agree on how such a frame is described.
+ * If a signal handler interrupts a section, the interrupted address that it sees is in the section's abort handler. From that
+ * address, unwinders on x86-64 find the function and its callers: backtrace(), gdb, libunwind, a profiler that unwinds in its
+ * handler. They show the abort handler as a frame of its own, without a name (gdb: "signal handler called"). On arm64,
+ * unwinders stop at the abort handler, because they don't agree on the description of such a frame.
  *
- * After RK_ABORTED call the operation again. It returns RK_ABORTED also when it has just registered its thread. Limit the
- * number of repetitions, for a debugger that single-steps aborts every one. Structures (counter.h) do all this for you.
+ * After RK_ABORTED, call the operation again. An operation also returns RK_ABORTED if it has just registered its thread. Limit
+ * the number of repetitions, because a debugger that single-steps aborts each of them. Structures (such as counter.h) do all
+ * this for you.
  */
 #ifndef RSEQKIT_OPS_H
 #define RSEQKIT_OPS_H
@@ -59,12 +62,12 @@ enum rk_result {
 	RK_DONE = 0,      /* committed */
 	RK_UNEQUAL = 1,   /* the condition of the operation didn't hold */
 	RK_ABORTED = 2,   /* interrupted before the commit, or the thread has just been registered: try again */
-	RK_WRONG_CPU = 3, /* not running on the CPU asked for */
+	RK_WRONG_CPU = 3, /* the thread doesn't run on `cpu` */
 	RK_NO_RSEQ = 4,   /* this thread has no rseq: use the fallback */
 	RK_CLOSED = 5     /* the slot, or the gate, is closed or was never opened: bank.h, gate.h */
 };
 
-/* Bytes from one index's slot to the next: 2^18, a constant, so that one shift scales an index. */
+/* Bytes from the slot of one index to the slot of the next: 2^18. This is a constant, so that one shift scales an index. */
 #define RK_STRIDE_SHIFT 18
 #define RK_STRIDE ((size_t)1 << RK_STRIDE_SHIFT)
 
@@ -72,23 +75,24 @@ enum rk_result {
 #define RK_ABORTS_MAX 64
 
 /*
- * An array in a slot. Its elements are pointers, and follow this structure. One word has both the length and a count of all
- * elements that were ever pushed or popped. A push adds RK_ARRAY_PUSHED(1), a pop RK_ARRAY_POPPED(1). So the word differs
- * after every operation, which prevents ABA. It also counts how often the array was used, at no cost. The count wraps.
+ * An array in a slot. Its elements are pointers, and follow this structure. The word `state` has both the length and a count of
+ * all elements that were ever pushed or popped. A push adds RK_ARRAY_PUSHED(1) to the word, a pop adds RK_ARRAY_POPPED(1). So
+ * each operation changes the word to another value, which prevents ABA. The count also tells how often the array was used, at
+ * no cost. The count wraps.
  */
 struct rk_array {
-	intptr_t state;    /* has RK_ARRAY_LENGTH() and RK_ARRAY_MOVED() */
-	intptr_t capacity; /* elements, 0 to RK_ARRAY_MAX */
+	intptr_t state;    /* length and count: RK_ARRAY_LENGTH() and RK_ARRAY_MOVED() */
+	intptr_t capacity; /* in elements, 0 to RK_ARRAY_MAX */
 };
 
 /*
- * A log in a slot. Positions are in bytes, only grow, and stay below 2^62. All of them are multiples of 8. The byte at a
- * position is RK_LOG_DATA + (position & mask) bytes after the start of this structure. The mask is the log's size, a power of
- * two, less one. The code that sets the limit ensures that no record wraps, and that none overwrites records that are still to
- * be read.
+ * A log in a slot. Positions are in bytes, only grow, and stay below 2^62. All positions are multiples of 8. The byte at a
+ * position is RK_LOG_DATA + (position & mask) bytes after the start of this structure. The log's size is a power of two, and
+ * the mask is the size less one. The code that sets the limit must ensure that no record wraps around the log's end. It must
+ * also ensure that no record overwrites another one that is still to be read.
  */
 struct rk_log {
-	int64_t head; /* there are records up to here */
+	int64_t head; /* the position where the last record ends */
 	int64_t limit;
 };
 
@@ -103,9 +107,9 @@ struct rk_log {
 RKI_BEGIN_DECLS
 
 /*
- * Keeps the module that contains the address `here` from being unloaded: dlclose() then has no effect on it. The operations
- * call this by themselves, once per module. It does nothing for the program itself, in static programs, and on musl, which
- * never unloads a module.
+ * Keeps the module that contains the address `here` from being unloaded: dlclose() then has no effect on the module. Each
+ * module with operations calls this function by itself, once. The function does nothing for the program itself, in static
+ * programs, and on musl, which never unloads a module.
  *
  * Context: any thread; a constructor too; not a signal handler. Cost: a microsecond.
  */
@@ -114,79 +118,88 @@ RKI_API void rk_pin_module(const void *here);
 RKI_END_DECLS
 
 /*
- * The operations, with their parameters after base. The functions rk_cpu_VERB() and rk_cid_VERB() take just these. The
- * functions rk_at_VERB() take a CPU number after them: rk_cpu_load(base, &value), rk_at_load(base, &value, cpu).
+ * The operations, with the parameters that follow base. The functions rk_cpu_VERB() and rk_cid_VERB() take exactly these
+ * parameters. The functions rk_at_VERB() take a CPU number after these parameters: rk_cpu_load(base, &value), rk_at_load(base,
+ * &value, cpu).
  *
  *   load(intptr_t *value)
- *     Loads the slot's word into *value, which becomes 0 unless that was done.
+ *     Loads the slot's word into *value. If the load wasn't done, *value becomes 0.
  *
  *   add(intptr_t value)
  *     Adds `value` to the slot's word. The sum wraps.
  *
  *   add_through(ptrdiff_t offset, intptr_t value)
- *     The slot's word is a pointer. Adds `value` to the word `offset` bytes after the address that it points to; the sum
- *     wraps. Returns RK_UNEQUAL if the pointer is null. This is for memory of this CPU that is larger than a slot, or that can
+ *     The slot's word is a pointer. Adds `value` to the word that is `offset` bytes after the address in the slot's word; the
+ *     sum wraps.
+ *     Returns RK_UNEQUAL if the pointer is null. Use this operation for memory of a CPU that is larger than a slot, or that can
  *     be replaced.
  *
  *   store_if_equal(intptr_t expected, intptr_t value)
- *     Stores `value` into the slot's word if that equals `expected`. Otherwise it returns RK_UNEQUAL.
+ *     If the slot's word equals `expected`, stores `value` into that word. Otherwise returns RK_UNEQUAL.
  *
  *   compare_exchange(intptr_t *expected, intptr_t desired)
- *     Stores `desired` into the slot's word if that equals *expected. Otherwise it returns RK_UNEQUAL, and *expected becomes
- *     the word that was found. A loop can compute the next value from it. All other outcomes leave *expected unchanged.
+ *     If the slot's word equals *expected, stores `desired` into that word. Otherwise returns RK_UNEQUAL, and *expected becomes
+ *     the value of the slot's word. A loop can compute the next value from *expected. All other outcomes leave *expected
+ *     unchanged.
  *
  *   store_if_both_equal(intptr_t expected, ptrdiff_t offset, intptr_t other, intptr_t value)
- *     Stores `value` into the slot's word if two words match: the slot's word equals `expected`, and the word `offset` bytes
- *     after it equals `other`. Otherwise it returns RK_UNEQUAL.
+ *     Stores `value` into the slot's word if two words match: the slot's word equals `expected`, and the word that is `offset`
+ *     bytes after the slot's word equals `other`. Otherwise returns RK_UNEQUAL.
  *
  *   store_two_if_equal(intptr_t expected, ptrdiff_t offset, intptr_t first, intptr_t value)
- *     If the slot's word equals `expected`, stores `first` into the word `offset` bytes after it, and then `value` into the
- *     slot's word. Otherwise it returns RK_UNEQUAL. After RK_ABORTED the first store may have been done. So that word must be
- *     one without meaning yet, like the element after the last one of an array whose length is the slot's word.
+ *     If the slot's word equals `expected`, stores `first` into the word that is `offset` bytes after the slot's word, and then
+ *     stores `value` into the slot's word. Otherwise returns RK_UNEQUAL. After RK_ABORTED the first store has possibly been
+ *     done. So the first store must go to a word that has no meaning yet. For example, the slot's word is the length of an
+ *     array, and the first store goes to the place after the last element.
  *
  *   copy_if_equal(intptr_t expected, ptrdiff_t offset, const void *source, size_t length, intptr_t value)
- *     If the slot's word equals `expected`, copies `length` bytes from `source` to `offset` bytes after that word, and then
- *     stores `value` into it. Otherwise it returns RK_UNEQUAL. After RK_ABORTED some of the bytes may have been copied. The
- *     source must be readable memory, and must not overlap the destination. Some bytes are read twice. A repetition starts all
- *     over. So a copy that takes longer than the time between two interruptions never ends. A few KiB are fine.
+ *     If the slot's word equals `expected`, copies `length` bytes from `source` to the place `offset` bytes after the slot's
+ *     word, and then stores `value` into the slot's word. Otherwise returns RK_UNEQUAL. After RK_ABORTED, some of the bytes
+ *     have possibly been copied. The source must be readable memory, and must not overlap the destination. The operation reads
+ *     some bytes twice. After an abort, a repetition copies all bytes again. So a copy that takes longer than the time between
+ *     two interruptions never ends. A few KiB are fine.
  *
  *   copy_out_if_equal(intptr_t expected, ptrdiff_t offset, void *target, size_t length, intptr_t value)
- *     If the slot's word equals `expected`, copies `length` bytes from `offset` bytes after that word to `target`, and then
- *     stores `value` into it. Otherwise it returns RK_UNEQUAL. This takes all that copy_if_equal or array_push stored, in one
- *     operation. After RK_ABORTED some of the bytes may have been copied. The target must be writable memory that no other
- *     thread reads, and must not overlap the source. Some bytes are written twice. Repetitions are as for copy_if_equal.
+ *     If the slot's word equals `expected`, copies `length` bytes from the place `offset` bytes after the slot's word to
+ *     `target`, and then stores `value` into the slot's word. Otherwise returns RK_UNEQUAL. In one operation, copy_out_if_equal
+ *     takes all that copy_if_equal or array_push stored. After RK_ABORTED, some of the bytes have possibly been copied. The
+ *     target must be writable memory that no other thread reads, and must not overlap the source. The operation writes some
+ *     bytes twice. After an abort, a repetition copies all bytes again.
  *
  *   push(void *node, ptrdiff_t next)
- *     Puts a node in front of the list in the slot's word. The previous value of that word is stored `next` bytes into the
- *     node.
+ *     Puts a node in front of the list in the slot's word. The operation stores the previous value of the slot's word in the
+ *     word that is `next` bytes after the node's beginning.
  *
  *   pop(intptr_t end, ptrdiff_t next, void **node)
- *     Takes the first node off the list in the slot's word. That word is stored in *node, and is replaced by the word `next`
- *     bytes into the node. Returns RK_UNEQUAL if the slot's word is `end`, the value that ends lists (0, say). *node becomes
- *     NULL unless a node was taken. A node's address must stay mapped while a thread may be popping it. No fence reaches a
- *     thread that waits for a page that is swapped out, for example, and the thread crashes if the page is gone. Locked memory
- *     is never swapped out.
+ *     Takes the first node off the list in the slot's word, and stores the node's address in *node. The new value of the slot's
+ *     word is the word that is `next` bytes after the node's beginning. Returns RK_UNEQUAL if the slot's word is `end`, the
+ *     value that ends lists (for example 0). If no node was taken, *node becomes NULL. The caller keeps a node's memory mapped
+ *     as long as a thread is possibly popping the node. A fence isn't enough for that: no fence reaches a thread that waits for
+ *     a page, for example for one that is swapped out. If the page is gone, the thread crashes. Locked memory is never swapped
+ *     out.
  *
  *   array_push(void *element)
- *     Stores `element` after the last one of the array in the slot (struct rk_array). Returns RK_UNEQUAL if the array is full.
- *     After RK_ABORTED the element may have been written there, where the previous content has no meaning.
+ *     Stores `element` after the last element of the array in the slot (struct rk_array). Returns RK_UNEQUAL if the array is
+ *     full. After RK_ABORTED, `element` has possibly been written to that place. The previous content of the place had no
+ *     meaning.
  *
  *   array_pop(void **element)
- *     Takes the last element off an array. Returns RK_UNEQUAL if the array is empty. *element becomes NULL unless one was
- *     taken.
+ *     Takes the last element off an array, and stores it in *element. Returns RK_UNEQUAL if the array is empty. If no element
+ *     was taken, *element becomes NULL.
  *
  *   append(intptr_t header, const void *source, size_t length, intptr_t size, intptr_t mask)
- *   append_stamped(the same)
+ *   append_stamped(the same parameters)
  *     Appends a record to the log in the slot (struct rk_log) if the log has room for `size` bytes up to its limit. Otherwise
- *     it returns RK_UNEQUAL. The operation stores the word `header` at the log's head, copies `length` bytes from `source`
- *     after it, and advances the head by `size`. The stamped form stores the processor's clock between the two. Clocks then
- *     have the same order as heads. `size` is a multiple of 8, and large enough for the whole record. `mask` is the log's size
- *     less one. After RK_ABORTED the bytes after the head may have been written. The source is as for copy_if_equal.
+ *     returns RK_UNEQUAL. The operation stores the word `header` at the log's head, copies `length` bytes from `source` to the
+ *     place after that word, and advances the head by `size`. The operation append_stamped also stores the processor's clock,
+ *     between `header` and the copied bytes. In a log, the clocks of records have the same order as the records. `size` must be
+ *     a multiple of 8, and large enough for the whole record. `mask` is the log's size less one. After RK_ABORTED, the bytes
+ *     after the head have possibly been written. The rules for `source` are those of copy_if_equal.
  *
  * These operations also have a form with _release: store_if_equal, compare_exchange, store_if_both_equal, store_two_if_equal,
- * copy_if_equal, push, append and append_stamped. They publish a pointer to other CPUs. A thread there that reads the slot
- * with acquire, and finds the stored value, also finds all that was stored before. For readers on the same CPU relaxed order
- * is enough.
+ * copy_if_equal, push, append and append_stamped. Use this form to publish a pointer to other CPUs. If a thread on another CPU
+ * reads the slot with acquire order, and finds the stored value, it also finds all that was stored earlier. For readers on the
+ * same CPU, relaxed order is enough.
  */
 #include <rseqkit/detail/ops.h>
 

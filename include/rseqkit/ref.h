@@ -2,47 +2,51 @@
 /*
  * ref.h - a reference count that is cheap while its object is in use, and exact when that use ends.
  *
- * Above all: after rk_ref_put() the caller doesn't touch the object. Each object is killed once: an object that is never
- * killed is never released.
+ * Above all: after rk_ref_put(), don't touch the object. Kill each object exactly once: an object that isn't killed is never
+ * released.
  *
  *	struct connection { struct rk_ref ref; ... };
  *
  *	rk_ref_init(&c->ref, release);      // one reference, the owner's
  *	...
- *	rk_ref_get(&c->ref);                // another one, by a thread that has one
+ *	rk_ref_get(&c->ref);                // another reference, for a thread that has one
  *	...
- *	rk_ref_put(&c->ref);                // by each of them, on any CPU
+ *	rk_ref_put(&c->ref);                // once for each reference, on any CPU
  *	...
- *	rk_ref_kill(&c->ref);               // by the owner, once: gives back its own
+ *	rk_ref_kill(&c->ref);               // by the owner, once: gives back the owner's reference
  *
- * In C++ a class derives from rk_ref, and static_cast leads from the count to the object. That is also right for a class with
- * virtual functions, where offsetof() isn't defined (examples/objects.cc):
+ * In C++, derive a class from rk_ref, and convert the count to the object by static_cast. This is also correct for a class with
+ * virtual functions, for which offsetof() isn't defined (examples/objects.cc):
  *
  *	class shape : public rk_ref {
  *		static void release(rk_ref *ref) { delete static_cast<shape *>(ref); }
  *	...
  *
- * It works like percpu_ref of the kernel. Until the kill the count is kept per CPU. A get or a put is one add, by one
- * restartable sequence, to a word of the CPU that the thread runs on. The number of references isn't known then. It needn't
- * be: the owner still has one. The kill closes the words of all CPUs by a fence, and adds them up. From then on all threads
- * share one word, which they change by atomic instructions. The thread that gives back the last reference calls `release`.
+ * The count works like percpu_ref of the kernel. Until the kill, the count is kept per CPU. A get or a put is one add to a word
+ * of the CPU that the thread runs on, by one restartable sequence. Before the kill, the number of references isn't known. It
+ * needn't be known, because the owner still has its reference. The kill closes the words of all CPUs by a fence, and adds them
+ * up. From then on all threads share one word, which they change by atomic instructions. The thread that gives back the last
+ * reference calls `release`.
  *
- * An object that few threads use for a short time does better with an atomic count: a kill costs a fence.
+ * If few threads use an object for a short time, an atomic count is cheaper, because a kill takes a fence.
  *
- * A thread without a reference that finds the object in a table calls rk_ref_get_try(). The call fails when the object has no
- * reference any more. It reads the object, so the object's memory must stay until the call returns. There are two ways to
- * ensure that. Either `release` defers the free by rcu (rcu.h). Or all threads hold the table's lock for this call, and for
- * taking the object out of the table.
+ * If a thread has no reference, but finds the object in a table, it calls rk_ref_get_try(). That function fails if the object
+ * has no reference any more. Because the function reads the object, the object's memory must stay allocated until the function
+ * returns. There are two ways to ensure that. Either the thread is in a read section during the call, and `release` defers the
+ * free by rcu (rcu.h). Or all threads hold the table's lock, both for this call and for removing the object from the table.
  *
  * Fallback. A thread without rseq counts in the shared word. So does a thread whose sequence was aborted RK_ABORTS_MAX times
- * in a row. Where there is no fence (remote.h) when the count is made, all threads count there from the beginning.
+ * in a row. If no fence (remote.h) is available when the count is initialised, all threads count in the shared word from the
+ * beginning.
  *
- * fork. A child has all references, also those of its parent's other threads. The child doesn't give those back, so their
- * objects stay, as with any reference count. If another thread was killing an object at the fork, the child may call
- * rk_ref_kill() again. The call returns -EALREADY when the count had already been changed. If the other thread was about to
- * call `release` then, the object isn't released in the child.
+ * fork. In a child all references still count, also those of its parent's other threads. No thread of the child gives the other
+ * threads' references back, so their objects stay allocated, as with any reference count. If another thread was killing an
+ * object at the fork, the child is allowed to call rk_ref_kill() for that object. The call returns -EALREADY if the other
+ * thread had already changed the count. If that thread was just about to call `release`, the object is never released in the
+ * child.
  *
- * Memory order. All that a thread does with an object before a put happens before the object's release, on all machines.
+ * Memory order. All that a thread does with an object until it gives its reference back is ordered before the object's release,
+ * on all machines.
  */
 #ifndef RSEQKIT_REF_H
 #define RSEQKIT_REF_H
@@ -50,57 +54,58 @@
 #include <rseqkit/abi.h>
 
 /*
- * The count, a member of the object. Threads load it all the time, so data that is often written should be in another cache
- * line. Its members are this library's (detail/ref.h).
+ * The count, a member of the object. Threads load the count all the time. So keep data that is often written in another cache
+ * line. The members of the structure are private to the library (detail/ref.h).
  */
 struct rk_ref;
 
 RKI_BEGIN_DECLS
 
 /*
- * Makes a count with one reference. When the last reference is given back, `release` is called in that thread. Its context is
- * that of the rk_ref_put() or rk_ref_kill(), a signal handler perhaps. The function `release` may free the memory that `ref`
- * is in.
+ * Initialises a count with one reference, the owner's. The thread that gives back the last reference calls `release`, inside
+ * its rk_ref_put() or rk_ref_kill(). So `release` runs in the context of that call, possibly in a signal handler. The function
+ * `release` is allowed to free the memory that contains `ref`.
  *
- * Returns 0; -EINVAL when ref or release is NULL; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
- * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 0.1 us. The first call
- * in a process takes as long as rk_freelist_create(), and a fence. Where there is no fence, each call tries one. Memory: 8
- * bytes for each CPU that uses the count, until it is killed.
+ * Returns 0; -EINVAL if ref or release is NULL; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
+ * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 0.1 us. The first call in
+ * a process takes as long as rk_freelist_create() and a fence. If no fence is available, each call tries one. Memory: 8 bytes
+ * for each CPU that uses the count, until the kill.
  */
 RKI_API int rk_ref_init(struct rk_ref *ref, void (*release)(struct rk_ref *ref));
 
 /*
- * Take a reference, and give one back. A thread that takes a reference has one already, or knows that another thread keeps one
- * meanwhile. After rk_ref_put() the caller doesn't touch the object.
+ * Take a reference, and give one back. Call rk_ref_get() only if the thread has a reference already, or if another thread keeps
+ * one during the call. After rk_ref_put(), don't touch the object.
  *
- * A vfork child that is killed never gives back its references: the object is never released.
+ * If a vfork child is killed, it never gives back its references, and the object is never released.
  *
- * Context: any thread; signal handler, also one that interrupts these or rk_ref_kill(); after fork; not in a vfork child
- * outside rk_vfork_begin(). Cost: both together 1 to 4 ns with rseq, depending on the processor. Without rseq, or after the
- * kill, an atomic instruction each. The last put takes what `release` takes, too.
+ * Context: any thread; signal handler, also one that interrupts these functions or rk_ref_kill(); after fork; in a vfork child
+ * only inside rk_vfork_begin(). Cost: both together take 1 to 4 ns with rseq, depending on the processor. Without rseq, or
+ * after the kill, each takes an atomic instruction. The last put also takes the time of `release`.
  */
 RKI_INLINE void rk_ref_get(struct rk_ref *ref);
 RKI_INLINE void rk_ref_put(struct rk_ref *ref);
 
 /*
- * Take a reference if there is one left. The form with _live also fails once an rk_ref_kill() of the object has returned 0. It
- * may miss a kill that runs at the same time.
+ * Take a reference if the object still has one. The function rk_ref_get_live_try() also fails once an rk_ref_kill() of the
+ * object has returned 0. It possibly succeeds while a kill runs at the same time.
  *
- * Returns 0, or -ENOENT when it took none. After the last reference was given back it always fails, however long ago that was.
+ * Returns 0, or -ENOENT if it took no reference. Once the last reference was given back, both functions always fail, however
+ * long ago that was.
  * Context and cost: as rk_ref_get().
  */
 RKI_INLINE int rk_ref_get_try(struct rk_ref *ref);
 RKI_INLINE int rk_ref_get_live_try(struct rk_ref *ref);
 
 /*
- * Kill an object, or several objects by one fence: end the count per CPU, and give back the reference that rk_ref_init() gave.
- * Only one thread kills an object. No object is in `refs` twice.
+ * Kill an object, or several objects by one fence: end the count per CPU, and give back the owner's reference, which
+ * rk_ref_init() made. Only one thread may kill an object. No object may be in `refs` twice.
  *
- * Returns 0, and then the objects are not the caller's any more, or:
+ * Returns 0, and then the caller must not touch the objects any more, or:
  *   -EINVAL        a parameter or an entry of the array is NULL; nothing was done
  *   -EALREADY      one of the objects was killed before; nothing was done
- *   -EHOSTUNREACH  there is no fence, no longer one, or none for this thread (remote.h). All of the objects stay alive, and
- *                  use atomic instructions from now on. Call the function again later
+ *   -EHOSTUNREACH  the fence failed (remote.h). All of the objects stay alive, and their counts change by atomic instructions
+ *                  from now on. Call the function again later
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h). Cost: a
  * fence, a load from each CPU's word of each object, and what `release` takes. If another copy of the library made the count,
  * the words in per-CPU memory stay allocated.

@@ -9,13 +9,16 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below, in their contexts. `outcome` is that of the attempt that was made. RK_NO_RSEQ may also
- * mean that the thread isn't registered yet.
+ * The ways out of the functions below. Each has the contexts of the function that calls it. `outcome` is the result of the
+ * attempt that was made. RK_NO_RSEQ possibly means only that the thread isn't registered yet.
  */
 RKI_API void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome);
 RKI_API void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome);
 
-/* One attempt at this CPU's array. Returns the object or an outcome. It doesn't call rki_leave() before RK_NO_RSEQ. */
+/*
+ * Tries once to take an object from this CPU's array. Returns the object or an outcome. If it returns RK_NO_RSEQ, it hasn't
+ * called rki_leave().
+ */
 static inline __attribute__((__unused__)) uintptr_t rki_cache_pop(struct rk_cache *base)
 {
 	uintptr_t token;

@@ -10,8 +10,9 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below, in their contexts. `outcome` is that of the attempt that was made. They repeat the
- * attempt, and in the end add to the overflow slot. Where there is no counter or group yet, they make it.
+ * The ways out of the functions below. Each has the contexts of the function that calls it. `outcome` is the result of the
+ * attempt that was made. A way out repeats the attempt, and if that fails, adds to the overflow slot. If there is no counter or
+ * group yet, the way out creates it.
  */
 RKI_API void rki_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome);
 RKI_API void rki_counter_static_add_slow(struct rk_counter_static *of, int64_t value);
@@ -24,7 +25,7 @@ RKI_INLINE void rk_counter_add(struct rk_counter *counter, int64_t value)
 #if INTPTR_MAX == INT64_MAX
 	enum rk_result outcome = rk_cpu_add(counter, value);
 #else
-	enum rk_result outcome = RK_NO_RSEQ; /* 64 bits are more than one store */
+	enum rk_result outcome = RK_NO_RSEQ; /* 64 bits take more than one store */
 #endif
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))

@@ -8,7 +8,10 @@
 
 RKI_BEGIN_DECLS
 
-/* The ways out of the functions below, in their contexts. `outcome` is that of the attempt that was made. */
+/*
+ * The ways out of the functions below. Each has the contexts of the function that calls it. `outcome` is the result of the
+ * attempt that was made.
+ */
 RKI_API void rki_freelist_push_slow(struct rk_freelist *list, struct rk_freelist_node *first,
 				   struct rk_freelist_node *last, enum rk_result outcome);
 RKI_API struct rk_freelist_node *rki_freelist_pop_slow(struct rk_freelist *list, enum rk_result outcome);
@@ -38,7 +41,7 @@ RKI_INLINE struct rk_freelist_node *rk_freelist_pop(struct rk_freelist *list)
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		return rki_freelist_pop_slow(list, outcome);
 	if (node == NULL)
-		__builtin_unreachable(); /* an empty list is another outcome; so a caller's test for NULL isn't needed here */
+		__builtin_unreachable(); /* an empty list has another outcome; so a caller's test for NULL is dropped here */
 	return (struct rk_freelist_node *)node;
 }
 

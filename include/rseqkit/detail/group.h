@@ -3,7 +3,7 @@
  * group.h - the add of counter groups and histograms (counter.h, histogram.h). Programs don't include it directly.
  *
  * A group has each counter twice in every slot, in two planes. One word of the group, `plane`, names the plane that adds go
- * to. The section of an add loads that word, so one store moves the adds of all CPUs to the other plane.
+ * to. The section of an add loads that word. So one store redirects the adds of all CPUs to the other plane.
  *
  *   reserve slot (index -2)         overflow slot, and the slot of each CPU
  *   +--------------+-----------+    +--------+-----------------+-----------------+
@@ -12,7 +12,7 @@
  *   +---------|----+-----------+    +--------+-----------------+-----------------+
  *             +-- its address in slot 0 ------> or ------------>
  *
- * The word is a gate (gate.h) that is never closed.
+ * The word `plane` is a gate (gate.h) that is never closed.
  */
 #ifndef RSEQKIT_DETAIL_GROUP_H
 #define RSEQKIT_DETAIL_GROUP_H
@@ -26,11 +26,11 @@
 
 struct rki_group_head {
 	intptr_t plane;           /* the address in slot 0 of the plane in use */
-	uint64_t turns;           /* odd while a reader turns from one plane to the other */
+	uint64_t turns;           /* odd while a reader switches from one plane to the other */
 	uint64_t late;            /* overflow adds that took longer than a turn */
-	struct rk_claim claim;    /* of readers */
+	struct rk_claim claim;    /* of the thread that reads the group */
 	uint32_t count;           /* counters */
-	uint8_t unfenced;         /* may the plane that isn't in use still be added to? */
+	uint8_t unfenced;         /* may sections still add to the plane that isn't in use? */
 	uint8_t baseline;         /* which of the two baselines is in use */
 	uint8_t bits;             /* of histograms: significant bits of a value */
 	uint8_t lzcnt;            /* of histograms, on x86-64: has the processor lzcnt? */
@@ -38,12 +38,13 @@ struct rki_group_head {
 		const char *const *names; /* of counters, or NULL */
 		uint64_t width;           /* of histograms: 1 << bits */
 	};
-	uint64_t above;           /* of histograms: the lowest value above all buckets, counted too; UINT64_MAX: none */
+	uint64_t above;           /* of histograms: the lowest value above all buckets; UINT64_MAX: none.
+				     Larger values count as this value */
 };
 
 RKI_BEGIN_DECLS
 
-/* One attempt to add to a counter of a group, by a section. */
+/* Tries once to add to a counter of a group, by a section. */
 static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *group, size_t which, int64_t value)
 {
 #if INTPTR_MAX == INT64_MAX
@@ -51,15 +52,16 @@ static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *gro
 			   value);
 #else
 	(void)group, (void)which, (void)value;
-	return RK_NO_RSEQ; /* 64 bits are more than one store */
+	return RK_NO_RSEQ; /* 64 bits take more than one store */
 #endif
 }
 
 /*
- * The position of the highest bit of a word that isn't 0. x86-64 has two instructions for that. AMD's processors have lzcnt
- * since 2007, and take eight times as long for bsr until Zen 4. The answer of CPUID when the histogram was created decides. A
- * test of the instruction itself would be wrong: a processor without lzcnt executes its bytes as bsr. A virtual machine that
- * hides lzcnt may be moved from such a processor to one that has it.
+ * Returns the position of the highest bit of a word that isn't 0. x86-64 has two instructions for this, lzcnt and bsr. AMD's
+ * processors have had lzcnt since 2007. Until Zen 4, their bsr takes eight times as long. The library asks CPUID for lzcnt when
+ * a histogram is created, and that answer decides. A test of the instruction itself would be wrong, because a processor without
+ * lzcnt executes its bytes as bsr. A virtual machine that hides lzcnt may later be moved from such a processor to one that has
+ * lzcnt.
  */
 static inline __attribute__((__unused__)) unsigned rki_histogram_top(const struct rki_group_head *head, uint64_t word)
 {

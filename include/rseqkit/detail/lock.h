@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lock.h - the inline functions of ../lock.h, their ways out, and what a CPU's lock is (src/structures/lock.h). */
+/* lock.h - the inline functions of ../lock.h, their ways out, and the structure of a CPU's lock (src/structures/lock.h). */
 #ifndef RSEQKIT_DETAIL_LOCK_H
 #define RSEQKIT_DETAIL_LOCK_H
 
@@ -7,27 +7,27 @@
 #include <rseqkit/detail/readers.h>
 #include <rseqkit/lock.h>
 
-/* A CPU's slot begins with this, and its data follows. Sections check the first two words. */
+/* A CPU's slot begins with this structure, and the CPU's data follows. Sections check the first two words. */
 struct rki_lock_slot {
 	intptr_t held;           /* number of the thread whose section took the lock; 0: none */
-	intptr_t closed;         /* not 0: sections leave the lock alone */
+	intptr_t closed;         /* not 0: no section takes the lock */
 	uint32_t waiting;        /* not 0: a thread waits to be woken */
-	uint32_t freed, emptied; /* futexes: of threads that want the lock, and of the one that has closed it */
+	uint32_t freed, emptied; /* futexes: of threads that want the lock, and of the thread that has closed it */
 	uint32_t reserved;
-	struct rk_claim claim; /* of the thread that has closed it */
+	struct rk_claim claim; /* held by the thread that has closed the lock */
 };
 
 RKI_BEGIN_DECLS
 
 /*
- * Where a thread's number is, in bytes from the thread pointer. No other thread ever gets that number, also after forks. The
- * number is 0 until the thread has one. The offset is constant from the library's constructor on, or from the first
- * rk_lock_create(), as rk_area_offset is. It is 0 where this copy has no static TLS, as with musl when the copy is loaded
- * late.
+ * Where a thread's number is, in bytes from the thread pointer. No other thread ever gets that number, not even after forks.
+ * Until the thread has a number, 0 is stored there. The library's constructor or the first rk_lock_create() sets the offset.
+ * From then on the offset is constant, like rk_area_offset. If this copy has no static TLS, the offset is 0, for example with
+ * musl if the copy is loaded late.
  */
 RKI_API const ptrdiff_t rki_number_offset;
 
-/* The calling thread's number, or 0: then the library's function has to find it. */
+/* Returns the calling thread's number, or 0. After 0, the way out has to find the number. */
 static inline __attribute__((__unused__)) intptr_t rki_lock_me(void)
 {
 	intptr_t me = 0;
@@ -43,8 +43,9 @@ static inline __attribute__((__unused__)) intptr_t rki_lock_me(void)
 }
 
 /*
- * Stores `who` into `held` of the CPU it runs on, if the lock there is neither held nor closed. Otherwise it returns
- * RK_UNEQUAL. *slot becomes that slot, or NULL unless that was done. Memory order: acquire, of both words.
+ * If the lock of the CPU that the thread runs on is neither held nor closed, stores `who` into the lock's `held`. Otherwise
+ * returns RK_UNEQUAL. If the store was done, *slot becomes the address of that CPU's slot, otherwise NULL. Memory order:
+ * acquire, for both words.
  */
 static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *base, intptr_t who, void **slot)
 {
@@ -71,7 +72,10 @@ static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *bas
 #endif
 }
 
-/* The ways out of the functions below, in their contexts. `outcome` is that of the attempt that was made. */
+/*
+ * The ways out of the functions below. Each has the contexts of the function that calls it. `outcome` is the result of the
+ * attempt that was made.
+ */
 RKI_API int rki_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, enum rk_result outcome);
 RKI_API int rki_lock_release_slow(void *data, int is_free);
 RKI_API int rki_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section,
@@ -81,7 +85,7 @@ RKI_API void rki_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwloc
 
 RKI_INLINE int rk_lock_here_for(struct rk_lock *lock, int64_t nanoseconds, void **data)
 {
-	void *slot, *slowly; /* so that the caller's variable may be in a register */
+	void *slot, *slowly; /* local, so that the caller's variable may be in a register */
 	enum rk_result outcome = RK_ABORTED;
 	intptr_t me = rki_lock_me();
 	int r;
@@ -125,7 +129,7 @@ RKI_INLINE int rk_lock_release(struct rk_lock *lock, void *data)
 
 RKI_INLINE int rk_rwlock_read_lock_for(struct rk_rwlock *lock, int64_t nanoseconds, struct rk_rwlock_section **section)
 {
-	struct rk_rwlock_section *slowly; /* so that the caller's variable may be in a register */
+	struct rk_rwlock_section *slowly; /* local, so that the caller's variable may be in a register */
 	void *counted;
 	enum rk_result outcome = rk_gate_enter(RKI_READERS_GATE_OF(lock), &counted);
 	int r;

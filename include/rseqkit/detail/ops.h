@@ -10,18 +10,18 @@ RKI_BEGIN_DECLS
 /*
  * The ways out of a section that found no valid index. All operations share them.
  *
- *   rki_leave()     registers the thread if it can: RK_ABORTED if the thread is registered now, otherwise RK_NO_RSEQ
- *   rki_leave_at()  in a registered thread: RK_ABORTED if it runs on that CPU by now, otherwise RK_WRONG_CPU. In a thread that
- *                   isn't registered: as rki_leave()
+ *   rki_leave()     registers the thread if it can. Returns RK_ABORTED if the thread is registered now, otherwise RK_NO_RSEQ
+ *   rki_leave_at()  in a registered thread, returns RK_ABORTED if the thread runs on `cpu` by now, otherwise RK_WRONG_CPU. In
+ *                   a thread that isn't registered, does the same as rki_leave()
  *
- * Context: as the operations.
+ * Context: that of the operations.
  */
 RKI_API enum rk_result rki_leave(void);
 RKI_API enum rk_result rki_leave_at(int cpu);
 
 /*
- * Tells the compiler that these two never return RK_DONE, which it can't know. Otherwise it keeps the outcome of an operation
- * that was done in a register, and tests it.
+ * Tells the compiler that rki_leave() and rki_leave_at() never return RK_DONE, which the compiler can't know. Otherwise, after
+ * an operation that was done, the compiler would still store the outcome in a register and test it.
  */
 static inline __attribute__((__unused__)) enum rk_result rki_not_done(enum rk_result outcome)
 {

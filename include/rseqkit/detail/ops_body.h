@@ -4,14 +4,14 @@
  * selects the slot. For bank.h, RK_OP_BANKS is defined: the slot's word names a bank, and operations work on a word of the
  * bank. No other file includes this one, so it has no include guard.
  *
- * Every operation consists of inputs, one RK_SECTION over the port's primitives, and ways out. The file ops.h says what each
- * operation does, and what they have in common.
+ * Every operation consists of inputs, one RK_SECTION that is made of the port's primitives, and ways out. The file ops.h says
+ * what each operation does, and what they have in common.
  */
 #if RK_OP_INDEX == RK_OP_INDEX_CPU
 #define RK_OP_KIND(verb) rk_cpu_##verb
 #define RK_OP_INLINE RKI_INLINE
 #define RK_OP_CPU_PARAM
-/* Checks before a section. If a check fails, this runs `before`, then returns the outcome. */
+/* The checks before a section. If a check fails, the macro runs `before`, and then returns the outcome. */
 #define RK_OP_CHECK(before) RK_OP_CHECK_AREA(before)
 #define RK_OP_INDEX_INPUTS RK_IN(base)
 #define RK_OP_INDEX_SLOT(to) RK_ASM_INDEX_CPU(to)
@@ -33,7 +33,7 @@
 #define RK_OP_KIND(verb) rk_at_##verb
 #define RK_OP_INLINE RKI_INLINE_ONLY
 #define RK_OP_CPU_PARAM , int cpu
-/* cpu_id of an unregistered thread is negative and would compare equal to a negative cpu. */
+/* The cpu_id of an unregistered thread is negative, and would be equal to a negative `cpu`. */
 #define RK_OP_CHECK(before)                                                                                            \
 	if (RKI_UNLIKELY(cpu < 0)) {                                                                                   \
 		before;                                                                                                \
@@ -196,7 +196,7 @@ RK_OP_INLINE enum rk_result RK_OP(copy_out_if_equal)
 	RK_OP_WAYS_OUT_IF_EQUAL
 }
 
-/* Operations that publish, relaxed and with release order. */
+/* The operations that publish data, with relaxed order and with release order. */
 #define RK_OP_PUBLISH(verb) RK_OP(verb)
 #define RK_OP_COMMIT_STORE RK_ASM_COMMIT_STORE
 #define RK_OP_COMMIT_HEAD RK_ASM_COMMIT_HEAD

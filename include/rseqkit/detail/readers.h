@@ -6,13 +6,19 @@
 #include <rseqkit/gate.h>
 #include <rseqkit/percpu.h>
 
-/* The gate's offset in the overflow slot; and the bit that is set in tokens of an item that was made where there was no fence. */
+/*
+ * The gate's offset in the overflow slot, in bytes. RKI_READERS_ATOMIC is a bit of tokens. It is set if no fence was available
+ * when the item was created, on machines other than x86.
+ */
 #define RKI_READERS_GATE 64
 #define RKI_READERS_ATOMIC 1
 
 #define RKI_READERS_GATE_OF(item) ((const intptr_t *)((uintptr_t)(item) - RK_STRIDE + RKI_READERS_GATE))
 
-/* Does a plain store come after all that precedes it? On other machines a reader leaves atomically if there was no fence. */
+/*
+ * Must a reader leave by an atomic instruction? On x86 never, because a plain store comes after all that precedes it. On other
+ * machines the reader must do so if no fence was available.
+ */
 #if defined(__x86_64__) || defined(__i386__)
 #define RKI_READERS_LEAVE_ATOMICALLY(token) 0
 #else

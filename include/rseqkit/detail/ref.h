@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ref.h - the inline functions of ../ref.h, their ways out, and what a reference count is. */
+/* ref.h - the inline functions of ../ref.h, their ways out, and the structure of a reference count. */
 #ifndef RSEQKIT_DETAIL_REF_H
 #define RSEQKIT_DETAIL_REF_H
 
@@ -7,15 +7,18 @@
 #include <rseqkit/ref.h>
 
 struct rk_ref {
-	intptr_t gate;  /* the word of CPU 0; 0: all threads use `count` */
-	uintptr_t count; /* the shared count: two for each reference, and 1 until the words are added */
+	intptr_t gate;   /* the address of CPU 0's word; if it is 0, all threads use `count` */
+	uintptr_t count; /* the shared count: 2 for each reference, plus 1 until the kill has added the CPUs' words */
 	void (*release)(struct rk_ref *ref);
-	void *words;    /* the word of CPU 0, or NULL */
+	void *words;    /* the address of CPU 0's word, or NULL */
 };
 
 RKI_BEGIN_DECLS
 
-/* The ways out of the functions below, in their contexts. `outcome` is that of the attempt that was made. */
+/*
+ * The ways out of the functions below. Each has the contexts of the function that calls it. `outcome` is the result of the
+ * attempt that was made.
+ */
 RKI_API void rki_ref_get_slow(struct rk_ref *ref, enum rk_result outcome);
 RKI_API void rki_ref_put_slow(struct rk_ref *ref, enum rk_result outcome);
 RKI_API int rki_ref_get_try_slow(struct rk_ref *ref, enum rk_result outcome, int live);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ring.h - the inline functions of ../ring.h, their ways out, and what they know of a ring and its reader. */
+/* ring.h - the inline functions of ../ring.h, their ways out, and the parts of a ring and its reader that they use. */
 #ifndef RSEQKIT_DETAIL_RING_H
 #define RSEQKIT_DETAIL_RING_H
 
@@ -10,10 +10,10 @@
 struct rk_ring_reader {
 	struct rk_ring *ring;
 	struct rk_log *log;
-	const struct rk_log *live; /* the same, unless this is a snapshot */
+	const struct rk_log *live; /* the same log; NULL if the reader has a snapshot, or no log yet */
 	int64_t position, head, released;
 	int64_t mask;
-	int64_t header, size, front; /* of records like the last one: first word, bytes, and bytes before the data */
+	int64_t header, size, front; /* of the last record: first word, bytes in the ring, and bytes before the data */
 	int cpu;
 	int state;
 };
@@ -22,10 +22,13 @@ struct rk_ring_reader {
 struct rk_ring_shared {
 	uint32_t waiting; /* odd while a reader waits; counts wake-ups */
 	uint32_t largest;
-	int64_t mask; /* of positions. If it were in the log, a section's stores would wait for one load more. */
+	int64_t mask; /* for positions. It isn't in the log: a section's stores would wait for one load more. */
 };
 
-/* The first word of a record: its length, and these bits. The length of padding is that of the whole padding, with this word. */
+/*
+ * The first word of a record: its length, and these bits. For padding, the length is that of the whole padding, this word
+ * included.
+ */
 #define RKI_RING_STAMPED ((int64_t)1 << 30)
 #define RKI_RING_PADDING ((int64_t)1 << 29)
 #define RKI_RING_LENGTH(header) ((size_t)(header) & 0x1fffffff)
@@ -33,15 +36,18 @@ struct rk_ring_shared {
 /* Bytes that a record takes in the ring. */
 #define RKI_RING_BYTES(length, stamped) (((length) + ((stamped) ? 23 : 15)) & ~(size_t)7)
 
-/* Where the tail of a CPU's ring is: after its struct rk_log, in no cache line that is fetched with the log. */
+/*
+ * The offset of the tail of a CPU's ring, in bytes. The tail is after the struct rk_log, in a cache line that isn't fetched
+ * together with the log.
+ */
 #define RKI_RING_TAIL 128
 
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below, in their contexts.
+ * The ways out of the functions below. Each has the contexts of the function that calls it. They are called in these cases:
  *
- *   rki_ring_write_slow()  the attempt to write a record wasn't done; `outcome` says why
+ *   rki_ring_write_slow()  the attempt to write a record failed; `outcome` says why
  *   rki_ring_wake()        a reader waits
  *   rki_ring_look()        the reader knows of no more records
  */
@@ -49,7 +55,7 @@ RKI_API int rki_ring_write_slow(struct rk_ring *ring, const void *data, size_t l
 RKI_API void rki_ring_wake(struct rk_ring *ring);
 RKI_API int rki_ring_look(struct rk_ring_reader *reader);
 
-/* One attempt to write a record. The caller has checked the length. */
+/* Tries once to write a record. The caller has checked the length. */
 static inline __attribute__((__unused__)) enum rk_result rki_ring_append(struct rk_ring *ring, const void *data,
 									       size_t length, int stamped)
 {
@@ -93,7 +99,7 @@ RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
 		__atomic_store_n((int64_t *)(void *)((char *)reader->log + RKI_RING_TAIL), reader->position, __ATOMIC_RELEASE);
 }
 
-/* Stores the layout of a record that isn't like the last one. Returns 0 for padding, which it skips. */
+/* Stores the layout of a record whose header differs from the last record's. Returns 1. For padding, skips it and returns 0. */
 static inline __attribute__((__unused__)) int rki_ring_learn(struct rk_ring_reader *reader, int64_t header)
 {
 	int is_stamped = (header & RKI_RING_STAMPED) != 0;
@@ -129,8 +135,8 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 		at = (const char *)reader->log + RK_LOG_DATA + (reader->position & reader->mask);
 		header = *(const int64_t *)(const void *)at;
 		/*
-		 * Records are often alike. This is a branch, not a computation, so that the next record's place needn't wait
-		 * for this header.
+		 * Consecutive records often have the same header. So this is a branch, not a computation: the processor
+		 * predicts the branch, and computes the next record's place before it has loaded this header.
 		 */
 		if (RKI_LIKELY(header == reader->header))
 			__asm__ __volatile__("");

@@ -2,9 +2,10 @@
 /*
  * vfork.h - the function that RK_VFORK() of ../vfork.h defines: in assembly on x86-64 and arm64, otherwise with fork().
  *
- * On x86-64 a child shares its parent's shadow stack, and on arm64 its guarded control stack, where there is one. So the child
- * jumps back and doesn't return: the parent's entry is still there when the parent runs again. With BTI on arm64 a jump must
- * end at a "bti j". Compilers put that instruction after each call of a function that returns twice.
+ * A vfork child shares its parent's shadow stack on x86-64, and its parent's guarded control stack on arm64, if the process has
+ * such a stack. If the child returned to the caller, it would remove the parent's entry from that stack. So the child jumps
+ * back instead, and the entry is still there when the parent runs again. With BTI on arm64 a jump must end at a "bti j".
+ * Compilers put that instruction after each call of a function that returns twice.
  */
 #ifndef RSEQKIT_DETAIL_VFORK_H
 #define RSEQKIT_DETAIL_VFORK_H
