@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * adopter.pml - a component that follows the public TLS protocol and two copies of the library share its area: the
- * component counts its users, and registers and unregisters by the count; each copy raises the count once, for the
- * thread's life.
+ * adopter.pml - a component that follows the public TLS protocol shares its area with two copies of the library. The component
+ * counts its users, and registers and unregisters by the count. Each copy raises the count once, for the thread's life.
  *
- * Claims: the component never unregisters the thread while an explicit user of ours has it; whoever of the component's
- * is told that it has the area finds it registered; nobody is refused; in the end the count is ours alone.
+ * Claims:
  *
- * The component doesn't know of brackets around vfork, so there are none here: it must not enter or leave inside one.
+ *   - The component never unregisters the thread while the library has an explicit user.
+ *   - A user of the component that entered finds the area registered.
+ *   - No registration is refused.
+ *   - At the end only the library's copies are in the count.
+ *
+ * The component doesn't know brackets around vfork, and must not enter or leave inside one. So this model has no brackets.
  */
 #define BLOCKS 2
 #define COUNTED
@@ -17,7 +20,7 @@
 
 byte theirs; /* ghost: the component's users */
 
-/* tests/neighbours/early.c, change(): signals blocked, then the count, then by the count the kernel. */
+/* tests/neighbours/early.c, change(): blocks signals, changes the count, and calls the kernel if the count demands that. */
 inline adopter_enters()
 {
 	blocked_before = blocked;
@@ -41,7 +44,7 @@ inline adopter_leaves()
 	:: adopters == 0 ->
 		rseq_unregister(A);
 		assert(r == OK);
-		/* Never while anybody uses the area. */
+		/* Never while the library has an explicit user. */
 		assert(held[0] == 0 && held[1] == 0)
 	:: else
 	fi;
@@ -76,7 +79,7 @@ active proctype thread() provided (level == 0)
 	:: adopter_leaves()
 	:: atomic { held[0] == 0 && held[1] == 0 && theirs == 0 ->
 		assert(block[0].users == 0 && block[1].users == 0);
-		/* Ours stay in it for life, one a copy; without them nobody has the area. */
+		/* The copies' counts stay for the thread's life, one for each copy. Without them the area isn't registered. */
 		assert(adopters == block[0].counted + block[1].counted);
 		assert(claims[A] == (adopters > 0) && claims[A] == (kernel[0] == A)); break }
 	od

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bank.pml - a CPU's bank (src/sync/bank.c, vector.c): two threads that add on that CPU, two owners elsewhere that
- * take its bank or run a vector on it, a scheduler that preempts and migrates the CPU's threads and takes the CPU
- * offline, fences that fail (FAILURES), and an owner that is no more from any step on, as in a child of another thread.
+ * bank.pml - a CPU's bank (src/sync/bank.c, vector.c). Two threads add on that CPU. Two remote owners take its bank or run a
+ * vector on it. A scheduler preempts and migrates the CPU's threads, and takes the CPU offline. Fences may fail (FAILURES). One
+ * owner may be gone after any step, as in a child that another thread forked.
  *
- * A signal handler over a thread that adds is, to it, what the other thread is: it runs instead, and aborts the section.
- * One over an owner is what the other owner is, refused as long as the claim is held.
+ * A signal handler over an adding thread acts like the other adding thread: it runs instead, and aborts the section. A handler
+ * over an owner acts like the other owner: it is refused as long as the claim is held.
  *
- * Claims: no add is lost, none counts twice; no bank has two users; a vector is done whole or not at all; nobody who
- * adds waits.
+ * Claims: no add is lost or counted twice. No bank has two users. A vector is done as a whole or not at all. An adding thread
+ * never waits.
  */
 #ifndef ADDS
-#define ADDS 1 /* of one thread, and of the other */
+#define ADDS 1 /* adds of one thread; OTHERS: of the other */
 #endif
 #ifndef OTHERS
 #define OTHERS 1
 #endif
 #ifndef TURNS
-#define TURNS 1 /* of the owner who stays */
+#define TURNS 1 /* turns of the owner that stays */
 #endif
 #define NOBODY 3
 #define NONE 3
@@ -28,16 +28,16 @@
 
 byte bank = 0;           /* the slot's word: the bank, and whether it is open */
 bool open = true;
-byte taken = NONE;       /* and what about it */
+byte taken = NONE;       /* the bank that an owner took, and in which state it is */
 byte why = NOT_TAKEN;
 byte claim = NOBODY;
-byte value[3];           /* of the banks */
+byte value[3];           /* the banks' values */
 byte overflow;
-byte drained;            /* ghost: by owners */
-byte added, by_vectors;  /* ghost: all there was */
-bool gone;               /* owner 0 */
-bool owned[6];           /* ghost: owner and bank */
-byte running = NOBODY;   /* on the CPU; NOBODY: idle, or offline */
+byte drained;            /* ghost: what owners read from banks */
+byte added, by_vectors;  /* ghost: all adds, of threads and of vectors */
+bool gone;               /* owner 0 is gone */
+bool owned[6];           /* ghost: the banks that each owner has */
+byte running = NOBODY;   /* the thread on the CPU; NOBODY: idle, or offline */
 bool inside[2], aborted[2];
 byte adders = 2;
 
@@ -68,7 +68,7 @@ again:
 			fi }
 #endif
 		if
-		:: at == NONE -> /* closed: its overflow way */
+		:: at == NONE -> /* closed: adds to the overflow slot */
 			atomic { running == me -> inside[me] = false; overflow++; added++; left--; at = 0 }
 		:: else ->
 			atomic { running == me ->
@@ -87,7 +87,7 @@ again:
 	atomic { running == me -> adders--; running = NOBODY }
 }
 
-/* The CPU's: whoever runs can be anyone's turn next, or nobody's. */
+/* The CPU's scheduler. At any time it may switch to either thread, or to none. */
 proctype scheduler()
 {
 	do
@@ -98,7 +98,7 @@ proctype scheduler()
 	od
 }
 
-/* Interrupts the CPU. `fine` says whether the kernel did. */
+/* Interrupts the CPU. `fine`: the kernel did it. */
 inline fence(fine)
 {
 	atomic {
@@ -121,7 +121,7 @@ inline own(b)
 	owned[3 * me + b] = true
 }
 
-/* Owner 0 is no more, here and now. */
+/* Owner 0 may be gone from here on. */
 inline may_end()
 {
 	if
@@ -140,7 +140,7 @@ inline dispose(b)
 inline take_bank()
 {
 	if
-	:: taken != NONE && !(open && bank == taken) -> /* taken before, and not done with */
+	:: taken != NONE && !(open && bank == taken) -> /* an earlier owner took it, and didn't finish */
 		fine = true;
 		if
 		:: why == PENDING -> fence(fine)
@@ -177,7 +177,7 @@ inline take_bank()
 		:: fine -> why = MINE; may_end(); dispose(at)
 		:: else
 		fi
-	:: else /* without a spare bank */
+	:: else /* there is no spare bank */
 	fi;
 	may_end();
 	if
@@ -218,7 +218,7 @@ inline run_vector()
 	fi
 }
 
-/* What was closed for a while by an owner who is no more. */
+/* Opens a bank again that an owner closed for a vector before it was gone. */
 inline mend()
 {
 #ifdef SEED_NOT_MENDED
@@ -272,7 +272,7 @@ refused:	atomic { spare = 0; at = 0; seen = 0; fine = false }
 ended:	skip
 }
 
-/* Banks that count: the slot's, and one that was taken and that nobody has disposed of. */
+/* The last assertion adds up two banks: the slot's, and one that was taken and not yet disposed of. */
 init {
 	atomic {
 		owned[1] = true;

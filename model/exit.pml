@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exit.pml - the end of a thread whose libc frees its memory while it still runs (musl): a destructor of each copy
- * undoes the registration, after which the thread takes the fallback. With MEMORY_STAYS, a libc whose memory outlives
- * the thread's last instruction (glibc): nothing is undone.
+ * exit.pml - the end of a thread whose libc frees its memory while it still runs (musl). A destructor of each copy undoes the
+ * registration; then the thread takes the fallback. With MEMORY_STAYS the memory outlives the thread's last instruction
+ * (glibc), and nothing is undone.
  *
- * Claims: the kernel never writes to an area whose memory is gone; before the end, what thread.pml claims.
+ * Claims: the kernel never writes to an area whose memory is gone. Before the thread's end the claims of thread.pml hold.
  *
- * The seeds are orders of the destructors that are wrong.
+ * The seeds are wrong orders of the destructor's steps, and a missing destructor.
  */
 #define BLOCKS 1
 #define EXITING
@@ -18,7 +18,7 @@
 
 bool memory_gone, thread_gone;
 
-/* A copy's destructor: the sticky flag first, so that no handler registers behind the unregistration. */
+/* A copy's destructor. It first sets the flag that stays set, so no handler registers after the unregistration. */
 inline destructor()
 {
 #ifndef SEED_FLAG_LATE
@@ -57,11 +57,11 @@ active proctype thread() provided (level == 0)
 	od;
 #if !defined(MEMORY_STAYS) && !defined(SEED_NO_DESTRUCTOR)
 	destructor();
-	/* Other destructors operate; the second copy's own finds nothing left to do. */
+	/* Other destructors use operations. The second copy's destructor finds nothing left to do. */
 	operation();
 	destructor();
 #endif
-	/* The libc blocks signals before it takes the memory away, and then runs on. */
+	/* The libc blocks signals before it frees the memory, and then still runs. */
 	blocked = true;
 	do
 	:: atomic { held[0] > 0 -> held[0]-- } b = 0; thread_unregister()
@@ -95,7 +95,7 @@ active proctype handler_over_handler() provided (level <= 2)
 	od
 }
 
-/* A preemption: the kernel writes to the area that is registered, at any time while the thread is there. */
+/* A preemption: the kernel writes to the registered area. This may happen at any time until the thread is gone. */
 active proctype preemption()
 {
 	do

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.pml - what the models share: one thread's registration as the kernel sees it, its area as user space sees it,
+ * kernel.pml - the common part of the models: one thread's registration as the kernel sees it, its area as user space sees it,
  * and signal handlers.
  *
- * An activation is the thread itself (level 0), a handler (1), or a handler that nests over a handler (2). Only the
- * topmost runs, and the ones below wait until it is through: a proctype's `provided` clause says so (level <= its
- * own). Between any two steps of the one below, a handler may come; steps within `atomic` are one instruction or one
- * system call.
+ * An activation is the thread itself (level 0), a handler (1), or a handler that nests over a handler (2). Only the topmost one
+ * runs. The ones below wait until it returns; the `provided` clauses of the proctypes say this (level <= its own). A handler
+ * may come between any two steps of the activation below. Steps within `atomic` are one instruction or one system call.
  */
 
 /* Areas: none, and the two that the models know. */
@@ -20,15 +19,15 @@
 #define EINVAL 2
 #define EAGAIN 3
 
-/* Whose registration and area: the thread's, or its vfork child's on the same TLS; meeting.pml has more threads. */
+/* The index of the registration: 0 for the thread, 1 for its vfork child on the same TLS. meeting.pml has two threads. */
 #ifndef SELF
 #define SELF child
 #define CLAIMS(area) claims[area]
 #endif
 
 byte level;     /* the activation that runs */
-bool blocked;   /* signals are */
-bit child;      /* a vfork child runs on this thread's TLS; the thread itself sleeps until it is gone */
+bool blocked;   /* signals are blocked */
+bit child;      /* a vfork child runs on this thread's TLS; the thread itself sleeps until the child is gone */
 byte kernel[2]; /* the area that is registered */
 bool claims[6]; /* the area's cpu_id isn't negative */
 bool closed;    /* A's cpu_id is the mark of a bracket */

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * library.pml - the slow path of src/thread/thread.c, and the bracket of src/thread/vfork.c, step by step; the comments quote the
- * code. Included after kernel.pml. The area is A, decided before: meeting.pml is about that.
+ * library.pml - the slow path of src/thread/thread.c, and the bracket of src/thread/vfork.c, step by step. The comments beside
+ * the steps quote the code. Included after kernel.pml. The area is A: the decision (meeting.pml) was made before.
  *
- * A model defines BLOCKS: 1 where all copies share a thread block (RK_WHERE_OWN), 2 where each of two copies has its
- * own (RK_WHERE_LIBC_SPARE, RK_WHERE_EARLY). NO_BRACKETS is for those that never vfork; COUNTED adds an early
- * adopter's count, STRANGER somebody who registers the area whatever it says, EXITING the end of a thread whose libc frees its memory while it still runs.
+ * A model defines BLOCKS and some of these:
  *
- * The ghosts are no part of the code: they say what callers rely on.
+ *   BLOCKS        1: all copies share a thread block (RK_WHERE_OWN); 2: two copies have one each (RK_WHERE_LIBC_SPARE,
+ *                 RK_WHERE_EARLY)
+ *   NO_BRACKETS   no vfork
+ *   COUNTED       an early adopter's count
+ *   STRANGER      a component that registers the area in any state
+ *   EXITING       the end of a thread whose libc frees its memory while it still runs
+ *
+ * Variables called ghosts aren't part of the code. They say what callers rely on.
  */
 
 typedef thread_block {
@@ -16,7 +21,7 @@ typedef thread_block {
 	bool restore;      /* RESTORE_REGISTRATION */
 	bool restore_mark; /* RESTORE_MARK */
 #ifdef SEED_CHILD_REASON_KEPT
-	bool kept;    /* a reason */
+	bool kept;    /* a reason is kept */
 #endif
 #ifdef COUNTED
 	bool counted;
@@ -28,7 +33,7 @@ typedef thread_block {
 
 thread_block block[BLOCKS];
 
-byte held[BLOCKS]; /* ghost: explicit users that were told 0, and haven't left */
+byte held[BLOCKS]; /* ghost: explicit users for which rk_thread_register() returned 0, and that haven't left */
 byte open;         /* ghost: brackets between the call of begin and the return of end */
 
 #ifdef COUNTED
@@ -49,7 +54,7 @@ byte adopters;     /* __rseq_refcount */
 #define LOCALS byte r, seen, look, b, actions; bool was, owed, owed_mark, broken
 #endif
 
-/* src/thread/thread.c, add() and replace(): a read, then one cmpxchg; again if a handler came between. */
+/* src/os/word.h, rk_word_replace(): a read, then one cmpxchg. The caller repeats both if a handler came between. */
 #ifdef SEED_COUNT_SPLIT
 #define REPLACE(word, new) word = new; break
 #else
@@ -62,22 +67,22 @@ inline register_area()
 #ifdef COUNTED
 #ifndef SEED_SIGNALS_OPEN
 	blocked_before = blocked;
-	blocked = true;                   /* rt_sigprocmask(SIG_BLOCK, &all, &saved) */
+	blocked = true;                   /* rk_kernel_block_signals(before) */
 #endif
 	if
-	:: !block[b].counted ->           /* if (!READ(rk_block.counted)) */
-		block[b].counted = true;  /* WRITE(rk_block.counted, 1) */
+	:: !block[b].counted ->           /* if (!READ(rk_block.state.counted)) */
+		block[b].counted = true;  /* WRITE(rk_block.state.counted, 1) */
 #ifndef SEED_COUNT_NOT_RAISED
-		adopters++                /* add(adopters, 1) */
+		adopters++                /* rk_word_add(adopters, 1) */
 #endif
 	:: else
 	fi;
 #endif
 	rseq_register(A);                 /* rk_sys_rseq(area, p->length, 0, RK_SIGNATURE) */
-	/* No thread is ever refused because of our own copies. */
+	/* Copies of this library never cause a refusal. */
 	assert(r == OK || r == EBUSY);
 #if defined(COUNTED) && !defined(SEED_SIGNALS_OPEN)
-	blocked = blocked_before          /* rt_sigprocmask(SIG_SETMASK, &saved) */
+	blocked = blocked_before          /* rk_kernel_set_signals(before, NULL) */
 #endif
 }
 
@@ -90,13 +95,13 @@ inline attach()
 #ifdef SEED_CHILD_REASON_KEPT
 		block[b].kept = true;
 #endif
-		r = EAGAIN                /* not kept */
+		r = EAGAIN                /* the reason isn't kept */
 #endif
 	:: else ->
 		register_area();
 #ifndef SEED_EBUSY_FAILS
 		if
-		:: r == EBUSY -> r = OK   /* if (r == -EBUSY) return 0 */
+		:: r == EBUSY -> r = OK   /* if (r == 0 || r == -EBUSY) return 0 */
 		:: else
 		fi
 #endif
@@ -109,7 +114,7 @@ inline attach()
 #define IS_DONE claims[A]
 #endif
 
-/* A bracket of whatever copy */
+/* The area has the mark of a bracket, which any copy may have opened. */
 #ifdef SEED_NOT_HEEDED
 #define IS_CLOSED false
 #else
@@ -126,11 +131,11 @@ inline attach()
 inline prepare()
 {
 	if
-	:: IS_DONE -> r = OK              /* if (is_registered(area)) return 0, unless owes_a_count(p): register_area() */
+	:: IS_DONE -> r = OK              /* owes_a_count(p): register_area(); if (rk_area_is_registered(area)) return 0 */
 	:: else ->
 		if
 #ifndef NO_BRACKETS
-		:: REFUSES -> r = EAGAIN  /* if (is_bracketed(state, area)) */
+		:: REFUSES -> r = EAGAIN  /* if (rk_is_bracketed(state, area)) */
 #endif
 #ifdef SEED_CHILD_REASON_KEPT
 		:: !REFUSES && block[b].kept -> r = EAGAIN
@@ -150,15 +155,15 @@ inline thread_register()
 	was = was && !block[b].exiting;
 #endif
 	prepare();
-	/* Nothing but a bracket or a vfork child is a reason to be refused. */
+	/* Only a bracket and a vfork child are reasons for a refusal. */
 	assert(r == OK || !was || ENDS_MEANWHILE);
 	if
 	:: r == OK ->
 		do
-		:: seen = block[b].users;                 /* users = READ(block->users) */
-		   REPLACE(block[b].users, seen + 1)      /* replace(&block->users, users, users + 1) */
+		:: seen = block[b].users;                 /* users = READ(state->users) */
+		   REPLACE(block[b].users, seen + 1)      /* rk_word_replace(&state->users, users, users + 1) */
 		od;
-		/* A user, from here on, of an area that was there outside brackets. */
+		/* From here on a user, if it began outside brackets and children. */
 		if
 		:: was -> held[b]++
 		:: else -> thread_unregister()
@@ -171,19 +176,19 @@ inline thread_register()
 inline thread_unregister()
 {
 	do
-	:: seen = block[b].users;                 /* users = READ(block->users) */
+	:: seen = block[b].users;                 /* users = READ(state->users) */
 	   assert(seen > 0);                      /* if (users == 0) return -EINVAL */
-	   REPLACE(block[b].users, seen - 1)      /* replace(&block->users, users, users - 1) */
+	   REPLACE(block[b].users, seen - 1)      /* rk_word_replace(&state->users, users, users - 1) */
 	od
 }
 
-/* include/rseqkit/detail/ops_body.h; src/thread/leave.c, rki_leave(): a section, which a signal aborts whole, or the slow
+/* include/rseqkit/detail/ops_body.h; src/thread/leave.c, rki_leave(): a section, which a signal aborts as a whole, or the slow
    path. */
 inline operation()
 {
 	do
 #ifdef STRANGER
-	:: claims[A] -> break             /* it may run unprotected in a child: what remains, see rseqkit/thread.h */
+	:: claims[A] -> break             /* in a child it may run unprotected: see rseqkit/thread.h */
 #else
 	:: atomic { claims[A] -> assert(kernel[child] == A); break }
 #endif
@@ -196,7 +201,10 @@ inline operation()
 	od
 }
 
-/* src/thread/vfork.c, close_area(). What it gives up for, a registration elsewhere or one that comes back, never comes here. */
+/*
+ * src/thread/vfork.c, close_area(). The code also gives up if the registration can't be undone (-ENOTSUP), or if it comes back
+ * each time (-EBUSY). Neither happens in the models.
+ */
 inline close_area()
 {
 	do
@@ -213,10 +221,10 @@ inline close_area()
 		if
 		:: r == OK -> block[b].restore = true
 #ifndef STRANGER
-		:: else                    /* a handler's bracket was faster; what a child leaves behind takes a stranger */
+		:: else                    /* a handler's bracket was faster; leftovers of a child need a stranger */
 #else
 		:: else ->
-			/* close_leftover(), with signals blocked */
+			/* close_leftover(), which blocks signals */
 			atomic {
 				if
 				:: kernel[child] == NONE && claims[A] -> claims[A] = false; closed = true
@@ -234,7 +242,7 @@ inline close_area()
 #else
 	   :: look == 0 ->
 #endif
-		/* exchange(area, cpu, mark) */
+		/* exchange_mark(area, cpu, mark) */
 		atomic { if :: !claims[A] && !closed -> closed = true :: else -> look = 3 fi };
 		if
 		:: look == 0 -> block[b].restore_mark = true; break
@@ -252,7 +260,7 @@ inline vfork_begin()
 	close_area()
 }
 
-/* src/thread/vfork.c, open_area() and repair() */
+/* src/thread/vfork.c, open_area() */
 inline open_area()
 {
 	if
@@ -260,7 +268,7 @@ inline open_area()
 		rseq_register(A);
 		assert(r == OK || r == EBUSY)
 	:: !owed && !broken && owed_mark ->
-		/* exchange(area, mark, RK_CPU_ID_UNINITIALIZED) */
+		/* exchange_mark(area, mark, RK_CPU_ID_UNINITIALIZED) */
 #ifndef STRANGER
 		atomic { if :: closed -> closed = false :: else fi }
 #else
@@ -307,7 +315,7 @@ inline vfork_end()
 		atomic { block[b].restore = false; block[b].restore_mark = false }; /* WRITE(state->restore, 0) */
 		block[b].vfork = 0;       /* WRITE(state->vfork, 0) */
 #ifndef SEED_NOT_SWEPT
-		/* owed |= READ(state->restore): what a handler in between had to close again */
+		/* owed |= READ(state->restore): a handler in between closed the area again */
 		atomic { owed = owed || block[b].restore; owed_mark = owed_mark || block[b].restore_mark };
 		atomic { block[b].restore = false; block[b].restore_mark = false };
 #endif
@@ -318,8 +326,8 @@ inline vfork_end()
 }
 
 /*
- * A program's bracket, whose child computes, by the copy that brackets or by the other. Who finds the thread
- * registered leaves it so.
+ * A program's bracket. Its child may use operations, by the copy that opened the bracket or by the other one. A bracket that
+ * found the thread registered leaves it registered.
  */
 inline bracket()
 {
@@ -335,7 +343,7 @@ inline bracket()
 	assert(!was || claims[A] || ENDS_MEANWHILE)
 }
 
-/* A child that operates; nobody vforks in it. */
+/* A vfork child that uses an operation. It doesn't vfork itself. */
 inline vfork_child()
 {
 	if
@@ -352,7 +360,7 @@ inline vfork_child()
 	fi
 }
 
-/* An explicit user at work finds the area registered, outside brackets. */
+/* Outside brackets an explicit user finds the area registered. */
 inline use()
 {
 	atomic {
@@ -361,7 +369,7 @@ inline use()
 	}
 }
 
-/* A user leaves; perhaps one that another activation became. */
+/* A user leaves. Another activation may have registered it. */
 inline leave()
 {
 	atomic { held[b] > 0 -> held[b]-- }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock.pml - a lock for each CPU (src/structures/lock.c): threads that lock that of the CPU they run on, by a section, and
- * threads that lock one of a CPU from elsewhere, with fences that fail, and limits of time (FAILURES).
+ * lock.pml - a lock for each CPU (src/structures/lock.c). Local threads lock the lock of their own CPU, by a section. Remote
+ * threads lock the lock of any CPU. With FAILURES fences may fail, and time limits may end.
  *
- * A thread's CPU is whichever it likes, whenever it begins a section. A signal handler that tries is one more thread. With
- * GIVES_UP whoever finds a lock taken may go away, now or when it has waited: to the overflow slot, or since the time is over.
+ * A thread may be on any CPU each time it begins a section. A signal handler that tries to lock is one more thread. With GIVES_UP
+ * a thread that finds a lock taken may give up, at once or after waiting: for the overflow slot, or because its time is over.
  *
- * Who unlocks stores and looks at a flag without a barrier in between, so the store may come after the look: `late` is such a
- * store, and a fence of all CPUs brings it about. Nobody looks again by itself, so a wake-up that is lost is a dead end.
+ * To unlock, a thread stores and then reads a flag, without a barrier in between. So the read may come before the store is
+ * visible. `late` is such a store; a fence on all CPUs makes it visible. A waiter doesn't check again by itself, so a lost
+ * wake-up is a dead end.
  *
- * Claims: each lock has one holder at most; nobody sleeps for ever.
+ * Claims: each lock has at most one holder. No thread sleeps for ever.
  */
 #define NOBODY 7
 #define NONE 2
@@ -24,20 +25,20 @@
 #endif
 #define THREADS (LOCALS + REMOTES)
 
-byte held[2];          /* by which thread, plus 1 */
-bool closed[2];        /* by a remote one */
+byte held[2];          /* the holder, a local thread, plus 1; 0: none */
+bool closed[2];        /* by a remote thread */
 byte claim[2] = NOBODY;
-bool waiting[2];       /* somebody may sleep until it is free */
-byte turn[2];          /* what they sleep on */
-byte asleep[2];        /* ghost: a bit for each thread, the kernel's list */
-bool wanted[2];        /* who has closed it may sleep until nobody holds it */
-byte emptied[2];
-bool wanting[2];       /* ghost: asleep, for it */
-byte late[THREADS] = NONE; /* whose end isn't seen yet */
-byte section[2] = NOBODY;  /* who is in one on that CPU */
+bool waiting[2];       /* local threads may sleep until the lock is free */
+byte turn[2];          /* the word that they sleep on */
+byte asleep[2];        /* ghost: the kernel's list of sleepers, a bit for each thread */
+bool wanted[2];        /* the remote thread that closed the lock may sleep until there is no holder */
+byte emptied[2];       /* the word that it sleeps on */
+bool wanting[2];       /* ghost: it sleeps */
+byte late[THREADS] = NONE; /* the lock that the thread unlocked, while other threads don't see that yet */
+byte section[2] = NOBODY;  /* the thread in a section on that CPU */
 byte holders[2];       /* ghost */
 
-/* What has happened for itself, happened before what it does next. */
+/* The thread's own unlock becomes visible before its next step. */
 inline catch_up()
 {
 	atomic {
@@ -67,7 +68,7 @@ inline fence_all()
 	}
 }
 
-/* Any of those who sleep. */
+/* Wakes any one of the sleepers. */
 inline wake_one(s)
 {
 	turn[s] = turn[s] + 1;
@@ -83,7 +84,7 @@ inline wake_one(s)
 	}
 }
 
-/* Who unlocks wakes both, if they are there: who wants it may be gone by then. */
+/* Unlocking wakes both kinds of sleepers, because the remote thread may have given up by then. */
 inline wake(s)
 {
 #if REMOTES > 0
@@ -122,7 +123,7 @@ inline fence_before_sleep()
 #endif
 }
 
-/* Sleeps until somebody wakes it, or returns where there is no need any more. */
+/* Sleeps until another thread wakes it. Returns at once if the lock is free now. */
 inline wait_until_free(s)
 {
 	seen = turn[s];
@@ -170,7 +171,7 @@ inline go_away()
 	waited = NONE
 }
 
-/* It had slept there, and has that one or not. */
+/* Ends the waiting of a thread that now holds s, or that goes on to wait for s. */
 inline stop_waiting(s)
 {
 	if
@@ -236,7 +237,7 @@ proctype here(byte me; byte rounds)
 		:: done && !busy ->
 			stop_waiting(c);
 			critical(c);
-			/* the store, and the look */
+			/* the store of the unlock, and the read of the flags */
 			late[me] = c;
 			if
 			:: catch_up()
@@ -284,7 +285,7 @@ proctype elsewhere(byte me; byte rounds)
 			if
 			:: true -> wait_until_empty(c)
 #ifdef FAILURES
-			:: true -> fine = false /* the time is over */
+			:: true -> fine = false /* the time limit is over */
 #endif
 			fi
 		:: else -> break

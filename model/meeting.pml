@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * meeting.pml - two copies of the library decide whose block is the area: src/thread/process.c and src/thread/rendezvous.c, step by
- * step, where the libc has no area. Copy 0's block is A, copy 1's is B. A thread and its handler use one copy each,
- * whichever; another thread uses both, in either order. A stranger may take the address at any time. With FAILURES,
- * memfd_create may fail any one time (descriptors run short, and come back).
+ * meeting.pml - two copies of the library decide whose block is the area, where the libc has none. The steps are those of
+ * src/thread/process.c and src/thread/rendezvous.c. Copy 0's block is A, copy 1's is B. A thread and its handler use one copy
+ * each, the same or another one. Another thread uses both, in either order. A stranger may map the page's address at any time.
+ * With FAILURES memfd_create may fail at any time, and succeed later, as if descriptors were short for a while.
  *
- * Claims: one area for all, whoever is first, and nobody is refused by the kernel because of the other copy; with a
- * stranger on the page, or failures, a copy may do without, but copies that agreed agree; a copy's decision never
- * changes. Memory is taken as sequentially consistent: the code stores the last word with release.
+ * Claims:
+ *
+ *   - Both copies use one area, in any order, and the kernel refuses no registration because of the other copy.
+ *   - With a stranger on the page, or with failures, a copy may work without rseq. Copies that have an area have the same one.
+ *   - A copy's decision never changes.
+ *
+ * The model's memory is sequentially consistent. The code stores the words by compare-and-swap, with acquire and release order.
  */
 #define SELF self
 #define CLAIMS(area) claims[3 * self + area]
 #include "kernel.pml"
 
-/* The word of the area: A or B, for that one's block, or none. */
+/* The word of the area: A or B for the block of that copy, or one of these. */
 #define UNDECIDED 0
 #define NOWHERE 4
 
 #define STRANGER 3
 
-/* The process-wide words of each copy; `facts` says that they are all there, and the offset is published. */
+/* The process-wide words of each copy. `facts`: all words are stored, and the offset is published. */
 byte area_word[2], offset[2];
 bool facts[2];
 
 byte running = 3; /* ghost */
-byte page;      /* whose offer, NONE if nothing is mapped: the memfd is complete before */
+byte page;      /* the copy or stranger that mapped the page, or NONE; the memfd is complete before it is mapped */
 #ifdef SEED_FILLED_LATER
 bool filled;
 #endif
@@ -45,12 +49,12 @@ inline read_page()
 	fi
 }
 
-/* src/thread/rendezvous.c, publish_offer(): memfd_create and write show nothing; the mmap that succeeds decides. */
+/* src/thread/rendezvous.c, publish_offer(): other copies don't see memfd_create and write. The first successful mmap decides. */
 inline publish()
 {
 	if
 #ifdef FAILURES
-	:: agreed = false                                      /* if (fd < 0) return fd */
+	:: agreed = false                                      /* if (fd < 0) return (int)fd */
 #endif
 	:: atomic {
 #ifdef SEED_MAP_REPLACES
@@ -80,7 +84,7 @@ inline rendezvous()
 #endif
 }
 
-/* src/thread/process.c, settle(): one compare and swap, and then whoever lost does as the winner. */
+/* src/thread/process.c, settle(): one compare-and-swap. A thread that comes second uses the first one's word. */
 inline settle()
 {
 	atomic {
@@ -119,7 +123,7 @@ inline process_get()
 		facts[c] = true;
 #endif
 		p_offset = (p_word == NOWHERE -> c + 1 : p_word);      /* rk_block_offset() */
-		/* SET_ONCE(...): what others may have read already doesn't change, so a second one sets the same. */
+		/* SET_ONCE(...): other threads may have read the offset, so a second store must store the same. */
 		atomic { assert(offset[c] == NONE || offset[c] == p_offset); offset[c] = p_offset };
 		facts[c] = true
 	fi
@@ -169,7 +173,7 @@ active proctype other_thread()
 	running--
 }
 
-/* With the others' ends before its own, its last word is about the end. */
+/* Maps the page, or not. It ends after all other processes, and then checks the claims about the end. */
 active proctype stranger()
 {
 	if

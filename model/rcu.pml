@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu.pml - read sections and grace periods (src/structures/rcu.c): readers who are counted by a section on either of two
- * CPUs, or in the overflow word, and uncounted anywhere; writers who replace what they read, wait for a grace period by
- * its number, and free what was there; fences that fail (FAILURES).
+ * rcu.pml - read sections and grace periods (src/structures/rcu.c). Readers are counted on entry, by a section on either of two
+ * CPUs or in the overflow word, and uncounted in any of these words. Writers replace the version, wait for a grace period by its
+ * number, and free the old version. Fences may fail (FAILURES).
  *
- * A reader is interrupted wherever it likes, and migrates between its two sections. A signal handler that reads is one
- * more reader: the one below it stands still, or is aborted.
+ * A reader may be interrupted at any step, and may migrate between its two sections. A signal handler that reads is one more
+ * reader. The reader below it stands still, or its section is aborted.
  *
- * Claims: nobody reads what was freed; no count is left; a writer only waits for readers that were there.
+ * Claims: no reader reads a freed version. No count is left. A writer waits only for readers that began before.
  */
 #ifndef READS
-#define READS 1 /* of the reader who stays */
+#define READS 1 /* read sections of reader 0 */
 #endif
 #ifndef TURNS
-#define TURNS 1 /* of the writer who stays */
+#define TURNS 1 /* turns of writer 0 */
 #endif
 #ifndef OTHERS
-#define OTHERS 1 /* turns of the other writer */
+#define OTHERS 1 /* turns of writer 1 */
 #endif
 #define OVERFLOW 2
 #define NOBODY 2
 
-byte phase = 0;          /* which words readers are counted in */
-short word[6];           /* of phase 0: two CPUs' and the overflow word; of phase 1 */
+byte phase = 0;          /* the phase in which readers are counted */
+short word[6];           /* the words of two CPUs and the overflow word for phase 0, then those for phase 1 */
 bool inside[2], aborted[2];
 byte claim = NOBODY;     /* of writers */
-byte started, done;      /* grace periods */
+byte started, done;      /* numbers of grace periods */
 bool unfenced;
 byte published = 0;      /* the version that readers find */
 byte next = 1;
@@ -56,7 +56,7 @@ inline enter()
 			:: else -> word[word_of]++; break
 			fi
 		}
-	:: true -> /* by the overflow way */
+	:: true -> /* in the overflow word */
 		at = phase;
 		atomic { word_of = at * 3 + OVERFLOW; word[word_of]++ }
 #ifdef SEED_NO_SECOND_LOOK
@@ -101,7 +101,7 @@ proctype reader(byte me)
 	od
 }
 
-/* `fine` says whether the kernel did. */
+/* A fence on all CPUs. `fine`: the kernel did it. */
 inline fence()
 {
 	atomic {
@@ -119,7 +119,7 @@ inline fence()
 	}
 }
 
-/* Does the next thing that a grace period needs. The caller holds the claim. */
+/* Does the next step of a grace period. The caller holds the claim. */
 inline step()
 {
 	if
@@ -139,7 +139,7 @@ inline step()
 		fi;
 		if
 		:: fine ->
-			/* In the worst order: who is uncounted in the first one may be counted still in the last. */
+			/* The worst order: a reader may be uncounted in the first word and still be counted in the last. */
 			sum = word[(1 - phase) * 3 + OVERFLOW];
 			sum = sum + word[(1 - phase) * 3];
 			sum = sum + word[(1 - phase) * 3 + 1];

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ref.pml - a reference count (src/structures/ref.c): in words of two CPUs, by sections, until it is killed, and in a
- * shared word. A user who has a reference takes another, and gives both back, on any CPU, by any way; another only
- * gives back what it has; a stranger has none, and tries; the owner kills the count, with fences that fail (FAILURES).
+ * ref.pml - a reference count (src/structures/ref.c). References are counted in words of two CPUs, by sections, until the count
+ * is killed, and in a shared word. One user has a reference, gets another one, and puts both, on any CPU, in either way. Another
+ * user only puts its reference. A stranger has no reference, and tries to get one. The owner kills the count. Its fences may
+ * fail (FAILURES).
  *
- * A user is interrupted wherever it likes. A signal handler that uses the count is one more user.
+ * A user may be interrupted at any step. A signal handler that uses the count is one more user.
  *
- * Claims: who has a reference finds the object there; it is released, once; who tries gets a reference or is told.
+ * Claims: the object is there as long as a user has a reference. It is released exactly once. A stranger gets a reference, or the
+ * attempt fails.
  */
 
 bool open = true;             /* the gate */
-short word[2];                /* of the CPUs */
-short count = 3;              /* of both users and the owner; means something when it isn't alive any more */
+short word[2];                /* the CPUs' words */
+short count = 3;              /* the shared word, with the users' and the owner's reference; exact once `alive` is false */
 bool alive = true;
 bool inside[3], aborted[3];
 byte released;                /* ghost */
@@ -29,7 +31,7 @@ inline drop()
 	}
 }
 
-/* Adds `by` in a section; `done` says whether. */
+/* Tries to add `by` in a section. `done`: it did. */
 inline section(by)
 {
 	do
@@ -119,7 +121,7 @@ proctype stranger(byte me)
 	fi
 }
 
-/* Behind a fence no section changes a word. */
+/* Kills the count. After the fence no section changes a word. */
 proctype owner()
 {
 	bool fine;
@@ -147,7 +149,7 @@ proctype owner()
 #endif
 		if
 		:: fine -> break
-		:: else /* called again */
+		:: else /* the owner calls rk_ref_kill() again */
 		fi
 	od;
 	sum = word[0];

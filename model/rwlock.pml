@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rwlock.pml - a reader-writer lock (src/structures/rwlock.c): readers who are counted by a section on either of two CPUs, or in
- * the overflow word, and uncounted anywhere; one of them reads in a section of its own (NESTED); writers who close the gate,
- * with fences that fail (FAILURES).
+ * rwlock.pml - a reader-writer lock (src/structures/rwlock.c). Readers are counted on entry, by a section on either of two CPUs
+ * or in the overflow word, and uncounted in any of these words. With NESTED one reader takes the lock again inside its read
+ * section. Writers close the gate. Their fences may fail (FAILURES).
  *
- * A reader is interrupted wherever it likes. A signal handler that reads is one more reader.
+ * A reader may be interrupted at any step. A signal handler that reads is one more reader.
  *
- * Claims: a writer is alone; no count is left; everybody comes to an end, though a reader waits for the phase and a writer for
- * readers.
+ * Claims: a writer is alone. No count is left. Every thread comes to its end, although readers wait for the phase, and writers
+ * for readers.
  */
 #define NOBODY 2
 
@@ -15,7 +15,7 @@ mtype = { IDLE, WAITING, CLOSING, IN };
 
 mtype phase = IDLE;
 bool open = true;           /* the gate */
-short word[2];              /* of the CPUs */
+short word[2];              /* the CPUs' words */
 short overflow;
 bool inside[2], aborted[2]; /* readers' sections */
 byte claim = NOBODY;        /* of writers */
@@ -57,7 +57,7 @@ inline enter()
 			}
 		:: else
 		fi
-	:: true -> /* by the overflow way */
+	:: true -> /* in the overflow word */
 #ifdef SEED_LOOKS_FIRST
 		found = LETS_IN;
 		atomic { overflow++ }
@@ -73,7 +73,7 @@ inline enter()
 #else
 			atomic { overflow-- }
 #endif
-			LETS_IN /* waits */
+			LETS_IN /* waits until readers are let in */
 		fi
 	od;
 	atomic {
@@ -153,7 +153,7 @@ proctype writer(byte me)
 		:: sum == 0 -> break
 		:: else ->
 			phase = WAITING;
-			word[0] + word[1] + overflow == 0 /* sleeps until the last one has told it, or looks again */
+			word[0] + word[1] + overflow == 0 /* sleeps until the last reader wakes it, or checks again */
 		fi
 	:: else -> break
 	od;

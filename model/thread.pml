@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread.pml - a thread, copies of the library that share a thread block (or, with BLOCKS=2, have one each), and
- * handlers that nest two deep: operations, explicit users, brackets around vfork children that compute.
+ * thread.pml - a thread, copies of the library that share a thread block (or, with BLOCKS=2, have one each), and handlers that
+ * nest two deep. They run operations, are explicit users, and open brackets around vfork children that use operations.
  *
- * With STRANGER somebody registers the thread at any moment, and a vfork child inside a bracket. Then operations in
- * the child aren't protected, but whatever was broken is whole when the outermost bracket has ended.
+ * With STRANGER another component registers the thread at any moment, also a vfork child inside a bracket. Then operations in
+ * the child aren't protected. But when the outermost bracket has ended, the registration is right again.
  *
- * Claims: an area that claims a CPU is registered, in the thread and in a vfork child; inside a bracket it isn't;
- * nobody is refused outside brackets and children; explicit users find the area registered until they leave; a
- * bracket leaves the thread as it was; in the end the counts are zero.
+ * Claims:
+ *
+ *   - An area that claims a CPU is registered, in the thread and in a vfork child. Inside a bracket it isn't registered.
+ *   - Outside brackets and children no registration is refused.
+ *   - An explicit user finds the area registered until it leaves.
+ *   - A bracket leaves the thread as it was. At the end the counts are zero.
  */
 #ifndef BLOCKS
 #define BLOCKS 1
 #endif
-/* Of the thread, and of the handler over it. */
+/* The number of actions of the thread, and of the handler over it. */
 #ifndef ACTIONS
 #define ACTIONS 2
 #endif
@@ -46,7 +49,7 @@ active proctype thread() provided (level == 0)
 	:: actions < ACTIONS -> actions++; act()
 	:: break
 	od;
-	/* What is held is given back; handlers may still come between. */
+	/* The thread gives up all uses. Handlers may still come between. */
 	do
 	:: atomic { held[0] > 0 -> b = 0; held[b]-- } thread_unregister()
 #if BLOCKS == 2

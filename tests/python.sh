@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# python.sh - Python without a detour: source it, and call `find_python FOLDER`.
+# python.sh - avoids slow wrappers of Python: source it, and call `find_python FOLDER`.
 #
-# Where python3 is a script that looks for the version to run, that takes ten times longer than Python's own start, and
-# tests start Python for each of many answers.
+# On some machines python3 is a script that looks for the version to run. That takes ten times longer than Python's own start, and
+# tests start Python very often.
 
 # Makes a folder with the real python3, and puts it in front of PATH.
 find_python() { # FOLDER

@@ -5,7 +5,7 @@ tap_failed=0
 tap_log=$(mktemp)
 trap 'rm -f "$tap_log"' EXIT
 
-# The command passes when it exits with 0; otherwise its output becomes the explanation.
+# The test passes if the command exits with 0. Otherwise the command's output is printed as the explanation.
 ok() {
 	tap_name=$1
 	shift
@@ -30,7 +30,7 @@ finish() {
 	[ "$tap_failed" -eq 0 ]
 }
 
-# Compilers that are here, of the C and C++ pair gcc g++ and clang clang++; says which is missing.
+# Calls a function with each installed pair of gcc g++ and clang clang++. Reports a missing pair as skipped.
 each_compiler() {
 	for tap_cc in gcc clang; do
 		case $tap_cc in gcc) tap_cxx=g++ ;; *) tap_cxx=clang++ ;; esac

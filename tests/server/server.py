@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of the example server share: a server that was started, its statistics, clients, and TAP.
+"""What the tests of the example server share: a running server, its statistics, clients, and TAP.
 
-A scrape is checked strictly, as text and as numbers: what can't be read, isn't monotone, or doesn't add up, fails.
+A scrape is checked strictly, as text and as numbers. It fails if it can't be read, isn't monotone, or doesn't add up.
 """
 import os
 import re
@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 
-PATIENCE = 60  # seconds; nothing is said to be slow before
+PATIENCE = 60  # seconds, after which a test fails because the server is too slow
 
 COMMENT = re.compile(r'# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (\S.*)')
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*"\})? '
@@ -32,7 +32,8 @@ def need(condition, *what):
 
 
 def tests_of(tests):
-    """Runs functions, all or those that are named, one TAP line for each by the first line of its comment; the exit status."""
+    """Runs all test functions, or those named in the arguments. Prints a TAP line for each, with the first line of its docstring
+    as the name. Returns the exit status."""
     failed = 0
     tests = [test for test in tests if test.__name__ in sys.argv[2:] or not sys.argv[2:]]
     for number, test in enumerate(tests, 1):
@@ -40,7 +41,7 @@ def tests_of(tests):
         try:
             skipped = test()
             print('ok', number, '-', name, '# SKIP ' + skipped if skipped else '', flush=True)
-        except Exception:  # whatever it is, it is this test's
+        except Exception:  # any exception fails this test only
             failed += 1
             print('not ok', number, '-', name)
             print('# ' + traceback.format_exc().rstrip().replace('\n', '\n# '), flush=True)
@@ -54,7 +55,7 @@ def is_kind(name, family, kind):
 
 
 def parse_metrics(text):
-    """The samples of a text in format 0.0.4, by name and labels as they are written."""
+    """The samples of a text in format 0.0.4 of Prometheus. The keys are the names with their labels, as written."""
     samples, kinds, helped, family = {}, {}, set(), None
     need(text.endswith('\n'), 'no newline at the end')
     for line in text[:-1].split('\n'):
@@ -89,7 +90,7 @@ def check_histogram(samples, name):
     need(len(buckets) > 10 and buckets == sorted(buckets), 'bounds are out of order', buckets)
     need([count for _, count in buckets] == sorted(count for _, count in buckets), 'not cumulative', buckets)
     need(buckets[-1] == (float('inf'), samples[name + '_count']), '_count is not that of +Inf')
-    # Each value is above the bound before its bucket's, and not above that.
+    # A value in a bucket is above the bucket before's bound, and not above its own.
     least = greatest = 0.0
     for (low, before), (high, count) in zip([(0.0, 0)] + buckets, buckets):
         least += low * (count - before)
@@ -98,7 +99,7 @@ def check_histogram(samples, name):
 
 
 def check(samples):
-    """What holds in every scrape, at one moment or not."""
+    """Checks what holds in every scrape, also in one that isn't of one moment."""
     check_histogram(samples, 'server_response_seconds')
     for name, value in samples.items():
         need(value >= 0 or name in ('server_requests_in_progress', 'server_connections_open'), name, value)
@@ -108,7 +109,7 @@ class Server:
     def __init__(self, file, *options, files=None):
         def limit_files():
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-        # What a sanitizer keeps of freed memory would be taken for the server's.
+        # A small quarantine: the freed memory that a sanitizer keeps would count as the server's memory.
         environment = dict(os.environ, ASAN_OPTIONS=os.environ.get('ASAN_OPTIONS', '') + ':quarantine_size_mb=1')
         self.process = subprocess.Popen([file, '--port', '0', *options], stdout=subprocess.PIPE, text=True,
                                         env=environment, preexec_fn=limit_files if files else None)
@@ -137,13 +138,13 @@ class Server:
         return client
 
     def get(self, path='/'):
-        """An answer by a connection of its own."""
+        """The answer to a request on a new connection."""
         with self.connect() as client:
             client.sendall(request(path, 'Connection: close'))
             return client.answer()
 
     def scrape(self):
-        """The statistics; None at the limit of connections."""
+        """The statistics, or None at the limit of connections."""
         status, fields, body = self.get('/metrics')
         if status == 503:
             return None
@@ -153,8 +154,8 @@ class Server:
         return samples
 
     def settle(self, every_byte=False):
-        """The statistics once no connection is open but the one that asks: nothing is lost. With `every_byte` clients have
-        read all that was sent to them."""
+        """Waits until only this scrape's connection is open, checks that nothing is lost, and returns the statistics. With
+        `every_byte` it also compares the bytes; then the clients must have read all that was sent to them."""
         end = time.monotonic() + PATIENCE
         samples = self.scrape()
         while not samples or samples['server_connections_open'] != 1 or samples['server_requests_in_progress'] != 1:
@@ -165,18 +166,18 @@ class Server:
              samples['server_requests_aborted_total'] + 1, 'requests are lost:', samples)
         need(sum_of(samples, 'server_responses_total') == samples['server_response_seconds_count'],
              'latencies are lost:', samples)
-        if every_byte: # the scrape's own answer came behind
+        if every_byte: # the scrape's own answer was sent after the counts were read
             need(samples['server_sent_bytes_total'] == sum(client.taken for client in self.clients[:-1]), 'bytes are lost')
             need(samples['server_received_bytes_total'] == sum(client.given for client in self.clients), 'bytes are lost')
         return samples
 
     def memory(self):
-        """Of the process, in bytes."""
+        """The resident memory of the process, in bytes."""
         with open(f'/proc/{self.process.pid}/statm', encoding='ascii') as file:
             return int(file.read().split()[1]) * os.sysconf('SC_PAGESIZE')
 
     def rests(self):
-        """Whether it comes to rest: half a second with hardly any CPU time."""
+        """Whether the server comes to rest: it uses hardly any CPU time for half a second."""
         for _ in range(12):
             before = self.cpu_time()
             time.sleep(0.5)
@@ -190,7 +191,7 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
     def terminate(self):
-        """By a signal: it ends with 0, and has lost nothing. What it reports."""
+        """Ends the server by SIGTERM, checks that it exits with 0 and has lost nothing, and returns its report."""
         self.process.send_signal(signal.SIGTERM)
         return self.ended()
 
@@ -236,7 +237,7 @@ class Client(socket.socket):
         return got
 
     def answer(self, head_only=False):
-        """Status, fields by names in lower case, and body of the next answer; None at the end of the input."""
+        """The status, the fields by their names in lower case, and the body of the next answer; None at the end of the input."""
         while b'\r\n\r\n' not in self.input:
             if not self.more():
                 need(self.input == b'', 'the answer ends in its head:', self.input[:200])
@@ -258,7 +259,7 @@ class Client(socket.socket):
         return int(match[1]), fields, all_of_it[:length]
 
     def is_closed(self):
-        """Waits for the end, with nothing before it."""
+        """Waits for the end of the connection. True if no input comes before it."""
         try:
             return self.input == b'' and self.more() == b''
         except ConnectionResetError:
@@ -273,7 +274,7 @@ class Client(socket.socket):
 
 
 def raise_files(number):
-    """Has this process open so many files; whether it may."""
+    """Raises this process's limit of open files to the highest allowed. Returns whether it is at least `number`."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most != resource.RLIM_INFINITY and most < number:
         return False

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""One boot of a guest, and what its console says of each program (init.c says how).
+"""Boots a guest, and reads the results of the programs from its console (init.c describes the format).
 
-A boot that dies before the first process has spoken is tried again, twice at most: emulators do that now and then. What
-happens after that is a result, and is never repeated. But for one thing: a kernel that dies of a breakpoint in its own code
-(EMULATORS_FAULT). It puts one there itself while it patches that code, and one CPU of an emulator may miss that it is gone.
+A boot that dies before the first process prints anything is tried again, twice at most, because emulators sometimes fail. After
+that everything is a result and is never repeated, with one exception: a kernel that dies of a breakpoint in its own code
+(EMULATORS_FAULT). The kernel sets such a breakpoint while it patches its code. A CPU of an emulator may miss its removal.
 """
 import copy
 import os
@@ -16,32 +16,32 @@ from dataclasses import dataclass, field
 
 from tables import Unavailable
 
-BOOT_SECONDS = 180    # for the first process to speak; a few are usual
-SILENCE_SECONDS = 90  # beyond what a program may take
+BOOT_SECONDS = 180    # until the first process prints anything; a few seconds are usual
+SILENCE_SECONDS = 90  # without output, in addition to the program's own limit
 POWER_OFF_SECONDS = 10
 ATTEMPTS = 3
 EMULATORS_FAULT = 'Oops: int3:'
 
-# `max,-cx16`: QEMU 7.2 now and then panics guests right after a cmpxchg16b. Real machines
-# have lzcnt, so here is none (`-abm`); zstd and the like take it for granted where there is bmi.
+# `-cx16`: with QEMU 7.2 guests sometimes panic right after a cmpxchg16b. `-abm`: real machines have lzcnt, so these guests
+# test without it. `-bmi1,-bmi2`: programs such as zstd assume that a machine with bmi has lzcnt.
 MACHINES = {
     'x86_64': ['qemu-system-x86_64', '-M', 'q35', '-cpu', 'max,-cx16,-abm,-bmi1,-bmi2', 'console=ttyS0'],
     'aarch64': ['qemu-system-aarch64', '-M', 'virt,gic-version=3', '-cpu', 'max,pauth-impdef=on', 'console=ttyAMA0'],
 }
-# All CPUs at once, as fast as they are; or in turns, and each instruction takes a nanosecond, also of the guest's clocks:
-# how long something takes there has nothing to do with the load here.
+# By default all CPUs run at once, at full speed. With `counted` they run in turns, and each instruction takes a nanosecond of the
+# guest's clocks. So times in the guest don't depend on the load of this machine.
 PACES = {'': ['-accel', 'tcg,thread=multi'], 'counted': ['-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off']}
 
 
 @dataclass
 class Booted:
-    kernel: str = None                        # its release
-    problem: str = None                       # None if the list was worked off
-    tail: list = field(default_factory=list)  # last lines, for a problem
+    kernel: str = None                        # the kernel's release
+    problem: str = None                       # None if the guest ran all programs
+    tail: list = field(default_factory=list)  # the last lines of output if there is a problem
 
 
 def need(row):
-    """Raises Unavailable where the row's machine can't be emulated."""
+    """Raises Unavailable if the row's machine can't be emulated here."""
     for program in (MACHINES[row.machine][0], 'cpio', 'readelf'):
         if shutil.which(program) is None:
             raise Unavailable(f'{program} is not installed')
@@ -55,7 +55,7 @@ def command_of(row, kernel, initramfs):
 
 
 class Console:
-    """The guest's console, a line at a time, all of it kept in a file."""
+    """The guest's console, read line by line. All output is also stored in a file."""
 
     def __init__(self, command, path):
         self.file = open(path, 'wb')
@@ -64,7 +64,7 @@ class Console:
         self.rest = b''
 
     def line(self, seconds):
-        """The next line; None at the end of the console, TimeoutError if there is none in time."""
+        """The next line, or None at the end of the console. Raises TimeoutError if no line comes in time."""
         deadline = time.monotonic() + seconds
         while b'\n' not in self.rest:
             left = deadline - time.monotonic()
@@ -79,7 +79,7 @@ class Console:
         return line.decode('utf-8', 'replace').strip('\r')
 
     def close(self, ended):
-        """Ends the emulator; one that has `ended` its work may still be powering off."""
+        """Ends the emulator. A guest that has `ended` its work may first power off."""
         try:
             self.process.wait(POWER_OFF_SECONDS if ended else 0)
         except subprocess.TimeoutExpired:
@@ -105,7 +105,7 @@ def wait_for_init(console):
 
 
 def follow(console, programs):
-    """Fills in what became of the programs. The problem that ended the guest early, or None, and its last lines."""
+    """Stores the results in `programs`. Returns the problem that ended the guest early, or None, and its last lines."""
     waiting, current, output = list(programs), None, []
     while True:
         try:
@@ -114,7 +114,7 @@ def follow(console, programs):
             return f'the guest said nothing any more{" during " + current.name if current else ""}', output[-20:]
         if line is None:
             return f'the guest ended{" during " + current.name if current else ""}', output[-20:]
-        # The end's line may be lost among the kernel's messages, and with it how the program ended.
+        # The line of the program's end may be lost among the kernel's messages. Then the result is unknown.
         if current and current.end is None and re.match(r'@guest (begin |done$)', line):
             return f'the guest never said how {current.name} ended', output[-20:]
         if found := re.match(r'@guest begin (.*)$', line):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What goes into a guest: which tests of which builds, the C library of the row, and the initramfs made of them.
+"""Makes the initramfs of a guest from tests of the builds and the row's C library.
 
-Programs keep the path that they have on the host, so that what `meson test` would run runs here with the same
-environment. Shared libraries come from the row's C library first, then from where the programs were linked.
+Programs keep their paths from the host, so the guest runs the same commands as `meson test`, with the same environment. A shared
+library comes from the row's C library if that has it, otherwise from the place where the program was linked.
 """
 import functools
 import importlib.machinery
@@ -16,25 +16,25 @@ from dataclasses import dataclass
 
 from tables import Selected, Unavailable
 
-# Per machine: Debian's name of it, its folder of libraries, and builds of scripts/check that have another name there.
+# For each machine: Debian's name, the folder of libraries, and the builds of scripts/check that have another name.
 MACHINES = {
     'x86_64': {'debian': 'amd64', 'triplet': 'x86_64-linux-gnu', 'builds': {}},
     'aarch64': {'debian': 'arm64', 'triplet': 'aarch64-linux-gnu', 'builds': {'gcc': 'arm64', 'own': 'arm64-own',
                                                                              'clang': 'arm64-clang'}},
 }
-# Emulated, programs take ten times as long, and some have many rounds; the stress lasts for the quotient.
+# Emulated programs take ten times as long, and some have many rounds. Stress tests last for the quotient of the two.
 SLOWNESS = 50
 STRESS_MS = 150000
-# What the tool looks for in the build tree that it is in: for any command, and for `bench`.
+# Files that the tool looks for in its build tree: for any command, and for `bench`.
 TOOL_FINDS = ('src/librseqkit-preload.so', 'src/librseqkit-slices.so')
 BENCH_FINDS = ('bench/rseqkit-bench-pie', 'bench/rseqkit-bench-nopie')
 INIT = 'tests/system/init'
-# The build that has it.
+# The build that has INIT.
 GCC = Selected('', 'gcc', '', '', '', '')
 
 
 def load_script(path):
-    """One of the project's Python scripts as a module."""
+    """Loads one of the project's Python scripts as a module."""
     loader = importlib.machinery.SourceFileLoader(os.path.basename(path), path)
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
     loader.exec_module(module)
@@ -43,23 +43,23 @@ def load_script(path):
 
 @dataclass
 class Program:
-    """One test in a guest, and afterwards what became of it."""
+    """One test in a guest, and later its result."""
     name: str
     arguments: list
     environment: dict
     seconds_allowed: int
     unplug: bool
-    files: set                  # that it needs besides what it is linked with
-    end: tuple = None           # ('exit' | 'signal' | 'timeout', number), None if it wasn't reached
+    files: set                  # files that it needs in addition to its libraries
+    end: tuple = None           # ('exit' | 'signal' | 'timeout', number); None if the guest ended before
     output: str = ''
     seconds: float = 0
     unplugged: int = None
-    tainted: int = None         # bits that the kernel set meanwhile if it complained of itself
-    case: object = None         # of the matrix, which judges what it says
+    tainted: int = None         # taint bits that the kernel set while the program ran
+    case: object = None         # the case of the matrix that judges the output
 
 
 class Packages:
-    """What is fetched for a row: its kernel and its C library, unpacked."""
+    """The packages of a row, fetched and unpacked: its kernel and its C library."""
 
     def __init__(self, source, build, row):
         self.source, self.build, self.row = source, build, row
@@ -78,7 +78,7 @@ class Packages:
         return os.path.join(folder, 'root'), result.stdout.split()
 
     def built(self, script, *words):
-        """The path of what a script of the project builds."""
+        """The path of the file that a script of the project builds."""
         result = subprocess.run([os.path.join(self.source, script), *words,
                                  os.path.join(self.build, 'packages', 'built')], capture_output=True, text=True)
         if result.returncode == 77:
@@ -112,7 +112,7 @@ class Packages:
 
 @functools.cache
 def read_elf(path):
-    """(interpreter or None, names of needed libraries, folders to look into first) of a program or library."""
+    """(interpreter or None, names of needed libraries, folders to search first) of a program or library."""
     text = subprocess.run(['readelf', '-ld', '--wide', path], capture_output=True, text=True).stdout
     interpreter = re.search(r'program interpreter: (\S+)\]', text)
     folders = re.search(r'\(RU?N?PATH\).*\[(.*)\]', text)
@@ -123,7 +123,7 @@ def read_elf(path):
 
 @functools.cache
 def tests_of(folder):
-    """What meson would run in a build: (SUITE/NAME, test), and the files of each of its targets."""
+    """The tests that meson would run in a build, as (SUITE/NAME, test), and the files of each target."""
     def introspect(what):
         return json.loads(subprocess.run(['meson', 'introspect', what, folder], capture_output=True, check=True).stdout)
     files = {target['id']: target['filename'] for target in introspect('--targets')}
@@ -132,13 +132,13 @@ def tests_of(folder):
 
 
 def in_build(words, folder):
-    """Words of a command, those that name a file which the build makes by its path."""
+    """The words of a command. A word that names a file of the build is replaced by its path."""
     made = {path for paths in tests_of(folder)[1].values() for path in paths}
     return [os.path.join(folder, word) if os.path.join(folder, word) in made else word for word in words]
 
 
 def folder_of(line, build, packages):
-    """The build that a line of the selection is about."""
+    """The folder of the build that a line of the selection names."""
     name = packages.machine['builds'].get(line.build, line.build)
     folder = os.path.realpath(os.path.join(build, 'check', name))
     if not os.path.exists(os.path.join(folder, 'build.ninja')):
@@ -150,7 +150,7 @@ def selected(line, folder):
     """The build's tests that a line names."""
     tests, _ = tests_of(folder)
     names = matching(line.tests, [name for name, _ in tests], line.build)
-    chosen = {id(test): (name, test) for name, test in reversed(tests) if name in names} # one may be in several suites
+    chosen = {id(test): (name, test) for name, test in reversed(tests) if name in names} # a test may be in several suites
     return list(reversed(chosen.values()))
 
 
@@ -165,7 +165,7 @@ def made_for(line, folder):
 
 
 def make(folder, paths):
-    """Has the build make these files, and no others."""
+    """Builds these files, and no others."""
     done = subprocess.run(['ninja', '-C', folder, *(os.path.relpath(path, folder) for path in sorted(paths))],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
@@ -173,7 +173,7 @@ def make(folder, paths):
 
 
 def command_of_tool(line, folder):
-    """A command of the tool, with what it finds in its build tree, and what it may run there."""
+    """A command of the tool, with the files that it finds or runs in its build tree."""
     words = in_build(line.tests.split()[1:], folder)
     beside = in_build(TOOL_FINDS + (BENCH_FINDS if ' bench ' in line.tests else ()), folder)
     return Program(line.tests, [os.path.join(folder, 'tool', 'rseqkit'), *words], {}, int(line.seconds), False,
@@ -186,8 +186,8 @@ def built_for(test, files):
 
 def programs_of(name, test, files, folder, line):
     """
-    The program behind a test that runs one by tests/tap, or cases of the matrix, which are judged here. Other scripts
-    need more than a guest has.
+    The program that a test runs by tests/tap, or the cases of the matrix, which this script judges. Other scripts need more
+    than a guest has.
     """
     command = test['cmd']
     if os.path.basename(command[0]) == 'matrix':
@@ -209,7 +209,7 @@ def program_of_case(case, name, test, files, line):
 
 
 def alternatives(pattern):
-    """The patterns that one with groups stands for; groups don't nest."""
+    """The patterns that a pattern with groups stands for. Groups don't nest."""
     if not (group := re.search(r'(?<!\\)\(([^()]*)\)', pattern)):
         return [pattern]
     return [whole for word in group[1].split('|')
@@ -217,7 +217,7 @@ def alternatives(pattern):
 
 
 def matching(pattern, names, build):
-    """Those of the names that match, in their order; one at least for each alternative."""
+    """The names that match, in their order. Each alternative of the pattern must match at least one."""
     found = set()
     for alternative in alternatives(pattern):
         matches = {name for name in names if re.fullmatch(alternative, name)}
@@ -244,7 +244,7 @@ def select(row, selection, build, packages):
             path = os.path.join(os.path.dirname(kernel), f'{line.tests}-{kernel.rsplit("-", 1)[1]}')
             programs.append(Program(line.tests, [path], {}, int(line.seconds), False, set()))
             continue
-        if is_script[line.build]: # which builds the program
+        if is_script[line.build]: # the script builds the program
             words = line.tests.split()
             programs.append(Program(line.tests, [packages.built(line.build, '--program', words[0]), *words[1:]],
                                     dict(word.split('=', 1) for word in line.environment.split()), int(line.seconds),
@@ -264,7 +264,7 @@ def select(row, selection, build, packages):
 
 
 def place(path, root, target=None):
-    """Copies a file to the place in the guest that it has on the host, or to another one."""
+    """Copies a file to the same path in the guest as on the host, or to `target`."""
     target = os.path.join(root, (target or path).lstrip('/'))
     if not os.path.exists(target):
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -272,7 +272,7 @@ def place(path, root, target=None):
 
 
 def place_linked(path, root, packages, target=None):
-    """Places a program or library with all that it needs: the project's own libraries where they are on the host."""
+    """Copies a program or library with all libraries that it needs. The project's own libraries keep their paths."""
     if os.path.exists(os.path.join(root, (target or path).lstrip('/'))):
         return
     place(path, root, target)
@@ -288,7 +288,7 @@ def place_linked(path, root, packages, target=None):
 
 
 def pack(folder, build, programs, packages):
-    """Makes the initramfs; its path."""
+    """Makes the initramfs, and returns its path."""
     root = os.path.join(folder, 'root')
     for link in ('lib', 'lib64'):
         os.makedirs(os.path.join(root, 'usr', link))
@@ -299,10 +299,10 @@ def pack(folder, build, programs, packages):
         for path in files:
             if os.path.isfile(path):
                 place_linked(path, root, packages)
-    # Whatever ends a thread early loads it.
+    # pthread_exit() and pthread_cancel() load this library.
     place_linked(os.path.realpath(packages.library('libgcc_s.so.1')), root, packages,
                  f'/usr/lib/{packages.triplet}/libgcc_s.so.1')
-    # For system() and who looks for a program to run.
+    # For system(), and for tests that need some program to run.
     place(next(path for path in (os.path.join(packages.libc_root, where) for where in ('bin/busybox', 'usr/bin/busybox'))
                if os.path.exists(path)), root, '/bin/busybox')
     for name in ('sh', 'true', 'wc'):

@@ -4,10 +4,10 @@
 usage: run BUILD-DIR [ROW... | quick | normal | all]     rows as in the file `rows`; without one, the normal and quick ones
        run --guest ROW FOLDER BUILD-DIR TEST...          only these tests, of the build in FOLDER
 
-BUILD-DIR/check has builds as scripts/check configures them; what the rows run is built here. BUILD-DIR/packages is for
-what is fetched, BUILD-DIR/system/ROW for each row: its initramfs, its console, and a test log like meson's;
-BUILD-DIR/system/logs names those of the last run, for scripts/summary. Ends with a table and the line "N passed, N
-failed, N skipped". Exit status: 0 if nothing failed, 1 if something did, 2 wrong usage, 3 if a machine never came up.
+BUILD-DIR/check has the builds that scripts/check configured; this script builds the programs of the rows. BUILD-DIR/packages has
+the fetched packages. BUILD-DIR/system/ROW has a row's initramfs, its console, and a test log like meson's. BUILD-DIR/system/logs
+names the logs of the last run, for scripts/summary. The output ends with a table and the line "N passed, N failed, N skipped".
+Exit status: 0 if nothing failed, 1 if a test failed, 2 for wrong usage, 3 if a machine never came up.
 """
 import fcntl
 import json
@@ -24,7 +24,7 @@ import guest
 import image
 from tables import read_table, Row, Selected, Unavailable
 
-# Whose output is held against what is known, with the options of that comparison.
+# Commands whose output is compared with the known facts of the row, with the options for the comparison.
 DOCTOR = 'rseqkit doctor --json'
 DOCTORS = {DOCTOR: [], **{f'rseqkit exec {option} -- tool/{DOCTOR}': [option] for option in ('--full-size', '--ktls')}}
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -36,7 +36,7 @@ def load_summary():
 
 
 def compared(job, program):
-    """What the doctor said, held against what is known of the row, as TAP."""
+    """Compares doctor's output with the known facts of the row. The result is TAP."""
     options = DOCTORS[program.name]
     path = os.path.join(job.folder, f'doctor{"".join(options)}.json')
     start = program.output.find('{')
@@ -47,21 +47,21 @@ def compared(job, program):
 
 
 def mended(output):
-    """cmocka's TAP as scripts/summary reads it."""
+    """cmocka's TAP, corrected for scripts/summary."""
     return subprocess.run([os.path.join(SOURCE, 'tests', 'tap'), 'cat'], input=output, capture_output=True, text=True,
                           check=True).stdout
 
 
 def keeps_plan(output):
-    """Is there a line for every test that was announced, and one at all? A program that ends early may exit with 0."""
+    """True if there is a line for every announced test, and at least one. A program that ends early may exit with 0."""
     announced = sum(map(int, re.findall(r'^1\.\.(\d+)', output, re.MULTILINE)))
     return announced > 0 and announced == len(re.findall(r'^(?:not )?ok\b', output, re.MULTILINE))
 
 
 def entry(job, program):
     """
-    One test of the log. A command of the tool is one result, by its exit status; a test's TAP is to be whole, also of
-    one that the tool runs.
+    One test of the log. A command of the tool is one result, by its exit status. A test's TAP must be complete, also that of a
+    test that the tool runs.
     """
     end, number = program.end
     output, good = program.output, end == 'exit' and number == 0
@@ -90,7 +90,7 @@ def entry(job, program):
 
 @dataclass
 class Job:
-    """A row that is ready to boot, or the reason why it can't be."""
+    """A row that is ready to boot, or the reason why it can't boot."""
     row: Row
     folder: str
     kernel: str = None
@@ -149,7 +149,7 @@ def write_log(job, entries):
 
 
 def said_by_doctor(job):
-    """C library and mode: what registrations are, and in brackets what those of full size would be."""
+    """The C library and the mode of registrations. In brackets the mode of registrations of full size, if it differs."""
     try:
         with open(os.path.join(job.folder, 'doctor.json'), encoding='utf-8') as file:
             said = json.load(file)
@@ -182,7 +182,7 @@ def choose(rows, names):
 
 
 def lock(build):
-    """Waits until no other run works in these folders. Holds as long as the file that it returns is open."""
+    """Waits until no other run uses these folders. The lock is held as long as the returned file is open."""
     os.makedirs(os.path.join(build, 'system'), exist_ok=True)
     file = open(os.path.join(build, 'system', 'lock'), 'w', encoding='utf-8')
     try:
@@ -194,8 +194,8 @@ def lock(build):
 
 
 def run_rows(rows, selection, build, summary):
-    """Boots the rows, and adds up what they say; the exit status."""
-    # Emulation of one guest keeps about one processor busy. What is fetched is shared, so that comes first.
+    """Boots the rows, and adds up their results. Returns the exit status."""
+    # The emulation of one guest keeps about one processor busy. Rows share fetched packages, so all rows are prepared first.
     jobs = [prepare(row, selection, build) for row in rows]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(execute, jobs))
@@ -223,7 +223,7 @@ def main(arguments):
     if arguments[0] == '--guest':
         _, name, folder, build, *tests = arguments
         rows = choose(rows, [name])
-        # A line each: one that isn't there must not hide among the others.
+        # A line for each test, so a test that doesn't exist is noticed.
         group, folder = rows[0].programs.split()[0], os.path.realpath(folder)
         selection = [Selected(group, folder, f'[a-z]+/{re.escape(test)}', '120', 'plug', '') for test in tests]
     else:

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""The tables of the system test: a line per entry, fields between bars that stand alone, and what one entry is."""
+"""Reads the tables of the system test. Each line is an entry; fields are separated by bars with blanks around them."""
 import re
 from dataclasses import dataclass, fields
 
 
 class Unavailable(Exception):
-    """Something that a row needs can't be had here: the row is skipped, for this reason."""
+    """Something that a row needs isn't available here. The row is skipped for this reason."""
 
 
 @dataclass
 class Row:
     name: str
     when: str       # quick, normal, asked
-    machine: str    # as guest.MACHINES names it; behind a comma a pace of guest.PACES
+    machine: str    # a name of guest.MACHINES; after a comma a pace of guest.PACES
     kernel: str     # "SUITE PATTERN", or the script that builds it
     libc: str       # Debian suite
-    cpus: str       # as QEMU's -smp takes them
-    arguments: str  # of the kernel
+    cpus: str       # the argument of QEMU's -smp
+    arguments: str  # arguments of the kernel
     programs: str   # names of groups in the selection
 
     def __post_init__(self):
@@ -26,10 +26,10 @@ class Row:
 @dataclass
 class Selected:
     programs: str
-    build: str        # of scripts/check, or its path
+    build: str        # a build of scripts/check, kernel, or the path of a script
     tests: str        # a regular expression for SUITE/NAME
     seconds: str
-    cpus: str         # plug, or unplug: CPUs are taken away and brought back meanwhile
+    cpus: str         # plug; or unplug: CPUs are taken away and brought back while the test runs
     environment: str
 
 
