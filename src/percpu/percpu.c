@@ -2,26 +2,28 @@
 /*
  * percpu.c - pools of per-CPU items over ranges of address space (percpu_range.c; the picture is in rseqkit/percpu.h).
  *
- * The invariant: there is no lock. Everything that pools share changes by one atomic instruction at a time, and every state in
- * between is valid. So a thread may end, or a child be forked, anywhere in here, also by a signal handler, and where no handlers
- * of fork run. No thread ever waits. Only the item or range that was about to be created or freed is lost.
+ * The invariant: there is no lock. Data that threads share changes by one atomic instruction at a time, and every state in
+ * between is valid. So a thread may end at any instruction of this file. A child may be forked at any instruction, also by a
+ * signal handler, and also by a fork that runs no handlers. Then only the item or range that was about to be created or freed is
+ * lost. No thread ever waits.
  *
  *   taken   used         the item
  *     0      0           may be handed out
- *     1      0           in transit: a thread prepares it, or fills it as it is freed; or it failed its poison check
- *     1      1           handed out
+ *     1      0           is in transit: a thread prepares it, or poisons it to free it; or its poison check failed
+ *     1      1           is handed out
  *
- * A thread that sets `taken` has the item to itself. A thread that clears `used` frees it, so two frees of one item at a time
- * are found. A range is complete before one compare-and-swap puts it into the table; a thread that loses that race unmaps its own
- * range. The counts of vacant items, and the places to look first, are hints.
+ * Only the thread that set `taken` accesses the item. Only the thread that cleared `used` frees the item. So if two threads free
+ * an item at the same time, one of them gets an error. A range is complete before a compare-and-swap puts it into the table. If
+ * the compare-and-swap fails, the thread unmaps its own range. The counts of vacant items are hints, and so are `first` and
+ * `hint`, where a search begins.
  *
- * Asynchronous cancellation loses the item that was in transit, and nothing else. Nothing here is a cancellation point.
+ * If a thread is cancelled asynchronously, only the item that it had in transit is lost. This file has no cancellation point.
  *
  * Why no lock:
  *   a lock that fork handlers hold        _Fork(), clone() and forks in vfork children run no handlers; a fork in a signal
- *                                         handler would have to know how far the interrupted code is with the lock
+ *                                         handler would have to know whether the interrupted code has the lock
  *   the same, and signals blocked         two system calls for each item, and _Fork() still copies a taken lock
- *   a lock with its owner's process       what it guards may be half done in the child
+ *   a lock that names its owner's process the data that the lock guards may be half done in the child
  *   a robust mutex                        the kernel releases it when its owner ends; a child has no owner that ends
  */
 #define _GNU_SOURCE
@@ -40,8 +42,8 @@
 #include "thread/process.h"
 
 #define ALIGNMENT_MAX 4096
-#define MANY_PAGES 4 /* with so many, dropping them is faster than comparing */
-#define TRIES_MAX 100 /* without memory for another range */
+#define MANY_PAGES 4 /* if an item has so many, dropping them is faster than comparing */
+#define TRIES_MAX 100 /* attempts without memory for another range */
 #define FLAGS (RK_PERCPU_DEBUG | RK_PERCPU_CLOSABLE | RK_PERCPU_EMPTY_IN_CHILDREN)
 
 static size_t pool_size(const struct rk_percpu *pool)
@@ -82,7 +84,7 @@ static const char *lay_out_pool(struct rk_percpu *pool, const struct rk_percpu_o
 	}
 	if (pool->slot_size > RK_STRIDE)
 		return "item_size is too large for RK_PERCPU_CLOSABLE, which takes two banks";
-	/* AddressSanitizer has one byte for eight bytes of memory. Two items must not share it. */
+	/* AddressSanitizer has one byte of its own for eight bytes of memory. Two items must not share this byte. */
 	if (rk_tell() && alignment < 8)
 		alignment = 8;
 	if ((pool->flags & RK_PERCPU_DEBUG) && pool->slot_size + GUARD_SIZE <= RK_STRIDE)
@@ -116,7 +118,7 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 		return r;
 	if (lay_out_pool(&layout, &options) != NULL)
 		return -EINVAL;
-	/* Code that has an item may use operations on it, even before this library's constructor. */
+	/* A caller may use operations on an item even before this library's constructor has run. Operations need the decision. */
 	(void)rk_process_get();
 	pool = rk_description_new(pool_size(&layout));
 	if (pool == NULL)
@@ -129,7 +131,7 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 			pool->made_by = RK_SYSCALL(SYS_getpid);
 		rk_debug_pool_enter(pool);
 	}
-	/* Otherwise the first fence would wait for this, which is immediate as long as there is one thread. */
+	/* This is immediate as long as there is one thread. Without it, the first fence would have to register, and wait. */
 	if (pool->flags & RK_PERCPU_CLOSABLE)
 		(void)rk_fence_prepare();
 	*out = pool;
@@ -160,7 +162,7 @@ int rk_percpu_destroy(struct rk_percpu *pool)
 	return 0;
 }
 
-/* Are the item's pages its own, and many, and as new when they are dropped? */
+/* Has an item MANY_PAGES or more pages of its own, which have their initial contents again after they are dropped? */
 static bool has_pages(const struct rk_percpu *pool, const struct range *range)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -169,7 +171,7 @@ static bool has_pages(const struct rk_percpu *pool, const struct range *range)
 	       (!pool->has_initial || range->templates > 0);
 }
 
-/* Gives a used item its initial contents. It compares first, so that a slot that never changed stays untouched. */
+/* Gives a used item its initial contents. Compares first, so that slots that never changed aren't written to. */
 static void reset(const struct rk_percpu *pool, const struct range *range, char *item)
 {
 	bool drop = has_pages(pool, range);
@@ -188,7 +190,7 @@ static void reset(const struct rk_percpu *pool, const struct range *range, char 
 
 /*
  * Takes an item of the range that may be handed out. Returns false if there is none. `first` is a hint from recent callers.
- * `vacant` is never below the number of such items.
+ * `vacant` is never below the number of items that may be handed out.
  */
 static bool take_item(struct rk_percpu *pool, struct place *place)
 {
@@ -226,7 +228,7 @@ static void give_item_back(struct rk_percpu *pool, const struct place *place)
 	(void)rk_clear_bit(rk_set_taken(range), place->number);
 }
 
-/* Adds a range with that free number, unless another thread is faster. Returns false without memory. */
+/* Adds a range with the free number `number`, unless another thread is faster. Returns false if there is no memory. */
 static bool extend(struct rk_percpu *pool, size_t number)
 {
 	struct range *range = rk_range_new(pool);
@@ -255,7 +257,7 @@ static bool take_between(struct rk_percpu *pool, struct place *place, size_t end
 	return false;
 }
 
-/* Takes an item of any range, and adds ranges if necessary. Returns false without memory. */
+/* Takes an item of any range, and adds ranges if necessary. Returns false if there is no memory. */
 static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 {
 	for (int tries = 1;; tries++) {
@@ -274,7 +276,7 @@ static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 		while (rk_range_entry(pool, place->range_number) != NULL)
 			place->range_number++;
 		__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
-		/* Another thread may have taken items to trim them, and give them back soon. */
+		/* Another thread may have taken items only to trim them, and may give them back soon. */
 		if (!extend(pool, place->range_number) &&
 		    (tries == TRIES_MAX || __atomic_load_n(&pool->vacant, __ATOMIC_RELAXED) == 0))
 			return false;

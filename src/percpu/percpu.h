@@ -5,11 +5,14 @@
 
 #include "percpu_range.h"
 
-#define POISON 0xa5 /* what freed items are filled with, in debug mode */
-#define GUARD 0x5c  /* and what follows items that are in use */
+#define POISON 0xa5 /* the bytes of freed items, in debug mode */
+#define GUARD 0x5c  /* the bytes after an item in use, in debug mode */
 #define GUARD_SIZE 16
 
-/* Both return whether the bit was set. A thread that sets it sees what was done to the item before the bit was cleared. */
+/*
+ * Both return whether the bit was set before. A thread that sets the bit sees what was done to the item before the bit was
+ * cleared.
+ */
 static inline bool rk_set_bit(unsigned long *set, size_t number)
 {
 	unsigned long bit = 1UL << (number % BITS);
@@ -52,7 +55,10 @@ bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place)
 void rk_debug_pool_enter(struct rk_percpu *pool);
 void rk_debug_pool_leave(const struct rk_percpu *pool);
 
-/* Three callers: the last to allocate the item, the last to free it, and one that was refused it for its damaged poison. */
+/*
+ * Three callers: the last one that allocated the item, the last one that freed it, and one that didn't get it because its poison
+ * was damaged.
+ */
 #define CALLERS 3
 static inline const void **rk_item_callers(const struct rk_percpu *pool, const struct place *place)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_debug.c - the debug mode of per-CPU memory: poison in freed items, guards after those in use, and the callers that
- * allocated and freed them.
+ * percpu_debug.c - the debug mode of per-CPU memory: poison in freed items, guards after items in use, and the callers that
+ * allocated and freed items.
  */
 #define _GNU_SOURCE
 #include "percpu.h"
@@ -13,11 +13,12 @@
 #include "os/kernel.h"
 
 /*
- * Memory that is checked here may be another thread's by then, and the tools must not be told that it can be used. So this code
- * reads and writes it unwatched, byte by byte. The tools watch memcpy() and the like wherever these are called.
+ * This file checks memory that must not be used, and that another thread may get meanwhile. So AddressSanitizer and valgrind must
+ * not be told that the memory may be used. Instead, this code reads and writes it unwatched, byte by byte. These tools watch
+ * memcpy() and similar functions in all callers.
  */
 
-/* Returns the offset of the first byte that isn't `with`, or `size`. */
+/* Returns the offset of the first byte that isn't `with`, or `size` if there is none. */
 RK_UNWATCHED static size_t first_other(const volatile unsigned char *bytes, size_t size, unsigned char with)
 {
 	size_t at = 0;
@@ -43,8 +44,8 @@ static void fill(const struct rk_percpu *pool, const struct place *place, size_t
 }
 
 /*
- * Finds the first byte of any slot, in that part, that isn't `with`. Returns false if there is none. A part that the kernel has
- * wiped in a child is right.
+ * Searches [from, from + size) of every slot for a byte that isn't `with`. Returns false if there is none. If the kernel has
+ * wiped this part in a child, the part isn't damaged.
  */
 static bool find_other(const struct rk_percpu *pool, const struct place *place, size_t from, size_t size,
 		       unsigned char with, struct rk_percpu_fault *fault)
@@ -93,7 +94,7 @@ bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place)
 	return !find_other(pool, place, pool->slot_size, pool->guard_size, GUARD, &ignored);
 }
 
-/* Pools in debug mode. With these, an item that is used with another pool than its own can be found. */
+/* The pools in debug mode. In these, check_one() finds the owner of an item that is used with another pool. */
 #define POOLS_MAX 128
 static struct rk_percpu *pools[POOLS_MAX];
 
@@ -116,7 +117,7 @@ void rk_debug_pool_leave(const struct rk_percpu *pool)
 		;
 }
 
-/* Returns the pool of the item, or NULL if it is of none. */
+/* Returns the pool that the item belongs to, or NULL if there is none. */
 static const struct rk_percpu *owner_of(const void *item, struct place *place)
 {
 	for (int i = 0; i < POOLS_MAX; i++) {
@@ -135,9 +136,9 @@ static void tell_callers(const struct rk_percpu *pool, const struct place *place
 }
 
 /*
- * Is the poison of a freed item damaged? The item is taken while it is checked, so no thread gets it meanwhile. If it is taken
- * already, it is in transit, or it was lost in transit at a fork. Then nothing can be said about it, unless it was taken out of
- * use after an earlier check.
+ * Is the poison of a freed item damaged? This function takes the item while it checks the poison, so no other thread gets the
+ * item meanwhile. If the item is taken already, it is in transit, or was lost in transit at a fork. Then the function returns
+ * false. But if an allocation has found the poison damaged, the item stays taken, and is checked again.
  */
 static bool is_spoiled(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
 {

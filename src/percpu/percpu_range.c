@@ -4,16 +4,19 @@
  *
  *   | head: struct range, sets | -2 | -1 | 0 | 1 | ... | highest | no access, up to the highest index there can be |
  *
- * The invariant: a fresh item's slots are never touched before their first use. So the CPU that first writes to a page commits
- * it, near that CPU. Zeros come with anonymous memory. Other initial contents come from a memory file that holds one stride of
- * items. The file is mapped privately over every stride: a page that is only read is shared, and a page that is written is
- * copied. Where there are no memory files, or too many mappings by now, items get their contents when they are handed out.
+ * The invariant: a fresh item's slots are never touched before their first use. So a page is committed when a CPU first writes to
+ * it, and its memory is near that CPU. Initial zeros come with anonymous memory. Other initial contents come from a memory file
+ * that holds one stride of items. The file is mapped privately over every stride: a page that is only read is shared, and a page
+ * that is written is copied. If there are no memory files, or already too many mappings, items get their contents when they are
+ * handed out.
  *
- * An index without memory, of a CPU that wasn't known to be possible, leads to inaccessible addresses, and not to another range.
+ * The index of a CPU that wasn't known to be possible has no memory. It leads to inaccessible addresses, and not to another
+ * range.
  *
- * Huge pages are kept away, because one would span the strides of several CPUs. After the highest index a range reserves
- * addresses up to the highest number that any kernel has, 2 GiB. A process that is moved to a larger machine faults there
- * instead of hitting another item. Under a limit on address space only the numbers of this kernel are reserved.
+ * Huge pages are disabled, because one would span the strides of several CPUs. After the highest index a range reserves addresses
+ * up to the highest CPU number that any kernel has, 2 GiB in all. So a process that is moved to a larger machine faults at these
+ * addresses instead of accessing another item. If address space is limited, a range reserves addresses only for the CPU numbers
+ * of this kernel.
  */
 #define _GNU_SOURCE
 #include "percpu.h"
@@ -24,10 +27,10 @@
 #include "os/kernel.h"
 #include "percpu_tell.h"
 
-/* A process may have some 65,000 mappings. Those of all pools together are at most so many. */
+/* A process may have about 65,000 mappings. The initial contents of all pools together use at most TEMPLATES_MAX of these. */
 #define TEMPLATES_MAX 4096
 
-static int templates; /* in all pools */
+static int templates; /* mappings of initial contents, in all pools */
 
 void *rk_description_new(size_t size)
 {
@@ -59,8 +62,8 @@ static char *stride_of(const struct range *range, int index)
 }
 
 /*
- * Returns for how many indexes to reserve addresses: for all that any kernel has. If there is a limit on address space, for all
- * that this kernel has. Returns 0 with pointers of 32 bits: then only indexes with memory have addresses.
+ * Returns the number of indexes for which to reserve addresses: that of any kernel or, if address space is limited, that of this
+ * kernel. If pointers have 32 bits, returns 0: then only indexes with memory have addresses.
  */
 static int indexes_to_reserve(void)
 {
@@ -128,7 +131,7 @@ void rk_slot_reset(const struct rk_percpu *pool, char *slot)
 }
 
 /*
- * Makes a memory file with one stride of items that have the initial contents. Returns its descriptor, or -1 if it can't be had.
+ * Makes a memory file with one stride of items that have the initial contents. Returns the file's descriptor, or -1 on failure.
  */
 static int make_template(const struct rk_percpu *pool)
 {
@@ -153,14 +156,17 @@ static int make_template(const struct rk_percpu *pool)
 	return fd;
 }
 
-/* Maps strides that aren't accessible yet, like the anonymous memory that is there. */
+/* Maps `count` strides in place of the reserved addresses. The strides aren't accessible yet. */
 static bool map_stride(const struct range *range, int index, int flags, int fd, int count)
 {
 	return mmap(stride_of(range, index), (size_t)count << RK_STRIDE_SHIFT, PROT_NONE,
 		    MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | flags, fd, 0) != MAP_FAILED;
 }
 
-/* Maps a template over all strides, if there are initial contents, and memory files and mappings left. False without memory. */
+/*
+ * If there are initial contents, maps a template over all strides, unless there are no memory files or too many mappings. Returns
+ * false if there is no memory.
+ */
 static bool map_contents(const struct rk_percpu *pool, struct range *range)
 {
 	int wanted = range->highest + 1 + SHARED_INDEXES, fd = -1;
@@ -186,7 +192,9 @@ static bool map_contents(const struct rk_percpu *pool, struct range *range)
 /* Prepares memory before it becomes accessible. */
 static void prepare_memory(char *from, size_t size)
 {
-	/* After mlockall(MCL_FUTURE) the kernel fills all memory that becomes accessible, unless it is unlocked before. */
+	/*
+	 * After mlockall(MCL_FUTURE) the kernel commits all memory that becomes accessible, unless munlock() was called before.
+	 */
 	(void)munlock(from, size);
 	/* A huge page would span several CPUs' strides, and put them all on the node of the CPU that writes first. */
 	(void)madvise(from, size, MADV_NOHUGEPAGE);
@@ -212,13 +220,13 @@ void rk_unmap(void *mapping, size_t size)
 {
 	int saved = errno;
 
-	/* In the middle of other memory this takes one mapping more, which may fail. Then it gives back at least the pages. */
+	/* In the middle of a mapping, munmap() needs one more mapping, and may fail. Then at least the pages are given back. */
 	if (munmap(mapping, size) != 0)
 		(void)madvise(mapping, size, MADV_DONTNEED);
 	errno = saved;
 }
 
-/* Makes memory accessible. `kept` is how much of it belongs to the first index, the reserve slot, which children inherit. */
+/* Makes memory accessible. Its first `kept` bytes belong to the first index, the reserve slot, which children inherit. */
 static bool open_memory(const struct rk_percpu *pool, size_t kept, char *from, size_t size)
 {
 	if (kept < size && (pool->flags & RK_PERCPU_EMPTY_IN_CHILDREN) &&
@@ -280,7 +288,7 @@ struct range *rk_range_new(const struct rk_percpu *pool)
 	return range;
 }
 
-/* Whole pages, so that each index has its memory near its CPU. */
+/* Returns whole pages, so that each index has memory near its CPU. */
 size_t rk_large_spacing(const struct rk_percpu *pool)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);

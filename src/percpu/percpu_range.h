@@ -13,13 +13,13 @@
 struct range {
 	char *slot0;        /* slot of index 0 */
 	size_t mapped;      /* bytes of the mapping */
-	int highest;        /* highest index with memory; addresses after it are invalid, up to the highest index there can be */
-	int templates;      /* mappings that show the initial contents; 0 where items get them when they are handed out */
+	int highest;        /* highest index with memory; the reserved addresses after it are inaccessible */
+	int templates;      /* mappings with the initial contents; 0 if items get these contents when they are handed out */
 	size_t first;       /* the word of `taken` to look at first */
 	unsigned long sets[]; /* taken, used, written: see percpu.c */
 };
 
-/* An entry of a table: a range. `vacant` is never below the number of its items that aren't taken. */
+/* An entry of a table of ranges. `vacant` is never below the number of the range's items that aren't taken. */
 struct rk_range_entry {
 	char *slot0;
 	size_t vacant;
@@ -31,31 +31,31 @@ struct rk_range_entry {
 struct rk_percpu {
 	size_t item_size; /* as requested */
 	size_t slot_size; /* bytes in use */
-	size_t bank_offset; /* of a closable item's slot: where its first bank is, and the distance to the second */
-	size_t bank_size;
+	size_t bank_offset; /* of a closable item's slot: offset of the first bank */
+	size_t bank_size; /* and distance to the second bank */
 	size_t guard_size; /* after the slot, in debug mode */
-	size_t spacing;   /* from item to item: both, rounded up to the alignment */
+	size_t spacing;   /* from item to item: slot_size + guard_size, rounded up to the alignment */
 	size_t per_range;
 	size_t head;      /* bytes of a range before its strides */
 	unsigned flags;
 	bool has_initial;
 	bool is_large;    /* slots hold pointers */
-	long made_by;     /* the process, in debug mode */
-	size_t vacant;                         /* never below the number in all ranges */
+	long made_by;     /* the process that created it; in debug mode, if children get empty items */
+	size_t vacant;                         /* never below the number of items in all ranges that aren't taken */
 	size_t hint;                           /* the range to look at first */
-	uint64_t aborts, overflows;            /* counted by the structures in it */
+	uint64_t aborts, overflows;            /* counted by the structures that are in the pool */
 	struct rk_range_entry *blocks[BLOCKS]; /* block k has FIRST_BLOCK << k entries */
 	char initial[];                        /* item_size bytes, or none for zeros */
 };
 
 /*
- * Maps zeros that are committed as they are written to, a page at a time, even after mlockall(). Returns NULL if there is no
- * memory. rk_unmap() gives the memory back, even where it can't give back the addresses. Both leave errno alone.
+ * Maps zeroed memory. A page is committed when it is first written to, even after mlockall(). Returns NULL if there is no memory.
+ * rk_unmap() gives the memory back, even if it can't give back the addresses. Both functions leave errno unchanged.
  */
 void *rk_map_lazily(size_t size);
 void rk_unmap(void *mapping, size_t size);
 
-/* Every index of a range that has memory. */
+/* Goes through the indexes of a range that have memory. */
 #define FOR_EACH_INDEX(range, i) for (int i = -SHARED_INDEXES; i <= (range)->highest; i++)
 
 /* Returns the number of words in each of a range's sets. */
@@ -80,30 +80,33 @@ static inline unsigned long *rk_set_written(const struct rk_percpu *pool, struct
 }
 
 /*
- * Returns zeroed memory for a description, or NULL. It comes from the kernel, so that an implementation of malloc can use
- * per-CPU memory. rk_unmap() frees it.
+ * Returns zeroed memory for a description, or NULL. The memory comes directly from the kernel, so that an implementation of
+ * malloc can use per-CPU memory. rk_unmap() frees it.
  */
 void *rk_description_new(size_t size);
 
-/* Returns the bytes of a range before its strides. The pool's other sizes are known already. */
+/* Returns the bytes of a range before its strides. Set the pool's other sizes before. */
 size_t rk_range_head(const struct rk_percpu *pool);
 
-/* Creates a range for the pool's items. Returns NULL without memory. */
+/* Creates a range for the pool's items. Returns NULL if there is no memory. */
 struct range *rk_range_new(const struct rk_percpu *pool);
 void rk_range_free(struct range *range);
 
-/* Is an item's slot as in a fresh item? rk_slot_reset() makes it so. */
+/* Has an item's slot the contents of a fresh item's slot? rk_slot_reset() stores these contents. */
 bool rk_slot_is_fresh(const struct rk_percpu *pool, const char *slot);
 void rk_slot_reset(const struct rk_percpu *pool, char *slot);
 
 /* Returns the bytes of a large item's memory for one index. */
 size_t rk_large_spacing(const struct rk_percpu *pool);
 
-/* Allocates the memory of a large item (percpu.h), and stores its addresses in the item's slots. False without memory. */
+/*
+ * Allocates the memory of a large item (percpu.h), and stores its addresses in the item's slots. Returns false if there is no
+ * memory.
+ */
 bool rk_large_new(const struct rk_percpu *pool, const struct range *range, void *item);
 void rk_large_free(const struct rk_percpu *pool, const struct range *range, void *item);
 
-/* The table of a pool's ranges. They have numbers from 0 on, and stay until the pool is destroyed. */
+/* The table of a pool's ranges. Ranges have numbers from 0 on, and stay until the pool is destroyed. */
 
 /* Returns the entry, or NULL if there is no range of that number. */
 struct rk_range_entry *rk_range_entry(const struct rk_percpu *pool, size_t number);
@@ -120,7 +123,7 @@ static inline struct range *rk_range_of(const struct rk_percpu *pool, const stru
 	return (struct range *)(void *)(slot0 - (SHARED_INDEXES << RK_STRIDE_SHIFT) - pool->head);
 }
 
-/* Returns the entry after `entry`. Its number is `number`. */
+/* Returns the entry with this number, which comes after `entry`. Returns NULL if there is none. */
 static inline struct rk_range_entry *rk_range_next(const struct rk_percpu *pool, struct rk_range_entry *entry,
 						   size_t number)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percpu_stats.c - reports what a pool has. The kernel's page map says how much memory that is.
+ * percpu_stats.c - reports a pool's items and memory. The kernel's page map shows how much of the memory is committed.
  */
 #define _GNU_SOURCE
 #include "percpu.h"
@@ -44,7 +44,7 @@ static size_t items_in(const struct rk_percpu *pool, struct range *range)
 	return items;
 }
 
-/* Adds what one index of a range has: its stride, and the memory of large items. */
+/* Adds the memory of one index of a range to the report: the stride, and the memory of large items. */
 static void add_index(const struct rk_percpu *pool, struct range *range, int index, long map,
 		      struct rk_percpu_report *stats)
 {

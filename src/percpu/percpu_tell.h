@@ -2,8 +2,9 @@
 /*
  * percpu_tell.h - tells AddressSanitizer and valgrind which items may be used.
  *
- * AddressSanitizer is there if the program has its functions: the references are weak. Valgrind gets requests by instructions
- * that have no effect on a processor. Its manual describes them under "The Client Request mechanism".
+ * The references to AddressSanitizer's functions are weak. If the program has these functions, it runs with AddressSanitizer.
+ * Requests to valgrind are instructions that have no effect on a processor. Valgrind's manual describes them under "The Client
+ * Request mechanism".
  */
 #ifndef RK_SRC_PERCPU_TELL_H
 #define RK_SRC_PERCPU_TELL_H
@@ -76,8 +77,9 @@ static inline void rk_tell_unusable(const volatile void *from, size_t size)
 }
 
 /*
- * For code that checks memory which must not be used: between these two calls, valgrind reports nothing about the calling
- * thread. AddressSanitizer doesn't watch functions that are marked RK_UNWATCHED and call no others.
+ * For code that checks memory which must not be used. Between rk_quietly(true) and rk_quietly(false), valgrind reports nothing
+ * about the calling thread. AddressSanitizer doesn't watch functions that are marked RK_UNWATCHED. Such a function must not call
+ * others.
  */
 static inline void rk_quietly(bool begin)
 {
@@ -87,7 +89,7 @@ static inline void rk_quietly(bool begin)
 
 #define RK_UNWATCHED __attribute__((__noinline__, no_sanitize("address")))
 
-/* Is there AddressSanitizer or valgrind? */
+/* Does the program run with AddressSanitizer, or under valgrind? */
 static inline bool rk_tell(void)
 {
 	return __asan_poison_memory_region != NULL || rk_in_valgrind();

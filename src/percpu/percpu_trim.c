@@ -2,8 +2,8 @@
 /*
  * percpu_trim.c - gives pages of free items back to the kernel.
  *
- * The invariant: a page is given back only while this thread has taken all items that reach into it. So no other thread gets one
- * of these items meanwhile. A child that is forked in between lacks some free items.
+ * The invariant: a page is given back only while this thread has taken all items that reach into the page. So no other thread
+ * gets one of these items meanwhile. A child that is forked meanwhile lacks these free items.
  */
 #define _GNU_SOURCE
 #include "percpu.h"
@@ -30,7 +30,7 @@ static bool take_all(struct range *range, struct run run)
 	return true;
 }
 
-/* Gives back the pages of every index. Returns false if the kernel keeps some, locked ones for example. */
+/* Gives back the pages of every index. Returns false if the kernel keeps some of them, for example locked pages. */
 static bool drop_pages(const struct range *range, size_t from, size_t size)
 {
 	bool dropped = true;
@@ -41,7 +41,7 @@ static bool drop_pages(const struct range *range, size_t from, size_t size)
 	return dropped;
 }
 
-/* Releases the items of a run. If the pages were dropped, items that lie wholly in them are as new. */
+/* Releases the items of a run. If the pages were dropped, items that lie wholly in these pages are fresh again. */
 static void release_items(const struct rk_percpu *pool, struct range *range, struct run run, size_t from, size_t to, bool dropped)
 {
 	for (size_t number = run.first; number <= run.last; number++) {
@@ -58,7 +58,7 @@ static void trim(const struct rk_percpu *pool, struct range *range)
 	for (size_t from = 0; from < end; from = to) {
 		struct run run = {from / pool->spacing, 0};
 
-		/* Items that are larger than a page are given back as a whole. */
+		/* If items are larger than a page, all pages of an item are given back at once. */
 		to = from + page;
 		if (pool->spacing > page)
 			to = (run.first + 1) * pool->spacing / page * page;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checked.c - regions in which a system call is a mistake. Syscall user dispatch finds it: before each system call the kernel
- * reads a byte of ours, and may send SIGSYS instead of doing the call.
+ * checked.c - regions in which a system call is a mistake. Syscall user dispatch finds such calls: before each system call the
+ * kernel reads `selector`. If it is DISPATCH_BLOCK, the kernel sends SIGSYS instead of executing the call.
  *
- * Signals are blocked meanwhile, because a handler's own return is a system call. The data of a region is in one of a few slots,
- * which the thread pointer identifies, because the library's TLS has no more room (detail/agreement.h). If no slot is free,
- * nothing is checked.
+ * Inside a region signals are blocked, because a handler returns by a system call. The data of a region is in one of SLOTS slots,
+ * because the library's TLS has no more room (detail/agreement.h). A slot has the thread pointer of its thread. If no slot is
+ * free, nothing is checked.
  */
 #define _GNU_SOURCE
 #include <rseqkit/slice.h>
@@ -23,7 +23,9 @@
 #define DISPATCH_ALLOW 0
 #define DISPATCH_BLOCK 1
 
-/* The result of a begin: whether time was requested; and above that the slot's number plus 1, or 0 without a slot. */
+/*
+ * The result of a begin. The lowest bit: was time requested? The bits above: the slot's number plus 1, or 0 if there is no slot.
+ */
 #define REQUESTED 1
 #define SLOT_SHIFT 1
 
@@ -60,7 +62,7 @@ static void release_region(struct region *region)
 	__atomic_store_n(&region->thread, NULL, __ATOMIC_RELEASE);
 }
 
-/* A child of fork lacks the other threads, and new threads may get their memory. */
+/* A child of fork lacks the other threads. Its new threads may get the memory of these, and so the same thread pointers. */
 static void release_all(void)
 {
 	for (int i = 0; i < SLOTS; i++)
@@ -112,7 +114,7 @@ static void stop_checking(struct region *region)
 	(void)rk_kernel_set_signals(before, NULL);
 }
 
-/* Everything that makes system calls comes first, then the request, and the check last. */
+/* All that makes system calls comes first, then the request for time, and last the store of DISPATCH_BLOCK. */
 int rk_slice_begin_checked(void)
 {
 	struct region *region;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * condition.c - condition variables: a count of events, which is the futex that waiters sleep on.
+ * condition.c - condition variables. Each has a count of events, which is the futex that waiters sleep on.
  *
- * A waiter counts itself and then loads the count of events, while it holds the mutex. A signaller adds an event, and then
- * loads the number of waiters. All four accesses are sequentially consistent. So either the signaller sees the waiter, or the
- * waiter loads the count after the event. In the second case the waiter has seen the cause of the event, because that was
- * changed under the mutex.
+ * While a waiter holds the mutex, it adds 1 to the number of waiters, and then loads the count of events. A signaller adds an
+ * event, and then loads the number of waiters. All four accesses are sequentially consistent. So either the signaller sees the
+ * waiter, or the waiter loads the count after the event. In the second case the waiter has seen the change that caused the event:
+ * the signaller made it under the mutex, before the waiter took the mutex.
  */
 #define _GNU_SOURCE
 #include <rseqkit/mutex.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mutex.c - a mutex in a word: free, held, held with sleepers.
+ * mutex.c - mutexes. A mutex is a word with one of three values: free, held, or held with sleepers.
  *
- * The request for time is made before each attempt to take the word, and taken back if the attempt fails. A thread that is
- * preempted between taking and requesting would keep all waiters waiting. A thread that only waits has no use for more time. The
- * request ends before the wake-up, which is a system call: at that the kernel would switch threads anyway.
+ * A thread requests time before each attempt to take the word. If it requested time after that, it might be preempted in between,
+ * and all waiters would have to wait. If the attempt fails, the thread takes the request back, because a thread that only waits
+ * has no use for more time. An unlock ends the request before it wakes a thread. The wake-up is a system call, at which the
+ * kernel would switch threads anyway.
  */
 #define _GNU_SOURCE
 #include <rseqkit/mutex.h>
@@ -42,14 +43,14 @@ static bool take_if_free(struct rk_mutex *mutex)
 
 static void taken_with(struct rk_mutex *mutex, int requested)
 {
-	/* Threads that spin read this line, so it is written only if it changes. */
+	/* Threads that spin read this cache line, so `requested` is stored only if it changes. */
 	if (mutex->requested != requested)
 		mutex->requested = requested;
 	if (is_checked(mutex))
 		__atomic_store_n(&mutex->holder, mutex_holder(), __ATOMIC_RELAXED);
 }
 
-/* One attempt. After a sleep, it stores SLEPT_FOR, because other threads may be sleeping, too. */
+/* One attempt. After a sleep the thread stores SLEPT_FOR, because other threads may be sleeping, too. */
 static bool take_mutex(struct rk_mutex *mutex, bool slept)
 {
 	int requested = rk_slice_hold();
@@ -72,8 +73,8 @@ static void relax(void)
 }
 
 /*
- * Spins for at most twice as long as recent calls did on average, whether they succeeded or not. The loads come at growing
- * distances: each takes the word's cache line from the holder, which needs the line for unlocking.
+ * Spins for at most about twice as long as recent calls did on average, whether these succeeded or not. The time between loads
+ * grows, because each load takes the word's cache line from the holder, which needs the line to unlock.
  */
 static bool spin(struct rk_mutex *mutex)
 {
@@ -123,8 +124,8 @@ static __attribute__((__noinline__)) int lock_with_request(struct rk_mutex *mute
 }
 
 /*
- * An atomic instruction waits until the stores before it have reached the cache. So the common path has few stores, and no
- * calls, for which registers would have to be saved.
+ * An atomic instruction waits until the stores before it have reached the cache. So the common path has few stores. It also calls
+ * no function, because registers would have to be saved for a call.
  */
 int rk_mutex_lock_for(struct rk_mutex *mutex, int64_t nanoseconds)
 {

@@ -2,20 +2,20 @@
 /*
  * slice.c - the slice extension of the calling thread: enabling it, giving up granted time, and the reason when it is off.
  *
- * The area's flags have the kernel's state of the extension. They are valid while the thread is registered. A byte of the
- * thread's state keeps the prctl's result, so each thread asks once. If the extension is off after that, other code switched it
- * off. That byte also counts the thread's mutexes: they may be unlocked in any order, and the last one ends the region. Signal
- * handlers change the byte, too, and restore what they find, except for the kept result. If that gets lost, the thread asks
- * again.
+ * While the thread is registered, the area's flags say whether the kernel offers the extension, and whether it is on. A byte of
+ * the thread's state keeps the result of prctl(2), so each thread calls prctl(2) once. If the extension is off although prctl(2)
+ * succeeded, other code switched it off. The byte also counts the mutexes that the thread holds. They may be unlocked in any
+ * order, and the last unlock ends the region. Signal handlers change the byte, too, and restore all of it except the kept result.
+ * If the kept result gets lost, the thread calls prctl(2) again.
  *
- * Regions have no count. An inner region finds that the word isn't 0, makes no request, and ends nothing. So a longjmp() leaves
- * no wrong count, and copies of the library need no common state. An inner region of a thread that has lost its request makes a
- * new one.
+ * Regions aren't counted. An inner region finds that the area's slice word isn't 0, makes no request, and ends nothing. So a
+ * longjmp() leaves no wrong count, and copies of the library need no common state. If the thread has lost its request, an inner
+ * region makes a new one.
  *
- * An end clears the request and checks for a grant. If there is one, the end gives up the CPU by rseq_slice_yield(2), which has
- * no other effect. It also makes that call if the request is gone, because the thread was preempted then. If the thread had been
- * granted time before, the kernel keeps a mark until the thread's next system call. A kernel that checks (rseq_debug=1) kills
- * the process if it finds both that mark and another request.
+ * The end of a region clears the request and checks for a grant. If there is a grant, the end gives up the CPU by
+ * rseq_slice_yield(2), which has no other effect. The end also makes this call if the request is gone, which shows that the
+ * thread was preempted. If the thread had been granted time before that, the kernel keeps a mark until the thread's next system
+ * call. A kernel with rseq_debug=1 kills the process if it finds both this mark and another request.
  */
 #define _GNU_SOURCE
 #include <rseqkit/slice.h>
@@ -27,7 +27,7 @@
 /* Values in the state's `slice`. Numbers are those of the agreement (detail/agreement.h). */
 enum {
 	NOT_ASKED = 0,
-	ASKED = 1,      /* it was switched on, or on already */
+	ASKED = 1,      /* the prctl succeeded, or the extension was on already */
 	REFUSED = 2,    /* by a filter */
 	REFUSED_IT = 3, /* by the kernel, whatever the flags say */
 	ANSWERS = 3,    /* mask of the above */
@@ -45,7 +45,7 @@ static void keep_answer(struct rk_thread_state *state, int answer)
 	WRITE(state->slice, (uint8_t)((READ(state->slice) & ~ANSWERS) | answer));
 }
 
-/* Keeps the prctl's result, and returns an errno of user space: the kernel's own answer may be ENOTSUPP, which is none. */
+/* Keeps the result of prctl(2), and returns an errno of user space. The kernel may answer ENOTSUPP, which isn't such an errno. */
 static int kept(struct rk_thread_state *state, int result)
 {
 	bool refused = result == -EPERM || result == -EACCES || result == -ENOSYS;
@@ -92,16 +92,16 @@ int rki_slice_begin_slow(void)
 	return rk_slice_begin();
 }
 
-/* At each system call the kernel first ends a grant. If none is left, this call does nothing. */
+/* At each system call the kernel first ends the grant. If there is no grant by then, this call does nothing. */
 void rki_slice_end_slow(void)
 {
 	(void)RK_SYSCALL(RK_SYS_SLICE_YIELD);
 }
 
 /*
- * Is the region's request lost? It is lost by a wait, for another mutex for example, or with the time that was granted. The
- * caller first makes the kernel forget its mark of that, as at a region's end. Otherwise the kernel would take the next request
- * for an error (doc/slices.md).
+ * Is the region's request lost? It is lost when the thread waits, for example for another mutex, or when the granted time ends.
+ * If it is lost, call rki_slice_end_slow() before the next request: this removes the kernel's mark, as at a region's end.
+ * Otherwise the kernel would treat the next request as an error (doc/slices.md).
  */
 static bool is_lost(struct rk_thread_state *state)
 {
@@ -111,7 +111,10 @@ static bool is_lost(struct rk_thread_state *state)
 	return (READ(state->slice) & OWED) != 0 && control == 0;
 }
 
-/* A mutex beyond the highest count isn't counted. The region of the others covers it until the last of those is unlocked. */
+/*
+ * A mutex beyond the highest count isn't counted. The region of the counted mutexes covers it, until the last of these is
+ * unlocked.
+ */
 int rk_slice_hold(void)
 {
 	struct rk_thread_state *state;
@@ -138,7 +141,7 @@ void rk_slice_let_go(int held)
 		return;
 	state = rk_state_in_use(rk_process_get());
 	last = READ(state->slice) < 2 * MUTEX ? READ(state->slice) & OWED : 0;
-	/* In one store: between two stores a handler's mutex would make a request that is never ended. */
+	/* This is one store. Between two stores, a handler might lock a mutex, and make a request that is never ended. */
 	WRITE(state->slice, (uint8_t)(READ(state->slice) - MUTEX - last));
 	if (last)
 		rk_slice_end(1);

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 /*
- * The region of all mutexes that the calling thread holds. It begins with the first one and ends with the last one, in whatever
- * order they are unlocked. rk_slice_hold() returns the argument for rk_slice_let_go().
+ * All mutexes that the calling thread holds share a region. It begins when the thread locks the first of them, and ends when it
+ * has unlocked all of them, in any order. rk_slice_hold() returns the argument for rk_slice_let_go().
  */
 int rk_slice_hold(void);
 void rk_slice_let_go(int held);
@@ -22,7 +22,7 @@ static inline bool rk_slice_is_offered(void)
 	return (flags & (RK_AREA_SLICE_AVAILABLE | RK_AREA_SLICE_ENABLED)) != 0;
 }
 
-/* Does the kernel offer it, or might it when the thread is registered? If not, rk_slice_hold() does nothing. */
+/* Does the kernel offer the extension, or might it when the thread is registered? If not, rk_slice_hold() does nothing. */
 static inline bool rk_slice_is_possible(void)
 {
 	uint32_t cpu;

@@ -6,19 +6,19 @@
  *   - The number of objects in an array is at most its capacity. The capacity was granted (cache_depot.h). The objects in the
  *     depot were granted, too.
  *   - A spare bank, which is neither in use nor being emptied, has no object and capacity 0.
- *   - An array never has the same state (struct rk_array) twice. Each operation and each taking of the bank advance the count
- *     in it, and a slot's two banks count from different numbers.
- *   - A capacity decreases only after its bank was taken. A thread that sees the next state also sees the smaller capacity.
- *     So a thread reads the state and then the capacity. If a section then finds the same state, the capacity isn't smaller
- *     than the one that was read.
+ *   - An array never has the same state (struct rk_array) twice. Each operation and each taking of the bank advance the count in
+ *     the state. A slot's two banks count from different numbers.
+ *   - A capacity decreases only after its bank was taken. Then the smaller capacity is stored before the array's next state. So a
+ *     thread reads the state first, and the capacity after it. If a section later finds the same state, the capacity is still at
+ *     least the one that was read.
  *
- * Objects in transit belong to one thread: it takes them out of one place first, then puts them into the other. A child that
- * is forked in between lacks these objects, and has none twice. Inside a vfork bracket, where the thread may be killed in
- * between, no object is in transit: it moves directly between the caller and the depot (cache_hand.c).
+ * An object in transit belongs to one thread. The thread first takes the object out of one place, and then puts it into another.
+ * A child that is forked in between lacks this object, and has no object twice. Inside a vfork bracket, where the thread may be
+ * killed in between, no object is in transit: objects move directly between the caller and the depot (cache_hand.c).
  *
- * The state of an array is one word: its length, and above that a count of all objects that were ever moved. So a section has
- * one commit, which also counts hits. A CPU whose word hasn't changed is idle. To copy a batch, a thread reads the state first;
- * the section commits only if the state is still the same.
+ * The state of an array is one word. Its low bits are the array's length, and the bits above count all objects that were ever
+ * moved. So a section has one commit, which also counts the hits. If a CPU's state hasn't changed, the CPU is idle. To copy a
+ * batch, a thread reads the state first. The section commits only if the state is still the same.
  */
 #include "cache.h"
 
@@ -83,9 +83,10 @@ static size_t take_here(struct rk_cache *cache, void **objects, size_t n)
 }
 
 /*
- * Tries to grow a CPU's array, whose capacity is `capacity`, by `wanted` objects or by a batch, whichever is more. Grants that
- * the depot refuses come out of *granted, which the caller has. Returns false if the array has its largest size, or if there
- * are no grants. Otherwise returns true, with the outcome of the attempt in *outcome.
+ * Tries to grow a CPU's array, whose capacity is `capacity`, by `wanted` objects or by a batch, whichever is more. If the depot
+ * grants less than `wanted`, the function uses the caller's grants for the rest, and subtracts them from *granted. Returns false
+ * if the array has its largest size, or if there are no grants. Otherwise returns true, with the outcome of the attempt in
+ * *outcome.
  */
 static bool grow(struct rk_cache *cache, int cpu, intptr_t capacity, size_t wanted, size_t *granted,
 		 enum rk_result *outcome)
@@ -108,8 +109,9 @@ static bool grow(struct rk_cache *cache, int cpu, intptr_t capacity, size_t want
 }
 
 /*
- * Puts up to n objects into this CPU's array, which grows if it may. The caller has grants for *granted objects; the function
- * subtracts those that the array needed to grow. Returns how many objects it put: 0 if the array is full or can't be used.
+ * Puts up to n objects into this CPU's array, and grows the array if possible. The caller has grants for *granted objects; the
+ * function subtracts the grants that it used to grow the array. Returns how many objects it put: 0 if the array is full or can't
+ * be used.
  */
 static size_t put_here(struct rk_cache *cache, void *const *objects, size_t n, size_t *granted)
 {
@@ -198,7 +200,7 @@ size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n)
 	return got;
 }
 
-/* Checks what the fast paths don't: is the thread inside a vfork bracket, or is it registered by now? */
+/* Checks what the fast paths don't check: is the thread inside a vfork bracket, or is it registered by now? */
 static enum rk_result asked(enum rk_result outcome)
 {
 	if (rk_bracket_is_open())
@@ -228,7 +230,7 @@ void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome)
 		count(&shared->count.refills, 1);
 		count(&shared->count.refilled, put);
 	}
-	/* Objects that found no room go back to the depot. The array's capacity covers those that it took. */
+	/* Objects for which the array had no room go back to the depot. The array's capacity covers the other objects. */
 	got -= put;
 	rk_depot_return(&shared->depot, granted >= got ? granted - got : granted);
 	rk_cache_to_depot(cache, batch + 1 + put, got, granted >= got);
@@ -281,7 +283,7 @@ size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t wanted)
 			now = rk_cache_from_depot(cache, objects + got, wanted - got);
 			count(&shared_of(cache)->count.depot_gets, now);
 		}
-		/* The constructor may have put more objects. The next round takes those. */
+		/* The constructor may have put more objects into the cache. The next round takes these. */
 		if (now == 0 && (objects[got] = construct(cache)) != NULL)
 			now = 1;
 		if (now == 0)

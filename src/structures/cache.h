@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include "cache_depot.h"
 
-#define SECOND_STATE INTPTR_MIN /* the state that the second bank starts from */
+#define SECOND_STATE INTPTR_MIN /* the first state of the second bank */
 
 /* A CPU's slot begins with this; its two banks follow. */
 struct arrays {
@@ -28,7 +28,7 @@ struct rk_cache_shared {
 	void *context;
 	struct {
 		uint64_t depot_gets, depot_puts, constructed, destructed;
-		uint64_t refills, refilled, flushes, flushed, reclaimed; /* refills, flushes: trips; else objects */
+		uint64_t refills, refilled, flushes, flushed, reclaimed; /* refills, flushes: trips; the others: objects */
 		uint64_t renewed;                                        /* banks that were taken */
 	} count;
 };
@@ -82,13 +82,19 @@ static inline void count(uint64_t *counter, uint64_t by)
 
 void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_t n);
 
-/* Returns the array of a CPU's slot, which it opens if that was never done. NULL: the slot is closed or the CPU is unknown. */
+/*
+ * Returns the array of a CPU's slot. Opens the slot if it was never opened. Returns NULL if the slot is closed, or the CPU is
+ * unknown.
+ */
 struct rk_array *rk_cache_array(const struct rk_cache *cache, int cpu);
 
-/* Puts objects to the depot, and destructs those that find no room. `granted`: they were granted; otherwise it tries that. */
+/*
+ * Puts objects into the depot, and destructs those for which there is no room. `granted` says whether the objects have grants. If
+ * they have none, this function requests grants for them.
+ */
 void rk_cache_to_depot(struct rk_cache *cache, void *const *objects, size_t n, bool granted);
 
-/* Takes up to n objects from the depot, at most one magazine, and returns their grants. Returns how many it took. */
+/* Takes up to n objects from the depot, at most those of one magazine, and gives their grants back. Returns how many it took. */
 size_t rk_cache_from_depot(struct rk_cache *cache, void **objects, size_t n);
 
 #endif /* RK_SRC_CACHE_H */

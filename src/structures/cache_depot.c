@@ -3,8 +3,8 @@
  * cache_depot.c - stacks of magazines.
  *
  * The invariant: a magazine is in one of the two stacks, or was never used, or is held by one thread. Only the holder accesses
- * its objects. A magazine's link stays readable for as long as the depot exists. So a thread that is about to pop the magazine
- * may read the link even after another thread popped it.
+ * the magazine's objects. The link in a magazine stays readable as long as the depot exists. So a thread that is about to pop a
+ * magazine may read the link even after another thread has popped this magazine.
  */
 #include "cache_stack.h"
 
@@ -13,7 +13,7 @@
 #include "percpu/percpu_range.h"
 #include "thread/bracket.h"
 
-/* Magazines beyond those that the limit fills, because not all get full: SPARE, and one more for every PART. */
+/* Not all magazines get full. So there are more magazines than the limit fills: SPARE more, and one more for every PART. */
 #define SPARE 64
 #define PART 16
 
@@ -114,7 +114,10 @@ uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted)
 {
 	if (rk_bracket_is_open())
 		return rk_hand_room(depot, wanted);
-		/* Objects in hand count against the limits. If another thread has the claim, rk_hand_room() estimates them. */
+		/*
+		 * Objects in hand count against the limits. If another thread holds the hand's claim, rk_hand_room() estimates
+		 * their number.
+		 */
 	if (RKI_UNLIKELY(rk_hand_is_used(depot)) && !rk_hand_settle(depot))
 		wanted = rk_hand_room(depot, wanted);
 	return grant(depot, wanted);
@@ -148,7 +151,7 @@ size_t rk_depot_take(struct depot *depot, void **objects, size_t count)
 	return count;
 }
 
-/* Pops the top magazine with objects if it seems to have room. Filling it first keeps the number of half-full magazines low. */
+/* Pops the top magazine with objects if it seems to have room. Filling half-full magazines first keeps their number low. */
 static struct magazine *begun_magazine(struct depot *depot)
 {
 	uint64_t number = __atomic_load_n(&depot->full, __ATOMIC_ACQUIRE) & NUMBER_MASK;

@@ -2,15 +2,15 @@
 /*
  * cache_depot.h - the depot, which all arrays of a cache share: objects in magazines, and the limits for the whole cache.
  *
- * An array's capacity was granted: rk_depot_grant(). The objects in the depot were granted, too. Outside of vfork brackets
- * nothing here waits, so threads, signal handlers and children may call everything. Inside a bracket, functions wait for the
- * claim of the hand for at most 10 ms (cache_hand.c).
+ * An array's capacity was granted: rk_depot_grant(). The objects in the depot were granted, too. Outside of vfork brackets no
+ * function of the depot waits, so threads, signal handlers and children may call all of them. Inside a bracket, functions wait at
+ * most 10 ms for the claim of the hand (cache_hand.c).
  *
- * So the limit is exact at each moment, and a put to an array that has room doesn't check it. An array begins with capacity 0
- * and grows by a batch when it is full. Only a reclaim returns its capacity to the limit.
+ * Because of these grants the limit is exact at each moment, and a put into an array that has room doesn't check the limit. An
+ * array begins with capacity 0 and grows by a batch when it is full. Only a reclaim returns an array's capacity to the limit.
  *
  * Inside a vfork bracket a put checks the limit, but its objects are subtracted from the limit only after the bracket has
- * ended. Until then other threads may take the same room, and the cache may exceed its limit by that much.
+ * ended. Until then other threads may use the same room, and the cache may exceed its limit by that much.
  */
 #ifndef RK_SRC_CACHE_DEPOT_H
 #define RK_SRC_CACHE_DEPOT_H
@@ -19,14 +19,14 @@
 #include <rseqkit/remote.h>
 #include <stdbool.h>
 
-/* State of operations inside vfork brackets, which one thread at a time does: see cache_hand.c. */
+/* State of the operations inside vfork brackets. One thread at a time does such an operation: see cache_hand.c. */
 struct depot_hand {
 	struct rk_claim claim;
 	uint64_t intent; /* the value that a change is about to store in a word, or DONE, or 0 */
 	uint32_t step;
 	uint32_t magazine;       /* number of the magazine in hand; 0: none */
-	uint32_t base;           /* objects in it that struct depot's counts include */
-	int64_t owed, owed_next; /* objects that these counts lack, in magazines that went back */
+	uint32_t base;           /* objects in that magazine that the counts in struct depot include */
+	int64_t owed, owed_next; /* objects that these counts don't include, in magazines that went back to a stack */
 };
 
 struct depot {
@@ -49,9 +49,9 @@ int rk_depot_create(struct depot *depot, uint64_t limit, struct rk_cache_budget 
 /* Frees the depot's memory, and returns all grants to the budget. */
 void rk_depot_destroy(struct depot *depot);
 
-/* Grants up to `wanted` objects: takes them from the limit and the budget. Returns how many. */
+/* Takes up to `wanted` grants from the limit and from the budget. Returns how many. */
 uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted);
-/* Returns grants to the limit and the budget. */
+/* Gives grants back to the limit and the budget. */
 void rk_depot_return(struct depot *depot, uint64_t granted);
 
 /* Both move up to RK_CACHE_BATCH_MAX granted objects and return how many: 0 when the depot is empty (take) or full (put). */
@@ -59,9 +59,9 @@ size_t rk_depot_take(struct depot *depot, void **objects, size_t count);
 size_t rk_depot_put(struct depot *depot, void *const *objects, size_t count);
 
 /*
- * Inside a vfork bracket the two functions above call these. The child may be killed at each instruction: each object then
- * belongs to the caller or to the depot. Grants move with their objects: rk_depot_grant() returns for how many objects there is
- * room (rk_hand_room()), and takes nothing from the limit.
+ * Inside a vfork bracket the two functions above call the following ones. The child may be killed at each instruction. Even then,
+ * each object belongs to the caller or to the depot. Grants move with their objects: inside a bracket rk_depot_grant() only
+ * returns for how many objects there is room (rk_hand_room()), and takes nothing from the limit.
  */
 size_t rk_hand_take(struct depot *depot, void **objects, size_t count);
 size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count);

@@ -2,18 +2,18 @@
 /*
  * cache_hand.c - operations on a depot inside a vfork bracket, where the child may be killed at each instruction.
  *
- * One magazine is in hand: it stays out of the stacks from one operation to the next. One store, of the magazine's count, moves
- * objects: before the store they belong to the giver, after it to the taker. During an operation the thread holds the hand's
- * claim, which is free when the bracket has ended (claim.h). The thread changes none of the depot's counts: after a kill,
- * another thread couldn't tell whether the change was made. Instead, `base` is the magazine's count at the time when the
- * depot's counts included it. The correct counts follow from `base` and the magazine's present count. A thread outside of
- * brackets updates them (rk_hand_settle()).
+ * One magazine is in hand: it stays out of the stacks from one operation to the next. A store of the magazine's count moves
+ * objects: before this store they belong to the giver, and after the store to the taker. During an operation the thread holds the
+ * hand's claim, which is free when the bracket has ended (claim.h). The thread changes none of the depot's counts: after a kill,
+ * another thread couldn't find out whether the change was made. Instead, `base` is the part of the magazine's count that the
+ * depot's counts include. The correct counts follow from `base` and the magazine's present count. A thread outside of brackets
+ * updates the depot's counts (rk_hand_settle()).
  *
- * A magazine comes into the hand, and leaves it, by one change of a word (cache_stack.h). Here, too, a kill leaves open whether
- * the change was made. So the thread first stores the word's new value in `intent`. A word never has the same value twice, and
- * this value has BY_HAND set. While the word has the value in `intent`, the change was made. Before another thread changes the
- * word, it replaces the intent by DONE. The invariant: if the change was made, the word equals the intent, or the intent
- * is DONE.
+ * One change of a word (cache_stack.h) moves a magazine into the hand or out of it. After a kill, another thread couldn't find
+ * out whether this change was made. So the thread first stores the word's new value in `intent`. A word never has the same value
+ * twice, and this value has BY_HAND set. If the word has the value in `intent`, the change was made. Before another thread
+ * changes such a word, that thread replaces the intent by DONE. The invariant: if the change was made, the word equals the
+ * intent, or the intent is DONE.
  */
 #include "cache_stack.h"
 
@@ -21,7 +21,7 @@
 #include "sync/claim.h"
 #include "thread/bracket.h"
 
-#define PATIENCE 10000000 /* ns, for another thread's vfork child */
+#define PATIENCE 10000000 /* ns that an operation waits for another thread's vfork child */
 
 enum step {
 	STILL = 0,  /* `magazine` is in hand; 0: none */
@@ -29,7 +29,7 @@ enum step {
 	GIVING  /* if the change was made, `magazine` isn't in hand any more and `owed_next` is the new `owed` */
 };
 
-/* Stores a word of the hand. A thread that recovers after a kill finds these stores in the order of the program. */
+/* Stores a value in a word of the hand. A thread that recovers after a kill sees such stores in the order of the program. */
 static void put_down(uint32_t *word, uint32_t value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
@@ -40,7 +40,9 @@ static void put_down_intent(struct depot_hand *hand, uint64_t intent)
 	__atomic_store_n(&hand->intent, intent, __ATOMIC_RELEASE);
 }
 
-/* Needs the claim. Changes a word from `old` so that it names `number`. Returns false if the word wasn't `old` any more. */
+/*
+ * Needs the claim. Changes a word from `old` to a value that names magazine `number`. Returns false if another thread changed it.
+ */
 static bool change(struct depot *depot, uint64_t *word, uint64_t old, uint64_t number)
 {
 	uint64_t next = changed(old, number) | BY_HAND;
@@ -77,7 +79,7 @@ static void taken(struct depot *depot, bool made)
 	put_down(&hand->step, STILL);
 }
 
-/* Needs the claim, and nothing in hand. Takes the magazine that a stack names, or the next fresh one. */
+/* Needs the claim, and no magazine in hand. Takes the magazine that a stack names, or the next fresh one. */
 static bool take_magazine(struct depot *depot, uint64_t *word)
 {
 	struct depot_hand *hand = &depot->hand;
@@ -99,8 +101,8 @@ static bool take_magazine(struct depot *depot, uint64_t *word)
 }
 
 /*
- * Returns how many objects in hand the depot's counts lack. The result is exact with the claim. Without it, other threads may
- * change all three words meanwhile.
+ * Returns how many objects in hand the depot's counts don't include. If the caller holds the claim, the result is exact.
+ * Otherwise other threads may change the three words that this function loads.
  */
 static int64_t more_than_known(const struct depot *depot)
 {
@@ -113,7 +115,7 @@ static int64_t more_than_known(const struct depot *depot)
 	return (int64_t)count - base;
 }
 
-/* Returns the number of objects that the depot's counts lack. */
+/* Returns the number of objects that the depot's counts don't include. */
 static int64_t unknown_now(const struct depot *depot)
 {
 	return __atomic_load_n(&depot->hand.owed, __ATOMIC_RELAXED) + more_than_known(depot);
@@ -259,7 +261,7 @@ bool rk_hand_settle(struct depot *depot)
 	m = in_hand(depot);
 	unknown = unknown_now(depot);
 	any = m != NULL || unknown != 0;
-	/* A fork may come in the middle, as in any trip to the depot. The child then lacks this magazine. */
+	/* Another thread may fork in the middle of this, as in any trip to the depot. Then the child lacks this magazine. */
 	put_down(&hand->magazine, 0);
 	__atomic_store_n(&hand->owed, 0, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&depot->objects, unknown, __ATOMIC_RELAXED);

@@ -11,7 +11,7 @@
 
 #define MOVED_MASK (RK_ARRAY_MOVED(INTPTR_MIN) * 2 - 1) /* the bits of a state's count, which wraps */
 
-/* Empties a bank that was taken: its objects go to the depot or are destructed. It is a spare bank then. */
+/* Empties a bank that was taken: its objects go to the depot or are destructed. After that the bank is a spare bank. */
 static void empty(struct rk_cache *cache, struct rk_array *array)
 {
 	struct rk_cache_shared *shared = shared_of(cache);
@@ -22,7 +22,7 @@ static void empty(struct rk_cache *cache, struct rk_array *array)
 	state = stepped(state, RK_ARRAY_PUSHED(1) + RK_ARRAY_POPPED(1));
 	__atomic_store_n(&array->state, state, __ATOMIC_RELEASE);
 	count(&shared->count.renewed, 1);
-	if ((size_t)capacity > length) /* a child may find capacity 0 and these still granted */
+	if ((size_t)capacity > length) /* a child that is forked before this has the grants, but capacity 0 */
 		rk_depot_return(&shared->depot, (size_t)capacity - length);
 	for (; length > 0; length -= now) {
 		void *batch[RK_CACHE_BATCH_MAX];
@@ -36,14 +36,17 @@ static void empty(struct rk_cache *cache, struct rk_array *array)
 	}
 }
 
-/* Needs the claim of the CPU's slot. Returns 1 if this bank had been taken earlier, so that another one is still in use. */
+/*
+ * Needs the claim of the CPU's slot. Returns 1 if an earlier call had taken this bank and not emptied it. Then the other bank is
+ * in use, and has to be emptied, too.
+ */
 static int empty_bank(struct rk_cache *cache, int cpu)
 {
 	struct rk_array *first = bank_of(cache, cpu, 0), *second = bank_of(cache, cpu, 1);
 	void *bank;
 	int r;
 
-	if (state_of(second) == 0 && rk_cache_array(cache, cpu) != second) /* it was never in use */
+	if (state_of(second) == 0 && rk_cache_array(cache, cpu) != second) /* second was never in use */
 		__atomic_store_n(&second->state, SECOND_STATE, __ATOMIC_RELEASE);
 	r = rk_bank_take_of_two(cache, cpu, first, second, &bank);
 	if (r >= 0 && bank != NULL)
@@ -135,7 +138,7 @@ size_t rk_cache_trim(struct rk_cache *cache, size_t keep)
 	return done;
 }
 
-/* Adds what was put into an array, and what was taken out. */
+/* Adds the numbers of an array to the report: puts, gets, objects, capacity. */
 static void count_array(const struct rk_array *array, bool second, struct rk_cache_report *report)
 {
 	intptr_t state = state_of(array);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_stack.h - stacks of magazines, for the files of a depot.
+ * cache_stack.h - stacks of magazines, for the files of the depot.
  *
- * A stack is one word. The low bits are the number of its top magazine, 0 for none; a count of changes is above them. The count
- * prevents ABA: a pop fails if other threads changed the stack meanwhile, even if the same magazine is on top again. The number
- * of magazines that were ever used is such a word, too.
+ * A stack is one word. Its low bits are the number of the top magazine, or 0 if the stack is empty. The bits above count the
+ * changes. This count prevents ABA: a pop fails if other threads changed the stack meanwhile, even if the same magazine is on top
+ * again. A third word has the same form: its low bits are the number of magazines that were ever used.
  *
- * BY_HAND in a word says that its last change was made inside a vfork bracket. Before a thread changes such a word, it calls
- * acknowledge(): see cache_hand.c.
+ * BY_HAND in a word says that the last change of the word was made inside a vfork bracket. Before a thread changes such a word,
+ * it calls acknowledge(): see cache_hand.c.
  */
 #ifndef RK_SRC_CACHE_STACK_H
 #define RK_SRC_CACHE_STACK_H
@@ -17,13 +17,13 @@
 #define NUMBER_MASK (((uint64_t)1 << 24) - 1)
 #define BY_HAND ((uint64_t)1 << 24)
 #define CHANGE ((uint64_t)1 << 25)
-/* The kind of a word. So two words of a depot are never equal. */
+/* The kind of a word. Each word of a depot has another kind, so two words are never equal. */
 #define KIND_FULL ((uint64_t)0)
 #define KIND_EMPTY ((uint64_t)1 << 62)
 #define KIND_FRESH ((uint64_t)2 << 62)
 #define KIND ((uint64_t)3 << 62)
 
-#define DONE 1 /* a value of depot->hand.intent, and of no word: the change was made */
+#define DONE 1 /* a value of depot->hand.intent: the change was made. No word has this value. */
 
 struct magazine {
 	uint32_t next;  /* number of the magazine below */
@@ -47,8 +47,8 @@ static inline uint64_t changed(uint64_t word, uint64_t number)
 }
 
 /*
- * Call this before changing a word whose value is `word`. A thread inside a bracket that stored this value may have been killed
- * before it stored DONE.
+ * Call this before you change a word whose value is `word`. If a thread inside a bracket stored this value, the thread may have
+ * been killed before it stored DONE.
  */
 static inline void acknowledge(struct depot *depot, uint64_t word)
 {
@@ -61,7 +61,7 @@ static inline void set_count(struct magazine *m, uint32_t count)
 	__atomic_store_n(&m->count, count, __ATOMIC_RELAXED);
 }
 
-/* For a thread that is about to pop a magazine which a stack names. Another thread may have popped it already. */
+/* For a thread that is about to pop this magazine, which a stack named. Another thread may have popped the magazine already. */
 static inline uint32_t next_of(const struct magazine *m)
 {
 	return __atomic_load_n(&m->next, __ATOMIC_RELAXED);

@@ -2,11 +2,12 @@
 /*
  * counter.c - slow paths of counters: memory, the overflow slot, sums.
  *
- * All counters are items of one pool of the process. Slot -1 is the overflow slot. Slot -2 holds the baseline, which sums are
- * relative to. Both are accessed atomically. Sections write the CPUs' slots; this file reads them by aligned loads.
+ * All counters are items of one pool of the process. Slot -1 is the overflow slot. Slot -2 holds the baseline, which is
+ * subtracted from sums. These two slots are accessed by atomic instructions. Sections write to the CPUs' slots; this file reads
+ * the CPUs' slots by aligned loads.
  *
- * An add tries its section RK_ABORTS_MAX times, then adds to the overflow slot. A reset stores the sum as the baseline. So
- * only its own CPU ever writes to a slot, and nothing has to be fenced.
+ * An add repeats an aborted section at most RK_ABORTS_MAX times, and then adds to the overflow slot. A reset stores the sum as
+ * the baseline. So only a CPU's own sections write to its slot, and no fence is needed.
  */
 #include <rseqkit/counter.h>
 #include <rseqkit/percpu.h>
@@ -57,7 +58,7 @@ int rk_counter_destroy(struct rk_counter *counter)
 void rki_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome)
 {
 #if INTPTR_MAX == INT64_MAX
-	struct rk_percpu *from = __atomic_load_n(&pool, __ATOMIC_RELAXED); /* NULL: another copy's counter */
+	struct rk_percpu *from = __atomic_load_n(&pool, __ATOMIC_RELAXED); /* NULL: the counter is another copy's */
 	int aborts = 0;
 
 	for (; outcome == RK_ABORTED && aborts < RK_ABORTS_MAX; aborts++)
@@ -71,12 +72,12 @@ void rki_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_res
 		__atomic_fetch_add(slot(counter, RK_INDEX_OVERFLOW), value, __ATOMIC_RELAXED);
 }
 
-/* Sums wrap, as adds do. In unsigned arithmetic that is defined. */
+/* Sums wrap, as adds do. Wrapping is defined in unsigned arithmetic. */
 static int64_t total(const struct rk_counter *counter)
 {
 	uint64_t sum = (uint64_t)__atomic_load_n(slot(counter, RK_INDEX_OVERFLOW), __ATOMIC_RELAXED);
 
-	/* Includes the gaps between CPU numbers: the list of CPUs may be wrong, and adds there count. */
+	/* Includes the gaps between CPU numbers: the list of CPUs may be wrong, and adds that went to a gap must be counted. */
 	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
 		sum += (uint64_t)__atomic_load_n(slot(counter, cpu), __ATOMIC_RELAXED);
 	return (int64_t)sum;
@@ -84,7 +85,7 @@ static int64_t total(const struct rk_counter *counter)
 
 int64_t rk_counter_sum(const struct rk_counter *counter)
 {
-	/* Loaded before the slots, so they include everything that the reset summed. */
+	/* The baseline is loaded before the slots. So the slots include every add that the baseline includes. */
 	uint64_t baseline = (uint64_t)__atomic_load_n(slot(counter, RK_INDEX_RESERVE), __ATOMIC_ACQUIRE);
 
 	return (int64_t)((uint64_t)total(counter) - baseline);
@@ -97,8 +98,8 @@ int64_t rk_counter_reset(struct rk_counter *counter)
 	int64_t sum;
 
 	/*
-	 * If another reset sets the baseline first, its result has the adds before it. So sum again. Each failure here is the
-	 * success of another reset.
+	 * If another reset stores the baseline first, the adds until then are in the result of that reset. So this reset sums
+	 * again. Each failure here is the success of another reset.
 	 */
 	do
 		sum = total(counter);

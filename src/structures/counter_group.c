@@ -2,35 +2,39 @@
 /*
  * counter_group.c - slow paths of groups of counters: memory, overflow adds, consistent reads.
  *
- * Words are added to and never cleared. An add belongs to the phase in which it loaded `plane`. A turn ends a phase: it stores
- * the other plane's address there. Turn c ends phase c, and its reader reads all adds of the phases up to c:
+ * A group has two planes, that is, two sets of words. Words are added to and never cleared. `plane` holds the address of the
+ * plane that adds go to. An add belongs to the phase in which it loaded `plane`. A turn stores the other plane's address in
+ * `plane`; this ends a phase. Turn c ends phase c. The reader that makes the turn reads all adds of the phases up to c:
  *
  *	turns = odd | read the plane that is at rest | plane = that one | fence all | turns = even | read the other one
  *	                     phases c - 1, c - 3, ...         ^ phase c + 1 begins                     phases c, c - 2, ...
  *
- * Why this is a consistent cut. Let add A happen before add B. Then A's load of `plane` happened before B's load of it. Loads
- * of one word that are ordered never see it go back, so A's phase isn't later than B's. So if B is in the phases up to c, A is
- * in them, too. (One word for each CPU wouldn't do: a thread may add on a CPU that was turned, move to one that wasn't turned
- * yet, and add there.) The reader also finds A in the plane that it reads. After the fence, a section that was in an old phase
- * is finished or aborted, and an aborted section begins again with another load.
+ * Why this is a consistent cut. Let add A happen before add B. Then A's load of `plane` happened before B's load of `plane`. If
+ * two loads of one word are ordered, the later load never sees an older value. So A's phase isn't later than B's. So if B is in
+ * the phases up to c, A is in them, too. (If each CPU had a `plane` of its own, this wouldn't hold: see below.) It remains to
+ * show that the reader finds A in the planes. After the fence, a section that was in an old phase is finished or aborted. An
+ * aborted section begins again, and loads `plane` again.
  *
- * No fence ends an overflow add, so it may reach its plane at any time. If it does so during the turn of its own phase, or
- * before the next turn reads that plane, the cut is consistent, because B comes later than that. If it comes still later, B
- * might be in the cut without it. Take the value that `turns` had before the add loaded `plane`, rounded down to an even number.
- * In this last case `turns` has increased by at least 3 since then. An even number was stored after the turn of that phase, and
- * an odd one before the present turn's reading. The adder finds that out before it returns, and increments `late`. The reader
- * sees the increment after the fence, and turns again. All these accesses are sequentially consistent.
+ * No fence ends an overflow add, so it may reach its plane at any time. Let A be such an add. If A reaches its plane during the
+ * turn of its own phase, or before the next turn reads that plane, the cut is consistent: B comes after A. If A reaches its plane
+ * after that reading, the cut might contain B without A. To find this out, the adder loads `turns` before it loads `plane`, and
+ * rounds the value down to an even number. In this last case `turns` is now at least 3 above that value. The turn of A's phase
+ * stored an even number at its end, and the next turn stored an odd number before it read the plane. The adder checks this before
+ * it returns, and if so, increments `late`. The reader sees the increment after the fence, and turns again. All these accesses
+ * are sequentially consistent.
  *
- * fork: a child may be forked anywhere in a turn. No section runs in the child, so it can use either plane. There are two
- * baselines, and one store changes which of them is in use.
+ * fork: a child may be forked anywhere in a turn. No section of the parent runs in the child, so adds of the child can go to
+ * either plane. A reset that a fork interrupts is also whole: there are two baselines, and one store changes which is in use.
  *
- * Why not otherwise:
- *   a bank for each CPU, turned one by one             a thread adds to A on a CPU that is turned, moves to one that isn't yet,
- *                                                      and adds to B: the reading has B without A
- *   the same, all closed before any is read            all adds overflow during a fence, and the overflow slot is no cut either
- *   the word is loaded before the section              an add that was stopped in between lands in a plane that was read
- *   read until two readings are the same               never ends while other threads add all the time
- *   clear what was read                                overflow adds that land late are lost; each CPU's pages are written to
+ * Rejected designs:
+ *   a bank for each CPU, turned one by one             a thread does add A on a CPU that is turned, moves to one that isn't yet,
+ *                                                      and does add B there: the cut contains B without A
+ *   banks that are all closed before the first is      during the fence all adds go to the overflow slot, and reading that slot
+ *   read                                               isn't a consistent cut either
+ *   loading `plane` before the section                 if the thread is stopped in between, its add goes to a plane that was
+ *                                                      read already
+ *   reading until two readings are the same            never ends while other threads add all the time
+ *   clearing the words that were read                  overflow adds that come late are lost; each CPU's pages are written to
  */
 #include <rseqkit/counter.h>
 #include <rseqkit/remote.h>
@@ -45,7 +49,7 @@
 
 #define PATIENCE 100000000 /* ns that a reader waits for other readers */
 #define TURNS_MAX 16       /* in one read, because of late adds */
-#define SMALLEST 128       /* bytes of the smallest item; all are powers of two */
+#define SMALLEST 128       /* bytes of the smallest item; all sizes are powers of two */
 #define POOLS 12           /* up to RK_STRIDE */
 
 _Static_assert(sizeof(struct rki_group_head) <= RKI_GROUP_HEAD, "planes and baselines are behind it");
@@ -130,7 +134,7 @@ void rki_counter_group_add_slow(struct rk_counter_group *group, size_t which, in
 		__atomic_fetch_add(&head->late, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Sums wrap, as adds do. In unsigned arithmetic that is defined. */
+/* Sums wrap, as adds do. Wrapping is defined in unsigned arithmetic. */
 static int64_t plus(int64_t a, int64_t b)
 {
 	return (int64_t)((uint64_t)a + (uint64_t)b);
@@ -144,7 +148,7 @@ static int64_t minus(int64_t a, int64_t b)
 /* Adds the words of a plane to the values. */
 static void gather(intptr_t plane, int64_t *values, size_t count)
 {
-	/* Includes the gaps between CPU numbers: the list of CPUs may be wrong, and adds there count. */
+	/* Includes the gaps between CPU numbers: the list of CPUs may be wrong, and adds that went to a gap must be counted. */
 	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
 		for (size_t i = 0; i < count; i++)
 			values[i] = plus(values[i], __atomic_load_n(&words_of(plane, cpu)[i], __ATOMIC_RELAXED));
@@ -160,7 +164,7 @@ static int fence(struct rki_group_head *head)
 	return 0;
 }
 
-/* One turn. The caller holds the claim. Returns 0, 1 if an overflow add came late, or -EHOSTUNREACH if there is no fence. */
+/* One turn. The caller holds the claim. Returns 0; 1 if an overflow add came late; -EHOSTUNREACH if there is no fence. */
 static int turn(void *group, int64_t *values, size_t count)
 {
 	struct rki_group_head *head = rk_group_head(group);
@@ -171,7 +175,7 @@ static int turn(void *group, int64_t *values, size_t count)
 	if (__atomic_load_n(&head->unfenced, __ATOMIC_ACQUIRE) && fence(head) < 0)
 		return -EHOSTUNREACH;
 	late = __atomic_load_n(&head->late, __ATOMIC_SEQ_CST);
-	turns = (__atomic_load_n(&head->turns, __ATOMIC_RELAXED) + 1) | 1; /* a turn that wasn't finished left it odd */
+	turns = (__atomic_load_n(&head->turns, __ATOMIC_RELAXED) + 1) | 1; /* an unfinished turn left `turns` odd */
 	__atomic_store_n(&head->turns, turns, __ATOMIC_SEQ_CST);
 	memset(values, 0, count * sizeof(*values));
 	gather(resting, values, count);
@@ -214,7 +218,8 @@ int rk_group_read(void *group, int64_t *values, size_t count, bool reset)
 		(void)rk_claim_release(&head->claim);
 		r = r == 1 ? -EAGAIN : r;
 	}
-	if (r < 0) { /* each by itself, the baseline first: a reset may increase it meanwhile */
+	if (r < 0) {
+		/* Read each counter by itself. Load the baseline before the words, because a reset may increase it meanwhile. */
 		const int64_t *baseline = baseline_of(group, __atomic_load_n(&head->baseline, __ATOMIC_ACQUIRE));
 
 		for (size_t i = 0; i < count; i++)

@@ -2,8 +2,9 @@
 /*
  * counter_static.c - counters and groups that are created on their first use.
  *
- * The invariant: an add is in `early` or in the counter. A thread that adds to `early` looks for the counter afterwards. The
- * thread that created the counter moves what is in `early`. So one of the two moves it.
+ * The invariant: each add is in `early` or in the counter, or a thread is moving it to the counter. A thread that adds to `early`
+ * loads the counter's address afterwards. The thread that created the counter stores this address, and then moves the adds that
+ * are in `early`. So at least one of these two threads moves the add.
  */
 #include <rseqkit/counter.h>
 

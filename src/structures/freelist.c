@@ -2,11 +2,13 @@
 /*
  * freelist.c - slow paths of per-CPU free lists: memory, the overflow list, drains.
  *
- * A CPU's slot names one of its two banks (bank.h). A bank is one word, the address of the first node. A drain takes the bank
- * and leaves the other one, which is empty. The invariant: a spare bank, neither in use nor being drained, holds no node.
+ * A CPU's slot names one of its two banks (bank.h). A bank is one word, the address of the first node. A drain takes the bank in
+ * use, and the other bank, which is empty, is in use from then on. The invariant: a spare bank, that is, one neither in use nor
+ * being drained, holds no node.
  *
- * In the overflow slot the first bank is the overflow list. A thread that takes nodes off it holds the slot's claim. This
- * prevents ABA: while one thread is about to pop a node, no other thread can pop it and push it again. Pushes need no claim.
+ * In the overflow slot the first bank is the overflow list. A thread that takes nodes off this list holds the slot's claim. The
+ * claim prevents ABA: while a thread is about to pop a node, no other thread can pop that node and push it again. Pushes need no
+ * claim.
  */
 #include <rseqkit/freelist.h>
 #include <rseqkit/remote.h>
@@ -56,7 +58,7 @@ int rk_freelist_create(struct rk_freelist **list)
 	return r;
 }
 
-/* Puts the nodes of `from` in front of those in `to`. */
+/* Puts the nodes of `from` before the nodes of *to. */
 static void join(chain *to, chain from)
 {
 	struct rk_freelist_node *last = from;
@@ -157,7 +159,10 @@ static int drain_overflow(struct rk_freelist *list, chain *nodes)
 	return 0;
 }
 
-/* Empties one bank of a CPU. Returns 1 if this bank had been taken earlier, so that another one is still in use. */
+/*
+ * Empties one bank of a CPU. Returns 1 if an earlier call had taken this bank and not emptied it. Then the other bank is in use,
+ * and has to be emptied, too.
+ */
 static int drain_bank(struct rk_freelist *list, int cpu, chain *nodes)
 {
 	struct lists *lists = lists_of(list, cpu);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * histogram.c - histograms, each of them a group of counters (counter_group.c), and what their snapshots say.
+ * histogram.c - histograms, and values that are computed from their snapshots. A histogram is a group of counters
+ * (counter_group.c).
  *
  * The invariant: buckets are numbered without gaps in the order of their values, so a bucket's number determines its values.
- * After the last bucket comes the count of the values above it.
+ * After the counters of the buckets comes a counter of the values above all buckets.
  */
 #include <rseqkit/histogram.h>
 
@@ -16,9 +17,11 @@
 #endif
 #include "counter_group.h"
 
-#define BITS_MAX 13 /* with 13 bits each value up to 16378 has a bucket; more bits add nothing */
+#define BITS_MAX 13 /* with 13 bits each value up to 16378 has a bucket of its own; more bits add nothing */
 
-/* Keeps the answer: in a virtual machine, CPUID traps and takes many times as long as the rest of a creation. */
+/*
+ * Keeps the answer, because in a virtual machine CPUID traps, and takes many times as long as the rest of rk_histogram_create().
+ */
 static bool has_lzcnt(void)
 {
 #ifdef __x86_64__
@@ -85,7 +88,7 @@ size_t rk_histogram_buckets(const struct rk_histogram *histogram)
 	return head->count - (head->above < UINT64_MAX);
 }
 
-/* Bytes of a snapshot and its counts. A group's read also writes the count of the values above all buckets. */
+/* Returns the bytes of a snapshot and its counts. rk_group_read() also stores the count of the values above all buckets. */
 static size_t size_of_snapshot(size_t buckets)
 {
 	return sizeof(struct rk_histogram_snapshot) + (buckets + 1) * sizeof(uint64_t);
@@ -154,7 +157,7 @@ uint64_t rk_histogram_bucket_highest(const struct rk_histogram_snapshot *snapsho
 	return highest_of(bucket, snapshot->bits);
 }
 
-/* Returns the bucket of the value with this rank, counted from 1; the number of buckets if the value is above all of them. */
+/* Returns the bucket of the value with this rank. Ranks count from 1. If the value is above all buckets, returns their number. */
 static size_t bucket_of_rank(const struct rk_histogram_snapshot *s, uint64_t rank)
 {
 	uint64_t seen = 0;
@@ -168,7 +171,7 @@ static size_t bucket_of_rank(const struct rk_histogram_snapshot *s, uint64_t ran
 	return bucket;
 }
 
-/* The highest value that the bucket may have. Values above all buckets count as the lowest of them. */
+/* Returns the highest value of a bucket. For the values above all buckets, returns the lowest such value. */
 static uint64_t highest_in(const struct rk_histogram_snapshot *s, size_t bucket)
 {
 	return bucket < s->buckets ? highest_of(bucket, s->bits) : rk_histogram_bucket_lowest(s, bucket);
@@ -200,8 +203,9 @@ double rk_histogram_mean(const struct rk_histogram_snapshot *snapshot)
 }
 
 /*
- * Returns how many values are `percent` of `count`, rounded up. A percentage that is a multiple of 1/1024 is calculated in
- * integers. Other percentages are inexact themselves, but 99.9% of 1000 has to be 999, so the product is slightly reduced.
+ * Returns `percent` percent of `count`, rounded up. If the percentage is a multiple of 1/1024, the result is computed in
+ * integers. Other percentages are inexact in binary. But 99.9% of 1000 has to be 999, so the product is slightly reduced before
+ * it is rounded up.
  */
 static uint64_t rank_of(uint64_t count, double percent)
 {

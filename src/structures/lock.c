@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* lock.c - creates and destroys per-CPU locks (lock.h). The invariant: a new lock has no holder from its memory's last use. */
+/*
+ * lock.c - creates and destroys per-CPU locks (lock.h). The invariant: a new lock names no holder from an earlier use of its
+ * memory.
+ */
 #define _GNU_SOURCE
 #include "lock.h"
 
@@ -14,7 +17,7 @@
 _Static_assert(sizeof(struct rki_lock_slot) <= RK_LOCK_HEADER, "it is in front of the data");
 _Static_assert(offsetof(struct rki_lock_slot, closed) == sizeof(intptr_t), "rki_lock_take() relies on it");
 
-/* Slots of 64, 96, 128, 192, ... bytes up to RK_STRIDE. A slot of 96 bytes takes 128, because it is aligned to 64. */
+/* Slots have 64, 96, 128, 192, ... bytes up to RK_STRIDE. A slot of 96 bytes occupies 128, because it is aligned to 64. */
 #define SIZES 25
 static struct rk_percpu *pools[SIZES];
 
@@ -44,7 +47,7 @@ int rk_lock_create(struct rk_lock **lock, size_t size)
 		r = rk_percpu_alloc_for(pool, &item, __builtin_return_address(0));
 	if (r < 0)
 		return r;
-#ifdef __GLIBC__ /* with other libcs the constructor does it, if possible */
+#ifdef __GLIBC__ /* with other libcs the constructor publishes it, if possible */
 	rk_number_publish();
 #endif
 	(void)rk_number_mine(); /* before a fork: in a child of clone() the number identifies this thread */
@@ -86,7 +89,7 @@ int rk_lock_destroy(struct rk_lock *lock)
 	for (int index = RK_INDEX_OVERFLOW; index <= rk_cpus_get()->highest; index++) {
 		const struct rki_lock_slot *slot = rk_lock_slot(lock, index);
 
-		/* This only reads: if a thread holds the lock, the record of half-done data has to stay. */
+		/* This only reads. If a thread holds the lock, the information about half-done data has to stay. */
 		if (is_here((uint64_t)__atomic_load_n(&slot->held, __ATOMIC_ACQUIRE)) ||
 		    is_here(__atomic_load_n(&slot->claim.holder, __ATOMIC_ACQUIRE)))
 			return -EBUSY;

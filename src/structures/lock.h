@@ -3,28 +3,28 @@
  * lock.h - per-CPU locks: lock.c creates them, lock_take.c takes and releases them.
  *
  * Each slot of an item of per-CPU memory has a struct rki_lock_slot, followed by the data. There are two ways to take a slot:
- *   - On its CPU, by a section. It finds both `held` and `closed` 0, and stores the holder's number in `held`. This excludes the
- *     sections of other threads, wherever the holder runs later. A plain store releases the slot.
+ *   - On the slot's CPU, by a section. If the section finds `held` and `closed` 0, it stores the thread's number in `held`. This
+ *     number excludes the sections of other threads, on whatever CPU the holder runs later. A plain store releases the slot.
  *   - As a remote owner. The thread takes the claim, which excludes other remote owners. Then it sets CLOSED, fences the CPU, and
  *     waits until `held` is 0. From the fence on, no section takes the slot. Finally the thread sets OWNED.
- * Sections never work on the overflow slot, so its claim alone protects it.
+ * Sections never work on the overflow slot, so the claim alone protects that slot.
  *
- * fork. A child has all of this as it was. `held` and the claim are thread numbers, which tell whether the holder is elsewhere
- * (thread/holder.h). A thread that finds such a holder closes the slot like a remote owner. It sets HALF_DONE if that holder had
- * the lock. HALF_DONE stays, and keeps sections out, until a thread takes the lock and gets the result 1.
+ * fork. A child inherits all of this unchanged. `held` and the claim contain thread numbers, which show whether the holder is
+ * elsewhere (thread/holder.h). A thread that finds such a holder closes the slot like a remote owner. If that holder had the
+ * lock, the thread sets HALF_DONE. HALF_DONE stays, and keeps sections out, until a thread takes the lock and gets the result 1.
  *
- * Why not otherwise:
- *   one word, which remote owners exchange         a section that had found it free stores over what was exchanged
- *   a test of the CPU's number, and a mutex each   right, and an atomic instruction each way: bench compares with it
- *   a barrier between unlocking and looking        as slow as an atomic instruction: the waiter fences instead
- *   one futex for all waiters                      the woken one can't take the slot yet, and the one that could sleeps on
- *   a woken thread leaves and wakes none           the others sleep, and the lock is free
- *   the thread pointer as the holder               it is used again: in a child's child it may be another thread's
- *   words that a child has as zeros                a child would forget what its thread holds, and what was half done
- *   a gate, closed in a child                      it stays closed until the forking thread is known; and holders are forgotten
- *                                                  where no handlers of fork run
- * So the holder is the number of a thread (thread/number.c), which sections find at rki_number_offset from the thread pointer.
- * Numbers are never used again.
+ * Rejected designs:
+ *   one word, which remote owners exchange         a section that had found the word free overwrites what was exchanged
+ *   a mutex for each CPU, and a test of the CPU    correct, but lock and unlock each take an atomic instruction: bench compares
+ *   a barrier between unlocking and looking        as slow as an atomic instruction; here the waiter fences instead
+ *   one futex for all waiters                      the woken waiter can't take the slot yet, and the one that could still sleeps
+ *   a woken thread that gives up and wakes none    the others sleep although the lock is free
+ *   the thread pointer as the holder               is used again: in a child's child it may be another thread's
+ *   words that are zero in a child                 the child wouldn't know what its thread holds, and what is half done
+ *   a gate that is closed in a child               stays closed until the forking thread's number is known; and if no handlers of
+ *                                                  fork run, holders are forgotten
+ * So a holder is identified by its thread number (thread/number.c). Sections find this number at rki_number_offset from the
+ * thread pointer. No number is used twice.
  */
 #ifndef RK_SRC_LOCK_H
 #define RK_SRC_LOCK_H
@@ -33,10 +33,10 @@
 #include <rseqkit/percpu.h>
 
 /* Bits of `closed`, which only the claim's holder changes. */
-#define RK_LOCK_CLOSED 1    /* a remote owner wants it */
-#define RK_LOCK_OWNED 2     /* a remote owner has it */
-#define RK_LOCK_HALF_DONE 4 /* a fork met it while it was held */
-#define RK_LOCK_UNFENCED 8  /* no section may ever take it: there was no fence when it was created */
+#define RK_LOCK_CLOSED 1    /* a remote owner wants the slot */
+#define RK_LOCK_OWNED 2     /* a remote owner has the slot */
+#define RK_LOCK_HALF_DONE 4 /* the process was forked while another thread had the slot */
+#define RK_LOCK_UNFENCED 8  /* sections never take the slot: there was no fence when the lock was created */
 
 static inline struct rki_lock_slot *rk_lock_slot(const struct rk_lock *lock, int index)
 {

@@ -3,11 +3,11 @@
  * lock_take.c - takes a per-CPU lock, on its CPU or as a remote owner, and releases it. model/lock.pml is a model of this.
  *
  * Waiting. A waiter sets a flag, fences all CPUs, checks the slot again, and sleeps. A thread that unlocks stores 0, and then
- * reads the flag. The fence stands for the barrier between that store and that load. There are two kinds of waiters: threads
+ * reads the flag. The waiter's fence replaces a barrier between that store and that load. There are two kinds of waiters: threads
  * that want a free slot (FREE), and the thread that has closed the slot and wants it empty (EMPTY). An unlock wakes one of each
- * kind. Waking only the EMPTY waiter isn't enough: it may have given up. Waking only a FREE waiter isn't either: it can't take
- * a closed slot. The invariant: while a thread sleeps for a slot that is free, the flag is set, or another waiter is awake. That
- * waiter sets the flag when it takes the slot, or wakes another thread when it gives up.
+ * kind. Waking only the EMPTY waiter isn't enough: this thread may have given up. Waking only a FREE waiter isn't enough either:
+ * a closed slot can't be taken. The invariant: while a thread sleeps for a slot that is free, the flag is set, or another waiter
+ * is awake. The waiter that is awake sets the flag when it takes the slot, or wakes another thread when it gives up.
  *
  * Memory order, from each holder to the next:
  *   section to section    the store of 0 to `held` is a release; rki_lock_take() acquires what it loads
@@ -30,8 +30,8 @@
 #include "thread/holder.h"
 #include "thread/number.h"
 
-#define LOOK_AGAIN 50000000 /* ns: in a child that a handler forks while its thread sleeps, no thread wakes it */
-#define LOOK_SOON 1000000   /* ns: without a fence the wake-up may be missed */
+#define LOOK_AGAIN 50000000 /* ns: if a handler forks while its thread sleeps, no thread of the child wakes that thread */
+#define LOOK_SOON 1000000   /* ns: without a fence the waiter may miss the wake-up */
 
 /* Bits of `waiting`: a thread wants a free slot, or an empty one. */
 #define FREE 1u
@@ -56,8 +56,8 @@ static bool is_elsewhere(intptr_t holder)
 /* Waiting */
 
 struct wait {
-	int64_t nanoseconds, end; /* the limit; and when it ends by the clock, unless it is 0 */
-	struct rki_lock_slot *at; /* where the thread has slept as FREE, without taking the slot; or NULL */
+	int64_t nanoseconds, end; /* the time limit; and the clock's time at its end, or 0 */
+	struct rki_lock_slot *at; /* the slot that the thread has slept for (FREE) and not taken; or NULL */
 };
 
 static void wake_one(struct rki_lock_slot *slot)
@@ -82,8 +82,8 @@ static void wake_waiter(struct rki_lock_slot *slot)
 }
 
 /*
- * Ends the waiting of a thread that took `slot`, or none (NULL). If it slept for `slot`, it sets the flag, so its unlock wakes
- * the next sleeper. If it slept for another slot, it wakes a sleeper there now.
+ * Ends the waiting of a thread that took `slot`, or no slot (NULL). If the thread slept for `slot`, this function sets the flag,
+ * so the thread's unlock wakes the next sleeper. If it slept for another slot, this function wakes a sleeper of that slot now.
  */
 static void stop_waiting(struct wait *wait, const struct rki_lock_slot *slot)
 {
@@ -129,8 +129,8 @@ static void reopen(struct rki_lock_slot *slot)
 }
 
 /*
- * Waits until the thread that took the slot by a section releases it. If that thread isn't in this process, the data is half
- * done, and this function clears `held`. It may do so as the claim's holder, because no section takes a closed slot.
+ * Waits until the thread that took the slot by a section releases the slot. If that thread is elsewhere, the data is half done,
+ * and this function clears `held`. The claim's holder is allowed to do so, because no section takes a closed slot.
  */
 static int wait_until_empty(struct rki_lock_slot *slot, const struct wait *wait)
 {
@@ -157,13 +157,15 @@ static int close_slot(const struct rk_lock *lock, int index, const struct wait *
 	int64_t left = rk_limit_left(wait->nanoseconds, wait->end);
 	int r;
 
-	/* The claim's holder may be waiting for this thread. */
+	/* If this thread holds the slot, it must not wait for the claim: the claim's holder may be waiting for this thread. */
 	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number())
 		return rk_limit_error(wait->nanoseconds, true);
 	r = rk_claim_take_for(&slot->claim, left > 0 ? left : 0);
 	if (r < 0)
 		return rk_limit_error(wait->nanoseconds, rk_claim_is_mine(&slot->claim));
-	/* OWNED is a holder's that this process lacks: a release clears OWNED before it releases the claim. */
+	/*
+	 * If OWNED is set here, a holder that is elsewhere set it, because a release clears OWNED before it releases the claim.
+	 */
 	if (__atomic_load_n(&slot->closed, __ATOMIC_RELAXED) & RK_LOCK_OWNED) {
 		__atomic_fetch_or(&slot->closed, RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
 		__atomic_fetch_and(&slot->closed, ~(intptr_t)RK_LOCK_OWNED, __ATOMIC_SEQ_CST);
@@ -178,7 +180,9 @@ static int close_slot(const struct rk_lock *lock, int index, const struct wait *
 			return r;
 		}
 	}
-	/* OWNED is set before HALF_DONE is cleared: a child that is forked in between also learns that the data is half done. */
+	/*
+	 * OWNED is set before HALF_DONE is cleared. So a child that is forked in between also finds that the data is half done.
+	 */
 	r = __atomic_fetch_or(&slot->closed, RK_LOCK_OWNED, __ATOMIC_SEQ_CST) & RK_LOCK_HALF_DONE ? 1 : 0;
 	if (r == 1)
 		__atomic_fetch_and(&slot->closed, ~(intptr_t)RK_LOCK_HALF_DONE, __ATOMIC_SEQ_CST);
@@ -214,7 +218,9 @@ int rk_lock_cpu_for(struct rk_lock *lock, int index, int64_t nanoseconds, void *
 
 /* On this CPU */
 
-/* Is the slot's holder elsewhere, or is the slot half done? Then no section can take it, and no thread will release it. */
+/*
+ * Is the slot's holder elsewhere, or is the slot half done? If so, no section can take the slot, and no thread will release it.
+ */
 static bool is_orphan(const struct rki_lock_slot *slot)
 {
 	intptr_t closed = __atomic_load_n(&slot->closed, __ATOMIC_SEQ_CST);
@@ -224,7 +230,10 @@ static bool is_orphan(const struct rki_lock_slot *slot)
 	       closed == RK_LOCK_HALF_DONE;
 }
 
-/* Waits for the lock of the CPU that the thread ran on, which wasn't free. Returns 0 to try again, or an error. */
+/*
+ * Waits for a slot that wasn't free: that of the CPU on which the thread ran. Returns 0 if the caller has to try again, or an
+ * errno.
+ */
 static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
 {
 	int64_t left = rk_limit_left(wait->nanoseconds, wait->end);
@@ -240,7 +249,10 @@ static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
 	return 0;
 }
 
-/* Takes the lock by sections, if the last `outcome` allows that; the result is in *r. RK_NO_RSEQ: take the overflow slot. */
+/*
+ * Takes the lock by a section, if the `outcome` of the first attempt allows that. Returns RK_DONE, with the result in *r. Returns
+ * RK_NO_RSEQ if the caller has to take the overflow slot.
+ */
 static enum rk_result lock_by_section(struct rk_lock *lock, struct wait *wait, void **data, enum rk_result outcome, int *r)
 {
 	intptr_t who = lock_number();
@@ -258,7 +270,7 @@ static enum rk_result lock_by_section(struct rk_lock *lock, struct wait *wait, v
 			if (is_orphan(taken)) {
 				stop_waiting(wait, NULL);
 				*r = close_slot(lock, cpu, wait, data);
-				/* No fence for it; -EINVAL where the list of CPUs is wrong. */
+				/* -EHOSTUNREACH: the CPU can't be fenced. -EINVAL: the list of CPUs is wrong. */
 				return *r == -EHOSTUNREACH || *r == -EINVAL ? RK_NO_RSEQ : RK_DONE;
 			}
 			*r = wait_until_free(taken, wait);
@@ -294,7 +306,7 @@ int rki_lock_release_slow(void *data, int is_free)
 {
 	struct rki_lock_slot *slot = header_of(data);
 
-	/* The caller's code may have no sections, or not know the offset of thread numbers. */
+	/* Inlined code that has no sections, or doesn't know the offset of thread numbers, leaves this to the library. */
 	if (!is_free && __atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number()) {
 		__atomic_store_n(&slot->held, 0, __ATOMIC_RELEASE);
 		is_free = 1;

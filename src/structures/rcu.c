@@ -2,48 +2,51 @@
 /*
  * rcu.c - domains and grace periods. model/rcu.pml is a model of this.
  *
- * Readers (readers.h) are counted in one of two phases. A phase has one word in every slot. The gate names the phase.
+ * Readers (readers.h) are counted in one of two phases. A phase has one word in every slot. The gate names the current phase.
  *
- * A grace period: name the other phase, fence all CPUs, and wait until the sum of the previous phase is 0. One such turn is
- * enough. After the fence no section adds to the previous phase. A section that had loaded its name has counted, and is seen; or
- * it was aborted, and loads again. So from the fence on, the counts of that phase only fall. The sum is taken word by word. It
- * includes each reader at least as long as the reader is there, because the reader's 1 was there before the sum was begun. If
- * the fence fails, the period stays where it is, and the next thread that moves it on fences first.
+ * A grace period has three steps: store the name of the other phase, fence all CPUs, and wait until the sum of the previous phase
+ * is 0. One such turn is enough, because after the fence no section adds to the previous phase. A section that had loaded the old
+ * name has either added its 1 by then, or was aborted, and loads the name again. So from the fence on, the counts of the previous
+ * phase only decrease. The sum is read word by word. It includes every reader that hasn't left, because this reader's 1 was added
+ * before the first word was read. If the fence fails, the period doesn't advance. The next thread that tries to advance the
+ * period fences first.
  *
- * An overflow reader isn't subject to the fence. It adds 1 to the overflow word and loads the name again. If the name is another
- * one, the reader takes its 1 back from the same word and begins again. The addition and both loads are sequentially consistent,
- * and so are naming a phase and reading the overflow word. So the sum has the reader's 1, or the reader sees the other name.
+ * The fence doesn't abort an overflow reader. Such a reader adds 1 to the overflow word, and then loads the name again. If the
+ * name has changed, the reader subtracts its 1 from the same word, and begins again. The reader's addition and both its loads are
+ * sequentially consistent, and so are the writer's store of the name and its load of the overflow word. So either the sum has the
+ * reader's 1, or the reader sees the new name.
  *
- * Memory order. On x86, loads are in order, stores are in order, and no load is executed after a later store. So
+ * Memory order. On x86, loads are in order, stores are in order, and no store is executed before an earlier load. So
  *   1. a reader that sees the new name sees what was published before it;
- *   2. a writer that sees that a reader has left also sees all that the reader did in its section, and comes after it.
- * Other machines order neither, and readers have no barriers. There rk_fence_memory() is called before a phase is named, and
- * after the sum is 0. (1) A reader that loads the new name does so after the first fence, wherever the fence met it. So its
- * later loads come after the fence, too, and find what was published. (2) The store by which a reader left had been executed
- * when it was seen. So the second fence met the reader's CPU, or its thread after a switch, after that store. All that comes
- * before the store in the program is done.
- * Between the two fences, the fence of sections ensures that a reader which counted in the previous phase is in the sum. That
- * fence is also one of memory on each CPU that it interrupts, and a switch is one on the others (kernel/sched/membarrier.c).
+ *   2. a writer that sees that a reader has left also sees all that the reader did in its section. The reader's loads are done.
+ * Other machines guarantee neither, and readers have no barriers. On these machines the writer calls rk_fence_memory() before it
+ * stores a phase's name, and again after the sum was 0. (1) The name is stored after the first fence. So a reader that loads the
+ * new name does so after this fence. The reader's later loads also come after the fence, and find what was published. (2) When
+ * the writer sees the store by which a reader left, that store was executed. So the second fence interrupts the reader's CPU
+ * after that store, or the thread was switched out after it. In both cases all that precedes the store in the program is done.
+ * Between these two fences comes the fence of sections. It ensures that the sum includes each reader that counted in the previous
+ * phase. On each CPU that it interrupts it is also a fence of memory. On the other CPUs a switch was one
+ * (kernel/sched/membarrier.c).
  *
- * fork. In a child the first reader or writer opens the gate again (readers.h), and a period that had begun begins again.
- * Threads block signals before they open a domain or move a period on. So no handler can fork in the middle of that, and no
- * thread continues it in a child.
+ * fork. In a child the first reader or writer opens the gate again (readers.h), and a period that had begun starts anew. Threads
+ * block signals before they open a domain or advance a period. So no handler forks meanwhile, and no thread continues such work
+ * in a child.
  *
- * No thread exists for moving periods on. The threads that wait do it, in steps, under a claim that is never held while
- * waiting. So forks and handlers need no notification. A reader's token is the address of its word, so leaving needs no test, in
- * any thread or process.
+ * No thread exists only to advance periods. The threads that wait for a period advance it, in steps. Each step takes a claim,
+ * which no thread holds while it waits. So the domain needs no notice of forks or handlers. A reader's token is the address of
+ * its word. So leaving needs no test, in whatever thread or process the reader leaves.
  *
- * Only the thread that forked knows which sections it is in. Counting them for each thread would take two more stores in each
- * read section, which would take half as long again. So the program tells the library: rk_rcu_read_keep().
+ * In a child, only the program knows in which read sections the forking thread is. If the library counted them for each thread,
+ * each read section would need two more stores, and take half as long again. So the program calls rk_rcu_read_keep().
  *
  * Ancestors: SRCU of the kernel (two phases, counts per CPU, a sum) and userspace-rcu, which fences by membarrier(2).
- * Why not otherwise:
- *   a count per thread                       threads register and are found; ends and forks are told; fibers can't move
- *   the phase is loaded before the section   a reader that was stopped in between counts in a phase whose sum was 0
+ * Rejected designs:
+ *   a count for each thread                  threads have to register, and to report ends and forks; fibers can't change threads
+ *   loading the phase before the section     a reader that is stopped in between counts in a phase whose sum was 0
  *   two turns without a fence, as in SRCU    each of a reader's two sections would need a barrier
- *   a fence of memory instead of sections    a section that had loaded the phase counts after the sum was taken
- *   an overflow reader that looks once       it may have been stopped since, and count in the wrong phase
- *   a wake-up by the last reader             only the sum tells which reader is last; and leaving would need a test
+ *   a fence of memory instead of sections    a section that had loaded the phase counts after the sum was read
+ *   an overflow reader that loads once       if it is stopped after the load, it counts in the wrong phase
+ *   a wake-up by the last reader             only the sum shows which reader is the last; and leaving would need a test
  */
 #define _GNU_SOURCE
 #include "rcu.h"
@@ -60,7 +63,7 @@ static intptr_t other(intptr_t phase)
 	return phase ^ (intptr_t)sizeof(intptr_t);
 }
 
-/* Returns the word that names the phase. */
+/* Returns the address of the word that names the current phase. */
 static intptr_t *name_of(const struct rk_rcu *rcu)
 {
 	struct rk_readers_slot *overflow = rk_readers_slot(rcu, RK_INDEX_OVERFLOW);
@@ -81,7 +84,9 @@ intptr_t rk_rcu_open(struct rk_rcu *rcu)
 			current = first;
 		if (rk_readers_set(rcu) == first)
 			break;
-		/* Signals couldn't be blocked, and a handler has forked. `first` is from the parent's set. */
+		/*
+		 * Signals couldn't be blocked, and a handler has forked: this is the child, and `first` is from the parent's set.
+		 */
 		(void)__atomic_compare_exchange_n(name_of(rcu), &first, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	}
 	if (blocked)
@@ -146,7 +151,10 @@ struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rcu_sectio
 
 /* Grace periods */
 
-/* Tries to end the period that has begun. Returns 1 if it is over, 0 if readers or a fork prevented that, or a fence's error. */
+/*
+ * Tries to end the period that has begun. Returns 1 if the period is over; 0 if there are readers, or a handler has forked; or
+ * the errno of a fence that failed.
+ */
 static int end_period(struct rk_rcu *rcu, uint64_t generation)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
@@ -162,7 +170,7 @@ static int end_period(struct rk_rcu *rcu, uint64_t generation)
 		return 0;
 	r = rk_readers_fence(&state->readers);
 	if (rk_readers_generation(rcu) != generation)
-		return 0; /* a handler has forked: the sum was the parent's */
+		return 0; /* a handler has forked, and this is the child: the sum was the parent's */
 	if (r == 0)
 		__atomic_store_n(&state->done, __atomic_load_n(&state->started, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
 	return r == 0 ? 1 : r;
@@ -186,14 +194,14 @@ static int begin_period(struct rk_rcu *rcu, uint64_t generation)
 	return r;
 }
 
-/* Moves periods up to `period` on. Returns 1 when they are over. The caller holds the claim and has blocked signals. */
+/* Advances all periods up to `period`. Returns 1 when these are over. The caller holds the claim and has blocked signals. */
 static int move_on(struct rk_rcu *rcu, uint64_t period)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
 	uint64_t generation = rk_readers_generation(rcu);
 	int r = 1;
 
-	if (state->generation != generation) { /* in a child, a period that had begun begins again */
+	if (state->generation != generation) { /* in a child, a period that had begun starts anew */
 		__atomic_store_n(&state->started, __atomic_load_n(&state->done, __ATOMIC_RELAXED), __ATOMIC_SEQ_CST);
 		state->generation = generation;
 	}
@@ -212,7 +220,7 @@ static int move_on(struct rk_rcu *rcu, uint64_t period)
 
 uint64_t rk_rcu_start(struct rk_rcu *rcu)
 {
-	/* A store, so what the caller has unpublished is unpublished before any period that begins after it. */
+	/* Adding 0 is also a store. So what the caller has unpublished is unpublished before any period that begins later. */
 	return __atomic_fetch_add(&rk_rcu_state(rcu)->started, 0, __ATOMIC_SEQ_CST) + 1;
 }
 
@@ -227,7 +235,7 @@ int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period)
 	done = __atomic_load_n(&state->done, __ATOMIC_SEQ_CST);
 	if (done >= period)
 		return 1;
-	/* rk_rcu_start() returns one more than the number of the last begun period, which is at most one more than `done`. */
+	/* rk_rcu_start() returns the number of the last period that began, plus 1. That number is at most `done` + 1. */
 	if (period - done > 2)
 		return -EINVAL;
 	blocked = rk_kernel_block_signals(before) == 0;

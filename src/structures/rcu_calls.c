@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rcu_calls.c - deferred calls. Any thread may defer a call: it pushes the call to a list. One thread at a time takes calls from
- * there and runs them.
+ * the list and runs them.
  *
  *   queue -------> waiting --------> ready -----> called
  *   (any thread)   (for a period)    (the period is over)
  *
- * The invariant, wherever a fork meets it: each call is in one list, or in two lists that share it, or is being called.
- * `waiting` names calls before the queue drops them, and `ready` names them before `waiting` does. So in a child that another
- * thread forked, which lacks the runner, the lists show how far the runner was.
+ * The invariant, also in a child that is forked at any moment: each call is in one list, or in two lists that share it, or is
+ * being called. The runner stores calls in `waiting` before it removes them from the queue. It stores them in `ready` before it
+ * removes them from `waiting`. So if a child lacks the runner, the lists show how far the runner was.
  */
 #define _GNU_SOURCE
 #include "rcu.h"
@@ -52,7 +52,10 @@ static bool is_in_list(const struct rk_rcu_call *list, const struct rk_rcu_call 
 	return list != NULL;
 }
 
-/* In a child that another thread forked: the calls in `waiting` then wait for a period of this process. */
+/*
+ * Called if the runner is elsewhere. If another list has the calls in `waiting`, too, empties `waiting`. Otherwise these calls
+ * wait for a period of this process.
+ */
 static void mend_lists(struct rk_rcu *rcu)
 {
 	struct rk_rcu_state *state = rk_rcu_state(rcu);
@@ -76,7 +79,9 @@ static void collect(struct rk_rcu *rcu)
 	state->period = rk_rcu_start(rcu);
 }
 
-/* Cancellation is disabled, because the thread has the claim. A thread that is cancelled in a call ends after all calls. */
+/*
+ * Cancellation is disabled, because the thread has the claim. If the thread is cancelled during a call, it ends after all calls.
+ */
 static int run_ready(struct rk_rcu_state *state)
 {
 	struct rk_rcu_call *call;
@@ -94,8 +99,8 @@ static int run_ready(struct rk_rcu_state *state)
 }
 
 /*
- * One step: if no call waits, it collects the deferred ones; if the period of the waiting ones is over, it runs them. Returns
- * how many calls it ran; -EBUSY, -EDEADLK or -EHOSTUNREACH. *idle: are all lists empty, so that only new calls can follow?
+ * One step: if no call waits, collects the deferred calls; if the period of the waiting calls is over, runs these. Returns how
+ * many calls it ran; -EBUSY, -EDEADLK or -EHOSTUNREACH. Sets *idle if all lists are empty, so that only new calls can follow.
  */
 static int step(struct rk_rcu *rcu, bool *idle)
 {
@@ -107,7 +112,7 @@ static int step(struct rk_rcu *rcu, bool *idle)
 		return rk_claim_is_mine(&state->runner) ? -EDEADLK : -EBUSY;
 	if (r == 1)
 		mend_lists(rcu);
-	ran = run_ready(state); /* left by a runner that this child lacks */
+	ran = run_ready(state); /* calls that a runner left which is elsewhere */
 	if (state->waiting == NULL)
 		collect(rcu);
 	r = state->waiting != NULL ? rk_rcu_poll(rcu, state->period) : 0;
@@ -145,7 +150,7 @@ static bool is_set(const uint32_t *stop)
 
 /*
  * Sleeps until a call is deferred or *stop is set, or for at most `nanoseconds`. A call leaves the queue only after it is in
- * `waiting`; if both are empty, a later defer sees this waiter.
+ * `waiting`. So if both are empty, no call waits, and a later defer sees this waiter.
  */
 static void wait_for_calls(struct rk_rcu_state *state, int64_t nanoseconds, const uint32_t *stop)
 {
@@ -196,8 +201,9 @@ int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
 }
 
 /*
- * Calls that were deferred before are in `waiting` or `ready` now, or they are in the queue when it is collected next. All of
- * them have been called when the queue is collected once more.
+ * Calls that were deferred before rk_rcu_barrier() are in `waiting` or `ready` now, or they are in the queue when it is collected
+ * the next time. A collection begins only after all collected calls have been called. So the second collection begins after all
+ * of them.
  */
 int rk_rcu_barrier(struct rk_rcu *rcu)
 {

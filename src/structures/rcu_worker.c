@@ -2,8 +2,8 @@
 /*
  * rcu_worker.c - a domain's thread that runs deferred calls.
  *
- * The invariant: a thread that changes `state` to CHANGES is the only one to write the other fields, until it stores another
- * state. The worker only reads `stop`. A state that belongs to another process counts as NONE in this process.
+ * The invariant: a thread that changes `state` to CHANGES is the only one to write the other fields, until that thread stores
+ * another state. The worker only reads `stop`. A state that belongs to another process counts as NONE in this process.
  */
 #define _GNU_SOURCE
 #include "rcu.h"
@@ -13,7 +13,7 @@
 #include "os/kernel.h"
 #include "thread/number.h"
 
-#define REST 100000000 /* ns between attempts where there is no fence */
+#define REST 100000000 /* ns between attempts if there is no fence */
 
 _Static_assert(sizeof(struct rk_rcu_worker) <= sizeof(((struct rk_readers_slot *)0)->of_overflow.spare), "it is there");
 

@@ -2,36 +2,39 @@
 /*
  * ref.c - reference counts: how they begin, how they end, and the shared count.
  *
- * The invariant: the number of references is the sum of all CPUs' words and of the shared count. The shared count has 2 for each
- * reference, and 1 while it is alive. Only sections change CPUs' words, and only while the gate is open. Atomic instructions
- * change the shared count at any time. Neither part means anything alone. References may be taken in one part and given back in
- * the other, which moves the two apart as far as their bits allow; both wrap.
+ * The invariant: the number of references is the sum of all CPUs' words, plus the references in the shared count. The shared
+ * count has 2 for each reference, and 1 more while the object is alive. Only sections change CPUs' words, and only while the gate
+ * is open. Atomic instructions change the shared count at any time. Neither part means anything alone: a reference may be taken
+ * in one part and given back in the other. So the two parts may move apart without a limit. Both wrap.
  *
- * A count that is alive is odd, so it is never 0. The kill closes the gate and fences all CPUs. After the fence no section
- * changes a word, so reading the words CPU by CPU gives their sum. One atomic instruction then adds that sum, and takes off the
- * owner's reference and the 1. So there is no state in between: a thread that sees an even count sees all of it.
+ * While the object is alive, the shared count is odd, so it is never 0. The kill closes the gate and fences all CPUs. After the
+ * fence no section changes a word, so reading the words CPU by CPU gives their sum. One atomic instruction then adds this sum to
+ * the shared count, and subtracts the owner's reference and the 1. So there is no state in between: if a thread sees an even
+ * shared count, this count has all references.
  *
- * A fork by another thread needs that, too: a child either has the sum in its count, or the words as they were. The pages of
- * both are copied at one moment. The kernel makes them read-only, and flushes the translations of all CPUs. No thread can write
- * to the pages again before all CPUs are flushed, because a fault waits for the lock that fork holds (dup_mmap()). So if a child
- * lacks what a thread did earlier, it also lacks what that thread did later.
+ * A fork by another thread relies on this, too: either the child's shared count has the sum, or the child has the count and the
+ * words as they were before. The pages of the count and of the words are copied as of one moment. The kernel makes these pages
+ * read-only, and flushes the translations of all CPUs. No thread can write to the pages again before all CPUs are flushed,
+ * because a page fault waits for the lock that fork holds (dup_mmap()). So if a child lacks a store of a thread, it also lacks
+ * the later stores of that thread.
  *
- * Memory order. A put in a section is a plain store. The kill's fence is one of memory on each CPU that it interrupts; on
- * the others a switch was one (kernel/sched/membarrier.c). A put that is in the sum lies before the fence in its thread. So all
- * that came before the put is done, and is seen after the fence. A put that came later is atomic, a release and an acquire. The
- * thread that finds the count at 0 is after the kill's atomic instruction, or executes it, and so is after all of the puts.
+ * Memory order. A put in a section is a plain store. The kill's fence is a fence of memory on each CPU that it interrupts. On the
+ * other CPUs a switch was one (kernel/sched/membarrier.c). A put that is in the sum comes before the fence in its thread. So all
+ * that the thread did before this put is done, and is visible after the fence. A put after the fence is an atomic instruction,
+ * with release and acquire. The thread that brings the count to 0 does so by the kill's atomic instruction, or after it. So this
+ * thread comes after all puts.
  *
- * The gate is in the object, because a thread that counts has the object at hand. The gate's line is only read. A fence that
- * fails kills nothing. Then the gate stays closed, all threads count in the shared count, and the object lives until another
- * kill succeeds.
+ * The gate is in the object, because a thread that takes a reference has the object's address. Until the kill, the gate's cache
+ * line is only read. If the fence fails, nothing is killed: the gate stays closed, all threads count in the shared count, and the
+ * object stays alive until another kill succeeds.
  *
- * Ancestor: percpu_ref of the kernel. Why not otherwise:
- *   the gate is loaded before the section         an add after the sum: a reference lost, or one too many
- *   the shared count is a number of references    taken by a section and given back without one, they bring it to 0
- *   a large bias, taken off by the kill           enough of those bring it to 0 all the same, with 32 bits within minutes
- *   the sum first, even after it, or reversed     in between a count of 0 that is none
- *   a table of counts per thread                  needs notice of each thread's end, and of puts by another thread
- *   a try that adds, and takes back               in between it has resurrected the object for others
+ * Ancestor: percpu_ref of the kernel. Rejected designs:
+ *   loading the gate before the section         an add after the sum was read: a reference is lost, or one too many is counted
+ *   a shared count of references, without 1     if sections take references and atomic instructions give them back, it becomes 0
+ *   a large bias, which the kill subtracts      enough such references bring the count to 0, too: with 32 bits within minutes
+ *   the sum and the end in two instructions     in between the count may be 0 although there are references
+ *   a table of counts for each thread           needs notice of each thread's end, and of puts by another thread
+ *   a try that adds, and takes back             in between other threads find the dead object alive
  */
 #include <rseqkit/ref.h>
 #include <rseqkit/remote.h>
@@ -46,7 +49,7 @@
 #define ONE 2 /* one reference */
 
 static struct rk_percpu *pool;
-static bool has_fence; /* each rk_ref_init() tries the fence until it succeeds */
+static bool has_fence; /* each rk_ref_init() tries the fence, until one has succeeded */
 
 static bool is_alive(uintptr_t count)
 {
@@ -118,20 +121,26 @@ static uintptr_t sum_of(const void *words)
 {
 	uintptr_t sum = 0;
 
-	/* Includes the gaps between CPU numbers: the list of CPUs may be wrong, and references there count. */
+	/*
+	 * Includes the gaps between CPU numbers: the list of CPUs may be wrong, and references that were counted in a gap must be
+	 * in the sum.
+	 */
 	for (int cpu = 0; words != NULL && cpu <= rk_cpus_get()->highest; cpu++)
 		sum += __atomic_load_n((uintptr_t *)rk_percpu_slot(words, cpu), __ATOMIC_ACQUIRE);
 	return sum;
 }
 
-/* Called after the fence. Once the owner's reference is taken off, other threads may release the object. */
+/* Called after the fence. After the owner's reference is subtracted, other threads may release the object. */
 static void finish(struct rk_ref *ref, const void *caller)
 {
 	void *words = ref->words;
 
 	if (__atomic_add_fetch(&ref->count, ONE * sum_of(words) - ONE - ALIVE, __ATOMIC_ACQ_REL) == 0)
 		ref->release(ref);
-	/* In debug mode other code may have damaged this memory. rk_percpu_check() reports that; the memory isn't used again. */
+	/*
+	 * In debug mode this fails if other code damaged the memory. Then rk_percpu_check() reports the damage, and the memory
+	 * isn't used again.
+	 */
 	(void)rk_percpu_free_for(__atomic_load_n(&pool, __ATOMIC_ACQUIRE), words, caller);
 }
 

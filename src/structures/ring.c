@@ -2,23 +2,25 @@
 /*
  * ring.c - slow paths of writing to a ring: memory, the end of a lap, the overflow ring.
  *
- * A CPU's slot names its log (bank.h). Where records are overwritten, each slot has two logs. The invariants:
- *   - A section writes no further than the limit. Up to the limit the ring is free, and in one piece.
- *   - From the tail to the head there are whole records and padding. None of them crosses the end of a unit: the ring, or a
- *     block. In an overwriting ring, this begins where the seventh block before the head's block begins, not at the tail.
+ * A CPU's slot names its log (bank.h). In an overwriting ring each slot has two logs. The invariants:
+ *   - A section writes no further than the limit. From the head to the limit the ring is free, and in one piece.
+ *   - From the tail to the head there are whole records and padding. None of these crosses the end of a unit. A unit is the ring
+ *     or, in an overwriting ring, a block. In an overwriting ring the whole records begin with the seventh block before the
+ *     head's block, not at the tail.
  *   - Head, limit and tail count up for ever, and a slot's two logs count from different numbers. So if a thread reads one of
- *     them, and a later section finds the same value, it hasn't changed in between.
+ *     these positions, and a later section finds the same value, the position hasn't changed in between.
  *
- * At the end of a unit one section pads the rest, and another one advances the limit. A thread that comes in between finds no
- * room, and does the step that is left.
+ * At the end of a unit one section pads the rest, and a second section advances the limit. A thread that writes between these two
+ * sections finds no room, and does the second step.
  *
- * One limit answers two questions: has the reader read this part, and is the room in one piece? A record is one section: it
- * loads the head, compares it with the limit, copies the record, and advances the head. Nothing is reserved before, so a thread
- * that stops half-way blocks no other thread. Positions never repeat, so a section may rely on what was read before it.
+ * The limit answers two questions at once: has the reader read this part, and is the room in one piece? One section writes a
+ * record: it loads the head, compares it with the limit, copies the record, and advances the head. No room is reserved before
+ * that, so a thread that stops half-way blocks no other thread. Positions never repeat, so a section may rely on positions that
+ * were read before the section.
  *
  * An overwriting ring has the same sections. Its limit advances by a block, an eighth of the ring, and no record crosses the end
- * of a block. So a snapshot knows where records begin, without a word in each. The snapshot leaves out the block that is being
- * overwritten. Aborted sections may have written to that block, too.
+ * of a block. So the reader of a snapshot knows where records begin, although blocks contain no word that says it. The snapshot
+ * leaves out the block that is being overwritten. Aborted sections may have written to that block, too.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -61,14 +63,17 @@ static size_t whole_pages(size_t size)
 /*
  * Returns where a log begins in its first page: half a page away from the offset of the ring's slots. Processors compare the
  * page offsets of loads and stores first (4K aliasing). If a slot and a head had the same offset, a load of the slot would have
- * to wait for the store of the head before it.
+ * to wait for the preceding store of the head.
  */
 static size_t beginning_of(const struct ring_state *state)
 {
 	return ((uintptr_t)state ^ 2048) & 0xf00;
 }
 
-/* Prepares the page for struct ring_file. A kernel before 4.14, or a filter, wipes nothing. False: no memory for a mapping. */
+/*
+ * Prepares the page for struct ring_file. If no page can be wiped (before Linux 4.14, or under a filter), stores the process's
+ * id. Returns false if there is no memory for a mapping.
+ */
 static bool make_file(void *page)
 {
 	struct ring_file *file = page;
@@ -204,7 +209,10 @@ void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64
 					  __ATOMIC_RELAXED);
 }
 
-/* Returns the log that a CPU's slot names, which it opens if that was never done. NULL: closed, or the CPU is unknown. */
+/*
+ * Returns the log that a CPU's slot names. Opens the slot if it was never opened. Returns NULL if it is closed, or the CPU is
+ * unknown.
+ */
 static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 {
 	struct ring_slot *slot;
@@ -224,7 +232,7 @@ static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 	return rk_bank_in(word);
 }
 
-/* Returns how far the limit may advance, if the head is in the unit that ends at `end`. */
+/* Returns the highest position to which the limit may advance, if the head is in the unit that ends at `end`. */
 static int64_t limit_up_to(const struct ring_state *state, const struct ring_log *log, int64_t end)
 {
 	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + size_of(state);
@@ -233,8 +241,8 @@ static int64_t limit_up_to(const struct ring_state *state, const struct ring_log
 }
 
 /*
- * One step towards room for a record on a CPU: pads, or advances the limit. Returns RK_UNEQUAL when the ring is full, RK_CLOSED
- * when there is none, and RK_NO_RSEQ without rseq. After any other outcome the caller tries again.
+ * One step towards room for a record on a CPU: pads, or advances the limit. Returns RK_UNEQUAL if the ring is full, RK_CLOSED if
+ * the CPU has no open log, and RK_NO_RSEQ if there is no rseq. After any other outcome the caller tries again.
  */
 static enum rk_result make_room(struct rk_ring *ring, int cpu, int64_t size)
 {
@@ -313,7 +321,10 @@ static int write_overflow(struct rk_ring *ring, const void *data, size_t length,
 	return done ? 0 : drop_slot(ring, RK_INDEX_OVERFLOW);
 }
 
-/* Tries to write to the CPU's ring. `outcome` is that of the first attempt. Returns RK_UNEQUAL if the ring of *cpu is full. */
+/*
+ * Tries to write to this CPU's ring. `outcome` is the result of the first attempt. Returns RK_UNEQUAL if the ring of *cpu is
+ * full.
+ */
 static enum rk_result write_here(struct rk_ring *ring, const void *data, size_t length, int stamped, enum rk_result outcome,
 				 int *cpu)
 {
@@ -342,7 +353,10 @@ int rki_ring_write_slow(struct rk_ring *ring, const void *data, size_t length, i
 	if (outcome == RK_UNEQUAL)
 		return drop_slot(ring, cpu);
 	r = outcome == RK_DONE ? 0 : write_overflow(ring, data, length, stamped);
-	/* This is a barrier, too. Writes without sections need it, because the waiter's fence doesn't order them. */
+	/*
+	 * This atomic instruction is also a barrier. Writes without sections need one, because the waiter's fence doesn't order
+	 * such writes.
+	 */
 	if (r == 0 && (__atomic_fetch_or(waiting, 0, __ATOMIC_SEQ_CST) & 1) != 0)
 		rki_ring_wake(ring);
 	return r;

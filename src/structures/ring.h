@@ -9,11 +9,11 @@
 #include <sys/types.h>
 #include "sync/bank.h"
 
-#define RING_BLOCKS 8 /* in an overwriting ring, which loses one at a time */
+#define RING_BLOCKS 8 /* blocks of an overwriting ring, which loses one at a time */
 
 /* A CPU's slot, and the overflow slot. */
 struct ring_slot {
-	struct rk_bank_slot bank; /* its claim is the reader's */
+	struct rk_bank_slot bank; /* the reader holds the claim in it */
 	struct rk_claim writing;  /* claim of the overflow ring's writers */
 	uint64_t dropped;
 };
@@ -21,7 +21,7 @@ struct ring_slot {
 /* A bank begins with this; the data follow. */
 struct ring_log {
 	struct rk_log log;
-	int64_t start; /* in an overwriting ring: records before this position aren't in it any more */
+	int64_t start; /* in an overwriting ring: the log has no records before this position */
 	char unused[RKI_RING_TAIL - sizeof(struct rk_log) - sizeof(int64_t)];
 	int64_t tail;
 	char unused_too[RK_LOG_DATA - RKI_RING_TAIL - sizeof(int64_t)];
@@ -40,12 +40,12 @@ struct merged {
 };
 
 /*
- * The file descriptor to be notified. It is on a page of its own, which the kernel wipes in children. So a child has no
- * descriptor, whichever copy of the library reads this.
+ * The file descriptor that notifications are written to. It is on a page of its own, which the kernel wipes in children. So in a
+ * child no copy of the library finds a descriptor.
  */
 struct ring_file {
-	int fd;        /* plus one; 0: none. Loaded after `process`, and 0 while that is stored. */
-	pid_t process; /* the owner, where the kernel (before 4.14) wipes no pages; else 0 */
+	int fd;        /* the descriptor plus 1; 0: none. Load it after `process`: while `process` is stored, it is 0. */
+	pid_t process; /* if the kernel wipes no pages (before 4.14): the process that set `fd`; else 0 */
 };
 
 /* The contents of the item's reserve slot. */
@@ -114,7 +114,10 @@ static inline char *place_in(const struct ring_state *state, struct ring_log *lo
 	return (char *)log + RK_LOG_DATA + (position & state->shared.mask);
 }
 
-/* Makes zeros a log that begins at `position`. If that isn't 0, the caller has the claim. Else several threads may do this. */
+/*
+ * Makes a log that begins at `position` of zeroed memory. Several threads may do this for position 0. Otherwise it needs the
+ * claim.
+ */
 void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64_t position);
 
 #endif /* RK_SRC_RING_H */

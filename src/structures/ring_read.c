@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring_read.c - readers of a ring: of one CPU, and merged. The invariants are in ring.c.
+ * ring_read.c - reads the records of one CPU, or those of all CPUs merged. The invariants are in ring.c.
  *
  * A snapshot is a log that was taken (bank.h). When the snapshot is closed, the log is ready for use again, and continues at the
  * position where it ended.
  *
- * A writer may be stopped while its log is taken. Then it finds another head, and starts again; or it finds the same head, and
- * nothing was written meanwhile.
+ * A writer may be stopped while its log is taken. When the writer continues, it finds another head, and starts again; or it finds
+ * the same head, so nothing was written meanwhile.
  *
- * A merge reads the clock and then fences all CPUs. Stamps are read in the section, so no record with an earlier stamp comes
- * after the fence. Writers of the overflow ring hold its claim from the stamp to the head. A stamp is read after a fence of
- * the processor. Without it, a processor may read its clock while a lock's line is still on its way. Then the records of two
- * threads that hold the lock in turn would be in the wrong order.
+ * A merge reads the clock and then fences all CPUs. Stamps are read in the section, so no record with an earlier stamp than the
+ * merge's clock is written after the fence. Writers of the overflow ring hold its claim from the reading of the stamp to the
+ * store of the head. A barrier instruction comes before each reading of a stamp. Without this instruction, a processor may read
+ * its clock before the cache line of a lock has arrived. Then the stamps of two threads that hold the lock in turn might be in
+ * the wrong order.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -22,7 +23,7 @@
 #include "os/cpus.h"
 #include "sync/claim.h"
 
-#define SECOND_POSITION ((int64_t)1 << 61) /* where a slot's second log begins */
+#define SECOND_POSITION ((int64_t)1 << 61) /* the first position of a slot's second log */
 #define PATIENCE 100000000 /* ns that a merge waits for a writer of the overflow ring */
 
 /* States of a reader; 0 is a closed one. */
@@ -30,7 +31,10 @@
 #define SNAPSHOT 2
 #define NO_HEADER (-1) /* no record has this header */
 
-/* The oldest block shares its place with the head's, and is being overwritten, or will be. The others are whole. */
+/*
+ * Returns the position of the oldest whole block, or `start` if that is later. The block before the oldest one shares its place
+ * with the head's block, and is being overwritten, or will be.
+ */
 static int64_t oldest_of(const struct ring_state *state, const struct ring_log *log)
 {
 	int64_t head = head_of(log), unit = unit_of(state), oldest = head - head % unit - (RING_BLOCKS - 1) * unit;
@@ -63,7 +67,7 @@ static int take_snapshot(struct rk_ring *ring, int cpu, struct rk_ring_reader *r
 	reader->mask = state->shared.mask;
 	reader->head = head_of(bank);
 	reader->position = oldest_of(state, bank);
-	return r; /* 1: an older snapshot */
+	return r; /* 1: this is an older snapshot */
 }
 
 int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size)
@@ -126,8 +130,9 @@ int rk_ring_close(struct rk_ring_reader *reader)
 }
 
 /*
- * Reads a CPU's next record, up to the head that was seen. A stamp above `clock` was read before the clock started again. That
- * happens when the machine is switched off and its memory kept. Such a record keeps the time of the records before it.
+ * Reads a CPU's next record, up to the head that was loaded. A stamp above `clock` was read before the clock started again from
+ * 0. The clock does that if the machine is switched off and its memory is kept. Such a record is merged by the time of the record
+ * before it.
  */
 static void advance(struct merged *m, uint64_t clock)
 {
@@ -152,7 +157,7 @@ static void close_all(struct merged *merged, int indexes)
 	}
 }
 
-/* Waits until writers of the overflow ring that read their stamp before have stored the head. */
+/* Waits until all writers of the overflow ring that have already read their stamp have stored the head. */
 static int fence_overflow(struct rk_ring *ring)
 {
 	struct rk_claim *writing = &slot_of(ring, RK_INDEX_OVERFLOW)->writing;
@@ -197,7 +202,7 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 	if (ring == NULL || each == NULL || overwrites(state_of(ring)))
 		return -EINVAL;
 	merged = state_of(ring)->merged;
-	r = open_all(ring, merged, indexes); /* the first open keeps other merges out */
+	r = open_all(ring, merged, indexes); /* the first rk_ring_open() keeps other merges out */
 	if (r < 0)
 		return r;
 	now = rk_ring_clock();
@@ -208,7 +213,7 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 		if (merged[i].is_open) {
 			(void)rki_ring_look(&merged[i].reader);
 			merged[i].reader.live = NULL;
-			merged[i].reader.state = SNAPSHOT; /* no further than that head, also after padding */
+			merged[i].reader.state = SNAPSHOT; /* even after padding, read no further than that head */
 		}
 	clock = rk_ring_clock();
 	for (int i = 0; r == 0 && i < indexes; i++)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring_wait.c - waiting for records, and notifying those readers. The invariant: a reader that found nothing, and then sleeps or
- * polls the file descriptor, is woken or notified by the next record.
+ * ring_wait.c - waits for records, and wakes or notifies the readers that wait. The invariant: a reader that found nothing, and
+ * then sleeps or polls the file descriptor, is woken or notified by the next record.
  *
- * The reader bears the cost. It sets a flag, fences all CPUs, and looks again. A writer's section either ended before the
- * fence, and is seen, or its thread loads the flag after the fence. The descriptor to be notified is on a page that the kernel
- * wipes in children (ring.h). A process number stored with it wouldn't do: each copy of the library has numbers of its own.
+ * Writers have no barrier, so the reader fences: it sets a flag, fences all CPUs, and looks for records again. If a writer's
+ * section ended before the fence, the reader sees the record. Otherwise the writer loads the flag after the fence. The descriptor
+ * is on a page that the kernel wipes in children (ring.h). Storing a process number with the descriptor instead wouldn't do: each
+ * copy of the library has process numbers of its own.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -35,7 +36,10 @@ static bool has_records(const struct rk_ring *ring)
 	return false;
 }
 
-/* As rk_ring_arm(). *armed is the value of `waiting` until a write ends the waiting. It is a count, so no wake-up is missed. */
+/*
+ * Like rk_ring_arm(). *armed is the value that `waiting` has until a write ends the waiting. `waiting` contains a count, so no
+ * wake-up is missed.
+ */
 static int arm(struct rk_ring *ring, uint32_t *armed)
 {
 	int r;
@@ -58,12 +62,12 @@ int rk_ring_arm(struct rk_ring *ring)
 }
 
 /*
- * Adds 1 to the count, after which no reader waits. A vfork child adds 2, after which readers still wait. In a child of fork the
- * descriptor's number may be another file's. A vfork child writes to its parent's ring, but leaves the notification to the
- * parent's next write. That write also wakes the sleepers, if the child is killed before it has woken them.
+ * Adds 1 to `waiting`, which clears the lowest bit: no reader waits any more. A vfork child adds 2, so the bit stays set. A vfork
+ * child writes to its parent's ring, but leaves the notification to the parent's next write. If the child is killed before it has
+ * woken the sleepers, that write also wakes them. In a child of fork the descriptor's number may be another file's.
  *
- * The writer that ends the waiting notifies, so it must use the descriptor that this waiting was armed with. So it reads the
- * count first, and rk_ring_notify() changes the count.
+ * The writer that ends the waiting also notifies, and has to use the descriptor that was set when the reader armed. So the writer
+ * loads `waiting` first, and rk_ring_notify() changes `waiting`.
  */
 void rki_ring_wake(struct rk_ring *ring)
 {
@@ -78,7 +82,7 @@ void rki_ring_wake(struct rk_ring *ring)
 		pid_t process = __atomic_load_n(&file->process, __ATOMIC_ACQUIRE);
 
 		if ((waiting & 1) == 0)
-			return; /* another writer does it */
+			return; /* another writer ends, or has ended, the waiting */
 		fd = __atomic_load_n(&file->fd, __ATOMIC_ACQUIRE) - 1;
 		notifies = fd >= 0 && (process == 0 || process == getpid());
 		for_parent = rk_kernel_is_vfork_child() == 1;
@@ -100,7 +104,7 @@ int rk_ring_wait_for(struct rk_ring *ring, int64_t nanoseconds)
 		return -EINVAL;
 	/* Without a time limit the kernel would continue the wait after a handler with SA_RESTART. */
 	r = (int)rk_futex_wait(&state_of(ring)->shared.waiting, armed, nanoseconds);
-	return r == -EAGAIN ? 0 : r; /* woken before it slept */
+	return r == -EAGAIN ? 0 : r; /* a write ended the waiting before the sleep */
 }
 
 int rk_ring_notify(struct rk_ring *ring, int fd)
@@ -115,7 +119,7 @@ int rk_ring_notify(struct rk_ring *ring, int fd)
 		__atomic_store_n(&file->process, getpid(), __ATOMIC_RELEASE);
 	}
 	__atomic_store_n(&file->fd, fd + 1, __ATOMIC_RELEASE);
-	/* So writers that saw the previous descriptor don't end the next waiting. */
+	/* Because of this, a writer that loaded the previous descriptor doesn't end the waiting. */
 	(void)__atomic_fetch_add(&state_of(ring)->shared.waiting, 2, __ATOMIC_SEQ_CST);
 	return 0;
 }

@@ -2,42 +2,45 @@
 /*
  * rwlock.c - reader-writer locks: the gate and readers. rwlock_write.c has writers. model/rwlock.pml is a model of this.
  *
- * A gate, which is open while there is no writer, names where readers (readers.h) are counted. Readers that find it closed, or
- * can't use sections, are counted in the overflow word. The lock's phase decides whether these are let in:
+ * The gate is open while there is no writer. It names the word in which readers are counted (readers.h). Readers that find the
+ * gate closed, or can't use sections, are counted in the overflow word. The lock's phase decides whether such overflow readers
+ * are let in:
  *
  *   phase     gate     overflow readers    the writer
- *   IDLE      open     are let in          is none
+ *   IDLE      open     are let in          there is none
  *   WAITING   closed   are let in, unless  waits for readers
  *                      writers go first
- *   CLOSING   closed   are not             looks whether readers are left: then it goes back to WAITING
- *   IN        closed   are not             has the lock
+ *   CLOSING   closed   are not let in      checks whether readers are left; if so, sets WAITING again
+ *   IN        closed   are not let in      has the lock
  *
  * A writer holds the claim in all phases but IDLE. It closes the gate and fences all CPUs. From then on no section counts a
- * reader, and the words of CPUs only fall. An overflow reader adds 1 and then loads the phase. If the phase doesn't let it in,
- * the reader takes its 1 back from the same word. The writer sets CLOSING, and then takes the sum. All four are sequentially
- * consistent: either the sum has the reader, or the reader sees CLOSING. The sum begins with the overflow word. So it counts
- * every reader that is in, and it is 0 only when there is none. A reader that was let in while the phase was WAITING may leave
- * by a CPU's word. But its 1 was in the overflow word before CLOSING, so the sum can't have its end without its beginning.
+ * reader, and the words of CPUs only decrease. An overflow reader adds 1 and then loads the phase. If the phase doesn't let this
+ * reader in, it takes its 1 back from the same word. The writer sets CLOSING, and then takes the sum. These four accesses are
+ * sequentially consistent, so either the sum has the reader, or the reader sees CLOSING. The overflow word is the first one in
+ * the sum. So the sum counts every reader that has the lock, and is 0 only if there is none. A reader that was let in while the
+ * phase was WAITING may subtract its 1 from a CPU's word when it leaves. But its 1 was in the overflow word before CLOSING. So
+ * the sum can't have the subtraction without the addition.
  *
- * Ancestor: percpu-rwsem of the kernel. Why not otherwise:
- *   readers that look at a flag, then count   a reader that was stopped in between is in together with the writer
- *   a sum while overflow readers come in      a reader that came there and left on a CPU is in it with its end only
- *   a refused reader takes back on its CPU    the same
- *   the state where a child has zeros         a child would forget that its thread is the writer
- *   the gate in the state a child inherits    a child would wait for a writer that isn't there, or be let in by one
+ * Ancestor: percpu-rwsem of the kernel. Rejected designs:
+ *   readers that load a flag, then count      a reader that is stopped in between has the lock together with the writer
+ *   a sum while overflow readers are let in   the sum may have a reader's end, on a CPU, but not its 1
+ *   a refused reader subtracts on its CPU     the same
+ *   the state in a slot that children clear   a child wouldn't know that its thread is the writer
+ *   the gate in the state a child inherits    its readers would wait for a writer that is elsewhere, or be let in by its gate
  *
  * Waiting. A reader that leaves loads the gate. If the gate is closed, and the phase isn't IDLE, the reader adds 1 to `left`, and
- * wakes the writer. The sum has every reader that left before the fence. So only readers of a lock without sections need a
- * barrier. Readers that wait sleep until the phase changes.
+ * wakes the writer. If a reader left before the writer's fence, the sum doesn't count it any more. So only readers of a lock
+ * without sections need a barrier when they leave. Waiting readers sleep until the phase changes.
  *
- * Memory order. On x86, loads are in order, stores are in order, and no load is executed after a later store. So a thread that
- * sees a reader's end sees all that the reader did, and a thread that finds the gate open sees what the writer stored. Other
- * machines fence memory after the sum that is 0, and before the gate opens (rcu.c). If the latter fence fails, the gate stays
- * closed, and the phase lets readers in, by atomic instructions.
+ * Memory order. On x86, loads are in order, stores are in order, and no store is executed before an earlier load. So a thread
+ * that sees a reader's end sees all that the reader did, and a thread that finds the gate open sees what the writer stored. On
+ * other machines the writer fences memory after the sum was 0, and again before it opens the gate (rcu.c). If the second fence
+ * fails, the gate stays closed. Then the phase lets readers in, and they use atomic instructions.
  *
  * fork. The gate is closed in a child. The first user opens it, with signals blocked (readers.h), if no writer holds the
- * claim (open_if_unlocked()). If the holder is elsewhere, the phase says whether it had the lock. Then the lock is `abandoned`
- * until a writer has had it. Meanwhile the gate stays closed, so each reader uses the overflow word, and gets the result 1.
+ * claim (open_if_unlocked()). If the claim's holder is elsewhere, the phase says whether that holder had the lock. If so, the
+ * lock is `abandoned` until a writer has taken and released it. Meanwhile the gate stays closed, so each reader uses the overflow
+ * word, and gets the result 1.
  */
 #define _GNU_SOURCE
 #include "rwlock.h"
@@ -64,7 +67,7 @@ static void tell_writer(struct rk_rwlock_state *state)
 		rk_futex_wake(&state->left, 1);
 }
 
-/* A handler may fork in the middle. In its child readers are counted in another set, so the sum is taken again. */
+/* A handler may fork in the middle. In the child, readers are counted in another set, so the sum is read again. */
 bool rk_rwlock_has_readers(struct rk_rwlock *lock)
 {
 	intptr_t set, sum;
@@ -87,7 +90,7 @@ static void open_gate(struct rk_rwlock *lock)
 	if (!state->readers.by_sections || rk_readers_fence(&state->readers) < 0)
 		return;
 	blocked = rk_kernel_block_signals(before) == 0;
-	/* If signals can't be blocked, a handler may fork in between. In its child the set is another one. */
+	/* If signals can't be blocked, a handler may fork in between. In the child the set is another one. */
 	do {
 		set = rk_readers_set(lock);
 		__atomic_store_n(rk_readers_gate(lock), set, __ATOMIC_SEQ_CST);
@@ -96,7 +99,7 @@ static void open_gate(struct rk_rwlock *lock)
 		(void)rk_kernel_set_signals(before, NULL);
 }
 
-/* The claim's last holder is elsewhere. If it had the lock, the lock is abandoned. */
+/* The claim's last holder is elsewhere. If that holder had the lock, the lock is abandoned. */
 void rk_rwlock_inherit(struct rk_rwlock_state *state)
 {
 	if (rk_rwlock_phase(state) == IN)
@@ -108,14 +111,17 @@ void rk_rwlock_let_go(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
 
-	/* IDLE is stored first: a child of a reader that came through the gate must not see that a writer had the lock. */
+	/*
+	 * IDLE is stored before the gate opens. Otherwise a reader that came through the gate might fork, and its child would
+	 * find that a writer had the lock.
+	 */
 	rk_rwlock_set_phase(state, IDLE);
 	if (!state->abandoned)
 		open_gate(lock);
 	(void)rk_claim_release(&state->writer);
 }
 
-/* Opens the gate if there is no writer. It is closed in a child, and after a fence failed. */
+/* Opens the gate if there is no writer. The gate is closed in a child, and after a fence failed. */
 static void open_if_unlocked(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
@@ -182,7 +188,7 @@ static bool lets_in(const struct rk_rwlock_state *state)
 	return phase == IDLE || (phase == WAITING && !state->writers_first);
 }
 
-/* Counts the caller in the overflow word, whether the phase lets it in or not. Returns its token. */
+/* Counts the caller in the overflow word, whether the phase lets the caller in or not. Returns the caller's token. */
 static struct rk_rwlock_section *count_in_overflow(struct rk_rwlock *lock)
 {
 	intptr_t set = 0, current;
@@ -195,14 +201,17 @@ static struct rk_rwlock_section *count_in_overflow(struct rk_rwlock *lock)
 	return (struct rk_rwlock_section *)rk_readers_token(lock, set);
 }
 
-/* Returns 0, or 1 if the lock is abandoned. Only a writer changes that, and it waits for this reader. Otherwise -EBUSY. */
+/*
+ * Returns 0; 1 if the lock is abandoned; -EBUSY if the phase doesn't let the caller in. Only a writer changes `abandoned`, and
+ * the writer waits for this reader.
+ */
 static int read_by_overflow(struct rk_rwlock *lock, struct rk_rwlock_section **section)
 {
 	*section = count_in_overflow(lock);
 	if (lets_in(rk_rwlock_state_of(lock)))
 		return __atomic_load_n(&rk_rwlock_state_of(lock)->abandoned, __ATOMIC_SEQ_CST);
 	rk_readers_leave(lock, *section, RK_NO_RSEQ);
-	tell_writer(rk_rwlock_state_of(lock)); /* the writer may have counted it as a reader */
+	tell_writer(rk_rwlock_state_of(lock)); /* the writer's sum may have counted this reader */
 	*section = NULL;
 	return -EBUSY;
 }
@@ -269,7 +278,7 @@ void rki_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_sectio
 
 	if (outcome != RK_DONE)
 		rk_readers_leave(lock, section, outcome);
-	/* Without sections a writer doesn't fence, so this is also the barrier. */
+	/* Writers of a lock without sections don't fence. So this instruction is the barrier. */
 	if (!state->readers.by_sections)
 		__atomic_fetch_add(&state->left, 0, __ATOMIC_SEQ_CST);
 	if (rk_rwlock_phase(state) != IDLE)

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include "sync/readers.h"
 
-#define RK_RWLOCK_LOOK_AGAIN 50000000 /* ns: in a child that a handler forks while its thread sleeps, no thread wakes it */
+#define RK_RWLOCK_LOOK_AGAIN 50000000 /* ns: in a child that was forked while its thread slept, no thread wakes that thread */
 
 enum rk_rwlock_phase { IDLE, WAITING, CLOSING, IN };
 
@@ -27,7 +27,7 @@ _Static_assert(sizeof(struct rk_rwlock_state) <= sizeof(struct rk_readers_slot),
 
 static inline struct rk_rwlock_state *rk_rwlock_state_of(const struct rk_rwlock *lock)
 {
-	return (struct rk_rwlock_state *)rk_readers_of(lock); /* the state begins with it */
+	return (struct rk_rwlock_state *)rk_readers_of(lock); /* the state begins with its `readers` */
 }
 
 static inline enum rk_rwlock_phase rk_rwlock_phase(const struct rk_rwlock_state *state)
@@ -41,10 +41,13 @@ void rk_rwlock_set_phase(struct rk_rwlock_state *state, enum rk_rwlock_phase pha
 /* Does a reader of this process have the lock? */
 bool rk_rwlock_has_readers(struct rk_rwlock *lock);
 
-/* Call it after taking the claim of a writer that isn't in this process. Notes whether that writer had the lock. */
+/* Call this after taking the claim if its last holder was elsewhere. Sets `abandoned` if that writer had the lock. */
 void rk_rwlock_inherit(struct rk_rwlock_state *state);
 
-/* Ends the writer that holds the claim: stores IDLE, opens the gate unless the lock is abandoned, and releases the claim. */
+/*
+ * Ends the writing of the thread that holds the claim: stores IDLE, opens the gate unless the lock is abandoned, and releases the
+ * claim.
+ */
 void rk_rwlock_let_go(struct rk_rwlock *lock);
 
 #endif /* RK_SRC_RWLOCK_H */

@@ -17,7 +17,7 @@ static int close_gate(struct rk_rwlock *lock)
 	return state->readers.by_sections ? rk_fence_all() : 0;
 }
 
-/* Returns whether there is no reader; then the phase is CLOSING. That phase lets no reader in while the sum is taken. */
+/* Returns whether there is no reader. If so, the phase is CLOSING, which lets no reader in while the sum is read. */
 static bool is_alone(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);

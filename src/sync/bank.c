@@ -2,30 +2,32 @@
 /*
  * bank.c - taking a CPU's bank.
  *
- * The invariant: a bank is named by its slot's word, or by `taken`, or belongs to one thread. `taken` names the bank before the
- * word ceases to. So a child that is forked in between finds both, and knows from this that nothing has happened yet.
+ * The invariant: a bank is named by its slot's word, or by `taken`, or belongs to one thread. A take first stores the bank in
+ * `taken`, and then changes the word. So a child that is forked between these two stores finds the bank in both, which shows that
+ * the take has changed nothing yet.
  *
- *   taken               word                 the bank in `taken`
- *     0                 any                  there is none
- *     bank | PENDING    the same bank, open  is still in use: about to be taken
- *     bank | PENDING    another, or closed   may still be in use: to be fenced
- *     bank              any but open         belongs to the claim's holder
- *     bank              the same, open       there is none: it was given back
- *     bank | BRIEFLY    the same, closed     is as it was: to be opened again (vector.c)
- *     bank | BRIEFLY    the same, open       there is none in `taken`
- *     bank | BRIEFLY    another              there is none: that one is in use, and this one spare
+ *   taken             word                     the bank in `taken`
+ *   0                 any                      there is none
+ *   bank | PENDING    the same bank, open      is in use, and about to be taken
+ *   bank | PENDING    another bank, or closed  is possibly still in use, and has to be fenced
+ *   bank              another bank, or closed  belongs to the claim's holder
+ *   bank              the same bank, open      is in use: the holder has opened the slot with it again
+ *   bank | BRIEFLY    the same bank, closed    is unchanged, and the slot has to be opened with it again (vector.c)
+ *   bank | BRIEFLY    the same bank, open      is in use
+ *   bank | BRIEFLY    another bank             is spare: the other bank is in use
  *
- * A fence may fail: a filter may come to forbid both the kernel's fence and the visit that stands in for it. The word may
- * name the spare by then. The old bank stays PENDING, and belongs to no thread until a fence succeeds.
+ * A fence may fail: a filter that is installed later may forbid both membarrier(2) and running on another CPU. By then the word
+ * possibly names the spare bank. The old bank stays PENDING, and belongs to no thread until a fence succeeds.
  *
- * A child that is forked in the middle finds one of three states. If the word still names the bank in `taken`, nothing has
- * happened. If the word names another bank, or the slot is closed, the next rk_bank_take() gives the bank in `taken`.
+ * A child that is forked in the middle of a take finds one of three states. If the slot is open with the bank in `taken`, nothing
+ * has happened. If the slot is open with another bank, or closed, the next rk_bank_take() gives the bank in `taken`.
  *
- * A slot by concurrency id is used from any CPU, so rk_bank_take_cid() fences all of them.
+ * If slots are used by concurrency id, a slot is used on any CPU. So rk_bank_take_cid() fences all CPUs.
  *
- * No fence reaches a section that waits in a page fault, because its thread runs nowhere. The section is aborted when the
- * thread continues. But the kernel handles the fault before that, and kills the process if the page is gone. So banks, and
- * nodes of lists, stay mapped as long as a section may reach them. (Seen with swap, with a file's pages, with userfaultfd.)
+ * No fence reaches a section whose thread sleeps in a page fault, because this thread runs on no CPU. The section is aborted only
+ * when the thread continues. Before that the kernel handles the fault, and kills the process if the page was unmapped. So keep
+ * banks and nodes of lists mapped as long as a section may access them. (This was seen with swap, with pages of files, and with
+ * userfaultfd.)
  */
 #include "bank.h"
 
@@ -38,14 +40,17 @@
 #define ALL (-1)
 #define PENDING 1
 #define BRIEFLY 2
-#define CLOSED_EMPTY 2 /* the word of a closed slot without a bank: never opened, or taken and done with */
+#define CLOSED_EMPTY 2 /* the word of a closed slot without a bank: it never had one, or its bank was taken and is done with */
 
 static intptr_t bank_of(intptr_t word)
 {
 	return word == CLOSED_EMPTY ? 0 : word & ~(intptr_t)RK_BANK_OPEN;
 }
 
-/* Returns NULL for parameters that name no slot. An index is a CPU, or a concurrency id, which may be between CPUs' numbers. */
+/*
+ * Returns NULL for parameters that name no slot. An index is the number of a CPU, or a concurrency id, which is possibly the
+ * number of no CPU.
+ */
 static struct rk_bank_slot *slot_of(void *base, int index)
 {
 	if (base == NULL || index < 0 || index > rk_cpus_get()->highest)
@@ -58,7 +63,7 @@ static bool may_be_bank(const void *bank)
 	return bank != NULL && (uintptr_t)bank % 4 == 0;
 }
 
-/* Is the bank in `taken` another one than the one in use? */
+/* Is there a bank in `taken` that isn't the one in use? */
 static bool is_out(intptr_t taken, intptr_t word)
 {
 	return taken != 0 && word != ((taken & ~(intptr_t)PENDING) | RK_BANK_OPEN);
@@ -76,7 +81,7 @@ int rk_bank_open_first(struct rk_bank_slot *slot, void *bank)
 		       -EEXIST;
 }
 
-/* Opens the slot again, if a holder that this process lacks had closed it briefly. */
+/* Opens the slot again if a holder had closed it briefly, and this process was forked without that holder. */
 static void mend_slot(struct rk_bank_slot *slot)
 {
 	intptr_t taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
@@ -112,11 +117,11 @@ static struct rk_bank_slot *held(void *base, int cpu, int *error)
 	*error = slot == NULL ? -EINVAL : !rk_claim_is_mine(&slot->claim) ? -EPERM : 0;
 	if (*error != 0)
 		return NULL;
-	mend_slot(slot); /* unless rk_bank_begin_try() has done it */
+	mend_slot(slot); /* if no function of this file took the claim */
 	return slot;
 }
 
-/* Fences the bank in `taken`, which then belongs to the caller. Fences all CPUs if cpu is ALL. */
+/* Fences CPU `cpu`, or all CPUs if `cpu` is ALL. After that the bank in `taken` belongs to the caller. */
 static int fence_taken(struct rk_bank_slot *slot, int cpu, void **bank)
 {
 	intptr_t taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
@@ -145,7 +150,8 @@ static int take_bank(struct rk_bank_slot *slot, int fenced, void *spare, void **
 		return r < 0 ? -ESTALE : 1;
 	}
 	do {
-		if (spare != NULL && bank_of(word) == (intptr_t)spare) { /* another thread may have opened it first */
+		/* Another thread may have opened the slot with the spare. */
+		if (spare != NULL && bank_of(word) == (intptr_t)spare) {
 			__atomic_store_n(&slot->taken, 0, __ATOMIC_RELAXED);
 			return -EINVAL;
 		}
@@ -194,7 +200,7 @@ int rk_bank_open(void *base, int cpu, void *bank)
 	if (!may_be_bank(bank))
 		return -EINVAL;
 	word = __atomic_load_n(&slot->bank, __ATOMIC_RELAXED);
-	do { /* another thread may open a slot that was never opened */
+	do { /* if the slot was never opened, another thread may open it meanwhile */
 		if (word & RK_BANK_OPEN)
 			return -EBUSY;
 	} while (!__atomic_compare_exchange_n(&slot->bank, &word, (intptr_t)bank | RK_BANK_OPEN, 0, __ATOMIC_RELEASE,
@@ -212,7 +218,7 @@ int rk_bank_done(void *base, int cpu)
 		return r;
 	taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
 	if (!(taken & PENDING)) {
-		/* A closed slot names its bank so that the bank can be taken. Now it must not be taken a second time. */
+		/* A closed slot names its bank so that the bank can be taken. Now the bank must not be taken a second time. */
 		if (taken != 0 && __atomic_load_n(&slot->bank, __ATOMIC_RELAXED) == taken)
 			__atomic_store_n(&slot->bank, CLOSED_EMPTY, __ATOMIC_RELEASE);
 		__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
@@ -258,7 +264,7 @@ int rk_bank_close(void *base, int cpu)
 	int r;
 
 	__atomic_store_n(&slot->taken, bank_of(word) | BRIEFLY, __ATOMIC_RELEASE);
-	/* By a section, if this is that CPU: every other section there is finished or aborted by then. */
+	/* On the slot's own CPU a section closes it: every other section on that CPU is finished or aborted by then. */
 	if (rk_cpu() == cpu && rk_at_store_if_equal(base, word, bank_of(word), cpu) == RK_DONE)
 		return 0;
 	__atomic_store_n(&slot->bank, bank_of(word), __ATOMIC_SEQ_CST);

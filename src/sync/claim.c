@@ -2,9 +2,9 @@
 /*
  * claim.c - remote owners take turns.
  *
- * The invariant: a thread that stores to `holder` holds the claim, or finds it free, or finds that its holder is elsewhere. That
- * is a thread that the process was forked without. There is no other state, and it is one word. So a claim is whole wherever a
- * fork meets it.
+ * The invariant: a thread that stores to `holder` holds the claim, or finds it free, or finds that its holder is elsewhere. A
+ * holder is elsewhere if this process was forked without that thread. `holder` is one word, and the claim's whole state. So a
+ * child finds a valid claim, whenever it is forked.
  */
 #define _GNU_SOURCE
 #include "claim.h"
@@ -25,7 +25,10 @@ bool rk_claim_is_mine(const struct rk_claim *claim)
 /* Tries to take the claim. Returns 0; 1 if its holder was elsewhere; or -EBUSY, and the holder in *holder. */
 static int attempt(struct rk_claim *claim, uint64_t me, uint64_t *holder)
 {
-	/* A thread that sees a bracket's number here (acquire) also sees it in the table, as long as it is there. */
+	/*
+	 * A level's number is put into the table of bracket.c before it claims. The acquire makes that row of the table visible,
+	 * too.
+	 */
 	*holder = __atomic_load_n(&claim->holder, __ATOMIC_ACQUIRE);
 	for (;;) {
 		uint64_t seen = *holder;
@@ -51,15 +54,15 @@ int rk_claim_try_exclusively(struct rk_claim *claim)
 	return attempt(claim, rk_number_mine() | RK_NUMBER_FLAG, &holder);
 }
 
-/* Returns the half of `holder` that differs between threads. */
+/* Returns the address of the half of `holder` that differs between threads. */
 static uint32_t *futex_of(struct rk_claim *claim)
 {
 	return (uint32_t *)&claim->holder + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
 /*
- * Returns at once if the calling thread, or its parent by vfork, holds the claim. A waiter in a vfork bracket may be killed
- * unnoticed, so it polls and isn't counted.
+ * Returns at once if the calling thread, or its parent by vfork, holds the claim. A waiter in a vfork bracket may be killed, and
+ * then couldn't subtract itself from `waiters`. So it isn't counted, and polls.
  */
 static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 {
@@ -76,7 +79,10 @@ static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 	if (told)
 		__atomic_fetch_add(&claim->waiters, 1, __ATOMIC_SEQ_CST);
 	while ((r = attempt(claim, me, &holder)) == -EBUSY && (left = end - rk_kernel_now()) > 0) {
-		/* In a child that a handler forks here, no thread wakes this one. So it polls. Its number says that it forked. */
+		/*
+		 * If a handler forks here, no thread of the child wakes this thread, so it looks again by itself. Until
+		 * rk_number_mine() is called there, no holder counts as elsewhere.
+		 */
 		(void)rk_futex_wait(futex_of(claim), (uint32_t)holder, left < most ? left : most);
 		(void)rk_number_mine();
 	}
@@ -98,7 +104,10 @@ int rk_claim_enter(struct rk_claim *claim, int64_t nanoseconds, uint64_t *me)
 
 static int release_as(struct rk_claim *claim, uint64_t me)
 {
-	/* In one instruction: a handler may release the claim in between, and another thread take it. */
+	/*
+	 * This is one instruction. Between a test and a store, a handler might release the claim, and another thread might take
+	 * it.
+	 */
 	if (!__atomic_compare_exchange_n(&claim->holder, &me, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return -EPERM;
 	if (__atomic_load_n(&claim->waiters, __ATOMIC_SEQ_CST) > 0)

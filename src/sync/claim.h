@@ -10,15 +10,16 @@
 bool rk_claim_is_mine(const struct rk_claim *claim);
 
 /*
- * As rk_claim_take_try() and rk_claim_release(), but for the time of one function. A signal handler that interrupts it doesn't
- * hold the claim, though its thread does.
+ * Like rk_claim_take_try() and rk_claim_release(), for a claim that one function takes and releases. A signal handler that
+ * interrupts that function doesn't hold the claim, though its thread does.
  */
 int rk_claim_try_exclusively(struct rk_claim *claim);
 int rk_claim_release_exclusively(struct rk_claim *claim);
 
 /*
- * As rk_claim_take_for() and rk_claim_release(), but for the time of one function, and also inside a vfork bracket. If a child
- * is killed, its claim is free when the bracket has ended. rk_claim_leave() needs the *me of rk_claim_enter().
+ * Like rk_claim_take_for() and rk_claim_release(), for a claim that one function takes and releases, also inside a vfork bracket.
+ * If a vfork child is killed, the claims that it held are free after the bracket's end. Pass the number that rk_claim_enter()
+ * stores in *me to rk_claim_leave().
  */
 int rk_claim_enter(struct rk_claim *claim, int64_t nanoseconds, uint64_t *me);
 void rk_claim_leave(struct rk_claim *claim, uint64_t me);

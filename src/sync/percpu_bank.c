@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* percpu_bank.c - the two banks of a closable item's slot. The invariant: the spare one is neither in use nor taken. */
+/* percpu_bank.c - the two banks of a closable item's slot. The invariant: the spare bank is neither in use nor taken. */
 #include "percpu/percpu.h"
 #include "bank.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pool.c - the pool that all structures of one kind share. The invariant: the first thread that creates it sets it, once. */
+/* pool.c - the pool that all structures of one kind share. The invariant: the pointer to it is stored once. */
 #include "pool.h"
 
 #include <rseqkit/remote.h>

@@ -6,18 +6,18 @@
 #include "percpu/percpu.h"
 
 /*
- * Gives the pool in *shared, which the first call creates. Returns 0 and the pool in *pool, or what rk_percpu_create() returns.
- * Async-signal-safe. Threads that race get the same pool.
+ * Copies the pool's address from *shared to *pool. If *shared is NULL, creates the pool first. Returns 0, or a negative errno of
+ * rk_percpu_create(). Async-signal-safe. Threads that call this at the same time get the same pool.
  */
 int rk_pool_get(struct rk_percpu **shared, const struct rk_percpu_options *options, struct rk_percpu **pool);
 
 /*
- * As rk_pool_get(), for structures that have remote owners, or are read as a whole. It first registers the process for fences.
- * That takes a microsecond while there is one thread, and some 20 ms later.
+ * Like rk_pool_get(), for structures that have remote owners, or are read as a whole. If there is no pool yet, first registers
+ * the process for fences. The registration takes a microsecond while the process has one thread, and about 20 ms later.
  */
 int rk_pool_get_fenced(struct rk_percpu **shared, const struct rk_percpu_options *options, struct rk_percpu **pool);
 
-/* Is `item` an item of the pool, and handed out? The pool may be NULL. If so, *place is the item's place. */
+/* Is `item` an item of the pool, and handed out? Then *place is the item's place. If the pool is NULL, returns false. */
 bool rk_pool_has(const struct rk_percpu *pool, const void *item, struct place *place);
 
 #endif /* RK_SRC_POOL_H */

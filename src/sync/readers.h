@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * readers.h - readers of read-copy-update (rcu.c) and reader-writer locks (rwlock.c), in an item of per-CPU memory. No thread
- * registers as a reader.
+ * readers.h - counts the readers of read-copy-update (rcu.c) and of reader-writer locks (rwlock.c), in an item of per-CPU memory.
+ * No thread registers as a reader.
  *
- * A reader that begins adds 1 to a word of the CPU it runs on, which a gate names. A reader that ends subtracts 1 from the same
- * word of the CPU it runs on then. So the word of one CPU means nothing. The sum over all CPUs is the number of readers.
+ * The gate names a word that is in every slot. A reader that begins adds 1 to this word in the slot of its CPU. A reader that
+ * ends subtracts 1 from the same word, in the slot of the CPU on which it runs by then. So the word of one slot alone means
+ * nothing. The sum over all slots is the number of readers.
  *
  *   reserve slot (-2)     overflow slot (-1)               slot of each CPU
  *   +-------------+       +-----------------+------+       +-----------------+
@@ -13,10 +14,11 @@
  *                           set 0   1   2   3  +-----------> in slot 0
  *                         phase 0 1 0 1 0 1 0 1
  *
- * fork. All slots but the state are zero in a child, including the gate, so its first user opens it. It names another set of
- * counts then, because a reader that began before the fork may still end in the set that it knows. The set follows from the
- * child's generation. This is one more than the generation of the last of its ancestors that has one. All this is in the item,
- * so copies of this library agree. A thread blocks signals before it opens a gate. So no thread continues that in a child.
+ * fork. In a child all slots except the state are zero. So the gate is 0, and its first user opens it. The gate then names
+ * another set of counts, because a reader that began before the fork may still end in the set where it was counted. The child's
+ * generation determines the set. It is the generation of the nearest ancestor that has one, plus 1. All this is in the item, so
+ * all copies of this library use the same set. A thread blocks signals before it opens a gate. So no handler forks meanwhile, and
+ * no thread continues the opening in a child.
  */
 #ifndef RK_SRC_READERS_H
 #define RK_SRC_READERS_H
@@ -30,20 +32,22 @@
 struct rk_readers_slot {
 	intptr_t counts[RK_READERS_SETS][2];
 	struct {
-		intptr_t gate;       /* names where readers are counted; 0 until it is opened */
-		intptr_t by_no_gate; /* the same for readers without sections; the gate is never opened then */
-		uint64_t generation; /* of this process, times 2, plus 1 when the state has it, too; 0 in a child at first */
-		uint64_t spare[3];   /* the structure's own; zero in a child, too */
+		intptr_t gate;       /* names the word in which readers are counted; 0 until it is opened */
+		intptr_t by_no_gate; /* the same if readers use no sections; then the gate is never opened */
+		uint64_t generation; /* of this process, times 2; plus 1 if the state has it, too; 0 in a child at first */
+		uint64_t spare[3];   /* for the structure's use; zero in a child, too */
 	} of_overflow __attribute__((__aligned__(RKI_READERS_GATE)));
 };
 
-/* The state in the reserve slot begins with this. A child has it as its parent left it. */
+/* The state in the reserve slot begins with this struct. A child inherits the state. */
 struct rk_readers {
-	uint64_t generation; /* of the last process that has one, among this one and its ancestors */
+	uint64_t generation; /* of this process or, if it has none, of the nearest ancestor that has one */
 	uint8_t by_sections; /* are readers counted by sections? */
 };
 
-/* Does this machine keep loads in order, and stores, and stores after loads? Other machines need fences of memory. */
+/*
+ * Does this machine execute loads in order, stores in order, and no store before an earlier load? Others need fences of memory.
+ */
 #if defined(__x86_64__) || defined(__i386__)
 #define RK_ORDERS_BY_ITSELF 1
 #else
@@ -51,9 +55,9 @@ struct rk_readers {
 #endif
 
 /*
- * rk_readers_create() allocates an item without readers, from one of two pools that are created when they are needed.
- * rk_readers_destroy() frees it. They return as rk_percpu_alloc() and rk_percpu_free(); -EINVAL for what is no such item.
- * rk_readers_has(): is it such an item?
+ * rk_readers_create() allocates an item without readers from one of two pools, and creates that pool if there is none. It returns
+ * as rk_percpu_alloc(). rk_readers_destroy() frees such an item, and returns as rk_percpu_free(), or -EINVAL if `item` isn't one.
+ * rk_readers_has() returns whether `item` is one.
  */
 int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *caller);
 int rk_readers_destroy(struct rk_percpu *pools[2], void *item, const void *caller);
@@ -81,12 +85,12 @@ static inline intptr_t *rk_readers_word(intptr_t word, int index)
 }
 
 /*
- * Returns how often an item's process was forked since the item was created. Forks count only if the item was used in between.
- * The number differs from those of this process's ancestors, except where the kernel wipes no memory at a fork.
+ * Returns this process's generation: how often the item's process was forked since the item was created. Processes that didn't
+ * use the item aren't counted. The number differs from those of all ancestors, unless the kernel wipes no memory at a fork.
  */
 uint64_t rk_readers_generation(void *item);
 
-/* Returns the word of phase 0, in slot 0, of this process's set. Its parent has another set. */
+/* Returns the address of the word of phase 0, in slot 0, of this process's set. The parent process has another set. */
 intptr_t rk_readers_set(void *item);
 
 /* Returns the token of a reader that was counted in the overflow word. */
@@ -95,13 +99,16 @@ static inline void *rk_readers_token(const void *item, intptr_t word)
 	return (void *)(word | (rk_readers_of(item)->by_sections || RK_ORDERS_BY_ITSELF ? 0 : RKI_READERS_ATOMIC));
 }
 
-/* Returns how many readers are counted in a word. A reader is counted for as long as it is there. */
+/* Returns how many readers are counted in a word of all slots. readers.c says when this sum has a meaning. */
 intptr_t rk_readers_sum(intptr_t word);
 
-/* Ends a reader. `outcome` is that of the first attempt. */
+/* Ends a reader. `outcome` is the result of the caller's attempt to do so by a section. */
 void rk_readers_leave(void *item, void *counted, enum rk_result outcome);
 
-/* A fence of memory where readers need one: no thread sees what is done after it without what is done before it. */
+/*
+ * A fence of memory, if readers need one. A thread that sees a store after it also sees all stores before it. Returns 0 or an
+ * errno.
+ */
 int rk_readers_fence(const struct rk_readers *readers);
 
 #endif /* RK_SRC_READERS_H */

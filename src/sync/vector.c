@@ -2,20 +2,20 @@
 /*
  * vector.c - several operations on a CPU's bank, done as one.
  *
- * The invariant: the slot's bank is never written to. Operations change a copy of it, which one store makes the slot's bank.
- * Until then the slot is closed, and `taken` names the bank (bank.c). So the next thread that claims the slot can open it as it
- * was.
+ * The invariant: no operation writes to the slot's bank. Operations change a duplicate in the spare bank, and one store makes the
+ * spare bank the slot's bank. Until that store the slot is closed, and `taken` names the old bank (bank.c). So if a child is
+ * forked without this thread, the next thread that claims the slot can open it with the old bank.
  *
- * A section has one commit, so several operations can't be one section. On the CPU that it runs on, a vector closes the slot
- * by a section of its own. That leaves no other section on this CPU half done, so this case needs no fence.
+ * A section has one commit, so several operations can't be one section. If a vector runs on the slot's CPU, it closes the slot by
+ * a section of its own. After that no other section on this CPU is half done, so no fence is needed.
  *
  * Ancestors. Kernel developers proposed two system calls for the same purpose; neither was merged. cpu_opv (2017) ran up to
  * 16 operations on a given CPU, with preemption off. sched_pair_cpu (2020) paired the calling thread with a CPU, so that the
- * two excluded each other's sections. Both worked on any memory, shared between processes too, and local users paid nothing.
- * A vector works on banks of one process. Local users load one word more, and take their overflow way while a vector runs.
- * In return it needs no new kernel. If a comparison fails, nothing was done, because comparisons come first. If an address
- * can't be accessed, the signal comes before anything is done, or after everything. If the thread is killed, or another thread
- * forks, the bank is as it was, and the next claim opens it.
+ * thread and the CPU excluded each other's sections. Both calls worked on any memory, also on memory that processes share, and
+ * cost local users nothing. A vector works on banks of one process. Local users load one word more, and take their overflow way
+ * while a vector runs. In return a vector needs no new kernel. If a comparison fails, nothing was done, because comparisons come
+ * first. If an address can't be accessed, the signal comes before the vector has done anything, or after it has done everything.
+ * If the thread is killed, or another thread forks, the bank is unchanged, and the next thread that claims the slot opens it.
  */
 #include <rseqkit/vector.h>
 
@@ -63,7 +63,7 @@ static bool is_valid(const struct rk_vector_op *op, size_t size)
 	return (op->code != RK_VECTOR_SHIFT_LEFT && op->code != RK_VECTOR_SHIFT_RIGHT) || op->operand < 8 * length;
 }
 
-/* Checks the operations, and reads the bytes that they need from the caller. */
+/* Checks the operations, and copies the bytes that they need from the caller's memory. */
 static int begin(struct vector *vector, const struct rk_vector_op *ops, int count, size_t size)
 {
 	bool compares = true;
@@ -92,7 +92,7 @@ static int begin(struct vector *vector, const struct rk_vector_op *ops, int coun
 	return 0;
 }
 
-/* Gives the caller the bytes that were read. */
+/* Copies the bytes that were read to the caller's memory. */
 static void end(const struct vector *vector)
 {
 	const unsigned char *bytes = vector->bytes;
@@ -202,7 +202,7 @@ static void apply(struct vector *vector, unsigned char *bank)
 	}
 }
 
-/* Needs the claim. Returns as rk_vector(). */
+/* The caller holds the claim. Returns as rk_vector(). */
 static int run(struct vector *vector, void *base, int cpu, void **spare, size_t size)
 {
 	struct rk_bank_slot *slot = rk_percpu_slot(base, cpu);
@@ -224,7 +224,7 @@ static int run(struct vector *vector, void *base, int cpu, void **spare, size_t 
 		*spare = bank;
 	} else {
 		if (r == 0)
-			apply(vector, bank); /* only reads it */
+			apply(vector, bank); /* this only reads the bank */
 		rk_bank_reopen(slot, bank);
 	}
 	return r;
