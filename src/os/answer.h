@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* answer.h - options and answers in structures that may grow. A caller knows as much of a structure as its header did. */
+/*
+ * answer.h - options and answers in structures that grow in later versions. A caller knows only the members that its header
+ * has.
+ */
 #ifndef RK_SRC_ANSWER_H
 #define RK_SRC_ANSWER_H
 
@@ -7,7 +10,10 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Copies as much of an answer as the caller has room for. If the caller knows a later version, the rest becomes zero. */
+/*
+ * Copies as much of an answer as the caller has room for. If the caller's structure is longer, because its header is of a
+ * later version, the rest becomes zero.
+ */
 static inline void rk_answer(void *to, size_t size, const void *full, size_t full_size)
 {
 	if (size > full_size) {
@@ -18,10 +24,10 @@ static inline void rk_answer(void *to, size_t size, const void *full, size_t ful
 }
 
 /*
- * Reads options, of which the caller knows `size` bytes. Options that the caller doesn't know become zero.
+ * Reads the caller's options, which are `size` bytes long. Options that the caller doesn't know become zero.
  *
- * Returns 0; -EINVAL without options; -E2BIG if the caller wants something that this library doesn't know: a byte after the
- * known ones isn't zero.
+ * Returns 0; -EINVAL if there are no options; -E2BIG if the caller sets an option that this library doesn't know: a byte
+ * after the known bytes isn't zero.
  */
 static inline int rk_question(void *full, size_t full_size, const void *given, size_t size)
 {

@@ -2,17 +2,19 @@
 /*
  * choice.c - reads the environment that the program was started with.
  *
- * The invariant: every copy of this library gets the same answer, at any time and in any module. So this file asks the
- * kernel, which knows where exec put the strings. The libc's `environ` would not do. Each namespace of dlmopen has its own,
- * and a preloaded allocator runs before it is there. Other threads or the interrupted code may be changing it.
+ * The invariant: every copy of this library gets the same answer, at any time and in any module. So this file reads
+ * /proc/self/environ: the kernel knows where exec put the strings. The libc's `environ` isn't suitable. Each namespace of
+ * dlmopen has an `environ` of its own, and a preloaded allocator runs before `environ` is set. Also, other threads or the
+ * interrupted code may be changing it.
  *
- * The answers can still differ if /proc comes and goes, if descriptors run short, or if the program overwrites the strings,
- * as setproctitle() does. A choice that was made is on the page by then, and the page is looked at first (plan.c).
+ * The answers can still differ if /proc comes and goes, if the process has no free descriptor, or if the program overwrites
+ * the strings, as setproctitle() does. By then, a choice that took effect is on the rendezvous page, and copies look at the
+ * page first (plan.c).
  *
- * RSEQKIT_AREA=own exists because glibc's spare area is registered with 32 bytes, in legacy mode: glibc registers threads
- * there too, with 32 bytes. An area of our own has all that the kernel offers. Where copies' blocks are 16-aligned
- * (agreement.h) they can't be areas. There the choice takes librseqkit-preload.so, whose block is on the page before any
- * other copy asks.
+ * RSEQKIT_AREA=own exists because glibc's spare area has to be registered with 32 bytes, in legacy mode: glibc registers
+ * threads there too, with 32 bytes. An area of our own has all that the kernel offers. If copies' blocks are aligned to 16
+ * bytes only (agreement.h), they can't be areas. In that case RSEQKIT_AREA=own uses the block of librseqkit-preload.so,
+ * which is on the page before any other copy looks.
  */
 #define _GNU_SOURCE
 #include "choice.h"
@@ -44,7 +46,7 @@ static const struct setting debug_modes[] = {SETTING("RSEQKIT_PERCPU=debug", 1)}
 
 #define SETTINGS_MAX 3
 
-/* `matched` has, for each setting, the number of characters that match so far; DIFFERS after a difference. */
+/* For each setting, `matched` has the number of characters that match so far, or DIFFERS after a difference. */
 #define DIFFERS SIZE_MAX
 
 /* Searches a part of the environment. Returns the meaning of the first setting that is complete, or 0. */
@@ -64,7 +66,7 @@ static int find_setting(const char *text, long size, const struct setting *setti
 /* Returns the meaning of a setting in the environment; 0 if there is none; -1 if no descriptor is free to read it with now. */
 static int ask(const struct setting *settings, size_t count)
 {
-	char text[256] = {0}; /* a signal handler's stack is short */
+	char text[256] = {0}; /* a signal handler's stack may be small */
 	size_t matched[SETTINGS_MAX] = {0};
 	long fd, size, position = 0;
 	int meaning = 0;
@@ -98,7 +100,7 @@ bool rk_debug_chosen(void)
 
 	if (known == 0) {
 		known = 1 + ask(debug_modes, sizeof(debug_modes) / sizeof(debug_modes[0]));
-		__atomic_store_n(&answer, known, __ATOMIC_RELAXED); /* while this is 0 the next call asks again */
+		__atomic_store_n(&answer, known, __ATOMIC_RELAXED); /* if this is still 0, the next call asks again */
 	}
 	return known == 2;
 }

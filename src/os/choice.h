@@ -7,18 +7,18 @@
 
 enum rk_choice {
 	RK_CHOICE_NONE,
-	RK_CHOICE_OWN,    /* areas of this library's own, where the libc has one that it leaves alone */
+	RK_CHOICE_OWN,    /* areas of this library's own, even if the libc has a spare one */
 	RK_CHOICE_OTHERS, /* areas that other components register: this library registers no thread */
-	RK_CHOICE_KTLS    /* areas that the kernel registers, where it can: see ktls.h */
+	RK_CHOICE_KTLS    /* areas that the kernel registers, if it can: see ktls.h */
 };
 
 /*
- * Returns what the program was started with in its environment: RSEQKIT_AREA=own, =others or =ktls. If the program has
- * other rights than its caller, the environment doesn't count. Async-signal-safe.
+ * Returns the setting in the environment that the program was started with: RSEQKIT_AREA=own, =others or =ktls. If the
+ * program has other rights than its caller (AT_SECURE), the environment is ignored. Async-signal-safe.
  */
 enum rk_choice rk_choice(void);
 
-/* Returns whether the program was started with RSEQKIT_PERCPU=debug. The answer is kept. */
+/* Returns whether the program was started with RSEQKIT_PERCPU=debug. The answer is stored for later calls. */
 bool rk_debug_chosen(void);
 
 #endif /* RK_SRC_CHOICE_H */

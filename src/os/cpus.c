@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpus.c - the possible CPUs: those whose numbers an area may ever hold.
+ * cpus.c - the possible CPUs: all CPUs whose numbers the kernel may ever store in an area.
  *
- * This is neither the number of CPUs online nor what sysconf() makes of that: ids may be sparse, and CPUs come and go. The
- * set is read once, by raw system calls, so that a first use in a signal handler works too.
+ * The possible CPUs aren't the CPUs that are online, and sysconf() doesn't report them: CPU numbers may have gaps, and CPUs
+ * go online and offline. The set is read once, by raw system calls, so that the first use can be in a signal handler.
  *
- * The invariant: the set in use has every CPU that this process may run on, as far as that can be known. It never grows,
- * because memory is mapped by it. It may shrink once, from all that the kernel has room for to what the kernel's list says.
- * All copies of this library use the set that one of them saw first (cpus_page.h), because they go through each other's
- * objects. A copy uses another set only if the kernel contradicts the common one.
+ * The invariant: the set in use has every CPU that this process may run on, as far as that can be known. The set never
+ * grows, because memory is mapped for its CPUs only. It may shrink once: from all CPUs that the kernel has room for to the
+ * CPUs in the kernel's list. All copies of this library use the set that one copy saw first (cpus_page.h), because copies
+ * use each other's objects. A copy uses another set only if the kernel contradicts the common set.
  *
- * The list isn't always right: a container may show that of another machine. If there is no list, or if the calling thread
- * may run on a CPU that isn't listed, the list doesn't count. Then every number that the kernel's own masks have room for
- * is possible.
+ * The kernel's list isn't always right: a container may show the list of another machine. So the list doesn't count if the
+ * calling thread may run on a CPU that isn't listed. If there is no list, or if it doesn't count, every CPU number that the
+ * kernel's own masks have room for is possible.
  */
 #define _GNU_SOURCE
 #include "cpus.h"
@@ -65,7 +65,7 @@ static void set_clear(struct rk_cpus *cpus)
 	cpus->highest = -1;
 }
 
-/* The list is parsed while it is read: it may be long, and a signal handler's stack is short. */
+/* The list is parsed while it is read, because it may be long, and a signal handler's stack may be small. */
 struct parser {
 	struct rk_cpus *cpus;
 	int first;  /* first number of a range, or -1 */
@@ -74,7 +74,7 @@ struct parser {
 	int error;
 };
 
-/* A number is complete: a single one, or the end of a range. */
+/* Called when a number is complete: a single CPU, or the end of a range. Adds the CPUs. */
 static void parse_range_end(struct parser *p)
 {
 	int first = p->first >= 0 ? p->first : p->number;
@@ -153,7 +153,7 @@ struct mask {
 	unsigned long words[RK_CPUS_MAX / BITS];
 };
 
-/* Finds out where the calling thread may run. Returns the bytes of the kernel's own mask, or a negative errno. */
+/* Reads on which CPUs the calling thread may run. Returns the size of the kernel's own mask in bytes, or a negative errno. */
 static long affinity(struct mask *mask)
 {
 	memset(mask, 0, sizeof(*mask));
@@ -161,7 +161,7 @@ static long affinity(struct mask *mask)
 }
 
 /*
- * Without a list, every number that the kernel has room for is possible. A filter may refuse sched_getaffinity() to one
+ * Fills the set with every number that the kernel's mask has room for. A filter may refuse sched_getaffinity() to one
  * thread, so the first thread's answer counts for all.
  */
 __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
@@ -171,7 +171,7 @@ __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 	long bytes = affinity(&mask), before = 0;
 
 	set_clear(cpus);
-	/* The call was refused as well: nothing is known, and every number is possible. */
+	/* If sched_getaffinity() was refused as well, nothing is known, and every number is possible. */
 	if (bytes <= 0 || bytes > (long)sizeof(mask))
 		bytes = (long)sizeof(mask);
 	if (!__atomic_compare_exchange_n(&answered, &before, bytes, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
@@ -181,8 +181,8 @@ __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 }
 
 /*
- * Returns whether the set can't be this machine's, as in a container: the kernel lets this thread run on CPUs that aren't
- * in it.
+ * Returns whether the kernel lets this thread run on a CPU that isn't in the set. If so, the set is another machine's, as a
+ * container may show it.
  */
 __attribute__((__noinline__)) static bool is_contradicted(const unsigned long *set)
 {
@@ -196,15 +196,15 @@ __attribute__((__noinline__)) static bool is_contradicted(const unsigned long *s
 	return false;
 }
 
-/* Returns whether the error may pass: another look may succeed. */
+/* Returns whether the error may be temporary, so that another attempt may succeed. */
 static bool is_passing(int error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR;
 }
 
 /*
- * Stores a word only if it differs, so a late thread doesn't write beside readers. The load makes the word's store visible
- * to each thread that sees `state`.
+ * Stores a word only if it differs, so a late thread doesn't write while other threads read. The load has acquire order. So
+ * a thread that sees the later store to `state` also sees the word, even if a racing thread stored the word.
  */
 #define PUBLISH(to, from)                                                                                              \
 	do {                                                                                                           \
@@ -216,8 +216,8 @@ static bool is_passing(int error)
 	} while (0)
 
 /*
- * Publishes a set word by word: racing threads and nested handlers store the same. ThreadSanitizer is off here, because it
- * takes exchanges that fail for stores.
+ * Publishes a set word by word. Racing threads and nested handlers store the same words. ThreadSanitizer is off here,
+ * because it treats exchanges that fail as stores.
  */
 __attribute__((__noinline__, __no_sanitize__("thread"))) static void publish_set(struct rk_cpus *set, const struct rk_cpus *cpus)
 {
@@ -228,8 +228,8 @@ __attribute__((__noinline__, __no_sanitize__("thread"))) static void publish_set
 }
 
 /*
- * Replaces *cpus by the set that other copies use, if that differs, and returns true then. `offered`: *cpus is offered to
- * them. A set isn't taken if the kernel contradicts it, or if it has a CPU above `highest`.
+ * If other copies use another set, replaces *cpus by that set and returns true. `offered` says that *cpus is offered to
+ * other copies. Their set isn't taken if the kernel contradicts it, or if it has a CPU above `highest`.
  */
 static bool agree(struct rk_cpus *cpus, bool offered, int highest)
 {
@@ -247,7 +247,7 @@ static bool agree(struct rk_cpus *cpus, bool offered, int highest)
 	return true;
 }
 
-/* Finds the set that this copy sees by itself. Returns which one it is. */
+/* Finds the set without other copies. Returns which set it is: LISTED, MASKED or MASKED_FOR_NOW. */
 static unsigned see(struct rk_cpus *cpus, int highest)
 {
 	int r = rk_cpus_read("/sys/devices/system/cpu/possible", cpus);
@@ -261,8 +261,8 @@ static unsigned see(struct rk_cpus *cpus, int highest)
 }
 
 /*
- * Finds the set. `sees`: this copy reads the list; otherwise it only asks other copies. A set with a higher CPU than the
- * present one comes too late, because memory is mapped.
+ * Finds the set. If `sees` is true, this copy reads the list; otherwise it only looks for another copy's set. A set with a
+ * higher CPU than the present set comes too late, because memory was mapped for the present set.
  */
 __attribute__((__noinline__)) static void look_for_cpus(unsigned before, bool sees)
 {
@@ -283,8 +283,8 @@ __attribute__((__noinline__)) static void look_for_cpus(unsigned before, bool se
 }
 
 /*
- * If this copy had no descriptor for the list, it asks other copies at each call. They may have made objects meanwhile, for
- * the CPUs that they know of.
+ * If this copy had no descriptor or memory to read the list, it looks for another copy's set at each call. Other copies may
+ * have made objects meanwhile, for the CPUs in their set.
  */
 const struct rk_cpus *rk_cpus_get(void)
 {

@@ -12,10 +12,13 @@ struct rk_cpus {
 	unsigned long set[RK_CPUS_MAX / (8 * sizeof(unsigned long))];
 };
 
-/* Returns the set, which the first call reads. Never fails. Async-signal-safe. */
+/* Returns the set. The first call reads it. Never fails. Async-signal-safe. */
 const struct rk_cpus *rk_cpus_get(void);
 
-/* Returns the set, after another attempt if there was no descriptor for the list. For functions that map memory for CPUs. */
+/*
+ * Returns the set. If there was no descriptor or memory to read the list, tries once more first. Functions that map memory
+ * for CPUs call this.
+ */
 const struct rk_cpus *rk_cpus_look_again(void);
 
 /*
@@ -25,8 +28,8 @@ const struct rk_cpus *rk_cpus_look_again(void);
 int rk_cpus_parse(const char *text, struct rk_cpus *cpus);
 
 /*
- * Parses a file in that format. Returns as rk_cpus_parse(), or the negative errno of the system call that failed.
- * Async-signal-safe.
+ * Parses a file in the kernel's list format. Returns the same as rk_cpus_parse(), or the negative errno of the system call
+ * that failed. Async-signal-safe.
  */
 int rk_cpus_read(const char *path, struct rk_cpus *cpus);
 

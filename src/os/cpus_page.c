@@ -2,10 +2,10 @@
 /*
  * cpus_page.c - one page that tells all copies of this library which CPUs are possible.
  *
- * The invariant: once its magic word is there, the page is complete and never changes. A page without the magic word counts
- * as none: another thread, or the code that a signal handler interrupted, is about to fill it. In a child that is forked
- * meanwhile it stays like that. Unlike the rendezvous page it is no file, because a copy that has no descriptor to read the
- * kernel's list needs this page most.
+ * The invariant: once the page has its magic word, it is complete and never changes. A page without the magic word doesn't
+ * count: another thread, or the code that a signal handler interrupted, is still filling it. If the process forks
+ * meanwhile, the page never gets its magic word in the child. Unlike the rendezvous page, this page is no mapping of a
+ * file. A file would need a descriptor, and a copy that has no descriptor to read the kernel's list needs this page most.
  */
 #define _GNU_SOURCE
 #include "cpus_page.h"
@@ -24,8 +24,8 @@ _Static_assert(sizeof(((struct rk_cpus_page *)0)->set) == sizeof(((struct rk_cpu
 static struct rk_cpus_page *const page = (struct rk_cpus_page *)RK_CPUS_PAGE_ADDRESS;
 
 /*
- * Maps a page and fills it, unless there is one. The call is raw and its result is compared, for the reasons in
- * rendezvous.c.
+ * Maps a page and fills it, unless a page is there. The system call is raw and its result is compared with the address, for
+ * the reasons in rendezvous.c.
  */
 static bool publish_page(const struct rk_cpus *offer)
 {
@@ -43,7 +43,10 @@ static bool publish_page(const struct rk_cpus *offer)
 	return false;
 }
 
-/* Asks first whether any page is there, because valgrind reports an unmapped address that is given to the kernel. */
+/*
+ * Returns whether a complete page is there. Calls mincore() first, because valgrind reports an error if another system call
+ * gets an unmapped address.
+ */
 static bool is_there(void)
 {
 	unsigned char resident = 0;

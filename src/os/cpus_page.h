@@ -6,9 +6,9 @@
 #include "cpus.h"
 
 /*
- * Offers a set, unless it is NULL, and returns the one on the page: this one, or another copy's that was faster. The set is
- * in words as in rk_cpus.set, and never changes. NULL: nothing is agreed on. Either no set was offered, or something else
- * is at the address, or nothing can be mapped there. Async-signal-safe, lock-free.
+ * Offers a set, unless `offer` is NULL. Returns the set on the page: the offered set, or a set that another copy offered
+ * earlier. The set is an array of words as in rk_cpus.set, and never changes. Returns NULL if there is no set: no copy
+ * offered one, something else is at the address, or nothing can be mapped there. Async-signal-safe, lock-free.
  */
 const unsigned long *rk_cpus_agree(const struct rk_cpus *offer);
 

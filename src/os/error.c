@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-/* One sentence for each error, which is right for every function that returns it. The headers say more. */
+/* One text for each error. It is right for every function that returns the error. The headers say more. */
 static const struct {
 	int error;
 	const char *text;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fence.c - fences: they finish or abort the critical sections of other CPUs.
+ * fence.c - fences, which end or abort the critical sections of other CPUs.
  *
- * Where the kernel has a fence it is used: membarrier(2) interrupts the CPUs that run this process, and an interrupt in a
- * section aborts it. Otherwise the calling thread visits the CPUs. When it runs on a CPU, the thread that ran there has
- * been preempted, which aborts a section as well.
+ * If the kernel has a fence, this file uses it: membarrier(2) interrupts the CPUs that run this process, and an interrupt
+ * inside a section aborts the section. Otherwise the calling thread visits each CPU. When it runs on a CPU, the thread that
+ * ran there before has been preempted, and the preemption has aborted that thread's section.
  *
- * The kernel's fence needs the process registered for it. While a process has one thread, that is done at once. Later the
- * kernel waits until all CPUs have noticed. No constructor does it, because a filter that kills for this call may be there
- * from the start, and most programs need no fence.
+ * The process has to be registered for the kernel's fence. While the process has one thread, the kernel registers it at
+ * once. Later the kernel waits until all CPUs have noticed the registration. No constructor registers the process, because
+ * most programs need no fence, and a filter that kills the process for this call may be active from the start.
  */
 #define _GNU_SOURCE
 #include <rseqkit/remote.h>
@@ -29,7 +29,7 @@
 #define MEMORY_FENCE (1 << 3)    /* MEMBARRIER_CMD_PRIVATE_EXPEDITED */
 #define MEMORY_REGISTER (1 << 4) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED */
 
-#define VISITS 20 /* attempts: another thread may set this one's affinity as well */
+#define VISITS 20 /* attempts, because another thread may change the calling thread's affinity */
 
 #define BITS (8 * (int)sizeof(unsigned long))
 
@@ -54,7 +54,7 @@ int rk_fence_prepare(void)
 	return r == -EINVAL ? -ENOSYS : (int)r;
 }
 
-/* Makes the kernel's fence. Registers the process for it, if the process isn't registered or is registered no more. */
+/* Executes the kernel's fence. Registers the process for it, if the process isn't registered (any more). */
 static long kernel_fence(unsigned flags, int cpu)
 {
 	long r = RK_SYSCALL(SYS_membarrier, FENCE, flags, cpu);
@@ -64,7 +64,7 @@ static long kernel_fence(unsigned flags, int cpu)
 	return r;
 }
 
-/* Returns whether the CPU is offline: then nothing runs there. If the list can't be read, all CPUs count as online. */
+/* Returns whether the CPU is offline, so that no thread runs there. If the list can't be read, all CPUs count as online. */
 __attribute__((__noinline__)) static bool is_offline(int cpu)
 {
 	struct rk_cpus online;
@@ -72,7 +72,7 @@ __attribute__((__noinline__)) static bool is_offline(int cpu)
 	return rk_cpus_read("/sys/devices/system/cpu/online", &online) == 0 && !rk_cpus_has(&online, cpu);
 }
 
-/* Returns whether the calling thread is on this CPU. While it runs there, no other thread does. */
+/* Returns whether the calling thread is on this CPU. While the calling thread runs there, no other thread does. */
 static bool arrived_on(int cpu)
 {
 	unsigned here = UINT_MAX;
@@ -90,7 +90,7 @@ static bool has_only(const struct mask *mask, long length, int cpu)
 
 /*
  * Moves the calling thread to the CPU and back. If another thread has set another affinity meanwhile, that affinity stays.
- * Returns false if the thread didn't arrive.
+ * Returns false if the thread didn't arrive. *allowed becomes false if the kernel refused the move.
  */
 static bool go_to(int cpu, bool *allowed)
 {
@@ -108,7 +108,7 @@ static bool go_to(int cpu, bool *allowed)
 	arrived = arrived_on(cpu);
 	length = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(only), &only);
 	if (length < 0 || has_only(&only, length, cpu))
-		(void)RK_SYSCALL(SYS_sched_setaffinity, 0, sizeof(saved), &saved); /* longer than the kernel's mask: zeros */
+		(void)RK_SYSCALL(SYS_sched_setaffinity, 0, sizeof(saved), &saved); /* the rest after the kernel's mask is 0 */
 	return arrived;
 }
 

@@ -4,10 +4,12 @@
 #define RK_SRC_FENCE_H
 
 /*
- * A fence of memory on all CPUs that run this process, as if each of its threads had executed one between this call and its
- * return. It is MEMBARRIER_CMD_PRIVATE_EXPEDITED of membarrier(2), or visits. Critical sections may go on.
+ * Executes a memory fence on all CPUs that run this process, as if each thread of the process had executed one between the
+ * begin and the return of this call. Uses MEMBARRIER_CMD_PRIVATE_EXPEDITED of membarrier(2) or, if that fails, visits all
+ * CPUs. This fence doesn't always abort critical sections.
  *
- * Registers the process for that, if it isn't registered. Returns 0, or -EHOSTUNREACH as rk_fence_all(). Async-signal-safe.
+ * Registers the process for this fence, if it isn't registered. Returns 0, or -EHOSTUNREACH for the same reason as
+ * rk_fence_all(). Async-signal-safe.
  */
 int rk_fence_memory(void);
 

@@ -2,8 +2,8 @@
 /*
  * kernel.h - the system calls of the slow path, and the questions that they can answer.
  *
- * A call that fails returns a negative errno, and every call leaves errno as it was. So all of them may run in a signal
- * handler.
+ * A call that fails returns a negative errno, and every call leaves errno as it was. So all these functions are
+ * async-signal-safe.
  */
 #ifndef RK_SRC_KERNEL_H
 #define RK_SRC_KERNEL_H
@@ -24,8 +24,8 @@
 #endif
 
 /*
- * On 32-bit machines this call takes its arguments in registers. The unit of its offset doesn't matter, because offsets are
- * 0 here.
+ * On 32-bit machines, mmap2 takes its arguments in registers. The unit of its offset doesn't matter, because this library
+ * only passes 0.
  */
 #ifdef SYS_mmap2
 #define RK_SYS_MMAP SYS_mmap2
@@ -49,7 +49,7 @@
 #define RK_SIGSET_SIZE 8
 #endif
 
-/* Makes a system call by the libc's syscall(). Returns a negative errno if the call fails, and keeps errno. */
+/* Makes a system call by the libc's syscall(). Returns a negative errno if the call fails. Leaves errno as it was. */
 #define RK_SYSCALL(...)                                                                                                \
 	__extension__({                                                                                                \
 		int rk_errno_ = errno;                                                                                 \
@@ -61,13 +61,14 @@
 	})
 
 /*
- * rk_kernel_set_signals() sets the calling thread's signal mask, of RK_SIGSET_SIZE bytes. rk_kernel_block_signals() blocks
- * all signals that may be blocked, in addition. Both return 0, and the mask that was set before in *before, or a negative
- * errno. They make raw calls, because the libc's functions leave two signals of its own unblocked.
+ * rk_kernel_set_signals() sets the calling thread's signal mask, which has RK_SIGSET_SIZE bytes. rk_kernel_block_signals()
+ * adds to the mask all signals that can be blocked without harm. Both return 0 and store the earlier mask in *before, or
+ * return a negative errno. They make raw calls, because the libc's functions never block two signals that the libc itself
+ * uses.
  *
- * Signals that an instruction causes stay as they are. If such a signal is blocked, it ends the process
- * (force_sig_info_to_task() in the kernel's signal.c). A filter with SECCOMP_RET_TRAP also uses SIGSYS: its handler answers
- * a system call.
+ * rk_kernel_block_signals() doesn't change signals that an instruction causes. If such a signal is blocked, the kernel ends
+ * the process (force_sig_info_to_task() in the kernel's signal.c). SIGSYS is among them, because a filter with
+ * SECCOMP_RET_TRAP sends it, and its handler answers the system call.
  */
 #define RKI_SIGNAL_BIT(signal) (1UL << ((signal)-1))
 #define RK_SYNCHRONOUS_SIGNALS                                                                                         \
@@ -99,15 +100,18 @@ static inline bool rk_kernel_is_blocked(int signal)
 }
 
 /*
- * rk_kernel_now() returns the nanoseconds of a clock that is never set. rk_kernel_end_of() returns the time at which so
- * many nanoseconds from now will have passed: INT64_MAX if never.
+ * rk_kernel_now() returns the time of the monotonic clock, in nanoseconds. rk_kernel_end_of() returns the time that is
+ * `nanoseconds` from now; INT64_MAX means never.
  */
 static inline int64_t rk_kernel_now(void)
 {
 	struct timespec time = {0, 0};
 	int saved = errno;
 
-	/* This clock may take a system call, which may be refused. The coarse clock takes none wherever the vDSO has it. */
+	/*
+	 * Reading this clock may take a system call, which a filter may refuse. The coarse clock takes none if the vDSO has
+	 * it.
+	 */
 	if (clock_gettime(CLOCK_MONOTONIC, &time) != 0)
 		(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
 	errno = saved;
@@ -147,7 +151,10 @@ static inline void rk_futex_wake(const uint32_t *word, int threads)
 	(void)RK_SYSCALL(SYS_futex, word, RK_FUTEX_WAKE, threads, NULL, NULL, 0);
 }
 
-/* Returns an entry of the auxiliary vector, or 0 if there is none. It keeps errno, which the libc's getauxval() sets then. */
+/*
+ * Returns an entry of the auxiliary vector, or 0 if there is none. Leaves errno as it was. The libc's getauxval() would set
+ * errno if there is no entry.
+ */
 static inline unsigned long rk_auxiliary(unsigned long type)
 {
 	int saved = errno;
@@ -196,11 +203,13 @@ static inline int rk_kernel_slice_on(void)
 }
 
 /*
- * Returns whether the calling thread has a registration, at any address: 1 yes, 0 no, negative errno if the kernel doesn't
- * say. The kernel checks for an earlier registration before it checks the address, and this address is never user memory. A
- * 32-bit process on a 64-bit kernel has no such address, so there the address is NULL. Old kernels accept NULL, and it
- * leaves the thread as it is. On 64-bit machines no kernel can accept the address, but a filter can let a call succeed that
- * isn't made.
+ * Returns whether the calling thread has a registration, at any address: 1 if it has one, 0 if not, a negative errno if the
+ * kernel doesn't say. This function tries to register an address that is never user memory. The kernel checks for an
+ * earlier registration before it checks the address, so the error shows whether there is one.
+ *
+ * A 32-bit process on a 64-bit kernel has no such address, so 32-bit processes pass NULL. Old kernels accept NULL, which
+ * leaves the thread as it is. On 64-bit machines no kernel can accept the address, but a filter can report success for a
+ * call that isn't made. So success becomes -EPERM there.
  */
 static inline int rk_kernel_has_registration(void)
 {
@@ -211,9 +220,9 @@ static inline int rk_kernel_has_registration(void)
 }
 
 /*
- * Returns whether the calling thread is registered at exactly this area and length. An attempt to unregister with a wrong
- * signature never succeeds, and its error tells. A filter may answer EPERM to everything: then nothing is known, and the
- * answer is false.
+ * Returns whether the calling thread is registered at exactly this area and length. This function tries to unregister the
+ * area with a wrong signature. The attempt never succeeds, and the kernel answers EPERM only if the area and the length are
+ * right. A filter may answer EPERM to every call. In that case nothing is known, and this function returns false.
  */
 static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 {
@@ -222,15 +231,17 @@ static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 }
 
 /*
- * Returns whether memory may be read. The kernel reads a new signal mask before it looks at what to do with it. So this
- * call has no effect and causes no fault.
+ * Returns whether the memory at this address can be read. The kernel reads a new signal mask before it checks the first
+ * argument, which is invalid here. So the call changes nothing, and causes no fault.
  */
 static inline bool rk_kernel_can_read(const void *address)
 {
 	return RK_SYSCALL(SYS_rt_sigprocmask, -1, address, NULL, RK_SIGSET_SIZE) == -EINVAL;
 }
 
-/* 64 bits as an argument take one register, or two. On some machines the first of two must have an even number. */
+/*
+ * An argument of 64 bits takes one register, or two. On some machines, the first of two registers must have an even number.
+ */
 #if !defined(__LP64__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define RK_WIDE(value) 0L, (value)
 #else
@@ -243,8 +254,8 @@ static inline bool rk_kernel_can_read(const void *address)
 #endif
 
 /*
- * Reads from `position` on. The descriptor's own position isn't used, because a child shares it with its parent. A signal
- * handler between open and read may make a child, and the child may read as well.
+ * Reads from `position` on. Doesn't use the descriptor's own position, because a child shares that position with its
+ * parent. A signal handler between the open and the read may fork, and the child may read from the same descriptor.
  */
 static inline long rk_kernel_read_at(long fd, void *buffer, size_t size, long position)
 {
@@ -252,22 +263,27 @@ static inline long rk_kernel_read_at(long fd, void *buffer, size_t size, long po
 }
 
 /*
- * Returns whether a file of this size may be written. Beyond the process's limit the kernel doesn't only refuse, but also
- * ends the process by SIGXFSZ. If the limit isn't known, the answer is no.
+ * Returns whether the process's limit allows a file of this size. Beyond the limit, the kernel refuses the write, and also
+ * ends the process by SIGXFSZ. If the limit isn't known, returns false.
  */
 static inline bool rk_kernel_file_may_have(uint64_t size)
 {
 	struct {
 		uint64_t now, most;
-	} limit = {0, 0}; /* as everywhere here: MemorySanitizer doesn't know what system calls write */
+	} limit = {0, 0}; /* initialised, because MemorySanitizer doesn't know what system calls write */
 
 	return RK_SYSCALL(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 && limit.now >= size;
 }
 
 /*
- * Returns whether the calling thread runs on another thread's TLS, as a vfork child does: 1 yes, 0 no, negative errno if
- * the kernel doesn't say. Each thread that glibc creates has a robust list, and so has the child of fork(). The kernel
- * never passes a robust list on to a new thread. On musl the thread id is kept in TLS, and gettid() returns the kept one.
+ * Returns whether the calling thread runs on another thread's TLS, as a vfork child does: 1 if it does, 0 if not, a
+ * negative errno if the kernel doesn't say.
+ *
+ * Each thread that glibc creates has a robust list, and so has the child of fork(). The kernel never passes a robust list
+ * on to a new thread. So a thread without a robust list runs on another thread's TLS.
+ *
+ * musl keeps the thread id in TLS, and its gettid() returns the kept id. So a thread runs on another thread's TLS if the
+ * system call returns another id.
  */
 static inline int rk_kernel_is_vfork_child(void)
 {
@@ -275,7 +291,7 @@ static inline int rk_kernel_is_vfork_child(void)
 	pid_t kept;
 	bool differs;
 
-	/* If a signal handler forked in between, and this is its child, both ids have changed. */
+	/* If a signal handler forks between the two reads, both ids are different in the child. So both are read again. */
 	do {
 		kept = gettid();
 		differs = RK_SYSCALL(SYS_gettid) != kept;

@@ -8,15 +8,15 @@
 #include <stdint.h>
 #include "kernel.h"
 
-/* Returns what is left of a limit that ends at `end` (rk_kernel_end_of()). */
+/* Returns the nanoseconds that are left of a limit which ends at `end` (rk_kernel_end_of()). */
 static inline int64_t rk_limit_left(int64_t nanoseconds, int64_t end)
 {
 	return nanoseconds <= 0 || end == INT64_MAX ? nanoseconds : end - rk_kernel_now();
 }
 
 /*
- * Returns why a call that would have to wait, or wait longer, doesn't. `by_itself`: the caller waits for something that it
- * holds.
+ * Returns the error of a call that would have to wait, or to wait longer, but must not. `by_itself` says that the caller
+ * waits for something that it holds itself.
  */
 static inline int rk_limit_error(int64_t nanoseconds, bool by_itself)
 {

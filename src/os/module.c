@@ -10,7 +10,7 @@ bool rk_module_open(struct rk_module *module, uintptr_t bias, const ElfW(Dyn) *d
 	*module = (struct rk_module){.bias = bias};
 	for (; dynamic != NULL && dynamic->d_tag != DT_NULL; dynamic++) {
 		uintptr_t value = (uintptr_t)dynamic->d_un.d_ptr;
-		/* Some dynamic linkers relocate these addresses in place, others don't. */
+		/* Some dynamic linkers relocate these addresses in place, and some don't. */
 		const void *address = (const void *)(value < bias ? value + bias : value);
 
 		switch (dynamic->d_tag) {
@@ -49,8 +49,8 @@ static bool is_defined(const struct rk_module *module, uint32_t i, const char *n
 }
 
 /*
- * Searches the table that GNU tools write, which has only defined symbols. A bucket names its first symbol. The hashes of a
- * bucket follow each other, and the last one is odd.
+ * Searches the hash table that GNU tools write, which has only defined symbols. A bucket has the index of its first symbol.
+ * The hashes of the bucket's symbols are consecutive. The last of these hashes is odd, the others are even.
  */
 static const ElfW(Sym) *find_by_gnu_hash(const struct rk_module *module, const char *name)
 {
@@ -75,7 +75,7 @@ const ElfW(Sym) *rk_module_find(const struct rk_module *module, const char *name
 {
 	if (module->gnu_hash != NULL)
 		return find_by_gnu_hash(module, name);
-	/* The older table has the number of symbols. */
+	/* The older hash table has the number of symbols, so every symbol is compared. */
 	for (uint32_t i = 1; module->hash != NULL && i < module->hash[1]; i++)
 		if (is_defined(module, i, name))
 			return &module->symbols[i];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * module.h - looks symbols up in a module, in memory, as the dynamic linker does. Unlike dlsym() these functions find
- * modules that were loaded with RTLD_LOCAL. They allocate nothing, and work inside an allocator and before the libc is
- * initialised.
+ * module.h - looks symbols up in the memory of a module, as the dynamic linker does. Unlike dlsym(), these functions also
+ * find symbols of modules that were loaded with RTLD_LOCAL. They allocate no memory. So they also work inside an allocator,
+ * and before the libc is initialised.
  */
 #ifndef RK_SRC_MODULE_H
 #define RK_SRC_MODULE_H
@@ -22,13 +22,13 @@ struct rk_module {
 /* Returns false if the module has no symbol table, or no dynamic section. */
 bool rk_module_open(struct rk_module *module, uintptr_t bias, const ElfW(Dyn) *dynamic);
 
-/* Opens a module that dl_iterate_phdr() reports. Returns as rk_module_open(). */
+/* Opens a module that dl_iterate_phdr() reports. Returns the same as rk_module_open(). */
 bool rk_module_open_loaded(struct rk_module *module, const struct dl_phdr_info *info);
 
 /* Returns the symbol that the module defines under this name, or NULL. */
 const ElfW(Sym) *rk_module_find(const struct rk_module *module, const char *name);
 
-/* Returns where the symbol is in memory; NULL without a symbol. Not for symbols in TLS. */
+/* Returns the symbol's address in memory, or NULL if `symbol` is NULL. Don't call this for symbols in TLS. */
 static inline void *rk_module_address(const struct rk_module *module, const ElfW(Sym) *symbol)
 {
 	return symbol == NULL ? NULL : (void *)(module->bias + (uintptr_t)symbol->st_value);

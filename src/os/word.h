@@ -2,7 +2,8 @@
 /*
  * word.h - words that a thread shares only with its own signal handlers.
  *
- * Other threads never use these words. So on x86 one instruction without the lock prefix is enough, at a fifth of the cost.
+ * Other threads never use these words. So on x86 one instruction without the lock prefix is enough, which takes a fifth of
+ * the time.
  */
 #ifndef RK_SRC_WORD_H
 #define RK_SRC_WORD_H

@@ -2,13 +2,13 @@
 /*
  * preload_symbols.c - __rseq_offset, __rseq_size and __rseq_flags in librseqkit-preload.so, for C libraries without them.
  *
- * Some programs and modules look for an area by these names of the C library. They find the area that the preloaded object
- * keeps registered in every thread.
+ * Some programs and modules look for an area by these names of the C library. By these definitions, they find the area that
+ * the preloaded object keeps registered in every thread.
  *
- * Such programs declare the symbols const. Here they are variables under the same symbols, in writable memory, for the
- * reason that area.c gives. Until the constructor has run, size 0 says "not registered". The constructor runs after the
- * library's own, which has to look for an early adopter before anything is decided. It runs before the program's
- * constructors, so they see only the final values.
+ * Such programs declare the symbols const. In this file they are variables with the same symbols, in writable memory, as in
+ * area.c. Until the constructor has run, size 0 says "not registered". The constructor runs after the library's own
+ * constructor (thread.c), which has to look for an early adopter before the decision. It runs before the program's
+ * constructors, so these see only the final values.
  */
 #include <rseqkit/thread.h>
 
@@ -20,7 +20,7 @@ RKI_API unsigned int flags __asm__("__rseq_flags");
 
 ptrdiff_t offset;
 unsigned int size;
-unsigned int flags; /* the registration has none */
+unsigned int flags; /* the registration has no flags */
 
 __attribute__((__constructor__(RK_FIRST_OF_ALL + 1))) static void publish_symbols(void)
 {

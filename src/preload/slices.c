@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slices.c - librseqkit-slices.so, which `rseqkit exec --slice` preloads: a region of slice.h around the pthread mutexes
- * and spin locks that an unmodified program holds.
+ * slices.c - librseqkit-slices.so, which `rseqkit exec --slice` preloads. In an unmodified program, it puts a region of
+ * slice.h around the pthread mutexes and spin locks that a thread holds.
  *
- * A thread has one region, from the first lock that it takes to the last that it gives back. While it waits for the first
- * one it requests nothing. A condition wait ends the request, because the lock is given back inside the wait. So each lock
- * is tried first, with the request made. Only if that fails does the thread wait for the lock, without a request.
+ * A thread has one region, which lasts from its first lock until it holds no lock any more. While the thread waits for its
+ * first lock, it requests no time. So a lock is tried first, with the request made. Only if the attempt fails, the thread
+ * ends the request and waits for the lock. A condition wait also ends the request, because the lock is given back inside
+ * the wait.
  *
- * The program gets the libc's result. If the attempt fails because the lock is taken, the wait has the result. Any other
- * result of the attempt is that of waiting, too. Some kinds of mutexes are different: see attempt_at().
+ * The program gets the libc's result. If the attempt fails because the lock is taken, the program gets the result of the
+ * wait. Any other result of the attempt is the result that a wait would have. Some kinds of mutexes are different: see
+ * attempt_at().
  *
  * A thread remembers the last few locks that it holds. Another thread may give such a lock back, or the lock may be
- * initialised anew while it is held. Then it is remembered until this thread takes it again or other locks push it out.
- * Meanwhile the thread's region doesn't end, and the thread gives granted time back only by being preempted.
+ * initialised anew while it is held. In both cases this thread remembers the lock until it takes the lock again, or until
+ * newer locks replace it. Meanwhile the thread's region doesn't end, and the thread gives granted time back only by being
+ * preempted.
  *
- * The invariant: as long as a lock is remembered there is a request, or a grant that this thread gives back after the last
- * lock. There is none while the thread waits. A handler's locks come and go in between. So the remembered locks change
- * before a request is made, and after its end.
+ * The invariant: as long as a lock is remembered, there is a request, or a grant that this thread gives back after the last
+ * lock. While the thread waits, there is neither. A signal handler takes and gives back its own locks between any two
+ * instructions. So a lock is remembered before the request is made, and forgotten after the request has ended.
  *
- * With RSEQKIT_SLICES=watch nothing is requested. Events are counted in either case (slices_report.h).
+ * With RSEQKIT_SLICES=watch no time is requested. Events are counted in either case (slices_report.h).
  */
 #define _GNU_SOURCE
 #include <rseqkit/slice.h>
@@ -36,7 +39,7 @@
 #define EXPORTED __attribute__((__visibility__("default")))
 #define NOT_TRIED (-1)
 
-/* The libc's functions, in the order of the names. */
+/* The libc's functions, in the order of the names in find_libc_locks(). */
 static struct {
 	int (*mutex_lock)(pthread_mutex_t *);
 	int (*mutex_unlock)(pthread_mutex_t *);
@@ -53,11 +56,11 @@ static struct {
 
 static bool is_watch_only;
 static bool is_found; /* all of `next` is set */
-static bool is_ready; /* until this library's constructor has run, calls are passed on */
+static bool is_ready; /* false until this library's constructor has run: calls are passed on */
 
 #define HELD_MAX 8
 
-/* The thread's handlers change this as well, and leave it as they found it. */
+/* The thread's signal handlers change these members as well, and leave them as they found them. */
 static __thread struct {
 	volatile unsigned held;
 	const volatile void *volatile locks[HELD_MAX]; /* the first `held` are in use, the latest last */
@@ -70,7 +73,7 @@ static bool is_granted(void)
 	return mine.requested && rk_slice_is_granted(rk_area_at(rk_area_offset));
 }
 
-/* Ends the request. If there is none, a handler in between may make one of its own, and that one stays. */
+/* Ends the request. If there is none, nothing is stored, because a handler may just have made a request of its own. */
 static void give_back_time(void)
 {
 	if (!mine.requested)
@@ -80,8 +83,9 @@ static void give_back_time(void)
 }
 
 /*
- * Makes the request, also if an earlier one was lost, for example in a wait. Then the kernel may remember a grant. That is
- * cleared first, as rk_slice_end() does. A grant that is still there is left, because it is still to be given back.
+ * Makes a request, unless a request or a grant is in the area already. A grant that is in the area has to be given back
+ * later, so it stays. An earlier request may be lost, for example in a wait, and the kernel may still remember a grant. So
+ * a lost request is ended by rk_slice_end() first.
  */
 static void request(void)
 {
@@ -92,7 +96,7 @@ static void request(void)
 		mine.requested = 1;
 }
 
-/* Returns whether the mutex may be recursive. A recursive mutex is held as often as it was taken. */
+/* Returns whether the mutex is possibly recursive. A recursive mutex is remembered as often as it was taken. */
 static bool is_recursive(const pthread_mutex_t *mutex)
 {
 #ifdef __GLIBC__
@@ -156,7 +160,7 @@ static void leave(const volatile void *lock, bool was_held)
 		give_back_time();
 }
 
-/* The wait for a lock begins. The lock isn't held yet. */
+/* Called when the wait for a lock begins. The lock is remembered, but not held yet. */
 static void wait_begins(int result)
 {
 	if (mine.held == 1)
@@ -165,7 +169,10 @@ static void wait_begins(int result)
 		rk_report_count(RK_TALLY_WAITS);
 }
 
-/* A wait ends. The thread has acquired its first lock, or has waited for a condition: then a region begins. */
+/*
+ * Called when a wait has ended. `is_region` says that a region begins, because the thread has acquired its first lock or
+ * has waited for a condition.
+ */
 static void wait_ends(bool is_region)
 {
 	request();
@@ -224,9 +231,9 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 	} while (0)
 
 /*
- * The request ends while the lock is still held. Time that was granted already is given back after the wait, if the wait is
- * refused before it makes a system call. A thread that is cancelled in the wait goes on with the lock and without a
- * request.
+ * Ends the request while the lock is still held. If the libc refuses the wait before it makes a system call, time that was
+ * granted already is given back after the wait. If the thread is cancelled in the wait, it continues with the lock and
+ * without a request.
  */
 #define WAIT(wait)                                                                                                     \
 	do {                                                                                                           \
@@ -246,9 +253,9 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 	} while (0)
 
 /*
- * Some mutexes of glibc aren't tried first: the robust ones, and those that change priorities. If a robust mutex can't be
- * recovered any more, an attempt at it leaves another state than a wait does. The kind is in glibc's public header, the
- * bits are from nptl/pthreadP.h.
+ * Some mutexes of glibc aren't tried first: robust mutexes, and mutexes that change priorities. If a robust mutex can't be
+ * recovered any more, an attempt to lock it leaves another state than a wait for it. The member for the kind is in glibc's
+ * public header, and the bits are from nptl/pthreadP.h.
  */
 static int attempt_at(pthread_mutex_t *mutex)
 {
@@ -259,7 +266,7 @@ static int attempt_at(pthread_mutex_t *mutex)
 	return next.mutex_trylock(mutex);
 }
 
-/* Functions of conditions have an older version with the same names, which must not be called here. */
+/* In glibc, the functions of conditions also have an older symbol version, which must not be called here. */
 static void *next_lock_function(const char *name)
 {
 	void *found = NULL;
@@ -272,9 +279,9 @@ static void *next_lock_function(const char *name)
 }
 
 /*
- * Looks the libc's functions up before main(), or at the first call by a constructor that runs before this one. If a
- * function isn't found, the dynamic linker allocates memory for a message, and an allocator may want a mutex. So the
- * functions of mutexes are found first, and each can be used at once.
+ * Looks the libc's functions up before main(). If a constructor that runs earlier takes a lock, this function runs in that
+ * call. If a function isn't found, the dynamic linker allocates memory for a message, and the allocator may take a mutex.
+ * So the functions of mutexes are looked up first, and each can be used at once.
  */
 static void find_libc_locks(void)
 {
@@ -295,7 +302,10 @@ static void find_libc_locks(void)
 	__atomic_store_n(&is_found, true, __ATOMIC_RELEASE);
 }
 
-/* Threads that come here at the same time all look, and find the same. */
+/*
+ * Returns whether this library's constructor has run. If not, makes sure that the libc's functions are found. Threads that
+ * call this at the same time all look the functions up, and find the same.
+ */
 static bool have_libc_locks(void)
 {
 	if (RKI_LIKELY(__atomic_load_n(&is_ready, __ATOMIC_ACQUIRE)))
@@ -306,8 +316,8 @@ static bool have_libc_locks(void)
 }
 
 /*
- * Locks that were held at the fork may be initialised anew in the child, by fork handlers like this one, and never given
- * back.
+ * Forgets all locks. Fork handlers like this one may initialise held locks anew in the child, and then these locks are
+ * never given back.
  */
 static void start_in_child(void)
 {
@@ -384,7 +394,7 @@ EXPORTED int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_
 	WAIT(next.cond_timedwait(condition, mutex, time));
 }
 
-#ifdef __GLIBC__ /* other C libraries have no such function, and programs may look for it */
+#ifdef __GLIBC__ /* other C libraries lack this function, and programs may test for it */
 EXPORTED int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
 				    const struct timespec *time)
 {

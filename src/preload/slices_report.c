@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * slices_report.c - counts how often a program's threads were switched out while they held locks. The counters are per CPU,
- * so that counting changes little. As the process exits they become a line of JSON, unless the process took no lock.
+ * so that counting hardly slows the program down. When the process exits, this file writes the counts as a line of JSON,
+ * unless the process took no lock.
  */
 #define _GNU_SOURCE
 #include "slices_report.h"
@@ -25,7 +26,7 @@ static const char *const names[] = {"regions", "preempted", "unknown", "granted"
 static struct rk_counter *tallies[RK_TALLIES];
 static bool is_counting, is_watch;
 static uint64_t marker;       /* a descriptor's address; 0 without rseq */
-static char report[PATH_MAX]; /* a copy: programs write over their environment */
+static char report[PATH_MAX]; /* a copy, because programs may overwrite their environment */
 
 void rk_report_start(bool watches_only)
 {
@@ -64,7 +65,7 @@ static void count(enum rk_tally what)
 		rk_counter_add(tallies[what], 1);
 }
 
-/* Counting is a section, which says nothing about the region around it. So the marker is set again as it was. */
+/* An add to a counter is a critical section, which overwrites the marker. So the marker is set again as it was. */
 void rk_report_count(enum rk_tally what)
 {
 	enum rk_marked before = marked();
@@ -91,7 +92,7 @@ void rk_report_region(bool granted)
 		count(before == RK_MARKED_NO_MORE ? RK_TALLY_PREEMPTED : RK_TALLY_UNKNOWN);
 }
 
-/* Adds to a text of `size` bytes as much as there is room for. */
+/* Appends to the text in a buffer of `size` bytes. Drops what doesn't fit. */
 static void __attribute__((__format__(__printf__, 3, 4))) add_text(char *text, size_t size, const char *format, ...)
 {
 	size_t used = strlen(text);
@@ -102,7 +103,10 @@ static void __attribute__((__format__(__printf__, 3, 4))) add_text(char *text, s
 	va_end(list);
 }
 
-/* Blocks two signals that would end the program. A limit on files' sizes raises SIGXFSZ, a pipe without a reader SIGPIPE. */
+/*
+ * Writes a line while two signals are blocked that would end the program. The kernel sends SIGXFSZ at the limit for file
+ * sizes, and SIGPIPE for a pipe without a reader.
+ */
 static void write_quietly(int fd, const char *line)
 {
 	static const struct timespec now;
@@ -128,11 +132,11 @@ __attribute__((__destructor__)) static void write_report(void)
 	if (!is_counting || rk_counter_sum(tallies[RK_TALLY_REGIONS]) == 0)
 		return;
 	/*
-	 * Turns cancellation off. A request to end this thread, which is ending the process, would take effect here and
-	 * change the exit status.
+	 * Turns cancellation off. Otherwise a request to cancel this thread, which is ending the process, would take effect
+	 * here and change the exit status.
 	 */
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
-	(void)rk_slice_enable(); /* this thread may not have taken a lock */
+	(void)rk_slice_enable(); /* needed if this thread never took a lock */
 	(void)snprintf(name, sizeof(name), "%s", program_invocation_short_name);
 	for (char *at = name; *at != '\0'; at++)
 		if (*at < ' ' || *at > '~' || *at == '"' || *at == '\\')

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slices_report.h - what librseqkit-slices.so counts about a program's locks. It reports the counts at exit if that is
- * requested.
+ * slices_report.h - what librseqkit-slices.so counts about a program's locks. It reports the counts at exit if the
+ * environment names a file.
  */
 #ifndef RK_SRC_PRELOAD_REPORT_H
 #define RK_SRC_PRELOAD_REPORT_H
@@ -18,7 +18,7 @@ enum rk_tally {
 	RK_TALLIES
 };
 
-/* Starts counting, if the environment names a file (RSEQKIT_SLICES_REPORT). `watches_only` is for the report. */
+/* Starts counting, if the environment names a file (RSEQKIT_SLICES_REPORT). `watches_only` is only shown in the report. */
 void rk_report_start(bool watches_only);
 
 /* Called in a child of fork. Sets the counts to 0, because the parent reports what it has counted. */
@@ -29,7 +29,10 @@ void rk_report_count(enum rk_tally what);
 /* From this call on, the marker shows whether this thread was switched out. */
 void rk_report_mark(void);
 
-/* Ends the region that began with the mark. `granted`: with granted time. */
+/*
+ * Counts the region that began at rk_report_mark() and ends now. `granted` says that the thread got more time in the
+ * region.
+ */
 void rk_report_region(bool granted);
 
 #endif /* RK_SRC_PRELOAD_REPORT_H */

@@ -2,9 +2,9 @@
 /*
  * area.c - the thread block in static TLS, and the two published words that the fast path reads.
  *
- * Headers declare the words const, so that compilers keep them in registers. Here they are variables under the same
- * symbols, in writable memory. An executable may hold the linker's copy of them, so a store goes to wherever the symbol is
- * bound.
+ * Headers declare the words const, so that compilers keep their values in registers. In this file the words are variables
+ * with the same symbols, in writable memory. The linker may have put its own copy of a word into the executable (a copy
+ * relocation). So this file stores through the symbol, which is bound to the word that is in use.
  */
 #define _GNU_SOURCE
 #include "area.h"
@@ -31,7 +31,7 @@ uint32_t area_valid;
 #ifdef __GLIBC__
 bool rk_block_is_static(void)
 {
-	return true; /* otherwise the dynamic linker refuses the module */
+	return true; /* the dynamic linker refuses a module whose block can't be in static TLS */
 }
 #else
 struct search {
@@ -39,8 +39,8 @@ struct search {
 };
 
 /*
- * Looks for the module that has this code. Its block is static if the module is the program itself, which comes first, or
- * if it was loaded before any dlopen().
+ * Looks for the module that has this code. The module's block is static in two cases: the module is the program itself,
+ * which is reported first, or the module was loaded before any dlopen().
  */
 static int find_module(struct dl_phdr_info *info, size_t size, void *arg)
 {

@@ -8,7 +8,10 @@
 #include "process.h"
 #include "os/thread_pointer.h"
 
-/* On glibc the block is always in static TLS. On musl a module that is loaded late has none: see rk_block_is_static(). */
+/*
+ * On glibc the block is always in static TLS. On musl a module that is loaded late has no static TLS: see
+ * rk_block_is_static().
+ */
 #ifdef __GLIBC__
 #define RK_BLOCK_MODEL __tls_model__("initial-exec"),
 #else
@@ -17,8 +20,9 @@
 extern __thread struct rk_thread_block rk_block __attribute__((RK_BLOCK_MODEL __visibility__("hidden")));
 
 /*
- * Returns the calling thread's state. Copies that share a block, or the kernel's room, share the state beside the area. The
- * copy that made that state may be of another version. With any other area each copy uses the state in its own block.
+ * Returns the calling thread's state. Copies that share a block, or the kernel's room, also share the state after the area.
+ * The copy that has this state in its TLS may be of another version. With any other kind of area, each copy uses the state
+ * in its own block.
  */
 static inline struct rk_thread_state *rk_state_in_use(const struct rk_process *process)
 {
@@ -26,7 +30,7 @@ static inline struct rk_thread_state *rk_state_in_use(const struct rk_process *p
 				     &rk_block.state;
 }
 
-/* Returns the calling thread's area. If the process has no area, that is this copy's own block, which is never registered. */
+/* Returns the calling thread's area. If the process has no area, returns this copy's own block, which is never registered. */
 static inline volatile struct rk_area *rk_area_of(const struct rk_process *process)
 {
 	return RKI_LIKELY(process->offset != 0) ? rk_area_at(process->offset) : &rk_block.u.area;
@@ -38,7 +42,7 @@ static inline volatile struct rk_area *rk_area_of(const struct rk_process *proce
 
 /*
  * Sets a published word, unless it is set already. A published word is 0 until the decision, and never changes after that.
- * A thread that has seen the decision may read the word by a plain load, even while other threads publish the same value
+ * A thread that has seen the decision can read the word by a plain load, even while other threads publish the same value
  * again.
  */
 #define SET_ONCE(word, value)                                                                                          \
@@ -49,7 +53,10 @@ static inline volatile struct rk_area *rk_area_of(const struct rk_process *proce
 						    __ATOMIC_ACQUIRE);                                                 \
 	} while (0)
 
-/* Returns whether this copy's block is at one offset from the thread pointer in every thread. Not for signal handlers. */
+/*
+ * Returns whether this copy's block is at the same offset from the thread pointer in every thread. On musl, takes the
+ * dynamic linker's lock.
+ */
 bool rk_block_is_static(void);
 
 /* Returns the offset of this copy's block from the thread pointer, in bytes. */

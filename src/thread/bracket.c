@@ -2,30 +2,31 @@
 /*
  * bracket.c - see bracket.h.
  *
- * The levels are in a table: a level has a row from its begin to its end. A row belongs to one thread. Only that thread
- * makes, changes and strikes out the row, and its vfork children do while the thread waits for them. So a thread's rows
- * nest as its brackets do, and a number that was drawn later belongs to a level further inside. A signal handler's brackets
- * begin and end between two instructions here, and leave the rows as they were before. The invariant: a number is in the
- * table before anything is claimed with it. It stays there until no thread or child is left that might use what it claimed
- * with that number.
+ * The levels are in a table. A level has a row from its begin to its end. A row belongs to one thread. Only that thread
+ * makes, changes and strikes out the row. While the thread waits for a vfork child, only the child does so. So a thread's
+ * rows nest as its brackets do, and of two levels the inner one has the higher number. The brackets of a signal handler
+ * begin and end between two instructions of this file, and leave the rows as they were. The invariant: a number is in the
+ * table before any claim is made with it. The number stays in the table as long as a thread or child can use what was
+ * claimed with it.
  *
- * A level's process id shows which process made it. Suppose a level isn't this process's, and is inside a level that is.
- * Then a vfork child made it, and that child has ended without ending the level. After a fork this reasoning fails: a
- * process then has the levels that its parent had. Reading the process id takes a system call, which costs as much as the
- * bracket itself. So the outermost level has no process id if the thread itself made it, and nothing reads the id while
- * there is no other level.
+ * The process id in a level shows which process made the level. Suppose that a level with another process id is inside a
+ * level with this process's id. Then a vfork child made the inner level, and has ended without ending that level. This
+ * conclusion would be wrong after a fork, because the child of the fork also has the levels that its parent had. Reading
+ * the process id takes a system call, which costs as much as the bracket itself. So a thread that opens its outermost level
+ * itself stores no process id there. While the thread has no other level, nothing reads the process id.
  *
- * In a forked child the rows of threads that are elsewhere are free. The rows of its own thread are copies of the parent's.
- * Process ids no longer show which of them a killed vfork child had left. So a fork handler strikes those out before the
- * fork.
+ * In a forked child, the rows of threads that are elsewhere are free. The rows of the child's own thread are copies of the
+ * parent's rows. In these copies, process ids don't show which rows a killed vfork child had left. So a fork handler
+ * strikes out such rows before the fork.
  *
- * A thread inside a bracket may be killed unnoticed, so no other thread relies on it. A thread that waits for a claim
- * inside a bracket isn't counted as a waiter, and polls (claim.c). A child that wakes a ring's reader doesn't clear the
- * mark that a reader waits (ring_wait.c). A claim can't protect words that other threads change without a claim, so the
- * cache's depot has cache_hand.c.
+ * A thread inside a bracket may be killed unnoticed, so no other thread relies on a thread inside a bracket. A thread that
+ * waits for a claim inside a bracket isn't counted as a waiter, and polls (claim.c). If a child wakes a ring's reader, it
+ * doesn't clear the mark which says that a reader waits (ring_wait.c). A claim doesn't protect words that other threads
+ * change without a claim. For such words, the cache's depot uses cache_hand.c.
  *
- * A bracket may have no level: it found no row, or another copy of the library opened it. Claims inside it have the number
- * of the level around it, or the thread's. A child's claims there stay taken if the child is killed.
+ * A bracket has no level if the table had no free row, or if another copy of the library opened the bracket. Claims inside
+ * such a bracket have the number of the level around it or, without such a level, the thread's number. If a child is killed
+ * inside such a bracket, its claims stay taken.
  */
 #define _GNU_SOURCE
 #include "bracket.h"
@@ -36,11 +37,11 @@
 #include "number.h"
 #include "os/kernel.h"
 
-#define LEVELS 32 /* of all threads together */
+#define LEVELS 32 /* for all threads together */
 
 static struct level {
 	uint64_t thread; /* 0: a free row */
-	uint64_t number; /* 0 while the row is made or struck out; stays 0 if the child that did it was killed */
+	uint64_t number; /* 0 while the row is made or struck out; stays 0 if a child was killed meanwhile */
 	uint64_t process;
 	pid_t pid; /* 0: the thread itself made the level, not a vfork child on its TLS */
 	uint16_t depth;
@@ -74,8 +75,9 @@ static void use(uint64_t rows)
 }
 
 /*
- * Takes a row that is free, or that belongs to a thread that is elsewhere; NULL if there is none. The row must have no
- * number when it gets its new thread. A number that is removed here was read before, so it is the old thread's.
+ * Takes a row that is free, or that belongs to a thread that is elsewhere. Returns NULL if there is no such row. The row
+ * must have no number when it gets its new thread. So an old number is removed first, by an exchange that expects the
+ * number read before. If another thread has taken the row meanwhile, its number is a different one and stays.
  */
 static struct level *free_row(uint64_t thread)
 {
@@ -94,9 +96,9 @@ static struct level *free_row(uint64_t thread)
 }
 
 /*
- * Returns the innermost level of the thread, or NULL. With `own`, it skips the levels of this process that have another
- * process id: a vfork child made those. The outermost level has no id and isn't skipped. It is found only if there is no
- * other.
+ * Returns the innermost level of the thread, or NULL. If `own` isn't NULL, this function skips levels that have this
+ * process's number and another process id, because a vfork child made them. The outermost level has no process id and isn't
+ * skipped. It is returned only if no other level is found.
  */
 static struct level *innermost(uint64_t thread, const struct level *own)
 {
@@ -109,7 +111,10 @@ static struct level *innermost(uint64_t thread, const struct level *own)
 	return found;
 }
 
-/* Returns 0 if this library has no page that a fork wipes: then a forked child can't be told from its parent. */
+/*
+ * Returns the number of this process. Returns 0 if this library has no page that the kernel wipes at a fork, because then a
+ * forked child has no number of its own.
+ */
 static uint64_t process_here(void)
 {
 	return rk_number_is_wiped() ? rk_number_process() : 0;
@@ -119,7 +124,7 @@ static struct level here(void)
 {
 	struct level own = {.thread = rk_number_mine()};
 
-	/* Repeats this if a handler forked in between. */
+	/* If a handler forks between the two reads, both are repeated in the child. */
 	do {
 		own.process = process_here();
 		own.pid = (pid_t)RK_SYSCALL(SYS_getpid);
@@ -162,8 +167,8 @@ void rk_bracket_begun(uint8_t depth, bool in_person)
 	} else {
 		level = innermost(own.thread, &own);
 		/*
-		 * A vfork child doesn't count its level in its parent's outermost one: if the child is killed, nothing
-		 * undoes that.
+		 * A vfork child doesn't count its level in its parent's outermost level. If the child were killed, nothing
+		 * would undo the count.
 		 */
 		if (level != NULL && !(is_outermost(level) && rk_kernel_is_vfork_child() == 1))
 			level->further++;
@@ -180,7 +185,7 @@ uint8_t rk_bracket_ends(uint8_t depth_now)
 
 		level = innermost(own.thread, &own);
 	}
-	/* A vfork child ends a level that found no row: the outermost level isn't its own. */
+	/* Here a vfork child ends a level that has no row. The outermost level that was found is its parent's, and stays. */
 	if (level != NULL && is_outermost(level) && level->depth != depth_now && rk_kernel_is_vfork_child() == 1)
 		level = NULL;
 	if (level != NULL && level->further > 0) {
@@ -193,7 +198,7 @@ uint8_t rk_bracket_ends(uint8_t depth_now)
 	return depth;
 }
 
-/* The calling thread is about to fork. Its vfork children have ended, so their levels end too. */
+/* Runs before the calling thread forks. The thread's vfork children have ended, so this ends their levels, too. */
 static void before_fork_inside(void)
 {
 	const struct level *level = innermost(rk_number_mine(), NULL);
@@ -204,14 +209,14 @@ static void before_fork_inside(void)
 	own = here();
 	level = innermost(own.thread, &own);
 	/*
-	 * A vfork child without a level of its own is inside its parents' levels, which stay. They also stay if the kernel
-	 * doesn't say whether this is a vfork child.
+	 * If the calling thread is a vfork child without a level of its own, the level found is its parent's, and nothing
+	 * ends. Nothing ends either if the kernel doesn't say whether the thread is a vfork child.
 	 */
 	if (level != NULL && (!is_outermost(level) || rk_kernel_is_vfork_child() == 0))
 		strike_out_inside(level);
 }
 
-/* Blocks signals, because the end of a handler's bracket would find the same rows. */
+/* Blocks signals. Otherwise a handler's bracket that ends meanwhile would find the same rows. */
 void rk_bracket_none(void)
 {
 	unsigned char before[RK_SIGSET_SIZE];

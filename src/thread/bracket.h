@@ -2,8 +2,8 @@
 /*
  * bracket.h - the levels of vfork's bracket, by number.
  *
- * Some claims last only for the time of one function. Inside a bracket such a claim is made with the number of the
- * innermost level. When that level has ended the claim is free, even if the thread or child that made it was killed.
+ * Some claims last only while one function runs. Inside a bracket, such a claim is made with the number of the innermost
+ * level. When that level ends, the claim becomes free, even if the thread or child that made the claim was killed.
  */
 #ifndef RK_SRC_BRACKET_H
 #define RK_SRC_BRACKET_H
@@ -12,18 +12,22 @@
 #include <stdint.h>
 
 /*
- * Records that the calling thread is inside one more level. `depth` is the state's depth with that level. `in_person`: the
- * thread is inside no other level, and is certainly no vfork child. Async-signal-safe.
+ * Records that the calling thread is inside one more level. `depth` is the state's depth, with the new level counted.
+ * `in_person` says that the thread is inside no other level, and is certainly no vfork child. Async-signal-safe.
  */
 void rk_bracket_begun(uint8_t depth, bool in_person);
 
 /*
- * Ends the innermost level of this process. `depth_now` is the state's depth. Levels further inside, which killed vfork
- * children left, end as well. Returns the depth that the ended level had, or 0 if that isn't known. Async-signal-safe.
+ * Ends the calling thread's innermost level that this process made. `depth_now` is the state's depth. Levels inside that
+ * level, which killed vfork children left, end as well. Returns the depth that was recorded for the ended level, or 0 if
+ * that depth isn't known. Async-signal-safe.
  */
 uint8_t rk_bracket_ends(uint8_t depth_now);
 
-/* Returns whether the calling thread, or the parent if it is a vfork child, is inside a bracket. Async-signal-safe. */
+/*
+ * Returns whether the calling thread is inside a bracket. In a vfork child, the parent's bracket counts, too.
+ * Async-signal-safe.
+ */
 bool rk_bracket_is_open(void);
 
 /* Records that the calling thread is inside no level. Async-signal-safe. */
@@ -36,8 +40,8 @@ void rk_bracket_none(void);
 uint64_t rk_bracket_number(uint64_t thread);
 
 /*
- * Returns the number of the thread in whose bracket the level `number` is, or 0 if the level has ended. The caller has read
- * `number` by a load with acquire order. Async-signal-safe.
+ * Returns the number of the thread that the level `number` belongs to, or 0 if the level has ended. The caller must have
+ * read `number` by a load with acquire order. Async-signal-safe.
  */
 uint64_t rk_bracket_thread(uint64_t number);
 

@@ -2,22 +2,23 @@
 /*
  * early.c - finds the symbols of the public TLS protocol, which this library never defines.
  *
- * With glibc this file uses weak references. In a shared library they have another effect that is wanted: linkers export an
- * executable's own definition, so that it can be found at all. The dynamic linker of musl crashes on such a reference if
- * the symbol isn't there. So on musl a constructor looks the symbols up by name. It sees modules that are loaded at start,
- * whose TLS is at one offset in all threads.
+ * With glibc this file uses weak references. In a shared library, weak references have a second effect: the linker exports
+ * symbols that the executable defines, so that the dynamic linker can find them. The dynamic linker of musl crashes on such
+ * a reference if the symbol doesn't exist. So on musl a constructor looks the symbols up by name. It finds them only in
+ * modules that are loaded at start, whose TLS is at the same offset in all threads.
  *
- * The reference is a TLS descriptor. The dynamic linker makes it a constant offset only if the symbol is in static TLS.
- * With an initial-exec reference, no module with a copy could be loaded where a component defines the symbol in dynamic
- * TLS. In an executable GNU ld resolves a reference to a missing symbol to a wrong value, which embed.h recognises.
+ * The reference is a TLS descriptor. The dynamic linker makes it a constant offset only if the symbol is in static TLS. An
+ * initial-exec reference would do harm: if a component defined the symbol in dynamic TLS, no module with a copy of this
+ * library could be loaded. In an executable, GNU ld resolves a reference to a missing symbol to a wrong value, which
+ * embed.h recognises.
  *
- * If there is a __rseq_refcount, registering a thread raises it by one for the thread's life, as a libc would do. So the
- * adopter's last user doesn't unregister the thread. An adopter without a count, as allocators are, finds our registration
- * and uses it. In an adopter's area this library reads only `cpu_id`, because a pointer of the adopter may overlap
- * `cpu_id_start`. It stores only to `rseq_cs`.
+ * If __rseq_refcount exists, registering a thread raises it by one for the thread's life, as a libc would do. So the
+ * adopter's last user doesn't unregister the thread. An adopter without a count, such as an allocator, finds our
+ * registration and uses it. This library never reads `cpu_id_start` in an adopter's area, because a pointer of the adopter
+ * may overlap this field. It stores only to `rseq_cs` and, inside a bracket of vfork, to `cpu_id`.
  *
- * The symbol may be hidden from all copies, in the executable or in a late module. Then the kernel refuses the component
- * that comes second, and that component does without. Three ways to define the symbols are wrong:
+ * A symbol in the executable or in a late module may be hidden from all copies. If so, the kernel refuses the component
+ * that registers second, and that component works without rseq. There are three wrong ways to define the symbols:
  * tests/coexist/test_mistakes.c shows each.
  */
 #define _GNU_SOURCE
@@ -35,10 +36,10 @@ enum symbol { ABI, REFCOUNT };
 #define RKE_TLS_DESCRIPTORS 1
 #endif
 
-/* The look-up is that of rseqkit/embed.h, so that copies of that header see what this library sees. */
+/* The look-up is in rseqkit/embed.h, so that users of that header find the same symbols as this library. */
 #include <rseqkit/embed.h>
 
-/* The header includes no other one, so it repeats these values. */
+/* embed.h includes no other header, so it repeats these values. */
 #define SAME(theirs, ours) _Static_assert((int)(theirs) == (int)(ours), #theirs " is " #ours)
 SAME(sizeof(struct rke_area), RK_AREA_LENGTH_ORIGINAL);
 SAME(offsetof(struct rke_area, cpu_id), offsetof(struct rk_area, cpu_id));
@@ -67,7 +68,7 @@ SAME(RKE_SIGNATURE, RK_SIGNATURE);
 #endif
 
 #ifdef __GLIBC__
-/* Returns whether the symbol is there. *offset is its distance from the thread pointer. */
+/* Returns whether the symbol exists. *offset becomes the symbol's distance from the thread pointer. */
 static bool find_symbol(enum symbol symbol, ptrdiff_t *offset)
 {
 	*offset = symbol == ABI ? rke_offset_of_area() : rke_offset_of_count();
@@ -110,7 +111,10 @@ bool rk_early_area(ptrdiff_t *offset)
 	if ((uintptr_t)area % RK_AREA_LENGTH_ORIGINAL != 0 || !rk_kernel_can_read((const void *)(uintptr_t)area) ||
 	    !rke_begins_unregistered(*offset))
 		return false;
-	/* By the protocol cpu_id is -1 in every thread at first. The thread is registered only if the kernel says so. */
+	/*
+	 * By the protocol cpu_id is -1 in every thread at first. A value of 0 or more counts only if the kernel says that
+	 * the thread is registered.
+	 */
 	cpu = (int32_t)area->cpu_id;
 	return cpu < 0 || rk_kernel_registered_at(area, RK_AREA_LENGTH_ORIGINAL);
 }
@@ -119,7 +123,10 @@ volatile uint32_t *rk_early_users(ptrdiff_t area)
 {
 	ptrdiff_t offset;
 
-	/* In another namespace there may be another adopter. Its area isn't the one that was agreed on. */
+	/*
+	 * The adopter that this copy finds may be another one, in another namespace. Its area isn't the area that the
+	 * copies agreed on.
+	 */
 	if (!find_symbol(ABI, &offset) || offset != area || !find_symbol(REFCOUNT, &offset))
 		return NULL;
 	return (volatile uint32_t *)(rk_thread_pointer() + offset);

@@ -14,12 +14,12 @@
 bool rk_early_area(ptrdiff_t *offset);
 
 /*
- * Returns the calling thread's __rseq_refcount for the area at this offset. NULL: the adopter has no count, as in the
- * protocol's present form, or this copy can't see it.
+ * Returns the address of the calling thread's __rseq_refcount for the area at this offset. Returns NULL if the adopter has
+ * no count, as in the protocol's present form, or if this copy can't see the count.
  */
 volatile uint32_t *rk_early_users(ptrdiff_t area);
 
-/* Looks the symbols up where they have to be found by name. The constructor calls this function once. */
+/* On musl, looks the symbols up by name. With glibc, does nothing. The constructor calls this function once. */
 void rk_early_look_up(void);
 
 #endif /* RK_SRC_EARLY_H */

@@ -2,9 +2,9 @@
 /*
  * early_symbols.c - librseqkit-early.a: the definitions of the public TLS protocol, for programs that ask for them.
  *
- * They aren't part of librseqkit. A component that defines __rseq_abi may rely on where the symbol lies, and a definition
- * from another module would take its place. Both symbols are strong and visible, because they are an ABI between the
- * modules of a process. The count is apart from the area, because the kernel writes to the whole area.
+ * The definitions aren't part of librseqkit. Another component that defines __rseq_abi may rely on where its own symbol
+ * lies, and our definition would take that symbol's place. Both symbols are strong and visible, because they are an ABI
+ * between the modules of a process. The count isn't inside the area, because the kernel writes to the whole area.
  */
 #include <rseqkit/abi.h>
 

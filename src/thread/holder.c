@@ -10,8 +10,8 @@ uint64_t rk_holder_here(void)
 	uint64_t me = rk_number_mine();
 
 	/*
-	 * Reads the table only inside a bracket. A child that was killed inside a bracket of another copy may have left
-	 * levels in it, which nothing has ended.
+	 * Reads the table only inside a bracket. Outside, the table may still have levels of this thread: a child that was
+	 * killed inside a bracket of another copy left them, and no bracket's end has removed them.
 	 */
 	return rk_bracket_is_open() ? rk_bracket_number(me) : me;
 }

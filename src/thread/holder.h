@@ -7,18 +7,22 @@
 #include <stdint.h>
 
 /*
- * Returns the number to claim with: the calling thread's or, inside a bracket, that of the innermost level. After the end
- * of that level the number names no holder. Only for a claim that one function makes and gives back. Async-signal-safe.
+ * Returns the number to claim with. Inside a bracket this is the number of the innermost level, otherwise the calling
+ * thread's number. After the level's end, its number names no holder. So use the result only for a claim that the same
+ * function makes and gives back. Async-signal-safe.
  */
 uint64_t rk_holder_here(void);
 
-/* Returns whether the calling thread is this holder, by either number. The flag of number.h is ignored. Async-signal-safe. */
+/*
+ * Returns whether `holder` is the calling thread's number, or the number of a level of its bracket. Ignores the flag of
+ * number.h. Async-signal-safe.
+ */
 bool rk_holder_is_here(uint64_t holder);
 
 /*
- * Returns whether the holder is elsewhere: this process was forked without that thread, or that level has ended. Returns
- * false if the function can't tell. A thread of this process that has ended is not elsewhere. The calling thread must have
- * its own number already. Async-signal-safe.
+ * Returns whether the holder is elsewhere: this process was forked without the holder's thread, or the holder's level has
+ * ended. Returns false if the function can't tell. A thread of this process that has ended is not elsewhere. Before the
+ * call, the calling thread must have drawn its own number (rk_number_mine()). Async-signal-safe.
  */
 bool rk_holder_is_elsewhere(uint64_t holder);
 

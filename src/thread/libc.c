@@ -2,9 +2,9 @@
 /*
  * libc.c - finds the C library's area by the symbols that glibc 2.35 and later export.
  *
- * This file only tests whether __rseq_size is zero, because the meaning of its value changed between releases. Zero with an
- * offset means an area that exists in every thread and isn't registered (the tunable is off, or the libc's own attempt
- * failed).
+ * This file only tests whether __rseq_size is zero, because the meaning of other values changed between releases. If
+ * __rseq_size is 0 and __rseq_offset isn't, every thread has an area that isn't registered: glibc's tunable is off, or the
+ * libc's own attempt failed.
  */
 #define _GNU_SOURCE
 #include "libc.h"
@@ -52,7 +52,7 @@ static int look_in_module(struct dl_phdr_info *info, size_t size, void *result)
 	return symbols->offset != NULL && symbols->size != NULL;
 }
 
-/* A static program has the libc that it was built with, and no symbols to look up. */
+/* In a static program this finds nothing: the program contains the libc that it was built with, and no symbols to look up. */
 static bool find_area(ptrdiff_t *offset, bool *registers)
 {
 	struct symbols symbols = {NULL, NULL};
@@ -60,7 +60,10 @@ static bool find_area(ptrdiff_t *offset, bool *registers)
 
 	if (dl_iterate_phdr(look_in_module, &symbols) == 0)
 		return false;
-	/* The symbols may be those of our own preloaded object, see preload_symbols.c. Then copies have agreed on the area. */
+	/*
+	 * The symbols may be those of our own preloaded object, see preload_symbols.c. If so, copies have agreed on that
+	 * area.
+	 */
 	if (rk_rendezvous_look(&meeting) == 0 && meeting.offset == *symbols.offset)
 		return false;
 	*offset = *symbols.offset;

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * number.c - thread numbers, which stay the same over a fork and then show which threads the child has.
+ * number.c - thread numbers. A number stays the same in a forked child, and shows whether the child has the thread.
  *
  *   | flag | of a bracket | copy of this library: 23 bits | 39 bits: 1, 2, 3, ... |
  *
- * A thread draws its number once and keeps it in this copy's block (area.h). So the numbers that the child of a fork draws
- * are higher than those that its parent's threads had at the fork. One of the lower numbers is that of the child's own
- * first thread. The invariant: in a process that is a child, numbers above `first` are those of its threads. Below `first`,
- * only `initial` is the number of one of its threads. Both words are on a page that the kernel wipes at a fork. The first
- * thread that looks draws `first`, before any other number is drawn.
+ * A thread draws its number once, from a counter that only grows, and keeps the number in this copy's block (area.h). A
+ * forked child inherits the counter. So the numbers that the child draws are higher than all numbers that the parent's
+ * threads had at the fork. At most one of those lower numbers belongs to a thread of the child: to the child's first
+ * thread, which forked.
  *
- * Only the child's first thread knows its own number. The libc runs handlers of fork in that thread, and ours stores
- * `initial`. After a fork that runs no handlers, `initial` is unknown until the first thread calls a function of this file.
- * Until then no thread counts as elsewhere.
+ * The invariant: in a forked child, numbers above `first` belong to the child's threads. Below `first`, only `initial` is
+ * the number of one of its threads. Both words are on a page that the kernel wipes at a fork. The first thread that finds
+ * `first` wiped draws a number for it, before any thread of the child draws its own number.
  *
- * A number that another copy drew tells nothing, because that copy has a page of its own.
+ * Only the child's first thread can read its own number. The libc runs fork handlers in the first thread, and our handler
+ * stores the thread's number in `initial`. After a fork that runs no handlers, `initial` is unknown until the first thread
+ * calls a function of this file. Until then no thread counts as elsewhere.
  *
- * A vfork child has its parent's number. Inside a bracket there are more numbers: see bracket.c.
+ * This file can't judge a number that another copy drew, because that copy has a page of its own.
+ *
+ * A vfork child has its parent's number. Inside a bracket, each level has a number, too: see bracket.c.
  *
  *   numbers   1  2  3  4  5  6 | 7  8  9 ...
  *                     ^          | drawn in the child: its threads
@@ -24,8 +27,8 @@
  *               one that forked  `first`
  *               all others below `first` are elsewhere: what they claimed is free
  *
- * No thread counts as elsewhere too early. Taking a claim from a living holder leads to a wrong store. Leaving a claim with
- * a holder that is elsewhere does no harm.
+ * In doubt, a thread doesn't count as elsewhere. If a claim is taken from a living holder, a wrong store follows. If a
+ * claim is left with a holder that is elsewhere, no harm is done.
  */
 #define _GNU_SOURCE
 #include "number.h"
@@ -49,8 +52,8 @@ static bool hopeless;     /* the kernel wipes no pages */
 static uint64_t next_number = 2; /* 1 is `first` in the process that made the page */
 
 /*
- * Returns NULL without memory, and if the kernel wipes no pages. In a new page `first` is 1, so no thread is elsewhere.
- * That matters if the page is made late: numbers may have been drawn before.
+ * Makes the page. Returns NULL if there is no memory, or if the kernel wipes no pages. In a new page `first` is 1, so no
+ * thread is elsewhere. So the page is also right if it is made late, after numbers were drawn.
  */
 static struct page *make_page(void)
 {
@@ -89,8 +92,8 @@ static uint64_t first_number(struct page *p)
 	if (RKI_LIKELY(first != 0))
 		return first;
 	/*
-	 * No thread of this process draws a number before `first` is stored. No thread has this number, so no other process
-	 * has this `first`.
+	 * No thread of this process draws a number before `first` is stored. The processes that this process was forked
+	 * from drew their `first` earlier, and the processes forked from it draw theirs later. So all of these differ.
 	 */
 	if (__atomic_compare_exchange_n(&p->first, &first, __atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED), 0,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
@@ -98,14 +101,17 @@ static uint64_t first_number(struct page *p)
 	return first;
 }
 
-/* Only the process's first thread calls this function. */
+/* Call this only in the process's first thread. */
 static void tell_initial(struct page *p, uint64_t number)
 {
 	if (__atomic_load_n(&p->initial, __ATOMIC_RELAXED) != number)
 		__atomic_store_n(&p->initial, number, __ATOMIC_RELEASE);
 }
 
-/* A vfork child has one thread, too, but its parent's memory. */
+/*
+ * Returns whether the calling thread is the process's first thread. A vfork child doesn't count: it is a first thread, too,
+ * but runs in its parent's memory.
+ */
 static bool is_initial(void)
 {
 	long thread = RK_SYSCALL(SYS_gettid);
@@ -121,14 +127,14 @@ uint64_t rk_number_draw(void)
 	return copy | (__atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED) & NUMBER);
 }
 
-/* Draws the thread's number. If a signal handler draws one meanwhile, that one is the thread's. */
+/* Draws the thread's number. If a signal handler draws a number meanwhile, the thread gets the handler's number. */
 static uint64_t draw(struct page *p)
 {
 	uint64_t none = 0, drawn;
 
 	/*
-	 * This thread had no number at the fork, so no number below `first` is its own. A handler may have stored `initial`
-	 * already.
+	 * This first thread had no number at the fork, so no number below `first` belongs to a thread of this process. The
+	 * exchange changes nothing if a handler has stored `initial` meanwhile.
 	 */
 	if (p != NULL && first_number(p) != 1 && __atomic_load_n(&p->initial, __ATOMIC_RELAXED) == 0 && is_initial())
 		(void)__atomic_compare_exchange_n(&p->initial, &none, NOBODY, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
@@ -144,7 +150,7 @@ uint64_t rk_number_mine(void)
 
 	if (RKI_UNLIKELY(number == 0))
 		number = draw(p);
-	/* A thread that runs here and has such a number is the process's first one. */
+	/* A thread that runs in this process and has a number below `first` is the process's first thread. */
 	if (p != NULL && RKI_UNLIKELY((number & NUMBER) < first_number(p)))
 		tell_initial(p, number);
 	return number;
@@ -194,7 +200,7 @@ static void in_child(void)
 	tell_initial(p, number != 0 ? number : NOBODY);
 }
 
-/* Headers declare it const: see area.c. */
+/* Headers declare this variable const: see area.c. */
 RKI_API ptrdiff_t number_offset __asm__("rki_number_offset");
 ptrdiff_t number_offset;
 

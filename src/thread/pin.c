@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pin.c - keeps the module that this copy of the library is in from being unloaded.
+ * pin.c - prevents the unloading of the module that this copy of the library is in.
  *
- * The kernel still uses a module's memory after the module's last instruction. Where the libc has no area, the module's TLS
- * holds the registered one. A thread's rseq_cs may point to a descriptor in the module until the thread is preempted the
- * next time. Then the kernel reads the descriptor. A copy may be in a plugin that its program unloads, so the copy itself
- * prevents that. A module that has only inlined operations does the same: its first operation brings a constructor along,
- * which calls rk_pin_module() (arch/section.h). On musl no module is ever unloaded. A dlopen() there would hide from
- * rk_block_is_static() that other modules were loaded at start.
+ * The kernel may still use a module's memory after the module's last instruction has run. If the libc has no area, the
+ * registered area is in the module's TLS. Also, a thread's rseq_cs may point to a descriptor in the module until the thread
+ * is preempted the next time. At that time the kernel reads the descriptor.
+ *
+ * A copy may be in a plugin that its program unloads, so the copy itself prevents the unloading. A module that has only
+ * inlined operations does the same: its first operation adds a constructor to the module, which calls rk_pin_module()
+ * (arch/section.h). On musl no module is ever unloaded. A dlopen() there would do harm: rk_block_is_static() couldn't see
+ * any more that a module was loaded at start.
  */
 #define _GNU_SOURCE
 #include "pin.h"
@@ -21,15 +23,14 @@
 #include "os/kernel.h"
 
 /*
- * The references are weak, and dlopen is looked up by name. A static program has nothing to unload, and a reference to
- * dlopen would make every static link warn.
+ * The references are weak, and dlopen is looked up by name. In a static program there is nothing to unload, and a reference
+ * to dlopen would cause a warning at every static link.
  */
 #pragma weak dlsym
 #pragma weak dladdr
 
 /*
- * Operations call the function from assembly, where link-time optimisation doesn't see the call, and would drop the
- * function.
+ * Operations call this function from assembly. Link-time optimisation doesn't see such a call, and would drop the function.
  */
 #define CALLED_BY_ASSEMBLY __attribute__((__used__))
 
@@ -41,13 +42,13 @@ CALLED_BY_ASSEMBLY void rk_pin_module(const void *here)
 	(void)here;
 }
 #else
-/* This module's own, made by the linker; a static program may have none. */
+/* This module's dynamic section, made by the linker. A static program may have none. */
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((__weak__, __visibility__("hidden")));
 
 /*
- * Returns whether this module was linked with -z nodelete, as librseqkit.so is. The preloaded object is, too. It is
- * initialised before the libc, so a dlopen() in it would do harm: it would initialise the libc without the arguments and
- * the environment.
+ * Returns whether this module was linked with -z nodelete, as librseqkit.so and the preloaded object are. The preloaded
+ * object is initialised before the libc. A dlopen() at that time would do harm: it would initialise the libc without the
+ * program's arguments and environment.
  */
 static bool stays_loaded(void)
 {
@@ -57,7 +58,10 @@ static bool stays_loaded(void)
 	return false;
 }
 
-/* Returns whether the module is the program itself. It has no name that dlopen() would find, and stays loaded anyway. */
+/*
+ * Returns whether the module is the program itself. The program has no name that dlopen() would find, and stays loaded
+ * anyway.
+ */
 static bool is_program(const Dl_info *module)
 {
 	Dl_info program;
@@ -82,7 +86,7 @@ CALLED_BY_ASSEMBLY void rk_pin_module(const void *here)
 
 void rk_pin_this_module(void)
 {
-	static const char here; /* an address in this module, whatever symbols are bound to */
+	static const char here; /* an address in this module, to whatever module symbols are bound */
 
 	if (!stays_loaded())
 		rk_pin_module(&here);

@@ -2,32 +2,34 @@
 /*
  * plan.c - the candidates for the area, in order, and the questions for each of them; see plan.h.
  *
- * Only an offset may be published at which every thread has memory that reads cpu_id < 0 until the thread is registered. A
- * zero-initialised area of another component reads "CPU 0" in threads that never registered, so it is never adopted.
+ * Publish an offset only if every thread has memory there, and reads cpu_id < 0 there until the thread is registered. A
+ * zero-initialised area of another component reads "CPU 0" in threads that never registered. So such an area is never
+ * adopted.
  *
  * The length is the same for every thread. Nothing is derived from a kernel version or from __rseq_size, whose meaning
  * changed between releases. If a kernel refuses the length that it announced, threads have no rseq (RK_REASON_AREA). A
  * second attempt with 32 bytes would give threads of one process different lengths.
  *
- * An area of our own may be better than the libc's spare one (ask_better()). In the spare area glibc registers the threads
- * that a registered thread creates, with 32 bytes. A longer area would mean two lengths in a process. That would be two
- * modes, and fields that are valid in some threads only. Other users of rseq may be there:
+ * An area of our own may be better than the libc's spare one (ask_better()). In the spare area, glibc registers each thread
+ * that a registered thread creates, with 32 bytes. If we registered more bytes there, threads of one process would have two
+ * lengths. There would be two modes, and fields that are valid in some threads only. With an area of our own, other users
+ * of rseq may be there, too:
  *
- *   a copy that comes later, chosen or not          it looks at the page first, and finds the block
- *   a copy, or a user of embed.h, that was first    the deciding thread reads cpu_id >= 0 in the spare area: the choice
- *   and took the spare area                         comes too late, and all stay with 32 bytes
- *   the same, but the deciding thread isn't         two areas: the kernel refuses the second in each thread, which is
+ *   a later copy, with or without the choice        it looks at the page first, and finds the block
+ *   a copy, or a user of embed.h, that was first    cpu_id >= 0 in the spare area shows that the choice comes too late,
+ *   and took the spare area                         and all copies stay with 32 bytes
+ *   the same, but the deciding thread isn't         two areas: in each thread the kernel refuses the second one, which is
  *   registered there                                taken for a foreign owner; only speed is lost
- *   an early adopter that is seen                   its area is used: it can't work in another
- *   a user of embed.h that comes later              it looks at the page before the spare area
- *   no memory file for the page, or another         copies can't agree: RK_REASON_RENDEZVOUS, not the spare area, of
- *   program's page                                  which other copies would know nothing; the preloaded objects, which
- *                                                   choose unasked, take the spare area
+ *   an early adopter that is seen                   its area is used, because the adopter can't use another area
+ *   a user of embed.h that comes later              it looks at the page first, and finds our area there
+ *   no memory file for the page, or something       copies can't agree: RK_REASON_RENDEZVOUS; not the spare area, because
+ *   else at the page's address                      other copies wouldn't know that we use it; the preloaded objects, which
+ *                                                   choose their own area unasked, take the spare area
  *
- * Copies' blocks can't always be areas: on aarch64 with glibc they are 16-aligned. There RSEQKIT_AREA=own takes the block
- * of librseqkit-preload.so. That block is on the page before any other copy looks, because the object is initialised first
- * of all (-z initfirst), even before the libc. So it mustn't call functions that need an initialised libc (pin.c). Without
- * the preloaded object the choice has no effect there.
+ * On aarch64 with glibc, copies' blocks can't be areas, because they are aligned to 16 bytes only. There RSEQKIT_AREA=own
+ * uses the block of librseqkit-preload.so. That object is initialised first of all (-z initfirst), so its block is on the
+ * page before any other copy looks. It is initialised even before the libc, so it must not call functions that need an
+ * initialised libc (pin.c). Without the preloaded object, RSEQKIT_AREA=own has no effect there.
  */
 #define _GNU_SOURCE
 #include "plan.h"
@@ -42,7 +44,7 @@
 #include "start.h"
 #include "strangers.h"
 
-/* Used where start_here.c isn't linked in. */
+/* Used if start_here.c isn't linked in. */
 __attribute__((__weak__)) bool rk_start_sees_all(void)
 {
 	return false;
@@ -68,14 +70,14 @@ union rk_plan rk_plan_make(const union rk_plan *failed)
 }
 #else
 
-/* Answers that are the same in all threads. Only the choice may differ, where /proc comes and goes. */
+/* Answers that are the same in all threads. Only the choice may differ, if /proc comes and goes. */
 struct situation {
 	ptrdiff_t libc; /* the offset of the libc's area; 0 if it has none */
 	bool libc_registers;
 	enum rk_choice choice;
 };
 
-/* Plans an area. Returns false if the plan can't hold the offset, but no static TLS is that far away. */
+/* Plans an area. Returns false if the offset doesn't fit into the plan. Static TLS is never that far away. */
 static bool propose(union rk_plan *plan, enum rk_where where, ptrdiff_t offset, uint32_t length)
 {
 	if (offset != (int32_t)offset)
@@ -95,7 +97,10 @@ static bool do_without(union rk_plan *plan, enum rk_reason reason)
 	return true;
 }
 
-/* Returns the full feature size if our block has the room and the alignment for it, else the length that every kernel takes. */
+/*
+ * Returns the full feature size if our block has the size and alignment for it. Otherwise returns the length that every
+ * kernel accepts.
+ */
 static uint32_t own_length(void)
 {
 	uint32_t feature_size = rk_feature_size();
@@ -107,8 +112,8 @@ static uint32_t own_length(void)
 }
 
 /*
- * Returns the length that another owner registered the calling thread with. 0 if the thread isn't registered there, or if
- * the kernel doesn't say.
+ * Returns the length that another owner registered the calling thread with, at this offset. Returns 0 if the thread isn't
+ * registered there, or if the kernel doesn't say.
  */
 static uint32_t length_here(ptrdiff_t offset)
 {
@@ -123,8 +128,8 @@ static uint32_t length_here(ptrdiff_t offset)
 }
 
 /*
- * Returns whether the calling thread's registration there has our signature. If so, the kernel answers EBUSY and changes
- * nothing. A filter's EPERM says nothing about the signature.
+ * Returns whether the calling thread's registration at this offset has our signature. The attempt to register again changes
+ * nothing. The kernel answers EPERM if the signature is another one. EPERM doesn't count if a filter may have answered it.
  */
 static bool signature_is_ours(ptrdiff_t offset, uint32_t length)
 {
@@ -132,9 +137,9 @@ static bool signature_is_ours(ptrdiff_t offset, uint32_t length)
 }
 
 /*
- * Returns whether this is an area that its libc leaves alone. Such an area reads -2, or -1 if the kernel has unregistered
- * it. It may also be registered by now, or closed by a bracket. A filter may refuse the question whether it is registered.
- * The answer is yes then, because no other component uses this area.
+ * Returns whether the libc leaves this area alone. In such an area cpu_id is -2, or -1 if the kernel has unregistered the
+ * thread, or the mark of a bracket. The thread may also be registered there by now. If a filter refuses the question
+ * whether the thread is registered, this function returns true, because no other component uses this area.
  */
 static bool is_spare(ptrdiff_t offset)
 {
@@ -152,8 +157,8 @@ static bool block_can_serve(void)
 }
 
 /*
- * Returns why a copy whose block can't be an area has none. The copy came late, or rseq is missing or refused, or another
- * component has registered the thread. Otherwise the block isn't aligned for an area.
+ * Returns why this copy has no area, if its block can't be one. The copy was loaded late, or rseq is missing or refused, or
+ * another component has registered the thread. If none of these is so, the block isn't aligned for an area.
  */
 static enum rk_reason reason_without_block(void)
 {
@@ -172,8 +177,8 @@ static bool ask_libc(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * Copies may have agreed already. Where the system call doesn't exist (valgrind, emulators) there is nothing to agree on. A
- * refusal of the call in this thread doesn't matter.
+ * Looks for an agreement of other copies. If the system call doesn't exist (valgrind, emulators), there is nothing to agree
+ * on. If a filter refuses the call in this thread, the page still counts.
  */
 static bool ask_page(const struct situation *now, union rk_plan *plan)
 {
@@ -187,7 +192,7 @@ static bool ask_page(const struct situation *now, union rk_plan *plan)
 	return true;
 }
 
-/* Some copies may not see the area, for example those in other namespaces. So it is offered on the page. */
+/* Some copies can't see the adopter's area, for example copies in other namespaces. So the area is offered on the page. */
 static bool ask_early(const struct situation *now, union rk_plan *plan)
 {
 	ptrdiff_t offset;
@@ -198,8 +203,8 @@ static bool ask_early(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * On request librseq registers a thread, and it ends the process if that thread is registered already. So we register none,
- * and use the threads that it registered.
+ * If librseq has to register a thread that is registered already, it ends the process. So this library registers no thread,
+ * and uses rseq in the threads that librseq registered.
  */
 static bool ask_librseq(const struct situation *now, union rk_plan *plan)
 {
@@ -226,12 +231,12 @@ static bool ask_kernel(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * Plans areas of our own although the libc has an area, which it leaves alone. The program may have chosen that, because
- * our areas may be longer. The preloaded objects do it by themselves, because they register every thread at its start. In
- * the libc's area glibc would register each thread that a registered thread creates, and end the process if a filter
- * refuses that.
+ * Plans areas of our own although the libc has a spare area. The program may have chosen areas of our own, because they may
+ * be longer. The preloaded objects need no choice, because they register every thread at its start. If they registered
+ * threads in the libc's area, glibc would also register each thread that a registered thread creates. If a filter refused
+ * that registration, glibc would end the process.
  *
- * It is too late if the libc's area is in use already: by a copy without the choice, or by a user of embed.h.
+ * Returns false if the libc's area is in use already, by a copy without the choice or by a user of embed.h.
  */
 static bool ask_better(const struct situation *now, union rk_plan *plan)
 {
@@ -255,7 +260,7 @@ static bool ask_spare(const struct situation *now, union rk_plan *plan)
 	       propose(plan, RK_WHERE_LIBC_SPARE, now->libc, RK_AREA_LENGTH_ORIGINAL);
 }
 
-/* If this copy's block can't be an area, another copy may have made the page meanwhile. */
+/* If this copy's block can't be an area, looks at the page again, because another copy may have made it meanwhile. */
 static bool ask_own(const struct situation *now, union rk_plan *plan)
 {
 	struct rk_rendezvous page;
@@ -278,8 +283,8 @@ static const struct candidate {
 };
 
 /*
- * Returns whether all threads to come are registered at their start. Then a stranger's first attempt fails, and it does
- * without rseq. In the spare area glibc itself registers each thread that a registered thread creates.
+ * Returns whether all later threads will be registered at their start. If so, a stranger's first attempt fails, and the
+ * stranger works without rseq. In the spare area, glibc itself registers each thread that a registered thread creates.
  */
 static bool starts_are_ours(const union rk_plan *plan)
 {
@@ -287,8 +292,8 @@ static bool starts_are_ours(const union rk_plan *plan)
 }
 
 /*
- * Returns why this library may not register the threads of its plan, or RK_REASON_NONE. Without the system call no stranger
- * registers threads.
+ * Returns why this library must not register threads in the planned area, or RK_REASON_NONE. If the system call doesn't
+ * exist, strangers don't matter, because they can't register threads either.
  */
 static enum rk_reason hesitate(const struct situation *now, const union rk_plan *plan)
 {
@@ -300,8 +305,8 @@ static enum rk_reason hesitate(const struct situation *now, const union rk_plan 
 }
 
 /*
- * Returns whether the calling thread is registered there with another signature. Our first abort would then kill the
- * process.
+ * Returns whether the calling thread is registered in the planned area with another signature. If so, our first abort would
+ * kill the process.
  */
 static bool is_fatal(const union rk_plan *plan)
 {

@@ -2,23 +2,25 @@
 /*
  * process.c - decides once per process where the areas are.
  *
- * The invariant: at the published offset every thread reads cpu_id < 0 until it is registered there. The libc's area is
- * like that by construction: a libc that leaves it alone writes -2 at every thread's start. Ours is like that by its
- * initial content.
+ * The invariant: at the published offset every thread reads cpu_id < 0 until it is registered there. The libc's area
+ * fulfils this, because a libc that leaves its area alone writes -2 there at every thread's start. Our areas fulfil it by
+ * their initial content.
  *
- * There is one decision, however many threads race to it, and whatever answers each of them gets. Results that depend on
- * answers are kept in words. The first thread stores a word, and all other threads use the stored one. In this order:
+ * There is only one decision, even if several threads race to make it, and get different answers from the kernel. So
+ * results that depend on answers are stored in words. The first thread stores a word, and all other threads use the stored
+ * word. The words are made in this order:
  *
- *   plan        all that is asked (plan.c), before a thread does what others can see
- *   area        what came of the plan: another copy may have made the page, the page or the kernel may fail
- *   neighbours  the state and the blob, which follow from the area and the page
- *   facts       last, after rk_area_offset and rk_area_valid: a thread that sees this word sees all
+ *   plan        the chosen candidate (plan.c), stored before any thread does what other threads can see
+ *   area        the outcome of the plan: another copy may have made the page, the page or the kernel may fail
+ *   neighbours  the places of the state and the blob, which follow from the area and the page
+ *   facts       stored last, after rk_area_offset and rk_area_valid: a thread that sees this word sees all others
  *
- * No thread waits for another one, except for the dynamic linker's lock. A thread that finds a word missing makes it, as
- * the thread that stopped there would have.
+ * No thread waits for another one, except at the dynamic linker's lock. If a thread stops before it stores a word, the next
+ * thread makes that word in the same way.
  *
- * The kernel's part (KTLS) has a gap. If two threads race, and a filter refuses the commands to one of them, the other one
- * may have given them. The decision may then be another area. Threads have no rseq in that case (RK_REASON_FOREIGN).
+ * With KTLS there is a gap. Suppose that two threads race, and a filter refuses the commands to only one of them. The other
+ * thread may have given the commands, but the decision may be another area. Threads have no rseq in that case
+ * (RK_REASON_FOREIGN).
  */
 #define _GNU_SOURCE
 #include "process.h"
@@ -37,9 +39,9 @@ _Static_assert(sizeof(union rk_plan) == sizeof(uint64_t) && offsetof(struct rk_p
 	       "each is one word");
 
 /*
- * Stores a word, unless another thread was first, and returns the stored one. ThreadSanitizer is off here: it takes an
- * exchange that fails for a store. That would be a race with threads that read a word plainly, which they do once the last
- * word is there.
+ * Stores a word, unless another thread was first. Returns the stored word. ThreadSanitizer is off here, because it treats
+ * an exchange that fails as a store. It would report a race with threads that read a word by a plain load after the last
+ * word is stored.
  */
 __attribute__((__no_sanitize__("thread"))) static uint64_t settle(uint64_t *word, uint64_t mine)
 {
@@ -60,7 +62,7 @@ static uint32_t valid_bytes(uint32_t feature_size, uint32_t length)
 	return feature_size < covered ? feature_size : covered;
 }
 
-/* Returns what goes on the page: the area, and the distance from it to the state. */
+/* Returns the contents of the page: the area, and the distance from the area to the state. */
 static struct rk_rendezvous offer_of(const union rk_plan *plan)
 {
 	return (struct rk_rendezvous){
@@ -102,8 +104,8 @@ static void meet(union rk_plan *plan, struct rk_rendezvous *page)
 }
 
 /*
- * Has the kernel register every thread. Other copies learn of the area from the page. A page that can't be made affects
- * only those copies.
+ * Makes the kernel register every thread. Other copies learn of the area from the page. If the page can't be made, only
+ * other copies are affected.
  */
 static bool leave_to_kernel(union rk_plan *plan, struct rk_rendezvous *page)
 {
@@ -156,7 +158,8 @@ static uint64_t decide_on_area(void)
 
 /*
  * Finds where the thread state and the blob are. If the area is this copy's block, the state is at its usual place.
- * Otherwise the page says where it is. For the kernel's area there may be no page: then the state is in this copy's room.
+ * Otherwise the page says where the state is. With KTLS there may be no page. In that case the state is in the room that
+ * this copy sees.
  */
 static void find_state(struct rk_process *p)
 {
@@ -167,8 +170,8 @@ static void find_state(struct rk_process *p)
 		(void)rk_rendezvous_read(&page);
 	} else if (p->where == RK_WHERE_KTLS && (rk_rendezvous_look(&page) != 0 || page.offset != p->offset)) {
 		/*
-		 * A filter may refuse the look at the page. A copy without a room of its own took the area from the page,
-		 * so the page is there.
+		 * A filter may refuse the check whether the page is mapped. A copy that sees no room took the area from the
+		 * page, so the page is certainly mapped.
 		 */
 		if (rk_ktls_see_room(&room)) {
 			page.blob = (uint32_t)(p->offset - room.offset);
@@ -211,7 +214,10 @@ static uint64_t find_facts(const struct rk_process *decided)
 	return p.facts_word;
 }
 
-/* Returns whether the decision uses the dynamic linker. It doesn't if the libc has the symbols and registers threads. */
+/*
+ * Returns whether the decision uses the dynamic linker. The decision doesn't need it if the libc has the symbols and
+ * registers threads.
+ */
 static bool asks_linker(void)
 {
 #ifdef RK_LIBC_HAS_SYMBOLS
@@ -224,7 +230,10 @@ static bool asks_linker(void)
 #endif
 }
 
-/* Blocks signals while this thread may hold the dynamic linker's lock. A handler would wait for that lock for ever. */
+/*
+ * Blocks signals while this thread may hold the dynamic linker's lock. Otherwise a handler could wait for that lock for
+ * ever.
+ */
 const struct rk_process *rk_process_decide(void)
 {
 	struct rk_process *process = &rk_process_decided, p = {0};

@@ -7,13 +7,13 @@
 #include <rseqkit/ktls.h>
 #include <rseqkit/thread.h>
 
-/* The kinds of area: the component whose memory the areas are, and the component that registers them. */
+/* The kinds of area. A kind says whose memory the areas are in, and which component registers them. */
 enum rk_where {
 	RK_WHERE_UNDECIDED = 0,
 	RK_WHERE_LIBC,       /* the libc's area, registered by the libc */
-	RK_WHERE_EARLY,      /* an early adopter's __rseq_abi, registered by it or by us */
+	RK_WHERE_EARLY,      /* an early adopter's __rseq_abi, registered by the adopter or by us */
 	RK_WHERE_LIBC_SPARE, /* the libc's area, which the libc leaves alone: registered by us */
-	RK_WHERE_LIBRSEQ,    /* librseq's area, registered by it alone */
+	RK_WHERE_LIBRSEQ,    /* librseq's area, registered by librseq alone */
 	RK_WHERE_OWN,        /* the thread block of one copy of this library, see rendezvous.h */
 	RK_WHERE_KTLS,       /* the room for the kernel's data: registered by the kernel, see ktls.h */
 	RK_WHERE_NOWHERE     /* no thread has rseq; the offset is that of this copy's block, never registered */
@@ -23,10 +23,10 @@ enum rk_where {
 struct rk_kind {
 	uint8_t owner;    /* enum rk_owner of a registered thread */
 	uint8_t provider; /* enum rk_ktls: the part that registers threads */
-	uint8_t reason;   /* enum rk_reason of an unregistered thread where this library registers none; else 0 */
-	bool asked;       /* threads are registered when they ask for it: an unregistered one says nothing of the process */
+	uint8_t reason;   /* enum rk_reason of an unregistered thread, if this library registers none; else 0 */
+	bool asked;       /* threads ask the owner to register them: an unregistered one says nothing about the process */
 	bool counted;     /* an early adopter's protocol counts the users of a thread's registration */
-	bool shared;      /* the thread state is beside the area, one for all copies; else each copy has its own */
+	bool shared;      /* all copies use one thread state, after the area; else each copy has its own state */
 	int32_t mark;     /* cpu_id inside a bracket of vfork */
 };
 
@@ -34,8 +34,8 @@ extern const struct rk_kind rk_kinds[] __attribute__((__visibility__("hidden")))
 
 /*
  * The decision. Each of the three words is 0 until one thread stores it, and never changes after that. A thread that races
- * with other threads, or interrupts one, takes the words that it finds, and makes the next one from them. The last word
- * says that rk_area_offset and rk_area_valid are stored too.
+ * with other threads, or interrupts one, uses the words that are stored, and makes the missing words from them. Once the
+ * last word is stored, rk_area_offset and rk_area_valid are stored, too.
  */
 struct rk_process {
 	union {
@@ -50,10 +50,10 @@ struct rk_process {
 	union {
 		uint64_t neighbours_word;
 		struct {
-			uint16_t state;          /* bytes from the area to the shared thread state; 0 where there is none */
+			uint16_t state;          /* bytes from the area to the shared thread state; 0 if there is none */
 			uint16_t blob;           /* bytes from the kernel's blob to the area; 0 without KTLS */
-			uint16_t blob_size;      /* bytes, as the kernel said; 0 if it wasn't asked or didn't say */
-			uint16_t blob_alignment; /* likewise */
+			uint16_t blob_size;      /* bytes, as the kernel said; 0 if the kernel wasn't asked or didn't say */
+			uint16_t blob_alignment; /* bytes, like blob_size */
 		};
 	};
 	union {
@@ -67,14 +67,14 @@ struct rk_process {
 			uint8_t libc_registers : 1;
 		};
 	};
-	uint8_t given_up; /* enum rk_reason found later, which is true of all threads; 0: none */
+	uint8_t given_up; /* enum rk_reason that was found later and holds for all threads; 0: none */
 	uint8_t served;   /* 1 once this copy has seen a registered thread; never 0 again */
 	uint8_t refused;  /* enum rk_reason of the last thread that this copy couldn't register; 0: none yet */
 } __attribute__((__aligned__(8)));
 
 /*
- * Makes the decision, or returns the one that was made. Async-signal-safe. It takes no lock but the dynamic linker's. A
- * handler that interrupts dlopen() may take that lock again with glibc only.
+ * Makes the decision, or returns the one that was made. Async-signal-safe. Takes no lock except the dynamic linker's. With
+ * glibc, a handler that interrupts dlopen() can take this lock again; with musl it can't.
  */
 const struct rk_process *rk_process_decide(void);
 
@@ -93,7 +93,10 @@ static inline const struct rk_kind *rk_kind_of(const struct rk_process *p)
 	return &rk_kinds[p->where];
 }
 
-/* Returns why no thread of the process has rseq, as decided or found since. RK_REASON_NONE if threads may have it. */
+/*
+ * Returns why no thread of the process has rseq: the reason in the decision, or a reason that was found later. Returns
+ * RK_REASON_NONE if threads can have rseq.
+ */
 static inline enum rk_reason rk_process_reason(const struct rk_process *p)
 {
 	uint8_t given_up = __atomic_load_n(&p->given_up, __ATOMIC_RELAXED);
@@ -105,8 +108,9 @@ static inline enum rk_reason rk_process_reason(const struct rk_process *p)
 void rk_process_give_up(enum rk_reason reason);
 
 /*
- * Records the outcome for a thread that asked to be registered: RK_REASON_NONE if it is. A refusal is this thread's own,
- * because each thread may have another filter. It says something of the process only while no thread was ever registered.
+ * Records the outcome for a thread that asked to be registered: RK_REASON_NONE if the thread is registered. A refusal
+ * belongs to one thread, because each thread may have another filter. It says something about the process only while no
+ * thread was ever registered.
  */
 void rk_process_note(enum rk_reason reason);
 

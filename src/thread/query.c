@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* query.c - queries. Those of the process answer from the decision, those of the calling thread from its area and state. */
+/*
+ * query.c - queries about the process, answered from the decision, and about the calling thread, answered from its area and
+ * state.
+ */
 #define _GNU_SOURCE
 #include "os/answer.h"
 #include "os/kernel.h"
 #include "thread.h"
 
 /*
- * Returns why no thread of this process can have rseq. A filter is each thread's own, so a refusal counts only while no
- * thread is known to be registered. It doesn't count with KTLS either, where the kernel registers threads without the
- * system call.
+ * Returns why no thread of this process can have rseq. Each thread may have another filter, so one thread's refusal counts
+ * only while no thread is known to be registered. With KTLS a refusal never counts, because the kernel registers threads
+ * without the system call.
  */
 static enum rk_reason reason_of_process(const struct rk_process *p)
 {

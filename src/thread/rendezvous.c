@@ -2,22 +2,23 @@
 /*
  * rendezvous.c - one page that all copies of this library find without a symbol, a lock, or a file name.
  *
- * Copies don't know each other. They may be static and hidden in two plugins, loaded with RTLD_LOCAL or into a namespace,
- * and of different versions. The first use of a copy may be in a signal handler. A child of fork has the page, too. At exec
- * the page goes away, together with the TLS that it describes. Other ways don't work:
+ * Copies don't know each other. They may be linked statically and hidden in two plugins, loaded with RTLD_LOCAL, or loaded
+ * into a namespace. They may be of different versions. The first use of a copy may be in a signal handler. A child of fork
+ * has the page, too. At exec the page is unmapped, together with the TLS that it describes. Other ways for copies to agree
+ * don't work:
  *
  *   an exported symbol                   hidden copies don't see it, RTLD_LOCAL and namespaces hide it, and a second copy
  *                                        may bind to the first one's variables by accident and write to them
- *   a weak alias to a hidden object      it may resolve to another module's object, while the local count is raised
- *   an environment variable              not async-signal-safe, inherited by other programs, changed by this one
- *   a lock, file or socket with a name   not async-signal-safe, seen by other processes, in need of cleaning up
- *   ask the kernel whose area is there   it answers only yes or no, for an address that is known already
+ *   a weak alias to a hidden object      it may be bound to another module's object, while this module's count is raised
+ *   an environment variable              not async-signal-safe, inherited by other programs, changed by this program
+ *   a lock, file or socket with a name   not async-signal-safe, seen by other processes, has to be removed later
+ *   ask the kernel whose area is there   the kernel answers only yes or no, for an address that the caller has to know
  *   a page that is mapped, then filled   a reader in between, or a handler on the writer's own thread, can only spin
- *   each registers, the first one wins   which one is first differs from thread to thread
+ *   each registers, the first one wins   which copy is the first may differ from thread to thread
  *
- * The invariant: the page becomes visible complete, by the one mmap that succeeds, and never changes. A copy that loses the
- * race reads what the winner wrote. System calls are raw, and each result is compared with the address that was asked for.
- * Sanitizers intercept the libc's mmap, and valgrind and emulators ignore MAP_FIXED_NOREPLACE.
+ * The invariant: one mmap succeeds, and makes the complete page visible. After that the page never changes. A copy that
+ * loses the race reads what the winner wrote. System calls are raw, because sanitizers intercept the libc's mmap. Each
+ * result is compared with the requested address, because valgrind and emulators ignore MAP_FIXED_NOREPLACE.
  */
 #define _GNU_SOURCE
 #include "rendezvous.h"
@@ -34,11 +35,14 @@
 
 static void *const page = (void *)RK_RENDEZVOUS_ADDRESS;
 
-/* The bytes that the first version wrote, so every version can rely on them. Later versions append to both structures. */
+/*
+ * The sizes of both structures in the first version. Later versions only append to the structures, so every version can
+ * rely on these bytes.
+ */
 #define FIRST_PAGE (offsetof(struct rk_rendezvous, state_size) + sizeof(uint32_t))
 #define FIRST_STATE (offsetof(struct rk_thread_state, armed) + sizeof(uint8_t))
 
-/* Returns whether the page has a state that all copies can use: it is after the area, complete, and aligned. */
+/* Returns whether the page names a state that all copies can use: the state is after the area, complete, and aligned. */
 static bool has_state(const struct rk_rendezvous *found)
 {
 	return found->state >= found->length && found->state <= PAGE && found->state % sizeof(uint32_t) == 0 &&
@@ -46,8 +50,8 @@ static bool has_state(const struct rk_rendezvous *found)
 }
 
 /*
- * Reads the page. If another component mapped it, anything may be on it. A page of another version is as good as ours.
- * Fields that an older version didn't write read 0.
+ * Reads the page. Checks the contents, because another component may have mapped the page. A page of another version is
+ * used like a page of ours. Fields that an older version didn't write read 0.
  */
 int rk_rendezvous_read(struct rk_rendezvous *meeting)
 {
@@ -67,7 +71,7 @@ int rk_rendezvous_read(struct rk_rendezvous *meeting)
 	return 0;
 }
 
-/* Maps a page with our offer, unless there is one. Returns 0, -EEXIST if there is one, or another negative errno. */
+/* Maps a page with our offer, unless a page is there. Returns 0, -EEXIST if a page is there, or another negative errno. */
 static int publish_offer(const struct rk_rendezvous *offer)
 {
 	long fd, mapped;
@@ -78,7 +82,7 @@ static int publish_offer(const struct rk_rendezvous *offer)
 	if (fd < 0)
 		return (int)fd;
 	mapped = RK_SYSCALL(SYS_write, (int)fd, offer, sizeof(*offer));
-	/* The last argument is on the stack, where syscall() reads a long. An int would leave half of that undefined. */
+	/* The last argument is on the stack, where syscall() reads a long. An int would leave half of the long undefined. */
 	if (mapped == (long)sizeof(*offer))
 		mapped = RK_SYSCALL(RK_SYS_MMAP, page, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, (int)fd, 0L);
 	else if (mapped >= 0)
@@ -86,7 +90,7 @@ static int publish_offer(const struct rk_rendezvous *offer)
 	(void)RK_SYSCALL(SYS_close, (int)fd);
 	if (mapped == (long)RK_RENDEZVOUS_ADDRESS)
 		return 0;
-	if (mapped < 0 && mapped >= -4095) /* other negative ones are high addresses of 32-bit machines */
+	if (mapped < 0 && mapped >= -4095) /* other negative values are high addresses of 32-bit machines */
 		return (int)mapped;
 	/* The page was mapped at another address: an emulator took the address for a hint. */
 	(void)RK_SYSCALL(SYS_munmap, mapped, PAGE);

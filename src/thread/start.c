@@ -1,42 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start.c - the starts of threads: registers every thread before its start routine. pthread_create() and thrd_create() are
- * interposed. Where the libc registers threads, both pass the call on unchanged.
+ * start.c - registers every thread before its start routine runs. This file interposes pthread_create() and thrd_create().
+ * If the libc or the kernel registers threads, both functions pass the call on unchanged.
  *
  *   - librseqkit-preload.so and librseqkit-malloc.so have this file. They register every thread of programs that know
  *     nothing of this library.
- *   - librseqkit.so has it only where the libc has no area (<sys/rseq.h>): with an older glibc and with musl. A glibc that
- *     has one registers each thread that a registered thread creates. So there a program's calls are left alone even with
- *     RSEQKIT_AREA=own.
- *   - librseqkit.a has it with musl, where threads' ends have to be watched (exit.h). With glibc it doesn't: a static
- *     program has no next pthread_create() to look up.
+ *   - librseqkit.so has this file only if it is built for a libc without an area (<sys/rseq.h>): an older glibc, or musl. A
+ *     glibc with an area registers each thread that a registered thread creates. With such a glibc, librseqkit.so doesn't
+ *     interpose the program's calls, even with RSEQKIT_AREA=own.
+ *   - librseqkit.a has this file with musl, because there the library has to watch the ends of threads (exit.h). With
+ *     glibc, librseqkit.a doesn't have this file, because a static program has no next pthread_create() to look up.
  *
- * Both names are exported without a version. Other libraries, like the one with std::thread, wouldn't see a definition
- * under a version of ours.
+ * The names pthread_create and thrd_create are exported without a symbol version. If they had a version of ours, other
+ * libraries, such as the one with std::thread, wouldn't be bound to them.
  *
- * The invariant: a program sees nothing but the registration. The preloaded object exports nothing else but room (ktls.h)
- * or, for a libc that lacks them, the libc's names for the area (preload_symbols.c). So a copy of the library that the
- * program brings itself keeps its own symbols, in any version. The copies agree on the area without knowing of each other.
- * This file allocates nothing on the program's heap. A malloc() before the start routine, or a free() in it, would give
- * every thread a heap arena, and the thread may never have asked for one.
+ * The invariant: a program sees nothing but the registration. Apart from the two functions, the preloaded object exports
+ * only the room (ktls.h) with glibc, and only the libc's names for the area (preload_symbols.c) with other libcs. So if the
+ * program has a copy of this library itself, of any version, that copy keeps its own symbols. The copies agree on the area
+ * without knowing of each other. This file allocates nothing on the program's heap. A malloc() before the start routine, or
+ * a free() in the new thread, would give every thread a heap arena, even a thread that never allocates memory.
  *
- * Some threads are out of reach:
- *   - threads of modules for which the libc comes first in look-up order, of modules with RTLD_DEEPBIND, and of other
- *     namespaces;
+ * This file doesn't see the starts of some threads:
+ *   - threads that are created by modules for which the libc comes first in look-up order, by modules loaded with
+ *     RTLD_DEEPBIND, or in other namespaces;
  *   - the libc's own helper threads;
  *   - threads of programs that link librseqkit.a with glibc.
  *
- * Their first operation registers them. If there are signs of strangers, they are never registered.
+ * The first operation of such a thread registers it. If there are signs of strangers, such threads are never registered.
  *
- * The preloaded objects keep out of glibc's area while its tunable is off. Once a creator is registered there, glibc
- * registers the new thread. If that is refused, for example by a filter, glibc ends the process. Without us such a program
- * runs. Other ways don't work:
+ * The preloaded objects don't use glibc's area while glibc's tunable is off. If the creator of a thread were registered in
+ * that area, glibc would register the new thread, too. If that registration is refused, for example by a filter, glibc ends
+ * the process. Without us such a program runs. Other ways to avoid this don't work:
  *
  *   unregister around pthread_create()          the filter that refuses the one call refuses the other
  *   write -1 to the area meanwhile              the kernel writes the CPU there again at the next preemption
- *   create from a thread without a filter       the new thread would have none either
- *   own areas for all copies                    the archive has no part in threads' starts, and strangers that can't cope with
- *                                               a refusal after a success rely on glibc to register these
+ *   create from a thread without a filter       the new thread would have no filter either
+ *   own areas for all copies                    librseqkit.a doesn't see the starts of threads; strangers that can't cope with a
+ *                                               refusal after a success rely on glibc to register all threads
  */
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>
@@ -56,9 +56,9 @@ typedef int create_posix(pthread_t *, const pthread_attr_t *, void *(*)(void *),
 typedef int create_c11(thrd_t *, thrd_start_t, void *);
 
 /*
- * The start routine and argument of a new thread, on their way to it. A slot is taken before the thread's creation and
- * released in the thread's first instructions, so few slots are taken at a time. If another thread forks meanwhile, such
- * slots stay taken in the child.
+ * Passes the start routine and its argument to a new thread. A slot is taken before the thread's creation, and released in
+ * the thread's first instructions. So few slots are taken at a time. If another thread forks meanwhile, the slots that are
+ * taken at that time stay taken in the child.
  */
 struct slot {
 	union {
@@ -70,7 +70,7 @@ struct slot {
 };
 
 struct chunk {
-	struct chunk *next; /* only ever appended */
+	struct chunk *next; /* chunks are only appended */
 	struct slot slots[64];
 };
 
@@ -79,7 +79,7 @@ static struct chunk first_chunk;
 static create_posix *next_posix;
 static create_c11 *next_c11;
 
-/* Returns the chunk after this one, and makes it if there is none. NULL without memory. Keeps errno. */
+/* Returns the next chunk, and makes it if there is none. Returns NULL if there is no memory. Leaves errno as it was. */
 static struct chunk *following(struct chunk *chunk)
 {
 	struct chunk *next = __atomic_load_n(&chunk->next, __ATOMIC_ACQUIRE), *made;
@@ -120,8 +120,8 @@ static void release_start(struct slot *slot)
 }
 
 /*
- * The first instructions of a thread. None of them is a cancellation point. Only the thread itself can turn on asynchronous
- * cancellation, which it can do only later. So the slot is always released.
+ * Runs as the first instructions of a thread. None of them is a cancellation point. Only the thread itself can turn on
+ * asynchronous cancellation, and it can do so only later. So the thread isn't cancelled here, and always releases its slot.
  */
 static struct slot arrive(void *argument)
 {
@@ -151,15 +151,19 @@ static int start_c11(void *argument)
 static create_posix *const in_this_program = NULL;
 #else
 /*
- * In a static program of musl there is no next pthread_create() to look up. There pthread_create() is an alias of this
- * symbol, in the object that pthread_exit() brings in. In libc.so the symbol is hidden.
+ * In a static program with musl there is no next pthread_create() to look up. But musl's pthread_create() is an alias of
+ * __pthread_create, in the same object of libc.a as pthread_exit(). The reference to pthread_exit() makes the linker take
+ * that object. In libc.so, __pthread_create is hidden, so in dynamic programs the weak reference is NULL.
  */
 extern create_posix __pthread_create __attribute__((__weak__));
 static void (*volatile const bring_in)(void *) __attribute__((__used__)) = pthread_exit;
 #define in_this_program __pthread_create
 #endif
 
-/* To musl, a module that was loaded late has no next module. The global definition is then another module's, or the libc's. */
+/*
+ * In musl, RTLD_NEXT finds nothing for a module that was loaded late. RTLD_DEFAULT then finds the definition of another
+ * module or of the libc.
+ */
 static void *next_of(const char *name)
 {
 	void *next = dlsym(RTLD_NEXT, name);
@@ -167,7 +171,10 @@ static void *next_of(const char *name)
 	return next != NULL ? next : dlsym(RTLD_DEFAULT, name);
 }
 
-/* Looks up the libc's functions. Runs before main(), or at the first call by a constructor that runs before this one. */
+/*
+ * Looks up the libc's functions. Runs before main(). If a constructor that runs earlier creates a thread, this function
+ * runs in that call.
+ */
 __attribute__((__constructor__)) static void find_next(void)
 {
 	bool is_static = in_this_program != NULL;
@@ -179,13 +186,13 @@ __attribute__((__constructor__)) static void find_next(void)
 }
 
 /*
- * Returns whether a creation is passed on unchanged. A libc that registers threads registers those with a registered
- * creator. A kernel that registers threads registers all.
+ * Returns whether the creation of a thread is passed on unchanged. A libc that registers threads registers each thread
+ * whose creator is registered. A kernel that registers threads registers every thread.
  */
 static bool starts_are_left_alone(void)
 {
 #ifdef __SANITIZE_THREAD__
-	return true; /* its runtime starts a thread after us, and code that it instruments can't run before that */
+	return true; /* ThreadSanitizer prepares a thread after our code runs in it, and instrumented code can't run before */
 #elif defined(RK_PRELOADED) || RK_EXIT_MATTERS
 	enum rk_owner owner = rk_thread_owner();
 
@@ -195,7 +202,7 @@ static bool starts_are_left_alone(void)
 #endif
 }
 
-/* Returns the libc's pthread_create(), after the preparations for the first thread. */
+/* Prepares this library for the creation of a thread. Returns the libc's pthread_create(). */
 static create_posix *ready_to_start(void)
 {
 	create_posix *next = __atomic_load_n(&next_posix, __ATOMIC_RELAXED);
@@ -228,10 +235,10 @@ EXPORTED int pthread_create(pthread_t *restrict thread, const pthread_attr_t *re
 }
 
 #ifdef __GLIBC__
-/* Never needed: there always is a next thrd_create(). */
+/* Never called: glibc always has a next thrd_create(). */
 #define create_c11_as_posix NULL
 #else
-/* To musl both kinds of threads are one. A C11 thread returns its int as a pointer. */
+/* In musl, POSIX threads and C11 threads are the same. A C11 thread returns its int as a pointer. */
 static void *start_c11_as_posix(void *argument)
 {
 	struct slot slot = arrive(argument);
@@ -250,8 +257,8 @@ static int create_c11_as_posix(thrd_t *thread, thrd_start_t routine, void *slot)
 #endif
 
 /*
- * Doesn't call pthread_create() where the libc has both functions: glibc tells the two kinds of threads apart by how they
- * return.
+ * If the libc has both functions, this one doesn't call pthread_create(), because glibc calls the start routines of the two
+ * kinds of threads differently.
  */
 EXPORTED int thrd_create(thrd_t *thread, thrd_start_t routine, void *argument)
 {
@@ -261,7 +268,10 @@ EXPORTED int thrd_create(thrd_t *thread, thrd_start_t routine, void *argument)
 
 	(void)ready_to_start();
 	next = __atomic_load_n(&next_c11, __ATOMIC_RELAXED);
-	/* Without a next function, only a slot can pass the start routine on. */
+	/*
+	 * If there is no next thrd_create(), the start routine has to be passed in a slot, because pthread_create() takes a
+	 * routine of another type.
+	 */
 	if (next != NULL && starts_are_left_alone())
 		return next(thread, routine, argument);
 	if (next == NULL)

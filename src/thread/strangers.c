@@ -31,15 +31,15 @@ bool rk_strangers_are_loaded(void)
 }
 
 struct librseq {
-	struct dl_phdr_info module; /* the one that has the function */
+	struct dl_phdr_info module; /* the module that exports rseq_register_current_thread() */
 	const ptrdiff_t *offset;
 	const unsigned *size;
 	bool found;
 };
 
 /*
- * Finds the area of librseq before librseq's own constructor, when its variables tell nothing. The module's TLS does, if it
- * is one area and no more, with the content that an area has before any registration.
+ * Finds librseq's area before librseq's own constructor has run, when librseq's variables aren't set yet. The TLS of
+ * librseq's module is the area, if it has the size of one area, and the content that an area has before any registration.
  */
 static bool offset_of_block(const struct dl_phdr_info *info, ptrdiff_t *offset)
 {
@@ -64,7 +64,9 @@ static const void *first_found(const void *found, const struct rk_module *module
 	return found != NULL ? found : rk_module_address(module, rk_module_find(module, name));
 }
 
-/* Looks in look-up order: an executable may hold the linker's copies of the variables, and then those count. */
+/*
+ * Searches in look-up order. An executable may hold the linker's copies of the variables, and then those copies are in use.
+ */
 static int look_for_librseq(struct dl_phdr_info *info, size_t size, void *result)
 {
 	struct librseq *librseq = result;
@@ -90,7 +92,7 @@ enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset)
 	if (!librseq.found)
 		return RK_LIBRSEQ_ABSENT;
 	*offset = 0;
-	/* The size is -1 before librseq is initialised, and 0 before it registers a thread. */
+	/* rseq_size is -1 before librseq is initialised, and 0 before librseq registers a thread. */
 	if (librseq.offset != NULL && librseq.size != NULL && *librseq.size != -1U)
 		*offset = *librseq.offset;
 	else
@@ -98,7 +100,7 @@ enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset)
 	return *offset != 0 ? RK_LIBRSEQ_FOUND : RK_LIBRSEQ_HIDDEN;
 }
 
-/* Returns num_threads of proc(5), the 18th field after the name. The name itself may contain anything. */
+/* Returns num_threads of proc(5), the 18th field after the program's name. The name may contain any character, even ')'. */
 static long count_threads(const char *stat)
 {
 	const char *at = strrchr(stat, ')');

@@ -6,16 +6,17 @@
  * first operation and register the thread. The interrupted operation then gets EBUSY, which means that the thread is
  * registered.
  *
- * The initial thread is registered at process start, so that an owner with a private area sees at its first attempt that it
- * can't have rseq. A foreign owner is a state of the process. Once one private registration is seen, no further thread is
- * registered, because its owner expects every thread. Explicit users are counted, so that unbalanced calls are found. The
- * last one to leave undoes nothing.
+ * The initial thread is registered at process start. So a component with a private area learns at its first attempt that it
+ * can't have rseq. A foreign owner counts for the whole process. Once this library sees a private registration in one
+ * thread, it registers no further thread, because the owner expects to register every thread. rk_thread_register() counts
+ * users, so that unbalanced calls are found. When the last user unregisters, the thread stays registered.
  *
- * A vfork child runs on its parent's TLS without a registration. If its parent isn't registered either, this file
- * recognises the child: the kernel has no robust list for it. The libc sets one for each thread of its own and for the
- * child of fork. (On musl the thread id tells, see kernel.h.) If the parent is registered the area names a CPU, and the
- * fast path can't know that this is a child. A thread made by clone() is refused like a vfork child, if it comes to this
- * file. On glibc, with a robust list of its own, it is a thread like any other.
+ * A vfork child runs on its parent's TLS without a registration of its own. If the parent isn't registered either, the
+ * child's operations call this file. This file recognises the child, because the kernel has no robust list for it. The libc
+ * sets a robust list only for each thread that it creates, and for the child of fork(). (On musl the thread id shows a
+ * vfork child, see kernel.h.) If the parent is registered, the area names a CPU, and the fast path can't see that it runs
+ * in a child. If a thread made by clone() calls this file, it is refused like a vfork child. On glibc, a thread of clone()
+ * that has set a robust list of its own is treated like any other thread.
  */
 #define _GNU_SOURCE
 #include <rseqkit/percpu.h>
@@ -33,12 +34,12 @@
 #include "thread.h"
 #include "os/word.h"
 
-/* Not an errno of the kernel: the answer was that the thread is registered, and it isn't. */
+/* Not an errno of the kernel: the call said that the thread is registered, but the area shows that it isn't. */
 #define NOT_TRUE (-4096)
 
 /*
- * Returns the reason for a refusal. EPERM and EINVAL have two meanings each, and so has NOT_TRUE. Whether any registration
- * exists tells them apart. With NOT_TRUE either a filter answered, or the kernel keeps the thread id (KTLS). Such a kernel
+ * Returns the reason for a refusal. EPERM, EINVAL and NOT_TRUE have two meanings each. Whether the thread has any
+ * registration shows which meaning is right. NOT_TRUE comes from a filter, or from a kernel with KTLS. Such a kernel
  * registers no thread that was cloned on its creator's thread pointer.
  */
 static enum rk_reason reason_of(const struct rk_process *p, int error)
@@ -59,16 +60,20 @@ static enum rk_reason reason_of(const struct rk_process *p, int error)
 	}
 }
 
-/* The answer that the thread is registered, now or already, is believed only if its area says so. */
+/*
+ * Returns the answer of a registration. The answer that the thread is registered, now (0) or already (EBUSY), counts only
+ * if the thread's area says so too. Otherwise returns NOT_TRUE.
+ */
 static int check_answer(int r, volatile struct rk_area *area)
 {
 	return (r == 0 || r == -EBUSY) && !rk_area_is_registered(area) ? NOT_TRUE : r;
 }
 
 /*
- * Makes the system call. An early adopter's protocol asks for one more user before it, so that the adopter's last user
- * doesn't unregister the thread while we use it. Our user stays, as a libc's would. By the protocol, signals are blocked
- * meanwhile. A handler finds the count and the registration both done, or neither.
+ * Makes the system call. By an early adopter's protocol, the count of users is raised before the call. Otherwise the
+ * adopter's last user would unregister the thread while we use the registration. Our user stays in the count, as a libc's
+ * would. By the protocol, signals are blocked during these steps. So a handler finds either both the raised count and the
+ * registration, or neither.
  */
 static int register_area(const struct rk_process *p, volatile struct rk_area *area)
 {
@@ -95,9 +100,9 @@ static int register_area(const struct rk_process *p, volatile struct rk_area *ar
 }
 
 /*
- * Returns whether an early adopter's count lacks us in a thread that the adopter registered. The adopter's last user would
- * then unregister the thread. After the thread's end was seen we are no user any more. If that end can't be seen we never
- * are.
+ * Returns whether our user is missing in an early adopter's count, in a thread that the adopter registered. Without our
+ * user, the adopter's last user would unregister the thread. We add no user if the thread's end was seen already, or if
+ * this library can't see the end.
  */
 static bool owes_a_count(const struct rk_process *p)
 {
@@ -107,10 +112,7 @@ static bool owes_a_count(const struct rk_process *p)
 	       rk_exit_is_watched(state) && rk_early_users(p->offset) != NULL;
 }
 
-/*
- * Registers the calling thread, where this library does that. Returns 0 or a negative errno. Keeps the reason of a failure
- * that lasts.
- */
+/* Registers the calling thread. Returns 0 or a negative errno. Stores the reason of a failure that lasts. */
 static int attach(const struct rk_process *p, volatile struct rk_area *area)
 {
 	struct rk_thread_state *state = rk_state_in_use(p);
@@ -136,8 +138,8 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 		if (r == 0 || r == -EBUSY)
 			return 0;
 		/*
-		 * A handler undid the registration before the area was read. The bracket's end registers the thread, or the
-		 * next attempt does.
+		 * A handler undid the registration before check_answer() read the area. The end of the handler's bracket
+		 * registers the thread again, or the next attempt does.
 		 */
 		if (r == NOT_TRUE && (rk_is_bracketed(state, area) || (p->where != RK_WHERE_KTLS && rk_kernel_has_registration() == 0))) {
 			WRITE(state->registered, 1);
@@ -147,8 +149,9 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 	}
 	WRITE(state->reason, (uint8_t)reason);
 	/*
-	 * A private registration is a fact of the process: its owner expects every thread. A filter is each thread's own.
-	 * Where the kernel registers all threads to come, a private registration is a fact of this thread alone.
+	 * A private registration counts for the whole process, because its owner expects to register every thread. A
+	 * filter's refusal counts only for the thread. With KTLS the kernel registers all later threads, so there a private
+	 * registration also counts only for the thread.
 	 */
 	if (reason == RK_REASON_FOREIGN && p->where != RK_WHERE_KTLS)
 		rk_process_give_up(reason);
@@ -156,8 +159,9 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 }
 
 /*
- * Stores the reason first: a signal handler after the system call must not register the thread again. An early adopter's
- * protocol wants signals blocked from the count's fall to 0 until the thread is unregistered.
+ * Stores the reason before the system call. Otherwise a signal handler after the call would register the thread again. An
+ * early adopter's protocol requires that signals stay blocked from the time when the count becomes 0 until the thread is
+ * unregistered.
  */
 void rk_thread_detach(enum rk_reason reason)
 {
@@ -183,8 +187,9 @@ void rk_thread_detach(enum rk_reason reason)
 }
 
 /*
- * Records a foreign owner, which one copy may have seen in one thread. Where copies share blocks, the fact is passed on
- * both ways: to the process as this copy knows it, and to the other copies in this thread.
+ * Records a foreign owner. Possibly only one copy has seen the owner, in one thread. So this function stores the reason in
+ * the thread's state, which copies with a shared block read. Without KTLS, it also stores the reason in this copy's record
+ * of the process.
  */
 static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *state)
 {
@@ -194,21 +199,22 @@ static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *
 }
 
 /*
- * A filter may have each of these system calls answered by a handler of SIGSYS (SECCOMP_RET_TRAP). If such a handler comes
- * here as well, it must not make the call again. With SIGSYS blocked that would end the process. Otherwise the handler
- * would come here again and again. Handlers of other signals register the thread as if they hadn't interrupted anything.
+ * A filter may answer each of these system calls by a handler of SIGSYS (SECCOMP_RET_TRAP). If that handler calls an
+ * operation, it reaches this function again, and must not make the call again. If SIGSYS is blocked in the handler, another
+ * call would end the process. If SIGSYS isn't blocked, handlers would nest without end. So attempts are counted, and
+ * limited. Handlers of other signals register the thread as if they had interrupted nothing.
  */
 static int attach_once(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
 {
 	uint8_t lazy = READ(state->lazy), tries = lazy & RK_THREAD_TRIES;
-	int r = -rk_reason_errno(RK_REASON_VFORK); /* not kept */
+	int r = -rk_reason_errno(RK_REASON_VFORK); /* not stored in the state */
 
 	if (tries == RK_THREAD_TRIES || (tries != 0 && rk_kernel_is_blocked(SIGSYS)))
 		return r;
 	WRITE(state->lazy, (uint8_t)(lazy + RK_THREAD_TRY));
 	/*
-	 * An adopter's area has the same mark after the adopter's own attempt failed. Then the kernel also gives us the
-	 * reason.
+	 * In an early adopter's area, the mark also means that the adopter's own attempt failed. After such a failure the
+	 * kernel's answer isn't "no registration", and attach() finds the reason.
 	 */
 	if (!rk_is_maybe_bracketed(p, area) || rk_kernel_has_registration() != 0)
 		r = attach(p, area);
@@ -217,8 +223,8 @@ static int attach_once(const struct rk_process *p, struct rk_thread_state *state
 }
 
 /*
- * The order of the slow path: first whether the thread is registered, then whether a reason is known, and only then the
- * kernel.
+ * The slow path checks in this order: whether the thread is registered, whether a reason is known, and only then what the
+ * kernel answers.
  */
 static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *state)
 {
@@ -244,8 +250,8 @@ static int prepare_in_order(const struct rk_process *p, struct rk_thread_state *
 }
 
 /*
- * Prepares the thread, and records the outcome for rk_process_query(). An open bracket says nothing of the process. A
- * thread that hasn't asked librseq yet says nothing either.
+ * Prepares the thread, and records the outcome for rk_process_query(). Two refusals aren't recorded, because they say
+ * nothing about the process: an open bracket, and a thread that hasn't asked librseq for its registration yet.
  */
 static int prepare_and_note(void)
 {
@@ -309,11 +315,11 @@ int rk_process_init(void)
 }
 
 /*
- * This constructor is here because an archive's member is linked only for what it defines, and code that registers a thread
- * needs the constructor, too.
+ * This constructor is in this file, because a linker takes a file from an archive only for a symbol that the program needs.
+ * Code that registers a thread needs this file, and so it gets the constructor, too.
  *
- * It registers the initial thread at process start, before any code can have kept a copy of the published words. A
- * component with a private area that comes later sees at its first attempt that it can't have rseq.
+ * The constructor registers the initial thread at process start, before any code can have kept a copy of the published
+ * words. A component with a private area that comes later learns at its first attempt that it can't have rseq.
  */
 __attribute__((__constructor__(RK_FIRST_OF_ALL))) static void register_initial_thread(void)
 {

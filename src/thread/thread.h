@@ -6,12 +6,15 @@
 #include "area.h"
 #include "os/kernel.h"
 
-/* Undoes what this library registered in the calling thread, for good: it keeps `reason`. Async-signal-safe. */
+/*
+ * Undoes this library's registration of the calling thread for good. Stores `reason`, unless the thread has a reason
+ * already. Async-signal-safe.
+ */
 void rk_thread_detach(enum rk_reason reason);
 
 /*
- * Registers the calling thread. Where KTLS is used it calls the kernel's own command, so that the kernel keeps the thread
- * id too.
+ * Registers the calling thread. If KTLS is used, this function gives the kernel's own command. Then the kernel also
+ * maintains the thread id.
  */
 static inline int rk_register_at(const struct rk_process *p, volatile struct rk_area *area, uint32_t length)
 {
@@ -32,7 +35,10 @@ static inline bool rk_is_bracketed(const struct rk_thread_state *state, volatile
 	return READ(state->vfork) > 0 || (int32_t)area->cpu_id == RK_CPU_ID_BRACKET;
 }
 
-/* The mark in an early adopter's area has a second meaning: the adopter's own attempt failed. */
+/*
+ * Returns whether an early adopter's area has the mark. There the mark has a second meaning: the adopter's own attempt to
+ * register failed.
+ */
 static inline bool rk_is_maybe_bracketed(const struct rk_process *p, volatile struct rk_area *area)
 {
 	return rk_kind_of(p)->counted && (int32_t)area->cpu_id == RK_CPU_ID_REGISTRATION_FAILED;

@@ -3,23 +3,24 @@
  * vfork.c - the bracket around a vfork whose child computes: unregister, vfork, register.
  *
  * The child runs on the parent's TLS but has no registration of its own. So the bracket undoes the parent's registration
- * and closes the area: it stores a negative mark into cpu_id. Each component that might register the thread reads cpu_id.
- * The state's depth says the same to copies that share the state. While the thread is registered, only the kernel may store
- * to cpu_id. So the mark is stored by an exchange that expects a negative value. If a handler registers the thread in
- * between, the exchange fails.
+ * and closes the area: it stores a negative mark into cpu_id. Each component that might register the thread reads cpu_id
+ * first. Copies that share the state also find the bracket by the state's depth. While the thread is registered, only the
+ * kernel is allowed to store to cpu_id. So the mark is stored by an exchange that expects a negative value. If a handler
+ * registers the thread just before, the exchange fails.
  *
- * A signal handler may bracket a vfork of its own between any two instructions here. The invariant: after a begin, while
- * the depth is above 0, the thread is unregistered and its area closed, unless a stranger broke the bracket. `restore` says
- * what the outermost end has to undo.
+ * A signal handler may bracket a vfork of its own between any two instructions here. The invariant: between a begin and the
+ * outermost end, the thread is unregistered and its area is closed, unless a stranger broke the bracket. The state's
+ * `restore` says what the outermost end has to restore.
  *
- * The mark is -3: neither "not registered yet" nor "failed". In an early adopter's area it is -2, "failed". For example,
- * tcmalloc reads cpu_id too: at -2 it takes its slow path and registers nothing. A stranger that knows no mark can still
- * break the bracket. Then the mark is gone at the end. The end has the kernel register the thread in any case, because a
- * child's registration dies with the child. The child leaves a CPU number in the area of a parent that isn't registered.
- * The end then returns -ECANCELED.
+ * The mark is -3, which means neither "not registered yet" nor "failed". In an early adopter's area the mark is -2,
+ * "failed". For example, tcmalloc reads cpu_id too: if it finds -2, it takes its slow path and registers nothing.
  *
- * The model in model/thread.pml has the mark and a stranger. It found that an end has to read `restore` once more, for what
- * a handler repaired.
+ * A stranger that doesn't know the mark can still break the bracket, by registering the thread or a child. The mark is then
+ * gone at the end. A child's registration ends with the child, but leaves a CPU number in the area of its unregistered
+ * parent. So the end makes the kernel register the thread again in any case, and returns -ECANCELED.
+ *
+ * The model in model/thread.pml has the mark and a stranger. The model showed that an end has to read `restore` a second
+ * time, because a handler's bracket may have added bits.
  */
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>
@@ -35,9 +36,9 @@
 
 /* Bits of the state's `restore`. */
 #define RESTORE_REGISTRATION 1 /* the thread was registered, with the process's length or the original one */
-#define RESTORE_MARK 2         /* the mark is ours to remove */
+#define RESTORE_MARK 2         /* the bracket stored the mark, and its end removes it */
 #define RESTORE_FULL_LENGTH 4  /* the thread was registered, with the kernel's feature size */
-#define RESTORE_SLICE 8        /* the slice extension was on, and ends with the registration */
+#define RESTORE_SLICE 8        /* the slice extension was on; unregistering switches it off */
 
 /* How often a begin tries, if other components register the thread again and again in signal handlers. */
 #define ATTEMPTS_MAX 64
@@ -47,7 +48,7 @@ static bool exchange_mark(volatile struct rk_area *area, int32_t from, int32_t t
 	return rk_word_replace((volatile uint32_t *)(uintptr_t)&area->cpu_id, (uint32_t)from, (uint32_t)to);
 }
 
-/* Undoes the calling thread's registration, whatever its length. Returns the bits to restore it by, or 0 if that failed. */
+/* Undoes the calling thread's registration, whatever its length. Returns the bits for `restore`, or 0 on failure. */
 static uint8_t unregister(const struct rk_process *p, volatile struct rk_area *area)
 {
 	uint32_t length = p->length != 0 ? p->length : RK_AREA_LENGTH_ORIGINAL;
@@ -62,15 +63,15 @@ static uint8_t unregister(const struct rk_process *p, volatile struct rk_area *a
 
 /*
  * Closes an area that names a CPU although the thread isn't registered: a child of a broken bracket left that number.
- * Signals are blocked, because a stranger's handler could register the thread, on the same CPU, between the look and the
- * store.
+ * Blocks signals between the check and the store. Otherwise a stranger's handler could register the thread on the same CPU
+ * in between, and the exchange would succeed.
  */
 static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t mark)
 {
 	unsigned char before[RK_SIGSET_SIZE];
 	bool done;
 
-	/* In a vfork child the area is the parent's. If the parent is registered, a store to its area kills the parent. */
+	/* In a vfork child the area is the parent's. If the parent is registered, a store to this area kills the parent. */
 	if (rk_kernel_is_vfork_child() != 0 || rk_kernel_has_registration() != 0 || rk_kernel_block_signals(before) < 0)
 		return false;
 	done = rk_kernel_has_registration() == 0 && exchange_mark(area, cpu, mark);
@@ -78,13 +79,13 @@ static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t m
 	return done;
 }
 
-/* Adds bits in one step, because a handler's bracket may add bits as well. */
+/* Adds bits to `restore` by one atomic instruction, because a handler's bracket may add bits as well. */
 static void owe(struct rk_thread_state *state, uint8_t restore)
 {
 	(void)__atomic_fetch_or(&state->restore, restore, __ATOMIC_RELAXED);
 }
 
-/* Leaves the thread unregistered and its area closed. Returns 0, -ENOTSUP or -EBUSY. */
+/* Undoes the thread's registration and closes its area. Returns 0, -ENOTSUP or -EBUSY. */
 static int close_area(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
 {
 	int32_t mark = rk_kind_of(p)->mark;
@@ -95,7 +96,7 @@ static int close_area(const struct rk_process *p, struct rk_thread_state *state,
 		bool closed;
 
 		if (cpu == mark)
-			return 0; /* closed by a handler, or in a bracket that another copy opened */
+			return 0; /* a handler closed the area, or another copy opened a bracket */
 		if (cpu >= 0)
 			restore = unregister(p, area);
 		owe(state, restore);
@@ -106,7 +107,7 @@ static int close_area(const struct rk_process *p, struct rk_thread_state *state,
 			owe(state, RESTORE_MARK);
 			return 0;
 		}
-		/* No handler changed it meanwhile: the thread is registered, and the registration can't be undone. */
+		/* No handler changed cpu_id meanwhile. So the thread is registered, and the registration can't be undone. */
 		if (cpu >= 0 && (int32_t)area->cpu_id >= 0 &&
 		    (rk_kernel_has_registration() != 0 || rk_kernel_is_vfork_child() != 0))
 			return -ENOTSUP;
@@ -124,24 +125,28 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 	int32_t cpu = (int32_t)area->cpu_id;
 
 	/*
-	 * EBUSY says that the thread is registered. To its own command (KTLS) the kernel also answers EBUSY in a vfork
-	 * child, whose parent gets the registration back. So there the kernel has to confirm that the area is registered.
+	 * EBUSY means that the thread is registered already. With KTLS, the kernel also answers EBUSY in a vfork child,
+	 * which isn't registered: only its parent gets the registration back. So with KTLS this function asks whether the
+	 * area is registered.
 	 */
 	if (r == 0 || (r == -EBUSY && (p->where != RK_WHERE_KTLS || rk_kernel_registered_at(area, length)))) {
 		if (owed & RESTORE_SLICE)
 			(void)rk_kernel_slice_on();
 		return 0;
 	}
-	/* The thread isn't registered here, so neither the mark nor a CPU number is true any more. */
+	/*
+	 * The thread isn't registered in this area, and the bracket ends. So neither the mark nor a CPU number is right any
+	 * more.
+	 */
 	if (cpu == rk_kind_of(p)->mark || cpu >= 0)
 		(void)exchange_mark(area, cpu, RK_CPU_ID_UNINITIALIZED);
 	return r;
 }
 
 /*
- * Ends the outermost bracket. If the mark is gone, some component registered the thread meanwhile. That may have happened
- * in the child, whose registration is gone. The CPU number here is then the child's leftover. So the thread is registered
- * in any case.
+ * Ends the outermost bracket. If the mark is gone, another component registered the thread during the bracket. If it did so
+ * in the child, that registration has ended with the child, and the CPU number in the area is the child's leftover. So if
+ * the mark is gone, this function registers the thread in any case.
  */
 static int open_area(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
 {
@@ -159,8 +164,9 @@ static int open_area(const struct rk_process *p, volatile struct rk_area *area, 
 }
 
 /*
- * Returns whether the caller, which has just opened a bracket, is certainly no vfork child. A child has no registration
- * that can be undone, except with KTLS, where the kernel registers every thread by itself.
+ * Returns whether the caller has just opened its outermost bracket, and is certainly no vfork child. The bracket undid a
+ * registration, which a vfork child doesn't have. With KTLS this shows nothing, because there the kernel registers every
+ * thread by itself.
  */
 static bool is_in_person(const struct rk_process *p, const struct rk_thread_state *state)
 {
@@ -178,7 +184,7 @@ int rk_vfork_begin(void)
 
 	if (READ(state->vfork) == UINT8_MAX)
 		return -EOVERFLOW;
-	/* Raises the depth first: from here on a signal handler's operation registers nothing. */
+	/* Raises the depth first. From here on, an operation in a signal handler doesn't register the thread. */
 	WRITE(state->vfork, (uint8_t)(READ(state->vfork) + 1));
 	r = close_area(p, state, area);
 	if (r == 0) {
@@ -204,7 +210,10 @@ int rk_vfork_end(void)
 
 	if (READ(state->vfork) == 0)
 		return -EINVAL;
-	/* A child that was killed inside a bracket of its own, or of a handler's, left that bracket open. */
+	/*
+	 * If a child was killed inside a bracket of its own or of a handler, the depth is too high. rk_bracket_ends()
+	 * returns the right depth.
+	 */
 	depth = rk_bracket_ends(READ(state->vfork));
 	if (depth != 0)
 		WRITE(state->vfork, depth);
@@ -215,15 +224,15 @@ int rk_vfork_end(void)
 		return broken ? -ECANCELED : 0;
 	}
 	/*
-	 * From here on this call alone has to undo what `restore` said. A handler's bracket finds nothing to undo, and
-	 * neither does a bracket in a vfork child that a handler made. The depth follows, before the system call: a
-	 * handler's bracket after that must find itself the outermost one.
+	 * From here on, only this call restores what `restore` said. A handler's bracket finds no bits, and neither does a
+	 * bracket in a handler's vfork child. The depth is set to 0 before the system call: a handler's bracket after the
+	 * call must be the outermost one.
 	 */
 	WRITE(state->restore, 0);
 	WRITE(state->vfork, 0);
 	/*
-	 * A stranger may have registered the thread in a handler's nested bracket. That handler closed the area again, and
-	 * added bits.
+	 * A stranger may have registered the thread in a handler's nested bracket. The end of that bracket closed the area
+	 * again, and added bits to `restore`.
 	 */
 	owed |= READ(state->restore);
 	WRITE(state->restore, 0);
@@ -249,13 +258,13 @@ int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 	*pid = -1;
 	if (child == NULL)
 		return -EINVAL;
-	/* Blocks signals first, so that no handler's operation, of any component, runs between the begin and the child. */
+	/* Blocks signals first, so that no component's signal handler runs between rk_vfork_begin() and the child. */
 	r = rk_kernel_block_signals(before);
 	if (r < 0)
 		return r;
 	/*
-	 * Turns cancellation off. The child would act on a request to end this thread: it would unwind the stack and run
-	 * destructors.
+	 * Turns cancellation off. Otherwise the child would act on a request to cancel this thread: it would unwind the
+	 * stack and run destructors.
 	 */
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
 	r = rk_vfork_begin();
@@ -265,7 +274,10 @@ int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 		if (made == 0)
 			_exit(child(arg, before));
 		failed = errno;
-		/* Sets the depth as rk_vfork_end() does. This also works with more brackets than the table has rows. */
+		/*
+		 * A killed child may have left the depth too high. rk_vfork_end() repairs this only if the level has a row
+		 * in the table.
+		 */
 		WRITE(state->vfork, depth);
 		ended = rk_vfork_end();
 		*pid = made;

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ktls.c - threads that the kernel registers: the part of the decision that asks the kernel and gives it commands. The
- * functions of the public header are in ktls_query.c.
+ * public header's other functions are in ktls_query.c.
  *
- * The commands are those of the series in kernel/. A kernel without the series answers EINVAL to flags that it doesn't
- * know.
+ * The commands are those of the patch series in kernel/. A kernel without the series doesn't know their flags, and answers
+ * EINVAL.
  *
- * The kernel reports the size of its blob, and where the area is in the blob. So KTLS needs room in static TLS, 256 bytes,
- * which copies in plugins can't afford. The room is in ktls_room.c, for the preloaded object and librseqkit-ktls.a. All its
- * bytes are 0xff at first. So wherever the kernel puts the area, a thread that isn't registered reads cpu_id -1.
+ * The kernel keeps a blob of data in each thread's TLS. It reports the size of the blob, and where the area is in the blob.
+ * So KTLS needs 256 bytes of room in static TLS, which is too much for copies in plugins. ktls_room.c has the room, for the
+ * preloaded object and librseqkit-ktls.a. All bytes of the room are 0xff at first. So wherever the kernel puts the area, a
+ * thread that isn't registered reads cpu_id -1.
  *
- * This is the automatic kind of KTLS, because the libc knows nothing of it. It isn't used on musl, where detached threads
- * unmap their memory while they run.
+ * This library uses the automatic kind of KTLS (RK_RSEQ_KTLS_AUTO), because the libc doesn't take part. KTLS isn't used on
+ * musl, where a detached thread unmaps its memory while it still runs.
  *
- * This library still registers some threads: those in which the kernel couldn't do it, and those after a bracket. For them
- * it uses the kernel's command, so that the kernel keeps the thread id there too (rk_register_at()). The answer EBUSY
- * doesn't mean that the thread is registered: a thread that was cloned without a thread pointer always gets EBUSY. Only the
- * area's cpu_id counts.
+ * This library still registers some threads itself: threads that the kernel couldn't register, and threads after a bracket.
+ * It uses the kernel's command for that, so that the kernel also maintains the thread id in these threads
+ * (rk_register_at()). The answer EBUSY doesn't mean that the thread is registered, because a thread that was cloned without
+ * a thread pointer always gets EBUSY. Only the area's cpu_id shows whether the thread is registered.
  *
- * On the rendezvous page the area looks like any other. An older copy, and a user of embed.h, don't know the page's `blob`.
- * They work in the same area, and call its owner `self`.
+ * On the rendezvous page, the area looks like any other area. Older copies and users of embed.h don't know the page's field
+ * `blob`. They use the same area, and report its owner as `self`.
  */
 #define _GNU_SOURCE
 #include <rseqkit/ktls.h>
@@ -46,9 +47,9 @@ static int (*kernel_cpu)(long offset);
 /*
  * Asks the kernel for the layout of its blob.
  *
- * Returns 0; -ENXIO if the kernel has no KTLS, or none for this kind of program; or a filter's answer. A filter's answer
- * becomes -ENODATA if it has another meaning here, or if it is success and nothing was filled. A filter can let a call
- * succeed that isn't made, but no blob is empty.
+ * Returns 0; -ENXIO if the kernel has no KTLS, or none for this kind of program; or the errno that a filter answered. Two
+ * answers of a filter become -ENODATA: an errno with another meaning here (ENXIO, E2BIG), and a success that filled
+ * nothing. A filter can report success for a call that isn't made. Such a success leaves the size 0, which no blob has.
  */
 int rk_ktls_ask_kernel(struct rk_ktls_layout *layout)
 {
@@ -64,8 +65,8 @@ int rk_ktls_ask_kernel(struct rk_ktls_layout *layout)
 }
 
 /*
- * Returns whether the area fits into the blob, and the blob into the room. The area is never at the beginning of the blob,
- * because on the page a distance of 0 says that there is no KTLS.
+ * Returns whether the area fits into the blob, and the blob into the room. An area at the beginning of the blob is refused,
+ * because on the page a distance of 0 means that there is no KTLS.
  */
 static bool fits_layout(const struct rk_ktls_layout *layout, uint32_t length, uint32_t size, uint32_t alignment)
 {
@@ -76,15 +77,16 @@ static bool fits_layout(const struct rk_ktls_layout *layout, uint32_t length, ui
 #ifdef __GLIBC__
 #define LIBC_CAN true
 /*
- * Gives the kernel its commands. The sequence is idempotent: a handler between two of these calls may give the same
- * commands, and sets the same offset. At the end, the place where the calling thread is registered shows whether this
- * offset is in use.
+ * Gives the kernel the commands. The sequence is idempotent: if a handler gives the same commands between two of these
+ * calls, it sets the same offset. At the end, this function checks where the calling thread is registered. If the thread is
+ * registered at `area`, the offset is in use.
  *
- * The offset can't be taken back once there is another thread or a vfork child. From then on the kernel registers every
- * thread that is created. Suppose the libc was told to leave its area alone, but finds its thread registered there by us.
- * Then the libc would register each new thread there too, fail because the kernel had registered it, and end the process.
- * So this function tries the last command first. Only -ENXIO says that no offset is set. A filter that refuses the command
- * answers something else.
+ * Once there is another thread or a vfork child, the offset can't be taken back. From then on the kernel registers every
+ * thread that is created. So the offset must not be set if a filter refuses the last command, which registers the calling
+ * thread. Otherwise this library would use the libc's spare area for the calling thread. glibc would then register each new
+ * thread in the spare area, too. That would fail, because the kernel has registered the new thread, and glibc would end the
+ * process. So this function tries the last command first. The answer -ENXIO shows that no offset is set. A filter that
+ * refuses the command answers with another errno.
  */
 static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, uint32_t length)
 {
@@ -169,10 +171,10 @@ int rk_ktls_query_kernel(struct rk_ktls_layout *layout, size_t size)
 }
 
 /*
- * Returns whether rseq is refused to the process, as far as this thread shows. The thread has no rseq of ours if the system
- * call is missing or refused, or if it is registered at an unknown place. Filters and private registrations are each
- * thread's own, and other threads may still have rseq. So a refusal counts only while there is one thread: as a rule, later
- * threads have its filters. A missing system call always counts.
+ * Returns whether rseq is refused to the whole process, judged by the calling thread. The thread can't have rseq if the
+ * system call is missing or refused, or if the thread is registered in an area that isn't ours. Other threads may still
+ * have rseq, because filters and private registrations belong to single threads. So a refusal counts only while the process
+ * has one thread: as a rule, later threads inherit its filters. A missing system call always counts.
  */
 static bool is_refused(const struct rk_process *p)
 {
@@ -182,7 +184,7 @@ static bool is_refused(const struct rk_process *p)
 	if (rk_area_is_registered(area))
 		return false;
 	registered = rk_kernel_has_registration();
-	/* Meanwhile a handler may have registered the thread, by a copy that was there before. */
+	/* A handler may have registered the thread meanwhile, through another copy that made its decision earlier. */
 	if (registered == 0 || rk_area_is_registered(area))
 		return false;
 	return registered == -ENOSYS || &__libc_single_threaded == NULL || __libc_single_threaded;
@@ -205,7 +207,7 @@ void rk_ktls_find_accessors(void)
 	__atomic_store_n((void **)&kernel_cpu, cpu, __ATOMIC_RELAXED);
 }
 
-/* The accessor returns all ones in a thread that was never registered, and 0 in a thread that is registered no more. */
+/* The accessor returns all ones in a thread that was never registered, and 0 in a thread whose registration was undone. */
 int rk_ktls_tid_told(ptrdiff_t offset)
 {
 	uint32_t (*read_tid)(long) = __atomic_load_n(&kernel_tid, __ATOMIC_RELAXED);

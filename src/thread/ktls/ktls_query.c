@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ktls_query.c - the functions of rseqkit/ktls.h, whether the kernel registers threads or not. */
+/* ktls_query.c - the queries of rseqkit/ktls.h. They also work if the kernel registers no threads. */
 #define _GNU_SOURCE
 #include <rseqkit/ktls.h>
 
@@ -34,7 +34,7 @@ int rk_ktls_query(struct rk_ktls_layout *layout, size_t size)
 	if (rk_ktls_provider() == RK_KTLS_NONE)
 		return -ENXIO;
 	full.size = p->blob_size != 0 ? p->blob_size : p->blob + (p->length != 0 ? p->length : RK_AREA_LENGTH_ORIGINAL);
-	/* The kernel demands the alignment that it announces only of registrations longer than the original length. */
+	/* The kernel demands the announced alignment only for registrations longer than the original length. */
 	full.alignment = p->blob_alignment != 0		       ? p->blob_alignment :
 			 p->length > RK_AREA_LENGTH_ORIGINAL ? p->alignment :
 							       RK_AREA_LENGTH_ORIGINAL;

@@ -2,9 +2,9 @@
 /*
  * ktls_room.c - room in static TLS for the data that the kernel maintains for a thread.
  *
- * It is an object of its own, because in every copy of the library it would cost each thread that much memory. It is in
- * librseqkit-preload.so, and in librseqkit-ktls.a for programs that ask for it. It is never in a module that may be loaded
- * late, because there is little room in static TLS then.
+ * The room is in a file of its own, because in every copy of the library it would cost each thread that much memory. The
+ * file is in librseqkit-preload.so, and in librseqkit-ktls.a for programs that want KTLS. Never put it in a module that may
+ * be loaded late, because static TLS has little free room then.
  */
 #include "os/answer.h"
 #include "ktls.h"
@@ -31,7 +31,7 @@ static __thread struct room here __attribute__((__tls_model__("initial-exec"))) 
 	.state.version = RK_THREAD_STATE_VERSION,
 };
 
-/* Exported for all copies: they all call the first definition in look-up order. */
+/* Exported, so that all copies call the same definition: the first one in look-up order. */
 __attribute__((__visibility__("default"))) void rk_ktls_room(struct rk_ktls_room *room, size_t size)
 {
 	const struct rk_ktls_room full = {
