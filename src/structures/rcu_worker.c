@@ -67,7 +67,7 @@ static int create_thread(struct rk_rcu *rcu, pthread_t *thread)
 }
 
 /* Enters CHANGES from `from`. Returns false if the worker is in another state. */
-static bool change(struct rk_rcu_worker *worker, int from)
+static bool begin_change(struct rk_rcu_worker *worker, int from)
 {
 	uint64_t word = __atomic_load_n(&worker->state, __ATOMIC_RELAXED);
 
@@ -81,7 +81,7 @@ int rk_rcu_worker_start(struct rk_rcu *rcu)
 	struct rk_rcu_worker *worker = worker_of(rcu);
 	int r;
 
-	if (!change(worker, RK_RCU_WORKER_NONE))
+	if (!begin_change(worker, RK_RCU_WORKER_NONE))
 		return -EALREADY;
 	worker->stop = 0;
 	r = create_thread(rcu, &worker->thread);
@@ -96,7 +96,7 @@ int rk_rcu_worker_stop(struct rk_rcu *rcu)
 
 	if (rk_rcu_worker_state(rcu) == RK_RCU_WORKER_RUNS && pthread_equal(worker->thread, pthread_self()))
 		return -EDEADLK;
-	if (!change(worker, RK_RCU_WORKER_RUNS))
+	if (!begin_change(worker, RK_RCU_WORKER_RUNS))
 		return -EALREADY;
 	__atomic_store_n(&worker->stop, 1, __ATOMIC_SEQ_CST);
 	rk_futex_wake(&worker->stop, 1);
