@@ -2,10 +2,10 @@
 /*
  * percpu.c - pools of per-CPU items over ranges of address space (percpu_range.c; the picture is in rseqkit/percpu.h).
  *
- * The invariant: there is no lock. Data that threads share changes by one atomic instruction at a time, and every state in
- * between is valid. So a thread may end at any instruction of this file. A child may be forked at any instruction, also by a
- * signal handler, and also by a fork that runs no handlers. Then only the item or range that was about to be created or freed is
- * lost. No thread ever waits.
+ * There is no lock. The invariant: data that threads share changes by one atomic instruction at a time, and every state in
+ * between is valid. So a thread can end at any instruction of this file. A child can be forked at any instruction, also by a
+ * signal handler, and also by a fork that runs no handlers. In all these cases only the item or range that was about to be
+ * created or freed is lost. No thread ever waits.
  *
  *   taken   used         the item
  *     0      0           may be handed out
@@ -22,9 +22,9 @@
  * Why no lock:
  *   a lock that fork handlers hold        _Fork(), clone() and forks in vfork children run no handlers; a fork in a signal
  *                                         handler would have to know whether the interrupted code has the lock
- *   the same, and signals blocked         two system calls for each item, and _Fork() still copies a taken lock
- *   a lock that names its owner's process the data that the lock guards may be half done in the child
- *   a robust mutex                        the kernel releases it when its owner ends; a child has no owner that ends
+ *   the same, with signals blocked        two system calls for each item, and _Fork() still copies a taken lock
+ *   a lock that names its owner's process the data that the lock guards can be half done in the child
+ *   a robust mutex                        the kernel releases it when its owner ends; in a child there is no owner that could end
  */
 #define _GNU_SOURCE
 #include <rseqkit/percpu.h>
@@ -118,7 +118,7 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 		return r;
 	if (lay_out_pool(&layout, &options) != NULL)
 		return -EINVAL;
-	/* A caller may use operations on an item even before this library's constructor has run. Operations need the decision. */
+	/* A caller can use operations on an item even before this library's constructor has run. Operations need the decision. */
 	(void)rk_process_get();
 	pool = rk_description_new(pool_size(&layout));
 	if (pool == NULL)
@@ -131,7 +131,10 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 			pool->made_by = RK_SYSCALL(SYS_getpid);
 		rk_debug_pool_enter(pool);
 	}
-	/* This is immediate as long as there is one thread. Without it, the first fence would have to register, and wait. */
+	/*
+	 * This call returns at once as long as there is one thread. Without it, the first fence would have to register the
+	 * process, and wait for that.
+	 */
 	if (pool->flags & RK_PERCPU_CLOSABLE)
 		(void)rk_fence_prepare();
 	*out = pool;
@@ -276,7 +279,7 @@ static bool take_anywhere(struct rk_percpu *pool, struct place *place)
 		while (rk_range_entry(pool, place->range_number) != NULL)
 			place->range_number++;
 		__atomic_store_n(&pool->hint, place->range_number, __ATOMIC_RELAXED);
-		/* Another thread may have taken items only to trim them, and may give them back soon. */
+		/* Possibly another thread has taken items only to trim them, and soon gives these items back. */
 		if (!extend(pool, place->range_number) &&
 		    (tries == TRIES_MAX || __atomic_load_n(&pool->vacant, __ATOMIC_RELAXED) == 0))
 			return false;

@@ -10,8 +10,8 @@
 #define GUARD_SIZE 16
 
 /*
- * Both return whether the bit was set before. A thread that sets the bit sees what was done to the item before the bit was
- * cleared.
+ * rk_set_bit() and rk_clear_bit() return whether the bit was set before. A thread that sets a bit sees all that was done to the
+ * item before the bit was cleared.
  */
 static inline bool rk_set_bit(unsigned long *set, size_t number)
 {
@@ -44,7 +44,7 @@ static inline char *rk_item_at(const struct rk_percpu *pool, const struct place 
 	return place->range->slot0 + place->number * pool->spacing;
 }
 
-/* Finds the place of `item`. Returns false if it isn't an item of the pool. */
+/* Finds the place of `item`. Returns false if `item` isn't an item of the pool. */
 bool rk_item_find(const struct rk_percpu *pool, const void *item, struct place *place);
 
 /* The debug mode (percpu_debug.c): poison of freed items, guards of items in use, and the list of pools. */
@@ -56,8 +56,8 @@ void rk_debug_pool_enter(struct rk_percpu *pool);
 void rk_debug_pool_leave(const struct rk_percpu *pool);
 
 /*
- * Three callers: the last one that allocated the item, the last one that freed it, and one that didn't get it because its poison
- * was damaged.
+ * Debug mode keeps three callers for each item: the last one that allocated the item, the last one that freed it, and one that
+ * didn't get it. In the third case the item's poison was damaged.
  */
 #define CALLERS 3
 static inline const void **rk_item_callers(const struct rk_percpu *pool, const struct place *place)
@@ -65,7 +65,7 @@ static inline const void **rk_item_callers(const struct rk_percpu *pool, const s
 	return (const void **)(void *)(place->range->sets + 3 * rk_words_per_set(pool)) + CALLERS * place->number;
 }
 
-/* As rk_percpu_alloc() and rk_percpu_free(). `caller` is an address in the code that called the public function. */
+/* Like rk_percpu_alloc() and rk_percpu_free(). `caller` is an address in the code that called the public function. */
 int rk_percpu_alloc_for(struct rk_percpu *pool, void **item, const void *caller);
 int rk_percpu_free_for(struct rk_percpu *pool, void *item, const void *caller);
 

@@ -13,9 +13,9 @@
 #include "os/kernel.h"
 
 /*
- * This file checks memory that must not be used, and that another thread may get meanwhile. So AddressSanitizer and valgrind must
- * not be told that the memory may be used. Instead, this code reads and writes it unwatched, byte by byte. These tools watch
- * memcpy() and similar functions in all callers.
+ * This file checks memory that must not be used, and that another thread can get meanwhile. So AddressSanitizer and valgrind
+ * must not be told that the memory may be used. Instead, this file reads and writes such memory unwatched, byte by byte. It
+ * doesn't call memcpy() or similar functions, because these tools watch those functions in all callers.
  */
 
 /* Returns the offset of the first byte that isn't `with`, or `size` if there is none. */
@@ -94,7 +94,10 @@ bool rk_item_is_guarded(const struct rk_percpu *pool, const struct place *place)
 	return !find_other(pool, place, pool->slot_size, pool->guard_size, GUARD, &ignored);
 }
 
-/* The pools in debug mode. In these, check_one() finds the owner of an item that is used with another pool. */
+/*
+ * The pools in debug mode. If the program uses an item with a wrong pool, check_one() searches these pools for the item's
+ * owner.
+ */
 #define POOLS_MAX 128
 static struct rk_percpu *pools[POOLS_MAX];
 
@@ -138,7 +141,8 @@ static void tell_callers(const struct rk_percpu *pool, const struct place *place
 /*
  * Is the poison of a freed item damaged? This function takes the item while it checks the poison, so no other thread gets the
  * item meanwhile. If the item is taken already, it is in transit, or was lost in transit at a fork. Then the function returns
- * false. But if an allocation has found the poison damaged, the item stays taken, and is checked again.
+ * false. An exception is an item that stays taken because an allocation has found its poison damaged: the function checks this
+ * poison again.
  */
 static bool is_spoiled(const struct rk_percpu *pool, const struct place *place, struct rk_percpu_fault *fault)
 {

@@ -10,13 +10,13 @@
  * that is written is copied. If there are no memory files, or already too many mappings, items get their contents when they are
  * handed out.
  *
- * The index of a CPU that wasn't known to be possible has no memory. It leads to inaccessible addresses, and not to another
- * range.
+ * The index of a CPU that wasn't known to be possible has no memory. The slots of such an index are at inaccessible addresses,
+ * and not in another range.
  *
- * Huge pages are disabled, because one would span the strides of several CPUs. After the highest index a range reserves addresses
- * up to the highest CPU number that any kernel has, 2 GiB in all. So a process that is moved to a larger machine faults at these
- * addresses instead of accessing another item. If address space is limited, a range reserves addresses only for the CPU numbers
- * of this kernel.
+ * Huge pages are disabled, because a huge page would span the strides of several CPUs. After the highest index a range reserves
+ * addresses up to the highest CPU number that any kernel has, 2 GiB in all. So a process that is moved to a larger machine
+ * faults at these addresses instead of accessing another item. If address space is limited, a range reserves addresses only for
+ * the CPU numbers of this kernel.
  */
 #define _GNU_SOURCE
 #include "percpu.h"
@@ -27,7 +27,7 @@
 #include "os/kernel.h"
 #include "percpu_tell.h"
 
-/* A process may have about 65,000 mappings. The initial contents of all pools together use at most TEMPLATES_MAX of these. */
+/* A process can have about 65,000 mappings. The initial contents of all pools together use at most TEMPLATES_MAX of these. */
 #define TEMPLATES_MAX 4096
 
 static int templates; /* mappings of initial contents, in all pools */
@@ -62,8 +62,9 @@ static char *stride_of(const struct range *range, int index)
 }
 
 /*
- * Returns the number of indexes for which to reserve addresses: that of any kernel or, if address space is limited, that of this
- * kernel. If pointers have 32 bits, returns 0: then only indexes with memory have addresses.
+ * Returns the number of indexes for which to reserve addresses: the highest number that any kernel has or, if address space is
+ * limited, the number of this kernel. If pointers have 32 bits, returns 0. In that case only indexes with memory have
+ * addresses.
  */
 static int indexes_to_reserve(void)
 {
@@ -220,7 +221,7 @@ void rk_unmap(void *mapping, size_t size)
 {
 	int saved = errno;
 
-	/* In the middle of a mapping, munmap() needs one more mapping, and may fail. Then at least the pages are given back. */
+	/* In the middle of a mapping, munmap() needs one more mapping, and can fail. Then at least the pages are given back. */
 	if (munmap(mapping, size) != 0)
 		(void)madvise(mapping, size, MADV_DONTNEED);
 	errno = saved;

@@ -9,7 +9,10 @@
 #define SHARED_INDEXES 2 /* overflow and reserve, below CPU 0 */
 #define BITS (8 * sizeof(unsigned long))
 
-/* A range is one mapping, which begins with this. Its sets and the strides follow. It is published when it is complete. */
+/*
+ * A range is one mapping, which begins with this struct. The range's sets and strides follow. A range is published when it is
+ * complete.
+ */
 struct range {
 	char *slot0;        /* slot of index 0 */
 	size_t mapped;      /* bytes of the mapping */
@@ -31,8 +34,8 @@ struct rk_range_entry {
 struct rk_percpu {
 	size_t item_size; /* as requested */
 	size_t slot_size; /* bytes in use */
-	size_t bank_offset; /* of a closable item's slot: offset of the first bank */
-	size_t bank_size; /* and distance to the second bank */
+	size_t bank_offset; /* offset of the first bank in the slot of a closable item */
+	size_t bank_size; /* bytes from the first bank to the second bank */
 	size_t guard_size; /* after the slot, in debug mode */
 	size_t spacing;   /* from item to item: slot_size + guard_size, rounded up to the alignment */
 	size_t per_range;
@@ -40,8 +43,8 @@ struct rk_percpu {
 	unsigned flags;
 	bool has_initial;
 	bool is_large;    /* slots hold pointers */
-	long made_by;     /* the process that created it; in debug mode, if children get empty items */
-	size_t vacant;                         /* never below the number of items in all ranges that aren't taken */
+	long made_by;     /* the process that created the pool; set in debug mode, if children get empty items */
+	size_t vacant;                         /* never below the number of items, in all ranges, that aren't taken */
 	size_t hint;                           /* the range to look at first */
 	uint64_t aborts, overflows;            /* counted by the structures that are in the pool */
 	struct rk_range_entry *blocks[BLOCKS]; /* block k has FIRST_BLOCK << k entries */
@@ -55,7 +58,7 @@ struct rk_percpu {
 void *rk_map_lazily(size_t size);
 void rk_unmap(void *mapping, size_t size);
 
-/* Goes through the indexes of a range that have memory. */
+/* Goes through those indexes of a range that have memory. */
 #define FOR_EACH_INDEX(range, i) for (int i = -SHARED_INDEXES; i <= (range)->highest; i++)
 
 /* Returns the number of words in each of a range's sets. */
@@ -85,7 +88,7 @@ static inline unsigned long *rk_set_written(const struct rk_percpu *pool, struct
  */
 void *rk_description_new(size_t size);
 
-/* Returns the bytes of a range before its strides. Set the pool's other sizes before. */
+/* Returns the bytes of a range before its strides. Set the pool's other sizes before you call this. */
 size_t rk_range_head(const struct rk_percpu *pool);
 
 /* Creates a range for the pool's items. Returns NULL if there is no memory. */
@@ -108,12 +111,12 @@ void rk_large_free(const struct rk_percpu *pool, const struct range *range, void
 
 /* The table of a pool's ranges. Ranges have numbers from 0 on, and stay until the pool is destroyed. */
 
-/* Returns the entry, or NULL if there is no range of that number. */
+/* Returns the entry of the range with this number, or NULL if there is no such range. */
 struct rk_range_entry *rk_range_entry(const struct rk_percpu *pool, size_t number);
 
 void rk_ranges_free(struct rk_percpu *pool);
 
-/* Makes `range` the pool's range of that number. Returns 0; -EEXIST if there is another; or -ENOMEM. */
+/* Makes `range` the pool's range with this number. Returns 0; -EEXIST if another range has this number; or -ENOMEM. */
 int rk_range_publish(struct rk_percpu *pool, size_t number, struct range *range);
 
 static inline struct range *rk_range_of(const struct rk_percpu *pool, const struct rk_range_entry *entry)

@@ -9,7 +9,10 @@
 #include "os/answer.h"
 #include "os/kernel.h"
 
-/* Bits in an entry of the page map: the page is in memory or swapped out; it is a file's. */
+/*
+ * Bits in an entry of the page map. PRESENT_OR_SWAPPED: the page is in memory or swapped out. OF_FILE: the page belongs to a
+ * file.
+ */
 #define PRESENT_OR_SWAPPED ((uint64_t)3 << 62)
 #define OF_FILE ((uint64_t)1 << 61)
 

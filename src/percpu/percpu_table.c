@@ -51,8 +51,8 @@ int rk_range_publish(struct rk_percpu *pool, size_t number, struct range *range)
 	}
 	entries += number - first_of_block(block);
 	/*
-	 * The items are counted before the range is visible. Otherwise other threads would take items that aren't counted yet. If
-	 * another range has that number already, the counts are too high for a moment.
+	 * The items are counted before the range is visible. Otherwise other threads would take items that aren't counted yet.
+	 * If another range already has this number, the counts are too high for a moment.
 	 */
 	__atomic_fetch_add(&entries->vacant, pool->per_range, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&pool->vacant, pool->per_range, __ATOMIC_RELAXED);

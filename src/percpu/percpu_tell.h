@@ -77,9 +77,9 @@ static inline void rk_tell_unusable(const volatile void *from, size_t size)
 }
 
 /*
- * For code that checks memory which must not be used. Between rk_quietly(true) and rk_quietly(false), valgrind reports nothing
- * about the calling thread. AddressSanitizer doesn't watch functions that are marked RK_UNWATCHED. Such a function must not call
- * others.
+ * rk_quietly() and RK_UNWATCHED are for code that checks memory which must not be used. Between rk_quietly(true) and
+ * rk_quietly(false), valgrind reports nothing about the calling thread. AddressSanitizer doesn't watch functions that are
+ * marked RK_UNWATCHED. Such a function must not call other functions.
  */
 static inline void rk_quietly(bool begin)
 {

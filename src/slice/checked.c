@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * checked.c - regions in which a system call is a mistake. Syscall user dispatch finds such calls: before each system call the
- * kernel reads `selector`. If it is DISPATCH_BLOCK, the kernel sends SIGSYS instead of executing the call.
+ * kernel reads `selector`. If `selector` is DISPATCH_BLOCK, the kernel sends SIGSYS instead of executing the call.
  *
  * Inside a region signals are blocked, because a handler returns by a system call. The data of a region is in one of SLOTS slots,
  * because the library's TLS has no more room (detail/agreement.h). A slot has the thread pointer of its thread. If no slot is
@@ -24,7 +24,8 @@
 #define DISPATCH_BLOCK 1
 
 /*
- * The result of a begin. The lowest bit: was time requested? The bits above: the slot's number plus 1, or 0 if there is no slot.
+ * The result of rk_slice_begin_checked(). The lowest bit: was time requested? The bits above: the slot's number plus 1, or 0 if
+ * there is no slot.
  */
 #define REQUESTED 1
 #define SLOT_SHIFT 1
@@ -62,7 +63,10 @@ static void release_region(struct region *region)
 	__atomic_store_n(&region->thread, NULL, __ATOMIC_RELEASE);
 }
 
-/* A child of fork lacks the other threads. Its new threads may get the memory of these, and so the same thread pointers. */
+/*
+ * A child of fork lacks the other threads. New threads of the child possibly get the memory of these other threads, and so the
+ * same thread pointers.
+ */
 static void release_all(void)
 {
 	for (int i = 0; i < SLOTS; i++)
@@ -85,7 +89,7 @@ static void block_signals(void *before)
 	(void)rk_kernel_set_signals(blocked, before);
 }
 
-/* Signals are blocked first, so no handler takes a region in between. */
+/* Blocks signals first, so no handler takes a region in between. */
 static struct region *start_checking(void)
 {
 	unsigned char before[RK_SIGSET_SIZE];
@@ -114,7 +118,7 @@ static void stop_checking(struct region *region)
 	(void)rk_kernel_set_signals(before, NULL);
 }
 
-/* All that makes system calls comes first, then the request for time, and last the store of DISPATCH_BLOCK. */
+/* First this function does all that takes system calls. Then it requests time. At the end it stores DISPATCH_BLOCK. */
 int rk_slice_begin_checked(void)
 {
 	struct region *region;

@@ -36,7 +36,7 @@ int rk_condition_wait(struct rk_condition *condition, struct rk_mutex *mutex)
 {
 	int r;
 
-	/* rk_futex_wait() sleeps for some decades at most, so this may time out. */
+	/* rk_futex_wait() sleeps for some decades at most, so this wait can time out. */
 	r = rk_condition_wait_for(condition, mutex, INT64_MAX);
 	return r == -ETIMEDOUT ? 0 : r;
 }

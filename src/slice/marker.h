@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * marker.h - finds out whether a thread was preempted. rk_marker_set() stores in the area's `rseq_cs` the descriptor of a section
- * that the thread isn't inside of. The kernel clears `rseq_cs` when it preempts the thread, or interrupts it with a signal. It
- * does so in each mode in which areas are registered (source: the kernel's Documentation/userspace-api/rseq.rst, requirements of
- * the optimised mode). With rseq_debug=1 it also does so at each interrupt.
+ * marker.h - finds out whether a thread was preempted. rk_marker_set() stores in the area's `rseq_cs` the descriptor of a
+ * section that the thread isn't inside of. The kernel clears `rseq_cs` when it preempts the thread, or interrupts it with a
+ * signal. The kernel does so in each mode in which areas are registered (source: the kernel's
+ * Documentation/userspace-api/rseq.rst, requirements of the optimised mode). With rseq_debug=1 the kernel also clears `rseq_cs`
+ * at each interrupt.
  */
 #ifndef RK_SRC_MARKER_H
 #define RK_SRC_MARKER_H
@@ -17,7 +18,7 @@ enum rk_marked {
 	RK_MARKED_UNKNOWN   /* a section ran in between */
 };
 
-/* Returns a descriptor that the kernel accepts: that of a section which has just run. Returns 0 if there is no rseq. */
+/* Returns a descriptor that the kernel accepts: the descriptor of a section that has just run. Returns 0 if there is no rseq. */
 static inline uint64_t rk_marker_find(struct rk_counter *counter)
 {
 	const volatile struct rk_area *area = rk_thread_area();

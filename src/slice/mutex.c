@@ -2,10 +2,10 @@
 /*
  * mutex.c - mutexes. A mutex is a word with one of three values: free, held, or held with sleepers.
  *
- * A thread requests time before each attempt to take the word. If it requested time after that, it might be preempted in between,
- * and all waiters would have to wait. If the attempt fails, the thread takes the request back, because a thread that only waits
- * has no use for more time. An unlock ends the request before it wakes a thread. The wake-up is a system call, at which the
- * kernel would switch threads anyway.
+ * A thread requests time before each attempt to take the word. If the thread requested time only after it has taken the word,
+ * it might be preempted before the request. Then all waiters would have to wait. If the attempt fails, the thread takes the
+ * request back, because a thread that only waits has no use for more time. An unlock ends the request before it wakes a thread.
+ * The wake-up is a system call, at which the kernel would switch threads anyway.
  */
 #define _GNU_SOURCE
 #include <rseqkit/mutex.h>
@@ -50,7 +50,7 @@ static void taken_with(struct rk_mutex *mutex, int requested)
 		__atomic_store_n(&mutex->holder, mutex_holder(), __ATOMIC_RELAXED);
 }
 
-/* One attempt. After a sleep the thread stores SLEPT_FOR, because other threads may be sleeping, too. */
+/* Makes one attempt. After a sleep the thread stores SLEPT_FOR, because other threads are possibly sleeping, too. */
 static bool take_mutex(struct rk_mutex *mutex, bool slept)
 {
 	int requested = rk_slice_hold();
@@ -124,8 +124,8 @@ static __attribute__((__noinline__)) int lock_with_request(struct rk_mutex *mute
 }
 
 /*
- * An atomic instruction waits until the stores before it have reached the cache. So the common path has few stores. It also calls
- * no function, because registers would have to be saved for a call.
+ * An atomic instruction waits until the stores before it have reached the cache. So the common path has few stores. The common
+ * path also calls no function, because registers would have to be saved for a call.
  */
 int rk_mutex_lock_for(struct rk_mutex *mutex, int64_t nanoseconds)
 {

@@ -3,10 +3,10 @@
  * slice.c - the slice extension of the calling thread: enabling it, giving up granted time, and the reason when it is off.
  *
  * While the thread is registered, the area's flags say whether the kernel offers the extension, and whether it is on. A byte of
- * the thread's state keeps the result of prctl(2), so each thread calls prctl(2) once. If the extension is off although prctl(2)
- * succeeded, other code switched it off. The byte also counts the mutexes that the thread holds. They may be unlocked in any
- * order, and the last unlock ends the region. Signal handlers change the byte, too, and restore all of it except the kept result.
- * If the kept result gets lost, the thread calls prctl(2) again.
+ * the thread's state keeps the result of prctl(2), so each thread calls prctl(2) once. If the extension is off although
+ * prctl(2) succeeded, other code switched it off. The byte also counts the mutexes that the thread holds. The thread is allowed
+ * to unlock these mutexes in any order, and the last unlock ends the mutexes' region. Signal handlers change the byte, too, and
+ * restore all of it except the kept result. If the kept result gets lost, the thread calls prctl(2) again.
  *
  * Regions aren't counted. An inner region finds that the area's slice word isn't 0, makes no request, and ends nothing. So a
  * longjmp() leaves no wrong count, and copies of the library need no common state. If the thread has lost its request, an inner
@@ -30,9 +30,9 @@ enum {
 	ASKED = 1,      /* the prctl succeeded, or the extension was on already */
 	REFUSED = 2,    /* by a filter */
 	REFUSED_IT = 3, /* by the kernel, whatever the flags say */
-	ANSWERS = 3,    /* mask of the above */
+	ANSWERS = 3,    /* mask of the values above */
 	OWED = 4,       /* the mutexes' region made the request */
-	MUTEX = 8       /* one of the thread's mutexes; up to 31 */
+	MUTEX = 8       /* added for each mutex that the thread holds; at most 31 times */
 };
 
 static int answer_of(struct rk_thread_state *state)
@@ -45,7 +45,10 @@ static void keep_answer(struct rk_thread_state *state, int answer)
 	WRITE(state->slice, (uint8_t)((READ(state->slice) & ~ANSWERS) | answer));
 }
 
-/* Keeps the result of prctl(2), and returns an errno of user space. The kernel may answer ENOTSUPP, which isn't such an errno. */
+/*
+ * Keeps the result of prctl(2), and returns an errno of user space. The kernel can return ENOTSUPP, which isn't an errno of
+ * user space.
+ */
 static int kept(struct rk_thread_state *state, int result)
 {
 	bool refused = result == -EPERM || result == -EACCES || result == -ENOSYS;
@@ -54,7 +57,10 @@ static int kept(struct rk_thread_state *state, int result)
 	return result == 0 ? 0 : refused ? -EPERM : -ENOTSUP;
 }
 
-/* The slice word is the last one of the original area. The kernel uses it only in areas that are registered with more bytes. */
+/*
+ * The slice word is the last word of the original area. The kernel uses this word only in areas that are registered with more
+ * bytes.
+ */
 static bool offers(const struct rk_process *p, const volatile struct rk_area *area)
 {
 	return p->valid >= RK_AREA_LENGTH_ORIGINAL && (area->flags & RK_AREA_SLICE_AVAILABLE) != 0;
@@ -79,7 +85,7 @@ int rk_slice_enable(void)
 		keep_answer(state, ASKED);
 		return 0;
 	}
-	/* In a vfork child the flags are the parent's, and the kernel would refuse. */
+	/* In a vfork child the flags are the parent's, and the kernel would refuse the request. */
 	return rk_kernel_is_vfork_child() == 1 ? -EAGAIN : kept(state, rk_kernel_slice_on());
 }
 
@@ -100,8 +106,8 @@ void rki_slice_end_slow(void)
 
 /*
  * Is the region's request lost? It is lost when the thread waits, for example for another mutex, or when the granted time ends.
- * If it is lost, call rki_slice_end_slow() before the next request: this removes the kernel's mark, as at a region's end.
- * Otherwise the kernel would treat the next request as an error (doc/slices.md).
+ * If the request is lost, call rki_slice_end_slow() before the next request. This call removes the kernel's mark, as at a
+ * region's end. Otherwise the kernel would treat the next request as an error (doc/slices.md).
  */
 static bool is_lost(struct rk_thread_state *state)
 {
@@ -112,8 +118,8 @@ static bool is_lost(struct rk_thread_state *state)
 }
 
 /*
- * A mutex beyond the highest count isn't counted. The region of the counted mutexes covers it, until the last of these is
- * unlocked.
+ * A mutex beyond the highest count isn't counted. The region of the counted mutexes covers this mutex, until the last counted
+ * mutex is unlocked.
  */
 int rk_slice_hold(void)
 {

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 /*
- * All mutexes that the calling thread holds share a region. It begins when the thread locks the first of them, and ends when it
- * has unlocked all of them, in any order. rk_slice_hold() returns the argument for rk_slice_let_go().
+ * All mutexes that the calling thread holds share a region. The region begins when the thread locks the first mutex, and ends
+ * when the thread has unlocked all mutexes, in any order. rk_slice_hold() returns the argument for rk_slice_let_go().
  */
 int rk_slice_hold(void);
 void rk_slice_let_go(int held);
@@ -33,7 +33,10 @@ static inline bool rk_slice_is_possible(void)
 	return rk_slice_is_offered() || (int32_t)cpu < 0;
 }
 
-/* Does the calling thread have granted time that it hasn't given back? This is slice_ctrl's second byte, in either byte order. */
+/*
+ * Does the calling thread have granted time that it hasn't given back? The answer is slice_ctrl's second byte, in either byte
+ * order.
+ */
 static inline bool rk_slice_is_granted(const volatile struct rk_area *area)
 {
 	return ((const volatile unsigned char *)area)[28 + 1] != 0;

@@ -13,12 +13,13 @@
  *     least the one that was read.
  *
  * An object in transit belongs to one thread. The thread first takes the object out of one place, and then puts it into another.
- * A child that is forked in between lacks this object, and has no object twice. Inside a vfork bracket, where the thread may be
+ * A child that is forked in between lacks this object, and has no object twice. Inside a vfork bracket, where the thread can be
  * killed in between, no object is in transit: objects move directly between the caller and the depot (cache_hand.c).
  *
  * The state of an array is one word. Its low bits are the array's length, and the bits above count all objects that were ever
- * moved. So a section has one commit, which also counts the hits. If a CPU's state hasn't changed, the CPU is idle. To copy a
- * batch, a thread reads the state first. The section commits only if the state is still the same.
+ * moved. So a section has one commit, which also counts the hits. If a CPU's state hasn't changed since rk_cache_reclaim_idle()
+ * last looked, the CPU counts as idle. To copy a batch, a thread reads the state first. The section commits only if the state
+ * is still the same.
  */
 #include "cache.h"
 
@@ -283,7 +284,7 @@ size_t rk_cache_get_batch(struct rk_cache *cache, void **objects, size_t wanted)
 			now = rk_cache_from_depot(cache, objects + got, wanted - got);
 			count(&shared_of(cache)->count.depot_gets, now);
 		}
-		/* The constructor may have put more objects into the cache. The next round takes these. */
+		/* The constructor can put more objects into the cache. The next round takes these objects. */
 		if (now == 0 && (objects[got] = construct(cache)) != NULL)
 			now = 1;
 		if (now == 0)

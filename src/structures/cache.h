@@ -10,7 +10,7 @@
 
 #define SECOND_STATE INTPTR_MIN /* the first state of the second bank */
 
-/* A CPU's slot begins with this; its two banks follow. */
+/* A CPU's slot begins with this struct. The slot's two banks follow. */
 struct arrays {
 	struct rk_bank_slot slot;
 	intptr_t seen; /* the state when rk_cache_reclaim_idle() last looked */
@@ -89,8 +89,8 @@ void rk_cache_destruct(const struct rk_cache *cache, void *const *objects, size_
 struct rk_array *rk_cache_array(const struct rk_cache *cache, int cpu);
 
 /*
- * Puts objects into the depot, and destructs those for which there is no room. `granted` says whether the objects have grants. If
- * they have none, this function requests grants for them.
+ * Puts objects into the depot, and destructs the objects for which there is no room. `granted` says whether the objects have
+ * grants. If the objects have no grants, this function requests grants for them.
  */
 void rk_cache_to_depot(struct rk_cache *cache, void *const *objects, size_t n, bool granted);
 

@@ -109,7 +109,7 @@ int rk_cache_create(struct rk_cache **cache, const struct rk_cache_options *give
 	return 0;
 }
 
-/* Returns the pool of a cache, and stores the cache's place in *place. Returns NULL if the pointer isn't that of a cache. */
+/* Returns the pool of a cache, and stores the cache's place in *place. Returns NULL if `cache` doesn't point to a cache. */
 static struct rk_percpu *pool_of_cache(const struct rk_cache *cache, struct place *place)
 {
 	for (int i = 0; i < POOLS; i++) {
@@ -121,7 +121,10 @@ static struct rk_percpu *pool_of_cache(const struct rk_cache *cache, struct plac
 	return NULL;
 }
 
-/* Destructs the objects in all arrays, and returns how many. Meanwhile a destructor may get objects, which fills arrays again. */
+/*
+ * Destructs the objects in all arrays, and returns how many. Meanwhile a destructor can get objects from the cache, which fills
+ * arrays again.
+ */
 static size_t destruct_all(struct rk_cache *cache, int highest)
 {
 	void *batch[RK_CACHE_BATCH_MAX];

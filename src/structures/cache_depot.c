@@ -4,7 +4,7 @@
  *
  * The invariant: a magazine is in one of the two stacks, or was never used, or is held by one thread. Only the holder accesses
  * the magazine's objects. The link in a magazine stays readable as long as the depot exists. So a thread that is about to pop a
- * magazine may read the link even after another thread has popped this magazine.
+ * magazine can safely read the link, even after another thread has popped this magazine.
  */
 #include "cache_stack.h"
 
@@ -13,7 +13,10 @@
 #include "percpu/percpu_range.h"
 #include "thread/bracket.h"
 
-/* Not all magazines get full. So there are more magazines than the limit fills: SPARE more, and one more for every PART. */
+/*
+ * Not all magazines get full. So a depot has more magazines than its limit fills: one more for every PART of these, and SPARE
+ * more.
+ */
 #define SPARE 64
 #define PART 16
 
@@ -151,7 +154,10 @@ size_t rk_depot_take(struct depot *depot, void **objects, size_t count)
 	return count;
 }
 
-/* Pops the top magazine with objects if it seems to have room. Filling half-full magazines first keeps their number low. */
+/*
+ * Pops the top magazine of the stack `full`, if this magazine seems to have room. rk_depot_put() fills such magazines first, so
+ * that few of them exist.
+ */
 static struct magazine *begun_magazine(struct depot *depot)
 {
 	uint64_t number = __atomic_load_n(&depot->full, __ATOMIC_ACQUIRE) & NUMBER_MASK;

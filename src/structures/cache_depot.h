@@ -2,15 +2,16 @@
 /*
  * cache_depot.h - the depot, which all arrays of a cache share: objects in magazines, and the limits for the whole cache.
  *
- * An array's capacity was granted: rk_depot_grant(). The objects in the depot were granted, too. Outside of vfork brackets no
- * function of the depot waits, so threads, signal handlers and children may call all of them. Inside a bracket, functions wait at
- * most 10 ms for the claim of the hand (cache_hand.c).
+ * An array's capacity was granted by rk_depot_grant(). The objects in the depot were granted, too. Outside of vfork brackets no
+ * function of the depot waits, so threads, signal handlers and children are allowed to call all functions of the depot. Inside
+ * a bracket, these functions wait at most 10 ms for the claim of the hand (cache_hand.c).
  *
- * Because of these grants the limit is exact at each moment, and a put into an array that has room doesn't check the limit. An
- * array begins with capacity 0 and grows by a batch when it is full. Only a reclaim returns an array's capacity to the limit.
+ * Because capacities and objects are granted, the limit is exact at each moment, and a put into an array that has room doesn't
+ * check the limit. An array begins with capacity 0 and grows by a batch when it is full. Only a reclaim returns an array's
+ * capacity to the limit.
  *
  * Inside a vfork bracket a put checks the limit, but its objects are subtracted from the limit only after the bracket has
- * ended. Until then other threads may use the same room, and the cache may exceed its limit by that much.
+ * ended. Until then other threads can use the same room. So the cache can exceed its limit by the number of these objects.
  */
 #ifndef RK_SRC_CACHE_DEPOT_H
 #define RK_SRC_CACHE_DEPOT_H
@@ -25,8 +26,8 @@ struct depot_hand {
 	uint64_t intent; /* the value that a change is about to store in a word, or DONE, or 0 */
 	uint32_t step;
 	uint32_t magazine;       /* number of the magazine in hand; 0: none */
-	uint32_t base;           /* objects in that magazine that the counts in struct depot include */
-	int64_t owed, owed_next; /* objects that these counts don't include, in magazines that went back to a stack */
+	uint32_t base;           /* objects of the magazine in hand, those included in struct depot's counts */
+	int64_t owed, owed_next; /* objects missing in struct depot's counts, though back on a stack */
 };
 
 struct depot {
@@ -54,14 +55,18 @@ uint64_t rk_depot_grant(struct depot *depot, uint64_t wanted);
 /* Gives grants back to the limit and the budget. */
 void rk_depot_return(struct depot *depot, uint64_t granted);
 
-/* Both move up to RK_CACHE_BATCH_MAX granted objects and return how many: 0 when the depot is empty (take) or full (put). */
+/*
+ * rk_depot_take() and rk_depot_put() move up to RK_CACHE_BATCH_MAX granted objects, and return how many. rk_depot_take()
+ * returns 0 if the depot is empty, rk_depot_put() if it is full.
+ */
 size_t rk_depot_take(struct depot *depot, void **objects, size_t count);
 size_t rk_depot_put(struct depot *depot, void *const *objects, size_t count);
 
 /*
- * Inside a vfork bracket the two functions above call the following ones. The child may be killed at each instruction. Even then,
- * each object belongs to the caller or to the depot. Grants move with their objects: inside a bracket rk_depot_grant() only
- * returns for how many objects there is room (rk_hand_room()), and takes nothing from the limit.
+ * Inside a vfork bracket, rk_depot_take(), rk_depot_put() and rk_depot_grant() call the following functions. The vfork child
+ * can be killed at any instruction. Even then, each object belongs to the caller or to the depot. Grants move with their
+ * objects: inside a bracket rk_depot_grant() only returns for how many objects there is room (rk_hand_room()), and takes
+ * nothing from the limit.
  */
 size_t rk_hand_take(struct depot *depot, void **objects, size_t count);
 size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count);
@@ -70,7 +75,7 @@ uint64_t rk_hand_room(const struct depot *depot, uint64_t wanted);
 /* Returns how many objects the depot has, including those in hand. */
 int64_t rk_depot_objects(const struct depot *depot);
 
-/* Is a magazine in hand, is a count out of date, or is a step unfinished? */
+/* Is a magazine in hand, is a count of the depot out of date, or is a step unfinished? */
 static inline bool rk_hand_is_used(const struct depot *depot)
 {
 	return __atomic_load_n(&depot->hand.magazine, __ATOMIC_RELAXED) != 0 ||
@@ -78,7 +83,10 @@ static inline bool rk_hand_is_used(const struct depot *depot)
 	       __atomic_load_n(&depot->hand.step, __ATOMIC_RELAXED) != 0;
 }
 
-/* Outside of brackets: pushes the magazine in hand to its stack, and updates the counts. Returns true if it changed anything. */
+/*
+ * Call this only outside of brackets. Pushes the magazine in hand to its stack, and updates the depot's counts. Returns true if
+ * it changed anything.
+ */
 bool rk_hand_settle(struct depot *depot);
 
 #endif /* RK_SRC_CACHE_DEPOT_H */

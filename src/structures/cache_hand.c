@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_hand.c - operations on a depot inside a vfork bracket, where the child may be killed at each instruction.
+ * cache_hand.c - operations on a depot inside a vfork bracket, where the child can be killed at each instruction.
  *
  * One magazine is in hand: it stays out of the stacks from one operation to the next. A store of the magazine's count moves
- * objects: before this store they belong to the giver, and after the store to the taker. During an operation the thread holds the
- * hand's claim, which is free when the bracket has ended (claim.h). The thread changes none of the depot's counts: after a kill,
- * another thread couldn't find out whether the change was made. Instead, `base` is the part of the magazine's count that the
- * depot's counts include. The correct counts follow from `base` and the magazine's present count. A thread outside of brackets
- * updates the depot's counts (rk_hand_settle()).
+ * objects: before this store the objects belong to the giver, and after the store to the taker. During an operation the thread
+ * holds the hand's claim, which is free when the bracket has ended (claim.h). The thread changes none of the depot's counts:
+ * after a kill, another thread couldn't find out whether the change was made. Instead, `base` is the part of the magazine's
+ * count that the depot's counts include. The correct counts follow from `base` and the magazine's present count. A thread
+ * outside of brackets updates the depot's counts (rk_hand_settle()).
  *
  * One change of a word (cache_stack.h) moves a magazine into the hand or out of it. After a kill, another thread couldn't find
- * out whether this change was made. So the thread first stores the word's new value in `intent`. A word never has the same value
- * twice, and this value has BY_HAND set. If the word has the value in `intent`, the change was made. Before another thread
- * changes such a word, that thread replaces the intent by DONE. The invariant: if the change was made, the word equals the
- * intent, or the intent is DONE.
+ * out whether this change was made. So the thread first stores the word's new value in `intent`. A word never has the same
+ * value twice, and the value in `intent` has BY_HAND set. If the word has the value in `intent`, the change was made. Before
+ * another thread changes a word with BY_HAND, that thread stores DONE in `intent`. The invariant: if the change was made, the
+ * word equals `intent`, or `intent` is DONE.
  */
 #include "cache_stack.h"
 
@@ -41,7 +41,8 @@ static void put_down_intent(struct depot_hand *hand, uint64_t intent)
 }
 
 /*
- * Needs the claim. Changes a word from `old` to a value that names magazine `number`. Returns false if another thread changed it.
+ * The caller holds the claim. Changes a word from `old` to a value that names magazine `number`. Returns false if another
+ * thread has changed the word.
  */
 static bool change(struct depot *depot, uint64_t *word, uint64_t old, uint64_t number)
 {
@@ -79,7 +80,7 @@ static void taken(struct depot *depot, bool made)
 	put_down(&hand->step, STILL);
 }
 
-/* Needs the claim, and no magazine in hand. Takes the magazine that a stack names, or the next fresh one. */
+/* The caller holds the claim, and no magazine is in hand. Takes a stack's top magazine, or the next fresh magazine. */
 static bool take_magazine(struct depot *depot, uint64_t *word)
 {
 	struct depot_hand *hand = &depot->hand;
@@ -101,8 +102,8 @@ static bool take_magazine(struct depot *depot, uint64_t *word)
 }
 
 /*
- * Returns how many objects in hand the depot's counts don't include. If the caller holds the claim, the result is exact.
- * Otherwise other threads may change the three words that this function loads.
+ * Returns the number of objects in hand that the depot's counts don't include. If the caller holds the claim, the result is
+ * exact. Otherwise other threads can change the three words that this function loads meanwhile.
  */
 static int64_t more_than_known(const struct depot *depot)
 {
@@ -148,7 +149,10 @@ static void give_magazine(struct depot *depot)
 	give_on(depot);
 }
 
-/* Needs the claim. Completes or undoes the step of a thread that was killed, or that this process was forked without. */
+/*
+ * The caller holds the claim. Completes or undoes a step of an earlier holder, which was killed, or is missing in this forked
+ * process.
+ */
 static void recover(struct depot *depot)
 {
 	struct depot_hand *hand = &depot->hand;
@@ -228,7 +232,7 @@ size_t rk_hand_put(struct depot *depot, void *const *objects, size_t count)
 	return count;
 }
 
-/* rk_depot_objects() and rk_hand_room() don't take the claim, so another thread may change the hand meanwhile. */
+/* rk_depot_objects() and rk_hand_room() don't take the claim, so another thread can change the hand meanwhile. */
 int64_t rk_depot_objects(const struct depot *depot)
 {
 	return __atomic_load_n(&depot->objects, __ATOMIC_RELAXED) + unknown_now(depot);
@@ -261,7 +265,7 @@ bool rk_hand_settle(struct depot *depot)
 	m = in_hand(depot);
 	unknown = unknown_now(depot);
 	any = m != NULL || unknown != 0;
-	/* Another thread may fork in the middle of this, as in any trip to the depot. Then the child lacks this magazine. */
+	/* If another thread forks between these stores, the child lacks this magazine. Any trip to the depot has this effect. */
 	put_down(&hand->magazine, 0);
 	__atomic_store_n(&hand->owed, 0, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&depot->objects, unknown, __ATOMIC_RELAXED);

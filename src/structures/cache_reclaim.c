@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cache_reclaim.c - takes objects from a cache's CPUs and its depot, and reports on the cache. The invariants are in cache.c. */
+/* cache_reclaim.c - takes objects from a cache's arrays and depot, and reports on the cache. The invariants are in cache.c. */
 #include "cache.h"
 
 #include <errno.h>
@@ -37,8 +37,8 @@ static void empty(struct rk_cache *cache, struct rk_array *array)
 }
 
 /*
- * Needs the claim of the CPU's slot. Returns 1 if an earlier call had taken this bank and not emptied it. Then the other bank is
- * in use, and has to be emptied, too.
+ * The caller holds the claim of the CPU's slot. Takes the bank in use, and empties it. Returns 1 if an earlier call had taken a
+ * bank and not emptied it. Then this call has emptied only that bank, and the bank in use has to be emptied, too.
  */
 static int empty_bank(struct rk_cache *cache, int cpu)
 {
@@ -63,7 +63,7 @@ static bool has_nothing(const struct rk_cache *cache, int cpu)
 	return word == 0 || (word & RK_BANK_OPEN && !rk_bank_is_out(slot) && capacity_of(rk_cache_array(cache, cpu)) == 0);
 }
 
-/* Needs the claim of the CPU's slot. */
+/* The caller holds the claim of the CPU's slot. */
 static int reclaim_claimed(struct rk_cache *cache, int cpu, bool if_idle)
 {
 	struct arrays *arrays = arrays_of(cache, cpu);
@@ -90,7 +90,7 @@ static int reclaim(struct rk_cache *cache, int cpu, bool if_idle)
 	if (has_nothing(cache, cpu))
 		return 0;
 	if (rk_bracket_is_open())
-		return -EBUSY; /* objects would be in transit in a thread that may be killed */
+		return -EBUSY; /* objects would be in transit in a thread that can be killed */
 	do {
 		r = rk_bank_begin_try(cache, cpu);
 		if (r < 0)

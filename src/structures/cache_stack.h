@@ -6,8 +6,8 @@
  * changes. This count prevents ABA: a pop fails if other threads changed the stack meanwhile, even if the same magazine is on top
  * again. A third word has the same form: its low bits are the number of magazines that were ever used.
  *
- * BY_HAND in a word says that the last change of the word was made inside a vfork bracket. Before a thread changes such a word,
- * it calls acknowledge(): see cache_hand.c.
+ * BY_HAND in a word says that the last change of the word was made inside a vfork bracket. Before a thread changes a word with
+ * BY_HAND, the thread calls acknowledge(): see cache_hand.c.
  */
 #ifndef RK_SRC_CACHE_STACK_H
 #define RK_SRC_CACHE_STACK_H
@@ -17,7 +17,7 @@
 #define NUMBER_MASK (((uint64_t)1 << 24) - 1)
 #define BY_HAND ((uint64_t)1 << 24)
 #define CHANGE ((uint64_t)1 << 25)
-/* The kind of a word. Each word of a depot has another kind, so two words are never equal. */
+/* The kind of a word. Each of a depot's three words has a kind of its own, so two of these words are never equal. */
 #define KIND_FULL ((uint64_t)0)
 #define KIND_EMPTY ((uint64_t)1 << 62)
 #define KIND_FRESH ((uint64_t)2 << 62)
@@ -47,8 +47,8 @@ static inline uint64_t changed(uint64_t word, uint64_t number)
 }
 
 /*
- * Call this before you change a word whose value is `word`. If a thread inside a bracket stored this value, the thread may have
- * been killed before it stored DONE.
+ * Call this before you change a word whose value is `word`. If a thread inside a bracket stored this value, the thread was
+ * possibly killed before it stored DONE.
  */
 static inline void acknowledge(struct depot *depot, uint64_t word)
 {
@@ -61,7 +61,10 @@ static inline void set_count(struct magazine *m, uint32_t count)
 	__atomic_store_n(&m->count, count, __ATOMIC_RELAXED);
 }
 
-/* For a thread that is about to pop this magazine, which a stack named. Another thread may have popped the magazine already. */
+/*
+ * For a thread that is about to pop this magazine, which a stack named. Possibly another thread has popped the magazine
+ * already.
+ */
 static inline uint32_t next_of(const struct magazine *m)
 {
 	return __atomic_load_n(&m->next, __ATOMIC_RELAXED);

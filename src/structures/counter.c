@@ -2,12 +2,12 @@
 /*
  * counter.c - slow paths of counters: memory, the overflow slot, sums.
  *
- * All counters are items of one pool of the process. Slot -1 is the overflow slot. Slot -2 holds the baseline, which is
- * subtracted from sums. These two slots are accessed by atomic instructions. Sections write to the CPUs' slots; this file reads
- * the CPUs' slots by aligned loads.
+ * All counters that this copy of the library creates are items of one pool. Slot -1 is the overflow slot. Slot -2 holds the
+ * baseline, which is subtracted from sums. These two slots are accessed by atomic instructions. Sections write to the CPUs'
+ * slots; this file reads the CPUs' slots by aligned loads.
  *
  * An add repeats an aborted section at most RK_ABORTS_MAX times, and then adds to the overflow slot. A reset stores the sum as
- * the baseline. So only a CPU's own sections write to its slot, and no fence is needed.
+ * the baseline. So only the sections on a CPU write to this CPU's slot, and no fence is needed.
  */
 #include <rseqkit/counter.h>
 #include <rseqkit/percpu.h>
@@ -58,7 +58,7 @@ int rk_counter_destroy(struct rk_counter *counter)
 void rki_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome)
 {
 #if INTPTR_MAX == INT64_MAX
-	struct rk_percpu *from = __atomic_load_n(&pool, __ATOMIC_RELAXED); /* NULL: the counter is another copy's */
+	struct rk_percpu *from = __atomic_load_n(&pool, __ATOMIC_RELAXED); /* NULL: the counter belongs to another copy */
 	int aborts = 0;
 
 	for (; outcome == RK_ABORTED && aborts < RK_ABORTS_MAX; aborts++)
@@ -77,7 +77,10 @@ static int64_t total(const struct rk_counter *counter)
 {
 	uint64_t sum = (uint64_t)__atomic_load_n(slot(counter, RK_INDEX_OVERFLOW), __ATOMIC_RELAXED);
 
-	/* Includes the gaps between CPU numbers: the list of CPUs may be wrong, and adds that went to a gap must be counted. */
+	/*
+	 * The loop includes the gaps between CPU numbers: the list of CPUs can be wrong, and adds that went to a gap must be
+	 * counted.
+	 */
 	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
 		sum += (uint64_t)__atomic_load_n(slot(counter, cpu), __ATOMIC_RELAXED);
 	return (int64_t)sum;
@@ -99,7 +102,7 @@ int64_t rk_counter_reset(struct rk_counter *counter)
 
 	/*
 	 * If another reset stores the baseline first, the adds until then are in the result of that reset. So this reset sums
-	 * again. Each failure here is the success of another reset.
+	 * again. Each failure of the compare-and-swap means that another reset has succeeded.
 	 */
 	do
 		sum = total(counter);

@@ -2,29 +2,31 @@
 /*
  * counter_group.c - slow paths of groups of counters: memory, overflow adds, consistent reads.
  *
- * A group has two planes, that is, two sets of words. Words are added to and never cleared. `plane` holds the address of the
- * plane that adds go to. An add belongs to the phase in which it loaded `plane`. A turn stores the other plane's address in
- * `plane`; this ends a phase. Turn c ends phase c. The reader that makes the turn reads all adds of the phases up to c:
+ * A group has two planes, that is, two sets of words. Threads add to these words, and never clear them. `plane` holds the
+ * address of the plane that adds go to. An add belongs to the phase in which it loaded `plane`. A turn stores the other plane's
+ * address in `plane`. This store ends a phase. Turn c ends phase c. The reader that makes the turn reads all adds of the phases
+ * up to c:
  *
  *	turns = odd | read the plane that is at rest | plane = that one | fence all | turns = even | read the other one
  *	                     phases c - 1, c - 3, ...         ^ phase c + 1 begins                     phases c, c - 2, ...
  *
  * Why this is a consistent cut. Let add A happen before add B. Then A's load of `plane` happened before B's load of `plane`. If
  * two loads of one word are ordered, the later load never sees an older value. So A's phase isn't later than B's. So if B is in
- * the phases up to c, A is in them, too. (If each CPU had a `plane` of its own, this wouldn't hold: see below.) It remains to
- * show that the reader finds A in the planes. After the fence, a section that was in an old phase is finished or aborted. An
- * aborted section begins again, and loads `plane` again.
+ * the phases up to c, A is in them, too. (If each CPU had a `plane` of its own, the two loads wouldn't be ordered: see the
+ * first rejected design.) It remains to show that the reader finds A in the planes. After the fence, a section that was in an
+ * old phase is finished or aborted. An aborted section begins again, and loads `plane` again.
  *
- * No fence ends an overflow add, so it may reach its plane at any time. Let A be such an add. If A reaches its plane during the
- * turn of its own phase, or before the next turn reads that plane, the cut is consistent: B comes after A. If A reaches its plane
- * after that reading, the cut might contain B without A. To find this out, the adder loads `turns` before it loads `plane`, and
- * rounds the value down to an even number. In this last case `turns` is now at least 3 above that value. The turn of A's phase
- * stored an even number at its end, and the next turn stored an odd number before it read the plane. The adder checks this before
- * it returns, and if so, increments `late`. The reader sees the increment after the fence, and turns again. All these accesses
- * are sequentially consistent.
+ * No fence ends an overflow add, so an overflow add can reach its plane at any time. Let A be such an add. Suppose that A
+ * reaches its plane during the turn of its own phase, or before the next turn reads that plane. Then the cut is consistent,
+ * because B begins only after A has reached its plane. If A reaches its plane later, the cut might contain B without A. To find
+ * this out, the adder loads `turns` before it loads `plane`, and rounds the value down to an even number. After the add, the
+ * adder loads `turns` again. If A is too late, `turns` is at least 3 above the rounded value by then. The reason is that the
+ * turn of A's phase stored an even number at its end, and the next turn stored an odd number before it read the plane. If
+ * `turns` is so high, the adder increments `late` before it returns. The reader sees the increment after the fence, and makes
+ * another turn. All these accesses are sequentially consistent.
  *
- * fork: a child may be forked anywhere in a turn. No section of the parent runs in the child, so adds of the child can go to
- * either plane. A reset that a fork interrupts is also whole: there are two baselines, and one store changes which is in use.
+ * fork: a child can be forked anywhere in a turn. No section of the parent runs in the child, so adds of the child can go to
+ * either plane. A reset is also whole in such a child: there are two baselines, and one store changes which baseline is in use.
  *
  * Rejected designs:
  *   a bank for each CPU, turned one by one             a thread does add A on a CPU that is turned, moves to one that isn't yet,
@@ -148,7 +150,10 @@ static int64_t minus(int64_t a, int64_t b)
 /* Adds the words of a plane to the values. */
 static void gather(intptr_t plane, int64_t *values, size_t count)
 {
-	/* Includes the gaps between CPU numbers: the list of CPUs may be wrong, and adds that went to a gap must be counted. */
+	/*
+	 * The loop includes the gaps between CPU numbers: the list of CPUs can be wrong, and adds that went to a gap must be
+	 * counted.
+	 */
 	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
 		for (size_t i = 0; i < count; i++)
 			values[i] = plus(values[i], __atomic_load_n(&words_of(plane, cpu)[i], __ATOMIC_RELAXED));
@@ -164,7 +169,7 @@ static int fence(struct rki_group_head *head)
 	return 0;
 }
 
-/* One turn. The caller holds the claim. Returns 0; 1 if an overflow add came late; -EHOSTUNREACH if there is no fence. */
+/* Makes one turn. The caller holds the claim. Returns 0; 1 if an overflow add came late; -EHOSTUNREACH if there is no fence. */
 static int turn(void *group, int64_t *values, size_t count)
 {
 	struct rki_group_head *head = rk_group_head(group);
@@ -188,7 +193,7 @@ static int turn(void *group, int64_t *values, size_t count)
 	return __atomic_load_n(&head->late, __ATOMIC_SEQ_CST) != late;
 }
 
-/* Subtracts the baseline from the values. With `reset`, the values become the new baseline. */
+/* Subtracts the baseline from the values. If `reset` is true, the values before this subtraction become the new baseline. */
 static void settle_values(void *group, int64_t *values, size_t count, bool reset)
 {
 	struct rki_group_head *head = rk_group_head(group);
@@ -219,7 +224,10 @@ int rk_group_read(void *group, int64_t *values, size_t count, bool reset)
 		r = r == 1 ? -EAGAIN : r;
 	}
 	if (r < 0) {
-		/* Read each counter by itself. Load the baseline before the words, because a reset may increase it meanwhile. */
+		/*
+		 * Read each counter by itself. Load the baseline before the words, because a reset can increase the baseline
+		 * meanwhile.
+		 */
 		const int64_t *baseline = baseline_of(group, __atomic_load_n(&head->baseline, __ATOMIC_ACQUIRE));
 
 		for (size_t i = 0; i < count; i++)

@@ -11,11 +11,14 @@ static inline struct rki_group_head *rk_group_head(const void *group)
 	return (struct rki_group_head *)rk_percpu_slot(group, RK_INDEX_RESERVE);
 }
 
-/* As rk_counter_group_create(), without names. `caller` is an address in the code that called the public function. */
+/*
+ * Like rk_counter_group_create() and rk_counter_group_destroy(), but without names. `caller` is an address in the code that
+ * called the public function.
+ */
 int rk_group_create(void **group, size_t count, const void *caller);
 int rk_group_destroy(void *group, bool is_histogram, const void *caller);
 
-/* As rk_counter_group_read(), or rk_counter_group_reset(). The caller has checked the parameters. */
+/* Like rk_counter_group_read() or, if `reset` is true, like rk_counter_group_reset(). The caller has checked the parameters. */
 int rk_group_read(void *group, int64_t *values, size_t count, bool reset);
 
 #endif /* RK_SRC_COUNTER_GROUP_H */

@@ -2,9 +2,9 @@
 /*
  * freelist.c - slow paths of per-CPU free lists: memory, the overflow list, drains.
  *
- * A CPU's slot names one of its two banks (bank.h). A bank is one word, the address of the first node. A drain takes the bank in
- * use, and the other bank, which is empty, is in use from then on. The invariant: a spare bank, that is, one neither in use nor
- * being drained, holds no node.
+ * A CPU's slot names one of its two banks (bank.h). A bank is one word, the address of the first node. A drain takes the bank
+ * in use. From then on the other bank, which is empty, is in use. The invariant: a spare bank holds no node. A bank is spare if
+ * it is neither in use nor being drained.
  *
  * In the overflow slot the first bank is the overflow list. A thread that takes nodes off this list holds the slot's claim. The
  * claim prevents ABA: while a thread is about to pop a node, no other thread can pop that node and push it again. Pushes need no
@@ -117,7 +117,7 @@ static struct rk_freelist_node *pop_overflow(struct rk_freelist *list)
 	return node;
 }
 
-/* Opens the list of the CPU that the thread runs on, if it was never opened. */
+/* Opens the list of the CPU that the thread runs on, if this list was never opened. */
 static bool open_list(struct rk_freelist *list)
 {
 	struct lists *lists = lists_of(list, rk_cpu());
@@ -160,8 +160,8 @@ static int drain_overflow(struct rk_freelist *list, chain *nodes)
 }
 
 /*
- * Empties one bank of a CPU. Returns 1 if an earlier call had taken this bank and not emptied it. Then the other bank is in use,
- * and has to be emptied, too.
+ * Takes a CPU's bank in use, and empties it. Returns 1 if an earlier call had taken a bank and not emptied it. Then this call
+ * has emptied only that bank, and the bank in use has to be emptied, too.
  */
 static int drain_bank(struct rk_freelist *list, int cpu, chain *nodes)
 {

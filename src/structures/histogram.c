@@ -20,7 +20,8 @@
 #define BITS_MAX 13 /* with 13 bits each value up to 16378 has a bucket of its own; more bits add nothing */
 
 /*
- * Keeps the answer, because in a virtual machine CPUID traps, and takes many times as long as the rest of rk_histogram_create().
+ * Has the processor the instruction LZCNT? This function keeps the answer, because CPUID traps in a virtual machine. There
+ * CPUID takes many times as long as the rest of rk_histogram_create().
  */
 static bool has_lzcnt(void)
 {
@@ -88,7 +89,10 @@ size_t rk_histogram_buckets(const struct rk_histogram *histogram)
 	return head->count - (head->above < UINT64_MAX);
 }
 
-/* Returns the bytes of a snapshot and its counts. rk_group_read() also stores the count of the values above all buckets. */
+/*
+ * Returns the size in bytes of a snapshot with its counts. There is one count more than buckets, because rk_group_read() also
+ * stores the count of the values above all buckets.
+ */
 static size_t size_of_snapshot(size_t buckets)
 {
 	return sizeof(struct rk_histogram_snapshot) + (buckets + 1) * sizeof(uint64_t);
@@ -157,7 +161,10 @@ uint64_t rk_histogram_bucket_highest(const struct rk_histogram_snapshot *snapsho
 	return highest_of(bucket, snapshot->bits);
 }
 
-/* Returns the bucket of the value with this rank. Ranks count from 1. If the value is above all buckets, returns their number. */
+/*
+ * Returns the bucket of the value with this rank. Ranks count from 1. If the value is above all buckets, returns the number of
+ * buckets.
+ */
 static size_t bucket_of_rank(const struct rk_histogram_snapshot *s, uint64_t rank)
 {
 	uint64_t seen = 0;

@@ -47,10 +47,10 @@ int rk_lock_create(struct rk_lock **lock, size_t size)
 		r = rk_percpu_alloc_for(pool, &item, __builtin_return_address(0));
 	if (r < 0)
 		return r;
-#ifdef __GLIBC__ /* with other libcs the constructor publishes it, if possible */
+#ifdef __GLIBC__ /* with other libcs the constructor calls rk_number_publish(), if possible */
 	rk_number_publish();
 #endif
-	(void)rk_number_mine(); /* before a fork: in a child of clone() the number identifies this thread */
+	(void)rk_number_mine(); /* before a fork, so that in a child of clone() the number still identifies this thread */
 	*lock = (struct rk_lock *)item;
 	if (!RK_HAVE_SECTIONS || rk_fence_all() == 0)
 		return 0;
@@ -89,7 +89,7 @@ int rk_lock_destroy(struct rk_lock *lock)
 	for (int index = RK_INDEX_OVERFLOW; index <= rk_cpus_get()->highest; index++) {
 		const struct rki_lock_slot *slot = rk_lock_slot(lock, index);
 
-		/* This only reads. If a thread holds the lock, the information about half-done data has to stay. */
+		/* This check only reads, because if a thread holds the lock, the information about half-done data has to stay. */
 		if (is_here((uint64_t)__atomic_load_n(&slot->held, __ATOMIC_ACQUIRE)) ||
 		    is_here(__atomic_load_n(&slot->claim.holder, __ATOMIC_ACQUIRE)))
 			return -EBUSY;

@@ -3,26 +3,27 @@
  * lock.h - per-CPU locks: lock.c creates them, lock_take.c takes and releases them.
  *
  * Each slot of an item of per-CPU memory has a struct rki_lock_slot, followed by the data. There are two ways to take a slot:
- *   - On the slot's CPU, by a section. If the section finds `held` and `closed` 0, it stores the thread's number in `held`. This
- *     number excludes the sections of other threads, on whatever CPU the holder runs later. A plain store releases the slot.
+ *   - On the slot's CPU, by a section. If the section finds `held` and `closed` 0, it stores the thread's number in `held`.
+ *     Until the release this number excludes the sections of other threads, even if the holder migrates to another CPU. A plain
+ *     store releases the slot.
  *   - As a remote owner. The thread takes the claim, which excludes other remote owners. Then it sets CLOSED, fences the CPU, and
  *     waits until `held` is 0. From the fence on, no section takes the slot. Finally the thread sets OWNED.
  * Sections never work on the overflow slot, so the claim alone protects that slot.
  *
- * fork. A child inherits all of this unchanged. `held` and the claim contain thread numbers, which show whether the holder is
+ * fork. A child inherits the slots unchanged. `held` and the claim contain thread numbers, which show whether the holder is
  * elsewhere (thread/holder.h). A thread that finds such a holder closes the slot like a remote owner. If that holder had the
- * lock, the thread sets HALF_DONE. HALF_DONE stays, and keeps sections out, until a thread takes the lock and gets the result 1.
+ * slot, the thread sets HALF_DONE. HALF_DONE stays, and keeps sections out, until a thread takes the lock with the result 1.
  *
  * Rejected designs:
- *   one word, which remote owners exchange         a section that had found the word free overwrites what was exchanged
- *   a mutex for each CPU, and a test of the CPU    correct, but lock and unlock each take an atomic instruction: bench compares
+ *   one word, which remote owners exchange         a section that had found the word free overwrites the remote owner's value
+ *   a mutex for each CPU, and a test of the CPU    correct, but lock and unlock each take an atomic instruction (see bench)
  *   a barrier between unlocking and looking        as slow as an atomic instruction; here the waiter fences instead
- *   one futex for all waiters                      the woken waiter can't take the slot yet, and the one that could still sleeps
+ *   one futex for all waiters                      the woken waiter can't take the slot yet; a waiter that could take it sleeps
  *   a woken thread that gives up and wakes none    the others sleep although the lock is free
- *   the thread pointer as the holder               is used again: in a child's child it may be another thread's
+ *   the thread pointer as the holder               a pointer is used again: in a child's child it can be another thread's
  *   words that are zero in a child                 the child wouldn't know what its thread holds, and what is half done
- *   a gate that is closed in a child               stays closed until the forking thread's number is known; and if no handlers of
- *                                                  fork run, holders are forgotten
+ *   a gate that is closed in a child               stays closed until the forking thread's number is known; and if no fork
+ *                                                  handlers run, holders are forgotten
  * So a holder is identified by its thread number (thread/number.c). Sections find this number at rki_number_offset from the
  * thread pointer. No number is used twice.
  */
@@ -36,7 +37,7 @@
 #define RK_LOCK_CLOSED 1    /* a remote owner wants the slot */
 #define RK_LOCK_OWNED 2     /* a remote owner has the slot */
 #define RK_LOCK_HALF_DONE 4 /* the process was forked while another thread had the slot */
-#define RK_LOCK_UNFENCED 8  /* sections never take the slot: there was no fence when the lock was created */
+#define RK_LOCK_UNFENCED 8  /* sections never take the slot: no fence was available when the lock was created */
 
 static inline struct rki_lock_slot *rk_lock_slot(const struct rk_lock *lock, int index)
 {

@@ -3,11 +3,12 @@
  * lock_take.c - takes a per-CPU lock, on its CPU or as a remote owner, and releases it. model/lock.pml is a model of this.
  *
  * Waiting. A waiter sets a flag, fences all CPUs, checks the slot again, and sleeps. A thread that unlocks stores 0, and then
- * reads the flag. The waiter's fence replaces a barrier between that store and that load. There are two kinds of waiters: threads
- * that want a free slot (FREE), and the thread that has closed the slot and wants it empty (EMPTY). An unlock wakes one of each
- * kind. Waking only the EMPTY waiter isn't enough: this thread may have given up. Waking only a FREE waiter isn't enough either:
- * a closed slot can't be taken. The invariant: while a thread sleeps for a slot that is free, the flag is set, or another waiter
- * is awake. The waiter that is awake sets the flag when it takes the slot, or wakes another thread when it gives up.
+ * reads the flag. The waiter's fence replaces a barrier between that store and that load. There are two kinds of waiters:
+ * threads that want a free slot (FREE), and the thread that has closed the slot and wants it empty (EMPTY). An unlock wakes one
+ * of each kind. Waking only the EMPTY waiter isn't enough: this waiter has possibly given up. Waking only a FREE waiter isn't
+ * enough either: a FREE waiter can't take a closed slot. The invariant: while a thread sleeps for a slot that is free, the flag
+ * is set, or another waiter is awake. The waiter that is awake sets the flag when it takes the slot, or wakes another thread
+ * when it gives up.
  *
  * Memory order, from each holder to the next:
  *   section to section    the store of 0 to `held` is a release; rki_lock_take() acquires what it loads
@@ -31,7 +32,7 @@
 #include "thread/number.h"
 
 #define LOOK_AGAIN 50000000 /* ns: if a handler forks while its thread sleeps, no thread of the child wakes that thread */
-#define LOOK_SOON 1000000   /* ns: without a fence the waiter may miss the wake-up */
+#define LOOK_SOON 1000000   /* ns: without a fence the waiter can miss the wake-up */
 
 /* Bits of `waiting`: a thread wants a free slot, or an empty one. */
 #define FREE 1u
@@ -56,7 +57,7 @@ static bool is_elsewhere(intptr_t holder)
 /* Waiting */
 
 struct wait {
-	int64_t nanoseconds, end; /* the time limit; and the clock's time at its end, or 0 */
+	int64_t nanoseconds, end; /* the time limit; and the time at which it ends, or 0 for no wait */
 	struct rki_lock_slot *at; /* the slot that the thread has slept for (FREE) and not taken; or NULL */
 };
 
@@ -82,8 +83,9 @@ static void wake_waiter(struct rki_lock_slot *slot)
 }
 
 /*
- * Ends the waiting of a thread that took `slot`, or no slot (NULL). If the thread slept for `slot`, this function sets the flag,
- * so the thread's unlock wakes the next sleeper. If it slept for another slot, this function wakes a sleeper of that slot now.
+ * Ends the waiting of a thread that took `slot`, or no slot (NULL). If the thread slept for `slot`, this function sets the
+ * flag, so the thread's unlock wakes the next sleeper. If the thread slept for another slot, this function wakes a sleeper of
+ * that slot now.
  */
 static void stop_waiting(struct wait *wait, const struct rki_lock_slot *slot)
 {
@@ -130,7 +132,7 @@ static void reopen(struct rki_lock_slot *slot)
 
 /*
  * Waits until the thread that took the slot by a section releases the slot. If that thread is elsewhere, the data is half done,
- * and this function clears `held`. The claim's holder is allowed to do so, because no section takes a closed slot.
+ * and this function clears `held`. The claim's holder is allowed to clear `held`, because no section takes a closed slot.
  */
 static int wait_until_empty(struct rki_lock_slot *slot, const struct wait *wait)
 {
@@ -157,7 +159,10 @@ static int close_slot(const struct rk_lock *lock, int index, const struct wait *
 	int64_t left = rk_limit_left(wait->nanoseconds, wait->end);
 	int r;
 
-	/* If this thread holds the slot, it must not wait for the claim: the claim's holder may be waiting for this thread. */
+	/*
+	 * If this thread holds the slot, it must not wait for the claim: possibly the claim's holder is waiting for this
+	 * thread.
+	 */
 	if (__atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number())
 		return rk_limit_error(wait->nanoseconds, true);
 	r = rk_claim_take_for(&slot->claim, left > 0 ? left : 0);
@@ -231,8 +236,8 @@ static bool is_orphan(const struct rki_lock_slot *slot)
 }
 
 /*
- * Waits for a slot that wasn't free: that of the CPU on which the thread ran. Returns 0 if the caller has to try again, or an
- * errno.
+ * Waits for a slot that the thread wanted on its CPU, and that wasn't free. Returns 0 if the caller has to try again. Otherwise
+ * returns an errno.
  */
 static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
 {
@@ -250,8 +255,8 @@ static int wait_until_free(struct rki_lock_slot *slot, struct wait *wait)
 }
 
 /*
- * Takes the lock by a section, if the `outcome` of the first attempt allows that. Returns RK_DONE, with the result in *r. Returns
- * RK_NO_RSEQ if the caller has to take the overflow slot.
+ * Takes the lock by a section, if the `outcome` of the first attempt allows that. Returns RK_DONE if it has stored a result in
+ * *r. Returns RK_NO_RSEQ if the caller has to take the overflow slot.
  */
 static enum rk_result lock_by_section(struct rk_lock *lock, struct wait *wait, void **data, enum rk_result outcome, int *r)
 {
@@ -306,7 +311,10 @@ int rki_lock_release_slow(void *data, int is_free)
 {
 	struct rki_lock_slot *slot = header_of(data);
 
-	/* Inlined code that has no sections, or doesn't know the offset of thread numbers, leaves this to the library. */
+	/*
+	 * Inlined code that has no sections, or doesn't know the offset of thread numbers, leaves the clearing of `held` to
+	 * this function.
+	 */
 	if (!is_free && __atomic_load_n(&slot->held, __ATOMIC_RELAXED) == lock_number()) {
 		__atomic_store_n(&slot->held, 0, __ATOMIC_RELEASE);
 		is_free = 1;

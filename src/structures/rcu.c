@@ -4,12 +4,12 @@
  *
  * Readers (readers.h) are counted in one of two phases. A phase has one word in every slot. The gate names the current phase.
  *
- * A grace period has three steps: store the name of the other phase, fence all CPUs, and wait until the sum of the previous phase
- * is 0. One such turn is enough, because after the fence no section adds to the previous phase. A section that had loaded the old
- * name has either added its 1 by then, or was aborted, and loads the name again. So from the fence on, the counts of the previous
- * phase only decrease. The sum is read word by word. It includes every reader that hasn't left, because this reader's 1 was added
- * before the first word was read. If the fence fails, the period doesn't advance. The next thread that tries to advance the
- * period fences first.
+ * A grace period has three steps: store the name of the other phase, fence all CPUs, and wait until the sum of the previous
+ * phase is 0. One pass through these steps is enough, because after the fence no section adds to the previous phase. A section
+ * that had loaded the old name has either added its 1 by then, or was aborted, and loads the name again. So from the fence on,
+ * the counts of the previous phase only decrease. The sum is read word by word. It includes every reader that hasn't left,
+ * because this reader's 1 was added before the first word was read. If the fence fails, the period doesn't advance. The next
+ * thread that tries to advance the period fences first.
  *
  * The fence doesn't abort an overflow reader. Such a reader adds 1 to the overflow word, and then loads the name again. If the
  * name has changed, the reader subtracts its 1 from the same word, and begins again. The reader's addition and both its loads are
@@ -19,22 +19,22 @@
  * Memory order. On x86, loads are in order, stores are in order, and no store is executed before an earlier load. So
  *   1. a reader that sees the new name sees what was published before it;
  *   2. a writer that sees that a reader has left also sees all that the reader did in its section. The reader's loads are done.
- * Other machines guarantee neither, and readers have no barriers. On these machines the writer calls rk_fence_memory() before it
- * stores a phase's name, and again after the sum was 0. (1) The name is stored after the first fence. So a reader that loads the
- * new name does so after this fence. The reader's later loads also come after the fence, and find what was published. (2) When
- * the writer sees the store by which a reader left, that store was executed. So the second fence interrupts the reader's CPU
- * after that store, or the thread was switched out after it. In both cases all that precedes the store in the program is done.
- * Between these two fences comes the fence of sections. It ensures that the sum includes each reader that counted in the previous
- * phase. On each CPU that it interrupts it is also a fence of memory. On the other CPUs a switch was one
- * (kernel/sched/membarrier.c).
+ * Other machines guarantee neither, and readers have no barriers. On these machines the writer calls rk_fence_memory() before
+ * it stores a phase's name, and again after the sum was 0. (1) The name is stored after the first fence. So a reader that loads
+ * the new name does so after this fence. The reader's later loads also come after the fence, and find what was published. (2)
+ * When the writer sees the store by which a reader left, that store was executed. So the second fence interrupts the reader's
+ * CPU after that store, or the reader's thread was switched out after that store. In both cases all that precedes the store in
+ * the program is done. Between these two fences comes the fence of sections. This fence ensures that the sum includes each
+ * reader that counted in the previous phase. On each CPU that the fence interrupts, it is also a fence of memory. On the other
+ * CPUs, a thread switch was a fence of memory (kernel/sched/membarrier.c).
  *
  * fork. In a child the first reader or writer opens the gate again (readers.h), and a period that had begun starts anew. Threads
  * block signals before they open a domain or advance a period. So no handler forks meanwhile, and no thread continues such work
  * in a child.
  *
- * No thread exists only to advance periods. The threads that wait for a period advance it, in steps. Each step takes a claim,
- * which no thread holds while it waits. So the domain needs no notice of forks or handlers. A reader's token is the address of
- * its word. So leaving needs no test, in whatever thread or process the reader leaves.
+ * No thread exists only to advance periods. The threads that wait for a period advance it, in steps. Each step takes a claim.
+ * No thread holds this claim while the thread waits. So the domain needs no notice of forks or handlers. A reader's token is
+ * the address of the word that counts the reader. So leaving needs no test, in whatever thread or process the reader leaves.
  *
  * In a child, only the program knows in which read sections the forking thread is. If the library counted them for each thread,
  * each read section would need two more stores, and take half as long again. So the program calls rk_rcu_read_keep().
@@ -43,7 +43,7 @@
  * Rejected designs:
  *   a count for each thread                  threads have to register, and to report ends and forks; fibers can't change threads
  *   loading the phase before the section     a reader that is stopped in between counts in a phase whose sum was 0
- *   two turns without a fence, as in SRCU    each of a reader's two sections would need a barrier
+ *   two passes without a fence, as in SRCU   each of a reader's two sections would need a barrier
  *   a fence of memory instead of sections    a section that had loaded the phase counts after the sum was read
  *   an overflow reader that loads once       if it is stopped after the load, it counts in the wrong phase
  *   a wake-up by the last reader             only the sum shows which reader is the last; and leaving would need a test
@@ -152,8 +152,8 @@ struct rk_rcu_section *rk_rcu_read_keep(struct rk_rcu *rcu, struct rk_rcu_sectio
 /* Grace periods */
 
 /*
- * Tries to end the period that has begun. Returns 1 if the period is over; 0 if there are readers, or a handler has forked; or
- * the errno of a fence that failed.
+ * Tries to end the period that has begun. Returns 1 if the period is over; 0 if there are readers, or if a handler has forked.
+ * If the fence failed, returns its errno.
  */
 static int end_period(struct rk_rcu *rcu, uint64_t generation)
 {
@@ -220,7 +220,7 @@ static int move_on(struct rk_rcu *rcu, uint64_t period)
 
 uint64_t rk_rcu_start(struct rk_rcu *rcu)
 {
-	/* Adding 0 is also a store. So what the caller has unpublished is unpublished before any period that begins later. */
+	/* Adding 0 is also a store. So the caller's stores that unpublished data come before any period that begins later. */
 	return __atomic_fetch_add(&rk_rcu_state(rcu)->started, 0, __ATOMIC_SEQ_CST) + 1;
 }
 
@@ -235,7 +235,9 @@ int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period)
 	done = __atomic_load_n(&state->done, __ATOMIC_SEQ_CST);
 	if (done >= period)
 		return 1;
-	/* rk_rcu_start() returns the number of the last period that began, plus 1. That number is at most `done` + 1. */
+	/*
+	 * The number of the last period that began is at most `done` + 1. rk_rcu_start() returns that number plus 1.
+	 */
 	if (period - done > 2)
 		return -EINVAL;
 	blocked = rk_kernel_block_signals(before) == 0;

@@ -12,17 +12,17 @@
 /* The state is in the reserve slot, which a child inherits. Atomic instructions access the members that several threads use. */
 struct rk_rcu_state {
 	struct rk_readers readers;
-	struct rk_claim claim;  /* a thread holds it while it advances grace periods */
+	struct rk_claim claim;  /* held by the thread that advances grace periods */
 	uint64_t generation;    /* of the process that the periods belong to */
 	uint64_t started, done; /* numbers of the last grace period that began, and of the last one that ended */
-	struct rk_claim runner; /* a thread holds it while it runs deferred calls */
+	struct rk_claim runner; /* held by the thread that runs deferred calls */
 	struct rk_rcu_call *queue, *waiting, *ready;
 	uint64_t period;        /* the period that `waiting` waits for */
 	uint32_t collected;     /* how often the queue was taken */
 	uint32_t pushes;        /* futex: a runner that has nothing to run waits for another push */
 	uint32_t waiters;
 	uint32_t deferred, limit;
-	uint8_t unfenced;       /* may sections still count readers in the previous phase? */
+	uint8_t unfenced;       /* can sections still count readers in the previous phase? */
 };
 
 static inline struct rk_rcu_state *rk_rcu_state(const struct rk_rcu *rcu)
@@ -32,7 +32,7 @@ static inline struct rk_rcu_state *rk_rcu_state(const struct rk_rcu *rcu)
 
 /* A domain's worker: a thread that runs deferred calls. This struct is in the overflow slot. */
 struct rk_rcu_worker {
-	uint64_t state;  /* RK_RCU_WORKER_..., with rk_number_process() of the worker's process above it; or 0 */
+	uint64_t state;  /* RK_RCU_WORKER_..., and in the bits above, rk_number_process() of the worker's process; or 0 */
 	uint32_t stop;   /* 1: the thread has to end */
 	pthread_t thread;
 };
@@ -49,12 +49,15 @@ int rk_rcu_run_until(struct rk_rcu *rcu, int64_t nanoseconds, const uint32_t *st
 void rk_rcu_wake(struct rk_rcu *rcu);
 
 /*
- * Waits between two looks. `looks` is the number of looks so far. Below 100 this doesn't wait; then it waits a microsecond, and
- * twice as long at each further look, up to a millisecond.
+ * Waits between two looks of the caller. `looks` is the number of looks so far. If `looks` is below 100, this function doesn't
+ * wait. At 100 it waits a microsecond, and at each further look twice as long, up to a millisecond.
  */
 void rk_rcu_rest(unsigned looks);
 
-/* Opens the domain, unless it is open in this process. Several threads may do so at the same time. Returns the current phase. */
+/*
+ * Opens the domain, unless it is open in this process. Several threads are allowed to call this at the same time. Returns the
+ * current phase.
+ */
 intptr_t rk_rcu_open(struct rk_rcu *rcu);
 
 /* Is a reader counted in one of the phases? */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu_calls.c - deferred calls. Any thread may defer a call: it pushes the call to a list. One thread at a time takes calls from
- * the list and runs them.
+ * rcu_calls.c - deferred calls. Any thread can defer a call, by pushing the call to the queue. One thread at a time, the
+ * runner, takes calls from the queue and runs them.
  *
  *   queue -------> waiting --------> ready -----> called
  *   (any thread)   (for a period)    (the period is over)
  *
  * The invariant, also in a child that is forked at any moment: each call is in one list, or in two lists that share it, or is
- * being called. The runner stores calls in `waiting` before it removes them from the queue. It stores them in `ready` before it
- * removes them from `waiting`. So if a child lacks the runner, the lists show how far the runner was.
+ * being called. The runner stores calls in `waiting` before it removes these calls from the queue. The runner stores calls in
+ * `ready` before it removes these calls from `waiting`. So if a child lacks the runner, the lists show how far the runner was.
  */
 #define _GNU_SOURCE
 #include "rcu.h"
@@ -53,8 +53,8 @@ static bool is_in_list(const struct rk_rcu_call *list, const struct rk_rcu_call 
 }
 
 /*
- * Called if the runner is elsewhere. If another list has the calls in `waiting`, too, empties `waiting`. Otherwise these calls
- * wait for a period of this process.
+ * Called if the runner is elsewhere. If the calls in `waiting` are also in another list, empties `waiting`. Otherwise these
+ * calls wait for a period of this process.
  */
 static void mend_lists(struct rk_rcu *rcu)
 {
@@ -80,7 +80,8 @@ static void collect(struct rk_rcu *rcu)
 }
 
 /*
- * Cancellation is disabled, because the thread has the claim. If the thread is cancelled during a call, it ends after all calls.
+ * Runs the calls in `ready`. Cancellation is disabled, because the thread has the claim. If the thread is cancelled during a
+ * call, the thread ends after all calls.
  */
 static int run_ready(struct rk_rcu_state *state)
 {
@@ -99,8 +100,9 @@ static int run_ready(struct rk_rcu_state *state)
 }
 
 /*
- * One step: if no call waits, collects the deferred calls; if the period of the waiting calls is over, runs these. Returns how
- * many calls it ran; -EBUSY, -EDEADLK or -EHOSTUNREACH. Sets *idle if all lists are empty, so that only new calls can follow.
+ * Does one step: if no call waits, collects the deferred calls; if the period of the waiting calls is over, runs these calls.
+ * Returns how many calls it ran, or -EBUSY, -EDEADLK or -EHOSTUNREACH. Sets *idle if all lists are empty, so that only new
+ * calls can follow.
  */
 static int step(struct rk_rcu *rcu, bool *idle)
 {
@@ -112,7 +114,7 @@ static int step(struct rk_rcu *rcu, bool *idle)
 		return rk_claim_is_mine(&state->runner) ? -EDEADLK : -EBUSY;
 	if (r == 1)
 		mend_lists(rcu);
-	ran = run_ready(state); /* calls that a runner left which is elsewhere */
+	ran = run_ready(state); /* calls that an earlier runner, now elsewhere, left in `ready` */
 	if (state->waiting == NULL)
 		collect(rcu);
 	r = state->waiting != NULL ? rk_rcu_poll(rcu, state->period) : 0;
@@ -121,7 +123,7 @@ static int step(struct rk_rcu *rcu, bool *idle)
 		__atomic_store_n(&state->waiting, NULL, __ATOMIC_RELEASE);
 		ran += run_ready(state);
 	} else if (r == 0 && state->waiting != NULL && rk_claim_is_mine(&state->claim)) {
-		r = -EDEADLK; /* signals couldn't be blocked, and this handler interrupted the holder of that claim */
+		r = -EDEADLK; /* signals couldn't be blocked, and this handler interrupted the holder of state->claim */
 	}
 	*idle = state->waiting == NULL && __atomic_load_n(&state->queue, __ATOMIC_RELAXED) == NULL;
 	(void)rk_claim_release(&state->runner);
@@ -150,7 +152,7 @@ static bool is_set(const uint32_t *stop)
 
 /*
  * Sleeps until a call is deferred or *stop is set, or for at most `nanoseconds`. A call leaves the queue only after it is in
- * `waiting`. So if both are empty, no call waits, and a later defer sees this waiter.
+ * `waiting`. So if both lists are empty, no call waits, and a later rk_rcu_defer() sees this waiter.
  */
 static void wait_for_calls(struct rk_rcu_state *state, int64_t nanoseconds, const uint32_t *stop)
 {
@@ -201,9 +203,9 @@ int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds)
 }
 
 /*
- * Calls that were deferred before rk_rcu_barrier() are in `waiting` or `ready` now, or they are in the queue when it is collected
- * the next time. A collection begins only after all collected calls have been called. So the second collection begins after all
- * of them.
+ * Calls that were deferred before rk_rcu_barrier() are in `waiting` or `ready` now, or they are in the queue when the queue is
+ * collected the next time. A collection begins only after all calls of earlier collections have been called. So when the second
+ * collection from now begins, all calls that were deferred before rk_rcu_barrier() have been called.
  */
 int rk_rcu_barrier(struct rk_rcu *rcu)
 {

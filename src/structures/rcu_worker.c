@@ -48,7 +48,7 @@ static void *work(void *argument)
 	return NULL;
 }
 
-/* The worker blocks all signals except those that an instruction causes. */
+/* Creates the worker's thread, which blocks all signals except those that an instruction causes. */
 static int create_thread(struct rk_rcu *rcu, pthread_t *thread)
 {
 	static const int synchronous[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
@@ -66,7 +66,7 @@ static int create_thread(struct rk_rcu *rcu, pthread_t *thread)
 	return -r;
 }
 
-/* Enters CHANGES from `from`. Returns false if the worker is in another state. */
+/* Changes the worker's state from `from` to CHANGES. Returns false if the state isn't `from`. */
 static bool begin_change(struct rk_rcu_worker *worker, int from)
 {
 	uint64_t word = __atomic_load_n(&worker->state, __ATOMIC_RELAXED);

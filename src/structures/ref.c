@@ -3,36 +3,37 @@
  * ref.c - reference counts: how they begin, how they end, and the shared count.
  *
  * The invariant: the number of references is the sum of all CPUs' words, plus the references in the shared count. The shared
- * count has 2 for each reference, and 1 more while the object is alive. Only sections change CPUs' words, and only while the gate
- * is open. Atomic instructions change the shared count at any time. Neither part means anything alone: a reference may be taken
- * in one part and given back in the other. So the two parts may move apart without a limit. Both wrap.
+ * count has 2 for each reference, and 1 more while the object is alive. Only sections change CPUs' words, and only while the
+ * gate is open. Atomic instructions change the shared count at any time. Neither part means anything alone: a thread can take a
+ * reference in one part and give it back in the other part. So one part can grow without a limit while the other part shrinks.
+ * Both parts wrap.
  *
  * While the object is alive, the shared count is odd, so it is never 0. The kill closes the gate and fences all CPUs. After the
- * fence no section changes a word, so reading the words CPU by CPU gives their sum. One atomic instruction then adds this sum to
- * the shared count, and subtracts the owner's reference and the 1. So there is no state in between: if a thread sees an even
- * shared count, this count has all references.
+ * fence no section changes a word, so reading the words CPU by CPU gives their sum. One atomic instruction then adds this sum
+ * to the shared count, and subtracts the owner's reference and the 1 of the living object. So there is no state in between: if
+ * a thread sees an even shared count, this count has all references.
  *
- * A fork by another thread relies on this, too: either the child's shared count has the sum, or the child has the count and the
- * words as they were before. The pages of the count and of the words are copied as of one moment. The kernel makes these pages
- * read-only, and flushes the translations of all CPUs. No thread can write to the pages again before all CPUs are flushed,
- * because a page fault waits for the lock that fork holds (dup_mmap()). So if a child lacks a store of a thread, it also lacks
- * the later stores of that thread.
+ * A fork by another thread also relies on this single instruction. Either the child's shared count has the sum, or the child
+ * has the count and the words as they were before. The pages of the count and of the words are copied as of one moment. The
+ * kernel makes these pages read-only, and flushes the address translations on all CPUs. No thread can write to the pages again
+ * before this flush has ended, because a page fault waits for the lock that fork holds (dup_mmap()). So if a child lacks a
+ * store of a thread, it also lacks the later stores of that thread.
  *
- * Memory order. A put in a section is a plain store. The kill's fence is a fence of memory on each CPU that it interrupts. On the
- * other CPUs a switch was one (kernel/sched/membarrier.c). A put that is in the sum comes before the fence in its thread. So all
- * that the thread did before this put is done, and is visible after the fence. A put after the fence is an atomic instruction,
- * with release and acquire. The thread that brings the count to 0 does so by the kill's atomic instruction, or after it. So this
- * thread comes after all puts.
+ * Memory order. A put in a section is a plain store. The kill's fence is a fence of memory on each CPU that it interrupts. On
+ * the other CPUs, a thread switch was a fence of memory (kernel/sched/membarrier.c). If the sum includes a put, the thread made
+ * this put before the fence. So all that the thread did before this put is done, and is visible after the fence. A put after
+ * the fence is an atomic instruction, with release and acquire. The thread that brings the count to 0 does so by the kill's
+ * atomic instruction, or after that instruction. So this thread comes after all puts.
  *
  * The gate is in the object, because a thread that takes a reference has the object's address. Until the kill, the gate's cache
- * line is only read. If the fence fails, nothing is killed: the gate stays closed, all threads count in the shared count, and the
- * object stays alive until another kill succeeds.
+ * line is only read. If the fence fails, the object isn't killed: the gate stays closed, all threads count in the shared count,
+ * and the object stays alive until another kill succeeds.
  *
  * Ancestor: percpu_ref of the kernel. Rejected designs:
- *   loading the gate before the section         an add after the sum was read: a reference is lost, or one too many is counted
+ *   loading the gate before the section         a late add can miss the sum: a reference is lost, or one too many is counted
  *   a shared count of references, without 1     if sections take references and atomic instructions give them back, it becomes 0
  *   a large bias, which the kill subtracts      enough such references bring the count to 0, too: with 32 bits within minutes
- *   the sum and the end in two instructions     in between the count may be 0 although there are references
+ *   the sum and the end in two instructions     in between the count can be 0 although there are references
  *   a table of counts for each thread           needs notice of each thread's end, and of puts by another thread
  *   a try that adds, and takes back             in between other threads find the dead object alive
  */
@@ -122,15 +123,15 @@ static uintptr_t sum_of(const void *words)
 	uintptr_t sum = 0;
 
 	/*
-	 * Includes the gaps between CPU numbers: the list of CPUs may be wrong, and references that were counted in a gap must be
-	 * in the sum.
+	 * The loop includes the gaps between CPU numbers: the list of CPUs can be wrong, and references that were counted in a
+	 * gap must be in the sum.
 	 */
 	for (int cpu = 0; words != NULL && cpu <= rk_cpus_get()->highest; cpu++)
 		sum += __atomic_load_n((uintptr_t *)rk_percpu_slot(words, cpu), __ATOMIC_ACQUIRE);
 	return sum;
 }
 
-/* Called after the fence. After the owner's reference is subtracted, other threads may release the object. */
+/* Called after the fence. After the owner's reference is subtracted, other threads can release the object. */
 static void finish(struct rk_ref *ref, const void *caller)
 {
 	void *words = ref->words;

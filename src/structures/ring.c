@@ -10,17 +10,17 @@
  *   - Head, limit and tail count up for ever, and a slot's two logs count from different numbers. So if a thread reads one of
  *     these positions, and a later section finds the same value, the position hasn't changed in between.
  *
- * At the end of a unit one section pads the rest, and a second section advances the limit. A thread that writes between these two
- * sections finds no room, and does the second step.
+ * At the end of a unit one section pads the rest, and a second section advances the limit. A thread that writes between these
+ * two sections finds no room, and executes the second section itself.
  *
- * The limit answers two questions at once: has the reader read this part, and is the room in one piece? One section writes a
- * record: it loads the head, compares it with the limit, copies the record, and advances the head. No room is reserved before
- * that, so a thread that stops half-way blocks no other thread. Positions never repeat, so a section may rely on positions that
- * were read before the section.
+ * The limit answers two questions at once: has the reader read the room that is to be written, and is this room in one piece?
+ * One section writes a record: it loads the head, compares it with the limit, copies the record, and advances the head. No room
+ * is reserved before this section, so a thread that stops half-way blocks no other thread. Positions never repeat, so a section
+ * can rely on positions that were read before the section.
  *
- * An overwriting ring has the same sections. Its limit advances by a block, an eighth of the ring, and no record crosses the end
- * of a block. So the reader of a snapshot knows where records begin, although blocks contain no word that says it. The snapshot
- * leaves out the block that is being overwritten. Aborted sections may have written to that block, too.
+ * An overwriting ring has the same sections. Its limit advances by a block, an eighth of the ring, and no record crosses the
+ * end of a block. So the reader of a snapshot knows where records begin, although blocks contain no word that says so. The
+ * snapshot leaves out the block that is being overwritten. Aborted sections have possibly written to that block, too.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -71,8 +71,8 @@ static size_t beginning_of(const struct ring_state *state)
 }
 
 /*
- * Prepares the page for struct ring_file. If no page can be wiped (before Linux 4.14, or under a filter), stores the process's
- * id. Returns false if there is no memory for a mapping.
+ * Prepares the page for struct ring_file. If the kernel can't wipe the page in children (before Linux 4.14, or under a filter),
+ * stores the process's id. Returns false if there is no memory for a mapping.
  */
 static bool make_file(void *page)
 {
@@ -210,8 +210,8 @@ void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64
 }
 
 /*
- * Returns the log that a CPU's slot names. Opens the slot if it was never opened. Returns NULL if it is closed, or the CPU is
- * unknown.
+ * Returns the log that a CPU's slot names. Opens the slot if it was never opened. Returns NULL if the slot is closed, or the
+ * CPU is unknown.
  */
 static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 {
@@ -232,7 +232,7 @@ static struct ring_log *open_log(const struct rk_ring *ring, int cpu)
 	return rk_bank_in(word);
 }
 
-/* Returns the highest position to which the limit may advance, if the head is in the unit that ends at `end`. */
+/* Returns the highest position to which the limit can advance, if the head is in the unit that ends at `end`. */
 static int64_t limit_up_to(const struct ring_state *state, const struct ring_log *log, int64_t end)
 {
 	int64_t free_up_to = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE) + size_of(state);
@@ -241,8 +241,8 @@ static int64_t limit_up_to(const struct ring_state *state, const struct ring_log
 }
 
 /*
- * One step towards room for a record on a CPU: pads, or advances the limit. Returns RK_UNEQUAL if the ring is full, RK_CLOSED if
- * the CPU has no open log, and RK_NO_RSEQ if there is no rseq. After any other outcome the caller tries again.
+ * Does one step towards room for a record on a CPU: pads, or advances the limit. Returns RK_UNEQUAL if the ring is full,
+ * RK_CLOSED if the CPU has no open log, and RK_NO_RSEQ if there is no rseq. After any other outcome the caller tries again.
  */
 static enum rk_result make_room(struct rk_ring *ring, int cpu, int64_t size)
 {
@@ -277,7 +277,7 @@ static int drop_slot(struct rk_ring *ring, int index)
 	return -ENOBUFS;
 }
 
-/* Appends a record to the overflow ring, which the caller has claimed. Returns false if there is no room. */
+/* Appends a record to the overflow ring, whose claim the caller holds. Returns false if there is no room. */
 static bool append_to_log(const struct ring_state *state, struct ring_log *log, const void *data, size_t length, int stamped)
 {
 	int64_t head, rest, size = (int64_t)RKI_RING_BYTES(length, stamped);

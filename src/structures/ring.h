@@ -13,12 +13,12 @@
 
 /* A CPU's slot, and the overflow slot. */
 struct ring_slot {
-	struct rk_bank_slot bank; /* the reader holds the claim in it */
+	struct rk_bank_slot bank; /* the reader holds bank.claim */
 	struct rk_claim writing;  /* claim of the overflow ring's writers */
 	uint64_t dropped;
 };
 
-/* A bank begins with this; the data follow. */
+/* A bank begins with this struct. The data follow. */
 struct ring_log {
 	struct rk_log log;
 	int64_t start; /* in an overwriting ring: the log has no records before this position */
@@ -30,21 +30,22 @@ struct ring_log {
 _Static_assert(sizeof(struct ring_log) == RK_LOG_DATA, "the data are behind it");
 _Static_assert(offsetof(struct ring_log, tail) == RKI_RING_TAIL, "as the header says");
 
-/* State of rk_ring_merge() for one CPU: its next record. */
+/* State of rk_ring_merge() for one CPU: the CPU's next record. */
 struct merged {
 	struct rk_ring_reader reader;
 	struct rk_ring_record record;
 	int64_t before; /* the record's position */
-	uint64_t time;   /* by which records are merged */
+	uint64_t time;   /* records are merged in the order of their times */
 	bool is_open, has;
 };
 
 /*
- * The file descriptor that notifications are written to. It is on a page of its own, which the kernel wipes in children. So in a
- * child no copy of the library finds a descriptor.
+ * The file descriptor that notifications are written to. It is on a page of its own, which the kernel wipes in children. So in
+ * a child no copy of the library finds a descriptor. rk_ring_notify() stores 0 in `fd` before it changes `process`. So load
+ * `process` first, and then `fd`.
  */
 struct ring_file {
-	int fd;        /* the descriptor plus 1; 0: none. Load it after `process`: while `process` is stored, it is 0. */
+	int fd;        /* the descriptor plus 1; 0 if there is none */
 	pid_t process; /* if the kernel wipes no pages (before 4.14): the process that set `fd`; else 0 */
 };
 
@@ -115,8 +116,8 @@ static inline char *place_in(const struct ring_state *state, struct ring_log *lo
 }
 
 /*
- * Makes a log that begins at `position` of zeroed memory. Several threads may do this for position 0. Otherwise it needs the
- * claim.
+ * Turns zeroed memory into a log that begins at `position`. If `position` is 0, several threads are allowed to call this at the
+ * same time. For any other position, the caller holds the claim.
  */
 void rk_ring_prepare(const struct ring_state *state, struct ring_log *log, int64_t position);
 

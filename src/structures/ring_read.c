@@ -5,14 +5,14 @@
  * A snapshot is a log that was taken (bank.h). When the snapshot is closed, the log is ready for use again, and continues at the
  * position where it ended.
  *
- * A writer may be stopped while its log is taken. When the writer continues, it finds another head, and starts again; or it finds
- * the same head, so nothing was written meanwhile.
+ * If a writer is stopped while its log is taken, the writer compares the head when it continues. If the head has changed, the
+ * writer starts again. Otherwise nothing was written meanwhile, and the writer's section is valid.
  *
  * A merge reads the clock and then fences all CPUs. Stamps are read in the section, so no record with an earlier stamp than the
  * merge's clock is written after the fence. Writers of the overflow ring hold its claim from the reading of the stamp to the
- * store of the head. A barrier instruction comes before each reading of a stamp. Without this instruction, a processor may read
- * its clock before the cache line of a lock has arrived. Then the stamps of two threads that hold the lock in turn might be in
- * the wrong order.
+ * store of the head. A barrier instruction comes before each reading of a stamp. Without this instruction, a processor can read
+ * its clock before the cache line of a lock has arrived. Then the stamps of two threads that hold the lock in turn would
+ * possibly be in the wrong order.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -26,14 +26,14 @@
 #define SECOND_POSITION ((int64_t)1 << 61) /* the first position of a slot's second log */
 #define PATIENCE 100000000 /* ns that a merge waits for a writer of the overflow ring */
 
-/* States of a reader; 0 is a closed one. */
+/* States of a reader. The state of a closed reader is 0. */
 #define LIVE 1
 #define SNAPSHOT 2
 #define NO_HEADER (-1) /* no record has this header */
 
 /*
- * Returns the position of the oldest whole block, or `start` if that is later. The block before the oldest one shares its place
- * with the head's block, and is being overwritten, or will be.
+ * Returns the position of the oldest whole block, or the log's `start`, whichever is later. The block before the oldest whole
+ * block has the same memory as the head's block. So this memory is being overwritten, or will be.
  */
 static int64_t oldest_of(const struct ring_state *state, const struct ring_log *log)
 {
@@ -131,8 +131,8 @@ int rk_ring_close(struct rk_ring_reader *reader)
 
 /*
  * Reads a CPU's next record, up to the head that was loaded. A stamp above `clock` was read before the clock started again from
- * 0. The clock does that if the machine is switched off and its memory is kept. Such a record is merged by the time of the record
- * before it.
+ * 0. The clock starts again if the machine is switched off and its memory is kept. A record with such a stamp is merged by the
+ * time of the record before it.
  */
 static void advance(struct merged *m, uint64_t clock)
 {
@@ -149,7 +149,7 @@ static void close_all(struct merged *merged, int indexes)
 
 		if (!merged[i].is_open)
 			continue;
-		merged[i].is_open = false; /* after the close, another merge may use it */
+		merged[i].is_open = false; /* after the close, another merge can use merged[i] */
 		reader.state = LIVE;
 		reader.position = merged[i].before;
 		rk_ring_release(&reader);
@@ -213,7 +213,7 @@ int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct 
 		if (merged[i].is_open) {
 			(void)rki_ring_look(&merged[i].reader);
 			merged[i].reader.live = NULL;
-			merged[i].reader.state = SNAPSHOT; /* even after padding, read no further than that head */
+			merged[i].reader.state = SNAPSHOT; /* even after padding, read no further than the head just loaded */
 		}
 	clock = rk_ring_clock();
 	for (int i = 0; r == 0 && i < indexes; i++)

@@ -4,9 +4,9 @@
  * then sleeps or polls the file descriptor, is woken or notified by the next record.
  *
  * Writers have no barrier, so the reader fences: it sets a flag, fences all CPUs, and looks for records again. If a writer's
- * section ended before the fence, the reader sees the record. Otherwise the writer loads the flag after the fence. The descriptor
- * is on a page that the kernel wipes in children (ring.h). Storing a process number with the descriptor instead wouldn't do: each
- * copy of the library has process numbers of its own.
+ * section ended before the fence, the reader sees the record. Otherwise the writer loads the flag after the fence, and finds it
+ * set. The descriptor is on a page that the kernel wipes in children (ring.h). A process number stored with the descriptor
+ * wouldn't be enough: each copy of the library has process numbers of its own.
  */
 #define _GNU_SOURCE
 #include "ring.h"
@@ -37,8 +37,8 @@ static bool has_records(const struct rk_ring *ring)
 }
 
 /*
- * Like rk_ring_arm(). *armed is the value that `waiting` has until a write ends the waiting. `waiting` contains a count, so no
- * wake-up is missed.
+ * Like rk_ring_arm(), and stores a value in *armed: `waiting` has this value until a write ends the waiting. `waiting` contains
+ * a count, so no wake-up is missed.
  */
 static int arm(struct rk_ring *ring, uint32_t *armed)
 {
@@ -62,9 +62,10 @@ int rk_ring_arm(struct rk_ring *ring)
 }
 
 /*
- * Adds 1 to `waiting`, which clears the lowest bit: no reader waits any more. A vfork child adds 2, so the bit stays set. A vfork
- * child writes to its parent's ring, but leaves the notification to the parent's next write. If the child is killed before it has
- * woken the sleepers, that write also wakes them. In a child of fork the descriptor's number may be another file's.
+ * Adds 1 to `waiting`, which clears the lowest bit: no reader waits any more. A vfork child adds 2, so the bit stays set. A
+ * vfork child writes to its parent's ring, but leaves the notification to the parent's next write. If the child is killed
+ * before it has woken the sleepers, the parent's next write also wakes them. A child of fork doesn't use its parent's
+ * descriptor, because in the child the same number can be another file's.
  *
  * The writer that ends the waiting also notifies, and has to use the descriptor that was set when the reader armed. So the writer
  * loads `waiting` first, and rk_ring_notify() changes `waiting`.
@@ -119,7 +120,7 @@ int rk_ring_notify(struct rk_ring *ring, int fd)
 		__atomic_store_n(&file->process, getpid(), __ATOMIC_RELEASE);
 	}
 	__atomic_store_n(&file->fd, fd + 1, __ATOMIC_RELEASE);
-	/* Because of this, a writer that loaded the previous descriptor doesn't end the waiting. */
+	/* Because of this addition, a writer that loaded the previous descriptor can't end the waiting, and loads again. */
 	(void)__atomic_fetch_add(&state_of(ring)->shared.waiting, 2, __ATOMIC_SEQ_CST);
 	return 0;
 }

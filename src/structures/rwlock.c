@@ -14,19 +14,19 @@
  *   IN        closed   are not let in      has the lock
  *
  * A writer holds the claim in all phases but IDLE. It closes the gate and fences all CPUs. From then on no section counts a
- * reader, and the words of CPUs only decrease. An overflow reader adds 1 and then loads the phase. If the phase doesn't let this
- * reader in, it takes its 1 back from the same word. The writer sets CLOSING, and then takes the sum. These four accesses are
- * sequentially consistent, so either the sum has the reader, or the reader sees CLOSING. The overflow word is the first one in
- * the sum. So the sum counts every reader that has the lock, and is 0 only if there is none. A reader that was let in while the
- * phase was WAITING may subtract its 1 from a CPU's word when it leaves. But its 1 was in the overflow word before CLOSING. So
- * the sum can't have the subtraction without the addition.
+ * reader, and the words of CPUs only decrease. An overflow reader adds 1 and then loads the phase. If the phase doesn't let
+ * this reader in, the reader subtracts its 1 from the same word. The writer sets CLOSING, and then takes the sum. These four
+ * accesses are sequentially consistent, so either the sum has the reader, or the reader sees CLOSING. The overflow word is read
+ * first for the sum. So the sum counts every reader that has the lock, and is 0 only if there is none. A reader that was let in
+ * while the phase was WAITING possibly subtracts its 1 from a CPU's word when it leaves. But its 1 was in the overflow word
+ * before CLOSING. So the sum can't have the subtraction without the addition.
  *
  * Ancestor: percpu-rwsem of the kernel. Rejected designs:
  *   readers that load a flag, then count      a reader that is stopped in between has the lock together with the writer
- *   a sum while overflow readers are let in   the sum may have a reader's end, on a CPU, but not its 1
+ *   a sum while overflow readers are let in   the sum can have a reader's end, on a CPU, but not its 1
  *   a refused reader subtracts on its CPU     the same
  *   the state in a slot that children clear   a child wouldn't know that its thread is the writer
- *   the gate in the state a child inherits    its readers would wait for a writer that is elsewhere, or be let in by its gate
+ *   a gate that a child inherits              its readers would wait for a writer that is elsewhere, or come in by its gate
  *
  * Waiting. A reader that leaves loads the gate. If the gate is closed, and the phase isn't IDLE, the reader adds 1 to `left`, and
  * wakes the writer. If a reader left before the writer's fence, the sum doesn't count it any more. So only readers of a lock
@@ -35,12 +35,12 @@
  * Memory order. On x86, loads are in order, stores are in order, and no store is executed before an earlier load. So a thread
  * that sees a reader's end sees all that the reader did, and a thread that finds the gate open sees what the writer stored. On
  * other machines the writer fences memory after the sum was 0, and again before it opens the gate (rcu.c). If the second fence
- * fails, the gate stays closed. Then the phase lets readers in, and they use atomic instructions.
+ * fails, the gate stays closed. Then the phase lets readers in, and these readers use atomic instructions.
  *
- * fork. The gate is closed in a child. The first user opens it, with signals blocked (readers.h), if no writer holds the
- * claim (open_if_unlocked()). If the claim's holder is elsewhere, the phase says whether that holder had the lock. If so, the
- * lock is `abandoned` until a writer has taken and released it. Meanwhile the gate stays closed, so each reader uses the overflow
- * word, and gets the result 1.
+ * fork. The gate is closed in a child. The child's first user opens it, with signals blocked (readers.h), if no writer holds
+ * the claim (open_if_unlocked()). If the claim's holder is elsewhere, the phase says whether that holder had the lock. If so,
+ * the lock is `abandoned` until a writer has taken and released it. Meanwhile the gate stays closed, so each reader uses the
+ * overflow word, and gets the result 1.
  */
 #define _GNU_SOURCE
 #include "rwlock.h"
@@ -67,7 +67,7 @@ static void tell_writer(struct rk_rwlock_state *state)
 		rk_futex_wake(&state->left, 1);
 }
 
-/* A handler may fork in the middle. In the child, readers are counted in another set, so the sum is read again. */
+/* If a handler forks inside this function, the child counts readers in another set. So the child reads the sum again. */
 bool rk_rwlock_has_readers(struct rk_rwlock *lock)
 {
 	intptr_t set, sum;
@@ -90,7 +90,7 @@ static void open_gate(struct rk_rwlock *lock)
 	if (!state->readers.by_sections || rk_readers_fence(&state->readers) < 0)
 		return;
 	blocked = rk_kernel_block_signals(before) == 0;
-	/* If signals can't be blocked, a handler may fork in between. In the child the set is another one. */
+	/* If signals can't be blocked, a handler can fork inside this loop. The child has another set. */
 	do {
 		set = rk_readers_set(lock);
 		__atomic_store_n(rk_readers_gate(lock), set, __ATOMIC_SEQ_CST);
@@ -99,7 +99,7 @@ static void open_gate(struct rk_rwlock *lock)
 		(void)rk_kernel_set_signals(before, NULL);
 }
 
-/* The claim's last holder is elsewhere. If that holder had the lock, the lock is abandoned. */
+/* Called if the claim's last holder is elsewhere. If that holder had the lock, the lock is abandoned. */
 void rk_rwlock_inherit(struct rk_rwlock_state *state)
 {
 	if (rk_rwlock_phase(state) == IN)
@@ -121,7 +121,7 @@ void rk_rwlock_let_go(struct rk_rwlock *lock)
 	(void)rk_claim_release(&state->writer);
 }
 
-/* Opens the gate if there is no writer. The gate is closed in a child, and after a fence failed. */
+/* Opens the gate if there is no writer. The gate is closed in a new child, and after a fence has failed. */
 static void open_if_unlocked(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
@@ -193,7 +193,7 @@ static struct rk_rwlock_section *count_in_overflow(struct rk_rwlock *lock)
 {
 	intptr_t set = 0, current;
 
-	/* In a child that a handler forks in between, the set is another one. */
+	/* If a handler forks inside this loop, the child has another set. */
 	while ((current = rk_readers_set(lock)) != set) {
 		set = current;
 		__atomic_fetch_add(rk_readers_word(set, RK_INDEX_OVERFLOW), 1, __ATOMIC_SEQ_CST);
@@ -202,8 +202,8 @@ static struct rk_rwlock_section *count_in_overflow(struct rk_rwlock *lock)
 }
 
 /*
- * Returns 0; 1 if the lock is abandoned; -EBUSY if the phase doesn't let the caller in. Only a writer changes `abandoned`, and
- * the writer waits for this reader.
+ * Counts the caller in the overflow word. Returns 0; 1 if the lock is abandoned; -EBUSY if the phase doesn't let the caller in.
+ * `abandoned` doesn't change meanwhile, because only a writer changes it, and the writer waits for this reader.
  */
 static int read_by_overflow(struct rk_rwlock *lock, struct rk_rwlock_section **section)
 {
@@ -211,7 +211,7 @@ static int read_by_overflow(struct rk_rwlock *lock, struct rk_rwlock_section **s
 	if (lets_in(rk_rwlock_state_of(lock)))
 		return __atomic_load_n(&rk_rwlock_state_of(lock)->abandoned, __ATOMIC_SEQ_CST);
 	rk_readers_leave(lock, *section, RK_NO_RSEQ);
-	tell_writer(rk_rwlock_state_of(lock)); /* the writer's sum may have counted this reader */
+	tell_writer(rk_rwlock_state_of(lock)); /* possibly the writer's sum has counted this reader */
 	*section = NULL;
 	return -EBUSY;
 }
@@ -257,7 +257,7 @@ int rki_rwlock_read_lock_slow(struct rk_rwlock *lock, int64_t nanoseconds, struc
 		if (r >= 0)
 			return r;
 		open_if_unlocked(lock);
-		/* The gate may be open now. */
+		/* Possibly the gate is open now. */
 		if (enter_gate(lock, section, RK_ABORTED) == RK_DONE)
 			return 0;
 		r = read_by_overflow(lock, section);
@@ -278,7 +278,7 @@ void rki_rwlock_read_unlock_slow(struct rk_rwlock *lock, struct rk_rwlock_sectio
 
 	if (outcome != RK_DONE)
 		rk_readers_leave(lock, section, outcome);
-	/* Writers of a lock without sections don't fence. So this instruction is the barrier. */
+	/* Writers of a lock without sections don't fence. So the following instruction is the barrier. */
 	if (!state->readers.by_sections)
 		__atomic_fetch_add(&state->left, 0, __ATOMIC_SEQ_CST);
 	if (rk_rwlock_phase(state) != IDLE)

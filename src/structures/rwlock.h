@@ -35,13 +35,13 @@ static inline enum rk_rwlock_phase rk_rwlock_phase(const struct rk_rwlock_state 
 	return (enum rk_rwlock_phase)__atomic_load_n(&state->phase, __ATOMIC_SEQ_CST);
 }
 
-/* Stores the phase. Wakes the waiting readers if it is IDLE or WAITING. */
+/* Stores the phase. Wakes the waiting readers if the phase is IDLE or WAITING. */
 void rk_rwlock_set_phase(struct rk_rwlock_state *state, enum rk_rwlock_phase phase);
 
 /* Does a reader of this process have the lock? */
 bool rk_rwlock_has_readers(struct rk_rwlock *lock);
 
-/* Call this after taking the claim if its last holder was elsewhere. Sets `abandoned` if that writer had the lock. */
+/* After taking the claim, call this if the claim's last holder was elsewhere. Sets `abandoned` if that holder had the lock. */
 void rk_rwlock_inherit(struct rk_rwlock_state *state);
 
 /*

@@ -7,7 +7,7 @@
 #include "os/limit.h"
 #include "sync/claim.h"
 
-/* When this has returned 0, no section counts readers any more. */
+/* Closes the gate, and fences. When this function has returned 0, no section counts readers any more. */
 static int close_gate(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
@@ -17,7 +17,10 @@ static int close_gate(struct rk_rwlock *lock)
 	return state->readers.by_sections ? rk_fence_all() : 0;
 }
 
-/* Returns whether there is no reader. If so, the phase is CLOSING, which lets no reader in while the sum is read. */
+/*
+ * Returns whether there is no reader. If there is none, the phase is CLOSING. This phase lets no reader in while the sum is
+ * read.
+ */
 static bool is_alone(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);

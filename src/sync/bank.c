@@ -16,17 +16,17 @@
  *   bank | BRIEFLY    the same bank, open      is in use
  *   bank | BRIEFLY    another bank             is spare: the other bank is in use
  *
- * A fence may fail: a filter that is installed later may forbid both membarrier(2) and running on another CPU. By then the word
+ * A fence can fail: a filter that is installed later can forbid both membarrier(2) and running on another CPU. By then the word
  * possibly names the spare bank. The old bank stays PENDING, and belongs to no thread until a fence succeeds.
  *
  * A child that is forked in the middle of a take finds one of three states. If the slot is open with the bank in `taken`, nothing
  * has happened. If the slot is open with another bank, or closed, the next rk_bank_take() gives the bank in `taken`.
  *
- * If slots are used by concurrency id, a slot is used on any CPU. So rk_bank_take_cid() fences all CPUs.
+ * If slots are used by concurrency id, sections on any CPU use a slot. So rk_bank_take_cid() fences all CPUs.
  *
  * No fence reaches a section whose thread sleeps in a page fault, because this thread runs on no CPU. The section is aborted only
  * when the thread continues. Before that the kernel handles the fault, and kills the process if the page was unmapped. So keep
- * banks and nodes of lists mapped as long as a section may access them. (This was seen with swap, with pages of files, and with
+ * banks and nodes of lists mapped as long as a section can access them. (This was seen with swap, with pages of files, and with
  * userfaultfd.)
  */
 #include "bank.h"
@@ -40,7 +40,7 @@
 #define ALL (-1)
 #define PENDING 1
 #define BRIEFLY 2
-#define CLOSED_EMPTY 2 /* the word of a closed slot without a bank: it never had one, or its bank was taken and is done with */
+#define CLOSED_EMPTY 2 /* the word of a closed slot without a bank: it had none, or the bank was taken and is done with */
 
 static intptr_t bank_of(intptr_t word)
 {
@@ -117,11 +117,11 @@ static struct rk_bank_slot *held(void *base, int cpu, int *error)
 	*error = slot == NULL ? -EINVAL : !rk_claim_is_mine(&slot->claim) ? -EPERM : 0;
 	if (*error != 0)
 		return NULL;
-	mend_slot(slot); /* if no function of this file took the claim */
+	mend_slot(slot); /* needed if the caller took the claim by rk_claim_take_try() or rk_claim_take_for() */
 	return slot;
 }
 
-/* Fences CPU `cpu`, or all CPUs if `cpu` is ALL. After that the bank in `taken` belongs to the caller. */
+/* Fences CPU `cpu`, or all CPUs if `cpu` is ALL. After success, the bank in `taken` belongs to the caller. */
 static int fence_taken(struct rk_bank_slot *slot, int cpu, void **bank)
 {
 	intptr_t taken = __atomic_load_n(&slot->taken, __ATOMIC_RELAXED);
@@ -150,7 +150,7 @@ static int take_bank(struct rk_bank_slot *slot, int fenced, void *spare, void **
 		return r < 0 ? -ESTALE : 1;
 	}
 	do {
-		/* Another thread may have opened the slot with the spare. */
+		/* Possibly another thread has opened the slot with the spare. */
 		if (spare != NULL && bank_of(word) == (intptr_t)spare) {
 			__atomic_store_n(&slot->taken, 0, __ATOMIC_RELAXED);
 			return -EINVAL;
@@ -200,7 +200,7 @@ int rk_bank_open(void *base, int cpu, void *bank)
 	if (!may_be_bank(bank))
 		return -EINVAL;
 	word = __atomic_load_n(&slot->bank, __ATOMIC_RELAXED);
-	do { /* if the slot was never opened, another thread may open it meanwhile */
+	do { /* if the slot was never opened, another thread can open it meanwhile */
 		if (word & RK_BANK_OPEN)
 			return -EBUSY;
 	} while (!__atomic_compare_exchange_n(&slot->bank, &word, (intptr_t)bank | RK_BANK_OPEN, 0, __ATOMIC_RELEASE,
@@ -264,7 +264,10 @@ int rk_bank_close(void *base, int cpu)
 	int r;
 
 	__atomic_store_n(&slot->taken, bank_of(word) | BRIEFLY, __ATOMIC_RELEASE);
-	/* On the slot's own CPU a section closes it: every other section on that CPU is finished or aborted by then. */
+	/*
+	 * If this thread runs on the slot's CPU, a section closes the slot. When it commits, every other section on that CPU is
+	 * finished or aborted, so no fence is needed.
+	 */
 	if (rk_cpu() == cpu && rk_at_store_if_equal(base, word, bank_of(word), cpu) == RK_DONE)
 		return 0;
 	__atomic_store_n(&slot->bank, bank_of(word), __ATOMIC_SEQ_CST);

@@ -2,9 +2,9 @@
 /*
  * claim.c - remote owners take turns.
  *
- * The invariant: a thread that stores to `holder` holds the claim, or finds it free, or finds that its holder is elsewhere. A
- * holder is elsewhere if this process was forked without that thread. `holder` is one word, and the claim's whole state. So a
- * child finds a valid claim, whenever it is forked.
+ * The invariant: a thread that stores to `holder` holds the claim, or finds the claim free, or finds that the claim's holder is
+ * elsewhere. A holder is elsewhere if this process was forked without that thread. `holder` is one word, and the claim's whole
+ * state. So a child finds a valid claim, whenever it is forked.
  */
 #define _GNU_SOURCE
 #include "claim.h"
@@ -22,12 +22,12 @@ bool rk_claim_is_mine(const struct rk_claim *claim)
 	return __atomic_load_n(&claim->holder, __ATOMIC_RELAXED) == rk_number_mine();
 }
 
-/* Tries to take the claim. Returns 0; 1 if its holder was elsewhere; or -EBUSY, and the holder in *holder. */
+/* Tries to take the claim. Returns 0; 1 if the claim's holder was elsewhere; or -EBUSY, and the holder in *holder. */
 static int attempt(struct rk_claim *claim, uint64_t me, uint64_t *holder)
 {
 	/*
-	 * A level's number is put into the table of bracket.c before it claims. The acquire makes that row of the table visible,
-	 * too.
+	 * Possibly `holder` is the number of a level. bracket.c stores this number in a row of its table before any claim gets
+	 * the number. Because this load is an acquire, rk_holder_is_elsewhere() finds that row.
 	 */
 	*holder = __atomic_load_n(&claim->holder, __ATOMIC_ACQUIRE);
 	for (;;) {
@@ -61,8 +61,8 @@ static uint32_t *futex_of(struct rk_claim *claim)
 }
 
 /*
- * Returns at once if the calling thread, or its parent by vfork, holds the claim. A waiter in a vfork bracket may be killed, and
- * then couldn't subtract itself from `waiters`. So it isn't counted, and polls.
+ * Returns at once if the calling thread, or its parent by vfork, holds the claim. A waiter in a vfork bracket can be killed,
+ * and then couldn't subtract itself from `waiters`. So such a waiter isn't counted, and polls.
  */
 static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 {
@@ -80,8 +80,9 @@ static int wait_as(struct rk_claim *claim, uint64_t me, int64_t nanoseconds)
 		__atomic_fetch_add(&claim->waiters, 1, __ATOMIC_SEQ_CST);
 	while ((r = attempt(claim, me, &holder)) == -EBUSY && (left = end - rk_kernel_now()) > 0) {
 		/*
-		 * If a handler forks here, no thread of the child wakes this thread, so it looks again by itself. Until
-		 * rk_number_mine() is called there, no holder counts as elsewhere.
+		 * If a handler forks during this sleep, no thread of the child wakes the forking thread. So the sleep has a
+		 * time limit, and the thread then looks again. The child calls rk_number_mine(), because before that call no
+		 * holder counts as elsewhere in the child.
 		 */
 		(void)rk_futex_wait(futex_of(claim), (uint32_t)holder, left < most ? left : most);
 		(void)rk_number_mine();
@@ -105,8 +106,8 @@ int rk_claim_enter(struct rk_claim *claim, int64_t nanoseconds, uint64_t *me)
 static int release_as(struct rk_claim *claim, uint64_t me)
 {
 	/*
-	 * This is one instruction. Between a test and a store, a handler might release the claim, and another thread might take
-	 * it.
+	 * This must be one instruction. Between a test and a store, a handler might release the claim, and another thread might
+	 * take it.
 	 */
 	if (!__atomic_compare_exchange_n(&claim->holder, &me, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return -EPERM;

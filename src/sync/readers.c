@@ -3,8 +3,9 @@
  * readers.c - counts readers in one word for each CPU (readers.h), and sums these words.
  *
  * The invariant: a reader that was counted is in the sum of its word over all indexes until it leaves. The sum is read word by
- * word. So it has a meaning only if no reader begins meanwhile, or if the caller doesn't need to know about readers that begin.
- * If none begins, each word only decreases during the reading, and the sum includes each reader that leaves after it.
+ * word. So the sum has a meaning only if no reader begins meanwhile, or if the caller doesn't need to know about readers that
+ * begin. If none begins, each word only decreases during the reading, and the sum includes each reader that leaves after the
+ * reading.
  */
 #define _GNU_SOURCE
 #include "readers.h"
@@ -21,7 +22,7 @@
 _Static_assert(offsetof(struct rk_readers_slot, of_overflow) == RKI_READERS_GATE, "inline functions rely on it");
 
 #define ASKED (UINT64_MAX - 1) /* a thread is about to offer a generation */
-#define KNOWN 1                /* bit of a generation: it is in the state, too, so children take another one */
+#define KNOWN 1                /* bit of a generation: the state has this generation, too, so children take another one */
 
 int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *caller)
 {
@@ -72,9 +73,9 @@ int rk_readers_destroy(struct rk_percpu *pools[2], void *item, const void *calle
 }
 
 /*
- * Gives a generation to a process that has none. A thread stores the next generation in `here`, as an offer. In each child `here`
- * is 0 again. Then any thread of this process stores the offered generation in the state, which children inherit. Only after that
- * the process uses it. So no child takes the generation of an ancestor that has readers.
+ * Gives a generation to a process that has none. A thread stores the next generation in `here`, as an offer. In each child
+ * `here` is 0 again. Then any thread of this process stores the offered generation in the state, which children inherit. Only
+ * after that the process uses this generation. So no child takes the generation of an ancestor that has readers.
  *
  * Signals are blocked, so no handler forks here, and no thread continues in a child with values that it loaded in the parent. If
  * signals can't be blocked, such a fork is noticed: before a thread loads the generation in the state, it stores ASKED in `here`.
@@ -121,8 +122,8 @@ intptr_t rk_readers_sum(intptr_t word)
 	intptr_t sum = __atomic_load_n(rk_readers_word(word, RK_INDEX_OVERFLOW), __ATOMIC_SEQ_CST);
 
 	/*
-	 * Includes the gaps between CPU numbers: the list of CPUs may be wrong, and readers that were counted in a gap must be in
-	 * the sum.
+	 * The loop includes the gaps between CPU numbers: the list of CPUs can be wrong, and readers that were counted in a gap
+	 * must be in the sum.
 	 */
 	for (int cpu = 0; cpu <= rk_cpus_get()->highest; cpu++)
 		sum += __atomic_load_n(rk_readers_word(word, cpu), __ATOMIC_ACQUIRE);

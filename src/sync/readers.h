@@ -14,11 +14,11 @@
  *                           set 0   1   2   3  +-----------> in slot 0
  *                         phase 0 1 0 1 0 1 0 1
  *
- * fork. In a child all slots except the state are zero. So the gate is 0, and its first user opens it. The gate then names
- * another set of counts, because a reader that began before the fork may still end in the set where it was counted. The child's
- * generation determines the set. It is the generation of the nearest ancestor that has one, plus 1. All this is in the item, so
- * all copies of this library use the same set. A thread blocks signals before it opens a gate. So no handler forks meanwhile, and
- * no thread continues the opening in a child.
+ * fork. In a child all slots except the state are zero. So the gate is 0, and the child's first user opens it. The gate then
+ * names another set of counts, because a reader that began before the fork can still end, in the set where it was counted. The
+ * child's generation determines the set. This generation is that of the nearest ancestor that has one, plus 1. The gate, the
+ * counts and the generations are in the item, so all copies of this library use the same set. A thread blocks signals before it
+ * opens a gate. So no handler forks meanwhile, and no thread continues the opening in a child.
  */
 #ifndef RK_SRC_READERS_H
 #define RK_SRC_READERS_H
@@ -33,7 +33,7 @@ struct rk_readers_slot {
 	intptr_t counts[RK_READERS_SETS][2];
 	struct {
 		intptr_t gate;       /* names the word in which readers are counted; 0 until it is opened */
-		intptr_t by_no_gate; /* the same if readers use no sections; then the gate is never opened */
+		intptr_t by_no_gate; /* names that word if readers use no sections; then `gate` stays 0 */
 		uint64_t generation; /* of this process, times 2; plus 1 if the state has it, too; 0 in a child at first */
 		uint64_t spare[3];   /* for the structure's use; zero in a child, too */
 	} of_overflow __attribute__((__aligned__(RKI_READERS_GATE)));
@@ -46,7 +46,8 @@ struct rk_readers {
 };
 
 /*
- * Does this machine execute loads in order, stores in order, and no store before an earlier load? Others need fences of memory.
+ * Does this machine execute loads in order, stores in order, and no store before an earlier load? Other machines need fences of
+ * memory.
  */
 #if defined(__x86_64__) || defined(__i386__)
 #define RK_ORDERS_BY_ITSELF 1
@@ -55,9 +56,9 @@ struct rk_readers {
 #endif
 
 /*
- * rk_readers_create() allocates an item without readers from one of two pools, and creates that pool if there is none. It returns
- * as rk_percpu_alloc(). rk_readers_destroy() frees such an item, and returns as rk_percpu_free(), or -EINVAL if `item` isn't one.
- * rk_readers_has() returns whether `item` is one.
+ * rk_readers_create() allocates an item without readers from one of two pools, and creates that pool if there is none. It
+ * returns as rk_percpu_alloc(). rk_readers_destroy() frees such an item, and returns as rk_percpu_free(), or -EINVAL if `item`
+ * isn't such an item. rk_readers_has() returns whether `item` is such an item.
  */
 int rk_readers_create(struct rk_percpu *pools[2], void **item, const void *caller);
 int rk_readers_destroy(struct rk_percpu *pools[2], void *item, const void *caller);
@@ -106,8 +107,8 @@ intptr_t rk_readers_sum(intptr_t word);
 void rk_readers_leave(void *item, void *counted, enum rk_result outcome);
 
 /*
- * A fence of memory, if readers need one. A thread that sees a store after it also sees all stores before it. Returns 0 or an
- * errno.
+ * Fences memory, if readers need that. If a thread sees a store that comes after the fence, it also sees all stores that come
+ * before the fence. Returns 0 or an errno.
  */
 int rk_readers_fence(const struct rk_readers *readers);
 

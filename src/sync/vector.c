@@ -9,13 +9,14 @@
  * A section has one commit, so several operations can't be one section. If a vector runs on the slot's CPU, it closes the slot by
  * a section of its own. After that no other section on this CPU is half done, so no fence is needed.
  *
- * Ancestors. Kernel developers proposed two system calls for the same purpose; neither was merged. cpu_opv (2017) ran up to
- * 16 operations on a given CPU, with preemption off. sched_pair_cpu (2020) paired the calling thread with a CPU, so that the
+ * Ancestors. Kernel developers proposed two system calls for the same purpose; neither was merged. cpu_opv (2017) ran up to 16
+ * operations on a given CPU, with preemption off. sched_pair_cpu (2020) paired the calling thread with a CPU, so that the
  * thread and the CPU excluded each other's sections. Both calls worked on any memory, also on memory that processes share, and
  * cost local users nothing. A vector works on banks of one process. Local users load one word more, and take their overflow way
- * while a vector runs. In return a vector needs no new kernel. If a comparison fails, nothing was done, because comparisons come
- * first. If an address can't be accessed, the signal comes before the vector has done anything, or after it has done everything.
- * If the thread is killed, or another thread forks, the bank is unchanged, and the next thread that claims the slot opens it.
+ * while a vector runs. In return a vector needs no new kernel. If a comparison fails, nothing was done, because comparisons
+ * come first. If an address can't be accessed, the signal comes before the vector has done anything, or after it has done
+ * everything. If the thread is killed, the bank is unchanged, and the next thread that claims the slot opens it. In a child
+ * that another thread forks meanwhile, the bank is also unchanged.
  */
 #include <rseqkit/vector.h>
 
@@ -63,7 +64,7 @@ static bool is_valid(const struct rk_vector_op *op, size_t size)
 	return (op->code != RK_VECTOR_SHIFT_LEFT && op->code != RK_VECTOR_SHIFT_RIGHT) || op->operand < 8 * length;
 }
 
-/* Checks the operations, and copies the bytes that they need from the caller's memory. */
+/* Checks the operations, and copies from the caller's memory the bytes that the operations need. */
 static int begin(struct vector *vector, const struct rk_vector_op *ops, int count, size_t size)
 {
 	bool compares = true;
@@ -92,7 +93,7 @@ static int begin(struct vector *vector, const struct rk_vector_op *ops, int coun
 	return 0;
 }
 
-/* Copies the bytes that were read to the caller's memory. */
+/* Copies to the caller's memory the bytes that the operations have read. */
 static void end(const struct vector *vector)
 {
 	const unsigned char *bytes = vector->bytes;
