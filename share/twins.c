@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * twins.c - functions for the fast paths that librseqkit doesn't export. These are the operations by concurrency id,
+ * twins.c - functions for the fast paths that librseqkit doesn't export. These fast paths are the operations by concurrency id,
  * rk_cid_...(), and the operations of a given CPU, rk_at_...().
  *
  * C and C++ code inlines these fast paths and doesn't need this file. A binding for another language compiles this file into an

@@ -4,8 +4,8 @@
  * detail/agreement.h has what copies of this library agree on.)
  *
  * The invariant: a process has one offset from the thread pointer to the area. The library decides the offset once, before its
- * first use. Every thread has memory at this offset. Until a thread is registered there, cpu_id in its memory is negative. So
- * the fast path only adds the offset to the thread pointer.
+ * first use. Every thread has memory at this offset. Until a thread is registered at this offset, the cpu_id in its memory is
+ * negative. So the fast path only adds the offset to the thread pointer.
  */
 #ifndef RSEQKIT_ABI_H
 #define RSEQKIT_ABI_H
@@ -23,8 +23,8 @@
  * the program to one of these fields kills the process. So the fields are const. They are volatile too, because the kernel
  * changes them. Initialise an object of this type; never assign to it.
  *
- * Every access from C must use a volatile lvalue. It needs no atomic instruction, because aligned words don't tear, and because
- * the kernel writes to an area only while it works for that area's thread.
+ * Every access from C must use a volatile lvalue. Such an access needs no atomic instruction, because aligned words don't tear,
+ * and because the kernel writes to an area only while it works for that area's thread.
  */
 struct rk_area {
 	const volatile uint32_t cpu_id_start; /* K: a possible CPU number, unless an early adopter keeps its own data here */
@@ -40,7 +40,7 @@ struct rk_area {
 #define RK_CPU_ID_UNINITIALIZED (-1)
 #define RK_CPU_ID_REGISTRATION_FAILED (-2)
 
-/* Bits of flags: the kernel offers the slice extension; the extension is on in this thread. Source: as above. */
+/* Bits of flags: the kernel offers the slice extension; the extension is on in this thread. Source: include/uapi/linux/rseq.h. */
 #define RK_AREA_SLICE_AVAILABLE (1u << 4)
 #define RK_AREA_SLICE_ENABLED (1u << 5)
 
@@ -66,17 +66,17 @@ RKI_BEGIN_DECLS
 
 /*
  * The offset in bytes from the thread pointer to the area, the same in every thread; see the invariant above. The variable is
- * constant from this library's constructor on. It is declared const, so that the compiler may keep its value in a register.
+ * constant from this library's constructor on. It is declared const, so that the compiler can keep its value in a register.
  *
  * Code that can run before any constructor, as in a preloaded allocator, must call rk_process_init() or create a structure
  * first. Make that call in a function of its own, which isn't inlined and has no operations. Otherwise the compiler possibly
- * reads the variable before the call, because it takes the variable for constant.
+ * reads the variable before the call, because the compiler takes the variable for constant.
  */
 RKI_API const ptrdiff_t rk_area_offset;
 
 /*
  * The number of bytes of a registered thread's area that hold valid fields; compare it with RK_FIELD_END_*. This number doesn't
- * tell whether a thread is registered. The sign of the thread's cpu_id does.
+ * tell whether a thread is registered. The sign of the thread's cpu_id tells that.
  *
  * The value is never derived from a kernel version. It is the minimum of two sizes: the auxiliary vector's feature size, and the
  * size that the registered length covers (28 if the registered length is 32). The value is constant from the constructor on.
@@ -86,7 +86,7 @@ RKI_API const uint32_t rk_area_valid;
 /*
  * True if the areas have no common offset from the thread pointer. Then rk_area_offset is 0, which is never an area's offset,
  * and operations take their fallback. This happens with C libraries that give no static TLS to modules that dlopen() loads
- * (musl). glibc gives such modules static TLS, so the value is always 0 there.
+ * (musl). glibc gives such modules static TLS, so with glibc the value is always 0.
  */
 #ifdef __GLIBC__
 #define RKI_NO_AREA 0

@@ -2,14 +2,15 @@
 /*
  * api.h - how this library's functions are declared, and its version.
  *
- * Names. Use the names that begin with rk_ and RK_. Don't use names that begin with rki_ and RKI_, because these may change in
- * any release. The library exports the rki_ functions that inlined code calls. These functions are no API, but they are ABI:
- * they change only when the soname changes. Names of the header embed.h begin with rke_.
+ * Names. Use the names that begin with rk_ and RK_. Don't use names that begin with rki_ and RKI_, because such names can
+ * change in any release. The library exports the rki_ functions that inlined code calls. These functions are no API, but they
+ * are ABI: they change only when the soname changes. Names of the header embed.h begin with rke_.
  *
- * RKI_API marks an exported function. RKI_INLINE marks a fast path that is inlined. The library also exports a function for it,
- * its twin, for other languages and for debuggers. The file src/twins.c includes the same headers with RKI_INLINE defined as
- * RKI_API, so the fast path and its twin have one source. RKI_INLINE_ONLY marks a fast path that the library doesn't export. A
- * language binding that needs such a fast path as a function compiles share/rseqkit/twins.c, which is installed.
+ * RKI_API marks an exported function. RKI_INLINE marks a fast path that is inlined. For each such fast path, the library also
+ * exports a function, the twin, for other languages and for debuggers. The file src/twins.c includes the same headers with
+ * RKI_INLINE defined as RKI_API, so the fast path and its twin have one source. RKI_INLINE_ONLY marks a fast path that the
+ * library doesn't export. A language binding that needs such a fast path as a function compiles share/rseqkit/twins.c, which is
+ * installed.
  *
  * The code of a fast path is in detail/, in a header of the same name. That header also declares the slow paths that the fast
  * path calls (..._slow), and the private members of structures.
@@ -23,30 +24,32 @@
  *   vfork child     between vfork() and exec or _exit; see rk_vfork_begin() in thread.h
  *
  * Waiting. A function that takes a lock or a claim waits until the lock or claim is free. The form with _try doesn't wait. The
- * form with _for waits for at most `nanoseconds`: 0 means not at all, INT64_MAX for ever. All of these functions return the same
- * values ("it" is the lock or claim):
- *   0           the caller holds it
- *   1           the caller holds it, in a child of fork. The previous holder was a thread that the child doesn't have, so a
- *               change of the protected data may be half done
- *   -EBUSY      (_try, or nanoseconds is 0) another thread or the caller holds it
- *   -ETIMEDOUT  the time passed, and the caller doesn't hold it
- *   -EDEADLK    the calling thread holds it already, and would wait for itself
+ * form with _for waits for at most `nanoseconds`: 0 means not at all, INT64_MAX for ever. All of these functions return the
+ * same values:
+ *   0           the caller holds the lock or claim
+ *   1           the caller holds the lock or claim, in a child of fork. The previous holder was a thread that the child doesn't
+ *               have, so a change of the protected data is possibly half done
+ *   -EBUSY      (_try, or nanoseconds is 0) another thread or the caller holds the lock or claim
+ *   -ETIMEDOUT  the time passed, and the caller doesn't hold the lock or claim
+ *   -EDEADLK    the calling thread holds the lock or claim already, and would wait for itself
  *   -EINVAL     nanoseconds is negative, and the call would have to wait
  *
  * Structures that grow. The caller passes options, reports, snapshots and readers together with their size, as sizeof gives it.
  * Later releases append members.
- *   - Options: if the caller's structure is shorter than the library's, the missing members count as zeros. If it is longer, and
- *     a byte that the library doesn't know isn't zero, the function returns -E2BIG. For a size of 0 it returns -EINVAL.
+ *   - Options: if the caller's structure is shorter than the library's, the missing members count as zeros. If the caller's
+ *     structure is longer, and a byte that the library doesn't know isn't zero, the function returns -E2BIG. For a size of 0 it
+ *     returns -EINVAL.
  *   - Reports: the library writes no more bytes than the size that the caller passed. Members that the library doesn't know
  *     become zeros.
- *   - Snapshots and readers: they must have at least all members of the first release. Otherwise the function returns -EINVAL.
+ *   - Snapshots and readers: the caller's structure must have at least all members of the first release. Otherwise the function
+ *     returns -EINVAL.
  *
  * Cancellation. No function of this library is a cancellation point: a request to cancel the thread stays pending. While
  * asynchronous cancellation is on (PTHREAD_CANCEL_ASYNCHRONOUS), a thread may use operations, registration, queries and sums.
  * Such a thread must not call functions that create, allocate, free or destroy. Otherwise a cancelled call loses address space,
- * an item or a file descriptor. It must not use claims, or functions that are built on claims (remote.h, vector.h), either.
- * Otherwise a claim that the thread held stays held. The library itself waits for such a claim only with a time limit. If a
- * signal handler leaves a function of this library by siglongjmp(3), or by an exception, the effects are the same.
+ * an item or a file descriptor. Such a thread must not use claims, or functions that are built on claims (remote.h, vector.h),
+ * either. Otherwise a claim that the thread held stays held. The library itself waits for such a claim only with a time limit.
+ * If a signal handler leaves a function of this library by siglongjmp(3), or by an exception, the effects are the same.
  */
 #ifndef RSEQKIT_API_H
 #define RSEQKIT_API_H
@@ -55,7 +58,7 @@
 #define RK_VERSION_MINOR 1
 #define RK_VERSION_PATCH 0
 
-/* The headers use C-style casts in C++ too. g++ accepts these in extern "C". For clang, a pragma turns the warning off. */
+/* The headers use C-style casts in C++ too. g++ accepts these in extern "C". For clang, a pragma turns off the warning. */
 #ifdef __cplusplus
 #if __cplusplus < 201103L
 #error "rseqkit needs C++11 or later"
@@ -77,9 +80,9 @@
 #endif
 
 /*
- * A module that is linked with librseqkit.a, and doesn't share that copy with other modules, may define RK_HIDDEN. Inlined code
- * then reads the copy's variables without looking up their addresses. If a module defines RK_HIDDEN and is linked with
- * librseqkit.so, the linker reports undefined symbols.
+ * A module that is linked with a copy of its own, librseqkit.a, and doesn't share the copy with other modules, may define
+ * RK_HIDDEN. Inlined code then reads the copy's variables without looking up their addresses. If a module defines RK_HIDDEN and
+ * is linked with librseqkit.so, the linker reports undefined symbols.
  */
 #ifdef RK_HIDDEN
 #define RKI_API extern __attribute__((__visibility__("hidden")))

@@ -2,8 +2,8 @@
 /*
  * bank.h - closable memory: per-CPU data that a thread on any CPU can take over, while the CPU's own users continue.
  *
- * A slot (ops.h) begins with struct rk_bank_slot. The first word of this structure names the slot's bank, the memory that holds
- * the data.
+ * A slot (ops.h) of closable memory begins with struct rk_bank_slot. The first word of this structure names the slot's bank,
+ * the memory that holds the data.
  *
  *     slot of CPU 0            slot of CPU 1
  *     +------+-------+-----+   +------+-------+-----+
@@ -28,10 +28,11 @@
  *
  * Where ops.h says "the slot's word", read "the word at `where` in the bank". Offsets that ops.h counts from the slot are
  * counted from this word.
- *   Parameters: base is the address of slot 0. where is in bytes, and must lead to an aligned word of the bank.
+ *   Parameters: `base` is the address of slot 0. `where` is in bytes, and must lead to an aligned word of the bank.
  *   Returns: an outcome of enum rk_result. If the slot is closed or was never opened, the outcome is RK_CLOSED. Then nothing was
  *   done, and the caller must use its structure's overflow way.
- *   Context, cost and memory order: as ops.h says; each operation takes one load and three instructions more.
+ *   Context, cost and memory order: as ops.h says; each operation takes one load and three instructions more than the operation
+ *   of ops.h.
  */
 #ifndef RSEQKIT_BANK_H
 #define RSEQKIT_BANK_H
@@ -42,7 +43,7 @@
 #define RK_BANK_OPEN 1
 
 /*
- * A claim. The remote owners of a slot take turns by it; see remote.h. A claim whose bytes are all zero is free.
+ * A claim, by which the remote owners of a slot take turns; see remote.h. A claim whose bytes are all zero is free.
  */
 struct rk_claim {
 	uint64_t holder;  /* the number of the thread that holds the claim; 0 if the claim is free */
@@ -52,20 +53,20 @@ struct rk_claim {
 
 /* The beginning of a slot of closable memory. A slot whose bytes are all zero was never opened. */
 struct rk_bank_slot {
-	intptr_t bank;         /* the bank's address, plus RK_BANK_OPEN if the slot is open; 0: never opened */
-	intptr_t taken;        /* for remote owners: the bank that is being taken, or was taken before rk_bank_done() */
+	intptr_t bank;         /* the bank's address, plus RK_BANK_OPEN if the slot is open; 0 if the slot was never opened */
+	intptr_t taken;        /* for remote owners: the bank that is being taken, or was taken without a later rk_bank_done() */
 	struct rk_claim claim; /* for remote owners */
 };
 
 RKI_BEGIN_DECLS
 
 /*
- * Opens a slot that was never opened. From then on the slot names `bank`. The caller must fill the bank before this call. Any
+ * Opens a slot that was never opened. After the call the slot names `bank`. The caller must fill the bank before this call. Any
  * thread may call this function for any slot, also while a remote owner works on the slot.
  *
- * Parameters: slot is rk_percpu_slot(base, cpu). bank must be aligned to at least 4 bytes.
- * Returns 0. Returns -EEXIST if the slot was opened before; then the bank still belongs to the caller. Returns -EINVAL if slot
- * or bank is NULL, or if bank isn't aligned.
+ * Parameters: `slot` is rk_percpu_slot(base, cpu). `bank` must be aligned to at least 4 bytes.
+ * Returns 0. Returns -EEXIST if the slot was opened before; then `bank` still belongs to the caller. Returns -EINVAL if `slot`
+ * or `bank` is NULL, or if `bank` isn't aligned.
  * Context: any thread; signal handler; after fork; vfork child. Cost: one atomic instruction.
  */
 RKI_API int rk_bank_open_first(struct rk_bank_slot *slot, void *bank);

@@ -13,15 +13,15 @@
  *   3. if __rseq_abi is defined in the process: that area, with the count __rseq_refcount if there is one. This is the public
  *      TLS protocol. The component that changes the count from 0 to 1 registers the thread. The component that changes it from
  *      1 to 0 unregisters the thread. This header never defines these symbols. The archive librseqkit-early.a defines them, for
- *      programs that want this
- *   4. if librseq is loaded: its area, in threads that librseq registered. This header registers no thread then, because librseq
- *      would end the process
+ *      programs that want to follow the protocol
+ *   4. if librseq is loaded: its area, in threads that librseq registered. This header registers no thread in this case,
+ *      because otherwise librseq would end the process
  *   5. if the C library has an area, but doesn't register threads (glibc.pthread.rseq=0): that area. With RSEQKIT_AREA=own
  *      librseqkit uses areas of its own instead, see rseqkit(7). If librseqkit looked first, place 2 leads to these areas
  *   6. otherwise there is no area to share, and every register call returns -ENOTSUP
  *
  * The invariant: threads are registered only at one offset from the thread pointer, the same in all threads. Every thread has
- * memory at that offset. Until a thread is registered there, the cpu_id in its memory is negative.
+ * memory at that offset. Until a thread is registered at that offset, the cpu_id in its memory is negative.
  *
  * Include this header in source files, but not in public headers, and not in a file that defines __rseq_abi. Each source file
  * that includes it finds the area for itself.
@@ -53,7 +53,7 @@
 #endif
 #endif
 
-/* The signature: the word before every abort handler, equal to the one registered. 0: not known for this architecture. */
+/* The signature: the word before every abort handler, equal to the registered one. 0: not known for this architecture. */
 #if defined(__x86_64__) || defined(__i386__)
 #define RKE_SIGNATURE 0x53053053U
 #elif defined(__AARCH64EB__)
@@ -85,11 +85,12 @@
 /*
  * How code references the symbols of the public TLS protocol. Code for shared libraries uses a TLS descriptor. If the symbol is
  * in static TLS, the dynamic linker makes the descriptor a constant offset. If the symbol isn't in static TLS, the dynamic
- * linker still loads the library. If code loaded the offset directly (initial-exec), such a library couldn't be loaded.
+ * linker still loads the library. If the library's code loaded the offset directly (initial-exec), the dynamic linker would
+ * refuse the library.
  *
  * GNU ld for arm64 crashes if it statically links code that has descriptors of undefined symbols. So on arm64, define
  * RKE_TLS_DESCRIPTORS for shared objects only. The dynamic linker of musl crashes on a weak reference to a TLS symbol that
- * isn't defined. In executables it sees no such reference.
+ * isn't defined. In executables, musl's dynamic linker sees no such reference.
  */
 #if defined(__GLIBC__) && defined(__PIC__) && !defined(__PIE__) && defined(__x86_64__) && !defined(__ILP32__) &&       \
 	!defined(RKE_TLS_DESCRIPTORS)
@@ -163,7 +164,7 @@ enum rke_place {
 struct rke_process {
 	intptr_t where;      /* offset * 8 + enum rke_place, so that both change at once */
 	int error;           /* negative: a foreign owner or signature was found, and no further thread is registered */
-	int signature_known; /* a registration in this area is known to have our signature */
+	int signature_known; /* 1: a registration in this area is known to have our signature */
 };
 
 /* struct dl_phdr_info of <link.h>, which strict C99 hides. */
@@ -246,8 +247,8 @@ RKE_FUNCTION int rke_rseq(volatile void *area, uint32_t length, int flags, uint3
 }
 
 /*
- * Returns an entry of the auxiliary vector, or 0 if there is none. In the second case getauxval() changes errno, so this
- * function restores errno.
+ * Returns an entry of the auxiliary vector, or 0 if there is none. If there is no such entry, getauxval() changes errno, so
+ * this function restores errno.
  */
 RKE_FUNCTION unsigned long rke_auxiliary(unsigned long type)
 {
@@ -261,8 +262,8 @@ RKE_FUNCTION unsigned long rke_auxiliary(unsigned long type)
 /*
  * Is the calling thread registered, at any address? Returns 1, 0 or a negative errno. The function tries to register an address
  * that is never user memory. The kernel first checks whether the thread is registered, and then checks the address. In a 32-bit
- * process on a 64-bit kernel there is no such address. So the function passes NULL there, which old kernels accept without any
- * effect on the thread.
+ * process on a 64-bit kernel there is no such address. So in 32-bit processes the function passes NULL, which old kernels
+ * accept without any effect on the thread.
  */
 RKE_FUNCTION int rke_kernel_has_registration(void)
 {
@@ -444,8 +445,8 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 #endif
 
 /*
- * Returns the offset that an undefined name gets. With most linkers it is 0. In a statically linked program, gold makes it the
- * offset of the beginning of the program's TLS, where there may be a variable of the program.
+ * Returns the offset that an undefined name gets. With most linkers this offset is 0. In a statically linked program, gold
+ * makes it the offset of the beginning of the program's TLS, where a variable of the program is possibly stored.
  */
 RKE_FUNCTION ptrdiff_t rke_offset_of_nothing(void)
 {
@@ -658,7 +659,7 @@ RKE_FUNCTION intptr_t rke_decide(void)
 
 	if (RKE_SIGNATURE == 0)
 		return RKE_NOWHERE;
-	/* If the libc has no such symbols, librseqkit-preload.so exports them for the area that was agreed on. */
+	/* If the libc lacks __rseq_offset and __rseq_size, librseqkit-preload.so exports them for the area that was agreed on. */
 	meets = rke_look_for_meeting(&meeting);
 	if (has_area && registers && !(meets && meeting.offset == libc))
 		return libc * 8 + RKE_LIBC;
@@ -680,7 +681,7 @@ RKE_FUNCTION struct rke_process *rke_facts(void)
 }
 
 /*
- * Returns where the area is. The decision is made once, but RKE_NOWHERE may be replaced by a later decision. The function is
+ * Returns where the area is. The decision is made once, but a later decision can replace RKE_NOWHERE. The function is
  * lock-free: the decision is one word, and the first decision that is stored counts.
  */
 RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
@@ -700,7 +701,7 @@ RKE_FUNCTION enum rke_place rke_find(ptrdiff_t *offset, int look_again)
 /* Returns the count of the area at this place, or NULL if there is none. Without a count, the thread is never unregistered. */
 RKE_FUNCTION volatile uint32_t *rke_users(enum rke_place place, ptrdiff_t offset)
 {
-	/* A copy of librseqkit may have seen another __rseq_abi than this module sees. */
+	/* A copy of librseqkit possibly saw another __rseq_abi than this module sees. */
 	return place == RKE_EARLY && offset == rke_offset_of_area() ? rke_early_users() : NULL;
 }
 
@@ -729,8 +730,8 @@ RKE_FUNCTION int rke_attach(volatile struct rke_area *area, uint32_t length)
 
 /*
  * Is the thread in a bracket, between rk_vfork_begin() and rk_vfork_end() of a librseqkit? In an early adopter's area,
- * RKE_CPU_ID_REGISTRATION_FAILED marks a bracket. But it also says that the adopter's own attempt to register failed. In that
- * second case rke_kernel_has_registration() doesn't return 0.
+ * RKE_CPU_ID_REGISTRATION_FAILED marks a bracket. But this value also says that the adopter's own attempt to register failed.
+ * In that second case rke_kernel_has_registration() doesn't return 0.
  */
 RKE_FUNCTION int rke_is_bracketed(enum rke_place place, volatile struct rke_area *area)
 {
@@ -741,8 +742,8 @@ RKE_FUNCTION int rke_is_bracketed(enum rke_place place, volatile struct rke_area
 }
 
 /*
- * Returns the length to register with. Only the libc knows the length of its own registration. It is one of two values, so the
- * function tries the larger one.
+ * Returns the length to register with. Only the libc knows the length of its own registration. That length is one of two
+ * values, so the function tries the larger one.
  */
 RKE_FUNCTION uint32_t rke_length(enum rke_place place, volatile struct rke_area *area)
 {
@@ -790,15 +791,15 @@ RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE]
  *   -EPERM      the system call is refused: seccomp
  *   -EBUSY      this or another thread was registered in another component's private area; the error is permanent
  *   -EACCES     the area was registered with another signature, so an abort would be fatal; the error is permanent
- *   -EAGAIN     the caller is a vfork child, which runs on its parent's area; or it is between rk_vfork_begin() and
+ *   -EAGAIN     the caller is a vfork child, which runs on its parent's area; or the caller is between rk_vfork_begin() and
  *               rk_vfork_end()
  *   -ESRCH      the libc registers threads, but not this one
  *   -EINVAL     the kernel doesn't accept the area
  *   -EOVERFLOW  the count has 2^32 - 1 users already
  *   or the error of rt_sigprocmask or get_robust_list, if a filter refuses them
- * Context: any thread; signal handler; after fork (the child continues with what its parent had). In a vfork child it returns
- * -EAGAIN, with one exception. It returns 0, as for the parent, if there is no count, the parent is registered, and an earlier
- * call has found the process's registration.
+ * Context: any thread; signal handler; after fork (the child continues with its parent's registration and count). In a vfork
+ * child the function returns -EAGAIN, with one exception. The function returns 0, as for the parent, if there is no count, the
+ * parent is registered, and an earlier call has found the process's registration.
  * Cost: a few ns if the thread is registered and there is no count. Otherwise up to five system calls, about 1 us.
  */
 RKE_FUNCTION int rke_thread_register(void)
@@ -902,7 +903,7 @@ RKE_FUNCTION volatile struct rke_area *rke_thread_area(void)
 /*
  * Returns the number of the CPU that the calling thread runs on. When the caller uses the number, the thread is possibly on
  * another CPU already. The number comes from the area. In a thread that isn't registered, the number comes from the libc's
- * sched_getcpu(), or is 0 if that fails. The function registers nothing.
+ * sched_getcpu(), or is 0 if sched_getcpu() fails. The function registers nothing.
  *
  * Context: as rke_thread_area(). Cost: a nanosecond; without rseq about 80 ns if the libc can't use the vDSO.
  */

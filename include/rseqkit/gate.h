@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gate.h - a word that all CPUs share. It names the item that operations work on. While it is 0, operations do nothing.
+ * gate.h - a word that all CPUs share. The word names the item that operations work on. While the word is 0, operations do
+ * nothing.
  *
  *     gate                     slot of CPU 0     slot of CPU 1
  *     +------+                 +-----------+     +-----------+
@@ -15,13 +16,14 @@
  * CPUs (rk_fence_all(), remote.h). After the fence no operation works on the item that the gate named before, and the thread
  * sees all that operations stored in that item.
  *
- * A bank (bank.h) redirects one CPU, and doesn't affect the others. A gate also keeps the order of operations. Suppose that one
- * operation happened before another, on the same CPU or on different CPUs. Then the first operation loaded the same value of the
- * gate as the second, or an older value. The reason is that ordered loads of one word never see an older value after a newer
- * one.
+ * A bank (bank.h) redirects one CPU, and doesn't affect other CPUs. A gate also keeps the order of operations. Suppose that one
+ * operation happened before another, on the same CPU or on different CPUs. Then the first operation loaded the same value of
+ * the gate as the second, or an older value. The reason is that ordered loads of one word never see an older value after a
+ * newer value.
  *
  * Common to both operations:
- *   Parameters: gate is the address of the word. The caller must keep the item mapped as long as a thread may still use it.
+ *   Parameters: `gate` is the address of the word. The caller must keep the item mapped as long as a thread is possibly using
+ *   the item.
  *   Returns: an outcome of enum rk_result. If the gate is 0, the outcome is RK_CLOSED, and nothing was done.
  *   Context, cost and memory order: as ops.h says. An operation also takes a load of the gate, which all CPUs can have in their
  *   caches.

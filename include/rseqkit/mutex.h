@@ -13,7 +13,7 @@
  *	rk_mutex_unlock(&mutex);
  *
  * Mutexes work everywhere. Without rseq, or without the slice extension, they are ordinary mutexes. A mutex is private to the
- * process, isn't recursive, and has no priority inheritance. The caller provides all of its memory. A mutex of zeros is
+ * process, isn't recursive, and has no priority inheritance. The caller provides all memory of a mutex. A mutex of zeros is
  * initialised. No mutex needs to be destroyed. The thread that unlocks a mutex may free the mutex at once if no other thread
  * uses it any more.
  *
@@ -68,7 +68,7 @@ RKI_API int rk_mutex_init(struct rk_mutex *mutex, unsigned flags);
  *
  * Returns 0, or:
  *   -EBUSY      (_try, or nanoseconds is 0) a thread holds the mutex, possibly the caller
- *   -ETIMEDOUT  the time is over
+ *   -ETIMEDOUT  the time is over, and the mutex is still held
  *   -EINVAL     nanoseconds is negative, and the call would have to wait
  *   -EDEADLK    (RK_MUTEX_CHECKED) the calling thread holds the mutex. Without that flag the thread waits for itself
  * Context: any thread; signal handler, with _try only; after fork; not in a vfork child, because its parent would hold the
@@ -102,9 +102,9 @@ RKI_API int rk_condition_wait(struct rk_condition *condition, struct rk_mutex *m
 RKI_API int rk_condition_wait_for(struct rk_condition *condition, struct rk_mutex *mutex, int64_t nanoseconds);
 
 /*
- * Wake one of the waiting threads, or all of them. Call the function after the mutex is unlocked, because a system call in the
- * region ends the time that was granted. But if a waiting thread may free the condition, call the function while holding the
- * mutex. The condition may be freed when no thread is in a function that uses it.
+ * Wake one of the waiting threads, or all of them. Call the function after the mutex is unlocked. Otherwise the system call
+ * that wakes a thread ends the time that was granted. But if a waiting thread may free the condition, call the function while
+ * holding the mutex. The condition may be freed when no thread is in a function that uses it.
  *
  * Context: any thread; signal handler; after fork. Cost: nanoseconds if no thread waits, otherwise a system call.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ops.h - single operations on per-CPU memory, each one restartable sequence.
+ * ops.h - single operations on per-CPU memory. Each operation is one restartable sequence.
  *
  * Above all: data that an operation stores before its commit is invalid until the slot's word refers to that data. Only threads
  * on the slot's CPU may use operations on a slot. A thread on another CPU must fence or claim first (remote.h).
@@ -22,8 +22,8 @@
  * An operation that reads (load, pop) stores the value in the caller's variable. If the operation wasn't done, the variable
  * becomes 0.
  *
- * Common to all of them:
- *   Parameters: base is the address of slot 0, word-aligned. cpu is a CPU number. offset and next are numbers of bytes,
+ * Common to all operations:
+ *   Parameters: `base` is the address of slot 0, word-aligned. `cpu` is a CPU number. `offset` and `next` are numbers of bytes,
  *   positive or negative, and must lead to aligned words. The bytes that copying operations copy needn't be aligned.
  *   Returns: an outcome of enum rk_result. If the outcome isn't RK_DONE, the operation has changed neither the slot's word nor
  *   the word that add_through adds to.
@@ -36,21 +36,21 @@
  *
  * Never unload a module with inlined operations while a thread that ran these operations exists. Until its next preemption,
  * that thread's area possibly names a section of the module. So a module that is compiled with -fPIC pins itself when it is
- * loaded, see rk_pin_module(). With RK_NO_PIN defined, it doesn't pin itself. Define RK_NO_PIN for modules that are linked with
- * -Wl,-z,nodelete.
+ * loaded, see rk_pin_module(). If RK_NO_PIN is defined, the module doesn't pin itself. Define RK_NO_PIN for modules that are
+ * linked with -Wl,-z,nodelete.
  *
  * Each inlined operation lists its section in tables that debuggers and binary tools read. If code defines RK_NO_TABLES before
  * it includes this header, the code has no tables, and is smaller (arch/section.h). Then debuggers can't single-step through
  * the code, and tools can't check it.
  *
- * If a signal handler interrupts a section, the interrupted address that it sees is in the section's abort handler. From that
- * address, unwinders on x86-64 find the function and its callers: backtrace(), gdb, libunwind, a profiler that unwinds in its
- * handler. They show the abort handler as a frame of its own, without a name (gdb: "signal handler called"). On arm64,
- * unwinders stop at the abort handler, because they don't agree on the description of such a frame.
+ * If a signal handler interrupts a section, the handler finds the interrupted thread at an address in the section's abort
+ * handler. From that address, unwinders on x86-64 find the function and its callers: backtrace(), gdb, libunwind, a profiler
+ * that unwinds in its handler. They show the abort handler as a frame of its own, without a name (gdb: "signal handler
+ * called"). On arm64, unwinders stop at the abort handler, because they don't agree on the description of such a frame.
  *
  * After RK_ABORTED, call the operation again. An operation also returns RK_ABORTED if it has just registered its thread. Limit
- * the number of repetitions, because a debugger that single-steps aborts each of them. Structures (such as counter.h) do all
- * this for you.
+ * the number of repetitions, because a debugger that single-steps aborts each repetition. The library's structures (for example
+ * counter.h) do all this for you.
  */
 #ifndef RSEQKIT_OPS_H
 #define RSEQKIT_OPS_H
@@ -67,7 +67,7 @@ enum rk_result {
 	RK_CLOSED = 5     /* the slot, or the gate, is closed or was never opened: bank.h, gate.h */
 };
 
-/* Bytes from the slot of one index to the slot of the next: 2^18. This is a constant, so that one shift scales an index. */
+/* Bytes from the slot of one index to the slot of the next index: 2^18. The size is constant, so one shift scales an index. */
 #define RK_STRIDE_SHIFT 18
 #define RK_STRIDE ((size_t)1 << RK_STRIDE_SHIFT)
 
@@ -88,8 +88,8 @@ struct rk_array {
 /*
  * A log in a slot. Positions are in bytes, only grow, and stay below 2^62. All positions are multiples of 8. The byte at a
  * position is RK_LOG_DATA + (position & mask) bytes after the start of this structure. The log's size is a power of two, and
- * the mask is the size less one. The code that sets the limit must ensure that no record wraps around the log's end. It must
- * also ensure that no record overwrites another one that is still to be read.
+ * the mask is the size less one. The code that sets the limit must ensure that no record wraps around the log's end. This code
+ * must also ensure that no record overwrites another record that is still to be read.
  */
 struct rk_log {
 	int64_t head; /* the position where the last record ends */
@@ -131,7 +131,7 @@ RKI_END_DECLS
  *   add_through(ptrdiff_t offset, intptr_t value)
  *     The slot's word is a pointer. Adds `value` to the word that is `offset` bytes after the address in the slot's word; the
  *     sum wraps.
- *     Returns RK_UNEQUAL if the pointer is null. Use this operation for memory of a CPU that is larger than a slot, or that can
+ *     Returns RK_UNEQUAL if the pointer is null. Use this operation for per-CPU memory that is larger than a slot, or that can
  *     be replaced.
  *
  *   store_if_equal(intptr_t expected, intptr_t value)
@@ -175,8 +175,8 @@ RKI_END_DECLS
  *     word is the word that is `next` bytes after the node's beginning. Returns RK_UNEQUAL if the slot's word is `end`, the
  *     value that ends lists (for example 0). If no node was taken, *node becomes NULL. The caller keeps a node's memory mapped
  *     as long as a thread is possibly popping the node. A fence isn't enough for that: no fence reaches a thread that waits for
- *     a page, for example for one that is swapped out. If the page is gone, the thread crashes. Locked memory is never swapped
- *     out.
+ *     a page, for example for a page that was swapped out. If the page is unmapped meanwhile, the thread crashes. Locked memory
+ *     is never swapped out.
  *
  *   array_push(void *element)
  *     Stores `element` after the last element of the array in the slot (struct rk_array). Returns RK_UNEQUAL if the array is

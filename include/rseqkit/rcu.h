@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu.h - read-copy-update (RCU): many threads read data all the time, and writers replace it meanwhile.
+ * rcu.h - read-copy-update (RCU): many threads read data all the time, and writers replace the data meanwhile.
  *
  * Above all: never use a pointer after the end of the section in which it was dereferenced. Inside a section, never wait for a
  * grace period of the same domain: the thread would wait for itself.
@@ -16,11 +16,11 @@
  *	rk_rcu_synchronize(rcu);                                // readers of the old one have left
  *	free(old);
  *
- * Readers and writers share a domain (struct rk_rcu). Threads don't register with it. A reader that begins a section is
- * counted on the CPU that it runs on, by one restartable sequence. Another restartable sequence uncounts the reader, on the
- * CPU that it runs on when the section ends. Domains are like those of SRCU in the kernel.
+ * Readers and writers share a domain (struct rk_rcu). Threads don't register with a domain. A reader that begins a section is
+ * counted on the CPU that it runs on, by one restartable sequence. Another restartable sequence uncounts the reader, on the CPU
+ * on which the section ends. Domains are like those of SRCU in the kernel.
  *
- * So a read section may end on another CPU, and in another thread. A fiber may begin a section in one thread and end it in
+ * So a read section can end on another CPU, and in another thread. A fiber may begin a section in one thread and end it in
  * another. Sections may nest, also in signal handlers, and may overlap. Data that was dereferenced in a section stays valid
  * until that section ends. A thread may sleep in a section. Writers then wait until the section ends.
  *
@@ -63,7 +63,7 @@ RKI_BEGIN_DECLS
 /*
  * Creates a domain.
  *
- * Parameters: calls_max is the highest number of deferred calls that may wait at a time, at most RK_RCU_CALLS_MAX; 0 means
+ * Parameters: `calls_max` is the highest number of deferred calls that may wait at a time, at most RK_RCU_CALLS_MAX; 0 means
  * RK_RCU_CALLS_MAX.
  * Returns 0, with the domain in *rcu; -EINVAL if rcu is NULL or calls_max is too large; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: that of
@@ -135,11 +135,11 @@ RKI_INLINE void *rk_rcu_exchange_at(void **address, void *next);
  * period. Never wait in a read section of the same domain: the thread would wait for itself.
  *
  * Returns 0, or:
- *   -ETIMEDOUT     the time is over
+ *   -ETIMEDOUT     the time passed before the period was over
  *   -EINVAL        nanoseconds is negative, and the call would have to wait
  *   -EHOSTUNREACH  a fence failed (remote.h): the period isn't over, and readers are possibly still in their sections
  *   -EDEADLK       a filter refuses to block signals, and the caller is a signal handler that interrupted this function, or
- *                  another one that continues periods, in the same thread
+ *                  another function that continues periods, in the same thread
  * Context: any thread; signal handler, unless it interrupted a section of this domain or rk_rcu_read_lock(); after fork; not
  * in a vfork child; not under asynchronous cancellation (api.h). Signals are blocked while the function fences and adds up the
  * readers, but not while it sleeps.
@@ -153,8 +153,8 @@ RKI_API int rk_rcu_synchronize_for(struct rk_rcu *rcu, int64_t nanoseconds);
 /*
  * Wait for a grace period in two steps, and do other work in between. First rk_rcu_start() returns the number of a grace
  * period that begins after the call. Then rk_rcu_poll() checks whether that period is over. If the period isn't over,
- * rk_rcu_poll() takes the period's next step, if that is possible. Without these calls the period possibly makes no progress.
- * So call rk_rcu_poll() until it returns 1.
+ * rk_rcu_poll() takes the period's next step, if that is possible. Without calls of rk_rcu_poll(), the period possibly makes no
+ * progress. So call rk_rcu_poll() until it returns 1.
  *
  * Pass a number only to the domain that returned it: for a number of another domain, rk_rcu_poll() possibly returns 1 too
  * early. Numbers stay valid for ever, in children too.
@@ -183,9 +183,9 @@ struct rk_rcu_call {
 
 /*
  * Calls function(call) after a grace period. The call runs in a thread that calls rk_rcu_run() or rk_rcu_barrier(), or in the
- * domain's worker. So start a worker (rk_rcu_worker_start()), or call rk_rcu_run() now and then. If a program does none of
- * these, only rk_rcu_barrier() runs its deferred calls. Their order isn't specified. Calls that are still deferred at process
- * exit don't run.
+ * domain's worker. So start a worker (rk_rcu_worker_start()), or call rk_rcu_run() now and then. If a program does neither,
+ * only rk_rcu_barrier() runs its deferred calls. The order of deferred calls isn't specified. Calls that are still deferred at
+ * process exit don't run.
  *
  * The deferred function may use everything in this header except rk_rcu_run() and rk_rcu_barrier(). It must not throw an
  * exception or end its thread. The thread isn't cancelled while the deferred function runs.
@@ -202,7 +202,7 @@ RKI_API int rk_rcu_defer(struct rk_rcu *rcu, struct rk_rcu_call *call, void (*fu
 
 /*
  * Runs the deferred calls whose grace period is over. If there is no such call, the function waits for one, for at most
- * `nanoseconds`. In a program without a worker, call the function now and then, with 0.
+ * `nanoseconds`. In a program without a worker, call the function now and then, with 0 for `nanoseconds`.
  *
  * Returns the number of calls that it ran, or:
  *   -EBUSY         during the whole time, another thread was running deferred calls
@@ -249,8 +249,8 @@ RKI_API int rk_rcu_worker_start(struct rk_rcu *rcu);
 RKI_API int rk_rcu_worker_stop(struct rk_rcu *rcu);
 
 /*
- * Waits for all calls that were deferred before this function was called. Returns when they have run, in this thread or in
- * other threads.
+ * Waits for all calls that were deferred before this function was called. Returns when these deferred calls have run, in this
+ * thread or in other threads.
  *
  * Returns 0; -EDEADLK or -EHOSTUNREACH as rk_rcu_run().
  * Context: as rk_rcu_synchronize(). Cost: up to two grace periods.

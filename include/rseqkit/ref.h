@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ref.h - a reference count that is cheap while its object is in use, and exact when that use ends.
+ * ref.h - a reference count that is cheap while its object is in use, and exact from the moment when the owner gives up the
+ * object.
  *
  * Above all: after rk_ref_put(), don't touch the object. Kill each object exactly once: an object that isn't killed is never
  * released.
@@ -23,17 +24,18 @@
  *	...
  *
  * The count works like percpu_ref of the kernel. Until the kill, the count is kept per CPU. A get or a put is one add to a word
- * of the CPU that the thread runs on, by one restartable sequence. Before the kill, the number of references isn't known. It
- * needn't be known, because the owner still has its reference. The kill closes the words of all CPUs by a fence, and adds them
- * up. From then on all threads share one word, which they change by atomic instructions. The thread that gives back the last
- * reference calls `release`.
+ * of the CPU that the thread runs on, by one restartable sequence. Before the kill, the number of references isn't known. This
+ * number needn't be known, because the owner still has a reference. The kill closes the words of all CPUs by a fence, and adds
+ * up these words. From then on all threads share one word, which they change by atomic instructions. The thread that gives back
+ * the last reference calls `release`.
  *
  * If few threads use an object for a short time, an atomic count is cheaper, because a kill takes a fence.
  *
  * If a thread has no reference, but finds the object in a table, it calls rk_ref_get_try(). That function fails if the object
  * has no reference any more. Because the function reads the object, the object's memory must stay allocated until the function
  * returns. There are two ways to ensure that. Either the thread is in a read section during the call, and `release` defers the
- * free by rcu (rcu.h). Or all threads hold the table's lock, both for this call and for removing the object from the table.
+ * free by rcu (rcu.h). Or all threads hold the table's lock, both when they call rk_ref_get_try() and when they remove the
+ * object from the table.
  *
  * Fallback. A thread without rseq counts in the shared word. So does a thread whose sequence was aborted RK_ABORTS_MAX times
  * in a row. If no fence (remote.h) is available when the count is initialised, all threads count in the shared word from the
@@ -54,8 +56,8 @@
 #include <rseqkit/abi.h>
 
 /*
- * The count, a member of the object. Threads load the count all the time. So keep data that is often written in another cache
- * line. The members of the structure are private to the library (detail/ref.h).
+ * The count, a member of the object. Threads load the count all the time. So keep data that changes often out of the count's
+ * cache line. The members of the structure are private to the library (detail/ref.h).
  */
 struct rk_ref;
 
@@ -68,14 +70,14 @@ RKI_BEGIN_DECLS
  *
  * Returns 0; -EINVAL if ref or release is NULL; -ENOMEM; -EUCLEAN as rk_percpu_alloc().
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 0.1 us. The first call in
- * a process takes as long as rk_freelist_create() and a fence. If no fence is available, each call tries one. Memory: 8 bytes
- * for each CPU that uses the count, until the kill.
+ * a process takes as long as rk_freelist_create() and a fence. If no fence is available, each call tries a fence. Memory: 8
+ * bytes for each CPU that uses the count, until the kill.
  */
 RKI_API int rk_ref_init(struct rk_ref *ref, void (*release)(struct rk_ref *ref));
 
 /*
- * Take a reference, and give one back. Call rk_ref_get() only if the thread has a reference already, or if another thread keeps
- * one during the call. After rk_ref_put(), don't touch the object.
+ * rk_ref_get() takes a reference, and rk_ref_put() gives a reference back. Call rk_ref_get() only if the thread has a reference
+ * already, or if another thread keeps one during the call. After rk_ref_put(), don't touch the object.
  *
  * If a vfork child is killed, it never gives back its references, and the object is never released.
  *
@@ -87,8 +89,8 @@ RKI_INLINE void rk_ref_get(struct rk_ref *ref);
 RKI_INLINE void rk_ref_put(struct rk_ref *ref);
 
 /*
- * Take a reference if the object still has one. The function rk_ref_get_live_try() also fails once an rk_ref_kill() of the
- * object has returned 0. It possibly succeeds while a kill runs at the same time.
+ * Both functions take a reference if the object still has one. The function rk_ref_get_live_try() also fails once an
+ * rk_ref_kill() of the object has returned 0. It possibly succeeds while a kill runs at the same time.
  *
  * Returns 0, or -ENOENT if it took no reference. Once the last reference was given back, both functions always fail, however
  * long ago that was.
@@ -107,7 +109,7 @@ RKI_INLINE int rk_ref_get_live_try(struct rk_ref *ref);
  *   -EHOSTUNREACH  the fence failed (remote.h). All of the objects stay alive, and their counts change by atomic instructions
  *                  from now on. Call the function again later
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h). Cost: a
- * fence, a load from each CPU's word of each object, and what `release` takes. If another copy of the library made the count,
+ * fence, a load from each CPU's word of each object, and the time of `release`. If another copy of the library made the count,
  * the words in per-CPU memory stay allocated.
  */
 RKI_API int rk_ref_kill(struct rk_ref *ref);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * remote.h - work on other CPUs' data: fences, claims, and taking a CPU's bank (bank.h) while its users continue.
+ * remote.h - work on other CPUs' data: fences, claims, and taking a CPU's bank (bank.h) while the CPU's users continue.
  *
  * Above all: keep each bank mapped as long as its slot is in use, even after the bank was taken. Suppose that a section waits
  * for a page of the bank, for example because the page was swapped out. A fence doesn't reach that section. If the page is
@@ -13,24 +13,23 @@
  *		...                                     // the bank is ours: drain it, read it, keep it as a spare
  *	rk_bank_done(base, cpu);
  *
- * Only for memory of one process: a fence covers only the address space of the calling process. So don't take banks in memory
- * that processes share.
+ * A fence covers only the address space of the calling process. So don't take banks in memory that processes share.
  *
  * fork. A child has only the thread that forked. In the child, claims of the parent's other threads are free. The child can also
  * complete the work of those threads: rk_bank_begin_try() returns 1, and rk_bank_take() gives the bank that was being taken. So
  * the child loses nothing, wherever the parent's threads were. The thread that forked keeps its own claims in the child, and
- * they exclude all threads that the child creates.
+ * these claims exclude all threads that the child creates.
  *
  * A fork handler of the library records in the child which thread forked. If no handlers run (_Fork(), clone), the new threads
- * of the child treat the parent's claims as held. These claims become free for them when the thread that forked has called a
- * function of claims in the child. If a bare clone() made the child, the thread that forked must also have called a function of
- * claims before the clone(). Otherwise the library takes this thread for a vfork child. If the kernel can't wipe memory at a
- * fork (before 4.14), claims of the parent's other threads stay held in the child for ever.
+ * of the child treat the parent's claims as held. These claims become free for the new threads when the thread that forked has
+ * called a function of claims in the child. If a bare clone() made the child, the thread that forked must also have called a
+ * function of claims before the clone(). Otherwise the library takes the thread that forked for a vfork child. If the kernel
+ * can't wipe memory at a fork (before 4.14), claims of the parent's other threads stay held in the child for ever.
  *
  * Copies of this library. Work on a slot with only one copy. Two copies in a process exclude each other. But in a child of fork,
- * each copy treats the other copy's claims as held. Writers (lock.h) and waits for readers (rcu.h) use claims, too. Suppose that
- * a thread is in such a call of one copy while another thread forks. Then, in the child, calls of the other copy wait for the
- * claims of this call. Any copy may be used to read, count, record and write.
+ * each copy treats the other copy's claims as held. Writers (lock.h) and waits for readers (rcu.h) use claims, too. Suppose
+ * that a thread is in such a call, of one copy, while another thread forks. In the child, calls of the other copy then wait for
+ * the claims that the first copy's call held. Any copy may be used to read, count, record and write.
  *
  * Sums, waits for readers, and other calls that visit the slots of all CPUs need the same set of possible CPUs in all copies.
  * The comment of rk_cpus_count() in percpu.h says in which cases copies have different sets. In these cases make such calls only
@@ -63,12 +62,12 @@ RKI_BEGIN_DECLS
  *   0               done
  *   -EINVAL         a CPU isn't possible; or the set is NULL, or has a CPU that isn't possible
  *   -EHOSTUNREACH   the fence needs a visit to a CPU that isn't known to be offline, and this thread can't make the visit
- *                   (because of a cpuset, a filter, or a missing /sys). Some of the CPUs may have been fenced
+ *                   (because of a cpuset, a filter, or a missing /sys). Some of the CPUs were possibly fenced
  * Context: any thread; signal handler, with 4 KiB of stack if CPUs are visited; after fork; vfork child. A visit has these
  * effects:
  *   - A signal handler that interrupts the visit sees the affinity of the visit. If the handler forks, the child keeps this
  *     affinity.
- *   - If another thread changes this thread's affinity during the visit, the visit may undo the change.
+ *   - If another thread changes this thread's affinity during the visit, the visit possibly undoes the change.
  *   - If the kernel is older than 6.2, offline CPUs are missing from the affinity after the visit.
  * Cost: about 0.2 us if no other CPU runs this process, otherwise about 10 us. A visit takes two migrations. A visit waits as
  * long as threads of higher priority keep the CPU busy. If the process already has several threads, its first fence waits about
@@ -97,7 +96,7 @@ RKI_API int rk_fence_prepare(void);
  * wait for at most `nanoseconds`; INT64_MAX means for ever.
  *
  * Returns 0 or 1 if the caller holds the claim now. The value 1 means that the previous holder was a thread of the parent
- * process, which this process doesn't have. Then a change of the data that the claim protects may be half done. Otherwise
+ * process, which this process doesn't have. Then a change of the data that the claim protects is possibly half done. Otherwise
  * returns
  *   -EBUSY      (_try, or nanoseconds is 0) the claim is held, possibly by the calling thread
  *   -ETIMEDOUT  the time passed, and the claim is still held
@@ -106,8 +105,8 @@ RKI_API int rk_fence_prepare(void);
  *   -EINVAL     nanoseconds is negative, and the call would have to wait
  * rk_claim_release() returns 0, or -EPERM if the calling thread doesn't hold the claim.
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation (api.h). Release a
- * claim before its thread ends. Otherwise the claim stays held for ever. If a thread of a bare clone() shares its creator's TLS,
- * claims treat this thread and its creator as one thread. Cost: about 20 ns.
+ * claim before the thread that holds the claim ends. Otherwise the claim stays held for ever. If a thread of a bare clone()
+ * shares its creator's TLS, claims treat this thread and its creator as one thread. Cost: about 20 ns.
  */
 RKI_API int rk_claim_take_try(struct rk_claim *claim);
 RKI_API int rk_claim_take_for(struct rk_claim *claim, int64_t nanoseconds);
@@ -116,7 +115,7 @@ RKI_API int rk_claim_release(struct rk_claim *claim);
 /*
  * Begins the work on a CPU's slot: takes the slot's claim. rk_bank_begin_for() waits for at most `nanoseconds`.
  *
- * Parameters: base is the address of slot 0 of closable memory; cpu is a possible CPU, or a concurrency id.
+ * Parameters: `base` is the address of slot 0 of closable memory; `cpu` is a possible CPU, or a concurrency id.
  * Returns as rk_claim_take_for(). If the value is 1, the next rk_bank_take() possibly gives a bank that another thread had
  * taken. Also returns -EINVAL if base is NULL, or if `cpu` is negative or higher than the highest possible CPU.
  * Context and cost: as rk_claim_take_try().
@@ -151,13 +150,14 @@ RKI_API int rk_bank_begin_for(void *base, int cpu, int64_t nanoseconds);
 RKI_API int rk_bank_take(void *base, int cpu, void *spare, void **bank);
 
 /*
- * Does the same for the slot of the concurrency id `cid`. It fences all CPUs, because a thread with this id may be on any CPU.
+ * Does the same as rk_bank_take(), for the slot of the concurrency id `cid`. The function fences all CPUs, because a thread
+ * with this id may be on any CPU.
  */
 RKI_API int rk_bank_take_cid(void *base, int cid, void *spare, void **bank);
 
 /*
- * Opens a slot that is closed or was never opened. `bank` becomes the slot's bank. It may be the bank that was taken, or another
- * one.
+ * Opens a slot that is closed or was never opened. `bank` becomes the slot's bank. You can pass the bank that was taken, or
+ * another bank.
  *
  * Returns 0, or
  *   -EBUSY      the slot is already open; possibly another thread's rk_bank_open_first() opened it

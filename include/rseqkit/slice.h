@@ -33,10 +33,11 @@
  * A seccomp filter that kills must allow two system calls. The first is prctl(2), also for new threads and after brackets. The
  * second is rseq_slice_yield(2), number 471, which ends a region that was granted time.
  *
- * If time was granted, a system call inside the region ends it: the kernel switches to another thread before it makes the call.
- * Such a call does no harm, but it makes the request useless. (With rseq_debug=1, the kernel kills a thread that loses granted
- * time in this way, makes a new request, and then makes a system call. See the kernel's rseq_slice_validate_ctrl().) To find
- * system calls in regions, compile with RK_SLICE_CHECKED defined: see rk_slice_begin_checked().
+ * If time was granted, a system call inside the region ends the granted time: the kernel switches to another thread before it
+ * makes the call. Such a call does no harm, but makes the request useless. (With rseq_debug=1, the kernel kills a thread that
+ * loses granted time in this way, makes a new request, and then makes a system call. See the kernel's
+ * rseq_slice_validate_ctrl().) To find system calls in regions, compile with RK_SLICE_CHECKED defined: see
+ * rk_slice_begin_checked().
  */
 #ifndef RSEQKIT_SLICE_H
 #define RSEQKIT_SLICE_H
@@ -47,13 +48,13 @@
 enum rk_slice_reason {
 	RK_SLICE_NONE = 0,         /* requests have an effect */
 	RK_SLICE_NOT_YET = 1,      /* the extension isn't on yet: the first rk_slice_begin() switches it on */
-	RK_SLICE_NO_RSEQ = 2,      /* the thread has no rseq (rk_thread_reason() says why), or there is no port */
+	RK_SLICE_NO_RSEQ = 2,      /* the thread has no rseq (rk_thread_reason() says why), or the machine has no port */
 	RK_SLICE_NO_KERNEL = 3,    /* the kernel is older than 7.0 */
 	RK_SLICE_SHORT_AREA = 4,   /* the thread is registered with 32 bytes; the extension needs more */
 	RK_SLICE_NOT_OFFERED = 5,  /* the kernel was built without the extension, or started with rseq_slice_ext=0 */
 	RK_SLICE_BLOCKED = 6,      /* a seccomp filter refuses prctl(2) */
-	RK_SLICE_SWITCHED_OFF = 7, /* it was on; another component switched it off, or registered the thread again */
-	RK_SLICE_VFORK = 8         /* a vfork child, or between rk_vfork_begin() and rk_vfork_end() */
+	RK_SLICE_SWITCHED_OFF = 7, /* another component switched the extension off, or registered the thread again */
+	RK_SLICE_VFORK = 8         /* the thread is a vfork child, or is between rk_vfork_begin() and rk_vfork_end() */
 };
 
 RKI_BEGIN_DECLS
@@ -74,8 +75,8 @@ RKI_BEGIN_DECLS
 RKI_API int rk_slice_enable(void);
 
 /*
- * Return why the calling thread's requests have no effect, and the text of a reason. The text has static storage. For values
- * that aren't in the enum, it is "unknown".
+ * rk_slice_thread_reason() returns why the calling thread's requests have no effect. rk_slice_reason_text() returns the text of
+ * a reason. The text has static storage. For values that aren't in the enum, it is "unknown".
  *
  * Context: any thread; signal handler; after fork. Cost: nanoseconds, no system call.
  */
@@ -92,12 +93,13 @@ RKI_API const char *rk_slice_reason_text(enum rk_slice_reason reason);
  * mutex.h may be unlocked in any order.) If a longjmp() leaves a region, the region never ends. The thread is then possibly
  * granted time once when it doesn't need any.
  *
- * Returns of rk_slice_begin(): 1 if it made the request; 0 if there was a request already, or if requests have no effect. Pass
- * the result to rk_slice_end().
+ * Returns of rk_slice_begin(): 1 if the function made the request; 0 if there was a request already, or if requests have no
+ * effect. Pass the result to rk_slice_end().
  * Context: any thread; signal handler; after fork; vfork child.
  * Cost: both together take 1 to 2 ns. If time was granted, or if the thread was preempted in the region, rk_slice_end() also
  * makes the system call rseq_slice_yield. The thread's first rk_slice_begin() makes the prctl, once. If requests have no
- * effect, both together take three loads, less than a nanosecond. In a thread that has no rseq, they take some nanoseconds.
+ * effect, both together take three loads, less than a nanosecond. In a thread that has no rseq, both together take some
+ * nanoseconds.
  */
 RKI_INLINE int rk_slice_begin(void);
 RKI_INLINE void rk_slice_end(int requested);
@@ -113,8 +115,8 @@ RKI_INLINE void rk_slice_end(int requested);
  * a fork (_Fork(), for example), new threads of the child are possibly not checked either.
  *
  * Pass the result of rk_slice_begin_checked() to rk_slice_end_checked().
- * Context: any thread; signal handler; after fork; not in a vfork child. Cost: four system calls, and rseq_slice_yield as
- * above.
+ * Context: any thread; signal handler; after fork; not in a vfork child. Cost: four system calls, and rseq_slice_yield in the
+ * cases of rk_slice_end().
  */
 RKI_API int rk_slice_begin_checked(void);
 RKI_API void rk_slice_end_checked(int begun);

@@ -2,8 +2,8 @@
 /*
  * thread.h - registration: which component owns the calling thread's area, and how a thread is registered.
  *
- * A program need not call any of these functions. The initial thread is registered at process start, any other thread by its
- * first operation. Explicit calls are for a program that wants to know a thread's state, to count users, to prepare for a
+ * A program need not call the functions of this header. The initial thread is registered at process start, any other thread by
+ * its first operation. Explicit calls are for a program that wants to know a thread's state, to count users, to prepare for a
  * sandbox, or to call vfork().
  *
  * A thread without rseq is a normal state, not an error of the program. A thread can't have rseq if the kernel doesn't support
@@ -33,8 +33,8 @@ enum rk_reason {
 	RK_REASON_NOT_YET = 1,      /* the thread's first operation will register the thread */
 	RK_REASON_NO_KERNEL = 2,    /* no such system call: an old kernel, an emulator, or a filter that answers ENOSYS */
 	RK_REASON_BLOCKED = 3,      /* a seccomp filter refuses the system call */
-	RK_REASON_FOREIGN = 4,      /* another component registered a private area, for this thread or another one */
-	RK_REASON_SIGNATURE = 5,    /* the area has another signature: this library's first abort would kill the process */
+	RK_REASON_FOREIGN = 4,      /* another component registered a private area, for this thread or another thread */
+	RK_REASON_SIGNATURE = 5,    /* the area has another signature, so the first abort of a section would kill the process */
 	RK_REASON_VFORK = 6,        /* in a vfork child, or between rk_vfork_begin() and rk_vfork_end() */
 	RK_REASON_AREA = 7,         /* the kernel doesn't accept the area */
 	RK_REASON_LIBC_GAVE_UP = 8, /* the libc registers threads, but this thread never was registered, or was unregistered */
@@ -54,8 +54,8 @@ struct rk_process_info {
 	ptrdiff_t offset;       /* bytes from the thread pointer to the area */
 	uint32_t length;        /* the registered length of an area in bytes; 0 if unknown */
 	uint32_t valid;         /* bytes of valid fields: rk_area_valid, or 0 if no thread can have rseq */
-	uint32_t feature_size;  /* bytes, as the kernel announces; 20 if the kernel announces nothing */
-	uint32_t alignment;     /* bytes, as the kernel announces; 32 if the kernel announces nothing */
+	uint32_t feature_size;  /* the size that the kernel announces, in bytes; 20 if the kernel announces none */
+	uint32_t alignment;     /* the alignment that the kernel announces, in bytes; 32 if the kernel announces none */
 	int libc_area;          /* 1 if the libc has an area, registered or not */
 	int libc_registers;     /* 1 if the libc registers its area */
 };
@@ -70,24 +70,24 @@ RKI_BEGIN_DECLS
  *
  * If the libc doesn't register threads, an environment variable at program start can replace the library's default (see
  * rseqkit(7)):
- *   RSEQKIT_AREA=own      the library uses areas of its own, not those that the libc left unused. A thread is registered at its
- *                         first operation. If librseqkit-preload.so is preloaded, a thread is registered before its start
+ *   RSEQKIT_AREA=own      the library uses areas of its own, not the areas that the libc left unused. A thread is registered at
+ *                         its first operation. If librseqkit-preload.so is preloaded, a thread is registered before its start
  *                         routine
  *   RSEQKIT_AREA=others   this library registers no thread
  *   RSEQKIT_AREA=ktls     the kernel registers threads (ktls.h)
  *
- * This list has all system calls of the library. Tests run each situation except visits and a thread's end under a filter that
- * kills the process at any other call (test_filter.c and test_filter_structures.c in tests/coexist/). "With musl" names the
- * calls that musl programs make instead.
+ * The following list has all system calls that the library makes, for each situation. Except visits and a thread's end, tests
+ * run each situation under a filter that kills the process at any call that isn't listed (test_filter.c and
+ * test_filter_structures.c in tests/coexist/). "With musl" names the calls that musl programs make instead.
  *   deciding              rseq (at most 10 times; at most 16 if the library asks the kernel to register threads, ktls.h)
  *     the list of CPUs    openat, pread64, close, sched_getaffinity, mmap, mprotect. If the process has another copy of this
  *                         library, also mincore and rt_sigprocmask. In emulators also munmap. To look for RSEQKIT_PERCPU,
  *                         openat, pread64 and close once more
  *     if the libc doesn't register threads
  *                         get_robust_list (with musl gettid, getpid), rt_sigprocmask; openat, pread64, close to read the
- *                         environment. If a stranger (RK_REASON_STRANGER) is loaded, the last three also to count the threads. A
- *                         copy of this library that was built for an older libc, which doesn't register threads, calls
- *                         rt_sigprocmask in any case
+ *                         environment. If a stranger (RK_REASON_STRANGER) is loaded, the library also calls openat, pread64 and
+ *                         close to count the threads. A copy of this library that was built for an older libc, which doesn't
+ *                         register threads, calls rt_sigprocmask in any case
  *     if areas are this library's own, or an early adopter's
  *                         prlimit64, memfd_create, write, mmap, close; in emulators also munmap
  *   preparing a thread    get_robust_list (with musl gettid, getpid), rseq; rt_sigprocmask if an early adopter counts users, and
@@ -95,8 +95,9 @@ RKI_BEGIN_DECLS
  *   operations, sums, queries
  *                         none, with these exceptions. In a thread without rseq, rk_cpu() calls getcpu if there is no vDSO. If
  *                         no file descriptor was free to read the list of CPUs, sums call mincore and rt_sigprocmask. A write to
- *                         a ring whose reader waits calls futex and get_robust_list (with musl gettid). With rk_ring_notify() it
- *                         also calls write, and getpid if the kernel can't wipe memory at a fork
+ *                         a ring whose reader waits calls futex and get_robust_list (with musl gettid). If rk_ring_notify()
+ *                         chose an eventfd, the write to the ring also calls write, and getpid if the kernel can't wipe memory
+ *                         at a fork
  *   the bracket of vfork  rseq and vfork; getpid inside another bracket, or in a thread that isn't registered; in the first
  *                         bracket also the calls of claims; prctl if the extension of slice.h is on; rt_sigprocmask in
  *                         rk_vfork_run(), and if a child broke a bracket or was killed inside one. A fork inside two brackets
@@ -126,36 +127,37 @@ RKI_BEGIN_DECLS
  *   statistics of memory  openat, pread64, close
  *   rk_rcu_worker_start() rt_sigprocmask, and the calls of pthread_create(3); rk_rcu_worker_stop(): futex
  *   a thread's end        with musl, if the thread was registered: rseq, rt_sigprocmask
- * On 32-bit machines the system calls for mmap and ftruncate are mmap2 and ftruncate64. If a filter refuses one of the calls and
- * doesn't kill, the program loses only what that call is for.
+ * On 32-bit machines the system calls for mmap and ftruncate are mmap2 and ftruncate64. If a filter refuses one of the calls
+ * and doesn't kill the process, the program loses only the feature that needs the call.
  *
  * A filter that doesn't kill can refuse a call by an errno, through another process (SECCOMP_RET_USER_NOTIF), or through a
  * handler of SIGSYS (SECCOMP_RET_TRAP). The library never blocks signals that an instruction causes: SIGSYS, SIGSEGV, SIGBUS,
  * SIGILL, SIGFPE, SIGTRAP. Handlers of these signals may use this library. If the interrupted thread holds a lock or claim, a
  * call in the handler that takes the same lock or claim returns -EBUSY or -EDEADLK.
  *
- * The system call that caused SIGSYS may be one that registers the thread. In the handler the thread can't be registered then
- * (-EAGAIN), and operations take their fallback. A handler of another signal has the same limits if it interrupts a registration
- * and blocks SIGSYS. If a filter answers EINVAL, the library takes the refusal for a private area, and the reason is
- * RK_REASON_FOREIGN. Only `rseqkit doctor` can tell such a filter from a private area.
+ * If the system call that caused SIGSYS was to register the thread, the thread can't be registered in the handler. There
+ * rk_thread_prepare() returns -EAGAIN, and operations take their fallback. A handler of another signal has the same two limits
+ * if it interrupts a registration and blocks SIGSYS. If a filter answers EINVAL, the library takes the refusal for a private
+ * area, and the reason is RK_REASON_FOREIGN. Only `rseqkit doctor` can tell such a filter from a private area.
  *
  * If a thread is registered in glibc's area, by glibc or by this library, glibc also registers each thread that this thread
  * creates. If the kernel refuses such a registration, glibc ends the process. So install a filter that refuses rseq only in a
  * process that creates no more threads. If glibc leaves its area unused (glibc.pthread.rseq=0), RSEQKIT_AREA=own or =others
- * prevents such an end of the process. The preloaded objects prevent it without a variable.
+ * prevents such an end of the process. The preloaded objects prevent such an end without a variable.
  *
  * Idempotent.
  * Returns 0, or the negative errno of rk_thread_prepare().
- * Context: any thread; after fork; not a vfork child; not a signal handler. Cost: microseconds once, then
- * nanoseconds.
+ * Context: any thread; after fork; not a vfork child; not a signal handler. Cost: the first call takes microseconds, later
+ * calls take nanoseconds.
  */
 RKI_API int rk_process_init(void);
 
 /*
- * Makes sure that the calling thread is registered, for the thread's whole life. Operations do this by themselves.
+ * Makes sure that the calling thread is registered, for the thread's whole life. Operations register their thread by
+ * themselves.
  *
  * Makes system calls once per thread, and only if the libc doesn't register threads: get_robust_list (with musl gettid and
- * getpid instead) and rseq. If an early adopter counts users, also rt_sigprocmask.
+ * getpid instead) and rseq. If an early adopter counts users, the function also calls rt_sigprocmask.
  *
  * Returns 0, or a negative errno. Later calls return the same errno until the reason changes:
  *   -ENOSYS       RK_REASON_NO_KERNEL, RK_REASON_NO_PORT
@@ -169,17 +171,17 @@ RKI_API int rk_process_init(void);
  *   -EADDRINUSE   RK_REASON_RENDEZVOUS
  *   -ESHUTDOWN    RK_REASON_EXITING
  *   -ENOTSUP      RK_REASON_LATE, RK_REASON_UNWATCHED
- * With glibc before 2.32, a signal handler may run before the thread's start routine. This function then treats the thread as a
- * vfork child.
+ * With glibc before 2.32, a signal handler can run before the thread's start routine. In such a handler, this function treats
+ * the thread as a vfork child.
  * Context: any thread; signal handler; after fork; vfork child: returns -EAGAIN, or 0 if the parent is registered.
- * Cost: the first call in a thread makes these system calls; each later call takes a nanosecond, whatever the first one
+ * Cost: the first call in a thread makes the system calls above; each later call takes a nanosecond, whatever the first call
  * returned.
  */
 RKI_API int rk_thread_prepare(void);
 
 /*
- * Makes sure that the calling thread is registered, and adds one explicit user of its area. Calls nest. Each thread has its own
- * count.
+ * Makes sure that the calling thread is registered, and adds one explicit user of the thread's area. Calls nest. Each thread
+ * has its own count.
  *
  * Returns 0; -EOVERFLOW at 2^32 - 1 users; or the negative errno of rk_thread_prepare(). If the function returns an error, it
  * adds no user.
@@ -191,7 +193,7 @@ RKI_API int rk_thread_register(void);
 
 /*
  * Removes one explicit user of the calling thread's area. The registration itself stays until the thread ends, because the area
- * lives as long as the thread. If the registration were undone, the next user would only pay two system calls.
+ * lives as long as the thread. Undoing the registration would only cost the next user two system calls.
  *
  * Returns 0, or -EINVAL when no explicit user is left.
  * Context and cost: as rk_thread_register().
@@ -199,8 +201,8 @@ RKI_API int rk_thread_register(void);
 RKI_API int rk_thread_unregister(void);
 
 /*
- * Queries of the calling thread. They don't register the thread. Because a vfork child runs on its parent's TLS, queries in a
- * child outside a bracket return the parent's values.
+ * Queries of the calling thread. These functions don't register the thread. Because a vfork child runs on its parent's TLS,
+ * queries in a child outside a bracket return the parent's values.
  *
  * Context: any thread, signal handler, after fork. Cost: nanoseconds, no system call.
  */
@@ -227,15 +229,15 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
 
 /*
  * Call rk_vfork_begin() before, and rk_vfork_end() after, a vfork whose child does more than exec or _exit. A clone with
- * CLONE_VM and CLONE_VFORK, and without its own TLS, needs the same two calls. The time between them is the bracket.
+ * CLONE_VM and CLONE_VFORK, and without its own TLS, needs the same two calls. The time between the two calls is the bracket.
  *
  * Such a child runs unregistered on its parent's TLS. Without a bracket, the area in that TLS still names the parent's CPU, so
  * an operation of the child would run unprotected. Inside the bracket the thread is unregistered and its area is closed. So
  * operations of the child, and of signal handlers, use their fallback. Only the parent calls rk_vfork_end(). Calls nest.
  *
- * Call no operations in the child without the bracket. If the parent isn't registered, the library recognises the child and
- * refuses to register the child. All this also applies to a thread of clone(2) that has no TLS of its own. Create no threads
- * inside the bracket: a libc that registers threads registers a new thread only if the thread's creator is registered.
+ * Without the bracket, call no operations in the child. If the parent isn't registered, the library recognises the child and
+ * refuses to register the child. All these rules also apply to a thread of clone(2) that has no TLS of its own. Create no
+ * threads inside the bracket: a libc that registers threads registers a new thread only if the thread's creator is registered.
  *
  *	rk_vfork_begin();
  *	pid = vfork();
@@ -243,13 +245,14 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  *	rk_vfork_end();
  *
  * A closed area has a mark, RK_CPU_ID_BRACKET. Every copy of this library respects the mark, and so does embed.h. An early
- * adopter's area has another mark, which every adopter that knows the public protocol respects, for example tcmalloc.
+ * adopter's area has another mark. Every adopter that knows the public protocol, for example tcmalloc, respects that mark.
  *
  * Another component possibly knows neither the mark nor the protocol, or has an area of its own. If such a component registers
  * the thread between rk_vfork_begin() and vfork(), or in the child, it breaks the bracket. The child's operations in that area
- * then run under the parent's CPU number, and updates of per-CPU data may be lost. So inside the bracket call no function of
- * such a component, and no malloc() of such an allocator. The function rk_vfork_run() prevents such calls as far as possible. If
- * the bracket was broken, rk_vfork_end() registers the thread again all the same, and returns -ECANCELED.
+ * then run under the parent's CPU number, and updates of per-CPU data are possibly lost. So inside the bracket call no function
+ * of such a component, and no malloc() of an allocator that is such a component. The function rk_vfork_run() prevents such
+ * calls as far as possible. If the bracket was broken, rk_vfork_end() registers the thread again all the same, and returns
+ * -ECANCELED.
  *
  * A child can be killed at any time. When the bracket ends, the library ends the brackets that the child opened itself, and
  * releases the child's claims. Other threads can then write to the overflow ring (ring.h) and pop from the overflow list
@@ -257,15 +260,15 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  * child took from a cache, are lost.
  *
  * The library can't end the killed child's read sections (rcu.h), and can't give back its read locks (lock.h) or references
- * (ref.h). They count as if a sleeping thread had them. Then grace periods and writers wait for ever, and `release` is never
- * called.
+ * (ref.h). These sections, locks and references count as if a sleeping thread had them. Then grace periods and writers wait for
+ * ever, and `release` is never called.
  *
  * All tasks that run on this thread's TLS must have ended before rk_vfork_end() is called. This includes a child of the child,
  * which possibly continues after the child was killed.
  *
  * In these cases claims stay taken or brackets stay open:
  *   - More than 32 brackets are open at a time, in all threads together. In each further bracket, the child's claims stay taken.
- *     If the child opened a further bracket itself, that bracket stays open, but not with rk_vfork_run().
+ *     If the child opened a further bracket itself, that bracket stays open, unless the parent used rk_vfork_run().
  *   - The child used another copy of this library than the parent's bracket. Then the child's claims stay taken, and brackets
  *     that the child opened stay open, in the child's copy.
  *   - The child had the same process id as its parent, which is possible if the child is the first process in a new PID
@@ -280,17 +283,18 @@ RKI_API int rk_process_query(struct rk_process_info *info, size_t size);
  * and rk_vfork_end() returns
  *   -EINVAL      there was no begin
  *   -ECANCELED   the bracket was broken; the end of the outermost bracket registers the thread all the same
- *   another      errno: the registration failed
+ *   other errno  the registration failed
  * Context: any thread; signal handler; after fork. Cost: one system call for each of the two functions.
  */
 RKI_API int rk_vfork_begin(void);
 RKI_API int rk_vfork_end(void);
 
 /*
- * Runs child(arg, signals) in a vfork child, inside a bracket. Between the bracket's begin and child() it calls only vfork().
- * Signals are blocked, except those that an instruction causes. If child() doesn't call exec, its return value is the child's
- * exit status. Just before exec, child() calls rk_vfork_unblock(signals), which restores the caller's signal mask. Before that
- * call, only handlers of signals that an instruction causes run in the child. The caller sees what the child stores to memory.
+ * Runs child(arg, signals) in a vfork child, inside a bracket. Between the bracket's begin and child(), the function calls only
+ * vfork(). Signals are blocked, except signals that an instruction causes. If child() doesn't call exec, its return value is
+ * the child's exit status. Just before exec, child() calls rk_vfork_unblock(signals), which restores the caller's signal mask.
+ * Before that call, only handlers of signals that an instruction causes run in the child. The caller sees what the child stores
+ * to memory.
  *
  *	static int child(void *arg, const void *signals)
  *	{
@@ -300,17 +304,17 @@ RKI_API int rk_vfork_end(void);
  *		return 127;
  *	}
  *
- * Returns when the child has called exec or ended, with the child's process id in *pid. The value is 0, or the negative errno of
- * rk_vfork_end(): -ECANCELED if the bracket was broken in spite of this function. If no child was created, *pid is -1. The value
- * is then -EINVAL if child or pid is NULL, or the negative errno of vfork (-EAGAIN, -ENOMEM), rt_sigprocmask or
- * rk_vfork_begin(). The caller must wait for the child with waitpid(), as after any vfork.
+ * Returns when the child has called exec or ended, with the child's process id in *pid. The return value is 0, or the negative
+ * errno of rk_vfork_end(): -ECANCELED if the bracket was broken in spite of this function. If no child was created, *pid is -1.
+ * The return value is then -EINVAL if child or pid is NULL, or the negative errno of vfork (-EAGAIN, -ENOMEM), rt_sigprocmask
+ * or rk_vfork_begin(). The caller must wait for the child with waitpid(), as after any vfork.
  * Context: as rk_vfork_begin(). Cost: four system calls more than vfork.
  */
 typedef int rk_vfork_child(void *arg, const void *signals);
 RKI_API int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid);
 RKI_API void rk_vfork_unblock(const void *signals);
 
-/* Names for people, in static storage; "unknown" for other values. Context: any. */
+/* Return texts for people, in static storage. For values that aren't in the enum, the text is "unknown". Context: any. */
 RKI_API const char *rk_owner_name(enum rk_owner owner);
 RKI_API const char *rk_reason_text(enum rk_reason reason);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vfork.h - defines a vfork() for a component that interposes vfork(). It calls one function before the vfork and one after it.
+ * vfork.h - a macro that defines a vfork() for a component that interposes vfork(). The defined function calls one function of
+ * the component before the vfork, and another one after the vfork.
  *
  * A function in C can't wrap vfork(). vfork() returns twice, the first time in the child. The child then runs on the same stack
  * and overwrites the frame of the wrapper. So the function that RK_VFORK() defines keeps the parent's data in registers, because
@@ -18,17 +19,17 @@
  *
  *	pid_t name(void);
  *
- * This function has external linkage, and does what vfork() does. It calls
+ * The function name() has external linkage, and does what vfork() does. It calls
  *
  *	int before(void);                     first, in the parent
  *	pid_t after(long made, int begun);    in the parent, once the child has called exec or ended
  *
  * `made` is the child's process id, or the negative errno of vfork if there is no child. `begun` is the value that before()
- * returned. The function returns the value that after() returned.
+ * returned. In the parent, name() returns the value that after() returned.
  *
- * If before() can't make the thread ready for a child that shares its memory, before() must return RK_VFORK_AS_FORK. Then the
- * function calls fork(), as POSIX allows, and doesn't call after(). In this case the function returns the value of fork(), in
- * the child too.
+ * If before() can't make the thread ready for a child that shares its memory, before() must return RK_VFORK_AS_FORK. Then
+ * name() calls fork(), as POSIX allows, and doesn't call after(). In this case name() returns the value of fork(), in the child
+ * too.
  *
  * Declare all three functions before RK_VFORK(), in C++ as extern "C", and none as static. Assembly calls before() and after(),
  * so declare these two __attribute__((__used__)); otherwise link-time optimisation possibly removes them. This example is for an
@@ -48,19 +49,20 @@
  *	}
  *	RK_VFORK(vfork, begins, ended);
  *
- * The comment of rk_vfork_begin() in thread.h gives the purpose. A program that needn't interpose vfork() uses rk_vfork_run()
- * instead.
+ * The comment of rk_vfork_begin() in thread.h says why the two calls are needed. A program that needn't interpose vfork() uses
+ * rk_vfork_run() instead.
  *
- * The function returns 0 in the child, and the value described above in the parent. Unwinders find the function's caller from
- * inside before() and after().
+ * The function name() returns 0 in the child, and the value described above in the parent. Unwinders find the caller of name()
+ * from inside before() and after().
  *
- * On architectures without critical sections, and in code with 32-bit pointers, the function calls fork() instead of vfork(),
- * which POSIX allows. In the parent it calls after() at once, without waiting until the child has called exec or ended.
+ * On architectures without critical sections, and in code with 32-bit pointers, name() calls fork() instead of vfork(), which
+ * POSIX allows. In the parent, name() then calls after() at once, without waiting until the child has called exec or ended.
  *
- * If the name isn't vfork, the compiler must know that the function returns twice: declare it __attribute__((__returns_twice__)).
+ * If `name` isn't vfork, the compiler must know that the function returns twice. So declare the function
+ * __attribute__((__returns_twice__)).
  * Context: the contexts of before() and after(). Cost: vfork takes 50 to 150 us, and before() and after() add their own cost.
  */
-#define RK_VFORK_AS_FORK 0x666f726b /* a value for before() to return, see above */
+#define RK_VFORK_AS_FORK 0x666f726b /* before() returns this value to choose fork(), see above */
 #define RK_VFORK(name, before, after) RKI_VFORK(name, before, after)
 
 #include <rseqkit/detail/vfork.h>

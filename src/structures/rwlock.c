@@ -26,7 +26,7 @@
  *   a sum while overflow readers are let in   the sum can have a reader's end, on a CPU, but not its 1
  *   a refused reader subtracts on its CPU     the same
  *   the state in a slot that children clear   a child wouldn't know that its thread is the writer
- *   a gate that a child inherits              its readers would wait for a writer that is elsewhere, or come in by its gate
+ *   a gate that a child inherits              its readers would wait for ever if a writer that is elsewhere closed it
  *
  * Waiting. A reader that leaves loads the gate. If the gate is closed, and the phase isn't IDLE, the reader adds 1 to `left`, and
  * wakes the writer. If a reader left before the writer's fence, the sum doesn't count it any more. So only readers of a lock

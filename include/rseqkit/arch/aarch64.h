@@ -42,8 +42,8 @@
 #define RK_USES_LOG RK_USES_COPY, "x12"
 
 /*
- * The store of the descriptor activates the section. The start label must follow at once: an interruption between the two would
- * clear the descriptor, and the section would run unprotected.
+ * The store of the descriptor activates the section. The start label must follow at once: an interruption between store and
+ * label would clear the descriptor, and the section would run unprotected.
  */
 #define RKI_ASM_BEGIN                                                                                                  \
 	"adrp x16, " RKI_ASM_L(3) "\n\t"                                                                               \
@@ -193,14 +193,14 @@
 	"add x15, x15, #" RKI_ASM_STR(RK_LOG_DATA) "\n\t"
 #define RK_ASM_PUT(word) "str %x[" #word "], [x15], #8\n\t"
 #define RK_ASM_PUT_STAMP                                                                                               \
-	"isb\n\t" /* after all instructions before it */                                                               \
+	"isb\n\t" /* so that the clock is read after all earlier instructions */                                       \
 	"mrs x17, cntvct_el0\n\t"                                                                                      \
 	"str x17, [x15], #8\n\t"
 #define RK_ASM_PUT_COPY(source, length) RKI_ASM_COPY(length, "%x[" #source "]", "x15")
 
 /*
  * Waits inside a section while the slot's word equals the operand. The wait ends when another thread changes the word, or when
- * the section aborts. This is for tests of the events that abort a section.
+ * the section aborts. Tests of the events that abort a section use this macro.
  */
 #define RKI_ASM_WHILE_EQUAL(operand)                                                                                   \
 	RKI_ASM_L(5) ":\n\t"                                                                                           \
@@ -233,13 +233,13 @@
 #define RKI_ASM_GO(place) "b " place "\n\t"
 #define RKI_ASM_TELL(code) "mov %w[outcome], #" code "\n\t" RKI_ASM_GO(RKI_ASM_L(2))
 
-/* Operands: a pointer or number in a register; a word may also be the zero register. */
+/* Operands: a pointer or number in a register; a word can also be the zero register. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD_AS(name, expression) [name] "rZ"(expression)
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
 #define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
 
-/* Never an immediate: it would save nothing. */
+/* This port adds no immediate, because an immediate would save nothing. */
 #define RK_IMMEDIATE(word) 0
 
 /* Reads a word at an offset from the calling thread's thread pointer. */

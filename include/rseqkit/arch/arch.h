@@ -8,8 +8,9 @@
  *   - unless RK_NO_SECTIONS is defined, the primitives that section.h lists. Operations are written once, with these primitives
  *     (detail/ops_body.h)
  *
- * If a port has no primitives, this header includes portable.h, whose primitives have no critical sections. Then every operation
- * returns RK_NO_RSEQ, and everything that is built on operations takes its fallback. This happens
+ * If no port provides the primitives, this header includes portable.h, whose primitives have no critical sections. With
+ * portable.h, every operation returns RK_NO_RSEQ, and everything that is built on operations takes its fallback. No port
+ * provides the primitives
  *   - on machines without a port
  *   - with ThreadSanitizer, which can't see into assembly
  *   - with 32-bit pointers, because a word of this library is 64 bits in every port

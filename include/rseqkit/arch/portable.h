@@ -2,8 +2,8 @@
 /*
  * portable.h - primitives for a port without critical sections. All code compiles, and every operation returns RK_NO_RSEQ.
  *
- * The asm statement of an operation has no instruction. It keeps its operands and labels, so that compilers check them on these
- * machines too.
+ * The asm statement of an operation has no instruction. It keeps its operands and labels, so that compilers check them on
+ * machines without critical sections too.
  */
 #ifndef RSEQKIT_ARCH_PORTABLE_H
 #define RSEQKIT_ARCH_PORTABLE_H
@@ -40,7 +40,7 @@
 		(token) = 0;                                                                                           \
 	} while (0)
 
-/* Operands may be anywhere: machines without a port may have few registers. */
+/* Operands can be in registers or in memory, because machines without a port possibly have few registers. */
 #define RK_IN(name) [name] "g"(name)
 #define RK_IN_WORD_AS(name, expression) [name] "g"(expression)
 #define RK_IN_WORD(name) RK_IN_WORD_AS(name, name)
@@ -48,7 +48,7 @@
 
 #define RK_IMMEDIATE(word) 0
 
-/* The read gives the cpu_id of a thread that isn't registered. The store does nothing. */
+/* RKI_AREA_READ gives the cpu_id of a thread that isn't registered. RKI_AREA_STORE_BYTE does nothing. */
 #define RKI_AREA_READ(result, field) ((result) = (uint32_t)RK_CPU_ID_UNINITIALIZED)
 #define RKI_AREA_STORE_BYTE(field, byte) ((void)0)
 

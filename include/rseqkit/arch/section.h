@@ -52,10 +52,10 @@
  *   RK_ASM_COMMIT_*                          the one store that other threads can see; ends with the section's end label
  *
  *   RK_IN, RK_IN_WORD        operands: RK_IN is a pointer or number, RK_IN_WORD is a word
- *   RK_IN_WORD_AS            an operand: a word by another name
+ *   RK_IN_WORD_AS            an operand: a word under another name
  *   RK_IN_IF_ROOM            an operand: a word, in memory if no register is left
  *   RK_IMMEDIATE(word)       true if RK_ASM_COMMIT_ADD_IMMEDIATE is to add the word
- *   RK_USES_SLOT             the registers of a section with none of: load, reach, copy, add of a variable
+ *   RK_USES_SLOT             the registers of a section that doesn't load, reach or copy, and adds no variable
  *   RK_USES_LOADED           the registers of a section that doesn't copy and has no array
  *   RK_USES_ARRAY            the registers of a section with an array
  *   RK_USES_COPY             the registers of a section that copies
@@ -66,12 +66,12 @@
  *   RK_ASM_HERE   a label in the statement itself, for RK_SECTION_VALUE and RK_SECTION_TOKEN
  *   RK_ASM_END    the end, for RK_SECTION_OR_NULL
  *
- * An operation (detail/ops_body.h) is a string of primitives. Their order is: an exit for each way out that isn't the end, an
- * index, loads and comparisons, stores before the commit, a commit. Between begin and commit the inputs must stay unchanged,
- * because a retry needs them. Instructions between begin and commit must not call a function or enter the kernel. They must not
- * store anything that other threads could see.
+ * An operation (detail/ops_body.h) is a string of primitives. The order of a string is: an exit for each way out that isn't the
+ * end, an index, loads and comparisons, stores before the commit, a commit. Between begin and commit the inputs must stay
+ * unchanged, because a retry needs them. Instructions between begin and commit must not call a function or enter the kernel.
+ * These instructions must not store anything that other threads could see.
  *
- * Only this file and other headers of the library use these parts of a port:
+ * Only this file and other headers of the library use the following parts of a port:
  *
  *   RKI_ASM_BEGIN              stores the descriptor into the area; this store activates the section, and the start label
  *                              follows at once
@@ -127,7 +127,7 @@
 #define RKI_ASM_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, " RKI_ASM_L(0) "\n\t"
 
 /*
- * A module must not be unloaded while a thread's area may name a section of the module. So a constructor pins the module
+ * A module must not be unloaded while a thread's area possibly names a section of the module. So a constructor pins the module
  * (pin.c). The first operation in a source file brings the constructor with it, and the linker keeps one constructor in each
  * module. Code for an executable needs no such constructor. A module that is linked with -z nodelete needs none either, and may
  * define RK_NO_PIN.
@@ -202,9 +202,10 @@
 #endif
 
 /*
- * The statement. `exits` are RK_ASM_EXIT entries. `body` has the primitives from the index to the commit. `inputs` is a list of
- * operands, and `uses` is one of RK_USES_*. The other arguments are the C labels; `aborted` isn't among them, because this macro
- * adds it. There are no outputs, because gcc before 11.5, 12.4, 13.3 and 14.1 takes wrong values for the outputs of an asm goto.
+ * The asm statement of an operation. `exits` are RK_ASM_EXIT entries. `body` has the primitives from the index to the commit.
+ * `inputs` is a list of operands, and `uses` is one of RK_USES_*. The other arguments are the C labels; `aborted` isn't among
+ * them, because this macro adds it. There are no outputs, because gcc before 11.5, 12.4, 13.3 and 14.1 takes wrong values for
+ * the outputs of an asm goto.
  */
 #define RK_SECTION(exits, body, inputs, uses, ...)                                                                     \
 	__asm__ RKI_ASM_QUALIFIERS goto(                                                                               \
@@ -217,9 +218,9 @@
 
 /*
  * The statement of an operation that reads something. It is no asm goto, so that the value can be in a register. Otherwise the
- * section would store the value to the caller's memory, and the caller would load it again; these two cost more than all the
- * rest. Set `result` to RK_DONE before the statement. If `result` is still RK_DONE after the statement, `read` has the value.
- * `exits` are RK_ASM_EXIT_VALUE entries.
+ * section would store the value to the caller's memory, and the caller would load it again. This store and this load take
+ * longer than the rest of the section. Set `result` to RK_DONE before the statement. If `result` is still RK_DONE after the
+ * statement, `read` has the value. `exits` are RK_ASM_EXIT_VALUE entries.
  */
 #define RK_SECTION_VALUE(result, read, exits, body, inputs, uses)                                                      \
 	__asm__ RKI_ASM_QUALIFIERS(RKI_ASM_TABLE exits RKI_ASM_BEGIN body RKI_ASM_ABORT_TELLING(RK_ASM_ABORTED)        \

@@ -47,15 +47,18 @@
 #define RK_USES_COPY "rax", "rcx", "rsi", "rdi"
 #define RK_USES_LOG RK_USES_COPY, "rdx"
 
-/* An instruction in both syntaxes. For TO the last operand is a place, for FROM the first. A place has two forms itself. */
+/*
+ * An instruction in both syntaxes. In RKI_ASM_TO the last operand is a place, in RKI_ASM_FROM the first operand. The text of a
+ * place itself has both syntaxes.
+ */
 #define RKI_ASM_X(att, intel) "{" att "|" intel "}\n\t"
 #define RKI_ASM_TO(verb, from, place) "{" verb "q " from ", |" verb " qword ptr }" place "{|, " from "}"
 #define RKI_ASM_FROM(verb, place, to) "{" verb "q |" verb " " to ", }" place "{, %%" to "|}\n\t"
 
 /*
- * The store of the descriptor activates the section. The start label must follow at once: an interruption between the two would
- * clear the descriptor, and the section would run unprotected. Labels must be in the text that both syntaxes share, because
- * clang before 12 prints the number of a label in both alternatives.
+ * The store of the descriptor activates the section. The start label must follow at once: an interruption between store and
+ * label would clear the descriptor, and the section would run unprotected. Labels must be in the text that both syntaxes share,
+ * because clang before 12 prints the number of a label in both alternatives.
  */
 #if !defined(__PIC__) && !defined(__PIE__) && defined(__code_model_small__)
 #define RKI_ASM_BEGIN                                                                                                  \
@@ -175,8 +178,9 @@
  *
  * One register both counts and indexes, so the loop has four instructions for a word. With four instructions the speed depends
  * only on the stores, and not on the number of instructions that the processor can start in a cycle. If the length is
- * RKI_COPY_STRING bytes or more, the code uses the string instruction (rep movsb), because it is faster there. On Zen 4 the
- * string instruction takes 9 ns to start and 0.07 ns for each word; the loop takes 0.27 ns for each word.
+ * RKI_COPY_STRING bytes or more, the code uses the string instruction (rep movsb), because the string instruction is faster for
+ * such lengths. On Zen 4 the string instruction takes 9 ns to start and 0.07 ns for each word; the loop takes 0.27 ns for each
+ * word.
  */
 #define RKI_COPY_STRING 160
 /* An address with a displacement, in both syntaxes. In AT&T syntax, binutils before 2.36 reject a plus sign before the number. */
@@ -238,7 +242,7 @@
 #define RK_ASM_PUT(word) RKI_ASM_X("movq %[" #word "], -8(%%rdi)", "mov [rdi-8], %[" #word "]")
 #define RK_ASM_PUT_STAMP                                                                                               \
 	RKI_ASM_X("movq %%rax, %%rsi\n\tmovq %%rdx, %%rcx", "mov rsi, rax\n\tmov rcx, rdx")                            \
-	"lfence\n\trdtsc\n\t" /* after all instructions before it */                                                  \
+	"lfence\n\trdtsc\n\t" /* so that the clock is read after all earlier instructions */                           \
 	RKI_ASM_X("shlq $32, %%rdx\n\torq %%rax, %%rdx", "shl rdx, 32\n\tor rdx, rax")                                 \
 	RKI_ASM_X("movq %%rdx, (%%rdi)\n\taddq $8, %%rdi", "mov [rdi], rdx\n\tadd rdi, 8")                             \
 	RKI_ASM_X("movq %%rsi, %%rax\n\tmovq %%rcx, %%rdx", "mov rax, rsi\n\tmov rdx, rcx")
@@ -246,7 +250,7 @@
 
 /*
  * Waits inside a section while the slot's word equals the operand. The wait ends when another thread changes the word, or when
- * the section aborts. This is for tests of the events that abort a section.
+ * the section aborts. Tests of the events that abort a section use this macro.
  */
 #define RKI_ASM_WHILE_EQUAL(operand)                                                                                   \
 	RKI_ASM_L(5) ":\n\t"                                                                                           \
@@ -309,12 +313,12 @@
 #define RKI_ASM_GO(place) "jmp " place "\n\t"
 #define RKI_ASM_TELL(code) RKI_ASM_X("movl $" code ", %k[outcome]", "mov %k[outcome], " code) RKI_ASM_GO(RKI_ASM_L(2))
 
-/* Operands: a pointer or number in a register; a word may also be an immediate if it fits. */
+/* Operands: a pointer or number in a register; a word can also be an immediate if it fits. */
 #define RK_IN(name) [name] "r"(name)
 #define RK_IN_WORD(name) [name] "er"(name)
-/* Because registers are few, rarely used words may also be in memory. */
+/* Because registers are few, rarely used words can also be in memory. */
 #define RK_IN_WORD_AS(name, expression) [name] "erm"(expression)
-/* clang would use memory whenever that is allowed. It has no -ffixed-REGISTER, so registers alone are enough. */
+/* clang would use memory whenever that is allowed. clang has no -ffixed-REGISTER, so registers alone are enough. */
 #ifdef __clang__
 #define RK_IN_IF_ROOM(name) RK_IN_WORD(name)
 #else

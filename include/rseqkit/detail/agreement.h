@@ -11,9 +11,9 @@
 
 /*
  * The thread state: what this library knows of a thread, apart from its area. Copies that share a thread block share its state,
- * whatever their versions. So this form never changes, but a later version of the library may append members. That version uses
+ * whatever their versions. So this form never changes, but a later version of the library can append members. That version uses
  * an appended member only if the copy whose block has the state knew the member (state_version and state_size of the rendezvous
- * page). Every copy may read and write the state of the calling thread. It must do so by code that signal handlers of that
+ * page). Every copy may read and write the state of the calling thread. A copy must do so by code that signal handlers of that
  * thread can't split.
  */
 struct rk_thread_state {
@@ -21,7 +21,7 @@ struct rk_thread_state {
 	uint32_t users;     /* number of explicit registrations, see rk_thread_register() */
 	uint8_t lazy;       /* bit 0: an operation prepared the thread, and the bit stays set; other bits: RK_THREAD_TRIES */
 	uint8_t reason;     /* enum rk_reason: why this thread has no rseq; checked before any system call */
-	uint8_t vfork;      /* number of open brackets; while there is one, nothing registers this thread */
+	uint8_t vfork;      /* number of open brackets; while a bracket is open, nothing registers this thread */
 	uint8_t registered; /* 1: this library made this thread's registration */
 	uint8_t restore;    /* bits that say what rk_vfork_end() has to undo, see src/thread/vfork.c */
 	uint8_t counted;    /* 1: this library is a user in an early adopter's count */
@@ -42,10 +42,10 @@ struct rk_thread_state {
 /*
  * The thread block's alignment in bytes. It is 64, the most that the kernel may require for an area. But the TLS of a module
  * that is loaded late can't have a larger alignment than the libc's thread descriptor. The descriptor's alignment is 64 on x86
- * (32 and 64 bits), and 16 on other machines. On those other machines, a plugin with a copy couldn't be loaded if the block's alignment
- * were 64. If the libc has an area of its own, the block isn't used as an area, and an alignment of 16 is enough. The preloaded
- * object librseqkit-preload.so is never loaded late, and is compiled with an alignment of 64. The other copies use the block of
- * that object.
+ * (32 and 64 bits), and 16 on other machines. On those other machines, a plugin with a copy couldn't be loaded if the block's
+ * alignment were 64. If the libc has an area of its own, the block isn't used as an area, and an alignment of 16 is enough. The
+ * preloaded object librseqkit-preload.so is never loaded late, and is compiled with an alignment of 64. The other copies use
+ * the block of that object.
  * Source: glibc's elf/dl-reloc.c, _dl_try_allocate_static_tls().
  */
 #ifndef RK_BLOCK_ALIGNMENT
@@ -62,7 +62,7 @@ struct rk_thread_state {
  * The thread block: what a copy of this library keeps per thread in static TLS. If the libc has no area, `room` is the area.
  * The block is one cache line, because a module that is loaded late gets at most 64-byte alignment, and little room in the
  * static TLS surplus. Until the thread is registered, cpu_id reads -1, which is its initial value (src/thread/area.c). A later
- * version may enlarge the room, so the rendezvous page says where the state is.
+ * version can enlarge the room, so the rendezvous page says where the state is.
  */
 struct rk_thread_block {
 	union {
@@ -75,15 +75,15 @@ struct rk_thread_block {
 
 /*
  * The rendezvous page. Copies of this library in a process can't always see which area to use. If the C library has no area,
- * the area may be one copy's thread block. It may also be an executable's __rseq_abi. In such cases the first copy publishes
- * its choice on a page at a fixed address. This copy first writes the page to a file, and then maps the file. So the page is
- * complete when it becomes visible, and is read-only from then on. The copy that maps the page first has decided. The page is
+ * the area is possibly one copy's thread block, or an executable's __rseq_abi. In such cases the first copy publishes its
+ * choice on a page at a fixed address. This copy first writes the page to a file, and then maps the file. So the page is
+ * complete when it becomes visible, and is read-only from then on. The first copy that maps the page has decided. The page is
  * never unmapped.
  *
  * All versions of the library use this page, so the fields keep their place and meaning. A later version increases `version`
  * and appends fields. After the first `size` bytes, all bytes of the page are 0. So a zero in an appended field means that the
- * writer didn't know the field, and a newer reader does without that field. An older reader uses the fields that it knows. It
- * refuses the page only if it doesn't know the value of `kind`.
+ * writer didn't know the field, and a newer reader does without that field. An older reader uses the fields that it knows. Such
+ * a reader refuses the page only if it doesn't know the value of `kind`.
  */
 struct rk_rendezvous {
 	char magic[8];          /* RK_RENDEZVOUS_MAGIC */
@@ -106,8 +106,8 @@ struct rk_rendezvous {
 #define RK_RENDEZVOUS_EARLY 2 /* the area is a component's __rseq_abi */
 
 /*
- * The address is below 2 MiB: no executable is linked there, and no allocator uses that range. It is above the lowest address
- * that may be mapped. It is aligned to all page sizes, which are up to 64 KiB.
+ * The address is below 2 MiB: no executable is linked there, and no allocator uses that range. The address is above the lowest
+ * address that can be mapped, and is aligned to all page sizes, which are up to 64 KiB.
  */
 #define RK_RENDEZVOUS_ADDRESS 0x1e0000UL
 

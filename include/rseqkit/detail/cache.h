@@ -9,15 +9,15 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below. Each has the contexts of the function that calls it. `outcome` is the result of the
- * attempt that was made. RK_NO_RSEQ possibly means only that the thread isn't registered yet.
+ * The ways out of the functions below. Each way out has the contexts of the function that calls it. `outcome` is the result of
+ * that function's attempt. RK_NO_RSEQ possibly means only that the thread isn't registered yet.
  */
 RKI_API void *rki_cache_get_slow(struct rk_cache *cache, enum rk_result outcome);
 RKI_API void rki_cache_put_slow(struct rk_cache *cache, void *object, enum rk_result outcome);
 
 /*
- * Tries once to take an object from this CPU's array. Returns the object or an outcome. If it returns RK_NO_RSEQ, it hasn't
- * called rki_leave().
+ * Tries once to take an object from this CPU's array. Returns the object or an outcome. If the function returns RK_NO_RSEQ, it
+ * hasn't called rki_leave().
  */
 static inline __attribute__((__unused__)) uintptr_t rki_cache_pop(struct rk_cache *base)
 {

@@ -10,9 +10,9 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below. Each has the contexts of the function that calls it. `outcome` is the result of the
- * attempt that was made. A way out repeats the attempt, and if that fails, adds to the overflow slot. If there is no counter or
- * group yet, the way out creates it.
+ * The ways out of the functions below. Each way out has the contexts of the function that calls it. `outcome` is the result of
+ * that function's attempt. A way out repeats the attempt, and if that fails, adds to the overflow slot. If there is no counter
+ * or group yet, the way out creates it.
  */
 RKI_API void rki_counter_add_slow(struct rk_counter *counter, int64_t value, enum rk_result outcome);
 RKI_API void rki_counter_static_add_slow(struct rk_counter_static *of, int64_t value);

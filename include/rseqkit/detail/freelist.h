@@ -9,8 +9,8 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below. Each has the contexts of the function that calls it. `outcome` is the result of the
- * attempt that was made.
+ * The ways out of the functions below. Each way out has the contexts of the function that calls it. `outcome` is the result of
+ * that function's attempt.
  */
 RKI_API void rki_freelist_push_slow(struct rk_freelist *list, struct rk_freelist_node *first,
 				   struct rk_freelist_node *last, enum rk_result outcome);

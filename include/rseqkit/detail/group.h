@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * group.h - the add of counter groups and histograms (counter.h, histogram.h). Programs don't include it directly.
+ * group.h - the add of counter groups and histograms (counter.h, histogram.h). Programs don't include this header directly.
  *
  * A group has each counter twice in every slot, in two planes. One word of the group, `plane`, names the plane that adds go
  * to. The section of an add loads that word. So one store redirects the adds of all CPUs to the other plane.
@@ -29,11 +29,11 @@ struct rki_group_head {
 	uint64_t turns;           /* odd while a reader switches from one plane to the other */
 	uint64_t late;            /* overflow adds that took longer than a turn */
 	struct rk_claim claim;    /* of the thread that reads the group */
-	uint32_t count;           /* counters */
-	uint8_t unfenced;         /* may sections still add to the plane that isn't in use? */
+	uint32_t count;           /* number of counters */
+	uint8_t unfenced;         /* 1: sections possibly still add to the plane that isn't in use */
 	uint8_t baseline;         /* which of the two baselines is in use */
 	uint8_t bits;             /* of histograms: significant bits of a value */
-	uint8_t lzcnt;            /* of histograms, on x86-64: has the processor lzcnt? */
+	uint8_t lzcnt;            /* of histograms, on x86-64: 1 if the processor has lzcnt */
 	union {
 		const char *const *names; /* of counters, or NULL */
 		uint64_t width;           /* of histograms: 1 << bits */
@@ -59,9 +59,9 @@ static inline __attribute__((__unused__)) enum rk_result rki_group_add(void *gro
 /*
  * Returns the position of the highest bit of a word that isn't 0. x86-64 has two instructions for this, lzcnt and bsr. AMD's
  * processors have had lzcnt since 2007. Until Zen 4, their bsr takes eight times as long. The library asks CPUID for lzcnt when
- * a histogram is created, and that answer decides. A test of the instruction itself would be wrong, because a processor without
- * lzcnt executes its bytes as bsr. A virtual machine that hides lzcnt may later be moved from such a processor to one that has
- * lzcnt.
+ * a histogram is created, and the answer decides which instruction is used. The library doesn't execute lzcnt as a test,
+ * because a processor without lzcnt executes lzcnt's bytes as bsr. The result of such a test can become wrong: a virtual
+ * machine that hides lzcnt is possibly moved later, from a processor without lzcnt to a processor with lzcnt.
  */
 static inline __attribute__((__unused__)) unsigned rki_histogram_top(const struct rki_group_head *head, uint64_t word)
 {

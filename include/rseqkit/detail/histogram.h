@@ -14,7 +14,7 @@ RKI_INLINE void rk_histogram_record_many(struct rk_histogram *histogram, uint64_
 		(const struct rki_group_head *)((uintptr_t)histogram - 2 * RK_STRIDE); /* the reserve slot */
 	uint64_t held = value < head->above ? value : head->above;
 	uint8_t shift = (uint8_t)(rki_histogram_top(head, held | head->width) - head->bits);
-	ptrdiff_t bucket = (ptrdiff_t)(shift * head->width + (held >> shift)); /* shift << bits would take longer */
+	ptrdiff_t bucket = (ptrdiff_t)(shift * head->width + (held >> shift)); /* `shift << bits` would take longer */
 
 	rk_counter_group_add((struct rk_counter_group *)histogram, (size_t)bucket, (int64_t)times);
 }

@@ -12,7 +12,7 @@ struct rki_lock_slot {
 	intptr_t held;           /* number of the thread whose section took the lock; 0: none */
 	intptr_t closed;         /* not 0: no section takes the lock */
 	uint32_t waiting;        /* not 0: a thread waits to be woken */
-	uint32_t freed, emptied; /* futexes: of threads that want the lock, and of the thread that has closed it */
+	uint32_t freed, emptied; /* futexes: for threads that want the lock; for the thread that has closed the lock */
 	uint32_t reserved;
 	struct rk_claim claim; /* held by the thread that has closed the lock */
 };
@@ -20,14 +20,14 @@ struct rki_lock_slot {
 RKI_BEGIN_DECLS
 
 /*
- * Where a thread's number is, in bytes from the thread pointer. No other thread ever gets that number, not even after forks.
- * Until the thread has a number, 0 is stored there. The library's constructor or the first rk_lock_create() sets the offset.
- * From then on the offset is constant, like rk_area_offset. If this copy has no static TLS, the offset is 0, for example with
- * musl if the copy is loaded late.
+ * The offset of a thread's number from the thread pointer, in bytes. No other thread ever gets that number, not even after
+ * forks. Until the thread has a number, the word at this offset is 0. The library's constructor or the first rk_lock_create()
+ * sets the offset. From then on the offset is constant, like rk_area_offset. If this copy has no static TLS, the offset is 0,
+ * for example with musl if the copy is loaded late.
  */
 RKI_API const ptrdiff_t rki_number_offset;
 
-/* Returns the calling thread's number, or 0. After 0, the way out has to find the number. */
+/* Returns the calling thread's number, or 0. If the result is 0, the way out has to find the number. */
 static inline __attribute__((__unused__)) intptr_t rki_lock_me(void)
 {
 	intptr_t me = 0;
@@ -73,8 +73,8 @@ static inline __attribute__((__unused__)) enum rk_result rki_lock_take(void *bas
 }
 
 /*
- * The ways out of the functions below. Each has the contexts of the function that calls it. `outcome` is the result of the
- * attempt that was made.
+ * The ways out of the functions below. Each way out has the contexts of the function that calls it. `outcome` is the result of
+ * that function's attempt.
  */
 RKI_API int rki_lock_here_slow(struct rk_lock *lock, int64_t nanoseconds, void **data, enum rk_result outcome);
 RKI_API int rki_lock_release_slow(void *data, int is_free);

@@ -10,7 +10,7 @@ RKI_BEGIN_DECLS
 /*
  * The ways out of a section that found no valid index. All operations share them.
  *
- *   rki_leave()     registers the thread if it can. Returns RK_ABORTED if the thread is registered now, otherwise RK_NO_RSEQ
+ *   rki_leave()     registers the thread if possible. Returns RK_ABORTED if the thread is registered now, otherwise RK_NO_RSEQ
  *   rki_leave_at()  in a registered thread, returns RK_ABORTED if the thread runs on `cpu` by now, otherwise RK_WRONG_CPU. In
  *                   a thread that isn't registered, does the same as rki_leave()
  *

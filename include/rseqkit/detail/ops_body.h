@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ops_body.h - the operations, written once. The file ops_indexes.h includes this one three times. RK_OP_INDEX says what
- * selects the slot. For bank.h, RK_OP_BANKS is defined: the slot's word names a bank, and operations work on a word of the
- * bank. No other file includes this one, so it has no include guard.
+ * ops_body.h - the operations, written once. The file ops_indexes.h includes this one three times. RK_OP_INDEX says which kind
+ * of index selects the slot. For bank.h, RK_OP_BANKS is defined: the slot's word names a bank, and operations work on a word of
+ * the bank. No other file includes this one, so it has no include guard.
  *
  * Every operation consists of inputs, one RK_SECTION that is made of the port's primitives, and ways out. The file ops.h says
- * what each operation does, and what they have in common.
+ * what each operation does, and what all operations have in common.
  */
 #if RK_OP_INDEX == RK_OP_INDEX_CPU
 #define RK_OP_KIND(verb) rk_cpu_##verb

@@ -12,8 +12,8 @@ RKI_BEGIN_DECLS
 #define RKI_IS_POINTER(pointer) ((void)sizeof(char[__builtin_classify_type(pointer) == 5 ? 1 : -1]))
 
 /*
- * The ways out of the functions below. Each has the contexts of the function that calls it. `outcome` is the result of the
- * attempt that was made.
+ * The ways out of the functions below. Each way out has the contexts of the function that calls it. `outcome` is the result of
+ * that function's attempt.
  */
 RKI_API struct rk_rcu_section *rki_rcu_read_lock_slow(struct rk_rcu *rcu, enum rk_result outcome);
 RKI_API void rki_rcu_read_unlock_slow(struct rk_rcu *rcu, struct rk_rcu_section *section, enum rk_result outcome);

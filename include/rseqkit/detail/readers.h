@@ -7,8 +7,8 @@
 #include <rseqkit/percpu.h>
 
 /*
- * The gate's offset in the overflow slot, in bytes. RKI_READERS_ATOMIC is a bit of tokens. It is set if no fence was available
- * when the item was created, on machines other than x86.
+ * The gate's offset in the overflow slot, in bytes. RKI_READERS_ATOMIC is a bit of the tokens that readers get. On machines
+ * other than x86, this bit is set if no fence was available when the item was created.
  */
 #define RKI_READERS_GATE 64
 #define RKI_READERS_ATOMIC 1
@@ -16,8 +16,8 @@
 #define RKI_READERS_GATE_OF(item) ((const intptr_t *)((uintptr_t)(item) - RK_STRIDE + RKI_READERS_GATE))
 
 /*
- * Must a reader leave by an atomic instruction? On x86 never, because a plain store comes after all that precedes it. On other
- * machines the reader must do so if no fence was available.
+ * Must a reader leave by an atomic instruction? On x86 no reader must, because other CPUs see a plain store after all earlier
+ * accesses. On other machines the reader must do so if no fence was available.
  */
 #if defined(__x86_64__) || defined(__i386__)
 #define RKI_READERS_LEAVE_ATOMICALLY(token) 0

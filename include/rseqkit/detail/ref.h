@@ -16,8 +16,8 @@ struct rk_ref {
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below. Each has the contexts of the function that calls it. `outcome` is the result of the
- * attempt that was made.
+ * The ways out of the functions below. Each way out has the contexts of the function that calls it. `outcome` is the result of
+ * that function's attempt.
  */
 RKI_API void rki_ref_get_slow(struct rk_ref *ref, enum rk_result outcome);
 RKI_API void rki_ref_put_slow(struct rk_ref *ref, enum rk_result outcome);

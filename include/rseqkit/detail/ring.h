@@ -20,9 +20,9 @@ struct rk_ring_reader {
 
 /* The part of every ring's reserve slot that writers read. */
 struct rk_ring_shared {
-	uint32_t waiting; /* odd while a reader waits; counts wake-ups */
+	uint32_t waiting; /* odd while a reader waits; also counts wake-ups */
 	uint32_t largest;
-	int64_t mask; /* for positions. It isn't in the log: a section's stores would wait for one load more. */
+	int64_t mask; /* for positions; not in the log, because a section's stores would then wait for one load more */
 };
 
 /*
@@ -45,7 +45,8 @@ struct rk_ring_shared {
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below. Each has the contexts of the function that calls it. They are called in these cases:
+ * The ways out of the functions below. Each way out has the contexts of the function that calls it. The ways out are called in
+ * these cases:
  *
  *   rki_ring_write_slow()  the attempt to write a record failed; `outcome` says why
  *   rki_ring_wake()        a reader waits
@@ -99,7 +100,10 @@ RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader)
 		__atomic_store_n((int64_t *)(void *)((char *)reader->log + RKI_RING_TAIL), reader->position, __ATOMIC_RELEASE);
 }
 
-/* Stores the layout of a record whose header differs from the last record's. Returns 1. For padding, skips it and returns 0. */
+/*
+ * Stores the layout of a record whose header differs from the last record's, and returns 1. If the record is padding, skips the
+ * padding and returns 0.
+ */
 static inline __attribute__((__unused__)) int rki_ring_learn(struct rk_ring_reader *reader, int64_t header)
 {
 	int is_stamped = (header & RKI_RING_STAMPED) != 0;
@@ -135,7 +139,7 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
 		at = (const char *)reader->log + RK_LOG_DATA + (reader->position & reader->mask);
 		header = *(const int64_t *)(const void *)at;
 		/*
-		 * Consecutive records often have the same header. So this is a branch, not a computation: the processor
+		 * Consecutive records often have the same header. So the code has a branch, not a computation: the processor
 		 * predicts the branch, and computes the next record's place before it has loaded this header.
 		 */
 		if (RKI_LIKELY(header == reader->header))

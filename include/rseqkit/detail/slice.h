@@ -8,8 +8,8 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below. Each has the contexts of the function that calls it. rki_slice_begin_slow() is for the
- * thread's first request. rki_slice_end_slow() is for a request that the kernel has taken back, or has granted.
+ * The ways out of the functions below. Each way out has the contexts of the function that calls it. rki_slice_begin_slow() is
+ * for the thread's first request. rki_slice_end_slow() is for a request that the kernel has taken back, or has granted.
  */
 RKI_API int rki_slice_begin_slow(void);
 RKI_API void rki_slice_end_slow(void);
@@ -40,7 +40,7 @@ RKI_INLINE int rk_slice_begin(void)
 
 /*
  * When the kernel grants time, it takes the request back. The kernel also takes the request back when it preempts the thread.
- * If it had granted time before, the kernel keeps a mark until the thread's next system call. So if the request is gone, this
+ * If the kernel had granted time before, it keeps a mark until the thread's next system call. So if the request is gone, this
  * function makes a system call, which clears the mark. Then no system call inside a later region finds the mark.
  */
 RKI_INLINE void rk_slice_end(int requested)

@@ -8,8 +8,8 @@
 RKI_BEGIN_DECLS
 
 /*
- * The ways out of the functions below, for a thread that isn't registered. Each has the contexts of the function that calls it.
- * A way out registers the thread, or does without rseq.
+ * The ways out of the functions below, for a thread that isn't registered. Each way out has the contexts of the function that
+ * calls it. A way out registers the thread, or computes its result without rseq.
  */
 RKI_API int rki_cpu_slow(void);
 RKI_API int rki_cid_slow(void);
