@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ring.h - per-CPU rings of records, for traces and logs. A thread writes to the ring of the CPU that it runs on; any thread
- * may read any ring.
+ * can read any ring.
  *
- * Above all: don't use a record after rk_ring_release(). Before a thread that opened a reader ends, it must close the reader.
- * Otherwise no thread can read that CPU's ring any more.
+ * Above all: don't use a record after rk_ring_release(). Before a thread that opened a reader ends, the thread must close the
+ * reader. Otherwise no thread can read the ring of the reader's CPU any more.
  *
  *	struct rk_ring_options options = {.size = 1 << 20};
  *	rk_ring_create(&ring, &options, sizeof(options));
@@ -17,29 +17,30 @@
  *	rk_ring_release(&reader);                                     // frees the room of these records
  *	rk_ring_close(&reader);
  *
- * A record may have any length up to rk_ring_largest(), and is stored in one piece. A reader gets the records of a CPU in the
+ * A record can have any length up to rk_ring_largest(), and is stored in one piece. A reader gets the records of a CPU in the
  * order in which they were written.
  *
  * There are two modes. By default a full ring drops new records: no older record is lost, and drops are counted. With
- * RK_RING_OVERWRITE a full ring drops its oldest records, an eighth of the ring at a time. Use this mode to keep the last
- * records before an event. An overwriting ring is read by snapshots: rk_ring_open() takes all records of the CPU's ring, and
- * writers continue in other memory.
+ * RK_RING_OVERWRITE a full ring drops its oldest records, an eighth of the ring at a time. Use RK_RING_OVERWRITE to keep the
+ * last records before an event. An overwriting ring is read by snapshots: rk_ring_open() takes all records of the CPU's ring,
+ * and writers continue in other memory.
  *
- * Stamps. rk_ring_write_stamped() stores the processor's clock with the record, as its stamp. The section that writes the
- * record also reads the clock. So a CPU's stamps are in the order of its records. rk_ring_merge() puts the records of all
- * CPUs in one order. The order agrees with synchronisation between threads. For example, thread A writes a record and unlocks
- * a lock. Then thread B locks the same lock and writes a record. So A's record comes before B's record, on whichever CPUs A
- * and B ran. This is so because the processor reads its clock only after it has executed all instructions before the write.
+ * Stamps. rk_ring_write_stamped() stores a stamp with the record: the value of the processor's clock. The section that writes
+ * the record also reads the clock. So a CPU's stamps are in the order of its records. rk_ring_merge() puts the records of all
+ * CPUs in one order. This order agrees with synchronisation between threads. For example, thread A writes a record and
+ * unlocks a lock. After that thread B locks the same lock and writes a record. Then A's record comes before B's record, on
+ * whichever CPUs A and B ran. The order agrees because the processor reads its clock only after it has executed all
+ * instructions before the write of the record.
  *
  * Fallback. A thread without rseq writes to the overflow ring, which all threads share. A thread whose section was aborted
  * RK_ABORTS_MAX times in a row also writes to the overflow ring. The index of the overflow ring is RK_INDEX_OVERFLOW. The
- * overflow ring drops a record if another thread's write or merge keeps the overflow ring busy for more than 0.1 ms. It also
- * drops a signal handler's record if the handler interrupted a write to the overflow ring, or a merge of the same ring. These
- * drops are counted, too. The overflow ring doesn't overwrite records.
+ * overflow ring drops a record if another thread's write or merge keeps the overflow ring busy for more than 0.1 ms. The
+ * overflow ring also drops a signal handler's record if the handler interrupted a write to the overflow ring, or a merge of
+ * the same ring. All these drops are counted, too. The overflow ring doesn't overwrite records.
  *
  * fork: the child has its own copy of the rings with the records in them. In the child, readers that the forking thread had
- * opened read the child's copy. If another thread was writing a record at the fork, the child has the whole record or nothing
- * of it.
+ * opened read the child's copy. If another thread was writing a record at the fork, the child has the whole record or no part
+ * of the record.
  */
 #ifndef RSEQKIT_RING_H
 #define RSEQKIT_RING_H
@@ -67,7 +68,7 @@ struct rk_ring_options {
 struct rk_ring_record {
 	const void *data; /* 8-byte aligned */
 	size_t length;    /* bytes */
-	uint64_t time;    /* the stamp: rk_ring_clock() when the record was written; 0 without a stamp */
+	uint64_t time;    /* the stamp: rk_ring_clock() when the record was written; 0 if there is no stamp */
 	int cpu;          /* the CPU on which the record was written, or RK_INDEX_OVERFLOW */
 };
 
@@ -91,10 +92,10 @@ RKI_BEGIN_DECLS
  * Context: any thread; signal handler; after fork; not under asynchronous cancellation (api.h). Cost: 5 us. The first ring of
  * a process takes 50 us. If the process already has several threads, its first ring takes 20 ms (rk_fence_prepare() in
  * remote.h).
- * Memory: each CPU that writes takes options->size bytes, or up to twice as many if the ring overwrites. The overflow ring
- * takes options->size bytes. Only pages that were written to take memory. A reader of a CPU that never wrote takes one page,
- * or three pages if the ring overwrites. rk_ring_notify() takes one page, and rk_ring_merge() takes at least one page. A ring
- * takes two of the process's mappings.
+ * Memory: each CPU on which threads write takes options->size bytes, or up to twice as many if the ring overwrites. The
+ * overflow ring takes options->size bytes. Only pages that were written to take memory. A reader of a CPU on which no thread
+ * has written takes one page, or three pages if the ring overwrites. rk_ring_notify() takes one page, and rk_ring_merge()
+ * takes at least one page. A ring takes two of the process's mappings.
  */
 RKI_API int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *options, size_t size);
 
@@ -106,7 +107,8 @@ RKI_API int rk_ring_create(struct rk_ring **ring, const struct rk_ring_options *
 RKI_API const char *rk_ring_options_fault(const struct rk_ring_options *options, size_t size);
 
 /*
- * Destroys a ring and the records in it. NULL is allowed. No thread may be using the ring, and no reader may be open.
+ * Destroys a ring and the records in it. NULL is allowed. Call the function only while no thread uses the ring and no reader
+ * is open.
  *
  * Returns 0; -EINVAL when `ring` isn't a ring, or was destroyed before; -EUCLEAN as rk_cache_destroy().
  * Context: as rk_ring_create().
@@ -117,15 +119,15 @@ RKI_API int rk_ring_destroy(struct rk_ring *ring);
 RKI_API size_t rk_ring_largest(const struct rk_ring *ring);
 
 /*
- * Both calls write a record of `length` bytes, which may be 0. rk_ring_write_stamped() also stores the current clock with the
- * record. The data must be readable memory. If a read of the data faults, the signal reports an instruction that isn't the
- * one that read the data.
+ * rk_ring_write() and rk_ring_write_stamped() write a record of `length` bytes; `length` can be 0. rk_ring_write_stamped()
+ * also stores the clock's current value with the record. The data must be readable memory. If a read of the data faults, the
+ * signal reports another instruction than the one that read the data.
  *
  * Returns 0, or:
  *   -ENOBUFS   the ring had no room, or the overflow ring was in use. The record was dropped and counted (rk_ring_dropped())
  *   -EMSGSIZE  length is above rk_ring_largest()
  * Context: any thread; signal handler, even if it interrupted a write to the same ring; after fork; in a vfork child only
- * inside rk_vfork_begin(). Asynchronous cancellation is not allowed, because it may leave the overflow ring claimed (api.h).
+ * inside rk_vfork_begin(). Asynchronous cancellation is not allowed, because it can leave the overflow ring claimed (api.h).
  * Cost: with rseq 1 to 4 ns, depending on the processor, plus the time of copying; with a stamp some 20 ns more; without rseq
  * 50 ns. If a reader waits, the write makes two system calls to wake the reader, and a third one if there is an eventfd.
  */
@@ -135,8 +137,8 @@ RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, siz
 /*
  * Opens the ring of one CPU for reading. If `cpu` is RK_INDEX_OVERFLOW, opens the overflow ring. The call claims that CPU's
  * ring, so each CPU's ring has at most one reader at a time. If the ring overwrites, the call takes a snapshot: it moves all
- * records of the CPU's ring to the reader. The thread that opened the reader must close it before the thread ends. Otherwise
- * no thread can read that CPU's ring any more.
+ * records of the CPU's ring to the reader. The thread that opened the reader must close the reader before the thread ends.
+ * Otherwise no thread can read that CPU's ring any more.
  *
  * Parameters: size is sizeof(*reader), see api.h.
  * Returns 0, or:
@@ -145,7 +147,7 @@ RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, siz
  *                  reader is closed, the next open gives newer records
  *   -EBUSY         the ring has a reader
  *   -EINVAL        a pointer is NULL, size is too small, or the CPU isn't possible. If the ring doesn't overwrite, an
- *                  impossible CPU below the highest possible one is no error, and its ring is empty
+ *                  impossible CPU below the highest possible CPU is no error, and the ring of such a CPU is empty
  *   -EHOSTUNREACH  (overwriting rings) there is no fence (remote.h). The next call that succeeds gives the records
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. Cost: 30 ns; a
  * snapshot also takes a fence.
@@ -153,8 +155,9 @@ RKI_INLINE int rk_ring_write_stamped(struct rk_ring *ring, const void *data, siz
 RKI_API int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *reader, size_t size);
 
 /*
- * Closes a reader. The next reader gets all records that weren't released. If the reader has a snapshot, the snapshot is
- * discarded. From then on rk_ring_next() finds no record with this reader, and rk_ring_release() does nothing.
+ * Closes a reader. The next reader of the same ring gets all records that weren't released. If the closed reader has a
+ * snapshot, the call discards the snapshot. After the call rk_ring_next() finds no record with the closed reader, and
+ * rk_ring_release() does nothing.
  *
  * Returns 0; -EINVAL when the reader isn't open, or another thread opened the reader.
  * Context: as rk_ring_open().
@@ -162,38 +165,40 @@ RKI_API int rk_ring_open(struct rk_ring *ring, int cpu, struct rk_ring_reader *r
 RKI_API int rk_ring_close(struct rk_ring_reader *reader);
 
 /*
- * Frees the room of all records that this reader has read, for new records. For a snapshot the call has no effect.
+ * Frees the room of all records that this reader has read. New records can use this room. For a snapshot the call has no
+ * effect.
  *
  * Context: as rk_ring_next(). Cost: a store.
  */
 RKI_INLINE void rk_ring_release(struct rk_ring_reader *reader);
 
 /*
- * Reads the next record. record->data is valid until rk_ring_release(). In a snapshot it is valid until rk_ring_close().
+ * Reads the next record. record->data is valid until rk_ring_release(). In a snapshot record->data is valid until
+ * rk_ring_close().
  *
  * Returns 1, or 0 when there is no record now.
- * Context: the thread that opened the reader. Cost: 1 ns. If another CPU wrote the record, the time to move its cache lines
- * comes on top.
+ * Context: the thread that opened the reader. Cost: 1 ns. If another CPU wrote the record, the time to move the record's
+ * cache lines is added.
  */
 RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record *record);
 
 /*
  * Reads the records of all CPUs' rings and of the overflow ring, in the order of their stamps. Calls `each` for every record,
- * and releases the record. The call first reads the clock and fences all CPUs. Then it takes the records whose stamps are
- * lower than that clock. These are all records that were written before the call. Later records stay for the next call. So
- * the records of successive calls are in one order.
+ * and releases the record. The call first reads the clock and fences all CPUs. After that the call takes the records whose
+ * stamps are lower than the clock's value. Among these are all records that were written before the call. Later records stay
+ * for the next call. So the records of successive calls are in one order.
  *
  * Some records are not in the order of stamps. Each of these records comes directly after the previous record of the same
- * CPU, or first if there is none:
+ * CPU, or first if that CPU has no previous record:
  *   - A record whose stamp is lower than the stamp of an earlier record of the same CPU.
  *   - A record without a stamp.
- *   - A record whose stamp is above the clock at this call. This happens if the clock started again after that record was
- *     written, for example because the machine resumed from disk.
+ *   - A record whose stamp is above the clock's value at this call. A stamp is above this value if the clock started again
+ *     after the record was written, for example because the machine resumed from disk.
  *
  * Records with the same stamp come in the order of their indexes: first the overflow ring, then the CPUs from the lowest to
  * the highest. Records that are written within one tick of the clock have the same stamp. On aarch64 a tick may take 50 ns.
  *
- * If `each` returns another value than 0, the call doesn't release that record, stops, and returns the value.
+ * If `each` returns a value other than 0, the call stops, doesn't release that record, and returns the value.
  *
  * Returns 0, the value of `each`, or:
  *   -EBUSY         the ring of a CPU, or the overflow ring, has a reader
@@ -204,41 +209,43 @@ RKI_INLINE int rk_ring_next(struct rk_ring_reader *reader, struct rk_ring_record
  * Context: any thread; signal handler; after fork; not in a vfork child; not under asynchronous cancellation. `each` must not
  * read the same ring. `each` has to return: it must not throw an exception, call longjmp(3) or end its thread. Cost: a fence,
  * and for each record one comparison for each CPU.
- * Source: on x86-64 the clocks of all CPUs agree if the kernel uses the clock source tsc. On aarch64 they agree by the
- * architecture. On x86-64 lfence comes before rdtsc, as in the kernel's rdtsc_ordered(). On AMD processors the kernel makes
- * lfence a barrier for rdtsc. On aarch64 isb comes before the read of the clock.
- * On x86-64 prctl(2) with PR_SET_TSC can forbid rdtsc. Then a write with a stamp kills the process.
+ * Source: on x86-64 the clocks of all CPUs agree if the kernel uses the clock source tsc. On aarch64 the architecture
+ * requires that the clocks agree. On x86-64 lfence comes before rdtsc, as in the kernel's rdtsc_ordered(). On AMD processors
+ * the kernel makes lfence a barrier for rdtsc. On aarch64 isb comes before the read of the clock.
+ * On x86-64 prctl(2) with PR_SET_TSC can forbid rdtsc. If rdtsc is forbidden, a write with a stamp kills the process.
  */
 RKI_API int rk_ring_merge(struct rk_ring *ring, int (*each)(void *context, const struct rk_ring_record *record),
 			  void *context);
 
 /*
- * Returns the stamp that a record would get now: the processor's clock (rdtsc, cntvct_el0), on other machines
- * CLOCK_MONOTONIC. The processor reads the clock only after it has executed all instructions before the call. Context: any.
- * Cost: 20 ns. A program that doesn't need this order can read the clock by an instruction of its own, in half the time.
+ * Returns the stamp that a record would get now: the value of the processor's clock (rdtsc, cntvct_el0), or of
+ * CLOCK_MONOTONIC on other machines. The processor reads the clock only after it has executed all instructions before the
+ * call. Context: any. Cost: 20 ns. A program that doesn't need this order can read the clock by an instruction of its own, in
+ * half the time.
  */
 RKI_API uint64_t rk_ring_clock(void);
 
 /*
  * Waiting. After rk_ring_arm() the next write wakes waiting threads. Writers need no barrier, because rk_ring_arm() sets a
- * flag, fences all CPUs, and checks if there is something to read. There is something to read if a CPU's ring or the overflow
- * ring has a record that wasn't released, or if a reader has an open snapshot.
+ * flag, then fences all CPUs, and then checks if there is something to read. There is something to read if a CPU's ring or
+ * the overflow ring has a record that wasn't released, or if a reader has an open snapshot.
  *
- * rk_ring_wait_for() arms the ring and sleeps until a write, for at most `nanoseconds`. INT64_MAX is no limit. All three
- * functions also work for overwriting rings.
+ * rk_ring_wait_for() arms the ring and sleeps until a write, for at most `nanoseconds`. INT64_MAX means no time limit.
+ * rk_ring_arm(), rk_ring_wait_for() and rk_ring_notify() also work for overwriting rings.
  *
- * rk_ring_notify() sets an eventfd(2), for poll(2). The caller creates the eventfd with EFD_NONBLOCK. fd = -1 removes the
- * eventfd from the ring. When rk_ring_arm() has returned 0, the next write to the ring also writes to the eventfd. Sometimes
- * a further write also writes to the eventfd. Children of this process don't write to the eventfd. If a vfork child writes a
- * record, the parent's next write to the ring writes to the eventfd. Keep the descriptor open as long as any writer may still
- * use it. All threads that write to the ring must share one table of descriptors.
+ * rk_ring_notify() chooses the eventfd(2) that writers signal, so that a thread can wait by poll(2). The caller creates the
+ * eventfd with EFD_NONBLOCK. If `fd` is -1, the ring has no eventfd any more. When rk_ring_arm() has returned 0, the next
+ * write to the ring signals the eventfd. Sometimes a later write also signals the eventfd. Writes in children of this process
+ * don't signal the eventfd. If a vfork child writes a record, the parent's next write to the ring signals the eventfd. Keep
+ * the descriptor open as long as a writer can still use the descriptor. All threads that write to the ring must share one
+ * table of descriptors.
  *
  * rk_ring_arm() returns 1 when there is something to read, and 0 when the ring is armed and there is nothing to read.
- * rk_ring_wait_for() returns 0 when there may be something to read. rk_ring_notify() returns 0. Errors:
- *   -ETIMEDOUT     (rk_ring_wait_for()) the time is over
- *   -EINTR         (rk_ring_wait_for()) a signal came
- *   -EHOSTUNREACH  (rk_ring_arm(), rk_ring_wait_for()) there is no fence. Then the reader can't wait, and must look for
- *                  records regularly
+ * rk_ring_wait_for() returns 0 when there is possibly something to read. rk_ring_notify() returns 0. Errors:
+ *   -ETIMEDOUT     (rk_ring_wait_for()) no write woke the thread within `nanoseconds`
+ *   -EINTR         (rk_ring_wait_for()) a signal interrupted the sleep
+ *   -EHOSTUNREACH  (rk_ring_arm(), rk_ring_wait_for()) there is no fence. Without a fence the reader can't wait, and must
+ *                  look for records regularly
  *   -EINVAL        ring is NULL, the descriptor is not allowed, or nanoseconds is negative and the call would have to wait
  * Context: any thread; in a signal handler only rk_ring_arm() and rk_ring_notify(); after fork; not in a vfork child. Cost:
  * rk_ring_arm() and rk_ring_wait_for() take a fence and loads from every CPU's ring. rk_ring_notify() takes nanoseconds.
