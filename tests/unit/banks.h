@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * banks.h - included before a test of the operations of ops.h, turns it into a test of those of bank.h. An item of
- * the test becomes the bank of its slot. It follows the header of the slot, struct rk_bank_slot. Each slot has a page
- * of its own, so that the slot is found from the address of any word in it.
+ * banks.h - turns a test of the operations of ops.h into a test of the operations of bank.h. Include this file before
+ * the test. The test then works on the bank of each slot. The bank follows the slot's header, struct rk_bank_slot.
+ * Each slot has its own page, so that the slot can be found from the address of any word in its bank.
  */
 #ifndef BANKS_H
 #define BANKS_H
@@ -48,7 +48,7 @@ static inline int free_with_banks(struct rk_percpu *pool, void *item)
 	return rk_percpu_free(pool, (char *)item - BANKS_HEADER);
 }
 
-/* Returns the word in the bank that the slot names now. */
+/* Returns the address of `word` in the bank that the slot at `index` names now. */
 static inline void *slot_with_banks(const void *word, int index)
 {
 	uintptr_t where = (uintptr_t)word & (BANKS_PAGE - 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * by_index.h - any operation by any kind of index, for tests that try all of them.
+ * by_index.h - calls an operation by a given kind of index, for tests that try all kinds.
  */
 #ifndef BY_INDEX_H
 #define BY_INDEX_H

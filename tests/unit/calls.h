@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * calls.h - replaces the libc's syscall(), by which the library makes its system calls, so that a test sees each one.
- * The test defines called(), which returns the result of a call. really() makes the call in the kernel.
+ * calls.h - replaces the libc's syscall(), by which the library makes its system calls, so that a test sees each
+ * call. The test defines called(), whose result the library gets. really() makes the call in the kernel.
  */
 #ifndef CALLS_H
 #define CALLS_H

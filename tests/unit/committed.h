@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* committed.h - the bytes of a range that are in memory or swapped out, by the kernel's page map of this process. */
+/*
+ * committed.h - counts the bytes of a range that are in memory or swapped out, by the kernel's page map of this
+ * process.
+ */
 #ifndef COMMITTED_H
 #define COMMITTED_H
 
 #include "test.h"
 #include <fcntl.h>
 
-/* Source: the kernel's Documentation/admin-guide/mm/pagemap.rst: bit 63 present, 62 swapped, 61 of a file. */
+/*
+ * Bit 63: page present. Bit 62: swapped out. Bit 61: of a file. See the kernel's
+ * Documentation/admin-guide/mm/pagemap.rst.
+ */
 static inline size_t committed(const void *from, size_t size)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = 0, end = (uintptr_t)from + size;

@@ -3,8 +3,8 @@
  * compound.h - lists, stacks, arrays, logs and pointers in per-CPU memory, the operations on them that need more than
  * one word, and checks of the result.
  *
- * The invariants: a node is in one list, or held by the thread that popped it. A stack or an array holds what the
- * operations that returned RK_DONE stored, and nothing else. The last records of a log are whole.
+ * The invariants: each node is either in one list or held by the thread that popped the node. A stack or an array
+ * holds what the operations that returned RK_DONE stored, and nothing else. The newest records of a log are whole.
  */
 #ifndef COMPOUND_H
 #define COMPOUND_H
@@ -23,7 +23,7 @@ struct node {
 
 struct compound {
 	intptr_t list[INDICES];
-	intptr_t through[INDICES], target[INDICES]; /* points to the target of the same slot */
+	intptr_t through[INDICES], target[INDICES]; /* each word of `through` points to the `target` of its slot */
 	struct {
 		intptr_t depth, elements[DEPTH];
 	} stack[INDICES];
@@ -38,7 +38,7 @@ struct compound {
 
 static struct node nodes[NODES];
 static struct compound *compound;
-static struct node *spilled; /* nodes of threads that couldn't push them to a list; only ever pushed to */
+static struct node *spilled; /* nodes that threads couldn't push to a list; threads only push to `spilled` */
 
 static void spill(struct node *node)
 {
@@ -82,7 +82,7 @@ static void use_list(struct tally *t, enum index index, int cpu, uint64_t *rando
 	push_somewhere(t, node, (enum index)(draw(random) % INDICES));
 }
 
-/* Removes the last element, if it is still the one that was loaded. */
+/* Removes the last element, if the stack still has the depth and the last element that were loaded. */
 static void unstack(struct tally *t, enum index index, int cpu, intptr_t depth)
 {
 	intptr_t seen, *word = &compound->stack[index].depth, *last = &compound->stack[index].elements[depth - 1];
@@ -141,7 +141,10 @@ static void use_log(struct tally *t, enum index index, int cpu, uint64_t *random
 	t->logged += result == RK_DONE;
 }
 
-/* Takes the last `count` elements of the array at once, if its state hasn't changed since it was loaded. */
+/*
+ * Takes the last `count` elements of the array at once, if the array's state is still `state`, which was loaded
+ * before.
+ */
 static void take_from_array(struct tally *t, enum index index, int cpu, intptr_t state, int count)
 {
 	intptr_t got[DEPTH], *word = &compound->array[index].head.state;
@@ -190,7 +193,7 @@ static void use_pointer(struct tally *t, enum index index, int cpu, uint64_t *ra
 	t->through += result == RK_DONE ? (uint64_t)value : 0;
 }
 
-/* One operation of each kind, by an index that is drawn. Handlers call this too. */
+/* Does one operation of each kind, by a kind of index that is drawn at random. Handlers call this function too. */
 static void operate_compound(struct tally *t, uint64_t *random)
 {
 	enum index index = (enum index)(draw(random) % INDICES);
@@ -232,8 +235,8 @@ static int count_nodes(intptr_t head)
 }
 
 /*
- * Checks the records in the log, except the oldest of a full log: an operation that failed may have begun to
- * overwrite that one.
+ * Checks all records in the log, except the oldest record of a full log: an operation that failed has possibly
+ * overwritten a part of that record.
  */
 static void check_log(const struct compound *slot, int index)
 {
@@ -247,7 +250,7 @@ static void check_log(const struct compound *slot, int index)
 	}
 }
 
-/* Compares the memory with what the tallies say. All threads have ended. */
+/* Compares the memory with the tallies. Call it after all threads have ended. */
 static void check_compound(const struct tally *all)
 {
 	uint64_t through = 0, stacked = 0, stacked_sum = 0, logged = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * duel.h - two functions that may meet at any moment: one in a thread on one CPU, the other in this thread, on
- * another CPU if there is one. They run for a quarter of a storm's time (storm.h), and then as long again with
- * `slowly` set.
+ * duel.h - runs two functions at the same time, again and again. One runs in a thread on one CPU, the other in the
+ * calling thread, on another CPU if there is one. The functions run for a quarter of a storm's time (storm.h), and
+ * then for another quarter with `slowly` set.
  */
 #ifndef DUEL_H
 #define DUEL_H

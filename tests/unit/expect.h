@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* expect.h - checks for threads and handlers, which continue after a failure; and random numbers. */
+/* expect.h - checks that threads and handlers can make, and random numbers. */
 #ifndef EXPECT_H
 #define EXPECT_H
 
@@ -7,14 +7,17 @@
 
 static int wrong; /* checks that failed */
 
-/* For any thread, and for handlers: counts a failure, reports the first ten, and continues. */
+/*
+ * For any thread or handler: if `condition` is false, counts a failure and reports it if it is one of the first ten.
+ * The caller continues.
+ */
 #define EXPECT(condition)                                                                                              \
 	do {                                                                                                           \
 		if (!(condition) && __atomic_fetch_add(&wrong, 1, __ATOMIC_RELAXED) < 10)                              \
 			dprintf(STDERR_FILENO, "# %s:%d: %s\n", __FILE__, __LINE__, #condition);                       \
 	} while (0)
 
-/* xorshift64 */
+/* Returns a random number (xorshift64). */
 static inline uint64_t draw(uint64_t *random)
 {
 	*random ^= *random << 13;
@@ -23,7 +26,7 @@ static inline uint64_t draw(uint64_t *random)
 	return *random;
 }
 
-/* A possible CPU, online or not. */
+/* Returns a possible CPU, online or not, drawn at random. */
 static inline int any_cpu(uint64_t *random)
 {
 	int cpu = -1;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interrupt.h - sends a signal at every instruction of an operation. For each instruction, a new child runs the
- * operation, single-stepped up to there, and then continues with a signal. A storm of signals finds such faults only
- * now and then; this finds them every time. The child chooses the state of registration. Link such a test with -z
- * now: otherwise the instructions of the dynamic linker are stepped through too.
+ * interrupt.h - sends a signal at every instruction of an operation. For each instruction, a new child single-steps
+ * the operation up to the instruction, and then continues with a signal. Some faults need a signal at one certain
+ * instruction. A storm of signals finds such a fault only now and then; this file finds it every time. Each test
+ * chooses how the child is registered. Link a test with -z now. Otherwise the child also steps through the
+ * instructions of the dynamic linker.
  */
 #ifndef INTERRUPT_H
 #define INTERRUPT_H
 
 #ifndef TEST_SECONDS
-#define TEST_SECONDS 900 /* each instruction is tried, while other such tests run */
+#define TEST_SECONDS 900 /* long, because the test tries each instruction, while other tests of this kind run */
 #endif
 #include "test.h"
 #include "urgent.h"
@@ -19,31 +20,35 @@
 #include <sys/time.h>
 
 struct interrupted {
-	void (*prepare)(void);   /* before the first step */
+	void (*prepare)(void);   /* runs before the first step */
 	void (*operate)(void);   /* the operation that is interrupted */
 	void (*interrupt)(void); /* what the signal handler does */
-	int (*judge)(void);      /* runs last: 0 if all is well */
-	bool naive;              /* expected to fail: every instruction is tried on slow machines too, with a short timer */
+	int (*judge)(void);      /* runs last; returns 0 if the result is right */
+	bool naive;              /* expected to fail: slow machines try every instruction too, with a short timer */
 };
 
 #ifndef INSTRUCTIONS_MAX
-#define INSTRUCTIONS_MAX 300 /* later ones are repetitions: a section that is stepped through aborts */
+#define INSTRUCTIONS_MAX 300 /* later instructions are repetitions, because stepping into a section aborts it */
 #endif
 /*
- * Microseconds of processor time that a handler may take before it counts as deadlocked. On slow machines
- * DEADLOCK_AFTER grows. A naive operation does deadlock after some of its instructions, so its time is short.
+ * How many microseconds of processor time a handler can take before the test counts it as deadlocked. On slow
+ * machines DEADLOCK_AFTER is multiplied. A naive operation really deadlocks at some of its instructions, so its limit
+ * is short.
  */
 #define DEADLOCK_AFTER 500000
 #define NAIVE_DEADLOCK_AFTER 100000
 
 static const struct interrupted *the_interrupted;
 
-/* Shared with the child: how far it is. */
+/* Shared with the child: which part of the test the child has reached. */
 static volatile struct {
 	bool inside, done;
 } *progress;
 
-/* The timer starts here, because the steps before the signal took processor time too, and most on slow machines. */
+/*
+ * The handler starts the timer, because the steps before the signal take processor time too, most of all on slow
+ * machines.
+ */
 static void on_interrupt(int signo)
 {
 	int64_t patience_us = the_interrupted->naive ? NAIVE_DEADLOCK_AFTER : DEADLOCK_AFTER * SLOWNESS();
@@ -61,7 +66,7 @@ static void run_stepped(void)
 	the_interrupted->prepare();
 	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
 	CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
-	alarm(240); /* a kernel that checks all its locks steps slowly */
+	alarm(240); /* a kernel that checks all its locks needs long for each step */
 	raise(SIGSTOP);
 	progress->inside = true;
 	the_interrupted->operate();
@@ -70,8 +75,8 @@ static void run_stepped(void)
 }
 
 /*
- * Steps a child through `count` instructions, then lets it continue with a signal. Returns its exit status. Sets
- * *last if the operation has no more instructions.
+ * Steps a child through `count` instructions of the operation, then lets the child continue with a signal. Returns
+ * the child's exit status. Sets *last to whether the operation has no further instruction.
  */
 static int interrupt_after(int count, bool *last)
 {
@@ -96,8 +101,8 @@ static int interrupt_after(int count, bool *last)
 }
 
 /*
- * Interrupts the operation at each instruction, or at some of them on slow machines. Returns the first exit status
- * that isn't 0, or 0 if there is none.
+ * Interrupts the operation at each instruction, or at some instructions on slow machines. Stops at the first exit
+ * status that isn't 0, and returns it. Returns 0 if all were 0.
  */
 static inline int interrupt_everywhere(const struct interrupted *interrupted)
 {
@@ -106,8 +111,8 @@ static inline int interrupt_everywhere(const struct interrupted *interrupted)
 	cpu_set_t allowed, here;
 
 	/*
-	 * Both processes run on one CPU: each step wakes one of them, and an emulator's CPU is slow to wake another
-	 * CPU.
+	 * The tracer and the child run on one CPU, because each step wakes one of these two processes. An emulator's
+	 * CPU is slow to wake another CPU.
 	 */
 	CPU_ZERO(&here);
 	CPU_SET(sched_getcpu(), &here);
@@ -125,7 +130,7 @@ static inline int interrupt_everywhere(const struct interrupted *interrupted)
 	return status;
 }
 
-/* Runs `count` operations; each must end with 0. */
+/* Interrupts each of `count` operations at every instruction. Each interrupt_everywhere() must return 0. */
 __attribute__((__unused__)) static void interrupt_each(const struct interrupted *interrupted, size_t count)
 {
 	if (SANITIZED)
@@ -142,7 +147,7 @@ __attribute__((__unused__)) static void *fork_for_deed(void *arg)
 	return NULL;
 }
 
-/* For a handler: another thread forks, and the child runs `deed`, which must return 0. */
+/* For use in a handler: another thread forks. The child runs `deed`, which must return 0. */
 static inline void fork_in_another_thread(int (*deed)(void))
 {
 	pthread_t thread;
@@ -153,7 +158,10 @@ static inline void fork_in_another_thread(int (*deed)(void))
 	CHECK(ending == 0);
 }
 
-/* For a handler: the interrupted thread forks. Both the child and the parent then continue the interrupted operation. */
+/*
+ * For use in a handler: the interrupted thread forks. Then both the child and the parent continue the interrupted
+ * operation.
+ */
 static inline void fork_this_thread(void)
 {
 	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * killed.h - kills a vfork child at each instruction of an operation. The parent, its other threads, forked children
- * and further vfork children must then find nothing that stays taken for ever. With `meanwhile`, the child isn't
- * killed: it stops there, and other threads must not get what it holds.
+ * killed.h - kills a vfork child at each instruction of an operation. After the kill, the parent, its other threads,
+ * its forked children and its further vfork children must be able to take everything that the child held. If
+ * `meanwhile` is set, the child is stopped and not killed. In this case, other threads must not get what the child
+ * holds.
  */
 #ifndef TESTS_KILLED_H
 #define TESTS_KILLED_H
 
-#define TEST_SECONDS 900 /* each instruction is tried, while other such tests run */
+#define TEST_SECONDS 900 /* long, because the test tries each instruction, while other tests of this kind run */
 #include "test.h"
 #include <sched.h>
 #include <sys/mman.h>
@@ -18,17 +19,17 @@
 
 #define INSTRUCTIONS_MAX 3000
 
-/* Shared with the processes: how far the vfork child is, and whether another thread of its parent has finished. */
+/* Shared by all processes: where the vfork child is, and whether another thread of its parent has finished. */
 static volatile struct {
 	bool inside, done, stands, passed;
 } *progress;
 
 struct killed {
 	void (*prepare)(void);
-	void (*operate)(void);   /* in a vfork child */
-	int (*judge)(void);      /* in the parent, its threads and its children: 0 if all is well */
-	void (*meanwhile)(void); /* in another thread, while the child is stopped. NULL: the child is killed */
-	bool inner;              /* another bracket surrounds that of the child */
+	void (*operate)(void);   /* runs in a vfork child */
+	int (*judge)(void);      /* runs in the parent, its threads and its children; returns 0 if the result is right */
+	void (*meanwhile)(void); /* runs in another thread, while the child is stopped; if NULL, the child is killed */
+	bool inner;              /* the child's bracket is inside another bracket */
 	bool forks;              /* the child forks before it stops */
 };
 
@@ -83,7 +84,7 @@ static void judge_everywhere(void)
 	CHECK(the_killed->judge() == 0);
 }
 
-/* A child of fork() has the brackets of its parent, but none of the killed child. */
+/* A child of fork() inherits its parent's open brackets, but not the brackets of the killed vfork child. */
 static int end_brackets(void)
 {
 	CHECK(!the_killed->inner || rk_vfork_end() == 0);
@@ -119,7 +120,7 @@ static void run_traced(void)
 	_exit(0);
 }
 
-/* Returns the vfork child that process `pid` makes, stopped. */
+/* Waits until process `pid` makes a vfork child. Returns the child's process id. The child is stopped. */
 static pid_t stopped_child_of(pid_t pid)
 {
 	unsigned long child;
@@ -136,8 +137,8 @@ static pid_t stopped_child_of(pid_t pid)
 }
 
 /*
- * Stops the vfork child after `count` instructions, and kills it or lets `meanwhile` run. Returns the exit status of
- * its parent. Sets *last if the operation has no more instructions.
+ * Stops the vfork child after `count` instructions. Then kills the child or lets `meanwhile` run. Returns the exit
+ * status of the child's parent. Sets *last to whether the operation has no further instruction.
  */
 static int stop_after(int count, bool *last)
 {
@@ -184,8 +185,8 @@ static void everywhere(void **state)
 	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(progress != MAP_FAILED);
 	/*
-	 * Both processes run on one CPU: each step wakes one of them, and an emulator's CPU is slow to wake another
-	 * CPU.
+	 * The tracer and the child run on one CPU, because each step wakes one of these two processes. An emulator's
+	 * CPU is slow to wake another CPU.
 	 */
 	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
 	pin(sched_getcpu());

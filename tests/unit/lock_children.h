@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* lock_children.h - a per-CPU lock that this thread or another one holds at a fork, and what the child must find. */
+/*
+ * lock_children.h - a per-CPU lock that the forking thread or another thread holds at a fork, and what the child must
+ * find.
+ */
 #ifndef LOCK_CHILDREN_H
 #define LOCK_CHILDREN_H
 
 #include "lock_ways.h"
 
 static void *mine;
-static enum lock_way way_of_other; /* the way by which another thread holds the lock */
+static enum lock_way way_of_other; /* the way by which another thread acquired the lock */
 static pthread_barrier_t there, back;
 
 static inline void start(void)
@@ -15,7 +18,7 @@ static inline void start(void)
 	alarm(60);
 }
 
-/* Runs in a child of the thread that holds the lock. The child's thread holds it too. */
+/* Runs in a child of the thread that holds the lock. The child's thread holds the lock too. */
 static inline int still_mine(int way)
 {
 	start();
@@ -58,7 +61,10 @@ static inline void end_holding(pthread_t thread)
 	MUST(pthread_join(thread, NULL) == 0);
 }
 
-/* Runs in a child that lacks the lock's holder. Only the first acquisition of its data returns 1: the owner was lost. */
+/*
+ * Runs in a child that lacks the lock's holder. Only the first acquisition of the holder's data returns 1, because
+ * the owner was lost.
+ */
 static inline int half_done(int way)
 {
 	bool same = same_data(way_of_other, (enum lock_way)way);

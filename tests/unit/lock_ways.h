@@ -6,13 +6,13 @@
 #include "refuse.h"
 #include "ways.h"
 
-/* Where this thread can't use sections, HERE and HERE_SLOWLY acquire the overflow slot. */
+/* If this thread can't use sections, HERE and HERE_SLOWLY acquire the overflow slot. */
 enum lock_way { HERE, HERE_SLOWLY, HERE_BY_OVERFLOW, FROM_ELSEWHERE, FROM_ELSEWHERE_OVERFLOW, LOCK_WAYS };
 
 static struct rk_lock *lock;
 static int here; /* the CPU to which a test binds the threads of this process */
 
-/* True if both ways lead to the same data. */
+/* Returns true if both ways acquire the same slot. */
 static inline bool same_data(enum lock_way one, enum lock_way other)
 {
 	bool here_by_section = WITH_RSEQ();
@@ -37,7 +37,7 @@ static inline int take(enum lock_way way, int64_t nanoseconds, void **data)
 	}
 }
 
-/* Acquires the lock and releases it. Returns the result of the acquisition. */
+/* Acquires and releases the lock. Returns the result of the acquisition. */
 static inline int take_once(enum lock_way way, int64_t nanoseconds)
 {
 	void *data;
@@ -83,7 +83,10 @@ static inline int other_waits(enum lock_way way)
 	return other((struct other){.way = way, .nanoseconds = 2000000});
 }
 
-/* Every way succeeds with 0, in this thread and in another: no slot is held, and no owner was lost. */
+/*
+ * Checks that every acquisition returns 0, in this thread and in another thread: no slot is held, and no owner was
+ * lost.
+ */
 static inline void all_is_free(void)
 {
 	for (int way = 0; way < LOCK_WAYS; way++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * movers.h - remote owners that run all the time. Each moves the banks of one CPU after another from their home to a
- * spare place or back, and then overwrites the old place. The tests detect a thread that still uses an old bank.
+ * movers.h - threads that move banks all the time, as remote owners. At each step, such a thread draws a CPU, moves
+ * this CPU's bank from its home to a spare place or back, and then overwrites the old place. A thread that still uses
+ * an old bank makes the test fail.
  */
 #ifndef MOVERS_H
 #define MOVERS_H
@@ -27,7 +28,10 @@ static void *as_item(struct rk_percpu *of)
 	return item;
 }
 
-/* Copies before opening and overwrites last. A child forked in between reopens the old bank, which is whole. */
+/*
+ * Copies the bank before it opens the copy, and overwrites the old bank last. So the old bank is still whole if a
+ * child that is forked in between reopens it.
+ */
 static void move_bank(const struct moved *m, int cpu)
 {
 	char *home = (char *)(rk_percpu_slot)(m->slots, cpu) + BANKS_HEADER, *to;
@@ -38,7 +42,7 @@ static void move_bank(const struct moved *m, int cpu)
 		__atomic_fetch_add(&moves_refused, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	if (rk_bank_take_cid(m->slots, cpu, NULL, &bank) == 0) { /* operations by concurrency id use the banks too */
+	if (rk_bank_take_cid(m->slots, cpu, NULL, &bank) == 0) { /* for operations by concurrency id too */
 		EXPECT(bank == home || bank == away);
 		to = bank == home ? away : home;
 		memcpy(to, bank, BANK_SIZE);

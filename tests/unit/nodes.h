@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* nodes.h - nodes for a list (freelist.h). The invariant: each node is held by a thread, or is in one list, once. */
+/*
+ * nodes.h - nodes for a list (freelist.h). The invariant: each node is either held by a thread, or in one list
+ * exactly once.
+ */
 #ifndef NODES_H
 #define NODES_H
 
@@ -10,7 +13,7 @@
 struct node {
 	intptr_t number; /* so that the link is not the first member */
 	struct rk_freelist_node link;
-	int held; /* by a thread, and not in a list */
+	int held; /* 1: a thread holds the node; 0: the node is in a list */
 };
 
 static struct node nodes[NODES];
@@ -29,8 +32,8 @@ static inline void create(void)
 }
 
 /*
- * Marks all nodes from `first` on as held. Returns how many there are, or NODES + 1 if one was held already or is
- * none of `nodes`.
+ * Marks the nodes of the chain that begins at `first` as held. Returns the number of these nodes. If a node was held
+ * already, or isn't in `nodes`, returns NODES + 1.
  */
 static inline int hold_all(struct rk_freelist_node *first)
 {
@@ -49,7 +52,7 @@ static inline void push(int number)
 	rk_freelist_push(list, &nodes[number].link);
 }
 
-/* Returns the number of the node, or -1 if the list is empty. */
+/* Pops a node. Returns its number, or -1 if the list is empty. */
 static inline int pop(void)
 {
 	struct rk_freelist_node *link = rk_freelist_pop(list);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * objects.h - a fixed supply of objects for a cache (cache.h). The invariant: each object is held by a thread, or is
- * in the cache once, or isn't made, or was destructed.
+ * objects.h - a fixed supply of objects for a cache (cache.h). The invariant: each object is in exactly one state. It
+ * is held by a thread, in the cache once, not yet made, or destructed.
  */
 #ifndef OBJECTS_H
 #define OBJECTS_H
@@ -17,9 +17,9 @@ struct object {
 };
 
 static struct object objects[OBJECTS];
-static int made;                      /* objects of the supply that were ever made */
-static uint64_t constructed, destructed; /* counted by the callbacks */
-static bool barren;                   /* the constructor returns NULL */
+static int made;                      /* objects of the supply that were made so far */
+static uint64_t constructed, destructed; /* objects that the callbacks have counted */
+static bool barren;                   /* if true, the constructor returns NULL */
 static struct rk_cache *cache;
 static int wrong_objects;
 
@@ -30,8 +30,8 @@ static inline bool is_object(const void *pointer)
 }
 
 /*
- * Moves an object to another state. Counts it in wrong_objects if it wasn't in `from`. Handlers and threads call
- * this.
+ * Moves an object from the state `from` to the state `to`. If the object isn't in `from`, counts it in wrong_objects.
+ * Handlers and threads call this function.
  */
 static inline void move(void *object, enum where from, enum where to)
 {
@@ -39,7 +39,7 @@ static inline void move(void *object, enum where from, enum where to)
 		__atomic_fetch_add(&wrong_objects, 1, __ATOMIC_RELAXED);
 }
 
-/* A new object counts as cached until get() moves it, because callbacks hand objects over. */
+/* A new object's state is CACHED until get() changes it. So callbacks can pass the object on. */
 static inline void *construct(void *context)
 {
 	int number;

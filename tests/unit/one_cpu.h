@@ -9,14 +9,14 @@
 #include "by_index.h"
 #include <sched.h>
 
-#define GUARD 16 /* bytes on each side of what is copied */
-#ifdef BANKS_H /* a bank is smaller */
+#define GUARD 16 /* bytes on each side of the copied bytes */
+#ifdef BANKS_H /* a bank is smaller than a slot */
 #define LENGTH_MAX 3900
 #else
 #define LENGTH_MAX 5000
 #endif
 
-/* The contents of a slot. The word stands between two others, for offsets of either sign. */
+/* The contents of a slot. `word` is between two other words, so that tests can use positive and negative offsets. */
 struct slot {
 	intptr_t before, word, behind;
 	unsigned char bytes[GUARD + LENGTH_MAX + GUARD];
@@ -24,7 +24,7 @@ struct slot {
 
 #define BEFORE (-(ptrdiff_t)sizeof(intptr_t))
 #define BEHIND ((ptrdiff_t)sizeof(intptr_t))
-#define WIDE INTPTR_MIN /* doesn't fit an immediate operand */
+#define WIDE INTPTR_MIN /* a value that doesn't fit an immediate operand */
 
 static struct rk_percpu *pool;
 static struct slot *item;
@@ -41,7 +41,7 @@ static int make_item(void **state)
 	    sched_getaffinity(0, sizeof(set), &set) != 0)
 		return 1;
 	item = allocated;
-	/* The highest CPU, so that an operation that uses index 0 by mistake is noticed. */
+	/* Uses the highest CPU, so that the test notices an operation that uses index 0 by mistake. */
 	for (cpu = CPU_SETSIZE - 1; !CPU_ISSET(cpu, &set); cpu--)
 		;
 	CPU_ZERO(&set);
@@ -60,7 +60,7 @@ static bool works(enum index index)
 	return WITH_RSEQ() && (index != BY_CID || rk_area_valid >= RK_FIELD_END_MM_CID);
 }
 
-/* The slot that operations by `index` use. This process has one thread, so its concurrency id is 0. */
+/* Returns the slot that operations by `index` use. This process has one thread, so its concurrency id is 0. */
 static struct slot *slot_of(enum index index)
 {
 	return rk_percpu_slot(item, index == BY_CID ? 0 : cpu);
@@ -68,7 +68,10 @@ static struct slot *slot_of(enum index index)
 
 #define EACH_INDEX(index) for (enum index index = 0; index < INDICES; index++)
 
-/* A preemption inside a section aborts the section. Then this tries again, as every caller must. */
+/*
+ * A preemption inside a section aborts the section. After an abort, EXPECT repeats the operation, as every caller
+ * must.
+ */
 #define EXPECT(outcome, index, verb, ...)                                                                              \
 	do {                                                                                                           \
 		enum rk_result expect_result_;                                                                         \
@@ -78,7 +81,10 @@ static struct slot *slot_of(enum index index)
 		assert_int_equal(expect_result_, works(index) ? (outcome) : RK_NO_RSEQ);                               \
 	} while (0)
 
-/* Makes the compiler hold `value` in the register `name` here. Where it can, the compiler leaves the value there. */
+/*
+ * Makes the compiler hold `value` in the register `name` at this point. If the compiler can, it leaves the value in
+ * the register.
+ */
 #define THROUGH_REGISTER(name, value)                                                                                  \
 	do {                                                                                                           \
 		register uintptr_t there_ __asm__(name) = (value);                                                     \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pools.h - creates, uses and destroys pools of per-CPU memory, in one line each. */
+/* pools.h - short functions that create, use and destroy pools of per-CPU memory. */
 #ifndef POOLS_H
 #define POOLS_H
 
@@ -14,7 +14,7 @@ static inline struct rk_percpu *make(size_t size, const void *initial, unsigned 
 	return pool;
 }
 
-/* Never inlined, so that the library sees an address in this function as the caller. */
+/* Is never inlined. So the library sees an address in this function as the caller. */
 __attribute__((__noinline__, __unused__)) static void *alloc(struct rk_percpu *pool)
 {
 	void *item;

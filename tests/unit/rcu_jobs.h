@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rcu_jobs.h - a domain with a limit, and deferred calls that count how often they are made. */
+/* rcu_jobs.h - a domain with a limit, and deferred calls. Each call counts how often it was made. */
 #ifndef RCU_JOBS_H
 #define RCU_JOBS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rcu_ways.h - a domain, and every way by which a reader enters and leaves. */
+/* rcu_ways.h - an rcu domain, and every way by which a reader enters and leaves a read section. */
 #ifndef RCU_WAYS_H
 #define RCU_WAYS_H
 
@@ -35,7 +35,7 @@ static void unlock(struct rk_rcu_section *section, enum way way)
 		rki_rcu_read_unlock_slow(rcu, section, attempt_of(way));
 }
 
-/* True if a reader keeps a grace period from ending. */
+/* Returns true if a reader keeps a grace period from ending. */
 static bool waits(void)
 {
 	int r = rk_rcu_synchronize_for(rcu, 1000000);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * records.h - records for a ring (ring.h). Each has the number of its writer and its own number among that writer's
- * records. Its other bytes follow from these. The invariant: each record that is read of a CPU is whole, and is read
- * once. The records of a writer come in the order in which it wrote them on that CPU.
+ * records.h - records for a ring (ring.h). Each record has the number of its writer, and its own number among this
+ * writer's records. The record's other bytes are computed from these two numbers. The invariant: each record that a
+ * reader gets from a CPU's ring is whole, and is read once. The records of a writer come in the order in which the
+ * writer wrote them on that CPU.
  */
 #ifndef RECORDS_H
 #define RECORDS_H
@@ -11,7 +12,7 @@
 
 struct head {
 	uint32_t writer, length;
-	uint64_t number; /* counts the records of this writer */
+	uint64_t number; /* counts up for each record of the writer */
 };
 
 #define RECORD_LONGEST 4000
@@ -21,7 +22,10 @@ static inline unsigned char filling(const struct head *head, size_t at)
 	return (unsigned char)(head->number * 31 + head->writer * 7 + at);
 }
 
-/* Makes a record of `length` bytes in `buffer`, or of its head's size if that is longer. Returns the length. */
+/*
+ * Makes a record of `length` bytes in `buffer`. The record is at least as long as its head. Returns the record's
+ * length.
+ */
 static inline size_t make_record(void *buffer, uint32_t writer, uint64_t number, size_t length)
 {
 	struct head head = {writer, (uint32_t)(length < sizeof(head) ? sizeof(head) : length), number};

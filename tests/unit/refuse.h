@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* refuse.h - filters of system calls, and the CPUs to which a thread is bound. */
+/* refuse.h - functions that install filters of system calls, and functions that bind a thread to CPUs. */
 #ifndef REFUSE_H
 #define REFUSE_H
 
@@ -15,14 +15,14 @@ static inline void pin(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	/* The CPU may have been taken away, and comes back later. */
+	/* The CPU is possibly offline now, and comes back later. */
 	for (int tries = 0; sched_setaffinity(0, sizeof(set), &set) != 0; tries++) {
 		CHECK(errno == EINVAL && tries < 10000);
 		usleep(1000);
 	}
 }
 
-/* Finds two CPUs that this process may use. Returns false if there is only one. */
+/* Finds two CPUs that this process is allowed to use. Returns false if there is only one. */
 static inline bool two_cpus(int cpus[2])
 {
 	cpu_set_t allowed;
@@ -35,7 +35,7 @@ static inline bool two_cpus(int cpus[2])
 	return found == 2;
 }
 
-/* Filters the calling thread, or with SECCOMP_FILTER_FLAG_TSYNC all threads. */
+/* Filters the calling thread. With SECCOMP_FILTER_FLAG_TSYNC, filters all threads. */
 static inline void install_filter(const struct sock_filter *code, size_t length, unsigned flags)
 {
 	struct sock_fprog program = {(unsigned short)length, (struct sock_filter *)(uintptr_t)code};
@@ -44,7 +44,7 @@ static inline void install_filter(const struct sock_filter *code, size_t length,
 	      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0);
 }
 
-/* From now on, the kernel takes `action` instead of running these one or two system calls. */
+/* From now on, if a thread makes one of these two system calls, the kernel takes `action` and doesn't run the call. */
 static inline void filter_calls(int first, int second, uint32_t action, unsigned flags)
 {
 	const struct sock_filter code[] = {
@@ -58,7 +58,7 @@ static inline void filter_calls(int first, int second, uint32_t action, unsigned
 	install_filter(code, sizeof(code) / sizeof(code[0]), flags);
 }
 
-/* Makes these system calls fail, in the calling thread. */
+/* Makes these system calls fail with `error`, in the calling thread. */
 static inline void refuse(int first, int second, int error)
 {
 	filter_calls(first, second, SECCOMP_RET_ERRNO | (uint32_t)error, 0);
@@ -74,7 +74,7 @@ static inline size_t add_call(struct sock_filter *code, size_t n, int call)
 }
 
 /*
- * Allows exit_group(2) and the calls in up to three lists, each of which ends with -1. Every other call kills the
+ * Allows exit_group(2) and the calls in up to three lists. Each list ends with -1. Every other call kills the
  * process.
  */
 static inline void allow_only(const int *some, const int *more, const int *most, unsigned flags)

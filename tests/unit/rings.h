@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rings.h - a ring that one thread writes to on one CPU, and reads there. The invariant is that of records.h.
+ * rings.h - a ring that one thread writes and reads on one CPU. The invariant is the invariant of records.h.
  */
 #ifndef RINGS_H
 #define RINGS_H
@@ -9,7 +9,7 @@
 #include "refuse.h"
 
 static struct rk_ring *ring;
-static int here; /* the index that this thread's records go to */
+static int here; /* the index of the ring that this thread writes to */
 static cpu_set_t saved;
 
 static inline void create(size_t size, unsigned flags)
@@ -35,7 +35,7 @@ static inline int write_one(uint64_t number, size_t length)
 	return rk_ring_write(ring, buffer, make_record(buffer, 0, number, length));
 }
 
-/* Reads all records, whose numbers must count up from `first`. Returns how many there are. */
+/* Reads all records. Their numbers must count up from `first`. Returns the number of records. */
 static inline uint64_t read_all(uint64_t first)
 {
 	struct rk_ring_reader reader;

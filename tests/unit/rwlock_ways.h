@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rwlock_ways.h - a lock, and every way by which a reader enters and leaves. */
+/* rwlock_ways.h - a reader-writer lock, and every way by which a reader enters and leaves. */
 #ifndef RWLOCK_WAYS_H
 #define RWLOCK_WAYS_H
 

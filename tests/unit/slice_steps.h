@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * slice_steps.h - locks that request a slice extension, interrupted at each instruction (interrupt.h). This file
- * plays the kernel's part. The handler takes other locks, is granted time there, or loses the request. After the last
- * instruction there must be neither a request nor a grant, and the next lock must request again.
+ * stores what the kernel would store. The handler takes other locks, gets a grant meanwhile, or loses the request.
+ * After the last instruction there must be neither a request nor a grant, and the next lock must request again.
  *
- * A file that includes this one defines LOCK_TYPE, LOCK_INIT, and LOCK(), UNLOCK() and HANDLERS_LOCK(), which return
- * 0 on success. It also defines the two functions declared below.
+ * A test that includes this file defines LOCK_TYPE, LOCK_INIT, and LOCK(), UNLOCK() and HANDLERS_LOCK(), which return
+ * 0 on success. The test also defines the two functions that are declared below.
  */
 #ifndef SLICE_STEPS_H
 #define SLICE_STEPS_H
@@ -13,8 +13,8 @@
 #include "interrupt.h"
 #include "slices.h"
 
-static void lose_inside(void); /* locks `first`, and loses the request before it unlocks it */
-static void take_others(void); /* what a handler does */
+static void lose_inside(void); /* locks `first`, and loses the request before it unlocks `first` */
+static void take_others(void); /* runs in a handler */
 
 static LOCK_TYPE first = LOCK_INIT, second = LOCK_INIT, others[2] = {LOCK_INIT, LOCK_INIT};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slices.h - whether the kernel has the slice extension, and counts of the calls that the library makes for it.
+ * slices.h - checks whether the kernel has the slice extension, and counts the system calls that the library makes
+ * for the extension.
  */
 #ifndef SLICES_H
 #define SLICES_H
@@ -14,8 +15,8 @@
 #define SLICE_SET 2
 #define SYS_SLICE_YIELD 471
 
-static int switched_on, yields, yielded_in_time; /* calls made; yields for which the kernel returned 1 */
-static volatile uint32_t *faked;                 /* not NULL: called() clears this word at a yield, in place of the kernel */
+static int switched_on, yields, yielded_in_time; /* calls that enable it; yields; yields for which the kernel returned 1 */
+static volatile uint32_t *faked;                 /* if not NULL, called() clears this word at a yield, as the kernel would */
 
 static long called(long number, const long arguments[6])
 {
@@ -39,8 +40,8 @@ static inline bool kernel_says_on(void)
 }
 
 /*
- * Runs in a child: registers an area of the length that the kernel wants, and enables the extension there. Returns 0
- * if that works.
+ * Runs in a child: registers an area of the length that the kernel wants, and enables the extension for it. Returns 0
+ * on success.
  */
 static int ask_kernel(void)
 {
@@ -54,13 +55,13 @@ static int ask_kernel(void)
 	return prctl(PRCTL_SLICE, SLICE_SET, 1, 0, 0) == 0 ? 0 : 1;
 }
 
-/* True if the kernel offers the extension to a thread that is registered in full. */
+/* Returns true if the kernel offers the extension to a thread whose area has the whole feature size. */
 static inline bool kernel_offers(void)
 {
 	return in_child(ask_kernel) == 0;
 }
 
-/* True if this process can use the extension. */
+/* Returns true if this process can use the extension. */
 static inline bool can_have(void)
 {
 	return WITH_RSEQ() && process_info().length > 32 && kernel_offers();
@@ -73,8 +74,8 @@ static inline bool can_have(void)
 	} while (0)
 
 /*
- * The protocol, with the kernel's part played here. Inside a bracket the thread isn't registered, so the test may
- * write the fields of the area.
+ * For tests of the protocol without the kernel: the test stores what the kernel would store. Inside a bracket the
+ * thread isn't registered, so the test is allowed to write the fields of the area.
  */
 static struct {
 	volatile uint32_t *flags, *control;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slowness.h - how much slower this machine is than bare hardware, and how tests adapt. TEST_DIVISOR in the
- * environment gives the factor under valgrind and emulators.
+ * slowness.h - how much slower this machine is than bare hardware, and how tests adapt. Under valgrind and emulators,
+ * the environment variable TEST_DIVISOR gives the factor.
  */
 #ifndef SLOWNESS_H
 #define SLOWNESS_H
@@ -18,8 +18,8 @@ static inline int64_t SLOWNESS(void)
 }
 
 /*
- * An interval for a timer. On slow machines it is longer: handlers that take as long as the interval let nothing else
- * run.
+ * Returns the interval of a timer whose signals run handlers. On slow machines the interval is longer. If a handler
+ * took as long as the interval, nothing else would run.
  */
 static inline struct itimerval storm_interval(long microseconds)
 {

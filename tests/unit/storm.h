@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * storm.h - threads that start and end, are moved between CPUs, interrupted by handlers and fenced by membarrier(2),
- * while the process forks. A storm lasts STRESS_MS milliseconds, or USUAL_STRESS_MS if the former is not set, divided
- * by TEST_DIVISOR. It also lasts until everything that the test requires has happened at least once. The test says
- * what the threads do.
+ * storm.h - threads that start and end, move between CPUs, and are interrupted by handlers and fenced by
+ * membarrier(2), while the process forks. The test says what the threads do.
+ *
+ * A storm lasts STRESS_MS / TEST_DIVISOR milliseconds. If STRESS_MS isn't set, USUAL_STRESS_MS replaces it. The storm
+ * then continues until everything that the test requires has happened at least once.
  */
 #ifndef STORM_H
 #define STORM_H
@@ -17,37 +18,37 @@
 #define STORM_THREADS_MAX 64
 #define STORM_REMOTES_MAX 4
 #define STORM_BATCH 500 /* operations in a batch */
-#define STORM_FORKS 3000 /* at most, while enough() is false; each is followed by 10 ms. Fewer on slow machines */
+#define STORM_FORKS 3000 /* at most this many while enough() is false, each with a pause of 10 ms; fewer on slow machines */
 
 struct storm_thread {
-	int number; /* 0 to storm_count - 1; lives that follow each other share it */
+	int number; /* 0 to storm_count - 1; successive lives have the same number */
 	uint64_t random, handler_random;
-	pid_t tid;    /* 0 when there is no thread */
-	int finished; /* the life has ended; for its launcher */
+	pid_t tid;    /* 0 if there is no thread */
+	int finished; /* tells the launcher that the life has ended */
 };
 
 struct storm {
 	void (*live)(struct storm_thread *t);   /* one life: some batches, or until stopped() */
-	void (*handle)(struct storm_thread *t); /* what a signal handler does */
-	void (*end)(struct storm_thread *t);    /* runs at a life's end, with signals blocked; or NULL */
-	int (*child)(void);                     /* what the only thread of a child does: 0 if all is well */
-	void *(*remote)(void *stop);            /* a thread that runs undisturbed until *(int *)stop */
+	void (*handle)(struct storm_thread *t); /* runs in a signal handler */
+	void (*end)(struct storm_thread *t);    /* NULL, or runs at the end of a life, with signals blocked */
+	int (*child)(void);                     /* runs in the only thread of a child; returns 0 if the result is right */
+	void *(*remote)(void *stop);            /* a thread without signals and moves; ends when *(int *)stop is set */
 	int remotes;
-	bool (*enough)(void);                   /* has all happened that must? May take longer while other processes run */
+	bool (*enough)(void);                   /* has everything happened that must? Takes longer if other processes run */
 };
 
 static struct storm_thread storm_threads[STORM_THREADS_MAX];
 static int storm_count, storm_stop;
 static const struct storm *the_storm;
 static uint64_t storm_lives, storm_moves, storm_signals, storm_fences, storm_forks;
-static __thread struct storm_thread *volatile storm_me; /* for the handler */
+static __thread struct storm_thread *volatile storm_me; /* the life that this thread runs; the handler reads it */
 
 static inline bool stopped(void)
 {
 	return __atomic_load_n(&storm_stop, __ATOMIC_RELAXED);
 }
 
-/* A life that calls `use` again and again, some of the time unregistered. */
+/* A life that calls `use` again and again, sometimes with the thread unregistered. */
 static inline void storm_use(struct storm_thread *t, void (*use)(uint64_t *random))
 {
 	for (unsigned batches = 1 + draw(&t->random) % 64; batches > 0 && !stopped(); batches--) {
@@ -63,7 +64,7 @@ static inline void storm_use(struct storm_thread *t, void (*use)(uint64_t *rando
 static void on_storm(int signo)
 {
 	(void)signo;
-	if (storm_me != NULL) /* else this is a launcher with a dead thread's number */
+	if (storm_me != NULL) /* if NULL, this thread is a launcher that has got the number of a thread that ended */
 		the_storm->handle(storm_me);
 }
 
@@ -100,7 +101,10 @@ static void storm_start(pthread_t *thread, struct storm_thread *t, unsigned life
 		abort();
 }
 
-/* Starts one life after another: joined or detached, registered by the libc or not registered yet. */
+/*
+ * Starts one life after another. Each life has a thread that is joined or detached, and that is registered by the
+ * libc or not registered yet.
+ */
 static void *storm_launch(void *arg)
 {
 	struct storm_thread *t = arg;
@@ -120,8 +124,8 @@ static void *storm_launch(void *arg)
 }
 
 /*
- * Some CPUs of the set may be offline, or not allowed to this process. The kernel then refuses the set, or uses the
- * rest of it.
+ * Some CPUs of the set are possibly offline, or not allowed to this process. In these cases the kernel refuses the
+ * set, or uses the rest of the set.
  */
 static void storm_move(pid_t tid, uint64_t *random)
 {
@@ -142,7 +146,7 @@ static void storm_fence(uint64_t *random)
 				one ? any_cpu(random) : 0) == 0;
 }
 
-/* Moves, signals and fences, as fast as this thread gets a processor. */
+/* Moves, signals and fences threads, as often as this thread gets a processor. */
 static void *storm_agitate(void *arg)
 {
 	uint64_t random = 88172645463325252;
@@ -154,7 +158,7 @@ static void *storm_agitate(void *arg)
 		uint64_t what = draw(&random) % 16;
 		pid_t tid = __atomic_load_n(&storm_threads[draw(&random) % (unsigned)storm_count].tid, __ATOMIC_ACQUIRE);
 
-		/* That thread may have ended by now, and another thread of this process may have its number. */
+		/* The thread has possibly ended by now, and another thread of this process possibly has its number. */
 		if (tid != 0 && what < 8)
 			storm_move(tid, &random);
 		else if (tid != 0 && what < 15)
@@ -184,14 +188,14 @@ static uint64_t storm_ms(void)
 		ms = usual == NULL ? "1000" : usual;
 	result = strtoull(ms, NULL, 10) / (divisor == NULL ? 1 : strtoull(divisor, NULL, 10));
 
-	return result < 200 ? 200 : result; /* time for each thread to run */
+	return result < 200 ? 200 : result; /* time enough for each thread to run */
 }
 
-/* For RUN(): the limit in seconds. */
+/* RUN() uses this limit, in seconds. */
 #undef TEST_SECONDS
 #define TEST_SECONDS (unsigned)(240 + storm_ms() / 1000)
 
-/* Reads a count while other threads add to it. */
+/* Reads a count while other threads add to the count. */
 static inline uint64_t count_now(const uint64_t *count)
 {
 	return __atomic_load_n(count, __ATOMIC_RELAXED);
@@ -236,7 +240,7 @@ static void storm_run(const struct storm *storm)
 	       (unsigned long long)storm_forks);
 }
 
-/* The limit of a program with storms: several at most, and STRESS_MS may make each of them long. */
+/* The limit of a program that runs several storms. STRESS_MS can make each storm long. */
 #undef TEST_SECONDS
 #define TEST_SECONDS ((unsigned)(400 + 4 * storm_ms() / 1000))
 

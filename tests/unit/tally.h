@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tally.h - words in per-CPU memory, operations on them, and a thread's own count of what it has done.
+ * tally.h - words in per-CPU memory, operations on them, and a thread's own count of what the thread has done.
  *
- * The invariant: a tally counts RK_DONE only, so the sum of a word over its slots equals the sum of its tallies.
- * Words that are swapped hold a number and its complement. A torn load, or a store of anything else, shows at once.
+ * The invariant: a tally counts an operation only if it returned RK_DONE. So the sum of a word over its slots equals
+ * the sum over the tallies. Words that are swapped hold a number and its complement. So a torn load, or a store of
+ * any other value, shows at once.
  */
 #ifndef TALLY_H
 #define TALLY_H
@@ -12,10 +13,10 @@
 #include "by_index.h"
 #include "expect.h"
 
-#define HALF (4 * sizeof(intptr_t)) /* bits */
+#define HALF (4 * sizeof(intptr_t)) /* bits in half a word */
 #define LOW (UINTPTR_MAX >> HALF)
 
-/* A number and its complement, each in half a word. */
+/* Returns a number and its complement, each in half a word. */
 static intptr_t paired(uintptr_t number)
 {
 	return (intptr_t)(number << HALF | (~number & LOW));
@@ -26,18 +27,18 @@ static uintptr_t number_of(intptr_t pair)
 	return (uintptr_t)pair >> HALF;
 }
 
-/* An item of the pool: both words for each kind of index. */
+/* An item of the pool: an `added` and a `swapped` word for each kind of index. */
 struct words {
 	intptr_t added[INDICES], swapped[INDICES];
 };
 
 static const struct words new_words = {.swapped = {(intptr_t)LOW, (intptr_t)LOW, (intptr_t)LOW}};
 
-/* The work of a thread or its handler, by its own count. Unsigned: numbers wrap. */
+/* A thread's or its handler's own count of its operations. The counts are unsigned, because numbers wrap. */
 struct tally {
 	uint64_t added[INDICES], swapped[INDICES], counted, taken;
 	uint64_t adds[INDICES], aborted, unequal, elsewhere, refused;
-	uint64_t popped, stacked, stacked_sum, unstacked, taken_at_once, logged, through; /* compound.h */
+	uint64_t popped, stacked, stacked_sum, unstacked, taken_at_once, logged, through; /* used by compound.h */
 	uint64_t handlers, closed;
 };
 
@@ -61,7 +62,7 @@ static void tally_result(struct tally *t, enum rk_result result)
 }
 
 /*
- * Increments a word by compare-and-store. The value seen may come from another CPU, or from before a handler's
+ * Increments a word by compare-and-store. The loaded value is possibly from another CPU, or older than a handler's
  * increment.
  */
 static void increment(struct tally *t, enum index index, int cpu)
@@ -86,7 +87,7 @@ static void increment(struct tally *t, enum index index, int cpu)
 	t->swapped[index] += result == RK_DONE;
 }
 
-/* One operation of each kind, by an index that is drawn. Handlers call this too. */
+/* Does one operation of each kind, by a kind of index that is drawn at random. Handlers call this function too. */
 static void operate(struct tally *t, uint64_t *random)
 {
 	enum index index = (enum index)(draw(random) % INDICES);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test.h - what the unit tests share: cmocka with TAP output, the world a test was started in, and questions to the
- * kernel about registrations.
+ * test.h - what the unit tests share: cmocka with TAP output, the world in which a test was started, and functions
+ * that ask the kernel about registrations.
  *
- * One program runs in several worlds. WORLD=libc: the libc registers. WORLD=self: the libc's tunable is off.
- * WORLD=foreign: the build ignores the libc's area while the libc registers it. WORLD=kernel: the kernel registers,
- * by rseqkit exec --ktls in a guest. WORLD=none: there is no rseq. The meson file sets WORLD together with the
- * environment of that world.
+ * One program runs in several worlds. WORLD=libc: the libc registers threads. WORLD=self: the libc's tunable is off.
+ * WORLD=foreign: the libc registers its area, but this build ignores that area. WORLD=kernel: the kernel registers
+ * threads, by rseqkit exec --ktls in a guest. WORLD=none: there is no rseq. The meson file sets WORLD together with
+ * the other environment variables of that world.
  */
 #ifndef RK_TEST_H
 #define RK_TEST_H
@@ -39,7 +39,7 @@
 #define SANITIZED 0
 #endif
 
-/* Seconds until the alarm ends a program that hangs. */
+/* After this many seconds, an alarm ends a program that hangs. */
 #ifndef TEST_SECONDS
 #define TEST_SECONDS 240
 #endif
@@ -56,7 +56,7 @@
 #define THREAD_SANITIZED 0
 #endif
 
-/* Rounds of a stress test: a tenth with sanitizers, and fewer on slow machines. */
+/* Returns the number of rounds of a stress test: a tenth of `n` with sanitizers, and fewer on slow machines. */
 static inline int64_t ROUNDS(int64_t n)
 {
 	return n / (SANITIZED ? 10 : 1) / SLOWNESS();
@@ -80,18 +80,18 @@ static inline enum rk_owner world_owner(void)
 	abort();
 }
 
-/* True if this library can use rseq in this world. */
+/* Returns true if this library can use rseq in this world. */
 static inline bool world_has_rseq(void)
 {
 	return world_owner() == RK_OWNER_LIBC || world_owner() == RK_OWNER_SELF || world_owner() == RK_OWNER_KERNEL;
 }
 
-/* True if sections work here. */
+/* True if sections work in this build and this world. */
 #define WITH_RSEQ() (world_has_rseq() && RK_HAVE_SECTIONS)
 
 /*
- * Asks the kernel whether the calling thread is registered at this area with this length. The wrong signature makes
- * sure that nothing is undone.
+ * Asks the kernel whether the calling thread is registered at this area with this length. The signature is wrong on
+ * purpose, so that the call never undoes a registration.
  */
 static inline bool kernel_says_registered(const volatile void *area, uint32_t length)
 {
@@ -121,7 +121,7 @@ static inline struct rk_process_info process_info(void)
 	return info;
 }
 
-/* The calling thread's area, whether registered or not. */
+/* Returns the calling thread's area, whether or not the area is registered. */
 static inline const volatile struct rk_area *area_here(void)
 {
 	return rk_area_at(process_info().offset);
@@ -132,7 +132,7 @@ struct unregistered {
 	void *arg;
 };
 
-/* Undoes the registration that was made before the start routine. */
+/* Undoes the registration that was made before the start routine. Then runs the thread's own start routine. */
 static inline void *start_unregistered(void *arg)
 {
 	struct unregistered start = *(struct unregistered *)arg;
@@ -144,7 +144,8 @@ static inline void *start_unregistered(void *arg)
 
 /*
  * Starts an unregistered thread. A libc that leaves its own area alone still registers threads that a registered
- * thread creates. Where the areas are this library's, the library registers every thread before its start routine.
+ * thread creates. If the areas are this library's, the library registers every thread before the thread's start
+ * routine.
  */
 static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), void *arg)
 {
@@ -156,7 +157,7 @@ static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), v
 	return pthread_create(thread, NULL, start_unregistered, start);
 }
 
-/* Skips a test, with its reason for the report (tests/tap). */
+/* Skips a test. The reason appears in the report (tests/tap). */
 #define SKIP(reason)                                                                                                   \
 	do {                                                                                                           \
 		printf("# reason: %s\n", reason);                                                                      \
@@ -164,7 +165,7 @@ static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), v
 		skip();                                                                                                \
 	} while (0)
 
-/* These skip a test whose precondition is missing. */
+/* Each of these macros skips a test if its precondition is missing. */
 #define NEEDS_VFORK()                                                                                                  \
 	do {                                                                                                           \
 		if (THREAD_SANITIZED)                                                                                  \
@@ -190,7 +191,9 @@ static inline int create_unregistered(pthread_t *thread, void *(*run)(void *), v
 		}                                                                                                      \
 	} while (0)
 
-/* Waits for a child that fork() returned. Returns its exit status, or 128 + the signal that ended it. */
+/*
+ * Waits for the child `pid` that fork() returned. Returns the child's exit status, or 128 + the signal that ended it.
+ */
 static inline int exit_status_of(pid_t pid)
 {
 	int status;
@@ -200,7 +203,7 @@ static inline int exit_status_of(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* Runs `body` in a child. Returns as exit_status_of() does. */
+/* Runs `body` in a child. Returns the result of exit_status_of(). */
 static inline int in_child(int (*body)(void))
 {
 	pid_t pid = fork();

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arrays in slots, and copies out of slots: every outcome by every kind of index. Nothing else is written.
+ * Arrays in slots, and copies out of slots: every outcome by every kind of index. The operations write nothing else.
  */
 #include "one_cpu.h"
 
 #define CAPACITY 5
 
-/* The array begins at the word of one_cpu.h's slot: `behind` is its capacity, and `bytes` holds its elements. */
+/*
+ * Returns the address of an element. The array begins at `word` of one_cpu.h's slot. `behind` is the array's
+ * capacity, and `bytes` has its elements.
+ */
 static void *element(const struct slot *slot, int which)
 {
 	void *at;
@@ -61,7 +64,7 @@ static void last_in_first_out(void **state)
 	}
 }
 
-/* The count of moved elements wraps, and leaves the length as it is. */
+/* The count of moved elements wraps around. The length stays right. */
 static void the_count_wraps(void **state)
 {
 	void *got;
@@ -88,7 +91,7 @@ static void the_count_wraps(void **state)
 	}
 }
 
-/* One copy. The bytes around its target stay as they were. */
+/* Makes one copy. The bytes around the copy's target keep their values. */
 static void copy_once(enum index index, size_t length, size_t misaligned)
 {
 	static unsigned char whole[GUARD + LENGTH_MAX + GUARD], expected[sizeof(whole)];
@@ -141,7 +144,7 @@ static void copies_every_length_out(void **state)
 
 REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
 
-/* On another CPU or without a registration, every operation says so, and changes neither slot. */
+/* On another CPU or without a registration, every operation returns an error, and changes neither CPU's slot. */
 static void nothing_elsewhere(void **state)
 {
 	static const int others[] = {-1, -2, 0, 1};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Caches of objects: each call by itself, with the depot, at the limits, and with reclaims. The invariant is that of
- * objects.h.
+ * Caches of objects: each call by itself, with the depot, at the limits, and with reclaims. The invariant is the
+ * invariant of objects.h.
  */
 #include "objects.h"
 #include "refuse.h"
@@ -48,7 +48,7 @@ static void options_are_checked(void **state)
 	assert_int_equal(rk_cache_reclaim(NULL, 0), -EINVAL);
 	assert_int_equal(rk_cache_reclaim_idle(NULL), -EINVAL);
 	assert_int_equal(rk_cache_trim(NULL, 0), 0);
-	/* Many allowed numbers of objects per CPU. */
+	/* Tries many of the allowed numbers of objects per CPU. */
 	for (uint32_t n = 1; n <= RK_CACHE_PER_CPU_MAX; n = n * 2 + (n % 3 == 0)) {
 		create((struct rk_cache_options){.per_cpu = n, .batch = n < RK_CACHE_BATCH_MAX ? n : 0});
 		drop();
@@ -56,8 +56,8 @@ static void options_are_checked(void **state)
 }
 
 /*
- * The object that was put last is got first. Objects go to the array while it has room, else to the depot, and come
- * back from both.
+ * A get returns the object that was put last. A put moves the object to the array while the array has room, and
+ * otherwise to the depot. Gets take objects back from both.
  */
 static void to_and_fro(void **state)
 {
@@ -99,7 +99,7 @@ static void to_and_fro(void **state)
 	drop();
 }
 
-/* rk_cache_get_here() returns NULL when its section is aborted, so this tries again. */
+/* If its section is aborted, rk_cache_get_here() returns NULL. So this function tries again. */
 static void *get_here(void)
 {
 	void *object = NULL;
@@ -109,7 +109,7 @@ static void *get_here(void)
 	return object;
 }
 
-/* rk_cache_get_here() returns only objects in this CPU's array. */
+/* rk_cache_get_here() only takes objects from this CPU's array. */
 static void from_here(void **state)
 {
 	cpu_set_t saved;
@@ -149,7 +149,7 @@ static void batches(void **state)
 
 	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
-	pin(rk_cpu()); /* a get takes nothing from another CPU's array, and makes objects instead */
+	pin(rk_cpu()); /* a get takes nothing from another CPU's array; it makes new objects instead */
 	for (size_t n = 0; n <= 1000; n = n * 3 / 2 + 1) {
 		create((struct rk_cache_options){.per_cpu = 300, .limit = 2000});
 		assert_int_equal(rk_cache_get_batch(cache, held, n), n);
@@ -171,7 +171,7 @@ static void batches(void **state)
 		rk_cache_put_batch(cache, held, n);
 		drop();
 	}
-	/* The constructor fails, so a batch gets fewer objects than it wants. */
+	/* The constructor fails now, so a batch gets fewer objects than the caller asked for. */
 	create((struct rk_cache_options){.limit = 100});
 	assert_int_equal(rk_cache_get_batch(cache, held, 70), 70);
 	rk_cache_put_batch(cache, held, 70);
@@ -184,7 +184,7 @@ static void batches(void **state)
 	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
 }
 
-/* A cache never holds more than its limit, and caches that share a budget never more than that. */
+/* A cache never holds more than its limit. Caches that share a budget never hold more than the budget. */
 static void limits(void **state)
 {
 	struct rk_cache_budget budget = {.left = 6400};
@@ -195,7 +195,7 @@ static void limits(void **state)
 
 	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
-	pin(rk_cpu()); /* room that another CPU's array holds is part of the limit */
+	pin(rk_cpu()); /* the capacity of another CPU's array is part of the limit */
 	for (int overflow = 0; overflow < 2; overflow++) {
 		create(options);
 		for (int i = 0; i < 300; i++)
@@ -214,7 +214,7 @@ static void limits(void **state)
 		assert_int_equal(rk_cache_trim(cache, 50), 0);
 		drop();
 	}
-	/* Two caches share a budget, of which each object takes 64. */
+	/* Two caches share a budget. Each of their objects takes 64 from the budget. */
 	options.budget = &budget;
 	options.weight = 64;
 	options.limit = 80;
@@ -269,7 +269,10 @@ static void reclaimed(void **state)
 	assert_int_equal(stats().array_gets + stats().depot_gets + constructed, 5 * 64);
 	assert_int_equal(stats().puts, 5 * 64);
 	assert_int_equal(stats().array_puts + stats().depot_puts, 5 * 64);
-	/* rk_cache_reclaim_idle() takes from arrays that no thread has used since its last call. */
+	/*
+	 * rk_cache_reclaim_idle() takes objects from arrays that no thread has used since the last call of
+	 * rk_cache_reclaim_idle().
+	 */
 	if (WITH_RSEQ()) {
 		put(get());
 		assert_int_equal(rk_cache_reclaim_idle(cache), 0);
@@ -289,7 +292,7 @@ static void reclaimed(void **state)
 	drop();
 }
 
-/* An array is refilled by batches also when the limit is used up. */
+/* Gets refill an array by whole batches, even if the limit is used up. */
 static void refilled_at_the_limit(void **state)
 {
 	struct object *held[64];
@@ -318,7 +321,9 @@ static void refilled_at_the_limit(void **state)
 	drop();
 }
 
-/* Objects that come to the depot one at a time don't take a magazine each: there are fewer magazines than objects. */
+/*
+ * An object that comes to the depot alone doesn't take a magazine of its own. There are fewer magazines than objects.
+ */
 static void few_magazines_are_begun(void **state)
 {
 	static struct object *held[3000];
@@ -334,11 +339,14 @@ static void few_magazines_are_begun(void **state)
 		assert_int_equal(rk_cache_reclaim(cache, here), 0);
 	}
 	assert_int_equal(destructed, 0);
-	assert_true(stats().in_depot > 2900); /* all but those put after the thread was moved */
+	assert_true(stats().in_depot > 2900); /* all but those put after the thread was moved to another CPU */
 	drop();
 }
 
-/* A reclaim that has no fence leaves the objects of the array out of reach. None is lost or in the cache twice. */
+/*
+ * If the caller has no fence, rk_cache_reclaim() leaves the array's objects where no get finds them. No object is
+ * lost, and none is in the cache twice.
+ */
 static int reclaim_without_a_fence(void)
 {
 	struct object *held[20];

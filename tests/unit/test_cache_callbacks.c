@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Callbacks that use their cache: a constructor puts further objects into it, and a destructor gets objects. */
+/*
+ * Callbacks that use their own cache: a constructor puts further objects into the cache, and a destructor gets
+ * objects from it.
+ */
 #include "objects.h"
 #include "refuse.h"
 
-/* The tests stay on one CPU, because objects in another CPU's array are out of reach. */
+/* The tests stay on one CPU, because a get can't take objects from another CPU's array. */
 static cpu_set_t saved;
 
 static int stay(void **state)
@@ -48,14 +51,17 @@ static void callbacks_use_the_cache(void **state)
 	rk_cache_put_batch(cache, held, 100);
 	assert_int_equal(rk_cache_get_batch(cache, held, 10), 10);
 	rk_cache_put_batch(cache, held, 10);
-	barren = true; /* no new objects; the destructor keeps those that it gets */
+	barren = true; /* the constructor makes no objects now; the destructor keeps those that it gets */
 	assert_int_equal(rk_cache_destroy(cache), 0);
 	assert_int_equal(count_objects(CACHED), 0);
 	assert_int_equal(constructed - destructed, count_objects(HELD));
 	assert_int_equal(wrong_objects, 0);
 }
 
-/* A destructor's get may move objects from the depot into an array. Those are destructed as well. */
+/*
+ * A get in a destructor possibly moves objects from the depot into an array. The cache destructs these objects as
+ * well.
+ */
 static void destroy_with_a_depot_of(int number)
 {
 	struct rk_cache_options options = {.per_cpu = 64, .batch = 24, .limit = 1000, .destruct = destruct_and_get};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reclaim, gets and puts by the depot, and batches: a signal or a fork at each instruction. The invariant is that
- * of objects.h.
+ * A reclaim, gets and puts by the depot, and batches, with a signal or a fork at each instruction. The invariant is
+ * the invariant of objects.h.
  */
 static int instructions_max;
 #define INSTRUCTIONS_MAX instructions_max
@@ -10,9 +10,9 @@ static int instructions_max;
 
 #define FILLED 200
 
-static struct object *one; /* the held object of the FILLED */
+static struct object *one; /* the one object of FILLED that the test holds */
 
-/* Fills the array. */
+/* Fills an array and the depot. */
 static void fill(void)
 {
 	struct object *held[FILLED];
@@ -26,7 +26,7 @@ static void fill(void)
 	barren = true;
 }
 
-/* Moves everything to the depot. The arrays are empty. */
+/* Moves all objects to the depot. Then the arrays are empty. */
 static void fill_depot(void)
 {
 	fill();
@@ -55,8 +55,8 @@ static void put_one(void)
 }
 
 /*
- * Uses the depot only: while the sections of an array are stepped through, they repeat. In a bracket a thread has no
- * rseq.
+ * Uses only the depot, because stepping into a section of an array aborts the section, which then repeats. In a
+ * bracket a thread has no rseq, so it uses the depot.
  */
 static void use_the_depot(void)
 {
@@ -85,7 +85,7 @@ static void use_a_batch(void)
 	rk_cache_put_batch(cache, held, n);
 }
 
-/* Reclaims all arrays, then gets all objects. Each is there once. */
+/* Reclaims all arrays, then gets all objects. Each object must be there once. */
 static int all_are_there(void)
 {
 	struct rk_cache_report report;
@@ -102,8 +102,8 @@ static int all_are_there(void)
 }
 
 /*
- * Runs in the child of another thread. No object is in the cache twice. The child has lost at most the contents of a
- * magazine and an array.
+ * Another thread forked; this function runs in the child. No object is in the cache twice. The child has lost at most
+ * the objects of one magazine and one array.
  */
 static int use_in_child(void)
 {

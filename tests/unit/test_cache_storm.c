@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A cache in a storm (storm.h), while other threads reclaim from its CPUs and trim its depot. The invariant is that
- * of objects.h, and the cache never holds more than its limit. CPUs may go offline and come back meanwhile.
+ * A cache in a storm (storm.h), while other threads reclaim from its CPUs and trim its depot. The invariant is the
+ * invariant of objects.h, and the cache never holds more than its limit. Meanwhile CPUs can go offline and come back.
  */
 #include "objects.h"
 #include "storm.h"
@@ -11,7 +11,7 @@
 
 static uint64_t got, got_in_batches, reclaims, refused, trimmed;
 
-/* Makes objects from a supply that is reused: an object that was destructed can be made again. */
+/* Makes objects from a supply. An object that was destructed can be made again. */
 static void *remake(void *context)
 {
 	for (int i = 0; i < 20; i++) {
@@ -29,7 +29,7 @@ static void *remake(void *context)
 
 static void use_one(uint64_t *random)
 {
-	bool overflow = draw(random) % 8 == 0; /* as a thread without rseq does */
+	bool overflow = draw(random) % 8 == 0; /* if true, gets as a thread without rseq does */
 	void *object = overflow ? rki_cache_get_slow(cache, RK_NO_RSEQ) : rk_cache_get(cache);
 
 	if (object == NULL)
@@ -87,7 +87,7 @@ static void handle(struct storm_thread *t)
 		(void)rk_cache_reclaim(cache, any_cpu(&t->handler_random));
 }
 
-/* Each object in the cache is there once, and the cache works. */
+/* Checks in a child that each object in the cache is there once, and that the cache works. */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;
@@ -120,7 +120,10 @@ static void *keep_reclaiming(void *stop)
 	return NULL;
 }
 
-/* On slow CPUs, the reclaiming threads may leave no array full enough to flush, so a refill counts as well. */
+/*
+ * On slow CPUs, the reclaiming threads possibly leave no array full enough for a flush. So either a refill or a flush
+ * is enough.
+ */
 static bool enough(void)
 {
 	struct rk_cache_report report = stats();
@@ -149,7 +152,7 @@ static void storm(void **state)
 	       (unsigned long long)report.gets, (unsigned long long)report.puts, (unsigned long long)report.depot_gets,
 	       (unsigned long long)report.depot_puts, (unsigned long long)report.refills,
 	       (unsigned long long)report.flushes);
-	/* All threads have ended, and have put what they got, so the numbers add up. */
+	/* All threads have ended, and have put all objects that they got. So the numbers must agree. */
 	assert_int_equal(report.in_arrays + report.in_depot, count_objects(CACHED));
 	assert_int_equal(report.in_arrays + report.in_depot, constructed - destructed);
 	assert_int_equal(report.left + report.capacity + report.in_depot, LIMIT);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Children of a busy process: forks while other threads start and end, forks in a handler at any instruction, and
- * spawned programs. Also signals in the window of a vfork, to the parent or to the child.
+ * spawned programs. Also signals to the parent or the child during a vfork.
  */
 #include "interrupt.h"
 #include <sched.h>
@@ -26,7 +26,7 @@ static void *live_shortly(void *arg)
 	return arg;
 }
 
-/* Starts threads that register, operate and end, all the time. */
+/* Again and again, starts threads that register, operate and end. */
 static void *come_and_go(void *arg)
 {
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
@@ -40,7 +40,10 @@ static void *come_and_go(void *arg)
 
 static pthread_t others[2];
 
-/* Returns when the threads have begun to add. Some tests would otherwise end before a new thread runs. */
+/*
+ * Starts the other threads, and returns when they have begun to add. Otherwise some tests would end before a new
+ * thread runs.
+ */
 static void start_others(void)
 {
 	__atomic_store_n(&stop, 0, __ATOMIC_RELAXED);
@@ -61,7 +64,10 @@ static void stop_others(int64_t more)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
-/* Runs in a child, where no other thread exists. Its counters are exact, also with threads of its own. */
+/*
+ * Runs in a child, where no other thread exists. The child's counters are exact, even after the child has created
+ * threads.
+ */
 static int child_of_many(void)
 {
 	int64_t before = rk_counter_sum(counter);
@@ -93,7 +99,7 @@ static void fork_while_others_come_and_go(void **state)
 }
 
 /*
- * Unregisters the thread, as it was before its first operation. This is possible only where the library registers
+ * Unregisters the thread, so that it is as before its first operation. This is only possible if the library registers
  * threads.
  */
 static void before_first_operation(void)
@@ -102,7 +108,7 @@ static void before_first_operation(void)
 		CHECK(syscall(SYS_rseq, area_here(), process_info().length, 1, RK_SIGNATURE) == 0);
 }
 
-static bool has_rseq; /* known before, so that the operation has fewer instructions */
+static bool has_rseq; /* tested before, so that the operation has fewer instructions */
 
 static void operate(void)
 {
@@ -110,7 +116,7 @@ static void operate(void)
 	rk_counter_add(counter, 1);
 }
 
-/* The result of fork(). The parent and the child both continue what was interrupted. */
+/* The result of fork(). Both the parent and the child continue the interrupted operation. */
 static pid_t forked = -1;
 
 static void fork_and_operate(void)
@@ -143,7 +149,7 @@ static void fork_at_every_instruction(void **state)
 
 extern char **environ;
 
-/* The libc's own vfork children run on this thread's area, and don't call the library. */
+/* The libc's own vfork children use this thread's area, and don't call the library. */
 static void spawn_while_others_come_and_go(void **state)
 {
 	char *const arguments[] = {(char *)(uintptr_t)"true", NULL};
@@ -168,15 +174,15 @@ static void spawn_while_others_come_and_go(void **state)
 }
 
 /*
- * The window of a vfork. It is volatile because the child shares this memory, and because vfork() returns twice. A
- * child in the window waits until the other thread has sent the signal.
+ * The time in which a vfork child runs and its parent waits. The struct is volatile because the child shares this
+ * memory, and because vfork() returns twice. The child stays until the other thread has sent the signal.
  */
 static volatile struct {
-	pid_t child; /* its process number, once it is in the window */
+	pid_t child; /* the child's process id, once the child runs */
 	bool sent, left;
-	int in_child, in_parent; /* how often the handler ran */
-	bool too_early;          /* the parent's handler ran before the child had left */
-	bool registers;          /* in the child, the handler found a registration or made one */
+	int in_child, in_parent; /* how often the handler ran in the child and in the parent */
+	bool too_early;          /* the handler ran in the parent before the child had left */
+	bool registers;          /* the handler in the child found a registration or made one */
 } window;
 
 static pthread_t parent;
@@ -194,7 +200,7 @@ static void in_window(int signo)
 	}
 }
 
-/* Waits for the child, and sends a signal to the parent. If `arg` isn't NULL, sends one to the child too. */
+/* Waits for the child, and sends a signal to the parent. If `arg` isn't NULL, also sends a signal to the child. */
 static void *send_signals(void *arg)
 {
 	while (window.child == 0)
@@ -212,7 +218,7 @@ static void be_in_window(bool expect_handler)
 	while (!window.sent || (expect_handler && window.in_child == 0))
 		sched_yield();
 	for (int i = 0; i < 100; i++)
-		sched_yield(); /* gives a handler of the parent time to run */
+		sched_yield(); /* gives a handler in the parent time to run */
 	window.left = true;
 }
 
@@ -238,8 +244,8 @@ static void vfork_with_signals(bool to_child)
 }
 
 /*
- * The child does nothing. The parent's handler waits until the child has left. Then the parent is registered, and
- * alone on its area.
+ * The child does nothing. The parent's handler runs only after the child has left. Then the parent is registered, and
+ * no other process uses its area.
  */
 static void signal_to_the_parent_of_a_vfork(void **state)
 {
@@ -257,7 +263,10 @@ static void signal_to_the_parent_of_a_vfork(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
-/* Inside the bracket, handlers operate in both processes, by the fallback. An unregistered thread created the sender. */
+/*
+ * Inside the bracket, handlers operate in both processes, by the fallback. The thread that creates the sender is
+ * unregistered.
+ */
 static void signals_in_the_bracket(void **state)
 {
 	const int rounds = (int)(200 / SLOWNESS());
@@ -279,8 +288,8 @@ static void signals_in_the_bracket(void **state)
 }
 
 /*
- * Without a bracket, in an unregistered parent: the child's handler gets no registration, and the parent can register
- * later.
+ * There is no bracket, and the parent is unregistered. The child's handler gets no registration, and the parent can
+ * register later.
  */
 static void *signals_unregistered(void *arg)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Claims: which thread holds one. Tested with the thread itself, its handlers, other threads, children and the
- * threads of children, and with a fork at each instruction of a claim.
+ * Claims: which thread holds a claim. The tests use the thread itself, its handlers, other threads, children and the
+ * threads of children. They also fork at each instruction of a claim.
  */
-#define INSTRUCTIONS_MAX 3000 /* a claim has no section */
+#define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
 #include "interrupt.h"
 #include "refuse.h"
 
@@ -25,7 +25,7 @@ static void *hold_a_while(void *arg)
 	__atomic_store_n((int *)arg, 1, __ATOMIC_RELEASE);
 	while (__atomic_load_n((int *)arg, __ATOMIC_ACQUIRE) == 1)
 		usleep(100);
-	usleep(20000); /* until the waiter sleeps */
+	usleep(20000); /* enough time for the waiter to sleep */
 	CHECK(rk_claim_release(&claim) == 0);
 	return NULL;
 }
@@ -46,14 +46,14 @@ static void exclusive(void **state)
 	(void)state;
 	memset(&claim, 0, sizeof(claim));
 	assert_int_equal(rk_claim_release(&claim), -EPERM);
-	assert_int_equal(rk_claim_take_for(&claim, -1), 0); /* the claim is free, so there is no wait */
+	assert_int_equal(rk_claim_take_for(&claim, -1), 0); /* the claim is free, so the call doesn't wait */
 	assert_int_equal(rk_claim_take_for(&claim, -1), -EINVAL);
 	assert_int_equal(rk_claim_take_try(&claim), -EBUSY);
-	assert_int_equal(rk_claim_take_for(&claim, FOR_EVER), -EDEADLK); /* this thread holds it */
+	assert_int_equal(rk_claim_take_for(&claim, FOR_EVER), -EDEADLK); /* this thread itself holds the claim */
 	assert_int_equal(in_thread(try_claim), -EBUSY);
 	assert_int_equal(rk_claim_release(&claim), 0);
 	assert_int_equal(rk_claim_release(&claim), -EPERM);
-	/* A wait ends after its time, or when the holder releases the claim. */
+	/* A wait ends when its time is over, or when the holder releases the claim. */
 	assert_int_equal(pthread_create(&thread, NULL, hold_a_while, &held), 0);
 	while (!__atomic_load_n(&held, __ATOMIC_ACQUIRE))
 		sched_yield();
@@ -66,7 +66,7 @@ static void exclusive(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-/* A claim of the forking thread belongs to the child's first thread, and to no other thread. */
+/* If the forking thread holds the claim, the child's first thread holds it too. No other thread of the child does. */
 static int child_of_holder(void)
 {
 	CHECK(in_thread(try_claim) == -EBUSY);
@@ -85,7 +85,7 @@ static int child_of_holder_releases(void)
 	return 0;
 }
 
-/* In the child, a claim of another thread is free. */
+/* If another thread holds the claim at the fork, the claim is free in the child. */
 static int child_of_another(void)
 {
 	CHECK(rk_claim_release(&claim) == -EPERM);
@@ -101,8 +101,8 @@ static int grandchild_of_another(void)
 }
 
 /*
- * A thread that the child creates may get the stack that the holder had. It has another thread number, and finds the
- * claim free too.
+ * A thread that the child creates possibly gets the stack of the lost holder. But the new thread has another thread
+ * number, so it finds the claim free too.
  */
 static int childs_thread_of_another(void)
 {
@@ -121,13 +121,13 @@ static int grandchild_of_a_childs_thread(void)
 	return in_thread(fork_once_more);
 }
 
-/* A fork that runs no fork handlers. */
+/* Forks without fork handlers, and runs `deed` in the child. */
 static int in_bare_child(int (*deed)(void))
 {
 	pid_t pid;
 
 	if (SANITIZED)
-		return in_child(deed); /* the runtime of a sanitizer needs its handlers */
+		return in_child(deed); /* runs fork handlers, because the runtime of a sanitizer needs them */
 	pid = _Fork();
 	if (pid == 0)
 		_exit(deed());
@@ -137,8 +137,8 @@ static int in_bare_child(int (*deed)(void))
 static void *fork_beside_holder(void *arg)
 {
 	(void)arg;
-	answer = in_bare_child(child_of_another); /* this thread has no number yet */
-	if (answer == 0 && !THREAD_SANITIZED) /* ThreadSanitizer starts no threads in such a child */
+	answer = in_bare_child(child_of_another); /* this thread has no thread number yet */
+	if (answer == 0 && !THREAD_SANITIZED) /* ThreadSanitizer can't start threads in a child without fork handlers */
 		answer = in_child(childs_thread_of_another);
 	if (answer == 0)
 		answer = in_child(child_of_another);
@@ -147,7 +147,7 @@ static void *fork_beside_holder(void *arg)
 	if (answer == 0 && rk_claim_take_try(&claim) != -EBUSY)
 		answer = 1;
 	if (answer == 0)
-		answer = in_bare_child(child_of_another); /* now this thread has a number */
+		answer = in_bare_child(child_of_another); /* this thread has a thread number now */
 	return NULL;
 }
 
@@ -163,7 +163,7 @@ static void held_at_a_fork(void **state)
 	assert_int_equal(rk_claim_release(&claim), 0);
 }
 
-/* Another thread holds the claim and has ended. A later thread gets its stack. */
+/* The claim's holder has ended. A later thread gets the holder's stack, but not its claim. */
 static int from_a_threads_stack(void)
 {
 	answer = 0;
@@ -179,7 +179,7 @@ static void held_by_who_had_the_stack(void **state)
 	assert_int_equal(in_child(from_a_threads_stack), 0);
 }
 
-/* A filter refuses gettid(2) and getpid(2): no thread is taken for another. */
+/* A filter refuses gettid(2) and getpid(2). The library still never mistakes one thread for another. */
 static int without_thread_numbers(void)
 {
 	refuse(SYS_gettid, SYS_getpid, EPERM);
@@ -197,7 +197,10 @@ static void numbers_are_its_own(void **state)
 	assert_int_equal(in_child(without_thread_numbers), 0);
 }
 
-/* A handler forks, and the child's handler claims. Either the handler or the interrupted claim gets it, never both. */
+/*
+ * A handler forks, and takes the claim in the child. In the child, either the handler or the interrupted call gets
+ * the claim, never both.
+ */
 static volatile int own_answer, handlers_answer;
 
 static void renew(void)
@@ -232,13 +235,13 @@ static void forked_at_every_instruction(void **state)
 
 	(void)state;
 	memset(&claim, 0, sizeof(claim));
-	assert_int_equal(in_thread(try_claim), 0); /* the process is set up, and this thread has no number yet */
+	assert_int_equal(in_thread(try_claim), 0); /* sets the process up; this thread has no thread number yet */
 	interrupt_each(&w, 1);
 	assert_int_equal(rk_claim_take_try(&claim), -EBUSY);
 	interrupt_each(&w, 1);
 }
 
-/* A handler releases a claim whose release it interrupted. Then another thread claims it. */
+/* A handler interrupts a release and releases the same claim. Then another thread takes the claim. */
 static void claim_first(void)
 {
 	renew();
@@ -269,7 +272,10 @@ static void released_at_every_instruction(void **state)
 	interrupt_each(&w, 1);
 }
 
-/* A claim in a vfork child doesn't make the process take its first thread for another one. */
+/*
+ * In a forked process whose first thread holds the claim, a vfork child takes another claim. After that, the library
+ * must still know that the first thread holds its claim.
+ */
 static void *claim_in_a_vfork_child(void *arg)
 {
 	pid_t pid = vfork();
@@ -302,7 +308,7 @@ static void vfork_children(void **state)
 }
 
 /*
- * A handler forks while its thread waits. No fork handlers run in that child. The child continues the wait, and gets
+ * A handler forks, without fork handlers, while its thread waits for a claim. The child continues the wait, and gets
  * the claim.
  */
 static volatile pid_t handlers_child;
@@ -316,7 +322,7 @@ static void fork_in_handler(int signo)
 		alarm(60);
 }
 
-/* Holds the claim until the initial thread has waited and was interrupted, and the handler's child has ended. */
+/* Holds the claim until the initial thread has waited and was interrupted, and until the handler's child has ended. */
 static void *hold_for_long(void *arg)
 {
 	pthread_t waiter = *(pthread_t *)arg;
@@ -325,7 +331,7 @@ static void *hold_for_long(void *arg)
 	is_held = true;
 	while (__atomic_load_n(&claim.waiters, __ATOMIC_ACQUIRE) == 0)
 		usleep(100);
-	usleep(1000); /* by then the thread most likely sleeps */
+	usleep(1000); /* after this time the thread most likely sleeps */
 	CHECK(pthread_kill(waiter, SIGUSR1) == 0);
 	while (handlers_child < 0)
 		usleep(100);
@@ -360,7 +366,7 @@ static void a_handlers_child(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(forked_at_every_instruction), /* first, because this thread may not have a number yet */
+	cmocka_unit_test(forked_at_every_instruction), /* must run first, because this thread must not have a thread number yet */
 	cmocka_unit_test(exclusive),
 	cmocka_unit_test(held_at_a_fork),
 	cmocka_unit_test(held_by_who_had_the_stack),

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads that clone(2) made, without the C library: on their creator's TLS, and on TLS of their own. Whatever such a
- * thread calls, its creator's registration stays as it was, and counts are exact. The thread is refused, or gets an
- * area of its own.
+ * Threads that clone(2) made, without the C library: with their creator's TLS, and with TLS of their own. Such a
+ * thread calls the library. Its creator's registration must stay as it was, and counts must be exact. The library
+ * either refuses the thread or gives it an area of its own.
  *
- * The tests also show what the library can't prevent. An area may name a CPU without being registered: in the TLS of
- * a registered creator, in a copy of that, or in zeroes. There, operations run unprotected, and are forbidden as in a
- * vfork child.
+ * The tests also show what the library can't prevent. An area can name a CPU without being registered. This happens
+ * if the thread's TLS is the TLS of a registered creator, a copy of that TLS, or zero. With such an area, operations
+ * run unprotected. So they are forbidden in such a thread, as they are in a vfork child.
  */
 #include "test.h"
 #include <rseqkit/detail/agreement.h>
@@ -15,11 +15,11 @@
 
 static struct rk_counter *counter;
 
-/* Results of a thread: */
+/* Results that the thread stores: */
 static volatile struct {
 	int prepared;    /* the result of rk_thread_prepare() */
-	bool registered; /* the kernel says that the thread has a registration */
-	bool at_area;    /* the kernel says that it has one at the area that it would use */
+	bool registered; /* the kernel says that the thread is registered */
+	bool at_area;    /* the kernel says that the thread is registered at the library's area */
 	const volatile struct rk_area *area;
 } found;
 
@@ -36,8 +36,8 @@ static int ask(void *arg)
 }
 
 /*
- * Sets a robust list, as a runtime with threads of its own may do. By that list the library tells a thread of glibc
- * from a child.
+ * Sets a robust list, as a runtime with threads of its own possibly does. By the robust list, the library
+ * distinguishes a thread of glibc from a vfork child.
  */
 static int ask_with_robust_list(void *arg)
 {
@@ -52,7 +52,10 @@ static int ask_with_robust_list(void *arg)
 	return ask(arg);
 }
 
-/* Runs a thread to its end, with or without operations. Its thread pointer is `thread_pointer` unless that is NULL. */
+/*
+ * Runs a thread to its end, with or without operations. The thread gets the thread pointer `thread_pointer`, unless
+ * that is NULL.
+ */
 static void run_thread(int (*run)(void *), bool operate, char *thread_pointer)
 {
 	const int sharing = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
@@ -73,8 +76,8 @@ static void run_thread(int (*run)(void *), bool operate, char *thread_pointer)
 enum contents { COPIED, ZERO };
 
 /*
- * Makes TLS by hand: the memory around the thread pointer, with the words that point to itself. If `area_is_right`,
- * the area is as in any thread before its registration.
+ * Makes TLS by hand: the memory around the thread pointer, and the words in it that point to themselves. If
+ * `area_is_right`, the area has the contents that any thread's area has before its registration.
  */
 #define TLS_BELOW 4096
 
@@ -98,7 +101,7 @@ static char *make_tls(enum contents contents, bool area_is_right)
 	return there;
 }
 
-/* Each case runs in a child, in a thread of the libc, whose stack lies below its TLS. */
+/* Each case runs in a child, in a thread that the libc made. The stack of such a thread is below its TLS. */
 static void (*the_case)(void);
 
 static void *run_case(void *arg)
@@ -122,7 +125,7 @@ static void begin(void)
 	CHECK(rk_counter_create(&counter) == 0);
 }
 
-/* The creator is registered, if it can be, and its counts stay exact. */
+/* Checks that the creator is registered, if the world has rseq, and that its counts are still exact. */
 static void unharmed(int64_t sum)
 {
 	if (world_has_rseq()) {
@@ -162,7 +165,7 @@ static void shares_in_bracket(void)
 	unharmed(100);
 }
 
-/* The thread gets its creator's state as the answer. Nothing changes for the creator. */
+/* In the thread, rk_thread_prepare() returns the state of the thread's creator. Nothing changes for the creator. */
 static void shares_registered(void)
 {
 	begin();
@@ -173,8 +176,8 @@ static void shares_registered(void)
 }
 
 /*
- * A thread that no library knows has no rseq, unless the kernel registers every thread with a thread pointer of its
- * own.
+ * Checks a thread that no library knows. If the kernel registers every thread that has a thread pointer of its own,
+ * the thread is registered. Otherwise it has no rseq.
  */
 static void is_what_the_kernel_makes_it(void)
 {
@@ -199,7 +202,10 @@ static void has_its_own_and_a_list(void)
 	CHECK(found.area != area_here());
 	CHECK((found.prepared == 0) == found.at_area && found.at_area == found.registered);
 #ifdef __GLIBC__
-	/* Then it is like any other thread: registered where the library or the kernel registers threads. */
+	/*
+	 * With a robust list, the thread is like any other thread. It is registered if the library or the kernel
+	 * registers threads.
+	 */
 	CHECK(found.at_area == (world_owner() == RK_OWNER_SELF || world_owner() == RK_OWNER_KERNEL));
 #else
 	CHECK(!found.registered);
@@ -216,8 +222,8 @@ static void has_zeroes_but_the_area(void)
 }
 
 /*
- * A zeroed area names a CPU. Unless the kernel registers the thread, the library can't know better. Operations are
- * forbidden there, but the creator's registration is unharmed.
+ * A zeroed area names CPU 0. Unless the kernel registers the thread, the library can't know that this is wrong. So
+ * operations are forbidden in this thread. But the creator's registration is unharmed.
  */
 static void has_zeroes(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations on more than the slot's word: every outcome by every kind of index. Nothing else is written.
+ * Operations on more than the slot's word: every outcome by every kind of index. The operations write nothing else.
  */
 #include "one_cpu.h"
 
@@ -69,7 +69,10 @@ static void lists_are_last_in_first_out(void **state)
 	}
 }
 
-/* A link may be anywhere in its node. The compiler may or may not know the offset. */
+/*
+ * The link can be anywhere in its node. The compiler knows the link's offset in one case, and doesn't know it in the
+ * other.
+ */
 #define PUSH_AND_POP(link)                                                                                             \
 	do {                                                                                                           \
 		intptr_t words[3] = {-1, -1, -1};                                                                      \
@@ -154,7 +157,7 @@ static void stores_two_words(void **state)
 	}
 }
 
-/* One copy. All other bytes of the slot stay as they were. */
+/* Makes one copy. All other bytes of the slot keep their values. */
 static void copy_once(enum index index, size_t length, size_t misaligned, bool release)
 {
 	static unsigned char whole[LENGTH_MAX + 8], expected[sizeof(item->bytes)];
@@ -191,7 +194,7 @@ static void copies_every_length(void **state)
 	}
 }
 
-/* Takes every path through each primitive. */
+/* Takes every path through each operation, and checks that each operation keeps the register `name`. */
 #define EXPECT_ALL_KEPT(name, index)                                                                                   \
 	do {                                                                                                           \
 		struct node first = {1, 0};                                                                            \
@@ -215,7 +218,7 @@ static void copies_every_length(void **state)
 
 REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
 
-/* For a CPU that isn't this one, an operation does nothing on either CPU. */
+/* If an operation is for another CPU, it changes neither this CPU's slot nor the other CPU's. */
 static void nothing_on_another_cpu(void **state)
 {
 	static const int others[] = {-1, -2, 0, 1};

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Costs and savings of optimised mode, as ratios to legacy mode on the running kernel. The test measures a context
- * switch, and a registration with its undoing. It uses two lengths of the area in the same threads: 32 bytes, and all
- * that the kernel offers.
+ * Costs of optimised mode and what it saves, as ratios to legacy mode on the running kernel. The test measures a
+ * context switch, and a registration together with its undoing. It measures two lengths of the area in the same
+ * threads: 32 bytes, and all bytes that the kernel offers.
  *
- * Rounds of both modes alternate, and a ratio compares two neighbours. The test prints the median and the quartiles.
- * It makes no assertion about a figure: it fails only if a mode that the kernel has can't be measured.
+ * Rounds of both modes alternate, and a ratio compares two rounds that follow each other. The test prints the median
+ * and the quartiles. It asserts nothing about these numbers. It fails only if it can't measure a mode that the kernel
+ * has.
  */
 #include "test.h"
 #include <sched.h>
@@ -13,12 +14,12 @@
 #include <time.h>
 
 #define ROUNDS_OF_EACH 31
-#define SWITCHES 4000 /* of a round; there and back are two */
+#define SWITCHES 4000 /* context switches in a round; a switch to the other thread and back counts as two */
 #define REGISTRATIONS 20000
 
 static __thread unsigned char room[256] __attribute__((__aligned__(256)));
 static int there[2], back[2];
-static uint32_t length; /* of the area, in this round */
+static uint32_t length; /* bytes of the area, in this round */
 static int the_cpu;
 
 static double seconds(void)
@@ -34,7 +35,7 @@ static int change(int flags)
 	return syscall(SYS_rseq, room, length, flags, RK_SIGNATURE) == 0 ? 0 : -errno;
 }
 
-/* Replaces the usual registration by one of `length` bytes. leave() restores it. */
+/* Replaces the usual registration by one of `length` bytes. leave() restores the usual registration. */
 static void enter(void)
 {
 	cpu_set_t set;
@@ -64,7 +65,7 @@ static void *answer(void *arg)
 	return arg;
 }
 
-/* Two threads on one CPU wait for each other in turn. */
+/* Measures a context switch: two threads on one CPU wait for each other in turn. */
 static double switches(void)
 {
 	pthread_t thread;
@@ -114,7 +115,7 @@ static void compare(const char *what, double (*measure)(void), uint32_t full)
 
 	for (int i = 0; i < ROUNDS_OF_EACH; i++) {
 		for (int k = 0; k < 2; k++) {
-			int second = (i + k) % 2; /* the order alternates too */
+			int second = (i + k) % 2; /* alternates which mode comes first */
 
 			length = second ? full : RK_AREA_LENGTH_ORIGINAL;
 			ns[second][i] = measure();

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Counters: sums are exact in every world, whichever CPUs the threads run on, and while other threads reset. */
+/*
+ * Counters: sums are exact in every world, on whichever CPUs the threads run, and while other threads reset the
+ * counters.
+ */
 #include "test.h"
 
 static void counts_and_wraps(void **state)
@@ -35,7 +38,7 @@ static void destroys_only_counters(void **state)
 	assert_int_equal(rk_counter_destroy((struct rk_counter *)((char *)c + 4)), -EINVAL);
 	assert_int_equal(rk_counter_destroy(c), 0);
 	assert_int_equal(rk_counter_destroy(c), -EINVAL);
-	/* A reused counter starts at 0, without the baseline of its former life. */
+	/* A counter in reused memory starts at 0, without the baseline of the former counter. */
 	assert_int_equal(rk_counter_create(&d), 0);
 	rk_counter_add(d, 9);
 	(void)rk_counter_reset(d);
@@ -46,7 +49,7 @@ static void destroys_only_counters(void **state)
 	assert_int_equal(rk_counter_destroy(d), 0);
 }
 
-/* More counters than one range of address space holds. */
+/* Creates more counters than fit one range of address space. */
 static void very_many(void **state)
 {
 	const size_t n = RK_STRIDE / sizeof(int64_t) + 100;
@@ -79,7 +82,10 @@ static void *add(void *arg)
 	return NULL;
 }
 
-/* Enough adds to be interrupted often. A contended atomic add is fifty times slower than a section. */
+/*
+ * Returns a number of adds that is high enough for many interruptions. A contended atomic add is fifty times slower
+ * than a section.
+ */
 static int64_t many(void)
 {
 	return ROUNDS(WITH_RSEQ() ? 100000000 : 3000000);
@@ -116,7 +122,7 @@ static void *keep_resetting(void *arg)
 	return NULL;
 }
 
-/* Two threads reset while four add. Each add is in exactly one of the values that resets return. */
+/* Two threads reset while four threads add. Each add is in exactly one of the values that the resets return. */
 static void resets_lose_nothing(void **state)
 {
 	pthread_t adders[4], resetters[2];
@@ -141,7 +147,7 @@ static void resets_lose_nothing(void **state)
 	assert_int_equal(rk_counter_destroy(shared), 0);
 }
 
-/* Inside the bracket, this thread has no rseq. Its adds go to the overflow slot, and the sum includes them. */
+/* Inside the bracket, this thread has no rseq. It adds to the overflow slot, and the sum includes these adds. */
 static void total_without_rseq(void **state)
 {
 	(void)state;

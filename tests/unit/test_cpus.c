@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's list of possible CPUs: its format, and agreement with the machine. Linked statically to reach the
- * parser.
+ * The kernel's list of possible CPUs: the parser of its format, and agreement with the machine. The test is linked
+ * statically, so that it can call the parser.
  */
 #include "test.h"
 #include <sys/auxv.h>
@@ -70,7 +70,7 @@ static void count_in_handler(int signo)
 	(void)rk_cpus_count();
 }
 
-/* The first look at the list, in a handler on a stack with little more room than the kernel itself needs. */
+/* A handler reads the list for the first time, on a stack with little more room than the kernel itself needs. */
 static int first_look_on_a_small_stack(void)
 {
 	size_t announced = getauxval(AT_MINSIGSTKSZ), least = announced > 2048 ? announced : 2048;
@@ -95,7 +95,7 @@ static void small_stack(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(small_stack), /* first, while the list hasn't been read */
+	cmocka_unit_test(small_stack), /* must run first, because the list must not have been read */
 	cmocka_unit_test(parses),
 	cmocka_unit_test(agrees_with_the_machine),
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Creating and freeing, interrupted by signal handlers that fork or allocate, or by cancellation. No thread waits for
- * what the interrupted thread would have done next, neither here nor in a child.
+ * a step that the interrupted thread has not done yet, neither in this process nor in a child.
  */
 #include "interrupt.h"
 #include "calls.h"
@@ -18,7 +18,10 @@ static void make_shared(void)
 	assert_int_equal(rk_percpu_create(&shared, &options, sizeof(options)), 0);
 }
 
-/* Takes items that no other thread has: what is written stays. Returns 0, or the line of the check that failed. */
+/*
+ * Allocates and frees items. No other thread has these items: values that are written to them stay. Returns 0, or the
+ * line of the check that failed.
+ */
 static int use_shared(void)
 {
 	void *items[2];
@@ -39,7 +42,7 @@ static int use_shared(void)
 	return 0;
 }
 
-/* A pool of its own, with contents: this makes the most system calls. */
+/* Creates and destroys a pool of its own, with contents. This needs more system calls than the other functions. */
 static int use_own(void)
 {
 	static const int64_t initial[1000] = {42};
@@ -77,7 +80,7 @@ static int use_all(void)
 	return line != 0 ? line : use_own();
 }
 
-/* A fork without fork handlers. _Fork() does this, but not every libc has it. */
+/* Forks without fork handlers. _Fork() does the same, but not every libc has it. */
 static pid_t bare_fork(void)
 {
 	return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
@@ -88,7 +91,9 @@ static pid_t fork_by(int kind)
 	return kind & 1 ? bare_fork() : fork();
 }
 
-/* Runs in a child. Everything works there and in its children of either kind, whatever the fork interrupted. */
+/*
+ * Runs in a child. All functions work in this child and in its children of both kinds, whatever the fork interrupted.
+ */
 static int as_child(void)
 {
 	if (use_all() != 0)
@@ -109,7 +114,7 @@ static int as_child(void)
 static int stop, handled, bad_children, first_bad;
 static __thread volatile bool is_child;
 
-/* Half of the children do everything in the handler. The others first finish the interrupted call. */
+/* One half of the children test everything in the handler. The other half first finish the interrupted call. */
 static void fork_in_handler(int signo)
 {
 	int number = __atomic_load_n(&handled, __ATOMIC_RELAXED), saved = errno, status;
@@ -155,7 +160,7 @@ static void *use_until_stopped(void *arg)
 	return NULL;
 }
 
-/* Starts threads that would wait for each other if any of them ever waited, and interrupts each in turn. */
+/* Starts threads that would wait for each other if any of them ever waited. Interrupts each of them in turn. */
 static void interrupt_users(void (*handler)(int), int64_t times)
 {
 	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
@@ -202,7 +207,7 @@ static void handlers_allocate(void **state)
 
 static void *interrupted_item, *handlers_item;
 
-/* The pool has a range already, so that only the taking of an item is interrupted. */
+/* Makes the pool get a range first. So the handler only interrupts the taking of an item. */
 static void have_a_range(void)
 {
 	void *item;
@@ -227,7 +232,7 @@ static int have_two_items(void)
 	return 0;
 }
 
-/* At each instruction of taking an item, a handler takes another one. */
+/* At each instruction of taking an item, a handler takes another item. */
 static void taken_at_every_instruction(void **state)
 {
 	static const struct interrupted interrupted = {have_a_range, take_one, take_another, have_two_items, false};
@@ -244,7 +249,10 @@ static bool fork_behind_open;
 static pid_t reader = -1;
 static int read_by_child;
 
-/* Plays a signal handler that forks at the worst moment, and whose child continues. */
+/*
+ * Forks as a signal handler would at the worst moment: just after an open(). The child continues the interrupted
+ * call.
+ */
 static long called(long number, const long arguments[6])
 {
 	long result = really(number, arguments);
@@ -272,8 +280,8 @@ static int read_beside_a_child(void)
 }
 
 /*
- * Parent and child share the position of a descriptor that was opened before the fork. The list is read once, so this
- * test is first.
+ * If a descriptor was opened before the fork, parent and child share its position. The library reads the list once,
+ * so this test must be the first.
  */
 static void list_of_cpus_beside_a_child(void **state)
 {
@@ -296,7 +304,7 @@ static void *use_with_a_request_pending(void *arg)
 	return NULL;
 }
 
-/* Runs in a child, where everything happens for the first time. */
+/* Runs in a child, where the library does everything for the first time. */
 static int cancelled_before(void)
 {
 	pthread_t thread;
@@ -324,7 +332,7 @@ static void *use_cancellable(void *arg)
 	return use_until_stopped(arg);
 }
 
-/* The library loses what the ended thread was about to create or free. Other threads notice nothing. */
+/* The library loses only what the cancelled thread was creating or freeing. Other threads notice nothing. */
 static int cancelled_anywhere(void)
 {
 	make_shared();

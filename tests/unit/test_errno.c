@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * errno stays as the caller left it, also when a function of the C library fails that this library calls. Handlers
- * rely on this.
+ * errno stays as the caller left it, even if a function of the C library fails that this library calls. Handlers rely
+ * on this.
  */
 #include "test.h"
 #include <sys/mman.h>
@@ -26,7 +26,7 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 	return fails ? -1 : (int)syscall(SYS_clock_gettime, clock, time);
 }
 
-/* Fails as where a process may have no further mapping, so that it can't split one. */
+/* Fails as if the process had all the mappings that it is allowed, so that no mapping can be split. */
 int munmap(void *address, size_t size)
 {
 	if (memory_refused)
@@ -80,7 +80,7 @@ static void leave_alone(void *context, void *object)
 	(void)object;
 }
 
-/* Makes a call while functions for memory fail, and checks that errno stays 0. */
+/* Makes a call while functions for memory fail. Checks that errno stays 0. */
 #define STAYS(call)                                                                                                    \
 	do {                                                                                                           \
 		bool stays_;                                                                                           \
@@ -130,7 +130,7 @@ static int wait_in_vain(void)
 	return 0;
 }
 
-/* The fine clock fails as by a filter, on a machine where reading a clock takes a system call. */
+/* Only the fine clock fails. A filter would cause this on a machine where reading the clock takes a system call. */
 static void limits_end_by_the_coarse_clock(void **state)
 {
 	(void)state;

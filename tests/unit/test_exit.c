@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Ends of threads: first use in destructors of any round, signals while threads end, and thousands of detached
- * threads. glibc keeps a thread's memory to the last, so everything works as in the middle of a life. musl doesn't:
- * the first of this library's destructors ends the registration, and later calls use the fallback.
+ * threads. glibc keeps a thread's memory until the thread's very end, so everything works in destructors as it does
+ * before. With musl, the first of this library's destructors ends the registration, and later calls use the fallback.
  */
 #include "test.h"
 #include <limits.h>
 #include <sched.h>
 #include <sys/time.h>
 
-/* ThreadSanitizer ends its own part of a thread in the last round. Code that it has compiled can't run there. */
+/*
+ * In the last round of destructors, ThreadSanitizer ends its own part of a thread. After that, code that it has
+ * compiled can't run in the thread.
+ */
 #define LAST_ROUND (PTHREAD_DESTRUCTOR_ITERATIONS - THREAD_SANITIZED)
 
 static struct rk_counter *counter;
@@ -22,7 +25,10 @@ static void expect(bool condition)
 		__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
 }
 
-/* In any state of the thread, the library and the kernel agree on the registration, and adds are exact. */
+/*
+ * Uses the library. Whether or not the thread is registered, the library and the kernel must agree about it, and adds
+ * must be exact.
+ */
 static void use_it(void)
 {
 	int r = rk_thread_prepare();
@@ -39,7 +45,7 @@ static void use_it(void)
 	expect(r == 0 || world_owner() == RK_OWNER_FOREIGN || !kernel_says_any());
 }
 
-/* A thread's plan: the rounds of destructors in which it uses the library. */
+/* The rounds of destructors in which a thread uses the library. */
 struct plan {
 	int round, first, last;
 };
@@ -78,8 +84,8 @@ static void wait_for(int64_t most)
 }
 
 /*
- * Starts `count` detached threads, at most 16 at a time, whose destructors use the library from round `first` to
- * `last`.
+ * Starts `count` detached threads, at most 16 at a time. Their destructors use the library in the rounds from `first`
+ * to `last`.
  */
 static void many_ends(int64_t count, void *(*run)(void *), int first, int last)
 {
@@ -115,7 +121,7 @@ static void end(int64_t sum)
 	assert_int_equal(failures, 0);
 	assert_int_equal(rk_counter_sum(counter), sum);
 	assert_int_equal(pthread_key_delete(key), 0);
-	usleep(10000); /* for the last instructions of the last threads */
+	usleep(10000); /* enough time for the last instructions of the threads that end last */
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
@@ -150,7 +156,10 @@ static void handler(int signo)
 	errno = saved;
 }
 
-/* More than a hundred signals reach threads in their first instructions, in their destructors, and after those. */
+/*
+ * More than a hundred signals reach threads in their first instructions, in their destructors, and after their
+ * destructors.
+ */
 static void signals_while_threads_end(void **state)
 {
 	const int64_t threads = ROUNDS(10000);
@@ -164,7 +173,7 @@ static void signals_while_threads_end(void **state)
 	sigemptyset(&alarm_only);
 	sigaddset(&alarm_only, SIGALRM);
 	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
-	/* The timer starts while this thread blocks the signal. Afterwards, any thread may take it. */
+	/* This thread blocks the signal while it starts the timer. After that, any thread can get the signal. */
 	pthread_sigmask(SIG_BLOCK, &alarm_only, &set);
 	setitimer(ITIMER_REAL, &on, NULL);
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
@@ -174,14 +183,14 @@ static void signals_while_threads_end(void **state)
 	} while (__atomic_load_n(&handled, __ATOMIC_RELAXED) <= 100);
 	setitimer(ITIMER_REAL, &off, NULL);
 	signal(SIGALRM, SIG_IGN);
-	/* A thread that is no longer counted may still be in the handler. */
+	/* A thread that many_ends() no longer counts can still be in the handler. */
 	for (int i = 0; i < 10000 && rk_counter_sum(counter) != 2 * ended * 10 + __atomic_load_n(&handled, __ATOMIC_RELAXED); i++)
 		usleep(1000);
 	end(2 * ended * 10 + handled);
 	alarm(TEST_SECONDS);
 }
 
-/* A thread that ends as an explicit user keeps nothing alive, and harms nothing. */
+/* Ends without rk_thread_unregister(). This keeps nothing alive, and harms nothing. */
 static void *keep_a_user(void *arg)
 {
 	int r = rk_thread_register();
@@ -202,7 +211,7 @@ static void users_left_at_the_end(void **state)
 	end(threads);
 }
 
-/* Threads end by cancellation and by pthread_exit(). */
+/* Waits for other_ways_to_end() to cancel this thread. */
 static void *be_cancelled(void *arg)
 {
 	use_it();
@@ -236,14 +245,16 @@ static void other_ways_to_end(void **state)
 		assert_int_equal(pthread_join(cancelled, &result), 0);
 		assert_ptr_equal(result, PTHREAD_CANCELED);
 	}
-	/* A thread that was cancelled before its first instruction has added nothing. */
+	/*
+	 * A thread that was cancelled before its first instruction has added nothing. So only a lower bound is known.
+	 */
 	assert_true(rk_counter_sum(counter) >= rounds * 10);
 	assert_int_equal(rk_counter_sum(counter) % 10, 0);
 	end(rk_counter_sum(counter));
 }
 
 #ifdef __GLIBC__
-/* The destructors of C++'s thread_local objects run before all others. */
+/* The destructors of C++'s thread_local objects run before all other destructors. */
 extern int __cxa_thread_atexit_impl(void (*run)(void *), void *object, void *module);
 
 static void in_tls_destructor(void *arg)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fences: each kind aborts a section on another CPU; which CPUs they accept; and visits, where a filter refuses the
- * kernel's fence.
+ * Fences: each kind aborts a section on another CPU; which CPUs the functions accept; and visits, if a filter refuses
+ * the kernel's fence.
  */
 #include "refuse.h"
 #include "slots.h"
 #include <sys/resource.h>
 
 /*
- * Enters the section, and leaves it when the slot's word changes or the section is aborted. Returns RK_DONE,
- * RK_ABORTED or RK_NO_RSEQ.
+ * Enters a section, and leaves it when the slot's word changes or the section is aborted. Returns RK_DONE, RK_ABORTED
+ * or RK_NO_RSEQ.
  */
 static enum rk_result __attribute__((__noinline__)) wait_in_section(void *base)
 {
@@ -30,13 +30,13 @@ static enum rk_result __attribute__((__noinline__)) wait_in_section(void *base)
 #endif
 }
 
-/* A thread in a section on `cpu`, until the section is aborted. */
+/* A thread that stays in a section on `cpu` until the section is aborted. */
 struct waiter {
 	int cpu;
 	int inside, over;
 	enum rk_result outcome;
 	const volatile struct rk_area *area;
-	long preemptions; /* these abort sections too */
+	long preemptions; /* preemptions of the thread, which also abort the section */
 };
 
 static long preemptions_here(void)
@@ -63,8 +63,8 @@ static void *wait_on(void *arg)
 }
 
 /*
- * Fences a section on another CPU. Returns true if no preemption can have aborted it instead. A visit always returns
- * true.
+ * Fences a section on another CPU. Returns true if it was the fence that aborted the section, and not a preemption.
+ * With `by_visit`, always returns true.
  */
 static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
 {
@@ -85,7 +85,7 @@ static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
 	CHECK(sched_setaffinity(0, sizeof(all), &all) == 0);
 	for (int i = 0; i < 60000 && !__atomic_load_n(&w.over, __ATOMIC_ACQUIRE); i++)
 		usleep(1000);
-	CHECK(__atomic_load_n(&w.over, __ATOMIC_ACQUIRE)); /* without a fence, the section never ends */
+	CHECK(__atomic_load_n(&w.over, __ATOMIC_ACQUIRE)); /* if the fence didn't work, the section would never end */
 	CHECK(pthread_join(thread, NULL) == 0);
 	CHECK(w.outcome == RK_ABORTED);
 	return by_visit || w.preemptions == 0;
@@ -94,7 +94,10 @@ static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
 #define TRIES 10000
 #define TOO_BUSY 77
 
-/* A visit itself is a preemption. On a busy machine, other threads preempt the section as well, so this tries again. */
+/*
+ * A visit itself is a preemption. On a busy machine, other threads preempt the section as well. So this function
+ * tries again.
+ */
 static int fence_reaches(int (*fence)(int cpu), bool by_visit)
 {
 	int cpus[2], tries = 1;
@@ -154,7 +157,7 @@ static void fences_of_nothing(void **state)
 	assert_int_equal(rk_fence_prepare(), 0);
 	assert_int_equal(rk_fence_prepare(), 0);
 	for (int cpu = rk_cpus_next(-1); cpu >= 0; cpu = rk_cpus_next(cpu)) {
-		assert_int_equal(rk_fence_cpu(cpu), 0); /* offline CPUs too */
+		assert_int_equal(rk_fence_cpu(cpu), 0); /* works for offline CPUs too */
 		last = cpu;
 	}
 	assert_int_equal(rk_fence_cpu(-1), -EINVAL);
@@ -171,7 +174,7 @@ static void fences_of_nothing(void **state)
 	assert_int_equal(rk_fence_cpus(none, sizeof(none)), -EINVAL);
 }
 
-/* The kernel refuses its fence until the process has prepared for it. */
+/* The kernel refuses its fence until the process has prepared for fences. Creating closable memory does that. */
 static void closable_memory_prepares(void **state)
 {
 	struct rk_percpu_options options = {.item_size = 8};
@@ -233,7 +236,7 @@ static void fences_that_cannot_be(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(closable_memory_prepares), /* first, before any fence */
+	cmocka_unit_test(closable_memory_prepares), /* must run first, before any fence */
 	cmocka_unit_test(fences_reach),
 	cmocka_unit_test(fences_of_nothing),
 	cmocka_unit_test(fences_by_visit),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each structure's operation as the first thing that an unregistered thread does. The operation registers the thread,
- * and its result is that of any other operation.
+ * An operation of each structure, as the first thing that an unregistered thread does. The operation registers the
+ * thread, and returns the same result as in a registered thread.
  */
 #include "test.h"
 
@@ -196,7 +196,7 @@ static void judge_read_locked(void)
 
 static const struct first {
 	const char *name;
-	void (*operate)(void), (*judge)(void); /* judge may be NULL */
+	void (*operate)(void), (*judge)(void); /* `judge` can be NULL */
 } firsts[] = {
 	{"counter", add, judge_add},
 	{"group", add_to_group, judge_group},
@@ -227,7 +227,7 @@ static void *operate_first(void *arg)
 	return NULL;
 }
 
-/* Without rseq every structure works too, and no thread is registered. */
+/* Without rseq every structure works too, but no operation registers the thread. */
 static void each_registers(void **state)
 {
 	static const char *const names[] = {"one", "two"};

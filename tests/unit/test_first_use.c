@@ -3,7 +3,7 @@
  * Counters and groups that are made on first use: by threads that race, with a handler at each instruction, and
  * without memory.
  */
-#define INSTRUCTIONS_MAX 2000 /* a creation has no section */
+#define INSTRUCTIONS_MAX 2000 /* more than the default, which only suits sections */
 #include "interrupt.h"
 #include <sys/resource.h>
 
@@ -58,7 +58,7 @@ static void *use_first_together(void *arg)
 	return arg;
 }
 
-/* Threads race for the first use, with new objects in each round. */
+/* Several threads race for the first use. Each round has new objects. */
 static void made_on_first_use(void **state)
 {
 	pthread_t threads[THREADS];
@@ -83,7 +83,7 @@ static void made_on_first_use(void **state)
 	}
 }
 
-/* Without address space, adds are kept until there is some. */
+/* If there is no address space, the library keeps the adds until there is some. */
 static int without_memory(void)
 {
 	const struct rlimit none = {0, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
@@ -113,7 +113,7 @@ static void kept_until_there_is_memory(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(kept_until_there_is_memory), /* first, while there is no pool */
+	cmocka_unit_test(kept_until_there_is_memory), /* must run first, because there must be no pool yet */
 	cmocka_unit_test(at_every_instruction),
 	cmocka_unit_test(made_on_first_use),
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork and vfork: a child keeps registrations and counts, a vfork child is refused, and its parent isn't poisoned.
+ * fork and vfork: a child keeps registrations and counts. The library refuses to register a vfork child, and the
+ * child does its parent no harm.
  */
 #include "interrupt.h"
 
@@ -18,7 +19,7 @@ static int fork_child(void)
 		rk_counter_add(counter, 1);
 	if (rk_counter_sum(counter) != before + 1000)
 		return 3;
-	/* The child has the explicit users of its parent. */
+	/* The child has as many explicit users as its parent. */
 	if (rk_thread_users() != (world_has_rseq() ? 2 : 0))
 		return 4;
 	return 0;
@@ -65,8 +66,8 @@ static int create_in_child(void)
 }
 
 /*
- * When this thread forks, other threads are nearly always creating or destroying a counter. The child must not wait
- * for them.
+ * When this thread forks, another thread is nearly always creating or destroying a counter. The child must not wait
+ * for that thread.
  */
 static void fork_while_others_allocate(void **state)
 {
@@ -83,7 +84,10 @@ static void fork_while_others_allocate(void **state)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
-/* Results of a vfork child, which shares this memory. They are volatile because vfork() returns twice. */
+/*
+ * Results of a vfork child. The child stores them here because it shares its parent's memory. They are volatile
+ * because vfork() returns twice.
+ */
 static volatile int child_prepare, child_adds;
 static volatile bool child_kernel_any;
 
@@ -109,7 +113,10 @@ static void vfork_and_operate(void)
 static void *vfork_unregistered(void *arg)
 {
 	(void)arg;
-	/* The library hasn't run in this thread, so the thread isn't registered. Its vfork child must not be either. */
+	/*
+	 * The library hasn't run in this thread, so the thread isn't registered. Its vfork child must not be
+	 * registered either.
+	 */
 	vfork_and_operate();
 	assert_int_equal(child_adds, 100);
 	assert_int_equal(child_prepare, -EAGAIN);
@@ -146,7 +153,7 @@ static void bracket_makes_vfork_safe(void **state)
 	assert_int_equal(rk_vfork_end(), -EINVAL);
 	assert_int_equal(rk_vfork_begin(), 0);
 	assert_int_equal(rk_vfork_begin(), 0);
-	assert_int_equal(rk_vfork_end(), 0); /* nested: still inside */
+	assert_int_equal(rk_vfork_end(), 0); /* this ends a nested level, so the thread is still in the bracket */
 	if (world_has_rseq()) {
 		assert_false(kernel_says_any());
 		assert_int_equal(rk_thread_reason(), RK_REASON_VFORK);
@@ -167,7 +174,10 @@ static void bracket_makes_vfork_safe(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
-/* Compares words that belong to the kernel. In a registered area nothing else may store to them. */
+/*
+ * Compares words of the area that belong to the kernel. While the area is registered, only the kernel is allowed to
+ * store to them.
+ */
 static bool same_words(const volatile struct rk_area *area, uint32_t cpu_id_start, uint32_t cpu_id, uint32_t flags)
 {
 	return area->cpu_id_start == cpu_id_start && area->cpu_id == cpu_id && area->flags == flags;
@@ -176,7 +186,7 @@ static bool same_words(const volatile struct rk_area *area, uint32_t cpu_id_star
 static volatile int child_begin;
 static volatile bool child_kept_words;
 
-/* The child runs on its parent's area. No other thread writes to that, because the parent sleeps. */
+/* The child uses its parent's area. No other thread writes to this area, because the parent sleeps. */
 static void vfork_and_bracket(const volatile struct rk_area *area)
 {
 	pid_t pid = vfork();
@@ -195,7 +205,7 @@ static void vfork_and_bracket(const volatile struct rk_area *area)
 	assert_int_equal(exit_status_of(pid), 0);
 }
 
-/* Some kernels kill the parent for such a store. This test finds the store on every kernel. */
+/* Some kernels kill the parent if the child stores to its area. This test finds such a store on every kernel. */
 static void child_leaves_its_registered_parents_area_alone(void **state)
 {
 	(void)state;
@@ -204,13 +214,13 @@ static void child_leaves_its_registered_parents_area_alone(void **state)
 	assert_int_equal(rk_thread_prepare(), 0);
 	vfork_and_bracket(rk_thread_area());
 	/*
-	 * A kernel that registers threads registers the child too. There, the child's bracket undid that, and the
-	 * parent is registered as before.
+	 * A kernel that registers threads registers the vfork child too. With such a kernel, the child's bracket
+	 * undid the child's registration, and the parent's registration is unchanged.
 	 */
 	assert_int_equal(child_begin, world_owner() == RK_OWNER_KERNEL ? 0 : -ENOTSUP);
 	assert_true(child_kept_words != (world_owner() == RK_OWNER_KERNEL));
 	assert_false(child_kernel_any);
-	/* No bracket is open, and the parent is as it was. */
+	/* The child left no bracket open, and the parent is registered as before. */
 	assert_int_equal(rk_vfork_end(), -EINVAL);
 	assert_true(kernel_says_registered(rk_thread_area(), process_info().length));
 	assert_int_equal(rk_thread_owner(), world_owner());
@@ -219,8 +229,8 @@ static void child_leaves_its_registered_parents_area_alone(void **state)
 static volatile int registered_in_child;
 
 /*
- * Runs at each instruction of a bracket: makes a vfork child that has a bracket too. The child stays unregistered,
- * whatever the parent was about to do.
+ * Runs at each instruction of a bracket: makes a vfork child that opens a bracket too. The child must stay
+ * unregistered, whatever its parent was about to do.
  */
 static void bracket_in_child(void)
 {
@@ -287,8 +297,8 @@ static void set_timer(int which, long microseconds)
 }
 
 /*
- * Inside a handler's bracket the thread isn't registered, wherever that bracket interrupts the thread's own. The
- * thread's own bracket stays whole.
+ * A handler opens a bracket at any moment of the interrupted thread's own bracket. Inside the handler's bracket the
+ * thread isn't registered. The thread's own bracket stays whole.
  */
 static void brackets_nest_in_handlers(void **state)
 {
@@ -298,7 +308,7 @@ static void brackets_nest_in_handlers(void **state)
 	NEEDS_RSEQ();
 	sigaction(SIGALRM, &action, NULL);
 	set_timer(ITIMER_REAL, 20);
-	/* Fewer rounds on slow machines, but enough for more than a hundred brackets in handlers. */
+	/* On slow machines there are fewer rounds, but more than a hundred brackets in handlers. */
 	for (int64_t i = 0; i < ROUNDS(200000) || brackets_in_handlers <= 100; i++) {
 		assert_int_equal(rk_vfork_begin(), 0);
 		assert_false(kernel_says_any());
@@ -326,7 +336,7 @@ static void fork_in_handler(int signo)
 	forks_in_handlers++;
 }
 
-/* Handlers fork, as crash reporters do, while the thread creates and destroys counters. */
+/* A handler forks, as crash reporters do, while its thread creates and destroys counters. */
 static void fork_in_a_handler(void **state)
 {
 	struct sigaction action = {.sa_handler = fork_in_handler, .sa_flags = SA_RESTART};

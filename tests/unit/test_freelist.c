@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lists of nodes: each call by itself, also on the overflow list; and drains, interrupted and forked at each
- * instruction. The invariant is that of nodes.h.
+ * Lists of nodes: each call by itself, also on the overflow list; and drains, with a signal or a fork at each
+ * instruction. The invariant is the invariant of nodes.h.
  */
-#define INSTRUCTIONS_MAX 3000 /* a drain has no section */
+#define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
 #include "interrupt.h"
 #include "nodes.h"
 #include "refuse.h"
@@ -44,7 +44,7 @@ static void last_in_first_out(void **state)
 	assert_int_equal(rk_freelist_destroy(list, &rest), 0);
 	assert_int_equal(hold_all(rest), 3);
 	assert_int_equal(rk_freelist_destroy(list, &rest), -EINVAL);
-	/* A list that is created in its place is empty. */
+	/* A list that is created in the memory of a destroyed list is empty. */
 	create();
 	assert_int_equal(pop(), -1);
 	push(0);
@@ -102,7 +102,7 @@ static void drained(void **state)
 		pin(cpu);
 		for (int i = 0; i < 10; i++)
 			push(count++);
-		if (cpu % 2 == 0) { /* this CPU is drained twice, so from each bank */
+		if (cpu % 2 == 0) { /* drained once more below, so both of this CPU's banks are used */
 			assert_int_equal(rk_freelist_drain(list, rk_cpu(), &rest), 0);
 			if (WITH_RSEQ())
 				assert_int_equal(hold_all(rest), 10);
@@ -123,7 +123,10 @@ static void drained(void **state)
 	assert_null(rest);
 }
 
-/* A drain that has no fence leaves nodes out of reach. None is lost or in a list twice. */
+/*
+ * If the caller has no fence, a drain leaves nodes where no pop finds them. No node is lost, and none is in a list
+ * twice.
+ */
 static int drain_without_a_fence(void)
 {
 	struct rk_freelist_node *got;
@@ -170,7 +173,7 @@ static void without_a_fence(void **state)
 	assert_int_equal(rk_freelist_destroy(list, NULL), 0);
 }
 
-/* A drain, and a pop of the overflow list: interrupted and forked at each instruction. */
+/* A drain, and a pop of the overflow list, with a signal or a fork at each instruction. */
 static struct rk_freelist_node *volatile got;
 static volatile int taken, taken_by_handler;
 
@@ -206,8 +209,8 @@ static int all_is_there(void)
 }
 
 /*
- * Runs in the child of another thread. Nodes of the interrupted drain are still in the list, or the drain has
- * returned them.
+ * Another thread forked; this function runs in the child. The nodes of the interrupted drain are either still in the
+ * list, or the drain has already returned them.
  */
 static int drain_in_child(void)
 {

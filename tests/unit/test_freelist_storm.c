@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lists of nodes in a storm (storm.h), while other threads drain them. The invariant is that of nodes.h. CPUs may go
- * offline and come back meanwhile.
+ * Lists of nodes in a storm (storm.h), while other threads drain the lists. The invariant is the invariant of
+ * nodes.h. Meanwhile CPUs can go offline and come back.
  */
 #include "nodes.h"
 #include "storm.h"
 
-/* When the lists are empty, threads take nodes from a supply. Each thread holds a few at a time. */
+/*
+ * The number of nodes that threads have taken from `nodes`. A thread takes a new node if the lists are empty. Each
+ * thread holds a few nodes at a time.
+ */
 static int supply;
 static uint64_t popped, drains, drained_nodes, drains_refused;
 
 static struct node *take(uint64_t *random)
 {
-	bool overflow = draw(random) % 8 == 0; /* as a thread without rseq does */
+	bool overflow = draw(random) % 8 == 0; /* if true, pops as a thread without rseq does */
 	struct rk_freelist_node *link = overflow ? rki_freelist_pop_slow(list, RK_NO_RSEQ) : rk_freelist_pop(list);
 	int number;
 
@@ -71,7 +74,7 @@ static void handle(struct storm_thread *t)
 	}
 }
 
-/* Each node in a list is there once, and lists work. */
+/* Checks in a child that each node in a list is there once, and that lists work. */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gates: operations go to the item that the word names, or are refused. Once the word has changed and all CPUs are
- * fenced, no operation works on the old item. A storm (storm.h) checks this. test_window moves threads to another CPU
- * at each instruction of these operations.
+ * Gates: operations either work on the item that the gate's word names, or are refused. After the word has changed
+ * and all CPUs were fenced, no operation works on the old item. A storm (storm.h) checks this. test_window moves
+ * threads to another CPU at each instruction of these operations.
  */
 #include "storm.h"
 
@@ -16,7 +16,7 @@ static struct rk_percpu *pool;
 static struct words *items[ITEMS];
 static intptr_t gate;
 
-static const volatile intptr_t minus_three = -3; /* the compiler can't know the value, so it is in no instruction */
+static const volatile intptr_t minus_three = -3; /* not known to the compiler, so no immediate operand */
 
 static int make_items(void **state)
 {
@@ -81,7 +81,7 @@ static enum rk_result add_variable(void)
 
 static enum rk_result enter(void)
 {
-	entered = &gate; /* not NULL, and no item */
+	entered = &gate; /* a value that is neither NULL nor an item */
 	return rk_gate_enter(&gate, &entered);
 }
 
@@ -171,7 +171,7 @@ static int child(void)
 	return wrong == 0 ? 0 : 1;
 }
 
-/* Names another item in the gate, or none. After the fence, nothing is added to the old item. */
+/* Makes the gate name another item, or no item. After the fence, no thread adds to the old item. */
 static void *keep_turning(void *stop)
 {
 	uint64_t random = 2463534242;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counters that are read together: each call by itself, also by the overflow slot; calls without a fence; and adds
- * and resets, interrupted and forked at each instruction.
+ * Counters that are read together: each call by itself, also by the overflow slot; calls without a fence. Also adds
+ * and resets, with a signal or a fork at each instruction.
  */
-#define INSTRUCTIONS_MAX 1500 /* a read has no section */
+#define INSTRUCTIONS_MAX 1500 /* more than the default, which only suits sections */
 #include "interrupt.h"
 #include "refuse.h"
 
@@ -41,7 +41,7 @@ static void counts_and_wraps(void **state)
 	rk_counter_group_add(group, 2, 3);
 	rk_counter_group_add(group, 1, 1);
 	counted(-2, 1, INT64_MIN + 2);
-	/* Adds in both planes, some of them by the overflow slot. */
+	/* Adds in both planes, sometimes by the overflow slot. */
 	for (int i = 0; i < 10; i++) {
 		rki_counter_group_add_slow(group, 1, 1, RK_NO_RSEQ);
 		rki_counter_group_add_slow(group, 1, 1, RK_ABORTED);
@@ -117,7 +117,7 @@ static void names_are_walked(void **state)
 	assert_int_equal(rk_counter_group_destroy(group), 0);
 }
 
-/* Groups of many sizes: their last counter works, also in the place of a former group. */
+/* Creates groups of many sizes. The last counter of each works, even if the memory was another group before. */
 static void every_size(void **state)
 {
 	static int64_t values[RK_COUNTER_GROUP_MAX];
@@ -173,7 +173,7 @@ static void *read_unsuccessfully(void *arg)
 	return arg;
 }
 
-/* Without a fence, the functions still return values. With a fence, later calls work as if nothing had happened. */
+/* Without a fence, the functions still return values. Later calls that have a fence work as if nothing had happened. */
 static void without_a_fence(void **state)
 {
 	pthread_t thread;
@@ -205,7 +205,7 @@ static void total_without_rseq(void **state)
 	assert_int_equal(rk_counter_group_destroy(group), 0);
 }
 
-/* An add and a reset, interrupted at each instruction. */
+/* An add and a reset, with a signal or a fork at each instruction. `returned` is the sum of what resets returned. */
 static int64_t returned;
 static volatile int interrupted;
 
@@ -233,7 +233,7 @@ static void add(void)
 	rki_counter_group_add_slow(group, 1, 1, RK_NO_RSEQ);
 }
 
-/* Runs in a handler: before the interrupted call, or in the middle of it. */
+/* Runs in a handler, before the interrupted call or in the middle of the call. */
 static void use_as_well(void)
 {
 	interrupted = 1;
@@ -259,7 +259,10 @@ static int judge_add(void)
 	return returned + values[0] == 11 + 200 * interrupted ? 0 : 1;
 }
 
-/* Runs in the child of another thread. Only values that a reset returned are missing, and the group still works. */
+/*
+ * Another thread forked; this function runs in the child. Only values that a reset returned are missing, and the
+ * group still works.
+ */
 static int go_on_in_child(void)
 {
 	int64_t values[COUNT];
@@ -296,7 +299,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(names_are_walked),
 	cmocka_unit_test(without_a_fence),
 	cmocka_unit_test(total_without_rseq),
-	cmocka_unit_test(at_every_instruction), /* before every_size(), so that there is little memory to fork */
+	cmocka_unit_test(at_every_instruction), /* before every_size(), so that a fork copies little memory */
 	cmocka_unit_test(every_size),
 };
 

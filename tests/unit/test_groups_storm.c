@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Groups of counters, and histograms, in a storm (storm.h), while other threads read and reset them. Each thread adds
- * to the counters in order, on any CPUs and by any path. So in each read, no counter is above the one before it. For
- * a histogram, one reset returns each record, in the right bucket.
+ * to the group's counters in order, on any CPUs and by any path. So in each read, no counter is above the counter
+ * before it. In a histogram, each record is in the right bucket of exactly one reset's result.
  */
 #include "expect.h"
 #include "storm.h"
@@ -11,8 +11,8 @@
 
 static struct rk_counter_group *group;
 static struct rk_histogram *histogram;
-static int64_t added, half_done, returned;                  /* finished sequences; half done ones; counts that resets returned */
-static uint64_t recorded, records_returned, value_recorded; /* records; those that resets returned; the sum of their values */
+static int64_t added, half_done, returned;                  /* finished sequences; sequences half done; sum of all resets */
+static uint64_t recorded, records_returned, value_recorded; /* records; those that resets returned; sum of the recorded values */
 static uint64_t reads, resets, busy, late;
 
 static enum rk_result some_way(uint64_t *random)
@@ -29,7 +29,10 @@ static void add(size_t first, size_t last, uint64_t *random)
 			rk_counter_group_add(group, i, 1);
 }
 
-/* Does the second half of a sequence. Any thread may have done its first half. */
+/*
+ * Does the second half of a sequence. Any thread possibly did the first half. Returns false if no sequence is half
+ * done.
+ */
 static bool finish_one(uint64_t *random)
 {
 	int64_t there = __atomic_load_n(&half_done, __ATOMIC_RELAXED);
@@ -89,7 +92,10 @@ static void take_records(void)
 	EXPECT(rk_histogram_snapshot_destroy(s) == 0);
 }
 
-/* A read that includes all adds so far has them in order. Values that a reset returns or leaves may be out of order. */
+/*
+ * If a read includes all adds so far, its values are in order. Values that a reset returns or leaves can be out of
+ * order.
+ */
 static void look(uint64_t *random)
 {
 	int64_t values[COUNT];
@@ -110,7 +116,7 @@ static void handle(struct storm_thread *t)
 		look(&t->handler_random);
 }
 
-/* Counters are in order, and the group works. */
+/* Checks in a child that the counters are in order, and that the group works. */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Histograms: buckets of all precisions, figures of snapshots, resets and merges. test_groups_storm.c tests
- * consistency.
+ * Histograms: buckets of all precisions, and the figures of snapshots, resets and merges. test_groups_storm.c tests
+ * whether snapshots are consistent.
  */
 #include "refuse.h"
 
 static struct rk_histogram *histogram;
 
-/* Returns a new snapshot of the histogram, with its records. */
+/* Returns a new snapshot that contains the histogram's records. */
 static struct rk_histogram_snapshot *read_it(struct rk_histogram *from)
 {
 	struct rk_histogram_snapshot *s;
@@ -17,7 +17,10 @@ static struct rk_histogram_snapshot *read_it(struct rk_histogram *from)
 	return s;
 }
 
-/* Records `value`. Returns the one bucket that counts it, or the number of buckets if the value is above all of them. */
+/*
+ * Records `value`. Returns the one bucket that counts the value. If the value is above all buckets, returns the
+ * number of buckets.
+ */
 static size_t bucket_of(uint64_t value, struct rk_histogram_snapshot *s)
 {
 	size_t bucket = 0;
@@ -31,7 +34,7 @@ static size_t bucket_of(uint64_t value, struct rk_histogram_snapshot *s)
 	return bucket;
 }
 
-/* Buckets follow each other without a gap, and are no wider than the header promises. */
+/* No value is between two buckets, and no bucket is wider than the header promises. */
 static void buckets_are_log_linear(void **state)
 {
 	struct rk_histogram_snapshot *s;
@@ -66,7 +69,7 @@ static void buckets_are_log_linear(void **state)
 	}
 }
 
-/* The result is as on a processor that has lzcnt while CPUID hides it. */
+/* Clears `lzcnt`, as on a processor that has lzcnt but whose CPUID hides it. The buckets must be the same. */
 static void buckets_are_the_same_without_lzcnt(void **state)
 {
 	struct rk_histogram_snapshot *s;
@@ -90,7 +93,7 @@ static void buckets_are_the_same_without_lzcnt(void **state)
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }
 
-/* The highest value is rounded up to the end of its bucket. All values above that are counted together. */
+/* The highest value is rounded up to the end of its bucket. One count includes all values above that. */
 static void values_above_are_counted_together(void **state)
 {
 	struct rk_histogram_snapshot *s, *t;
@@ -169,7 +172,7 @@ static void tells_percentiles(void **state)
 	assert_true(rk_histogram_percentile(s, 10.1) >= 100000 && rk_histogram_percentile(s, 10.1) < 101563);
 	assert_true(rk_histogram_max(s) == rk_histogram_percentile(s, 99));
 	assert_true(rk_histogram_mean(s) > 89000 && rk_histogram_mean(s) < 91500);
-	memset(s->counts, 0, s->buckets * sizeof(*s->counts)); /* more than a double can tell apart */
+	memset(s->counts, 0, s->buckets * sizeof(*s->counts)); /* a total that a double can't represent exactly */
 	s->count = (uint64_t)1 << 62;
 	s->counts[1] = s->count / 2 - 1;
 	s->counts[9] = s->count / 2 + 1;
@@ -217,7 +220,10 @@ static void merges(void **state)
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
 }
 
-/* Groups and histograms of the same size come from the same memory. */
+/*
+ * Groups and histograms of the same size use memory of the same pool. Functions for groups must refuse histograms,
+ * and functions for histograms must refuse groups.
+ */
 static void groups_are_no_histograms(void **state)
 {
 	struct rk_counter_group *group;
@@ -230,7 +236,7 @@ static void groups_are_no_histograms(void **state)
 	assert_int_equal(rk_counter_group_destroy((struct rk_counter_group *)histogram), -EINVAL);
 	assert_int_equal(rk_counter_group_destroy(group), 0);
 	assert_int_equal(rk_histogram_destroy(histogram), 0);
-	/* This memory was a histogram or a group before. */
+	/* The new structure's memory was a histogram or a group before. */
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(rk_counter_group_create(&group, NULL, 2), 0);
 		assert_int_equal(rk_histogram_destroy((struct rk_histogram *)group), -EINVAL);
@@ -272,7 +278,7 @@ static void refuses(void **state)
 
 static struct rk_histogram_snapshot *before;
 
-/* A record without rseq, and reads without a fence. */
+/* Records without rseq, and reads without a fence. */
 static int read_without_a_fence(void)
 {
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
@@ -292,7 +298,7 @@ static void total(void **state)
 	rk_histogram_record_many(histogram, 3, 10);
 	assert_int_equal(rk_vfork_end(), 0);
 	rk_histogram_record(histogram, 3);
-	if (getenv("UNDER_VALGRIND") == NULL) /* valgrind has no filters */
+	if (getenv("UNDER_VALGRIND") == NULL) /* valgrind doesn't support filters */
 		assert_int_equal(in_child(read_without_a_fence), 0);
 	assert_int_equal(rk_histogram_reset(histogram, before), 0);
 	assert_int_equal(before->count, 12);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which indexes have memory: with lists of CPUs that are wrong, sparse or unreadable; by concurrency id; and after
- * the last index.
+ * Which indexes have memory: if the list of CPUs is wrong, sparse or unreadable; by concurrency id; and after the
+ * last index.
  */
 #include "pools.h"
 #include <sched.h>
@@ -9,8 +9,8 @@
 #include <sys/resource.h>
 
 /*
- * Runs in a child: shows this process `text` in place of the kernel's list. Returns false if this process may not
- * mount.
+ * Runs in a child: makes this process read `text` in place of the kernel's list. Returns false if this process isn't
+ * allowed to mount.
  */
 #define NOT_ALLOWED 77
 
@@ -48,7 +48,7 @@ static int with_too_small_a_list(void)
 
 	if (!show_list("0\n"))
 		return NOT_ALLOWED;
-	CHECK(rk_cpus_count() >= 64); /* the kernel lets the thread run on other CPUs, so all it has room for count */
+	CHECK(rk_cpus_count() >= 64); /* the kernel allows other CPUs, so the library assumes all that can exist */
 	CHECK(rk_counter_create(&counter) == 0);
 	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++) {
 		cpu_set_t set;
@@ -62,7 +62,7 @@ static int with_too_small_a_list(void)
 	return 0;
 }
 
-/* A machine with two CPUs then has CPUs 0, 1 and 9, and concurrency ids 0 to 2. */
+/* On a machine with two CPUs, this list has CPUs 0, 1 and 9. Their concurrency ids are 0 to 2. */
 static int with_a_sparse_list(void)
 {
 	struct rk_percpu_options options = {.item_size = 8};
@@ -88,8 +88,8 @@ static int with_a_sparse_list(void)
 }
 
 /*
- * There are more strides than a process may have mappings. Contents are written at allocation, to a page for each
- * CPU: 640 MiB in all.
+ * The items have more strides than a process can have mappings. At allocation, the library writes the contents to a
+ * page for each CPU: 640 MiB in all.
  */
 static int with_the_largest_list(void)
 {
@@ -145,8 +145,8 @@ static int lock_an_orphan(void)
 }
 
 /*
- * A CPU that the list leaves out can't be fenced. So in a child, its lock isn't taken from a holder that the child
- * lacks.
+ * If the list lacks a CPU, the CPU can't be fenced. So if the child lacks the holder of this CPU's lock, the child
+ * can't take the lock from the holder.
  */
 static int with_a_cpu_left_out(void)
 {
@@ -180,8 +180,8 @@ static void wrong_lists(void **state)
 }
 
 /*
- * No descriptor is free for the first look. The library then assumes all CPUs that the kernel has room for, and reads
- * the list later.
+ * When the library first looks at the list, no descriptor is free. So the library assumes all CPUs that the kernel
+ * has room for, and reads the list later.
  */
 static int without_descriptors(void)
 {
@@ -198,7 +198,7 @@ static int without_descriptors(void)
 	CHECK(setrlimit(RLIMIT_NOFILE, &some) == 0);
 	CHECK(rk_percpu_create(&pools[1], &options, sizeof(options)) == 0 && rk_percpu_alloc(pools[1], &items[1]) == 0);
 	CHECK(rk_cpus_count() == sysconf(_SC_NPROCESSORS_CONF));
-	*(int *)rk_percpu_slot(items[0], 63) = 2; /* mapped memory stays */
+	*(int *)rk_percpu_slot(items[0], 63) = 2; /* memory that was mapped before stays mapped */
 	for (int i = 0; i < 2; i++)
 		CHECK(rk_percpu_free(pools[i], items[i]) == 0 && rk_percpu_destroy(pools[i]) == 0);
 	return 0;
@@ -206,7 +206,7 @@ static int without_descriptors(void)
 
 static int reads_the_list(void)
 {
-	/* The C library reads the same list, or one entry for each CPU. */
+	/* The C library reads this list too, or counts the directory's entries of CPUs. */
 	return rk_cpus_count() == sysconf(_SC_NPROCESSORS_CONF) ? 0 : 1;
 }
 
@@ -237,7 +237,10 @@ static void *add_by_id(void *arg)
 	return arg;
 }
 
-/* Concurrency ids are dense. An item has memory up to the highest id seen, however many CPUs are possible. */
+/*
+ * Concurrency ids are dense. An item has memory up to the highest id that a thread had, however many CPUs are
+ * possible.
+ */
 static void few_strides_by_id(void **state)
 {
 	enum { THREADS = 6 };
@@ -262,7 +265,7 @@ static void few_strides_by_id(void **state)
 		assert_int_equal(rk_percpu_query(pool, id, &stats, sizeof(stats)), 0);
 		if (stats.committed == 0)
 			continue;
-		/* This is 0 where a thread made room, and had another id when it added. */
+		/* This slot's value is 0 if a thread made room for this id, but had another id when it added. */
 		sum += *(intptr_t *)rk_percpu_slot(by_id, id);
 		highest = id;
 	}
@@ -270,10 +273,10 @@ static void few_strides_by_id(void **state)
 	if (!all_added)
 		SKIP("no concurrency ids, or a build without critical sections");
 	assert_int_equal(sum, THREADS * 20000);
-	assert_true(highest <= THREADS); /* the initial thread may have had a lower id */
+	assert_true(highest <= THREADS); /* not THREADS - 1, because the initial thread possibly had a lower id */
 }
 
-/* An index without memory faults, whatever is mapped next to the item. */
+/* An access by an index without memory faults, whatever is mapped next to the item. */
 static void *touched;
 static int touched_index;
 
@@ -305,7 +308,7 @@ static void beyond_the_last(void **state)
 		destroy(pools[i], items[i]);
 }
 
-/* With little address space, the library reserves fewer such indexes, and pools work. */
+/* If there is little address space, the library reserves less of it for indexes without memory. Pools still work. */
 static int with_little_address_space(void)
 {
 	struct rlimit limit;
@@ -332,7 +335,7 @@ static void little_address_space(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(list_later), /* first, while the list hasn't been read */
+	cmocka_unit_test(list_later), /* must run first, because the list must not have been read */
 	cmocka_unit_test(wrong_lists),
 	cmocka_unit_test(few_strides_by_id),
 	cmocka_unit_test(beyond_the_last),

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rules for all headers: structures that grow are passed with their size, and each error that a header names has a
- * text.
+ * Rules for all headers: the caller passes a growing structure together with its size, and each error that a header
+ * names has a text.
  */
 #include "refuse.h"
 
 #include <dirent.h>
 #include <stdio.h>
 
-/* A structure of a later release. */
+/* A structure as a later release would have it: 16 bytes longer. */
 #define LATER(name)                                                                                                    \
 	union {                                                                                                        \
 		struct name now;                                                                                       \
@@ -25,7 +25,7 @@ static void options_of_other_releases(void **state)
 	struct rk_ring *ring;
 
 	(void)state;
-	/* An earlier release knew only the first member. */
+	/* The caller is from an earlier release, whose structure had only the first member. */
 	pool_options.now.flags = RK_PERCPU_DEBUG;
 	assert_int_equal(rk_percpu_create(&pool, &pool_options.now, sizeof(size_t)), 0);
 	assert_int_equal(rk_percpu_check(pool, NULL, NULL, 0), 0);
@@ -36,7 +36,7 @@ static void options_of_other_releases(void **state)
 	assert_int_equal(rk_ring_create(&ring, &ring_options.now, sizeof(ring_options.now)), -EINVAL);
 	assert_int_equal(rk_cache_create(&cache, &cache_options.now, sizeof(uint32_t)), -EINVAL); /* no destructor */
 
-	/* A later release sets no new member, and then it sets one. */
+	/* The caller is from a later release. At first it sets no new member, and then it sets one. */
 	ring_options.now.flags = 0;
 	cache_options.now.destruct = (void (*)(void *, void *))(uintptr_t)abort;
 	assert_int_equal(rk_percpu_create(&pool, &pool_options.now, sizeof(pool_options)), 0);
@@ -52,7 +52,7 @@ static void options_of_other_releases(void **state)
 	assert_int_equal(rk_ring_create(&ring, &ring_options.now, sizeof(ring_options)), -E2BIG);
 	assert_int_equal(rk_cache_create(&cache, &cache_options.now, sizeof(cache_options)), -E2BIG);
 
-	/* The functions that name the wrong option. */
+	/* Some functions tell which option is wrong. */
 	assert_string_equal(rk_percpu_options_fault(&pool_options.now, sizeof(pool_options)), rk_error_text(-E2BIG));
 	assert_string_equal(rk_percpu_options_fault(NULL, sizeof(pool_options)), rk_error_text(-EINVAL));
 	assert_null(rk_percpu_options_fault(&pool_options.now, sizeof(pool_options.now)));
@@ -133,7 +133,7 @@ static void read_headers(const char *folder)
 	while ((entry = readdir(dir)) != NULL) {
 		FILE *file;
 
-		/* embed.h works without this library. */
+		/* embed.h doesn't need this library. */
 		if (strstr(entry->d_name, ".h") == NULL || strcmp(entry->d_name, "embed.h") == 0)
 			continue;
 		assert_true(snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) < (int)sizeof(path));
@@ -146,7 +146,7 @@ static void read_headers(const char *folder)
 	assert_in_range(length, 100000, sizeof(headers) - 2);
 }
 
-/* True if the headers name -ENAME, as a whole word. */
+/* Returns true if the headers name -ENAME as a whole word. */
 static bool is_named(const char *name)
 {
 	char word[64];
@@ -170,7 +170,7 @@ static void each_error_has_a_text(void **state)
 		if (name == NULL || strcmp(name, "EAGAIN") == 0 || strcmp(name, "EWOULDBLOCK") == 0)
 			name = error == EAGAIN ? "EAGAIN" : NULL;
 		if (error == ENOTSUP)
-			name = "ENOTSUP"; /* its name in the headers */
+			name = "ENOTSUP"; /* the name that the headers use */
 		if (name == NULL)
 			continue;
 		if (is_named(name) != (strcmp(text, "unknown") != 0))

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A writer that is interrupted twice. At one instruction, a handler begins a read section. At each later instruction,
- * a handler forks. The child keeps the read section and continues the writer. The writer must not get the lock,
- * wherever the interruptions were.
+ * A writer that is interrupted twice. The first time, a handler begins a read section; each instruction is tried. The
+ * second time, a handler forks; each later instruction is tried. The child keeps the read section and continues the
+ * writer. While the read section lasts, the writer must never get the lock, neither in the parent nor in the child.
  *
  * The thread steps through itself, because a tracer would take too long.
  */
 #include "test.h"
 
 #define INSTRUCTIONS_MAX 1500
-#define FORKS_MAX 100 /* after the read section has begun */
+#define FORKS_MAX 100 /* forks at most, at the instructions after the start of the read section */
 
 #ifdef __x86_64__
 #include <ucontext.h>
@@ -23,7 +23,10 @@ static struct rk_rwlock_section *section;
 static int instruction, begins_at;
 static bool stepping, reads, in_a_child, written;
 
-/* True before a system call that may block signals. A blocked trap would end the process. */
+/*
+ * Returns true if the next instruction is a system call that possibly blocks signals. A trap while SIGTRAP is blocked
+ * would end the process.
+ */
 static bool blocks_signals(const greg_t *registers)
 {
 	const unsigned char *code = (const unsigned char *)registers[REG_RIP];

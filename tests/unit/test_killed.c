@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Vfork children that are killed while they write to a ring or use a list. */
+/* Vfork children that are killed while they write to a ring or use a list of nodes. */
 #include "killed.h"
 #include "records.h"
 
 #define NODES 8
 
 static struct rk_ring *ring;
-static int written, ours; /* records that are in the ring for sure: earlier ones, and those that write_record() counted */
+static int written, ours; /* records that must be in the ring: earlier ones, and those that write_record() counted */
 
 static int write_stamped(uint64_t number)
 {
@@ -41,13 +41,13 @@ static int ring_works(void)
 	int count = 0, sure = written + ours + 1;
 
 	CHECK(write_stamped(2) == 0 && rk_ring_merge(ring, count_record, &count) == 0);
-	/* The child may have been killed after its record was written and before it counted. */
+	/* The child was possibly killed after it wrote its record, and before it counted the record. */
 	CHECK(count == sure || (count == sure + 1 && !progress->passed));
 	written = ours = 0;
 	return 0;
 }
 
-/* A bracket inside that of the parent. */
+/* Writes in a bracket of the child, which is inside its parent's bracket. */
 static void write_in_bracket(void)
 {
 	CHECK(rk_vfork_begin() == 0);
@@ -75,16 +75,16 @@ static void create_ring_with_sleeper(void)
 	CHECK(pthread_create(&sleeper, NULL, sleep_until_told, NULL) == 0);
 	while ((__atomic_load_n(&shared->waiting, __ATOMIC_ACQUIRE) & 1) == 0)
 		usleep(50);
-	usleep(1000); /* by then the thread most likely sleeps */
+	usleep(1000); /* after this time the thread most likely sleeps */
 	written = 0;
 	sleeps = true;
 }
 
-/* The next record wakes the sleeping thread, whichever thread writes the record. */
+/* The next record wakes the sleeping thread, whichever thread writes this record. */
 static int sleeper_is_told(void)
 {
 	if (!sleeps || (pid_t)syscall(SYS_gettid) == getpid())
-		return 0; /* a forked child lacks the sleeping thread */
+		return 0; /* a forked child doesn't have the sleeping thread */
 	CHECK(write_stamped(2) == 0);
 	for (int i = 0; !__atomic_load_n(&awake, __ATOMIC_ACQUIRE) && i < 100000; i++)
 		usleep(100);
@@ -110,13 +110,16 @@ static void pop_and_push(void)
 		rki_freelist_push_slow(list, node, node, RK_NO_RSEQ);
 }
 
-/* Pops two nodes, and pushes the first one back. A pop that began before would bring the second one back too (ABA). */
+/*
+ * Pops two nodes, and pushes the first node back. If the stopped child's pop didn't notice this, it would also bring
+ * the second node back (ABA).
+ */
 static void pop_two(void)
 {
 	struct rk_freelist_node *first = rki_freelist_pop_slow(list, RK_NO_RSEQ), *second;
 
 	if (first == NULL)
-		return; /* the stopped child holds the claim */
+		return; /* the list looks empty, because the stopped child holds the claim */
 	second = rki_freelist_pop_slow(list, RK_NO_RSEQ);
 	CHECK(second != NULL);
 	rki_freelist_push_slow(list, first, first, RK_NO_RSEQ);
@@ -124,7 +127,10 @@ static void pop_two(void)
 	ours = 1;
 }
 
-/* All nodes are in the list, except one for each child that was killed while it held one. */
+/*
+ * Checks that all nodes are in the list. For each child that was killed while it held a node, one node can be
+ * missing.
+ */
 static int list_works(void)
 {
 	struct rk_freelist_node *got[NODES + 1];

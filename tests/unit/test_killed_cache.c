@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vfork children that are killed while they get and put objects of a cache. Each object belongs to the child or to
- * the cache, and the limits are right.
+ * Vfork children that are killed while they get and put objects of a cache. Each object is either in the cache or was
+ * got by the child, and the limits are right.
  */
 #include "killed.h"
 #include "thread/bracket.h"
@@ -18,9 +18,9 @@ static struct rk_cache *cache;
 static struct rk_cache_budget budget;
 static uint64_t objects[OBJECTS + 8];
 static int tried;
-static int sure;   /* objects in the cache */
-static int more;   /* objects that a child has put and counted, minus those it has got and counted */
-static int unsure; /* 1 where a child may have been killed before it counted */
+static int sure;   /* objects in the cache, without those that a child put or got */
+static int more;   /* objects that a child has put, minus those that it has got, as far as the child counted them */
+static int unsure; /* 1 if a child was possibly killed before it counted */
 
 static void reclaim(void)
 {
@@ -59,7 +59,7 @@ static void create_empty(void)
 	CHECK(rk_cache_create(&cache, &options, sizeof(options)) == 0);
 }
 
-/* All objects are in the depot. */
+/* Creates a cache with all objects in the depot. */
 static void create_filled(void)
 {
 	create_empty();
@@ -67,7 +67,7 @@ static void create_filled(void)
 	reclaim();
 }
 
-/* The magazine in hand is full. This function leaves no empty magazines, and the next one leaves some. */
+/* Makes the magazine in hand full. This function leaves no empty magazine; fill_hand_beside_others() leaves some. */
 static void fill_hand(void)
 {
 	create_empty();
@@ -89,7 +89,7 @@ static void fill_hand_beside_others(void)
 	CHECK(rk_vfork_end() == 0);
 }
 
-/* The magazine in hand is empty, and other magazines are full. */
+/* Makes the magazine in hand empty. Other magazines are full. */
 static void empty_hand(void)
 {
 	const struct depot *depot;
@@ -109,7 +109,7 @@ static void get_one(void)
 		more--;
 }
 
-/* Puts another object each time, because a further child puts one too. */
+/* Puts a new object each time, because a later vfork child calls this function too. */
 static void put_one(void)
 {
 	rk_cache_put(cache, &objects[OBJECTS + ++tried]);
@@ -124,7 +124,7 @@ static void get_and_put(void)
 		rk_cache_put(cache, object);
 }
 
-/* Another thread does this while the child is stopped. It uses the rest of the depot. */
+/* Runs in another thread while the child is stopped. Uses the part of the depot that the child doesn't hold. */
 static void get_and_put_two(void)
 {
 	void *two[2] = {rk_cache_get(cache), rk_cache_get(cache)};
@@ -146,7 +146,7 @@ static void check_limits(int has)
 	CHECK(budget.left == BUDGET - (int64_t)granted * WEIGHT);
 }
 
-/* Checks objects and limits. The arrays are empty before and afterwards. */
+/* Checks objects and limits. The arrays are empty before this call and after it. */
 static int cache_is_whole(void)
 {
 	static void *got[OBJECTS + 8];
@@ -166,7 +166,10 @@ static int cache_is_whole(void)
 		reclaim();
 		check_limits(n);
 	}
-	/* A child that lives has counted its put. Later checks expect what the first one in the parent finds. */
+	/*
+	 * A child that isn't killed has counted its put. The first check in the parent sets the numbers that later
+	 * checks expect.
+	 */
 	if (the_killed->meanwhile != NULL)
 		unsure = 0;
 	CHECK(n >= sure + more - unsure && n <= sure + more + unsure);
@@ -186,13 +189,13 @@ static void count_it(void *context, void *object)
 }
 
 /*
- * Objects that a child has put are trimmed, and destructed with the cache, even if the parent has called nothing
- * else.
+ * Objects that a vfork child has put can be trimmed, and are destructed with the cache, even if the parent itself has
+ * called nothing else.
  */
 static void put_by_a_child(void **state)
 {
 	struct rk_cache_options options = {.limit = 100, .destruct = count_it};
-	static int round; /* static, because compilers assume that a variable on the stack is lost: vfork() returns twice */
+	static int round; /* static, because vfork() returns twice, and compilers assume that a variable on the stack is lost */
 	pid_t pid;
 
 	(void)state;
@@ -208,7 +211,7 @@ static void put_by_a_child(void **state)
 		}
 		assert_int_equal(rk_vfork_end(), 0);
 		assert_int_equal(exit_status_of(pid), 0);
-		/* The limit includes them. */
+		/* The limit includes the objects that the child has put. */
 		rk_cache_put(cache, &objects[100]);
 		assert_int_equal(destructed, 1);
 		assert_int_equal(rk_cache_trim(cache, round == 0 ? 40 : 200), round == 0 ? 60 : 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * KTLS, data that the kernel maintains for threads, and the same contract without such a kernel. Tested are the
- * provider, the place of the blob, and the accessors, in threads, handlers and children. World kernel is that of
- * rseqkit exec --ktls on a kernel with the series in kernel/.
+ * KTLS, data that the kernel maintains for threads, and the same contract on kernels without KTLS. The tests check
+ * the provider, the place of the blob, and the accessors, in threads, handlers and children. For world kernel, run
+ * rseqkit exec --ktls on a kernel that has the patches in kernel/.
  */
 #include "test.h"
 #include <sched.h>
@@ -60,7 +60,7 @@ static void tells_the_layout(void **state)
 		return;
 	}
 	assert_int_equal(rk_ktls_query(&layout, sizeof(layout)), 0);
-	/* The area is the one that the library works in, and lies in the blob. */
+	/* The area in the blob is the area that the library uses. */
 	assert_int_equal(rk_ktls_offset() + (ptrdiff_t)layout.rseq_offset, rk_area_offset);
 	assert_true(layout.size >= layout.rseq_offset + process_info().length);
 	assert_true(layout.alignment >= RK_AREA_LENGTH_ORIGINAL);
@@ -83,7 +83,7 @@ static void tells_the_layout(void **state)
 	assert_int_equal(larger.more, 0);
 }
 
-/* Works with any provider. Without KTLS nothing is written. */
+/* This test works with any provider. Without KTLS, the function writes nothing. */
 static void tells_what_the_kernel_could_do(void **state)
 {
 	struct rk_ktls_layout raw = {0}, layout = {.size = 4711}, none = layout;
@@ -105,7 +105,10 @@ static void tells_what_the_kernel_could_do(void **state)
 	}
 }
 
-/* Checks the accessors in the calling thread. It is bound to one CPU after another, so that each answer is known. */
+/*
+ * Checks the accessors in the calling thread. Binds the thread to one CPU after another, so that the right answer is
+ * known.
+ */
 static int judge(void)
 {
 	ptrdiff_t offset = rk_ktls_offset();
@@ -129,7 +132,7 @@ static int judge(void)
 static void *judge_thread(void *arg)
 {
 	(void)arg;
-	/* The kernel has registered the thread before its first call. */
+	/* The kernel has registered the thread before the thread's first call. */
 	if (world_owner() == RK_OWNER_KERNEL)
 		CHECK(rk_thread_owner() == RK_OWNER_KERNEL && kernel_says_registered(area_here(), process_info().length));
 	(void)judge();
@@ -158,7 +161,7 @@ static void tells_children_of_themselves(void **state)
 	(void)state;
 	assert_int_equal(in_child(judge), 0);
 	assert_int_equal(judge(), 0);
-	/* A vfork child gets its own thread id. Where the kernel maintains the data, it gets the CPU too. */
+	/* A vfork child gets its own thread id. If the kernel maintains the data, the child also gets its CPU. */
 	pid = vfork();
 	if (pid == 0) {
 		tid = rk_ktls_tid(offset);
@@ -192,7 +195,10 @@ static void answers_in_handlers(void **state)
 	assert_true(is);
 }
 
-/* A thread that undid its registration still gets right answers. In world kernel, the kernel registers it again. */
+/*
+ * A thread that undid its registration still gets right answers. In world kernel, the kernel registers the thread
+ * again.
+ */
 static void *undo(void *arg)
 {
 	struct rk_process_info info = process_info();
@@ -203,7 +209,7 @@ static void *undo(void *arg)
 	(void)judge();
 	if (world_owner() == RK_OWNER_KERNEL)
 		CHECK(kernel_says_registered(area_here(), info.length) && rk_thread_owner() == RK_OWNER_KERNEL);
-	/* Also after a bracket of vfork. */
+	/* The answers are also right after a bracket. */
 	if (world_owner() == RK_OWNER_KERNEL)
 		CHECK(rk_vfork_begin() == 0 && !kernel_says_any() && rk_vfork_end() == 0);
 	(void)judge();
@@ -225,7 +231,7 @@ static void comes_back_after_unregistering(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-/* Registers a private area, as no component should. */
+/* Registers a private area, which no component should do. */
 static void *go_elsewhere(void *arg)
 {
 	static char area[256] __attribute__((__aligned__(64)));
@@ -240,7 +246,7 @@ static void *go_elsewhere(void *arg)
 	return NULL;
 }
 
-/* The kernel still registers all other threads. */
+/* If one thread registers a private area, the kernel still registers all other threads. */
 static void a_private_area_is_one_threads_own_affair(void **state)
 {
 	ptrdiff_t offset = rk_ktls_offset();

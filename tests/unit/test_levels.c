@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Levels of the vfork bracket that can't be told apart: more levels than the library has rows. Also a filter that
- * keeps a process from learning that it is a vfork child.
+ * Levels of the vfork bracket that the library can't distinguish, because there are more levels than rows. Also a
+ * filter that keeps a process from learning that it is a vfork child.
  */
 #include "test.h"
 #include "refuse.h"
 #include <semaphore.h>
 
-#define ROWS 32 /* as in src/thread/bracket.c */
+#define ROWS 32 /* the number of rows in src/thread/bracket.c */
 
 static sem_t begun, over;
 
@@ -34,7 +34,10 @@ static int nest_and_die(void)
 	return kill(getpid(), SIGKILL);
 }
 
-/* Runs a vfork child, and returns its end. After that, the only open brackets in the shared memory are the parent's. */
+/*
+ * Runs a vfork child, and returns the child's exit status. After that, the only open brackets in the shared memory
+ * are the parent's.
+ */
 static int in_vfork_child(int (*run)(void))
 {
 	pid_t pid = vfork();
@@ -69,7 +72,10 @@ static void give_rows_back(int n)
 		CHECK(pthread_join(holders[i], NULL) == 0);
 }
 
-/* The outermost level has the last row. The library tells a killed child's levels from that one. */
+/*
+ * The outermost level gets the last row. The killed child's levels have no rows, but the library distinguishes them
+ * from the outermost level.
+ */
 static int no_further_row(void)
 {
 	int (*const children[])(void) = {nest_and_end, nest_and_die, nest_and_end};
@@ -117,7 +123,10 @@ static int fork_unable_to_tell(void)
 	return in_child(nothing);
 }
 
-/* The child opens no bracket. So any level that its fork could take for ended is the parent's. */
+/*
+ * The vfork child opens no bracket before it forks. So if the fork mistook an open level for an ended one, this level
+ * would be the parent's.
+ */
 static int filter_refuses_to_tell(void)
 {
 	CHECK(rk_vfork_begin() == 0 && rk_vfork_begin() == 0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Per-CPU locks: which thread gets which lock, by every way. */
+/* Per-CPU locks: which thread gets which lock, by every way to acquire a lock. */
 #include "lock_ways.h"
 #include <limits.h>
 
-/* Two ways may lead to the same data. Then only one at a time succeeds. */
+/* Two ways can acquire the same slot. If they do, only one acquisition at a time succeeds. */
 static void one_at_a_time(void)
 {
 	int index[LOCK_WAYS];
@@ -57,7 +57,7 @@ static void excludes(void **state)
 	bound(one_at_a_time);
 }
 
-/* With sections, the lock is that of this CPU. */
+/* If sections work, rk_lock_here() gets the lock of this CPU. */
 static void which_one(void)
 {
 	void *data;
@@ -73,7 +73,7 @@ static void the_one_of_this_cpu(void **state)
 	bound(which_one);
 }
 
-/* A thread that is moved still holds its locks, and may take the next one. */
+/* A thread that moves to another CPU still holds its locks, and is allowed to take the next one. */
 static void held_wherever_it_runs(void **state)
 {
 	void *data[CPU_SETSIZE];
@@ -103,7 +103,10 @@ static bool all_are(const unsigned char *bytes, size_t size, unsigned char byte)
 	return size == 0 || (bytes[0] == byte && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-/* Each CPU has its own data, up to the last byte. It is zero at first, also in a lock that is created again. */
+/*
+ * Each CPU has its own data, and all bytes up to the last are usable. The data is zero at first, even if the lock's
+ * memory was another lock before.
+ */
 static void its_own_data(size_t size)
 {
 	int cpu = RK_INDEX_OVERFLOW;
@@ -135,7 +138,7 @@ static void of_any_size(void **state)
 			its_own_data(sizes[i]);
 }
 
-/* In the bracket, this thread has no rseq. */
+/* Inside the bracket, this thread has no rseq. */
 static void without_rseq(void **state)
 {
 	void *data;
@@ -177,7 +180,10 @@ static void without_any_fence(void **state)
 	assert_int_equal(in_child(never_fenced), 0);
 }
 
-/* Where fences no longer work, no lock is taken from another CPU. Waiting threads check again by themselves. */
+/*
+ * If fences no longer work, no thread can take a lock from another CPU. Waiting threads check again without being
+ * woken.
+ */
 static void *without_a_fence(void *arg)
 {
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
@@ -215,7 +221,7 @@ static void a_fence_that_fails(void **state)
 }
 
 /*
- * A negative time is an error only if the call would have to wait. A free lock is taken, also after an aborted
+ * A negative time is an error only if the call would have to wait. A free lock is acquired, even after an aborted
  * section.
  */
 static void negative_times(void)
@@ -227,7 +233,7 @@ static void negative_times(void)
 	assert_null(again);
 	assert_int_equal(rk_lock_release(lock, data), 0);
 	assert_int_equal(rk_lock_cpu_for(lock, RK_INDEX_OVERFLOW, -1, &data), 0);
-	assert_int_equal(rki_lock_here_slow(lock, -1, &again, RK_NO_RSEQ), -EINVAL); /* the same slot */
+	assert_int_equal(rki_lock_here_slow(lock, -1, &again, RK_NO_RSEQ), -EINVAL); /* this thread holds the same slot */
 	assert_null(again);
 	assert_int_equal(rk_lock_release(lock, data), 0);
 }

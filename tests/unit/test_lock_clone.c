@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which per-CPU locks a child has, where that is hard to tell: no fork handlers ran, or a thread has the thread
- * pointer of another.
+ * Which per-CPU locks a child has, in two cases that are hard to recognise: no fork handlers ran, or a thread has the
+ * thread pointer of a lost thread.
  */
 #include "lock_children.h"
 
@@ -14,8 +14,8 @@ static int still_mine_alone(int way)
 }
 
 /*
- * Forks without fork handlers, by two kinds of threads: one that has not used locks, and one whose child uses them in
- * other threads.
+ * Two kinds of threads fork without fork handlers. One thread has not used locks yet. The child of the other thread
+ * first uses locks in other threads.
  */
 static void *make_it(void *arg)
 {
@@ -55,7 +55,7 @@ static void in_children_of_clone(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(in_a_child_of_clone(takes_all, 0), 0);
 	first = lock;
-	prepare(&allowed); /* this thread has done nothing else so far */
+	prepare(&allowed); /* up to this line, this thread has only forked */
 	thread = start_holding(HERE, hold);
 	assert_int_equal(in_a_child_of_clone(alone_after_clone, HERE), 0);
 	end_holding(thread);
@@ -69,7 +69,7 @@ static void in_children_of_clone(void **state)
 	finish(&allowed);
 }
 
-/* A thread of the child has the thread pointer of a thread that the child lacks. That thread forks in turn. */
+/* A thread of the child gets the thread pointer of a thread that the child lacks. Then the new thread forks too. */
 static void *pointer_of_holder;
 
 static void *hold_and_tell(void *arg)
@@ -78,7 +78,10 @@ static void *hold_and_tell(void *arg)
 	return hold(arg);
 }
 
-/* No thread starts or ends while one of them forks: AddressSanitizer's own locks would stay held in the child. */
+/*
+ * No thread starts or ends while one of these threads forks. Otherwise AddressSanitizer's own locks would stay held
+ * in the child.
+ */
 static pthread_barrier_t all_started, one_forked;
 
 static void *fork_with_that_pointer(void *arg)
@@ -90,7 +93,7 @@ static void *fork_with_that_pointer(void *arg)
 	return NULL;
 }
 
-/* Returns 77 if no thread has got the pointer. */
+/* Returns 77 if no thread got the lost thread's pointer. */
 static int with_a_pointer_again(void)
 {
 	pthread_t threads[8];
@@ -129,7 +132,7 @@ static void pointers_that_are_used_again(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(in_children_of_clone), /* first, before anything was locked */
+	cmocka_unit_test(in_children_of_clone), /* must run first, before any lock was used */
 	cmocka_unit_test(pointers_that_are_used_again),
 };
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Per-CPU locks in a child. The child's thread holds what it held before the fork. If the child lacks a holder, the
- * next acquisition returns 1, once.
+ * Per-CPU locks in a child. The child's thread holds the locks that it held before the fork. If the child lacks a
+ * holder, only the next acquisition returns 1.
  */
 #include "lock_children.h"
 #include "wakes.h"
 
-/* Forks again, before a thread of this process has used the lock. */
+/* Forks again, before a thread of this child has used the lock. */
 static int still_mine_further_on(int way)
 {
 	start();
 	return in_child_with(still_mine, way);
 }
 
-/* The first acquisition may be in a thread that this child creates. */
+/* The first acquisition can be in a thread that this child creates. */
 static int half_done_first_of_all_elsewhere(int way)
 {
 	bool same = same_data(way_of_other, (enum lock_way)way);
@@ -25,7 +25,7 @@ static int half_done_first_of_all_elsewhere(int way)
 	return rk_lock_destroy(lock);
 }
 
-/* After that acquisition, the lock is like any other. */
+/* After the acquisition that returned 1, the lock is like any other lock. */
 static int nothing_is_told(void)
 {
 	start();
@@ -33,7 +33,7 @@ static int nothing_is_told(void)
 	return rk_lock_destroy(lock);
 }
 
-/* While the forking thread holds a lock, destroying fails, and changes nothing. */
+/* While the child's thread holds a slot, rk_lock_destroy() fails, and changes nothing. */
 static int kept_if_not_destroyed(void)
 {
 	void *data;
@@ -95,7 +95,7 @@ static void what_is_others(void **state)
 	finish(&allowed);
 }
 
-/* This thread has closed the lock, and waits for the holder. The child must not take it for a lost owner. */
+/* Closes the lock, and waits for the holder. A child must not mistake the waiting thread for a lost owner. */
 static void *wait_for_it(void *arg)
 {
 	pthread_barrier_wait(&there);
@@ -127,7 +127,7 @@ static void beside_one_who_waits(void **state)
 	pthread_barrier_wait(&there);
 	if (same_data(HERE, FROM_ELSEWHERE))
 		wait_for_sleepers(1);
-	else /* the thread has had the lock and ended */
+	else /* the thread has acquired the lock and has ended */
 		assert_int_equal(pthread_join(thread, NULL), 0);
 	for (int second = 0; second < LOCK_WAYS; second++)
 		assert_int_equal(in_child_with(half_done, second), 0);
@@ -137,7 +137,7 @@ static void beside_one_who_waits(void **state)
 	finish(&allowed);
 }
 
-/* A thread that has no fence can't know that no section uses the data, so it gets the overflow slot. */
+/* Without a fence, a thread can't know that no section uses this CPU's data. So the thread gets the overflow slot. */
 static void *without_a_fence(void *arg)
 {
 	void *data;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Acquiring and releasing a per-CPU lock, interrupted at each instruction (interrupt.h). The interruption is a
- * handler that tries all ways, a fork of the interrupted thread, or a fork of another thread. The invariant: in each
- * process there is one holder at a time, and nothing keeps the next one out.
+ * handler that tries all ways, a fork of the interrupted thread, or a fork of another thread. The invariant: each
+ * process has at most one holder at a time, and nothing keeps the next holder out.
  */
 #define INSTRUCTIONS_MAX 700
 #include "interrupt.h"
 #include "lock_ways.h"
 
-static volatile int holders; /* of the interrupted lock, in this process */
+static volatile int holders; /* threads that hold the interrupted lock, in this process */
 static enum lock_way way;
 static void *taken;
 
@@ -16,7 +16,7 @@ static void start(void)
 {
 	struct rk_lock *first;
 
-	/* Does first what each process does once, which would take most of the steps. */
+	/* First does what each process does only once. Otherwise that would take most of the steps. */
 	CHECK(rk_lock_create(&first, 8) == 0);
 	lock = first;
 	here = sched_getcpu();
@@ -61,8 +61,9 @@ static int judge(void)
 }
 
 /*
- * Runs in the child of another thread, where the lock has no holder. If the interrupted thread held the lock, one
- * acquisition returns 1. If that thread was about to hold it, one may.
+ * Another thread forked; this function runs in the child, where the lock has no holder. If the interrupted thread
+ * held the lock, one acquisition returns 1. If that thread was about to acquire the lock, at most one acquisition
+ * returns 1.
  */
 static int go_on_in_child(void)
 {
@@ -85,7 +86,7 @@ static void fork_by_another(void)
 	fork_in_another_thread(go_on_in_child);
 }
 
-/* The forking thread holds what it can get. Its child holds that too. */
+/* The forking thread holds `taken`, if it could get it. Its child holds `taken` too. */
 static int hold_on_in_child(void)
 {
 	alarm(60);
@@ -115,7 +116,7 @@ static void fork_by_a_holder(void)
 	CHECK(ending == 0);
 }
 
-/* Only the release is interrupted. */
+/* Acquires the lock before the steps begin. So only the release is interrupted. */
 static void start_holding(void)
 {
 	start();
@@ -127,7 +128,7 @@ static void release_it(void)
 	CHECK(rk_lock_release(lock, taken) == 0);
 }
 
-/* For a child that inherits the lock: either free, or held by another thread of the parent. */
+/* A lock that a child inherits. At the fork, the lock is either free or held by another thread of the parent. */
 static struct rk_lock *inherited;
 static bool was_held;
 
@@ -146,7 +147,7 @@ static void take_inherited(void)
 	CHECK(r == 0 || (r == 1 && was_held));
 }
 
-/* If the lock was held at the fork, the first acquisition in each process returns 1. */
+/* If the lock was held at the fork, the first acquisition in each child returns 1. */
 static void try_inherited(void)
 {
 	void *data;
@@ -173,7 +174,10 @@ static void *hold_inherited(void *arg)
 	return arg;
 }
 
-/* The first acquisition returned 1, wherever a handler or a fork came in between. */
+/*
+ * Acquires the lock by every way, and then checks that it is free. An acquisition only returns 1 if the lock was held
+ * at the fork and no thread has acquired it since.
+ */
 static int judge_inherited(void)
 {
 	for (int i = 0; i < LOCK_WAYS; i++) {

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Data of each CPU under per-CPU locks, in a storm (storm.h). The invariant: a holder finds the data whole, as the
- * last holder left it, and no write is lost. Only the lock keeps holders apart, so ThreadSanitizer checks that too.
+ * last holder left it, and no write is lost. Only the lock keeps holders from using the data at the same time. So
+ * ThreadSanitizer also checks the lock.
  */
 #include "duel.h"
 
 #define WORDS 8
 
 struct data {
-	uint64_t words[WORDS]; /* all equal: the number of writes */
+	uint64_t words[WORDS]; /* all words are equal: each is the number of writes */
 };
 
 static struct rk_lock *lock;
 static uint64_t written, refused;
 
-/* Writes so slowly that another thread in between would see half of it. */
+/* Writes slowly. So a thread that got the data meanwhile would see a half-written state. */
 static void write_it(struct data *data, uint64_t pause)
 {
 	uint64_t next = *(volatile uint64_t *)&data->words[0] + 1;
@@ -78,7 +79,7 @@ static void handle(struct storm_thread *t)
 		use_for(&t->handler_random, false);
 }
 
-/* The data is whole, unless the acquisition returns 1. */
+/* Checks in a child that the data is whole, unless the acquisition returns 1. */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;
@@ -103,7 +104,7 @@ static int child(void)
 	return wrong == 0 ? 0 : 1;
 }
 
-/* Locks one CPU after another, by way of remote owners. */
+/* Acquires the locks of one CPU after another, as a remote owner. */
 static void *go_round(void *stop)
 {
 	uint64_t random = 2463534242 ^ (uintptr_t)&random;
@@ -125,7 +126,7 @@ static void *go_round(void *stop)
 	return NULL;
 }
 
-/* Checks that no write is lost. */
+/* Checks that no write was lost. */
 static void count(void)
 {
 	int cpu = RK_INDEX_OVERFLOW;
@@ -170,7 +171,7 @@ static void in_a_storm(void **state)
 	count();
 }
 
-/* A holder on one CPU, and one that comes from another CPU, at any moment. */
+/* A holder runs on one CPU. A remote owner on another CPU acquires the same lock at any moment. */
 static int its_cpu;
 
 static void one_here(bool slowly, uint64_t *random)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Per-CPU locks: waiting threads are woken, whether a lock is held here or from another CPU. */
+/* Per-CPU locks: a release wakes waiting threads, whether the lock was acquired on its own CPU or from another CPU. */
 #include "lock_ways.h"
 #include "wakes.h"
 
 #define TURNS 20
-#define TURNS_MAX 1000 /* until some waiting threads slept */
+#define TURNS_MAX 1000 /* turns at most; the loop ends when some waiting threads have slept */
 #define WAITERS 4
 
 static int had[LOCK_WAYS];
@@ -23,7 +23,7 @@ static void *take_when_it_can(void *arg)
 	return NULL;
 }
 
-/* Several threads wait by one way, and one by another. No thread sleeps for a free lock. */
+/* Several threads wait by the way `many`, and one thread by the way `one`. No thread sleeps while the lock is free. */
 static void wait_for(enum lock_way holder, enum lock_way many, enum lock_way one)
 {
 	struct waiter waiters[WAITERS];
@@ -76,8 +76,8 @@ static void woken_when_it_is_free(void **state)
 }
 
 /*
- * A holder by a section also wants the lock as a remote owner. Meanwhile, another remote owner waits for that
- * section.
+ * A thread that holds the lock by a section also wants the lock as a remote owner. Meanwhile, another remote owner
+ * waits for that holder.
  */
 static void *close_it(void *arg)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Logs in slots: appended records, every outcome by every kind of index. Nothing else is written.
+ * Logs in slots: appended records, every outcome by every kind of index. The operations write nothing else.
  */
 #include "one_cpu.h"
 
 #define SIZE 1024
-#define AT (RK_LOG_DATA - 2 * (ptrdiff_t)sizeof(intptr_t)) /* offset of the data from the slot's bytes, which follow `behind` */
+#define AT (RK_LOG_DATA - 2 * (ptrdiff_t)sizeof(intptr_t)) /* offset of the log's data from `bytes` */
 
-/* The word is the head of the log, and `behind` is its limit. */
+/* Makes a log of the slot: `word` is the log's head, and `behind` is the log's limit. */
 static void set_log(struct slot *slot, intptr_t head, intptr_t limit)
 {
 	memset(slot, 0xa5, sizeof(*slot));
@@ -85,7 +85,7 @@ static void appends_every_length(void **state)
 
 REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
 
-/* On another CPU or without a registration, every operation says so, and changes neither slot. */
+/* On another CPU or without a registration, every operation returns an error, and changes neither CPU's slot. */
 static void nothing_elsewhere(void **state)
 {
 	struct slot *slot = slot_of(BY_AT), saved;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Per-CPU memory as the kernel accounts for it in /proc/self/smaps. There are no huge pages, and no reservation of
- * memory that may never be written. Nothing is filled early, even after mlockall(). Core dumps contain what can be
- * accessed, and nothing of the address space around it.
+ * Per-CPU memory as the kernel reports it in /proc/self/smaps. There are no huge pages, and the kernel reserves no
+ * memory that is possibly never written. No page is filled early, even after mlockall(). Core dumps contain the
+ * memory that can be accessed, and none of the address space around it.
  */
 #include "committed.h"
 #include <inttypes.h>
@@ -13,12 +13,12 @@
 
 static const char initial[ITEM] = "contents";
 
-/* Parts of an item's mapping: those that can be written to, and those that can't, up to the highest index. */
+/* Parts of an item's mapping, up to the highest index. Parts that can't be written to are `closed`. */
 struct account {
-	int parts, no_huge_pages, not_reserved, locked, not_dumped; /* their number, and how many have each flag */
+	int parts, no_huge_pages, not_reserved, locked, not_dumped; /* the number of parts, and how many of them have each flag */
 	int closed_parts, closed_not_dumped;
-	unsigned long in_memory_for_good;               /* KiB, from Locked: */
-	size_t committed;                               /* bytes of the strides */
+	unsigned long in_memory_for_good;               /* KiB, from the lines "Locked:" */
+	size_t committed;                               /* committed bytes of the strides */
 	bool has_flags;
 };
 
@@ -27,7 +27,7 @@ static bool has_flag(const char *line, const char *flag)
 	return strstr(line, flag) != NULL;
 }
 
-/* Source: the kernel's Documentation/filesystems/proc.rst. */
+/* Reads the fields that the kernel's Documentation/filesystems/proc.rst describes. */
 static struct account account_of(void *item)
 {
 	uintptr_t from = (uintptr_t)rk_percpu_slot(item, RK_INDEX_RESERVE), to, start, end;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Misuse of per-CPU memory. The debug mode finds it, which a program or its environment turns on. AddressSanitizer
- * and valgrind find it, because the library tells them what may be used.
+ * Misuse of per-CPU memory. The debug mode finds misuse; a program or its environment turns this mode on.
+ * AddressSanitizer and valgrind find misuse because the library tells them which memory is usable.
  */
 #include "pools.h"
 #ifdef __SANITIZE_ADDRESS__
@@ -27,7 +27,7 @@ static void misuse(void **state)
 	assert_int_equal(rk_percpu_check(pool, NULL, &fault, sizeof(fault)), 0);
 	assert_int_equal(fault.misuse, RK_MISUSE_NONE);
 	assert_int_equal(rk_percpu_check(NULL, item, NULL, 0), -EINVAL);
-	/* An item of another pool, and an address inside an item. */
+	/* Frees an item of another pool, and an address inside an item. */
 	assert_int_equal(rk_percpu_free(pool, foreign), -EINVAL);
 	assert_int_equal(rk_percpu_check(pool, foreign, &fault, sizeof(fault)), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_NOT_AN_ITEM);
@@ -37,7 +37,7 @@ static void misuse(void **state)
 	assert_null(fault.freed_by);
 	assert_int_equal(rk_percpu_check(pool, item + 8, &fault, sizeof(fault)), 1);
 	assert_int_equal(fault.misuse, RK_MISUSE_NOT_AN_ITEM);
-	/* A write past the end of an item. */
+	/* Writes past the end of an item. */
 	slot[24] ^= 1;
 	assert_int_equal(rk_percpu_free(pool, item), -EUCLEAN);
 	assert_int_equal(rk_percpu_check(pool, NULL, &fault, sizeof(fault)), 1);
@@ -48,7 +48,7 @@ static void misuse(void **state)
 	assert_true((uintptr_t)fault.allocated_by - (uintptr_t)alloc < 4096);
 	assert_null(fault.freed_by);
 	slot[24] ^= 1;
-	/* Freed twice, and written after the free. */
+	/* Frees an item twice, and writes to a freed item. */
 	assert_int_equal(rk_percpu_free(pool, item), 0);
 	assert_int_equal(rk_percpu_free(pool, item), -EINVAL);
 	assert_int_equal(rk_percpu_check(pool, item, &fault, sizeof(fault)), 1);
@@ -74,8 +74,8 @@ static int check_in_child(void)
 }
 
 /*
- * In children, the slots of this pool are zero. In the parent, a zero that is written after the free is misuse like
- * any other byte.
+ * In children, the slots of this pool are zero, and the check accepts this. In the parent, a zero that is written
+ * after the free is misuse, as any other byte is.
  */
 static void zeros_are_misuse_too(void **state)
 {
@@ -96,8 +96,8 @@ static void zeros_are_misuse_too(void **state)
 }
 
 /*
- * Checks run while other threads allocate and free. AddressSanitizer and valgrind report nothing. Checks in a child
- * and the last check find nothing.
+ * Checks run while other threads allocate and free. AddressSanitizer and valgrind report nothing. The checks in
+ * children find nothing, and the last check in the parent finds nothing.
  */
 static int stop;
 
@@ -136,7 +136,7 @@ static void beside_others(void **state)
 	assert_int_equal(rk_percpu_destroy(checked), 0);
 }
 
-/* True if AddressSanitizer or valgrind takes the byte for usable. */
+/* Returns true if AddressSanitizer or valgrind regards the byte as usable. */
 static bool is_usable(const char *byte)
 {
 #ifdef __SANITIZE_ADDRESS__
@@ -175,7 +175,7 @@ static void told(void **state)
 		for (int i = 0; i < 64; i++)
 			assert_false(is_usable(slot + i));
 		assert_true(is_usable(items[0] + 63) && is_usable(items[2]));
-		assert_false(is_usable(items[2] + RK_STRIDE / 2)); /* never allocated */
+		assert_false(is_usable(items[2] + RK_STRIDE / 2)); /* this address was never allocated */
 		assert_int_equal(rk_percpu_check(pool, NULL, NULL, 0), 0);
 		assert_false(is_usable(slot));
 		assert_ptr_equal(alloc(pool), items[1]);
@@ -204,7 +204,10 @@ static void debug_mode_of_large_items(void **state)
 	}
 }
 
-/* The environment can turn on the debug mode of all pools. This program runs itself, and that run ends before main(). */
+/*
+ * The environment can turn on the debug mode of all pools. This program starts itself again with such an environment.
+ * The second run ends before main().
+ */
 __attribute__((__constructor__)) static void misuse_at_start(void)
 {
 	struct rk_percpu_options options = {.item_size = 8};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lengths of areas. An area of this library has the whole feature size wherever the kernel offers it, in every
- * thread, however the thread is registered. Other areas have 32 bytes. Optimised mode comes with the whole feature
- * size. There, the kernel kills a thread that stored to a kernel-owned field.
+ * Lengths of areas. If the kernel offers the whole feature size, each area of this library has this size, in every
+ * thread, however the thread is registered. Other areas have 32 bytes. An area with the whole feature size is in
+ * optimised mode. In this mode, the kernel kills a thread that stored to a kernel-owned field.
  */
 #include "test.h"
 #include <rseqkit/detail/agreement.h>
@@ -20,8 +20,8 @@ static uint32_t feature_size(void)
 }
 
 /*
- * True if the area is not the libc's: the libc has none, the kernel registers threads, or the program was started
- * with RSEQKIT_AREA=own.
+ * Returns true if the area isn't the libc's. Possible reasons: the libc has none, the kernel registers threads, or
+ * the program was started with RSEQKIT_AREA=own.
  */
 static bool is_own(void)
 {
@@ -31,7 +31,9 @@ static bool is_own(void)
 	       (choice != NULL && strcmp(choice, "own") == 0);
 }
 
-/* True if an area of the kernel's size and alignment fits the thread block, which is aligned to 64. */
+/*
+ * Returns true if an area of the kernel's size and alignment fits the thread block. The block is aligned to 64 bytes.
+ */
 static bool fits_the_block(void)
 {
 	unsigned long alignment = getauxval(28 /* AT_RSEQ_ALIGN */);
@@ -40,7 +42,10 @@ static bool fits_the_block(void)
 	       alignment <= 64;
 }
 
-/* True if the libc's area is unused where another area is used. Threads that the libc creates are tested too. */
+/*
+ * If the library uses another area, returns true if the libc's area is unused. Callers also test threads that the
+ * libc creates.
+ */
 static bool libc_is_left_alone(void)
 {
 #ifdef __GLIBC__
@@ -114,7 +119,7 @@ static void one_length_everywhere(void **state)
 
 static unsigned char room[4096] __attribute__((__aligned__(4096)));
 
-/* Moves the thread to each CPU, so at least once to another one. */
+/* Moves the thread to each CPU, so that it moves to another CPU at least once. */
 static void migrate(void)
 {
 	for (int cpu = rk_cpus_next(-1); cpu >= 0 && cpu < CPU_SETSIZE; cpu = rk_cpus_next(cpu)) {
@@ -127,12 +132,12 @@ static void migrate(void)
 }
 
 /*
- * Does what no component should: registers an area of all that the kernel offers, and stores to the word at `offset`.
- * If `offset` is negative, there is no store.
+ * Does two things that no component should do: registers an area of the whole feature size, and stores to the word at
+ * `offset` in the area. If `offset` is negative, there is no store.
  */
 static int store_junk(int offset)
 {
-	signal(SIGSEGV, SIG_DFL); /* removes the handler of cmocka */
+	signal(SIGSEGV, SIG_DFL); /* replaces cmocka's handler */
 	if (kernel_says_any())
 		CHECK(syscall(SYS_rseq, area_here(), process_info().length, 1, RK_SIGNATURE) == 0);
 	migrate();
@@ -144,8 +149,9 @@ static int store_junk(int offset)
 }
 
 /*
- * Does what no component should: a vfork child registers its parent's area for itself. Legacy mode allows this. In
- * optimised mode, the kernel writes the child's ids, on another CPU, into words that it checks for the parent.
+ * A vfork child registers its parent's area for itself, which no component should do. Legacy mode allows this. In
+ * optimised mode, the kernel compares words of the area when the parent runs. But the kernel has overwritten these
+ * words with the child's ids, from another CPU.
  */
 static int register_in_vfork_child(void)
 {

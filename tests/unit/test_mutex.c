@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Mutexes and their condition variables: each result, exclusion, which threads are woken and when, forks and
- * handlers. Only the holder requests a slice extension.
+ * handlers. Only the holder of a mutex requests a slice extension.
  */
 #include "wakes.h"
 #include <sched.h>
@@ -23,7 +23,7 @@ static void each_result(void **state)
 	assert_int_equal(rk_mutex_unlock(&mutex), 0);
 	assert_int_equal(rk_mutex_lock_try(&mutex), 0);
 	assert_int_equal(rk_mutex_unlock(&mutex), 0);
-	assert_int_equal(rk_mutex_lock_for(&mutex, -1), 0); /* the mutex is free, so there is no wait */
+	assert_int_equal(rk_mutex_lock_for(&mutex, -1), 0); /* the mutex is free, so the call doesn't wait */
 	assert_int_equal(rk_mutex_unlock(&mutex), 0);
 }
 
@@ -101,7 +101,10 @@ static void they_exclude(void **state)
 	printf("# %lld times locked, %lld refused at first, %d woken\n", (long long)sum, (long long)waited, woken - before);
 }
 
-/* While the mutex is held, its word becomes 2: this thread sleeps, as far as the word tells. */
+/*
+ * Locks the mutex once. While another thread holds the mutex, this thread stores 2 in the mutex's word. The 2 says
+ * that a thread sleeps or is about to sleep.
+ */
 static void *lock_once(void *arg)
 {
 	CHECK(rk_mutex_lock(&mutex) == 0);
@@ -117,7 +120,7 @@ static void sleepers_are_woken(void **state)
 
 	(void)state;
 	sum = 0;
-	/* Until some threads slept. */
+	/* Continues until some threads have slept. */
 	for (; rounds < 20 || (woke == 0 && rounds < 1000); rounds++) {
 		assert_int_equal(rk_mutex_lock(&mutex), 0);
 		for (int i = 0; i < ADDERS; i++)
@@ -136,10 +139,10 @@ static void sleepers_are_woken(void **state)
 	assert_true(woke > 0);
 	assert_int_equal(rk_mutex_lock_try(&mutex), 0);
 	assert_int_equal(rk_mutex_unlock(&mutex), 0);
-	assert_int_equal(woken_since(&before), 0); /* without a sleeping thread there is no wake */
+	assert_int_equal(woken_since(&before), 0); /* no thread sleeps, so the unlock wakes none */
 }
 
-/* A queue of one, between two threads. Each event is waited for. */
+/* A queue that has room for one entry, between two threads. Each thread waits until the other has used the queue. */
 static int full, taken;
 
 static void *take_all(void *arg)
@@ -222,7 +225,7 @@ static void an_event_that_never_comes(void **state)
 	assert_int_equal(rk_mutex_lock(&mutex), 0);
 	assert_int_equal(rk_condition_wait_for(&condition, &mutex, 1000000), -ETIMEDOUT);
 	assert_int_equal(rk_condition_wait_for(&condition, &mutex, 0), -ETIMEDOUT);
-	assert_int_equal(rk_mutex_lock_try(&mutex), -EBUSY); /* the mutex is locked again */
+	assert_int_equal(rk_mutex_lock_try(&mutex), -EBUSY); /* the mutex is locked again after the wait */
 	assert_int_equal(rk_mutex_unlock(&mutex), 0);
 	assert_int_equal(condition.sleepers, 0);
 }
@@ -244,7 +247,7 @@ static void held_in_the_child_as_well(void **state)
 	assert_int_equal(rk_mutex_unlock(&checked), 0);
 }
 
-/* A handler that tries the mutex while its thread is anywhere in these functions. */
+/* A handler tries the mutex while its thread is at any instruction of these functions. */
 static volatile sig_atomic_t tries, got;
 
 static void try_it(int signo)
@@ -283,7 +286,7 @@ static void handlers_try(void **state)
 	printf("# %d tries in handlers, %d of them refused\n", (int)tries, (int)(tries - got));
 }
 
-/* A request is visible only with the slice extension, and until the holder is preempted. */
+/* Without the slice extension, no request is visible. With it, a request is visible until the holder is preempted. */
 static void the_holder_requests(void **state)
 {
 	int turns = 0;
@@ -295,7 +298,7 @@ static void the_holder_requests(void **state)
 		uint32_t control;
 
 		assert_int_equal(rk_mutex_lock(&mutex), 0);
-		control = rk_thread_area()->slice_ctrl; /* 0 after a preemption */
+		control = rk_thread_area()->slice_ctrl; /* is 0 after a preemption */
 		assert_true(control == 1 || control == 0x100 || control == 0);
 		got = control == 1;
 		assert_int_equal(rk_mutex_lock_try(&mutex), -EBUSY);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The test of slice_steps.h, for rk_mutex. */
+/* Runs the test of slice_steps.h on rk_mutex. */
 #define INSTRUCTIONS_MAX 700
 #include "interrupt.h"
 #include <rseqkit/mutex.h>
@@ -10,7 +10,7 @@
 #define UNLOCK rk_mutex_unlock
 #include "slice_steps.h"
 
-/* Loses the request, as a wait or a system call does. */
+/* Loses the request, as a thread does in a wait or a system call. */
 static void lose_inside(void)
 {
 	CHECK(rk_mutex_lock(&first) == 0);

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes without rseq. A seccomp filter makes rseq(2) return ENOSYS, EPERM or another error, or even success, from
- * the start of the process or later. Another filter kills, after everything was prepared. Everything works, and no
- * thread asks twice.
+ * Processes without rseq. A seccomp filter makes rseq(2) return ENOSYS, EPERM or another error, or even success
+ * without effect. The filter is there from the start of the process, or comes later. Another filter comes after
+ * everything was prepared, and kills threads that make system calls. All structures still work, and no thread tries
+ * to register twice.
  *
- * The cases run in this program started once more, under the filter: "test_norseq CASE".
+ * For each case, this program starts itself once more, under the filter: "test_norseq CASE".
  */
 #include "refuse.h"
 #include <dirent.h>
 
-/* Allows the system calls that end a thread or wait for one. Every other call kills. */
+/* Allows the system calls that end a thread or wait for a thread. Every other call kills the process. */
 static void kill_most(unsigned flags)
 {
 	static const int allowed[] = {SYS_exit, SYS_futex, SYS_madvise, SYS_munmap, SYS_write, SYS_rt_sigprocmask,
 				      SYS_rt_sigreturn,
 #ifndef __GLIBC__
-				      SYS_rseq, /* undoes a registration when the thread ends; see thread.h */
+				      SYS_rseq, /* musl: undoes a registration when the thread ends; see thread.h */
 #endif
 				      -1};
 
@@ -47,7 +48,10 @@ static void add_in_threads(int threads)
 		pthread_join(thread[i], NULL);
 }
 
-/* For a program that starts under a filter: no component could register, and the reason is known. */
+/*
+ * Runs in a program that starts under a filter. No component could register the thread, and the library reports the
+ * reason.
+ */
 static void without_from_the_start(enum rk_reason reason, int error)
 {
 	long value = 7;
@@ -90,7 +94,7 @@ static void start_odd(void)
 	without_from_the_start(RK_REASON_BLOCKED, EPERM);
 }
 
-/* The filter returns success without effect, and a libc believes that. */
+/* The filter returns success without effect, and a libc believes that it has registered the thread. */
 static void start_nothing(void)
 {
 	if (world_owner() == RK_OWNER_LIBC)
@@ -98,7 +102,10 @@ static void start_nothing(void)
 	without_from_the_start(RK_REASON_BLOCKED, EPERM);
 }
 
-/* A new thread asks once. From then on, a filter that kills for any system call doesn't endanger its operations. */
+/*
+ * A new thread tries to register once. After that, its operations make no system call, so a filter that kills is no
+ * danger to them.
+ */
 static void *ask_once(void *arg)
 {
 	(void)arg;
@@ -124,7 +131,10 @@ static void asks_once(void)
 	_exit(0);
 }
 
-/* The filter comes later. Registered threads stay registered, and new ones of world self do without. */
+/*
+ * The filter comes after the process has started. Registered threads stay registered. In world self, new threads then
+ * work without rseq.
+ */
 static void *check_later(void *arg)
 {
 	(void)arg;
@@ -132,7 +142,7 @@ static void *check_later(void *arg)
 	pthread_barrier_wait(&barrier);
 	CHECK(rk_thread_prepare() == -EPERM);
 	CHECK(rk_thread_reason() == RK_REASON_BLOCKED);
-	/* This concerns this thread alone: others are registered. */
+	/* The reason is only this thread's: other threads of the process are registered. */
 	CHECK(process_info().reason == RK_REASON_NONE && process_info().owner == RK_OWNER_SELF);
 	return add_many(NULL);
 }
@@ -151,7 +161,7 @@ static bool sleeps(const char *thread)
 	return state == 'S';
 }
 
-/* Waits until all other threads sleep. A thread that has just started doesn't. */
+/* Waits until all other threads sleep. A thread that has just started doesn't sleep yet. */
 static void wait_until_others_sleep(void)
 {
 	bool all_do;
@@ -179,7 +189,7 @@ static void without_later(void)
 	CHECK(create_unregistered(&thread, check_later, NULL) == 0);
 	pthread_barrier_wait(&barrier);
 	if (THREAD_SANITIZED)
-		wait_until_others_sleep(); /* the runtime's own thread is registered then */
+		wait_until_others_sleep(); /* after this call the runtime's own thread is registered */
 	filter_calls(SYS_rseq, SYS_rseq, SECCOMP_RET_ERRNO | EPERM, SECCOMP_FILTER_FLAG_TSYNC);
 	pthread_barrier_wait(&barrier);
 	CHECK(pthread_join(thread, NULL) == 0);
@@ -194,8 +204,8 @@ static void *prepare_then_add(void *arg)
 {
 	(void)arg;
 	(void)rk_thread_prepare();
-	pthread_barrier_wait(&barrier); /* prepared */
-	pthread_barrier_wait(&barrier); /* sandboxed */
+	pthread_barrier_wait(&barrier); /* all threads are prepared */
+	pthread_barrier_wait(&barrier); /* the filter is installed */
 	return add_many(NULL);
 }
 
@@ -208,8 +218,8 @@ static void *wait_then_add(void *arg)
 }
 
 /*
- * All threads are prepared, and then sandboxed at once with a filter that kills. The list of system calls in thread.h
- * is complete.
+ * All threads are prepared. Then one call gives all of them a filter that kills. The test shows that the list of
+ * system calls in thread.h is complete.
  */
 static void killed_if_it_asks(void)
 {
@@ -232,7 +242,7 @@ static void killed_if_it_asks(void)
 	_exit(0);
 }
 
-/* A thread that wasn't prepared is killed, so the previous case means something. */
+/* A thread that wasn't prepared is killed. This shows that the filter of killed_if_it_asks() works. */
 static void killed_unprepared(void)
 {
 	pthread_t thread;
@@ -263,8 +273,8 @@ static const struct {
 };
 
 /*
- * Starts this program again for one case, under its filter. Returns its exit status, or 128 + the signal that ended
- * it.
+ * Starts this program again for one case, under the case's filter. Returns the program's exit status, or 128 + the
+ * signal that ended it.
  */
 static int run_case(const char *name)
 {
@@ -336,7 +346,7 @@ static void prepared_for_a_filter_that_kills(void **state)
 	if (!world_has_rseq())
 		SKIP("nothing to prepare without rseq");
 	assert_int_equal(run_case("prepared"), 0);
-	/* The unprepared thread is killed only where the library itself would have to register it. */
+	/* The unprepared thread is only killed if the library itself would have to register it. */
 	assert_int_equal(run_case("unprepared"), world_owner() == RK_OWNER_SELF ? 128 + SIGSYS : 0);
 }
 

@@ -23,7 +23,10 @@ static int drop_item(void **state)
 	return rk_percpu_free(pool, item) != 0 || rk_percpu_destroy(pool) != 0;
 }
 
-/* The highest CPU this thread may run on, so that an operation that uses index 0 by mistake is noticed. */
+/*
+ * Returns the highest CPU that this thread is allowed to use. On this CPU, the test notices an operation that uses
+ * index 0 by mistake.
+ */
 static int highest_allowed(cpu_set_t *saved)
 {
 	int highest = -1;
@@ -35,7 +38,10 @@ static int highest_allowed(cpu_set_t *saved)
 	return highest;
 }
 
-/* A preemption inside a section aborts the section. Then this tries again, as every caller must. */
+/*
+ * A preemption inside a section aborts the section. After an abort, this macro repeats the operation, as every caller
+ * must.
+ */
 #define UNTIL_NOT_ABORTED(result, operation)                                                                           \
 	do                                                                                                             \
 		(result) = (operation);                                                                                \
@@ -69,7 +75,7 @@ static void outcomes_by_cpu(void **state)
 	*slot = 0;
 	EXPECT(RK_DONE, rk_cpu_add(item, 40));
 	EXPECT(RK_DONE, rk_cpu_add(item, -1));
-	EXPECT(RK_DONE, rk_cpu_add(item, INTPTR_MAX)); /* wider than an immediate */
+	EXPECT(RK_DONE, rk_cpu_add(item, INTPTR_MAX)); /* the value doesn't fit an immediate operand */
 	EXPECT(RK_DONE, rk_cpu_add(item, INTPTR_MIN));
 	assert_int_equal(*slot, 38);
 	EXPECT(RK_DONE, rk_cpu_load(item, &value));
@@ -78,7 +84,7 @@ static void outcomes_by_cpu(void **state)
 	assert_int_equal(*slot, 38);
 	EXPECT(RK_DONE, rk_cpu_store_if_equal(item, 38, INTPTR_MIN));
 	assert_int_equal(*slot, INTPTR_MIN);
-	EXPECT(RK_DONE, rk_cpu_load(item, &value)); /* the whole word */
+	EXPECT(RK_DONE, rk_cpu_load(item, &value)); /* loads the whole word */
 	assert_int_equal(value, INTPTR_MIN);
 	value = 38;
 	EXPECT(RK_UNEQUAL, rk_cpu_compare_exchange(item, &value, 5));
@@ -92,13 +98,13 @@ static void outcomes_by_cpu(void **state)
 	EXPECT(RK_DONE, rk_cpu_compare_exchange_release(item, &value, INTPTR_MIN));
 	assert_int_equal(value, INTPTR_MAX);
 	EXPECT(RK_UNEQUAL, rk_cpu_store_if_equal_release(item, 38, 5));
-	EXPECT(RK_DONE, rk_cpu_store_if_equal_release(item, INTPTR_MIN, 0)); /* 0 may be a register of its own */
+	EXPECT(RK_DONE, rk_cpu_store_if_equal_release(item, INTPTR_MIN, 0)); /* the compiler possibly uses a zero register */
 	assert_int_equal(*slot, 0);
 	assert_int_equal(rk_cpu(), cpu);
 	sched_setaffinity(0, sizeof(saved), &saved);
 }
 
-/* Adds a constant, and the same value as a variable. These may be different instructions. */
+/* Adds a constant, and then the same value from a variable. The compiler possibly uses different instructions. */
 #define ADD_BOTH(value)                                                                                                \
 	do {                                                                                                           \
 		volatile intptr_t variable_ = (value);                                                                 \
@@ -129,7 +135,7 @@ static void adds_constants_and_variables(void **state)
 	ADD_BOTH(-1);
 	ADD_BOTH(INT32_MAX);
 	ADD_BOTH(INT32_MIN);
-	ADD_BOTH((intptr_t)INT32_MAX + 1); /* wider than an immediate */
+	ADD_BOTH((intptr_t)INT32_MAX + 1); /* the value doesn't fit an immediate operand */
 	ADD_BOTH((intptr_t)INT32_MIN - 1);
 	ADD_BOTH((intptr_t)UINT32_MAX);
 	ADD_BOTH(INTPTR_MAX);
@@ -172,7 +178,7 @@ static void outcomes_by_explicit_cpu(void **state)
 	EXPECT(RK_DONE, rk_at_compare_exchange_release(item, &value, 2, cpu));
 	assert_int_equal(value, 3);
 	assert_int_equal(*slot, 2);
-	/* A handler may register the thread after a section that found no registration. Then this is the right CPU. */
+	/* Before the way out runs, a handler possibly registers the thread. The way out then finds the right CPU. */
 	assert_int_equal(rki_leave_at(cpu), RK_ABORTED);
 	assert_int_equal(rki_leave_at(cpu + 1), RK_WRONG_CPU);
 	sched_setaffinity(0, sizeof(saved), &saved);
@@ -188,7 +194,7 @@ static void outcomes_by_concurrency_id(void **state)
 		assert_int_equal(rk_cid_add(item, 1), RK_NO_RSEQ);
 		return;
 	}
-	/* This is the only thread, so it has the lowest id, on any CPU. */
+	/* This is the only thread, so it has concurrency id 0, on any CPU. */
 	assert_int_equal(rk_cid(), 0);
 	slot = rk_percpu_slot(item, 0);
 	*slot = 1;
@@ -208,7 +214,10 @@ static void outcomes_by_concurrency_id(void **state)
 	assert_int_equal(*slot, 1);
 }
 
-/* Without a registration, every operation says so, and stores nothing, although the concurrency id reads 0. */
+/*
+ * Without a registration, every operation returns RK_NO_RSEQ and stores nothing, although the area's concurrency id
+ * is 0.
+ */
 static void outcomes_without_registration(void **state)
 {
 	int64_t before[2] = {*(int64_t *)rk_percpu_slot(item, 0), *(int64_t *)rk_percpu_slot(item, -1)};
@@ -221,7 +230,7 @@ static void outcomes_without_registration(void **state)
 	assert_int_equal(rk_cpu_store_if_equal(item, 0, 1), RK_NO_RSEQ);
 	assert_int_equal(rk_cpu_store_if_equal_release(item, 0, 1), RK_NO_RSEQ);
 	assert_int_equal(value, 0);
-	value = 5; /* not what the slot holds; stays as it is */
+	value = 5; /* differs from the slot's value, and must not change */
 	assert_int_equal(rk_cpu_compare_exchange(item, &value, 1), RK_NO_RSEQ);
 	assert_int_equal(rk_cid_compare_exchange(item, &value, 1), RK_NO_RSEQ);
 	assert_int_equal(rk_at_compare_exchange(item, &value, 1, 0), RK_NO_RSEQ);
@@ -234,7 +243,7 @@ static void outcomes_without_registration(void **state)
 	assert_int_equal(rk_at_load(item, &value, 0), RK_NO_RSEQ);
 	assert_int_equal(rk_at_store_if_equal(item, 0, 1, 0), RK_NO_RSEQ);
 	assert_int_equal(rk_at_store_if_equal_release(item, 0, 1, 0), RK_NO_RSEQ);
-	/* cpu_id reads -1 here, which is no CPU. */
+	/* cpu_id is -1 now, but -1 is no CPU. */
 	assert_int_equal(rk_at_add(item, 1, -1), RK_WRONG_CPU);
 	assert_int_equal(rk_cid(), -1);
 	assert_true(rk_cpu() >= 0);
@@ -244,7 +253,7 @@ static void outcomes_without_registration(void **state)
 	assert_int_equal(*(int64_t *)rk_percpu_slot(item, -1), before[1]);
 }
 
-/* rk_cpu() agrees with the kernel while the thread is moved. */
+/* While the thread is moved, rk_cpu() agrees with the kernel. */
 static void current_cpu(void **state)
 {
 	cpu_set_t saved;
@@ -281,7 +290,7 @@ static enum rk_result once(enum kind kind, intptr_t expected, int cpu)
 	}
 }
 
-/* Increments by one kind of operation until `per_thread` of them are done. */
+/* Increments the item by one kind of operation, until `per_thread` increments are done. */
 static void *increment(void *arg)
 {
 	enum kind kind = *(enum kind *)arg;
@@ -295,7 +304,7 @@ static void *increment(void *arg)
 			done++;
 			break;
 		case RK_NO_RSEQ:
-			done = per_thread; /* the sum will show this */
+			done = per_thread; /* ends the loop; the sum will then be wrong */
 			break;
 		default:
 			break;
@@ -328,7 +337,10 @@ static void on_alarm(int signo)
 	(void)signo;
 }
 
-/* Four threads, moved between CPUs and interrupted all the time. By no kind of operation is an add lost. */
+/*
+ * Four threads add. They are moved between CPUs and interrupted all the time. No add is lost, by any kind of
+ * operation.
+ */
 static void exact_under_stress(void **state)
 {
 	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
@@ -353,7 +365,10 @@ static void exact_under_stress(void **state)
 		for (int i = 0; i < 4; i++)
 			assert_int_equal(pthread_create(&threads[i], NULL, increment, &kind), 0);
 		assert_int_equal(pthread_create(&churner, NULL, churn, threads), 0);
-		/* The churner stops before any thread is joined: the ids of the threads are valid until then. */
+		/*
+		 * The churner must stop before any thread is joined, because a thread's id is only valid until the
+		 * join.
+		 */
 		while (__atomic_load_n(&finished, __ATOMIC_ACQUIRE) == 0)
 			usleep(1000);
 		__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);

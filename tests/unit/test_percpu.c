@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Per-CPU memory: layout, initial contents, reuse, the debug mode and errors. No page is touched early.
+ * Per-CPU memory: layout, initial contents, reuse, the debug mode and errors. The library fills no page early.
  */
 #include "committed.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-/* Runs `statement` for every index that has memory. */
+/* Runs `statement` for every index `i` that has memory. */
 #define EACH_INDEX(i, statement)                                                                                       \
 	do {                                                                                                           \
 		for (int i = RK_INDEX_RESERVE; i < 0; i++)                                                             \
@@ -78,7 +78,7 @@ static void items_do_not_overlap(void **state)
 	}
 }
 
-/* Every slot starts with the initial contents, in a fresh item and in a reused one. */
+/* Every slot starts with the initial contents, both in a fresh item and in a reused item. */
 static void initial_contents(void **state)
 {
 	char initial[100], zeros[100] = {0};
@@ -89,7 +89,7 @@ static void initial_contents(void **state)
 	for (int zero = 0; zero < 2; zero++) {
 		struct rk_percpu *pool = make(sizeof(initial), 0, zero ? NULL : initial, 0);
 		const char *expected = zero ? zeros : initial;
-		void *items[3000]; /* more than one range */
+		void *items[3000]; /* more items than one range has */
 
 		for (size_t k = 0; k < 3000; k++) {
 			assert_int_equal(rk_percpu_alloc(pool, &items[k]), 0);
@@ -117,11 +117,11 @@ static void frees_only_its_items(void **state)
 	assert_int_equal(rk_percpu_alloc(other, &foreign), 0);
 	assert_int_equal(rk_percpu_free(pool, foreign), -EINVAL);
 	assert_int_equal(rk_percpu_free(pool, (char *)item + 1), -EINVAL);
-	assert_int_equal(rk_percpu_free(pool, (char *)item + 16), -EINVAL); /* never allocated */
+	assert_int_equal(rk_percpu_free(pool, (char *)item + 16), -EINVAL); /* this address was never allocated */
 	assert_int_equal(rk_percpu_free(pool, rk_percpu_slot(item, 1)), -EINVAL);
 	assert_int_equal(rk_percpu_free(pool, &item), -EINVAL);
 	assert_int_equal(rk_percpu_free(pool, item), 0);
-	assert_int_equal(rk_percpu_free(pool, item), -EINVAL); /* twice */
+	assert_int_equal(rk_percpu_free(pool, item), -EINVAL); /* the item is freed already */
 	assert_int_equal(rk_percpu_destroy(pool), 0);
 	assert_int_equal(rk_percpu_free(other, foreign), 0);
 	assert_int_equal(rk_percpu_destroy(other), 0);
@@ -147,7 +147,7 @@ static void debug_mode_finds_late_writes(void **state)
 	*written ^= 1;
 	assert_int_equal(rk_percpu_alloc(pool, &again), -EUCLEAN);
 	assert_null(again);
-	assert_int_equal(rk_percpu_free(pool, item), -EINVAL); /* out of use */
+	assert_int_equal(rk_percpu_free(pool, item), -EINVAL); /* the item is no longer used */
 	assert_int_equal(rk_percpu_alloc(pool, &again), 0);
 	assert_ptr_not_equal(item, again);
 	assert_int_equal(rk_percpu_free(pool, again), 0);
@@ -197,7 +197,7 @@ static void out_of_memory(void **state)
 	assert_int_equal(in_child(without_address_space), 0);
 }
 
-/* A program may close every descriptor it didn't open, and open files that get the same numbers. */
+/* A program is allowed to close every descriptor that it didn't open, and to open files that get the same numbers. */
 static int closes_descriptors(void)
 {
 	static const int64_t initial = 42;
@@ -218,7 +218,7 @@ static int closes_descriptors(void)
 	return fcntl(fd, F_GETFD) < 0 ? 4 : 0;
 }
 
-/* No memory file can be had. Contents are written at allocation, and no signal ends the process. */
+/* The library can't create a memory file. So it writes the contents at allocation. No signal ends the process. */
 static int without_files(void)
 {
 	static const int64_t initial = 42;

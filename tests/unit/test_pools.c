@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pools of per-CPU memory: many ranges, initial contents in many pools, large items, closable items and reuse. Also
- * children that begin at zero, trims and reports.
+ * children whose items begin at zero, trims and reports.
  */
 #include "pools.h"
 #include <sys/mman.h>
 
-/* More ranges than a block of the table has. The items differ, are found, and are allocated again. */
+/*
+ * Uses more ranges than a block of the table has. Each item is found and keeps its own value. Freed items are
+ * allocated again.
+ */
 static void many_ranges(void **state)
 {
 	enum { ITEMS = 700 };
@@ -37,7 +40,7 @@ static void many_ranges(void **state)
 	assert_int_equal(rk_percpu_destroy(pool), 0);
 }
 
-/* Initial contents don't use up the mappings of the process, however many pools there are. */
+/* Initial contents must not use up the mappings of the process, however many pools there are. */
 static void bounded_mappings(void **state)
 {
 	enum { POOLS = 3000 };
@@ -64,7 +67,7 @@ static void bounded_mappings(void **state)
 	assert_true(lines < 4096 + 5 * POOLS);
 	for (int i = 0; i < POOLS; i++)
 		destroy(pools[i], items[i]);
-	/* Pools that are destroyed no longer count. */
+	/* Pools that were destroyed no longer count against the limit. */
 	pools[0] = make(sizeof(initial), &initial, 0);
 	items[0] = alloc(pools[0]);
 	assert_int_equal(committed(rk_percpu_slot(items[0], 0), 1), 0);
@@ -139,7 +142,7 @@ static void closable(void **state)
 		assert_int_equal(rk_bank_take(item, cpu, rk_percpu_spare(pool, item, cpu), &bank), 0);
 		assert_ptr_equal(bank, rk_percpu_bank(pool, item, cpu, 0));
 		assert_int_equal(*(intptr_t *)bank, with ? 40 : 0);
-		assert_null(rk_percpu_spare(pool, item, cpu)); /* the caller owns it until rk_bank_done() */
+		assert_null(rk_percpu_spare(pool, item, cpu)); /* the caller owns `bank` until rk_bank_done() */
 		assert_int_equal(*(intptr_t *)rk_percpu_bank(pool, item, cpu, 1), with ? 40 : 0);
 		*(intptr_t *)bank = 5;
 		assert_int_equal(rk_bank_done(item, cpu), 0);
@@ -154,7 +157,7 @@ static void closable(void **state)
 	}
 }
 
-/* Items of whole pages are as new on every CPU when they are allocated again. */
+/* If an item of whole pages is allocated again, its slots are as in a new item, on every CPU. */
 static void reused_pages(void **state)
 {
 	static char initial[RK_STRIDE];
@@ -213,7 +216,7 @@ static void empty_in_children(void **state)
 	}
 }
 
-/* A trim gives back pages of free items only. */
+/* A trim gives only pages of free items back to the kernel. */
 static void given_back(void **state)
 {
 	static const size_t sizes[] = {8, 100, 4096, 5000, 20000};
@@ -244,7 +247,7 @@ static void given_back(void **state)
 		assert_true(committed(rk_percpu_slot(items[0], RK_INDEX_OVERFLOW), RK_STRIDE) <= (size / page + 2) * page);
 		for (size_t at = 0; at < size; at++)
 			assert_int_equal(items[0][at], 'x');
-		/* Items that are allocated again are as new, and none is missing. */
+		/* All items can be allocated again, and are as new. */
 		for (size_t i = 1; i < count; i++) {
 			item = alloc(pool);
 			for (size_t at = 0; at < size; at += 97)
@@ -270,7 +273,7 @@ static void *trim_until_stopped(void *arg)
 	return arg;
 }
 
-/* Another thread trims meanwhile. Items in use keep their contents. */
+/* Trims while another thread uses items. Items in use keep their contents. */
 static void given_back_beside_users(void **state)
 {
 	enum { HELD = 300 };
@@ -326,7 +329,7 @@ static void statistics(void **state)
 	assert_int_equal(rk_percpu_query(NULL, 0, &got.stats, sizeof(got.stats)), -EINVAL);
 	assert_int_equal(rk_percpu_query(pool, 0, NULL, sizeof(got.stats)), -EINVAL);
 	memset(&got.stats, 1, sizeof(got.stats));
-	assert_int_equal(rk_percpu_query(pool, 0, &got.stats, sizeof(size_t)), 0); /* no more than the caller's size */
+	assert_int_equal(rk_percpu_query(pool, 0, &got.stats, sizeof(size_t)), 0); /* writes only the caller's size */
 	assert_int_equal(got.stats.items, 1);
 	assert_true(got.stats.used != 4096);
 	assert_int_equal(got.behind, 'b');
@@ -359,7 +362,7 @@ static void counters_statistics(void **state)
 	assert_int_equal(rk_counter_destroy(counter), 0);
 }
 
-/* The kernel keeps pages that are locked. Their old contents aren't handed out as new. */
+/* A trim can't give back locked pages. An item that is allocated again must not show their old contents. */
 static void trimmed_and_locked(void **state)
 {
 	struct rk_percpu *pool = make(64, NULL, 0);

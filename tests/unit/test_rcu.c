@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Read sections and grace periods: which readers a period waits for and which not, for every way of readers and
- * fences.
+ * Read sections and grace periods: which readers a grace period waits for, and which not, by every way of readers and
+ * with every kind of fence.
  */
 #include "rcu_ways.h"
 #include "refuse.h"
@@ -21,7 +21,7 @@ static void waits_for_those_who_were_there(void **state)
 			nested = lock((enum way)out);
 			period = rk_rcu_start(rcu);
 			MUST(waits());
-			later = lock((enum way)in); /* the period has begun without this reader */
+			later = lock((enum way)in); /* the period began before this reader, so it doesn't wait for this reader */
 			unlock(before, (enum way)out);
 			MUST(waits());
 			MUST(rk_rcu_destroy(rcu) == -EBUSY);
@@ -36,7 +36,7 @@ static void waits_for_those_who_were_there(void **state)
 	destroy();
 }
 
-/* There is a reader at every moment, but no reader stays long. */
+/* There is a reader at every moment, but each reader leaves soon. So periods end. */
 static void not_for_later_ones(void **state)
 {
 	struct rk_rcu_section *section, *next;
@@ -58,7 +58,7 @@ static void not_for_later_ones(void **state)
 	destroy();
 }
 
-/* A period that has begun may miss what its caller did. All callers that wait share the next period. */
+/* A period that has already begun possibly misses what a caller did. So all callers that wait share the next period. */
 static void periods_are_shared(void **state)
 {
 	struct rk_rcu_section *section;
@@ -119,7 +119,7 @@ static void left_on_another_cpu_in_another_thread(void **state)
 	destroy();
 }
 
-/* In the bracket, this thread has no rseq. */
+/* Inside the bracket, this thread has no rseq. */
 static void without_rseq(void **state)
 {
 	struct rk_rcu_section *section;
@@ -141,7 +141,7 @@ static void without_rseq(void **state)
 	destroy();
 }
 
-/* Where no fence has ever worked, readers use the overflow slot. */
+/* If no fence has ever worked, readers use the overflow slot. */
 static int never_fenced(void)
 {
 	forked = true;
@@ -159,7 +159,7 @@ static void without_any_fence(void **state)
 	assert_int_equal(in_child(never_fenced), 0);
 }
 
-/* Where fences no longer work, no call reports the end of a period. Readers continue. */
+/* If fences no longer work, no call reports that a period has ended. Readers still work. */
 static int fence_lost(void)
 {
 	struct rk_rcu_section *section;
@@ -168,7 +168,7 @@ static int fence_lost(void)
 	forked = true;
 	create();
 	if (!RK_HAVE_SECTIONS)
-		return 0; /* no fence is needed */
+		return 0; /* without sections, no fence is needed */
 	period = rk_rcu_start(rcu);
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
 	for (int i = 0; i < 3; i++) {
@@ -198,7 +198,7 @@ static void a_fence_that_fails(void **state)
 	create();
 	assert_int_equal(pthread_create(&thread, NULL, try_without_a_fence, NULL), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
-	/* With a fence, the period continues from there. */
+	/* A call that has a fence continues the period that the failed calls began. */
 	rk_rcu_read_lock(rcu, &section);
 	assert_true(waits());
 	rk_rcu_read_unlock(rcu, section);
@@ -217,7 +217,7 @@ static void refuses(void **state)
 	assert_int_equal(rk_rcu_destroy(NULL), 0);
 	create();
 	assert_int_equal(rk_rcu_run(rcu, -1), -EINVAL);
-	assert_int_equal(rk_rcu_synchronize_for(rcu, -1), 0); /* there is no need to wait */
+	assert_int_equal(rk_rcu_synchronize_for(rcu, -1), 0); /* there are no readers to wait for */
 	rk_rcu_read_lock(rcu, &section);
 	assert_int_equal(rk_rcu_synchronize_for(rcu, -1), -EINVAL);
 	for (uint64_t ahead = 1; ahead != 0; ahead <<= 1)

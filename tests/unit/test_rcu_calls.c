@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deferred calls: each is made once, not before its period is over, by a thread that runs calls. Also the limit, and
- * refusals.
+ * Deferred calls: each call is made once, after its period has ended, by a thread that runs calls. Also the limit,
+ * and calls that are refused.
  */
 #include "rcu_jobs.h"
 #include <time.h>
 
 #define CALLS 1000
-#define A_MINUTE 60000000000 /* ns: what comes at once may still wait for a CPU */
+#define A_MINUTE 60000000000 /* in ns; long, because even a call that is ready possibly waits for a CPU */
 
 static void called_when_readers_are_through(void **state)
 {
@@ -18,7 +18,7 @@ static void called_when_readers_are_through(void **state)
 	defer(0, 10);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(rk_rcu_run(rcu, i < 5 ? 0 : 100000), 0);
-	defer(10, 10); /* these wait for the next period */
+	defer(10, 10); /* these calls wait for the next period */
 	assert_int_equal(rk_rcu_destroy(rcu), -EBUSY);
 	rk_rcu_read_unlock(rcu, section);
 	rk_rcu_read_lock(rcu, &section);
@@ -48,7 +48,10 @@ static void no_more_than_the_limit(void **state)
 	assert_int_equal(rk_rcu_destroy(small), 0);
 }
 
-/* A call may defer calls, read, and wait for readers. Functions that would wait for the call itself return an error. */
+/*
+ * A call is allowed to defer calls, to read, and to wait for readers. Functions that would wait for the call itself
+ * return an error.
+ */
 static int results[4], again;
 
 static void work_and_more(struct rk_rcu_call *call)
@@ -84,7 +87,7 @@ static void a_call_may_use_it(void **state)
 	assert_int_equal(rk_rcu_barrier(rcu), 0);
 }
 
-/* One thread does nothing but run calls. Others defer calls and wait for them. */
+/* One thread only runs calls. Other threads defer calls and wait for them. */
 static int stop;
 
 static void *keep_running(void *arg)
@@ -95,7 +98,10 @@ static void *keep_running(void *arg)
 	return NULL;
 }
 
-/* Another deferred call wakes the runner. The runner may have seen `stop` before, so it need not make that call. */
+/*
+ * Ends the runner. A further deferred call wakes it. The runner has possibly seen `stop` before, so it doesn't always
+ * make this call.
+ */
 static void end_runner(pthread_t runner)
 {
 	void *failed;
@@ -138,7 +144,7 @@ static void run_by_a_thread(void **state)
 		assert_null(failed);
 	}
 	each_called_once(CALLS);
-	/* The runner sleeps now, and a deferred call wakes it. */
+	/* After this pause the runner sleeps. Then a deferred call must wake it. */
 	usleep(50000);
 	jobs[0].called = 0;
 	defer(0, 1);
@@ -158,7 +164,7 @@ static void *wait_for_calls(void *arg)
 	return r == 0 ? NULL : arg;
 }
 
-/* A barrier waits until the calls have been made, not only until they are taken. */
+/* A barrier waits until the calls have been made. It isn't enough that a runner has taken them. */
 static void a_barrier_waits_until_they_are_called(void **state)
 {
 	struct rk_rcu_section *section;
@@ -181,8 +187,8 @@ static void a_barrier_waits_until_they_are_called(void **state)
 #define TURNS (int)(ROUNDS(2000) + 1)
 
 /*
- * A runner finds no call, while another thread takes one and leaves it waiting for a period. The first runner makes
- * that call.
+ * A runner finds no call. Another thread has taken a call and leaves it, because its period hasn't ended. Then the
+ * runner makes this call.
  */
 static void *take_and_leave(void *arg)
 {
@@ -191,7 +197,7 @@ static void *take_and_leave(void *arg)
 
 		rk_rcu_read_lock(rcu, &section);
 		if (rk_rcu_defer(rcu, &jobs[i % CALLS].call, work) != 0 || rk_rcu_run(rcu, 0) == 1)
-			return arg; /* can't be made while this thread reads */
+			return arg; /* the call can't be made while this thread reads */
 		rk_rcu_read_unlock(rcu, section);
 		for (int ms = 0; ms < 10000 && __atomic_load_n(&called, __ATOMIC_ACQUIRE) == i; ms++)
 			usleep(ms == 0 ? 0 : 1000);
@@ -214,7 +220,7 @@ static void nothing_is_left_to_wait(void **state)
 	end_runner(runner);
 }
 
-/* A thread that is cancelled while it runs calls ends after them. */
+/* If a thread is cancelled while it runs calls, the thread ends after these calls. */
 static void work_with_a_cancellation_point(struct rk_rcu_call *call)
 {
 	usleep(1000);
@@ -244,7 +250,7 @@ static void cancelled_behind_its_calls(void **state)
 	assert_int_equal(rk_rcu_run(rcu, 0), 0);
 }
 
-/* Without a call, rk_rcu_run() returns 0 when its time is over. */
+/* If there is no call, rk_rcu_run() returns 0 when its time is over. */
 static void waits_no_longer_than_told(void **state)
 {
 	struct timespec before, after;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Deferred calls in a child: all of them are there, and each is made once, wherever the parent's runner was. */
+/*
+ * Deferred calls in a child: the child makes each of its parent's calls once, whatever the parent's runner was doing.
+ */
 #include "structures/rcu.h"
 #include <semaphore.h>
 #include "rcu_jobs.h"
 
-/* The child has calls that wait for a period, and calls that no period covers yet. */
+/* At the fork, some calls wait for a period, and no period includes the other calls yet. */
 static int called_in_child(void)
 {
 	alarm(60);
@@ -33,8 +35,8 @@ static void called_in_children(void **state)
 }
 
 /*
- * The child lacks the runner. That thread may have left calls in two lists at once. This test builds each such state
- * as rcu_calls.c leaves it.
+ * The child lacks the runner, which possibly left calls in two lists at the same time. This test builds each such
+ * state, as rcu_calls.c leaves it.
  */
 enum leftover { NAMED, NAMED_WITH_MORE_BEFORE, READY, SOME_CALLED, LEFTOVERS };
 
@@ -96,7 +98,7 @@ static void left_half_done_by_a_runner(void **state)
 		assert_int_equal(pthread_create(&thread, NULL, claim_and_leave, &arg), 0);
 		sem_wait(&claimed);
 		assert_int_equal(in_child_with(call_the_rest, count), 0);
-		rk_rcu_state(rcu)->waiting = NULL; /* what the runner would do next, or no change */
+		rk_rcu_state(rcu)->waiting = NULL; /* does what the runner would do next; in some states this changes nothing */
 		sem_post(&forked);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 		assert_int_equal(rk_rcu_barrier(rcu), 0);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Read sections in a child: those of its own thread if they are kept, and no others. */
+/*
+ * Read sections in a child: the sections of the child's own thread continue if they are kept; all other sections have
+ * ended.
+ */
 #include "rcu_ways.h"
 
 static struct rk_rcu_section *mine;
@@ -10,7 +13,7 @@ static void *synchronize(void *arg)
 	return NULL;
 }
 
-/* Returns what another thread of the child gets. */
+/* Returns what rk_rcu_synchronize_for() returns in another thread of the child. */
 static int synchronize_elsewhere(void)
 {
 	pthread_t thread;
@@ -44,7 +47,10 @@ static int mine_goes_on(void)
 	return rk_rcu_destroy(rcu);
 }
 
-/* A period that the section held up begins again in the child. The section still holds it up. */
+/*
+ * In the parent, the read section keeps a period from ending. The period begins again in the child, where the kept
+ * section keeps it from ending too.
+ */
 static uint64_t begun;
 
 static int mine_is_still_in_the_way(void)
@@ -58,8 +64,8 @@ static int mine_is_still_in_the_way(void)
 }
 
 /*
- * A section that is not kept belongs to no thread of the child. Leaving it disturbs no other section, down to the
- * third process.
+ * A read section that isn't kept belongs to no thread of the child. If the child still leaves it, no other section is
+ * disturbed, even after three forks in a row.
  */
 static int left_in_child(int further)
 {
@@ -107,7 +113,7 @@ static void fork_beside_readers(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, read_meanwhile, &ways[i]), 0);
 	pthread_barrier_wait(&there);
 	assert_int_equal(in_child(others_are_over), 0);
-	/* Also while a period waits for these readers. */
+	/* The result must be the same while a period waits for these readers. */
 	assert_true(waits());
 	assert_int_equal(in_child(others_are_over), 0);
 	for (int way = 0; way < WAYS; way++) {

@@ -2,10 +2,10 @@
 /*
  * Read sections, grace periods and deferred calls, interrupted at each instruction (interrupt.h). The interruption is
  * a handler that uses the same functions, a fork of the interrupted thread, or a fork of another thread. In each
- * process, each call is made once. In a child of another thread, one call may be missing: the one that was being
- * deferred or made.
+ * process, each call is made once. There is one exception. If another thread forked while the interrupted thread was
+ * deferring or making a call, this call can be missing in the child.
  */
-#define INSTRUCTIONS_MAX 600 /* a section that is stepped through aborts and repeats; twice what the rest takes */
+#define INSTRUCTIONS_MAX 600 /* twice the steps that code without sections needs; later steps only repeat aborted sections */
 #include "interrupt.h"
 #include "refuse.h"
 
@@ -41,12 +41,12 @@ static void start(void)
 	memset(jobs, 0, sizeof(jobs));
 	next_job = 0;
 	CHECK(rk_rcu_create(&rcu, 0) == 0);
-	CHECK(rk_rcu_synchronize(rcu) == 0); /* first, because what a process does once would take most of the steps */
+	CHECK(rk_rcu_synchronize(rcu) == 0); /* done before the steps begin, because the first call takes many */
 	for (int i = 0; i < 3; i++)
 		defer_one();
 }
 
-/* Reads by the overflow slot, and then by the first attempts of a section. */
+/* Reads by the overflow slot, and then by a section. */
 static void read_section(void)
 {
 	struct rk_rcu_section *section = rki_rcu_read_lock_slow(rcu, RK_NO_RSEQ);
@@ -56,7 +56,7 @@ static void read_section(void)
 	rk_rcu_read_unlock(rcu, section);
 }
 
-/* Enters the section before the steps begin, so that leaving it is interrupted. */
+/* Enters the read section before the steps begin. So only leaving the section is interrupted. */
 static struct rk_rcu_section *entered;
 
 static void start_entered(void)
@@ -89,7 +89,7 @@ static void defer_and_wait(void)
 	CHECK(rk_rcu_barrier(rcu) == 0);
 }
 
-/* If the interrupted thread is in the same function, the handler gets an error and doesn't wait. */
+/* Runs in a handler. A function that would wait for the interrupted thread returns an error, and doesn't wait. */
 static void use_as_well(void)
 {
 	struct rk_rcu_section *section;
@@ -106,12 +106,15 @@ static void use_as_well(void)
 	defer_one();
 }
 
-/* Also waits without a limit, where the interrupted thread is in no section. */
+/*
+ * Like use_as_well(), but also calls functions that wait without a limit. Use it only if the interrupted thread is in
+ * no read section.
+ */
 static void wait_as_well(void)
 {
 	int r;
 
-	alarm(60); /* a thread that waits for itself takes no processor time */
+	alarm(60); /* a thread that waits for itself uses no processor time, so only an alarm ends it */
 	r = rk_rcu_synchronize(rcu);
 	CHECK(r == 0 || r == -EDEADLK);
 	defer_one();
@@ -151,8 +154,9 @@ static void fork_by_another(void)
 }
 
 /*
- * In a child that inherits the domain, the first read section or poll opens it. A later poll is tested too. The
- * handler reads or forks. The forked child begins a section there, which a period must wait for.
+ * A child inherits this domain. In the child, the first read section or poll opens the domain; some tests interrupt a
+ * later poll. The handler reads or forks. A forked child begins a read section in the handler, and a period must wait
+ * for this section.
  */
 static struct rk_rcu *inherited;
 static struct rk_rcu_section *held;
@@ -170,7 +174,7 @@ static void inherit_open(void)
 	read_section();
 }
 
-/* Signals can't be blocked here. */
+/* Makes a child in which the library can't block signals. */
 static void inherit_unblocked(void)
 {
 	refuse(SYS_rt_sigprocmask, SYS_rt_sigprocmask, EPERM);

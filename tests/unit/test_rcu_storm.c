@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects that are read and replaced in a storm (storm.h), while writers free them. They are freed after a grace
- * period that a writer waits for, or by a deferred call. The invariant: a reader never sees a spoiled object. Writers
- * spoil objects before they free them. AddressSanitizer checks the readers too.
+ * Objects that threads read and replace in a storm (storm.h), while writers free replaced objects. A writer frees an
+ * object after it has waited for a grace period, or by a deferred call. The invariant: writers spoil an object before
+ * they free it, and a reader never sees a spoiled object. AddressSanitizer also checks the readers.
  */
 #include "duel.h"
 
@@ -70,8 +70,8 @@ static void look(const struct object *o)
 }
 
 /*
- * Reads an object, sometimes for as long as a writer needs for several periods. The object belongs to the outer
- * section.
+ * Reads an object. Sometimes this takes as long as a writer needs for several periods. The outer section protects the
+ * object.
  */
 static void use(uint64_t *random)
 {
@@ -114,8 +114,8 @@ static void nothing(struct rk_rcu_call *call)
 }
 
 /*
- * Only this thread's sections can hold up a period here, and it leaves them. Deferred calls aren't made: their memory
- * belongs to the parent's malloc().
+ * In the child, only the sections of its one thread can hold up a period, and the thread leaves each section. The
+ * child makes no deferred calls, because their memory belongs to the parent's malloc().
  */
 static int child(void)
 {
@@ -191,9 +191,9 @@ static void never_seen_spoiled(void **state)
 }
 
 /*
- * A reader on one CPU is nearly always in a section, each of some tens of microseconds. A writer on another CPU turns
- * the phase just when the reader comes back. A reader that is counted in the wrong phase isn't waited for at the next
- * turn.
+ * A reader on one CPU is nearly always in a section, for some tens of microseconds each time. A writer on another CPU
+ * changes the phase just when the reader enters again. If the reader were counted in the wrong phase, the writer's
+ * next change of the phase wouldn't wait for the reader.
  */
 static int looks_of_a_reader;
 

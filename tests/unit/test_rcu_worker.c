@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The worker of a domain: it makes deferred calls, there is only one, it ends, and a child of fork() has none. */
+/*
+ * The worker of a domain: it makes deferred calls, a domain has only one, it can be ended, and a child of fork() has
+ * none.
+ */
 #include "rcu_jobs.h"
 #include "refuse.h"
 #include <dirent.h>
@@ -16,11 +19,11 @@ static void runs_what_is_deferred(void **state)
 	struct rk_rcu_section *section;
 
 	(void)state;
-	defer(0, 1); /* the worker finds this call when it begins */
+	defer(0, 1); /* the worker finds this call when the worker begins */
 	assert_int_equal(rk_rcu_worker_start(rcu), 0);
 	assert_true(is_called(1));
 	for (int i = 1; i < 10; i++) {
-		usleep(i % 3 == 0 ? 5000 : 0); /* the worker sleeps, or not yet */
+		usleep(i % 3 == 0 ? 5000 : 0); /* after 5 ms the worker sleeps; without a pause it doesn't sleep yet */
 		rk_rcu_read_lock(rcu, &section);
 		defer(i, 1);
 		usleep(1000);
@@ -33,7 +36,7 @@ static void runs_what_is_deferred(void **state)
 	each_called_once(10);
 }
 
-/* Other threads run calls and wait in a barrier meanwhile. */
+/* While the worker runs, other threads also run calls and wait in a barrier. */
 static void shares_with_others(void **state)
 {
 	(void)state;
@@ -76,7 +79,7 @@ static void is_one(void **state)
 	assert_int_equal(rk_rcu_worker_stop(rcu), 0);
 }
 
-/* The worker ends while a reader holds up its calls. Other threads make them later. */
+/* The worker ends while a reader holds up the worker's calls. Other threads make these calls later. */
 static void ends_before_its_calls(void **state)
 {
 	struct rk_rcu_section *section;
@@ -120,7 +123,7 @@ static void a_child_has_none(void **state)
 	assert_int_equal(rk_rcu_worker_stop(rcu), 0);
 }
 
-/* Where the kernel doesn't wipe memory at a fork, the child inherits the state of its parent's worker. */
+/* If the kernel doesn't wipe memory at a fork, the child inherits the state of its parent's worker. */
 static int inherits(void)
 {
 	refuse(SYS_madvise, SYS_madvise, EINVAL);
@@ -134,14 +137,14 @@ static int inherits(void)
 	return 0;
 }
 
-/* Must be the first test: later ones know whether memory is wiped. */
+/* Must be the first test, because the library remembers whether the kernel wipes memory. */
 static void on_old_kernels(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(inherits), 0);
 }
 
-/* Returns the worker's signal mask, from /proc. */
+/* Returns the worker's signal mask, from its file in /proc. */
 static uint64_t signals_blocked(void)
 {
 	uint64_t blocked = 0;
@@ -169,8 +172,8 @@ static uint64_t signals_blocked(void)
 }
 
 /*
- * The worker blocks all signals but those that an instruction causes. So other handlers of the program don't run in
- * it.
+ * The worker blocks all signals, except signals that an instruction causes. So the program's other handlers don't run
+ * in the worker.
  */
 static void blocks_signals(void **state)
 {

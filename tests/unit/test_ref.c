@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reference counts: an object is released once, by its last user, on every way by which references come and go. Also
- * with fences that fail.
+ * Reference counts: an object is released once, by its last user, by every way to get and put references. Also with
+ * fences that fail.
  */
 #include "ways.h"
 #include "refuse.h"
@@ -45,7 +45,7 @@ static void start(struct object *o)
 	CHECK(rk_ref_init(&o->ref, release) == 0);
 }
 
-/* The following checks end the process, because children make them too. */
+/* The following checks use CHECK(), which ends the process if it fails, because children make these checks too. */
 static void by_the_kill(void)
 {
 	struct object o;
@@ -118,7 +118,7 @@ static void released_once(void **state)
 	assert_int_equal(all_of_it(), 0);
 }
 
-/* References are taken on one CPU and given back on another. No single word shows the count. */
+/* References are taken on one CPU and given back on another. So no single word has the right count. */
 static void on_several_cpus(void **state)
 {
 	cpu_set_t allowed;
@@ -146,7 +146,7 @@ static void on_several_cpus(void **state)
 	assert_int_equal(o.released, 1);
 }
 
-/* In the bracket, this thread has no rseq. */
+/* Inside the bracket, this thread has no rseq. */
 static void without_rseq(void **state)
 {
 	struct object o;
@@ -211,7 +211,7 @@ static void refuses(void **state)
 	assert_int_equal(rk_ref_kill(&b.ref), 0);
 	assert_int_equal(rk_ref_kill(&b.ref), -EALREADY);
 	assert_int_equal(rk_ref_kill_all(refs, 2), -EALREADY);
-	assert_int_equal(rk_ref_get_live_try(&a.ref), 0); /* nothing was killed */
+	assert_int_equal(rk_ref_get_live_try(&a.ref), 0); /* rk_ref_kill_all() failed and killed nothing */
 	assert_ptr_equal((void *)a.ref.gate, a.ref.words);
 	rk_ref_put(&a.ref);
 	rk_ref_put(&b.ref);
@@ -237,8 +237,8 @@ static void without_any_fence(void **state)
 }
 
 /*
- * If a thread's fences fail, its kill leaves an object alive for all users. A later kill by another thread, whose
- * fence works, succeeds.
+ * If the fences of a thread fail, the thread's kill leaves the objects alive for all users. A later kill by a thread
+ * whose fence works succeeds.
  */
 static struct object together[2];
 
@@ -280,8 +280,8 @@ static void a_fence_that_fails(void **state)
 }
 
 /*
- * References are taken here and given back there, more often than a word can count. A single word means nothing, and
- * both words wrap.
+ * References are taken on one CPU and given back on another, more often than a word can count. Each single word is
+ * then meaningless, and both words wrap around.
  */
 static void far_apart(void **state)
 {
@@ -310,7 +310,7 @@ static void far_apart(void **state)
 	}
 }
 
-/* The memory of its words is used again. */
+/* After an object is released, later objects use the memory of its words. */
 static void leaves_nothing(void **state)
 {
 	uintptr_t lowest = UINTPTR_MAX, highest = 0;
@@ -357,7 +357,7 @@ static void in_children_too(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(without_any_fence), /* first, while no fence has been used */
+	cmocka_unit_test(without_any_fence), /* must run first, before any fence was used */
 	cmocka_unit_test(released_once),
 	cmocka_unit_test(on_several_cpus),
 	cmocka_unit_test(without_rseq),

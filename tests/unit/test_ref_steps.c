@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A get, a put, a try and a kill, interrupted at each instruction (interrupt.h). The interruption is a handler that
- * uses the same functions, a fork of the interrupted thread, or a fork of another thread. A handler's references keep
- * the object until the handler gives them back. Each object is released once. In a child of another thread it may
- * stay, because that thread's references stay.
+ * uses the same functions, a fork of the interrupted thread, or a fork of another thread. While a handler has
+ * references, they keep the object alive. Each object is released once. If another thread forked, the object possibly
+ * stays alive in the child, because the interrupted thread's references stay counted.
  */
 #include "interrupt.h"
 
@@ -20,10 +20,10 @@ static void release(struct rk_ref *ref)
 	((struct object *)ref)->released++;
 }
 
-/* Takes one reference more than the interrupted code. Handlers and judges rely on it. */
+/* Takes one reference more than the interrupted code needs. Handlers and judges rely on this reference. */
 static void start(void)
 {
-	CHECK(rk_ref_init(&other.ref, release) == 0); /* first, because what a process does once would take most of the steps */
+	CHECK(rk_ref_init(&other.ref, release) == 0); /* done before the steps begin, because the first call takes many */
 	CHECK(rk_ref_init(&object.ref, release) == 0 && rk_ref_init(&second.ref, release) == 0);
 	rk_ref_get(&object.ref);
 	rk_ref_get(&second.ref);
@@ -84,7 +84,7 @@ static void use_as_well(void)
 	CHECK(mine.released == 1);
 }
 
-/* Runs after the operation, and gives the last references back. */
+/* Runs after the operation. Gives the last references back. */
 static int judge(void)
 {
 	use_as_well();
@@ -100,7 +100,7 @@ static int judge(void)
 	return 0;
 }
 
-/* While an object is killed, the handler gives back the last reference but the owner's. */
+/* While the interrupted code kills the object, the handler gives back the last reference except the owner's. */
 static void give_back(void)
 {
 	rk_ref_put(&object.ref);
@@ -112,7 +112,7 @@ static int judge_given_back(void)
 	return 0;
 }
 
-/* How many references of its own the interrupted thread may have. */
+/* The number of references that the interrupted thread can have. The child never gives these references back. */
 static int stay_at_most;
 
 static int go_on_in_child(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects that are found, held for a while, and given back in a storm (storm.h). Meanwhile, owners replace and kill
- * them, alone and together. A deferred call frees each object. The invariant: a holder sees the object whole, and
- * each object is released once.
+ * Objects that threads find, hold for a while, and give back in a storm (storm.h). Meanwhile, owners replace objects
+ * and kill them, one at a time or several together. A deferred call frees each object. The invariant: a holder sees
+ * the object whole, and each object is released once.
  */
 #include "expect.h"
 #include "storm.h"
@@ -26,8 +26,8 @@ static void free_later(struct rk_rcu_call *call)
 }
 
 /*
- * Runs in the thread or handler that gave the last reference back. A thread that still finds the object can't get a
- * reference.
+ * Runs in the thread or handler that gave the last reference back. Another thread possibly still finds the object,
+ * but can't get a reference.
  */
 static void release(struct rk_ref *ref)
 {
@@ -73,7 +73,7 @@ static void put(struct object *o, uint64_t way)
 		rk_ref_put(&o->ref);
 }
 
-/* Returns one of the objects that can be found, with a reference, or NULL if it was released meanwhile. */
+/* Finds an object and returns it with a reference. Returns NULL if the object was released meanwhile. */
 static struct object *find(uint64_t *random)
 {
 	struct rk_rcu_section *section;
@@ -108,7 +108,7 @@ static void use(uint64_t *random)
 	put(o, draw(random) % 16);
 }
 
-/* Some objects are held for a whole life, and given back at its end. */
+/* An object that the thread holds for its whole life, and gives back at the end. */
 static __thread struct object *kept;
 
 static void live(struct storm_thread *t)
@@ -132,8 +132,8 @@ static void handle(struct storm_thread *t)
 }
 
 /*
- * References of other threads stay, and so do those that this thread takes. Deferred calls aren't made, because
- * malloc() may be locked here.
+ * In the child, references of the parent's other threads stay counted, and a reference that this thread takes keeps
+ * its object alive. The child makes no deferred calls, because malloc() is possibly locked in the child.
  */
 static int child(void)
 {
@@ -151,7 +151,10 @@ static int child(void)
 	return wrong == 0 ? 0 : 1;
 }
 
-/* The kill gives the owner's reference back. The objects of one call differ, because each was replaced before. */
+/*
+ * Kills give back the owner's references. The objects of one call are all different, because each has been replaced
+ * before the kill.
+ */
 static void *keep_replacing(void *stop)
 {
 	uint64_t random = 2463534242 ^ (uintptr_t)&random;
@@ -197,8 +200,8 @@ static void held_ones_are_whole(void **state)
 }
 
 /*
- * A count goes up and down on two CPUs, and a kill comes at any moment. Each holder checks the object before its last
- * put.
+ * References are taken and given back on two CPUs, and a kill comes at any moment. Each holder checks the object
+ * before its last put.
  */
 #define USERS 2
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Banks: the result of each call, by itself, to a handler, to another thread, and to a child forked at each
- * instruction of the work on a bank. Also when the slot is opened for the first time meanwhile, and under filters
- * that refuse every fence.
+ * instruction of the work on a bank. Further tests: a handler opens the slot for the first time meanwhile, and
+ * filters refuse every fence.
  */
-#define INSTRUCTIONS_MAX 3000 /* this work has no section */
+#define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
 #include "interrupt.h"
 #include "refuse.h"
 #include "slots.h"
 
 #define FOR_EVER INT64_MAX
 
-/* Each bank is known by its first word. */
+/* The first word of each bank identifies the bank. */
 static intptr_t banks[4][8] = {{100}, {101}, {102}, {103}};
 
 static struct rk_bank_slot *slot(void)
@@ -36,24 +36,24 @@ static void banks_are_taken(void **state)
 	assert_int_equal(rk_bank_take(slots, here, banks[0], &bank), -EPERM);
 	assert_int_equal(rk_bank_open(slots, here, banks[0]), -EPERM);
 	assert_int_equal(rk_bank_done(slots, here), -EPERM);
-	assert_int_equal(rk_bank_begin_for(slots, here, -1), 0); /* the slot is free, so there is no wait */
+	assert_int_equal(rk_bank_begin_for(slots, here, -1), 0); /* the slot is free, so the call doesn't wait */
 	assert_int_equal(rk_bank_begin_for(slots, here, -1), -EINVAL);
 	assert_int_equal(rk_bank_begin_try(slots, here), -EBUSY);
 	assert_int_equal(rk_bank_take(slots, here, (char *)banks[0] + 1, &bank), -EINVAL);
 	assert_int_equal(rk_bank_take(slots, here, banks[0], NULL), -EINVAL);
-	/* The slot was never opened, so there is nothing to take. */
+	/* The slot was never opened, so the take returns no bank. */
 	assert_int_equal(rk_bank_take(slots, here, banks[0], &bank), 0);
 	assert_null(bank);
 	assert_int_equal(rk_bank_open_first(slot(), banks[1]), -EEXIST);
-	assert_int_equal(rk_bank_take(slots, here, banks[0], &bank), -EINVAL); /* the bank that is in use */
+	assert_int_equal(rk_bank_take(slots, here, banks[0], &bank), -EINVAL); /* banks[0] is in use already */
 	assert_int_equal(rk_bank_take(slots, here, banks[1], &bank), 0);
 	assert_ptr_equal(bank, banks[0]);
-	/* Without rk_bank_done(), a further call returns the same bank. */
+	/* Until rk_bank_done(), a further take returns the same bank again. */
 	assert_int_equal(rk_bank_take(slots, here, banks[2], &bank), 1);
 	assert_ptr_equal(bank, banks[0]);
 	assert_int_equal(rk_bank_done(slots, here), 0);
 	assert_int_equal(rk_bank_begin_try(slots, here), 0);
-	/* Closed, and opened again. */
+	/* The slot is open. It is closed, and then opened again. */
 	assert_int_equal(rk_bank_open(slots, here, banks[2]), -EBUSY);
 	assert_int_equal(rk_bank_take_cid(slots, here, NULL, &bank), 0);
 	assert_ptr_equal(bank, banks[1]);
@@ -85,12 +85,12 @@ static void closed_slots(void **state)
 		result = operation;                                                                                    \
 	while (result == RK_ABORTED);                                                                                  \
 	assert_int_equal(result, expected)
-	EXPECT_RESULT(RK_CLOSED, rk_cpu_bank_add(slots, 0, 1)); /* never opened */
+	EXPECT_RESULT(RK_CLOSED, rk_cpu_bank_add(slots, 0, 1)); /* the slot was never opened */
 	assert_int_equal(rk_bank_begin_try(slots, here), 0);
 	assert_int_equal(rk_bank_take(slots, here, NULL, &bank), 0);
 	assert_null(bank);
 	EXPECT_RESULT(RK_CLOSED, rk_cpu_bank_add(slots, 0, 1));
-	assert_int_equal(rk_bank_open_first(slot(), banks[0]), -EEXIST); /* it was closed on purpose */
+	assert_int_equal(rk_bank_open_first(slot(), banks[0]), -EEXIST); /* the remote owner has closed the slot */
 	assert_int_equal(rk_bank_open(slots, here, banks[0]), 0);
 	EXPECT_RESULT(RK_DONE, rk_cpu_bank_add(slots, 0, 1));
 	assert_int_equal(banks[0][0], 101);
@@ -110,7 +110,7 @@ static void closed_slots(void **state)
 	assert_int_equal(sched_setaffinity(0, sizeof(saved), &saved), 0);
 }
 
-/* A thread whose fences fail. The bank that it took off the slot belongs to no thread. */
+/* A thread whose fences fail. After its rk_bank_take(), no thread owns the bank that it took off the slot. */
 static void *take_without_fence(void *arg)
 {
 	void *bank = &bank;
@@ -160,7 +160,7 @@ static void bank_without_a_fence(void **state)
 }
 
 /*
- * The work on a bank, interrupted at every instruction. Once `disposed` is set, the old bank belongs to the
+ * The work on a bank, interrupted at every instruction. After `disposed` is set, the old bank belongs to the
  * interrupted thread.
  */
 static volatile bool disposed;
@@ -187,7 +187,10 @@ static int worked(void)
 	return slot()->bank == ((intptr_t)banks[1] | RK_BANK_OPEN) && slot()->taken == 0 && slot()->claim.holder == 0 ? 0 : 1;
 }
 
-/* Runs in a child of another thread, and takes all banks, with spares of its own. Each bank comes once. */
+/*
+ * Another thread forked; this function runs in the child. It takes all banks, with spare banks of its own. It gets
+ * each bank once.
+ */
 static int take_all(void)
 {
 	int times[4] = {0};
@@ -219,7 +222,10 @@ static void forked_at_every_instruction(void **state)
 	interrupt_each(&w, 1);
 }
 
-/* Parent and child both continue. The child is the thread that forked, so it has what that thread had. */
+/*
+ * The interrupted thread forks. Both the parent and the child continue. The child's thread owns what the forking
+ * thread owned.
+ */
 static void forks_at_every_instruction(void **state)
 {
 	static const struct interrupted w = {open_slot, work, fork_this_thread, worked, false};
@@ -228,7 +234,10 @@ static void forks_at_every_instruction(void **state)
 	interrupt_each(&w, 1);
 }
 
-/* A handler wants the same slot, and would wait for ever. It is refused, or does all of the work. */
+/*
+ * A handler wants the slot that its thread works on, without a limit of time. The handler's call either returns an
+ * error, or the handler does all of its work.
+ */
 static void work_as_well(void)
 {
 	void *bank;
@@ -253,7 +262,10 @@ static void handled_at_every_instruction(void **state)
 	interrupt_each(&w, 1);
 }
 
-/* A slot that was never opened. Its remote owner takes or opens it, while a handler opens it for the first time. */
+/*
+ * A slot that was never opened. While its remote owner takes the bank or opens the slot, a handler opens the slot for
+ * the first time.
+ */
 static volatile int own_answer, first_answer;
 static void *volatile got;
 
@@ -279,7 +291,7 @@ static void take_with_that_bank(void)
 	CHECK(rk_bank_done(slots, here) == 0);
 }
 
-/* The bank is in use, whichever call came first. The remote owner gets none. */
+/* Whichever call came first, banks[0] is in use in the end, and the remote owner gets no bank. */
 static int took(void)
 {
 	bool opened = first_answer == 0 && own_answer == -EINVAL, was_there = first_answer == -EEXIST && own_answer == 0;
@@ -316,8 +328,8 @@ static void opened_first_at_every_instruction(void **state)
 }
 
 /*
- * A bank is taken once. A thread that closes a slot and calls rk_bank_done() owns the bank for ever. So does a thread
- * that got the bank by a second call.
+ * A bank is taken only once. If a thread closes a slot and calls rk_bank_done(), it owns the bank from then on. This
+ * also holds if the thread got the bank by a second rk_bank_take().
  */
 static int closed_without_a_fence(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rings of records: each call by itself, at the ends of laps, and with a full ring; snapshots. */
+/* Rings of records: each call by itself, at the ends of laps, and when a ring is full. Also snapshots. */
 #include "rings.h"
 
 static void options_are_checked(void **state)
@@ -35,7 +35,7 @@ static void options_are_checked(void **state)
 	assert_int_equal(rk_ring_destroy(NULL), 0);
 }
 
-/* Records of all lengths, for many laps. */
+/* Writes and reads records of all lengths, for many laps. */
 static void first_in_first_out(void **state)
 {
 	uint64_t written = 0, read = 0;
@@ -91,7 +91,7 @@ static void lengths(void **state)
 			}
 			drop();
 		}
-	/* All short lengths, with other bytes around the data. */
+	/* Tries all short lengths, with other bytes around the data. */
 	create(8192, 0);
 	for (size_t length = 0; length < 200; length++) {
 		memset(data, 0x5a, sizeof(data));
@@ -111,7 +111,10 @@ static void lengths(void **state)
 	drop();
 }
 
-/* A reader has learned one form of records. It finds another form, then the first one again, with padding in between. */
+/*
+ * After several records of one form, the reader finds another form, and then the first form again, with padding
+ * between them.
+ */
 static void forms_in_turn(void **state)
 {
 	static const size_t forms[] = {8, 40, 8, 40, 40, 0, 8, 500, 8};
@@ -141,7 +144,10 @@ static void forms_in_turn(void **state)
 	drop();
 }
 
-/* Records for which there was no room are counted. The others are read, and read again if they weren't released. */
+/*
+ * If the ring is full, a write counts its record as dropped. A reader gets the other records. Records that a reader
+ * didn't release are read again.
+ */
 static void full(void **state)
 {
 	struct rk_ring_reader reader, second;
@@ -174,7 +180,10 @@ static void full(void **state)
 	drop();
 }
 
-/* The newest records are there and whole: all but those that the last eighth replaced. */
+/*
+ * A snapshot has the newest records, and they are whole. Only the oldest records can be missing, because writers
+ * reuse the ring by eighths.
+ */
 static void snapshots(void **state)
 {
 	struct rk_ring_reader reader;
@@ -191,7 +200,7 @@ static void snapshots(void **state)
 		for (int i = 0; i < round * round * 3; i++)
 			assert_int_equal(write_one(written++, (size_t)(i * 13 % 900)), 0);
 		assert_int_equal(rk_ring_open(ring, here, &reader, sizeof(reader)), 0);
-		assert_int_equal(write_one(written++, 100), 0); /* this goes to another bank */
+		assert_int_equal(write_one(written++, 100), 0); /* this record goes to another bank */
 		for (; rk_ring_next(&reader, &record); n++) {
 			assert_true(is_whole(&record));
 			first = n == 0 ? head_of(&record).number : first;
@@ -204,14 +213,14 @@ static void snapshots(void **state)
 		assert_int_equal(rk_ring_close(&reader), -EINVAL);
 		if (n > 0)
 			assert_int_equal(first + n, written - 1);
-		/* One record was written while the last snapshot was open. */
+		/* In each round but the first, one record was written while the last snapshot was open. */
 		assert_true(first == begin - (round > 0) || bytes > 65536 / 8 * 6);
 	}
 	assert_int_equal(rk_ring_dropped(ring, RK_INDEX_ALL), 0);
 	drop();
 }
 
-/* A thread that has no fence doesn't wait for writers, and takes no snapshot. No record is lost. */
+/* If a thread has no fence, it doesn't wait for writers, and gets no snapshot. No record is lost. */
 static int read_without_a_fence(void)
 {
 	struct rk_ring_options options = {.size = 0};
@@ -253,7 +262,10 @@ static void without_a_fence(void **state)
 		assert_int_equal(write_one(i, 100), 0);
 	assert_int_equal(in_child(read_without_a_fence), 0);
 	assert_int_equal(read_all(0), 10);
-	/* The snapshot that was taken in vain comes first. The result 1 says that it is older. */
+	/*
+	 * The next open returns the snapshot that a thread without a fence tried to take. The result 1 says that this
+	 * snapshot is older.
+	 */
 	for (uint64_t i = 0; i < 10; i++)
 		assert_int_equal(write_one(i, 100), 0);
 	assert_int_equal(pthread_create(&thread, NULL, open_in_vain, NULL), 0);

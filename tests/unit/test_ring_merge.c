@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rings of records: records of all CPUs, read in the order of their stamps. */
+/* Rings of records: records of all CPUs, merged in the order of their stamps. */
 #include "rings.h"
 
 struct seen {
@@ -19,7 +19,7 @@ static int see(void *context, const struct rk_ring_record *record)
 	return 0;
 }
 
-/* Records are written on all CPUs in turn, and to the overflow ring. They are read in that order. */
+/* Writes records on all CPUs in turn, and to the overflow ring. The merge returns them in the order of writing. */
 static void merged(void **state)
 {
 	struct seen seen = {.stop_at = 1000};
@@ -57,7 +57,7 @@ static void merged(void **state)
 	drop();
 }
 
-/* Two threads that merge at once keep each other out, but not for ever. */
+/* If two threads merge at the same time, one of them gets an error, but neither is kept out for ever. */
 static void *keep_merging(void *arg)
 {
 	struct seen seen = {.stop_at = 0};
@@ -92,7 +92,10 @@ static int forget(void *context, const struct rk_ring_record *record)
 	return record == NULL;
 }
 
-/* The clock begins anew when a machine resumes from disk. Stamps from before are no reason to wait for those times. */
+/*
+ * The clock begins anew when a machine resumes from disk. A merge must not wait until the clock has reached the old
+ * stamps again.
+ */
 static int tell_stamps(void *count, const struct rk_ring_record *record)
 {
 	return memcmp(record->data, ++*(int *)count == 1 ? "before" : "behind", 6) == 0 ? 0 : -1;
@@ -112,7 +115,7 @@ static void clock_begins_anew(void **state)
 	if (!WITH_RSEQ())
 		SKIP("no rseq: nothing but the library writes to the overflow ring");
 	create(8192, 0);
-	assert_int_equal(rk_ring_write(ring, "x", 1), 0); /* there is room now */
+	assert_int_equal(rk_ring_write(ring, "x", 1), 0); /* the ring has room now */
 	assert_int_equal(rk_ring_merge(ring, forget, NULL), 0);
 	for (int i = 0; i < 100 && outcome == RK_ABORTED; i++)
 		outcome = rk_cpu_bank_append_release(ring, 0, 8 | RKI_RING_STAMPED, &before, 16, size, 8191);

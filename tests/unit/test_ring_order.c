@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stamps between CPUs. Threads write records while they hold a lock, and number them after the write. So the merge
- * must return numbers that count up, whichever CPUs wrote the records. Equal stamps are an exception: emulators and
- * slow clocks have them. If a processor read the clock before it had the lock, the stamp would be too early.
+ * Stamps of different CPUs. Threads write records while they hold a lock, and number them after the write. So the
+ * merge must return records whose numbers count up, whichever CPUs wrote them. Only records with equal stamps are an
+ * exception; emulators and slow clocks make equal stamps. If a processor read the clock before it had the lock, the
+ * stamp would be too early.
  *
- * The address of the lock is loaded from memory that is in no near cache. Meanwhile, the processor executes later
- * instructions. These need nothing that the other thread has just written.
+ * The test gives the processor time for this mistake. It loads the address of the lock from memory that is in no near
+ * cache. Meanwhile, the processor can execute later instructions, because they need nothing that the other thread has
+ * just written.
  */
 #include "refuse.h"
 #include "test.h"
@@ -13,16 +15,16 @@
 #include <rseqkit/ring.h>
 
 #define THREADS 2
-#define RECORDS 50000 /* of each thread, in a round */
+#define RECORDS 50000 /* records that each thread writes in a round */
 #define ROUNDS 16
-#define PLACES (1 << 17) /* of 64 bytes */
+#define PLACES (1 << 17) /* number of places, of 64 bytes each */
 
 static struct rk_ring *ring;
 static uint32_t numbers[THREADS][RECORDS];
 static int refused;
 
 static struct place {
-	struct place *next; /* all places form one circle */
+	struct place *next; /* the places form one circle */
 	int *lock;
 } __attribute__((__aligned__(64))) places[PLACES];
 
@@ -36,7 +38,7 @@ static struct {
 
 static void make_circle(void)
 {
-	for (unsigned i = 0; i < PLACES; i++) /* a stride that no processor prefetches */
+	for (unsigned i = 0; i < PLACES; i++) /* uses a stride that no processor prefetches */
 		places[i] = (struct place){&places[(i * 5 + 12345) % PLACES], &shared.lock};
 }
 
@@ -46,7 +48,7 @@ struct record {
 
 struct writer {
 	uint32_t number;
-	int cpu, looks; /* this many loads lead to the lock */
+	int cpu, looks; /* `looks`: how many loads lead to the lock */
 	pthread_t thread;
 };
 
@@ -77,7 +79,7 @@ static void *write_records(void *arg)
 
 struct seen {
 	uint32_t records, changes, wrong, equal;
-	uint32_t latest, before; /* numbers: the latest so far, and the latest with a lower stamp */
+	uint32_t latest, before; /* the latest number so far, and the latest number with a lower stamp */
 	uint64_t time;
 	int cpu;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading a ring, taking a snapshot of it, and writing to the overflow ring, interrupted and forked at each
+ * Reading a ring, taking a snapshot of a ring, and writing to the overflow ring, with a signal or a fork at each
  * instruction.
  */
 #define INSTRUCTIONS_MAX 2000
@@ -31,7 +31,7 @@ static void fill_overwriting(void)
 
 static uint64_t next_number;
 
-/* The records are in order: first those that were there, then those of handlers. */
+/* Checks a record. The records of fill() must come in order, without a gap. */
 static void expect_next(const struct rk_ring_record *record)
 {
 	CHECK(is_whole(record));
@@ -73,7 +73,7 @@ static int all_was_read(void)
 	return next_number == FILLED ? 0 : 1;
 }
 
-/* Records of a snapshot that a handler took are gone. The others are still in order. */
+/* If a handler took a snapshot, its records are gone. The other records are still in order. */
 static int some_were_read(void)
 {
 	read_rest();
@@ -104,14 +104,14 @@ static void write_and_read(void)
 {
 	char buffer[300];
 
-	/* While the interrupted code writes to the overflow ring, that ring drops records. */
+	/* While the interrupted code writes to the overflow ring, this ring possibly drops the handler's records. */
 	for (int i = 0; i < 5; i++)
 		CHECK(write_one(BY_HANDLER + (uint64_t)i, 100) == 0 || !WITH_RSEQ());
 	(void)rki_ring_write_slow(ring, buffer, make_record(buffer, 0, BY_HANDLER, 100), 0, RK_NO_RSEQ);
 	read_here();
 }
 
-/* A child reads whole records, wherever the fork was. */
+/* A child reads whole records, wherever the fork interrupted the parent. */
 static int use_part_in_child(void)
 {
 	struct rk_ring_reader reader;
@@ -119,7 +119,7 @@ static int use_part_in_child(void)
 
 	for (int again = 0; again < 2; again++) {
 		CHECK(write_one(BY_HANDLER, 100) == 0);
-		CHECK(rk_ring_open(ring, here, &reader, sizeof(reader)) >= 0); /* 1: a snapshot that the other thread had taken */
+		CHECK(rk_ring_open(ring, here, &reader, sizeof(reader)) >= 0); /* returns 1 for an older snapshot */
 		while (rk_ring_next(&reader, &record))
 			CHECK(is_whole(&record));
 		rk_ring_release(&reader);
@@ -133,7 +133,7 @@ static void fork_by_another(void)
 	fork_in_another_thread(use_part_in_child);
 }
 
-/* Notification of what is written. */
+/* The following functions test that a waiting reader is notified of records. */
 
 static int told_at, armed;
 
@@ -156,7 +156,7 @@ static void arm_for_file(void)
 	CHECK(rk_ring_notify(ring, told_at) == 0 && rk_ring_arm(ring) == 0);
 }
 
-/* Writes as a writer does that finds a waiting reader. */
+/* Writes as a writer does that has found a waiting reader. */
 static void write_slowly(void)
 {
 	char buffer[300];
@@ -186,7 +186,7 @@ static int next_is_told(void)
 	return armed < 0 || (armed == 0 && !is_told()) ? 1 : 0;
 }
 
-/* This record may be dropped: the interrupted code is writing to the overflow ring. */
+/* The interrupted code writes to the overflow ring. So this ring possibly drops the vfork child's record. */
 static void write_in_vfork_child(void)
 {
 	char buffer[300];
@@ -201,7 +201,7 @@ static void write_in_vfork_child(void)
 	CHECK(rk_vfork_end() == 0 && pid > 0 && exit_status_of(pid) == 0);
 }
 
-/* The interrupted write notifies, if it hadn't yet. */
+/* If the interrupted write hadn't notified yet, it does so after the handler. */
 static int is_told_of(void)
 {
 	return is_told() ? 0 : 1;

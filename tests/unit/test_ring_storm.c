@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rings in a storm (storm.h). One drops new records, and is read by CPU and merged. The other overwrites, and is read
- * by snapshots. The invariant is that of records.h: what is read of a CPU is whole, is read once, and has each
- * writer's records in order. Each record that was written to the first ring, and not reported as dropped, is read.
- * CPUs may go offline and come back meanwhile.
+ * Rings in a storm (storm.h). The first ring drops new records if it is full; readers read it by CPU, and merge it.
+ * The second ring overwrites old records; readers take snapshots. The invariant is the invariant of records.h. Each
+ * record that was written to the first ring, and not reported as dropped, is read. Meanwhile CPUs can go offline and
+ * come back.
  */
 #include "records.h"
 #include "storm.h"
 
-#define WRITERS (2 * STORM_THREADS_MAX) /* two for each thread: itself and its handler */
-#define INDEXES 64                      /* CPUs, and the overflow ring */
+#define WRITERS (2 * STORM_THREADS_MAX) /* two writers for each thread: the thread itself and its handler */
+#define INDEXES 64                      /* the CPUs, and the overflow ring */
 
 static struct rk_ring *ring, *overwriting;
 
-/* For each writer: its next number, and the records it wrote to the first ring and to the second. */
+/*
+ * For each writer: its next number, and how many records it wrote to the first ring (kept) and to the second ring
+ * (written).
+ */
 static uint64_t next_number[WRITERS], kept[WRITERS], dropped, written[WRITERS];
 
-/* The last record of each writer that readers of each index saw. A reader's claim keeps other readers away. */
+/*
+ * For each index and each writer: the number of the last record that was read. A reader of an index holds a claim, so
+ * no other reader uses the same row at the same time.
+ */
 static uint64_t seen[INDEXES][WRITERS], seen_in_snapshots[INDEXES][WRITERS];
 static uint64_t read_of[WRITERS], reads, merges, snapshots, in_snapshots, wakes;
 
@@ -34,7 +40,7 @@ static void write_some(uint32_t writer, uint64_t *random)
 	int r;
 
 	switch (draw(random) % 16) {
-	case 0: /* as a thread without rseq does */
+	case 0: /* writes as a thread without rseq does */
 		r = rki_ring_write_slow(ring, buffer, length, draw(random) % 2 == 0, RK_NO_RSEQ);
 		break;
 	case 1:
@@ -56,8 +62,8 @@ static void write_some(uint32_t writer, uint64_t *random)
 }
 
 /*
- * Merges have returned everything that was stamped before this time. In what is read of an index, a writer's numbers
- * count up.
+ * Merges have returned every record whose stamp is lower than this time. look_at() also checks that the numbers of
+ * each writer count up at each index.
  */
 static uint64_t merged_up_to;
 
@@ -86,7 +92,7 @@ static void live(struct storm_thread *t)
 			if (draw(&t->random) % 64 == 0)
 				usleep(10);
 		}
-		if (batches % 4 == 0 && rk_vfork_begin() == 0) { /* unregistered */
+		if (batches % 4 == 0 && rk_vfork_begin() == 0) { /* with the thread unregistered */
 			write_some((uint32_t)t->number * 2, &t->random);
 			EXPECT(rk_vfork_end() == 0);
 		}
@@ -99,10 +105,10 @@ static void handle(struct storm_thread *t)
 		write_some((uint32_t)t->number * 2 + 1, &t->handler_random);
 }
 
-/* Successive merges return one order. */
+/* All merges together return the records in order of their stamps. */
 static int see(void *context, const struct rk_ring_record *record)
 {
-	static uint64_t last; /* only one merge runs at a time */
+	static uint64_t last; /* needs no lock, because only one merge runs at a time */
 
 	(void)context;
 	EXPECT(record->time >= last || record->time == 0);
@@ -148,7 +154,10 @@ static int any_index(uint64_t *random)
 	return draw(random) % 4 == 0 ? RK_INDEX_OVERFLOW : any_cpu(random);
 }
 
-/* In a child, records of other threads that a reader has had may be there again. */
+/*
+ * A child can find records again that a thread of the parent was reading. So it first clears `seen` and
+ * `seen_in_snapshots`.
+ */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;
@@ -206,7 +215,7 @@ static void storm(void **state)
 		uint64_t before = reads;
 
 		read_one(ring, cpu, seen, true);
-		assert_int_equal(reads, before + 1); /* no other reader has it */
+		assert_int_equal(reads, before + 1); /* the read succeeded, because no other thread reads now */
 	}
 	for (int i = 0; i < WRITERS; i++) {
 		assert_int_equal(read_of[i], kept[i]);

@@ -44,7 +44,7 @@ static void waited_for(void **state)
 	assert_int_equal(rk_ring_wait_for(ring, 1000000), -ETIMEDOUT);
 	assert_int_equal(rk_ring_wait_for(ring, 0), -ETIMEDOUT);
 	assert_int_equal(rk_ring_wait_for(ring, -1), -EINVAL);
-	for (int i = 0; i < 2; i++) { /* the record comes before the wait; then a record is left unread */
+	for (int i = 0; i < 2; i++) { /* first the record comes before the wait; then a record was left unread */
 		assert_int_equal(pthread_create(&thread, NULL, write_later, NULL), 0);
 		if (i == 0)
 			usleep(40000);
@@ -70,7 +70,7 @@ static void waited_for(void **state)
 		(void)rk_ring_merge(ring, forget, &read_again);
 	assert_int_equal(in_child(write_in_child), 0);
 	assert_int_equal(read(poller.fd, &woken, sizeof(woken)), sizeof(woken));
-	assert_int_equal(woken, 1); /* not by the child */
+	assert_int_equal(woken, 1); /* only the parent's record woke the reader, not the child's */
 	assert_int_equal(rk_ring_notify(ring, INT32_MAX), -EINVAL);
 	assert_int_equal(rk_ring_notify(ring, -1), 0);
 	close(poller.fd);
@@ -78,8 +78,8 @@ static void waited_for(void **state)
 }
 
 /*
- * A vfork child writes to its parent's ring. It leaves the eventfd alone, because the number may be that of another
- * file.
+ * A vfork child writes to its parent's ring. It doesn't write to the eventfd, because in the child this number is
+ * possibly another file's.
  */
 static void in_vfork_child(void **state)
 {
@@ -105,7 +105,7 @@ static void in_vfork_child(void **state)
 	close(poller.fd);
 }
 
-/* In another PID namespace, a child may have its parent's process id. */
+/* In another PID namespace, a child can have the same process id as its parent. */
 static int child_of_the_same_number(void)
 {
 	int fd = eventfd(0, EFD_NONBLOCK), status;
@@ -149,7 +149,7 @@ static void namesakes(void **state)
 	assert_int_equal(r, 0);
 }
 
-/* Kernels before 4.14 don't wipe pages in children. Filters may refuse it too. */
+/* Kernels before 4.14 can't wipe pages in children. A filter can also refuse this. */
 static int told_without_wiped_pages(int error)
 {
 	int fd = eventfd(0, EFD_NONBLOCK);
@@ -175,7 +175,7 @@ static void old_kernels(void **state)
 	assert_int_equal(in_child_with(told_without_wiped_pages, ENOSYS), 0);
 }
 
-/* A handler ends a wait, whatever the handler's flags. */
+/* A handler ends a wait, even if its flags include SA_RESTART. */
 static int asleep;
 
 static void *interrupt(void *thread)
@@ -211,7 +211,7 @@ static void ended_by_a_handler(void **state)
 	drop();
 }
 
-/* A snapshot that a thread of the parent has open is an older snapshot in the child. */
+/* If a thread of the parent has a snapshot open at the fork, the child gets it as an older snapshot. */
 static int left_by_the_parent(void)
 {
 	struct rk_ring_reader reader;
@@ -245,7 +245,7 @@ static void snapshots_of_before(void **state)
 	drop();
 }
 
-/* Two readers wait, each for its own records. Each is woken, whatever the other does. */
+/* Two readers wait, each for the records of another index. Each reader is woken, whatever the other reader does. */
 static uint64_t consumed[2];
 static int written_all, ended;
 
@@ -287,7 +287,10 @@ static void two_wait(void **state)
 		while (__atomic_load_n(&consumed[i % 2], __ATOMIC_ACQUIRE) == before)
 			sched_yield();
 	}
-	/* One reader may take the record that would have ended the other's wait. */
+	/*
+	 * At the end, one reader possibly takes the record that would have ended the other reader's wait. So there
+	 * are further records until both have ended.
+	 */
 	__atomic_store_n(&written_all, 1, __ATOMIC_RELEASE);
 	while (__atomic_load_n(&ended, __ATOMIC_ACQUIRE) < 2) {
 		(void)rk_ring_write(ring, "one", 3);
@@ -299,8 +302,8 @@ static void two_wait(void **state)
 }
 
 /*
- * A thread is about to sleep when a record is written. It doesn't sleep, although another reader has the record and
- * waits again.
+ * A record is written while a thread is about to sleep. The thread doesn't sleep, although another reader has already
+ * taken the record and waits again.
  */
 #define WAITS 200
 static uint32_t begun, woken_up;
@@ -336,11 +339,11 @@ static void woken_by_what_is_gone(void **state)
 	begun = woken_up = 0;
 	assert_int_equal(pthread_create(&thread, NULL, wait_often, NULL), 0);
 	for (uint32_t i = 1; i <= WAITS; i++) {
-		assert_int_equal(write_and_forget(), 0); /* no thread waits now */
+		assert_int_equal(write_and_forget(), 0); /* no thread waits now, so this wakes none */
 		__atomic_store_n(&begun, i, __ATOMIC_RELEASE);
 		while ((__atomic_load_n(&shared->waiting, __ATOMIC_ACQUIRE) & 1) == 0)
 			sched_yield();
-		for (uint32_t spins = 0; spins < i * 1000; spins++) /* as long as a fence takes, and longer */
+		for (uint32_t spins = 0; spins < i * 1000; spins++) /* takes as long as a fence, and longer */
 			__asm__ __volatile__("");
 		assert_int_equal(write_and_forget(), 0);
 		assert_true(rk_ring_arm(ring) >= 0);
@@ -351,7 +354,10 @@ static void woken_by_what_is_gone(void **state)
 	drop();
 }
 
-/* Padding that is left where there was no room is not a record. */
+/*
+ * If a record doesn't fit the end of the ring, a write leaves padding there. Padding is no record, so it ends no
+ * wait.
+ */
 static void padding_is_nothing(void **state)
 {
 	struct rk_ring_reader reader;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Reader-writer locks: which threads get in and which don't, for every way of readers and fences. */
+/* Reader-writer locks: which threads get the lock and which don't, for every way of readers and every kind of fence. */
 #include "rwlock_ways.h"
 #include "refuse.h"
 
-/* The result of a function in another thread. */
+/* A function that runs in another thread, and its result. */
 struct other {
 	int (*does)(void);
 	int result;
@@ -77,7 +77,7 @@ static void readers_keep_writers_out(unsigned flags)
 			MUST(write_once() == 0);
 			MUST(read_try((enum way)in, &one) == 0 && read_try((enum way)out, &two) == 0);
 			MUST(write_once() == -EBUSY && write_soon() == -ETIMEDOUT);
-			MUST(read_once() == 0); /* the writer has left */
+			MUST(read_once() == 0); /* the read succeeds, because the writer has left */
 			MUST(rk_rwlock_destroy(lock) == -EBUSY);
 			read_unlock((enum way)out, one);
 			MUST(write_once() == -EBUSY);
@@ -124,7 +124,7 @@ static void excludes(void **state)
 	all_of_it();
 }
 
-/* A section begins on one CPU and ends on another, in another thread. */
+/* A read section begins in one thread, and ends in another thread on another CPU. */
 static struct rk_rwlock_section *handed_over;
 
 static void *end_elsewhere(void *arg)
@@ -158,7 +158,7 @@ static void ended_on_another_cpu_in_another_thread(void **state)
 	assert_int_equal(rk_rwlock_destroy(lock), 0);
 }
 
-/* In the bracket, this thread has no rseq. */
+/* Inside the bracket, this thread has no rseq. */
 static void without_rseq(void **state)
 {
 	struct rk_rwlock_section *section;
@@ -197,7 +197,7 @@ static void without_any_fence(void **state)
 	assert_int_equal(in_child(never_fenced), 0);
 }
 
-/* Where fences no longer work, no thread can write, and all threads can read. */
+/* If fences no longer work, no thread can write, but all threads can read. */
 static void *write_without_a_fence(void *arg)
 {
 	refuse(SYS_membarrier, SYS_sched_setaffinity, EPERM);
@@ -238,7 +238,7 @@ static void refuses(void **state)
 	assert_int_equal(rk_rwlock_destroy(NULL), 0);
 	assert_int_equal(rk_rwlock_create(&lock, 0), 0);
 	assert_int_equal(rk_rwlock_write_unlock(lock), -EPERM);
-	assert_int_equal(rk_rwlock_write_lock_for(lock, -1), 0); /* there is no need to wait */
+	assert_int_equal(rk_rwlock_write_lock_for(lock, -1), 0); /* the lock is free, so the call doesn't wait */
 	assert_int_equal(rk_rwlock_write_lock_for(lock, -1), -EINVAL);
 	assert_int_equal(rk_rwlock_read_lock_for(lock, -1, &section), -EINVAL);
 	assert_int_equal(rk_rwlock_write_unlock(lock), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reader-writer lock in a child. The child's thread keeps its own part of the lock. If the child lacks the writer,
- * functions return 1.
+ * A reader-writer lock in a child. The child's thread keeps what it held of the lock. If the child lacks the writer,
+ * the functions that acquire the lock return 1.
  */
 #include "wakes.h"
 
@@ -29,7 +29,7 @@ static void *read_elsewhere(void *arg)
 	return NULL;
 }
 
-/* Returns what another thread of the child gets. */
+/* Runs `does` in another thread of the child, and returns its result. */
 static int elsewhere(void *(*does)(void *))
 {
 	pthread_t thread;
@@ -56,8 +56,8 @@ static int all_is_well(void)
 static int others_are_over(void)
 {
 	alarm(60);
-	CHECK(rk_rwlock_read_lock_for(lock, -1, &mine) == 0); /* there is no need to wait */
-	CHECK(*RKI_READERS_GATE_OF(lock) != 0 || !WITH_RSEQ()); /* from now on, readers use sections again */
+	CHECK(rk_rwlock_read_lock_for(lock, -1, &mine) == 0); /* there is no writer, so the call doesn't wait */
+	CHECK(*RKI_READERS_GATE_OF(lock) != 0 || !WITH_RSEQ()); /* after the first read, readers use sections again */
 	rk_rwlock_read_unlock(lock, mine);
 	CHECK(rk_rwlock_write_lock_try(lock) == 0 && rk_rwlock_write_unlock(lock) == 0);
 	return all_is_well();
@@ -74,8 +74,8 @@ static int mine_goes_on(void)
 }
 
 /*
- * A section that is not kept belongs to no thread of the child. Ending it disturbs no other section, down to the
- * third process.
+ * A read section that isn't kept belongs to no thread of the child. If the child still ends it, no other section is
+ * disturbed, even after three forks in a row.
  */
 static int ended_in_child(int further)
 {
@@ -91,7 +91,7 @@ static int ended_in_child(int further)
 	return all_is_well();
 }
 
-/* Runs in the child of a writer. */
+/* Runs in the child of a thread that holds the lock as writer. */
 static int still_the_writer(void)
 {
 	alarm(60);
@@ -119,7 +119,7 @@ static int half_done(int way)
 	return all_is_well();
 }
 
-/* Runs in a child that lacks a waiting writer. */
+/* Runs in a child that lacks a writer which was still waiting. */
 static int nothing_done(int way)
 {
 	struct rk_rwlock_section *section;

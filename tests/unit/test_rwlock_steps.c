@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reader and a writer, interrupted at each instruction (interrupt.h). The interruption is a handler that tries
- * both, a fork of the interrupted thread, or a fork of another thread. The invariant: in each process a writer is
- * alone, and nothing keeps the next one out.
+ * A reader and a writer, interrupted at each instruction (interrupt.h). The interruption is a handler that tries to
+ * read and to write, a fork of the interrupted thread, or a fork of another thread. The invariant: in each process a
+ * writer is alone, and nothing keeps the next thread out.
  */
 #define INSTRUCTIONS_MAX 900
 #include "interrupt.h"
 #include "refuse.h"
 
 static struct rk_rwlock *lock;
-static volatile int readers, writers; /* in this process, inside the lock */
+static volatile int readers, writers; /* threads of this process that hold the lock */
 
 static void start_with(unsigned flags)
 {
 	struct rk_rwlock *first;
 
-	/* Does first what each process does once, which would take most of the steps. */
+	/* First does what each process does only once. Otherwise that would take most of the steps. */
 	CHECK(rk_rwlock_create(&first, 0) == 0 && rk_rwlock_write_lock(first) == 0 && rk_rwlock_write_unlock(first) == 0);
 	CHECK(rk_rwlock_create(&lock, flags) == 0);
 	readers = writers = 0;
@@ -92,7 +92,10 @@ static void try_both(void)
 	try_to_read();
 }
 
-/* Runs after the operation, also in a child that continues it. The lock is as it was in the beginning. */
+/*
+ * Runs after the operation, also in a child that continues the operation. Checks that the lock is free and works as
+ * it did before the operation.
+ */
 static int judge(void)
 {
 	struct rk_rwlock_section *section;
@@ -106,8 +109,8 @@ static int judge(void)
 
 
 /*
- * Runs in the child of another thread, where there is no reader. If the interrupted thread had the lock as writer,
- * the functions return 1.
+ * Another thread forked; this function runs in the child, where there is no reader. If the interrupted thread held
+ * the lock as writer, the functions that acquire the lock return 1.
  */
 static int go_on_in_child(void)
 {
@@ -131,7 +134,7 @@ static void fork_by_another(void)
 	fork_in_another_thread(go_on_in_child);
 }
 
-/* The forking thread reads, if it can. Then there was no writer. */
+/* The read section of the forking thread, if it got one. In this case there was no writer. */
 static struct rk_rwlock_section *kept;
 
 static int read_on_in_child(void)
@@ -165,7 +168,7 @@ static void fork_by_a_reader(void)
 	CHECK(ending == 0);
 }
 
-/* Only the second half of an operation is interrupted. */
+/* For tests that interrupt only the second half of an operation. The first half runs before the steps begin. */
 static struct rk_rwlock_section *begun;
 static bool reads_on;
 
@@ -191,7 +194,7 @@ static void end_writing(void)
 	CHECK(rk_rwlock_write_unlock(lock) == 0);
 }
 
-/* For a process that must open the gate first. */
+/* A lock that a child inherits. The child must open the lock's gate first. */
 static struct rk_rwlock *inherited;
 
 static void inherit(void)
@@ -200,14 +203,14 @@ static void inherit(void)
 	readers = writers = 0;
 }
 
-/* Signals can't be blocked here. */
+/* Makes a child in which the library can't block signals. */
 static void inherit_unblocked(void)
 {
 	refuse(SYS_rt_sigprocmask, SYS_rt_sigprocmask, EPERM);
 	inherit();
 }
 
-/* The child begins to read in the handler, and still reads afterwards. */
+/* The child begins to read in the handler, and is still reading after the handler. */
 static void fork_and_read(void)
 {
 	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
@@ -218,7 +221,7 @@ static void fork_and_read(void)
 		reads_on = true;
 }
 
-/* Checks readers before a writer opens the gate again. */
+/* Checks readers first, and only then lets a writer open the gate again. */
 static int judge_reader(void)
 {
 	struct rk_rwlock_section *section;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Data that is read, and written in place, in a storm (storm.h). The invariant: the data doesn't change while a
- * reader is inside, and a writer finds what the last writer left. Only the lock keeps them apart, so ThreadSanitizer
- * checks that too.
+ * Data that is read, and is written in place, in a storm (storm.h). The invariant: the data doesn't change while a
+ * reader is inside, and a writer finds the data that the last writer left. Only the lock keeps readers and writers
+ * from using the data at the same time. So ThreadSanitizer also checks the lock.
  */
 #include "duel.h"
 
 #define WORDS 8
 
 static struct rk_rwlock *lock;
-static uint64_t data[WORDS]; /* all equal */
+static uint64_t data[WORDS]; /* all words are equal */
 static uint64_t sections, refused, written, given_up;
 
 static void look(uint64_t *random)
@@ -37,7 +37,10 @@ static void leave(struct rk_rwlock_section *section, uint64_t *random)
 		rk_rwlock_read_unlock(lock, section);
 }
 
-/* A reader may read once more, whether or not a writer waits. */
+/*
+ * Reads, and sometimes begins a second read section inside the first. The second can begin whether or not a writer
+ * waits.
+ */
 static void use_for(uint64_t *random, int64_t nanoseconds)
 {
 	struct rk_rwlock_section *outer, *inner;
@@ -77,7 +80,7 @@ static void handle(struct storm_thread *t)
 		EXPECT(rk_rwlock_write_unlock(lock) == 0);
 }
 
-/* Acquiring the lock returns 1 if another thread was writing. */
+/* Runs in a child. If another thread was writing at the fork, acquiring the lock returns 1. */
 static int child(void)
 {
 	uint64_t random = 88172645463325252;
@@ -97,7 +100,7 @@ static int child(void)
 	return wrong == 0 ? 0 : 1;
 }
 
-/* Writes so slowly that a reader in between would see half of it. */
+/* Writes slowly. So a reader that got in meanwhile would see half-written data. */
 static void write_it(uint64_t pause)
 {
 	uint64_t next = *(volatile uint64_t *)&data[0] + 1;
@@ -133,7 +136,7 @@ static void *keep_writing(void *stop)
 
 static bool writers_first_here;
 
-/* Where readers go first, writers may never get in. */
+/* If readers go first, it is possible that no writer ever gets the lock. */
 static bool enough(void)
 {
 	return count_now(&sections) > 0 && (!writers_first_here || count_now(&written) > 0);
@@ -170,7 +173,7 @@ static void writers_first(void **state)
 	in_a_storm(RK_RWLOCK_WRITERS_FIRST);
 }
 
-/* A reader on one CPU is nearly always inside. A writer on another CPU comes at any moment. */
+/* A reader on one CPU is nearly always inside the lock. A writer on another CPU comes at any moment. */
 static void read_one(bool slowly, uint64_t *random)
 {
 	struct rk_rwlock_section *section;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Reader-writer locks: which thread waits for which, with either preference, and which threads are woken. */
+/* Reader-writer locks: which threads wait for which, with either preference, and which threads are woken. */
 #include "rwlock_ways.h"
 #include "wakes.h"
 
-/* A waiting writer, in a thread of its own. */
+/* A thread that waits as a writer: its result, and whether it has got the lock. */
 static int writer_result, written;
 
 static void *write_when_it_can(void *arg)
@@ -22,7 +22,7 @@ static pthread_t start_writer(void)
 
 	written = 0;
 	assert_int_equal(pthread_create(&thread, NULL, write_when_it_can, NULL), 0);
-	/* The writer must wait by now. If no other thread were there, this try would succeed. */
+	/* By now the writer must be waiting. The next try fails, because a reader is inside the lock. */
 	wait_for_sleepers(1);
 	assert_int_equal(rk_rwlock_write_lock_try(lock), -EBUSY);
 	assert_int_equal(__atomic_load_n(&written, __ATOMIC_ACQUIRE), 0);
@@ -35,7 +35,7 @@ static void join_writer(pthread_t thread)
 	assert_int_equal(writer_result, 0);
 }
 
-/* A reader may read once more while a writer waits. */
+/* While a writer waits, a reader is allowed to begin another read section. */
 static void readers_first(void **state)
 {
 	struct rk_rwlock_section *outer, *inner;
@@ -68,7 +68,7 @@ static void writers_first(void **state)
 	for (int way = 0; way < WAYS; way++) {
 		assert_int_equal(rk_rwlock_read_lock(lock, &outer), 0);
 		writer = start_writer();
-		for (int i = 0; i < 10000 && read_try((enum way)way, &inner) == 0; i++) { /* until the writer waits */
+		for (int i = 0; i < 10000 && read_try((enum way)way, &inner) == 0; i++) { /* ends when the writer waits */
 			read_unlock((enum way)way, inner);
 			usleep(1000);
 		}
@@ -107,7 +107,7 @@ static void *read_in_thread(void *arg)
 }
 
 #define TURNS 20
-#define TURNS_MAX 1000 /* until some threads slept */
+#define TURNS_MAX 1000 /* turns at most; the loop ends when some threads have slept */
 
 /* Some threads get the lock without having slept. No thread sleeps while the lock is free. */
 static void woken_when_it_is_free(void **state)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals that interrupt registration itself. A timer storm runs over thousands of thread starts. Its handlers
- * register, operate and unregister on the thread that they interrupted, at any instruction.
+ * Signals that interrupt registration itself. A timer sends many signals during thousands of thread starts. Its
+ * handlers register, operate and unregister in the thread that they interrupted, at any instruction.
  */
 #include "test.h"
 #include <sys/time.h>
 
 static struct rk_counter *counter;
-static int64_t handled; /* adds made by handlers */
-static int failures;    /* failed expectations, where no assertion can be made */
+static int64_t handled; /* adds that handlers made */
+static int failures;    /* failed expectations in handlers and threads, which can't use assertions */
 
 static void expect(bool condition)
 {
@@ -17,8 +17,9 @@ static void expect(bool condition)
 }
 
 /*
- * musl: before and after a thread's start routine, only the fallback works. glibc before 2.32 lets signals in before
- * a thread has its robust list. By that list the library tells a thread from a vfork child.
+ * With musl, only the fallback works before and after a thread's start routine. With glibc before 2.32, a signal can
+ * come before the thread has its robust list. By the robust list, the library distinguishes a thread from a vfork
+ * child.
  */
 #ifndef __GLIBC__
 #define ENDS_EARLY true
@@ -71,7 +72,7 @@ static void set_timer(long microseconds)
 	setitimer(ITIMER_REAL, &interval, NULL);
 }
 
-/* Threads start during the storm. Often, it is the handler that registers them. */
+/* Threads start while the timer sends signals. Often a handler registers the new thread. */
 static void storm_over_thread_starts(void **state)
 {
 	const int least = (int)ROUNDS(6000);
@@ -127,8 +128,8 @@ static void storm_over_one_thread(void **state)
 }
 
 /*
- * A handler is the first to run in a thread's life. Its signal is blocked at creation, pending, and delivered before
- * any operation.
+ * A handler is the first code that runs in a thread. The thread is created with the signal blocked and pending. The
+ * signal is delivered before any operation.
  */
 static void *first_is_a_handler(void *arg)
 {
@@ -183,7 +184,7 @@ static int child_of_vfork(void *arg, const void *signals)
 	return 0;
 }
 
-/* While the library blocks signals for a while, those that the caller blocks stay blocked, whichever they are. */
+/* When the library blocks signals for a while, the signals that the caller blocks stay blocked, whichever they are. */
 static int block_bus_errors(void)
 {
 	struct sigaction action = {.sa_handler = count_delivery};

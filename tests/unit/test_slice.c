@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slice extensions, with the kernel's part played here: what the library requests and when, why there is no effect,
- * and system calls inside a region.
+ * Slice extensions, with a test that stores what the kernel would store: what the library requests and when, why a
+ * request has no effect, and system calls inside a region.
  */
 #include "slices.h"
 
-/* The reason that the library must give. Without the extension, regions do nothing. */
+/* Returns the reason that the library must report. Without the extension, regions do nothing. */
 static enum rk_slice_reason expected_reason(void)
 {
 	struct rk_process_info info = process_info();
@@ -44,7 +44,7 @@ static void the_reason(void **state)
 		assert_string_not_equal(rk_slice_reason_text((enum rk_slice_reason)i), "unknown");
 }
 
-/* An inner region changes nothing, whatever the kernel has made of the request. */
+/* The end of an inner region changes nothing, whatever the kernel has stored in place of the request. */
 static void end_around_another(uint32_t control)
 {
 	int outer, inner;
@@ -79,7 +79,10 @@ static void granted_time_is_given_back(void **state)
 	end_around_another(GRANTED);
 }
 
-/* A thread that was preempted has lost its request. A region inside may make another, and ends that one. */
+/*
+ * A thread that was preempted has lost its request. An inner region is allowed to make another request, and then ends
+ * that request.
+ */
 static void a_lost_request_is_made_again_inside(void **state)
 {
 	int outer, inner;
@@ -96,13 +99,13 @@ static void a_lost_request_is_made_again_inside(void **state)
 	assert_int_equal(*fake.control, 0);
 	assert_int_equal(yields, 0);
 	rk_slice_end(outer);
-	assert_int_equal(yields, 1); /* clears what a revoked grant leaves in the kernel */
+	assert_int_equal(yields, 1); /* this yield clears a state that a revoked grant leaves in the kernel */
 	end_fake();
 }
 
 /*
- * A request is lost, for example by a wait for another mutex. The library yields before it requests again, because
- * the kernel may kill otherwise.
+ * A thread loses a request, for example while it waits for another mutex. The library yields before it requests
+ * again. Otherwise the kernel possibly kills the thread.
  */
 static void mutexes_request_again(void **state)
 {
@@ -127,7 +130,10 @@ static void mutexes_request_again(void **state)
 	end_fake();
 }
 
-/* The region of a thread's mutexes ends with the last unlock. Inside another region, it ends with that region. */
+/*
+ * The mutexes of a thread have one region, which ends with the last unlock. If another region surrounds this region,
+ * only the end of the outer region ends the request.
+ */
 static void mutexes_go_in_any_order(void **state)
 {
 	static struct rk_mutex mutexes[40];
@@ -145,7 +151,7 @@ static void mutexes_go_in_any_order(void **state)
 		for (int i = 0; i < count; i++)
 			if (i != last)
 				assert_int_equal(rk_mutex_unlock(&mutexes[i]), 0);
-		/* The library counts 31 mutexes. Further ones have no part in the region. */
+		/* The library counts 31 mutexes. Any further mutexes don't belong to the region. */
 		assert_int_equal(*fake.control, last < 31 ? REQUESTED : 0);
 		*fake.control = last < 31 ? GRANTED : 0;
 		yields = 0;
@@ -182,7 +188,10 @@ static void nothing_is_stored_where_it_is_off(void **state)
 	}
 }
 
-/* The requests of a bracket to the kernel, where the kernel doesn't use the flags. */
+/*
+ * A bracket asks the kernel to enable the extension again. The test stores the flags, because this kernel doesn't use
+ * them.
+ */
 static void a_bracket_switches_it_on_again(void **state)
 {
 	volatile uint32_t *flags = (volatile uint32_t *)(uintptr_t)&area_here()->flags;
@@ -224,7 +233,7 @@ static void the_first_region_registers(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-/* System calls inside a checked region. A handler waits until the region is over. */
+/* System calls inside a checked region. A signal handler only runs after the region has ended. */
 static volatile sig_atomic_t handled;
 
 static void on_usr1(int signo)
@@ -273,7 +282,7 @@ static void *call_inside(void *unused)
 	return unused;
 }
 
-/* A new thread of the child gets the memory of a thread that was in a region when its parent forked. */
+/* In the child, a new thread gets the memory of a thread that was in a region at the fork. */
 static int checked_in_new_thread(void)
 {
 	pthread_t thread;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slice extensions where the kernel has them: what switches the extension off and on again, that time is granted and
- * given back, and what a grant leaves behind.
+ * Slice extensions on a kernel that has them: what disables the extension and enables it again, and whether time is
+ * granted and given back. Also what a grant leaves in the kernel.
  */
 #include "slices.h"
 #include "refuse.h"
@@ -66,7 +66,7 @@ static int bracket_in_child(void)
 {
 	CHECK(judge_on() == 0);
 	CHECK(rk_vfork_begin() == 0 && rk_slice_thread_reason() == RK_SLICE_VFORK);
-	CHECK(rk_slice_begin() == 0 || control_now() == REQUESTED); /* the kernel doesn't use this area now */
+	CHECK(rk_slice_begin() == 0 || control_now() == REQUESTED); /* the kernel doesn't use this area inside a bracket */
 	CHECK(rk_vfork_end() == 0);
 	return judge_on();
 }
@@ -127,7 +127,7 @@ static void a_filter_refuses(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-/* Another process wants this CPU all the time. */
+/* Another process that always wants this CPU. */
 static int compete(void)
 {
 	alarm(TEST_SECONDS);
@@ -181,9 +181,11 @@ static void time_is_granted(void **state)
 }
 
 /*
- * A grant that the thread overstays leaves a state in the kernel until the next system call. A kernel that was
- * started with rseq_debug=1 kills for such a call if another request was made. The end of a region clears that state.
- * Without that end, the thread is killed, which shows that there is something to clear.
+ * If a thread keeps a grant too long, a state stays in the kernel until the next system call. If the thread has made
+ * another request by then, a kernel that was started with rseq_debug=1 kills the thread. The end of a region clears
+ * this state.
+ *
+ * To show this, the test also runs without the end of the region. Then a kernel with rseq_debug=1 kills the thread.
  */
 static bool kernel_checks(void)
 {
@@ -202,8 +204,8 @@ static int lose_grants(int ends)
 	volatile struct rk_area *area = rk_area_at(process_info().offset);
 	pid_t self = getpid(), pid = fork();
 
-	signal(SIGSEGV, SIG_DFL); /* removes the handler of cmocka */
-	alarm(TEST_SECONDS / 2); /* before the other process ends */
+	signal(SIGSEGV, SIG_DFL); /* replaces cmocka's handler */
+	alarm(TEST_SECONDS / 2); /* ends this process before the other process ends */
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(getppid() == self ? compete() : 0);

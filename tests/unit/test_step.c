@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A debugger that single-steps aborts every section, for ever. Operations of structures must still end and count.
- * They do so in the overflow slot, after RK_ABORTS_MAX attempts.
+ * A debugger that single-steps a thread aborts every section, each time. Structures must still work: after
+ * RK_ABORTS_MAX attempts, an operation uses the overflow slot.
  */
 #include "test.h"
 #include "urgent.h"
 #include <sys/ptrace.h>
 
-static int64_t adds; /* each is RK_ABORTS_MAX attempts, stepped through */
+static int64_t adds; /* number of adds; each is single-stepped through RK_ABORTS_MAX attempts */
 
 static struct rk_counter *counter;
 
 /*
  * The child counts between two stops. Its exit status is the count in the overflow slot, 98 if the sum is wrong, or
- * 99 without ptrace(2).
+ * 99 if ptrace(2) fails.
  */
 static int count_while_stepped(void)
 {
@@ -62,7 +62,7 @@ static void ends_under_single_steps(void **state)
 		_exit(count_while_stepped());
 	assert_true(pid > 0);
 	begin_steps(pid);
-	/* Every step into a section aborts it, so every add ends in the overflow slot. */
+	/* Every step into a section aborts the section. So every add ends in the overflow slot. */
 	assert_int_equal(step_to_the_end(pid, &steps), adds);
 	end_steps(0);
 	assert_true(steps > 100);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every operation, and counters, at once, in a storm (storm.h) whose handlers use the same words and counters. CPUs
- * may go offline and come back meanwhile.
+ * All operations and counters at once, in a storm (storm.h) whose handlers use the same words and counters. Meanwhile
+ * CPUs can go offline and come back.
  *
- * The invariant is that of tally.h: what threads have counted as done is what is there.
+ * The invariant is the invariant of tally.h: the memory contains exactly what the threads have counted as done.
  */
 #include "compound.h"
 #ifdef BANKS_H
@@ -14,7 +14,7 @@
 static struct tally total, own[STORM_THREADS_MAX], handled[STORM_THREADS_MAX];
 static struct rk_percpu *pool, *compound_pool;
 
-/* A counter of its own, from the first add to the last, in memory that other threads used before. */
+/* Creates, uses and destroys a counter. Other threads have possibly used the counter's memory before. */
 static void use_a_counter(uint64_t *random)
 {
 	int64_t value = (int64_t)(draw(random) >> 8), n = (int64_t)(draw(random) % 100);
@@ -31,7 +31,7 @@ static void use_a_counter(uint64_t *random)
 	EXPECT(rk_counter_destroy(c) == 0);
 }
 
-/* Items are handed out as new, whichever thread wrote to them before. */
+/* Allocates an item. The item must be as new, whichever thread wrote to it before. */
 static void use_an_item(uint64_t *random)
 {
 	struct words *item;
@@ -51,7 +51,10 @@ static void use_an_item(uint64_t *random)
 	EXPECT(rk_percpu_free(pool, item) == 0);
 }
 
-/* Unregistered for a while, as around a vfork. Counters continue in the overflow slot, also in handlers. */
+/*
+ * Operates without a registration for a while, as around a vfork. Counters continue in the overflow slot, also in
+ * handlers.
+ */
 static void use_the_bracket(struct storm_thread *t)
 {
 	int r = rk_vfork_begin();
@@ -66,8 +69,8 @@ static void use_the_bracket(struct storm_thread *t)
 }
 
 /*
- * If the library names an area, the kernel must say that it is registered. Where the library registers threads, it
- * must name one.
+ * If the library returns an area, the kernel must confirm that the area is registered. If the library registers
+ * threads, it must return an area.
  */
 static void compare_registrations(void)
 {
@@ -107,7 +110,7 @@ static void live(struct storm_thread *t)
 		if (batches % 4 == 0)
 			use_the_bracket(t);
 		compare_registrations();
-		fold_and_forget(mine); /* a life may outlast the storm */
+		fold_and_forget(mine); /* here too, because a life possibly lasts longer than the storm */
 	}
 }
 
@@ -155,7 +158,7 @@ static void end_movers(void)
 #define reopen_all() ((void)0)
 #endif
 
-/* The only thread of its process: nothing else changes the words, whatever the other threads were doing. */
+/* Runs in the only thread of a child. No other thread changes the words, whatever the parent's threads were doing. */
 static int fork_child(void)
 {
 	uint64_t random = 4101842887655102017, added[INDICES], counted = (uint64_t)rk_counter_sum(counter);
@@ -217,7 +220,7 @@ static bool is_possible(int index)
 	return WITH_RSEQ() && (index != BY_CID || rk_area_valid >= RK_FIELD_END_MM_CID);
 }
 
-/* Judges by the batches that have ended. */
+/* Looks only at batches that have ended. */
 static bool enough(void)
 {
 	bool done = count_now(&total.popped) > 0 && count_now(&total.unstacked) > 0 && count_now(&total.taken_at_once) > 0 &&
@@ -245,7 +248,7 @@ static void exact_whatever_happens(void **state)
 		assert_int_equal(total.popped + total.unstacked + total.taken_at_once + total.logged + total.through, 0);
 	for (int i = 0; i < INDICES; i++) {
 		assert_true(sum_of(&shared->added[i], false) == total.added[i]);
-		/* Each number has half a word. */
+		/* Each number has half a word, so only these bits are compared. */
 		assert_int_equal(sum_of(&shared->swapped[i], true) & LOW, total.swapped[i] & LOW);
 		if (!is_possible(i))
 			assert_int_equal(total.adds[i] + total.swapped[i], 0);

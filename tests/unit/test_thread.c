@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registration of real threads: owners, queries, counts, and ten thousand short lives. The tests ask the kernel, not
- * only the library.
+ * Registration of real threads: owners, queries, counts, and ten thousand short-lived threads. The tests ask the
+ * kernel, and not only the library.
  */
 #include "test.h"
 
@@ -10,7 +10,7 @@ static int64_t overflow_of(const struct rk_counter *counter)
 	return *(int64_t *)rk_percpu_slot(counter, RK_INDEX_OVERFLOW);
 }
 
-/* From the start of the process, the initial thread is registered as the world says. */
+/* From the start of the process, the initial thread is registered, if the world says so. */
 static void initial_thread_is_registered(void **state)
 {
 	struct rk_process_info info = process_info();
@@ -42,7 +42,10 @@ static void facts_of_the_process(void **state)
 	(void)state;
 	assert_int_equal(rk_process_query(NULL, sizeof(info)), -EINVAL);
 	assert_int_equal(rk_process_query(&info, 0), -EINVAL);
-	/* A caller whose header has a smaller structure, and one whose header has a larger one. */
+	/*
+	 * One caller's header has a smaller structure than the library's, and another caller's header has a larger
+	 * one.
+	 */
 	assert_int_equal(rk_process_query((struct rk_process_info *)(void *)small, sizeof(small)), 0);
 	large.later = 1;
 	assert_int_equal(rk_process_query(&large.info, sizeof(large)), 0);
@@ -56,7 +59,7 @@ static void facts_of_the_process(void **state)
 	if (world_has_rseq()) {
 		assert_int_equal(info.valid, rk_area_valid);
 		assert_true(info.length >= RK_AREA_LENGTH_ORIGINAL);
-		/* A length of 32 never covers more than 28 bytes of fields. */
+		/* A registered length of 32 never makes more than 28 bytes of fields valid. */
 		assert_true(info.length > 32 || info.valid <= 28);
 		assert_true(info.valid <= info.feature_size);
 	}
@@ -81,7 +84,7 @@ static void counts_nest(void **state)
 		assert_int_equal(rk_thread_users(), i - 1);
 	}
 	assert_int_equal(rk_thread_unregister(), -EINVAL);
-	/* Removing the last user leaves the registration where it is. */
+	/* When the last user unregisters, the thread still stays registered. */
 	assert_non_null(rk_thread_area());
 }
 
@@ -104,7 +107,7 @@ static void *look_then_operate(void *arg)
 	seen->reason_before = rk_thread_reason();
 	seen->kernel_before = kernel_says_any();
 	errno = 4711;
-	rki_counter_add_slow(counter, 1, RK_ABORTED); /* every first operation takes this path, in every build */
+	rki_counter_add_slow(counter, 1, RK_ABORTED); /* the first operation of a thread takes this path, in every build */
 	(void)rk_thread_prepare();
 	seen->errno_kept = errno == 4711;
 	seen->after = rk_thread_owner();
@@ -115,7 +118,7 @@ static void *look_then_operate(void *arg)
 	return NULL;
 }
 
-/* Queries register no thread. The first operation does, silently, and counts no explicit user. */
+/* Queries register no thread. The thread's first operation registers it, but counts no explicit user. */
 static void first_operation_registers(void **state)
 {
 	struct seen seen;
@@ -145,7 +148,7 @@ static void *ask_for_the_id(void *arg)
 	return NULL;
 }
 
-/* Reading the concurrency id is an operation like any other. */
+/* Reading the concurrency id registers the thread, as any other operation does. */
 static void concurrency_id_registers(void **state)
 {
 	pthread_t thread;
@@ -214,7 +217,7 @@ static void ten_thousand_threads(void **state)
 	pthread_attr_destroy(&detached);
 	assert_int_equal(rk_counter_sum(shared), 20 * (int64_t)threads);
 	assert_true(right);
-	/* With rseq, the overflow slot is for emergencies. */
+	/* If rseq works, these adds don't use the overflow slot. */
 	if (WITH_RSEQ())
 		assert_int_equal(overflow_of(shared), 0);
 	else

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Filters that answer system calls by SECCOMP_RET_TRAP, as the sandboxes of browsers do: a handler of SIGSYS stores
- * the result. If SIGSYS is blocked meanwhile, the kernel ends the process. In children, each call that the library
- * makes with signals blocked, or may make so, is answered like that. Everything works without the call.
+ * the result. If SIGSYS is blocked at such a call, the kernel ends the process.
+ *
+ * In children, the filter answers each call that the library makes, or possibly makes, while signals are blocked. The
+ * library must work without these calls.
  */
 #include "test.h"
 #include <sys/ucontext.h>
@@ -78,7 +80,7 @@ static void create(void)
 	CHECK(rk_cache_create(&cache, &options, sizeof(options)) == 0);
 }
 
-/* Without a fence, a call may return -EHOSTUNREACH. It may not hang, and nothing may be lost. */
+/* Without a fence, a call is allowed to return -EHOSTUNREACH. But the call must return, and must lose nothing. */
 static bool is_done_or_unfenced(int r)
 {
 	return r == 0 || r == -EHOSTUNREACH;
@@ -121,7 +123,7 @@ static void use(void)
 	CHECK(rk_cache_get(cache) == &rcu);
 }
 
-/* Everything is created and used under the filter, also by a thread that starts there. */
+/* Creates and uses all structures under the filter. A thread that starts under the filter also does this. */
 static void *create_and_use(void *unused)
 {
 	(void)unused;
@@ -139,7 +141,10 @@ static int behind_the_filter(int call)
 	create_and_use(NULL);
 	CHECK(rk_thread_register() != 0 || rk_thread_unregister() == 0);
 	released = called = 0;
-	/* The libc needs the other calls for a thread: it insists on them, or blocks signals itself. */
+	/*
+	 * For the other calls, no thread is created: the libc needs them to create a thread, or makes them while it
+	 * blocks signals itself.
+	 */
 	if (call == SYS_membarrier || call == SYS_rt_sigprocmask) {
 		CHECK(pthread_create(&thread, NULL, create_and_use, NULL) == 0);
 		CHECK(pthread_join(thread, NULL) == 0);
@@ -170,7 +175,7 @@ static void each_call_is_trapped(void **state)
 	}
 }
 
-/* Runs in the middle of a period that the interrupted thread has begun. */
+/* Runs in a handler, in the middle of a period that the interrupted thread has begun. */
 static void use_in_handler(void)
 {
 	struct rk_rwlock_section *section;
@@ -210,12 +215,12 @@ static void a_handler_is_refused_what_is_held(void **state)
 }
 
 /*
- * A handler answers each call that the thread makes to be registered. The handler itself needs rseq before its thread
- * has it.
+ * A handler answers each system call that the thread makes to get registered. The handler itself uses rseq before the
+ * thread is registered.
  */
 static void count_in_handler(void)
 {
-	CHECK(traps < 100); /* each by one call, not by a handler's */
+	CHECK(traps < 100); /* the traps are caused by the thread's calls, not by the handler's */
 	rk_counter_group_add(group, 1, 1);
 	CHECK(rk_thread_prepare() < 0);
 }
@@ -245,7 +250,7 @@ static void a_handler_leaves_its_thread_unregistered(void **state)
 	(void)state;
 	NEEDS_RSEQ();
 	assert_int_equal(in_child_with(handler_in_a_registration, SYS_rseq), 0);
-#ifdef __GLIBC__ /* with musl a vfork child is known by its thread id */
+#ifdef __GLIBC__ /* with musl, the library recognises a vfork child by its thread id */
 	assert_int_equal(in_child_with(handler_in_a_registration, SYS_get_robust_list), 0);
 #endif
 }

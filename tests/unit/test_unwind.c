@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unwinding from a signal handler that interrupted an inlined operation. The kernel has diverted the thread to the
- * abort handler. The unwinder must still find the caller of the operation's function.
+ * Unwinding from a signal handler that interrupted an inlined operation. The kernel has moved the thread to the
+ * section's abort handler. The unwinder must still find the caller of the function that contains the operation.
  */
 #include "test.h"
 #include <rseqkit/rcu.h>
@@ -16,7 +16,7 @@
 #define DESCRIBED 0
 #endif
 
-#define NOWHERE ((void *)0x10000) /* mapped in no program */
+#define NOWHERE ((void *)0x10000) /* an address that no program maps */
 
 static void faults_in_sections(void **state);
 static void samples(void **state);
@@ -56,7 +56,7 @@ static void sample(int signal)
 	unwind();
 }
 
-/* Each form of a section (arch/section.h). */
+/* The following functions contain each form of a section (arch/section.h). */
 static __attribute__((__noinline__)) void add(void *base)
 {
 	(void)rk_cpu_add(base, 1);
@@ -113,7 +113,7 @@ static void faults_in_sections(void **state)
 	assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
 }
 
-/* Samples of a profiler, at any instruction. */
+/* Takes samples as a profiler does, at any instruction. */
 static void samples(void **state)
 {
 	const struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vectors: every code by itself and in random sequences, compared with a plain model, on every possible CPU. Also
- * what is refused: then nothing is changed.
+ * Vectors: every operation code by itself and in random sequences, compared with a plain model, on every possible
+ * CPU. Also vectors that are refused and must change nothing.
  */
 #include "vectors.h"
 
@@ -13,7 +13,7 @@ static uint64_t draw(uint64_t *random)
 	return *random;
 }
 
-/* The model. It shifts by one bit at a time, where the library has numbers of four lengths. */
+/* The model of a shift. It shifts by one bit at a time, while the library uses numbers of four lengths. */
 static void shift(unsigned char *number, uint32_t length, bool left)
 {
 	uint64_t value = 0;
@@ -50,7 +50,7 @@ static void model(unsigned char *data, const struct rk_vector_op *op, unsigned c
 	}
 }
 
-/* Draws a valid operation. Sources and destinations have rows of their own. */
+/* Draws a valid operation at random. Sources and destinations have rows of their own. */
 static struct rk_vector_op draw_op(uint64_t *random, unsigned char *source, unsigned char *destination)
 {
 	struct rk_vector_op op = {.code = (enum rk_vector_code)(RK_VECTOR_COPY + draw(random) % 9)};
@@ -124,7 +124,7 @@ static void comparisons(void **state)
 			{.code = RK_VECTOR_ADD, .length = 8, .operand = UINT64_MAX},
 		};
 
-		assert_int_equal(rk_percpu_vector(pool, item, here, ops, 6), 2); /* they are equal */
+		assert_int_equal(rk_percpu_vector(pool, item, here, ops, 6), 2); /* the bytes are equal */
 		assert_memory_equal(read, "before", 7);
 		other[wrong] ^= 0x40;
 		assert_int_equal(rk_percpu_vector(pool, item, here, ops, 6), 0);
@@ -132,7 +132,7 @@ static void comparisons(void **state)
 		memcpy(read, "before", 7);
 		ops[2].from = other;
 		assert_int_equal(rk_percpu_vector(pool, item, here, ops, 6), 3);
-		/* A part that has no difference. */
+		/* Compares a part that has no difference. */
 		ops[2].where = wrong < SIZE / 2 ? SIZE / 2 : 0;
 		ops[2].length = SIZE / 2;
 		ops[2].from = other + ops[2].where;
@@ -167,7 +167,7 @@ static void refused(void **state)
 		{.code = RK_VECTOR_COPY, .length = SIZE + 1, .from = data},
 		{.code = RK_VECTOR_COPY, .length = SIZE, .where = 1, .from = data},
 		{.code = RK_VECTOR_COPY, .length = UINT32_MAX, .where = 1, .from = data},
-		{.code = RK_VECTOR_EQUAL, .length = 8, .from = data}, /* after another operation */
+		{.code = RK_VECTOR_EQUAL, .length = 8, .from = data}, /* must not come after another operation */
 		{.code = RK_VECTOR_COPY, .length = 8, .from = rk_percpu_bank(pool, item, here, 0)},
 		{.code = RK_VECTOR_COPY, .length = 8, .from = (char *)rk_percpu_bank(pool, item, here, 1) - 7},
 		{.code = RK_VECTOR_READ, .length = 8, .to = (char *)rk_percpu_bank(pool, item, here, 1) + SIZE - 1},
@@ -201,7 +201,7 @@ static void refused(void **state)
 	for (int i = 0; i < RK_VECTOR_OPS_MAX; i++)
 		ops[i] = (struct rk_vector_op){.code = RK_VECTOR_COPY, .length = RK_VECTOR_BYTES_MAX / 15, .from = big};
 	spare = data;
-	assert_int_equal(rk_vector(item, here, &spare, RK_VECTOR_BYTES_MAX, ops, 16), -EINVAL); /* too many bytes */
+	assert_int_equal(rk_vector(item, here, &spare, RK_VECTOR_BYTES_MAX, ops, 16), -EINVAL); /* too many bytes in all */
 	spare = data + 1;
 	assert_int_equal(rk_vector(item, here, &spare, SIZE, &fine, 1), -EINVAL);
 	spare = NULL;
@@ -221,7 +221,7 @@ static void refused(void **state)
 	assert_int_equal(slot_of(here)->taken, 0);
 }
 
-/* States of the slot: never opened, closed, claimed, and taken without rk_bank_done(). */
+/* Vectors on a slot that was never opened, is closed, is claimed, or whose bank was taken without rk_bank_done(). */
 static void states(void **state)
 {
 	const struct rk_vector_op add = {.code = RK_VECTOR_ADD, .length = 8, .operand = 1};
@@ -243,20 +243,20 @@ static void states(void **state)
 	assert_ptr_equal(bank, own[1]);
 	assert_int_equal(rk_bank_done(item, here), 0);
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -ESHUTDOWN);
-	slot->taken = (intptr_t)own[1]; /* as an owner leaves it that has ended */
+	slot->taken = (intptr_t)own[1]; /* the state that a remote owner leaves if it ends before rk_bank_done() */
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -ESTALE);
 	assert_int_equal(own[1][0], 1);
 	assert_null(rk_percpu_spare(pool, item, here));
-	assert_int_equal(rk_bank_begin_try(item, here), 0); /* so it can still be taken */
+	assert_int_equal(rk_bank_begin_try(item, here), 0); /* the next owner can still take the bank */
 	assert_int_equal(rk_bank_take(item, here, own[0], &bank), 1);
 	assert_ptr_equal(bank, own[1]);
-	assert_int_equal(rk_bank_open(item, here, bank), 0); /* given back, so no longer taken */
+	assert_int_equal(rk_bank_open(item, here, bank), 0); /* the bank is back in the slot, so it is no longer taken */
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), -EBUSY);
 	assert_int_equal(rk_claim_release(&slot->claim), 0);
 	assert_int_equal(rk_vector(item, here, &spare, sizeof(own[0]), &add, 1), 0);
 	*slot = (struct rk_bank_slot){.bank = 0};
 	assert_ptr_equal(rk_percpu_spare(pool, item, here), rk_percpu_bank(pool, item, here, 1));
-	assert_int_equal(rk_percpu_vector(pool, item, here, &add, 1), 0); /* this opens the slot */
+	assert_int_equal(rk_percpu_vector(pool, item, here, &add, 1), 0); /* this vector opens the slot */
 	assert_ptr_equal(bank_of(here), rk_percpu_bank(pool, item, here, 1));
 }
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vector is done whole or not at all: while other threads use the data or run vectors, and when it is interrupted
- * or forked at each instruction.
+ * A vector is done whole or not at all: while other threads use the data or run vectors, and with a signal or a fork
+ * at each instruction.
  */
-#define INSTRUCTIONS_MAX 4000 /* most are in claims; the section aborts when it is stepped, and isn't repeated */
+#define INSTRUCTIONS_MAX 4000 /* most instructions are in claims; stepping aborts the section, which isn't repeated */
 #include "interrupt.h"
 #include "vectors.h"
 #include <time.h>
 
-/* Vectors run while other threads use the banks and run vectors. The changes of one vector stay together. */
+/*
+ * Vectors run while other threads use the banks and run vectors. Other threads must see either all changes of a
+ * vector or none.
+ */
 struct shared {
 	intptr_t adds, first, second;
 };
@@ -16,7 +19,7 @@ struct shared {
 static int64_t added, overflows, vectors;
 static int adding;
 
-/* Like rk_cpu_bank_add(), but with a long time between loading the bank's address and the add. */
+/* Like rk_cpu_bank_add(), but a long time passes after the bank's address is loaded and before the add. */
 static enum rk_result __attribute__((__noinline__)) add_late(void *base, ptrdiff_t where, intptr_t value)
 {
 #if RK_HAVE_SECTIONS
@@ -45,7 +48,10 @@ static void *add_locally(void *arg)
 	time_t latest = time(NULL) + TEST_SECONDS / 4;
 	int64_t i = 0;
 
-	/* For a while, and until there were vectors: a busy machine starts the threads that make them late. */
+	/*
+	 * Adds for a while, and until there were vectors. A busy machine is late in starting the threads that run
+	 * vectors.
+	 */
 	for (; i < ROUNDS(ADDS) || (__atomic_load_n(&vectors, __ATOMIC_RELAXED) < 50 && time(NULL) < latest); i++) {
 		enum rk_result result = RK_ABORTED;
 
@@ -116,7 +122,7 @@ static void beside_users(void **state)
 	assert_true(vectors > 0);
 }
 
-/* Interrupted at each instruction. */
+/* The following functions are for tests that interrupt a vector at each instruction. */
 static void open_slot(void)
 {
 	*slot_of(here) = (struct rk_bank_slot){.bank = 0};
@@ -154,7 +160,10 @@ static int worked(void)
 	return has(1);
 }
 
-/* Runs in the child of another thread. The vector that had begun is done or not, and the slot works. */
+/*
+ * Another thread forked; this function runs in the child. The interrupted vector is done whole or not at all, and the
+ * slot works.
+ */
 static int work_in_child(void)
 {
 	CHECK(add_to_both() == 0);
@@ -166,7 +175,10 @@ static void fork_by_another(void)
 	fork_in_another_thread(work_in_child);
 }
 
-/* A handler's vector is refused, or done whole. The handler can't take what the interrupted vector works on. */
+/*
+ * A handler's vector is either refused or done whole. The handler can't take the bank that the interrupted vector
+ * works on.
+ */
 static bool handled;
 
 static void work_as_well(void)
@@ -180,7 +192,7 @@ static void work_as_well(void)
 	if (r == 0)
 		return;
 	r = rk_bank_take(item, here, other, &bank);
-	CHECK(r == -EPERM); /* whichever thread has the claim */
+	CHECK(r == -EPERM); /* returned even though this thread has the claim */
 	CHECK(rk_bank_done(item, here) == -EPERM);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RK_VFORK: the arguments and results of its two calls, and children that count and overwrite the stack. Also
- * signals, further forks and unwinding at each of its instructions.
+ * RK_VFORK: the arguments and results of the two functions that it calls, and children that count and overwrite the
+ * stack. Also signals, further forks and unwinding at each of its instructions.
  */
-#define INSTRUCTIONS_MAX 2000 /* with musl, the library looks for a thread by its number */
+#define INSTRUCTIONS_MAX 2000 /* with musl, the library looks up a thread by its thread id, which takes many instructions */
 #include "interrupt.h"
 #include <rseqkit/vfork.h>
 #include <sys/resource.h>
@@ -56,7 +56,7 @@ static int destroy_counter(void **state)
 	return rk_counter_destroy(counter);
 }
 
-/* If the first call can't make the thread ready, the child gets memory of its own. */
+/* If the function that runs before the vfork can't prepare the thread, the child gets memory of its own. */
 static void by_fork(void **state)
 {
 	volatile int seen = 0;
@@ -86,7 +86,7 @@ static __attribute__((__noinline__)) int spoil(int depth)
 	return (frame[3] + (depth == 0 ? 0 : spoil(depth - 1))) % 256;
 }
 
-/* The frames of its child are below this function's frame. */
+/* The child's stack frames are below this function's frame. */
 static __attribute__((__noinline__)) pid_t child_that_spoils(void)
 {
 	pid_t pid = vfork_any();
@@ -134,7 +134,7 @@ static void exec_in_child(void **state)
 	assert_int_equal(exit_status_of(pid), 9);
 }
 
-/* A user that may have no further process. */
+/* Runs as a user that is not allowed a further process. */
 static int vfork_refused(void)
 {
 	struct rlimit none = {0, 0};
@@ -158,7 +158,7 @@ static void error_is_told(void **state)
 	assert_int_equal(rk_thread_owner(), world_owner());
 }
 
-/* Adds by handlers and their children, at each instruction. */
+/* The following functions test adds by handlers and their children, at each instruction. */
 
 static volatile int handlers_counts;
 
@@ -216,8 +216,8 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *arg)
 static bool are_all_found = true;
 
 /*
- * An unwinder that finds this function finds its caller too. On arm64, an unwinder can't leave the entries of a
- * module's PLT.
+ * If an unwinder finds vfork_any(), it must also find the function's caller. On arm64, an unwinder can't unwind from
+ * the entries of a module's PLT.
  */
 static void unwind(void)
 {
@@ -232,7 +232,7 @@ static int found_all(void)
 }
 #endif
 
-/* A SIGCHLD that is delivered would end a step. */
+/* Blocks SIGCHLD. Otherwise the delivery of a SIGCHLD would end a step. */
 static void block_ends_of_children(void)
 {
 	sigset_t children;

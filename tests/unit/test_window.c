@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stops an operation at each of its instructions in turn, moves its thread to another CPU there, and lets it
- * continue. From then on, nothing may be stored in the first CPU's slot. A stress test finds an unprotected window,
- * before or after a section, only once in a while. This test finds it every time.
+ * Stops an operation at each of its instructions in turn, moves the operation's thread to another CPU, and lets the
+ * thread continue. After the move, the thread must store nothing in the first CPU's slot. A stress test finds an
+ * unprotected instruction, before or after a section, only once in a while. This test finds it every time.
  *
- * The stop is a breakpoint that a tracer sets. Stepping through the operation shows where its instructions begin.
+ * A tracer stops the thread by a breakpoint. To find the addresses of the instructions, the tracer first steps
+ * through the operation.
  */
 #include "test.h"
 #include "urgent.h"
@@ -15,7 +16,7 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 
-/* An operation's data in a slot: the word that it commits to, and the words that follow. */
+/* An operation's data in a slot: the word that the operation commits to, and the words that follow it. */
 struct slot {
 	intptr_t word, other, more[40], self;
 };
@@ -31,8 +32,9 @@ static char taken[200];
 static const char bytes[200] = "copied by words with a rest, by bytes, or by one instruction, as the length wants it";
 
 /*
- * The operations, each in a function of its own, which is stepped through from its address to its return address.
- * Each operation is done once: where the slot's word still has its first value. It leaves another value.
+ * The operations, each in a function of its own. The tracer steps through such a function from its first instruction
+ * to its return address. Each operation works only while the slot's word has its first value, and changes this value.
+ * So each operation is done once.
  */
 #define OPERATION(name, operation)                                                                                     \
 	__attribute__((__noinline__)) static enum rk_result name(struct slot *base, int cpu)                           \
@@ -46,7 +48,7 @@ static const char bytes[200] = "copied by words with a rest, by bytes, or by one
 		return operation;                                                                                      \
 	}
 
-static const volatile intptr_t one = 1; /* the compiler can't know the value, so it is in no instruction */
+static const volatile intptr_t one = 1; /* volatile, so the compiler can't use an immediate operand */
 
 OPERATION(op_add, rk_cpu_add(base, 1))
 OPERATION(op_add_variable, rk_cpu_add(base, one))
@@ -77,13 +79,13 @@ OPERATION(op_gate_add, (gate = (intptr_t)base, rk_gate_add(&gate, 0, 1)))
 OPERATION(op_gate_add_variable, (gate = (intptr_t)base, rk_gate_add(&gate, 0, one)))
 OPERATION(op_gate_enter, (gate = (intptr_t)base, rk_gate_enter(&gate, &popped)))
 
-/* The object is the slot itself. */
+/* The slot itself is the object. */
 OPERATION(op_versioned, versioned_set(&base->self, 0, 5))
 
 static const struct operation {
 	const char *name;
 	enum rk_result (*run)(struct slot *base, int cpu);
-	intptr_t before, after; /* values of the slot's word */
+	intptr_t before, after; /* the slot's word before and after the operation */
 } operations[] = {
 	{"add", op_add, 0, 1},
 	{"add of a variable", op_add_variable, 0, 1},
@@ -113,7 +115,7 @@ static const struct operation {
 	{"pop", op_pop, (intptr_t)&node, 7},
 };
 
-/* A breakpoint, the part of a word that it covers, and how many bytes after it the thread stops. */
+/* A breakpoint instruction, the bits of a word that it covers, and how many bytes after its start the thread stops. */
 #ifdef __aarch64__
 #define BREAKPOINT 0xd4200000UL /* brk #0 */
 #define BREAKPOINT_MASK 0xffffffffUL
@@ -126,9 +128,9 @@ static const struct operation {
 #define PC(registers) ((registers).rip)
 #endif
 
-#define SHAPES 3 /* operations that begin in different ways, or compare */
+#define SHAPES 3 /* the first operations; they begin in different ways, or compare */
 #define INSTRUCTIONS_MAX 64
-#define STEPS_MAX 100000 /* from the child's first stop to the operation, and through it */
+#define STEPS_MAX 100000 /* steps from the child's first stop to the end of the operation */
 
 static struct slot *item;
 static int cpus[2];
@@ -152,7 +154,10 @@ static struct slot peek(pid_t pid, int cpu)
 	return slot;
 }
 
-/* Returns how often the operation was done in two slots, or -1 if one of them holds anything else. */
+/*
+ * Returns how often the operation was done in two slots. Returns -1 if a slot's word has any other value than before
+ * or after the operation.
+ */
 static int times_done(const struct operation *operation, const struct slot *a, const struct slot *b)
 {
 	int done = (a->word == operation->after) + (b->word == operation->after);
@@ -161,8 +166,9 @@ static int times_done(const struct operation *operation, const struct slot *a, c
 }
 
 /*
- * Runs in the child: one operation between two stops, repeated until it is done on some CPU. If the thread is not
- * `known` to the kernel, no stop aborts its sections. Then this function stores the number of its CPU.
+ * Runs in the child: stops, does the operation until it is done on some CPU, and stops again. If `known` is false,
+ * the thread isn't registered, so no stop aborts its sections. In this case, this function stores the CPU's number in
+ * the area, in place of the kernel.
  */
 static void operate(size_t operation, bool known)
 {
@@ -204,7 +210,7 @@ static void set_registers(pid_t pid, struct user_regs_struct *registers)
 	ptrace(PTRACE_SETREGSET, pid, (void *)NT_PRSTATUS, &vector);
 }
 
-/* Returns the return address of a function whose first instruction is next. */
+/* Returns the return address of the function whose first instruction comes next. */
 static uintptr_t return_address(pid_t pid, const struct user_regs_struct *registers)
 {
 #ifdef __aarch64__
@@ -215,7 +221,10 @@ static uintptr_t return_address(pid_t pid, const struct user_regs_struct *regist
 #endif
 }
 
-/* Lets the child run to its next stop. Returns the signal that stopped it. */
+/*
+ * Waits for the child's next stop; lets the child run first if `go_on`. Returns the signal that stopped the child, or
+ * -1.
+ */
 static int stop_signal(pid_t pid, bool go_on)
 {
 	int status;
@@ -228,8 +237,8 @@ static int stop_signal(pid_t pid, bool go_on)
 }
 
 /*
- * Runs the child to a breakpoint at `address`, and removes the breakpoint. Returns 1 if the child got there, 0 if
- * not, and -1 if it is gone.
+ * Runs the child to a breakpoint at `address`, and removes the breakpoint. Returns 1 if the child reached the
+ * breakpoint, 0 if the child reached its last stop instead, and -1 if the child has ended.
  */
 static int run_to(pid_t pid, uintptr_t address)
 {
@@ -243,7 +252,7 @@ static int run_to(pid_t pid, uintptr_t address)
 		return signal == SIGSTOP ? 0 : -1;
 	ptrace(PTRACE_POKETEXT, pid, address, text);
 	registers = get_registers(pid);
-	/* If the stop aborted a section, the thread is at the abort handler instead. */
+	/* If the stop aborted a section, the thread is at the abort handler, and its registers must not change. */
 	if (PC(registers) == address + BREAKPOINT_LENGTH) {
 		PC(registers) = address;
 		set_registers(pid, &registers);
@@ -252,9 +261,10 @@ static int run_to(pid_t pid, uintptr_t address)
 }
 
 /*
- * One run with a migration at the instruction at `address`. Unless `before` is 0, the thread is interrupted there
- * first: the kernel then forgets a section that hasn't begun yet. Returns 1 if the thread was migrated, 0 if it
- * didn't get there, or a negative number and the problem.
+ * Runs the operation once, and migrates the thread at the instruction at `address`. Unless `before` is 0, first
+ * interrupts the thread at `before`. An interruption makes the kernel forget a section that hasn't begun yet. Returns
+ * 1 if the thread was migrated, or 0 if the thread didn't reach the instructions. On a failure, returns a negative
+ * number and sets *problem.
  */
 static int migrate_at(size_t operation, uintptr_t before, uintptr_t address, const char **problem)
 {
@@ -304,7 +314,7 @@ static void add_address(uintptr_t address, uintptr_t *addresses, int *count)
 	addresses[(*count)++] = address;
 }
 
-/* Steps through the operation in a child, and adds the addresses of instructions that aren't in the list. */
+/* Steps through the operation in a child. Adds the addresses of those instructions that aren't in the list yet. */
 static void step_through(size_t operation, bool known, uintptr_t *addresses, int *count)
 {
 	uintptr_t end = 0, address = 0;
@@ -333,7 +343,10 @@ static void step_through(size_t operation, bool known, uintptr_t *addresses, int
 	assert_true(end != 0 && address == end);
 }
 
-/* Finds the addresses of the operation's instructions, to its end and to its abort. Returns their number. */
+/*
+ * Stores the addresses of the operation's instructions, of a run to its end and a run with aborts. Returns their
+ * number.
+ */
 static int instructions_of(size_t operation, uintptr_t *addresses)
 {
 	int count = 0;
@@ -344,9 +357,9 @@ static int instructions_of(size_t operation, uintptr_t *addresses)
 }
 
 /*
- * Runs the operation with a migration at each instruction: without an interruption, and with one at each earlier
- * instruction. On slow machines, only the first operations are interrupted. Between them, these have all ways to
- * begin.
+ * Runs the operation with a migration at each instruction: once without an interruption before, and once with an
+ * interruption at each earlier instruction. On slow machines, only the first SHAPES operations are interrupted. These
+ * include all ways in which an operation begins.
  */
 static int at_every_instruction(size_t operation)
 {

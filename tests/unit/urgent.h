@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * urgent.h - for two processes that take turns at every instruction, one as tracer. If other processes want their CPU
- * too, a fair scheduler gives each of those some milliseconds at each turn. Then a second becomes minutes. So both
- * get a higher priority, if they may.
+ * urgent.h - raises the priority of two processes that take turns at every instruction; one traces the other. If
+ * further processes want the CPU, a fair scheduler gives each of them some milliseconds at each turn. Then a test
+ * that needs a second takes minutes. So both processes get a higher priority, if they are allowed to.
  */
 #ifndef URGENT_H
 #define URGENT_H
@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 /*
- * For the calling process and its child; their children don't inherit the priority. Not every libc has a function for
- * this.
+ * Raises the priority of the calling process and its child. Processes that they create later don't inherit the
+ * priority. Makes system calls, because not every libc has a function for this.
  */
 static inline void begin_steps(pid_t child)
 {
@@ -23,7 +23,7 @@ static inline void begin_steps(pid_t child)
 	(void)syscall(SYS_sched_setscheduler, 0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
 }
 
-/* Must come before either process waits for another one. */
+/* Call this before either of the two processes waits for a third process. */
 static inline void end_steps(pid_t child)
 {
 	const struct sched_param param = {.sched_priority = 0};

@@ -36,7 +36,7 @@ static int drop_item(void **state)
 	return rk_percpu_free(pool, item) != 0 || rk_percpu_destroy(pool) != 0;
 }
 
-/* For tests that share one item. */
+/* Runs tests that share one item. */
 #define RUN_WITH_ITEM(tests)                                                                                           \
 	int main(void)                                                                                                 \
 	{                                                                                                              \

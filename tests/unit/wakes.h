@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wakes.h - how many threads sleep, and how many the kernel found to wake. A waiting thread checks again by itself
- * after some time, and times are no assertions. So a test may make threads wait patiently: until they are woken, or
- * until something is wrong.
+ * wakes.h - counts the threads that sleep, and the threads that the kernel found to wake. A waiting thread checks its
+ * condition again after some time, even if no thread wakes it. A test can't assert how long this takes. So a test can
+ * set `patiently`: then threads sleep until another thread wakes them, or until a long time shows that something is
+ * wrong.
  */
 #ifndef WAKES_H
 #define WAKES_H
@@ -12,7 +13,7 @@
 
 #define PATIENCE 20 /* seconds; one thread wakes the next within a millisecond */
 
-static int sleeping, woken, overslept; /* the last one: waits that ended by time */
+static int sleeping, woken, overslept; /* `overslept`: waits that ended because their time was over */
 static bool patiently;
 
 static long called(long number, const long arguments[6])
@@ -37,7 +38,10 @@ static long called(long number, const long arguments[6])
 	return r;
 }
 
-/* Waits until `count` threads sleep or are about to. Some of those may come too late to be woken. */
+/*
+ * Waits until `count` threads sleep or are about to sleep. A thread that is only about to sleep is possibly too late
+ * to be woken.
+ */
 static inline void wait_for_sleepers(int count)
 {
 	while (__atomic_load_n(&sleeping, __ATOMIC_RELAXED) < count)

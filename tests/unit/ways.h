@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ways.h - the ways by which a thread enters and leaves that is counted per CPU, and assertions that children make
- * too.
+ * ways.h - the ways by which a thread enters and leaves a structure that counts threads per CPU, and assertions that
+ * also work in children.
  */
 #ifndef WAYS_H
 #define WAYS_H
@@ -18,10 +18,10 @@ __attribute__((__unused__)) static bool forked;
 			assert_true(condition);                                                                        \
 	} while (0)
 
-/* Where a way can't be used, it is another one. */
+/* If a way can't be used, one of the other ways is taken. */
 enum way { BY_SECTION, BY_OVERFLOW, AFTER_ABORTS, WAYS };
 
-/* The result of the first attempt, for a way that isn't by section. */
+/* Returns the result of the first attempt, for a way that isn't BY_SECTION. */
 static inline enum rk_result attempt_of(enum way way)
 {
 	return way == BY_OVERFLOW ? RK_NO_RSEQ : RK_ABORTED;
