@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answer.h - options and answers in structures that grow in later versions. A caller knows only the members that its header
- * has.
+ * answer.h - copies options and answers between structures of different versions. Later versions append members to these
+ * structures, and a caller knows only the members that its header has.
  */
 #ifndef RK_SRC_ANSWER_H
 #define RK_SRC_ANSWER_H

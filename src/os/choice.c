@@ -5,16 +5,16 @@
  * The invariant: every copy of this library gets the same answer, at any time and in any module. So this file reads
  * /proc/self/environ: the kernel knows where exec put the strings. The libc's `environ` isn't suitable. Each namespace of
  * dlmopen has an `environ` of its own, and a preloaded allocator runs before `environ` is set. Also, other threads or the
- * interrupted code may be changing it.
+ * interrupted code are possibly changing `environ`.
  *
  * The answers can still differ if /proc comes and goes, if the process has no free descriptor, or if the program overwrites
- * the strings, as setproctitle() does. By then, a choice that took effect is on the rendezvous page, and copies look at the
+ * the strings, as setproctitle() does. But a choice that has taken effect is on the rendezvous page, and copies look at the
  * page first (plan.c).
  *
- * RSEQKIT_AREA=own exists because glibc's spare area has to be registered with 32 bytes, in legacy mode: glibc registers
- * threads there too, with 32 bytes. An area of our own has all that the kernel offers. If copies' blocks are aligned to 16
- * bytes only (agreement.h), they can't be areas. In that case RSEQKIT_AREA=own uses the block of librseqkit-preload.so,
- * which is on the page before any other copy looks.
+ * RSEQKIT_AREA=own exists because glibc's spare area has to be registered with 32 bytes, in legacy mode. The reason is that
+ * glibc also registers threads in that area, with 32 bytes. An area of our own has all fields that the kernel offers. If the
+ * blocks of copies are aligned to only 16 bytes (agreement.h), the blocks can't be areas. In that case RSEQKIT_AREA=own uses
+ * the block of librseqkit-preload.so. That block is on the page before any other copy looks at the page.
  */
 #define _GNU_SOURCE
 #include "choice.h"
@@ -28,7 +28,7 @@
 #define AT_SECURE 23 /* include/uapi/linux/auxvec.h */
 #endif
 
-/* A setting that the environment may have. `size` counts the text's terminator. */
+/* A setting that can be in the environment. `size` includes the terminator of `text`. */
 struct setting {
 	const char *text;
 	size_t size;
@@ -63,10 +63,10 @@ static int find_setting(const char *text, long size, const struct setting *setti
 	return 0;
 }
 
-/* Returns the meaning of a setting in the environment; 0 if there is none; -1 if no descriptor is free to read it with now. */
+/* Returns the meaning of the setting in the environment; 0 if no setting is there; -1 if no descriptor is free at the moment. */
 static int ask(const struct setting *settings, size_t count)
 {
-	char text[256] = {0}; /* a signal handler's stack may be small */
+	char text[256] = {0}; /* a signal handler's stack can be small */
 	size_t matched[SETTINGS_MAX] = {0};
 	long fd, size, position = 0;
 	int meaning = 0;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpus.c - the possible CPUs: all CPUs whose numbers the kernel may ever store in an area.
+ * cpus.c - the possible CPUs: all CPUs whose numbers the kernel can ever store in an area.
  *
- * The possible CPUs aren't the CPUs that are online, and sysconf() doesn't report them: CPU numbers may have gaps, and CPUs
+ * The possible CPUs aren't the CPUs that are online, and sysconf() doesn't report them: CPU numbers can have gaps, and CPUs
  * go online and offline. The set is read once, by raw system calls, so that the first use can be in a signal handler.
  *
- * The invariant: the set in use has every CPU that this process may run on, as far as that can be known. The set never
- * grows, because memory is mapped for its CPUs only. It may shrink once: from all CPUs that the kernel has room for to the
- * CPUs in the kernel's list. All copies of this library use the set that one copy saw first (cpus_page.h), because copies
- * use each other's objects. A copy uses another set only if the kernel contradicts the common set.
+ * The invariant: the set in use has every CPU that this process is allowed to run on, as far as that can be known. The set
+ * never grows, because memory is mapped for its CPUs only. The set can shrink once: from all CPU numbers that the kernel has
+ * room for to the CPUs in the kernel's list. All copies of this library use the set that the first copy offered
+ * (cpus_page.h), because copies use each other's objects. A copy uses another set only if the kernel contradicts the common
+ * set.
  *
- * The kernel's list isn't always right: a container may show the list of another machine. So the list doesn't count if the
- * calling thread may run on a CPU that isn't listed. If there is no list, or if it doesn't count, every CPU number that the
- * kernel's own masks have room for is possible.
+ * The kernel's list isn't always right: a container can show the list of another machine. So the list isn't used if the
+ * calling thread is allowed to run on a CPU that isn't listed. If there is no list, or if the list isn't used, every CPU
+ * number that the kernel's own masks have room for is treated as possible.
  */
 #define _GNU_SOURCE
 #include "cpus.h"
@@ -34,8 +35,8 @@ enum {
 };
 static unsigned state;
 static struct rk_cpus listed; /* the kernel's list */
-static struct rk_cpus masked; /* all that the kernel has room for */
-static struct rk_cpus agreed; /* another copy's, which differs */
+static struct rk_cpus masked; /* all CPU numbers that the kernel has room for */
+static struct rk_cpus agreed; /* another copy's set, which differs from ours */
 
 static struct rk_cpus *set_of(unsigned which)
 {
@@ -65,7 +66,7 @@ static void set_clear(struct rk_cpus *cpus)
 	cpus->highest = -1;
 }
 
-/* The list is parsed while it is read, because it may be long, and a signal handler's stack may be small. */
+/* The list is parsed while it is read, because the list can be long, and a signal handler's stack can be small. */
 struct parser {
 	struct rk_cpus *cpus;
 	int first;  /* first number of a range, or -1 */
@@ -74,7 +75,7 @@ struct parser {
 	int error;
 };
 
-/* Called when a number is complete: a single CPU, or the end of a range. Adds the CPUs. */
+/* Called when a number is complete. The number is a single CPU, or the end of a range. Adds the CPU, or all CPUs of the range. */
 static void parse_range_end(struct parser *p)
 {
 	int first = p->first >= 0 ? p->first : p->number;
@@ -134,7 +135,7 @@ int rk_cpus_read(const char *path, struct rk_cpus *cpus)
 	struct parser p;
 	char text[128] = {0};
 	long r, position = 0;
-	long fd = RK_SYSCALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* in case this is a FIFO */
+	long fd = RK_SYSCALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* in case the file is a FIFO */
 
 	if (fd < 0)
 		return (int)fd;
@@ -153,7 +154,10 @@ struct mask {
 	unsigned long words[RK_CPUS_MAX / BITS];
 };
 
-/* Reads on which CPUs the calling thread may run. Returns the size of the kernel's own mask in bytes, or a negative errno. */
+/*
+ * Reads on which CPUs the calling thread is allowed to run. Returns the size of the kernel's own mask in bytes, or a
+ * negative errno.
+ */
 static long affinity(struct mask *mask)
 {
 	memset(mask, 0, sizeof(*mask));
@@ -161,8 +165,8 @@ static long affinity(struct mask *mask)
 }
 
 /*
- * Fills the set with every number that the kernel's mask has room for. A filter may refuse sched_getaffinity() to one
- * thread, so the first thread's answer counts for all.
+ * Fills the set with every number that the kernel's mask has room for. A filter can refuse sched_getaffinity() in only some
+ * threads. So all threads use the size that the first thread stored.
  */
 __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 {
@@ -181,8 +185,8 @@ __attribute__((__noinline__)) static void assume_mask(struct rk_cpus *cpus)
 }
 
 /*
- * Returns whether the kernel lets this thread run on a CPU that isn't in the set. If so, the set is another machine's, as a
- * container may show it.
+ * Returns whether the kernel lets this thread run on a CPU that isn't in the set. If so, the set belongs to another machine:
+ * a container can show another machine's list.
  */
 __attribute__((__noinline__)) static bool is_contradicted(const unsigned long *set)
 {
@@ -196,15 +200,16 @@ __attribute__((__noinline__)) static bool is_contradicted(const unsigned long *s
 	return false;
 }
 
-/* Returns whether the error may be temporary, so that another attempt may succeed. */
+/* Returns whether the error is possibly temporary, so that another attempt can succeed. */
 static bool is_passing(int error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR;
 }
 
 /*
- * Stores a word only if it differs, so a late thread doesn't write while other threads read. The load has acquire order. So
- * a thread that sees the later store to `state` also sees the word, even if a racing thread stored the word.
+ * Stores a word only if its value changes, so a late thread doesn't write while other threads read. The loads have acquire
+ * order. So a thread that sees this thread's later store to `state` also sees the word, even if a racing thread stored the
+ * word.
  */
 #define PUBLISH(to, from)                                                                                              \
 	do {                                                                                                           \
@@ -229,7 +234,8 @@ __attribute__((__noinline__, __no_sanitize__("thread"))) static void publish_set
 
 /*
  * If other copies use another set, replaces *cpus by that set and returns true. `offered` says that *cpus is offered to
- * other copies. Their set isn't taken if the kernel contradicts it, or if it has a CPU above `highest`.
+ * other copies. The set of the other copies isn't used if the kernel contradicts that set, or if that set has a CPU above
+ * `highest`.
  */
 static bool agree(struct rk_cpus *cpus, bool offered, int highest)
 {
@@ -247,7 +253,7 @@ static bool agree(struct rk_cpus *cpus, bool offered, int highest)
 	return true;
 }
 
-/* Finds the set without other copies. Returns which set it is: LISTED, MASKED or MASKED_FOR_NOW. */
+/* Finds the set without other copies. Returns which set was found: LISTED, MASKED or MASKED_FOR_NOW. */
 static unsigned see(struct rk_cpus *cpus, int highest)
 {
 	int r = rk_cpus_read("/sys/devices/system/cpu/possible", cpus);
@@ -262,7 +268,7 @@ static unsigned see(struct rk_cpus *cpus, int highest)
 
 /*
  * Finds the set. If `sees` is true, this copy reads the list; otherwise it only looks for another copy's set. A set with a
- * higher CPU than the present set comes too late, because memory was mapped for the present set.
+ * higher CPU than the present set comes too late, because memory is possibly mapped for the CPUs in the present set.
  */
 __attribute__((__noinline__)) static void look_for_cpus(unsigned before, bool sees)
 {
@@ -283,8 +289,8 @@ __attribute__((__noinline__)) static void look_for_cpus(unsigned before, bool se
 }
 
 /*
- * If this copy had no descriptor or memory to read the list, it looks for another copy's set at each call. Other copies may
- * have made objects meanwhile, for the CPUs in their set.
+ * If this copy had no descriptor or memory to read the list, it looks for another copy's set at each call. Other copies have
+ * possibly made objects meanwhile, for the CPUs in their own set.
  */
 const struct rk_cpus *rk_cpus_get(void)
 {

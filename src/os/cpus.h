@@ -12,12 +12,12 @@ struct rk_cpus {
 	unsigned long set[RK_CPUS_MAX / (8 * sizeof(unsigned long))];
 };
 
-/* Returns the set. The first call reads it. Never fails. Async-signal-safe. */
+/* Returns the set of possible CPUs. The first call reads the set. Never fails. Async-signal-safe. */
 const struct rk_cpus *rk_cpus_get(void);
 
 /*
- * Returns the set. If there was no descriptor or memory to read the list, tries once more first. Functions that map memory
- * for CPUs call this.
+ * Returns the set of possible CPUs. If earlier calls had no descriptor or memory to read the list, this call tries to read
+ * the list again. Functions that map memory for CPUs call this function.
  */
 const struct rk_cpus *rk_cpus_look_again(void);
 

@@ -2,10 +2,11 @@
 /*
  * cpus_page.c - one page that tells all copies of this library which CPUs are possible.
  *
- * The invariant: once the page has its magic word, it is complete and never changes. A page without the magic word doesn't
- * count: another thread, or the code that a signal handler interrupted, is still filling it. If the process forks
- * meanwhile, the page never gets its magic word in the child. Unlike the rendezvous page, this page is no mapping of a
- * file. A file would need a descriptor, and a copy that has no descriptor to read the kernel's list needs this page most.
+ * The invariant: once the page has its magic word, it is complete and never changes. A page without the magic word isn't
+ * used: another thread, or the code that a signal handler interrupted, is still filling the page. If the process forks
+ * meanwhile, the page never gets its magic word in the child. Unlike the rendezvous page, this page is no mapping of a file.
+ * A file would need a descriptor. A copy without a free descriptor needs this page most, because that copy can't read the
+ * kernel's list.
  */
 #define _GNU_SOURCE
 #include "cpus_page.h"
@@ -24,8 +25,8 @@ _Static_assert(sizeof(((struct rk_cpus_page *)0)->set) == sizeof(((struct rk_cpu
 static struct rk_cpus_page *const page = (struct rk_cpus_page *)RK_CPUS_PAGE_ADDRESS;
 
 /*
- * Maps a page and fills it, unless a page is there. The system call is raw and its result is compared with the address, for
- * the reasons in rendezvous.c.
+ * Maps the page and fills it, unless a page is there. Returns whether this call made the page. The system call is raw, and
+ * its result is compared with the address; rendezvous.c has the reasons for both.
  */
 static bool publish_page(const struct rk_cpus *offer)
 {

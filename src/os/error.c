@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-/* One text for each error. It is right for every function that returns the error. The headers say more. */
+/* One text for each error number. The text is right for every function that returns the number. The headers say more. */
 static const struct {
 	int error;
 	const char *text;

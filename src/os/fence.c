@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fence.c - fences, which end or abort the critical sections of other CPUs.
+ * fence.c - fences. After a fence, all critical sections that ran on other CPUs have ended or been aborted.
  *
  * If the kernel has a fence, this file uses it: membarrier(2) interrupts the CPUs that run this process, and an interrupt
- * inside a section aborts the section. Otherwise the calling thread visits each CPU. When it runs on a CPU, the thread that
- * ran there before has been preempted, and the preemption has aborted that thread's section.
+ * inside a section aborts the section. Otherwise the calling thread visits each CPU. When the calling thread runs on a CPU,
+ * the thread that ran there before has been preempted, and the preemption has aborted that thread's section.
  *
  * The process has to be registered for the kernel's fence. While the process has one thread, the kernel registers it at
- * once. Later the kernel waits until all CPUs have noticed the registration. No constructor registers the process, because
- * most programs need no fence, and a filter that kills the process for this call may be active from the start.
+ * once. If the process has several threads, the kernel waits until all CPUs have noticed the registration. No constructor
+ * registers the process, because most programs need no fence, and a filter that kills the process for this call is possibly
+ * active from the start.
  */
 #define _GNU_SOURCE
 #include <rseqkit/remote.h>
@@ -25,11 +26,11 @@
 #define REGISTER (1 << 8) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ */
 #define ONE_CPU 1         /* MEMBARRIER_CMD_FLAG_CPU */
 
-/* Since Linux 4.14. */
+/* From include/uapi/linux/membarrier.h, since Linux 4.14. */
 #define MEMORY_FENCE (1 << 3)    /* MEMBARRIER_CMD_PRIVATE_EXPEDITED */
 #define MEMORY_REGISTER (1 << 4) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED */
 
-#define VISITS 20 /* attempts, because another thread may change the calling thread's affinity */
+#define VISITS 20 /* attempts for each CPU, because another thread can change the calling thread's affinity */
 
 #define BITS (8 * (int)sizeof(unsigned long))
 
@@ -41,7 +42,7 @@ static bool has_cpu(const void *set, size_t bytes, int cpu)
 {
 	size_t byte = (size_t)cpu / 8;
 
-	/* A set is an array of words. On a big-endian machine the lowest bit of a word is in the last byte. */
+	/* A set is an array of words. On a big-endian machine, the lowest bit of a word is in the word's last byte. */
 	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
 		byte ^= sizeof(unsigned long) - 1;
 	return byte < bytes && ((const unsigned char *)set)[byte] >> (cpu % 8) & 1;
@@ -54,7 +55,7 @@ int rk_fence_prepare(void)
 	return r == -EINVAL ? -ENOSYS : (int)r;
 }
 
-/* Executes the kernel's fence. Registers the process for it, if the process isn't registered (any more). */
+/* Executes the kernel's fence. If the process isn't registered for the fence, registers the process first. */
 static long kernel_fence(unsigned flags, int cpu)
 {
 	long r = RK_SYSCALL(SYS_membarrier, FENCE, flags, cpu);
@@ -72,7 +73,7 @@ __attribute__((__noinline__)) static bool is_offline(int cpu)
 	return rk_cpus_read("/sys/devices/system/cpu/online", &online) == 0 && !rk_cpus_has(&online, cpu);
 }
 
-/* Returns whether the calling thread is on this CPU. While the calling thread runs there, no other thread does. */
+/* Returns whether the calling thread is on this CPU. While the calling thread runs there, no other thread runs there. */
 static bool arrived_on(int cpu)
 {
 	unsigned here = UINT_MAX;
@@ -108,7 +109,7 @@ static bool go_to(int cpu, bool *allowed)
 	arrived = arrived_on(cpu);
 	length = RK_SYSCALL(SYS_sched_getaffinity, 0, sizeof(only), &only);
 	if (length < 0 || has_only(&only, length, cpu))
-		(void)RK_SYSCALL(SYS_sched_setaffinity, 0, sizeof(saved), &saved); /* the rest after the kernel's mask is 0 */
+		(void)RK_SYSCALL(SYS_sched_setaffinity, 0, sizeof(saved), &saved); /* the bytes after the kernel's mask are 0 */
 	return arrived;
 }
 
@@ -170,5 +171,5 @@ int rk_fence_memory(void)
 
 	if (r == -EPERM && RK_SYSCALL(SYS_membarrier, MEMORY_REGISTER, 0, 0) == 0)
 		r = RK_SYSCALL(SYS_membarrier, MEMORY_FENCE, 0, 0);
-	return r == 0 ? 0 : visit_all(); /* a switch to another thread is a fence, too */
+	return r == 0 ? 0 : visit_all(); /* a switch to another thread is a memory fence, too */
 }

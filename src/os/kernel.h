@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.h - the system calls of the slow path, and the questions that they can answer.
+ * kernel.h - functions for the system calls of the slow path, and functions that find out facts by such calls.
  *
- * A call that fails returns a negative errno, and every call leaves errno as it was. So all these functions are
- * async-signal-safe.
+ * A function whose system call fails returns a negative errno. Every function leaves errno as it was. So all functions of
+ * this file are async-signal-safe.
  */
 #ifndef RK_SRC_KERNEL_H
 #define RK_SRC_KERNEL_H
@@ -25,7 +25,7 @@
 
 /*
  * On 32-bit machines, mmap2 takes its arguments in registers. The unit of its offset doesn't matter, because this library
- * only passes 0.
+ * passes only the offset 0.
  */
 #ifdef SYS_mmap2
 #define RK_SYS_MMAP SYS_mmap2
@@ -62,13 +62,13 @@
 
 /*
  * rk_kernel_set_signals() sets the calling thread's signal mask, which has RK_SIGSET_SIZE bytes. rk_kernel_block_signals()
- * adds to the mask all signals that can be blocked without harm. Both return 0 and store the earlier mask in *before, or
- * return a negative errno. They make raw calls, because the libc's functions never block two signals that the libc itself
- * uses.
+ * adds to the mask all signals that can be blocked without harm. Both functions return 0 and store the earlier mask in
+ * *before, or return a negative errno. They make raw calls, because the libc's functions never block two signals that the
+ * libc itself uses.
  *
- * rk_kernel_block_signals() doesn't change signals that an instruction causes. If such a signal is blocked, the kernel ends
- * the process (force_sig_info_to_task() in the kernel's signal.c). SIGSYS is among them, because a filter with
- * SECCOMP_RET_TRAP sends it, and its handler answers the system call.
+ * rk_kernel_block_signals() doesn't block the signals that an instruction can cause. If an instruction causes a signal that
+ * is blocked, the kernel ends the process (force_sig_info_to_task() in the kernel's signal.c). SIGSYS is one of these
+ * signals, because a filter with SECCOMP_RET_TRAP sends it, and its handler answers the system call.
  */
 #define RKI_SIGNAL_BIT(signal) (1UL << ((signal)-1))
 #define RK_SYNCHRONOUS_SIGNALS                                                                                         \
@@ -109,8 +109,8 @@ static inline int64_t rk_kernel_now(void)
 	int saved = errno;
 
 	/*
-	 * Reading this clock may take a system call, which a filter may refuse. The coarse clock takes none if the vDSO has
-	 * it.
+	 * A read of this clock can take a system call, which a filter can refuse. A read of the coarse clock takes no system
+	 * call if the vDSO has that clock.
 	 */
 	if (clock_gettime(CLOCK_MONOTONIC, &time) != 0)
 		(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
@@ -120,7 +120,7 @@ static inline int64_t rk_kernel_now(void)
 
 static inline int64_t rk_kernel_end_of(int64_t nanoseconds)
 {
-	int64_t now = nanoseconds == INT64_MAX ? 0 : rk_kernel_now(); /* rk_kernel_now() may make a system call */
+	int64_t now = nanoseconds == INT64_MAX ? 0 : rk_kernel_now(); /* rk_kernel_now() can make a system call */
 
 	return now > INT64_MAX - nanoseconds ? INT64_MAX : now + nanoseconds;
 }
@@ -152,8 +152,8 @@ static inline void rk_futex_wake(const uint32_t *word, int threads)
 }
 
 /*
- * Returns an entry of the auxiliary vector, or 0 if there is none. Leaves errno as it was. The libc's getauxval() would set
- * errno if there is no entry.
+ * Returns an entry of the auxiliary vector, or 0 if the vector has no such entry. Leaves errno as it was. The libc's
+ * getauxval() would set errno if there is no entry.
  */
 static inline unsigned long rk_auxiliary(unsigned long type)
 {
@@ -170,7 +170,7 @@ static inline unsigned long rk_auxiliary(unsigned long type)
 #define AT_RSEQ_ALIGN 28
 #endif
 
-/* Returns the feature size that the kernel announces, in bytes, or the original one if it announces none. */
+/* Returns the feature size that the kernel announces, in bytes, or the original feature size if the kernel announces none. */
 static inline uint32_t rk_feature_size(void)
 {
 	unsigned long announced = rk_auxiliary(AT_RSEQ_FEATURE_SIZE);
@@ -204,12 +204,12 @@ static inline int rk_kernel_slice_on(void)
 
 /*
  * Returns whether the calling thread has a registration, at any address: 1 if it has one, 0 if not, a negative errno if the
- * kernel doesn't say. This function tries to register an address that is never user memory. The kernel checks for an
- * earlier registration before it checks the address, so the error shows whether there is one.
+ * kernel doesn't say. This function tries to register an address that is never user memory. The kernel checks for an earlier
+ * registration before it checks the address, so the error shows whether there is a registration.
  *
- * A 32-bit process on a 64-bit kernel has no such address, so 32-bit processes pass NULL. Old kernels accept NULL, which
- * leaves the thread as it is. On 64-bit machines no kernel can accept the address, but a filter can report success for a
- * call that isn't made. So success becomes -EPERM there.
+ * A 32-bit process on a 64-bit kernel has no such address, so 32-bit processes pass NULL. Old kernels accept NULL, and leave
+ * the thread as it is. On 64-bit machines no kernel can accept the address, but a filter can report success for a call that
+ * isn't made. So on 64-bit machines, success becomes -EPERM.
  */
 static inline int rk_kernel_has_registration(void)
 {
@@ -222,7 +222,7 @@ static inline int rk_kernel_has_registration(void)
 /*
  * Returns whether the calling thread is registered at exactly this area and length. This function tries to unregister the
  * area with a wrong signature. The attempt never succeeds, and the kernel answers EPERM only if the area and the length are
- * right. A filter may answer EPERM to every call. In that case nothing is known, and this function returns false.
+ * right. A filter can answer EPERM to every call. In that case nothing is known, and this function returns false.
  */
 static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 {
@@ -231,8 +231,9 @@ static inline bool rk_kernel_registered_at(volatile void *area, uint32_t length)
 }
 
 /*
- * Returns whether the memory at this address can be read. The kernel reads a new signal mask before it checks the first
- * argument, which is invalid here. So the call changes nothing, and causes no fault.
+ * Returns whether the memory at this address can be read. This function passes the address as that of a new signal mask, and
+ * an invalid first argument. The kernel reads the mask before it checks the first argument. So the call changes nothing, and
+ * causes no fault.
  */
 static inline bool rk_kernel_can_read(const void *address)
 {
@@ -240,7 +241,8 @@ static inline bool rk_kernel_can_read(const void *address)
 }
 
 /*
- * An argument of 64 bits takes one register, or two. On some machines, the first of two registers must have an even number.
+ * An argument of 64 bits takes one register or two registers. On some machines, the first of two registers must have an even
+ * number.
  */
 #if !defined(__LP64__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define RK_WIDE(value) 0L, (value)
@@ -254,8 +256,9 @@ static inline bool rk_kernel_can_read(const void *address)
 #endif
 
 /*
- * Reads from `position` on. Doesn't use the descriptor's own position, because a child shares that position with its
- * parent. A signal handler between the open and the read may fork, and the child may read from the same descriptor.
+ * Reads from the file, beginning at `position`. Doesn't use the descriptor's own position, because a child shares that
+ * position with its parent. A signal handler between the open and the read can fork, and the child can read from the same
+ * descriptor.
  */
 static inline long rk_kernel_read_at(long fd, void *buffer, size_t size, long position)
 {
@@ -283,7 +286,7 @@ static inline bool rk_kernel_file_may_have(uint64_t size)
  * on to a new thread. So a thread without a robust list runs on another thread's TLS.
  *
  * musl keeps the thread id in TLS, and its gettid() returns the kept id. So a thread runs on another thread's TLS if the
- * system call returns another id.
+ * system call returns another id than gettid().
  */
 static inline int rk_kernel_is_vfork_child(void)
 {
@@ -291,7 +294,10 @@ static inline int rk_kernel_is_vfork_child(void)
 	pid_t kept;
 	bool differs;
 
-	/* If a signal handler forks between the two reads, both ids are different in the child. So both are read again. */
+	/*
+	 * If a signal handler forks between the two reads, the child has other ids than its parent. So both ids are read
+	 * again.
+	 */
 	do {
 		kept = gettid();
 		differs = RK_SYSCALL(SYS_gettid) != kept;

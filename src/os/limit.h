@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* limit.h - limits on the time that a call waits: 0 doesn't wait, INT64_MAX waits for ever, and a negative limit is refused. */
+/* limit.h - limits on the time that a call waits. 0 means no wait, INT64_MAX means for ever, and a negative limit is refused. */
 #ifndef RK_SRC_LIMIT_H
 #define RK_SRC_LIMIT_H
 
@@ -15,8 +15,8 @@ static inline int64_t rk_limit_left(int64_t nanoseconds, int64_t end)
 }
 
 /*
- * Returns the error of a call that would have to wait, or to wait longer, but must not. `by_itself` says that the caller
- * waits for something that it holds itself.
+ * Returns the error for a call that isn't allowed to wait, or to wait any longer, and so can't succeed. `by_itself` says
+ * that the caller itself holds what the call would wait for.
  */
 static inline int rk_limit_error(int64_t nanoseconds, bool by_itself)
 {

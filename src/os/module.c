@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* module.c - see module.h. The data of a module is trusted, because the dynamic linker, or the kernel, has mapped it. */
+/*
+ * module.c - looks symbols up in a module's memory; see module.h. The data of a module is trusted, because the dynamic
+ * linker, or the kernel, has mapped it.
+ */
 #define _GNU_SOURCE
 #include "module.h"
 

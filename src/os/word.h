@@ -2,8 +2,8 @@
 /*
  * word.h - words that a thread shares only with its own signal handlers.
  *
- * Other threads never use these words. So on x86 one instruction without the lock prefix is enough, which takes a fifth of
- * the time.
+ * Other threads never use these words. So on x86 one instruction without the lock prefix is enough. Without the prefix, the
+ * instruction takes a fifth of the time.
  */
 #ifndef RK_SRC_WORD_H
 #define RK_SRC_WORD_H
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Compares and swaps. Returns whether it stored `desired`. */
+/* Compares and swaps. Returns whether `desired` was stored. */
 static inline bool rk_word_replace(volatile uint32_t *word, uint32_t expected, uint32_t desired)
 {
 #if defined(__x86_64__) || defined(__i386__)

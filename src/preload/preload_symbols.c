@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * preload_symbols.c - __rseq_offset, __rseq_size and __rseq_flags in librseqkit-preload.so, for C libraries without them.
+ * preload_symbols.c - defines __rseq_offset, __rseq_size and __rseq_flags in librseqkit-preload.so, for C libraries that
+ * don't define these symbols.
  *
- * Some programs and modules look for an area by these names of the C library. By these definitions, they find the area that
- * the preloaded object keeps registered in every thread.
+ * Some programs and modules look for an area by these names of the C library. By the definitions in this file, they find the
+ * area that the preloaded object keeps registered in every thread.
  *
- * Such programs declare the symbols const. In this file they are variables with the same symbols, in writable memory, as in
- * area.c. Until the constructor has run, size 0 says "not registered". The constructor runs after the library's own
- * constructor (thread.c), which has to look for an early adopter before the decision. It runs before the program's
- * constructors, so these see only the final values.
+ * Such programs declare the symbols const. In this file the symbols name variables in writable memory, as in area.c. Until
+ * this file's constructor has run, size 0 says "not registered". The constructor runs after the library's own constructor
+ * (thread.c), which has to look for an early adopter before the decision. This file's constructor also runs before the
+ * program's constructors, so the program's constructors see only the final values.
  */
 #include <rseqkit/thread.h>
 

@@ -4,24 +4,25 @@
  * slice.h around the pthread mutexes and spin locks that a thread holds.
  *
  * A thread has one region, which lasts from its first lock until it holds no lock any more. While the thread waits for its
- * first lock, it requests no time. So a lock is tried first, with the request made. Only if the attempt fails, the thread
- * ends the request and waits for the lock. A condition wait also ends the request, because the lock is given back inside
+ * first lock, it requests no time. So the thread makes the request and tries the lock. If the attempt fails, the thread ends
+ * the request, and then waits for the lock. A condition wait also ends the request, because the lock is given back inside
  * the wait.
  *
  * The program gets the libc's result. If the attempt fails because the lock is taken, the program gets the result of the
  * wait. Any other result of the attempt is the result that a wait would have. Some kinds of mutexes are different: see
  * attempt_at().
  *
- * A thread remembers the last few locks that it holds. Another thread may give such a lock back, or the lock may be
- * initialised anew while it is held. In both cases this thread remembers the lock until it takes the lock again, or until
- * newer locks replace it. Meanwhile the thread's region doesn't end, and the thread gives granted time back only by being
+ * A thread remembers the latest few locks that it holds. Another thread can give such a lock back, or code can initialise
+ * the lock anew while it is held. In both cases this thread remembers the lock until it takes the lock again, or until newer
+ * locks replace it. Meanwhile the thread's region doesn't end, and the thread gives granted time back only by being
  * preempted.
  *
  * The invariant: as long as a lock is remembered, there is a request, or a grant that this thread gives back after the last
- * lock. While the thread waits, there is neither. A signal handler takes and gives back its own locks between any two
- * instructions. So a lock is remembered before the request is made, and forgotten after the request has ended.
+ * lock. While the thread waits for its first lock, there is neither a request nor a grant. A signal handler can take and
+ * give back its own locks between any two instructions. So a lock is remembered before the request is made, and forgotten
+ * after the request has ended.
  *
- * With RSEQKIT_SLICES=watch no time is requested. Events are counted in either case (slices_report.h).
+ * With RSEQKIT_SLICES=watch no time is requested. Events are counted with and without this setting (slices_report.h).
  */
 #define _GNU_SOURCE
 #include <rseqkit/slice.h>
@@ -55,15 +56,15 @@ static struct {
 } next;
 
 static bool is_watch_only;
-static bool is_found; /* all of `next` is set */
-static bool is_ready; /* false until this library's constructor has run: calls are passed on */
+static bool is_found; /* all members of `next` are set */
+static bool is_ready; /* this library's constructor has run; until then, calls are passed on unchanged */
 
 #define HELD_MAX 8
 
 /* The thread's signal handlers change these members as well, and leave them as they found them. */
 static __thread struct {
 	volatile unsigned held;
-	const volatile void *volatile locks[HELD_MAX]; /* the first `held` are in use, the latest last */
+	const volatile void *volatile locks[HELD_MAX]; /* the first `held` members are in use; the latest lock is the last one */
 	volatile int requested;                        /* there is a request, or a grant, that we have to end */
 	bool is_looking;
 } mine __attribute__((__tls_model__("initial-exec")));
@@ -73,7 +74,7 @@ static bool is_granted(void)
 	return mine.requested && rk_slice_is_granted(rk_area_at(rk_area_offset));
 }
 
-/* Ends the request. If there is none, nothing is stored, because a handler may just have made a request of its own. */
+/* Ends this thread's request. If there is none, stores nothing, because a handler has possibly just made a request of its own. */
 static void give_back_time(void)
 {
 	if (!mine.requested)
@@ -84,8 +85,8 @@ static void give_back_time(void)
 
 /*
  * Makes a request, unless a request or a grant is in the area already. A grant that is in the area has to be given back
- * later, so it stays. An earlier request may be lost, for example in a wait, and the kernel may still remember a grant. So
- * a lost request is ended by rk_slice_end() first.
+ * later, so the grant stays. An earlier request can be lost, for example in a wait, while the kernel still remembers a
+ * grant. So rk_slice_end() ends the lost request first.
  */
 static void request(void)
 {
@@ -106,7 +107,7 @@ static bool is_recursive(const pthread_mutex_t *mutex)
 #endif
 }
 
-/* Returns the lock's last place among the first `n`, plus 1; 0 if the lock isn't remembered. */
+/* Returns the lock's last place among the first `n` remembered locks, plus 1; 0 if the lock isn't one of them. */
 static unsigned place_of(const volatile void *lock, unsigned n)
 {
 	unsigned i = n;
@@ -134,7 +135,7 @@ static void begin_region(const volatile void *lock)
 		rk_report_mark();
 }
 
-/* The lock was just acquired, so an older entry for it is stale. Drops that entry, unless the mutex is recursive. */
+/* Called when the lock was acquired. An older entry for the lock is stale, and is dropped unless the mutex is recursive. */
 static void got(const volatile void *lock, const pthread_mutex_t *mutex)
 {
 	unsigned before;
@@ -231,9 +232,9 @@ static int end_failed(const volatile void *lock, const pthread_mutex_t *mutex, i
 	} while (0)
 
 /*
- * Ends the request while the lock is still held. If the libc refuses the wait before it makes a system call, time that was
- * granted already is given back after the wait. If the thread is cancelled in the wait, it continues with the lock and
- * without a request.
+ * Ends the request while the lock is still held. If the libc refuses the wait before the libc makes a system call, time that
+ * was granted already is given back after the wait. If the thread is cancelled in the wait, it then holds the lock and has
+ * no request.
  */
 #define WAIT(wait)                                                                                                     \
 	do {                                                                                                           \
@@ -280,8 +281,8 @@ static void *next_lock_function(const char *name)
 
 /*
  * Looks the libc's functions up before main(). If a constructor that runs earlier takes a lock, this function runs in that
- * call. If a function isn't found, the dynamic linker allocates memory for a message, and the allocator may take a mutex.
- * So the functions of mutexes are looked up first, and each can be used at once.
+ * call. If a function isn't found, the dynamic linker allocates memory for a message, and the allocator can take a mutex. So
+ * the functions of mutexes are looked up first, and each of them can be used as soon as it is found.
  */
 static void find_libc_locks(void)
 {
@@ -303,8 +304,8 @@ static void find_libc_locks(void)
 }
 
 /*
- * Returns whether this library's constructor has run. If not, makes sure that the libc's functions are found. Threads that
- * call this at the same time all look the functions up, and find the same.
+ * Returns whether this library's constructor has run. If not, makes sure that the libc's functions are found. If several
+ * threads call this function at the same time, each of them looks the functions up, and finds the same addresses.
  */
 static bool have_libc_locks(void)
 {
@@ -316,8 +317,7 @@ static bool have_libc_locks(void)
 }
 
 /*
- * Forgets all locks. Fork handlers like this one may initialise held locks anew in the child, and then these locks are
- * never given back.
+ * Forgets all locks. Other fork handlers can initialise held locks anew in the child. Such locks are never given back.
  */
 static void start_in_child(void)
 {
@@ -394,7 +394,7 @@ EXPORTED int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_
 	WAIT(next.cond_timedwait(condition, mutex, time));
 }
 
-#ifdef __GLIBC__ /* other C libraries lack this function, and programs may test for it */
+#ifdef __GLIBC__ /* other C libraries lack this function, and programs can test for it */
 EXPORTED int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
 				    const struct timespec *time)
 {

@@ -25,8 +25,8 @@
 static const char *const names[] = {"regions", "preempted", "unknown", "granted", "waits", "conditions"};
 static struct rk_counter *tallies[RK_TALLIES];
 static bool is_counting, is_watch;
-static uint64_t marker;       /* a descriptor's address; 0 without rseq */
-static char report[PATH_MAX]; /* a copy, because programs may overwrite their environment */
+static uint64_t marker;       /* the address of a descriptor; 0 if there is no rseq */
+static char report[PATH_MAX]; /* a copy of the path, because programs can overwrite their environment */
 
 void rk_report_start(bool watches_only)
 {
@@ -65,7 +65,7 @@ static void count(enum rk_tally what)
 		rk_counter_add(tallies[what], 1);
 }
 
-/* An add to a counter is a critical section, which overwrites the marker. So the marker is set again as it was. */
+/* An add to a counter is a critical section, which overwrites the marker. So this function stores the earlier marker again. */
 void rk_report_count(enum rk_tally what)
 {
 	enum rk_marked before = marked();
@@ -104,7 +104,7 @@ static void __attribute__((__format__(__printf__, 3, 4))) add_text(char *text, s
 }
 
 /*
- * Writes a line while two signals are blocked that would end the program. The kernel sends SIGXFSZ at the limit for file
+ * Writes a line. Meanwhile, blocks two signals that would end the program: the kernel sends SIGXFSZ at the limit for file
  * sizes, and SIGPIPE for a pipe without a reader.
  */
 static void write_quietly(int fd, const char *line)

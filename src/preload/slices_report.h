@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slices_report.h - what librseqkit-slices.so counts about a program's locks. It reports the counts at exit if the
- * environment names a file.
+ * slices_report.h - counts the events of a program's locks for librseqkit-slices.so. At exit, the counts are written to a
+ * file if the environment names a file.
  */
 #ifndef RK_SRC_PRELOAD_REPORT_H
 #define RK_SRC_PRELOAD_REPORT_H
@@ -30,8 +30,8 @@ void rk_report_count(enum rk_tally what);
 void rk_report_mark(void);
 
 /*
- * Counts the region that began at rk_report_mark() and ends now. `granted` says that the thread got more time in the
- * region.
+ * Counts the region that began at rk_report_mark() and ends now. `granted` says that the thread still has granted time at
+ * the end of the region.
  */
 void rk_report_region(bool granted);
 

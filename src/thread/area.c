@@ -3,7 +3,7 @@
  * area.c - the thread block in static TLS, and the two published words that the fast path reads.
  *
  * Headers declare the words const, so that compilers keep their values in registers. In this file the words are variables
- * with the same symbols, in writable memory. The linker may have put its own copy of a word into the executable (a copy
+ * with the same symbols, in writable memory. Possibly the linker has put its own copy of a word into the executable (a copy
  * relocation). So this file stores through the symbol, which is bound to the word that is in use.
  */
 #define _GNU_SOURCE

@@ -21,8 +21,8 @@ extern __thread struct rk_thread_block rk_block __attribute__((RK_BLOCK_MODEL __
 
 /*
  * Returns the calling thread's state. Copies that share a block, or the kernel's room, also share the state after the area.
- * The copy that has this state in its TLS may be of another version. With any other kind of area, each copy uses the state
- * in its own block.
+ * The copy that has this state in its TLS is possibly of another version. With any other kind of area, each copy uses the
+ * state in its own block.
  */
 static inline struct rk_thread_state *rk_state_in_use(const struct rk_process *process)
 {

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bracket.c - see bracket.h.
+ * bracket.c - the table with the levels of vfork's bracket; see bracket.h.
  *
- * The levels are in a table. A level has a row from its begin to its end. A row belongs to one thread. Only that thread
- * makes, changes and strikes out the row. While the thread waits for a vfork child, only the child does so. So a thread's
- * rows nest as its brackets do, and of two levels the inner one has the higher number. The brackets of a signal handler
- * begin and end between two instructions of this file, and leave the rows as they were. The invariant: a number is in the
- * table before any claim is made with it. The number stays in the table as long as a thread or child can use what was
- * claimed with it.
+ * A level has a row in the table from its begin to its end. A row belongs to one thread. Only that thread makes, changes and
+ * strikes out the row. While the thread waits for a vfork child, only the child does so. So a thread's rows nest as its
+ * brackets do, and of two levels of a thread the inner one has the higher number. The brackets of a signal handler begin and
+ * end between two instructions of this file, and leave the rows as they were. The invariant: a number is in the table before
+ * any claim is made with it. The number stays in the table as long as a thread or child can use what was claimed with the
+ * number.
  *
  * The process id in a level shows which process made the level. Suppose that a level with another process id is inside a
  * level with this process's id. Then a vfork child made the inner level, and has ended without ending that level. This
- * conclusion would be wrong after a fork, because the child of the fork also has the levels that its parent had. Reading
- * the process id takes a system call, which costs as much as the bracket itself. So a thread that opens its outermost level
- * itself stores no process id there. While the thread has no other level, nothing reads the process id.
+ * conclusion would be wrong after a fork, because the child of the fork also has the levels that its parent had. Reading the
+ * process id takes a system call, which costs as much as the bracket itself. So a thread that opens its outermost level
+ * itself stores no process id in that level. While the thread has no other level, nothing reads the process id.
  *
  * In a forked child, the rows of threads that are elsewhere are free. The rows of the child's own thread are copies of the
  * parent's rows. In these copies, process ids don't show which rows a killed vfork child had left. So a fork handler
  * strikes out such rows before the fork.
  *
- * A thread inside a bracket may be killed unnoticed, so no other thread relies on a thread inside a bracket. A thread that
- * waits for a claim inside a bracket isn't counted as a waiter, and polls (claim.c). If a child wakes a ring's reader, it
- * doesn't clear the mark which says that a reader waits (ring_wait.c). A claim doesn't protect words that other threads
- * change without a claim. For such words, the cache's depot uses cache_hand.c.
+ * A thread inside a bracket can be killed unnoticed, so no other thread relies on a thread inside a bracket. If a thread
+ * inside a bracket waits for a claim, the thread isn't counted as a waiter, and polls (claim.c). If a child wakes a ring's
+ * reader, the child doesn't clear the mark which says that a reader waits (ring_wait.c). A claim doesn't protect words that
+ * other threads change without a claim. For such words, the cache's depot uses cache_hand.c.
  *
  * A bracket has no level if the table had no free row, or if another copy of the library opened the bracket. Claims inside
- * such a bracket have the number of the level around it or, without such a level, the thread's number. If a child is killed
- * inside such a bracket, its claims stay taken.
+ * such a bracket have the number of the level around the bracket. If there is no such level, they have the thread's number.
+ * If a child is killed inside such a bracket, its claims stay taken.
  */
 #define _GNU_SOURCE
 #include "bracket.h"
@@ -76,8 +76,8 @@ static void use(uint64_t rows)
 
 /*
  * Takes a row that is free, or that belongs to a thread that is elsewhere. Returns NULL if there is no such row. The row
- * must have no number when it gets its new thread. So an old number is removed first, by an exchange that expects the
- * number read before. If another thread has taken the row meanwhile, its number is a different one and stays.
+ * must have no number when it gets its new thread. So an old number is removed first, by an exchange that expects the number
+ * read before. If another thread has taken the row meanwhile, the row has a different number, which stays.
  */
 static struct level *free_row(uint64_t thread)
 {
@@ -98,7 +98,7 @@ static struct level *free_row(uint64_t thread)
 /*
  * Returns the innermost level of the thread, or NULL. If `own` isn't NULL, this function skips levels that have this
  * process's number and another process id, because a vfork child made them. The outermost level has no process id and isn't
- * skipped. It is returned only if no other level is found.
+ * skipped. The outermost level is returned only if no other level is found.
  */
 static struct level *innermost(uint64_t thread, const struct level *own)
 {
@@ -124,7 +124,7 @@ static struct level here(void)
 {
 	struct level own = {.thread = rk_number_mine()};
 
-	/* If a handler forks between the two reads, both are repeated in the child. */
+	/* If a handler forks between the two reads, the child repeats both reads. */
 	do {
 		own.process = process_here();
 		own.pid = (pid_t)RK_SYSCALL(SYS_getpid);
@@ -185,7 +185,10 @@ uint8_t rk_bracket_ends(uint8_t depth_now)
 
 		level = innermost(own.thread, &own);
 	}
-	/* Here a vfork child ends a level that has no row. The outermost level that was found is its parent's, and stays. */
+	/*
+	 * If the conditions below hold, a vfork child ends a level that has no row. The level that was found is the parent's
+	 * outermost level, and stays.
+	 */
 	if (level != NULL && is_outermost(level) && level->depth != depth_now && rk_kernel_is_vfork_child() == 1)
 		level = NULL;
 	if (level != NULL && level->further > 0) {
@@ -198,7 +201,10 @@ uint8_t rk_bracket_ends(uint8_t depth_now)
 	return depth;
 }
 
-/* Runs before the calling thread forks. The thread's vfork children have ended, so this ends their levels, too. */
+/*
+ * Runs before the calling thread forks. The thread's vfork children have ended, so this function ends the levels that they
+ * left.
+ */
 static void before_fork_inside(void)
 {
 	const struct level *level = innermost(rk_number_mine(), NULL);
@@ -209,8 +215,8 @@ static void before_fork_inside(void)
 	own = here();
 	level = innermost(own.thread, &own);
 	/*
-	 * If the calling thread is a vfork child without a level of its own, the level found is its parent's, and nothing
-	 * ends. Nothing ends either if the kernel doesn't say whether the thread is a vfork child.
+	 * If the calling thread is a vfork child without a level of its own, the level that was found is the parent's, and
+	 * no level is ended. No level is ended either if the kernel doesn't say whether the thread is a vfork child.
 	 */
 	if (level != NULL && (!is_outermost(level) || rk_kernel_is_vfork_child() == 0))
 		strike_out_inside(level);

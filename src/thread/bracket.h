@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bracket.h - the levels of vfork's bracket, by number.
+ * bracket.h - records the levels of vfork's bracket, and finds them by number.
  *
  * Some claims last only while one function runs. Inside a bracket, such a claim is made with the number of the innermost
  * level. When that level ends, the claim becomes free, even if the thread or child that made the claim was killed.
@@ -18,9 +18,9 @@
 void rk_bracket_begun(uint8_t depth, bool in_person);
 
 /*
- * Ends the calling thread's innermost level that this process made. `depth_now` is the state's depth. Levels inside that
- * level, which killed vfork children left, end as well. Returns the depth that was recorded for the ended level, or 0 if
- * that depth isn't known. Async-signal-safe.
+ * Ends the innermost level among the calling thread's levels that this process made. `depth_now` is the state's depth.
+ * Levels inside that level, which killed vfork children left, end as well. Returns the depth that was recorded for the ended
+ * level, or 0 if that depth isn't known. Async-signal-safe.
  */
 uint8_t rk_bracket_ends(uint8_t depth_now);
 
@@ -34,7 +34,7 @@ bool rk_bracket_is_open(void);
 void rk_bracket_none(void);
 
 /*
- * Returns the number of the thread's innermost level that has a row in the table, or `thread` if there is none.
+ * Returns the number of the thread's innermost level that has a row in the table, or `thread` if there is no such level.
  * Async-signal-safe.
  */
 uint64_t rk_bracket_number(uint64_t thread);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * early_symbols.c - librseqkit-early.a: the definitions of the public TLS protocol, for programs that ask for them.
+ * early_symbols.c - the definitions of the public TLS protocol, in librseqkit-early.a, for programs that need them.
  *
- * The definitions aren't part of librseqkit. Another component that defines __rseq_abi may rely on where its own symbol
- * lies, and our definition would take that symbol's place. Both symbols are strong and visible, because they are an ABI
+ * The definitions aren't part of librseqkit. Another component that defines __rseq_abi possibly relies on the place of its
+ * own symbol. Our definition would take that symbol's place. Both symbols are strong and visible, because they are an ABI
  * between the modules of a process. The count isn't inside the area, because the kernel writes to the whole area.
  */
 #include <rseqkit/abi.h>

@@ -2,10 +2,11 @@
 /*
  * exit.c - undoes a thread's registration when the thread ends, on C libraries that need it (exit.h).
  *
- * A destructor of thread-specific data undoes the registration. A destructor that is armed late may never run, for example
- * if the thread is in its last round of destructors. So our destructor is armed in the thread's first instructions
- * (start.c). A thread without the destructor is not registered at all. The destructor's first run undoes the registration
- * for good. After that, operations in later destructors and in signal handlers take the fallback.
+ * A destructor of thread-specific data undoes the registration. A destructor that is armed late possibly never runs, for
+ * example if the thread is in its last round of destructors. So our destructor is armed in the thread's first instructions
+ * (start.c). A thread without the destructor, except the initial thread, is not registered at all. The destructor's first
+ * run undoes the registration for good. After that, operations in later destructors and in signal handlers take the
+ * fallback.
  */
 #define _GNU_SOURCE
 #include "exit.h"
@@ -48,7 +49,7 @@ void rk_exit_watch(void)
 	if (!have_key || READ(state->armed) || pthread_setspecific(key, state) != 0)
 		return;
 	WRITE(state->armed, 1);
-	/* A signal handler ran before this function, and its operation was refused. */
+	/* Possibly a signal handler ran before this function, and its operation was refused for this reason. */
 	if (READ(state->reason) == RK_REASON_UNWATCHED)
 		WRITE(state->reason, RK_REASON_NONE);
 }
@@ -63,8 +64,8 @@ void rk_exit_process_started(void)
 bool rk_exit_is_watched(struct rk_thread_state *state)
 {
 	/*
-	 * The constructor marks the initial thread as armed. Before that, the thread id shows whether this is the initial
-	 * thread.
+	 * The constructor marks the initial thread as armed. Before the constructor has run, the thread id shows whether
+	 * this is the initial thread.
 	 */
 	return READ(state->armed) || (!__atomic_load_n(&started, __ATOMIC_RELAXED) && is_initial_thread());
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exit.h - the ends of threads, on C libraries that reuse a thread's memory while the thread still runs (musl).
+ * exit.h - watches the ends of threads, on C libraries that reuse a thread's memory while the thread still runs (musl).
  *
  * The invariant: on musl a thread is registered only if this library will see the thread's end. After the end was seen, the
  * thread is never registered again. With glibc none of this is needed, because glibc keeps a thread's memory until the
  * kernel doesn't use it any more.
  *
  * A detached thread of musl unmaps its memory, the area included, and then still runs some last instructions. If the kernel
- * preempts the thread at these instructions, it writes to the area before it returns to the thread. The area's memory is
- * unmapped, so the process dies.
+ * preempts the thread at these instructions, the kernel writes to the area before it returns to the thread. The area's
+ * memory is unmapped, so the process dies.
  *
  *   - A thread whose start this library didn't see is never registered (RK_REASON_UNWATCHED). Such threads are made by
  *     clone(), or by other modules while the only copy is hidden in a plugin. The initial thread's memory is never reused,
@@ -20,7 +20,7 @@
  *   - A copy in a module that dlopen() loaded late has no static TLS. The copy uses the block of another copy that was
  *     loaded at the program's start. If there is no such copy, rk_area_offset is 0. On musl, operations test for 0 and take
  *     the fallback (RK_REASON_LATE).
- *   - dl_iterate_phdr() shows whether a copy was loaded late: before any dlopen(), it reports a count of loads of 0.
+ *   - dl_iterate_phdr() shows whether a copy was loaded late: before the first dlopen(), it reports 0 loads (dlpi_adds).
  */
 #ifndef RK_SRC_EXIT_H
 #define RK_SRC_EXIT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* holder.c - see holder.h. */
+/* holder.c - finds the holder for a claim, and where a holder is; see holder.h. */
 #include "holder.h"
 
 #include "bracket.h"
@@ -10,8 +10,8 @@ uint64_t rk_holder_here(void)
 	uint64_t me = rk_number_mine();
 
 	/*
-	 * Reads the table only inside a bracket. Outside, the table may still have levels of this thread: a child that was
-	 * killed inside a bracket of another copy left them, and no bracket's end has removed them.
+	 * Reads the table only inside a bracket. Outside a bracket, the table possibly still has levels of this thread. A
+	 * child that was killed inside another copy's bracket has left them, and no bracket's end has removed them.
 	 */
 	return rk_bracket_is_open() ? rk_bracket_number(me) : me;
 }

@@ -7,15 +7,15 @@
 #include <stdint.h>
 
 /*
- * Returns the number to claim with. Inside a bracket this is the number of the innermost level, otherwise the calling
- * thread's number. After the level's end, its number names no holder. So use the result only for a claim that the same
- * function makes and gives back. Async-signal-safe.
+ * Returns the number for a claim. Inside a bracket, returns the number of the innermost level, otherwise the calling
+ * thread's number. After the level's end, the level's number names no holder. So use the result only for a claim that the
+ * same function makes and gives back. Async-signal-safe.
  */
 uint64_t rk_holder_here(void);
 
 /*
- * Returns whether `holder` is the calling thread's number, or the number of a level of its bracket. Ignores the flag of
- * number.h. Async-signal-safe.
+ * Returns whether `holder` is the calling thread's number, or the number of a level of this thread's bracket. Ignores the
+ * flag of number.h. Async-signal-safe.
  */
 bool rk_holder_is_here(uint64_t holder);
 

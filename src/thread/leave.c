@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * leave.c - the ways out of fast paths that found no registration. They register the thread, or return that there is no
- * rseq. These functions, and all functions that they call, are async-signal-safe.
+ * leave.c - the ways out of fast paths that found no registration. The ways out register the thread, or return that there is
+ * no rseq. These functions, and all functions that they call, are async-signal-safe.
  */
 #define _GNU_SOURCE
 #include <rseqkit/ops.h>
@@ -10,8 +10,9 @@
 #include "thread.h"
 
 /*
- * Returns whether the thread has no rseq, for a reason that lasts. Returns false if a foreign owner still has to be passed
- * on. This function finds by a few loads what prepare_and_note() would find, because every fallback calls it.
+ * Returns whether the thread has no rseq, for a reason that lasts. Returns false if a foreign owner still has to be recorded
+ * (pass_on_foreign()). This function finds by a few loads what prepare_and_note() would find, because every fallback calls
+ * this function.
  */
 static bool is_without_rseq(const struct rk_process *p)
 {
@@ -31,7 +32,7 @@ enum rk_result rki_leave(void)
 	return rk_thread_prepare() == 0 ? RK_ABORTED : RK_NO_RSEQ;
 }
 
-/* By now a handler may have registered the thread, or the scheduler may have moved the thread to `cpu`. */
+/* By now a handler has possibly registered the thread, or the scheduler has possibly moved the thread to `cpu`. */
 enum rk_result rki_leave_at(int cpu)
 {
 	int now = (int)rk_area_of(rk_process_get())->cpu_id;

@@ -13,7 +13,7 @@
 #include "rendezvous.h"
 
 #ifdef RK_IGNORE_LIBC_AREA
-/* Stands in for a C library without an area, so that our own area is tested on every machine. */
+/* Acts as if the C library had no area, so that our own area is tested on every machine. */
 bool rk_libc_area(ptrdiff_t *offset, bool *registers)
 {
 	*offset = 0;
@@ -52,7 +52,10 @@ static int look_in_module(struct dl_phdr_info *info, size_t size, void *result)
 	return symbols->offset != NULL && symbols->size != NULL;
 }
 
-/* In a static program this finds nothing: the program contains the libc that it was built with, and no symbols to look up. */
+/*
+ * In a static program this function finds nothing: the program contains the libc that it was built with, and no symbols to
+ * look up.
+ */
 static bool find_area(ptrdiff_t *offset, bool *registers)
 {
 	struct symbols symbols = {NULL, NULL};
@@ -61,8 +64,8 @@ static bool find_area(ptrdiff_t *offset, bool *registers)
 	if (dl_iterate_phdr(look_in_module, &symbols) == 0)
 		return false;
 	/*
-	 * The symbols may be those of our own preloaded object, see preload_symbols.c. If so, copies have agreed on that
-	 * area.
+	 * Possibly the symbols are those of our own preloaded object (preload_symbols.c). In that case the rendezvous page
+	 * has the same offset, and the libc has no area.
 	 */
 	if (rk_rendezvous_look(&meeting) == 0 && meeting.offset == *symbols.offset)
 		return false;

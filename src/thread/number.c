@@ -6,16 +6,16 @@
  *
  * A thread draws its number once, from a counter that only grows, and keeps the number in this copy's block (area.h). A
  * forked child inherits the counter. So the numbers that the child draws are higher than all numbers that the parent's
- * threads had at the fork. At most one of those lower numbers belongs to a thread of the child: to the child's first
- * thread, which forked.
+ * threads had at the fork. At most one lower number belongs to a thread of the child. That thread is the child's first
+ * thread, the thread that forked.
  *
  * The invariant: in a forked child, numbers above `first` belong to the child's threads. Below `first`, only `initial` is
- * the number of one of its threads. Both words are on a page that the kernel wipes at a fork. The first thread that finds
+ * the number of a thread of the child. Both words are on a page that the kernel wipes at a fork. The first thread that finds
  * `first` wiped draws a number for it, before any thread of the child draws its own number.
  *
- * Only the child's first thread can read its own number. The libc runs fork handlers in the first thread, and our handler
- * stores the thread's number in `initial`. After a fork that runs no handlers, `initial` is unknown until the first thread
- * calls a function of this file. Until then no thread counts as elsewhere.
+ * The number of the child's first thread is in this thread's block, and no other thread can read it. The libc runs fork
+ * handlers in the first thread, and our handler stores the thread's number in `initial`. After a fork that runs no handlers,
+ * `initial` is unknown until the first thread calls a function of this file. Until then no thread counts as elsewhere.
  *
  * This file can't judge a number that another copy drew, because that copy has a page of its own.
  *
@@ -92,8 +92,9 @@ static uint64_t first_number(struct page *p)
 	if (RKI_LIKELY(first != 0))
 		return first;
 	/*
-	 * No thread of this process draws a number before `first` is stored. The processes that this process was forked
-	 * from drew their `first` earlier, and the processes forked from it draw theirs later. So all of these differ.
+	 * No thread of this process draws a number before `first` is stored. The processes that this process was forked from
+	 * drew their `first` earlier, and the processes forked from it draw theirs later. So each of these processes has
+	 * another `first`.
 	 */
 	if (__atomic_compare_exchange_n(&p->first, &first, __atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED), 0,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
@@ -109,8 +110,8 @@ static void tell_initial(struct page *p, uint64_t number)
 }
 
 /*
- * Returns whether the calling thread is the process's first thread. A vfork child doesn't count: it is a first thread, too,
- * but runs in its parent's memory.
+ * Returns whether the calling thread is the process's first thread. Returns false in a vfork child: the child is also the
+ * first thread of a process, but runs in its parent's memory.
  */
 static bool is_initial(void)
 {
@@ -133,8 +134,9 @@ static uint64_t draw(struct page *p)
 	uint64_t none = 0, drawn;
 
 	/*
-	 * This first thread had no number at the fork, so no number below `first` belongs to a thread of this process. The
-	 * exchange changes nothing if a handler has stored `initial` meanwhile.
+	 * If the conditions below hold, this thread is the first thread of a child and had no number at the fork. So no
+	 * number below `first` belongs to a thread of this process. The exchange changes nothing if a handler has stored
+	 * `initial` meanwhile.
 	 */
 	if (p != NULL && first_number(p) != 1 && __atomic_load_n(&p->initial, __ATOMIC_RELAXED) == 0 && is_initial())
 		(void)__atomic_compare_exchange_n(&p->initial, &none, NOBODY, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);

@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Never set in a number. Code that stores a number can use this bit as a flag. */
+/* This bit is never set in a number. Code that stores a number can use this bit as a flag. */
 #define RK_NUMBER_FLAG ((uint64_t)1 << 63)
 
-/* Set in the number of a level of vfork's bracket (bracket.h), and in no thread's number. */
+/* This bit is set in the number of a level of vfork's bracket (bracket.h), and in no thread's number. */
 #define RK_NUMBER_BRACKET ((uint64_t)1 << 62)
 
 /*
@@ -46,13 +46,14 @@ uint64_t rk_number_process(void);
 
 /*
  * rk_number_is_wiped() returns whether this library has a page that the kernel wipes at a fork. rk_number_is_hopeless()
- * returns whether the kernel can't wipe pages. If there is no memory to find out, both return false. Async-signal-safe.
+ * returns whether the kernel can't wipe pages. If there is no memory to find out, both functions return false.
+ * Async-signal-safe.
  */
 bool rk_number_is_wiped(void);
 bool rk_number_is_hopeless(void);
 
 /*
- * Publishes where a thread's number is (rki_number_offset). Call this only in a copy whose blocks are in static TLS.
+ * Publishes where a thread's number is (rki_number_offset). Call this function only in a copy whose block is in static TLS.
  * Async-signal-safe.
  */
 void rk_number_publish(void);

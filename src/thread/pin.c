@@ -2,14 +2,14 @@
 /*
  * pin.c - prevents the unloading of the module that this copy of the library is in.
  *
- * The kernel may still use a module's memory after the module's last instruction has run. If the libc has no area, the
- * registered area is in the module's TLS. Also, a thread's rseq_cs may point to a descriptor in the module until the thread
- * is preempted the next time. At that time the kernel reads the descriptor.
+ * The kernel can still use a module's memory after the module's last instruction has run. If the libc has no area, the
+ * registered area is in the module's TLS. Also, a thread's rseq_cs can point to a descriptor in the module until the thread
+ * is preempted the next time. At that preemption, the kernel reads the descriptor.
  *
- * A copy may be in a plugin that its program unloads, so the copy itself prevents the unloading. A module that has only
- * inlined operations does the same: its first operation adds a constructor to the module, which calls rk_pin_module()
- * (arch/section.h). On musl no module is ever unloaded. A dlopen() there would do harm: rk_block_is_static() couldn't see
- * any more that a module was loaded at start.
+ * A copy can be in a plugin that the program unloads, so the copy itself prevents the unloading. A module that has only
+ * inlined operations does the same by a constructor, which calls rk_pin_module(). The first operation in a source file
+ * brings this constructor with it (arch/section.h). On musl no module is ever unloaded. On musl, a dlopen() would do harm:
+ * rk_block_is_static() couldn't see any more that a module was loaded at start.
  */
 #define _GNU_SOURCE
 #include "pin.h"
@@ -42,7 +42,7 @@ CALLED_BY_ASSEMBLY void rk_pin_module(const void *here)
 	(void)here;
 }
 #else
-/* This module's dynamic section, made by the linker. A static program may have none. */
+/* This module's dynamic section, made by the linker. A static program possibly has none. */
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((__weak__, __visibility__("hidden")));
 
 /*
@@ -86,7 +86,7 @@ CALLED_BY_ASSEMBLY void rk_pin_module(const void *here)
 
 void rk_pin_this_module(void)
 {
-	static const char here; /* an address in this module, to whatever module symbols are bound */
+	static const char here; /* an address in this module; a global symbol is possibly bound to another module */
 
 	if (!stays_loaded())
 		rk_pin_module(&here);

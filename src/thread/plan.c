@@ -1,35 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plan.c - the candidates for the area, in order, and the questions for each of them; see plan.h.
+ * plan.c - checks in a fixed order which candidate for the area applies; see plan.h.
  *
- * Publish an offset only if every thread has memory there, and reads cpu_id < 0 there until the thread is registered. A
- * zero-initialised area of another component reads "CPU 0" in threads that never registered. So such an area is never
- * adopted.
+ * Publish an offset only if two conditions hold. Every thread has memory at the offset. And every thread reads cpu_id < 0
+ * there until the thread is registered. A zero-initialised area of another component reads "CPU 0" in threads that never
+ * registered. So such an area is never adopted.
  *
  * The length is the same for every thread. Nothing is derived from a kernel version or from __rseq_size, whose meaning
  * changed between releases. If a kernel refuses the length that it announced, threads have no rseq (RK_REASON_AREA). A
  * second attempt with 32 bytes would give threads of one process different lengths.
  *
- * An area of our own may be better than the libc's spare one (ask_better()). In the spare area, glibc registers each thread
- * that a registered thread creates, with 32 bytes. If we registered more bytes there, threads of one process would have two
- * lengths. There would be two modes, and fields that are valid in some threads only. With an area of our own, other users
- * of rseq may be there, too:
+ * An area of our own can be better than the libc's spare area (ask_better()). In the spare area, glibc registers each thread
+ * that a registered thread creates, with 32 bytes. If we registered more bytes in the spare area, threads of one process
+ * would have two lengths. The process would have two modes, and fields that are valid only in some threads. If we use an
+ * area of our own, the process possibly has other users of rseq:
  *
  *   a later copy, with or without the choice        it looks at the page first, and finds the block
  *   a copy, or a user of embed.h, that was first    cpu_id >= 0 in the spare area shows that the choice comes too late,
  *   and took the spare area                         and all copies stay with 32 bytes
- *   the same, but the deciding thread isn't         two areas: in each thread the kernel refuses the second one, which is
- *   registered there                                taken for a foreign owner; only speed is lost
+ *   such a copy or user, if the deciding thread     the process has two areas: in each thread the kernel refuses the second
+ *   isn't registered in the spare area              one, which is taken for a foreign owner; only speed is lost
  *   an early adopter that is seen                   its area is used, because the adopter can't use another area
  *   a user of embed.h that comes later              it looks at the page first, and finds our area there
  *   no memory file for the page, or something       copies can't agree: RK_REASON_RENDEZVOUS; not the spare area, because
  *   else at the page's address                      other copies wouldn't know that we use it; the preloaded objects, which
  *                                                   choose their own area unasked, take the spare area
  *
- * On aarch64 with glibc, copies' blocks can't be areas, because they are aligned to 16 bytes only. There RSEQKIT_AREA=own
- * uses the block of librseqkit-preload.so. That object is initialised first of all (-z initfirst), so its block is on the
- * page before any other copy looks. It is initialised even before the libc, so it must not call functions that need an
- * initialised libc (pin.c). Without the preloaded object, RSEQKIT_AREA=own has no effect there.
+ * On aarch64 with glibc, the blocks of copies can't be areas, because the blocks are aligned to only 16 bytes. On such
+ * systems RSEQKIT_AREA=own uses the block of librseqkit-preload.so. That object is initialised first of all (-z initfirst),
+ * so its block is on the page before any other copy looks. The preloaded object is initialised even before the libc, so it
+ * must not call functions that need an initialised libc (pin.c). Without the preloaded object, RSEQKIT_AREA=own has no
+ * effect on such systems.
  */
 #define _GNU_SOURCE
 #include "plan.h"
@@ -70,14 +71,14 @@ union rk_plan rk_plan_make(const union rk_plan *failed)
 }
 #else
 
-/* Answers that are the same in all threads. Only the choice may differ, if /proc comes and goes. */
+/* Answers that are the same in all threads. Only the choice can differ, if /proc comes and goes. */
 struct situation {
 	ptrdiff_t libc; /* the offset of the libc's area; 0 if it has none */
 	bool libc_registers;
 	enum rk_choice choice;
 };
 
-/* Plans an area. Returns false if the offset doesn't fit into the plan. Static TLS is never that far away. */
+/* Plans an area. Returns false if the offset doesn't fit into the plan. Static TLS is never that far from the thread pointer. */
 static bool propose(union rk_plan *plan, enum rk_where where, ptrdiff_t offset, uint32_t length)
 {
 	if (offset != (int32_t)offset)
@@ -112,7 +113,7 @@ static uint32_t own_length(void)
 }
 
 /*
- * Returns the length that another owner registered the calling thread with, at this offset. Returns 0 if the thread isn't
+ * Returns the length with which another owner registered the calling thread at this offset. Returns 0 if the thread isn't
  * registered there, or if the kernel doesn't say.
  */
 static uint32_t length_here(ptrdiff_t offset)
@@ -128,8 +129,9 @@ static uint32_t length_here(ptrdiff_t offset)
 }
 
 /*
- * Returns whether the calling thread's registration at this offset has our signature. The attempt to register again changes
- * nothing. The kernel answers EPERM if the signature is another one. EPERM doesn't count if a filter may have answered it.
+ * Returns whether the calling thread's registration at this offset has our signature. This function tries to register the
+ * thread again, which changes nothing. The kernel answers EPERM if the signature is another one. If a filter has possibly
+ * answered EPERM, this function returns true.
  */
 static bool signature_is_ours(ptrdiff_t offset, uint32_t length)
 {
@@ -138,8 +140,8 @@ static bool signature_is_ours(ptrdiff_t offset, uint32_t length)
 
 /*
  * Returns whether the libc leaves this area alone. In such an area cpu_id is -2, or -1 if the kernel has unregistered the
- * thread, or the mark of a bracket. The thread may also be registered there by now. If a filter refuses the question
- * whether the thread is registered, this function returns true, because no other component uses this area.
+ * thread, or the mark of a bracket. The thread is possibly registered in the area by now. If a filter refuses the system
+ * call that shows whether the thread is registered, this function returns true, because no other component uses this area.
  */
 static bool is_spare(ptrdiff_t offset)
 {
@@ -150,15 +152,16 @@ static bool is_spare(ptrdiff_t offset)
 			     rk_kernel_has_registration() < 0));
 }
 
-/* Returns whether this copy's block can be an area in every thread: it is in static TLS, and aligned for that. */
+/* Returns whether this copy's block can be an area in every thread: it is in static TLS, and its alignment is sufficient. */
 static bool block_can_serve(void)
 {
 	return rk_block_is_static() && __alignof__(struct rk_thread_block) >= RK_AREA_LENGTH_ORIGINAL;
 }
 
 /*
- * Returns why this copy has no area, if its block can't be one. The copy was loaded late, or rseq is missing or refused, or
- * another component has registered the thread. If none of these is so, the block isn't aligned for an area.
+ * Returns why this copy has no area, if its block can't be an area. The copy was loaded late, or rseq is missing or refused,
+ * or another component has registered the thread. If none of these reasons applies, the alignment of the block isn't
+ * sufficient.
  */
 static enum rk_reason reason_without_block(void)
 {
@@ -177,8 +180,8 @@ static bool ask_libc(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * Looks for an agreement of other copies. If the system call doesn't exist (valgrind, emulators), there is nothing to agree
- * on. If a filter refuses the call in this thread, the page still counts.
+ * Looks for an agreement of other copies. If the rseq system call doesn't exist (valgrind, emulators), there is nothing to
+ * agree on. If a filter refuses this call in the calling thread, the page is still used.
  */
 static bool ask_page(const struct situation *now, union rk_plan *plan)
 {
@@ -231,12 +234,12 @@ static bool ask_kernel(const struct situation *now, union rk_plan *plan)
 }
 
 /*
- * Plans areas of our own although the libc has a spare area. The program may have chosen areas of our own, because they may
- * be longer. The preloaded objects need no choice, because they register every thread at its start. If they registered
- * threads in the libc's area, glibc would also register each thread that a registered thread creates. If a filter refused
- * that registration, glibc would end the process.
+ * Plans areas of our own although the libc has a spare area. Possibly the program has chosen areas of our own, because they
+ * can be longer. The preloaded objects need no choice, because they register every thread at its start. If the preloaded
+ * objects registered threads in the libc's area, glibc would also register each thread that a registered thread creates. If
+ * a filter refused that registration, glibc would end the process.
  *
- * Returns false if the libc's area is in use already, by a copy without the choice or by a user of embed.h.
+ * Also returns false if the libc's area is in use already, by a copy without the choice or by a user of embed.h.
  */
 static bool ask_better(const struct situation *now, union rk_plan *plan)
 {
@@ -253,14 +256,14 @@ static bool ask_better(const struct situation *now, union rk_plan *plan)
 	return propose(plan, RK_WHERE_OWN, rk_block_offset(), own_length());
 }
 
-/* All copies see the libc's area, so they need no page to agree on it. */
+/* All copies see the libc's area, so the copies need no page to agree on this area. */
 static bool ask_spare(const struct situation *now, union rk_plan *plan)
 {
 	return now->libc != 0 && is_spare(now->libc) &&
 	       propose(plan, RK_WHERE_LIBC_SPARE, now->libc, RK_AREA_LENGTH_ORIGINAL);
 }
 
-/* If this copy's block can't be an area, looks at the page again, because another copy may have made it meanwhile. */
+/* If this copy's block can't be an area, looks at the page again, because another copy has possibly made the page meanwhile. */
 static bool ask_own(const struct situation *now, union rk_plan *plan)
 {
 	struct rk_rendezvous page;
@@ -292,7 +295,7 @@ static bool starts_are_ours(const union rk_plan *plan)
 }
 
 /*
- * Returns why this library must not register threads in the planned area, or RK_REASON_NONE. If the system call doesn't
+ * Returns why this library must not register threads in the planned area, or RK_REASON_NONE. If the rseq system call doesn't
  * exist, strangers don't matter, because they can't register threads either.
  */
 static enum rk_reason hesitate(const struct situation *now, const union rk_plan *plan)

@@ -2,9 +2,9 @@
 /*
  * plan.h - makes a plan: asks questions about each candidate for the area, and chooses one.
  *
- * The answers may differ from thread to thread: for example, one thread finds no free descriptor, or a filter refuses
- * another thread's call. So all threads use the plan that the first one stored. No thread does anything that others can see
- * before a plan is stored (process.c).
+ * The answers can differ from thread to thread: for example, one thread finds no free descriptor, or a filter refuses
+ * another thread's call. So all threads use the plan that the first thread stored. Until a plan is stored, no thread does
+ * anything that other threads can see (process.c).
  */
 #ifndef RK_SRC_PLAN_H
 #define RK_SRC_PLAN_H
@@ -20,7 +20,7 @@ union rk_plan {
 		uint16_t length;
 		uint8_t where;
 		uint8_t reason : 5;
-		uint8_t offers : 1;    /* make the page, so that other copies see this area; with KTLS, start that before */
+		uint8_t offers : 1;    /* make the page, so that copies see this area; with KTLS, command the kernel first */
 		uint8_t meets : 1;     /* the rseq system call exists, so copies have to agree on an area */
 		uint8_t has_spare : 1; /* use the libc's area if no page can be made */
 	};
@@ -33,7 +33,7 @@ union rk_plan {
  */
 union rk_plan rk_plan_make(const union rk_plan *failed);
 
-/* Stores the area that the page describes in the plan. */
+/* Stores in the plan the area that the page describes. */
 void rk_plan_adopt(union rk_plan *plan, const struct rk_rendezvous *page);
 
 /* Returns the alignment of areas that the kernel announces, in bytes; 32 if it announces none. */

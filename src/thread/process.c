@@ -2,16 +2,17 @@
 /*
  * process.c - decides once per process where the areas are.
  *
- * The invariant: at the published offset every thread reads cpu_id < 0 until it is registered there. The libc's area
- * fulfils this, because a libc that leaves its area alone writes -2 there at every thread's start. Our areas fulfil it by
+ * The invariant: at the published offset every thread reads cpu_id < 0 until it is registered there. The libc's area fulfils
+ * this, because a libc that leaves its area alone writes -2 there at every thread's start. Our areas fulfil the invariant by
  * their initial content.
  *
- * There is only one decision, even if several threads race to make it, and get different answers from the kernel. So
- * results that depend on answers are stored in words. The first thread stores a word, and all other threads use the stored
- * word. The words are made in this order:
+ * There is only one decision, even if several threads race to make it, and get different answers from the kernel. So results
+ * that depend on the kernel's answers are stored in words. The first thread stores a word, and all other threads use the
+ * stored word. The words are made in this order:
  *
  *   plan        the chosen candidate (plan.c), stored before any thread does what other threads can see
- *   area        the outcome of the plan: another copy may have made the page, the page or the kernel may fail
+ *   area        the outcome of the plan; it differs from the plan if another copy made the page, or if the page or the
+ *               kernel fails
  *   neighbours  the places of the state and the blob, which follow from the area and the page
  *   facts       stored last, after rk_area_offset and rk_area_valid: a thread that sees this word sees all others
  *
@@ -19,7 +20,7 @@
  * thread makes that word in the same way.
  *
  * With KTLS there is a gap. Suppose that two threads race, and a filter refuses the commands to only one of them. The other
- * thread may have given the commands, but the decision may be another area. Threads have no rseq in that case
+ * thread has possibly given the commands, although the decision is another area. In that case threads have no rseq
  * (RK_REASON_FOREIGN).
  */
 #define _GNU_SOURCE
@@ -39,9 +40,9 @@ _Static_assert(sizeof(union rk_plan) == sizeof(uint64_t) && offsetof(struct rk_p
 	       "each is one word");
 
 /*
- * Stores a word, unless another thread was first. Returns the stored word. ThreadSanitizer is off here, because it treats
- * an exchange that fails as a store. It would report a race with threads that read a word by a plain load after the last
- * word is stored.
+ * Stores a word, unless another thread was first. Returns the stored word. ThreadSanitizer is off here, because it treats an
+ * exchange that fails as a store. ThreadSanitizer would report a race with threads that read a word by a plain load after
+ * the last word is stored.
  */
 __attribute__((__no_sanitize__("thread"))) static uint64_t settle(uint64_t *word, uint64_t mine)
 {
@@ -52,8 +53,8 @@ __attribute__((__no_sanitize__("thread"))) static uint64_t settle(uint64_t *word
 }
 
 /*
- * Returns how many bytes are valid. Fields are valid within the feature size and within the registered length. A length of
- * 32 covers only the first 28 bytes.
+ * Returns how many bytes are valid. A field is valid if both the feature size and the registered length cover it. A length
+ * of 32 covers only the first 28 bytes.
  */
 static uint32_t valid_bytes(uint32_t feature_size, uint32_t length)
 {
@@ -158,8 +159,8 @@ static uint64_t decide_on_area(void)
 
 /*
  * Finds where the thread state and the blob are. If the area is this copy's block, the state is at its usual place.
- * Otherwise the page says where the state is. With KTLS there may be no page. In that case the state is in the room that
- * this copy sees.
+ * Otherwise the page says where the state is. With KTLS there is possibly no page. In that case the state is in the room
+ * that this copy sees.
  */
 static void find_state(struct rk_process *p)
 {
@@ -170,7 +171,7 @@ static void find_state(struct rk_process *p)
 		(void)rk_rendezvous_read(&page);
 	} else if (p->where == RK_WHERE_KTLS && (rk_rendezvous_look(&page) != 0 || page.offset != p->offset)) {
 		/*
-		 * A filter may refuse the check whether the page is mapped. A copy that sees no room took the area from the
+		 * A filter can refuse the check whether the page is mapped. A copy that sees no room took the area from the
 		 * page, so the page is certainly mapped.
 		 */
 		if (rk_ktls_see_room(&room)) {
@@ -215,8 +216,8 @@ static uint64_t find_facts(const struct rk_process *decided)
 }
 
 /*
- * Returns whether the decision uses the dynamic linker. The decision doesn't need it if the libc has the symbols and
- * registers threads.
+ * Returns whether the decision uses the dynamic linker. The decision doesn't need the dynamic linker if the libc has the
+ * symbols and registers threads.
  */
 static bool asks_linker(void)
 {
@@ -231,8 +232,8 @@ static bool asks_linker(void)
 }
 
 /*
- * Blocks signals while this thread may hold the dynamic linker's lock. Otherwise a handler could wait for that lock for
- * ever.
+ * Blocks signals while this thread possibly holds the dynamic linker's lock. Otherwise a handler could wait for that lock
+ * for ever.
  */
 const struct rk_process *rk_process_decide(void)
 {

@@ -16,7 +16,7 @@ enum rk_where {
 	RK_WHERE_LIBRSEQ,    /* librseq's area, registered by librseq alone */
 	RK_WHERE_OWN,        /* the thread block of one copy of this library, see rendezvous.h */
 	RK_WHERE_KTLS,       /* the room for the kernel's data: registered by the kernel, see ktls.h */
-	RK_WHERE_NOWHERE     /* no thread has rseq; the offset is that of this copy's block, never registered */
+	RK_WHERE_NOWHERE     /* no thread has rseq; the offset is that of this copy's block, which is never registered */
 };
 
 /* The properties of a kind of area, one row for each kind (kinds.c). */
@@ -24,7 +24,7 @@ struct rk_kind {
 	uint8_t owner;    /* enum rk_owner of a registered thread */
 	uint8_t provider; /* enum rk_ktls: the part that registers threads */
 	uint8_t reason;   /* enum rk_reason of an unregistered thread, if this library registers none; else 0 */
-	bool asked;       /* threads ask the owner to register them: an unregistered one says nothing about the process */
+	bool asked;       /* threads ask the owner to register them: an unregistered thread says nothing about the process */
 	bool counted;     /* an early adopter's protocol counts the users of a thread's registration */
 	bool shared;      /* all copies use one thread state, after the area; else each copy has its own state */
 	int32_t mark;     /* cpu_id inside a bracket of vfork */
@@ -34,8 +34,8 @@ extern const struct rk_kind rk_kinds[] __attribute__((__visibility__("hidden")))
 
 /*
  * The decision. Each of the three words is 0 until one thread stores it, and never changes after that. A thread that races
- * with other threads, or interrupts one, uses the words that are stored, and makes the missing words from them. Once the
- * last word is stored, rk_area_offset and rk_area_valid are stored, too.
+ * with other threads uses the words that are stored, and makes the missing words from them. So does a handler that
+ * interrupts a thread. Once the last word is stored, rk_area_offset and rk_area_valid are stored, too.
  */
 struct rk_process {
 	union {
@@ -53,7 +53,7 @@ struct rk_process {
 			uint16_t state;          /* bytes from the area to the shared thread state; 0 if there is none */
 			uint16_t blob;           /* bytes from the kernel's blob to the area; 0 without KTLS */
 			uint16_t blob_size;      /* bytes, as the kernel said; 0 if the kernel wasn't asked or didn't say */
-			uint16_t blob_alignment; /* bytes, like blob_size */
+			uint16_t blob_alignment; /* bytes; 0 in the same cases as blob_size */
 		};
 	};
 	union {
@@ -109,8 +109,8 @@ void rk_process_give_up(enum rk_reason reason);
 
 /*
  * Records the outcome for a thread that asked to be registered: RK_REASON_NONE if the thread is registered. A refusal
- * belongs to one thread, because each thread may have another filter. It says something about the process only while no
- * thread was ever registered.
+ * belongs to one thread, because each thread can have another filter. A refusal says something about the process only while
+ * no thread was ever registered.
  */
 void rk_process_note(enum rk_reason reason);
 

@@ -9,7 +9,7 @@
 #include "thread.h"
 
 /*
- * Returns why no thread of this process can have rseq. Each thread may have another filter, so one thread's refusal counts
+ * Returns why no thread of this process can have rseq. Each thread can have another filter, so one thread's refusal counts
  * only while no thread is known to be registered. With KTLS a refusal never counts, because the kernel registers threads
  * without the system call.
  */

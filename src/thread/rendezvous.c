@@ -2,21 +2,21 @@
 /*
  * rendezvous.c - one page that all copies of this library find without a symbol, a lock, or a file name.
  *
- * Copies don't know each other. They may be linked statically and hidden in two plugins, loaded with RTLD_LOCAL, or loaded
- * into a namespace. They may be of different versions. The first use of a copy may be in a signal handler. A child of fork
+ * Copies don't know each other. They can be linked statically and hidden in two plugins, loaded with RTLD_LOCAL, or loaded
+ * into a namespace. They can be of different versions. The first use of a copy can be in a signal handler. A child of fork
  * has the page, too. At exec the page is unmapped, together with the TLS that it describes. Other ways for copies to agree
  * don't work:
  *
  *   an exported symbol                   hidden copies don't see it, RTLD_LOCAL and namespaces hide it, and a second copy
- *                                        may bind to the first one's variables by accident and write to them
- *   a weak alias to a hidden object      it may be bound to another module's object, while this module's count is raised
+ *                                        can bind to the first one's variables by accident and write to them
+ *   a weak alias to a hidden object      it can be bound to another module's object, while this module's count is raised
  *   an environment variable              not async-signal-safe, inherited by other programs, changed by this program
  *   a lock, file or socket with a name   not async-signal-safe, seen by other processes, has to be removed later
  *   ask the kernel whose area is there   the kernel answers only yes or no, for an address that the caller has to know
  *   a page that is mapped, then filled   a reader in between, or a handler on the writer's own thread, can only spin
- *   each registers, the first one wins   which copy is the first may differ from thread to thread
+ *   each registers, the first one wins   which copy is the first can differ from thread to thread
  *
- * The invariant: one mmap succeeds, and makes the complete page visible. After that the page never changes. A copy that
+ * The invariant: one mmap succeeds, and makes the complete page visible. After this mmap the page never changes. A copy that
  * loses the race reads what the winner wrote. System calls are raw, because sanitizers intercept the libc's mmap. Each
  * result is compared with the requested address, because valgrind and emulators ignore MAP_FIXED_NOREPLACE.
  */
@@ -50,8 +50,8 @@ static bool has_state(const struct rk_rendezvous *found)
 }
 
 /*
- * Reads the page. Checks the contents, because another component may have mapped the page. A page of another version is
- * used like a page of ours. Fields that an older version didn't write read 0.
+ * Reads the page. Checks the contents, because another component has possibly mapped memory at the address. A page of
+ * another version is used like a page of ours. Fields that an older version didn't write read 0.
  */
 int rk_rendezvous_read(struct rk_rendezvous *meeting)
 {

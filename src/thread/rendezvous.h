@@ -18,8 +18,8 @@
 int rk_rendezvous(struct rk_rendezvous *meeting);
 
 /*
- * Reads the page. Call this only if the page is certainly mapped, because a decision rests on it. Returns the same as
- * rk_rendezvous_look().
+ * Reads the page. Call this function only if the page is certainly mapped, because a decision was made from the page.
+ * Returns the same as rk_rendezvous_look().
  */
 int rk_rendezvous_read(struct rk_rendezvous *meeting);
 

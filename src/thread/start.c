@@ -16,9 +16,9 @@
  *
  * The invariant: a program sees nothing but the registration. Apart from the two functions, the preloaded object exports
  * only the room (ktls.h) with glibc, and only the libc's names for the area (preload_symbols.c) with other libcs. So if the
- * program has a copy of this library itself, of any version, that copy keeps its own symbols. The copies agree on the area
- * without knowing of each other. This file allocates nothing on the program's heap. A malloc() before the start routine, or
- * a free() in the new thread, would give every thread a heap arena, even a thread that never allocates memory.
+ * program itself has a copy of this library, of any version, that copy keeps its own symbols. The copies agree on the area
+ * without knowing each other. This file allocates nothing on the program's heap. A malloc() before the start routine, or a
+ * free() in the new thread, would give every thread a heap arena, even a thread that never allocates memory.
  *
  * This file doesn't see the starts of some threads:
  *   - threads that are created by modules for which the libc comes first in look-up order, by modules loaded with
@@ -26,11 +26,12 @@
  *   - the libc's own helper threads;
  *   - threads of programs that link librseqkit.a with glibc.
  *
- * The first operation of such a thread registers it. If there are signs of strangers, such threads are never registered.
+ * The first operation of such a thread registers the thread. If there are signs of strangers, such threads are never
+ * registered.
  *
  * The preloaded objects don't use glibc's area while glibc's tunable is off. If the creator of a thread were registered in
  * that area, glibc would register the new thread, too. If that registration is refused, for example by a filter, glibc ends
- * the process. Without us such a program runs. Other ways to avoid this don't work:
+ * the process. Without us such a program runs. Other ways to avoid that end don't work:
  *
  *   unregister around pthread_create()          the filter that refuses the one call refuses the other
  *   write -1 to the area meanwhile              the kernel writes the CPU there again at the next preemption

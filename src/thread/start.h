@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* start.h - whether this library sees the starts of threads. */
+/* start.h - finds out whether this library sees the starts of threads. */
 #ifndef RK_SRC_START_H
 #define RK_SRC_START_H
 
@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 /*
- * If start.c and start_here.c aren't linked in, the weak definitions in plan.c return false. (plan.c defines them because
- * in programs that gold links, a weak reference without a definition isn't null.)
+ * If start.c and start_here.c aren't linked in, the weak definitions of both functions in plan.c return false. (plan.c
+ * defines the functions because in programs that gold links, a weak reference without a definition isn't null.)
  *
  * Returns whether every call of pthread_create() in this namespace calls the function in start.c of this copy.
  */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start_here.c - tells the decision that start.c is in this module, too. Either both files are linked in, or neither.
+ * start_here.c - tells the decision that start.c is in this module, too. Either both files are linked in, or neither file
+ * is.
  *
- * The decision (plan.c) calls this file, and start.c calls the decision. So this file uses no symbol of start.c. It asks
- * the dynamic linker which module has the pthread_create() that calls are bound to. If that is this module, calls are bound
- * to start.c's pthread_create(), because this module has no other one.
+ * The decision (plan.c) calls this file, and start.c calls the decision. So this file uses no symbol of start.c. This file
+ * asks the dynamic linker which module has the pthread_create() that calls are bound to. If this module has that
+ * pthread_create(), calls are bound to start.c's pthread_create(), because this module has no other one.
  */
 #define _GNU_SOURCE
 #include "start.h"
@@ -21,8 +22,8 @@ extern int __pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void 
 
 #ifdef RK_PRELOADED
 /*
- * The preloaded object comes before the libc. If another module comes even before this one, such as another preloaded
- * object of ours, it passes the calls on.
+ * The preloaded object comes before the libc. If another module comes even before this one, such as another preloaded object
+ * of ours, that module passes the calls on.
  */
 bool rk_start_sees_all(void)
 {
@@ -34,7 +35,7 @@ bool rk_start_registers_all(void)
 	return true;
 }
 #else
-/* Another module's pthread_create() may come before ours in look-up order. */
+/* Another module's pthread_create() can come before ours in look-up order. */
 bool rk_start_sees_all(void)
 {
 	static const char here;

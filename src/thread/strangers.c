@@ -65,7 +65,8 @@ static const void *first_found(const void *found, const struct rk_module *module
 }
 
 /*
- * Searches in look-up order. An executable may hold the linker's copies of the variables, and then those copies are in use.
+ * Searches in look-up order. An executable can hold the linker's copies of the variables. In that case the linker's copies
+ * are in use.
  */
 static int look_for_librseq(struct dl_phdr_info *info, size_t size, void *result)
 {
@@ -100,7 +101,7 @@ enum rk_librseq rk_strangers_librseq(ptrdiff_t *offset)
 	return *offset != 0 ? RK_LIBRSEQ_FOUND : RK_LIBRSEQ_HIDDEN;
 }
 
-/* Returns num_threads of proc(5), the 18th field after the program's name. The name may contain any character, even ')'. */
+/* Returns num_threads of proc(5), the 18th field after the program's name. The name can contain any character, even ')'. */
 static long count_threads(const char *stat)
 {
 	const char *at = strrchr(stat, ')');

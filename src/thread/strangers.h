@@ -2,8 +2,8 @@
 /*
  * strangers.h - other components of the process that register threads themselves.
  *
- * Suppose that a stranger has registered itself in one thread, and then meets another thread that we registered. The
- * stranger may end the process then. The kernel doesn't show one thread's registration to another thread. Only the symbols
+ * Suppose that a stranger has registered itself in one thread, and then meets another thread that we registered. Then the
+ * stranger possibly ends the process. The kernel doesn't show one thread's registration to another thread. Only the symbols
  * that modules export show whether there are strangers.
  *
  *   situation                                            what we do
@@ -14,12 +14,13 @@
  *   a libc without an area
  *   we are there at process start, in the libc's spare   glibc registers each thread that a registered thread creates
  *   area
- *   a copy comes late, or has no part in threads'        register no thread, use those that are registered
+ *   a copy comes late, or has no part in threads'        register no thread, use the threads that are registered
  *   starts, and a module exports __rseq_abi or           (RK_REASON_STRANGER)
  *   librseq's function
- *   the same, but no module exports either symbol        register threads as they come
+ *   as in the row above, but no module exports either    register each thread at its first operation
+ *   symbol
  *
- * The last row is a choice: if we registered no threads there, a plugin on an old libc would have no rseq at all. The
+ * The last row is a choice: if we registered no threads in that case, a plugin on an old libc would have no rseq at all. The
  * choice is wrong if the process has a stranger with three properties. All symbols of the stranger are hidden, it hasn't
  * registered the thread that loads the plugin, and it can't cope with a refusal later. Start such programs with
  * RSEQKIT_AREA=others. With this setting, copies register no thread.

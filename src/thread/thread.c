@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread.c - registration of the calling thread, and of the initial one at process start.
+ * thread.c - registers the calling thread, and the initial thread at process start.
  *
- * The slow path is async-signal-safe: raw system calls, no lock, no allocation. A handler may interrupt a thread's very
- * first operation and register the thread. The interrupted operation then gets EBUSY, which means that the thread is
- * registered.
+ * The slow path is async-signal-safe: it makes raw system calls, takes no lock, and allocates nothing. A handler can
+ * interrupt a thread's very first operation and register the thread. The interrupted operation then gets EBUSY from the
+ * kernel, which means that the thread is registered.
  *
  * The initial thread is registered at process start. So a component with a private area learns at its first attempt that it
  * can't have rseq. A foreign owner counts for the whole process. Once this library sees a private registration in one
@@ -13,10 +13,10 @@
  *
  * A vfork child runs on its parent's TLS without a registration of its own. If the parent isn't registered either, the
  * child's operations call this file. This file recognises the child, because the kernel has no robust list for it. The libc
- * sets a robust list only for each thread that it creates, and for the child of fork(). (On musl the thread id shows a
- * vfork child, see kernel.h.) If the parent is registered, the area names a CPU, and the fast path can't see that it runs
- * in a child. If a thread made by clone() calls this file, it is refused like a vfork child. On glibc, a thread of clone()
- * that has set a robust list of its own is treated like any other thread.
+ * sets a robust list only for the threads that it creates, and for the child of fork(). (On musl the thread id shows a vfork
+ * child, see kernel.h.) If the parent is registered, the area names a CPU, and the fast path can't see that it runs in a
+ * child. If a thread made by clone() calls this file, it is refused like a vfork child. On glibc, a thread of clone() that
+ * has set a robust list of its own is treated like any other thread.
  */
 #define _GNU_SOURCE
 #include <rseqkit/percpu.h>
@@ -38,9 +38,9 @@
 #define NOT_TRUE (-4096)
 
 /*
- * Returns the reason for a refusal. EPERM, EINVAL and NOT_TRUE have two meanings each. Whether the thread has any
- * registration shows which meaning is right. NOT_TRUE comes from a filter, or from a kernel with KTLS. Such a kernel
- * registers no thread that was cloned on its creator's thread pointer.
+ * Returns the reason for a refusal. EPERM, EINVAL and NOT_TRUE have two meanings each. This function finds out which meaning
+ * is right by asking whether the thread has any registration. NOT_TRUE comes from a filter, or from a kernel with KTLS. Such
+ * a kernel registers no thread that was cloned on its creator's thread pointer.
  */
 static enum rk_reason reason_of(const struct rk_process *p, int error)
 {
@@ -61,8 +61,8 @@ static enum rk_reason reason_of(const struct rk_process *p, int error)
 }
 
 /*
- * Returns the answer of a registration. The answer that the thread is registered, now (0) or already (EBUSY), counts only
- * if the thread's area says so too. Otherwise returns NOT_TRUE.
+ * Returns the answer of a registration, or NOT_TRUE. The answers 0 (registered now) and EBUSY (registered already) become
+ * NOT_TRUE if the thread's area shows that the thread isn't registered.
  */
 static int check_answer(int r, volatile struct rk_area *area)
 {
@@ -72,8 +72,8 @@ static int check_answer(int r, volatile struct rk_area *area)
 /*
  * Makes the system call. By an early adopter's protocol, the count of users is raised before the call. Otherwise the
  * adopter's last user would unregister the thread while we use the registration. Our user stays in the count, as a libc's
- * would. By the protocol, signals are blocked during these steps. So a handler finds either both the raised count and the
- * registration, or neither.
+ * user would. By the protocol, signals are blocked during these steps. So a handler finds either both the raised count and
+ * the registration, or neither.
  */
 static int register_area(const struct rk_process *p, volatile struct rk_area *area)
 {
@@ -138,8 +138,8 @@ static int attach(const struct rk_process *p, volatile struct rk_area *area)
 		if (r == 0 || r == -EBUSY)
 			return 0;
 		/*
-		 * A handler undid the registration before check_answer() read the area. The end of the handler's bracket
-		 * registers the thread again, or the next attempt does.
+		 * If the conditions below hold, a handler undid the registration before check_answer() read the area. The
+		 * end of the handler's bracket registers the thread again, or the next attempt does.
 		 */
 		if (r == NOT_TRUE && (rk_is_bracketed(state, area) || (p->where != RK_WHERE_KTLS && rk_kernel_has_registration() == 0))) {
 			WRITE(state->registered, 1);
@@ -199,9 +199,9 @@ static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *
 }
 
 /*
- * A filter may answer each of these system calls by a handler of SIGSYS (SECCOMP_RET_TRAP). If that handler calls an
- * operation, it reaches this function again, and must not make the call again. If SIGSYS is blocked in the handler, another
- * call would end the process. If SIGSYS isn't blocked, handlers would nest without end. So attempts are counted, and
+ * A filter can answer each system call of attach() by a handler of SIGSYS (SECCOMP_RET_TRAP). If that handler calls an
+ * operation, it reaches this function again, and must not make the system call again. If SIGSYS is blocked in the handler,
+ * another call would end the process. If SIGSYS isn't blocked, handlers would nest without end. So attempts are counted, and
  * limited. Handlers of other signals register the thread as if they had interrupted nothing.
  */
 static int attach_once(const struct rk_process *p, struct rk_thread_state *state, volatile struct rk_area *area)
@@ -316,7 +316,7 @@ int rk_process_init(void)
 
 /*
  * This constructor is in this file, because a linker takes a file from an archive only for a symbol that the program needs.
- * Code that registers a thread needs this file, and so it gets the constructor, too.
+ * Code that registers a thread needs this file, and so the program gets the constructor, too.
  *
  * The constructor registers the initial thread at process start, before any code can have kept a copy of the published
  * words. A component with a private area that comes later learns at its first attempt that it can't have rseq.

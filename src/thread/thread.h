@@ -36,8 +36,8 @@ static inline bool rk_is_bracketed(const struct rk_thread_state *state, volatile
 }
 
 /*
- * Returns whether an early adopter's area has the mark. There the mark has a second meaning: the adopter's own attempt to
- * register failed.
+ * Returns whether an early adopter's area has the mark. In such an area the mark has a second meaning: the adopter's own
+ * attempt to register failed.
  */
 static inline bool rk_is_maybe_bracketed(const struct rk_process *p, volatile struct rk_area *area)
 {

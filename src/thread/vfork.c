@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vfork.c - the bracket around a vfork whose child computes: unregister, vfork, register.
+ * vfork.c - the bracket around a vfork whose child uses operations: unregister, vfork, register.
  *
  * The child runs on the parent's TLS but has no registration of its own. So the bracket undoes the parent's registration
  * and closes the area: it stores a negative mark into cpu_id. Each component that might register the thread reads cpu_id
@@ -8,19 +8,19 @@
  * kernel is allowed to store to cpu_id. So the mark is stored by an exchange that expects a negative value. If a handler
  * registers the thread just before, the exchange fails.
  *
- * A signal handler may bracket a vfork of its own between any two instructions here. The invariant: between a begin and the
+ * A signal handler can bracket a vfork of its own between any two instructions here. The invariant: between a begin and the
  * outermost end, the thread is unregistered and its area is closed, unless a stranger broke the bracket. The state's
  * `restore` says what the outermost end has to restore.
  *
  * The mark is -3, which means neither "not registered yet" nor "failed". In an early adopter's area the mark is -2,
  * "failed". For example, tcmalloc reads cpu_id too: if it finds -2, it takes its slow path and registers nothing.
  *
- * A stranger that doesn't know the mark can still break the bracket, by registering the thread or a child. The mark is then
- * gone at the end. A child's registration ends with the child, but leaves a CPU number in the area of its unregistered
- * parent. So the end makes the kernel register the thread again in any case, and returns -ECANCELED.
+ * A stranger that doesn't know the mark can still break the bracket, by registering the thread or a child. When such a
+ * bracket ends, the mark is gone. A child's registration ends with the child, but leaves a CPU number in the area of its
+ * unregistered parent. So rk_vfork_end() makes the kernel register the thread again in any case, and returns -ECANCELED.
  *
  * The model in model/thread.pml has the mark and a stranger. The model showed that an end has to read `restore` a second
- * time, because a handler's bracket may have added bits.
+ * time, because a handler's bracket has possibly added bits.
  */
 #define _GNU_SOURCE
 #include <rseqkit/thread.h>
@@ -40,7 +40,7 @@
 #define RESTORE_FULL_LENGTH 4  /* the thread was registered, with the kernel's feature size */
 #define RESTORE_SLICE 8        /* the slice extension was on; unregistering switches it off */
 
-/* How often a begin tries, if other components register the thread again and again in signal handlers. */
+/* How often a begin tries to close the area if other components register the thread again and again in signal handlers. */
 #define ATTEMPTS_MAX 64
 
 static bool exchange_mark(volatile struct rk_area *area, int32_t from, int32_t to)
@@ -71,7 +71,7 @@ static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t m
 	unsigned char before[RK_SIGSET_SIZE];
 	bool done;
 
-	/* In a vfork child the area is the parent's. If the parent is registered, a store to this area kills the parent. */
+	/* In a vfork child the area is the parent's. If the parent is registered, a store to this area can kill the parent. */
 	if (rk_kernel_is_vfork_child() != 0 || rk_kernel_has_registration() != 0 || rk_kernel_block_signals(before) < 0)
 		return false;
 	done = rk_kernel_has_registration() == 0 && exchange_mark(area, cpu, mark);
@@ -79,7 +79,7 @@ static bool close_leftover(volatile struct rk_area *area, int32_t cpu, int32_t m
 	return done;
 }
 
-/* Adds bits to `restore` by one atomic instruction, because a handler's bracket may add bits as well. */
+/* Adds bits to `restore` by one atomic instruction, because a handler's bracket can add bits as well. */
 static void owe(struct rk_thread_state *state, uint8_t restore)
 {
 	(void)__atomic_fetch_or(&state->restore, restore, __ATOMIC_RELAXED);
@@ -107,7 +107,10 @@ static int close_area(const struct rk_process *p, struct rk_thread_state *state,
 			owe(state, RESTORE_MARK);
 			return 0;
 		}
-		/* No handler changed cpu_id meanwhile. So the thread is registered, and the registration can't be undone. */
+		/*
+		 * If the conditions below hold, no handler changed cpu_id meanwhile. So the thread is registered, and the
+		 * registration can't be undone.
+		 */
 		if (cpu >= 0 && (int32_t)area->cpu_id >= 0 &&
 		    (rk_kernel_has_registration() != 0 || rk_kernel_is_vfork_child() != 0))
 			return -ENOTSUP;
@@ -144,9 +147,9 @@ static int register_again(const struct rk_process *p, volatile struct rk_area *a
 }
 
 /*
- * Ends the outermost bracket. If the mark is gone, another component registered the thread during the bracket. If it did so
- * in the child, that registration has ended with the child, and the CPU number in the area is the child's leftover. So if
- * the mark is gone, this function registers the thread in any case.
+ * Ends the outermost bracket. If the mark is gone, another component registered the thread during the bracket. If the
+ * component did so in the child, that registration has ended with the child, and the CPU number in the area is the child's
+ * leftover. So if the mark is gone, this function registers the thread in any case.
  */
 static int open_area(const struct rk_process *p, volatile struct rk_area *area, uint8_t owed)
 {
@@ -231,8 +234,8 @@ int rk_vfork_end(void)
 	WRITE(state->restore, 0);
 	WRITE(state->vfork, 0);
 	/*
-	 * A stranger may have registered the thread in a handler's nested bracket. The end of that bracket closed the area
-	 * again, and added bits to `restore`.
+	 * Possibly a stranger has registered the thread in a handler's nested bracket. The end of that bracket closed the
+	 * area again, and added bits to `restore`.
 	 */
 	owed |= READ(state->restore);
 	WRITE(state->restore, 0);
@@ -275,8 +278,8 @@ int rk_vfork_run(rk_vfork_child *child, void *arg, int *pid)
 			_exit(child(arg, before));
 		failed = errno;
 		/*
-		 * A killed child may have left the depth too high. rk_vfork_end() repairs this only if the level has a row
-		 * in the table.
+		 * A killed child has possibly left the depth too high. rk_vfork_end() repairs this only if the level has a
+		 * row in the table.
 		 */
 		WRITE(state->vfork, depth);
 		ended = rk_vfork_end();

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ktls.c - threads that the kernel registers: the part of the decision that asks the kernel and gives it commands. The
- * public header's other functions are in ktls_query.c.
+ * ktls.c - the part of the decision that asks whether the kernel can register threads, and gives the kernel the commands for
+ * this. The public header's other functions are in ktls_query.c.
  *
- * The commands are those of the patch series in kernel/. A kernel without the series doesn't know their flags, and answers
- * EINVAL.
+ * The commands are those of the patch series in kernel/. A kernel without the series doesn't know the flags of these
+ * commands, and answers EINVAL.
  *
  * The kernel keeps a blob of data in each thread's TLS. It reports the size of the blob, and where the area is in the blob.
- * So KTLS needs 256 bytes of room in static TLS, which is too much for copies in plugins. ktls_room.c has the room, for the
- * preloaded object and librseqkit-ktls.a. All bytes of the room are 0xff at first. So wherever the kernel puts the area, a
- * thread that isn't registered reads cpu_id -1.
+ * For the blob, KTLS needs 256 bytes of room in static TLS, which is too much for copies in plugins. ktls_room.c has the
+ * room, for the preloaded object and librseqkit-ktls.a. All bytes of the room are 0xff at first. So wherever the kernel puts
+ * the area, a thread that isn't registered reads cpu_id -1.
  *
  * This library uses the automatic kind of KTLS (RK_RSEQ_KTLS_AUTO), because the libc doesn't take part. KTLS isn't used on
- * musl, where a detached thread unmaps its memory while it still runs.
+ * musl, where a detached thread unmaps its memory while the thread still runs.
  *
  * This library still registers some threads itself: threads that the kernel couldn't register, and threads after a bracket.
  * It uses the kernel's command for that, so that the kernel also maintains the thread id in these threads
@@ -84,9 +84,9 @@ static bool fits_layout(const struct rk_ktls_layout *layout, uint32_t length, ui
  * Once there is another thread or a vfork child, the offset can't be taken back. From then on the kernel registers every
  * thread that is created. So the offset must not be set if a filter refuses the last command, which registers the calling
  * thread. Otherwise this library would use the libc's spare area for the calling thread. glibc would then register each new
- * thread in the spare area, too. That would fail, because the kernel has registered the new thread, and glibc would end the
- * process. So this function tries the last command first. The answer -ENXIO shows that no offset is set. A filter that
- * refuses the command answers with another errno.
+ * thread in the spare area, too. That registration would fail, because the kernel has registered the new thread, and glibc
+ * would end the process. So this function tries the last command first. The answer -ENXIO shows that no offset is set. A
+ * filter that refuses the command answers with another errno.
  */
 static bool leave_it_to_kernel(ptrdiff_t room, volatile struct rk_area *area, uint32_t length)
 {
@@ -172,9 +172,9 @@ int rk_ktls_query_kernel(struct rk_ktls_layout *layout, size_t size)
 
 /*
  * Returns whether rseq is refused to the whole process, judged by the calling thread. The thread can't have rseq if the
- * system call is missing or refused, or if the thread is registered in an area that isn't ours. Other threads may still
- * have rseq, because filters and private registrations belong to single threads. So a refusal counts only while the process
- * has one thread: as a rule, later threads inherit its filters. A missing system call always counts.
+ * system call is missing or refused, or if the thread is registered in an area that isn't ours. Other threads can still have
+ * rseq, because filters and private registrations belong to single threads. So a refusal counts only while the process has
+ * one thread: as a rule, later threads inherit its filters. A missing system call always counts.
  */
 static bool is_refused(const struct rk_process *p)
 {
@@ -184,7 +184,7 @@ static bool is_refused(const struct rk_process *p)
 	if (rk_area_is_registered(area))
 		return false;
 	registered = rk_kernel_has_registration();
-	/* A handler may have registered the thread meanwhile, through another copy that made its decision earlier. */
+	/* A handler has possibly registered the thread meanwhile, through another copy that made its decision earlier. */
 	if (registered == 0 || rk_area_is_registered(area))
 		return false;
 	return registered == -ENOSYS || &__libc_single_threaded == NULL || __libc_single_threaded;

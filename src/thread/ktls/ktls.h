@@ -54,8 +54,8 @@ enum rk_ktls rk_ktls_find_provider(const struct rk_process *p);
 void rk_ktls_find_accessors(void);
 
 /*
- * Return the calling thread's id, or its CPU, as the vDSO's accessors report it. If an accessor is missing or reports
- * nothing, the id is 0 or negative, and the CPU is negative. Async-signal-safe.
+ * rk_ktls_tid_told() returns the calling thread's id, and rk_ktls_cpu_told() returns its CPU, as the vDSO's accessors report
+ * them. If an accessor is missing or reports nothing, the id is 0 or negative, or the CPU is negative. Async-signal-safe.
  */
 int rk_ktls_tid_told(ptrdiff_t offset);
 int rk_ktls_cpu_told(ptrdiff_t offset);

@@ -2,9 +2,9 @@
 /*
  * ktls_room.c - room in static TLS for the data that the kernel maintains for a thread.
  *
- * The room is in a file of its own, because in every copy of the library it would cost each thread that much memory. The
- * file is in librseqkit-preload.so, and in librseqkit-ktls.a for programs that want KTLS. Never put it in a module that may
- * be loaded late, because static TLS has little free room then.
+ * The room is in a file of its own. If every copy of the library had the room, each thread would need this memory once for
+ * each copy. The file is in librseqkit-preload.so, and in librseqkit-ktls.a for programs that want KTLS. Never put this file
+ * in a module that is possibly loaded late, because static TLS has little free room then.
  */
 #include "os/answer.h"
 #include "ktls.h"
