@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - the table of subcommands, and the work before one of them runs. */
+/* main.c - has the table of subcommands, and runs the subcommand that the arguments name. */
 #include <fcntl.h>
 #include <rseqkit/api.h>
 #include <stdbool.h>
@@ -60,7 +60,7 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
-/* Runs a command. Sets its name for messages in argv[0], because getopt_long() prints argv[0]. */
+/* Runs a command. Stores "rseqkit COMMAND" in argv[0], because getopt_long() begins its messages with argv[0]. */
 static int run(const struct command *command, int argc, char **argv)
 {
 	static char name[32];
@@ -76,7 +76,7 @@ static bool asks_for_help(const char *argument)
 	return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0 || strcmp(argument, "help") == 0;
 }
 
-/* `rseqkit help [COMMAND]`. Help of help is the list of commands. */
+/* Handles `rseqkit help [COMMAND]`. `rseqkit help help` prints the list of commands. */
 static int run_help(int argc, char **argv)
 {
 	char option[] = "--help";
@@ -96,8 +96,8 @@ static int run_help(int argc, char **argv)
 }
 
 /*
- * The next file or pipe that is opened must not get the number of a closed standard stream. So /dev/null takes these
- * numbers. It is open for reading only, so that output still fails.
+ * Opens /dev/null in place of each closed standard stream. So no file or pipe that is opened later gets the number of such a
+ * stream. /dev/null is open for reading only, so that output still fails.
  */
 static void occupy_standard_streams(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tool.h - what the subcommands of rseqkit share: the exit codes, the table entry, and messages.
+ * tool.h - declares what rseqkit's subcommands share: exit codes, the entry of the table of subcommands, and messages.
  *
  * Results go to stdout, and everything else to stderr.
  */
@@ -9,8 +9,8 @@
 
 /* Exit codes of every subcommand. */
 enum {
-	EXIT_CLEAN = 0,    /* done, and there is nothing to do */
-	EXIT_FINDINGS = 1, /* done, and findings need action */
+	EXIT_CLEAN = 0,    /* done; no action is needed */
+	EXIT_FINDINGS = 1, /* done; findings need action */
 	EXIT_USAGE = 2,    /* wrong usage, or the environment lacks something */
 	EXIT_UNSURE = 3    /* an answer is unknown */
 };
@@ -27,8 +27,10 @@ int cmd_doctor(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 
-/* Prints "rseqkit COMMAND: MESSAGE\n" on stderr, in lines that fit a terminal. complain_as() sets "rseqkit COMMAND". */
+/* Sets the beginning of all later messages, such as "rseqkit demo". The caller keeps the string. */
 void complain_as(const char *command);
+
+/* Prints this beginning, ": " and the message on stderr, in lines that fit the terminal. Adds a newline. */
 void complain(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
 
 #endif /* RK_TOOL_H */

@@ -52,14 +52,14 @@ struct settings {
 	unsigned threads[BENCH_THREAD_COUNTS_MAX];
 	unsigned thread_counts;
 	const char *output; /* a file, or NULL */
-	struct file file;   /* `output`, once it is open */
+	struct file file;   /* the file `output`, after it is opened */
 	const char *plot;   /* a folder, or NULL */
 	const char *report; /* a folder, or NULL */
 	const char *from;   /* a file, or NULL */
 	bool json, list;
 };
 
-/* Adds a number of threads, unless the list already has it. */
+/* Adds a number of threads to the list, unless the list already has this number. */
 static bool add_threads(struct settings *s, unsigned threads)
 {
 	for (unsigned i = 0; i < s->thread_counts; i++)
@@ -184,7 +184,7 @@ static bool can_fill(const char *folder)
 	return error == 0;
 }
 
-/* Is everything available that pictures and the report need? */
+/* Can everything be used that pictures and the report need? */
 static bool can_show(const struct settings *s)
 {
 	return (s->plot == NULL || (can_fill(s->plot) && plot_can())) && (s->report == NULL || can_fill(s->report));
@@ -245,7 +245,7 @@ static int run_benches(struct bench_run *run, struct settings *s, char **names)
 		bench_print_list(run);
 		return EXIT_CLEAN;
 	}
-	/* Checked before a minute of measuring. */
+	/* Check this before measuring, because measuring takes about a minute. */
 	if ((s->output != NULL && !file_open(&s->file, s->output)) || !can_show(s))
 		return EXIT_USAGE;
 	if (!bench_measure(run, s->threads, s->thread_counts, s->seconds))
@@ -263,7 +263,7 @@ static void default_threads(struct settings *s)
 		(void)(add_threads(s, 1) && add_threads(s, 2) && add_threads(s, 2 * cpus));
 		return;
 	}
-	/* For pictures over threads: powers of two below the number of CPUs, and up to four times that number. */
+	/* For pictures over threads: powers of two below the number of CPUs, and one to four times the number of CPUs. */
 	for (unsigned threads = 1; threads < cpus; threads *= 2)
 		(void)add_threads(s, threads);
 	for (unsigned times = 1; times <= 4; times++)

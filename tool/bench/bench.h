@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench.h - the benches and figures that are shared by the options (bench.c), the measuring (measure.c) and the output
- * (bench_report.c) of `rseqkit bench`. bench/METHOD.md describes how a figure is made.
+ * bench.h - the benches and figures of `rseqkit bench`. bench.c reads the options, measure.c makes the figures, and
+ * bench_report.c prints them. bench/METHOD.md describes how a figure is made.
  *
  * Only the workers know which benches and contenders exist. The tool asks a worker for the list.
  */
@@ -19,45 +19,45 @@
 #define BENCH_CONTENDERS_MAX 32 /* of one bench */
 #define BENCH_PLACEMENTS_MAX 64
 #define BENCH_THREADS_MAX 1024
-#define BENCH_THREAD_COUNTS_MAX 16 /* of different numbers of threads */
-#define BENCH_ROUNDS_FEW 3	   /* fewer rounds make figures noisy */
+#define BENCH_THREAD_COUNTS_MAX 16 /* different numbers of threads in one run */
+#define BENCH_ROUNDS_FEW 3	   /* with fewer rounds, figures are noisy */
 
 struct bench_contender {
 	char name[32];
 	enum bench_environment environment;
-	uint64_t iterations; /* in a slice; 0: as many as fit */
+	uint64_t iterations; /* iterations in a slice; 0 if a slice has as many as fit */
 };
 
 struct bench {
 	char name[32];
 	char what[96];
-	unsigned seconds; /* default time to measure */
+	unsigned seconds; /* default time to measure this bench */
 	bool one_thread;
 	bool selected;
 	unsigned contender_count;
 	struct bench_contender contenders[BENCH_CONTENDERS_MAX];
 };
 
-/* Nanoseconds per operation, over placements. */
+/* CPU time per operation in nanoseconds: the least, the median and the greatest of all placements. */
 struct bench_figure {
 	double min, median, max;
 	double mode_median[BENCH_MODES];
 };
 
-/* One contender with one number of threads. */
+/* One contender of a bench, measured with one number of threads. */
 struct bench_cell {
-	double fastest[BENCH_MODES]; /* nanoseconds per iteration of the fastest slice so far; 0: none yet */
+	double fastest[BENCH_MODES]; /* nanoseconds per iteration in the fastest slice so far; 0 before the first slice */
 	double best[BENCH_MODES][BENCH_PLACEMENTS_MAX];
 	struct bench_figure figure; /* valid if the contender could run */
 	char unavailable[BENCH_WHY_SIZE]; /* why it can't run here; empty if it can */
 };
 
-/* One bench with one number of threads. Its cells are measured in turn. */
+/* One bench, measured with one number of threads. The cells are measured in turn. */
 struct bench_group {
 	struct bench *bench;
 	unsigned threads;
 	unsigned rounds;
-	double weight; /* share of the time */
+	double weight; /* the group's share of the time, relative to other groups */
 	double used_ns;
 	struct bench_cell *cells; /* one for each contender */
 };
@@ -68,22 +68,25 @@ struct bench_run {
 	unsigned group_count;
 	struct bench_group *groups;
 	double seconds; /* total time to measure */
-	double busy;	/* load.h: the share of the CPUs' time that other processes took during the run, or -1 */
-	char owners[BENCH_ENVIRONMENTS][16]; /* owner of the registrations in each kind of worker; empty if none was started */
+	double busy;	/* share of the CPUs' time that other processes took during the run; -1 if unknown (load.h) */
+	char owners[BENCH_ENVIRONMENTS][16]; /* owner of the registrations in each kind of worker; empty if no such worker ran */
 	struct bench_worker workers[BENCH_MODES][BENCH_ENVIRONMENTS];
 	struct bench_peer peers[BENCH_ENVIRONMENTS]; /* for environments with an allocator */
 };
 
-/* Returns how many CPUs this process and its workers may use. */
+/* Returns how many CPUs this process and its workers are allowed to use. */
 unsigned bench_usable_cpus(void);
 
 /* Asks a worker for the benches. If that fails, prints a message and returns false. */
 bool bench_list(struct bench_run *run);
 
-/* Measures the selected benches with these numbers of threads, for about `seconds` (0: the benches' default). */
+/*
+ * Measures the selected benches with each of these numbers of threads, for about `seconds` in total. If `seconds` is 0, the
+ * benches' default times are used.
+ */
 bool bench_measure(struct bench_run *run, const unsigned *threads, unsigned thread_counts, double seconds);
 
-/* Ends the workers and releases memory. May be called after any failure. */
+/* Ends the workers and releases memory. Can be called after any failure. */
 void bench_end(struct bench_run *run);
 
 void bench_print_list(const struct bench_run *run);

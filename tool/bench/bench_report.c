@@ -20,7 +20,7 @@
 
 enum { NAME, FAMILY, MODEL, IMPLEMENTER, PART, FIELDS };
 
-/* Stores the value if the line has this field. */
+/* Stores the value of the field, if the line is for this field. */
 static void take_field(const char *line, const char *field, char *value, size_t size)
 {
 	size_t length = strlen(field);
@@ -30,8 +30,8 @@ static void take_field(const char *line, const char *field, char *value, size_t 
 }
 
 /*
- * Stores the processor's name in name[size], with family and model, because names such as "AMD EPYC" are ambiguous. Empty if
- * /proc/cpuinfo has no name.
+ * Stores the processor's name in name[size], with family and model, because names such as "AMD EPYC" are ambiguous. If
+ * /proc/cpuinfo has no name, the result is empty.
  */
 static void cpu_model(char *name, size_t size)
 {
@@ -69,7 +69,9 @@ void bench_print_list(const struct bench_run *run)
 	}
 }
 
-/* 40 columns show median and ratio, 63 also the spread, 83 all figures. More columns show a bar. */
+/*
+ * With 40 columns, a table has medians and ratios; with 63, also spreads; with 83, all figures. With more, it also has bars.
+ */
 enum room { ROOM_FOR_RATIO = 40, ROOM_FOR_SPREAD = 63, ROOM_FOR_ALL = 83 };
 
 static enum room room(void)
@@ -133,7 +135,7 @@ static void print_heads(void)
 
 static void print_group(const struct bench_run *run, const struct bench_group *group)
 {
-	/* Each figure is divided by that of the first contender, which is rseqkit. */
+	/* Each median is divided by the median of the first contender, which is rseqkit. */
 	double reference = is_available(group, 0) ? group->cells[0].figure.median : 0, greatest = 0;
 	char title[160];
 
@@ -177,7 +179,7 @@ void bench_print_text(const struct bench_run *run)
 		print_group(run, &run->groups[i]);
 }
 
-/* A tenth of a picosecond is far below the spread. */
+/* Adds a time, rounded to a tenth of a picosecond, which is far below the spread. */
 static void put_ns(json_object *object, const char *key, double ns)
 {
 	char text[32];
@@ -186,7 +188,7 @@ static void put_ns(json_object *object, const char *key, double ns)
 	json_put(object, key, json_object_new_double_s(ns, text));
 }
 
-/* Two digits: a fraction of a per cent isn't significant. */
+/* Adds a share with two digits, because a fraction of a per cent isn't significant. */
 static void put_share(json_object *object, const char *key, double share)
 {
 	char text[32];
@@ -266,7 +268,10 @@ static json_object *machine_json(const struct bench_run *run)
 	return machine;
 }
 
-/* Lists the measured benches with their contenders in order. Results alone don't show the order if a contender is missing. */
+/*
+ * Lists the measured benches with their contenders in order. The order must be listed, because the results don't show it if a
+ * contender has no result.
+ */
 static json_object *benches_json(const struct bench_run *run)
 {
 	json_object *benches = json_object_new_array();

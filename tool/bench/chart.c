@@ -18,7 +18,7 @@
 #define ROW 20	    /* pixels of a bar with its margins */
 #define BAR 14
 #define LINES 300   /* height of a chart over threads */
-#define LOOKS 8	    /* of lines, in the style as .c0 to .c7 */
+#define LOOKS 8	    /* different looks of lines; the page's style has their colours as .c0 to .c7 */
 #define DECADES 100 /* an axis with a larger range has ticks only at decades */
 
 /* An axis, with the values at its ends. */
@@ -78,7 +78,7 @@ void page_chart_shapes(FILE *page)
 	fputs("</defs></svg>\n", page);
 }
 
-/* Draws lines at the ticks of the axis, in a picture of this height. */
+/* Draws lines at the ticks of the axis and at 1, in a picture of this height. */
 static void put_grid(FILE *page, const struct axis *axis, int height)
 {
 	for (double tick = 0; (tick = next_tick(axis, tick)) != 0;)
@@ -88,7 +88,7 @@ static void put_grid(FILE *page, const struct axis *axis, int height)
 		height);
 }
 
-/* Draws the bar of a contender with one number of threads, its spread, and its ratio as a number. */
+/* Draws the bar of a contender for one number of threads, with the spread, and with the ratio as a number. */
 static void put_bar(FILE *page, const struct axis *axis, const struct figure *f, double of, int series, int y)
 {
 	double base = place(axis, axis->logarithmic ? 1 : 0), end = place(axis, f->median / of);

@@ -2,9 +2,9 @@
 /*
  * conclude.c - writes conclusions from the figures of a bench, in sentences (conclude.h, page.h).
  *
- * Two contenders whose spreads overlap count as equally fast, whatever their medians. The text names figures of few rounds,
- * and a reference that varies by its placement. A contender that doesn't do the job is never called the fastest: it is
- * listed for comparison only.
+ * Two contenders whose spreads overlap count as equally fast, whatever their medians. The text warns of figures from few
+ * rounds, and of a reference whose time depends much on its placement. A contender that doesn't do the job is never called
+ * the fastest: it is listed for comparison only.
  */
 #define _GNU_SOURCE
 #include "conclude.h"
@@ -20,14 +20,14 @@
 #include "explain.h"
 #include "load.h"
 
-#define SPREAD_WIDE 1.25 /* greatest divided by least */
+#define SPREAD_WIDE 1.25 /* the greatest divided by the least; a wider spread is reported */
 #define SCALES 1.15	 /* a contender scales if its time with more threads grows by no more than this factor */
 
 /* A contender that is compared with the reference. */
 struct rival {
 	const char *name;
 	double ratio;
-	enum side { LESS, AS_LONG, MORE, NO_RIVAL } side; /* NO_RIVAL: it doesn't do the job */
+	enum side { LESS, AS_LONG, MORE, NO_RIVAL } side; /* NO_RIVAL: the contender doesn't do the job */
 };
 
 static int compare_rivals(const void *a, const void *b)
@@ -55,7 +55,7 @@ static unsigned find_rivals(const struct figures_bench *bench, const struct figu
 	return count;
 }
 
-/* Writes the rivals of one side with their ratios as a sentence; nothing if there are none. */
+/* Writes a sentence with the rivals of one side and their ratios. If there are no such rivals, writes nothing. */
 static void put_side(FILE *page, const char *beginning, const struct rival *rivals, unsigned count, enum side side)
 {
 	const char *before = beginning;
@@ -98,7 +98,7 @@ static void put_comparison(FILE *page, const struct figures_bench *bench, const 
 	fputs("</li>\n", page);
 }
 
-/* Writes how much longer each contender takes with the threads of `to` than with those of `from`. */
+/* Writes how much longer each contender takes in the group `to` than in the group `from`, which has fewer threads. */
 static void put_scaling(FILE *page, const struct figures_bench *bench, const struct figures_group *from,
 			const struct figures_group *to)
 {
@@ -123,7 +123,7 @@ static void put_scaling(FILE *page, const struct figures_bench *bench, const str
 	fputs("</li>\n", page);
 }
 
-/* Writes why these figures may be doubtful. */
+/* Writes why these figures are doubtful. If they aren't, writes nothing. */
 static void put_doubts(FILE *page, const struct figures_bench *bench, const struct figures_group *group)
 {
 	const struct figure *ours = &group->figures[group->reference];
@@ -230,7 +230,7 @@ static void say_bounds(struct sentence *s, const struct rival *rivals, unsigned 
 	say(s, "%s", before[0] == ',' ? "." : "");
 }
 
-/* For contenders that do different work: says only how far apart they are. */
+/* Describes contenders that do different work: writes only how far apart their times are. */
 static void say_range(struct sentence *s, const struct figures_bench *bench, const struct figures_group *group)
 {
 	unsigned least = (unsigned)group->reference, greatest = least;

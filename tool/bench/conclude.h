@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conclude.h - conclusions from figures, in sentences: for the text and for the page. */
+/* conclude.h - writes conclusions from figures in sentences, for the text output and for the page of the report. */
 #ifndef RK_TOOL_BENCH_CONCLUDE_H
 #define RK_TOOL_BENCH_CONCLUDE_H
 
@@ -7,10 +7,13 @@
 
 #define CONCLUSION_SIZE 640
 
-/* Describes a bench in one line, with its least and its greatest number of threads. Returns `text`[CONCLUSION_SIZE]. */
+/*
+ * Writes the conclusions for a bench in one line, for its least and its greatest number of threads. Returns
+ * `text`[CONCLUSION_SIZE].
+ */
 const char *conclude_bench(const struct figures_bench *bench, char *text);
 
-/* Explains these lines. Fits in one line of a page, but not of a terminal. */
+/* Explains the lines of conclude_bench(). The text fits in one line of a page, but not of a terminal. */
 extern const char conclude_legend[];
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* explain.c - explains the contenders of the benches (explain.h). bench/METHOD.md describes how each of them is made. */
+/* explain.c - explains the contenders of the benches (explain.h). bench/METHOD.md describes how each contender is made. */
 #include "explain.h"
 
 #include <stddef.h>
@@ -140,7 +140,7 @@ static const struct explanation explanations[] = {
 	{"register-self", "bare-syscalls-first", "the two system calls in a fresh thread", "rseq", "as for bare-syscalls", NULL},
 	{"register-self", "three-syscalls-first", "the two system calls after get_robust_list, with which a registration begins",
 	 "rseq", "never; compare it with rseqkit-first", NULL},
-	/* In several benches. */
+	/* Contenders that several benches have. */
 	{NULL, "floor", "the same loads and stores without protection, so they may hit the wrong CPU's data", "rseq", NEVER, UNSAFE},
 	{NULL, "classic", "a restartable sequence in the usual shape, written by hand in assembly", "rseq",
 	 "such code exists already", NULL},
@@ -148,7 +148,7 @@ static const struct explanation explanations[] = {
 	 "few threads add, or the sum is needed after each add", NULL},
 };
 
-/* `pattern` is a name, or a beginning of names that ends with '*'. */
+/* Does the name match? `pattern` is a name, or the beginning of names and '*'. */
 static bool matches(const char *pattern, const char *name)
 {
 	size_t length = strcspn(pattern, "*");

@@ -11,12 +11,12 @@
 #include <stdbool.h>
 
 struct explanation {
-	const char *bench, *contender;	 /* a name, or a beginning of names that ends with '*'; bench: NULL for any */
-	const char *what, *needs, *when; /* needs: NULL for nothing */
-	const char *instead; /* what it does instead of the job, so that it is no choice; NULL if it does the job */
+	const char *bench, *contender;	 /* a name, or the beginning of names and '*'; `bench` is NULL for any bench */
+	const char *what, *needs, *when; /* `needs` is NULL if the contender needs nothing */
+	const char *instead; /* what the contender does instead of the bench's job; NULL if it does the job */
 };
 
-/* Returns NULL if there is no explanation. */
+/* Returns the explanation of a contender; NULL if there is no explanation. */
 const struct explanation *explain(const char *bench, const char *contender);
 
 /* Does the contender do the job of the bench, so that it can be the fastest? */

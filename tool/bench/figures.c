@@ -12,7 +12,7 @@
 #include "common/output.h"
 #include "tool.h"
 
-/* Plausible limits of a figure. The ratio of two figures within them fits on an axis. */
+/* Plausible limits of a figure. The ratio of two figures within these limits fits on an axis. */
 #define NS_MIN 1e-4
 #define NS_MAX 1e12
 #define SECONDS_MAX 1e9
@@ -40,7 +40,7 @@ static json_object *member(json_object *object, const char *key)
 													NULL;
 }
 
-/* Stores text without characters that could harm a terminal; `otherwise` if the text is missing. */
+/* Stores a text, with '?' in place of characters that could harm a terminal. If the text is missing, stores `otherwise`. */
 static void take_text(json_object *object, const char *key, const char *otherwise, char *text, size_t size)
 {
 	json_object *value = member(object, key);
@@ -273,7 +273,7 @@ bool figures_take(struct figures *figures, json_object *report, const char *sour
 	    !take_count(report, "placements", 1, UINT32_MAX, &figures->placements, &top) ||
 	    !take_number(report, "seconds", 0, SECONDS_MAX, &figures->seconds, &top))
 		return false;
-	/* Reports of earlier releases lack "benches". Then contenders are in the order of their results. */
+	/* Reports of earlier releases lack "benches". The contenders of such a report are in the order of their results. */
 	if (member(report, "benches") != NULL && !take_all(figures, report, source, "benches", take_bench))
 		return false;
 	if (!take_all(figures, report, source, "results", take_result) ||

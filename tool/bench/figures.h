@@ -2,10 +2,10 @@
 /*
  * figures.h - the figures of a run of `rseqkit bench`, read from its JSON, for pictures and the report.
  *
- * The invariant: pictures are made from the JSON alone, whether it is new or from a file, and all of it is checked before
- * use. Names of benches and contenders consist of letters, digits, '-', '.' and '_', so they may be part of file names. All
- * other text is printable ASCII, and must still be quoted. Every figure is a number from a tenth of a picosecond to a quarter
- * of an hour. The least isn't above the median, and the median isn't above the greatest.
+ * The invariant: pictures and the report are made from the JSON alone, whether the JSON is new or from a file. All of the
+ * JSON is checked before use. Names of benches and contenders consist of letters, digits, '-', '.' and '_', so these names
+ * can be part of file names. All other text is printable ASCII, and must still be quoted. Each number of a figure is from
+ * 1e-4 to 1e12 nanoseconds. In each figure, `min` is at most `median`, and `median` is at most `max`.
  */
 #ifndef RK_TOOL_BENCH_FIGURES_H
 #define RK_TOOL_BENCH_FIGURES_H
@@ -15,37 +15,37 @@
 #include "bench.h"
 
 struct figure {
-	double min, median, max; /* nanoseconds; all 0 without a figure */
+	double min, median, max; /* nanoseconds; all three are 0 if nothing was measured */
 };
 
-/* All contenders of a bench with one number of threads. */
+/* The figures of all contenders of a bench, measured with the same number of threads. */
 struct figures_group {
 	unsigned threads, rounds;
 	struct figure figures[BENCH_CONTENDERS_MAX];
-	int reference; /* the first contender with a figure, with which the others are compared; -1 without one */
+	int reference; /* the first contender with a figure; others are compared with this one; -1 if no contender has a figure */
 };
 
 struct figures_contender {
 	char name[32];
-	char library[64]; /* may be empty */
-	char unavailable[BENCH_WHY_SIZE]; /* the reason; may be empty */
+	char library[64]; /* possibly empty */
+	char unavailable[BENCH_WHY_SIZE]; /* why there is no figure; possibly empty */
 };
 
 struct figures_bench {
 	char name[32];
-	char what[96]; /* may be empty */
+	char what[96]; /* possibly empty */
 	unsigned contender_count, group_count;
 	struct figures_contender contenders[BENCH_CONTENDERS_MAX];
 	struct figures_group groups[BENCH_THREAD_COUNTS_MAX]; /* in the order of their numbers of threads */
 };
 
 struct figures {
-	char model[128], kernel[96], libc[64], date[32]; /* "unknown ..." if the JSON lacks it */
+	char model[128], kernel[96], libc[64], date[32]; /* each is "unknown ..." if the JSON lacks it */
 	unsigned cpus, placements;
 	double seconds;
-	double busy; /* as in struct bench_run; -1 if the JSON lacks it */
+	double busy; /* as in struct bench_run; -1 if the JSON lacks this share */
 	unsigned bench_count;
-	struct figures_bench *benches; /* BENCH_MAX of them */
+	struct figures_bench *benches; /* an array of BENCH_MAX benches */
 };
 
 /*
@@ -54,57 +54,77 @@ struct figures {
  */
 bool figures_take(struct figures *figures, json_object *report, const char *source);
 
-/* Reads the figures of a file. */
+/* Reads the figures of the report in a file. Fails like figures_take(). */
 bool figures_read(struct figures *figures, const char *path);
 
-/* Releases memory. May be called after any failure. */
+/* Releases memory. Can be called after any failure. */
 void figures_release(struct figures *figures);
 
-/* The following functions are in ratios.c. Does the contender have a figure? */
+/* The following functions are in ratios.c. */
+
+/* Does this contender have a figure, that is, was it measured? */
 bool figure_is_there(const struct figure *figure);
 
-/* Returns the median by which the other medians of the group are divided. `reference` must not be -1. */
+/*
+ * Returns the median of the group's reference. All medians of the group are divided by this median. The group's `reference`
+ * must not be -1.
+ */
 double figures_reference(const struct figures_group *group);
 
 /* Does the contender have a figure with any number of threads? */
 bool figures_has(const struct figures_bench *bench, unsigned contender);
 
-/* Are there ratios to show, and costs over the number of threads? */
+/* Does the bench have figures for at least one number of threads, so that ratios can be shown? */
 bool figures_has_ratios(const struct figures_bench *bench);
+
+/* Does the bench have figures for several numbers of threads, so that costs can be shown over the number of threads? */
 bool figures_has_threads(const struct figures_bench *bench);
 
 #define FIGURES_SERIES_MAX 3
 
 /*
- * Selects the numbers of threads for a picture of ratios, among those with figures: the least, the number of CPUs or the
- * next greater one, and the greatest. Returns how many are in chosen[FIGURES_SERIES_MAX]; at least one if
- * figures_has_ratios().
+ * Selects groups for a picture of ratios, only from groups that have figures. Selects the group with the fewest threads, the
+ * first group with at least as many threads as CPUs, and the group with the most threads. Stores each selected group once in
+ * chosen[FIGURES_SERIES_MAX], and returns the number of selected groups. If figures_has_ratios() returns true, this number is
+ * at least 1.
  */
 unsigned figures_choose(const struct figures *figures, const struct figures_bench *bench,
 			const struct figures_group **chosen);
 
-/* Writes the references in text[]: one name, or several with their numbers of threads. `count` must not be 0. */
-#define FIGURES_REFERENCES_SIZE 192 /* of FIGURES_SERIES_MAX names */
+/*
+ * Writes the names of the groups' references in text[FIGURES_REFERENCES_SIZE]: one name if all groups have the same
+ * reference, otherwise each group's reference with the number of threads. `count` must not be 0.
+ */
+#define FIGURES_REFERENCES_SIZE 192 /* bytes that FIGURES_SERIES_MAX names need at most */
 const char *figures_references(const struct figures_bench *bench, const struct figures_group *const *groups,
 			       unsigned count, char *text);
 
-/* Computes the range of all ratios of these groups, with their spreads. Returns true if it needs a logarithmic axis. */
+/*
+ * Computes the range from the least to the greatest ratio of these groups. The range contains the whole spread of each
+ * ratio, and the ratio 1. Returns true if an axis of this range must be logarithmic.
+ */
 bool figures_range(const struct figures_bench *bench, const struct figures_group *const *groups, unsigned count,
 		   double *least, double *greatest);
 
-/* Computes the range of all nanoseconds of a bench, likewise. */
+/*
+ * Computes the range from the least to the greatest time of a bench, in nanoseconds. The range contains the whole spread of
+ * each time. Returns true if an axis of this range must be logarithmic.
+ */
 bool figures_costs(const struct figures_bench *bench, double *least, double *greatest);
 
-/*
- * Write a number in text[32] for people, with three significant digits. figures_ratio() writes a ratio, with two digits if it
- * is below 1. figures_time() writes a time with its unit. figures_time_as() writes a time without a unit, in the unit of the
- * time `of`.
- */
+/* Writes a ratio in text[32], with three significant digits; two if it is below 1, one if below 1e-6. Returns `text`. */
 const char *figures_ratio(double ratio, char *text);
+
+/* Writes a time in text[32], with three significant digits and a unit (ns, us, ms or s). Returns `text`. */
 const char *figures_time(double ns, char *text);
+
+/*
+ * Writes the time `ns` in text[32], with three significant digits but without a unit. The number is in the unit that
+ * figures_time() would choose for the time `of`. Returns `text`.
+ */
 const char *figures_time_as(double ns, double of, char *text);
 
-/* Writes a time for an axis in text[32], as short as possible. */
+/* Writes a time with its unit in text[32], as short as possible, for a tick of an axis. Returns `text`. */
 const char *figures_tick(double ns, char *text);
 
 #endif /* RK_TOOL_BENCH_FIGURES_H */

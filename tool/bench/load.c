@@ -2,7 +2,7 @@
 /*
  * load.c - measures the load of other programs, and the time that a host takes from a virtual machine (load.h).
  *
- * CPUs that this process may not use aren't counted, because their load disturbs nothing.
+ * CPUs that this process isn't allowed to use aren't counted, because their load disturbs nothing.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -13,9 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TICKS_MIN 50 /* fewer are too inexact, because the kernel counts whole ticks */
+#define TICKS_MIN 50 /* fewer ticks are too inexact, because the kernel counts whole ticks */
 
-/* User, nice, system, idle, iowait, irq, softirq, steal. The next two, of guests, are contained in user and nice. */
+/*
+ * The kinds of ticks in /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal. Two more kinds follow there, the
+ * ticks of guests, but user and nice already contain them.
+ */
 enum { IDLE = 3, IOWAIT = 4, KINDS = 8 };
 
 static void read_cpus(struct bench_load *load)
@@ -45,7 +48,7 @@ static void read_cpus(struct bench_load *load)
 	(void)fclose(file);
 }
 
-/* Returns the ticks that a process has used, including its ended threads. */
+/* Returns the ticks that a process has used, including the ticks of its ended threads. */
 static double read_process(pid_t pid)
 {
 	char path[48], line[1024], *end;
@@ -56,7 +59,7 @@ static double read_process(pid_t pid)
 	file = fopen(path, "re");
 	if (file == NULL)
 		return 0;
-	/* The name in brackets may contain any character. */
+	/* The process's name, which is in brackets, can contain any character. */
 	if (fgets(line, sizeof(line), file) != NULL && (end = strrchr(line, ')')) != NULL)
 		(void)sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lf %lf", &user, &kernel);
 	(void)fclose(file);

@@ -6,9 +6,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define BENCH_BUSY 0.1 /* a larger share is reported */
+#define BENCH_BUSY 0.1 /* if other processes take a larger share, this is reported */
 
-/* Ticks of the CPUs that this process may use: all, busy ones, and those used by this process and its workers. */
+/*
+ * Clock ticks of the CPUs that this process is allowed to use: all ticks, busy ticks, and the ticks that this process and its
+ * workers used.
+ */
 struct bench_load {
 	double all, busy, own;
 };

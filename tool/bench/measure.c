@@ -3,9 +3,9 @@
  * measure.c - makes the figures of `rseqkit bench`.
  *
  * The invariant: one slice runs at a time, and contenders are interleaved slice by slice. A round of a group (one bench, one
- * number of threads) runs every contender, in the PIE and in the other program, at every placement. The groups take turns
- * round by round. At each placement the contender's best slice is kept. The figure is the median of the best slices over
- * placements.
+ * number of threads) runs every contender, in the PIE and in the non-PIE worker, at every placement. The groups take turns
+ * round by round. For each placement, the best slice of each contender is kept. A contender's figure is the median of these
+ * best slices.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -22,15 +22,15 @@
 #include "tool.h"
 
 /*
- * Slices are short, so that some are undisturbed. With more threads than CPUs they are long enough to contain
+ * Slices are short, so that some are undisturbed. If there are more threads than CPUs, slices are long enough to contain
  * preemptions.
  */
 #define SLICE_NS 300000.0
 #define SLICE_CROWDED_NS 6000000.0
 #define SLICE_MIN_NS 20000.0
 #define ITERATIONS_MIN 32
-#define ITERATIONS_MAX 1000000000000 /* more mean that the worker reports wrong times */
-#define GROWTH_MAX 100 /* at most this factor at a time: the time of few operations predicts that of many badly */
+#define ITERATIONS_MAX 1000000000000 /* if more iterations seem to fit, the worker reports wrong times */
+#define GROWTH_MAX 100 /* maximum growth in one step; the time of few operations is a bad prediction for many */
 /* With the usual numbers of threads a whole run takes less than a minute, however many benches there are. */
 #define SECONDS_DEFAULT_MAX 50.0
 #define THREAD_COUNTS_USUAL 3
@@ -54,7 +54,10 @@ unsigned bench_usable_cpus(void)
 	return online > 0 ? (unsigned)online : 1;
 }
 
-/* Returns a running worker, or NULL after an error. A worker with pid 0 isn't available here: run->peers[] has the reason. */
+/*
+ * Returns a running worker, or NULL after an error. If the worker's pid is 0, its allocator isn't available, and run->peers[]
+ * has the reason.
+ */
 static struct bench_worker *get_worker(struct bench_run *run, enum bench_mode mode, enum bench_environment environment)
 {
 	struct bench_worker *worker = &run->workers[mode][environment];
@@ -135,7 +138,7 @@ bool bench_list(struct bench_run *run)
 	return line != NULL && run->placements > 0;
 }
 
-/* Runs one slice. Sets `ns` to 0 if the contender isn't available. */
+/* Runs one slice. Sets *ns to 0 if the contender isn't available. */
 static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned contender_index, enum bench_mode mode,
 		      unsigned placement, uint64_t iterations, double *ns)
 {
@@ -172,7 +175,7 @@ static bool run_slice(struct bench_run *run, struct bench_group *group, unsigned
 
 /*
  * Returns the number of operations of a slice, computed from the fastest operation so far. A disturbed slice makes an
- * operation look slow only until a faster slice is seen; then the number grows.
+ * operation look slow only until a faster slice has run. After the faster slice, the number grows.
  */
 static uint64_t slice_iterations(const struct bench_contender *contender, double fastest_ns, double slice_ns)
 {
@@ -183,7 +186,7 @@ static uint64_t slice_iterations(const struct bench_contender *contender, double
 	return (uint64_t)(slice_ns / fastest_ns);
 }
 
-/* Measures one slice of a cell. Measures several while the right number of operations isn't known yet. */
+/* Measures one slice of a cell. Measures several slices if the right number of operations isn't known yet. */
 static bool measure_cell(struct bench_run *run, struct bench_group *group, unsigned contender, enum bench_mode mode,
 			 unsigned placement, double slice_ns)
 {

@@ -12,15 +12,22 @@
 
 #include "figures.h"
 
-/* Writes index.html into the folder. `list`: prints its path. On failure, prints a message and returns false. */
+/*
+ * Writes index.html into the folder. With `list`, also prints the file's path. On failure, prints a message and returns
+ * false.
+ */
 bool page_write(const struct figures *figures, const char *folder, bool list);
 
 /* conclude.c: writes conclusions from the figures of a bench, in sentences. */
 void page_conclude(FILE *page, const struct figures *figures, const struct figures_bench *bench);
 
-/* chart.c: draws ratios as bars, and costs over the number of threads as lines. Patterns and shapes are defined once. */
+/* chart.c: defines the patterns and shapes of all charts. Call it once for a page. */
 void page_chart_shapes(FILE *page);
+
+/* chart.c: draws ratios as bars. */
 void page_chart_ratios(FILE *page, const struct figures *figures, const struct figures_bench *bench);
+
+/* chart.c: draws costs over the number of threads as lines. */
 void page_chart_threads(FILE *page, const struct figures_bench *bench);
 
 #endif /* RK_TOOL_BENCH_PAGE_H */

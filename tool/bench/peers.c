@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* peers.c - finds the allocators that `rseqkit bench` compares with (peers.h). */
+/* peers.c - finds the allocators with which `rseqkit bench` compares, and starts their workers (peers.h). */
 #define _GNU_SOURCE
 #include "peers.h"
 
@@ -10,7 +10,7 @@
 
 #include "common/output.h"
 
-/* The names of allocators' libraries. Sonames differ between distributions; the first one that can be loaded is used. */
+/* The names of allocators' libraries. Sonames differ between distributions. The first soname that can be loaded is used. */
 static const struct {
 	const char *name;
 	const char *variable; /* environment variable with the library's path, which overrides `sonames` */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peers.h - allocators that `rseqkit bench` compares with. Each is preloaded into its own process.
+ * peers.h - starts workers with other allocators, with which `rseqkit bench` compares. Each allocator is preloaded into a
+ * process of its own.
  *
- * A preloaded allocator handles malloc() from the first call on, and jemalloc can't be loaded later. The dynamic linker finds
- * the library by its soname. The worker checks that malloc() really belongs to the library. No allocator is needed to build
- * rseqkit. An allocator that isn't installed is reported as unavailable, with the reason.
+ * Allocators are preloaded, because a preloaded allocator handles malloc() from the first call on, and because jemalloc can't
+ * be loaded later. The dynamic linker finds the library by its soname. The worker checks that malloc() really belongs to the
+ * library. No allocator is needed to build rseqkit. An allocator that isn't installed is reported as unavailable, with the
+ * reason.
  */
 #ifndef RK_TOOL_BENCH_PEERS_H
 #define RK_TOOL_BENCH_PEERS_H
@@ -15,7 +17,7 @@
 
 struct bench_peer {
 	char library[64]; /* name of the file with links resolved, which shows the version */
-	char unavailable[BENCH_WHY_SIZE]; /* why it isn't available; empty if it is, or wasn't tried */
+	char unavailable[BENCH_WHY_SIZE]; /* why the allocator isn't available; empty if it is available, or wasn't tried */
 };
 
 bool bench_is_peer(enum bench_environment environment);
@@ -23,7 +25,7 @@ bool bench_is_peer(enum bench_environment environment);
 /* Finds the environment of the allocator with this name. Returns false if there is none. */
 bool bench_peer_environment(const char *name, enum bench_environment *environment);
 
-/* Starts a worker with the allocator. If that fails, returns false, with the reason in *peer. */
+/* Starts a worker with the environment's allocator. If this fails, stores the reason in *peer and returns false. */
 bool bench_peer_start(struct bench_worker *worker, enum bench_mode mode, enum bench_environment environment,
 		      struct bench_peer *peer);
 

@@ -3,8 +3,8 @@
  * plot.c - runs gnuplot and checks the pictures that it makes (plot.h).
  *
  * The script and the pictures are unnamed files in memory, so an incomplete picture never gets into the folder. gnuplot reads
- * no configuration. A picture is complete if its file ends like a picture. This check is needed because gnuplot doesn't report
- * failed writes.
+ * no configuration. A picture is complete if its file ends like a picture. Pictures must be checked, because gnuplot doesn't
+ * report failed writes.
  */
 #define _GNU_SOURCE
 #include "plot.h"
@@ -22,7 +22,7 @@
 #include "script.h"
 #include "tool.h"
 
-#define LIMIT_MS 120000 /* for the pictures of a bench, on a slow machine */
+#define LIMIT_MS 120000 /* time limit for the pictures of one bench, on a slow machine */
 
 struct job {
 	int script;
@@ -70,7 +70,7 @@ static bool ends_with(const char *bytes, size_t size, const char *mark)
 	return memmem(bytes + size - last, last, mark, strlen(mark)) != NULL;
 }
 
-/* Copies gnuplot's picture from the open file into the folder, if it is complete. */
+/* Copies gnuplot's picture from the open file into the folder, if the picture is complete. */
 static bool put_picture(int fd, enum picture picture, const char *bench, const char *folder, bool list)
 {
 	static const struct {
@@ -105,13 +105,15 @@ static bool run_script(int script, const int *outputs, const char *bench)
 	child_run(run_gnuplot, &job, LIMIT_MS, &result);
 	if (child_succeeded(&result))
 		return true;
-	/* gnuplot's message begins with the script's line, an empty line, and a mark. */
+	/*
+	 * Print the first line of gnuplot's message that isn't empty. It is the line of the script at which gnuplot failed.
+	 */
 	copy_printable(said, sizeof(said), result.output + strspn(result.output, " \n"));
 	complain("gnuplot failed at the pictures of %s%s%s", bench, said[0] != '\0' ? ": " : "", said);
 	return false;
 }
 
-/* Returns a file in memory with the script, positioned at its beginning; -1 on failure. */
+/* Writes the script into a file in memory. Returns the file's descriptor, positioned at the beginning; -1 on failure. */
 static int make_script(const struct figures *figures, const struct figures_bench *bench, const int *outputs)
 {
 	int fd = memfd_create("script", MFD_CLOEXEC), copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
@@ -147,7 +149,7 @@ static bool plot_bench(const struct figures *figures, const struct figures_bench
 	return good;
 }
 
-/* Makes files in memory for the pictures of one bench, and then the pictures. */
+/* Makes files in memory for the pictures of one bench, and then makes the pictures. */
 static bool plot_with_files(const struct figures *figures, const struct figures_bench *bench, const char *folder,
 			    bool list)
 {

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plot.h - makes pictures of the figures with gnuplot. Each bench gets BENCH-ratio, and BENCH-threads if it was measured with
- * several numbers of threads. Each picture is made as .svg and .png.
+ * plot.h - makes pictures of the figures with gnuplot. Each bench gets the picture BENCH-ratio. A bench that was measured
+ * with several numbers of threads also gets BENCH-threads. Each picture is made as .svg and .png.
  */
 #ifndef RK_TOOL_BENCH_PLOT_H
 #define RK_TOOL_BENCH_PLOT_H
 
 #include "figures.h"
 
-/* Can gnuplot be run? If not, prints a message and returns false. Called before a minute of measuring. */
+/*
+ * Can gnuplot be run? If not, prints a message and returns false. Call plot_can() before measuring, because measuring takes
+ * about a minute.
+ */
 bool plot_can(void);
 
-/* Makes all pictures in the folder. `list`: prints their paths. On failure, prints a message and returns false. */
+/*
+ * Makes all pictures in the folder. With `list`, also prints the pictures' paths. On failure, prints a message and returns
+ * false.
+ */
 bool plot_figures(const struct figures *figures, const char *folder, bool list);
 
 #endif /* RK_TOOL_BENCH_PLOT_H */

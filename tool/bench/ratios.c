@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINEAR_MAX 8.0 /* a wider range gets a logarithmic axis */
+#define LINEAR_MAX 8.0 /* greatest divided by least; an axis with a wider range is logarithmic */
 
 bool figure_is_there(const struct figure *figure)
 {
@@ -143,7 +143,7 @@ const char *figures_references(const struct figures_bench *bench, const struct f
 	return text;
 }
 
-/* Widens a range so that it contains the figure divided by `unit`. */
+/* Widens a range so that it contains the spread of the figure, divided by `unit`. */
 static void widen(const struct figure *f, double unit, double *least, double *greatest)
 {
 	if (!figure_is_there(f))

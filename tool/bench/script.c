@@ -10,16 +10,19 @@
 #include "load.h"
 
 #define WIDTH 860	/* pixels of all pictures */
-#define TOP 64		/* title */
-#define BOTTOM 150	/* axis, key, caption of three lines */
+#define TOP 64		/* pixels above the plot, for the title */
+#define BOTTOM 150	/* pixels below the plot, for the axis, the key and a caption of three lines */
 #define CHARACTER 6.8	/* pixels of a letter in the small font: a high estimate */
 #define BAR 15
-#define LINES_HEIGHT 520 /* of a picture over threads */
+#define LINES_HEIGHT 520 /* height of a picture over threads */
 #define KEY_WIDTH 200   /* minimum width of the key */
 #define NAMES_LONG 70   /* a longer text below an axis gets a smaller font */
 #define LARGE 8.9	/* pixels of a letter in a title */
 
-/* The looks of series. There are as many points as remain distinct. */
+/*
+ * The looks of series: bars have colours and patterns, lines have colours and points. No further kind of point would be
+ * distinct.
+ */
 static const struct {
 	const char *colour;
 	int pattern;
@@ -31,8 +34,8 @@ static const struct {
 	     {"#56b4e9", 13}, {"#777777", 12}};
 
 /*
- * Writes text in quotes. Characters that may have a meaning in gnuplot are written as four octal digits, of which the first
- * is 0. gnuplot reads at most four digits then.
+ * Writes text in quotes. Characters that can have a meaning in gnuplot are written as a backslash and four octal digits. If
+ * the first digit is 0, gnuplot reads at most four digits.
  */
 static void put_quoted(FILE *script, const char *text)
 {
@@ -127,7 +130,7 @@ static int key_width(const struct figures_bench *bench)
 	return width > KEY_WIDTH ? width : KEY_WIDTH;
 }
 
-/* Writes the ticks of a logarithmic axis: 1, 2, 5, 10, ..., or only decades. */
+/* Writes a logarithmic axis. Its ticks are at 1, 2, 5, 10, ..., or only at decades if the range is wide. */
 static void put_log_axis(FILE *script, char axis, double least, double greatest, bool is_time)
 {
 	static const double steps[] = {1, 2, 5};
@@ -148,8 +151,9 @@ static void put_log_axis(FILE *script, char axis, double least, double greatest,
 }
 
 /*
- * Writes a block of data for each number of threads: the ratio, the row, the least and the greatest, and the text beside the
- * bar. Rows go downwards, one bar's height apart, with almost a bar's height between contenders.
+ * Writes a block of data for each number of threads: each line has the median ratio, the row, the least and the greatest
+ * ratio, and the text beside the bar. Rows go downwards. The rows of one contender are one bar's height apart, and between
+ * two contenders almost one more bar's height is left.
  */
 static void put_ratios(FILE *script, const struct figures_bench *bench, const struct figures_group *const *groups,
 		       unsigned count)
@@ -179,7 +183,7 @@ static bool has_bar(const struct figures_group *const *groups, unsigned count, u
 	return false;
 }
 
-/* Writes the names of the contenders, and why some have no bar. */
+/* Writes the names of the contenders. For each contender without a bar, also writes why it has none. */
 static void put_names(FILE *script, const struct figures_bench *bench, const struct figures_group *const *groups,
 		      unsigned count)
 {
@@ -219,7 +223,7 @@ static void put_ratio_axis(FILE *script, const struct figures_bench *bench, doub
 		all_do_job = all_do_job && explain_does_job(bench->name, bench->contenders[j].name);
 
 	if (logarithmic)
-		/* Leave space for the number behind the longest bar. */
+		/* Leave space for the number after the longest bar. */
 		put_log_axis(script, 'x', least / 1.3, greatest * (greatest / least > 1000 ? 3.0 : 1.8), false);
 	else
 		fprintf(script, "set xrange [0:%.6g]\n", greatest * 1.12);
@@ -248,7 +252,7 @@ static void put_ratio_picture(FILE *script, const struct figures *figures, const
 		return;
 	logarithmic = figures_range(bench, groups, count, &least, &greatest);
 	(void)figures_references(bench, groups, count, of);
-	/* Several references would be too long for a line; the axis has their names. */
+	/* Several references would be too long for the caption, so only the axis has their names. */
 	snprintf(caption, sizeof(caption),
 		 "Bars: median over %u code placements, divided by that of %s. Whiskers: least and greatest.",
 		 figures->placements, strchr(of, ' ') != NULL ? "the contender at 1" : of);
@@ -299,13 +303,16 @@ static void put_threads_axes(FILE *script, const struct figures_bench *bench)
 		put_log_axis(script, 'y', least / 1.3, greatest * 1.3, true);
 	else
 		fprintf(script, "set yrange [0:%.6g]\n", greatest * 1.1);
-	/* Above the axis: beside it, long numbers leave no space. */
+	/* The label is above the axis, because beside the axis the long numbers leave no space. */
 	put_label(script, logarithmic ? "CPU time per operation (log)" : "CPU time per operation, ns", 16.0 / WIDTH,
 		  1 - 50.0 / LINES_HEIGHT, "font ',12'");
 	fputs("set grid ytics lc rgb '#d8d8d8' lt 1 lw 0.5\n", script);
 }
 
-/* Returns the factor that shifts a contender's points along the axis, so that whiskers don't overlap. */
+/*
+ * Returns the factor that shifts a contender's points along the axis of threads, so that the contenders' whiskers don't
+ * overlap.
+ */
 static double aside(const struct figures_bench *bench, unsigned contender)
 {
 	return 1 + 0.012 * (contender - (bench->contender_count - 1) / 2.0);

@@ -3,8 +3,8 @@
  * script.h - describes pictures of the figures in gnuplot's language.
  *
  * The invariant: the only paths in the script are those of open files. In texts, each character that could have a meaning in
- * gnuplot is written as its number, so that no text ends its quotes or is run. Series differ in patterns and shapes as well as
- * in colours, so they are also distinct in black and white.
+ * gnuplot is written as its number, so that no text can end its quotes or be run. Series differ in patterns and shapes as
+ * well as in colours, so they are also distinct in black and white.
  */
 #ifndef RK_TOOL_BENCH_SCRIPT_H
 #define RK_TOOL_BENCH_SCRIPT_H
@@ -13,10 +13,13 @@
 
 #include "figures.h"
 
-/* The pictures of a bench. Pictures over threads are made only if figures_has_threads(). */
+/* The pictures of a bench. Pictures over threads are made only if figures_has_threads() returns true. */
 enum picture { PICTURE_RATIO_SVG, PICTURE_RATIO_PNG, PICTURE_THREADS_SVG, PICTURE_THREADS_PNG, PICTURES };
 
-/* Writes the script for a bench. Each picture goes to a file that is open in gnuplot's process, see outputs[PICTURES]. */
+/*
+ * Writes the script for a bench. Each picture goes to a file that is already open in gnuplot's process: outputs[PICTURES] has
+ * the descriptors.
+ */
 void script_write(FILE *script, const struct figures *figures, const struct figures_bench *bench, const int *outputs);
 
 #endif /* RK_TOOL_BENCH_SCRIPT_H */

@@ -2,9 +2,9 @@
 /*
  * workers.c - starts the workers of `rseqkit bench`, and communicates with them over a socket pair.
  *
- * No worker outlives the tool. A worker ends at the end of its input. Otherwise the tool kills it, and if the tool itself is
- * killed, the kernel kills the worker. Sockets are used instead of pipes, because a write to a dead process must be an error
- * and not a signal.
+ * No worker outlives the tool. A worker ends at the end of its input. If it doesn't, the tool kills the worker. If the tool
+ * itself is killed, the kernel kills the worker. Sockets are used instead of pipes, because a write to a dead process must be
+ * an error and not a signal.
  */
 #define _GNU_SOURCE
 #include "workers.h"
@@ -30,7 +30,7 @@
 #include "common/self.h"
 #include "tool.h"
 
-#define SILENCE_MAX_MS 30000 /* a slice takes milliseconds, but much longer in an emulator on a busy machine */
+#define SILENCE_MAX_MS 30000 /* a slice takes milliseconds, but in an emulator on a busy machine much longer */
 #define END_MAX_MS 2000
 
 static const char *const names[BENCH_MODES] = {
@@ -62,7 +62,10 @@ static bool find(const char *name, char *path)
 	return false;
 }
 
-/* Makes the rseq system call return ENOSYS, also to the C library of the program that is executed next. */
+/*
+ * Makes the rseq system call fail with ENOSYS, in this process and in the program that the process executes next, including
+ * its C library.
+ */
 static void take_rseq_away(void)
 {
 	struct sock_filter filter[] = {
@@ -73,7 +76,7 @@ static void take_rseq_away(void)
 	};
 	struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
 
-	/* If this fails, the worker notices that it has rseq, and reports so. */
+	/* If these calls fail, the worker notices that it has rseq, and reports this. */
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	(void)prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
@@ -83,15 +86,15 @@ static bool take_libc_registration_away(void)
 	const char *tunables = getenv("GLIBC_TUNABLES");
 	char text[4096];
 	bool more = tunables != NULL && tunables[0] != '\0';
-	/* The last of several equal tunables counts. */
+	/* The C library uses the last of several rseq tunables. */
 	int length = snprintf(text, sizeof(text), "%s%sglibc.pthread.rseq=0", more ? tunables : "", more ? ":" : "");
 
 	return length < (int)sizeof(text) && setenv("GLIBC_TUNABLES", text, 1) == 0;
 }
 
 /*
- * Puts the library before those in LD_PRELOAD. Silences stderr: if the library can't be loaded, the worker's answer shows
- * it, and the dynamic linker's message isn't needed.
+ * Puts the library at the beginning of LD_PRELOAD. Silences stderr, because the dynamic linker's message isn't needed: the
+ * worker's answer shows whether the library was loaded.
  */
 static bool put_before_others(const char *preload)
 {
@@ -109,7 +112,7 @@ static bool put_before_others(const char *preload)
 static _Noreturn void become_worker(const char *path, const char *name, int fd, enum bench_environment environment,
 				    const char *preload, pid_t parent)
 {
-	/* getppid() detects a tool that was killed before PR_SET_PDEATHSIG. */
+	/* If the tool was killed before PR_SET_PDEATHSIG took effect, getppid() shows this. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && dup2(fd, STDIN_FILENO) >= 0 &&
 	    dup2(fd, STDOUT_FILENO) >= 0 && (environment != BENCH_NO_LIBC || take_libc_registration_away()) &&
 	    (preload == NULL || put_before_others(preload))) {
@@ -130,7 +133,7 @@ bool bench_worker_start(struct bench_worker *worker, enum bench_mode mode, enum 
 	*worker = (struct bench_worker){.name = names[mode]};
 	if (!find(worker->name, path))
 		return false;
-	signal(SIGCHLD, SIG_DFL); /* if the parent process ignored SIGCHLD, children would reap themselves */
+	signal(SIGCHLD, SIG_DFL); /* if the tool inherited an ignored SIGCHLD, the kernel would reap its children */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
 		complain("cannot make a socket pair: %s", strerror(errno));
 		return false;
@@ -155,7 +158,7 @@ static bool lost(struct bench_worker *worker)
 	int status;
 	const struct timespec moment = {.tv_nsec = 100000000};
 
-	nanosleep(&moment, NULL); /* the socket may close before the process has ended */
+	nanosleep(&moment, NULL); /* the socket can close before the process has ended */
 	if (waitpid(worker->pid, &status, WNOHANG) != worker->pid) {
 		complain("%s closed its output", worker->name);
 		return false;

@@ -40,7 +40,7 @@ static char *read_part(const struct binary *file, uint64_t offset, uint64_t size
 	return part;
 }
 
-/* This program's own ELF header, whose address the linker defines. It needs no /proc. */
+/* This program's own ELF header. The linker defines the header's address, so the program finds it without /proc. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((__weak__, __visibility__("hidden")));
 
 static unsigned own_machine(void)
@@ -77,7 +77,7 @@ static bool read_segment(const struct binary *file, unsigned index, ElfW(Phdr) *
 	       read_at(file, file->header.e_phoff + (uint64_t)index * sizeof(*segment), segment, sizeof(*segment));
 }
 
-/* Converts an address of the dynamic section to an offset in the file. */
+/* Converts an address that the dynamic section contains to an offset in the file. */
 static bool file_offset(const struct binary *file, uint64_t address, uint64_t *offset)
 {
 	ElfW(Phdr) segment;
@@ -141,14 +141,14 @@ static bool read_section(const struct binary *file, unsigned index, ElfW(Shdr) *
 	       read_at(file, file->header.e_shoff + (uint64_t)index * sizeof(*section), section, sizeof(*section));
 }
 
-/* Finds how a symbol is defined in a table whose names are in `strings`. */
+/* Finds how a table of symbols defines the symbol `name`. The table's names are in `strings`. */
 static enum binary_symbol find_in(const ElfW(Sym) *symbols, size_t count, const char *strings, uint64_t size,
 				    const char *name)
 {
 	enum binary_symbol found = SYMBOL_NONE;
 
 	for (size_t i = 1; i < count && found != SYMBOL_SEEN; i++) {
-		unsigned char visibility = symbols[i].st_other & 3; /* the same in both classes */
+		unsigned char visibility = symbols[i].st_other & 3; /* the same bits in 32-bit and 64-bit files */
 
 		if (symbols[i].st_shndx == SHN_UNDEF || symbols[i].st_name >= size ||
 		    strcmp(strings + symbols[i].st_name, name) != 0)
@@ -160,7 +160,7 @@ static enum binary_symbol find_in(const ElfW(Sym) *symbols, size_t count, const 
 	return found;
 }
 
-/* Finds a table and its strings in the file. */
+/* Finds the first table of a type, and the table of its strings, in the file. */
 static bool find_table(const struct binary *file, uint32_t type, ElfW(Shdr) *table, ElfW(Shdr) *names)
 {
 	unsigned i = 0;
@@ -194,7 +194,7 @@ void binary_release_table(struct binary_table *table)
 	free(table->strings);
 }
 
-/* Searches the first table of a type. */
+/* Searches the first table of a type for the symbol. */
 static enum binary_symbol find_by_table(const struct binary *file, uint32_t type, const char *name)
 {
 	enum binary_symbol found = SYMBOL_NONE;
@@ -204,7 +204,7 @@ static enum binary_symbol find_by_table(const struct binary *file, uint32_t type
 	if (!find_table(file, type, &table, &names))
 		return SYMBOL_NONE;
 	strings = read_part(file, names.sh_offset, names.sh_size);
-	/* Most files don't contain the name. */
+	/* Read the symbols only if the strings contain the name, because most files don't contain it. */
 	if (strings != NULL && memmem(strings, names.sh_size, name, strlen(name) + 1) != NULL)
 		symbols = read_part(file, table.sh_offset, table.sh_size);
 	if (symbols != NULL)

@@ -18,13 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GRACE_MS 1000 /* for a killed child to end */
+#define GRACE_MS 1000 /* the time that a killed child gets to end */
 
 #define LATE_MS 50
 
 /*
- * A time limit. It is checked at intervals shorter than LATE_MS. If a check comes later, other processes have the CPUs and
- * the child is slow too, so only LATE_MS are counted.
+ * A time limit, which is checked at intervals shorter than LATE_MS. If a check is late, other processes are using the CPUs,
+ * and the child is slow too. So at most LATE_MS of an interval are counted.
  */
 struct patience {
 	int64_t left_ms, asked_ms;
@@ -51,11 +51,14 @@ static _Noreturn void become_child(child_function *function, const void *argumen
 {
 	sigset_t none;
 
-	/* A child may die as its result. So no sanitizer's handler may report it, and no core file may be left. */
+	/*
+	 * A child's death can be its result. So a sanitizer's handler must not report the death, and the child must leave no
+	 * core file.
+	 */
 	signal(SIGSEGV, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
 	prctl(PR_SET_DUMPABLE, 0);
-	/* Unblock the signals that the parent of this tool has blocked: the child may test the effect of a signal. */
+	/* Unblock the signals that the tool inherited as blocked, because the child possibly tests the effect of a signal. */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	_exit(function(out, argument));

@@ -2,8 +2,8 @@
 /*
  * child.h - runs a function in a child process with a time limit, and collects the child's output.
  *
- * For functions that may die, hang, or change a registration permanently. The child leaves no core file, and has no signal
- * blocked.
+ * This is for functions that can die, hang, or change a registration permanently. The child leaves no core file, and blocks
+ * no signal.
  */
 #ifndef RK_TOOL_CHILD_H
 #define RK_TOOL_CHILD_H
@@ -12,10 +12,10 @@
 #include <stddef.h>
 
 enum child_end {
-	CHILD_EXITED,    /* number is the exit status */
-	CHILD_KILLED,    /* number is the signal */
-	CHILD_TIMED_OUT, /* child_run() killed it */
-	CHILD_NOT_RUN    /* number is the errno of pipe() or fork() */
+	CHILD_EXITED,    /* `number` is the exit status */
+	CHILD_KILLED,    /* `number` is the signal */
+	CHILD_TIMED_OUT, /* child_run() killed the child */
+	CHILD_NOT_RUN    /* `number` is the errno of pipe() or fork() */
 };
 
 struct child_result {
@@ -25,7 +25,7 @@ struct child_result {
 	char output[1024]; /* NUL-terminated; further output is dropped */
 };
 
-/* Runs in the child, and writes its results to `out`. Returns the exit status. */
+/* A function that runs in the child, and writes its results to `out`. Returns the child's exit status. */
 typedef int child_function(int out, const void *argument);
 
 /* Exit statuses of a child that could not execute a program. */
@@ -33,10 +33,13 @@ enum { CHILD_NO_EXEC = 126, CHILD_NO_PROGRAM = 127 };
 
 void child_run(child_function *function, const void *argument, int limit_ms, struct child_result *result);
 
-/* In a child: executes a program found by PATH, with `out` as stdout. If that fails, returns an exit status. */
+/*
+ * In a child: executes a program found by PATH, with `out` as stdout. If the execution fails, returns one of these two exit
+ * statuses.
+ */
 int child_exec(int out, char *const *arguments);
 
-/* Did it exit with status 0? */
+/* Did the child exit with status 0? */
 bool child_succeeded(const struct child_result *result);
 
 #endif /* RK_TOOL_CHILD_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* file.c - writes temporary files, and renames them to their names (file.h). */
+/* file.c - writes a file under a temporary name, and then renames it to its final name, see file.h. */
 #define _GNU_SOURCE
 #include "file.h"
 
@@ -16,7 +16,7 @@
 
 #include "tool.h"
 
-#define TRIES 100 /* names for a temporary file: earlier runs may have left files */
+#define TRIES 100 /* names that are tried for a temporary file; some are possibly used by files of earlier runs */
 
 static bool refuse(const char *path, int error)
 {
@@ -24,7 +24,7 @@ static bool refuse(const char *path, int error)
 	return false;
 }
 
-/* Returns the part behind the last slash. */
+/* Returns the part of the path after the last slash. */
 static const char *name_in_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -32,7 +32,7 @@ static const char *name_in_folder(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
-/* Opens the folder of the path, for system calls relative to it. Returns -1 with errno on failure. */
+/* Opens the folder of the path, for system calls relative to this folder. Returns -1 with errno on failure. */
 static int open_folder(const char *path)
 {
 	const char *name = name_in_folder(path);
@@ -80,10 +80,10 @@ bool file_open(struct file *file, const char *path)
 		error = errno;
 	} else if (S_ISREG(status.st_mode)) {
 		file_close(file);
-		/* If stdout is this file, append at stdout's position. */
+		/* If stdout is this file, write at stdout's position. */
 		if (is_stdout(&status))
 			file->fd = dup(STDOUT_FILENO);
-	} else if (fcntl(file->fd, F_SETFL, 0) != 0) { /* writes will wait for a slow reader */
+	} else if (fcntl(file->fd, F_SETFL, 0) != 0) { /* from now on a write waits for a slow reader */
 		error = errno;
 	}
 	return error == 0 || refuse(path, error);
@@ -113,7 +113,10 @@ int file_write(int fd, const void *bytes, size_t size)
 	return 0;
 }
 
-/* Writes to an open file and closes it. `lasting`: the data also survives a crash of the machine. Returns 0, or the errno. */
+/*
+ * Writes to an open file and closes it. With `lasting`, the data also survives a crash of the machine. Returns 0, or the
+ * errno.
+ */
 static int write_and_close(int fd, const void *bytes, size_t size, bool lasting)
 {
 	int error = file_write(fd, bytes, size);
@@ -187,7 +190,10 @@ static int replace_undisturbed(const char *path, const struct stat *old, const v
 	return error;
 }
 
-/* Does the file have attributes that a new file would lack: an access control list, or attributes of users? */
+/*
+ * Does the file have attributes that a new file would lack: an access control list, or attributes that users have set
+ * (user.*)?
+ */
 static bool has_attributes(const char *path)
 {
 	char list[XATTR_LIST_MAX];
@@ -206,7 +212,7 @@ static int write_over(const char *path, const void *bytes, size_t size)
 	return fd >= 0 ? write_and_close(fd, bytes, size, false) : errno;
 }
 
-/* Writes the file at the path. file_open() has checked that the file may be written. */
+/* Writes the file at the path. file_open() has checked that the file can be written. */
 static int put_at(const char *path, const void *bytes, size_t size)
 {
 	struct stat old;
@@ -218,17 +224,20 @@ static int put_at(const char *path, const void *bytes, size_t size)
 	if (!S_ISREG(old.st_mode) || old.st_nlink != 1)
 		return write_over(path, bytes, size);
 	error = has_attributes(path) ? EPERM : replace_undisturbed(path, &old, bytes, size);
-	/* No new file in the folder, an owner or attributes that can't be kept, or a mount point: write in place. */
+	/*
+	 * Write in place if the folder can't get a new file, if owner or attributes can't be kept, or if the file is a mount
+	 * point.
+	 */
 	return error == EACCES || error == EPERM || error == EROFS || error == EBUSY ? write_over(path, bytes, size) :
 										       error;
 }
 
 bool file_put(struct file *file, const void *bytes, size_t size)
 {
-	void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* a missing reader is an error, which is reported */
+	void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* without a reader, write() must fail and be reported */
 	int error;
 
-	fflush(stdout); /* stdout may be the same file */
+	fflush(stdout); /* stdout is possibly the same file */
 	error = file->fd >= 0 ? write_and_close(file->fd, bytes, size, false) : put_at(file->path, bytes, size);
 
 	signal(SIGPIPE, before);

@@ -3,8 +3,8 @@
  * file.h - writes files completely, or not at all.
  *
  * The invariant: a regular file is written as a temporary file in the same folder, and then renamed to its name in one step.
- * So the old contents stay until then, and stay if anything fails. A new file appears with all of its contents. The mode and
- * the owner stay. Other files are written in place:
+ * So the old contents stay until the renaming, and stay if anything fails. A new file appears with all of its contents. A
+ * replaced file keeps its mode and its owner. The following files aren't renamed, but written in place:
  * - a device or a pipe,
  * - the target of a symbolic link,
  * - a file with several names,
@@ -20,13 +20,14 @@
 
 struct file {
 	const char *path; /* as given */
-	int fd;		  /* of a device or stdout, or of a pipe, whose reader would take a second open for another file;
-			     otherwise -1 */
+	int fd;		  /* of a device, a pipe or stdout; otherwise -1. The pipe stays open between the calls,
+			     because its reader would see the end of the file at a close */
 };
 
 /*
- * Can the file be written? Creates and changes nothing, so it may be called before the contents are known. Never waits, so
- * a pipe without a reader can't be written. If the file can't be written, prints a message and returns false.
+ * Can the file be written? file_open() creates and changes nothing, so it can be called before the contents are known.
+ * file_open() never waits, so a pipe without a reader counts as unwritable. If the file can't be written, prints a message
+ * and returns false.
  */
 bool file_open(struct file *file, const char *path);
 
@@ -36,10 +37,10 @@ bool file_put(struct file *file, const void *bytes, size_t size);
 /* Writes all bytes to an open file, in parts if necessary. Returns 0, or the errno. */
 int file_write(int fd, const void *bytes, size_t size);
 
-/* Closes a file, unless file_put() has. The structure may be all zeros. */
+/* Closes a file, unless file_put() has already closed it. The structure is allowed to be all zeros. */
 void file_close(struct file *file);
 
-/* Calls file_open() and file_put() for a file in a folder. `list`: prints the file's path on stdout. */
+/* Calls file_open() and file_put() for a file in a folder. With `list`, then prints the file's path on stdout. */
 bool file_put_into(const char *folder, const char *name, const void *bytes, size_t size, bool list);
 
 #endif /* RK_TOOL_FILE_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* json.c - results for programs, as JSON. */
+/* json.c - makes and prints results as JSON, see json.h. */
 #include "json.h"
 
 #include <stdio.h>
@@ -38,7 +38,7 @@ void json_put_number(json_object *object, const char *key, uint64_t number)
 	json_put(object, key, (json_object *)must(json_object_new_uint64(number)));
 }
 
-/* Writes nine digits: more than any clock has, and without the noise of a binary fraction. */
+/* Writes nine digits. No clock is more exact, and further digits would only show the noise of a binary fraction. */
 void json_put_seconds(json_object *object, const char *key, double seconds)
 {
 	char text[32];

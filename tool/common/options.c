@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options.c - reads option arguments. All of the text must be the number, and a number out of range is an error. */
+/* options.c - reads option arguments. An argument must be a number and nothing else. A number out of range is an error. */
 #include "options.h"
 
 #include <ctype.h>

@@ -25,7 +25,7 @@ int output_columns(FILE *to)
 	return number >= COLUMNS_MIN && number < 10000 ? (int)number : 0;
 }
 
-/* Prints one line, which ends at a newline or at the end of the text. Returns its length. */
+/* Prints one line, which ends at a newline or at the end of the text. Returns the line's length. */
 static size_t print_one(FILE *to, int at, int hang, int columns, const char *line)
 {
 	size_t length = strcspn(line, "\n"), own = strspn(line, " ");
@@ -63,10 +63,7 @@ void print_wrapped(FILE *to, int at, int hang, const char *text)
 	}
 }
 
-/*
- * Does the next line continue this one? Yes for lines of a paragraph and of an option's description; no for lines of a
- * usage.
- */
+/* Does `next` continue `line`? Lines of the same paragraph or of the same option's description do. Lines of a usage don't. */
 static bool goes_on(const char *line, const char *next)
 {
 	if (line[0] == '\n' || next[0] == '\n' || next[0] == '\0' || strncmp(line, "Usage:", 6) == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* self.h - finds the file of this program, to start it again or to find files beside it. */
+/* self.h - finds this program's file, so that the program can start itself again, or find other files relative to its own. */
 #ifndef RK_TOOL_SELF_H
 #define RK_TOOL_SELF_H
 
@@ -7,14 +7,15 @@
 #include <stdbool.h>
 
 /*
- * Stores the path of this program, from /proc or from the name that it was started with. A relative name is right only as
- * long as the working directory is unchanged. Returns false if neither gives a path.
+ * Stores the path of this program, from /proc, or otherwise from the name with which the program was started. If this name is
+ * relative, the path is right only as long as the working directory is unchanged. Returns false if neither /proc nor the name
+ * gives a path.
  */
 bool self_path(char path[PATH_MAX]);
 
 /*
- * May this program access the file with `mode`, as in access(2)? If a filter refuses access(2), checks only whether the file
- * exists. If the result is false, errno has the reason.
+ * Is this program allowed to access the file with `mode`, as in access(2)? If a filter refuses access(2), checks only whether
+ * the file exists. If the result is false, errno has the reason.
  */
 bool self_may(const char *path, int mode);
 

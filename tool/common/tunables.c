@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tunables.c - the rseq setting in GLIBC_TUNABLES, of which the last one counts. */
+/* tunables.c - reads the rseq setting in GLIBC_TUNABLES. If there are several, the C library uses the last one. */
 #include "tunables.h"
 
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * count.c - the job of the demo, written once for all methods of counting.
+ * count.c - the demo's job, written once for all methods of counting.
  *
- * Work is divided into numbered chunks, and each thread takes the next number. A word belongs to the chunk in which it
- * starts, and the thread of that chunk follows the word across the border. So every event is counted exactly once, wherever
- * the borders are.
+ * The input is divided into numbered chunks, and each thread repeatedly takes the next number. A word belongs to the chunk in
+ * which it starts, and the thread of that chunk follows the word across the border. So every event is counted exactly once,
+ * wherever the borders are.
  */
 #include "count.h"
 
@@ -30,7 +30,7 @@ struct run {
 	const struct demo_job *job;
 	void (*count)(const struct demo_file *file, size_t begin, size_t end, struct tally *tally);
 	struct tally tally;
-	size_t *first_chunk;  /* of each file; the last element is the number of chunks in one pass */
+	size_t *first_chunk;  /* number of each file's first chunk; the last element is the number of chunks in one pass */
 	uint64_t next_ticket; /* atomic */
 	pthread_mutex_t gate; /* held until all threads have been started */
 	bool cancelled;       /* protected by `gate` */
@@ -55,12 +55,15 @@ static inline __attribute__((__always_inline__)) void count_word(size_t length, 
 	add(tally, DEMO_LENGTH + (unsigned)(length < DEMO_LENGTHS ? length : DEMO_LENGTHS) - 1);
 }
 
-/* The job. It is inlined with a constant `add` into one function for each method, so the functions differ only in `add`. */
+/*
+ * Counts one chunk. This code is inlined, with a constant `add`, into one function for each method, so these functions differ
+ * only in `add`.
+ */
 static inline __attribute__((__always_inline__)) void count_chunk(const struct demo_file *file, size_t begin,
 								  size_t end, struct tally *tally, add_function *add)
 {
 	const unsigned char *bytes = file->bytes;
-	bool others = begin > 0 && !is_space(bytes[begin - 1]); /* in a word that started in an earlier chunk */
+	bool others = begin > 0 && !is_space(bytes[begin - 1]); /* the position is in a word that started in an earlier chunk */
 	bool printable = false;
 	size_t length = 0, at;
 
@@ -154,7 +157,7 @@ double demo_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Finds the file of a chunk: the last file whose first chunk has no greater number. */
+/* Finds the file of a chunk: the last file whose first chunk's number isn't greater than `chunk`. */
 static size_t file_of(const struct run *run, size_t chunk)
 {
 	size_t low = 0, high = run->job->input->count;
@@ -195,7 +198,7 @@ static void *worker(void *argument)
 	return NULL;
 }
 
-/* Releases all threads at once, and measures the time until the last one ends. */
+/* Starts the threads, lets all of them begin at once, and measures the time until the last thread ends. */
 static bool run_threads(struct run *run, double *seconds)
 {
 	unsigned count = run->job->threads, started = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * count.h - the job of the demo: several threads count events of a text, one add per event.
+ * count.h - the demo's job: several threads count the events of a text, with one add for each event.
  *
- * Events are bytes by value, ends of lines, words, and words by length. A word is a run of bytes that aren't white space and
- * contain at least one printable character in the C locale. That is GNU wc's definition. The length of a word is the length
- * of the run.
+ * The events are bytes (a counter for each value), ends of lines, words, and again words (a counter for each length). A word
+ * is a run of bytes that aren't white space. At least one byte of the run is a printable character in the C locale. This is
+ * GNU wc's definition of a word. The length of a word is the length of the run.
  */
 #ifndef RK_TOOL_DEMO_COUNT_H
 #define RK_TOOL_DEMO_COUNT_H
@@ -16,11 +16,11 @@
 #include "input.h"
 
 #define DEMO_BYTE_VALUES 256
-#define DEMO_LENGTHS 32 /* the last one counts words of this length and longer */
+#define DEMO_LENGTHS 32 /* the last counter is for words of at least this length */
 
 enum demo_event {
-	DEMO_BYTE = 0,                              /* + its value */
-	DEMO_LENGTH = DEMO_BYTE + DEMO_BYTE_VALUES, /* + the word's length - 1 */
+	DEMO_BYTE = 0,                              /* plus the byte's value */
+	DEMO_LENGTH = DEMO_BYTE + DEMO_BYTE_VALUES, /* plus the word's length - 1 */
 	DEMO_LINE = DEMO_LENGTH + DEMO_LENGTHS,
 	DEMO_WORD,
 	DEMO_EVENTS
@@ -41,13 +41,13 @@ struct demo_job {
 	uint64_t passes; /* times that the whole input is counted */
 };
 
-/* The maximum number of passes of a job. It keeps the product of passes and chunks from overflowing. */
+/* The maximum number of passes of a job. With this limit, the product of passes and chunks can't overflow. */
 #define DEMO_PASSES_MAX 1000000
 
-/* Does the job. If threads or memory are short, prints a message and returns false. */
+/* Does the job. If a thread can't be started, or memory is short, prints a message and returns false. */
 bool demo_count(enum demo_method method, const struct demo_job *job, struct demo_counts *counts, double *seconds);
 
-/* Returns seconds of a monotonic clock. */
+/* Returns the time of a monotonic clock, in seconds. */
 double demo_now(void);
 
 #endif /* RK_TOOL_DEMO_COUNT_H */

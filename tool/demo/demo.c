@@ -2,7 +2,7 @@
 /*
  * demo.c - `rseqkit demo`: reads the options and the files, counts by each method in turn, and compares the counts.
  *
- * The counts of every method are compared with the reference in each round, not only the counts that are printed.
+ * In each round, the counts of every method are compared with the reference, also those that aren't printed.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
@@ -40,7 +40,7 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 all counts agree, 1 some counts differ, 2 wrong usage or unreadable input.\n";
 
-/* The files to count if none is named. Missing ones are skipped. */
+/* The files to count if the user names none. Missing files are skipped. */
 static const char *const defaults[] = {
 	"/usr/share/common-licenses", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "doc",
 };
@@ -57,7 +57,7 @@ static unsigned usable_cpus(void)
 
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		return (unsigned)CPU_COUNT(&set);
-	/* There are more CPUs than a cpu_set_t can hold. */
+	/* sched_getaffinity() failed, so there are more CPUs than a cpu_set_t can hold. */
 	return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
@@ -114,7 +114,7 @@ static bool read_input(struct demo_input *input, char **paths, int count)
 	return ok;
 }
 
-/* Runs and checks one round of one method. Stores the time per pass in `seconds`. */
+/* Runs and checks one round of one method. Stores the seconds per pass in *seconds. */
 static bool run_round(struct demo_result *result, struct demo_job *job, enum demo_method method, double *seconds)
 {
 	struct demo_counts counts;

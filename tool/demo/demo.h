@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* demo.h - the result of a run of the demo (demo.c), which demo_report.c prints. */
+/* demo.h - the result of one run of the demo. demo.c makes the result, and demo_report.c prints it. */
 #ifndef RK_TOOL_DEMO_H
 #define RK_TOOL_DEMO_H
 
@@ -7,7 +7,7 @@
 
 #include "verify.h"
 
-#define DEMO_ROUNDS 3 /* of each method, interleaved; odd, for a median */
+#define DEMO_ROUNDS 3 /* rounds of each method, interleaved; an odd number, so that one round is the median */
 
 struct demo_result {
 	struct demo_reference reference;

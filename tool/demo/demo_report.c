@@ -31,7 +31,10 @@ static const char *owner_sentence(enum rk_owner owner)
 	return "rseq isn't available (see 'rseqkit doctor'), so the counters use their fallback";
 }
 
-/* Prints a bar behind `before` columns of a line, as long as the terminal permits. If space is short, uses a new line. */
+/*
+ * Prints a bar after `before` columns of a line. The bar is shortened to the space on the line. If there is little space, the
+ * bar is printed on a new line.
+ */
 static void print_bar_behind(int before, double value, double greatest)
 {
 	int columns = output_columns(stdout), room = columns == 0 ? BAR_WIDTH : columns - before;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * input.c - reads the files to count into memory once.
+ * input.c - reads the demo's files into memory, once.
  *
- * A device may have no end, so it is refused before reading, after a check of its descriptor. Only standard input and FIFOs
- * that are given may block, as in any program that reads them. Files are read by read(), because access to a mapping of a file
- * that shrinks would fault.
+ * A device possibly has no end. So each open file's type is checked before reading, and devices are refused. Only standard
+ * input, and FIFOs that the user named, can block, as in any program that reads them. Files are read by read() and not
+ * mapped, because a load from a mapped file that has shrunk would fault.
  */
 #define _GNU_SOURCE
 #include "input.h"
@@ -22,7 +22,7 @@
 
 #include "tool.h"
 
-/* The minimum size of a read(), and the extra space after the size that fstat() returns, which is 0 in /proc. */
+/* The minimum space for a read(), and the space that is added to the size from fstat(), which is 0 for files in /proc. */
 #define READ_STEP ((size_t)64 * 1024)
 
 static bool refuse(const char *path, const char *what)
@@ -31,7 +31,10 @@ static bool refuse(const char *path, const char *what)
 	return false;
 }
 
-/* Must the read be repeated? Another process may have set a shared descriptor, such as standard input, to non-blocking. */
+/*
+ * Must the read() be repeated? It fails with EAGAIN if another process set a shared descriptor, such as standard input, to
+ * non-blocking.
+ */
 static bool is_to_be_repeated(int fd, int error)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
@@ -41,7 +44,10 @@ static bool is_to_be_repeated(int fd, int error)
 	return error == EAGAIN || error == EINTR;
 }
 
-/* Returns half of the machine's memory: a larger input would be swapped out while it is counted. */
+/*
+ * Returns the maximum size of the input, half of the machine's memory. A larger input would be swapped out while it is
+ * counted.
+ */
 static size_t input_limit(void)
 {
 	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
@@ -101,7 +107,7 @@ static bool add_file(struct demo_input *input, const char *path, int fd, size_t 
 
 static bool add(struct demo_input *input, const char *path, bool given);
 
-/* Adds files in the order of their names, so that every run sees the same sequence. */
+/* Adds files in the order of their names, so that every run reads the files in the same order. */
 static bool add_directory(struct demo_input *input, const char *path)
 {
 	struct dirent **entries;
@@ -124,7 +130,7 @@ static bool add_directory(struct demo_input *input, const char *path)
 	return ok;
 }
 
-/* Skips a file that is neither regular nor a directory. It is an error if the file was given by name. */
+/* Skips a file that is neither regular nor a directory. If the user named this file, prints a message and returns false. */
 static bool skip(struct demo_input *input, const char *path, bool given)
 {
 	if (given)
@@ -153,11 +159,11 @@ static bool add(struct demo_input *input, const char *path, bool given)
 		return true;
 	if (!is_readable(&status, given))
 		return skip(input, path, given);
-	/* Only the open of a FIFO may block, until it has a writer. */
+	/* Only the open() of a FIFO can block, until the FIFO has a writer. */
 	fd = open(path, O_RDONLY | (S_ISFIFO(status.st_mode) ? 0 : O_NONBLOCK) | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return refuse(path, strerror(errno));
-	/* Check again: the name may lead to another file by now. */
+	/* Check again, because by now the name possibly leads to another file. */
 	if (fstat(fd, &status) != 0)
 		ok = refuse(path, strerror(errno));
 	else if (!is_readable(&status, given))
@@ -168,7 +174,7 @@ static bool add(struct demo_input *input, const char *path, bool given)
 	return ok;
 }
 
-/* Standard input can't be read twice: the second time it would be at its end, and count as an empty file. */
+/* Standard input can't be read twice: the second read would find only its end, and count it as an empty file. */
 static bool add_standard_input(struct demo_input *input)
 {
 	struct stat status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * input.h - reads the files to count into memory once.
+ * input.h - reads the demo's files into memory, once.
  *
  * Later changes of a file don't affect the counts.
  */
@@ -18,15 +18,16 @@ struct demo_file {
 struct demo_input {
 	struct demo_file *files;
 	size_t count;
-	size_t size;    /* of all files, bytes */
-	size_t skipped; /* special files below a directory */
+	size_t size;    /* bytes of all files */
+	size_t skipped; /* special files that were found below a directory, and weren't read */
 	bool has_standard_input;
 };
 
 /*
- * Adds a file, every regular file below a directory, or standard input for "-". A FIFO and standard input are read until
- * their end. A path that is given twice is counted twice, but a second "-" is refused. Symbolic links are followed if they are
- * given, but not below a directory, so there are no loops. If reading fails, prints a message and returns false.
+ * Adds the file at `path`, every regular file below the directory at `path`, or standard input if `path` is "-". A FIFO and
+ * standard input are read until their end. A path that is given twice is counted twice, but a second "-" is refused. A
+ * symbolic link is followed if it is given as `path`, but not if it is found below a directory, so there are no loops. If
+ * reading fails, prints a message and returns false.
  */
 bool demo_input_add(struct demo_input *input, const char *path);
 

@@ -2,9 +2,9 @@
 /*
  * verify.c - makes the references for the demo's counts.
  *
- * wc reads exactly the bytes that were counted, through a pipe, with a newline after each file, so that words of two files
- * don't join. These newlines are subtracted from its answer. Versions of wc differ in whether unprintable bytes are a word.
- * So one such word is tested first.
+ * wc reads exactly the counted bytes through a pipe. A newline is added after each file, so that words of two files don't
+ * join. The added newlines are subtracted from wc's answer. For some versions of wc, a run of unprintable bytes is a word. So
+ * wc first gets one such run as a test.
  */
 #define _GNU_SOURCE
 #include "verify.h"
@@ -24,14 +24,17 @@
 #include "tool.h"
 
 /*
- * The time limit for wc in seconds: WC_BEGINS plus WC_TIMES the time that one thread takes here, at most WC_MAX. On any
- * machine wc takes about as long as one thread.
+ * The time limit for wc in seconds: WC_BEGINS plus WC_TIMES times the time that count_file() takes for all files, but at most
+ * WC_MAX. On any machine wc takes about as long as count_file().
  */
 #define WC_BEGINS 10
 #define WC_TIMES 20
 #define WC_MAX 600
 
-/* Deliberately different from count_chunk(): uses whole files, the libc's character classes, and plain additions. */
+/*
+ * This function is deliberately different from count_chunk(): it uses whole files, the libc's character classes, and plain
+ * additions.
+ */
 static void count_file(const struct demo_file *file, struct demo_reference *reference)
 {
 	uint64_t *of = reference->counts.of;
@@ -62,7 +65,10 @@ static void count_file(const struct demo_file *file, struct demo_reference *refe
 	}
 }
 
-/* In the child: executes wc. A grandchild writes wc's input, and ends when it is done or wc has ended. */
+/*
+ * In the child: executes wc. A grandchild writes wc's input. The grandchild ends when it has written all input, or when wc
+ * has ended.
+ */
 static int run_wc(int out, const void *argument)
 {
 	const struct demo_input *input = (const struct demo_input *)argument;
@@ -75,7 +81,10 @@ static int run_wc(int out, const void *argument)
 	if (pipe(ends) != 0 || (feeder = fork()) < 0)
 		return CHILD_NO_EXEC;
 	if (feeder == 0) {
-		/* If wc is killed, a process that wc started may keep its input open without reading. */
+		/*
+		 * Die with wc: a process that wc started could keep wc's input open without reading, so that a write never
+		 * ends.
+		 */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(out);
 		close(ends[0]);
@@ -85,14 +94,14 @@ static int run_wc(int out, const void *argument)
 		_exit(!ok);
 	}
 	close(ends[1]);
-	/* In newer coreutils wc also ends words at bytes of 0xa0 in the C locale, unless POSIXLY_CORRECT is set. */
+	/* In the C locale, wc of newer coreutils also ends words at bytes of 0xa0, unless POSIXLY_CORRECT is set. */
 	if (dup2(ends[0], STDIN_FILENO) < 0 || setenv("LC_ALL", "C", 1) != 0 || setenv("POSIXLY_CORRECT", "1", 1) != 0)
 		return CHILD_NO_EXEC;
 	close(ends[0]);
 	return child_exec(out, arguments);
 }
 
-/* Reads wc's answer. Returns why there is none, or NULL. */
+/* Reads wc's answer. Returns why there is no answer; NULL if there is one. */
 static const char *take_answer(const struct child_result *result, const struct demo_input *input, struct demo_wc *wc)
 {
 	if (result->end == CHILD_TIMED_OUT)
@@ -109,7 +118,7 @@ static const char *take_answer(const struct child_result *result, const struct d
 	return NULL;
 }
 
-/* Runs wc. `counted` is the number of seconds that counting took here. */
+/* Runs wc. `counted` is the number of seconds that count_file() took for all files. */
 static void ask_wc(const struct demo_input *input, double counted, struct demo_wc *wc)
 {
 	double limit = WC_BEGINS + WC_TIMES * counted;

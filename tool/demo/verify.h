@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verify.h - the references for the demo's counts: a count by one thread with other code, and wc.
+ * verify.h - the references for the demo's counts: a count by one thread with other code, and the answer of wc.
  */
 #ifndef RK_TOOL_DEMO_VERIFY_H
 #define RK_TOOL_DEMO_VERIFY_H
@@ -8,27 +8,27 @@
 #include "count.h"
 
 struct demo_wc {
-	const char *missing; /* why there is no answer of wc; NULL if there is one */
+	const char *missing; /* why wc gave no answer; NULL if it gave one */
 	bool counts_runs;    /* this wc counts any run of bytes that aren't white space as a word */
 	uint64_t lines, words, bytes;
 };
 
 struct demo_reference {
 	struct demo_counts counts;
-	uint64_t runs; /* of bytes that aren't white space, printable or not */
+	uint64_t runs; /* runs of bytes that aren't white space, printable or not */
 	struct demo_wc wc;
 };
 
 void demo_reference_make(const struct demo_input *input, struct demo_reference *reference);
 
-/* Are these the counts of `passes` passes? If not, prints the first difference. */
+/* Are these counts equal to the counts of the reference, times `passes`? If not, prints the first difference. */
 bool demo_reference_check(const struct demo_reference *reference, enum demo_method method,
 			  const struct demo_counts *counts, uint64_t passes);
 
-/* Does wc agree with the reference? If not, prints both counts. Returns true if there is no answer of wc. */
+/* Does wc's answer agree with the reference? If not, prints both counts. Also returns true if wc gave no answer. */
 bool demo_reference_check_wc(const struct demo_reference *reference);
 
-/* Returns the number of bytes of all values. */
+/* Returns the number of all bytes, the sum of the counts of all byte values. */
 uint64_t demo_total_bytes(const struct demo_counts *counts);
 
 #endif /* RK_TOOL_DEMO_VERIFY_H */

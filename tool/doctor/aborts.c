@@ -3,11 +3,12 @@
  * aborts.c - finds which events abort a critical section on this kernel.
  *
  * A thread spins in a section until a word changes. The event happens while the thread is in the section, and the word
- * changes only after the event. So the section is either aborted, or reaches its end. An abort counts only if nothing else
- * can have caused it, which the thread's count of preemptions shows. Otherwise the result is unknown.
+ * changes only after the event. So the section is either aborted, or reaches its end. An abort is used only if the event is
+ * its only possible cause. The thread's count of preemptions shows whether there is another cause. If there is another cause,
+ * the section runs again. After TRIES attempts the answer is unknown.
  *
- *   signal      from a timer, because another thread would preempt the section
- *   preemption  a thread on the same CPU sees that the section has begun, so it has preempted the section
+ *   signal      a timer sends the signal; a thread that sent it would preempt the section
+ *   preemption  a thread on the same CPU sees that the section has begun, so this thread has preempted the section
  *   migration   a thread on another CPU changes the affinity of the thread in the section
  *   membarrier  a thread on another CPU calls membarrier
  */
@@ -24,35 +25,36 @@
 
 #include "probe.h"
 
-#define TRIES 100    /* attempts until one counts; each takes a few milliseconds */
-#define CERTAIN 3    /* sections that must reach their end until the event counts as not aborting */
-#define TICKS 3      /* of the timer until the word changes; at least one of them is inside the section */
+#define TRIES 100    /* maximum number of attempts; each takes a few milliseconds */
+#define CERTAIN 3    /* if so many sections reach their end, the event doesn't abort sections */
+#define TICKS 3      /* ticks of the timer until the word changes; at least one tick is inside the section */
 #define TICK_US 1000
 
 struct trial {
 	enum doctor_event event;
 	volatile struct rk_area *area;
-	ptrdiff_t offset; /* of `area`, from the thread pointer */
-	void *words;      /* one per CPU, zero while the section spins */
+	ptrdiff_t offset; /* distance from the thread pointer to `area` */
+	void *words;      /* one word for each CPU, which is zero while the section spins */
 	int cpu, other;   /* CPU where the section begins, and another CPU, if there is one */
 	pid_t thread;     /* the thread in the section */
 	bool ready;       /* the helper is on its CPU */
 	bool happened;    /* the event happened inside the section */
 	bool over;        /* the thread has left its section */
-	enum lack lack;   /* what was missing to cause the event */
-	long preemptions; /* of the thread, from before the section until after it */
+	enum lack lack;   /* the resource that was missing to cause the event */
+	long preemptions; /* of the thread, from before its section until after the section */
 	int cpu_after;    /* CPU of the thread after the section */
 };
 
 enum passage { PASSAGE_LEFT, PASSAGE_DONE, PASSAGE_ABORTED };
 
-/* For the signal handler. A probe with a timer has only one thread. */
+/* The trial and the ticks, for the signal handler. A probe with a timer has only one thread, so there is only one trial. */
 static struct trial *signalled;
 static volatile sig_atomic_t ticks;
 
 /*
- * Runs the section. The primitives use the area at `rk_area_offset`. Here that is the parameter, which hides the library's
- * variable, because the tested registration may be another one.
+ * Runs the section. The library's macros use the area at `rk_area_offset`. In this function `rk_area_offset` is the
+ * parameter, which hides the library's variable of the same name. So the section uses the tested area, even if the library
+ * uses another one.
  */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
@@ -62,7 +64,7 @@ static enum passage __attribute__((__noinline__)) pass(const void *base, ptrdiff
 	enum rk_result outcome = RK_DONE;
 	intptr_t seen;
 
-	(void)rk_area_offset; /* a port without sections has no use for it */
+	(void)rk_area_offset; /* a port without sections doesn't use the parameter */
 	RK_SECTION_VALUE(outcome, seen,
 			 RK_ASM_EXIT_VALUE(leave, RK_ASM_NO_RSEQ),
 			 RK_ASM_INDEX_CPU(RK_ASM_HERE) RKI_ASM_WHILE_EQUAL(zero) RK_ASM_COMMIT_LOAD,
@@ -72,7 +74,7 @@ static enum passage __attribute__((__noinline__)) pass(const void *base, ptrdiff
 }
 #pragma GCC diagnostic pop
 
-/* Runs the section, and records what else might have aborted it. */
+/* Runs the section, and records which other events possibly aborted the section. */
 static enum passage counted_pass(struct trial *trial)
 {
 	long before = doctor_preemptions();
@@ -106,8 +108,9 @@ static void on_tick(int number)
 }
 
 /*
- * Waits until the thread is in its section, so that the descriptor is in its area. Returns false if the thread has already
- * left the section. A helper on another CPU waits without sleeping, so it sees the section before another event can happen.
+ * Waits until the thread is in its section: then the descriptor's address is in the thread's area. Returns false if the
+ * thread has already left the section. A helper on another CPU waits without sleeping, so the helper sees the section before
+ * another event can happen.
  */
 static bool wait_for_section(const struct trial *trial)
 {
@@ -189,7 +192,7 @@ static bool is_by_event(const struct trial *trial, bool aborted)
 	switch (trial->event) {
 	case EVENT_PREEMPTION:
 		return trial->cpu_after == trial->cpu && trial->preemptions > 0;
-	case EVENT_MIGRATION: /* itself is one preemption of the running thread */
+	case EVENT_MIGRATION: /* the migration itself counts as one preemption of the running thread */
 		return trial->cpu_after != trial->cpu && (!aborted || trial->preemptions == 1);
 	default:
 		return !aborted || trial->preemptions == 0;
@@ -209,7 +212,7 @@ static bool attempt(struct trial *trial, enum passage *passage)
 	*passage = trial->event == EVENT_SIGNAL ? pass_with_timer(trial) : pass_with_helper(trial);
 	if (!trial->happened || *passage == PASSAGE_LEFT)
 		return false;
-	/* The system call succeeded, but the thread wasn't moved: a filter may have answered the call. */
+	/* The system call succeeded, but the thread wasn't moved. A filter has possibly answered the call. */
 	if (trial->event == EVENT_MIGRATION && trial->cpu_after == trial->cpu)
 		trial->lack = LACKS_CPU;
 	return is_by_event(trial, *passage == PASSAGE_ABORTED);
@@ -224,7 +227,7 @@ struct abort_probe {
 static bool prepare(int out, const struct abort_probe *probe, struct trial *trial)
 {
 	const struct rk_percpu_options options = {.item_size = sizeof(intptr_t)};
-	/* Computed before doctor_area() replaces the registration that the library knows. */
+	/* This must be computed before doctor_area() replaces the registration that the library knows. */
 	const char *thread_pointer = (const char *)(uintptr_t)rk_thread_area() - rk_area_offset;
 	struct rk_percpu *pool;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diagnosis.c - derives findings from the facts. Each finding states a fact, its effect, and what to do.
+ * diagnosis.c - derives findings from the facts. Each finding states a fact, the effect of this fact, and what to do.
  *
- * Programs may rely on the ids, which never change. The texts may change.
+ * Programs can rely on the findings' ids, which never change. The texts can change.
  */
 #include "doctor.h"
 #include <rseqkit/detail/agreement.h>
@@ -20,8 +20,8 @@ const char *doctor_severity_name(enum severity severity)
 }
 
 /*
- * Returns how to get the optimised mode, which depends on the owner. On some architectures the thread block can't be an
- * area (abi.h).
+ * Returns advice how to get the optimised mode. The advice depends on the owner of the areas. On some architectures the
+ * thread block can't be an area (abi.h).
  */
 static const char *unused_mode_advice(const struct doctor_facts *facts)
 {

@@ -22,13 +22,16 @@ static const char help[] =
 	"Exit status: 0 rseq works and there is nothing to do, 1 findings need action,\n"
 	"2 wrong usage, 3 a test was impossible.\n";
 
-/* An unknown answer becomes null. */
+/* Adds an answer: true, false, or null if it is unknown. */
 static void put_answer(json_object *object, const char *key, enum answer answer)
 {
 	json_put(object, key, answer == ANSWER_UNKNOWN ? NULL : json_object_new_boolean(answer == ANSWER_YES));
 }
 
-/* The size that the kernel announces is known. A kernel that has rseq and announces nothing uses the original size. */
+/*
+ * Is the kernel's feature size known? Yes if the kernel announces the size, or if it has rseq and announces nothing: then it
+ * uses the original size.
+ */
 static bool is_size_known(const struct doctor_facts *facts)
 {
 	return facts->announced || facts->cause == CAUSE_NONE;
@@ -100,7 +103,7 @@ static json_object *neighbours_object(const struct doctor_facts *facts)
 	return neighbours;
 }
 
-/* The numbers are null unless the kernel returned them. */
+/* Makes the object for KTLS. The size and the alignment are null unless the kernel returned them. */
 static json_object *ktls_object(const struct doctor_facts *facts)
 {
 	json_object *ktls = json_new();
@@ -168,17 +171,20 @@ static const char *answer_text(enum answer answer)
 	return answer == ANSWER_YES ? "yes" : answer == ANSWER_NO ? "no" : "unknown";
 }
 
-/* Prints one fact, "NAME: VALUE". If the line is too long, the next line is indented. */
+/* Prints one fact, "NAME: VALUE". If the line is too long, it is broken, and its further parts are indented. */
 #define FACT(...) print_line(stdout, 0, 4, __VA_ARGS__)
 
-/* Prints "yes", or "yes (at full size: no)" if the answers differ. */
+/*
+ * Prints the answer for the registration in force, such as "yes". If the answer at full size differs, prints both: "yes (at
+ * full size: no)".
+ */
 static void print_answers(const char *what, enum answer present, enum answer full)
 {
 	FACT("%s: %s%s%s%s", what, answer_text(present), full != present ? " (at full size: " : "",
 	     full != present ? answer_text(full) : "", full != present ? ")" : "");
 }
 
-/* Returns what the mode would be at full size. */
+/* Returns the mode that a registration of full size would have. */
 static const char *mode_at_full_size(const struct doctor_facts *facts)
 {
 	if (facts->optimised == ANSWER_NO && facts->full_accepted == ANSWER_NO)
@@ -316,7 +322,7 @@ static void print_text(const struct doctor_facts *facts, const struct doctor_fin
 	print_conclusion(facts, findings);
 }
 
-/* A finding that needs action outweighs an unknown answer. */
+/* Returns the exit status. A finding that needs action is more important than an unknown answer. */
 static int exit_status(const struct doctor_facts *facts, const struct doctor_findings *findings)
 {
 	for (size_t i = 0; i < findings->count; i++)
@@ -356,7 +362,7 @@ int cmd_doctor(int argc, char **argv)
 	bool json = false;
 	int option;
 
-	/* Compared exactly. getopt_long() would accept an abbreviation of this internal option. */
+	/* This internal option is compared exactly, because getopt_long() would also accept an abbreviation of it. */
 	if (argc == 2 && strcmp(argv[1], DOCTOR_FRESH_OPTION) == 0)
 		return print_owner();
 	while ((option = getopt_long(argc, argv, "jh", options, NULL)) != -1) {

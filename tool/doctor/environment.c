@@ -2,8 +2,8 @@
 /*
  * environment.c - finds why rseq isn't available, from the environment of the process.
  *
- * A cause is named only if the evidence excludes all others. For example, a filter is in force and the kernel announces rseq,
- * but the system call fails. Or an emulator's own files are mapped.
+ * A cause is named only if the evidence excludes all other causes. For example, a filter is named if it is in force and the
+ * kernel announces rseq, but the system call fails. An emulator is named if its own files are mapped.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +26,9 @@ extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 #define AT_RSEQ_FEATURE_SIZE 27 /* include/uapi/linux/auxvec.h */
 #endif
 
-/* Is a file mapped for which `says_so` returns true? `says_so` gets the file's name and the last folder of its path. */
+/*
+ * Is a file mapped for which says_so() returns true? says_so() gets the last folder of the file's path, and the file's name.
+ */
 static bool is_mapped(bool (*says_so)(const char *folder, const char *name))
 {
 	FILE *file = fopen("/proc/self/maps", "re");
@@ -84,7 +86,10 @@ static bool is_qemus(const char *folder, const char *name)
 	return begins(name, "qemu-") || begins(name, "qemu_");
 }
 
-/* The kernel names a process after the executed file, which is the emulator under `qemu-ARCH PROGRAM`. */
+/*
+ * Does this process run under qemu? The kernel names a process after the executed file. Under `qemu-ARCH PROGRAM` this file
+ * is the emulator.
+ */
 static bool under_qemu(void)
 {
 	char name[32] = "";
@@ -97,7 +102,7 @@ static bool under_qemu(void)
 	return is_qemus("", name) || is_mapped(is_qemus);
 }
 
-/* Is it an object that valgrind preloads, or one of its tools, such as memcheck-amd64-linux? */
+/* Is the file an object that valgrind preloads, or one of valgrind's tools, such as memcheck-amd64-linux? */
 static bool is_valgrinds(const char *folder, const char *name)
 {
 	return begins(name, "vgpreload_") || (strcmp(folder, "valgrind") == 0 && ends(name, "-linux"));
@@ -118,7 +123,7 @@ static enum doctor_cause cause_of_refusal(const struct doctor_facts *facts)
 	if (under_qemu())
 		return CAUSE_QEMU;
 	if (facts->rseq_error == ENOSYS && !facts->announced)
-		return facts->seccomp == 0 ? CAUSE_KERNEL : CAUSE_UNKNOWN; /* with a filter, either may be the cause */
+		return facts->seccomp == 0 ? CAUSE_KERNEL : CAUSE_UNKNOWN; /* a filter in force can be the cause, too */
 	if (facts->rseq_error > 0 && filter)
 		return CAUSE_SECCOMP;
 	if (facts->rseq_error == ENOSYS && facts->seccomp == 0)
@@ -126,7 +131,10 @@ static enum doctor_cause cause_of_refusal(const struct doctor_facts *facts)
 	return CAUSE_UNKNOWN;
 }
 
-/* `reason` is a number because an older library may lack a name for it. Other reasons have no known cause. */
+/*
+ * `reason` is a number, because an older library possibly lacks a name for the reason. Reasons that aren't in this table have
+ * no known cause.
+ */
 static const struct {
 	int reason;
 	enum doctor_cause cause;
@@ -179,7 +187,7 @@ static int highest_listed(char *shown, size_t size)
 	return highest;
 }
 
-/* Asks the kernel for KTLS. The answer is unknown if a filter refuses the question. */
+/* Asks the kernel whether it has KTLS. The answer is unknown if a filter refuses the system call. */
 static enum answer look_for_ktls(struct rk_ktls_layout *layout)
 {
 	int r = rk_ktls_query_kernel(layout, sizeof(*layout));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.c - finds what this kernel does to registered threads: which events abort their sections, when it writes their
- * ids, and whether it grants time slice extensions.
+ * kernel.c - finds what this kernel does to registered threads: which events abort the threads' sections, when the kernel
+ * writes the threads' ids, and whether the kernel grants time slice extensions.
  *
- * Each test causes the event itself in a child, as in probes.c. A registration of full size is tested separately only if it
- * differs from the registration in force.
+ * Each test runs in a child, as in probes.c, and causes the event itself. A registration of full size is tested separately
+ * only if it differs from the registration in force.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,9 +19,9 @@
 #include "probe.h"
 
 #define SLEEPS 2
-#define TRIES 5              /* children that must be killed until the ids count as rewritten */
+#define TRIES 5              /* if so many children are killed, the ids count as rewritten */
 #define SPINS 100000
-#define SLICES 200           /* preemptions without a grant until the answer is unknown */
+#define SLICES 200           /* after so many preemptions without a grant, the answer is unknown */
 
 /* From include/uapi/linux/prctl.h of kernel 7.0. */
 #define PRCTL_RSEQ_SLICE_EXTENSION 79
@@ -29,7 +29,7 @@
 #define PRCTL_RSEQ_SLICE_EXTENSION_SET 2
 #define PRCTL_RSEQ_SLICE_EXT_ENABLE 1
 
-/* Starts a process that competes for the CPU of the calling thread until the calling process ends. */
+/* Starts a process that competes with the calling thread for its CPU, until the calling process ends. */
 static void start_competitor(int out)
 {
 	pid_t self = getpid(), pid;
@@ -41,7 +41,7 @@ static void start_competitor(int out)
 		doctor_give_up(LACKS_THREAD);
 	if (pid > 0)
 		return;
-	close(out); /* the doctor waits until all ends of this pipe are closed */
+	close(out); /* the doctor waits until every process has closed this end of the pipe */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (getppid() == self)
 		continue;
@@ -54,10 +54,11 @@ struct kernel_probe {
 };
 
 /*
- * Sleeps while the area is read-only. A kernel that writes the ids at each switch kills the child. The switch is a sleep,
- * because some kernels also write in optimised mode after a preemption in user mode. They write the slice extension's word,
- * and also the ids if all returns to user mode share one slow path. A child that survives moves to another CPU. Now the
- * kernel must write; otherwise the test proves nothing.
+ * Sleeps while the area is read-only. If the kernel writes the ids at each switch, the write fails, and the kernel kills the
+ * child. The child switches by sleeping, because after a preemption in user mode some kernels write to the area even in
+ * optimised mode. These kernels write the slice extension's word, and also the ids if all returns to user mode share one slow
+ * path. A child that survives the sleeps moves to another CPU. At this move every kernel must write the ids, and so kill the
+ * child. A child that survives the move, too, proves nothing.
  */
 static int probe_ids(int out, const void *argument)
 {
@@ -88,7 +89,10 @@ static enum answer examine_ids(struct doctor_facts *facts, enum registration reg
 	struct kernel_probe probe = {&facts->process, registration};
 	struct child_result result;
 
-	/* The kernel may have written something else. So one surviving child is proof, but one killed child is not. */
+	/*
+	 * The kernel possibly wrote something other than the ids. So one child that survives the sleeps is proof, but one
+	 * killed child isn't.
+	 */
 	for (int i = 0; i < TRIES; i++) {
 		bool killed;
 
@@ -100,7 +104,9 @@ static enum answer examine_ids(struct doctor_facts *facts, enum registration reg
 			doctor_note_failure(facts, "ids", &result);
 			return ANSWER_UNKNOWN;
 		}
-		/* A child that survives the end, on a single CPU or because it can't be moved, proves nothing. */
+		/*
+		 * A child that also survives the move proves nothing: there is a single CPU, or the child couldn't be moved.
+		 */
 		return killed && strcmp(result.output, "ru") == 0 ? ANSWER_NO : ANSWER_UNKNOWN;
 	}
 	return ANSWER_YES;
@@ -108,8 +114,8 @@ static enum answer examine_ids(struct doctor_facts *facts, enum registration reg
 
 /*
  * Requests an extension again and again, while a competitor wants the CPU. The kernel answers at a preemption: one store
- * clears the request and shows whether the extension is granted. A grant lasts for microseconds, so the loop reads both
- * bytes at once and all the time.
+ * clears the request and shows whether the extension is granted. A grant lasts for microseconds, so the loop reads both bytes
+ * by one load, and reads them without a pause.
  */
 static int try_slices(int out, volatile struct rk_area *area)
 {
@@ -131,7 +137,7 @@ static int try_slices(int out, volatile struct rk_area *area)
 		if (control.bytes[1] != 0)
 			return SAID_WORKS;
 	}
-	return SAID_UNSURE; /* on a slow machine each grant may have expired before the thread read it */
+	return SAID_UNSURE; /* on a slow machine each grant possibly expired before the thread read it */
 }
 
 static int ask_slice(int request, int argument)
@@ -141,15 +147,16 @@ static int ask_slice(int request, int argument)
 	return r < 0 ? -errno : r;
 }
 
-/* Is this a filter's refusal, which shows nothing about the kernel? */
+/* Is the answer a filter's refusal, which shows nothing about the kernel? */
 static bool is_filters(int answer)
 {
 	return answer == -EPERM || answer == -EACCES || answer == -ENOSYS;
 }
 
 /*
- * Reports whether the kernel has the request, whether the extension can be enabled, and whether time is granted. A setting
- * must be readable afterwards. Otherwise a filter has answered the call without effect.
+ * Reports whether the kernel has the request, whether the extension can be enabled, and whether time is granted. After a
+ * successful call that enables the extension, the kernel must return this setting. If it doesn't, a filter has answered the
+ * call.
  */
 static int probe_slice(int out, const void *argument)
 {
@@ -174,7 +181,10 @@ static void examine_slice(struct doctor_facts *facts, enum registration registra
 	struct kernel_probe probe = {&facts->process, registration};
 	struct child_result result;
 
-	/* The letters count even if the probe fails: on a busy CPU its preemptions may exceed the time limit. */
+	/*
+	 * The letters are used even if the probe fails: on a busy CPU, the time limit is possibly too short for SLICES
+	 * preemptions.
+	 */
 	(void)doctor_probe(facts, "slice extension", probe_slice, &probe, &result);
 	slice->known = doctor_said(result.output[0]);
 	slice->enabled = doctor_said(result.output[1]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neighbours.c - finds modules of this process that define symbols of rseq. Usually these are preloaded.
+ * neighbours.c - finds modules of this process that define symbols of rseq. Usually such modules are preloaded.
  *
  * The search uses the symbols of the modules' files. A stripped module shows only the symbols that it exports.
  */
@@ -26,11 +26,11 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *result)
 	struct binary file;
 
 	(void)size;
-	/* The program itself has no name here, and doesn't define these symbols. */
+	/* dl_iterate_phdr() gives no name for the program itself, which doesn't define these symbols. */
 	if (info->dlpi_name == NULL || info->dlpi_name[0] == '\0' || !binary_open(info->dlpi_name, &file))
 		return 0;
 	abi = binary_find(&file, "__rseq_abi");
-	/* An __rseq_abi in librseq is librseq's own area. */
+	/* An __rseq_abi in a module with librseq's functions is librseq's own area, and isn't noted. */
 	if (binary_find(&file, "rseq_register_current_thread") == SYMBOL_SEEN)
 		note(neighbours->librseq, info->dlpi_name);
 	else if (abi == SYMBOL_SEEN)

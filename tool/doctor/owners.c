@@ -62,10 +62,10 @@ static bool has_spare_area(const struct doctor_facts *facts)
 	return facts->process.libc_area != 0;
 }
 
-/* The first row that applies is used. `owner` is a number because an older library may lack a name for it. */
+/* The first row that applies is used. `owner` is a number, because an older library possibly lacks a name for the owner. */
 static const struct {
 	int owner;
-	bool (*applies)(const struct doctor_facts *facts); /* NULL: always */
+	bool (*applies)(const struct doctor_facts *facts); /* NULL if the row always applies */
 	const char *id;
 	const char *message;
 	const char *advice;
@@ -132,7 +132,10 @@ void doctor_conclude_owner(const struct doctor_facts *facts, struct doctor_findi
 	else
 		conclude_usable(facts, findings);
 	conclude_neighbours(facts, findings);
-	/* Under an emulator a fresh process is expected to differ: it may run outside of the emulator. */
+	/*
+	 * Under an emulator, a different owner is no finding, because the fresh process possibly runs outside of the
+	 * emulator.
+	 */
 	if (facts->cause != CAUSE_VALGRIND && facts->cause != CAUSE_QEMU && facts->fresh_owner[0] != '\0' &&
 	    strcmp(facts->fresh_owner, rk_owner_name(facts->owner)) != 0)
 		doctor_add(findings, SEVERITY_WARNING, "fresh-process-differs",

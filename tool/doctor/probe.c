@@ -19,7 +19,7 @@ void doctor_say(int out, int letter)
 {
 	char c = (char)letter;
 
-	/* If the write fails, the answer stays unknown. */
+	/* If the write fails, the doctor's answer stays unknown. */
 	(void)!write(out, &c, 1);
 }
 
@@ -55,7 +55,7 @@ volatile struct rk_area *doctor_area(int out, const struct rk_process_info *proc
 		doctor_say(out, SAID_UNSURE);
 		return NULL;
 	}
-	/* Aligned to exactly what the kernel announces. */
+	/* The address is a multiple of the alignment that the kernel announces, and of no greater power of two. */
 	area = (volatile struct rk_area *)(void *)(room + process->alignment);
 	*(volatile uint32_t *)(uintptr_t)&area->cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED; /* not registered yet */
 	if (rseq(area, length, 0) == 0)
@@ -86,7 +86,7 @@ int doctor_other_cpu(int cpu)
 	cpu_set_t allowed;
 
 	CPU_ZERO(&allowed);
-	/* A set without the CPU that this thread runs on can't be right. */
+	/* A set that lacks the CPU on which this thread runs can't be right. */
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0 || !CPU_ISSET(cpu, &allowed))
 		return CPU_UNKNOWN;
 	for (int other = 0; other < CPU_SETSIZE; other++)
@@ -120,7 +120,7 @@ void doctor_note_failure(struct doctor_facts *facts, const char *what, const str
 	char *end = facts->failed_probes + used;
 	const char *comma = used > 0 ? ", " : "";
 
-	if (is_noted(facts, what)) /* noted for another registration */
+	if (is_noted(facts, what)) /* the probe also failed with another registration, and was noted then */
 		return;
 	switch (result->end) {
 	case CHILD_NOT_RUN:

@@ -2,9 +2,9 @@
 /*
  * probes.c - establishes the doctor's facts by tests.
  *
- * A test that may kill, hang, or change a registration runs in a forked child with a time limit. The child inherits the
- * registration of its parent, so its results are those of ordinary programs. Probes of the full size first replace the
- * registration by one of all bytes that the kernel announces.
+ * A test that possibly dies, hangs, or changes a registration runs in a forked child with a time limit. The child inherits
+ * the registration of its parent, so the results are also right for ordinary programs. A probe of the full size first
+ * replaces the registration by one with all bytes that the kernel announces.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,7 +37,7 @@ static void ignore_signal(int number)
 }
 
 /*
- * Causes all events after which a kernel may access the area: a sleep, a handled signal, and migrations to other CPUs.
+ * Causes all events after which a kernel possibly accesses the area: a sleep, a handled signal, and migrations to other CPUs.
  * Returns how often the thread could be moved to a CPU.
  */
 static int provoke_update(const cpu_set_t *allowed)
@@ -62,8 +62,8 @@ struct field_probe {
 
 /*
  * Overwrites a field that belongs to the kernel. In legacy mode the kernel rewrites the field at the next switch. If the
- * kernel guards the field, it kills the child. A field that it doesn't know stays spoilt. All events also happen once before
- * the overwriting, so that a death has only one possible cause.
+ * kernel guards the field, it kills the child. A field that the kernel doesn't know stays spoilt. All events also happen once
+ * before the overwriting, so the overwriting is the only possible cause of a later death.
  */
 static int probe_field(int out, const void *argument)
 {
@@ -85,15 +85,18 @@ static int probe_field(int out, const void *argument)
 	*field = spoilt;
 	moves = provoke_update(&allowed);
 	doctor_say(out, *field == spoilt ? SAID_UNCHANGED : SAID_REWRITTEN);
-	/* If the thread couldn't be moved, an unchanged id proves nothing. Other fields are judged together with the ids. */
+	/*
+	 * If the thread couldn't be moved, an unchanged id proves nothing. Other fields don't need this check, because they
+	 * are judged together with the ids.
+	 */
 	if (*field == spoilt && moves == 0 && probe->offset == offsetof(struct rk_area, cpu_id_start))
 		doctor_give_up(LACKS_CPU);
 	return 0;
 }
 
 /*
- * The errno of the rseq system call in an unregistered thread, for an address that is never user memory. For 32-bit processes
- * see src/os/kernel.h.
+ * The errno that the rseq system call of an unregistered thread sets, if the area's address is never user memory.
+ * src/os/kernel.h explains the errno of 32-bit processes.
  */
 #define ANSWER_TO_NO_MEMORY (sizeof(void *) == 8 ? EFAULT : EINVAL)
 
@@ -104,7 +107,7 @@ static int try_system_call(void)
 	return r == 0 ? 0 : errno;
 }
 
-/* Calls rseq in a vfork child, because the kernel starts a child that shares memory without a registration. */
+/* Calls rseq in a vfork child. Such a child shares its parent's memory, and the kernel starts it without a registration. */
 static int probe_system_call(int out, const void *argument)
 {
 	volatile int error = -1;
@@ -115,7 +118,10 @@ static int probe_system_call(int out, const void *argument)
 		error = try_system_call();
 		_exit(0);
 	}
-	/* An emulator may run vfork() as fork(), and a filter may refuse it. Then try here. */
+	/*
+	 * There is no result if an emulator ran vfork() as fork(), or if a filter refused vfork(). In this case try in this
+	 * process.
+	 */
 	dprintf(out, "%d", error >= 0 ? error : try_system_call());
 	return 0;
 }
@@ -154,7 +160,10 @@ static enum field_fate try_field(struct doctor_facts *facts, const char *what, s
 	struct child_result result;
 
 	child_run(probe_field, &probe, PROBE_LIMIT_MS, &result);
-	/* With one CPU only a preemption makes the kernel check the id, and it may come after the child's last letter. */
+	/*
+	 * With one CPU, only a preemption makes the kernel check the id. This preemption possibly comes after the child's
+	 * last letter.
+	 */
 	if (result.end == CHILD_KILLED && result.number == SIGSEGV &&
 	    (strcmp(result.output, "r") == 0 || strcmp(result.output, "ru") == 0))
 		return FATE_KILLED;
@@ -175,8 +184,8 @@ static enum field_fate try_field(struct doctor_facts *facts, const char *what, s
 }
 
 /*
- * Derives the mode. Guarded ids alone don't prove the optimised mode, because the kernel's debugging (rseq_debug) also guards
- * the ids in legacy mode.
+ * Derives the mode. Guarded ids alone don't prove the optimised mode, because a kernel with debugging (rseq_debug) guards the
+ * ids in legacy mode, too.
  */
 static enum doctor_mode mode_of(const struct doctor_behaviour *behaviour)
 {
@@ -191,7 +200,10 @@ static enum answer is_guarded(enum field_fate fate)
 	return fate == FATE_KILLED ? ANSWER_YES : fate == FATE_REWRITTEN ? ANSWER_NO : ANSWER_UNKNOWN;
 }
 
-/* A kernel that rewrites or guards a field keeps it up to date. A field that stays spoilt in legacy mode is unknown to it. */
+/*
+ * Does the kernel keep the field up to date? A kernel that rewrites or guards the field does. If the field stays spoilt in
+ * legacy mode, the kernel doesn't know the field.
+ */
 static enum answer is_kept(enum field_fate fate, enum doctor_mode mode)
 {
 	if (fate == FATE_REWRITTEN || fate == FATE_KILLED)
@@ -199,7 +211,10 @@ static enum answer is_kept(enum field_fate fate, enum doctor_mode mode)
 	return fate == FATE_UNCHANGED && mode == MODE_LEGACY ? ANSWER_NO : ANSWER_UNKNOWN;
 }
 
-/* Finds the mode in force, and that of a full registration. An accepted length alone doesn't prove a mode. */
+/*
+ * Finds the mode of the registration in force, and the mode of a full registration. An accepted length alone doesn't prove a
+ * mode.
+ */
 static void examine_modes(struct doctor_facts *facts)
 {
 	const size_t id = offsetof(struct rk_area, cpu_id_start);
@@ -265,7 +280,7 @@ void doctor_examine(struct doctor_facts *facts)
 		if (facts->rseq_error == ANSWER_TO_NO_MEMORY)
 			facts->rseq_error = 0;
 	}
-	/* Without a path no fresh process can be started, which the finding no-proc reports. */
+	/* Without the path of this program, no fresh process can be started. The finding no-proc reports this. */
 	if (self_path(path) && doctor_probe(facts, "fresh process", probe_fresh, NULL, &result))
 		(void)sscanf(result.output, "%15[a-z]", facts->fresh_owner);
 	doctor_look_around(facts);

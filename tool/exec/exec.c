@@ -2,9 +2,9 @@
 /*
  * exec.c - `rseqkit exec`: runs a program with librseqkit-preload.so, so that all of its threads are registered.
  *
- * The process becomes the program, so no other process stays. Only LD_PRELOAD changes in the environment, and the variables
- * that the options need. The dynamic linker may ignore a library silently, or end the program. So exec checks both cases
- * before the program starts, and reports them.
+ * The process of exec itself executes the program, so there is no additional process. In the environment, exec changes only
+ * LD_PRELOAD and the variables that the options need. The dynamic linker can ignore a library silently, or end the program.
+ * So exec checks for both cases before the program starts, and reports them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -86,9 +86,9 @@ static bool kernel_registers(void)
 }
 
 /*
- * Prints a message if the kernel has no slice extension, or if the extension is off. The test disables the extension for
- * this thread, which changes nothing. A kernel with the extension returns 0, or ENXIO in a thread that isn't registered.
- * Source: the kernel's rseq_slice_extension_prctl().
+ * Prints a message if the kernel has no slice extension, or if the extension is off. The test is a prctl() that disables the
+ * extension for this thread, which doesn't need the extension. If the kernel has the extension, prctl() succeeds, or fails
+ * with ENXIO in a thread that isn't registered. Source: the kernel's rseq_slice_extension_prctl().
  */
 static void warn_of_slices(void)
 {
@@ -102,7 +102,8 @@ static void warn_of_slices(void)
 
 /*
  * Stops the GNU C library from registering threads, and tells the copies of this library which areas to use. The tunable is
- * appended, because the last one counts. It is not added a second time: some versions of glibc fail with many tunables.
+ * appended, because glibc uses the last of several rseq tunables. If the last one already stops glibc, nothing is appended:
+ * some versions of glibc fail with many tunables.
  */
 static bool choose(enum areas areas)
 {
@@ -120,9 +121,10 @@ static bool choose(enum areas areas)
 }
 
 /*
- * May the library be preloaded into a program that registers threads itself? The library uses the registrations of a
- * librseq that it can see, and shares an exported __rseq_abi. Areas that the library can't see conflict with it: in each
- * thread the kernel accepts only the first registration. If the C library registers, no other component does.
+ * Is it allowed to preload the library into this program, which possibly registers threads itself? The preloaded library uses
+ * the registrations of a librseq that it can see, and uses an exported __rseq_abi together with other components. Areas that
+ * the library can't see would conflict with the library's areas, because in each thread the kernel accepts only the first
+ * registration. If the C library registers threads, no other component does.
  */
 static bool allows_registration(const char *program, enum areas areas)
 {
@@ -132,7 +134,10 @@ static bool allows_registration(const char *program, enum areas areas)
 	int own = rk_thread_prepare();
 
 	(void)rk_process_query(&process, sizeof(process));
-	/* The program will get the same result as this one: it has the same kind of C library, environment and filters. */
+	/*
+	 * In the program, the library will decide as in this process: C library, environment and filters are of the same
+	 * kind.
+	 */
 	if (own == -ENOSYS || own == -EPERM || (process.libc_registers != 0 && areas == AREAS_AS_IS))
 		return true;
 	registrant = exec_find_registrant(program, where);
@@ -158,7 +163,7 @@ static bool allows_registration(const char *program, enum areas areas)
 	return areas == AREAS_AS_IS;
 }
 
-/* Prints why, and returns false, if the library can't or mustn't be preloaded into the program. */
+/* If the library can't or mustn't be preloaded into the program, prints why and returns false. */
 static bool can_preload(const char *program, char *const *arguments, enum areas areas, bool slices)
 {
 	const char *const libraries[] = {PRELOAD, slices ? PRELOAD_SLICES : NULL, NULL};
@@ -172,15 +177,15 @@ static bool can_preload(const char *program, char *const *arguments, enum areas 
 	return objection == NULL && (path[0] == '\0' || allows_registration(path, areas));
 }
 
-/* Regions around the program's locks: none, with requests or without; and the report's file. */
+/* The options --slice (`requested`), --watch (`watched`), either of the two (`wanted`), and the file of --report. */
 struct slices {
 	bool wanted, requested, watched;
 	const char *report;
 };
 
 /*
- * Makes the report's file now, because a later failure couldn't be reported. Stores its absolute path, because the program
- * may change its directory.
+ * Creates the report's file before the program starts, because a later failure couldn't be reported. Stores the file's
+ * absolute path, because the program can change its working directory.
  */
 static bool make_report(const char *name, char path[PATH_MAX])
 {
@@ -220,7 +225,7 @@ static bool set_up(enum areas areas, const struct slices *slices)
 	       (!slices->wanted || (preload_add(PRELOAD_SLICES) && choose_slices(slices)));
 }
 
-/* Returns only if the shell can't be run, with the errno. */
+/* Runs the file's commands by a shell. Returns only if the shell can't be run; the result is the errno. */
 static int run_by_shell(const char *path, char *const *arguments)
 {
 	size_t count = 0;
@@ -232,7 +237,7 @@ static int run_by_shell(const char *path, char *const *arguments)
 	all = (const char **)calloc(count + 2, sizeof(*all));
 	if (all != NULL) {
 		all[0] = SHELL;
-		all[1] = path; /* replaces the program's name */
+		all[1] = path; /* replaces the name of the program in `arguments` */
 		memcpy(all + 2, arguments + 1, count * sizeof(*all));
 		execv(SHELL, (char *const *)all);
 		error = errno;
@@ -241,7 +246,7 @@ static int run_by_shell(const char *path, char *const *arguments)
 	return error;
 }
 
-/* Like execvp(), but checks each file before it executes the file. */
+/* Like execvp(), but checks each file before executing the file. */
 static int run(char **arguments, enum areas areas, const struct slices *slices)
 {
 	struct program_search search;
@@ -254,7 +259,7 @@ static int run(char **arguments, enum areas areas, const struct slices *slices)
 			return EXIT_USAGE;
 		execv(path, arguments);
 		error = errno;
-		if (error == ENOEXEC) { /* neither ELF nor script: commands for a shell */
+		if (error == ENOEXEC) { /* the file is neither ELF nor script, so a shell runs it */
 			if (!can_preload(SHELL, NULL, areas, slices->wanted))
 				return EXIT_USAGE;
 			error = run_by_shell(path, arguments);

@@ -13,8 +13,8 @@
 #include "tool.h"
 
 /*
- * Joins the paths, and resolves each ".." at the beginning of `relative`. realpath(3) would call access(2) for "..", which a
- * filter may refuse.
+ * Joins the paths, and resolves each ".." at the beginning of `relative`. realpath(3) doesn't do this here, because for ".."
+ * it would call access(2), and a filter can refuse access(2).
  */
 static bool join(const char *folder, const char *relative, const char *name, char joined[PATH_MAX])
 {
@@ -26,7 +26,7 @@ static bool join(const char *folder, const char *relative, const char *name, cha
 	return snprintf(joined, PATH_MAX, "%.*s/%s/%s", (int)length, folder, relative, name) < PATH_MAX;
 }
 
-/* Looks in this program's build tree, relative to this program as installed, and in the configured folder. */
+/* Looks in the build tree, then at the library's installed place relative to this program, then in the configured folder. */
 bool preload_find(const char *name, char path[PATH_MAX])
 {
 	static const char *const relative[] = {"../src", RK_LIBDIR_FROM_BINDIR};
@@ -75,7 +75,7 @@ bool preload_add(const char *name)
 				 "Mount /proc.", name);
 		return false;
 	}
-	/* The dynamic linker separates names by blanks and colons, and replaces words such as $LIB. */
+	/* In LD_PRELOAD, blanks and colons separate names, and the dynamic linker replaces words such as $LIB. */
 	if (path[strcspn(path, " :$")] != '\0') {
 		complain("LD_PRELOAD can't name %s: the path has a blank, a colon or a dollar sign", path);
 		return false;

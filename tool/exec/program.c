@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* program.c - finds the file to run, and checks whether libraries can be preloaded into its process, see program.h. */
+/* program.c - finds the file to run, and checks whether libraries can be preloaded into the program, see program.h. */
 #define _GNU_SOURCE
 #include "program.h"
 
@@ -37,7 +37,7 @@ void program_begin(struct program_search *search, const char *name)
 		search->folders = list != NULL ? list : "/bin:/usr/bin";
 }
 
-/* Returns false with the errno of execve() if the file can't be executed. */
+/* If the file can't be executed, returns false, and sets errno like execve(). */
 static bool is_executable(const char *path)
 {
 	struct stat status;
@@ -58,7 +58,7 @@ bool program_next(struct program_search *search, char path[PATH_MAX])
 		search->folders = folder[size] != '\0' ? folder + size + 1 : NULL;
 		if (fits && is_executable(path))
 			return true;
-		/* A folder whose path is too long is skipped. */
+		/* Skip a folder if its name and the program's name together are too long for a path. */
 		if (fits || strchr(search->name, '/') != NULL)
 			program_pass_over(search, fits ? errno : ENAMETOOLONG);
 	}
@@ -97,7 +97,7 @@ static int find_own_linker(struct dl_phdr_info *info, size_t size, void *result)
 	for (int i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_INTERP)
 			*(const char **)result = (const char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
-	return 1; /* the program itself comes first */
+	return 1; /* the first object is the program itself */
 }
 
 /* Returns this program's dynamic linker, whose base name identifies the C library and the architecture. */
@@ -127,7 +127,7 @@ static bool is_own_soname(int64_t tag, const char *name, void *result)
 	return tag != DT_SONAME;
 }
 
-/* Is it this program's dynamic linker? The file may be a link or a copy with another name. */
+/* Is the file this program's dynamic linker? A link to the linker, or a copy with another name, counts too. */
 static bool is_own_linker(const char *path)
 {
 	bool found = strcmp(base_name(path), base_name(own_linker())) == 0 || is_same_file(path, own_linker());
@@ -140,7 +140,10 @@ static bool is_own_linker(const char *path)
 	return found;
 }
 
-/* Another build of the same C library may be older. Returns why, if it lacks a version that the libraries need. */
+/*
+ * `linker` possibly belongs to an older build of the same C library. Returns a message if that build lacks a symbol version
+ * that the libraries need; otherwise NULL.
+ */
 static const char *age_objection(const char *linker, const char *const *libraries)
 {
 	static char objection[160];
@@ -157,7 +160,10 @@ static const char *age_objection(const char *linker, const char *const *librarie
 	return NULL;
 }
 
-/* Reads the name of the dynamic linker that an ELF file requests; an empty string if it requests none. */
+/*
+ * Reads the name of the dynamic linker that an ELF file requests; an empty string if the file requests none. Returns false if
+ * the file is broken.
+ */
 static bool read_linker(int fd, const ElfW(Ehdr) *header, char linker[PATH_MAX])
 {
 	linker[0] = '\0';
@@ -178,8 +184,8 @@ static bool read_linker(int fd, const ElfW(Ehdr) *header, char linker[PATH_MAX])
 }
 
 /*
- * Would the kernel run this file with other rights than this process's? Then the dynamic linker ignores LD_PRELOAD. The
- * answer is also known for files that can't be opened.
+ * Would the kernel run this file with rights other than this process's? In that case the dynamic linker ignores LD_PRELOAD.
+ * The file isn't opened, so the answer is also right for files that this process can't open.
  */
 static bool changes_rights(const char *path)
 {
@@ -192,7 +198,7 @@ static bool changes_rights(const char *path)
 	    (!(status.st_mode & S_ISGID) || !(status.st_mode & S_IXGRP) || status.st_gid == getgid()) &&
 	    (geteuid() == 0 || getxattr(path, "security.capability", NULL, 0) <= 0))
 		return false;
-	/* Called last, and so only for such files: a filter may kill a process that calls prctl(). */
+	/* Call prctl() only for files with other rights, because a filter can kill a process that calls prctl(). */
 	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;
 }
 
@@ -203,7 +209,7 @@ struct beginning {
 	int fd; /* -1 if it can't be read */
 	bool is_elf;
 	union {
-		char text[256]; /* of a script: as many bytes as the kernel reads */
+		char text[256]; /* of a script; the kernel reads 256 bytes, too */
 		ElfW(Ehdr) elf;
 	} is;
 };
@@ -228,8 +234,8 @@ static void end_reading(const struct beginning *beginning)
 static const char is_static[] = "it is statically linked";
 
 /*
- * Returns why an ELF file itself prevents preloading: only a dynamic linker of this program's kind can preload the
- * libraries. Stores the file's dynamic linker in `linker`.
+ * Returns why the kind of an ELF file prevents preloading; NULL if it doesn't. Only a dynamic linker of the same C library
+ * and architecture as this program's can preload the libraries. Stores the path of the file's dynamic linker in `linker`.
  */
 static const char *kind_objection(const struct beginning *beginning, char linker[PATH_MAX])
 {
@@ -237,13 +243,13 @@ static const char *kind_objection(const struct beginning *beginning, char linker
 	if (beginning->is.elf.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
 		return "it is for another architecture than " PRELOAD;
 	if (!read_linker(beginning->fd, &beginning->is.elf, linker))
-		return NULL; /* a broken file, which the kernel will refuse */
+		return NULL; /* the file is broken, so the kernel will refuse to run it */
 	if (linker[0] == '\0')
 		return is_static;
 	return is_own_linker(linker) ? NULL : "it uses another C library or architecture than " PRELOAD;
 }
 
-/* Returns the program that the dynamic linker's arguments name; NULL if they name none. */
+/* Returns the program that the dynamic linker's arguments name; NULL if they name no program. */
 static const char *named_to_linker(char *const *arguments)
 {
 	static const char *const with_value[] = {"--library-path", "--inhibit-rpath", "--audit", "--preload", "--argv0",
@@ -264,9 +270,9 @@ static const char *named_to_linker(char *const *arguments)
 }
 
 /*
- * Handles a dynamic linker that is run itself, which also obeys LD_PRELOAD. The program in its arguments is checked, but not
- * for other rights, because the linker doesn't give it any. A name without a slash isn't checked: the linker searches for it
- * among libraries.
+ * Handles a dynamic linker that is executed directly. Such a linker also obeys LD_PRELOAD. The program that the linker's
+ * arguments name is checked, but not for other rights, because the linker gives no program other rights. A program name
+ * without a slash isn't checked, because the linker searches for such a name among libraries.
  */
 static const char *objection_by_linker(char path[PATH_MAX], char *const *arguments, const char *const *libraries)
 {
@@ -315,7 +321,10 @@ static bool read_interpreter(char *line, char path[PATH_MAX])
 
 const char *program_objection(char path[PATH_MAX], char *const *arguments, const char *const *libraries)
 {
-	/* Checks the program and then its interpreters, which get other arguments. */
+	/*
+	 * First check the program, then its interpreters. For an interpreter `arguments` is NULL, because its arguments
+	 * differ.
+	 */
 	for (int i = 0; i <= INTERPRETERS_MAX; i++, arguments = NULL) {
 		const char *objection = NULL;
 		struct beginning beginning;

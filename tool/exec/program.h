@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* program.h - finds the file that `rseqkit exec` runs, and checks whether libraries can be preloaded into its process. */
+/* program.h - finds the file that `rseqkit exec` runs, and checks whether libraries can be preloaded into the program. */
 #ifndef RK_TOOL_EXEC_PROGRAM_H
 #define RK_TOOL_EXEC_PROGRAM_H
 
@@ -7,28 +7,29 @@
 #include <stdbool.h>
 
 /*
- * The files that execvp() would try for a name, one after the other. They are executed by execv(), so that the file that
- * runs is the file that was checked.
+ * The files that execvp() would try for a name, one after the other. The caller checks each file and then executes the file
+ * by execv(), so that the executed file is the checked one.
  */
 struct program_search {
 	const char *name;
-	const char *folders; /* the rest of PATH; NULL at its end */
-	int error;           /* errno of the failure so far */
+	const char *folders; /* the part of PATH that wasn't searched yet; NULL at the end of PATH */
+	int error;           /* errno to report if no further file can be run */
 };
 
 void program_begin(struct program_search *search, const char *name);
 
-/* Finds the next file that exists and may be executed. Returns false after the last one. */
+/* Finds the next file that this process is allowed to execute. Returns false after the last file. */
 bool program_next(struct program_search *search, char path[PATH_MAX]);
 
-/* Stores the errno of a file that couldn't be run. Ends the search if execvp() would end it. */
+/* Stores the errno of a file that couldn't be run. Ends the search if execvp() would also end its search at this errno. */
 void program_pass_over(struct program_search *search, int error);
 
 /*
  * Returns why `libraries`, a list that ends with NULL, can't be preloaded into the process of the program at `path`; NULL if
- * they can. Replaces `path` by the ELF file of this process. For a script that is the interpreter. For the dynamic linker
- * that is the program in `arguments`, whose first element is the program's name. `path` becomes empty if the ELF file isn't
- * known: the file can't be read, or is neither ELF nor script.
+ * they can. Replaces `path` by the path of the ELF file that the process runs. For a script, the ELF file is the script's
+ * interpreter. For the dynamic linker, the ELF file is the program that the linker's arguments name. `arguments` are those
+ * for the program at `path`; arguments[0] is the program's own name. `path` becomes empty if the ELF file isn't known,
+ * because a file can't be read or is neither ELF nor script.
  */
 const char *program_objection(char path[PATH_MAX], char *const *arguments, const char *const *libraries);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registrant.c - does a program contain or need a component that registers threads itself? See registrant.h.
+ * registrant.c - finds out whether a program contains or needs a component that itself registers threads, see registrant.h.
  *
- * Libraries are searched where the dynamic linker searches first, and in the usual folders. The linker's cache isn't read,
- * so a library that is listed only there isn't found. A need for librseq is still recognised by the library's name.
+ * Libraries are searched where the dynamic linker searches first, and in the usual folders. The linker's cache isn't read, so
+ * a library that is listed only in the cache isn't found. A program that needs librseq is recognised even then, by the name
+ * of the needed library.
  */
 #define _GNU_SOURCE
 #include "registrant.h"
@@ -20,7 +21,7 @@
 #include "common/binary.h"
 #include "common/self.h"
 
-#define OBJECTS_MAX 128 /* of a program; further ones are ignored */
+#define OBJECTS_MAX 128 /* the program and its libraries; further libraries are ignored */
 #define LIBRSEQ "librseq.so"
 
 struct search {
@@ -53,7 +54,7 @@ static void add(struct search *search, const char *path)
 	search->count += search->paths[search->count] != NULL;
 }
 
-/* Replaces $ORIGIN by the object's own folder. Other such words aren't supported here. */
+/* Replaces $ORIGIN at the beginning of `folder` by the object's own folder. Words such as $LIB aren't replaced. */
 static bool expand(const char *object, const char *folder, size_t size, char path[PATH_MAX])
 {
 	static const char *const words[] = {"$ORIGIN", "${ORIGIN}"};
@@ -68,7 +69,10 @@ static bool expand(const char *object, const char *folder, size_t size, char pat
 	return size != 0 && size < PATH_MAX && snprintf(path, PATH_MAX, "%.*s", (int)size, folder) < PATH_MAX;
 }
 
-/* Is the library in one of the folders, which are separated by colons or semicolons? */
+/*
+ * Adds the library from the first of `folders` that has it. Colons or semicolons separate the folders. Returns false if no
+ * folder has the library.
+ */
 static bool add_from(struct search *search, const char *folders, const char *name)
 {
 	while (folders != NULL && *folders != '\0') {

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registrant.h - does a program contain or need a component that registers threads for rseq itself?
+ * registrant.h - finds out whether a program contains or needs a component that itself registers threads for rseq.
  *
- * The answer comes from files alone, before the program starts: no library is loaded, and no process is started. So
- * libraries that the program opens later aren't found, and neither are components without symbols.
+ * The answer comes from files alone, before the program starts: no library is loaded, and no process is started. So libraries
+ * that the program opens later aren't found. Components without symbols aren't found either.
  */
 #ifndef RK_TOOL_EXEC_REGISTRANT_H
 #define RK_TOOL_EXEC_REGISTRANT_H
 
 #include <limits.h>
 
-/* The component that was found. If there are several, the greatest value counts. */
+/* The component that was found. If there are several, the greatest value is returned. */
 enum registrant {
 	REGISTRANT_NONE,
-	REGISTRANT_EARLY,   /* exports __rseq_abi, which every copy of librseqkit shares */
-	REGISTRANT_PRIVATE, /* has an area, or a librseq, that no other module can see */
-	REGISTRANT_LIBRSEQ  /* librseq that other modules can see: librseqkit uses its registrations */
+	REGISTRANT_EARLY,   /* a component that exports __rseq_abi, which every copy of librseqkit uses too */
+	REGISTRANT_PRIVATE, /* a component with an __rseq_abi, or a librseq, that no other module can see */
+	REGISTRANT_LIBRSEQ  /* a librseq that other modules can see; librseqkit uses librseq's registrations */
 };
 
 /*
- * Examines an ELF program of this machine's kind, the libraries in LD_PRELOAD, and the libraries that these need, as far as
- * they are found. Stores the path of the file that has the component in `where`.
+ * Examines an ELF program of this machine's kind, the libraries in LD_PRELOAD, and all libraries that the program and those
+ * libraries need, as far as the files are found. Stores in `where` the path of the file that has the component; an empty
+ * string if no file has one.
  */
 enum registrant exec_find_registrant(const char *program, char where[PATH_MAX]);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * versions.c - does another build of the C library have the symbol versions that a preloaded library needs? See versions.h.
+ * versions.c - checks whether another build of the C library has the symbol versions that a preloaded library needs, see
+ * versions.h.
  *
  * The dynamic linker and the C library are of the same build and in the same folder. Both list the symbol versions that they
- * define. The preloaded library lists the versions that it needs, and the file that each comes from. If a version is
- * missing, the dynamic linker ends the program. All numbers in these files are checked against the sizes of the tables.
+ * define. The preloaded library lists the versions that it needs, and for each version the file that must define it. If a
+ * version is missing, the dynamic linker ends the program. All numbers in these files are checked against the sizes of the
+ * tables.
  */
 #define _GNU_SOURCE
 #include "versions.h"
@@ -33,7 +35,10 @@ static const char *string_at(const struct binary_table *table, uint64_t at)
 	return at < table->strings_size ? table->strings + at : "";
 }
 
-/* Each record has the distance to the next one, which is 0 in the last. Distances aren't negative, so the loop ends. */
+/*
+ * Does the file define the version? Each record has the distance to the next record; the last record has 0. Distances aren't
+ * negative, so the loop ends.
+ */
 static bool defines(const struct binary_table *defined, const char *version)
 {
 	ElfW(Verdef) definition;
@@ -64,7 +69,10 @@ static const char *find_missing(const struct binary_table *needed, uint64_t at, 
 	return NULL;
 }
 
-/* Examines one needed file, which is the linker or in the linker's folder. */
+/*
+ * Examines one needed file: the linker, or another file in the linker's folder. Returns the first version that the file
+ * lacks; NULL if it lacks none.
+ */
 static const char *look_beside(const char *linker, const struct binary_table *needed, uint64_t at, const ElfW(Verneed) *need)
 {
 	const char *name = string_at(needed, need->vn_file), *missing = NULL, *slash = strrchr(linker, '/');

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * absence.c - why threads have no registration, as far as known from outside.
+ * absence.c - finds why the threads of a process have no registration, as far as this can be known from outside the process.
  *
- * The kernel doesn't show whether a component tried to register. But the C library tries at the start of each program,
- * unless the environment tells it not to. If it has an area and registered no thread, it was refused. A filter's rules
- * can't be read, so any filter in force is assumed to be the cause.
+ * The kernel doesn't show whether a component tried to register. But the C library tries at the start of each program, unless
+ * the environment tells it not to. If the C library has an area and no thread is registered, its registration was refused. A
+ * filter's rules can't be read, so any filter in force is assumed to be the cause.
  */
 #include "inspect.h"
 
@@ -13,9 +13,9 @@
 
 #include "common/tunables.h"
 
-#define ENVIRONMENT_MAX (8L << 20) /* bytes that are read; at the start of a program the kernel allows fewer */
+#define ENVIRONMENT_MAX (8L << 20) /* maximum number of bytes to read; the kernel allows fewer at the start of a program */
 
-/* Some programs write their title over their environment. Then its first string has no '='. */
+/* Some programs write their title over their environment. The first string of such an environment has no '='. */
 static void read_environment(pid_t tid, struct inspect_files *files)
 {
 	char path[64], *text = NULL;
@@ -58,8 +58,8 @@ static bool is_any_registered(const struct inspect_look *look)
 }
 
 /*
- * Returns the CPU that an area names. The area of a thread that has just started is all zeros, which would mean CPU 0.
- * `zeros` says that the thread can't have just started, so that zeros count.
+ * Returns the CPU that an area names, or CLAIMS_NO_CPU. An area of zeros would name CPU 0, but the area of a thread that has
+ * just started is zeros, too. So zeros name CPU 0 only if `zeros` is set: the thread can't have just started.
  */
 static int32_t claim_at(pid_t tid, uint64_t address, bool zeros)
 {
@@ -86,7 +86,10 @@ static int32_t find_claim(const struct inspect_look *look, const struct inspect_
 {
 	const struct inspect_places *places = &look->files->places;
 	bool undone = places->libc_size != 0 && !is_any_registered(look);
-	/* The C library and this library mark their areas as unused before any thread of the process can sleep. */
+	/*
+	 * The C library and this library mark their areas as unused before any thread of the process can sleep. So zeros in
+	 * the area of a sleeping initial thread name CPU 0.
+	 */
 	bool begun = thread->tid == look->pid && thread->status.state == 'S';
 	int32_t cpu = claim_among(&places->libc, thread, undone || begun);
 
@@ -113,7 +116,7 @@ int32_t inspect_claimed_cpu(const struct inspect_look *look, const struct inspec
 	return look->files->threads[thread - look->threads].claimed_cpu;
 }
 
-/* If a component could register threads but hasn't, the look may have come too early. */
+/* If a component can register threads but hasn't registered them yet, the look was possibly too early. */
 bool inspect_may_be_late(const struct inspect_look *look)
 {
 	bool expected = !is_any_registered(look) && look->files->places.libc.count != 0, late = false;
@@ -140,7 +143,10 @@ enum inspect_absence inspect_absence(const struct inspect_look *look)
 			return ABSENCE_NONE;
 		filtered |= look->threads[i].status.seccomp != 0;
 	}
-	/* Or the registration was undone later. If a filter returns 0, the C library also believes that it is registered. */
+	/*
+	 * A filter is reported first, although the registration was possibly undone instead. If a filter returns 0 for the
+	 * system call, the C library believes that the thread is registered.
+	 */
 	if (filtered && (libc_tried || self_tried))
 		return ABSENCE_FILTER;
 	if (registered)

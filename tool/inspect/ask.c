@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ask.c - stops a thread of another process by ptrace, reads its registration, and resumes it.
+ * ask.c - stops a thread of another process by ptrace, reads the thread's registration, and resumes the thread.
  *
- * The invariants: the thread is resumed whatever happens to this tool, and it notices as little as its architecture allows.
+ * The invariants: the thread is resumed whatever happens to this tool, and the thread notices the stop as little as its
+ * architecture allows.
  *
  * - The tracer uses PTRACE_SEIZE and PTRACE_INTERRUPT and never a signal, so no signal is queued. The kernel resumes the
  *   thread when the tracer ends. The tracer is a child of the tool, and lives for some microseconds per thread. Killing the
  *   tool doesn't kill the tracer.
- * - A tracer can't detach from a thread that doesn't stop in time. The child ends instead, and another child continues
+ * - A tracer can't detach from a thread that doesn't stop in time. So the tracer ends instead, and another child continues
  *   with the next thread.
- * - PTRACE_SEIZE waits for an execve() of the process, which may wait for anything. If PTRACE_SEIZE doesn't return in time,
- *   the child also ends. If reading memory doesn't return, the tool kills the child.
- * - A stop aborts a critical section, as any preemption may.
- * - A stop interrupts a system call that waits. The kernel restarts most of them by itself, with their remaining timeouts.
- *   A few end with EINTR: see registers.c.
+ * - PTRACE_SEIZE waits for the end of an execve() of the process, and the execve() can wait for anything. If PTRACE_SEIZE
+ *   doesn't return in time, the tracer also ends. If a read of memory doesn't return in time, the tool kills the tracer.
+ * - A stop aborts a critical section, as any preemption can.
+ * - A stop interrupts a system call that waits. The kernel restarts most such calls by itself, with their remaining timeouts.
+ *   A few calls end with EINTR, see registers.c.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -42,14 +43,14 @@ struct rseq_configuration {
 	uint32_t size, signature, flags, padding;
 };
 
-/* Shared with the child that asks. */
+/* A thread to ask, and its answer, in memory that the tool shares with the child that asks. */
 struct question {
 	pid_t tid;
 	enum inspect_outcome outcome;
 	struct inspect_answer answer;
 };
 
-/* Used if process_vm_readv() fails: kernels can be built without it, and filters refuse it. */
+/* Used if process_vm_readv() fails: a kernel can be built without this call, and a filter can refuse it. */
 static bool read_file_of_memory(pid_t tid, uint64_t address, void *to, size_t size)
 {
 	char path[64];
@@ -75,8 +76,8 @@ bool inspect_read(pid_t tid, uint64_t address, void *to, size_t size)
 }
 
 #define STOP_LIMIT 1.0     /* seconds to wait for a thread to stop; a stop takes microseconds, or never happens */
-#define WAKE_US 10000      /* interval of checks for STOP_LIMIT */
-#define LIMIT_MS 10000     /* for a child, plus LIMIT_EACH_MS for each thread */
+#define WAKE_US 10000      /* interval between checks of STOP_LIMIT */
+#define LIMIT_MS 10000     /* time limit of a child, plus LIMIT_EACH_MS for each thread */
 #define LIMIT_EACH_MS 20
 #define THREADS_MANY 100000
 
@@ -88,18 +89,21 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* ptrace() takes pointers for addresses, data and numbers alike. */
+/* Calls ptrace(), whose parameters are pointers even if they stand for data or numbers. */
 static long request(int what, pid_t tid, uintptr_t address, uintptr_t data)
 {
 	return ptrace((enum __ptrace_request)what, tid, (void *)address, (void *)data);
 }
 
-/* The question whose PTRACE_SEIZE hasn't returned yet, its time limit, and the parent of the child that asks. */
+/*
+ * The question whose PTRACE_SEIZE hasn't returned yet, the time limit of this PTRACE_SEIZE, and the parent of the child that
+ * asks.
+ */
 static struct question *volatile seizing;
 static double seize_limit;
 static pid_t asker;
 
-/* Ends the child if PTRACE_SEIZE has waited too long, or if the parent has ended. */
+/* While PTRACE_SEIZE waits: ends the child if the time limit is over, or if the parent has ended. */
 static void wake(int signal)
 {
 	struct question *question = seizing;
@@ -111,7 +115,10 @@ static void wake(int signal)
 	_exit(0);
 }
 
-/* Interrupts waitpid() at intervals, so that it can time out. The thread sleeps in waitpid(), so a stop wakes it at once. */
+/*
+ * Interrupts waitpid() at intervals, so that wait_for_stop() can time out. The child sleeps in waitpid(), so the stop of the
+ * thread wakes the child at once.
+ */
 static void wake_often(void)
 {
 	const struct itimerval interval = {{0, WAKE_US}, {0, WAKE_US}};
@@ -138,7 +145,7 @@ static enum inspect_outcome wait_for_stop(pid_t tid, int *status)
 	return WIFSTOPPED(*status) ? ASK_ANSWERED : ASK_GONE;
 }
 
-/* Reads from a stopped thread. */
+/* Reads the answer from a stopped thread. */
 static enum inspect_outcome read_stopped(struct question *question)
 {
 	struct inspect_answer *answer = &question->answer;
@@ -184,7 +191,7 @@ static enum inspect_outcome ask(struct question *question)
 	outcome = wait_for_stop(question->tid, &status);
 	if (outcome != ASK_ANSWERED)
 		return outcome;
-	/* If a signal stopped the thread first, pass the signal on. */
+	/* If a signal stopped the thread before PTRACE_INTERRUPT, pass the signal on to the thread. */
 	signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
 	outcome = read_stopped(question);
 	(void)request(PTRACE_DETACH, question->tid, 0, (uintptr_t)signal);
@@ -192,14 +199,17 @@ static enum inspect_outcome ask(struct question *question)
 	return outcome;
 }
 
-/* The child's argument. */
+/* The argument of ask_all(). */
 struct round {
 	struct question *questions;
 	size_t count;
 	pid_t parent;
 };
 
-/* Runs in the child. The child has its own session, so that no terminal or process group ends it while a thread is stopped. */
+/*
+ * Runs in the child. The child has its own session, so that no signal to a terminal's or the tool's process group ends the
+ * child while a thread is stopped.
+ */
 static int ask_all(int out, const void *argument)
 {
 	const struct round *round = (const struct round *)argument;
@@ -209,7 +219,10 @@ static int ask_all(int out, const void *argument)
 	asker = round->parent;
 	wake_often();
 	(void)setsid();
-	/* If permitted: a stopped thread shouldn't wait while other threads use the CPU of this child. */
+	/*
+	 * If permitted, run before other threads: a stopped thread mustn't wait while other threads use the CPU of this
+	 * child.
+	 */
 	(void)sched_setscheduler(0, SCHED_FIFO, &first);
 	/* Without the parent the answers are useless. */
 	for (size_t i = 0; i < round->count && getppid() == asker; i++) {
@@ -220,7 +233,7 @@ static int ask_all(int out, const void *argument)
 	return 0;
 }
 
-/* Asks in a child. Returns how many questions have an outcome; these are the first ones. */
+/* Asks the questions in a child, one after the other. Returns how many questions, counted from the first, have an outcome. */
 static size_t ask_in_child(struct question *questions, size_t count)
 {
 	struct round round = {questions, count, getpid()};

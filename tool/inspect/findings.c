@@ -23,14 +23,19 @@ static enum inspect_owner owner_of(const struct inspect_places *places, const st
 
 	if (answer->address == 0)
 		return OWNER_NONE;
-	/* The rendezvous page comes first: the copies of this library may use an area that has other names too. */
+	/*
+	 * The rendezvous page comes first: the area of this library's copies possibly has the symbol of another owner, too.
+	 */
 	if (places->agreed != 0 && offset == places->agreed_offset)
 		return places->agreed == RK_RENDEZVOUS_EARLY ? OWNER_EARLY :
 		       places->agreed_on_kernel		     ? OWNER_KERNEL :
 							       OWNER_SELF;
 	if (inspect_is_among(&places->libc, offset))
 		return places->libc_size != 0 ? OWNER_LIBC : OWNER_SELF;
-	/* A copy of this library that shares a component's area has the same offset. So the component is checked first. */
+	/*
+	 * If a copy of this library uses another component's area, both have the same offset. So other components are checked
+	 * first.
+	 */
 	if (inspect_is_among(&places->early, offset))
 		return OWNER_EARLY;
 	if (inspect_is_among(&places->librseq, offset))
@@ -90,8 +95,9 @@ static bool has_other_signature(const struct inspect_look *look, const struct in
 }
 
 /*
- * Is the thread unregistered while other threads are registered? `libc`: the C library registers them, and should register
- * each thread. Otherwise another owner does, which may register a thread at its first use.
+ * Is the thread unregistered while other threads are registered? With `libc`, also: does the C library register the other
+ * threads? If so, it should have registered this thread. Without `libc`, also: does only another owner register them? Such an
+ * owner possibly registers a thread only when the thread first uses it.
  */
 static bool is_left_out_by(const struct inspect_look *look, const struct inspect_thread *thread, bool libc)
 {

@@ -34,7 +34,7 @@ static const char help[] =
 
 struct settings {
 	bool watch, json, all;
-	double seconds; /* 0 until they are given */
+	double seconds; /* 0 until the option sets them */
 	uint64_t count;
 };
 
@@ -68,7 +68,7 @@ static int look_once(struct inspect_look *look, const struct settings *settings)
 	return inspect_exit_status(look);
 }
 
-/* Raises the limit of open files: each file that the process has mapped needs a descriptor. */
+/* Raises the limit of open files, because each file that the process has mapped needs a descriptor. */
 static void want_descriptors(void)
 {
 	struct rlimit limit;
@@ -79,7 +79,7 @@ static void want_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* The end of the process also ends a watch. */
+/* Looks once, or repeatedly with --watch. A watch ends at the latest when the process ends. */
 static int run(pid_t pid, const struct settings *settings)
 {
 	struct inspect_look look = {.pid = pid};
@@ -149,7 +149,7 @@ int cmd_inspect(int argc, char **argv)
 		if (!read_option(option, &settings))
 			return option_misuse("inspect");
 	}
-	/* Accepts "-w 1 PID" too. getopt_long() finds an optional argument only in the same word. */
+	/* Accept "-w 1 PID", too. getopt_long() finds an optional argument only in the same word as its option. */
 	if (settings.watch && settings.seconds == 0 && argc - optind == 2 &&
 	    !option_fraction("--watch", argv[optind++], 0.01, SECONDS_MAX, &settings.seconds))
 		return option_misuse("inspect");

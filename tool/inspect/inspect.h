@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inspect.h - the result of one look of `rseqkit inspect` at a process, and the functions that collect it.
+ * inspect.h - the result of one look of `rseqkit inspect` at a process, and the functions that collect and print this result.
  *
- * The invariants: only inspect_ask() stops a thread of the process, for the few system calls that need it. All other work,
- * such as reading symbols, is done afterwards, while no thread is stopped. The files that the process has mapped can't harm
- * the tool: only a child opens them, see reader.c.
+ * The invariants: only inspect_ask() stops a thread of the process, and only for the few system calls that need a stopped
+ * thread. All other work, such as reading symbols, is done afterwards, while no thread is stopped. The files that the process
+ * has mapped can't harm the tool: only a child opens them, see reader.c.
  */
 #ifndef RK_TOOL_INSPECT_H
 #define RK_TOOL_INSPECT_H
@@ -32,18 +32,18 @@ struct inspect_descriptor {
 	uint64_t start_ip, post_commit_offset, abort_ip;
 };
 
-/* The answer of a stopped thread. */
+/* The data that were read from a stopped thread. */
 struct inspect_answer {
-	uint64_t address;        /* of the area; 0 when not registered */
+	uint64_t address;        /* of the area; 0 if the thread isn't registered */
 	uint32_t size, signature;
 	uint64_t thread_pointer, ip;
 	unsigned char area[sizeof(struct rk_area)];
-	uint64_t rseq_cs;        /* of the area */
-	uint32_t flags;          /* of the area */
+	uint64_t rseq_cs;        /* this field of the area */
+	uint32_t flags;          /* this field of the area */
 	struct inspect_descriptor descriptor;
-	bool has_area;           /* it could be read */
+	bool has_area;           /* `area` could be read */
 	bool has_descriptor;     /* `descriptor` could be read */
-	double stopped;          /* seconds from the request to stop until the thread was resumed: an upper bound */
+	double stopped;          /* upper bound of the time that the thread was stopped, in seconds */
 };
 
 /* Can registers be read on this architecture? */
@@ -51,45 +51,46 @@ extern const bool inspect_has_port;
 
 /*
  * Reads the instruction pointer and the thread pointer of a stopped thread. If the stop interrupted a system call that the
- * kernel won't restart, makes the kernel restart it, where the architecture allows that. Returns false if the thread is
- * gone.
+ * kernel wouldn't restart by itself, makes the kernel restart the call, if the architecture allows this. Returns false if the
+ * thread is gone.
  */
 bool inspect_read_registers(pid_t tid, struct inspect_answer *answer);
 
-/* Reads memory of another process by way of a living thread. Returns false unless all of it was read. */
+/* Reads memory of the process that has the living thread `tid`. Returns false unless all bytes were read. */
 bool inspect_read(pid_t tid, uint64_t address, void *to, size_t size);
 
-/* From /proc/PID/task/TID/. */
+/* The state of a thread, from /proc/PID/task/TID/. */
 struct inspect_status {
 	char name[64];
-	char state;             /* as proc(5) has it: R, S, D, T, Z, ... */
-	pid_t process, tracer;  /* tracer is 0 without one */
+	char state;             /* a letter of proc(5): R, S, D, T, Z, ... */
+	pid_t process, tracer;  /* `tracer` is 0 if no process traces the thread */
 	uint64_t threads;       /* of the process */
 	uint64_t switches;      /* voluntary and involuntary context switches */
-	uint64_t started;       /* clock ticks since boot; tells the thread from a later one with the same id */
+	uint64_t started;       /* in clock ticks since boot; a later thread with the same id has another value */
 	int seccomp;            /* of the thread: 0 none, 1 strict, 2 filter */
 	bool kernel;            /* a kernel thread, or a worker that the kernel runs for the process */
 };
 
-/* Returns false if the thread doesn't exist. */
+/* Reads the state of a thread. Returns false if the thread doesn't exist. */
 bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status);
 
 /* Has the thread ended, so that only its exit status is left? */
 bool inspect_has_ended(const struct inspect_status *status);
 
-/* Does the thread exist, with the memory of its process? */
+/* Does the thread exist, and does it still have the memory of its process? */
 bool inspect_lives(pid_t pid, pid_t tid);
 
 /*
- * Returns a living thread: the initial one, or the oldest if the initial one has ended; 0 if none lives. All questions about
- * the process use this thread, because the kernel shows no memory, files or auxiliary vector of an ended thread.
+ * Returns a living thread: the initial thread, or the oldest living thread if the initial thread has ended; 0 if no thread
+ * lives. Memory, files and auxiliary vector of the process are read by way of this thread, because the kernel doesn't show
+ * them for an ended thread.
  */
 pid_t inspect_living_thread(pid_t pid);
 
-/* Returns a number that changes when the process executes another program; 0 if it can't be read. */
+/* Returns a number that changes when the process executes another program; 0 if the number can't be computed. */
 uint64_t inspect_image(pid_t pid);
 
-/* The process's ids for access to files. */
+/* The ids with which the process accesses files. */
 struct inspect_rights {
 	uid_t uid;
 	gid_t gid;
@@ -106,10 +107,10 @@ enum inspect_owner {
 struct inspect_thread {
 	pid_t tid;
 	struct inspect_status status; /* from before the stop */
-	enum inspect_outcome outcome; /* after a look: ASK_ANSWERED or ASK_NOT_STOPPED */
+	enum inspect_outcome outcome; /* after a look either ASK_ANSWERED or ASK_NOT_STOPPED */
 	struct inspect_answer answer;
 	enum inspect_owner owner;
-	bool kept;                    /* the answer is from an earlier look; the thread has not run since */
+	bool kept;                    /* the answer is from an earlier look, after which the thread has not run */
 };
 
 /*
@@ -135,9 +136,9 @@ struct inspect_places {
 	struct inspect_offsets libc;    /* __rseq_offset */
 	uint32_t libc_size;             /* __rseq_size; 0 if the C library registers no threads */
 	struct inspect_offsets self;    /* rk_area_offset, of every copy */
-	struct inspect_offsets early;   /* __rseq_abi that other modules can see */
+	struct inspect_offsets early;   /* an __rseq_abi that other modules can see */
 	struct inspect_offsets librseq; /* rseq_offset */
-	struct inspect_offsets hidden;  /* __rseq_abi that other modules can't see */
+	struct inspect_offsets hidden;  /* an __rseq_abi that other modules can't see */
 	bool early_elsewhere; /* a library defines __rseq_abi at an unknown offset */
 };
 
@@ -150,25 +151,28 @@ struct inspect_place {
 	int line;
 };
 
-/* Whether the environment that a process was started with stops the C library, or this library, from registering. */
+/* Does the environment with which a process was started stop the C library, or this library, from registering threads? */
 enum inspect_told { TOLD_UNKNOWN, TOLD_NOTHING, TOLD_OFF /* register no threads */ };
 
 #define CLAIMS_NO_CPU (-1)
 
-/* The results of the child, which reads the files that a process has mapped, and other things whose reading may never end. */
+/*
+ * The results of the child that reads the files that a process has mapped. The child also reads everything else whose reading
+ * possibly never ends.
+ */
 struct inspect_files {
 	struct inspect_places places;
 	enum inspect_told libc_told, self_told;
 	size_t count; /* number of threads */
 	struct {
-		int32_t claimed_cpu; /* CPU that the area of an unregistered thread names; otherwise CLAIMS_NO_CPU */
-		struct inspect_place start, abort; /* of the section that the thread's area names */
+		int32_t claimed_cpu; /* the CPU that the area of an unregistered thread names; otherwise CLAIMS_NO_CPU */
+		struct inspect_place start, abort; /* start and abort handler of the section that the thread's area names */
 	} threads[]; /* in the order of the threads */
 };
 
 /* Why no thread of a process is registered. */
 enum inspect_absence {
-	ABSENCE_NONE,    /* a thread is registered, or couldn't be asked */
+	ABSENCE_NONE,    /* at least one thread is registered, or couldn't be asked */
 	ABSENCE_FILTER,  /* a component tried to register, and a filter is in force */
 	ABSENCE_UNDONE,  /* the C library registered threads, and the registrations are gone */
 	ABSENCE_TOLD,    /* the environment tells the C library not to register */
@@ -179,44 +183,46 @@ enum inspect_absence {
 
 struct inspect_look {
 	pid_t pid;
-	uint64_t started;      /* the process's start, as in its status; 0 before the first look */
+	uint64_t started;      /* when the process started, as in struct inspect_status; 0 before the first look */
 	uint64_t image;
 	char name[64];
 	bool announced;        /* the auxiliary vector has a feature size */
-	uint32_t feature_size; /* bytes; the original size where nothing is announced */
+	uint32_t feature_size; /* bytes; the original size if no size is announced */
 	struct inspect_thread *threads;
 	size_t count;
 	struct inspect_files *files;
 	enum inspect_absence absence; /* why no thread is registered */
-	pid_t refused;         /* a thread that couldn't be asked, so that the look failed; 0 without one */
+	pid_t refused;         /* the thread because of which the look failed: it couldn't be asked; 0 if there is none */
 	enum inspect_outcome refusal;
 };
 
 /*
- * Looks at all threads of a process. `look` has the previous look, if any: threads that have not run since then are not
- * stopped again. Returns EXIT_CLEAN. After a failure, prints a message, leaves no threads in `look`, and returns another
- * exit code.
+ * Looks at all threads of a process. On entry, `look` has the previous look, if there was one. Threads that have not run
+ * since the previous look are not stopped again. Returns EXIT_CLEAN. After a failure, prints a message, leaves no threads in
+ * `look`, and returns another exit code.
  */
 int inspect_process(struct inspect_look *look);
 
 /* Sets look->files. If reading fails, prints why, and leaves the results unknown. Returns false if memory is short. */
 bool inspect_read_files(struct inspect_look *look);
+
+/* Releases look->files. */
 void inspect_forget_files(struct inspect_look *look);
 
-/* In the child: opens the symbols of a process by way of a living thread. Returns NULL if it can't read them. */
+/* In the child: opens the symbols of the process that has the living thread `tid`. Returns NULL if they can't be read. */
 struct inspect_symbols;
 struct inspect_symbols *inspect_symbols_open(pid_t tid);
 void inspect_symbols_close(struct inspect_symbols *symbols);
 void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_places *places);
 void inspect_symbols_locate(struct inspect_symbols *symbols, uint64_t address, struct inspect_place *place);
 
-/* In the child: reads the environment, and finds areas that claim a registration. Needs look->files->places. */
+/* In the child: reads the environment, and finds areas that claim a registration. look->files->places must be set. */
 void inspect_read_absence(pid_t tid, const struct inspect_look *look);
 
 /* Returns why no thread is registered. The look's files must have been read. */
 enum inspect_absence inspect_absence(const struct inspect_look *look);
 
-/* May threads have been registered since they were asked? Then they must be asked again. */
+/* Were threads possibly registered after they were asked? If so, ask these threads again. */
 bool inspect_may_be_late(const struct inspect_look *look);
 
 /* Returns the CPU that the area of an unregistered thread names, or CLAIMS_NO_CPU. */
@@ -227,13 +233,13 @@ bool inspect_is_registered(const struct inspect_thread *thread);
 /* Finds the owner of each thread, and why no thread is registered. */
 void inspect_conclude(struct inspect_look *look);
 
-/* Returns how many bytes of a thread's area hold valid fields, see RK_FIELD_END_*. 0 if the area couldn't be read. */
+/* Returns how many bytes of a thread's area hold valid fields, see RK_FIELD_END_*; 0 if the area couldn't be read. */
 uint32_t inspect_valid_bytes(const struct inspect_look *look, const struct inspect_thread *thread);
 
-/* Was the thread inside the section that its area names, when it was stopped? */
+/* When the thread was stopped, was it inside the section that its area names? */
 bool inspect_is_active(const struct inspect_answer *answer);
 
-/* A finding, which is true of some threads. */
+/* A finding, which applies to some threads of a process. */
 struct inspect_finding {
 	const char *id, *severity, *message;
 	int exit_status;
@@ -243,28 +249,35 @@ struct inspect_finding {
 extern const struct inspect_finding inspect_findings[];
 extern const size_t inspect_findings_count;
 
-/* Returns how many threads the finding is true of. Stores the first of them in *first. */
+/* Returns the number of threads to which the finding applies. Stores the first of these threads in *first. */
 size_t inspect_finding_threads(const struct inspect_look *look, const struct inspect_finding *finding, pid_t *first);
 
-/* Returns the worse exit status. A finding that needs action outweighs an unknown answer. */
+/* Returns the worse of two exit statuses. EXIT_FINDINGS is worse than EXIT_UNSURE. */
 int inspect_worse(int status, int other);
+
+/* Returns the exit status of a look. */
 int inspect_exit_status(const struct inspect_look *look);
 
-/* Names that text and JSON share. */
+/* Names that are the same in text and in JSON. */
 const char *inspect_owner_name(enum inspect_owner owner);
 const char *inspect_mode_name(const struct inspect_answer *answer); /* NULL if unknown */
 const char *inspect_section_state(const struct inspect_answer *answer);
 
-/* Numbers in the area that the kernel writes. inspect_field() returns false if a field isn't valid in this thread. */
+/*
+ * The numbers that the kernel writes into an area. inspect_field() returns false if the field isn't valid in this thread's
+ * area.
+ */
 enum { INSPECT_FIELDS = 4 };
 extern const char *const inspect_field_names[INSPECT_FIELDS];
 bool inspect_field(const struct inspect_look *look, const struct inspect_thread *thread, int number, int32_t *value);
 
-/* Do two threads have the same form of registration, or both none? */
+/* Do two threads have the same form of registration, or are both unregistered? */
 bool inspect_is_alike(const struct inspect_thread *thread, const struct inspect_thread *other);
 
-/* Prints one look as text or as JSON. `all` prints a line for each thread; `line` prints the JSON on one line. */
+/* Prints one look as text. With `all`, each thread has a line of its own. */
 void inspect_print_text(const struct inspect_look *look, bool all);
+
+/* Prints one look as JSON. With `line`, all of the JSON is on one line. */
 void inspect_print_json(const struct inspect_look *look, bool line);
 
 #endif /* RK_TOOL_INSPECT_H */

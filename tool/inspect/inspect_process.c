@@ -2,7 +2,7 @@
 /*
  * inspect_process.c - one look at all threads of a process.
  *
- * Threads may start and end during the look. Ended threads are left out, and the list is read until it has no new thread.
+ * Threads can start and end during the look. Ended threads are left out, and the list is read until it has no new thread.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -19,10 +19,10 @@
 
 #include "tool.h"
 
-#define ROUNDS_MAX 8           /* of reading the list of threads */
-#define CHANCES 20            /* attempts, while a thread may get registered or a process may execute another program */
+#define ROUNDS_MAX 8           /* maximum number of times that the list of threads is read */
+#define CHANCES 20            /* attempts while threads are being registered, or while the process executes other programs */
 #define CHANCES_REFUSED 3
-#define CHANCE_NS 10000000    /* pause between attempts; microseconds suffice, but not on a busy machine */
+#define CHANCE_NS 10000000    /* pause between attempts; on an idle machine, microseconds would suffice */
 
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27 /* from include/uapi/linux/auxvec.h */
@@ -58,9 +58,9 @@ static int refused(pid_t pid, pid_t tid)
 }
 
 /*
- * Reads the feature size that the kernel announced to the process, or assumes the original size if it announced none.
- * Returns false for a 32-bit process: its pairs are half as long, so a type and its value together look like one type that
- * doesn't exist.
+ * Reads the feature size that the kernel announced to the process, or assumes the original size if the kernel announced none.
+ * Returns false for a 32-bit process: the pairs in its auxiliary vector are half as long, so a type and its value together
+ * look like one type that doesn't exist.
  */
 static bool read_feature_size(struct inspect_look *look)
 {
@@ -95,7 +95,10 @@ static bool is_own_proc(void)
 	return strtol(name, NULL, 10) == getpid();
 }
 
-/* Can this process be inspected? Accepts the id of any of its threads, and replaces it by the process's id. */
+/*
+ * Checks that the process can be inspected. look->pid can be the id of any thread of the process, and becomes the process's
+ * id.
+ */
 static int check_process(struct inspect_look *look)
 {
 	struct inspect_status status;
@@ -167,8 +170,9 @@ static struct inspect_thread *add_thread(struct inspect_look *look)
 }
 
 /*
- * Has the thread slept since the previous look? Then its switches are at most the two of that look's stop, and its answer
- * still holds. The thread isn't stopped again: some waits restart their timeout at every stop, and would never end.
+ * Has the thread slept since the previous look? If so, it has switched at most twice, because of that look's stop, and its
+ * answer is still right. Such a thread isn't stopped again: some waits restart their timeout at every stop, so a watch would
+ * keep them from ever ending.
  */
 static bool has_not_run(const struct inspect_thread *before, const struct inspect_status *status)
 {
@@ -194,7 +198,7 @@ static int failure(const struct inspect_look *look)
 	}
 }
 
-/* Adds each thread that isn't in the look yet. Returns how many it added. */
+/* Adds each thread that isn't in the look yet. Returns how many threads it added. */
 static size_t add_new_threads(struct inspect_look *look, const struct inspect_look *before)
 {
 	size_t old = look->count;
@@ -223,7 +227,7 @@ static size_t add_new_threads(struct inspect_look *look, const struct inspect_lo
 	return look->count - old;
 }
 
-/* Removes the threads that have ended. The look fails if another thread has no answer. */
+/* Removes the threads that have ended. The look fails if another thread couldn't be asked. */
 static int check_outcomes(struct inspect_look *look)
 {
 	size_t kept = 0;
@@ -250,7 +254,10 @@ static int check_outcomes(struct inspect_look *look)
 	return EXIT_CLEAN;
 }
 
-/* Asks all threads. New threads may start meanwhile, so the list is read again, at most ROUNDS_MAX times. */
+/*
+ * Asks all threads. New threads can start meanwhile, so the list is read again until it has no new thread, at most ROUNDS_MAX
+ * times.
+ */
 static int ask_threads(struct inspect_look *look, const struct inspect_look *before)
 {
 	int status = EXIT_CLEAN;
@@ -271,8 +278,8 @@ static bool has_registered_thread(const struct inspect_look *look)
 }
 
 /*
- * Marks the unregistered threads, to be asked again. Returns how many. If no thread is registered, marks none unless `some`
- * is set.
+ * Marks unregistered threads, so that they are asked again. Returns how many threads it marked. With `running_only`, marks
+ * only runnable threads. If no thread of the process is registered, marks threads only if `some` is set.
  */
 static size_t doubt_unregistered(struct inspect_look *look, bool running_only, bool some)
 {
@@ -292,8 +299,8 @@ static size_t doubt_unregistered(struct inspect_look *look, bool running_only, b
 }
 
 /*
- * An unregistered thread may have just started, before the libc registers it. If other threads are registered, it is
- * asked once more, and then repeatedly while it is runnable.
+ * An unregistered thread has possibly just started, and the libc hasn't registered it yet. If other threads are registered,
+ * or if `some` is set, such a thread is asked once more, and then repeatedly while it is runnable.
  */
 static int ask_again(struct inspect_look *look, bool some)
 {
@@ -328,7 +335,10 @@ static int try_look(struct inspect_look *look, const struct inspect_look *before
 	look->count = 0;
 	look->refused = 0;
 	inspect_forget_files(look);
-	/* Read first: the feature size also belongs to one program. */
+	/*
+	 * The image is read first, because everything that is read later must belong to the same program, even the feature
+	 * size.
+	 */
 	look->image = inspect_image(look->pid);
 	status = check_process(look);
 	if (status == EXIT_CLEAN)
@@ -348,9 +358,9 @@ static int try_look(struct inspect_look *look, const struct inspect_look *before
 }
 
 /*
- * Has the process executed another program during the look? Then the look mixes two programs, and a thread that was ending
- * refused to be traced. Between two programs a process has no image. A process without any program never has one, but then
- * it has no registered thread.
+ * Has the process executed another program during the look? If so, the look mixes two programs, or the kernel refused to
+ * trace a thread of the old program that was ending. Between two programs a process has no image. A process without any
+ * program has no image either, but such a process has no registered thread.
  */
 static bool has_moved(const struct inspect_look *look)
 {
@@ -378,7 +388,7 @@ int inspect_process(struct inspect_look *look)
 			break;
 		}
 		moved = has_moved(look);
-		/* During an execve() ptrace is refused too. */
+		/* The kernel also refuses ptrace during an execve(), so a refusal is tried again a few times. */
 		if (!moved && (look->refused == 0 || look->refusal != ASK_REFUSED || chance >= CHANCES_REFUSED))
 			break;
 		free(look->threads);

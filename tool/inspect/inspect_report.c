@@ -38,7 +38,10 @@ bool inspect_field(const struct inspect_look *look, const struct inspect_thread 
 	return true;
 }
 
-/* Larger registrations may be legacy or optimised. The kernel doesn't show which. */
+/*
+ * Only the mode of a registration of the original size is known. A larger registration is legacy or optimised, and the kernel
+ * doesn't show which of the two.
+ */
 const char *inspect_mode_name(const struct inspect_answer *answer)
 {
 	return answer->size == RK_AREA_LENGTH_ORIGINAL ? "legacy" : NULL;
@@ -162,7 +165,7 @@ static json_object *findings_array(const struct inspect_look *look)
 	return array;
 }
 
-/* Counts the threads of each form of registration, in the order of their first threads. */
+/* Counts the threads of each form of registration. The forms are in the order of their first threads. */
 static json_object *summary_array(const struct inspect_look *look)
 {
 	json_object *array = json_object_new_array();

@@ -27,7 +27,7 @@ static void read_executable(pid_t tid, char name[INSPECT_EXECUTABLE_MAX])
 
 #define HOW (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
-/* Only regular files are opened: opening a device may have effects, and opening a FIFO may block. */
+/* Is the file regular? No other files are opened: opening a device can have effects, and opening a FIFO can block. */
 static bool is_regular(int fd)
 {
 	struct stat status;
@@ -55,7 +55,7 @@ static int open_regular(int folder, const char *path)
 	return fd;
 }
 
-/* Opens the file that the process finds by this name. Symbolic links are resolved within the process's root. */
+/* Opens the file that the process finds by the name `name`. Symbolic links are resolved within the process's root. */
 static int open_in_root(pid_t tid, const char *name)
 {
 	struct open_how how = {.flags = HOW, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
@@ -72,14 +72,14 @@ static int open_in_root(pid_t tid, const char *name)
 		close(fd);
 		how.flags = HOW;
 		fd = (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
-	} else if (fd < 0 && errno == ENOSYS) { /* under an emulator */
+	} else if (fd < 0 && errno == ENOSYS) { /* an emulator possibly lacks openat2() */
 		fd = open_regular(root, name + strspn(name, "/"));
 	}
 	close(root);
 	return keep_regular(fd);
 }
 
-/* Opens the executable, which needs no privilege and works even after its deletion. */
+/* Opens the process's executable, if `name` is its name. This needs no privilege, and works even if the file is deleted. */
 static int open_executable(const struct inspect_mapped *mapped, const char *name)
 {
 	char path[64];
@@ -97,7 +97,7 @@ int inspect_open_mapped(const struct inspect_mapped *mapped, const char *name, u
 		char *at;
 
 		line += *line == '\n';
-		/* sscanf() would first measure the whole text each time. */
+		/* sscanf() isn't used, because at each call it would measure the whole rest of the text. */
 		if (strtoull(line, &at, 16) != base || *at != '-')
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%llx", (int)mapped->tid, base,

@@ -2,9 +2,9 @@
 /*
  * mapped.h - opens the files that a process has mapped.
  *
- * Opens the process's own files, not files with the same names in this tool's root. The process may run in a container, and
- * its files may have been replaced or deleted. Only regular files are opened: opening a device may have effects, and
- * opening a FIFO may block.
+ * Opens the process's own files, not files with the same names in this tool's root. The process possibly runs in a container,
+ * and its files have possibly been replaced or deleted. Only regular files are opened, because opening a device can have
+ * effects, and opening a FIFO can block.
  */
 #ifndef RK_TOOL_INSPECT_MAPPED_H
 #define RK_TOOL_INSPECT_MAPPED_H
@@ -23,8 +23,8 @@ struct inspect_mapped {
 void inspect_mapped_read(pid_t tid, struct inspect_mapped *mapped);
 
 /*
- * Opens the file that is mapped at `base`. If that isn't permitted, opens the file that the process finds by this name, or
- * its executable. Returns a descriptor, or -1.
+ * Opens the file that is mapped at `base`. If this isn't permitted, opens the file that the process finds by the name `name`.
+ * If this fails too, and `name` is the name of the process's executable, opens the executable. Returns a descriptor, or -1.
  */
 int inspect_open_mapped(const struct inspect_mapped *mapped, const char *name, uint64_t base);
 

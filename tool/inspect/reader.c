@@ -2,10 +2,10 @@
 /*
  * reader.c - reads the files of a process in a child.
  *
- * The files belong to another user, who may have made them to harm this tool, which may run as root. Tables may be endless.
- * Files may be truncated while they are mapped. Names may lead to a device, or to a FIFO without a writer. So the child
- * may open only files that the process itself may open, has limits of time and memory, and may die. It stores its results
- * in shared memory.
+ * This tool possibly runs as root, and the files possibly belong to another user and are made to harm the tool. Tables can be
+ * endless. Files can be truncated while they are mapped. Names can lead to a device, or to a FIFO without a writer. So the
+ * child can open only files that the process itself can open. The child's time and memory are limited, and its death does no
+ * harm. The child stores its results in shared memory.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -24,7 +24,7 @@
 
 #define LIMIT_MS 60000
 #define MEMORY_MAX ((rlim_t)4 << 30) /* bytes of address space, in addition to what the child has at its start */
-#define ROUNDS_MAX 8                 /* attempts, while threads end during the reading */
+#define ROUNDS_MAX 8                 /* attempts, because threads can end during the reading */
 
 static size_t size_for(size_t count)
 {
@@ -48,8 +48,8 @@ static void limit_memory(void)
 }
 
 /*
- * Takes the process's rights to files. The rights to read its memory stay. Returns false if root can't take the rights to
- * files.
+ * If this tool runs as root, gives the child the process's rights to files. The child keeps root's rights to read memory.
+ * Returns false if the child can't get the process's rights to files.
  */
 static bool take_rights(pid_t pid)
 {
@@ -69,8 +69,8 @@ static bool take_rights(pid_t pid)
 }
 
 /*
- * Ends the child together with the tool, which limits the child's time. Called after take_rights(), because a change of
- * rights clears the death signal.
+ * Makes the kernel kill the child when the tool ends, because only the tool limits the child's time. Call this function after
+ * take_rights(), because a change of rights clears the death signal.
  */
 static void end_with(pid_t parent)
 {
@@ -97,7 +97,9 @@ struct reading {
 	pid_t parent;
 };
 
-/* Reads the files by way of a living thread. If that thread has ended since, reads them again by way of another one. */
+/*
+ * Reads the files by way of a living thread. If this thread ends meanwhile, reads the files again by way of another thread.
+ */
 static int read_all(int out, const void *argument)
 {
 	const struct reading *reading = (const struct reading *)argument;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registers.c - the parts of asking a stopped thread that depend on the architecture: its registers, and the restart of a
- * system call that the stop interrupted.
+ * registers.c - the work on a stopped thread that depends on the architecture: reading the thread's registers, and restarting
+ * a system call that the stop interrupted.
  *
  * The kernel restarts most calls by itself. Some calls end with EINTR, see signal(7). The tracer can restart such a call if
- * the kernel keeps the call's arguments until the thread continues. To do so, the tracer replaces the call's result by
- * ERESTARTNOHAND, with which the kernel restarts a call unless a signal handler runs. A relative timeout then starts anew.
+ * the kernel keeps the call's arguments until the thread continues. For this, the tracer replaces the call's result by
+ * ERESTARTNOHAND. With this result the kernel restarts a call unless a signal handler runs. At the restart a relative timeout
+ * begins anew.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -25,8 +26,8 @@ const bool inspect_has_port = true;
 #define ERESTARTNOHAND 514 /* of the kernel's include/linux/errno.h: restart unless a handler runs */
 
 /*
- * Does this call end with EINTR when its thread is stopped, see signal(7)? A call on a socket does if the socket has a
- * timeout and the call has moved no data. Each of these calls may be restarted.
+ * Does this call end with EINTR when its thread is stopped, see signal(7)? A call on a socket ends with EINTR if the socket
+ * has a timeout and the call has moved no data. Each call in this list can be restarted without harm.
  */
 static bool ends_with_eintr(unsigned long long number)
 {
@@ -43,7 +44,10 @@ static bool ends_with_eintr(unsigned long long number)
 	return false;
 }
 
-/* orig_rax is negative if the thread isn't in a system call. */
+/*
+ * If the stop made a call end with EINTR, makes the kernel restart the call. `orig_rax` is negative if the thread isn't in a
+ * call.
+ */
 static void hide_interruption(pid_t tid, const struct user_regs_struct *registers)
 {
 	if ((long long)registers->rax == -EINTR && (long long)registers->orig_rax >= 0 &&
@@ -67,7 +71,7 @@ bool inspect_read_registers(pid_t tid, struct inspect_answer *answer)
 
 const bool inspect_has_port = true;
 
-/* Reads a set of registers, named by the type of its note in core files. Returns false unless all of it was read. */
+/* Reads a set of registers, named by the type of its note in core files. Returns false unless the whole set was read. */
 static bool read_set(pid_t tid, int type, void *to, size_t size)
 {
 	struct iovec vector = {to, size};
@@ -76,9 +80,10 @@ static bool read_set(pid_t tid, int type, void *to, size_t size)
 }
 
 /*
- * The tracer restarts no call here. The first argument and the result share a register, and a tracer can't read the
- * argument. Also, the kernel has decided which calls to restart before the stop. So the other calls end with EINTR, as
- * they do when the process is stopped and continued. Source: the kernel's arch/arm64/kernel/signal.c, do_signal().
+ * On arm64 the tracer restarts no call. A call's first argument and its result share a register, and a tracer can't read the
+ * argument. Also, before the stop the kernel has already decided which calls it restarts. So the calls that the kernel
+ * doesn't restart end with EINTR, as they do when the process is stopped and continued. Source: the kernel's
+ * arch/arm64/kernel/signal.c, do_signal().
  */
 bool inspect_read_registers(pid_t tid, struct inspect_answer *answer)
 {

@@ -34,7 +34,7 @@ static uint64_t number_of(const char *line, const char *key)
 	return value != NULL ? strtoull(value, NULL, 10) : 0;
 }
 
-/* Reads one line of `status`. The kernel escapes newlines in a name, so it is on one line. */
+/* Reads one line of `status`. The kernel escapes newlines in a thread's name, so the name is on one line. */
 static void read_line(struct inspect_status *status, const char *line)
 {
 	const char *name = value_of(line, "Name:\t"), *state = value_of(line, "State:\t");
@@ -51,7 +51,7 @@ static void read_line(struct inspect_status *status, const char *line)
 }
 
 /*
- * Reads the seventh and the twentieth field after the name in `stat`. The name isn't escaped there, so the fields are
+ * Reads the seventh and the twentieth field after the name in `stat`. The name isn't escaped in `stat`, so the fields are
  * counted from the last ')'.
  */
 static void read_fields(struct inspect_status *status, const char *text)
@@ -74,7 +74,7 @@ bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status)
 	size_t room = 0;
 
 	memset(status, 0, sizeof(*status));
-	/* getline(), because the line of supplementary groups may be long. */
+	/* getline() is used, because the line of supplementary groups can be long. */
 	while (file != NULL && getline(&text, &room, file) > 0)
 		read_line(status, text);
 	if (file != NULL)
@@ -89,8 +89,9 @@ bool inspect_status(pid_t pid, pid_t tid, struct inspect_status *status)
 }
 
 /*
- * Computes FNV-1a over the auxiliary vector, which has the addresses that the kernel chose and the name of the program.
- * During an execve() the vector has only its end, which is zeros. create_elf_tables() in fs/binfmt_elf.c fills it.
+ * Computes FNV-1a over the auxiliary vector, which has the addresses that the kernel chose for the program. During an
+ * execve() the vector has only its last entry, which is zeros. The kernel's create_elf_tables() (fs/binfmt_elf.c) fills the
+ * vector.
  */
 uint64_t inspect_image(pid_t pid)
 {
@@ -108,7 +109,7 @@ uint64_t inspect_image(pid_t pid)
 	return any != 0 ? image : 0;
 }
 
-/* Reads the last of four ids: real, effective, saved, and for files. */
+/* Reads the last of the four ids on a line: the real, the effective and the saved id, and the id for files. */
 static bool read_id(const char *line, const char *key, unsigned *id)
 {
 	const char *value = value_of(line, key);
@@ -154,14 +155,14 @@ bool inspect_has_ended(const struct inspect_status *status)
 	return status->state == 'Z' || status->state == 'X';
 }
 
-/* Has the process released its memory? An ending process does so long before it disappears. */
+/* Has the process released its memory? An ending process releases its memory long before the process disappears. */
 static bool has_no_memory(pid_t tid)
 {
 	FILE *maps = open_proc(tid, tid, "maps");
 	bool empty;
 
 	if (maps == NULL)
-		return false; /* not permitted to read it */
+		return false; /* this process isn't permitted to read the file */
 	empty = fgetc(maps) == EOF;
 	fclose(maps);
 	return empty;

@@ -16,7 +16,7 @@
 #include "tls.h"
 #include "common/output.h"
 
-#define ABI_NAME "__rseq_abi" /* of the public TLS protocol */
+#define ABI_NAME "__rseq_abi" /* the TLS variable that is the area of early adopters */
 
 struct inspect_symbols {
 	Dwfl *dwfl;
@@ -27,8 +27,8 @@ struct inspect_symbols {
 };
 
 /*
- * A module that isn't a file, such as the vDSO, is left to libdwfl, which reads the memory. Files are opened here, because
- * libdwfl would open a file of this tool's own root.
+ * Finds the ELF file of a module. If the module isn't a file, such as the vDSO, libdwfl reads it from the process's memory.
+ * This function itself opens files, because libdwfl would open a file in this tool's own root.
  */
 static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, char **file_name, Elf **elf)
 {
@@ -58,7 +58,7 @@ struct inspect_symbols *inspect_symbols_open(pid_t tid)
 	static char *no_path = NULL;
 	static const Dwfl_Callbacks callbacks = {
 		.find_elf = find_elf,
-		/* Finds debug files by build id below /usr/lib/debug. A name in the file could lead anywhere. */
+		/* Debug files are found only by build id, below /usr/lib/debug. A name in an ELF file could lead anywhere. */
 		.find_debuginfo = dwfl_build_id_find_debuginfo,
 		.debuginfo_path = &no_path,
 	};
@@ -88,14 +88,14 @@ void inspect_symbols_close(struct inspect_symbols *symbols)
 	free(symbols);
 }
 
-/* The module that is searched now. */
+/* The search of one module. */
 struct search {
 	struct inspect_symbols *symbols;
 	struct inspect_places *places;
 	Elf *elf;
 	GElf_Addr bias;
 	bool in_executable;
-	bool is_dynamic;        /* has a table of symbols for the dynamic linker */
+	bool is_dynamic;        /* the module has a table of symbols for the dynamic linker */
 	bool has_tls;           /* `tls` has been read */
 	struct inspect_tls tls;
 };
@@ -114,7 +114,7 @@ static const struct inspect_tls *tls_of(struct search *search)
 	return &search->tls;
 }
 
-/* Can other modules see the symbol? A static program has no other modules, and its whole code is one module. */
+/* Can other modules see the symbol? A static program is a single module, so its global symbols count as visible. */
 static bool is_public(const struct search *search, bool in_dynamic_table, const GElf_Sym *symbol)
 {
 	unsigned visibility = GELF_ST_VISIBILITY(symbol->st_other);
@@ -150,7 +150,7 @@ static void add_word(struct search *search, struct inspect_offsets *offsets, uin
 		add_offset(offsets, offset);
 }
 
-/* Handles one symbol of a file. `address` is its address in the process, except for a symbol in TLS. */
+/* Handles one symbol of a file. `address` is the symbol's address in the process; for a symbol in TLS, it isn't used. */
 static void consider(struct search *search, bool in_dynamic_table, const char *name, uint64_t address,
 		     const GElf_Sym *symbol)
 {
@@ -186,7 +186,7 @@ static bool has_table(Elf *elf, GElf_Word type)
 	return false;
 }
 
-/* Searches by the section headers of a file. Returns false if these lead to no symbols. */
+/* Searches the tables of symbols that the file's section headers name. Returns false if there are no symbols. */
 static bool search_sections(struct search *search)
 {
 	Elf_Scn *section = NULL;
@@ -214,8 +214,8 @@ static bool search_sections(struct search *search)
 }
 
 /*
- * Searches the symbols that the dynamic linker reads, for a file that is gone but still mapped. Returns false if there are
- * none.
+ * Searches the symbols that the dynamic linker reads. Used for a file that is deleted but still mapped, and so has no section
+ * headers. Returns false if there are no symbols.
  */
 static bool search_dynamic(struct search *search, Dwfl_Module *module)
 {
@@ -278,8 +278,8 @@ void inspect_symbols_places(struct inspect_symbols *symbols, struct inspect_plac
 }
 
 /*
- * Finds the source line of an address by way of its compilation unit. Not every compiler writes an index of the units
- * (.debug_aranges). Without the index each unit is searched.
+ * Finds the source line of an address in the compilation unit that contains the address. Not every compiler writes an index
+ * of the units (.debug_aranges). Without the index, all units are searched.
  */
 static Dwarf_Line *find_line(Dwfl_Module *module, uint64_t address)
 {

@@ -2,8 +2,9 @@
 /*
  * table.c - prints one look at a process as text.
  *
- * Like threads share a line. Unregistered threads always do, because their lines are equal. Registered threads do if there
- * are many, and --all isn't given. A table that is wider than the terminal is printed as a list.
+ * Threads with the same name and form of registration can share a line. Without --all, unregistered threads always share one,
+ * because their lines would be equal. Registered threads share lines only if the table would otherwise be long. With --all,
+ * each thread has its own line. A table that is wider than the terminal is printed as a list.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
@@ -15,7 +16,7 @@
 #include "common/output.h"
 #include "tool.h"
 
-#define LINES_MAX 24 /* with more lines, like registered threads share one */
+#define LINES_MAX 24 /* if there were more lines, registered threads that are alike share a line */
 #define IDS_SIZE 24  /* columns for the ids of a line's threads */
 
 /* Threads that share a line. */
@@ -39,7 +40,7 @@ static bool share(const struct inspect_thread *thread, const struct inspect_thre
 	       (registered || thread->answer.address == 0);
 }
 
-/* Appends the range that begins with `from`, or "..." if it doesn't fit. Space for "..." is always kept. */
+/* Appends the range that begins with `from`, or "..." if the range doesn't fit. Space for "..." is always kept. */
 static void end_range(struct line *line, pid_t from)
 {
 	char range[32];
@@ -75,7 +76,9 @@ static void write_ids(const struct inspect_look *look, struct line *line, bool r
 	end_range(line, from);
 }
 
-/* Fills the table. `registered`: like registered threads share a line too. */
+/*
+ * Fills the table. With `registered`, registered threads that are alike share a line, too. With `all`, no threads share one.
+ */
 static void fill(struct table *table, const struct inspect_look *look, bool all, bool registered)
 {
 	table->count = 0;
@@ -114,7 +117,7 @@ static const char *mode_or_unknown(const struct inspect_answer *answer)
 	return mode != NULL ? mode : "?";
 }
 
-/* Returns the columns of the widest ids. */
+/* Returns the number of columns of the longest list of ids. */
 static int width_of_ids(const struct table *table)
 {
 	int width = 8;

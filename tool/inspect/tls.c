@@ -2,12 +2,12 @@
 /*
  * tls.c - finds the TLS of a module in a running process, by the module's relocations.
  *
- * A module that is loaded with the program has its TLS at a fixed offset from the thread pointer. The dynamic linker wrote
- * such offsets into words of the module, for each relocation of one type. The word is the sum of three numbers: the value
- * of a symbol in TLS, an addend, and the offset of the TLS that has the symbol. The first two are in the module's tables, so
- * the third can be computed.
+ * A module that is loaded with the program has its TLS at a fixed offset from the thread pointer. For each relocation of a
+ * certain type, the dynamic linker wrote such an offset into a word of the module. The word is the sum of three numbers: the
+ * value of a symbol in TLS, an addend, and the offset of the TLS that has the symbol. The module's tables have the value and
+ * the addend, so the offset of the TLS can be computed.
  *
- * The tables are read from the process's memory, so files that are gone or replaced don't matter. The memory may contain
+ * The tables are read from the process's memory, so files that are gone or replaced don't matter. This memory can contain
  * anything. So sizes are bounded, and tables that can't be read count as missing.
  */
 #define _GNU_SOURCE
@@ -17,15 +17,15 @@
 
 #include "inspect.h"
 
-#define RELOCATIONS_MAX (1UL << 20) /* of a module */
-#define OFFSETS_MAX 4096           /* relocations of the type that are examined; modules have a few */
+#define RELOCATIONS_MAX (1UL << 20) /* maximum number of a module's relocations that are read */
+#define OFFSETS_MAX 4096           /* maximum number of relocations with offsets that are examined; modules have a few */
 #define CHUNK 256
 #define DYNAMIC_MAX 256
 
 struct module {
 	pid_t tid;
 	GElf_Addr bias;
-	GElf_Xword type; /* of the relocations with an offset from the thread pointer */
+	GElf_Xword type; /* type of the relocations with an offset from the thread pointer */
 	uint64_t relocations, relocations_size, symbols, strings;
 };
 
@@ -35,7 +35,10 @@ static GElf_Xword offset_type(int machine)
 	return machine == EM_X86_64 ? R_X86_64_TPOFF64 : machine == EM_AARCH64 ? R_AARCH64_TLS_TPREL : 0;
 }
 
-/* glibc adds the bias to the addresses in a writable dynamic section. Other C libraries don't. */
+/*
+ * Returns the address in the process. In a writable dynamic section, glibc has already added the bias to the addresses. Other
+ * C libraries haven't.
+ */
 static uint64_t address_of(const struct module *module, uint64_t value)
 {
 	return value < module->bias ? value + module->bias : value;
@@ -102,11 +105,17 @@ static void consider(const struct module *module, const Elf64_Rela *relocation, 
 	if (!inspect_read(module->tid, module->symbols + index * sizeof(symbol), &symbol, sizeof(symbol)))
 		return;
 	if (has_name(module, &symbol, name)) {
-		/* The word of an undefined weak symbol stays 0, and no object lies at the thread pointer. */
+		/*
+		 * If the symbol is weak and undefined, the word stays 0. A real offset isn't 0, because no object lies at the
+		 * thread pointer.
+		 */
 		tls->has_symbol = slot != 0;
 		tls->symbol = offset;
 	} else if (symbol.st_shndx != SHN_UNDEF && !tls->has_base) {
-		/* If another module's definition takes precedence, this base is wrong, but no area lies there. */
+		/*
+		 * If the symbol is defined by another module instead, this base is wrong. This does no harm, because no area
+		 * lies there.
+		 */
 		tls->has_base = true;
 		tls->base = (int64_t)((uint64_t)offset - symbol.st_value);
 	}
@@ -141,7 +150,10 @@ static uint64_t round_up(uint64_t size, uint64_t alignment)
 	return (size + alignment - 1) / alignment * alignment;
 }
 
-/* Source: the ELF TLS ABIs. On x86-64 the block lies below the thread pointer, on aarch64 after two words above it. */
+/*
+ * Source: the ELF TLS ABIs. On x86-64 the TLS block ends at the thread pointer. On aarch64 it begins after the two words at
+ * the thread pointer.
+ */
 bool inspect_tls_executable(Elf *elf, int64_t *base)
 {
 	GElf_Ehdr header;

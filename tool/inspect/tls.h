@@ -12,17 +12,17 @@
 struct inspect_tls {
 	bool has_base, has_symbol;
 	int64_t base;   /* beginning of the module's TLS */
-	int64_t symbol; /* the object that the module uses by this name; another module may define it */
+	int64_t symbol; /* the object that the module uses by this name; possibly another module defines the object */
 };
 
 /*
- * Reads the memory of a process, by way of a living thread, for the module of `elf`. `bias` is the distance from addresses
- * in the file to addresses in the process. Unknown members stay unset. A module that reaches its TLS only by calls has no
- * such relocations.
+ * Finds the TLS of the module `elf` in the memory of the process that has the living thread `tid`. `bias` is the distance
+ * from addresses in the file to addresses in the process. Members that can't be found stay unset. For example, a module that
+ * reaches its TLS only by calls has no relocations with offsets.
  */
 void inspect_tls_read(pid_t tid, Elf *elf, GElf_Addr bias, const char *symbol, struct inspect_tls *tls);
 
-/* Computes the beginning of an executable's own TLS, which the ABI defines. Returns false if that isn't known. */
+/* Computes where an executable's own TLS begins, which the ABI defines. Returns false if the beginning can't be computed. */
 bool inspect_tls_executable(Elf *elf, int64_t *base);
 
 #endif /* RK_TOOL_INSPECT_TLS_H */
