@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench.h - what the loops of the benches, their data and the worker's main program share.
+ * bench.h - types and functions that the loops of the benches, the benches' data and the worker's main program share.
  *
  * A bench is a set of contenders that do the same job. To add a bench, add an entry to benches[] (list.c), and one entry for
  * each contender to contenders.h. Everything else follows from these: placements, PIE and non-PIE, threads, interleaving,
@@ -16,14 +16,14 @@
 /* A condition for a contender's threads. The tool (rseqkit bench) makes it true. */
 enum bench_condition {
 	BENCH_ANY,  /* works in any thread */
-	BENCH_RSEQ, /* has no fallback: needs a thread with rseq, whatever the owner */
+	BENCH_RSEQ, /* has no fallback: needs a thread with rseq, of any owner */
 	BENCH_SELF, /* this library registers threads, the libc doesn't */
 	BENCH_NONE, /* threads can't have rseq */
 	BENCH_CK,   /* the worker was built with Concurrency Kit */
-	BENCH_CK_SPINS, /* as BENCH_CK, with a CPU for each thread: it spins while another thread is preempted */
+	BENCH_CK_SPINS, /* as BENCH_CK; each thread also needs its own CPU, because it spins while another thread is preempted */
 	BENCH_URCU, /* the worker was built with liburcu */
 	BENCH_URCU_FLAVOURS, /* the worker was built with the libraries of liburcu's flavours */
-	/* malloc() is the function of: */
+	/* malloc() must be the function of: */
 	BENCH_GLIBC,
 	BENCH_JEMALLOC,
 	BENCH_MIMALLOC,
@@ -62,10 +62,13 @@ struct bench {
 
 #define BENCH_PLACEMENTS 8
 
-/* For the code in a loop, of any length. Compilers judge a section's size by its text, and would not inline it. */
+/*
+ * For functions of any length that a loop calls. Compilers judge the size of an asm statement by its text, and would not inline
+ * a function with a section.
+ */
 #define BENCH_INLINE static inline __attribute__((__always_inline__))
 
-/* Hides a pointer and the memory it points to from the compiler, so that it removes no operation. */
+/* Hides a pointer and the memory it points to from the compiler, so that the compiler removes no operation. */
 #define BENCH_HIDE(pointer) __asm__ __volatile__("" : "+r"(pointer) : : "memory")
 
 #define BENCH_GLUE_(a, b) a##b
@@ -78,8 +81,7 @@ extern const struct bench_loop *const bench_loops[BENCH_PLACEMENTS];
 extern const unsigned bench_loop_count;
 
 /*
- * The memory of the contenders. Each contender has its own, in the same layout: a word for each CPU as in rk_percpu, or one
- * shared word.
+ * The memory of the contenders. Each contender has its own: a word for each CPU, in the layout of rk_percpu, or one shared word.
  */
 extern struct rk_counter *bench_counter;
 extern void *bench_slots_classic;
@@ -89,7 +91,7 @@ extern void *bench_slots_getcpu;
 extern uint64_t *bench_shared;
 extern __thread uint64_t bench_thread_local;
 
-extern int64_t bench_one; /* 1, which the loops don't know */
+extern int64_t bench_one; /* always 1; the compiler of the loops doesn't know that */
 
 uint64_t bench_sum_counter(void);
 uint64_t bench_sum_classic(void);
@@ -97,23 +99,29 @@ uint64_t bench_sum_percpu(void);
 uint64_t bench_sum_getcpu(void);
 uint64_t bench_sum_shared(void);
 
-/* Allocates this memory. Returns 0 or a negative errno. */
+/* Allocates the memory that is declared above. Returns 0 or a negative errno. */
 int bench_data_create(void);
 
 /* Allocates the memory of all benches (list.c). Returns 0 or a negative errno. */
 int bench_create(void);
 
-/* Allocates one more word for each CPU, in the same layout, each alone in its cache line. Returns 0 or a negative errno. */
+/*
+ * Allocates one more word for each CPU, in the layout of rk_percpu. Each word is alone in its cache line. Returns 0 or a negative
+ * errno.
+ */
 int bench_slots_create(void **slots);
 
 /*
- * Registers the calling thread by the bare system call, without the library. Returns 0 or a negative errno. Not for threads
- * that use operations.
+ * Registers the calling thread by the bare system call, without the library. Returns 0 or a negative errno. Don't call this in
+ * threads that use operations.
  */
 int bench_bare_register(void);
 int bench_bare_unregister(void);
 
-/* Returns the nanoseconds spent in `operation`, called once in each of n fresh threads, without the time that the clock takes. */
+/*
+ * Calls `operation` once in each of n fresh threads. Returns the nanoseconds spent in these calls, without the time that the
+ * clock takes.
+ */
 uint64_t bench_in_fresh_threads(uint64_t n, bool (*operation)(void));
 
 uint64_t bench_now(void); /* nanoseconds of CLOCK_MONOTONIC */

@@ -16,7 +16,7 @@ static struct bench_guarded supply = {.mutex = PTHREAD_MUTEX_INITIALIZER}; /* fo
 
 const char *bench_malloc_file(void)
 {
-	/* Asks the dynamic linker, because the address in a program may be that of a PLT entry. */
+	/* Asks the dynamic linker, because in a program `malloc` is possibly the address of a PLT entry. */
 	void *function = dlsym(RTLD_DEFAULT, "malloc");
 	Dl_info info;
 
@@ -56,7 +56,7 @@ int bench_cache_make(struct bench_guarded *guarded, void **objects, size_t count
 	return 0;
 }
 
-/* Is each object that was ever made here, once, and was it written to? */
+/* Does `guarded` have each object that was ever made exactly once, and was each object written to? */
 static bool has_all(struct bench_guarded *guarded)
 {
 	size_t found = 0;

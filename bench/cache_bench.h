@@ -4,9 +4,9 @@
  * time.
  *
  * The allocators are malloc() and free() of this process. The tool starts a process for each allocator, and bench_malloc_file()
- * returns the file that the functions are in. Each object is written to while it is held, and an asm statement hides it from
- * the compiler, so no compiler removes a pair. Invariant: no object is handed out twice while it is held. bench_settle_*()
- * check this after a slice, as far as the memory shows it.
+ * returns the file that the functions are in. A thread writes to each object that it holds, and an asm statement hides the object
+ * from the compiler. So no compiler removes a take with its give. Invariant: no object is handed out twice while it is held.
+ * After a slice bench_settle_*() check the invariant, as far as the memory shows it.
  */
 #ifndef RK_BENCH_CACHE_H
 #define RK_BENCH_CACHE_H
@@ -42,19 +42,22 @@ extern struct rk_cache *bench_cache;
 /* Creates the cache, empty. Returns 0 or a negative errno. */
 int bench_cache_create(void);
 
-/* Destroys the cache and creates a new one. Checks that all objects that were ever made are then under its mutex, each once. */
+/*
+ * Destroys the cache and creates a new one. Checks that after the destruction all objects that were ever made are under the
+ * cache's mutex, each once.
+ */
 bool bench_settle_cache_rseqkit(void);
 
 /* Returns the file that malloc() is in; "" if it isn't known. */
 const char *bench_malloc_file(void);
 
-/* Allocates objects by malloc(), fills and compares them. Returns false if two overlap. */
+/* Allocates objects by malloc(), fills and compares them. Returns false if two objects overlap. */
 bool bench_settle_cache_malloc(void);
 
 /* Checks that all objects that were ever made are under the mutex, each once. */
 bool bench_settle_cache_mutex(void);
 
-/* Makes the objects that were missing. Returns 0, or 1 if that failed. */
+/* Makes `count` objects, because the mutex had too few. Returns 0, or 1 if there is no memory. */
 int bench_cache_make(struct bench_guarded *guarded, void **objects, size_t count);
 
 BENCH_INLINE void cache_touch(void *const *objects, size_t count)

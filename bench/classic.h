@@ -29,13 +29,16 @@
 
 #define CLASSIC_SECTION(name) ".pushsection " name ", \"awo?\", @progbits, .Lop%=\n\t"
 
-/* The table's entry for a way out other than the section's end. */
+/* An entry of the table of exit points: a way out of the section other than its end. */
 #define CLASSIC_EXIT(label)                                                                                            \
 	CLASSIC_SECTION("__rseq_exit_point_array")                                                                     \
 	".quad .Lstart%=, %l[" #label "]\n\t"                                                                          \
 	".popsection\n\t"
 
-/* From the tables to the comparison of the CPU. `exits` are further CLASSIC_EXIT entries, in addition to that of `again`. */
+/*
+ * The beginning of an operation, from the tables to the comparison of the CPU. `exits` are further CLASSIC_EXIT entries, in
+ * addition to the entry for `again`.
+ */
 #define CLASSIC_BEGIN(exits)                                                                                           \
 	".Lop%=:\n\t"                                                                                                  \
 	CLASSIC_SECTION("__rseq_cs")                                                                                   \
@@ -53,7 +56,7 @@
 	"cmpl %[cpu], %%fs:4(%[area])\n\t"                                                                             \
 	"jne %l[again]\n\t"
 
-/* Comes directly after the commit. */
+/* The end of an operation. It comes directly after the commit. */
 #define CLASSIC_END                                                                                                    \
 	".Lend%=:\n\t"                                                                                                 \
 	".subsection 1\n\t"                                                                                            \

@@ -6,9 +6,9 @@
  *
  *   X(bench, contender, condition, name of the loop, sum, settle, setup, body)
  *
- * with the words of struct bench_loop (bench.h). `setup` comes before the loop, `body` is in it. The first contender of a bench
- * is the one that the others are compared with. Contenders that use another contender's loop, or measure the time themselves,
- * are in the table of loops.h.
+ * struct bench_loop (bench.h) explains most of these words. `setup` comes before the loop, `body` is in the loop. The first
+ * contender of a bench is the one that the others are compared with. Contenders that use another contender's loop, or measure the
+ * time themselves, are in the table of loops.h.
  */
 #ifndef RK_BENCH_CONTENDERS_H
 #define RK_BENCH_CONTENDERS_H

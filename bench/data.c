@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * data.c - the memory that contenders of several benches use, and their functions that don't use the library.
+ * data.c - the memory that contenders of several benches use, and functions for contenders that don't use the library.
  *
- * Contenders with per-CPU data have it in the same kind of memory, so that only the operation differs.
+ * All contenders with per-CPU data keep these data in the same kind of memory, so that only the operation differs.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -24,7 +24,7 @@ int64_t bench_one = 1;
 
 static struct {
 	uint64_t word;
-} __attribute__((__aligned__(128))) shared; /* alone in its cache line, and in the line that is fetched with it */
+} __attribute__((__aligned__(128))) shared; /* alone in two cache lines: its own, and the one that is fetched with it */
 
 static struct rk_process_info process;
 
@@ -150,7 +150,7 @@ uint64_t bench_in_fresh_threads(uint64_t n, bool (*operation)(void))
 		if (!fresh.done)
 			return BENCH_FAILED;
 		sum += fresh.ns;
-		/* The least value: a thread that was interrupted between the two readings must not lower the sum. */
+		/* The least value, because a thread that was interrupted between the two readings must not lower the sum. */
 		clock_ns = fresh.clock_ns < clock_ns ? fresh.clock_ns : clock_ns;
 	}
 	return sum > n * clock_ns ? sum - n * clock_ns : BENCH_FAILED;

@@ -33,8 +33,8 @@ struct bench_node *bench_freelist_take(struct bench_freelist *list)
 }
 
 /*
- * Marks the nodes from `link` to the end, and returns their number. Returns BENCH_NODES + 1 if a link isn't a node, or is
- * marked already.
+ * Marks the nodes from `link` to the end, and returns their number. Returns BENCH_NODES + 1 if a link leads to no node, or to a
+ * node that is already marked.
  */
 static unsigned find_nodes(struct bench_freelist *list, intptr_t link, bool by_number)
 {

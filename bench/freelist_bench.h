@@ -2,10 +2,11 @@
 /*
  * freelist_bench.h - the bench `freelist`: nodes, the memory of its contenders, and the operation of each.
  *
- * An operation pops a node and pushes it back. The list is empty the first time on a CPU, or after a migration between pop and
- * push. Then a function out of line takes a new node from the contender's supply, and the operation pushes that node.
- * Invariant: at the end of a slice every node that was ever taken is in one list, once. bench_settle_freelist_*() check this,
- * and empty the lists. The loops count nothing: a count would cost every contender a store, and so hide differences.
+ * An operation pops a node and pushes it back. A CPU's list is empty at the first operation on this CPU, or after a thread left
+ * the CPU between pop and push. Then a function out of line takes a new node from the contender's supply, and the operation
+ * pushes that node. Invariant: at the end of a slice every node that was ever taken is in one list, once. After a slice
+ * bench_settle_freelist_*() check the invariant, and empty the lists. The loops count nothing: a count would cost every contender
+ * a store, and so hide differences.
  */
 #ifndef RK_BENCH_FREELIST_H
 #define RK_BENCH_FREELIST_H
@@ -16,7 +17,7 @@
 #include "classic.h"
 #include "floor.h"
 
-#define BENCH_NODES 4096u /* of a contender: enough for every thread to hold one while it migrates */
+#define BENCH_NODES 4096u /* for each contender; enough even if every thread migrates while it holds a node */
 
 /* A node is alone in its cache line, so threads share only what a contender shares. */
 struct bench_node {
@@ -54,8 +55,9 @@ int bench_freelist_create(void);
 struct bench_node *bench_freelist_take(struct bench_freelist *list);
 
 /*
- * Defines a list for each CPU, from an operation that pops and one that pushes. The inlined code tries each once. If one was
- * aborted, a function out of line repeats it at most RK_ABORTS_MAX times. Returns 0 if both were done.
+ * Defines the operation of a contender with a list for each CPU, from an operation that pops and one that pushes. The inlined
+ * code tries each of these two once. If one was aborted, a function out of line repeats it at most RK_ABORTS_MAX times. The
+ * function that is defined returns 0 if both were done.
  */
 #define LIST_PER_CPU(name, try_pop, try_push)                                                                          \
 	static __attribute__((__noinline__)) int name##_pop_again(struct bench_freelist *list, void *slots, void **node,   \

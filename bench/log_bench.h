@@ -2,10 +2,11 @@
 /*
  * log_bench.h - the bench `log`: records, the memory of its contenders, and the operation of each.
  *
- * An operation appends a record to a ring and counts it. If each CPU has a ring, the store of the count is the commit: a reader
- * relies on it. The caller keeps the count that it expects, as a logger does. It reads the count again if the expected one was
- * wrong: the first time, after another thread has appended, or after a migration. Invariants: the counts add up to the number
- * of operations (bench_sum_log_*()). Every record below a count is whole (bench_settle_log_*()).
+ * An operation appends a record to a ring and counts the record. If each CPU has a ring, the store of the count is the commit,
+ * because a reader relies on the count. The caller keeps the count that it expects, as a logger does. It reads the count again if
+ * the expected count was wrong: at the first operation, after another thread has appended a record, or after a migration.
+ * Invariants: the counts add up to the number of operations (bench_sum_log_*()). Every record below a count is whole
+ * (bench_settle_log_*()).
  */
 #ifndef RK_BENCH_LOG_H
 #define RK_BENCH_LOG_H
@@ -31,7 +32,7 @@ struct bench_log {
 	struct bench_place ring[BENCH_RECORDS];
 };
 
-/* The record that is appended. Where the loops are compiled, its value isn't known. */
+/* The record that is appended. The compiler of the loops doesn't know its value. */
 extern const struct bench_record bench_record;
 
 /* Two items of rk_percpu with a struct bench_log for each CPU; one log for all threads; one for each thread. */
@@ -49,7 +50,7 @@ bool bench_settle_log_shared(void);
 /* Creates the logs, all empty. Returns 0 or a negative errno. */
 int bench_log_create(void);
 
-/* The offset in the log of the record that follows `count` others, in bytes. */
+/* Returns the offset in the log, in bytes, of the record that follows the first `count` records. */
 BENCH_INLINE ptrdiff_t log_offset(intptr_t count)
 {
 	size_t place = (size_t)count % BENCH_RECORDS;
@@ -58,8 +59,9 @@ BENCH_INLINE ptrdiff_t log_offset(intptr_t count)
 }
 
 /*
- * Defines a log for each CPU, from an operation that copies. The inlined code tries the operation once. If it was aborted, or
- * the count was another, a function out of line repeats it at most RK_ABORTS_MAX times. Returns 0 if the record was appended.
+ * Defines the operation of a contender with a log for each CPU, from an operation that copies. The inlined code tries the copy
+ * once. If the copy was aborted, or the expected count was wrong, a function out of line repeats the copy at most RK_ABORTS_MAX
+ * times. The function that is defined returns 0 if the record was appended.
  */
 #define LOG_PER_CPU(name, try_copy)                                                                                    \
 	BENCH_INLINE enum rk_result name##_once(void *logs, intptr_t count, const struct bench_record *record)         \
@@ -98,7 +100,7 @@ LOG_PER_CPU(log_rseqkit, rk_cpu_copy_if_equal_release)
 LOG_PER_CPU(log_classic, classic_try_copy)
 #endif
 
-/* The thread that adds to the count owns the record. A reader can't know when the record is whole. */
+/* A thread adds to the count, and then owns one place for a record. A reader can't know when the record there is whole. */
 BENCH_INLINE void log_shared(struct bench_log *log, const struct bench_record *record)
 {
 	intptr_t count = __atomic_fetch_add(&log->count, 1, __ATOMIC_RELAXED);

@@ -35,7 +35,7 @@ static int create_flavours(void)
 	return -pthread_key_create(&registered, forget_thread);
 }
 
-/* A thread runs only one contender in its life. */
+/* Registers the thread once. A thread runs only one contender in its life, so it needs no second flavour. */
 static void register_thread(const struct flavour *flavour)
 {
 	if (pthread_getspecific(registered) != NULL)
@@ -108,7 +108,7 @@ bool bench_settle_rcu(void)
 	return settled;
 }
 
-/* A grace period ends only if no thread is in a section. */
+/* Returns true if a grace period ends in time. It ends only if no thread is in a section. */
 bool bench_settle_rcu_rseqkit(void)
 {
 	return rk_rcu_synchronize_for(bench_rcu, LEAVES_WITHIN_NS) == 0;

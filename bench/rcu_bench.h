@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu_bench.h - the benches `rcu`, `rcu-writer` and `rcu-writer-running`: an object that readers read in sections, and a writer
- * replaces.
+ * rcu_bench.h - the benches `rcu`, `rcu-writer` and `rcu-writer-running`: an object that readers read in sections, and that a
+ * writer replaces.
  *
- * In a section a reader loads the published pointer, and a word of the object there. The word is 1 while the object is
- * published, and has another value afterwards. Invariants: the words that readers find add up to the number of their sections,
+ * In a section a reader loads the published pointer, and a word of the object that it points to. The word is 1 while the object
+ * is published, and has another value afterwards. Invariants: the words that readers find add up to the number of their sections,
  * and after a slice no reader is in a section (bench_settle_rcu()).
  *
  * liburcu isn't needed to build. Without it, its contenders are in the list but can't run.
@@ -18,7 +18,7 @@
 #include "floor.h"
 
 #if BENCH_HAVE_URCU_FLAVOURS
-/* liburcu's functions in line. Releases before 0.14 know only the first macro. */
+/* These macros make liburcu's functions inline. Releases before 0.14 know only the first macro. */
 #ifndef _LGPL_SOURCE
 #define _LGPL_SOURCE
 #endif
@@ -56,7 +56,7 @@ bool bench_settle_rcu_rwlock(void);
 /* Adds the words that a thread has found, and notes whether it is still in a section. */
 void bench_rcu_count(uint64_t seen, bool inside);
 
-/* Called at the end of a loop, with a copy, so that the loop may keep its sum in a register. */
+/* Called at the end of a loop, with the address of a copy of the sum, so that the loop can keep the sum in a register. */
 BENCH_INLINE void rcu_count(uint64_t *seen)
 {
 	bench_rcu_count(*seen, false);
@@ -88,7 +88,7 @@ BENCH_INLINE uint64_t rcu_rwlock_read(pthread_rwlock_t *lock, const struct bench
 	return one;
 }
 
-/* A gate for the floor, which names an item. A section loads it to find its counts. */
+/* The gate of the contender `floor`. The gate names an item. A section loads the gate to find its counts. */
 extern void *bench_rcu_floor_gate;
 
 #if BENCH_HAVE_FLOOR
@@ -108,8 +108,8 @@ BENCH_INLINE uint64_t rcu_floor_read(void **gate, const struct bench_rcu_place *
 
 #if BENCH_HAVE_URCU_FLAVOURS
 /*
- * Called before the loop. The thread is registered until it ends, so the warm-up registers it, and no slice includes that. `bp`
- * registers threads by itself.
+ * Called before the loop. The thread stays registered until it ends. So the warm-up registers the thread, and the measured time
+ * doesn't include the registration. The flavour `bp` registers threads by itself.
  */
 void bench_rcu_enter_bp(void);
 void bench_rcu_enter_mb(void);
@@ -142,7 +142,7 @@ RCU_COUNT(bp)
 RCU_COUNT(mb)
 RCU_COUNT(memb)
 
-/* A thread that isn't measured is offline. */
+/* Makes the thread offline, because it isn't measured any more. */
 BENCH_INLINE void rcu_count_qsbr(uint64_t *seen)
 {
 	urcu_qsbr_thread_offline();

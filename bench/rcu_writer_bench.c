@@ -3,8 +3,8 @@
  * rcu_writer_bench.c - the loops of the benches `rcu-writer` and `rcu-writer-running`. One thread replaces an object again and
  * again. In the second bench other threads read it (rcu_bench.h).
  *
- * The writer runs on one CPU. "Running" means that a thread on each other CPU that the process may use reads as fast as it can,
- * until the writer is done. On a machine with one CPU a reader shares it, and the figure shows time slices.
+ * The writer runs on one CPU. "Running" means that on each other CPU that the process may use, a thread reads as fast as it can,
+ * until the writer is done. On a machine with one CPU the writer and a reader share this CPU, and the figure shows time slices.
  */
 #define _GNU_SOURCE
 #include "rcu_bench.h"
@@ -14,7 +14,7 @@
 #include <sched.h>
 #include <time.h>
 
-#define GONE 0xdead0000dead /* the word of an object that no thread may read any more */
+#define GONE 0xdead0000dead /* the word of an object that no thread is allowed to read any more */
 #define LINGERS_NS 100000 /* longer than a grace period that waits for no reader */
 #define TRIES 4
 
@@ -27,14 +27,14 @@ int bench_rcu_writer_create(void)
 	return sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? 0 : -errno;
 }
 
-/* A contender: how it reads, in a separate thread until it is stopped, and how it waits for a grace period. */
+/* The functions of a contender. `read` runs in separate threads until they are stopped. `wait` waits for a grace period. */
 struct way {
 	void (*enter)(void); /* called first in the writer's thread; NULL if there is nothing to do */
 	void *(*read)(void *arg);
 	bool (*wait)(void);
 };
 
-/* The readers of a slice. A reader that finds an object which is gone reports it in `wrong`. */
+/* The readers of a slice. A reader that finds the word of an object to be GONE reports that in `wrong`. */
 static struct {
 	pthread_t ids[CPU_SETSIZE];
 	unsigned count;
@@ -42,16 +42,16 @@ static struct {
 	unsigned lingering;
 	uint64_t wrong;
 	bool stop __attribute__((__aligned__(128)));
-	bool linger; /* in one section */
+	bool linger; /* each reader is to stay long in one section */
 } readers;
 
-/* Returns 0, or another value for an object that is gone. */
+/* Returns 0, or another value if the object's word is GONE. */
 BENCH_INLINE uint64_t look_at(const struct bench_rcu_object *object)
 {
 	return __atomic_load_n(&object->one, __ATOMIC_RELAXED) ^ 1;
 }
 
-/* Stays in a section until the object read there was replaced, and for LINGERS_NS more. */
+/* Called in a section that has read `object`. Returns LINGERS_NS after the object was replaced. */
 static uint64_t linger_at(const struct bench_rcu_object *object)
 {
 	uint64_t wrong = 0, end;
@@ -65,7 +65,7 @@ static uint64_t linger_at(const struct bench_rcu_object *object)
 	return wrong;
 }
 
-/* `end` may use n, the number of the section. */
+/* Defines the function of a reader's thread. `end` can use n, the number of the section. */
 #define READER(name, enter, begin, end)                                                                                \
 	static void *read_##name(void *arg)                                                                            \
 	{                                                                                                              \
@@ -110,7 +110,7 @@ static void wait_for_readers(const unsigned *these)
 		(void)sched_yield();
 }
 
-/* Returns when all readers have read. */
+/* Starts the readers, and waits until each has read once. Returns false if one couldn't be started. */
 static bool start_readers(const struct way *way)
 {
 	bool started = true;
@@ -149,8 +149,8 @@ static bool replace(const struct way *way)
 }
 
 /*
- * Normal sections are so short that a grace period which doesn't wait would hardly be noticed. So each reader stays in one
- * section for longer. When all readers do, the object is replaced once more.
+ * Normal sections are so short that a grace period which doesn't wait would hardly be noticed. So each reader stays longer in one
+ * section. When all readers are in such a section, the writer replaces the object once more.
  */
 static bool replace_while_they_linger(const struct way *way)
 {
@@ -174,7 +174,7 @@ static uint64_t readers_ran(void)
 	return sum;
 }
 
-/* Makes n replacements. Returns nanoseconds. *together tells whether all readers ran meanwhile, nearly all of the time. */
+/* Makes n replacements. Returns nanoseconds. Sets *together to whether all readers ran for nearly all of this time. */
 static uint64_t replace_often(const struct way *way, uint64_t n, bool *together)
 {
 	uint64_t ran = readers_ran(), ns = bench_now();
@@ -188,9 +188,9 @@ static uint64_t replace_often(const struct way *way, uint64_t n, bool *together)
 }
 
 /*
- * Measures with readers on the other CPUs, or without. A reader that doesn't run isn't interrupted, and is waited for only if
- * it is in a section. That is faster, and the fastest slice is the one that counts. So a slice in which readers didn't run is
- * repeated, as in worker.c.
+ * Measures with readers on the other CPUs, or without readers. The writer doesn't interrupt a reader that doesn't run, and waits
+ * for it only if it is in a section. So a slice in which some readers don't run is faster, and the result is the fastest slice.
+ * Therefore such a slice is repeated, as in worker.c.
  */
 static uint64_t write_by(const struct way *way, uint64_t n, bool running)
 {

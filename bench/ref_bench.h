@@ -35,7 +35,8 @@ BENCH_INLINE void ref_rseqkit(struct rk_ref *ref)
 }
 
 /*
- * The usual way. Taking a reference needs no order, because the caller already has one. Giving it back orders earlier accesses.
+ * The usual way: one atomic count. Taking a reference needs no memory order, because the caller already has a reference. Giving
+ * it back comes after the caller's earlier accesses, by its memory order.
  */
 BENCH_INLINE void ref_atomic(struct bench_ref_atomic *object)
 {
@@ -44,7 +45,7 @@ BENCH_INLINE void ref_atomic(struct bench_ref_atomic *object)
 		object->released = 1;
 }
 
-/* A gate for the floor, which names an item. Each add loads it. */
+/* The gate of the contender `floor`. The gate names an item, and each add loads the gate. */
 extern void *bench_ref_floor_gate;
 
 #if BENCH_HAVE_FLOOR

@@ -2,9 +2,9 @@
 /*
  * remote_bench.c - work on another CPU's data, by this library and by other ways (remote_bench.h).
  *
- * The thread that measures runs on one CPU, and the data belongs to another. On an "idle" CPU this process runs nothing. On a
- * "running" CPU a thread adds to the data as fast as it can. On a machine with one CPU both are the same CPU, and the figures
- * are of little use.
+ * The thread that measures runs on one CPU, and the data belong to another CPU. If that CPU is "idle", this process runs nothing
+ * there. If it is "running", a thread there adds to the data as fast as it can. On a machine with one CPU both are the same CPU,
+ * and the figures are of little use.
  */
 #define _GNU_SOURCE
 #include "remote_bench.h"
@@ -189,7 +189,7 @@ static bool vector_16_there(void)
 	return run_vector(there, 16);
 }
 
-/* Moves to the CPU, adds there, and moves back. */
+/* Moves to the CPU `there`, adds, and moves back. */
 static bool go_there(void)
 {
 	pin(there);
@@ -215,7 +215,7 @@ static void on_request(int signo)
 	__atomic_fetch_add(&answers, 1, __ATOMIC_RELEASE);
 }
 
-/* Sends a signal to the thread on that CPU, whose handler clears the data, and waits for that. */
+/* Sends a signal to the thread on the CPU `there`, and waits until the signal's handler has cleared the data. */
 static bool ask_by_signal(void)
 {
 	unsigned before = __atomic_load_n(&answers, __ATOMIC_RELAXED);
@@ -310,7 +310,7 @@ MEASURE(mutex_idle, drain_guarded, NULL)
 MEASURE(mutex_running, drain_guarded, add_guarded)
 MEASURE(signal_running, ask_by_signal, add_to_plain)
 
-/* Makes n adds on `here`. A thread on `there` may run `work` meanwhile. Returns nanoseconds. */
+/* Makes n adds on `here`. If `work` isn't NULL, a thread on `there` runs it meanwhile. Returns nanoseconds. */
 #define MEASURE_ADDS(name, add, work)                                                                                  \
 	uint64_t bank_##name(uint64_t n)                                                                               \
 	{                                                                                                              \

@@ -160,7 +160,7 @@ static bool start_reader(struct remote *remote, pthread_t *reader)
 	return started;
 }
 
-/* In this bench all records must come in order: the next one is the next of the table. */
+/* In this bench all records must come in the order of the table. */
 static void look_in_order(struct ring_tally *tally, uint64_t i)
 {
 	tally->wrong |= tally->difference + i % BENCH_RING_TABLE;
@@ -210,7 +210,7 @@ static void look_in_order(struct ring_tally *tally, uint64_t i)
 		return bench_settle_ring() && waits && remote.end > start ? remote.end - start : BENCH_FAILED;         \
 	}
 
-/* Doesn't search other rings, because the writer stays on its CPU. */
+/* Reads only the ring that is open, because the writer stays on its CPU. */
 BENCH_INLINE bool try_rseqkit(struct ring_own *own, struct ring_tally *tally)
 {
 	struct rk_ring_record record;

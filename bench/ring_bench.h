@@ -2,10 +2,11 @@
 /*
  * ring_bench.h - the benches `ring`, `ring-batch` and `ring-remote`: records of 16 bytes that are written and read.
  *
- * A contender has a write and a read of one record. name_write() returns false if there is no room, name_read() if there is no
- * record. All rings have BENCH_RING_SIZE bytes. A thread writes records of a table, reads as many as it wrote, and checks all
- * that it reads. Threads that share a ring may read each other's records. Invariants: a record is read as it was written. Over
- * all threads of a slice, the sum of the records read is the sum of the records written (bench_settle_ring()).
+ * Each contender has a function that writes one record and a function that reads one. name_write() returns false if there is no
+ * room. name_read() returns false if there is no record. All rings have BENCH_RING_SIZE bytes. A thread writes records of a
+ * table, reads as many as it wrote, and checks all records that it reads. Threads that share a ring can read each other's
+ * records. Invariants: a record is read as it was written. Over all threads of a slice, the sum of the records read is the sum
+ * of the records written (bench_settle_ring()).
  *
  * Concurrency Kit and liburcu aren't needed to build. Without them, their contenders are in the list but can't run.
  */
@@ -22,7 +23,7 @@
 #include <ck_ring.h>
 #endif
 #if BENCH_HAVE_URCU
-#define _LGPL_SOURCE /* liburcu's functions in line */
+#define _LGPL_SOURCE /* makes liburcu's functions inline */
 #include <urcu/wfcqueue.h>
 #endif
 
@@ -36,10 +37,13 @@ struct bench_ring_record {
 
 #define BENCH_RING_RECORDS (BENCH_RING_SIZE / sizeof(struct bench_ring_record))
 
-/* Record i has the number i. The table is filled at the start, so its values aren't known where the loops are compiled. */
+/* Record i has the number i. The table is filled at the start, so the compiler of the loops doesn't know its values. */
 extern struct bench_ring_record bench_ring_table[BENCH_RING_TABLE];
 
-/* `difference` is the sum of the numbers written minus those read. `wrong` isn't 0 if a record was read wrong. */
+/*
+ * `difference` is the sum of the numbers of all records written, minus the sum of the numbers of all records read. `wrong` isn't
+ * 0 if a record was read wrong.
+ */
 struct ring_tally {
 	uint64_t difference, wrong;
 };
@@ -48,7 +52,7 @@ int bench_ring_create(void);
 bool bench_settle_ring(void);
 void bench_ring_count(uint64_t difference, uint64_t wrong);
 
-/* Called at the end of a loop, with a copy, so that the loop may keep its counts in registers. */
+/* Called at the end of a loop, with the address of a copy of the counts, so that the loop can keep them in registers. */
 BENCH_INLINE void ring_count(struct ring_tally *tally)
 {
 	bench_ring_count(tally->difference, tally->wrong);
@@ -67,10 +71,10 @@ BENCH_INLINE void ring_look_at(struct ring_tally *tally, const struct bench_ring
 	tally->wrong |= ~(record->number + record->complement);
 }
 
-/* Waits a little for another thread. Returns false after it has waited too long. */
+/* Waits a little for another thread. Adds 1 to *times. Returns false if the loop has called it too often. */
 bool bench_ring_wait(uint64_t *times);
 
-/* ---- rseqkit: the CPU's ring, and its reader, which the thread keeps open */
+/* ---- rseqkit: the CPU's ring, and the ring's reader, which the thread keeps open */
 
 struct ring_own {
 	struct rk_ring *ring;
@@ -178,7 +182,7 @@ extern struct ring_ck bench_ring_mpmc;
 extern __thread struct ring_ck bench_ring_spsc;
 #endif
 
-/* ---- liburcu's queue, one for all. A node goes to the thread that reads it, so a thread keeps its number of nodes. */
+/* ---- liburcu's queue, one for all. The thread that reads a node keeps it, so a turn changes no thread's number of nodes. */
 
 #if BENCH_HAVE_URCU
 struct ring_node {
@@ -199,7 +203,7 @@ struct ring_nodes {
 
 extern struct ring_queue bench_ring_queue;
 
-/* Allocates as many nodes as may be written before one is read. They are freed at the end of the loop. */
+/* Allocates as many nodes as a thread can write before it reads one. bench_ring_forget() frees them at the end of the loop. */
 struct ring_nodes bench_ring_nodes(void);
 void bench_ring_forget(struct ring_nodes *nodes);
 
@@ -234,9 +238,9 @@ BENCH_INLINE bool ring_wfcqueue_read(struct ring_nodes *nodes, struct ring_tally
 #define ring_nothing(of) ((void)(of)) /* for contenders whose read frees the record's room */
 
 /*
- * A turn: writes `count` records, then reads them. If there is no room, the thread first reads the records that it wrote. If it
- * wrote none, it waits: threads that share a ring may fill it before they read. If there is no record, the thread waits for a
- * writer to finish.
+ * A turn: writes `count` records, then reads as many. If there is no room for a record, the thread first reads as many records
+ * as it wrote. If it wrote none, it waits, because threads that share a ring can fill it before they read. If there is no
+ * record, the thread waits for a writer to finish.
  */
 #define RING_TURN(contender, release, of, count, n)                                                                    \
 	for (unsigned left = (count); left != 0;) {                                                                    \

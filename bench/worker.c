@@ -14,9 +14,10 @@
  * The answer is "unavailable WHY" if the request can't run in this process, or "error WHAT". The process ends at the end of
  * input.
  *
- * Invariant: an answer in nanoseconds is for operations that were all done. The worker checks their sum, if they have one, and
- * the memory that they left, if that shows anything. The time doesn't include thread creation and warm-up. If one thread ran
- * alone for a while, the slice is repeated: threads that contend are faster then, and the fastest slice is the one that counts.
+ * Invariant: the worker answers in nanoseconds only if all operations were done. After a slice it compares the operations' sum
+ * with their number, and calls the contender's settle(), if the contender has these functions. The time doesn't include thread
+ * creation and warm-up. If one thread ran alone for a while, the slice is repeated: such a slice is faster for threads that
+ * contend, and the result is the fastest slice.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -37,7 +38,7 @@ static const char *const conditions[] = {
 	[BENCH_RSEQ] = "rseq",
 	[BENCH_SELF] = "self",
 	[BENCH_NONE] = "none",
-	/* The worker answers for contenders that it was built without. No other process could run them. */
+	/* The worker also lists contenders whose library it was built without. No other process could run them. */
 	[BENCH_CK] = "any",
 	[BENCH_CK_SPINS] = "any",
 	[BENCH_URCU] = "any",
@@ -70,7 +71,7 @@ static uint64_t warm_up_turns(uint64_t n)
 	return n / 8 + 1;
 }
 
-/* Returns when all threads have called it. There may be more threads than CPUs, so a waiting thread yields. */
+/* Returns when all threads have called this function. Possibly there are more threads than CPUs, so a waiting thread yields. */
 static void wait_for_all(struct slice *slice)
 {
 	unsigned spins = 0;
@@ -112,7 +113,10 @@ static void place_thread(pthread_attr_t *attr, const cpu_set_t *allowed, unsigne
 		}
 }
 
-/* Starts all threads. Returns false if one failed: then the count is raised, so that the threads that wait continue. */
+/*
+ * Starts all threads, and waits until they end. Returns false if a thread couldn't be started. In this case it also counts the
+ * missing threads as arrived, so that the waiting threads continue.
+ */
 static bool run_threads(struct slice *slice, struct slice_thread *threads)
 {
 	cpu_set_t allowed;
@@ -226,7 +230,7 @@ static bool run_slice(struct slice *slice, struct slice_thread *threads)
 	return slice->ns != BENCH_FAILED && counted == expected && settled;
 }
 
-/* Measures, and prints the time. On a busy machine the last try counts. */
+/* Measures, and prints the time. If on a busy machine no try was good, prints the time of the last one. */
 static void measure(const struct bench_loop *loop, unsigned per_turn, unsigned count, uint64_t operations)
 {
 	struct slice slice = {.loop = loop, .turns = (operations + per_turn - 1) / per_turn, .threads = count};
@@ -237,7 +241,7 @@ static void measure(const struct bench_loop *loop, unsigned per_turn, unsigned c
 		printf("error out of memory\n");
 	for (int i = 0; good && i < (is_crowded(count) ? 1 : TRIES) && !slice.together; i++)
 		good = run_slice(&slice, threads);
-	/* Whole turns may have more operations than the request. Prints the time for the number requested. */
+	/* Whole turns possibly have more operations than the request. Prints the time for the number that was requested. */
 	if (good)
 		printf("%.0f\n", (double)slice.ns * (double)operations / ((double)slice.turns * per_turn));
 	free(threads);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * buffers.c - a pool of buffers with a list per CPU, made of single operations.
+ * buffers.c - a pool of buffers with a list per CPU. The lists use single operations (rseqkit/ops.h).
  *
- * To take a buffer from a list is one critical section, and to give it back is another one. If no buffer is free, the pool
+ * A thread takes a buffer from a list in one critical section, and gives it back in another one. If a list is empty, the pool
  * calls malloc(). A buffer that can't go into a list is freed.
  */
 #include <pthread.h>
@@ -67,7 +67,7 @@ static void *work(void *arg)
 	return arg;
 }
 
-/* Frees all buffers in the lists, and returns their number. By now no other thread uses the lists. */
+/* Frees all buffers in the lists, and returns their number. Call it when no other thread uses the lists any more. */
 static int64_t drain(void)
 {
 	int64_t count = 0;

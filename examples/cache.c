@@ -2,8 +2,8 @@
 /*
  * cache.c - a cache of packets. Threads take packets and put them back.
  *
- * Each CPU has an array of packets. When an array is full, a batch of packets goes to the depot, from which other CPUs take it.
- * The cache keeps no more packets than its limit. At the end all packets are freed.
+ * Each CPU has an array of packets. If an array is full, a batch of packets goes to the depot, from which threads on other CPUs
+ * take packets. The cache keeps no more packets than its limit. At the end all packets are freed.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -2,7 +2,8 @@
 /*
  * config.c - a configuration that threads read a million times each without a lock, while another thread replaces it.
  *
- * A deferred call frees an old configuration when no thread can be reading it any more. A separate thread runs these calls.
+ * When a configuration is replaced, a deferred call frees the old one as soon as no thread can be reading it any more. A separate
+ * thread runs these calls.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #define PENDING 100 /* old configurations that wait to be freed */
 
 struct config {
-	int version, twice; /* invariant: the second is twice the first */
+	int version, twice; /* invariant: `twice` is 2 * `version` */
 	struct rk_rcu_call call;
 };
 

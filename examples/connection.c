@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connection.c - connections that several threads share. A thread finds one in a table, and holds a reference while it uses it.
+ * connection.c - connections that several threads share. A thread finds a connection in a table, and holds a reference while it
+ * uses the connection.
  *
- * Meanwhile the owner closes connections. The thread that drops the last reference defers the free. The connection is freed
- * when no thread can be looking at it in the table any more.
+ * Meanwhile the owner closes connections. The thread that drops the last reference of a connection defers the call of free(). The
+ * connection is freed when no thread can still have its address from the table.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -32,7 +33,7 @@ static void drop(struct rk_rcu_call *call)
 	freed++; /* only one thread at a time runs calls */
 }
 
-/* Called in the thread that drops the last reference. Another thread may just be trying to get a reference. */
+/* Called in the thread that drops the last reference. At this moment another thread is possibly trying to get a reference. */
 static void release(struct rk_ref *ref)
 {
 	struct connection *c = (struct connection *)ref; /* the first member */
@@ -76,7 +77,7 @@ static void *serve(void *wrong)
 			continue;
 		if (!c->is_open)
 			*(int *)wrong = 1;
-		rk_ref_get(&c->ref); /* a second one, for example for an answer that is being sent */
+		rk_ref_get(&c->ref); /* a second reference, for example for an answer that is being sent */
 		rk_ref_put(&c->ref);
 		rk_ref_put(&c->ref);
 	}

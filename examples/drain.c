@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * drain.c - takes the counts of other CPUs, while the threads there continue to count.
+ * drain.c - takes the counts of other CPUs, while threads on these CPUs continue to count.
  *
- * Each CPU counts in a bank. Another thread swaps the bank for a spare one. Each count is taken once, and the threads that
- * count never wait.
+ * Threads on a CPU count in the CPU's bank. Another thread swaps this bank for a spare one. Each count is taken once, and the
+ * threads that count never wait.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -35,7 +35,7 @@ static void count(void)
 
 	for (int i = 0; i < RK_ABORTS_MAX && result != RK_DONE && result != RK_NO_RSEQ; i++) {
 		result = rk_cpu_bank_add(slots, 0, 1);
-		if (result == RK_CLOSED) { /* the first count on a CPU; the thread may have moved, which does no harm */
+		if (result == RK_CLOSED) { /* the first count on a CPU; it does no harm if the thread has moved since */
 			struct counts *counts = counts_of(rk_cpu());
 
 			(void)rk_bank_open_first(&counts->slot, &counts->banks[0]);
@@ -54,8 +54,9 @@ static void *work(void *arg)
 }
 
 /*
- * Returns what a CPU has counted since the last drain. If rk_bank_take() returns 1, it gives a bank that was taken before: its
- * fence failed, or this process was forked without the thread that took it. Then the bank in use is taken in the next round.
+ * Returns what threads on a CPU have counted since the last drain of this CPU. If rk_bank_take() returns 1, it gives a bank that
+ * was taken before: the fence of that take failed, or this process was forked without the thread that took the bank. So the loop
+ * then takes the bank that is in use.
  */
 static intptr_t drain(int cpu)
 {
@@ -64,13 +65,13 @@ static intptr_t drain(int cpu)
 	int r = 1;
 
 	while (r == 1 && rk_bank_begin_try(slots, cpu) >= 0) {
-		/* If count() hasn't opened the slot yet, it will do so with the first bank. */
+		/* If count() hasn't opened the slot yet, count() will open it with the first bank. */
 		bool second_is_used = counts->slot.bank == ((intptr_t)&counts->banks[1] | RK_BANK_OPEN);
 		void *bank;
 
 		r = rk_bank_take(slots, cpu, &counts->banks[second_is_used ? 0 : 1], &bank);
 		if (r >= 0 && bank != NULL) {
-			taken += *(intptr_t *)bank; /* it belongs to this thread, and is the spare bank from now on */
+			taken += *(intptr_t *)bank; /* the bank belongs to this thread, and is the spare bank from now on */
 			*(intptr_t *)bank = 0;
 		}
 		(void)rk_bank_done(slots, cpu);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * groups.c - the counters that a server exports: they need no set-up, have names, and are read at one moment.
+ * groups.c - the counters that a server exports. They need no set-up, have names, and are read at one moment.
  *
- * No reading shows more answers than requests, though threads count on many CPUs.
+ * No reading shows more answers than requests, although threads count on many CPUs.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -48,7 +48,7 @@ int main(void)
 	}
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	r = rk_counter_group_read(group, values, 2); /* without a fence, each value is right by itself */
+	r = rk_counter_group_read(group, values, 2); /* if no fence is available, each value is right by itself */
 	for (size_t i = 0; i < rk_counter_group_count(group); i++)
 		printf("%s %lld\n", rk_counter_group_name(group, i), (long long)values[i]);
 	printf("%ld readings meanwhile, last result %d\n", readings, r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* histogram.c - how long a function takes: threads record each call, and the program prints percentiles at the end. */
+/* histogram.c - measures a function: threads record the time of each call, and the program prints percentiles at the end. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ int main(void)
 	pthread_t threads[THREADS];
 	uint64_t count;
 
-	/* within 3 %, up to one second */
+	/* values up to one second, with an error of at most 3 % */
 	if (rk_histogram_create(&latency, 5, 1000000000) < 0 || rk_histogram_snapshot_create(&s, latency) < 0)
 		return 1;
 	for (int i = 0; i < THREADS; i++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.c - a queue of jobs: some threads put jobs, others take them. One mutex protects the queue.
+ * queue.c - a queue of jobs: some threads put jobs into it, other threads take them out. One mutex protects the queue.
  *
- * The mutex asks the kernel not to preempt its holder. The example also has a spin lock of its own, with a region around it.
+ * The mutex asks the kernel not to preempt its holder. The example also has its own spin lock, with a region around the lock.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 #define JOBS 100000 /* of each producer */
 #define ROOM 64
 
-/* Invariant: the jobs from `first` to before `last` are to be done. Both only grow. */
+/* Invariant: the queue has the jobs with the numbers from `first` to `last` - 1. Both members only grow. */
 static struct {
 	struct rk_mutex mutex;
 	struct rk_condition more, less; /* a job was put; a job was taken */
@@ -31,7 +31,7 @@ static void put(int job)
 		rk_condition_wait(&queue.less, &queue.mutex);
 	queue.jobs[queue.last++ % ROOM] = job;
 	rk_mutex_unlock(&queue.mutex);
-	rk_condition_signal(&queue.more); /* after the region, because it may make a system call */
+	rk_condition_signal(&queue.more); /* after the region, because this call possibly makes a system call */
 }
 
 static bool take(int *job)

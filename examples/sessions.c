@@ -2,8 +2,8 @@
 /*
  * sessions.c - a table of sessions for each CPU. Threads look sessions up in the table of the CPU that they run on.
  *
- * A missing session is made there. Meanwhile another thread takes the tables in turn, and drops the sessions without a look-up
- * since the last time.
+ * If the table lacks a session, the thread makes it in this table. Meanwhile another thread sweeps the tables in turn. It drops
+ * each session without a look-up since the last sweep.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ static void *work(void *arg)
 		void *data;
 
 		if (rk_lock_here(lock, &data) < 0)
-			abort(); /* fails only if this thread holds the lock already */
+			abort(); /* rk_lock_here() fails only if this thread holds the lock already */
 		number = number * 1664525u + 1013904223u;
 		look_up(data, 1 + number % 200);
 		(void)rk_lock_release(lock, data);
@@ -74,7 +74,10 @@ static void sweep(struct table *table)
 	}
 }
 
-/* Sweeps all tables, that of threads without rseq first. Returns by how many sessions the tables are wrong. */
+/*
+ * Sweeps all tables; the first is the table of threads without rseq. Stores the number of sessions that are left in *used.
+ * Returns 0 if all tables are right, otherwise by how many sessions their members `used` are wrong.
+ */
 static long go_through(unsigned *used)
 {
 	int cpu = RK_INDEX_OVERFLOW;

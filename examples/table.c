@@ -2,8 +2,8 @@
 /*
  * table.c - a table of prices that threads read all the time. Now and then a writer changes it in place.
  *
- * A change concerns two entries, and leaves the sum the same. Readers share no data with each other. A writer waits until all
- * readers have left their read sections.
+ * A change moves an amount from one entry to another, so the sum stays the same. Readers on different CPUs write to no common
+ * data. A writer waits until all readers have left their read sections.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ static void *look_up(void *wrong)
 		struct rk_rwlock_section *section;
 
 		if (rk_rwlock_read_lock(lock, &section) != 0)
-			abort(); /* fails only for the writer, or in a child of fork */
+			abort(); /* rk_rwlock_read_lock() fails only for the writer, or in a child of fork */
 		if (i % 100 == 0 ? add_up() != ENTRIES * PRICE : prices[i % ENTRIES] < 0)
 			*(int *)wrong = 1;
 		rk_rwlock_read_unlock(lock, section);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * versioned.c - uses an operation of the program's own (versioned.h). Threads set a value with a version, on any CPU.
+ * versioned.c - uses the program's own operation (versioned.h): threads on any CPU set a value that has a version.
  *
- * A set that was done is never lost, and two sets are never mixed.
+ * If the operation returns that it set the value, this value is never lost, and two values are never mixed.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 static void *slots; /* an item of per-CPU memory; each slot points to its CPU's object */
 static int64_t done, without_rseq, wrong;
 
-/* The CPU whose version is read. If the thread moves meanwhile, the set succeeds only if the other CPU's version is the same. */
+/* Returns the CPU whose version to read. If the thread then moves, it sets a value only if the new CPU has the same version. */
 static int cpu_here(void)
 {
 	int cpu = rk_cpu();

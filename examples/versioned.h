@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * versioned.h - an operation of a program's own, made of the library's primitives (rseqkit/arch/section.h). doc/sections.md
- * explains each instruction.
+ * versioned.h - a program's own operation, made of the library's primitives (rseqkit/arch/section.h). doc/sections.md explains
+ * each instruction.
  *
- * A slot points to an object of its CPU. The object's value has two halves. An even version means that the first half is valid,
- * an odd version means the second one. A set stores the value in the other half, which no thread reads yet. Then it stores the
- * next version, which is the commit. So a thread that reads the version, and then that half, has a value that was set. The
- * halves may be of any size.
+ * A slot points to an object of its CPU. The object has two places for its value, the `halves`. If the version is even, the first
+ * half is valid, otherwise the second half. The operation stores the new value in the half that isn't valid, which no thread
+ * reads yet. Then it stores the next version: this is the commit. So a thread that reads the version, and then the valid half,
+ * has a value that was set. The halves can have any size.
  */
 #ifndef VERSIONED_H
 #define VERSIONED_H

@@ -43,7 +43,7 @@ static uint64_t now(void)
 	return (uint64_t)high << 32 | low;
 }
 
-/* A thread that registers itself if it has an area, and then ends. */
+/* Starts a thread that registers `area`, unless `area` is NULL, and then ends. */
 static long start(const struct clone_args *args, void *area)
 {
 	register long len __asm__("r8") = length;
@@ -113,7 +113,7 @@ static void vfork_and_exit(enum way way)
 
 static int there[2], back[2];
 
-/* Two switches, there and back. */
+/* Makes two context switches: to the child of switches(), and back. */
 static void ping(enum way way)
 {
 	char byte = 0;
@@ -163,7 +163,7 @@ int main(void)
 	int64_t offset = blob - (char *)__builtin_thread_pointer();
 	cpu_set_t set;
 
-	/* glibc must not register threads: this program does. */
+	/* glibc must not register threads, because this program registers them. */
 	if (!getenv("GLIBC_TUNABLES")) {
 		setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
 		execl("/proc/self/exe", "costs", NULL);

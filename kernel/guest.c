@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The first process of a guest in which run-mutants or steps run the selftest. Runs /test once for each mutant from
- * "first" to "last" of the kernel's command line, 0 being none, says how it ended, and powers off.
+ * guest.c - the first process of a guest in which the scripts run-mutants and run-steps run the selftest.
+ *
+ * The kernel's command line has the numbers of the `first` and the `last` mutant. The process runs /test once for each mutant
+ * from `first` to `last`, and without a mutant for 0. It prints the status of each run, and powers the guest off.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -28,7 +30,7 @@ static int switch_on(int mutant)
 	FILE *file = fopen("/sys/module/rseq_ktls/parameters/mutant", "w");
 
 	if (file == NULL)
-		return mutant == 0; /* a kernel that has none, or one for good */
+		return mutant == 0; /* this kernel has no mutants, or always the same one */
 	fprintf(file, "%d\n", mutant);
 	return fclose(file) == 0;
 }
@@ -36,7 +38,7 @@ static int switch_on(int mutant)
 static void late(int signal)
 {
 	(void)signal;
-	kill(-1, SIGKILL); /* all but this one */
+	kill(-1, SIGKILL); /* all processes but this one */
 }
 
 static int run(const char *path)

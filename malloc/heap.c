@@ -17,25 +17,25 @@
 #include "spans.h"
 #include "system.h"
 
-#define PER_CPU_BYTES ((size_t)64 * 1024) /* of each class, as long as that is 8 to 256 objects */
+#define PER_CPU_BYTES ((size_t)64 * 1024) /* in an array of one CPU, if these are 8 to 256 objects */
 #define PER_CPU_LEAST 8
 #define PER_CPU_MOST 256
 
 struct rk_cache *heap_caches[CLASSES], *heap_fine[FINE_MAX / FINE + 1];
 uintptr_t heap_key;
 
-/* Caches reserve gigabytes of address space. If RLIMIT_AS is lower than this, the process uses none. */
+/* Caches reserve gigabytes of address space. If RLIMIT_AS is lower than this limit, the process uses no caches. */
 #define ADDRESS_SPACE_LEAST ((rlim_t)16 << 30)
 
 /*
- * How many more objects of a class are taken from spans before a cache is tried again, because memory may be available by then.
- * Two threads may store the same count; the exact number doesn't matter.
+ * How many more objects of a class are taken from spans before the allocator tries again to create a cache. By then memory is
+ * possibly available. Two threads can store the same count, because the exact number doesn't matter.
  */
 static uint32_t due_in[CLASSES];
 #define DUE_LATER 4096      /* a try takes as long as a few hundred objects */
 #define DUE_NEVER UINT32_MAX
 static bool is_limited;
-static __thread bool is_creating; /* then allocations by the library or the libc make no cache */
+static __thread bool is_creating; /* while this is true, allocations by the library or the libc make no cache */
 
 static size_t least(size_t a, size_t b)
 {
@@ -49,7 +49,7 @@ static size_t per_cpu(unsigned class)
 	return fit < PER_CPU_LEAST ? PER_CPU_LEAST : least(fit, PER_CPU_MOST);
 }
 
-/* Gives objects back to the spans: those in depots, and those in arrays that were not used since the last call. */
+/* Gives objects back to the spans: all objects in depots, and the objects in arrays that were not used since the last call. */
 static void collect(void)
 {
 	for (unsigned i = 1; i < CLASSES && rk_thread_reason() != RK_REASON_VFORK; i++) {
@@ -61,8 +61,8 @@ static void collect(void)
 }
 
 /*
- * An empty cache calls this. One object is for the caller, and a batch of others for the cache. An object in a cache keeps its
- * span in use. So caches are collected before the heap grows.
+ * An empty cache calls this function. It takes a batch of objects from spans, returns the first one, and puts the others into the
+ * cache. An object in a cache keeps its span in use. So collect() empties caches before the heap grows.
  */
 static void *construct(void *context)
 {
@@ -83,13 +83,13 @@ static void *construct(void *context)
 
 static void destruct(void *context, void *object)
 {
-	int saved = errno; /* free() doesn't save it on the way here */
+	int saved = errno; /* free() doesn't save errno before it comes here */
 
 	spans_give((unsigned)(uintptr_t)context, object);
 	errno = saved;
 }
 
-/* Runs possibly before the libc is ready. Nothing here allocates. */
+/* Possibly runs before the libc is ready. Nothing in this function allocates. */
 static void begin(void)
 {
 	struct rlimit limit;
@@ -106,8 +106,8 @@ static void begin(void)
 }
 
 /*
- * Runs before every other constructor (-z initfirst). So other handlers of fork run before the allocator's, and may wait for
- * locks while the allocator isn't locked yet.
+ * Runs before every other constructor (-z initfirst). So before a fork, handlers of other modules run before the allocator's
+ * handler. They can wait for locks, because the allocator isn't locked yet.
  */
 static void __attribute__((__constructor__)) begin_once(void)
 {
@@ -116,7 +116,7 @@ static void __attribute__((__constructor__)) begin_once(void)
 	(void)pthread_once(&once, begin);
 }
 
-/* Threads that race make two caches. The second one is destroyed, empty. */
+/* If two threads race, each creates a cache. The later cache is destroyed, while it is still empty. */
 static struct rk_cache *create(unsigned class)
 {
 	struct rk_cache_options options = {

@@ -12,7 +12,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* The cache of each class, and of each small size. NULL until the class is used, or when no cache could be made. */
+/* The cache of each class, and of each small size. NULL until the class is used, or if no cache could be made. */
 extern struct rk_cache *heap_caches[CLASSES];
 extern struct rk_cache *heap_fine[FINE_MAX / FINE + 1];
 
@@ -20,8 +20,8 @@ extern struct rk_cache *heap_fine[FINE_MAX / FINE + 1];
 void *heap_take(unsigned class) __attribute__((__cold__));
 
 /*
- * Frees what the fast path of malloc.c doesn't: an object without a cache, a large object. Ends the process for any other
- * pointer.
+ * Frees an object that the fast path of malloc.c can't free: an object without a cache, or a large object. Ends the process for
+ * any other pointer.
  */
 void heap_give(void *object);
 

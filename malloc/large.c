@@ -18,7 +18,7 @@ struct large {
 
 static struct large *forgotten; /* free descriptions */
 static void *aside;             /* objects that were freed without the lock */
-static struct run kept;         /* a freed mapping; size 0: none */
+static struct run kept;         /* a freed mapping; its size is 0 if none is kept */
 static size_t freed_last;
 static bool can_move = true;
 
@@ -27,7 +27,7 @@ static bool can_move = true;
 /* Atomic, because some callers don't hold the lock. */
 #define COUNT(number, more) ((void)__atomic_fetch_add(&numbers.number, more, __ATOMIC_RELAXED))
 
-/* Is `size` equal to the other, or up to a quarter larger? */
+/* Is `size` equal to `other`, or larger by at most a quarter? */
 static bool is_about(size_t size, size_t other)
 {
 	return size >= other && size - other <= other / 4;
@@ -40,7 +40,7 @@ static size_t up(size_t size, size_t to)
 
 /*
  * With the lock, takes pages, the mapping that is kept, or a new mapping. Without the lock, takes a new mapping. The mapping
- * that is kept has no room for a guard.
+ * that is kept has no room for a guard, so an object with a guard never gets it.
  */
 static bool find_memory(struct large *large, size_t alignment, bool has_lock, bool *zeroed)
 {
@@ -66,7 +66,7 @@ static bool find_memory(struct large *large, size_t alignment, bool has_lock, bo
 	return true;
 }
 
-/* Needs no lock, because only the object's user reads its description. */
+/* Needs no lock, because only the object's user reads the object's description. */
 static struct large *large_of(const void *object)
 {
 	struct large *large = map_code(object) == CODE_LARGE ? map_owner(object) : NULL;
@@ -76,7 +76,10 @@ static struct large *large_of(const void *object)
 	return large;
 }
 
-/* If the last two runs have about the same size, keeps the second one. Returns the run to unmap, which may be of size 0. */
+/*
+ * Keeps `run` if it has at most KEPT_MOST bytes, and the run before it had about the same size. Returns the run to unmap. Size 0
+ * means that there is none.
+ */
 static struct run keep(struct run run)
 {
 	bool again = is_about(run.size, freed_last) || is_about(freed_last, run.size);
@@ -89,7 +92,7 @@ static struct run keep(struct run run)
 	return goes;
 }
 
-/* Call with the lock. Returns the run to unmap, which may be of size 0. */
+/* Call with the lock. Returns the run to unmap. Size 0 means that there is none. */
 static struct run forget(struct large *large)
 {
 	struct run run = large->run;
@@ -120,7 +123,10 @@ static bool enter(void)
 	return true;
 }
 
-/* Without the lock, the object gets a mapping, and its description another one. The description later joins the free ones. */
+/*
+ * Without the lock, the object gets a mapping, and its description gets another mapping. When the object is freed, the list of
+ * free descriptions gets the description.
+ */
 void *large_take(size_t size, size_t alignment, bool *zeroed)
 {
 	bool has_lock = size <= LARGEST && enter();
@@ -185,8 +191,9 @@ size_t large_size(const void *object)
 }
 
 /*
- * Resizes a mapping, in place or by moving it. If moving fails, the new range stays reserved: older kernels unmap it first, and
- * another thread may have mapped it since. So after a failure no mapping in this process is moved again.
+ * Resizes a mapping, in place or by moving it. If moving fails, the new range stays reserved. It can't be unmapped: older kernels
+ * unmap the new range before they fail, and since then another thread has possibly mapped memory there. So after a failure no
+ * mapping in this process is moved again.
  */
 static bool grow(struct large *large, size_t size)
 {
@@ -196,7 +203,7 @@ static bool grow(struct large *large, size_t size)
 		to = can_move ? system_map(size, SPAN_SIZE, false) : NULL;
 		if (to == NULL)
 			return false;
-		/* Before the move: after it, a thread without the lock may map another object at the old address. */
+		/* Before the move: after it, a thread without the lock can map another object at the old address. */
 		map_set(large->run.base, CODE_NONE, NULL, NULL);
 		can_move = map_prepare(to, 1) &&
 			   mremap(large->run.base, large->run.size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to;

@@ -14,18 +14,18 @@
 /* Returns NULL if there is no memory. Sets *zeroed if the object's memory reads as zero. */
 void *large_take(size_t size, size_t alignment, bool *zeroed);
 
-/* Frees a large object. Ends the process if no large object begins there. */
+/* Frees a large object. Ends the process if no large object begins at the address. */
 void large_give(void *object);
 
 /* Unmaps the mapping that is kept. The caller holds the lock of pages. */
 void large_trim(void);
 
-/* Returns how many bytes the program may use. Ends the process if no large object begins there. */
+/* Returns how many bytes of the object the program may use. Ends the process if no large object begins at the address. */
 size_t large_size(const void *object);
 
 /*
- * Resizes an object, in place or by moving its pages to another address, without copying. Returns NULL if that is impossible,
- * or if the object is small. Then nothing has changed.
+ * Resizes an object, in place or by moving its pages to another address, without copying. If that is
+ * impossible, or if the object is small, changes nothing and returns NULL.
  */
 void *large_resize(void *object, size_t size);
 

@@ -17,12 +17,12 @@ enum { IN_SPANS = 1, IN_PAGES = 2 };
 /* Where this thread is in the allocator. Set before a lock is taken, so that handlers see it. */
 static __thread struct {
 	uint8_t at;    /* IN_SPANS, IN_PAGES */
-	uint8_t forks; /* forks that this thread is in, also by signal handlers */
+	uint8_t forks; /* forks that this thread is in, including forks by signal handlers */
 } inside;
 
-static void *has_all; /* &inside of the thread whose fork holds all locks, and which needs none */
+static void *has_all; /* &inside of the thread whose fork holds all locks; in this time that thread takes none */
 
-/* The signal fences keep this order for handlers in the same thread. */
+/* The fences keep this store before and after the surrounding code, as signal handlers in the same thread see it. */
 static void say(uint8_t at)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -74,9 +74,9 @@ void *take_aside(void **list)
 }
 
 /*
- * A fork takes no locks in a handler that interrupted the allocator, because the thread continues there, in the child also. A
- * fork takes none either in a handler that interrupted another fork. While locks are taken or released, handlers find the
- * allocator in use.
+ * A fork takes no locks in a handler that interrupted the allocator, because the thread continues in the allocator after the
+ * handler, also in the child. A fork takes no locks either in a handler that interrupted another fork. While a fork takes or
+ * releases locks, `inside` says that the thread is in the allocator, and its handlers take no locks.
  */
 static void before_fork(void)
 {

@@ -6,12 +6,12 @@
  *
  * In two cases a thread doesn't wait for a lock:
  *
- * - A signal handler that interrupted the allocator doesn't wait. Its own thread may hold the lock, or the lock's holder may
- *   wait for another lock that the thread holds.
- * - A thread doesn't wait for a fork. The fork may wait for a lock of the libc, for example that of stdio's list of files, and
- *   the thread may hold that lock while it allocates.
+ * - A signal handler that interrupted the allocator doesn't wait. The interrupted thread possibly holds the lock, or the lock's
+ *   holder waits for another lock that the interrupted thread holds.
+ * - A thread doesn't wait for a fork. The fork possibly waits for a lock of the libc, for example the lock of stdio's list of
+ *   files, and the thread holds that lock while it allocates.
  *
- * Without the lock a thread maps memory for what it allocates, and puts aside what it frees.
+ * Without the lock a thread maps memory for the object that it allocates, and puts aside the object that it frees.
  */
 #ifndef MALLOC_LOCKS_H
 #define MALLOC_LOCKS_H
@@ -23,17 +23,19 @@
 /*
  * Takes a lock. Returns false if a fork holds all locks for longer than 2 ms.
  *
- * Also returns false in a handler that interrupted the allocator. There no class's lock can be taken, and if the allocator was
- * in the pages, that lock can't be taken either.
+ * Also returns false in a handler that interrupted the allocator. In such a handler no class's lock can be taken. If the handler
+ * interrupted the code of the pages, the lock of pages can't be taken either.
  */
 bool lock_enter(unsigned which);
 void lock_leave(unsigned which);
 
 /*
- * Put items aside until the next thread that takes the lock collects them. The first word of an item is the next item's
- * address.
+ * Adds an item to a list, without a lock. The next thread that takes the lock collects the items. The first word of an item is
+ * the next item's address.
  */
 void put_aside(void **list, void *item);
+
+/* Empties such a list. Returns its first item, or NULL. */
 void *take_aside(void **list);
 
 /* Registers the handlers of fork. Called once in a process. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * malloc.c - the C library's functions: from sizes to classes, and to a cache's array for each class and CPU.
+ * malloc.c - malloc(), free() and the C library's other functions of that kind. They compute the class of a size, and use the
+ * array that the class's cache has for the current CPU.
  *
  *	malloc(size) -> class -> its rk_cache: pop        empty: depot, then spans, then pages, then the system
  *	free(p) -> code of its page -> class -> push      full: the same way back
  *
- * No thread has objects of its own, so a thread that ends gives nothing back. A free object has a mark in its second word, made
- * of its address and a secret number. So a second free is detected. The first word is used only while an object is put aside
+ * No thread has objects of its own, so a thread that ends gives nothing back. A free object's second word is a mark, made of the
+ * object's address and a secret number. A second free finds the mark. The first word is used only while an object is put aside
  * (locks.h).
  */
 #define _GNU_SOURCE
@@ -23,14 +24,14 @@
 
 #define EXPORT __attribute__((__visibility__("default")))
 
-/* Restores errno, or sets it to ENOMEM if there is no memory. */
+/* Restores errno, or sets it to ENOMEM if `object` is NULL. Returns `object`. */
 static inline void *told(void *object, int saved)
 {
 	errno = object != NULL ? saved : ENOMEM;
 	return object;
 }
 
-/* Takes an object that this CPU's array doesn't have. */
+/* Returns an object of the class. Called if this CPU's array has none. */
 static __attribute__((__noinline__)) void *take_slow(unsigned class)
 {
 	int saved = errno;
@@ -188,7 +189,7 @@ EXPORT void *realloc(void *object, size_t size)
 	if (moved != NULL)
 		return moved;
 	moved = malloc(size);
-	if (moved == NULL && size <= had) { /* no memory for a smaller object either */
+	if (moved == NULL && size <= had) { /* no memory for the smaller object: keep the larger one */
 		errno = saved;
 		return object;
 	}
@@ -275,7 +276,7 @@ EXPORT int malloc_trim(size_t keep)
 EXPORT struct mallinfo2 mallinfo2(void)
 {
 	size_t idle = heap_idle();
-	struct numbers now = numbers; /* a copy; other threads may change the numbers meanwhile */
+	struct numbers now = numbers; /* a copy, because other threads can change the numbers */
 
 	return (struct mallinfo2){
 		.arena = now.chunks,
@@ -289,8 +290,9 @@ EXPORT struct mallinfo2 mallinfo2(void)
 #endif
 
 /*
- * A vfork child uses its parent's memory and caches, and has no registration. To let it allocate, the parent's registration is
- * undone meanwhile (rseqkit/thread.h). If that fails, for example because a filter refuses, the child gets memory of its own.
+ * A vfork child uses its parent's memory and caches, and has no registration. To let the child allocate, the parent's
+ * registration is undone until the child has ended or called exec (rseqkit/thread.h). If that fails, for example because a
+ * seccomp filter refuses the call, the child gets memory of its own.
  */
 int malloc_vfork_begins(void) __attribute__((__used__, __visibility__("hidden")));
 int malloc_vfork_begins(void)

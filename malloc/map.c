@@ -10,7 +10,7 @@ uintptr_t map_first_page = (uintptr_t)1 << 60; /* above all addresses */
 
 const struct leaf *map_leaf(const void *address)
 {
-	static struct leaf nothing; /* not const, which would put its zeros into the file */
+	static struct leaf nothing; /* not const: the zeros of a const object would take space in the file */
 	uintptr_t number = (uintptr_t)address >> 32;
 	const struct leaf *leaf = number < 65536 ? __atomic_load_n(&root[number], __ATOMIC_ACQUIRE) : NULL;
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * map.h - what lies at an address: for each 64 KiB of the address space, what free() needs, and the owner's description.
+ * map.h - a map of the address space. For each page of 64 KiB the map has the data that free() needs, and the address of the
+ * description of the page's owner.
  *
- * The map has two levels: the root has a leaf for each 4 GiB. A small heap lies in the first leaf that was made. free() finds
- * that leaf without a load from the root. The map is apart from memory that the program writes to. Leaves are never given back.
+ * The map has two levels: the root has a leaf for each 4 GiB. All pages of a small heap have their entries in the first leaf that
+ * was made. free() finds that leaf without a load from the root. The map is apart from memory that the program writes to. Leaves
+ * are never given back.
  */
 #ifndef MALLOC_MAP_H
 #define MALLOC_MAP_H
@@ -14,23 +16,23 @@
 #pragma GCC visibility push(hidden)
 
 /* The code of a page. The number of a class means a span of that class. */
-enum { CODE_NONE = 0, CODE_LARGE = 255 /* a large object begins there */ };
+enum { CODE_NONE = 0, CODE_LARGE = 255 /* a large object begins at the page */ };
 
-/* A thread that has an object reads the entry of the object's page without a lock. The entry doesn't change meanwhile. */
+/* The user of an object reads the entry of its page without a lock. The entry doesn't change until the object is freed. */
 struct leaf {
 	struct rk_cache *caches[65536]; /* where freed objects of a span go; valid if the inverse isn't 0 */
-	uint32_t inverses[65536];       /* the inverse of the class, for a span with a cache; else 0 */
+	uint32_t inverses[65536];       /* the inverse of the class, for a span with a cache; otherwise 0 */
 	uint8_t codes[65536];
 	void *owners[65536];
 };
 
-/* The first leaf that was made, and the number of its first page in the address space. For free(). */
+/* The first leaf that was made, and the number of its first page in the address space. free() uses both. */
 extern struct leaf *map_first;
 extern uintptr_t map_first_page;
 
 /*
- * Returns the leaf of an address, or a leaf of zeros if the allocator has nothing there. Without an address hint the kernel
- * maps below 2^48.
+ * Returns the leaf of an address, or a leaf of zeros if the allocator has no memory in its 4 GiB. The map ends at 2^48: without
+ * an address hint the kernel maps no memory above.
  */
 const struct leaf *map_leaf(const void *address);
 
@@ -44,7 +46,7 @@ static inline unsigned map_code(const void *address)
 	return map_leaf(address)->codes[map_number(address)];
 }
 
-/* The owner at an address with a code: a struct span or a struct large. */
+/* Returns the owner of an address whose code isn't CODE_NONE: a struct span or a struct large. */
 static inline void *map_owner(const void *address)
 {
 	return map_leaf(address)->owners[map_number(address)];

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* No header declares this variable: debuggers read it, programs don't. */
+/* No header declares this variable, because only debuggers read it. */
 __attribute__((__visibility__("default"))) char librseqkit_malloc_mode[] = "nothing allocated";
 
 static const char *const names[] = {
@@ -19,7 +19,7 @@ const char *mode_name(enum heap_mode mode)
 	return names[mode];
 }
 
-/* Threads that race write the same text, or one that was right a moment before. */
+/* Threads that race write the same text, or a text that was right a moment before. */
 void mode_publish(enum heap_mode mode)
 {
 	for (size_t i = 0; i < sizeof(librseqkit_malloc_mode); i++)

@@ -9,7 +9,10 @@
 #define CHUNK_PAGES 64
 #define CHUNK_SIZE (CHUNK_PAGES * SPAN_SIZE)
 
-/* With huge pages a small heap would take much memory, because its spans lie apart. */
+/*
+ * Chunks use no huge pages while the heap has fewer chunks. With huge pages a small heap would take much memory, because its
+ * spans lie apart.
+ */
 #define CHUNKS_OF_SMALL_PAGES 8
 
 #define DIRTY_ALWAYS ((size_t)4 << 20)
@@ -28,7 +31,7 @@ static uint64_t bits(unsigned pages, unsigned at)
 	return (~(uint64_t)0 >> (CHUNK_PAGES - pages)) << at;
 }
 
-/* Returns the first of that many free pages in a row, or -1. */
+/* Returns the number of the first of `pages` free pages in a row, or -1. */
 static int find(uint64_t free, unsigned pages)
 {
 	for (unsigned have = 1; have < pages && free != 0;) {

@@ -2,9 +2,9 @@
 /*
  * pages.h - runs of pages of 64 KiB, for spans and for large objects up to 2 MiB. Runs are parts of chunks of 64 pages.
  *
- * A chunk has a word with a bit for each free page. The memory of a free page that was used may still be there. Such a page is
- * dirty. When more than an eighth of the bytes in use is dirty, and more than 4 MiB, dirty pages go back to the system. A free
- * page that isn't dirty reads as zero.
+ * A chunk has a word with a bit for each free page. A free page that was used possibly still has memory. Such a page is dirty.
+ * If the dirty pages have more than 4 MiB, and more bytes than an eighth of the pages in use, dirty pages go back to the system.
+ * A free page that isn't dirty reads as zero.
  *
  * The caller of each function holds the lock of pages (locks.h).
  */
@@ -34,7 +34,7 @@ bool pages_extend(struct run *run, unsigned more);
 /* Gives the memory of free pages back to the system, until at most `keep` bytes are dirty. True if it gave back any. */
 bool pages_trim(size_t keep);
 
-/* All are bytes, except `mappings`, which is a count. Mappings belong to large objects. */
+/* All members are bytes, except `mappings`, which is a count. Mappings belong to large objects. */
 extern struct numbers {
 	size_t chunks, used, dirty, mapped, mappings;
 } numbers;

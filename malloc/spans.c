@@ -11,7 +11,7 @@ struct span {
 	struct run run;
 	LIST_ENTRY(span) others; /* in centrals[].having or in `forgotten` */
 	uint16_t class, many;
-	uint16_t carved; /* objects that were handed out once; the memory of others was never touched */
+	uint16_t carved; /* objects that were handed out at least once; the memory behind them was never touched */
 	uint16_t out;
 	uint16_t guard; /* bytes at the span's end */
 	uint64_t here[SPAN_SIZE / FINE / 64]; /* a bit for each carved object */
@@ -27,7 +27,8 @@ static struct central {
 static struct spans forgotten; /* free descriptions; under the lock of pages */
 
 /*
- * A thread with a class's lock always gets the lock of pages: it isn't inside the pages, and no fork holds all locks meanwhile.
+ * A thread with a class's lock always gets the lock of pages. The thread isn't inside the code of the pages, and no fork can hold
+ * all locks while the thread holds one.
  */
 static struct span *new_span(unsigned class, struct rk_cache *cache, bool grow)
 {
@@ -54,7 +55,7 @@ static struct span *new_span(unsigned class, struct rk_cache *cache, bool grow)
 	return span;
 }
 
-/* Clears the marks of the span's objects, so that no mark is in memory that the program gets and may copy. */
+/* Clears the marks of the span's objects, so that the program can't find a mark in new memory and copy it. */
 static void release(struct span *span)
 {
 	size_t size = size_classes[span->class].size;
@@ -102,7 +103,7 @@ static void put_back(struct central *central, void *object)
 	}
 }
 
-/* Takes the lock, and takes back what was put aside. Returns false if lock_enter() does. */
+/* Takes the lock, and takes back the objects that were put aside. Returns false if lock_enter() does. */
 static bool enter(unsigned class)
 {
 	struct central *central = &centrals[class];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats.c - tells the mode of the allocator: malloc_stats(), which a debugger may call, and RSEQKIT_MALLOC=stats at exit.
+ * stats.c - malloc_stats(), which prints the allocator's mode and how many bytes are in use. A debugger can call this function.
+ * With RSEQKIT_MALLOC=stats in the environment the function also runs when the program exits.
  *
- * A reader of a core file can't call functions. For it the mode is also in a variable (mode.c). Nothing here allocates.
+ * A reader of a core file can't call functions, so the mode is also in a variable (mode.c). Nothing in this file allocates.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,6 +20,7 @@
 
 #define EXPORT __attribute__((__visibility__("default")))
 
+/* Returns the end of a sentence that begins with mode_name(): "no caches: limit" or "no caches: memory". */
 static const char *explained(enum heap_mode mode)
 {
 	switch (mode) {

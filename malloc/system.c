@@ -33,7 +33,7 @@ void *system_map(size_t size, size_t alignment, bool accessible)
 
 void system_unmap(void *address, size_t size)
 {
-	/* If the process has too many mappings, the kernel can't split one. Then at least the memory is freed. */
+	/* If the process has too many mappings, the kernel can't split a mapping. Then madvise() at least frees the memory. */
 	if (size > 0 && munmap(address, size) != 0)
 		(void)madvise(address, size, MADV_DONTNEED);
 }
@@ -43,8 +43,8 @@ void system_purge(void *address, size_t size)
 	volatile char *first = address;
 
 	/*
-	 * madvise() fails for locked memory (mlockall). A filter may let it return 0 without effect. Then memset() clears the
-	 * memory.
+	 * madvise() fails for locked memory (mlockall). A seccomp filter can make it return 0 without effect. In both cases
+	 * memset() clears the memory.
 	 */
 	*first = 1;
 	if (madvise(address, size, MADV_DONTNEED) != 0 || *first != 0)

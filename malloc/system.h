@@ -2,7 +2,7 @@
 /*
  * system.h - memory from the kernel, memory for descriptions, and the end of programs that misuse memory.
  *
- * These functions may change errno. malloc.c saves and restores it.
+ * The functions of this file can change errno. malloc.c saves errno and restores it.
  */
 #ifndef MALLOC_SYSTEM_H
 #define MALLOC_SYSTEM_H
@@ -14,16 +14,16 @@
 #define PAGE ((size_t)getauxval(AT_PAGESZ)) /* the kernel's page: 4096 to 65536 bytes */
 
 /*
- * Returns new memory at a multiple of `alignment`, a power of two. It is readable and writable, or neither. NULL if there is
- * none.
+ * Returns new memory at a multiple of `alignment`, a power of two. If `accessible`, the memory is readable and writable,
+ * otherwise neither. Returns NULL if there is no memory.
  */
 void *system_map(size_t size, size_t alignment, bool accessible);
 void system_unmap(void *address, size_t size); /* does nothing if size is 0 */
 
-/* Frees the memory's contents. The memory stays mapped, and reads as zero. */
+/* Clears memory, and gives its pages back to the kernel if possible. The memory stays mapped, and reads as zero. */
 void system_purge(void *address, size_t size);
 
-/* Makes memory accessible, or makes any access a fault. */
+/* Makes memory accessible, or lets every access to it fault. */
 void system_allow(void *address, size_t size, bool accessible);
 
 /*
@@ -32,23 +32,23 @@ void system_allow(void *address, size_t size, bool accessible);
  */
 void *system_describe(size_t size);
 
-/* Prints what is wrong with that pointer, and ends the process by SIGABRT. */
+/* Prints `what`, the mistake of the program, and the pointer. Ends the process by SIGABRT. */
 __attribute__((__noreturn__, __cold__)) void system_die(const char *what, const void *pointer);
 
 /*
- * Does RSEQKIT_MALLOC in the environment contain "guard", or "stats"? The environment is read once, because threads may change
+ * Does RSEQKIT_MALLOC in the environment contain "guard", or "stats"? The environment is read once, because threads can change
  * it later.
  */
 bool system_wants_guards(void);
 bool system_wants_stats(void);
 
 /*
- * Remembers which file stderr is. Called at the start, when the environment may not exist yet. So it isn't known yet whether
- * the file will be compared.
+ * Remembers which file stderr is. Called at the start, when the environment possibly can't be read yet. So the function is called
+ * even if system_has_same_stderr() never will be.
  */
 void system_keep_stderr(void);
 
-/* Is stderr still the same file? A program that closed it may have opened another file there. */
+/* Is stderr still the same file? The program possibly closed stderr, and then opened another file with the same number. */
 bool system_has_same_stderr(void);
 
 #endif /* MALLOC_SYSTEM_H */

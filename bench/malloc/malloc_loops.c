@@ -5,8 +5,8 @@
  *
  *	loops pairs | rows | handed THREADS
  *
- * pairs: an object is allocated and freed at once. rows: 256 objects are allocated, then freed in the same order. handed: one
- * thread allocates, and another one frees, in batches of 64 (THREADS is even).
+ * pairs: an object is allocated, and freed at once. rows: 256 objects are allocated, then freed in the same order. handed: one
+ * thread allocates objects, and another thread frees them, in batches of 64 (THREADS is even).
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -26,7 +26,7 @@
 static double best[THREADS_MAX];
 static pthread_barrier_t barrier;
 
-/* A batch that one thread hands to another. `full` is 1 while it has objects. */
+/* A batch that one thread hands to another. `full` is 1 while the batch has objects. */
 static struct hand {
 	_Alignas(64) void *objects[BATCH];
 	int full;
@@ -71,8 +71,8 @@ static void rows(int thread)
 }
 
 /*
- * Threads with even numbers allocate, those with odd numbers free. Both spin while they wait. The figure includes that, equally
- * for all allocators.
+ * Threads with even numbers allocate, and threads with odd numbers free. A thread spins while it waits for another one. The
+ * figure includes this time, equally for all allocators.
  */
 static void handed(int thread)
 {

@@ -4,8 +4,8 @@
  *
  *	peak FILE LIBRARY PROGRAM [ARGUMENT...]
  *
- * LIBRARY is preloaded; "" means none. This program is small, because the kernel counts a process's resident set from before
- * its exec.
+ * LIBRARY is preloaded; "" means none. The largest resident set of a process also counts the time before its exec. So this
+ * program must be small.
  */
 #define _GNU_SOURCE
 #include <stdio.h>

@@ -2,9 +2,9 @@
 /*
  * clock.c - converts the processor's clock to nanoseconds of CLOCK_MONOTONIC, without knowing its rate.
  *
- * Each pass of the reader reads both clocks at one moment, which gives a point. Times between two points are on the straight
- * line between them. So the clocks don't drift apart, and later ticks never give an earlier time. A duration may be longer than
- * a pass, so it uses the average rate since the beginning.
+ * Each pass of the reader reads both clocks at one moment. The two readings are a point. Times between two points are on the
+ * straight line between these. So the clocks don't drift apart, and later ticks never give an earlier time. A duration can be
+ * longer than a pass, so it is computed with the average rate since the beginning.
  */
 #include "trace.h"
 
@@ -15,7 +15,7 @@ struct point {
 	int64_t time;
 };
 
-static struct point first, points[3]; /* the last three, in the order of time */
+static struct point first, points[3]; /* the three latest points, oldest first */
 
 static struct point look(void)
 {
@@ -42,7 +42,7 @@ uint64_t clock_begin(void)
 	return first.ticks;
 }
 
-/* Adds a point. Ticks that are converted before the next call must be older than the point. */
+/* Adds a point. Until the next call, convert only ticks that are older than this point. */
 void clock_look(void)
 {
 	struct point now = look();

@@ -2,8 +2,8 @@
 /*
  * complain.c - messages to the program's user.
  *
- * Invariant: nothing is written to a file that the program opened. The program may have closed its standard error, and opened
- * another file with that number. So the file is compared with the one at the beginning.
+ * Invariant: nothing is written to a file that the program opened. Possibly the program closed its standard error, and opened
+ * another file with that number. So standard error is compared with the file that it was at the beginning.
  */
 #define _GNU_SOURCE
 #include "recorder.h"

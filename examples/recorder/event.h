@@ -2,9 +2,9 @@
 /*
  * event.h - a record: one call of the program.
  *
- * Invariant: a call that ends the use of an address or a mutex (free, unlock) is recorded before it is made. A call that begins
- * a use (malloc, lock) is recorded after it. So the records of one address are in the order of its uses, in whatever threads
- * these are.
+ * Invariant: a call that ends the use of an address or a mutex (free, unlock) is recorded before the call is made. A call that
+ * begins a use (malloc, lock) is recorded after the call. So the records of one address are in the order of its uses, even if
+ * these uses are in several threads.
  */
 #ifndef RECORDER_EVENT_H
 #define RECORDER_EVENT_H
@@ -35,13 +35,13 @@ enum event_kind {
 	EVENT_KINDS
 };
 
-/* The end of the call is the record's stamp. With the ring's header a record takes 64 bytes. */
+/* The record's stamp is the time at the end of the call. Together with the ring's header a record takes 64 bytes. */
 struct event {
-	uint64_t start;   /* ticks, for calls that take time; else 0 */
+	uint64_t start;   /* ticks, for calls that take time; otherwise 0 */
 	uint64_t address; /* of memory, or of a mutex */
 	uint64_t size;    /* bytes asked for; for a lock the call's result */
 	uint64_t usable;  /* bytes that the allocator gave, or gets back */
-	uint32_t thread;  /* numbers the process's threads from 1; the kernel reuses its thread ids */
+	uint32_t thread;  /* the recorder's number of the thread, from 1; it isn't reused, unlike `tid` */
 	uint32_t tid;
 	uint32_t sequence; /* the record's number in its thread: 0, 1, 2, ... modulo 2^32 */
 	uint32_t kind;

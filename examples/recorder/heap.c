@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A call that an allocator makes to itself belongs to the call that is recorded. */
+/* Returns how a call is handled. A call that an allocator makes to itself isn't recorded, because the outer call is. */
 static enum way way_in(void)
 {
 	enum way found = way();
@@ -109,7 +109,7 @@ static void record_release(enum event_kind kind, void *memory)
 	record(&event);
 }
 
-/* Moves a block of next.c's memory to the allocator. If the caller is the recorder itself, the new block is next.c's, too. */
+/* Copies a block of next.c's memory to a new block from the allocator. If `stays`, the new block is also from next.c. */
 static void *move_own(void *memory, size_t size, bool stays)
 {
 	size_t before = own_memory_size(memory);

@@ -4,7 +4,7 @@
  *
  *	recorder [-o FILE] [--size BYTES] PROGRAM [ARGUMENT...]
  *
- * If the dynamic linker would not preload the recorder, prints why nothing is recorded, and runs the program all the same.
+ * If the dynamic linker would not preload the recorder, prints why nothing is recorded, and still runs the program.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -73,8 +73,8 @@ static bool has_linker(const struct binary *file)
 }
 
 /*
- * Prints nothing for a script, because its interpreter is recorded. Prints nothing for another machine's program: the dynamic
- * linker reports that.
+ * Prints nothing for a script, because its interpreter is recorded. Prints nothing for another machine's program, because the
+ * dynamic linker reports that it can't preload the recorder there.
  */
 static void say_if_it_is_not_recorded(const char *name)
 {
@@ -93,7 +93,7 @@ static void say_if_it_is_not_recorded(const char *name)
 	binary_close(&file);
 }
 
-/* Adds recorder.so, which lies in this program's folder. */
+/* Adds recorder.so, which is in this program's folder, to LD_PRELOAD. */
 static bool preload(void)
 {
 	const char *before = getenv("LD_PRELOAD");
@@ -112,16 +112,16 @@ static bool preload(void)
 	    (int)sizeof(list))
 		return say("LD_PRELOAD", "too long"), false;
 	/*
-	 * With RSEQKIT_AREA=own the recorder doesn't use the C library's area, even if the C library doesn't register it.
-	 * Otherwise glibc would register each thread that a registered thread creates, and end the program if a filter refuses.
-	 * If the program's environment already has the variable, it stays.
+	 * With RSEQKIT_AREA=own the recorder doesn't use the C library's area, even if the C library doesn't register it. If
+	 * the recorder used this area, glibc would register each thread that a registered thread creates, and end the program
+	 * if a filter refuses the registration. A value that the program's environment already has stays.
 	 */
 	return setenv("LD_PRELOAD", list, 1) == 0 && setenv("RSEQKIT_AREA", "own", 0) == 0;
 }
 
 /*
- * Makes the file or empties it, so that errors are reported before the program runs. Programs may change their directory, so
- * the path is absolute.
+ * Makes the file or empties it, so that errors are reported before the program runs. The path in the environment is absolute,
+ * because programs can change their directory.
  */
 static bool make_file(const char *name)
 {

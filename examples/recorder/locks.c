@@ -2,8 +2,8 @@
 /*
  * locks.c - the interposed functions of mutexes, and of conditions, which release a mutex and take it again.
  *
- * Invariant: a release is recorded before it is made, and an acquisition after it (event.h). After its unlock a mutex isn't
- * touched, because the next owner may destroy it.
+ * Invariant: a release is recorded before the call that releases, and an acquisition after the call that acquires (event.h).
+ * After a mutex was unlocked, the recorder doesn't touch it, because its next owner is allowed to destroy it.
  */
 #define _GNU_SOURCE
 #include "recorder.h"
@@ -75,8 +75,8 @@ struct wait {
 };
 
 /*
- * If a thread is cancelled in the wait, its cleanup handlers run with the mutex held. If the call is refused, the mutex was
- * never released.
+ * Records that the mutex is held again. The mutex is also held if the thread is cancelled in the wait: its cleanup handlers run
+ * with the mutex held. If the call was refused, it never released the mutex.
  */
 static void end_wait(struct wait *wait)
 {

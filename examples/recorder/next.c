@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * next.c - the functions that the interposed ones call, and the recorder's own memory.
+ * next.c - the functions that the interposed functions call, and the recorder's own memory.
  *
- * Looking up functions or starting a thread may need memory. At that time the allocator may be unknown, or unusable, for
- * example in the child of a fork. So memory that a thread allocates inside the recorder comes from here. It is never reused: a
- * process has only a few such blocks.
+ * To look up functions or start a thread, the C library possibly allocates memory. At that time the allocator can be unknown, or
+ * unusable, for example in the child of a fork. So memory that a thread allocates inside the recorder comes from this file. The
+ * memory is never reused, because a process has only a few such blocks.
  */
 #define _GNU_SOURCE
 #include "recorder.h"
@@ -21,7 +21,7 @@ static bool is_found;
 static char memory[1 << 17] __attribute__((__aligned__(64)));
 static size_t used;
 
-/* A block's size is stored before it. */
+/* Stores the block's size in front of the block. */
 void *own_memory(size_t size, size_t alignment)
 {
 	size_t before = __atomic_load_n(&used, __ATOMIC_RELAXED), begin;
@@ -52,7 +52,7 @@ bool is_own_memory(const void *address)
 	return (uintptr_t)address - (uintptr_t)memory < sizeof(memory);
 }
 
-/* On x86-64 condition functions have an older version with the same names. This finds the newer one. */
+/* On x86-64 the functions of conditions exist in two versions with the same names. This function finds the newer version. */
 static void *next_of(const char *name)
 {
 	void *found = strncmp(name, "pthread_cond_", 13) == 0 ? dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2") : NULL;
@@ -74,8 +74,8 @@ static size_t unknown_size(void *block)
 }
 
 /*
- * In an executable at a fixed address, the address of an imported function may be that of an entry in the executable, whose
- * symbol has no section.
+ * Is the program's function of this name the recorder's? In an executable at a fixed address, the address of an imported function
+ * is possibly that of an entry in the executable. The symbol of such an entry has no section.
  */
 static bool is_ours(const char *name)
 {
@@ -89,9 +89,9 @@ static bool is_ours(const char *name)
 }
 
 /*
- * A program with an allocator of its own calls that allocator, except for functions that it lacks. A call to one of those is
- * about memory that `next` doesn't know. And if an allocator has no function for sizes, another allocator's function must not
- * be used.
+ * A program with its own allocator calls this allocator, but reaches the recorder with functions that the allocator lacks. Such a
+ * call has memory that the functions in `next` don't know. And if an allocator has no function that returns sizes, the recorder
+ * must not use another allocator's function.
  */
 static void look_at_allocator(void)
 {
@@ -100,7 +100,7 @@ static void look_at_allocator(void)
 		next.usable_size = unknown_size;
 }
 
-/* Several threads may run this at once; all find the same functions. A function that isn't found is no error. */
+/* Several threads can run this function at once, because all find the same functions. A function that isn't found is no error. */
 static void find(void)
 {
 	static const char *const names[] = {

@@ -2,9 +2,9 @@
 /*
  * process.c - the interposed functions that end a process without handlers, and vfork.
  *
- * A vfork child runs on its parent's memory and TLS, without a registration of its own. Some children do more there than exec:
- * dash allocates. So the parent is in a bracket (rk_vfork_begin() in thread.h). The calls of the child are recorded as its
- * parent's.
+ * A vfork child uses its parent's memory and TLS, without a registration of its own. Some children do more than call exec: in
+ * dash they allocate. So the parent is in a bracket (rk_vfork_begin() in thread.h). The child's calls are recorded as calls of
+ * its parent.
  */
 #define _GNU_SOURCE
 #include "recorder.h"
@@ -31,7 +31,7 @@ EXPORTED void _Exit(int status)
 int recorder_before_vfork(void) __attribute__((__used__));
 pid_t recorder_after_vfork(long made, int begun) __attribute__((__used__));
 
-/* If no bracket is possible, nothing is recorded meanwhile. */
+/* Begins a bracket. If that fails, nothing is recorded until recorder_after_vfork(). */
 int recorder_before_vfork(void)
 {
 	int begun = mine.silent > 0 ? -EBUSY : rk_vfork_begin();
@@ -40,7 +40,7 @@ int recorder_before_vfork(void)
 	return begun;
 }
 
-/* Runs in the parent. The child may have ended in the middle of a call. */
+/* Runs in the parent. The child possibly ended in the middle of a call. */
 pid_t recorder_after_vfork(long made, int begun)
 {
 	mine.is_allocating = false;

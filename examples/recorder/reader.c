@@ -2,14 +2,14 @@
 /*
  * reader.c - the thread that reads the rings and writes the trace.
  *
- * The rings are the process's own memory, so the reader is a thread of the program. But the program must not notice it:
+ * The rings are the process's own memory, so the reader is a thread of the program. But the program must not notice the reader:
  *
- * - The reader has its own table of descriptors, with none of the program's. So the program may close any descriptor, and the
- *   trace is written to no other file. A process that waits until the program's pipes are closed doesn't wait for the reader.
- *   The reader's directory and root are also its own, so the program may change namespaces of mounts.
- * - The reader blocks all signals except synchronous ones. So a pipe without readers, or a limit of file sizes, is only an
- *   error of its own writes.
- * - If the reader is the last thread, it ends. Then the process ends, as without the recorder.
+ * - The reader has its own table of descriptors, without the program's descriptors. So the program can close any descriptor, and
+ *   the trace is written to no other file. A process that waits until the program's pipes are closed doesn't wait for the reader.
+ *   The reader also has its own working directory and root, so the program can change namespaces of mounts.
+ * - The reader blocks all signals except synchronous ones. So if the trace is a pipe without readers, or larger than the limit of
+ *   file sizes, only the reader's write fails.
+ * - If the reader is the last thread, it ends. So the process ends, as it would without the recorder.
  */
 #define _GNU_SOURCE
 #include "trace.h"
@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define PASS 1000000    /* ns between two passes over the rings */
-#define LOOK 250000000  /* ns between two checks whether it is the last thread */
+#define LOOK 250000000  /* ns between two checks whether the reader is the last thread */
 #define STACK (256 << 10)
 #define LOOKS 1000 /* one per PASS */
 #define LAST_PASSES 20
@@ -40,7 +40,7 @@ static struct {
 	int stop;  /* a futex; 1 asks the reader to end */
 	int done;  /* a futex; 1 when nothing more will be read or written */
 	int error; /* negative errno */
-	bool has_looked; /* in this pass the clock was read */
+	bool has_looked; /* this pass has read the clock */
 	uint64_t taken;
 	int64_t heap;
 	uint64_t lost_before;        /* the parent's lost records */
@@ -85,7 +85,7 @@ static void count_heap(const struct event *event)
 		reader.heap -= (int64_t)event->usable;
 }
 
-/* The first record of a pass reads the clock. All records of the pass are older. */
+/* Called for each record. At the first record of a pass, reads the clock: all records of the pass are older than this reading. */
 static int take(void *context, const struct rk_ring_record *record)
 {
 	struct event event;
@@ -103,7 +103,7 @@ static int take(void *context, const struct rk_ring_record *record)
 	return 0;
 }
 
-/* Updates the counts of lost records. If are_said, writes an event for each CPU that lost some. */
+/* Updates the counts of lost records. If `are_said`, writes an event for each CPU that lost some. */
 static void look_for_losses(bool are_said)
 {
 	reader.lost = rk_ring_dropped(reader.ring, RK_INDEX_ALL);
@@ -119,7 +119,7 @@ static void look_for_losses(bool are_said)
 	}
 }
 
-/* Writes the records in the rings to the file. Returns how many, or a negative errno. */
+/* Writes the records in the rings to the file. Returns the number of records, or a negative errno. */
 static int64_t pass(void)
 {
 	uint64_t before = reader.taken;
@@ -143,7 +143,8 @@ static uint64_t made(void)
 }
 
 /*
- * The last passes. No thread begins a record any more. Threads that have counted a record and not written it yet get some time.
+ * Makes the last passes. No thread begins a record any more. Threads that have counted a record but not written it yet get some
+ * time to do so.
  */
 static void end_trace(void)
 {
@@ -162,7 +163,7 @@ static void end_trace(void)
 }
 
 /*
- * Sleeps until there may be records: for one PASS if the last pass found records, otherwise until the next record, or for LOOK.
+ * Sleeps until the next pass: for PASS if the last pass found records, otherwise until the next record, but at most for LOOK.
  */
 static void rest(int64_t came)
 {
@@ -177,7 +178,7 @@ static void rest(int64_t came)
 static void read_rings(void)
 {
 	bool stops = false;
-	int64_t came = 1; /* so that the clock is read soon, which gives its rate */
+	int64_t came = 1; /* so that the first pass comes soon: its reading of the clock gives the rate */
 
 	while (!stops && reader.error == 0) {
 		rest(came);
@@ -210,8 +211,9 @@ static void *run(void *arg)
 }
 
 /*
- * Starts the reader, also in a fork's child, where the state of the parent's reader is cleared. A thread inherits the signal
- * mask of its creator. Waits until the reader has left the program's descriptors, at most for LOOKS * PASS.
+ * Starts the reader. In a fork's child, first clears the state of the parent's reader. Blocks signals while it creates the
+ * reader, because a thread inherits its creator's mask. Waits at most for LOOKS * PASS until the reader has its own table of
+ * descriptors.
  */
 int reader_start(void)
 {
@@ -227,7 +229,7 @@ int reader_start(void)
 	reader.lost_before = reader.lost;
 	mine.is_own = true;
 	(void)sigfillset(&all);
-	/* If such a signal is blocked, the kernel ends the process. A filter may answer a system call by SIGSYS. */
+	/* If a synchronous signal is blocked, it ends the process. A filter can also answer a system call by SIGSYS. */
 	for (size_t i = 0; i < sizeof(synchronous) / sizeof(synchronous[0]); i++)
 		(void)sigdelset(&all, synchronous[i]);
 	(void)pthread_sigmask(SIG_BLOCK, &all, &before);
@@ -243,7 +245,7 @@ int reader_start(void)
 	return -r;
 }
 
-/* Several threads may end the process at once. If a filter of system calls has killed the reader, this doesn't wait for it. */
+/* Several threads can end the process at once. If a filter of system calls has killed the reader, doesn't wait for the reader. */
 void reader_finish(void)
 {
 	int error;

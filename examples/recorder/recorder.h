@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * recorder.h - what the parts of recorder.so share.
+ * recorder.h - the interface between the files of recorder.so.
  *
  *	heap.c      interposed functions of allocators    \
  *	locks.c     of locks                               \
@@ -11,11 +11,11 @@
  *	clock.c     the times of records
  *	state.c     begin and end of the recording
  *	complain.c  messages, only to the standard error that the program began with
- *	next.c      the functions that are interposed, and memory until they are known
+ *	next.c      the functions that the interposed functions call, and the recorder's own memory
  *
- * Invariant: to record, the recorder calls no function that the program may have replaced, except the one that returns a
- * block's size. The recorder has its own memory and locks, so it works wherever the program calls malloc(). Only
- * pthread_create() allocates memory for it by the program's allocator, as the C library's function does.
+ * Invariant: to record a call, the recorder calls no function that the program possibly replaced, except the function that
+ * returns a block's size. The recorder has its own memory and locks, so it works wherever the program calls malloc(). Only the
+ * recorder's pthread_create() allocates memory by the program's allocator, as the C library's function does.
  */
 #ifndef RECORDER_H
 #define RECORDER_H
@@ -36,16 +36,16 @@
 /* The launcher passes these in the environment. */
 #define ENVIRONMENT_FILE "RSEQKIT_RECORDER_FILE"
 #define ENVIRONMENT_SIZE "RSEQKIT_RECORDER_SIZE"
-#define ENVIRONMENT_PROCESS "RSEQKIT_RECORDER_PROCESS" /* the process that owns FILE; others append their id */
+#define ENVIRONMENT_PROCESS "RSEQKIT_RECORDER_PROCESS" /* the process that writes to FILE; others append their id */
 
 #define SIZE_DEFAULT ((size_t)4 << 20)
 
-/* TLS in the initial-exec model, which needs no allocation. The thread's handlers change it, too. */
+/* A thread's data, in TLS of the initial-exec model, which needs no allocation. The thread's signal handlers change it, too. */
 struct recorder_thread {
 	uint32_t number; /* 0 before the thread's first record */
 	uint32_t tid;
 	uint32_t sequence;
-	bool is_own;        /* inside the recorder's own work: memory comes from next.c, nothing is recorded */
+	bool is_own;        /* in the recorder's own work; memory comes from next.c, nothing is recorded */
 	bool is_allocating; /* inside the allocator, whose calls to itself aren't recorded */
 	unsigned silent;    /* not 0 in a vfork child without a bracket */
 };
@@ -55,12 +55,12 @@ extern __thread struct recorder_thread mine __attribute__((__tls_model__("initia
 struct recorder {
 	struct rk_ring *ring;     /* NULL while nothing is recorded */
 	struct rk_counter *made;  /* records that threads tried to write */
-	int process;              /* the process that is recorded; children without handlers of fork have another id */
-	bool is_child;            /* a fork's child, which may free what its parent allocated */
+	int process;              /* id of the recorded process; a child that ran no handlers of fork has another id */
+	bool is_child;            /* a fork's child: it can free blocks that its parent allocated */
 	uint64_t born;            /* ticks; earlier records are the parent's */
 	int64_t made_before;      /* value of `made` at the fork */
 	char file[4096];          /* the file's name */
-	bool is_own_file;         /* the name is used without a process id */
+	bool is_own_file;         /* this process writes to FILE itself */
 };
 
 extern struct recorder recorder;
@@ -109,8 +109,8 @@ void recorder_end(void);
 
 /* threads.c */
 void thread_begin(void);
-void threads_count(void);     /* sets the count to 1, for the calling thread */
-void threads_watch(void);     /* called by the reader, which has its own descriptors */
+void threads_count(void);     /* sets the count of threads to 1, for the calling thread */
+void threads_watch(void);     /* called in the reader, which has its own descriptors */
 bool thread_is_alone(void);   /* whether the reader is the last thread of the process */
 
 /* reader.c */
@@ -121,7 +121,7 @@ void reader_finish(void); /* call after the last record; waits until all records
 void complain_prepare(void);
 void complain(const char *what, int error);
 
-/* Returns how a call is handled. Except for WAY_OWN, `next` is complete. */
+/* Returns how a call is handled. Unless it returns WAY_OWN, all functions in `next` are found. */
 static inline enum way way(void)
 {
 	if (RKI_LIKELY(__atomic_load_n(&recorder.ring, __ATOMIC_ACQUIRE) != NULL && !mine.is_own && mine.silent == 0))
@@ -130,8 +130,8 @@ static inline enum way way(void)
 }
 
 /*
- * One instruction takes the sequence number, because handlers take numbers, too. A record that is written while the recording
- * ends is either not counted, or counted in time.
+ * One instruction takes the sequence number, because signal handlers take numbers, too. If the recording ends while a record is
+ * written, this record is either not counted, or counted before end_trace() reads the count.
  */
 static inline void record(struct event *event)
 {

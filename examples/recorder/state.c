@@ -2,12 +2,12 @@
 /*
  * state.c - begin and end of a recording.
  *
- * The first recorded call is the first one after the C library has set its environment. It comes before any constructor of the
- * program and its libraries, except the C library's own. The reader starts in a constructor; until then records wait in the
- * rings. The recording ends where the program ends: at the end of exit(), in _exit(), quick_exit(), or with its last thread.
+ * The first recorded call is the first one after the C library has set `environ`. The recording begins before any constructor of
+ * the program and its libraries, except the C library's own. The reader starts in a constructor; until then records wait in the
+ * rings. The recording ends when the program ends: at the end of exit(), in _exit(), in quick_exit(), or with its last thread.
  *
  * Invariant: recorder.ring isn't NULL from the begin of a recording to its end. The ring is never destroyed, because a thread
- * that has read the pointer may still be writing. In the child of a fork the recording begins again, in the same rings.
+ * that has read the pointer is possibly still writing. In the child of a fork the recording begins again, in the same rings.
  */
 #define _GNU_SOURCE
 #include "trace.h"
@@ -58,8 +58,8 @@ static int begin(void)
 }
 
 /*
- * The C library sets its environment in its own constructor. The dynamic linker allocates before that. If several threads come
- * here at once, one begins the recording. The calls that the others make at that moment aren't recorded.
+ * The C library sets `environ` in its own constructor. The dynamic linker allocates before that. If several threads call this
+ * function at once, one begins the recording. The calls that other threads make until it has begun aren't recorded.
  */
 static void begin_once(void)
 {

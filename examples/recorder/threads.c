@@ -3,13 +3,13 @@
  * threads.c - threads: their first record, their names, and the end of the last thread.
  *
  * A process ends with its last thread, as if that thread had called exit(). The reader is a thread, too, so the C library
- * doesn't see which of the program's threads is the last one. This file counts them, by a key for which each thread has a
- * value. The key's destructor runs as late as a key's destructor can. If no other thread is left, it calls exit(), as the C
- * library would have.
+ * doesn't see which of the program's threads is the last one. This file counts the program's threads, by a key for which each
+ * thread has a value. The key's destructor runs as late as a key's destructor can. If no other thread is left, the destructor
+ * calls exit(), as the C library would have.
  *
- * The C library's own threads, for example of timers, aren't counted. They are in the kernel's number of threads, if that can
- * be read. The last thread waits for them only for a short time. If they are the last threads, the reader later finds itself
- * alone, and ends.
+ * The C library's own threads, for example of timers, aren't counted. The kernel's number of threads includes them, but can't
+ * always be read. The program's last thread waits for the C library's threads only for a short time. If these threads outlive the
+ * program's threads, the reader later finds itself alone, and ends.
  */
 #define _GNU_SOURCE
 #include "recorder.h"
@@ -39,7 +39,10 @@ static bool has_key;
 static pthread_key_t key;
 static int watched; /* the reader's descriptor of /proc/self/stat */
 
-/* One instruction stores the number, because a handler may have stored one first. The thread's first record is its name. */
+/*
+ * Gives the thread a number. One instruction stores the number, because a signal handler possibly stored one first. The thread's
+ * first record is its name.
+ */
 void thread_begin(void)
 {
 	struct event event = {.kind = EVENT_NAME};
@@ -63,7 +66,7 @@ static int threads_left(int file)
 	ssize_t got = pread(file, text, sizeof(text) - 1, 0);
 
 	text[got > 0 ? got : 0] = '\0';
-	behind = strrchr(text, ')'); /* the last one: the name may have more */
+	behind = strrchr(text, ')'); /* the last ')', because the program's name can contain more */
 	if (behind == NULL || sscanf(behind, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
 				     &state, &count) != 2)
 		return 0;
@@ -75,7 +78,7 @@ static int open_status(void)
 	return open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 }
 
-/* Call early: later there may be no /proc, or no free descriptor. */
+/* Call it early: later there is possibly no /proc, or no free descriptor. */
 void threads_watch(void)
 {
 	watched = open_status();
@@ -88,7 +91,10 @@ bool thread_is_alone(void)
 	return left == 1 || (left == 0 && __atomic_load_n(&running, __ATOMIC_ACQUIRE) == 0);
 }
 
-/* Waits for threads that are just ending, at most LOOKS milliseconds. */
+/*
+ * Waits at most LOOKS milliseconds for threads that are just ending. Calls exit() when only this thread and the reader are left,
+ * or if the number of threads isn't known.
+ */
 static void end_as_last(void)
 {
 	struct timespec time = {.tv_nsec = 1000000};
@@ -105,8 +111,8 @@ static void end_as_last(void)
 }
 
 /*
- * While a thread sets a value again, the C library calls this again, at most PTHREAD_DESTRUCTOR_ITERATIONS times. The last call
- * counts.
+ * If this destructor sets the value again, the C library calls it again, at most PTHREAD_DESTRUCTOR_ITERATIONS times. In the last
+ * call the thread counts as ended.
  */
 static void thread_end(void *value)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace.c - events as JSON, see trace.h.
+ * trace.c - writes events as JSON, see trace.h.
  *
- * Each record of the ring is one event with `thread`, `sequence` and `cpu` in its `args`. By these a reader of the file finds
- * missing and doubled records. A call that takes time is a complete event, which ends at the record's time. The time for which
- * a mutex is held is an asynchronous event named by the mutex, because locks may be released in any order.
+ * Each record of the ring is one event with `thread`, `sequence` and `cpu` in its `args`. With these numbers a reader of the file
+ * finds missing and doubled records. A call that takes time is a complete event, which ends at the record's time. The time for
+ * which a mutex is held is an asynchronous event named by the mutex, because locks can be released in any order.
  *
  * Invariants: the buffer always has room for one event, and for the blanks that move it to the next page. No event lies in two
- * pages of the file. A process may be killed or replaced in the middle of a write. Then the kernel ends the write at the end of
- * a page, and the file has only whole events.
+ * pages of the file. If a process is killed or replaced in the middle of a write, the kernel ends the write at the end of a page.
+ * So the file has only whole events.
  */
 #define _GNU_SOURCE
 #include "trace.h"
@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define EVENT_MAX 1024
-#define FILES_MAX 1000 /* with the same process id */
+#define FILES_MAX 1000 /* files for processes with the same id */
 #define PAGE 4096 /* the kernel's page, or a part of it */
 
 static const char *const names[EVENT_KINDS] = {
@@ -36,7 +36,7 @@ static const char *const names[EVENT_KINDS] = {
 };
 
 static char buffer[1 << 18];
-static size_t used, last; /* where the last event begins */
+static size_t used, last; /* `last`: where the last event begins */
 static uint64_t written; /* bytes in the file */
 static int fd = -1;
 static int failed; /* negative errno */
@@ -95,7 +95,7 @@ static void put_time(int64_t time)
 	put(fraction);
 }
 
-/* A name may have any bytes. A byte that isn't printable ASCII is written as that character of Latin-1. */
+/* Writes a name, which can have any bytes. A byte that isn't printable ASCII is written as the Latin-1 character of that code. */
 static void put_string(const char *text, size_t length)
 {
 	put("\"");
@@ -146,7 +146,7 @@ static void put_head(const char *name, const char *category, const char *phase, 
 	put_number(tid);
 }
 
-/* The latest time of an event. Events about the process get this time, because they concern what came before. */
+/* The latest time of an event. Events about the process get this time, because they are about all earlier events. */
 static int64_t latest;
 
 static void put_process_event(const char *name, const char *phase)
@@ -210,7 +210,7 @@ static void put_mutex(const struct event *event)
 	put("}");
 }
 
-/* EOWNERDEAD also means that the mutex is held. So does a time-out of a condition wait. */
+/* Does the thread hold the mutex after the call? It also does after EOWNERDEAD, and after a condition wait that timed out. */
 static bool is_held(const struct event *event)
 {
 	return event->size == 0 || event->size == EOWNERDEAD || (event->kind == EVENT_COND_WAIT && event->size == ETIMEDOUT);
@@ -298,7 +298,10 @@ void trace_end(uint64_t made, uint64_t recorded, uint64_t lost)
 	put("}}\n]\n");
 }
 
-/* The launcher has made the first process's file, empty. Another process gets a new file: an existing file isn't its own. */
+/*
+ * Opens the file. The launcher has made an empty file for the first process. Every other process makes a new file, because an
+ * existing file belongs to another process.
+ */
 static int open_file(void)
 {
 	char name[sizeof(recorder.file) + 32];
@@ -313,7 +316,7 @@ static int open_file(void)
 		return 0;
 	close(fd);
 	if (!S_ISREG(status.st_mode))
-		return -ENOTSUP; /* a device has no other names beside it */
+		return -ENOTSUP; /* FILE is a device, for example: no other name can be made from its name */
 	for (int i = 1; i < FILES_MAX; i++) {
 		(void)snprintf(name, sizeof(name), i == 1 ? "%s.%d" : "%s.%d.%d", recorder.file, recorder.process, i);
 		fd = open(name, O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, 0666);

@@ -2,15 +2,15 @@
 /*
  * trace.h - a trace as JSON, in the array form of the Trace Event Format, which Chrome's and Perfetto's viewers read.
  *
- * The format allows arrays without an end, so the file is valid even if the process is killed. Only the reader's thread calls
- * these.
+ * The format allows an array without its closing bracket, so the file is valid even if the process is killed. Only the reader's
+ * thread calls the functions of this file.
  */
 #ifndef RECORDER_TRACE_H
 #define RECORDER_TRACE_H
 
 #include "recorder.h"
 
-/* Opens the first process's file. A child's file is opened at its first flush, because many children only call exec. */
+/* Opens the first process's file. The first trace_flush() in a child opens the child's file: many children only call exec. */
 int trace_begin(void);
 void trace_event(const struct event *event, int cpu, uint64_t time);
 void trace_lost(int cpu, uint64_t count);

@@ -29,7 +29,7 @@ static const struct {
 #undef STATUS_ENTRY
 };
 
-/* Each thread makes the text once a second. */
+/* Returns the text of the Date field. Each thread makes this text anew once a second. */
 static const char *date(void)
 {
 	static __thread time_t made;

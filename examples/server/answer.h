@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* answer.h - the answer to a request. It is made at once, and written as fast as the client takes it. */
+/* answer.h - the answer to a request. The whole answer is made at once, and written as fast as the client takes it. */
 #ifndef SERVER_ANSWER_H
 #define SERVER_ANSWER_H
 
@@ -12,7 +12,7 @@ struct answer {
 	uint64_t body_length;
 	const char *body;   /* the body's bytes, which are repeated */
 	size_t body_period; /* after this many bytes */
-	char *owned;        /* memory that answer_release() frees */
+	char *owned;        /* memory that answer_release() frees, or NULL */
 	char head[320];
 };
 
@@ -22,7 +22,7 @@ void answer_prepare(struct answer *answer, const struct request *request, bool c
 /* Makes the answer to a wrong request: the text of the status. */
 void answer_prepare_error(struct answer *answer, enum status status);
 
-/* Writes what the socket takes, up to a megabyte. Returns the number of bytes; -1 and errno as sendmsg(2). */
+/* Writes as much as the socket takes, at most a megabyte. Returns the number of bytes, or -1 with errno as sendmsg(2). */
 ssize_t answer_write(struct answer *answer, int fd);
 
 bool answer_is_written(const struct answer *answer);

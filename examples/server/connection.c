@@ -3,7 +3,7 @@
  * connection.c - the states of a connection. Each state has a step, which returns what the connection waits for.
  *
  * A turn makes steps until the connection has to wait. In a turn the server reads the socket once, and answers a limited number
- * of requests. So a client that sends much waits for the other clients.
+ * of requests. So a client that sends much doesn't delay the other clients.
  */
 #include "connection.h"
 #include <errno.h>
@@ -99,7 +99,7 @@ static enum step answer(struct connection *connection)
 	const struct request *request = &connection->request;
 
 	connection->closing = request->close || (request->http_1_0 && !request->keep_alive) || connection->stopping;
-	count_request(connection); /* first, because the answer may be the statistics */
+	count_request(connection); /* before the answer is made, because it is possibly the statistics */
 	answer_prepare(&connection->answer, request, connection->closing);
 	return AGAIN;
 }
@@ -155,7 +155,7 @@ static enum step conclude(struct connection *connection)
 	}
 	connection->phase = RECEIVING;
 	request_begin(&connection->request);
-	return connection->budget-- > 0 ? AGAIN : WANTS_OUTPUT; /* it is writable, so its next turn comes after those of others */
+	return connection->budget-- > 0 ? AGAIN : WANTS_OUTPUT; /* the next turn comes after other connections' turns */
 }
 
 static enum step write_answer(struct connection *connection)
@@ -174,7 +174,7 @@ static enum step write_answer(struct connection *connection)
 	now = monotonic_time();
 	statistics_response(connection->answer.status, connection->sent, now - connection->started);
 	connection->sent = 0;
-	connection->started = now; /* for the next request, which may be in the buffer already */
+	connection->started = now; /* for the next request, which is possibly in the buffer already */
 	answer_release(&connection->answer);
 	return conclude(connection);
 }
@@ -208,7 +208,7 @@ bool connection_late(struct connection *connection)
 	const struct linger at_once = {1, 0};
 	bool incomplete = connection->phase == SKIPPING || (connection->phase == RECEIVING && has_begun(connection));
 
-	/* A connection that waits for output is excluded: its client doesn't take the previous answer. */
+	/* A connection that waits for output gets no such answer, because its client doesn't even take the previous one. */
 	if (incomplete && connection->waits_for == WANTS_INPUT) {
 		answer_error(connection, STATUS_408);
 		return true;

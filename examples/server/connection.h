@@ -2,8 +2,8 @@
 /*
  * connection.h - the connection of a client: its input, and the answer. A connection belongs to one thread (worker.h).
  *
- * A connection has one request at a time. The server doesn't look at the next request, and reads no more, before the answer is
- * written. So a client that doesn't read costs only this structure, and the text of one answer.
+ * A connection has one request at a time. Before its answer is written, the server doesn't look at the next request, and doesn't
+ * read the socket. So a client that doesn't read costs only this structure, and the text of one answer.
  */
 #ifndef SERVER_CONNECTION_H
 #define SERVER_CONNECTION_H
@@ -14,28 +14,28 @@
 
 enum phase {
 	RECEIVING, /* receives the head of a request */
-	SKIPPING,  /* receives its body, and discards it */
+	SKIPPING,  /* receives the body of a request, and discards it */
 	ANSWERING,
-	LINGERING, /* our side is closed; input is discarded, or the kernel would reset the connection and lose the answer */
+	LINGERING, /* our side is closed; input is discarded, because unread input would cause a reset, and lose the answer */
 };
 
 /* The condition that a connection waits for, or OVER. AGAIN is used only within a turn. */
 enum step { AGAIN, WANTS_INPUT, WANTS_OUTPUT, OVER };
 
 struct connection {
-	struct connection *newer, *older; /* in the worker's list; `newer` also in its newcomers */
+	struct connection *newer, *older; /* in the worker's list; `newer` also links the worker's newcomers */
 	uint64_t since;                   /* the time limit counts from here */
 	enum step waits_for;              /* what epoll waits for */
 	int fd;
 	enum phase phase;
 	bool input_ended, may_read;
 	bool closing;   /* ends after this answer */
-	bool lingering; /* LINGERING comes before that */
+	bool lingering; /* the phase LINGERING comes before the end */
 	bool stopping;  /* the server is ending */
 	bool renewed;   /* a request began or ended in this turn, so the time limit starts again */
 	unsigned budget; /* requests left in this turn */
 	enum statistic closed_by;
-	uint64_t now, started; /* the time of this turn; of the request's first byte */
+	uint64_t now, started; /* the time of this turn; the time of the request's first byte */
 	int64_t received, sent; /* bytes that aren't in the statistics yet */
 	struct request request;
 	struct answer answer;
@@ -54,7 +54,7 @@ void connection_destroy(struct connection *connection);
 /* Does what is possible without waiting, up to a limit for each turn. */
 enum step connection_turn(struct connection *connection, uint64_t now, bool stopping);
 
-/* Call when the time limit is over. Returns true if the client is to get an answer about that, in one more turn. */
+/* Call when the time limit is over. Returns true if the connection needs one more turn, to answer that the request was late. */
 bool connection_late(struct connection *connection);
 
 #endif

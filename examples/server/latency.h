@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* latency.h - the bucket of a latency, computed as by rk_histogram_record(), for the statistics without rseqkit's histogram. */
+/* latency.h - computes the bucket of a latency as rk_histogram_record() does, for statistics without rseqkit's histogram. */
 #ifndef SERVER_LATENCY_H
 #define SERVER_LATENCY_H
 
@@ -13,7 +13,7 @@ static inline size_t latency_bucket(uint64_t nanoseconds)
 	return ((size_t)shift << LATENCY_BITS) + (size_t)(held >> shift);
 }
 
-/* Makes the snapshot of such buckets from `latencies`. */
+/* Makes the histogram's snapshot from the counts in `latencies`. */
 static inline void latency_conclude(struct statistics *statistics)
 {
 	statistics->latency = (struct rk_histogram_snapshot){

@@ -32,7 +32,7 @@ struct options {
 
 static struct worker workers[THREADS_MAX];
 static long threads;
-static int64_t given; /* connections given to workers, in all */
+static int64_t given; /* connections that were given to workers until now */
 
 static int fail(const char *what, int error)
 {
@@ -110,7 +110,7 @@ static int listen_at(long *port)
 	if (fd < 0)
 		return -errno;
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	/* Connections inherit TCP_NODELAY: data is sent at once. */
+	/* Connections inherit TCP_NODELAY: data are sent at once. */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
 	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, SOMAXCONN) < 0 ||
@@ -133,7 +133,7 @@ static int64_t open_connections(void)
 	return open;
 }
 
-/* Answers that there is no room, without waiting. */
+/* Answers that there is no room for the connection. Doesn't wait for the client. */
 static void refuse(int fd)
 {
 	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -149,8 +149,8 @@ static void refuse(int fd)
 }
 
 /*
- * Accepts some connections. Returns false if there are no file descriptors or no memory for more, so a retry at once would
- * fail.
+ * Accepts some connections. Returns false if there are no file descriptors or no memory for more connections. In this case don't
+ * try again at once.
  */
 static bool accept_some(int listener, int64_t most)
 {
@@ -167,7 +167,7 @@ static bool accept_some(int listener, int64_t most)
 			refuse(fd);
 			continue;
 		}
-		statistics_add(CONNECTIONS_ACCEPTED, 1); /* before a worker can close it */
+		statistics_add(CONNECTIONS_ACCEPTED, 1); /* before a worker can count that it was closed */
 		if (worker_give(&workers[given % threads], fd) == 0) {
 			given++;
 			continue;
@@ -185,7 +185,7 @@ static void accept_all(int listener, int signals, int64_t most)
 	bool room = true;
 
 	while (files[0].revents == 0) {
-		/* Without room, poll() returns after PAUSE_MS. Meanwhile clients wait in the kernel's queue. */
+		/* If there is no room, poll() returns after PAUSE_MS. Until then clients wait in the kernel's queue. */
 		int ready = poll(files, room ? 2 : 1, room ? -1 : PAUSE_MS);
 
 		if (ready < 0 || files[0].revents != 0)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * metrics.c - one read of the statistics, as text. The number of open connections is a difference of two counts, and so is the
- * number of requests in progress. Both counts come from the same read, so if that is of one moment, the difference is never
- * negative.
+ * metrics.c - reads the statistics once, and writes them as text.
  *
- * The histogram's bounds are bounds of its buckets, so its counts are exact. The sum is computed from the middles of the
- * buckets, within 3 %, and always agrees with them.
+ * The number of open connections is the difference of two counts, and so is the number of requests in progress. The two counts
+ * of a difference come from the same read. So if this read is of one moment, the difference is never negative.
+ *
+ * Each bound in the text is also a bound of the histogram's buckets, so the counts are exact. The sum is computed from the
+ * middles of the buckets. Its error is at most 3 %, and it always agrees with the counts.
  */
 #define _GNU_SOURCE
 #include "metrics.h"

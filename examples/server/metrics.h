@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* Returns the text and its length. The caller frees it. NULL if there is no memory. */
+/* Returns the text, and stores its length. The caller frees the text. Returns NULL if there is no memory. */
 char *metrics_text(size_t *length);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request.c - the parser. It refuses ambiguous requests and doesn't guess: two lengths, a length together with a transfer
- * coding, space before a colon, folded lines, control characters.
+ * request.c - the parser. It refuses ambiguous requests: two lengths, a length together with a transfer coding, space before a
+ * colon, folded lines, control characters.
  */
 #include "request.h"
 #include <string.h>
@@ -28,7 +28,7 @@ static bool is_token(struct text text)
 	return text.length > 0;
 }
 
-/* Returns the text before the first such character, or all of it. Removes that text and the character from *rest. */
+/* Returns the text before the first `at`, or all of the text. Removes this text and the character from *rest. */
 static struct text cut(struct text *rest, char at)
 {
 	const char *found = (const char *)memchr(rest->bytes, at, rest->length);
@@ -120,7 +120,7 @@ static void take_length(struct request *request, struct text value)
 			refuse(request, STATUS_400);
 			return;
 		}
-		if (length <= REQUEST_BODY_MAX) /* beyond that it is too large already; so no overflow */
+		if (length <= REQUEST_BODY_MAX) /* a larger length is refused anyway, so the number can't overflow */
 			length = length * 10 + (uint64_t)(value.bytes[i] - '0');
 	}
 	request->has_length = true;
@@ -170,7 +170,7 @@ static void parse_field(struct request *request, struct text line)
 		request->expects = true;
 }
 
-/* After the last field. */
+/* Called after the last field. Checks the request as a whole. */
 static void conclude(struct request *request)
 {
 	if (request->hosts > 1 || (request->hosts == 0 && !request->http_1_0))
@@ -180,7 +180,7 @@ static void conclude(struct request *request)
 	else if (request->body > REQUEST_BODY_MAX)
 		refuse(request, STATUS_413);
 	else if (request->expects && request->body > 0 && !request->http_1_0)
-		refuse(request, STATUS_417); /* the client repeats the request without it */
+		refuse(request, STATUS_417); /* the client repeats the request without Expect */
 	else
 		request->state = REQUEST_WHOLE;
 }
@@ -217,7 +217,7 @@ size_t request_parse(struct request *request, const char *bytes, size_t length)
 			parse_field(request, line);
 		else if (request->state == REQUEST_AT_FIELDS)
 			conclude(request);
-		/* Otherwise the line is empty and comes before a request. Some clients send such a line after a request. */
+		/* Otherwise the line is empty, before the request. Some clients send such a line after the previous request. */
 	}
 	return taken;
 }

@@ -2,7 +2,8 @@
 /*
  * request.h - the head of an HTTP/1.x request, parsed as it arrives. The parser does no I/O, and allocates nothing.
  *
- * The parser takes whole lines, so the result doesn't depend on how the input was split. The caller keeps the rest.
+ * The parser takes whole lines, so the result doesn't depend on how the input was split. The caller keeps the input that the
+ * parser didn't take.
  */
 #ifndef SERVER_REQUEST_H
 #define SERVER_REQUEST_H
@@ -22,11 +23,11 @@ enum request_method { METHOD_GET, METHOD_HEAD, METHOD_OTHER };
 
 struct request {
 	enum request_state state;
-	enum status status; /* of REQUEST_WRONG: the status of the answer */
+	enum status status; /* in the state REQUEST_WRONG: the status of the answer */
 	enum request_method method;
 	bool http_1_0;
 	bool close;      /* the client wants the connection to close after the answer */
-	bool keep_alive; /* the client wants it to stay open */
+	bool keep_alive; /* the client wants the connection to stay open */
 	bool encoded, expects, has_length;
 	unsigned hosts;
 	size_t head;     /* bytes that were taken */

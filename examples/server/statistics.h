@@ -6,7 +6,7 @@
  *
  * The counts have an order. A connection is accepted before it is closed. A request is counted before its response, and a
  * response's code before its latency. If the counts are read at one moment, they keep this order: there are never more
- * responses than requests. The difference is the number of requests in progress.
+ * responses than requests. Requests minus responses is the number of requests in progress.
  */
 #ifndef SERVER_STATISTICS_H
 #define SERVER_STATISTICS_H
@@ -18,7 +18,7 @@
 
 enum statistic {
 	CONNECTIONS_ACCEPTED,
-	CONNECTIONS_REFUSED, /* at the limit of connections, with 503; they don't count as accepted */
+	CONNECTIONS_REFUSED, /* at the limit of connections, with 503; not counted as accepted */
 	ACCEPT_PAUSES,       /* there were no file descriptors for more connections */
 	CLOSED_BY_CLIENT,
 	CLOSED_BY_SERVER,
@@ -26,13 +26,13 @@ enum statistic {
 	CLOSED_BROKEN, /* by an error of the connection */
 	BYTES_RECEIVED,
 	BYTES_SENT,
-	REQUESTS,         /* that get an answer: complete ones and wrong ones */
+	REQUESTS,         /* requests that get an answer: complete ones and wrong ones */
 	REQUESTS_ABORTED, /* the connection ended during the answer */
 	RESPONSES,        /* the first of the counters, one for each status */
 	STATISTICS = RESPONSES + STATUSES
 };
 
-/* Latencies are in nanoseconds, up to 68 s, within 6 %. */
+/* Latencies are in nanoseconds, up to 68 s, with an error of at most 6 %. */
 #define LATENCY_BITS 4
 #define LATENCY_HIGHEST ((UINT64_C(1) << 36) - 1)
 #define LATENCY_BUCKETS 528
@@ -42,7 +42,7 @@ struct statistics {
 	int64_t counts[STATISTICS];
 	struct rk_histogram_snapshot latency;
 	uint64_t latencies[LATENCY_COUNTS];
-	bool at_one_moment; /* true if the counts were read at one moment; latencies are never more than responses */
+	bool at_one_moment; /* the counts were read at one moment; even if not, there are no more latencies than responses */
 };
 
 extern const char statistics_kind[];
@@ -53,10 +53,10 @@ void statistics_destroy(void);
 
 void statistics_add(enum statistic which, int64_t value);
 
-/* Adds one request, and bytes that were received and not added yet. */
+/* Adds one request, and `received` bytes, which were not added before. */
 void statistics_request(int64_t received);
 
-/* Adds one response, bytes that were sent and not added yet, and the time since the request's first byte. */
+/* Adds one response, `sent` bytes, which were not added before, and the time since the request's first byte. */
 void statistics_response(enum status status, int64_t sent, uint64_t nanoseconds);
 
 void statistics_read(struct statistics *statistics);

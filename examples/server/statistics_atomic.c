@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* statistics_atomic.c - words that all threads add to atomically. A read isn't of one moment. */
+/* statistics_atomic.c - statistics in words that all threads add to atomically. A read isn't of one moment. */
 #include "latency.h"
 
 const char statistics_kind[] = "atomic";

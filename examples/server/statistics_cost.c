@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * statistics_cost.c - what the statistics of one request cost, without a server around them.
+ * statistics_cost.c - measures what the statistics of one request cost, without a server.
  *
- * It also checks whether reads are of one moment: then the requests are never fewer than the responses, and more by at most one
- * for each thread.
+ * The program also checks whether reads are of one moment. In such a read there are at least as many requests as responses, and
+ * at most one more for each thread.
  *
  *	statistics-cost-KIND THREADS REQUESTS [read]     REQUESTS by each thread; `read`: also reads, as often as possible
  */
@@ -35,7 +35,7 @@ static int64_t sum_of_responses(const struct statistics *statistics)
 	return sum;
 }
 
-/* Stores how many nanoseconds of CPU time the thread took. */
+/* Counts requests and responses, and stores how many nanoseconds of CPU time the thread took. */
 static void *count(void *arg)
 {
 	int64_t *nanoseconds = (int64_t *)arg;
@@ -54,8 +54,8 @@ static void *count(void *arg)
 }
 
 /*
- * Threads that take turns on one CPU would share no data at the same time. So each runs on its own CPU, of those that this
- * process may use.
+ * Threads that take turns on one CPU would never use shared data at the same time. So each thread runs on its own CPU, one of the
+ * CPUs that this process may use.
  */
 static void move_to_cpu(pthread_t thread, long number)
 {
@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 	}
 	if (statistics_create() < 0)
 		return 1;
-	pthread_barrier_init(&barrier, NULL, (unsigned)threads + 1); /* threads begin after each was moved to its CPU */
+	pthread_barrier_init(&barrier, NULL, (unsigned)threads + 1); /* all threads begin only when each was moved to its CPU */
 	working = (int)threads;
 	for (long i = 0; i < threads; i++) {
 		if (pthread_create(&ids[i], NULL, count, &nanoseconds[i]) != 0)

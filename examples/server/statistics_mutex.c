@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* statistics_mutex.c - words under one mutex. Each event locks it once. */
+/* statistics_mutex.c - statistics in words under one mutex. Each event locks the mutex once. */
 #include <pthread.h>
 #include <string.h>
 #include "latency.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* statistics_rseqkit.c - a counter group and a histogram: each add is one restartable sequence on the thread's CPU. */
+/* statistics_rseqkit.c - statistics in a counter group and a histogram: each add is one restartable sequence. */
 #include <rseqkit/counter.h>
 #include <string.h>
 #include "statistics.h"
@@ -39,7 +39,7 @@ void statistics_response(enum status status, int64_t sent, uint64_t nanoseconds)
 	rk_histogram_record(latency, nanoseconds);
 }
 
-/* Any thread may read, so each read uses its own snapshot. */
+/* Reads the latencies. Any thread is allowed to read, so each read uses its own snapshot. */
 static int read_latency(struct statistics *statistics)
 {
 	struct rk_histogram_snapshot *snapshot;
@@ -58,7 +58,7 @@ static int read_latency(struct statistics *statistics)
 
 void statistics_read(struct statistics *statistics)
 {
-	/* A response's latency is recorded after its code. So latencies that are read first are never more than the codes. */
+	/* A response's latency is recorded after its code. Latencies are read before codes, so there are never more latencies. */
 	int r = read_latency(statistics);
 
 	statistics->at_one_moment = rk_counter_group_read(counts, statistics->counts, STATISTICS) == 0 && r == 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.c - the loop of a thread. All connections have the same time limit. So the list, which is in the order of `since`, is
- * also in the order in which time limits end. The search for late connections ends at the first one that isn't late.
+ * worker.c - the loop of a worker's thread. All connections have the same time limit. So the list, which is in the order of
+ * `since`, is also in the order in which time limits end. The search for late connections ends at the first one that isn't late.
  *
- * Epoll is level-triggered: a turn may leave input unread.
+ * Epoll is level-triggered, so a turn is allowed to leave input unread.
  */
 #include "worker.h"
 #include <errno.h>
@@ -85,7 +85,7 @@ static void end_late(struct worker *worker, uint64_t now)
 	while (worker->list.newer != &worker->list && now - worker->list.newer->since >= limit) {
 		struct connection *connection = worker->list.newer;
 
-		renew(worker, connection, now); /* in any case it isn't the first in the list any more */
+		renew(worker, connection, now); /* in any case, so that it isn't the first in the list any more */
 		if (connection_late(connection))
 			serve(worker, connection, now);
 		else
@@ -125,7 +125,7 @@ static void *run(void *arg)
 			else
 				serve(worker, (struct connection *)events[i].data.ptr, now);
 		}
-		if (stopped) /* after the events, because it may end their connections */
+		if (stopped) /* after the events, because this call can end their connections */
 			stop(worker, now);
 		end_late(worker, now);
 	}

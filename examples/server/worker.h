@@ -2,8 +2,8 @@
 /*
  * worker.h - a thread with an epoll, and the connections that it was given.
  *
- * One thread accepts all connections and gives them to the workers in turn. So all workers have equally many, whatever the
- * clients' ports are. And one thread knows how many connections are open.
+ * One thread accepts all connections and gives them to the workers in turn. So all workers get equally many connections, and this
+ * doesn't depend on the clients' ports. Also, this one thread knows how many connections are open.
  */
 #ifndef SERVER_WORKER_H
 #define SERVER_WORKER_H
@@ -16,16 +16,16 @@ struct worker {
 	int epoll, stop; /* an eventfd */
 	uint64_t limit;  /* in nanoseconds: for each request, for each answer, and for the time in between */
 	bool stopping;
-	struct connection list;       /* the head of its connections, in the order of `since` */
+	struct connection list;       /* the head of the worker's connections, in the order of `since` */
 	struct connection *newcomers; /* the accepting thread pushes them, the worker takes all at once */
 	int64_t ended;                /* number of ended connections: the worker stores it, the accepting thread reads it */
 } __attribute__((__aligned__(128)));
 
-/* Both return 0 or a negative errno. */
+/* worker_start() and worker_give() return 0 or a negative errno. */
 int worker_start(struct worker *worker, uint64_t limit);
 int worker_give(struct worker *worker, int fd);
 
-/* Tells the worker to answer requests that have begun, and to close its connections. The worker ends within a few seconds. */
+/* Lets the worker answer requests that have begun, close its connections, and end within a few seconds. */
 void worker_stop(struct worker *worker);
 void worker_join(struct worker *worker);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agreed.c - structures that copies share, and constants, in a form that ABI tools understand. No exported function mentions
- * them, but programs and other copies in their process have them compiled in.
+ * agreed.c - the structures that copies of the library share, and constants, in a form that ABI tools understand. No exported
+ * function mentions them, but programs and all copies in their processes have them compiled in.
  */
 #include <rseqkit.h>
 #include <rseqkit/detail/agreement.h>

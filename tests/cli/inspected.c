@@ -4,11 +4,12 @@
  *
  *	inspected [SECONDS]
  *
- * Some threads count with a per-CPU counter while they get signals. Others wait in system calls of every kind that an
- * interruption could end early, and one starts threads that end at once.
- * Prints "ready". After SECONDS, or at SIGTERM, it checks that no count and no signal was lost, no restartable call returned
- * EINTR, and each kind of wait ended. Then it prints "undisturbed" and exits with 0, or reports what went wrong and exits
- * with 1.
+ * Some threads count with a per-CPU counter while they get signals. Other threads wait in system calls, of every kind that an
+ * interruption could end early. One more thread starts threads that end at once.
+ *
+ * The program prints "ready". After SECONDS, or at SIGTERM, it checks that no count and no signal was lost, no restartable call
+ * returned EINTR, and each kind of wait ended. Then it prints "undisturbed" and exits with 0, or reports what went wrong and
+ * exits with 1.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -61,7 +62,7 @@ static struct timespec deadline(clockid_t clock)
 	return time;
 }
 
-/* Each wait returns 0 if it ended by its time or its event, otherwise an errno value. */
+/* Each function below waits. It returns 0 if its time is over or its event came, otherwise an errno value. */
 
 static int wait_nanosleep(void)
 {
@@ -167,7 +168,7 @@ static int wait_aio(void)
 	return syscall(SYS_io_getevents, context, 1, 1, NULL, &wait_time) == 0 ? 0 : errno;
 }
 
-/* Ends with an event instead of a timeout. */
+/* For waits that end with an event instead of a timeout. */
 static int event_fd;
 
 static int wait_event(void)
@@ -195,7 +196,7 @@ static int send_signals(void)
 	for (int i = 0; i < COUNTERS; i++) {
 		int r = pthread_kill(counters[i], SIGRTMIN);
 
-		/* The queue may fill up while the thread waits for a CPU. */
+		/* The queue can fill up while the thread waits for a CPU. */
 		if (r != 0 && r != EAGAIN)
 			return r;
 		sent += r == 0;
@@ -219,7 +220,7 @@ static int start_and_join(void)
 static struct wait {
 	const char *name;
 	int (*function)(void);
-	bool left_alone; /* the kernel doesn't restart it after an interruption */
+	bool left_alone; /* the kernel doesn't restart this call after an interruption */
 	long done;
 	int error;
 } waits[] = {
@@ -336,7 +337,7 @@ int main(int argc, char **argv)
 		(void)!write(event_fd, &one, sizeof(one));
 		pthread_join(threads[i], NULL);
 	}
-	/* The last signals may not have been delivered yet. */
+	/* Possibly the last signals weren't delivered yet. */
 	nanosleep(&wait_time, NULL);
 	__atomic_store_n(&stop_counting, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < COUNTERS; i++)

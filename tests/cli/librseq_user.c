@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * librseq_user.c - a program that registers its initial thread with librseq or its stand-in, and prints whether that worked.
- * With an argument it prints "ready" instead and sleeps, with a second thread that librseq hasn't registered.
+ * librseq_user.c - a program that registers its initial thread with librseq or librseq's stand-in, and prints whether that
+ * worked. With an argument it instead starts a second thread, which librseq doesn't register, prints "ready", and sleeps.
  */
 #include <pthread.h>
 #include <stdio.h>

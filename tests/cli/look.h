@@ -76,7 +76,7 @@ static void end(struct target *target)
 	fclose(target->output);
 }
 
-/* Ends the program that notices when it is disturbed. It must report that it wasn't. */
+/* Ends a target that notices when it is disturbed (inspected.c). It must report that it wasn't disturbed. */
 static void end_undisturbed(struct target *target)
 {
 	char line[256] = "";

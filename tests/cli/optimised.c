@@ -4,9 +4,10 @@
  * and then sleeps. The real kernel, in legacy mode, would rewrite the id when the process wakes up.
  *
  * An mprotect() that makes the area read-only only sets a flag, because in optimised mode the kernel doesn't write to the
- * area until the process moves to another CPU. Then this stand-in kills the process.
+ * area until the process moves to another CPU. When the process moves, this stand-in kills it.
+ *
  * With RK_GUARD_ONLY in the environment the area does become read-only, so the kernel's writes show. rseq_debug in legacy
- * mode shows them too.
+ * mode shows these writes, too.
  */
 #define _GNU_SOURCE
 #include <sched.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reading.c - preloaded into `rseqkit inspect`, acts when inspect begins to read files.
+ * reading.c - is preloaded into `rseqkit inspect`, and acts when the reader of inspect begins to read files.
  *
- * - READING=die: raises SIGBUS, as when a file that it has mapped is truncated.
- * - READING=who: prints the user id with which it accesses files.
+ * - READING=die: raises SIGBUS, as if a mapped file were truncated.
+ * - READING=who: prints the user id with which the reader accesses files.
  * - READING=hang: prints the user id, and never ends.
- * - READING=room: also prints how many times it can map 256 MiB of address space, at most 64.
+ * - READING=room: prints the user id, and how many times the reader can map 256 MiB of address space, at most 64.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

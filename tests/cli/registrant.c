@@ -4,18 +4,18 @@
  * registers.
  *
  *	registrant signature   the initial thread is registered on the libc's area, with another signature
- *	registrant undone      the libc registers, and one thread undoes that for itself
- *	registrant restored N  the libc registers and that is undone, while the area still says CPU N
+ *	registrant undone      the libc registers, and one thread undoes its own registration
+ *	registrant restored N  the libc registers and the registration is undone, while the area still says CPU N
  *	registrant orphaned    the libc registers; the initial thread has ended, another one lives
- *	registrant renumbered  as undone; at SIGUSR1 that thread ends, another one gets its id and prints "renumbered"
+ *	registrant renumbered  as undone; at SIGUSR1 this thread ends, another thread gets its id and prints "renumbered"
  *	registrant stuck       the libc registers; execve() waits for a thread that its tracer doesn't release
  *	registrant restless    the libc registers; the program executes itself again and again
  *	registrant partly      the initial thread is registered, an older thread isn't
  *	registrant section     the initial thread spins inside a critical section, in a function spin_in_section()
  *	registrant vfork       the initial thread waits for a vfork child; when the child is killed, it prints "resumed"
  *
- * Prints "ready" first, and lasts until it is killed. With vfork it lasts a second after the child. Exits with 77 if it may
- * not choose the next thread's id or trace a thread.
+ * Prints "ready" first, and lasts until it is killed. With vfork it lasts for a second after the child's end. Exits with 77 if it
+ * isn't allowed to choose the next thread's id, or to trace a thread.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -65,7 +65,7 @@ static void say(const char *word)
 	fflush(stdout);
 }
 
-/* The registered length is unknown: either the original length or the kernel's feature size. */
+/* Unregisters the thread. The registered length is unknown: either the original length or the kernel's feature size. */
 static void undo(void)
 {
 	const unsigned long lengths[] = {32, getauxval(AT_RSEQ_FEATURE_SIZE), 0};
@@ -74,7 +74,7 @@ static void undo(void)
 		continue;
 }
 
-/* The state after a checkpoint that lost the registration. */
+/* Makes the state that exists after a restored checkpoint that lost the registration. */
 static int restore(uint32_t cpu)
 {
 	uint32_t area[8] = {cpu, cpu};
@@ -153,7 +153,7 @@ static int give_id_away(void)
 	} while (true);
 }
 
-/* The initial thread is a zombie then. */
+/* When this function prints "ready", the initial thread is a zombie. */
 static void *wait_for_initial(void *argument)
 {
 	char line[256];
@@ -223,7 +223,7 @@ __attribute__((__noinline__)) static void spin_in_section(void)
 		: USED, "memory");
 }
 
-/* A child traces the thread and doesn't let it end while the child lives. execve() of this process waits for that end. */
+/* A child traces the thread and doesn't let it end while the child lives. execve() of this process waits for the thread's end. */
 static int wait_for_thread_to_end(void)
 {
 	static pid_t tid;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rseq_state.c - prints the state of rseq here, without any code of this project. "libc": the libc registers. "kernel": the
- * kernel has rseq, but the libc doesn't register. "none": neither.
+ * rseq_state.c - prints the state of rseq on this machine, without any code of this project. "libc": the libc registers threads.
+ * "kernel": the kernel has rseq, but the libc doesn't register threads. "none": the kernel has no rseq.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_inspect.c - runs `rseqkit inspect` on processes with known threads; its JSON must describe each thread correctly. It
- * is a program, so that it also runs in guests, where inspect.bats can't. Targets are programs of this directory that print
- * "ready".
+ * test_inspect.c - runs `rseqkit inspect` on processes with known threads. The JSON must describe each thread correctly. This
+ * test is a program, so that it also runs in guests, where inspect.bats can't run. Targets are programs of this directory that
+ * print "ready".
  *
  * Environment: RSEQKIT and HELPERS, as for inspect.bats.
  */
@@ -13,7 +13,7 @@
 
 #define GET_RSEQ_CONFIGURATION 0x420f /* include/uapi/linux/ptrace.h */
 
-/* Looks at a program that must not be disturbed. */
+/* how many looks at a program that must not be disturbed */
 #define LOOKS (SLOWNESS() > 1 ? 2 : 5)
 #define LOOKS_MAX 200 /* until a look finds no thread at its beginning */
 
@@ -36,7 +36,7 @@ static const char *signature(void)
  * Checks that each thread is registered at the same place, with `size` bytes, and runs on an existing CPU. There must be no
  * findings.
  *
- * On a busy machine one thread may be at its beginning for longer than inspect waits. Returns true if no thread was.
+ * On a busy machine one thread is possibly at its beginning for longer than inspect waits. Returns true if no thread was.
  */
 static bool check_all_alike(const struct look *look, const char *owner, int size)
 {
@@ -62,8 +62,8 @@ static bool check_all_alike(const struct look *look, const char *owner, int size
 }
 
 /*
- * Asks what inspect asks, without inspect, about a process that isn't a child. The kernel releases that process when the
- * asking child ends.
+ * Without inspect, asks the kernel what inspect asks, about a process that isn't a child. When the asking child ends, the kernel
+ * releases that process.
  */
 static int ask_parent(void)
 {
@@ -109,7 +109,7 @@ static void the_libcs(void **state)
 	end_undisturbed(&target);
 }
 
-/* A thread that never counts is registered only if the libc passes on its creator's registration. */
+/* A thread that never counts is registered only if the libc registers each thread whose creator is registered. */
 static void the_librarys(void **state)
 {
 	struct target target = {.name = "inspected", .off = true};
@@ -129,8 +129,8 @@ static void the_librarys(void **state)
 }
 
 /*
- * Every thread is registered with all that the kernel offers, if that fits the thread block. The program contains its own
- * copy.
+ * Every thread is registered with the kernel's whole feature size, if an area of this size fits the thread block. The program
+ * contains its own copy of the library.
  */
 static void of_full_size(void **state)
 {
@@ -171,7 +171,7 @@ static void with_another_signature(void **state)
 	end(&target);
 }
 
-/* A component may still register the other thread at its first use, so the exit status is 0. */
+/* A component can still register the other thread at this thread's first use, so the exit status is 0. */
 static void one_not_yet(void **state)
 {
 	struct target target = {.name = "registrant", .argument = "partly", .off = true};
@@ -182,7 +182,7 @@ static void one_not_yet(void **state)
 	start(&target);
 	look = look_at(&target);
 	check_findings(&look, 0, "thread-not-yet");
-	/* A sanitizer may have its own thread. */
+	/* A sanitizer possibly has its own thread. */
 	assert_true(look.count == 2 || (SANITIZED && look.count > 2));
 	assert_int_equal(count_of(&look, "owner", "self"), 1);
 	assert_int_equal(count_of(&look, "owner", "none"), look.count - 1);
@@ -218,7 +218,7 @@ static void inside_a_section(void **state)
 	(void)state;
 	NEEDS_TRACING();
 	start(&target);
-	/* A look may come before the section begins, or while it restarts. */
+	/* A look possibly comes before the section begins, or while it restarts. */
 	for (int i = 0; i < 500 && active == NULL; i++) {
 		forget(&look);
 		look = look_at(&target);

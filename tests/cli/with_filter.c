@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * with_filter.c - runs a program under a seccomp filter, as a container or a sandbox would.
+ * with_filter.c - runs a program under a seccomp filter, as a container or a sandbox does.
  *
  *	with_filter ANSWER SYSCALL... -- PROGRAM [ARGUMENT...]
  *
@@ -56,7 +56,7 @@ static const struct {
 	{"sched_setaffinity", SYS_sched_setaffinity}, {"sched_getaffinity", SYS_sched_getaffinity},
 };
 
-/* Adds instructions for one system call. They expect the call's number loaded, and leave it loaded. */
+/* Adds instructions for one system call. They expect the call's number in the accumulator, and leave it there. */
 static const char *add(struct sock_fprog *program, const char *call, uint32_t action)
 {
 	const char *flags = strchr(call, '=');

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cmocka.h - the part of cmocka that the unit tests use. It is for C libraries without a cmocka package, and for static
- * programs, which can't use the packages. Names and meanings are the same; TAP goes to standard output.
+ * programs, which can't use the packages. Names and meanings are cmocka's; TAP goes to standard output.
  */
 #ifndef RK_TEST_CMOCKA_H
 #define RK_TEST_CMOCKA_H
@@ -71,7 +71,7 @@ static inline int rk_test_run_one(const struct CMUnitTest *test)
 	return outcome;
 }
 
-/* Prints what cmocka prints; tests/tap corrects the skips. */
+/* Runs the tests, and prints what cmocka prints. tests/tap corrects the lines of skipped tests. */
 static inline int rk_test_run(const struct CMUnitTest *tests, size_t count, int (*setup)(void **),
 			      int (*teardown)(void **))
 {

@@ -50,7 +50,7 @@ struct copy {
 	int (*create_thread)(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg);
 };
 
-/* Each module's only export. */
+/* The type of each module's only export. */
 typedef const struct copy *copy_function(void);
 
 __attribute__((__visibility__("default"))) const struct copy *copy_of_rseqkit(void);

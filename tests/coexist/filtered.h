@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filtered.h - rseqkit/thread.h lists the system calls that this library makes. Each situation here runs under a filter that
- * kills the process at any other call, so a list that lacks a call fails. The lists follow thread.h; each ends with -1.
+ * filtered.h - checks the lists of system calls in rseqkit/thread.h. Each situation runs under a filter that kills the process at
+ * any call outside its list, so the test fails if a list lacks a call. The lists are copied from thread.h; each ends with -1.
  */
 #ifndef FILTERED_H
 #define FILTERED_H

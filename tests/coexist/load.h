@@ -50,7 +50,7 @@ static inline void load_two_copies(const struct copy *copies[2])
 		_exit(1);
 }
 
-/* Like load_function(). The module is the neighbour that ../neighbours/meson.build builds in this form. */
+/* Loads as load_function() does. The module is the neighbour that ../neighbours/meson.build builds in this form. */
 static inline void *load_neighbours_function(const char *form, enum way way, const char *function, void **handle)
 {
 	char module[100];

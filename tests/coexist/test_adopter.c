@@ -2,8 +2,9 @@
 /*
  * test_adopter.c - early adopters and users of embed.h together with copies of this library.
  *
- * The adopter is in the executable, in a library loaded with it, or in one loaded late. The copy is hidden in a module or
- * shared. Which of them is first differs from thread to thread.
+ * The adopter is in the executable, in a library loaded with the executable, or in a library loaded late. The copy is hidden in a
+ * module or shared. In some threads the adopter is first, in others the copy.
+ *
  * If our copy can see the adopter's symbols, both use one area. In every case no component aborts and all counts are exact.
  */
 #include "../unit/test.h"
@@ -35,7 +36,7 @@ static void load_the_adopter(void)
 	CHECK(adopter != NULL);
 }
 
-/* Runs in each thread: the adopter enters before us or after us, and leaves before our last adds or after them. */
+/* Runs in each thread: the adopter enters before our copy or after it, and leaves before the copy's last adds or after them. */
 static void *live(void *arg)
 {
 	uintptr_t order = (uintptr_t)arg % 4;
@@ -66,10 +67,10 @@ static void *live(void *arg)
 		CHECK(adopter->leave());
 	}
 	if (visible) {
-		/* Our explicit user still counts: when the adopter's last user left, the thread stayed registered. */
+		/* Our explicit user is still counted: when the adopter's last user left, the thread stayed registered. */
 		CHECK(copy->area() != NULL);
 		CHECK(copy->unreg() == 0);
-		/* There is one registration for both, and it outlives the adopter's use. */
+		/* The copy and the adopter share one registration, which outlives the adopter's use. */
 		CHECK(copy->prepare() == 0);
 		CHECK(copy->owner() == (embedded_form ? world_owner() : RK_OWNER_EARLY));
 		CHECK(fast_before);
@@ -113,9 +114,9 @@ static int we_first(int threads)
 	copy->add(counter, 0);
 	load_the_adopter();
 	if (LATE && !embedded_form)
-		visible = false; /* our copy looked for the adopter's symbol before it existed */
+		visible = false; /* our copy looked for the adopter's symbol before the symbol existed */
 	CHECK(adopter->enter() == 0);
-	/* If the two can't see each other, the kernel refuses the adopter, which then chooses its slow mode. */
+	/* If the copy and the adopter can't see each other, the kernel refuses the adopter, which then chooses its slow mode. */
 	if (visible || tagged_form)
 		CHECK(adopter->is_fast() == visible);
 	many_lives(threads);

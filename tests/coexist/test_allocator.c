@@ -4,7 +4,7 @@
  * before any constructor of this library runs.
  *
  * This library is linked (LINKED) or opened late. No component aborts, every block keeps its contents, and counters are
- * exact. If this library sees the symbol, both use one area.
+ * exact. If this library sees the symbol, the allocator and the library use one area.
  */
 #include "../unit/test.h"
 #include <sys/time.h>
@@ -110,7 +110,7 @@ static int many_threads(int n)
 	sigset_t set;
 
 	find_allocator();
-	/* The allocator chose its mode before us: the per-CPU mode if the libc doesn't register. */
+	/* The allocator chose its mode before the library ran: the per-CPU mode if the libc doesn't register. */
 	CHECK(allocator->is_fast() == off);
 	load_library();
 	sigaction(SIGALRM, &action, NULL);

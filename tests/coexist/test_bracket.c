@@ -101,7 +101,7 @@ static bool kernel_minds_stores(void)
 	return minds;
 }
 
-/* The adopter comes first, and the copies use its area. It aborts if it finds a thread that can't be registered. */
+/* The adopter comes first, and the copies use its area. The adopter aborts if it finds a thread that can't be registered. */
 static int adopter_sees_it(void)
 {
 	const struct neighbour *tagged = load_neighbour("tagged", GLOBAL);
@@ -124,7 +124,7 @@ static bool stranger_registers_here(const volatile void *area, uint32_t length)
 	return syscall(SYS_rseq, area, length, 0, RK_SIGNATURE) == 0;
 }
 
-/* Returns the area and the length of the registration, so that a stranger can register the same. */
+/* Returns the area and the length of the registration, so that a stranger can register the same area. */
 static const volatile void *place(uint32_t *length)
 {
 	const volatile void *area = opener->area();
@@ -144,7 +144,7 @@ static int stranger_breaks_it(void)
 	CHECK(stranger_registers_here(area, length));
 	CHECK(opener->vfork_end() == -ECANCELED);
 	check_open();
-	/* The inner one of two brackets is broken. Its end closes the thread again for the outer one. */
+	/* The stranger breaks the inner one of two brackets. Its end unregisters the thread: the outer one is still open. */
 	CHECK(opener->vfork_begin() == 0 && opener->vfork_begin() == 0);
 	CHECK(stranger_registers_here(area, length));
 	CHECK(opener->vfork_end() == -ECANCELED);
@@ -154,7 +154,7 @@ static int stranger_breaks_it(void)
 	return 0;
 }
 
-/* The child's registration ends with the child. It leaves a CPU number in the area of its parent, which isn't registered. */
+/* The child's registration ends with the child. The child leaves a CPU number in its parent's area, which isn't registered. */
 static int child_breaks_it(void)
 {
 	const volatile void *area;
@@ -171,7 +171,7 @@ static int child_breaks_it(void)
 	CHECK(!kernel_says_any());
 	CHECK(opener->vfork_end() == -ECANCELED);
 	check_open();
-	/* In the inner one of two brackets. The CPU number that the child left isn't a registration to undo. */
+	/* The child breaks the inner one of two brackets. The CPU number that it left isn't a registration to undo. */
 	CHECK(opener->vfork_begin() == 0 && opener->vfork_begin() == 0);
 	pid = vfork();
 	if (pid == 0)

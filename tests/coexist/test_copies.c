@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_copies.c - several copies of the library in one process: hidden in two modules, shared, loaded late, with RTLD_LOCAL,
- * in another namespace.
+ * test_copies.c - several copies of the library in one process: hidden in two modules, or shared; loaded late, with RTLD_LOCAL,
+ * or in another namespace.
  *
  * Each thread has one registration, which the kernel confirms. All copies use one area, and every copy's counters are exact.
  * The program itself contains no copy, so the test chooses the order in which copies come.
@@ -15,7 +15,7 @@
 #include <sys/time.h>
 #include "load.h"
 
-/* The modules' names: two contain a hidden copy each, one links to the shared library. Their releases may differ. */
+/* The modules' names: two contain a hidden copy each, one links to the shared library. Their releases can differ. */
 static const char *module(int which)
 {
 	static const char *const variables[] = {"COPY_A", "COPY_B", "COPY_SHARED"};
@@ -23,7 +23,7 @@ static const char *module(int which)
 	return getenv(variables[which]);
 }
 
-static bool refused; /* a foreign registration came first */
+static bool refused; /* another component registered the thread first */
 
 static bool has_rseq(void)
 {
@@ -37,7 +37,7 @@ static struct rk_counter *counters[8];
 static int ncopies;
 static int64_t handled;
 
-/* Checks in every thread that all copies see one area and that the kernel has it registered. */
+/* Checks in every thread that all copies see one area, and that the kernel has this area registered. */
 static void check_thread(void)
 {
 	const volatile struct rk_area *area = NULL;
@@ -121,7 +121,7 @@ static void load_copy(const char *module, enum way way)
 static int some_order(int order)
 {
 	alarm(0);
-	/* All six orders of three modules. The way of loading changes too. */
+	/* All six orders of three modules. The modules alternate between LOCAL and GLOBAL. */
 	static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
 
 	for (int i = 0; i < 3; i++)
@@ -217,7 +217,10 @@ static void eight_threads_load_copies(void **state)
 		assert_int_equal(in_child_with(all_at_once, 0), 0);
 }
 
-/* A plugin that contains a copy is unloaded. Threads that it registered live on, also one that sleeps with its rseq_cs set. */
+/*
+ * A plugin that contains a copy is unloaded. Threads that the copy registered live on. One of them sleeps in that time, with its
+ * rseq_cs set.
+ */
 static void *sleeper(void *arg)
 {
 	copies[0]->add(counters[0], 1);
@@ -321,7 +324,10 @@ static struct registration register_foreign(enum foreign how)
 
 	if (syscall(SYS_rseq, r.area, r.length, 0, r.signature) == 0)
 		return r;
-	/* Some kernels accept this length only with stricter alignment. Then claim the libc's area and register a private one. */
+	/*
+	 * Some kernels accept this length only with a stricter alignment. On such a kernel, let the libc's area look registered,
+	 * and register a private area.
+	 */
 	CHECK(how == OTHER_LENGTH && errno == EINVAL);
 	memset(libc_area, 0, 32);
 	return register_foreign(PRIVATE);

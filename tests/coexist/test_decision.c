@@ -4,9 +4,9 @@
  *
  * One thread is stopped before and after each system call of its decision, and also some instructions later. Meanwhile
  * another thread decides completely. A filter denies descriptors to one of the two threads. Then the first thread continues,
- * with a signal whose handler also decides and forks. All decisions must be equal.
+ * and gets a signal whose handler also decides, and forks. All decisions must be equal.
  *
- * The race happens before main(), because the library's constructor hasn't run yet there; see test_filter.c.
+ * The race happens before main(), at a time when the library's constructor hasn't run yet; see test_filter.c.
  */
 #include "../unit/refuse.h"
 #include <dlfcn.h>
@@ -17,7 +17,7 @@
 #include "../unit/urgent.h"
 
 #define STOPS_MAX 400 /* stops at system calls, two for each call */
-#define PATIENCE_MS 20 /* after this time the stopped thread may hold the dynamic linker's lock, so it continues for a while */
+#define PATIENCE_MS 20 /* after this time the stopped thread runs for a while: it possibly holds the dynamic linker's lock */
 
 struct outcome {
 	struct rk_process_info info;
@@ -28,7 +28,7 @@ struct outcome {
 
 static struct shared {
 	bool ended;         /* the stepped thread has decided */
-	bool go, done;      /* the other thread may decide; it has decided */
+	bool go, done;      /* the other thread is to decide; it has decided */
 	struct outcome stepped, other, handler;
 	bool handled;
 } *shared;
@@ -90,7 +90,7 @@ static void on_signal(int signo)
 	CHECK(exit_status_of(pid) == 0);
 }
 
-/* The rendezvous page must name the area that this copy uses. It may differ only if this copy found no rendezvous. */
+/* The rendezvous page must name the area that this copy uses. It can name another area only if this copy found no rendezvous. */
 static void check_page(const struct outcome *outcome)
 {
 	const struct rk_rendezvous *page = (const struct rk_rendezvous *)RK_RENDEZVOUS_ADDRESS;
@@ -136,7 +136,7 @@ static void go_on(pid_t pid, int request, int count)
 	end_steps(pid);
 }
 
-/* Returns whether the other thread decided while the stepped one was stopped. */
+/* Returns whether the other thread decided while the stepped thread was stopped. */
 static bool wait_for_other(int tries)
 {
 	for (; tries > 0 && !__atomic_load_n(&shared->done, __ATOMIC_ACQUIRE); tries--)

@@ -27,7 +27,7 @@ static int copies_load(void)
 		CHECK(copy != NULL && copy->create(&counter) == 0);
 		copy->add(counter, 5);
 		CHECK(copy->sum(counter) == 5 && copy->owner() != RK_OWNER_EARLY);
-		/* A copy that doesn't see threads start registers none, because the module may register threads. */
+		/* A copy that doesn't see threads start registers none, because the module is able to register threads. */
 		CHECK(copy->owner() != RK_OWNER_NONE || copy->reason() == RK_REASON_STRANGER);
 	}
 	return 0;

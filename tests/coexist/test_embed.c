@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_embed.c - two libraries that contain embed.h and two copies of this library are loaded in every order. The program
- * contains neither.
+ * test_embed.c - loads four modules in every order: two libraries that contain embed.h, and two copies of this library. The
+ * program itself contains neither.
  *
  * With EARLY the program defines the symbols of the public TLS protocol. In each thread all parties use one area, the
  * protocol's count is kept, and errno and signal masks are unchanged.
@@ -34,7 +34,7 @@ static uint32_t count(void)
 #endif
 }
 
-/* The protocol's count decides here: a thread without users is unregistered. */
+/* Is the protocol's count in use? If so, a thread is unregistered as soon as it has no users. */
 static bool counted(void)
 {
 	return EARLY && world_owner() == RK_OWNER_SELF;
@@ -55,7 +55,7 @@ static void load_party(int which)
 	CHECK(copies[which - 2] != NULL && copies[which - 2]->create(&counters[which - 2]) == 0);
 }
 
-/* The party uses rseq in this thread; a user of embed.h enters first. Returns the area that the party uses. */
+/* Lets the party use rseq in this thread; a user of embed.h enters before that. Returns the area that the party uses. */
 static volatile void *use(int which)
 {
 	if (which < 2) {
@@ -80,7 +80,7 @@ static bool signals_open(void)
 	return true;
 }
 
-/* All parties use one area, and the kernel confirms it. Each thread begins with another party. */
+/* All parties use one area, and the kernel confirms that it is registered. Each thread begins with another party. */
 static void *everybody(void *arg)
 {
 	int first = (int)((uintptr_t)arg % PARTIES);
@@ -97,13 +97,13 @@ static void *everybody(void *arg)
 	CHECK(kernel_says_registered(area, info.length));
 	CHECK(copies[0]->owner() == (counted() ? RK_OWNER_EARLY : world_owner()));
 	CHECK(embedded[0]->leave() && embedded[1]->leave() && signals_open());
-	/* Only copies of the library still use this thread, and they keep it registered. */
+	/* Only copies of the library still use rseq in this thread, and they keep the thread registered. */
 	CHECK(kernel_says_registered(area, info.length));
 	CHECK(!counted() || count() > 0);
 	return NULL;
 }
 
-/* Only users of embed.h: by the count, the last one that leaves unregisters. Without a count the thread stays registered. */
+/* Only users of embed.h enter. With a count, the last user that leaves unregisters the thread. Otherwise it stays registered. */
 static void *embedders_alone(void *arg)
 {
 	int first = (int)((uintptr_t)arg % 2);
@@ -149,7 +149,7 @@ static int in_order(int order)
 {
 	int left[PARTIES] = {0, 1, 2, 3}, n = ((int)ROUNDS(160) + 7) / 8 * 8; /* whole batches, also with few rounds */
 
-	/* The order's digits choose among the parties that are left. Each party is used at once if it has an area by then. */
+	/* The order's digits choose among the parties that are left. If a party then has an area, it is used at once. */
 	for (int i = PARTIES; i > 0; i--) {
 		int chosen = order % i, party = left[chosen];
 
@@ -217,7 +217,7 @@ static void signal_storm(void **state)
 	assert_int_equal(in_child_with(storm, (int)ROUNDS(300000)), 0);
 }
 
-/* The parent isn't registered and opens no bracket. embed.h recognises the child by its TLS. */
+/* The parent isn't registered and opens no bracket. embed.h recognises the vfork child by its TLS. */
 static int vfork_child_of_nobody(void)
 {
 	pid_t pid;
@@ -271,8 +271,8 @@ static void vfork_child_is_refused(void **state)
 static __thread char private_area[32] __attribute__((__aligned__(32)));
 
 /*
- * A private area was registered first, or the shared area with another signature. embed.h reports that in other threads too,
- * and changes no registration.
+ * A component first registered a private area, or the shared area with another signature. embed.h reports that also in other
+ * threads, and changes no registration.
  */
 static int foreign_first(int signature_only)
 {
@@ -291,7 +291,7 @@ static int foreign_first(int signature_only)
 	CHECK(embedded[1]->enter() == (signature_only ? -EACCES : -EBUSY));
 	CHECK(!embedded[1]->is_fast() && count() == (EARLY && signature_only ? 1 : 0));
 	CHECK(syscall(SYS_rseq, area, 32, 1, signature) == 0);
-	/* The thread is free again, but the process keeps what it saw. */
+	/* The thread isn't registered any more, but embed.h remembers the other component in the whole process. */
 	CHECK(embedded[1]->enter() == (signature_only ? -EACCES : -EBUSY) && !kernel_says_any());
 	return 0;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_foreign.c - a library that follows no protocol registers a private area. The test tries every combination: before us
- * or after us, with our signature or another, zero-initialised or not, in all threads or in some.
+ * test_foreign.c - a library that follows no protocol, the stranger, registers a private area. The test tries every combination:
+ * before us or after us, with our signature or another, in a zero-initialised area or not, in all threads or in some.
  *
- * The copies recognise it in a thread that it has registered, and never use or change its registration. After that they
- * register no further thread. Counters are exact.
+ * The copies recognise the stranger in a thread that it has registered, and never use or change its registration. After that the
+ * copies register no further thread. Counters are exact.
  *
- * Runs only where the libc doesn't register. Threads start unregistered, because glibc registers the children of registered
- * threads.
+ * Runs only if the libc doesn't register. The test makes all threads start unregistered, because glibc registers the children of
+ * registered threads.
  */
 #include "../unit/test.h"
 #include <sys/time.h>
@@ -59,7 +59,7 @@ static void load_stranger(void)
 	CHECK(registers != NULL && its_area != NULL);
 }
 
-/* Both copies know that this process has a stranger. They use no area of it and leave its registration alone. */
+/* Checks that both copies know of the stranger, use none of its areas, and leave its registration alone. */
 static void check_refused(bool its)
 {
 	for (int i = 0; i < 2; i++) {
@@ -104,7 +104,10 @@ static void *live(void *arg)
 	return NULL;
 }
 
-/* Like create_unregistered() of test.h, with a copy's bracket. Our signal handler runs only after the new thread's first step. */
+/*
+ * Creates a thread as create_unregistered() of test.h does, with a copy's bracket. Our signal handler runs only after the new
+ * thread's first step.
+ */
 static pthread_t start(void *(*run)(void *), bool its)
 {
 	pthread_t thread;
@@ -148,7 +151,7 @@ static void first_contact(void)
 	CHECK(stranger_here() == -EINVAL);
 }
 
-/* The initial thread is still what first_contact() left. */
+/* Checks that the registration of the initial thread is still as first_contact() left it. */
 static void last_look(void)
 {
 	if (!(bits & AFTER_US)) {
@@ -179,7 +182,7 @@ static int one_case(int number)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	while (__atomic_load_n(&handled, __ATOMIC_RELAXED) == 0)
-		sched_yield(); /* a slow machine may not have run a handler yet */
+		sched_yield(); /* on a slow machine possibly no handler has run yet */
 	storm(0);
 	signal(SIGALRM, SIG_IGN);
 	last_look();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_mistakes.c - three classic mistakes with the public TLS protocol. The test shows that each misbehaves, and that
- * embed.h and this library don't in the same arrangement.
+ * test_mistakes.c - three classic mistakes with the public TLS protocol. The test shows the harm that each mistake does, and that
+ * embed.h and this library do no harm in the same arrangement.
  *
  * Modules make the mistakes (early.c). With EARLY the program defines the protocol's symbols. A mistake's effects can't be
  * undone, so each arrangement has its own process.
@@ -23,7 +23,7 @@ static void load_two(const char *kind, const struct neighbour *parties[2])
 	}
 }
 
-/* embed.h finds an area, except in builds that ignore the libc's. There a copy of the library provides one. */
+/* embed.h finds an area, except in builds that ignore the libc's area. In such builds a copy of the library provides one. */
 static void load_embedded(const struct neighbour *parties[2])
 {
 	void *handle;
@@ -34,8 +34,8 @@ static void load_embedded(const struct neighbour *parties[2])
 }
 
 /*
- * A weak alias of a hidden object: all modules bind to the first one's area, but each module has its own hidden count. The
- * last user in one module unregisters the thread while the other module still uses it.
+ * The mistake is a weak alias of a hidden object: all modules use the first module's area, but each module has its own hidden
+ * count. The last user in one module unregisters the thread while the other module still uses the area.
  */
 static int alias_unregisters(void)
 {
@@ -144,7 +144,7 @@ static unsigned node_here(void)
 	return node;
 }
 
-/* The count is at offset 20, where the kernel stores the node, so the kernel overwrites it. */
+/* The count is at offset 20 of the area. The kernel stores the node there, and so overwrites the count. */
 static int count_is_overwritten(void)
 {
 	const struct neighbour *party = load_neighbour("inside", GLOBAL);
@@ -156,7 +156,7 @@ static int count_is_overwritten(void)
 		CHECK(party->enter() == 0);
 	be_preempted();
 	CHECK(party->users() == node);
-	/* On node 0 the next user takes the count from 0 to 1 and back to 0. That unregisters the thread for all users. */
+	/* On node 0 the next user takes the count from 0 to 1 and back to 0. This unregisters the thread for all users. */
 	for (int i = 0; node == 0 && i < 1000 && party->work(); i++) {
 		be_preempted();
 		CHECK(party->enter() == 0);

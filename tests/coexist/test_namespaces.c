@@ -2,8 +2,8 @@
 /*
  * test_namespaces.c - two namespaces, each with an early adopter and a copy of the library.
  *
- * Both copies use the area of the first adopter. They must not raise the second adopter's count, or that adopter would take
- * its area for registered.
+ * Both copies use the area of the first adopter. They must not raise the second adopter's count. Otherwise the second adopter
+ * would treat its own area as registered.
  */
 #include "../unit/test.h"
 #include "load.h"

@@ -84,8 +84,8 @@ static int none_then_list(int unused)
 }
 
 /*
- * One copy has no descriptor to read the list at first. It reads the list when it maps memory, and then knows fewer CPUs. So
- * do the other copies.
+ * At first one copy can't read the list, because it gets no descriptor. It reads the list when it maps memory, and then knows
+ * fewer CPUs than before. The other copy then knows this smaller number of CPUs, too.
  */
 static int none_for_a_while(int expected)
 {

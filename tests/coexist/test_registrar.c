@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_registrar.c - this library in a process with librseq (librseq.c is its stand-in), which registers threads itself.
- * librseq keeps what it would have without us, the process lives, counters are exact, and threads that librseq registered are
- * fast.
+ * test_registrar.c - this library in a process with librseq, which registers threads itself (librseq.c is its stand-in). librseq
+ * keeps all registrations that it would have without us, the process lives, counters are exact, and our operations are fast in
+ * threads that librseq registered.
  *
- * The stand-in is linked to this program. This library may be linked too, before or after it. Runs only where the libc
- * doesn't register.
+ * The stand-in is linked to this program. In some variants this library is linked, too, before or after the stand-in. Runs only
+ * if the libc doesn't register.
  */
 #include "../unit/test.h"
 #include "../neighbours/librseq.h"

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_sandbox.c - a module with a copy of the library is loaded in a sandboxed thread. There rseq fails with EPERM, while
- * other threads can still use it.
+ * test_sandbox.c - a module with a copy of the library is loaded in a sandboxed thread. In this thread rseq fails with EPERM, but
+ * other threads can still use rseq.
  *
  * The copy must not take the filter's answer for a fact of the process. It chooses the same area as a copy that decided
- * without a filter, before or after, and both are fast in other threads.
- * The copy must not take the filter's answer for the kernel's word on registrations either. It must not adopt an unregistered
- * area that breaks the protocol (ZEROED: it reads CPU 0).
+ * without a filter, before or after, and both copies are fast in other threads.
+ *
+ * The copy must not take the filter's answer for the kernel's answer about a registration either. It must not adopt an
+ * unregistered area that breaks the protocol (ZEROED: the area reads CPU 0).
  */
 #include "../unit/refuse.h"
 #include <rseqkit/embed.h>
@@ -91,8 +92,8 @@ static int sandboxed_before(int error)
 	} else {
 		CHECK(copies[0]->prepare() < 0 && copies[0]->owner() == RK_OWNER_NONE);
 		/*
-		 * The module that exports __rseq_abi may register threads without a filter. In areas of ours that alone is a
-		 * reason.
+		 * The module that exports __rseq_abi is able to register threads that have no filter. If the build uses areas
+		 * of our own, this fact alone is a reason.
 		 */
 		CHECK(copies[0]->reason() == reason ||
 		      (ZEROED_HERE && error == EPERM && copies[0]->reason() == RK_REASON_STRANGER));

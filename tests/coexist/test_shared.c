@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_shared.c - two copies of the library use the same objects: in this process, in its children and in theirs. */
+/* test_shared.c - two copies of the library use the same objects: in this process, in its children and in its grandchildren. */
 #include "../unit/refuse.h"
 #include <sys/eventfd.h>
 #include "load.h"
@@ -9,8 +9,8 @@
 static const struct copy *copies[2];
 
 /*
- * One copy makes the ring, another writes records. The process is notified, and a child never writes to the file that its
- * parent notifies.
+ * One copy makes the ring, another copy writes records. The process is notified by its eventfd, `told`. A child that writes to
+ * the ring must not write to this eventfd, because the eventfd is its parent's.
  */
 static struct rk_ring *ring;
 static int told;
@@ -66,8 +66,8 @@ static void two_write_to_a_ring(void **state)
 }
 
 /*
- * A vfork child writes with one copy, in the bracket of one of them. It is killed before it has woken the sleeping reader, so
- * the next record must wake the reader.
+ * A vfork child writes with one copy, in a bracket of this copy or of the other one. The child is killed before it has woken the
+ * sleeping reader, so the next record must wake the reader.
  */
 static void *sleep_on_ring(void *result)
 {

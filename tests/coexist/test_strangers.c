@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_strangers.c - strangers that first register in a worker thread, and end the process when they meet a thread of ours
- * after that.
+ * test_strangers.c - strangers that first register a worker thread. When they later find a thread that our library registered,
+ * they end the process.
  *
- * If this library is linked from the start (LINKED, in areas of ours), it registers every thread first, so the stranger's
+ * If this library is linked from the start (LINKED, with areas of our own), it registers every thread first, so the stranger's
  * first attempt fails. A copy that is loaded late looks at the modules' exports to decide whether to register threads.
  */
 #include "../unit/test.h"
@@ -35,7 +35,7 @@ static int try_stranger_c11(void *arg)
 	return 0;
 }
 
-/* Threads are created by this program, by another library, by C11, and by a thread that is itself new. */
+/* Threads are created by this program, by another library, and by C11's function; also in a thread that is itself new. */
 static void *create_more(void *arg)
 {
 	const struct copy *copy = arg;
@@ -106,7 +106,7 @@ static int nobody_exports_anything(void)
 	return 0;
 }
 
-/* The adopter is loaded with RTLD_LOCAL. Other modules can't see its symbols, yet it may register threads. */
+/* The adopter is loaded with RTLD_LOCAL. Other modules can't see its symbols, but it is able to register threads. */
 static int an_adopter_that_is_not_seen(void)
 {
 	CHECK(load_neighbour("tagged", LOCAL) != NULL);
@@ -114,7 +114,7 @@ static int an_adopter_that_is_not_seen(void)
 	return 0;
 }
 
-/* glibc registers the children of a registered thread. In areas of ours late copies don't see threads start. */
+/* glibc registers the children of a registered thread. With areas of our own, late copies don't see threads start. */
 static int an_adopter_in_a_process_with_one_thread(void)
 {
 	CHECK(load_neighbour("tagged", LOCAL) != NULL);

@@ -16,8 +16,8 @@ static void on_signal(int signo)
 }
 
 /*
- * In the child the bracket is closed, and no signal arrives before the child unblocks them. Then those arrive that the caller
- * hadn't blocked.
+ * The child can't register inside the bracket. No signal arrives before the child unblocks the signals that the caller hadn't
+ * blocked. Then these signals arrive.
  */
 static int child_of_run(void *arg, const void *signals)
 {
@@ -73,7 +73,7 @@ static int killed_in_its_own_bracket(void *arg, const void *signals)
 	return 0;
 }
 
-/* The child's brackets change the caller's memory, but not the caller's depth after rk_vfork_run(). */
+/* The child's brackets change the caller's memory, but after rk_vfork_run() the caller is at the same level as before. */
 static int run_survives_a_killed_child(void)
 {
 	int status;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * beginning.c - a statically linked program whose TLS begins with a variable that looks like an unregistered area. gold
- * resolves an undefined TLS name, such as __rseq_abi, to that place. If a component registered it, the kernel would overwrite
- * the variable.
+ * resolves an undefined TLS name, such as __rseq_abi, to that variable. If a component registered it as its area, the kernel
+ * would overwrite the variable.
  */
 #include <pthread.h>
 #include <stdio.h>

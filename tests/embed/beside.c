@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * beside.c - the example library and librseqkit in one program. Either one is first in each thread. Fails unless both count
- * exactly and use the same area in a thread.
+ * beside.c - the example library `hits` and librseqkit in one program. The argument says which of the two is first in each
+ * thread. Fails unless both count exactly, and use the same area in a thread.
  *
- * usage: beside hits | rseqkit    the one that is first
+ * usage: beside hits | rseqkit
  */
 #include <pthread.h>
 #include <stdio.h>

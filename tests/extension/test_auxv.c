@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_auxv.c - kernels that announce other feature sizes and alignments than this one. The library is linked with a
- * getauxval() and a syscall() that pretend so. The test checks the registered length and the fields that the library reports
- * as valid. Everything must also work if the kernel refuses what it announced.
+ * test_auxv.c - tests with kernels that announce other feature sizes and alignments than this kernel. The library is linked
+ * with a getauxval() and a syscall() that simulate them. The test checks the registered length, and the fields that the library
+ * reports as valid. Everything must also work if the kernel refuses a length that it announced.
  *
  * AREA in the environment says which area the library uses: own or libc.
  */
@@ -22,7 +22,7 @@ unsigned long __wrap_getauxval(unsigned long type)
 	return value == NULL ? __real_getauxval(type) : strtoul(value, NULL, 10);
 }
 
-/* With ONLY_ORIGINAL, pretends a kernel that accepts no length but 32, whatever it announced. */
+/* With ONLY_ORIGINAL, simulates a kernel that accepts only the length 32, whatever size it announced. */
 static long called(long number, const long arguments[6])
 {
 	if (number == SYS_rseq && (uint32_t)arguments[1] != RK_AREA_LENGTH_ORIGINAL && getenv("ONLY_ORIGINAL") != NULL) {
@@ -75,7 +75,7 @@ static bool kernel_takes(uint32_t length)
 	return takes;
 }
 
-/* Runs in its own program, which started with the pretended kernel. */
+/* Runs in its own program, which was started with the simulated kernel. */
 static int check(const struct kernel *kernel)
 {
 	bool own = strcmp(getenv("AREA"), "own") == 0, refused = own && !kernel_takes(kernel->length);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_pages.c - a copy finds a rendezvous page: of its own version, of an older one, of a newer one, or one that no copy
- * wrote. The test itself acts as the first copy: the page and the thread block are its own.
+ * test_pages.c - a copy finds a rendezvous page: of its own version, of an older or a newer version, or a page that no copy
+ * wrote. The test itself acts as the first copy: the page and the thread block are the test's.
  *
  * COPY_A is a module with today's copy. COPY_B is a module with the copy of a later release, which appended fields to every
  * structure.
@@ -61,8 +61,8 @@ static struct rk_rendezvous good_page(void)
 }
 
 /*
- * Changes a good page into one of another release, or one that no release wrote. Returns its description, or NULL after the
- * last.
+ * Changes a good page into a page of another release, or a page that no release wrote. Returns the page's description, or NULL if
+ * there is no page with this number.
  */
 static const char *change_page(struct rk_rendezvous *page, int which)
 {
@@ -119,7 +119,7 @@ static const char *change_page(struct rk_rendezvous *page, int which)
 	}
 }
 
-#define ADOPTED 3 /* cases from here on must be refused */
+#define ADOPTED 3 /* a copy must adopt the first three pages, and refuse all others */
 
 static void write_page(const struct rk_rendezvous *page)
 {
@@ -127,7 +127,7 @@ static void write_page(const struct rk_rendezvous *page)
 				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	CHECK(memory == (void *)RK_RENDEZVOUS_ADDRESS);
-	/* The bytes after the writer's last field should be zero, but no copy may rely on that. */
+	/* The bytes after the writer's last field should be zero, but no copy is allowed to rely on that. */
 	memset(memory, 0xa5, 4096);
 	memcpy(memory, page, sizeof(*page));
 	CHECK(mprotect(memory, 4096, PROT_READ) == 0);

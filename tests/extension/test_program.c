@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_program.c - a program that is built against the headers of one release and runs with the library of another. Fields
- * that both know are right. A field that only one knows is left alone or reported as absent.
+ * test_program.c - a program that is built against the headers of one release, and runs with the library of another release.
+ * Fields that both releases know are right. A field that only one release knows is left alone or reported as absent.
  *
- * HEADER says which headers these are, LIBRARY (in the environment) which library; see *.changes.
+ * HEADER says which release the headers are of. LIBRARY in the environment says which release the library is of. See *.changes.
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"

@@ -6,12 +6,14 @@
  *	children guarded
  *
  * `cpu` asks which CPU a vfork child is on. `lost` counts in the child, on another CPU, while another thread counts on the
- * parent's CPU. The cure for both is the bracket.
- * `register` has the child register its parent's area again, with the original length, as a component would that doesn't
- * recognise such a child. `register-full` does so with the kernel's whole feature size, which selects optimised mode if the
- * kernel has it. The cure is the bracket with our registration.
- * `guarded` dies if the kernel also kills for a store to the ids in legacy mode. `shared` counts in two processes by
- * concurrency id; the cure is to count by CPU.
+ * parent's CPU. The cure for both cases is the bracket.
+ *
+ * In `register` the child registers its parent's area again, with the original length. A component that doesn't recognise such a
+ * child would do so. `register-full` uses the kernel's whole feature size, which selects optimised mode if the kernel has it. The
+ * cure for both cases is the bracket with our registration.
+ *
+ * `guarded` dies if the kernel also kills a process in legacy mode for a store to the ids. `shared` counts in two processes by
+ * concurrency id. The cure is to count by CPU.
  */
 #include "../unit/refuse.h"
 #include "naive.h"
@@ -52,7 +54,7 @@ static int vforked(int (*body)(void))
 	return exit_status_of(pid);
 }
 
-/* The libc's sched_getcpu() may read the area too, so this makes the system call. */
+/* The libc's sched_getcpu() possibly reads the area, too, so this function makes the system call. */
 static int compare_cpus(void)
 {
 	unsigned cpu;
@@ -86,7 +88,7 @@ static int count_in_child(void)
 	return RIGHT;
 }
 
-/* The number of counting rounds: without the cure, as many as it takes to lose an increment. */
+/* Returns how many rounds to count at most. Without the cure the rounds end as soon as an increment is lost. */
 static int rounds(void)
 {
 	return !cure ? ROUNDS_MAX : SLOWNESS() == 1 ? 3 : 1;
@@ -161,7 +163,7 @@ static int refuse_in_child(void)
 	return RIGHT;
 }
 
-/* Like parent_survives(), with this library and the mode that it has here. */
+/* Tests the same as parent_survives(), with this library, in the mode that the library has on this kernel. */
 static int ours_survives(bool full)
 {
 	uint32_t length = process_info().length;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hazards.c - shows each hazard that rseq has for components that share a process, in two halves. "without the cure" a naive
- * component, written in this directory, comes to harm. "with it" a component with this library doesn't, in the same place.
- * Each row is one half: a command of this directory and its expected ending.
+ * hazards.c - shows each hazard that rseq has for components that share a process, in two halves. "without the cure": a naive
+ * component, written in this directory, suffers harm. "with it": in the same situation a component that uses this library suffers
+ * none. Each row is one half: a command of this directory and its expected ending.
  *
  *	hazards [--brief] WORLD...
  *
- * With --brief a row runs only in the first of the given worlds that it names. BRIEF=1 in the environment then tells programs
- * that run at full speed to make fewer rounds.
+ * With --brief a row runs only in one world, the first of the given worlds that the row names. Also, BRIEF=1 in the environment
+ * then makes programs that run at full speed make fewer rounds.
  *
  * Worlds: the libc registers (libc); its tunable is off and we register its area (off); we register an area of our own (own).
  * Other tests show both halves of these hazards:
@@ -34,7 +34,7 @@ static const struct row {
 	int worlds;
 	int ending;          /* enum ending, or 128 + the signal */
 	const char *command; /* each % is replaced by the world's suffix of file names */
-	int guarded;         /* if not 0, the ending where the kernel also guards the ids in legacy mode */
+	int guarded;         /* if not 0, the ending on a kernel that also guards the ids in legacy mode */
 } rows[] = {
 	{"static TLS at a late dlopen: without the cure, a module with 128-aligned TLS is refused", OFF, UNLOADABLE,
 	 "modules load ./naive-128.so", 0},
@@ -123,7 +123,7 @@ static const struct world {
 
 static const char *inherited; /* the libc's other tunables */
 
-/* Splits a command into words, each % replaced. */
+/* Splits a command into words, and replaces each %. */
 static void split(const char *command, const char *suffix, char *room, size_t size, char *words[WORDS_MAX])
 {
 	size_t at = 0;
@@ -178,7 +178,7 @@ static int ending_of(const struct world *world, const char *command, int out)
 	}
 	if (sigtimedwait(&chld, NULL, &limit) < 0)
 		dprintf(out, "longer than %d s\n", (int)limit.tv_sec);
-	kill(-pid, SIGKILL); /* its descendants, and the program itself if it is late */
+	kill(-pid, SIGKILL); /* the program's descendants, and the program itself if it is late */
 	status = exit_status_of(pid);
 	sigtimedwait(&chld, NULL, &(struct timespec){0}); /* SIGCHLD of a late program */
 	return status;
@@ -200,7 +200,7 @@ static const char *said(int out, bool print)
 	return last;
 }
 
-/* Runs one row and prints the result as TAP. The program may report that it can't run here, and why. */
+/* Runs one row and prints the result as TAP. The program can also report that it can't run here, and why. */
 static bool half(int number, const struct row *row, const struct world *world, int expected, int out)
 {
 	int ending = ending_of(world, row->command, out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interrupted.c - hazards that a signal on the thread itself reveals. A signal arrives at each instruction of an operation,
- * of a naive component or of ours.
+ * interrupted.c - hazards that a signal in the same thread reveals. A signal arrives at each instruction of an operation, of a
+ * naive component or of ours.
  *
  *	interrupted CASE
  *
@@ -17,8 +17,8 @@ static int64_t words[CPU_SETSIZE + 1], *const slots = words + 1; /* room for eve
 static char held;
 
 /*
- * The registered area, which any component could find. It is kept here because each instruction is stepped, and a search
- * would take long.
+ * The registered area, which any component could find. The program searches it once, because a search in which each instruction
+ * is stepped would take long.
  */
 static volatile struct rk_area *process_area;
 static uint32_t process_length;
@@ -60,14 +60,14 @@ static void add_to_counter(void)
 	rk_counter_add(counter, 1);
 }
 
-/* Leaves the thread unregistered, inside a bracket. Its area reads what `own` has. */
+/* Leaves the thread unregistered, inside a bracket. The thread's area then reads as `own` does. */
 static void without_rseq(void)
 {
 	CHECK(rk_vfork_begin() == 0);
 	CHECK(!kernel_says_any());
 }
 
-/* Uses mm_cid as index, which reads 0 in an unregistered thread. No test rejects that. */
+/* Uses mm_cid as index. In an unregistered thread mm_cid reads 0, and no check of the component rejects that. */
 static void naive_by_id(void)
 {
 	static const uint32_t untested = 0;
@@ -149,7 +149,7 @@ static int judge_registered(void)
 	return kernel_says_registered(process_area, process_length) && rk_thread_prepare() == 0 ? RIGHT : WRONG;
 }
 
-/* At full speed the registration comes and goes during operations. */
+/* At full speed a signal handler registers and unregisters the thread during operations. */
 static volatile int64_t handled;
 
 static void on_timer(int signo)

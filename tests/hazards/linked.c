@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * linked.c - a program that is linked with a library that publishes words, and that opens further copies of it. With -DNAIVE
- * that library is words.c, otherwise ours.
+ * linked.c - a program that is linked with a library that publishes words, and that opens further copies of this library. With
+ * -DNAIVE the library is words.c, otherwise ours.
  *
  *	linked [COPY...]
  *	linked copied        are the words' addresses in the program: copies that the linker made?
@@ -15,7 +15,7 @@
 #ifdef NAIVE
 #define WORDS_ADDRESS (&naive_size)
 
-/* Uses the words as any user does. If this code isn't position-independent, the program has copies of them. */
+/* Uses the words as any user does. If this code isn't position-independent, the program has copies of the words. */
 static void begin(void)
 {
 	printf("%td, %u\n", naive_offset, naive_size);
@@ -35,7 +35,7 @@ static void begin(void)
 	CHECK(rk_counter_create(&counter) == 0);
 }
 
-/* Checks the words against the library's own knowledge, and counts. */
+/* Checks that the words agree with the library's functions, and that the library counts right. */
 static bool works(void)
 {
 	struct rk_process_info info = process_info();

@@ -13,7 +13,7 @@ struct naive_module {
 		    int64_t *slots);           /* the section, in the module's code */
 };
 
-/* The module's only export. */
+/* The type of the module's only export. */
 typedef const struct naive_module *naive_function(void);
 
 #endif /* MODULE_H */

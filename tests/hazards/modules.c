@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * modules.c - hazards of modules that are loaded and unloaded, and of areas that another component registered. The program
- * itself contains nothing of the library. Modules are naive (module.c) or contain a copy of it (../coexist/copy.c).
+ * modules.c - hazards of modules that are loaded and unloaded, and of areas that another component registered. The program itself
+ * contains nothing of the library. Modules are naive (module.c) or contain a copy of the library (../coexist/copy.c).
  *
  *	modules CASE [MODULE...]
  */
@@ -12,15 +12,15 @@
 #include "module.h"
 
 /*
- * The alignment of static TLS at the start limits that of late modules. The libc itself asks for this alignment on x86-64
- * only.
+ * The alignment of static TLS at the program's start limits the TLS alignment of late modules. Only on x86-64 does the libc
+ * itself ask for this alignment.
  */
 static __thread volatile char room[64] __attribute__((__aligned__(64)));
 
 static const struct naive_module *naive;
 static const struct copy *ours;
 static struct rk_counter *counter;
-static struct naive_area private; /* of the initial thread alone; reads "CPU 0" before it is registered */
+static struct naive_area private; /* used in the initial thread only; reads "CPU 0" before it is registered */
 static int64_t words[CPU_SETSIZE];
 
 /* Loads a module of either kind, and sets `naive` or `ours`. */
@@ -51,9 +51,9 @@ static void on_alarm(int signo)
 }
 
 /*
- * Makes the kernel write the ids and check rseq_cs. It writes the ids when a thread that slept runs again. It checks rseq_cs
- * then too, but since Linux 7.0 only before it delivers a signal. In optimised mode the signal must have interrupted user
- * code.
+ * Makes the kernel write the ids and check rseq_cs. The kernel writes the ids when a thread that slept runs again. Before Linux
+ * 7.0 it also checks rseq_cs at this time. Since 7.0 it checks rseq_cs only before it delivers a signal, and in optimised mode
+ * only if the signal interrupted user code.
  */
 static void be_preempted(void)
 {
@@ -75,7 +75,7 @@ static int just_load(char **modules)
 	return RIGHT;
 }
 
-/* Two components in one thread. The argument reverses their order. */
+/* The modules of two components in one thread. The argument of the thread reverses their order. */
 static char **both;
 static int first_said[2], second_said[2];
 
@@ -127,8 +127,8 @@ static char *heap_over(volatile struct rk_area *address, size_t size)
 }
 
 /*
- * The first module is unloaded. Its TLS returns to the heap when the libc next updates its TLS, for the next module. That
- * module's TLS may get the same memory.
+ * The first module is unloaded. The libc frees the module's TLS later, when it updates its TLS for the next module. Possibly the
+ * next module's TLS gets the same memory.
  */
 static int unloaded_with_its_tls(char **modules)
 {
@@ -195,8 +195,8 @@ static int unload_with_sections(void)
 }
 
 /*
- * If the thread is preempted before the module is unloaded, the kernel clears its rseq_cs and nothing happens. So this tries
- * again, and more often if the module was unloaded without harm.
+ * If the thread is preempted before the module is unloaded, the kernel clears the thread's rseq_cs and nothing happens. So this
+ * function tries several times, and more often if the module was unloaded without harm.
  */
 static int unloaded_with_its_sections(char **modules)
 {
@@ -254,8 +254,8 @@ static int other_signature(char **modules)
 }
 
 /*
- * An area is zero before it is registered. A component finds it in one thread and takes it for every thread's. The child acts
- * as a thread that never registered, whose area has its initial contents.
+ * An area is zero before it is registered. A component finds the registered area in one thread, and assumes that every thread has
+ * one. The child acts as a thread that never registered, and whose area has its initial contents.
  */
 static void as_a_new_thread(void)
 {

@@ -11,7 +11,7 @@
 /* How the programs of this directory end if no signal kills them; see hazards.c. */
 enum ending {
 	RIGHT = 0,
-	/* 1 is CHECK's: an expectation of the program failed. */
+	/* CHECK exits with 1: an expectation of the program failed. */
 	USAGE = 2,
 	LOST = 3,    /* increments are missing */
 	REFUSED = 4, /* the kernel refused */

@@ -15,14 +15,14 @@ WORD ptrdiff_t naive_offset = 0;
 WORD unsigned naive_size = 0;
 
 #ifdef CONSTANT
-/* This library's own definition of the word, wherever the exported symbol is bound. */
+/* This library's own definition of the word, even if the exported symbol is bound to another one. */
 extern const unsigned here __attribute__((__alias__("naive_size"), __visibility__("hidden")));
 
 static void make_writable(void)
 {
 	uintptr_t page = (uintptr_t)&here & -4096UL;
 
-	/* These pages may contain code too. */
+	/* Possibly these pages also contain code. */
 	CHECK(mprotect((void *)page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
 }
 #else

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * choices.c - checks which component registers threads, as the kernel and the environment decide. The first argument is the
- * expected word of rk_ktls_name(). With a second argument the kernel can register only the initial thread and says so
- * (pretend.c). The library must ask it once.
+ * expected word of rk_ktls_name(). With a second argument, pretend.c answers as a kernel that can register only the initial
+ * thread. The library must ask this kernel once.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

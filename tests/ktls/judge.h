@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * judge.h - judges the calling thread's registration by the kernel's answers and the area, without any of its C library's
- * thread data.
+ * judge.h - judges the calling thread's registration by the kernel's answers and by the area. It uses no thread data of a C
+ * library.
  */
 #ifndef JUDGE_H
 #define JUDGE_H
@@ -10,12 +10,12 @@
 #include <stdbool.h>
 #include "raw.h"
 
-/* Where the threads of this process must be registered, and further functions to ask. */
+/* The place at which the threads of this process must be registered, and functions that return thread id and CPU. */
 struct place {
 	ptrdiff_t offset;  /* of struct rseq, from the thread pointer */
 	uint32_t length;   /* length of the registrations */
 	long blob;         /* offset of the kernel's blob, for the functions */
-	int (*tid[2])(long blob); /* NULL: no component keeps the thread id */
+	int (*tid[2])(long blob); /* NULL if no component keeps the thread id */
 	int (*cpu[2])(long blob);
 };
 
@@ -26,9 +26,9 @@ enum {
 	WRONG_CPU = 4,
 	WRONG_TID = 8,
 	ENDED = 16,   /* a thread or process wasn't judged */
-	PARENT = 32,  /* it harmed its creator */
-	MISSED = 64,  /* the moment to judge never came */
-	BETWEEN = 128 /* its creator, a vfork child, was wrong before or after */
+	PARENT = 32,  /* the thread changed the state of its creator */
+	MISSED = 64,  /* the moment to judge the thread never came */
+	BETWEEN = 128 /* the thread's creator, a vfork child, was wrong before or after */
 };
 
 #define JUDGE_MASK_BYTES 128
@@ -59,8 +59,8 @@ static inline bool judge_says_cpu(const struct place *place, unsigned cpu)
 }
 
 /*
- * Looks at the area between two answers of getcpu that agree. The thread may leave its CPU and return in between, so a fault
- * must show three times.
+ * Looks at the area between two answers of getcpu that agree. Between these answers the thread possibly leaves its CPU and
+ * returns, so only a fault that shows three times is one.
  */
 static inline bool judge_cpu_as_it_is(const struct place *place)
 {
@@ -78,7 +78,7 @@ static inline bool judge_cpu_as_it_is(const struct place *place)
 	return false;
 }
 
-/* For an unregistered thread: does its area show that? */
+/* Does the area show that the thread is unregistered? */
 static inline bool judge_says_none(const struct place *place)
 {
 	const volatile struct rk_area *area = (const volatile struct rk_area *)(raw_thread_pointer() + place->offset);
@@ -87,8 +87,8 @@ static inline bool judge_says_none(const struct place *place)
 }
 
 /*
- * Judges on the first JUDGE_CPUS CPUs that the thread may use. Numbers that the kernel doesn't update are right on one CPU at
- * most.
+ * Judges on the first JUDGE_CPUS CPUs that the thread is allowed to use. CPU numbers that the kernel doesn't update are right on
+ * one CPU at most.
  */
 static inline bool judge_cpu_everywhere(const struct place *place)
 {
@@ -111,7 +111,7 @@ static inline bool judge_cpu_everywhere(const struct place *place)
 }
 
 /*
- * Judges the calling thread; if `thorough`, on several CPUs. The registration comes first, while the thread has done nothing
+ * Judges the calling thread; if `thorough`, on several CPUs. The registration is judged first, before the thread does anything
  * else.
  */
 static inline int judge(const struct place *place, bool thorough)

@@ -2,12 +2,12 @@
 /*
  * pretend.c - answers the commands of the kernel series in kernel/ in place of a kernel without KTLS.
  *
- * Preload it into programs that make system calls with the C library's syscall(), as this library does. It shows on any
- * kernel what the library decides. Threads are registered when they ask; only the real kernel registers by itself.
+ * Preload it into programs that make system calls with the C library's syscall(), as this library does. So a test on any kernel
+ * can see what the library decides. Threads are registered when they ask; only a real kernel with KTLS registers them by itself.
  *
- * PRETEND_KTLS may be "size=N" or "alignment=N", in bytes, of the blob. With "foreign" all threads except the initial one
- * have another component's thread pointer and get EBUSY. Kernels before 6.3 refuse an area of this length; their answer is
- * returned.
+ * PRETEND_KTLS can be "size=N" or "alignment=N", in bytes, of the blob. With "foreign" all threads except the initial one have
+ * another component's thread pointer and get EBUSY. Kernels before 6.3 refuse an area of FEATURE_SIZE bytes; in this case the
+ * kernel's answer is returned.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -19,7 +19,7 @@
 #include "raw.h"
 
 #define EXPORTED __attribute__((__visibility__("default")))
-#define FEATURE_SIZE 33 /* more than 32, as in all current kernels for which the series is */
+#define FEATURE_SIZE 33 /* more than 32, as in all kernels that the series is written for */
 #define ALIGNMENT 64
 #define RSEQ_OFFSET 64
 #define AUXV_FEATURE_SIZE 27 /* AT_RSEQ_FEATURE_SIZE of include/uapi/linux/auxvec.h */
@@ -71,7 +71,7 @@ static long register_thread(void)
 	return RAW4(SYS_rseq, raw_thread_pointer() + offset + RSEQ_OFFSET, FEATURE_SIZE, 0, signature);
 }
 
-/* The kernel returns EINVAL for two commands in one call. No caller here makes such a call. */
+/* Answers one command. For two commands in one call the kernel returns EINVAL, but no caller in these tests makes such a call. */
 static long answer(void *argument, int flags, uint32_t number)
 {
 	struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * raw.h - system calls and threads without a C library. Nothing here uses errno or other thread data of a C library. So it
- * works in a thread that no C library made, at its first instruction, and in programs without a C library.
+ * raw.h - system calls and threads without a C library. Nothing in this file uses errno or other thread data of a C library. So
+ * its functions work in programs without a C library, and in a thread that no C library made, from the first instruction on.
  */
 #ifndef RAW_H
 #define RAW_H
@@ -31,7 +31,7 @@ static inline long raw_call6(long number, long a, long b, long c, long d, long e
 #define RAW4(number, a, b, c, d) raw_call6(number, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 #define RAW3(number, a, b, c) RAW4(number, a, b, c, 0)
 
-/* From the kernel's headers, which a C library's compiler wrapper may hide. */
+/* These values are from the kernel's headers, which a C library's compiler wrapper possibly hides. */
 #define RAW_EPERM 1
 #define RAW_EAGAIN 11
 #define RAW_EFAULT 14

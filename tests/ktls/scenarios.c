@@ -5,9 +5,13 @@
  *	scenarios MODE            MODE is one of modes.c
  *	scenarios MODE report FD  only the initial thread: writes its faults to FD
  *
- * A thread is right if three conditions hold. The kernel confirms that it is registered at the process's one offset. Its area
- * has its CPU, on each CPU that it moves to. Each component that keeps its thread id has that of gettid().
- * For each mode it is known which scenarios must be right. Any other result is a failure.
+ * A thread is right if three conditions hold:
+ *
+ * - The kernel confirms that the thread is registered, at the same offset as all threads of the process.
+ * - The thread's area has the number of its CPU, on each CPU that the thread moves to.
+ * - Each component that keeps the thread id has the same id as gettid().
+ *
+ * The table below says for each mode which scenarios must be right. Any other result is a failure.
  *
  * Prints TAP, a line per scenario, which tests/ktls/table reads:
  *
@@ -77,7 +81,7 @@ static const struct scenario {
 };
 #define SCENARIOS (int)(sizeof(scenarios) / sizeof(scenarios[0]))
 
-/* Writes the faults in words. */
+/* Writes the outcome's faults to `text`, as words. */
 static void explain(char *text, size_t size)
 {
 	static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ways.c - creates threads by the C library's functions. A new thread judges itself first. */
+/* ways.c - creates threads by the C library's functions. Each new thread first judges itself. */
 #define _GNU_SOURCE
 #include "modes.h"
 #include "ways.h"
@@ -69,7 +69,7 @@ int way_c11(void)
 	return 1;
 }
 
-/* Judges the parent too, after the child has ended. Its faults must be those from before. */
+/* Judges the parent after the child has ended. The parent must have the same faults as before. */
 static void judge_parent(int before)
 {
 	if (judge(&place, true) != before)
@@ -110,8 +110,8 @@ int way_vfork(void)
 }
 
 /*
- * Runs in a vfork child that creates its own vfork child, which is judged. The first child must be as the row of vfork says,
- * before and after that.
+ * Runs in a vfork child, which creates its own vfork child. The inner child is judged. Before and after the inner child's life
+ * the outer child must be as the table's row of vfork says.
  */
 __attribute__((__noinline__)) static int be_a_parent(void)
 {
@@ -121,7 +121,7 @@ __attribute__((__noinline__)) static int be_a_parent(void)
 	volatile pid_t pid = vfork();
 
 	if (pid == 0) {
-		/* The kernel doesn't maintain the inner child's area, which is its parent's. So that area must show no CPU. */
+		/* The inner child's area is its parent's, and the kernel doesn't update it. So this area must show no CPU. */
 		count_judged(judge(&place, true) | (by_kernel && !judge_says_none(&place) ? WRONG_CPU : 0));
 		_exit(0);
 	}
@@ -222,7 +222,7 @@ int way_exec(void)
 	return run_exec(false);
 }
 
-/* The thread becomes the process's only one, and takes over the initial thread's id. */
+/* The thread that calls exec becomes the process's only thread, and gets the initial thread's id. */
 int way_exec_in_thread(void)
 {
 	return run_exec(true);
@@ -274,7 +274,7 @@ int way_timer(void)
 	return 1;
 }
 
-/* unshare() moves only later children into the new namespace. The caller itself could create no more threads. */
+/* unshare() moves only later children into the new namespace. After unshare() the caller itself can't create threads. */
 static int in_namespace(void)
 {
 	pid_t pid;

@@ -9,21 +9,21 @@ struct outcome {
 	volatile int faults;       /* bits of judge.h */
 	volatile int operation;    /* result of mode_first_operation() in an unregistered thread */
 	volatile bool helped;      /* that operation registered the thread */
-	const char *volatile skip; /* why this is impossible here */
+	const char *volatile skip; /* why this way is impossible on this machine, or NULL */
 };
 extern struct outcome *outcome;
 
-#define LOOK_AROUND 256 /* with many threads, one in so many is judged on several CPUs */
+#define LOOK_AROUND 256 /* if there are many threads, one in LOOK_AROUND is judged on several CPUs */
 
-/* The thread to be judged calls these; count_judged() takes faults that it found before. */
+/* The thread that is to be judged calls one of these. count_judged() gets faults that the thread has already found. */
 void count_judged(int faults);
 void judge_here(bool thorough);
 void *judge_as_pthread(void *argument);
 
-/* Runs `times` raw threads, one after the other. Returns the number of threads to be judged. */
+/* Runs `times` raw threads, one after the other. Returns the number of threads that should have been judged. */
 int run_raw_shortly(int times);
 
-/* Each returns the number of threads to be judged. */
+/* Each way returns the number of threads that should have been judged. */
 int way_initial(void);
 int way_pthread(void);
 int way_c11(void);

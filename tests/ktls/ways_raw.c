@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ways_raw.c - raw threads, which no C library made, and signals that arrive before anything else.
+ * ways_raw.c - raw threads, which no C library made, and signals that arrive before a thread's first instruction.
  *
- * A raw thread has thread data, but not all that a C library keeps there. It calls no function of the C library before it has
- * judged itself.
+ * A raw thread has thread data, but not all data that a C library keeps for a thread. It calls no function of the C library
+ * before it has judged itself.
  */
 #define _GNU_SOURCE
 #define RAW_DEFINE
@@ -31,7 +31,7 @@ static void judge_and_operate(void)
 	count_judged(faults);
 }
 
-/* A raw thread. Only one exists at a time; all use the same thread data and stack. */
+/* A raw thread. Only one raw thread exists at a time; all use the same thread data and stack. */
 struct raw_thread {
 	char *pointer, *stack;
 	volatile int alive;
@@ -117,7 +117,7 @@ int way_clone(void)
 	return 3;
 }
 
-/* Creates a process that shares this one's memory and thread data, while this thread continues. */
+/* Creates a process that shares the memory and the thread data of this thread, while this thread continues. */
 int way_borrowed(void)
 {
 	long id;
@@ -162,9 +162,9 @@ static struct sigaction catch(void)
 }
 
 /*
- * The thread must not run before its signal arrives. Both threads use one CPU. With SCHED_FIFO the creator keeps it; without
- * permission for SCHED_FIFO it seldom loses it. The handler's interrupted address shows whether the signal came at the first
- * instruction.
+ * The new thread must not run before its signal arrives. So it uses the CPU of its creator. With SCHED_FIFO the creator keeps
+ * this CPU; without permission for SCHED_FIFO the creator seldom loses it. The handler sees at which address it interrupted the
+ * thread, and so whether the signal came at the first instruction.
  */
 int way_signal(void)
 {
@@ -197,7 +197,7 @@ int way_signal(void)
 	return 1;
 }
 
-/* A pending signal is delivered to the first thread that doesn't block it: the new one. */
+/* A pending signal is delivered to the first thread that doesn't block the signal: the new thread. */
 int way_signal_pthread(void)
 {
 #ifdef __GLIBC__

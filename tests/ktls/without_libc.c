@@ -4,9 +4,9 @@
  *
  *	without_libc stock | flag | auto
  *
- * The program makes its own thread data: a page for each thread, with the thread pointer in its middle and the blob after
- * that. For `flag` and `auto` it sets KTLS up by three system calls. For `auto` it clones without a flag. Prints TAP as
- * scenarios.c does.
+ * The program makes its own thread data: a page for each thread, with the thread pointer in the middle of the page, and the blob
+ * after the thread pointer. For `flag` and `auto` it sets KTLS up by three system calls. For `auto` it clones without a flag.
+ * Prints TAP as scenarios.c does.
  */
 #define RAW_DEFINE
 #include "judge.h"
@@ -25,7 +25,7 @@ int strcmp(const char *one, const char *other);
 void *memset(void *to, int byte, size_t size);
 size_t strlen(const char *text);
 
-static const unsigned long *auxiliary; /* pairs */
+static const unsigned long *auxiliary; /* the auxiliary vector: pairs of type and value */
 static struct place place;
 static char data[THREADS + 1][DATA_BYTES] __attribute__((__aligned__(DATA_BYTES)));
 static char stacks[THREADS][STACK_BYTES] __attribute__((__aligned__(16)));
@@ -33,7 +33,7 @@ static volatile int faults, judged;
 static int number, failures;
 static bool asks; /* threads are cloned with CLONE_RSEQ_KTLS */
 
-/* Functions that the compiler and the search of the vDSO need. */
+/* The functions that compiled code calls, and those that the search of the vDSO calls. */
 unsigned long getauxval(unsigned long type)
 {
 	for (const unsigned long *entry = auxiliary; entry[0] != AT_NULL; entry += 2)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * constructor.c - a program's first constructor creates a counter and adds to it, in one loop. So a compiler may read the
+ * constructor.c - a program's first constructor creates a counter and adds to it, in one loop. So a compiler is able to read the
  * published offset before the counter is created. Exits with 0 if the count is right.
  */
 #include <rseqkit.h>

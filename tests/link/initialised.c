@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * initialised.c - uses every value that operations store through pointers, under MemorySanitizer. It treats memory from
- * malloc() and the stack as uninitialised until it sees a write.
+ * initialised.c - under MemorySanitizer, uses every value that operations store through pointers. The sanitizer treats memory
+ * from malloc() and the stack as uninitialised until it sees a write.
  */
 #include <rseqkit.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ int main(void)
 		return __LINE__;
 	if (rk_cpu() < 0 || rk_cid() < -1)
 		return __LINE__;
-	/* The thread may move to another CPU, which has another list. So the node is put into every CPU's list before the pop. */
+	/* The thread can move to another CPU, which has another list. So the node is put into every CPU's list before the pop. */
 	for (int i = 0; i < 1000; i++) {
 		int cpu = rk_cpu();
 		enum rk_result r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * retry.c - retry loops as users write them, to be compiled in many ways. gcc has taken wrong values for results of an asm
- * goto in exactly this form. Exits with 0 if every result is right.
+ * retry.c - retry loops as users write them. The test compiles them in many ways, because gcc has used wrong values as results of
+ * an asm goto in such loops. Exits with 0 if every result is right.
  */
 #include <rseqkit.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* uses.h - operations in inline functions that two C++ files share, so their sections land in COMDAT groups. */
+/* uses.h - operations in inline functions that two C++ files share, so the operations' sections are in COMDAT groups. */
 #ifndef USES_H
 #define USES_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_memory.c - the memory that the allocator costs, the memory that it gives back, and its behaviour without memory. */
+/* test_memory.c - the memory that the allocator uses, the memory that it gives back, and its behaviour if there is no memory. */
 #include "../unit/test.h"
 #include <malloc.h>
 #include <sys/mman.h>
@@ -24,8 +24,9 @@ static long memory(const char *path, const char *what)
 }
 
 /*
- * Returns the resident memory in kB. The kernel may merge small pages into huge pages, which makes more memory resident than
- * the program touched, so this disables it. VmRSS lacks what each CPU has counted, which on some kernels is much.
+ * Returns the resident memory in kB. First forbids the kernel to merge small pages into huge pages, because that makes more
+ * memory resident than the program touched. VmRSS lacks the pages that each CPU has counted separately, which on some kernels
+ * are many.
  */
 static long resident(void)
 {
@@ -57,7 +58,7 @@ static void no_memory(void **state)
 	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
 }
 
-/* A mapping that the allocator keeps for reuse serves other sizes when memory is short. Shrinking an object needs no memory. */
+/* A mapping that the allocator keeps is used for other sizes when memory is short. Shrinking an object needs no memory. */
 static int with_little_memory(void)
 {
 	const size_t has = (size_t)30 << 20;
@@ -113,7 +114,7 @@ static int make_cache_later(void)
 		sink = malloc(7000);
 		free(sink);
 	}
-	/* Creating the cache is the only reason to map memory here. */
+	/* Between these two readings only the cache's creation maps memory. */
 	return memory("/proc/self/status", "VmSize") > had ? 0 : 1;
 }
 
@@ -150,8 +151,8 @@ static void memory_goes_back(void **state)
 }
 
 /*
- * Objects are freed in random order, so the objects that caches keep are in most spans. Then the program allocates other
- * sizes. Without a collection the heap would nearly double.
+ * Objects are freed in random order, so most spans have an object that a cache keeps. Then the program allocates objects of other
+ * sizes. If the allocator didn't empty the caches, the heap would nearly double.
  */
 static void caches_pin_no_spans(void **state)
 {
@@ -172,7 +173,7 @@ static void caches_pin_no_spans(void **state)
 		free(others[i]);
 }
 
-/* A buffer that is freed and allocated again needn't be mapped anew each time. */
+/* A buffer that is freed and allocated again isn't mapped anew each time. */
 static void buffers_stay(void **state)
 {
 	struct rusage before, after;
@@ -231,8 +232,8 @@ static void split_mappings_are_copied(void **state)
 static char *early, *neighbour;
 
 /*
- * Runs before the allocator reads the environment, which asks for guards. The allocator then keeps a mapping without a guard,
- * and another mapping is directly after it.
+ * Runs before the allocator reads the environment, which asks for guards. So the allocator keeps a mapping without a guard, and
+ * another mapping is directly after that mapping.
  */
 static void allocate_early(int argc, char **argv, char **environment)
 {

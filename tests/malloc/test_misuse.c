@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_misuse.c - pointers that are freed twice or never came from malloc(). The process must end with a message. */
+/* test_misuse.c - frees pointers twice, and pointers that never came from malloc(). The process must end with a message. */
 #include "../unit/test.h"
 #include <malloc.h>
 

@@ -26,7 +26,10 @@ static void allocate_at_fork(void)
 	}
 }
 
-/* Runs before the first allocation. So the allocator's own handlers run first before a fork, and last after it. */
+/*
+ * Registers handlers before the first allocation, and so before the allocator does. Therefore the allocator's handlers run first
+ * before a fork, and last after it.
+ */
 static void register_early(int argc, char **argv, char **environment)
 {
 	(void)argc;
@@ -68,8 +71,8 @@ static __thread timer_t interrupter;
 static __thread uint32_t moments;
 
 /*
- * Sets this thread's own timer, which expires once, after 30 to 290 us. The handler sets it again at its end, so the thread
- * makes progress between two interruptions. (ITIMER_PROF expires only at kernel ticks, some hundred times a second.)
+ * Sets this thread's own timer, which expires once, after 30 to 290 us. The handler sets the timer again at the handler's end, so
+ * the thread makes progress between two interruptions. (ITIMER_PROF expires only at kernel ticks, some hundred times a second.)
  */
 static void interrupt_soon(void)
 {
@@ -173,7 +176,7 @@ static void allocate_in_handler(int signal)
 	free(malloc(3000000));
 }
 
-/* Allocates until `often` interruptions happened, with a further thread that runs `beside` if that isn't NULL. */
+/* Allocates until `often` interruptions happened. If `beside` isn't NULL, another thread runs it meanwhile. */
 static void interrupted_by(void (*handler)(int), int often, void *(*beside)(void *))
 {
 	pthread_t thread;
@@ -204,7 +207,7 @@ static void handlers_fork(void **state)
 	interrupted_by(fork_and_allocate, (int)ROUNDS(300), NULL);
 }
 
-/* Another thread may hold the lock that the handler needs, and wait for the lock that the handler's thread holds. */
+/* Possibly another thread holds the lock that the handler needs, and waits for the lock that the handler's thread holds. */
 static void handlers_beside_threads(void **state)
 {
 	(void)state;
@@ -237,8 +240,8 @@ static void allocate_in_fork(int signal)
 }
 
 /*
- * The timer expires within 60 us, and a fork takes 30 us or more. So signals interrupt the fork's handlers, also at their
- * ends.
+ * The timer expires within 60 us, and a fork takes 30 us or more. So signals interrupt the handlers of fork, also at the end of
+ * these handlers.
  */
 static void handlers_interrupt_forks(void **state)
 {
@@ -377,7 +380,7 @@ static void say_that_it_forks(void)
 	__atomic_store_n(&is_forking, __atomic_load_n(&is_writing, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
 }
 
-/* Forks also wait for the libc's locks, which an allocating thread may hold for a long time. */
+/* Forks also wait for the libc's locks, which an allocating thread possibly holds for a long time. */
 static void forks_wait_for_the_libcs_locks(void **state)
 {
 	size_t before = mallinfo2().hblkhd;
@@ -399,8 +402,8 @@ static void forks_wait_for_the_libcs_locks(void **state)
 }
 
 /*
- * New memory may contain what was in freed memory, and a program may copy it. The copy must not mark an object as free. In
- * each round pages become large and then small again.
+ * New memory possibly contains the bytes of freed objects, with their marks, and a program can copy these bytes. The copy must
+ * not mark an object as free. In each round pages are used for large objects, and then for small objects again.
  */
 static void contents_of_new_memory_say_nothing(void **state)
 {
@@ -414,7 +417,7 @@ static void contents_of_new_memory_say_nothing(void **state)
 			objects[i] = malloc(24);
 		for (int i = 0; i < 4000; i++)
 			free(objects[i]);
-		(void)malloc_trim((size_t)1 << 30); /* moves objects to the pages, which stay unchanged */
+		(void)malloc_trim((size_t)1 << 30); /* gives objects back to the pages, which keep their contents */
 		large = malloc(60000);
 		memcpy(copy, large, sizeof(copy));
 		free(large);
@@ -430,7 +433,7 @@ static void contents_of_new_memory_say_nothing(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(handlers_of_fork_allocate),
-	cmocka_unit_test(handlers_interrupt_forks), /* the libc's own fork supports this only without threads */
+	cmocka_unit_test(handlers_interrupt_forks), /* before tests with threads: the libc's fork can't do this with threads */
 	cmocka_unit_test(the_environment_changes),
 	cmocka_unit_test(handlers_fork),
 	cmocka_unit_test(handlers_beside_threads),

@@ -2,9 +2,9 @@
 /*
  * test_random.c - random sequences of calls, checked against a model of each object's contents and size.
  *
- * Threads share the objects, so many are freed by another thread than the one that allocated them. Each object is filled with
- * its own bytes, so objects that overlap, or one that is returned twice, corrupt each other. Threads end and new ones
- * continue, children of fork continue with all objects, and handlers allocate too.
+ * Threads share the objects, so many objects are freed by another thread than the one that allocated them. Each object is filled
+ * with its own bytes, so the test notices objects that overlap, and an object that is returned twice. Threads end and new threads
+ * continue, children of fork continue with all objects, and handlers allocate, too.
  */
 #include "../unit/refuse.h"
 #include <malloc.h>
@@ -176,7 +176,7 @@ static void threads_that_come_and_go(void **state)
 	free_all();
 }
 
-/* The child's copy is whole except for objects that other threads were changing. The child leaves those alone. */
+/* The child's copies of the objects are whole, except objects that other threads were changing. The child doesn't use these. */
 static void child(uintptr_t seed)
 {
 	uint64_t random = seed + 1;
@@ -227,8 +227,8 @@ static void *run_at_first_cpu(void *stop)
 }
 
 /*
- * A vfork child uses its parent's memory and its parent's area, which says CPU 0 while the child runs on another CPU. Its
- * sections would not be protected, and would corrupt the data of CPU 0.
+ * A vfork child uses its parent's memory and its parent's area. The area says CPU 0 while the child runs on another CPU.
+ * Without a bracket the child's sections would not be protected, and would corrupt the data of CPU 0.
  */
 static void vfork_and_allocate(bool is_refused)
 {
@@ -307,7 +307,7 @@ static void zeroed_whatever_a_filter_says(void **state)
 	assert_int_equal(in_child(calloc_behind_a_filter), 0);
 }
 
-/* Interrupts at any instruction. malloc() may fail here, but doesn't wait. */
+/* Interrupts at any instruction. malloc() in this handler is allowed to fail, but must not wait. */
 static void handle(int signal)
 {
 	static uint64_t random = 4711;

@@ -19,7 +19,10 @@ static void use(size_t size)
 	free(object);
 }
 
-/* Takes every lock of the allocator. If this thread already holds it, the thread sleeps until SIGALRM kills the process. */
+/*
+ * Takes every lock of the allocator. If this thread already holds one of the locks, the thread sleeps until SIGALRM kills the
+ * process.
+ */
 static void use_all(void)
 {
 	alarm(20);
@@ -68,7 +71,7 @@ static void take_large(void)
 	use(LARGE);
 }
 
-/* No lock is held, in this process and in a child. */
+/* Checks that no lock is held, in this process and in a child. */
 static int judge(void)
 {
 	use_all();

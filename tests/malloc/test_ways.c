@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_ways.c - librseqkit never calls the allocator in its own work, so an allocator may use it anywhere.
+ * test_ways.c - librseqkit never calls the allocator in its own work, so an allocator can use librseqkit anywhere.
  *
- * This program's own malloc() counts calls in each thread, from the library's first operation on. Constructors aren't
- * counted: there the dynamic linker allocates for symbol lookups.
+ * This program's own malloc() counts its calls in each thread, from the library's first operation on. Calls in constructors
+ * aren't counted, because the dynamic linker allocates there for symbol lookups.
  */
 #include "../unit/test.h"
 

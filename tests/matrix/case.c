@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case.c - one case of the matrix. A copy of the library comes in one way, with some other component, and is first used in
- * one place. Then all parts work under load. The results go to standard output, for `matrix` to judge.
+ * case.c - one case of the matrix. A copy of the library comes into the process in one way, together with some other component,
+ * and is first used in one place. Then all parts work under load. The results go to standard output, and `matrix` judges them.
  *
  *	case [MODULE] [second=MODULE] [namespace] [global] [pause]
  *
- * Without a MODULE the copy is in the program, or in a module that is linked to it. MATRIX_USE in the environment is main,
- * thread, constructor, handler or destructor.
- * If another component is linked, MATRIX_OTHER is before, after or worker. A worker enters first in every thread except the
- * initial one, and never enters there.
+ * Without a MODULE the copy is in the program, or in a module that is linked to the program. MATRIX_USE in the environment says
+ * where the copy is first used: main, thread, constructor, handler or destructor.
  *
- * Every thread opens brackets around vfork, with each copy in turn. In the bracket all parts work again, in this process and
- * in a child. They register no thread there, and all their adds count.
+ * If another component is linked, MATRIX_OTHER says when this component enters: before the copy, after it, or as a `worker`. A
+ * worker enters before the copy in every thread except the initial one, and never enters in the initial thread.
+ *
+ * Every thread opens brackets around vfork, with each copy in turn. In the bracket all parts work again, in this process and in a
+ * child. In this time they register no thread, and no add is lost.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -96,7 +97,7 @@ static bool is_registered(void)
 	return syscall(SYS_rseq, (void *)-4096UL, 32, 0, RK_SIGNATURE) == -1 && errno == EINVAL;
 }
 
-/* Components that know closed areas register no thread in a bracket. The others must not be called there. */
+/* Components that know brackets register no thread in a bracket. Other components must not be called in a bracket. */
 static bool other_knows_brackets(void)
 {
 #if defined(MATRIX_EARLY) || defined(MATRIX_EMBEDDED)
@@ -106,7 +107,7 @@ static bool other_knows_brackets(void)
 #endif
 }
 
-/* All parts work inside a bracket: the thread's registration doesn't change, and the adds count. */
+/* Lets all parts work inside a bracket: the thread's registration doesn't change, and no add is lost. */
 static void take_turns(bool registered)
 {
 	EXPECT(is_registered() == registered);
@@ -133,7 +134,10 @@ static bool child_takes_turns(void)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-/* A registration in an area that we can't use stays. A bracket undoes every other registration and restores it at its end. */
+/*
+ * A bracket undoes the thread's registration, and restores it when the bracket ends. Only a registration on an area that we can't
+ * use stays.
+ */
 static void bracket(int number)
 {
 	const struct copy *opener = parts[number % nparts]->copy;
@@ -168,8 +172,8 @@ static void look(struct found *found)
 }
 
 /*
- * A thread's first use, in a handler if the case says so. The other component enters before or after. The first bracket
- * follows.
+ * Uses all parts for the first time in a thread, in a handler if the case says so. The other component enters before or after
+ * that. Then the first bracket follows.
  */
 static void live(struct found *found, bool worker)
 {
@@ -317,7 +321,7 @@ int main(int argc, char **argv)
 	other = getenv("MATRIX_OTHER");
 	if (use == NULL)
 		return 2;
-	/* An inspected case is judged by its owners. The other cases judge the load. */
+	/* If the case is inspected, only the owners are judged, so a small load is enough. */
 	adds_per_thread = (has(argc, argv, "pause") ? ADDS / 30 : ADDS) / SLOWNESS();
 	load_part(module, has(argc, argv, "namespace"), has(argc, argv, "global"));
 	for (int i = 1; i < argc; i++)

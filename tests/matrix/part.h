@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * part.h - the part of a case that contains a copy of the library or links to one. The part is in the program itself, or in a
+ * part.h - the part of a case that contains a copy of the library, or links to a copy. The part is in the program itself, or in a
  * module that is loaded at start or later. All variants are built from part.c.
  */
 #ifndef PART_H
@@ -16,7 +16,7 @@ struct part {
 	int in_constructor;         /* adds that the constructor made */
 };
 
-/* Each module's only export. */
+/* The type of each module's only export. */
 typedef const struct part *part_function(void);
 
 #endif /* PART_H */

@@ -12,9 +12,9 @@
  * - `registered`: threads with at least one registration
  * - `twice`: registrations of a thread that was still registered
  * - `refused`: registrations at an address of user space that failed, except with EBUSY
- * - `left`: threads other than the initial one that ended registered
+ * - `left`: threads that ended registered, without the initial thread
  * - `left-initial`: 1 if the initial thread ended registered
- * - `disagree`: threads about which kernel and count disagreed
+ * - `disagree`: threads for which the kernel's answer differed from the count
  * - `children`: threads of child processes, such as vfork's, that were ever registered; `threads` doesn't include them
  *
  * The exit status is the program's.
@@ -40,9 +40,9 @@
 
 enum { IN_CALL = 1, USER_SPACE = 2, UNREGISTER = 4 };
 
-static uint8_t registrations[IDS]; /* of each thread until now; at most 255 */
+static uint8_t registrations[IDS]; /* how often each thread was registered until now; at most 255 */
 static bool is_registered[IDS];
-static uint8_t calls[IDS]; /* flags of the rseq call that a thread is in; 0: in none */
+static uint8_t calls[IDS]; /* flags of the rseq call that a thread is in; 0 if it is in none */
 static unsigned threads, registered, twice, refused, left, left_initial, disagree, children;
 
 static void run(char **program)

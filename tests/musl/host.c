@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host.c - a program that gets a module with a copy of the library (tests/coexist/copy.c), either linked, so that it is
- * loaded at start, or by dlopen().
+ * host.c - a program that loads a module with a copy of the library (tests/coexist/copy.c). The module is linked, so that it is
+ * loaded at start, or opened by dlopen().
  *
  *	host [MODULE]
  *
- * Prints the reasons why three kinds of threads have rseq or not: the initial thread, the program's threads and the module's.
- * Fails unless the copy's counter is exact.
+ * Prints three numbers, each an enum rk_reason: of the initial thread, of the threads that the program creates, and of the
+ * threads that the module creates. Fails unless the copy's counter is exact.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

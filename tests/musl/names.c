@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names.c - a program that looks for the area by the C library's names, as programs for glibc 2.35 do. It refers to them
- * strongly (then the program may contain copies of them), weakly, and by dlsym() as modules do. With -DMODULE it is a module
- * that looks.
+ * names.c - a program that looks for the area by the C library's names, as programs for glibc 2.35 do. It uses strong references
+ * (so the program possibly contains copies of the variables), weak references, and dlsym(), as modules do. With -DMODULE this
+ * file is a module that looks for the area.
  *
  *	names [MODULE...]
  *
- * Fails unless all ways find the same area, and the kernel confirms in every thread that it is registered. The MODULEs that
- * it loads, and one that it is linked to, must find the same.
+ * Fails unless all ways find the same area, and the kernel confirms in every thread that this area is registered. The MODULEs
+ * that the program loads, and a module that is linked to the program, must find the same area.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

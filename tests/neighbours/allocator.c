@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * allocator.c - an allocator to preload that uses rseq as allocators do today (tcmalloc). early.c with -DTAGGED is its
- * per-CPU mode. The first allocation chooses the mode, before any other module's constructor runs.
+ * allocator.c - an allocator to preload, which uses rseq as allocators do today (tcmalloc). The code of its per-CPU mode is
+ * early.c with -DTAGGED. The first allocation chooses the mode, before any other module's constructor runs.
  *
  * Size classes are powers of two. Free blocks are on one list per CPU, or on a single list without the per-CPU mode. An
  * allocation skips a list that is in use and never waits for it, so handlers and children of fork can't hang. Every block has
@@ -29,7 +29,7 @@
 struct header {
 	uint32_t state;
 	uint32_t class; /* log2 of the size; 0: the block has its own mapping */
-	size_t size;    /* usable bytes; of an aligned block, those after its beginning */
+	size_t size;    /* usable bytes; in an aligned block, the bytes after its beginning */
 };
 
 struct block {
@@ -64,7 +64,7 @@ static void *map(size_t size)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* Returns new memory: from the chunk if no other thread holds it, else a mapping. */
+/* Returns new memory: a part of the chunk if no other thread holds the chunk, otherwise a mapping. */
 static struct block *fresh(size_t size)
 {
 	char *memory = NULL;
@@ -97,7 +97,7 @@ static struct list *list_here(void)
 	if (calls == 100 && !mode->work())
 		abort();
 	cpu = ((volatile uint32_t *)mode->area())[1];
-	/* In per-CPU mode every thread is registered, except inside a vfork bracket. There the number is negative. */
+	/* In per-CPU mode every thread is registered, except inside a vfork bracket. In a bracket the number is negative. */
 	return &lists[(int32_t)cpu < 0 ? 0 : cpu % LISTS];
 }
 
@@ -157,7 +157,7 @@ EXPORTED void free(void *memory)
 	header = header_of(memory);
 	header->state = FREE;
 	if (header->class == 0)
-		return; /* an own mapping isn't unmapped: these blocks are few, and small in sum */
+		return; /* a block's own mapping isn't unmapped, because such blocks are few, and small in sum */
 	/* An aligned block begins inside another block and isn't reused. */
 	if (header->size != (1UL << header->class) - sizeof(struct header))
 		return;
@@ -255,7 +255,7 @@ EXPORTED size_t malloc_usable_size(void *memory)
 	return memory == NULL ? 0 : header_of(memory)->size;
 }
 
-/* For the test: the number of allocations, and of threads that made them. */
+/* For the test: stores the number of allocations, and the number of threads that made them. */
 EXPORTED void allocator_report(uint64_t *made, uint64_t *threads);
 
 void allocator_report(uint64_t *made, uint64_t *threads)

@@ -2,11 +2,13 @@
 /*
  * early.c - early adopters of the public TLS protocol, __rseq_abi, in one of these forms:
  *
- * COUNTED   the protocol of 2018: __rseq_abi and __rseq_refcount, strong and visible; signals blocked. The user that takes
- *           the count from 0 to 1 registers the thread, the one that takes it from 1 to 0 unregisters it.
+ * COUNTED   the protocol of 2018: __rseq_abi and __rseq_refcount, strong and visible. A user changes the count with signals
+ *           blocked. The user that takes the count from 0 to 1 registers the thread. The user that takes it from 1 to 0
+ *           unregisters the thread.
  * TAGGED    the way of an allocator today (tcmalloc), without a count. A thread is registered if its cpu_id isn't negative.
  *           A pointer overlaps cpu_id_start, which the kernel overwrites when it preempts the thread. If the first thread
- *           can't be registered, the allocator gives up the per-CPU mode; if a later one can't, it aborts the process.
+ *           can't be registered, the allocator gives up the per-CPU mode. If a later thread can't be registered, the
+ *           allocator aborts the process.
  * PLAIN     __rseq_abi without a count; the component that registers a thread also unregisters it.
  * ZEROED    PLAIN before the protocol demanded -1: the area of an unregistered thread reads "CPU 0".
  * ALIAS     COUNTED with __rseq_abi as a weak alias of a hidden object, and a hidden count: a mistake.
@@ -14,9 +16,9 @@
  *
  * Options for these forms:
  *
- * HIDDEN    other modules can't see the symbols. With COUNTED the copies are private: a mistake.
+ * HIDDEN    other modules can't see the symbols. With COUNTED each module has its own area and count: a mistake.
  * MODEL     the TLS model of the area in COUNTED, PLAIN and ZEROED, a string. "initial-exec", the default, finds the area
- *           from the thread pointer; "global-dynamic" finds it by a call, as in a library that may be opened late.
+ *           from the thread pointer; "global-dynamic" finds it by a call, as in a library that can be opened late.
  * MORE      a TLS model for further TLS after the area. To find the area then takes the size and the alignment of all
  *           this TLS.
  */
@@ -72,7 +74,7 @@ static __thread struct abi abi __attribute__((__tls_model__("initial-exec"))) = 
 #define AREA abi
 #define COUNT (*(volatile uint32_t *)&abi.inside)
 #elif defined(TAGGED)
-/* The word below the area and the area are adjacent. The pointer's upper half is cpu_id_start. */
+/* `below` and the area are adjacent, and the pointer is in both. The pointer's upper half is cpu_id_start. */
 static __thread struct {
 	char unused[28];
 	uint32_t below;
@@ -169,7 +171,7 @@ static int enter(void)
 	bool have;
 
 	/*
-	 * cpu_id is -2: an attempt failed, so don't try again. A bracket also sets -2 in an adopter's area, see
+	 * If cpu_id is -2, an attempt has failed, so don't try again. A bracket also sets -2 in an adopter's area, see
 	 * RK_CPU_ID_BRACKET.
 	 */
 	if (cpu_now() == -2)

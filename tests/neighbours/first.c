@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * first.c - makes a neighbour that is linked with this file come first. If NEIGHBOUR_FIRST is in the environment, the
- * neighbour enters in the initial thread, before other constructors of its module run.
+ * first.c - lets the neighbour that is linked with this file enter before other components. If NEIGHBOUR_FIRST is in the
+ * environment, the neighbour enters in the initial thread, before other constructors of its module run.
  *
  * ALWAYS    enters without NEIGHBOUR_FIRST. With NEIGHBOUR_ONCE in the environment, programs that this one starts don't
  *           inherit its LD_PRELOAD.

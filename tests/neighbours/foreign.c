@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * foreign.c - a component that follows no protocol and expects to be alone. It registers a private area, as runtimes and
- * programs with their own rseq code do. By default the area reads "CPU 0" before it is registered, and a refused component
- * works without rseq.
+ * programs with their own rseq code do. By default the area reads "CPU 0" before it is registered, and the component works
+ * without rseq if its registration is refused.
  *
  * MARKED      an unregistered area reads what the kernel's header demands
  * DEMANDING   a refusal after a success ends the process

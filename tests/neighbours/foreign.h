@@ -8,7 +8,7 @@
 /* The contents of an unregistered area: "CPU 0", or the value that the kernel's header demands. */
 enum foreign_form { FOREIGN_ZEROED, FOREIGN_MARKED };
 
-EXPORTED int foreign_registers(enum foreign_form form, uint32_t signature); /* in this thread: 0 or a negative errno */
+EXPORTED int foreign_registers(enum foreign_form form, uint32_t signature); /* in this thread; returns 0 or a negative errno */
 EXPORTED const volatile void *foreign_area(enum foreign_form form);
 
 #endif /* FOREIGN_H */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * librseq.c - a stand-in for librseq as it is since 2023. If the C library registers threads, librseq uses its areas.
- * Otherwise librseq registers a thread at its request, on its own area, and exports the area's offset. When it is refused
- * after a success, it ends the process. The area's symbol isn't exported, and is all of the library's TLS.
+ * librseq.c - a stand-in for librseq as it is since 2023. If the C library registers threads, librseq uses the C library's areas.
+ * Otherwise librseq registers a thread on request, on librseq's own area, and exports the area's offset. If a registration is
+ * refused after one that succeeded, librseq ends the process. The area's symbol isn't exported, and the library has no other TLS.
  *
- * CALLED   reached by neighbour.h's functions, which have further TLS
+ * CALLED   also defines neighbour.h's functions, which have further TLS
  */
 #define _GNU_SOURCE
 #include "librseq.h"

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 extern EXPORTED ptrdiff_t rseq_offset;
-extern EXPORTED unsigned int rseq_size; /* -1 before its constructor, 0 before the first thread */
+extern EXPORTED unsigned int rseq_size; /* -1 before librseq's constructor, 0 before the first registered thread */
 
 EXPORTED int rseq_register_current_thread(void); /* 0 or -1 */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neighbour.h - calls a stand-in for a component that shares a process with this library and was never linked with it. Some
- * stand-ins are right and some wrong. Each is a file in this directory; its first comment says what it stands for, and which
- * -D builds which form.
+ * neighbour.h - the functions of a neighbour: a stand-in for a component that shares a process with this library and was never
+ * linked with it. Some neighbours are correct, others make mistakes. Each is a file in this directory. The file's first comment
+ * says which component it stands for, and which -D option builds which form.
  */
 #ifndef NEIGHBOUR_H
 #define NEIGHBOUR_H
@@ -17,19 +17,19 @@ struct neighbour {
 	int (*enter)(void);           /* becomes a user in this thread: 0 or a negative errno */
 	bool (*work)(void);           /* uses the area, and checks it */
 	bool (*leave)(void);          /* stops being a user */
-	bool (*is_fast)(void);        /* has rseq until now */
+	bool (*is_fast)(void);        /* the neighbour has rseq, and hasn't given it up */
 	uint32_t (*users)(void);      /* the neighbour's count; 0 without one */
-	volatile void *(*area)(void); /* the area that is registered, or would be */
+	volatile void *(*area)(void); /* the area that the neighbour registers */
 };
 
 typedef const struct neighbour *neighbour_function(void);
 
 EXPORTED const struct neighbour *neighbour_calls(void);
 
-/* Like neighbour_calls(), for files of the neighbour's own module: other modules' exports don't matter. */
+/* Returns what neighbour_calls() returns, but always of the neighbour in the caller's own module. */
 __attribute__((__visibility__("hidden"))) const struct neighbour *neighbour_here(void);
 
-/* Defines these functions. Place it at the end of a neighbour's file. */
+/* Defines neighbour_here() and neighbour_calls(). Place it at the end of a neighbour's file. */
 #define NEIGHBOUR_CALLS                                                                                                \
 	const struct neighbour *neighbour_here(void)                                                                   \
 	{                                                                                                              \

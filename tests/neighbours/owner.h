@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * owner.h - neighbour.h's functions for a component that registers threads for itself alone, counts no users, and undoes its
- * own registration. The file that includes this defines take() and area().
+ * own registration. The file that includes this header defines take() and area().
  */
 #ifndef OWNER_H
 #define OWNER_H
@@ -13,12 +13,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static bool take(void);           /* registers the calling thread; false if refused, or if another component owns the result */
+static bool take(void);           /* registers the calling thread; false if refused, or if another component owns it */
 static volatile void *area(void); /* of the original length */
 
 static __thread bool taken;
 
-/* A refused component works without rseq. */
+/* If its registration is refused, the component works without rseq. */
 static int enter(void)
 {
 	taken = taken || take();

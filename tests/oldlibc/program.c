@@ -3,7 +3,7 @@
  * program.c - prints which component registers threads, as embed.h and the library see it. It is built as if the libc had no
  * rseq.
  *
- * It also prints what a weak reference in C finds: "weak null" if the linker has broken the reference.
+ * It also prints what a weak reference in C finds. It prints "weak null" if the linker has broken the reference.
  */
 #include <stddef.h>
 #include <stdio.h>

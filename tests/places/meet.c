@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * meet.c - hidden copies of the library meet in a process that has made no decision. Eight threads start at once under a
- * signal storm. The first operation of each thread, or of a handler in it, is the copies' first. Each meeting is its own
+ * signal storm. No copy has done anything before the first operation of a thread, or of a handler in it. Each meeting has its own
  * process.
  *
- * usage: meet registered|no-kernel MODULE...    what the kernel gives here; copies without a running constructor
+ * usage: meet registered|no-kernel MODULE...    whether the kernel has rseq; copies whose constructors don't run
  */
 #include "../unit/test.h"
 #include <dlfcn.h>
@@ -54,8 +54,8 @@ static void check_copy(const struct copy *copy)
 }
 
 /*
- * The first handler may make the process's decision, at any instruction. The stack is realigned, because qemu 7.2 enters
- * handlers with a misaligned stack, on which compiled code may fault.
+ * The first handler possibly makes the process's decision, at any instruction. The stack is realigned, because qemu 7.2 enters
+ * handlers with a misaligned stack, on which compiled code can fault.
  */
 __attribute__((__force_align_arg_pointer__)) static void on_alarm(int signo)
 {

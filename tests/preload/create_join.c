@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* create_join.c - prints the nanoseconds that it takes to create and join a thread: the median of runs of N threads. */
+/* create_join.c - prints how many nanoseconds it takes to create and join a thread: the median of several runs of N threads. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>

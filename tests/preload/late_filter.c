@@ -4,7 +4,7 @@
  *
  *	late_filter ERRNO
  *
- * Prints "done" when all threads ran. Without a preloaded library, and with the tunable off, they always do.
+ * Prints "done" when all threads ran. If no library is preloaded and the libc's tunable is off, all threads always run.
  */
 #define _GNU_SOURCE
 #include <linux/filter.h>
@@ -32,7 +32,10 @@ static int c11(void *argument)
 	return argument != NULL;
 }
 
-/* The threads have the filter from their first instruction. One call runs in the initial thread, another in a new thread. */
+/*
+ * Creates threads, which have the filter from their first instruction. This function is called in the initial thread, and again
+ * in a new thread.
+ */
 static int create_threads(void *error)
 {
 	pthread_t thread;

@@ -4,8 +4,9 @@
  *
  *	outside REPORT PROGRAM [ARGUMENT...]
  *
- * Every thread of the program and of its descendants stops at its end, and this program asks the kernel then. So no thread is
- * too short-lived to be seen. A vfork child that ends without exec isn't counted, because it uses its parent's memory.
+ * Every thread of the program and of its descendants stops at its end. At this stop `outside` asks the kernel. So no thread lives
+ * too short to be seen. A vfork child that ends without exec isn't counted, because it uses its parent's memory.
+ *
  * REPORT gets a line for each unregistered thread and the line "threads N unregistered N". The exit status is the program's.
  */
 #define _GNU_SOURCE
@@ -37,7 +38,7 @@ static unsigned long threads, unregistered;
 
 static void go_on(pid_t tid, int signal)
 {
-	/* ESRCH: the thread was killed meanwhile. */
+	/* ESRCH means that the thread was killed since it stopped. */
 	if (ptrace(PTRACE_CONT, tid, NULL, (void *)(intptr_t)signal) != 0 && errno != ESRCH)
 		perror("outside: PTRACE_CONT");
 }
@@ -71,7 +72,7 @@ static void at_exit_of(pid_t tid)
 	}
 }
 
-/* Handles an event of a thread that has created another: the event says what the new one is. */
+/* Handles an event of a thread that has created a thread or a process. The event says which of these it created. */
 static void announce(pid_t creator, uint8_t kind)
 {
 	unsigned long id = 0;
@@ -83,7 +84,7 @@ static void announce(pid_t creator, uint8_t kind)
 	known[id] = (uint8_t)(ANNOUNCED | kind);
 }
 
-/* A thread stopped: a new one, or one of a stopped process. */
+/* Handles the stop of a new thread, or of a thread in a stopped process. */
 static void stopped(pid_t tid, int signal)
 {
 	if (signal != SIGTRAP)
@@ -168,7 +169,7 @@ int main(int argc, char **argv)
 			handle(tid, status);
 			continue;
 		}
-		known[tid] = 0; /* the id may be reused */
+		known[tid] = 0; /* the kernel can reuse the id */
 		if (tid == child)
 			result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	}

@@ -4,8 +4,8 @@
  *
  *	threads registered | any [N]
  *
- * With `registered` every thread must be registered in its first statement, and ended threads must leave nothing. N further
- * threads begin and end after that.
+ * With `registered` every thread must be registered in its first statement, and ended threads must leave no memory. After these
+ * tests N further threads begin and end.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,8 +41,8 @@ static void check(bool condition, const char *what)
 }
 
 /*
- * The first statement of every start routine. The kernel checks for an existing registration (EINVAL) before it checks the
- * address (EFAULT).
+ * Called in the first statement of every start routine. Checks that the thread is registered: the kernel checks for an existing
+ * registration (EINVAL) before it checks the address (EFAULT).
  */
 static void arrive(void)
 {
@@ -214,8 +214,8 @@ static void c11_threads(void)
 
 #ifdef __GLIBC__
 /*
- * The libc leaves the child of an unregistered thread unregistered, so here only the library can register it. Runs only if
- * the libc doesn't register. Otherwise the library leaves such threads alone.
+ * The libc doesn't register the child of an unregistered thread, so only the library can register it. Runs only if the libc
+ * registers no threads. Otherwise the library wouldn't register such a child either.
  */
 static void *create_unregistered(void *argument)
 {
@@ -224,7 +224,7 @@ static void *create_unregistered(void *argument)
 
 	arrive();
 	if (syscall(SYS_rseq, area, 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG) != 0)
-		return argument; /* it is registered on another area */
+		return argument; /* the thread is registered on another area */
 	result = result_of(NULL, give_back, argument, false);
 	syscall(SYS_rseq, area, 32, 0, RSEQ_SIG);
 	return result;
@@ -264,8 +264,8 @@ static void no_leak(void)
 }
 
 /*
- * Creates hundreds of threads before the first of them runs. All run on one CPU, which their creator keeps by SCHED_FIFO. If
- * it may not use SCHED_FIFO, they may run earlier.
+ * Creates hundreds of threads before the first of them runs. All run on one CPU, which their creator keeps by SCHED_FIFO. If the
+ * creator isn't allowed to use SCHED_FIFO, some threads possibly run earlier.
  */
 static void crowd(void)
 {

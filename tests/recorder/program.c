@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program.c - a program to be recorded. It makes a known number of calls, in one of several ways.
+ * program.c - a program for the recorder to record. It makes a known number of calls, in one of several ways.
  *
  *	program WAY [COUNT [THREADS]]
  *
- * Nothing else in the program uses aligned_alloc() and mutexes, so the trace has as many records of them as the comments say.
+ * Only the calls that the comments count use aligned_alloc() and mutexes, so the trace has exactly as many records of them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -47,8 +47,8 @@ static void *aligned(size_t size)
 }
 
 /*
- * Calls each `count` times: aligned_alloc, calloc, realloc, posix_memalign, lock, unlock, trylock. Calls malloc twice and
- * free five times as often, once each by its address.
+ * Calls each of these `count` times: aligned_alloc, calloc, realloc, posix_memalign, lock, unlock, trylock. Calls malloc 2 *
+ * count times and free 5 * count times. `count` of the calls of each of these two are by the function's address.
  */
 static void *work(void *arg)
 {
@@ -67,7 +67,7 @@ static void *work(void *arg)
 	return arg;
 }
 
-/* Runs `threads` threads, and after they ended as many again. */
+/* Runs `threads` threads, and after they have ended, as many again. */
 static void run_threads(void)
 {
 	pthread_t ids[64];
@@ -89,8 +89,8 @@ static void wait_for(pid_t pid, int status)
 }
 
 /*
- * Forks `threads` children while a thread works. Each child works and forks a child that runs threads. Children end by
- * exit(), their children by _exit().
+ * Forks `threads` children while a thread works. Each child works, and forks a grandchild that runs threads. Children end by
+ * exit(), grandchildren by _exit().
  */
 static void run_forks(void)
 {
@@ -128,7 +128,7 @@ static void handle(int signal)
 	errno = before;
 }
 
-/* Works until the handler ran `count` times. Prints that number. */
+/* Works until the handler ran at least `count` times. Prints how often it ran. */
 static void run_signals(void)
 {
 	struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};

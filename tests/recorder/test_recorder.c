@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_recorder.c - runs programs under the recorder with no more than a guest has, so that other machines and kernels can be
- * tested. Counts the records of the traces. `run` also checks their format, if Python is installed.
+ * test_recorder.c - runs programs under the recorder, and counts the records of the traces. The test needs nothing that a guest
+ * lacks, so that it can test other machines and kernels. `run` also checks the traces' format, if Python is installed.
  *
  * Environment: RECORDER and PROGRAM, their paths.
  */
@@ -83,7 +83,7 @@ static struct trace read_trace(const char *name)
 	return trace;
 }
 
-/* Runs the program in one of its ways. Its trace is `trace`; those of its children are `trace.NUMBER`. */
+/* Runs the program in one of its ways. The program's trace is `trace`; the traces of its children are `trace.NUMBER`. */
 static void record(const char *size, const char *way, const char *count, const char *threads)
 {
 	pid_t pid = fork();
@@ -96,7 +96,7 @@ static void record(const char *size, const char *way, const char *count, const c
 	assert_int_equal(exit_status_of(pid), 7);
 }
 
-/* `works` calls of work() made the same calls `count` times each. */
+/* Checks the records of `works` calls of work(), each with this `count`. */
 static void assert_works(const struct trace *trace, long count, long works)
 {
 	assert_int_equal(trace->lost, 0);
@@ -163,8 +163,8 @@ static void vfork_children_are_recorded(void **state)
 
 	(void)state;
 	/*
-	 * If the reader is interrupted while it holds the overflow ring, a child doesn't wait for it long, and may lose
-	 * records.
+	 * If the reader is interrupted while it holds the overflow ring, a child doesn't wait long for the ring, and possibly
+	 * loses records.
 	 */
 	for (int tries = 1; trace.lost != 0 && tries <= 30; tries++) {
 		record("67108864", "vforks", "50", "10");

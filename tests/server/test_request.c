@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_request.c - the example server's parser: right and wrong requests, cut at every byte, and random ones. A cut must not
- * change the result.
+ * test_request.c - tests the example server's parser with right and wrong requests, cut at every byte, and with random
+ * requests. A cut must not change the result.
  */
 #include "../unit/test.h"
 #include <inttypes.h>

@@ -5,15 +5,16 @@
  *
  *	compare less | told RSEQKIT NAME PROGRAM [ARGUMENT...]
  *
- * `less`: with requests this must happen less often. `told`: only prints the counts, because the program has too few locks.
+ * `less`: with requests holders must be preempted less often. `told`: only prints the counts, because the program has too few
+ * locks.
  */
 #include "../unit/slices.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 
-#define TURNS 2 /* with requests, and as many without */
-#define TRIES 5 /* of those turns, for busy machines */
+#define TURNS 2 /* turns with requests, and as many without */
+#define TRIES 5 /* how often all turns are tried, because machines are busy */
 
 enum { REGIONS, PREEMPTED, UNKNOWN, GRANTS, WAITS, FIELDS };
 static const char *const fields[] = {"regions", "preempted", "unknown", "granted", "waits"};
@@ -40,7 +41,10 @@ static int run(const char *way)
 	return exit_status_of(pid);
 }
 
-/* Adds up the report, which may be of several processes, and empties it. `requests` is the last process's word on them. */
+/*
+ * Adds up the report, which possibly has several processes, and empties it. Stores in `requests` the last process's text about
+ * requests.
+ */
 static void add_up(int64_t sums[FIELDS], char requests[128])
 {
 	FILE *file = fopen(report, "re");

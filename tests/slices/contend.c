@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * contend.c - more threads than CPUs want one lock. How often is its holder preempted, with requests for time and without, in
- * turns? The test compares these counts; it only prints the operations done in the time.
+ * contend.c - more threads than CPUs want one lock. How often is the lock's holder preempted, with requests for time and without,
+ * in turns? The test compares these counts. It also prints how many operations were done, but doesn't check that.
  *
  *	contend guard | mutex     a spin lock with a region of slice.h around it, or rk_mutex: TAP, and a line of JSON each way
  *	contend pthread           a mutex of the C library, once: for `rseqkit exec --slice`
@@ -14,7 +14,7 @@
 #include "../../src/slice/marker.h"
 
 #define THREADS_MAX 64
-#define TURNS 3          /* with requests, and as many without */
+#define TURNS 3          /* turns with requests, and as many without */
 #define TRIES 5
 #define TURN_MS 1000
 #define INSIDE 400       /* loops with the lock, and without it */
@@ -35,8 +35,8 @@ static struct counts of[THREADS_MAX];
 static int64_t waits, given_back, in_all, shared; /* `shared` is guarded by the lock */
 
 /*
- * Counts the library's sleeps and its yields that came in time. A yield is in time if no other system call ended the grant
- * before.
+ * Counts the library's sleeps, and its yields that came in time. A yield is in time if the grant hadn't expired, and no other
+ * system call had ended it.
  */
 static long called(long number, const long arguments[6])
 {
@@ -201,8 +201,8 @@ static bool are_preempted_less(void)
 	assert_int_equal(shared, in_all);
 	assert_int_equal(off.granted, 0);
 	/*
-	 * Up to a tenth of the grants may expire. Preemptions are compared per region, because fewer preemptions may allow
-	 * more regions.
+	 * Up to a tenth of the grants are allowed to expire. Preemptions are compared per region, because the turns with fewer
+	 * preemptions possibly have more regions.
 	 */
 	return on.granted > 0 && in_time * 10 > on.granted * 9 && off.preempted >= 20 &&
 	       on.preempted * off.operations * 2 < off.preempted * on.operations;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * count.c - takes locks in one of several ways, a known number of times. So the report of `rseqkit exec --watch --report` is
- * known too.
+ * count.c - takes locks in one of several ways, a known number of times. So the expected report of `rseqkit exec --watch
+ * --report` is known, too.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -97,7 +97,7 @@ static void recursive(void)
 	}
 }
 
-/* The lock taken last isn't unlocked first. */
+/* Unlocks two mutexes in the order in which they were locked. */
 static void in_turn(void)
 {
 	for (int i = 0; i < TIMES; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * kinds.c - uses every kind of mutex, spin locks and condition variables, rightly and wrongly, and prints what each call
- * returns. The output must be the same under `rseqkit exec --slice`.
+ * returns. Under `rseqkit exec --slice` the output must be the same as without it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -237,7 +237,7 @@ static void try_conditions(void)
 	SAY(pthread_mutex_unlock(mutex));
 }
 
-/* A child, which is another process, wants the mutex too. */
+/* A mutex that processes share: a child also wants it. */
 static void try_shared(void)
 {
 	pthread_mutexattr_t attributes;
@@ -258,7 +258,7 @@ static void try_shared(void)
 		bool busy = pthread_mutex_trylock(mutex) == EBUSY;
 
 		__atomic_store_n(tried, 1, __ATOMIC_RELEASE);
-		_exit(busy && pthread_mutex_lock(mutex) == 0 ? 0 : 1); /* it ends with the mutex locked */
+		_exit(busy && pthread_mutex_lock(mutex) == 0 ? 0 : 1); /* the child ends with the mutex locked */
 	}
 	while (!__atomic_load_n(tried, __ATOMIC_ACQUIRE))
 		usleep(100);

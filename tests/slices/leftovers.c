@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * leftovers.c - runs under `rseqkit exec --slice`, where time is granted. After a thread's last unlock neither a request nor
+ * leftovers.c - runs under `rseqkit exec --slice`, on kernels that grant time. After a thread's last unlock neither a request nor
  * a grant is left. Before the last unlock the thread doesn't give time back.
  *
- * That must hold for every order of unlocking, and for calls in between that fail or make system calls. With rseq_debug=1 the
- * kernel kills the process for a mistake.
+ * Both must hold for every order of unlocking, and also if calls between the unlocks fail or make system calls. With rseq_debug=1
+ * the kernel kills the process for a mistake.
  */
 #include "../unit/test.h"
 #include "../unit/refuse.h"
@@ -80,7 +80,7 @@ static bool refused_inside(bool longer)
 	return granted;
 }
 
-/* The rest of the grant is still there after the first unlock. */
+/* Unlocks first the mutex that was locked first. After this unlock the thread still has the rest of the grant. */
 static bool first_goes_first(bool longer)
 {
 	bool granted;
@@ -90,7 +90,7 @@ static bool first_goes_first(bool longer)
 	granted = work(longer);
 	give_back(&first);
 	if (granted && !longer)
-		CHECK(control() == GRANTED || control() == 0); /* it may have expired */
+		CHECK(control() == GRANTED || control() == 0); /* 0 if the grant has expired */
 	give_back(&other);
 	return granted;
 }

@@ -43,7 +43,7 @@ int main(void)
 		return 2;
 	snprintf(socket, sizeof(socket), "%s/socket", folder);
 	snprintf(log, sizeof(log), "%s/log", folder);
-	/* The file contains several programs. The name that it is called by selects one. */
+	/* The file contains several programs. The name in argv[0] selects one of them. */
 	server = start(server_file, (char *[]){text("redis-server"), text("--port"), text("0"), text("--unixsocket"), socket,
 					       text("--save"), text(""), text("--io-threads"), text("3"),
 					       text("--io-threads-do-reads"), text("yes"), text("--dir"), folder,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * same.c - does a program print the same, and end alike, by itself and under `rseqkit exec --slice` and --watch?
+ * same.c - checks that a program prints the same and ends with the same status by itself, under `rseqkit exec --slice`, and under
+ * `rseqkit exec --watch`.
  *
  *	same RSEQKIT PROGRAM [ARGUMENT...]
  */
@@ -53,7 +54,7 @@ static void it_prints_the_same(void **state)
 	assert_true(strlen(plain) > 1000 && strlen(plain) < OUTPUT_MAX - 1);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(run(i == 0 ? "--slice" : "--watch", under), end);
-		/* exec may first print that this kernel has no slice extension. */
+		/* Possibly exec first prints that this kernel has no slice extension. */
 		printed = strncmp(under, "rseqkit exec: ", 14) == 0 ? strchr(under, '\n') + 1 : under;
 		assert_string_equal(printed, plain);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sqlite.c - threads share one connection of SQLite, which has its own mutex for that. They insert, change and look up rows
- * for some time. At the end the table must contain what they did.
+ * sqlite.c - threads share one connection of SQLite, which has its own mutex. They insert, change and look up rows for some time.
+ * At the end the table must contain exactly the rows that the threads made.
  */
 #include <pthread.h>
 #include <sqlite3.h>

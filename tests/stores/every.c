@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * every.c - every operation with every kind of index, inline, and further code that stores per thread. `check` examines the
- * program. It also runs, so the compiler can't drop any of the code.
+ * every.c - a program with every operation, inline, with every kind of index, and with further code that stores to data of a
+ * thread. `check` examines the program's instructions. The program can also run, so the compiler can't drop any of the code.
  */
 #include <rseqkit.h>
 
@@ -18,7 +18,7 @@ struct item {
 
 static intptr_t node[2];
 
-/* Every operation with one kind of index. `...` is a comma and the CPU for the kinds that take one. */
+/* Every operation with one kind of index. `...` is a comma and the CPU, for the kinds that have a CPU as parameter. */
 #define ALL_OPERATIONS(kind, ...)                                                                                      \
 	static int all_by_##kind(struct item *item, int cpu)                                                           \
 	{                                                                                                              \

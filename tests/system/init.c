@@ -9,20 +9,20 @@
  *	@guest begin NAME
  *	...                          the program's standard output and error
  *	@guest end exit|signal|timeout NUMBER, MS ms
- *	@guest unplugged N times     CPUs taken away and brought back while it ran, if /programs says so
- *	@guest tainted BITS          the kernel reported a fault of its own meanwhile; the lines before say which. 0: the
+ *	@guest unplugged N times     CPUs taken away and brought back while the program ran, if /programs says so
+ *	@guest tainted BITS          the kernel reported a fault of its own; the lines before say which. 0: the
  *	                             bit was set before, and only the log shows the new fault
  *	@guest done                  the list's end; the kernel's own messages follow
  *
- * The kernel uses the same console, and would write into the middle of these lines. So it prints only emergencies there. Its
- * other messages are read from its log.
+ * The kernel uses the same console, and would write into the middle of these lines. So it prints only emergencies on this
+ * console. This program reads the kernel's other messages from the kernel's log.
  *
  * /programs has a line for each program, with fields between tabs:
- * - the seconds that it may take
- * - "plug", or "unplug" to take CPUs away and bring them back meanwhile
- * - its name
- * - any number of NAME=VALUE for its environment, and "--"
- * - its path and arguments
+ * - the seconds that the program may take
+ * - "plug", or "unplug" to take CPUs away and bring them back while the program runs
+ * - the program's name
+ * - any number of NAME=VALUE for the program's environment, and "--"
+ * - the program's path and arguments
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -122,7 +122,7 @@ static bool set_online(int cpu, bool online)
 	return done;
 }
 
-/* Switches the next CPU: all off in one round, all on in the next. Returns true if a CPU was brought back. */
+/* Switches the next CPU. Each second round over all CPUs switches them on, the others off. Returns true if it switched one on. */
 static bool toggle_next(int *turn)
 {
 	int cpus = (int)sysconf(_SC_NPROCESSORS_CONF), cpu = *turn % cpus;
@@ -149,7 +149,7 @@ static _Noreturn void become(const struct program *program, int out)
 	_exit(127);
 }
 
-/* Passes on what the program printed after the last look. No process is left that could print more. */
+/* Passes on the rest of the program's output. Call it when no process is left that could print more. */
 static void pass_rest(int in)
 {
 	struct pollfd poller = {.fd = in, .events = POLLIN};
@@ -186,7 +186,7 @@ static int watch(pid_t pid, int in, const struct program *program, int *plugged)
 	}
 }
 
-/* Returns the kernel's taint bits. A warning, a bug or a lockup sets one. Source: the kernel's admin-guide/tainted-kernels. */
+/* Returns the kernel's taint bits. A warning, a bug or a lockup sets a bit. Source: the kernel's admin-guide/tainted-kernels. */
 static unsigned long taint(void)
 {
 	unsigned long bits = 0;
@@ -201,9 +201,9 @@ static unsigned long taint(void)
 }
 
 /*
- * Reports whether the kernel was tainted since it had the bits `before`, with its log since the last program's end. A bit
- * stays set, so this also searches the log for the line that begins each warning and oops. If the program is `late`, prints
- * the log, which may say why.
+ * If the kernel was tainted since its bits were `before`, reports that, and prints the kernel's log since the previous program's
+ * end. A bit that was set stays set, so this function also searches the log for the line that begins each warning and oops. Also
+ * prints the log if the program is `late`, because the log possibly says why.
  */
 static void tell_taint(unsigned long before, bool late)
 {
@@ -236,7 +236,7 @@ static void run(const struct program *program)
 	if (pid == 0)
 		become(program, ends[1]);
 	close(ends[1]);
-	if (pid < 0) { /* without an "@guest end" the runner knows */
+	if (pid < 0) { /* the runner knows, because the line "@guest end" is missing */
 		close(ends[0]);
 		return;
 	}
@@ -277,9 +277,9 @@ static void run_all(const char *list)
 }
 
 /*
- * Makes time slice extensions longer: as long as possible, or as the kernel's argument slice_ext_nsec says. On an emulated
- * machine an extension of the usual length ends before the thread sees it. (Arguments that the kernel doesn't know become the
- * first process's environment.)
+ * Makes time slice extensions longer: as long as possible, or as long as the kernel's argument slice_ext_nsec says. On an
+ * emulated machine an extension of the usual length ends before the thread sees it. (The kernel puts arguments that it doesn't
+ * know into the first process's environment.)
  */
 static void lengthen_slice_extensions(void)
 {
@@ -295,8 +295,9 @@ static void lengthen_slice_extensions(void)
 }
 
 /*
- * Waits until the console's reader has everything. Powering off would lose what is in the tty's buffer or in the UART.
- * tcdrain() waits for the buffer, and for the UART only some time, which is too short for a slow reader.
+ * Waits until the console's reader has everything. Powering off would lose the bytes in the tty's buffer and in the UART.
+ * tcdrain() waits until the buffer is empty. For the UART it waits only for a limited time, which is too short for a slow
+ * reader.
  */
 static void drain_console(void)
 {
@@ -316,7 +317,7 @@ int main(void)
 		mkdir(mounts[i].path, 0755);
 		(void)mount(mounts[i].type, mounts[i].path, mounts[i].type, 0, NULL);
 	}
-	mkdir("/tmp", 0777); /* not mounted, because builds may be there */
+	mkdir("/tmp", 0777); /* nothing is mounted on it, because builds are possibly there */
 	lengthen_slice_extensions();
 	(void)klogctl(KERNEL_LOG_CONSOLE_OFF, NULL, 0);
 	(void)klogctl(KERNEL_LOG_CLEAR, NULL, 0); /* the boot's messages */

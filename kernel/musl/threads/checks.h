@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* checks.h - shared by the parts of this program: the checks of a thread, their results, and the report to the supervisor. */
+/* checks.h - the interface between the files of this program: the checks of a thread, the tests, and the supervisor. */
 #ifndef CHECKS_H
 #define CHECKS_H
 
@@ -23,36 +23,36 @@ extern const unsigned int __rseq_size;
 
 /* The report that the supervisor compares with its counts. */
 struct report {
-	long images;	/* programs started: each makes the calls of the C library's start once */
+	long images;	/* programs started: in each, the C library makes its calls of rseq(2) at the start once */
 	long detached;	/* threads that ended detached: each calls rseq(2) once */
-	long refused;	/* threads that clone3 was refused to: each calls rseq(2) once */
+	long refused;	/* threads made after clone3 had failed: each calls rseq(2) once */
 	long failed;
 };
 extern struct report report;
 
-extern char self[];	/* a path of this program, wherever it runs */
+extern char self[];	/* a path that names this program in each process that runs it */
 extern char path[4096];	/* this program's real path */
 
 /* judge.c: looks for KTLS in the vDSO, and if `with_blob`, asks the kernel for the blob's offset. */
 void look_at_kernel(_Bool with_blob);
 _Bool has_ktls(void);
 
-/* Return what is wrong with the calling thread, or NULL. wrong_here() is async-signal-safe; wrong() moves to each CPU. */
+/* Return what is wrong with the calling thread, or NULL. wrong_here() is async-signal-safe. wrong() checks on each CPU. */
 const char *wrong_here(void);
 const char *wrong(void);
 
-/* For threads that aren't joined, between forget() and noted(): the number of checks, and the first fault. */
-void forget(void);
-void note(const char *what);
-int looked(void);
-const char *noted(int wanted);
-const char *noted_any(void);
+/* The results of threads that aren't joined. */
+void forget(void);		/* forgets all results */
+void note(const char *what);	/* adds the result of one check: what is wrong, or NULL */
+int looked(void);		/* returns the number of checks */
+const char *noted(int wanted);	/* returns a fault; also if there were not exactly `wanted` checks. Otherwise NULL */
+const char *noted_any(void);	/* returns a fault that was noted, or NULL */
 
 void *thread(void *unused); /* checks a thread, and returns what is wrong */
 const char *in_thread(const pthread_attr_t *attributes, void *(*function)(void *));
 void wait_for_ends(void); /* returns when only the calling thread is left */
 
-/* kinds.c, children.c: return NULL, what is wrong, or "# SKIP" with the reason. */
+/* The tests of kinds.c and children.c. Each returns NULL, or what is wrong, or "# SKIP" with the reason. */
 const char *test_this(void);
 const char *test_joined(void);
 const char *test_stack(void);
@@ -74,7 +74,7 @@ const char *test_system(void);
 const char *test_popen(void);
 const char *test_sandbox(void);
 
-/* supervisor.c: runs the tests in a child, and compares the calls of rseq(2) with their report. */
+/* supervisor.c: runs the tests in a child, and compares the calls of rseq(2) with the child's report. */
 int supervised(int tests);
 
 #endif /* CHECKS_H */

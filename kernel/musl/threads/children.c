@@ -56,7 +56,7 @@ const char *test_vfork(void)
 	return in_child ? in_child : outcome(pid) ? "the child failed" : wrong();
 }
 
-/* Children that execute this program again, and check whether they are registered. */
+/* The arguments of this program in children that execute it again, to check whether they are registered. */
 static char *const image[] = { self, "image", NULL };
 
 static void *execs(void *unused)

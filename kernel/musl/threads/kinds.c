@@ -211,7 +211,7 @@ static int early;
 
 static void *is_signalled(void *unused)
 {
-	/* The signal arrived before this statement, and the C library delayed it until now. */
+	/* The signal arrived before this statement, and the C library delivered it only now. */
 	if (handled)
 		__atomic_add_fetch(&early, 1, __ATOMIC_SEQ_CST);
 	while (!handled)

@@ -2,16 +2,20 @@
 /*
  * main.c - is every thread of a program registered by the kernel (KTLS), when only the C library knows of KTLS?
  *
- * For a musl with the patch in the parent directory. The program registers nothing. Each kind of thread and child checks
- * three things. The CPU in its rseq area is right, on each CPU. The thread id that the vDSO reads is its own. The kernel
- * knows the area: unregistering it with a wrong signature fails with EPERM.
+ * Link it with a musl that has the patch in the parent directory. The program registers nothing. It starts threads and
+ * children of each kind, and each thread checks three things:
+ *
+ * - The CPU number in the thread's rseq area is right, on each CPU.
+ * - The thread id that the vDSO reads is the thread's own.
+ * - The kernel knows the area: unregistering it with a wrong signature fails with EPERM.
+ *
  * Meanwhile a supervisor counts all calls of rseq(2), by seccomp's notifications.
  *
- * If the kernel has no KTLS, __rseq_size must be 0 in every thread. The only calls of rseq(2) may then be the C library's
- * questions for the layout.
+ * If the kernel has no KTLS, __rseq_size must be 0 in every thread. In this case the C library of each program asks the
+ * kernel for the layout once, and no other call of rseq(2) is allowed.
  *
  * usage: threads                  TAP; exit status 0 if all is well
- *        threads stress SECONDS   detached threads for so long, without the supervisor
+ *        threads stress SECONDS   detached threads, for SECONDS seconds, without the supervisor
  *
  * TEST_DIVISOR divides the number of detached threads, for emulated machines.
  */

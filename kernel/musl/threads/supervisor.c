@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * supervisor.c - counts the calls of rseq(2) while the tests run, by seccomp's notifications, for this program and all that
- * it starts.
+ * supervisor.c - counts the calls of rseq(2) while the tests run, by seccomp's notifications. It counts the calls of this
+ * program, and of all programs that it starts.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -66,7 +66,10 @@ static bool is_other_program(pid_t pid)
 	return strcmp(target, path) != 0;
 }
 
-/* The filter also applies to the supervisor, whose own rseq calls would wait for ever. So it only receives and answers. */
+/*
+ * The filter also applies to the supervisor: its own call of rseq(2) would wait for ever. So the supervisor only receives
+ * notifications and answers them.
+ */
 static int supervise(pid_t pid, int listener, long *counts, long *others)
 {
 	int status = -1;
@@ -101,7 +104,7 @@ static bool as_expected(const long *counts)
 	if (!has_ktls())
 		return counts[GET] == images && !counts[OFFSET] && !counts[SIG] && !counts[THREAD] &&
 		       !counts[UNREGISTRATION];
-	/* Each program of ours asks for the layout a second time. */
+	/* In each program the C library asks for the layout once, and look_at_kernel() once more. */
 	return counts[GET] == 2 * images && counts[OFFSET] == images && counts[SIG] == images &&
 	       counts[THREAD] == images + report.refused && counts[UNREGISTRATION] == report.detached;
 }
