@@ -203,6 +203,9 @@ struct inspect_look {
  */
 int inspect_process(struct inspect_look *look);
 
+/* Prints why ptrace refused a thread of the process, as far as that can be known. Returns EXIT_USAGE. */
+int inspect_report_refusal(pid_t pid, pid_t tid);
+
 /* Sets look->files. If reading fails, prints why, and leaves the results unknown. Returns false if memory is short. */
 bool inspect_read_files(struct inspect_look *look);
 

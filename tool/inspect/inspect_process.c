@@ -28,35 +28,6 @@
 #define AT_RSEQ_FEATURE_SIZE 27 /* from include/uapi/linux/auxvec.h */
 #endif
 
-/* Reports why ptrace is refused, as far as known. */
-static int refused(pid_t pid, pid_t tid)
-{
-	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
-	int scope = file != NULL ? fgetc(file) : '0';
-	struct inspect_status status, own;
-
-	if (file != NULL)
-		fclose(file);
-
-	if (inspect_status(pid, tid, &status) && status.tracer != 0) {
-		complain("process %d is already being traced by process %d, and a process can have only one tracer. "
-			 "End process %d first.", (int)pid, (int)status.tracer, (int)status.tracer);
-	} else if (scope == '3') {
-		complain("not permitted to trace process %d: kernel.yama.ptrace_scope is 3, so even CAP_SYS_PTRACE doesn't help "
-			 "until the next boot.", (int)pid);
-	} else if (scope > '0') {
-		complain("not permitted to trace process %d: kernel.yama.ptrace_scope is %c, so tracing needs CAP_SYS_PTRACE. "
-			 "Run as root, or set ptrace_scope to 0.", (int)pid, scope);
-	} else if (inspect_status(getpid(), getpid(), &own) && own.seccomp != 0) {
-		complain("not permitted to trace process %d: this program runs under a seccomp filter, which may refuse ptrace, "
-			 "as in a container. Run it without a filter, and as root.", (int)pid);
-	} else {
-		complain("not permitted to trace process %d: it belongs to another user or is protected, so tracing needs "
-			 "CAP_SYS_PTRACE. Run as root.", (int)pid);
-	}
-	return EXIT_USAGE;
-}
-
 /*
  * Reads the feature size that the kernel announced to the process, or assumes the original size if the kernel announced none.
  * Returns false for a 32-bit process: the pairs in its auxiliary vector are half as long, so a type and its value together
@@ -184,7 +155,7 @@ static int failure(const struct inspect_look *look)
 {
 	switch (look->refusal) {
 	case ASK_REFUSED:
-		return refused(look->pid, look->refused);
+		return inspect_report_refusal(look->pid, look->refused);
 	case ASK_NO_REQUEST:
 		complain("this kernel doesn't show registrations: ptrace has no PTRACE_GET_RSEQ_CONFIGURATION. "
 			 "Use Linux 5.13 or later.");

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* refusal.c - the message for a process that ptrace may not look at. It names the cause that the kernel most likely had. */
+#define _GNU_SOURCE
+#include "inspect.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+int inspect_report_refusal(pid_t pid, pid_t tid)
+{
+	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	int scope = file != NULL ? fgetc(file) : '0';
+	struct inspect_status status, own;
+
+	if (file != NULL)
+		fclose(file);
+
+	if (inspect_status(pid, tid, &status) && status.tracer != 0) {
+		complain("process %d is already being traced by process %d, and a process can have only one tracer. "
+			 "End process %d first.", (int)pid, (int)status.tracer, (int)status.tracer);
+	} else if (scope == '3') {
+		complain("not permitted to trace process %d: kernel.yama.ptrace_scope is 3, so even CAP_SYS_PTRACE doesn't help "
+			 "until the next boot.", (int)pid);
+	} else if (scope > '0') {
+		complain("not permitted to trace process %d: kernel.yama.ptrace_scope is %c, so tracing needs CAP_SYS_PTRACE. "
+			 "Run as root, or set ptrace_scope to 0.", (int)pid, scope);
+	} else if (inspect_status(getpid(), getpid(), &own) && own.seccomp != 0) {
+		complain("not permitted to trace process %d: this program runs under a seccomp filter, which may refuse ptrace, "
+			 "as in a container. Run it without a filter, and as root.", (int)pid);
+	} else {
+		complain("not permitted to trace process %d: it belongs to another user or is protected, so tracing needs "
+			 "CAP_SYS_PTRACE. Run as root.", (int)pid);
+	}
+	return EXIT_USAGE;
+}
