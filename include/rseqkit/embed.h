@@ -208,7 +208,7 @@ extern __thread uint32_t rke_symbol_count __asm__("__rseq_refcount")
  * Finds the address of another module's data by name; NULL if there is no such symbol. The address comes from the global offset
  * table, which the dynamic linker fills in. A weak reference in C would be null in programs that aren't position independent,
  * and with link-time optimisation, although the symbol is defined. If a program has such a reference in C to the same symbol,
- * this reference becomes null, too. The reference has a name of its own, see
+ * the reference of this macro becomes null, too. The macro's reference has a name of its own; for the reason see
  * RKE_WEAK.
  */
 #if defined(__x86_64__)

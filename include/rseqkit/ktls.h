@@ -70,8 +70,8 @@ RKI_BEGIN_DECLS
 RKI_API int rk_ktls_query_kernel(struct rk_ktls_layout *layout, size_t size);
 
 /*
- * The provider of this process. The library decides the provider when it decides where the areas are. After the decision the
- * provider is constant.
+ * Returns the provider of this process. The library decides the provider when it decides where the areas are. After the decision
+ * the provider is constant.
  *
  * Whatever the provider is, a thread has no rseq if a filter refuses the system call, or if another component has registered the
  * thread in a private area. The function rk_thread_owner() tells this for each thread. If at the decision the process has only

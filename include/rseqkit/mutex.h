@@ -103,7 +103,7 @@ RKI_API int rk_condition_wait_for(struct rk_condition *condition, struct rk_mute
 
 /*
  * Wake one of the waiting threads, or all of them. Call the function after the mutex is unlocked. Otherwise the system call
- * that wakes a thread ends the time that was granted. But if a waiting thread may free the condition, call the function while
+ * that wakes a thread ends the time that was granted. But if a waiting thread can free the condition, call the function while
  * holding the mutex. The condition may be freed when no thread is in a function that uses it.
  *
  * Context: any thread; signal handler; after fork. Cost: nanoseconds if no thread waits, otherwise a system call.

@@ -15,7 +15,10 @@
  *
  * A fence covers only the address space of the calling process. So don't take banks in memory that processes share.
  *
- * fork. A child has only the thread that forked. In the child, claims of the parent's other threads are free. The child can also
+ * fork. The following holds if the kernel can wipe memory at a fork (4.14 and later). On older kernels, claims of the parent's
+ * other threads stay held in the child for ever, with or without fork handlers.
+ *
+ * A child has only the thread that forked. In the child, claims of the parent's other threads are free. The child can also
  * complete the work of those threads: rk_bank_begin_try() returns 1, and rk_bank_take() gives the bank that was being taken. So
  * the child loses nothing, wherever the parent's threads were. The thread that forked keeps its own claims in the child, and
  * these claims exclude all threads that the child creates.
@@ -23,13 +26,12 @@
  * A fork handler of the library records in the child which thread forked. If no handlers run (_Fork(), clone), the new threads
  * of the child treat the parent's claims as held. These claims become free for the new threads when the thread that forked has
  * called a function of claims in the child. If a bare clone() made the child, the thread that forked must also have called a
- * function of claims before the clone(). Otherwise the library takes the thread that forked for a vfork child. If the kernel
- * can't wipe memory at a fork (before 4.14), claims of the parent's other threads stay held in the child for ever.
+ * function of claims before the clone(). Otherwise the library takes the thread that forked for a vfork child.
  *
  * Copies of this library. Work on a slot with only one copy. Two copies in a process exclude each other. But in a child of fork,
- * each copy treats the other copy's claims as held. Writers (lock.h) and waits for readers (rcu.h) use claims, too. Suppose
- * that a thread is in such a call, of one copy, while another thread forks. In the child, calls of the other copy then wait for
- * the claims that the first copy's call held. Any copy may be used to read, count, record and write.
+ * each copy treats the other copy's claims as held. Functions that lock for writing (lock.h) or wait for readers (rcu.h) use
+ * claims, too. Suppose that a thread is in such a function of one copy while another thread forks. In the child, such a function
+ * of the other copy then waits for the claims that the thread held. Any copy may be used to read, count, record and write.
  *
  * Sums, waits for readers, and other calls that visit the slots of all CPUs need the same set of possible CPUs in all copies.
  * The comment of rk_cpus_count() in percpu.h says in which cases copies have different sets. In these cases make such calls only

@@ -27,9 +27,9 @@
  * `made` is the child's process id, or the negative errno of vfork if there is no child. `begun` is the value that before()
  * returned. In the parent, name() returns the value that after() returned.
  *
- * If before() can't make the thread ready for a child that shares its memory, before() must return RK_VFORK_AS_FORK. Then
- * name() calls fork(), as POSIX allows, and doesn't call after(). In this case name() returns the value of fork(), in the child
- * too.
+ * before() must return RK_VFORK_AS_FORK if a child must not share memory with the thread, for example because rk_vfork_begin()
+ * failed. Then name() calls fork() instead of vfork(), which POSIX allows, and doesn't call after(). In the parent and in the
+ * child, name() then returns the value that fork() returned.
  *
  * Declare all three functions before RK_VFORK(), in C++ as extern "C", and none as static. Assembly calls before() and after(),
  * so declare these two __attribute__((__used__)); otherwise link-time optimisation possibly removes them. This example is for an

@@ -42,7 +42,7 @@
 #include "thread/process.h"
 
 #define ALIGNMENT_MAX 4096
-#define MANY_PAGES 4 /* if an item has so many, dropping them is faster than comparing */
+#define MANY_PAGES 4 /* if an item has this many pages, dropping them is faster than comparing their contents */
 #define TRIES_MAX 100 /* attempts without memory for another range */
 #define FLAGS (RK_PERCPU_DEBUG | RK_PERCPU_CLOSABLE | RK_PERCPU_EMPTY_IN_CHILDREN)
 
@@ -132,8 +132,8 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 		rk_debug_pool_enter(pool);
 	}
 	/*
-	 * This call returns at once as long as there is one thread. Without it, the first fence would have to register the
-	 * process, and wait for that.
+	 * This call returns at once as long as there is one thread. Without this call, the first fence would have to
+	 * register the process, and would wait until the registration is done.
 	 */
 	if (pool->flags & RK_PERCPU_CLOSABLE)
 		(void)rk_fence_prepare();

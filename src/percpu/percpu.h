@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* percpu.h - shared by the files of per-CPU memory: items and their bits. */
+/* percpu.h - the places and bits of items, for the files of per-CPU memory. */
 #ifndef RK_SRC_PERCPU_H
 #define RK_SRC_PERCPU_H
 

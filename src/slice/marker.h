@@ -14,11 +14,14 @@
 
 enum rk_marked {
 	RK_MARKED_STILL,    /* the thread wasn't preempted */
-	RK_MARKED_NO_MORE,  /* it was preempted, or interrupted by a signal */
+	RK_MARKED_NO_MORE,  /* the thread was preempted, or interrupted by a signal */
 	RK_MARKED_UNKNOWN   /* a section ran in between */
 };
 
-/* Returns a descriptor that the kernel accepts: the descriptor of a section that has just run. Returns 0 if there is no rseq. */
+/*
+ * Returns a descriptor that the kernel accepts: the descriptor of a section that has just run. Returns 0 if there is no rseq, or
+ * if 100 attempts found no descriptor.
+ */
 static inline uint64_t rk_marker_find(struct rk_counter *counter)
 {
 	const volatile struct rk_area *area = rk_thread_area();
@@ -32,7 +35,7 @@ static inline uint64_t rk_marker_find(struct rk_counter *counter)
 	return found;
 }
 
-/* Needs a registered thread. */
+/* Call this function only in a registered thread. */
 static inline void rk_marker_set(uint64_t marker)
 {
 	rk_area_at(rk_area_offset)->rseq_cs = marker;

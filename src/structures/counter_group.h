@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* counter_group.h - shared by groups of counters and histograms. `group` is the item of a group or of a histogram. */
+/* counter_group.h - functions that groups of counters and histograms share. `group` is the item of a group or of a histogram. */
 #ifndef RK_SRC_COUNTER_GROUP_H
 #define RK_SRC_COUNTER_GROUP_H
 

@@ -12,8 +12,8 @@
  *
  * Memory order, from each holder to the next:
  *   section to section    the store of 0 to `held` is a release; rki_lock_take() acquires what it loads
- *   section to remote     the same store; is_empty() acquires. The fence before it: a section that found `closed` 0 has stored
- *                         its thread's number by then, or is aborted and finds the slot closed
+ *   section to remote     the same store; is_empty() acquires. When rk_fence_cpu() has returned, a section that found `closed` 0
+ *                         has stored its thread's number, or is aborted and then finds the slot closed
  *   remote to section     reopen() releases with `closed`; rki_lock_take() acquires that too
  *   remote to remote, and the overflow slot    the claim
  */
@@ -34,7 +34,7 @@
 #define LOOK_AGAIN 50000000 /* ns: if a handler forks while its thread sleeps, no thread of the child wakes that thread */
 #define LOOK_SOON 1000000   /* ns: without a fence the waiter can miss the wake-up */
 
-/* Bits of `waiting`: a thread wants a free slot, or an empty one. */
+/* Bits of `waiting`. FREE: a thread waits until the slot is free. EMPTY: a thread waits until the slot is empty. */
 #define FREE 1u
 #define EMPTY 2u
 
@@ -120,9 +120,9 @@ static void sleep_until(struct rki_lock_slot *slot, bool (*is_so)(const struct r
 		(void)rk_futex_wait(futex, seen, left < most ? left : most);
 }
 
-/* As a remote owner, or without a section */
+/* Taking a lock as a remote owner, or without a section */
 
-/* Needs the claim. */
+/* The caller holds the claim. */
 static void reopen(struct rki_lock_slot *slot)
 {
 	__atomic_fetch_and(&slot->closed, RK_LOCK_HALF_DONE | RK_LOCK_UNFENCED, __ATOMIC_SEQ_CST);
@@ -221,7 +221,7 @@ int rk_lock_cpu_for(struct rk_lock *lock, int index, int64_t nanoseconds, void *
 	return lock_cpu(lock, index, nanoseconds, data);
 }
 
-/* On this CPU */
+/* Taking the lock of this CPU */
 
 /*
  * Is the slot's holder elsewhere, or is the slot half done? If so, no section can take the slot, and no thread will release it.

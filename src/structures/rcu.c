@@ -8,7 +8,7 @@
  * phase is 0. One pass through these steps is enough, because after the fence no section adds to the previous phase. A section
  * that had loaded the old name has either added its 1 by then, or was aborted, and loads the name again. So from the fence on,
  * the counts of the previous phase only decrease. The sum is read word by word. It includes every reader that hasn't left,
- * because this reader's 1 was added before the first word was read. If the fence fails, the period doesn't advance. The next
+ * because such a reader's 1 was added before the first word was read. If the fence fails, the period doesn't advance. The next
  * thread that tries to advance the period fences first.
  *
  * The fence doesn't abort an overflow reader. Such a reader adds 1 to the overflow word, and then loads the name again. If the

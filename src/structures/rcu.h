@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rcu.h - shared by the two halves of a domain: grace periods (rcu.c) and deferred calls (rcu_calls.c). */
+/* rcu.h - the state of a domain. Its two halves use this header: grace periods (rcu.c) and deferred calls (rcu_calls.c). */
 #ifndef RK_SRC_RCU_H
 #define RK_SRC_RCU_H
 
@@ -37,7 +37,7 @@ struct rk_rcu_worker {
 	pthread_t thread;
 };
 
-#define RK_RCU_WORKER_NONE 0    /* also in a child of fork */
+#define RK_RCU_WORKER_NONE 0    /* there is no worker; a child of fork begins with this state */
 #define RK_RCU_WORKER_CHANGES 1 /* a thread is starting or stopping the worker */
 #define RK_RCU_WORKER_RUNS 2
 

@@ -79,7 +79,7 @@ bool rk_rwlock_has_readers(struct rk_rwlock *lock)
 	return sum != 0;
 }
 
-/* Needs the claim. */
+/* The caller holds the claim. */
 static void open_gate(struct rk_rwlock *lock)
 {
 	const struct rk_rwlock_state *state = rk_rwlock_state_of(lock);
@@ -106,7 +106,7 @@ void rk_rwlock_inherit(struct rk_rwlock_state *state)
 		state->abandoned = 1;
 }
 
-/* Needs the claim. */
+/* The caller holds the claim. */
 void rk_rwlock_let_go(struct rk_rwlock *lock)
 {
 	struct rk_rwlock_state *state = rk_rwlock_state_of(lock);

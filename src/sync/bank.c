@@ -40,7 +40,11 @@
 #define ALL (-1)
 #define PENDING 1
 #define BRIEFLY 2
-#define CLOSED_EMPTY 2 /* the word of a closed slot without a bank: it had none, or the bank was taken and is done with */
+/*
+ * The word of a closed slot without a bank. Either the slot had no bank when it was closed, or its bank was taken, and
+ * rk_bank_done() was called after that.
+ */
+#define CLOSED_EMPTY 2
 
 static intptr_t bank_of(intptr_t word)
 {

@@ -11,8 +11,8 @@
 
 /*
  * Like rk_bank_begin_try(), for a claim that one function takes and releases. A signal handler that interrupts that function
- * doesn't hold the claim, though its thread does. If a bank was taken and isn't done with, rk_bank_end_exclusively() leaves
- * that bank taken.
+ * doesn't hold the claim, though its thread does. If a bank was taken, and rk_bank_done() wasn't called yet,
+ * rk_bank_end_exclusively() leaves that bank taken.
  */
 int rk_bank_begin_exclusively(void *base, int cpu);
 void rk_bank_end_exclusively(void *base, int cpu);
@@ -29,12 +29,12 @@ static inline void *rk_bank_in(intptr_t word)
 	return word & RK_BANK_OPEN ? (void *)(word & ~(intptr_t)RK_BANK_OPEN) : NULL;
 }
 
-/* Is there a bank that was taken and isn't done with? The answer is also true after a take whose fence failed. */
+/* Was a bank taken, without a later rk_bank_done()? If the take's fence failed, the answer stays true after rk_bank_done(). */
 bool rk_bank_is_out(const struct rk_bank_slot *slot);
 
 /*
  * Stores the bank of an open slot in *bank, and returns 0. Returns -ENXIO if the slot was never opened; -ESHUTDOWN if the slot
- * is closed; -ESTALE if another bank was taken and isn't done with.
+ * is closed; -ESTALE if another bank was taken, and rk_bank_done() wasn't called yet.
  */
 int rk_bank_current(struct rk_bank_slot *slot, void **bank);
 

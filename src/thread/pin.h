@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pin.h - keeps a module loaded. Called at process start, or when the module that holds this copy of the library is loaded. */
+/* pin.h - keeps this module loaded. A constructor calls the function at process start, or when this module is loaded. */
 #ifndef RK_SRC_PIN_H
 #define RK_SRC_PIN_H
 

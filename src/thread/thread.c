@@ -200,7 +200,7 @@ static void pass_on_foreign(const struct rk_process *p, struct rk_thread_state *
 
 /*
  * A filter can answer each system call of attach() by a handler of SIGSYS (SECCOMP_RET_TRAP). If that handler calls an
- * operation, it reaches this function again, and must not make the system call again. If SIGSYS is blocked in the handler,
+ * operation, the operation calls this function, which must not make the system call again. If SIGSYS is blocked in the handler,
  * another call would end the process. If SIGSYS isn't blocked, handlers would nest without end. So attempts are counted, and
  * limited. Handlers of other signals register the thread as if they had interrupted nothing.
  */

@@ -40,8 +40,9 @@ RKI_INLINE struct rk_freelist_node *rk_freelist_pop(struct rk_freelist *list)
 
 	if (RKI_UNLIKELY(outcome != RK_DONE))
 		return rki_freelist_pop_slow(list, outcome);
+	/* If the list is empty, the outcome isn't RK_DONE. So the compiler can leave out the caller's NULL test on this path. */
 	if (node == NULL)
-		__builtin_unreachable(); /* an empty list has another outcome; so a caller's test for NULL is dropped here */
+		__builtin_unreachable();
 	return (struct rk_freelist_node *)node;
 }
 
