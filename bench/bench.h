@@ -20,7 +20,7 @@ enum bench_condition {
 	BENCH_SELF, /* this library registers threads, the libc doesn't */
 	BENCH_NONE, /* threads can't have rseq */
 	BENCH_CK,   /* the worker was built with Concurrency Kit */
-	BENCH_CK_SPINS, /* as BENCH_CK; each thread also needs its own CPU, because it spins while another thread is preempted */
+	BENCH_CK_SPINS, /* like BENCH_CK, and each thread needs its own CPU, because it spins while another thread is preempted */
 	BENCH_URCU, /* the worker was built with liburcu */
 	BENCH_URCU_FLAVOURS, /* the worker was built with the libraries of liburcu's flavours */
 	/* malloc() must be the function of: */
@@ -39,7 +39,7 @@ struct bench_loop {
 	enum bench_condition condition;
 	/*
 	 * Makes n turns, each of as many operations as the bench has in a turn. Returns 0 if the caller measures the time.
-	 * Returns nanoseconds if the loop measures it. Otherwise returns BENCH_FAILED.
+	 * Returns nanoseconds if the loop measures it. If nothing usable was measured, returns BENCH_FAILED.
 	 */
 	uint64_t (*run)(uint64_t n);
 	/*

@@ -23,7 +23,7 @@
 
 struct bench_object {
 	unsigned char touched;
-	bool found; /* by the check */
+	bool found; /* the check has found this object */
 } __attribute__((__aligned__(BENCH_OBJECT_SIZE)));
 
 /* Objects under a mutex. */
@@ -36,28 +36,31 @@ struct bench_guarded {
 
 extern struct bench_guarded bench_cache_guarded;
 
-/* The cache of the contender rseqkit. It also takes its objects from under a mutex, and gives them back there. */
+/* The cache of the contender rseqkit. The cache takes its objects from a struct bench_guarded of its own, and gives them back. */
 extern struct rk_cache *bench_cache;
 
 /* Creates the cache, empty. Returns 0 or a negative errno. */
 int bench_cache_create(void);
 
 /*
- * Destroys the cache and creates a new one. Checks that after the destruction all objects that were ever made are under the
- * cache's mutex, each once.
+ * Destroys the cache and creates a new one. Checks that after the destruction the cache's struct bench_guarded has all
+ * objects that were ever made, each once.
  */
 bool bench_settle_cache_rseqkit(void);
 
 /* Returns the file that malloc() is in; "" if it isn't known. */
 const char *bench_malloc_file(void);
 
-/* Allocates objects by malloc(), fills and compares them. Returns false if two objects overlap. */
+/* Allocates objects by malloc(), fills and compares them. Returns false if two objects overlap, or if there is no memory. */
 bool bench_settle_cache_malloc(void);
 
-/* Checks that all objects that were ever made are under the mutex, each once. */
+/* Checks that bench_cache_guarded has all objects that were ever made, each once. */
 bool bench_settle_cache_mutex(void);
 
-/* Makes `count` objects, because the mutex had too few. Returns 0, or 1 if there is no memory. */
+/*
+ * Makes `count` objects, because `guarded` had too few. Returns 0. Returns 1 if there is no memory, or if more than
+ * BENCH_OBJECTS_MAX objects would have been made.
+ */
 int bench_cache_make(struct bench_guarded *guarded, void **objects, size_t count);
 
 BENCH_INLINE void cache_touch(void *const *objects, size_t count)
@@ -117,7 +120,7 @@ BENCH_INLINE int cache_malloc_batch(void **objects)
 	return 0;
 }
 
-/* Takes `count` objects under one lock. Missing objects are made. */
+/* Takes the lock once for `count` objects. If `guarded` has too few, makes the missing ones. */
 BENCH_INLINE int cache_mutex_take(struct bench_guarded *guarded, void **objects, size_t count)
 {
 	size_t there;

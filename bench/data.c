@@ -24,7 +24,7 @@ int64_t bench_one = 1;
 
 static struct {
 	uint64_t word;
-} __attribute__((__aligned__(128))) shared; /* alone in two cache lines: its own, and the one that is fetched with it */
+} __attribute__((__aligned__(128))) shared; /* alone in two cache lines: its own, and the line that processors fetch with it */
 
 static struct rk_process_info process;
 
@@ -138,7 +138,10 @@ uint64_t bench_in_fresh_threads(uint64_t n, bool (*operation)(void))
 {
 	uint64_t sum = 0, clock_ns = UINT64_MAX;
 
-	/* glibc registers a new thread if its creator is registered, even if the tunable is off. */
+	/*
+	 * glibc registers a new thread if its creator is registered, even if the tunable is off. So this thread is unregistered
+	 * first.
+	 */
 	(void)bench_bare_unregister();
 	for (uint64_t i = 0; i < n; i++) {
 		struct fresh fresh = {.operation = operation};

@@ -22,7 +22,7 @@
 /* A node is alone in its cache line, so threads share only what a contender shares. */
 struct bench_node {
 	intptr_t next; /* a node's address, or in the shared stack its number plus 1; 0 at the end */
-	bool found;    /* by the check */
+	bool found;    /* the check has found this node */
 } __attribute__((__aligned__(64)));
 
 /* The data of a contender. */

@@ -20,7 +20,7 @@ static bool bare_use(void)
 	return bench_bare_register() == 0 && bench_bare_unregister() == 0;
 }
 
-/* As bare_use(), with the system call that this library makes before it registers a thread. */
+/* Like bare_use(), but first makes the system call that this library makes before it registers a thread. */
 static bool bare_use_and_one(void)
 {
 	void *head;

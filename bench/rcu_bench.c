@@ -108,7 +108,7 @@ bool bench_settle_rcu(void)
 	return settled;
 }
 
-/* Returns true if a grace period ends in time. It ends only if no thread is in a section. */
+/* Returns true if a grace period ends in time. The grace period ends only if no thread is in a section. */
 bool bench_settle_rcu_rseqkit(void)
 {
 	return rk_rcu_synchronize_for(bench_rcu, LEAVES_WITHIN_NS) == 0;

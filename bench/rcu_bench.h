@@ -88,7 +88,7 @@ BENCH_INLINE uint64_t rcu_rwlock_read(pthread_rwlock_t *lock, const struct bench
 	return one;
 }
 
-/* The gate of the contender `floor`. The gate names an item. A section loads the gate to find its counts. */
+/* The gate of the contender `floor`. The gate names an item. A section loads the gate to find the item. */
 extern void *bench_rcu_floor_gate;
 
 #if BENCH_HAVE_FLOOR

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rcu_writer_bench.c - the loops of the benches `rcu-writer` and `rcu-writer-running`. One thread replaces an object again and
- * again. In the second bench other threads read it (rcu_bench.h).
+ * again. In the second bench other threads read the object (rcu_bench.h).
  *
  * The writer runs on one CPU. "Running" means that on each other CPU that the process may use, a thread reads as fast as it can,
  * until the writer is done. On a machine with one CPU the writer and a reader share this CPU, and the figure shows time slices.

@@ -36,7 +36,7 @@ BENCH_INLINE void ref_rseqkit(struct rk_ref *ref)
 
 /*
  * The usual way: one atomic count. Taking a reference needs no memory order, because the caller already has a reference. Giving
- * it back comes after the caller's earlier accesses, by its memory order.
+ * a reference back needs release order, so that it comes after the caller's earlier accesses.
  */
 BENCH_INLINE void ref_atomic(struct bench_ref_atomic *object)
 {

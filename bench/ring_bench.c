@@ -12,7 +12,7 @@
 #include <sched.h>
 
 #define SPINS_BEFORE_YIELD 1000
-#define WAITS_MAX 100000000 /* about a minute, within which another thread should have acted */
+#define WAITS_MAX 100000000 /* calls of bench_ring_wait() until the bench fails: about a minute */
 
 struct bench_ring_record bench_ring_table[BENCH_RING_TABLE];
 struct rk_ring *bench_ring;

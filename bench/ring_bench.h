@@ -71,7 +71,7 @@ BENCH_INLINE void ring_look_at(struct ring_tally *tally, const struct bench_ring
 	tally->wrong |= ~(record->number + record->complement);
 }
 
-/* Waits a little for another thread. Adds 1 to *times. Returns false if the loop has called it too often. */
+/* Waits a little for another thread. Adds 1 to *times. Returns false if the loop has called this function too often. */
 bool bench_ring_wait(uint64_t *times);
 
 /* ---- rseqkit: the CPU's ring, and the ring's reader, which the thread keeps open */
@@ -115,7 +115,7 @@ BENCH_INLINE void ring_rseqkit_release(struct ring_own *own)
 
 struct ring_guarded {
 	pthread_mutex_t mutex;
-	size_t head, tail; /* records ever written, and ever read */
+	size_t head, tail; /* `head`: records ever written. `tail`: records ever read */
 	struct bench_ring_record records[BENCH_RING_RECORDS];
 } __attribute__((__aligned__(128)));
 

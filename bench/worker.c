@@ -38,7 +38,7 @@ static const char *const conditions[] = {
 	[BENCH_RSEQ] = "rseq",
 	[BENCH_SELF] = "self",
 	[BENCH_NONE] = "none",
-	/* The worker also lists contenders whose library it was built without. No other process could run them. */
+	/* A contender whose library was absent at build time is listed as "any", too: no process could run it. */
 	[BENCH_CK] = "any",
 	[BENCH_CK_SPINS] = "any",
 	[BENCH_URCU] = "any",
@@ -114,8 +114,8 @@ static void place_thread(pthread_attr_t *attr, const cpu_set_t *allowed, unsigne
 }
 
 /*
- * Starts all threads, and waits until they end. Returns false if a thread couldn't be started. In this case it also counts the
- * missing threads as arrived, so that the waiting threads continue.
+ * Starts all threads, and waits until they end. If a thread couldn't be started, counts the missing threads as arrived, so
+ * that the waiting threads continue, and returns false.
  */
 static bool run_threads(struct slice *slice, struct slice_thread *threads)
 {
@@ -143,7 +143,9 @@ static bool run_threads(struct slice *slice, struct slice_thread *threads)
 	return created == slice->threads;
 }
 
-/* Stores the time: the largest that a loop returned, or from the common start to the last finish. */
+/*
+ * Stores the largest time that a loop returned. If no loop returned a time, stores the time from the first start to the last end.
+ */
 static void take_time(struct slice *slice, const struct slice_thread *threads)
 {
 	uint64_t start = UINT64_MAX, last_start = 0, end = 0, first_end = UINT64_MAX, own = 0;

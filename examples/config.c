@@ -41,7 +41,7 @@ static void drop(struct rk_rcu_call *call)
 
 	c->version = c->twice = -1;
 	free(c);
-	freed++; /* only one thread at a time runs calls */
+	freed++; /* needs no atomic add: only one thread at a time runs calls */
 }
 
 static void *read_it(void *wrong)

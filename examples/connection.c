@@ -30,7 +30,7 @@ static int working = THREADS, made, freed;
 static void drop(struct rk_rcu_call *call)
 {
 	free((char *)call - offsetof(struct connection, call));
-	freed++; /* only one thread at a time runs calls */
+	freed++; /* needs no atomic add: only one thread at a time runs calls */
 }
 
 /* Called in the thread that drops the last reference. At this moment another thread is possibly trying to get a reference. */

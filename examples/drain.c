@@ -35,7 +35,8 @@ static void count(void)
 
 	for (int i = 0; i < RK_ABORTS_MAX && result != RK_DONE && result != RK_NO_RSEQ; i++) {
 		result = rk_cpu_bank_add(slots, 0, 1);
-		if (result == RK_CLOSED) { /* the first count on a CPU; it does no harm if the thread has moved since */
+		if (result == RK_CLOSED) {
+			/* The first count on a CPU opens the slot. If the thread has moved, it opens its new CPU's slot. */
 			struct counts *counts = counts_of(rk_cpu());
 
 			(void)rk_bank_open_first(&counts->slot, &counts->banks[0]);

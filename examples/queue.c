@@ -12,13 +12,13 @@
 
 #define PRODUCERS 2
 #define CONSUMERS 2
-#define JOBS 100000 /* of each producer */
+#define JOBS 100000 /* jobs that each producer puts */
 #define ROOM 64
 
 /* Invariant: the queue has the jobs with the numbers from `first` to `last` - 1. Both members only grow. */
 static struct {
 	struct rk_mutex mutex;
-	struct rk_condition more, less; /* a job was put; a job was taken */
+	struct rk_condition more, less; /* `more`: a job was put. `less`: a job was taken */
 	unsigned long first, last;
 	int jobs[ROOM];
 	int producers; /* producers that haven't ended */

@@ -2,8 +2,8 @@
 /*
  * sessions.c - a table of sessions for each CPU. Threads look sessions up in the table of the CPU that they run on.
  *
- * If the table lacks a session, the thread makes it in this table. Meanwhile another thread sweeps the tables in turn. It drops
- * each session without a look-up since the last sweep.
+ * If the table lacks a session, the thread makes it in this table. Meanwhile another thread sweeps the tables in turn. A sweep
+ * drops each session that no thread looked up since the previous sweep.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -75,7 +75,7 @@ static void sweep(struct table *table)
 }
 
 /*
- * Sweeps all tables; the first is the table of threads without rseq. Stores the number of sessions that are left in *used.
+ * Sweeps all tables; the first is the table of threads without rseq. Stores in *used how many sessions are left.
  * Returns 0 if all tables are right, otherwise by how many sessions their members `used` are wrong.
  */
 static long go_through(unsigned *used)

@@ -4,9 +4,9 @@
  * each instruction.
  *
  * A slot points to an object of its CPU. The object has two places for its value, the `halves`. If the version is even, the first
- * half is valid, otherwise the second half. The operation stores the new value in the half that isn't valid, which no thread
- * reads yet. Then it stores the next version: this is the commit. So a thread that reads the version, and then the valid half,
- * has a value that was set. The halves can have any size.
+ * half is valid, otherwise the second half. The operation stores the new value in the half that isn't valid. Then it
+ * stores the next version: this is the commit. A thread reads the version, and then the valid half. If the version is still the
+ * same after this, the thread has a value that was set. The halves can have any size.
  */
 #ifndef VERSIONED_H
 #define VERSIONED_H

@@ -17,7 +17,7 @@
 #include "spans.h"
 #include "system.h"
 
-#define PER_CPU_BYTES ((size_t)64 * 1024) /* in an array of one CPU, if these are 8 to 256 objects */
+#define PER_CPU_BYTES ((size_t)64 * 1024) /* bytes of the objects in a CPU's array; but at least 8 objects, and at most 256 */
 #define PER_CPU_LEAST 8
 #define PER_CPU_MOST 256
 
@@ -32,7 +32,7 @@ uintptr_t heap_key;
  * possibly available. Two threads can store the same count, because the exact number doesn't matter.
  */
 static uint32_t due_in[CLASSES];
-#define DUE_LATER 4096      /* a try takes as long as a few hundred objects */
+#define DUE_LATER 4096      /* with far fewer, tries would take much of the time: a try takes as long as a few hundred objects */
 #define DUE_NEVER UINT32_MAX
 static bool is_limited;
 static __thread bool is_creating; /* while this is true, allocations by the library or the libc make no cache */
@@ -83,7 +83,7 @@ static void *construct(void *context)
 
 static void destruct(void *context, void *object)
 {
-	int saved = errno; /* free() doesn't save errno before it comes here */
+	int saved = errno; /* free() must not change errno, and hasn't saved it before this call */
 
 	spans_give((unsigned)(uintptr_t)context, object);
 	errno = saved;
@@ -95,7 +95,7 @@ static void begin(void)
 	struct rlimit limit;
 
 	if (getrandom(&heap_key, sizeof(heap_key), GRND_NONBLOCK) != sizeof(heap_key))
-		heap_key = (uintptr_t)&limit * 0x9e3779b97f4a7c15; /* the stack's address is the only random number left */
+		heap_key = (uintptr_t)&limit * 0x9e3779b97f4a7c15; /* without getrandom(), only the stack's address is random */
 	heap_key |= 1; /* so that a mark is never an aligned address */
 	is_limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < ADDRESS_SPACE_LEAST;
 	if (is_limited)
@@ -162,7 +162,7 @@ void *heap_take(unsigned class)
 		object = rk_cache_get(cache);
 	else
 		(void)spans_take(class, heap_caches[class], &object, 1, true);
-	/* Without a lock or without room for a span, the caller gets pages or a mapping. */
+	/* If the lock can't be taken, or there is no room for a span, the caller gets pages or a mapping. */
 	return object != NULL ? object : large_take(size_classes[class].size, FINE, &zeroed);
 }
 

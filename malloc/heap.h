@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap.h - the slow paths of malloc.c, for what the caches don't have.
+ * heap.h - the slow paths of malloc.c. They allocate objects that no cache has, and free objects that go to no cache.
  */
 #ifndef MALLOC_HEAP_H
 #define MALLOC_HEAP_H

@@ -77,8 +77,8 @@ static struct large *large_of(const void *object)
 }
 
 /*
- * Keeps `run` if it has at most KEPT_MOST bytes, and the run before it had about the same size. Returns the run to unmap. Size 0
- * means that there is none.
+ * Keeps `run` if it has at most KEPT_MOST bytes, and the mapping that was freed before it had about the same size. Returns the
+ * run to unmap; its size is 0 if there is none.
  */
 static struct run keep(struct run run)
 {
@@ -92,7 +92,7 @@ static struct run keep(struct run run)
 	return goes;
 }
 
-/* Call with the lock. Returns the run to unmap. Size 0 means that there is none. */
+/* Call with the lock. Returns the run to unmap; its size is 0 if there is none. */
 static struct run forget(struct large *large)
 {
 	struct run run = large->run;
@@ -203,7 +203,7 @@ static bool grow(struct large *large, size_t size)
 		to = can_move ? system_map(size, SPAN_SIZE, false) : NULL;
 		if (to == NULL)
 			return false;
-		/* Before the move: after it, a thread without the lock can map another object at the old address. */
+		/* Clear the map before the move: after the move, another thread can map an object at the old address. */
 		map_set(large->run.base, CODE_NONE, NULL, NULL);
 		can_move = map_prepare(to, 1) &&
 			   mremap(large->run.base, large->run.size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to;

@@ -4,7 +4,7 @@
  *
  * An object's size is rounded up to the kernel's page only, so the rest of its run is never touched. A freed mapping goes back
  * to the system at once. There is one exception: if two mappings of about the same size, up to 32 MiB, are freed in a row, the
- * second one is kept. The next object of such a size gets it.
+ * second one is kept. The next object of such a size gets it. A mapping with a guard is never kept.
  */
 #ifndef MALLOC_LARGE_H
 #define MALLOC_LARGE_H

@@ -10,7 +10,7 @@ static struct {
 	_Alignas(64) struct rk_mutex lock;
 } locks[CLASSES];
 
-#define PATIENCE 2000000 /* ns */
+#define PATIENCE 2000000 /* ns that a thread waits for a fork */
 
 enum { IN_SPANS = 1, IN_PAGES = 2 };
 
@@ -20,9 +20,9 @@ static __thread struct {
 	uint8_t forks; /* forks that this thread is in, including forks by signal handlers */
 } inside;
 
-static void *has_all; /* &inside of the thread whose fork holds all locks; in this time that thread takes none */
+static void *has_all; /* &inside of the thread whose fork holds all locks, which then takes no lock; or NULL */
 
-/* The fences keep this store before and after the surrounding code, as signal handlers in the same thread see it. */
+/* The fences keep this store in its place between the code before it and after it, for signal handlers in this thread. */
 static void say(uint8_t at)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);

@@ -4,12 +4,12 @@
  *
  * A fork takes all locks, so that the child finds everything whole.
  *
- * In two cases a thread doesn't wait for a lock:
+ * In two cases a thread doesn't wait until it gets a lock:
  *
  * - A signal handler that interrupted the allocator doesn't wait. The interrupted thread possibly holds the lock, or the lock's
  *   holder waits for another lock that the interrupted thread holds.
- * - A thread doesn't wait for a fork. The fork possibly waits for a lock of the libc, for example the lock of stdio's list of
- *   files, and the thread holds that lock while it allocates.
+ * - A thread waits at most 2 ms for a fork. The fork possibly waits for a lock of the libc, for example the lock of stdio's list
+ *   of files, and the thread holds that lock while it allocates.
  *
  * Without the lock a thread maps memory for the object that it allocates, and puts aside the object that it frees.
  */
@@ -21,7 +21,7 @@
 #define LOCK_OF_PAGES 0 /* every other lock has the number of its class */
 
 /*
- * Takes a lock. Returns false if a fork holds all locks for longer than 2 ms.
+ * Takes a lock. Returns false if the thread has waited for 2 ms, and a fork holds all locks.
  *
  * Also returns false in a handler that interrupted the allocator. In such a handler no class's lock can be taken. If the handler
  * interrupted the code of the pages, the lock of pages can't be taken either.
@@ -35,7 +35,7 @@ void lock_leave(unsigned which);
  */
 void put_aside(void **list, void *item);
 
-/* Empties such a list. Returns its first item, or NULL. */
+/* Empties a list of put_aside(). Returns its first item, or NULL. */
 void *take_aside(void **list);
 
 /* Registers the handlers of fork. Called once in a process. */

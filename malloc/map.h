@@ -4,7 +4,7 @@
  * description of the page's owner.
  *
  * The map has two levels: the root has a leaf for each 4 GiB. All pages of a small heap have their entries in the first leaf that
- * was made. free() finds that leaf without a load from the root. The map is apart from memory that the program writes to. Leaves
+ * was made. free() finds that leaf without a load from the root. No page of the map has memory that the program writes to. Leaves
  * are never given back.
  */
 #ifndef MALLOC_MAP_H

@@ -10,8 +10,8 @@
 #define CHUNK_SIZE (CHUNK_PAGES * SPAN_SIZE)
 
 /*
- * Chunks use no huge pages while the heap has fewer chunks. With huge pages a small heap would take much memory, because its
- * spans lie apart.
+ * While the heap has fewer chunks than this, new chunks use no huge pages. With huge pages a small heap would take much memory,
+ * because its spans lie apart.
  */
 #define CHUNKS_OF_SMALL_PAGES 8
 
@@ -19,7 +19,7 @@
 
 struct chunk {
 	char *base;
-	uint64_t free, dirty; /* a bit for each page; dirty pages are free */
+	uint64_t free, dirty; /* a bit for each page; a dirty page is also free */
 	struct chunk *next;
 };
 

@@ -11,7 +11,7 @@ struct span {
 	struct run run;
 	LIST_ENTRY(span) others; /* in centrals[].having or in `forgotten` */
 	uint16_t class, many;
-	uint16_t carved; /* objects that were handed out at least once; the memory behind them was never touched */
+	uint16_t carved; /* objects that were handed out at least once; the memory after them was never touched */
 	uint16_t out;
 	uint16_t guard; /* bytes at the span's end */
 	uint64_t here[SPAN_SIZE / FINE / 64]; /* a bit for each carved object */

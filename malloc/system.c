@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define SYSTEM_BLOCK ((size_t)256 * 1024) /* for descriptions */
+#define SYSTEM_BLOCK ((size_t)256 * 1024) /* bytes that are mapped at once for descriptions */
 
 void *system_map(size_t size, size_t alignment, bool accessible)
 {
@@ -43,8 +43,8 @@ void system_purge(void *address, size_t size)
 	volatile char *first = address;
 
 	/*
-	 * madvise() fails for locked memory (mlockall). A seccomp filter can make it return 0 without effect. In both cases
-	 * memset() clears the memory.
+	 * madvise() fails for locked memory (mlockall). A seccomp filter can make madvise() return 0 without effect. In both
+	 * cases memset() clears the memory.
 	 */
 	*first = 1;
 	if (madvise(address, size, MADV_DONTNEED) != 0 || *first != 0)

@@ -30,7 +30,7 @@ int cmd_inspect(int argc, char **argv);
 /* Sets the beginning of all later messages, such as "rseqkit demo". The caller keeps the string. */
 void complain_as(const char *command);
 
-/* Prints this beginning, ": " and the message on stderr, in lines that fit the terminal. Adds a newline. */
+/* Prints the beginning that complain_as() set, ": " and the message on stderr, in lines that fit the terminal. Adds a newline. */
 void complain(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
 
 #endif /* RK_TOOL_H */

@@ -72,7 +72,7 @@ static void rows(int thread)
 
 /*
  * Threads with even numbers allocate, and threads with odd numbers free. A thread spins while it waits for another one. The
- * figure includes this time, equally for all allocators.
+ * figure of each allocator includes this time.
  */
 static void handed(int thread)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock.c - converts the processor's clock to nanoseconds of CLOCK_MONOTONIC, without knowing its rate.
+ * clock.c - converts ticks of the processor's clock to nanoseconds of CLOCK_MONOTONIC. The rate of the ticks isn't known.
  *
- * Each pass of the reader reads both clocks at one moment. The two readings are a point. Times between two points are on the
- * straight line between these. So the clocks don't drift apart, and later ticks never give an earlier time. A duration can be
- * longer than a pass, so it is computed with the average rate since the beginning.
+ * Each pass of the reader that finds a record reads both clocks at one moment. The two readings are a point. Times between two
+ * points are on the straight line between these two. So the clocks don't drift apart, and later ticks never give an earlier time.
+ * A duration can be longer than a pass, so it is computed with the average rate since the beginning.
  */
 #include "trace.h"
 
@@ -42,7 +42,10 @@ uint64_t clock_begin(void)
 	return first.ticks;
 }
 
-/* Adds a point. Until the next call, convert only ticks that are older than this point. */
+/*
+ * Adds a point, unless a clock still has its previous value. Until the next call, convert only ticks that are older than this
+ * point.
+ */
 void clock_look(void)
 {
 	struct point now = look();

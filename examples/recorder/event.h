@@ -35,7 +35,10 @@ enum event_kind {
 	EVENT_KINDS
 };
 
-/* The record's stamp is the time at the end of the call. Together with the ring's header a record takes 64 bytes. */
+/*
+ * If `start` isn't 0, the record's stamp is the time at the end of the call. Otherwise it is the time when the call was recorded.
+ * Together with the ring's header a record takes 64 bytes.
+ */
 struct event {
 	uint64_t start;   /* ticks, for calls that take time; otherwise 0 */
 	uint64_t address; /* of memory, or of a mutex */

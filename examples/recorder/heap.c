@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap.c - the interposed functions of allocators. In all cases the program gets what the allocator returned.
+ * heap.c - the interposed functions of allocators. The program gets what the allocator returned. Memory for the
+ * recorder's own work (WAY_OWN) comes from next.c.
  */
 #define _GNU_SOURCE
 #include "recorder.h"
@@ -109,7 +110,7 @@ static void record_release(enum event_kind kind, void *memory)
 	record(&event);
 }
 
-/* Copies a block of next.c's memory to a new block from the allocator. If `stays`, the new block is also from next.c. */
+/* Copies a block of next.c's memory to a new block. The new block is from next.c if `stays`, otherwise from malloc(). */
 static void *move_own(void *memory, size_t size, bool stays)
 {
 	size_t before = own_memory_size(memory);
@@ -175,7 +176,7 @@ EXPORTED void free(void *memory)
 		return;
 	here = way_in();
 	if (here == WAY_OWN)
-		return; /* while functions are looked up, the program has no memory yet */
+		return; /* the allocator is possibly unknown or unusable (next.c): a block of the allocator is never freed */
 	if (here == WAY_RECORD)
 		record_release(EVENT_FREE, memory);
 	mine.is_allocating = true;

@@ -4,7 +4,8 @@
  *
  *	recorder [-o FILE] [--size BYTES] PROGRAM [ARGUMENT...]
  *
- * If the dynamic linker would not preload the recorder, prints why nothing is recorded, and still runs the program.
+ * If the program is statically linked, or runs with another user's or group's rights, it can't be recorded. In these cases
+ * `recorder` prints why nothing is recorded, and still runs the program.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -45,7 +46,7 @@ static void say(const char *what, const char *why)
 	fprintf(stderr, "recorder: %s: %s\n", what, why);
 }
 
-/* Finds the file that execvp() would run. If there is none, stores the name as it was given. */
+/* Finds the file that execvp() would run. If the name has a slash, or no folder of PATH has the file, stores the name. */
 static void find_program(const char *name, char path[PATH_MAX])
 {
 	const char *list = getenv("PATH");
@@ -128,7 +129,7 @@ static bool make_file(const char *name)
 	char path[PATH_MAX], process[16];
 	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
 
-	if (fd < 0 && errno != ENXIO) /* a FIFO without a reader */
+	if (fd < 0 && errno != ENXIO) /* ENXIO: a FIFO without a reader, which is no error */
 		return say(name, strerror(errno)), false;
 	if (fd >= 0)
 		close(fd);

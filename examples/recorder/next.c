@@ -52,7 +52,10 @@ bool is_own_memory(const void *address)
 	return (uintptr_t)address - (uintptr_t)memory < sizeof(memory);
 }
 
-/* On x86-64 the functions of conditions exist in two versions with the same names. This function finds the newer version. */
+/*
+ * Returns the function `name` that the recorder replaces. On x86-64 the C library has two versions of each function of
+ * conditions. dlvsym() finds the newer version, and dlsym() would possibly find the older one.
+ */
 static void *next_of(const char *name)
 {
 	void *found = strncmp(name, "pthread_cond_", 13) == 0 ? dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2") : NULL;
@@ -90,8 +93,8 @@ static bool is_ours(const char *name)
 
 /*
  * A program with its own allocator calls this allocator, but reaches the recorder with functions that the allocator lacks. Such a
- * call has memory that the functions in `next` don't know. And if an allocator has no function that returns sizes, the recorder
- * must not use another allocator's function.
+ * call possibly passes memory that the functions in `next` don't know. If an allocator has no function that returns sizes, the
+ * recorder must not use another allocator's function.
  */
 static void look_at_allocator(void)
 {
@@ -120,7 +123,7 @@ static void find(void)
 	(void)dlerror();
 }
 
-/* False while this thread is looking functions up. */
+/* Looks the functions up, if this hasn't been done yet. Returns false if the calling thread is already looking them up. */
 bool next_found(void)
 {
 	bool was_own = mine.is_own;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process.c - the interposed functions that end a process without handlers, and vfork.
+ * process.c - the interposed functions that end a process without running its exit handlers, and the interposed vfork.
  *
  * A vfork child uses its parent's memory and TLS, without a registration of its own. Some children do more than call exec: in
  * dash they allocate. So the parent is in a bracket (rk_vfork_begin() in thread.h). The child's calls are recorded as calls of
@@ -40,7 +40,7 @@ int recorder_before_vfork(void)
 	return begun;
 }
 
-/* Runs in the parent. The child possibly ended in the middle of a call. */
+/* Runs in the parent. If the child ended in the middle of a call, `is_allocating` is still set. */
 pid_t recorder_after_vfork(long made, int begun)
 {
 	mine.is_allocating = false;

@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define PASS 1000000    /* ns between two passes over the rings */
-#define LOOK 250000000  /* ns between two checks whether the reader is the last thread */
+#define LOOK 250000000  /* ns; without records, the longest time between two checks whether the reader is the last thread */
 #define STACK (256 << 10)
 #define LOOKS 1000 /* one per PASS */
 #define LAST_PASSES 20
@@ -45,7 +45,7 @@ static struct {
 	int64_t heap;
 	uint64_t lost_before;        /* the parent's lost records */
 	uint64_t lost;               /* including the parent's */
-	uint64_t lost_at[CPUS_MAX];  /* per CPU, the overflow ring first: reported losses */
+	uint64_t lost_at[CPUS_MAX];  /* reported losses of each ring: the overflow ring first, then each CPU's */
 } reader;
 
 static void futex_wait(int *word, int value, long nanoseconds)
@@ -69,14 +69,14 @@ static int leave_descriptors(void)
 		return -errno;
 	if (syscall(SYS_close_range, 0, ~0u, 0) == 0)
 		return 0;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) /* before Linux 5.9 */
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) /* Linux before 5.9 has no close_range() */
 		return -errno;
 	for (rlim_t i = 0; i < limit.rlim_cur && i < INT32_MAX; i++)
 		close((int)i);
 	return 0;
 }
 
-/* Counts the bytes that were allocated since the recording began. */
+/* Updates the number of allocated bytes: what was allocated since the recording began, minus what was freed. */
 static void count_heap(const struct event *event)
 {
 	if (event->kind < EVENT_REALLOC_OF)
@@ -103,7 +103,7 @@ static int take(void *context, const struct rk_ring_record *record)
 	return 0;
 }
 
-/* Updates the counts of lost records. If `are_said`, writes an event for each CPU that lost some. */
+/* Updates the counts of lost records. If `are_said`, writes an event for each ring with new losses. */
 static void look_for_losses(bool are_said)
 {
 	reader.lost = rk_ring_dropped(reader.ring, RK_INDEX_ALL);
@@ -144,7 +144,7 @@ static uint64_t made(void)
 
 /*
  * Makes the last passes. No thread begins a record any more. Threads that have counted a record but not written it yet get some
- * time to do so.
+ * time to write it.
  */
 static void end_trace(void)
 {
@@ -163,7 +163,8 @@ static void end_trace(void)
 }
 
 /*
- * Sleeps until the next pass: for PASS if the last pass found records, otherwise until the next record, but at most for LOOK.
+ * Sleeps until the next pass: for PASS if the last pass found records, otherwise until the next record, but at most for LOOK. If
+ * no fence is available (-EHOSTUNREACH), records can't wake the reader, so it sleeps for PASS.
  */
 static void rest(int64_t came)
 {
@@ -178,7 +179,7 @@ static void rest(int64_t came)
 static void read_rings(void)
 {
 	bool stops = false;
-	int64_t came = 1; /* so that the first pass comes soon: its reading of the clock gives the rate */
+	int64_t came = 1; /* the first pass must come soon: the clock's rate is unknown until a pass reads the clock */
 
 	while (!stops && reader.error == 0) {
 		rest(came);
@@ -229,7 +230,10 @@ int reader_start(void)
 	reader.lost_before = reader.lost;
 	mine.is_own = true;
 	(void)sigfillset(&all);
-	/* If a synchronous signal is blocked, it ends the process. A filter can also answer a system call by SIGSYS. */
+	/*
+	 * Synchronous signals stay unblocked. If such a signal occurs while it is blocked, the kernel ends the process, without
+	 * the program's handler. For example, a filter can answer a system call by SIGSYS.
+	 */
 	for (size_t i = 0; i < sizeof(synchronous) / sizeof(synchronous[0]); i++)
 		(void)sigdelset(&all, synchronous[i]);
 	(void)pthread_sigmask(SIG_BLOCK, &all, &before);

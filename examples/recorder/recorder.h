@@ -9,13 +9,13 @@
  *	reader.c    a thread that reads the rings    <------------------------+
  *	trace.c     the records as JSON
  *	clock.c     the times of records
- *	state.c     begin and end of the recording
+ *	state.c     beginning and end of the recording
  *	complain.c  messages, only to the standard error that the program began with
  *	next.c      the functions that the interposed functions call, and the recorder's own memory
  *
  * Invariant: to record a call, the recorder calls no function that the program possibly replaced, except the function that
  * returns a block's size. The recorder has its own memory and locks, so it works wherever the program calls malloc(). Only the
- * recorder's pthread_create() allocates memory by the program's allocator, as the C library's function does.
+ * recorder's pthread_create() and thrd_create() allocate memory by the program's allocator, as the C library's functions do.
  */
 #ifndef RECORDER_H
 #define RECORDER_H
@@ -36,7 +36,7 @@
 /* The launcher passes these in the environment. */
 #define ENVIRONMENT_FILE "RSEQKIT_RECORDER_FILE"
 #define ENVIRONMENT_SIZE "RSEQKIT_RECORDER_SIZE"
-#define ENVIRONMENT_PROCESS "RSEQKIT_RECORDER_PROCESS" /* the process that writes to FILE; others append their id */
+#define ENVIRONMENT_PROCESS "RSEQKIT_RECORDER_PROCESS" /* this process writes to FILE; others append their id to the name */
 
 #define SIZE_DEFAULT ((size_t)4 << 20)
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * state.c - begin and end of a recording.
+ * state.c - begins and ends a recording.
  *
- * The first recorded call is the first one after the C library has set `environ`. The recording begins before any constructor of
- * the program and its libraries, except the C library's own. The reader starts in a constructor; until then records wait in the
- * rings. The recording ends when the program ends: at the end of exit(), in _exit(), in quick_exit(), or with its last thread.
+ * The recording begins at the first call after the C library has set `environ`, at the latest in the recorder's constructor. So
+ * calls in the constructors of the program and its libraries are recorded, except those in the C library's own constructor. The
+ * reader starts in the recorder's constructor; until then records wait in the rings. The recording ends when the program ends: at
+ * the end of exit(), in _exit(), in quick_exit(), or with its last thread.
  *
- * Invariant: recorder.ring isn't NULL from the begin of a recording to its end. The ring is never destroyed, because a thread
+ * Invariant: recorder.ring isn't NULL from the beginning of a recording to its end. The ring is never destroyed, because a thread
  * that has read the pointer is possibly still writing. In the child of a fork the recording begins again, in the same rings.
  */
 #define _GNU_SOURCE
@@ -124,7 +125,7 @@ __attribute__((__constructor__)) static void begin_in_constructor(void)
 	mine.is_own = false;
 }
 
-/* Does nothing in a vfork child, or in a child of a raw system call. Such a child has no recording. */
+/* Does nothing in a vfork child, or in a child of a raw system call. Such a child has no recording of its own. */
 __attribute__((__destructor__)) void recorder_end(void)
 {
 	struct event event = {.kind = EVENT_EXIT};

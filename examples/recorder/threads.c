@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * threads.c - threads: their first record, their names, and the end of the last thread.
+ * threads.c - records the beginning and the names of threads, and ends the process when the program's last thread ends.
  *
  * A process ends with its last thread, as if that thread had called exit(). The reader is a thread, too, so the C library
  * doesn't see which of the program's threads is the last one. This file counts the program's threads, by a key for which each
@@ -57,7 +57,10 @@ void thread_begin(void)
 	record(&event);
 }
 
-/* Returns the kernel's number of threads in the process, without the leader if that has ended. Returns 0 if it isn't known. */
+/*
+ * Returns the kernel's number of threads in the process, without the initial thread if that has ended. Returns 0 if the number is
+ * unknown.
+ */
 static int threads_left(int file)
 {
 	char text[1024], state;
@@ -66,7 +69,7 @@ static int threads_left(int file)
 	ssize_t got = pread(file, text, sizeof(text) - 1, 0);
 
 	text[got > 0 ? got : 0] = '\0';
-	behind = strrchr(text, ')'); /* the last ')', because the program's name can contain more */
+	behind = strrchr(text, ')'); /* the last ')', because the program's name can also contain ')' */
 	if (behind == NULL || sscanf(behind, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
 				     &state, &count) != 2)
 		return 0;
@@ -111,8 +114,8 @@ static void end_as_last(void)
 }
 
 /*
- * If this destructor sets the value again, the C library calls it again, at most PTHREAD_DESTRUCTOR_ITERATIONS times. In the last
- * call the thread counts as ended.
+ * If this destructor sets the value again, the C library calls the destructor again, at most PTHREAD_DESTRUCTOR_ITERATIONS times.
+ * In the last call the thread counts as ended.
  */
 static void thread_end(void *value)
 {

@@ -36,7 +36,7 @@ static const char *const names[EVENT_KINDS] = {
 };
 
 static char buffer[1 << 18];
-static size_t used, last; /* `last`: where the last event begins */
+static size_t used, last; /* `used`: bytes in the buffer. `last`: where the buffer's last event begins */
 static uint64_t written; /* bytes in the file */
 static int fd = -1;
 static int failed; /* negative errno */
@@ -210,7 +210,10 @@ static void put_mutex(const struct event *event)
 	put("}");
 }
 
-/* Does the thread hold the mutex after the call? It also does after EOWNERDEAD, and after a condition wait that timed out. */
+/*
+ * Does the thread hold the mutex after the call? The thread also holds it after EOWNERDEAD, and after a condition wait
+ * that timed out.
+ */
 static bool is_held(const struct event *event)
 {
 	return event->size == 0 || event->size == EOWNERDEAD || (event->kind == EVENT_COND_WAIT && event->size == ETIMEDOUT);

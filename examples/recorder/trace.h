@@ -10,7 +10,7 @@
 
 #include "recorder.h"
 
-/* Opens the first process's file. The first trace_flush() in a child opens the child's file: many children only call exec. */
+/* Opens the first process's file. In a child, the first trace_flush() opens the file, because many children only call exec. */
 int trace_begin(void);
 void trace_event(const struct event *event, int cpu, uint64_t time);
 void trace_lost(int cpu, uint64_t count);

@@ -146,7 +146,7 @@ static enum step conclude(struct connection *connection)
 {
 	connection->renewed = true;
 	if (connection->closing) {
-		/* If a connection is closed with unread input, the kernel resets it. */
+		/* If a connection is closed with unread input, the kernel resets it. So such a connection lingers first. */
 		if (!connection->lingering && connection->begin == connection->end)
 			return over(connection, CLOSED_BY_SERVER);
 		connection->phase = LINGERING;

@@ -2,8 +2,8 @@
 /*
  * connection.h - the connection of a client: its input, and the answer. A connection belongs to one thread (worker.h).
  *
- * A connection has one request at a time. Before its answer is written, the server doesn't look at the next request, and doesn't
- * read the socket. So a client that doesn't read costs only this structure, and the text of one answer.
+ * A connection has one request at a time. Before the answer to this request is written, the server doesn't look at the next
+ * request, and doesn't read the socket. So a client that doesn't read costs only this structure, and the text of one answer.
  */
 #ifndef SERVER_CONNECTION_H
 #define SERVER_CONNECTION_H
@@ -35,7 +35,7 @@ struct connection {
 	bool renewed;   /* a request began or ended in this turn, so the time limit starts again */
 	unsigned budget; /* requests left in this turn */
 	enum statistic closed_by;
-	uint64_t now, started; /* the time of this turn; the time of the request's first byte */
+	uint64_t now, started; /* `now`: the time of this turn. `started`: of the request's first byte */
 	int64_t received, sent; /* bytes that aren't in the statistics yet */
 	struct request request;
 	struct answer answer;

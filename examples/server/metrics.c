@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include "statistics.h"
 
-#define BOUND_FIRST 12 /* the first bound is 2^12 - 1 ns, 4 us; each bound is twice the previous one */
+#define BOUND_FIRST 12 /* the bounds are 2^12 - 1 ns (4 us), 2^13 - 1 ns, ..., 2^BOUND_LAST - 1 ns */
 #define BOUND_LAST 35
 
 static const int codes[] = {

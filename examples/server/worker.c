@@ -85,7 +85,7 @@ static void end_late(struct worker *worker, uint64_t now)
 	while (worker->list.newer != &worker->list && now - worker->list.newer->since >= limit) {
 		struct connection *connection = worker->list.newer;
 
-		renew(worker, connection, now); /* in any case, so that it isn't the first in the list any more */
+		renew(worker, connection, now); /* otherwise the loop would possibly find the same connection again */
 		if (connection_late(connection))
 			serve(worker, connection, now);
 		else

@@ -13,7 +13,7 @@
 
 struct worker {
 	pthread_t thread;
-	int epoll, stop; /* an eventfd */
+	int epoll, stop; /* `stop` is an eventfd */
 	uint64_t limit;  /* in nanoseconds: for each request, for each answer, and for the time in between */
 	bool stopping;
 	struct connection list;       /* the head of the worker's connections, in the order of `since` */

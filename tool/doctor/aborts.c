@@ -54,7 +54,7 @@ static volatile sig_atomic_t ticks;
 /*
  * Runs the section. The library's macros use the area at `rk_area_offset`. In this function `rk_area_offset` is the
  * parameter, which hides the library's variable of the same name. So the section uses the tested area, even if the library
- * uses another one.
+ * uses another area.
  */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"

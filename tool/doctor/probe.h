@@ -23,7 +23,7 @@ enum {
 /* In a child: writes a letter. */
 void doctor_say(int out, int letter);
 
-/* Resources that a probe can lack. A probe that lacks a resource exits with this value, and counts as failed. */
+/* Resources that a probe can lack. A probe that lacks a resource exits with the resource's value, and counts as failed. */
 enum lack { LACKS_NOTHING, LACKS_MEMORY = 100, LACKS_THREAD, LACKS_CPU };
 
 /* In a child: ends the child. The letters that the child has already written are used. */

@@ -95,9 +95,9 @@ static bool has_other_signature(const struct inspect_look *look, const struct in
 }
 
 /*
- * Is the thread unregistered while other threads are registered? With `libc`, also: does the C library register the other
- * threads? If so, it should have registered this thread. Without `libc`, also: does only another owner register them? Such an
- * owner possibly registers a thread only when the thread first uses it.
+ * Is the thread unregistered while other threads are registered? With `libc`, the C library must be the owner of at least one of
+ * these others, so it should have registered this thread. Without `libc`, the C library must be the owner of none. Another owner
+ * possibly registers a thread only when the thread first calls this owner's functions.
  */
 static bool is_left_out_by(const struct inspect_look *look, const struct inspect_thread *thread, bool libc)
 {

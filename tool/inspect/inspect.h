@@ -192,7 +192,7 @@ struct inspect_look {
 	size_t count;
 	struct inspect_files *files;
 	enum inspect_absence absence; /* why no thread is registered */
-	pid_t refused;         /* the thread because of which the look failed: it couldn't be asked; 0 if there is none */
+	pid_t refused;         /* the look failed, because this thread couldn't be asked; 0 if there is no such thread */
 	enum inspect_outcome refusal;
 };
 

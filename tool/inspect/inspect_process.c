@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inspect_process.c - one look at all threads of a process.
+ * inspect_process.c - looks once at all threads of a process.
  *
  * Threads can start and end during the look. Ended threads are left out, and the list is read until it has no new thread.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* refusal.c - the message for a process that ptrace may not look at. It names the cause that the kernel most likely had. */
+/* refusal.c - prints why ptrace can't trace a process. The message names the most likely cause of the kernel's refusal. */
 #define _GNU_SOURCE
 #include "inspect.h"
 

@@ -4,7 +4,7 @@
  * a system call that the stop interrupted.
  *
  * The kernel restarts most calls by itself. Some calls end with EINTR, see signal(7). The tracer can restart such a call if
- * the kernel keeps the call's arguments until the thread continues. For this, the tracer replaces the call's result by
+ * the kernel keeps the call's arguments until the thread continues. To restart a call, the tracer replaces the call's result by
  * ERESTARTNOHAND. With this result the kernel restarts a call unless a signal handler runs. At the restart a relative timeout
  * begins anew.
  */

@@ -2,9 +2,9 @@
 /*
  * table.c - prints one look at a process as text.
  *
- * Threads with the same name and form of registration can share a line. Without --all, unregistered threads always share one,
- * because their lines would be equal. Registered threads share lines only if the table would otherwise be long. With --all,
- * each thread has its own line. A table that is wider than the terminal is printed as a list.
+ * Threads with the same name and form of registration can share a line. Without --all, unregistered threads with the same name
+ * always share a line, because their lines would be equal. Registered threads share lines only if the table would otherwise be
+ * long. With --all, each thread has its own line. A table that is wider than the terminal is printed as a list.
  */
 #define _GNU_SOURCE
 #include "inspect.h"
