@@ -9,7 +9,7 @@
 
 enum index { BY_CPU, BY_CID, BY_AT, INDICES };
 
-/* The operation VERB on the slot of this CPU, of this thread's concurrency id, or of `cpu`. */
+/* Runs the operation VERB on the slot of this CPU, of this thread's concurrency id, or of `cpu`, as `index` says. */
 #define BY_INDEX(index, cpu, verb, ...)                                                                                \
 	((index) == BY_CPU ? rk_cpu_##verb(__VA_ARGS__) :                                                              \
 	 (index) == BY_CID ? rk_cid_##verb(__VA_ARGS__) :                                                              \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * committed.h - counts the bytes of a range that are in memory or swapped out, by the kernel's page map of this
- * process.
+ * committed.h - counts the bytes of a range that are in memory or swapped out. The kernel's page map of this process
+ * says which pages are.
  */
 #ifndef COMMITTED_H
 #define COMMITTED_H
@@ -10,8 +10,8 @@
 #include <fcntl.h>
 
 /*
- * Bit 63: page present. Bit 62: swapped out. Bit 61: of a file. See the kernel's
- * Documentation/admin-guide/mm/pagemap.rst.
+ * In an entry of the page map, bit 63 says that the page is present. Bit 62 says that it is swapped out. Bit 61 says
+ * that it belongs to a file. See the kernel's Documentation/admin-guide/mm/pagemap.rst.
  */
 static inline size_t committed(const void *from, size_t size)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * compound.h - lists, stacks, arrays, logs and pointers in per-CPU memory, the operations on them that need more than
- * one word, and checks of the result.
+ * one word, and checks of the results.
  *
  * The invariants: each node is either in one list or held by the thread that popped the node. A stack or an array
- * holds what the operations that returned RK_DONE stored, and nothing else. The newest records of a log are whole.
+ * holds exactly the elements that operations have stored and not removed; an operation counts only if it returned
+ * RK_DONE. The newest records of a log are whole.
  */
 #ifndef COMPOUND_H
 #define COMPOUND_H
@@ -82,7 +83,7 @@ static void use_list(struct tally *t, enum index index, int cpu, uint64_t *rando
 	push_somewhere(t, node, (enum index)(draw(random) % INDICES));
 }
 
-/* Removes the last element, if the stack still has the depth and the last element that were loaded. */
+/* Removes the last element, if the depth and this element are still the values that the caller loaded before. */
 static void unstack(struct tally *t, enum index index, int cpu, intptr_t depth)
 {
 	intptr_t seen, *word = &compound->stack[index].depth, *last = &compound->stack[index].elements[depth - 1];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * duel.h - runs two functions at the same time, again and again. One runs in a thread on one CPU, the other in the
- * calling thread, on another CPU if there is one. The functions run for a quarter of a storm's time (storm.h), and
- * then for another quarter with `slowly` set.
+ * duel.h - runs two functions at the same time, again and again. The first function runs in a new thread. The second
+ * function runs in the calling thread, on a different CPU if this process is allowed to use two CPUs. The functions
+ * run for a quarter of a storm's time (storm.h). Then they run for another quarter, in which the first function gets
+ * `slowly` = true.
  */
 #ifndef DUEL_H
 #define DUEL_H
@@ -29,7 +30,7 @@ static void *duel_on(void *arg)
 
 static void duel(void (*one)(bool slowly, uint64_t *random), void (*other)(uint64_t *random))
 {
-	const uint64_t least = SLOWNESS() < 10 ? 10 : 2; /* turns */
+	const uint64_t least = SLOWNESS() < 10 ? 10 : 2; /* the least number of turns in each quarter */
 	int first = -1, second = -1;
 	cpu_set_t allowed;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* expect.h - checks that threads and handlers can make, and random numbers. */
+/* expect.h - checks that any thread or handler can make, and random numbers. */
 #ifndef EXPECT_H
 #define EXPECT_H
 
@@ -8,8 +8,8 @@
 static int wrong; /* checks that failed */
 
 /*
- * For any thread or handler: if `condition` is false, counts a failure and reports it if it is one of the first ten.
- * The caller continues.
+ * If `condition` is false, counts a failure, and reports it if it is one of the first ten. The caller continues in
+ * either case. Any thread or handler can use this macro.
  */
 #define EXPECT(condition)                                                                                              \
 	do {                                                                                                           \

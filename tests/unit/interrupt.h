@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * interrupt.h - sends a signal at every instruction of an operation. For each instruction, a new child single-steps
- * the operation up to the instruction, and then continues with a signal. Some faults need a signal at one certain
- * instruction. A storm of signals finds such a fault only now and then; this file finds it every time. Each test
- * chooses how the child is registered. Link a test with -z now. Otherwise the child also steps through the
+ * the operation up to the instruction, and then continues with a signal. Some faults appear only if a signal comes at
+ * one certain instruction. A storm of signals finds such a fault only now and then; this file finds it every time.
+ * Each test chooses how the child is registered. Link a test with -z now. Otherwise the child also steps through the
  * instructions of the dynamic linker.
  */
 #ifndef INTERRUPT_H
 #define INTERRUPT_H
 
 #ifndef TEST_SECONDS
-#define TEST_SECONDS 900 /* long, because the test tries each instruction, while other tests of this kind run */
+#define TEST_SECONDS 900 /* long, because the test tries each instruction, and other tests of this kind run meanwhile */
 #endif
 #include "test.h"
 #include "urgent.h"
@@ -24,16 +24,16 @@ struct interrupted {
 	void (*operate)(void);   /* the operation that is interrupted */
 	void (*interrupt)(void); /* what the signal handler does */
 	int (*judge)(void);      /* runs last; returns 0 if the result is right */
-	bool naive;              /* expected to fail: slow machines try every instruction too, with a short timer */
+	bool naive;              /* the test expects a failure; every instruction is tried, even on slow machines */
 };
 
 #ifndef INSTRUCTIONS_MAX
 #define INSTRUCTIONS_MAX 300 /* later instructions are repetitions, because stepping into a section aborts it */
 #endif
 /*
- * How many microseconds of processor time a handler can take before the test counts it as deadlocked. On slow
- * machines DEADLOCK_AFTER is multiplied. A naive operation really deadlocks at some of its instructions, so its limit
- * is short.
+ * How many microseconds of processor time a handler can take before the test regards it as deadlocked. DEADLOCK_AFTER
+ * is multiplied by SLOWNESS(). A naive operation really deadlocks at some of its instructions. So its limit is short;
+ * otherwise the test would take too long.
  */
 #define DEADLOCK_AFTER 500000
 #define NAIVE_DEADLOCK_AFTER 100000
@@ -46,8 +46,8 @@ static volatile struct {
 } *progress;
 
 /*
- * The handler starts the timer, because the steps before the signal take processor time too, most of all on slow
- * machines.
+ * The handler starts the timer. A timer that was started earlier would also count the processor time of the steps
+ * before the signal, which is long on slow machines.
  */
 static void on_interrupt(int signo)
 {
@@ -101,8 +101,9 @@ static int interrupt_after(int count, bool *last)
 }
 
 /*
- * Interrupts the operation at each instruction, or at some instructions on slow machines. Stops at the first exit
- * status that isn't 0, and returns it. Returns 0 if all were 0.
+ * Interrupts the operation at each instruction. On slow machines, tries only some instructions, unless the operation
+ * is naive. Stops at the first exit status that isn't 0, and returns this status. Returns 0 if every exit status was
+ * 0.
  */
 static inline int interrupt_everywhere(const struct interrupted *interrupted)
 {
@@ -130,7 +131,7 @@ static inline int interrupt_everywhere(const struct interrupted *interrupted)
 	return status;
 }
 
-/* Interrupts each of `count` operations at every instruction. Each interrupt_everywhere() must return 0. */
+/* Interrupts each of `count` operations by interrupt_everywhere(), which must return 0. */
 __attribute__((__unused__)) static void interrupt_each(const struct interrupted *interrupted, size_t count)
 {
 	if (SANITIZED)
@@ -147,7 +148,10 @@ __attribute__((__unused__)) static void *fork_for_deed(void *arg)
 	return NULL;
 }
 
-/* For use in a handler: another thread forks. The child runs `deed`, which must return 0. */
+/*
+ * Forks in another thread, and waits for that thread. The child runs `deed`, which must return 0. Handlers call this
+ * function.
+ */
 static inline void fork_in_another_thread(int (*deed)(void))
 {
 	pthread_t thread;
@@ -159,8 +163,8 @@ static inline void fork_in_another_thread(int (*deed)(void))
 }
 
 /*
- * For use in a handler: the interrupted thread forks. Then both the child and the parent continue the interrupted
- * operation.
+ * Forks in the interrupted thread. After that, both the child and the parent continue the interrupted operation.
+ * Handlers call this function.
  */
 static inline void fork_this_thread(void)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * killed.h - kills a vfork child at each instruction of an operation. After the kill, the parent, its other threads,
- * its forked children and its further vfork children must be able to take everything that the child held. If
- * `meanwhile` is set, the child is stopped and not killed. In this case, other threads must not get what the child
+ * its forked children and its later vfork children must be able to take everything that the killed child held. If
+ * `meanwhile` is set, the child is stopped and not killed, and other threads must not get what the stopped child
  * holds.
  */
 #ifndef TESTS_KILLED_H
 #define TESTS_KILLED_H
 
-#define TEST_SECONDS 900 /* long, because the test tries each instruction, while other tests of this kind run */
+#define TEST_SECONDS 900 /* long, because the test tries each instruction, and other tests of this kind run meanwhile */
 #include "test.h"
 #include <sched.h>
 #include <sys/mman.h>
@@ -29,8 +29,8 @@ struct killed {
 	void (*operate)(void);   /* runs in a vfork child */
 	int (*judge)(void);      /* runs in the parent, its threads and its children; returns 0 if the result is right */
 	void (*meanwhile)(void); /* runs in another thread, while the child is stopped; if NULL, the child is killed */
-	bool inner;              /* the child's bracket is inside another bracket */
-	bool forks;              /* the child forks before it stops */
+	bool inner;              /* the parent vforks inside an inner bracket */
+	bool forks;              /* a handler in the child forks, and then waits for `meanwhile` */
 };
 
 static const struct killed *the_killed;
@@ -84,7 +84,7 @@ static void judge_everywhere(void)
 	CHECK(the_killed->judge() == 0);
 }
 
-/* A child of fork() inherits its parent's open brackets, but not the brackets of the killed vfork child. */
+/* A child of fork() inherits its parent's open brackets. It doesn't inherit a bracket that the vfork child opened. */
 static int end_brackets(void)
 {
 	CHECK(!the_killed->inner || rk_vfork_end() == 0);
@@ -137,8 +137,9 @@ static pid_t stopped_child_of(pid_t pid)
 }
 
 /*
- * Stops the vfork child after `count` instructions. Then kills the child or lets `meanwhile` run. Returns the exit
- * status of the child's parent. Sets *last to whether the operation has no further instruction.
+ * Stops the vfork child after `count` instructions. Then kills the child or lets `meanwhile` run, and waits for the
+ * child's parent. Returns the exit status of the parent. Sets *last to whether the operation has no further
+ * instruction.
  */
 static int stop_after(int count, bool *last)
 {

@@ -62,8 +62,8 @@ static inline void end_holding(pthread_t thread)
 }
 
 /*
- * Runs in a child that lacks the lock's holder. Only the first acquisition of the holder's data returns 1, because
- * the owner was lost.
+ * Runs in a child that lacks the lock's holder. The first acquisition of the holder's data returns 1, because the
+ * owner was lost. All later acquisitions return 0.
  */
 static inline int half_done(int way)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * movers.h - threads that move banks all the time, as remote owners. At each step, such a thread draws a CPU, moves
- * this CPU's bank from its home to a spare place or back, and then overwrites the old place. A thread that still uses
- * an old bank makes the test fail.
+ * movers.h - threads that move banks all the time, as remote owners. At each step, such a thread draws a CPU at
+ * random, and moves this CPU's bank from its home to a spare place or back. Then the thread overwrites the old place.
+ * A thread that still uses an old bank makes the test fail.
  */
 #ifndef MOVERS_H
 #define MOVERS_H
@@ -14,7 +14,7 @@
 
 struct moved {
 	char *slots, *spares;
-	void (*relocate)(void *bank, ptrdiff_t distance); /* adjusts pointers into the bank itself */
+	void (*relocate)(void *bank, ptrdiff_t distance); /* adjusts the bank's pointers to its own bytes */
 };
 
 static struct moved moved[2];
@@ -29,8 +29,8 @@ static void *as_item(struct rk_percpu *of)
 }
 
 /*
- * Copies the bank before it opens the copy, and overwrites the old bank last. So the old bank is still whole if a
- * child that is forked in between reopens it.
+ * Copies the bank before it opens the copy, and overwrites the old bank last. So if another thread forks before the
+ * copy is open, the child can reopen the old bank, which is still whole.
  */
 static void move_bank(const struct moved *m, int cpu)
 {
@@ -42,7 +42,7 @@ static void move_bank(const struct moved *m, int cpu)
 		__atomic_fetch_add(&moves_refused, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	if (rk_bank_take_cid(m->slots, cpu, NULL, &bank) == 0) { /* for operations by concurrency id too */
+	if (rk_bank_take_cid(m->slots, cpu, NULL, &bank) == 0) { /* also refuses operations by concurrency id */
 		EXPECT(bank == home || bank == away);
 		to = bank == home ? away : home;
 		memcpy(to, bank, BANK_SIZE);

@@ -11,7 +11,7 @@
 #define NODES 3000
 
 struct node {
-	intptr_t number; /* so that the link is not the first member */
+	intptr_t number; /* is here so that the link is not the first member */
 	struct rk_freelist_node link;
 	int held; /* 1: a thread holds the node; 0: the node is in a list */
 };

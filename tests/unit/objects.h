@@ -39,7 +39,10 @@ static inline void move(void *object, enum where from, enum where to)
 		__atomic_fetch_add(&wrong_objects, 1, __ATOMIC_RELAXED);
 }
 
-/* A new object's state is CACHED until get() changes it. So callbacks can pass the object on. */
+/*
+ * A new object's state is CACHED until get() changes it to HELD. So a callback can put the object into the cache
+ * without changing its state.
+ */
 static inline void *construct(void *context)
 {
 	int number;

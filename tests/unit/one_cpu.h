@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * one_cpu.h - a thread that is bound to one CPU, an item whose slot it works on, and checks of the results.
+ * one_cpu.h - a thread that is bound to one CPU, an item whose slot the thread works on, and checks of the results.
  */
 #ifndef ONE_CPU_H
 #define ONE_CPU_H

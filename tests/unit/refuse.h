@@ -15,7 +15,7 @@ static inline void pin(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	/* The CPU is possibly offline now, and comes back later. */
+	/* If the CPU is offline now, it possibly comes back later. */
 	for (int tries = 0; sched_setaffinity(0, sizeof(set), &set) != 0; tries++) {
 		CHECK(errno == EINVAL && tries < 10000);
 		usleep(1000);
@@ -58,7 +58,7 @@ static inline void filter_calls(int first, int second, uint32_t action, unsigned
 	install_filter(code, sizeof(code) / sizeof(code[0]), flags);
 }
 
-/* Makes these system calls fail with `error`, in the calling thread. */
+/* Makes the system calls `first` and `second` fail with `error`, in the calling thread. */
 static inline void refuse(int first, int second, int error)
 {
 	filter_calls(first, second, SECCOMP_RET_ERRNO | (uint32_t)error, 0);

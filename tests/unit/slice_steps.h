@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * slice_steps.h - locks that request a slice extension, interrupted at each instruction (interrupt.h). This file
- * stores what the kernel would store. The handler takes other locks, gets a grant meanwhile, or loses the request.
- * After the last instruction there must be neither a request nor a grant, and the next lock must request again.
+ * stores what the kernel would store. The handler takes other locks, receives a grant, or loses the request. After
+ * the last instruction there must be neither a request nor a grant, and the next lock must make a request again.
  *
  * A test that includes this file defines LOCK_TYPE, LOCK_INIT, and LOCK(), UNLOCK() and HANDLERS_LOCK(), which return
  * 0 on success. The test also defines the two functions that are declared below.

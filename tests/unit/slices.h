@@ -15,8 +15,12 @@
 #define SLICE_SET 2
 #define SYS_SLICE_YIELD 471
 
-static int switched_on, yields, yielded_in_time; /* calls that enable it; yields; yields for which the kernel returned 1 */
-static volatile uint32_t *faked;                 /* if not NULL, called() clears this word at a yield, as the kernel would */
+/*
+ * `switched_on`: calls of the library that enable the extension. `yields`: calls of the yield. `yielded_in_time`: yields for
+ * which the kernel returned 1.
+ */
+static int switched_on, yields, yielded_in_time;
+static volatile uint32_t *faked; /* if not NULL, called() clears this word at a yield, as the kernel would */
 
 static long called(long number, const long arguments[6])
 {
@@ -40,8 +44,8 @@ static inline bool kernel_says_on(void)
 }
 
 /*
- * Runs in a child: registers an area of the length that the kernel wants, and enables the extension for it. Returns 0
- * on success.
+ * Runs in a child: registers an area of the length that the kernel wants, and enables the extension for this area.
+ * Returns 0 on success.
  */
 static int ask_kernel(void)
 {

@@ -19,7 +19,7 @@ static inline int64_t SLOWNESS(void)
 
 /*
  * Returns the interval of a timer whose signals run handlers. On slow machines the interval is longer. If a handler
- * took as long as the interval, nothing else would run.
+ * took as long as the interval, the process would only run handlers.
  */
 static inline struct itimerval storm_interval(long microseconds)
 {

@@ -18,10 +18,10 @@
 #define STORM_THREADS_MAX 64
 #define STORM_REMOTES_MAX 4
 #define STORM_BATCH 500 /* operations in a batch */
-#define STORM_FORKS 3000 /* at most this many while enough() is false, each with a pause of 10 ms; fewer on slow machines */
+#define STORM_FORKS 3000 /* forks at most, while enough() is false; 10 ms lie between two forks; fewer on slow machines */
 
 struct storm_thread {
-	int number; /* 0 to storm_count - 1; successive lives have the same number */
+	int number; /* 0 to storm_count - 1; all lives of one launcher have the same number */
 	uint64_t random, handler_random;
 	pid_t tid;    /* 0 if there is no thread */
 	int finished; /* tells the launcher that the life has ended */
@@ -34,7 +34,7 @@ struct storm {
 	int (*child)(void);                     /* runs in the only thread of a child; returns 0 if the result is right */
 	void *(*remote)(void *stop);            /* a thread without signals and moves; ends when *(int *)stop is set */
 	int remotes;
-	bool (*enough)(void);                   /* has everything happened that must? Takes longer if other processes run */
+	bool (*enough)(void);                   /* returns true if everything that the test requires has happened */
 };
 
 static struct storm_thread storm_threads[STORM_THREADS_MAX];
@@ -64,7 +64,7 @@ static inline void storm_use(struct storm_thread *t, void (*use)(uint64_t *rando
 static void on_storm(int signo)
 {
 	(void)signo;
-	if (storm_me != NULL) /* if NULL, this thread is a launcher that has got the number of a thread that ended */
+	if (storm_me != NULL) /* NULL in a launcher, which possibly has the id of a thread that ended */
 		the_storm->handle(storm_me);
 }
 
@@ -124,8 +124,8 @@ static void *storm_launch(void *arg)
 }
 
 /*
- * Some CPUs of the set are possibly offline, or not allowed to this process. In these cases the kernel refuses the
- * set, or uses the rest of the set.
+ * Some CPUs of the set are possibly offline, or not allowed to this process. If the set has no other CPU, the kernel
+ * refuses the set. Otherwise the kernel uses the remaining CPUs.
  */
 static void storm_move(pid_t tid, uint64_t *random)
 {

@@ -63,7 +63,7 @@ static void tally_result(struct tally *t, enum rk_result result)
 
 /*
  * Increments a word by compare-and-store. The loaded value is possibly from another CPU, or older than a handler's
- * increment.
+ * increment. If the word has another value by then, the store fails.
  */
 static void increment(struct tally *t, enum index index, int cpu)
 {

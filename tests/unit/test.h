@@ -3,10 +3,10 @@
  * test.h - what the unit tests share: cmocka with TAP output, the world in which a test was started, and functions
  * that ask the kernel about registrations.
  *
- * One program runs in several worlds. WORLD=libc: the libc registers threads. WORLD=self: the libc's tunable is off.
- * WORLD=foreign: the libc registers its area, but this build ignores that area. WORLD=kernel: the kernel registers
- * threads, by rseqkit exec --ktls in a guest. WORLD=none: there is no rseq. The meson file sets WORLD together with
- * the other environment variables of that world.
+ * One program runs in several worlds. WORLD=libc: the libc registers threads. WORLD=self: the libc's tunable is off,
+ * so this library registers threads. WORLD=foreign: the libc registers its area, but this build ignores that area.
+ * WORLD=kernel: the kernel registers threads, by rseqkit exec --ktls in a guest. WORLD=none: there is no rseq. The
+ * meson file sets WORLD together with the other environment variables of that world.
  */
 #ifndef RK_TEST_H
 #define RK_TEST_H
@@ -132,7 +132,10 @@ struct unregistered {
 	void *arg;
 };
 
-/* Undoes the registration that was made before the start routine. Then runs the thread's own start routine. */
+/*
+ * Undoes the registration that the libc or the kernel made before this function. Then runs the start routine that the
+ * test gave.
+ */
 static inline void *start_unregistered(void *arg)
 {
 	struct unregistered start = *(struct unregistered *)arg;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arrays in slots, and copies out of slots: every outcome by every kind of index. The operations write nothing else.
+ * Tests arrays in slots, and copies out of slots: each outcome, with each kind of index. Also checks that an
+ * operation changes only its targets.
  */
 #include "one_cpu.h"
 
@@ -144,7 +145,10 @@ static void copies_every_length_out(void **state)
 
 REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
 
-/* On another CPU or without a registration, every operation returns an error, and changes neither CPU's slot. */
+/*
+ * If an operation is for another CPU, or if the thread isn't registered, the operation returns an error and doesn't
+ * change this CPU's slot.
+ */
 static void nothing_elsewhere(void **state)
 {
 	static const int others[] = {-1, -2, 0, 1};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Caches of objects: each call by itself, with the depot, at the limits, and with reclaims. The invariant is the
- * invariant of objects.h.
+ * Tests caches of objects. Each function is tested alone, with and without objects in the depot, at the limits, and
+ * with reclaims. The invariant is the invariant of objects.h.
  */
 #include "objects.h"
 #include "refuse.h"
@@ -149,7 +149,7 @@ static void batches(void **state)
 
 	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof(saved), &saved), 0);
-	pin(rk_cpu()); /* a get takes nothing from another CPU's array; it makes new objects instead */
+	pin(rk_cpu()); /* a get makes new objects, and takes none from another CPU's array */
 	for (size_t n = 0; n <= 1000; n = n * 3 / 2 + 1) {
 		create((struct rk_cache_options){.per_cpu = 300, .limit = 2000});
 		assert_int_equal(rk_cache_get_batch(cache, held, n), n);
@@ -322,7 +322,8 @@ static void refilled_at_the_limit(void **state)
 }
 
 /*
- * An object that comes to the depot alone doesn't take a magazine of its own. There are fewer magazines than objects.
+ * An object that comes to the depot alone doesn't take a magazine of its own. So there are fewer magazines than
+ * objects.
  */
 static void few_magazines_are_begun(void **state)
 {
@@ -339,7 +340,7 @@ static void few_magazines_are_begun(void **state)
 		assert_int_equal(rk_cache_reclaim(cache, here), 0);
 	}
 	assert_int_equal(destructed, 0);
-	assert_true(stats().in_depot > 2900); /* all but those put after the thread was moved to another CPU */
+	assert_true(stats().in_depot > 2900); /* all except objects that were put after the thread was moved to another CPU */
 	drop();
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Callbacks that use their own cache: a constructor puts further objects into the cache, and a destructor gets
- * objects from it.
+ * Tests callbacks that use their own cache: a constructor puts further objects into the cache, and a destructor gets
+ * objects from the cache.
  */
 #include "objects.h"
 #include "refuse.h"
@@ -51,7 +51,7 @@ static void callbacks_use_the_cache(void **state)
 	rk_cache_put_batch(cache, held, 100);
 	assert_int_equal(rk_cache_get_batch(cache, held, 10), 10);
 	rk_cache_put_batch(cache, held, 10);
-	barren = true; /* the constructor makes no objects now; the destructor keeps those that it gets */
+	barren = true; /* the constructor returns NULL now; the destructor keeps the objects that it gets */
 	assert_int_equal(rk_cache_destroy(cache), 0);
 	assert_int_equal(count_objects(CACHED), 0);
 	assert_int_equal(constructed - destructed, count_objects(HELD));
@@ -59,8 +59,8 @@ static void callbacks_use_the_cache(void **state)
 }
 
 /*
- * A get in a destructor possibly moves objects from the depot into an array. The cache destructs these objects as
- * well.
+ * A get in a destructor possibly moves objects from the depot into an array. rk_cache_destroy() destructs these
+ * objects too.
  */
 static void destroy_with_a_depot_of(int number)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reclaim, gets and puts by the depot, and batches, with a signal or a fork at each instruction. The invariant is
- * the invariant of objects.h.
+ * Tests a reclaim, gets and puts by the depot, and batches, with a signal or a fork at each instruction. The
+ * invariant is the invariant of objects.h.
  */
 static int instructions_max;
 #define INSTRUCTIONS_MAX instructions_max

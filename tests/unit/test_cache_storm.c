@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A cache in a storm (storm.h), while other threads reclaim from its CPUs and trim its depot. The invariant is the
- * invariant of objects.h, and the cache never holds more than its limit. Meanwhile CPUs can go offline and come back.
+ * Tests a cache in a storm (storm.h), while other threads reclaim from its CPUs and trim its depot. The invariant is
+ * the invariant of objects.h, and the cache never holds more than its limit. Meanwhile CPUs can go offline and come
+ * back.
  */
 #include "objects.h"
 #include "storm.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Children of a busy process: forks while other threads start and end, forks in a handler at any instruction, and
- * spawned programs. Also signals to the parent or the child during a vfork.
+ * Tests children of a busy process. The process forks while other threads start and end, forks in a handler at any
+ * instruction, and spawns programs. The tests also send signals to the parent or the child during a vfork.
  */
 #include "interrupt.h"
 #include <sched.h>
@@ -99,8 +99,8 @@ static void fork_while_others_come_and_go(void **state)
 }
 
 /*
- * Unregisters the thread, so that it is as before its first operation. This is only possible if the library registers
- * threads.
+ * Unregisters the thread, so that its state is as before its first operation. This is only possible if the library
+ * registers threads.
  */
 static void before_first_operation(void)
 {
@@ -174,8 +174,8 @@ static void spawn_while_others_come_and_go(void **state)
 }
 
 /*
- * The time in which a vfork child runs and its parent waits. The struct is volatile because the child shares this
- * memory, and because vfork() returns twice. The child stays until the other thread has sent the signal.
+ * Describes a vfork child while it runs and its parent waits. The struct is volatile because the child shares this
+ * memory, and because vfork() returns twice. The child doesn't exit before the other thread has sent its signals.
  */
 static volatile struct {
 	pid_t child; /* the child's process id, once the child runs */
@@ -244,8 +244,8 @@ static void vfork_with_signals(bool to_child)
 }
 
 /*
- * The child does nothing. The parent's handler runs only after the child has left. Then the parent is registered, and
- * no other process uses its area.
+ * The child only waits. The parent's handler runs only after the child has left. Then the parent is still registered,
+ * if the world has rseq.
  */
 static void signal_to_the_parent_of_a_vfork(void **state)
 {
@@ -264,8 +264,8 @@ static void signal_to_the_parent_of_a_vfork(void **state)
 }
 
 /*
- * Inside the bracket, handlers operate in both processes, by the fallback. The thread that creates the sender is
- * unregistered.
+ * Inside the bracket, handlers operate in both processes, by the fallback. The thread that vforks creates the sender
+ * inside the bracket, so it isn't registered then.
  */
 static void signals_in_the_bracket(void **state)
 {
@@ -288,8 +288,8 @@ static void signals_in_the_bracket(void **state)
 }
 
 /*
- * There is no bracket, and the parent is unregistered. The child's handler gets no registration, and the parent can
- * register later.
+ * There is no bracket, and the parent is unregistered. The child's handler gets no registration. The parent can
+ * register after the vfork.
  */
 static void *signals_unregistered(void *arg)
 {

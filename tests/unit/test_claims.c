@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Claims: which thread holds a claim. The tests use the thread itself, its handlers, other threads, children and the
+ * Tests which thread holds a claim. The tests use the thread itself, its handlers, other threads, children and the
  * threads of children. They also fork at each instruction of a claim.
  */
 #define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
@@ -66,7 +66,10 @@ static void exclusive(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-/* If the forking thread holds the claim, the child's first thread holds it too. No other thread of the child does. */
+/*
+ * If the forking thread holds the claim, the child's first thread holds it too. No other thread of the child holds
+ * it.
+ */
 static int child_of_holder(void)
 {
 	CHECK(in_thread(try_claim) == -EBUSY);
@@ -102,7 +105,7 @@ static int grandchild_of_another(void)
 
 /*
  * A thread that the child creates possibly gets the stack of the lost holder. But the new thread has another thread
- * number, so it finds the claim free too.
+ * number than the holder had. So the claim is free for the new thread too.
  */
 static int childs_thread_of_another(void)
 {
@@ -241,7 +244,10 @@ static void forked_at_every_instruction(void **state)
 	interrupt_each(&w, 1);
 }
 
-/* A handler interrupts a release and releases the same claim. Then another thread takes the claim. */
+/*
+ * A handler interrupts a release and releases the same claim. Then the handler waits for another thread, which takes
+ * the claim.
+ */
 static void claim_first(void)
 {
 	renew();

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads that clone(2) made, without the C library: with their creator's TLS, and with TLS of their own. Such a
- * thread calls the library. Its creator's registration must stay as it was, and counts must be exact. The library
- * either refuses the thread or gives it an area of its own.
+ * Tests threads that clone(2) made, without the C library. Some of these threads have their creator's TLS, the other
+ * threads have TLS of their own. Each thread calls the library. Its creator's registration must stay as it was, and
+ * counts must be exact. The library either refuses the thread or gives it an area of its own.
  *
  * The tests also show what the library can't prevent. An area can name a CPU without being registered. This happens
  * if the thread's TLS is the TLS of a registered creator, a copy of that TLS, or zero. With such an area, operations
- * run unprotected. So they are forbidden in such a thread, as they are in a vfork child.
+ * run unprotected. So operations are forbidden in such a thread, as they are in a vfork child.
  */
 #include "test.h"
 #include <rseqkit/detail/agreement.h>
@@ -203,8 +203,8 @@ static void has_its_own_and_a_list(void)
 	CHECK((found.prepared == 0) == found.at_area && found.at_area == found.registered);
 #ifdef __GLIBC__
 	/*
-	 * With a robust list, the thread is like any other thread. It is registered if the library or the kernel
-	 * registers threads.
+	 * With a robust list, the library treats the thread like a thread of glibc. The thread is registered if the
+	 * library or the kernel registers threads.
 	 */
 	CHECK(found.at_area == (world_owner() == RK_OWNER_SELF || world_owner() == RK_OWNER_KERNEL));
 #else
@@ -222,8 +222,8 @@ static void has_zeroes_but_the_area(void)
 }
 
 /*
- * A zeroed area names CPU 0. Unless the kernel registers the thread, the library can't know that this is wrong. So
- * operations are forbidden in this thread. But the creator's registration is unharmed.
+ * A zeroed area names CPU 0. Unless the kernel registers the thread, the library can't know that the thread isn't
+ * registered. So operations are forbidden in this thread. But the creator's registration is unharmed.
  */
 static void has_zeroes(void)
 {

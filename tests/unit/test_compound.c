@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations on more than the slot's word: every outcome by every kind of index. The operations write nothing else.
+ * Tests operations on more than the slot's word: each outcome, with each kind of index. Also checks that an operation
+ * changes only its targets.
  */
 #include "one_cpu.h"
 
@@ -70,8 +71,8 @@ static void lists_are_last_in_first_out(void **state)
 }
 
 /*
- * The link can be anywhere in its node. The compiler knows the link's offset in one case, and doesn't know it in the
- * other.
+ * The link can be anywhere in its node. Each offset of the link is used twice: as a constant, and as a variable whose
+ * value the compiler doesn't know.
  */
 #define PUSH_AND_POP(link)                                                                                             \
 	do {                                                                                                           \
@@ -218,7 +219,7 @@ static void copies_every_length(void **state)
 
 REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
 
-/* If an operation is for another CPU, it changes neither this CPU's slot nor the other CPU's. */
+/* If an operation is for another CPU, the operation returns an error and doesn't change this CPU's slot. */
 static void nothing_on_another_cpu(void **state)
 {
 	static const int others[] = {-1, -2, 0, 1};
@@ -250,7 +251,10 @@ static void nothing_on_another_cpu(void **state)
 	}
 }
 
-/* Without a registration, every operation returns RK_NO_RSEQ and does nothing. */
+/*
+ * Without a registration, an operation returns RK_NO_RSEQ and changes neither the slots nor its arguments, except
+ * that a pop stores NULL.
+ */
 static void nothing_without_registration(void **state)
 {
 	struct slot *slot = slot_of(BY_AT), *first = slot_of(BY_CID), saved, saved_first;

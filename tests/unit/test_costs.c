@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Costs of optimised mode and what it saves, as ratios to legacy mode on the running kernel. The test measures a
- * context switch, and a registration together with its undoing. It measures two lengths of the area in the same
- * threads: 32 bytes, and all bytes that the kernel offers.
+ * Measures the costs of optimised mode and what it saves, as ratios to legacy mode on the running kernel. The test
+ * measures a context switch, and a registration together with its undoing. It measures two lengths of the area in the
+ * same threads: 32 bytes (legacy mode), and all bytes that the kernel offers (optimised mode).
  *
- * Rounds of both modes alternate, and a ratio compares two rounds that follow each other. The test prints the median
- * and the quartiles. It asserts nothing about these numbers. It fails only if it can't measure a mode that the kernel
+ * Rounds of both modes alternate, and each ratio compares two rounds that follow each other. The test prints the
+ * median and the quartiles, and asserts nothing about them. It fails only if it can't measure a mode that the kernel
  * has.
  */
 #include "test.h"
@@ -35,7 +35,10 @@ static int change(int flags)
 	return syscall(SYS_rseq, room, length, flags, RK_SIGNATURE) == 0 ? 0 : -errno;
 }
 
-/* Replaces the usual registration by one of `length` bytes. leave() restores the usual registration. */
+/*
+ * Binds the thread to one CPU, and replaces the usual registration by a registration of `length` bytes. leave()
+ * restores the usual registration.
+ */
 static void enter(void)
 {
 	cpu_set_t set;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counters: sums are exact in every world, on whichever CPUs the threads run, and while other threads reset the
- * counters.
+ * Tests that the sums of counters are exact in every world, on whichever CPUs the threads run, and while other
+ * threads reset the counters.
  */
 #include "test.h"
 
@@ -83,8 +83,8 @@ static void *add(void *arg)
 }
 
 /*
- * Returns a number of adds that is high enough for many interruptions. A contended atomic add is fifty times slower
- * than a section.
+ * Returns a number of adds that is high enough for many interruptions. The number is lower if adds are contended
+ * atomic adds, because such an add is fifty times slower than a section.
  */
 static int64_t many(void)
 {

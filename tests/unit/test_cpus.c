@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's list of possible CPUs: the parser of its format, and agreement with the machine. The test is linked
- * statically, so that it can call the parser.
+ * Tests the parser of the kernel's list of possible CPUs, and whether its result agrees with the machine. The test is
+ * linked statically, so that it can call the parser.
  */
 #include "test.h"
 #include <sys/auxv.h>

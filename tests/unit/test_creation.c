@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Creating and freeing, interrupted by signal handlers that fork or allocate, or by cancellation. No thread waits for
- * a step that the interrupted thread has not done yet, neither in this process nor in a child.
+ * Tests creating and freeing, interrupted by signal handlers that fork or allocate, or by cancellation. No thread
+ * waits for a step that the interrupted thread has not done yet, neither in this process nor in a child.
  */
 #include "interrupt.h"
 #include "calls.h"
@@ -42,7 +42,10 @@ static int use_shared(void)
 	return 0;
 }
 
-/* Creates and destroys a pool of its own, with contents. This needs more system calls than the other functions. */
+/*
+ * Creates and destroys a pool of its own, with contents. This needs more system calls than use_shared() and
+ * use_counter() need.
+ */
 static int use_own(void)
 {
 	static const int64_t initial[1000] = {42};
@@ -160,7 +163,10 @@ static void *use_until_stopped(void *arg)
 	return NULL;
 }
 
-/* Starts threads that would wait for each other if any of them ever waited. Interrupts each of them in turn. */
+/*
+ * Starts threads that all use the same pool, and interrupts each of them in turn. If a call ever waited for an
+ * interrupted thread, the test would hang.
+ */
 static void interrupt_users(void (*handler)(int), int64_t times)
 {
 	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
@@ -280,8 +286,8 @@ static int read_beside_a_child(void)
 }
 
 /*
- * If a descriptor was opened before the fork, parent and child share its position. The library reads the list once,
- * so this test must be the first.
+ * If a descriptor was opened before the fork, parent and child share its position, and each could read only a part of
+ * the list. The library reads the list once per process, so this test must be the first.
  */
 static void list_of_cpus_beside_a_child(void **state)
 {

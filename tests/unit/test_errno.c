@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * errno stays as the caller left it, even if a function of the C library fails that this library calls. Handlers rely
- * on this.
+ * Tests that errno stays as the caller left it, even if the library calls a function of the C library that fails.
+ * Handlers rely on this.
  */
 #include "test.h"
 #include <sys/mman.h>
@@ -130,7 +130,10 @@ static int wait_in_vain(void)
 	return 0;
 }
 
-/* Only the fine clock fails. A filter would cause this on a machine where reading the clock takes a system call. */
+/*
+ * Only CLOCK_MONOTONIC fails. A filter of system calls has the same effect on a machine where reading the clock takes
+ * a system call.
+ */
 static void limits_end_by_the_coarse_clock(void **state)
 {
 	(void)state;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ends of threads: first use in destructors of any round, signals while threads end, and thousands of detached
- * threads. glibc keeps a thread's memory until the thread's very end, so everything works in destructors as it does
- * before. With musl, the first of this library's destructors ends the registration, and later calls use the fallback.
+ * Tests the ends of threads: first use of the library in destructors of any round, signals while threads end, and
+ * thousands of detached threads. glibc keeps a thread's memory until the thread's very end. So with glibc, everything
+ * works in destructors as it does before them. With musl, the first of this library's destructors ends the
+ * registration, and later calls use the fallback.
  */
 #include "test.h"
 #include <limits.h>
@@ -190,7 +191,7 @@ static void signals_while_threads_end(void **state)
 	alarm(TEST_SECONDS);
 }
 
-/* Ends without rk_thread_unregister(). This keeps nothing alive, and harms nothing. */
+/* Ends without rk_thread_unregister(). After that, the counter must still be exact. */
 static void *keep_a_user(void *arg)
 {
 	int r = rk_thread_register();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fences: each kind aborts a section on another CPU; which CPUs the functions accept; and visits, if a filter refuses
- * the kernel's fence.
+ * Tests that each kind of fence aborts a section on another CPU, and which CPUs the functions accept. Also tests
+ * visits, which replace the kernel's fence if a filter refuses it.
  */
 #include "refuse.h"
 #include "slots.h"
@@ -36,7 +36,7 @@ struct waiter {
 	int inside, over;
 	enum rk_result outcome;
 	const volatile struct rk_area *area;
-	long preemptions; /* preemptions of the thread, which also abort the section */
+	long preemptions; /* preemptions of the thread; a preemption aborts the section, as a fence does */
 };
 
 static long preemptions_here(void)
@@ -95,8 +95,8 @@ static bool fence_aborts(int (*fence)(int cpu), const int *cpus, bool by_visit)
 #define TOO_BUSY 77
 
 /*
- * A visit itself is a preemption. On a busy machine, other threads preempt the section as well. So this function
- * tries again.
+ * On a busy machine, a preemption can abort the section before the fence does. So this function tries again until no
+ * preemption was counted. A visit is itself a preemption. So with `by_visit` the first try is enough.
  */
 static int fence_reaches(int (*fence)(int cpu), bool by_visit)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An operation of each structure, as the first thing that an unregistered thread does. The operation registers the
+ * Tests an operation of each structure, as the first action of an unregistered thread. The operation registers the
  * thread, and returns the same result as in a registered thread.
  */
 #include "test.h"
@@ -227,7 +227,7 @@ static void *operate_first(void *arg)
 	return NULL;
 }
 
-/* Without rseq every structure works too, but no operation registers the thread. */
+/* Without rseq, every structure still works, but no operation registers the thread. */
 static void each_registers(void **state)
 {
 	static const char *const names[] = {"one", "two"};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counters and groups that are made on first use: by threads that race, with a handler at each instruction, and
+ * Tests counters and groups that are made on first use: by threads that race, with a handler at each instruction, and
  * without memory.
  */
 #define INSTRUCTIONS_MAX 2000 /* more than the default, which only suits sections */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork and vfork: a child keeps registrations and counts. The library refuses to register a vfork child, and the
- * child does its parent no harm.
+ * Tests fork and vfork. A child keeps registrations and counts. The library refuses to register a vfork child, and
+ * the child does its parent no harm.
  */
 #include "interrupt.h"
 
@@ -186,7 +186,7 @@ static bool same_words(const volatile struct rk_area *area, uint32_t cpu_id_star
 static volatile int child_begin;
 static volatile bool child_kept_words;
 
-/* The child uses its parent's area. No other thread writes to this area, because the parent sleeps. */
+/* The vfork child runs with its parent's area. The parent sleeps meanwhile, so it doesn't write to this area. */
 static void vfork_and_bracket(const volatile struct rk_area *area)
 {
 	pid_t pid = vfork();
@@ -205,7 +205,10 @@ static void vfork_and_bracket(const volatile struct rk_area *area)
 	assert_int_equal(exit_status_of(pid), 0);
 }
 
-/* Some kernels kill the parent if the child stores to its area. This test finds such a store on every kernel. */
+/*
+ * Some kernels kill the parent if the vfork child stores to the parent's area. This test finds such a store on every
+ * kernel.
+ */
 static void child_leaves_its_registered_parents_area_alone(void **state)
 {
 	(void)state;
@@ -229,8 +232,8 @@ static void child_leaves_its_registered_parents_area_alone(void **state)
 static volatile int registered_in_child;
 
 /*
- * Runs at each instruction of a bracket: makes a vfork child that opens a bracket too. The child must stay
- * unregistered, whatever its parent was about to do.
+ * Runs at each instruction of a bracket: makes a vfork child, which opens a bracket of its own. The child must stay
+ * unregistered, whichever step of the bracket its parent was about to do.
  */
 static void bracket_in_child(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lists of nodes: each call by itself, also on the overflow list; and drains, with a signal or a fork at each
- * instruction. The invariant is the invariant of nodes.h.
+ * Tests lists of nodes. Each function is tested alone, also on the overflow list. Drains are also tested with a
+ * signal or a fork at each instruction. The invariant is the invariant of nodes.h.
  */
 #define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
 #include "interrupt.h"
@@ -209,8 +209,8 @@ static int all_is_there(void)
 }
 
 /*
- * Another thread forked; this function runs in the child. The nodes of the interrupted drain are either still in the
- * list, or the drain has already returned them.
+ * Another thread forked; this function runs in the child. A node is either still in the list, or the interrupted
+ * drain or pop has taken it off. The list still works.
  */
 static int drain_in_child(void)
 {

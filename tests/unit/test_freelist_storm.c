@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lists of nodes in a storm (storm.h), while other threads drain the lists. The invariant is the invariant of
+ * Tests lists of nodes in a storm (storm.h), while other threads drain the lists. The invariant is the invariant of
  * nodes.h. Meanwhile CPUs can go offline and come back.
  */
 #include "nodes.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gates: operations either work on the item that the gate's word names, or are refused. After the word has changed
- * and all CPUs were fenced, no operation works on the old item. A storm (storm.h) checks this. test_window moves
- * threads to another CPU at each instruction of these operations.
+ * Tests gates. An operation either works on the item that the gate's word names, or is refused. After the word has
+ * changed and all CPUs were fenced, no operation works on the old item. A storm (storm.h) checks this. test_window
+ * moves threads to another CPU at each instruction of these operations.
  */
 #include "storm.h"
 

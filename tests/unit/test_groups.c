@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counters that are read together: each call by itself, also by the overflow slot; calls without a fence. Also adds
- * and resets, with a signal or a fork at each instruction.
+ * Tests counters that are read together. Each function is tested alone, also with adds to the overflow slot and
+ * without a fence. Adds and resets are also tested with a signal or a fork at each instruction.
  */
 #define INSTRUCTIONS_MAX 1500 /* more than the default, which only suits sections */
 #include "interrupt.h"
@@ -173,7 +173,7 @@ static void *read_unsuccessfully(void *arg)
 	return arg;
 }
 
-/* Without a fence, the functions still return values. Later calls that have a fence work as if nothing had happened. */
+/* Without a fence, the functions still return values. After that, calls that have a fence return exact values. */
 static void without_a_fence(void **state)
 {
 	pthread_t thread;
@@ -260,8 +260,8 @@ static int judge_add(void)
 }
 
 /*
- * Another thread forked; this function runs in the child. Only values that a reset returned are missing, and the
- * group still works.
+ * Another thread forked; this function runs in the child. An interrupted add is counted or not. If the interrupted
+ * reset has already stored the new baseline, the child reads 0. In each case the group still works.
  */
 static int go_on_in_child(void)
 {

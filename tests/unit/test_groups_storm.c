@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Groups of counters, and histograms, in a storm (storm.h), while other threads read and reset them. Each thread adds
- * to the group's counters in order, on any CPUs and by any path. So in each read, no counter is above the counter
- * before it. In a histogram, each record is in the right bucket of exactly one reset's result.
+ * Tests groups of counters, and histograms, in a storm (storm.h), while other threads read and reset them. Each
+ * thread adds to the group's counters in order, on any CPUs and by any path. So in each read, no counter is above the
+ * counter before it. In a histogram, each record is in the right bucket of exactly one reset's result.
  */
 #include "expect.h"
 #include "storm.h"
@@ -11,8 +11,16 @@
 
 static struct rk_counter_group *group;
 static struct rk_histogram *histogram;
-static int64_t added, half_done, returned;                  /* finished sequences; sequences half done; sum of all resets */
-static uint64_t recorded, records_returned, value_recorded; /* records; those that resets returned; sum of the recorded values */
+/*
+ * `added`: finished sequences. `half_done`: sequences of which only the first half is done. `returned`: the sum of all
+ * values that resets returned.
+ */
+static int64_t added, half_done, returned;
+/*
+ * `recorded`: records in the histogram so far. `records_returned`: records that resets returned. `value_recorded`: the sum
+ * of the recorded values.
+ */
+static uint64_t recorded, records_returned, value_recorded;
 static uint64_t reads, resets, busy, late;
 
 static enum rk_result some_way(uint64_t *random)

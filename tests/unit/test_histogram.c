@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Histograms: buckets of all precisions, and the figures of snapshots, resets and merges. test_groups_storm.c tests
- * whether snapshots are consistent.
+ * Tests histograms: buckets of all precisions, and the figures of snapshots, resets and merges. test_groups_storm.c
+ * tests whether snapshots are consistent.
  */
 #include "refuse.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which indexes have memory: if the list of CPUs is wrong, sparse or unreadable; by concurrency id; and after the
- * last index.
+ * Tests which indexes have memory: if the list of CPUs is wrong, sparse or unreadable; if concurrency ids are the
+ * indexes; and after the last index.
  */
 #include "pools.h"
 #include <sched.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rules for all headers: the caller passes a growing structure together with its size, and each error that a header
- * names has a text.
+ * Tests rules for all headers: the caller passes a growing structure together with its size, and each error that a
+ * header names has a text.
  */
 #include "refuse.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A writer that is interrupted twice. The first time, a handler begins a read section; each instruction is tried. The
- * second time, a handler forks; each later instruction is tried. The child keeps the read section and continues the
- * writer. While the read section lasts, the writer must never get the lock, neither in the parent nor in the child.
+ * Tests a writer that is interrupted twice. The first time, a handler begins a read section; each instruction is
+ * tried. The second time, a handler forks; each later instruction is tried. The child keeps the read section and
+ * continues the writer's operation. While the read section lasts, the writer must never get the lock, neither in the
+ * parent nor in the child.
  *
  * The thread steps through itself, because a tracer would take too long.
  */

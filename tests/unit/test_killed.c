@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Vfork children that are killed while they write to a ring or use a list of nodes. */
+/* Tests vfork children that are killed or stopped while they write to a ring or use a list of nodes. */
 #include "killed.h"
 #include "records.h"
 
 #define NODES 8
 
 static struct rk_ring *ring;
-static int written, ours; /* records that must be in the ring: earlier ones, and those that write_record() counted */
+/*
+ * `written`: records that were in the ring before the vfork. `ours`: records that write_record() counted, or nodes that
+ * pop_two() kept.
+ */
+static int written, ours;
 
 static int write_stamped(uint64_t number)
 {
@@ -41,13 +45,16 @@ static int ring_works(void)
 	int count = 0, sure = written + ours + 1;
 
 	CHECK(write_stamped(2) == 0 && rk_ring_merge(ring, count_record, &count) == 0);
-	/* The child was possibly killed after it wrote its record, and before it counted the record. */
+	/*
+	 * A killed child has possibly written its record without counting it. A child that wasn't killed has counted
+	 * its record.
+	 */
 	CHECK(count == sure || (count == sure + 1 && !progress->passed));
 	written = ours = 0;
 	return 0;
 }
 
-/* Writes in a bracket of the child, which is inside its parent's bracket. */
+/* The child begins a bracket of its own, inside the bracket of its parent, and writes a record. */
 static void write_in_bracket(void)
 {
 	CHECK(rk_vfork_begin() == 0);
@@ -80,11 +87,14 @@ static void create_ring_with_sleeper(void)
 	sleeps = true;
 }
 
-/* The next record wakes the sleeping thread, whichever thread writes this record. */
+/*
+ * After the kill and a further record, the sleeping thread must be awake, even if the killed child was about to wake
+ * it.
+ */
 static int sleeper_is_told(void)
 {
 	if (!sleeps || (pid_t)syscall(SYS_gettid) == getpid())
-		return 0; /* a forked child doesn't have the sleeping thread */
+		return 0; /* only the thread that judge_everywhere() creates continues: children lack the sleeping thread */
 	CHECK(write_stamped(2) == 0);
 	for (int i = 0; !__atomic_load_n(&awake, __ATOMIC_ACQUIRE) && i < 100000; i++)
 		usleep(100);
@@ -111,8 +121,8 @@ static void pop_and_push(void)
 }
 
 /*
- * Pops two nodes, and pushes the first node back. If the stopped child's pop didn't notice this, it would also bring
- * the second node back (ABA).
+ * Pops two nodes, and pushes the first node back. If the stopped child's pop didn't notice this, it would put the
+ * second node back into the list (ABA).
  */
 static void pop_two(void)
 {
@@ -128,8 +138,8 @@ static void pop_two(void)
 }
 
 /*
- * Checks that all nodes are in the list. For each child that was killed while it held a node, one node can be
- * missing.
+ * Checks that all nodes are in the list, except the node that pop_two() kept. If the vfork child was killed, one more
+ * node can be missing.
  */
 static int list_works(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vfork children that are killed while they get and put objects of a cache. Each object is either in the cache or was
- * got by the child, and the limits are right.
+ * Tests vfork children that are killed or stopped while they get and put objects of a cache. Each object is either in
+ * the cache or was got by the child, and the limits are right.
  */
 #include "killed.h"
 #include "thread/bracket.h"
@@ -167,8 +167,8 @@ static int cache_is_whole(void)
 		check_limits(n);
 	}
 	/*
-	 * A child that isn't killed has counted its put. The first check in the parent sets the numbers that later
-	 * checks expect.
+	 * A child that isn't killed has counted each get and put. The check in the thread that judge_everywhere()
+	 * creates sets the numbers that later checks expect.
 	 */
 	if (the_killed->meanwhile != NULL)
 		unsure = 0;
@@ -189,8 +189,8 @@ static void count_it(void *context, void *object)
 }
 
 /*
- * Objects that a vfork child has put can be trimmed, and are destructed with the cache, even if the parent itself has
- * called nothing else.
+ * Objects that a vfork child has put can be trimmed, and are destructed with the cache. Before that, the parent has
+ * only created the cache and put one object.
  */
 static void put_by_a_child(void **state)
 {

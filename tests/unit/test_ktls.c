@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * KTLS, data that the kernel maintains for threads, and the same contract on kernels without KTLS. The tests check
- * the provider, the place of the blob, and the accessors, in threads, handlers and children. For world kernel, run
- * rseqkit exec --ktls on a kernel that has the patches in kernel/.
+ * Tests KTLS, data that the kernel maintains for threads, and the same contract on kernels without KTLS. The tests
+ * check the provider, the place of the blob, and the accessors, in threads, handlers and children. For world kernel,
+ * run rseqkit exec --ktls on a kernel that has the patches in kernel/.
  */
 #include "test.h"
 #include <sched.h>
@@ -209,7 +209,7 @@ static void *undo(void *arg)
 	(void)judge();
 	if (world_owner() == RK_OWNER_KERNEL)
 		CHECK(kernel_says_registered(area_here(), info.length) && rk_thread_owner() == RK_OWNER_KERNEL);
-	/* The answers are also right after a bracket. */
+	/* After a bracket, the answers are still right. */
 	if (world_owner() == RK_OWNER_KERNEL)
 		CHECK(rk_vfork_begin() == 0 && !kernel_says_any() && rk_vfork_end() == 0);
 	(void)judge();

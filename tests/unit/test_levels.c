@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Levels of the vfork bracket that the library can't distinguish, because there are more levels than rows. Also a
- * filter that keeps a process from learning that it is a vfork child.
+ * Tests levels of the vfork bracket that the library can't distinguish, because there are more levels than rows. Also
+ * tests a filter that keeps a process from learning that it is a vfork child.
  */
 #include "test.h"
 #include "refuse.h"
@@ -34,10 +34,7 @@ static int nest_and_die(void)
 	return kill(getpid(), SIGKILL);
 }
 
-/*
- * Runs a vfork child, and returns the child's exit status. After that, the only open brackets in the shared memory
- * are the parent's.
- */
+/* Runs `run` in a vfork child. Returns the child's exit status, or 128 + the signal that ended the child. */
 static int in_vfork_child(int (*run)(void))
 {
 	pid_t pid = vfork();
@@ -124,8 +121,8 @@ static int fork_unable_to_tell(void)
 }
 
 /*
- * The vfork child opens no bracket before it forks. So if the fork mistook an open level for an ended one, this level
- * would be the parent's.
+ * The vfork child opens no bracket of its own before it forks. So each open level is the parent's. The fork must not
+ * mistake such a level for an ended one.
  */
 static int filter_refuses_to_tell(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Per-CPU locks: which thread gets which lock, by every way to acquire a lock. */
+/* Tests per-CPU locks: which thread gets which lock, by every way to acquire a lock. */
 #include "lock_ways.h"
 #include <limits.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which per-CPU locks a child has, in two cases that are hard to recognise: no fork handlers ran, or a thread has the
- * thread pointer of a lost thread.
+ * Tests which per-CPU locks a child has, in two cases that are hard to recognise: no fork handlers ran, or a thread
+ * has the thread pointer of a lost thread.
  */
 #include "lock_children.h"
 
@@ -14,8 +14,8 @@ static int still_mine_alone(int way)
 }
 
 /*
- * Two kinds of threads fork without fork handlers. One thread has not used locks yet. The child of the other thread
- * first uses locks in other threads.
+ * The tests fork without fork handlers. First, a thread forks that hasn't used locks yet. Later, look_and_fork() runs
+ * in a child: it tries locks in another thread, and then forks again.
  */
 static void *make_it(void *arg)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Per-CPU locks in a child. The child's thread holds the locks that it held before the fork. If the child lacks a
- * holder, only the next acquisition returns 1.
+ * Tests per-CPU locks in a child. The child's thread holds the locks that it held before the fork. If the child lacks
+ * a holder, only the next acquisition returns 1.
  */
 #include "lock_children.h"
 #include "wakes.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Acquiring and releasing a per-CPU lock, interrupted at each instruction (interrupt.h). The interruption is a
+ * Tests acquiring and releasing a per-CPU lock, interrupted at each instruction (interrupt.h). The interruption is a
  * handler that tries all ways, a fork of the interrupted thread, or a fork of another thread. The invariant: each
  * process has at most one holder at a time, and nothing keeps the next holder out.
  */

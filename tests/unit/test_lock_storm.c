@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Data of each CPU under per-CPU locks, in a storm (storm.h). The invariant: a holder finds the data whole, as the
- * last holder left it, and no write is lost. Only the lock keeps holders from using the data at the same time. So
+ * Tests data of each CPU under per-CPU locks, in a storm (storm.h). The invariant: a holder finds the data whole, as
+ * the last holder left it, and no write is lost. Only the lock keeps holders from using the data at the same time. So
  * ThreadSanitizer also checks the lock.
  */
 #include "duel.h"

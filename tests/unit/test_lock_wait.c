@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Per-CPU locks: a release wakes waiting threads, whether the lock was acquired on its own CPU or from another CPU. */
+/*
+ * Tests that a release of a per-CPU lock wakes waiting threads, whether the lock was acquired on its own CPU or from
+ * another CPU.
+ */
 #include "lock_ways.h"
 #include "wakes.h"
 
@@ -76,8 +79,8 @@ static void woken_when_it_is_free(void **state)
 }
 
 /*
- * A thread that holds the lock by a section also wants the lock as a remote owner. Meanwhile, another remote owner
- * waits for that holder.
+ * A thread holds the lock by a section, while a remote owner waits for this thread. If the first thread then wants
+ * the lock as a remote owner, or by a section again, it gets an error and doesn't wait.
  */
 static void *close_it(void *arg)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Logs in slots: appended records, every outcome by every kind of index. The operations write nothing else.
+ * Tests logs in slots: appended records of every length, each outcome, with each kind of index. Also checks that an
+ * operation changes only its targets.
  */
 #include "one_cpu.h"
 
@@ -85,7 +86,10 @@ static void appends_every_length(void **state)
 
 REGISTERS_ARE_KEPT(EXPECT_ALL_KEPT)
 
-/* On another CPU or without a registration, every operation returns an error, and changes neither CPU's slot. */
+/*
+ * If an operation is for another CPU, or if the thread isn't registered, the operation returns an error and doesn't
+ * change this CPU's slot.
+ */
 static void nothing_elsewhere(void **state)
 {
 	struct slot *slot = slot_of(BY_AT), saved;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Per-CPU memory as the kernel reports it in /proc/self/smaps. There are no huge pages, and the kernel reserves no
- * memory that is possibly never written. No page is filled early, even after mlockall(). Core dumps contain the
+ * Tests per-CPU memory as the kernel reports it in /proc/self/smaps. There are no huge pages, and the kernel reserves
+ * no memory that is possibly never written. No page is filled early, even after mlockall(). Core dumps contain the
  * memory that can be accessed, and none of the address space around it.
  */
 #include "committed.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Misuse of per-CPU memory. The debug mode finds misuse; a program or its environment turns this mode on.
+ * Tests misuse of per-CPU memory. The debug mode finds misuse; a program or its environment turns this mode on.
  * AddressSanitizer and valgrind find misuse because the library tells them which memory is usable.
  */
 #include "pools.h"
@@ -75,7 +75,7 @@ static int check_in_child(void)
 
 /*
  * In children, the slots of this pool are zero, and the check accepts this. In the parent, a zero that is written
- * after the free is misuse, as any other byte is.
+ * after the free is misuse.
  */
 static void zeros_are_misuse_too(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lengths of areas. If the kernel offers the whole feature size, each area of this library has this size, in every
- * thread, however the thread is registered. Other areas have 32 bytes. An area with the whole feature size is in
- * optimised mode. In this mode, the kernel kills a thread that stored to a kernel-owned field.
+ * Tests lengths of areas. If the kernel offers the whole feature size, each area of this library has this size, in
+ * every thread, however the thread is registered. Other areas have 32 bytes. An area with the whole feature size is
+ * in optimised mode. In this mode, the kernel kills a thread that stored to a kernel-owned field.
  */
 #include "test.h"
 #include <rseqkit/detail/agreement.h>
@@ -43,8 +43,8 @@ static bool fits_the_block(void)
 }
 
 /*
- * If the library uses another area, returns true if the libc's area is unused. Callers also test threads that the
- * libc creates.
+ * With glibc, returns true if the library uses another area than the libc's, and the libc's area is unused. With
+ * other C libraries, always returns true. Callers also test threads that the libc creates.
  */
 static bool libc_is_left_alone(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mutexes and their condition variables: each result, exclusion, which threads are woken and when, forks and
+ * Tests mutexes and their condition variables: each result, exclusion, which threads are woken and when, forks and
  * handlers. Only the holder of a mutex requests a slice extension.
  */
 #include "wakes.h"

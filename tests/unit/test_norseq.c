@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes without rseq. A seccomp filter makes rseq(2) return ENOSYS, EPERM or another error, or even success
- * without effect. The filter is there from the start of the process, or comes later. Another filter comes after
+ * Tests processes without rseq. A seccomp filter makes rseq(2) return ENOSYS, EPERM or another error, or even success
+ * without effect. This filter is there from the start of the process, or comes later. A second filter comes after
  * everything was prepared, and kills threads that make system calls. All structures still work, and no thread tries
  * to register twice.
  *
@@ -103,8 +103,8 @@ static void start_nothing(void)
 }
 
 /*
- * A new thread tries to register once. After that, its operations make no system call, so a filter that kills is no
- * danger to them.
+ * A new thread tries to register once. After that, the thread's operations make no system call. So they are allowed
+ * under a filter that kills.
  */
 static void *ask_once(void *arg)
 {
@@ -142,7 +142,7 @@ static void *check_later(void *arg)
 	pthread_barrier_wait(&barrier);
 	CHECK(rk_thread_prepare() == -EPERM);
 	CHECK(rk_thread_reason() == RK_REASON_BLOCKED);
-	/* The reason is only this thread's: other threads of the process are registered. */
+	/* Only this thread has this reason: other threads of the process are registered. */
 	CHECK(process_info().reason == RK_REASON_NONE && process_info().owner == RK_OWNER_SELF);
 	return add_many(NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations: every outcome of every operation by every kind of index. Sums stay exact while threads are moved and
- * interrupted in the middle of operations.
+ * Tests operations: each outcome of each operation, with each kind of index. Sums stay exact while threads are moved
+ * and interrupted in the middle of operations.
  */
 #include "refuse.h"
 #include <sys/time.h>

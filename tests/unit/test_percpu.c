@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Per-CPU memory: layout, initial contents, reuse, the debug mode and errors. The library fills no page early.
+ * Tests per-CPU memory: layout, initial contents, reuse, the debug mode and errors. The library fills no page early.
  */
 #include "committed.h"
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pools of per-CPU memory: many ranges, initial contents in many pools, large items, closable items and reuse. Also
- * children whose items begin at zero, trims and reports.
+ * Tests pools of per-CPU memory: many ranges, initial contents in many pools, large items, closable items and reuse.
+ * Also tests trims, reports, and children in which items begin at zero.
  */
 #include "pools.h"
 #include <sys/mman.h>

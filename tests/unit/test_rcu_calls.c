@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deferred calls: each call is made once, after its period has ended, by a thread that runs calls. Also the limit,
- * and calls that are refused.
+ * Tests deferred calls: each call is made once, after its period has ended, by a thread that runs calls. Also tests
+ * the limit, and calls that are refused.
  */
 #include "rcu_jobs.h"
 #include <time.h>
@@ -99,8 +99,8 @@ static void *keep_running(void *arg)
 }
 
 /*
- * Ends the runner. A further deferred call wakes it. The runner has possibly seen `stop` before, so it doesn't always
- * make this call.
+ * Ends the runner. If the runner sleeps, the deferred call wakes it. A runner that has already seen `stop` ends
+ * without making this call. Then the barrier makes it.
  */
 static void end_runner(pthread_t runner)
 {
@@ -187,8 +187,8 @@ static void a_barrier_waits_until_they_are_called(void **state)
 #define TURNS (int)(ROUNDS(2000) + 1)
 
 /*
- * A runner finds no call. Another thread has taken a call and leaves it, because its period hasn't ended. Then the
- * runner makes this call.
+ * A runner finds no call, because another thread has taken the only call. That thread leaves the call, because the
+ * call's period hasn't ended. The runner must then make the call.
  */
 static void *take_and_leave(void *arg)
 {

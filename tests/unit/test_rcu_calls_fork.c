@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deferred calls in a child: the child makes each of its parent's calls once, whatever the parent's runner was doing.
+ * Tests deferred calls in a child: the child makes each of its parent's calls once, whatever the parent's runner was
+ * doing.
  */
 #include "structures/rcu.h"
 #include <semaphore.h>
 #include "rcu_jobs.h"
 
-/* At the fork, some calls wait for a period, and no period includes the other calls yet. */
+/*
+ * At the first fork, 20 calls wait for a period, which doesn't include the last 10 calls. At the second fork, all
+ * calls have been made.
+ */
 static int called_in_child(void)
 {
 	alarm(60);

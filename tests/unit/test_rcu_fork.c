@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Read sections in a child: the sections of the child's own thread continue if they are kept; all other sections have
- * ended.
+ * Tests read sections in a child. The sections of the child's own thread continue if they are kept. All other
+ * sections have ended.
  */
 #include "rcu_ways.h"
 
@@ -48,8 +48,8 @@ static int mine_goes_on(void)
 }
 
 /*
- * In the parent, the read section keeps a period from ending. The period begins again in the child, where the kept
- * section keeps it from ending too.
+ * In the parent, the read section keeps a period from ending. The child begins the period again. There, the kept
+ * section keeps the period from ending.
  */
 static uint64_t begun;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Read sections, grace periods and deferred calls, interrupted at each instruction (interrupt.h). The interruption is
- * a handler that uses the same functions, a fork of the interrupted thread, or a fork of another thread. In each
- * process, each call is made once. There is one exception. If another thread forked while the interrupted thread was
- * deferring or making a call, this call can be missing in the child.
+ * Tests read sections, grace periods and deferred calls, interrupted at each instruction (interrupt.h). The
+ * interruption is a handler that uses the same functions, a fork of the interrupted thread, or a fork of another
+ * thread. In each process, each call is made once. There is one exception. If another thread forked while the
+ * interrupted thread was deferring or making a call, this call can be missing in the child.
  */
 #define INSTRUCTIONS_MAX 600 /* twice the steps that code without sections needs; later steps only repeat aborted sections */
 #include "interrupt.h"
@@ -107,8 +107,8 @@ static void use_as_well(void)
 }
 
 /*
- * Like use_as_well(), but also calls functions that wait without a limit. Use it only if the interrupted thread is in
- * no read section.
+ * Like use_as_well(), but also calls functions that wait without a limit. Use wait_as_well() only if the interrupted
+ * thread is in no read section.
  */
 static void wait_as_well(void)
 {
@@ -154,9 +154,9 @@ static void fork_by_another(void)
 }
 
 /*
- * A child inherits this domain. In the child, the first read section or poll opens the domain; some tests interrupt a
- * later poll. The handler reads or forks. A forked child begins a read section in the handler, and a period must wait
- * for this section.
+ * A child inherits this domain. In the child, the first read section or poll opens the domain. Some tests open the
+ * domain before the steps begin, and interrupt a later poll. The handler reads or forks. A forked child begins a read
+ * section in the handler, and a period must wait for this section.
  */
 static struct rk_rcu *inherited;
 static struct rk_rcu_section *held;

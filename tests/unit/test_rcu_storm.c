@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects that threads read and replace in a storm (storm.h), while writers free replaced objects. A writer frees an
- * object after it has waited for a grace period, or by a deferred call. The invariant: writers spoil an object before
- * they free it, and a reader never sees a spoiled object. AddressSanitizer also checks the readers.
+ * Tests objects that threads read and replace in a storm (storm.h), while writers free replaced objects. A writer
+ * frees an object after it has waited for a grace period, or by a deferred call. The invariant: writers spoil an
+ * object before they free it, and a reader never sees a spoiled object. AddressSanitizer also checks the readers.
  */
 #include "duel.h"
 
@@ -70,8 +70,8 @@ static void look(const struct object *o)
 }
 
 /*
- * Reads an object. Sometimes this takes as long as a writer needs for several periods. The outer section protects the
- * object.
+ * Reads an object. Sometimes the read takes as long as a writer needs for several periods. The outer section protects
+ * the object.
  */
 static void use(uint64_t *random)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The worker of a domain: it makes deferred calls, a domain has only one, it can be ended, and a child of fork() has
- * none.
+ * Tests the worker of a domain. The worker makes deferred calls. A domain has only one worker, the worker can be
+ * ended, and a child of fork() has no worker.
  */
 #include "rcu_jobs.h"
 #include "refuse.h"

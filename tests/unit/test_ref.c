@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reference counts: an object is released once, by its last user, by every way to get and put references. Also with
- * fences that fail.
+ * Tests reference counts: an object is released once, by its last user, by every way to get and put references. Also
+ * tests fences that fail.
  */
 #include "ways.h"
 #include "refuse.h"

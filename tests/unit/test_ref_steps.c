@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A get, a put, a try and a kill, interrupted at each instruction (interrupt.h). The interruption is a handler that
- * uses the same functions, a fork of the interrupted thread, or a fork of another thread. While a handler has
+ * Tests a get, a put, a try and a kill, interrupted at each instruction (interrupt.h). The interruption is a handler
+ * that uses the same functions, a fork of the interrupted thread, or a fork of another thread. While a handler has
  * references, they keep the object alive. Each object is released once. If another thread forked, the object possibly
  * stays alive in the child, because the interrupted thread's references stay counted.
  */
@@ -20,7 +20,10 @@ static void release(struct rk_ref *ref)
 	((struct object *)ref)->released++;
 }
 
-/* Takes one reference more than the interrupted code needs. Handlers and judges rely on this reference. */
+/*
+ * Makes the objects, and takes a reference to `object` and a reference to `second`. Handlers and judges rely on these
+ * references.
+ */
 static void start(void)
 {
 	CHECK(rk_ref_init(&other.ref, release) == 0); /* done before the steps begin, because the first call takes many */
@@ -112,7 +115,7 @@ static int judge_given_back(void)
 	return 0;
 }
 
-/* The number of references that the interrupted thread can have. The child never gives these references back. */
+/* The interrupted thread has at most this many references. The child never gives these references back. */
 static int stay_at_most;
 
 static int go_on_in_child(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects that threads find, hold for a while, and give back in a storm (storm.h). Meanwhile, owners replace objects
- * and kill them, one at a time or several together. A deferred call frees each object. The invariant: a holder sees
- * the object whole, and each object is released once.
+ * Tests objects that threads find, hold for a while, and give back in a storm (storm.h). Meanwhile, owners replace
+ * objects and kill them, one at a time or several together. A deferred call frees each object. The invariant: a
+ * holder sees the object whole, and each object is released once.
  */
 #include "expect.h"
 #include "storm.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Banks: the result of each call, by itself, to a handler, to another thread, and to a child forked at each
- * instruction of the work on a bank. Further tests: a handler opens the slot for the first time meanwhile, and
- * filters refuse every fence.
+ * Tests banks. Each call's result is tested in the thread that works on a bank, in its handler, in another thread,
+ * and in a child forked at each instruction of the work. One test opens a slot for the first time in a handler, while
+ * the interrupted thread works on this slot. Two tests refuse every fence.
  */
 #define INSTRUCTIONS_MAX 3000 /* more than the default, which only suits sections */
 #include "interrupt.h"
@@ -48,7 +48,7 @@ static void banks_are_taken(void **state)
 	assert_int_equal(rk_bank_take(slots, here, banks[0], &bank), -EINVAL); /* banks[0] is in use already */
 	assert_int_equal(rk_bank_take(slots, here, banks[1], &bank), 0);
 	assert_ptr_equal(bank, banks[0]);
-	/* Until rk_bank_done(), a further take returns the same bank again. */
+	/* Until rk_bank_done(), rk_bank_take() returns the same bank again. */
 	assert_int_equal(rk_bank_take(slots, here, banks[2], &bank), 1);
 	assert_ptr_equal(bank, banks[0]);
 	assert_int_equal(rk_bank_done(slots, here), 0);
@@ -328,8 +328,8 @@ static void opened_first_at_every_instruction(void **state)
 }
 
 /*
- * A bank is taken only once. If a thread closes a slot and calls rk_bank_done(), it owns the bank from then on. This
- * also holds if the thread got the bank by a second rk_bank_take().
+ * A bank is taken only once. If a thread closes a slot and calls rk_bank_done(), it owns the bank from then on. The
+ * thread also owns the bank if it got the bank by a second rk_bank_take().
  */
 static int closed_without_a_fence(void)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Rings of records: each call by itself, at the ends of laps, and when a ring is full. Also snapshots. */
+/*
+ * Tests rings of records. Each function is tested alone, at the ends of laps, and when a ring is full. Also tests
+ * snapshots.
+ */
 #include "rings.h"
 
 static void options_are_checked(void **state)
@@ -145,8 +148,8 @@ static void forms_in_turn(void **state)
 }
 
 /*
- * If the ring is full, a write counts its record as dropped. A reader gets the other records. Records that a reader
- * didn't release are read again.
+ * If the ring is full, a write counts its record as dropped. A reader gets the records that were written. Records
+ * that a reader didn't release are read again.
  */
 static void full(void **state)
 {
@@ -220,7 +223,7 @@ static void snapshots(void **state)
 	drop();
 }
 
-/* If a thread has no fence, it doesn't wait for writers, and gets no snapshot. No record is lost. */
+/* If a thread has no fence, it can't wait for records, and gets no snapshot. No record is lost. */
 static int read_without_a_fence(void)
 {
 	struct rk_ring_options options = {.size = 0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rings of records: records of all CPUs, merged in the order of their stamps. */
+/* Tests a merge: records of all CPUs, in the order of their stamps. */
 #include "rings.h"
 
 struct seen {
@@ -57,7 +57,10 @@ static void merged(void **state)
 	drop();
 }
 
-/* If two threads merge at the same time, one of them gets an error, but neither is kept out for ever. */
+/*
+ * If two threads merge at the same time, one of them gets an error. The other thread's merge ends, and later merges
+ * succeed.
+ */
 static void *keep_merging(void *arg)
 {
 	struct seen seen = {.stop_at = 0};

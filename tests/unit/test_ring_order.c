@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stamps of different CPUs. Threads write records while they hold a lock, and number them after the write. So the
- * merge must return records whose numbers count up, whichever CPUs wrote them. Only records with equal stamps are an
- * exception; emulators and slow clocks make equal stamps. If a processor read the clock before it had the lock, the
- * stamp would be too early.
+ * Tests the stamps of different CPUs. Threads write records while they hold a lock, and number them after the write.
+ * So the merge must return records whose numbers count up, whichever CPUs wrote them. Only records with equal stamps
+ * are an exception; emulators and slow clocks make equal stamps. If a processor read the clock before it had the
+ * lock, the stamp would be too early.
  *
  * The test gives the processor time for this mistake. It loads the address of the lock from memory that is in no near
  * cache. Meanwhile, the processor can execute later instructions, because they need nothing that the other thread has

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading a ring, taking a snapshot of a ring, and writing to the overflow ring, with a signal or a fork at each
- * instruction.
+ * Tests reading a ring, taking a snapshot of a ring, and writing to the overflow ring, with a signal or a fork at
+ * each instruction.
  */
 #define INSTRUCTIONS_MAX 2000
 #include "interrupt.h"
@@ -156,7 +156,7 @@ static void arm_for_file(void)
 	CHECK(rk_ring_notify(ring, told_at) == 0 && rk_ring_arm(ring) == 0);
 }
 
-/* Writes as a writer does that has found a waiting reader. */
+/* Writes by the path that a writer takes if it has found a waiting reader. */
 static void write_slowly(void)
 {
 	char buffer[300];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rings in a storm (storm.h). The first ring drops new records if it is full; readers read it by CPU, and merge it.
- * The second ring overwrites old records; readers take snapshots. The invariant is the invariant of records.h. Each
- * record that was written to the first ring, and not reported as dropped, is read. Meanwhile CPUs can go offline and
- * come back.
+ * Tests rings in a storm (storm.h). The first ring drops new records if it is full; readers read it by CPU, and merge
+ * it. The second ring overwrites old records; readers take snapshots. The invariant is the invariant of records.h.
+ * Each record that was written to the first ring, and not reported as dropped, is read. Meanwhile CPUs can go offline
+ * and come back.
  */
 #include "records.h"
 #include "storm.h"
@@ -14,8 +14,8 @@
 static struct rk_ring *ring, *overwriting;
 
 /*
- * For each writer: its next number, and how many records it wrote to the first ring (kept) and to the second ring
- * (written).
+ * For each writer: its next number, and how many records it wrote. `kept` counts records of the first ring, and
+ * `written` counts records of the second ring.
  */
 static uint64_t next_number[WRITERS], kept[WRITERS], dropped, written[WRITERS];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiting for records: a wait ends when there is a record, and not before. Also with eventfds, with two readers, and
- * in children.
+ * Tests waiting for records: a wait without a time limit ends when there is a record, or when a handler interrupts
+ * the wait. Also tests eventfds, two readers, and children.
  */
 #include "rings.h"
 #include <poll.h>
@@ -44,7 +44,7 @@ static void waited_for(void **state)
 	assert_int_equal(rk_ring_wait_for(ring, 1000000), -ETIMEDOUT);
 	assert_int_equal(rk_ring_wait_for(ring, 0), -ETIMEDOUT);
 	assert_int_equal(rk_ring_wait_for(ring, -1), -EINVAL);
-	for (int i = 0; i < 2; i++) { /* first the record comes before the wait; then a record was left unread */
+	for (int i = 0; i < 2; i++) { /* in turn 0, the record comes before the wait; in turn 1, a record was left unread */
 		assert_int_equal(pthread_create(&thread, NULL, write_later, NULL), 0);
 		if (i == 0)
 			usleep(40000);
@@ -78,8 +78,8 @@ static void waited_for(void **state)
 }
 
 /*
- * A vfork child writes to its parent's ring. It doesn't write to the eventfd, because in the child this number is
- * possibly another file's.
+ * A vfork child writes to its parent's ring. It doesn't write to the eventfd, because the same descriptor can be
+ * another file in the child.
  */
 static void in_vfork_child(void **state)
 {
@@ -149,7 +149,7 @@ static void namesakes(void **state)
 	assert_int_equal(r, 0);
 }
 
-/* Kernels before 4.14 can't wipe pages in children. A filter can also refuse this. */
+/* Kernels before 4.14 can't wipe pages in children. A filter that refuses the system call has the same effect. */
 static int told_without_wiped_pages(int error)
 {
 	int fd = eventfd(0, EFD_NONBLOCK);
@@ -302,8 +302,8 @@ static void two_wait(void **state)
 }
 
 /*
- * A record is written while a thread is about to sleep. The thread doesn't sleep, although another reader has already
- * taken the record and waits again.
+ * While a thread begins to wait, a record is written, and another reader takes this record and arms the ring again.
+ * The thread's wait must end all the same, whether or not the thread slept already.
  */
 #define WAITS 200
 static uint32_t begun, woken_up;
@@ -343,7 +343,7 @@ static void woken_by_what_is_gone(void **state)
 		__atomic_store_n(&begun, i, __ATOMIC_RELEASE);
 		while ((__atomic_load_n(&shared->waiting, __ATOMIC_ACQUIRE) & 1) == 0)
 			sched_yield();
-		for (uint32_t spins = 0; spins < i * 1000; spins++) /* takes as long as a fence, and longer */
+		for (uint32_t spins = 0; spins < i * 1000; spins++) /* pauses get longer than a fence takes */
 			__asm__ __volatile__("");
 		assert_int_equal(write_and_forget(), 0);
 		assert_true(rk_ring_arm(ring) >= 0);

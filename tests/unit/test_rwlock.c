@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Reader-writer locks: which threads get the lock and which don't, for every way of readers and every kind of fence. */
+/*
+ * Tests reader-writer locks: which threads get the lock and which don't, for every way of readers and every kind of
+ * fence.
+ */
 #include "rwlock_ways.h"
 #include "refuse.h"
 

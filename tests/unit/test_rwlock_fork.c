@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reader-writer lock in a child. The child's thread keeps what it held of the lock. If the child lacks the writer,
- * the functions that acquire the lock return 1.
+ * Tests a reader-writer lock in a child. The child's thread keeps what it held of the lock. If the child lacks the
+ * writer, the functions that acquire the lock return 1.
  */
 #include "wakes.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reader and a writer, interrupted at each instruction (interrupt.h). The interruption is a handler that tries to
- * read and to write, a fork of the interrupted thread, or a fork of another thread. The invariant: in each process a
- * writer is alone, and nothing keeps the next thread out.
+ * Tests a reader and a writer, interrupted at each instruction (interrupt.h). The interruption is a handler that
+ * tries to read and to write, a fork of the interrupted thread, or a fork of another thread. The invariant: in each
+ * process a writer is alone, and nothing keeps the next thread out.
  */
 #define INSTRUCTIONS_MAX 900
 #include "interrupt.h"
@@ -134,7 +134,7 @@ static void fork_by_another(void)
 	fork_in_another_thread(go_on_in_child);
 }
 
-/* The read section of the forking thread, if it got one. In this case there was no writer. */
+/* The read section of the forking thread, or NULL. If the forking thread got a section, there was no writer. */
 static struct rk_rwlock_section *kept;
 
 static int read_on_in_child(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Data that is read, and is written in place, in a storm (storm.h). The invariant: the data doesn't change while a
- * reader is inside, and a writer finds the data that the last writer left. Only the lock keeps readers and writers
- * from using the data at the same time. So ThreadSanitizer also checks the lock.
+ * Tests data that is read, and is written in place, in a storm (storm.h). The invariant: the data doesn't change
+ * while a reader is inside, and a writer finds the data that the last writer left. Only the lock keeps readers and
+ * writers from using the data at the same time. So ThreadSanitizer also checks the lock.
  */
 #include "duel.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reader-writer locks: which threads wait for which, with either preference, and which threads are woken. */
+/* Tests reader-writer locks: which threads wait for which, with either preference, and which threads are woken. */
 #include "rwlock_ways.h"
 #include "wakes.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals that interrupt registration itself. A timer sends many signals during thousands of thread starts. Its
+ * Tests signals that interrupt registration itself. A timer sends many signals during thousands of thread starts. Its
  * handlers register, operate and unregister in the thread that they interrupted, at any instruction.
  */
 #include "test.h"

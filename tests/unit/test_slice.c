@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slice extensions, with a test that stores what the kernel would store: what the library requests and when, why a
- * request has no effect, and system calls inside a region.
+ * Tests slice extensions. The test stores what the kernel would store. It checks what the library requests and when,
+ * why a request has no effect, and system calls inside a region.
  */
 #include "slices.h"
 
@@ -44,7 +44,7 @@ static void the_reason(void **state)
 		assert_string_not_equal(rk_slice_reason_text((enum rk_slice_reason)i), "unknown");
 }
 
-/* The end of an inner region changes nothing, whatever the kernel has stored in place of the request. */
+/* The end of an inner region changes nothing, whatever was stored in place of the request. */
 static void end_around_another(uint32_t control)
 {
 	int outer, inner;
@@ -151,7 +151,7 @@ static void mutexes_go_in_any_order(void **state)
 		for (int i = 0; i < count; i++)
 			if (i != last)
 				assert_int_equal(rk_mutex_unlock(&mutexes[i]), 0);
-		/* The library counts 31 mutexes. Any further mutexes don't belong to the region. */
+		/* The library counts at most 31 mutexes. A 32nd mutex doesn't belong to the region. */
 		assert_int_equal(*fake.control, last < 31 ? REQUESTED : 0);
 		*fake.control = last < 31 ? GRANTED : 0;
 		yields = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slice extensions on a kernel that has them: what disables the extension and enables it again, and whether time is
- * granted and given back. Also what a grant leaves in the kernel.
+ * Tests slice extensions on a kernel that has them: what disables the extension and enables it again, and whether
+ * time is granted and given back. Also tests what a grant leaves in the kernel.
  */
 #include "slices.h"
 #include "refuse.h"
@@ -205,7 +205,7 @@ static int lose_grants(int ends)
 	pid_t self = getpid(), pid = fork();
 
 	signal(SIGSEGV, SIG_DFL); /* replaces cmocka's handler */
-	alarm(TEST_SECONDS / 2); /* ends this process before the other process ends */
+	alarm(TEST_SECONDS / 2); /* if this process hangs, ends it before the competing process ends */
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(getppid() == self ? compete() : 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A debugger that single-steps a thread aborts every section, each time. Structures must still work: after
- * RK_ABORTS_MAX attempts, an operation uses the overflow slot.
+ * Tests threads that are single-stepped. A debugger that single-steps a thread aborts every section, each time.
+ * Structures must still work: after RK_ABORTS_MAX attempts, an operation uses the overflow slot.
  */
 #include "test.h"
 #include "urgent.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All operations and counters at once, in a storm (storm.h) whose handlers use the same words and counters. Meanwhile
- * CPUs can go offline and come back.
+ * Tests all operations and counters at once, in a storm (storm.h) whose handlers use the same words and counters.
+ * Meanwhile CPUs can go offline and come back.
  *
  * The invariant is the invariant of tally.h: the memory contains exactly what the threads have counted as done.
  */

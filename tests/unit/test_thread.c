@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registration of real threads: owners, queries, counts, and ten thousand short-lived threads. The tests ask the
- * kernel, and not only the library.
+ * Tests the registration of real threads: owners, queries, counts, and ten thousand short-lived threads. The tests
+ * ask both the kernel and the library.
  */
 #include "test.h"
 
@@ -10,7 +10,7 @@ static int64_t overflow_of(const struct rk_counter *counter)
 	return *(int64_t *)rk_percpu_slot(counter, RK_INDEX_OVERFLOW);
 }
 
-/* From the start of the process, the initial thread is registered, if the world says so. */
+/* In every world that has rseq, the initial thread is registered from the start of the process. */
 static void initial_thread_is_registered(void **state)
 {
 	struct rk_process_info info = process_info();

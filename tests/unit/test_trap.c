@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Filters that answer system calls by SECCOMP_RET_TRAP, as the sandboxes of browsers do: a handler of SIGSYS stores
- * the result. If SIGSYS is blocked at such a call, the kernel ends the process.
+ * Tests filters that answer system calls by SECCOMP_RET_TRAP, as the sandboxes of browsers do: a handler of SIGSYS
+ * stores the result. If SIGSYS is blocked at such a call, the kernel ends the process.
  *
  * In children, the filter answers each call that the library makes, or possibly makes, while signals are blocked. The
  * library must work without these calls.
@@ -123,7 +123,7 @@ static void use(void)
 	CHECK(rk_cache_get(cache) == &rcu);
 }
 
-/* Creates and uses all structures under the filter. A thread that starts under the filter also does this. */
+/* Creates and uses all structures under the filter. For some filters, a new thread runs this function too. */
 static void *create_and_use(void *unused)
 {
 	(void)unused;
@@ -142,8 +142,8 @@ static int behind_the_filter(int call)
 	CHECK(rk_thread_register() != 0 || rk_thread_unregister() == 0);
 	released = called = 0;
 	/*
-	 * For the other calls, no thread is created: the libc needs them to create a thread, or makes them while it
-	 * blocks signals itself.
+	 * If the filter answers a call that isn't one of these two, the test creates no thread. The libc needs such a
+	 * call to create a thread, or makes the call while it blocks signals itself.
 	 */
 	if (call == SYS_membarrier || call == SYS_rt_sigprocmask) {
 		CHECK(pthread_create(&thread, NULL, create_and_use, NULL) == 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unwinding from a signal handler that interrupted an inlined operation. The kernel has moved the thread to the
+ * Tests unwinding from a signal handler that interrupted an inlined operation. The kernel has moved the thread to the
  * section's abort handler. The unwinder must still find the caller of the function that contains the operation.
  */
 #include "test.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vectors: every operation code by itself and in random sequences, compared with a plain model, on every possible
- * CPU. Also vectors that are refused and must change nothing.
+ * Tests vectors: each operation code alone and in random sequences, compared with a plain model, on every possible
+ * CPU. Also tests vectors that are refused and must change nothing.
  */
 #include "vectors.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vector is done whole or not at all: while other threads use the data or run vectors, and with a signal or a fork
- * at each instruction.
+ * Tests that a vector is done whole or not at all: while other threads use the data or run vectors, and with a signal
+ * or a fork at each instruction.
  */
 #define INSTRUCTIONS_MAX 4000 /* most instructions are in claims; stepping aborts the section, which isn't repeated */
 #include "interrupt.h"
@@ -192,7 +192,7 @@ static void work_as_well(void)
 	if (r == 0)
 		return;
 	r = rk_bank_take(item, here, other, &bank);
-	CHECK(r == -EPERM); /* returned even though this thread has the claim */
+	CHECK(r == -EPERM); /* refused, although this thread holds the claim */
 	CHECK(rk_bank_done(item, here) == -EPERM);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RK_VFORK: the arguments and results of the two functions that it calls, and children that count and overwrite the
- * stack. Also signals, further forks and unwinding at each of its instructions.
+ * Tests RK_VFORK: the arguments and results of the two functions that it calls, and children that count and overwrite
+ * the stack. Also tests signals, further forks and unwinding at each instruction of RK_VFORK.
  */
 #define INSTRUCTIONS_MAX 2000 /* with musl, the library looks up a thread by its thread id, which takes many instructions */
 #include "interrupt.h"

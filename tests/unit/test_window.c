@@ -128,7 +128,7 @@ static const struct operation {
 #define PC(registers) ((registers).rip)
 #endif
 
-#define SHAPES 3 /* the first operations; they begin in different ways, or compare */
+#define SHAPES 3 /* this many operations come first; they begin in different ways, or compare */
 #define INSTRUCTIONS_MAX 64
 #define STEPS_MAX 100000 /* steps from the child's first stop to the end of the operation */
 
@@ -167,8 +167,8 @@ static int times_done(const struct operation *operation, const struct slot *a, c
 
 /*
  * Runs in the child: stops, does the operation until it is done on some CPU, and stops again. If `known` is false,
- * the thread isn't registered, so no stop aborts its sections. In this case, this function stores the CPU's number in
- * the area, in place of the kernel.
+ * the thread isn't registered, so no stop aborts its sections. Then this function, and not the kernel, stores the
+ * CPU's number in the area.
  */
 static void operate(size_t operation, bool known)
 {

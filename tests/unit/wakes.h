@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wakes.h - counts the threads that sleep, and the threads that the kernel found to wake. A waiting thread checks its
- * condition again after some time, even if no thread wakes it. A test can't assert how long this takes. So a test can
- * set `patiently`: then threads sleep until another thread wakes them, or until a long time shows that something is
- * wrong.
+ * wakes.h - counts the threads that sleep, and the threads that the kernel has woken. A waiting thread checks its
+ * condition again after some time, even if no thread wakes it. A test can't assert how long this time is. So a test
+ * can set `patiently`. Then a thread sleeps until another thread wakes it, or for PATIENCE seconds. If PATIENCE
+ * seconds are over, something is wrong.
  */
 #ifndef WAKES_H
 #define WAKES_H
@@ -11,7 +11,7 @@
 #include "calls.h"
 #include <linux/futex.h>
 
-#define PATIENCE 20 /* seconds; one thread wakes the next within a millisecond */
+#define PATIENCE 20 /* seconds; a wake takes less than a millisecond */
 
 static int sleeping, woken, overslept; /* `overslept`: waits that ended because their time was over */
 static bool patiently;
@@ -39,8 +39,8 @@ static long called(long number, const long arguments[6])
 }
 
 /*
- * Waits until `count` threads sleep or are about to sleep. A thread that is only about to sleep is possibly too late
- * to be woken.
+ * Waits until `count` threads sleep or are about to sleep. The pause at the end gives a thread that is only about to
+ * sleep enough time, because a wake before the sleep has no effect.
  */
 static inline void wait_for_sleepers(int count)
 {

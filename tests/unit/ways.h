@@ -18,7 +18,7 @@ __attribute__((__unused__)) static bool forked;
 			assert_true(condition);                                                                        \
 	} while (0)
 
-/* If a way can't be used, one of the other ways is taken. */
+/* If a thread can't use the way that a test chooses, the thread uses one of the other two ways. */
 enum way { BY_SECTION, BY_OVERFLOW, AFTER_ABORTS, WAYS };
 
 /* Returns the result of the first attempt, for a way that isn't BY_SECTION. */
