@@ -3,8 +3,8 @@
  * costs.c - measures the start of threads and processes in ticks of the time-stamp counter. Under QEMU's -icount shift=0 a tick
  * is an instruction, of the kernel or of the program. Each line of the output has a name and the ticks of one round.
  *
- * There are three ways: "none" without rseq, "call" where each thread calls rseq(2) itself, and "ktls" where the kernel
- * registers threads.
+ * It measures in three ways. In "none" no thread uses rseq. In "call" each new thread calls rseq(2) itself. In "ktls" the kernel
+ * registers each thread.
  */
 #define _GNU_SOURCE
 #include <linux/sched.h>
@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define KTLS_RSEQ	64 /* where struct rseq is in the blob */
+#define KTLS_RSEQ	64 /* offset of struct rseq in the blob */
 #define SET_OFFSET	(1 << 17)
 #define SET_KTLS_SIG		(1 << 18)
 #define SET_THREAD	(1 << 19)

@@ -2,8 +2,9 @@
 /*
  * guest.c - the first process of a guest in which the scripts run-mutants and run-steps run the selftest.
  *
- * The kernel's command line has the numbers of the `first` and the `last` mutant. The process runs /test once for each mutant
- * from `first` to `last`, and without a mutant for 0. It prints the status of each run, and powers the guest off.
+ * The kernel's command line has the numbers of the `first` and the `last` mutant. For each number from `first` to `last` the
+ * process switches this mutant on and runs /test. Number 0 means no mutant. The process prints the status of each run, or -1 if
+ * it can't switch the mutant on. At the end it powers the guest off.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -30,7 +31,7 @@ static int switch_on(int mutant)
 	FILE *file = fopen("/sys/module/rseq_ktls/parameters/mutant", "w");
 
 	if (file == NULL)
-		return mutant == 0; /* this kernel has no mutants, or always the same one */
+		return mutant == 0; /* this kernel has no mutants, or one that is always on */
 	fprintf(file, "%d\n", mutant);
 	return fclose(file) == 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agreed.c - the structures that copies of the library share, and constants, in a form that ABI tools understand. No exported
- * function mentions them, but programs and all copies in their processes have them compiled in.
+ * agreed.c - the structures and constants that copies of the library share, in a form that ABI tools understand. No exported
+ * function mentions these structures, but they are compiled into programs and into all copies of the library.
  */
 #include <rseqkit.h>
 #include <rseqkit/detail/agreement.h>
@@ -19,7 +19,7 @@ enum agreed {
 	AGREED_INDEX_OVERFLOW = RK_INDEX_OVERFLOW,
 	AGREED_INDEX_RESERVE = RK_INDEX_RESERVE,
 	AGREED_PERCPU_DEBUG = RK_PERCPU_DEBUG,
-	/* Tools compare sizes and offsets, but not alignments. */
+	/* Tools compare sizes and offsets, but not alignments. So this alignment is a constant. */
 	AGREED_BLOCK_ALIGNMENT = __alignof__(struct rk_thread_block),
 	AGREED_GROUP_HEAD = RKI_GROUP_HEAD,
 	AGREED_STRIDE_SHIFT = RK_STRIDE_SHIFT,

@@ -4,12 +4,12 @@
  *
  *	inspected [SECONDS]
  *
- * Some threads count with a per-CPU counter while they get signals. Other threads wait in system calls, of every kind that an
- * interruption could end early. One more thread starts threads that end at once.
+ * Some threads count with a per-CPU counter while they get signals. Other threads wait in system calls. There is a thread for
+ * each kind of call that an interruption could end early. One more thread starts threads that end at once.
  *
- * The program prints "ready". After SECONDS, or at SIGTERM, it checks that no count and no signal was lost, no restartable call
- * returned EINTR, and each kind of wait ended. Then it prints "undisturbed" and exits with 0, or reports what went wrong and
- * exits with 1.
+ * The program prints "ready". After SECONDS, or at SIGTERM, it checks that no count and no signal was lost, and that no
+ * restarted call returned EINTR. Each kind of wait must have ended at least once. Then it prints "undisturbed" and exits with 0,
+ * or reports what went wrong and exits with 1.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,7 +35,10 @@
 #define COUNTERS 2
 #define WAIT_MS 20
 
-/* On other machines a call that the kernel doesn't restart ends with EINTR, see tool/inspect_registers.c. */
+/*
+ * After an interruption the kernel restarts some calls by itself. On x86-64 `rseqkit inspect` also restarts the calls that the
+ * kernel doesn't restart, see tool/inspect/registers.c. On other machines these calls end with EINTR.
+ */
 #ifdef __x86_64__
 #define ALL_IS_RESTARTED true
 #else
@@ -62,7 +65,7 @@ static struct timespec deadline(clockid_t clock)
 	return time;
 }
 
-/* Each function below waits. It returns 0 if its time is over or its event came, otherwise an errno value. */
+/* Each function below waits. It returns 0 if the wait ended by its timeout or by its event, otherwise an errno value. */
 
 static int wait_nanosleep(void)
 {
@@ -160,15 +163,15 @@ static int wait_socket(void)
 
 static int wait_aio(void)
 {
-	static unsigned long context; /* only this thread uses it */
+	static unsigned long context; /* only one thread calls this function */
 
-	/* Some kernels have no asynchronous I/O. */
+	/* If the kernel has no asynchronous I/O, this function sleeps. */
 	if (context == 0 && syscall(SYS_io_setup, 1, &context) != 0)
 		return wait_nanosleep();
 	return syscall(SYS_io_getevents, context, 1, 1, NULL, &wait_time) == 0 ? 0 : errno;
 }
 
-/* For waits that end with an event instead of a timeout. */
+/* wait_event() waits for an event of this eventfd, which write_events() writes. */
 static int event_fd;
 
 static int wait_event(void)
@@ -196,7 +199,7 @@ static int send_signals(void)
 	for (int i = 0; i < COUNTERS; i++) {
 		int r = pthread_kill(counters[i], SIGRTMIN);
 
-		/* The queue can fill up while the thread waits for a CPU. */
+		/* While the thread waits for a CPU, the queue can fill up. pthread_kill() then returns EAGAIN. */
 		if (r != 0 && r != EAGAIN)
 			return r;
 		sent += r == 0;
@@ -282,7 +285,7 @@ static int verify(void)
 	int64_t expected = __atomic_load_n(&handled, __ATOMIC_RELAXED);
 	int failed = 0;
 
-#ifndef __SANITIZE_THREAD__ /* this sanitizer merges several signals into one */
+#ifndef __SANITIZE_THREAD__ /* ThreadSanitizer merges several signals into one */
 	if (expected != sent) {
 		printf("%ld signals were sent, %lld handled\n", sent, (long long)expected);
 		failed = 1;
@@ -311,7 +314,10 @@ int main(int argc, char **argv)
 	pthread_t threads[WAITS];
 	sigset_t blocked, end;
 
-	/* A handler would rightly end a wait, so only the threads that count get the signal. */
+	/*
+	 * If a handler ran in a thread that waits, the wait would end with EINTR, even if inspect works correctly. So all
+	 * threads block signals, except that the threads that count unblock SIGRTMIN.
+	 */
 	sigfillset(&blocked);
 	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
 	sigaction(SIGRTMIN, &action, NULL);
@@ -337,7 +343,7 @@ int main(int argc, char **argv)
 		(void)!write(event_fd, &one, sizeof(one));
 		pthread_join(threads[i], NULL);
 	}
-	/* Possibly the last signals weren't delivered yet. */
+	/* The last signals are possibly not delivered yet. Gives them time. */
 	nanosleep(&wait_time, NULL);
 	__atomic_store_n(&stop_counting, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < COUNTERS; i++)

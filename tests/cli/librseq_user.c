@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * librseq_user.c - a program that registers its initial thread with librseq or librseq's stand-in, and prints whether that
- * worked. With an argument it instead starts a second thread, which librseq doesn't register, prints "ready", and sleeps.
+ * librseq_user.c - a program that registers its initial thread with librseq or librseq's stand-in. If the registration is
+ * refused, the program prints "refused" and fails. Otherwise it prints "registered" and ends, if it has no argument. If it has
+ * an argument, it starts a second thread, which librseq doesn't register, prints "ready", and sleeps for a minute.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -14,7 +14,7 @@
 
 /* How a target is started, and the started process. */
 struct target {
-	bool off, full_size; /* the libc's tunable off; started with exec --full-size */
+	bool off, full_size; /* `off`: the libc's tunable is off. `full_size`: runs under `rseqkit exec --full-size` */
 	const char *preload; /* a module of this directory, or NULL */
 	const char *name, *argument;
 	pid_t pid;
@@ -76,7 +76,7 @@ static void end(struct target *target)
 	fclose(target->output);
 }
 
-/* Ends a target that notices when it is disturbed (inspected.c). It must report that it wasn't disturbed. */
+/* Ends a target that notices when it is disturbed (inspected.c). The target must report that it wasn't disturbed. */
 static void end_undisturbed(struct target *target)
 {
 	char line[256] = "";
@@ -123,7 +123,7 @@ static json_object *of_thread(const struct look *look, int index, const char *ke
 	return value;
 }
 
-/* Returns how many threads have this text for the key. */
+/* Returns the number of threads whose value of `key` is `text`. */
 static int count_of(const struct look *look, const char *key, const char *text)
 {
 	int count = 0;
@@ -141,7 +141,7 @@ static int number_of(const struct look *look, int index, const char *key)
 	return json_object_get_int(of_thread(look, index, key));
 }
 
-/* Checks the ids of the findings, in their order, separated by blanks. */
+/* Checks the exit status and the ids of the findings. `expected` has the ids in their order, separated by blanks. */
 static void check_findings(const struct look *look, int status, const char *expected)
 {
 	json_object *findings = NULL;

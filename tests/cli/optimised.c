@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * optimised.c - a stand-in for a kernel with optimised mode. Preloaded, it kills a process that stores to an id in its area
- * and then sleeps. The real kernel, in legacy mode, would rewrite the id when the process wakes up.
+ * optimised.c - a stand-in for a kernel with optimised mode. Preloaded, it kills a process that stores to an id in the process's
+ * area and then sleeps. The real kernel, in legacy mode, would rewrite the id when the process wakes up.
  *
- * An mprotect() that makes the area read-only only sets a flag, because in optimised mode the kernel doesn't write to the
- * area until the process moves to another CPU. When the process moves, this stand-in kills it.
+ * If the process makes its area read-only, the stand-in's mprotect() only sets a flag. The reason: in optimised mode the kernel
+ * doesn't write to the area until the process moves to another CPU. When the process calls sched_setaffinity() to move, the
+ * stand-in kills it.
  *
- * With RK_GUARD_ONLY in the environment the area does become read-only, so the kernel's writes show. rseq_debug in legacy
- * mode shows these writes, too.
+ * If RK_GUARD_ONLY is in the environment, mprotect() does make the area read-only, so the process notices the kernel's writes.
+ * The process would also notice them on a kernel in legacy mode with rseq_debug, which is what RK_GUARD_ONLY imitates.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -23,7 +24,7 @@
 
 #define CPUS_MAX 8192 /* above all node numbers and concurrency ids */
 
-extern const ptrdiff_t __rseq_offset __attribute__((__weak__)); /* some C libraries lack it */
+extern const ptrdiff_t __rseq_offset __attribute__((__weak__)); /* some C libraries lack this symbol */
 
 static bool read_only;
 

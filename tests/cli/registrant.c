@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registrant.c - threads in rare states. Run it with the libc's own registration off, except for the states in which the libc
- * registers.
+ * registrant.c - makes threads in rare states. Run it with the libc's own registration off, except for the states in which the
+ * libc registers.
  *
- *	registrant signature   the initial thread is registered on the libc's area, with another signature
- *	registrant undone      the libc registers, and one thread undoes its own registration
- *	registrant restored N  the libc registers and the registration is undone, while the area still says CPU N
- *	registrant orphaned    the libc registers; the initial thread has ended, another one lives
- *	registrant renumbered  as undone; at SIGUSR1 this thread ends, another thread gets its id and prints "renumbered"
- *	registrant stuck       the libc registers; execve() waits for a thread that its tracer doesn't release
+ *	registrant signature   the initial thread is registered on the libc's area, with a signature that isn't ours
+ *	registrant undone      the libc registers; one thread undoes its own registration
+ *	registrant restored N  the initial thread isn't registered, even if the libc registers, but its area shows CPU N
+ *	registrant orphaned    the libc registers; the initial thread has ended, and a second thread lives
+ *	registrant renumbered  like `undone`; at SIGUSR1 the thread without a registration ends. A new thread gets its id, and
+ *	                       prints "renumbered"
+ *	registrant stuck       the libc registers; execve() waits for the end of a thread that a tracer stops
  *	registrant restless    the libc registers; the program executes itself again and again
- *	registrant partly      the initial thread is registered, an older thread isn't
+ *	registrant partly      the initial thread is registered; a thread that was started before this registration isn't
  *	registrant section     the initial thread spins inside a critical section, in a function spin_in_section()
- *	registrant vfork       the initial thread waits for a vfork child; when the child is killed, it prints "resumed"
+ *	registrant vfork       the initial thread waits for a vfork child; after the child's end it prints "resumed"
  *
- * Prints "ready" first, and lasts until it is killed. With vfork it lasts for a second after the child's end. Exits with 77 if it
- * isn't allowed to choose the next thread's id, or to trace a thread.
+ * The program prints "ready" when the state is there or about to begin. `renumbered`, `restless` and `section` last until the
+ * process is killed. The other states end by themselves after 60 seconds. `vfork` also ends if the child is killed; then the
+ * process lives for one more second. The program exits with 77 if it isn't allowed to choose the next thread's id, or to trace a
+ * thread.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -65,7 +68,10 @@ static void say(const char *word)
 	fflush(stdout);
 }
 
-/* Unregisters the thread. The registered length is unknown: either the original length or the kernel's feature size. */
+/*
+ * Unregisters the thread. The registered length is either the original length or the kernel's feature size, so the function
+ * tries both.
+ */
 static void undo(void)
 {
 	const unsigned long lengths[] = {32, getauxval(AT_RSEQ_FEATURE_SIZE), 0};
@@ -74,7 +80,7 @@ static void undo(void)
 		continue;
 }
 
-/* Makes the state that exists after a restored checkpoint that lost the registration. */
+/* Makes the state of a thread that was restored from a checkpoint, but whose registration was not restored. */
 static int restore(uint32_t cpu)
 {
 	uint32_t area[8] = {cpu, cpu};
@@ -186,11 +192,14 @@ static int end_initial(void)
 	pthread_exit(NULL);
 }
 
-/* For each architecture: the signature, the abort handler after it, which stores the descriptor's address, and the section. */
+/*
+ * The code for each architecture. The signature comes first. After it is the abort handler, at label 4. The handler stores the
+ * descriptor's address in rseq_cs, so that the section at label 2 begins. The section is a jump to itself.
+ */
 #ifdef __x86_64__
 #define SPIN                                                                                                           \
 	"jmp 4f\n\t"                                                                                                   \
-	".byte 0x0f, 0xb9, 0x3d\n\t" /* ud1, never run: makes an instruction of the signature */                       \
+	".byte 0x0f, 0xb9, 0x3d\n\t" /* ud1, never executed: the signature is its operand */                           \
 	".long 0x53053053\n"                                                                                           \
 	"4: leaq 1b(%%rip), %%rax\n\t"                                                                                 \
 	"movq %%rax, 8(%0)\n"                                                                                          \
@@ -223,7 +232,10 @@ __attribute__((__noinline__)) static void spin_in_section(void)
 		: USED, "memory");
 }
 
-/* A child traces the thread and doesn't let it end while the child lives. execve() of this process waits for the thread's end. */
+/*
+ * A child process traces a second thread of this process, and doesn't let this thread end while the child lives. execve() in
+ * this process waits for the thread's end.
+ */
 static int wait_for_thread_to_end(void)
 {
 	static pid_t tid;

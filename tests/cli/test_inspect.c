@@ -15,7 +15,7 @@
 
 /* how many looks at a program that must not be disturbed */
 #define LOOKS (SLOWNESS() > 1 ? 2 : 5)
-#define LOOKS_MAX 200 /* until a look finds no thread at its beginning */
+#define LOOKS_MAX 200 /* looks at most, until one finds no thread at its beginning */
 
 extern const unsigned int __rseq_size __attribute__((__weak__));
 
@@ -36,7 +36,8 @@ static const char *signature(void)
  * Checks that each thread is registered at the same place, with `size` bytes, and runs on an existing CPU. There must be no
  * findings.
  *
- * On a busy machine one thread is possibly at its beginning for longer than inspect waits. Returns true if no thread was.
+ * On a busy machine one new thread is possibly still unregistered after inspect has waited for it. The function accepts one such
+ * thread and then returns false. Without such a thread it returns true.
  */
 static bool check_all_alike(const struct look *look, const char *owner, int size)
 {
@@ -62,8 +63,8 @@ static bool check_all_alike(const struct look *look, const char *owner, int size
 }
 
 /*
- * Without inspect, asks the kernel what inspect asks, about a process that isn't a child. When the asking child ends, the kernel
- * releases that process.
+ * Runs in a child: asks the kernel about the parent what inspect asks about its target. When the child ends, the kernel releases
+ * the parent.
  */
 static int ask_parent(void)
 {
@@ -109,7 +110,10 @@ static void the_libcs(void **state)
 	end_undisturbed(&target);
 }
 
-/* A thread that never counts is registered only if the libc registers each thread whose creator is registered. */
+/*
+ * Threads that never count don't use the library. The libc possibly registers them, because it registers the children of
+ * registered threads.
+ */
 static void the_librarys(void **state)
 {
 	struct target target = {.name = "inspected", .off = true};
@@ -129,8 +133,8 @@ static void the_librarys(void **state)
 }
 
 /*
- * Every thread is registered with the kernel's whole feature size, if an area of this size fits the thread block. The program
- * contains its own copy of the library.
+ * Every thread is registered with the kernel's whole feature size, if an area of this size fits the thread block, and otherwise
+ * with 32 bytes. The program contains its own copy of the library.
  */
 static void of_full_size(void **state)
 {
@@ -171,7 +175,10 @@ static void with_another_signature(void **state)
 	end(&target);
 }
 
-/* A component can still register the other thread at this thread's first use, so the exit status is 0. */
+/*
+ * The second thread isn't registered yet, but a component can still register it at its first use of rseq. So the exit status of
+ * inspect is 0.
+ */
 static void one_not_yet(void **state)
 {
 	struct target target = {.name = "registrant", .argument = "partly", .off = true};
@@ -190,7 +197,7 @@ static void one_not_yet(void **state)
 	end(&target);
 }
 
-/* If the libc registers, each thread must be registered. */
+/* If the libc registers, inspect must report a thread that isn't registered. */
 static void one_left_out(void **state)
 {
 	struct target target = {.name = "registrant", .argument = "undone"};
@@ -218,7 +225,7 @@ static void inside_a_section(void **state)
 	(void)state;
 	NEEDS_TRACING();
 	start(&target);
-	/* A look possibly comes before the section begins, or while it restarts. */
+	/* A look possibly comes before the thread enters the section, or while the section restarts. */
 	for (int i = 0; i < 500 && active == NULL; i++) {
 		forget(&look);
 		look = look_at(&target);

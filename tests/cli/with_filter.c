@@ -5,8 +5,8 @@
  *	with_filter ANSWER SYSCALL... -- PROGRAM [ARGUMENT...]
  *
  * ANSWER is the filter's action for the named system calls: enosys, eperm, einval, e2big, nothing (they return 0 without
- * effect), kill (the process), or hang (they never return). rseq=FLAGS selects only rseq calls with these flags.
- * Exits with 125 if the filter can't be installed, and with 126 if the program can't be run.
+ * effect), kill (the process), or hang (they never return). A SYSCALL of the form rseq=FLAGS selects only rseq calls with these
+ * flags. Exits with 125 if the filter can't be installed, and with 126 if the program can't be run.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,7 +24,7 @@
 
 #define CALLS_MAX 32
 #define PER_CALL 5 /* instructions */
-/* The argument's lower half, on little-endian machines. */
+/* Offset of the third argument's lower half, on little-endian machines. */
 #define THIRD_ARGUMENT ((uint32_t)offsetof(struct seccomp_data, args[2]))
 
 static const struct {
@@ -51,7 +51,7 @@ static const struct {
 #ifdef SYS_access
 	{"access", SYS_access},
 #else
-	{"access", SYS_faccessat}, /* the C library's access() calls it */
+	{"access", SYS_faccessat}, /* the C library's access() calls faccessat */
 #endif
 	{"sched_setaffinity", SYS_sched_setaffinity}, {"sched_getaffinity", SYS_sched_getaffinity},
 };
@@ -92,7 +92,10 @@ static int fail(const char *what, const char *which)
 	return 125;
 }
 
-/* Notifications are never answered, but the listener must stay open. So the program inherits it. */
+/*
+ * For `hang` the filter sends notifications, which are never answered. The program inherits the listener, because the calls
+ * would fail if the listener were closed.
+ */
 static int install(const struct sock_fprog *program, uint32_t action)
 {
 	unsigned flags = action == SECCOMP_RET_USER_NOTIF ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;

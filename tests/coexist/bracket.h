@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bracket.h - two copies of the library in one process. One opens the bracket around vfork; the other must see that the
- * bracket is open.
+ * bracket.h - two copies of the library in one process. One copy opens the bracket around vfork; the other copy must see that
+ * the bracket is open.
  */
 #ifndef TESTS_COEXIST_BRACKET_H
 #define TESTS_COEXIST_BRACKET_H
@@ -28,7 +28,7 @@ static void load_shared_and_hidden(void)
 	load_pair("copy-shared.so", "copy-static-a.so");
 }
 
-/* Inside the bracket the thread stays unregistered, whatever the other copy does. Adds of the other copy count. */
+/* Inside the bracket the thread stays unregistered, whatever the other copy does. An add by the other copy is counted. */
 static void check_closed(void)
 {
 	CHECK(!kernel_says_any());

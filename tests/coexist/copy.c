@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* copy.c - a module that contains a copy of the library or links to the shared one; see copy.h. */
+/* copy.c - a module that contains a copy of the library or links to the shared library; see copy.h. */
 #include "copy.h"
 
 static void add(struct rk_counter *counter, int64_t value)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * copy.h - the functions of one copy of the library, as its module exports them. The modules are built from copy.c and know
- * nothing of each other. A module contains a copy or links to a shared one.
+ * nothing of each other. A module contains a copy or links to the shared library.
  */
 #ifndef COPY_H
 #define COPY_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filtered.h - checks the lists of system calls in rseqkit/thread.h. Each situation runs under a filter that kills the process at
- * any call outside its list, so the test fails if a list lacks a call. The lists are copied from thread.h; each ends with -1.
+ * filtered.h - checks the lists of system calls in rseqkit/thread.h. Each situation runs under a filter that kills the process
+ * at any system call outside the situation's list. So the test fails if a list lacks a call. The lists are copied from thread.h;
+ * each ends with -1.
  */
 #ifndef FILTERED_H
 #define FILTERED_H
@@ -18,7 +19,9 @@ struct situation {
 	int ending;
 };
 
-/* Makes a call outside the list: a filter that doesn't kill for such a call would prove nothing. */
+/*
+ * Makes a system call outside the list. If the filter didn't kill the process for this call, the situations would prove nothing.
+ */
 static int call_another(void)
 {
 	allow_only(operating, NULL, NULL, 0);

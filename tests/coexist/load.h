@@ -13,7 +13,7 @@
 #include "../neighbours/neighbour.h"
 #include "copy.h"
 
-/* how a module comes into the process */
+/* How a module is loaded: with RTLD_LOCAL, with RTLD_GLOBAL, or in a new namespace. */
 enum way { LOCAL, GLOBAL, NAMESPACE };
 
 /* Returns a function of a module in the directory that MODULES names. On failure returns NULL and prints the reason. */
@@ -39,7 +39,7 @@ static inline const struct copy *load_copy_of_rseqkit(const char *module, enum w
 	return function == NULL ? NULL : function();
 }
 
-/* Loads two copies that can't see each other. If one can't be loaded, the reason is printed and the process ends. */
+/* Loads two copies that can't see each other. If a copy can't be loaded, prints the reason and ends the process. */
 static inline void load_two_copies(const struct copy *copies[2])
 {
 	void *handle;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_adopter.c - early adopters and users of embed.h together with copies of this library.
+ * test_adopter.c - tests early adopters and users of embed.h together with copies of this library.
  *
- * The adopter is in the executable, in a library loaded with the executable, or in a library loaded late. The copy is hidden in a
- * module or shared. In some threads the adopter is first, in others the copy.
+ * The adopter is in the executable, in a library loaded with the executable, or in a library loaded late. The copy is hidden in
+ * a module, or is the shared library. In some threads the adopter is used first, in other threads the copy.
  *
- * If our copy can see the adopter's symbols, both use one area. In every case no component aborts and all counts are exact.
+ * If our copy can see the adopter's symbols, our copy and the adopter use one area. Even if it can't, no component aborts and
+ * all counts are exact.
  */
 #include "../unit/test.h"
 #include "load.h"
@@ -14,7 +15,7 @@ static const struct neighbour *adopter;
 static const struct copy *copy;
 static struct rk_counter *counter;
 static bool tagged_form, embedded_form;
-static bool visible; /* both sides see one area */
+static bool visible; /* our copy can see the adopter's symbols */
 
 static void load_copy(const char *module)
 {
@@ -25,7 +26,7 @@ static void load_copy(const char *module)
 	CHECK(copy->create(&counter) == 0);
 }
 
-/* LATE: the adopter is in a module that this function opens. Otherwise the adopter is linked. */
+/* LATE: the adopter is in a module that this function opens. Otherwise the adopter is linked to this program. */
 static void load_the_adopter(void)
 {
 #if LATE
@@ -96,7 +97,10 @@ static void many_lives(int threads)
 
 static int adopter_first(int threads)
 {
-	/* If the library's area is the only one, embed.h can't register before a copy of the library is loaded. */
+	/*
+	 * If the build ignores the libc's area, only a copy of the library provides an area. So embed.h can't register before a
+	 * copy is loaded.
+	 */
 	bool waits = embedded_form && strcmp(getenv("LIBC_AREA"), "false") == 0;
 
 	load_the_adopter();
@@ -116,7 +120,10 @@ static int we_first(int threads)
 	if (LATE && !embedded_form)
 		visible = false; /* our copy looked for the adopter's symbol before the symbol existed */
 	CHECK(adopter->enter() == 0);
-	/* If the copy and the adopter can't see each other, the kernel refuses the adopter, which then chooses its slow mode. */
+	/*
+	 * If the copy and the adopter can't see each other, the kernel refuses the adopter's registration. A tagged adopter then
+	 * chooses its slow mode.
+	 */
 	if (visible || tagged_form)
 		CHECK(adopter->is_fast() == visible);
 	many_lives(threads);

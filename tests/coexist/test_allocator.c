@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_allocator.c - an allocator (allocator.c) is preloaded. Its per-CPU mode uses __rseq_abi, and it chooses that mode
- * before any constructor of this library runs.
+ * test_allocator.c - tests this library with a preloaded allocator (allocator.c). The allocator's per-CPU mode uses __rseq_abi.
+ * The allocator chooses its mode before any constructor of this library runs.
  *
- * This library is linked (LINKED) or opened late. No component aborts, every block keeps its contents, and counters are
- * exact. If this library sees the symbol, the allocator and the library use one area.
+ * This library is linked (LINKED) or opened late. No component aborts, every block keeps its contents, and counters are exact.
+ * If this library sees __rseq_abi, the allocator and the library use one area.
  */
 #include "../unit/test.h"
 #include <sys/time.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_bracket.c - the bracket around vfork in a process with other components. Copies, users of embed.h and an adopter see
- * that the bracket is open, and register no thread. If a stranger or a child registers the thread inside the bracket,
- * rk_vfork_end() reports that and leaves the thread registered.
+ * test_bracket.c - tests the bracket around vfork in a process with other components. Copies, users of embed.h and an adopter
+ * see that the bracket is open, and don't register the thread. If a stranger registers the thread inside the bracket, or a vfork
+ * child registers the thread's area, rk_vfork_end() returns -ECANCELED.
  */
 #include "../unit/refuse.h"
 #include "bracket.h"
@@ -48,7 +48,10 @@ static int brackets_of_two_copies_nest(void)
 	return 0;
 }
 
-/* A thread that was unregistered before the bracket is unregistered after it, and can still be registered. */
+/*
+ * A thread that was unregistered before the bracket is unregistered after the bracket. If the libc doesn't register threads, the
+ * library can then still register it.
+ */
 static void *bracket_unregistered(void *arg)
 {
 	(void)arg;
@@ -88,7 +91,7 @@ static int embedded_sees_it(void)
 	return 0;
 }
 
-/* A kernel booted with rseq_debug=1 kills a process that stores a pointer in cpu_id_start, as this allocator does. */
+/* A kernel booted with rseq_debug=1 kills a process that stores a pointer in cpu_id_start, as the adopter's work() does. */
 static bool kernel_minds_stores(void)
 {
 	char line[4096] = "";
@@ -101,7 +104,10 @@ static bool kernel_minds_stores(void)
 	return minds;
 }
 
-/* The adopter comes first, and the copies use its area. The adopter aborts if it finds a thread that can't be registered. */
+/*
+ * The adopter comes first, and the copies use its area. If the adopter tried to register the thread inside the bracket and
+ * failed, it would abort.
+ */
 static int adopter_sees_it(void)
 {
 	const struct neighbour *tagged = load_neighbour("tagged", GLOBAL);
@@ -144,7 +150,10 @@ static int stranger_breaks_it(void)
 	CHECK(stranger_registers_here(area, length));
 	CHECK(opener->vfork_end() == -ECANCELED);
 	check_open();
-	/* The stranger breaks the inner one of two brackets. Its end unregisters the thread: the outer one is still open. */
+	/*
+	 * The stranger registers the thread inside the inner one of two brackets. The end of the inner bracket unregisters the
+	 * thread, because the outer bracket is still open.
+	 */
 	CHECK(opener->vfork_begin() == 0 && opener->vfork_begin() == 0);
 	CHECK(stranger_registers_here(area, length));
 	CHECK(opener->vfork_end() == -ECANCELED);
@@ -154,7 +163,10 @@ static int stranger_breaks_it(void)
 	return 0;
 }
 
-/* The child's registration ends with the child. The child leaves a CPU number in its parent's area, which isn't registered. */
+/*
+ * The child's registration ends with the child. The child leaves a CPU number in its parent's area, but the parent isn't
+ * registered.
+ */
 static int child_breaks_it(void)
 {
 	const volatile void *area;
@@ -171,7 +183,10 @@ static int child_breaks_it(void)
 	CHECK(!kernel_says_any());
 	CHECK(opener->vfork_end() == -ECANCELED);
 	check_open();
-	/* The child breaks the inner one of two brackets. The CPU number that it left isn't a registration to undo. */
+	/*
+	 * A child registers the area inside the inner one of two brackets. It leaves a CPU number, but no registration that the
+	 * end of the inner bracket could undo.
+	 */
 	CHECK(opener->vfork_begin() == 0 && opener->vfork_begin() == 0);
 	pid = vfork();
 	if (pid == 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_copies.c - several copies of the library in one process: hidden in two modules, or shared; loaded late, with RTLD_LOCAL,
- * or in another namespace.
+ * test_copies.c - tests several copies of the library in one process. Two copies are hidden in modules, one is the shared
+ * library. They are loaded late, with RTLD_LOCAL or RTLD_GLOBAL, or in another namespace.
  *
- * Each thread has one registration, which the kernel confirms. All copies use one area, and every copy's counters are exact.
- * The program itself contains no copy, so the test chooses the order in which copies come.
+ * Each thread has one registration, which the kernel confirms. All copies use one area, and every copy's counters are exact. The
+ * program itself contains no copy, so the test chooses the order in which copies are loaded.
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"
@@ -15,7 +15,10 @@
 #include <sys/time.h>
 #include "load.h"
 
-/* The modules' names: two contain a hidden copy each, one links to the shared library. Their releases can differ. */
+/*
+ * Returns the name of a module. Modules 0 and 1 contain a hidden copy each, module 2 links to the shared library. The releases
+ * of the copies can differ.
+ */
 static const char *module(int which)
 {
 	static const char *const variables[] = {"COPY_A", "COPY_B", "COPY_SHARED"};
@@ -121,7 +124,7 @@ static void load_copy(const char *module, enum way way)
 static int some_order(int order)
 {
 	alarm(0);
-	/* All six orders of three modules. The modules alternate between LOCAL and GLOBAL. */
+	/* These are all six orders of three modules. The modules alternate between LOCAL and GLOBAL. */
 	static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
 
 	for (int i = 0; i < 3; i++)
@@ -218,8 +221,8 @@ static void eight_threads_load_copies(void **state)
 }
 
 /*
- * A plugin that contains a copy is unloaded. Threads that the copy registered live on. One of them sleeps in that time, with its
- * rseq_cs set.
+ * Unloads a plugin that contains a copy. The threads that the copy registered continue. While the plugin is unloaded, they
+ * sleep, possibly with rseq_cs set.
  */
 static void *sleeper(void *arg)
 {
@@ -279,7 +282,10 @@ static int address_taken(int protection)
 	return 0;
 }
 
-/* The rendezvous page needs a file. Writing a file larger than RLIMIT_FSIZE would kill the process by a signal. */
+/*
+ * The rendezvous page needs a file. Writing a file larger than RLIMIT_FSIZE would kill the process by a signal. So the copy must
+ * not write the file, and must use the fallback.
+ */
 static int no_files(int limit)
 {
 	struct rlimit most = {(rlim_t)limit, (rlim_t)limit};

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_decision.c - a process makes one decision, even if two threads race and get different answers from the kernel.
+ * test_decision.c - tests that a process makes one decision, even if two threads race and get different answers from the kernel.
  *
- * One thread is stopped before and after each system call of its decision, and also some instructions later. Meanwhile
- * another thread decides completely. A filter denies descriptors to one of the two threads. Then the first thread continues,
- * and gets a signal whose handler also decides, and forks. All decisions must be equal.
+ * One thread is stopped before and after each system call of its decision, and also some instructions later. While it is
+ * stopped, a second thread makes the whole decision. A filter denies descriptors to one of the two threads. Then the first
+ * thread continues, and gets a signal. The handler makes the decision, too, and so does a child that the handler forks. All
+ * decisions must be equal.
  *
  * The race happens before main(), at a time when the library's constructor hasn't run yet; see test_filter.c.
  */
@@ -28,7 +29,7 @@ struct outcome {
 
 static struct shared {
 	bool ended;         /* the stepped thread has decided */
-	bool go, done;      /* the other thread is to decide; it has decided */
+	bool go, done;      /* `go`: the other thread is to decide. `done`: the other thread has decided */
 	struct outcome stepped, other, handler;
 	bool handled;
 } *shared;
@@ -100,14 +101,14 @@ static void check_page(const struct outcome *outcome)
 		CHECK(page->offset == outcome->info.offset || outcome->info.reason == RK_REASON_RENDEZVOUS);
 }
 
-/* Runs in the process that decides. Its first thread is stepped. */
+/* Runs in the process that decides. The first thread of this process is stepped. */
 static void race(void)
 {
 	struct sigaction action = {.sa_handler = on_signal};
 	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 	pthread_t thread;
 
-	/* The libc's pthread_create(), because the library's would decide. */
+	/* Finds the libc's pthread_create(), because the library's pthread_create() would make the decision. */
 	*(void **)(&create) = dlsym(RTLD_NEXT, "pthread_create");
 	CHECK(create(&thread, NULL, decide_when_told, NULL) == 0);
 	if (stepped_is_poor)
@@ -174,7 +175,7 @@ static bool stop_after(int calls, int instructions)
 	return more;
 }
 
-/* Exits with 0, or with 10 if different stops led to different decisions. */
+/* If the argument asks for it, runs all races. Then exits with 0, or with 10 if different stops led to different decisions. */
 static void before_constructors(int argc, char **argv, char **environment)
 {
 	static const int further[] = {0, 10, 30, 70, 150, 310, 630};
@@ -220,7 +221,10 @@ static int this_is_poor(void)
 	return 98;
 }
 
-/* If the libc registers threads, the decision needs no descriptor. */
+/*
+ * Only with areas of our own does the decision depend on whether the deciding thread gets descriptors. So only then do different
+ * stops lead to different decisions.
+ */
 static void one_decision(void **state)
 {
 	int expected = strcmp(getenv("SITUATION"), "own") == 0 ? 10 : 0;

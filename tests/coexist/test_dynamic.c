@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_dynamic.c - copies and users of embed.h are loaded after a module whose __rseq_abi is in dynamic TLS and visible to
- * all modules. They must load, use another area and count exactly.
+ * test_dynamic.c - tests copies and users of embed.h that are loaded after a certain module. The __rseq_abi of this module is in
+ * dynamic TLS and visible to all modules. The copies and users must load. They must not use this __rseq_abi, and copies must
+ * count exactly.
  */
 #include "../unit/test.h"
 #include "load.h"
@@ -10,7 +11,7 @@ static void load_dynamic(void)
 {
 	const struct neighbour *dynamic = load_neighbour("dynamic", GLOBAL);
 
-	/* The first access makes the dynamic linker allocate __rseq_abi. After that it can't move to static TLS. */
+	/* The first access makes the dynamic linker allocate __rseq_abi. After that __rseq_abi can't move to static TLS. */
 	CHECK(dynamic != NULL && dynamic->users() == 0 && !dynamic->is_fast());
 }
 
@@ -27,7 +28,7 @@ static int copies_load(void)
 		CHECK(copy != NULL && copy->create(&counter) == 0);
 		copy->add(counter, 5);
 		CHECK(copy->sum(counter) == 5 && copy->owner() != RK_OWNER_EARLY);
-		/* A copy that doesn't see threads start registers none, because the module is able to register threads. */
+		/* A copy that doesn't see threads start registers no thread, because the module is able to register threads. */
 		CHECK(copy->owner() != RK_OWNER_NONE || copy->reason() == RK_REASON_STRANGER);
 	}
 	return 0;

@@ -3,8 +3,8 @@
  * test_embed.c - loads four modules in every order: two libraries that contain embed.h, and two copies of this library. The
  * program itself contains neither.
  *
- * With EARLY the program defines the symbols of the public TLS protocol. In each thread all parties use one area, the
- * protocol's count is kept, and errno and signal masks are unchanged.
+ * With EARLY the program defines the symbols of the public TLS protocol. In each thread all parties use one area, the protocol's
+ * count stays right, and errno and signal masks are unchanged.
  */
 #include "../unit/test.h"
 #include <sys/time.h>
@@ -34,7 +34,7 @@ static uint32_t count(void)
 #endif
 }
 
-/* Is the protocol's count in use? If so, a thread is unregistered as soon as it has no users. */
+/* Is the protocol's count in use? If so, a thread is unregistered as soon as its count is 0. */
 static bool counted(void)
 {
 	return EARLY && world_owner() == RK_OWNER_SELF;
@@ -55,7 +55,7 @@ static void load_party(int which)
 	CHECK(copies[which - 2] != NULL && copies[which - 2]->create(&counters[which - 2]) == 0);
 }
 
-/* Lets the party use rseq in this thread; a user of embed.h enters before that. Returns the area that the party uses. */
+/* Lets the party use rseq in this thread; a user of embed.h first enters. Returns the area that the party uses. */
 static volatile void *use(int which)
 {
 	if (which < 2) {
@@ -103,7 +103,10 @@ static void *everybody(void *arg)
 	return NULL;
 }
 
-/* Only users of embed.h enter. With a count, the last user that leaves unregisters the thread. Otherwise it stays registered. */
+/*
+ * Only users of embed.h use rseq in this thread, no copy does. If the protocol's count is in use, the last user that leaves
+ * unregisters the thread. Otherwise the thread stays registered.
+ */
 static void *embedders_alone(void *arg)
 {
 	int first = (int)((uintptr_t)arg % 2);
@@ -127,8 +130,8 @@ static void *embedders_alone(void *arg)
 }
 
 /*
- * If the libc doesn't register, threads begin unregistered: the bracket unregisters their creator, so the libc doesn't
- * register its children either.
+ * Creates threads. If the libc doesn't register the initial thread, the new threads begin unregistered: a bracket unregisters
+ * their creator, and the libc registers only the children of registered threads.
  */
 static void threads(void *(*run)(void *), int n)
 {
@@ -149,7 +152,10 @@ static int in_order(int order)
 {
 	int left[PARTIES] = {0, 1, 2, 3}, n = ((int)ROUNDS(160) + 7) / 8 * 8; /* whole batches, also with few rounds */
 
-	/* The order's digits choose among the parties that are left. If a party then has an area, it is used at once. */
+	/*
+	 * The digits of `order` choose among the parties that aren't loaded yet. Each party is used as soon as it is loaded,
+	 * unless it can't find an area yet.
+	 */
 	for (int i = PARTIES; i > 0; i--) {
 		int chosen = order % i, party = left[chosen];
 
@@ -217,7 +223,10 @@ static void signal_storm(void **state)
 	assert_int_equal(in_child_with(storm, (int)ROUNDS(300000)), 0);
 }
 
-/* The parent isn't registered and opens no bracket. embed.h recognises the vfork child by its TLS. */
+/*
+ * The parent isn't registered and opens no bracket. embed.h recognises the vfork child, because the child runs on its parent's
+ * TLS.
+ */
 static int vfork_child_of_nobody(void)
 {
 	pid_t pid;
@@ -271,8 +280,8 @@ static void vfork_child_is_refused(void **state)
 static __thread char private_area[32] __attribute__((__aligned__(32)));
 
 /*
- * A component first registered a private area, or the shared area with another signature. embed.h reports that also in other
- * threads, and changes no registration.
+ * A component first registered a private area, or the shared area with another signature. embed.h reports that, also after the
+ * component has unregistered the thread, and changes no registration.
  */
 static int foreign_first(int signature_only)
 {

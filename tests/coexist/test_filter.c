@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_filter.c - the system calls of deciding, threads, operations and brackets are those that thread.h documents.
+ * test_filter.c - tests that the decision, new threads, operations and brackets make only the system calls that thread.h
+ * documents.
  *
  * The library decides before main(), in its constructor. So this program executes itself, and a function that runs before all
- * constructors installs the filter. SITUATION says which areas are used: libc (the libc's, which it registers), spare (the
- * libc's, which it doesn't register), own (ours).
+ * constructors installs the filter. SITUATION says which areas are used: libc (the libc's areas, which the libc registers),
+ * spare (the libc's areas, which the libc doesn't register), own (areas of ours).
  */
 #include "filtered.h"
 
@@ -15,7 +16,7 @@ static const int deciding_spare[] = {SYS_openat, SYS_pread64, SYS_close, -1};
 static const int deciding_own[] = {SYS_prlimit64, SYS_memfd_create, SYS_write, SYS_mmap, SYS_close, -1};
 static const int preparing[] = {SYS_get_robust_list, SYS_rseq, -1};
 static const int bracketing[] = {SYS_rseq, -1};
-static const int bracketing_again[] = {SYS_getpid, -1}; /* also if there is no registration to undo */
+static const int bracketing_again[] = {SYS_getpid, -1}; /* for a bracket in a bracket, and if there is no registration to undo */
 
 static const char *setting(char **environment, const char *name)
 {

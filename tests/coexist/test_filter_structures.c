@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_filter_structures.c - the system calls of memory and of structures are those that thread.h documents. */
+/* test_filter_structures.c - tests that memory and structures make only the system calls that thread.h documents. */
 #include "filtered.h"
 #include <sys/eventfd.h>
 
@@ -67,7 +67,10 @@ static void stay(void)
 	pin(sched_getcpu());
 }
 
-/* Uses one structure of each kind. The only further system calls are those of claims and fences. */
+/*
+ * Uses a free list, a cache, a ring, a counter group and a histogram. The filter allows the system calls of creating and
+ * destroying, of claims and of fences.
+ */
 static int structures(void)
 {
 	struct rk_cache_options objects = {.destruct = forget};
@@ -217,7 +220,7 @@ static int wait_for_records(void)
 	return 0;
 }
 
-/* This is the thread's first claim. */
+/* The write makes the thread's first claim. */
 static int wake(void)
 {
 	struct rk_ring_options options = {.size = 8192};

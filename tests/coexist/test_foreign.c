@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_foreign.c - a library that follows no protocol, the stranger, registers a private area. The test tries every combination:
- * before us or after us, with our signature or another, in a zero-initialised area or not, in all threads or in some.
+ * test_foreign.c - tests this library with a stranger: a library that follows no protocol and registers a private area. The test
+ * tries every combination. The stranger registers before us or after us, with our signature or another one, and in all threads
+ * or in some. Its area is zero-initialised or marked as unregistered.
  *
- * The copies recognise the stranger in a thread that it has registered, and never use or change its registration. After that the
- * copies register no further thread. Counters are exact.
+ * The copies recognise the stranger in a thread that it has registered, and never use or change its registration. From then on
+ * the copies register no thread. Counters are exact.
  *
  * Runs only if the libc doesn't register. The test makes all threads start unregistered, because glibc registers the children of
  * registered threads.
@@ -105,8 +106,8 @@ static void *live(void *arg)
 }
 
 /*
- * Creates a thread as create_unregistered() of test.h does, with a copy's bracket. Our signal handler runs only after the new
- * thread's first step.
+ * Creates a thread as create_unregistered() of test.h does, with a copy's bracket. The new thread begins with SIGALRM blocked,
+ * so our handler doesn't run there until live() unblocks the signal.
  */
 static pthread_t start(void *(*run)(void *), bool its)
 {
@@ -135,7 +136,7 @@ static void storm(long microseconds)
 	setitimer(ITIMER_REAL, &interval, NULL);
 }
 
-/* The stranger registers the initial thread, or the kernel refuses it. */
+/* Lets the stranger register the initial thread. If the copies are first, the kernel refuses the stranger. */
 static void first_contact(void)
 {
 	load_stranger();
@@ -174,7 +175,7 @@ static int one_case(int number)
 	first_contact();
 	sigaction(SIGALRM, &action, NULL);
 	storm(200);
-	/* The stranger also registers the first new thread. After that we register no thread. */
+	/* The stranger also registers the first new thread. From then on the copies register no thread. */
 	pthread_join(start(live, true), NULL);
 	pthread_join(start(live, false), NULL);
 	for (int i = 0; i < THREADS; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_mistakes.c - three classic mistakes with the public TLS protocol. The test shows the harm that each mistake does, and that
- * embed.h and this library do no harm in the same arrangement.
+ * test_mistakes.c - tests three classic mistakes with the public TLS protocol. It shows the harm that each mistake does. It also
+ * shows that embed.h and this library do no harm in the same arrangement.
  *
  * Modules make the mistakes (early.c). With EARLY the program defines the protocol's symbols. A mistake's effects can't be
  * undone, so each arrangement has its own process.
@@ -83,7 +83,10 @@ static void weak_alias(void **state)
 	assert_int_equal(in_child(copies_stay), 0);
 }
 
-/* Each module has a private area. The kernel accepts one registration and refuses the second. */
+/*
+ * The mistake is hidden symbols, so each module has a private area. The kernel accepts the first module's registration and
+ * refuses that of the second module.
+ */
 static int private_is_refused(void)
 {
 	const struct neighbour *parties[2];
@@ -144,19 +147,24 @@ static unsigned node_here(void)
 	return node;
 }
 
-/* The count is at offset 20 of the area. The kernel stores the node there, and so overwrites the count. */
+/*
+ * The mistake is that the count is inside the area, at offset 20. The kernel stores the node there, and so overwrites the count.
+ */
 static int count_is_overwritten(void)
 {
 	const struct neighbour *party = load_neighbour("inside", GLOBAL);
 	unsigned node = node_here();
 
 	CHECK(party != NULL);
-	/* Two users more than the node's number, so the right count differs from the node on every node. */
+	/* The right count is the node's number plus 2, so it differs from the node's number on every node. */
 	for (unsigned i = 0; i < node + 2; i++)
 		CHECK(party->enter() == 0);
 	be_preempted();
 	CHECK(party->users() == node);
-	/* On node 0 the next user takes the count from 0 to 1 and back to 0. This unregisters the thread for all users. */
+	/*
+	 * On node 0 the kernel has set the count to 0. The next user takes the count to 1 when it enters, and back to 0 when it
+	 * leaves. This unregisters the thread for all users.
+	 */
 	for (int i = 0; node == 0 && i < 1000 && party->work(); i++) {
 		be_preempted();
 		CHECK(party->enter() == 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_namespaces.c - two namespaces, each with an early adopter and a copy of the library.
+ * test_namespaces.c - tests two namespaces, each with an early adopter and a copy of the library.
  *
  * Both copies use the area of the first adopter. They must not raise the second adopter's count. Otherwise the second adopter
  * would treat its own area as registered.
@@ -29,7 +29,7 @@ static int two_namespaces(void)
 	/* The second adopter's registration fails, and the adopter sees the error. */
 	CHECK(second->users() == 0);
 	CHECK(second->enter() == -EINVAL);
-	/* The first adopter's last user doesn't undo the registration either. */
+	/* The first adopter's last user doesn't undo the registration, because the copies hold the count at 1. */
 	CHECK(first->enter() == 0 && first->leave() && first->users() == 1);
 	CHECK(copies[1]->create(&counter) == 0);
 	copies[1]->add(counter, 3);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_possible.c - copies of the library that read different lists of possible CPUs iterate over each other's objects. */
+/*
+ * test_possible.c - tests copies of the library that read different lists of possible CPUs, and iterate over each other's
+ * objects.
+ */
 #define _GNU_SOURCE
 #include "../unit/test.h"
 #include <rseqkit/detail/agreement.h>
@@ -85,7 +88,7 @@ static int none_then_list(int unused)
 
 /*
  * At first one copy can't read the list, because it gets no descriptor. It reads the list when it maps memory, and then knows
- * fewer CPUs than before. The other copy then knows this smaller number of CPUs, too.
+ * fewer CPUs than before. From then on the other copy uses this smaller number of CPUs, too.
  */
 static int none_for_a_while(int expected)
 {
@@ -111,7 +114,7 @@ static void all_go_by_one_list(void **state)
 	assert_int_equal(in_child_with(none_for_a_while, in_child_with(count, 0)), 0);
 }
 
-/* what is at the address of the page on which copies agree */
+/* The contents of the address at which copies expect the page with the list of CPUs. */
 enum { NOTHING_READABLE, ZEROS, SET_WITHOUT_MAGIC, SET_OF_64, SET_OF_A_STRANGE_ONE };
 
 static int expected_count;

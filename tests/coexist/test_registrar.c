@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_registrar.c - this library in a process with librseq, which registers threads itself (librseq.c is its stand-in). librseq
- * keeps all registrations that it would have without us, the process lives, counters are exact, and our operations are fast in
- * threads that librseq registered.
+ * test_registrar.c - tests this library in a process with librseq, which registers threads itself (librseq.c is its stand-in).
+ * librseq must get all registrations that it would get without us, because it ends the process if one is refused after a
+ * success. Counters must be exact, and our operations must be fast in threads that librseq registered.
  *
  * The stand-in is linked to this program. In some variants this library is linked, too, before or after the stand-in. Runs only
  * if the libc doesn't register.

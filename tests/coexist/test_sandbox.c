@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_sandbox.c - a module with a copy of the library is loaded in a sandboxed thread. In this thread rseq fails with EPERM, but
- * other threads can still use rseq.
+ * test_sandbox.c - tests a module with a copy of the library that is loaded in a sandboxed thread. In this thread rseq fails
+ * with EPERM, but other threads can still use rseq.
  *
- * The copy must not take the filter's answer for a fact of the process. It chooses the same area as a copy that decided
- * without a filter, before or after, and both copies are fast in other threads.
+ * The copy must not conclude from the filter's answer that the whole process has no rseq. It must choose the same area as a copy
+ * that decides without a filter, earlier or later. Both copies must be fast in other threads.
  *
- * The copy must not take the filter's answer for the kernel's answer about a registration either. It must not adopt an
- * unregistered area that breaks the protocol (ZEROED: the area reads CPU 0).
+ * EPERM can also be the kernel's answer about an existing registration. The copy must not take the filter's EPERM for this
+ * answer: it must not adopt an unregistered area that breaks the protocol (ZEROED: the area reads CPU 0).
  */
 #include "../unit/refuse.h"
 #include <rseqkit/embed.h>
@@ -87,13 +87,13 @@ static int sandboxed_before(int error)
 	copies[0] = load("COPY_A");
 	if (world_owner() == RK_OWNER_LIBC) {
 		CHECK(copies[0]->prepare() == 0 && copies[0]->owner() == RK_OWNER_LIBC);
-		/* The length of the libc's registration is unknown. */
+		/* Under the filter the copy can't find out the length of the libc's registration. */
 		CHECK(copies[0]->query(&info, sizeof(info)) == 0 && info.length == 0);
 	} else {
 		CHECK(copies[0]->prepare() < 0 && copies[0]->owner() == RK_OWNER_NONE);
 		/*
-		 * The module that exports __rseq_abi is able to register threads that have no filter. If the build uses areas
-		 * of our own, this fact alone is a reason.
+		 * The module that exports __rseq_abi is able to register threads that have no filter. If the build uses areas of
+		 * our own, this fact alone is a reason not to register threads.
 		 */
 		CHECK(copies[0]->reason() == reason ||
 		      (ZEROED_HERE && error == EPERM && copies[0]->reason() == RK_REASON_STRANGER));

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_shared.c - two copies of the library use the same objects: in this process, in its children and in its grandchildren. */
+/*
+ * test_shared.c - tests two copies of the library that use the same objects: in one process, in its children and in its
+ * grandchildren.
+ */
 #include "../unit/refuse.h"
 #include <sys/eventfd.h>
 #include "load.h"
@@ -10,7 +13,7 @@ static const struct copy *copies[2];
 
 /*
  * One copy makes the ring, another copy writes records. The process is notified by its eventfd, `told`. A child that writes to
- * the ring must not write to this eventfd, because the eventfd is its parent's.
+ * the ring must not write to this eventfd, because the eventfd belongs to the parent.
  */
 static struct rk_ring *ring;
 static int told;
@@ -66,8 +69,8 @@ static void two_write_to_a_ring(void **state)
 }
 
 /*
- * A vfork child writes with one copy, in a bracket of this copy or of the other one. The child is killed before it has woken the
- * sleeping reader, so the next record must wake the reader.
+ * A vfork child writes with one copy, in a bracket of this copy or of the other copy. The child is killed before it has woken
+ * the sleeping reader, so the next record must wake the reader.
  */
 static void *sleep_on_ring(void *result)
 {
@@ -181,7 +184,7 @@ static int rwlock_of_two(int unused)
 	(void)unused;
 	load_two_copies(copies);
 	CHECK(copies[0]->create_rwlock(&lock, 0) == 0);
-	/* The copies then know different numbers of threads. */
+	/* After this loop the two copies know different numbers of threads. */
 	for (int i = 0; i < 5; i++)
 		CHECK(pthread_create(&thread, NULL, write_once, NULL) == 0 && pthread_join(thread, NULL) == 0);
 	CHECK(copies[0]->read_try(lock, &reading) == 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_strangers.c - strangers that first register a worker thread. When they later find a thread that our library registered,
- * they end the process.
+ * test_strangers.c - tests strangers that first register a worker thread. If such a stranger later finds a thread that our
+ * library registered, it ends the process.
  *
  * If this library is linked from the start (LINKED, with areas of our own), it registers every thread first, so the stranger's
  * first attempt fails. A copy that is loaded late looks at the modules' exports to decide whether to register threads.
@@ -35,7 +35,10 @@ static int try_stranger_c11(void *arg)
 	return 0;
 }
 
-/* Threads are created by this program, by another library, and by C11's function; also in a thread that is itself new. */
+/*
+ * Creates threads in three ways: in this program, in another library, and by C11's function. This function is also called in a
+ * new thread.
+ */
 static void *create_more(void *arg)
 {
 	const struct copy *copy = arg;
@@ -55,7 +58,7 @@ static int every_thread_is_registered_first(void)
 	void *handle;
 
 	load_stranger();
-	/* The module isn't linked with us, so it refers to the libc's pthread_create by its version. */
+	/* The module isn't linked with us, so it refers to pthread_create with the libc's symbol version. */
 	copy = load_copy_of_rseqkit(getenv("COPY"), LOCAL, &handle);
 	CHECK(copy != NULL);
 	(void)create_more((void *)(uintptr_t)copy);
@@ -72,7 +75,7 @@ static void *wait_for_the_end(void *arg)
 	return arg;
 }
 
-/* Checks a copy that is loaded late, alone or while another thread runs. */
+/* Loads a copy and checks whether it registers this thread, as `registers` says. */
 static void check_copy(bool registers)
 {
 	const struct copy *copy;
@@ -114,7 +117,10 @@ static int an_adopter_that_is_not_seen(void)
 	return 0;
 }
 
-/* glibc registers the children of a registered thread. With areas of our own, late copies don't see threads start. */
+/*
+ * If the copy uses glibc's area, it can register the only thread, because glibc then registers this thread's children. If the
+ * copy uses an area of our own, it doesn't see threads start, and registers no thread.
+ */
 static int an_adopter_in_a_process_with_one_thread(void)
 {
 	CHECK(load_neighbour("tagged", LOCAL) != NULL);

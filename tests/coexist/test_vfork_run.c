@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_vfork_run.c - rk_vfork_run() runs a child inside a bracket. Signals wait until the child unblocks them, a killed child
- * leaves no open bracket, and a cancellation request is the caller's.
+ * test_vfork_run.c - tests rk_vfork_run(), which runs a child inside a bracket. Signals must wait until the child unblocks them.
+ * A killed child must leave no open bracket. The caller must act on a cancellation request, and the child must not.
  */
 #include "bracket.h"
 #include <sched.h>
@@ -16,8 +16,8 @@ static void on_signal(int signo)
 }
 
 /*
- * The child can't register inside the bracket. No signal arrives before the child unblocks the signals that the caller hadn't
- * blocked. Then these signals arrive.
+ * The child can't register inside the bracket. The child receives no signal before it unblocks the signals that the caller
+ * hadn't blocked. Then it receives these signals.
  */
 static int child_of_run(void *arg, const void *signals)
 {

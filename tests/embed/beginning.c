@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * beginning.c - a statically linked program whose TLS begins with a variable that looks like an unregistered area. gold
- * resolves an undefined TLS name, such as __rseq_abi, to that variable. If a component registered it as its area, the kernel
- * would overwrite the variable.
+ * beginning.c - a statically linked program whose TLS begins with a variable that looks like an unregistered area. gold resolves
+ * an undefined TLS name, such as __rseq_abi, to that variable. If embed.h or the library registered this variable as an area,
+ * the kernel would overwrite it.
  */
 #include <pthread.h>
 #include <stdio.h>

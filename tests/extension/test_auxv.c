@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_auxv.c - tests with kernels that announce other feature sizes and alignments than this kernel. The library is linked
- * with a getauxval() and a syscall() that simulate them. The test checks the registered length, and the fields that the library
- * reports as valid. Everything must also work if the kernel refuses a length that it announced.
+ * test_auxv.c - tests the library on simulated kernels that announce other feature sizes and alignments than this kernel. The
+ * library is linked with a getauxval() and a syscall() that simulate these kernels. The test checks the registered length, and
+ * the fields that the library reports as valid. Everything must also work if the kernel refuses a length that it announced.
  *
  * AREA in the environment says which area the library uses: own or libc.
  */
@@ -14,7 +14,7 @@
 unsigned long __real_getauxval(unsigned long type);
 unsigned long __wrap_getauxval(unsigned long type);
 
-/* From the environment, because the library asks before main(). */
+/* Takes the values from the environment, because the library calls this function before main(). */
 unsigned long __wrap_getauxval(unsigned long type)
 {
 	const char *value = type == FEATURE_SIZE ? getenv("FEATURE_SIZE") : type == ALIGNMENT ? getenv("ALIGNMENT") : NULL;
@@ -62,7 +62,10 @@ static void *count(void *arg)
 	return arg;
 }
 
-/* Returns whether the real kernel accepts this length. Asks with a separate area, while this thread isn't registered. */
+/*
+ * Returns whether the real kernel accepts this length. Tries to register a separate area inside a bracket, where this thread
+ * isn't registered.
+ */
 static bool kernel_takes(uint32_t length)
 {
 	static unsigned char area[4096] __attribute__((__aligned__(4096)));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_pages.c - a copy finds a rendezvous page: of its own version, of an older or a newer version, or a page that no copy
- * wrote. The test itself acts as the first copy: the page and the thread block are the test's.
+ * test_pages.c - tests a copy that finds a rendezvous page of its own version, of an older or a newer version, or a page that no
+ * copy wrote. The test itself acts as the first copy: it makes the page and the thread block.
  *
  * COPY_A is a module with today's copy. COPY_B is a module with the copy of a later release, which appended fields to every
  * structure.
@@ -61,8 +61,8 @@ static struct rk_rendezvous good_page(void)
 }
 
 /*
- * Changes a good page into a page of another release, or a page that no release wrote. Returns the page's description, or NULL if
- * there is no page with this number.
+ * Changes a good page into page number `which`: a page of the same release, of a newer release, or a page that no release wrote.
+ * Returns the page's description, or NULL if there is no page with this number.
  */
 static const char *change_page(struct rk_rendezvous *page, int which)
 {
@@ -149,7 +149,10 @@ static void check_adopted(const struct copy *copy)
 	CHECK(copy->prepare() == 0);
 	CHECK(copy->area() == &block.area);
 	CHECK(kernel_says_registered(&block, RK_AREA_LENGTH_ORIGINAL));
-	/* The state is where the page says, and the copy writes to nothing else in the block. */
+	/*
+	 * The copy uses the state at the place that the page names. In the block, only the area and the known part of the state
+	 * change.
+	 */
 	CHECK(copy->reg() == 0 && copy->users() == 1 && block.state.users == 1);
 	CHECK(copy->vfork_begin() == 0 && block.state.vfork == 1);
 	CHECK(copy->vfork_end() == 0 && copy->unreg() == 0 && block.state.users == 0);
@@ -190,7 +193,10 @@ static int finds(int which)
 	CHECK(copy->create(&counter) == 0);
 	copy->add(counter, 7);
 	CHECK(copy->sum(counter) == 7);
-	/* A newer copy reads zero for a field that an older writer didn't write, whatever the page contains there. */
+	/*
+	 * If the writer's page is too short for a field, a newer copy reads zero for this field, whatever the memory contains.
+	 * If the page is long enough, the copy reads the field.
+	 */
 	CHECK(copy->query(&info.known, sizeof(info)) == 0);
 	if (newer_copy && which < ADOPTED)
 		CHECK(info.later == (page.size > sizeof(page) ? 0xa5a5a5a5a5a5a5a5 : 0));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_program.c - a program that is built against the headers of one release, and runs with the library of another release.
- * Fields that both releases know are right. A field that only one release knows is left alone or reported as absent.
+ * Fields that both releases know must be right. A field that only one release knows must be left alone or reported as absent.
  *
- * HEADER says which release the headers are of. LIBRARY in the environment says which release the library is of. See *.changes.
+ * HEADER says which release the headers are of. LIBRARY in the environment says which release the library is of. The files
+ * *.changes describe the releases.
  */
 #define _GNU_SOURCE
 #include "../unit/test.h"
@@ -47,7 +48,7 @@ static void size_is_negotiated(void **state)
 #endif
 }
 
-/* A valid field has the kernel's value. The library reports the other fields as not valid. */
+/* A valid field has the kernel's value. Every other field is reported as not valid. */
 static void fields_are_valid_or_said_not_to_be(void **state)
 {
 	const volatile struct rk_area *area = rk_thread_area();
@@ -70,7 +71,7 @@ static void fields_are_valid_or_said_not_to_be(void **state)
 #if HEADER >= EARLIER
 	if (rk_area_valid >= RK_FIELD_END_NODE_ID)
 		assert_int_equal(area->node_id, node);
-	/* There is only this thread. */
+	/* This thread is the only one, so its concurrency id is 0. */
 	if (rk_area_valid >= RK_FIELD_END_MM_CID)
 		assert_int_equal(area->mm_cid, 0);
 	assert_int_equal(rk_cid(), rk_area_valid >= RK_FIELD_END_MM_CID ? 0 : -1);

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * children.c - a vfork child on its parent's area, and a child that shares memory: without the cure, and with it.
+ * children.c - shows hazards of a vfork child that uses its parent's area, and of a child that shares memory. Each case runs
+ * without the cure or with it.
  *
  *	children CASE [cure]
  *	children guarded
  *
- * `cpu` asks which CPU a vfork child is on. `lost` counts in the child, on another CPU, while another thread counts on the
- * parent's CPU. The cure for both cases is the bracket.
+ * In `cpu` a vfork child on another CPU than its parent reads its CPU number. In `lost` such a child counts while a thread of
+ * the parent counts on the parent's CPU. The cure for both cases is the bracket.
  *
- * In `register` the child registers its parent's area again, with the original length. A component that doesn't recognise such a
- * child would do so. `register-full` uses the kernel's whole feature size, which selects optimised mode if the kernel has it. The
- * cure for both cases is the bracket with our registration.
+ * In `register` the child registers its parent's area again, with the original length. A component that doesn't recognise a
+ * vfork child would do so. `register-full` uses the kernel's whole feature size, which selects optimised mode if the kernel has
+ * it. The cure for both cases is the bracket with our registration.
  *
- * `guarded` dies if the kernel also kills a process in legacy mode for a store to the ids. `shared` counts in two processes by
- * concurrency id. The cure is to count by CPU.
+ * `guarded` stores to an id in legacy mode, and dies if the kernel kills a process for that. `shared` counts by concurrency id
+ * in memory that two processes share. The cure is to count by CPU.
  */
 #include "../unit/refuse.h"
 #include "naive.h"
@@ -21,7 +22,7 @@
 #include <sys/mman.h>
 
 #define ADDS 1000000
-#define ROUNDS_MAX 1000 /* until two threads have worked at the same time */
+#define ROUNDS_MAX 1000 /* rounds without the cure: in most of them the two threads possibly work one after the other */
 
 static bool cure;
 static int cpus[2];
@@ -94,7 +95,10 @@ static int rounds(void)
 	return !cure ? ROUNDS_MAX : SLOWNESS() == 1 ? 3 : 1;
 }
 
-/* Two threads that use one slot on two CPUs lose an increment sooner or later. Threads that exclude each other never do. */
+/*
+ * Two threads that use one slot on two CPUs lose an increment sooner or later. With the bracket the child counts in the overflow
+ * slot, so no increment is lost.
+ */
 static int lost(void)
 {
 	for (int64_t round = 1; round <= rounds(); round++) {
@@ -124,7 +128,7 @@ static int register_in_child(void)
 	return naive_rseq(&shared, shared_length, 0, RK_SIGNATURE) == 0 ? RIGHT : REFUSED;
 }
 
-/* Registers this thread again, with this length. */
+/* Registers this thread on `shared` with this length, after undoing its present registration. */
 static void register_shared(uint32_t length)
 {
 	shared_length = length;
@@ -133,7 +137,7 @@ static void register_shared(uint32_t length)
 	CHECK(naive_rseq(&shared, length, 0, RK_SIGNATURE) == 0);
 }
 
-/* The parent stays registered, and its area shows its CPU. */
+/* Checks that the parent is still registered after the child's end, and that its area shows the parent's CPU. */
 static int parent_survives(uint32_t length)
 {
 	register_shared(length);
@@ -163,7 +167,10 @@ static int refuse_in_child(void)
 	return RIGHT;
 }
 
-/* Tests the same as parent_survives(), with this library, in the mode that the library has on this kernel. */
+/*
+ * Tests the same as parent_survives(), but with this library, in the mode that the library has on this kernel. If `full`, this
+ * mode must use more than the original length. Otherwise the case can't run.
+ */
 static int ours_survives(bool full)
 {
 	uint32_t length = process_info().length;
@@ -182,7 +189,7 @@ static int ours_survives(bool full)
 	return kernel_says_registered(rk_thread_area(), length) && rk_counter_sum(counter) == 1 ? RIGHT : WRONG;
 }
 
-/* Two processes with one thread each: both have concurrency id 0. */
+/* Runs in two processes with one thread each. Both threads have concurrency id 0. */
 static void count_shared(void *base, volatile int *stage)
 {
 	int mine = __atomic_add_fetch(stage, 1, __ATOMIC_RELAXED);

@@ -6,8 +6,8 @@
  *
  *	hazards [--brief] WORLD...
  *
- * With --brief a row runs only in one world, the first of the given worlds that the row names. Also, BRIEF=1 in the environment
- * then makes programs that run at full speed make fewer rounds.
+ * With --brief a row runs only in one world, the first of the given worlds that the row names. --brief also sets BRIEF=1 in the
+ * environment, so that programs that run at full speed make fewer rounds.
  *
  * Worlds: the libc registers (libc); its tunable is off and we register its area (off); we register an area of our own (own).
  * Other tests show both halves of these hazards:
@@ -68,7 +68,7 @@ static const struct row {
 	{"zero-initialised foreign area: with it, never adopted, and nothing lost", OFF | OWN, RIGHT,
 	 "modules zero ./a%.so", 0},
 
-	/* A signal arrives at every instruction. */
+	/* In the following rows, except those at full speed, a signal arrives at every instruction. */
 	{"mm_cid in an unregistered thread: without the cure, increments are lost", ALL, LOST, "interrupted% id-naive", 0},
 	{"mm_cid in an unregistered thread: with it, the answer is that there is no rseq", ALL, RIGHT,
 	 "interrupted% id-ours", 0},
@@ -80,7 +80,7 @@ static const struct row {
 	{"lock in an overflow path: without the cure, a handler on the same thread waits for ever", ALL, DEADLOCKED,
 	 "interrupted% overflow-naive", 0},
 	{"lock in an overflow path: with it, no instruction minds a handler", ALL, RIGHT, "interrupted% overflow-ours", 0},
-	/* If the libc registers, no component registers lazily. */
+	/* If the libc registers, no component registers lazily. So the following rows don't run in the world libc. */
 	{"lazy registration in a handler: without the cure, by a lock, it waits for ever", OFF | OWN, DEADLOCKED,
 	 "interrupted% lazy-locked", 0},
 	{"lazy registration in a handler: without the cure, by taking EBUSY for a failure, abort", OFF | OWN, ABORTED,
@@ -184,7 +184,7 @@ static int ending_of(const struct world *world, const char *command, int out)
 	return status;
 }
 
-/* Prints a program's output, each line after a mark, if `print` is set. Returns the last line. */
+/* Returns the last line of a program's output. If `print` is set, also prints all lines, each after "# ". */
 static const char *said(int out, bool print)
 {
 	static char text[8192], last[512];
@@ -200,7 +200,7 @@ static const char *said(int out, bool print)
 	return last;
 }
 
-/* Runs one row and prints the result as TAP. The program can also report that it can't run here, and why. */
+/* Runs one row and prints the result as TAP. If the program reports that it can't run here, the row is skipped. */
 static bool half(int number, const struct row *row, const struct world *world, int expected, int out)
 {
 	int ending = ending_of(world, row->command, out);

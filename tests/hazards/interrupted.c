@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interrupted.c - hazards that a signal in the same thread reveals. A signal arrives at each instruction of an operation, of a
- * naive component or of ours.
+ * interrupted.c - shows hazards that a signal in the same thread reveals. In each case but `toggled`, a signal arrives at each
+ * instruction of an operation, which is a naive component's or ours.
  *
  *	interrupted CASE
  *
@@ -10,7 +10,7 @@
 #include "../unit/interrupt.h"
 #include "naive.h"
 
-/* An area that isn't registered, with the contents of a new thread's. */
+/* An area that isn't registered. It has the contents of a new thread's area. */
 static struct naive_area own = {.area = {.cpu_id = (uint32_t)RK_CPU_ID_UNINITIALIZED}};
 static struct rk_counter *counter;
 static int64_t words[CPU_SETSIZE + 1], *const slots = words + 1; /* room for every index, also -1 */
@@ -104,7 +104,7 @@ static void add_and_toggle(void)
 	toggle();
 }
 
-/* A lock that a handler on the same thread can't pass. */
+/* Takes the lock. If a handler interrupts the holder on the same thread, the handler waits for ever. */
 static void take(void)
 {
 	while (__atomic_test_and_set(&held, __ATOMIC_ACQUIRE))
@@ -149,7 +149,10 @@ static int judge_registered(void)
 	return kernel_says_registered(process_area, process_length) && rk_thread_prepare() == 0 ? RIGHT : WRONG;
 }
 
-/* At full speed a signal handler registers and unregisters the thread during operations. */
+/*
+ * Counts the signals of the case `toggled`. There, operations run at full speed while a signal handler registers and unregisters
+ * the thread.
+ */
 static volatile int64_t handled;
 
 static void on_timer(int signo)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * linked.c - a program that is linked with a library that publishes words, and that opens further copies of this library. With
- * -DNAIVE the library is words.c, otherwise ours.
+ * linked.c - a program that is linked with a library that publishes words. The program opens further copies of that library.
+ * With -DNAIVE the library is words.c, otherwise ours.
  *
  *	linked [COPY...]
- *	linked copied        are the words' addresses in the program: copies that the linker made?
+ *	linked copied        exits with 0 if the words are in the program, as copies that the linker made
  */
 #ifdef NAIVE
 #include "words.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * module.c - a naive component in a module: its own area in TLS, registered for itself alone, and a section. Compiled with
- * -DMODEL (how its TLS is found), -DALIGNMENT and -DSIZE (how its TLS is laid out).
+ * module.c - a naive component in a module: its own area in TLS, registered for itself alone, and a section. -DMODEL gives the
+ * TLS model of the area. -DALIGNMENT and -DSIZE give the alignment and the size of the TLS object that begins with the area.
  */
 #include "module.h"
 

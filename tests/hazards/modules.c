@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * modules.c - hazards of modules that are loaded and unloaded, and of areas that another component registered. The program itself
- * contains nothing of the library. Modules are naive (module.c) or contain a copy of the library (../coexist/copy.c).
+ * modules.c - shows hazards of modules that are loaded and unloaded, and of areas that another component registered. The program
+ * itself contains nothing of the library. Modules are naive (module.c) or contain a copy of the library (../coexist/copy.c).
  *
  *	modules CASE [MODULE...]
  */
@@ -12,8 +12,8 @@
 #include "module.h"
 
 /*
- * The alignment of static TLS at the program's start limits the TLS alignment of late modules. Only on x86-64 does the libc
- * itself ask for this alignment.
+ * The alignment of static TLS at the program's start limits the TLS alignment of modules that are loaded later. On x86-64 the
+ * libc itself asks for an alignment of 64. On other machines only this variable does.
  */
 static __thread volatile char room[64] __attribute__((__aligned__(64)));
 
@@ -75,7 +75,10 @@ static int just_load(char **modules)
 	return RIGHT;
 }
 
-/* The modules of two components in one thread. The argument of the thread reverses their order. */
+/*
+ * Two modules, whose components enter in one thread, one after the other. Results with index 0 are the initial thread's. Those
+ * with index 1 are of a thread in which the modules enter in reverse order.
+ */
 static char **both;
 static int first_said[2], second_said[2];
 
@@ -127,8 +130,8 @@ static char *heap_over(volatile struct rk_area *address, size_t size)
 }
 
 /*
- * The first module is unloaded. The libc frees the module's TLS later, when it updates its TLS for the next module. Possibly the
- * next module's TLS gets the same memory.
+ * Unloads the first module, and then loads the second. The libc frees the first module's TLS only when it prepares the thread
+ * for the TLS of the second module. Possibly the second module's TLS gets the same memory.
  */
 static int unloaded_with_its_tls(char **modules)
 {
@@ -158,7 +161,7 @@ static int unloaded_with_its_tls(char **modules)
 	return area->cpu_id == 0x55555555 ? RIGHT : WRITTEN;
 }
 
-/* The registered area of this thread that sections use: the libc's, or one of the program's. */
+/* Returns this thread's registered area, for sections. If the libc doesn't register, first registers an area of the program. */
 static volatile struct rk_area *usual_area(void)
 {
 	static __thread struct naive_area area;
@@ -170,12 +173,12 @@ static volatile struct rk_area *usual_area(void)
 }
 
 #define ATTEMPTS 20
-#define ATTEMPTS_MAX 1000 /* if the module was unloaded */
+#define ATTEMPTS_MAX 1000 /* attempts if the module was unloaded without harm */
 #define GONE 78           /* the module was unloaded without harm */
 
 static const char *the_module;
 
-/* The module is unloaded while the thread's rseq_cs points to a descriptor in it. */
+/* Unloads the module while the thread's rseq_cs points to a descriptor in the module. */
 static int unload_with_sections(void)
 {
 	void *handle = load(the_module);
@@ -195,8 +198,8 @@ static int unload_with_sections(void)
 }
 
 /*
- * If the thread is preempted before the module is unloaded, the kernel clears the thread's rseq_cs and nothing happens. So this
- * function tries several times, and more often if the module was unloaded without harm.
+ * If the thread is preempted before the module is unloaded, the kernel clears the thread's rseq_cs, and unloading does no harm.
+ * So this function tries several times, and more often if the module was unloaded without harm.
  */
 static int unloaded_with_its_sections(char **modules)
 {
@@ -230,7 +233,10 @@ static void storm(long microseconds)
 	setitimer(ITIMER_REAL, &interval, NULL);
 }
 
-/* The libc's spare area is registered with another component's signature, so the first abort kills the process. */
+/*
+ * The libc's spare area is registered with another component's signature, so the first abort of a naive section kills the
+ * process. A copy must recognise the signature and use the fallback.
+ */
 static int other_signature(char **modules)
 {
 	volatile struct rk_area *area = rk_area_at(__rseq_offset);
@@ -254,8 +260,9 @@ static int other_signature(char **modules)
 }
 
 /*
- * An area is zero before it is registered. A component finds the registered area in one thread, and assumes that every thread has
- * one. The child acts as a thread that never registered, and whose area has its initial contents.
+ * An area is zero before it is registered. A component finds the registered area in one thread, and assumes that every thread
+ * has one. as_a_new_thread() makes this thread look like a thread that never registered, and whose area has its initial
+ * contents.
  */
 static void as_a_new_thread(void)
 {

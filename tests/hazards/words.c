@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * words.c - a naive library that publishes its area's place in exported words, which its constructor sets. With -DCONSTANT
- * the words are const, as the libc declares its own, and the constructor first makes their page writable.
+ * words.c - a naive library that publishes its area's place in exported words, which its constructor sets. With -DCONSTANT the
+ * words are const, like those of the libc, and the constructor first makes their page writable.
  */
 #include "words.h"
 #include "naive.h"
@@ -15,7 +15,7 @@ WORD ptrdiff_t naive_offset = 0;
 WORD unsigned naive_size = 0;
 
 #ifdef CONSTANT
-/* This library's own definition of the word, even if the exported symbol is bound to another one. */
+/* This library's own definition of the word, even if the exported symbol is bound to another definition. */
 extern const unsigned here __attribute__((__alias__("naive_size"), __visibility__("hidden")));
 
 static void make_writable(void)

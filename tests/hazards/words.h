@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* words.h - the exports of words.c. WORD is const if the words are declared const. */
+/* words.h - the exports of words.c. With -DCONSTANT, WORD is `const`, otherwise it is empty. */
 #ifndef WORDS_H
 #define WORDS_H
 
@@ -13,7 +13,7 @@
 #endif
 
 extern WORD ptrdiff_t naive_offset; /* from the thread pointer to the area */
-extern WORD unsigned naive_size;    /* of the area; 0 if its registration failed */
+extern WORD unsigned naive_size;    /* bytes of the registered area; 0 if the registration failed */
 
 bool naive_works(void); /* whether the words lead to a registered area of the calling thread */
 

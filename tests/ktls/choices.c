@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * choices.c - checks which component registers threads, as the kernel and the environment decide. The first argument is the
- * expected word of rk_ktls_name(). With a second argument, pretend.c answers as a kernel that can register only the initial
- * thread. The library must ask this kernel once.
+ * choices.c - tests which component registers threads. That depends on the kernel and on the environment. The first argument is
+ * the name of the expected component, as rk_ktls_name() returns it. A second argument says that only the initial thread can be
+ * registered, because pretend.c refuses all other threads. If pretend.c is preloaded, it counts the requests for registration.
+ * After a thread's first request, further operations of this thread must not ask again.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -45,7 +46,7 @@ static void say(int good, int number, const char *what)
 	failed |= !good;
 }
 
-/* Checks the library's answers about the kernel's blob, and its own use of the blob. */
+/* Checks what the library says about the kernel's blob, and whether the library's area is in the blob. */
 static void check_layout(int by_kernel, int number)
 {
 	struct rk_ktls_layout layout = {.size = 0}, told = {.size = 0};
@@ -74,7 +75,7 @@ int main(int argc, char **argv)
 
 	printf("TAP version 13\n1..7\n");
 	asked = (int *)dlsym(RTLD_DEFAULT, "pretend_asked");
-	/* Through the libc's syscall(), so that pretend.c answers if it is preloaded. */
+	/* Asks through the libc's syscall(), so that pretend.c answers if it is preloaded. */
 	no_answer = syscall(SYS_rseq, &layout, sizeof(layout), RAW_GET_KTLS_LAYOUT, 0) != 0;
 	if (no_answer && (by_kernel || getenv("PRETEND_KTLS") != NULL)) {
 		for (int i = 1; i <= 7; i++)

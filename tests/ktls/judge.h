@@ -14,7 +14,7 @@
 struct place {
 	ptrdiff_t offset;  /* of struct rseq, from the thread pointer */
 	uint32_t length;   /* length of the registrations */
-	long blob;         /* offset of the kernel's blob, for the functions */
+	long blob;         /* offset of the kernel's blob, the argument of `tid` and `cpu` */
 	int (*tid[2])(long blob); /* NULL if no component keeps the thread id */
 	int (*cpu[2])(long blob);
 };
@@ -28,7 +28,7 @@ enum {
 	ENDED = 16,   /* a thread or process wasn't judged */
 	PARENT = 32,  /* the thread changed the state of its creator */
 	MISSED = 64,  /* the moment to judge the thread never came */
-	BETWEEN = 128 /* the thread's creator, a vfork child, was wrong before or after */
+	BETWEEN = 128 /* the thread's creator, a vfork child, was wrong before or after the thread's life */
 };
 
 #define JUDGE_MASK_BYTES 128
@@ -60,7 +60,7 @@ static inline bool judge_says_cpu(const struct place *place, unsigned cpu)
 
 /*
  * Looks at the area between two answers of getcpu that agree. Between these answers the thread possibly leaves its CPU and
- * returns, so only a fault that shows three times is one.
+ * returns, so the function reports a fault only if it finds the fault three times.
  */
 static inline bool judge_cpu_as_it_is(const struct place *place)
 {
@@ -87,8 +87,8 @@ static inline bool judge_says_none(const struct place *place)
 }
 
 /*
- * Judges on the first JUDGE_CPUS CPUs that the thread is allowed to use. CPU numbers that the kernel doesn't update are right on
- * one CPU at most.
+ * Judges on the first JUDGE_CPUS CPUs that the thread is allowed to use. If the kernel didn't update the CPU numbers, they would
+ * be right on one CPU at most.
  */
 static inline bool judge_cpu_everywhere(const struct place *place)
 {
@@ -111,8 +111,8 @@ static inline bool judge_cpu_everywhere(const struct place *place)
 }
 
 /*
- * Judges the calling thread; if `thorough`, on several CPUs. The registration is judged first, before the thread does anything
- * else.
+ * Judges the calling thread; if `thorough`, on several CPUs. The registration is judged first. If it is wrong, the function
+ * returns this fault alone.
  */
 static inline int judge(const struct place *place, bool thorough)
 {

@@ -33,7 +33,10 @@ static bool ask_for_layout(struct rk_ktls_layout *layout)
 	return raw_rseq(layout, sizeof(*layout), RAW_GET_KTLS_LAYOUT, 0) == 0;
 }
 
-/* Adds the kernel's own functions if the kernel keeps thread id and CPU, because a library's function can use another source. */
+/*
+ * Finds the kernel's own functions for thread id and CPU. They are judged by themselves, because the library's functions
+ * possibly use another source.
+ */
 static void ask_kernel(int which)
 {
 	place.tid[which] = (int (*)(long))(uintptr_t)rk_vdso_find("__vdso_rseq_ktls_tid");
@@ -88,7 +91,10 @@ static __thread char room[ROOM] __attribute__((__aligned__(64), __tls_model__("i
 extern const ptrdiff_t __rseq_offset __attribute__((__weak__));
 extern const unsigned int __rseq_size __attribute__((__weak__));
 
-/* glibc publishes only how much of the area is valid (__rseq_size), and not the length of the registration. */
+/*
+ * glibc publishes how much of the area is valid (__rseq_size), but not the length of the registration. So this function tries
+ * all possible lengths.
+ */
 static const char *find_libc(void)
 {
 	uint32_t feature_size = (uint32_t)getauxval(AT_FEATURE_SIZE);
@@ -105,7 +111,7 @@ static const char *find_libc(void)
 	return "the C library's registration can't be found";
 }
 #else
-/* musl doesn't know rseq. At any place the thread is found to be unregistered. */
+/* musl doesn't register threads, so judge() finds every thread unregistered, whatever `place` is. */
 static const char *find_libc(void)
 {
 	place.offset = room - raw_thread_pointer();
@@ -174,10 +180,10 @@ const char *mode_set_up(const char *name, bool *broken)
 /*
  * Creates thread data for a raw thread.
  *
- * glibc has a function for components that create threads themselves, such as debuggers' helpers. This function gives static TLS
- * with the initial contents of all modules, and a thread descriptor of zeros, as in any new thread. With musl the memory is
- * filled with ones, because raw threads use nothing of it. With both libraries, the word at the thread pointer contains the
- * thread pointer.
+ * glibc has a function for components that create threads themselves: _dl_allocate_tls(). As for any new thread, it returns
+ * static TLS with the initial contents of all modules, and a thread descriptor of zeros. With musl all bytes of the memory are
+ * 0xff, because raw threads use none of its contents. With both libraries, the word at the thread pointer contains the thread
+ * pointer.
  */
 char *mode_thread_data(void)
 {

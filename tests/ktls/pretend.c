@@ -5,9 +5,9 @@
  * Preload it into programs that make system calls with the C library's syscall(), as this library does. So a test on any kernel
  * can see what the library decides. Threads are registered when they ask; only a real kernel with KTLS registers them by itself.
  *
- * PRETEND_KTLS can be "size=N" or "alignment=N", in bytes, of the blob. With "foreign" all threads except the initial one have
- * another component's thread pointer and get EBUSY. Kernels before 6.3 refuse an area of FEATURE_SIZE bytes; in this case the
- * kernel's answer is returned.
+ * PRETEND_KTLS can be "size=N" or "alignment=N" and sets the blob's size or alignment, in bytes. With "foreign" all threads
+ * except the initial one get EBUSY, as if they had another component's thread pointer. Kernels before 6.3 refuse to register an
+ * area of FEATURE_SIZE bytes; pretend.c returns their error.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -56,8 +56,8 @@ struct raw_clone_args {
 };
 
 /*
- * Create a thread that calls function(argument) and ends. Return its id or a negative errno. `raw_clone3_first` is the
- * thread's first instruction.
+ * Create a thread that calls function(argument) and ends. Return its id or a negative errno. `raw_clone3_first` is the first
+ * instruction of a thread that raw_clone3() creates.
  */
 long raw_clone3(const struct raw_clone_args *args, size_t size, void (*function)(void *), void *argument);
 long raw_clone(unsigned long flags, void *stack_end, void *tls, volatile int *child_tid, void (*function)(void *),

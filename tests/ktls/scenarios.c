@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scenarios.c - is every thread registered from its beginning, however it was created?
+ * scenarios.c - tests whether every thread is registered from its beginning, however it was created.
  *
  *	scenarios MODE            MODE is one of modes.c
  *	scenarios MODE report FD  only the initial thread: writes its faults to FD
@@ -11,7 +11,7 @@
  * - The thread's area has the number of its CPU, on each CPU that the thread moves to.
  * - Each component that keeps the thread id has the same id as gettid().
  *
- * The table below says for each mode which scenarios must be right. Any other result is a failure.
+ * The table below says for each mode which scenarios must be right. A result that differs from the table is a failure.
  *
  * Prints TAP, a line per scenario, which tests/ktls/table reads:
  *
@@ -50,7 +50,7 @@ static const char *const impossible[] = {
 #define IS_GLIBC 0
 #endif
 
-/* In the order of the modes. musl registers no threads itself, and has no mode auto. */
+/* Expected results are in the order of enum mode. musl registers no threads itself, and has no mode auto. */
 static const struct scenario {
 	const char *name;
 	int (*run)(void);

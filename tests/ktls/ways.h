@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ways.h - every way to create a thread; each thread is judged at its beginning. */
+/* ways.h - functions that create threads, one for each way to create a thread. Each new thread is judged at its beginning. */
 #ifndef WAYS_H
 #define WAYS_H
 
@@ -44,7 +44,7 @@ int way_signal(void);
 int way_signal_pthread(void);
 int way_many(void);
 
-/* Runs in the program that way_spawn() and way_exec() start: judges itself, and writes the answer. */
+/* Runs in the program that way_spawn() and way_exec() start: judges the initial thread, and writes its faults to `fd`. */
 void report_to(int fd);
 
 #endif /* WAYS_H */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ways_raw.c - raw threads, which no C library made, and signals that arrive before a thread's first instruction.
+ * ways_raw.c - creates raw threads, which no C library made. Also creates threads whose signal arrives before their first
+ * instruction.
  *
  * A raw thread has thread data, but not all data that a C library keeps for a thread. It calls no function of the C library
  * before it has judged itself.
@@ -162,9 +163,9 @@ static struct sigaction catch(void)
 }
 
 /*
- * The new thread must not run before its signal arrives. So it uses the CPU of its creator. With SCHED_FIFO the creator keeps
- * this CPU; without permission for SCHED_FIFO the creator seldom loses it. The handler sees at which address it interrupted the
- * thread, and so whether the signal came at the first instruction.
+ * The new thread must not run before its signal arrives. So it is bound to the CPU of its creator. With SCHED_FIFO the creator
+ * keeps this CPU; without permission for SCHED_FIFO the creator seldom loses it. From the interrupted address, the handler knows
+ * whether the signal came at the first instruction.
  */
 int way_signal(void)
 {

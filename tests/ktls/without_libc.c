@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * without_libc.c - threads of a program without a C library, where only the kernel can register threads.
+ * without_libc.c - tests threads of a program without a C library. Only the kernel can register these threads.
  *
  *	without_libc stock | flag | auto
  *
  * The program makes its own thread data: a page for each thread, with the thread pointer in the middle of the page, and the blob
- * after the thread pointer. For `flag` and `auto` it sets KTLS up by three system calls. For `auto` it clones without a flag.
- * Prints TAP as scenarios.c does.
+ * after the thread pointer. For `flag` and `auto` it sets KTLS up by three system calls. Only for `flag` it clones with
+ * CLONE_RSEQ_KTLS. Prints TAP as scenarios.c does.
  */
 #define RAW_DEFINE
 #include "judge.h"

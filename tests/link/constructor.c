@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * constructor.c - a program's first constructor creates a counter and adds to it, in one loop. So a compiler is able to read the
- * published offset before the counter is created. Exits with 0 if the count is right.
+ * constructor.c - a program whose first constructor creates a counter and adds to it, in one loop. A compiler is able to move
+ * the read of the published offset out of the loop, before the counter's creation. Exits with 0 if the count is right.
  */
 #include <rseqkit.h>
 

@@ -138,7 +138,7 @@ static void contents_move_along(void **state)
 	free(at);
 }
 
-/* Further functions that the library defines. */
+/* These functions must be the library's, too, like malloc(). */
 static void other_names(void **state)
 {
 	static const char *const names[] = {"vfork", "__vfork", "free_sized", "free_aligned_sized", "mallinfo2"};

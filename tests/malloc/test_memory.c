@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_memory.c - the memory that the allocator uses, the memory that it gives back, and its behaviour if there is no memory. */
+/* test_memory.c - tests how much memory the allocator uses and gives back, and what it does if there is no memory. */
 #include "../unit/test.h"
 #include <malloc.h>
 #include <sys/mman.h>
@@ -24,9 +24,9 @@ static long memory(const char *path, const char *what)
 }
 
 /*
- * Returns the resident memory in kB. First forbids the kernel to merge small pages into huge pages, because that makes more
- * memory resident than the program touched. VmRSS lacks the pages that each CPU has counted separately, which on some kernels
- * are many.
+ * Returns the resident memory in kB. First forbids the kernel to merge small pages into huge pages, because huge pages make more
+ * memory resident than the program touched. VmRSS isn't used, because it lacks the pages that each CPU has counted separately.
+ * On some kernels these are many.
  */
 static long resident(void)
 {
@@ -208,7 +208,7 @@ static long address_space(void)
 	return atol(text) * 4;
 }
 
-/* A mapping that was split can't be moved. */
+/* A mapping that was split can't be moved, so realloc() must copy the object. */
 static void split_mappings_are_copied(void **state)
 {
 	long before = address_space();
@@ -232,8 +232,8 @@ static void split_mappings_are_copied(void **state)
 static char *early, *neighbour;
 
 /*
- * Runs before the allocator reads the environment, which asks for guards. So the allocator keeps a mapping without a guard, and
- * another mapping is directly after that mapping.
+ * If the environment asks for guards, frees an object before the allocator reads the environment. So the allocator keeps a
+ * mapping without a guard, and another mapping is directly after that mapping.
  */
 static void allocate_early(int argc, char **argv, char **environment)
 {
@@ -270,7 +270,7 @@ static void guards_are_the_allocators(void **state)
 	assert_int_equal(in_child(touch_neighbour), 0);
 }
 
-static size_t to_take; /* bytes that mremap() allocates after a move, without a lock */
+static size_t to_take; /* bytes that mremap() below allocates after the next move, without a lock; 0: it allocates nothing */
 static void *taken;
 
 void *mremap(void *old, size_t old_size, size_t size, int flags, ...)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_others.c - other activity during allocations: the environment changes, signal handlers fork, fork handlers allocate,
- * and code copies the contents of new memory.
+ * test_others.c - tests the allocator while the environment changes, while signal handlers fork or allocate, and while fork
+ * handlers allocate. Also tests code that copies the contents of new memory.
  */
 #include "../unit/test.h"
 #include <malloc.h>
@@ -27,8 +27,8 @@ static void allocate_at_fork(void)
 }
 
 /*
- * Registers handlers before the first allocation, and so before the allocator does. Therefore the allocator's handlers run first
- * before a fork, and last after it.
+ * Registers fork handlers before the first allocation, and so before the allocator registers its own. So before a fork the
+ * allocator's handlers run before these handlers, and after the fork they run after them.
  */
 static void register_early(int argc, char **argv, char **environment)
 {
@@ -176,7 +176,7 @@ static void allocate_in_handler(int signal)
 	free(malloc(3000000));
 }
 
-/* Allocates until `often` interruptions happened. If `beside` isn't NULL, another thread runs it meanwhile. */
+/* Allocates until `often` interruptions happened. If `beside` isn't NULL, another thread runs `beside` in this time. */
 static void interrupted_by(void (*handler)(int), int often, void *(*beside)(void *))
 {
 	pthread_t thread;
@@ -397,7 +397,7 @@ static void forks_wait_for_the_libcs_locks(void **state)
 		assert_int_equal(pthread_join(thread, NULL), 0);
 	}
 	(void)malloc_trim(0);
-	free(malloc(100000)); /* frees the objects that were put aside */
+	free(malloc(100000)); /* frees the objects that the allocator had put aside */
 	assert_int_equal(mallinfo2().hblkhd, before);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_random.c - random sequences of calls, checked against a model of each object's contents and size.
+ * test_random.c - makes random sequences of calls, and compares each object with a model of its contents and size.
  *
  * Threads share the objects, so many objects are freed by another thread than the one that allocated them. Each object is filled
  * with its own bytes, so the test notices objects that overlap, and an object that is returned twice. Threads end and new threads
@@ -35,7 +35,7 @@ static uint64_t next(uint64_t *state)
 
 static size_t some_size(uint64_t *random)
 {
-	/* Runs and mappings, sizes near the largest class, and most often small ones. */
+	/* Sizes of mappings and runs, sizes near the largest class, and most often small sizes. */
 	static const struct {
 		unsigned below, size;
 	} kinds[] = {{1, 5 << 20}, {5, 70000}, {20, 4096}, {64, 300}};
@@ -274,7 +274,7 @@ static void vfork_children_allocate(void **state)
 		skip();
 	vfork_and_allocate(false);
 	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
-	/* If a filter refuses rseq, the parent stays registered. */
+	/* If a filter refuses rseq, the bracket can't unregister the parent. */
 	assert_int_equal(in_child(vfork_behind_a_filter), 0);
 }
 
@@ -291,7 +291,7 @@ static int calloc_behind_a_filter(void)
 		CHECK(runs[i] != NULL);
 		memset(runs[i], 0xa5, SIZE);
 	}
-	for (int i = 1; i < RUNS; i += 2) /* only every second one, so chunks stay */
+	for (int i = 1; i < RUNS; i += 2) /* only every second object, so chunks stay */
 		free(runs[i]);
 	malloc_trim(0);
 	for (int i = 1; i < RUNS; i += 2) {
@@ -307,7 +307,7 @@ static void zeroed_whatever_a_filter_says(void **state)
 	assert_int_equal(in_child(calloc_behind_a_filter), 0);
 }
 
-/* Interrupts at any instruction. malloc() in this handler is allowed to fail, but must not wait. */
+/* This handler runs at any instruction. malloc() in this handler is allowed to fail, but must not wait. */
 static void handle(int signal)
 {
 	static uint64_t random = 4711;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_ways.c - librseqkit never calls the allocator in its own work, so an allocator can use librseqkit anywhere.
+ * test_ways.c - tests that librseqkit never calls the allocator in its own work, so an allocator can use librseqkit anywhere.
  *
  * This program's own malloc() counts its calls in each thread, from the library's first operation on. Calls in constructors
  * aren't counted, because the dynamic linker allocates there for symbol lookups.

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case.c - one case of the matrix. A copy of the library comes into the process in one way, together with some other component,
- * and is first used in one place. Then all parts work under load. The results go to standard output, and `matrix` judges them.
+ * case.c - runs one case of the matrix. A case says how a copy of the library is loaded, which other component is in the
+ * process, and where the copy is first used. After the first use all parts work under load. The results go to standard output,
+ * and `matrix` judges them.
  *
  *	case [MODULE] [second=MODULE] [namespace] [global] [pause]
  *
  * Without a MODULE the copy is in the program, or in a module that is linked to the program. MATRIX_USE in the environment says
  * where the copy is first used: main, thread, constructor, handler or destructor.
  *
- * If another component is linked, MATRIX_OTHER says when this component enters: before the copy, after it, or as a `worker`. A
- * worker enters before the copy in every thread except the initial one, and never enters in the initial thread.
+ * If another component is linked, MATRIX_OTHER says when this component enters: `before` the copy, `after` the copy, or as a
+ * `worker`. A worker enters before the copy in every thread except the initial one, and never enters in the initial thread.
  *
  * Every thread opens brackets around vfork, with each copy in turn. In the bracket all parts work again, in this process and in a
  * child. In this time they register no thread, and no add is lost.
@@ -97,7 +98,10 @@ static bool is_registered(void)
 	return syscall(SYS_rseq, (void *)-4096UL, 32, 0, RK_SIGNATURE) == -1 && errno == EINVAL;
 }
 
-/* Components that know brackets register no thread in a bracket. Other components must not be called in a bracket. */
+/*
+ * Components that know brackets register no thread in a bracket. Components that don't know brackets must not be called in a
+ * bracket.
+ */
 static bool other_knows_brackets(void)
 {
 #if defined(MATRIX_EARLY) || defined(MATRIX_EMBEDDED)
@@ -135,8 +139,8 @@ static bool child_takes_turns(void)
 }
 
 /*
- * A bracket undoes the thread's registration, and restores it when the bracket ends. Only a registration on an area that we can't
- * use stays.
+ * A bracket undoes the thread's registration, and restores it when the bracket ends. A registration on an area that we can't use
+ * stays during the bracket.
  */
 static void bracket(int number)
 {
@@ -172,8 +176,8 @@ static void look(struct found *found)
 }
 
 /*
- * Uses all parts for the first time in a thread, in a handler if the case says so. The other component enters before or after
- * that. Then the first bracket follows.
+ * Uses all parts for the first time in a thread, in a handler if the case says so. If MATRIX_OTHER says so, the other component
+ * enters before or after this use. Then the first bracket follows.
  */
 static void live(struct found *found, bool worker)
 {

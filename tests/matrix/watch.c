@@ -62,7 +62,7 @@ static void run(char **program)
 	_exit(127);
 }
 
-/* An rseq call begins. */
+/* Handles the beginning of an rseq call. */
 static void note(pid_t tid)
 {
 	struct __ptrace_syscall_info info;
@@ -73,7 +73,7 @@ static void note(pid_t tid)
 			       (info.seccomp.args[2] == 1 ? UNREGISTER : 0));
 }
 
-/* An rseq call has returned. */
+/* Handles the return of an rseq call. */
 static void count(pid_t tid)
 {
 	struct __ptrace_syscall_info info;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host.c - a program that loads a module with a copy of the library (tests/coexist/copy.c). The module is linked, so that it is
- * loaded at start, or opened by dlopen().
+ * host.c - a program that loads a module with a copy of the library (tests/coexist/copy.c). Either the module is linked to the
+ * program and so loaded at start, or the program opens the module by dlopen().
  *
  *	host [MODULE]
  *

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* vfork.c - embed.h, with the public protocol's symbols, refuses to register the vfork child of an unregistered thread. */
+/*
+ * vfork.c - tests that embed.h, with the public protocol's symbols, refuses to register the vfork child of an unregistered
+ * thread.
+ */
 #define _GNU_SOURCE
 #include <rseqkit/embed.h>
 #include <sys/wait.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * allocator.c - an allocator to preload, which uses rseq as allocators do today (tcmalloc). The code of its per-CPU mode is
- * early.c with -DTAGGED. The first allocation chooses the mode, before any other module's constructor runs.
+ * allocator.c - an allocator for preloading. It uses rseq as tcmalloc does today. The code of its per-CPU mode is early.c with
+ * -DTAGGED. The first allocation chooses the mode, before any other module's constructor runs.
  *
  * Size classes are powers of two. Free blocks are on one list per CPU, or on a single list without the per-CPU mode. An
  * allocation skips a list that is in use and never waits for it, so handlers and children of fork can't hang. Every block has
@@ -82,7 +82,10 @@ static struct block *fresh(size_t size)
 	return memory != NULL ? (struct block *)memory : map(size);
 }
 
-/* Returns the list of this CPU, whose number is in the area. A thread's first call chooses or joins the mode. */
+/*
+ * Returns the list of this CPU, whose number is in the area. A thread's first call joins the allocator's mode; the first call in
+ * the process chooses the mode.
+ */
 static struct list *list_here(void)
 {
 	const struct neighbour *mode = neighbour_here();
@@ -157,7 +160,7 @@ EXPORTED void free(void *memory)
 	header = header_of(memory);
 	header->state = FREE;
 	if (header->class == 0)
-		return; /* a block's own mapping isn't unmapped, because such blocks are few, and small in sum */
+		return; /* the block's own mapping isn't unmapped: the tests have few such blocks */
 	/* An aligned block begins inside another block and isn't reused. */
 	if (header->size != (1UL << header->class) - sizeof(struct header))
 		return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * early.c - early adopters of the public TLS protocol, __rseq_abi, in one of these forms:
+ * early.c - an early adopter of the public TLS protocol, __rseq_abi, in one of these forms:
  *
  * COUNTED   the protocol of 2018: __rseq_abi and __rseq_refcount, strong and visible. A user changes the count with signals
  *           blocked. The user that takes the count from 0 to 1 registers the thread. The user that takes it from 1 to 0
@@ -19,8 +19,8 @@
  * HIDDEN    other modules can't see the symbols. With COUNTED each module has its own area and count: a mistake.
  * MODEL     the TLS model of the area in COUNTED, PLAIN and ZEROED, a string. "initial-exec", the default, finds the area
  *           from the thread pointer; "global-dynamic" finds it by a call, as in a library that can be opened late.
- * MORE      a TLS model for further TLS after the area. To find the area then takes the size and the alignment of all
- *           this TLS.
+ * MORE      a TLS model for one more TLS variable after the area. Then the area's place depends on the size and the
+ *           alignment of all this TLS.
  */
 #define _GNU_SOURCE
 #include "neighbour.h"

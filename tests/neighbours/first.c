@@ -3,9 +3,10 @@
  * first.c - lets the neighbour that is linked with this file enter before other components. If NEIGHBOUR_FIRST is in the
  * environment, the neighbour enters in the initial thread, before other constructors of its module run.
  *
- * ALWAYS    enters without NEIGHBOUR_FIRST. With NEIGHBOUR_ONCE in the environment, programs that this one starts don't
- *           inherit its LD_PRELOAD.
- * PREINIT   enters without NEIGHBOUR_FIRST, before the constructors of all modules; in executables only.
+ * ALWAYS    the neighbour enters also without NEIGHBOUR_FIRST. If NEIGHBOUR_ONCE is in the environment, programs that
+ *           this program starts don't inherit LD_PRELOAD.
+ * PREINIT   the neighbour enters also without NEIGHBOUR_FIRST, before the constructors of all modules. Only
+ *           executables can have this form.
  */
 #include "neighbour.h"
 

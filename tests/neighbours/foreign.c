@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include "owner.h"
 
-/* Static TLS, like every area that outlives a dlclose(). */
+/* The areas are in static TLS, so that they stay valid after a dlclose() of the module. */
 #define AREA __attribute__((__aligned__(32), __tls_model__("initial-exec")))
 
 static __thread struct rk_area zeroed AREA;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* foreign.h - further functions of foreign.c, for tests that choose the area and the signature. */
+/* foreign.h - functions of foreign.c that neighbour.h doesn't have. With them a test chooses the area and the signature. */
 #ifndef FOREIGN_H
 #define FOREIGN_H
 

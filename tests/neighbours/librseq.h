@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* librseq.h - the names of the real librseq that librseq.c defines. */
+/* librseq.h - declares the variables and the function that librseq.c defines under the names of the real librseq. */
 #ifndef LIBRSEQ_H
 #define LIBRSEQ_H
 

@@ -2,7 +2,7 @@
 /*
  * neighbour.h - the functions of a neighbour: a stand-in for a component that shares a process with this library and was never
  * linked with it. Some neighbours are correct, others make mistakes. Each is a file in this directory. The file's first comment
- * says which component it stands for, and which -D option builds which form.
+ * says which component the neighbour stands for, and which -D option builds which form.
  */
 #ifndef NEIGHBOUR_H
 #define NEIGHBOUR_H
@@ -12,7 +12,7 @@
 
 #define EXPORTED __attribute__((__visibility__("default")))
 
-/* The functions act on the calling thread. Those of type bool return false if the neighbour found its invariant broken. */
+/* The functions act on the calling thread. work() and leave() return false if the neighbour found its invariant broken. */
 struct neighbour {
 	int (*enter)(void);           /* becomes a user in this thread: 0 or a negative errno */
 	bool (*work)(void);           /* uses the area, and checks it */

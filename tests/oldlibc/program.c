@@ -3,7 +3,8 @@
  * program.c - prints which component registers threads, as embed.h and the library see it. It is built as if the libc had no
  * rseq.
  *
- * It also prints what a weak reference in C finds. It prints "weak null" if the linker has broken the reference.
+ * With -DWEAK it also prints what a weak reference in C finds: "weak found", or "weak null" if the linker has broken the
+ * reference. Without -DWEAK it prints "weak unasked".
  */
 #include <stddef.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * meet.c - hidden copies of the library meet in a process that has made no decision. Eight threads start at once under a
- * signal storm. No copy has done anything before the first operation of a thread, or of a handler in it. Each meeting has its own
- * process.
+ * meet.c - tests hidden copies of the library that meet in a process that has made no decision. Eight threads start at once
+ * under a signal storm. A copy does nothing before the first operation of a thread or of a signal handler. Each meeting has its
+ * own process.
  *
  * usage: meet registered|no-kernel MODULE...    whether the kernel has rseq; copies whose constructors don't run
  */
@@ -72,7 +72,7 @@ __attribute__((__force_align_arg_pointer__)) static void on_alarm(int signo)
 		__atomic_fetch_sub(&handled, 1, __ATOMIC_RELAXED);
 	/*
 	 * ThreadSanitizer's runtime calls handlers late, from its own functions. Sometimes a handler then sees the runtime's
-	 * errno at its end. Otherwise the library must keep errno.
+	 * errno at its end. In all other builds the library must keep errno.
 	 */
 	CHECK(errno == before || THREAD_SANITIZED);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * threads.c - every way for a thread to begin and end, each checked against the C library's promises.
+ * threads.c - tests every way in which a thread can begin and end, against the C library's promises.
  *
  *	threads registered | any [N]
  *
@@ -243,7 +243,7 @@ static long memory_pages(void)
 	return pages;
 }
 
-/* Ended threads, and threads that couldn't be created, leave no memory. */
+/* Checks that ended threads, and threads that couldn't be created, leave no memory. */
 static void no_leak(void)
 {
 	enum { THREADS = 2000 };

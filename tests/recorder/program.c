@@ -4,7 +4,8 @@
  *
  *	program WAY [COUNT [THREADS]]
  *
- * Only the calls that the comments count use aligned_alloc() and mutexes, so the trace has exactly as many records of them.
+ * Comments give the number of calls of aligned_alloc() and of functions of mutexes. The program makes no further calls of these,
+ * so the trace must have exactly as many records.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,7 +36,10 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 static volatile int told, waiting;
 
-/* Pointers to the functions: in an executable at a fixed address they don't point to the library's functions. */
+/*
+ * Pointers to the functions: in an executable at a fixed address they point to entries of the executable's own PLT, and not to
+ * the library's functions.
+ */
 static void *(*volatile by_address)(size_t) = malloc;
 static void (*volatile free_by_address)(void *) = free;
 
@@ -48,7 +52,8 @@ static void *aligned(size_t size)
 
 /*
  * Calls each of these `count` times: aligned_alloc, calloc, realloc, posix_memalign, lock, unlock, trylock. Calls malloc 2 *
- * count times and free 5 * count times. `count` of the calls of each of these two are by the function's address.
+ * count times and free 5 * count times. For malloc and for free, `count` of these calls are made through a pointer to the
+ * function.
  */
 static void *work(void *arg)
 {
@@ -215,7 +220,7 @@ static void *allocate(void *arg)
 /* Each of `threads` vfork children allocates `count` times on this process's memory, while another thread allocates. */
 static void run_vforks(void)
 {
-	static long i, j; /* not in registers */
+	static long i, j; /* static, because both processes change them: they must not be in registers */
 	pthread_t id;
 
 	CHECK(pthread_create(&id, NULL, allocate, NULL) == 0);
@@ -263,7 +268,7 @@ static void end_with_last_thread_c(void)
 	pthread_exit(NULL);
 }
 
-/* Like write_as_last(), but no file can be opened at the end. */
+/* Does what write_as_last() does, and then forbids new descriptors, so that no file can be opened at the end. */
 static void end_without_files(void)
 {
 	struct rlimit none = {0, 0};
@@ -307,8 +312,7 @@ static void run_refused(void)
 }
 
 /*
- * Closes all descriptors and opens its own files with the lowest numbers, 2 among them. Prints nothing; the test checks the
- * files' contents.
+ * Closes all descriptors, and opens files that get the descriptors 0 to 9. Prints nothing; the test checks the files' contents.
  */
 static void close_all(const char *directory)
 {

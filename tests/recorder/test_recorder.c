@@ -3,7 +3,7 @@
  * test_recorder.c - runs programs under the recorder, and counts the records of the traces. The test needs nothing that a guest
  * lacks, so that it can test other machines and kernels. `run` also checks the traces' format, if Python is installed.
  *
- * Environment: RECORDER and PROGRAM, their paths.
+ * Environment: RECORDER and PROGRAM are the paths of the recorder and of the program that is recorded.
  */
 #include "../unit/test.h"
 
@@ -15,7 +15,7 @@
 /* The contents of a trace. */
 struct trace {
 	long lines;                      /* lines that hold an event */
-	long aligned, memalign, reallocs; /* calls that only work() makes */
+	long aligned, memalign, reallocs; /* calls of aligned_alloc(), posix_memalign() and realloc() */
 	long lock, trylock;
 	long out_of_order; /* records that don't follow their thread's previous one */
 	long made, recorded, lost;
@@ -132,7 +132,7 @@ static void full_rings_are_counted(void **state)
 	assert_true(some.lost > 0);
 }
 
-/* Two children, and a child of each. */
+/* Records two children, and a child of each of these children. */
 static void children_have_traces(void **state)
 {
 	DIR *dir;
@@ -163,8 +163,8 @@ static void vfork_children_are_recorded(void **state)
 
 	(void)state;
 	/*
-	 * If the reader is interrupted while it holds the overflow ring, a child doesn't wait long for the ring, and possibly
-	 * loses records.
+	 * If the reader is interrupted while it holds the overflow ring, a child waits for the ring only for a short time, and
+	 * possibly loses records. So the test tries several times.
 	 */
 	for (int tries = 1; trace.lost != 0 && tries <= 30; tries++) {
 		record("67108864", "vforks", "50", "10");

@@ -16,7 +16,7 @@ static const struct {
 	enum status status;
 	const char *path;
 	uint64_t body;
-	const char *left; /* the part that isn't taken */
+	const char *left; /* the part that the parser doesn't take */
 } cases[] = {
 	{"GET / HTTP/1.1\r\n" HOST "\r\n", REQUEST_WHOLE, 0, "/", 0, ""},
 	{"GET / HTTP/1.1\n" "host:a\n\n", REQUEST_WHOLE, 0, "/", 0, ""},
@@ -126,7 +126,7 @@ static void it_knows_who_closes(void **state)
 	}
 }
 
-/* Lines and heads of exactly the allowed size, and one byte longer. */
+/* Tests lines and heads of exactly the allowed size, and of one byte more. */
 static void it_has_limits(void **state)
 {
 	static char text[2 * REQUEST_HEAD_MAX];
@@ -187,7 +187,7 @@ static void it_bears_anything(void **state)
 	(void)state;
 	for (int64_t i = ROUNDS(300000); i > 0; i--) {
 		char text[1024] = "GET / HTTP/1.1\r\n" HOST;
-		size_t known = i % 2 == 0 ? strlen(text) : 0; /* half of them begin correctly */
+		size_t known = i % 2 == 0 ? strlen(text) : 0; /* half of the texts begin correctly */
 		size_t length = known + make_random(text + known, sizeof(text) - known, &seed);
 		size_t first = (size_t)rand_r(&seed) % (length + 1);
 		struct request at_once, in_two;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compare.c - runs a program under `rseqkit exec`, alternately with requests for time around its locks and without. Its
- * reports say how often threads were preempted while they held a lock.
+ * compare.c - runs a program under `rseqkit exec`, alternately with requests for time around its locks and without. The reports
+ * of exec say how often threads were preempted while they held a lock.
  *
  *	compare less | told RSEQKIT NAME PROGRAM [ARGUMENT...]
  *
- * `less`: with requests holders must be preempted less often. `told`: only prints the counts, because the program has too few
- * locks.
+ * `less`: with requests, holders of locks must be preempted less often than without. `told`: the test prints the counts and
+ * doesn't compare them, because the program has too few locks.
  */
 #include "../unit/slices.h"
 #include <fcntl.h>
@@ -42,8 +42,8 @@ static int run(const char *way)
 }
 
 /*
- * Adds up the report, which possibly has several processes, and empties it. Stores in `requests` the last process's text about
- * requests.
+ * Adds the numbers of the report to `sums`, and empties the report. The report has a line for each process. Stores in `requests`
+ * the last process's text about requests.
  */
 static void add_up(int64_t sums[FIELDS], char requests[128])
 {
@@ -95,7 +95,7 @@ static void compare(int64_t off[FIELDS], int64_t on[FIELDS])
 	assert_int_equal(off[GRANTS], 0);
 }
 
-/* Without the extension it only checks that the program runs and is watched. */
+/* If the kernel has no slice extension, this test only checks that the program runs and is watched. */
 static void holders_are_preempted_less(void **state)
 {
 	int64_t off[FIELDS], on[FIELDS];

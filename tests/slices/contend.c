@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * contend.c - more threads than CPUs want one lock. How often is the lock's holder preempted, with requests for time and without,
- * in turns? The test compares these counts. It also prints how many operations were done, but doesn't check that.
+ * contend.c - runs more threads than CPUs, which want one lock. The test counts how often the lock's holder is preempted, in
+ * turns with requests for time and without, and compares these counts. It also prints the number of operations, but doesn't
+ * compare it.
  *
- *	contend guard | mutex     a spin lock with a region of slice.h around it, or rk_mutex: TAP, and a line of JSON each way
+ *	contend guard | mutex     a spin lock with a region of slice.h around it, or rk_mutex; prints TAP, and
+ *	                          for each kind of turn a line of JSON
  *	contend pthread           a mutex of the C library, once: for `rseqkit exec --slice`
  */
 #include "../unit/calls.h"
@@ -17,7 +19,7 @@
 #define TURNS 3          /* turns with requests, and as many without */
 #define TRIES 5
 #define TURN_MS 1000
-#define INSIDE 400       /* loops with the lock, and without it */
+#define INSIDE 400       /* loops while a thread has the lock; OUTSIDE: while it doesn't */
 #define OUTSIDE 200
 #define GRANTED 0x100u
 #define PRCTL_SLICE 79 /* PR_RSEQ_SLICE_EXTENSION of include/uapi/linux/prctl.h */
@@ -30,7 +32,7 @@ struct counts {
 
 static struct rk_counter *scratch;
 static uint64_t marker;
-static bool stop, requests; /* whether this turn's threads make requests */
+static bool stop, requests; /* `requests`: the threads of this turn make requests */
 static struct counts of[THREADS_MAX];
 static int64_t waits, given_back, in_all, shared; /* `shared` is guarded by the lock */
 
@@ -179,8 +181,8 @@ static void print(const char *requested, const struct counts *counts)
 }
 
 /*
- * Returns whether holders were preempted less than half as often with requests. Returns false too if the run proves nothing:
- * on a busy machine grants expired, or hardly any holder was preempted.
+ * Returns whether holders were preempted less than half as often with requests as without. Also returns false if the run proves
+ * nothing: on a busy machine grants expired, or hardly any holder was preempted.
  */
 static bool are_preempted_less(void)
 {

@@ -108,7 +108,7 @@ static void in_turn(void)
 	}
 }
 
-/* A wait for the mutex times out inside a region, which continues. */
+/* A wait for the mutex times out inside a region. The region continues. */
 static void waits_in_vain(void)
 {
 	for (int i = 0; i < TIMES; i++) {
@@ -119,7 +119,7 @@ static void waits_in_vain(void)
 	}
 }
 
-/* The wait ends one region and begins another. */
+/* The wait ends one region. When the wait is over, a second region begins. */
 static void condition(void)
 {
 	static pthread_cond_t never = PTHREAD_COND_INITIALIZER;

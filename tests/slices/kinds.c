@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * kinds.c - uses every kind of mutex, spin locks and condition variables, rightly and wrongly, and prints what each call
- * returns. Under `rseqkit exec --slice` the output must be the same as without it.
+ * returns. Under `rseqkit exec --slice` the output must be the same as when the program runs by itself.
  */
 #define _GNU_SOURCE
 #include <errno.h>

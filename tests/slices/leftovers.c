@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * leftovers.c - runs under `rseqkit exec --slice`, on kernels that grant time. After a thread's last unlock neither a request nor
- * a grant is left. Before the last unlock the thread doesn't give time back.
+ * leftovers.c - tests what unlocking leaves. It runs under `rseqkit exec --slice`, on kernels that grant time. After a thread's
+ * last unlock neither a request nor a grant must be left. Before the last unlock the thread must not give time back.
  *
  * Both must hold for every order of unlocking, and also if calls between the unlocks fail or make system calls. With rseq_debug=1
  * the kernel kills the process for a mistake.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sqlite.c - threads share one connection of SQLite, which has its own mutex. They insert, change and look up rows for some time.
- * At the end the table must contain exactly the rows that the threads made.
+ * sqlite.c - runs threads that share one connection of SQLite. The connection has its own mutex. The threads insert, change and
+ * look up rows for some time. At the end the table must contain exactly the rows that the threads made.
  */
 #include <pthread.h>
 #include <sqlite3.h>

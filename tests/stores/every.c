@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * every.c - a program with every operation, inline, with every kind of index, and with further code that stores to data of a
- * thread. `check` examines the program's instructions. The program can also run, so the compiler can't drop any of the code.
+ * every.c - a program that contains every operation as inline code, with every kind of index. It also calls functions that store
+ * to a thread's data. `check` examines the program's instructions. Because the program can really run, the compiler can't drop
+ * any of this code.
  */
 #include <rseqkit.h>
 
 static struct rk_percpu *pool;
 
-/* An item: a list, a word that operations change, and further words after it. */
+/* An item: a list, a word that operations change, and more words after this word. */
 struct item {
 	intptr_t list, count, words[7];
 	struct rk_array array;

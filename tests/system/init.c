@@ -122,7 +122,10 @@ static bool set_online(int cpu, bool online)
 	return done;
 }
 
-/* Switches the next CPU. Each second round over all CPUs switches them on, the others off. Returns true if it switched one on. */
+/*
+ * Switches the next CPU. The first round over all CPUs switches them off, the second round switches them on, and so on. Returns
+ * true if it switched one on.
+ */
 static bool toggle_next(int *turn)
 {
 	int cpus = (int)sysconf(_SC_NPROCESSORS_CONF), cpu = *turn % cpus;

@@ -23,7 +23,7 @@ extern const unsigned int __rseq_size;
 
 /* The report that the supervisor compares with its counts. */
 struct report {
-	long images;	/* programs started: in each, the C library makes its calls of rseq(2) at the start once */
+	long images;	/* programs that were started; the C library makes the same calls of rseq(2) at the start of each */
 	long detached;	/* threads that ended detached: each calls rseq(2) once */
 	long refused;	/* threads made after clone3 had failed: each calls rseq(2) once */
 	long failed;
@@ -37,22 +37,25 @@ extern char path[4096];	/* this program's real path */
 void look_at_kernel(_Bool with_blob);
 _Bool has_ktls(void);
 
-/* Return what is wrong with the calling thread, or NULL. wrong_here() is async-signal-safe. wrong() checks on each CPU. */
+/*
+ * Each function returns a fault of the calling thread as text, or NULL. wrong_here() checks on the thread's CPU, and is
+ * async-signal-safe. wrong() checks on each CPU.
+ */
 const char *wrong_here(void);
 const char *wrong(void);
 
-/* The results of threads that aren't joined. */
+/* These functions keep the results of threads that aren't joined. */
 void forget(void);		/* forgets all results */
-void note(const char *what);	/* adds the result of one check: what is wrong, or NULL */
+void note(const char *what);	/* adds the result of one check: a fault, or NULL */
 int looked(void);		/* returns the number of checks */
-const char *noted(int wanted);	/* returns a fault; also if there were not exactly `wanted` checks. Otherwise NULL */
+const char *noted(int wanted);	/* like noted_any(); also returns a fault if the number of checks isn't `wanted` */
 const char *noted_any(void);	/* returns a fault that was noted, or NULL */
 
-void *thread(void *unused); /* checks a thread, and returns what is wrong */
+void *thread(void *unused); /* a start routine: checks its own thread, and returns a fault or NULL */
 const char *in_thread(const pthread_attr_t *attributes, void *(*function)(void *));
 void wait_for_ends(void); /* returns when only the calling thread is left */
 
-/* The tests of kinds.c and children.c. Each returns NULL, or what is wrong, or "# SKIP" with the reason. */
+/* The tests of kinds.c and children.c. Each test returns NULL, a fault as text, or "# SKIP" with the reason. */
 const char *test_this(void);
 const char *test_joined(void);
 const char *test_stack(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* children.c - children of each kind, and their effects on the parent. */
+/* children.c - tests children of each kind. Both the child and, after its end, the parent are checked. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/filter.h>
@@ -56,7 +56,9 @@ const char *test_vfork(void)
 	return in_child ? in_child : outcome(pid) ? "the child failed" : wrong();
 }
 
-/* The arguments of this program in children that execute it again, to check whether they are registered. */
+/*
+ * The arguments with which children execute this program again. The new program then checks whether its threads are registered.
+ */
 static char *const image[] = { self, "image", NULL };
 
 static void *execs(void *unused)
@@ -133,7 +135,10 @@ static int filter_clone3(int error)
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 
-/* Sandboxes that don't know clone3 (ENOSYS) or refuse it (EPERM), and the error of a kernel that lost the offset (ENXIO). */
+/*
+ * Tests a filter that fails clone3 with ENOSYS, EPERM or ENXIO. Sandboxes return ENOSYS if they don't know clone3, and EPERM if
+ * they refuse it. A kernel that has lost the offset returns ENXIO.
+ */
 const char *test_sandbox(void)
 {
 	static const int errors[] = { ENOSYS, EPERM, ENXIO };

@@ -65,7 +65,7 @@ static int probe(void *address)
 	return syscall(SYS_rseq, address, __rseq_size, FLAG_UNREGISTER, SIGNATURE + 1) == 0 ? 0 : errno;
 }
 
-/* Returns what is wrong with the calling thread, or NULL. Async-signal-safe. */
+/* Returns a fault of the calling thread as text, or NULL. This function is async-signal-safe. */
 const char *wrong_here(void)
 {
 	volatile struct area *mine = area();
@@ -91,7 +91,7 @@ const char *wrong_here(void)
 	return NULL;
 }
 
-/* Like wrong_here(), on each CPU. Also checks the TLS next to the blob. */
+/* Checks on each CPU what wrong_here() checks, and then checks the TLS next to the blob. */
 const char *wrong(void)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -113,7 +113,7 @@ const char *wrong(void)
 	return what;
 }
 
-static const char *volatile first_wrong;	/* of threads that aren't joined */
+static const char *volatile first_wrong;	/* a fault of a thread that isn't joined */
 static int checked;
 
 void note(const char *what)

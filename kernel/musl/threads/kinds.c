@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kinds.c - threads of each kind that a program can have. */
+/* kinds.c - tests threads of each kind that a program can have. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -46,7 +46,9 @@ const char *test_joined(void)
 	return what;
 }
 
-/* Stacks that the program supplies: one with room for TLS, and one so small that TLS gets other memory. */
+/*
+ * Tests stacks that the program supplies. The large stack has room for TLS. The small stack has none, so TLS gets other memory.
+ */
 const char *test_stack(void)
 {
 	static _Alignas(4096) char large[65536], small[8192];
@@ -169,7 +171,7 @@ const char *test_cancelled(void)
 			pthread_join(id, NULL);
 	}
 	wait_for_ends();
-	/* A thread that is cancelled before it begins runs no cleanup handler. */
+	/* A thread that is cancelled before it begins runs no cleanup handler. So the number of checks is unknown. */
 	return noted_any();
 }
 
@@ -211,7 +213,7 @@ static int early;
 
 static void *is_signalled(void *unused)
 {
-	/* The signal arrived before this statement, and the C library delivered it only now. */
+	/* The handler ran before the thread's first statement. */
 	if (handled)
 		__atomic_add_fetch(&early, 1, __ATOMIC_SEQ_CST);
 	while (!handled)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c - is every thread of a program registered by the kernel (KTLS), when only the C library knows of KTLS?
+ * main.c - tests whether the kernel registers every thread of a program (KTLS) if only the C library knows of KTLS.
  *
  * Link it with a musl that has the patch in the parent directory. The program registers nothing. It starts threads and
  * children of each kind, and each thread checks three things:
@@ -11,11 +11,11 @@
  *
  * Meanwhile a supervisor counts all calls of rseq(2), by seccomp's notifications.
  *
- * If the kernel has no KTLS, __rseq_size must be 0 in every thread. In this case the C library of each program asks the
- * kernel for the layout once, and no other call of rseq(2) is allowed.
+ * If the kernel has no KTLS, __rseq_size must be 0 in every thread. The C library of each program then asks the kernel for the
+ * layout once. No program is allowed to make a second call of rseq(2).
  *
- * usage: threads                  TAP; exit status 0 if all is well
- *        threads stress SECONDS   detached threads, for SECONDS seconds, without the supervisor
+ * usage: threads                  prints TAP; exit status 0 if no test failed
+ *        threads stress SECONDS   creates detached threads for SECONDS seconds, without the supervisor
  *
  * TEST_DIVISOR divides the number of detached threads, for emulated machines.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * supervisor.c - counts the calls of rseq(2) while the tests run, by seccomp's notifications. It counts the calls of this
- * program, and of all programs that it starts.
+ * program by kind. It counts the calls of other programs that the tests start, such as the shell, without their kinds.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -67,8 +67,8 @@ static bool is_other_program(pid_t pid)
 }
 
 /*
- * The filter also applies to the supervisor: its own call of rseq(2) would wait for ever. So the supervisor only receives
- * notifications and answers them.
+ * The filter also applies to the supervisor: a call of rseq(2) by the supervisor would wait for ever. So the supervisor creates
+ * no thread and starts no program while it waits for notifications.
  */
 static int supervise(pid_t pid, int listener, long *counts, long *others)
 {
@@ -104,7 +104,7 @@ static bool as_expected(const long *counts)
 	if (!has_ktls())
 		return counts[GET] == images && !counts[OFFSET] && !counts[SIG] && !counts[THREAD] &&
 		       !counts[UNREGISTRATION];
-	/* In each program the C library asks for the layout once, and look_at_kernel() once more. */
+	/* In each program the C library asks for the layout once, and look_at_kernel() asks a second time. */
 	return counts[GET] == 2 * images && counts[OFFSET] == images && counts[SIG] == images &&
 	       counts[THREAD] == images + report.refused && counts[UNREGISTRATION] == report.detached;
 }
