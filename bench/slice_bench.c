@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* slice_bench.c - the mutexes of the bench `mutex`, and their sums after a slice (slice_bench.h). */
+/* slice_bench.c - the mutexes of the bench `mutex`, and functions that return the word that each mutex protects. */
 #define _GNU_SOURCE
 #include "slice_bench.h"
 

@@ -28,9 +28,9 @@
  * sections that begin later. Only one grace period of a domain runs at a time. Callers that arrive during a grace period share
  * the next one.
  *
- * Fallback. A reader without rseq is counted by an atomic instruction, in a word that all threads share. So is a reader whose
- * sequence was aborted RK_ABORTS_MAX times in a row. If no fence (remote.h) was available when the domain was created, all
- * readers are counted in that word.
+ * Fallback. A reader without rseq is counted by an atomic instruction, in a word that all threads share. A reader whose sequence
+ * was aborted RK_ABORTS_MAX times in a row is counted in the same way. If no fence (remote.h) was available when the domain was
+ * created, all readers are counted in that word.
  *
  * ThreadSanitizer. For a program that is built with ThreadSanitizer, build the library with it, too. Otherwise ThreadSanitizer
  * can't see the order of readers and deferred calls, and reports races that don't exist.
@@ -38,7 +38,7 @@
  * fork. A child doesn't wait for the sections of its parent's other threads. A section of the thread that forked continues in
  * the child only if the thread calls rk_rcu_read_keep() for it. The thread may end a section that it began before the fork,
  * whether the section was kept or not. A section that isn't kept may be ended in a child, a grandchild and a great-grandchild
- * of the process that began it. After a fourth fork it must not be ended.
+ * of the process that began it. In later generations it must not be ended.
  *
  * A child inherits the deferred calls, and runs each of them once. A call that another thread was running at the fork doesn't
  * run in the child. Kernels before 4.14 can't wipe memory at a fork, and have no rseq either. With such a kernel, a child also
@@ -91,8 +91,9 @@ RKI_API int rk_rcu_destroy(struct rk_rcu *rcu);
  * If a vfork child is killed in a section, that section never ends, and later grace periods never end either. So begin no
  * section in a vfork child that may be killed.
  *
- * Context: any thread; signal handler, also one that interrupts these functions; after fork; in a vfork child only inside
- * rk_vfork_begin(). Cost: both together take 1 to 4 ns with rseq, depending on the processor, and 10 to 30 ns without rseq.
+ * Context: any thread; signal handler, also one that interrupts these functions; after fork; in a vfork child only between
+ * rk_vfork_begin() and rk_vfork_end(). Cost: both together take 1 to 4 ns with rseq, depending on the processor, and 10 to 30 ns
+ * without rseq.
  */
 RKI_INLINE void rk_rcu_read_lock(struct rk_rcu *rcu, struct rk_rcu_section **section);
 RKI_INLINE void rk_rcu_read_unlock(struct rk_rcu *rcu, struct rk_rcu_section *section);
@@ -138,8 +139,8 @@ RKI_INLINE void *rk_rcu_exchange_at(void **address, void *next);
  *   -ETIMEDOUT     the time passed before the period was over
  *   -EINVAL        nanoseconds is negative, and the call would have to wait
  *   -EHOSTUNREACH  a fence failed (remote.h): the period isn't over, and readers are possibly still in their sections
- *   -EDEADLK       a filter refuses to block signals, and the caller is a signal handler that interrupted this function, or
- *                  another function that continues periods, in the same thread
+ *   -EDEADLK       the caller is a signal handler that interrupted this function in its own thread, or interrupted another
+ *                  function that continues periods there; and a filter refuses to block signals
  * Context: any thread; signal handler, unless it interrupted a section of this domain or rk_rcu_read_lock(); after fork; not
  * in a vfork child; not under asynchronous cancellation (api.h). Signals are blocked while the function fences and adds up the
  * readers, but not while it sleeps.
@@ -173,8 +174,8 @@ RKI_API uint64_t rk_rcu_start(struct rk_rcu *rcu);
 RKI_API int rk_rcu_poll(struct rk_rcu *rcu, uint64_t period);
 
 /*
- * A deferred call, often a member of the object to be freed. Don't change or free it between rk_rcu_defer() and the call of
- * `function`.
+ * A deferred call, often a member of the object to be freed. Don't change or free the struct rk_rcu_call between rk_rcu_defer()
+ * and the call of `function`.
  */
 struct rk_rcu_call {
 	struct rk_rcu_call *next;
@@ -190,8 +191,8 @@ struct rk_rcu_call {
  * The deferred function may use everything in this header except rk_rcu_run() and rk_rcu_barrier(). It must not throw an
  * exception or end its thread. The thread isn't cancelled while the deferred function runs.
  *
- * Returns 0, or -EAGAIN if the number of waiting calls is at the domain's limit. After -EAGAIN nothing is deferred: run some
- * calls, or wait for a grace period and free the object directly.
+ * Returns 0, or -EAGAIN if the number of waiting calls is at the domain's limit. If the result is -EAGAIN, this call wasn't
+ * deferred. Run some calls and try again, or wait for a grace period and free the object directly.
  * Context: any thread; signal handler, also one that interrupts any of these functions; after fork; not in a vfork child; not
  * under asynchronous cancellation (api.h). If another thread was deferring or running a call at a fork, that call possibly
  * counts against the limit in the child.
@@ -216,8 +217,8 @@ RKI_API int rk_rcu_run(struct rk_rcu *rcu, int64_t nanoseconds);
 /*
  * Start and stop the domain's worker, a thread that rk_rcu_worker_start() creates. The worker sleeps until a call is deferred,
  * and runs deferred calls when their grace period is over. The function rk_rcu_worker_stop() ends the worker, and waits until
- * its thread has ended. If calls are still deferred at that moment, the worker doesn't run them. So call rk_rcu_barrier()
- * first.
+ * its thread has ended. The worker doesn't run the calls that are still deferred when rk_rcu_worker_stop() is called. So
+ * call rk_rcu_barrier() first.
  *
  *	static void free_config(struct rk_rcu_call *call)       // in the worker, or in a thread that calls rk_rcu_barrier()
  *	{

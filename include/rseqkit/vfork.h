@@ -49,8 +49,8 @@
  *	}
  *	RK_VFORK(vfork, begins, ended);
  *
- * The comment of rk_vfork_begin() in thread.h says why the two calls are needed. A program that needn't interpose vfork() uses
- * rk_vfork_run() instead.
+ * The comment of rk_vfork_begin() in thread.h says why a vfork needs rk_vfork_begin() and rk_vfork_end(). A program that needn't
+ * interpose vfork() uses rk_vfork_run() instead.
  *
  * The function name() returns 0 in the child, and the value described above in the parent. Unwinders find the caller of name()
  * from inside before() and after().

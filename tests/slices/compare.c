@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compare.c - runs a program under `rseqkit exec`, alternately with requests for time around its locks and without. The reports
- * of exec say how often threads were preempted while they held a lock.
+ * compare.c - runs a program under `rseqkit exec` several times. In every second run, threads ask the kernel for more time while
+ * they hold a lock. The reports of exec say how often threads were preempted while they held a lock.
  *
  *	compare less | told RSEQKIT NAME PROGRAM [ARGUMENT...]
  *
@@ -14,7 +14,7 @@
 #include <sys/sysinfo.h>
 
 #define TURNS 2 /* turns with requests, and as many without */
-#define TRIES 5 /* how often all turns are tried, because machines are busy */
+#define TRIES 5 /* all turns are tried at most so many times: a busy machine can spoil a try */
 
 enum { REGIONS, PREEMPTED, UNKNOWN, GRANTS, WAITS, FIELDS };
 static const char *const fields[] = {"regions", "preempted", "unknown", "granted", "waits"};

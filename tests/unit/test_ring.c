@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests rings of records. Each function is tested alone, at the ends of laps, and when a ring is full. Also tests
- * snapshots.
+ * Tests rings of records and snapshots of them. Tests each function without other threads, also at the end of a lap and
+ * with a full ring.
  */
 #include "rings.h"
 
@@ -115,8 +115,8 @@ static void lengths(void **state)
 }
 
 /*
- * After several records of one form, the reader finds another form, and then the first form again, with padding
- * between them.
+ * Records of different lengths, with and without a time, follow each other. The reader also finds padding between
+ * records.
  */
 static void forms_in_turn(void **state)
 {
@@ -184,8 +184,8 @@ static void full(void **state)
 }
 
 /*
- * A snapshot has the newest records, and they are whole. Only the oldest records can be missing, because writers
- * reuse the ring by eighths.
+ * A snapshot has the newest records, and they are whole. Writers reuse one eighth of the ring at a time, so only the
+ * oldest records can be missing.
  */
 static void snapshots(void **state)
 {
@@ -267,7 +267,7 @@ static void without_a_fence(void **state)
 	assert_int_equal(read_all(0), 10);
 	/*
 	 * The next open returns the snapshot that a thread without a fence tried to take. The result 1 says that this
-	 * snapshot is older.
+	 * snapshot was taken before this open.
 	 */
 	for (uint64_t i = 0; i < 10; i++)
 		assert_int_equal(write_one(i, 100), 0);

@@ -34,8 +34,8 @@ enum { CHILD_NO_EXEC = 126, CHILD_NO_PROGRAM = 127 };
 void child_run(child_function *function, const void *argument, int limit_ms, struct child_result *result);
 
 /*
- * In a child: executes a program found by PATH, with `out` as stdout. If the execution fails, returns one of these two exit
- * statuses.
+ * In a child: executes a program found by PATH, with `out` as stdout. If the program can't be started, returns
+ * CHILD_NO_EXEC or CHILD_NO_PROGRAM.
  */
 int child_exec(int out, char *const *arguments);
 
