@@ -28,7 +28,10 @@ static bool is_token(struct text text)
 	return text.length > 0;
 }
 
-/* Returns the text before the first `at`, or all of the text. Removes this text and the character from *rest. */
+/*
+ * Returns the part of *rest before the first character that is equal to `at`, or the whole text if *rest has no such character.
+ * Removes the returned part, and the character after it, from *rest.
+ */
 static struct text cut(struct text *rest, char at)
 {
 	const char *found = (const char *)memchr(rest->bytes, at, rest->length);

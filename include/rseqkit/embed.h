@@ -30,7 +30,7 @@
  * C library, this header registers a thread only if there is a count, and you must unregister the thread before it ends. With
  * such a C library, code that is compiled for shared libraries also doesn't see the symbols of the public TLS protocol.
  *
- * The names of functions' contexts are those of rseqkit/api.h.
+ * The comment of each function names contexts, for example "signal handler". The header rseqkit/api.h defines these names.
  * Sources: the kernel's include/uapi/linux/rseq.h and kernel/rseq.c; the C library's sys/rseq.h.
  */
 #ifndef RSEQKIT_EMBED_H
@@ -139,7 +139,10 @@ struct rke_meeting {
 #define RKE_MEETING_BLOCK 1
 #define RKE_MEETING_EARLY 2
 
-/* The component that made, and alone may undo, the calling thread's registration. Numbers as in enum rk_owner. */
+/*
+ * The component that registered the calling thread. Only this component is allowed to undo the registration. The numbers are
+ * those of enum rk_owner in rseqkit/thread.h.
+ */
 enum rke_owner {
 	RKE_OWNER_NONE = 0,   /* no component */
 	RKE_OWNER_LIBC = 1,   /* the C library */
@@ -206,9 +209,10 @@ extern __thread uint32_t rke_symbol_count __asm__("__rseq_refcount")
 
 /*
  * Finds the address of another module's data by name; NULL if there is no such symbol. The address comes from the global offset
- * table, which the dynamic linker fills in. A weak reference in C would be null in programs that aren't position independent,
- * and with link-time optimisation, although the symbol is defined. If a program has such a reference in C to the same symbol,
- * the reference of this macro becomes null, too. The macro's reference has a name of its own; for the reason see
+ * table, which the dynamic linker fills in. The macro doesn't use a weak reference in C. In programs that aren't position
+ * independent, and with link-time optimisation, a weak reference in C would be null although the symbol is defined. If the
+ * program itself contains a weak reference in C to the symbol, the macro's reference is null, too. The macro's reference has
+ * its own name. The reason for this name is in the comment of
  * RKE_WEAK.
  */
 #if defined(__x86_64__)
@@ -295,8 +299,8 @@ RKE_FUNCTION int rke_kernel_can_read(uintptr_t address)
 /*
  * Does the calling thread run on another thread's TLS, as a vfork child does? Returns 1, 0 or a negative errno. glibc sets a
  * robust list for each thread, and in the kernel a vfork child has no robust list. musl keeps the thread's number in TLS, and
- * musl's gettid() returns that number, which is the parent's in a vfork child. With a libc that has neither, the function
- * returns 0.
+ * musl's gettid() returns the number from TLS. So in a vfork child, musl's gettid() returns the parent's number. With any other
+ * libc, the function returns 0 if gettid() doesn't exist or makes the system call.
  */
 RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 {
@@ -310,7 +314,10 @@ RKE_FUNCTION int rke_kernel_is_vfork_child(void)
 	int (*get)(void) = rke_libc_gettid, kept = 0, differs = 0;
 
 	__asm__("" : "+r"(get)); /* the compiler must expect NULL */
-	/* If a signal handler forks between these calls, `kept` is the parent's number in the child. Then compare again. */
+	/*
+	 * If a signal handler forks between the two calls of get(), the child continues here with the parent's number in `kept`.
+	 * In this child the second call returns another number, and the loop compares again.
+	 */
 	do {
 		kept = get != NULL ? get() : 0;
 		differs = get != NULL && rke_syscall(SYS_gettid, 0, 0, 0, 0) != kept;
@@ -409,10 +416,11 @@ RKE_FUNCTION ptrdiff_t rke_offset_by_descriptor(intptr_t word, int is_offset)
 }
 
 /*
- * The reference has a name of its own. If the symbol itself were made weak, it would also be weak in a unit that defines it,
- * and clang's assembler refuses that. With link-time optimisation the whole program is one unit. If a reference has a name of
- * its own, clang's assembler doesn't see that the symbol is in TLS, so `.type` says it. GNU as gets no `.type`, because with it
- * GNU as would treat the reference as not weak.
+ * The reference has its own name. If the assembly made the symbol itself weak, the symbol would also be weak in a unit that
+ * defines the symbol, and clang's assembler refuses such a definition. With link-time optimisation the whole program is one
+ * unit. Because the reference has its own name, clang's assembler doesn't see that the symbol is in TLS. So for clang's
+ * assembler, a `.type` directive declares the symbol as TLS. For GNU as there is no `.type` directive, because with this
+ * directive GNU as would make the reference strong.
  */
 #define RKE_REFERENCE ".Lrke_reference_%="
 #define RKE_WEAK(symbol)                                                                                               \
@@ -516,9 +524,10 @@ RKE_FUNCTION int32_t rke_beginning_at(const struct rke_module *module, const Elf
 }
 
 /*
- * If the area is in this module's TLS, looks at the area's initial content. For a module that was loaded late, the dynamic
- * linker doesn't say where the module's TLS is. Such a module possibly has the area if an unregistered area begins anywhere in
- * the module's initial TLS.
+ * If the area is in this module's TLS, checks whether the area's initial cpu_id is negative. For a module that was loaded late,
+ * the dynamic linker doesn't give the address of the module's TLS. So in such a module, the function searches the initial
+ * content of the whole TLS for an area with a negative cpu_id. If the function finds one, it sets `maybe`, because this area is
+ * possibly the area at `offset`.
  */
 RKE_FUNCTION int rke_look_at_beginning(struct rke_module *module, size_t size, void *result)
 {
@@ -798,8 +807,8 @@ RKE_FUNCTION void rke_restore_signals(const unsigned char saved[RKE_SIGSET_SIZE]
  *   -EOVERFLOW  the count has 2^32 - 1 users already
  *   or the error of rt_sigprocmask or get_robust_list, if a filter refuses them
  * Context: any thread; signal handler; after fork (the child continues with its parent's registration and count). In a vfork
- * child the function returns -EAGAIN, with one exception. The function returns 0, as for the parent, if there is no count, the
- * parent is registered, and an earlier call has found the process's registration.
+ * child the function returns -EAGAIN. The only exception has three conditions: there is no count, the parent is registered, and
+ * an earlier call in the process has returned 0. In this case the function returns 0 and changes nothing.
  * Cost: a few ns if the thread is registered and there is no count. Otherwise up to five system calls, about 1 us.
  */
 RKE_FUNCTION int rke_thread_register(void)
@@ -836,7 +845,11 @@ RKE_FUNCTION int rke_thread_register(void)
 		return r;
 	r = -EOVERFLOW;
 	if (*users != UINT32_MAX) {
-		/* Change the count first: ThreadSanitizer runs handlers at atomic accesses, even of blocked signals. */
+		/*
+		 * Change the count before rke_attach(). ThreadSanitizer runs signal handlers at atomic accesses, even if the
+		 * signals are blocked. If such a handler ran inside rke_attach() and found the old count, it could unregister
+		 * the thread.
+		 */
 		*users = *users + 1;
 		r = rke_attach(area, RKE_AREA_LENGTH);
 		if (r < 0)

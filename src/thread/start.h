@@ -7,14 +7,16 @@
 #include <stddef.h>
 
 /*
- * If start.c and start_here.c aren't linked in, the weak definitions of both functions in plan.c return false. (plan.c
- * defines the functions because in programs that gold links, a weak reference without a definition isn't null.)
+ * start_here.c defines the two functions of this file. plan.c has weak definitions of the same functions, which return false.
+ * The linker uses the weak definitions if start_here.c isn't linked in. Weak references without a definition aren't enough:
+ * in programs that gold links, the address of such a reference isn't null.
  *
- * Returns whether every call of pthread_create() in this namespace calls the function in start.c of this copy.
+ * rk_start_sees_all() returns whether every call of pthread_create() in this namespace runs this copy's pthread_create(), which
+ * is in start.c.
  */
 bool rk_start_sees_all(void) __attribute__((__visibility__("hidden")));
 
-/* Returns whether this copy is in a preloaded object, which registers every thread of the program at its start. */
+/* Returns whether this copy is in a preloaded object. A preloaded object registers every thread of the program at its start. */
 bool rk_start_registers_all(void) __attribute__((__visibility__("hidden")));
 
 #endif /* RK_SRC_START_H */

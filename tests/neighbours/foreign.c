@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * foreign.c - a component that follows no protocol and expects to be alone. It registers a private area, as runtimes and
- * programs with their own rseq code do. By default the area reads "CPU 0" before it is registered, and the component works
- * without rseq if its registration is refused.
+ * programs with their own rseq code do. By default the cpu_id of an unregistered area is 0. If the kernel refuses a
+ * registration, the component works without rseq. Two macros change this:
  *
- * MARKED      an unregistered area reads what the kernel's header demands
- * DEMANDING   a refusal after a success ends the process
+ * MARKED      the cpu_id of an unregistered area is RK_CPU_ID_UNINITIALIZED, as the kernel's header demands
+ * DEMANDING   if the kernel refuses a registration after it accepted an earlier one, the component aborts the process
  */
 #define _GNU_SOURCE
 #include "foreign.h"

@@ -141,9 +141,10 @@ static struct inspect_thread *add_thread(struct inspect_look *look)
 }
 
 /*
- * Has the thread slept since the previous look? If so, it has switched at most twice, because of that look's stop, and its
- * answer is still right. Such a thread isn't stopped again: some waits restart their timeout at every stop, so a watch would
- * keep them from ever ending.
+ * Returns whether the thread has slept since the previous look. The stop of the previous look causes at most two context
+ * switches. A thread that sleeps now and has no more switches than that counts as asleep since then, and its previous answer
+ * is still right. Such a thread isn't stopped again, because some waits restart their timeout at every stop. A watch that stops
+ * the thread at each look would keep such a wait from ever ending.
  */
 static bool has_not_run(const struct inspect_thread *before, const struct inspect_status *status)
 {
@@ -329,9 +330,10 @@ static int try_look(struct inspect_look *look, const struct inspect_look *before
 }
 
 /*
- * Has the process executed another program during the look? If so, the look mixes two programs, or the kernel refused to
- * trace a thread of the old program that was ending. Between two programs a process has no image. A process without any
- * program has no image either, but such a process has no registered thread.
+ * Returns whether the process has executed another program during the look. In this case the look possibly has threads of both
+ * programs, or the kernel possibly refused to trace a thread that ended with the old program. While the kernel replaces the
+ * program, inspect_image() returns 0. For a process that never has a program, such as a kernel thread, inspect_image() also
+ * returns 0. Such a process has no registered thread.
  */
 static bool has_moved(const struct inspect_look *look)
 {
