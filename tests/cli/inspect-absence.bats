@@ -39,7 +39,7 @@ load target
 @test "many threads that are alike share a line, unless each is asked for; JSON has all; narrow lines break at words" {
 	need_libc_registration
 	many='import threading, time
-for i in range(40): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+for i in range(40): threading.Thread(target=time.sleep, args=(60,), daemon=True, name="python3").start() # Python 3.14 names threads
 print("ready", flush=True)
 time.sleep(60)'
 	for tunable in 1 0; do
