@@ -3,24 +3,21 @@
  * slices.c - librseqkit-slices.so, which `rseqkit exec --slice` preloads. In an unmodified program, it puts a region of
  * slice.h around the pthread mutexes and spin locks that a thread holds.
  *
- * A thread has one region, which lasts from its first lock until it holds no lock any more. While the thread waits for its
- * first lock, it requests no time. So the thread makes the request and tries the lock. If the attempt fails, the thread ends
- * the request, and then waits for the lock. A condition wait also ends the request, because the lock is given back inside
- * the wait.
+ * A thread has one region, which lasts from its first lock until it holds no lock any more. A thread that waits for its first
+ * lock requests no time. So it makes the request and tries the lock. If the attempt fails, it ends the request, and then waits
+ * for the lock. A condition wait also ends the request, because it gives the lock back.
  *
  * The program gets the libc's result. If the attempt fails because the lock is taken, the program gets the result of the
  * wait. Any other result of the attempt is the result that a wait would have. Some kinds of mutexes are different: see
  * attempt_at().
  *
- * A thread remembers the latest few locks that it holds. Another thread can give such a lock back, or code can initialise
- * the lock anew while it is held. In both cases this thread remembers the lock until it takes the lock again, or until newer
- * locks replace it. Meanwhile the thread's region doesn't end, and the thread gives granted time back only by being
- * preempted.
+ * A thread remembers the latest few locks that it holds. Another thread can give such a lock back, or code can initialise the
+ * lock anew while it is held. The thread then remembers the lock until it takes the lock again, or until newer locks replace
+ * it. Meanwhile its region doesn't end, and only a preemption takes granted time back.
  *
  * The invariant: as long as a lock is remembered, there is a request, or a grant that this thread gives back after the last
- * lock. While the thread waits for its first lock, there is neither a request nor a grant. A signal handler can take and
- * give back its own locks between any two instructions. So a lock is remembered before the request is made, and forgotten
- * after the request has ended.
+ * lock. While the thread waits for its first lock, there is neither. A signal handler can take and give back its own locks
+ * between any two instructions. So a lock is remembered before the request is made, and forgotten after the request has ended.
  *
  * With RSEQKIT_SLICES=watch no time is requested. Events are counted with and without this setting (slices_report.h).
  */
