@@ -112,4 +112,15 @@ static inline int count_objects(enum where where)
 	return n;
 }
 
+/* Destroys the cache. Each object that is not in use must have been destructed. */
+static inline void drop(void)
+{
+	int held = count_objects(HELD);
+
+	assert_int_equal(rk_cache_destroy(cache), 0);
+	assert_int_equal(count_objects(CACHED), 0);
+	assert_int_equal(constructed - destructed, held);
+	assert_int_equal(wrong_objects, 0);
+}
+
 #endif /* OBJECTS_H */
