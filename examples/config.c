@@ -2,8 +2,8 @@
 /*
  * config.c - a configuration that threads read a million times each without a lock, while another thread replaces it.
  *
- * When a configuration is replaced, a deferred call frees the old one as soon as no thread can be reading it any more. A separate
- * thread runs these calls.
+ * When a configuration is replaced, a deferred call frees the old one as soon as no thread can be reading it any more. The
+ * domain's worker runs these calls.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -63,38 +63,28 @@ static void *read_it(void *wrong)
 	return NULL;
 }
 
-static void *run_calls(void *arg)
-{
-	while (__atomic_load_n(&reading, __ATOMIC_ACQUIRE) > 0)
-		(void)rk_rcu_run(rcu, 10000000);
-	return arg;
-}
-
 int main(void)
 {
-	pthread_t threads[THREADS], runner;
+	pthread_t threads[THREADS];
 	int wrong[THREADS] = {0}, any = 0, replaced = 0;
 
-	if (rk_rcu_create(&rcu, PENDING) != 0)
+	if (rk_rcu_create(&rcu, PENDING) != 0 || rk_rcu_worker_start(rcu) != 0)
 		return 1;
 	config = make(0);
 	for (int i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, read_it, &wrong[i]) != 0)
 			abort();
-	if (pthread_create(&runner, NULL, run_calls, NULL) != 0)
-		abort();
 	while (replaced < REPLACEMENTS || __atomic_load_n(&reading, __ATOMIC_ACQUIRE) > 0) {
 		struct config *old = rk_rcu_exchange(config, make(++replaced));
 
-		while (rk_rcu_defer(rcu, &old->call, drop) != 0) /* too many calls wait: run some here */
+		while (rk_rcu_defer(rcu, &old->call, drop) != 0) /* too many calls wait: this thread runs some, too */
 			(void)rk_rcu_run(rcu, 1000000);
 	}
 	for (int i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], NULL);
 		any |= wrong[i];
 	}
-	pthread_join(runner, NULL);
-	if (rk_rcu_barrier(rcu) != 0)
+	if (rk_rcu_barrier(rcu) != 0 || rk_rcu_worker_stop(rcu) != 0)
 		return 1;
 	printf("%d threads read it %d times each; replaced %d times, freed %d\n", THREADS, READS, replaced, freed);
 	free(config);
