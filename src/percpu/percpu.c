@@ -120,7 +120,7 @@ int rk_percpu_create(struct rk_percpu **out, const struct rk_percpu_options *giv
 		return -EINVAL;
 	/* A caller can use operations on an item even before this library's constructor has run. Operations need the decision. */
 	(void)rk_process_get();
-	pool = rk_description_new(pool_size(&layout));
+	pool = rk_map(pool_size(&layout));
 	if (pool == NULL)
 		return -ENOMEM;
 	*pool = layout;

@@ -32,13 +32,13 @@
 
 static int templates; /* mappings of initial contents, in all pools */
 
-void *rk_description_new(size_t size)
+void *rk_map(size_t size)
 {
 	int saved = errno;
-	void *description = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	errno = saved;
-	return description == MAP_FAILED ? NULL : description;
+	return mapping == MAP_FAILED ? NULL : mapping;
 }
 
 size_t rk_range_head(const struct rk_percpu *pool)

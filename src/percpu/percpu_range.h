@@ -83,10 +83,10 @@ static inline unsigned long *rk_set_written(const struct rk_percpu *pool, struct
 }
 
 /*
- * Returns zeroed memory for a description, or NULL. The memory comes directly from the kernel, so that an implementation of
- * malloc can use per-CPU memory. rk_unmap() frees it.
+ * Returns zeroed memory, or NULL. The memory comes directly from the kernel, so that an implementation of malloc can use this
+ * library. rk_unmap() frees it. Both functions leave errno unchanged.
  */
-void *rk_description_new(size_t size);
+void *rk_map(size_t size);
 
 /* Returns the bytes of a range before its strides. Set the pool's other sizes before you call this. */
 size_t rk_range_head(const struct rk_percpu *pool);

@@ -40,7 +40,7 @@ int rk_range_publish(struct rk_percpu *pool, size_t number, struct range *range)
 		return -ENOMEM;
 	entries = __atomic_load_n(&pool->blocks[block], __ATOMIC_ACQUIRE);
 	if (entries == NULL) {
-		made = (struct rk_range_entry *)rk_description_new(size);
+		made = (struct rk_range_entry *)rk_map(size);
 		if (made == NULL)
 			return -ENOMEM;
 		if (__atomic_compare_exchange_n(&pool->blocks[block], &entries, made, false, __ATOMIC_ACQ_REL,

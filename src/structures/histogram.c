@@ -11,11 +11,11 @@
 #include <errno.h>
 #include <float.h>
 #include <string.h>
-#include <sys/mman.h>
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
 #include "counter_group.h"
+#include "percpu/percpu_range.h"
 
 #define BITS_MAX 13 /* with 13 bits each value up to 16378 has a bucket of its own; more bits add nothing */
 
@@ -109,8 +109,8 @@ int rk_histogram_snapshot_create(struct rk_histogram_snapshot **snapshot, const 
 	if (histogram == NULL)
 		return -EINVAL;
 	buckets = rk_histogram_buckets(histogram);
-	s = mmap(NULL, size_of_snapshot(buckets), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (s == MAP_FAILED)
+	s = (struct rk_histogram_snapshot *)rk_map(size_of_snapshot(buckets));
+	if (s == NULL)
 		return -ENOMEM;
 	s->counts = (uint64_t *)(s + 1);
 	s->buckets = buckets;
@@ -122,7 +122,7 @@ int rk_histogram_snapshot_create(struct rk_histogram_snapshot **snapshot, const 
 int rk_histogram_snapshot_destroy(struct rk_histogram_snapshot *snapshot)
 {
 	if (snapshot != NULL)
-		(void)munmap(snapshot, size_of_snapshot(snapshot->buckets));
+		rk_unmap(snapshot, size_of_snapshot(snapshot->buckets));
 	return 0;
 }
 

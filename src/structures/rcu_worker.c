@@ -53,7 +53,7 @@ static int create_thread(struct rk_rcu *rcu, pthread_t *thread)
 {
 	static const int synchronous[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
 	sigset_t others, before;
-	int r;
+	int r, saved = errno;
 
 	(void)sigfillset(&others);
 	for (size_t i = 0; i < sizeof(synchronous) / sizeof(*synchronous); i++)
@@ -63,6 +63,7 @@ static int create_thread(struct rk_rcu *rcu, pthread_t *thread)
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r == 0)
 		(void)pthread_setname_np(*thread, "rk_rcu");
+	errno = saved;
 	return -r;
 }
 

@@ -6,7 +6,7 @@
 #include "test.h"
 #include <sys/mman.h>
 
-static bool refused, fine_refused, memory_refused;
+static bool refused, fine_refused, memory_refused, maps_refused;
 
 int sched_getcpu(void)
 {
@@ -24,6 +24,13 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 	if (fails)
 		errno = EPERM;
 	return fails ? -1 : (int)syscall(SYS_clock_gettime, clock, time);
+}
+
+void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	if (maps_refused)
+		errno = ENOMEM;
+	return maps_refused ? MAP_FAILED : (void *)syscall(SYS_mmap, address, size, protection, flags, fd, offset);
 }
 
 /* Fails as if the process had all the mappings that it is allowed, so that no mapping can be split. */
@@ -119,6 +126,48 @@ static void memory_that_is_not_given_back(void **state)
 	STAYS(rk_ring_destroy(ring));
 }
 
+static void histograms_have_snapshots(void **state)
+{
+	struct rk_histogram *histogram;
+	struct rk_histogram_snapshot *snapshot;
+
+	(void)state;
+	assert_int_equal(rk_histogram_create(&histogram, 5, 1000), 0);
+	maps_refused = true;
+	errno = 0;
+	assert_int_equal(rk_histogram_snapshot_create(&snapshot, histogram), -ENOMEM);
+	maps_refused = false;
+	assert_int_equal(errno, 0);
+	assert_null(snapshot);
+	assert_int_equal(rk_histogram_snapshot_create(&snapshot, histogram), 0);
+	STAYS(rk_histogram_snapshot_destroy(snapshot));
+	assert_int_equal(rk_histogram_destroy(histogram), 0);
+}
+
+#ifdef __GLIBC__
+/* No address space has room for such a stack. */
+static void threads_that_cannot_be_created(void **state)
+{
+	struct rk_rcu *rcu;
+	pthread_attr_t usual, huge;
+
+	(void)state;
+	assert_int_equal(rk_rcu_create(&rcu, 0), 0);
+	assert_int_equal(pthread_getattr_default_np(&usual), 0);
+	assert_int_equal(pthread_attr_init(&huge), 0);
+	assert_int_equal(pthread_attr_setstacksize(&huge, SIZE_MAX / 4 & ~(size_t)0xfffff), 0);
+	assert_int_equal(pthread_setattr_default_np(&huge), 0);
+	errno = 0;
+	assert_int_equal(rk_rcu_worker_start(rcu), -EAGAIN);
+	assert_int_equal(errno, 0);
+	assert_int_equal(rk_rcu_worker_stop(rcu), -EALREADY);
+	assert_int_equal(pthread_setattr_default_np(&usual), 0);
+	assert_int_equal(rk_rcu_worker_start(rcu), 0);
+	assert_int_equal(rk_rcu_worker_stop(rcu), 0);
+	assert_int_equal(rk_rcu_destroy(rcu), 0);
+}
+#endif
+
 static int wait_in_vain(void)
 {
 	static struct rk_mutex mutex;
@@ -144,6 +193,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_cpu_of_a_thread_without_rseq),
 	cmocka_unit_test(limits_of_time),
 	cmocka_unit_test(memory_that_is_not_given_back),
+	cmocka_unit_test(histograms_have_snapshots),
+#ifdef __GLIBC__
+	cmocka_unit_test(threads_that_cannot_be_created),
+#endif
 	cmocka_unit_test(limits_end_by_the_coarse_clock),
 };
 
